@@ -1,0 +1,1 @@
+"""The activation cards, one module per family."""

@@ -1,0 +1,409 @@
+"""The card: one decorated definition, from which everything else about a function is derived.
+
+`activation` and `loss` turn a body, written in the primitives of `slopes.ops`, into a callable that takes NumPy
+arrays and torch tensors alike, validates its parameters, and knows its derivative, formula, claims and peers.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from types import ModuleType
+from typing import Any, Generic, NamedTuple, ParamSpec, Self
+
+from slopes import kinds, ops
+from slopes.domains import Domain, Flag, Interval, OneOf
+from slopes.ops import Array
+
+P = ParamSpec("P")
+Body = Callable[..., Array]
+
+
+class Paper(NamedTuple):
+    """Where a function was first described."""
+
+    authors: str
+    year: int
+    title: str
+    link: str
+
+
+class Parameter(NamedTuple):
+    """A keyword of a card: its default and what it may be."""
+
+    default: Any
+    domain: Domain | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claims:
+    """What a card says of itself. Each has a check in `slopes.checks.claims` that can refute it."""
+
+    range: tuple[float, float] | None = None  #: the smallest interval that holds all values
+    zero: float | None = None  #: the value at 0
+    lipschitz: float | None = None  #: the largest absolute slope
+    monotone: bool | None = None  #: whether it never falls
+    symmetry: str | None = None  #: "odd" or "even"
+    convex: bool | None = None  #: whether it is convex (a loss: in the prediction)
+    kinks: tuple[float, ...] | None = None  #: where the slope jumps (a loss: as a function of the residual)
+    minimum: float | None = None  #: a loss: its value at a perfect prediction, and never less
+    ulps: float | None = None  #: the worst error in units in the last place, where it is more than 4
+
+    def stated(self) -> dict[str, Any]:
+        """The claims that were made."""
+        return {field.name: getattr(self, field.name) for field in fields(self) if getattr(self, field.name) is not None}
+
+
+class Card(Generic[P]):
+    """What activations and losses have in common. Made by the decorators, never by hand.
+
+    A card is immutable and unique: copies and pickles are the card itself, and it compares by identity.
+    """
+
+    family = "function"
+    _arguments: tuple[str, ...] = ("x",)
+    __name__: str
+    __qualname__: str
+
+    def __init__(
+        self,
+        body: Body,
+        *,
+        definition: Body | None = None,
+        same_as: Mapping[str, str] | None = None,
+        papers: tuple[Paper, ...] = (),
+        **claims: Any,
+    ) -> None:
+        self.body = body
+        self.definition = definition
+        self.same_as = dict(same_as or {})
+        self.papers = papers
+        try:
+            self.claims = Claims(**claims)
+        except TypeError:
+            known = ", ".join(field.name for field in fields(Claims))
+            raise TypeError(f"{body.__name__}: no check can refute the claim {set(claims)}; claims are {known}") from None
+        self.bound: dict[str, Any] = {}
+        self._derivative: Body | None = None
+        self._root: Card[P] = self
+        self.name = self.__name__ = body.__name__
+        self.__qualname__, self.__module__, self.__doc__ = body.__qualname__, body.__module__, body.__doc__
+        signature = inspect.signature(body, eval_str=True)
+        self.parameters: dict[str, Parameter] = {
+            name: Parameter(parameter.default, _domain(parameter.annotation))
+            for name, parameter in signature.parameters.items()
+            if parameter.kind is parameter.KEYWORD_ONLY
+        }
+        positional = len(signature.parameters) - len(self.parameters)
+        if positional != len(self._arguments):
+            wanted = ", ".join(self._arguments)
+            raise TypeError(f"{self.name}: the body must take ({wanted}) and then parameters after *, got {signature}")
+        for name, parameter in self.parameters.items():
+            if parameter.default is inspect.Parameter.empty:
+                raise TypeError(f"{self.name}: parameter {name} needs a default")
+            self._check(name, parameter.default)
+        self.__signature__ = self._signature(signature)
+
+    def _signature(self, body: inspect.Signature) -> inspect.Signature:
+        return body
+
+    # ---------------------------------------------------------------------------------- parameters
+
+    def with_(self, **parameters: Any) -> Self:
+        """Return this card with parameters bound: ``elu.with_(alpha=0.5)``.
+
+        Raises TypeError for a name the card does not have, ValueError for a value outside its domain.
+        """
+        self._settings(parameters)
+        twin = object.__new__(type(self))
+        twin.__dict__.update(self.__dict__)
+        twin.bound = {**self.bound, **parameters}
+        listed = ", ".join(f"{name}={value!r}" for name, value in twin.bound.items())
+        twin.name = f"{self._root.name}({listed})"
+        return twin
+
+    def _check(self, name: str, value: Any) -> None:
+        domain = self.parameters[name].domain
+        if domain is not None:
+            domain.check(self.name, name, value)
+
+    def _settings(self, given: Mapping[str, Any], reading: ModuleType | None = None) -> dict[str, Any]:
+        """Every parameter's value: given, else bound, else the default."""
+        for name, value in given.items():
+            if name not in self.parameters:
+                has = "it takes " + ", ".join(self.parameters) if self.parameters else "it takes none"
+                raise TypeError(f"{self.name}: no parameter {name!r}; {has}")
+            self._check(name, value)
+        settings = {name: parameter.default for name, parameter in self.parameters.items()} | self.bound | dict(given)
+        if reading is None:
+            return settings
+        return {name: reading.parameter(name, value) for name, value in settings.items()}
+
+    # --------------------------------------------------------------------------------- derivatives
+
+    def derivative(self, body: Body) -> Card[P]:
+        """Register the derivative by the first argument; used as a decorator, right below the card."""
+        self._derivative = body
+        return self
+
+    def _bodies(self, settings: dict[str, Any]) -> tuple[Body, Body | None]:
+        """(value, slope) with parameters filled in; no slope where autograd must find it."""
+        slope = self._derivative
+        if not settings:
+            return self.body, slope
+        learnt = any(type(value).__module__.partition(".")[0] == "torch" for value in settings.values())
+        return _filled(self.body, settings), None if slope is None or learnt else _filled(slope, settings)
+
+    # ------------------------------------------------------------------------------------- showing
+
+    @property
+    def tex(self) -> str:
+        """The formula as TeX, printed from the definition, or from the body where that is the textbook form."""
+        from slopes.readings import symbol
+
+        return symbol.tex(self.definition or self.body, self._settings({}, symbol), self._symbols(symbol))
+
+    def _symbols(self, symbol: ModuleType) -> list[Any]:
+        return [symbol.scalar("x")]
+
+    @property
+    def summary(self) -> str:
+        """The first sentence of the docstring."""
+        return (self.__doc__ or "").strip().partition("\n\n")[0].replace("\n", " ")
+
+    def __repr__(self) -> str:
+        home = "slopes" if self.__module__.startswith("slopes.") else self.__module__
+        listed = ", ".join(f"{name}={value!r}" for name, value in self.bound.items())
+        return f"{home}.{self.__qualname__}" + (f".with_({listed})" if listed else "")
+
+    def _repr_latex_(self) -> str:
+        return f"$\\displaystyle {self.tex}$"
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Self:
+        return self
+
+    def __reduce__(self) -> Any:
+        return (_rebind, (self._root, self.bound)) if self.bound else self.__qualname__
+
+
+def _rebind(root: Card[Any], bound: dict[str, Any]) -> Card[Any]:
+    return root.with_(**bound)
+
+
+def _filled(body: Body, settings: dict[str, Any]) -> Body:
+    def filled(*arguments: Array) -> Array:
+        return body(*arguments, **settings)
+
+    return filled
+
+
+def _domain(annotation: Any) -> Domain | None:
+    if annotation is bool:
+        annotation = Flag
+    found = [item for item in getattr(annotation, "__metadata__", ()) if isinstance(item, Domain)]
+    return found[0] if found else None
+
+
+# -------------------------------------------------------------------------------------- activations
+
+
+class Activation(Card[P]):
+    """A function of one number, applied to each entry."""
+
+    family = "activation"
+
+    def __call__(self, x: Array, /, *_: P.args, **parameters: P.kwargs) -> Any:
+        """Return the values, in the shape and dtype of x (a NumPy array, torch tensor, number or nested list).
+
+        Raises TypeError for what is no array of real numbers, ValueError for a parameter outside its domain.
+        """
+        return self._read(ops.reading(x), x, parameters, lambda r, value, slope, x: r.differentiable(value, slope, x))
+
+    def slope(self, x: Array, /, **parameters: Any) -> Any:
+        """Return the derivative at each entry, in the shape and dtype of x; at a kink it is PyTorch's."""
+
+        def compute(r: ModuleType, value: Body, slope: Body | None, x: Array) -> Array:
+            return r.slope_of(self._root.name, value, x) if slope is None else slope(x)
+
+        return self._read(ops.reading(x), x, parameters, compute)
+
+    def vjp(self, x: Array, cotangent: Array, /, **parameters: Any) -> Any:
+        """Return the cotangent pulled back through the function: cotangent · slope(x)."""
+        return cotangent * self.slope(x, **parameters)
+
+    def _read(self, r: ModuleType, x: Array, parameters: Mapping[str, Any], compute: Callable[..., Array]) -> Any:
+        x = r.enter(x, f"{self.name}: x")
+        value, slope = self._bodies(self._settings(parameters, r))
+        with r.quiet():
+            return r.narrow(compute(r, value, slope, r.widen(x)), r.result_dtype(x))
+
+
+class Map(Activation[P]):
+    """A function of a row, applied along an axis: the body works on the last one."""
+
+    family = "map"
+
+    def _signature(self, body: inspect.Signature) -> inspect.Signature:
+        axis = inspect.Parameter("axis", inspect.Parameter.KEYWORD_ONLY, default=-1, annotation=int)
+        return body.replace(parameters=[*body.parameters.values(), axis])
+
+    def __call__(self, x: Array, /, *_: P.args, axis: int = -1, **parameters: Any) -> Any:  # type: ignore[valid-type]
+        """Return the values, in the shape and dtype of x, along the axis.
+
+        Raises TypeError for what is no array of real numbers, ValueError for an axis that x does not have.
+        """
+        return self._along(axis, lambda r, value, _, x: value(x), parameters, x)
+
+    def slope(self, x: Array, /, **parameters: Any) -> Any:
+        """Refuse: the entries of a row depend on one another."""
+        raise TypeError(f"{self.name} mixes the entries of a row, so it has no slope for each: use {self.name}.vjp(x, g)")
+
+    def vjp(self, x: Array, cotangent: Array, /, *, axis: int = -1, **parameters: Any) -> Any:
+        """Return the cotangent (of the shape of x) pulled back through the map along the axis."""
+
+        def compute(r: ModuleType, value: Body, pull_back: Body | None, x: Array, cotangent: Array) -> Array:
+            if pull_back is None:
+                return r.slope_of(self._root.name, lambda x, g: value(x) * g, x, cotangent)
+            return pull_back(x, cotangent)
+
+        return self._along(axis, compute, parameters, x, cotangent)
+
+    def _along(self, axis: int, compute: Callable[..., Array], parameters: Mapping[str, Any], *arrays: Array) -> Any:
+        r = ops.reading(*arrays)
+        entered = [r.enter(a, f"{self.name}: {what}") for a, what in zip(arrays, ("x", "cotangent"), strict=False)]
+        kinds.same_shape(self.name, x=entered[0], cotangent=entered[-1])
+        axis = kinds.valid_axis(self.name, axis, entered[0])
+        value, pull_back = self._bodies(self._settings(parameters, r))
+        with r.quiet():
+            rows = compute(r, value, pull_back, *(r.moveaxis(r.widen(a, like=None), axis, -1) for a in entered))
+            return r.narrow(r.moveaxis(rows, -1, axis), r.result_dtype(entered[0]))
+
+    def _symbols(self, symbol: ModuleType) -> list[Any]:
+        return [symbol.row("x")]
+
+
+def activation(
+    *,
+    kind: str = "elementwise",
+    definition: Body | None = None,
+    same_as: Mapping[str, str] | None = None,
+    papers: tuple[Paper, ...] = (),
+    **claims: Any,
+) -> Callable[[Callable[P, Any]], Activation[P]]:
+    """Make a card of a body: element-wise, or with ``kind="map"`` a map of rows (the last axis of its argument).
+
+    `definition` is the textbook form where the body is a stabler one; `same_as` says what a peer calls it, as an
+    expression of x; claims are the fields of `Claims`.
+    """
+    classes: dict[str, type[Activation[Any]]] = {"elementwise": Activation, "map": Map}
+    if kind not in classes:
+        raise ValueError(f"activation: kind must be {OneOf(tuple(classes))}, got {kind!r}")
+    return lambda body: classes[kind](body, definition=definition, same_as=same_as, papers=papers, **claims)
+
+
+# ------------------------------------------------------------------------------------------- losses
+
+
+class Loss(Card[P]):
+    """A function of a prediction and a target; its kind owns shapes, masks, weights and sampling."""
+
+    family = "loss"
+    _arguments = ("prediction", "target")
+
+    def __init__(self, body: Body, *, kind: kinds.Kind, **fields_of_card: Any) -> None:
+        self.kind = kind
+        super().__init__(body, **fields_of_card)
+
+    def _signature(self, body: inspect.Signature) -> inspect.Signature:
+        common = list(inspect.signature(Loss.__call__).parameters.values())[3:-1]
+        keyword = [p for p in body.parameters.values() if p.kind is p.KEYWORD_ONLY]
+        first = [p for p in body.parameters.values() if p.kind is not p.KEYWORD_ONLY]
+        return body.replace(parameters=[*first, *common, *self.kind.signature(), *keyword])
+
+    def __call__(
+        self,
+        prediction: Array,
+        target: Array,
+        *,
+        reduction: str = "mean",
+        weight: Array | None = None,
+        mask: Array | None = None,
+        divisor: Array | float | None = None,
+        **options: Any,
+    ) -> Any:
+        """Return the loss: a number, or with ``reduction="none"`` one value per element or row.
+
+        `mask` (boolean, True counts) and `weight` have the shape of the unreduced loss; the mean is the weighted
+        average of what counts, 0 over nothing, and `divisor` replaces its denominator. Other keywords are the
+        card's parameters and its kind's options.
+
+        Raises ValueError where shapes, labels or parameters do not fit, TypeError for what is no real array.
+        """
+        r = ops.reading(prediction, target)
+        with r.quiet():
+            batch, value, slope = self._enter(r, prediction, target, reduction, weight, mask, divisor, options)
+            values = r.differentiable(value, slope, batch.prediction, batch.target)
+            return r.narrow(batch.reduce(values), batch.dtype)
+
+    def value_and_slope(self, prediction: Array, target: Array, **options: Any) -> tuple[Any, Any]:
+        """Return the loss and its gradient by the prediction, which has the prediction's shape and dtype.
+
+        Takes the keywords of a call. With ``reduction="none"`` the gradient is that of the sum.
+        """
+        r = ops.reading(prediction, target)
+        names = ("reduction", "weight", "mask", "divisor")
+        common = [options.pop(name, default) for name, default in zip(names, ("mean", None, None, None), strict=True)]
+        with r.quiet():
+            batch, value, slope = self._enter(r, prediction, target, *common, options)
+            arguments = batch.prediction, batch.target
+            values = r.differentiable(value, slope, *arguments)
+            rows = r.slope_of(self._root.name, value, *arguments) if slope is None else slope(*arguments)
+            gradient = r.narrow(batch.pull_back(rows), r.result_dtype(batch.original))
+            return r.narrow(batch.reduce(values), batch.dtype), gradient
+
+    def slope(self, prediction: Array, target: Array, **options: Any) -> Any:
+        """Return the gradient of the loss by the prediction; see `value_and_slope`."""
+        return self.value_and_slope(prediction, target, **options)[1]
+
+    def _enter(
+        self, r: ModuleType, prediction: Array, target: Array, reduction: str, weight: Array | None,
+        mask: Array | None, divisor: Array | None, options: dict[str, Any],
+    ) -> tuple[kinds.Batch, Body, Body | None]:  # fmt: skip
+        mine = {name: options[name] for name in options if name not in self.kind.options}
+        settings = self._settings(mine, r)
+        batch = self.kind.enter(
+            r, self.name, prediction, target, weight=weight, mask=mask, settings=settings,
+            **{name: options[name] for name in options if name in self.kind.options},
+        )  # fmt: skip
+        batch.reduce_by(reduction, divisor)
+        return batch, *self._bodies(settings)
+
+    def _symbols(self, symbol: ModuleType) -> list[Any]:
+        make = symbol.row if self.kind.rowwise else symbol.scalar
+        return [make("\\hat{y}"), make("y")]
+
+
+def loss(
+    kind: str,
+    *,
+    space: str | None = None,
+    definition: Body | None = None,
+    same_as: Mapping[str, str] | None = None,
+    papers: tuple[Paper, ...] = (),
+    **claims: Any,
+) -> Callable[[Callable[..., Any]], Loss[Any]]:
+    """Make a card of a body (prediction, target) that gives one value per element, or per row of classes.
+
+    `kind` is "regression", "binary" or "classification", and says what the loss is fed; see `slopes.kinds`. The
+    predictions of the latter two are logits, unless `space` is "probabilities" or the body has a parameter
+    ``from_probabilities``. The other fields are those of `activation`. A minimum of 0 is claimed unless another is.
+    """
+    if kind not in kinds.KINDS:
+        raise ValueError(f"loss: kind must be {OneOf(tuple(kinds.KINDS))}, got {kind!r}")
+    claims = {"minimum": 0.0} | claims
+    chosen = kinds.KINDS[kind] if space is None else replace(kinds.KINDS[kind], space=space)
+    return lambda body: Loss(body, kind=chosen, definition=definition, same_as=same_as, papers=papers, **claims)

@@ -1,0 +1,42 @@
+"""The cards that ship, collected from their modules, and looked up by name for the command line."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import pkgutil
+from typing import Any
+
+from slopes import activations, losses
+from slopes.card import Activation, Card, Loss
+
+
+def _collect(package: Any) -> dict[str, Card[Any]]:
+    """Every public name in the package's modules that is a card; an alias is a second name for one card."""
+    modules = [importlib.import_module(f"{package.__name__}.{found.name}") for found in pkgutil.iter_modules(package.__path__)]
+    return {
+        name: value
+        for module in modules
+        for name, value in vars(module).items()
+        if isinstance(value, Card) and not name.startswith("_") and value.__module__ == module.__name__
+    }
+
+
+ACTIVATIONS: dict[str, Activation[Any]] = _collect(activations)  # type: ignore[assignment]
+LOSSES: dict[str, Loss[Any]] = _collect(losses)  # type: ignore[assignment]
+CARDS: dict[str, Card[Any]] = {**ACTIVATIONS, **LOSSES}
+
+
+def aliases(card: Card[Any]) -> list[str]:
+    """The other names of a card."""
+    return [name for name, found in CARDS.items() if found is card and name != card.name]
+
+
+def find(name: str, among: dict[str, Any] | None = None) -> Any:
+    """Return the card of that name, or raise LookupError that names the nearest ones."""
+    among = CARDS if among is None else among
+    if name in among:
+        return among[name]
+    near = difflib.get_close_matches(name.lower().replace("-", "_"), among, n=3, cutoff=0.6)
+    hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"there are {', '.join(among)}."
+    raise LookupError(f"no function {name!r}; {hint}")

@@ -1,0 +1,87 @@
+"""What a parameter may be: checked when it is bound, printed in messages and docs, sampled by the audit.
+
+A card states a domain in its signature, as in ``alpha: Positive = 1.0``.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+
+
+class Domain:
+    """The base of all domains: `says` what it admits, `admits` a value or not."""
+
+    def admits(self, value: Any) -> bool:
+        """Whether the value lies in the domain."""
+        raise NotImplementedError  # each domain below answers
+
+    def outside(self) -> tuple[Any, ...]:
+        """Values that must be refused, for the audit."""
+        return ()
+
+    def check(self, owner: str, name: str, value: Any) -> None:
+        """Raise ValueError naming owner, parameter, domain and value unless it is admitted.
+
+        Tensors pass: to look at their values would stop a trace or wait for a device.
+        """
+        if type(value).__module__.partition(".")[0] != "torch" and not self.admits(value):
+            raise ValueError(f"{owner}: {name} must be {self}, got {value!r}")
+
+
+@dataclass(frozen=True)
+class Interval(Domain):
+    """The real numbers between two bounds, which belong to it only if `closed`."""
+
+    low: float = -math.inf
+    high: float = math.inf
+    closed: bool = False
+
+    def __str__(self) -> str:
+        at_least, at_most = (">=", "<=") if self.closed else (">", "<")
+        bounds = [f"{at_least} {self.low:g}"] * (self.low > -math.inf) + [f"{at_most} {self.high:g}"] * (self.high < math.inf)
+        return " and ".join(bounds) or "a finite number"
+
+    def admits(self, value: Any) -> bool:
+        """Whether the number, or each number of an array, lies between the bounds and is finite."""
+        if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.number, np.ndarray)):
+            return False
+        inside = (self.low < value) & (value < self.high)
+        if self.closed:
+            inside = inside | (value == self.low) | (value == self.high)
+        return bool(np.all(inside & (abs(value) < math.inf)))
+
+    def outside(self) -> tuple[Any, ...]:
+        """Numbers beyond the bounds, those that are no numbers, and text."""
+        beyond = [edge for edge in (self.low - 1, self.high + 1) if abs(edge) < math.inf]
+        edges = [] if self.closed else [edge for edge in (self.low, self.high) if abs(edge) < math.inf]
+        return (*beyond, *edges, math.nan, math.inf, "1.0")
+
+
+@dataclass(frozen=True)
+class OneOf(Domain):
+    """One of a few values."""
+
+    values: tuple[Any, ...]
+
+    def __str__(self) -> str:
+        return "one of " + ", ".join(map(repr, self.values))
+
+    def admits(self, value: Any) -> bool:
+        """Whether the value is one of them, type included: 1 is not True."""
+        return any(type(value) is type(member) and value == member for member in self.values)
+
+    def outside(self) -> tuple[Any, ...]:
+        """Something that is never listed."""
+        return ("banana", None)
+
+
+Real = Annotated[float, Interval()]
+Positive = Annotated[float, Interval(0.0)]
+NonNegative = Annotated[float, Interval(0.0, closed=True)]
+UnitInterval = Annotated[float, Interval(0.0, 1.0, closed=True)]
+AboveOne = Annotated[float, Interval(1.0)]
+Flag = Annotated[bool, OneOf((True, False))]

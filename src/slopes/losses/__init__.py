@@ -1,0 +1,1 @@
+"""The loss cards, one module per task."""

@@ -1,0 +1,255 @@
+"""The primitives that cards are written in, and how each finds its reading.
+
+A body such as ``x * ndtr(x)`` is run in several *readings*: on NumPy arrays, torch tensors, exact numbers
+(mpmath) and symbols (SymPy). A primitive looks at the type of its argument and calls its namesake in that
+reading's module under ``slopes.readings``. Plain ``+ - * / **`` and comparisons need no help.
+
+House rules for bodies: constants come from here (``pi``, ``sqrt2``; a float literal means its binary value),
+rows lie on the last axis, and every branch of a `where` must be finite where the other one is taken, so that
+gradients stay so too.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+Array = Any  #: a NumPy array, torch tensor, exact number or symbol: whatever the reading takes
+
+# ------------------------------------------------------------------------------------------- dispatch
+
+_READINGS: dict[type, ModuleType] = {}
+
+
+def reading(*arguments: Array) -> ModuleType:
+    """Return the module that computes with the first argument that is not a plain Python number."""
+    for argument in arguments:
+        kind = type(argument)
+        if kind is not float and kind is not int and kind is not Constant:
+            return _READINGS.get(kind) or _resolve(argument)
+    return _load("numpy")
+
+
+def _load(name: str) -> ModuleType:
+    return importlib.import_module(f"slopes.readings.{name}")
+
+
+def _resolve(x: Array) -> ModuleType:
+    """Find the reading of a type met for the first time, without importing what the user has not."""
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(x, (torch.Tensor, torch.fx.Proxy)):
+        from slopes.readings import torch as module  # an import statement, which torch.compile can trace
+
+        if torch.compiler.is_compiling():
+            return module
+    elif type(x).__module__ == "slopes.readings.exact":
+        module = _load("exact")
+    elif type(x).__module__.partition(".")[0] == "mpmath":
+        raise TypeError("mpmath numbers are computed by slopes.exact(card, digits=...)")
+    elif type(x).__module__.partition(".")[0] == "sympy":
+        module = _load("symbol")
+    elif isinstance(x, (np.ndarray, np.generic, bool, list, tuple)):
+        module = _load("numpy")
+    else:
+        raise TypeError(f"expected an array, a tensor or a number, got {type(x).__name__}")
+    _READINGS[type(x)] = module
+    return module
+
+
+# ------------------------------------------------------------------------------------------ constants
+
+
+class Constant(float):
+    """A mathematical constant that each reading resolves to its own digits.
+
+    It is the nearest float64; `low` is what that float lacks, and `text` says it to the exact and the symbol
+    reading.
+    """
+
+    __slots__ = ("low", "text")
+    low: float
+    text: str
+
+    def __new__(cls, text: str, high: float, low: float) -> Constant:
+        self = super().__new__(cls, high)
+        self.text, self.low = text, low
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Constant, (self.text, float(self), self.low)
+
+    def _sympy_(self) -> Any:  # SymPy's hook for foreign objects
+        import sympy
+
+        return sympy.sympify(self.text)
+
+
+pi = Constant("pi", 3.141592653589793, 1.2246467991473532e-16)
+sqrt2 = Constant("sqrt(2)", 1.4142135623730951, -9.667293313452913e-17)
+log2 = Constant("log(2)", 0.6931471805599453, 2.3190468138462996e-17)
+e = Constant("E", 2.718281828459045, 1.4456468917292502e-16)
+
+# ----------------------------------------------------------------------------------------- elementary
+
+
+def exp(x: Array) -> Array:
+    """The exponential."""
+    return reading(x).exp(x)
+
+
+def expm1(x: Array) -> Array:
+    """exp(x) − 1, without cancelling near 0."""
+    return reading(x).expm1(x)
+
+
+def log(x: Array) -> Array:
+    """The natural logarithm; −inf at 0."""
+    return reading(x).log(x)
+
+
+def log1p(x: Array) -> Array:
+    """log(1 + x), without losing a small x."""
+    return reading(x).log1p(x)
+
+
+def sqrt(x: Array) -> Array:
+    """The square root."""
+    return reading(x).sqrt(x)
+
+
+def absolute(x: Array) -> Array:
+    """The absolute value."""
+    return reading(x).absolute(x)
+
+
+def sign(x: Array) -> Array:
+    """−1, 0 or 1 by the sign; NaN at NaN."""
+    return reading(x).sign(x)
+
+
+def where(condition: Array, a: Array, b: Array) -> Array:
+    """`a` where the condition holds, else `b`; both are computed."""
+    if condition is True or condition is False:
+        return a if condition else b
+    return reading(condition).where(condition, a, b)
+
+
+def minimum(a: Array, b: Array) -> Array:
+    """The smaller of two; NaN if either is."""
+    return reading(a, b).minimum(a, b)
+
+
+def maximum(a: Array, b: Array) -> Array:
+    """The larger of two; NaN if either is."""
+    return reading(a, b).maximum(a, b)
+
+
+def clip(x: Array, low: Array, high: Array) -> Array:
+    """`x` confined to [low, high]; NaN at NaN."""
+    return minimum(maximum(x, low), high)
+
+
+def step(x: Array, low: Array = 0.0, high: Array = 1.0) -> Array:
+    """`high` where x > 0, `low` where x <= 0, NaN at NaN: the slope of a hinge."""
+    return where(x > 0, high, where(x <= 0, low, x))
+
+
+# ----------------------------------------------------------------------------- sigmoids and the normal
+
+
+def tanh(x: Array) -> Array:
+    """The hyperbolic tangent."""
+    return reading(x).tanh(x)
+
+
+def sinh(x: Array) -> Array:
+    """The hyperbolic sine."""
+    return reading(x).sinh(x)
+
+
+def sigmoid(x: Array, times: Array = 1.0, low: Array = 0.0) -> Array:
+    """times / (1 + exp(−x − low)), in which the product underflows once and 0 beats an infinite `times`.
+
+    `low` carries the digits of the argument that `x` has no room for; see `cubic`.
+    """
+    return reading(x).sigmoid(x, times, low)
+
+
+def softplus(x: Array) -> Array:
+    """log(1 + exp(x)), accurate in both tails."""
+    return reading(x).softplus(x)
+
+
+def cubic(x: Array, a: Constant, b: Constant) -> tuple[Array, Array]:
+    """a·x + b·x³ as an unevaluated sum (high, low), so that its exponential keeps its digits."""
+    return reading(x).cubic(x, a, b)
+
+
+def erf(x: Array) -> Array:
+    """The error function, for definitions; a body wants `ndtr`."""
+    return reading(x).erf(x)
+
+
+def ndtr(x: Array, times: Array = 1.0) -> Array:
+    """`times` the standard normal distribution function, accurate down to the smallest subnormal."""
+    return reading(x).ndtr(x, times)
+
+
+def normal_pdf(x: Array, times: Array = 1.0) -> Array:
+    """`times` the standard normal density, accurate down to the smallest subnormal."""
+    return reading(x).normal_pdf(x, times)
+
+
+# ------------------------------------------------------------------------------- rows: the last axis
+
+
+def sum(x: Array) -> Array:
+    """The sum over the last axis, which stays with length 1."""
+    return reading(x).sum(x)
+
+
+def softmax(x: Array) -> Array:
+    """exp(x) / sum(exp(x)) over the last axis."""
+    return reading(x).softmax(x)
+
+
+def softmax_complement(x: Array) -> Array:
+    """1 − softmax(x), without cancelling where the softmax is near 1."""
+    return reading(x).softmax_complement(x)
+
+
+def log_softmax(x: Array) -> Array:
+    """log(softmax(x)), without cancelling where the softmax is near 1."""
+    return reading(x).log_softmax(x)
+
+
+def expected(values: Array, target: Array) -> Array:
+    """sum(target · values) over the last axis, which goes; an integer target picks its value.
+
+    A target of 0 contributes 0, whatever the value there.
+    """
+    return reading(values).expected(values, target)
+
+
+def one_hot(target: Array, like: Array) -> Array:
+    """The target as probability rows of the shape of `like`: integer labels become 0 and 1."""
+    return reading(like).one_hot(target, like)
+
+
+def xlogy(x: Array, y: Array) -> Array:
+    """x·log(y), and 0 where x is 0."""
+    return reading(x, y).xlogy(x, y)
+
+
+def xlog1py(x: Array, y: Array) -> Array:
+    """x·log(1 + y), and 0 where x is 0."""
+    return reading(x, y).xlog1py(x, y)
+
+
+def ratio(x: Array, y: Array) -> Array:
+    """x / y, and 0 where x is 0: the slope of `xlogy`."""
+    return reading(x, y).ratio(x, y)

@@ -1,0 +1,258 @@
+"""The exact reading: the same bodies at as many digits as asked, by mpmath.
+
+An `Exact` is an array of mpmath numbers at the precision of this module's own context, so that neither the
+user's `mpmath.mp` nor another thread is touched by `precision`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
+from typing import Any
+
+import mpmath
+import numpy as np
+
+from slopes.ops import Array, Constant
+
+context = mpmath.MPContext()
+Number = context.mpf
+
+
+def number(x: Any) -> Any:
+    """x at full precision: constants by their name, floats by their binary value."""
+    if type(x) is Constant:
+        return _constant(x.text)
+    return Number(float(x) if isinstance(x, (np.floating, np.integer, np.bool_)) else x)
+
+
+def _constant(text: str) -> Any:
+    return eval(text, {"__builtins__": {}, "pi": +context.pi, "sqrt": context.sqrt, "log": context.log, "E": +context.e})
+
+
+@contextmanager
+def precision(digits: int) -> Iterator[None]:
+    """Compute with so many digits inside the block."""
+    before, context.dps = context.dps, digits
+    try:
+        yield
+    finally:
+        context.dps = before
+
+
+class Exact(np.ndarray):
+    """An object array of mpmath numbers (or, from comparisons, of booleans)."""
+
+    def __new__(cls, x: Any) -> Exact:
+        return np.asarray(np.frompyfunc(number, 1, 1)(x), dtype=object).view(cls)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
+        plain = [x.view(np.ndarray) if isinstance(x, Exact) else _plain(x) for x in inputs]
+        if keywords.get("out"):
+            return NotImplemented
+        return np.asarray(getattr(ufunc, method)(*plain, **keywords), dtype=object).view(Exact)
+
+
+def _plain(x: Any) -> Any:
+    if isinstance(x, np.ndarray):
+        return x if x.dtype.kind in "biu" else np.frompyfunc(number, 1, 1)(x)
+    return number(x) if isinstance(x, float) else x
+
+
+def _map(function: Callable[..., Any], *arrays: Any) -> Exact:
+    plain = [np.asarray(_plain(x) if not isinstance(x, Exact) else x.view(np.ndarray)) for x in arrays]
+    return np.asarray(np.frompyfunc(function, len(plain), 1)(*plain), dtype=object).view(Exact)
+
+
+def _lift(name: str) -> Callable[..., Exact]:
+    return partial(_map, lambda *arguments: getattr(context, name)(*arguments))
+
+
+# --------------------------------------------------------------------------------------- primitives
+
+exp, expm1, log1p, sqrt, tanh, sinh, erf = (_lift(n) for n in ("exp", "expm1", "log1p", "sqrt", "tanh", "sinh", "erf"))
+
+
+def log(x: Array) -> Array:
+    """See `slopes.ops.log`."""
+    return _map(lambda v: -context.inf if v == 0 else context.log(v), x)
+
+
+def absolute(x: Array) -> Array:
+    """See `slopes.ops.absolute`."""
+    return _map(abs, x)
+
+
+def sign(x: Array) -> Array:
+    """See `slopes.ops.sign`."""
+    return _map(context.sign, x)
+
+
+def where(condition: Array, a: Array, b: Array) -> Array:
+    """See `slopes.ops.where`."""
+    return _map(lambda c, u, v: u if c else v, condition, a, b)
+
+
+def minimum(a: Array, b: Array) -> Array:
+    """See `slopes.ops.minimum`."""
+    return _map(lambda u, v: u if u != u or u < v else v, a, b)
+
+
+def maximum(a: Array, b: Array) -> Array:
+    """See `slopes.ops.maximum`."""
+    return _map(lambda u, v: u if u != u or u > v else v, a, b)
+
+
+def sigmoid(x: Array, times: Array, low: Array) -> Array:
+    """See `slopes.ops.sigmoid`."""
+    return times / (1 + exp(-x - low))
+
+
+def softplus(x: Array) -> Array:
+    """See `slopes.ops.softplus`."""
+    return maximum(x, 0) + log1p(exp(-absolute(x)))
+
+
+def cubic(x: Array, a: Constant, b: Constant) -> tuple[Array, Array]:
+    """See `slopes.ops.cubic`."""
+    return x * a + x * x * x * b, 0
+
+
+def ndtr(x: Array, times: Array) -> Array:
+    """See `slopes.ops.ndtr`."""
+    return times * _map(lambda v: context.erfc(-v / context.sqrt(2)) / 2, x)
+
+
+def normal_pdf(x: Array, times: Array) -> Array:
+    """See `slopes.ops.normal_pdf`."""
+    return times * _map(lambda v: context.exp(-v * v / 2) / context.sqrt(2 * context.pi), x)
+
+
+def sum(x: Array) -> Array:
+    """See `slopes.ops.sum`."""
+    return np.sum(x, axis=-1, keepdims=True)
+
+
+def softmax(x: Array) -> Array:
+    """See `slopes.ops.softmax`."""
+    powers = exp(x - np.max(x, axis=-1, keepdims=True))
+    return powers / sum(powers)
+
+
+def softmax_complement(x: Array) -> Array:
+    """See `slopes.ops.softmax_complement`."""
+    return 1 - softmax(x)
+
+
+def log_softmax(x: Array) -> Array:
+    """See `slopes.ops.log_softmax`."""
+    return log(softmax(x))
+
+
+def expected(values: Array, target: Array) -> Array:
+    """See `slopes.ops.expected`."""
+    if is_integer(target):
+        return np.take_along_axis(values, target[..., None], -1)[..., 0]
+    return np.sum(where(target == 0, 0, _map(lambda t, v: t if t == 0 else t * v, target, values)), axis=-1)
+
+
+def one_hot(target: Array, like: Array) -> Array:
+    """See `slopes.ops.one_hot`."""
+    return Exact(np.arange(like.shape[-1]) == target[..., None]) if is_integer(target) else target
+
+
+def xlogy(x: Array, y: Array) -> Array:
+    """See `slopes.ops.xlogy`."""
+    return _map(lambda u, v: u if u == 0 else u * (context.log(v) if v != 0 else -context.inf), x, y)
+
+
+def xlog1py(x: Array, y: Array) -> Array:
+    """See `slopes.ops.xlog1py`."""
+    return xlogy(x, y + 1)
+
+
+def ratio(x: Array, y: Array) -> Array:
+    """See `slopes.ops.ratio`."""
+    return _map(lambda u, v: u if u == 0 else u / v if v != 0 else context.sign(u) * context.inf, x, y)
+
+
+# ------------------------------------------------------------------------- how arguments come and go
+
+moveaxis = np.moveaxis
+
+
+def enter(x: Array, what: str, like: Array | None = None) -> Array:
+    """Return x as an exact array; integer arrays stay as they are."""
+    if isinstance(x, Exact) or (isinstance(x, np.ndarray) and is_integer(x)):
+        return x
+    return Exact(x)
+
+
+def is_integer(x: Array) -> bool:
+    """Whether x holds integer labels."""
+    return not isinstance(x, Exact) and np.asarray(x).dtype.kind in "iub"
+
+
+def result_dtype(x: Array, loss: bool = False) -> Any:
+    """Exact numbers have but one dtype."""
+    return object
+
+
+def widen(x: Array, like: Array | None = None) -> Array:
+    """x as an exact array."""
+    return x if isinstance(x, Exact) else Exact(x)
+
+
+def narrow(x: Array, dtype: Any) -> Array:
+    """The result as it is."""
+    return x if isinstance(x, Exact) else Exact(x)
+
+
+def quiet() -> AbstractContextManager[Any]:
+    """Nothing to silence."""
+    return nullcontext()
+
+
+def is_concrete(x: Array) -> bool:
+    """Exact numbers can be looked at, and are taken as they are."""
+    return False
+
+
+def isnan(x: Array) -> Array:
+    """Where x is NaN."""
+    return _map(lambda v: bool(v != v), x)
+
+
+def total(x: Array) -> Array:
+    """The sum of all entries."""
+    return Exact(np.sum(x.view(np.ndarray)))
+
+
+def count(x: Array) -> int:
+    """The number of entries."""
+    return int(x.size)
+
+
+def differentiable(value: Callable[..., Array], slope: Callable[..., Array] | None, x: Array, *rest: Array) -> Array:
+    """value(x, *rest)."""
+    return value(x, *rest)
+
+
+def slope_of(name: str, value: Callable[..., Array], x: Array, *rest: Array) -> Array:
+    """The slope by central differences at three times the working precision, of a body smooth near x."""
+    digits = context.dps
+    with precision(3 * digits):
+        h = number(10) ** -digits * maximum(absolute(x), number(10) ** -(digits // 2))
+        return (value(x + h, *rest) - value(x - h, *rest)) / (2 * h)
+
+
+def parameter(name: str, value: Any) -> Any:
+    """A card's parameter as its body takes it: numbers at full precision."""
+    return Exact(value) if isinstance(value, float) else value
+
+
+def labels(x: Array) -> Array:
+    """Integer labels as indices."""
+    return np.asarray(x)

@@ -1,0 +1,143 @@
+"""The NumPy reading: everything is computed in float64 and rounded once to the argument's dtype."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import partial
+from typing import Any
+
+import numpy as np
+import scipy.special
+
+from slopes.ops import Array
+from slopes.readings import tails
+
+_this = sys.modules[__name__]
+
+# --------------------------------------------------------------------------------------- primitives
+
+exp, expm1, log, log1p, sqrt, rint = np.exp, np.expm1, np.log, np.log1p, np.sqrt, np.rint
+absolute, sign, where, minimum, maximum = np.absolute, np.sign, np.where, np.minimum, np.maximum
+tanh, sinh = np.tanh, np.sinh
+erf, xlogy, xlog1py = scipy.special.erf, scipy.special.xlogy, scipy.special.xlog1py
+sum = partial(np.sum, axis=-1, keepdims=True)
+
+DEEP = {np.dtype(np.float64): 700.0}  #: exp(−700) is still a normal number
+SPLIT = {np.dtype(np.float64): 2.0**20}  #: a number up to 64 rounded to this step has an exact square
+sigmoid, softplus, cubic = partial(tails.sigmoid, _this), partial(tails.softplus, _this), partial(tails.cubic, _this)
+ndtr, normal_pdf = partial(tails.ndtr, _this), partial(tails.normal_pdf, _this)
+softmax, log_softmax = partial(tails.softmax, _this), partial(tails.log_softmax, _this)
+softmax_complement = partial(tails.softmax_complement, _this)
+
+
+def shift_by_top(x: Array) -> tuple[Array, Array]:
+    """(a mask of the first largest entry of each row, x less that entry)."""
+    place = np.argmax(x, axis=-1, keepdims=True)
+    top = np.arange(x.shape[-1]) == place
+    return top, np.where(top, 0.0, x - np.take_along_axis(x, place, -1))
+
+
+def expected(values: Array, target: Array) -> Array:
+    """See `slopes.ops.expected`."""
+    if is_integer(target):
+        return np.take_along_axis(values, target[..., None], -1)[..., 0]
+    return np.sum(np.where(target == 0, 0.0, target * values), axis=-1)
+
+
+def one_hot(target: Array, like: Array) -> Array:
+    """See `slopes.ops.one_hot`."""
+    if not is_integer(target):
+        return target
+    return (np.arange(like.shape[-1]) == target[..., None]).astype(like.dtype)
+
+
+def ratio(x: Array, y: Array) -> Array:
+    """See `slopes.ops.ratio`."""
+    return np.where(x == 0, 0.0, x / np.where(x == 0, 1.0, y))
+
+
+# ------------------------------------------------------------------------- how arguments come and go
+
+moveaxis, isnan = np.moveaxis, np.isnan
+
+
+def enter(x: Array, what: str, like: Array | None = None) -> Array:
+    """Return x as an array of numbers that a card can take, or raise TypeError naming it."""
+    if not isinstance(x, (np.ndarray, np.generic, bool, int, float, list, tuple)):
+        raise TypeError(f"{what} must be a NumPy array or a number here, got {type(x).__name__}")
+    x = np.asarray(x)
+    if x.dtype.kind not in "fiub" or x.dtype.itemsize > 8:
+        raise TypeError(f"{what} must hold real numbers of at most 64 bits, got dtype {x.dtype}")
+    return x
+
+
+def is_integer(x: Array) -> bool:
+    """Whether x holds integers or booleans."""
+    return x.dtype.kind in "iub"
+
+
+def result_dtype(x: Array, loss: bool = False) -> Any:
+    """The dtype of a result: the argument's own, float64 for integers."""
+    return np.dtype(np.float64) if is_integer(x) else x.dtype
+
+
+def widen(x: Array, like: Array | None = None) -> Array:
+    """x in the dtype that bodies compute in."""
+    return np.asarray(x, dtype=np.float64)
+
+
+def narrow(x: Array, dtype: Any) -> Array:
+    """The result, rounded once; a scalar for a 0-d result, as NumPy's own functions give."""
+    return np.asarray(x).astype(dtype, copy=False)[()]
+
+
+def quiet() -> AbstractContextManager[Any]:
+    """Bodies compute inf and NaN on purpose: no NumPy warning leaves them."""
+    return np.errstate(all="ignore")
+
+
+def is_concrete(x: Array) -> bool:
+    """Whether the values of x can be looked at here and now."""
+    return True
+
+
+def total(x: Array) -> Array:
+    """The sum of all entries."""
+    return np.sum(x)
+
+
+def count(x: Array) -> int:
+    """The number of entries."""
+    return int(x.size)
+
+
+def differentiable(value: Callable[..., Array], slope: Callable[..., Array] | None, x: Array, *rest: Array) -> Array:
+    """value(x, *rest); the torch reading attaches the slope."""
+    return value(x, *rest)
+
+
+def slope_of(name: str, value: Callable[..., Array], x: Array, *rest: Array) -> Array:
+    """The slope of a body that has no derivative of its own, by torch's autograd in float64."""
+    try:
+        import torch
+    except ImportError:
+        raise ImportError(
+            f"{name} has no derivative of its own: write one with @{name}.derivative, "
+            "or install slopes[torch] to take autograd's"
+        ) from None
+    from slopes.readings import torch as reading
+
+    tensors = [torch.from_numpy(np.array(argument)) for argument in (x, *rest)]
+    return reading.slope_of(name, value, *tensors).numpy()
+
+
+def parameter(name: str, value: Any) -> Any:
+    """A card's parameter as its body takes it."""
+    return value
+
+
+def labels(x: Array) -> Array:
+    """Integer labels as indices."""
+    return x.astype(np.intp, copy=False)

@@ -1,0 +1,156 @@
+"""The normal tail and its relatives in plain arithmetic, shared by the NumPy and the torch reading.
+
+Library functions lose these tails: scipy's `ndtr` is off by 1,400 units in the last place, torch's by all of
+them. Three devices get them back. exp(−x²/2) is split so that its large argument is exact. The Mills ratio is
+a polynomial in a variable that maps [0, ∞) to [−1, 1), fitted by ``tools/fit_mills.py``. And a product that
+underflows is formed so that it is rounded once, after the large factor has joined.
+
+`r` is the reading's module; `x` has the dtype that `r` computes in.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from slopes.ops import Array, Constant
+
+# (x + 1.25) · Φ(−x) · exp(x²/2) as a polynomial in (x − 4)/(x + 4), lowest degree first
+MILLS = (
+    0.4956558668353369,
+    -0.1393029077136396,
+    0.045094448559240455,
+    0.010673512219109902,
+    -0.024481636401459606,
+    0.01581307360938392,
+    -0.004875488073307725,
+    -0.0001259196390363821,
+    0.0006481010485170005,
+    -0.00010581893980424432,
+    -8.069116931792968e-05,
+    2.2407718894888704e-05,
+    1.2551256673541615e-05,
+    -3.6387145581242496e-06,
+    -2.448179043722239e-06,
+    4.5387225376186563e-07,
+    5.293122425233566e-07,
+    -8.229997742137288e-09,
+    -1.0907025059117782e-07,
+    -2.0609246200651195e-08,
+    1.7283850389984626e-08,
+    7.945958768034648e-09,
+    -9.555324604411362e-10,
+    -1.32018210841957e-09,
+    -2.478119687587931e-10,
+)
+MILLS_LOW = 5.9814649479347676e-18  #: what the first coefficient lacks as a float64
+
+
+def decay(r: ModuleType, t: Array, times: Array) -> Array:
+    """times · exp(t) for t <= 0, rounded into the subnormals once; 0 where exp(t) has long vanished."""
+    shift = r.DEEP[t.dtype]
+    deep = r.exp(r.minimum(t + shift, 0.0))  # exactly 1 where exp(t) is a normal number
+    return r.where(deep == 0, 0.0, times * r.exp(r.maximum(t, -shift)) * deep)
+
+
+def gauss(r: ModuleType, x: Array) -> tuple[Array, Array]:
+    """(t, d) with exp(−x²/2) = exp(t)·(1 + d), where t is exact."""
+    step = r.SPLIT[x.dtype]
+    h = r.rint(x * step) / step
+    d = -(x - h) * (x + h) / 2
+    return -h * h / 2, d * (1 + d * (0.5 + d / 6))
+
+
+def normal_pdf(r: ModuleType, x: Array, times: Array) -> Array:
+    """`times` the standard normal density."""
+    a = r.minimum(r.where(x < 0, -x, x), 64.0)
+    t, d = gauss(r, a)
+    scale = times * 0.3989422804014327  # 1/sqrt(2 pi)
+    return decay(r, t, scale + scale * (d - 2.4923272022777433e-17 / 0.3989422804014327))
+
+
+def ndtr(r: ModuleType, x: Array, times: Array) -> Array:
+    """`times` the standard normal distribution function."""
+    left = x < 0
+    a = r.minimum(r.where(left, -x, x), 64.0)
+    u = (a - 4) / (a + 4)
+    rest = MILLS[-1] * u
+    for coefficient in MILLS[-2:0:-1]:
+        rest = (rest + coefficient) * u
+    q = rest + MILLS[0]
+    q_low = rest - (q - MILLS[0]) + MILLS_LOW  # what rounding took from q
+    divisor = a + 1.25
+    divisor_low = a - (divisor - 1.25)
+    t, d = gauss(r, a)
+    tail = r.where(left, times, 1.0) * (q / divisor)
+    tail = decay(r, t, tail + tail * (d + q_low / q - divisor_low / divisor))
+    return r.where(left, tail, times * (1 - tail))
+
+
+def sigmoid(r: ModuleType, x: Array, times: Array, low: Array) -> Array:
+    """times / (1 + exp(−x − low)); see `slopes.ops.sigmoid`."""
+    left = x < 0
+    t = r.where(left, x, -x)  # no abs: under autograd its slope at 0 is 0
+    small = r.exp(t)
+    if type(low) is not float:
+        correction = r.exp(r.where(left, low, -low))
+        small, times = small * correction, r.where(left, times * correction, times)
+    if type(times) is float and times == 1.0:
+        return r.where(left, small, 1.0) / (1 + small)
+    return r.where(left, decay(r, t, times), times) / (1 + small)
+
+
+def softplus(r: ModuleType, x: Array) -> Array:
+    """log(1 + exp(x))."""
+    return r.where(x < 0, 0.0, x) + r.log1p(r.exp(r.where(x < 0, x, -x)))
+
+
+def cubic(r: ModuleType, x: Array, a: Constant, b: Constant) -> tuple[Array, Array]:
+    """(high, low) of a·x + b·x³, to about 70 bits for |x| up to 32, beyond which x is held."""
+    x = r.minimum(r.maximum(x, -32.0), 32.0)
+    h = r.rint(x * 256) / 256  # 13 bits: h³ and its product with 14 bits of b are exact
+    d = x - h
+    a_high, b_high = split(a, 2.0**26), split(b, 2.0**17)
+    linear, cube = a_high * h, b_high * (h * h * h)
+    high = linear + cube
+    low = two_sum_low(linear, cube, high)
+    low = low + a * d + (a - a_high + a.low) * h
+    return high, low + b * (d * (x * x + x * h + h * h)) + (b - b_high + b.low) * (h * h * h)
+
+
+def split(value: float, step: float) -> float:
+    """The value's leading bits."""
+    return round(value * step) / step
+
+
+def two_sum_low(a: Array, b: Array, total: Array) -> Array:
+    """What rounding took from a + b."""
+    part = total - a
+    return (a - (total - part)) + (b - part)
+
+
+def softmax_parts(r: ModuleType, x: Array) -> tuple[Array, Array, Array, Array]:
+    """(top, shifted, powers, others): the largest entry's place, x less it, exp of that without it, their sum.
+
+    Leaving the largest entry's own 1 out of the sum is what keeps log(softmax) and 1 − softmax near 1.
+    """
+    top, shifted = r.shift_by_top(x)
+    powers = r.where(top, 0.0, r.exp(shifted))
+    return top, shifted, powers, r.sum(powers)
+
+
+def softmax(r: ModuleType, x: Array) -> Array:
+    """exp(x) / sum(exp(x))."""
+    top, _, powers, others = softmax_parts(r, x)
+    return r.where(top, 1.0, powers) / (1 + others)
+
+
+def softmax_complement(r: ModuleType, x: Array) -> Array:
+    """1 − softmax(x)."""
+    top, _, powers, others = softmax_parts(r, x)
+    return r.where(top, others, 1 + others - powers) / (1 + others)
+
+
+def log_softmax(r: ModuleType, x: Array) -> Array:
+    """log(softmax(x))."""
+    _, shifted, _, others = softmax_parts(r, x)
+    return shifted - r.log1p(others)

@@ -1,0 +1,256 @@
+"""The torch reading: composed of torch operations, so that every transform works.
+
+float32 and float64 are computed as they are, half types in float32 and rounded once. Where a card has a
+derivative of its own, autograd uses it (`differentiable`) in backward, forward mode and under vmap alike.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from typing import Any
+
+import torch
+
+from slopes.ops import Array, Constant
+from slopes.readings import tails
+
+_this = sys.modules[__name__]
+Tensor = torch.Tensor
+
+# --------------------------------------------------------------------------------------- primitives
+
+exp, expm1, log, log1p, sqrt, rint = torch.exp, torch.expm1, torch.log, torch.log1p, torch.sqrt, torch.round
+where, sinh, tanh, erf, sign = torch.where, torch.sinh, torch.tanh, torch.erf, torch.sign
+sum = partial(torch.sum, dim=-1, keepdim=True)
+
+#: exp(−DEEP) is still a normal number
+DEEP = {torch.float64: 700.0, torch.float32: 80.0}
+#: a number up to 64 rounded to this step has an exact square
+SPLIT = {torch.float64: 2.0**20, torch.float32: 2.0**6}
+sigmoid, softplus = partial(tails.sigmoid, _this), partial(tails.softplus, _this)
+softmax, log_softmax = partial(tails.softmax, _this), partial(tails.log_softmax, _this)
+softmax_complement = partial(tails.softmax_complement, _this)
+
+
+def absolute(x: Array) -> Array:
+    """The absolute value; its second derivative is 0."""
+    return torch.abs(x)
+
+
+def minimum(a: Array, b: Array) -> Array:
+    """The smaller of two, of which one may be a number."""
+    return torch.clamp(a, max=b) if isinstance(b, (int, float)) else torch.minimum(a, b)
+
+
+def maximum(a: Array, b: Array) -> Array:
+    """The larger of two, of which one may be a number."""
+    return torch.clamp(a, min=b) if isinstance(b, (int, float)) else torch.maximum(a, b)
+
+
+def _double(x: Tensor) -> torch.dtype:
+    """float64 where the device has it."""
+    return x.dtype if x.device.type == "mps" else torch.float64
+
+
+def _in_double(primitive: Callable[..., Tensor], x: Tensor, times: Tensor | float) -> Tensor:
+    """A normal tail: float32 has too few digits for its polynomial, so it is computed in float64."""
+    wide = _double(x)
+    scale = times.to(wide) if isinstance(times, Tensor) else times
+    return primitive(_this, x.to(wide), scale).to(x.dtype)
+
+
+ndtr, normal_pdf = partial(_in_double, tails.ndtr), partial(_in_double, tails.normal_pdf)
+
+
+def cubic(x: Array, a: Constant, b: Constant) -> tuple[Array, Array]:
+    """See `slopes.ops.cubic`."""
+    high, low = tails.cubic(_this, x.to(_double(x)), a, b)
+    rounded = high.to(x.dtype)
+    return rounded, (low + (high - rounded)).to(x.dtype)
+
+
+def shift_by_top(x: Array) -> tuple[Array, Array]:
+    """(a mask of the first largest entry of each row, x less that entry)."""
+    place = torch.argmax(x, dim=-1, keepdim=True)
+    top = torch.arange(x.shape[-1], device=x.device) == place
+    return top, torch.where(top, 0.0, x - torch.gather(x, -1, place))
+
+
+def expected(values: Array, target: Array) -> Array:
+    """See `slopes.ops.expected`."""
+    if is_integer(target):
+        return torch.gather(values, -1, target.unsqueeze(-1)).squeeze(-1)
+    return torch.where(target == 0, 0.0, target * values).sum(-1)
+
+
+def one_hot(target: Array, like: Array) -> Array:
+    """See `slopes.ops.one_hot`."""
+    if not is_integer(target):
+        return target
+    return (torch.arange(like.shape[-1], device=like.device) == target.unsqueeze(-1)).to(like.dtype)
+
+
+def xlogy(x: Array, y: Array) -> Array:
+    """See `slopes.ops.xlogy`; torch's own has a NaN gradient at (0, 0)."""
+    return torch.xlogy(x, torch.where((x == 0) & (y == 0), 1.0, y))
+
+
+def xlog1py(x: Array, y: Array) -> Array:
+    """See `slopes.ops.xlog1py`; torch's own has a NaN gradient at (0, −1)."""
+    return torch.special.xlog1py(x, torch.where((x == 0) & (y == -1), 0.0, y))
+
+
+def ratio(x: Array, y: Array) -> Array:
+    """See `slopes.ops.ratio`."""
+    return torch.where(x == 0, 0.0, x / torch.where(x == 0, 1.0, y))
+
+
+# ------------------------------------------------------------------------- how arguments come and go
+
+moveaxis, isnan = torch.movedim, torch.isnan
+_HALF = (torch.float16, torch.bfloat16)
+_REAL = (torch.float32, torch.float64, *_HALF)
+
+
+def enter(x: Array, what: str, like: Array | None = None) -> Array:
+    """Return x if it is a tensor that a card can take (on the device of `like`), or raise TypeError."""
+    if not isinstance(x, Tensor):
+        raise TypeError(f"{what} must be a torch tensor here, got {type(x).__name__}")
+    if x.dtype not in _REAL and not is_integer(x):
+        raise TypeError(f"{what} must hold real numbers, got dtype {x.dtype}")
+    if like is not None and x.device != like.device:
+        raise TypeError(f"{what} lies on device {x.device}, the prediction on {like.device}")
+    return x
+
+
+def is_integer(x: Array) -> bool:
+    """Whether x holds integers or booleans."""
+    return not (x.is_floating_point() or x.is_complex())
+
+
+def result_dtype(x: Array, loss: bool = False) -> Any:
+    """The dtype of a result: the argument's own, the default one for integers, float32 under autocast."""
+    if is_integer(x):
+        return torch.get_default_dtype()
+    if loss and x.dtype in _HALF and torch.is_autocast_enabled(x.device.type):
+        return torch.float32
+    return x.dtype
+
+
+def widen(x: Array, like: Array | None = None) -> Array:
+    """x in the dtype that bodies compute in: that of `like`, if given."""
+    dtype = result_dtype(x) if like is None else like.dtype
+    return x.to(torch.float32 if dtype in _HALF else dtype)
+
+
+def narrow(x: Array, dtype: Any) -> Array:
+    """The result, rounded once."""
+    return x.to(dtype)
+
+
+def quiet() -> AbstractContextManager[Any]:
+    """Nothing to silence: torch does not warn of overflow."""
+    return nullcontext()
+
+
+def is_concrete(x: Array) -> bool:
+    """Whether the values of x can be looked at here and now, without waiting for a device."""
+    return (
+        not torch.compiler.is_compiling()
+        and type(x) in (Tensor, torch.nn.Parameter)
+        and x.device.type == "cpu"
+        and not torch._C._functorch.is_functorch_wrapped_tensor(x)
+        and not torch.jit.is_tracing()
+    )
+
+
+def total(x: Array) -> Array:
+    """The sum of all entries, accumulated in float64 where the device has it."""
+    return x.sum(dtype=_double(x))
+
+
+def count(x: Array) -> int:
+    """The number of entries."""
+    return x.numel()
+
+
+# --------------------------------------------------------------------------------------- derivatives
+
+
+class _Sloped(torch.autograd.Function):
+    """value(x, *rest), whose derivative by x is slope(x, *rest), which is differentiated in its turn.
+
+    A slope with one axis more than the value is the gradient of a row. All that runs is element- or row-wise
+    over leading axes, so vmap only has to bring the batch to the front.
+    """
+
+    @staticmethod
+    def forward(value: Any, slope: Any, x: Tensor, *rest: Tensor) -> Tensor:
+        return value(x, *rest)  # type: ignore[no-any-return]
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Tensor) -> None:
+        _, ctx.slope, *tensors = inputs
+        ctx.rowwise = output.ndim < tensors[0].ndim
+        ctx.save_for_backward(*tensors)
+        ctx.save_for_forward(*tensors)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        (gradient,) = gradients
+        slope = ctx.slope(*ctx.saved_tensors)
+        if gradient.ndim < slope.ndim:
+            gradient = gradient.unsqueeze(-1)
+        return None, None, gradient * slope, *(None for _ in ctx.saved_tensors[1:])
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Any) -> Tensor:
+        slope = ctx.slope(*ctx.saved_tensors)
+        change: Tensor = tangents[2] * slope
+        return change.sum(-1) if ctx.rowwise else change
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, value: Any, slope: Any, *tensors: Tensor) -> tuple[Tensor, int]:
+        front = [
+            tensor.expand(info.batch_size, *tensor.shape) if dim is None else tensor.movedim(dim, 0)
+            for tensor, dim in zip(tensors, in_dims[2:], strict=True)
+        ]
+        return _Sloped.apply(value, slope, *front), 0  # type: ignore[no-any-return]
+
+
+def differentiable(value: Callable[..., Array], slope: Callable[..., Array] | None, x: Array, *rest: Array) -> Array:
+    """value(x, *rest), differentiated by x through `slope` and never through the value's own operations.
+
+    Where another argument may want a gradient too, plain autograd takes over.
+    """
+    if slope is None or any(_wants_gradient(argument) for argument in rest):
+        return value(x, *rest)
+    return _Sloped.apply(value, slope, x, *rest)
+
+
+def _wants_gradient(x: Tensor) -> bool:
+    if not x.is_floating_point():
+        return False
+    if x.requires_grad or torch.compiler.is_compiling():
+        return x.requires_grad
+    in_forward_mode = torch.autograd.forward_ad._current_level >= 0
+    return in_forward_mode or torch._C._functorch.is_functorch_wrapped_tensor(x)
+
+
+def slope_of(name: str, value: Callable[..., Array], x: Tensor, *rest: Tensor) -> Tensor:
+    """The slope of an element- or row-wise body that has no derivative of its own, by autograd."""
+    result, pull_back = torch.func.vjp(lambda x: value(x, *rest), x)
+    return pull_back(torch.ones_like(result))[0]  # type: ignore[no-any-return]
+
+
+def parameter(name: str, value: Any) -> Any:
+    """A card's parameter as its body takes it."""
+    return value
+
+
+def labels(x: Array) -> Array:
+    """Integer labels as indices."""
+    return x.long()
