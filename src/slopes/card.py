@@ -267,7 +267,7 @@ class Map(Activation[P]):
 
         def compute(r: ModuleType, value: Body, pull_back: Body | None, x: Array, cotangent: Array) -> Array:
             if pull_back is None:
-                return r.slope_of(self._root.name, lambda x, g: value(x) * g, x, cotangent)
+                return r.slope_of(self._root.name, lambda x, g: r.sum(value(x) * g)[..., 0], x, cotangent)
             return pull_back(x, cotangent)
 
         return self._along(axis, compute, parameters, x, cotangent)

@@ -38,6 +38,8 @@ def valid_axis(owner: str, axis: Any, x: Array) -> int:
         raise ValueError(f"{owner}: needs at least one axis, got a single number")
     if type(axis) is not int or not -x.ndim <= axis < x.ndim:
         raise ValueError(f"{owner}: axis must be an integer in [{-x.ndim}, {x.ndim - 1}] for shape {tuple(x.shape)}, got {axis!r}")
+    if x.shape[axis] == 0:
+        raise ValueError(f"{owner}: axis {axis} of shape {tuple(x.shape)} has no entries")
     return axis
 
 

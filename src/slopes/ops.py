@@ -212,6 +212,11 @@ def sum(x: Array) -> Array:
     return reading(x).sum(x)
 
 
+def sum_others(values: Array, x: Array) -> Array:
+    """For each entry of a row the sum of the others: at the largest x summed without it, else by subtraction."""
+    return reading(x).sum_others(values, x)
+
+
 def softmax(x: Array) -> Array:
     """exp(x) / sum(exp(x)) over the last axis."""
     return reading(x).softmax(x)

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from slopes.card import Card, Loss
+from slopes.card import Activation, Card, Loss, Map
 
 LARGEST = 20_000  #: digits of working precision at which the search for agreement ends
+ZERO = 400  #: digits at which a 0 is believed: float64 reaches down to 1e-324, and lesser ones are 0 there
 
 
 def exact(card: Card[Any], digits: int = 50) -> Exactly:
@@ -52,10 +53,10 @@ class Exactly:
         return self._converge(self.card.vjp, arguments, options)  # type: ignore[attr-defined]
 
     def difference(self, *arguments: Any, **options: Any) -> Any:
-        """Return the slope of the body by differences, which knows nothing of the card's derivative."""
-        bare = self.card.with_() if self.card._derivative else self.card
+        """Return the slope (of a map: the vjp) by differences of the body, whatever derivative the card has."""
+        bare: Any = self.card.with_()
         bare._derivative = None
-        return self._converge(bare.slope, arguments, options)  # type: ignore[attr-defined]
+        return self._converge(bare.vjp if isinstance(bare, Map) else bare.slope, arguments, options)
 
     def definition(self, *arguments: Any, **options: Any) -> Any:
         """Return the value of the card's textbook definition."""
@@ -67,25 +68,43 @@ class Exactly:
         from slopes.readings.exact import Exact, precision
 
         loss = isinstance(self.card, Loss)
-        digits, before = self.digits + 10, None
-        while True:
-            with precision(digits):
-                entered = [
-                    np.asarray(argument) if loss and place and np.asarray(argument).dtype.kind in "iu" else Exact(argument)
-                    for place, argument in enumerate(arguments)
-                ]
-                result = np.asarray(compute(*entered, **options))
-                if before is not None and self._agree(before, result, digits > LARGEST):
-                    return result[()] if result.ndim == 0 else result
+        digits = self.digits + 10
+        with precision(digits):
+            entered = [_labels_or_exact(argument, loss and place > 0) for place, argument in enumerate(arguments)]
+            before = np.asarray(compute(*entered, **options))
+        result = before.copy()
+        unreduced = not isinstance(self.card, Loss) or options.get("reduction") == "none"
+        rowwise = isinstance(self.card, Map) or (isinstance(self.card, Loss) and self.card.kind.rowwise)
+        open_ = np.ones(result.shape, dtype=bool)  # entries on which two precisions have not agreed yet
+        while open_.any():
             if digits > LARGEST:
                 raise ArithmeticError(f"{self!r}: no agreement below {LARGEST} digits; the body cancels without end")
-            before, digits = result, 2 * digits
+            digits *= 2
+            with precision(digits):
+                again = open_.any(axis=-1) if rowwise and result.ndim == 2 else open_  # rows go together
+                if unreduced and result.ndim:
+                    result[again] = compute(*(_part(argument, again) for argument in entered), **options)
+                else:
+                    result = np.asarray(compute(*entered, **options))
+                settled = np.frompyfunc(lambda a, b: self._agree(a, b, digits), 2, 1)(before, result)
+            open_ &= ~np.asarray(settled, dtype=bool)
+            before = result.copy()
+        return result[()] if result.ndim == 0 else result
 
-    def _agree(self, before: Any, after: Any, last: bool) -> bool:
-        bound = 10.0**-self.digits if self.digits < 300 else 0
-        for a, b in zip(before.reshape(-1), after.reshape(-1), strict=True):
-            if a == b or (a != a and b != b):
-                continue
-            if abs(a - b) > abs(b) * bound:
-                return False
-        return True
+    def _agree(self, before: Any, after: Any, digits: int) -> bool:
+        """Whether two results are one to the digits asked; a 0 may be a difference that has lost them all."""
+        if after == 0:
+            return bool(before == 0) and digits > ZERO
+        return bool(before == after or (before != before and after != after) or abs(before - after) < abs(after) / 10**self.digits)
+
+
+def _part(argument: Any, chosen: Any) -> Any:
+    part = argument[chosen]
+    return part if argument.dtype.kind in "iu" else part.view(type(argument))
+
+
+def _labels_or_exact(argument: Any, may_be_labels: bool) -> Any:
+    from slopes.readings.exact import Exact
+
+    array = np.asarray(argument)
+    return array if may_be_labels and array.dtype.kind in "iu" else Exact(argument)

@@ -11,7 +11,7 @@ from slopes.ops import exp, log
 
 @activation(
     kind="map", definition=lambda x: exp(x) / ops.sum(exp(x)),
-    range=(0, 1), lipschitz=0.5,
+    range=(0, 1),
     same_as={"torch": "softmax(x, -1)", "scipy": "special.softmax(x, -1)", "jax": "nn.softmax(x, -1)"},
 )  # fmt: skip
 def softmax(x):
@@ -25,7 +25,7 @@ def softmax(x):
 @softmax.derivative
 def _(x, cotangent):
     p = ops.softmax(x)
-    return p * (cotangent - ops.sum(p * cotangent))
+    return p * (cotangent * ops.softmax_complement(x) - ops.sum_others(p * cotangent, x))
 
 
 @activation(
@@ -43,4 +43,4 @@ def log_softmax(x):
 
 @log_softmax.derivative
 def _(x, cotangent):
-    return cotangent - ops.softmax(x) * ops.sum(cotangent)
+    return cotangent * ops.softmax_complement(x) - ops.softmax(x) * ops.sum_others(cotangent, x)

@@ -20,7 +20,7 @@ CUBIC = Constant("2*sqrt(2/pi)*44715/1000000", 0.07135481627260025, -6.175149918
 
 @activation(
     definition=lambda x: x * (1 + tanh((LINEAR * x + CUBIC * x**3) / 2)) / 2,
-    range=(-0.17004075, inf), zero=0.0, lipschitz=1.12892,
+    range=(-0.17004075, inf), zero=0.0, lipschitz=1.12899262,
     papers=(HENDRYCKS_GIMPEL,),
     same_as={"torch": "nn.functional.gelu(x, approximate='tanh')", "jax": "nn.gelu(x, approximate=True)"},
 )  # fmt: skip

@@ -11,7 +11,7 @@ from slopes.ops import e, exp, log, log_softmax, ratio, sigmoid, softmax, softma
 @loss(
     "classification", space="probabilities", convex=True,
     definition=lambda prediction, target, base: -ops.expected(log(prediction), target) / log(base),
-    same_as={"keras": "losses.categorical_crossentropy(target, prediction)"},
+    same_as={"torch": "nn.functional.nll_loss(log(prediction), target, reduction='none')"},
 )  # fmt: skip
 def categorical_cross_entropy(prediction, target, *, base: AboveOne = e):
     """Categorical cross-entropy: the surprise, −log p, at the right class, of rows of probabilities.

@@ -6,7 +6,6 @@ user's `mpmath.mp` nor another thread is touched by `precision`.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
@@ -122,7 +121,20 @@ def cubic(x: Array, a: Constant, b: Constant) -> tuple[Array, Array]:
 
 def ndtr(x: Array, times: Array) -> Array:
     """See `slopes.ops.ndtr`."""
-    return times * _map(lambda v: context.erfc(-v / context.sqrt(2)) / 2, x)
+    return times * _map(lambda v: _erfc(-v / context.sqrt(2)) / 2, x)
+
+
+def _erfc(v: Any) -> Any:
+    """erfc, by its asymptotic series where mpmath's own overflows."""
+    if not 1e10 < abs(v) < context.inf:
+        return context.erfc(v)
+    if v < 0:
+        return 2 * context.one
+    series = term = context.one
+    for n in range(1, context.dps // 20 + 2):
+        term *= -(2 * n - 1) / (2 * v * v)
+        series += term
+    return context.exp(-v * v) / (v * context.sqrt(context.pi)) * series
 
 
 def normal_pdf(x: Array, times: Array) -> Array:
@@ -133,6 +145,11 @@ def normal_pdf(x: Array, times: Array) -> Array:
 def sum(x: Array) -> Array:
     """See `slopes.ops.sum`."""
     return np.sum(x, axis=-1, keepdims=True)
+
+
+def sum_others(values: Array, x: Array) -> Array:
+    """See `slopes.ops.sum_others`."""
+    return sum(values) - values
 
 
 def softmax(x: Array) -> Array:
@@ -244,8 +261,14 @@ def slope_of(name: str, value: Callable[..., Array], x: Array, *rest: Array) -> 
     """The slope by central differences at three times the working precision, of a body smooth near x."""
     digits = context.dps
     with precision(3 * digits):
-        h = number(10) ** -digits * maximum(absolute(x), number(10) ** -(digits // 2))
-        return (value(x + h, *rest) - value(x - h, *rest)) / (2 * h)
+        step = number(10) ** -digits * maximum(absolute(x), number(10) ** -(digits // 2))
+        if value(x, *rest).ndim == x.ndim:
+            return (value(x + step, *rest) - value(x - step, *rest)) / (2 * step)
+        columns = []
+        for column in np.eye(x.shape[-1], dtype=int):  # a row: one class after the other
+            change = value(x + column * step, *rest) - value(x - column * step, *rest)
+            columns.append(change / np.sum(2 * column * step, axis=-1))
+        return np.stack(columns, axis=-1).view(Exact)
 
 
 def parameter(name: str, value: Any) -> Any:

@@ -29,7 +29,7 @@ SPLIT = {np.dtype(np.float64): 2.0**20}  #: a number up to 64 rounded to this st
 sigmoid, softplus, cubic = partial(tails.sigmoid, _this), partial(tails.softplus, _this), partial(tails.cubic, _this)
 ndtr, normal_pdf = partial(tails.ndtr, _this), partial(tails.normal_pdf, _this)
 softmax, log_softmax = partial(tails.softmax, _this), partial(tails.log_softmax, _this)
-softmax_complement = partial(tails.softmax_complement, _this)
+softmax_complement, sum_others = partial(tails.softmax_complement, _this), partial(tails.sum_others, _this)
 
 
 def shift_by_top(x: Array) -> tuple[Array, Array]:

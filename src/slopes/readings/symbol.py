@@ -63,6 +63,11 @@ def sum(x: Array) -> Array:
     return sp.Sum(x.subs(i, j), (j, 1, C))
 
 
+def sum_others(values: Array, x: Array) -> Array:
+    """See `slopes.ops.sum_others`."""
+    return sum(values) - values
+
+
 def softmax(x: Array) -> Array:
     """See `slopes.ops.softmax`."""
     return sp.exp(x) / sum(sp.exp(x))

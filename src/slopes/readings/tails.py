@@ -154,3 +154,9 @@ def log_softmax(r: ModuleType, x: Array) -> Array:
     """log(softmax(x))."""
     _, shifted, _, others = softmax_parts(r, x)
     return shifted - r.log1p(others)
+
+
+def sum_others(r: ModuleType, values: Array, x: Array) -> Array:
+    """For each entry of a row the sum of the others."""
+    top, _ = r.shift_by_top(x)
+    return r.where(top, r.sum(r.where(top, 0.0, values)), r.sum(values) - values)

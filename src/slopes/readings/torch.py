@@ -32,7 +32,7 @@ DEEP = {torch.float64: 700.0, torch.float32: 80.0}
 SPLIT = {torch.float64: 2.0**20, torch.float32: 2.0**6}
 sigmoid, softplus = partial(tails.sigmoid, _this), partial(tails.softplus, _this)
 softmax, log_softmax = partial(tails.softmax, _this), partial(tails.log_softmax, _this)
-softmax_complement = partial(tails.softmax_complement, _this)
+softmax_complement, sum_others = partial(tails.softmax_complement, _this), partial(tails.sum_others, _this)
 
 
 def absolute(x: Array) -> Array:
@@ -241,7 +241,7 @@ def _wants_gradient(x: Tensor) -> bool:
 
 
 def slope_of(name: str, value: Callable[..., Array], x: Tensor, *rest: Tensor) -> Tensor:
-    """The slope of an element- or row-wise body that has no derivative of its own, by autograd."""
+    """The slope by x of an element- or row-wise body that has no derivative of its own, by autograd."""
     result, pull_back = torch.func.vjp(lambda x: value(x, *rest), x)
     return pull_back(torch.ones_like(result))[0]  # type: ignore[no-any-return]
 

@@ -1,0 +1,151 @@
+"""The inputs at which a card is audited, and the exact results there."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from slopes.card import Card, Loss, Map
+from slopes.oracle import Exactly
+
+DIGITS = 25  #: right digits of the exact results
+DTYPES = (np.float64, np.float32)
+
+
+class Subject:
+    """A card under audit, with its sample points and their exact results, each computed once."""
+
+    def __init__(self, card: Card[Any], seed: int = 0) -> None:
+        self.card, self.seed, self.name = card, seed, repr(card)
+        self.exactly = Exactly(card, DIGITS)
+        self.faulty: set[tuple[str, str, int]] = set()  #: (result, dtype, entry) that a check has reported
+        self._exact: dict[tuple[str, str], Any] = {}
+
+    @property
+    def rng(self) -> np.random.Generator:
+        """A fresh generator, so that no check depends on which ran before it."""
+        return np.random.default_rng(self.seed)
+
+    @cached_property
+    def kinks(self) -> tuple[float, ...]:
+        """Where the slope jumps."""
+        return self.card.claims.kinks or ()
+
+    # ---------------------------------------------------------------------------------- the inputs
+
+    def inputs(self, dtype: Any) -> tuple[Any, ...]:
+        """Arrays of arguments: a line of numbers for an element-wise card, a batch of rows for the others."""
+        if isinstance(self.card, Loss):
+            return self._loss_inputs(dtype)
+        if isinstance(self.card, Map):
+            return _rows(self.rng, dtype), _cotangents(self.rng, dtype)
+        return (self.line(dtype),)
+
+    def line(self, dtype: Any) -> Any:
+        """Numbers of both signs over the whole range of the dtype: tiny, small, middling, the far tails, kinks."""
+        info = np.finfo(dtype)
+        underflow = -np.log(float(info.smallest_subnormal))
+        magnitudes = np.concatenate([
+            [0.0, info.smallest_subnormal, info.tiny, 1e-30, 1e-16],
+            np.logspace(-8, 2, 61),
+            self.rng.uniform(0, 6, 60), self.rng.uniform(6, 40, 30),
+            underflow * np.array([0.5, 0.9, 0.95, 0.98, 0.99, 1.0, 1.01, 2.0]), np.sqrt(2 * underflow) * np.array([0.97, 0.99, 1.0, 1.01]),
+            [1e4, 1e10, 1e30, float(info.max) / 4, float(info.max)],
+        ])  # fmt: skip
+        with np.errstate(over="ignore", under="ignore"):
+            line = np.concatenate([magnitudes, -magnitudes]).astype(dtype)
+            kinks = np.asarray(self.kinks, dtype)
+            around = [kinks, np.nextafter(kinks, dtype(-np.inf)), np.nextafter(kinks, dtype(np.inf))]
+        return np.concatenate([line, *around])
+
+    def _loss_inputs(self, dtype: Any) -> tuple[Any, ...]:
+        kind, rng = self.card.kind, self.rng  # type: ignore[attr-defined]
+        settings = self.card._settings({})
+        prediction, target = kind.sample(rng, (60, 5), settings)
+        probabilities = kind.space_of(settings) == "probabilities"
+        if kind.rowwise:
+            scale = np.logspace(-4, 2.3, 60)[:, None]
+            prediction = prediction if probabilities else prediction * scale
+            if not probabilities:
+                prediction[np.arange(20), target[:20]] += 10 * np.arange(20)  # nearly certain, and right
+            return prediction.astype(dtype), target
+        if kind.space == "real":
+            sizes = np.concatenate([[0.0], np.logspace(-8, 4, 99)])
+            prediction = np.concatenate([prediction.reshape(-1), sizes, -sizes])
+            target = np.concatenate([target.reshape(-1), np.zeros(200)])
+        elif not probabilities:
+            sizes = np.concatenate([[0.0], np.logspace(-8, 3, 49)])
+            prediction = np.concatenate([prediction.reshape(-1), sizes, -sizes])
+            target = np.concatenate([target.reshape(-1), rng.integers(0, 2, 100)])
+        return prediction.astype(dtype), target.astype(dtype)
+
+    def exponents(self, dtype: Any) -> Any:
+        """For each result, the size of the largest exponent that went into it: the condition of a row."""
+        if isinstance(self.card, Loss) and self.card.kind.space_of(self.card._settings({})) != "logits":
+            return 0.0
+        prediction = self.inputs(dtype)[0].astype(float)
+        return np.ptp(prediction, axis=-1) if self.rowwise else abs(prediction) * isinstance(self.card, Loss)
+
+    # --------------------------------------------------------------------------------- the results
+
+    def call(self, result: str, arguments: tuple[Any, ...]) -> Any:
+        """The card's own result: its values, unreduced, or its slope (for a map: the pulled-back cotangent)."""
+        card: Any = self.card
+        if isinstance(card, Loss):
+            return card(*arguments, reduction="none") if result == "value" else card.slope(*arguments, reduction="none")
+        if isinstance(card, Map):
+            return card(arguments[0]) if result == "value" else card.vjp(*arguments)
+        return card(*arguments) if result == "value" else card.slope(*arguments)
+
+    def exact(self, result: str, dtype: Any) -> Any:
+        """The exact result at the inputs: "value", "slope" (by the derivative, if any) or "difference"."""
+        key = result, np.dtype(dtype).name
+        if key not in self._exact:
+            arguments = self.inputs(dtype)
+            if isinstance(self.card, Map) and result == "value":
+                arguments = arguments[:1]
+            options: dict[str, Any] = {"reduction": "none"} if isinstance(self.card, Loss) else {}
+            self._exact[key] = np.asarray(self.oracle(result)(*arguments, **options))
+        return self._exact[key]
+
+    def oracle(self, result: str) -> Any:
+        """The exact function that belongs to a result; a card without a derivative has its slope by differences."""
+        if result == "value":
+            return self.exactly
+        if result == "difference" or self.card._derivative is None:
+            return self.exactly.difference
+        return self.exactly.vjp if isinstance(self.card, Map) else self.exactly.slope
+
+    @property
+    def rowwise(self) -> bool:
+        """Whether the card works on rows rather than entries."""
+        return isinstance(self.card, Map) or (isinstance(self.card, Loss) and self.card.kind.rowwise)
+
+    def show(self, index: tuple[int, ...], dtype: Any) -> str:
+        """The arguments at an entry of the result, as source code."""
+        shown = []
+        for place, argument in enumerate(self.inputs(dtype)):
+            entry = argument[index[0]][None] if self.rowwise else argument[index]
+            shown.append(source(entry, dtype if np.asarray(argument).dtype.kind == "f" else None))
+        return ", ".join(shown)
+
+
+def source(x: Any, dtype: Any = None) -> str:
+    """A number or array as source code that gives the same bits."""
+    listed = np.asarray(x).tolist()
+    if dtype in (None, np.float64):
+        return repr(listed) if np.ndim(x) == 0 else f"np.array({listed!r})"
+    return f"np.{np.dtype(dtype).name}({listed!r})" if np.ndim(x) == 0 else f"np.array({listed!r}, np.{np.dtype(dtype).name})"
+
+
+def _rows(rng: np.random.Generator, dtype: Any) -> Any:
+    rows = rng.standard_normal((40, 5)) * np.logspace(-4, 2.3, 40)[:, None]
+    rows[:5] = [[0, 0, 0, 0, 0], [800, 0, -800, 1, 2], [1e4, -1e4, 0, 1, 2], [50, 0, 0, 0, 0], [-50, -50, -50, -50, 0]]
+    return rows.astype(dtype)
+
+
+def _cotangents(rng: np.random.Generator, dtype: Any) -> Any:
+    """One-hot rows, which pull back a column of the Jacobian, free of cancellation between its entries."""
+    return np.eye(5, dtype=dtype)[rng.integers(0, 5, 40)]

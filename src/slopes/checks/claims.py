@@ -1,0 +1,228 @@
+"""Checks of what a card says of itself: its claims, its definition, its minimum, and its peers."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from slopes.card import Loss, Map
+from slopes.checks.cases import Subject
+from slopes.checks.report import Finding, Skip
+
+LINE = np.linspace(-12, 12, 4801)  #: where claims are tried, along the prediction for a loss
+SLACK = 1e-7  #: what a claimed number may be off by, as it is written with eight digits
+
+
+def claims(subject: Subject) -> Iterator[Finding]:
+    """Each claim of the card holds, its numbers are the tightest, and the definition gives the body's values."""
+    for name, claimed in subject.card.claims.stated().items():
+        refuted = CLAIM_CHECKS[name](subject, claimed)
+        if refuted:
+            yield Finding(
+                "claims",
+                f"claims {name}={claimed!r}, but {refuted}",
+                f"{subject.name}.claims.{name}",
+                "correct the claim, or the function",
+            )
+    yield from _definition(subject)
+
+
+def _curve(subject: Subject, result: str = "value") -> tuple[Any, Any]:
+    """(x, results) along the line on which claims are tried: for rows the first logit, the others being 0."""
+    card: Any = subject.card
+    if isinstance(card, Loss):
+        settings = card._settings({})
+        x = np.linspace(0.001, 0.999, 999) if card.kind.space_of(settings) == "probabilities" else LINE
+        _, lines = card.kind.curve(x, settings)
+        prediction, target = next(iter(lines.values()))
+        came = subject.call(result, (prediction, target))
+        return x, came[..., 0] if result == "slope" and card.kind.rowwise else came
+    if isinstance(card, Map):
+        rows = np.stack([LINE, np.zeros_like(LINE)], axis=-1)
+        first = np.broadcast_to([1.0, 0.0], rows.shape)
+        return LINE, (card(rows) if result == "value" else card.vjp(rows, first))[..., 0]
+    return LINE, subject.call(result, (LINE,))
+
+
+def _range(subject: Subject, claimed: tuple[float, float]) -> str | None:
+    _, values = _curve(subject)
+    far = np.array([-1e300, -1e4, 1e4, 1e300])
+    outer = values if isinstance(subject.card, (Loss, Map)) else np.concatenate([values, subject.call("value", (far,))])
+    low, high = float(np.min(outer)), float(np.max(outer))
+    if low < claimed[0] - SLACK or high > claimed[1] + SLACK:
+        return f"its values reach from {low!r} to {high!r}"
+    loose = [abs(reached - bound) > 1e-3 for reached, bound in ((low, claimed[0]), (high, claimed[1])) if abs(bound) < np.inf]
+    return f"its values only reach from {low!r} to {high!r}" if any(loose) else None
+
+
+def _zero(subject: Subject, claimed: float) -> str | None:
+    came = float(subject.call("value", (np.array(0.0),)))
+    return None if abs(came - claimed) <= 1e-15 else f"the value at 0 is {came!r}"
+
+
+def _lipschitz(subject: Subject, claimed: float) -> str | None:
+    _, slopes = _curve(subject, "slope")
+    steepest = float(np.max(abs(slopes)))
+    if steepest > claimed + SLACK:
+        return f"its slope reaches {steepest!r}"
+    return f"its slope only reaches {steepest!r}" if steepest < claimed - 1e-4 else None
+
+
+def _monotone(subject: Subject, claimed: bool) -> str | None:
+    x, values = _curve(subject)
+    falls = np.diff(values) < 0
+    if claimed == bool(falls.any()):
+        return f"it falls at {x[:-1][falls][0]!r}" if claimed else "it never falls"
+    return None
+
+
+def _symmetry(subject: Subject, claimed: str) -> str | None:
+    if claimed not in ("odd", "even"):
+        return "a symmetry is 'odd' or 'even'"
+    sign = -1 if claimed == "odd" else 1
+    mirrored = sign * subject.call("value", (-LINE,))
+    values = subject.call("value", (LINE,))
+    off = abs(values - mirrored) > 1e-15 * abs(values)
+    return f"at {LINE[off][0]!r} it is {values[off][0]!r} and its mirror image {mirrored[off][0]!r}" if off.any() else None
+
+
+def _convex(subject: Subject, claimed: bool) -> str | None:
+    x, slopes = _curve(subject, "slope")
+    falls = np.diff(slopes) < -1e-12
+    if claimed == bool(falls.any()):
+        return f"its slope falls at {x[:-1][falls][0]!r}" if claimed else "its slope never falls"
+    return None
+
+
+def _kinks(subject: Subject, claimed: tuple[float, ...]) -> str | None:
+    for kink in claimed:
+        sides = [float(_slope_at(subject, kink + step)) for step in (-1e-9, 1e-9)]
+        if abs(sides[0] - sides[1]) < 1e-6:
+            return f"the slope on both sides of {kink} is {sides[0]!r}"
+    x, slopes = _curve(subject, "slope")
+    jumps = [float(at) for at in x[:-1][abs(np.diff(slopes)) > 0.05] if not any(abs(at - kink) < 0.02 for kink in claimed)]
+    return f"its slope also jumps at {jumps[0]!r}" if jumps else None
+
+
+def _slope_at(subject: Subject, x: float) -> Any:
+    arguments = (np.array([x]), np.array([0.0])) if isinstance(subject.card, Loss) else (np.array([x]),)
+    return subject.call("slope", arguments)[0]
+
+
+def _minimum(subject: Subject, claimed: float) -> str | None:
+    """Left to the check `minimum`, whose whole business it is."""
+
+
+def _ulps(subject: Subject, claimed: float) -> str | None:
+    from slopes.checks.numerics import ULPS
+
+    return None if claimed > ULPS else f"{ULPS:g} are allowed anyway"
+
+
+CLAIM_CHECKS: dict[str, Callable[[Subject, Any], str | None]] = {
+    "range": _range,
+    "zero": _zero,
+    "lipschitz": _lipschitz,
+    "monotone": _monotone,
+    "symmetry": _symmetry,
+    "convex": _convex,
+    "kinks": _kinks,
+    "minimum": _minimum,
+    "ulps": _ulps,
+}
+
+
+def _definition(subject: Subject) -> Iterator[Finding]:
+    if subject.card.definition is None:
+        return
+    arguments = tuple(argument[:40] if subject.rowwise else argument for argument in subject.inputs(np.float64))
+    chosen = np.ones(len(arguments[0]), bool)
+    if not subject.rowwise:
+        chosen = np.max([abs(argument) for argument in arguments], axis=0) <= 16  # further out a definition may cancel for ever
+    elif subject.card.family == "map":
+        arguments = arguments[:1]
+    arguments = tuple(argument[chosen] for argument in arguments)
+    options = {"reduction": "none"} if isinstance(subject.card, Loss) else {}
+    textbook = np.asarray(subject.exactly.definition(*arguments, **options))
+    body = np.asarray(subject.exactly(*arguments, **options))
+    off = np.frompyfunc(lambda a, b: bool(a == a and abs(a - b) > abs(b) * 1e-20), 2, 1)(textbook, body).astype(bool)
+    if off.any():
+        index = tuple(int(i) for i in np.argwhere(off)[0])
+        yield Finding(
+            "claims",
+            f"the definition gives {textbook[index]!s:.22} where the body gives {body[index]!s:.22}",
+            f"slopes.exact({subject.name}).definition at {[argument[index[0]].tolist() for argument in arguments]}",
+            "one of the two is wrong: compare both with the paper",
+        )
+
+
+def minimum(subject: Subject) -> Iterator[Finding]:
+    """A loss is never below its claimed minimum, and attains it at a perfect prediction."""
+    card: Any = subject.card
+    if not isinstance(card, Loss) or card.claims.minimum is None:
+        raise Skip("not a loss that claims a minimum")
+    least = card.claims.minimum
+    values = subject.call("value", subject.inputs(np.float64))
+    if float(np.nanmin(values)) < least - 1e-12:
+        index = tuple(int(i) for i in np.unravel_index(int(np.nanargmin(values)), values.shape))
+        yield Finding(
+            "minimum",
+            f"is {values[index]!r}, below the minimum of {least!r}",
+            f"{subject.name}({subject.show(index, np.float64)}, reduction='none')",
+            "look at the sign, and at the order of prediction and target",
+        )
+    prediction, target = card.kind.perfect(subject.rng, card._settings({}))
+    perfect = card(prediction, target, reduction="none")
+    if not np.allclose(perfect, least, rtol=0, atol=1e-12):
+        worst = int(np.argmax(abs(perfect - least).reshape(-1)))
+        yield Finding(
+            "minimum",
+            f"is {perfect.reshape(-1)[worst]!r} at a perfect prediction, not {least!r}",
+            f"{subject.name}(np.array({prediction.tolist()}), np.array({target.tolist()}), reduction='none')",
+            "the loss must be least where prediction and target agree; claim minimum=None if it need not",
+        )
+
+
+def peers(subject: Subject) -> Iterator[Finding]:
+    """What a peer is said to call the same gives the same, away from the tails where peers lose their digits."""
+    if not subject.card.same_as:
+        raise Skip("the card names no peers")
+    absent = []
+    for library, expression in subject.card.same_as.items():
+        try:
+            module = importlib.import_module(library)
+        except ImportError:
+            absent.append(library)
+            continue
+        yield from _compare_with_peer(subject, library, module, expression)
+    if len(absent) == len(subject.card.same_as):
+        raise Skip(f"not installed: {', '.join(absent)}")
+
+
+def _compare_with_peer(subject: Subject, library: str, module: Any, expression: str) -> Iterator[Finding]:
+    card: Any = subject.card
+    rng = subject.rng
+    arguments: tuple[Any, ...]
+    if isinstance(card, Loss):
+        arguments = card.kind.sample(rng, (50, 5), card._settings({}))
+    else:
+        arguments = (np.concatenate([np.linspace(-3, 3, 250), rng.uniform(-3, 3, 250)]).reshape(-1, 5),)
+    mine = card(*arguments, reduction="none") if isinstance(card, Loss) else card(*arguments)
+    given = tuple(module.from_numpy(np.array(a)) for a in arguments) if library == "torch" else arguments
+    names = ("prediction", "target") if isinstance(card, Loss) else ("x",)
+    for submodule in {part.rpartition(".")[0] for part in [expression.partition("(")[0]]} - {""}:
+        importlib.import_module(f"{library}.{submodule}")
+    scope = {**vars(module), **card._settings({}), **dict(zip(names, given, strict=True)), "inf": np.inf}
+    theirs = np.asarray(eval(expression, scope))  # an expression of our own catalogue, or of the card's author
+    if not np.allclose(theirs, mine, rtol=1e-5 if library == "jax" else 1e-9, atol=1e-6 if library == "jax" else 1e-11):
+        index = tuple(int(i) for i in np.unravel_index(int(np.argmax(abs(theirs - mine))), mine.shape))
+        shown = [np.asarray(a)[index[: np.ndim(a)]].tolist() for a in arguments]
+        yield Finding(
+            "peers",
+            f"is {mine[index]!r} where {library}.{expression} is {theirs[index]!r}",
+            f"{subject.name} and {library}.{expression} at {shown}",
+            "correct the function, or name the peer and its arguments as they are",
+        )

@@ -1,0 +1,151 @@
+"""Checks of how a card takes its arguments: dtypes, shapes, purity, and what it must refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from slopes.card import Loss, Map
+from slopes.checks.cases import Subject
+from slopes.checks.report import Finding
+
+SHAPES = ((), (0,), (3,), (2, 3))
+ROWS = ((3,), (0, 3), (2, 3), (2, 1))
+
+
+def dtype_and_shape(subject: Subject) -> Iterator[Finding]:
+    """Results keep the argument's dtype (integers: the default one) and shape, also 0-d and empty ones."""
+    for kind, make, dtypes in _libraries():
+        for dtype, expected in dtypes.items():
+            for shape in ROWS if subject.rowwise else SHAPES:
+                arguments = _sample(subject, shape, make, dtype)
+                if arguments is None:
+                    continue
+                for result in ("value", "slope"):
+                    came = subject.call(result, arguments)
+                    wanted = shape[:-1] if result == "value" and isinstance(subject.card, Loss) and subject.rowwise else shape
+                    if came.dtype != expected or tuple(came.shape) != wanted:
+                        yield Finding(
+                            "dtype_and_shape",
+                            f"{result} of a {kind} argument of {dtype} {shape} is {came.dtype} {tuple(came.shape)}, "
+                            f"expected {expected} {wanted}",
+                            f"{subject.name} on a {kind} argument of dtype {dtype} and shape {shape}",
+                            "compute with the primitives alone; do not make arrays of a dtype of your own",
+                        )
+                        break
+
+
+def _libraries() -> Iterator[tuple[str, Callable[..., Any], dict[Any, Any]]]:
+    floats = {np.dtype(name): np.dtype(name) for name in ("float16", "float32", "float64")}
+    yield "NumPy", np.asarray, {**floats, np.dtype("int32"): np.dtype("float64")}
+    try:
+        import torch
+    except ImportError:
+        return
+    kept = {dtype: dtype for dtype in (torch.float16, torch.bfloat16, torch.float32, torch.float64)}
+    yield "torch", torch.tensor, {**kept, torch.int32: torch.get_default_dtype()}
+
+
+def _sample(subject: Subject, shape: tuple[int, ...], make: Callable[..., Any], dtype: Any) -> tuple[Any, ...] | None:
+    """Arguments of a shape and dtype; None where the dtype cannot hold them."""
+    rng = subject.rng
+    if isinstance(subject.card, Loss):
+        settings = subject.card._settings({})
+        if "int" in str(dtype) and subject.card.kind.space_of(settings) == "probabilities":
+            return None
+        prediction, target = subject.card.kind.sample(rng, shape, settings)
+        labelled = np.asarray(target).dtype.kind in "iu"
+        if "int" in str(dtype):
+            target = np.round(target)
+        return make(prediction, dtype=dtype), make(target) if labelled else make(target, dtype=dtype)
+    values = 3 * rng.standard_normal(shape)
+    if isinstance(subject.card, Map):
+        return make(values, dtype=dtype), make(np.ones(shape), dtype=dtype)
+    return (make(values, dtype=dtype),)
+
+
+def inputs_written(subject: Subject) -> Iterator[Finding]:
+    """Arguments are read, never written to, and the result is memory of its own."""
+    arguments = tuple(np.array(argument) for argument in subject.inputs(np.float64))
+    before = [argument.copy() for argument in arguments]
+    for result in ("value", "slope"):
+        came = subject.call(result, arguments)
+        wrote = any(not np.array_equal(a, b, equal_nan=True) for a, b in zip(arguments, before, strict=True))
+        shared = any(np.shares_memory(came, argument) for argument in arguments)
+        if wrote or shared:
+            yield Finding(
+                "inputs_written",
+                f"{result} {'writes to its argument' if wrote else 'is a view of its argument'}",
+                f"x = np.array([-1.0, 2.0]); y = {subject.name}(x); y is memory of x, or x has changed",
+                "build a new array instead of assigning into the argument",
+            )
+            return
+
+
+def shapes_refused(subject: Subject) -> Iterator[Finding]:
+    """Arguments whose shapes only broadcast, or do not fit at all, raise ValueError that names the shapes."""
+    card: Any = subject.card
+    rows = np.full((4, 3), 1 / 3)
+    if isinstance(card, Map):
+        attempts = {"axis 2 of (4, 3)": lambda: card(rows, axis=2), "a single number": lambda: card(1.0)}
+    elif isinstance(card, Loss) and card.kind.rowwise:
+        attempts = {
+            "labels (3,) for (4, 3)": lambda: card(rows, np.zeros(3, int)),
+            "labels (4, 1) for (4, 3)": lambda: card(rows, np.zeros((4, 1), int)),
+            "a weight (4, 1) for (4,)": lambda: card(rows, np.zeros(4, int), weight=np.ones((4, 1))),
+        }
+    elif isinstance(card, Loss):
+        attempts = {
+            "(4, 3) and (3,)": lambda: card(rows, rows[0]),
+            "(3,) and (3, 1)": lambda: card(rows[0], rows[0][:, None]),
+            "a mask (3,) for (4, 3)": lambda: card(rows, rows, mask=np.ones(3, bool)),
+        }
+    else:
+        attempts = {}
+    for what, attempt in attempts.items():
+        try:
+            attempt()
+            came = "was accepted"
+        except ValueError as error:
+            if str(error).startswith(card.name + ":"):
+                continue
+            came = f"raises without naming the function: {error}"
+        except Exception as error:
+            came = f"raises {type(error).__name__}: {error}"
+        yield Finding(
+            "shapes_refused",
+            f"{what} {came}",
+            f"{subject.name} on {what}",
+            "leave the arguments to the kind, which compares shapes before the body runs",
+        )
+
+
+def parameters_refused(subject: Subject) -> Iterator[Finding]:
+    """Every parameter has a domain, and a value outside it raises ValueError that names it."""
+    for name, parameter in subject.card.parameters.items():
+        if parameter.domain is None:
+            yield Finding(
+                "parameters_refused",
+                f"parameter {name} has no domain, so nothing is refused",
+                f"{subject.name}.parameters[{name!r}]",
+                f"annotate it, as in {name}: Positive = {parameter.default!r} (slopes.domains)",
+            )
+            continue
+        for value in parameter.domain.outside():
+            try:
+                subject.card.with_(**{name: value})
+                came = "was accepted"
+            except ValueError as error:
+                if name in str(error):
+                    continue
+                came = f"raises without naming the parameter: {error}"
+            except Exception as error:
+                came = f"raises {type(error).__name__}: {error}"
+            yield Finding(
+                "parameters_refused",
+                f"{name}={value!r} {came}; the domain is {parameter.domain}",
+                f"{subject.name}.with_({name}={value!r})",
+                "let the domain's admits() answer False for it",
+            )

@@ -1,0 +1,244 @@
+"""Checks of value and slope against exact arithmetic, and of one reading against another."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from slopes.card import Activation, Loss, Map
+from slopes.checks.cases import DTYPES, Subject, source
+from slopes.checks.report import Finding, Skip
+
+ULPS = 4.0  #: what a card may be off by, unless it claims more
+
+
+def ulp(x: float, dtype: Any) -> float:
+    """The unit in the last place of a finite number in the dtype."""
+    info = np.finfo(dtype)
+    return math.ldexp(1.0, max(math.frexp(x)[1] - info.nmant - 1, info.minexp - info.nmant))
+
+
+def ulps(result: Any, exact: Any, dtype: Any) -> Any:
+    """The error of each entry in units in the last place of the exact result; inf where one alone is finite."""
+    bound = float(np.finfo(dtype).max)
+
+    def measure(came: Any, wanted: Any) -> float:
+        if wanted != wanted or came != came:
+            return 0.0 if wanted != wanted and came != came else np.inf
+        if abs(wanted) > bound:
+            return 0.0 if abs(came) >= bound and (came > 0) == (wanted > 0) else np.inf
+        if abs(came) == np.inf:
+            return np.inf
+        return float(abs(float(came) - wanted) / ulp(float(wanted), dtype))
+
+    return np.frompyfunc(measure, 2, 1)(np.asarray(result, dtype), exact).astype(float)
+
+
+def _spell(dtype: Any) -> str:
+    return np.dtype(dtype).name
+
+
+def finite(subject: Subject) -> Iterator[Finding]:
+    """Value and slope are finite where the exact ones are; at ±inf they are the limit, and NaN stays NaN."""
+    for dtype in DTYPES:
+        for result in ("value", "slope"):
+            came = np.asarray(subject.call(result, subject.inputs(dtype)))
+            exact = subject.exact(result, dtype)
+            representable = np.frompyfunc(lambda v, top=float(np.finfo(dtype).max): bool(abs(v) <= top), 1, 1)(exact).astype(bool)
+            bad = representable & ~np.isfinite(came)
+            for index in zip(*np.nonzero(bad), strict=True):
+                subject.faulty.add((result, _spell(dtype), int(np.ravel_multi_index(index, bad.shape))))
+            if bad.any():
+                index = tuple(int(i) for i in np.argwhere(bad)[0])
+                yield Finding(
+                    "finite",
+                    f"{_spell(dtype)} {result} is {came[index]} where the exact one is {_digits(exact[index])} "
+                    f"({int(bad.sum())} of {bad.size} points)",
+                    _reproduce(subject, result, index, dtype),
+                    "write it so that no intermediate result overflows, such as exp of −|x| alone",
+                )
+    yield from _specials(subject)
+
+
+def _specials(subject: Subject) -> Iterator[Finding]:
+    card: Any = subject.card
+    if not isinstance(card, Activation) or isinstance(card, Map):
+        return
+    for result in ("value", "slope"):
+        function = card if result == "value" else card.slope
+        oracle = subject.exactly if result == "value" or card._derivative is None else subject.exactly.slope
+        for x in (np.inf, -np.inf, np.nan):
+            wanted = np.nan if x != x else _limit(oracle, float(np.sign(x)))
+            if wanted is None or (result == "slope" and card._derivative is None):
+                continue
+            came = float(function(x))
+            if not (came == wanted or (came != came and wanted != wanted) or abs(came - wanted) <= 1e-15 * abs(wanted)):
+                yield Finding(
+                    "finite",
+                    f"{result} at {x} is {came}, the limit is {wanted}",
+                    f"{subject.name}{'' if result == 'value' else '.slope'}(float('{x}'))",
+                    "avoid 0 · inf and inf − inf: hold the argument, or multiply last",
+                )
+
+
+def _limit(oracle: Any, sign: float) -> float | None:
+    """The limit at an infinity, judged by two far points; None where there is none."""
+    near, far = (oracle(sign * size) for size in (1e60, 1e80))
+    if abs(far) > 1e30:
+        return float(np.copysign(np.inf, float(far)))
+    return float(far) if abs(near - far) <= 1e-15 * abs(far) or max(abs(near), abs(far)) < 1e-30 else None
+
+
+def value_precision(subject: Subject) -> Iterator[Finding]:
+    """Values lie within 4 units in the last place of the exact ones."""
+    yield from _precision(subject, "value")
+
+
+def slope_precision(subject: Subject) -> Iterator[Finding]:
+    """Slopes lie within 4 units in the last place of the exact ones."""
+    yield from _precision(subject, "slope")
+
+
+def _precision(subject: Subject, result: str) -> Iterator[Finding]:
+    for dtype in DTYPES:
+        errors, allowed, exact, came = errors_of(subject, result, dtype)
+        excess = np.where(errors > allowed, errors, 0.0)
+        for entry in np.nonzero(excess.reshape(-1))[0]:
+            subject.faulty.add((result, _spell(dtype), int(entry)))
+        if excess.any():
+            index = tuple(int(i) for i in np.unravel_index(int(np.argmax(excess)), excess.shape))
+            yield Finding(
+                f"{result}_precision",
+                f"{_spell(dtype)} {result} is {came[index]!r}, exact is {_digits(exact[index])}: off by "
+                f"{errors[index]:.3g} units in the last place, {np.broadcast_to(allowed, errors.shape)[index]:.3g} are allowed "
+                f"({int((excess > 0).sum())} of {excess.size} points)",
+                _reproduce(subject, result, index, dtype),
+                "look for a difference of nearly equal numbers, and use the primitive that avoids it "
+                "(expm1, log1p, ndtr, softplus, log_softmax)",
+            )
+
+
+def errors_of(subject: Subject, result: str, dtype: Any) -> tuple[Any, Any, Any, Any]:
+    """(errors in ulps, allowed errors, exact results, results) at the subject's points."""
+    came = np.asarray(subject.call(result, subject.inputs(dtype)))
+    exact = subject.exact(result, dtype)
+    errors = ulps(came, exact, dtype)
+    for known, name, entry in subject.faulty:
+        if (known, name) == (result, _spell(dtype)):
+            errors.reshape(-1)[entry] = 0.0
+    errors[np.isinf(errors)] = 0.0  # finite's business
+    exponent = np.asarray(subject.exponents(dtype))
+    if exponent.ndim and exponent.ndim < errors.ndim:
+        exponent = exponent[:, None]
+    allowed = np.broadcast_to((subject.card.claims.ulps or ULPS) * (1 + exponent), errors.shape).copy()
+    _allow_near_roots(subject, result, dtype, exact, errors, allowed)
+    return errors, allowed, exact, came
+
+
+def _allow_near_roots(subject: Subject, result: str, dtype: Any, exact: Any, errors: Any, allowed: Any) -> None:
+    """Near a root other than 0 the terms cancel by nature: allow 4 eps of them instead, as x·f′(x) sizes them."""
+    if subject.rowwise:
+        return
+    options = {"reduction": "none"} if isinstance(subject.card, Loss) else {}
+    first, *rest = subject.inputs(dtype)
+    for entry in np.nonzero(errors > allowed)[0]:
+        x, others = float(first[entry]), [argument[entry : entry + 1] for argument in rest]
+        left, right = (subject.oracle(result)(np.array([x * factor]), *others, **options)[0] for factor in (0.8, 1.25))
+        if x != 0 and left * right < 0:
+            terms = float(abs(right - left)) / 0.45
+            allowed[entry] = ULPS * float(np.finfo(dtype).eps) * terms / ulp(float(exact[entry]), dtype)
+
+
+def derivative(subject: Subject) -> Iterator[Finding]:
+    """The derivative, in exact arithmetic, is that of the body."""
+    if subject.card._derivative is None:
+        raise Skip("the card has no derivative of its own")
+    pulled, expected = subject.exact("slope", np.float64), subject.exact("difference", np.float64)
+    off = np.frompyfunc(lambda a, b: float(abs(a - b) / max(abs(a), abs(b), 1e-300)), 2, 1)(pulled, expected).astype(float)
+    off = np.where(_beside_kinks(subject, off.shape), 0.0, off)
+    if (off > 1e-9).any():
+        index = tuple(int(i) for i in np.unravel_index(int(np.argmax(off)), off.shape))
+        yield Finding(
+            "derivative",
+            f"the derivative is {_digits(pulled[index])} where the body's slope is {_digits(expected[index])} "
+            f"({int((off > 1e-9).sum())} of {off.size} points)",
+            _reproduce(subject, "slope", index, np.float64),
+            "derive the body again, or drop the derivative and let autograd find it",
+        )
+
+
+def _beside_kinks(subject: Subject, shape: tuple[int, ...]) -> Any:
+    """A mask of the points so near a kink that differences straddle it."""
+    inputs = subject.inputs(np.float64)
+    residual = inputs[0] - inputs[1] if isinstance(subject.card, Loss) and not subject.card.kind.rowwise else inputs[0]
+    if residual.shape != shape:
+        return np.zeros(shape, bool)
+    return np.any([abs(residual - kink) <= 1e-30 for kink in subject.kinks] or [np.zeros(shape, bool)], axis=0)
+
+
+def numpy_equals_torch(subject: Subject) -> Iterator[Finding]:
+    """The torch reading gives what the NumPy reading gives: value, slope and the gradient of autograd."""
+    try:
+        import torch
+    except ImportError:
+        raise Skip("torch is not installed") from None
+    for dtype in DTYPES:
+        arguments = subject.inputs(dtype)
+        tensors = [torch.from_numpy(np.array(argument)) for argument in arguments]
+        leaf = tensors[0].requires_grad_()
+        cotangent = tensors.pop() if isinstance(subject.card, Map) else None
+        output = subject.call("value", tuple(tensors))
+        (gradient,) = torch.autograd.grad(output, leaf, torch.ones_like(output) if cotangent is None else cotangent)
+        for result, came in (("value", output.detach().numpy()), ("slope", gradient.numpy())):
+            mine = np.asarray(subject.call(result, arguments))
+            exact = subject.exact(result, dtype)
+            if came.shape != mine.shape:
+                yield _differs(subject, result, dtype, f"has shape {came.shape} in torch and {mine.shape} in NumPy")
+                continue
+            error, base = ulps(came, exact, dtype), ulps(mine, exact, dtype)
+            _, allowed, _, _ = errors_of(subject, result, dtype)
+            _allow_near_roots(subject, result, dtype, exact, error, allowed)
+            if isinstance(subject.card, Map) and result == "slope":
+                allowed = _allow_terms(subject, dtype, exact, allowed)
+            bad = (error > 2 * allowed) & (error > 4 * base)
+            if bad.any():
+                index = tuple(int(i) for i in np.argwhere(bad)[0])
+                yield _differs(
+                    subject, result, dtype,
+                    f"is {came[index]} in torch and {mine[index]} in NumPy; exact is {_digits(exact[index])}", index,
+                )  # fmt: skip
+
+
+def _allow_terms(subject: Subject, dtype: Any, exact: Any, allowed: Any) -> Any:
+    """A pulled-back cotangent may cancel: allow eps of the largest cotangent instead."""
+    unit = np.frompyfunc(lambda v: ulp(float(v), dtype), 1, 1)(exact).astype(float)
+    with np.errstate(over="ignore"):
+        return np.maximum(allowed, allowed * float(np.finfo(dtype).eps) * 2 / unit)
+
+
+def _differs(subject: Subject, result: str, dtype: Any, how: str, index: tuple[int, ...] | None = None) -> Finding:
+    where = "" if index is None else subject.show(index, dtype)
+    return Finding(
+        "numpy_equals_torch",
+        f"{_spell(dtype)} {result} {how}",
+        f"x = {where}; compare {subject.name} at x and at torch.tensor(x)",
+        "write the body in slopes.ops alone, without a branch on the type of its argument",
+    )
+
+
+def _reproduce(subject: Subject, result: str, index: tuple[int, ...], dtype: Any) -> str:
+    method = "" if result == "value" else ".vjp" if isinstance(subject.card, Map) else ".slope"
+    options = ", reduction='none'" if isinstance(subject.card, Loss) else ""
+    arguments = subject.show(index, dtype)
+    if isinstance(subject.card, Map) and result == "value":
+        arguments = source(subject.inputs(dtype)[0][index[0]], dtype)
+    return f"{subject.name}{method}({arguments}{options})"
+
+
+def _digits(x: Any) -> str:
+    from slopes.readings.exact import context
+
+    return str(context.nstr(x, 12))
