@@ -152,7 +152,7 @@ class Card(Generic[P]):
         slope = self._derivative
         if not settings:
             return self.body, slope
-        learnt = any(type(value).__module__.partition(".")[0] == "torch" for value in settings.values())
+        learnt = any(hasattr(value, "requires_grad") for value in settings.values())
         return _filled(self.body, settings), None if slope is None or learnt else _filled(slope, settings)
 
     # ------------------------------------------------------------------------------------- showing

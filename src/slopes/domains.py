@@ -28,7 +28,7 @@ class Domain:
 
         Tensors pass: to look at their values would stop a trace or wait for a device.
         """
-        if type(value).__module__.partition(".")[0] != "torch" and not self.admits(value):
+        if not hasattr(value, "requires_grad") and not self.admits(value):
             raise ValueError(f"{owner}: {name} must be {self}, got {value!r}")
 
 
@@ -47,12 +47,12 @@ class Interval(Domain):
 
     def admits(self, value: Any) -> bool:
         """Whether the number, or each number of an array, lies between the bounds and is finite."""
-        if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.number, np.ndarray)):
+        if isinstance(value, np.ndarray):
+            return all(self.admits(entry) for entry in value.reshape(-1).tolist())
+        if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
             return False
-        inside = (self.low < value) & (value < self.high)
-        if self.closed:
-            inside = inside | (value == self.low) | (value == self.high)
-        return bool(np.all(inside & (abs(value) < math.inf)))
+        inside = self.low < value < self.high or (self.closed and self.low <= value <= self.high)
+        return bool(inside) and abs(value) < math.inf
 
     def outside(self) -> tuple[Any, ...]:
         """Numbers beyond the bounds, those that are no numbers, and text."""

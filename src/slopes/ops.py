@@ -12,6 +12,7 @@ gradients stay so too.
 from __future__ import annotations
 
 import importlib
+import math
 import sys
 from types import ModuleType
 from typing import Any
@@ -108,6 +109,8 @@ def expm1(x: Array) -> Array:
 
 def log(x: Array) -> Array:
     """The natural logarithm; −inf at 0."""
+    if isinstance(x, (int, float)) and x > 0:
+        return math.log(x)  # of a parameter, such as the base of a loss
     return reading(x).log(x)
 
 

@@ -16,6 +16,7 @@ ELFWING = Paper("Elfwing, Uchibe, Doya", 2017, "Sigmoid-weighted linear units", 
 # 2·sqrt(2/pi) and the same times 0.044715: the tanh form of gelu is x·sigmoid(LINEAR·x + CUBIC·x³)
 LINEAR = Constant("2*sqrt(2/pi)", 1.5957691216057308, -9.96930880911092e-17)
 CUBIC = Constant("2*sqrt(2/pi)*44715/1000000", 0.07135481627260025, -6.175149918155315e-19)
+THRICE_CUBIC = Constant("6*sqrt(2/pi)*44715/1000000", 0.21406444881780073, 1.2025242832367862e-17)
 
 
 @activation(
@@ -34,9 +35,9 @@ def gelu_tanh(x):
 
 @gelu_tanh.derivative
 def _(x):
-    held = ops.clip(x, -32.0, 32.0)  # beyond, the gate is shut or open and its slope 0
-    rise = LINEAR + 3 * CUBIC * held * held
-    return _gate(x, 1 + held * rise * _gate(-x, 1.0))
+    high, low = ops.cubic(x, LINEAR, THRICE_CUBIC)  # x times the logit's slope
+    left = (1 + high) + (low - _gate(x, high + low))  # the two are one; each cancels on the other side
+    return _gate(x, where(x < 0, left, 1 + _gate(-x, high + low)))
 
 
 def _gate(x, times):
@@ -79,7 +80,8 @@ def silu(x):
 
 @silu.derivative
 def _(x):
-    return ops.sigmoid(x, times=1 + ops.sigmoid(-x, times=x))
+    left = (1 + x) - ops.sigmoid(x, times=x)  # the two are one; each cancels on the other side
+    return ops.sigmoid(x, times=where(x < 0, left, 1 + ops.sigmoid(-x, times=x)))
 
 
 swish = silu

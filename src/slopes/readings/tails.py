@@ -92,8 +92,8 @@ def sigmoid(r: ModuleType, x: Array, times: Array, low: Array) -> Array:
     t = r.where(left, x, -x)  # no abs: under autograd its slope at 0 is 0
     small = r.exp(t)
     if type(low) is not float:
-        correction = r.exp(r.where(left, low, -low))
-        small, times = small * correction, r.where(left, times * correction, times)
+        correction = r.expm1(r.where(left, low, -low))
+        small, times = small + small * correction, r.where(left, times + times * correction, times)
     if type(times) is float and times == 1.0:
         return r.where(left, small, 1.0) / (1 + small)
     return r.where(left, decay(r, t, times), times) / (1 + small)

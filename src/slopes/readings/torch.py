@@ -1,7 +1,7 @@
 """The torch reading: composed of torch operations, so that every transform works.
 
 float32 and float64 are computed as they are, half types in float32 and rounded once. Where a card has a
-derivative of its own, autograd uses it (`differentiable`) in backward, forward mode and under vmap alike.
+derivative of its own, reverse mode uses it (`differentiable`), also under vmap and torch.compile.
 """
 
 from __future__ import annotations
@@ -194,9 +194,7 @@ class _Sloped(torch.autograd.Function):
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, output: Tensor) -> None:
         _, ctx.slope, *tensors = inputs
-        ctx.rowwise = output.ndim < tensors[0].ndim
         ctx.save_for_backward(*tensors)
-        ctx.save_for_forward(*tensors)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
@@ -207,37 +205,35 @@ class _Sloped(torch.autograd.Function):
         return None, None, gradient * slope, *(None for _ in ctx.saved_tensors[1:])
 
     @staticmethod
-    def jvp(ctx: Any, *tangents: Any) -> Tensor:
-        slope = ctx.slope(*ctx.saved_tensors)
-        change: Tensor = tangents[2] * slope
-        return change.sum(-1) if ctx.rowwise else change
-
-    @staticmethod
     def vmap(info: Any, in_dims: Any, value: Any, slope: Any, *tensors: Tensor) -> tuple[Tensor, int]:
         front = [
             tensor.expand(info.batch_size, *tensor.shape) if dim is None else tensor.movedim(dim, 0)
             for tensor, dim in zip(tensors, in_dims[2:], strict=True)
         ]
         return _Sloped.apply(value, slope, *front), 0  # type: ignore[no-any-return]
+  # type: ignore[no-any-return]
 
 
 def differentiable(value: Callable[..., Array], slope: Callable[..., Array] | None, x: Array, *rest: Array) -> Array:
     """value(x, *rest), differentiated by x through `slope` and never through the value's own operations.
 
-    Where another argument may want a gradient too, plain autograd takes over.
+    Where another argument may want a gradient too, and in forward mode, plain autograd takes over: the second
+    derivative of a Function with a ``jvp`` of its own is silently 0 when forward mode is nested.
     """
-    if slope is None or any(_wants_gradient(argument) for argument in rest):
+    if slope is None or not _wants_gradient(x) or _forward_mode() or any(map(_wants_gradient, rest)):
         return value(x, *rest)
     return _Sloped.apply(value, slope, x, *rest)
 
 
 def _wants_gradient(x: Tensor) -> bool:
-    if not x.is_floating_point():
-        return False
-    if x.requires_grad or torch.compiler.is_compiling():
+    """Whether a gradient may be asked of x; inside a transform of torch.func that cannot be known."""
+    if x.requires_grad or not x.is_floating_point() or torch.compiler.is_compiling():
         return x.requires_grad
-    in_forward_mode = torch.autograd.forward_ad._current_level >= 0
-    return in_forward_mode or torch._C._functorch.is_functorch_wrapped_tensor(x)
+    return torch._C._functorch.is_functorch_wrapped_tensor(x)
+
+
+def _forward_mode() -> bool:
+    return not torch.compiler.is_compiling() and torch.autograd.forward_ad._current_level >= 0
 
 
 def slope_of(name: str, value: Callable[..., Array], x: Tensor, *rest: Tensor) -> Tensor:

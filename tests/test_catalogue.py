@@ -1,0 +1,131 @@
+"""Every card of the catalogue passes the audit that users' cards get, and is a name of the top level."""
+
+import numpy as np
+import pytest
+from conftest import is_map, unreduced
+
+import slopes
+from slopes.card import Loss
+from slopes.catalogue import CARDS, aliases, find
+from slopes.checks import CHECKS
+from slopes.checks.cases import Subject
+from slopes.checks.numerics import ULPS, ulps
+from slopes.checks.report import Skip
+from slopes.oracle import exact
+
+subjects: dict[object, Subject] = {}  # exact results are shared by the checks of a card
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_audit(card, check):
+    subject = subjects.setdefault(card, Subject(card))
+    try:
+        findings = list(check(subject))
+    except Skip as reason:
+        pytest.skip(str(reason))
+    assert not findings, "\n".join(map(str, findings))
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("result", ["value", "slope"])
+def test_dense_accuracy(activation, dtype, result):
+    """A thousand random points more than an audit takes, where no root is near."""
+    if is_map(activation):
+        pytest.skip("maps are audited by rows")
+    rng = np.random.default_rng(7)
+    tails = -np.log(float(np.finfo(dtype).smallest_subnormal)) * rng.uniform(0.9, 1.02, 60)
+    sizes = np.concatenate([rng.uniform(0, 6, 500), 10 ** rng.uniform(-8, 2, 300), rng.uniform(6, 40, 140), tails])
+    x = (sizes * rng.choice([-1, 1], sizes.shape)).astype(dtype)
+    function, oracle = (activation, exact(activation, 25)) if result == "value" else (activation.slope, exact(activation, 25).slope)
+    errors = ulps(function(x), oracle(x), dtype)
+    if result == "slope":  # the roots of the slopes of gelu, its tanh form and silu, where terms cancel by nature
+        errors[(x > -1.7) & (x < -0.5)] = 0
+    assert errors.max() <= ULPS, f"{errors.max():.3g} ulp at {x[errors.argmax()]!r}"
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_half_types_are_rounded_once(activation, dtype):
+    torch = pytest.importorskip("torch")
+    x = torch.linspace(-12, 12, 4001).to(getattr(torch, dtype))
+    exactly = activation(x.double())
+    once = exactly.to(x.dtype)
+    came = activation(x)
+    assert came.dtype == x.dtype
+    wrong = (came != once) & ~(came.isnan() & once.isnan())
+    assert wrong.sum() <= 4  # float32 inside may break a tie the other way
+
+
+def test_reductions_keep_half_types_in_float32(loss):
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    prediction, target = loss.kind.sample(rng, (4096, 5), loss._settings({}))
+    half = torch.tensor(prediction).to(torch.bfloat16)
+    goal = torch.tensor(target)
+    goal = goal if not goal.is_floating_point() else goal.to(torch.bfloat16)
+    wide = goal if not goal.is_floating_point() else goal.double()
+    if loss.kind.space == "probabilities" and loss.kind.rowwise:
+        half = (half.double() / half.double().sum(-1, keepdim=True)).to(torch.bfloat16)
+    came, expected = loss(half, goal), loss(half.double(), wide) if loss.kind.space != "probabilities" else None
+    assert came.dtype == torch.bfloat16
+    if expected is not None:
+        assert abs(came.double() - expected) <= expected.abs() * 2**-8
+
+
+def test_autocast_gives_float32_losses(loss):
+    torch = pytest.importorskip("torch")
+    prediction, target = loss.kind.sample(np.random.default_rng(0), (8, 3), loss._settings({}))
+    prediction = torch.tensor(prediction).to(torch.bfloat16)
+    if loss.kind.space == "probabilities":
+        prediction = torch.full_like(prediction, 0.25)[:, :1].expand(8, 4)
+    target = torch.tensor(target)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert loss(prediction, target).dtype == torch.float32
+        assert loss.value_and_slope(prediction, target)[1].dtype == torch.bfloat16
+
+
+def test_no_warning_and_no_nan_at_extremes(card):
+    extremes = np.array([0.0, -0.0, 1e-300, 1e300, -1e300, 88.8, -103.9, 709.8, -745.2, 1.7e308, -1.7e308])
+    function = unreduced(card)
+    if isinstance(card, Loss):
+        if card.kind.space == "probabilities":
+            extremes = np.array([[0.0, 1.0], [1.0, 0.0], [5e-324, 1.0]])
+            arguments = (extremes, np.array([1, 1, 0]))
+        elif card.kind.rowwise:
+            arguments = (np.stack([extremes, extremes[::-1]], -1), np.arange(len(extremes)) % 2)
+        else:
+            arguments = (extremes, np.zeros_like(extremes))
+    else:
+        arguments = (extremes,)
+    with np.errstate(all="raise"):
+        assert not np.isnan(function(*arguments)).any()
+        slope = card.vjp(*arguments, np.ones_like(extremes)) if is_map(card) else card.slope(*arguments)
+    assert not np.isnan(slope).any()
+
+
+def test_cards_are_names_of_the_top_level(card):
+    for name in [card.name, *aliases(card)]:
+        assert getattr(slopes, name) is card
+        assert name in slopes.__all__
+
+
+def test_every_card_fits_on_a_screen(card):
+    import inspect
+
+    lines, first = inspect.getsourcelines(card.body)
+    module = inspect.getsource(inspect.getmodule(card.body)).splitlines()
+    following = [i for i in range(first + len(lines) - 1, len(module)) if module[i].startswith(("@activation", "@loss"))]
+    end = following[0] if following else len(module)
+    assert end - first < 45
+
+
+def test_lookup_suggests():
+    assert find("gelu") is slopes.gelu
+    with pytest.raises(LookupError, match=r"no function 'rellu'; did you mean 'relu'"):
+        find("rellu")
+    with pytest.raises(LookupError, match="there are"):
+        find("zzzzzz")
+
+
+def test_the_lesson_is_covered():
+    wanted = "sigmoid tanh relu linear identity softmax mse mae categorical_cross_entropy"
+    assert set(wanted.split()) <= set(CARDS)

@@ -1,0 +1,202 @@
+"""Every transform of torch works on every card, and gives the derivative that the card states."""
+
+import numpy as np
+import pytest
+from conftest import is_map, unreduced
+
+torch = pytest.importorskip("torch")
+
+import slopes  # noqa: E402
+from slopes.card import Loss  # noqa: E402
+
+
+def split(card, example, **options):
+    """(function of the first argument, first argument), the others held."""
+    first, *rest = example(card, **options)
+    return (lambda x: unreduced(card)(x, *rest)), first
+
+
+def expected_gradient(card, example, **options):
+    first, *rest = example(card, **options)
+    arguments = [argument.numpy() for argument in (first, *rest)]
+    if is_map(card):
+        return torch.from_numpy(card.vjp(*arguments, np.ones(first.shape)))
+    return torch.from_numpy(card.slope(*arguments, **({"reduction": "none"} if isinstance(card, Loss) else {})))
+
+
+def probabilities(card):
+    return isinstance(card, Loss) and card.kind.space == "probabilities"
+
+
+def test_autograd_in_both_modes(card, example):
+    function, x = split(card, example)
+    x.requires_grad_()
+    assert torch.autograd.gradcheck(function, x, check_forward_ad=True, check_batched_grad=True, check_undefined_grad=False)
+
+
+def test_double_backward(card, example):
+    function, x = split(card, example)
+    x.requires_grad_()
+    assert torch.autograd.gradgradcheck(function, x, check_fwd_over_rev=True, check_rev_over_rev=True)
+
+
+def test_func_grad_and_vmap(card, example):
+    function, x = split(card, example)
+    gradient = torch.func.grad(lambda x: function(x).sum())(x)
+    torch.testing.assert_close(gradient, expected_gradient(card, example), rtol=1e-12, atol=1e-14)
+    first, *rest = example(card)
+    alone = torch.func.vmap(unreduced(card))(first, *rest)
+    torch.testing.assert_close(alone, unreduced(card)(first, *rest), rtol=0, atol=0)
+    per_sample = torch.func.vmap(torch.func.grad(lambda x, *rest: unreduced(card)(x, *rest).sum()))(first, *rest)
+    torch.testing.assert_close(per_sample, expected_gradient(card, example), rtol=1e-12, atol=1e-14)
+
+
+def test_vmap_over_the_prediction_alone(card, example):
+    first, *rest = example(card)
+    stack = torch.stack([first, first.flip(0)], dim=-1)
+    came = torch.func.vmap(lambda x: unreduced(card)(x, *rest), in_dims=-1)(stack)
+    torch.testing.assert_close(came, torch.stack([unreduced(card)(stack[..., i], *rest) for i in (0, 1)]), rtol=0, atol=0)
+
+
+def test_jvp(card, example):
+    function, x = split(card, example)
+    tangent = torch.from_numpy(np.random.default_rng(1).standard_normal(x.shape))
+    _, pushed = torch.func.jvp(function, (x,), (tangent,))
+    pulled = torch.autograd.functional.jacobian(function, x).reshape(pushed.numel(), -1) @ tangent.reshape(-1)
+    torch.testing.assert_close(pushed.reshape(-1), pulled, rtol=1e-10, atol=1e-13)
+
+
+def test_hessian_by_every_composition(card, example):
+    function, x = split(card, example, shape=(2, 3))
+    total = lambda x: function(x).sum()  # noqa: E731
+    reference = torch.func.jacrev(torch.func.jacrev(total))(x)
+    for compose in (torch.func.hessian, lambda f: torch.func.jacfwd(torch.func.jacfwd(f))):
+        torch.testing.assert_close(compose(total)(x), reference, rtol=1e-9, atol=1e-12)
+
+
+def test_compile(card, example):
+    torch._dynamo.reset()
+    function, x = split(card, example)
+    compiled = torch.compile(function, fullgraph=True, backend="aot_eager")
+    x.requires_grad_()
+    output = compiled(x)
+    torch.testing.assert_close(output, function(x), rtol=1e-12, atol=1e-14)
+    output.sum().backward()
+    torch.testing.assert_close(x.grad, expected_gradient(card, example), rtol=1e-12, atol=1e-14)
+
+
+def test_compile_with_parameters():
+    torch._dynamo.reset()
+    x = torch.linspace(-2, 2, 5)
+    for call in (
+        lambda x: slopes.elu(x, alpha=0.5),
+        lambda x: slopes.gelu(x, approximate="tanh"),
+        lambda x: slopes.huber(x, x + 1, delta=0.5, weight=x.abs(), reduction="sum"),
+        lambda x: slopes.mse(x, x.flip(0), mask=x > 0),
+        lambda x: slopes.cross_entropy(x, torch.tensor(2), base=2.0, label_smoothing=0.1),
+        lambda x: slopes.softmax(x.reshape(5, 1), axis=0),
+    ):
+        torch.testing.assert_close(torch.compile(call, fullgraph=True, backend="aot_eager")(x), call(x))
+
+
+@pytest.mark.parametrize("name", ["gelu", "silu", "huber"])
+def test_compile_by_inductor(name, example):
+    import shutil
+
+    if not (shutil.which("g++") or shutil.which("clang++") or shutil.which("cl")):
+        pytest.skip("inductor needs a C++ compiler")
+    torch._dynamo.reset()
+    card = getattr(slopes, name)
+    function, x = split(card, example)
+    x = x.float().requires_grad_()
+    rest = [argument.float() for argument in example(card)[1:]]
+    output = torch.compile(lambda x: unreduced(card)(x, *rest), fullgraph=True)(x)
+    torch.testing.assert_close(output, unreduced(card)(x, *rest), rtol=1e-5, atol=1e-6)
+    output.sum().backward()
+    torch.testing.assert_close(x.grad.double(), expected_gradient(card, example), rtol=1e-5, atol=1e-6)
+
+
+def test_compiled_transforms(card, example):
+    torch._dynamo.reset()
+    function, x = split(card, example)
+    gradient = torch.func.grad(lambda x: function(x).sum())
+    torch.testing.assert_close(torch.compile(gradient, fullgraph=True, backend="aot_eager")(x), gradient(x), rtol=1e-12, atol=1e-14)
+
+
+def test_first_call_may_be_a_compiled_one():
+    """In a process where torch was imported after slopes and no card has been called."""
+    import subprocess
+    import sys
+
+    script = (
+        "import slopes; card = slopes.gelu; import torch\n"
+        "compiled = torch.compile(lambda x: card(x), fullgraph=True, backend='aot_eager')\n"
+        "x = torch.linspace(-3, 3, 7, requires_grad=True); compiled(x).sum().backward(); print(x.grad)"
+    )
+    outcome = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
+    assert outcome.returncode == 0, outcome.stderr
+    assert "tensor" in outcome.stdout
+
+
+def test_export(card, example):
+    first, *rest = example(card)
+
+    class Module(torch.nn.Module):
+        def forward(self, x, *rest):
+            return card(x, *rest)
+
+    exported = torch.export.export(Module(), (first, *rest)).module()
+    torch.testing.assert_close(exported(first, *rest), card(first, *rest), rtol=1e-12, atol=1e-14)
+
+
+def test_gradients_flow_to_targets_and_weights(loss, example):
+    prediction, target = example(loss)
+    if not target.is_floating_point():
+        target = slopes.softmax(torch.from_numpy(np.random.default_rng(2).standard_normal(prediction.shape)))
+    if loss.kind.name == "binary":
+        target = target.clamp(0.1, 0.9)
+    weight = torch.rand(target.shape[:-1] if loss.kind.rowwise else target.shape, dtype=torch.float64) + 0.5
+    target.requires_grad_()
+    weight.requires_grad_()
+    prediction.requires_grad_()
+    if loss.kind.rowwise:
+        target = target.detach()  # a single entry of a probability row cannot be moved alone
+        assert torch.autograd.gradcheck(lambda p, w: loss(p, target, weight=w), (prediction, weight))
+        rows = target.clone().requires_grad_()
+        loss(prediction, rows).backward()
+        assert rows.grad.abs().sum() > 0
+        return
+    assert torch.autograd.gradcheck(lambda p, t, w: loss(p, t, weight=w), (prediction, target, weight))
+    torch.autograd.gradgradcheck(lambda p, t: loss(p, t), (prediction, target))
+    assert torch.func.jvp(lambda t: loss(prediction.detach(), t), (target.detach(),), (torch.ones_like(target),))[1] != 0
+
+
+def test_gradients_flow_to_tensor_parameters():
+    x = torch.linspace(-2, 2, 5, dtype=torch.float64)
+    slope = torch.tensor(0.2, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda a: slopes.leaky_relu(x, negative_slope=a), slope)
+    assert torch.autograd.gradcheck(lambda a: slopes.elu(x, alpha=a), slope)
+
+
+def test_slope_exactly_at_zero_and_kinks():
+    zero = torch.zeros(1, dtype=torch.float64, requires_grad=True)
+    for card, peer in ((slopes.sigmoid, torch.sigmoid), (slopes.relu, torch.relu), (slopes.gelu, torch.nn.functional.gelu),
+                       (slopes.leaky_relu, torch.nn.functional.leaky_relu), (slopes.elu, torch.nn.functional.elu)):  # fmt: skip
+        mine, theirs = (torch.autograd.grad(f(zero).sum(), zero)[0] for f in (card, peer))
+        assert mine == theirs == torch.tensor(card.slope(0.0), dtype=torch.float64)
+    (plain,) = torch.autograd.grad(slopes.ops.sigmoid(zero).sum(), zero)  # through the primitive's own operations
+    assert plain == 0.25
+
+
+def test_non_contiguous_and_channels_last():
+    x = torch.randn(2, 3, 4, 5).to(memory_format=torch.channels_last)
+    assert torch.equal(slopes.gelu(x), slopes.gelu(x.contiguous()))
+    assert torch.equal(slopes.softmax(x, axis=1), slopes.softmax(x.contiguous(), axis=1))
+    assert torch.equal(slopes.silu(x.transpose(1, 3)), slopes.silu(x).transpose(1, 3))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_cuda(card, example):
+    first, *rest = example(card)
+    came = unreduced(card)(first.cuda(), *(argument.cuda() for argument in rest))
+    torch.testing.assert_close(came.cpu(), unreduced(card)(first, *rest), rtol=1e-12, atol=1e-14)
