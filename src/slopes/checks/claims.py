@@ -75,7 +75,7 @@ def _monotone(subject: Subject, claimed: bool) -> str | None:
     x, values = _curve(subject)
     falls = np.diff(values) < 0
     if claimed == bool(falls.any()):
-        return f"it falls at {x[:-1][falls][0]!r}" if claimed else "it never falls"
+        return f"it falls at {float(x[:-1][falls][0])!r}" if claimed else "it never falls"
     return None
 
 
@@ -86,14 +86,14 @@ def _symmetry(subject: Subject, claimed: str) -> str | None:
     mirrored = sign * subject.call("value", (-LINE,))
     values = subject.call("value", (LINE,))
     off = abs(values - mirrored) > 1e-15 * abs(values)
-    return f"at {LINE[off][0]!r} it is {values[off][0]!r} and its mirror image {mirrored[off][0]!r}" if off.any() else None
+    return f"at {float(LINE[off][0])!r} it is {float(values[off][0])!r} and its mirror image {float(mirrored[off][0])!r}" if off.any() else None
 
 
 def _convex(subject: Subject, claimed: bool) -> str | None:
     x, slopes = _curve(subject, "slope")
     falls = np.diff(slopes) < -1e-12
     if claimed == bool(falls.any()):
-        return f"its slope falls at {x[:-1][falls][0]!r}" if claimed else "its slope never falls"
+        return f"its slope falls at {float(x[:-1][falls][0])!r}" if claimed else "its slope never falls"
     return None
 
 
@@ -170,7 +170,7 @@ def minimum(subject: Subject) -> Iterator[Finding]:
         index = tuple(int(i) for i in np.unravel_index(int(np.nanargmin(values)), values.shape))
         yield Finding(
             "minimum",
-            f"is {values[index]!r}, below the minimum of {least!r}",
+            f"is {float(values[index])!r}, below the minimum of {least!r}",
             f"{subject.name}({subject.show(index, np.float64)}, reduction='none')",
             "look at the sign, and at the order of prediction and target",
         )
@@ -180,7 +180,7 @@ def minimum(subject: Subject) -> Iterator[Finding]:
         worst = int(np.argmax(abs(perfect - least).reshape(-1)))
         yield Finding(
             "minimum",
-            f"is {perfect.reshape(-1)[worst]!r} at a perfect prediction, not {least!r}",
+            f"is {float(perfect.reshape(-1)[worst])!r} at a perfect prediction, not {least!r}",
             f"{subject.name}(np.array({prediction.tolist()}), np.array({target.tolist()}), reduction='none')",
             "the loss must be least where prediction and target agree; claim minimum=None if it need not",
         )
@@ -222,7 +222,7 @@ def _compare_with_peer(subject: Subject, library: str, module: Any, expression: 
         shown = [np.asarray(a)[index[: np.ndim(a)]].tolist() for a in arguments]
         yield Finding(
             "peers",
-            f"is {mine[index]!r} where {library}.{expression} is {theirs[index]!r}",
+            f"is {float(mine[index])!r} where {library}.{expression} is {float(theirs[index])!r}",
             f"{subject.name} and {library}.{expression} at {shown}",
             "correct the function, or name the peer and its arguments as they are",
         )

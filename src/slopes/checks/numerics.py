@@ -34,7 +34,8 @@ def ulps(result: Any, exact: Any, dtype: Any) -> Any:
             return np.inf
         return float(abs(float(came) - wanted) / ulp(float(wanted), dtype))
 
-    return np.frompyfunc(measure, 2, 1)(np.asarray(result, dtype), exact).astype(float)
+    with np.errstate(all="ignore"):
+        return np.frompyfunc(measure, 2, 1)(np.asarray(result, dtype), exact).astype(float)
 
 
 def _spell(dtype: Any) -> str:
@@ -55,7 +56,7 @@ def finite(subject: Subject) -> Iterator[Finding]:
                 index = tuple(int(i) for i in np.argwhere(bad)[0])
                 yield Finding(
                     "finite",
-                    f"{_spell(dtype)} {result} is {came[index]} where the exact one is {_digits(exact[index])} "
+                    f"{_spell(dtype)} {result} is {float(came[index])!r} where the exact one is {_digits(exact[index])} "
                     f"({int(bad.sum())} of {bad.size} points)",
                     _reproduce(subject, result, index, dtype),
                     "write it so that no intermediate result overflows, such as exp of −|x| alone",
@@ -112,7 +113,7 @@ def _precision(subject: Subject, result: str) -> Iterator[Finding]:
             index = tuple(int(i) for i in np.unravel_index(int(np.argmax(excess)), excess.shape))
             yield Finding(
                 f"{result}_precision",
-                f"{_spell(dtype)} {result} is {came[index]!r}, exact is {_digits(exact[index])}: off by "
+                f"{_spell(dtype)} {result} is {float(came[index])!r}, exact is {_digits(exact[index])}: off by "
                 f"{errors[index]:.3g} units in the last place, {np.broadcast_to(allowed, errors.shape)[index]:.3g} are allowed "
                 f"({int((excess > 0).sum())} of {excess.size} points)",
                 _reproduce(subject, result, index, dtype),
@@ -133,7 +134,7 @@ def errors_of(subject: Subject, result: str, dtype: Any) -> tuple[Any, Any, Any,
     exponent = np.asarray(subject.exponents(dtype))
     if exponent.ndim and exponent.ndim < errors.ndim:
         exponent = exponent[:, None]
-    allowed = np.broadcast_to((subject.card.claims.ulps or ULPS) * (1 + exponent), errors.shape).copy()
+    allowed = np.broadcast_to(max(subject.card.claims.ulps or 0.0, ULPS) * (1 + exponent), errors.shape).copy()
     _allow_near_roots(subject, result, dtype, exact, errors, allowed)
     return errors, allowed, exact, came
 
@@ -186,14 +187,15 @@ def numpy_equals_torch(subject: Subject) -> Iterator[Finding]:
     except ImportError:
         raise Skip("torch is not installed") from None
     for dtype in DTYPES:
-        arguments = subject.inputs(dtype)
-        tensors = [torch.from_numpy(np.array(argument)) for argument in arguments]
+        tensors = [torch.from_numpy(np.array(argument)) for argument in subject.inputs(dtype)]
         leaf = tensors[0].requires_grad_()
         cotangent = tensors.pop() if isinstance(subject.card, Map) else None
         output = subject.call("value", tuple(tensors))
         (gradient,) = torch.autograd.grad(output, leaf, torch.ones_like(output) if cotangent is None else cotangent)
         for result, came in (("value", output.detach().numpy()), ("slope", gradient.numpy())):
-            mine = np.asarray(subject.call(result, arguments))
+            if any(known == result for known, _, _ in subject.faulty):
+                continue  # reported already, by the check of its precision
+            mine = np.asarray(subject.call(result, subject.inputs(dtype)))
             exact = subject.exact(result, dtype)
             if came.shape != mine.shape:
                 yield _differs(subject, result, dtype, f"has shape {came.shape} in torch and {mine.shape} in NumPy")
@@ -208,7 +210,7 @@ def numpy_equals_torch(subject: Subject) -> Iterator[Finding]:
                 index = tuple(int(i) for i in np.argwhere(bad)[0])
                 yield _differs(
                     subject, result, dtype,
-                    f"is {came[index]} in torch and {mine[index]} in NumPy; exact is {_digits(exact[index])}", index,
+                    f"is {float(came[index])!r} in torch and {float(mine[index])!r} in NumPy; exact is {_digits(exact[index])}", index,
                 )  # fmt: skip
 
 

@@ -1,0 +1,257 @@
+"""The audit catches planted bugs, each by its primary check alone, and passes their corrected twins."""
+
+import json
+
+import numpy as np
+import pytest
+
+import slopes
+from slopes import kinds, ops
+from slopes.card import Activation, Claims, Loss
+from slopes.checks import CHECKS, AuditError
+from slopes.checks.claims import CLAIM_CHECKS
+from slopes.domains import Positive
+from slopes.ops import exp
+
+pytest.importorskip("torch")
+
+
+def sigmoid_slope(x):
+    return ops.sigmoid(x, times=ops.sigmoid(-x))
+
+
+def card(body, slope=None, **fields):
+    """An activation card with a derivative."""
+    made = slopes.activation(**fields)(body)
+    if slope is not None:
+        made.derivative(slope)
+    return made
+
+
+def logistic(x):
+    """A sound body for the twins."""
+    return ops.sigmoid(x)
+
+
+class Upcasting(Activation):
+    """A card that forgets the argument's dtype."""
+
+    def __call__(self, x, **parameters):
+        return super().__call__(x.astype(np.float64) if isinstance(x, np.ndarray) else x, **parameters)
+
+
+class Overwriting(Activation):
+    """A card that leaves its result in its argument."""
+
+    def __call__(self, x, **parameters):
+        result = super().__call__(x, **parameters)
+        if isinstance(x, np.ndarray) and x.dtype == np.float64 and x.ndim:
+            x[...] = result
+        return result
+
+
+class Lax(kinds.Kind):
+    """A kind that lets shapes broadcast."""
+
+    def enter(self, r, owner, prediction, target, **options):
+        if isinstance(prediction, np.ndarray) and isinstance(target, np.ndarray):
+            prediction, target = np.broadcast_arrays(prediction, target)
+            options["mask"] = None
+        return super().enter(r, owner, prediction, target, **options)
+
+
+def squared(prediction, target):
+    """A sound body of a loss."""
+    return (prediction - target) ** 2
+
+
+def squared_slope(prediction, target):
+    return 2 * (prediction - target)
+
+
+def regression(body, slope, kind=None, **fields):
+    made = Loss(body, kind=kind or kinds.Kind(), **{"minimum": 0.0, **fields})
+    made.derivative(slope)
+    return made
+
+
+def scaled(x, *, scale: float = 1.0):
+    """A parameter that would take anything."""
+    return ops.sigmoid(scale * x)
+
+
+def scaled_right(x, *, scale: Positive = 1.0):
+    """The same with a domain."""
+    return ops.sigmoid(scale * x)
+
+
+def scaled_slope(x, *, scale):
+    return scale * sigmoid_slope(scale * x)
+
+
+def overflowing(x):
+    """Sigmoid as people write it, which is inf / inf from 710 on."""
+    return exp(x) / (1 + exp(x))
+
+
+def cancelling(x):
+    """Sigmoid, less accurate the more it is certain of a no."""
+    return 1 - ops.sigmoid(-x)
+
+
+def cancelling_slope(x):
+    """The slope of tanh by its own value: 0 from 20 on."""
+    return 1 - ops.tanh(x) ** 2
+
+
+def two_faced(x):
+    """A body that asks what it is given."""
+    return ops.tanh(x) * (1.001 if type(x).__module__ == "torch" else 1)
+
+
+def hyperbolic(x):
+    return ops.tanh(x)
+
+
+def hyperbolic_slope(x):
+    return ops.sigmoid(2 * x, times=4 * ops.sigmoid(-2 * x))
+
+
+def quick(x):
+    """A sigmoid of another steepness than the one it is said to be."""
+    return ops.sigmoid(2 * x)
+
+
+def quick_slope(x):
+    return 2 * sigmoid_slope(2 * x)
+
+
+sound = card(logistic, sigmoid_slope)
+PLANTED = {
+    "dtype_and_shape": (Upcasting(logistic).derivative(sigmoid_slope), sound),
+    "inputs_written": (Overwriting(logistic).derivative(sigmoid_slope), sound),
+    "shapes_refused": (regression(squared, squared_slope, Lax()), regression(squared, squared_slope)),
+    "parameters_refused": (card(scaled, scaled_slope), card(scaled_right, scaled_slope)),
+    "finite": (card(overflowing, sigmoid_slope), sound),
+    "value_precision": (card(cancelling, sigmoid_slope), sound),
+    "slope_precision": (card(hyperbolic, cancelling_slope), card(hyperbolic, hyperbolic_slope)),
+    "derivative": (card(logistic, lambda x: sigmoid_slope(2 * x)), sound),
+    "numpy_equals_torch": (card(two_faced, hyperbolic_slope), card(hyperbolic, hyperbolic_slope)),
+    "claims": (card(logistic, sigmoid_slope, symmetry="odd"), card(hyperbolic, hyperbolic_slope, symmetry="odd")),
+    "minimum": (
+        regression(lambda prediction, target: -((prediction - target) ** 2), lambda p, t: -2 * (p - t)),
+        regression(squared, squared_slope),
+    ),
+    "peers": (
+        card(quick, quick_slope, same_as={"torch": "sigmoid(x)"}),
+        card(quick, quick_slope, same_as={"torch": "sigmoid(2 * x)"}),
+    ),
+}
+
+
+def test_every_check_has_a_planted_bug():
+    assert set(PLANTED) == {check.__name__ for check in CHECKS}
+
+
+@pytest.mark.parametrize("check", PLANTED)
+def test_planted_bug_is_found_by_its_check_alone(check):
+    report = slopes.audit(PLANTED[check][0])
+    assert {finding.check for finding in report.findings} == {check}, str(report)
+    assert not report.ok
+    with pytest.raises(AuditError, match=check):
+        report.raise_for_errors()
+
+
+@pytest.mark.parametrize("check", PLANTED)
+def test_corrected_twin_passes(check):
+    report = slopes.audit(PLANTED[check][1])
+    assert report.ok, str(report)
+    report.raise_for_errors()
+
+
+WRONG_CLAIMS = {
+    "range": [(0, 2), (0.1, 1), (-1, 1)],
+    "zero": [0.4],
+    "lipschitz": [0.2, 0.3],
+    "monotone": [False],
+    "symmetry": ["even", "odd", "mirror"],
+    "convex": [True],
+    "kinks": [(0.0,)],
+    "ulps": [2.0],
+}
+
+
+def test_every_claim_has_a_check():
+    assert set(CLAIM_CHECKS) == set(Claims.__dataclass_fields__)
+    assert set(WRONG_CLAIMS) | {"minimum"} == set(CLAIM_CHECKS)
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in WRONG_CLAIMS.items() for value in values])
+def test_wrong_claims_are_refuted(name, value):
+    report = slopes.audit(card(logistic, sigmoid_slope, **{name: value}))
+    assert [finding.check for finding in report.findings] == ["claims"], str(report)
+    assert name in report.findings[0].message
+
+
+def test_a_kink_that_is_not_claimed_is_found():
+    report = slopes.audit(card(lambda x: ops.maximum(x, 0), lambda x: ops.step(x), kinks=(1.0,)))
+    assert "claims" in {finding.check for finding in report.findings}
+
+
+def test_wrong_definition_is_found():
+    report = slopes.audit(card(logistic, sigmoid_slope, definition=lambda x: 1 / (1 + exp(-1.01 * x))))
+    assert [finding.check for finding in report.findings] == ["claims"]
+    assert "definition" in report.findings[0].message
+
+
+def test_a_loss_that_is_not_least_at_the_truth():
+    report = slopes.audit(regression(lambda p, t: (p - t) ** 2 + 0.5, squared_slope))
+    assert [finding.check for finding in report.findings] == ["minimum"]
+    assert "perfect" in report.findings[0].message
+
+
+def test_claims_that_nothing_can_refute_are_refused():
+    with pytest.raises(TypeError, match="no check can refute the claim.*beauty.*claims are range"):
+        slopes.activation(beauty=1)(logistic)
+
+
+def test_a_card_without_a_derivative_is_audited_by_autograd():
+    report = slopes.audit(slopes.loss("regression")(squared))
+    assert report.ok, str(report)
+    assert "no derivative" in report.skipped["derivative"]
+
+
+def test_a_body_that_raises_is_a_finding():
+    def broken(x):
+        return undefined_name  # noqa: F821
+
+    report = slopes.audit(slopes.activation()(broken))
+    assert not report.ok
+    assert "NameError" in report.findings[0].message
+
+
+def test_findings_can_be_reproduced():
+    report = slopes.audit(slopes.activation()(overflowing))
+    (finding, *_) = report.findings
+    assert "nan" in finding.message
+    expression = finding.reproduce.replace(f"{__name__}.overflowing", "planted")
+    assert np.isnan(eval(expression, {"planted": slopes.activation()(overflowing), "np": np}))
+
+
+def test_report_as_text_and_json():
+    report = slopes.audit(slopes.relu)
+    assert str(report).startswith("slopes.relu: clean, 11 checks ran")
+    assert json.loads(report.to_json())["ok"] is True
+    report = slopes.audit(PLANTED["derivative"][0])
+    assert "repair:" in str(report)
+    assert json.loads(report.to_json())["findings"][0]["check"] == "derivative"
+
+
+def test_seed_decides_the_inputs():
+    first, again, other = (slopes.audit(PLANTED["value_precision"][0], seed=seed).to_json() for seed in (0, 0, 1))
+    assert first == again != other
+
+
+def test_audit_takes_cards_only():
+    with pytest.raises(TypeError, match=r"audit takes a card, got function: decorate .*@slopes.activation\(\)"):
+        slopes.audit(logistic)
