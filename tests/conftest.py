@@ -28,7 +28,7 @@ def example():
     def make(card: Card, shape=(4, 3), seed=0):
         rng = np.random.default_rng(seed)
         if isinstance(card, Loss):
-            arguments = card.kind.sample(rng, shape, card._settings({}))
+            arguments = card.kind.sample(rng, shape, card.settings)
         else:
             arguments = (rng.uniform(0.2, 2, shape) * rng.choice([-1, 1], shape),)
         return tuple(torch.from_numpy(np.array(argument)) for argument in arguments)

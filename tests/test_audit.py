@@ -137,7 +137,10 @@ PLANTED = {
     "slope_precision": (card(hyperbolic, cancelling_slope), card(hyperbolic, hyperbolic_slope)),
     "derivative": (card(logistic, lambda x: sigmoid_slope(2 * x)), sound),
     "numpy_equals_torch": (card(two_faced, hyperbolic_slope), card(hyperbolic, hyperbolic_slope)),
-    "claims": (card(logistic, sigmoid_slope, symmetry="odd"), card(hyperbolic, hyperbolic_slope, symmetry="odd")),
+    "claims": (
+        card(logistic, sigmoid_slope, symmetry="odd"),
+        card(hyperbolic, hyperbolic_slope, symmetry="odd"),
+    ),
     "minimum": (
         regression(lambda prediction, target: -((prediction - target) ** 2), lambda p, t: -2 * (p - t)),
         regression(squared, squared_slope),
@@ -186,7 +189,9 @@ def test_every_claim_has_a_check():
     assert set(WRONG_CLAIMS) | {"minimum"} == set(CLAIM_CHECKS)
 
 
-@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in WRONG_CLAIMS.items() for value in values])
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name, values in WRONG_CLAIMS.items() for value in values]
+)
 def test_wrong_claims_are_refuted(name, value):
     report = slopes.audit(card(logistic, sigmoid_slope, **{name: value}))
     assert [finding.check for finding in report.findings] == ["claims"], str(report)
@@ -211,7 +216,7 @@ def test_a_loss_that_is_not_least_at_the_truth():
 
 
 def test_claims_that_nothing_can_refute_are_refused():
-    with pytest.raises(TypeError, match="no check can refute the claim.*beauty.*claims are range"):
+    with pytest.raises(TypeError, match=r"no check can refute the claim.*beauty.*claims are range"):
         slopes.activation(beauty=1)(logistic)
 
 
@@ -227,7 +232,19 @@ def test_a_body_that_raises_is_a_finding():
 
     report = slopes.audit(slopes.activation()(broken))
     assert not report.ok
-    assert "NameError" in report.findings[0].message
+    assert ["NameError" in finding.message for finding in report.findings] == [True]
+
+
+def test_kinks_are_detected_and_claims_are_those_of_the_defaults():
+    assert slopes.audit(slopes.elu.with_(alpha=0.5)).ok
+    assert slopes.audit(slopes.leaky_relu.with_(negative_slope=-0.3)).ok
+    assert slopes.audit(slopes.huber.with_(delta=0.25)).ok
+
+
+def test_choices_are_audited_by_their_own_body():
+    assert slopes.audit(slopes.binary_cross_entropy.with_(from_probabilities=True)).ok
+    assert slopes.audit(slopes.cross_entropy.with_(from_probabilities=True, base=2.0)).ok
+    assert slopes.audit(slopes.gelu.with_(approximate="tanh")).ok
 
 
 def test_findings_can_be_reproduced():

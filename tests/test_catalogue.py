@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from conftest import is_map, unreduced
 
 import slopes
+from conftest import is_map, unreduced
 from slopes.card import Loss
 from slopes.catalogue import CARDS, aliases, find
 from slopes.checks import CHECKS
@@ -36,7 +36,9 @@ def test_dense_accuracy(activation, dtype, result):
     tails = -np.log(float(np.finfo(dtype).smallest_subnormal)) * rng.uniform(0.9, 1.02, 60)
     sizes = np.concatenate([rng.uniform(0, 6, 500), 10 ** rng.uniform(-8, 2, 300), rng.uniform(6, 40, 140), tails])
     x = (sizes * rng.choice([-1, 1], sizes.shape)).astype(dtype)
-    function, oracle = (activation, exact(activation, 25)) if result == "value" else (activation.slope, exact(activation, 25).slope)
+    function, oracle = (
+        (activation, exact(activation, 25)) if result == "value" else (activation.slope, exact(activation, 25).slope)
+    )
     errors = ulps(function(x), oracle(x), dtype)
     if result == "slope":  # the roots of the slopes of gelu, its tanh form and silu, where terms cancel by nature
         errors[(x > -1.7) & (x < -0.5)] = 0
@@ -58,14 +60,17 @@ def test_half_types_are_rounded_once(activation, dtype):
 def test_reductions_keep_half_types_in_float32(loss):
     torch = pytest.importorskip("torch")
     rng = np.random.default_rng(0)
-    prediction, target = loss.kind.sample(rng, (4096, 5), loss._settings({}))
+    prediction, target = loss.kind.sample(rng, (4096, 5), loss.settings)
     half = torch.tensor(prediction).to(torch.bfloat16)
     goal = torch.tensor(target)
     goal = goal if not goal.is_floating_point() else goal.to(torch.bfloat16)
     wide = goal if not goal.is_floating_point() else goal.double()
     if loss.kind.space == "probabilities" and loss.kind.rowwise:
         half = (half.double() / half.double().sum(-1, keepdim=True)).to(torch.bfloat16)
-    came, expected = loss(half, goal), loss(half.double(), wide) if loss.kind.space != "probabilities" else None
+    came, expected = (
+        loss(half, goal),
+        loss(half.double(), wide) if loss.kind.space != "probabilities" else None,
+    )
     assert came.dtype == torch.bfloat16
     if expected is not None:
         assert abs(came.double() - expected) <= expected.abs() * 2**-8
@@ -73,7 +78,7 @@ def test_reductions_keep_half_types_in_float32(loss):
 
 def test_autocast_gives_float32_losses(loss):
     torch = pytest.importorskip("torch")
-    prediction, target = loss.kind.sample(np.random.default_rng(0), (8, 3), loss._settings({}))
+    prediction, target = loss.kind.sample(np.random.default_rng(0), (8, 3), loss.settings)
     prediction = torch.tensor(prediction).to(torch.bfloat16)
     if loss.kind.space == "probabilities":
         prediction = torch.full_like(prediction, 0.25)[:, :1].expand(8, 4)
@@ -113,7 +118,9 @@ def test_every_card_fits_on_a_screen(card):
 
     lines, first = inspect.getsourcelines(card.body)
     module = inspect.getsource(inspect.getmodule(card.body)).splitlines()
-    following = [i for i in range(first + len(lines) - 1, len(module)) if module[i].startswith(("@activation", "@loss"))]
+    following = [
+        i for i in range(first + len(lines) - 1, len(module)) if module[i].startswith(("@activation", "@loss"))
+    ]
     end = following[0] if following else len(module)
     assert end - first < 45
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from conftest import is_map, unreduced
 
 torch = pytest.importorskip("torch")
@@ -31,7 +32,9 @@ def probabilities(card):
 def test_autograd_in_both_modes(card, example):
     function, x = split(card, example)
     x.requires_grad_()
-    assert torch.autograd.gradcheck(function, x, check_forward_ad=True, check_batched_grad=True, check_undefined_grad=False)
+    assert torch.autograd.gradcheck(
+        function, x, check_forward_ad=True, check_batched_grad=True, check_undefined_grad=False
+    )
 
 
 def test_double_backward(card, example):
@@ -55,7 +58,9 @@ def test_vmap_over_the_prediction_alone(card, example):
     first, *rest = example(card)
     stack = torch.stack([first, first.flip(0)], dim=-1)
     came = torch.func.vmap(lambda x: unreduced(card)(x, *rest), in_dims=-1)(stack)
-    torch.testing.assert_close(came, torch.stack([unreduced(card)(stack[..., i], *rest) for i in (0, 1)]), rtol=0, atol=0)
+    torch.testing.assert_close(
+        came, torch.stack([unreduced(card)(stack[..., i], *rest) for i in (0, 1)]), rtol=0, atol=0
+    )
 
 
 def test_jvp(card, example):
@@ -107,7 +112,7 @@ def test_compile_by_inductor(name, example):
         pytest.skip("inductor needs a C++ compiler")
     torch._dynamo.reset()
     card = getattr(slopes, name)
-    function, x = split(card, example)
+    _, x = split(card, example)
     x = x.float().requires_grad_()
     rest = [argument.float() for argument in example(card)[1:]]
     output = torch.compile(lambda x: unreduced(card)(x, *rest), fullgraph=True)(x)
@@ -120,7 +125,9 @@ def test_compiled_transforms(card, example):
     torch._dynamo.reset()
     function, x = split(card, example)
     gradient = torch.func.grad(lambda x: function(x).sum())
-    torch.testing.assert_close(torch.compile(gradient, fullgraph=True, backend="aot_eager")(x), gradient(x), rtol=1e-12, atol=1e-14)
+    torch.testing.assert_close(
+        torch.compile(gradient, fullgraph=True, backend="aot_eager")(x), gradient(x), rtol=1e-12, atol=1e-14
+    )
 
 
 def test_first_call_may_be_a_compiled_one():
@@ -168,7 +175,9 @@ def test_gradients_flow_to_targets_and_weights(loss, example):
         return
     assert torch.autograd.gradcheck(lambda p, t, w: loss(p, t, weight=w), (prediction, target, weight))
     torch.autograd.gradgradcheck(lambda p, t: loss(p, t), (prediction, target))
-    assert torch.func.jvp(lambda t: loss(prediction.detach(), t), (target.detach(),), (torch.ones_like(target),))[1] != 0
+    assert (
+        torch.func.jvp(lambda t: loss(prediction.detach(), t), (target.detach(),), (torch.ones_like(target),))[1] != 0
+    )
 
 
 def test_gradients_flow_to_tensor_parameters():

@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any, Generic, NamedTuple, ParamSpec, Self
 
 from slopes import kinds, ops
-from slopes.domains import Domain, Flag, Interval, OneOf
+from slopes.domains import Domain, Flag, OneOf
 from slopes.ops import Array
 
 P = ParamSpec("P")
@@ -52,7 +52,9 @@ class Claims:
 
     def stated(self) -> dict[str, Any]:
         """The claims that were made."""
-        return {field.name: getattr(self, field.name) for field in fields(self) if getattr(self, field.name) is not None}
+        return {
+            field.name: getattr(self, field.name) for field in fields(self) if getattr(self, field.name) is not None
+        }
 
 
 class Card(Generic[P]):
@@ -83,9 +85,11 @@ class Card(Generic[P]):
             self.claims = Claims(**claims)
         except TypeError:
             known = ", ".join(field.name for field in fields(Claims))
-            raise TypeError(f"{body.__name__}: no check can refute the claim {set(claims)}; claims are {known}") from None
+            raise TypeError(
+                f"{body.__name__}: no check can refute the claim {set(claims)}; claims are {known}"
+            ) from None
         self.bound: dict[str, Any] = {}
-        self._derivative: Body | None = None
+        self.slope_body: Any = None  # the derivative by the first argument, if registered
         self._root: Card[P] = self
         self.name = self.__name__ = body.__name__
         self.__qualname__, self.__module__, self.__doc__ = body.__qualname__, body.__module__, body.__doc__
@@ -123,6 +127,11 @@ class Card(Generic[P]):
         twin.name = f"{self._root.name}({listed})"
         return twin
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Every parameter's value."""
+        return self._settings({})
+
     def _check(self, name: str, value: Any) -> None:
         domain = self.parameters[name].domain
         if domain is not None:
@@ -144,12 +153,12 @@ class Card(Generic[P]):
 
     def derivative(self, body: Body) -> Card[P]:
         """Register the derivative by the first argument; used as a decorator, right below the card."""
-        self._derivative = body
+        self.slope_body = body
         return self
 
     def _bodies(self, settings: dict[str, Any]) -> tuple[Body, Body | None]:
         """(value, slope) with parameters filled in; no slope where autograd must find it."""
-        slope = self._derivative
+        slope = self.slope_body
         if not settings:
             return self.body, slope
         learnt = any(hasattr(value, "requires_grad") for value in settings.values())
@@ -162,7 +171,13 @@ class Card(Generic[P]):
         """The formula as TeX, printed from the definition, or from the body where that is the textbook form."""
         from slopes.readings import symbol
 
-        return symbol.tex(self.definition or self.body, self._settings({}, symbol), self._symbols(symbol))
+        return symbol.tex(self.textbook, self._settings({}, symbol), self._symbols(symbol))
+
+    @property
+    def textbook(self) -> Body:
+        """The textbook form: the definition, or the body where that is it or another choice is bound."""
+        chosen = any(isinstance(value, (str, bool)) for value in self.bound.values())
+        return self.body if self.definition is None or chosen else self.definition
 
     def _symbols(self, symbol: ModuleType) -> list[Any]:
         return [symbol.scalar("x")]
@@ -173,7 +188,8 @@ class Card(Generic[P]):
         return (self.__doc__ or "").strip().partition("\n\n")[0].replace("\n", " ")
 
     def __repr__(self) -> str:
-        home = "slopes" if self.__module__.startswith("slopes.") else self.__module__
+        ours = self.__module__.startswith(("slopes.activations.", "slopes.losses."))
+        home = "slopes" if ours else self.__module__
         listed = ", ".join(f"{name}={value!r}" for name, value in self.bound.items())
         return f"{home}.{self.__qualname__}" + (f".with_({listed})" if listed else "")
 
@@ -251,7 +267,7 @@ class Map(Activation[P]):
         axis = inspect.Parameter("axis", inspect.Parameter.KEYWORD_ONLY, default=-1, annotation=int)
         return body.replace(parameters=[*body.parameters.values(), axis])
 
-    def __call__(self, x: Array, /, *_: P.args, axis: int = -1, **parameters: Any) -> Any:  # type: ignore[valid-type]
+    def __call__(self, x: Array, /, *, axis: int = -1, **parameters: Any) -> Any:  # type: ignore[override]
         """Return the values, in the shape and dtype of x, along the axis.
 
         Raises TypeError for what is no array of real numbers, ValueError for an axis that x does not have.
@@ -260,7 +276,9 @@ class Map(Activation[P]):
 
     def slope(self, x: Array, /, **parameters: Any) -> Any:
         """Refuse: the entries of a row depend on one another."""
-        raise TypeError(f"{self.name} mixes the entries of a row, so it has no slope for each: use {self.name}.vjp(x, g)")
+        raise TypeError(
+            f"{self.name} mixes the entries of a row, so it has no slope for each: use {self.name}.vjp(x, g)"
+        )
 
     def vjp(self, x: Array, cotangent: Array, /, *, axis: int = -1, **parameters: Any) -> Any:
         """Return the cotangent (of the shape of x) pulled back through the map along the axis."""
@@ -345,7 +363,9 @@ class Loss(Card[P]):
         """
         r = ops.reading(prediction, target)
         with r.quiet():
-            batch, value, slope = self._enter(r, prediction, target, reduction, weight, mask, divisor, options)
+            batch, value, slope = self._enter(
+                r, prediction, target, reduction=reduction, weight=weight, mask=mask, divisor=divisor, options=options
+            )
             values = r.differentiable(value, slope, batch.prediction, batch.target)
             return r.narrow(batch.reduce(values), batch.dtype)
 
@@ -355,10 +375,10 @@ class Loss(Card[P]):
         Takes the keywords of a call. With ``reduction="none"`` the gradient is that of the sum.
         """
         r = ops.reading(prediction, target)
-        names = ("reduction", "weight", "mask", "divisor")
-        common = [options.pop(name, default) for name, default in zip(names, ("mean", None, None, None), strict=True)]
+        common = {"reduction": "mean", "weight": None, "mask": None, "divisor": None}
+        common = {name: options.pop(name, default) for name, default in common.items()}
         with r.quiet():
-            batch, value, slope = self._enter(r, prediction, target, *common, options)
+            batch, value, slope = self._enter(r, prediction, target, **common, options=options)
             arguments = batch.prediction, batch.target
             values = r.differentiable(value, slope, *arguments)
             rows = r.slope_of(self._root.name, value, *arguments) if slope is None else slope(*arguments)
@@ -370,9 +390,10 @@ class Loss(Card[P]):
         return self.value_and_slope(prediction, target, **options)[1]
 
     def _enter(
-        self, r: ModuleType, prediction: Array, target: Array, reduction: str, weight: Array | None,
-        mask: Array | None, divisor: Array | None, options: dict[str, Any],
+        self, r: ModuleType, prediction: Array, target: Array, *, reduction: Any,
+        weight: Any, mask: Any, divisor: Any, options: dict[str, Any],
     ) -> tuple[kinds.Batch, Body, Body | None]:  # fmt: skip
+        """The clean batch, and value and slope as functions of it."""
         mine = {name: options[name] for name in options if name not in self.kind.options}
         settings = self._settings(mine, r)
         batch = self.kind.enter(

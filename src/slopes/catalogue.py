@@ -13,7 +13,9 @@ from slopes.card import Activation, Card, Loss
 
 def _collect(package: Any) -> dict[str, Card[Any]]:
     """Every public name in the package's modules that is a card; an alias is a second name for one card."""
-    modules = [importlib.import_module(f"{package.__name__}.{found.name}") for found in pkgutil.iter_modules(package.__path__)]
+    modules = [
+        importlib.import_module(f"{package.__name__}.{found.name}") for found in pkgutil.iter_modules(package.__path__)
+    ]
     return {
         name: value
         for module in modules

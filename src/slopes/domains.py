@@ -42,14 +42,16 @@ class Interval(Domain):
 
     def __str__(self) -> str:
         at_least, at_most = (">=", "<=") if self.closed else (">", "<")
-        bounds = [f"{at_least} {self.low:g}"] * (self.low > -math.inf) + [f"{at_most} {self.high:g}"] * (self.high < math.inf)
+        bounds = [f"{at_least} {self.low:g}"] * (self.low > -math.inf) + [f"{at_most} {self.high:g}"] * (
+            self.high < math.inf
+        )
         return " and ".join(bounds) or "a finite number"
 
     def admits(self, value: Any) -> bool:
         """Whether the number, or each number of an array, lies between the bounds and is finite."""
         if isinstance(value, np.ndarray):
             return all(self.admits(entry) for entry in value.reshape(-1).tolist())
-        if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
+        if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
             return False
         inside = self.low < value < self.high or (self.closed and self.low <= value <= self.high)
         return bool(inside) and abs(value) < math.inf

@@ -37,7 +37,9 @@ def valid_axis(owner: str, axis: Any, x: Array) -> int:
     if x.ndim == 0:
         raise ValueError(f"{owner}: needs at least one axis, got a single number")
     if type(axis) is not int or not -x.ndim <= axis < x.ndim:
-        raise ValueError(f"{owner}: axis must be an integer in [{-x.ndim}, {x.ndim - 1}] for shape {tuple(x.shape)}, got {axis!r}")
+        raise ValueError(
+            f"{owner}: axis must be an integer in [{-x.ndim}, {x.ndim - 1}] for shape {tuple(x.shape)}, got {axis!r}"
+        )
     if x.shape[axis] == 0:
         raise ValueError(f"{owner}: axis {axis} of shape {tuple(x.shape)} has no entries")
     return axis
@@ -68,7 +70,9 @@ class Batch:
         """Settle what the values are divided by: for a mean, by the sum of what counts, unless told otherwise."""
         REDUCTIONS.check(self.owner, "reduction", reduction)
         if divisor is not None and reduction != "mean":
-            raise ValueError(f"{self.owner}: divisor replaces the mean's denominator; it does not go with {reduction!r}")
+            raise ValueError(
+                f"{self.owner}: divisor replaces the mean's denominator; it does not go with {reduction!r}"
+            )
         self.reduced = reduction != "none"
         if reduction == "mean":
             counted = self.coefficient if self.denominator is None else self.denominator
@@ -121,7 +125,10 @@ class Kind:
         weight: Array | None, mask: Array | None, settings: dict[str, Any],
     ) -> Batch:  # fmt: skip
         """Check the arguments and make them clean."""
-        prediction, target = r.enter(prediction, f"{owner}: prediction"), r.enter(target, f"{owner}: target", prediction)
+        prediction, target = (
+            r.enter(prediction, f"{owner}: prediction"),
+            r.enter(target, f"{owner}: target", prediction),
+        )
         same_shape(owner, prediction=prediction, target=target)
         wide = r.widen(prediction)
         batch = Batch(r, owner, prediction, wide, r.widen(target, like=wide), r.result_dtype(prediction, loss=True))
@@ -149,7 +156,9 @@ class Kind:
                 continue
             given = r.enter(given, f"{owner}: {name}", batch.original)
             if tuple(given.shape) != shape:
-                raise ValueError(f"{owner}: {name} {tuple(given.shape)} must have the shape of the unreduced loss, {shape}")
+                raise ValueError(
+                    f"{owner}: {name} {tuple(given.shape)} must have the shape of the unreduced loss, {shape}"
+                )
             if name == "mask" and "bool" not in str(given.dtype):
                 raise TypeError(f"{owner}: mask must be boolean (True counts), got dtype {given.dtype}")
             batch.weigh(r.widen(given, like=batch.prediction))
@@ -217,7 +226,10 @@ class Classification(Kind):
         class_weight: Array | None = None, label_smoothing: UnitInterval = 0.0, ignore_index: int | None = None,
     ) -> Batch:  # fmt: skip
         """Check the arguments and make them clean: classes last, labels in range, masked rows filled."""
-        prediction, target = r.enter(prediction, f"{owner}: prediction"), r.enter(target, f"{owner}: target", prediction)
+        prediction, target = (
+            r.enter(prediction, f"{owner}: prediction"),
+            r.enter(target, f"{owner}: target", prediction),
+        )
         axis = valid_axis(owner, axis, prediction)
         wide = r.moveaxis(r.widen(prediction), axis, -1)
         classes, shape = wide.shape[-1], tuple(wide.shape[:-1])
@@ -312,7 +324,14 @@ def check_rows(batch: Batch, what: str, rows: Array) -> None:
     if batch.r.is_concrete(rows):
         totals = batch.r.sum(rows)
         tolerance = 1e-3 if "16" not in str(batch.original.dtype) else 2e-2
-        _refuse(batch, what, totals, abs(totals - 1) > tolerance, "must be rows that sum to 1; a row sums to")
+        _refuse(
+            batch,
+            what,
+            totals,
+            abs(totals - 1) > tolerance,
+            "must be rows that sum to 1",
+            "a row that sums to ",
+        )
 
 
 def check_labels(batch: Batch, labels: Array, classes: int) -> None:
@@ -320,6 +339,6 @@ def check_labels(batch: Batch, labels: Array, classes: int) -> None:
     _refuse(batch, "label", labels, (labels < 0) | (labels >= classes), f"must lie in [0, {classes})")
 
 
-def _refuse(batch: Batch, what: str, values: Array, wrong: Array, rule: str) -> None:
+def _refuse(batch: Batch, what: str, values: Array, wrong: Array, rule: str, came: str = "") -> None:
     if batch.r.is_concrete(values) and bool(wrong.any()):
-        raise ValueError(f"{batch.owner}: {what} {rule}, got {values[wrong].reshape(-1)[0]}")
+        raise ValueError(f"{batch.owner}: {what} {rule}, got {came}{values[wrong].reshape(-1)[0]}")

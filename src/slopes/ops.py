@@ -76,17 +76,13 @@ class Constant(float):
     text: str
 
     def __new__(cls, text: str, high: float, low: float) -> Constant:
+        """Make the constant whose float64 is `high`."""
         self = super().__new__(cls, high)
         self.text, self.low = text, low
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Constant, (self.text, float(self), self.low)
-
-    def _sympy_(self) -> Any:  # SymPy's hook for foreign objects
-        import sympy
-
-        return sympy.sympify(self.text)
 
 
 pi = Constant("pi", 3.141592653589793, 1.2246467991473532e-16)
@@ -189,7 +185,8 @@ def softplus(x: Array) -> Array:
 
 def cubic(x: Array, a: Constant, b: Constant) -> tuple[Array, Array]:
     """a·x + b·x³ as an unevaluated sum (high, low), so that its exponential keeps its digits."""
-    return reading(x).cubic(x, a, b)
+    high, low = reading(x).cubic(x, a, b)
+    return high, low
 
 
 def erf(x: Array) -> Array:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from slopes.card import Activation, Card, Loss, Map
+from slopes.card import Card, Loss, Map
 
 LARGEST = 20_000  #: digits of working precision at which the search for agreement ends
 ZERO = 400  #: digits at which a 0 is believed: float64 reaches down to 1e-324, and lesser ones are 0 there
@@ -35,7 +35,8 @@ class Exactly:
     """A card in the exact reading; see `exact`."""
 
     def __init__(self, card: Card[Any], digits: int) -> None:
-        self.card, self.digits = card, digits
+        self.card: Any = card
+        self.digits = digits
 
     def __repr__(self) -> str:
         return f"slopes.exact({self.card!r}, digits={self.digits})"
@@ -46,29 +47,33 @@ class Exactly:
 
     def slope(self, *arguments: Any, **options: Any) -> Any:
         """Return the derivative by the first argument, in its shape."""
-        return self._converge(self.card.slope, arguments, options)  # type: ignore[attr-defined]
+        return self._converge(self.card.slope, arguments, options)
 
     def vjp(self, *arguments: Any, **options: Any) -> Any:
         """Return the cotangent (the second argument) pulled back through a map."""
-        return self._converge(self.card.vjp, arguments, options)  # type: ignore[attr-defined]
+        return self._converge(self.card.vjp, arguments, options)
 
     def difference(self, *arguments: Any, **options: Any) -> Any:
         """Return the slope (of a map: the vjp) by differences of the body, whatever derivative the card has."""
         bare: Any = self.card.with_()
-        bare._derivative = None
+        bare.slope_body = None
         return self._converge(bare.vjp if isinstance(bare, Map) else bare.slope, arguments, options)
 
     def definition(self, *arguments: Any, **options: Any) -> Any:
         """Return the value of the card's textbook definition."""
         textbook = self.card.with_()
-        textbook.body = self.card.definition or self.card.body
+        textbook.body = self.card.textbook
         return self._converge(textbook, arguments, options)
 
     def _converge(self, compute: Callable[..., Any], arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
-        from slopes.readings.exact import Exact, precision
+        from slopes.readings.exact import precision
 
         loss = isinstance(self.card, Loss)
         digits = self.digits + 10
+
+        def agree(a: Any, b: Any) -> bool:
+            return self._agree(a, b, digits)
+
         with precision(digits):
             entered = [_labels_or_exact(argument, loss and place > 0) for place, argument in enumerate(arguments)]
             before = np.asarray(compute(*entered, **options))
@@ -86,7 +91,7 @@ class Exactly:
                     result[again] = compute(*(_part(argument, again) for argument in entered), **options)
                 else:
                     result = np.asarray(compute(*entered, **options))
-                settled = np.frompyfunc(lambda a, b: self._agree(a, b, digits), 2, 1)(before, result)
+                settled = np.frompyfunc(agree, 2, 1)(before, result)
             open_ &= ~np.asarray(settled, dtype=bool)
             before = result.copy()
         return result[()] if result.ndim == 0 else result
@@ -95,7 +100,11 @@ class Exactly:
         """Whether two results are one to the digits asked; a 0 may be a difference that has lost them all."""
         if after == 0:
             return bool(before == 0) and digits > ZERO
-        return bool(before == after or (before != before and after != after) or abs(before - after) < abs(after) / 10**self.digits)
+        return bool(
+            before == after
+            or (before != before and after != after)
+            or abs(before - after) < abs(after) / 10**self.digits
+        )
 
 
 def _part(argument: Any, chosen: Any) -> Any:

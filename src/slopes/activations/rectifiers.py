@@ -8,6 +8,13 @@ from slopes.card import Paper, activation
 from slopes.domains import Positive, Real
 from slopes.ops import exp, expm1, maximum, minimum, step, where
 
+CLEVERT = Paper(
+    "Clevert, Unterthiner, Hochreiter",
+    2015,
+    "Fast and accurate deep network learning by exponential linear units (ELUs)",
+    "arXiv:1511.07289",
+)
+
 
 @activation(
     range=(-inf, inf), zero=0.0, lipschitz=1.0, monotone=True, symmetry="odd", convex=True,
@@ -66,7 +73,7 @@ def _(x, *, negative_slope):
 @activation(
     definition=lambda x, alpha: where(x > 0, x, alpha * (exp(x) - 1)),
     range=(-1, inf), zero=0.0, lipschitz=1.0, monotone=True, convex=True,
-    papers=(Paper("Clevert, Unterthiner, Hochreiter", 2015, "Fast and accurate deep network learning by ELUs", "arXiv:1511.07289"),),
+    papers=(CLEVERT,),
     same_as={"torch": "nn.functional.elu(x, alpha)", "jax": "nn.elu(x, alpha)"},
 )  # fmt: skip
 def elu(x, *, alpha: Positive = 1.0):

@@ -8,7 +8,7 @@ from typing import Annotated
 from slopes import ops
 from slopes.card import Paper, activation
 from slopes.domains import OneOf
-from slopes.ops import Constant, erf, exp, ndtr, normal_pdf, pi, sqrt2, tanh, where
+from slopes.ops import Constant, erf, exp, ndtr, normal_pdf, sqrt2, tanh, where
 
 HENDRYCKS_GIMPEL = Paper("Hendrycks, Gimpel", 2016, "Gaussian error linear units (GELUs)", "arXiv:1606.08415")
 ELFWING = Paper("Elfwing, Uchibe, Doya", 2017, "Sigmoid-weighted linear units", "arXiv:1702.03118")
@@ -61,7 +61,7 @@ def gelu(x, *, approximate: Annotated[str, OneOf(("none", "tanh"))] = "none"):
 
 @gelu.derivative
 def _(x, *, approximate):
-    return ndtr(x) + normal_pdf(x, times=x) if approximate == "none" else gelu_tanh._derivative(x)
+    return ndtr(x) + normal_pdf(x, times=x) if approximate == "none" else gelu_tanh.slope_body(x)
 
 
 @activation(

@@ -47,11 +47,13 @@ class Subject:
         """Numbers of both signs over the whole range of the dtype: tiny, small, middling, the far tails, kinks."""
         info = np.finfo(dtype)
         underflow = -np.log(float(info.smallest_subnormal))
+        exhausted = np.sqrt(2 * underflow)  # where exp(−x²/2) underflows
         magnitudes = np.concatenate([
             [0.0, info.smallest_subnormal, info.tiny, 1e-30, 1e-16],
             np.logspace(-8, 2, 61),
             self.rng.uniform(0, 6, 60), self.rng.uniform(6, 40, 30),
-            underflow * np.array([0.5, 0.9, 0.95, 0.98, 0.99, 1.0, 1.01, 2.0]), np.sqrt(2 * underflow) * np.array([0.97, 0.99, 1.0, 1.01]),
+            underflow * np.array([0.5, 0.9, 0.95, 0.98, 0.99, 1.0, 1.01, 2.0]),
+            exhausted * np.array([0.97, 0.99, 1.0, 1.01]),
             [1e4, 1e10, 1e30, float(info.max) / 4, float(info.max)],
         ])  # fmt: skip
         with np.errstate(over="ignore", under="ignore"):
@@ -62,7 +64,7 @@ class Subject:
 
     def _loss_inputs(self, dtype: Any) -> tuple[Any, ...]:
         kind, rng = self.card.kind, self.rng  # type: ignore[attr-defined]
-        settings = self.card._settings({})
+        settings = self.card.settings
         prediction, target = kind.sample(rng, (60, 5), settings)
         probabilities = kind.space_of(settings) == "probabilities"
         if kind.rowwise:
@@ -83,7 +85,7 @@ class Subject:
 
     def exponents(self, dtype: Any) -> Any:
         """For each result, the size of the largest exponent that went into it: the condition of a row."""
-        if isinstance(self.card, Loss) and self.card.kind.space_of(self.card._settings({})) != "logits":
+        if isinstance(self.card, Loss) and self.card.kind.space_of(self.card.settings) != "logits":
             return 0.0
         prediction = self.inputs(dtype)[0].astype(float)
         return np.ptp(prediction, axis=-1) if self.rowwise else abs(prediction) * isinstance(self.card, Loss)
@@ -114,7 +116,7 @@ class Subject:
         """The exact function that belongs to a result; a card without a derivative has its slope by differences."""
         if result == "value":
             return self.exactly
-        if result == "difference" or self.card._derivative is None:
+        if result == "difference" or self.card.slope_body is None:
             return self.exactly.difference
         return self.exactly.vjp if isinstance(self.card, Map) else self.exactly.slope
 
@@ -126,7 +128,7 @@ class Subject:
     def show(self, index: tuple[int, ...], dtype: Any) -> str:
         """The arguments at an entry of the result, as source code."""
         shown = []
-        for place, argument in enumerate(self.inputs(dtype)):
+        for argument in self.inputs(dtype):
             entry = argument[index[0]][None] if self.rowwise else argument[index]
             shown.append(source(entry, dtype if np.asarray(argument).dtype.kind == "f" else None))
         return ", ".join(shown)
@@ -134,15 +136,21 @@ class Subject:
 
 def source(x: Any, dtype: Any = None) -> str:
     """A number or array as source code that gives the same bits."""
-    listed = np.asarray(x).tolist()
-    if dtype in (None, np.float64):
-        return repr(listed) if np.ndim(x) == 0 else f"np.array({listed!r})"
-    return f"np.{np.dtype(dtype).name}({listed!r})" if np.ndim(x) == 0 else f"np.array({listed!r}, np.{np.dtype(dtype).name})"
+    listed, name = repr(np.asarray(x).tolist()), np.dtype(dtype or np.float64).name
+    if np.ndim(x) == 0:
+        return listed if dtype in (None, np.float64) else f"np.{name}({listed})"
+    return f"np.array({listed})" if dtype in (None, np.float64) else f"np.array({listed}, np.{name})"
 
 
 def _rows(rng: np.random.Generator, dtype: Any) -> Any:
     rows = rng.standard_normal((40, 5)) * np.logspace(-4, 2.3, 40)[:, None]
-    rows[:5] = [[0, 0, 0, 0, 0], [800, 0, -800, 1, 2], [1e4, -1e4, 0, 1, 2], [50, 0, 0, 0, 0], [-50, -50, -50, -50, 0]]
+    rows[:5] = [
+        [0, 0, 0, 0, 0],
+        [800, 0, -800, 1, 2],
+        [1e4, -1e4, 0, 1, 2],
+        [50, 0, 0, 0, 0],
+        [-50, -50, -50, -50, 0],
+    ]
     return rows.astype(dtype)
 
 

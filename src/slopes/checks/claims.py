@@ -18,7 +18,8 @@ SLACK = 1e-7  #: what a claimed number may be off by, as it is written with eigh
 
 def claims(subject: Subject) -> Iterator[Finding]:
     """Each claim of the card holds, its numbers are the tightest, and the definition gives the body's values."""
-    for name, claimed in subject.card.claims.stated().items():
+    stated = subject.card.claims.stated() if not subject.card.bound else {}  # claims are made at the defaults
+    for name, claimed in stated.items():
         refuted = CLAIM_CHECKS[name](subject, claimed)
         if refuted:
             yield Finding(
@@ -34,7 +35,7 @@ def _curve(subject: Subject, result: str = "value") -> tuple[Any, Any]:
     """(x, results) along the line on which claims are tried: for rows the first logit, the others being 0."""
     card: Any = subject.card
     if isinstance(card, Loss):
-        settings = card._settings({})
+        settings = card.settings
         x = np.linspace(0.001, 0.999, 999) if card.kind.space_of(settings) == "probabilities" else LINE
         _, lines = card.kind.curve(x, settings)
         prediction, target = next(iter(lines.values()))
@@ -54,7 +55,9 @@ def _range(subject: Subject, claimed: tuple[float, float]) -> str | None:
     low, high = float(np.min(outer)), float(np.max(outer))
     if low < claimed[0] - SLACK or high > claimed[1] + SLACK:
         return f"its values reach from {low!r} to {high!r}"
-    loose = [abs(reached - bound) > 1e-3 for reached, bound in ((low, claimed[0]), (high, claimed[1])) if abs(bound) < np.inf]
+    loose = [
+        abs(reached - bound) > 1e-3 for reached, bound in ((low, claimed[0]), (high, claimed[1])) if abs(bound) < np.inf
+    ]
     return f"its values only reach from {low!r} to {high!r}" if any(loose) else None
 
 
@@ -86,7 +89,11 @@ def _symmetry(subject: Subject, claimed: str) -> str | None:
     mirrored = sign * subject.call("value", (-LINE,))
     values = subject.call("value", (LINE,))
     off = abs(values - mirrored) > 1e-15 * abs(values)
-    return f"at {float(LINE[off][0])!r} it is {float(values[off][0])!r} and its mirror image {float(mirrored[off][0])!r}" if off.any() else None
+    return (
+        f"at {float(LINE[off][0])!r} it is {float(values[off][0])!r} and its mirror image {float(mirrored[off][0])!r}"
+        if off.any()
+        else None
+    )
 
 
 def _convex(subject: Subject, claimed: bool) -> str | None:
@@ -103,7 +110,9 @@ def _kinks(subject: Subject, claimed: tuple[float, ...]) -> str | None:
         if abs(sides[0] - sides[1]) < 1e-6:
             return f"the slope on both sides of {kink} is {sides[0]!r}"
     x, slopes = _curve(subject, "slope")
-    jumps = [float(at) for at in x[:-1][abs(np.diff(slopes)) > 0.05] if not any(abs(at - kink) < 0.02 for kink in claimed)]
+    jumps = [
+        float(at) for at in x[:-1][abs(np.diff(slopes)) > 0.05] if not any(abs(at - kink) < 0.02 for kink in claimed)
+    ]
     return f"its slope also jumps at {jumps[0]!r}" if jumps else None
 
 
@@ -136,12 +145,14 @@ CLAIM_CHECKS: dict[str, Callable[[Subject, Any], str | None]] = {
 
 
 def _definition(subject: Subject) -> Iterator[Finding]:
-    if subject.card.definition is None:
+    if subject.card.textbook is subject.card.body:
         return
     arguments = tuple(argument[:40] if subject.rowwise else argument for argument in subject.inputs(np.float64))
     chosen = np.ones(len(arguments[0]), bool)
     if not subject.rowwise:
-        chosen = np.max([abs(argument) for argument in arguments], axis=0) <= 16  # further out a definition may cancel for ever
+        chosen = (
+            np.max([abs(argument) for argument in arguments], axis=0) <= 16
+        )  # further out a definition may cancel for ever
     elif subject.card.family == "map":
         arguments = arguments[:1]
     arguments = tuple(argument[chosen] for argument in arguments)
@@ -174,7 +185,7 @@ def minimum(subject: Subject) -> Iterator[Finding]:
             f"{subject.name}({subject.show(index, np.float64)}, reduction='none')",
             "look at the sign, and at the order of prediction and target",
         )
-    prediction, target = card.kind.perfect(subject.rng, card._settings({}))
+    prediction, target = card.kind.perfect(subject.rng, card.settings)
     perfect = card(prediction, target, reduction="none")
     if not np.allclose(perfect, least, rtol=0, atol=1e-12):
         worst = int(np.argmax(abs(perfect - least).reshape(-1)))
@@ -190,6 +201,8 @@ def peers(subject: Subject) -> Iterator[Finding]:
     """What a peer is said to call the same gives the same, away from the tails where peers lose their digits."""
     if not subject.card.same_as:
         raise Skip("the card names no peers")
+    if any(isinstance(value, (str, bool)) for value in subject.card.bound.values()):
+        raise Skip("peers are named for the default choices")
     absent = []
     for library, expression in subject.card.same_as.items():
         try:
@@ -207,7 +220,7 @@ def _compare_with_peer(subject: Subject, library: str, module: Any, expression: 
     rng = subject.rng
     arguments: tuple[Any, ...]
     if isinstance(card, Loss):
-        arguments = card.kind.sample(rng, (50, 5), card._settings({}))
+        arguments = card.kind.sample(rng, (50, 5), card.settings)
     else:
         arguments = (np.concatenate([np.linspace(-3, 3, 250), rng.uniform(-3, 3, 250)]).reshape(-1, 5),)
     mine = card(*arguments, reduction="none") if isinstance(card, Loss) else card(*arguments)
@@ -215,7 +228,7 @@ def _compare_with_peer(subject: Subject, library: str, module: Any, expression: 
     names = ("prediction", "target") if isinstance(card, Loss) else ("x",)
     for submodule in {part.rpartition(".")[0] for part in [expression.partition("(")[0]]} - {""}:
         importlib.import_module(f"{library}.{submodule}")
-    scope = {**vars(module), **card._settings({}), **dict(zip(names, given, strict=True)), "inf": np.inf}
+    scope = {**vars(module), **card.settings, **dict(zip(names, given, strict=True)), "inf": np.inf}
     theirs = np.asarray(eval(expression, scope))  # an expression of our own catalogue, or of the card's author
     if not np.allclose(theirs, mine, rtol=1e-5 if library == "jax" else 1e-9, atol=1e-6 if library == "jax" else 1e-11):
         index = tuple(int(i) for i in np.unravel_index(int(np.argmax(abs(theirs - mine))), mine.shape))

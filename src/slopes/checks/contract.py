@@ -25,7 +25,11 @@ def dtype_and_shape(subject: Subject) -> Iterator[Finding]:
                     continue
                 for result in ("value", "slope"):
                     came = subject.call(result, arguments)
-                    wanted = shape[:-1] if result == "value" and isinstance(subject.card, Loss) and subject.rowwise else shape
+                    wanted = (
+                        shape[:-1]
+                        if result == "value" and isinstance(subject.card, Loss) and subject.rowwise
+                        else shape
+                    )
                     if came.dtype != expected or tuple(came.shape) != wanted:
                         yield Finding(
                             "dtype_and_shape",
@@ -52,7 +56,7 @@ def _sample(subject: Subject, shape: tuple[int, ...], make: Callable[..., Any], 
     """Arguments of a shape and dtype; None where the dtype cannot hold them."""
     rng = subject.rng
     if isinstance(subject.card, Loss):
-        settings = subject.card._settings({})
+        settings = subject.card.settings
         if "int" in str(dtype) and subject.card.kind.space_of(settings) == "probabilities":
             return None
         prediction, target = subject.card.kind.sample(rng, shape, settings)
@@ -89,7 +93,10 @@ def shapes_refused(subject: Subject) -> Iterator[Finding]:
     card: Any = subject.card
     rows = np.full((4, 3), 1 / 3)
     if isinstance(card, Map):
-        attempts = {"axis 2 of (4, 3)": lambda: card(rows, axis=2), "a single number": lambda: card(1.0)}
+        attempts: dict[str, Callable[[], Any]] = {
+            "axis 2 of (4, 3)": lambda: card(rows, axis=2),
+            "a single number": lambda: card(1.0),
+        }
     elif isinstance(card, Loss) and card.kind.rowwise:
         attempts = {
             "labels (3,) for (4, 3)": lambda: card(rows, np.zeros(3, int)),

@@ -25,7 +25,9 @@ class Finding:
     severity: str = "error"
 
     def __str__(self) -> str:
-        return f"{self.severity}: {self.check}: {self.message}\n    see it:  {self.reproduce}\n    repair:  {self.repair}"
+        return (
+            f"{self.severity}: {self.check}: {self.message}\n    see it:  {self.reproduce}\n    repair:  {self.repair}"
+        )
 
 
 @dataclass
@@ -56,7 +58,13 @@ class Report:
         head = f"{self.subject}: clean, {checks}" if not self.findings else (
             f"{self.subject}: {len(self.findings)} finding{'s' * (len(self.findings) > 1)}, {checks}"
         )  # fmt: skip
-        return "\n".join([head, *map(str, self.findings), *(f"  not run: {name}: {why}" for name, why in self.skipped.items())])
+        return "\n".join(
+            [
+                head,
+                *map(str, self.findings),
+                *(f"  not run: {name}: {why}" for name, why in self.skipped.items()),
+            ]
+        )
 
 
 class Skip(Exception):
@@ -68,7 +76,7 @@ Check = Callable[[Any], Iterator[Finding]]
 
 def run(subject: Any, checks: list[Check]) -> Report:
     """Run the checks one after the other; a check that raises is itself a finding."""
-    report = Report(subject.name)
+    report, raised = Report(subject.name), set()
     for check in checks:
         name = check.__name__
         try:
@@ -78,6 +86,9 @@ def run(subject: Any, checks: list[Check]) -> Report:
             report.skipped[name] = str(reason)
         except Exception as error:
             report.ran.append(name)
+            if (type(error), str(error)) in raised:
+                continue  # one broken body, one finding
+            raised.add((type(error), str(error)))
             report.findings.append(
                 Finding(
                     name,

@@ -5,7 +5,19 @@ from __future__ import annotations
 from slopes import ops
 from slopes.card import loss
 from slopes.domains import AboveOne, Flag, Positive
-from slopes.ops import e, exp, log, log_softmax, ratio, sigmoid, softmax, softmax_complement, softplus, xlog1py, xlogy
+from slopes.ops import (
+    e,
+    exp,
+    log,
+    log_softmax,
+    ratio,
+    sigmoid,
+    softmax,
+    softmax_complement,
+    softplus,
+    xlog1py,
+    xlogy,
+)
 
 
 @loss(
@@ -28,7 +40,7 @@ def _(prediction, target, *, base):
 
 @loss(
     "classification", convex=True,
-    definition=lambda prediction, target, base, **_: -ops.expected(log(exp(prediction) / ops.sum(exp(prediction))), target) / log(base),
+    definition=lambda z, y, base, **_: -ops.expected(log(exp(z) / ops.sum(exp(z))), y) / log(base),
     same_as={"torch": "nn.functional.cross_entropy(prediction, target, reduction='none')"},
 )  # fmt: skip
 def cross_entropy(prediction, target, *, from_probabilities: Flag = False, base: AboveOne = e):
@@ -44,7 +56,7 @@ def cross_entropy(prediction, target, *, from_probabilities: Flag = False, base:
 @cross_entropy.derivative
 def _(prediction, target, *, from_probabilities, base):
     if from_probabilities:
-        return categorical_cross_entropy._derivative(prediction, target, base=base)
+        return categorical_cross_entropy.slope_body(prediction, target, base=base)
     rows = ops.one_hot(target, like=prediction)
     others = ops.sum(rows) - rows
     return (softmax(prediction) * others - rows * softmax_complement(prediction)) / log(base)
@@ -52,7 +64,9 @@ def _(prediction, target, *, from_probabilities, base):
 
 @loss(
     "binary", convex=True,
-    definition=lambda z, y, base, pos_weight, **_: -(pos_weight * y * log(1 / (1 + exp(-z))) + (1 - y) * log(1 / (1 + exp(z)))) / log(base),
+    definition=lambda z, y, base, pos_weight, **_: (
+        -(pos_weight * y * log(1 / (1 + exp(-z))) + (1 - y) * log(1 / (1 + exp(z)))) / log(base)
+    ),
     same_as={"torch": "nn.functional.binary_cross_entropy_with_logits(prediction, target, reduction='none')"},
 )  # fmt: skip
 def binary_cross_entropy(

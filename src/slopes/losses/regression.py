@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from math import inf
-
 from slopes import ops
 from slopes.card import Paper, loss
 from slopes.domains import Positive

@@ -28,7 +28,10 @@ def number(x: Any) -> Any:
 
 
 def _constant(text: str) -> Any:
-    return eval(text, {"__builtins__": {}, "pi": +context.pi, "sqrt": context.sqrt, "log": context.log, "E": +context.e})
+    return eval(
+        text,
+        {"__builtins__": {}, "pi": +context.pi, "sqrt": context.sqrt, "log": context.log, "E": +context.e},
+    )
 
 
 @contextmanager
@@ -45,6 +48,7 @@ class Exact(np.ndarray):
     """An object array of mpmath numbers (or, from comparisons, of booleans)."""
 
     def __new__(cls, x: Any) -> Exact:
+        """Take numbers at full precision: constants by their name, floats by their binary value."""
         return np.asarray(np.frompyfunc(number, 1, 1)(x), dtype=object).view(cls)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:

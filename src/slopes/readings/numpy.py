@@ -26,7 +26,11 @@ sum = partial(np.sum, axis=-1, keepdims=True)
 
 DEEP = {np.dtype(np.float64): 700.0}  #: exp(−700) is still a normal number
 SPLIT = {np.dtype(np.float64): 2.0**20}  #: a number up to 64 rounded to this step has an exact square
-sigmoid, softplus, cubic = partial(tails.sigmoid, _this), partial(tails.softplus, _this), partial(tails.cubic, _this)
+sigmoid, softplus, cubic = (
+    partial(tails.sigmoid, _this),
+    partial(tails.softplus, _this),
+    partial(tails.cubic, _this),
+)
 ndtr, normal_pdf = partial(tails.ndtr, _this), partial(tails.normal_pdf, _this)
 softmax, log_softmax = partial(tails.softmax, _this), partial(tails.log_softmax, _this)
 softmax_complement, sum_others = partial(tails.softmax_complement, _this), partial(tails.sum_others, _this)

@@ -8,10 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 import sympy as sp
+from sympy.core.sympify import converter
 
 from slopes.ops import Array, Constant
 
 i, j, C = sp.symbols("i j C", integer=True)
+
+converter[Constant] = lambda constant: sp.sympify(constant.text)  # a constant is a float, but prints as itself
 
 exp, log, sqrt, tanh, sinh, erf, sign = sp.exp, sp.log, sp.sqrt, sp.tanh, sp.sinh, sp.erf, sp.sign
 absolute, minimum, maximum = sp.Abs, sp.Min, sp.Max
@@ -120,7 +123,10 @@ def parameter(name: str, value: Any) -> Any:
     """A card's parameter as its body takes it: a symbol, lest its value leak into the formula."""
     if type(value) is Constant:
         return sp.sympify(value)
-    return sp.Symbol(name) if isinstance(value, float) else value
+    if not isinstance(value, float):
+        return value
+    escaped = name.replace("_", r"\_")
+    return sp.Symbol(name if escaped == name else rf"\mathrm{{{escaped}}}")
 
 
 def scalar(name: str) -> Any:

@@ -163,7 +163,7 @@ def is_concrete(x: Array) -> bool:
         and type(x) in (Tensor, torch.nn.Parameter)
         and x.device.type == "cpu"
         and not torch._C._functorch.is_functorch_wrapped_tensor(x)
-        and not torch.jit.is_tracing()
+        and not torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
     )
 
 
@@ -174,7 +174,7 @@ def total(x: Array) -> Array:
 
 def count(x: Array) -> int:
     """The number of entries."""
-    return x.numel()
+    return int(x.numel())
 
 
 # --------------------------------------------------------------------------------------- derivatives
@@ -210,8 +210,7 @@ class _Sloped(torch.autograd.Function):
             tensor.expand(info.batch_size, *tensor.shape) if dim is None else tensor.movedim(dim, 0)
             for tensor, dim in zip(tensors, in_dims[2:], strict=True)
         ]
-        return _Sloped.apply(value, slope, *front), 0  # type: ignore[no-any-return]
-  # type: ignore[no-any-return]
+        return _apply(value, slope, *front), 0
 
 
 def differentiable(value: Callable[..., Array], slope: Callable[..., Array] | None, x: Array, *rest: Array) -> Array:
@@ -222,7 +221,11 @@ def differentiable(value: Callable[..., Array], slope: Callable[..., Array] | No
     """
     if slope is None or not _wants_gradient(x) or _forward_mode() or any(map(_wants_gradient, rest)):
         return value(x, *rest)
-    return _Sloped.apply(value, slope, x, *rest)
+    return _apply(value, slope, x, *rest)
+
+
+def _apply(*arguments: Any) -> Any:
+    return _Sloped.apply(*arguments)  # type: ignore[no-untyped-call]
 
 
 def _wants_gradient(x: Tensor) -> bool:
@@ -238,7 +241,7 @@ def _forward_mode() -> bool:
 
 def slope_of(name: str, value: Callable[..., Array], x: Tensor, *rest: Tensor) -> Tensor:
     """The slope by x of an element- or row-wise body that has no derivative of its own, by autograd."""
-    result, pull_back = torch.func.vjp(lambda x: value(x, *rest), x)
+    result, pull_back, *_ = torch.func.vjp(lambda x: value(x, *rest), x)
     return pull_back(torch.ones_like(result))[0]  # type: ignore[no-any-return]
 
 

@@ -1,0 +1,290 @@
+"""``slopes`` on the command line: list, show, audit and compare.
+
+Nothing heavy is imported until a command needs it, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+import os
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+try:
+    import click
+except ModuleNotFoundError:  # the library works without; this module is only imported to be a command
+    print("slopes: the command line needs click: pip install 'slopes[lab]'", file=sys.stderr)
+    raise SystemExit(2) from None
+
+from slopes import __version__
+
+if TYPE_CHECKING:
+    from slopes.card import Card
+
+#: what `slopes.loading.load` raises
+WRONG_SPEC = (LookupError, OSError, ImportError, AttributeError, TypeError, ValueError)
+
+
+class _Slopes(click.Group):
+    """A group that says each error in one line and guesses at a mistyped command."""
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Run the command line and exit: as the command says, 2 for bad input, 130 if interrupted."""
+        try:
+            status = super().main(*args, **{**options, "standalone_mode": False})
+        except click.Abort:
+            click.echo("slopes: interrupted", err=True)
+            status = 130
+        except click.ClickException as error:
+            click.echo(f"slopes: {' '.join(error.format_message().split())}", err=True)
+            status = 2
+        except OSError as error:  # a full disk behind the pipe, say
+            click.echo(f"slopes: {error.strerror or error}", err=True)
+            status = 2
+            with suppress(OSError):  # what is still buffered would fail again at exit, and less clearly
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(status or 0)
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """Find the command, or name the nearest ones."""
+        if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            near = difflib.get_close_matches(args[0], self.list_commands(ctx))
+            known = ", ".join(self.list_commands(ctx))
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {known}."
+            raise click.UsageError(f"no command {args[0]!r}; {hint}")
+        return super().resolve_command(ctx, args)
+
+
+@contextmanager
+def _complaining(*kinds: type[Exception], prefix: str = "") -> Iterator[None]:
+    """Turn errors of bad input into one line and exit status 2."""
+    try:
+        yield
+    except BrokenPipeError:  # the reader has seen enough, which is no mistake
+        raise
+    except kinds as error:
+        raise click.UsageError(prefix + str(error)) from error
+
+
+def _load(specs: Sequence[str]) -> list[Card[Any]]:
+    from slopes import loading
+
+    with _complaining(*WRONG_SPEC):
+        return [loading.load(spec) for spec in specs]
+
+
+@contextmanager
+def _blaming(specs: Sequence[str], cards: Sequence[Card[Any]]) -> Iterator[None]:
+    """Say in one line which of the user's own cards fails, and where; errors of ours keep their traceback."""
+    from slopes import loading
+
+    try:
+        yield
+    except Exception as error:
+        for spec, card in zip(specs, cards, strict=True):
+            line = loading.line_in(getattr(getattr(card.body, "__code__", None), "co_filename", ""), error)
+            if line and card.__module__.startswith(loading.__name__):
+                raise click.UsageError(f"{spec}{line}: {loading.describe(error)}") from error
+        raise
+
+
+def _is_piped() -> bool:
+    """Whether the output goes to a file or program, and nobody has said how wide that is."""
+    return not sys.stdout.isatty() and "COLUMNS" not in os.environ
+
+
+def _split(listed: str) -> list[str]:
+    """The names in a list with commas, of which those within brackets do not count."""
+    return [name.strip() for name in re.split(r",(?![^()]*\))", listed) if name.strip()]
+
+
+def _json(value: Any) -> None:
+    click.echo(json.dumps(_plain(value), indent=2, allow_nan=False))
+
+
+def _plain(value: Any) -> Any:
+    """The value as JSON has it; numbers that it lacks become text, which Python's float reads again."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
+    return value
+
+
+@click.group(cls=_Slopes, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="slopes", message="%(prog)s %(version)s")
+@click.pass_context
+def main(ctx: click.Context) -> None:
+    """Activation and loss functions: list, show, audit and compare them.
+
+    A NAME is one of `slopes list`, with parameters where wanted, as in 'elu(alpha=0.5)', or one of your own
+    cards, as in my_losses.py:my_loss.
+
+    \b
+    Examples:
+      slopes list
+      slopes show silu gelu
+      slopes audit my_losses.py:my_loss
+      slopes compare
+    """
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+@main.command("list")
+@click.option("as_json", "--json", is_flag=True, help="Print JSON.")
+def list_(as_json: bool) -> None:
+    """List every function: its names, kind, parameters and what it does.
+
+    \b
+    Examples:
+      slopes list
+      slopes list | grep logits
+      slopes list --json
+    """
+    from slopes import catalogue
+    from slopes.plot import samples
+
+    entries: list[dict[str, Any]] = [
+        {
+            "name": card.name,
+            "aliases": catalogue.aliases(card),
+            "family": card.family,
+            "kind": samples.kind(card),
+            "parameters": samples.parameters(card),
+            "summary": card.summary,
+        }
+        for card in dict.fromkeys(catalogue.CARDS.values())
+    ]
+    if as_json:
+        return _json(entries)
+    with _complaining(ImportError):
+        from rich.table import Table
+        from rich.text import Text
+
+        from slopes.plot import terminal
+
+    wide = _is_piped()  # one line for each card, however long, so that grep finds it whole
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=False)
+    table.add_column(no_wrap=wide, overflow="fold", style="bold")
+    for entry in entries:
+        names, kind, summary = ", ".join([entry["name"], *entry["aliases"]]), entry["kind"], entry["summary"]
+        listed = ", ".join(samples.default_words(parameter) for parameter in entry["parameters"])
+        if wide:
+            table.add_row(names, kind, Text(summary), Text(listed))
+        else:
+            small = Text(f"{kind}; {listed}" if listed else kind, style="dim")
+            table.add_row(names, Text(f"{summary}\n").append(small))
+    terminal.emit(table, width=1000 if wide else None)
+
+
+@main.command()
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.option("--out", metavar="FILE", help="Write a picture or page instead: .png, .svg or .html.")
+@click.option("as_json", "--json", is_flag=True, help="Print the facts and the sampled points as JSON.")
+def show(names: tuple[str, ...], out: str | None, as_json: bool) -> None:
+    """Show the curve, the slope and the facts of one or several functions.
+
+    \b
+    Examples:
+      slopes show silu
+      slopes show relu 'elu(alpha=0.5)' gelu --out activations.svg
+      slopes show my_losses.py:my_loss --out my_loss.html
+      slopes show huber --json
+    """
+    from slopes import plot
+
+    cards = _load(names)
+    with _blaming(names, cards):
+        with _complaining(ValueError, OSError, ImportError):
+            if out is not None or not as_json:
+                plot.show(*cards, out=out)
+        if as_json:
+            _json([plot.described(card) for card in cards])
+        elif out is not None:
+            click.echo(f"wrote {out}")
+
+
+@main.command()
+@click.argument("names", nargs=-1, metavar="NAME...")
+@click.option("everything", "--all", is_flag=True, help="Audit the whole catalogue.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Chooses the random inputs.")
+@click.option("as_json", "--json", is_flag=True, help="Print the reports as JSON.")
+def audit(names: tuple[str, ...], everything: bool, seed: int, as_json: bool) -> int:
+    """Look for what would go wrong in training, and show the input that does it.
+
+    The exit status is 0 if all are clean, 1 if something was found, 2 for a usage error.
+
+    \b
+    Examples:
+      slopes audit my_losses.py:my_loss
+      slopes audit 'elu(alpha=0.5)' huber
+      slopes audit --all --json
+    """
+    if bool(names) == everything:
+        raise click.UsageError("audit: name what to audit, as in slopes audit my_losses.py:my_loss, or else --all")
+    from slopes import catalogue
+    from slopes.plot import terminal
+
+    cards = list(dict.fromkeys(catalogue.CARDS.values())) if everything else _load(names)
+    with _complaining(ImportError):
+        from slopes.checks import audit as examine
+
+        reports = []
+        for card in cards:
+            reports.append(examine(card, seed=seed))
+            if not as_json:
+                terminal.write(f"{reports[-1]}\n")
+    if as_json:
+        _json([json.loads(report.to_json()) for report in reports])
+    return 0 if all(report.ok for report in reports) else 1
+
+
+@main.command()
+@click.option("--activations", metavar="NAME,...", help="Those to compare.")
+@click.option("--losses", metavar="NAME,...", help="Those to compare; every activation is trained with every loss.")
+@click.option("--seeds", type=click.IntRange(min=1), metavar="N", help="How many times each pair is trained.")
+@click.option("--epochs", type=click.IntRange(min=1), metavar="N", help="How long each run lasts.")
+@click.option("--rates", metavar="RATE,...", help="The learning rates from which each pair picks its own.")
+@click.option("--out", metavar="DIR", help="The folder of the record and the report (slopes-compare).")
+@click.option("--workers", type=click.IntRange(min=1), metavar="N", help="How many processes train.")
+@click.option("as_json", "--json", is_flag=True, help="Print the results as JSON.")
+def compare(activations: str | None, losses: str | None, rates: str | None, as_json: bool, **options: Any) -> None:
+    """Train a real network for every activation x loss, and report which differences are real.
+
+    Runs are recorded as they end; the same command after an interruption goes on where it stopped.
+
+    \b
+    Examples:
+      slopes compare
+      slopes compare --activations relu,gelu,'elu(alpha=0.5)' --losses cross_entropy --seeds 10
+      slopes compare --losses cross_entropy,my_losses.py:my_loss --out results
+    """
+    given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+    for name, listed in (("activations", activations), ("losses", losses)):
+        if listed is not None:
+            given[name] = _load(_split(listed))
+    if rates is not None:
+        with _complaining(ValueError, prefix="--rates takes numbers with commas, as in 0.001,0.01: "):
+            given["rates"] = [float(rate) for rate in rates.split(",")]
+    with _complaining(ImportError):
+        from slopes.plot import terminal
+        from slopes.study import StudyError
+        from slopes.study import compare as study
+    with _complaining(StudyError, TypeError, ValueError, OSError, ImportError):
+        result = study(**given)
+    report = result.folder / "report.html"
+    if as_json:
+        _json({"table": result.table(), "report": str(report)})
+    else:
+        terminal.emit(result, width=120 if _is_piped() else None)
+        terminal.write(f"report: {report}\n")

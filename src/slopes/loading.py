@@ -1,0 +1,183 @@
+"""Finding a card by what a person types: a name of the catalogue, or ``file.py:object`` for their own.
+
+A user's file becomes a module of its own under this one, as ``slopes.loading.<stem>_<its path in
+hexadecimal>``. The name is unique, shadows nothing, and says where the code is: so a worker process that
+unpickles the user's card imports the same file, which a module made up in the parent alone could not give it.
+To that end this module acts as a package (it has a ``__path__``) whose modules are found by `_Finder`.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import importlib
+import os
+import re
+import sys
+from collections.abc import Sequence
+from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.util import spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from slopes.card import Card
+
+__path__: list[str] = []
+
+SPEC = re.compile(r"(?:(?P<file>.+):)?(?P<name>[^:()/\\]+)(?P<arguments>\(.*\))?", re.DOTALL)
+DECORATE = "decorate the function with @slopes.activation() or @slopes.loss('regression')"
+
+
+def load(spec: str) -> Card[Any]:
+    """Return the card that is meant by ``name`` or ``file.py:object``, either with ``(alpha=0.5)`` behind it.
+
+    The file is run, once, with its own folder last on the import path meanwhile, so that it finds its sibling
+    modules.
+
+    Raises LookupError for an unknown name; FileNotFoundError for an unknown file, ImportError where running
+    it fails, AttributeError where it lacks the object, TypeError where that is no card; TypeError or
+    ValueError for a parameter that the card refuses; ValueError for what is neither.
+    """
+    parts = SPEC.fullmatch(spec.strip())
+    file, name = (parts["file"], parts["name"].strip()) if parts else (None, spec)
+    if file is None and (parts is None or name.endswith(".py")):
+        if re.search(r"\.py$|[/\\]", spec):
+            raise ValueError(f"{spec!r} names no object; write file.py:object, as in {Path(spec).stem}.py:my_loss")
+        raise ValueError(f"cannot read {spec!r}; write a name, as in relu or 'elu(alpha=0.5)', or file.py:object")
+    card = _find(name) if file is None else _find_in(file, name)
+    arguments = parts["arguments"] if parts else None
+    return card if arguments is None else card.with_(**_parameters(spec, arguments))
+
+
+def check_card(thing: Any, where: str) -> Card[Any]:
+    """Return the thing if it is a card; else raise TypeError that says what it is and how to make it one."""
+    if isinstance(thing, Card):
+        return thing
+    if isinstance(thing, type):
+        what = f"the class {thing.__name__}"
+    elif callable(thing):
+        what = f"a plain {type(thing).__name__}"
+    else:
+        what = f"a value of type {type(thing).__name__}"
+    raise TypeError(f"{where} is {what}, not a card; {DECORATE}")
+
+
+def _find(name: str) -> Card[Any]:
+    from slopes import catalogue
+
+    card: Card[Any] = catalogue.find(name)
+    return card
+
+
+def _find_in(file: str, name: str) -> Card[Any]:
+    path = Path(file).expanduser()
+    if not path.is_file():
+        raise FileNotFoundError(f"no file {file!r}")
+    if path.suffix != ".py":
+        raise ValueError(f"{file!r} is no Python file; write file.py:object")
+    path = path.resolve()
+    module = _run(path, file)
+    found: Any = module
+    for part in name.split("."):
+        try:
+            found = getattr(found, part)
+        except AttributeError:
+            raise AttributeError(f"{file} has no {name!r}; {_offer(module, name)}") from None
+    return check_card(found, f"{file}:{name}")
+
+
+def _offer(module: ModuleType, name: str) -> str:
+    """What the user may have meant among the cards of the module."""
+    own = [
+        key for key, value in vars(module).items() if isinstance(value, Card) and value.__module__ == module.__name__
+    ]
+    cards = [key for key in own if not key.startswith("_")]
+    near = difflib.get_close_matches(name, cards, n=3)
+    if near:
+        return f"did you mean {' or '.join(map(repr, near))}?"
+    return f"its cards are {', '.join(cards)}" if cards else f"it has no cards; {DECORATE}"
+
+
+def _run(path: Path, shown: str) -> ModuleType:
+    """The module of a user's file; ImportError with file, line and cause if it fails."""
+    stem = re.sub(r"\W", "_", path.stem)
+    try:
+        return importlib.import_module(f"{__name__}.{stem}_{os.fsencode(path).hex()}")
+    except (Exception, SystemExit) as error:  # SystemExit: a script without a main guard
+        raise ImportError(f"{shown}{line_in(str(path), error)}: {describe(error)}") from error
+
+
+def line_in(path: str, error: BaseException) -> str:
+    """ ", line 7" where the error came through that file, else nothing."""
+    if isinstance(error, SyntaxError) and error.filename == path:
+        return f", line {error.lineno}"
+    line, trace = "", error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == path:
+            line = f", line {trace.tb_lineno}"
+        trace = trace.tb_next
+    return line
+
+
+def describe(error: BaseException) -> str:
+    """The error's type and message in one line."""
+    message = error.msg if isinstance(error, SyntaxError) else " ".join(str(error).split())
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__
+
+
+def _parameters(spec: str, arguments: str) -> dict[str, Any]:
+    """The parameters in "(alpha=0.5, form=tanh)": literals by name, a bare word being text."""
+    try:
+        call = ast.parse(f"_{arguments}", mode="eval").body
+        if not isinstance(call, ast.Call) or call.args or any(keyword.arg is None for keyword in call.keywords):
+            raise ValueError
+        return {str(keyword.arg): _value(keyword.value) for keyword in call.keywords}
+    except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):
+        raise ValueError(
+            f"cannot read the parameters of {spec!r}; write them by name, as in 'elu(alpha=0.5)'"
+        ) from None
+
+
+def _value(node: ast.expr) -> Any:
+    if isinstance(node, ast.Name):
+        return float(node.id) if node.id in ("inf", "nan") else node.id
+    return ast.literal_eval(node)
+
+
+class _File(SourceFileLoader):
+    """Runs a user's file, with its folder importable meanwhile and no byte code left in it."""
+
+    def get_code(self, fullname: str) -> Any:
+        """Compile anew: a cached file could be stale within the second, and would litter their folder."""
+        return self.source_to_code(self.get_data(self.path), self.path)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Run the module; its folder comes last, so that its siblings shadow no installed package."""
+        folder = str(Path(self.path).parent)
+        sys.path.append(folder)
+        try:
+            super().exec_module(module)
+        finally:
+            if folder in sys.path:
+                del sys.path[len(sys.path) - 1 - sys.path[::-1].index(folder)]
+
+
+class _Finder:
+    """Finds ``slopes.loading.<stem>_<path in hexadecimal>``."""
+
+    @staticmethod
+    def find_spec(
+        fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """The spec of a user's file, if the name encodes one."""
+        if not fullname.startswith(f"{__name__}."):
+            return None
+        try:
+            file = os.fsdecode(bytes.fromhex(fullname.rpartition("_")[2]))
+        except ValueError:
+            return None
+        return spec_from_file_location(fullname, file, loader=_File(fullname, file))
+
+
+sys.meta_path.append(_Finder)

@@ -1,0 +1,54 @@
+"""Pictures and facts of cards: in the terminal, or as PNG, SVG or a self-contained HTML page."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from slopes.card import Card
+from slopes.loading import check_card
+
+SUFFIXES = (".png", ".svg", ".html")
+
+
+def show(*cards: Card[Any], out: str | os.PathLike[str] | None = None) -> None:
+    """Show the curve, the slope and the facts of one or several cards.
+
+    Without `out` they are printed, as far as the terminal is wide; else the file is written, in the format of
+    its suffix. A loss is drawn along the axis of its kind, a map of rows along its first entry with the
+    others at 0. Cards of one axis share a picture. A dot marks a kink, at the slope that the card takes
+    there.
+
+    Raises TypeError for what is no card, ValueError for an unknown suffix, OSError where the file cannot be
+    written, ImportError where the library that draws is not installed.
+    """
+    if not cards:
+        raise TypeError("show takes at least one card, as in slopes.show(slopes.relu)")
+    for card in cards:
+        check_card(card, f"show: {card!r}")
+    if out is None:
+        from slopes.plot import terminal
+
+        return terminal.show(cards)
+    path = Path(out)
+    if path.suffix.lower() not in SUFFIXES:
+        raise ValueError(f"show: out must end in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}, got {str(out)!r}")
+    try:
+        from slopes.plot import picture
+    except ImportError:
+        raise ImportError("slopes.show needs matplotlib to draw: pip install 'slopes[lab]'") from None
+    content = picture.page(cards) if path.suffix.lower() == ".html" else picture.image(cards, path.suffix.lower()[1:])
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise type(error)(f"show: cannot write {str(out)!r}: {error.strerror}") from error
+
+
+def described(card: Card[Any]) -> dict[str, Any]:
+    """The card's facts and its curve's points, for programs: x, value and slope of each line."""
+    from slopes.plot import samples
+
+    drawn = samples.curve(card)
+    lines = [{"label": line.label, "x": line.x, "value": line.value, "slope": line.slope} for line in drawn.lines]
+    return {**samples.facts(card), "curve": {"axis": drawn.axis, "lines": lines}}

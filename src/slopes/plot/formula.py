@@ -1,0 +1,114 @@
+"""A card's formula as one line of text and as MathML, beside the TeX that the card itself prints."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sympy.printing.mathml import MathMLPresentationPrinter
+from sympy.printing.str import StrPrinter
+
+from slopes.card import Card
+from slopes.plot.samples import switched
+from slopes.readings import symbol
+
+
+def text(card: Card[Any]) -> str:
+    """The formula in one line, as in "x·(1 + erf(x/√2))/2"."""
+    line = str(_Text().doprint(_expression(card)))
+    for plain, fine in FINE.items():
+        line = line.replace(plain, fine)
+    return line
+
+
+def mathml(card: Card[Any]) -> str:
+    """The formula as a MathML element, which browsers typeset with their own fonts."""
+    inner = _MathML().doprint(_expression(card))
+    for printed, fine in ((r"\hat{y}", "ŷ"), ("<mo>-</mo>", "<mo>−</mo>"), ("&ExponentialE;", "e")):
+        inner = inner.replace(printed, fine)
+    return f'<math display="block">{inner}</math>'
+
+
+def tex(card: Card[Any]) -> str:
+    """The formula as TeX."""
+    return symbol.tex(_body(card), card._settings({}, symbol), card._symbols(symbol))
+
+
+def _expression(card: Card[Any]) -> Any:
+    return _body(card)(*card._symbols(symbol), **card._settings({}, symbol))
+
+
+def _body(card: Card[Any]) -> Any:
+    """The definition; but the body where what is bound picks another formula than the definition's."""
+    return card.definition if card.definition and not switched(card) else card.body
+
+
+class _Text(StrPrinter):  # type: ignore[misc]
+    def _print_Piecewise(self, expr: Any) -> str:
+        *cases, (last, _) = expr.args
+        spelt = [f"{self._print(value)} if {self._print(condition)}" for value, condition in cases]
+        return ", ".join([*spelt, f"else {self._print(last)}"])
+
+    def _print_Sum(self, expr: Any) -> str:
+        return f"Σ[{expr.limits[0][0]}] {self.parenthesize(expr.function, 50)}"
+
+    def _print_Abs(self, expr: Any) -> str:
+        return f"|{self._print(expr.args[0])}|"
+
+    def _print_Max(self, expr: Any) -> str:
+        return f"max({', '.join(self._print(argument) for argument in expr.args)})"
+
+    def _print_Min(self, expr: Any) -> str:
+        return f"min({', '.join(self._print(argument) for argument in expr.args)})"
+
+    def _print_Symbol(self, expr: Any) -> str:
+        return str(GREEK.get(expr.name, expr.name))
+
+    def _print_Pow(self, expr: Any, rational: bool = False) -> str:
+        written: str = super()._print_Pow(expr, rational=rational)
+        return f"√{expr.base}" if written == f"sqrt({expr.base})" and expr.base.is_Integer else written
+
+
+class _MathML(MathMLPresentationPrinter):  # type: ignore[misc]
+    def __init__(self) -> None:
+        super().__init__({"ln_notation": False})
+
+    def doprint(self, expr: Any) -> str:
+        return str(self._print(expr).toxml())
+
+    def _print_Piecewise(self, expr: Any) -> Any:
+        table = self.dom.createElement("mtable")
+        table.setAttribute("class", "cases")  # a brace stretches only where there is a font for mathematics
+        for value, condition in expr.args:
+            line = self.dom.createElement("mtr")
+            for content in (self._print(value), self._condition(condition)):
+                cell = self.dom.createElement("mtd")
+                cell.appendChild(content)
+                line.appendChild(cell)
+            table.appendChild(line)
+        return table
+
+    def _condition(self, condition: Any) -> Any:
+        row, word = self.dom.createElement("mrow"), self.dom.createElement("mtext")
+        holds = condition == True  # noqa: E712
+        word.appendChild(self.dom.createTextNode("otherwise" if holds else "if\u00a0"))
+        row.appendChild(word)
+        if not holds:
+            row.appendChild(self._print(condition))
+        return row
+
+    def _print_Symbol(self, sym: Any, style: str = "plain") -> Any:
+        if "_" not in sym.name:
+            return super()._print_Symbol(sym, style)
+        name = self.dom.createElement("mi")  # SymPy would take what follows the underscore for an index
+        name.appendChild(self.dom.createTextNode(sym.name))
+        return name
+
+
+FINE = {
+    r"\hat{y}": "ŷ", "[i]": "ᵢ", "[j]": "ⱼ", "**2": "²", "**3": "³", "**": "^", "*": "·", "-": "−", ">=": "≥",
+    "<=": "≤",
+}  # fmt: skip
+GREEK = {
+    "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "theta": "θ", "kappa": "κ",
+    "lambda": "λ", "lambd": "λ", "mu": "μ", "rho": "ρ", "sigma": "σ", "tau": "τ", "phi": "φ", "omega": "ω",
+}  # fmt: skip

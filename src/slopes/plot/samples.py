@@ -1,0 +1,245 @@
+"""What there is to show of a card: its lines, sampled along the axis of its kind, and its facts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from slopes.card import Card, Loss
+from slopes.ops import Constant
+
+POINTS = 401  #: along the axis, odd so that 0 is among them
+
+
+@dataclass(frozen=True)
+class Line:
+    """A curve and its slope at the points x; at the indices `kinks` the slope jumps."""
+
+    label: str  #: which of the card's lines this is; "" if there is but one
+    x: np.ndarray
+    value: np.ndarray
+    slope: np.ndarray
+    kinks: tuple[int, ...] = ()
+
+    def broken_slope(self) -> np.ndarray:
+        """The slope with a gap (NaN) at every kink, so that no stroke bridges a jump."""
+        broken = self.slope.copy()
+        broken[list(self.kinks)] = np.nan
+        return broken
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A card's lines and the label of the axis that they run along."""
+
+    card: Card[Any]
+    axis: str
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """What is drawn in one pair of axes: for each line its label, x, y and the points to mark."""
+
+    title: str
+    axis: str
+    lines: list[tuple[str, np.ndarray, np.ndarray, list[tuple[float, float]]]]
+
+    def limits(self) -> tuple[float, float]:
+        """The y range: all of it, unless a few points (poles) would flatten the rest."""
+        parts = [y[np.isfinite(y)] for _, _, y, _ in self.lines]
+        y = np.concatenate(parts) if any(part.size for part in parts) else np.zeros(1)
+        low, high = float(y.min()), float(y.max())
+        inner_low, inner_high = (float(q) for q in np.quantile(y, (0.05, 0.95)))
+        if high - low > 4 * (inner_high - inner_low) > 0:
+            low, high = max(low, inner_low), min(high, inner_high)
+        pad = 0.06 * (high - low) or 0.5
+        return low - pad, high + pad
+
+
+def panels(cards: Iterable[Card[Any]]) -> list[tuple[Panel, Panel]]:
+    """A (value, slope) pair of panels for each axis that the cards run along."""
+    curves = [curve(card) for card in cards]
+    pairs = []
+    for axis in dict.fromkeys(c.axis for c in curves):
+        drawn = [(c, line) for c in curves if c.axis == axis for line in c.lines]
+        several = sum(c.axis == axis for c in curves) > 1
+        value, slope = Panel("value", axis, []), Panel("slope", axis, [])
+        for c, line in drawn:
+            label = ", ".join(part for part in (c.card.name if several else "", line.label) if part)
+            for panel, y, stroke in (
+                (value, line.value, line.value),
+                (slope, line.slope, line.broken_slope()),
+            ):
+                marks = [(float(line.x[k]), float(y[k])) for k in line.kinks]
+                panel.lines.append((label, line.x, stroke, marks))
+        pairs.append((value, slope))
+    return pairs
+
+
+def curve(card: Card[Any]) -> Curve:
+    """Sample the card along the axis of its kind."""
+    kinks = _kinks(card)
+    if isinstance(card, Loss):
+        return _loss_curve(card, kinks)
+    x = _grid(-4.0, 4.0, kinks)
+    if card.family != "map":
+        line = Line("", x, np.asarray(card(x)), np.asarray(card.slope(x)), _indices(x, kinks))  # type: ignore[attr-defined, operator]
+        return Curve(card, "x", (line,))
+    rows, first = np.zeros((x.size, 3)), np.zeros((x.size, 3))
+    rows[:, 0], first[:, 0] = x, 1.0
+    value, slope = card(rows)[:, 0], card.vjp(rows, first)[:, 0]  # type: ignore[attr-defined, operator]
+    return Curve(card, "x in the row (x, 0, 0)", (Line("first entry", x, value, slope),))
+
+
+def _loss_curve(card: Loss[Any], kinks: tuple[float, ...]) -> Curve:
+    settings = _settings(card)
+    certain = card.kind.space_of(settings) == "probabilities"
+    x = _grid(0.0025, 0.9975, ()) if certain else _grid(-4.0, 4.0, kinks)
+    axis, arguments = card.kind.curve(x, settings)
+    lines = []
+    for label, (prediction, target) in arguments.items():
+        value, gradient = card.value_and_slope(prediction, target, reduction="none")
+        # A row moves along a straight line as x does, so the slope by x is the gradient along that direction.
+        direction = (prediction[-1] - prediction[0]) / (x[-1] - x[0])
+        slope = (gradient * direction).reshape(x.size, -1).sum(axis=1)
+        lines.append(Line(label, x, np.asarray(value), slope, _indices(x, kinks)))
+    return Curve(card, axis, tuple(lines))
+
+
+def _settings(card: Card[Any]) -> dict[str, Any]:
+    """Every parameter's value: bound, else the default."""
+    return {name: parameter.default for name, parameter in card.parameters.items()} | card.bound
+
+
+def _kinks(card: Card[Any]) -> tuple[float, ...]:
+    """The kinks that lie on the plot's axis: a loss claims them of the residual."""
+    if isinstance(card, Loss) and card.kind.name != "regression":
+        return ()
+    return tuple(float(k) for k in card.claims.kinks or ())
+
+
+def _grid(low: float, high: float, kinks: tuple[float, ...]) -> np.ndarray:
+    """Even points, with each kink and its two neighbours among them."""
+    inside = [near for k in kinks if low < k < high for near in (np.nextafter(k, -np.inf), k, np.nextafter(k, np.inf))]
+    return np.unique(np.concatenate([np.linspace(low, high, POINTS), inside]))
+
+
+def _indices(x: np.ndarray, kinks: tuple[float, ...]) -> tuple[int, ...]:
+    return tuple(int(index) for index in np.flatnonzero(np.isin(x, kinks)))
+
+
+# -------------------------------------------------------------------------------------------- facts
+
+
+def facts(card: Card[Any]) -> dict[str, Any]:
+    """What is known of a card, as plain values: for `rows`, and for programs."""
+    from slopes import catalogue
+
+    line = curve(card).lines[0]
+    return {
+        "name": card.name,
+        "aliases": catalogue.aliases(card),
+        "kind": kind(card),
+        "signature": signature(card),
+        "summary": card.summary,
+        "parameters": parameters(card),
+        "formula": _formula(card),
+        "claims": {name: value for name, value in card.claims.stated().items() if name != "kinks"},
+        "kinks": [{"at": float(line.x[k]), "slope": float(line.slope[k])} for k in line.kinks],
+        "papers": [paper._asdict() for paper in card.papers],
+        "same_as": {} if switched(card) else card.same_as,
+    }
+
+
+def rows(known: dict[str, Any]) -> list[tuple[str, str]]:
+    """The facts as (label, text) for reading; name, signature and summary are headings and not among them."""
+    name = known["name"]
+    claims = "; ".join(WORDS[claim](value) for claim, value in known["claims"].items())
+    listed = [
+        ("kind", known["kind"]),
+        ("also called", ", ".join(known["aliases"])),
+        *(("parameter", default_words(parameter)) for parameter in known["parameters"]),
+        # A claim is made of the defaults; what is bound here may change the range, the slope, and more.
+        ("claims at the defaults" if "(" in name else "claims", claims),
+        (
+            "kink",
+            "; ".join(f"at {number(k['at'])}, slope there {number(k['slope'])}" for k in known["kinks"]),
+        ),
+        *(("elsewhere", f"{peer}.{expression}") for peer, expression in known["same_as"].items()),
+        *(("paper", f"{p['authors']} ({p['year']}). {p['title']}. {p['link']}") for p in known["papers"]),
+    ]
+    return [(label, words) for label, words in listed if words]
+
+
+def switched(card: Card[Any]) -> bool:
+    """Whether a flag or choice is bound to other than its default, which makes another function."""
+    choices = {name: value for name, value in card.bound.items() if isinstance(value, (bool, str))}
+    return any(value != card.parameters[name].default for name, value in choices.items())
+
+
+def kind(card: Card[Any]) -> str:
+    """What the card is fed, in words."""
+    if isinstance(card, Loss):
+        space = card.kind.space_of(_settings(card))
+        return f"{card.kind.name} loss, on {'real numbers' if space == 'real' else space}"
+    return "map of a row" if card.family == "map" else "activation"
+
+
+def parameters(card: Card[Any]) -> list[dict[str, str]]:
+    """Each parameter's name, domain and default, in words."""
+    return [
+        {"name": name, "domain": "" if p.domain is None else str(p.domain), "default": _written(p.default)}
+        for name, p in card.parameters.items()
+    ]
+
+
+def default_words(parameter: dict[str, str]) -> str:
+    """A parameter as in "alpha=1.0 (> 0)": its default, and what it may be."""
+    domain = f" ({parameter['domain']})" if parameter["domain"] else ""
+    return f"{parameter['name']}={parameter['default']}{domain}"
+
+
+def signature(card: Card[Any]) -> str:
+    """The card's arguments and own parameters, as in "elu(x, *, alpha=1.0)", with what is bound in place."""
+    own = [f"{name}={_written(value)}" for name, value in _settings(card).items()]
+    return f"{card.__name__}({', '.join([*card._arguments, *(['*'] if own else []), *own])})"
+
+
+def number(value: float) -> str:
+    """A number as people write it: 1, 0.25, −∞."""
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    return f"{value:.6g}".replace("-", "−")
+
+
+WORDS: dict[str, Callable[[Any], str]] = {
+    "range": lambda ends: f"values from {number(ends[0])} to {number(ends[1])}",
+    "zero": lambda value: f"{number(value)} at 0",
+    "lipschitz": lambda value: f"slope at most {number(value)} in size",
+    "monotone": lambda holds: "never falls" if holds else "falls somewhere",
+    "symmetry": str,
+    "convex": lambda holds: "convex" if holds else "not convex",
+    "minimum": lambda value: f"least value {number(value)}, at a perfect prediction",
+    "ulps": lambda value: f"right to {number(value)} units in the last place",
+}
+
+
+def _written(value: Any) -> str:
+    return value.text.lower() if isinstance(value, Constant) else repr(value)
+
+
+def _formula(card: Card[Any]) -> dict[str, str]:
+    """The formula as text, TeX and MathML; nothing where the body defies SymPy."""
+    try:
+        from slopes.plot import formula
+    except ImportError:
+        return {"text": "(needs sympy: pip install 'slopes[lab]')"}
+    try:
+        return {"text": formula.text(card), "tex": formula.tex(card), "mathml": formula.mathml(card)}
+    except Exception:  # a user's body may call anything; its picture and facts are worth showing all the same
+        return {}

@@ -1,0 +1,442 @@
+"""The command line: what it prints, its exit statuses, and one clear line for every mistake."""
+
+import json
+import os
+import pickle
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+import slopes
+from slopes import catalogue, cli, loading
+
+MINE = '''
+import helper
+import slopes
+from slopes.ops import where
+
+@slopes.loss("regression")
+def my_mse(prediction, target):
+    """My loss: the squared residual."""
+    return helper.FACTOR * (prediction - target) ** 2
+
+@slopes.activation(kinks=(1.0,))
+def bent(x, *, alpha: slopes.domains.Positive = 1.0):
+    """Bent: rises otherwise beyond 1."""
+    return where(x > 1, alpha * x + 1 - alpha, x)
+
+@bent.derivative
+def _(x, *, alpha):
+    return where(x > 1, alpha, where(x <= 1, 1.0, x))
+
+@slopes.activation()
+def broken(x):
+    """Broken: names what is not there."""
+    return x + undefined
+
+@slopes.activation(range=(-1, 1), zero=0.5)
+def boastful(x):
+    """Boastful: claims what is not so."""
+    return x * 2
+
+def plain(x):
+    return x
+
+number = 3
+'''
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A working directory with a user's files."""
+    for name, text in {
+        "mine.py": MINE,
+        "helper.py": "FACTOR = 1",
+        "syntax.py": "x = 1\ndef f(:\n",
+        "lacks.py": "\n\nimport not_there_at_all\n",
+        "raises.py": "raise ValueError('two\\nlines')",
+        "leaves.py": "import sys\nsys.exit(3)\n",
+        "bare.py": "x = 1",
+        "notes.txt": "hello",
+    }.items():
+        (tmp_path / name).write_text(text)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(*arguments):
+    return CliRunner().invoke(cli.main, [str(argument) for argument in arguments])
+
+
+def shell(*arguments, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "slopes", *arguments],
+        capture_output=True,
+        env=os.environ | environment,
+        timeout=60,
+        check=False,
+    )
+
+
+# ---------------------------------------------------------------------------------------------- help
+
+
+def test_help_loads_nothing_heavy():
+    heavy = ("torch", "scipy", "numpy", "matplotlib", "sympy", "rich", "jinja2")
+    code = (
+        "import sys; from slopes.cli import main\n"
+        "try: main(['--help'])\n"
+        f"except SystemExit as end: print(end.code, [name for name in {heavy} if name in sys.modules])"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout.splitlines()[-1] == "0 []"
+
+
+def test_list_does_not_load_torch():
+    code = (
+        "import sys; from slopes.cli import main\n"
+        "try: main(['list'])\n"
+        "except SystemExit as end: print(end.code, 'torch' in sys.modules, 'matplotlib' in sys.modules)"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout.splitlines()[-1] == "0 False False"
+
+
+@pytest.mark.parametrize("command", ["list", "show", "audit", "compare"])
+def test_every_command_has_help_with_examples(command):
+    told = run(command, "--help")
+    assert told.exit_code == 0
+    assert f"Examples:\n    slopes {command}" in told.output
+
+
+def test_no_command_shows_help():
+    assert run().exit_code == 0
+    assert "Examples:" in run().output
+
+
+def test_version():
+    assert run("--version").output == f"slopes {slopes.__version__}\n"
+
+
+# ---------------------------------------------------------------------------------------------- list
+
+
+def test_list_gives_a_pipe_one_line_for_each_card(monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    lines = run("list").output.splitlines()
+    assert len(lines) == len(set(catalogue.CARDS.values()))
+    (elu,) = (line for line in lines if line.startswith("elu "))
+    assert "alpha=1.0 (> 0)" in elu
+    assert catalogue.CARDS["elu"].summary in elu
+    assert any(line.startswith("silu, swish ") for line in lines)
+
+
+def test_list_fits_a_narrow_terminal(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "50")
+    assert max(map(len, run("list").output.splitlines())) <= 50
+
+
+def test_list_as_json():
+    entries = {entry["name"]: entry for entry in json.loads(run("list", "--json").output)}
+    assert entries["silu"]["aliases"] == ["swish"]
+    assert entries["huber"]["parameters"] == [{"name": "delta", "domain": "> 0", "default": "1.0"}]
+    assert entries["cross_entropy"]["kind"] == "classification loss, on logits"
+
+
+# ---------------------------------------------------------------------------------------------- show
+
+
+def test_show_prints_a_picture_and_facts(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "90")
+    told = run("show", "relu", "elu(alpha=0.5)")
+    assert told.exit_code == 0
+    assert "elu(x, *, alpha=0.5)" in told.output
+    assert "●" in told.output
+    assert "\x1b" not in told.output
+
+
+@pytest.mark.parametrize("suffix", ["png", "svg", "html"])
+def test_show_writes_a_file(suffix, folder):
+    told = run("show", "mine.py:bent(alpha=3)", "--out", f"bent.{suffix}")
+    assert told.output == f"wrote bent.{suffix}\n"
+    assert (folder / f"bent.{suffix}").stat().st_size > 1000
+
+
+def test_show_as_json():
+    (told,) = json.loads(run("show", "softplus", "--json").output)
+    assert told["claims"]["range"] == [0, "Infinity"]
+    (line,) = told["curve"]["lines"]
+    assert len(line["x"]) == len(line["value"]) == len(line["slope"])
+
+
+def test_an_ascii_pipe_gets_ascii():
+    ended = shell("show", "softmax", "huber", PYTHONIOENCODING="ascii", COLUMNS="80")
+    assert ended.returncode == 0
+    assert b"sum_j exp(x_j)" in ended.stdout
+    assert ended.stdout.isascii()
+
+
+# --------------------------------------------------------------------------------------------- audit
+
+
+def test_audit_of_a_clean_card(folder):
+    told = run("audit", "relu", "mine.py:my_mse")
+    assert told.exit_code == 0
+    assert "relu: clean" in told.output
+    assert "my_mse: clean" in told.output
+
+
+def test_audit_with_findings(folder):
+    assert run("audit", "mine.py:boastful").exit_code == 1
+    told = run("audit", "relu", "mine.py:boastful", "--json", "--seed", 3)
+    assert told.exit_code == 1
+    assert [report["ok"] for report in json.loads(told.output)] == [True, False]
+
+
+def test_audit_all(monkeypatch):
+    seen = []
+    monkeypatch.setattr("slopes.checks.audit", lambda card, *, seed: seen.append(card) or Clean())
+    assert run("audit", "--all").exit_code == 0
+    assert len(seen) == len(set(catalogue.CARDS.values()))
+
+
+class Clean:
+    ok = True
+
+
+@pytest.mark.parametrize("arguments", [[], ["--all", "relu"]])
+def test_audit_wants_names_or_all(arguments):
+    complains(
+        "audit: name what to audit, as in slopes audit my_losses.py:my_loss, or else --all",
+        "audit",
+        *arguments,
+    )
+
+
+# ------------------------------------------------------------------------------------------- compare
+
+
+class Study:
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __rich__(self):
+        return "the table"
+
+    def table(self):
+        return [{"activation": "relu", "accuracy": float("nan")}]
+
+
+@pytest.fixture
+def study(monkeypatch, tmp_path):
+    """Stands for `slopes.study.compare`: remembers what it was asked."""
+    asked = {}
+
+    def compare(**options):
+        asked.update(options)
+        return Study(tmp_path)
+
+    monkeypatch.setattr("slopes.study.compare", compare)
+    return asked
+
+
+def test_compare_hands_on_only_what_was_given(study, tmp_path):
+    told = run("compare")
+    assert told.exit_code == 0
+    assert study == {}
+    assert told.output.splitlines() == ["the table", f"report: {tmp_path / 'report.html'}"]
+
+
+def test_compare_takes_cards_rates_and_numbers(study, folder):
+    told = run(
+        *("compare", "--activations", "relu, elu(alpha=0.5),mine.py:bent(alpha=2)"),
+        *("--losses", "mse,mine.py:my_mse", "--seeds", 3, "--epochs", 4),
+        *("--rates", "0.01,0.1", "--out", "results", "--workers", 2, "--json"),
+    )
+    assert [card.name for card in study.pop("activations")] == ["relu", "elu(alpha=0.5)", "bent(alpha=2)"]
+    assert [card.name for card in study.pop("losses")] == ["mse", "my_mse"]
+    assert study == {"seeds": 3, "epochs": 4, "rates": [0.01, 0.1], "out": "results", "workers": 2}
+    assert json.loads(told.output)["table"] == [{"activation": "relu", "accuracy": "NaN"}]
+
+
+def test_compare_complains_in_one_line(study, monkeypatch):
+    complains("--rates takes numbers with commas, as in 0.001,0.01", "compare", "--rates", "0.1,fast")
+    complains("no function 'rellu'; did you mean", "compare", "--activations", "rellu")
+    complains("--seeds", "compare", "--seeds", "0")
+
+    def fail(**options):
+        raise slopes.study.StudyError("the folder is full")
+
+    monkeypatch.setattr("slopes.study.compare", fail)
+    complains("the folder is full", "compare")
+
+
+# ------------------------------------------------------------------------------------------ mistakes
+
+WRONG = {
+    "rellu": "no function 'rellu'; did you mean 'relu'",
+    "zzzz": "no function 'zzzz'; there are linear",
+    "elu(alpha=-1)": "elu: alpha must be > 0, got -1",
+    "elu(alpha=nan)": "elu: alpha must be > 0, got nan",
+    "elu(beta=1)": "elu: no parameter 'beta'; it takes alpha",
+    "elu(0.5)": "cannot read the parameters of 'elu(0.5)'; write them by name, as in 'elu(alpha=0.5)'",
+    "elu(alpha=)": "cannot read the parameters of 'elu(alpha=)'",
+    "elu(alpha=1)(": "cannot read 'elu(alpha=1)('; write a name, as in relu",
+    "gelu(approximate=sigmoid)": "gelu: approximate must be one of 'none', 'tanh', got 'sigmoid'",
+    "": "cannot read ''; write a name",
+    "mine.py": "'mine.py' names no object; write file.py:object, as in mine.py:my_loss",
+    "C:\\mine.py": "'C:\\\\mine.py' names no object",
+    "C:\\mine.py:my_mse": "no file 'C:\\\\mine.py'",
+    "gone.py:x": "no file 'gone.py'",
+    "notes.txt:x": "'notes.txt' is no Python file; write file.py:object",
+    "mine.py:my_mes": "mine.py has no 'my_mes'; did you mean 'my_mse'?",
+    "mine.py:zzz": "mine.py has no 'zzz'; its cards are my_mse, bent, broken, boastful",
+    "bare.py:y": "bare.py has no 'y'; it has no cards; decorate the function with @slopes.activation()",
+    "mine.py:plain": "mine.py:plain is a plain function, not a card; decorate the function with @slopes.",
+    "mine.py:number": "mine.py:number is a value of type int, not a card; decorate",
+    "mine.py:bent(alpha=0)": "bent: alpha must be > 0, got 0",
+    "syntax.py:f": "syntax.py, line 2: SyntaxError: invalid syntax",
+    "lacks.py:f": "lacks.py, line 3: ModuleNotFoundError: No module named 'not_there_at_all'",
+    "raises.py:f": "raises.py, line 1: ValueError: two lines",
+    "leaves.py:f": "leaves.py, line 2: SystemExit: 3",
+}
+
+
+def complains(message, *arguments):
+    """The command says one line, on stderr, that begins so, and ends with 2."""
+    told = run(*arguments)
+    assert told.exit_code == 2, told.output
+    assert told.stdout == ""
+    assert told.stderr.count("\n") == 1
+    assert message in told.stderr
+    assert told.stderr.startswith("slopes: ")
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("spec", WRONG)
+def test_a_mistaken_name_says_what_is_wrong(spec):
+    complains(WRONG[spec], "show", "--", spec)
+    with pytest.raises(cli.WRONG_SPEC) as raised:
+        loading.load(spec)
+    assert WRONG[spec] in str(raised.value)
+
+
+def test_a_card_that_fails_is_named_with_its_line(folder):
+    complains("mine.py:broken, line 23: NameError: name 'undefined' is not defined", "show", "mine.py:broken")
+
+
+def test_other_mistakes(folder):
+    complains("no command 'lst'; did you mean 'list'?", "lst")
+    complains("no command 'zzz'; there are audit, compare, list, show.", "zzz")
+    complains("Missing argument 'NAME...'", "show")
+    complains("No such option", "show", "relu", "--colour")
+    complains("unexpected extra argument", "list", "relu")
+    complains("show: out must end in .png, .svg or .html, got 'x.pdf'", "show", "relu", "--out", "x.pdf")
+    complains("show: cannot write 'gone/x.svg': No such file", "show", "relu", "--out", "gone/x.svg")
+    (folder / "taken.svg").mkdir()
+    complains("show: cannot write 'taken.svg': Is a directory", "show", "relu", "--out", "taken.svg")
+
+
+def test_a_missing_library_is_named_with_its_extra(monkeypatch):
+    for module in [name for name in sys.modules if name.startswith(("slopes.plot.", "matplotlib", "rich"))]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.delattr(slopes.plot, "picture", raising=False)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    complains("slopes.show needs matplotlib to draw: pip install 'slopes[lab]'", "show", "relu", "--out", "x.svg")
+    monkeypatch.setitem(sys.modules, "rich", None)
+    complains("needs rich to print: pip install 'slopes[lab]'", "show", "relu")
+
+
+def test_without_click_one_line_says_so():
+    code = "import sys; sys.modules['click'] = None; import slopes.cli"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert ended.stderr == "slopes: the command line needs click: pip install 'slopes[lab]'\n"
+
+
+def test_an_interrupt_ends_with_130(monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(loading, "load", interrupted)
+    told = run("show", "relu")
+    assert told.exit_code == 130
+    assert told.stderr.strip() == "slopes: interrupted"
+
+
+def test_an_error_of_ours_keeps_its_traceback(monkeypatch):
+    def fail(*_, **__):
+        raise RuntimeError("ours")
+
+    monkeypatch.setattr("slopes.plot.show", fail)
+    assert isinstance(run("show", "relu").exception, RuntimeError)
+
+
+def test_a_reader_that_leaves_is_no_error():
+    for arguments in ("list", "show relu", "audit relu tanh"):
+        command = f"{sys.executable} -m slopes {arguments} | true"
+        ended = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+        assert ended.stderr == ""
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("arguments", [["list"], ["list", "--json"], ["show", "relu"]])
+def test_a_full_disk_is_one_line(arguments):
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "slopes", *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert ended.returncode == 2
+    assert ended.stderr.count("\n") == 1
+    assert "No space left" in ended.stderr
+
+
+# ------------------------------------------------------------------------------------------- loading
+
+
+def test_load_gives_the_card_itself():
+    assert loading.load("relu") is slopes.relu
+    assert loading.load(" elu ( alpha = 0.5 ) ").bound == {"alpha": 0.5}
+    assert loading.load("gelu(approximate=tanh)").bound == {"approximate": "tanh"}
+    assert loading.load("elu()").bound == {}
+
+
+def test_a_file_is_run_once_and_leaves_the_import_path_alone(folder):
+    path = list(sys.path)
+    card = loading.load("mine.py:my_mse")
+    assert loading.load(f"{folder}/mine.py:my_mse") is card
+    assert sys.path == path
+    assert not (folder / "__pycache__" / "mine.pyc").exists()
+    assert card([3.0], [1.0]) == 4.0
+
+
+def test_a_users_card_reaches_a_fresh_process(folder):
+    card = loading.load("mine.py:bent").with_(alpha=3.0)
+    (folder / "card.pickle").write_bytes(pickle.dumps(card))
+    code = "import pickle; print(pickle.load(open('card.pickle', 'rb'))(2.0))"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert float(ended.stdout) == 4.0
+
+
+def test_paths_with_odd_characters(folder):
+    odd = folder / "a (b): c"
+    odd.mkdir()
+    for name in ("mine.py", "helper.py"):
+        (odd / name).write_text((folder / name).read_text())
+    assert loading.load(f"{odd}/mine.py:bent(alpha=2)").bound == {"alpha": 2}
+
+
+def test_nothing_is_imported_from_the_working_directory(folder):
+    for name in ("torch", "click", "json", "numpy"):
+        (folder / f"{name}.py").write_text("print('ambush')\nraise SystemExit(9)")
+    ended = shell("list")
+    assert ended.returncode == 0
+    assert b"ambush" not in ended.stdout + ended.stderr
+    (folder / "mine.py").write_text(MINE + "import json\nimport numpy\n")
+    assert b"ambush" not in shell("show", "mine.py:bent", COLUMNS="80").stdout

@@ -1,0 +1,243 @@
+"""What losses are fed: shapes, labels, masks, weights, divisors and reductions, in NumPy and torch alike."""
+
+import numpy as np
+import pytest
+
+import slopes
+from slopes.card import Loss
+
+torch = pytest.importorskip("torch")
+
+LOGITS = np.array([[2.0, -1.0, 0.5], [0.0, 0.3, -2.0], [1.0, 1.0, 1.0], [-3.0, 4.0, 0.1]])
+LABELS = np.array([0, 1, 2, 0])
+ROWS = np.eye(3)[LABELS]
+
+
+def both(loss, *arguments, **options):
+    """The loss in NumPy, after seeing that torch gives the same value and gradient."""
+    value, slope = loss.value_and_slope(*arguments, **options)
+    given = [torch.tensor(argument) for argument in arguments]
+    given[0].requires_grad_()
+    keywords = {
+        name: torch.tensor(option) if isinstance(option, np.ndarray) else option for name, option in options.items()
+    }
+    came = loss(*given, **keywords)
+    came.sum().backward()
+    np.testing.assert_allclose(came.detach().numpy(), value, rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(given[0].grad.numpy(), slope, rtol=1e-12, atol=1e-15)
+    with_slope = loss.value_and_slope(*(g.detach() for g in given), **keywords)
+    np.testing.assert_allclose(with_slope[0].numpy(), value, rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(with_slope[1].numpy(), slope, rtol=1e-12, atol=1e-15)
+    assert value == pytest.approx(loss(*arguments, **options), abs=0)
+    return value
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: slopes.huber(np.zeros(3), np.zeros((3, 1))), ValueError, r"huber: prediction \(3,\) and target \(3, 1\) must have one shape; broadcasting would give \(3, 3\)\."),
+        (lambda: slopes.mse(np.zeros(3), np.zeros(4)), ValueError, r"mse: prediction \(3,\) and target \(4,\) must have one shape; they do not broadcast either\."),
+        (lambda: slopes.mse(torch.zeros(3), torch.zeros(3, 1)), ValueError, r"broadcasting would give \(3, 3\)"),
+        (lambda: slopes.mse(torch.zeros(3), np.zeros(3)), TypeError, "mse: target must be a torch tensor here, got ndarray"),
+        (lambda: slopes.mse(np.zeros(3), torch.zeros(3)), TypeError, "mse: target must be a NumPy array or a number here, got Tensor"),
+        (lambda: slopes.mse(np.zeros(3), np.zeros(3), mask=np.ones(3)), TypeError, r"mse: mask must be boolean \(True counts\), got dtype float64"),
+        (lambda: slopes.mse(np.zeros((2, 3)), np.zeros((2, 3)), weight=np.ones(3)), ValueError, r"mse: weight \(3,\) must have the shape of the unreduced loss, \(2, 3\)"),
+        (lambda: slopes.mse(np.zeros(3), np.zeros(3), reduction="sum", divisor=2), ValueError, "mse: divisor replaces the mean's denominator; it does not go with 'sum'"),
+        (lambda: slopes.cross_entropy(LOGITS, LABELS + 1), ValueError, r"cross_entropy: label must lie in \[0, 3\), got 3"),
+        (lambda: slopes.cross_entropy(torch.tensor(LOGITS), torch.tensor(LABELS - 1)), ValueError, r"label must lie in \[0, 3\), got -1"),
+        (lambda: slopes.cross_entropy(LOGITS, LABELS.astype(float)), ValueError, r"goes with integer labels \(4,\) or probability rows \(4, 3\), got a target of float64 \(4,\)"),
+        (lambda: slopes.cross_entropy(LOGITS, LABELS == 1), ValueError, r"got a target of bool \(4,\)"),
+        (lambda: slopes.cross_entropy(LOGITS, LABELS[:, None]), ValueError, r"got a target of int64 \(4, 1\)"),
+        (lambda: slopes.cross_entropy(LOGITS, ROWS * 0.5), ValueError, r"cross_entropy: target must be rows that sum to 1, got a row that sums to 0\.5"),
+        (lambda: slopes.cross_entropy(LOGITS, LABELS, from_probabilities=True), ValueError, r"prediction must be probabilities in \[0, 1\], got 2\.0"),
+        (lambda: slopes.cross_entropy(LOGITS, LABELS, class_weight=np.ones(2)), ValueError, r"class_weight \(2,\) must be \(3,\), one per class"),
+        (lambda: slopes.cross_entropy(LOGITS, LABELS, label_smoothing=1.5), ValueError, r"label_smoothing must be >= 0 and <= 1, got 1\.5"),
+        (lambda: slopes.cross_entropy(LOGITS, LABELS, smoothing=0.1), TypeError, "cross_entropy: no parameter 'smoothing'"),
+        (lambda: slopes.cross_entropy(np.zeros((2, 0)), np.zeros(2, int)), ValueError, r"axis -1 of shape \(2, 0\) has no entries"),
+        (lambda: slopes.binary_cross_entropy([0.0], [1.5]), ValueError, r"binary_cross_entropy: target must be probabilities in \[0, 1\], got 1\.5"),
+        (lambda: slopes.binary_cross_entropy([1.5], [1.0], from_probabilities=True), ValueError, r"prediction must be probabilities in \[0, 1\], got 1\.5"),
+    ],
+)  # fmt: skip
+def test_messages(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+def test_reductions(loss):
+    prediction, target = loss.kind.sample(np.random.default_rng(0), (4, 3), loss.settings)
+    each = loss(prediction, target, reduction="none")
+    assert each.shape == ((4,) if loss.kind.rowwise else (4, 3))
+    assert both(loss, prediction, target, reduction="sum") == pytest.approx(each.sum(), rel=1e-14)
+    assert both(loss, prediction, target) == pytest.approx(each.mean(), rel=1e-14)
+    both(loss, prediction, target, reduction="sum")
+
+
+def test_mean_is_the_weighted_average_of_what_counts(loss):
+    rng = np.random.default_rng(1)
+    prediction, target = loss.kind.sample(rng, (4, 3), loss.settings)
+    each = loss(prediction, target, reduction="none")
+    weight, mask = rng.uniform(0.5, 2, each.shape), rng.uniform(size=each.shape) < 0.6
+    assert both(loss, prediction, target, weight=weight) == pytest.approx(
+        (weight * each).sum() / weight.sum(), rel=1e-13
+    )
+    assert both(loss, prediction, target, mask=mask) == pytest.approx(each[mask].mean(), rel=1e-13)
+    together = both(loss, prediction, target, mask=mask, weight=weight)
+    assert together == pytest.approx((weight * each)[mask].sum() / weight[mask].sum(), rel=1e-13)
+    np.testing.assert_array_equal(loss(prediction, target, mask=mask, reduction="none")[~mask], 0)
+
+
+def test_masked_entries_are_never_read(loss):
+    prediction, target = loss.kind.sample(np.random.default_rng(2), (4, 3), loss.settings)
+    mask = np.ones(target.shape if loss.kind.rowwise else prediction.shape, bool)
+    mask[1] = False
+    clean, slope = loss.value_and_slope(prediction, target, mask=mask)
+    for junk in (np.nan, np.inf, -np.inf, 1e308, -5.0):
+        prediction[1] = junk
+        if loss.kind.rowwise:
+            target[1] = -100
+        else:
+            target[1] = junk
+        dirty = loss.value_and_slope(prediction, target, mask=mask)
+        assert dirty[0] == clean
+        np.testing.assert_array_equal(dirty[1], slope)
+        leaf = torch.tensor(prediction, requires_grad=True)
+        loss(leaf, torch.tensor(target), mask=torch.tensor(mask)).backward()
+        np.testing.assert_allclose(leaf.grad.numpy(), slope, rtol=1e-12, atol=1e-15)
+    np.testing.assert_array_equal(slope[1], 0)
+
+
+def test_mean_over_nothing_is_zero_with_a_zero_gradient(loss):
+    prediction, target = loss.kind.sample(np.random.default_rng(3), (4, 3), loss.settings)
+    nothing = np.zeros(target.shape if loss.kind.rowwise else prediction.shape, bool)
+    assert both(loss, prediction, target, mask=nothing) == 0
+    assert not loss.slope(prediction, target, mask=nothing).any()
+    assert loss(prediction[:0], target[:0]) == 0
+    assert loss.slope(prediction[:0], target[:0]).shape == (0, 3)
+
+
+def test_divisor_makes_parts_add_up(loss):
+    prediction, target = loss.kind.sample(np.random.default_rng(4), (7, 3), loss.settings)
+    entries = 7 if loss.kind.rowwise else 21
+    parts = [both(loss, prediction[part], target[part], divisor=entries) for part in (slice(0, 5), slice(5, 7))]
+    assert sum(parts) == pytest.approx(loss(prediction, target), rel=1e-14)
+    tensor = loss(torch.tensor(prediction), torch.tensor(target), divisor=torch.tensor(float(entries)))
+    assert float(tensor) == pytest.approx(loss(prediction, target), rel=1e-14)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("class_weight", [None, np.array([1.0, 5.0, 0.5])])
+@pytest.mark.parametrize("weight", [None, np.array([1.0, 2.0, 0.0, 3.0])])
+@pytest.mark.parametrize("mask", [None, np.array([True, False, True, True])])
+def test_one_hot_rows_give_what_labels_give(smoothing, class_weight, weight, mask):
+    options = {"label_smoothing": smoothing, "class_weight": class_weight, "weight": weight, "mask": mask}
+    options = {name: option for name, option in options.items() if option is not None}
+    for reduction in ("mean", "sum", "none"):
+        labels = slopes.cross_entropy.value_and_slope(LOGITS, LABELS, reduction=reduction, **options)
+        rows = slopes.cross_entropy.value_and_slope(LOGITS, ROWS, reduction=reduction, **options)
+        for mine, theirs in zip(labels, rows, strict=True):
+            np.testing.assert_allclose(mine, theirs, rtol=1e-13, atol=1e-16)
+    both(slopes.cross_entropy, LOGITS, ROWS, **options)
+
+
+@pytest.mark.parametrize("options", [{}, {"label_smoothing": 0.2}, {"class_weight": [1.0, 3.0, 0.5]},
+                                     {"class_weight": [1.0, 3.0, 0.5], "label_smoothing": 0.2}])  # fmt: skip
+def test_labels_are_weighed_as_pytorch_weighs_them(options):
+    mine = both(
+        slopes.cross_entropy,
+        LOGITS,
+        LABELS,
+        **{k: np.array(v) if isinstance(v, list) else v for k, v in options.items()},
+    )
+    keywords = {
+        "weight" if k == "class_weight" else k: torch.tensor(v, dtype=torch.float64) if isinstance(v, list) else v
+        for k, v in options.items()
+    }
+    theirs = torch.nn.functional.cross_entropy(torch.tensor(LOGITS), torch.tensor(LABELS), **keywords)
+    if len(options) < 2:  # with both, PyTorch divides by the weights of the labels before smoothing
+        assert mine == pytest.approx(float(theirs), rel=1e-12)
+
+
+def test_ignore_index():
+    labels = np.array([0, -100, 2, -100])
+    assert both(slopes.cross_entropy, LOGITS, labels, ignore_index=-100) == pytest.approx(
+        slopes.cross_entropy(LOGITS[[0, 2]], LABELS[[0, 2]]), rel=1e-14
+    )
+    assert both(slopes.cross_entropy, LOGITS, np.full(4, -100), ignore_index=-100) == 0
+    smoothed = both(slopes.cross_entropy, LOGITS, labels, ignore_index=-100, label_smoothing=0.1)
+    assert smoothed == pytest.approx(
+        slopes.cross_entropy(LOGITS[[0, 2]], LABELS[[0, 2]], label_smoothing=0.1), rel=1e-14
+    )
+
+
+def test_class_axis():
+    images = np.moveaxis(np.random.default_rng(0).standard_normal((2, 4, 4, 3)), -1, 1)
+    labels = np.random.default_rng(1).integers(0, 3, (2, 4, 4))
+    mine = both(slopes.cross_entropy, images, labels, axis=1)
+    theirs = torch.nn.functional.cross_entropy(torch.tensor(images), torch.tensor(labels))
+    assert mine == pytest.approx(float(theirs), rel=1e-13)
+    assert slopes.cross_entropy.slope(images, labels, axis=1).shape == images.shape
+
+
+def test_single_sample_needs_no_batch():
+    assert slopes.cross_entropy(LOGITS[0], 0) == pytest.approx(slopes.cross_entropy(LOGITS[:1], LABELS[:1]), rel=1e-15)
+    assert slopes.mse(1.0, 3.0) == 4.0
+    assert slopes.mse.slope(1.0, 3.0) == -4.0
+
+
+def test_integer_and_boolean_targets():
+    assert slopes.mse([1, 2], [1, 4]) == 2.0
+    assert slopes.binary_cross_entropy(np.zeros(2), np.array([True, False])) == pytest.approx(np.log(2))
+    assert slopes.cross_entropy(LOGITS, LABELS.astype(np.uint8)) == slopes.cross_entropy(LOGITS, LABELS)
+    assert slopes.cross_entropy(LOGITS, ROWS.astype(int)) == pytest.approx(
+        slopes.cross_entropy(LOGITS, LABELS), rel=1e-15
+    )
+
+
+def test_the_lessons_formula():
+    rng = np.random.default_rng(0)
+    p, y = rng.uniform(0.01, 0.99, (5, 4)), rng.integers(0, 2, (5, 4)).astype(float)
+    formula = -np.sum(y * np.log2(p) + (1 - y) * np.log2(1 - p))
+    mine = slopes.binary_cross_entropy(p, y, from_probabilities=True, base=2, reduction="sum")
+    assert mine == pytest.approx(formula, rel=1e-12)
+
+
+def test_bits_and_probabilities():
+    probabilities = slopes.softmax(LOGITS)
+    nats = slopes.cross_entropy(LOGITS, LABELS)
+    assert slopes.cross_entropy(LOGITS, LABELS, base=2) == pytest.approx(nats / np.log(2), rel=1e-14)
+    assert slopes.cross_entropy(probabilities, LABELS, from_probabilities=True) == pytest.approx(nats, rel=1e-13)
+    assert slopes.categorical_cross_entropy(probabilities, ROWS) == pytest.approx(nats, rel=1e-13)
+
+
+def test_certain_and_right_costs_little_but_not_nothing():
+    """log(softmax) is −0 here; so is 1 − p in the slope."""
+    logits, label = np.array([60.0, 0.0]), 0
+    value, slope = slopes.cross_entropy.value_and_slope(logits, label)
+    assert value == pytest.approx(8.75651076269652e-27, rel=1e-13)
+    np.testing.assert_allclose(slope, [-8.75651076269652e-27, 8.75651076269652e-27], rtol=1e-13)
+
+
+def test_float32_sums_keep_their_digits():
+    ones = torch.full((1_000_003,), 0.1)
+    assert float(slopes.mae(ones, torch.zeros_like(ones), reduction="sum")) == pytest.approx(
+        float(ones[0]) * 1_000_003, rel=1e-7
+    )
+
+
+def test_positive_weight_is_pytorchs():
+    logits, target = torch.randn(5, 3, dtype=torch.float64), torch.rand(5, 3, dtype=torch.float64)
+    theirs = torch.nn.functional.binary_cross_entropy_with_logits(logits, target, pos_weight=torch.tensor(3.0))
+    assert float(slopes.binary_cross_entropy(logits, target, pos_weight=3.0)) == pytest.approx(float(theirs), rel=1e-12)
+
+
+def test_samplers_cover_what_they_promise(loss):
+    assert isinstance(loss, Loss)
+    prediction, target = loss.kind.sample(np.random.default_rng(0), (200, 4), loss.settings)
+    assert prediction.std() > 0.1
+    if loss.kind.rowwise:
+        assert set(np.unique(target)) == {0, 1, 2, 3}
+    elif loss.kind.name == "binary":
+        assert {0.0, 1.0} < set(np.unique(target))
+    else:
+        assert target.min() < -3
+        assert target.max() > 3
