@@ -18,15 +18,11 @@ def target(u):
 
 low, high = mpmath.mpf(-1), mpmath.mpf(LARGEST - CENTRE) / (LARGEST + CENTRE)
 count = DEGREE + 1
-nodes = [
-    (low + high) / 2 + (high - low) / 2 * mpmath.cos(mpmath.pi * (2 * k + 1) / (2 * count)) for k in range(count)
-]
+nodes = [(low + high) / 2 + (high - low) / 2 * mpmath.cos(mpmath.pi * (2 * k + 1) / (2 * count)) for k in range(count)]
 matrix = mpmath.matrix([[node**power for power in range(count)] for node in nodes])
 coefficients = list(mpmath.lu_solve(matrix, mpmath.matrix([target(node) for node in nodes])))
 
-error = max(
-    abs(mpmath.polyval(coefficients[::-1], u) / target(u) - 1) for u in mpmath.linspace(low, high, 1001)
-)
+error = max(abs(mpmath.polyval(coefficients[::-1], u) / target(u) - 1) for u in mpmath.linspace(low, high, 1001))
 for coefficient in coefficients:
     print(f"    {float(coefficient)!r},")
 print("MILLS_LOW =", float(coefficients[0] - mpmath.mpf(float(coefficients[0]))))

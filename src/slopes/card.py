@@ -15,6 +15,7 @@ from typing import Any, Generic, NamedTuple, ParamSpec, Self
 from slopes import kinds, ops
 from slopes.domains import Domain, Flag, OneOf
 from slopes.ops import Array
+from slopes.readings import require
 
 P = ParamSpec("P")
 Body = Callable[..., Array]
@@ -169,6 +170,7 @@ class Card(Generic[P]):
     @property
     def tex(self) -> str:
         """The formula as TeX, printed from the definition, or from the body where that is the textbook form."""
+        require("sympy", "a formula", "audit")
         from slopes.readings import symbol
 
         return symbol.tex(self.textbook, self._settings({}, symbol), self._symbols(symbol))

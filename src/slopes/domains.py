@@ -53,8 +53,9 @@ class Interval(Domain):
             return all(self.admits(entry) for entry in value.reshape(-1).tolist())
         if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
             return False
-        inside = self.low < value < self.high or (self.closed and self.low <= value <= self.high)
-        return bool(inside) and abs(value) < math.inf
+        number: Any = value
+        inside = self.low < number < self.high or (self.closed and self.low <= number <= self.high)
+        return bool(inside) and abs(number) < math.inf
 
     def outside(self) -> tuple[Any, ...]:
         """Numbers beyond the bounds, those that are no numbers, and text."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from slopes.card import Card, Loss, Map
+from slopes.readings import require
 
 LARGEST = 20_000  #: digits of working precision at which the search for agreement ends
 ZERO = 400  #: digits at which a 0 is believed: float64 reaches down to 1e-324, and lesser ones are 0 there
@@ -20,10 +21,7 @@ def exact(card: Card[Any], digits: int = 50) -> Exactly:
     The working precision is raised until two results agree, so that cancellation in the body does no harm.
     Needs ``slopes[audit]``.
     """
-    try:
-        import mpmath  # noqa: F401
-    except ImportError:
-        raise ImportError("slopes.exact needs mpmath: pip install 'slopes[audit]'") from None
+    require("mpmath", "slopes.exact", "audit")
     if not isinstance(card, Card):
         raise TypeError(f"exact takes a card, got {type(card).__name__}")
     if type(digits) is not int or digits < 1:
@@ -66,7 +64,7 @@ class Exactly:
         return self._converge(textbook, arguments, options)
 
     def _converge(self, compute: Callable[..., Any], arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
-        from slopes.readings.exact import precision
+        from slopes.readings.exact import number, precision
 
         loss = isinstance(self.card, Loss)
         digits = self.digits + 10
@@ -94,7 +92,11 @@ class Exactly:
                 settled = np.frompyfunc(agree, 2, 1)(before, result)
             open_ &= ~np.asarray(settled, dtype=bool)
             before = result.copy()
-        return result[()] if result.ndim == 0 else result
+        import mpmath
+
+        with precision(digits):
+            public = np.asarray(np.frompyfunc(lambda value: mpmath.mp.make_mpf(number(value)._mpf_), 1, 1)(result))
+        return public[()]
 
     def _agree(self, before: Any, after: Any, digits: int) -> bool:
         """Whether two results are one to the digits asked; a 0 may be a difference that has lost them all."""

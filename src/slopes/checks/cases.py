@@ -144,13 +144,8 @@ def source(x: Any, dtype: Any = None) -> str:
 
 def _rows(rng: np.random.Generator, dtype: Any) -> Any:
     rows = rng.standard_normal((40, 5)) * np.logspace(-4, 2.3, 40)[:, None]
-    rows[:5] = [
-        [0, 0, 0, 0, 0],
-        [800, 0, -800, 1, 2],
-        [1e4, -1e4, 0, 1, 2],
-        [50, 0, 0, 0, 0],
-        [-50, -50, -50, -50, 0],
-    ]
+    extremes = [[0, 0, 0, 0, 0], [800, 0, -800, 1, 2], [1e4, -1e4, 0, 1, 2], [50, 0, 0, 0, 0], [-50, -50, -50, -50, 0]]
+    rows[: len(extremes)] = np.array(extremes)
     return rows.astype(dtype)
 
 

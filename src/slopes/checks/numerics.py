@@ -220,7 +220,8 @@ def numpy_equals_torch(subject: Subject) -> Iterator[Finding]:
                 index = tuple(int(i) for i in np.argwhere(bad)[0])
                 yield _differs(
                     subject, result, dtype,
-                    f"is {float(came[index])!r} in torch and {float(mine[index])!r} in NumPy; exact is {_digits(exact[index])}", index,
+                    f"is {float(came[index])!r} in torch and {float(mine[index])!r} in NumPy, "
+                    f"exact is {_digits(exact[index])}", index,
                 )  # fmt: skip
 
 

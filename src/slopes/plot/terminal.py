@@ -35,10 +35,7 @@ def show(cards: Sequence[Card[Any]]) -> None:
         beside = width >= 76 and max(len(label) for label, *_ in pair[0].lines) < width // 7
         each = min(60, (width - 2) // 2 if beside else width)
         left, right = (draw(panel, each) for panel in pair)
-        if beside:
-            lines = [[*a, ("  ", ""), *b] for a, b in zip(left, right, strict=True)]
-        else:
-            lines = [*left, [], *right]
+        lines = [[*a, ("  ", ""), *b] for a, b in zip(left, right, strict=True)] if beside else [*left, [], *right]
         for line in [*lines, []]:
             emit(Text.assemble(*line, no_wrap=True))
     for fact in known:

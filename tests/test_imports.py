@@ -1,0 +1,108 @@
+"""What is loaded when: nothing before it is used, and NumPy alone is enough for NumPy."""
+
+import ast
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+import slopes
+
+OPTIONAL = ("torch", "mpmath", "sympy", "numba", "matplotlib", "sklearn", "click", "rich", "jinja2")
+
+
+def run(script: str, *, absent: bool = False) -> str:
+    """Run a script in a fresh process, if wished with every optional package made absent."""
+    block = f"import sys; sys.modules.update(dict.fromkeys({OPTIONAL!r}))\n" if absent else ""
+    outcome = subprocess.run([sys.executable, "-c", block + script], capture_output=True, text=True, timeout=120)
+    assert outcome.returncode == 0, outcome.stderr
+    return outcome.stdout
+
+
+def test_importing_slopes_loads_nothing():
+    loaded = run("import slopes, sys; print(*[n for n in sys.modules if '.' not in n])").split()
+    assert not {"numpy", "scipy", *OPTIONAL} & set(loaded)
+
+
+def test_numpy_use_loads_numpy_and_scipy_alone():
+    loaded = run(
+        "import slopes, sys, numpy as np; slopes.gelu(np.ones(3)); slopes.cross_entropy(np.ones((2, 3)), [0, 1]);"
+        "slopes.softmax.vjp([1.0, 2.0], [1.0, 0.0]); repr(slopes.catalogue.CARDS); print(*sys.modules)"
+    ).split()
+    assert "scipy" in loaded
+    assert not set(OPTIONAL) & set(loaded)
+
+
+def test_everything_in_numpy_works_without_the_extras():
+    out = run(
+        "import slopes, numpy as np\n"
+        "for card in slopes.catalogue.ACTIVATIONS.values():\n"
+        "    card(np.ones((2, 3))), card.vjp(np.ones((2, 3)), np.ones((2, 3)))\n"
+        "for card in slopes.catalogue.LOSSES.values():\n"
+        "    card.value_and_slope(*card.kind.sample(np.random.default_rng(0), (2, 3), card.settings))\n"
+        "print('fine')",
+        absent=True,
+    )
+    assert out.strip() == "fine"
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("slopes.exact(slopes.relu)", "slopes.exact needs mpmath: pip install 'slopes[audit]'"),
+        ("slopes.audit(slopes.relu)", "needs mpmath: pip install 'slopes[audit]'"),
+        ("slopes.relu.tex", "a formula needs sympy: pip install 'slopes[audit]'"),
+        (
+            "slopes.loss('regression')(f).value_and_slope(1.0, 2.0)",
+            "f has no derivative of its own: write one with @f.derivative, or install slopes[torch]",
+        ),
+    ],
+)
+def test_a_missing_package_is_named_with_its_extra(script, message):
+    out = run(
+        "import slopes\n"
+        "def f(prediction, target): return (prediction - target) ** 2\n"
+        f"try:\n    {script}\nexcept ImportError as error:\n    print(error)",
+        absent=True,
+    )
+    assert message in out
+
+
+def test_the_stub_names_what_is_exported():
+    stub = ast.parse(pathlib.Path(slopes.__file__).with_suffix(".pyi").read_text())
+    named = {alias.asname for node in stub.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert named | {"__version__"} == set(slopes.__all__)
+    assert all(getattr(slopes, name) is not None for name in slopes.__all__)
+    assert dir(slopes) == sorted(slopes.__all__)
+
+
+def test_arrows_point_downwards():
+    """ops knows nothing of cards, cards nothing of checks, plots or training."""
+    home = pathlib.Path(slopes.__file__).parent
+    below = {
+        "ops.py": set(),
+        "domains.py": set(),
+        "kinds.py": {"ops", "domains"},
+        "card.py": {"ops", "domains", "kinds", "readings"},
+        "oracle.py": {"card", "readings"},
+    }
+    for name, allowed in below.items():
+        for node in ast.walk(ast.parse((home / name).read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("slopes"):
+                parts = [node.module.partition(".")[2].partition(".")[0]] if "." in node.module else []
+                used = set(parts or [alias.name for alias in node.names])
+                assert used <= allowed | {"readings"}, f"{name} imports {used}"
+
+
+def test_readings_define_every_primitive():
+    import importlib
+    import inspect
+
+    from slopes import ops
+
+    composed = {"reading", "clip", "step"}
+    primitives = {n for n, f in vars(ops).items() if inspect.isfunction(f) and not n.startswith("_")} - composed
+    for reading in ("numpy", "torch", "exact", "symbol"):
+        module = importlib.import_module(f"slopes.readings.{reading}")
+        assert primitives <= set(vars(module)), reading

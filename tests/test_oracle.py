@@ -1,0 +1,75 @@
+"""Exact results: right digits, raised precision, and a context of their own."""
+
+import numpy as np
+import pytest
+
+import slopes
+
+mpmath = pytest.importorskip("mpmath")
+
+
+def test_digits_are_those_of_the_result():
+    with mpmath.workdps(70):
+        truth = mpmath.mpf(-20) * mpmath.erfc(20 / mpmath.sqrt(2)) / 2
+        came = mpmath.mpf(slopes.exact(slopes.gelu, digits=50)(-20.0))
+        assert abs(came / truth - 1) < mpmath.mpf(10) ** -50
+        textbook = mpmath.mpf(slopes.exact(slopes.gelu, digits=50).definition(-20.0))  # 1 + erf cancels 88 digits
+        assert abs(textbook / truth - 1) < mpmath.mpf(10) ** -50
+
+
+def test_results_are_mpmath_numbers_like_any_other():
+    assert isinstance(slopes.exact(slopes.relu)(1.0), mpmath.mpf)
+    assert mpmath.nstr(slopes.exact(slopes.gelu)(-40.0), 12) == "-1.46235741637e-348"
+
+
+def test_floats_mean_their_binary_value_and_constants_their_name():
+    assert slopes.exact(slopes.linear)(0.1) == mpmath.mpf(0.1)
+    difference = slopes.exact(slopes.softplus, digits=40)(0.0) - mpmath.mpf(0.6931471805599453)
+    assert 2.3e-17 < difference < 2.4e-17
+
+
+def test_the_users_context_is_left_alone():
+    before = mpmath.mp.dps
+    slopes.exact(slopes.tanh, digits=200)(0.3)
+    assert mpmath.mp.dps == before
+
+
+def test_slopes_differences_and_vjps_agree():
+    for card in (slopes.gelu, slopes.silu, slopes.tanh, slopes.elu):
+        oracle = slopes.exact(card, digits=20)
+        for x in (-3.0, -0.3, 0.4, 5.0):
+            assert abs(oracle.slope(x) - oracle.difference(x)) < 1e-19
+    oracle = slopes.exact(slopes.softmax, digits=20)
+    pulled, differences = oracle.vjp([[1.0, 2.0]], [[1.0, 0.0]]), oracle.difference([[1.0, 2.0]], [[1.0, 0.0]])
+    assert max(abs((pulled - differences).reshape(-1))) < 1e-19
+
+
+def test_arrays_and_losses():
+    x = np.array([[1.0, -2.0]])
+    came = slopes.exact(slopes.relu)(x)
+    assert came.shape == x.shape
+    assert [float(v) for v in came.reshape(-1)] == [1.0, 0.0]
+    loss = slopes.exact(slopes.cross_entropy, digits=30)
+    assert float(loss([[1.0, 2.0]], [0])) == pytest.approx(slopes.cross_entropy([[1.0, 2.0]], [0]), rel=1e-15)
+    assert float(loss([[1.0, 2.0]], [0], base=2.0)) == pytest.approx(float(loss([[1.0, 2.0]], [0])) / np.log(2))
+
+
+def test_a_lost_difference_is_not_taken_for_zero():
+    naive = slopes.activation()(lambda x: slopes.ops.log(1 + slopes.ops.exp(x)))
+    assert float(slopes.exact(naive, digits=15)(-300.0)) == pytest.approx(np.exp(-300.0), rel=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: slopes.exact(slopes.relu, digits=0), ValueError, "exact: digits must be a positive integer, got 0"),
+        (lambda: slopes.exact(lambda x: x), TypeError, "exact takes a card, got function"),
+    ],
+)
+def test_messages(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+def test_repr():
+    assert repr(slopes.exact(slopes.relu, 20)) == "slopes.exact(slopes.relu, digits=20)"
