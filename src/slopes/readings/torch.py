@@ -30,7 +30,7 @@ sum = partial(torch.sum, dim=-1, keepdim=True)
 DEEP = {torch.float64: 700.0, torch.float32: 80.0}
 #: a number up to 64 rounded to this step has an exact square
 SPLIT = {torch.float64: 2.0**20, torch.float32: 2.0**6}
-sigmoid, softplus = partial(tails.sigmoid, _this), partial(tails.softplus, _this)
+softplus = partial(tails.softplus, _this)
 softmax, log_softmax = partial(tails.softmax, _this), partial(tails.log_softmax, _this)
 softmax_complement, sum_others = partial(tails.softmax_complement, _this), partial(tails.sum_others, _this)
 
@@ -55,21 +55,42 @@ def _double(x: Tensor) -> torch.dtype:
     return x.dtype if x.device.type == "mps" else torch.float64
 
 
-def _in_double(primitive: Callable[..., Tensor], x: Tensor, times: Tensor | float) -> Tensor:
-    """A normal tail: float32 has too few digits for its polynomial, so it is computed in float64."""
-    wide = _double(x)
-    scale = times.to(wide) if isinstance(times, Tensor) else times
-    return primitive(_this, x.to(wide), scale).to(x.dtype)
+def _in_double(times: Tensor | float, x: Tensor, tail: Callable[[Tensor], Tensor]) -> Tensor:
+    """times · tail(x) of float32, through float64, whose digits and range make the textbook form do."""
+    wide = x.to(torch.float64)
+    product = tail(wide) * (times.to(torch.float64) if isinstance(times, Tensor) else times)
+    return torch.where(wide < -400, 0.0, product).to(x.dtype)  # where an infinite `times` would give 0 · inf
 
 
-ndtr, normal_pdf = partial(_in_double, tails.ndtr), partial(_in_double, tails.normal_pdf)
+def sigmoid(x: Array, times: Array, low: Array) -> Array:
+    """See `slopes.ops.sigmoid`."""
+    if x.dtype == _double(x) or isinstance(times, float):
+        return tails.sigmoid(_this, x, times, low)
+    return _in_double(times, x, lambda x: 1 / (1 + torch.exp(-(x + low).clamp(min=-700))))
+
+
+def ndtr(x: Array, times: Array) -> Array:
+    """See `slopes.ops.ndtr`."""
+    if x.dtype == _double(x):
+        return tails.ndtr(_this, x, times)
+    return _in_double(times, x, lambda x: torch.erfc(x * -0.7071067811865476) / 2)
+
+
+def normal_pdf(x: Array, times: Array) -> Array:
+    """See `slopes.ops.normal_pdf`."""
+    if x.dtype == _double(x):
+        return tails.normal_pdf(_this, x, times)
+    return _in_double(times, x, lambda x: torch.exp(x.clamp(-64, 64).square() * -0.5) * 0.3989422804014327)
 
 
 def cubic(x: Array, a: Constant, b: Constant) -> tuple[Array, Array]:
     """See `slopes.ops.cubic`."""
-    high, low = tails.cubic(_this, x.to(_double(x)), a, b)
-    rounded = high.to(x.dtype)
-    return rounded, (low + (high - rounded)).to(x.dtype)
+    if x.dtype == _double(x):
+        return tails.cubic(_this, x, a, b)
+    wide = x.to(torch.float64).clamp(-32, 32)
+    exact = wide * (a + b * wide * wide)
+    rounded = exact.to(x.dtype)
+    return rounded, (exact - rounded).to(x.dtype)
 
 
 def shift_by_top(x: Array) -> tuple[Array, Array]:
