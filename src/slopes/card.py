@@ -168,18 +168,31 @@ class Card(Generic[P]):
     # ------------------------------------------------------------------------------------- showing
 
     @property
-    def tex(self) -> str:
-        """The formula as TeX, printed from the definition, or from the body where that is the textbook form."""
+    def formula(self) -> Any:
+        """The textbook form as a SymPy expression; parameters are symbols."""
         require("sympy", "a formula", "audit")
         from slopes.readings import symbol
 
-        return symbol.tex(self.textbook, self._settings({}, symbol), self._symbols(symbol))
+        return self.textbook(*self._symbols(symbol), **self._settings({}, symbol))
+
+    @property
+    def tex(self) -> str:
+        """The formula as TeX."""
+        formula = self.formula
+        from slopes.readings import symbol
+
+        return symbol.tex(formula)
 
     @property
     def textbook(self) -> Body:
         """The textbook form: the definition, or the body where that is it or another choice is bound."""
-        chosen = any(isinstance(value, (str, bool)) for value in self.bound.values())
-        return self.body if self.definition is None or chosen else self.definition
+        return self.body if self.definition is None or self.switched else self.definition
+
+    @property
+    def switched(self) -> bool:
+        """Whether a flag or choice is bound to other than its default, which makes another function."""
+        choices = {name: value for name, value in self.bound.items() if isinstance(value, (bool, str))}
+        return any(value != self.parameters[name].default for name, value in choices.items())
 
     def _symbols(self, symbol: ModuleType) -> list[Any]:
         return [symbol.scalar("x")]

@@ -1,4 +1,4 @@
-"""A card's formula as one line of text and as MathML, beside the TeX that the card itself prints."""
+"""A card's formula as one line of text and as MathML."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from sympy.printing.mathml import MathMLPresentationPrinter
 from sympy.printing.str import StrPrinter
 
 from slopes.card import Card
-from slopes.plot.samples import switched
-from slopes.readings import symbol
 
 
 def text(card: Card[Any]) -> str:
     """The formula in one line, as in "x·(1 + erf(x/√2))/2"."""
-    line = str(_Text().doprint(_expression(card)))
+    line = str(_Text().doprint(card.formula))
     for plain, fine in FINE.items():
         line = line.replace(plain, fine)
     return line
@@ -22,24 +20,10 @@ def text(card: Card[Any]) -> str:
 
 def mathml(card: Card[Any]) -> str:
     """The formula as a MathML element, which browsers typeset with their own fonts."""
-    inner = _MathML().doprint(_expression(card))
+    inner = _MathML().doprint(card.formula)
     for printed, fine in ((r"\hat{y}", "ŷ"), ("<mo>-</mo>", "<mo>−</mo>"), ("&ExponentialE;", "e")):
         inner = inner.replace(printed, fine)
     return f'<math display="block">{inner}</math>'
-
-
-def tex(card: Card[Any]) -> str:
-    """The formula as TeX."""
-    return symbol.tex(_body(card), card._settings({}, symbol), card._symbols(symbol))
-
-
-def _expression(card: Card[Any]) -> Any:
-    return _body(card)(*card._symbols(symbol), **card._settings({}, symbol))
-
-
-def _body(card: Card[Any]) -> Any:
-    """The definition; but the body where what is bound picks another formula than the definition's."""
-    return card.definition if card.definition and not switched(card) else card.body
 
 
 class _Text(StrPrinter):  # type: ignore[misc]

@@ -97,7 +97,7 @@ def curve(card: Card[Any]) -> Curve:
 
 
 def _loss_curve(card: Loss[Any], kinks: tuple[float, ...]) -> Curve:
-    settings = _settings(card)
+    settings = card.settings
     certain = card.kind.space_of(settings) == "probabilities"
     x = _grid(0.0025, 0.9975, ()) if certain else _grid(-4.0, 4.0, kinks)
     axis, arguments = card.kind.curve(x, settings)
@@ -109,11 +109,6 @@ def _loss_curve(card: Loss[Any], kinks: tuple[float, ...]) -> Curve:
         slope = (gradient * direction).reshape(x.size, -1).sum(axis=1)
         lines.append(Line(label, x, np.asarray(value), slope, _indices(x, kinks)))
     return Curve(card, axis, tuple(lines))
-
-
-def _settings(card: Card[Any]) -> dict[str, Any]:
-    """Every parameter's value: bound, else the default."""
-    return {name: parameter.default for name, parameter in card.parameters.items()} | card.bound
 
 
 def _kinks(card: Card[Any]) -> tuple[float, ...]:
@@ -152,7 +147,7 @@ def facts(card: Card[Any]) -> dict[str, Any]:
         "claims": {name: value for name, value in card.claims.stated().items() if name != "kinks"},
         "kinks": [{"at": float(line.x[k]), "slope": float(line.slope[k])} for k in line.kinks],
         "papers": [paper._asdict() for paper in card.papers],
-        "same_as": {} if switched(card) else card.same_as,
+        "same_as": {} if card.switched else card.same_as,
     }
 
 
@@ -176,16 +171,10 @@ def rows(known: dict[str, Any]) -> list[tuple[str, str]]:
     return [(label, words) for label, words in listed if words]
 
 
-def switched(card: Card[Any]) -> bool:
-    """Whether a flag or choice is bound to other than its default, which makes another function."""
-    choices = {name: value for name, value in card.bound.items() if isinstance(value, (bool, str))}
-    return any(value != card.parameters[name].default for name, value in choices.items())
-
-
 def kind(card: Card[Any]) -> str:
     """What the card is fed, in words."""
     if isinstance(card, Loss):
-        space = card.kind.space_of(_settings(card))
+        space = card.kind.space_of(card.settings)
         return f"{card.kind.name} loss, on {'real numbers' if space == 'real' else space}"
     return "map of a row" if card.family == "map" else "activation"
 
@@ -206,7 +195,7 @@ def default_words(parameter: dict[str, str]) -> str:
 
 def signature(card: Card[Any]) -> str:
     """The card's arguments and own parameters, as in "elu(x, *, alpha=1.0)", with what is bound in place."""
-    own = [f"{name}={_written(value)}" for name, value in _settings(card).items()]
+    own = [f"{name}={_written(value)}" for name, value in card.settings.items()]
     return f"{card.__name__}({', '.join([*card._arguments, *(['*'] if own else []), *own])})"
 
 
@@ -240,6 +229,6 @@ def _formula(card: Card[Any]) -> dict[str, str]:
     except ImportError:
         return {"text": "(needs sympy: pip install 'slopes[lab]')"}
     try:
-        return {"text": formula.text(card), "tex": formula.tex(card), "mathml": formula.mathml(card)}
+        return {"text": formula.text(card), "tex": card.tex, "mathml": formula.mathml(card)}
     except Exception:  # a user's body may call anything; its picture and facts are worth showing all the same
         return {}

@@ -125,8 +125,7 @@ def parameter(name: str, value: Any) -> Any:
         return sp.sympify(value)
     if not isinstance(value, float):
         return value
-    escaped = name.replace("_", r"\_")
-    return sp.Symbol(name if escaped == name else rf"\mathrm{{{escaped}}}")
+    return sp.Symbol(name)
 
 
 def scalar(name: str) -> Any:
@@ -139,6 +138,7 @@ def row(name: str) -> Any:
     return sp.IndexedBase(name)[i]
 
 
-def tex(body: Any, settings: dict[str, Any], symbols: list[Any]) -> str:
-    """The body, run on symbols, as TeX."""
-    return str(sp.latex(body(*symbols, **settings), ln_notation=False))
+def tex(formula: Any) -> str:
+    """The expression as TeX; a name with an underscore is a word, not an index."""
+    words = {s: rf"\mathrm{{{s.name}}}".replace("_", r"\_") for s in formula.free_symbols if "_" in s.name}
+    return str(sp.latex(formula, ln_notation=False, symbol_names=words))
