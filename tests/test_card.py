@@ -106,6 +106,7 @@ def test_bound_parameters_are_used_everywhere():
         (lambda: slopes.relu(np.array(["a"])), TypeError, "relu: x must hold real numbers"),
         (lambda: slopes.softmax.slope([1.0]), TypeError, r"softmax mixes the entries of a row.*use softmax\.vjp\(x, g\)"),
         (lambda: slopes.softmax(np.zeros((2, 3)), axis=2), ValueError, r"softmax: axis must be an integer in \[-2, 1\] for shape \(2, 3\), got 2"),
+        (lambda: slopes.relu.vjp([1.0, 2.0], [1.0]), ValueError, r"relu: x \(2,\) and cotangent \(1,\) must have one shape; broadcasting would give \(2,\)"),
         (lambda: slopes.softmax(3.0), ValueError, "softmax: needs at least one axis, got a single number"),
         (lambda: slopes.activation(kind="rows"), ValueError, "activation: kind must be one of 'elementwise', 'map', got 'rows'"),
         (lambda: slopes.loss("ranking"), ValueError, "loss: kind must be one of 'regression', 'binary', 'classification', got 'ranking'"),
@@ -139,6 +140,49 @@ def test_numbers_lists_and_integers_are_taken():
     np.testing.assert_array_equal(slopes.relu([[-1, 2]]), [[0.0, 2.0]])
     assert slopes.relu(np.array([True, False])).dtype == np.float64
     assert slopes.relu([]).shape == (0,)
+
+
+def test_arguments_may_be_named():
+    assert slopes.relu(x=2.0) == 2.0
+    assert slopes.elu.slope(x=1.0, alpha=2.0) == 1.0
+    assert slopes.mse(target=1.0, prediction=3.0) == 4.0
+
+
+def test_vjp_is_the_cotangent_times_the_slope():
+    x, g = np.linspace(-2, 2, 5, dtype=np.float32), np.arange(5, dtype=np.float32)
+    np.testing.assert_allclose(slopes.gelu.vjp(x, g), g * slopes.gelu.slope(x), rtol=1e-6)
+    assert slopes.gelu.vjp(x, g).dtype == np.float32
+    np.testing.assert_array_equal(slopes.relu.vjp([1.0, -1.0], [3.0, 3.0]), [3.0, 0.0])
+
+
+def test_type_checkers_see_the_signature(tmp_path):
+    api = pytest.importorskip("mypy.api")
+    (tmp_path / "use.py").write_text(
+        "import slopes\n"
+        "slopes.elu(1.0, alpha=2.0)\n"
+        "slopes.softmax([1.0], axis=0)\n"
+        "slopes.mse([1.0], [2.0], reduction='sum')\n"
+        "slopes.elu.with_(alpha=0.5)(1.0)\n"
+        "@slopes.activation()\n"
+        "def scaled(x: float, *, scale: float = 1.0) -> float:\n"
+        "    return scale * x\n"
+        "scaled(1.0, scale=2.0)\n"
+        "scaled(1.0, scail=2.0)  # wrong\n"
+        "scaled()  # wrong\n"
+        "slopes.rellu  # wrong\n"
+    )
+    out, _, _ = api.run(
+        [
+            str(tmp_path / "use.py"),
+            "--cache-dir",
+            str(tmp_path / "cache"),
+            "--config-file",
+            "",
+            "--follow-imports=silent",
+        ]
+    )
+    wrong = {int(line.split(":")[1]) for line in out.splitlines() if ": error:" in line}
+    assert wrong == {10, 11, 12}, out
 
 
 def test_non_contiguous_and_readonly_arrays():

@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from types import ModuleType
-from typing import Any, Generic, NamedTuple, ParamSpec, Self
+from typing import Any, Concatenate, Generic, Literal, NamedTuple, ParamSpec, Self, overload
 
 from slopes import kinds, ops
 from slopes.domains import Domain, Flag, OneOf
@@ -247,30 +247,37 @@ class Activation(Card[P]):
 
     family = "activation"
 
-    def __call__(self, x: Array, /, *_: P.args, **parameters: P.kwargs) -> Any:
+    def __call__(self, x: Array, *_: P.args, **parameters: P.kwargs) -> Any:
         """Return the values, in the shape and dtype of x (a NumPy array, torch tensor, number or nested list).
 
         Raises TypeError for what is no array of real numbers, ValueError for a parameter outside its domain.
         """
-        return self._read(ops.reading(x), x, parameters, lambda r, value, slope, x: r.differentiable(value, slope, x))
+        return self._read(lambda r, value, slope, x: r.differentiable(value, slope, x), parameters, x)
 
-    def slope(self, x: Array, /, **parameters: Any) -> Any:
+    def slope(self, x: Array, **parameters: Any) -> Any:
         """Return the derivative at each entry, in the shape and dtype of x; at a kink it is PyTorch's."""
+        return self._read(self._slope, parameters, x)
 
-        def compute(r: ModuleType, value: Body, slope: Body | None, x: Array) -> Array:
-            return r.slope_of(self._root.name, value, x) if slope is None else slope(x)
+    def vjp(self, x: Array, cotangent: Array, **parameters: Any) -> Any:
+        """Return the cotangent (of the shape of x) pulled back through the function: cotangent · slope(x)."""
+        return self._read(lambda r, value, slope, x, g: g * self._slope(r, value, slope, x), parameters, x, cotangent)
 
-        return self._read(ops.reading(x), x, parameters, compute)
+    def _slope(self, r: ModuleType, value: Body, slope: Body | None, x: Array) -> Array:
+        return r.slope_of(self._root.name, value, x) if slope is None else slope(x)
 
-    def vjp(self, x: Array, cotangent: Array, /, **parameters: Any) -> Any:
-        """Return the cotangent pulled back through the function: cotangent · slope(x)."""
-        return cotangent * self.slope(x, **parameters)
-
-    def _read(self, r: ModuleType, x: Array, parameters: Mapping[str, Any], compute: Callable[..., Array]) -> Any:
-        x = r.enter(x, f"{self.name}: x")
+    def _read(self, compute: Callable[..., Array], parameters: Mapping[str, Any], *arrays: Array) -> Any:
+        r = ops.reading(*arrays)
+        entered = self._enter(r, arrays)
         value, slope = self._bodies(self._settings(parameters, r))
         with r.quiet():
-            return r.narrow(compute(r, value, slope, r.widen(x)), r.result_dtype(x))
+            return r.narrow(compute(r, value, slope, *map(r.widen, entered)), r.result_dtype(entered[0]))
+
+    def _enter(self, r: ModuleType, arrays: tuple[Array, ...]) -> list[Array]:
+        """x, and the cotangent if there is one, as arrays of one shape."""
+        entered = [r.enter(a, f"{self.name}: {what}") for a, what in zip(arrays, ("x", "cotangent"), strict=False)]
+        if len(entered) > 1:
+            kinds.same_shape(self.name, x=entered[0], cotangent=entered[1])
+        return entered
 
 
 class Map(Activation[P]):
@@ -282,20 +289,20 @@ class Map(Activation[P]):
         axis = inspect.Parameter("axis", inspect.Parameter.KEYWORD_ONLY, default=-1, annotation=int)
         return body.replace(parameters=[*body.parameters.values(), axis])
 
-    def __call__(self, x: Array, /, *, axis: int = -1, **parameters: Any) -> Any:  # type: ignore[override]
+    def __call__(self, x: Array, *, axis: int = -1, **parameters: Any) -> Any:  # type: ignore[override]
         """Return the values, in the shape and dtype of x, along the axis.
 
         Raises TypeError for what is no array of real numbers, ValueError for an axis that x does not have.
         """
         return self._along(axis, lambda r, value, _, x: value(x), parameters, x)
 
-    def slope(self, x: Array, /, **parameters: Any) -> Any:
+    def slope(self, x: Array, **parameters: Any) -> Any:
         """Refuse: the entries of a row depend on one another."""
         raise TypeError(
             f"{self.name} mixes the entries of a row, so it has no slope for each: use {self.name}.vjp(x, g)"
         )
 
-    def vjp(self, x: Array, cotangent: Array, /, *, axis: int = -1, **parameters: Any) -> Any:
+    def vjp(self, x: Array, cotangent: Array, *, axis: int = -1, **parameters: Any) -> Any:
         """Return the cotangent (of the shape of x) pulled back through the map along the axis."""
 
         def compute(r: ModuleType, value: Body, pull_back: Body | None, x: Array, cotangent: Array) -> Array:
@@ -307,18 +314,21 @@ class Map(Activation[P]):
 
     def _along(self, axis: int, compute: Callable[..., Array], parameters: Mapping[str, Any], *arrays: Array) -> Any:
         r = ops.reading(*arrays)
-        entered = [r.enter(a, f"{self.name}: {what}") for a, what in zip(arrays, ("x", "cotangent"), strict=False)]
-        kinds.same_shape(self.name, x=entered[0], cotangent=entered[-1])
+        entered = self._enter(r, arrays)
         axis = kinds.valid_axis(self.name, axis, entered[0])
         value, pull_back = self._bodies(self._settings(parameters, r))
         with r.quiet():
-            rows = compute(r, value, pull_back, *(r.moveaxis(r.widen(a, like=None), axis, -1) for a in entered))
+            rows = compute(r, value, pull_back, *(r.moveaxis(r.widen(a), axis, -1) for a in entered))
             return r.narrow(r.moveaxis(rows, -1, axis), r.result_dtype(entered[0]))
 
     def _symbols(self, symbol: ModuleType) -> list[Any]:
         return [symbol.row("x")]
 
 
+@overload
+def activation(*, kind: Literal["map"], **fields: Any) -> Callable[[Callable[[Any], Any]], Map[[]]]: ...
+@overload
+def activation(**fields: Any) -> Callable[[Callable[Concatenate[Any, P], Any]], Activation[P]]: ...
 def activation(
     *,
     kind: str = "elementwise",
@@ -326,7 +336,7 @@ def activation(
     same_as: Mapping[str, str] | None = None,
     papers: tuple[Paper, ...] = (),
     **claims: Any,
-) -> Callable[[Callable[P, Any]], Activation[P]]:
+) -> Any:
     """Make a card of a body: element-wise, or with ``kind="map"`` a map of rows (the last axis of its argument).
 
     `definition` is the textbook form where the body is a stabler one; `same_as` says what a peer calls it, as an
