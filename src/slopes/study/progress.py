@@ -1,0 +1,102 @@
+"""Showing how far a study is: a bar on a terminal, lines elsewhere, or the caller's own function."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a study is; handed to the callback at the start and whenever runs have ended."""
+
+    done: int  #: runs that are recorded, earlier ones included
+    total: int
+    resumed: int  #: of them, those recorded by an earlier start
+    diverged: int  #: of those done, how many diverged
+    elapsed: float  #: seconds since this start
+    latest: str = ""  #: what has just ended
+
+    @property
+    def left(self) -> float | None:
+        """Seconds to go, judged by this start's pace; None before the first run."""
+        new = self.done - self.resumed
+        return (self.total - self.done) * self.elapsed / new if new else None
+
+    def __str__(self) -> str:
+        parts = [f"{self.done}/{self.total} runs", f"{self.diverged} diverged"]
+        if self.left is not None and self.done < self.total:
+            parts.append(f"about {duration(self.left)} left")
+        elif self.done == self.resumed and self.resumed:
+            parts.append("recorded earlier")
+        return ", ".join(parts)
+
+
+Callback = Callable[[Progress], None]
+
+
+def duration(seconds: float) -> str:
+    """Return a time in words: ``45 s``, ``2 min 5 s``."""
+    whole = round(seconds)
+    return f"{whole} s" if whole < 90 else f"{whole // 60} min {whole % 60} s"
+
+
+@contextmanager
+def display(progress: Callback | bool | None) -> Iterator[Callback]:
+    """Give the function to call with each `Progress`: the caller's, none (False), or what suits the output."""
+    if progress is False:
+        yield lambda state: None
+    elif callable(progress):
+        yield progress
+    elif sys.stderr.isatty():
+        with _bar() as update:
+            yield update
+    else:
+        yield _Lines()
+
+
+class _Lines:
+    """About one line per tenth, for logs."""
+
+    def __init__(self) -> None:
+        self._tenth = -1
+
+    def __call__(self, state: Progress) -> None:
+        tenth = 10 * state.done // max(state.total, 1)
+        if tenth > self._tenth:
+            self._tenth = tenth
+            print(f"compare: {state}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def _bar() -> Iterator[Callback]:
+    from rich import progress as bars
+    from rich.console import Console
+
+    columns = (
+        bars.TextColumn("{task.description}"),
+        bars.BarColumn(bar_width=None),
+        bars.MofNCompleteColumn(),
+        bars.TextColumn("runs, {task.fields[diverged]} diverged,"),
+        bars.TextColumn("{task.fields[left]}"),
+    )
+    with bars.Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("training", total=None, diverged=0, left="starting")
+
+        def update(state: Progress) -> None:
+            left = "done" if state.done == state.total else "starting"
+            if state.left is not None and state.done < state.total:
+                left = f"{duration(state.left)} left"
+            text = state.latest or "training"
+            bar.update(
+                task,
+                completed=state.done,
+                total=state.total,
+                diverged=state.diverged,
+                left=left,
+                description=text,
+            )
+
+        yield update

@@ -1,0 +1,66 @@
+"""A small study and the cards of a user, shared by the tests of this folder."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("sklearn")
+
+import slopes
+
+#: a study that takes a second
+TINY = {"epochs": 2, "seeds": 2, "rates": (0.003, 0.03), "progress": False, "workers": 1}
+
+
+@slopes.activation()
+def crooked(x):
+    """A user's own: <b>bent</b> & leaky."""
+    return slopes.ops.where(x > 0, x, 0.3 * x)
+
+
+@slopes.loss("regression")
+def quartic(prediction, target):
+    """The residual to the fourth power."""
+    return (prediction - target) ** 4
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    """The options of a study that takes a second."""
+    return TINY
+
+
+@pytest.fixture(scope="session")
+def study(tmp_path_factory):
+    """Two activations, of which one is the user's, with four losses of all kinds."""
+    return slopes.compare(
+        activations=[slopes.relu, crooked],
+        losses=[slopes.cross_entropy, slopes.categorical_cross_entropy, quartic, slopes.binary_cross_entropy],
+        out=tmp_path_factory.mktemp("study") / "out",
+        **TINY,
+    )
+
+
+@pytest.fixture
+def python(tmp_path):
+    """Start a script of its own in a process of its own, in the test's folder."""
+    started = []
+
+    def start(source: str, **options) -> subprocess.Popen[str]:
+        script = Path(tmp_path) / f"script{len(started)}.py"
+        script.write_text(dedent(source))
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        process = subprocess.Popen([sys.executable, str(script)], cwd=tmp_path, **(pipes | options))
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
