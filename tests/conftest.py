@@ -2,7 +2,7 @@
 
 import pytest
 
-from slopes.card import Card, Loss, Map
+from slopes.card import Card, Loss
 from slopes.catalogue import ACTIVATIONS, CARDS, LOSSES
 
 
@@ -34,13 +34,3 @@ def example():
         return tuple(torch.from_numpy(np.array(argument)) for argument in arguments)
 
     return make
-
-
-def unreduced(card: Card):
-    """The card as a function that gives one value per element or row."""
-    return (lambda *arguments: card(*arguments, reduction="none")) if isinstance(card, Loss) else card
-
-
-def is_map(card: Card) -> bool:
-    """Whether the card mixes the entries of a row."""
-    return isinstance(card, Map)

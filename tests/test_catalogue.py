@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import slopes
-from conftest import is_map, unreduced
+from helpers import is_map, unreduced
 from slopes.card import Loss
 from slopes.catalogue import CARDS, aliases, find
 from slopes.checks import CHECKS

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from conftest import is_map, unreduced
+from helpers import is_map, unreduced
 
 torch = pytest.importorskip("torch")
 
