@@ -7,10 +7,11 @@ import pytest
 
 import slopes
 from slopes import kinds, ops
-from slopes.card import Activation, Claims, Loss
+from slopes.card import Activation, Loss
 from slopes.checks import CHECKS, AuditError
 from slopes.checks.claims import CLAIM_CHECKS
-from slopes.domains import Positive
+from slopes.domains import Positive, Real, UnitInterval
+from slopes.facts import Claims
 from slopes.ops import exp
 
 pytest.importorskip("torch")
@@ -216,7 +217,7 @@ def test_a_loss_that_is_not_least_at_the_truth():
 
 
 def test_claims_that_nothing_can_refute_are_refused():
-    with pytest.raises(TypeError, match=r"no check can refute the claim.*beauty.*claims are range"):
+    with pytest.raises(TypeError, match="logistic: no check can refute beauty; claims are range"):
         slopes.activation(beauty=1)(logistic)
 
 
@@ -239,6 +240,35 @@ def test_kinks_are_detected_and_claims_are_those_of_the_defaults():
     assert slopes.audit(slopes.elu.with_(alpha=0.5)).ok
     assert slopes.audit(slopes.leaky_relu.with_(negative_slope=-0.3)).ok
     assert slopes.audit(slopes.huber.with_(delta=0.25)).ok
+
+
+def test_sound_cards_with_kinks_raise_no_alarm():
+    @slopes.activation(kinks=(0.0,))
+    def leaky(x, *, slope: Real = 0.01):
+        return ops.where(x > 0, x, slope * x)
+
+    @slopes.loss("regression")
+    def pinball(prediction, target, *, quantile: UnitInterval = 0.9):
+        residual = target - prediction
+        return ops.maximum(quantile * residual, (quantile - 1) * residual)
+
+    for sound_card in (leaky, pinball, slopes.activation(lambda x: ops.maximum(x, 0) ** 2)):
+        report = slopes.audit(sound_card)
+        assert report.ok, str(report)
+
+
+def test_a_derivative_that_forgets_its_parameter():
+    @slopes.activation
+    def sloped(x, *, slope: Positive = 1.0):
+        return slope * x
+
+    @sloped.derivative
+    def _(x, *, slope):
+        return ops.step(x, 1.0, 1.0)
+
+    report = slopes.audit(sloped)
+    assert [finding.check for finding in report.findings] == ["derivative"]
+    assert "slope=1.75" in report.findings[0].reproduce
 
 
 def test_choices_are_audited_by_their_own_body():

@@ -78,6 +78,32 @@ def test_every_card_says_what_it_does(card):
     assert card.tex
 
 
+def test_binding_nothing_is_the_card_itself():
+    assert slopes.elu.with_() is slopes.elu
+
+
+def test_the_decorator_needs_no_brackets():
+    @slopes.activation
+    def doubled(x):
+        return 2 * x
+
+    assert doubled(3.0) == 6.0
+
+
+def test_a_map_without_derivative_takes_autograd():
+    pytest.importorskip("torch")
+    exp, total = slopes.ops.exp, slopes.ops.sum
+    mine = slopes.activation(kind="map")(lambda x: exp(x) / total(exp(x)))
+    np.testing.assert_allclose(mine.vjp([1.0, 2.0], [1.0, 0.0]), slopes.softmax.vjp([1.0, 2.0], [1.0, 0.0]), rtol=1e-12)
+
+
+def test_numbers_in_where_keep_their_digits():
+    torch = pytest.importorskip("torch")
+    one = torch.ones(1, dtype=torch.float64)
+    assert (slopes.ops.where(one > 0, 0.3, 0.1) * one).item() == 0.3
+    assert slopes.ops.maximum(0, -one).item() == slopes.ops.minimum(0, one).item() == 0
+
+
 def test_bound_parameters_are_used_everywhere():
     bound = slopes.leaky_relu.with_(negative_slope=0.3)
     assert bound(-2.0) == -0.6
@@ -99,7 +125,12 @@ def test_bound_parameters_are_used_everywhere():
         (lambda: slopes.huber(1.0, 2.0, delta=0.0), ValueError, "huber: delta must be > 0, got 0.0"),
         (lambda: slopes.mse(1.0, 2.0, reduction="avg"), ValueError, "mse: reduction must be one of 'mean', 'sum', 'none', got 'avg'"),
         (lambda: slopes.cross_entropy(np.zeros((1, 2)), [0], base=1.0), ValueError, "cross_entropy: base must be > 1, got 1.0"),
-        (lambda: slopes.relu("abc"), TypeError, "expected an array, a tensor or a number, got str"),
+        (lambda: slopes.leaky_relu(-1.0, 0.2), TypeError, r"leaky_relu: takes x and, by their names, parameters \(negative_slope\); got \(0.2,\) besides x"),
+        (lambda: slopes.elu(np.zeros(3), alpha=np.ones((2, 3))), ValueError, r"elu: the result would have shape \(2, 3\), not \(3,\); a parameter must not widen it"),
+        (lambda: slopes.huber(np.ones(3), np.zeros(3), delta=np.ones((4, 3))), ValueError, r"huber: the result would have shape \(4, 3\), not \(3,\)"),
+        (lambda: slopes.loss("regression", space="banana"), ValueError, "loss: space must be one of 'real', 'logits', 'probabilities', got 'banana'"),
+        (lambda: slopes.relu([[1], [1, 2]]), TypeError, "relu: x must be an array of numbers, got a list that is none"),
+        (lambda: slopes.relu("abc"), TypeError, "relu: expected an array, a tensor or a number, got str"),
         (lambda: slopes.relu(None), TypeError, "expected an array, a tensor or a number, got NoneType"),
         (lambda: slopes.relu(1j), TypeError, "got complex"),
         (lambda: slopes.relu(np.array([1j])), TypeError, "relu: x must hold real numbers .* got dtype complex128"),

@@ -54,6 +54,12 @@ def both(loss, *arguments, **options):
         (lambda: slopes.cross_entropy(LOGITS, LABELS, label_smoothing=1.5), ValueError, r"label_smoothing must be >= 0 and <= 1, got 1\.5"),
         (lambda: slopes.cross_entropy(LOGITS, LABELS, smoothing=0.1), TypeError, "cross_entropy: no parameter 'smoothing'"),
         (lambda: slopes.cross_entropy(np.zeros((2, 0)), np.zeros(2, int)), ValueError, r"axis -1 of shape \(2, 0\) has no entries"),
+        (lambda: slopes.cross_entropy(LOGITS, LABELS, class_weight=[1.0, -1.0, 1.0]), ValueError, "cross_entropy: class_weight must be weights >= 0, got -1.0"),
+        (lambda: slopes.cross_entropy(LOGITS, LABELS, ignore_index=1.5), TypeError, "cross_entropy: ignore_index must be an integer, got 1.5"),
+        (lambda: slopes.cross_entropy(LOGITS, ROWS, ignore_index=1), ValueError, "cross_entropy: ignore_index goes with integer labels; mask probability rows instead"),
+        (lambda: slopes.cross_entropy(LOGITS, LABELS, label_smoothing=torch.tensor(0.1)), TypeError, "cross_entropy: label_smoothing must be a number, got Tensor"),
+        (lambda: slopes.mse(1.0, 2.0, divisor=-1), ValueError, "mse: divisor must be >= 0, got -1"),
+        (lambda: slopes.mse(1.0, 2.0, divisor=[1, 2]), ValueError, r"mse: divisor must be one number, got shape \(2,\)"),
         (lambda: slopes.binary_cross_entropy([0.0], [1.5]), ValueError, r"binary_cross_entropy: target must be probabilities in \[0, 1\], got 1\.5"),
         (lambda: slopes.binary_cross_entropy([1.5], [1.0], from_probabilities=True), ValueError, r"prediction must be probabilities in \[0, 1\], got 1\.5"),
     ],
@@ -166,6 +172,41 @@ def test_ignore_index():
     smoothed = both(slopes.cross_entropy, LOGITS, labels, ignore_index=-100, label_smoothing=0.1)
     assert smoothed == pytest.approx(
         slopes.cross_entropy(LOGITS[[0, 2]], LABELS[[0, 2]], label_smoothing=0.1), rel=1e-14
+    )
+
+
+def test_what_weighs_nothing_is_not_read():
+    """Not even where its loss is infinite; labels and rows alike."""
+    certain = np.array([[0.0, 1.0], [0.5, 0.5]])
+    for options in ({"class_weight": np.array([0.0, 1.0])}, {"weight": np.array([0.0, 1.0])}):
+        for target in (np.array([0, 1]), np.eye(2)):
+            assert both(slopes.categorical_cross_entropy, certain, target, **options) == pytest.approx(np.log(2))
+    mask = np.array([False, True])
+    assert both(slopes.mse, np.array([1.0, 2.0]), np.zeros(2), weight=np.array([np.nan, 1.0]), mask=mask) == 4
+
+
+def test_infinite_logits_have_their_limit():
+    costs = [
+        slopes.binary_cross_entropy(logit, target) for logit, target in ((np.inf, 1.0), (-np.inf, 0.0), (np.inf, 0.0))
+    ]
+    assert costs == [0.0, 0.0, np.inf]
+    assert np.isnan(slopes.cross_entropy([[np.nan]], [0]))
+    assert np.isnan(slopes.softmax([np.nan])).all()
+
+
+def test_label_types():
+    logits = torch.randn(2, 300, dtype=torch.float64)
+    labels = torch.tensor([250, 156])
+    expected = slopes.cross_entropy(logits, labels)
+    for dtype in (torch.uint8, torch.int16, torch.uint16, torch.int32):
+        assert slopes.cross_entropy(logits, labels.to(dtype), ignore_index=-100) == expected
+    rows = torch.full((1, 3), 1 / 3).bfloat16()
+    assert float(slopes.cross_entropy(torch.zeros(1, 3), rows)) == pytest.approx(np.log(3), rel=1e-2)
+
+
+def test_lists_are_taken_for_masks_and_weights():
+    assert slopes.cross_entropy([[1.0, 2.0], [0, 1]], [0, 0], mask=[False, True]) == slopes.cross_entropy(
+        [[0.0, 1.0]], [0]
     )
 
 

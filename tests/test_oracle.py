@@ -59,6 +59,37 @@ def test_a_lost_difference_is_not_taken_for_zero():
     assert float(slopes.exact(naive, digits=15)(-300.0)) == pytest.approx(np.exp(-300.0), rel=1e-14)
 
 
+def test_rows_go_together_whatever_their_layout():
+    row = [0.0, 50.0, 100.0]
+    expected = slopes.exact(slopes.log_softmax, 20)([row])[0]
+    assert list(slopes.exact(slopes.log_softmax, 20)(row)) == list(expected)
+    column = slopes.exact(slopes.log_softmax, 20)([[v] for v in row], axis=0)
+    assert list(column[:, 0]) == list(expected)
+    weighed = slopes.exact(slopes.mse, 20)([1.0, 2.0], [0.0, 0.0], reduction="none", weight=np.array([1.0, 2.0]))
+    assert [float(v) for v in weighed] == [1.0, 8.0]
+    assert float(slopes.exact(slopes.cross_entropy, 20).slope([1.0, 2.0], 0)[1]) == pytest.approx(0.7310585786300049)
+
+
+def test_integers_are_exact_parameters():
+    loss = slopes.exact(slopes.cross_entropy, 50)
+    assert loss([[0.0, 1.0]], [0], base=2) == loss([[0.0, 1.0]], [0], base=2.0)
+
+
+def test_threads_do_not_disturb_one_another():
+    import concurrent.futures
+
+    tasks = [(digits, x) for digits in (10, 120) for x in (0.1, 0.2, 0.3)] * 40
+    alone = {task: slopes.exact(slopes.sigmoid, task[0])(task[1]) for task in tasks}
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda task: (task, slopes.exact(slopes.sigmoid, task[0])(task[1])), tasks))
+    assert all(abs(value - alone[task]) < mpmath.mpf(10) ** -task[0] for task, value in together)
+
+
+def test_differences_have_no_value_at_a_jump():
+    jump = slopes.activation(lambda x: slopes.ops.where(x < 1, x, x + 1))
+    assert [v == v for v in slopes.exact(jump, 15).difference([0.5, 1.0, 2.0])] == [True, False, True]
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [

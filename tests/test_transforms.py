@@ -59,7 +59,7 @@ def test_vmap_over_the_prediction_alone(card, example):
     stack = torch.stack([first, first.flip(0)], dim=-1)
     came = torch.func.vmap(lambda x: unreduced(card)(x, *rest), in_dims=-1)(stack)
     torch.testing.assert_close(
-        came, torch.stack([unreduced(card)(stack[..., i], *rest) for i in (0, 1)]), rtol=0, atol=0
+        came, torch.stack([unreduced(card)(stack[..., i], *rest) for i in (0, 1)]), rtol=1e-15, atol=0
     )
 
 
@@ -143,6 +143,85 @@ def test_first_call_may_be_a_compiled_one():
     outcome = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
     assert outcome.returncode == 0, outcome.stderr
     assert "tensor" in outcome.stdout
+
+
+def test_compile_with_changing_batches_and_parameters():
+    torch._dynamo.reset()
+    losses = {
+        card: torch.compile(card, fullgraph=True, backend="aot_eager") for card in (slopes.mse, slopes.cross_entropy)
+    }
+    for batch in (4, 6, 9):
+        x = torch.randn(batch, 5)
+        for card, target in ((slopes.mse, torch.randn(batch, 5)), (slopes.cross_entropy, torch.randint(5, (batch,)))):
+            torch.testing.assert_close(losses[card](x, target), card(x, target))
+    bent = torch.compile(lambda x, a: slopes.elu(x, alpha=a), fullgraph=True, backend="aot_eager")
+    for alpha in (0.1, 0.2, 0.3):
+        torch.testing.assert_close(bent(x, alpha), slopes.elu(x, alpha=alpha))
+
+
+def test_export_with_a_dynamic_batch(loss, example):
+    class Module(torch.nn.Module):
+        def forward(self, x, target):
+            return loss(x, target)
+
+    batch = torch.export.Dim("batch")
+    exported = torch.export.export(Module(), example(loss), dynamic_shapes=({0: batch}, {0: batch})).module()
+    other = example(loss, shape=(7, 3), seed=1)
+    torch.testing.assert_close(exported(*other), loss(*other), rtol=1e-12, atol=1e-14)
+
+
+def test_second_derivatives_where_branches_meet():
+    zero = torch.zeros(1, dtype=torch.float64)
+    for card in (slopes.huber, slopes.log_cosh, slopes.mse):
+        total = lambda x, card=card: card(x, zero, reduction="sum")  # noqa: E731
+        for hessian in (torch.func.hessian, lambda f: torch.func.jacfwd(torch.func.jacfwd(f))):
+            assert hessian(total)(zero).item() == (2 if card is slopes.mse else 1)
+
+
+def test_no_nan_where_a_target_of_zero_meets_a_probability_of_zero():
+    rows = torch.tensor([[1.0, 0.0]])
+    for wanted in (False, True):  # by the card's derivative, and by plain autograd
+        prediction, target = rows.clone().requires_grad_(), rows.clone().requires_grad_(wanted)
+        slopes.categorical_cross_entropy(prediction, target).backward()
+        assert prediction.grad.tolist() == [[-1.0, 0.0]]
+    gradient = torch.func.grad(lambda p: slopes.categorical_cross_entropy(p, rows))(rows)
+    assert gradient.tolist() == [[-1.0, 0.0]]
+
+
+def test_forward_mode_at_kinks_and_in_tails():
+    x = torch.tensor([0.0, -40.0], dtype=torch.float64)
+    for card in (slopes.relu, slopes.leaky_relu, slopes.elu):
+        torch.testing.assert_close(
+            torch.func.jvp(card, (x,), (torch.ones_like(x),))[1], card.slope(x), rtol=1e-12, atol=0
+        )
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_only_the_input_is_saved(activation, dtype):
+    saved = []
+    x = torch.linspace(-1, 1, 60).reshape(6, 10).to(dtype).requires_grad_()
+    with torch.autograd.graph.saved_tensors_hooks(lambda tensor: saved.append(tensor) or tensor, lambda tensor: tensor):
+        activation(x)
+    assert sum(tensor.nbytes for tensor in saved) == x.nbytes
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_dense_accuracy_of_values_and_gradients(activation, dtype):
+    from slopes.checks.numerics import ULPS, ulps
+
+    if is_map(activation):
+        pytest.skip("maps are audited by rows")
+    rng = np.random.default_rng(11)
+    sizes = np.concatenate([rng.uniform(0, 6, 300), 10 ** rng.uniform(-8, 2, 200), rng.uniform(6, 40, 60)])
+    x = torch.from_numpy(sizes * rng.choice([-1, 1], sizes.shape)).to(dtype).requires_grad_()
+    value = activation(x)
+    (slope,) = torch.autograd.grad(value.sum(), x)
+    oracle, points = slopes.exact(activation, 25), x.detach().numpy()
+    for came, exact in ((value.detach().numpy(), oracle(points)), (slope.numpy(), oracle.slope(points))):
+        errors = ulps(came, exact, points.dtype.type)
+        if came is not value:
+            errors[(points > -1.7) & (points < -0.5)] = 0  # roots of slopes, where terms cancel by nature
+        assert errors.max() <= ULPS, f"{errors.max():.3g} ulp at {points[errors.argmax()]!r}"
 
 
 def test_export(card, example):

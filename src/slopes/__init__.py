@@ -10,7 +10,8 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "slopes": ("ops", "catalogue", "domains"),
-    "slopes.card": ("activation", "loss", "Activation", "Loss", "Paper"),
+    "slopes.card": ("activation", "loss", "Activation", "Loss"),
+    "slopes.facts": ("Paper",),
     "slopes.oracle": ("exact",),
     "slopes.checks": ("audit",),
     "slopes.study": ("compare",),

@@ -20,10 +20,10 @@ from slopes.activations.smooth import silu as silu
 from slopes.activations.smooth import swish as swish
 from slopes.card import Activation as Activation
 from slopes.card import Loss as Loss
-from slopes.card import Paper as Paper
 from slopes.card import activation as activation
 from slopes.card import loss as loss
 from slopes.checks import audit as audit
+from slopes.facts import Paper as Paper
 from slopes.losses.classification import binary_cross_entropy as binary_cross_entropy
 from slopes.losses.classification import categorical_cross_entropy as categorical_cross_entropy
 from slopes.losses.classification import cross_entropy as cross_entropy

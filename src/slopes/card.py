@@ -8,54 +8,18 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from types import ModuleType
-from typing import Any, Concatenate, Generic, Literal, NamedTuple, ParamSpec, Self, overload
+from typing import Any, Concatenate, Generic, Literal, ParamSpec, Self, overload
 
 from slopes import kinds, ops
 from slopes.domains import Domain, Flag, OneOf
+from slopes.facts import Claims, Paper, Parameter
 from slopes.ops import Array
 from slopes.readings import require
 
 P = ParamSpec("P")
 Body = Callable[..., Array]
-
-
-class Paper(NamedTuple):
-    """Where a function was first described."""
-
-    authors: str
-    year: int
-    title: str
-    link: str
-
-
-class Parameter(NamedTuple):
-    """A keyword of a card: its default and what it may be."""
-
-    default: Any
-    domain: Domain | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Claims:
-    """What a card says of itself. Each has a check in `slopes.checks.claims` that can refute it."""
-
-    range: tuple[float, float] | None = None  #: the smallest interval that holds all values
-    zero: float | None = None  #: the value at 0
-    lipschitz: float | None = None  #: the largest absolute slope
-    monotone: bool | None = None  #: whether it never falls
-    symmetry: str | None = None  #: "odd" or "even"
-    convex: bool | None = None  #: whether it is convex (a loss: in the prediction)
-    kinks: tuple[float, ...] | None = None  #: where the slope jumps (a loss: as a function of the residual)
-    minimum: float | None = None  #: a loss: its value at a perfect prediction, and never less
-    ulps: float | None = None  #: the worst error in units in the last place, where it is more than 4
-
-    def stated(self) -> dict[str, Any]:
-        """The claims that were made."""
-        return {
-            field.name: getattr(self, field.name) for field in fields(self) if getattr(self, field.name) is not None
-        }
 
 
 class Card(Generic[P]):
@@ -85,10 +49,9 @@ class Card(Generic[P]):
         try:
             self.claims = Claims(**claims)
         except TypeError:
-            known = ", ".join(field.name for field in fields(Claims))
-            raise TypeError(
-                f"{body.__name__}: no check can refute the claim {set(claims)}; claims are {known}"
-            ) from None
+            known = [field.name for field in fields(Claims)]
+            unknown = ", ".join(name for name in claims if name not in known)
+            raise TypeError(f"{body.__name__}: no check can refute {unknown}; claims are {', '.join(known)}") from None
         self.bound: dict[str, Any] = {}
         self.slope_body: Any = None  # the derivative by the first argument, if registered
         self._root: Card[P] = self
@@ -122,11 +85,14 @@ class Card(Generic[P]):
         Raises TypeError for a name the card does not have, ValueError for a value outside its domain.
         """
         self._settings(parameters)
+        bound = {**self.bound, **parameters}
+        listed = ", ".join(f"{name}={value!r}" for name, value in bound.items())
+        return self._twin(bound=bound, name=f"{self._root.name}({listed})") if parameters else self
+
+    def _twin(self, **fields_of_card: Any) -> Self:
+        """A copy of the card with other fields."""
         twin = object.__new__(type(self))
-        twin.__dict__.update(self.__dict__)
-        twin.bound = {**self.bound, **parameters}
-        listed = ", ".join(f"{name}={value!r}" for name, value in twin.bound.items())
-        twin.name = f"{self._root.name}({listed})"
+        twin.__dict__.update(self.__dict__, **fields_of_card)
         return twin
 
     @property
@@ -143,13 +109,26 @@ class Card(Generic[P]):
         """Every parameter's value: given, else bound, else the default."""
         for name, value in given.items():
             if name not in self.parameters:
-                has = "it takes " + ", ".join(self.parameters) if self.parameters else "it takes none"
-                raise TypeError(f"{self.name}: no parameter {name!r}; {has}")
+                raise TypeError(f"{self.name}: no parameter {name!r}; it takes {', '.join(self._keywords()) or 'none'}")
             self._check(name, value)
         settings = {name: parameter.default for name, parameter in self.parameters.items()} | self.bound | dict(given)
         if reading is None:
             return settings
         return {name: reading.parameter(name, value) for name, value in settings.items()}
+
+    def _keywords(self) -> list[str]:
+        """The names of all keywords."""
+        return [
+            name
+            for name, parameter in self.__signature__.parameters.items()
+            if parameter.kind is parameter.KEYWORD_ONLY
+        ]
+
+    def _reading(self, *arguments: Array) -> ModuleType:
+        try:
+            return ops.reading(*arguments)
+        except TypeError as error:
+            raise TypeError(f"{self.name}: {error}") from None
 
     # --------------------------------------------------------------------------------- derivatives
 
@@ -163,7 +142,8 @@ class Card(Generic[P]):
         slope = self.slope_body
         if not settings:
             return self.body, slope
-        learnt = any(hasattr(value, "requires_grad") for value in settings.values())
+        plain = (bool, int, float, str)
+        learnt = any(not isinstance(value, plain) and hasattr(value, "requires_grad") for value in settings.values())
         return _filled(self.body, settings), None if slope is None or learnt else _filled(slope, settings)
 
     # ------------------------------------------------------------------------------------- showing
@@ -248,11 +228,16 @@ class Activation(Card[P]):
 
     family = "activation"
 
-    def __call__(self, x: Array, *_: P.args, **parameters: P.kwargs) -> Any:
+    def __call__(self, x: Array, *extra: P.args, **parameters: P.kwargs) -> Any:
         """Return the values, in the shape and dtype of x (a NumPy array, torch tensor, number or nested list).
 
         Raises TypeError for what is no array of real numbers, ValueError for a parameter outside its domain.
         """
+        if extra:
+            keywords = ", ".join(self._keywords()) or "none"
+            raise TypeError(
+                f"{self.name}: takes x and, by their names, parameters ({keywords}); got {extra!r} besides x"
+            )
         return self._read(lambda r, value, slope, x: r.differentiable(value, slope, x), parameters, x)
 
     def slope(self, x: Array, **parameters: Any) -> Any:
@@ -261,17 +246,23 @@ class Activation(Card[P]):
 
     def vjp(self, x: Array, cotangent: Array, **parameters: Any) -> Any:
         """Return the cotangent (of the shape of x) pulled back through the function: cotangent · slope(x)."""
-        return self._read(lambda r, value, slope, x, g: g * self._slope(r, value, slope, x), parameters, x, cotangent)
+
+        def compute(r: ModuleType, value: Body, slope: Body | None, x: Array, cotangent: Array) -> Array:
+            return r.widen(cotangent) * self._slope(r, value, slope, x)
+
+        return self._read(compute, parameters, x, cotangent)
 
     def _slope(self, r: ModuleType, value: Body, slope: Body | None, x: Array) -> Array:
-        return r.slope_of(self._root.name, value, x) if slope is None else slope(x)
+        return r.slope_of(self._root.name, value, r.widen(x)) if slope is None else slope(r.widen(x))
 
     def _read(self, compute: Callable[..., Array], parameters: Mapping[str, Any], *arrays: Array) -> Any:
-        r = ops.reading(*arrays)
+        r = self._reading(*arrays)
         entered = self._enter(r, arrays)
         value, slope = self._bodies(self._settings(parameters, r))
         with r.quiet():
-            return r.narrow(compute(r, value, slope, *map(r.widen, entered)), r.result_dtype(entered[0]))
+            result = r.narrow(compute(r, value, slope, *entered), r.result_dtype(entered[0]))
+        kinds.keeps_shape(self.name, tuple(result.shape), tuple(entered[0].shape))
+        return result
 
     def _enter(self, r: ModuleType, arrays: tuple[Array, ...]) -> list[Array]:
         """x, and the cotangent if there is one, as arrays of one shape."""
@@ -295,7 +286,7 @@ class Map(Activation[P]):
 
         Raises TypeError for what is no array of real numbers, ValueError for an axis that x does not have.
         """
-        return self._along(axis, lambda r, value, _, x: value(x), parameters, x)
+        return self._along(axis, lambda r, value, pull_back, x: r.pullable(value, pull_back, x), parameters, x)
 
     def slope(self, x: Array, **parameters: Any) -> Any:
         """Refuse: the entries of a row depend on one another."""
@@ -307,19 +298,20 @@ class Map(Activation[P]):
         """Return the cotangent (of the shape of x) pulled back through the map along the axis."""
 
         def compute(r: ModuleType, value: Body, pull_back: Body | None, x: Array, cotangent: Array) -> Array:
+            arguments = r.widen(x), r.widen(cotangent)
             if pull_back is None:
-                return r.slope_of(self._root.name, lambda x, g: r.sum(value(x) * g)[..., 0], x, cotangent)
-            return pull_back(x, cotangent)
+                return r.slope_of(self._root.name, lambda x, g: ops.sum(value(x) * g)[..., 0], *arguments)
+            return pull_back(*arguments)
 
         return self._along(axis, compute, parameters, x, cotangent)
 
     def _along(self, axis: int, compute: Callable[..., Array], parameters: Mapping[str, Any], *arrays: Array) -> Any:
-        r = ops.reading(*arrays)
+        r = self._reading(*arrays)
         entered = self._enter(r, arrays)
         axis = kinds.valid_axis(self.name, axis, entered[0])
         value, pull_back = self._bodies(self._settings(parameters, r))
         with r.quiet():
-            rows = compute(r, value, pull_back, *(r.moveaxis(r.widen(a), axis, -1) for a in entered))
+            rows = compute(r, value, pull_back, *(r.moveaxis(a, axis, -1) for a in entered))
             return r.narrow(r.moveaxis(rows, -1, axis), r.result_dtype(entered[0]))
 
     def _symbols(self, symbol: ModuleType) -> list[Any]:
@@ -327,10 +319,14 @@ class Map(Activation[P]):
 
 
 @overload
+def activation(body: Callable[Concatenate[Any, P], Any], /) -> Activation[P]: ...
+@overload
 def activation(*, kind: Literal["map"], **fields: Any) -> Callable[[Callable[[Any], Any]], Map[[]]]: ...
 @overload
 def activation(**fields: Any) -> Callable[[Callable[Concatenate[Any, P], Any]], Activation[P]]: ...
 def activation(
+    body: Body | None = None,
+    /,
     *,
     kind: str = "elementwise",
     definition: Body | None = None,
@@ -338,7 +334,9 @@ def activation(
     papers: tuple[Paper, ...] = (),
     **claims: Any,
 ) -> Any:
-    """Make a card of a body: element-wise, or with ``kind="map"`` a map of rows (the last axis of its argument).
+    """Make a card of a body (x, *, parameters): element-wise, or with ``kind="map"`` a map of rows.
+
+    A map's rows lie on the last axis of its body's argument.
 
     `definition` is the textbook form where the body is a stabler one; `same_as` says what a peer calls it, as an
     expression of x; claims are the fields of `Claims`.
@@ -346,6 +344,8 @@ def activation(
     classes: dict[str, type[Activation[Any]]] = {"elementwise": Activation, "map": Map}
     if kind not in classes:
         raise ValueError(f"activation: kind must be {OneOf(tuple(classes))}, got {kind!r}")
+    if body is not None:
+        return Activation(body)
     return lambda body: classes[kind](body, definition=definition, same_as=same_as, papers=papers, **claims)
 
 
@@ -387,7 +387,7 @@ class Loss(Card[P]):
 
         Raises ValueError where shapes, labels or parameters do not fit, TypeError for what is no real array.
         """
-        r = ops.reading(prediction, target)
+        r = self._reading(prediction, target)
         with r.quiet():
             batch, value, slope = self._enter(
                 r, prediction, target, reduction=reduction, weight=weight, mask=mask, divisor=divisor, options=options
@@ -400,7 +400,7 @@ class Loss(Card[P]):
 
         Takes the keywords of a call. With ``reduction="none"`` the gradient is that of the sum.
         """
-        r = ops.reading(prediction, target)
+        r = self._reading(prediction, target)
         common = {"reduction": "mean", "weight": None, "mask": None, "divisor": None}
         common = {name: options.pop(name, default) for name, default in common.items()}
         with r.quiet():
@@ -449,8 +449,10 @@ def loss(
     predictions of the latter two are logits, unless `space` is "probabilities" or the body has a parameter
     ``from_probabilities``. The other fields are those of `activation`. A minimum of 0 is claimed unless another is.
     """
-    if kind not in kinds.KINDS:
+    if not isinstance(kind, str) or kind not in kinds.KINDS:
         raise ValueError(f"loss: kind must be {OneOf(tuple(kinds.KINDS))}, got {kind!r}")
     claims = {"minimum": 0.0} | claims
+    if space is not None:
+        kinds.SPACES.check("loss", "space", space)
     chosen = kinds.KINDS[kind] if space is None else replace(kinds.KINDS[kind], space=space)
     return lambda body: Loss(body, kind=chosen, definition=definition, same_as=same_as, papers=papers, **claims)

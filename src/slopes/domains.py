@@ -28,7 +28,8 @@ class Domain:
 
         Tensors pass: to look at their values would stop a trace or wait for a device.
         """
-        if not hasattr(value, "requires_grad") and not self.admits(value):
+        plain = isinstance(value, (bool, int, float, str)) or not hasattr(value, "requires_grad")
+        if plain and not self.admits(value):
             raise ValueError(f"{owner}: {name} must be {self}, got {value!r}")
 
 
@@ -56,6 +57,11 @@ class Interval(Domain):
         number: Any = value
         inside = self.low < number < self.high or (self.closed and self.low <= number <= self.high)
         return bool(inside) and abs(number) < math.inf
+
+    def other(self, value: float) -> float:
+        """Another number of the domain, near the value, at which to try what was tried there."""
+        near = (1.5 * value + 0.25, 0.5 * value + 0.125, (self.low + self.high) / 2)
+        return next(number for number in near if number != value and self.admits(number))
 
     def outside(self) -> tuple[Any, ...]:
         """Numbers beyond the bounds, those that are no numbers, and text."""

@@ -42,7 +42,7 @@ def _load(name: str) -> ModuleType:
 def _resolve(x: Array) -> ModuleType:
     """Find the reading of a type met for the first time, without importing what the user has not."""
     torch = sys.modules.get("torch")
-    if torch is not None and isinstance(x, (torch.Tensor, torch.fx.Proxy)):
+    if torch is not None and isinstance(x, torch.Tensor):
         from slopes.readings import torch as module  # an import statement, which torch.compile can trace
 
         if torch.compiler.is_compiling():
@@ -178,9 +178,9 @@ def sigmoid(x: Array, times: Array = 1.0, low: Array = 0.0) -> Array:
     return reading(x).sigmoid(x, times, low)
 
 
-def softplus(x: Array) -> Array:
-    """log(1 + exp(x)), accurate in both tails."""
-    return reading(x).softplus(x)
+def softplus(x: Array, beta: Array = 1.0) -> Array:
+    """log(1 + exp(beta·x)) / beta, accurate in both tails."""
+    return reading(x).softplus(x, beta)
 
 
 def cubic(x: Array, a: Constant, b: Constant) -> tuple[Array, Array]:
@@ -238,6 +238,11 @@ def expected(values: Array, target: Array) -> Array:
     A target of 0 contributes 0, whatever the value there.
     """
     return reading(values).expected(values, target)
+
+
+def expected_log(values: Array, target: Array) -> Array:
+    """sum(target · log(values)) over the last axis; the log of what a target of 0 hides is never taken."""
+    return reading(values).expected_log(values, target)
 
 
 def one_hot(target: Array, like: Array) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ from slopes.readings import require
 
 LARGEST = 20_000  #: digits of working precision at which the search for agreement ends
 ZERO = 400  #: digits at which a 0 is believed: float64 reaches down to 1e-324, and lesser ones are 0 there
+SMALLEST = 5e-324
 
 
 def exact(card: Card[Any], digits: int = 50) -> Exactly:
@@ -52,22 +54,34 @@ class Exactly:
         return self._converge(self.card.vjp, arguments, options)
 
     def difference(self, *arguments: Any, **options: Any) -> Any:
-        """Return the slope (of a map: the vjp) by differences of the body, whatever derivative the card has."""
-        bare: Any = self.card.with_()
-        bare.slope_body = None
-        return self._converge(bare.vjp if isinstance(bare, Map) else bare.slope, arguments, options)
+        """Return the slope (of a map: the vjp) by differences of the body, whatever derivative the card has.
+
+        NaN where they come to no end, as at a jump.
+        """
+        bare: Any = self.card._twin(slope_body=None)
+        compute = bare.vjp if isinstance(bare, Map) else bare.slope
+        return self._converge(compute, arguments, options, unsettled=math.nan)
 
     def definition(self, *arguments: Any, **options: Any) -> Any:
         """Return the value of the card's textbook definition."""
-        textbook = self.card.with_()
-        textbook.body = self.card.textbook
-        return self._converge(textbook, arguments, options)
+        return self._converge(self.card._twin(body=self.card.textbook), arguments, options)
 
-    def _converge(self, compute: Callable[..., Any], arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    def _converge(
+        self,
+        compute: Callable[..., Any],
+        arguments: tuple[Any, ...],
+        options: dict[str, Any],
+        unsettled: float | None = None,
+    ) -> Any:
+        """Compute with ever more digits until two results agree, going on with those entries alone that do not.
+
+        Where there is no end to it, give `unsettled`, or raise ArithmeticError.
+        """
+        import mpmath
+
         from slopes.readings.exact import number, precision
 
-        loss = isinstance(self.card, Loss)
-        digits = self.digits + 10
+        loss, digits = isinstance(self.card, Loss), self.digits + 10
 
         def agree(a: Any, b: Any) -> bool:
             return self._agree(a, b, digits)
@@ -75,38 +89,53 @@ class Exactly:
         with precision(digits):
             entered = [_labels_or_exact(argument, loss and place > 0) for place, argument in enumerate(arguments)]
             before = np.asarray(compute(*entered, **options))
-        result = before.copy()
-        unreduced = not isinstance(self.card, Loss) or options.get("reduction") == "none"
-        rowwise = isinstance(self.card, Map) or (isinstance(self.card, Loss) and self.card.kind.rowwise)
-        open_ = np.ones(result.shape, dtype=bool)  # entries on which two precisions have not agreed yet
+        result, open_ = before.copy(), np.ones(before.shape, dtype=bool)
+        limit = LARGEST if unsettled is None or self._by_rows() else LARGEST // 6
         while open_.any():
-            if digits > LARGEST:
-                raise ArithmeticError(f"{self!r}: no agreement below {LARGEST} digits; the body cancels without end")
+            if digits > limit:
+                if unsettled is None:
+                    raise ArithmeticError(f"{self!r}: no agreement below {limit} digits; the body cancels without end")
+                result[open_] = number(unsettled)
+                break
             digits *= 2
             with precision(digits):
-                again = open_.any(axis=-1) if rowwise and result.ndim == 2 else open_  # rows go together
-                if unreduced and result.ndim:
-                    result[again] = compute(*(_part(argument, again) for argument in entered), **options)
-                else:
+                again = self._separable(entered, options, open_)
+                if again is None:
                     result = np.asarray(compute(*entered, **options))
+                else:
+                    result[again] = compute(*(_part(argument, again) for argument in entered), **options)
                 settled = np.frompyfunc(agree, 2, 1)(before, result)
             open_ &= ~np.asarray(settled, dtype=bool)
             before = result.copy()
-        import mpmath
-
         with precision(digits):
             public = np.asarray(np.frompyfunc(lambda value: mpmath.mp.make_mpf(number(value)._mpf_), 1, 1)(result))
         return public[()]
 
+    def _by_rows(self) -> bool:
+        return isinstance(self.card, Map) or (isinstance(self.card, Loss) and self.card.kind.rowwise)
+
+    def _separable(self, entered: list[Any], options: dict[str, Any], open_: Any) -> Any:
+        """A mask of the entries or rows that can be computed again without the others; None if they all go together."""
+        settings = (*options.values(), *self.card.settings.values())
+        unreduced = not isinstance(self.card, Loss) or options.get("reduction") == "none"
+        if open_.ndim == 0 or not unreduced or not all(isinstance(s, (bool, int, float, str)) for s in settings):
+            return None
+        if not self._by_rows():
+            return open_
+        if entered[0].ndim != 2 or options.get("axis", -1) not in (-1, 1):
+            return None
+        return open_.any(axis=-1) if open_.ndim == 2 else open_
+
     def _agree(self, before: Any, after: Any, digits: int) -> bool:
         """Whether two results are one to the digits asked; a 0 may be a difference that has lost them all."""
-        if after == 0:
-            return bool(before == 0) and digits > ZERO
-        return bool(
-            before == after
-            or (before != before and after != after)
-            or abs(before - after) < abs(after) / 10**self.digits
-        )
+        if before == after and after != 0:
+            return True
+        if (before != before and after != after) or abs(before - after) * 10**self.digits < abs(after):
+            return True
+        if before == after == 0:
+            return digits > ZERO
+        vanishing = abs(before) < SMALLEST and abs(after) < SMALLEST
+        return bool(vanishing and digits > 2 * ZERO)  # a difference on its way to 0
 
 
 def _part(argument: Any, chosen: Any) -> Any:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from math import inf
 
-from slopes.card import Paper, activation
+from slopes.card import activation
 from slopes.domains import Positive, Real
-from slopes.ops import exp, expm1, maximum, minimum, step, where
+from slopes.facts import Paper
+from slopes.ops import exp, expm1, minimum, step, where
 
 CLEVERT = Paper(
     "Clevert, Unterthiner, Hochreiter",
@@ -43,9 +44,9 @@ identity = linear
 def relu(x):
     """Rectified linear unit: the input where it is positive, else 0.
 
-    Computed as a maximum, which hands NaN on; the slope at 0 is 0, as in PyTorch.
+    The comparison is such that NaN is handed on; the slope at 0 is 0, as in PyTorch.
     """
-    return maximum(x, 0)
+    return where(x <= 0, 0, x)
 
 
 @relu.derivative

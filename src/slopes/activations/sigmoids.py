@@ -56,7 +56,7 @@ def softplus(x, *, beta: Positive = 1.0):
 
     max(x, 0) + log1p(exp(−|x|)) everywhere; PyTorch turns to the identity above beta·x = 20, and loses digits there.
     """
-    return ops.softplus(beta * x) / beta
+    return ops.softplus(x, beta)
 
 
 @softplus.derivative

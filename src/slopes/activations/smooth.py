@@ -6,8 +6,9 @@ from math import inf
 from typing import Annotated
 
 from slopes import ops
-from slopes.card import Paper, activation
+from slopes.card import activation
 from slopes.domains import OneOf
+from slopes.facts import Paper
 from slopes.ops import Constant, erf, exp, ndtr, normal_pdf, sqrt2, tanh, where
 
 HENDRYCKS_GIMPEL = Paper("Hendrycks, Gimpel", 2016, "Gaussian error linear units (GELUs)", "arXiv:1606.08415")

@@ -65,10 +65,10 @@ class Subject:
     def _loss_inputs(self, dtype: Any) -> tuple[Any, ...]:
         kind, rng = self.card.kind, self.rng  # type: ignore[attr-defined]
         settings = self.card.settings
-        prediction, target = kind.sample(rng, (60, 5), settings)
+        prediction, target = kind.sample(rng, (40, 5), settings)
         probabilities = kind.space_of(settings) == "probabilities"
         if kind.rowwise:
-            scale = np.logspace(-4, 2.3, 60)[:, None]
+            scale = np.logspace(-4, 2.3, 40)[:, None]
             prediction = prediction if probabilities else prediction * scale
             if not probabilities:
                 prediction[np.arange(20), target[:20]] += 10 * np.arange(20)  # nearly certain, and right

@@ -201,8 +201,10 @@ def peers(subject: Subject) -> Iterator[Finding]:
     """What a peer is said to call the same gives the same, away from the tails where peers lose their digits."""
     if not subject.card.same_as:
         raise Skip("the card names no peers")
-    if subject.card.switched:
-        raise Skip("peers are named for the default choices")
+    if subject.card.switched or any(
+        name not in expression for name in subject.card.bound for expression in subject.card.same_as.values()
+    ):
+        raise Skip("peers are named for other parameters")
     absent = []
     for library, expression in subject.card.same_as.items():
         try:

@@ -11,6 +11,7 @@ import numpy as np
 from slopes.card import Activation, Loss, Map
 from slopes.checks.cases import DTYPES, Subject, source
 from slopes.checks.report import Finding, Skip
+from slopes.domains import Interval
 
 ULPS = 4.0  #: what a card may be off by, unless it claims more
 
@@ -136,39 +137,58 @@ def errors_of(subject: Subject, result: str, dtype: Any) -> tuple[Any, Any, Any,
         exponent = exponent[:, None]
     allowed = np.broadcast_to(max(subject.card.claims.ulps or 0.0, ULPS) * (1 + exponent), errors.shape).copy()
     _allow_near_roots(subject, result, dtype, exact, errors, allowed)
+    if result == "slope" and subject.card.slope_body is None:  # differences straddle a kink
+        for index in zip(*np.nonzero(errors > allowed), strict=True):
+            if _at_a_kink(subject, index, float(came[index])):
+                errors[index] = 0.0
     return errors, allowed, exact, came
 
 
 def _allow_near_roots(subject: Subject, result: str, dtype: Any, exact: Any, errors: Any, allowed: Any) -> None:
-    """Near a root other than 0 the terms cancel by nature: allow 4 eps of them instead, as x·f′(x) sizes them."""
+    """Near a root other than 0 the terms cancel by nature: allow 4 eps of them instead.
+
+    The terms are sized by how much the result changes across the root: x·f′(x), or that over a unit of prediction.
+    """
     if subject.rowwise:
         return
-    options = {"reduction": "none"} if isinstance(subject.card, Loss) else {}
+    space = subject.card.kind.space_of(subject.card.settings) if isinstance(subject.card, Loss) else None
+    options = {"reduction": "none"} if space else {}
     first, *rest = subject.inputs(dtype)
     for entry in zip(*np.nonzero(errors > allowed), strict=True):
         x, others = float(first[entry]), [argument[entry].reshape(1) for argument in rest]
-        left, right = (subject.oracle(result)(np.array([x * factor]), *others, **options)[0] for factor in (0.8, 1.25))
-        if x != 0 and left * right < 0:
-            terms = float(abs(right - left)) / 0.45
+        reach = {None: abs(x) / 4, "probabilities": min(x, 1 - x) / 2}.get(space, max(abs(x) / 4, 0.5))
+        left, right = (subject.oracle(result)(np.array([end]), *others, **options)[0] for end in (x - reach, x + reach))
+        if left * right < 0:
+            terms = float(abs(right - left)) * (1 if space else 2)
             allowed[entry] = ULPS * float(np.finfo(dtype).eps) * terms / ulp(float(exact[entry]), dtype)
 
 
 def derivative(subject: Subject) -> Iterator[Finding]:
-    """The derivative, in exact arithmetic, is that of the body."""
+    """The derivative, in exact arithmetic, is that of the body, also at parameters other than the defaults."""
     if subject.card.slope_body is None:
         raise Skip("the card has no derivative of its own")
-    pulled, expected = subject.exact("slope", np.float64), subject.exact("difference", np.float64)
-    off = np.frompyfunc(lambda a, b: float(abs(a - b) / max(abs(a), abs(b), 1e-300)), 2, 1)(pulled, expected).astype(
-        float
-    )
+    others = {
+        name: parameter.domain.other(subject.card.settings[name])
+        for name, parameter in subject.card.parameters.items()
+        if isinstance(parameter.domain, Interval)
+    }
+    yield from _wrong_slopes(subject)
+    if others:
+        yield from _wrong_slopes(Subject(subject.card.with_(**others), subject.seed))
+
+
+def _wrong_slopes(subject: Subject) -> Iterator[Finding]:
+    slopes, expected = subject.exact("slope", np.float64), subject.exact("difference", np.float64)
+    off = np.frompyfunc(lambda a, b: float(abs(a - b) / max(abs(a), abs(b), 1e-300)), 2, 1)(slopes, expected)
+    off = off.astype(float)
     for index in zip(*np.nonzero(off > 1e-9), strict=True):
-        if _at_a_kink(subject, index, pulled[index]):
+        if _at_a_kink(subject, index, slopes[index]):
             off[index] = 0.0
     if (off > 1e-9).any():
-        index = tuple(int(i) for i in np.unravel_index(int(np.argmax(off)), off.shape))
+        index = tuple(int(i) for i in np.unravel_index(int(np.nanargmax(off)), off.shape))
         yield Finding(
             "derivative",
-            f"the derivative is {_digits(pulled[index])} where the body's slope is {_digits(expected[index])} "
+            f"the derivative is {_digits(slopes[index])} where the body's slope is {_digits(expected[index])} "
             f"({int((off > 1e-9).sum())} of {off.size} points)",
             _reproduce(subject, "slope", index, np.float64),
             "derive the body again, or drop the derivative and let autograd find it",
@@ -179,15 +199,16 @@ def _at_a_kink(subject: Subject, index: tuple[Any, ...], slope: Any) -> bool:
     """Whether the body has two slopes there, and the card takes one between them."""
     if subject.rowwise:
         return False
-    first, *rest = (argument[index] for argument in subject.inputs(np.float64))
-    step = max(abs(float(first)), 1e-30) * 1e-9
+    first, *rest = (argument[index].item() for argument in subject.inputs(np.float64))
+    step = max(abs(first), 1e-30) * 1e-9
     options = {"reduction": "none"} if isinstance(subject.card, Loss) else {}
     left, right = (
         subject.exactly.difference(*(np.array([argument]) for argument in (first + side * step, *rest)), **options)[0]
         for side in (-1, 1)
     )
     jumps = abs(right - left) > 1e-6 * max(abs(left), abs(right))
-    return bool(jumps and min(left, right) <= slope <= max(left, right))
+    slack = 1e-6 * max(abs(left), abs(right))
+    return bool(jumps and min(left, right) - slack <= slope <= max(left, right) + slack)
 
 
 def numpy_equals_torch(subject: Subject) -> Iterator[Finding]:

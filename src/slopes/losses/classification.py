@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from slopes import ops
 from slopes.card import loss
 from slopes.domains import AboveOne, Flag, Positive
@@ -15,9 +17,10 @@ from slopes.ops import (
     softmax,
     softmax_complement,
     softplus,
+    where,
     xlog1py,
     xlogy,
-)
+)  # fmt: skip
 
 
 @loss(
@@ -30,7 +33,7 @@ def categorical_cross_entropy(prediction, target, *, base: AboveOne = e):
 
     For training prefer `cross_entropy` on logits: a probability that has underflowed to 0 costs infinity here.
     """
-    return -ops.expected(log(prediction), target) / log(base)
+    return -ops.expected_log(prediction, target) / log(base)
 
 
 @categorical_cross_entropy.derivative
@@ -79,8 +82,12 @@ def binary_cross_entropy(
     if from_probabilities:
         nats = -(pos_weight * xlogy(target, prediction) + xlog1py(1 - target, -prediction))
     else:
-        nats = pos_weight * target * softplus(-prediction) + (1 - target) * softplus(prediction)
+        nats = _share(pos_weight * target, softplus(-prediction)) + _share(1 - target, softplus(prediction))
     return nats / log(base)
+
+
+def _share(part, cost):
+    return where((part == 0) & (cost == inf), 0.0, part * cost)  # a certain and right answer costs 0, not 0 · inf
 
 
 @binary_cross_entropy.derivative

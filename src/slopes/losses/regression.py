@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from slopes import ops
-from slopes.card import Paper, loss
+from slopes.card import loss
 from slopes.domains import Positive
-from slopes.ops import absolute, clip, exp, expm1, log, log1p, log2, sign, tanh, where
+from slopes.facts import Paper
+from slopes.ops import absolute, clip, exp, log, log1p, log2, sign, sinh, tanh, where
 
 
 @loss(
@@ -55,8 +55,9 @@ def huber(prediction, target, *, delta: Positive = 1.0):
 
     PyTorch's smooth_l1_loss is this divided by its beta.
     """
-    size = absolute(prediction - target)
-    return where(size <= delta, 0.5 * size * size, delta * (size - 0.5 * delta))
+    residual = prediction - target
+    size = absolute(residual)
+    return where(size <= delta, 0.5 * residual * residual, delta * (size - 0.5 * delta))
 
 
 @huber.derivative
@@ -71,12 +72,11 @@ def _(prediction, target, *, delta):
 def log_cosh(prediction, target):
     """Logarithm of the hyperbolic cosine: a smooth mean absolute error, half the squared residual near 0.
 
-    Two forms, because |r| − log 2 + log1p(exp(−2|r|)) cancels below 1 and expm1 is needed there.
+    Two forms, because |r| − log 2 + log1p(exp(−2|r|)) cancels below 1; there it is log1p(2·sinh²(r/2)).
     """
-    size = absolute(prediction - target)
-    near = ops.minimum(size, 1.0)
-    fall = expm1(-near)
-    return where(size < 1, log1p(fall * fall / (2 * (1 + fall))), size + (log1p(exp(-2 * size)) - log2))
+    residual = prediction - target
+    size, half = absolute(residual), sinh(clip(residual, -1.0, 1.0) / 2)
+    return where(size < 1, log1p(2 * half * half), size + (log1p(exp(-2 * size)) - log2))
 
 
 @log_cosh.derivative

@@ -1,13 +1,14 @@
 """The exact reading: the same bodies at as many digits as asked, by mpmath.
 
-An `Exact` is an array of mpmath numbers at the precision of this module's own context, so that neither the
-user's `mpmath.mp` nor another thread is touched by `precision`.
+An `Exact` is an array of mpmath numbers at the precision of this module's own context, so that the user's
+`mpmath.mp` is left alone. There is but one such context: `precision` lets one thread at a time compute with it.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Any
 
@@ -17,6 +18,7 @@ import numpy as np
 from slopes.ops import Array, Constant
 
 context = mpmath.MPContext()
+_lock = threading.RLock()
 Number = context.mpf
 
 
@@ -36,12 +38,13 @@ def _constant(text: str) -> Any:
 
 @contextmanager
 def precision(digits: int) -> Iterator[None]:
-    """Compute with so many digits inside the block."""
-    before, context.dps = context.dps, digits
-    try:
-        yield
-    finally:
-        context.dps = before
+    """Compute with so many digits inside the block, while other threads wait."""
+    with _lock:
+        before, context.dps = context.dps, digits
+        try:
+            yield
+        finally:
+            context.dps = before
 
 
 class Exact(np.ndarray):
@@ -113,9 +116,9 @@ def sigmoid(x: Array, times: Array, low: Array) -> Array:
     return times / (1 + exp(-x - low))
 
 
-def softplus(x: Array) -> Array:
+def softplus(x: Array, beta: Array) -> Array:
     """See `slopes.ops.softplus`."""
-    return maximum(x, 0) + log1p(exp(-absolute(x)))
+    return maximum(x, 0) + log1p(exp(-absolute(x) * beta)) / beta
 
 
 def cubic(x: Array, a: Constant, b: Constant) -> tuple[Array, Array]:
@@ -179,6 +182,11 @@ def expected(values: Array, target: Array) -> Array:
     return np.sum(where(target == 0, 0, _map(lambda t, v: t if t == 0 else t * v, target, values)), axis=-1)
 
 
+def expected_log(values: Array, target: Array) -> Array:
+    """See `slopes.ops.expected_log`."""
+    return expected(log(values), target)
+
+
 def one_hot(target: Array, like: Array) -> Array:
     """See `slopes.ops.one_hot`."""
     return Exact(np.arange(like.shape[-1]) == target[..., None]) if is_integer(target) else target
@@ -232,8 +240,8 @@ def narrow(x: Array, dtype: Any) -> Array:
 
 
 def quiet() -> AbstractContextManager[Any]:
-    """Nothing to silence."""
-    return nullcontext()
+    """Rounding an infinity to a float, as comparisons do, is no cause for a warning."""
+    return np.errstate(all="ignore")
 
 
 def is_concrete(x: Array) -> bool:
@@ -261,6 +269,16 @@ def differentiable(value: Callable[..., Array], slope: Callable[..., Array] | No
     return value(x, *rest)
 
 
+def pullable(value: Callable[..., Array], pull_back: Callable[..., Array] | None, x: Array) -> Array:
+    """value(x)."""
+    return value(x)
+
+
+def wants_gradient(x: Array) -> bool:
+    """Exact numbers never want one."""
+    return False
+
+
 def slope_of(name: str, value: Callable[..., Array], x: Array, *rest: Array) -> Array:
     """The slope by central differences at three times the working precision, of a body smooth near x."""
     digits = context.dps
@@ -277,7 +295,8 @@ def slope_of(name: str, value: Callable[..., Array], x: Array, *rest: Array) -> 
 
 def parameter(name: str, value: Any) -> Any:
     """A card's parameter as its body takes it: numbers at full precision."""
-    return Exact(value) if isinstance(value, float) else value
+    numeric = isinstance(value, (int, float, np.number, np.ndarray)) and not isinstance(value, bool)
+    return Exact(value) if numeric else value
 
 
 def labels(x: Array) -> Array:

@@ -40,7 +40,7 @@ def shift_by_top(x: Array) -> tuple[Array, Array]:
     """(a mask of the first largest entry of each row, x less that entry)."""
     place = np.argmax(x, axis=-1, keepdims=True)
     top = np.arange(x.shape[-1]) == place
-    return top, np.where(top, 0.0, x - np.take_along_axis(x, place, -1))
+    return top, np.where(top & (x == x), 0.0, x - np.take_along_axis(x, place, -1))
 
 
 def expected(values: Array, target: Array) -> Array:
@@ -48,6 +48,13 @@ def expected(values: Array, target: Array) -> Array:
     if is_integer(target):
         return np.take_along_axis(values, target[..., None], -1)[..., 0]
     return np.sum(np.where(target == 0, 0.0, target * values), axis=-1)
+
+
+def expected_log(values: Array, target: Array) -> Array:
+    """See `slopes.ops.expected_log`."""
+    if is_integer(target):
+        return np.log(expected(values, target))
+    return np.sum(xlogy(target, values), axis=-1)
 
 
 def one_hot(target: Array, like: Array) -> Array:
@@ -71,7 +78,10 @@ def enter(x: Array, what: str, like: Array | None = None) -> Array:
     """Return x as an array of numbers that a card can take, or raise TypeError naming it."""
     if not isinstance(x, (np.ndarray, np.generic, bool, int, float, list, tuple)):
         raise TypeError(f"{what} must be a NumPy array or a number here, got {type(x).__name__}")
-    x = np.asarray(x)
+    try:
+        x = np.asarray(x)
+    except ValueError as error:
+        raise TypeError(f"{what} must be an array of numbers, got a list that is none ({error})") from None
     if x.dtype.kind not in "fiub" or x.dtype.itemsize > 8:
         raise TypeError(f"{what} must hold real numbers of at most 64 bits, got dtype {x.dtype}")
     return x
@@ -119,7 +129,17 @@ def count(x: Array) -> int:
 
 def differentiable(value: Callable[..., Array], slope: Callable[..., Array] | None, x: Array, *rest: Array) -> Array:
     """value(x, *rest); the torch reading attaches the slope."""
-    return value(x, *rest)
+    return value(widen(x), *rest)
+
+
+def pullable(value: Callable[..., Array], pull_back: Callable[..., Array] | None, x: Array) -> Array:
+    """value(x); the torch reading attaches pull_back(x, cotangent)."""
+    return value(widen(x))
+
+
+def wants_gradient(x: Array) -> bool:
+    """Arrays never want one."""
+    return False
 
 
 def slope_of(name: str, value: Callable[..., Array], x: Array, *rest: Array) -> Array:

@@ -41,9 +41,9 @@ def sigmoid(x: Array, times: Array, low: Array) -> Array:
     return _one(times) / (1 + sp.exp(-(x + _zero(low))))
 
 
-def softplus(x: Array) -> Array:
+def softplus(x: Array, beta: Array) -> Array:
     """See `slopes.ops.softplus`."""
-    return sp.log(1 + sp.exp(x))
+    return sp.log(1 + sp.exp(_one(beta) * x)) / _one(beta)
 
 
 def cubic(x: Array, a: Constant, b: Constant) -> tuple[Array, Array]:
@@ -91,6 +91,11 @@ def expected(values: Array, target: Array) -> Array:
     return sp.Sum(target * values, (i, 1, C))
 
 
+def expected_log(values: Array, target: Array) -> Array:
+    """See `slopes.ops.expected_log`."""
+    return expected(sp.log(values), target)
+
+
 def one_hot(target: Array, like: Array) -> Array:
     """See `slopes.ops.one_hot`."""
     return target
@@ -123,7 +128,7 @@ def parameter(name: str, value: Any) -> Any:
     """A card's parameter as its body takes it: a symbol, lest its value leak into the formula."""
     if type(value) is Constant:
         return sp.sympify(value)
-    if not isinstance(value, float):
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         return value
     return sp.Symbol(name)
 

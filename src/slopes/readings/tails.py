@@ -99,9 +99,9 @@ def sigmoid(r: ModuleType, x: Array, times: Array, low: Array) -> Array:
     return r.where(left, decay(r, t, times), times) / (1 + small)
 
 
-def softplus(r: ModuleType, x: Array) -> Array:
-    """log(1 + exp(x))."""
-    return r.where(x < 0, 0.0, x) + r.log1p(r.exp(r.where(x < 0, x, -x)))
+def softplus(r: ModuleType, x: Array, beta: Array) -> Array:
+    """log(1 + exp(beta·x)) / beta."""
+    return r.where(x < 0, 0.0, x) + r.log1p(r.exp(r.where(x < 0, x, -x) * beta)) / beta
 
 
 def cubic(r: ModuleType, x: Array, a: Constant, b: Constant) -> tuple[Array, Array]:
@@ -129,19 +129,19 @@ def two_sum_low(a: Array, b: Array, total: Array) -> Array:
 
 
 def softmax_parts(r: ModuleType, x: Array) -> tuple[Array, Array, Array, Array]:
-    """(top, shifted, powers, others): the largest entry's place, x less it, exp of that without it, their sum.
+    """(top, shifted, powers, others): the largest entry's place, x less it, exp of that, its sum without the top.
 
     Leaving the largest entry's own 1 out of the sum is what keeps log(softmax) and 1 − softmax near 1.
     """
     top, shifted = r.shift_by_top(x)
-    powers = r.where(top, 0.0, r.exp(shifted))
-    return top, shifted, powers, r.sum(powers)
+    powers = r.exp(shifted)
+    return top, shifted, powers, r.sum(r.where(top, 0.0, powers))
 
 
 def softmax(r: ModuleType, x: Array) -> Array:
     """exp(x) / sum(exp(x))."""
-    top, _, powers, others = softmax_parts(r, x)
-    return r.where(top, 1.0, powers) / (1 + others)
+    _, _, powers, others = softmax_parts(r, x)
+    return powers / (1 + others)
 
 
 def softmax_complement(r: ModuleType, x: Array) -> Array:

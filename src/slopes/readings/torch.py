@@ -22,8 +22,8 @@ Tensor = torch.Tensor
 
 # --------------------------------------------------------------------------------------- primitives
 
-exp, expm1, log, log1p, sqrt, rint = torch.exp, torch.expm1, torch.log, torch.log1p, torch.sqrt, torch.round
-where, sinh, tanh, erf, sign = torch.where, torch.sinh, torch.tanh, torch.erf, torch.sign
+exp, log, log1p, sqrt, rint = torch.exp, torch.log, torch.log1p, torch.sqrt, torch.round
+sinh, tanh, erf, sign, absolute = torch.sinh, torch.tanh, torch.erf, torch.sign, torch.abs
 sum = partial(torch.sum, dim=-1, keepdim=True)
 
 #: exp(−DEEP) is still a normal number
@@ -35,24 +35,35 @@ softmax, log_softmax = partial(tails.softmax, _this), partial(tails.log_softmax,
 softmax_complement, sum_others = partial(tails.softmax_complement, _this), partial(tails.sum_others, _this)
 
 
-def absolute(x: Array) -> Array:
-    """The absolute value; its second derivative is 0."""
-    return torch.abs(x)
+def expm1(x: Array) -> Array:
+    """exp(x) − 1; autograd forms the slope of torch's own as expm1(x) + 1, which is 0 below −37."""
+    return torch.where(x < -1, torch.exp(x) - 1, torch.expm1(x))
+
+
+def where(condition: Array, a: Array, b: Array) -> Array:
+    """`a` where the condition holds, else `b`; two numbers keep the digits of float64."""
+    if not isinstance(a, Tensor) and not isinstance(b, Tensor):
+        a = torch.full((), a, dtype=_double(condition), device=condition.device)
+    return torch.where(condition, a, b)
 
 
 def minimum(a: Array, b: Array) -> Array:
     """The smaller of two, of which one may be a number."""
-    return torch.clamp(a, max=b) if isinstance(b, (int, float)) else torch.minimum(a, b)
+    if not isinstance(a, Tensor):
+        a, b = b, a
+    return torch.minimum(a, b) if isinstance(b, Tensor) else torch.clamp(a, max=b)
 
 
 def maximum(a: Array, b: Array) -> Array:
     """The larger of two, of which one may be a number."""
-    return torch.clamp(a, min=b) if isinstance(b, (int, float)) else torch.maximum(a, b)
+    if not isinstance(a, Tensor):
+        a, b = b, a
+    return torch.maximum(a, b) if isinstance(b, Tensor) else torch.clamp(a, min=b)
 
 
 def _double(x: Tensor) -> torch.dtype:
     """float64 where the device has it."""
-    return x.dtype if x.device.type == "mps" else torch.float64
+    return torch.float64 if x.device.type != "mps" else torch.float32
 
 
 def _in_double(times: Tensor | float, x: Tensor, tail: Callable[[Tensor], Tensor]) -> Tensor:
@@ -97,7 +108,7 @@ def shift_by_top(x: Array) -> tuple[Array, Array]:
     """(a mask of the first largest entry of each row, x less that entry)."""
     place = torch.argmax(x, dim=-1, keepdim=True)
     top = torch.arange(x.shape[-1], device=x.device) == place
-    return top, torch.where(top, 0.0, x - torch.gather(x, -1, place))
+    return top, torch.where(top & (x == x), 0.0, x - torch.gather(x, -1, place))
 
 
 def expected(values: Array, target: Array) -> Array:
@@ -105,6 +116,13 @@ def expected(values: Array, target: Array) -> Array:
     if is_integer(target):
         return torch.gather(values, -1, target.unsqueeze(-1)).squeeze(-1)
     return torch.where(target == 0, 0.0, target * values).sum(-1)
+
+
+def expected_log(values: Array, target: Array) -> Array:
+    """See `slopes.ops.expected_log`."""
+    if is_integer(target):
+        return torch.log(expected(values, target))
+    return xlogy(target, values).sum(-1)
 
 
 def one_hot(target: Array, like: Array) -> Array:
@@ -164,7 +182,8 @@ def result_dtype(x: Array, loss: bool = False) -> Any:
 def widen(x: Array, like: Array | None = None) -> Array:
     """x in the dtype that bodies compute in: that of `like`, if given."""
     dtype = result_dtype(x) if like is None else like.dtype
-    return x.to(torch.float32 if dtype in _HALF else dtype)
+    dtype = torch.float32 if dtype in _HALF else dtype
+    return x if x.dtype == dtype else x.to(dtype)  # within torch.func a cast, even to its own dtype, wraps a tensor
 
 
 def narrow(x: Array, dtype: Any) -> Array:
@@ -194,70 +213,82 @@ def total(x: Array) -> Array:
 
 
 def count(x: Array) -> int:
-    """The number of entries."""
-    return int(x.numel())
+    """The number of entries; symbolic where a trace has it so."""
+    return x.numel()  # type: ignore[no-any-return]
 
 
 # --------------------------------------------------------------------------------------- derivatives
 
 
-class _Sloped(torch.autograd.Function):
-    """value(x, *rest), whose derivative by x is slope(x, *rest), which is differentiated in its turn.
+class _Pulled(torch.autograd.Function):
+    """value(x, *rest), whose gradient by x is pull_back(gradient, x, *rest), which is differentiated in its turn.
 
-    A slope with one axis more than the value is the gradient of a row. All that runs is element- or row-wise
-    over leading axes, so vmap only has to bring the batch to the front.
+    All that runs is element- or row-wise over leading axes, so vmap only has to bring the batch to the front.
     """
 
     @staticmethod
-    def forward(value: Any, slope: Any, x: Tensor, *rest: Tensor) -> Tensor:
-        return value(x, *rest)  # type: ignore[no-any-return]
+    def forward(value: Any, pull_back: Any, x: Tensor, *rest: Tensor) -> Tensor:
+        return value(widen(x), *rest)  # type: ignore[no-any-return]
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, output: Tensor) -> None:
-        _, ctx.slope, *tensors = inputs
+        _, ctx.pull_back, *tensors = inputs
         ctx.save_for_backward(*tensors)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
-        (gradient,) = gradients
-        slope = ctx.slope(*ctx.saved_tensors)
-        if gradient.ndim < slope.ndim:
-            gradient = gradient.unsqueeze(-1)
-        return None, None, gradient * slope, *(None for _ in ctx.saved_tensors[1:])
+        x, *rest = ctx.saved_tensors
+        pulled = ctx.pull_back(gradients[0], widen(x), *rest)
+        return None, None, pulled.to(x.dtype), *(None for _ in rest)
 
     @staticmethod
-    def vmap(info: Any, in_dims: Any, value: Any, slope: Any, *tensors: Tensor) -> tuple[Tensor, int]:
+    def vmap(info: Any, in_dims: Any, value: Any, pull_back: Any, *tensors: Tensor) -> tuple[Tensor, int]:
         front = [
             tensor.expand(info.batch_size, *tensor.shape) if dim is None else tensor.movedim(dim, 0)
             for tensor, dim in zip(tensors, in_dims[2:], strict=True)
         ]
-        return _apply(value, slope, *front), 0
+        return _apply(value, pull_back, *front), 0
+
+
+def _apply(*arguments: Any) -> Any:
+    return _Pulled.apply(*arguments)  # type: ignore[no-untyped-call]
 
 
 def differentiable(value: Callable[..., Array], slope: Callable[..., Array] | None, x: Array, *rest: Array) -> Array:
     """value(x, *rest), differentiated by x through `slope` and never through the value's own operations.
 
-    Where another argument may want a gradient too, and in forward mode, plain autograd takes over: the second
-    derivative of a Function with a ``jvp`` of its own is silently 0 when forward mode is nested.
+    A slope with one axis more than the value is the gradient of a row. Where another argument may want a gradient
+    too, and in forward mode, plain autograd takes over: the second derivative of a Function with a ``jvp`` of its
+    own is silently 0 when forward mode is nested.
     """
-    if slope is None or not _wants_gradient(x) or _forward_mode() or any(map(_wants_gradient, rest)):
-        return value(x, *rest)
-    return _apply(value, slope, x, *rest)
+    if slope is None or not _is_pulled(x) or any(map(wants_gradient, rest)):
+        return value(widen(x), *rest)
+
+    def pull_back(gradient: Tensor, *arguments: Tensor) -> Tensor:
+        rows: Tensor = slope(*arguments)
+        return (gradient.unsqueeze(-1) if gradient.ndim < rows.ndim else gradient) * rows
+
+    return _apply(value, pull_back, x, *rest)
 
 
-def _apply(*arguments: Any) -> Any:
-    return _Sloped.apply(*arguments)  # type: ignore[no-untyped-call]
+def pullable(value: Callable[..., Array], pull_back: Callable[..., Array] | None, x: Array) -> Array:
+    """value(x), whose gradient is pull_back(x, gradient), as `differentiable` has it."""
+    if pull_back is None or not _is_pulled(x):
+        return value(widen(x))
+    return _apply(value, lambda gradient, x: pull_back(x, gradient), x)
 
 
-def _wants_gradient(x: Tensor) -> bool:
+def wants_gradient(x: Tensor) -> bool:
     """Whether a gradient may be asked of x; inside a transform of torch.func that cannot be known."""
     if x.requires_grad or not x.is_floating_point() or torch.compiler.is_compiling():
         return x.requires_grad
     return torch._C._functorch.is_functorch_wrapped_tensor(x)
 
 
-def _forward_mode() -> bool:
-    return not torch.compiler.is_compiling() and torch.autograd.forward_ad._current_level >= 0
+def _is_pulled(x: Tensor) -> bool:
+    """Whether a gradient may come back to x, rather than a tangent go forward."""
+    in_forward_mode = not torch.compiler.is_compiling() and torch.autograd.forward_ad._current_level >= 0
+    return wants_gradient(x) and not in_forward_mode
 
 
 def slope_of(name: str, value: Callable[..., Array], x: Tensor, *rest: Tensor) -> Tensor:
