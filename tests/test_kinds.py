@@ -145,22 +145,19 @@ def test_one_hot_rows_give_what_labels_give(smoothing, class_weight, weight, mas
     both(slopes.cross_entropy, LOGITS, ROWS, **options)
 
 
-@pytest.mark.parametrize("options", [{}, {"label_smoothing": 0.2}, {"class_weight": [1.0, 3.0, 0.5]},
-                                     {"class_weight": [1.0, 3.0, 0.5], "label_smoothing": 0.2}])  # fmt: skip
-def test_labels_are_weighed_as_pytorch_weighs_them(options):
-    mine = both(
-        slopes.cross_entropy,
-        LOGITS,
-        LABELS,
-        **{k: np.array(v) if isinstance(v, list) else v for k, v in options.items()},
-    )
-    keywords = {
-        "weight" if k == "class_weight" else k: torch.tensor(v, dtype=torch.float64) if isinstance(v, list) else v
-        for k, v in options.items()
-    }
-    theirs = torch.nn.functional.cross_entropy(torch.tensor(LOGITS), torch.tensor(LABELS), **keywords)
-    if len(options) < 2:  # with both, PyTorch divides by the weights of the labels before smoothing
-        assert mine == pytest.approx(float(theirs), rel=1e-12)
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+@pytest.mark.parametrize("class_weight", [None, np.array([1.0, 3.0, 0.5])])
+def test_labels_are_weighed_as_pytorch_weighs_them(smoothing, class_weight):
+    options = {"label_smoothing": smoothing} | ({} if class_weight is None else {"class_weight": class_weight})
+    theirs = {"label_smoothing": smoothing, "weight": None if class_weight is None else torch.tensor(class_weight)}
+    for reduction in ("sum", "mean", "none"):
+        mine = slopes.cross_entropy(LOGITS, LABELS, reduction=reduction, **options)
+        given = torch.tensor(LOGITS), torch.tensor(LABELS)
+        peer = torch.nn.functional.cross_entropy(*given, reduction=reduction, **theirs).numpy()
+        if reduction == "mean" and smoothing and class_weight is not None:
+            rows = ROWS * (1 - smoothing) + smoothing / 3  # PyTorch's mean divides by the labels' weights alone
+            peer = peer * class_weight[LABELS].sum() / (rows * class_weight).sum()
+        np.testing.assert_allclose(mine, peer, rtol=1e-12)
 
 
 def test_ignore_index():

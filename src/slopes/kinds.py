@@ -38,9 +38,9 @@ def same_shape(owner: str, **arrays: Array) -> None:
 
 
 def keeps_shape(owner: str, came: tuple[int, ...], wanted: tuple[int, ...]) -> None:
-    """Raise ValueError if a result has not the shape of what it is for, as when a parameter's shape widens it."""
+    """Raise ValueError if a body does not give one value each, as when a parameter's shape widens the result."""
     if came != wanted:
-        raise ValueError(f"{owner}: the result would have shape {came}, not {wanted}; a parameter must not widen it")
+        raise ValueError(f"{owner}: the body gives shape {came} where {wanted} is due, with one value for each entry")
 
 
 def valid_axis(owner: str, axis: Any, x: Array) -> int:
@@ -73,11 +73,6 @@ class Batch:
     denominator: Array | None = None  #: what each value counts in the mean, where that is not its coefficient
     may_be_zero: bool = False  #: whether the divisor is an array, at which a trace cannot look
     reduced: bool = True
-
-    def weigh(self, weight: Array | None) -> None:
-        """Multiply the coefficients by a weight of the unreduced shape."""
-        if weight is not None:
-            self.coefficient = weight if self.coefficient is None else self.coefficient * weight
 
     def reduce_by(self, reduction: str, divisor: Any) -> None:
         """Settle what the values are divided by: for a mean, by the sum of what counts, unless told otherwise."""
@@ -196,11 +191,11 @@ class Kind:
         inside = reduce(and_, conditions) if conditions else None
         if weight is not None:
             weight = r.widen(weight, like=batch.prediction)
-            batch.weigh(weight if inside is None else r.where(inside, weight, 0.0))
+            batch.coefficient = weight if inside is None else r.where(inside, weight, 0.0)
             if not r.wants_gradient(weight):
                 conditions.append(weight != 0)  # what weighs nothing is not read: its loss may be infinite
         elif inside is not None:
-            batch.weigh(r.widen(inside, like=batch.prediction))
+            batch.coefficient = r.widen(inside, like=batch.prediction)
         return reduce(and_, conditions) if conditions else None
 
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...], settings: dict[str, Any]) -> tuple[Any, Any]:

@@ -198,7 +198,7 @@ REFUSALS = [
     ({"rates": [0.1, -1]}, ValueError, "a learning rate must be a finite number > 0, got -1."),
     ({"rates": [float("inf")]}, ValueError, "a learning rate must be a finite number > 0, got inf."),
     ({"workers": 0}, ValueError, "workers must be a whole number of at least 1, got 0."),
-    ({"activations": [wrong_shape]}, ValueError, "wrong_shape must give one value per entry; for shape (1, 257) it gave (1,)."),
+    ({"activations": [wrong_shape]}, ValueError, "wrong_shape fails on a torch tensor: ValueError: wrong_shape: the body gives shape (1,) where (1, 257) is due, with one value for each entry"),
     ({"activations": [numpy_only]}, ValueError, "numpy_only fails on a torch tensor: "),
     ({"activations": [severed]}, ValueError, "severed cuts off the gradient; write its body in slopes.ops, without detach."),
 ]  # fmt: skip

@@ -7,7 +7,7 @@ from math import inf
 from slopes.card import activation
 from slopes.domains import Positive, Real
 from slopes.facts import Paper
-from slopes.ops import exp, expm1, minimum, step, where
+from slopes.ops import exp, expm1, maximum, minimum, step, where
 
 CLEVERT = Paper(
     "Clevert, Unterthiner, Hochreiter",
@@ -38,6 +38,7 @@ identity = linear
 
 
 @activation(
+    definition=lambda x: maximum(x, 0),
     range=(0, inf), zero=0.0, lipschitz=1.0, monotone=True, convex=True, kinks=(0.0,),
     same_as={"torch": "nn.functional.relu(x)", "jax": "nn.relu(x)"},
 )  # fmt: skip

@@ -156,7 +156,7 @@ def _allow_near_roots(subject: Subject, result: str, dtype: Any, exact: Any, err
     first, *rest = subject.inputs(dtype)
     for entry in zip(*np.nonzero(errors > allowed), strict=True):
         x, others = float(first[entry]), [argument[entry].reshape(1) for argument in rest]
-        reach = {None: abs(x) / 4, "probabilities": min(x, 1 - x) / 2}.get(space, max(abs(x) / 4, 0.5))
+        reach = {None: abs(x) / 4, "probabilities": min(x, 1 - x) / 2}.get(space, max(abs(x) / 4, 1.0))
         left, right = (subject.oracle(result)(np.array([end]), *others, **options)[0] for end in (x - reach, x + reach))
         if left * right < 0:
             terms = float(abs(right - left)) * (1 if space else 2)
