@@ -344,9 +344,9 @@ def test_a_missing_library_is_named_with_its_extra(monkeypatch):
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.delattr(slopes.plot, "picture", raising=False)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    complains("slopes.show needs matplotlib to draw: pip install 'slopes[lab]'", "show", "relu", "--out", "x.svg")
+    complains("slopes.show needs matplotlib: pip install 'slopes[lab]'", "show", "relu", "--out", "x.svg")
     monkeypatch.setitem(sys.modules, "rich", None)
-    complains("needs rich to print: pip install 'slopes[lab]'", "show", "relu")
+    complains("needs rich: pip install 'slopes[lab]'", "show", "relu")
 
 
 def test_without_click_one_line_says_so():

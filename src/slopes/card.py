@@ -14,9 +14,9 @@ from typing import Any, Concatenate, Generic, Literal, ParamSpec, Self, overload
 
 from slopes import kinds, ops
 from slopes.domains import Domain, Flag, OneOf
+from slopes.extras import require
 from slopes.facts import Claims, Paper, Parameter
 from slopes.ops import Array
-from slopes.readings import require
 
 P = ParamSpec("P")
 Body = Callable[..., Array]
@@ -151,7 +151,7 @@ class Card(Generic[P]):
     @property
     def formula(self) -> Any:
         """The textbook form as a SymPy expression; parameters are symbols."""
-        require("sympy", "a formula", "audit")
+        require("a formula", "audit", "sympy")
         from slopes.readings import symbol
 
         return self.textbook(*self._symbols(symbol), **self._settings({}, symbol))

@@ -6,18 +6,19 @@ A card states a domain in its signature, as in ``alpha: Positive = 1.0``.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
 
 
-class Domain:
-    """The base of all domains: `says` what it admits, `admits` a value or not."""
+class Domain(ABC):
+    """The base of all domains; as text it says what it admits."""
 
+    @abstractmethod
     def admits(self, value: Any) -> bool:
         """Whether the value lies in the domain."""
-        raise NotImplementedError  # each domain below answers
 
     def outside(self) -> tuple[Any, ...]:
         """Values that must be refused, for the audit."""

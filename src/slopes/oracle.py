@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from slopes.card import Card, Loss, Map
-from slopes.readings import require
+from slopes.extras import require
 
 LARGEST = 20_000  #: digits of working precision at which the search for agreement ends
 ZERO = 400  #: digits at which a 0 is believed: float64 reaches down to 1e-324, and lesser ones are 0 there
@@ -23,7 +23,7 @@ def exact(card: Card[Any], digits: int = 50) -> Exactly:
     The working precision is raised until two results agree, so that cancellation in the body does no harm.
     Needs ``slopes[audit]``.
     """
-    require("mpmath", "slopes.exact", "audit")
+    require("slopes.exact", "audit", "mpmath")
     if not isinstance(card, Card):
         raise TypeError(f"exact takes a card, got {type(card).__name__}")
     if type(digits) is not int or digits < 1:

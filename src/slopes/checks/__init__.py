@@ -14,7 +14,7 @@ from slopes.checks.claims import claims, minimum, peers
 from slopes.checks.contract import dtype_and_shape, inputs_written, parameters_refused, shapes_refused
 from slopes.checks.numerics import derivative, finite, numpy_equals_torch, slope_precision, value_precision
 from slopes.checks.report import AuditError, Check, Finding, Report, run
-from slopes.readings import require
+from slopes.extras import require
 
 __all__ = ["CHECKS", "AuditError", "Finding", "Report", "audit"]
 
@@ -45,5 +45,5 @@ def audit(card: Card[Any], *, seed: int = 0) -> Report:
             f"audit takes a card, got {type(card).__name__}: decorate the function with @slopes.activation() "
             'or @slopes.loss("regression")'
         )
-    require("mpmath", "slopes.audit", "audit")
+    require("slopes.audit", "audit", "mpmath")
     return run(Subject(card, seed), CHECKS)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from slopes.card import Card
+from slopes.extras import require
 from slopes.loading import check_card
 
 SUFFIXES = (".png", ".svg", ".html")
@@ -34,10 +35,9 @@ def show(*cards: Card[Any], out: str | os.PathLike[str] | None = None) -> None:
     path = Path(out)
     if path.suffix.lower() not in SUFFIXES:
         raise ValueError(f"show: out must end in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}, got {str(out)!r}")
-    try:
-        from slopes.plot import picture
-    except ImportError:
-        raise ImportError("slopes.show needs matplotlib to draw: pip install 'slopes[lab]'") from None
+    require("slopes.show", "lab", "matplotlib")
+    from slopes.plot import picture
+
     content = picture.page(cards) if path.suffix.lower() == ".html" else picture.image(cards, path.suffix.lower()[1:])
     try:
         path.write_bytes(content)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from slopes.card import Card
+from slopes.extras import require
 from slopes.plot.samples import Panel, facts, number, panels, rows
 
 COLOURS = ("blue", "dark_orange3", "green4", "magenta", "cyan", "yellow4", "red", "bright_black")
@@ -25,10 +26,9 @@ DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  #: a braille ce
 
 def show(cards: Sequence[Card[Any]]) -> None:
     """Print the picture and the facts of the cards."""
-    try:
-        from rich.text import Text
-    except ImportError:
-        raise ImportError("slopes.show needs rich to print: pip install 'slopes[lab]'") from None
+    require("slopes.show", "lab", "rich")
+    from rich.text import Text
+
     width = console().width
     known = [facts(card) for card in cards]
     for pair in panels(cards):

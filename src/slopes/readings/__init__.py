@@ -4,14 +4,3 @@
 `slopes.ops` and, for the cards, how arguments enter, are rounded, and carry derivatives. A compiled reading
 takes its place beside them.
 """
-
-from importlib import import_module
-from typing import Any
-
-
-def require(package: str, purpose: str, extra: str) -> Any:
-    """Import a package that an extra installs, or raise ImportError that says for what and how to get it."""
-    try:
-        return import_module(package)
-    except ImportError:
-        raise ImportError(f"{purpose} needs {package}: pip install 'slopes[{extra}]'") from None

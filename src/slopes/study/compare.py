@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slopes.study.errors import require
+from slopes.extras import require
 from slopes.study.progress import Callback, Progress, display
 from slopes.study.results import Run, Study
 
@@ -50,7 +50,7 @@ def compare(
     Raises TypeError or ValueError for what cannot be trained, before anything is; StudyError where the record
     or the folder will not do; ImportError where ``slopes[lab]`` is not installed.
     """
-    require("torch", "sklearn", "jinja2", "rich")
+    require("slopes.compare", "lab", "torch", "sklearn", "jinja2", "rich")
     from slopes.study.engine import outcomes
     from slopes.study.plan import make_plan
     from slopes.study.record import Record
