@@ -20,7 +20,7 @@ class Subject:
     def __init__(self, card: Card[Any], seed: int = 0) -> None:
         self.card, self.seed, self.name = card, seed, repr(card)
         self.exactly = Exactly(card, DIGITS)
-        self.faulty: set[tuple[str, str, int]] = set()  #: (result, dtype, entry) that a check has reported
+        self.faulty: dict[tuple[str, str], Any] = {}  #: masks of the entries that a check has reported
         self._exact: dict[tuple[str, str], Any] = {}
 
     @property
@@ -124,6 +124,15 @@ class Subject:
     def rowwise(self) -> bool:
         """Whether the card works on rows rather than entries."""
         return isinstance(self.card, Map) or (isinstance(self.card, Loss) and self.card.kind.rowwise)
+
+    def report(self, result: str, dtype: Any, entries: Any) -> None:
+        """Note the entries (a mask) as reported, so that later checks pass over them."""
+        if entries.any():
+            self.faulty[result, np.dtype(dtype).name] = self.reported(result, dtype, entries.shape) | entries
+
+    def reported(self, result: str, dtype: Any, shape: tuple[int, ...]) -> Any:
+        """A mask of the entries that a check has reported."""
+        return self.faulty.get((result, np.dtype(dtype).name), np.zeros(shape, dtype=bool))
 
     def show(self, index: tuple[int, ...], dtype: Any) -> str:
         """The arguments at an entry of the result, as source code."""

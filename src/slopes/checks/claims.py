@@ -187,6 +187,8 @@ def minimum(subject: Subject) -> Iterator[Finding]:
         )
     prediction, target = card.kind.perfect(subject.rng, card.settings)
     perfect = card(prediction, target, reduction="none")
+    if np.isnan(perfect).any() and subject.faulty:
+        return  # reported already, as not finite
     if not np.allclose(perfect, least, rtol=0, atol=1e-12):
         worst = int(np.argmax(abs(perfect - least).reshape(-1)))
         yield Finding(
