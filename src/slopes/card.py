@@ -29,6 +29,7 @@ class Card(Generic[P]):
     """
 
     family = "function"
+    rowwise = False  #: whether it works on rows rather than entries
     _arguments: tuple[str, ...] = ("x",)
     __name__: str
     __qualname__: str
@@ -276,6 +277,7 @@ class Map(Activation[P]):
     """A function of a row, applied along an axis: the body works on the last one."""
 
     family = "map"
+    rowwise = True
 
     def _signature(self, body: inspect.Signature) -> inspect.Signature:
         axis = inspect.Parameter("axis", inspect.Parameter.KEYWORD_ONLY, default=-1, annotation=int)
@@ -359,7 +361,7 @@ class Loss(Card[P]):
     _arguments = ("prediction", "target")
 
     def __init__(self, body: Body, *, kind: kinds.Kind, **fields_of_card: Any) -> None:
-        self.kind = kind
+        self.kind, self.rowwise = kind, kind.rowwise
         super().__init__(body, **fields_of_card)
 
     def _signature(self, body: inspect.Signature) -> inspect.Signature:
@@ -430,7 +432,7 @@ class Loss(Card[P]):
         return batch, *self._bodies(settings)
 
     def _symbols(self, symbol: ModuleType) -> list[Any]:
-        make = symbol.row if self.kind.rowwise else symbol.scalar
+        make = symbol.row if self.rowwise else symbol.scalar
         return [make("\\hat{y}"), make("y")]
 
 

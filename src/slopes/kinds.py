@@ -148,10 +148,7 @@ class Kind:
         weight: Array | None, mask: Array | None, settings: dict[str, Any],
     ) -> Batch:  # fmt: skip
         """Check the arguments and make them clean."""
-        prediction, target = (
-            r.enter(prediction, f"{owner}: prediction"),
-            r.enter(target, f"{owner}: target", prediction),
-        )
+        prediction, target = _pair(r, owner, prediction, target)
         same_shape(owner, prediction=prediction, target=target)
         wide = r.widen(prediction)
         batch = Batch(r, owner, prediction, wide, r.widen(target, like=wide), r.result_dtype(prediction, loss=True))
@@ -261,10 +258,7 @@ class Classification(Kind):
         class_weight: Array | None = None, label_smoothing: UnitInterval = 0.0, ignore_index: int | None = None,
     ) -> Batch:  # fmt: skip
         """Check the arguments and make them clean: classes last, labels in range, masked rows filled."""
-        prediction, target = (
-            r.enter(prediction, f"{owner}: prediction"),
-            r.enter(target, f"{owner}: target", prediction),
-        )
+        prediction, target = _pair(r, owner, prediction, target)
         axis = valid_axis(owner, axis, prediction)
         wide = r.moveaxis(r.widen(prediction), axis, -1)
         classes, shape = wide.shape[-1], tuple(wide.shape[:-1])
@@ -344,6 +338,11 @@ class Classification(Kind):
         label = "probability" if self.space_of(settings) == "probabilities" else "logit"
         rows = np.stack([x, other, other], axis=-1)
         return f"{label} of the right class", {"": (rows, np.zeros(x.shape, dtype=int))}
+
+
+def _pair(r: ModuleType, owner: str, prediction: Array, target: Array) -> tuple[Array, Array]:
+    prediction = r.enter(prediction, f"{owner}: prediction")
+    return prediction, r.enter(target, f"{owner}: target", prediction)
 
 
 UNIT = UnitInterval.__metadata__[0]  # type: ignore[attr-defined]

@@ -90,7 +90,7 @@ class Exactly:
             entered = [_labels_or_exact(argument, loss and place > 0) for place, argument in enumerate(arguments)]
             before = np.asarray(compute(*entered, **options))
         result, open_ = before.copy(), np.ones(before.shape, dtype=bool)
-        limit = LARGEST if unsettled is None or self._by_rows() else LARGEST // 6
+        limit = LARGEST if unsettled is None or self.card.rowwise else LARGEST // 6
         while open_.any():
             if digits > limit:
                 if unsettled is None:
@@ -111,16 +111,13 @@ class Exactly:
             public = np.asarray(np.frompyfunc(lambda value: mpmath.mp.make_mpf(number(value)._mpf_), 1, 1)(result))
         return public[()]
 
-    def _by_rows(self) -> bool:
-        return isinstance(self.card, Map) or (isinstance(self.card, Loss) and self.card.kind.rowwise)
-
     def _separable(self, entered: list[Any], options: dict[str, Any], open_: Any) -> Any:
         """A mask of the entries or rows that can be computed again without the others; None if they all go together."""
         settings = (*options.values(), *self.card.settings.values())
         unreduced = not isinstance(self.card, Loss) or options.get("reduction") == "none"
         if open_.ndim == 0 or not unreduced or not all(isinstance(s, (bool, int, float, str)) for s in settings):
             return None
-        if not self._by_rows():
+        if not self.card.rowwise:
             return open_
         if entered[0].ndim != 2 or options.get("axis", -1) not in (-1, 1):
             return None

@@ -67,7 +67,7 @@ class Subject:
         settings = self.card.settings
         prediction, target = kind.sample(rng, (40, 5), settings)
         probabilities = kind.space_of(settings) == "probabilities"
-        if kind.rowwise:
+        if self.card.rowwise:
             scale = np.logspace(-4, 2.3, 40)[:, None]
             prediction = prediction if probabilities else prediction * scale
             if not probabilities:
@@ -88,18 +88,21 @@ class Subject:
         if isinstance(self.card, Loss) and self.card.kind.space_of(self.card.settings) != "logits":
             return 0.0
         prediction = self.inputs(dtype)[0].astype(float)
-        return np.ptp(prediction, axis=-1) if self.rowwise else abs(prediction) * isinstance(self.card, Loss)
+        return np.ptp(prediction, axis=-1) if self.card.rowwise else abs(prediction) * isinstance(self.card, Loss)
 
     # --------------------------------------------------------------------------------- the results
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What makes a call give one result for each entry or row."""
+        return {"reduction": "none"} if isinstance(self.card, Loss) else {}
 
     def call(self, result: str, arguments: tuple[Any, ...]) -> Any:
         """The card's own result: its values, unreduced, or its slope (for a map: the pulled-back cotangent)."""
         card: Any = self.card
-        if isinstance(card, Loss):
-            return card(*arguments, reduction="none") if result == "value" else card.slope(*arguments, reduction="none")
         if isinstance(card, Map):
             return card(arguments[0]) if result == "value" else card.vjp(*arguments)
-        return card(*arguments) if result == "value" else card.slope(*arguments)
+        return (card if result == "value" else card.slope)(*arguments, **self.options)
 
     def exact(self, result: str, dtype: Any) -> Any:
         """The exact result at the inputs: "value", "slope" (by the derivative, if any) or "difference"."""
@@ -108,8 +111,7 @@ class Subject:
             arguments = self.inputs(dtype)
             if isinstance(self.card, Map) and result == "value":
                 arguments = arguments[:1]
-            options: dict[str, Any] = {"reduction": "none"} if isinstance(self.card, Loss) else {}
-            self._exact[key] = np.asarray(self.oracle(result)(*arguments, **options))
+            self._exact[key] = np.asarray(self.oracle(result)(*arguments, **self.options))
         return self._exact[key]
 
     def oracle(self, result: str) -> Any:
@@ -119,11 +121,6 @@ class Subject:
         if result == "difference" or self.card.slope_body is None:
             return self.exactly.difference
         return self.exactly.vjp if isinstance(self.card, Map) else self.exactly.slope
-
-    @property
-    def rowwise(self) -> bool:
-        """Whether the card works on rows rather than entries."""
-        return isinstance(self.card, Map) or (isinstance(self.card, Loss) and self.card.kind.rowwise)
 
     def report(self, result: str, dtype: Any, entries: Any) -> None:
         """Note the entries (a mask) as reported, so that later checks pass over them."""
@@ -138,9 +135,14 @@ class Subject:
         """The arguments at an entry of the result, as source code."""
         shown = []
         for argument in self.inputs(dtype):
-            entry = argument[index[0]][None] if self.rowwise else argument[index]
+            entry = argument[index[0]][None] if self.card.rowwise else argument[index]
             shown.append(source(entry, dtype if np.asarray(argument).dtype.kind == "f" else None))
         return ", ".join(shown)
+
+
+def peak(values: Any) -> tuple[int, ...]:
+    """The place of the first largest entry; in a mask, of the first True."""
+    return tuple(int(i) for i in np.unravel_index(int(np.nanargmax(values)), values.shape))
 
 
 def source(x: Any, dtype: Any = None) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from slopes.card import Loss, Map
-from slopes.checks.cases import Subject
+from slopes.checks.cases import Subject, peak
 from slopes.checks.report import Finding, Skip
 
 LINE = np.linspace(-12, 12, 4801)  #: where claims are tried, along the prediction for a loss
@@ -40,7 +40,7 @@ def _curve(subject: Subject, result: str = "value") -> tuple[Any, Any]:
         _, lines = card.kind.curve(x, settings)
         prediction, target = next(iter(lines.values()))
         came = subject.call(result, (prediction, target))
-        return x, came[..., 0] if result == "slope" and card.kind.rowwise else came
+        return x, came[..., 0] if result == "slope" and card.rowwise else came
     if isinstance(card, Map):
         rows = np.stack([LINE, np.zeros_like(LINE)], axis=-1)
         first = np.broadcast_to([1.0, 0.0], rows.shape)
@@ -147,21 +147,20 @@ CLAIM_CHECKS: dict[str, Callable[[Subject, Any], str | None]] = {
 def _definition(subject: Subject) -> Iterator[Finding]:
     if subject.card.textbook is subject.card.body:
         return
-    arguments = tuple(argument[:40] if subject.rowwise else argument for argument in subject.inputs(np.float64))
+    arguments = subject.inputs(np.float64)
     chosen = np.ones(len(arguments[0]), bool)
-    if not subject.rowwise:
+    if not subject.card.rowwise:
         chosen = (
             np.max([abs(argument) for argument in arguments], axis=0) <= 16
         )  # further out a definition may cancel for ever
     elif subject.card.family == "map":
         arguments = arguments[:1]
     arguments = tuple(argument[chosen] for argument in arguments)
-    options = {"reduction": "none"} if isinstance(subject.card, Loss) else {}
-    textbook = np.asarray(subject.exactly.definition(*arguments, **options))
-    body = np.asarray(subject.exactly(*arguments, **options))
+    textbook = np.asarray(subject.exactly.definition(*arguments, **subject.options))
+    body = np.asarray(subject.exactly(*arguments, **subject.options))
     off = np.frompyfunc(lambda a, b: bool(a == a and abs(a - b) > abs(b) * 1e-20), 2, 1)(textbook, body).astype(bool)
     if off.any():
-        index = tuple(int(i) for i in np.argwhere(off)[0])
+        index = peak(off)
         yield Finding(
             "claims",
             f"the definition gives {textbook[index]!s:.22} where the body gives {body[index]!s:.22}",
@@ -178,7 +177,7 @@ def minimum(subject: Subject) -> Iterator[Finding]:
     least = card.claims.minimum
     values = subject.call("value", subject.inputs(np.float64))
     if float(np.nanmin(values)) < least - 1e-12:
-        index = tuple(int(i) for i in np.unravel_index(int(np.nanargmin(values)), values.shape))
+        index = peak(-values)
         yield Finding(
             "minimum",
             f"is {float(values[index])!r}, below the minimum of {least!r}",
@@ -190,10 +189,10 @@ def minimum(subject: Subject) -> Iterator[Finding]:
     if np.isnan(perfect).any() and subject.faulty:
         return  # reported already, as not finite
     if not np.allclose(perfect, least, rtol=0, atol=1e-12):
-        worst = int(np.argmax(abs(perfect - least).reshape(-1)))
+        worst = peak(abs(perfect - least))
         yield Finding(
             "minimum",
-            f"is {float(perfect.reshape(-1)[worst])!r} at a perfect prediction, not {least!r}",
+            f"is {float(perfect[worst])!r} at a perfect prediction, not {least!r}",
             f"{subject.name}(np.array({prediction.tolist()}), np.array({target.tolist()}), reduction='none')",
             "the loss must be least where prediction and target agree; claim minimum=None if it need not",
         )
@@ -235,7 +234,7 @@ def _compare_with_peer(subject: Subject, library: str, module: Any, expression: 
     scope = {**vars(module), **card.settings, **dict(zip(names, given, strict=True)), "inf": np.inf}
     theirs = np.asarray(eval(expression, scope))  # an expression of our own catalogue, or of the card's author
     if not np.allclose(theirs, mine, rtol=1e-5 if library == "jax" else 1e-9, atol=1e-6 if library == "jax" else 1e-11):
-        index = tuple(int(i) for i in np.unravel_index(int(np.argmax(abs(theirs - mine))), mine.shape))
+        index = peak(abs(theirs - mine))
         shown = [np.asarray(a)[index[: np.ndim(a)]].tolist() for a in arguments]
         yield Finding(
             "peers",

@@ -19,7 +19,7 @@ def dtype_and_shape(subject: Subject) -> Iterator[Finding]:
     """Results keep the argument's dtype (integers: the default one) and shape, also 0-d and empty ones."""
     for kind, make, dtypes in _libraries():
         for dtype, expected in dtypes.items():
-            for shape in ROWS if subject.rowwise else SHAPES:
+            for shape in ROWS if subject.card.rowwise else SHAPES:
                 arguments = _sample(subject, shape, make, dtype)
                 if arguments is None:
                     continue
@@ -27,7 +27,7 @@ def dtype_and_shape(subject: Subject) -> Iterator[Finding]:
                     came = subject.call(result, arguments)
                     wanted = (
                         shape[:-1]
-                        if result == "value" and isinstance(subject.card, Loss) and subject.rowwise
+                        if result == "value" and isinstance(subject.card, Loss) and subject.card.rowwise
                         else shape
                     )
                     if came.dtype != expected or tuple(came.shape) != wanted:
@@ -97,7 +97,7 @@ def shapes_refused(subject: Subject) -> Iterator[Finding]:
             "axis 2 of (4, 3)": lambda: card(rows, axis=2),
             "a single number": lambda: card(1.0),
         }
-    elif isinstance(card, Loss) and card.kind.rowwise:
+    elif isinstance(card, Loss) and card.rowwise:
         attempts = {
             "labels (3,) for (4, 3)": lambda: card(rows, np.zeros(3, int)),
             "labels (4, 1) for (4, 3)": lambda: card(rows, np.zeros((4, 1), int)),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from slopes.card import Activation, Loss, Map
-from slopes.checks.cases import DTYPES, Subject, source
+from slopes.checks.cases import DTYPES, Subject, peak, source
 from slopes.checks.report import Finding, Skip
 from slopes.domains import Interval
 
@@ -54,7 +54,7 @@ def finite(subject: Subject) -> Iterator[Finding]:
             subject.report(result, dtype, bad)
             if bad.any() and not told:
                 told = True
-                index = tuple(int(i) for i in np.argwhere(bad)[0])
+                index = peak(bad)
                 yield Finding(
                     "finite",
                     f"{_spell(dtype)} {result} is {float(came[index])!r} where exact is {_digits(exact[index])} "
@@ -69,14 +69,12 @@ def _specials(subject: Subject) -> Iterator[Finding]:
     card: Any = subject.card
     if not isinstance(card, Activation) or isinstance(card, Map):
         return
-    for result in ("value", "slope"):
-        function = card if result == "value" else card.slope
-        oracle = subject.exactly if result == "value" or card.slope_body is None else subject.exactly.slope
+    for result in ("value", "slope") if card.slope_body else ("value",):
         for x in (np.inf, -np.inf, np.nan):
-            wanted = np.nan if x != x else _limit(oracle, float(np.sign(x)))
-            if wanted is None or (result == "slope" and card.slope_body is None):
+            wanted = np.nan if x != x else _limit(subject.oracle(result), float(np.sign(x)))
+            if wanted is None:
                 continue
-            came = float(function(x))
+            came = float(subject.call(result, (x,)))
             if not (came == wanted or (came != came and wanted != wanted) or abs(came - wanted) <= 1e-15 * abs(wanted)):
                 yield Finding(
                     "finite",
@@ -112,7 +110,7 @@ def _precision(subject: Subject, result: str) -> Iterator[Finding]:
         subject.report(result, dtype, excess > 0)
         if excess.any() and not told:
             told = True
-            index = tuple(int(i) for i in np.unravel_index(int(np.argmax(excess)), excess.shape))
+            index = peak(excess)
             yield Finding(
                 f"{result}_precision",
                 f"{_spell(dtype)} {result} is {float(came[index])!r}, exact is {_digits(exact[index])}: off by "
@@ -148,15 +146,16 @@ def _allow_near_roots(subject: Subject, result: str, dtype: Any, exact: Any, err
 
     The terms are sized by how much the result changes across the root: x·f′(x), or that over a unit of prediction.
     """
-    if subject.rowwise:
+    if subject.card.rowwise:
         return
     space = subject.card.kind.space_of(subject.card.settings) if isinstance(subject.card, Loss) else None
-    options = {"reduction": "none"} if space else {}
     first, *rest = subject.inputs(dtype)
     for entry in zip(*np.nonzero(errors > allowed), strict=True):
         x, others = float(first[entry]), [argument[entry].reshape(1) for argument in rest]
         reach = {None: abs(x) / 4, "probabilities": min(x, 1 - x) / 2}.get(space, max(abs(x) / 4, 1.0))
-        left, right = (subject.oracle(result)(np.array([end]), *others, **options)[0] for end in (x - reach, x + reach))
+        left, right = (
+            subject.oracle(result)(np.array([end]), *others, **subject.options)[0] for end in (x - reach, x + reach)
+        )
         if left * right < 0:
             terms = float(abs(right - left)) * (1 if space else 2)
             allowed[entry] = ULPS * float(np.finfo(dtype).eps) * terms / ulp(float(exact[entry]), dtype)
@@ -184,7 +183,7 @@ def _wrong_slopes(subject: Subject) -> Iterator[Finding]:
         if _at_a_kink(subject, index, slopes[index]):
             off[index] = 0.0
     if (off > 1e-9).any():
-        index = tuple(int(i) for i in np.unravel_index(int(np.nanargmax(off)), off.shape))
+        index = peak(off)
         yield Finding(
             "derivative",
             f"the derivative is {_digits(slopes[index])} where the body's slope is {_digits(expected[index])} "
@@ -196,13 +195,14 @@ def _wrong_slopes(subject: Subject) -> Iterator[Finding]:
 
 def _at_a_kink(subject: Subject, index: tuple[Any, ...], slope: Any) -> bool:
     """Whether the body has two slopes there, and the card takes one between them."""
-    if subject.rowwise:
+    if subject.card.rowwise:
         return False
     first, *rest = (argument[index].item() for argument in subject.inputs(np.float64))
     step = max(abs(first), 1e-30) * 1e-9
-    options = {"reduction": "none"} if isinstance(subject.card, Loss) else {}
     left, right = (
-        subject.exactly.difference(*(np.array([argument]) for argument in (first + side * step, *rest)), **options)[0]
+        subject.exactly.difference(
+            *(np.array([argument]) for argument in (first + side * step, *rest)), **subject.options
+        )[0]
         for side in (-1, 1)
     )
     jumps = abs(right - left) > 1e-6 * max(abs(left), abs(right))
@@ -237,7 +237,7 @@ def numpy_equals_torch(subject: Subject) -> Iterator[Finding]:
                 allowed = _allow_terms(subject, dtype, exact, allowed)
             bad = (error > 2 * allowed) & (error > 4 * base)
             if bad.any():
-                index = tuple(int(i) for i in np.argwhere(bad)[0])
+                index = peak(bad)
                 yield _differs(
                     subject, result, dtype,
                     f"is {float(came[index])!r} in torch and {float(mine[index])!r} in NumPy, "

@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-SEVERITIES = ("error", "warning", "note")
-
 
 class AuditError(Exception):
     """Raised by `Report.raise_for_errors`."""
@@ -22,7 +20,7 @@ class Finding:
     message: str
     reproduce: str  #: code that can be pasted and run
     repair: str
-    severity: str = "error"
+    severity: str = "error"  #: or "warning", or "note"
 
     def __str__(self) -> str:
         return (
