@@ -15,7 +15,7 @@ from typing import Any, Concatenate, Generic, Literal, ParamSpec, Self, overload
 from slopes import kinds, ops
 from slopes.domains import Domain, Flag, OneOf
 from slopes.extras import require
-from slopes.facts import Claims, Paper, Parameter
+from slopes.facts import Claims, Paper, Parameter, Peer
 from slopes.ops import Array
 
 P = ParamSpec("P")
@@ -39,13 +39,13 @@ class Card(Generic[P]):
         body: Body,
         *,
         definition: Body | None = None,
-        same_as: Mapping[str, str] | None = None,
+        same_as: Mapping[str, str | tuple[str, str]] | None = None,
         papers: tuple[Paper, ...] = (),
         **claims: Any,
     ) -> None:
         self.body = body
         self.definition = definition
-        self.same_as = dict(same_as or {})
+        self.same_as = {library: Peer.of(stated) for library, stated in (same_as or {}).items()}
         self.papers = papers
         try:
             self.claims = Claims(**claims)
@@ -332,7 +332,7 @@ def activation(
     *,
     kind: str = "elementwise",
     definition: Body | None = None,
-    same_as: Mapping[str, str] | None = None,
+    same_as: Mapping[str, str | tuple[str, str]] | None = None,
     papers: tuple[Paper, ...] = (),
     **claims: Any,
 ) -> Any:
@@ -341,7 +341,8 @@ def activation(
     A map's rows lie on the last axis of its body's argument.
 
     `definition` is the textbook form where the body is a stabler one; `same_as` says what a peer calls it, as an
-    expression of x; claims are the fields of `Claims`.
+    expression of x, or as a pair of that and the peer's own default call where it gives another number; claims are
+    the fields of `Claims`.
     """
     classes: dict[str, type[Activation[Any]]] = {"elementwise": Activation, "map": Map}
     if kind not in classes:
@@ -441,7 +442,7 @@ def loss(
     *,
     space: str | None = None,
     definition: Body | None = None,
-    same_as: Mapping[str, str] | None = None,
+    same_as: Mapping[str, str | tuple[str, str]] | None = None,
     papers: tuple[Paper, ...] = (),
     **claims: Any,
 ) -> Callable[[Callable[..., Any]], Loss[Any]]:

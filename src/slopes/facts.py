@@ -24,6 +24,18 @@ class Parameter(NamedTuple):
     domain: Domain | None
 
 
+class Peer(NamedTuple):
+    """What a library calls a function, in its own namespace."""
+
+    same: str  #: an expression that gives the card's number, at the card's parameters
+    bare: str | None = None  #: the library's own default call, where that gives another number
+
+    @classmethod
+    def of(cls, stated: str | tuple[str, str]) -> Peer:
+        """A peer from what a card states: an expression, or that and the bare one."""
+        return cls(stated) if isinstance(stated, str) else cls(*stated)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Claims:
     """What a card says of itself. Each has a check in `slopes.checks.claims` that can refute it."""

@@ -13,6 +13,7 @@ from slopes.checks.cases import Subject, peak
 from slopes.checks.report import Finding, Skip
 
 LINE = np.linspace(-12, 12, 4801)  #: where claims are tried, along the prediction for a loss
+PEERS = {"smp": "segmentation_models_pytorch", "metric_learning": "pytorch_metric_learning"}  #: modules of other names
 SLACK = 1e-7  #: what a claimed number may be off by, as it is written with eight digits
 
 
@@ -203,17 +204,17 @@ def peers(subject: Subject) -> Iterator[Finding]:
     if not subject.card.same_as:
         raise Skip("the card names no peers")
     if subject.card.switched or any(
-        name not in expression for name in subject.card.bound for expression in subject.card.same_as.values()
+        name not in peer.same for name in subject.card.bound for peer in subject.card.same_as.values()
     ):
         raise Skip("peers are named for other parameters")
     absent = []
-    for library, expression in subject.card.same_as.items():
+    for library, peer in subject.card.same_as.items():
         try:
-            module = importlib.import_module(library)
+            module = importlib.import_module(PEERS.get(library, library))
         except ImportError:
             absent.append(library)
             continue
-        yield from _compare_with_peer(subject, library, module, expression)
+        yield from _compare_with_peer(subject, library, module, peer.same)
     if len(absent) == len(subject.card.same_as):
         raise Skip(f"not installed: {', '.join(absent)}")
 

@@ -147,7 +147,7 @@ def facts(card: Card[Any]) -> dict[str, Any]:
         "claims": {name: value for name, value in card.claims.stated().items() if name != "kinks"},
         "kinks": [{"at": float(line.x[k]), "slope": float(line.slope[k])} for k in line.kinks],
         "papers": [paper._asdict() for paper in card.papers],
-        "same_as": {} if card.switched else card.same_as,
+        "same_as": {} if card.switched else {library: peer.same for library, peer in card.same_as.items()},
     }
 
 
