@@ -11,7 +11,7 @@ demo: $(STAMP)
 	$(BIN)/slopes compare
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses=auto --dist=loadgroup
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

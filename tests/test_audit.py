@@ -54,11 +54,11 @@ class Overwriting(Activation):
 class Lax(kinds.Kind):
     """A kind that lets shapes broadcast."""
 
-    def enter(self, r, owner, prediction, target, **options):
-        if isinstance(prediction, np.ndarray) and isinstance(target, np.ndarray):
-            prediction, target = np.broadcast_arrays(prediction, target)
-            options["mask"] = None
-        return super().enter(r, owner, prediction, target, **options)
+    def enter(self, r, owner, arguments, **options):
+        if all(isinstance(argument, np.ndarray) for argument in arguments):
+            arguments = np.broadcast_arrays(*arguments)
+            options["mask"] = options["weight"] = None
+        return super().enter(r, owner, arguments, **options)
 
 
 def squared(prediction, target):
@@ -71,7 +71,7 @@ def squared_slope(prediction, target):
 
 
 def regression(body, slope, kind=None, **fields):
-    made = Loss(body, kind=kind or kinds.Kind(), **{"minimum": 0.0, **fields})
+    made = Loss(body, kind=kind or kinds.KINDS["regression"], **{"minimum": 0.0, **fields})
     made.derivative(slope)
     return made
 
@@ -131,7 +131,10 @@ sound = card(logistic, sigmoid_slope)
 PLANTED = {
     "dtype_and_shape": (Upcasting(logistic).derivative(sigmoid_slope), sound),
     "inputs_written": (Overwriting(logistic).derivative(sigmoid_slope), sound),
-    "shapes_refused": (regression(squared, squared_slope, Lax()), regression(squared, squared_slope)),
+    "shapes_refused": (
+        regression(squared, squared_slope, Lax("regression", kinds.KINDS["regression"].arguments)),
+        regression(squared, squared_slope),
+    ),
     "parameters_refused": (card(scaled, scaled_slope), card(scaled_right, scaled_slope)),
     "finite": (card(overflowing, sigmoid_slope), sound),
     "value_precision": (card(cancelling, sigmoid_slope), sound),

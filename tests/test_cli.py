@@ -277,7 +277,7 @@ def test_compare_complains_in_one_line(study, monkeypatch):
 
 WRONG = {
     "rellu": "no function 'rellu'; did you mean 'relu'",
-    "zzzz": "no function 'zzzz'; there are linear",
+    "zzzz": "no function 'zzzz'; there are glu",
     "elu(alpha=-1)": "elu: alpha must be > 0, got -1",
     "elu(alpha=nan)": "elu: alpha must be > 0, got nan",
     "elu(beta=1)": "elu: no parameter 'beta'; it takes alpha",
@@ -329,7 +329,7 @@ def test_a_card_that_fails_is_named_with_its_line(folder):
 
 def test_other_mistakes(folder):
     complains("no command 'lst'; did you mean 'list'?", "lst")
-    complains("no command 'zzz'; there are audit, compare, list, show.", "zzz")
+    complains("no command 'zzz'; there are accuracy, audit, compare, list, show.", "zzz")
     complains("Missing argument 'NAME...'", "show")
     complains("No such option", "show", "relu", "--colour")
     complains("unexpected extra argument", "list", "relu")

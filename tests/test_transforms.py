@@ -21,12 +21,19 @@ def expected_gradient(card, example, **options):
     first, *rest = example(card, **options)
     arguments = [argument.numpy() for argument in (first, *rest)]
     if is_map(card):
-        return torch.from_numpy(card.vjp(*arguments, np.ones(first.shape)))
+        return torch.from_numpy(card.vjp(*arguments, np.ones(card(*arguments).shape)))
     return torch.from_numpy(card.slope(*arguments, **({"reduction": "none"} if isinstance(card, Loss) else {})))
 
 
+def to_map_over(card, example, **options):
+    """Arguments with a leading axis to map over: rows, or of a loss that looks at a batch, two batches."""
+    if not (isinstance(card, Loss) and card.kind.batched):
+        return example(card, **options)
+    return tuple(map(torch.stack, zip(example(card, **options), example(card, seed=1, **options), strict=True)))
+
+
 def probabilities(card):
-    return isinstance(card, Loss) and card.kind.space == "probabilities"
+    return isinstance(card, Loss) and card.kind.space_of(card.settings) == "probabilities"
 
 
 def test_autograd_in_both_modes(card, example):
@@ -47,11 +54,14 @@ def test_func_grad_and_vmap(card, example):
     function, x = split(card, example)
     gradient = torch.func.grad(lambda x: function(x).sum())(x)
     torch.testing.assert_close(gradient, expected_gradient(card, example), rtol=1e-12, atol=1e-14)
-    first, *rest = example(card)
+    first, *rest = to_map_over(card, example)
+    each = zip(first, *rest, strict=True)
     alone = torch.func.vmap(unreduced(card))(first, *rest)
-    torch.testing.assert_close(alone, unreduced(card)(first, *rest), rtol=0, atol=0)
-    per_sample = torch.func.vmap(torch.func.grad(lambda x, *rest: unreduced(card)(x, *rest).sum()))(first, *rest)
-    torch.testing.assert_close(per_sample, expected_gradient(card, example), rtol=1e-12, atol=1e-14)
+    torch.testing.assert_close(alone, torch.stack([unreduced(card)(*one) for one in each]), rtol=1e-15, atol=0)
+    total = lambda x, *rest: unreduced(card)(x, *rest).sum()  # noqa: E731
+    per_sample = torch.func.vmap(torch.func.grad(total))(first, *rest)
+    one_by_one = [torch.func.grad(total)(*one) for one in zip(first, *rest, strict=True)]
+    torch.testing.assert_close(per_sample, torch.stack(one_by_one), rtol=1e-12, atol=1e-14)
 
 
 def test_vmap_over_the_prediction_alone(card, example):
@@ -161,11 +171,14 @@ def test_compile_with_changing_batches_and_parameters():
 
 def test_export_with_a_dynamic_batch(loss, example):
     class Module(torch.nn.Module):
-        def forward(self, x, target):
-            return loss(x, target)
+        def forward(self, x, *rest):
+            return loss(x, *rest)
 
-    batch = torch.export.Dim("batch")
-    exported = torch.export.export(Module(), example(loss), dynamic_shapes=({0: batch}, {0: batch})).module()
+    first, *rest = example(loss)
+    batch = {0: torch.export.Dim("batch")}
+    exported = torch.export.export(
+        Module(), (first, *rest), dynamic_shapes=(batch, tuple(batch for _ in rest))
+    ).module()
     other = example(loss, shape=(7, 3), seed=1)
     torch.testing.assert_close(exported(*other), loss(*other), rtol=1e-12, atol=1e-14)
 
@@ -217,10 +230,10 @@ def test_dense_accuracy_of_values_and_gradients(activation, dtype):
     value = activation(x)
     (slope,) = torch.autograd.grad(value.sum(), x)
     oracle, points = slopes.exact(activation, 25), x.detach().numpy()
-    for came, exact in ((value.detach().numpy(), oracle(points)), (slope.numpy(), oracle.slope(points))):
-        errors = ulps(came, exact, points.dtype.type)
-        if came is not value:
-            errors[(points > -1.7) & (points < -0.5)] = 0  # roots of slopes, where terms cancel by nature
+    for came, exact, function in ((value.detach(), oracle, activation), (slope, oracle.slope, activation.slope)):
+        errors = ulps(came.numpy(), exact(points), points.dtype.type)
+        left, right = (np.sign(function(points * points.dtype.type(side))) for side in (0.5, 1.5))
+        errors[left != right] = 0  # near a root terms cancel by nature
         assert errors.max() <= ULPS, f"{errors.max():.3g} ulp at {points[errors.argmax()]!r}"
 
 
@@ -236,27 +249,31 @@ def test_export(card, example):
 
 
 def test_gradients_flow_to_targets_and_weights(loss, example):
-    prediction, target = example(loss)
-    if not target.is_floating_point():
-        target = slopes.softmax(torch.from_numpy(np.random.default_rng(2).standard_normal(prediction.shape)))
-    if loss.kind.name == "binary":
-        target = target.clamp(0.1, 0.9)
-    weight = torch.rand(target.shape[:-1] if loss.kind.rowwise else target.shape, dtype=torch.float64) + 0.5
-    target.requires_grad_()
-    weight.requires_grad_()
-    prediction.requires_grad_()
-    if loss.kind.rowwise:
-        target = target.detach()  # a single entry of a probability row cannot be moved alone
-        assert torch.autograd.gradcheck(lambda p, w: loss(p, target, weight=w), (prediction, weight))
-        rows = target.clone().requires_grad_()
-        loss(prediction, rows).backward()
-        assert rows.grad.abs().sum() > 0
-        return
-    assert torch.autograd.gradcheck(lambda p, t, w: loss(p, t, weight=w), (prediction, target, weight))
-    torch.autograd.gradgradcheck(lambda p, t: loss(p, t), (prediction, target))
-    assert (
-        torch.func.jvp(lambda t: loss(prediction.detach(), t), (target.detach(),), (torch.ones_like(target),))[1] != 0
+    prediction, *rest = example(loss)
+    kinds = [argument.space.name for argument in loss.kind.arguments[1:]]
+    labels = [not target.is_floating_point() for target in rest]
+    if labels[0] and kinds[0] == "distributions":
+        rest[0] = slopes.softmax(torch.from_numpy(np.random.default_rng(2).standard_normal(prediction.shape)))
+    inside = {"chances": lambda target: target.clamp(0.1, 0.9), "non-negative": lambda target: target + 0.5}
+    rest = [inside.get(kind, lambda target: target)(target) for kind, target in zip(kinds, rest, strict=True)]
+    weight = torch.rand(prediction.shape[:-1] if loss.kind.rowwise else prediction.shape, dtype=torch.float64) + 0.5
+    assert torch.autograd.gradcheck(
+        lambda p, w: loss(p, *rest, weight=w), (prediction.requires_grad_(), weight.requires_grad_())
     )
+    for place, (kind, target) in enumerate(zip(kinds, rest, strict=True)):
+        if kind == "signs" or not target.is_floating_point():
+            continue
+        target.requires_grad_()
+        call = lambda p, t, place=place: loss(p, *rest[:place], t, *rest[place + 1 :])  # noqa: E731
+        if kind == "distributions":  # a single entry of a row cannot be moved alone
+            call(prediction, target).backward()
+            assert target.grad.abs().sum() > 0
+            continue
+        assert torch.autograd.gradcheck(call, (prediction, target))
+        torch.autograd.gradgradcheck(call, (prediction, target))
+        one = torch.linspace(0.5, 1, target.numel(), dtype=torch.float64).reshape(target.shape)
+        tangent = torch.func.jvp(lambda t, call=call: call(prediction.detach(), t), (target.detach(),), (one,))[1]
+        assert tangent != 0
 
 
 def test_gradients_flow_to_tensor_parameters():

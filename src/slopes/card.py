@@ -7,13 +7,14 @@ arrays and torch tensors alike, validates its parameters, and knows its derivati
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import fields, replace
+from dataclasses import fields
 from types import ModuleType
 from typing import Any, Concatenate, Generic, Literal, ParamSpec, Self, overload
 
 from slopes import kinds, ops
-from slopes.domains import Domain, Flag, OneOf
+from slopes.domains import Domain, Flag, Noise, OneOf
 from slopes.extras import require
 from slopes.facts import Claims, Paper, Parameter, Peer
 from slopes.ops import Array
@@ -73,10 +74,23 @@ class Card(Generic[P]):
             if parameter.default is inspect.Parameter.empty:
                 raise TypeError(f"{self.name}: parameter {name} needs a default")
             self._check(name, parameter.default)
+        noisy = [name for name, parameter in self.parameters.items() if isinstance(parameter.domain, Noise)]
+        self.noise = noisy[0] if noisy else None  #: the parameter that a generator draws
         self.__signature__ = self._signature(signature)
 
     def _signature(self, body: inspect.Signature) -> inspect.Signature:
-        return body
+        return body if self.noise is None else _with_keywords(body, generator=(None, Any))
+
+    def _draw(self, r: ModuleType, parameters: Mapping[str, Any], x: Array) -> dict[str, Any]:
+        """The parameters, the noise among them drawn if there is a generator."""
+        drawn = dict(parameters)
+        generator = drawn.pop("generator", None) if self.noise else None
+        if generator is not None and self.noise:
+            if self.noise in drawn:
+                raise TypeError(f"{self.name}: takes a generator or {self.noise}, not both")
+            domain: Any = self.parameters[self.noise].domain
+            drawn[self.noise] = r.draw(domain.distribution, generator, x, self.name)
+        return drawn
 
     # ---------------------------------------------------------------------------------- parameters
 
@@ -144,7 +158,8 @@ class Card(Generic[P]):
         if not settings:
             return self.body, slope
         plain = (bool, int, float, str)
-        learnt = any(not isinstance(value, plain) and hasattr(value, "requires_grad") for value in settings.values())
+        tensors = [v for v in settings.values() if not isinstance(v, plain) and hasattr(v, "requires_grad")]
+        learnt = any(ops.reading(tensor).wants_gradient(tensor) for tensor in tensors)
         return _filled(self.body, settings), None if slope is None or learnt else _filled(slope, settings)
 
     # ------------------------------------------------------------------------------------- showing
@@ -207,6 +222,15 @@ def _rebind(root: Card[Any], bound: dict[str, Any]) -> Card[Any]:
     return root.with_(**bound)
 
 
+def _with_keywords(signature: inspect.Signature, **added: tuple[Any, Any]) -> inspect.Signature:
+    """The signature with further keywords, each given as (default, annotation)."""
+    keywords = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+        for name, (default, annotation) in added.items()
+    ]
+    return signature.replace(parameters=[*signature.parameters.values(), *keywords])
+
+
 def _filled(body: Body, settings: dict[str, Any]) -> Body:
     def filled(*arguments: Array) -> Array:
         return body(*arguments, **settings)
@@ -259,7 +283,7 @@ class Activation(Card[P]):
     def _read(self, compute: Callable[..., Array], parameters: Mapping[str, Any], *arrays: Array) -> Any:
         r = self._reading(*arrays)
         entered = self._enter(r, arrays)
-        value, slope = self._bodies(self._settings(parameters, r))
+        value, slope = self._bodies(self._settings(self._draw(r, parameters, entered[0]), r))
         with r.quiet():
             result = r.narrow(compute(r, value, slope, *entered), r.result_dtype(entered[0]))
         kinds.keeps_shape(self.name, tuple(result.shape), tuple(entered[0].shape))
@@ -278,17 +302,20 @@ class Map(Activation[P]):
 
     family = "map"
     rowwise = True
+    parts = 1  #: how many entries go in for one that comes out
 
     def _signature(self, body: inspect.Signature) -> inspect.Signature:
-        axis = inspect.Parameter("axis", inspect.Parameter.KEYWORD_ONLY, default=-1, annotation=int)
-        return body.replace(parameters=[*body.parameters.values(), axis])
+        return super()._signature(_with_keywords(body, axis=(-1, int), mask=(None, Any)))
 
-    def __call__(self, x: Array, *, axis: int = -1, **parameters: Any) -> Any:  # type: ignore[override]
+    def __call__(self, x: Array, *, axis: int = -1, mask: Array | None = None, **parameters: Any) -> Any:  # type: ignore[override]
         """Return the values, in the shape and dtype of x, along the axis.
+
+        Entries where `mask` (boolean, of the shape of x, True counts) is False get the least value, as −inf does; a
+        row of which nothing counts is all of it, and has a gradient of 0.
 
         Raises TypeError for what is no array of real numbers, ValueError for an axis that x does not have.
         """
-        return self._along(axis, lambda r, value, pull_back, x: r.pullable(value, pull_back, x), parameters, x)
+        return self._along(axis, mask, lambda r, value, pull, x: r.pullable(value, pull, x), parameters, x)
 
     def slope(self, x: Array, **parameters: Any) -> Any:
         """Refuse: the entries of a row depend on one another."""
@@ -296,8 +323,8 @@ class Map(Activation[P]):
             f"{self.name} mixes the entries of a row, so it has no slope for each: use {self.name}.vjp(x, g)"
         )
 
-    def vjp(self, x: Array, cotangent: Array, *, axis: int = -1, **parameters: Any) -> Any:
-        """Return the cotangent (of the shape of x) pulled back through the map along the axis."""
+    def vjp(self, x: Array, cotangent: Array, *, axis: int = -1, mask: Array | None = None, **parameters: Any) -> Any:
+        """Return the cotangent (of the shape of the result) pulled back through the map along the axis."""
 
         def compute(r: ModuleType, value: Body, pull_back: Body | None, x: Array, cotangent: Array) -> Array:
             arguments = r.widen(x), r.widen(cotangent)
@@ -305,25 +332,116 @@ class Map(Activation[P]):
                 return r.slope_of(self._root.name, lambda x, g: ops.sum(value(x) * g)[..., 0], *arguments)
             return pull_back(*arguments)
 
-        return self._along(axis, compute, parameters, x, cotangent)
+        return self._along(axis, mask, compute, parameters, x, cotangent)
 
-    def _along(self, axis: int, compute: Callable[..., Array], parameters: Mapping[str, Any], *arrays: Array) -> Any:
+    def _along(
+        self, axis: int, mask: Array, compute: Callable[..., Array], parameters: Mapping[str, Any], *arrays: Array
+    ) -> Any:  # fmt: skip
         r = self._reading(*arrays)
         entered = self._enter(r, arrays)
         axis = kinds.valid_axis(self.name, axis, entered[0])
-        value, pull_back = self._bodies(self._settings(parameters, r))
+        dtype = r.result_dtype(entered[0])
+        rows = [r.moveaxis(a, axis, -1) for a in entered]
+        settings = self._settings(self._draw(r, parameters, rows[0]), r)
+        if self.noise and self.noise in parameters and getattr(settings[self.noise], "ndim", None):
+            settings[self.noise] = r.moveaxis(settings[self.noise], axis, -1)
+        value, pull_back = self._bodies(settings)
         with r.quiet():
-            rows = compute(r, value, pull_back, *(r.moveaxis(a, axis, -1) for a in entered))
-            return r.narrow(r.moveaxis(rows, -1, axis), r.result_dtype(entered[0]))
+            if mask is None:
+                return r.narrow(r.moveaxis(compute(r, value, pull_back, *rows), -1, axis), dtype)
+            counts, least = r.moveaxis(self._mask(r, mask, entered[0]), axis, -1), self.claims.range[0]  # type: ignore[index]
+            rows = [r.where(counts, r.widen(a), fill) for a, fill in zip(rows, (-math.inf, 0.0), strict=False)]
+            result = compute(r, value, pull_back, *rows)
+            return r.narrow(r.moveaxis(r.where(counts, result, least if len(arrays) == 1 else 0.0), -1, axis), dtype)
+
+    def _mask(self, r: ModuleType, mask: Array, x: Array) -> Array:
+        """The mask as an array of the shape of x."""
+        if self.parts != 1 or self.claims.range is None:
+            raise TypeError(
+                f"{self.name}: takes no mask, having no least value (a claimed range) to give what it hides"
+            )
+        mask = r.enter(mask, f"{self.name}: mask", x)
+        kinds.same_shape(self.name, x=x, mask=mask)
+        if "bool" not in str(mask.dtype):
+            raise TypeError(f"{self.name}: mask must be boolean (True counts), got dtype {mask.dtype}")
+        return mask
 
     def _symbols(self, symbol: ModuleType) -> list[Any]:
         return [symbol.row("x")]
 
 
+class Gate(Map[P]):
+    """A function of two halves of a row, a gate and a value: the body takes them apart, entry by entry.
+
+    Its derivative gives the slopes by both, as a pair.
+    """
+
+    family = "gate"
+    parts = 2
+    _arguments = ("gate", "value")
+
+    def __init__(self, body: Body, *, gate: str = "first", **fields_of_card: Any) -> None:
+        HALF.check(body.__name__, "gate", gate)
+        self.half = gate  #: where the gate lies, unless a call says otherwise
+        super().__init__(body, **fields_of_card)
+
+    def _signature(self, body: inspect.Signature) -> inspect.Signature:
+        x = inspect.Parameter("x", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        keywords = [p for p in body.parameters.values() if p.kind is p.KEYWORD_ONLY]
+        return _with_keywords(body.replace(parameters=[x, *keywords]), axis=(-1, int), gate=(self.half, str))
+
+    def __call__(self, x: Array, *, axis: int = -1, gate: str | None = None, **parameters: Any) -> Any:  # type: ignore[override]
+        """Return the gated values: of x without half of the axis, of which the gate is the "first" or "last" half.
+
+        Raises TypeError for what is no array of real numbers, ValueError for an axis that x does not have or that is
+        odd.
+        """
+        twin = self._gated(gate)
+        return twin._along(axis, None, lambda r, value, pull, x: r.pullable(value, pull, x), parameters, x)
+
+    def vjp(self, x: Array, cotangent: Array, *, axis: int = -1, gate: str | None = None, **parameters: Any) -> Any:
+        """Return the cotangent (of the shape of the result) pulled back through the gate along the axis."""
+        return super(Gate, self._gated(gate)).vjp(x, cotangent, axis=axis, **parameters)
+
+    def _gated(self, gate: str | None) -> Self:
+        if gate is None:
+            return self
+        HALF.check(self.name, "gate", gate)
+        return self._twin(half=gate)
+
+    def _bodies(self, settings: dict[str, Any]) -> tuple[Body, Body | None]:
+        body, slopes = super()._bodies(settings)
+        order = slice(None, None, 1 if self.half == "first" else -1)
+
+        def halves(x: Array) -> Any:
+            n = x.shape[-1]
+            if n % 2:
+                raise ValueError(
+                    f"{self.name}: the axis must have an even number of entries, a gate's and a value's, got {n}"
+                )
+            return (x[..., : n // 2], x[..., n // 2 :])[order]
+
+        def pull_back(x: Array, cotangent: Array) -> Array:
+            pulled = tuple(cotangent * slope for slope in slopes(*halves(x)))[order]  # type: ignore[misc]
+            return ops.reading(x).joined(*pulled)
+
+        return lambda x: body(*halves(x)), None if slopes is None else pull_back
+
+    def _enter(self, r: ModuleType, arrays: tuple[Array, ...]) -> list[Array]:
+        """x, and the cotangent if there is one, as arrays."""
+        return [r.enter(a, f"{self.name}: {what}") for a, what in zip(arrays, ("x", "cotangent"), strict=False)]
+
+    def _symbols(self, symbol: ModuleType) -> list[Any]:
+        return [symbol.scalar("g"), symbol.scalar("v")]
+
+
+HALF = OneOf(("first", "last"))
+
+
 @overload
 def activation(body: Callable[Concatenate[Any, P], Any], /) -> Activation[P]: ...
 @overload
-def activation(*, kind: Literal["map"], **fields: Any) -> Callable[[Callable[[Any], Any]], Map[[]]]: ...
+def activation(*, kind: Literal["map", "gate"], **fields: Any) -> Callable[[Callable[..., Any]], Map[[]]]: ...
 @overload
 def activation(**fields: Any) -> Callable[[Callable[Concatenate[Any, P], Any]], Activation[P]]: ...
 def activation(
@@ -332,23 +450,29 @@ def activation(
     *,
     kind: str = "elementwise",
     definition: Body | None = None,
+    gate: str | None = None,
     same_as: Mapping[str, str | tuple[str, str]] | None = None,
     papers: tuple[Paper, ...] = (),
     **claims: Any,
 ) -> Any:
     """Make a card of a body (x, *, parameters): element-wise, or with ``kind="map"`` a map of rows.
 
-    A map's rows lie on the last axis of its body's argument.
+    A map's rows lie on the last axis of its body's argument. With ``kind="gate"`` the body takes a gate and a value,
+    the halves of an axis, and `gate` says which half is the gate, "first" or "last".
 
     `definition` is the textbook form where the body is a stabler one; `same_as` says what a peer calls it, as an
     expression of x, or as a pair of that and the peer's own default call where it gives another number; claims are
     the fields of `Claims`.
     """
-    classes: dict[str, type[Activation[Any]]] = {"elementwise": Activation, "map": Map}
+    classes: dict[str, type[Activation[Any]]] = {"elementwise": Activation, "map": Map, "gate": Gate}
     if kind not in classes:
         raise ValueError(f"activation: kind must be {OneOf(tuple(classes))}, got {kind!r}")
     if body is not None:
         return Activation(body)
+    if gate is not None:
+        if kind != "gate":
+            raise TypeError('activation: gate goes with kind="gate"')
+        claims["gate"] = gate
     return lambda body: classes[kind](body, definition=definition, same_as=same_as, papers=papers, **claims)
 
 
@@ -356,91 +480,100 @@ def activation(
 
 
 class Loss(Card[P]):
-    """A function of a prediction and a target; its kind owns shapes, masks, weights and sampling."""
+    """A function of a prediction and a target, or of what else its kind names; the kind owns all but the body."""
 
     family = "loss"
-    _arguments = ("prediction", "target")
 
     def __init__(self, body: Body, *, kind: kinds.Kind, **fields_of_card: Any) -> None:
         self.kind, self.rowwise = kind, kind.rowwise
+        self._arguments = kind.body
         super().__init__(body, **fields_of_card)
 
     def _signature(self, body: inspect.Signature) -> inspect.Signature:
-        common = list(inspect.signature(Loss.__call__).parameters.values())[3:-1]
+        common = list(inspect.signature(Loss.__call__).parameters.values())[2:-1]
         keyword = [p for p in body.parameters.values() if p.kind is p.KEYWORD_ONLY]
-        first = [p for p in body.parameters.values() if p.kind is not p.KEYWORD_ONLY]
-        return body.replace(parameters=[*first, *common, *self.kind.signature(), *keyword])
+        named = [inspect.Parameter(a.name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for a in self.kind.arguments]
+        return body.replace(parameters=[*named, *common, *self.kind.signature(), *keyword])
 
     def __call__(
         self,
-        prediction: Array,
-        target: Array,
-        *,
+        *arguments: Array,
         reduction: str = "mean",
         weight: Array | None = None,
         mask: Array | None = None,
         divisor: Array | float | None = None,
         **options: Any,
     ) -> Any:
-        """Return the loss: a number, or with ``reduction="none"`` one value per element or row.
+        """Return the loss of a prediction and a target: a number, or with ``reduction="none"`` a value for each.
 
-        `mask` (boolean, True counts) and `weight` have the shape of the unreduced loss; the mean is the weighted
-        average of what counts, 0 over nothing, and `divisor` replaces its denominator. Other keywords are the
-        card's parameters and its kind's options.
+        A kind may take other arguments, as triplets do; the card's signature names them. `mask` (boolean, True
+        counts) and `weight` have the shape of the unreduced loss; the mean is the weighted average of what counts,
+        0 over nothing, and `divisor` replaces its denominator. Other keywords are the card's parameters and its
+        kind's options.
 
         Raises ValueError where shapes, labels or parameters do not fit, TypeError for what is no real array.
         """
-        r = self._reading(prediction, target)
+        given = self._given(arguments, options)
+        r = self._reading(*given)
         with r.quiet():
             batch, value, slope = self._enter(
-                r, prediction, target, reduction=reduction, weight=weight, mask=mask, divisor=divisor, options=options
+                r, given, reduction=reduction, weight=weight, mask=mask, divisor=divisor, options=options
             )
-            values = r.differentiable(value, slope, batch.prediction, batch.target)
+            values = r.differentiable(value, slope, *batch.arguments)
             return r.narrow(batch.reduce(values), batch.dtype)
 
-    def value_and_slope(self, prediction: Array, target: Array, **options: Any) -> tuple[Any, Any]:
-        """Return the loss and its gradient by the prediction, which has the prediction's shape and dtype.
+    def value_and_slope(self, *arguments: Array, **options: Any) -> tuple[Any, Any]:
+        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype.
 
         Takes the keywords of a call. With ``reduction="none"`` the gradient is that of the sum.
         """
-        r = self._reading(prediction, target)
+        given = self._given(arguments, options)
+        r = self._reading(*given)
         common = {"reduction": "mean", "weight": None, "mask": None, "divisor": None}
         common = {name: options.pop(name, default) for name, default in common.items()}
         with r.quiet():
-            batch, value, slope = self._enter(r, prediction, target, **common, options=options)
-            arguments = batch.prediction, batch.target
-            values = r.differentiable(value, slope, *arguments)
-            rows = r.slope_of(self._root.name, value, *arguments) if slope is None else slope(*arguments)
-            gradient = r.narrow(batch.pull_back(rows), r.result_dtype(batch.original))
+            batch, value, slope = self._enter(r, given, **common, options=options)
+            values = r.differentiable(value, slope, *batch.arguments)
+            gradient = r.narrow(batch.pull_back(self._root.name, value, slope), r.result_dtype(batch.original))
             return r.narrow(batch.reduce(values), batch.dtype), gradient
 
-    def slope(self, prediction: Array, target: Array, **options: Any) -> Any:
-        """Return the gradient of the loss by the prediction; see `value_and_slope`."""
-        return self.value_and_slope(prediction, target, **options)[1]
+    def slope(self, *arguments: Array, **options: Any) -> Any:
+        """Return the gradient of the loss by the first argument; see `value_and_slope`."""
+        return self.value_and_slope(*arguments, **options)[1]
+
+    def _given(self, arguments: tuple[Any, ...], options: dict[str, Any]) -> tuple[Any, ...]:
+        """The kind's arguments, by place or (taken out of the options) by name."""
+        names = [argument.name for argument in self.kind.arguments]
+        given = [*arguments, *(options.pop(name) for name in names[len(arguments) :] if name in options)]
+        if len(given) != len(names):
+            raise TypeError(f"{self.name}: takes {', '.join(names)} and then keywords; got {len(given)} arguments")
+        return tuple(given)
 
     def _enter(
-        self, r: ModuleType, prediction: Array, target: Array, *, reduction: Any,
+        self, r: ModuleType, arguments: tuple[Any, ...], *, reduction: Any,
         weight: Any, mask: Any, divisor: Any, options: dict[str, Any],
     ) -> tuple[kinds.Batch, Body, Body | None]:  # fmt: skip
         """The clean batch, and value and slope as functions of it."""
         mine = {name: options[name] for name in options if name not in self.kind.options}
         settings = self._settings(mine, r)
         batch = self.kind.enter(
-            r, self.name, prediction, target, weight=weight, mask=mask, settings=settings,
+            r, self.name, arguments, weight=weight, mask=mask, settings=settings,
             **{name: options[name] for name in options if name in self.kind.options},
         )  # fmt: skip
         batch.reduce_by(reduction, divisor)
         return batch, *self._bodies(settings)
 
     def _symbols(self, symbol: ModuleType) -> list[Any]:
+        first, target, *others = self.kind.symbols
         make = symbol.row if self.rowwise else symbol.scalar
-        return [make("\\hat{y}"), make("y")]
+        return [make(first), make(target), *map(make, others)]
 
 
 def loss(
     kind: str,
     *,
     space: str | None = None,
+    target: str | None = None,
     definition: Body | None = None,
     same_as: Mapping[str, str | tuple[str, str]] | None = None,
     papers: tuple[Paper, ...] = (),
@@ -448,14 +581,19 @@ def loss(
 ) -> Callable[[Callable[..., Any]], Loss[Any]]:
     """Make a card of a body (prediction, target) that gives one value per element, or per row of classes.
 
-    `kind` is "regression", "binary" or "classification", and says what the loss is fed; see `slopes.kinds`. The
-    predictions of the latter two are logits, unless `space` is "probabilities" or the body has a parameter
-    ``from_probabilities``. The other fields are those of `activation`. A minimum of 0 is claimed unless another is.
+    `kind` says what the loss is fed: "regression", "binary", "classification" and others, see `slopes.kinds`; some
+    take other arguments, as triplets do. The predictions of the latter two are logits, unless `space` is
+    "probabilities" or the body has a parameter ``from_probabilities``; `space` and `target` say what the numbers of
+    the first argument and of the target are, where that is not what the kind has. The other fields are those of
+    `activation`. A minimum of 0 is claimed unless another is.
     """
     if not isinstance(kind, str) or kind not in kinds.KINDS:
         raise ValueError(f"loss: kind must be {OneOf(tuple(kinds.KINDS))}, got {kind!r}")
     claims = {"minimum": 0.0} | claims
-    if space is not None:
-        kinds.SPACES.check("loss", "space", space)
-    chosen = kinds.KINDS[kind] if space is None else replace(kinds.KINDS[kind], space=space)
+    chosen, first = kinds.KINDS[kind], kinds.KINDS[kind].arguments[0].name
+    spaces = {name: given for name, given in ((first, space), ("target", target)) if given is not None}
+    for name, given in spaces.items():
+        kinds.SPACE.check("loss", "space" if name == first else name, given)
+    if spaces:
+        chosen = chosen.having(**spaces)
     return lambda body: Loss(body, kind=chosen, definition=definition, same_as=same_as, papers=papers, **claims)

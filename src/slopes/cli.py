@@ -1,4 +1,4 @@
-"""``slopes`` on the command line: list, show, audit and compare.
+"""``slopes`` on the command line: list, show, audit, accuracy and compare.
 
 Nothing heavy is imported until a command needs it, so that ``--help`` answers at once.
 """
@@ -124,7 +124,7 @@ def _plain(value: Any) -> Any:
 @click.version_option(__version__, prog_name="slopes", message="%(prog)s %(version)s")
 @click.pass_context
 def main(ctx: click.Context) -> None:
-    """Activation and loss functions: list, show, audit and compare them.
+    """Activation and loss functions: list, show, audit, measure and compare them.
 
     A NAME is one of `slopes list`, with parameters where wanted, as in 'elu(alpha=0.5)', or one of your own
     cards, as in my_losses.py:my_loss.
@@ -134,6 +134,7 @@ def main(ctx: click.Context) -> None:
       slopes list
       slopes show silu gelu
       slopes audit my_losses.py:my_loss
+      slopes accuracy gelu --against torch
       slopes compare
     """
     if ctx.invoked_subcommand is None:
@@ -247,6 +248,57 @@ def audit(names: tuple[str, ...], everything: bool, seed: int, as_json: bool) ->
     if as_json:
         _json([json.loads(report.to_json()) for report in reports])
     return 0 if all(report.ok for report in reports) else 1
+
+
+@main.command()
+@click.argument("names", nargs=-1, metavar="[NAME...]")
+@click.option("--against", metavar="LIBRARY,...", help="Measure what these call the same, as in torch,jax,scipy,keras.")
+@click.option("--out", metavar="FILE", help="Write a page in Markdown instead.")
+@click.option("--workers", type=click.IntRange(min=1), metavar="N", help="How many processes measure.")
+@click.option("as_json", "--json", is_flag=True, help="Print every figure as JSON.")
+def accuracy(names: tuple[str, ...], against: str | None, out: str | None, workers: int | None, as_json: bool) -> int:
+    """Measure the errors of values, slopes and second derivatives in units in the last place.
+
+    Without names, those of the whole catalogue, which takes minutes. The exit status is 0, or 1 if something could
+    not be measured, 2 for a usage error.
+
+    \b
+    Examples:
+      slopes accuracy gelu huber
+      slopes accuracy gelu --against torch,jax --json
+      slopes accuracy --against torch,jax,scipy,keras --out docs/accuracy.md
+    """
+    cards = _load(names) if names else None
+    if workers is None:
+        workers = 1 if names and len(names) < 8 else os.cpu_count() or 1  # to start a process takes seconds, too
+    with _complaining(ImportError):
+        from slopes.plot import terminal
+        from slopes.precision import accuracy as measure
+    if out is not None and (os.path.isdir(out) or not os.path.isdir(os.path.dirname(out) or ".")):
+        raise click.UsageError(f"accuracy: cannot write {out!r}: no such folder, or one of that name")  # not in minutes
+
+    def progress(done: int, total: int, name: str) -> None:
+        if sys.stderr.isatty():
+            click.echo(f"\r\x1b[Kmeasured {done} of {total}: {name}\r", err=True, nl=done == total)
+
+    with _complaining(LookupError, ImportError):
+        result = measure(cards, against=_split(against or ""), workers=workers, progress=progress)
+    if out is not None:
+        with _complaining(OSError, prefix="accuracy: "), open(out, "w", encoding="utf-8") as file:
+            file.write(result.page())
+    if as_json:
+        _json(
+            {
+                "versions": result.versions,
+                "figures": result.table(),
+                "failures": [vars(failure) for failure in result.failures],
+            }
+        )
+    elif out is not None:
+        click.echo(f"wrote {out}")
+    else:
+        terminal.emit(result, width=240 if _is_piped() else None)
+    return 0 if result.ok else 1
 
 
 @main.command()

@@ -61,7 +61,7 @@ class Interval(Domain):
 
     def other(self, value: float) -> float:
         """Another number of the domain, near the value, at which to try what was tried there."""
-        near = (1.5 * value + 0.25, 0.5 * value + 0.125, (self.low + self.high) / 2)
+        near = (1.5 * value + 0.25, 0.5 * value + 0.125, (self.low + self.high) / 2, (self.low + value) / 2)
         return next(number for number in near if number != value and self.admits(number))
 
     def outside(self) -> tuple[Any, ...]:
@@ -69,6 +69,22 @@ class Interval(Domain):
         beyond = [edge for edge in (self.low - 1, self.high + 1) if abs(edge) < math.inf]
         edges = [] if self.closed else [edge for edge in (self.low, self.high) if abs(edge) < math.inf]
         return (*beyond, *edges, math.nan, math.inf, "1.0")
+
+
+@dataclass(frozen=True)
+class OrNone(Interval):
+    """An interval, or None, which turns the parameter off."""
+
+    def __str__(self) -> str:
+        return f"None or {super().__str__()}"
+
+    def admits(self, value: Any) -> bool:
+        """Whether it is None, or lies in the interval."""
+        return value is None or super().admits(value)
+
+    def other(self, value: float | None) -> float:
+        """A number, also where the parameter is off."""
+        return super().other(self.low if value is None else value)
 
 
 @dataclass(frozen=True)
@@ -89,9 +105,33 @@ class OneOf(Domain):
         return ("banana", None)
 
 
+@dataclass(frozen=True)
+class Noise(Domain):
+    """Random numbers, one for each entry, which a call draws if it is given a generator; a number holds them still."""
+
+    distribution: str
+    low: float = -math.inf
+    high: float = math.inf
+
+    def __str__(self) -> str:
+        bounds = f" in [{self.low:g}, {self.high:g}]" if self.low > -math.inf else ""
+        return f"a number or an array of {self.distribution} noise{bounds}"
+
+    def admits(self, value: Any) -> bool:
+        """Whether the number, or each of an array, could have been drawn."""
+        return Interval(self.low, self.high, closed=True).admits(value)
+
+    def outside(self) -> tuple[Any, ...]:
+        """What could not have been drawn."""
+        return Interval(self.low, self.high, closed=True).outside()
+
+
 Real = Annotated[float, Interval()]
 Positive = Annotated[float, Interval(0.0)]
 NonNegative = Annotated[float, Interval(0.0, closed=True)]
 UnitInterval = Annotated[float, Interval(0.0, 1.0, closed=True)]
+UnitIntervalOrNone = Annotated[float | None, OrNone(0.0, 1.0, closed=True)]
 AboveOne = Annotated[float, Interval(1.0)]
+Uniform = Annotated[float, Noise("uniform", 0.0, 1.0)]
+Gumbel = Annotated[float, Noise("gumbel")]
 Flag = Annotated[bool, OneOf((True, False))]

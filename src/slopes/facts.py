@@ -46,7 +46,7 @@ class Claims:
     monotone: bool | None = None  #: whether it never falls
     symmetry: str | None = None  #: "odd" or "even"
     convex: bool | None = None  #: whether it is convex (a loss: in the prediction)
-    kinks: tuple[float, ...] | None = None  #: where the slope jumps (a loss: as a function of the residual)
+    kinks: tuple[float, ...] | None = None  #: where the slope jumps, by the residual, or the x of (x, 0, 0)
     minimum: float | None = None  #: a loss: its value at a perfect prediction, and never less
     ulps: float | None = None  #: the worst error in units in the last place, where it is more than 4
 

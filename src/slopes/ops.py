@@ -14,6 +14,7 @@ from __future__ import annotations
 import importlib
 import math
 import sys
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -51,7 +52,7 @@ def _resolve(x: Array) -> ModuleType:
         module = _load("exact")
     elif type(x).__module__.partition(".")[0] == "mpmath":
         raise TypeError("mpmath numbers are computed by slopes.exact(card, digits=...)")
-    elif type(x).__module__.partition(".")[0] == "sympy":
+    elif type(x).__module__.partition(".")[0] == "sympy" or type(x).__module__ == "slopes.readings.symbol":
         module = _load("symbol")
     elif isinstance(x, (np.ndarray, np.generic, bool, list, tuple)):
         module = _load("numpy")
@@ -98,6 +99,11 @@ def exp(x: Array) -> Array:
     return reading(x).exp(x)
 
 
+def decay(x: Array, times: Array) -> Array:
+    """times·exp(x) for x <= 0, in which the product underflows once and 0 beats an infinite `times`."""
+    return reading(x).decay(x, times)
+
+
 def expm1(x: Array) -> Array:
     """exp(x) − 1, without cancelling near 0."""
     return reading(x).expm1(x)
@@ -118,6 +124,23 @@ def log1p(x: Array) -> Array:
 def sqrt(x: Array) -> Array:
     """The square root."""
     return reading(x).sqrt(x)
+
+
+def sin(x: Array) -> Array:
+    """The sine."""
+    if isinstance(x, (int, float)):
+        return math.sin(x)  # of a parameter, such as the margin of a loss
+    return reading(x).sin(x)
+
+
+def angle(y: Array, x: Array) -> Array:
+    """The angle of the point (x, y) from the x axis."""
+    return reading(x).angle(y, x)
+
+
+def sin_of_sum(x: Array, shift: Constant) -> Array:
+    """sin(x + shift), with its digits near the roots: the sum is not rounded."""
+    return reading(x).sin_of_sum(x, shift)
 
 
 def absolute(x: Array) -> Array:
@@ -189,6 +212,35 @@ def cubic(x: Array, a: Constant, b: Constant) -> tuple[Array, Array]:
     return high, low
 
 
+def product(x: Array, a: Array) -> tuple[Array, Array]:
+    """a·x for a > 0 as an unevaluated sum (high, low), held where exponentials of it have ended; see `cubic`."""
+    if type(a) is float and a == 1.0:
+        return x, 0.0
+    high, low = reading(x).product(x, a)
+    return high, low
+
+
+def quotient(x: Array, a: Array) -> tuple[Array, Array]:
+    """x / a for a > 0 as an unevaluated sum (high, low), held as in `product`."""
+    high, low = reading(x).quotient(x, a)
+    return high, low
+
+
+def fma(x: Array, a: Array, c: Array) -> Array:
+    """a·x + c, rounded once."""
+    return reading(x).fma(x, a, c)
+
+
+def softcap(x: Array, cap: Array) -> Array:
+    """cap·tanh(x / cap), a subnormal x included."""
+    return reading(x).softcap(x, cap)
+
+
+def tanhshrink(x: Array) -> Array:
+    """x − tanh(x), without cancelling near 0."""
+    return reading(x).tanhshrink(x)
+
+
 def erf(x: Array) -> Array:
     """The error function, for definitions; a body wants `ndtr`."""
     return reading(x).erf(x)
@@ -212,9 +264,24 @@ def sum(x: Array) -> Array:
     return reading(x).sum(x)
 
 
+def entry(x: Array, place: int) -> Array:
+    """One entry of each row."""
+    return reading(x).entry(x, place)
+
+
+def inner(x: Array, y: Array) -> Array:
+    """The inner product of each row of x with each row of y: a matrix."""
+    return reading(x).inner(x, y)
+
+
 def sum_others(values: Array, x: Array) -> Array:
     """For each entry of a row the sum of the others: at the largest x summed without it, else by subtraction."""
     return reading(x).sum_others(values, x)
+
+
+def sum_pairs(term: Callable[..., Array], *rows: Array) -> Array:
+    """The sum of term(*entries, *others) over all pairs of two different places in rows that lie side by side."""
+    return reading(*rows).sum_pairs(term, *rows)
 
 
 def softmax(x: Array) -> Array:
@@ -227,9 +294,35 @@ def softmax_complement(x: Array) -> Array:
     return reading(x).softmax_complement(x)
 
 
+def softmax_pulled(x: Array, cotangent: Array) -> Array:
+    """The cotangent pulled back through `softmax`."""
+    p = softmax(x)
+    return p * (cotangent * softmax_complement(x) - sum_others(p * cotangent, x))
+
+
 def log_softmax(x: Array) -> Array:
     """log(softmax(x)), without cancelling where the softmax is near 1."""
     return reading(x).log_softmax(x)
+
+
+def simplex_threshold(x: Array) -> Array:
+    """The number t for which the positive parts of x − t sum to 1, for each row."""
+    return reading(x).simplex_threshold(x)
+
+
+def top(x: Array) -> Array:
+    """1 at the first largest entry of each row, 0 elsewhere."""
+    return reading(x).top(x)
+
+
+def held(x: Array) -> Array:
+    """`x`, for autograd a constant."""
+    return reading(x).held(x)
+
+
+def softmax_logit(x: Array) -> Array:
+    """log(p / (1 − p)) of p = softmax(x): each entry less the logsumexp of the others, whatever their distance."""
+    return reading(x).softmax_logit(x)
 
 
 def expected(values: Array, target: Array) -> Array:
@@ -248,6 +341,12 @@ def expected_log(values: Array, target: Array) -> Array:
 def one_hot(target: Array, like: Array) -> Array:
     """The target as probability rows of the shape of `like`: integer labels become 0 and 1."""
     return reading(like).one_hot(target, like)
+
+
+def eye(like: Array) -> Array:
+    """The identity matrix, as wide as the rows of `like`."""
+    r = reading(like)
+    return r.one_hot(r.arange(like.shape[-1], like), like=like)
 
 
 def xlogy(x: Array, y: Array) -> Array:

@@ -119,7 +119,8 @@ class Exactly:
             return None
         if not self.card.rowwise:
             return open_
-        if entered[0].ndim != 2 or options.get("axis", -1) not in (-1, 1):
+        together = isinstance(self.card, Loss) and self.card.kind.batched
+        if together or entered[0].ndim != 2 or options.get("axis", -1) not in (-1, 1):
             return None
         return open_.any(axis=-1) if open_.ndim == 2 else open_
 

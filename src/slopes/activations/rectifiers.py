@@ -4,11 +4,34 @@ from __future__ import annotations
 
 from math import inf
 
+from slopes import ops
 from slopes.card import activation
-from slopes.domains import Positive, Real
+from slopes.domains import Positive, Real, Uniform
 from slopes.facts import Paper
-from slopes.ops import exp, expm1, maximum, minimum, step, where
+from slopes.ops import Constant, exp, expm1, maximum, minimum, step, where
 
+HE = Paper(
+    "He, Zhang, Ren, Sun",
+    2015,
+    "Delving deep into rectifiers: Surpassing human-level performance on ImageNet classification",
+    "arXiv:1502.01852",
+)
+XU = Paper(
+    "Xu, Wang, Chen, Li",
+    2015,
+    "Empirical evaluation of rectified activations in convolutional network",
+    "arXiv:1505.00853",
+)
+KONDA = Paper(
+    "Konda, Memisevic, Krueger",
+    2014,
+    "Zero-bias autoencoders and the benefits of co-adapting features",
+    "arXiv:1402.3337",
+)
+BARRON = Paper("Barron", 2017, "Continuously differentiable exponential linear units", "arXiv:1704.07483")
+KLAMBAUER = Paper(
+    "Klambauer, Unterthiner, Mayr, Hochreiter", 2017, "Self-normalizing neural networks", "arXiv:1706.02515"
+)
 CLEVERT = Paper(
     "Clevert, Unterthiner, Hochreiter",
     2015,
@@ -16,10 +39,14 @@ CLEVERT = Paper(
     "arXiv:1511.07289",
 )
 
+# the pair at which mean 0 and variance 1 are a fixed point, to the 32 digits that PyTorch writes
+LAMBDA = Constant("1.0507009873554804934193349852946", 1.0507009873554805, 3.9874847667154144e-17)
+ALPHA = Constant("1.6732632423543772848170429916717", 1.6732632423543772, 1.0657222547717531e-16)
+
 
 @activation(
     range=(-inf, inf), zero=0.0, lipschitz=1.0, monotone=True, symmetry="odd", convex=True,
-    same_as={"torch": "nn.Identity()(x)"},
+    same_as={"torch": "nn.Identity()(x)", "jax": "nn.identity(x)", "keras": "activations.linear(x)"},
 )  # fmt: skip
 def linear(x):
     """The input itself: for regression outputs and bottlenecks.
@@ -40,7 +67,7 @@ identity = linear
 @activation(
     definition=lambda x: maximum(x, 0),
     range=(0, inf), zero=0.0, lipschitz=1.0, monotone=True, convex=True, kinks=(0.0,),
-    same_as={"torch": "nn.functional.relu(x)", "jax": "nn.relu(x)"},
+    same_as={"torch": "nn.functional.relu(x)", "jax": "nn.relu(x)", "keras": "activations.relu(x)"},
 )  # fmt: skip
 def relu(x):
     """Rectified linear unit: the input where it is positive, else 0.
@@ -57,7 +84,11 @@ def _(x):
 
 @activation(
     range=(-inf, inf), zero=0.0, lipschitz=1.0, monotone=True, convex=True, kinks=(0.0,),
-    same_as={"torch": "nn.functional.leaky_relu(x, negative_slope)", "jax": "nn.leaky_relu(x, negative_slope)"},
+    same_as={
+        "torch": "nn.functional.leaky_relu(x, negative_slope)",
+        "jax": "nn.leaky_relu(x, negative_slope)",
+        "keras": ("activations.leaky_relu(x, negative_slope)", "activations.leaky_relu(x)"),
+    },
 )  # fmt: skip
 def leaky_relu(x, *, negative_slope: Real = 0.01):
     """Leaky ReLU: the input where it is positive, else the input times a small slope, so that no unit dies.
@@ -73,10 +104,74 @@ def _(x, *, negative_slope):
 
 
 @activation(
+    range=(-inf, inf), zero=0.0, lipschitz=1.0, monotone=True, convex=True, kinks=(0.0,),
+    papers=(HE,),
+    same_as={
+        "torch": "nn.functional.prelu(x, tensor(weight).to(x))",
+    },
+)  # fmt: skip
+def prelu(x, *, weight: Real = 0.25):
+    """Parametric ReLU: the input where it is positive, else the input times a slope that is learnt.
+
+    The weight is a number, or an array or tensor that broadcasts against the last axes of x: for channels on axis 1
+    of an image give it the shape (C, 1, 1). It starts at 0.25 in PyTorch and the paper, 0.01 in Flax, 0 in Keras.
+    """
+    return where(x > 0, x, weight * x)
+
+
+@prelu.derivative
+def _(x, *, weight):
+    return step(x, weight)
+
+
+@activation(
+    range=(-inf, inf), zero=0.0, lipschitz=1.0, monotone=True, convex=True, kinks=(0.0,),
+    papers=(XU,),
+    same_as={"torch": "nn.functional.rrelu(x, lower, upper)"},
+)  # fmt: skip
+def rrelu(x, *, lower: Real = 0.125, upper: Real = 1 / 3, noise: Uniform = 0.5):
+    """Randomised leaky ReLU: the input where it is positive, else the input times a slope drawn between two bounds.
+
+    Random only if a generator is given (or the noise itself), as in training; else the slope is the mean of the bounds.
+    """
+    return where(x > 0, x, (lower + (upper - lower) * noise) * x)
+
+
+@rrelu.derivative
+def _(x, *, lower, upper, noise):
+    return step(x, lower + (upper - lower) * noise)
+
+
+@activation(
+    range=(0, inf), zero=0.0, monotone=True, kinks=(1.0,),
+    papers=(KONDA,),
+    same_as={
+        "torch": "nn.functional.threshold(x, threshold, value)",
+        "keras": "activations.threshold(x, threshold, value)",
+    },
+)  # fmt: skip
+def threshold(x, *, threshold: Real = 1.0, value: Real = 0.0):
+    """Threshold: the input where it exceeds a threshold, else a fixed value; it may jump there.
+
+    The slope at the threshold is 0, as in PyTorch, which has no defaults; these are those of ONNX's ThresholdedRelu.
+    """
+    return where(x <= threshold, value, x)
+
+
+@threshold.derivative
+def _(x, *, threshold, value):
+    return step(x - threshold)
+
+
+@activation(
     definition=lambda x, alpha: where(x > 0, x, alpha * (exp(x) - 1)),
     range=(-1, inf), zero=0.0, lipschitz=1.0, monotone=True, convex=True,
     papers=(CLEVERT,),
-    same_as={"torch": "nn.functional.elu(x, alpha)", "jax": "nn.elu(x, alpha)"},
+    same_as={
+        "torch": "nn.functional.elu(x, alpha)",
+        "jax": "nn.elu(x, alpha)",
+        "keras": "activations.elu(x, alpha)",
+    },
 )  # fmt: skip
 def elu(x, *, alpha: Positive = 1.0):
     """Exponential linear unit: the input where it is positive, else alpha times (e to the input, less 1).
@@ -89,3 +184,48 @@ def elu(x, *, alpha: Positive = 1.0):
 @elu.derivative
 def _(x, *, alpha):
     return where(x > 0, 1.0, alpha * exp(minimum(x, 0.0)))
+
+
+@activation(
+    definition=lambda x, alpha: where(x > 0, x, alpha * (exp(x / alpha) - 1)),
+    range=(-1, inf), zero=0.0, lipschitz=1.0, monotone=True, convex=True,
+    papers=(BARRON,),
+    same_as={
+        "torch": "nn.functional.celu(x, alpha)",
+        "jax": "nn.celu(x, alpha)",
+        "keras": "activations.celu(x, alpha)",
+    },
+)  # fmt: skip
+def celu(x, *, alpha: Positive = 1.0):
+    """Continuously differentiable ELU: the exponential is stretched by alpha both ways, so that it has no corner.
+
+    The quotient is one of 106 bits in the slope, which decays; it is held where exp has ended, so that a learnt alpha
+    has a finite gradient however far out.
+    """
+    high, _ = ops.quotient(minimum(x, 0.0), alpha)
+    return where(x > 0, x, alpha * expm1(high))
+
+
+@celu.derivative
+def _(x, *, alpha):
+    high, low = ops.quotient(minimum(x, 0.0), alpha)
+    return where(x > 0, 1.0, exp(high) * (1 + low))
+
+
+@activation(
+    definition=lambda x: LAMBDA * where(x > 0, x, ALPHA * (exp(x) - 1)),
+    range=(-1.7580993408473768, inf), zero=0.0, lipschitz=1.7580993408473768, monotone=True, kinks=(0.0,),
+    papers=(KLAMBAUER,),
+    same_as={"torch": "nn.functional.selu(x)", "jax": "nn.selu(x)", "keras": "activations.selu(x)"},
+)  # fmt: skip
+def selu(x):
+    """Scaled ELU: an ELU whose two constants keep the mean at 0 and the variance at 1 through the layers.
+
+    The constants to all their digits: some libraries cut them to six. The slope at 0 is the left one, as in PyTorch.
+    """
+    return LAMBDA * where(x > 0, x, ALPHA * expm1(minimum(x, 0.0)))
+
+
+@selu.derivative
+def _(x):
+    return LAMBDA * where(x > 0, 1.0, ALPHA * exp(minimum(x, 0.0)))

@@ -7,13 +7,21 @@ from math import inf
 from slopes import ops
 from slopes.card import activation
 from slopes.domains import Positive
-from slopes.ops import exp, log
+from slopes.facts import Paper
+from slopes.ops import absolute, exp, log, sign, sqrt, where
+
+BARRON = Paper("Barron", 2021, "Squareplus: A softplus-like algebraic rectifier", "arXiv:2112.11687")
 
 
 @activation(
     definition=lambda x: 1 / (1 + exp(-x)),
     range=(0, 1), zero=0.5, lipschitz=0.25, monotone=True,
-    same_as={"torch": "sigmoid(x)", "scipy": "special.expit(x)", "jax": "nn.sigmoid(x)"},
+    same_as={
+        "torch": "sigmoid(x)",
+        "scipy": "special.expit(x)",
+        "jax": "nn.sigmoid(x)",
+        "keras": "activations.sigmoid(x)",
+    },
 )  # fmt: skip
 def sigmoid(x):
     """Logistic sigmoid: any number to one between 0 and 1, as the probability that belongs to a logit.
@@ -31,7 +39,7 @@ def _(x):
 @activation(
     definition=lambda x: (exp(x) - exp(-x)) / (exp(x) + exp(-x)),
     range=(-1, 1), zero=0.0, lipschitz=1.0, monotone=True, symmetry="odd",
-    same_as={"torch": "tanh(x)", "jax": "nn.tanh(x)"},
+    same_as={"torch": "tanh(x)", "jax": "nn.tanh(x)", "keras": "activations.tanh(x)"},
 )  # fmt: skip
 def tanh(x):
     """Hyperbolic tangent: any number to one between −1 and 1, centred at 0.
@@ -49,7 +57,11 @@ def _(x):
 @activation(
     definition=lambda x, beta: log(1 + exp(beta * x)) / beta,
     range=(0, inf), zero=0.6931471805599453, lipschitz=1.0, monotone=True, convex=True,
-    same_as={"torch": "nn.functional.softplus(x, beta, threshold=inf)", "jax": "nn.softplus(x)"},
+    same_as={
+        "torch": "nn.functional.softplus(x, beta, threshold=inf)",
+        "jax": "nn.softplus(x)",
+        "keras": "activations.softplus(x)",
+    },
 )  # fmt: skip
 def softplus(x, *, beta: Positive = 1.0):
     """Softplus: a smooth ReLU, the integral of the sigmoid.
@@ -67,7 +79,12 @@ def _(x, *, beta):
 @activation(
     definition=lambda x: log(1 / (1 + exp(-x))),
     range=(-inf, 0), zero=-0.6931471805599453, lipschitz=1.0, monotone=True,
-    same_as={"torch": "nn.functional.logsigmoid(x)", "scipy": "special.log_expit(x)", "jax": "nn.log_sigmoid(x)"},
+    same_as={
+        "torch": "nn.functional.logsigmoid(x)",
+        "scipy": "special.log_expit(x)",
+        "jax": "nn.log_sigmoid(x)",
+        "keras": "activations.log_sigmoid(x)",
+    },
 )  # fmt: skip
 def log_sigmoid(x):
     """Logarithm of the sigmoid: the log-probability that belongs to a logit.
@@ -80,3 +97,60 @@ def log_sigmoid(x):
 @log_sigmoid.derivative
 def _(x):
     return ops.sigmoid(-x)
+
+
+@activation(
+    definition=lambda x: x / (1 + absolute(x)),
+    range=(-1, 1), zero=0.0, lipschitz=1.0, monotone=True, symmetry="odd",
+    same_as={
+        "torch": "nn.functional.softsign(x)",
+        "jax": "nn.soft_sign(x)",
+        "keras": "activations.softsign(x)",
+    },
+)  # fmt: skip
+def softsign(x):
+    """Softsign: any number to one between −1 and 1, more slowly than tanh.
+
+    From 1 on written as 1 less a reciprocal, which at infinity is 1. The slope is a reciprocal squared, not the
+    reciprocal of a square, which overflows.
+    """
+    size = absolute(x)
+    return where(size < 1, x / (1 + size), sign(x) * (1 - 1 / (1 + size)))
+
+
+@softsign.derivative
+def _(x):
+    root = 1 / (1 + absolute(x))
+    return root * root
+
+
+@activation(
+    definition=lambda x, b: (x + sqrt(x**2 + b)) / 2,
+    range=(0, inf), zero=1.0, monotone=True, convex=True,
+    papers=(BARRON,),
+    same_as={"jax": "nn.squareplus(x, b)", "keras": "activations.squareplus(x, b)"},
+)  # fmt: skip
+def squareplus(x, *, b: Positive = 4.0):
+    """Squareplus: a smooth ReLU without exponentials, half of a hyperbola.
+
+    On the left b/4 over its mirror image, where x + √(x² + b) cancels; the root is the larger of |x| and √b and a
+    little more, so that no square overflows.
+    """
+    mean, _ = _squareplus(x, b)
+    return where(x < 0, b / 4 / mean, mean)
+
+
+@squareplus.derivative
+def _(x, *, b):
+    mean, root = _squareplus(x, b)
+    falling = b / 4 / mean / root  # the slope at −|x|
+    return where(x < 0, falling, 1 - falling)
+
+
+def _squareplus(x, b):
+    """((|x| + √(x² + b)) / 2, √(x² + b))."""
+    size, other = where(x < 0, -x, x), b**0.5  # no abs: under autograd its slope at 0 is 0
+    large, small = where(size > other, size, other), where(size > other, other, size)
+    ratio = small / large
+    root = large + small * (ratio / (1 + sqrt(1 + ratio * ratio)))
+    return size / 2 + root / 2, root

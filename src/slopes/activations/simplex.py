@@ -6,7 +6,9 @@ from math import inf
 
 from slopes import ops
 from slopes.card import activation
-from slopes.ops import exp, log
+from slopes.domains import Flag, Gumbel, Positive
+from slopes.facts import Paper
+from slopes.ops import exp, log, maximum, where
 
 
 @activation(
@@ -24,8 +26,7 @@ def softmax(x):
 
 @softmax.derivative
 def _(x, cotangent):
-    p = ops.softmax(x)
-    return p * (cotangent * ops.softmax_complement(x) - ops.sum_others(p * cotangent, x))
+    return ops.softmax_pulled(x, cotangent)
 
 
 @activation(
@@ -44,3 +45,44 @@ def log_softmax(x):
 @log_softmax.derivative
 def _(x, cotangent):
     return cotangent * ops.softmax_complement(x) - ops.softmax(x) * ops.sum_others(cotangent, x)
+
+
+@activation(
+    kind="map", definition=lambda x: maximum(x - ops.simplex_threshold(x), 0),
+    range=(0, 1), kinks=(-0.5, 1.0),
+    papers=(Paper("Martins, Astudillo", 2016, "From softmax to sparsemax", "arXiv:1602.02068"),),
+    same_as={"keras": "ops.sparsemax(x, axis=-1)", "entmax": "sparsemax(x, -1)"},
+)  # fmt: skip
+def sparsemax(x):
+    """Sparsemax: a row of scores to the nearest probabilities, most of which may be exactly 0.
+
+    The threshold that the rest lies above is found by sorting; entries at the threshold get the slope of those below.
+    """
+    above = x - ops.simplex_threshold(x)
+    return where(above <= 0, 0.0, above)
+
+
+@sparsemax.derivative
+def _(x, cotangent):
+    inside = where(sparsemax.body(x) > 0, 1.0, 0.0)
+    count = maximum(ops.sum(inside), 1.0)
+    return inside * (cotangent - ops.sum(inside * cotangent) / count)
+
+
+@activation(
+    kind="map", definition=lambda x, tau, noise, **_: exp((x + noise) / tau) / ops.sum(exp((x + noise) / tau)),
+    range=(0, 1),
+    papers=(Paper("Jang, Gu, Poole", 2016, "Categorical reparameterization with Gumbel-softmax", "arXiv:1611.01144"),),
+)  # fmt: skip
+def gumbel_softmax(x, *, tau: Positive = 1.0, hard: Flag = False, noise: Gumbel = 0.0):
+    """Gumbel-softmax: a row of logits to a random choice of one entry, blurred by a temperature.
+
+    Random only if a generator is given (or the noise itself). A hard choice is a one-hot row with the soft slope.
+    """
+    soft = ops.softmax((x + noise) / tau)
+    return ops.top(soft) + (soft - ops.held(soft)) if hard else soft
+
+
+@gumbel_softmax.derivative
+def _(x, cotangent, *, tau, hard, noise):
+    return ops.softmax_pulled((x + noise) / tau, cotangent) / tau

@@ -1,4 +1,4 @@
-"""Smooth activations that are not monotone: the input, weighed by a chance that grows with it."""
+"""Smooth activations: the input, weighed by a chance that grows with it, and other curves made of exponentials."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ from typing import Annotated
 
 from slopes import ops
 from slopes.card import activation
-from slopes.domains import OneOf
+from slopes.domains import Interval, OneOf, Positive, Real
 from slopes.facts import Paper
-from slopes.ops import Constant, erf, exp, ndtr, normal_pdf, sqrt2, tanh, where
+from slopes.ops import Constant, decay, erf, exp, expm1, log, maximum, minimum, ndtr, normal_pdf, sqrt2, tanh, where
 
 HENDRYCKS_GIMPEL = Paper("Hendrycks, Gimpel", 2016, "Gaussian error linear units (GELUs)", "arXiv:1606.08415")
 ELFWING = Paper("Elfwing, Uchibe, Doya", 2017, "Sigmoid-weighted linear units", "arXiv:1702.03118")
+RAMACHANDRAN = Paper("Ramachandran, Zoph, Le", 2017, "Searching for activation functions", "arXiv:1710.05941")
+MISRA = Paper("Misra", 2019, "Mish: a self regularized non-monotonic activation function", "arXiv:1908.08681")
+GEMMA = Paper("Gemma Team", 2024, "Gemma 2: improving open language models at a practical size", "arXiv:2408.00118")
+HUANG_SCHLAG = Paper("Huang, Schlag", 2024, "Deriving activation functions using integration", "arXiv:2411.13010")
 
 # 2·sqrt(2/pi) and the same times 0.044715: the tanh form of gelu is x·sigmoid(LINEAR·x + CUBIC·x³)
 LINEAR = Constant("2*sqrt(2/pi)", 1.5957691216057308, -9.96930880911092e-17)
@@ -24,7 +28,10 @@ THRICE_CUBIC = Constant("6*sqrt(2/pi)*44715/1000000", 0.21406444881780073, 1.202
     definition=lambda x: x * (1 + tanh((LINEAR * x + CUBIC * x**3) / 2)) / 2,
     range=(-0.17004075, inf), zero=0.0, lipschitz=1.12899262,
     papers=(HENDRYCKS_GIMPEL,),
-    same_as={"torch": "nn.functional.gelu(x, approximate='tanh')", "jax": "nn.gelu(x, approximate=True)"},
+    same_as={
+        "torch": "nn.functional.gelu(x, approximate='tanh')", "jax": "nn.gelu(x)",
+        "keras": "activations.gelu(x, approximate=True)",
+    },
 )  # fmt: skip
 def gelu_tanh(x):
     """GELU's tanh form: the approximation that many language models were trained with, up to 4.7e-4 from GELU.
@@ -50,7 +57,10 @@ def _gate(x, times):
     definition=lambda x, approximate: x * (1 + erf(x / sqrt2)) / 2,
     range=(-0.16997121, inf), zero=0.0, lipschitz=1.12891,
     papers=(HENDRYCKS_GIMPEL,),
-    same_as={"torch": "nn.functional.gelu(x)", "jax": "nn.gelu(x, approximate=False)"},
+    same_as={
+        "torch": "nn.functional.gelu(x)", "jax": ("nn.gelu(x, approximate=False)", "nn.gelu(x)"),
+        "keras": "activations.gelu(x)",
+    },
 )  # fmt: skip
 def gelu(x, *, approximate: Annotated[str, OneOf(("none", "tanh"))] = "none"):
     """Gaussian error linear unit: the input, weighed by the chance that a normal draw lies below it.
@@ -66,23 +76,140 @@ def _(x, *, approximate):
 
 
 @activation(
-    definition=lambda x: x / (1 + exp(-x)),
+    definition=lambda x, beta: x / (1 + exp(-beta * x)),
     range=(-0.27846455, inf), zero=0.0, lipschitz=1.09984,
-    papers=(ELFWING,),
-    same_as={"torch": "nn.functional.silu(x)", "jax": "nn.silu(x)"},
+    papers=(ELFWING, RAMACHANDRAN),
+    same_as={"torch": "nn.functional.silu(x)", "jax": "nn.silu(x)", "keras": "activations.silu(x)"},
 )  # fmt: skip
-def silu(x):
-    """Sigmoid linear unit, or swish: the input times its sigmoid.
+def silu(x, *, beta: Positive = 1.0):
+    """Sigmoid linear unit, or swish: the input times the sigmoid of beta times it.
 
-    The product is rounded once: the sigmoid alone has lost its digits below −708 (float32: −87).
+    The product is rounded once: the sigmoid alone has lost its digits below −708 (float32: −87). ONNX calls beta alpha.
     """
-    return ops.sigmoid(x, times=x)
+    high, low = ops.product(x, beta)
+    return ops.sigmoid(high, times=x, low=low)
 
 
 @silu.derivative
-def _(x):
-    left = (1 + x) - ops.sigmoid(x, times=x)  # the two are one; each cancels on the other side
-    return ops.sigmoid(x, times=where(x < 0, left, 1 + ops.sigmoid(-x, times=x)))
+def _(x, *, beta):
+    high, low = ops.product(x, beta)
+    left = (1 + high) + (low - ops.sigmoid(high, times=high + low, low=low))  # the two are one; see gelu_tanh
+    right = 1 + ops.sigmoid(-high, times=high + low, low=-low)
+    return ops.sigmoid(high, times=where(x < 0, left, right), low=low)
 
 
 swish = silu
+
+
+@activation(
+    definition=lambda x: x / (1 + exp(-1.702 * x)),
+    range=(-0.16361019, inf), zero=0.0, lipschitz=1.09984,
+    papers=(HENDRYCKS_GIMPEL,),
+    same_as={"timm": "layers.quick_gelu(x)"},
+)  # fmt: skip
+def quick_gelu(x):
+    """GELU's sigmoid form: the input times the sigmoid of 1.702 times it, as CLIP was trained; up to 0.02 from GELU.
+
+    `silu` with beta = 1.702: the product with it keeps 106 bits, because exp magnifies.
+    """
+    return silu.body(x, beta=1.702)
+
+
+@quick_gelu.derivative
+def _(x):
+    return silu.slope_body(x, beta=1.702)
+
+
+@activation(
+    definition=lambda x: x * tanh(log(1 + exp(x))),
+    range=(-0.30884341, inf), zero=0.0, lipschitz=1.08850,
+    papers=(MISRA,),
+    same_as={"torch": "nn.functional.mish(x)", "jax": "nn.mish(x)", "keras": "activations.mish(x)"},
+)  # fmt: skip
+def mish(x):
+    """Mish: the input times the hyperbolic tangent of its softplus.
+
+    That factor is a rational function of exp(−|x|). On the left the product underflows once, and is 0 at −inf, where
+    PyTorch and JAX give NaN.
+    """
+    size = where(x < 0, x, -x)
+    small = exp(size)
+    tail = decay(size, times=where(x < 0, x * ((2 + small) / (2 + small * (2 + small))), x))
+    return where(x < 0, tail, x - 2 * small * tail / (1 + 2 * small * (1 + small)))
+
+
+@mish.derivative
+def _(x):
+    size = where(x < 0, x, -x)
+    small = exp(size)
+    left = (1 + x) + small * (1.5 + x + small * (1 + small / 4))
+    left = left / (1 + small * (2 + small * (2 + small * (1 + small / 4))))
+    tail = decay(size, times=where(x < 0, left, x))
+    whole = 1 + 2 * small * (1 + small)
+    return where(x < 0, tail, (1 + 2 * small) / whole + 4 * small * tail * (1 + small) / (whole * whole))
+
+
+@activation(
+    definition=lambda x, cap: cap * tanh(x / cap),
+    range=(-30, 30), zero=0.0, lipschitz=1.0, monotone=True, symmetry="odd",
+    papers=(GEMMA,),
+)  # fmt: skip
+def softcap(x, *, cap: Positive = 30.0):
+    """Soft cap: any number to one between −cap and cap, almost unchanged where it is small beside cap.
+
+    Gemma 2 caps logits at 30 and attention scores at 50. The quotient keeps 106 bits in the slope, which decays.
+    """
+    return ops.softcap(x, cap)
+
+
+@softcap.derivative
+def _(x, *, cap):
+    high, low = ops.quotient(x, cap)
+    return ops.sigmoid(2 * high, times=4 * ops.sigmoid(-2 * high, low=-2 * low), low=2 * low)
+
+
+@activation(
+    definition=lambda x, alpha_p, alpha_n, beta, eps: where(
+        x > 0, alpha_p * x**2 + beta * x, alpha_n * (exp(minimum(x, eps)) - 1 - x) + beta * x
+    ),
+    range=(-0.20575122, inf), zero=-7.99999600000133e-07, kinks=(-1e-6, 0.0),
+    papers=(HUANG_SCHLAG,),
+)  # fmt: skip
+def xielu(
+    x, *, alpha_p: Positive = 0.8, alpha_n: Positive = 0.8, beta: Real = 0.5,
+    eps: Annotated[float, Interval(-1.0, 0.0, closed=True)] = -1e-6,
+):  # fmt: skip
+    """xIELU, a trainable ELU integrated: a parabola where the input is positive, else a line bent by an exponential.
+
+    `eps` holds the exponent, as in the authors' code and Hugging Face's, with which models were trained: the value at
+    0 is then −8e-7, and a millionth of the line below it falls. The formula of the paper is eps=0. Hugging Face's
+    layer keeps alpha_p as its inverse softplus, and alpha_n as that of alpha_n − beta.
+    """
+    right, held = maximum(x, 0.0), minimum(x, eps)
+    near = alpha_n * expm1(held) + (beta - alpha_n) * x
+    far = alpha_n * exp(held) + ops.fma(x, beta - alpha_n, -alpha_n)  # the root at −2.4 cancels less
+    return where(x > 0, alpha_p * right * right + beta * right, where(x > -1, near, far))
+
+
+@xielu.derivative
+def _(x, *, alpha_p, alpha_n, beta, eps):
+    level = x > 0.9999 * eps  # a shade to the right, lest float32 round x up to it
+    left = (beta - alpha_n) + where(level, 0.0, alpha_n * exp(minimum(x, eps)))
+    return where(x > 0, 2 * alpha_p * x + beta, left)
+
+
+@activation(
+    range=(0, inf), zero=1.0, monotone=True, convex=True,
+    same_as={"torch": "exp(x)", "jax": "numpy.exp(x)", "keras": "activations.exponential(x)"},
+)  # fmt: skip
+def exponential(x):
+    """The exponential: any number to a positive one, for rates and variances.
+
+    It overflows beyond 709 (float32: 88).
+    """
+    return exp(x)
+
+
+@exponential.derivative
+def _(x):
+    return exp(x)

@@ -40,7 +40,7 @@ class Subject:
         if isinstance(self.card, Loss):
             return self._loss_inputs(dtype)
         if isinstance(self.card, Map):
-            return _rows(self.rng, dtype), _cotangents(self.rng, dtype)
+            return _rows(self.rng, dtype, 5 * self.card.parts), _cotangents(self.rng, dtype)
         return (self.line(dtype),)
 
     def line(self, dtype: Any) -> Any:
@@ -63,32 +63,48 @@ class Subject:
         return np.concatenate([line, *around])
 
     def _loss_inputs(self, dtype: Any) -> tuple[Any, ...]:
-        kind, rng = self.card.kind, self.rng  # type: ignore[attr-defined]
-        settings = self.card.settings
-        prediction, target = kind.sample(rng, (40, 5), settings)
-        probabilities = kind.space_of(settings) == "probabilities"
-        if self.card.rowwise:
-            scale = np.logspace(-4, 2.3, 40)[:, None]
-            prediction = prediction if probabilities else prediction * scale
-            if not probabilities:
-                prediction[np.arange(20), target[:20]] += 10 * np.arange(20)  # nearly certain, and right
-            return prediction.astype(dtype), target
-        if kind.space == "real":
-            sizes = np.concatenate([[0.0], np.logspace(-8, 4, 99)])
-            prediction = np.concatenate([prediction.reshape(-1), sizes, -sizes])
-            target = np.concatenate([target.reshape(-1), np.zeros(200)])
-        elif not probabilities:
-            sizes = np.concatenate([[0.0], np.logspace(-8, 3, 49)])
-            prediction = np.concatenate([prediction.reshape(-1), sizes, -sizes])
-            target = np.concatenate([target.reshape(-1), rng.integers(0, 2, 100)])
-        return prediction.astype(dtype), target.astype(dtype)
+        drawn = self.card.kind.stress(self.rng, self.card.settings)  # type: ignore[attr-defined]
+        return tuple(x if np.asarray(x).dtype.kind in "iu" else x.astype(dtype) for x in drawn)
 
-    def exponents(self, dtype: Any) -> Any:
-        """For each result, the size of the largest exponent that went into it: the condition of a row."""
-        if isinstance(self.card, Loss) and self.card.kind.space_of(self.card.settings) != "logits":
+    def conditioning(self, result: str, dtype: Any) -> Any:
+        """How much a result changes, in units of its last place, if its arguments' last place does.
+
+        A logit has an exponential's condition, and the entries of a row may cancel by nature; so may the terms of
+        a likelihood. A residual is no excuse: what is lost in it need not be.
+        """
+        if not any(self._moves(place) for place in range(len(self.inputs(dtype)))):
             return 0.0
-        prediction = self.inputs(dtype)[0].astype(float)
-        return np.ptp(prediction, axis=-1) if self.card.rowwise else abs(prediction) * isinstance(self.card, Loss)
+        inputs = self.inputs(dtype)
+        arguments = tuple(x if np.asarray(x).dtype.kind in "iu" else x.astype(np.float64) for x in inputs)
+        base, change = np.asarray(self.call(result, arguments)), 0.0
+        rng = self.rng
+        for _ in range(6):
+            moved = tuple(
+                x
+                if x.dtype.kind in "iu" or not self._moves(k)
+                else x * (1 + 2.0**-20 * rng.choice([-1.0, 1.0], x.shape))
+                for k, x in enumerate(arguments)
+            )
+            moved = tuple(np.minimum(x, 1.0) if self._space(k) == "chances" else x for k, x in enumerate(moved))
+            with np.errstate(all="ignore"):
+                change = np.fmax(change, abs(np.asarray(self.call(result, moved)) - base))
+        with np.errstate(all="ignore"):
+            relative = change * 2.0**20 / np.maximum(abs(base), float(np.finfo(dtype).smallest_subnormal))
+        return np.where(np.isfinite(relative), relative, 0.0)
+
+    def _moves(self, place: int) -> bool:
+        """Whether an argument may be moved a little, and stay valid, to find the condition."""
+        card: Any = self.card
+        movable: tuple[str, ...] = ("positive", "non-negative")
+        if card.rowwise or (isinstance(card, Loss) and card.kind.space_of(card.settings) == "logits"):
+            movable = ("x", "real", "logits", *movable, "log-probabilities", "cosines", "chances", "boxes")
+        return self._space(place) in movable
+
+    def _space(self, place: int) -> str | None:
+        """What the numbers of an argument are; None for a cotangent."""
+        if not isinstance(self.card, Loss):
+            return None if place else "x"
+        return self.card.kind.arguments[place].space.name
 
     # --------------------------------------------------------------------------------- the results
 
@@ -153,10 +169,10 @@ def source(x: Any, dtype: Any = None) -> str:
     return f"np.array({listed})" if dtype in (None, np.float64) else f"np.array({listed}, np.{name})"
 
 
-def _rows(rng: np.random.Generator, dtype: Any) -> Any:
-    rows = rng.standard_normal((40, 5)) * np.logspace(-4, 2.3, 40)[:, None]
+def _rows(rng: np.random.Generator, dtype: Any, width: int) -> Any:
+    rows = rng.standard_normal((40, width)) * np.logspace(-4, 2.3, 40)[:, None]
     extremes = [[0, 0, 0, 0, 0], [800, 0, -800, 1, 2], [1e4, -1e4, 0, 1, 2], [50, 0, 0, 0, 0], [-50, -50, -50, -50, 0]]
-    rows[: len(extremes)] = np.array(extremes)
+    rows[: len(extremes)] = np.tile(np.array(extremes), width // 5)
     return rows.astype(dtype)
 
 

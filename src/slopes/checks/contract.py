@@ -12,6 +12,7 @@ from slopes.checks.cases import Subject
 from slopes.checks.report import Finding
 
 SHAPES = ((), (0,), (3,), (2, 3))
+BATCHES = ((0, 3), (2, 3), (4, 3))
 ROWS = ((3,), (0, 3), (2, 3), (2, 1))
 
 
@@ -19,17 +20,13 @@ def dtype_and_shape(subject: Subject) -> Iterator[Finding]:
     """Results keep the argument's dtype (integers: the default one) and shape, also 0-d and empty ones."""
     for kind, make, dtypes in _libraries():
         for dtype, expected in dtypes.items():
-            for shape in ROWS if subject.card.rowwise else SHAPES:
+            for shape in _shapes(subject):
                 arguments = _sample(subject, shape, make, dtype)
                 if arguments is None:
                     continue
                 for result in ("value", "slope"):
                     came = subject.call(result, arguments)
-                    wanted = (
-                        shape[:-1]
-                        if result == "value" and isinstance(subject.card, Loss) and subject.card.rowwise
-                        else shape
-                    )
+                    wanted = _shape(subject, shape) if result == "value" else tuple(arguments[0].shape)
                     if came.dtype != expected or tuple(came.shape) != wanted:
                         yield Finding(
                             "dtype_and_shape",
@@ -39,6 +36,18 @@ def dtype_and_shape(subject: Subject) -> Iterator[Finding]:
                             "compute with the primitives alone; do not make arrays of a dtype of your own",
                         )
                         break
+
+
+def _shapes(subject: Subject) -> tuple[tuple[int, ...], ...]:
+    """Shapes of the first argument (of a gate: of its result) to try."""
+    if isinstance(subject.card, Loss) and subject.card.kind.batched:
+        return BATCHES
+    return ROWS if subject.card.rowwise else SHAPES
+
+
+def _shape(subject: Subject, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of the values that belong to such a first argument."""
+    return subject.card.kind.unreduced(shape) if isinstance(subject.card, Loss) else shape
 
 
 def _libraries() -> Iterator[tuple[str, Callable[..., Any], dict[Any, Any]]]:
@@ -57,15 +66,18 @@ def _sample(subject: Subject, shape: tuple[int, ...], make: Callable[..., Any], 
     rng = subject.rng
     if isinstance(subject.card, Loss):
         settings = subject.card.settings
-        if "int" in str(dtype) and subject.card.kind.space_of(settings) == "probabilities":
+        drawn = subject.card.kind.sample(rng, shape, settings)
+        whole = "int" in str(dtype)
+        spaces = subject.card.kind.spaces(settings)
+        if whole and not all(x.dtype.kind in "iu" or space.whole for x, space in zip(drawn, spaces, strict=True)):
             return None
-        prediction, target = subject.card.kind.sample(rng, shape, settings)
-        labelled = np.asarray(target).dtype.kind in "iu"
-        if "int" in str(dtype):
-            target = np.round(target)
-        return make(prediction, dtype=dtype), make(target) if labelled else make(target, dtype=dtype)
+        return tuple(
+            make(x) if np.asarray(x).dtype.kind in "iu" else make(np.round(x) if whole else x, dtype=dtype)
+            for x in drawn
+        )
     values = 3 * rng.standard_normal(shape)
     if isinstance(subject.card, Map):
+        values = 3 * rng.standard_normal((*shape[:-1], subject.card.parts * shape[-1]))
         return make(values, dtype=dtype), make(np.ones(shape), dtype=dtype)
     return (make(values, dtype=dtype),)
 
@@ -97,17 +109,14 @@ def shapes_refused(subject: Subject) -> Iterator[Finding]:
             "axis 2 of (4, 3)": lambda: card(rows, axis=2),
             "a single number": lambda: card(1.0),
         }
-    elif isinstance(card, Loss) and card.rowwise:
-        attempts = {
-            "labels (3,) for (4, 3)": lambda: card(rows, np.zeros(3, int)),
-            "labels (4, 1) for (4, 3)": lambda: card(rows, np.zeros((4, 1), int)),
-            "a weight (4, 1) for (4,)": lambda: card(rows, np.zeros(4, int), weight=np.ones((4, 1))),
-        }
     elif isinstance(card, Loss):
+        first, second, *rest = card.kind.sample(subject.rng, (4, 4), card.settings)
+        column = (*second.shape[:-1], 1) if second.ndim > 1 else (4, 1)
         attempts = {
-            "(4, 3) and (3,)": lambda: card(rows, rows[0]),
-            "(3,) and (3, 1)": lambda: card(rows[0], rows[0][:, None]),
-            "a mask (3,) for (4, 3)": lambda: card(rows, rows, mask=np.ones(3, bool)),
+            "a second argument of the first row": lambda: card(first, second[0], *rest),
+            f"a second argument of shape {column}": lambda: card(first, np.ones(column, second.dtype), *rest),
+            "a mask (5,)": lambda: card(first, second, *rest, mask=np.ones(5, bool)),
+            "a weight (4, 1)": lambda: card(first, second, *rest, weight=np.ones((4, 1))),
         }
     else:
         attempts = {}

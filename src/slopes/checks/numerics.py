@@ -89,7 +89,9 @@ def _limit(oracle: Any, sign: float) -> float | None:
     near, far = (oracle(sign * size) for size in (1e60, 1e80))
     if abs(far) > 1e30:
         return float(np.copysign(np.inf, float(far)))
-    return float(far) if abs(near - far) <= 1e-15 * abs(far) or max(abs(near), abs(far)) < 1e-30 else None
+    if max(abs(near), abs(far)) < 1e-30:
+        return 0.0
+    return float(far) if abs(near - far) <= 1e-15 * abs(far) else None
 
 
 def value_precision(subject: Subject) -> Iterator[Finding]:
@@ -129,10 +131,8 @@ def errors_of(subject: Subject, result: str, dtype: Any) -> tuple[Any, Any, Any,
     errors = ulps(came, exact, dtype)
     errors[subject.reported(result, dtype, errors.shape)] = 0.0
     errors[np.isinf(errors)] = 0.0  # finite's business
-    exponent = np.asarray(subject.exponents(dtype))
-    if exponent.ndim and exponent.ndim < errors.ndim:
-        exponent = exponent[:, None]
-    allowed = np.broadcast_to(max(subject.card.claims.ulps or 0.0, ULPS) * (1 + exponent), errors.shape).copy()
+    condition = np.asarray(subject.conditioning(result, dtype))
+    allowed = np.broadcast_to(max(subject.card.claims.ulps or 0.0, ULPS) * (1 + condition), errors.shape).copy()
     _allow_near_roots(subject, result, dtype, exact, errors, allowed)
     if result == "slope" and subject.card.slope_body is None:  # differences straddle a kink
         for index in zip(*np.nonzero(errors > allowed), strict=True):
@@ -146,19 +146,22 @@ def _allow_near_roots(subject: Subject, result: str, dtype: Any, exact: Any, err
 
     The terms are sized by how much the result changes across the root: x·f′(x), or that over a unit of prediction.
     """
-    if subject.card.rowwise:
+    entries = np.nonzero(errors > allowed)
+    if subject.card.rowwise or not entries[0].size:
         return
     space = subject.card.kind.space_of(subject.card.settings) if isinstance(subject.card, Loss) else None
-    first, *rest = subject.inputs(dtype)
-    for entry in zip(*np.nonzero(errors > allowed), strict=True):
-        x, others = float(first[entry]), [argument[entry].reshape(1) for argument in rest]
-        reach = {None: abs(x) / 4, "probabilities": min(x, 1 - x) / 2}.get(space, max(abs(x) / 4, 1.0))
-        left, right = (
-            subject.oracle(result)(np.array([end]), *others, **subject.options)[0] for end in (x - reach, x + reach)
-        )
-        if left * right < 0:
-            terms = float(abs(right - left)) * (1 if space else 2)
-            allowed[entry] = ULPS * float(np.finfo(dtype).eps) * terms / ulp(float(exact[entry]), dtype)
+    first, *rest = (argument[entries] for argument in subject.inputs(dtype))
+    x, most = first.astype(float), float(np.finfo(float).max)
+    sizes = {None: abs(x) / 4, "probabilities": np.minimum(x, 1 - x) / 2}
+    reach = sizes.get(space, np.maximum(abs(x) / 4, 1.0))
+    with np.errstate(over="ignore"):  # near as well as far, because a convex function may have two roots
+        ends = [np.clip(x + share * reach, -most, most) for share in (-1.0, -0.25, 0.25, 1.0)]
+    around = np.stack([exact[entries], *(subject.oracle(result)(end, *rest, **subject.options) for end in ends)])
+    least, largest = np.min(around, axis=0), np.max(around, axis=0)
+    crossed = np.asarray(least * largest < 0, dtype=bool)
+    terms = (largest - least)[crossed] * (1 if space else 2) * ULPS * float(np.finfo(dtype).eps)
+    unit = [ulp(float(value), dtype) for value in exact[entries][crossed]]
+    allowed[tuple(places[crossed] for places in entries)] = np.asarray(terms / unit, dtype=float)
 
 
 def derivative(subject: Subject) -> Iterator[Finding]:
@@ -177,7 +180,8 @@ def derivative(subject: Subject) -> Iterator[Finding]:
 
 def _wrong_slopes(subject: Subject) -> Iterator[Finding]:
     slopes, expected = subject.exact("slope", np.float64), subject.exact("difference", np.float64)
-    off = np.frompyfunc(lambda a, b: float(abs(a - b) / max(abs(a), abs(b), 1e-300)), 2, 1)(slopes, expected)
+    with np.errstate(invalid="ignore"):  # differences are NaN at a jump
+        off = np.frompyfunc(lambda a, b: float(abs(a - b) / max(abs(a), abs(b), 1e-300)), 2, 1)(slopes, expected)
     off = off.astype(float)
     for index in zip(*np.nonzero(off > 1e-9), strict=True):
         if _at_a_kink(subject, index, slopes[index]):

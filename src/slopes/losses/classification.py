@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from math import inf
+from typing import Annotated
 
 from slopes import ops
 from slopes.card import loss
-from slopes.domains import AboveOne, Flag, Positive
+from slopes.domains import AboveOne, Flag, Interval, OneOf, Positive
+from slopes.facts import Paper
 from slopes.ops import (
     e,
     exp,
@@ -14,13 +16,20 @@ from slopes.ops import (
     log_softmax,
     ratio,
     sigmoid,
+    sin,
     softmax,
     softmax_complement,
+    softmax_pulled,
     softplus,
+    sqrt,
     where,
     xlog1py,
     xlogy,
 )  # fmt: skip
+
+AboveMinusOne = Annotated[float, Interval(-1.0)]
+Radians = Annotated[float, Interval(0.0, 1.5707963267948966, closed=True)]  #: so that degrees are refused
+Form = Annotated[str, OneOf(("arcface", "cosface"))]
 
 
 @loss(
@@ -63,6 +72,96 @@ def _(prediction, target, *, from_probabilities, base):
     rows = ops.one_hot(target, like=prediction)
     others = ops.sum(rows) - rows
     return (softmax(prediction) * others - rows * softmax_complement(prediction)) / log(base)
+
+
+@loss(
+    "classification", space="log-probabilities", convex=True,
+    same_as={
+        "torch": "nn.functional.nll_loss(prediction, target, reduction='none')",
+    },
+)  # fmt: skip
+def nll(prediction, target):
+    """Negative log-likelihood: minus the entry of the right class, of rows of log-probabilities.
+
+    The rows are taken as they are, normalised or not; nothing is clipped, so an impossible class costs infinity.
+    """
+    return -ops.expected(prediction, target)
+
+
+@nll.derivative
+def _(prediction, target):
+    return -ops.one_hot(target, like=prediction)
+
+
+@loss(
+    "classification",
+    papers=(Paper(
+        "Leng et al.", 2022, "PolyLoss: A Polynomial Expansion Perspective of Classification Loss Functions",
+        "arXiv:2204.12511",
+    ),),
+    definition=lambda z, y, epsilon: ops.expected(
+        epsilon * (1 - exp(z) / ops.sum(exp(z))) - log(exp(z) / ops.sum(exp(z))), y
+    ),
+    same_as={
+        "optax": "losses.poly_loss_cross_entropy(prediction, "
+        "losses._classification.jax.nn.one_hot(target, prediction.shape[-1]), epsilon=epsilon)",
+    },
+)  # fmt: skip
+def poly1(prediction, target, *, epsilon: AboveMinusOne = 2.0):
+    """Cross-entropy plus epsilon times the probability that the right class lacks, of rows of logits.
+
+    That probability is summed from the other classes. Epsilon is 2 as in Optax and timm; the paper tunes it.
+    """
+    return ops.expected(epsilon * softmax_complement(prediction) - log_softmax(prediction), target)
+
+
+@poly1.derivative
+def _(prediction, target, *, epsilon):
+    pulled = softmax_pulled(prediction, ops.one_hot(target, like=prediction))
+    return cross_entropy.slope_body(prediction, target, from_probabilities=False, base=e) - epsilon * pulled
+
+
+def _with_margin(cosine, margin, form):
+    """The textbook's cosine of the right class."""
+    if form == "cosface":
+        return cosine - margin
+    low = 2 * sin(margin / 2) ** 2 - 1  # −cos(margin)
+    beyond = cosine - margin * sin(margin)
+    return where(cosine < low, beyond, -cosine * low - sqrt(1 - cosine**2) * sin(margin))
+
+
+@loss(
+    "classification", space="cosines",
+    papers=(
+        Paper(
+            "Deng et al.", 2018, "ArcFace: Additive Angular Margin Loss for Deep Face Recognition", "arXiv:1801.07698"
+        ),
+        Paper("Wang et al.", 2018, "CosFace: Large Margin Cosine Loss for Deep Face Recognition", "arXiv:1801.09414"),
+    ),
+    definition=lambda c, y, margin, scale, form: ops.expected(
+        log(1 + (ops.sum(exp(scale * c)) - exp(scale * c)) / exp(scale * _with_margin(c, margin, form))), y
+    ),
+)  # fmt: skip
+def margin_softmax(
+    prediction, target, *, margin: Radians = 0.5, scale: Positive = 64.0, form: Form = "arcface"
+):  # fmt: skip
+    """Cross-entropy of scaled cosines, of which the right one is first lessened: its angle widened, or a margin taken.
+
+    The margin is in radians (pytorch_metric_learning: degrees) and, for "cosface", in units of the cosine. No angle
+    is formed. Where it would pass π the authors' code takes margin·sin(margin) off the cosine, and so do we. At a
+    cosine of ±1, where the slope is infinite, it is that of the finite term.
+    """
+    logit = ops.softmax_logit(scale * prediction)
+    return ops.expected(softplus(scale * _taken(prediction, margin, form) - logit), target)
+
+
+def _taken(cosine, margin, form):
+    if form == "cosface":
+        return margin
+    half, room = sin(margin / 2), (1 - cosine) * (1 + cosine)
+    across = where(room > 0, sqrt(where(room > 0, room, 1.0)), 0.0)
+    turned = 2 * half * half * cosine + sin(margin) * across
+    return where(cosine < 2 * half * half - 1, margin * sin(margin), turned)
 
 
 @loss(

@@ -2,10 +2,31 @@
 
 from __future__ import annotations
 
+from math import inf
+from typing import Annotated
+
 from slopes.card import loss
-from slopes.domains import Positive
+from slopes.domains import Interval, Positive
 from slopes.facts import Paper
-from slopes.ops import absolute, clip, exp, log, log1p, log2, sign, sinh, tanh, where
+from slopes.ops import absolute, clip, exp, expm1, log, log1p, log2, maximum, minimum, sign, sinh, sqrt, tanh, where
+
+Quantile = Annotated[float, Interval(0.0, 1.0)]
+BARRON = Paper("Barron", 2017, "A general and adaptive robust loss function", "arXiv:1701.03077")
+LAI = Paper(
+    "Lai, Huang, Ahuja, Yang", 2017,
+    "Deep Laplacian pyramid networks for fast and accurate super-resolution", "arXiv:1704.03915",
+)  # fmt: skip
+
+
+class OrMinusInfinity(Interval):
+    """An interval, or −inf."""
+
+    def admits(self, value):
+        """Whether the number is −inf, or lies in the interval."""
+        return value == -inf or super().admits(value)
+
+
+Shape = Annotated[float, OrMinusInfinity(high=2.0, closed=True)]
 
 
 @loss(
@@ -23,6 +44,27 @@ def mse(prediction, target):
 @mse.derivative
 def _(prediction, target):
     return 2 * (prediction - target)
+
+
+@loss(
+    "regression", convex=True,
+    same_as={
+        "optax": "losses.l2_loss(prediction, target)",
+        "sklearn": "_loss.HalfSquaredError().loss(target.ravel(), prediction.ravel()).reshape(target.shape)",
+    },
+)  # fmt: skip
+def half_mse(prediction, target):
+    """Half the mean squared error, so that the slope is the residual.
+
+    Optax calls it l2_loss, scikit-learn HalfSquaredError.
+    """
+    residual = prediction - target
+    return 0.5 * residual * residual
+
+
+@half_mse.derivative
+def _(prediction, target):
+    return prediction - target
 
 
 @loss(
@@ -82,3 +124,200 @@ def log_cosh(prediction, target):
 @log_cosh.derivative
 def _(prediction, target):
     return tanh(prediction - target)
+
+
+@loss(
+    "regression", convex=True, lipschitz=1.0,
+    definition=lambda prediction, target, beta: where(
+        absolute(prediction - target) < beta,
+        (prediction - target) ** 2 / (2 * beta),
+        absolute(prediction - target) - beta / 2,
+    ),
+    same_as={
+        "torch": "nn.functional.smooth_l1_loss(prediction, target, reduction='none', beta=beta)",
+        "optax": "losses.huber_loss(prediction, target, delta=beta) / beta",
+        "keras": "losses.huber(target[..., None], prediction[..., None], beta) / beta",
+    },
+)  # fmt: skip
+def smooth_l1(prediction, target, *, beta: Positive = 1.0):
+    """Smooth L1 loss: the size of the residual less half of beta; within beta a parabola without a kink.
+
+    It is `huber` divided by its delta, so beta bends it and leaves the slope beyond at 1.
+    """
+    residual = prediction - target
+    held = clip(residual, -beta, beta)
+    return (residual - held / 2) * (held / beta)
+
+
+@smooth_l1.derivative
+def _(prediction, target, *, beta):
+    return clip(prediction - target, -beta, beta) / beta
+
+
+@loss(
+    "regression", convex=True, lipschitz=0.5, kinks=(0.0,),
+    papers=(Paper("Koenker, Bassett", 1978, "Regression quantiles", "doi:10.2307/1913643"),),
+    same_as={
+        "sklearn": "_loss.PinballLoss(quantile=quantile).loss(target.ravel(), prediction.ravel()).reshape(target.shape)"
+    },
+)  # fmt: skip
+def pinball(prediction, target, *, quantile: Quantile = 0.5):
+    """Quantile loss: the size of the residual, times quantile where the prediction is too low, else the rest of 1.
+
+    The slope at a residual of 0 is 0, as that of `mae`, which at quantile 1/2 is twice this.
+    """
+    residual = prediction - target
+    return absolute(residual) * where(residual > 0, 1 - quantile, quantile)
+
+
+@pinball.derivative
+def _(prediction, target, *, quantile):
+    residual = prediction - target
+    return sign(residual) * where(residual > 0, 1 - quantile, quantile)
+
+
+def _bent(u):
+    """(u, held where sqrt(1 + u²) is |u| to all digits, and that root)."""
+    held = clip(u, -1e17, 1e17)
+    return held, sqrt(1 + held * held)
+
+
+@loss(
+    "regression", convex=True, lipschitz=1.0, minimum=1e-3, papers=(LAI,),
+    definition=lambda prediction, target, eps: sqrt((prediction - target) ** 2 + eps**2),
+)  # fmt: skip
+def charbonnier(prediction, target, *, eps: Positive = 1e-3):
+    """Charbonnier loss: the size of the residual, rounded off within eps; eps is its least value.
+
+    Nothing is squared that could overflow. What kornia calls so is `pseudo_huber`, which is 0 at best.
+    """
+    residual = prediction - target
+    held, root = _bent(residual / eps)
+    return eps + residual * (held / (1 + root))
+
+
+@charbonnier.derivative
+def _(prediction, target, *, eps):
+    held, root = _bent((prediction - target) / eps)
+    return held / root
+
+
+@loss(
+    "regression", convex=True, papers=(BARRON,),
+    definition=lambda prediction, target, delta: delta**2 * (sqrt(1 + ((prediction - target) / delta) ** 2) - 1),
+    same_as={
+        "scipy": "special.pseudo_huber(delta, prediction - target)",
+        "kornia": "delta**2 * losses.charbonnier_loss(prediction / delta, target / delta)",
+    },
+)  # fmt: skip
+def pseudo_huber(prediction, target, *, delta: Positive = 1.0):
+    """Pseudo-Huber loss: half the squared residual near 0, and delta times its size far beyond delta, all smooth.
+
+    Neither squares what could overflow nor subtracts 1 from a root near it.
+    """
+    residual = prediction - target
+    held, root = _bent(residual / delta)
+    return residual * (delta * (held / (1 + root)))
+
+
+@pseudo_huber.derivative
+def _(prediction, target, *, delta):
+    held, root = _bent((prediction - target) / delta)
+    return delta * (held / root)
+
+
+def _barron(x, alpha):
+    """(alpha, b = 2 − alpha, q = sqrt(1 + x²/b), x / (q·sqrt(b)), log q²)."""
+    a = where(alpha < -1e20, 0.0, alpha)  # a stand-in: that limit has a formula of its own
+    b = where(alpha == 2, 1.0, 2 - a)  # at alpha 2 any b gives the square
+    u = x / b**0.5
+    held, root = _bent(u)
+    far = maximum(absolute(u) / 1e17, 1.0)
+    return a, b, root * far, held / root, minimum(log1p(held * held) + 2 * log(far), 1e4)
+
+
+@loss(
+    "regression", convex=True, papers=(BARRON,),
+    definition=lambda prediction, target, alpha, c: (
+        (2 - alpha) / alpha * ((((prediction - target) / c) ** 2 / (2 - alpha) + 1) ** (alpha / 2) - 1)
+    ),
+    same_as={
+        "scipy": "special.pseudo_huber(1.0, prediction - target)",
+        "kornia": "losses.charbonnier_loss(prediction, target)",
+    },
+)  # fmt: skip
+def barron_general(prediction, target, *, alpha: Shape = 1.0, c: Positive = 1.0):
+    """Barron's loss: half the squared residual within c, and beyond it bent the more, the lower alpha.
+
+    Alpha 2 gives the square, 1 pseudo-Huber, 0 Cauchy, −2 Geman-McClure and −inf (from −1e20 on) Welsch: the
+    formula's gaps there are filled by its limits, and nothing is squared that could overflow.
+    """
+    x = (prediction - target) / c
+    a, b, q, _, log_square = _barron(x, alpha)
+    z = a / 2 * log_square
+    held, few = clip(z, -1.0, 1.0), clip(x, -1e4, 1e4)
+    tiny = absolute(held) < 1e-8
+    growth = where(tiny, 1 + held / 2 + held * held / 6, expm1(held) / where(tiny, 1.0, held))
+    far = b / where(a == 0, 1.0, a) * where(a > 0, q**a - 1, expm1(z))
+    bent = where(held == z, b / 2 * log_square * growth, far)
+    return where(alpha < -1e20, -expm1(-few * few / 2), bent)
+
+
+@barron_general.derivative
+def _(prediction, target, *, alpha, c):
+    x = (prediction - target) / c
+    a, b, q, unit, log_square = _barron(x, alpha)
+    bent = b**0.5 * unit * where(a >= -2, q ** (a - 1), exp((a - 1) / 2 * log_square))
+    few = clip(x, -1e4, 1e4)
+    return where(alpha < -1e20, few * exp(-few * few / 2), bent) / c
+
+
+@loss(
+    "regression", convex=True, kinks=(0.0,),
+    same_as={
+        "keras": (
+            "losses.mean_absolute_percentage_error(target[..., None], prediction[..., None]) / 100",
+            "losses.mean_absolute_percentage_error(target, prediction)",
+        ),
+    },
+)  # fmt: skip
+def mape(prediction, target, *, eps: Positive = 1e-7):
+    """Mean absolute percentage error, as a fraction: the size of the residual divided by that of the target.
+
+    A target smaller than eps counts as eps, as in Keras, which gives per cent.
+    """
+    return absolute(prediction - target) / maximum(absolute(target), eps)
+
+
+@mape.derivative
+def _(prediction, target, *, eps):
+    return sign(prediction - target) / maximum(absolute(target), eps)
+
+
+@loss(
+    "regression", space="above -1", target="above -1",
+    definition=lambda prediction, target: (log(1 + prediction) - log(1 + target)) ** 2,
+    same_as={
+        "sklearn": (
+            "metrics.mean_squared_log_error(target.reshape(1, -1), prediction.reshape(1, -1),"
+            " multioutput='raw_values').reshape(target.shape)"
+        ),
+    },
+)  # fmt: skip
+def msle(prediction, target):
+    """Mean squared logarithmic error: the squared difference of the logs of 1 + prediction and 1 + target.
+
+    One log of the quotient, which does not cancel. What is not above −1 is refused; Keras takes negatives for 0.
+    """
+    return _log_quotient(prediction, target) ** 2
+
+
+@msle.derivative
+def _(prediction, target):
+    return 2 * _log_quotient(prediction, target) / (1 + prediction)
+
+
+def _log_quotient(x, y):
+    """log((1 + x) / (1 + y))."""
+    r = x - y
+    return log1p(where(r < 0, 0.0, r) / (1 + y)) - log1p(where(r < 0, -r, 0.0) / (1 + x))

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from slopes.card import Card
+from slopes.card import Card, Loss
 from slopes.extras import require
 from slopes.loading import check_card
 
@@ -28,6 +28,8 @@ def show(*cards: Card[Any], out: str | os.PathLike[str] | None = None) -> None:
         raise TypeError("show takes at least one card, as in slopes.show(slopes.relu)")
     for card in cards:
         check_card(card, f"show: {card!r}")
+        if isinstance(card, Loss) and card.kind.coupled:
+            raise TypeError(f"show: {card.name} compares the vectors of a batch, and has no axis to be drawn along")
     if out is None:
         from slopes.plot import terminal
 

@@ -87,27 +87,36 @@ def curve(card: Card[Any]) -> Curve:
     if isinstance(card, Loss):
         return _loss_curve(card, kinks)
     x = _grid(-4.0, 4.0, kinks)
-    if card.family != "map":
+    if not card.rowwise:
         line = Line("", x, np.asarray(card(x)), np.asarray(card.slope(x)), _indices(x, kinks))  # type: ignore[attr-defined, operator]
         return Curve(card, "x", (line,))
-    rows, first = np.zeros((x.size, 3)), np.zeros((x.size, 3))
-    rows[:, 0], first[:, 0] = x, 1.0
-    value, slope = card(rows)[:, 0], card.vjp(rows, first)[:, 0]  # type: ignore[attr-defined, operator]
-    return Curve(card, "x in the row (x, 0, 0)", (Line("first entry", x, value, slope),))
+    rows = np.zeros((x.size, 3))
+    if card.family == "gate":
+        gate = 0 if card.half == "first" else 1  # type: ignore[attr-defined]
+        rows, label, axis = np.ones((x.size, 2)), "", "gate, the value being 1"
+    else:
+        gate, label, axis = 0, "first entry", "x in the row (x, 0, 0)"
+    rows[:, gate] = x
+    value = card(rows)  # type: ignore[operator]
+    first = np.zeros_like(value)
+    first[:, 0] = 1.0
+    slope = card.vjp(rows, first)[:, gate]  # type: ignore[attr-defined]
+    return Curve(card, axis, (Line(label, x, value[:, 0], slope, _indices(x, kinks)),))
 
 
 def _loss_curve(card: Loss[Any], kinks: tuple[float, ...]) -> Curve:
     settings = card.settings
-    certain = card.kind.space_of(settings) == "probabilities"
-    x = _grid(0.0025, 0.9975, ()) if certain else _grid(-4.0, 4.0, kinks)
+    low, high = card.kind.span(settings)
+    x = _grid(low, high, kinks)
     axis, arguments = card.kind.curve(x, settings)
     lines = []
-    for label, (prediction, target) in arguments.items():
-        value, gradient = card.value_and_slope(prediction, target, reduction="none")
+    for label, (prediction, *rest) in arguments.items():
+        value, gradient = card.value_and_slope(prediction, *rest, reduction="none")
         # A row moves along a straight line as x does, so the slope by x is the gradient along that direction.
         direction = (prediction[-1] - prediction[0]) / (x[-1] - x[0])
         slope = (gradient * direction).reshape(x.size, -1).sum(axis=1)
-        lines.append(Line(label, x, np.asarray(value), slope, _indices(x, kinks)))
+        several = np.asarray(value).reshape(x.size, -1)  # of regions, a value for each class
+        lines.append(Line(label, x, several.mean(axis=1), slope / several.shape[1], _indices(x, kinks)))
     return Curve(card, axis, tuple(lines))
 
 
@@ -135,7 +144,7 @@ def facts(card: Card[Any]) -> dict[str, Any]:
     """What is known of a card, as plain values: for `rows`, and for programs."""
     from slopes import catalogue
 
-    line = curve(card).lines[0]
+    lines = curve(card).lines
     return {
         "name": card.name,
         "aliases": catalogue.aliases(card),
@@ -145,7 +154,7 @@ def facts(card: Card[Any]) -> dict[str, Any]:
         "parameters": parameters(card),
         "formula": _formula(card),
         "claims": {name: value for name, value in card.claims.stated().items() if name != "kinks"},
-        "kinks": [{"at": float(line.x[k]), "slope": float(line.slope[k])} for k in line.kinks],
+        "kinks": [{"at": float(line.x[k]), "slope": float(line.slope[k])} for line in lines[:1] for k in line.kinks],
         "papers": [paper._asdict() for paper in card.papers],
         "same_as": {} if card.switched else {library: peer.same for library, peer in card.same_as.items()},
     }

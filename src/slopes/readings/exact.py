@@ -6,6 +6,7 @@ An `Exact` is an array of mpmath numbers at the precision of this module's own c
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -16,6 +17,7 @@ import mpmath
 import numpy as np
 
 from slopes.ops import Array, Constant
+from slopes.readings import tails
 
 context = mpmath.MPContext()
 _lock = threading.RLock()
@@ -30,6 +32,10 @@ def number(x: Any) -> Any:
 
 
 def _constant(text: str) -> Any:
+    try:
+        return Number(text)  # digits, or a fraction such as 1/6, which Python would round
+    except ValueError:
+        pass
     return eval(
         text,
         {"__builtins__": {}, "pi": +context.pi, "sqrt": context.sqrt, "log": context.log, "E": +context.e},
@@ -52,6 +58,7 @@ class Exact(np.ndarray):
 
     def __new__(cls, x: Any) -> Exact:
         """Take numbers at full precision: constants by their name, floats by their binary value."""
+        x = number(x) if type(x) is Constant else x  # which NumPy would take for a plain float
         return np.asarray(np.frompyfunc(number, 1, 1)(x), dtype=object).view(cls)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
@@ -78,7 +85,9 @@ def _lift(name: str) -> Callable[..., Exact]:
 
 # --------------------------------------------------------------------------------------- primitives
 
-exp, expm1, log1p, sqrt, tanh, sinh, erf = (_lift(n) for n in ("exp", "expm1", "log1p", "sqrt", "tanh", "sinh", "erf"))
+exp, expm1, log1p, sqrt, tanh, sinh, sin, erf = (
+    _lift(n) for n in ("exp", "expm1", "log1p", "sqrt", "tanh", "sinh", "sin", "erf")
+)
 
 
 def log(x: Array) -> Array:
@@ -126,6 +135,41 @@ def cubic(x: Array, a: Constant, b: Constant) -> tuple[Array, Array]:
     return x * a + x * x * x * b, 0
 
 
+def decay(x: Array, times: Array) -> Array:
+    """See `slopes.ops.decay`."""
+    return times * exp(x)
+
+
+def product(x: Array, a: Array) -> tuple[Array, Array]:
+    """See `slopes.ops.product`."""
+    return x * a, 0
+
+
+def quotient(x: Array, a: Array) -> tuple[Array, Array]:
+    """See `slopes.ops.quotient`."""
+    return x / a, 0
+
+
+def sin_of_sum(x: Array, shift: Constant) -> Array:
+    """See `slopes.ops.sin_of_sum`."""
+    return sin(x + shift)
+
+
+def fma(x: Array, a: Array, c: Array) -> Array:
+    """See `slopes.ops.fma`."""
+    return x * a + c
+
+
+def softcap(x: Array, cap: Array) -> Array:
+    """See `slopes.ops.softcap`."""
+    return tanh(x / cap) * cap
+
+
+def tanhshrink(x: Array) -> Array:
+    """See `slopes.ops.tanhshrink`."""
+    return x - tanh(x)
+
+
 def ndtr(x: Array, times: Array) -> Array:
     """See `slopes.ops.ndtr`."""
     return times * _map(lambda v: _erfc(-v / context.sqrt(2)) / 2, x)
@@ -154,6 +198,11 @@ def sum(x: Array) -> Array:
     return np.sum(x, axis=-1, keepdims=True)
 
 
+def sum_pairs(term: Callable[..., Array], *rows: Array) -> Array:
+    """See `slopes.ops.sum_pairs`."""
+    return tails.sum_pairs(sys.modules[__name__], term, *rows)
+
+
 def sum_others(values: Array, x: Array) -> Array:
     """See `slopes.ops.sum_others`."""
     return sum(values) - values
@@ -161,8 +210,10 @@ def sum_others(values: Array, x: Array) -> Array:
 
 def softmax(x: Array) -> Array:
     """See `slopes.ops.softmax`."""
-    powers = exp(x - np.max(x, axis=-1, keepdims=True))
-    return powers / sum(powers)
+    largest = np.max(x, axis=-1, keepdims=True)
+    powers = exp(x - where(largest == -context.inf, 0, largest))
+    total = sum(powers)
+    return powers / where(total == 0, 1, total)
 
 
 def softmax_complement(x: Array) -> Array:
@@ -173,6 +224,44 @@ def softmax_complement(x: Array) -> Array:
 def log_softmax(x: Array) -> Array:
     """See `slopes.ops.log_softmax`."""
     return log(softmax(x))
+
+
+def top(x: Array) -> Array:
+    """See `slopes.ops.top`."""
+    return Exact(np.arange(x.shape[-1]) == np.argmax(x, axis=-1)[..., None])
+
+
+def entry(x: Array, place: int) -> Array:
+    """See `slopes.ops.entry`."""
+    return x[..., place]
+
+
+def inner(x: Array, y: Array) -> Array:
+    """See `slopes.ops.inner`."""
+    return np.dot(x.view(np.ndarray), y.view(np.ndarray).T).view(Exact)
+
+
+def angle(y: Array, x: Array) -> Array:
+    """See `slopes.ops.angle`."""
+    return _map(context.atan2, y, x)
+
+
+def held(x: Array) -> Array:
+    """See `slopes.ops.held`."""
+    return x
+
+
+def simplex_threshold(x: Array) -> Array:
+    """See `slopes.ops.simplex_threshold`."""
+    z = -np.sort(-x, axis=-1)
+    inside = 1 + np.arange(1, x.shape[-1] + 1) * z > np.cumsum(z, axis=-1)
+    return (sum(where(inside, z, 0)) - 1) / maximum(sum(where(inside, 1, 0)), 1)
+
+
+def softmax_logit(x: Array) -> Array:
+    """See `slopes.ops.softmax_logit`; 1 − p would need as many digits as p has nines."""
+    others = [np.sum(exp(np.delete(x, place, -1)), axis=-1) for place in range(x.shape[-1])]
+    return x - log(np.stack(others, axis=-1).view(Exact))
 
 
 def expected(values: Array, target: Array) -> Array:
@@ -217,6 +306,16 @@ def enter(x: Array, what: str, like: Array | None = None) -> Array:
     if isinstance(x, Exact) or (isinstance(x, np.ndarray) and is_integer(x)):
         return x
     return Exact(x)
+
+
+def arange(n: int, like: Array) -> Array:
+    """0, 1, …."""
+    return np.arange(n)
+
+
+def joined(a: Array, b: Array) -> Array:
+    """Two arrays, one after the other along the last axis."""
+    return np.concatenate([a, b], axis=-1).view(Exact)
 
 
 def is_integer(x: Array) -> bool:
@@ -279,18 +378,27 @@ def wants_gradient(x: Array) -> bool:
     return False
 
 
-def slope_of(name: str, value: Callable[..., Array], x: Array, *rest: Array) -> Array:
-    """The slope by central differences at three times the working precision, of a body smooth near x."""
+def slope_of(
+    name: str, value: Callable[..., Array], x: Array, *rest: Array, cotangent: Array = 1, coupled: bool = False
+) -> Array:
+    """The slope by central differences at three times the working precision, of a body smooth near x.
+
+    Rows are moved one column after the other, or where a value depends on other rows too, one entry after the other.
+    """
     digits = context.dps
     with precision(3 * digits):
         step = number(10) ** -digits * maximum(absolute(x), number(10) ** -(digits // 2))
         if value(x, *rest).ndim == x.ndim:
-            return (value(x + step, *rest) - value(x - step, *rest)) / (2 * step)
-        columns = []
-        for column in np.eye(x.shape[-1], dtype=int):  # a row: one class after the other
-            change = value(x + column * step, *rest) - value(x - column * step, *rest)
-            columns.append(change / np.sum(2 * column * step, axis=-1))
-        return np.stack(columns, axis=-1).view(Exact)
+            return (value(x + step, *rest) - value(x - step, *rest)) / (2 * step) * cotangent
+        places = np.eye(x.size if coupled else x.shape[-1], dtype=int)
+        slopes = []
+        for place in places.reshape(-1, *x.shape) if coupled else places:
+            change = (value(x + place * step, *rest) - value(x - place * step, *rest)) * cotangent
+            if coupled:
+                slopes.append(np.sum(change.view(np.ndarray)) / np.sum((2 * place * step).view(np.ndarray)))
+            else:
+                slopes.append(change / np.sum(2 * place * step, axis=-1))
+        return (np.reshape(slopes, x.shape) if coupled else np.stack(slopes, axis=-1)).view(Exact)
 
 
 def parameter(name: str, value: Any) -> Any:

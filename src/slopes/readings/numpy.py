@@ -20,7 +20,7 @@ _this = sys.modules[__name__]
 
 exp, expm1, log, log1p, sqrt, rint = np.exp, np.expm1, np.log, np.log1p, np.sqrt, np.rint
 absolute, sign, where, minimum, maximum = np.absolute, np.sign, np.where, np.minimum, np.maximum
-tanh, sinh = np.tanh, np.sinh
+tanh, sinh, sin, cos = np.tanh, np.sinh, np.sin, np.cos
 erf, xlogy, xlog1py = scipy.special.erf, scipy.special.xlogy, scipy.special.xlog1py
 sum = partial(np.sum, axis=-1, keepdims=True)
 
@@ -32,15 +32,53 @@ sigmoid, softplus, cubic = (
     partial(tails.cubic, _this),
 )
 ndtr, normal_pdf = partial(tails.ndtr, _this), partial(tails.normal_pdf, _this)
+product, quotient = partial(tails.product, _this), partial(tails.quotient, _this)
+decay, fma, sin_of_sum = partial(tails.decay, _this), partial(tails.fma, _this), partial(tails.sin_of_sum, _this)
+softcap, tanhshrink = partial(tails.softcap, _this), partial(tails.tanhshrink, _this)
 softmax, log_softmax = partial(tails.softmax, _this), partial(tails.log_softmax, _this)
 softmax_complement, sum_others = partial(tails.softmax_complement, _this), partial(tails.sum_others, _this)
+softmax_logit = partial(tails.softmax_logit, _this)
+
+
+top, simplex_threshold = partial(tails.top, _this), partial(tails.simplex_threshold, _this)
+sum_pairs = partial(tails.sum_pairs, _this)
+cumsum = partial(np.cumsum, axis=-1)
+
+
+def entry(x: Array, place: int) -> Array:
+    """See `slopes.ops.entry`."""
+    return x[..., place]
+
+
+def inner(x: Array, y: Array) -> Array:
+    """See `slopes.ops.inner`."""
+    return x @ y.T
+
+
+def angle(y: Array, x: Array) -> Array:
+    """See `slopes.ops.angle`."""
+    return np.arctan2(y, x)
+
+
+def held(x: Array) -> Array:
+    """See `slopes.ops.held`."""
+    return x
+
+
+def descending(x: Array) -> Array:
+    """Rows sorted, the largest first."""
+    return -np.sort(-x, axis=-1)
 
 
 def shift_by_top(x: Array) -> tuple[Array, Array]:
     """(a mask of the first largest entry of each row, x less that entry)."""
+    if not x.shape[-1]:  # of an empty batch
+        return x == x, x
     place = np.argmax(x, axis=-1, keepdims=True)
     top = np.arange(x.shape[-1]) == place
-    return top, np.where(top & (x == x), 0.0, x - np.take_along_axis(x, place, -1))
+    largest = np.take_along_axis(x, place, -1)
+    nothing = largest == -np.inf  # no entry counts
+    return top, np.where(top & (x > -np.inf), 0.0, x - np.where(nothing, 0.0, largest))
 
 
 def expected(values: Array, target: Array) -> Array:
@@ -85,6 +123,23 @@ def enter(x: Array, what: str, like: Array | None = None) -> Array:
     if x.dtype.kind not in "fiub" or x.dtype.itemsize > 8:
         raise TypeError(f"{what} must hold real numbers of at most 64 bits, got dtype {x.dtype}")
     return x
+
+
+def arange(n: int, like: Array) -> Array:
+    """0, 1, …."""
+    return np.arange(n)
+
+
+def draw(distribution: str, generator: Any, like: Array, owner: str) -> Array:
+    """Noise of the shape of `like`."""
+    if not isinstance(generator, np.random.Generator):
+        raise TypeError(f"{owner}: generator must be a numpy.random.Generator here, got {type(generator).__name__}")
+    return generator.random(like.shape) if distribution == "uniform" else generator.gumbel(size=like.shape)
+
+
+def joined(a: Array, b: Array) -> Array:
+    """Two arrays, one after the other along the last axis."""
+    return np.concatenate([a, b], axis=-1)
 
 
 def is_integer(x: Array) -> bool:
@@ -142,7 +197,9 @@ def wants_gradient(x: Array) -> bool:
     return False
 
 
-def slope_of(name: str, value: Callable[..., Array], x: Array, *rest: Array) -> Array:
+def slope_of(
+    name: str, value: Callable[..., Array], x: Array, *rest: Array, cotangent: Array = None, coupled: bool = False
+) -> Array:
     """The slope of a body that has no derivative of its own, by torch's autograd in float64."""
     try:
         import torch
@@ -154,7 +211,8 @@ def slope_of(name: str, value: Callable[..., Array], x: Array, *rest: Array) -> 
     from slopes.readings import torch as reading
 
     tensors = [torch.from_numpy(np.array(argument)) for argument in (x, *rest)]
-    return reading.slope_of(name, value, *tensors).numpy()
+    pulled = None if cotangent is None else torch.from_numpy(np.array(cotangent))
+    return reading.slope_of(name, value, *tensors, cotangent=pulled).numpy()
 
 
 def parameter(name: str, value: Any) -> Any:

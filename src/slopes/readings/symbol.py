@@ -5,6 +5,7 @@ A row is a symbol with index i; sums over the last axis run over j.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import sympy as sp
@@ -16,7 +17,7 @@ i, j, C = sp.symbols("i j C", integer=True)
 
 converter[Constant] = lambda constant: sp.sympify(constant.text)  # a constant is a float, but prints as itself
 
-exp, log, sqrt, tanh, sinh, erf, sign = sp.exp, sp.log, sp.sqrt, sp.tanh, sp.sinh, sp.erf, sp.sign
+exp, log, sqrt, tanh, sinh, sin, erf, sign = sp.exp, sp.log, sp.sqrt, sp.tanh, sp.sinh, sp.sin, sp.erf, sp.sign
 absolute, minimum, maximum = sp.Abs, sp.Min, sp.Max
 number = sp.sympify
 
@@ -51,6 +52,41 @@ def cubic(x: Array, a: Constant, b: Constant) -> tuple[Array, Array]:
     return sp.sympify(a) * x + sp.sympify(b) * x**3, 0
 
 
+def decay(x: Array, times: Array) -> Array:
+    """See `slopes.ops.decay`."""
+    return times * sp.exp(x)
+
+
+def product(x: Array, a: Array) -> tuple[Array, Array]:
+    """See `slopes.ops.product`."""
+    return a * x, 0
+
+
+def quotient(x: Array, a: Array) -> tuple[Array, Array]:
+    """See `slopes.ops.quotient`."""
+    return x / a, 0
+
+
+def sin_of_sum(x: Array, shift: Constant) -> Array:
+    """See `slopes.ops.sin_of_sum`."""
+    return sp.sin(x + shift)
+
+
+def fma(x: Array, a: Array, c: Array) -> Array:
+    """See `slopes.ops.fma`."""
+    return a * x + c
+
+
+def softcap(x: Array, cap: Array) -> Array:
+    """See `slopes.ops.softcap`."""
+    return cap * sp.tanh(x / cap)
+
+
+def tanhshrink(x: Array) -> Array:
+    """See `slopes.ops.tanhshrink`."""
+    return x - sp.tanh(x)
+
+
 def ndtr(x: Array, times: Array) -> Array:
     """See `slopes.ops.ndtr`."""
     return _one(times) * sp.Function("Phi")(x)
@@ -61,9 +97,22 @@ def normal_pdf(x: Array, times: Array) -> Array:
     return _one(times) * sp.Function("phi")(x)
 
 
+class _Total(sp.Sum):  # type: ignore[misc]
+    """A sum over the last axis; to take its one entry is to take it."""
+
+    def __getitem__(self, index: Any) -> Any:
+        return self
+
+
 def sum(x: Array) -> Array:
     """See `slopes.ops.sum`."""
-    return sp.Sum(x.subs(i, j), (j, 1, C))
+    return _Total(x.subs(i, j), (j, 1, C))
+
+
+def sum_pairs(term: Callable[..., Array], *rows: Array) -> Array:
+    """See `slopes.ops.sum_pairs`."""
+    others = [row.subs(i, j) for row in rows]
+    return sp.Sum(term(*rows, *others), (j, 1, C), (i, 1, C))
 
 
 def sum_others(values: Array, x: Array) -> Array:
@@ -84,6 +133,41 @@ def softmax_complement(x: Array) -> Array:
 def log_softmax(x: Array) -> Array:
     """See `slopes.ops.log_softmax`."""
     return sp.log(softmax(x))
+
+
+def simplex_threshold(x: Array) -> Array:
+    """See `slopes.ops.simplex_threshold`."""
+    return sp.Function("tau")(x.base if isinstance(x, sp.Indexed) else x)
+
+
+def top(x: Array) -> Array:
+    """See `slopes.ops.top`."""
+    return sp.Function("onehot")(x)
+
+
+def entry(x: Array, place: int) -> Array:
+    """See `slopes.ops.entry`."""
+    return x.subs(i, place)
+
+
+def inner(x: Array, y: Array) -> Array:
+    """See `slopes.ops.inner`: the similarity s of row a and row i."""
+    return sp.IndexedBase("s")[sp.Symbol("a"), i]
+
+
+def angle(y: Array, x: Array) -> Array:
+    """See `slopes.ops.angle`."""
+    return sp.atan2(y, x)
+
+
+def held(x: Array) -> Array:
+    """See `slopes.ops.held`."""
+    return x
+
+
+def softmax_logit(x: Array) -> Array:
+    """See `slopes.ops.softmax_logit`."""
+    return sp.log(softmax(x) / (1 - softmax(x)))
 
 
 def expected(values: Array, target: Array) -> Array:
@@ -140,7 +224,7 @@ def scalar(name: str) -> Any:
 
 def row(name: str) -> Any:
     """The symbol of a row's entry i."""
-    return sp.IndexedBase(name)[i]
+    return sp.IndexedBase(name, shape=(C,))[i]
 
 
 def tex(formula: Any) -> str:

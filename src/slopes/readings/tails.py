@@ -10,6 +10,7 @@ underflows is formed so that it is rounded once, after the large factor has join
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import ModuleType
 
 from slopes.ops import Array, Constant
@@ -117,6 +118,69 @@ def cubic(r: ModuleType, x: Array, a: Constant, b: Constant) -> tuple[Array, Arr
     return high, low + b * (d * (x * x + x * h + h * h)) + (b - b_high + b.low) * (h * h * h)
 
 
+HELD = 1e4  #: where every exponential has ended, in 0 or infinity
+
+
+def product(r: ModuleType, x: Array, a: Array) -> tuple[Array, Array]:
+    """(high, low) of a·x, to about 106 bits."""
+    x = r.minimum(r.maximum(x, -HELD / a), HELD / a)
+    high = a * x
+    return high, two_product_low(x, a, high)
+
+
+def quotient(r: ModuleType, x: Array, a: Array) -> tuple[Array, Array]:
+    """(high, low) of x / a, to about 106 bits."""
+    x = r.minimum(r.maximum(x, -HELD * a), HELD * a)
+    high = x / a
+    back = high * a
+    return high, ((x - back) - two_product_low(high, a, back)) / a
+
+
+def fma(r: ModuleType, x: Array, a: Array, c: Array) -> Array:
+    """a·x + c, rounded once but for the last bit."""
+    near = r.minimum(r.maximum(x, -1e290), 1e290)  # whose halves do not overflow
+    rounded = a * near
+    total = rounded + c
+    return (a * x + c) + (two_sum_low(rounded, c, total) + two_product_low(near, a, rounded))
+
+
+def two_product_low(a: Array, b: Array, total: Array) -> Array:
+    """What rounding took from a · b, in float64."""
+    (a_high, a_low), (b_high, b_low) = halves(a), halves(b)
+    return (((a_high * b_high - total) + a_high * b_low) + a_low * b_high) + a_low * b_low
+
+
+def halves(x: Array) -> tuple[Array, Array]:
+    """A float64 as a sum of two of half its digits, whose products are exact."""
+    wide = x * 134217729.0
+    high = wide - (wide - x)
+    return high, x - high
+
+
+def sin_of_sum(r: ModuleType, x: Array, shift: Constant) -> Array:
+    """sin(x + shift), the digits that the sum has no room for included."""
+    total = x + shift
+    low = two_sum_low(x, shift, total) + shift.low
+    return r.sin(total) * r.cos(low) + r.cos(total) * r.sin(low)
+
+
+def softcap(r: ModuleType, x: Array, cap: Array) -> Array:
+    """cap·tanh(x / cap), but x itself where x / cap may be subnormal."""
+    scaled = r.minimum(r.maximum(x, -HELD * cap), HELD * cap) / cap
+    return r.where((scaled > -1e-9) & (scaled < 1e-9), x, cap * r.tanh(scaled))
+
+
+def tanhshrink(r: ModuleType, x: Array) -> Array:
+    """x − tanh(x): up to 1.125 as (x·cosh(x) − sinh(x)) / cosh(x), the numerator by its series, all of one sign."""
+    near = r.minimum(r.maximum(x, -1.125), 1.125)
+    square, series = near * near, 1.0
+    for n in range(9, 0, -1):
+        series = 1 + series * square / (2 * n * (2 * n + 3))
+    half = r.sinh(near / 2)
+    small = near * square / 3 * series / (1 + 2 * half * half)
+    return r.where((x > -1.125) & (x < 1.125), small, x - r.tanh(x))
+
+
 def split(value: float, step: float) -> float:
     """The value's leading bits."""
     return round(value * step) / step
@@ -154,6 +218,38 @@ def log_softmax(r: ModuleType, x: Array) -> Array:
     """log(softmax(x))."""
     _, shifted, _, others = softmax_parts(r, x)
     return shifted - r.log1p(others)
+
+
+def top(r: ModuleType, x: Array) -> Array:
+    """1 at the first largest entry of each row."""
+    return r.where(r.shift_by_top(x)[0], r.where(x == x, 1.0, x), 0.0)
+
+
+def simplex_threshold(r: ModuleType, x: Array) -> Array:
+    """The number t for which the positive parts of x − t sum to 1; −1 where no entry counts."""
+    z = r.descending(x)
+    places = r.arange(x.shape[-1], x) + 1
+    inside = 1 + places * z > r.cumsum(z)
+    count = r.sum(r.where(inside, 1.0, r.where(inside, z, 0.0)))
+    return (r.sum(r.where(inside, z, 0.0)) - 1) / r.maximum(count, 1.0)
+
+
+def softmax_logit(r: ModuleType, x: Array) -> Array:
+    """log(p / (1 − p)) of p = softmax(x): at the top the others are summed relative to the second."""
+    top, shifted, powers, others = softmax_parts(r, x)
+    below = r.maximum(r.where(top, -1e30, shifted), -1e30)  # −inf would give inf − inf
+    second, under = r.shift_by_top(below)
+    rest = r.sum(r.where(second | top, 0.0, r.exp(under)))
+    rivals = r.sum(r.where(second, below, 0.0)) + r.log1p(rest)
+    return r.where(top, -rivals, shifted - r.log1p(r.where(top, 0.0, others - powers)))
+
+
+def sum_pairs(r: ModuleType, term: Callable[..., Array], *rows: Array) -> Array:
+    """The sum of term(*entries, *others) over all pairs of two different places."""
+    one = rows[0]
+    same = r.one_hot(r.arange(one.shape[-1], one), like=one)
+    values = term(*(row[..., :, None] for row in rows), *(row[..., None, :] for row in rows))
+    return r.sum(r.sum(r.where(same == 1, 0.0, values))[..., 0])[..., 0]
 
 
 def sum_others(r: ModuleType, values: Array, x: Array) -> Array:

@@ -22,22 +22,39 @@ Tensor = torch.Tensor
 
 # --------------------------------------------------------------------------------------- primitives
 
-exp, log, log1p, sqrt, rint = torch.exp, torch.log, torch.log1p, torch.sqrt, torch.round
+exp, log, sqrt, rint = torch.exp, torch.log, torch.sqrt, torch.round
 sinh, tanh, erf, sign, absolute = torch.sinh, torch.tanh, torch.erf, torch.sign, torch.abs
+sin, cos = torch.sin, torch.cos
 sum = partial(torch.sum, dim=-1, keepdim=True)
 
 #: exp(−DEEP) is still a normal number
 DEEP = {torch.float64: 700.0, torch.float32: 80.0}
 #: a number up to 64 rounded to this step has an exact square
 SPLIT = {torch.float64: 2.0**20, torch.float32: 2.0**6}
-softplus = partial(tails.softplus, _this)
+decay, softplus = partial(tails.decay, _this), partial(tails.softplus, _this)
+softcap, tanhshrink = partial(tails.softcap, _this), partial(tails.tanhshrink, _this)
 softmax, log_softmax = partial(tails.softmax, _this), partial(tails.log_softmax, _this)
 softmax_complement, sum_others = partial(tails.softmax_complement, _this), partial(tails.sum_others, _this)
+softmax_logit = partial(tails.softmax_logit, _this)
+
+
+def _to_onnx() -> bool:
+    """Whether an ONNX graph is being made, whose operators are fewer."""
+    return torch.compiler.is_compiling() and torch.onnx.is_in_onnx_export()
 
 
 def expm1(x: Array) -> Array:
     """exp(x) − 1; autograd forms the slope of torch's own as expm1(x) + 1, which is 0 below −37."""
-    return torch.where(x < -1, torch.exp(x) - 1, torch.expm1(x))
+    near = torch.tanh(x / 2) * (torch.exp(x) + 1) if _to_onnx() else torch.expm1(x)
+    return torch.where(x < -1, torch.exp(x) - 1, near)
+
+
+def log1p(x: Array) -> Array:
+    """log(1 + x); ONNX would lose a small x, so its log is scaled by what rounding left of that x."""
+    if not _to_onnx():
+        return torch.log1p(x)
+    held = torch.clamp(x, max=1.0)
+    return torch.where(1 + held == 1, x, torch.log(1 + x) * (held / (1 + held - 1)))
 
 
 def where(condition: Array, a: Array, b: Array) -> Array:
@@ -62,8 +79,9 @@ def maximum(a: Array, b: Array) -> Array:
 
 
 def _double(x: Tensor) -> torch.dtype:
-    """float64 where the device has it."""
-    return torch.float64 if x.device.type != "mps" else torch.float32
+    """float64 where the device has it, and not for the runtimes of ONNX, which lack much of it."""
+    single = x.device.type == "mps" or _to_onnx()
+    return torch.float32 if single and x.dtype != torch.float64 else torch.float64
 
 
 def _in_double(times: Tensor | float, x: Tensor, tail: Callable[[Tensor], Tensor]) -> Tensor:
@@ -99,16 +117,81 @@ def cubic(x: Array, a: Constant, b: Constant) -> tuple[Array, Array]:
     if x.dtype == _double(x):
         return tails.cubic(_this, x, a, b)
     wide = x.to(torch.float64).clamp(-32, 32)
-    exact = wide * (a + b * wide * wide)
-    rounded = exact.to(x.dtype)
-    return rounded, (exact - rounded).to(x.dtype)
+    return _parts(wide * (a + b * wide * wide), x.dtype)
+
+
+def product(x: Array, a: Array) -> tuple[Array, Array]:
+    """See `slopes.ops.product`."""
+    high, low = tails.product(_this, x.to(_double(x)), a)
+    return (high, low) if x.dtype == high.dtype else _parts(high, x.dtype)
+
+
+def quotient(x: Array, a: Array) -> tuple[Array, Array]:
+    """See `slopes.ops.quotient`."""
+    high, low = tails.quotient(_this, x.to(_double(x)), a)
+    return (high, low) if x.dtype == high.dtype else _parts(high, x.dtype)
+
+
+def _parts(x: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """A float64 as an unevaluated sum of two numbers of a narrower dtype."""
+    high = x.to(dtype)
+    return high, (x - high).to(dtype)
+
+
+def fma(x: Array, a: Array, c: Array) -> Array:
+    """See `slopes.ops.fma`."""
+    if _double(x) == torch.float32:
+        return a * x + c
+    return tails.fma(_this, x.to(torch.float64), a, c).to(x.dtype)
+
+
+def sin_of_sum(x: Array, shift: Constant) -> Array:
+    """See `slopes.ops.sin_of_sum`."""
+    return tails.sin_of_sum(_this, x.to(_double(x)), shift).to(x.dtype)
+
+
+top, simplex_threshold = partial(tails.top, _this), partial(tails.simplex_threshold, _this)
+sum_pairs = partial(tails.sum_pairs, _this)
+cumsum = partial(torch.cumsum, dim=-1)
+
+
+def entry(x: Array, place: int) -> Array:
+    """See `slopes.ops.entry`."""
+    return x[..., place]
+
+
+def inner(x: Array, y: Array) -> Array:
+    """See `slopes.ops.inner`; autocast would multiply in half precision."""
+    if not torch.is_autocast_enabled(x.device.type):
+        return x @ y.mT
+    with torch.autocast(x.device.type, enabled=False):
+        return x @ y.mT
+
+
+def angle(y: Array, x: Array) -> Array:
+    """See `slopes.ops.angle`."""
+    return torch.atan2(y, x)
+
+
+def held(x: Array) -> Array:
+    """See `slopes.ops.held`."""
+    return x.detach()
+
+
+def descending(x: Array) -> Array:
+    """Rows sorted, the largest first."""
+    return torch.sort(x, dim=-1, descending=True).values
 
 
 def shift_by_top(x: Array) -> tuple[Array, Array]:
     """(a mask of the first largest entry of each row, x less that entry)."""
+    if not x.shape[-1]:  # of an empty batch
+        return x == x, x
     place = torch.argmax(x, dim=-1, keepdim=True)
     top = torch.arange(x.shape[-1], device=x.device) == place
-    return top, torch.where(top & (x == x), 0.0, x - torch.gather(x, -1, place))
+    largest = torch.gather(x, -1, place)
+    nothing = largest == -torch.inf  # no entry counts
+    return top, torch.where(top & (x > -torch.inf), 0.0, x - torch.where(nothing, 0.0, largest))
 
 
 def expected(values: Array, target: Array) -> Array:
@@ -139,7 +222,8 @@ def xlogy(x: Array, y: Array) -> Array:
 
 def xlog1py(x: Array, y: Array) -> Array:
     """See `slopes.ops.xlog1py`; torch's own has a NaN gradient at (0, −1)."""
-    return torch.special.xlog1py(x, torch.where((x == 0) & (y == -1), 0.0, y))
+    y = torch.where((x == 0) & (y == -1), 0.0, y)
+    return x * log1p(y) if _to_onnx() else torch.special.xlog1py(x, y)
 
 
 def ratio(x: Array, y: Array) -> Array:
@@ -163,6 +247,26 @@ def enter(x: Array, what: str, like: Array | None = None) -> Array:
     if like is not None and x.device != like.device:
         raise TypeError(f"{what} lies on device {x.device}, the prediction on {like.device}")
     return x
+
+
+def arange(n: int, like: Array) -> Array:
+    """0, 1, … on the device of `like`."""
+    return torch.arange(n, device=like.device)
+
+
+def draw(distribution: str, generator: Any, like: Array, owner: str) -> Array:
+    """Noise of the shape of `like`, in the dtype that bodies compute in."""
+    if not isinstance(generator, torch.Generator):
+        raise TypeError(f"{owner}: generator must be a torch.Generator here, got {type(generator).__name__}")
+    drawn = torch.empty_like(widen(like.detach()))
+    if distribution == "uniform":
+        return drawn.uniform_(generator=generator)
+    return -drawn.exponential_(generator=generator).log()
+
+
+def joined(a: Array, b: Array) -> Array:
+    """Two arrays, one after the other along the last axis."""
+    return torch.cat([a, b], dim=-1)
 
 
 def is_integer(x: Array) -> bool:
@@ -291,10 +395,12 @@ def _is_pulled(x: Tensor) -> bool:
     return wants_gradient(x) and not in_forward_mode
 
 
-def slope_of(name: str, value: Callable[..., Array], x: Tensor, *rest: Tensor) -> Tensor:
-    """The slope by x of an element- or row-wise body that has no derivative of its own, by autograd."""
+def slope_of(
+    name: str, value: Callable[..., Array], x: Tensor, *rest: Tensor, cotangent: Array = None, coupled: bool = False
+) -> Tensor:
+    """The slope by x of a body that has no derivative of its own, by autograd: what pulls the cotangent back."""
     result, pull_back, *_ = torch.func.vjp(lambda x: value(x, *rest), x)
-    return pull_back(torch.ones_like(result))[0]  # type: ignore[no-any-return]
+    return pull_back(torch.ones_like(result) if cotangent is None else cotangent.to(result.dtype))[0]  # type: ignore[no-any-return]
 
 
 def parameter(name: str, value: Any) -> Any:

@@ -408,10 +408,10 @@ def _along(card: Any) -> tuple[str, float, float, list[tuple[Any, Any, Any]]]:
     x = np.linspace(low, high, 401) if low else np.linspace(0.005, 0.995, 199)
     label, curves = card.kind.curve(x, given)
     lines = []
-    for prediction, target in curves.values():
+    for prediction, *rest in curves.values():
         p = torch.as_tensor(prediction, dtype=torch.float64).requires_grad_()
-        t = torch.as_tensor(target)
-        values = card(p, t if not t.is_floating_point() else t.double(), reduction="none")
+        others = [torch.as_tensor(x) for x in rest]
+        values = card(p, *(x.double() if x.is_floating_point() else x for x in others), reduction="none")
         (gradient,) = torch.autograd.grad(values.sum(), p)
         direction = np.gradient(np.asarray(prediction, dtype=float), x, axis=0)
         slope = (gradient.numpy() * direction).reshape(len(x), -1).sum(1)

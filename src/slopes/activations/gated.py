@@ -1,0 +1,90 @@
+"""Gated activations: one half of a row opens or shuts the other, entry by entry.
+
+The order of the halves is the paper's and the libraries': `glu` has its gate last, the others first.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from slopes import ops
+from slopes.activations.rectifiers import relu
+from slopes.activations.smooth import gelu, silu
+from slopes.card import activation
+from slopes.domains import OneOf
+from slopes.facts import Paper
+from slopes.ops import exp, maximum, ndtr
+
+DAUPHIN = Paper(
+    "Dauphin, Fan, Auli, Grangier", 2016, "Language modeling with gated convolutional networks", "arXiv:1612.08083"
+)
+SHAZEER = Paper("Shazeer", 2020, "GLU variants improve transformer", "arXiv:2002.05202")
+
+
+@activation(
+    kind="gate", gate="last", definition=lambda gate, value: value / (1 + exp(-gate)),
+    papers=(DAUPHIN,),
+    same_as={"torch": "nn.functional.glu(x, -1)", "jax": "nn.glu(x, -1)", "keras": "activations.glu(x)"},
+)  # fmt: skip
+def glu(gate, value):
+    """Gated linear unit: the value times the sigmoid of the gate, which is the last half of the row.
+
+    The product is rounded once, as that of silu.
+    """
+    return ops.sigmoid(gate, times=value)
+
+
+@glu.derivative
+def _(gate, value):
+    return ops.sigmoid(gate, times=value * ops.sigmoid(-gate)), ops.sigmoid(gate)
+
+
+@activation(
+    kind="gate", gate="first", definition=lambda gate, value: gate / (1 + exp(-gate)) * value,
+    papers=(SHAZEER,), same_as={"torch": "nn.functional.silu(x.chunk(2, -1)[0]) * x.chunk(2, -1)[1]"},
+)  # fmt: skip
+def swiglu(gate, value):
+    """Swish-gated linear unit: the value times the silu of the gate, which is the first half of the row.
+
+    PyTorch's glu and this one take their halves in opposite order; ``gate="last"`` turns it round.
+    """
+    return ops.sigmoid(gate, times=gate * value)
+
+
+@swiglu.derivative
+def _(gate, value):
+    return silu.slope_body(gate, beta=1.0) * value, silu.body(gate, beta=1.0)
+
+
+@activation(
+    kind="gate", gate="first",
+    papers=(SHAZEER,), same_as={"torch": "nn.functional.gelu(x.chunk(2, -1)[0]) * x.chunk(2, -1)[1]"},
+)  # fmt: skip
+def geglu(gate, value, *, approximate: Annotated[str, OneOf(("none", "tanh"))] = "none"):
+    """GELU-gated linear unit: the value times the gelu of the gate, which is the first half of the row.
+
+    Liger-Kernel's is the tanh form.
+    """
+    return ndtr(gate, times=gate * value) if approximate == "none" else gelu.body(gate, approximate="tanh") * value
+
+
+@geglu.derivative
+def _(gate, value, *, approximate):
+    return gelu.slope_body(gate, approximate=approximate) * value, gelu.body(gate, approximate=approximate)
+
+
+@activation(
+    kind="gate", gate="first", definition=lambda gate, value: maximum(gate, 0) * value, kinks=(0.0,),
+    papers=(SHAZEER,), same_as={"torch": "nn.functional.relu(x.chunk(2, -1)[0]) * x.chunk(2, -1)[1]"},
+)  # fmt: skip
+def reglu(gate, value):
+    """Rectified gated linear unit: the value where the gate is positive, times it, else 0; the gate comes first.
+
+    The slope at a gate of 0 is 0, as that of relu.
+    """
+    return relu.body(gate) * value
+
+
+@reglu.derivative
+def _(gate, value):
+    return relu.slope_body(gate) * value, relu.body(gate)

@@ -1,0 +1,113 @@
+"""What other libraries give for a card, by the expression with which it names them."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from slopes.card import Card, Loss
+
+MODULES = {"smp": "segmentation_models_pytorch", "metric_learning": "pytorch_metric_learning"}  #: of other names
+PACKAGES = {
+    "sklearn": "scikit-learn",
+    "smp": "segmentation-models-pytorch",
+    "metric_learning": "pytorch-metric-learning",
+}  #: by which they are installed
+ON_TORCH = ("torch", "torchvision", "kornia", "monai", "timm", "smp", "entmax", "metric_learning", "keras")
+ON_JAX = ("jax", "optax")
+ON_NUMPY = ("scipy", "sklearn")
+KNOWN = (*ON_TORCH, *ON_JAX, *ON_NUMPY)
+
+
+def load(library: str) -> ModuleType:
+    """Import a library, Keras upon PyTorch; ImportError says what is in the way."""
+    if library == "keras":
+        os.environ.setdefault("KERAS_BACKEND", "torch")
+    name = MODULES.get(library, library)
+    try:
+        module = importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise
+        raise ImportError(f"{library} is not installed: pip install {PACKAGES.get(library, library)}") from None
+    except Exception as error:  # a build for another version of PyTorch, say
+        raise ImportError(f"{library} cannot be imported: {type(error).__name__}: {error}") from error
+    if library == "keras" and module.backend.backend() != "torch":
+        raise ImportError(f"keras runs upon {module.backend.backend()} here: set KERAS_BACKEND=torch")
+    return module
+
+
+def call(
+    card: Card[Any], library: str, arguments: tuple[Any, ...], *, slope: bool = False, cotangent: Any = None
+) -> tuple[Any, Any]:
+    """(value, slope) of what the library calls the card, at arrays, as NumPy arrays; it computes in their dtype.
+
+    The slope, if asked for, is autograd's by the first argument, of the sum of the values or of what the cotangent
+    makes of them; None where the library has no autograd.
+    """
+    module, expression = load(library), card.same_as[library].same
+    names = [argument.name for argument in card.kind.arguments] if isinstance(card, Loss) else ["x"]
+    for path in re.findall(r"([A-Za-z_][\w.]*)\.\w+\(", expression):
+        with suppress(ImportError):  # it is no module, but an object's method
+            importlib.import_module(f"{module.__name__}.{path}")
+    scope = {**vars(module), **card.settings, "inf": np.inf}
+    if library in ON_JAX:
+        scope["jax"] = importlib.import_module("jax")
+
+    def compute(*given: Any) -> Any:
+        return eval(expression, {**scope, **dict(zip(names, given, strict=True))})  # of the card's own author
+
+    with _computing_in(library, module, arguments[0].dtype):
+        if library in ON_TORCH:
+            return _by_torch(compute, arguments, slope, cotangent)
+        if library in ON_JAX:
+            return _by_jax(compute, arguments, slope, cotangent)
+        return np.asarray(compute(*arguments)), None
+
+
+def _by_torch(compute: Any, arguments: tuple[Any, ...], slope: bool, cotangent: Any) -> tuple[Any, Any]:
+    import torch
+
+    first, *rest = (torch.from_numpy(np.array(argument)) for argument in arguments)
+    value = compute(first.requires_grad_(slope), *rest)
+    if not (slope and value.requires_grad):
+        return value.detach().numpy(), None
+    pulled = torch.ones_like(value) if cotangent is None else torch.from_numpy(np.array(cotangent))
+    return value.detach().numpy(), torch.autograd.grad(value, first, pulled)[0].numpy()
+
+
+def _by_jax(compute: Any, arguments: tuple[Any, ...], slope: bool, cotangent: Any) -> tuple[Any, Any]:
+    import jax
+
+    first, *rest = map(jax.numpy.asarray, arguments)
+    if not slope:
+        return np.asarray(compute(first, *rest)), None
+    value, pull_back = jax.vjp(lambda first: compute(first, *rest), first)
+    pulled = jax.numpy.ones_like(value) if cotangent is None else jax.numpy.asarray(cotangent)
+    return np.asarray(value), np.asarray(pull_back(pulled)[0])
+
+
+@contextmanager
+def _computing_in(library: str, module: ModuleType, dtype: Any) -> Iterator[None]:
+    """Let a library that has a dtype of its own compute in this one."""
+    if library in ON_JAX:
+        jax = importlib.import_module("jax")
+        home = jax if hasattr(jax, "enable_x64") else importlib.import_module("jax.experimental")
+        with home.enable_x64(np.dtype(dtype) == np.float64):
+            yield
+    elif library == "keras":
+        before = module.config.floatx()
+        module.config.set_floatx(np.dtype(dtype).name)
+        try:
+            yield
+        finally:
+            module.config.set_floatx(before)
+    else:
+        yield

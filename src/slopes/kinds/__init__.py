@@ -1,0 +1,52 @@
+"""What a loss is fed: a kind owns its arguments, shapes, masks, weights, reduction, sampling and plot."""
+
+from slopes.kinds.base import Argument, Batch, Kind, keeps_shape, same_shape, valid_axis
+from slopes.kinds.batches import Embeddings, Overlap
+from slopes.kinds.classification import Classification
+from slopes.kinds.others import Pairs, Signed, Triplets
+from slopes.kinds.spaces import (
+    BOXES,
+    CHANCES,
+    DISTRIBUTIONS,
+    LOGITS,
+    POSITIVE,
+    REAL,
+    SIGNS,
+    SPACE,
+    SPACES,
+)
+
+__all__ = ["KINDS", "SPACE", "SPACES", "Argument", "Batch", "Kind", "keeps_shape", "same_shape", "valid_axis"]
+
+PREDICTION, TARGET, LOGIT = Argument("prediction", REAL), Argument("target", REAL), Argument("prediction", LOGITS)
+SIGN, CHANCE, ROW = Argument("target", SIGNS), Argument("target", CHANCES), Argument("target", DISTRIBUTIONS)
+FIRST, SECOND = Argument("first", REAL), Argument("second", REAL)
+BOX = tuple(Argument(name, BOXES) for name in ("prediction", "target"))
+TRIPLET = tuple(Argument(name, REAL) for name in ("anchor", "positive", "negative"))
+BATCH = Argument("embeddings", REAL), Argument("labels", REAL, row=False)
+
+KINDS: dict[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        # element by element
+        Kind("regression", (PREDICTION, TARGET)),
+        Kind("binary", (LOGIT, CHANCE)),
+        Signed("margin", (PREDICTION, SIGN)),
+        Kind(
+            "variance", (PREDICTION, TARGET, Argument("variance", POSITIVE)), about="prediction − target, of variance 1"
+        ),
+        Signed("ranking", (FIRST, SECOND, SIGN), about="first − second, of target 1"),
+        # row by row
+        Classification("classification", (LOGIT, ROW)),
+        Kind("multilabel", (LOGIT, CHANCE), rowwise=True),
+        Kind("distribution", (LOGIT, ROW), rowwise=True, about="logit of the right class"),
+        Kind("distillation", (LOGIT, Argument("target", LOGITS)), rowwise=True, about="a logit whose target is 0"),
+        Kind("vectors", (PREDICTION, TARGET), rowwise=True, about="x in prediction (x, 1), target (0, 1)"),
+        Kind("boxes", BOX, rowwise=True, about="shift between unit boxes"),
+        Pairs("pairs", (FIRST, SECOND, SIGN._replace(row=False)), rowwise=True),
+        Triplets("triplets", TRIPLET, rowwise=True),
+        # region by region, batch by batch
+        Overlap("overlap", (LOGIT, ROW), rowwise=True),
+        Embeddings("embeddings", BATCH, rowwise=True),
+    )
+}

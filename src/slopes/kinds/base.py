@@ -1,0 +1,364 @@
+"""What a loss is fed: the arguments of its kind, their shapes, masks, weights, reduction and sampling.
+
+A body sees clean arrays: one shape, rows on the last axis, nothing masked, values in range. It returns one value
+per element or row; everything around that happens here, once for all losses of a kind.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+from operator import and_
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from slopes.domains import Interval, OneOf
+from slopes.kinds.spaces import SPACES, Space
+from slopes.ops import Array
+
+REDUCTIONS = OneOf(("mean", "sum", "none"))
+DIVISOR = Interval(0.0, closed=True)
+Arguments = tuple[Any, ...]
+
+
+def same_shape(owner: str, **arrays: Array) -> None:
+    """Raise ValueError unless the arrays have one shape, saying what broadcasting would have made of them."""
+    shapes = [tuple(array.shape) for array in arrays.values()]
+    if all(shape == shapes[0] for shape in shapes[1:]):
+        return
+    named = " and ".join(f"{name} {shape}" for name, shape in zip(arrays, shapes, strict=True))
+    try:
+        outcome = f"broadcasting would give {np.broadcast_shapes(*shapes)}"
+    except ValueError:
+        outcome = "they do not broadcast either"
+    raise ValueError(f"{owner}: {named} must have one shape; {outcome}.")
+
+
+def keeps_shape(owner: str, came: tuple[int, ...], wanted: tuple[int, ...]) -> None:
+    """Raise ValueError if a body does not give one value each, as when a parameter's shape widens the result."""
+    if came != wanted:
+        raise ValueError(f"{owner}: the body gives shape {came} where {wanted} is due, with one value for each entry")
+
+
+def valid_axis(owner: str, axis: Any, x: Array) -> int:
+    """The axis, or ValueError if x has no such axis."""
+    if x.ndim == 0:
+        raise ValueError(f"{owner}: needs at least one axis, got a single number")
+    axis = axis.__index__() if hasattr(axis, "__index__") and not isinstance(axis, bool) else axis
+    if type(axis) is not int or not -x.ndim <= axis < x.ndim:
+        raise ValueError(
+            f"{owner}: axis must be an integer in [{-x.ndim}, {x.ndim - 1}] for shape {tuple(x.shape)}, got {axis!r}"
+        )
+    if x.shape[axis] == 0:
+        raise ValueError(f"{owner}: axis {axis} of shape {tuple(x.shape)} has no entries")
+    return axis
+
+
+@dataclass
+class Batch:
+    """The clean arguments of a body, and how its values become a number again."""
+
+    r: ModuleType
+    owner: str
+    original: Array  #: the first argument as it came
+    arguments: Arguments
+    like: Array  #: an array of the shape of the unreduced values
+    dtype: Any  #: of the result
+    restore: Callable[[Array], Array] | None = None  #: brings a gradient into the layout of the first argument
+    coupled: bool = False  #: whether a value depends on other rows than its own
+    coefficient: Array | None = None  #: of each value; None is 1 everywhere
+    divisor: Any = None  #: the mean's denominator; None where nothing is divided
+    denominator: Array | None = None  #: what each value counts in the mean, where that is not its coefficient
+    may_be_zero: bool = False  #: whether the divisor is an array, at which a trace cannot look
+    reduced: bool = True
+
+    def reduce_by(self, reduction: str, divisor: Any) -> None:
+        """Settle what the values are divided by: for a mean, by the sum of what counts, unless told otherwise."""
+        REDUCTIONS.check(self.owner, "reduction", reduction)
+        if divisor is not None and reduction != "mean":
+            raise ValueError(
+                f"{self.owner}: divisor replaces the mean's denominator; it does not go with {reduction!r}"
+            )
+        self.reduced = reduction != "none"
+        if reduction == "mean":
+            counted = self.coefficient if self.denominator is None else self.denominator
+            if divisor is not None:
+                self.divisor = self._own(divisor)
+            elif counted is not None:
+                self.divisor, self.may_be_zero = self.r.total(counted), True
+            else:  # the sum over nothing is 0 already
+                self.divisor = max(self.r.count(self.like), 1)
+
+    def _own(self, divisor: Any) -> Any:
+        """A divisor of the caller's: a number, or an array of one."""
+        if isinstance(divisor, (int, float)):
+            DIVISOR.check(self.owner, "divisor", divisor)
+            return float(divisor) or math.inf  # nothing counts: 0, as the mean over nothing is
+        self.may_be_zero = True
+        divisor = self.r.enter(divisor, f"{self.owner}: divisor", self.original)
+        if divisor.ndim:
+            raise ValueError(f"{self.owner}: divisor must be one number, got shape {tuple(divisor.shape)}")
+        return self.r.widen(divisor, like=self.like)
+
+    def _scaled(self, values: Array) -> Array:
+        """The values divided by the divisor; 0 where there is nothing to divide by."""
+        if self.divisor is None or not self.may_be_zero:
+            return values if self.divisor is None else values / self.divisor
+        nothing = self.divisor == 0
+        return self.r.where(nothing, 0.0, values / self.r.where(nothing, 1.0, self.divisor))
+
+    def reduce(self, values: Array) -> Array:
+        """The unreduced values of a body, weighed and reduced."""
+        keeps_shape(self.owner, tuple(values.shape), tuple(self.like.shape))
+        if self.coefficient is not None:
+            values = values * self.coefficient
+        return self._scaled(self.r.total(values)) if self.reduced else values
+
+    def pull_back(self, name: str, value: Callable[..., Array], slope: Callable[..., Array] | None) -> Array:
+        """The gradient of the reduced loss by the first argument, in that argument's own layout."""
+        ones = self.r.where(self.like == self.like, 1.0, 1.0)  # of the like's shape and dtype
+        cotangent = self._scaled(ones if self.coefficient is None else self.coefficient * ones)
+        if slope is None:
+            rows = self.r.slope_of(name, value, *self.arguments, cotangent=cotangent, coupled=self.coupled)
+        else:
+            rows = slope(*self.arguments)
+            rows = rows * (cotangent[..., None] if rows.ndim > cotangent.ndim else cotangent)
+        return rows if self.restore is None else self.restore(rows)
+
+
+class Argument(NamedTuple):
+    """An argument of a loss: its name, what its numbers are, and, among rows, whether it is one of them."""
+
+    name: str
+    space: Space
+    row: bool = True
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Element by element or row by row: arguments of one shape (those that are no rows: of that without the axis)."""
+
+    name: str
+    arguments: tuple[Argument, ...]
+    rowwise: bool = False
+    about: str = ""  #: how a plot names its axis
+
+    @property
+    def body(self) -> tuple[str, ...]:
+        """What the body takes."""
+        return tuple(argument.name for argument in self.arguments)
+
+    @property
+    def coupled(self) -> bool:
+        """Whether a value depends on more than a row, so that no line of single arguments can be drawn."""
+        return False
+
+    @property
+    def batched(self) -> bool:
+        """Whether the first axis must be that of a batch."""
+        return False
+
+    def unreduced(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of the values that belong to a first argument of that shape."""
+        return shape[:-1] if self.rowwise else shape
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The arguments of the body as a formula has them."""
+        known = {"prediction": "\\hat{y}", "target": "y", "variance": "v"}
+        return tuple(known.get(name, name) for name in self.body)
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Keywords of a call that belong to the kind."""
+        return ("axis",) if self.rowwise else ()
+
+    def signature(self) -> list[inspect.Parameter]:
+        """The options as parameters of the card's signature."""
+        declared = inspect.signature(type(self).enter).parameters
+        return [declared[name] for name in self.options]
+
+    def having(self, **spaces: str) -> Kind:
+        """This kind with other spaces of some arguments."""
+        unknown = spaces.keys() - {argument.name for argument in self.arguments}
+        if unknown:
+            raise TypeError(f"loss: a {self.name} loss has no argument {', '.join(unknown)}")
+        changed = tuple(a._replace(space=SPACES[spaces[a.name]]) if a.name in spaces else a for a in self.arguments)
+        return replace(self, arguments=changed)
+
+    def space_of(self, settings: dict[str, Any]) -> str:
+        """What the first argument is, given the card's parameters: "real", "logits", "probabilities", …"""
+        name = self.spaces(settings)[0].name
+        return "probabilities" if name == "distributions" else name
+
+    def spaces(self, settings: dict[str, Any]) -> list[Space]:
+        """What the numbers of each argument are, given the card's parameters."""
+        first, *others = (argument.space for argument in self.arguments)
+        if settings.get("from_probabilities"):
+            first = SPACES["distributions" if self.rowwise else "probabilities"]
+        elif settings.get("log_input") is False:
+            first = SPACES["positive"]
+        if settings.get("log_target"):
+            others[0] = SPACES["log-probabilities"]
+        return [first, *others]
+
+    def enter(
+        self, r: ModuleType, owner: str, arguments: Arguments, *,
+        weight: Array | None, mask: Array | None, settings: dict[str, Any], axis: int = -1,
+    ) -> Batch:  # fmt: skip
+        """Check the arguments and make them clean."""
+        entered = enter_all(r, owner, self.arguments, arguments)
+        first, spaces = entered[0], self.spaces(settings)
+        if self.rowwise:
+            axis = valid_axis(owner, axis, first)
+        same_shape(owner, **{a.name: x for a, x in zip(self.arguments, entered, strict=True) if a.row})
+        wide = r.widen(first)
+        clean = [wide, *(r.widen(x, like=wide) for x in entered[1:])]
+        if self.rowwise:
+            clean = [r.moveaxis(x, axis, -1) if a.row else x for a, x in zip(self.arguments, clean, strict=True)]
+        like = clean[0][..., 0] if self.rowwise else clean[0]
+        for argument, x in zip(self.arguments, clean, strict=True):
+            if not argument.row and tuple(x.shape) != tuple(like.shape):
+                raise ValueError(
+                    f"{owner}: {argument.name} {tuple(x.shape)} must be {tuple(like.shape)}, one for each row"
+                )
+        batch = Batch(r, owner, first, (), like, r.result_dtype(first, loss=True))
+        if self.rowwise:
+            batch.restore = lambda rows: r.moveaxis(rows, -1, axis)
+        mask = select(batch, weight, mask)
+        for place, (argument, space) in enumerate(zip(self.arguments, spaces, strict=True)):
+            if mask is not None:
+                counts = mask[..., None] if self.rowwise and argument.row else mask
+                clean[place] = r.where(counts, clean[place], space.filler(r, clean[place]))
+            space.check(r, owner, argument.name, clean[place], entered[place])
+        batch.arguments = tuple(clean)
+        return batch
+
+    # ------------------------------------------------------------------- for audits, tests and plots
+
+    def sample(self, rng: np.random.Generator, shape: tuple[int, ...], settings: dict[str, Any]) -> Arguments:
+        """Random arguments; the shape is that of the first one."""
+        return tuple(
+            space.draw(rng, shape if argument.row or not self.rowwise else shape[:-1])
+            for argument, space in zip(self.arguments, self.spaces(settings), strict=True)
+        )
+
+    def stress(self, rng: np.random.Generator, settings: dict[str, Any]) -> Arguments:
+        """Arguments for an audit: random ones, and the first argument tiny and huge, where any number will do."""
+        drawn = self.sample(rng, (40, 5), settings)
+        unbounded = self.space_of(settings) in ("real", "logits")
+        if self.rowwise:
+            scale = np.logspace(-4, 2.3, 40)[:, None]
+            return (drawn[0] * scale, *drawn[1:]) if unbounded else drawn
+        drawn = tuple(argument.reshape(-1) for argument in drawn)
+        if not unbounded:
+            return drawn
+        sizes = np.concatenate([[0.0], np.logspace(-8, 4 if self.space_of(settings) == "real" else 3, 99)])
+        beside = (self._beside(space, rng, 200) for space in self.spaces(settings)[1:])
+        others = (np.concatenate(pair) for pair in zip(drawn[1:], beside, strict=True))
+        return (np.concatenate([drawn[0], sizes, -sizes]), *others)
+
+    @staticmethod
+    def _beside(space: Space, rng: np.random.Generator, size: int) -> Any:
+        """What goes with numbers of every size: 0 beside real ones, certainties beside logits."""
+        if space.name == "real":
+            return np.zeros(size)
+        return rng.integers(0, 2, size) if space.name == "chances" else space.draw(rng, (size,))
+
+    def perfect(self, rng: np.random.Generator, settings: dict[str, Any]) -> Arguments:
+        """Arguments of which the first is as right as can be."""
+        first, *others = self.spaces(settings)
+        target, *rest = (
+            space.draw(rng, (4, 3) if argument.row or not self.rowwise else (4,))
+            for argument, space in zip(self.arguments[1:], others, strict=True)
+        )
+        if first.name == "logits" and others[0].name in ("chances", "distributions"):
+            target = np.round(target) if others[0].name == "chances" else np.eye(3)[rng.integers(0, 3, 4)]
+            return 1e4 * (2 * target - 1), target, *rest
+        if others[0].name == "signs":
+            return 1e4 * target, target, *rest
+        if others[0].name == "chances":
+            target = np.round(target)
+        return target.copy(), target, *rest
+
+    def span(self, settings: dict[str, Any]) -> tuple[float, float]:
+        """Where a plot of the first argument begins and ends."""
+        space = self.spaces(settings)[0]
+        low, high = max(space.low, -4.0), min(space.high, 4.0)
+        inset = (high - low) / 400 if space.open or space.name in ("probabilities", "distributions") else 0.0
+        return low + inset, high - inset if space.high <= 4.0 else high
+
+    def curve(self, x: Any, settings: dict[str, Any]) -> tuple[str, dict[str, Arguments]]:
+        """What a plot shows: the label of its axis, and for each line the arguments at every x."""
+        first, *others = self.spaces(settings)
+        label = self.about or {
+            "real": "prediction − target",
+            "probabilities": "probability of 1",
+            "logits": "logit",
+        }.get(first.name, self.arguments[0].name)
+        if self.rowwise:
+            rest = [
+                _row(argument.space, np.zeros_like(x)) if argument.row else np.ones_like(x)
+                for argument in self.arguments[1:]
+            ]
+            return label, {"": (_row(first, x, moving=True), *rest)}
+        held = [np.full_like(x, float(space.name in ("positive", "non-negative", "signs"))) for space in others]
+        if others[0].name in ("signs", "chances"):
+            values = (1, -1) if others[0].name == "signs" else (1, 0)
+            return label, {f"target {value}": (x, np.full_like(x, value), *held[1:]) for value in values}
+        if others[0].name != "real" and not self.about:
+            label = f"prediction, the {self.arguments[1].name} being 1"
+        return label, {"": (x, *held)}
+
+
+def _row(space: Space, x: Any, moving: bool = False) -> Any:
+    """Rows to plot: their first entry is x, or rises with it; or rows that stand beside those."""
+    zero, one = np.zeros_like(x), np.ones_like(x)
+    if space.name == "real":
+        entries = [x, one]
+    elif space.name == "boxes":
+        entries = [x, zero, x + 1, one]
+    elif space.name == "distributions" and moving:
+        entries = [x, (1 - x) / 2, (1 - x) / 2]
+    else:
+        entries = [x if moving else one, zero, zero] if space.name != "logits" or moving else [zero] * 3
+    return np.stack(entries, axis=-1)
+
+
+def enter_all(r: ModuleType, owner: str, declared: Sequence[Argument], arguments: Arguments) -> list[Array]:
+    """The arguments as arrays of the reading, on the device of the first one."""
+    first = r.enter(arguments[0], f"{owner}: {declared[0].name}")
+    pairs = zip(declared[1:], arguments[1:], strict=True)
+    return [first, *(r.enter(x, f"{owner}: {argument.name}", first) for argument, x in pairs)]
+
+
+def select(batch: Batch, weight: Array | None, mask: Array | None, kept: Array | None = None) -> Array | None:
+    """Turn weight, mask and kept labels, all of the unreduced shape, into coefficients; return what counts."""
+    r, owner = batch.r, batch.owner
+    wanted = tuple(batch.like.shape)
+    given = {"weight": weight, "mask": mask}
+    for name, array in given.items():
+        if array is not None:
+            array = given[name] = r.enter(array, f"{owner}: {name}", batch.original)
+            if tuple(array.shape) != wanted:
+                raise ValueError(
+                    f"{owner}: {name} {tuple(array.shape)} must have the shape of the unreduced loss, {wanted}"
+                )
+    weight, mask = given.values()
+    if mask is not None and "bool" not in str(mask.dtype):
+        raise TypeError(f"{owner}: mask must be boolean (True counts), got dtype {mask.dtype}")
+    conditions = [condition for condition in (mask, kept) if condition is not None]
+    inside = reduce(and_, conditions) if conditions else None
+    if weight is not None:
+        weight = r.widen(weight, like=batch.like)
+        batch.coefficient = weight if inside is None else r.where(inside, weight, 0.0)
+        if not r.wants_gradient(weight):
+            conditions.append(weight != 0)  # what weighs nothing is not read: its loss may be infinite
+    elif inside is not None:
+        batch.coefficient = r.widen(inside, like=batch.like)
+    return reduce(and_, conditions) if conditions else None

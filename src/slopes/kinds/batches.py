@@ -1,0 +1,225 @@
+"""Kinds whose losses look at more than an entry or a row: regions of pixels, and batches of embeddings."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from slopes import ops
+from slopes.domains import OneOf
+from slopes.kinds.base import Arguments, Batch, Kind, enter_all, same_shape, select, valid_axis
+from slopes.kinds.classification import check_target, class_weights, is_labels, kept_labels
+from slopes.kinds.others import FLAG
+from slopes.kinds.spaces import DISTRIBUTIONS, PROBABILITIES
+from slopes.ops import Array
+
+OVER = OneOf(("sample", "batch", "all"))
+MODE = OneOf(("multiclass", "multilabel"))
+
+
+@dataclass(frozen=True)
+class Overlap(Kind):
+    """Region by region: how well the pixels given to a class cover those that are of it.
+
+    The prediction has samples first and a class axis; the target is labels or rows, as for classification, or with
+    ``mode="multilabel"`` a chance for each class and pixel. A body gets probabilities, targets and weights with the
+    pixels of a region last, and gives a value for each region: `over` says whether that is each class of each
+    sample, each class over the batch, or all there is. `mask` and `weight` are of pixels.
+    """
+
+    @property
+    def body(self) -> tuple[str, ...]:
+        """What the body takes."""
+        return "prediction", "target", "weight"
+
+    @property
+    def batched(self) -> bool:
+        """It must."""
+        return True
+
+    def unreduced(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """A value for each class of each sample."""
+        return shape[0], shape[-1]
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Keywords of a call that belong to the kind."""
+        return "axis", "mode", "over", "from_probabilities", "class_weight", "ignore_index"
+
+    def enter(
+        self, r: ModuleType, owner: str, arguments: Arguments, *,
+        weight: Array | None, mask: Array | None, settings: dict[str, Any], axis: int = -1, mode: str = "multiclass",
+        over: str = "sample", from_probabilities: bool = False, class_weight: Array | None = None,
+        ignore_index: int | None = None,
+    ) -> Batch:  # fmt: skip
+        """Check the arguments and make them clean: probabilities, region by region."""
+        MODE.check(owner, "mode", mode)
+        OVER.check(owner, "over", over)
+        FLAG.check(owner, "from_probabilities", from_probabilities)
+        prediction, target = enter_all(r, owner, self.arguments, arguments)
+        axis = valid_axis(owner, axis, prediction)
+        if prediction.ndim < 2 or axis % prediction.ndim == 0:
+            raise ValueError(
+                f"{owner}: prediction {tuple(prediction.shape)} must have samples first and a class axis behind, "
+                f"got axis {axis}"
+            )
+        wide = r.moveaxis(r.widen(prediction), axis, -1)
+        classes, pixel = wide.shape[-1], wide[..., 0]
+        several = mode == "multilabel"
+        if several:
+            same_shape(owner, prediction=prediction, target=target)
+        labelled = not several and is_labels(owner, r, prediction, target, tuple(pixel.shape))
+        batch = Batch(r, owner, prediction, (), pixel, r.result_dtype(prediction, loss=True))
+        kept = kept_labels(batch, target, labelled, ignore_index)
+        counts = select(batch, weight, mask, kept)
+        pixels = batch.coefficient
+        rows = r.labels(target) if labelled else r.moveaxis(r.widen(target, like=wide), axis, -1)
+        if counts is not None:
+            wide = r.where(counts[..., None], wide, 1.0 / classes if from_probabilities else 0.0)
+            rows = r.where(counts, rows, 0) if labelled else r.where(counts[..., None], rows, 1.0 / classes)
+        if several:
+            PROBABILITIES.check(r, owner, "target", rows, target)
+        else:
+            check_target(batch, rows, target, classes, labelled)
+        if from_probabilities:
+            (PROBABILITIES if several else DISTRIBUTIONS).check(r, owner, "prediction", wide, prediction)
+        probabilities = wide if from_probabilities else ops.sigmoid(wide) if several else ops.softmax(wide)
+        regions = _regions(r, over, r.one_hot(rows, like=wide))
+        ones = r.where(wide == wide, 1.0, 1.0)
+        weights = ones if pixels is None else ones * pixels[..., None]
+        batch.arguments = _regions(r, over, probabilities), regions, _regions(r, over, weights)
+        batch.like, batch.coefficient = regions[..., 0] if regions.shape[-1] else r.sum(regions)[..., 0], None
+        if class_weight is not None:
+            if over == "all":
+                raise ValueError(f"{owner}: class_weight weighs regions of one class; it does not go with over='all'")
+            batch.coefficient = r.where(batch.like == batch.like, class_weights(batch, class_weight, classes), 0.0)
+
+        def restore(rows: Array) -> Array:
+            rows = _pixels(r, over, rows, tuple(wide.shape))
+            if not from_probabilities and several:
+                rows = ops.sigmoid(wide, times=rows * ops.sigmoid(-wide))
+            elif not from_probabilities:
+                rows = ops.softmax_pulled(wide, rows)
+            return r.moveaxis(rows, -1, axis)
+
+        batch.restore = restore
+        return batch
+
+    def sample(self, rng: np.random.Generator, shape: tuple[int, ...], settings: dict[str, Any]) -> Arguments:
+        """Logits, with labels."""
+        return 3 * rng.standard_normal(shape), rng.integers(0, shape[-1], shape[:-1])
+
+    def stress(self, rng: np.random.Generator, settings: dict[str, Any]) -> Arguments:
+        """Samples of six pixels and three classes, of logits small and large."""
+        prediction, target = self.sample(rng, (8, 6, 3), settings)
+        return prediction * np.logspace(-3, 1.3, 8)[:, None, None], target
+
+    def perfect(self, rng: np.random.Generator, settings: dict[str, Any]) -> Arguments:
+        """Certain of each pixel, each class being there."""
+        target = np.stack([rng.permutation(np.arange(6) % 3) for _ in range(4)])
+        return 1e4 * np.eye(3)[target], target
+
+    def curve(self, x: Any, settings: dict[str, Any]) -> tuple[str, dict[str, Arguments]]:
+        """Two pixels of two classes, the logit of the right one being x in both."""
+        right = np.stack([x, np.zeros_like(x)], axis=-1)
+        target = np.broadcast_to([0, 1], (x.size, 2))
+        return "logit of the right class, in both of two pixels", {
+            "": (np.stack([right, right[:, ::-1]], axis=1), target)
+        }
+
+
+def _regions(r: ModuleType, over: str, x: Array) -> Array:
+    """(samples, pixels…, classes) with the pixels of each region last."""
+    samples, *pixels, classes = x.shape
+    size = math.prod(pixels)
+    if over == "all":
+        return x.reshape(samples * size * classes)
+    x = r.moveaxis(x.reshape(samples, size, classes), -1, 0 if over == "batch" else 1)
+    return x.reshape(classes, samples * size) if over == "batch" else x
+
+
+def _pixels(r: ModuleType, over: str, x: Array, shape: tuple[int, ...]) -> Array:
+    """The inverse of `_regions`."""
+    samples, *pixels, classes = shape
+    size = math.prod(pixels)
+    if over == "all":
+        return x.reshape(shape)
+    if over == "batch":
+        x = x.reshape(classes, samples, size)
+    return r.moveaxis(x, 0 if over == "batch" else 1, -1).reshape(shape)
+
+
+@dataclass(frozen=True)
+class Embeddings(Kind):
+    """A batch of vectors with labels: each is an anchor, drawn to those of its label and held off from the rest.
+
+    A body gets the vectors and two boolean matrices, (anchor, other): which are positives, and which are negatives.
+    It gives a value for each anchor; one without a positive does not count.
+    """
+
+    @property
+    def body(self) -> tuple[str, ...]:
+        """What the body takes."""
+        return "embeddings", "positives", "negatives"
+
+    @property
+    def coupled(self) -> bool:
+        """It does."""
+        return True
+
+    @property
+    def batched(self) -> bool:
+        """It must."""
+        return True
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """None: the vectors lie on the last axis."""
+        return ()
+
+    def enter(
+        self, r: ModuleType, owner: str, arguments: Arguments, *,
+        weight: Array | None, mask: Array | None, settings: dict[str, Any], axis: int = -1,
+    ) -> Batch:  # fmt: skip
+        """Check the arguments and make them clean: which pairs are positives, which negatives."""
+        vectors, labels = enter_all(r, owner, self.arguments, arguments)
+        if vectors.ndim != 2 or tuple(labels.shape) != tuple(vectors.shape[:1]) or not r.is_integer(labels):
+            raise ValueError(
+                f"{owner}: takes embeddings (batch, features) and integer labels (batch,), got {tuple(vectors.shape)} "
+                f"and {labels.dtype} {tuple(labels.shape)}"
+            )
+        valid_axis(owner, -1, vectors)
+        wide, labels = r.widen(vectors), r.labels(labels)
+        batch = Batch(r, owner, vectors, (), wide[..., 0], r.result_dtype(vectors, loss=True), coupled=True)
+        places = r.widen(r.arange(wide.shape[0], wide), like=wide)
+        same, pairs = labels[:, None] == labels[None, :], places[:, None] != places[None, :]
+        counts = select(batch, weight, mask)
+        if counts is not None:
+            wide = r.where(counts[..., None], wide, 1.0)
+            pairs = pairs & counts[None, :]
+        positives, negatives = same & pairs, ~same & pairs
+        has_one = r.widen(positives.any(-1), like=wide)
+        batch.coefficient = has_one if batch.coefficient is None else has_one * batch.coefficient
+        batch.arguments = wide, positives, negatives
+        return batch
+
+    def sample(self, rng: np.random.Generator, shape: tuple[int, ...], settings: dict[str, Any]) -> Arguments:
+        """Random vectors, two or more of a label."""
+        return rng.standard_normal(shape), rng.permutation(np.arange(shape[0]) // 2 % max(shape[0] // 2, 1))
+
+    def stress(self, rng: np.random.Generator, settings: dict[str, Any]) -> Arguments:
+        """Vectors of several lengths."""
+        vectors, labels = self.sample(rng, (7, 3), settings)
+        return vectors * np.logspace(-2, 1, 7)[:, None], labels
+
+    def perfect(self, rng: np.random.Generator, settings: dict[str, Any]) -> Arguments:
+        """Vectors of one label are alike."""
+        return np.eye(4)[np.arange(8) % 4], np.arange(8) % 4
+
+    def curve(self, x: Any, settings: dict[str, Any]) -> tuple[str, dict[str, Arguments]]:
+        """Nothing: each point of a line would have to be a batch."""
+        return "", {}

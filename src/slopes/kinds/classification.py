@@ -1,0 +1,141 @@
+"""The kind with a class axis, whose options are the field's: class weights, label smoothing, ignored labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from slopes.domains import UnitInterval
+from slopes.kinds.base import Arguments, Batch, Kind, enter_all, select, valid_axis
+from slopes.kinds.spaces import DISTRIBUTIONS, refuse
+from slopes.ops import Array
+
+UNIT = UnitInterval.__metadata__[0]  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True)
+class Classification(Kind):
+    """Row by row: the prediction has a class axis of logits or probabilities.
+
+    The target is integer labels, without that axis, or probability rows, with it. One rule for all options: with
+    target rows t (labels as one-hot rows, smoothing applied) the loss is −Σ w_c t_c log p_c and the mean divides
+    by the sum of w_c t_c over what counts, so that one-hot rows always give what labels give.
+    """
+
+    rowwise: bool = True
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Keywords of a call that belong to the kind."""
+        return "axis", "class_weight", "label_smoothing", "ignore_index"
+
+    def having(self, **spaces: str) -> Kind:
+        """This kind with another space of the prediction."""
+        if spaces.get("prediction") == "probabilities":
+            spaces["prediction"] = "distributions"
+        return super().having(**spaces)
+
+    def enter(
+        self, r: ModuleType, owner: str, arguments: Arguments, *,
+        weight: Array | None, mask: Array | None, settings: dict[str, Any], axis: int = -1,
+        class_weight: Array | None = None, label_smoothing: UnitInterval = 0.0, ignore_index: int | None = None,
+    ) -> Batch:  # fmt: skip
+        """Check the arguments and make them clean: classes last, labels in range, masked rows filled."""
+        prediction, target = enter_all(r, owner, self.arguments, arguments)
+        axis = valid_axis(owner, axis, prediction)
+        wide = r.moveaxis(r.widen(prediction), axis, -1)
+        classes, like = wide.shape[-1], wide[..., 0]
+        labelled = is_labels(owner, r, prediction, target, tuple(like.shape))
+        batch = Batch(r, owner, prediction, (), like, r.result_dtype(prediction, loss=True))
+        batch.restore = lambda rows: r.moveaxis(rows, -1, axis)
+        kept = kept_labels(batch, target, labelled, ignore_index)
+        rows = r.labels(target) if labelled else r.moveaxis(r.widen(target, like=wide), axis, -1)
+        mask = select(batch, weight, mask, kept)
+        space = self.spaces(settings)[0]
+        if mask is not None:
+            wide = r.where(mask[..., None], wide, space.filler(r, wide))
+            rows = r.where(mask, rows, 0) if labelled else r.where(mask[..., None], rows, 1.0 / classes)
+        check_target(batch, rows, target, classes, labelled)
+        space.check(r, owner, self.arguments[0].name, wide, prediction)
+        if not isinstance(label_smoothing, (int, float)):
+            raise TypeError(f"{owner}: label_smoothing must be a number, got {type(label_smoothing).__name__}")
+        UNIT.check(owner, "label_smoothing", label_smoothing)
+        if label_smoothing:
+            rows = r.one_hot(rows, like=wide) * (1.0 - label_smoothing) + label_smoothing / classes
+        if class_weight is not None:
+            rows = r.one_hot(rows, like=wide) * class_weights(batch, class_weight, classes)
+            counted = r.sum(rows)[..., 0]
+            batch.denominator = counted if batch.coefficient is None else counted * batch.coefficient
+        batch.arguments = wide, rows
+        return batch
+
+    def sample(self, rng: np.random.Generator, shape: tuple[int, ...], settings: dict[str, Any]) -> Arguments:
+        """Rows of logits or probabilities, with labels."""
+        return self.spaces(settings)[0].draw(rng, shape), rng.integers(0, shape[-1], shape[:-1])
+
+    def stress(self, rng: np.random.Generator, settings: dict[str, Any]) -> Arguments:
+        """Rows of logits of every size, some of them nearly certain, and right."""
+        prediction, target = super().stress(rng, settings)
+        if self.space_of(settings) == "logits":
+            prediction[np.arange(20), target[:20]] += 10 * np.arange(20)
+        return prediction, target
+
+    def perfect(self, rng: np.random.Generator, settings: dict[str, Any]) -> Arguments:
+        """Certain of the right class."""
+        target = rng.integers(0, 3, 4)
+        rows = np.eye(3)[target]
+        certain = {"probabilities": rows, "log-probabilities": np.where(rows == 1, 0.0, -1e4), "cosines": 2 * rows - 1}
+        return certain.get(self.space_of(settings), 1e4 * rows), target
+
+    def curve(self, x: Any, settings: dict[str, Any]) -> tuple[str, dict[str, Arguments]]:
+        """The logit or probability of the right class among three, the others alike."""
+        space = self.space_of(settings)
+        other = (1 - x) / 2 if space == "probabilities" else np.zeros_like(x)
+        label = {"probabilities": "probability", "logits": "logit", "cosines": "cosine"}.get(space, "log-probability")
+        rows = np.stack([x, other, other], axis=-1)
+        return f"{label} of the right class", {"": (rows, np.zeros(x.shape, dtype=int))}
+
+
+def is_labels(owner: str, r: ModuleType, prediction: Array, target: Array, shape: tuple[int, ...]) -> bool:
+    """Whether the target is integer labels, or else probability rows; ValueError if it is neither."""
+    if tuple(target.shape) == tuple(prediction.shape) and "bool" not in str(target.dtype):
+        return False
+    if tuple(target.shape) == shape and r.is_integer(target) and "bool" not in str(target.dtype):
+        return True
+    raise ValueError(
+        f"{owner}: prediction {tuple(prediction.shape)} goes with integer labels {shape} or probability rows "
+        f"{tuple(prediction.shape)}, got a target of {target.dtype} {tuple(target.shape)}."
+    )
+
+
+def kept_labels(batch: Batch, target: Array, labelled: bool, ignore_index: Any) -> Array | None:
+    """A mask of the labels that are not to be ignored."""
+    if ignore_index is None:
+        return None
+    if type(ignore_index) is not int:
+        raise TypeError(f"{batch.owner}: ignore_index must be an integer, got {ignore_index!r}")
+    if not labelled:
+        raise ValueError(f"{batch.owner}: ignore_index goes with integer labels; mask probability rows instead")
+    return batch.r.labels(target) != ignore_index
+
+
+def check_target(batch: Batch, target: Array, original: Array, classes: int, labelled: bool) -> None:
+    """Raise ValueError for a label that is no class or a row that is no distribution, where it can be looked at."""
+    if labelled:
+        wrong = (target < 0) | (target >= classes)
+        refuse(batch.r, batch.owner, "label", target, wrong, f"must lie in [0, {classes})")
+    else:
+        DISTRIBUTIONS.check(batch.r, batch.owner, "target", target, original)
+
+
+def class_weights(batch: Batch, class_weight: Array, classes: int) -> Array:
+    """The weights of the classes, or ValueError if they are not one number >= 0 each."""
+    r, owner = batch.r, batch.owner
+    weights = r.widen(r.enter(class_weight, f"{owner}: class_weight", batch.original), like=batch.like)
+    if tuple(weights.shape) != (classes,):
+        raise ValueError(f"{owner}: class_weight {tuple(weights.shape)} must be ({classes},), one per class")
+    refuse(r, owner, "class_weight", weights, ~(weights >= 0), "must be weights >= 0")
+    return weights

@@ -1,0 +1,160 @@
+"""What the numbers of an argument are: their bounds, a valid one to stand behind a mask, and random ones."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from slopes.domains import OneOf
+from slopes.ops import Array
+
+Draw = Callable[[np.random.Generator, tuple[int, ...]], Any]
+
+
+@dataclass(frozen=True)
+class Space:
+    """Numbers between two bounds, which belong to it unless `open`."""
+
+    name: str
+    draw: Draw
+    low: float = -math.inf
+    high: float = math.inf
+    open: bool = False
+    fill: float = 0.0
+    whole: bool = False  #: whether drawn numbers may be rounded to integers
+    rule: str = ""
+
+    def filler(self, r: ModuleType, like: Array) -> Any:
+        """What stands where a mask hides an entry of `like`."""
+        return self.fill
+
+    def check(self, r: ModuleType, owner: str, what: str, values: Array, original: Array) -> None:
+        """Raise ValueError for a number outside the bounds, where values can be looked at."""
+        if self.rule:
+            outside = (values <= self.low) if self.open else (values < self.low)
+            refuse(r, owner, what, values, outside | (values > self.high), self.rule)
+
+
+class Signs(Space):
+    """−1 or 1."""
+
+    def check(self, r: ModuleType, owner: str, what: str, values: Array, original: Array) -> None:
+        """Raise ValueError for anything else."""
+        refuse(r, owner, what, values, (values != 1) & (values != -1) & (values == values), self.rule)
+
+
+class Distributions(Space):
+    """Rows of probabilities that sum to 1."""
+
+    def filler(self, r: ModuleType, like: Array) -> Any:
+        """The uniform row."""
+        return 1.0 / like.shape[-1]
+
+    def check(self, r: ModuleType, owner: str, what: str, values: Array, original: Array) -> None:
+        """Raise ValueError for a row that is no distribution."""
+        super().check(r, owner, what, values, original)
+        if r.is_concrete(values):
+            half = "16" in str(original.dtype)  # float16 has a least step
+            tolerance = 2e-2 + 3e-8 * values.shape[-1] if half else 1e-3
+            totals = r.sum(values)
+            came = "a row that sums to "
+            refuse(r, owner, what, totals, abs(totals - 1) > tolerance, "must be rows that sum to 1", came)
+
+
+class Boxes(Space):
+    """Rows (x1, y1, x2, y2) with x1 <= x2 and y1 <= y2."""
+
+    def filler(self, r: ModuleType, like: Array) -> Any:
+        """The unit box."""
+        return r.where(r.arange(4, like) < 2, 0.0, 1.0)
+
+    def check(self, r: ModuleType, owner: str, what: str, values: Array, original: Array) -> None:
+        """Raise ValueError for rows of another length, and for a corner that is beyond its opposite."""
+        if values.shape[-1] != 4:
+            shape = tuple(original.shape)
+            raise ValueError(f"{owner}: {what} must be rows of four, x1, y1, x2, y2, got shape {shape}")
+        size = values[..., 2:] - values[..., :2]
+        came = "a width or height of "
+        refuse(r, owner, what, size, size < 0, "must be boxes x1, y1, x2, y2 with x1 <= x2 and y1 <= y2", came)
+
+
+def refuse(r: ModuleType, owner: str, what: str, values: Array, wrong: Array, rule: str, came: str = "") -> None:
+    """Raise ValueError with the first wrong value, where values can be looked at."""
+    if r.is_concrete(values) and bool(wrong.any()):
+        raise ValueError(f"{owner}: {what} {rule}, got {came}{values[wrong].reshape(-1)[0]}")
+
+
+def _normal(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
+    return 3 * rng.standard_normal(shape)
+
+
+def _chance(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
+    """0, 1 and between."""
+    return np.clip(rng.uniform(-0.5, 1.5, shape), 0, 1)
+
+
+def _probability(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
+    return 1 / (1 + np.exp(-_normal(rng, shape)))
+
+
+def _distribution(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
+    rows = np.exp(_normal(rng, shape))
+    return rows / np.sum(rows, axis=-1, keepdims=True)
+
+
+def _box(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
+    low = rng.uniform(0, 2, (*shape[:-1], 2))
+    return np.concatenate([low, low + rng.uniform(0.5, 3, low.shape)], axis=-1)
+
+
+REAL = Space("real", _normal, whole=True)
+LOGITS = Space("logits", _normal, whole=True)
+PROBABILITIES = Space(
+    "probabilities", _probability, 0.0, 1.0, fill=0.5, whole=True, rule="must be probabilities in [0, 1]"
+)
+CHANCES = replace(PROBABILITIES, name="chances", draw=_chance)  #: of a target, 0 and 1 among them
+LOG_PROBABILITIES = Space(
+    "log-probabilities", lambda rng, shape: np.log(_distribution(rng, shape)), fill=-1.0
+)  # rounding may carry one above 0, so none is refused
+POSITIVE = Space(
+    "positive", lambda rng, shape: np.exp(rng.standard_normal(shape)), 0.0, open=True, fill=1.0, rule="must be > 0"
+)
+NONNEGATIVE = Space(
+    "non-negative",
+    lambda rng, shape: rng.poisson(2.0, shape).astype(float),
+    0.0,
+    fill=1.0,
+    whole=True,
+    rule="must be >= 0",
+)
+ABOVE_MINUS_ONE = Space(
+    "above -1", lambda rng, shape: np.expm1(rng.standard_normal(shape)), -1.0, open=True, rule="must be > -1"
+)
+COSINES = Space("cosines", lambda rng, shape: rng.uniform(-1, 1, shape), -1.0, 1.0, rule="must be cosines in [-1, 1]")
+SIGNS = Signs(
+    "signs", lambda rng, shape: rng.choice([-1.0, 1.0], shape), -1.0, 1.0, fill=1.0, whole=True, rule="must be -1 or 1"
+)
+DISTRIBUTIONS = Distributions("distributions", _distribution, 0.0, 1.0, rule="must be probabilities in [0, 1]")
+BOXES = Boxes("boxes", _box)
+
+ALL = (
+    REAL,
+    LOGITS,
+    PROBABILITIES,
+    CHANCES,
+    LOG_PROBABILITIES,
+    POSITIVE,
+    NONNEGATIVE,
+    ABOVE_MINUS_ONE,
+    COSINES,
+    SIGNS,
+    DISTRIBUTIONS,
+    BOXES,
+)
+SPACES = {space.name: space for space in ALL}
+SPACE = OneOf(tuple(SPACES))

@@ -1,0 +1,125 @@
+"""Losses of a box (x1, y1, x2, y2): how badly it covers another."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from slopes import ops
+from slopes.card import loss
+from slopes.facts import Paper
+from slopes.ops import Array, angle, entry, held, maximum, minimum, pi, where
+
+
+class Pair(NamedTuple):
+    """What two boxes have in common, in units of the larger side of the box around them."""
+
+    wrong: Array  #: the area that only one of them covers
+    union: Array
+    hull: Array  #: the area of the box around them
+    apart: Array  #: the squared distance of their centres
+    across: Array  #: the squared diagonal of the box around them
+    aspect: Array  #: the angle between their diagonals, in right angles
+
+
+def _some(x):
+    return where(x == 0, 1.0, x)
+
+
+def _share(part, whole, nothing):
+    """part / whole, or what it is to be where there is no whole."""
+    return where(whole == 0, nothing, part / _some(whole))
+
+
+def _pair(prediction, target):
+    low, high = prediction[..., :2], prediction[..., 2:]
+    left, right = target[..., :2], target[..., 2:]
+    around = maximum(high, right) - minimum(low, left)
+    unit = _some(held(maximum(around[..., :1], around[..., 1:])))
+    around, side, other = around / unit, (high - low) / unit, (right - left) / unit
+    common = maximum((minimum(high, right) - maximum(low, left)) / unit, 0.0)
+    shift = ((low - left) / unit + (high - right) / unit) / 2
+    (w, h), (v, g), (a, b), (c, d) = (_columns(x) for x in (side, other, around, common))
+    turn = angle(v * h - w * g, _some(g * h + v * w))
+    lapped = c * d
+    return Pair(
+        (w * h - lapped) + (v * g - lapped), w * h + (v * g - lapped), a * b, ops.sum(shift**2)[..., 0],
+        a * a + b * b, 2 * turn / pi,
+    )  # fmt: skip
+
+
+def _columns(x):
+    return entry(x, 0), entry(x, 1)
+
+
+def _textbook(p, t):
+    """(intersection, union, area around, squared distance of centres, squared diagonal around, aspect)."""
+    (a, b, c, d), (e, f, g, h) = ([entry(box, place) for place in range(4)] for box in (p, t))
+    common = maximum(minimum(c, g) - maximum(a, e), 0) * maximum(minimum(d, h) - maximum(b, f), 0)
+    width, height = maximum(c, g) - minimum(a, e), maximum(d, h) - minimum(b, f)
+    union = (c - a) * (d - b) + (g - e) * (h - f) - common
+    apart = ((a + c - e - g) ** 2 + (b + d - f - h) ** 2) / 4
+    aspect = (2 * (angle(g - e, h - f) - angle(c - a, d - b)) / pi) ** 2
+    return common, union, width * height, apart, width**2 + height**2, aspect
+
+
+def _giou(p, t):
+    common, union, hull, *_ = _textbook(p, t)
+    return 1 - common / union + (hull - union) / hull
+
+
+def _diou(p, t):
+    common, union, _, apart, across, _ = _textbook(p, t)
+    return 1 - common / union + apart / across
+
+
+def _ciou(p, t):
+    common, union, *_, aspect = _textbook(p, t)
+    return _diou(p, t) + aspect**2 / (1 - common / union + aspect)
+
+
+REZATOFIGHI = Paper(
+    "Rezatofighi et al.", 2019,
+    "Generalized Intersection over Union: A Metric and A Loss for Bounding Box Regression", "arXiv:1902.09630",
+)  # fmt: skip
+ZHENG = Paper(
+    "Zheng et al.", 2019, "Distance-IoU Loss: Faster and Better Learning for Bounding Box Regression",
+    "arXiv:1911.08287",
+)  # fmt: skip
+
+
+@loss(
+    "boxes", definition=_giou, papers=(REZATOFIGHI,),
+    same_as={"torchvision": "ops.generalized_box_iou_loss(prediction, target, eps=0.0)"},
+)  # fmt: skip
+def giou(prediction, target):
+    """Generalized IoU loss: the share of the union that only one box covers, plus what the box around both adds to it.
+
+    Areas are in units of the box around both, so that none overflows; boxes without an area have an IoU of 0.
+    """
+    pair = _pair(prediction, target)
+    return _share(pair.wrong, pair.union, 1.0) + _share(pair.hull - pair.union, pair.hull, 0.0)
+
+
+@loss(
+    "boxes", definition=_diou, papers=(ZHENG,),
+    same_as={"torchvision": "ops.distance_box_iou_loss(prediction, target, eps=0.0)"},
+)  # fmt: skip
+def diou(prediction, target):
+    """Distance IoU loss: 1 − IoU plus the squared distance of the centres, in diagonals of the box around both.
+
+    The centres draw boxes together that do not overlap.
+    """
+    pair = _pair(prediction, target)
+    return _share(pair.wrong, pair.union, 1.0) + _share(pair.apart, pair.across, 0.0)
+
+
+@loss("boxes", definition=_ciou, papers=(ZHENG,))
+def ciou(prediction, target):
+    """Complete IoU loss: the distance IoU loss plus a cost of another aspect, which counts where the boxes overlap.
+
+    The weight of the aspect has its gradient: torchvision's is a constant to autograd, so slopes differ where
+    values agree. The aspects differ by the angle between the diagonals, which no side of 0 breaks.
+    """
+    pair = _pair(prediction, target)
+    lost, aspect = _share(pair.wrong, pair.union, 1.0), pair.aspect**2
+    return lost + _share(pair.apart, pair.across, 0.0) + _share(aspect * aspect, lost + aspect, 0.0)

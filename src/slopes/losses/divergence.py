@@ -1,0 +1,120 @@
+"""Losses of one distribution against another: what it costs to take the prediction for the target."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from slopes import ops
+from slopes.card import loss
+from slopes.domains import Flag, Interval, Positive
+from slopes.facts import Paper
+from slopes.losses.classification import cross_entropy
+from slopes.ops import e, exp, log, log_softmax, maximum, softmax, softmax_complement, softplus, where, xlogy
+
+Inside = Annotated[float, Interval(0.0, 1.0)]
+
+
+@loss(
+    "regression", space="log-probabilities", target="non-negative", convex=True, minimum=None,
+    definition=lambda prediction, target, **_: xlogy(target, target) - target * prediction,
+    same_as={"torch": "nn.functional.kl_div(prediction, target, reduction='none', log_target=log_target)"},
+)  # fmt: skip
+def relative_entropy(prediction, target, *, log_target: Flag = False):
+    """One term of a Kullback-Leibler divergence: target · (log target − prediction), of log-probabilities.
+
+    A target of 0 costs 0, whatever the prediction, also where it comes as a log of −inf (PyTorch: NaN). The mean is
+    over entries; `kl_div` has one value for each row.
+    """
+    share = exp(target) if log_target else target
+    gone = share == 0
+    told = where(gone, 0.0, target) if log_target else log(where(gone, 1.0, target))
+    return share * (told - where(gone, 0.0, prediction))
+
+
+@relative_entropy.derivative
+def _(prediction, target, *, log_target):
+    return -exp(target) if log_target else -target
+
+
+@loss(
+    "distribution", convex=True,
+    papers=(Paper("Kullback and Leibler", 1951, "On Information and Sufficiency", "doi:10.1214/aoms/1177729694"),),
+    definition=lambda z, y, **_: ops.expected(log(y * ops.sum(exp(z)) / exp(z)), y),
+    same_as={
+        "torch": (
+            "nn.functional.kl_div(log_softmax(prediction, -1), target, reduction='none').sum(-1)",
+            "nn.functional.kl_div(log_softmax(prediction, -1), target)",
+        ),
+        "optax": "losses.kl_divergence(losses._classification.jax.nn.log_softmax(prediction), target)",
+        "keras": "losses.kl_divergence(target, ops.softmax(prediction))",
+        "scipy": "special.rel_entr(target, special.softmax(prediction, -1)).sum(-1)",
+    },
+)  # fmt: skip
+def kl_div(prediction, target, *, from_probabilities: Flag = False):
+    """Kullback-Leibler divergence of the prediction from the target, of rows of logits.
+
+    The mean is over rows, which PyTorch calls "batchmean"; its own default divides by the number of entries. The
+    target's entropy is subtracted, so it is 0 where they agree; nothing is clipped (Keras: at 1e-7).
+    """
+    prediction = log(where(target == 0, 1.0, prediction)) if from_probabilities else log_softmax(prediction)
+    return ops.sum(relative_entropy.body(prediction, target))[..., 0]
+
+
+@kl_div.derivative
+def _(prediction, target, *, from_probabilities):
+    return cross_entropy.slope_body(prediction, target, from_probabilities=from_probabilities, base=e)
+
+
+@loss(
+    "distribution",
+    papers=(Paper("Lin", 1991, "Divergence measures based on the Shannon entropy", "doi:10.1109/18.61115"),),
+    definition=lambda z, y, beta: (
+        beta * ops.expected(log(y / (beta * y + (1 - beta) * softmax(z))), y)
+        + (1 - beta) * ops.expected(log(softmax(z) / (beta * y + (1 - beta) * softmax(z))), softmax(z))
+    ),
+    same_as={
+        "scipy": (
+            "spatial.distance.jensenshannon(special.softmax(prediction, -1), target, axis=-1) ** 2",
+            "spatial.distance.jensenshannon(special.softmax(prediction, -1), target, axis=-1)",
+        ),
+    },
+)  # fmt: skip
+def js_divergence(prediction, target, *, beta: Inside = 0.5):
+    """Jensen-Shannon divergence: how far target and softmax of the logits are from their mixture, by rows.
+
+    Beta is the target's share in the mixture and in the sum. It depends on target and prediction by their log-ratio
+    alone, which is held at ±1e4, so that a probability of 0 costs what it should and gives no 0 · inf.
+    """
+    known, told = maximum(log_softmax(prediction), -1e4), where(target == 0, -1e4, log(where(target == 0, 1.0, target)))
+    gap = told - known + (log(beta) - log(1 - beta))
+    missed = beta * target * (log(beta) + softplus(-gap))
+    invented = (1 - beta) * softmax(prediction) * (log(1 - beta) + softplus(gap))
+    return -ops.sum(missed + invented)[..., 0]
+
+
+@loss(
+    "distillation", convex=True,
+    papers=(Paper("Hinton et al.", 2015, "Distilling the Knowledge in a Neural Network", "arXiv:1503.02531"),),
+    definition=lambda z, y, temperature: temperature**2 * ops.expected(
+        log(softmax(y / temperature) / softmax(z / temperature)), softmax(y / temperature)
+    ),
+    same_as={
+        "torch": "temperature**2 * nn.functional.kl_div(log_softmax(prediction / temperature, -1), "
+        "log_softmax(target / temperature, -1), reduction='none', log_target=True).sum(-1)",
+    },
+)  # fmt: skip
+def distillation(prediction, target, *, temperature: Positive = 2.0):
+    """Kullback-Leibler divergence of a student's softened softmax from a teacher's, of rows of their logits.
+
+    Multiplied by the temperature squared, so that slopes keep their size whatever it is. The mean is over rows.
+    There is no agreed temperature (mmdetection: 10, and the mean over entries); 2 is what scripts most often have.
+    """
+    student, teacher = log_softmax(prediction / temperature), log_softmax(target / temperature)
+    return temperature**2 * ops.sum(relative_entropy.body(student, teacher, log_target=True))[..., 0]
+
+
+@distillation.derivative
+def _(prediction, target, *, temperature):
+    student, teacher = prediction / temperature, target / temperature
+    surely = softmax_complement(teacher) - softmax_complement(student)
+    return temperature * where(softmax(student) > 0.5, surely, softmax(student) - softmax(teacher))

@@ -1,0 +1,212 @@
+"""Losses of vectors: how far those lie apart that belong together, and how near those that do not."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from slopes import ops
+from slopes.card import loss
+from slopes.domains import Flag, Interval, Positive
+from slopes.facts import Paper
+from slopes.ops import absolute, exp, expected, held, log, maximum, softplus, sqrt, top, where
+
+AtLeastOne = Annotated[float, Interval(1.0, closed=True)]
+Cosine = Annotated[float, Interval(-1.0, 1.0, closed=True)]
+
+
+def _some(x):
+    return where(x == 0, 1.0, x)
+
+
+def _size(x):
+    """The largest entry of each row, or 1: what a row is divided by, lest its squares overflow or vanish."""
+    sizes = absolute(held(x))
+    return _some(ops.sum(where(top(sizes) > 0, sizes, 0.0)))
+
+
+def _unit(x):
+    """(rows of length 1, the lengths); a row of zeros stays one, and has no slope."""
+    size = _size(x)
+    length = sqrt(_some(ops.sum((x / size) ** 2)))
+    return x / size / length, size * length
+
+
+def _distance(first, second, p):
+    """The p-norm of the difference of rows, whose slope is 0 where it is 0."""
+    residual = first - second
+    size = _size(residual)
+    part = residual / size
+    powers = where(p == 2, part * part, where(part == 0, 0.0, _some(absolute(part)) ** p))
+    total = ops.sum(powers)
+    return (size * where(total == 0, 0.0, _some(total) ** (1 / p)))[..., 0]
+
+
+def _norm(x, y, p):
+    return expected(absolute(x - y) ** p, 1 + 0 * x) ** (1 / p)
+
+
+def _cosine(x, y):
+    return expected(x, y) / sqrt(expected(x, x) * expected(y, y))
+
+
+@loss(
+    "vectors", ulps=8.0, definition=lambda x, y: 1 - _cosine(x, y),
+    same_as={
+        "torch": "1 - nn.functional.cosine_similarity(prediction, target, dim=-1)",
+        "optax": "losses.cosine_distance(prediction, target)",
+        "sklearn": "metrics.pairwise.paired_cosine_distances(prediction, target)",
+    },
+)  # fmt: skip
+def cosine(prediction, target):
+    """Cosine distance: 1 less the cosine of the angle between two vectors, whatever their lengths.
+
+    It is half the squared distance of the unit vectors, which does not cancel where they nearly agree (Keras's
+    `cosine_similarity` is this less 1). A vector of zeros has a cosine of 0 with everything, and no slope.
+    """
+    return _apart(_unit(prediction)[0], _unit(target)[0])
+
+
+def _apart(x, y):
+    nothing = (ops.sum(x * x) == 0) | (ops.sum(y * y) == 0)
+    return where(nothing, 1.0, ops.sum((x - y) ** 2) / 2)[..., 0]
+
+
+@cosine.derivative
+def _(prediction, target):
+    (x, length), (y, _) = _unit(prediction), _unit(target)
+    nothing = (ops.sum(x * x) == 0) | (ops.sum(y * y) == 0)
+    return where(nothing, 0.0, (x - y - x * _apart(x, y)[..., None]) / length)
+
+
+@loss(
+    "pairs",
+    definition=lambda x, y, t, margin: where(t > 0, 1 - _cosine(x, y), maximum(_cosine(x, y) - margin, 0)),
+    same_as={"torch": "nn.functional.cosine_embedding_loss(first, second, target, margin=margin, reduction='none')"},
+)  # fmt: skip
+def cosine_embedding(first, second, target, *, margin: Cosine = 0.0):
+    """Cosine distance of vectors that belong together (1), the cosine beyond a margin of those that do not (−1).
+
+    Written upon `cosine`, with its conventions.
+    """
+    apart = cosine.body(first, second)
+    return where(target > 0, apart, maximum(1 - apart - margin, 0.0))
+
+
+@cosine_embedding.derivative
+def _(first, second, target, *, margin):
+    beyond = 1 - cosine.body(first, second) - margin
+    factor = where(target > 0, 1.0, where(beyond < 0, 0.0, -1.0))
+    return factor[..., None] * cosine.slope_body(first, second)
+
+
+@loss(
+    "pairs",
+    papers=(Paper(
+        "Hadsell et al.", 2006, "Dimensionality Reduction by Learning an Invariant Mapping",
+        "doi:10.1109/CVPR.2006.100",
+    ),),
+    definition=lambda x, y, t, margin: (
+        where(t > 0, expected(x - y, x - y), maximum(margin - sqrt(expected(x - y, x - y)), 0) ** 2) / 2
+    ),
+)  # fmt: skip
+def contrastive_pair(first, second, target, *, margin: Positive = 1.0):
+    """Contrastive loss: half the squared distance of vectors that belong together, else of what lacks to a margin.
+
+    Squared and halved as in the paper; pytorch_metric_learning does neither. Where two vectors that do not belong
+    together are the same, no direction leads apart and the slope is 0.
+    """
+    lacking = maximum(margin - _distance(first, second, 2.0), 0.0)
+    return where(target > 0, ops.sum((first - second) ** 2)[..., 0], lacking * lacking) / 2
+
+
+@contrastive_pair.derivative
+def _(first, second, target, *, margin):
+    distance = _distance(first, second, 2.0)
+    lacking = maximum(margin - distance, 0.0)[..., None]
+    return where(target[..., None] > 0, first - second, -lacking * (first - second) / _some(distance)[..., None])
+
+
+def _gap(first, second, middle, p):
+    """How much further the first lies from the middle than the second, without cancelling where p is 2."""
+    first, second, middle = first / 4, second / 4, middle / 4  # so that no sum of two distances overflows
+    near, far = _distance(first, middle, p), _distance(second, middle, p)
+    along = ((first - middle) + (second - middle)) / _some(near + far)[..., None]
+    return 4 * where(p == 2, ops.sum((first - second) * along)[..., 0], near - far)
+
+
+@loss(
+    "triplets",
+    definition=lambda anchor, positive, negative, margin, p, **_: maximum(
+        _norm(anchor, positive, p) - _norm(anchor, negative, p) + margin, 0
+    ),
+    same_as={
+        "torch": (
+            "nn.functional.triplet_margin_loss(anchor, positive, negative, margin=margin, p=p, swap=swap, eps=0.0, "
+            "reduction='none')"
+        ),
+        "optax": "losses.triplet_margin_loss(anchor, positive, negative, norm_degree=p, margin=margin, eps=0.0)",
+    },
+)  # fmt: skip
+def triplet_margin(anchor, positive, negative, *, margin: Positive = 1.0, p: AtLeastOne = 2.0, swap: Flag = False):
+    """Triplet loss: what the negative lacks to be further from the anchor than the positive, by a margin.
+
+    Distances are p-norms without an epsilon under the root (PyTorch's moves every distance, Optax's is wrong at
+    p = 1); a distance of 0 has no slope. With `swap` the negative's distance is the lesser of those to the two others.
+    """
+    gap = _gap(positive, negative, anchor, p)
+    if swap:
+        gap = maximum(gap, _gap(anchor, negative, positive, p))
+    return maximum(gap + margin, 0.0)
+
+
+def _similar(embeddings, temperature):
+    x, _ = _unit(embeddings)
+    return ops.inner(x, x) / temperature
+
+
+def _picked(x, positives, negatives, temperature, each):
+    x = x / sqrt(ops.sum(x * x))
+    power = exp(ops.inner(x, x) / temperature)
+    rivals = ops.sum(negatives * power) + (power if each else ops.sum(positives * power))
+    return expected(-log(power / rivals), positives / ops.sum(positives))
+
+
+def _mean(values, chosen):
+    """The mean of what is chosen in each row, or 0."""
+    return (ops.sum(where(chosen, values, 0.0)) / maximum(ops.sum(where(chosen, 1.0, 0.0 * values)), 1.0))[..., 0]
+
+
+@loss(
+    "embeddings", minimum=None,
+    papers=(Paper(
+        "van den Oord et al.", 2018, "Representation Learning with Contrastive Predictive Coding", "arXiv:1807.03748",
+    ),),
+    definition=lambda x, positives, negatives, temperature: _picked(x, positives, negatives, temperature, True),
+)  # fmt: skip
+def info_nce(embeddings, positives, negatives, *, temperature: Positive = 0.07):
+    """Cross-entropy of picking a positive among the negatives by its cosine over a temperature; NT-Xent.
+
+    A value is the mean over an anchor's positives, each against the negatives alone: Optax and
+    pytorch_metric_learning take one mean over all pairs, which differs where classes differ in size.
+    """
+    similar = _similar(embeddings, temperature)
+    shown = where(negatives, similar, -3 / temperature)  # below any similarity
+    most = held(ops.sum(top(shown) * shown))
+    total = ops.sum(where(negatives, exp(where(negatives, similar - most, 0.0)), 0.0))
+    cost = where(total == 0, 0.0, softplus(log(_some(total)) + most - similar))
+    return _mean(cost, positives)
+
+
+@loss(
+    "embeddings", minimum=None,
+    papers=(Paper("Khosla et al.", 2020, "Supervised Contrastive Learning", "arXiv:2004.11362"),),
+    definition=lambda x, positives, negatives, temperature: _picked(x, positives, negatives, temperature, False),
+)  # fmt: skip
+def supcon(embeddings, positives, negatives, *, temperature: Positive = 0.1):
+    """Cross-entropy of picking a positive among all others by its cosine over a temperature, other positives too.
+
+    A value is the mean over an anchor's positives, each against all others. The mean is over anchors that have one.
+    """
+    similar = _similar(embeddings, temperature)
+    others = positives | negatives
+    return _mean(-ops.log_softmax(where(others, similar, -1e5 - 3 / temperature)), positives)

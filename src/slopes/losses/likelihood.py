@@ -1,0 +1,123 @@
+"""Likelihoods of numbers: how unlikely the target is under the distribution that the prediction stands for."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from slopes.card import loss
+from slopes.domains import Flag, Interval, NonNegative, Positive
+from slopes.facts import Paper
+from slopes.ops import Constant, exp, log, maximum, minimum, pi, ratio, where, xlogy
+
+HALF_LOG_2PI = Constant("log(2*pi)/2", 0.9189385332046728, -3.8782941580672414e-17)
+
+
+@loss(
+    "regression", target="non-negative", minimum=None, convex=True,
+    definition=lambda f, y, **_: exp(f) - y * f,
+    same_as={
+        "torch": (
+            "nn.functional.poisson_nll_loss(prediction, target, log_input=log_input, full=full, eps=eps,"
+            " reduction='none')"
+        ),
+        "sklearn": "_loss.HalfPoissonLoss().loss(target.ravel(), prediction.ravel()).reshape(target.shape)",
+    },
+)  # fmt: skip
+def poisson_nll(prediction, target, *, log_input: Flag = True, full: Flag = False, eps: NonNegative = 1e-8):
+    """Poisson likelihood: how unlikely a count is where the prediction is the log of its rate.
+
+    With log_input=False it is the rate, as in Keras, and eps joins it in the log. Full adds Stirling's
+    approximation of log(target!) above 1, as in PyTorch; the prediction that fits best is the same without.
+    """
+    if log_input:
+        value = exp(prediction) - target * minimum(prediction, 1e4)  # ∞ − ∞, were it not held
+    else:
+        value = prediction - xlogy(target, prediction + eps)
+    if full:
+        many = where(target > 1, target, 1.0)
+        value = value + where(target > 1, many * log(many) - many + log(2 * many * pi) / 2, 0.0)
+    return value
+
+
+@poisson_nll.derivative
+def _(prediction, target, *, log_input, full, eps):
+    return exp(prediction) - target if log_input else 1 - ratio(target, prediction + eps)
+
+
+@loss(
+    "variance", minimum=None, convex=True,
+    papers=(
+        Paper("Nix, Weigend", 1994, "Estimating the mean and variance of the target probability distribution",
+              "doi:10.1109/ICNN.1994.374138"),
+    ),
+    definition=lambda prediction, target, variance, full, eps: (
+        (log(maximum(variance, eps)) + (prediction - target) ** 2 / maximum(variance, eps)) / 2
+    ),
+    same_as={
+        "torch": (
+            "nn.functional.gaussian_nll_loss(prediction, target, variance, full=full, eps=eps, reduction='none')"
+        )
+    },
+)  # fmt: skip
+def gaussian_nll(prediction, target, variance, *, full: Flag = False, eps: Positive = 1e-6):
+    """Gaussian likelihood: how unlikely the target is under a normal distribution of that mean and variance.
+
+    A variance below eps counts as eps and has no gradient there, which PyTorch's has as if nothing were held.
+    Full adds half of log(2π).
+    """
+    residual, variance = prediction - target, maximum(variance, eps)
+    value = (log(variance) + residual / variance * residual) / 2
+    return value + HALF_LOG_2PI if full else value
+
+
+@gaussian_nll.derivative
+def _(prediction, target, variance, *, full, eps):
+    return (prediction - target) / maximum(variance, eps)
+
+
+@loss(
+    "regression", target="positive", minimum=None, convex=True,
+    same_as={"sklearn": "_loss.HalfGammaLoss().loss(target.ravel(), prediction.ravel()).reshape(target.shape)"},
+)  # fmt: skip
+def gamma_deviance(prediction, target):
+    """Half the gamma deviance: how far off, in proportion, a positive target is where the prediction is its log.
+
+    Less the part that depends on the target alone, as in scikit-learn, so the least value is 1 + log(target).
+    """
+    return prediction + target * exp(-prediction)
+
+
+@gamma_deviance.derivative
+def _(prediction, target):
+    return 1 - target * exp(-prediction)
+
+
+@loss(
+    "regression", target="non-negative", minimum=None, convex=True,
+    definition=lambda f, y, power: exp((2 - power) * f) / (2 - power) - y * exp((1 - power) * f) / (1 - power),
+    same_as={
+        "sklearn": (
+            "_loss.HalfTweedieLoss(power=power).loss(target.ravel(), prediction.ravel()).reshape(target.shape)"
+        )
+    },
+)  # fmt: skip
+def tweedie_deviance(prediction, target, *, power: Annotated[float, Interval(1.0, 2.0)] = 1.5):
+    """Half the Tweedie deviance of amounts that are often 0, such as claims, where the prediction is their log.
+
+    Without what depends on the target alone, as in scikit-learn. Power 1 would be `poisson_nll`, 2
+    `gamma_deviance`, but for terms that grow without bound.
+    """
+    high, low = _tweedie(prediction, target, power)
+    return high / (2 - power) + low / (power - 1)
+
+
+@tweedie_deviance.derivative
+def _(prediction, target, *, power):
+    high, low = _tweedie(prediction, target, power)
+    return high - low
+
+
+def _tweedie(prediction, target, power):
+    low = (1 - power) * prediction
+    low = where((target == 0) & (low > 80), 0.0, low)  # 0, not 0 · ∞
+    return exp((2 - power) * prediction), target * exp(low)

@@ -1,0 +1,201 @@
+"""Losses of a margin: what it costs that the right side is not ahead by enough."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from slopes import ops
+from slopes.card import loss
+from slopes.domains import NonNegative, OneOf, Positive
+from slopes.facts import Paper
+from slopes.losses.classification import binary_cross_entropy
+from slopes.ops import exp, expected, log, maximum, one_hot, sigmoid, softplus, step, top, where
+
+CRAMMER_SINGER = Paper(
+    "Crammer, Singer", 2001, "On the algorithmic implementation of multiclass kernel-based vector machines",
+    "https://www.jmlr.org/papers/v2/crammer01a.html",
+)  # fmt: skip
+
+
+def _lacks(x):
+    """x where it is positive, else 0, and so is its slope at 0."""
+    return where(x <= 0, 0.0, x)
+
+
+@loss(
+    "margin", convex=True, lipschitz=1.0, kinks=(1.0,),
+    same_as={
+        "optax": "losses.hinge_loss(prediction, target)",
+        "keras": "losses.hinge(target[..., None], prediction[..., None])",
+    },
+)  # fmt: skip
+def hinge(prediction, target):
+    """Hinge loss: what the margin, prediction times target, lacks to 1; nothing from there on.
+
+    The slope at a margin of 1 is 0, as in Optax. PyTorch's hinge_embedding_loss is something else.
+    """
+    return _lacks(1 - target * prediction)
+
+
+@hinge.derivative
+def _(prediction, target):
+    return -target * step(1 - target * prediction)
+
+
+@loss(
+    "margin", convex=True,
+    same_as={"keras": "losses.squared_hinge(target[..., None], prediction[..., None])"},
+)  # fmt: skip
+def squared_hinge(prediction, target):
+    """Squared hinge loss: the square of what the margin, prediction times target, lacks to 1.
+
+    No factor of one half; the slope has no jump.
+    """
+    return maximum(1 - target * prediction, 0.0) ** 2
+
+
+@squared_hinge.derivative
+def _(prediction, target):
+    return -2 * target * maximum(1 - target * prediction, 0.0)
+
+
+@loss(
+    "margin", convex=True, lipschitz=0.99999386,
+    definition=lambda prediction, target: log(1 + exp(-target * prediction)),
+    same_as={
+        "torch": "nn.functional.soft_margin_loss(prediction, target, reduction='none')",
+        "optax": "losses.sigmoid_binary_cross_entropy(prediction, (target + 1) / 2)",
+        "sklearn": (
+            "_loss.HalfBinomialLoss().loss((target.ravel() + 1) / 2, prediction.ravel()).reshape(target.shape)"
+        ),
+    },
+)  # fmt: skip
+def soft_margin(prediction, target):
+    """Logistic loss: a hinge without a corner, log(1 + exp(−m)) of the margin m; binary cross-entropy for −1 and 1.
+
+    A softplus, which stays finite where PyTorch's overflows, from a margin of −89 in float32.
+    """
+    return softplus(-target * prediction)
+
+
+@soft_margin.derivative
+def _(prediction, target):
+    return -target * sigmoid(-target * prediction)
+
+
+@loss(
+    "margin", minimum=None,
+    same_as={"torch": "nn.functional.hinge_embedding_loss(prediction, target, reduction='none', margin=margin)"},
+)  # fmt: skip
+def hinge_embedding(prediction, target, *, margin: Positive = 1.0):
+    """Hinge embedding loss, of a distance: itself where the target is 1, what it lacks to the margin where it is −1.
+
+    It sinks without bound for a negative prediction, which is no distance. At the margin the slope is −1, as in
+    PyTorch.
+    """
+    return where(target > 0, prediction, maximum(margin - prediction, 0.0))
+
+
+@hinge_embedding.derivative
+def _(prediction, target, *, margin):
+    return where(target > 0, 1.0, -_wanting(margin - prediction))
+
+
+def _wanting(lack):
+    """1 where something is lacking, or just not: PyTorch's slope of a clamp."""
+    return 1 - step(-lack)
+
+
+@loss(
+    "ranking", convex=True,
+    same_as={
+        "torch": "nn.functional.margin_ranking_loss(first, second, target, margin=margin, reduction='none')",
+    },
+)  # fmt: skip
+def margin_ranking(first, second, target, *, margin: NonNegative = 0.0):
+    """Margin ranking loss: what the one that should rank higher lacks to the other plus margin.
+
+    Target 1 ranks the first higher, −1 the second. The slope of a tie is that of a fault, as in PyTorch.
+    """
+    return maximum(margin - target * (first - second), 0.0)
+
+
+@margin_ranking.derivative
+def _(first, second, target, *, margin):
+    return -target * _wanting(margin - target * (first - second))
+
+
+def _largest(x):
+    return expected(x, top(x))
+
+
+@loss(
+    "classification", convex=True, papers=(CRAMMER_SINGER,),
+    definition=lambda z, y, margin, p, **_: _largest(
+        (1 - one_hot(y, like=z)) * maximum(margin + z - ops.sum(one_hot(y, like=z) * z), 0) ** p
+    ),
+    same_as={"optax": "losses.multiclass_hinge_loss(prediction, target)"},
+)  # fmt: skip
+def multiclass_hinge(
+    prediction, target, *,
+    form: Annotated[str, OneOf(("crammer_singer", "weston_watkins"))] = "crammer_singer",
+    margin: Positive = 1.0, p: Annotated[int, OneOf((1, 2))] = 1,
+):  # fmt: skip
+    """Multi-class hinge: what the right class lacks to be ahead of the worst rival, or of each, by the margin.
+
+    The worst rival is Crammer and Singer's form (Keras takes a rival below 0 for 0); Weston and Watkins sum over
+    rivals, of which PyTorch's multi_margin_loss is the C-th part. Rows of probabilities, which class weights and
+    smoothing make, take C² memory.
+    """
+    labels = target.ndim < prediction.ndim
+    if labels:
+        scores, right, own = prediction, expected(prediction, target)[..., None], one_hot(target, like=prediction)
+    else:  # each class in its turn is the right one
+        scores, right, own = prediction[..., None, :], prediction[..., :, None], ops.eye(prediction)
+    lacks = where(own == 1, 0.0, _lacks(margin + scores - right))
+    lacks = lacks if p == 1 else lacks * lacks
+    counted = where(top(lacks) == 1, lacks, 0.0) if form == "crammer_singer" else lacks
+    cost = ops.sum(counted)[..., 0]
+    return cost if labels else expected(cost, target)
+
+
+@loss(
+    "multilabel", convex=True,
+    definition=lambda z, y, margin: _over_pairs(lambda lack: maximum(lack, 0), z, y, margin) / _classes(z),
+)  # fmt: skip
+def multilabel_margin(prediction, target, *, margin: Positive = 1.0):
+    """Multi-label hinge: what each class of the sample lacks to be ahead of each other by the margin, over C.
+
+    Targets are rows of 0 and 1, where PyTorch takes lists of classes; one between is the chance of being there.
+    """
+    return _over_pairs(_lacks, prediction, target, margin) / prediction.shape[-1]
+
+
+def _over_pairs(lacks, prediction, target, margin):
+    def cost(z, y, other, absent):
+        return y * (1 - absent) * lacks(margin - z + other)
+
+    return ops.sum_pairs(cost, prediction, target)
+
+
+def _classes(x):
+    """How many there are, in a formula."""
+    return expected(1 + 0 * x, 1 + 0 * x)
+
+
+@loss(
+    "multilabel", convex=True,
+    definition=lambda z, y: expected(y * log(1 + exp(-z)) + (1 - y) * log(1 + exp(z)), 1 + 0 * z) / _classes(z),
+    same_as={"torch": "nn.functional.multilabel_soft_margin_loss(prediction, target, reduction='none')"},
+)  # fmt: skip
+def multilabel_soft_margin(prediction, target):
+    """Multi-label soft margin: the binary cross-entropy of each class, of logits, averaged over classes.
+
+    One value a row; `binary_cross_entropy` gives one for each class.
+    """
+    return ops.sum(binary_cross_entropy.body(prediction, target))[..., 0] / prediction.shape[-1]
+
+
+@multilabel_soft_margin.derivative
+def _(prediction, target):
+    return ((1 - target) * sigmoid(prediction) - target * sigmoid(-prediction)) / prediction.shape[-1]

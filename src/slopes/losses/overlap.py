@@ -1,0 +1,161 @@
+"""Losses of a region: how badly the pixels given to a class cover those that are of it."""
+
+from __future__ import annotations
+
+from slopes.card import loss
+from slopes.domains import Flag, NonNegative, Positive
+from slopes.facts import Paper
+from slopes.ops import expected, where
+
+MONAI = "softmax=True, to_onehot_y=True"
+MONAI_ARGUMENTS = "(prediction[:, None].movedim(-1, 1), target[:, None, None])"
+OPTAX = "losses.dice_loss(prediction[:, None], jax.nn.one_hot(target[:, None], prediction.shape[-1])"
+EXACTLY = f"{MONAI}, reduction='none', smooth_nr=0.0, smooth_dr=0.0"
+
+
+def _ratio(part, whole):
+    """part / whole, and 0 where nothing is."""
+    return where(whole == 0, 0.0, part / where(whole == 0, 1.0, whole))
+
+
+@loss(
+    "overlap",
+    papers=(Paper(
+        "Milletari et al.", 2016,
+        "V-Net: Fully Convolutional Neural Networks for Volumetric Medical Image Segmentation", "arXiv:1606.04797",
+    ),),
+    definition=lambda p, t, w, smooth, **_: (
+        1 - (2 * expected(p * t, w) + smooth) / (expected(p, w) + expected(t, w) + smooth)
+    ),
+    same_as={
+        "monai": (
+            f"losses.DiceLoss({EXACTLY}, squared_pred=squared){MONAI_ARGUMENTS}.flatten(1)",
+            f"losses.DiceLoss({MONAI}){MONAI_ARGUMENTS}",
+        ),
+        "optax": (
+            f"{OPTAX}, smooth=smooth / 2, reduction='none')",
+            f"{OPTAX})",
+        ),
+    },
+)  # fmt: skip
+def dice(prediction, target, weight, *, smooth: NonNegative = 0.0, squared: Flag = False):
+    """Dice loss: the share of a region and its prediction, taken together, on which they do not agree.
+
+    Disagreement is summed as such, as 1 less the agreement would cancel; a region that neither has costs 0. `smooth`
+    is added to 2·I and to P + T (Optax adds it to I: twice as much). Squared, soft targets cost 0 where they are met.
+    """
+    wrong, whole = _dice(prediction, target, weight, squared)
+    return _ratio(wrong, whole + smooth)
+
+
+def _dice(p, t, w, squared):
+    if squared:
+        return expected((p - t) ** 2, w), expected(p * p + t * t, w)
+    return expected(p * (1 - t) + t * (1 - p), w), expected(p + t, w)
+
+
+@dice.derivative
+def _(prediction, target, weight, *, smooth, squared):
+    _, whole = _dice(prediction, target, weight, squared)
+    whole = whole + smooth
+    agreed = _ratio(2 * expected(prediction * target, weight) + smooth, whole)[..., None]
+    rise = agreed * prediction - target if squared else agreed / 2 - target
+    return weight * _ratio(2 * rise, whole[..., None])
+
+
+@loss(
+    "overlap", ulps=6.0,
+    definition=lambda p, t, w: 1 - expected(p * t, w) / expected(p + t - p * t, w),
+    same_as={
+        "monai": (
+            f"losses.DiceLoss({EXACTLY}, jaccard=True){MONAI_ARGUMENTS}.flatten(1)",
+            f"losses.DiceLoss({MONAI}, jaccard=True){MONAI_ARGUMENTS}",
+        ),
+        "optax": f"{OPTAX}, smooth=0.0, alpha=1.0, beta=1.0, reduction='none')",
+    },
+)  # fmt: skip
+def jaccard(prediction, target, weight):
+    """Jaccard loss, 1 − IoU: the share of the union of a region and its prediction on which they do not agree.
+
+    It is `tversky` with both weights 1, and never less than `dice`.
+    """
+    return tversky.body(prediction, target, weight, alpha=1.0, beta=1.0)
+
+
+@jaccard.derivative
+def _(prediction, target, weight):
+    return tversky.slope_body(prediction, target, weight, alpha=1.0, beta=1.0)
+
+
+def _index(p, t, w, alpha, beta):
+    """1 − TP / (TP + α·FP + β·FN)."""
+    return 1 - expected(p * t, w) / (
+        expected(p * t, w) + alpha * expected(p * (1 - t), w) + beta * expected((1 - p) * t, w)
+    )
+
+
+@loss(
+    "overlap", ulps=6.0, definition=_index,
+    papers=(Paper(
+        "Salehi et al.", 2017,
+        "Tversky loss function for image segmentation using 3D fully convolutional deep networks", "arXiv:1706.05721",
+    ),),
+    same_as={
+        "monai": (
+            f"losses.TverskyLoss({EXACTLY}, alpha=alpha, beta=beta){MONAI_ARGUMENTS}.flatten(1)",
+            f"losses.TverskyLoss({MONAI}){MONAI_ARGUMENTS}",
+        ),
+        "optax": f"{OPTAX}, smooth=0.0, alpha=alpha, beta=beta, reduction='none')",
+    },
+)  # fmt: skip
+def tversky(prediction, target, weight, *, alpha: NonNegative = 0.5, beta: NonNegative = 0.5):
+    """Tversky loss: Dice with a weight for what is wrongly claimed and another for what is missed.
+
+    Alpha weighs false positives and beta false negatives, as in the paper (Keras 3.15 has them swapped). Halves are
+    `dice`, ones `jaccard`.
+    """
+    wrong, right = _tversky(prediction, target, weight, alpha, beta)
+    return _ratio(wrong, right + wrong)
+
+
+def _tversky(p, t, w, alpha, beta):
+    return expected(alpha * p * (1 - t) + beta * t * (1 - p), w), expected(p * t, w)
+
+
+@tversky.derivative
+def _(prediction, target, weight, *, alpha, beta):
+    wrong, right = (part[..., None] for part in _tversky(prediction, target, weight, alpha, beta))
+    whole = wrong + right
+    return weight * ((1 - target) * _ratio(alpha * _ratio(right, whole), whole)
+                     - target * _ratio(_ratio(beta * right + wrong, whole), whole))  # fmt: skip
+
+
+@loss(
+    "overlap", ulps=6.0,
+    definition=lambda p, t, w, gamma, alpha, beta: _index(p, t, w, alpha, beta) ** gamma,
+    papers=(Paper(
+        "Abraham and Khan", 2018,
+        "A Novel Focal Tversky loss function with improved Attention U-Net for lesion segmentation",
+        "arXiv:1810.07842",
+    ),),
+    same_as={
+        "monai": f"losses.TverskyLoss({EXACTLY}, alpha=alpha, beta=beta){MONAI_ARGUMENTS}.flatten(1) ** gamma",
+    },
+)  # fmt: skip
+def focal_tversky(
+    prediction, target, weight, *, gamma: Positive = 0.75, alpha: NonNegative = 0.3, beta: NonNegative = 0.7
+):
+    """Tversky loss to the power gamma, which below 1 lifts small losses and above 1 makes little of them.
+
+    Gamma is the exponent itself; the paper writes 1/γ, with γ = 4/3. Below 1 the slope grows without bound towards
+    a loss of 0, where it is taken to be 0.
+    """
+    index = tversky.body(prediction, target, weight, alpha=alpha, beta=beta)
+    return where(index == 0, 0.0, where(index == 0, 1.0, index) ** gamma)
+
+
+@focal_tversky.derivative
+def _(prediction, target, weight, *, gamma, alpha, beta):
+    index = tversky.body(prediction, target, weight, alpha=alpha, beta=beta)[..., None]
+    steep = where(index == 0, 0.0, gamma * where(index == 0, 1.0, index) ** (gamma - 1))
+    return steep * tversky.slope_body(prediction, target, weight, alpha=alpha, beta=beta)

@@ -1,0 +1,50 @@
+"""`import slopes.nn as nn` in place of `torch.nn` changes nothing but accuracy and speed.
+
+Every activation and loss module of PyTorch is here as a subclass of PyTorch's own, with its constructor, state and
+conventions (divisors, broadcasting, NaN as the mean of nothing), and with a `forward` that a card computes. What a
+card cannot take, PyTorch's own `forward` gets: sparse, nested, complex and integer tensors, tensors of several types
+or shapes, parameters outside the card's domain, and whatever PyTorch warns of or refuses. Every other name is
+PyTorch's. Cards that PyTorch lacks are modules of its style, such as ``nn.LogCoshLoss()``, and `module` makes one of
+any card.
+
+A module made by `torch.nn` is no instance of these subclasses, and `torch.jit.script` does not take them.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from slopes.extras import require
+
+require("slopes.nn", "torch", "torch")
+
+import torch  # noqa: E402
+
+from slopes.nn.cards import LACKED, make  # noqa: E402
+from slopes.nn.cards import CardModule as CardModule  # noqa: E402
+from slopes.nn.cards import module as module  # noqa: E402
+from slopes.nn.replaced import REPLACED  # noqa: E402
+
+if TYPE_CHECKING:
+    from torch.nn import *  # noqa: F403
+
+globals().update(REPLACED)
+__all__ = sorted({*(name for name in dir(torch.nn) if not name.startswith("_")), *LACKED, "CardModule", "module"})
+for _name in ("functional", "init", "modules", "parallel", "parameter", "utils"):  # for ``import slopes.nn.utils``
+    sys.modules[f"{__name__}.{_name}"] = getattr(torch.nn, _name)
+
+
+def __getattr__(name: str) -> Any:
+    if name in LACKED:
+        globals()[name] = made = make(name)
+        return made
+    try:
+        return getattr(torch.nn, name)
+    except AttributeError:
+        message = f"module {__name__!r} has no attribute {name!r}, and neither has torch.nn"
+        raise AttributeError(message, name=name, obj=sys.modules[__name__]) from None
+
+
+def __dir__() -> list[str]:
+    return __all__

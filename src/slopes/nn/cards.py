@@ -1,0 +1,170 @@
+"""Any card as a module, and the classes made of those that PyTorch lacks."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from slopes.card import Card, Loss
+from slopes.catalogue import CARDS
+from slopes.nn.replaced import TABLE, counted, leaf
+from slopes.readings import torch as r
+
+
+class CardModule(torch.nn.Module):
+    """A card as a module: its parameters are attributes, and those that are tensors are trained or saved with it.
+
+    It follows PyTorch: an axis is called `dim`, what is random in training is held still in evaluation, and a loss has
+    a `reduction`, its classes on axis 1 and a `weight` of each, labels of −100 that do not count, and NaN as the mean
+    of nothing.
+    """
+
+    card: Any
+
+    def __init__(self, **parameters: Any) -> None:
+        super().__init__()
+        defaults = _options(self.card)
+        for name in parameters:
+            if name not in defaults:
+                known = ", ".join(defaults) or "none"
+                raise TypeError(f"{type(self).__name__}: no parameter {name!r}; it takes {known}")
+        self.card._settings({name: value for name, value in parameters.items() if name in self.card.parameters})
+        for name, value in {**defaults, **parameters}.items():
+            plain = isinstance(value, Tensor) and not isinstance(value, torch.nn.Parameter)
+            if plain or (name == "weight" and value is None):
+                self.register_buffer(name, value)
+            else:
+                setattr(self, name, value)
+
+    def forward(self, *arguments: Any) -> Any:
+        """Return what the card makes of the arguments."""
+        if arguments and isinstance(arguments[0], torch.fx.Proxy):
+            return leaf(self, arguments)
+        options = {name: getattr(self, name) for name in _options(self.card)}
+        own = self.card.parameters
+        options = {name if name in own else _OURS.get(name, name): value for name, value in options.items()}
+        if not arguments:
+            return self.card()  # which says what it takes
+        if self.card.noise and self.training:
+            options[self.card.noise] = _noise(self.card, arguments[0])
+        if isinstance(self.card, Loss):
+            return _in_the_style_of_pytorch(self.card, arguments, options)
+        return self.card(*arguments, **options)
+
+    def extra_repr(self) -> str:
+        """What differs from the defaults."""
+        shown = {name: getattr(self, name) for name in _options(self.card)}
+        defaults = _options(self.card)
+        return ", ".join(
+            f"{name}=tensor{tuple(value.shape)}" if isinstance(value, Tensor) else f"{name}={value!r}"
+            for name, value in shown.items()
+            if isinstance(value, Tensor) or value != defaults[name]
+        )
+
+
+class module(CardModule):
+    """A card as a module: ``module(slopes.elu, alpha=0.5)``; a parameter that is an `nn.Parameter` is trained.
+
+    Raises TypeError for what is no card or a parameter it does not have, ValueError for one outside its domain.
+    """
+
+    def __init__(self, card: Card[Any], /, **parameters: Any) -> None:
+        if not isinstance(card, Card):
+            raise TypeError(f"module: takes a card, as slopes.activation and slopes.loss make them, got {card!r}")
+        self.__dict__["card"] = card  # which torch.nn.Module would refuse this early
+        super().__init__(**parameters)
+
+    def extra_repr(self) -> str:
+        """The card, and what differs from the defaults."""
+        return ", ".join(filter(None, [repr(self.card), super().extra_repr()]))
+
+
+#: keywords of a card that a module has no place for: they go with the arguments of one call
+_OF_A_CALL = {"mask", "generator", "divisor", "weight"}
+_OURS = {"dim": "axis", "weight": "class_weight"}  #: PyTorch's names, and the card's
+
+
+@functools.cache
+def _options(card: Card[Any]) -> dict[str, Any]:
+    """What a module of the card is made with: names and defaults, as PyTorch calls them."""
+    keywords = [p for p in card.__signature__.parameters.values() if p.kind is p.KEYWORD_ONLY]
+    options = {
+        p.name: p.default for p in keywords if p.name not in _OF_A_CALL or p.name in card.parameters
+    } | card.settings
+    options.pop(card.noise or "", None)
+    if "class_weight" in options:
+        del options["axis"]  # it is the first behind the samples
+    if "ignore_index" in options:
+        options["ignore_index"] = -100
+    theirs = {ours: name for name, ours in _OURS.items() if ours in options}
+    options = {theirs.get(name, name): default for name, default in options.items()}
+    if "reduction" in options:
+        options["reduction"] = options.pop("reduction")  # last, as in PyTorch
+    return options
+
+
+def _noise(card: Card[Any], x: Tensor) -> Tensor:
+    """What the card is to draw, from the generator that all of PyTorch draws from."""
+    noise = torch.empty_like(x.detach(), dtype=r.widen(x.detach()).dtype)
+    domain: Any = card.parameters[card.noise].domain  # type: ignore[index]
+    return noise.uniform_() if domain.distribution == "uniform" else -noise.exponential_().log()
+
+
+def _in_the_style_of_pytorch(card: Loss[Any], arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    """The loss by PyTorch's conventions."""
+    first, target = arguments[0], arguments[-1]
+    count: Any = first.numel()
+    if "class_weight" in card.kind.options:
+        weight, ignored = options["class_weight"], options.pop("ignore_index")
+        options["axis"] = min(1, first.ndim - 1)
+        if labelled := target.ndim < first.ndim:
+            options["ignore_index"] = ignored
+        if "label_smoothing" in card.kind.options and options["reduction"] == "mean":
+            count = first.select(options["axis"], 0).numel()
+            if labelled:
+                kept = target != ignored
+                count = counted(torch.where(kept, target, 0), kept, weight)
+            options["divisor"] = count
+    value = card(*arguments, **options)
+    if options["reduction"] != "mean":
+        return value
+    if isinstance(count, Tensor):
+        return torch.where(count == 0, math.nan, value)
+    return value if count else value * math.nan
+
+
+_NAMES = "ReLU GELU ELU SiLU GLU SwiGLU GEGLU ReGLU SmeLU XIELU KL JS MSE MAPE MSLE GIoU DIoU CIoU NCE SupCon"
+_SPELT = {word.lower(): word for word in _NAMES.split()}
+
+
+def _class_name(card: Card[Any]) -> str:
+    """The name of a card as PyTorch would write it."""
+    name = "".join(_SPELT.get(word, word.capitalize()) for word in card.name.split("_"))
+    return name + "Loss" * (isinstance(card, Loss) and not name.endswith("Loss"))
+
+
+def _lacked() -> dict[str, Card[Any]]:
+    """The cards that PyTorch has no class for, by the name of theirs."""
+    replaced = {card for card, _ in TABLE.values()}
+    named = {_class_name(card): card for card in CARDS.values() if card.name not in replaced}
+    known = {name.lower() for name in dir(torch.nn)}
+    return {name: card for name, card in named.items() if name.lower() not in known}
+
+
+LACKED = _lacked()
+
+
+def make(name: str) -> type[CardModule]:
+    """The class of that name, made of its card."""
+    card = LACKED[name]
+    known = [
+        inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, default=default)
+        for option, default in _options(card).items()
+    ]
+    body = {"card": card, "__module__": "slopes.nn", "__doc__": card.__doc__, "__signature__": inspect.Signature(known)}
+    return type(name, (CardModule,), body)

@@ -1,0 +1,120 @@
+"""Measuring: how far values, slopes and second derivatives lie from the exact ones, beside those of peers."""
+
+from __future__ import annotations
+
+import difflib
+import multiprocessing
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from typing import TYPE_CHECKING, Any
+
+from slopes.card import Card
+from slopes.checks import libraries
+from slopes.extras import require
+
+if TYPE_CHECKING:
+    from slopes.precision.measure import Failure, Figure
+    from slopes.precision.report import Accuracy
+
+__all__ = ["accuracy"]
+
+Progress = Callable[[int, int, str], None]
+
+
+def accuracy(
+    cards: Card[Any] | Sequence[Card[Any]] | None = None,
+    *,
+    against: Sequence[str] = (),
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> Accuracy:
+    """Measure how far cards, by default the whole catalogue, lie from the exact results, in every format.
+
+    `against` names the libraries whose own functions, as cards state them, are measured beside them. `workers` is
+    how many processes measure; with more than one, a script must have a main guard. `progress` is called with how
+    many cards are done, of how many, and the name of the latest. What raises is told in the result's `failures`.
+
+    Raises TypeError for what is no card, LookupError for an unknown library, ImportError for one that is not there.
+    Needs ``slopes[audit]``; with torch the torch reading is measured too, and second derivatives.
+    """
+    require("slopes.accuracy", "audit", "mpmath")
+    from slopes.precision.report import Accuracy, versions
+
+    chosen = _cards(cards)
+    _check_libraries(chosen, against)
+    names = [card.name for card in chosen]
+    labels = {card: card.name if names.count(card.name) == 1 else repr(card) for card in chosen}
+    outcomes: dict[Card[Any], tuple[list[Figure], list[Failure]]] = {}
+    for card, outcome in _measured(labels, tuple(against), workers):
+        outcomes[card] = outcome
+        if progress is not None:
+            progress(len(outcomes), len(chosen), card.name)
+    return Accuracy(
+        cards=list(labels.values()),
+        against=tuple(against),
+        figures=[figure for card in chosen for figure in outcomes[card][0]],
+        failures=[failure for card in chosen for failure in outcomes[card][1]],
+        versions=versions(against),
+        complete=cards is None,
+    )
+
+
+def _cards(cards: Any) -> list[Card[Any]]:
+    if cards is None:
+        from slopes import catalogue
+
+        cards = catalogue.CARDS.values()
+    chosen = list(dict.fromkeys([cards] if isinstance(cards, Card) else cards))
+    for card in chosen:
+        if not isinstance(card, Card):
+            raise TypeError(f"accuracy takes cards, got {type(card).__name__}")
+    return chosen
+
+
+def _check_libraries(cards: list[Card[Any]], against: Sequence[str]) -> None:
+    known = list(dict.fromkeys([*libraries.KNOWN, *(library for card in cards for library in card.same_as)]))
+    for library in against:
+        if library not in known:
+            near = difflib.get_close_matches(library, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}."
+            raise LookupError(f"accuracy: no library {library!r}; {hint}")
+        try:
+            libraries.load(library)
+        except ImportError as error:
+            raise ImportError(f"accuracy: {error}") from error
+
+
+def _measured(
+    labels: dict[Card[Any], str], against: tuple[str, ...], workers: int
+) -> Iterator[tuple[Card[Any], tuple[list[Figure], list[Failure]]]]:
+    """Each card with its figures and failures, as they end."""
+    from slopes.loading import describe
+    from slopes.precision.measure import Failure, measure
+
+    size = min(workers, len(labels))
+    if size <= 1:
+        yield from ((card, measure(card, against, label)) for card, label in labels.items())
+        return
+    before = multiprocessing.active_children()
+    pool = ProcessPoolExecutor(size, multiprocessing.get_context("spawn"), initializer=_start)
+    try:
+        running = {pool.submit(measure, card, against, label): card for card, label in labels.items()}
+        for ended in as_completed(running):
+            card, error = running[ended], ended.exception()
+            yield card, ended.result() if error is None else ([], [Failure(labels[card], "worker", describe(error))])
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in multiprocessing.active_children():
+            if process not in before:
+                process.terminate()
+
+
+def _start() -> None:
+    """One thread for each worker; an interrupt ends it without a word."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        import torch
+    except ImportError:
+        return
+    torch.set_num_threads(1)

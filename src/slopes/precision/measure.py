@@ -1,0 +1,203 @@
+"""Errors of a card's readings and of its peers, in units in the last place of the exact results."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from slopes.card import Card, Map
+from slopes.checks import libraries
+from slopes.checks.cases import peak
+from slopes.checks.numerics import ULPS, _allow_near_roots, ulps
+from slopes.loading import describe
+from slopes.precision.grid import COARSER, FORMATS, RESULTS, Grid
+
+OURS = ("NumPy", "torch")  #: the readings that are measured
+OF_PEERS = ("float64", "float32")  #: the formats in which peers are
+MUCH = 1000.0  #: units in the last place from which an error is counted as a loss
+
+
+@dataclass(frozen=True)
+class Figure:
+    """How far one result of one implementation lies from the exact one, over the grid."""
+
+    card: str
+    result: str  #: "value", "slope" or "second"
+    dtype: str
+    library: str  #: "slopes", or a peer
+    reading: str  #: of slopes: "NumPy" or "torch"
+    worst: float  #: the largest error in units in the last place, as the page counts them; inf where a number is lost
+    median: float
+    raw: float  #: the largest error in plain units in the last place, whatever cancels
+    points: int  #: how many results were measured
+    beyond: int  #: how many of them are off by more than 1000
+    lost: int  #: how many are infinite or no number where the exact ones are numbers
+    flushed: int  #: how many subnormal numbers were taken for 0, which is not counted in the errors
+    at: tuple[str, ...]  #: the arguments at which the worst came
+    came: str
+    exact: str
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What could not be measured."""
+
+    card: str
+    what: str
+    message: str
+
+
+def measure(card: Card[Any], against: Sequence[str], label: str) -> tuple[list[Figure], list[Failure]]:
+    """The figures of a card in every format, and of those peers that it names among the libraries."""
+    figures: list[Figure] = []
+    failures: dict[tuple[str, str], Failure] = {}  # one fault, told once for all formats
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        for form in FORMATS:
+            pairs = (Grid(card, form, label), RESULTS[:2]), (Grid(card, form, label, dense=False), RESULTS[2:])
+            for grid, results in pairs:
+                for item in _at(grid, results, against):
+                    if isinstance(item, Figure):
+                        figures.append(item)
+                    else:
+                        failures.setdefault((item.what, item.message), item)
+    return figures, list(failures.values())
+
+
+def _at(grid: Grid, results: Sequence[str], against: Sequence[str]) -> Iterator[Figure | Failure]:
+    came: dict[str, dict[tuple[str, str], Any]] = {result: {} for result in results}
+    named = libraries_of(grid.card, against) if grid.form in OF_PEERS and "value" in results else []
+    for library, reading in [*(("slopes", reading) for reading in OURS), *((library, "") for library in named)]:
+        try:
+            for result, array in _results(grid, library, reading).items():
+                if result in results:
+                    came[result][library, reading] = array
+        except Exception as error:
+            yield Failure(grid.label, f"{library} ({reading})" if reading else library, describe(error))
+    for result, arrays in came.items():
+        try:
+            yield from _figures(grid, result, arrays)
+        except Exception as error:
+            yield Failure(grid.label, f"exact {result}", describe(error))
+
+
+def libraries_of(card: Card[Any], against: Sequence[str]) -> list[str]:
+    """Those of the libraries that the card names, at its parameters."""
+    return [
+        library
+        for library, peer in card.same_as.items()
+        if library in against and not card.switched and all(name in peer.same for name in card.bound)
+    ]
+
+
+def _results(grid: Grid, library: str, reading: str) -> dict[str, Any]:
+    arguments = grid.arguments
+    if reading == "NumPy":
+        results = () if grid.form == "bfloat16" else ("value", "slope")
+        return {result: np.asarray(grid.call(result, arguments)) for result in results}
+    if reading == "torch":
+        try:
+            import torch  # noqa: F401
+        except ImportError:
+            return {}
+        return grid.by_torch()
+    cotangent = arguments[1] if isinstance(grid.card, Map) else None
+    given = arguments[:1] if isinstance(grid.card, Map) else arguments
+    value, slope = libraries.call(grid.card, library, given, slope=True, cotangent=cotangent)
+    return {"value": value} if slope is None else {"value": value, "slope": slope}
+
+
+def _figures(grid: Grid, result: str, came: dict[tuple[str, str], Any]) -> Iterator[Figure | Failure]:
+    if not came:
+        return
+    exact = grid.exact(result, grid.dtype)
+    measured = np.asarray(exact == exact, dtype=bool)
+    errors = {}
+    for (library, reading), array in came.items():
+        if array.shape == exact.shape:
+            errors[library, reading] = _errors(grid, array, exact)
+        else:
+            yield Failure(grid.label, library, f"{result} of shape {array.shape}, not {exact.shape}")
+    plain = np.broadcast_to(ULPS * (1 + np.asarray(grid.conditioning(result, grid.dtype))), exact.shape)
+    largest = np.max([np.where(measured, error, 0.0) for error in errors.values()], axis=0, initial=0.0)
+    allowed = plain.copy()
+    _allow_near_roots(grid, result, grid.dtype, exact, largest, allowed)
+    jumps = _jumps(grid, result, largest > allowed)
+    for (library, reading), error in errors.items():
+        off = error > plain  # what is not is counted plainly, so that no implementation's figures depend on another's
+        flushed = measured & ~(off & jumps) & (error >= 1) & _flushed(grid, came[library, reading], exact)
+        counted = measured & ~flushed & ~(off & jumps)
+        if counted.any():
+            scaled = np.where(counted, error * ULPS / np.where(off, allowed, plain), -1.0)
+            index = peak(scaled)
+            yield Figure(
+                grid.label, result, grid.form, library, reading,
+                worst=float(scaled[index]), median=float(np.median(scaled[counted])),
+                raw=float(np.max(error[counted])), points=int(counted.sum()), beyond=int((scaled > MUCH).sum()),
+                lost=int(np.isinf(error[counted]).sum()), flushed=int(flushed.sum()),
+                at=_shown(grid, index), came=_number(came[library, reading][index]), exact=_exactly(exact[index]),
+            )  # fmt: skip
+
+
+def _errors(grid: Grid, came: Any, exact: Any) -> Any:
+    """Errors in units in the last place of the format."""
+    return ulps(came, exact, grid.dtype) / COARSER.get(grid.form, 1.0)
+
+
+def _flushed(grid: Grid, came: Any, exact: Any) -> Any:
+    """Where a subnormal result, or one of a subnormal number, is what 0 stands for or gives."""
+    tiny = float(np.finfo(grid.dtype).tiny)
+    gone = np.asarray(abs(exact) < tiny, dtype=bool) & (came == 0)
+    x = grid.arguments[0]
+    if grid.card.rowwise or len(grid.arguments) > 1 or not (x == 0).any():
+        return gone
+    return gone | ((abs(x) < tiny) & (came == came[x == 0][0]))
+
+
+def _jumps(grid: Grid, result: str, suspects: Any) -> Any:
+    """Of the suspects (a mask), those at which the exact result jumps, so that none is right or wrong.
+
+    The gap between the two sides does not shrink with the step.
+    """
+    from slopes.readings.exact import Exact, precision
+
+    found = np.zeros(suspects.shape, dtype=bool)
+    if grid.card.rowwise or not suspects.any():
+        return found
+    first, *rest = (argument[suspects] for argument in grid.arguments)
+    gaps = []
+    for step in (1e-15, 1e-25):  # both longer than those by which slopes are found
+        with precision(100):
+            x = Exact(first)
+            move = Exact(np.maximum(abs(first).astype(float), 1e-10)) * Exact(step)
+            ends = x - move, x + move
+        left, right = (np.asarray(grid.oracle(result)(end, *rest, **grid.options)) for end in ends)
+        gaps.append(abs(right - left))
+    found[suspects] = np.asarray((gaps[1] > 0) & (gaps[0] < 2 * gaps[1]), dtype=bool)
+    return found
+
+
+def _shown(grid: Grid, index: tuple[int, ...]) -> tuple[str, ...]:
+    """The arguments at a result: an entry of each, or a row."""
+    return tuple(
+        _number(argument[index]) if not grid.card.rowwise else _list(argument[index[0]]) for argument in grid.arguments
+    )
+
+
+def _list(row: Any) -> str:
+    return f"[{', '.join(_list(entry) for entry in row)}]" if np.ndim(row) else _number(row)
+
+
+def _number(x: Any) -> str:
+    """The shortest text that means this number in its dtype."""
+    return str(np.asarray(x)[()])
+
+
+def _exactly(x: Any) -> str:
+    from slopes.readings.exact import context
+
+    return str(context.nstr(x, 17))

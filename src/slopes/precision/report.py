@@ -1,0 +1,249 @@
+"""What was measured, as a table for a terminal, as data, and as the page docs/accuracy.md."""
+
+from __future__ import annotations
+
+import platform
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from slopes import __version__
+from slopes.checks import libraries
+from slopes.checks.numerics import ULPS
+from slopes.precision.grid import FORMATS, RESULTS
+from slopes.precision.measure import MUCH, OF_PEERS, Failure, Figure
+
+NAMES = {"value": "value", "slope": "slope", "second": "second derivative"}
+
+ABOUT = """\
+Every number is the worst error found, in units in the last place (ulp) of the exact result in its dtype: 0.5 is what
+rounding once can do, 1 is the neighbouring number, and 1e7 (float32) or 5e15 (float64) is no digit right; **inf** is
+an infinity or NaN where the exact result is a number. The exact results have 25 digits, from arithmetic of as many as
+it takes; second derivatives are differences of the exact slope, and are compared with PyTorch's double backward.
+
+Two kinds of results have no ulp to be held to, because terms cancel or exponents magnify whatever the code does. As
+in `slopes audit`, the errors of rows and of losses of logits are divided by 1 + their condition (how many ulp the exact
+result moves when the arguments move by one), and an error above 4 ulp near a root other than 0 is counted in eps of
+the terms that cancel there.
+
+The grid is fixed: for a curve about 1000 numbers of both signs, from the smallest subnormal to the largest number and
+densely up to 60 (half types and second derivatives: about 350); for an element-wise loss about 400 pairs; otherwise
+tens of rows, of sizes from 1e-4 to 1e2. Points where the exact result jumps are left out. A mark ° says that some
+subnormal numbers were taken for 0, which is not counted.
+"""
+
+OF_LOSSES = """\
+The worst input of each function, library and result, in the dtype with more of them; the last column says how many of
+the grid's inputs are off by more than 1000. Rows are shown with six digits.
+"""
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """The figures of some cards and of their peers, and what could not be measured."""
+
+    cards: list[str]
+    against: tuple[str, ...]
+    figures: list[Figure]
+    failures: list[Failure]
+    versions: dict[str, str]
+    complete: bool  #: whether the cards are the whole catalogue
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything could be measured."""
+        return not self.failures
+
+    def table(self) -> list[dict[str, Any]]:
+        """The figures as dictionaries."""
+        return [asdict(figure) for figure in self.figures]
+
+    def notable(self) -> list[Figure]:
+        """Of peers, for each function and result, the dtype with most errors above 1000 ulp, if any."""
+        return self._worst_of(lambda figure: bool(figure.library != "slopes") and figure.worst > MUCH)
+
+    def own(self) -> list[Figure]:
+        """Of slopes itself, the same for errors above 4."""
+        return self._worst_of(lambda figure: figure.library == "slopes" and figure.worst > ULPS)
+
+    def _worst_of(self, chosen: Any) -> list[Figure]:
+        worst: dict[tuple[str, str, str], Figure] = {}
+        for figure in filter(chosen, self.figures):
+            key = figure.card, figure.library, figure.result
+            if key not in worst or (figure.beyond, figure.worst) > (worst[key].beyond, worst[key].worst):
+                worst[key] = figure
+        return list(worst.values())
+
+    # ---------------------------------------------------------------------------------- a terminal
+
+    def __rich__(self) -> Any:
+        from rich.console import Group
+        from rich.table import Table
+        from rich.text import Text
+
+        found = {(f.card, f.result, f.library, f.reading, f.dtype): f for f in self.figures}
+        columns = list(dict.fromkeys((f.library, f.reading, f.dtype) for f in self.figures))
+        columns.sort(key=lambda c: [("slopes", "NumPy"), ("slopes", "torch")].index(c[:2]) if c[1] else 2)
+        table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+        for heading in ("", ""):
+            table.add_column(heading, no_wrap=True)
+        for library, reading, dtype in columns:
+            table.add_column(f"{reading or library + '’s'}\n{dtype}", justify="right", no_wrap=True)
+        for card in self.cards:
+            for result in RESULTS:
+                row = [found.get((card, result, *column)) for column in columns]
+                if any(row):
+                    cells = [
+                        Text(_cell([figure]), style="bold red" if figure and figure.worst > MUCH else "")
+                        for figure in row
+                    ]
+                    table.add_row(card if result == "value" else "", NAMES[result], *cells)
+        head = Text("worst errors in units in the last place; see docs/accuracy.md for how they are counted\n")
+        lines = [Text(sentence(figure)) for figure in (*self.own(), *self.notable())]
+        lines += [Text(f"{failure.card}: {failure.what} raised {failure.message}") for failure in self.failures]
+        return Group(head, table, *([Text("")] if lines else []), *lines)
+
+    # -------------------------------------------------------------------------------------- a page
+
+    def page(self) -> str:
+        """The page, in Markdown."""
+        return "\n".join(self._page()) + "\n"
+
+    def _page(self) -> Iterator[str]:
+        yield "# Accuracy\n"
+        yield f"Made by `{self._command()}`; do not edit.\n"
+        yield ABOUT
+        yield f"Versions: {', '.join(f'{name} {number}' for name, number in self.versions.items())}.\n"
+        yield "## Summary\n"
+        yield "The worst error in float64 / float32, of both readings (NumPy and torch) for slopes.\n"
+        yield from self._summary()
+        if self.notable():
+            yield "\n## Where peers lose more than 1000 ulp\n"
+            yield OF_LOSSES
+            yield from _listed(self.notable())
+        if self.own():
+            yield "\n## Where slopes is off by more than 4\n"
+            yield from _listed(self.own())
+        yield "\n## By reading and dtype\n"
+        yield "The worst error, and the median in brackets.\n"
+        yield from self._by_reading()
+        if self.failures:
+            yield "\n## What could not be measured\n"
+            yield from _table(
+                ["function", "what", "error"],
+                [[f"`{f.card}`", f.what, f.message.replace("|", "\\|")] for f in self.failures],
+            )
+
+    def _command(self) -> str:
+        names = [] if self.complete else [name if name.isidentifier() else f"'{name}'" for name in self.cards]
+        against = ["--against", ",".join(self.against)] if self.against else []
+        return " ".join(["slopes accuracy", *names, *against, "--out docs/accuracy.md"])
+
+    def _summary(self) -> Iterator[str]:
+        sources = [("slopes", result) for result in RESULTS]
+        for library in self.against:
+            sources += [(library, result) for result in RESULTS if self._of(None, library, result)]
+        headings = [NAMES[result] if library == "slopes" else f"{library} {result}" for library, result in sources]
+        rows = [
+            [f"`{card}`", *(_pair(self._of(card, library, result)) for library, result in sources)]
+            for card in self.cards
+        ]
+        yield from _table(["", *headings], rows)
+
+    def _of(self, card: str | None, library: str, result: str) -> list[Figure]:
+        return [f for f in self.figures if card in (None, f.card) and (f.library, f.result) == (library, result)]
+
+    def _by_reading(self) -> Iterator[str]:
+        columns = [("NumPy", dtype) for dtype in FORMATS if dtype != "bfloat16"] + [
+            ("torch", dtype) for dtype in FORMATS
+        ]
+        found = {(f.card, f.result, f.reading, f.dtype): f for f in self.figures if f.library == "slopes"}
+        rows = []
+        for card in self.cards:
+            for result in RESULTS:
+                figures = [found.get((card, result, *column)) for column in columns]
+                if any(figures):
+                    cells = ["" if f is None else f"{_cell([f])} ({short(f.median)})" for f in figures]
+                    rows.append([f"`{card}`", NAMES[result], *cells])
+        yield from _table(["", "", *(f"{reading} {dtype}" for reading, dtype in columns)], rows)
+
+
+def versions(against: Sequence[str]) -> dict[str, str]:
+    """What the figures depend on."""
+    known = {"slopes": __version__, "Python": platform.python_version()}
+    packages = ["numpy", "scipy", "torch", "mpmath", *(libraries.PACKAGES.get(name, name) for name in against)]
+    for package in dict.fromkeys(packages):
+        try:
+            known[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return {**known, "on": platform.machine()}
+
+
+def short(error: float) -> str:
+    """An error in a few characters."""
+    if error < 9.95:
+        return f"{error:.1f}"
+    return f"{error:.0f}" if error < 999.5 else f"{error:.0e}".replace("e+0", "e").replace("e+", "e")
+
+
+def sentence(figure: Figure) -> str:
+    """What came where, in a line."""
+    who = figure.library if not figure.reading else f"slopes ({figure.reading})"
+    return (
+        f"{figure.card}: {NAMES[figure.result]} by {who} in {figure.dtype} is {figure.came} at {_input(figure)}, "
+        f"exact is {figure.exact} ({_off(figure)})"
+    )
+
+
+def _off(figure: Figure) -> str:
+    return "a number is lost" if figure.lost else f"{short(figure.worst)} ulp"
+
+
+def _input(figure: Figure) -> str:
+    """The arguments; the numbers of a row with six digits."""
+    return ", ".join(
+        re.sub(r"[^\[\], ]+", lambda entry: f"{float(entry[0]):.6g}", text) if text.startswith("[") else text
+        for text in figure.at
+    )
+
+
+def _cell(figures: Sequence[Figure | None]) -> str:
+    """The worst of the figures, with a mark where subnormal numbers were taken for 0."""
+    there = [figure for figure in figures if figure is not None]
+    if not there:
+        return ""
+    return short(max(figure.worst for figure in there)) + "°" * any(figure.flushed for figure in there)
+
+
+def _pair(figures: list[Figure]) -> str:
+    """float64 / float32, bold where it is much."""
+    if not figures:
+        return ""
+    cells = []
+    for dtype in OF_PEERS:
+        of_dtype = [figure for figure in figures if figure.dtype == dtype]
+        much = any(figure.worst > MUCH for figure in of_dtype)
+        cells.append(f"**{_cell(of_dtype)}**" if much else _cell(of_dtype) or "–")
+    return " / ".join(cells)
+
+
+def _listed(figures: list[Figure]) -> Iterator[str]:
+    rows = [
+        [
+            f"`{f.card}`", f.library if f.library != "slopes" else f.reading, NAMES[f.result], f.dtype,
+            f"`{_input(f)}`", f"`{f.came}`", f"`{f.exact}`", "inf" if f.lost else short(f.worst),
+            f"{f.beyond} of {f.points}",
+        ]
+        for f in figures
+    ]  # fmt: skip
+    yield from _table(["", "by", "result", "dtype", "at", "came", "exact", "ulp", "above 1000"], rows)
+
+
+def _table(headings: list[str], rows: list[list[str]]) -> Iterator[str]:
+    yield f"| {' | '.join(headings)} |"
+    yield f"|{'---|' * len(headings)}"
+    for row in rows:
+        yield f"| {' | '.join(row)} |"

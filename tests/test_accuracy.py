@@ -1,0 +1,306 @@
+"""Figures of accuracy: what is measured, what is said of it, and that the committed page is of this catalogue."""
+
+import json
+import math
+import pathlib
+import re
+import sys
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import slopes
+from slopes import catalogue, cli, precision
+from slopes.checks import libraries
+from slopes.precision import measure
+from slopes.precision.grid import FORMATS, Grid
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("mpmath")
+
+PAGE = pathlib.Path(__file__).parent.parent / "docs" / "accuracy.md"
+MINE = '''
+import slopes
+from slopes.ops import erf, sqrt2
+
+@slopes.activation(same_as={"torch": "nn.functional.gelu(x)"})
+def naive_gelu(x):
+    """GELU as it is printed."""
+    return x * (1 + erf(x / sqrt2)) / 2
+
+@slopes.activation(same_as={"torch": "nn.functional.no_such(x)"})
+def misnamed(x):
+    """Identity, of which no peer knows."""
+    return x * 1
+
+@slopes.activation
+def broken(x):
+    """Broken: names what is not there."""
+    return x + undefined
+'''
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A working directory with a user's cards."""
+    (tmp_path / "mine.py").write_text(MINE)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(*arguments):
+    return CliRunner().invoke(cli.main, ["accuracy", *map(str, arguments)])
+
+
+def figures_of(card, **options):
+    """Figures by result, dtype and (peer or reading)."""
+    measured = precision.accuracy(card, **options)
+    assert measured.ok, measured.failures
+    return {(f.result, f.dtype, f.reading or f.library): f for f in measured.figures}
+
+
+# --------------------------------------------------------------------------------------- measuring
+
+
+@pytest.mark.parametrize("name", ["relu", "silu", "elu", "mse", "huber", "binary_cross_entropy", "softmax"])
+def test_ours_are_within_four(name):
+    figures = figures_of(catalogue.CARDS[name])
+    assert {key[1:] for key in figures} == {
+        *(("float64", reading) for reading in ("NumPy", "torch")),
+        *(("float32", reading) for reading in ("NumPy", "torch")),
+        *(("float16", reading) for reading in ("NumPy", "torch")),
+        ("bfloat16", "torch"),
+    }
+    for (result, dtype, _), figure in figures.items():
+        assert figure.lost == 0
+        assert result == "second" or figure.flushed == 0
+        assert figure.worst <= (4 if result != "second" else math.inf), figure
+        assert figure.median <= 1
+        assert result == "second" or dtype not in ("float16", "bfloat16") or figure.worst <= 0.5  # rounded once
+
+
+def test_a_loss_of_digits_is_shown_with_its_input(folder):
+    """The printed form of gelu loses everything on the left; its error, input and results are those of numbers."""
+    naive = slopes.loading.load("mine.py:naive_gelu")
+    figures = figures_of(naive, against=["torch"])
+    ours = figures["value", "float64", "NumPy"]
+    assert ours.worst > 1e15
+    assert ours.beyond > 100
+    x = float(ours.at[0])
+    assert -38 < x < -8
+    assert float(ours.came) == float(naive(x))
+    assert float(ours.exact) == pytest.approx(float(slopes.gelu(x)), rel=1e-12)
+    assert figures["value", "float64", "torch"].worst > 1e15  # the reading's, which the peer's has overwritten
+    sound = figures_of(slopes.gelu)
+    assert sound["value", "float64", "NumPy"].worst < 4
+
+
+def test_second_derivatives_are_those_of_formulae():
+    """A quartic's 12·x², in torch's double backward and exactly; at jumps there is none."""
+    quartic = slopes.activation(lambda x: x**4)
+    assert figures_of(quartic)["second", "float64", "torch"].worst < 8
+    grid = Grid(slopes.huber, "float64", dense=False)
+    exact = grid.exact("second", np.float64).astype(float)
+    prediction, target = grid.arguments
+    np.testing.assert_array_equal(exact, abs(prediction - target) < 1)
+    softmax = Grid(slopes.softmax, "float64", dense=False)
+    p = slopes.softmax(softmax.arguments[0])
+    by_hand = np.stack([2 * p[:, 0] ** 2 * p[:, 2], *np.zeros((4, len(p)))], -1)
+    own = -p[:, :1] * p[:, 2:3] * (np.eye(5)[0] + np.eye(5)[2] - 2 * p)
+    np.testing.assert_allclose(softmax.exact("second", np.float64).astype(float), own, rtol=1e-10, atol=1e-300)
+    assert by_hand.shape == own.shape
+
+
+def test_a_jump_is_no_error():
+    """At a kink two conventions differ, and neither is wrong."""
+
+    @slopes.activation(same_as={"torch": "where(x < 0, 0 * x, x)"})
+    def other_relu(x):
+        """The slope at 0 is 0 here and 1 in the peer."""
+        return slopes.ops.where(x <= 0, 0, x)
+
+    other_relu.derivative(slopes.ops.step)
+    figures = {(f.result, f.library): f for f in precision.accuracy(other_relu, against=["torch"]).figures}
+    assert figures["slope", "torch"].worst == 0
+    assert figures["slope", "torch"].points == figures["value", "torch"].points - 1
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_the_grid_holds_numbers_of_its_format(form):
+    grid = Grid(slopes.gelu, form)
+    (line,) = grid.arguments
+    info = torch.finfo(getattr(torch, form))
+    again = torch.from_numpy(line).to(getattr(torch, form)).to(torch.from_numpy(line).dtype).numpy()
+    np.testing.assert_array_equal(line, again)
+    assert len(np.unique(line)) == len(line) > 300
+    assert 0 in line
+    assert line.max() == info.max
+    assert 0 < abs(line[line != 0]).min() <= info.tiny
+
+
+def test_a_bfloat16_is_measured_in_its_own_units():
+    """1 and its neighbour, 2⁻⁷ away, are one unit apart."""
+    grid = Grid(slopes.relu, "bfloat16")
+    near = np.array([1 + 2.0**-7, 1 + 2.0**-8], np.float32)
+    np.testing.assert_array_equal(measure._errors(grid, near, np.array([1, 1])), [1, 0.5])
+
+
+def test_subnormals_taken_for_0_are_counted_apart(monkeypatch):
+    def flushing(card, library, arguments, **_):
+        x = np.where(abs(arguments[0]) < np.finfo(arguments[0].dtype).tiny, 0, arguments[0])
+        return x, np.ones_like(x)
+
+    monkeypatch.setattr(libraries, "call", flushing)
+    figures = {(f.dtype, f.result, f.library): f for f in precision.accuracy(slopes.linear, against=["torch"]).figures}
+    came = figures["float64", "value", "torch"]
+    assert came.worst == 0
+    assert came.flushed >= 8
+
+
+def test_figures_do_not_depend_on_the_peers():
+    alone = [f for f in precision.accuracy(slopes.silu).figures if f.library == "slopes"]
+    beside = [f for f in precision.accuracy(slopes.silu, against=["torch"]).figures if f.library == "slopes"]
+    assert alone == beside
+
+
+def test_workers_measure_the_same():
+    cards = [slopes.relu, slopes.mse]
+    seen = []
+    spread = precision.accuracy(cards, workers=2, progress=lambda done, total, name: seen.append((done, total, name)))
+    assert spread.figures == precision.accuracy(cards).figures
+    assert [(done, total) for done, total, _ in seen] == [(1, 2), (2, 2)]
+    assert {name for *_, name in seen} == {"relu", "mse"}
+
+
+# ------------------------------------------------------------------------------------------ peers
+
+
+def test_a_peers_value_and_slope():
+    x = np.array([-1.0, 2.0])
+    value, slope = libraries.call(slopes.silu, "torch", (x,), slope=True)
+    np.testing.assert_allclose(value, slopes.silu(x))
+    np.testing.assert_allclose(slope, slopes.silu.slope(x))
+    assert libraries.call(slopes.silu, "torch", (x,))[1] is None
+    value, slope = libraries.call(slopes.sigmoid, "scipy", (x.astype(np.float32),), slope=True)
+    assert value.dtype == np.float32
+    assert slope is None
+
+
+@pytest.mark.parametrize("library", ["jax", "keras"])
+def test_a_peer_computes_in_the_dtype_it_is_given(library):
+    pytest.importorskip(library)
+    for dtype in (np.float64, np.float32):
+        value, slope = libraries.call(slopes.silu, library, (np.array([-1.0, 2.0], dtype),), slope=True)
+        assert value.dtype == slope.dtype == dtype
+        np.testing.assert_allclose(value, slopes.silu(np.array([-1.0, 2.0])), rtol=4 * np.finfo(dtype).eps)
+
+
+# ------------------------------------------------------------------------------------ command line
+
+
+def test_json_has_every_figure(folder):
+    told = run("mine.py:naive_gelu", "mse", "--against", "torch", "--json")
+    assert told.exit_code == 0, told.output
+    data = json.loads(told.output)
+    assert data["failures"] == []
+    assert {"slopes", "numpy", "torch"} <= set(data["versions"])
+    entry = next(
+        f for f in data["figures"]
+        if (f["card"], f["library"], f["result"], f["dtype"]) == ("naive_gelu", "torch", "value", "float64")
+    )  # fmt: skip
+    assert set(entry) == {
+        *("card", "result", "dtype", "library", "reading", "worst", "median", "raw"),
+        *("points", "beyond", "lost", "flushed", "at", "came", "exact"),
+    }
+    assert entry["worst"] > 1e15
+
+
+def test_a_table_with_peers_and_what_they_lose(folder):
+    told = run("mine.py:naive_gelu", "mse", "--against", "torch")
+    assert told.exit_code == 0
+    assert re.search(r"NumPy +NumPy +NumPy +torch +torch +torch +torch +torch’s +torch’s\n", told.output)
+    assert re.search(r"mse +value +0\.\d", told.output)
+    assert re.search(r"naive_gelu: value by slopes \(NumPy\) in float64 is -0\.0 at -\d\S*, exact is -\S+", told.output)
+
+
+def test_a_page_has_a_row_for_each(folder):
+    told = run("elu", "mse", "mine.py:naive_gelu", "--against", "torch,scipy", "--out", "page.md")
+    assert told.output == "wrote page.md\n"
+    page = (folder / "page.md").read_text()
+    assert "Made by `slopes accuracy elu mse naive_gelu --against torch,scipy --out docs/accuracy.md`" in page
+    summary = page.partition("## Summary")[2].partition("\n## ")[0]
+    assert re.findall(r"^\| `(\w+)`", summary, flags=re.M) == ["elu", "mse", "naive_gelu"]
+    assert "| torch value | torch slope |" in summary  # scipy has none of them, so no column
+    losses = page.partition("## Where peers lose")[2].partition("\n## ")[0]
+    assert re.findall(r"^\| `(\w+)` \| torch \| (\w+)", losses, flags=re.M) == [
+        ("naive_gelu", "value"),
+        ("naive_gelu", "slope"),
+    ]
+    rows = page.partition("## By reading")[2]
+    assert len(re.findall(r"^\| `\w+` \|", rows, flags=re.M)) == 9
+    run("elu", "mse", "mine.py:naive_gelu", "--against", "torch,scipy", "--out", "again.md")
+    assert (folder / "again.md").read_text() == page
+
+
+def test_what_raises_is_told_and_ends_with_1(folder):
+    told = run("relu", "mine.py:misnamed", "mine.py:broken", "--against", "torch", "--out", "page.md")
+    assert told.exit_code == 1
+    failures = (folder / "page.md").read_text().partition("## What could not be measured")[2]
+    assert "| `misnamed` | torch | AttributeError:" in failures
+    assert "| `broken` | slopes (NumPy) | NameError: name 'undefined' is not defined |" in failures
+    assert failures.count("`misnamed`") == 1  # not once for each dtype
+
+
+def test_two_cards_of_one_name_are_told_apart(folder):
+    (folder / "mine.py").write_text(MINE.replace("def naive_gelu", "def relu"))
+    mine = slopes.loading.load("mine.py:relu")
+    assert precision.accuracy([slopes.relu, mine]).cards == ["slopes.relu", "slopes.loading.load('mine.py:relu')"]
+
+
+WRONG = {
+    ("rellu",): "no function 'rellu'; did you mean 'relu'",
+    ("relu", "--against", "torchh"): "accuracy: no library 'torchh'; did you mean 'torch'?",
+    ("relu", "--against", "zzzz"): "accuracy: no library 'zzzz'; there are torch, torchvision,",
+    ("relu", "--against", "absent"): "accuracy: entmax is not installed: pip install entmax",
+    ("relu", "--out", "gone/x.md"): "accuracy: cannot write 'gone/x.md'",
+    ("relu", "--out", "."): "accuracy: cannot write '.'",
+    ("relu", "--workers", "0"): "--workers",
+}
+
+
+@pytest.mark.parametrize("arguments", WRONG)
+def test_mistakes_are_one_line(arguments, folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "entmax", None)
+    told = run(*("entmax" if argument == "absent" else argument for argument in arguments))
+    assert told.exit_code == 2
+    assert told.stdout == ""
+    assert told.stderr.startswith("slopes: ")
+    assert told.stderr.count("\n") == 1
+    assert WRONG[arguments] in told.stderr
+
+
+def test_what_is_no_card_is_refused():
+    with pytest.raises(TypeError, match="accuracy takes cards, got function"):
+        precision.accuracy([slopes.relu, lambda x: x])
+
+
+# ---------------------------------------------------------------------------------- the committed page
+
+
+def test_the_committed_page_is_of_this_catalogue():
+    """It names every card and no other, once in the summary; `slopes accuracy … --out docs/accuracy.md` makes it."""
+    summary = PAGE.read_text().partition("## Summary")[2].partition("\n## ")[0]
+    named = re.findall(r"^\| `(\w+)`", summary, flags=re.M)
+    assert named == [card.name for card in dict.fromkeys(catalogue.CARDS.values())]
+
+
+def test_the_committed_page_has_no_failures():
+    assert "could not be measured" not in PAGE.read_text()
+
+
+def test_the_committed_page_keeps_the_promise():
+    """No element-wise value or slope of ours is off by more than 4."""
+    rows = PAGE.read_text().partition("## Where slopes is off by more than 4")[2].partition("\n## ")[0]
+    over = re.findall(r"^\| `(\w+)` \| \w+ \| (value|slope) ", rows, flags=re.M)
+    assert [name for name, _ in over if not catalogue.CARDS[name].rowwise] == []

@@ -1,0 +1,179 @@
+"""Losses of regions, boxes and batches of vectors: what other libraries gave, and what masks and nothing do."""
+
+import numpy as np
+import pytest
+
+from slopes.losses import boxes, embedding, overlap
+
+LOGITS = np.array([
+    [[[0.19, -0.2], [0.96, 0.16]], [[-0.8, 0.54], [1.96, 1.42]], [[-1.06, -1.9], [-0.93, 0.06]]],
+    [[[-3.49, -0.33], [-1.87, -1.1]], [[-0.82, -0.47], [0.62, 1.56]], [[-0.19, 2.05], [-1.0, 0.53]]],
+])  # fmt: skip
+LABELS = np.array([[[0, 1], [1, 2]], [[0, 0], [1, 1]]])  #: class 2 is absent from the second sample
+
+
+@pytest.mark.parametrize(
+    ("function", "options", "came"),
+    [
+        (overlap.dice, {}, 0.627268672),  # optax 0.2.8, dice_loss(smooth=0)
+        (overlap.dice, {"smooth": 2.0}, 0.3251415),  # optax 0.2.8, dice_loss
+        (overlap.dice, {"smooth": 1e-5}, 0.6272656),  # monai 1.6.1, DiceLoss
+        (overlap.dice, {"smooth": 1e-5, "over": "batch"}, 0.6313935),  # monai 1.6.1, DiceLoss(batch=True)
+        (overlap.dice, {"smooth": 1e-5, "squared": True}, 0.5157682),  # monai 1.6.1, DiceLoss(squared_pred=True)
+        (overlap.dice, {"over": "batch"}, 0.6313951),  # segmentation_models_pytorch 0.6.0, DiceLoss
+        (overlap.dice, {"over": "all"}, 0.5380656),  # keras 3.15.1, dice; kornia 0.9.0, dice_loss
+        (overlap.jaccard, {}, 0.7321221),  # monai 1.6.1, DiceLoss(jaccard=True, smooth 0)
+        (overlap.jaccard, {"over": "batch"}, 0.7433317),  # segmentation_models_pytorch 0.6.0, JaccardLoss
+        (overlap.tversky, {"alpha": 0.3, "beta": 0.7}, 0.6300867),  # monai 1.6.1, TverskyLoss(smooth 0)
+        (overlap.tversky, {"alpha": 0.3, "beta": 0.7, "over": "batch"}, 0.6353354),  # smp 0.6.0, TverskyLoss
+    ],
+)  # fmt: skip
+def test_other_libraries_gave(function, options, came):
+    assert function(LOGITS, LABELS, axis=1, **options) == pytest.approx(came, abs=2e-7)
+
+
+@pytest.mark.parametrize("over", ["sample", "batch", "all"])
+@pytest.mark.parametrize("function", [overlap.dice, overlap.jaccard, overlap.focal_tversky])
+def test_pixels_that_do_not_count_are_not_there(function, over):
+    rng = np.random.default_rng(0)
+    logits, labels = rng.standard_normal((3, 6, 4)), rng.integers(0, 4, (3, 6))
+    mask = np.arange(6) % 3 > 0
+    came, slope = function.value_and_slope(logits, labels, over=over, mask=np.tile(mask, (3, 1)))
+    wanted, expected = function.value_and_slope(logits[:, mask], labels[:, mask], over=over)
+    assert came == pytest.approx(wanted, rel=1e-14)
+    np.testing.assert_allclose(slope[:, mask], expected, rtol=1e-12, atol=1e-16)
+    assert not slope[:, ~mask].any()
+    weight = np.tile([1.0, 2.0, 1.0, 3.0, 1.0, 1.0], (3, 1))
+    twice = np.repeat(np.arange(6), weight[0].astype(int))
+    assert function(logits, labels, over=over, weight=weight) == pytest.approx(
+        function(logits[:, twice], labels[:, twice], over=over), rel=1e-14
+    )
+
+
+def test_regions_by_the_card_and_by_autograd():
+    torch = pytest.importorskip("torch")
+    logits, labels = torch.tensor(LOGITS, requires_grad=True), torch.tensor(LABELS)
+    for function in (overlap.dice, overlap.dice.with_(squared=True), overlap.tversky, overlap.focal_tversky):
+        for over in ("sample", "batch", "all"):
+            (came,) = torch.autograd.grad(function(logits, labels, axis=1, over=over), logits)
+            weight = torch.ones(LABELS.shape, dtype=torch.float64, requires_grad=True)  # plain autograd takes over
+            (plain,) = torch.autograd.grad(function(logits, labels, axis=1, over=over, weight=weight), logits)
+            np.testing.assert_allclose(came, plain, rtol=1e-11, atol=1e-15)
+            np.testing.assert_allclose(function.slope(LOGITS, LABELS, axis=1, over=over), plain, rtol=1e-11, atol=1e-15)
+
+
+def test_overlap_at_the_edges():
+    options = {"mode": "multilabel", "from_probabilities": True, "reduction": "none"}
+    nothing, some = np.zeros((1, 4, 1)), np.full((1, 4, 1), 1e-9)
+    for function in (overlap.dice, overlap.jaccard, overlap.tversky, overlap.focal_tversky):
+        assert function(nothing, nothing, **options) == 0
+        assert not function.slope(nothing, nothing, **options).any()
+        assert function(some, nothing, **options) == 1
+        assert function(1 - nothing, 1 - nothing, **options) == 0
+        assert np.isfinite(function.slope(1 - nothing, 1 - nothing, **options)).all()
+    half = np.full((1, 4, 1), 0.5)
+    assert overlap.dice(half, half, **options) == 0.5
+    assert overlap.dice(half, half, squared=True, **options) == 0
+    certain = 1 - np.array([[[0.0], [2.0**-40]]])
+    assert overlap.dice(certain, np.ones((1, 2, 1)), **options) == pytest.approx(2.0**-40 / (4 - 2.0**-40), rel=1e-15)
+
+
+def test_tversky_weighs_what_is_wrongly_claimed_by_alpha():
+    options = {"mode": "multilabel", "from_probabilities": True, "alpha": 0.9, "beta": 0.1}
+    claimed, missed = np.array([[[1.0], [1.0]]]), np.array([[[1.0], [0.0]]])
+    assert overlap.tversky(claimed, missed, **options) == pytest.approx(0.9 / 1.9)
+    assert overlap.tversky(missed, claimed, **options) == pytest.approx(0.1 / 1.1)
+
+
+VECTORS = np.array([
+    [0.1257302210933933, -0.1321048632913019, 0.6404226504432821],
+    [0.10490011715303971, -0.535669373161111, 0.36159505490948474],
+    [1.3040000451301372, 0.9470809631292422, -0.7037352358069926],
+    [-1.2654214710460525, -0.6232744625373522, 0.0413259793472436],
+    [-2.3250307746388343, -0.21879166393254573, -1.2459109472530652],
+    [-0.7322673547034516, -0.5442589828573099, -0.31630015636915454],
+])  # fmt: skip
+CLASSES = np.array([1, 1, 0, 0, 0, 0])
+
+
+def test_contrasts_of_a_batch_are_those_of_other_libraries():
+    positives = np.array([1.0, 1, 3, 3, 3, 3])
+    pairs = embedding.info_nce(VECTORS, CLASSES, weight=positives)  # their mean is over pairs
+    assert pairs == pytest.approx(3.414731, abs=1e-6)  # optax 0.2.8, ntxent; pytorch_metric_learning 2.9.0, NTXentLoss
+    assert embedding.info_nce(VECTORS, CLASSES) == pytest.approx(2.65603992, abs=1e-7)
+    each = [0.00046674, 0.0109438, 3.99691, 6.76664, 5.21963, 6.15364]  # pytorch_metric_learning 2.9.0, SupConLoss
+    np.testing.assert_allclose(embedding.supcon(VECTORS, CLASSES, reduction="none"), each, rtol=1e-5)
+
+
+@pytest.mark.parametrize("function", [embedding.info_nce, embedding.supcon])
+def test_vectors_that_do_not_count_are_not_there(function):
+    mask = np.array([True, True, False, True, True, True])
+    came, slope = function.value_and_slope(VECTORS, CLASSES, mask=mask)
+    wanted, expected = function.value_and_slope(VECTORS[mask], CLASSES[mask])
+    assert came == pytest.approx(wanted, rel=1e-14)
+    np.testing.assert_allclose(slope[mask], expected, rtol=1e-12, atol=1e-15)
+    assert not slope[2].any()
+    alone = np.array([0, 1, 2, 0, 0, 0])  # two have no positive
+    assert function(VECTORS, alone) == pytest.approx(
+        function(VECTORS, alone, reduction="none")[[0, 3, 4, 5]].mean(), rel=1e-14
+    )
+    assert function(VECTORS, np.arange(6)) == 0
+    assert np.isfinite(function.slope(VECTORS * 0, CLASSES)).all()
+
+
+def test_vectors_at_the_edges():
+    zero, one = np.zeros((1, 2)), np.array([[3.0, 4.0]])
+    assert embedding.cosine(zero, one) == embedding.cosine(one, zero) == embedding.cosine(zero, zero) == 1
+    assert not embedding.cosine.slope(zero, one).any()
+    assert embedding.cosine([[1.0, 0.0]], [[1.0, 1e-9]]) == pytest.approx(5e-19, rel=1e-12, abs=0)
+    assert embedding.cosine([[1e200, 0.0]], [[1e-200, 1e-200]]) == pytest.approx(1 - np.sqrt(0.5), rel=1e-14)
+    assert embedding.cosine_embedding(one, one, [-1.0], margin=0.25) == 0.75
+    assert not embedding.contrastive_pair.slope(one, one, [-1.0]).any()
+    assert embedding.contrastive_pair(one, one, [-1.0], margin=3.0) == 4.5
+    assert embedding.contrastive_pair(one, zero, [1.0]) == 12.5
+
+
+@pytest.mark.parametrize(("p", "near", "far", "other"), [(1.0, 7.0, 2.0, 5.0), (2.0, 5.0, np.sqrt(2), np.sqrt(13))])
+def test_triplets_in_every_norm(p, near, far, other):
+    anchor, positive, negative = np.array([[[0.0, 0.0]], [[3.0, 4.0]], [[1.0, 1.0]]])
+    function = embedding.triplet_margin.with_(p=p)
+    assert function(anchor, positive, negative) == pytest.approx(near - far + 1, rel=1e-15)
+    assert function(anchor, negative, positive, margin=6.0) == pytest.approx(far - near + 6, rel=1e-14)
+    assert function(positive, anchor, negative, swap=True) == pytest.approx(near - min(far, other) + 1, rel=1e-15)
+    assert np.isfinite(function.slope(anchor, anchor, anchor)).all()
+
+
+BOXES = np.array([
+    [1.2739233746429086, 0.5395734275277406, 3.2905128140608584, 2.8633148299877367],
+    [0.08194704787238938, 0.03305527105705819, 1.9410095265359466, 2.8707363305264786],
+    [1.6265404784005448, 1.8255111545554434, 4.166174363704375, 2.332357404980814],
+])  # fmt: skip
+TRUE = np.array([
+    [1.7148085531751387, 0.06717115061092871, 2.9640882795186005, 1.6238892036050747],
+    [1.4593108928598881, 0.35131124120511803, 2.0301100707235458, 1.1620194324540278],
+    [1.7263578446997732, 1.0829224404981834, 3.902918881433849, 3.200896219433809],
+])  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("function", "came"),  # torchvision 0.28.0, at eps=0 or, for ciou, 1e-7
+    [
+        (boxes.giou, [0.807544, 0.959644, 0.87863]),
+        (boxes.diou, [0.805174, 1.01315, 0.770852]),
+        (boxes.ciou, [0.805175, 1.01315, 0.790688]),
+    ],
+)
+def test_boxes_cost_what_they_do_in_torchvision(function, came):
+    np.testing.assert_allclose(function(BOXES, TRUE, reduction="none"), came, rtol=5e-6)
+    for factor in (1e-120, 2.0**600):
+        np.testing.assert_allclose(function(factor * BOXES, factor * TRUE), function(BOXES, TRUE), rtol=1e-13)
+
+
+@pytest.mark.parametrize("function", [boxes.giou, boxes.diou, boxes.ciou])
+def test_boxes_without_an_area(function):
+    for degenerate in ([0.0, 0, 0, 0], [0, 0, 1, 0], [2, 2, 2, 2], [0, 0, 1e-200, 1e-200], [-1e300, 0, 1e300, 0]):
+        for other in ([0.0, 0, 0, 0], [0, 0, 1, 0], [0, 0, 1, 1]):
+            for pair in ((degenerate, other), (other, degenerate)):
+                value, slope = function.value_and_slope(*(np.array([box], float) for box in pair))
+                assert value >= (1 if degenerate != other else 0)
+                assert np.isfinite(slope).all()

@@ -1,0 +1,161 @@
+"""Make docs/conventions.md, "same name, different number", from the cards and tests/data/peers.json.
+
+Run ``python tools/conventions.py`` after tools/peers.py has made a new record.
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from slopes.card import Card, Loss
+from slopes.catalogue import CARDS
+from slopes.ops import e
+
+ROOT = pathlib.Path(__file__).parent.parent
+RECORD, PAGE = ROOT / "tests" / "data" / "peers.json", ROOT / "docs" / "conventions.md"
+DULL = ("axis", "dim", "reduction", "weight", "where", "mask")  #: defaults that are not shown, as they change no entry
+NAMES = {
+    "torch": "PyTorch", "scipy": "SciPy", "jax": "JAX", "optax": "Optax", "keras": "Keras", "sklearn": "scikit-learn",
+    "smp": "segmentation_models_pytorch", "metric_learning": "pytorch-metric-learning", "monai": "MONAI",
+    "kornia": "Kornia",
+}  # fmt: skip
+HEAD = """\
+# Same name, different number
+
+A function of one name is often another function in the next library: another default, a factor, another mean, or
+probabilities where you have logits. This page sets what **slopes** gives beside what each library's own default call
+gives *on the same input*, and says how to call it for the same number. It is made by `tools/conventions.py` from
+`tests/data/peers.json`, which `tools/peers.py` recorded by running
+
+{versions}.
+
+The tests compare every card with that record.
+
+**How to read a table.** A call is written in the namespace of its library: `nn.gelu(x)` of JAX is `jax.nn.gelu(x)`; a
+name in it such as `delta` or `negative_slope` is the parameter of the slopes function, at the value shown for it.
+*Defaults* are the library's own, taken from its signature. The value of a loss is the mean over the entries, rows or
+regions, however the library reduces, so that only the functions are compared; where a call does not reduce, its table
+says over how many values the mean went. **Bold** values differ from ours, and the last column then gives the call
+that does not. The inputs are [at the end](#inputs).
+
+## At a glance
+
+| function | numbers | libraries that differ | libraries that agree |
+|---|---|---|---|
+"""
+
+
+class Answer(NamedTuple):
+    """What a library gives."""
+
+    library: str
+    call: str
+    defaults: str
+    value: Any
+    same: str | None  #: the call that gives ours, where the default one does not
+
+
+def number(card: Card[Any], value: Any) -> Any:
+    """What is compared: the mean of a loss, else the values."""
+    value = np.array(value, dtype=float)
+    return value.mean() if isinstance(card, Loss) else value
+
+
+def text(card: Card[Any], value: Any) -> str:
+    """A value as a table shows it."""
+    value = np.array(value, dtype=float) + 0.0  # which has no −0
+    if not isinstance(card, Loss):
+        return ", ".join(f"{entry:.4g}" for entry in value.reshape(-1)).replace("-", "−")
+    return f"{value.mean():.6g}".replace("-", "−") + (f" (mean of {value.size})" if value.ndim else "")
+
+
+def answers(entries: dict[str, Any]) -> list[Answer]:
+    """The answers of the libraries, with the defaults that are numbers or texts in one of them."""
+    told = {
+        name for entry in entries.values() for name, value in entry["defaults"].items() if value not in ("None", "()")
+    }
+    found = []
+    for library, entry in entries.items():
+        own = entry.get("bare", entry["same"])
+        shown = [f"{name}={value}" for name, value in entry["defaults"].items() if name in told and name not in DULL]
+        same = entry["same"]["call"] if "bare" in entry else None
+        found.append(Answer(library, own["call"], ", ".join(shown), own["value"], same))
+    return found
+
+
+def numbers(card: Card[Any], ours: Any, given: list[Answer]) -> int:
+    """How many different numbers there are, ours among them."""
+    values = [ours, *(answer.value for answer in given if answer.same)]
+    return len({tuple(f"{entry:.4g}" for entry in np.reshape(number(card, value), -1)) for value in values})
+
+
+def code(source: str) -> str:
+    """Source in a cell of a table."""
+    return "`" + source.replace("|", "\\|") + "`" if source else ""
+
+
+def anchor(name: str) -> str:
+    """Where a heading is on the page."""
+    return "".join(c for c in name.lower().replace(" ", "-") if c.isalnum() or c in "-_")
+
+
+def section(card: Card[Any], ours: Any, given: list[Answer], name: str) -> str:
+    """A function's own table."""
+    arguments = ", ".join(argument.name for argument in card.kind.arguments) if isinstance(card, Loss) else "x"
+    settings = ", ".join(f"{key}={'e' if value is e else repr(value)}" for key, value in card.settings.items())
+    prose = "\n".join(line.strip() for line in (card.__doc__ or "").strip().splitlines())
+    rows = [f"| **slopes** | {code(f'{card.name}({arguments})')} | {code(settings)} | {text(card, ours)} | |"]
+    for answer in sorted(given, key=lambda answer: answer.same is None):
+        value = f"**{text(card, answer.value)}**" if answer.same else text(card, answer.value)
+        cells = (title(answer.library), code(answer.call), code(answer.defaults), value, code(answer.same or ""))
+        rows.append(f"| {' | '.join(cells)} |")
+    head = ["| library | its own call | defaults | value | call that gives ours |", "|---|---|---|---|---|"]
+    return f"### {card.name}\n\n{prose}\n\nInput: [{name}](#{anchor(name)}).\n\n" + "\n".join([*head, *rows, ""])
+
+
+def title(library: str) -> str:
+    """The library as it calls itself."""
+    return NAMES.get(library, library)
+
+
+def page(record: dict[str, Any]) -> str:
+    """The page, from the record."""
+    glance, sections, agreed = [], [], []
+    for name, entry in record["cards"].items():
+        card: Any = CARDS[name]
+        arguments = [np.array(array) for array in record["inputs"][entry["input"]].values()]
+        ours = card(*arguments, reduction="none") if isinstance(card, Loss) else card(*arguments)
+        given = answers(entry["libraries"])
+        differ = [title(answer.library) for answer in given if answer.same]
+        agree = [title(answer.library) for answer in given if not answer.same]
+        if differ:
+            count = numbers(card, ours, given)
+            row = f"| [`{name}`](#{anchor(name)}) | {count} | {', '.join(differ)} | {', '.join(agree)} |"
+            rank = (-count, -len(differ), name)
+            glance.append((rank, row))
+            sections.append((rank, section(card, ours, given, entry["input"])))
+        else:
+            calls = "<br>".join(f"{title(answer.library)} {code(answer.call)}" for answer in given)
+            agreed.append(f"| `{name}` | {text(card, ours)} | {calls} |")
+    versions = ", ".join(f"{title(library)} {version}" for library, version in record["versions"].items())
+    inputs = [
+        f"### {name}\n\n```python\n" + "\n".join(f"{key} = {value}" for key, value in arrays.items()) + "\n```\n"
+        for name, arrays in record["inputs"].items()
+    ]
+    parts = [
+        HEAD.format(versions=versions) + "\n".join(row for _, row in sorted(glance)) + "\n",
+        "## Where libraries differ\n\nThose with the most different numbers first.\n",
+        *(text for _, text in sorted(sections)),
+        "## Where all that have it agree\n\n| function | value | calls |\n|---|---|---|\n" + "\n".join(agreed) + "\n",
+        "## Inputs\n",
+        *inputs,
+    ]
+    return "\n".join(parts)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(json.loads(RECORD.read_text())))
