@@ -598,6 +598,15 @@ def test_gradients_of_each_sample_by_vmap_and_functional_call():
         torch.testing.assert_close(each[name][2], alone[name])
 
 
+def test_variances_of_every_shape_by_vmap():
+    """PyTorch looks whether one is negative, which a transform cannot."""
+    x = torch.randn(2, 4, 3, dtype=torch.float64)
+    for shape in ((2, 4, 3), (2, 4, 1), (2, 4)):
+        variance = torch.rand(shape, dtype=torch.float64)
+        each = torch.func.vmap(nn.GaussianNLLLoss())(x, x.flip(0), variance)
+        torch.testing.assert_close(each[1], torch.nn.GaussianNLLLoss()(x[1], x[0], variance[1]))
+
+
 def test_meta_and_fake_tensors_and_export_and_fx():
     from torch._subclasses.fake_tensor import FakeTensorMode
 

@@ -76,7 +76,7 @@ class module(CardModule):
     def __init__(self, card: Card[Any], /, **parameters: Any) -> None:
         if not isinstance(card, Card):
             raise TypeError(f"module: takes a card, as slopes.activation and slopes.loss make them, got {card!r}")
-        self.__dict__["card"] = card  # which torch.nn.Module would refuse this early
+        self.card = card
         super().__init__(**parameters)
 
     def extra_repr(self) -> str:
