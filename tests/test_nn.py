@@ -536,6 +536,11 @@ def test_autocast_gives_pytorchs_types(name, dtype):
             close([came], [wanted], name, 0.05, 0.05)
 
 
+def test_autocast_keeps_the_cards_accuracy_where_types_differ():
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert nn.SoftMarginLoss()(torch.tensor(-100.0, dtype=torch.bfloat16), torch.tensor(1.0)) == 100
+
+
 # ------------------------------------------------------------------------------------------- transforms
 
 

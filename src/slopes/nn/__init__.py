@@ -1,11 +1,12 @@
 """`import slopes.nn as nn` in place of `torch.nn` changes nothing but accuracy and speed.
 
-Every activation and loss module of PyTorch is here as a subclass of PyTorch's own, with its constructor, state and
-conventions (divisors, broadcasting, NaN as the mean of nothing), and with a `forward` that a card computes. What a
-card cannot take, PyTorch's own `forward` gets: sparse, nested, complex and integer tensors, tensors of several types
-or shapes, parameters outside the card's domain, and whatever PyTorch warns of or refuses. Every other name is
-PyTorch's. Cards that PyTorch lacks are modules of its style, such as ``nn.LogCoshLoss()``, and `module` makes one of
-any card.
+PyTorch's activation and loss modules are here as subclasses of its own, with their constructor, state and conventions
+(divisors, broadcasting, NaN as the mean of nothing), and with a `forward` that a card computes. What a card cannot
+take, PyTorch's own `forward` gets: sparse, nested, complex and integer tensors, tensors of several types or shapes,
+parameters outside the card's domain, and whatever PyTorch warns of or refuses. Every other name is PyTorch's: among
+them MultiheadAttention and the losses that have no card (CTC, those fused with a linear layer) or no use for one
+(BCELoss, MultiLabelMarginLoss). Cards that PyTorch lacks are modules of its style, such as ``nn.LogCoshLoss()``, and
+`module` makes one of any card.
 
 A module made by `torch.nn` is no instance of these subclasses, and `torch.jit.script` does not take them.
 """

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from slopes.card import Card, Loss
 from slopes.catalogue import CARDS
-from slopes.nn.replaced import TABLE, counted, leaf
+from slopes.nn.losses import counted
+from slopes.nn.replaced import TABLE, leaf
 from slopes.readings import torch as r
 
 

@@ -1,0 +1,135 @@
+"""The forwards of PyTorch's activations: the card, and what the module's attributes are to it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from slopes.nn.common import Compute, fits, settings_of, values_of
+from slopes.readings import torch as r
+
+#: what autocast wants in float32 on an accelerator
+_WIDE = tuple(getattr(torch.nn, name) for name in ("Softmax", "Softmin", "Softmax2d", "LogSoftmax", "Softplus"))
+_implicit: Callable[[str, int, int], int] = torch.nn.functional._get_softmax_dim  # type: ignore[attr-defined]
+
+
+def _elementwise(*names: str) -> Compute:
+    """Forward of an activation; names are the parameters that it has in common with the card."""
+
+    def compute(self: Any, card: Any, input: Any) -> Any:
+        if not fits(input) or (settings := settings_of(card, self, *names)) is None:
+            return None
+        return _applied(self, card, settings, _autocast(self, input))
+
+    return compute
+
+
+def _applied(self: Any, card: Any, settings: dict[str, Any], input: Tensor) -> Tensor:
+    """The card's values in the type of the input, and if wished in its place."""
+    inplace = getattr(self, "inplace", False)
+    kept = input.clone() if inplace and r.wants_gradient(input) else input  # what the gradient is computed from
+    result = values_of(card, settings, kept).to(input.dtype)
+    return input.copy_(result) if inplace else result
+
+
+def _softplus(self: Any, card: Any, input: Any) -> Any:
+    """The card has no threshold: from 20 on, PyTorch's default, the line beyond it is the card's value, rounded."""
+    return _elementwise("beta")(self, card, input) if self.threshold >= 20 else None
+
+
+def _autocast(module: torch.nn.Module, input: Tensor) -> Tensor:
+    """The input as float32 where autocast wants that of PyTorch's operation; CPUs want it of losses alone."""
+    device = input.device.type
+    wide = isinstance(module, _WIDE) and device != "cpu" and torch.is_autocast_enabled(device)
+    return input.float() if wide and input.dtype is not torch.float64 else input
+
+
+def _along(legacy: str, before: Callable[[Tensor], Tensor] | None = None) -> Compute:
+    """Forward of a map of the rows along `dim`; `legacy` is PyTorch's name in its warning that dim is None."""
+
+    def compute(self: Any, card: Any, input: Any) -> Any:
+        if not fits(input) or not input.numel() or not input.ndim:
+            return None
+        dim = _implicit(legacy, input.ndim, 5) if self.dim is None else self.dim
+        if not -input.ndim <= dim < input.ndim:
+            return None
+        return _mapped(self, card, before(input) if before else input, dim)
+
+    return compute
+
+
+def _mapped(self: Any, card: Any, input: Tensor, dim: int) -> Tensor:
+    """The card along the axis; a row of −inf alone is NaN, as in PyTorch."""
+    nothing = input.amax(dim, keepdim=True) == -math.inf
+    mapped: Tensor = card(_autocast(self, input), axis=dim)
+    return mapped.masked_fill(nothing, math.nan)
+
+
+def _halves(self: Any, card: Any, input: Any) -> Any:
+    """Forward of GLU."""
+    if not fits(input) or not input.numel() or not -input.ndim <= self.dim < input.ndim or input.shape[self.dim] % 2:
+        return None
+    return card(input, axis=self.dim)
+
+
+def _channels(self: Any, card: Any, input: Any) -> Any:
+    """Forward of PReLU, whose weight is one number or one for each channel, on axis 1."""
+    count = self.weight.numel()
+    if not fits(input, self.weight) or self.weight.ndim > 1 or torch.is_autocast_enabled(input.device.type):
+        return None
+    if count != 1 and (input.ndim < 2 or input.shape[1] != count):
+        return None
+    weight = self.weight.reshape((-1, *(1,) * (input.ndim - 2)) if count > 1 else ()).expand(input.shape)
+    return _applied(self, card, {"weight": weight}, input)
+
+
+def _drawn(self: Any, card: Any, input: Any) -> Any:
+    """Forward of RReLU: in training with the slopes that PyTorch draws, so that a seed gives the same ones."""
+    if not fits(input):
+        return None
+    slope: Any = (self.lower + self.upper) / 2
+    if self.training:
+        slope = torch.empty_like(input)
+        torch.ops.aten.rrelu_with_noise(input.detach(), slope, self.lower, self.upper, True)
+    return _applied(self, card, {"negative_slope": slope}, input)
+
+
+def _planes(self: Any, card: Any, input: Any) -> Any:
+    """Forward of Softmax2d: of each pixel, in a picture or a batch of them."""
+    return _mapped(self, card, input, -3) if fits(input) and input.ndim in (3, 4) and input.numel() else None
+
+
+ACTIVATIONS: dict[str, tuple[str, Compute]] = {
+    "ReLU": ("relu", _elementwise()),
+    "LeakyReLU": ("leaky_relu", _elementwise("negative_slope")),
+    "RReLU": ("leaky_relu", _drawn),
+    "PReLU": ("prelu", _channels),
+    "Threshold": ("threshold", _elementwise("threshold", "value")),
+    "Hardtanh": ("hard_tanh", _elementwise("min_val", "max_val")),
+    "ReLU6": ("relu6", _elementwise()),
+    "ELU": ("elu", _elementwise("alpha")),
+    "Sigmoid": ("sigmoid", _elementwise()),
+    "LogSigmoid": ("log_sigmoid", _elementwise()),
+    "Tanh": ("tanh", _elementwise()),
+    "Softplus": ("softplus", _softplus),
+    "GELU": ("gelu", _elementwise("approximate")),
+    "SiLU": ("silu", _elementwise()),
+    "Mish": ("mish", _elementwise()),
+    "SELU": ("selu", _elementwise()),
+    "CELU": ("celu", _elementwise("alpha")),
+    "Softsign": ("softsign", _elementwise()),
+    "Hardsigmoid": ("hard_sigmoid", _elementwise()),
+    "Hardswish": ("hard_swish", _elementwise()),
+    "Softshrink": ("softshrink", _elementwise("lambd")),
+    "Hardshrink": ("hardshrink", _elementwise("lambd")),
+    "Tanhshrink": ("tanhshrink", _elementwise()),
+    "GLU": ("glu", _halves),
+    "Softmax": ("softmax", _along("softmax")),
+    "Softmin": ("softmax", _along("softmin", torch.neg)),
+    "Softmax2d": ("softmax", _planes),
+    "LogSoftmax": ("log_softmax", _along("log_softmax")),
+}

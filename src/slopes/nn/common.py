@@ -1,0 +1,74 @@
+"""What the forwards share: what a card can take, and how its values become PyTorch's result."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from slopes.card import Card
+from slopes.readings import torch as r
+
+Compute = Callable[..., Any]  #: of the module, its card and forward's arguments; None where PyTorch's forward is due
+_REAL = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+
+
+def fits(first: Any, *rest: Any) -> bool:
+    """Whether a card can take the tensors: dense, real, on one device, of one type or made so by autocast."""
+    tensors = [tensor for tensor in (first, *rest) if tensor is not None]
+    if not all(
+        isinstance(x, Tensor) and x.dtype in _REAL and x.layout is torch.strided and not x.is_nested for x in tensors
+    ):
+        return False
+    if all(x.dtype is first.dtype and x.device == first.device for x in tensors):
+        return True
+    narrow = all(x.dtype is not torch.float64 and x.device == first.device for x in tensors)
+    return narrow and torch.is_autocast_enabled(first.device.type)
+
+
+def settings_of(card: Card[Any], module: torch.nn.Module, *names: str) -> dict[str, Any] | None:
+    """The card's parameters as the module has them; None where one lies outside the card's domain."""
+    try:
+        return card._settings({name: getattr(module, name) for name in names})
+    except ValueError:
+        return None
+
+
+def values_of(card: Card[Any], settings: dict[str, Any], x: Tensor, *rest: Tensor) -> Tensor:
+    """The unreduced values of tensors that fit, in float32 at least, differentiated by the card's derivative.
+
+    A parameter that is a tensor of the shape of x is one of the arguments.
+    """
+    arrays = {name: value for name, value in settings.items() if isinstance(value, Tensor)}
+    plain = {name: value for name, value in settings.items() if name not in arrays}
+    n = len(rest)
+
+    def bind(body: Any) -> Any:
+        return body and (lambda x, *a: body(x, *a[:n], **plain, **dict(zip(arrays, a[n:], strict=True))))
+
+    dtype = torch.float32 if x.dtype in (torch.float16, torch.bfloat16) else x.dtype
+    others = [t.to(dtype) if t.is_floating_point() else t for t in (*rest, *arrays.values())]
+    values: Tensor = r.differentiable(bind(card.body), bind(card.slope_body), x, *others)
+    return values
+
+
+def reduced(module: Any, values: Tensor, input: Tensor, count: Any = None, dtype: Any = None) -> Tensor:
+    """The values reduced as PyTorch does it; `count` is what a mean divides by, where that is not their number."""
+    dtype = dtype or r.result_dtype(input, loss=True)
+    if module.reduction == "none":
+        return values.to(dtype)
+    total: Tensor = r.total(values)
+    if module.reduction.endswith("mean"):
+        total = total / (values.numel() if count is None else count)
+    return total.to(dtype)
+
+
+def composed(*tensors: Tensor | None) -> torch.dtype:
+    """The type of a loss that is no operation of its own in PyTorch, so that autocast on a CPU leaves it alone."""
+    present = [tensor for tensor in tensors if tensor is not None]
+    if present[0].device.type != "cpu":
+        return r.result_dtype(present[0], loss=True)  # type: ignore[no-any-return]
+    return functools.reduce(torch.promote_types, (tensor.dtype for tensor in present))

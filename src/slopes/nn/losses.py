@@ -1,0 +1,217 @@
+"""The forwards of PyTorch's losses: the card, and PyTorch's conventions of shapes, weights and divisors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from slopes.catalogue import CARDS
+from slopes.nn.common import Compute, composed, fits, reduced, settings_of, values_of
+from slopes.readings import torch as r
+
+
+def _known(module: Any) -> bool:
+    """Whether the reduction is one of the three; PyTorch has words for others."""
+    return module.reduction in ("mean", "sum", "none")
+
+
+def _loss(*names: str) -> Compute:
+    """Forward of a loss that is computed element by element of arguments of one shape."""
+
+    def compute(self: Any, card: Any, input: Any, *rest: Any) -> Any:
+        fit = fits(input, *rest) and all(x.shape == input.shape for x in rest)
+        if not fit or not _known(self) or (settings := settings_of(card, self, *names)) is None:
+            return None
+        return reduced(self, values_of(card, settings, input, *rest), input)
+
+    return compute
+
+
+def _whole(*names: str) -> Compute:
+    """The same where the last argument, of signs or counts, may hold integers."""
+
+    def compute(self: Any, card: Any, input: Any, *rest: Any) -> Any:
+        *others, target = rest
+        return _loss(*names)(self, card, input, *others, _as(input, target))
+
+    return compute
+
+
+def _as(input: Any, target: Any) -> Any:
+    """An integer target in the type of the input."""
+    whole = fits(input) and isinstance(target, Tensor) and not target.is_complex() and r.is_integer(target)
+    return target.to(input.dtype) if whole else target
+
+
+def _vectors(self: Any, card: Any, first: Any, second: Any, target: Any) -> Any:
+    """Forward of CosineEmbeddingLoss."""
+    target, settings = _as(first, target), settings_of(card, self, "margin")
+    fit = _known(self) and fits(first, second, target) and first.numel() and first.ndim in (1, 2)
+    if not fit or settings is None or first.shape != second.shape or target.shape != first.shape[:-1]:
+        return None
+    return reduced(self, values_of(card, settings, first, second, target), first)
+
+
+def _triplets(self: Any, card: Any, anchor: Any, positive: Any, negative: Any) -> Any:
+    """Forward of TripletMarginLoss; its eps guards PyTorch's root, and is no part of the distance unless enlarged."""
+    settings = settings_of(card, self, "margin", "p", "swap")
+    fit = _known(self) and self.eps <= 1e-6 and fits(anchor, positive, negative) and anchor.ndim and anchor.numel()
+    if not fit or settings is None or not anchor.shape == positive.shape == negative.shape:
+        return None
+    return reduced(self, values_of(card, settings, anchor, positive, negative), anchor)
+
+
+def _distances(self: Any, card: Any, anchor: Any, positive: Any, negative: Any) -> Any:
+    """Forward of TripletMarginWithDistanceLoss: the positive's distance is to rank behind the negative's."""
+    fit = _known(self) and fits(anchor, positive, negative) and anchor.ndim == positive.ndim == negative.ndim
+    settings = settings_of(card, self, "margin")
+    if not fit or settings is None:
+        return None
+    near, far = self.distance_function(anchor, positive), self.distance_function(anchor, negative)
+    if self.swap:
+        far = torch.minimum(far, self.distance_function(positive, negative))
+    if not fits(near, far) or near.shape != far.shape:
+        return None
+    return reduced(self, values_of(card, settings, far, near, torch.ones_like(far)), far, dtype=composed(far, near))
+
+
+def _rivals(self: Any, card: Any, input: Any, target: Any) -> Any:
+    """Forward of MultiMarginLoss: a mean over classes, of which the right one's weight is the row's."""
+    settings = settings_of(card, self, "margin", "p")
+    fit = _known(self) and fits(input, self.weight) and isinstance(target, Tensor) and input.ndim in (1, 2)
+    if not fit or settings is None or not input.numel():
+        return None
+    classes = input.shape[-1]
+    if target.dtype != torch.int64 or target.shape != input.shape[:-1] or not _are_classes(target, classes):
+        return None
+    if self.weight is not None and self.weight.shape != (classes,):
+        return None
+    values = values_of(card, settings | {"form": "weston_watkins"}, input, target) / classes
+    return reduced(self, values if self.weight is None else values * self.weight[target], input)
+
+
+def _labels(self: Any, card: Any, input: Any, target: Any) -> Any:
+    """Forward of MultiLabelSoftMarginLoss: a mean over classes, each weighed."""
+    fit = _known(self) and fits(input, target, self.weight) and input.ndim and input.numel()
+    if not fit or input.shape != target.shape:
+        return None
+    if self.weight is None:
+        values = values_of(card, card.settings, input, target)
+    else:
+        card = CARDS["binary_cross_entropy"]
+        values = values_of(card, card.settings, input, target) * self.weight
+        if values.shape != input.shape:
+            return None
+        values = values.mean(-1)
+    return reduced(self, values, input, dtype=composed(input, target, self.weight))
+
+
+def _variances(self: Any, card: Any, input: Any, target: Any, var: Any) -> Any:
+    """Forward of GaussianNLLLoss; as in PyTorch, a variance that is held at eps has its gradient all the same."""
+    settings = settings_of(card, self, "full", "eps")
+    if isinstance(var, float) and fits(input):
+        var = torch.full_like(input, var)
+    fit = _known(self) and fits(input, target, var) and input.shape == target.shape
+    if not fit or settings is None or (r.is_concrete(var) and bool((var < 0).any())):
+        return None
+    dtype = composed(input, target, var)
+    if var.shape == input.shape[:-1] and input.ndim:
+        var = var.unsqueeze(-1)
+    if var.shape != input.shape:
+        unlike = [size for size, wanted in zip(var.shape, input.shape, strict=False) if size != wanted]
+        if var.ndim != input.ndim or unlike != [1]:  # PyTorch spreads a single axis
+            return None
+    held = torch.where(var < self.eps, var.detach().clamp(min=self.eps) + (var - var.detach()), var)
+    return reduced(self, values_of(card, settings, input, target, held.expand(input.shape)), input, dtype=dtype)
+
+
+def _binary_with_logits(self: Any, card: Any, input: Any, target: Any) -> Any:
+    if not _known(self) or not fits(input, target, self.weight, self.pos_weight) or target.shape != input.shape:
+        return None
+    settings = card._settings({})
+    if self.pos_weight is not None:
+        settings["pos_weight"] = self.pos_weight.expand(input.shape)
+    values = values_of(card, settings, input, target)
+    return reduced(self, values if self.weight is None else values * self.weight, input)
+
+
+def _divergence(self: Any, card: Any, input: Any, target: Any) -> Any:
+    """Forward of KLDivLoss, whose mean warns that it is over entries, and that "batchmean" is over rows."""
+    settings = settings_of(card, self, "log_target")
+    if not fits(input, target) or input.shape != target.shape or settings is None:
+        return None
+    if self.reduction != "batchmean" and not _known(self):
+        return None
+    if self.reduction == "mean":
+        torch.nn.functional.kl_div(input.new_empty(0), input.new_empty(0))  # for its warning
+    count = input.shape[0] if self.reduction == "batchmean" and input.ndim else None
+    return reduced(self, values_of(card, settings, input, target), input, count)
+
+
+def _classes(self: Any, card: Any, input: Any, target: Any) -> Any:
+    """Forward of a loss of rows, with their classes on axis 1: of labels or, where it may smooth, probabilities."""
+    if not (_known(self) and fits(input, self.weight) and isinstance(target, Tensor) and input.ndim and input.numel()):
+        return None
+    axis = min(1, input.ndim - 1)
+    rows = input.movedim(axis, -1)
+    classes, wide = rows.shape[-1], r.widen(rows).dtype
+    weight = None if self.weight is None else self.weight.to(wide)
+    smoothing = getattr(self, "label_smoothing", None)
+    labelled = target.dtype in (torch.int64, torch.uint8) and target.shape == rows.shape[:-1]
+    soft = smoothing is not None and self.ignore_index < 0 and target.shape == input.shape and fits(input, target)
+    refused = not 0 <= (smoothing or 0) <= 1 or (weight is not None and weight.shape != (classes,))
+    if refused or not (labelled or soft):
+        return None
+
+    def cost(rows_of_chances: Tensor) -> Tensor:
+        target = rows_of_chances.to(wide)
+        if smoothing:
+            target = target * (1.0 - smoothing) + smoothing / classes
+        return values_of(card, card.settings, rows, target if weight is None else target * weight)
+
+    if not labelled:
+        return reduced(self, cost(target.movedim(axis, -1)), input)
+    kept = target != self.ignore_index
+    labels = torch.where(kept, target.long(), 0)
+    if not _are_classes(labels, classes):
+        return None
+    if smoothing:
+        values = cost(r.one_hot(labels, rows))
+    else:
+        values = values_of(card, card.settings, rows, labels)
+        values = values if weight is None else values * weight[labels]
+    return reduced(self, torch.where(kept, values, 0.0), input, counted(labels, kept, weight))
+
+
+def _are_classes(labels: Tensor, classes: int) -> bool:
+    """Whether labels are in range, or cannot be looked at."""
+    return not r.is_concrete(labels) or not bool(((labels < 0) | (labels >= classes)).any())
+
+
+def counted(labels: Tensor, kept: Tensor, weight: Tensor | None) -> Tensor:
+    """What a mean over labels divides by: how many there are, or the sum of their classes' weights."""
+    return kept.sum() if weight is None else torch.where(kept, weight[labels], 0.0).sum()
+
+
+LOSSES: dict[str, tuple[str, Compute]] = {
+    "L1Loss": ("mae", _loss()),
+    "MSELoss": ("mse", _loss()),
+    "HuberLoss": ("huber", _loss("delta")),
+    "KLDivLoss": ("relative_entropy", _divergence),
+    "BCEWithLogitsLoss": ("binary_cross_entropy", _binary_with_logits),
+    "SmoothL1Loss": ("smooth_l1", _loss("beta")),
+    "SoftMarginLoss": ("soft_margin", _whole()),
+    "HingeEmbeddingLoss": ("hinge_embedding", _whole("margin")),
+    "MarginRankingLoss": ("margin_ranking", _whole("margin")),
+    "CosineEmbeddingLoss": ("cosine_embedding", _vectors),
+    "TripletMarginLoss": ("triplet_margin", _triplets),
+    "TripletMarginWithDistanceLoss": ("margin_ranking", _distances),
+    "MultiMarginLoss": ("multiclass_hinge", _rivals),
+    "MultiLabelSoftMarginLoss": ("multilabel_soft_margin", _labels),
+    "PoissonNLLLoss": ("poisson_nll", _whole("log_input", "full", "eps")),
+    "GaussianNLLLoss": ("gaussian_nll", _variances),
+    "NLLLoss": ("nll", _classes),
+    "CrossEntropyLoss": ("cross_entropy", _classes),
+}
