@@ -15,16 +15,16 @@ from slopes.checks.cases import Subject
 FORMATS: dict[str, Any] = {"float64": np.float64, "float32": np.float32, "float16": np.float16, "bfloat16": np.float32}
 RESULTS = ("value", "slope", "second")
 COARSER = {"bfloat16": 2.0**16}  #: how many of the carrier's units are one of the format's
-FAR = 1e30  #: beyond it no second derivative is sought: 4 minutes for a gelu
+FAR = 1e30  #: beyond it no second derivative is sought, which would take minutes
 
 
 class Grid(Subject):
     """A card, and the inputs at which it is measured: an audit's, and for a curve many more along its axis."""
 
-    def __init__(self, card: Card[Any], form: str, label: str = "", dense: bool = True) -> None:
+    def __init__(self, card: Card[Any], form: str, label: str = "", second: bool = False) -> None:
         super().__init__(card)
-        self.label = label or card.name
-        self.form, self.dtype, self.dense = form, FORMATS[form], dense and "16" not in form
+        self.label, self.second = label or card.name, second  # the latter: only second derivatives will be asked for
+        self.form, self.dtype = form, FORMATS[form]
 
     @cached_property
     def arguments(self) -> tuple[Any, ...]:
@@ -32,11 +32,15 @@ class Grid(Subject):
         most = float(np.finfo(self.dtype).max)
         with np.errstate(all="ignore"):
             drawn = [x if x.dtype.kind in "iu" else np.clip(x, -most, most) for x in super().inputs(self.dtype)]
-        if self.form == "bfloat16":
-            drawn = [x if x.dtype.kind in "iu" else _upper_half(x) for x in drawn]
-        if len(drawn) == 1:
-            line = np.concatenate([drawn[0], _line(self.dtype)]) if self.dense else drawn[0][abs(drawn[0]) < FAR]
-            drawn = [np.unique(line)]
+            if self.form == "bfloat16":
+                drawn = [x if x.dtype.kind in "iu" else _upper_half(x) for x in drawn]
+            if len(drawn) == 1:
+                line = drawn[0]
+                if self.second:
+                    line = line[abs(line) < FAR]
+                elif "16" not in self.form:
+                    line = np.concatenate([line, _line(self.dtype)])
+                drawn = [np.unique(line)]
         return tuple(drawn)
 
     def inputs(self, dtype: Any) -> tuple[Any, ...]:
@@ -91,20 +95,8 @@ class Grid(Subject):
             slopes = card.slope(*arguments, **options)
             return slopes[..., 0] if card.rowwise else slopes
 
-        return exact.slope_of(card.name, slope, x, *rest, coupled=self.coupled)
-
-    @cached_property
-    def coupled(self) -> bool:
-        """Whether a value depends on more than its own row."""
-        if not (isinstance(self.card, Loss) and self.card.rowwise):
-            return False
-        first, *rest = super().inputs(np.float64)
-        values = np.asarray(self.call("value", (first, *rest)))
-        if values.shape != first.shape[:-1]:
-            return True
-        moved = first.copy()
-        moved[0] = first[1]
-        return not np.array_equal(self.call("value", (moved, *rest))[1:], values[1:], equal_nan=True)
+        coupled = isinstance(card, Loss) and card.kind.batched  # a slope depends on more than its own row
+        return exact.slope_of(card.name, slope, x, *rest, coupled=coupled)
 
 
 def _by_torch(grid: Grid, arguments: tuple[Any, ...]) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def measure(card: Card[Any], against: Sequence[str], label: str) -> tuple[list[F
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         for form in FORMATS:
-            pairs = (Grid(card, form, label), RESULTS[:2]), (Grid(card, form, label, dense=False), RESULTS[2:])
+            pairs = (Grid(card, form, label), RESULTS[:2]), (Grid(card, form, label, second=True), RESULTS[2:])
             for grid, results in pairs:
                 for item in _at(grid, results, against):
                     if isinstance(item, Figure):
