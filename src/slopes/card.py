@@ -13,6 +13,8 @@ from dataclasses import fields
 from types import ModuleType
 from typing import Any, Concatenate, Generic, Literal, ParamSpec, Self, overload
 
+import numpy as np
+
 from slopes import kinds, ops
 from slopes.domains import Domain, Flag, Noise, OneOf
 from slopes.extras import require
@@ -252,6 +254,7 @@ class Activation(Card[P]):
     """A function of one number, applied to each entry."""
 
     family = "activation"
+    parts = 1  #: how many entries go in for one that comes out
 
     def __call__(self, x: Array, *extra: P.args, **parameters: P.kwargs) -> Any:
         """Return the values, in the shape and dtype of x (a NumPy array, torch tensor, number or nested list).
@@ -292,7 +295,7 @@ class Activation(Card[P]):
     def _enter(self, r: ModuleType, arrays: tuple[Array, ...]) -> list[Array]:
         """x, and the cotangent if there is one, as arrays of one shape."""
         entered = [r.enter(a, f"{self.name}: {what}") for a, what in zip(arrays, ("x", "cotangent"), strict=False)]
-        if len(entered) > 1:
+        if len(entered) > 1 and self.parts == 1:
             kinds.same_shape(self.name, x=entered[0], cotangent=entered[1])
         return entered
 
@@ -302,7 +305,6 @@ class Map(Activation[P]):
 
     family = "map"
     rowwise = True
-    parts = 1  #: how many entries go in for one that comes out
 
     def _signature(self, body: inspect.Signature) -> inspect.Signature:
         return super()._signature(_with_keywords(body, axis=(-1, int), mask=(None, Any)))
@@ -362,9 +364,20 @@ class Map(Activation[P]):
             )
         mask = r.enter(mask, f"{self.name}: mask", x)
         kinds.same_shape(self.name, x=x, mask=mask)
-        if "bool" not in str(mask.dtype):
-            raise TypeError(f"{self.name}: mask must be boolean (True counts), got dtype {mask.dtype}")
+        kinds.boolean_mask(self.name, mask)
         return mask
+
+    def curve(self, x: Any) -> tuple[str, str, Any, int]:
+        """What a plot shows, at every x: the labels of its axis and its line, the rows, and which entry moves."""
+        return "x in the row (x, 0, 0)", "first entry", np.stack([x, np.zeros_like(x), np.zeros_like(x)], axis=-1), 0
+
+    def curve_of(self, x: Any) -> tuple[Any, Any]:
+        """The first entry of the results along `curve`, and its slope by the entry that moves."""
+        _, _, rows, place = self.curve(x)
+        values = self(rows)
+        first = np.zeros_like(values)
+        first[:, 0] = 1.0
+        return values[:, 0], self.vjp(rows, first)[:, place]
 
     def _symbols(self, symbol: ModuleType) -> list[Any]:
         return [symbol.row("x")]
@@ -396,8 +409,7 @@ class Gate(Map[P]):
         Raises TypeError for what is no array of real numbers, ValueError for an axis that x does not have or that is
         odd.
         """
-        twin = self._gated(gate)
-        return twin._along(axis, None, lambda r, value, pull, x: r.pullable(value, pull, x), parameters, x)
+        return super(Gate, self._gated(gate)).__call__(x, axis=axis, **parameters)
 
     def vjp(self, x: Array, cotangent: Array, *, axis: int = -1, gate: str | None = None, **parameters: Any) -> Any:
         """Return the cotangent (of the shape of the result) pulled back through the gate along the axis."""
@@ -427,9 +439,10 @@ class Gate(Map[P]):
 
         return lambda x: body(*halves(x)), None if slopes is None else pull_back
 
-    def _enter(self, r: ModuleType, arrays: tuple[Array, ...]) -> list[Array]:
-        """x, and the cotangent if there is one, as arrays."""
-        return [r.enter(a, f"{self.name}: {what}") for a, what in zip(arrays, ("x", "cotangent"), strict=False)]
+    def curve(self, x: Any) -> tuple[str, str, Any, int]:
+        """The gate moves, the value being 1."""
+        place = 0 if self.half == "first" else 1
+        return "gate, the value being 1", "", np.stack([x, np.ones_like(x)][:: 1 - 2 * place], axis=-1), place
 
     def _symbols(self, symbol: ModuleType) -> list[Any]:
         return [symbol.scalar("g"), symbol.scalar("v")]

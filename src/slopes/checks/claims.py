@@ -41,7 +41,7 @@ def _curve(subject: Subject, result: str = "value") -> tuple[Any, Any]:
         came = subject.call(result, next(iter(lines.values())))
         return x, came[..., 0] if result == "slope" and card.rowwise else came
     if isinstance(card, Map):
-        return LINE, _first_entry(subject, result, LINE)
+        return LINE, card.curve_of(LINE)[result == "slope"]
     return LINE, subject.call(result, (LINE,))
 
 
@@ -113,20 +113,9 @@ def _kinks(subject: Subject, claimed: tuple[float, ...]) -> str | None:
     return f"its slope also jumps at {jumps[0]!r}" if jumps else None
 
 
-def _first_entry(subject: Subject, result: str, x: Any) -> Any:
-    """A map's first entry, or its slope by the first one, at rows (x, 0, 0); a gate's at (x, 0)."""
-    card: Any = subject.card
-    rows = np.zeros((x.size, 4 - card.parts))
-    rows[:, 0] = x
-    values = card(rows)
-    first = np.zeros_like(values)
-    first[:, 0] = 1.0
-    return (values if result == "value" else card.vjp(rows, first))[:, 0]
-
-
 def _slope_at(subject: Subject, x: float) -> Any:
     if isinstance(subject.card, Map):
-        return _first_entry(subject, "slope", np.array([x]))[0]
+        return subject.card.curve_of(np.array([x]))[1][0]
     arguments: tuple[Any, ...] = (np.array([x]),)
     if isinstance(subject.card, Loss):
         _, lines = subject.card.kind.curve(arguments[0], subject.card.settings)

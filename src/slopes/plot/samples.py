@@ -90,18 +90,9 @@ def curve(card: Card[Any]) -> Curve:
     if not card.rowwise:
         line = Line("", x, np.asarray(card(x)), np.asarray(card.slope(x)), _indices(x, kinks))  # type: ignore[attr-defined, operator]
         return Curve(card, "x", (line,))
-    rows = np.zeros((x.size, 3))
-    if card.family == "gate":
-        gate = 0 if card.half == "first" else 1  # type: ignore[attr-defined]
-        rows, label, axis = np.ones((x.size, 2)), "", "gate, the value being 1"
-    else:
-        gate, label, axis = 0, "first entry", "x in the row (x, 0, 0)"
-    rows[:, gate] = x
-    value = card(rows)  # type: ignore[operator]
-    first = np.zeros_like(value)
-    first[:, 0] = 1.0
-    slope = card.vjp(rows, first)[:, gate]  # type: ignore[attr-defined]
-    return Curve(card, axis, (Line(label, x, value[:, 0], slope, _indices(x, kinks)),))
+    axis, label, _, _ = card.curve(x)  # type: ignore[attr-defined]
+    value, slope = card.curve_of(x)  # type: ignore[attr-defined]
+    return Curve(card, axis, (Line(label, x, value, slope, _indices(x, kinks)),))
 
 
 def _loss_curve(card: Loss[Any], kinks: tuple[float, ...]) -> Curve:
