@@ -1,6 +1,6 @@
 """What a loss is fed: a kind owns its arguments, shapes, masks, weights, reduction, sampling and plot."""
 
-from slopes.kinds.base import Argument, Batch, Kind, keeps_shape, same_shape, valid_axis
+from slopes.kinds.base import Argument, Batch, Kind, boolean_mask, keeps_shape, same_shape, valid_axis
 from slopes.kinds.batches import Embeddings, Overlap
 from slopes.kinds.classification import Classification
 from slopes.kinds.others import Pairs, Signed, Triplets
@@ -16,7 +16,18 @@ from slopes.kinds.spaces import (
     SPACES,
 )
 
-__all__ = ["KINDS", "SPACE", "SPACES", "Argument", "Batch", "Kind", "keeps_shape", "same_shape", "valid_axis"]
+__all__ = [
+    "KINDS",
+    "SPACE",
+    "SPACES",
+    "Argument",
+    "Batch",
+    "Kind",
+    "boolean_mask",
+    "keeps_shape",
+    "same_shape",
+    "valid_axis",
+]
 
 PREDICTION, TARGET, LOGIT = Argument("prediction", REAL), Argument("target", REAL), Argument("prediction", LOGITS)
 SIGN, CHANCE, ROW = Argument("target", SIGNS), Argument("target", CHANCES), Argument("target", DISTRIBUTIONS)

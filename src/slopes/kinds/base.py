@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import reduce
 from operator import and_
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -43,6 +43,12 @@ def keeps_shape(owner: str, came: tuple[int, ...], wanted: tuple[int, ...]) -> N
     """Raise ValueError if a body does not give one value each, as when a parameter's shape widens the result."""
     if came != wanted:
         raise ValueError(f"{owner}: the body gives shape {came} where {wanted} is due, with one value for each entry")
+
+
+def boolean_mask(owner: str, mask: Array) -> None:
+    """Raise TypeError for a mask of numbers."""
+    if "bool" not in str(mask.dtype):
+        raise TypeError(f"{owner}: mask must be boolean (True counts), got dtype {mask.dtype}")
 
 
 def valid_axis(owner: str, axis: Any, x: Array) -> int:
@@ -121,13 +127,15 @@ class Batch:
 
     def pull_back(self, name: str, value: Callable[..., Array], slope: Callable[..., Array] | None) -> Array:
         """The gradient of the reduced loss by the first argument, in that argument's own layout."""
-        ones = self.r.where(self.like == self.like, 1.0, 1.0)  # of the like's shape and dtype
-        cotangent = self._scaled(ones if self.coefficient is None else self.coefficient * ones)
+        counted = self.coefficient
         if slope is None:
+            cotangent = self._scaled(self.r.where(self.like == self.like, 1.0, 1.0) if counted is None else counted)
             rows = self.r.slope_of(name, value, *self.arguments, cotangent=cotangent, coupled=self.coupled)
         else:
             rows = slope(*self.arguments)
-            rows = rows * (cotangent[..., None] if rows.ndim > cotangent.ndim else cotangent)
+            if counted is not None:
+                rows = rows * (counted[..., None] if rows.ndim > counted.ndim else counted)
+            rows = self._scaled(rows)
         return rows if self.restore is None else self.restore(rows)
 
 
@@ -147,21 +155,13 @@ class Kind:
     arguments: tuple[Argument, ...]
     rowwise: bool = False
     about: str = ""  #: how a plot names its axis
+    batched: ClassVar[bool] = False  #: whether the first axis must be that of a batch
+    coupled: ClassVar[bool] = False  #: whether a value depends on other rows than its own, so that no line shows it
 
     @property
     def body(self) -> tuple[str, ...]:
         """What the body takes."""
         return tuple(argument.name for argument in self.arguments)
-
-    @property
-    def coupled(self) -> bool:
-        """Whether a value depends on more than a row, so that no line of single arguments can be drawn."""
-        return False
-
-    @property
-    def batched(self) -> bool:
-        """Whether the first axis must be that of a batch."""
-        return False
 
     def unreduced(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """The shape of the values that belong to a first argument of that shape."""
@@ -350,8 +350,8 @@ def select(batch: Batch, weight: Array | None, mask: Array | None, kept: Array |
                     f"{owner}: {name} {tuple(array.shape)} must have the shape of the unreduced loss, {wanted}"
                 )
     weight, mask = given.values()
-    if mask is not None and "bool" not in str(mask.dtype):
-        raise TypeError(f"{owner}: mask must be boolean (True counts), got dtype {mask.dtype}")
+    if mask is not None:
+        boolean_mask(owner, mask)
     conditions = [condition for condition in (mask, kept) if condition is not None]
     inside = reduce(and_, conditions) if conditions else None
     if weight is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -31,15 +31,12 @@ class Overlap(Kind):
     sample, each class over the batch, or all there is. `mask` and `weight` are of pixels.
     """
 
+    batched: ClassVar[bool] = True
+
     @property
     def body(self) -> tuple[str, ...]:
         """What the body takes."""
         return "prediction", "target", "weight"
-
-    @property
-    def batched(self) -> bool:
-        """It must."""
-        return True
 
     def unreduced(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """A value for each class of each sample."""
@@ -161,20 +158,13 @@ class Embeddings(Kind):
     It gives a value for each anchor; one without a positive does not count.
     """
 
+    batched: ClassVar[bool] = True
+    coupled: ClassVar[bool] = True
+
     @property
     def body(self) -> tuple[str, ...]:
         """What the body takes."""
         return "embeddings", "positives", "negatives"
-
-    @property
-    def coupled(self) -> bool:
-        """It does."""
-        return True
-
-    @property
-    def batched(self) -> bool:
-        """It must."""
-        return True
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -194,7 +184,7 @@ class Embeddings(Kind):
             )
         valid_axis(owner, -1, vectors)
         wide, labels = r.widen(vectors), r.labels(labels)
-        batch = Batch(r, owner, vectors, (), wide[..., 0], r.result_dtype(vectors, loss=True), coupled=True)
+        batch = Batch(r, owner, vectors, (), wide[..., 0], r.result_dtype(vectors, loss=True), coupled=self.coupled)
         places = r.widen(r.arange(wide.shape[0], wide), like=wide)
         same, pairs = labels[:, None] == labels[None, :], places[:, None] != places[None, :]
         counts = select(batch, weight, mask)
