@@ -129,6 +129,7 @@ class Noise(Domain):
 Real = Annotated[float, Interval()]
 Positive = Annotated[float, Interval(0.0)]
 NonNegative = Annotated[float, Interval(0.0, closed=True)]
+OpenUnitInterval = Annotated[float, Interval(0.0, 1.0)]
 UnitInterval = Annotated[float, Interval(0.0, 1.0, closed=True)]
 UnitIntervalOrNone = Annotated[float | None, OrNone(0.0, 1.0, closed=True)]
 AboveOne = Annotated[float, Interval(1.0)]

@@ -175,6 +175,16 @@ def clip(x: Array, low: Array, high: Array) -> Array:
     return minimum(maximum(x, low), high)
 
 
+def nonzero(x: Array) -> Array:
+    """`x`, but 1 where it is 0: a divisor, or the argument of a log, where what comes of it is not taken."""
+    return where(x == 0, 1.0, x)
+
+
+def share(part: Array, whole: Array, nothing: Array = 0.0) -> Array:
+    """part / whole, or `nothing` where there is no whole; see `ratio` for where there is no part."""
+    return where(whole == 0, nothing, part / nonzero(whole))
+
+
 def step(x: Array, low: Array = 0.0, high: Array = 1.0) -> Array:
     """`high` where x > 0, `low` where x <= 0, NaN at NaN: the slope of a hinge."""
     return where(x > 0, high, where(x <= 0, low, x))

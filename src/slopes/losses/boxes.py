@@ -7,7 +7,7 @@ from typing import NamedTuple
 from slopes import ops
 from slopes.card import loss
 from slopes.facts import Paper
-from slopes.ops import Array, angle, entry, held, maximum, minimum, pi, where
+from slopes.ops import Array, angle, entry, held, maximum, minimum, nonzero, pi, share
 
 
 class Pair(NamedTuple):
@@ -21,25 +21,16 @@ class Pair(NamedTuple):
     aspect: Array  #: the angle between their diagonals, in right angles
 
 
-def _some(x):
-    return where(x == 0, 1.0, x)
-
-
-def _share(part, whole, nothing):
-    """part / whole, or what it is to be where there is no whole."""
-    return where(whole == 0, nothing, part / _some(whole))
-
-
 def _pair(prediction, target):
     low, high = prediction[..., :2], prediction[..., 2:]
     left, right = target[..., :2], target[..., 2:]
     around = maximum(high, right) - minimum(low, left)
-    unit = _some(held(maximum(around[..., :1], around[..., 1:])))
+    unit = nonzero(held(maximum(around[..., :1], around[..., 1:])))
     around, side, other = around / unit, (high - low) / unit, (right - left) / unit
     common = maximum((minimum(high, right) - maximum(low, left)) / unit, 0.0)
     shift = ((low - left) / unit + (high - right) / unit) / 2
     (w, h), (v, g), (a, b), (c, d) = (_columns(x) for x in (side, other, around, common))
-    turn = angle(v * h - w * g, _some(g * h + v * w))
+    turn = angle(v * h - w * g, nonzero(g * h + v * w))
     lapped = c * d
     return Pair(
         (w * h - lapped) + (v * g - lapped), w * h + (v * g - lapped), a * b, ops.sum(shift**2)[..., 0],
@@ -97,7 +88,7 @@ def giou(prediction, target):
     Areas are in units of the box around both, so that none overflows; boxes without an area have an IoU of 0.
     """
     pair = _pair(prediction, target)
-    return _share(pair.wrong, pair.union, 1.0) + _share(pair.hull - pair.union, pair.hull, 0.0)
+    return share(pair.wrong, pair.union, 1.0) + share(pair.hull - pair.union, pair.hull, 0.0)
 
 
 @loss(
@@ -110,7 +101,7 @@ def diou(prediction, target):
     The centres draw boxes together that do not overlap.
     """
     pair = _pair(prediction, target)
-    return _share(pair.wrong, pair.union, 1.0) + _share(pair.apart, pair.across, 0.0)
+    return share(pair.wrong, pair.union, 1.0) + share(pair.apart, pair.across, 0.0)
 
 
 @loss("boxes", definition=_ciou, papers=(ZHENG,))
@@ -121,5 +112,5 @@ def ciou(prediction, target):
     values agree. The aspects differ by the angle between the diagonals, which no side of 0 breaks.
     """
     pair = _pair(prediction, target)
-    lost, aspect = _share(pair.wrong, pair.union, 1.0), pair.aspect**2
-    return lost + _share(pair.apart, pair.across, 0.0) + _share(aspect * aspect, lost + aspect, 0.0)
+    lost, aspect = share(pair.wrong, pair.union, 1.0), pair.aspect**2
+    return lost + share(pair.apart, pair.across, 0.0) + share(aspect * aspect, lost + aspect, 0.0)

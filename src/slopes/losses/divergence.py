@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from slopes import ops
 from slopes.card import loss
-from slopes.domains import Flag, Interval, Positive
+from slopes.domains import Flag, OpenUnitInterval, Positive
 from slopes.facts import Paper
 from slopes.losses.classification import cross_entropy
-from slopes.ops import e, exp, log, log_softmax, maximum, softmax, softmax_complement, softplus, where, xlogy
-
-Inside = Annotated[float, Interval(0.0, 1.0)]
+from slopes.ops import e, exp, log, log_softmax, maximum, nonzero, softmax, softmax_complement, softplus, where, xlogy
 
 
 @loss(
@@ -79,13 +75,13 @@ def _(prediction, target, *, from_probabilities):
         ),
     },
 )  # fmt: skip
-def js_divergence(prediction, target, *, beta: Inside = 0.5):
+def js_divergence(prediction, target, *, beta: OpenUnitInterval = 0.5):
     """Jensen-Shannon divergence: how far target and softmax of the logits are from their mixture, by rows.
 
     Beta is the target's share in the mixture and in the sum. It depends on target and prediction by their log-ratio
     alone, which is held at ±1e4, so that a probability of 0 costs what it should and gives no 0 · inf.
     """
-    known, told = maximum(log_softmax(prediction), -1e4), where(target == 0, -1e4, log(where(target == 0, 1.0, target)))
+    known, told = maximum(log_softmax(prediction), -1e4), where(target == 0, -1e4, log(nonzero(target)))
     gap = told - known + (log(beta) - log(1 - beta))
     missed = beta * target * (log(beta) + softplus(-gap))
     invented = (1 - beta) * softmax(prediction) * (log(1 - beta) + softplus(gap))

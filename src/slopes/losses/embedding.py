@@ -8,26 +8,22 @@ from slopes import ops
 from slopes.card import loss
 from slopes.domains import Flag, Interval, Positive
 from slopes.facts import Paper
-from slopes.ops import absolute, exp, expected, held, log, maximum, softplus, sqrt, top, where
+from slopes.ops import absolute, exp, expected, held, log, maximum, nonzero, softplus, sqrt, top, where
 
 AtLeastOne = Annotated[float, Interval(1.0, closed=True)]
 Cosine = Annotated[float, Interval(-1.0, 1.0, closed=True)]
 
 
-def _some(x):
-    return where(x == 0, 1.0, x)
-
-
 def _size(x):
     """The largest entry of each row, or 1: what a row is divided by, lest its squares overflow or vanish."""
     sizes = absolute(held(x))
-    return _some(ops.sum(where(top(sizes) > 0, sizes, 0.0)))
+    return nonzero(ops.sum(where(top(sizes) > 0, sizes, 0.0)))
 
 
 def _unit(x):
     """(rows of length 1, the lengths); a row of zeros stays one, and has no slope."""
     size = _size(x)
-    length = sqrt(_some(ops.sum((x / size) ** 2)))
+    length = sqrt(nonzero(ops.sum((x / size) ** 2)))
     return x / size / length, size * length
 
 
@@ -36,9 +32,9 @@ def _distance(first, second, p):
     residual = first - second
     size = _size(residual)
     part = residual / size
-    powers = where(p == 2, part * part, where(part == 0, 0.0, _some(absolute(part)) ** p))
+    powers = where(p == 2, part * part, where(part == 0, 0.0, nonzero(absolute(part)) ** p))
     total = ops.sum(powers)
-    return (size * where(total == 0, 0.0, _some(total) ** (1 / p)))[..., 0]
+    return (size * where(total == 0, 0.0, nonzero(total) ** (1 / p)))[..., 0]
 
 
 def _norm(x, y, p):
@@ -123,14 +119,14 @@ def contrastive_pair(first, second, target, *, margin: Positive = 1.0):
 def _(first, second, target, *, margin):
     distance = _distance(first, second, 2.0)
     lacking = maximum(margin - distance, 0.0)[..., None]
-    return where(target[..., None] > 0, first - second, -lacking * (first - second) / _some(distance)[..., None])
+    return where(target[..., None] > 0, first - second, -lacking * (first - second) / nonzero(distance)[..., None])
 
 
 def _gap(first, second, middle, p):
     """How much further the first lies from the middle than the second, without cancelling where p is 2."""
     first, second, middle = first / 4, second / 4, middle / 4  # so that no sum of two distances overflows
     near, far = _distance(first, middle, p), _distance(second, middle, p)
-    along = ((first - middle) + (second - middle)) / _some(near + far)[..., None]
+    along = ((first - middle) + (second - middle)) / nonzero(near + far)[..., None]
     return 4 * where(p == 2, ops.sum((first - second) * along)[..., 0], near - far)
 
 
@@ -193,7 +189,7 @@ def info_nce(embeddings, positives, negatives, *, temperature: Positive = 0.07):
     shown = where(negatives, similar, -3 / temperature)  # below any similarity
     most = held(ops.sum(top(shown) * shown))
     total = ops.sum(where(negatives, exp(where(negatives, similar - most, 0.0)), 0.0))
-    cost = where(total == 0, 0.0, softplus(log(_some(total)) + most - similar))
+    cost = where(total == 0, 0.0, softplus(log(nonzero(total)) + most - similar))
     return _mean(cost, positives)
 
 

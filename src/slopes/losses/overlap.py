@@ -5,17 +5,12 @@ from __future__ import annotations
 from slopes.card import loss
 from slopes.domains import Flag, NonNegative, Positive
 from slopes.facts import Paper
-from slopes.ops import expected, where
+from slopes.ops import expected, nonzero, share, where
 
 MONAI = "softmax=True, to_onehot_y=True"
 MONAI_ARGUMENTS = "(prediction[:, None].movedim(-1, 1), target[:, None, None])"
 OPTAX = "losses.dice_loss(prediction[:, None], jax.nn.one_hot(target[:, None], prediction.shape[-1])"
 EXACTLY = f"{MONAI}, reduction='none', smooth_nr=0.0, smooth_dr=0.0"
-
-
-def _ratio(part, whole):
-    """part / whole, and 0 where nothing is."""
-    return where(whole == 0, 0.0, part / where(whole == 0, 1.0, whole))
 
 
 @loss(
@@ -45,7 +40,7 @@ def dice(prediction, target, weight, *, smooth: NonNegative = 0.0, squared: Flag
     is added to 2·I and to P + T (Optax adds it to I: twice as much). Squared, soft targets cost 0 where they are met.
     """
     wrong, whole = _dice(prediction, target, weight, squared)
-    return _ratio(wrong, whole + smooth)
+    return share(wrong, whole + smooth)
 
 
 def _dice(p, t, w, squared):
@@ -58,9 +53,9 @@ def _dice(p, t, w, squared):
 def _(prediction, target, weight, *, smooth, squared):
     _, whole = _dice(prediction, target, weight, squared)
     whole = whole + smooth
-    agreed = _ratio(2 * expected(prediction * target, weight) + smooth, whole)[..., None]
+    agreed = share(2 * expected(prediction * target, weight) + smooth, whole)[..., None]
     rise = agreed * prediction - target if squared else agreed / 2 - target
-    return weight * _ratio(2 * rise, whole[..., None])
+    return weight * share(2 * rise, whole[..., None])
 
 
 @loss(
@@ -115,7 +110,7 @@ def tversky(prediction, target, weight, *, alpha: NonNegative = 0.5, beta: NonNe
     `dice`, ones `jaccard`.
     """
     wrong, right = _tversky(prediction, target, weight, alpha, beta)
-    return _ratio(wrong, right + wrong)
+    return share(wrong, right + wrong)
 
 
 def _tversky(p, t, w, alpha, beta):
@@ -126,8 +121,8 @@ def _tversky(p, t, w, alpha, beta):
 def _(prediction, target, weight, *, alpha, beta):
     wrong, right = (part[..., None] for part in _tversky(prediction, target, weight, alpha, beta))
     whole = wrong + right
-    return weight * ((1 - target) * _ratio(alpha * _ratio(right, whole), whole)
-                     - target * _ratio(_ratio(beta * right + wrong, whole), whole))  # fmt: skip
+    return weight * ((1 - target) * share(alpha * share(right, whole), whole)
+                     - target * share(share(beta * right + wrong, whole), whole))  # fmt: skip
 
 
 @loss(
@@ -151,11 +146,11 @@ def focal_tversky(
     a loss of 0, where it is taken to be 0.
     """
     index = tversky.body(prediction, target, weight, alpha=alpha, beta=beta)
-    return where(index == 0, 0.0, where(index == 0, 1.0, index) ** gamma)
+    return where(index == 0, 0.0, nonzero(index) ** gamma)
 
 
 @focal_tversky.derivative
 def _(prediction, target, weight, *, gamma, alpha, beta):
     index = tversky.body(prediction, target, weight, alpha=alpha, beta=beta)[..., None]
-    steep = where(index == 0, 0.0, gamma * where(index == 0, 1.0, index) ** (gamma - 1))
+    steep = where(index == 0, 0.0, gamma * nonzero(index) ** (gamma - 1))
     return steep * tversky.slope_body(prediction, target, weight, alpha=alpha, beta=beta)

@@ -6,11 +6,10 @@ from math import inf
 from typing import Annotated
 
 from slopes.card import loss
-from slopes.domains import Interval, Positive
+from slopes.domains import Interval, OpenUnitInterval, Positive
 from slopes.facts import Paper
 from slopes.ops import absolute, clip, exp, expm1, log, log1p, log2, maximum, minimum, sign, sinh, sqrt, tanh, where
 
-Quantile = Annotated[float, Interval(0.0, 1.0)]
 BARRON = Paper("Barron", 2017, "A general and adaptive robust loss function", "arXiv:1701.03077")
 LAI = Paper(
     "Lai, Huang, Ahuja, Yang", 2017,
@@ -161,7 +160,7 @@ def _(prediction, target, *, beta):
         "sklearn": "_loss.PinballLoss(quantile=quantile).loss(target.ravel(), prediction.ravel()).reshape(target.shape)"
     },
 )  # fmt: skip
-def pinball(prediction, target, *, quantile: Quantile = 0.5):
+def pinball(prediction, target, *, quantile: OpenUnitInterval = 0.5):
     """Quantile loss: the size of the residual, times quantile where the prediction is too low, else the rest of 1.
 
     The slope at a residual of 0 is 0, as that of `mae`, which at quantile 1/2 is twice this.

@@ -52,7 +52,7 @@ class CardModule(torch.nn.Module):
         if not arguments:
             return self.card()  # which says what it takes
         if self.card.noise and self.training:
-            options[self.card.noise] = _noise(self.card, arguments[0])
+            options[self.card.noise] = r.drawn(self.card.parameters[self.card.noise].domain.distribution, arguments[0])
         if isinstance(self.card, Loss):
             return _in_the_style_of_pytorch(self.card, arguments, options)
         return self.card(*arguments, **options)
@@ -107,13 +107,6 @@ def _options(card: Card[Any]) -> dict[str, Any]:
     if "reduction" in options:
         options["reduction"] = options.pop("reduction")  # last, as in PyTorch
     return options
-
-
-def _noise(card: Card[Any], x: Tensor) -> Tensor:
-    """What the card is to draw, from the generator that all of PyTorch draws from."""
-    noise = torch.empty_like(x.detach(), dtype=r.widen(x.detach()).dtype)
-    domain: Any = card.parameters[card.noise].domain  # type: ignore[index]
-    return noise.uniform_() if domain.distribution == "uniform" else -noise.exponential_().log()
 
 
 def _in_the_style_of_pytorch(card: Loss[Any], arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from types import ModuleType
 
-from slopes.ops import Array, Constant
+from slopes.ops import Array, Constant, eye
 
 # (x + 1.25) · Φ(−x) · exp(x²/2) as a polynomial in (x − 4)/(x + 4), lowest degree first
 MILLS = (
@@ -246,10 +246,8 @@ def softmax_logit(r: ModuleType, x: Array) -> Array:
 
 def sum_pairs(r: ModuleType, term: Callable[..., Array], *rows: Array) -> Array:
     """The sum of term(*entries, *others) over all pairs of two different places."""
-    one = rows[0]
-    same = r.one_hot(r.arange(one.shape[-1], one), like=one)
     values = term(*(row[..., :, None] for row in rows), *(row[..., None, :] for row in rows))
-    return r.sum(r.sum(r.where(same == 1, 0.0, values))[..., 0])[..., 0]
+    return r.sum(r.sum(r.where(eye(rows[0]) == 1, 0.0, values))[..., 0])[..., 0]
 
 
 def sum_others(r: ModuleType, values: Array, x: Array) -> Array:

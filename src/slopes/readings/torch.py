@@ -258,10 +258,15 @@ def draw(distribution: str, generator: Any, like: Array, owner: str) -> Array:
     """Noise of the shape of `like`, in the dtype that bodies compute in."""
     if not isinstance(generator, torch.Generator):
         raise TypeError(f"{owner}: generator must be a torch.Generator here, got {type(generator).__name__}")
-    drawn = torch.empty_like(widen(like.detach()))
+    return drawn(distribution, like, generator)
+
+
+def drawn(distribution: str, like: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """The same from any generator, or from the one that all of PyTorch draws from."""
+    noise = torch.empty_like(widen(like.detach()))
     if distribution == "uniform":
-        return drawn.uniform_(generator=generator)
-    return -drawn.exponential_(generator=generator).log()
+        return noise.uniform_(generator=generator)
+    return -noise.exponential_(generator=generator).log()
 
 
 def joined(a: Array, b: Array) -> Array:
