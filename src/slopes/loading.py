@@ -39,15 +39,50 @@ def load(spec: str) -> Card[Any]:
     it fails, AttributeError where it lacks the object, TypeError where that is no card; TypeError or
     ValueError for a parameter that the card refuses; ValueError for what is neither.
     """
+    file, name, arguments = _parts(spec)
+    card = _find(name) if file is None else check_card(_find_in(file, name), f"{file}:{name}")
+    return card if arguments is None else card.with_(**_parameters(spec, arguments))
+
+
+def find(spec: str) -> Any:
+    """Return any object: a card as `load` has it, a name of torch as in ``torch.nn.MSELoss``, or ``file.py:object``.
+
+    A class or function of a file with ``(alpha=0.5)`` behind it is called with these. Raises what `load` raises,
+    but not for what is no card.
+    """
+    file, name, arguments = _parts(spec)
+    if file is None and not name.startswith("torch."):
+        return load(spec)
+    found = _in_torch(name) if file is None else _find_in(file, name)
+    if arguments is None:
+        return found
+    given = _parameters(spec, arguments)
+    return found.with_(**given) if isinstance(found, Card) else found(**given)
+
+
+def _parts(spec: str) -> tuple[str | None, str, str | None]:
+    """File, name and parameters."""
     parts = SPEC.fullmatch(spec.strip())
     file, name = (parts["file"], parts["name"].strip()) if parts else (None, spec)
     if file is None and (parts is None or name.endswith(".py")):
         if re.search(r"\.py$|[/\\]", spec):
             raise ValueError(f"{spec!r} names no object; write file.py:object, as in {Path(spec).stem}.py:my_loss")
         raise ValueError(f"cannot read {spec!r}; write a name, as in relu or 'elu(alpha=0.5)', or file.py:object")
-    card = _find(name) if file is None else _find_in(file, name)
-    arguments = parts["arguments"] if parts else None
-    return card if arguments is None else card.with_(**_parameters(spec, arguments))
+    return file, name, parts["arguments"] if parts else None
+
+
+def _in_torch(name: str) -> Any:
+    import torch
+
+    found: Any = torch
+    for part in name.split(".")[1:]:
+        try:
+            found = getattr(found, part)
+        except AttributeError:
+            near = difflib.get_close_matches(part, dir(found), n=1)
+            hint = f"; did you mean {name.replace(part, near[0])!r}?" if near else ""
+            raise AttributeError(f"torch has no {name!r}{hint}") from None
+    return found
 
 
 def check_card(thing: Any, where: str) -> Card[Any]:
@@ -70,7 +105,7 @@ def _find(name: str) -> Card[Any]:
     return card
 
 
-def _find_in(file: str, name: str) -> Card[Any]:
+def _find_in(file: str, name: str) -> Any:
     path = Path(file).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f"no file {file!r}")
@@ -84,10 +119,9 @@ def _find_in(file: str, name: str) -> Card[Any]:
             found = getattr(found, part)
         except AttributeError:
             raise AttributeError(f"{file} has no {name!r}; {_offer(module, name)}") from None
-    card = check_card(found, f"{file}:{name}")
-    if card.__module__ == module.__name__:
-        card.origin = f"slopes.loading.load({f'{file}:{name}'!r})"
-    return card
+    if isinstance(found, Card) and found.__module__ == module.__name__:
+        found.origin = f"slopes.loading.load({f'{file}:{name}'!r})"
+    return found
 
 
 def _offer(module: ModuleType, name: str) -> str:

@@ -1,11 +1,14 @@
-"""The audit: what would go wrong with a card, each fault with an input that shows it.
+"""The audit: what would go wrong in training with a loss or an activation, each fault with an input that shows it.
 
-A check is a function of a `Subject` that yields findings; `CHECKS` is the list, in the order in which they run.
-The same list tests the catalogue. A fault is reported by its primary check; later ones pass over its entries.
+A check is a function of a subject that yields findings. `CHECKS` examine anything that can be called, by what it does:
+see `slopes.checks.behaviour`. `CARD_CHECKS` examine a card against exact arithmetic and its own claims. Both lists
+are in the order in which they run, and both test the catalogue. A fault is reported once, by its primary check:
+later ones pass over its entries, or are not run at all.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from slopes.card import Card
@@ -16,9 +19,9 @@ from slopes.checks.numerics import derivative, finite, numpy_equals_torch, slope
 from slopes.checks.report import AuditError, Check, Finding, Report, run
 from slopes.extras import require
 
-__all__ = ["CHECKS", "AuditError", "Finding", "Report", "audit"]
+__all__ = ["CARD_CHECKS", "AuditError", "Finding", "Report", "audit"]
 
-CHECKS: list[Check] = [
+CARD_CHECKS: list[Check] = [
     dtype_and_shape,
     inputs_written,
     shapes_refused,
@@ -34,16 +37,59 @@ CHECKS: list[Check] = [
 ]
 
 
-def audit(card: Card[Any], *, seed: int = 0) -> Report:
-    """Audit a card, the catalogue's or one's own, and return what was found as a `Report`.
+def audit(
+    subject: Any,
+    *,
+    kind: str | None = None,
+    against: Any = None,
+    quick: bool = False,
+    seed: int = 0,
+    space: str | None = None,
+    elicits: str | None = None,
+    bounded: bool = False,
+    batch_level: bool = False,
+    terms: Mapping[str, Callable[..., Any]] | None = None,
+    divisor: str | None = None,
+    model: Any = None,
+    batch: Any = None,
+    time_limit: float = 120.0,
+) -> Report:
+    """Audit a loss or an activation, and return what was found as a `Report`.
 
-    `seed` chooses the random ones among the inputs. Needs ``slopes[audit]``; with torch the torch reading is
-    audited too. Raises TypeError for what is no card.
+    `subject` is a card, any function of a prediction and a target or of one tensor, a module, a module's class, or
+    text: a name of the catalogue, or ``file.py:object``, which is run in a process of its own for at most
+    `time_limit` seconds. How it wants to be called is found out by calling it; what cannot be found out is declared:
+
+    - `kind`: "activation", or what a loss is fed, one of `slopes.kinds`; "xgboost", "lightgbm" or "catboost" for the
+      gradient and Hessian of a boosting objective.
+    - `space`: whether predictions are "logits", "probabilities" or "log_probabilities".
+    - `elicits`: what the best constant prediction is: "mean", "median", "quantile 0.9" or "probability".
+    - `bounded`: it is to saturate, as robust losses do. `batch_level`: it is to look at a batch as a whole.
+    - `terms`: the parts that it adds up, each a function of the same arguments by its name.
+    - `divisor`: what its mean divides by: "elements", "rows", "weights", "valid" or "one".
+
+    `against` is what it is said to equal: a class or function of torch, a card, any callable, or text. With `model`
+    and `batch` (inputs and targets) the tensors of a real training are looked at too. `quick` leaves out what takes
+    long; `seed` chooses the random inputs.
+
+    The subject is left as it is, and so are random states, default dtype and warnings. Needs ``slopes[torch,audit]``.
+    Raises TypeError or ValueError for what cannot be audited, or is declared and unknown.
     """
-    if not isinstance(card, Card):
-        raise TypeError(
-            f"audit takes a card, got {type(card).__name__}: decorate the function with @slopes.activation() "
-            'or @slopes.loss("regression")'
-        )
     require("slopes.audit", "audit", "mpmath")
-    return run(Subject(card, seed), CHECKS)
+    require("slopes.audit", "torch", "torch")
+    from slopes.checks import child, examination
+
+    declared = {
+        "kind": kind, "space": space, "elicits": elicits, "bounded": bounded, "batch_level": batch_level,
+        "terms": dict(terms or {}), "divisor": divisor,
+    }  # fmt: skip
+    if isinstance(subject, str):
+        return child.audit(
+            subject, declared, against=against, quick=quick, seed=seed, model=model, batch=batch, time_limit=time_limit
+        )
+    return examination.examine(subject, declared, against=against, quick=quick, seed=seed, model=model, batch=batch)
+
+
+def card_report(card: Card[Any], seed: int = 0) -> Report:
+    """What the checks of a card alone find."""
+    return run(Subject(card, seed), CARD_CHECKS)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import html
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Self, TypeVar
+
+SEVERITIES = ("error", "warning", "note")
 
 
 class AuditError(Exception):
@@ -17,15 +20,23 @@ class Finding:
     """One fault: what came, what was expected, and how to see it again."""
 
     check: str
-    message: str
+    message: str  #: the cause, in one line
     reproduce: str  #: code that can be pasted and run
-    repair: str
-    severity: str = "error"  #: or "warning", or "note"
+    repair: str  #: what usually mends it
+    severity: str = "error"  #: or "warning", or "note", which asks what the author meant
+    came: str = ""
+    expected: str = ""
+
+    @property
+    def page(self) -> str:
+        """The page of the docs that tells of such faults."""
+        return f"docs/audit/{self.check}.md"
 
     def __str__(self) -> str:
-        return (
-            f"{self.severity}: {self.check}: {self.message}\n    see it:  {self.reproduce}\n    repair:  {self.repair}"
-        )
+        seen = [("came", self.came), ("expected", self.expected), ("see it", self.reproduce)]
+        rows = [*((label, text) for label, text in seen if text), ("repair", self.repair), ("more", self.page)]
+        told = (f"    {label + ':':<10}" + text.replace("\n", "\n" + " " * 14) for label, text in rows)
+        return "\n".join([f"{self.severity}: {self.check}: {self.message}", *told])
 
 
 @dataclass
@@ -35,7 +46,8 @@ class Report:
     subject: str
     findings: list[Finding] = field(default_factory=list)
     ran: list[str] = field(default_factory=list)
-    skipped: dict[str, str] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)  #: why a check did not run
+    facts: list[str] = field(default_factory=list)  #: what was found out of the subject by calling it
 
     @property
     def ok(self) -> bool:
@@ -49,20 +61,45 @@ class Report:
 
     def to_json(self) -> str:
         """The report as JSON."""
-        return json.dumps({"ok": self.ok, **asdict(self)}, indent=2)
+        findings = [{**asdict(finding), "page": finding.page} for finding in self.findings]
+        return json.dumps({"ok": self.ok, **vars(self), "findings": findings}, indent=2)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """The report that `to_json` has written."""
+        told = json.loads(text)
+        known = Finding.__dataclass_fields__
+        findings = [Finding(**{name: x for name, x in found.items() if name in known}) for found in told["findings"]]
+        return cls(told["subject"], findings, told["ran"], told["skipped"], told["facts"])
+
+    @property
+    def headline(self) -> str:
+        """The subject, and how it fared, in one line."""
+        counts = [(severity, sum(f.severity == severity for f in self.findings)) for severity in SEVERITIES]
+        told = ", ".join(f"{n} {severity}{'s' * (n > 1)}" for severity, n in counts if n) or "clean"
+        return f"{self.subject}: {told}, {len(self.ran)} checks ran"
+
+    @property
+    def reasons(self) -> dict[str, list[str]]:
+        """The checks that did not run, by the reason why."""
+        grouped: dict[str, list[str]] = {}
+        for name, why in self.skipped.items():
+            grouped.setdefault(why, []).append(name)
+        return grouped
 
     def __str__(self) -> str:
-        checks = f"{len(self.ran)} checks ran"
-        head = f"{self.subject}: clean, {checks}" if not self.findings else (
-            f"{self.subject}: {len(self.findings)} finding{'s' * (len(self.findings) > 1)}, {checks}"
-        )  # fmt: skip
         return "\n".join(
             [
-                head,
-                *map(str, self.findings),
-                *(f"  not run: {name}: {why}" for name, why in self.skipped.items()),
+                self.headline,
+                *(f"  {fact}" for fact in self.facts),
+                *map(str, sorted(self.findings, key=lambda finding: SEVERITIES.index(finding.severity))),
+                *(f"  not run: {', '.join(names)}: {why}" for why, names in self.reasons.items()),
             ]
         )
+
+    def _repr_html_(self) -> str:
+        color = "#2da44e" if self.ok else "#cf222e"
+        return f'<pre style="border-left: 4px solid {color}; padding-left: 1em">{html.escape(str(self))}</pre>'
 
 
 class Skip(Exception):
@@ -70,28 +107,68 @@ class Skip(Exception):
 
 
 Check = Callable[[Any], Iterator[Finding]]
+C = TypeVar("C", bound=Check)
 
 
-def run(subject: Any, checks: list[Check]) -> Report:
-    """Run the checks one after the other; a check that raises is itself a finding."""
-    report, raised = Report(subject.name), set()
+def about(*families: str, unless: tuple[str, ...] = (), slow: bool = False) -> Callable[[C], C]:
+    """Say of a check which families of subjects it is about.
+
+    It is passed over where a check named in `unless` has found something, for it would see the same fault again,
+    and in a quick audit if it is `slow`.
+    """
+
+    def mark(check: C) -> C:
+        vars(check).update(families=families, unless=unless, slow=slow)
+        return check
+
+    return mark
+
+
+def why_not(check: Check, subject: Any, report: Report) -> str | None:
+    """Why a check is not to run on a subject; None if it is."""
+    families = getattr(check, "families", ())
+    if families and subject.family not in families:
+        return f"not about {subject.family}s"
+    found = {finding.check for finding in report.findings if finding.severity != "note"}
+    before = [name for name in getattr(check, "unless", ()) if name in found]
+    if before:
+        return f"would see again what {before[0]} found"
+    if getattr(check, "slow", False) and subject.quick:
+        return "left out of a quick audit"
+    return None
+
+
+def run(
+    subject: Any, checks: list[Check], report: Report | None = None, watch: Callable[[str], None] | None = None
+) -> Report:
+    """Run the checks one after the other; a check that raises is itself a finding. `watch` is told each one's name."""
+    report = Report(subject.name) if report is None else report
+    raised = set()
     for check in checks:
         name = check.__name__
+        if watch is not None:
+            watch(name)
+        reason = why_not(check, subject, report)
+        if reason is not None:
+            report.skipped[name] = reason
+            continue
         try:
-            report.findings.extend(check(subject))
+            for finding in check(subject):
+                report.findings.append(finding)
             report.ran.append(name)
-        except Skip as reason:
-            report.skipped[name] = str(reason)
+        except Skip as reason_:
+            report.skipped[name] = str(reason_)
         except Exception as error:
             report.ran.append(name)
-            if (type(error), str(error)) in raised:
+            cause = getattr(error, "cause", error)
+            if (type(cause), str(cause)) in raised:
                 continue  # one broken body, one finding
-            raised.add((type(error), str(error)))
+            raised.add((type(cause), str(cause)))
             report.findings.append(
                 Finding(
                     name,
-                    f"raised {type(error).__name__}: {error}",
-                    f"slopes.audit({subject.name})",
+                    f"raised {type(cause).__name__}: {cause}",
+                    getattr(error, "code", f"slopes.audit({subject.name})"),
                     "make the function return numbers for every input that its kind allows",
                 )
             )

@@ -1,0 +1,486 @@
+"""Finding out by calling how a subject wants to be called: its arguments, their shapes, and what their numbers are.
+
+A candidate form is tried with a small batch. It is taken where the subject accepts it and behaves as losses of its
+kind do: a regression is least (or, with a wrong sign, most) where prediction and target agree; a loss of logits falls
+all the way as the right logit rises; one of probabilities does so from 0 to 1; one of a margin depends on the product.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from slopes.card import Activation, Card, Loss, Map
+from slopes.checks.report import Skip
+from slopes.checks.subject import Declared, Form, Subject, SubjectError, expression_of
+from slopes.domains import OneOf
+from slopes.kinds import KINDS, Kind
+
+SPACES = ("logits", "probabilities", "log_probabilities")
+TARGETS = ("target", "targets", "label", "labels", "y", "y_true", "true", "truth", "gt", "t", "ground_truth")
+PREDICTIONS = (
+    *("prediction", "predictions", "pred", "preds", "y_pred", "yhat", "y_hat", "input", "inputs", "logits"),
+    *("output", "outputs", "z", "p", "probs", "probabilities", "scores"),
+)
+EXTRAS = {"mask": "mask", "weight": "weight", "weights": "weight", "sample_weight": "weight"}
+ROWS_2, IMAGE, IMAGES = (6, 4), (2, 1, 8, 8), (2, 3, 8, 8)
+LABELLED = ((ROWS_2, -1), ((2, 4, 3), 1), ((2, 4, 5, 5), 1), ((2, 3, 4), -1))
+PLAIN = ((8,), (8, 1), ROWS_2, IMAGE, IMAGES)
+OVERLAPPING = (IMAGE, (2, 8, 8), IMAGES, (8,))
+
+
+def subject_of(
+    thing: Any, *, spec: str | None = None, declared: Declared | None = None, seed: int = 0, quick: bool = False
+) -> tuple[Subject, list[str]]:
+    """The subject that an object is, and what was found out of it, in words.
+
+    Raises ValueError for what is declared and unknown, TypeError for what is no function of tensors, SubjectError
+    where no way of calling it succeeds.
+    """
+    declared = declared or Declared()
+    check_declared(declared)
+    origin = thing
+    if isinstance(thing, type):
+        thing = _instance(thing, spec)
+        origin = origin if spec else thing
+    if not callable(thing):
+        raise TypeError(f"audit takes a card, a function or a module, got {type(thing).__name__}")
+
+    def make(form: Form) -> Subject:
+        variable = "f" if form.kind is None else "loss"
+        name, setup = expression_of(origin, variable, spec)
+        return Subject(thing, form, name=name, setup=setup, declared=declared, seed=seed, quick=quick)
+
+    form = _of_card(thing) if isinstance(thing, Card) else _find(thing, declared, make)
+    subject = make(form)
+    return subject, _facts(subject)
+
+
+def check_declared(declared: Declared) -> None:
+    """Raise ValueError for a declaration that is not known."""
+    kinds = ("activation", *KINDS)
+    if declared.kind is not None and declared.kind not in kinds:
+        near = difflib.get_close_matches(declared.kind, kinds, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(kinds)}."
+        raise ValueError(f"audit: no kind {declared.kind!r}; {hint}")
+    if declared.space is not None:
+        OneOf(SPACES).check("audit", "space", declared.space)
+
+
+def _instance(thing: type, spec: str | None) -> Any:
+    try:
+        return thing()
+    except Exception as error:
+        raise TypeError(
+            f"audit: {spec or thing.__name__} is a class that cannot be made without arguments "
+            f"({type(error).__name__}: {error}); give the instance that you train with"
+        ) from error
+
+
+def _of_card(card: Card[Any]) -> Form:
+    """A card's form follows from its kind."""
+    if isinstance(card, Loss):
+        kind = card.kind
+        shape = {"boxes": (6, 4), "embeddings": (6, 4), "overlap": (2, 12, 3)}.get(
+            kind.name, ROWS_2 if kind.rowwise else (8,)
+        )
+        return Form(kind=kind, shape=shape, settings=card.settings, reduction="keyword")
+    assert isinstance(card, Activation)
+    rows = isinstance(card, Map)
+    return Form(shape=(6, 4 * card.parts) if rows else (64,), elementwise=not rows)
+
+
+# -------------------------------------------------------------------------------------------- signatures
+
+
+def required(thing: Any) -> list[str] | None:
+    """The names of the arguments that must be given by place; None where the signature cannot be read."""
+    function = thing.forward if isinstance(thing, torch.nn.Module) else thing
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        return None
+    by_place = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    names = [p.name for p in parameters if p.kind in by_place and p.default is p.empty]
+    if not names and any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        return None
+    return names
+
+
+def keywords(thing: Any) -> list[str]:
+    """The names of all that can be given by name."""
+    function = thing.forward if isinstance(thing, torch.nn.Module) else thing
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    return [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+
+
+# ---------------------------------------------------------------------------------------------- the search
+
+
+def _find(thing: Any, declared: Declared, make: Callable[[Form], Subject]) -> Form:
+    names = required(thing)
+    if declared.kind == "activation" or (declared.kind is None and names is not None and len(names) == 1):
+        return _of_activation(make)
+    if names is None and declared.kind is None:
+        with_one = _first(make, [Form(shape=(64,))])
+        if with_one is not None:
+            return _of_activation(make)
+    known = _known(thing) if declared.kind is None else None
+    if known is not None:
+        return _shaped(known, thing, declared, make)
+    best, sure_from, trouble = None, 1.0, None
+    for group in _candidates(names, declared):
+        form, error = _accepted(make, group)
+        trouble = trouble or error
+        if form is None:
+            continue
+        score = fitness(make(form))
+        if best is None or score > best[0]:
+            best = score, form
+        if score >= sure_from:
+            break
+    if best is None:
+        raise trouble or TypeError("audit: it gives no finite number for any arguments that a loss may have")
+    kind = best[1].kind
+    sure = best[0] >= 0.7 or declared.kind is not None or (kind is not None and kind.name == _named(names or []))
+    return replace(best[1], sure=sure, reduction=_reduction(thing))
+
+
+def _accepted(make: Callable[[Form], Subject], group: Sequence[Form]) -> tuple[Form | None, SubjectError | None]:
+    """The first form of a group for which a finite number comes, and the first error that came instead."""
+    trouble = None
+    for form in group:
+        for attempt in (form, replace(form, dtype=torch.float32), replace(form, numpy=True)):
+            subject = make(attempt)
+            try:
+                came = subject(*subject.draw())
+            except SubjectError as error:
+                trouble = trouble or error
+                continue
+            if bool(torch.isfinite(came.double()).any()):
+                return attempt, None
+    return None, trouble
+
+
+def _first(make: Callable[[Form], Subject], forms: Sequence[Form]) -> Form | None:
+    """The first of the forms that the subject accepts."""
+    return _accepted(make, forms)[0]
+
+
+def _reduction(thing: Any) -> str | None:
+    """How another reduction is asked for."""
+    if "reduction" in keywords(thing):
+        return "keyword"
+    return "attribute" if getattr(thing, "reduction", None) in ("mean", "sum", "none") else None
+
+
+def _of_activation(make: Callable[[Form], Subject]) -> Form:
+    shapes = ((64,), (6, 8), (2, 4, 6), (2, 4, 6, 6))
+    form, trouble = _accepted(make, [Form(shape=shape) for shape in shapes])
+    if form is None:
+        raise trouble or TypeError("audit: it gives no finite number for numbers between -9 and 9")
+    subject = make(form)
+    (x,) = subject.draw()
+    y = subject(x)
+    if y.shape == x.shape and _entry_by_entry(subject, x, y):
+        return form
+    rows = _first(make, [replace(form, shape=shape, elementwise=False) for shape in ((6, 8), *shapes)])
+    return replace(rows or form, elementwise=False)
+
+
+def _entry_by_entry(subject: Subject, x: Tensor, y: Tensor) -> bool:
+    """Whether changing one entry leaves the others."""
+    moved = x.clone()
+    moved.reshape(-1)[0] += 0.5
+    try:
+        again = subject(moved)
+    except SubjectError:
+        return True
+    return bool((again == y).reshape(-1)[1:].double().mean() > 0.5)
+
+
+def _known(thing: Any) -> Form | None:
+    """The form of a loss of torch.nn or torch.nn.functional, by the card that it is."""
+    from slopes.catalogue import CARDS
+    from slopes.nn.losses import LOSSES
+
+    module = isinstance(thing, torch.nn.Module)
+    home = type(thing).__module__ if module else getattr(thing, "__module__", None)
+    if home not in ("torch.nn.modules.loss", "torch.nn.functional", "slopes.nn"):
+        return None
+    name = type(thing).__name__ if module else getattr(thing, "__name__", "")
+    if name in ("KLDivLoss", "kl_div"):
+        return Form(kind=KINDS["distribution"].having(prediction="log-probabilities"), shape=ROWS_2)
+    folded = {key.lower(): card for key, (card, _) in LOSSES.items()} | {
+        "binarycrossentropywithlogitsloss": "binary_cross_entropy",
+        "binarycrossentropyloss": "binary_cross_entropy",
+        "bceloss": "binary_cross_entropy",
+    }
+    bare = name.replace("_", "").lower()
+    card: Any = CARDS.get(folded.get(bare) or folded.get(f"{bare}loss") or "")
+    if card is None:
+        return None
+    settings = {key: getattr(thing, key) for key in card.parameters if module and hasattr(thing, key)}
+    settings = {key: value for key, value in settings.items() if isinstance(value, (bool, int, float, str))}
+    if bare.removesuffix("loss") in ("bce", "binarycrossentropy"):
+        settings["from_probabilities"] = True
+    return Form(kind=card.kind, settings={**card.settings, **settings}, shape=ROWS_2 if card.kind.rowwise else (8,))
+
+
+def _shaped(form: Form, thing: Any, declared: Declared, make: Callable[[Form], Subject]) -> Form:
+    """A known form, with the first shape that the subject accepts."""
+    spaced = _spaced(form.kind, declared) if form.kind is not None else None
+    form = replace(form, kind=spaced, reduction=_reduction(thing))
+    shapes = ((form.shape, form.axis), *LABELLED) if form.kind is not None and form.kind.rowwise else (
+        (form.shape, -1), (IMAGE, -1)
+    )  # fmt: skip
+    return _first(make, [replace(form, shape=shape, axis=axis) for shape, axis in shapes]) or form
+
+
+def _spaced(kind: Kind, declared: Declared) -> Kind:
+    if declared.space is None:
+        return kind
+    return kind.having(**{kind.arguments[0].name: declared.space.replace("_", "-")})
+
+
+def _candidates(names: list[str] | None, declared: Declared) -> Iterator[list[Form]]:
+    """Groups of forms to try, the most telling first; those of a group differ in their shapes alone."""
+    names = names or []
+    extra = {name: EXTRAS[name] for name in names[2:] if name in EXTRAS}
+    count = len(names) - len(extra) if names else 2
+    kinds = [declared.kind] if declared.kind else _kinds_for(count, names)
+    for swapped in (True, False) if _target_first(names) else (False, True):
+        for name in kinds:
+            for kind in _spaces_to_try(KINDS[name], declared):
+                for group in _layouts(kind):
+                    yield [replace(form, swapped=swapped and len(form.names) == 2, extra=extra) for form in group]
+
+
+def _layouts(kind: Kind) -> Iterator[list[Form]]:
+    """The shapes in which a kind may want its arguments."""
+    if kind.name in ("classification", "overlap"):
+        space = kind.spaces({})[0].name
+        labels = KINDS["classification"].having(prediction=space) if kind.name == "overlap" else kind
+        for target in ("as drawn", "rows"):
+            yield [Form(kind=labels, shape=shape, axis=axis, target=target) for shape, axis in LABELLED]
+        if kind.name == "overlap":
+            yield [Form(kind=KINDS["binary"].having(prediction=space), shape=shape) for shape in OVERLAPPING]
+    elif kind.rowwise:
+        yield [Form(kind=kind, shape=shape) for shape in (ROWS_2, (2, 3, 4), (4,))]
+    else:
+        shapes = PLAIN[:1] if kind.name == "margin" else PLAIN
+        yield [Form(kind=kind, shape=shape) for shape in shapes]
+        if kind.name in ("binary", "margin"):
+            yield [Form(kind=kind, shape=shape, target="whole") for shape in shapes[:3]]
+
+
+def _kinds_for(count: int, names: list[str]) -> list[str]:
+    """The kinds that take so many arguments, those that the names speak for first."""
+    named = _named(names)
+    if count >= 3:
+        return list(dict.fromkeys([*([named] if named else []), "triplets", "variance", "pairs", "ranking"]))
+    if named == "embeddings":
+        return [named, "vectors"]
+    return ["classification", "regression", "binary", "margin", "distribution", "vectors"]
+
+
+def _named(names: list[str]) -> str | None:
+    """The kind that the arguments' names speak for."""
+    telling = {"anchor": "triplets", "neg": "triplets", "var": "variance", "embed": "embeddings", "feature": "embeddings"}
+    return next((kind for word, kind in telling.items() if any(word in name.lower() for name in names)), None)
+
+
+def _spaces_to_try(kind: Kind, declared: Declared) -> list[Kind]:
+    """The kind with each space that its first argument may have, where none is declared."""
+    if declared.space is not None:
+        return [kind]
+    others = {
+        "classification": ("logits", "log-probabilities", "probabilities"),
+        "overlap": ("logits", "probabilities"),
+        "binary": ("logits", "probabilities"),
+        "multilabel": ("logits", "probabilities"),
+        "distribution": ("log-probabilities", "logits", "distributions"),
+    }
+    if kind.name == "regression":
+        return [
+            kind,
+            kind.having(prediction="positive", target="positive"),
+            kind.having(target="non-negative"),
+            kind.having(prediction="positive", target="non-negative"),
+        ]
+    name = kind.arguments[0].name
+    return [kind.having(**{name: space}) for space in others.get(kind.name, ())] or [kind]
+
+
+def _target_first(names: list[str]) -> bool:
+    """Whether the names say that the target comes before the prediction."""
+    if len(names) < 2:
+        return False
+    first, second = (name.lower() for name in names[:2])
+    return first in TARGETS and (second in PREDICTIONS or second not in TARGETS)
+
+
+# ------------------------------------------------------------------------------------------------- fitness
+
+
+def fitness(subject: Subject) -> float:
+    """How well a subject behaves as its form says: 1 where it does, 0.5 where it cannot be told, else 0."""
+    kind = subject.form.kind
+    try:
+        test = FITS.get(kind.name if kind is not None else "", _unknown)
+        return test(subject)
+    except (SubjectError, Skip):
+        return 0.0
+
+
+def along(subject: Subject, numbers: Sequence[float], target: float) -> Tensor:
+    """The total as the first prediction takes these numbers, its target being that one."""
+    prediction, goal, *rest = subject.draw(1)
+    goal = goal.clone()
+    goal.reshape(-1)[0] = target
+    came = []
+    for number in numbers:
+        moved = prediction.clone()
+        moved.reshape(-1)[0] = number
+        came.append(subject.total(moved, goal, *rest).detach().double())
+    return torch.stack(came)
+
+
+def _monotone(values: Tensor) -> int:
+    """1 where values rise, −1 where they fall, 0 where they do neither or both; equal ones in a row are let pass."""
+    if not bool(torch.isfinite(values).all()):
+        return 0
+    steps, size = torch.diff(values), float(values.max() - values.min())
+    if size <= 1e-9 * float(values.abs().max()):
+        return 0
+    slack = 1e-9 * size
+    return 1 if bool((steps >= -slack).all()) else -1 if bool((steps <= slack).all()) else 0
+
+
+def _regression(subject: Subject) -> float:
+    positive = subject.space == "positive"
+    counts = not positive and subject.form.spaces[1] == "non-negative"  # of which the prediction is the log
+    targets = (0.5, 1.0, 3.0) if positive or counts else (-1.75, 0.5, 2.25)
+    offsets = [-0.375, -0.25, -0.125, 0.0, 0.125, 0.25, 0.5, 1.0]
+    for target in targets:
+        truth = math.log(target) if counts else target
+        values = along(subject, [truth + offset for offset in offsets], target)
+        if not bool(torch.isfinite(values).all()) or float(values.max() - values.min()) == 0:
+            return 0.0
+        best, worst = (int(i) for i in (values.argmin(), values.argmax()))
+        if offsets[best] != 0.0 and offsets[worst] != 0.0:
+            return 0.0
+    return 1.0
+
+
+def _vectors(subject: Subject) -> float:
+    """Least, or most, where both are alike, and the same where rows change places."""
+    first, second = subject.draw(1)
+    at, near, far = (float(subject.total(second + s * (first - second), second)) for s in (0.0, 0.3, 1.0))
+    return 0.75 if (at < near < far) or (at > near > far) else 0.0
+
+
+def _binary(subject: Subject) -> float:
+    probabilities = subject.space == "probabilities"
+    numbers = [0.02, 0.2, 0.4, 0.6, 0.8, 0.98] if probabilities else [-12.0, -4.0, -1.0, 0.0, 0.5, 1.0, 2.0, 6.0, 12.0]
+    yes, no = (_monotone(along(subject, numbers, target)) for target in (1.0, 0.0))
+    return 1.0 if yes * no == -1 else 0.0
+
+
+def _margin(subject: Subject) -> float:
+    numbers = [-3.0, -0.5, 0.25, 0.75, 2.0]
+    up, down = (along(subject, [sign * x for x in numbers], sign) for sign in (1.0, -1.0))
+    rest = float((up - down).abs().max())
+    return 1.0 if _monotone(up) and rest <= 1e-9 * max(float(up.abs().max()), 1e-9) else 0.0
+
+
+def _classification(subject: Subject) -> float:
+    prediction, target = subject.draw(1)
+    axis = subject.form.axis
+    shifted = prediction + 1.0
+    base = subject.total(prediction, target)
+    if not bool(torch.isfinite(base)):
+        return 0.0
+    if subject.space == "probabilities":
+        return 0.8 if _raises_with(subject, target) else 0.0
+    change = float(subject.total(shifted, target) - base)
+    invariant = abs(change) <= 1e-9 * max(1.0, float(base.abs()))
+    if subject.space == "log-probabilities":
+        return 0.8 if not invariant and _raises_with(subject, target) else 0.0
+    if subject.form.target == "rows" and not invariant:
+        return 0.0
+    return 1.0 if invariant and axis is not None and _raises_with(subject, target) else 0.0
+
+
+def _raises_with(subject: Subject, target: Tensor) -> bool:
+    """Whether the total changes, one way, as the predictions go from the right ones to others."""
+    right, wrong = subject.right(target, 3.0), subject.right(_other(subject, target), 3.0)
+    if right is None or wrong is None:
+        return False
+    if subject.space == "probabilities":
+        right, wrong = (0.9 * x + 0.1 / x.shape[subject.form.axis] for x in (right, wrong))
+    shares = (0.0, 0.25, 0.5, 0.75, 1.0)
+    return _monotone(torch.stack([subject.total(right + s * (wrong - right), target).detach() for s in shares])) != 0
+
+
+def _other(subject: Subject, target: Tensor) -> Tensor:
+    """Targets of which none is the same."""
+    if target.is_floating_point():
+        return target.roll(1, subject.form.axis)
+    return (target + 1) % subject.form.shape[subject.form.axis]
+
+
+def _distribution(subject: Subject) -> float:
+    prediction, target = subject.draw(1)
+    base, once, twice = (float(subject.total(prediction + shift, target).detach()) for shift in (0.0, 1.0, 2.0))
+    slack = 1e-9 * max(1.0, abs(base))
+    if subject.space == "logits":
+        return 0.9 if abs(once - base) <= slack else 0.0
+    if subject.space == "log-probabilities":  # of which such losses are linear
+        return 0.9 if abs(once - base) > slack and abs(twice - once - (once - base)) <= slack else 0.0
+    other = target.roll(1, 0)
+    return 0.7 if float(subject.total(target, target)) < float(subject.total(other, target)) else 0.0
+
+
+def _unknown(subject: Subject) -> float:
+    return 0.5
+
+
+FITS: dict[str, Callable[[Subject], float]] = {
+    "regression": _regression,
+    "binary": _binary,
+    "margin": _margin,
+    "classification": _classification,
+    "distribution": _distribution,
+    "vectors": _vectors,
+}
+
+
+# --------------------------------------------------------------------------------------------------- words
+
+
+def _facts(subject: Subject) -> list[str]:
+    form = subject.form
+    if form.kind is None:
+        return [f"an activation, {'element by element' if form.elementwise else 'of rows'}"]
+    arguments = subject.draw()
+    names = [*form.names]
+    told = [
+        f"{name} {tuple(x.shape)} of {'labels' if not x.is_floating_point() else space}"
+        for name, x, space in zip(names, arguments, form.spaces, strict=True)
+    ]
+    if form.swapped:
+        told[:2] = told[1::-1]
+    reduced = "one number" if subject(*arguments).ndim == 0 else "a value for each"
+    doubt = "" if form.sure else "; a guess, so declare kind= and space= for a sharper audit"
+    return [f"a {form.kind.name} loss of {', '.join(told)}; gives {reduced}{doubt}"]

@@ -1,0 +1,46 @@
+"""One audit, from an object to its report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from slopes.card import Card
+from slopes.checks.behaviour import CHECKS, calling
+from slopes.checks.discovery import subject_of
+from slopes.checks.report import Finding, Report, run
+from slopes.checks.subject import Declared, SubjectError, expression_of, undisturbed
+
+
+def examine(
+    thing: Any, declared: Mapping[str, Any], *, against: Any = None, quick: bool = False, seed: int = 0,
+    model: Any = None, batch: Any = None, spec: str | None = None, watch: Callable[[str], None] | None = None,
+) -> Report:  # fmt: skip
+    """The report on an object; `spec` is the text by which it was named, and `watch` is told each check's name."""
+    with undisturbed():
+        try:
+            subject, facts = subject_of(thing, spec=spec, declared=Declared(**declared), seed=seed, quick=quick)
+        except SubjectError as error:
+            return _not_called(thing, spec, error)
+        report = Report(subject.name, facts=facts)
+        if isinstance(thing, Card):
+            from slopes.checks import CARD_CHECKS
+            from slopes.checks.cases import Subject as CardSubject
+
+            run(CardSubject(thing, seed), CARD_CHECKS, report, watch)
+        run(subject, CHECKS, report, watch)
+        run(subject, [calling], report, watch)  # last, of what all calls have shown
+    return report
+
+
+def _not_called(thing: Any, spec: str | None, error: SubjectError) -> Report:
+    """The report on what raises however it is called."""
+    name, _ = expression_of(thing, "loss", spec)
+    finding = Finding(
+        "calling",
+        f"raises {error}, however it is called",
+        error.code,
+        "say what it takes with kind= and space=, or make it take a prediction and a target alone "
+        "(functools.partial binds the rest)",
+    )
+    return Report(name, [finding], ["calling"])

@@ -1,0 +1,450 @@
+"""What is under audit, whatever it is: how it is called, what it gives, and code that shows it."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import importlib
+import inspect
+import io
+import random
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from slopes.card import Card
+from slopes.checks.report import Skip
+from slopes.kinds import Kind
+
+Arguments = tuple[Tensor, ...]
+ROWS = 8  #: of the batches that a subject is given
+
+
+@dataclass(frozen=True, kw_only=True)
+class Declared:
+    """What the author says of a subject, because no call can find it out."""
+
+    kind: str | None = None
+    space: str | None = None  #: "logits", "probabilities" or "log_probabilities"
+    elicits: str | None = None  #: "mean", "median", "quantile 0.9", "probability"
+    bounded: bool = False  #: whether it is to saturate, as robust losses do
+    batch_level: bool = False  #: whether it is to look at a batch as a whole
+    terms: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    divisor: str | None = None  #: of the mean: "elements", "rows", "weights", "valid", "one"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Form:
+    """How a subject is called: its kind, the shape of a small batch, and which argument comes first."""
+
+    kind: Kind | None = None  #: None for an activation
+    shape: tuple[int, ...] = (ROWS,)  #: of the first argument
+    axis: int = -1  #: the class axis, or that of a row
+    target: str = "as drawn"  #: or "rows", one-hot instead of labels; "whole", integers instead of floats
+    swapped: bool = False  #: whether the target comes before the prediction
+    extra: Mapping[str, str] = field(default_factory=dict)  #: further arguments that must be given: "mask" or "weight"
+    settings: Mapping[str, Any] = field(default_factory=dict)  #: a card's parameters, on which its spaces depend
+    reduction: str | None = None  #: how another one is asked for: "keyword" or "attribute"
+    numpy: bool = False  #: whether it takes NumPy arrays alone
+    dtype: torch.dtype = torch.float64  #: in which it is examined: float32 only where it takes no float64
+    elementwise: bool = True  #: an activation: whether each entry is mapped by itself
+    sure: bool = True  #: whether the kind was declared or shows; else what depends on it is asked, not failed
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The arguments, prediction first."""
+        return ("x",) if self.kind is None else tuple(argument.name for argument in self.kind.arguments)
+
+    @property
+    def spaces(self) -> tuple[str, ...]:
+        """What the numbers of each argument are."""
+        if self.kind is None:
+            return ("real",)
+        return tuple(space.name for space in self.kind.spaces(dict(self.settings)))
+
+
+class SubjectError(Exception):
+    """What a subject raised, and the code that makes it."""
+
+    def __init__(self, cause: BaseException, code: str) -> None:
+        super().__init__(f"{type(cause).__name__}: {cause}")
+        self.cause, self.code = cause, code
+
+
+class Disconnected(Skip):
+    """The result does not depend on the argument, as far as autograd knows."""
+
+
+class Subject:
+    """A loss or an activation as the checks call it: prediction first, tensors in, a tensor out.
+
+    It is a copy of what was given, which is never changed. Every call starts from one state of the random numbers.
+    """
+
+    def __init__(
+        self, thing: Any, form: Form, *, name: str, setup: Sequence[str] = (), declared: Declared | None = None,
+        seed: int = 0, quick: bool = False,
+    ) -> None:  # fmt: skip
+        self.thing, self.form, self.name = _own_copy(thing), form, name
+        self.setup = list(setup)  #: lines of code after which `loss` or `f` is the subject
+        self.declared = declared or Declared()
+        self.seed, self.quick = seed, quick
+        self.card: Card[Any] | None = thing if isinstance(thing, Card) else None
+        self.oddities: dict[str, str] = {}  #: what a call did besides giving a tensor, by its first message
+        self._versions: dict[tuple[str | None, torch.dtype], Any] = {}  #: by reduction and dtype
+        self.notes: dict[str, Any] = {}  #: what one check leaves for a later one
+
+    @property
+    def family(self) -> str:
+        """Whether it is a loss or an activation."""
+        return "activation" if self.form.kind is None else "loss"
+
+    @property
+    def variable(self) -> str:
+        """What the subject is called in code that shows a finding."""
+        return "f" if self.form.kind is None else "loss"
+
+    @property
+    def is_module(self) -> bool:
+        """Whether it is a module of torch."""
+        return isinstance(self.thing, torch.nn.Module)
+
+    @property
+    def space(self) -> str:
+        """What the first argument is: "real", "logits", "probabilities", "log-probabilities", …"""
+        name = self.form.spaces[0]
+        return "probabilities" if name == "distributions" else name
+
+    @property
+    def batch_level(self) -> bool:
+        """Whether it was declared, or is known, to look at a batch as a whole."""
+        kind = self.form.kind
+        return self.declared.batch_level or (kind is not None and kind.batched)
+
+    # ------------------------------------------------------------------------------------- arguments
+
+    def draw(self, seed: int = 0, rows: int | None = None, dtype: torch.dtype | None = None) -> Arguments:
+        """Random valid arguments: the same for a seed. `rows` is the length of the first axis; targets are hard."""
+        rng, dtype = np.random.default_rng([self.seed, seed]), dtype or self.form.dtype
+        shape = self.form.shape if rows is None else (rows, *self.form.shape[1:])
+        form, kind = self.form, self.form.kind
+        if kind is None:
+            return (torch.from_numpy(np.round(3 * rng.standard_normal(shape), 3)).to(dtype),)
+        axis = form.axis % len(shape) if shape else 0
+        last = (*shape[:axis], *shape[axis + 1 :], shape[axis]) if kind.rowwise else shape
+        drawn = list(kind.sample(rng, last, dict(form.settings)))
+        for place, (argument, space) in enumerate(zip(kind.arguments, form.spaces, strict=True)):
+            x = np.asarray(drawn[place])
+            if space in ("real", "logits") and x.dtype.kind == "f":
+                x = np.round(x, 3)  # which reads better in code
+            if place and space == "chances":
+                x = np.round(x)
+            if place and form.target == "rows" and x.dtype.kind in "iu":
+                x = np.eye(shape[axis])[x]
+            if kind.rowwise and x.ndim == len(shape):
+                x = np.moveaxis(x, -1, axis)
+            if place and form.target == "whole" and x.dtype.kind == "f" and argument.name == "target":
+                x = np.round(x).astype(np.int64)
+            drawn[place] = torch.from_numpy(np.ascontiguousarray(x))
+        return tuple(x.to(dtype) if x.is_floating_point() else x.long() for x in drawn)
+
+    def right(self, target: Tensor, size: float = 50.0) -> Tensor | None:
+        """The prediction that is right of a target, and as certain as `size` for logits; None where none is."""
+        if self.form.kind is None or len(self.form.spaces) != 2:
+            return None
+        space, goal = self.space, self.form.spaces[1]
+        if goal == "distributions":
+            return self._right_row(target, size)
+        wide = target.to(self.form.dtype)
+        if space == "logits" and goal in ("chances", "probabilities"):
+            return size * (2 * wide - 1)
+        if goal == "signs":
+            return size * wide
+        return wide.clone() if space == goal or (space, goal) == ("probabilities", "chances") else None
+
+    def _right_row(self, target: Tensor, size: float) -> Tensor | None:
+        axis = self.form.axis
+        rows = target.to(self.form.dtype)
+        if not target.is_floating_point():
+            rows = torch.nn.functional.one_hot(target, self.form.shape[axis]).to(self.form.dtype).movedim(-1, axis)
+        known = {
+            "logits": size * (2 * rows - 1),
+            "probabilities": rows,
+            "log-probabilities": torch.log(rows).clamp(min=-size),
+            "cosines": 2 * rows - 1,
+        }
+        return known.get(self.space)
+
+    # ------------------------------------------------------------------------------------------ calls
+
+    def __call__(
+        self, *arguments: Tensor, reduction: str | None = None, in_place: bool = False, **options: Any
+    ) -> Tensor:
+        """What the subject gives, as a tensor. Raises SubjectError where it raises, Skip for what it does not take.
+
+        It is given copies of the arguments, which it may spoil, unless `in_place`.
+        """
+        dtype = next((x.dtype for x in arguments if x.is_floating_point()), self.form.dtype)
+        if reduction is not None and self.form.reduction == "keyword":
+            options["reduction"] = reduction
+        thing = self._version(reduction, dtype)
+        given: list[Any] = list(arguments) if in_place else [x.clone() for x in arguments]
+        if self.form.numpy:
+            given = [x.detach().numpy() for x in given]
+        if self.form.swapped:
+            given[:2] = given[1::-1]
+        for name, what in self.form.extra.items():
+            options.setdefault(name, self._extra(what, arguments))
+        came = self._watched(thing, given, options, arguments)
+        return self._tensor(came, arguments)
+
+    def _extra(self, what: str, arguments: Sequence[Tensor]) -> Any:
+        """A mask or weights that count all."""
+        like = arguments[1] if arguments[1].ndim <= arguments[0].ndim else arguments[0]
+        ones = torch.ones(like.shape, dtype=torch.bool if what == "mask" else torch.float64)
+        return ones.numpy() if self.form.numpy else ones
+
+    def _version(self, reduction: str | None, dtype: torch.dtype) -> Any:
+        """The subject with another reduction; a module with its parameters and buffers in that dtype."""
+        if reduction is not None and self.form.reduction is None:
+            raise Skip("it takes no reduction")
+        by_attribute = reduction if self.form.reduction == "attribute" else None
+        if not self.is_module and by_attribute is None:
+            return self.thing
+        key = by_attribute, dtype
+        if key not in self._versions:
+            version = _own_copy(self.thing)
+            if by_attribute is not None:
+                version.reduction = by_attribute
+            self._versions[key] = version.to(dtype) if self.is_module and dtype.is_floating_point else version
+        return self._versions[key]
+
+    def _watched(self, thing: Any, given: list[Any], options: dict[str, Any], arguments: Sequence[Tensor]) -> Any:
+        torch.default_generator.manual_seed(self.seed)
+        np.random.seed(self.seed % 2**32)  # noqa: NPY002 - the subject may draw from it
+        random.seed(self.seed)
+        printed = io.StringIO()
+        try:
+            with warnings.catch_warnings(), contextlib.redirect_stdout(printed), np.errstate(all="ignore"):
+                warnings.simplefilter("ignore")
+                return thing(*given, **options)
+        except Exception as error:
+            raise SubjectError(error, self.code(arguments, self.call)) from error
+        finally:
+            if printed.getvalue():
+                self.oddities.setdefault("prints", printed.getvalue())
+
+    def _tensor(self, came: Any, arguments: Sequence[Tensor]) -> Tensor:
+        if isinstance(came, Tensor):
+            return came
+        if isinstance(came, Mapping) and came:
+            self.oddities.setdefault("type", f"a {type(came).__name__} with the keys {', '.join(map(str, came))}")
+            came = came.get("loss", next(iter(came.values())))
+        elif isinstance(came, (tuple, list)) and came:
+            self.oddities.setdefault("type", f"a {type(came).__name__} of {len(came)}")
+            came = came[0]
+        elif not self.form.numpy:
+            self.oddities.setdefault("type", f"a {type(came).__name__}")
+        if isinstance(came, Tensor):
+            return came
+        try:
+            return torch.as_tensor(np.asarray(came, dtype=np.float64)).to(self.form.dtype)
+        except (TypeError, ValueError):
+            wrong = TypeError(f"gave {'nothing' if came is None else f'a {type(came).__name__}'} instead of a tensor")
+            raise SubjectError(wrong, self.code(arguments, self.call)) from None
+
+    def total(self, *arguments: Tensor, **options: Any) -> Tensor:
+        """What a training would add up: the result, summed where it is not one number."""
+        came = self(*arguments, **options)
+        return came if came.ndim == 0 else came.sum()
+
+    def unreduced(self, *arguments: Tensor) -> Tensor:
+        """A value for each entry or row. Raises Skip where the subject gives but one number."""
+        came = self(*arguments)
+        if self.form.reduction is not None:
+            came = self(*arguments, reduction="none")
+        if came.ndim == 0:
+            raise Skip("it gives one number, and takes no reduction")
+        return came
+
+    def gradient(
+        self, *arguments: Tensor, by: int = 0, cotangent: Tensor | None = None, **options: Any
+    ) -> tuple[Tensor, Tensor]:
+        """(result, its gradient by one of the arguments), of the sum or of what the cotangent makes of it.
+
+        Raises Skip where there is none: that is the business of `connectivity`.
+        """
+        if self.form.numpy:
+            raise Skip("it computes in NumPy, which has no gradients")
+        leaves = [x.detach().clone() for x in arguments]
+        leaves[by].requires_grad_()
+        came = self(*leaves, **options)
+        if not came.requires_grad:
+            raise Disconnected("its result has no gradient")
+        try:
+            (gradient,) = torch.autograd.grad(
+                came, leaves[by], torch.ones_like(came) if cotangent is None else cotangent, allow_unused=True
+            )
+        except Exception as error:
+            raise SubjectError(error, self.code(arguments, f"{self.call}.sum().backward()", grad=by)) from error
+        if gradient is None:
+            raise Disconnected(f"its result has no gradient by {self.form.names[by]}")
+        return came.detach(), gradient
+
+    # ------------------------------------------------------------------------------------------- code
+
+    @property
+    def call(self) -> str:
+        """A call of the subject by its arguments' names."""
+        names = list(self.form.names)
+        if self.form.swapped:
+            names[:2] = names[1::-1]
+        extra = [f"{name}={name}" for name in self.form.extra]
+        return f"{self.variable}({', '.join([*names, *extra])})"
+
+    def code(self, arguments: Sequence[Tensor], *lines: str, grad: int | None = None) -> str:
+        """Code that can be pasted: it gets the subject, makes the arguments, and prints what the last line gives.
+
+        With `grad` that argument wants a gradient.
+        """
+        pairs = list(zip(self.form.names, arguments, strict=True))
+        made = [
+            f"{name} = {self.source(x, place == grad)}" for place, (name, x) in enumerate(pairs)
+        ]
+        for name, what in self.form.extra.items():
+            made.append(f"{name} = {self._source_of_extra(what, arguments)}")
+        library = "import numpy as np" if self.form.numpy else "import torch"
+        *first, last = lines
+        return "\n".join([library, *self.setup, *made, *first, f"print({last})"])
+
+    def source(self, x: Tensor, grad: bool = False) -> str:
+        """A tensor (or array, for a subject in NumPy) as code."""
+        alike = x.numel() > 64 and bool((x == x.reshape(-1)[0]).all())
+        shown = f"{tuple(x.shape)}, {spelled(x.reshape(-1)[0])}" if alike else spelled(x)
+        if self.form.numpy:
+            return f"np.{'full' if alike else 'array'}({shown})"
+        kept = "" if x.dtype in (torch.float32, torch.int64, torch.bool) else f", dtype={x.dtype}"
+        return f"torch.{'full' if alike else 'tensor'}({shown}{kept}{', requires_grad=True' if grad else ''})"
+
+    def _source_of_extra(self, what: str, arguments: Sequence[Tensor]) -> str:
+        ones = self._extra(what, arguments)
+        return self.source(torch.as_tensor(ones))
+
+    def smallest(self, arguments: Arguments, fails: Callable[[Arguments], bool]) -> Arguments:
+        """A single row of the arguments that still fails, if there is one; else all of them."""
+        lengths = {x.shape[0] for x in arguments if x.ndim}
+        if len(lengths) == 1 and all(x.ndim for x in arguments):
+            for place in range(min(lengths.pop(), 64)):
+                row = tuple(x[place : place + 1] for x in arguments)
+                with contextlib.suppress(SubjectError, Skip):
+                    if fails(row):
+                        return row
+        return arguments
+
+
+def spelled(x: Tensor) -> str:
+    """The entries as nested lists, infinities and NaN as Python reads them."""
+    text = repr(x.detach().tolist())
+    for word in ("nan", "inf"):
+        text = text.replace(word, f"float('{word}')")
+    return text
+
+
+def _own_copy(thing: Any) -> Any:
+    """A copy of a module or other object with a state, so that the caller's is left as it is."""
+    if isinstance(thing, Card) or inspect.isroutine(thing):
+        return thing
+    try:
+        return copy.deepcopy(thing)
+    except Exception:
+        return thing
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """Put random states, default dtype, warnings and modes of torch back when the block ends, whatever it does."""
+    states = torch.get_rng_state(), np.random.get_state(), random.getstate()  # noqa: NPY002
+    dtype, threads = torch.get_default_dtype(), torch.get_num_threads()
+    strict, warn_only = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    printing = np.get_printoptions()
+    with warnings.catch_warnings(), torch.enable_grad():
+        try:
+            yield
+        finally:
+            torch.set_rng_state(states[0])
+            np.random.set_state(states[1])  # noqa: NPY002
+            random.setstate(states[2])
+            torch.set_default_dtype(dtype)
+            torch.set_num_threads(threads)
+            torch.use_deterministic_algorithms(strict, warn_only=warn_only)
+            np.set_printoptions(**printing)
+
+
+def expression_of(thing: Any, variable: str, spec: str | None = None) -> tuple[str, list[str]]:
+    """The subject's name, and lines of code after which the variable is it."""
+    if isinstance(thing, Card):
+        module = repr(thing).partition(".")[0]
+        return repr(thing), [f"import {'slopes' if module == 'slopes' else thing.__module__}", f"{variable} = {thing!r}"]
+    called = "()" if isinstance(thing, type) else ""
+    if spec is not None:
+        return spec, ["import slopes.loading", f"{variable} = slopes.loading.find({spec!r}){called}"]
+    if isinstance(thing, torch.nn.Module):
+        kind = type(thing)
+        given = _given_to(thing)
+        home = importable(kind)
+        if given is None:
+            return kind.__name__, [f"{variable} = ...  # the {kind.__name__} that was audited"]
+        made = f"{kind.__name__}({given})"
+        if home is None:
+            return made, [f"{variable} = {made}  # as it is defined where the audit was called"]
+        return made, [f"from {home} import {kind.__name__}", f"{variable} = {made}"]
+    name = getattr(thing, "__name__", type(thing).__name__)
+    home = importable(thing)
+    if home is not None:
+        return name, [f"from {home} import {name}", f"{variable} = {name}{called}"]
+    if name.isidentifier():
+        return name, [f"{variable} = {name}{called}  # as it is defined where the audit was called"]
+    return name, [f"{variable} = ...  # the {name} that was audited"]
+
+
+def importable(thing: Any) -> str | None:
+    """The package nearest the top from which an object can be imported by its name.
+
+    None for what is local, or of the main script.
+    """
+    home, name = getattr(thing, "__module__", None), getattr(thing, "__name__", None)
+    if not home or not name or home == "__main__":
+        return None
+    parts = home.split(".")
+    for count in range(1, len(parts) + 1):
+        package = ".".join(parts[:count])
+        try:
+            if getattr(importlib.import_module(package), name, None) is thing:
+                return package
+        except Exception:
+            return None
+    return None
+
+
+def _given_to(module: torch.nn.Module) -> str | None:
+    """The arguments that make such a module, as code, by the attributes of their names; None where that is unsure."""
+    given = []
+    for name, parameter in inspect.signature(type(module).__init__).parameters.items():
+        if name == "self" or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
+        value = getattr(module, name, parameter.default)
+        if value is parameter.default or (isinstance(value, (int, float, str)) and value == parameter.default):
+            continue
+        if isinstance(value, Tensor) and value.numel() <= 64:
+            value = f"torch.tensor({spelled(value)})"
+        elif isinstance(value, (bool, int, float, str, tuple)) or value is None:
+            value = repr(value)
+        else:
+            return None
+        given.append(f"{name}={value}")
+    return ", ".join(given)

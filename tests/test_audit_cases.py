@@ -1,0 +1,68 @@
+"""Every check of behaviour catches at least three planted bugs, and passes their corrected twins whole.
+
+A case is a file of ``audit_cases/<check>/``, written as people write: `bug` and `fixed` are the subjects, OPTIONS what
+is declared of both, and SEVERITY what the bug is told as (error, unless said).
+"""
+
+import io
+import pathlib
+from contextlib import redirect_stdout
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+from slopes import loading
+from slopes.checks.behaviour import CHECKS
+from slopes.checks.examination import examine
+
+FOLDER = pathlib.Path(__file__).parent / "audit_cases"
+CASES = sorted(FOLDER.glob("*/*.py"))
+names = [f"{case.parent.name}/{case.stem}" for case in CASES]
+
+
+def option(case, name, otherwise):
+    try:
+        return loading.find(f"{case}:{name}")
+    except AttributeError:
+        return otherwise
+
+
+def report_on(case, which):
+    spec = f"{case}:{which}"
+    options = dict(option(case, "OPTIONS", {}))
+    run = {name: options.pop(name) for name in ("against", "model", "batch", "seed") if name in options}
+    return examine(loading.find(spec), options, spec=spec, **run)
+
+
+@pytest.mark.parametrize("case", CASES, ids=names)
+def test_bug_is_caught_by_its_check_alone(case):
+    report = report_on(case, "bug")
+    severity = option(case, "SEVERITY", "error")
+    worse = [f for f in report.findings if f.severity in ("error", severity)]
+    assert {finding.check for finding in worse} == {case.parent.name}, str(report)
+    for finding in worse:
+        with redirect_stdout(io.StringIO()) as printed, np.errstate(all="ignore"):
+            try:
+                exec(finding.reproduce, {})
+            except Exception as error:  # some bugs are that it raises
+                assert str(error).splitlines()[0][:40] in str(finding), finding.reproduce
+            else:
+                assert printed.getvalue(), finding.reproduce
+
+
+@pytest.mark.parametrize("case", CASES, ids=names)
+def test_corrected_twin_passes_the_whole_audit(case):
+    report = report_on(case, "fixed")
+    assert report.ok, str(report)
+
+
+@pytest.mark.parametrize("check", [check.__name__ for check in CHECKS])
+def test_each_check_has_three_bugs(check):
+    assert len(list((FOLDER / check).glob("*.py"))) >= 3
+
+
+def test_each_check_has_its_page():
+    pages = {page.stem for page in (FOLDER.parent.parent / "docs" / "audit").glob("*.md")} - {"README"}
+    assert {check.__name__ for check in CHECKS} <= pages
