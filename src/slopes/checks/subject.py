@@ -76,6 +76,10 @@ class SubjectError(Exception):
         self.cause, self.code = cause, code
 
 
+class NotATensor(TypeError):
+    """What a subject gave is no tensor, and nothing that could be made one."""
+
+
 class Disconnected(Skip):
     """The result does not depend on the argument, as far as autograd knows."""
 
@@ -98,6 +102,7 @@ class Subject:
         self.oddities: dict[str, str] = {}  #: what a call did besides giving a tensor, by its first message
         self._versions: dict[tuple[str | None, torch.dtype], Any] = {}  #: by reduction and dtype
         self.notes: dict[str, Any] = {}  #: what one check leaves for a later one
+        self.facts: list[str] = []  #: what checks have found out besides faults, for the report
 
     @property
     def family(self) -> str:
@@ -233,7 +238,7 @@ class Subject:
             with warnings.catch_warnings(), contextlib.redirect_stdout(printed), np.errstate(all="ignore"):
                 warnings.simplefilter("ignore")
                 return thing(*given, **options)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise SubjectError(error, self.code(arguments, self.call)) from error
         finally:
             if printed.getvalue():
@@ -253,9 +258,11 @@ class Subject:
         if isinstance(came, Tensor):
             return came
         try:
+            if came is None:
+                raise TypeError
             return torch.as_tensor(np.asarray(came, dtype=np.float64)).to(self.form.dtype)
         except (TypeError, ValueError):
-            wrong = TypeError(f"gave {'nothing' if came is None else f'a {type(came).__name__}'} instead of a tensor")
+            wrong = NotATensor(f"gave {'nothing' if came is None else f'a {type(came).__name__}'} instead of a tensor")
             raise SubjectError(wrong, self.code(arguments, self.call)) from None
 
     def total(self, *arguments: Tensor, **options: Any) -> Tensor:
@@ -313,9 +320,7 @@ class Subject:
         With `grad` that argument wants a gradient.
         """
         pairs = list(zip(self.form.names, arguments, strict=True))
-        made = [
-            f"{name} = {self.source(x, place == grad)}" for place, (name, x) in enumerate(pairs)
-        ]
+        made = [f"{name} = {self.source(x, place == grad)}" for place, (name, x) in enumerate(pairs)]
         for name, what in self.form.extra.items():
             made.append(f"{name} = {self._source_of_extra(what, arguments)}")
         library = "import numpy as np" if self.form.numpy else "import torch"
@@ -370,9 +375,13 @@ def undisturbed() -> Iterator[None]:
     """Put random states, default dtype, warnings and modes of torch back when the block ends, whatever it does."""
     states = torch.get_rng_state(), np.random.get_state(), random.getstate()  # noqa: NPY002
     dtype, threads = torch.get_default_dtype(), torch.get_num_threads()
-    strict, warn_only = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    strict, warn_only = (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+    )
     printing = np.get_printoptions()
     with warnings.catch_warnings(), torch.enable_grad():
+        warnings.simplefilter("ignore")
         try:
             yield
         finally:
@@ -389,7 +398,10 @@ def expression_of(thing: Any, variable: str, spec: str | None = None) -> tuple[s
     """The subject's name, and lines of code after which the variable is it."""
     if isinstance(thing, Card):
         module = repr(thing).partition(".")[0]
-        return repr(thing), [f"import {'slopes' if module == 'slopes' else thing.__module__}", f"{variable} = {thing!r}"]
+        return repr(thing), [
+            f"import {'slopes' if module == 'slopes' else thing.__module__}",
+            f"{variable} = {thing!r}",
+        ]
     called = "()" if isinstance(thing, type) else ""
     if spec is not None:
         return spec, ["import slopes.loading", f"{variable} = slopes.loading.find({spec!r}){called}"]
