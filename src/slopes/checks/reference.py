@@ -20,6 +20,7 @@ from slopes.domains import OneOf
 
 EXTREMES = (0.0, 1e-4, 30.0, 100.0, 1e3)
 REPAIR = "compare the two formulae term by term, and what each divides by"
+CLOSE = 0.02  #: a subject farther from a card than this is not like it
 SAME = 1e-9  #: relative differences below it are rounding
 
 
@@ -196,12 +197,13 @@ class Likeness:
     """How far a subject is from a card: the largest difference, in parts of the largest value, after scaling."""
 
     card: Card[Any]
+    options: str  #: of the card's call
     distance: float
     factor: float = 1.0
     largest: float = 0.0  #: the largest difference itself
 
     def __str__(self) -> str:
-        name = repr(self.card)
+        name = f"{self.card!r}({self.options})" if self.options else repr(self.card)
         return name if self.factor == 1.0 else f"{self.factor:.6g} × {name}"
 
 
@@ -213,7 +215,7 @@ def fingerprint(subject: Subject) -> Iterator[Finding]:
     named = _namesake(subject)
 
     def order(x: Likeness) -> tuple[Any, ...]:  # among equals, the plainest
-        return max(x.distance, SAME), x.factor != 1.0, x.card._root is not named, bool(x.card.bound)
+        return max(x.distance, SAME), x.factor != 1.0, x.card._root is not named, bool(x.card.bound), bool(x.options)
 
     likenesses = sorted(_likenesses(subject), key=order)
     if not likenesses:
@@ -237,12 +239,12 @@ def fingerprint(subject: Subject) -> Iterator[Finding]:
 
 def _told(likenesses: list[Likeness]) -> str:
     nearest, *others = likenesses
-    if nearest.distance > 0.05:
+    if nearest.distance > CLOSE:
         return f"like nothing in the catalogue; the nearest is {nearest}, up to {nearest.largest:.2g} away"
     told = f"computes {nearest}"
     if nearest.distance > SAME:
         told = f"nearest in the catalogue: {nearest}, from which it differs by up to {nearest.largest:.2g}"
-    other = next((x for x in others if SAME < x.distance <= 0.05 and x.distance > nearest.distance), None)
+    other = next((x for x in others if SAME < x.distance <= CLOSE and x.distance > nearest.distance), None)
     return told if other is None else f"{told}; {other.largest:.2g} from {other}"
 
 
@@ -256,9 +258,11 @@ def _likenesses(subject: Subject) -> Iterator[Likeness]:
         return
     for card in dict.fromkeys(CARDS.values()):
         for variant in _variants(card, subject):
-            theirs = _values_of(variant, subject, batches, mine)
-            if theirs is not None:
-                yield _likeness(variant, torch.cat([x.reshape(-1) for x in mine]), theirs)
+            for options in _options(variant, subject):
+                theirs = _values_of(variant, options, subject, batches, mine)
+                if theirs is not None:
+                    told = f"over={options['over']!r}" if options.get("over", "sample") != "sample" else ""
+                    yield _likeness(variant, told, torch.cat([x.reshape(-1) for x in mine]), theirs)
 
 
 def _points(subject: Subject) -> Iterator[Arguments]:
@@ -305,42 +309,42 @@ def _own_parameters(subject: Subject) -> dict[str, Any]:
     }
 
 
-def _values_of(card: Any, subject: Subject, batches: list[Arguments], mine: list[Tensor]) -> Tensor | None:
+def _options(card: Any, subject: Subject) -> Iterator[dict[str, Any]]:
+    """The keywords with which a card takes what the subject takes; none where it does not."""
+    kind, axis = subject.form.kind, subject.form.axis
+    if kind is None:
+        yield {} if subject.form.elementwise else {"axis": axis}
+    elif card.kind.name == "overlap" and kind.name in ("binary", "classification"):
+        shared = {"from_probabilities": subject.space == "probabilities"}
+        if kind.name == "binary":  # all entries are the pixels of one region
+            yield {"mode": "multilabel", "over": "all", "axis": -1} | shared
+        elif len(subject.form.shape) > 2:
+            yield from ({"axis": axis, "over": over} | shared for over in ("sample", "batch", "all"))
+    elif card.kind.name == kind.name and card.kind.spaces(card.settings)[0].name == subject.form.spaces[0]:
+        yield {"axis": axis} if kind.rowwise and "axis" in card.kind.options else {}
+
+
+def _values_of(
+    card: Any, options: dict[str, Any], subject: Subject, batches: list[Arguments], mine: list[Tensor]
+) -> Tensor | None:
     """What the card gives in place of the subject, reduced as the subject is; None where it does not take that."""
-    options: dict[str, Any] = {}
-    kind = subject.form.kind
-    if kind is not None and kind.name == "binary" and isinstance(card, Loss) and card.kind.name == "overlap":
-        return _regions_of(card, subject, batches, mine)
-    if kind is not None:
-        spaces = card.kind.spaces(card.settings)
-        if card.kind.name != kind.name or spaces[0].name != subject.form.spaces[0]:
-            return None
-        if kind.rowwise and card.kind.rowwise:
-            options["axis"] = subject.form.axis
-        options["reduction"] = "none" if mine[0].ndim else "mean"
-    elif not subject.form.elementwise:
-        options["axis"] = subject.form.axis
+    if subject.form.kind is not None:
+        options = options | {"reduction": "none" if mine[0].ndim else "mean"}
+    if options.get("mode") == "multilabel":
+        batches = [tuple(x.double().reshape(1, -1, 1) for x in given) for given in batches]
     try:
-        came = [card(*arguments, **options) for arguments in batches]
+        came = [card(*arguments, **options).detach().double() for arguments in batches]
     except (TypeError, ValueError, RuntimeError):
         return None
     if any(x.shape != y.shape for x, y in zip(came, mine, strict=True)):
         return None
-    return torch.cat([x.detach().double().reshape(-1) for x in came])
+    return torch.cat([x.reshape(-1) for x in came])
 
 
-def _regions_of(card: Any, subject: Subject, batches: list[Arguments], mine: list[Tensor]) -> Tensor | None:
-    """What a loss of regions gives, all entries being the pixels of one region."""
-    if mine[0].ndim:
-        return None
-    options = {"mode": "multilabel", "over": "all", "from_probabilities": subject.space == "probabilities"}
-    return torch.stack([card(*(x.double().reshape(1, -1, 1) for x in given), **options) for given in batches]).detach()
-
-
-def _likeness(card: Card[Any], mine: Tensor, theirs: Tensor) -> Likeness:
+def _likeness(card: Card[Any], options: str, mine: Tensor, theirs: Tensor) -> Likeness:
     """The distance as they are, or of a loss after scaling, where that makes them one."""
     distance, largest = _distance(mine, theirs)
-    plain = Likeness(card, distance, largest=largest)
+    plain = Likeness(card, options, distance, largest=largest)
     if not isinstance(card, Loss) or plain.distance <= SAME:
         return plain
     ratios = mine / theirs
@@ -349,7 +353,7 @@ def _likeness(card: Card[Any], mine: Tensor, theirs: Tensor) -> Likeness:
         return plain
     factor = float(ratios.median())
     distance, largest = _distance(mine, factor * theirs)
-    scaled = Likeness(card, distance, factor, largest)
+    scaled = Likeness(card, options, distance, factor, largest)
     return scaled if scaled.distance <= SAME else plain
 
 

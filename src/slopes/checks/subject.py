@@ -45,7 +45,7 @@ class Form:
     kind: Kind | None = None  #: None for an activation
     shape: tuple[int, ...] = (ROWS,)  #: of the first argument
     axis: int = -1  #: the class axis, or that of a row
-    target: str = "as drawn"  #: or "rows", one-hot instead of labels; "whole", integers instead of floats
+    target: str = "as drawn"  #: or "rows", one-hot instead of labels; "whole", integers; "squeezed", without axis 1
     swapped: bool = False  #: whether the target comes before the prediction
     extra: Mapping[str, str] = field(default_factory=dict)  #: further arguments that must be given: "mask" or "weight"
     settings: Mapping[str, Any] = field(default_factory=dict)  #: a card's parameters, on which its spaces depend
@@ -155,17 +155,22 @@ class Subject:
                 x = np.moveaxis(x, -1, axis)
             if place and form.target == "whole" and x.dtype.kind == "f" and argument.name == "target":
                 x = np.round(x).astype(np.int64)
+            if place and form.target == "squeezed":
+                x = x.squeeze(1)
             drawn[place] = torch.from_numpy(np.ascontiguousarray(x))
         return tuple(x.to(dtype) if x.is_floating_point() else x.long() for x in drawn)
 
     def right(self, target: Tensor, size: float = 50.0) -> Tensor | None:
         """The prediction that is right of a target, and as certain as `size` for logits; None where none is."""
-        if self.form.kind is None or len(self.form.spaces) != 2:
+        kind = self.form.kind
+        if kind is None or len(kind.arguments) != 2 or not kind.arguments[1].row:
             return None
         space, goal = self.space, self.form.spaces[1]
         if goal == "distributions":
             return self._right_row(target, size)
         wide = target.to(self.form.dtype)
+        if self.form.target == "squeezed":
+            wide = wide.unsqueeze(1)
         if space == "logits" and goal in ("chances", "probabilities"):
             return size * (2 * wide - 1)
         if goal == "signs":
