@@ -59,6 +59,10 @@ class _MathML(MathMLPresentationPrinter):  # type: ignore[misc]
     def doprint(self, expr: Any) -> str:
         return str(self._print(expr).toxml())
 
+    def mathml_tag(self, e: Any) -> str:
+        """The operator's text; SymPy writes it as it is, also where XML would take it for markup."""
+        return str(super().mathml_tag(e)).replace("<", "&lt;")
+
     def _print_Piecewise(self, expr: Any) -> Any:
         table = self.dom.createElement("mtable")
         table.setAttribute("class", "cases")  # a brace stretches only where there is a font for mathematics
