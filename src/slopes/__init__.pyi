@@ -2,6 +2,7 @@
 
 from slopes import catalogue as catalogue
 from slopes import domains as domains
+from slopes import nn as nn
 from slopes import ops as ops
 from slopes.activations.gated import geglu as geglu
 from slopes.activations.gated import glu as glu
