@@ -106,7 +106,8 @@ class Above(Interval):
         value, bound = settings[name], settings[self.than]
         if not (_is_plain(value) and _is_plain(bound)):
             return
-        if not np.all(bound <= value if self.closed else bound < value):
+        fit = bound <= value if self.closed else bound < value
+        if not (fit.all() if isinstance(fit, np.ndarray) else fit):
             raise ValueError(f"{owner}: {name} must be {self}, got {self.than}={bound!r} and {name}={value!r}")
 
 
