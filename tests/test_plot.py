@@ -102,6 +102,7 @@ def test_facts_of_a_bound_card_own_up_to_the_defaults():
     labels = [label for label, _ in samples.rows(samples.facts(slopes.elu.with_(alpha=0.5)))]
     assert "claims at the defaults" in labels
     assert samples.signature(slopes.elu.with_(alpha=0.5)) == "elu(x, *, alpha=0.5)"
+    assert samples.signature(slopes.lovasz_softmax) == "lovasz_softmax(prediction, target)"
     assert samples.signature(slopes.categorical_cross_entropy).endswith("(prediction, target, *, base=e)")
 
 

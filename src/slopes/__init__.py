@@ -124,6 +124,9 @@ _HOMES = {
         "jaccard",
         "tversky",
         "focal_tversky",
+        "generalized_dice",
+        "lovasz_softmax",
+        "lovasz_hinge",
     ),
     "slopes.losses.embedding": (
         "cosine",

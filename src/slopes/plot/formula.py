@@ -21,7 +21,7 @@ def text(card: Card[Any]) -> str:
 def mathml(card: Card[Any]) -> str:
     """The formula as a MathML element, which browsers typeset with their own fonts."""
     inner = _MathML().doprint(card.formula)
-    for printed, fine in ((r"\hat{y}", "ŷ"), ("<mo>-</mo>", "<mo>−</mo>"), ("&ExponentialE;", "e")):
+    for printed, fine in ((r"\hat{y}", "ŷ"), ("<mo>-</mo>", "<mo>−</mo>"), ("&ExponentialE;", "e"), ("delta_j", "ΔJ")):
         inner = inner.replace(printed, fine)
     return f'<math display="block">{inner}</math>'
 
@@ -93,8 +93,8 @@ class _MathML(MathMLPresentationPrinter):  # type: ignore[misc]
 
 
 FINE = {
-    r"\hat{y}": "ŷ", "[i]": "ᵢ", "[j]": "ⱼ", "**2": "²", "**3": "³", "**": "^", "*": "·", "-": "−", ">=": "≥",
-    "<=": "≤",
+    r"\hat{y}": "ŷ", "Delta_J": "ΔJ", "[i]": "ᵢ", "[j]": "ⱼ", "**2": "²", "**3": "³", "**": "^", "*": "·", "-": "−",
+    ">=": "≥", "<=": "≤",
 }  # fmt: skip
 GREEK = {
     "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "theta": "θ", "kappa": "κ",

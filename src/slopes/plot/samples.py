@@ -194,8 +194,9 @@ def default_words(parameter: dict[str, str]) -> str:
 
 def signature(card: Card[Any]) -> str:
     """The card's arguments and own parameters, as in "elu(x, *, alpha=1.0)", with what is bound in place."""
+    arguments = [argument.name for argument in card.kind.arguments] if isinstance(card, Loss) else card._arguments
     own = [f"{name}={_written(value)}" for name, value in card.settings.items()]
-    return f"{card.__name__}({', '.join([*card._arguments, *(['*'] if own else []), *own])})"
+    return f"{card.__name__}({', '.join([*arguments, *(['*'] if own else []), *own])})"
 
 
 def number(value: float) -> str:
