@@ -1,5 +1,7 @@
 """Losses of regions, boxes and batches of vectors: what other libraries gave, and what masks and nothing do."""
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -119,6 +121,7 @@ def test_lovasz_losses_are_extensions_of_one_minus_iou(weighed):
     powers = np.exp(logits)
     for function, target, errors in (
         (overlap.lovasz_softmax, labels, abs(truth - powers / powers.sum(-1, keepdims=True))),
+        (functools.partial(overlap.lovasz_softmax, mode="multilabel"), truth, abs(truth - powers / (1 + powers))),
         (overlap.lovasz_hinge, truth, np.maximum(1 - logits * (2 * truth - 1), 0)),
     ):
         wanted = [[lovasz(errors[n, :, c], truth[n, :, c], weight[n]) for c in range(3)] for n in range(4)]
