@@ -59,6 +59,7 @@ def _(x):
     range=(0, inf), zero=0.6931471805599453, lipschitz=1.0, monotone=True, convex=True,
     same_as={
         "torch": "nn.functional.softplus(x, beta, threshold=inf)",
+        "scipy": "special.softplus(x)",
         "jax": "nn.softplus(x)",
         "keras": "activations.softplus(x)",
     },
