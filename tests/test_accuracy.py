@@ -77,6 +77,7 @@ def figures_of(card, **options):
         "elu",
         "mse",
         "huber",
+        "msle",  # whose numbers lie above −1
         "binary_cross_entropy",
         "softmax",
     ],
