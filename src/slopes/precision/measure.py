@@ -38,7 +38,7 @@ class Figure:
     lost: int  #: how many are infinite or no number where the exact ones are numbers
     flushed: int  #: how many subnormal numbers were taken for 0, which is not counted in the errors
     at: tuple[str, ...]  #: the arguments at which the worst came
-    entry: int | None  #: which entry of the result it is, where that is a row
+    entry: tuple[int, ...]  #: which entry of the result it is, where that is a row
     came: str
     exact: str
 
@@ -143,7 +143,7 @@ def _figures(grid: Grid, result: str, came: dict[tuple[str, str], Any]) -> Itera
                 worst=float(scaled[index]), median=float(np.median(scaled[counted])),
                 raw=float(np.max(error[counted])), points=int(counted.sum()), beyond=int((scaled > MUCH).sum()),
                 lost=int(np.isinf(error[counted]).sum()), flushed=int(flushed.sum()),
-                at=_shown(grid, result, index), entry=index[1] if grid.card.rowwise and len(index) > 1 else None,
+                at=_shown(grid, result, index), entry=index[1:] if grid.card.rowwise else (),
                 came=_number(came[library, reading][index]), exact=_exactly(exact[index]),
             )  # fmt: skip
 

@@ -235,7 +235,7 @@ def _input(figure: Figure) -> str:
         re.sub(r"[^\[\], ]+", lambda entry: f"{float(entry[0]):.6g}", text) if text.startswith("[") else text
         for text in figure.at
     )
-    return arguments if figure.entry is None else f"{arguments} (entry {figure.entry})"
+    return f"{arguments} (entry {', '.join(map(str, figure.entry))})" if figure.entry else arguments
 
 
 def _cell(figures: Sequence[Figure | None]) -> str:
