@@ -109,6 +109,7 @@ def _(x, *, negative_slope):
     papers=(HE,),
     same_as={
         "torch": "nn.functional.prelu(x, tensor(weight).to(x))",
+        "keras": ("layers.PReLU(initializers.Constant(weight))(x)", "layers.PReLU()(x)"),
     },
 )  # fmt: skip
 def prelu(x, *, weight: Real = 0.25):

@@ -65,9 +65,7 @@ def _(prediction, target):
     same_as={
         "torch": "nn.functional.soft_margin_loss(prediction, target, reduction='none')",
         "optax": "losses.sigmoid_binary_cross_entropy(prediction, (target + 1) / 2)",
-        "sklearn": (
-            "_loss.HalfBinomialLoss().loss((target.ravel() + 1) / 2, prediction.ravel()).reshape(target.shape)"
-        ),
+        "sklearn": "_loss.HalfBinomialLoss().loss((target.ravel() + 1) / 2, prediction.ravel()).reshape(target.shape)",
     },
 )  # fmt: skip
 def soft_margin(prediction, target):
@@ -134,7 +132,16 @@ def _largest(x):
     definition=lambda z, y, margin, p, **_: _largest(
         (1 - one_hot(y, like=z)) * maximum(margin + z - ops.sum(one_hot(y, like=z) * z), 0) ** p
     ),
-    same_as={"optax": "losses.multiclass_hinge_loss(prediction, target)"},
+    same_as={
+        "torch": (
+            "nn.functional.relu(margin + prediction.scatter(1, target[:, None], -inf).amax(1)"
+            " - prediction.gather(1, target[:, None])[:, 0])",
+            "nn.functional.multi_margin_loss(prediction, target)",
+        ),
+        "optax": "losses.multiclass_hinge_loss(prediction, target)",
+        "keras": "losses.categorical_hinge(ops.one_hot(target, prediction.shape[-1]),"
+        " prediction - ops.min(prediction, -1, keepdims=True))",
+    },
 )  # fmt: skip
 def multiclass_hinge(
     prediction, target, *,
@@ -187,7 +194,13 @@ def _classes(x):
 @loss(
     "multilabel", convex=True,
     definition=lambda z, y: expected(y * log(1 + exp(-z)) + (1 - y) * log(1 + exp(z)), 1 + 0 * z) / _classes(z),
-    same_as={"torch": "nn.functional.multilabel_soft_margin_loss(prediction, target, reduction='none')"},
+    same_as={
+        "torch": "nn.functional.multilabel_soft_margin_loss(prediction, target, reduction='none')",
+        "keras": (
+            "losses.binary_crossentropy(target, prediction, from_logits=True)",
+            "losses.binary_crossentropy(target, prediction)",
+        ),
+    },
 )  # fmt: skip
 def multilabel_soft_margin(prediction, target):
     """Multi-label soft margin: the binary cross-entropy of each class, of logits, averaged over classes.

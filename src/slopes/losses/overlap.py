@@ -15,6 +15,10 @@ MONAI = "softmax=True, to_onehot_y=True"
 MONAI_ARGUMENTS = "(prediction[:, None].movedim(-1, 1), target[:, None, None])"
 OPTAX = "losses.dice_loss(prediction[:, None], jax.nn.one_hot(target[:, None], prediction.shape[-1])"
 EXACTLY = f"{MONAI}, reduction='none', smooth_nr=0.0, smooth_dr=0.0"
+KERAS = "ops.one_hot(target, prediction.shape[-1]), ops.softmax(prediction)"
+BY_PIXEL = (
+    "ops.one_hot(target[:, None].flatten(1), prediction.shape[-1]), ops.softmax(prediction[:, None].flatten(1, -2))"
+)
 
 
 BERMAN = Paper(
@@ -41,6 +45,7 @@ BERMAN = Paper(
             f"{OPTAX}, smooth=smooth / 2, reduction='none')",
             f"{OPTAX})",
         ),
+        "keras": (f"losses.dice({BY_PIXEL}, axis=1)", f"losses.dice({KERAS})"),
     },
 )  # fmt: skip
 def dice(prediction, target, weight, *, smooth: NonNegative = 0.0, squared: Flag = False):
@@ -76,7 +81,10 @@ def _(prediction, target, weight, *, smooth, squared):
             f"losses.DiceLoss({EXACTLY}, jaccard=True){MONAI_ARGUMENTS}.flatten(1)",
             f"losses.DiceLoss({MONAI}, jaccard=True){MONAI_ARGUMENTS}",
         ),
-        "optax": f"{OPTAX}, smooth=0.0, alpha=1.0, beta=1.0, reduction='none')",
+        "optax": (
+            f"{OPTAX}, smooth=0.0, alpha=1.0, beta=1.0, reduction='none')",
+            f"{OPTAX}, alpha=1.0, beta=1.0)",
+        ),
     },
 )  # fmt: skip
 def jaccard(prediction, target, weight):
@@ -110,7 +118,11 @@ def _index(p, t, w, alpha, beta):
             f"losses.TverskyLoss({EXACTLY}, alpha=alpha, beta=beta){MONAI_ARGUMENTS}.flatten(1)",
             f"losses.TverskyLoss({MONAI}){MONAI_ARGUMENTS}",
         ),
-        "optax": f"{OPTAX}, smooth=0.0, alpha=alpha, beta=beta, reduction='none')",
+        "optax": (
+            f"{OPTAX}, smooth=0.0, alpha=alpha, beta=beta, reduction='none')",
+            f"{OPTAX}, alpha=alpha, beta=beta)",
+        ),
+        "keras": (f"losses.tversky({BY_PIXEL}, beta, alpha, axis=1)", f"losses.tversky({KERAS})"),
     },
 )  # fmt: skip
 def tversky(prediction, target, weight, *, alpha: NonNegative = 0.5, beta: NonNegative = 0.5):
