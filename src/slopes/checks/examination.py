@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from slopes.card import Card
+from slopes.checks import boosting
 from slopes.checks.behaviour import CHECKS, calling
 from slopes.checks.discovery import subject_of
 from slopes.checks.report import Finding, Report, run
@@ -18,6 +19,8 @@ def examine(
 ) -> Report:  # fmt: skip
     """The report on an object; `spec` is the text by which it was named, and `watch` is told each check's name."""
     with undisturbed():
+        if declared.get("kind") in boosting.FRAMEWORKS:
+            return boosting.examine_objective(thing, declared, against=against, seed=seed, quick=quick, spec=spec)
         try:
             subject, facts = subject_of(thing, spec=spec, declared=Declared(**declared), seed=seed, quick=quick)
         except SubjectError as error:
