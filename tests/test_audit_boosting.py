@@ -232,9 +232,8 @@ def test_xgboost_takes_what_passes():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(200, 3))
     data = xgboost.DMatrix(x, label=(x[:, 0] > 0).astype(float))
-    settings = {"base_score": 0.5, "max_depth": 3}
-    own = xgboost.train(settings, data, 10, obj=log_loss)
-    twin = xgboost.train({**settings, "objective": "binary:logistic"}, data, 10)
+    own = xgboost.train({"base_score": 0, "max_depth": 3}, data, 10, obj=log_loss)  # of a raw score
+    twin = xgboost.train({"base_score": 0.5, "max_depth": 3, "objective": "binary:logistic"}, data, 10)
     np.testing.assert_allclose(sigmoid(own.predict(data, output_margin=True)), twin.predict(data), atol=1e-5)
 
 

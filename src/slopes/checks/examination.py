@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from slopes.card import Card
-from slopes.checks import boosting
+from slopes.checks import boosting, own_data
 from slopes.checks.behaviour import CHECKS, calling
 from slopes.checks.discovery import subject_of
 from slopes.checks.report import Finding, Report, run
@@ -32,6 +32,8 @@ def examine(
 
             run(CardSubject(thing, seed), CARD_CHECKS, report, watch)
         run(subject, CHECKS, report, watch)
+        if model is not None or batch is not None:
+            own_data.look(subject, model, batch, report, watch)
         run(subject, [calling], report, watch)  # last, of what all calls have shown
     return report
 
