@@ -303,7 +303,7 @@ def _named(names: list[str]) -> str | None:
 def _spaces_to_try(kind: Kind, declared: Declared) -> list[Kind]:
     """The kind with each space that its first argument may have, where none is declared."""
     if declared.space is not None:
-        return [kind]
+        return [_spaced(kind, declared)]
     others = {
         "classification": ("logits", "log-probabilities", "probabilities"),
         "overlap": ("logits", "probabilities"),
