@@ -7,6 +7,7 @@ import copy
 import importlib
 import inspect
 import io
+import os
 import random
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+import slopes
 from slopes.card import Card
 from slopes.checks.report import Skip
 from slopes.kinds import Kind
@@ -352,6 +354,11 @@ class Subject:
                     if fails(row):
                         return row
         return arguments
+
+
+def is_own(file: str) -> bool:
+    """Whether a file is the subject's own, and not of torch or of slopes."""
+    return not any(file.startswith(os.path.dirname(str(package.__file__)) + os.sep) for package in (torch, slopes))
 
 
 def spelled(x: Tensor) -> str:

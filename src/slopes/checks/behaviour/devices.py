@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from slopes.checks.report import Finding, Skip, about
-from slopes.checks.subject import Arguments, Subject, SubjectError
+from slopes.checks.subject import Arguments, Subject, SubjectError, is_own
 
 ELSEWHERE = "is not on the expected device"  #: what torch says where a tensor stayed on the CPU
 MIXED = ("same dtype", "scalar type", "but found", "but got")  #: what torch says where two dtypes meet
@@ -109,7 +109,7 @@ def _line(error: BaseException) -> str:
     while trace is not None:
         file = trace.tb_frame.f_code.co_filename
         text = linecache.getline(file, trace.tb_lineno).strip()
-        if text and "/torch/" not in file and "/slopes/" not in file:
+        if text and is_own(file):
             told = f": {text[:80]}"
         trace = trace.tb_next
     return told
