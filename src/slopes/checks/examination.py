@@ -9,6 +9,7 @@ from slopes.card import Card
 from slopes.checks import boosting, own_data
 from slopes.checks.behaviour import CHECKS, calling
 from slopes.checks.discovery import subject_of
+from slopes.checks.reference import comparison, fingerprint
 from slopes.checks.report import Finding, Report, run
 from slopes.checks.subject import Declared, SubjectError, expression_of, undisturbed
 
@@ -25,6 +26,7 @@ def examine(
             subject, facts = subject_of(thing, spec=spec, declared=Declared(**declared), seed=seed, quick=quick)
         except SubjectError as error:
             return _not_called(thing, spec, error)
+        compare = fingerprint if against is None else comparison(subject, against)
         report = Report(subject.name, facts=facts)
         if isinstance(thing, Card):
             from slopes.checks import CARD_CHECKS
@@ -32,9 +34,11 @@ def examine(
 
             run(CardSubject(thing, seed), CARD_CHECKS, report, watch)
         run(subject, CHECKS, report, watch)
+        run(subject, [compare], report, watch)
         if model is not None or batch is not None:
             own_data.look(subject, model, batch, report, watch)
         run(subject, [calling], report, watch)  # last, of what all calls have shown
+        report.facts.extend(subject.facts)
     return report
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from slopes.checks.report import Finding, Report, Skip, about, run
-from slopes.checks.subject import Arguments, Subject, SubjectError
+from slopes.checks.subject import Arguments, Subject, SubjectError, attempt
 
 ENOUGH = 16  #: entries of which chance does not make all lie in [0, 1]
 SHOWN = 4  #: rows of a batch that are shown in code
@@ -76,10 +76,13 @@ def _told(subject: Subject, arguments: Arguments) -> str:
     return ", ".join(told)
 
 
-def _finding(subject: Subject, arguments: Arguments, message: str, line: str, repair: str, **fields: Any) -> Finding:
+def _finding(
+    subject: Subject, arguments: Arguments, message: str, lines: str | tuple[str, ...], repair: str, **fields: Any
+) -> Finding:  # fmt: skip
     """A finding with code of the first rows of the batch."""
     shown = tuple(x[:SHOWN] if x.ndim else x for x in arguments)
-    return Finding("own_data", message, subject.code(shown, line), repair, **fields)
+    lines = (lines,) if isinstance(lines, str) else lines
+    return Finding("own_data", message, subject.code(shown, *lines), repair, **fields)
 
 
 # ------------------------------------------------------------------------------------------------ the tensors
@@ -115,7 +118,8 @@ def _shapes(subject: Subject, arguments: Arguments) -> Iterator[Finding]:
         subject(*arguments)
     except SubjectError as error:
         yield _finding(
-            subject, arguments, f"raises for {shapes}: {error.cause}", subject.call,
+            subject, arguments, f"raises for {shapes}: {error.cause}",
+            (attempt(subject.call), "came"),
             "bring predictions and targets into the shapes and types that the loss takes", came=str(error.cause),
         )  # fmt: skip
         return

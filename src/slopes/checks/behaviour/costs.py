@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from slopes.checks.report import Finding, Skip, about
-from slopes.checks.subject import Arguments, Subject, SubjectError, is_own
+from slopes.checks.subject import Arguments, Subject, SubjectError, attempt, is_own
 
 LAYOUTS: dict[str, tuple[int, Callable[[Tensor], Tensor], str]] = {
     "strided": (1, lambda x: torch.stack([x, x + 1], -1)[..., 0], "torch.stack([{0}, {0} + 1], -1)[..., 0]"),
@@ -69,7 +69,8 @@ def _layouts(subject: Subject) -> Iterator[Finding]:
             first = twin.form.names[0]
             text = text.replace("torch.stack", "np.stack") if twin.form.numpy else text
             line = f"{first}_2 = {text.format(first)}"
-            code = twin.code(arguments, line, f"{twin.call}, {twin.call.replace(first, f'{first}_2', 1)}")
+            again = twin.call.replace(first, f"{first}_2", 1)
+            code = twin.code(arguments, line, attempt(again), f"{twin.call}, came")
             try:
                 came = _result(twin, other)
             except SubjectError as error:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from slopes.checks.report import Finding, Skip, about
-from slopes.checks.subject import Arguments, Subject, SubjectError, is_own
+from slopes.checks.subject import Arguments, Subject, SubjectError, attempt, is_own
 
 ELSEWHERE = "is not on the expected device"  #: what torch says where a tensor stayed on the CPU
 MIXED = ("same dtype", "scalar type", "but found", "but got")  #: what torch says where two dtypes meet
@@ -83,7 +83,7 @@ def _on_another_device(subject: Subject) -> Iterator[Finding]:
     yield Finding(
         "device_and_dtype",
         f"makes a tensor on the CPU, whatever the device of its arguments{_line(error)}",
-        subject.code(arguments, *lines, subject.call),
+        subject.code(arguments, *lines, attempt(subject.call), "came"),
         "make it where the prediction is: torch.zeros_like(x), x.new_tensor(…), "
         "or device=x.device, dtype=x.dtype; a constant of a module is a buffer",
         severity="warning",
@@ -133,7 +133,7 @@ def _dtypes(subject: Subject) -> Iterator[Finding]:
                 yield Finding(
                     "device_and_dtype",
                     f"raises for {short}: a tensor of its own has another dtype{_line(error.cause)}",
-                    error.code,
+                    subject.code(arguments, attempt(subject.call), "came"),
                     "give constants the dtype of the prediction: x.new_tensor(…), dtype=x.dtype, .to(x.dtype)",
                     severity="note" if dtype is torch.float64 else "warning",
                     came=str(error.cause).splitlines()[0],
