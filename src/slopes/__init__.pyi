@@ -4,6 +4,7 @@ from slopes import catalogue as catalogue
 from slopes import domains as domains
 from slopes import nn as nn
 from slopes import ops as ops
+from slopes import testing as testing
 from slopes.activations.gated import geglu as geglu
 from slopes.activations.gated import glu as glu
 from slopes.activations.gated import reglu as reglu

@@ -7,6 +7,8 @@ an error is what no author means. In float64, unless precision is the question, 
 from __future__ import annotations
 
 from slopes.checks.behaviour.calls import calling
+from slopes.checks.behaviour.costs import layout_and_cost
+from slopes.checks.behaviour.devices import device_and_dtype
 from slopes.checks.behaviour.gradients import extreme_inputs, zeros_and_edges
 from slopes.checks.report import Check
 
@@ -15,4 +17,6 @@ __all__ = ["CHECKS", "calling"]
 CHECKS: list[Check] = [
     extreme_inputs,
     zeros_and_edges,
+    device_and_dtype,
+    layout_and_cost,
 ]
