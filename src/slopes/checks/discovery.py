@@ -386,7 +386,7 @@ def _regression(subject: Subject) -> float:
 def _vectors(subject: Subject) -> float:
     """Least, or most, where both are alike, and the same where rows change places."""
     first, second = subject.draw(1)
-    at, near, far = (float(subject.total(second + s * (first - second), second)) for s in (0.0, 0.3, 1.0))
+    at, near, far = (float(subject.total(second + s * (first - second), second).detach()) for s in (0.0, 0.3, 1.0))
     return 0.75 if (at < near < far) or (at > near > far) else 0.0
 
 
@@ -408,12 +408,12 @@ def _classification(subject: Subject) -> float:
     prediction, target = subject.draw(1)
     axis = subject.form.axis
     shifted = prediction + 1.0
-    base = subject.total(prediction, target)
+    base = subject.total(prediction, target).detach()
     if not bool(torch.isfinite(base)):
         return 0.0
     if subject.space == "probabilities":
         return 0.8 if _raises_with(subject, target) else 0.0
-    change = float(subject.total(shifted, target) - base)
+    change = float((subject.total(shifted, target) - base).detach())
     invariant = abs(change) <= 1e-9 * max(1.0, float(base.abs()))
     if subject.space == "log-probabilities":
         return 0.8 if not invariant and _raises_with(subject, target) else 0.0
@@ -449,7 +449,7 @@ def _distribution(subject: Subject) -> float:
     if subject.space == "log-probabilities":  # of which such losses are linear
         return 0.9 if abs(once - base) > slack and abs(twice - once - (once - base)) <= slack else 0.0
     other = target.roll(1, 0)
-    return 0.7 if float(subject.total(target, target)) < float(subject.total(other, target)) else 0.0
+    return 0.7 if bool(subject.total(target, target) < subject.total(other, target)) else 0.0
 
 
 def _unknown(subject: Subject) -> float:
