@@ -11,7 +11,7 @@ def confidence(logits, targets):
     return 0.1 * (logits**2).mean()
 
 
-OPTIONS = {"kind": "binary", "terms": {"bce": bce, "confidence": confidence}}
+OPTIONS = {"kind": "binary", "space": "logits", "terms": {"bce": bce, "confidence": confidence}}
 
 
 def bug(logits, targets):

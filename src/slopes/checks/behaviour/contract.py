@@ -14,7 +14,7 @@ from slopes.checks.discovery import EXTRAS, keywords
 from slopes.checks.report import Finding, about
 from slopes.checks.subject import Arguments, Subject, SubjectError
 
-LAYOUTS = (((4,), (4, 1)), ((2, 3, 3), (2, 1, 3, 3)))  #: one batch, without and with an axis of length 1
+ROWS, IMAGES = ((4,), (4, 1)), ((2, 3, 3), (2, 1, 3, 3))  #: a batch, without and with an axis of length 1
 REPAIR_SHAPES = (
     "compare the shapes and raise ValueError where they differ; the caller says which one is meant, "
     "by prediction.squeeze(-1) or target.reshape(prediction.shape)"
@@ -56,25 +56,24 @@ def _mismatched(subject: Subject) -> Iterator[tuple[str, Arguments, list[Argumen
     if kind.name == "classification" and form.target == "as drawn" and len(form.shape) == 2:
         prediction, labels = subject.draw(rows=4)
         yield "target", (prediction, labels[:, None]), [(prediction, labels)], ({}, {})
-    if kind.name != "multilabel" and (kind.rowwise or kind.batched):
+    if form.target == "squeezed" or (kind.name != "multilabel" and (kind.rowwise or kind.batched)):
         return
-    for narrow, wide in LAYOUTS:
-        arguments = subject.shaped(*narrow).draw()
-        if len({x.shape for x in arguments}) != 1:
-            return
-        one_shape = [arguments, tuple(x.reshape(wide) for x in arguments)]
-        for place, name in enumerate(form.names):
-            for other in (wide, narrow):
-                mixed = [x.reshape(narrow if other is wide else wide) for x in arguments]
-                mixed[place] = mixed[place].reshape(other)
-                yield name, tuple(mixed), one_shape, ({}, {})
-        for name in keywords(subject.thing):
-            if name in EXTRAS:
-                counts = torch.arange(1, arguments[0].numel() + 1).reshape(narrow)
-                weight = counts % 2 == 0 if EXTRAS[name] == "mask" else counts.to(form.dtype)
-                for given, other in ((one_shape[1], narrow), (one_shape[0], wide)):
-                    same = {name: weight.reshape(given[0].shape)}
-                    yield name, given, [given], ({name: weight.reshape(other)}, same)
+    narrow, wide = IMAGES if len(form.shape) > 2 else ROWS
+    arguments = subject.shaped(*narrow).draw()
+    if len({x.shape for x in arguments}) != 1:
+        return
+    one_shape = [arguments, tuple(x.reshape(wide) for x in arguments)]
+    for place, name in enumerate(form.names):
+        for own, others in ((wide, narrow), (narrow, wide)):
+            mixed = [x.reshape(own if i == place else others) for i, x in enumerate(arguments)]
+            yield name, tuple(mixed), one_shape, ({}, {})
+    for name in keywords(subject.thing):
+        if name in EXTRAS:
+            counts = torch.arange(1, arguments[0].numel() + 1).reshape(narrow)
+            weight = counts % 2 == 0 if EXTRAS[name] == "mask" else counts.to(form.dtype)
+            for given, other in ((one_shape[1], narrow), (one_shape[0], wide)):
+                same = {name: weight.reshape(given[0].shape)}
+                yield name, given, [given], ({name: weight.reshape(other)}, same)
 
 
 def _value(subject: Subject, arguments: Arguments, options: dict[str, Tensor]) -> Tensor | None:
@@ -95,16 +94,12 @@ def _shapes_in_code(
     subject: Subject, which: str, arguments: Arguments, same: Arguments, options: dict[str, Tensor]
 ) -> str:
     """Prints the value as it came, and with one shape."""
-    if options:
-        subject = subject.like(setup=[*subject.setup, *(f"{k} = {subject.source(x)}" for k, x in options.items())])
-        shape, extra = f"{subject.form.names[0]}.shape", f", {which}={which}"
-        call = subject.call if which in subject.form.extra else subject.call[:-1] + extra + ")"
-    else:
-        labels = not arguments[-1].is_floating_point() and len(arguments[0].shape) > 1
-        like = same[-1] if labels else next(x for k, x in zip(subject.form.names, arguments, strict=True) if k != which)
-        shape, call = str(tuple(like.shape)), subject.call
-    again = f"{which} = {which}.reshape({shape})"
-    return subject.code(arguments, f"print({call})", again, call)
+    made = [f"{name} = {subject.source(x)}" for name, x in options.items()]
+    labels = not arguments[-1].is_floating_point() and arguments[0].ndim > 1
+    like = same[-1] if labels else next(x for k, x in zip(subject.form.names, arguments, strict=True) if k != which)
+    call = subject.call if not options or which in subject.form.extra else f"{subject.call[:-1]}, {which}={which})"
+    again = f"{which} = {which}.reshape({tuple(like.shape)})"
+    return subject.code(arguments, *made, f"print({call})", again, call)
 
 
 @about("loss", "activation")
@@ -178,7 +173,8 @@ def _random(subject: Subject) -> Iterator[Finding]:
         if states[:2] == states[2:]:
             continue
         draws = {"torch": "torch.rand(1)", "numpy": "np.random.rand()", "random": "random.random()"}[library]
-        imports = [f"import {'numpy as np' if library == 'numpy' else library}"]
+        imported = "numpy" if subject.form.numpy else "torch"
+        imports = [] if library == imported else [f"import {'numpy as np' if library == 'numpy' else library}"]
         if states[0] == states[1]:
             shown = subject.like(setup=[*imports, *subject.setup])
             yield Finding(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -64,6 +65,8 @@ def slopes(
     if gradient is None:
         _, gradient = subject.gradient(*arguments, cotangent=cotangent, **options)
     base, flat = value(first), gradient.reshape(-1)
+    if math.isnan(base):
+        raise Skip("it gives no number for some numbers of ordinary size")
     if value(first) != base:
         raise Skip("a second call gives another result than the first")
     entries = sorted({int(i) for i in torch.linspace(0, first.numel() - 1, ENTRIES)})

@@ -113,7 +113,7 @@ def _finding(
     small = subject.smallest(arguments, lambda given: _lost(subject, given) == wrong)
     if wrong.startswith("the value is finite"):
         code = subject.code(small, f"{subject.call}.sum().backward()", f"{subject.form.names[0]}.grad", grad=0)
-        return Finding(check, message, code, repair, severity, wrong, "a finite gradient, 0 at a minimum")
+        return Finding(check, message, code, repair, severity, wrong, "a finite gradient")
     return Finding(
         check, message, subject.code(small, subject.call), REPAIR_VALUE if repair == REPAIR_WHERE else repair,
         severity, wrong, "a finite value",
@@ -197,7 +197,7 @@ def _at_other_exponents(subject: Subject) -> Iterator[Finding]:
                     other, "zeros_and_edges", arguments, wrong, f"with {line}, {wrong}",
                     "pow with an exponent below 1 has no finite slope at 0: hold its base above 0 by clamp(min=eps), "
                     "compute it as exp(gamma * log p) from logsigmoid, or refuse such an exponent",
-                    severity="warning",
+                    severity="note",
                 )  # fmt: skip
                 return
 
@@ -363,14 +363,14 @@ def _partly_cut(subject: Subject) -> Iterator[Finding]:
 def _differences_in_code(subject: Subject, arguments: Arguments, entry: int, weigh: str = "") -> str:
     """Prints one entry of the gradient, and the slope by differences."""
     name = subject.form.names[0]
-    plus, minus = (subject.called(**{name: f"{name}.detach() {sign} step"}) for sign in "+-")
-    weighed = f"({{}}{weigh}).sum()"
+    at, plus, minus = (subject.called(**{name: f"{name}{step}"}) for step in ("", " + step", " - step"))
+    total = [f"({call}{weigh}).sum()" if weigh else f"{call}.sum()" for call in (at, plus, minus)]
     return subject.code(
         arguments,
-        f"{weighed.format(subject.call)}.backward()",
+        f"{total[0]}.backward()",
         f"step = torch.zeros_like({name})",
         f"step.view(-1)[{entry}] = 1e-5",
-        f"slope = ({weighed.format(plus)} - {weighed.format(minus)}) / 2e-5",
+        f"slope = ({total[1]} - {total[2]}) / 2e-5",
         f"{name}.grad.view(-1)[{entry}].item(), slope.item()",
         grad=0,
     )
@@ -454,10 +454,22 @@ def backward(subject: Subject) -> Iterator[Finding]:
                 "if a straight-through or surrogate gradient is meant, nothing",
                 severity="note",
             )
+        elif wrong and _gives_its_argument(subject, arguments):
+            yield Finding(
+                "backward",
+                f"{function} gives its argument, and another gradient than what comes in",
+                _differences_in_code(subject, arguments, wrong[0].entry, weigh),
+                "if the gradient is to be reversed, scaled or clipped on its way, nothing",
+                severity="note",
+            )
         elif wrong:
             yield _not_the_derivative(subject, "backward", function, arguments, wrong, weigh)
         if wrong:
             return
+
+
+def _gives_its_argument(subject: Subject, arguments: Arguments) -> bool:
+    return torch.equal(subject(*arguments).detach(), arguments[0])
 
 
 def _by_hand(subject: Subject, arguments: Arguments) -> str:
@@ -515,8 +527,9 @@ def upstream_gradient(subject: Subject) -> Iterator[Finding]:
     cotangent, weigh = _uneven(whole(*arguments))
     if cotangent is None:
         return
-    wrong = [at for at in slopes(whole, arguments, cotangent) if at.off > 1e-6]
-    if wrong:
+    found = slopes(whole, arguments, cotangent)
+    wrong = [at for at in found if at.off > 1e-6]
+    if wrong and any(at.due != 0 for at in found) and not _gives_its_argument(whole, arguments):
         yield _not_the_derivative(whole, "upstream_gradient", function, arguments, wrong, weigh)
 
 
@@ -554,7 +567,7 @@ def second_derivative(subject: Subject) -> Iterator[Finding]:
     except RuntimeError as error:
         yield Finding(
             "second_derivative",
-            f"{function} has no second derivative: {str(error).splitlines()[0][:80]}",
+            f"{function} has no second derivative: {str(error).splitlines()[0][:100]}",
             subject.code(small, *lines, f"{name}.grad", grad=0),
             "gradient penalties and Hessians need one: write the backward in differentiable operations",
             severity="note",
@@ -578,7 +591,7 @@ def second_derivative(subject: Subject) -> Iterator[Finding]:
             f"def gradient({name}):",
             f"    total = torch.ones((), requires_grad=True) * {subject.call}.sum()",
             f"    (slope,) = torch.autograd.grad(total, {name}, create_graph=True)",
-            f"    return (slope{weigh}).sum()",
+            f"    return {f'(slope{weigh})' if weigh else 'slope'}.sum()",
             f"gradient({name}).backward()",
             f"difference = (gradient({name} + step) - gradient({name} - step)) / 2e-5",
             f"{name}.grad.view(-1)[{entry}].item() if {name}.grad is not None else 0.0, difference.item()",
