@@ -152,12 +152,33 @@ def test_terms_that_reach_the_gradient_pass():
                 "connectivity", terms=terms) == []  # fmt: skip
 
 
-@pytest.mark.parametrize(("function", "says"), [(Rounded, "constant"), (Reversed, "its argument")])
+@pytest.mark.parametrize(("function", "says"), [(Rounded, "a constant"), (Reversed, "its argument")])
 def test_a_gradient_other_than_the_derivative_may_be_meant(function, says):
     (message,) = told(lambda x: function.apply(x), "backward")
     assert message.startswith("note")
     assert says in message
     assert told(lambda x: function.apply(x), "upstream_gradient") == []
+
+
+def test_a_backward_is_tried_by_each_argument_that_learns():
+    class Distance(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, anchor, positive, negative):
+            ctx.save_for_backward(anchor, positive, negative)
+            return (((anchor - positive) ** 2).sum(-1) - ((anchor - negative) ** 2).sum(-1)).mean()
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            anchor, positive, negative = ctx.saved_tensors
+            factor = 2 * grad_output / len(anchor)
+            near, far = factor * (anchor - positive), factor * (anchor - negative)
+            return near - far, -near, -far  # the last sign is wrong
+
+    def loss(anchor, positive, negative):
+        return Distance.apply(anchor, positive, negative)
+
+    (message,) = told(loss, "backward")
+    assert message.startswith("error")
 
 
 def test_a_backward_that_refuses_a_second_time_is_noted():

@@ -20,7 +20,7 @@ ENTRIES = 10
 
 @dataclass(frozen=True)
 class Slope:
-    """The derivative by one entry of the first argument: as it came, and as it is due by differences."""
+    """The derivative by one entry of an argument: as it came, and as it is due by differences."""
 
     entry: int
     came: float
@@ -45,9 +45,9 @@ def custom_function(subject: Subject, arguments: Arguments) -> str | None:
 
 def slopes(
     subject: Subject, arguments: Arguments, cotangent: Tensor | None = None, *, of_gradient: Tensor | None = None,
-    gradient: Tensor | None = None, **options: Any,
+    gradient: Tensor | None = None, by: int = 0,
 ) -> list[Slope]:  # fmt: skip
-    """The derivatives of the sum (of what a cotangent makes of it), by up to ten entries at which it has one.
+    """The derivatives of the sum (of what a cotangent makes of it), by up to ten entries of an argument.
 
     With `of_gradient` those of the gradient, weighed by that, instead; `gradient` is what autograd has of them.
     Raises Skip where float64 is not taken, or a second call gives another result.
@@ -55,22 +55,23 @@ def slopes(
     if subject.form.dtype != torch.float64:
         raise Skip("it takes no float64, in which differences can be trusted")
 
-    def value(first: Tensor) -> float:
+    def value(moved: Tensor) -> float:
+        given = (*arguments[:by], moved, *arguments[by + 1 :])
         if of_gradient is not None:
-            return float((of_gradient * subject.gradient(first, *arguments[1:])[1]).sum())
-        came = subject(first, *arguments[1:], **options).detach()
+            return float((of_gradient * subject.gradient(*given)[1]).sum())
+        came = subject(*given).detach()
         return float((came if cotangent is None else cotangent * came).sum())
 
-    first = arguments[0]
+    argument = arguments[by]
     if gradient is None:
-        _, gradient = subject.gradient(*arguments, cotangent=cotangent, **options)
-    base, flat = value(first), gradient.reshape(-1)
+        _, gradient = subject.gradient(*arguments, by=by, cotangent=cotangent)
+    base, flat = value(argument), gradient.reshape(-1)
     if math.isnan(base):
         raise Skip("it gives no number for some numbers of ordinary size")
-    if value(first) != base:
+    if value(argument) != base:
         raise Skip("a second call gives another result than the first")
-    entries = sorted({int(i) for i in torch.linspace(0, first.numel() - 1, ENTRIES)})
-    due = {entry: _smooth_slope(value, first, entry, base) for entry in entries}
+    entries = sorted({int(i) for i in torch.linspace(0, argument.numel() - 1, ENTRIES)})
+    due = {entry: _smooth_slope(value, argument, entry, base) for entry in entries}
     known = {entry: slope for entry, slope in due.items() if slope is not None}
     scale = max([float(flat.abs().max()), *map(abs, known.values()), 1e-12])
     rounding = 1e-11 * abs(base)
@@ -80,11 +81,11 @@ def slopes(
     ]
 
 
-def _smooth_slope(value: Callable[[Tensor], float], first: Tensor, entry: int, base: float) -> float | None:
+def _smooth_slope(value: Callable[[Tensor], float], argument: Tensor, entry: int, base: float) -> float | None:
     """The slope by central differences of the fourth order; None at a kink, a jump or the end of a domain."""
 
     def at(steps: int) -> float:
-        moved = first.clone()
+        moved = argument.clone()
         moved.view(-1)[entry] += steps * STEP
         return value(moved)
 

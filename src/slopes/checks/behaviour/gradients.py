@@ -19,6 +19,7 @@ from slopes.checks.subject import Arguments, Disconnected, Subject, SubjectError
 
 SIZES = (1e-3, 1.0, 20.0, 50.0, 89.0, 100.0, 710.0, 1e3, 1e4)  #: exp overflows at 89 in float32, at 710 in float64
 EXPONENTS = ("gamma", "alpha", "power", "exponent", "focusing", "focal_gamma")  #: parameters at which 0 and 1 are ends
+LEARNING = ("second", "positive", "negative", "variance")  #: arguments besides the first that want a gradient
 REPAIR_WHERE = (
     "both branches of torch.where are differentiated, and 0 · inf is NaN: hold the argument inside each branch "
     "(where(x > 0, x, 0)) or use the stable function (expm1, softplus, log_softmax, logsigmoid)"
@@ -360,9 +361,9 @@ def _partly_cut(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def _differences_in_code(subject: Subject, arguments: Arguments, entry: int, weigh: str = "") -> str:
-    """Prints one entry of the gradient, and the slope by differences."""
-    name = subject.form.names[0]
+def _differences_in_code(subject: Subject, arguments: Arguments, entry: int, weigh: str = "", by: int = 0) -> str:
+    """Prints one entry of the gradient by an argument, and the slope by differences."""
+    name = subject.form.names[by]
     at, plus, minus = (subject.called(**{name: f"{name}{step}"}) for step in ("", " + step", " - step"))
     total = [f"({call}{weigh}).sum()" if weigh else f"{call}.sum()" for call in (at, plus, minus)]
     return subject.code(
@@ -372,7 +373,7 @@ def _differences_in_code(subject: Subject, arguments: Arguments, entry: int, wei
         f"step.view(-1)[{entry}] = 1e-5",
         f"slope = ({total[1]} - {total[2]}) / 2e-5",
         f"{name}.grad.view(-1)[{entry}].item(), slope.item()",
-        grad=0,
+        grad=by,
     )
 
 
@@ -439,33 +440,28 @@ def _term(subject: Subject, name: str, function: Callable[..., object]) -> Subje
 @about("loss", "activation", unless=("connectivity",))
 def backward(subject: Subject) -> Iterator[Finding]:
     """A backward that was written by hand is the derivative of its forward, by differences in float64, off kinks."""
-    for seed in range(2):
+    learning = [place for place, name in enumerate(subject.form.names) if place == 0 or name in LEARNING]
+    for seed, by in itertools.product(range(2), learning):
         arguments = subject.draw(seed)
         function = _by_hand(subject, arguments)
         uneven = subject.family == "activation" and not subject.form.elementwise  # of which a sum may be constant
         cotangent, weigh = _uneven(subject(*arguments)) if uneven else (None, "")
-        found = slopes(subject, arguments, cotangent)
+        found = slopes(subject, arguments, cotangent, by=by)
         wrong = [at for at in found if at.off > 1e-6]
-        if wrong and all(at.due == 0 for at in found):
-            yield Finding(
-                "backward",
-                f"{function} gives a gradient where the value is constant",
-                _differences_in_code(subject, arguments, wrong[0].entry, weigh),
-                "if a straight-through or surrogate gradient is meant, nothing",
-                severity="note",
-            )
-        elif wrong and _gives_its_argument(subject, arguments):
-            yield Finding(
-                "backward",
-                f"{function} gives its argument, and another gradient than what comes in",
-                _differences_in_code(subject, arguments, wrong[0].entry, weigh),
-                "if the gradient is to be reversed, scaled or clipped on its way, nothing",
-                severity="note",
-            )
-        elif wrong:
-            yield _not_the_derivative(subject, "backward", function, arguments, wrong, weigh)
-        if wrong:
+        if not wrong:
+            continue
+        if any(at.due != 0 for at in found) and not _gives_its_argument(subject, arguments):
+            yield _not_the_derivative(subject, "backward", function, arguments, wrong, weigh, by)
             return
+        yield Finding(
+            "backward",
+            f"{function} gives a gradient that is not the derivative of "
+            + ("its argument, which it gives as it is" if any(at.due for at in found) else "a constant"),
+            _differences_in_code(subject, arguments, wrong[0].entry, weigh),
+            "if a straight-through, surrogate, reversed or clipped gradient is meant, nothing",
+            severity="note",
+        )
+        return
 
 
 def _gives_its_argument(subject: Subject, arguments: Arguments) -> bool:
@@ -481,8 +477,9 @@ def _by_hand(subject: Subject, arguments: Arguments) -> str:
 
 
 def _not_the_derivative(
-    subject: Subject, check: str, function: str, arguments: Arguments, wrong: list[Slope], weigh: str
-) -> Finding:
+    subject: Subject, check: str, function: str, arguments: Arguments, wrong: list[Slope], weigh: str,
+    by: int = 0,
+) -> Finding:  # fmt: skip
     worst = max(wrong, key=lambda at: at.off)
     entry = worst.entry
     if subject.form.kind is None and subject.form.elementwise and not weigh:
@@ -491,7 +488,7 @@ def _not_the_derivative(
         check,
         f"the backward of {function} is not the derivative of its forward"
         + (" where the results do not count alike" if check == "upstream_gradient" else ""),
-        _differences_in_code(subject, arguments, entry, weigh),
+        _differences_in_code(subject, arguments, entry, weigh, by),
         "multiply the whole incoming gradient, entry by entry, with the derivative of what forward computes; or leave "
         "the backward to autograd",
         came=f"a gradient of {worst.came:.8g}",
