@@ -6,16 +6,11 @@ an error is what no author means. In float64, unless precision is the question, 
 
 from __future__ import annotations
 
+from slopes.checks.behaviour.backwards import backward, second_derivative, upstream_gradient
 from slopes.checks.behaviour.calls import calling
+from slopes.checks.behaviour.connections import connectivity
 from slopes.checks.behaviour.contract import purity, shape_contract
-from slopes.checks.behaviour.gradients import (
-    backward,
-    connectivity,
-    extreme_inputs,
-    second_derivative,
-    upstream_gradient,
-    zeros_and_edges,
-)
+from slopes.checks.behaviour.gradients import extreme_inputs, zeros_and_edges
 from slopes.checks.report import Check
 
 __all__ = ["CHECKS", "calling"]

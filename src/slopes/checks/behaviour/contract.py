@@ -226,10 +226,11 @@ def _by_mode(subject: Subject) -> Iterator[Finding]:
     if not subject.is_module:
         return
     thing, arguments = subject._version(None, subject.form.dtype), subject.draw()
-    results = []
+    results, mode_before = [], thing.training
     for mode in (False, True):
         thing.train(mode)
         results.append(subject(*arguments).detach())
+    thing.train(mode_before)
     if not torch.equal(*results) and not any(bool(torch.isnan(x).any()) for x in results):
         yield Finding(
             "purity",

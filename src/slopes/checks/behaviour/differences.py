@@ -50,7 +50,7 @@ def slopes(
     """The derivatives of the sum (of what a cotangent makes of it), by up to ten entries of an argument.
 
     With `of_gradient` those of the gradient, weighed by that, instead; `gradient` is what autograd has of them.
-    Raises Skip where float64 is not taken, or a second call gives another result.
+    Raises Skip where float64 is not taken or not kept, or a second call gives another result.
     """
     if subject.form.dtype != torch.float64:
         raise Skip("it takes no float64, in which differences can be trusted")
@@ -65,6 +65,7 @@ def slopes(
     argument = arguments[by]
     if gradient is None:
         _, gradient = subject.gradient(*arguments, by=by, cotangent=cotangent)
+    _refuse_float32(subject(*arguments).detach())
     base, flat = value(argument), gradient.reshape(-1)
     if math.isnan(base):
         raise Skip("it gives no number for some numbers of ordinary size")
@@ -79,6 +80,13 @@ def slopes(
         Slope(entry, float(flat[entry]), slope, max(abs(float(flat[entry]) - slope) - rounding, 0.0) / scale)
         for entry, slope in known.items()
     ]
+
+
+def _refuse_float32(came: Tensor) -> None:
+    """Raise Skip for results that were computed in float32, whatever their dtype: differences of them are rounding."""
+    narrow = bool((came == came.float()).all()) and not bool((came == came.bfloat16()).all())
+    if narrow or came.dtype != torch.float64:
+        raise Skip("it computes in float32, in which differences cannot be trusted")
 
 
 def _smooth_slope(value: Callable[[Tensor], float], argument: Tensor, entry: int, base: float) -> float | None:
@@ -99,3 +107,28 @@ def _smooth_slope(value: Callable[[Tensor], float], argument: Tensor, entry: int
     if not abs(left - right) <= 1e-5 * max(abs(left), abs(right)) + rounding:  # NaN is no slope either
         return None
     return slope
+
+
+def uneven_weights(result: Tensor) -> tuple[Tensor | None, str]:
+    """Another weight for each result, and what the result is multiplied with in code: a sum may hide what each does."""
+    if result.ndim == 0:
+        return None, ""
+    count, shape = result.numel(), tuple(result.shape)
+    weights = torch.arange(1, count + 1, dtype=result.dtype).reshape(shape) / count
+    return weights, f" * torch.arange(1, {count + 1}).reshape({shape}) / {count}"
+
+
+def differences_in_code(subject: Subject, arguments: Arguments, entry: int, weigh: str = "", by: int = 0) -> str:
+    """Prints one entry of the gradient by an argument, and the slope by differences."""
+    name = subject.form.names[by]
+    at, plus, minus = (subject.called(**{name: f"{name}{step}"}) for step in ("", " + step", " - step"))
+    total = [f"({call}{weigh}).sum()" if weigh else f"{call}.sum()" for call in (at, plus, minus)]
+    return subject.code(
+        arguments,
+        f"{total[0]}.backward()",
+        f"step = torch.zeros_like({name})",
+        f"step.view(-1)[{entry}] = 1e-5",
+        f"slope = ({total[1]} - {total[2]}) / 2e-5",
+        f"{name}.grad.view(-1)[{entry}].item(), slope.item()",
+        grad=by,
+    )
