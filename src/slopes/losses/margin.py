@@ -161,21 +161,22 @@ def multiclass_hinge(
 
 @loss(
     "multilabel", convex=True,
-    definition=lambda z, y, margin: _over_pairs(lambda lack: maximum(lack, 0), z, y, margin) / _classes(z),
+    definition=lambda z, y, margin: _over_pairs(lambda lack: maximum(lack, 0), y, 1 - y, z, margin) / _classes(z),
 )  # fmt: skip
 def multilabel_margin(prediction, target, *, margin: Positive = 1.0):
     """Multi-label hinge: what each class of the sample lacks to be ahead of each other by the margin, over C.
 
     Targets are rows of 0 and 1, where PyTorch takes lists of classes; one between is the chance of being there.
     """
-    return _over_pairs(_lacks, prediction, target, margin) / prediction.shape[-1]
+    absent = maximum(1 - target, 0.0)  # also of a class that a list of PyTorch's names twice
+    return _over_pairs(_lacks, target, absent, prediction, margin) / prediction.shape[-1]
 
 
-def _over_pairs(lacks, prediction, target, margin):
-    def cost(z, y, other, absent):
-        return y * (1 - absent) * lacks(margin - z + other)
+def _over_pairs(lacks, present, absent, prediction, margin):
+    def cost(y, _, z, __, missing, other):
+        return y * missing * lacks(margin - z + other)
 
-    return ops.sum_pairs(cost, prediction, target)
+    return ops.sum_pairs(cost, present, absent, prediction)
 
 
 def _classes(x):
