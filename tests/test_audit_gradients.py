@@ -13,6 +13,7 @@ import slopes
 from slopes.checks.behaviour import CHECKS
 from slopes.checks.behaviour.backwards import backward, second_derivative, upstream_gradient
 from slopes.checks.behaviour.connections import connectivity
+from slopes.checks.behaviour.differences import slopes as differences
 from slopes.checks.discovery import subject_of
 from slopes.checks.examination import examine
 from slopes.checks.report import run
@@ -182,6 +183,13 @@ def test_a_backward_is_tried_by_each_argument_that_learns():
 
     (message,) = told(loss, "backward")
     assert message.startswith("error")
+
+
+def test_at_a_kink_there_is_no_slope_to_compare():
+    subject, _ = subject_of(lambda x: torch.relu(x))
+    found = differences(subject, (torch.tensor([0.0, 1e-4, 0.5, -0.5], dtype=torch.float64),))
+    assert [at.entry for at in found] == [2, 3]
+    assert all(at.off == 0 for at in found)
 
 
 def test_differences_of_float32_prove_nothing():
