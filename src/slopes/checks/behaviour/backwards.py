@@ -13,10 +13,11 @@ from slopes.checks.behaviour.differences import Slope, custom_function, differen
 from slopes.checks.report import Finding, Skip, about
 from slopes.checks.subject import Arguments, Subject
 
+BEFORE = ("derivative", "numpy_equals_torch", "connectivity")  #: checks that see a wrong backward of a card, or a cut
 LEARNING = ("second", "positive", "negative", "variance")  #: arguments besides the first that want a gradient
 
 
-@about("loss", "activation", unless=("connectivity",))
+@about("loss", "activation", unless=BEFORE)
 def backward(subject: Subject) -> Iterator[Finding]:
     """A backward that was written by hand is the derivative of its forward, by differences in float64, off kinks."""
     learning = [place for place, name in enumerate(subject.form.names) if place == 0 or name in LEARNING]
@@ -75,7 +76,7 @@ def _not_the_derivative(
     )
 
 
-@about("loss", "activation", unless=("connectivity", "backward"))
+@about("loss", "activation", unless=(*BEFORE, "backward"))
 def upstream_gradient(subject: Subject) -> Iterator[Finding]:
     """A backward by hand heeds the gradient that comes in: another for each result, or a factor before the loss."""
     arguments = subject.draw()
@@ -120,7 +121,7 @@ def _unreduced(subject: Subject) -> Subject:
     return subject.like(thing=functools.partial(thing, reduction="none"), setup=[*subject.setup, *lines])
 
 
-@about("loss", "activation", unless=("connectivity", "backward", "upstream_gradient"))
+@about("loss", "activation", unless=(*BEFORE, "backward", "upstream_gradient"))
 def second_derivative(subject: Subject) -> Iterator[Finding]:
     """A backward by hand can be differentiated again, and that is the derivative of the gradient; or it refuses."""
     arguments = subject.draw()

@@ -35,6 +35,7 @@ def _whole(subject: Subject) -> Iterator[Finding]:
     """There is a gradient at all."""
     arguments = subject.draw(rows=2 if len(subject.form.shape) > 1 else None)
     name, wrong = subject.form.names[0], ""
+    subject(*arguments)  # what raises without a gradient too is another matter
     try:
         subject.gradient(*arguments)
     except Disconnected as error:

@@ -21,7 +21,7 @@ REPAIR_SHAPES = (
 )
 
 
-@about("loss")
+@about("loss", unless=("shapes_refused",))
 def shape_contract(subject: Subject) -> Iterator[Finding]:
     """Arguments that differ by an axis of length 1 are refused, or give what they give in one shape."""
     for which, arguments, same, options in _mismatched(subject):
@@ -102,7 +102,7 @@ def _shapes_in_code(
     return subject.code(arguments, *made, f"print({call})", again, call)
 
 
-@about("loss", "activation")
+@about("loss", "activation", unless=("inputs_written",))
 def purity(subject: Subject) -> Iterator[Finding]:
     """A call changes neither its arguments nor random states nor itself, and the next one gives the same."""
     for check in (_spoiled, _random, _stateful, _by_mode):

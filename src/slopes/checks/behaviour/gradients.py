@@ -30,7 +30,7 @@ REPAIR_EDGE = (
 )
 
 
-@about("loss", "activation")
+@about("loss", "activation", unless=("finite",))
 def extreme_inputs(subject: Subject) -> Iterator[Finding]:
     """Value and gradient are finite for numbers small and large, in float64 and float32, but for natural overflow."""
     _ordinary(subject)
@@ -144,7 +144,7 @@ def _warns(subject: Subject, arguments: Arguments) -> bool:
     return any(warning.category is RuntimeWarning for warning in subject.warned)
 
 
-@about("loss", "activation", unless=("extreme_inputs",))
+@about("loss", "activation", unless=("finite", "extreme_inputs"))
 def zeros_and_edges(subject: Subject) -> Iterator[Finding]:
     """The gradient is finite where prediction and target agree, where rows are 0 or equal, and at a space's ends."""
     _ordinary(subject)
