@@ -143,7 +143,6 @@ def run(
 ) -> Report:
     """Run the checks one after the other; a check that raises is itself a finding. `watch` is told each one's name."""
     report = Report(subject.name) if report is None else report
-    raised = set()
     for check in checks:
         name = check.__name__
         if watch is not None:
@@ -161,13 +160,13 @@ def run(
         except Exception as error:
             report.ran.append(name)
             cause = getattr(error, "cause", error)
-            if (type(cause), str(cause)) in raised:
+            message = f"raised {type(cause).__name__}: {cause}"
+            if any(found.message == message for found in report.findings):
                 continue  # one broken body, one finding
-            raised.add((type(cause), str(cause)))
             report.findings.append(
                 Finding(
                     name,
-                    f"raised {type(cause).__name__}: {cause}",
+                    message,
                     getattr(error, "code", f"slopes.audit({subject.name})"),
                     "make the function return numbers for every input that its kind allows",
                 )

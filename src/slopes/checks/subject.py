@@ -11,7 +11,7 @@ import os
 import random
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -103,6 +103,7 @@ class Subject:
         self.card: Card[Any] | None = thing if isinstance(thing, Card) else None
         self.oddities: dict[str, str] = {}  #: what a call did besides giving a tensor, by its first message
         self._versions: dict[tuple[str | None, torch.dtype], Any] = {}  #: by reduction and dtype
+        self.warned: list[warnings.WarningMessage] = []  #: of what the last call has warned
         self.notes: dict[str, Any] = {}  #: what one check leaves for a later one
         self.facts: list[str] = []  #: what checks have found out besides faults, for the report
 
@@ -132,6 +133,17 @@ class Subject:
         """Whether it was declared, or is known, to look at a batch as a whole."""
         kind = self.form.kind
         return self.declared.batch_level or (kind is not None and kind.batched)
+
+    def shaped(self, *shape: int) -> Subject:
+        """The same subject for a first argument of another shape."""
+        return self.like(form=replace(self.form, shape=shape))
+
+    def like(self, **changes: Any) -> Subject:
+        """The same subject with other attributes."""
+        other = copy.copy(self)
+        other._versions = {}
+        vars(other).update(changes)
+        return other
 
     # ------------------------------------------------------------------------------------- arguments
 
@@ -249,8 +261,13 @@ class Subject:
         random.seed(self.seed)
         printed = io.StringIO()
         try:
-            with warnings.catch_warnings(), contextlib.redirect_stdout(printed), np.errstate(all="ignore"):
-                warnings.simplefilter("ignore")
+            with (
+                warnings.catch_warnings(record=True) as told,
+                contextlib.redirect_stdout(printed),
+                np.errstate(divide="warn", over="warn", invalid="warn", under="ignore"),
+            ):
+                warnings.simplefilter("always")
+                self.warned = told
                 return thing(*given, **options)
         except (Exception, SystemExit) as error:
             raise SubjectError(error, self.code(arguments, self.call)) from error
@@ -322,7 +339,11 @@ class Subject:
     @property
     def call(self) -> str:
         """A call of the subject by its arguments' names."""
-        names = list(self.form.names)
+        return self.called()
+
+    def called(self, **instead: str) -> str:
+        """A call of the subject, with other code in the place of some of its arguments."""
+        names = [instead.get(name, name) for name in self.form.names]
         if self.form.swapped:
             names[:2] = names[1::-1]
         extra = [f"{name}={name}" for name in self.form.extra]

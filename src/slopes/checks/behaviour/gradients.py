@@ -1,100 +1,261 @@
-"""Checks of gradients: finite where the value is, connected, and the derivative of what is computed."""
+"""Checks of numbers: value and gradient are finite for large arguments, at zeros and at the ends."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+import copy
+import functools
+import inspect
+import itertools
+from collections.abc import Callable, Iterator
 
 import torch
-from torch import Tensor
 
-from slopes.checks.report import Finding, about
-from slopes.checks.subject import Arguments, Subject, SubjectError
+from slopes.checks.report import Finding, Skip, about
+from slopes.checks.subject import Arguments, Disconnected, Subject, SubjectError
 
-SIZES = (0.0, 1e-3, 1.0, 20.0, 50.0, 89.0, 100.0, 710.0, 1e3, 1e4)  #: exp overflows at 89 in float32, at 710 in float64
+SIZES = (1e-3, 20.0, 50.0, 89.0, 100.0, 710.0, 1e3, 1e4)  #: exp overflows at 89 in float32, at 710 in float64
+EXPONENTS = ("gamma", "alpha", "power", "exponent", "focusing", "focal_gamma")  #: parameters at which 0 and 1 are ends
 REPAIR_WHERE = (
     "both branches of torch.where are differentiated, and 0 · inf is NaN: hold the argument inside each branch "
     "(where(x > 0, x, 0)) or use the stable function (expm1, softplus, log_softmax, logsigmoid)"
 )
+REPAIR_VALUE = (
+    "exp overflows, or what it left is 0: use the stable function (softplus, log_softmax, logsigmoid, expm1, "
+    "scipy.special.expit), or take the largest number out first"
+)
+REPAIR_EDGE = (
+    "sqrt, norm, pow, log and acos have no finite slope there: add a small number inside the root "
+    "(sqrt(x + eps)), or choose what is taken with two torch.where, one before and one after"
+)
 
 
-@about("loss", "activation")
+@about("loss", "activation", unless=("finite",))
 def extreme_inputs(subject: Subject) -> Iterator[Finding]:
-    """Wherever the value is finite its gradient is too, for numbers small and large, in float64 and float32."""
+    """Value and gradient are finite for numbers small and large, in float64 and float32, but for natural overflow."""
+    _ordinary(subject)
     for dtype in dict.fromkeys((subject.form.dtype, torch.float32)):
         for arguments in _stressed(subject, dtype):
-            if _lost(subject, arguments):
-                small = subject.smallest(arguments, lambda given: _lost(subject, given))
-                value, gradient = subject.gradient(*small)
-                lost = _first_lost(gradient)
-                yield Finding(
-                    "extreme_inputs",
-                    f"the value is finite and the gradient {lost} ({str(dtype).removeprefix('torch.')})",
-                    subject.code(small, f"{subject.call}.sum().backward()", f"{subject.form.names[0]}.grad", grad=0),
-                    REPAIR_WHERE,
-                    came=f"a gradient that {lost} where the value is {value.reshape(-1)[0].item():.6g}",
-                    expected="a finite gradient",
-                )
+            wrong = _lost(subject, arguments)
+            if wrong:
+                named = f" ({str(dtype).removeprefix('torch.')})"
+                yield _finding(subject, "extreme_inputs", arguments, wrong, f"{wrong}{named}", REPAIR_WHERE)
                 return
+    if subject.form.numpy:
+        yield from _warned(subject)
+
+
+def _ordinary(subject: Subject) -> None:
+    """Raise Skip unless numbers of ordinary size give numbers: else it is not known which the subject is for."""
+    if not bool(torch.isfinite(subject(*subject.draw())).all()):
+        raise Skip("it gives no finite number for some numbers of ordinary size, so what it is for is not known")
 
 
 def _stressed(subject: Subject, dtype: torch.dtype) -> Iterator[Arguments]:
     """Drawn arguments with the first one at every size and sign, where its space has such numbers."""
     first, *rest = subject.draw(dtype=dtype)
-    if subject.space not in ("real", "logits"):
+    if subject.space not in ("real", "logits", "positive"):
         yield first, *rest
         return
-    for size in SIZES:
-        for sign in (1.0, -1.0):
-            pattern = torch.where(torch.arange(first.numel()).reshape(first.shape) % 2 == 0, sign, -sign).to(dtype)
-            yield torch.full_like(first, sign * size), *rest
-            yield pattern * size, *rest
+    positive = subject.space == "positive"
+    alternate = torch.where(torch.arange(first.numel()).reshape(first.shape) % 2 == 0, 1.0, -1.0).to(dtype)
+    ones = torch.ones_like(first)
+    for pattern in (ones,) if positive else (ones, -ones, alternate, -alternate):
+        if _lost(subject, (pattern, *rest)):
+            continue  # not because it is large: `zeros_and_edges` tells that
+        for size in SIZES:
+            yield size * pattern, *rest
 
 
-def _lost(subject: Subject, arguments: Arguments) -> bool:
-    """Whether all of the value is finite and some of the gradient is not; what raises is another check's business."""
+def _lost(subject: Subject, arguments: Arguments) -> str:
+    """What is NaN or infinite and should not be, "" where all is well; what raises is another check's business."""
     try:
-        value, gradient = subject.gradient(*arguments)
-    except SubjectError:
+        value = subject(*arguments).detach()
+        if bool(torch.isnan(value).any()):
+            return "the value is nan"
+        if bool(torch.isinf(value).any()):
+            return "the value is inf" if _premature(subject, arguments) else ""
+        if subject.form.numpy:
+            return ""
+        _, gradient = subject.gradient(*arguments)
+        lost = ~torch.isfinite(gradient)
+        if not bool(lost.any()):
+            return ""
+        if gradient.dtype == torch.float32 and subject.form.dtype == torch.float64:
+            _, wide = subject.gradient(*(x.double() if x.is_floating_point() else x for x in arguments))
+            if not bool((wide[lost].abs() < torch.finfo(torch.float32).max).any()):
+                return ""  # too large for float32 by nature
+        return f"the value is finite and the gradient is {gradient[lost].reshape(-1)[0].item()}"
+    except (SubjectError, Disconnected):
+        return ""
+
+
+def _premature(subject: Subject, arguments: Arguments) -> bool:
+    """Whether an infinite value is no natural overflow: float64 has a number for it, or it grew too slowly for that."""
+    first, *rest = arguments
+    if subject.space not in ("real", "logits", "positive") or not bool(first.any()):
         return False
-    return bool(torch.isfinite(value).all()) and not bool(torch.isfinite(gradient).all())
+    if first.dtype == torch.float32:
+        wide = subject(*(x.double() if x.is_floating_point() else x for x in arguments)).detach()
+        return bool(torch.isfinite(wide).all()) and float(wide.abs().max()) < 1e30
+    sizes = [float(subject(first / 2**k, *rest).detach().abs().max()) for k in range(1, 8)]
+    for k, (larger, smaller) in enumerate(itertools.pairwise(sizes), start=1):
+        if larger < float("inf") and smaller > 0:
+            return larger / smaller <= 2**8 and larger * (larger / smaller) ** k < 1e300
+    return False
 
 
-def _first_lost(gradient: Tensor) -> str:
-    return "is " + str(gradient[~torch.isfinite(gradient)].reshape(-1)[0].item())
+def _finding(
+    subject: Subject, check: str, arguments: Arguments, wrong: str, message: str, repair: str, severity: str = "error"
+) -> Finding:
+    """A finding of `_lost`, by the smallest arguments of which it says the same."""
+    small = subject.smallest(arguments, lambda given: _lost(subject, given) == wrong)
+    if wrong.startswith("the value is finite"):
+        code = subject.code(small, f"{subject.call}.sum().backward()", f"{subject.form.names[0]}.grad", grad=0)
+        return Finding(check, message, code, repair, severity, wrong, "a finite gradient")
+    return Finding(
+        check, message, subject.code(small, subject.call), REPAIR_VALUE if repair == REPAIR_WHERE else repair,
+        severity, wrong, "a finite value",
+    )  # fmt: skip
 
 
-@about("loss", "activation", unless=("extreme_inputs",))
-def zeros_and_edges(subject: Subject) -> Iterator[Finding]:
-    """The gradient is finite where prediction and target agree, where rows are 0 or equal, and at a space's ends."""
-    for what, arguments in _edges(subject):
-        if _lost(subject, arguments):
-            small = subject.smallest(arguments, lambda given: _lost(subject, given))
-            _, gradient = subject.gradient(*small)
+def _warned(subject: Subject) -> Iterator[Finding]:
+    """NumPy warns where a finite number comes: users see the warning, and lose sight of those that matter."""
+    for arguments in _stressed(subject, subject.form.dtype):
+        value = subject(*arguments)
+        told = [str(warning.message) for warning in subject.warned if warning.category is RuntimeWarning]
+        if told and bool(torch.isfinite(value).all()):
+            names = subject.form.names[0]
             yield Finding(
-                "zeros_and_edges",
-                f"the gradient {_first_lost(gradient)} {what}",
-                subject.code(small, f"{subject.call}.sum().backward()", f"{subject.form.names[0]}.grad", grad=0),
-                "sqrt, norm, pow, log and acos have no finite slope there: add a small number inside the root "
-                "(sqrt(x + eps)), or choose what is taken with two torch.where, one before and one after",
-                came=f"a gradient that {_first_lost(gradient)}",
-                expected="a finite gradient, 0 at a minimum",
+                "extreme_inputs",
+                f"NumPy warns of {told[0]}, though the value is finite",
+                subject.code(subject.smallest(arguments, lambda given: _warns(subject, given)), subject.call),
+                f"np.where computes both branches: hold the argument inside each, as in np.exp(-np.abs({names})), or "
+                "use the stable function (scipy.special.expit, np.logaddexp)",
+                severity="warning",
+                came=f"RuntimeWarning: {told[0]}",
+                expected="no warning",
             )
             return
 
 
+def _warns(subject: Subject, arguments: Arguments) -> bool:
+    subject(*arguments)
+    return any(warning.category is RuntimeWarning for warning in subject.warned)
+
+
+@about("loss", "activation", unless=("finite", "extreme_inputs"))
+def zeros_and_edges(subject: Subject) -> Iterator[Finding]:
+    """The gradient is finite where prediction and target agree, where rows are 0 or equal, and at a space's ends."""
+    _ordinary(subject)
+    for what, arguments in _edges(subject):
+        wrong = _lost(subject, arguments)
+        if wrong:
+            message = f"{wrong.replace('the value is finite and ', '')} {what}"
+            yield _finding(subject, "zeros_and_edges", arguments, wrong, message, REPAIR_EDGE)
+            return
+    yield from _at_other_exponents(subject)
+    yield from _steep(subject)
+
+
 def _edges(subject: Subject) -> Iterator[tuple[str, Arguments]]:
     first, *rest = subject.draw()
+    kind = subject.form.kind
     if subject.space in ("real", "logits"):
         yield "at 0", (torch.zeros_like(first), *rest)
         yield "where all are 1", (torch.ones_like(first), *rest)
+        yield "where all are -1", (-torch.ones_like(first), *rest)
+        signs = torch.where(torch.arange(first.numel()).reshape(first.shape) % 2 == 0, 1.0, -1.0).to(first.dtype)
+        yield "where all are 1 or -1", (signs, *rest)
     if rest:
         same = subject.right(rest[0], 50.0)
-        if same is not None:
+        if same is not None and same.shape == first.shape:
             yield "where prediction and target agree", (same, *rest)
             yield "where they agree but for one entry", (torch.cat([first[:1], same[1:]]), *rest)
-    if subject.space == "probabilities" and subject.form.kind is not None and not subject.form.kind.rowwise:
+    if subject.space == "probabilities" and kind is not None and not kind.rowwise:
         for p in (0.5, 1e-12, 1 - 1e-12):
             yield f"at a probability of {p}", (torch.full_like(first, p), *rest)
-    elif first.ndim > 1 and rest and rest[0].shape == first.shape and rest[0].is_floating_point():
+        return
+    if kind is None or subject.space not in ("real", "logits"):
+        return
+    if kind.rowwise and first.shape[0] > 1:
+        yield "where a row is 0", (torch.cat([torch.zeros_like(first[:1]), first[1:]]), *rest)
+        yield "where two rows are equal", (torch.cat([first[:1], first[:1], first[2:]]), *rest)
+    alike = [x.shape == first.shape and x.is_floating_point() for x in rest]
+    if kind.rowwise and any(alike) and subject.form.spaces[1] == "real":
+        yield "where both are equal", (first, *(first if a else x for a, x in zip(alike, rest, strict=True)))
         zero = torch.zeros_like(first)
-        yield "where both are 0", (zero, torch.zeros_like(rest[0]), *rest[1:])
+        yield "where both are 0", (zero, *(zero if a else x for a, x in zip(alike, rest, strict=True)))
+
+
+def _at_other_exponents(subject: Subject) -> Iterator[Finding]:
+    """An exponent that users may choose keeps the gradient finite for certain predictions, right and wrong."""
+    for other, line in _others(subject):
+        for arguments in _certain(other):
+            wrong = _lost(other, arguments)
+            if wrong:
+                yield _finding(
+                    other, "zeros_and_edges", arguments, wrong, f"with {line}, {wrong}",
+                    "pow with an exponent below 1 has no finite slope at 0: hold its base above 0 by clamp(min=eps), "
+                    "compute it as exp(gamma * log p) from logsigmoid, or refuse such an exponent",
+                    severity="note",
+                )  # fmt: skip
+                return
+
+
+def _others(subject: Subject) -> Iterator[tuple[Subject, str]]:
+    """The subject with each of its exponents at 0, 0.5 and 1, and what was set."""
+    thing, variable = subject.thing, subject.variable
+    if subject.card is not None:
+        return  # a card says itself what its parameters may be
+    for name in EXPONENTS:
+        for value in (0.0, 0.5, 1.0):
+            if subject.is_module and type(getattr(thing, name, None)) in (float, int):
+                other = copy.deepcopy(thing)
+                setattr(other, name, value)
+                line = f"{variable}.{name} = {value}"
+                yield subject.like(thing=other, setup=[*subject.setup, line]), f"{name}={value}"
+            elif inspect.isfunction(thing) and type(_default(thing, name)) in (float, int):
+                bound = functools.partial(thing, **{name: value})
+                lines = ["import functools", f"{variable} = functools.partial({variable}, {name}={value})"]
+                yield subject.like(thing=bound, setup=[*subject.setup, *lines]), f"{name}={value}"
+
+
+def _default(function: Callable[..., object], name: str) -> object:
+    parameter = inspect.signature(function).parameters.get(name)
+    return None if parameter is None else parameter.default
+
+
+def _certain(subject: Subject) -> Iterator[Arguments]:
+    """Predictions that are right, and wrong, and sure of it."""
+    _, *rest = subject.draw()
+    right = subject.right(rest[0], 200.0) if rest else None
+    if right is not None:
+        yield right, *rest
+        if subject.space != "probabilities":
+            yield -right, *rest
+
+
+def _steep(subject: Subject) -> Iterator[Finding]:
+    """A gradient that is finite and huge moves a network out of reach in one step."""
+    if subject.form.numpy or subject.space not in ("real", "logits"):
+        return
+    try:
+        ordinary = max(float(subject.gradient(*subject.draw(seed))[1].abs().max()) for seed in range(3))
+    except (SubjectError, Disconnected):
+        return  # which is the business of `connectivity`
+    for what, arguments in _edges(subject):
+        largest = 0.0
+        with contextlib.suppress(SubjectError):
+            largest = float(subject.gradient(*arguments)[1].abs().max())
+        if 0 < 1e4 * ordinary < largest:
+            yield Finding(
+                "zeros_and_edges",
+                f"the gradient is {largest:.2g} {what}, and at most {ordinary:.2g} elsewhere",
+                subject.code(arguments, f"{subject.call}.sum().backward()", f"{subject.form.names[0]}.grad", grad=0),
+                REPAIR_EDGE,
+                severity="note",
+                came=f"{largest:.6g}",
+                expected=f"a gradient of the size of {ordinary:.2g}",
+            )
+            return
