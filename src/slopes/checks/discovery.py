@@ -221,6 +221,8 @@ def _known(thing: Any) -> Form | None:
     name = type(thing).__name__ if module else getattr(thing, "__name__", "")
     if name in ("KLDivLoss", "kl_div"):
         return Form(kind=KINDS["distribution"].having(prediction="log-probabilities"), shape=ROWS_2)
+    if name in ("TripletMarginWithDistanceLoss", "triplet_margin_with_distance_loss"):
+        return Form(kind=KINDS["triplets"], shape=ROWS_2)  # its card takes the distances
     folded = {key.lower(): card for key, (card, _) in LOSSES.items()} | {
         "binarycrossentropywithlogitsloss": "binary_cross_entropy",
         "binarycrossentropyloss": "binary_cross_entropy",
@@ -248,9 +250,16 @@ def _shaped(form: Form, thing: Any, declared: Declared, make: Callable[[Form], S
 
 
 def _spaced(kind: Kind, declared: Declared) -> Kind:
-    if declared.space is None:
+    """The kind with the space that is declared, where predictions of its kind are scores."""
+    if declared.space is None or kind.arguments[0].space.name != "logits":
         return kind
-    return kind.having(**{kind.arguments[0].name: declared.space.replace("_", "-")})
+    return _having(kind, declared.space.replace("_", "-"))
+
+
+def _having(kind: Kind, space: str) -> Kind:
+    """The kind with such predictions: probabilities in rows of one class sum to 1."""
+    rows = kind.name in ("classification", "distribution") and space == "probabilities"
+    return kind.having(**{kind.arguments[0].name: "distributions" if rows else space})
 
 
 def _candidates(names: list[str] | None, declared: Declared) -> Iterator[list[Form]]:
@@ -291,6 +300,8 @@ def _kinds_for(count: int, names: list[str]) -> list[str]:
         return list(dict.fromkeys([*([named] if named else []), "triplets", "variance", "pairs", "ranking"]))
     if named == "embeddings":
         return [named, "vectors"]
+    if _views(names):
+        return ["regression", "vectors"]
     return ["classification", "regression", "binary", "margin", "distribution", "vectors"]
 
 
@@ -300,10 +311,15 @@ def _named(names: list[str]) -> str | None:
     return next((kind for word, kind in telling.items() if any(word in name.lower() for name in names)), None)
 
 
+def _views(names: list[str]) -> bool:
+    """Whether the names are of two alike, as z1 and z2, or z_i and z_j."""
+    return len(names) == 2 and len(names[0]) > 1 and names[0][:-1] == names[1][:-1] and names[0] != names[1]
+
+
 def _spaces_to_try(kind: Kind, declared: Declared) -> list[Kind]:
     """The kind with each space that its first argument may have, where none is declared."""
     if declared.space is not None:
-        return [kind]
+        return [_spaced(kind, declared)]
     others = {
         "classification": ("logits", "log-probabilities", "probabilities"),
         "overlap": ("logits", "probabilities"),
@@ -318,8 +334,7 @@ def _spaces_to_try(kind: Kind, declared: Declared) -> list[Kind]:
             kind.having(target="non-negative"),
             kind.having(prediction="positive", target="non-negative"),
         ]
-    name = kind.arguments[0].name
-    return [kind.having(**{name: space}) for space in others.get(kind.name, ())] or [kind]
+    return [_having(kind, space) for space in others.get(kind.name, ())] or [kind]
 
 
 def _target_first(names: list[str]) -> bool:
@@ -416,7 +431,10 @@ def _classification(subject: Subject) -> float:
     change = float(subject.total(shifted, target) - base)
     invariant = abs(change) <= 1e-9 * max(1.0, float(base.abs()))
     if subject.space == "log-probabilities":
-        return 0.8 if not invariant and _raises_with(subject, target) else 0.0
+        twice = float(subject.total(prediction + 2.0, target) - base)
+        linear = abs(twice - 2 * change) <= 1e-9 * max(1.0, abs(twice))  # vectors are compared with rows as well
+        fits = not invariant and (linear or subject.form.target != "rows")
+        return 0.8 if fits and _raises_with(subject, target) else 0.0
     if subject.form.target == "rows" and not invariant:
         return 0.0
     return 1.0 if invariant and axis is not None and _raises_with(subject, target) else 0.0
@@ -424,7 +442,8 @@ def _classification(subject: Subject) -> float:
 
 def _raises_with(subject: Subject, target: Tensor) -> bool:
     """Whether the total changes, one way, as the predictions go from the right ones to others."""
-    right, wrong = subject.right(target, 3.0), subject.right(_other(subject, target), 3.0)
+    size = 1.0  # no more, for smoothed targets have a best size
+    right, wrong = subject.right(target, size), subject.right(_other(subject, target), size)
     if right is None or wrong is None:
         return False
     if subject.space == "probabilities":

@@ -90,7 +90,7 @@ class Subject:
         self, thing: Any, form: Form, *, name: str, setup: Sequence[str] = (), declared: Declared | None = None,
         seed: int = 0, quick: bool = False,
     ) -> None:  # fmt: skip
-        self.thing, self.form, self.name = _own_copy(thing), form, name
+        self.thing, self.form, self.name = own_copy(thing), form, name
         self.setup = list(setup)  #: lines of code after which `loss` or `f` is the subject
         self.declared = declared or Declared()
         self.seed, self.quick = seed, quick
@@ -218,7 +218,7 @@ class Subject:
             return self.thing
         key = by_attribute, dtype
         if key not in self._versions:
-            version = _own_copy(self.thing)
+            version = own_copy(self.thing)
             if by_attribute is not None:
                 version.reduction = by_attribute
             self._versions[key] = version.to(dtype) if self.is_module and dtype.is_floating_point else version
@@ -355,7 +355,7 @@ def spelled(x: Tensor) -> str:
     return text
 
 
-def _own_copy(thing: Any) -> Any:
+def own_copy(thing: Any) -> Any:
     """A copy of a module or other object with a state, so that the caller's is left as it is."""
     if isinstance(thing, Card) or inspect.isroutine(thing):
         return thing
