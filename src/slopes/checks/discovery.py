@@ -409,7 +409,16 @@ def _binary(subject: Subject) -> float:
     probabilities = subject.space == "probabilities"
     numbers = [0.02, 0.2, 0.4, 0.6, 0.8, 0.98] if probabilities else [-12.0, -4.0, -1.0, 0.0, 0.5, 1.0, 2.0, 6.0, 12.0]
     yes, no = (_monotone(along(subject, numbers, target)) for target in (1.0, 0.0))
-    return 1.0 if yes * no == -1 else 0.0
+    if yes * no != -1 or (not probabilities and _clamps(subject)):
+        return 0.0
+    return 1.0
+
+
+def _clamps(subject: Subject) -> bool:
+    """Whether it changes between 0 and 1 alone, so that what it takes are probabilities."""
+    values = along(subject, [-12.0, -4.0, -1.0, 0.2, 0.5, 0.8, 2.0, 6.0, 12.0], 1.0)
+    below, inside, above = values[:3], values[3:6], values[6:]
+    return bool((below == below[0]).all() and (above == above[0]).all() and (torch.diff(inside) != 0).all())
 
 
 def _margin(subject: Subject) -> float:

@@ -367,11 +367,15 @@ def own_copy(thing: Any) -> Any:
 
 @contextlib.contextmanager
 def undisturbed() -> Iterator[None]:
-    """Put random states, default dtype, warnings and modes of torch back when the block ends, whatever it does."""
+    """Put random states, default dtype, warnings and modes of torch back when the block ends, whatever it does.
+
+    Within it torch has one thread: the tensors are tiny, and threads only wait for each other.
+    """
     states = torch.get_rng_state(), np.random.get_state(), random.getstate()  # noqa: NPY002
     dtype, threads = torch.get_default_dtype(), torch.get_num_threads()
     strict, warn_only = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
     printing = np.get_printoptions()
+    torch.set_num_threads(1)
     with warnings.catch_warnings(), torch.enable_grad():
         try:
             yield
