@@ -192,6 +192,16 @@ def test_cards_pass(one):
     assert worse(one) == set()
 
 
+def test_modules_of_cards_pass():
+    import slopes.nn as own
+
+    kinds = [getattr(own, name) for name in dir(own) if name.endswith("Loss")]
+    kinds = [kind for kind in kinds if kind.__module__.startswith("slopes")]
+    assert len(kinds) > 20
+    for kind in kinds:
+        assert worse(kind) == set(), kind.__name__
+
+
 def test_what_may_be_meant_is_asked():
     assert ("saturation", "note") in found(mean_absolute)
     assert ("saturation", "note") in found(welsch)
@@ -232,9 +242,10 @@ def test_a_clamped_probability_is_told():
     def shifted(probs, y):
         return -(y * torch.log(probs + 1e-8) + (1 - y) * torch.log(1 - probs + 1e-8)).mean()
 
-    assert worse(clamped) == {("saturation", "warning")}
-    assert worse(shifted) == set()
-    assert ("saturation", "note") in found(shifted)
+    for loss_of, what in ((clamped, "a clamp"), (shifted, "an epsilon inside the log")):
+        (finding,) = (f for f in report_on(loss_of).findings if f.check == "saturation")
+        assert finding.severity == "note"
+        assert finding.message.endswith(what)
     assert not {"saturation"} & {check for check, _ in found(nn.BCELoss)}
 
 
@@ -290,3 +301,8 @@ def test_two_links_are_told_whatever_the_loss():
     assert worse(lambda z, y: F.nll_loss(z, y), space="logits") == {("score_space", "error")}
     assert worse(lambda p, y: F.nll_loss(p, y), space="probabilities") == {("score_space", "error")}
     assert worse(nn.NLLLoss, space="log_probabilities") == set()
+
+
+def test_what_cannot_be_elicited_is_refused():
+    with pytest.raises(ValueError, match="elicits must be"):
+        subject_of(nn.MSELoss, declared=Declared(elicits="quantile 90"))

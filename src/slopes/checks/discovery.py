@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import math
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -72,6 +73,11 @@ def check_declared(declared: Declared) -> None:
         raise ValueError(f"audit: no kind {declared.kind!r}; {hint}")
     if declared.space is not None:
         OneOf(SPACES).check("audit", "space", declared.space)
+    if declared.elicits is not None and not re.fullmatch(r"mean|median|probability|quantile 0?\.\d+", declared.elicits):
+        raise ValueError(
+            f"audit: elicits must be 'mean', 'median', 'probability' or a quantile, as 'quantile 0.9', "
+            f"got {declared.elicits!r}"
+        )
 
 
 def _instance(thing: type, spec: str | None) -> Any:
@@ -210,11 +216,14 @@ def _entry_by_entry(subject: Subject, x: Tensor, y: Tensor) -> bool:
 
 
 def _known(thing: Any) -> Form | None:
-    """The form of a loss of torch.nn or torch.nn.functional, by the card that it is."""
+    """The form of a loss of torch.nn, torch.nn.functional or slopes.nn, by the card that it is."""
     from slopes.catalogue import CARDS
     from slopes.nn.losses import LOSSES
 
     module = isinstance(thing, torch.nn.Module)
+    if module and isinstance(getattr(thing, "card", None), Loss):
+        form = _of_card(thing.card)
+        return form if form.kind is None or form.kind.name != "overlap" else replace(form, shape=(2, 3, 12), axis=1)
     home = type(thing).__module__ if module else getattr(thing, "__module__", None)
     if home not in ("torch.nn.modules.loss", "torch.nn.functional", "slopes.nn"):
         return None

@@ -12,16 +12,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from slopes.checks.behaviour.scores import MEASURE, cost, hard, title
+from slopes.checks.behaviour.scores import MEASURE, cost, hard, title, tolerant
 from slopes.checks.discovery import keywords
 from slopes.checks.report import Finding, Skip, about
 from slopes.checks.subject import Arguments, Subject, own_copy
 
-SMOOTHING = ("label_smoothing", "smoothing", "smooth_eps", "epsilon", "eps", "alpha")
+SMOOTHING = ("label_smoothing", "smoothing", "smooth_eps")
 CHANCES = (0.1, 0.3, 0.5, 0.7, 0.9)
 
 
 @about("loss", "activation", unless=("score_space", "direction", "saturation"))
+@tolerant
 def known_limits(subject: Subject) -> Iterator[Finding]:
     """Focal at the power 0 is cross-entropy, Dice of what agrees 0, Huber at a large δ half the square, and so on."""
     name = re.sub(r"[^a-z0-9]", "", title(subject).lower())
@@ -302,12 +303,13 @@ def _smoothed(subject: Subject) -> Iterator[Finding]:
     hard(subject)
     if subject.form.kind is None or subject.form.kind.name != "classification" or subject.space != "logits":
         raise Skip("it is no loss of rows of logits")
-    found = setting(subject, *SMOOTHING)
+    others = ("epsilon", "eps", "alpha") if "smooth" in title(subject).lower() else ()
+    found = setting(subject, *SMOOTHING, *others)
     if found is None or isinstance(getattr(subject.thing, "weight", None), Tensor):
         raise Skip("no smoothing was found among its parameters, or it weighs classes")
     plain = having(subject, **{found[0]: 0.0})
     base = cost(plain, *_certain(plain, 0.5))
-    ratio = cost(plain, *_certain(plain, 0.2)) / base
+    ratio = cost(plain, *_certain(plain, 0.2)) / base if base else math.inf
     if abs(ratio - math.log(5) / math.log(2)) > 1e-4:
         given = _certain(plain, 0.2)
         yield _told(

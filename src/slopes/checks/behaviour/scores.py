@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor
 
 from slopes.checks.discovery import fitness
-from slopes.checks.report import Finding, Skip, about
+from slopes.checks.report import Check, Finding, Skip, about
 from slopes.checks.subject import Arguments, Subject, SubjectError
 
 LINKED = ("logits", "probabilities", "log-probabilities")
@@ -36,6 +37,19 @@ def cost(subject: Subject, *arguments: Tensor) -> float:
     return float(subject(*arguments).detach().double().mean())
 
 
+def tolerant(check: Check) -> Check:
+    """Let a check be skipped where the subject refuses what it feeds it: what it must take is another's business."""
+
+    @functools.wraps(check)
+    def kindly(subject: Subject) -> Iterator[Finding]:
+        try:
+            yield from check(subject)
+        except SubjectError as error:
+            raise Skip(f"it raises for what it would be given ({error})") from error
+
+    return kindly
+
+
 def mildly(subject: Subject, severity: str = "error") -> str:
     """The severity, or a note where the kind is but a guess."""
     return severity if subject.form.sure else "note"
@@ -50,6 +64,7 @@ def title(subject: Subject) -> str:
 
 
 @about("loss")
+@tolerant
 def score_space(subject: Subject) -> Iterator[Finding]:
     """Certain and right predictions cost next to nothing, so no link is applied twice, or not at all."""
     target, rest = hard(subject)
@@ -157,6 +172,7 @@ def _alike(x: float, y: float) -> bool:
 
 
 @about("loss", unless=("score_space",))
+@tolerant
 def direction(subject: Subject) -> Iterator[Finding]:
     """What is right costs less than what is wrong."""
     pairs = list(_ordered(subject))
@@ -267,6 +283,7 @@ FAR = (0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0, 39.0, 40.0)
 
 
 @about("loss", unless=("score_space", "direction", "extreme_inputs", "zeros_and_edges"))
+@tolerant
 def saturation(subject: Subject) -> Iterator[Finding]:
     """What is surely wrong still has a gradient: neither a clamp nor an epsilon switches it off."""
     if subject.declared.bounded:
@@ -381,7 +398,7 @@ def _of_small_chances(subject: Subject) -> Iterator[Finding]:
             subject.code(small, f"result = {subject.call}", "result.sum().backward()",
                          f"result, {subject.form.names[0]}.grad", grad=0),
             "take logits and binary_cross_entropy_with_logits, or log p and log1p(−p) from log-sigmoids",
-            mildly(subject, "warning") if slope == 0 else "note",
+            "note",
             came=f"{costs[2]:.6g}, with a gradient of {slope:.3g}", expected=f"{exact:.6g}",
         )  # fmt: skip
         return
@@ -393,6 +410,7 @@ SKEWED = tuple(round(math.expm1(3 * i / 20) / 4, 2) for i in range(21))  #: mean
 
 
 @about("loss", unless=("score_space", "direction", "saturation", "known_limits"))
+@tolerant
 def elicitation(subject: Subject) -> Iterator[Finding]:
     """The best constant prediction of a skewed sample is what was declared; of labels, their shares."""
     form, wanted = subject.form, subject.declared.elicits
