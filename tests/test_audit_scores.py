@@ -228,7 +228,7 @@ def test_quantiles_are_told_apart():
     def pinball(pred, target):
         return torch.max(0.9 * (target - pred), 0.1 * (pred - target)).mean()
 
-    for name in ("quantile 0.9", "quantile 0.5", "median", "mean"):
+    for name in ("quantile 0.9", "quantile 0.95", "quantile 0.8", "median", "mean"):
         assert worse(pinball, elicits=name) == (set() if name == "quantile 0.9" else {("elicitation", "error")})
     assert worse(nn.MSELoss, elicits="mean") == worse(nn.L1Loss, elicits="median") == set()
     assert worse(nn.MSELoss, elicits="median") == {("elicitation", "error")}
@@ -306,3 +306,11 @@ def test_two_links_are_told_whatever_the_loss():
 def test_what_cannot_be_elicited_is_refused():
     with pytest.raises(ValueError, match="elicits must be"):
         subject_of(nn.MSELoss, declared=Declared(elicits="quantile 90"))
+
+
+def test_a_small_jump_is_seen_beside_kinks():
+    def kinked(x, gap=0.0):
+        return x.abs() + 2 * (x - 1).abs() + (x + 3).clamp(min=0) * 3 + torch.where(x > 5, gap, 0.0)
+
+    assert worse(kinked) == set()
+    assert worse(lambda x: kinked(x, 2e-3)) == {("continuity", "error")}

@@ -32,8 +32,8 @@ def continuity(subject: Subject) -> Iterator[Finding]:
     if not torch.allclose(values(grid[7:9]), known[7:9], rtol=1e-9, atol=1e-12):
         raise Skip("its values are drawn at random, or depend on one another")
     rough = torch.diff(known, n=3).abs()  # a kink shows as well, and is told from a jump by looking closer
-    starts = rough.topk(min(4, len(rough))).indices
-    left, right, before, after = grid[starts], grid[starts + 3], known[starts], known[starts + 3]
+    starts = _apart(rough.argsort(descending=True)[:64].tolist())
+    (left, right), (before, after) = ((x[starts], x[[i + 3 for i in starts]]) for x in (grid, known))
     for _ in range(48):
         middle = (left + right) / 2
         half = values(middle)
@@ -52,6 +52,15 @@ def continuity(subject: Subject) -> Iterator[Finding]:
     beside = values(torch.tensor([below - step, below, above, above + step], dtype=torch.float64))
     flat = bool((torch.diff(beside)[::2].abs() <= 1e-6 * step * size).any())
     yield _jump(subject, line, below, above, jump, stepped=flat)
+
+
+def _apart(places: list[int], most: int = 6) -> list[int]:
+    """The first of the places of which none is within four points of another: a kink fills the points beside it."""
+    kept: list[int] = []
+    for place in places:
+        if len(kept) < most and all(abs(place - other) >= 4 for other in kept):
+            kept.append(place)
+    return kept
 
 
 Along = Callable[[Tensor], tuple[list[Arguments], Tensor]]
