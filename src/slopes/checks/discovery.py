@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import math
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -74,6 +75,11 @@ def check_declared(declared: Declared) -> None:
         raise ValueError(f"audit: no kind {declared.kind!r}; {hint}")
     if declared.space is not None:
         OneOf(SPACES).check("audit", "space", declared.space)
+    if declared.elicits is not None and not re.fullmatch(r"mean|median|probability|quantile 0?\.\d+", declared.elicits):
+        raise ValueError(
+            f"audit: elicits must be 'mean', 'median', 'probability' or a quantile, as 'quantile 0.9', "
+            f"got {declared.elicits!r}"
+        )
 
 
 def _instance(thing: type, spec: str | None) -> Any:
@@ -240,17 +246,20 @@ def _entry_by_entry(subject: Subject, x: Tensor, y: Tensor) -> bool:
 
 
 def _known(thing: Any) -> Form | None:
-    """The form of a loss of torch.nn or torch.nn.functional, by the card that it is."""
+    """The form of a loss of torch.nn, torch.nn.functional or slopes.nn, by the card that it is."""
     from slopes.catalogue import CARDS
     from slopes.nn.losses import LOSSES
 
     module = isinstance(thing, torch.nn.Module)
+    if module and isinstance(getattr(thing, "card", None), Loss):
+        form = _of_card(thing.card)
+        return form if form.kind is None or form.kind.name != "overlap" else replace(form, shape=(2, 3, 12), axis=1)
     home = type(thing).__module__ if module else getattr(thing, "__module__", None)
     if home not in ("torch.nn.modules.loss", "torch.nn.functional", "slopes.nn"):
         return None
     name = type(thing).__name__ if module else getattr(thing, "__name__", "")
     if name in ("TripletMarginWithDistanceLoss", "triplet_margin_with_distance_loss"):
-        return Form(kind=KINDS["triplets"], shape=ROWS_2)
+        return Form(kind=KINDS["triplets"], shape=ROWS_2)  # its card takes the distances
     if name in ("KLDivLoss", "kl_div"):
         return Form(kind=KINDS["distribution"].having(prediction="log-probabilities"), shape=ROWS_2)
     folded = {key.lower(): card for key, (card, _) in LOSSES.items()} | {
@@ -280,9 +289,16 @@ def _shaped(form: Form, thing: Any, declared: Declared, make: Callable[[Form], S
 
 
 def _spaced(kind: Kind, declared: Declared) -> Kind:
-    if declared.space is None:
+    """The kind with the space that is declared, where predictions of its kind are scores."""
+    if declared.space is None or kind.arguments[0].space.name != "logits":
         return kind
-    return kind.having(**{kind.arguments[0].name: declared.space.replace("_", "-")})
+    return _having(kind, declared.space.replace("_", "-"))
+
+
+def _having(kind: Kind, space: str) -> Kind:
+    """The kind with such predictions: probabilities in rows of one class sum to 1."""
+    rows = kind.name in ("classification", "distribution") and space == "probabilities"
+    return kind.having(**{kind.arguments[0].name: "distributions" if rows else space})
 
 
 def _candidates(names: list[str] | None, declared: Declared) -> Iterator[list[Form]]:
@@ -325,12 +341,19 @@ def _kinds_for(count: int, names: list[str]) -> list[str]:
         return list(dict.fromkeys([*([named] if named else []), "triplets", "variance", "pairs", "ranking"]))
     if named == "embeddings":
         return [named, "vectors"]
+    if _views(names):
+        return ["regression", "vectors"]
     return ["classification", "regression", "binary", "margin", "distribution", "vectors"]
 
 
 def _named(names: list[str]) -> str | None:
     """The kind that the arguments' names speak for."""
     return next((kind for word, kind in TELLING.items() if any(word in name.lower() for name in names)), None)
+
+
+def _views(names: list[str]) -> bool:
+    """Whether the names are of two alike, as z1 and z2, or z_i and z_j."""
+    return len(names) == 2 and len(names[0]) > 1 and names[0][:-1] == names[1][:-1] and names[0] != names[1]
 
 
 def _spaces_to_try(kind: Kind, declared: Declared) -> list[Kind]:
@@ -351,8 +374,7 @@ def _spaces_to_try(kind: Kind, declared: Declared) -> list[Kind]:
             kind.having(target="non-negative"),
             kind.having(prediction="positive", target="non-negative"),
         ]
-    name = kind.arguments[0].name
-    return [kind.having(**{name: space}) for space in others.get(kind.name, ())] or [kind]
+    return [_having(kind, space) for space in others.get(kind.name, ())] or [kind]
 
 
 def _target_first(names: list[str]) -> bool:
@@ -427,7 +449,16 @@ def _binary(subject: Subject) -> float:
     probabilities = subject.space == "probabilities"
     numbers = [0.02, 0.2, 0.4, 0.6, 0.8, 0.98] if probabilities else [-12.0, -4.0, -1.0, 0.0, 0.5, 1.0, 2.0, 6.0, 12.0]
     yes, no = (_monotone(along(subject, numbers, target)) for target in (1.0, 0.0))
-    return 1.0 if yes * no == -1 else 0.0
+    if yes * no != -1 or (not probabilities and _clamps(subject)):
+        return 0.0
+    return 1.0
+
+
+def _clamps(subject: Subject) -> bool:
+    """Whether it changes between 0 and 1 alone, so that what it takes are probabilities."""
+    values = along(subject, [-12.0, -4.0, -1.0, 0.2, 0.5, 0.8, 2.0, 6.0, 12.0], 1.0)
+    below, inside, above = values[:3], values[3:6], values[6:]
+    return bool((below == below[0]).all() and (above == above[0]).all() and (torch.diff(inside) != 0).all())
 
 
 def _margin(subject: Subject) -> float:
@@ -458,7 +489,8 @@ def _classification(subject: Subject) -> float:
 
 def _raises_with(subject: Subject, target: Tensor) -> bool:
     """Whether the total changes, one way, as the predictions go from the right ones to others."""
-    right, wrong = subject.right(target, 3.0), subject.right(_other(subject, target), 3.0)
+    size = 1.0  # no more, for smoothed targets have a best size
+    right, wrong = subject.right(target, size), subject.right(_other(subject, target), size)
     if right is None or wrong is None:
         return False
     if subject.space == "probabilities":

@@ -96,7 +96,7 @@ class Subject:
         self, thing: Any, form: Form, *, name: str, setup: Sequence[str] = (), declared: Declared | None = None,
         seed: int = 0, quick: bool = False,
     ) -> None:  # fmt: skip
-        self.thing, self.form, self.name = _own_copy(thing), form, name
+        self.thing, self.form, self.name = own_copy(thing), form, name
         self.setup = list(setup)  #: lines of code after which `loss` or `f` is the subject
         self.declared = declared or Declared()
         self.seed, self.quick = seed, quick
@@ -249,7 +249,7 @@ class Subject:
             return self.thing
         key = by_attribute, dtype
         if key not in self._versions:
-            version = _own_copy(self.thing)
+            version = own_copy(self.thing)
             if by_attribute is not None:
                 version.reduction = by_attribute
             self._versions[key] = version.to(dtype) if self.is_module and dtype.is_floating_point else version
@@ -407,7 +407,7 @@ def spelled(x: Tensor) -> str:
     return text
 
 
-def _own_copy(thing: Any) -> Any:
+def own_copy(thing: Any) -> Any:
     """A copy of a module or other object with a state, so that the caller's is left as it is."""
     if isinstance(thing, Card) or inspect.isroutine(thing):
         return thing
@@ -419,7 +419,10 @@ def _own_copy(thing: Any) -> Any:
 
 @contextlib.contextmanager
 def undisturbed() -> Iterator[None]:
-    """Put random states, default dtype, warnings and modes of torch back when the block ends, whatever it does."""
+    """Put random states, default dtype, warnings and modes of torch back when the block ends, whatever it does.
+
+    Within it torch has one thread: the tensors are tiny, and threads only wait for each other.
+    """
     states = torch.get_rng_state(), np.random.get_state(), random.getstate()  # noqa: NPY002
     dtype, threads = torch.get_default_dtype(), torch.get_num_threads()
     strict, warn_only = (
@@ -427,6 +430,7 @@ def undisturbed() -> Iterator[None]:
         torch.is_deterministic_algorithms_warn_only_enabled(),
     )
     printing = np.get_printoptions()
+    torch.set_num_threads(1)
     with warnings.catch_warnings(), torch.enable_grad():
         warnings.simplefilter("ignore")
         try:

@@ -1,0 +1,316 @@
+"""What the checks of scores, limits and precision let pass, and what they only ask."""
+
+import math
+
+import pytest
+
+torch = pytest.importorskip("torch")
+from torch import nn  # noqa: E402
+from torch.nn import functional as F  # noqa: E402
+
+from slopes.catalogue import CARDS  # noqa: E402
+from slopes.checks.behaviour import limits, precision, scores  # noqa: E402
+from slopes.checks.discovery import subject_of  # noqa: E402
+from slopes.checks.report import run  # noqa: E402
+from slopes.checks.subject import Declared, undisturbed  # noqa: E402
+
+CHECKS = [
+    scores.score_space,
+    scores.direction,
+    scores.saturation,
+    precision.low_precision,
+    limits.known_limits,
+    scores.elicitation,
+    precision.continuity,
+]
+
+
+def report_on(thing, quick=True, **declared):
+    with undisturbed():
+        subject, _ = subject_of(thing, declared=Declared(**declared), quick=quick)
+        return run(subject, CHECKS)
+
+
+def found(thing, quick=True, **declared):
+    return {(f.check, f.severity) for f in report_on(thing, quick, **declared).findings}
+
+
+def worse(thing, **declared):
+    return {pair for pair in found(thing, **declared) if pair[1] != "note"}
+
+
+def focal_loss(inputs, targets, alpha=0.25, gamma=2.0):
+    ce = F.binary_cross_entropy_with_logits(inputs, targets, reduction="none")
+    p = torch.sigmoid(inputs)
+    p_t = p * targets + (1 - p) * (1 - targets)
+    return ((alpha * targets + (1 - alpha) * (1 - targets)) * (1 - p_t) ** gamma * ce).mean()
+
+
+def focal_loss_multi(logits, target, gamma=2.0):
+    ce = F.cross_entropy(logits, target, reduction="none")
+    return ((1 - torch.exp(-ce)) ** gamma * ce).mean()
+
+
+def focal_of_the_mean(logits, target, gamma=2.0):
+    ce = F.cross_entropy(logits, target)
+    return (1 - torch.exp(-ce)) ** gamma * ce
+
+
+def focal_alike(inputs, targets, alpha=0.25, gamma=2.0):
+    ce = F.binary_cross_entropy_with_logits(inputs, targets, reduction="none")
+    return (alpha * (1 - torch.exp(-ce)) ** gamma * ce).mean()
+
+
+def dice_loss(logits, target, smooth=1.0):
+    p, t = logits.sigmoid().reshape(-1), target.reshape(-1)
+    return 1 - (2 * (p * t).sum() + smooth) / (p.sum() + t.sum() + smooth)
+
+
+def squared_dice_loss(probs, target, eps=1e-6):
+    return 1 - (2 * (probs * target).sum() + eps) / ((probs**2).sum() + (target**2).sum() + eps)
+
+
+def bce_dice_loss(logits, target):
+    return F.binary_cross_entropy_with_logits(logits, target) + dice_loss(logits, target)
+
+
+def tversky_loss(logits, target, alpha=0.3, beta=0.7, smooth=1.0):
+    p = logits.sigmoid()
+    hit, claimed, missed = (p * target).sum(), (p * (1 - target)).sum(), ((1 - p) * target).sum()
+    return 1 - (hit + smooth) / (hit + alpha * claimed + beta * missed + smooth)
+
+
+def label_smoothing_loss(logits, target, epsilon=0.1):
+    classes = logits.shape[-1]
+    log_p = F.log_softmax(logits, -1)
+    rows = torch.full_like(log_p, epsilon / (classes - 1)).scatter(-1, target.unsqueeze(-1), 1 - epsilon)
+    return -(rows * log_p).sum(-1).mean()
+
+
+def generalized_ce(logits, labels, q=0.7):
+    return ((1 - logits.softmax(-1).gather(-1, labels.unsqueeze(-1)) ** q) / q).mean()
+
+
+def mean_absolute(logits, labels):
+    return (1 - logits.softmax(-1).gather(-1, labels.unsqueeze(-1))).mean()
+
+
+def pseudo_huber(pred, target, delta=1.0):
+    return (delta**2 * (torch.sqrt(1 + ((pred - target) / delta) ** 2) - 1)).mean()
+
+
+def smooth_l1(pred, target, beta=1.0):
+    d = (pred - target).abs()
+    return torch.where(d < beta, 0.5 * d**2 / beta, d - 0.5 * beta).mean()
+
+
+def rmse(pred, target):
+    return torch.sqrt(F.mse_loss(pred, target) + 1e-12)
+
+
+def welsch(pred, target):
+    return (1 - torch.exp(-0.5 * (pred - target) ** 2)).mean()
+
+
+def contrastive(z1, z2):
+    rows = F.normalize(z1, dim=-1) @ F.normalize(z2, dim=-1).T
+    return F.cross_entropy(rows / 0.1, torch.arange(len(z1)))
+
+
+def gaussian_nll(mean, target, var):
+    return (0.5 * (var.log() + (target - mean) ** 2 / var)).mean()
+
+
+def hinge(output, y):
+    return (1 - output * y).clamp(min=0).mean()
+
+
+def kl(log_p, q):
+    return F.kl_div(log_p, q, reduction="batchmean")
+
+
+def gelu(x):
+    return x * 0.5 * (1 + torch.erf(x / math.sqrt(2)))
+
+
+def relu6(x):
+    return x.clamp(0, 6)
+
+
+RIGHT = [
+    *(focal_loss, focal_loss_multi, dice_loss, squared_dice_loss, bce_dice_loss, tversky_loss, label_smoothing_loss),
+    *(generalized_ce, mean_absolute, pseudo_huber, smooth_l1, rmse, welsch, contrastive, gaussian_nll, hinge, kl, gelu),
+    relu6,
+]
+WITH_OPTIONS = [
+    nn.CrossEntropyLoss(label_smoothing=0.1),
+    nn.CrossEntropyLoss(weight=torch.tensor([1.0, 2.0, 3.0, 4.0])),
+    nn.BCEWithLogitsLoss(pos_weight=torch.tensor(3.0)),
+    nn.SmoothL1Loss(beta=0.3),
+    nn.HuberLoss(delta=2.0),
+    nn.KLDivLoss(reduction="batchmean"),
+    nn.MSELoss(reduction="sum"),
+    nn.L1Loss(reduction="none"),
+    nn.TripletMarginLoss(swap=True),
+    nn.MultiMarginLoss(p=2),
+    nn.GELU("tanh"),
+    nn.Softplus(beta=2),
+    nn.ELU(2.0),
+    nn.Threshold(0.1, 20.0),
+]
+NOT_AUDITED = (
+    *("AdaptiveLogSoftmaxWithLoss", "CTCLoss", "LinearCrossEntropyLoss", "Threshold", "MultiheadAttention"),
+    "NLLLoss2d",
+)  #: they want arguments of their own, or are deprecated
+TORCH = [
+    kind
+    for module in (nn.modules.loss, nn.modules.activation)
+    for kind in vars(module).values()
+    if isinstance(kind, type) and kind.__module__ == module.__name__ and not kind.__name__.startswith("_")
+    if kind.__name__ not in NOT_AUDITED and hasattr(nn, kind.__name__)
+]
+WRONG_IN_TORCH = {"SoftMarginLoss": {("low_precision", "error")}}  # log(1 + exp(100)) is inf in float32
+
+
+@pytest.mark.parametrize("function", RIGHT, ids=lambda f: f.__name__)
+def test_what_is_right_is_let_pass(function):
+    assert worse(function, quick=False) == set()
+
+
+@pytest.mark.parametrize("kind", TORCH, ids=lambda kind: kind.__name__)
+def test_torch_at_its_defaults(kind):
+    assert worse(kind) == WRONG_IN_TORCH.get(kind.__name__, set())
+
+
+@pytest.mark.parametrize("module", WITH_OPTIONS, ids=repr)
+def test_torch_with_options(module):
+    assert worse(module) == set()
+
+
+@pytest.mark.parametrize("one", list(dict.fromkeys(CARDS.values())), ids=lambda one: one.name)
+def test_cards_pass(one):
+    assert worse(one) == set()
+
+
+def test_modules_of_cards_pass():
+    import slopes.nn as own
+
+    kinds = [getattr(own, name) for name in dir(own) if name.endswith("Loss")]
+    kinds = [kind for kind in kinds if kind.__module__.startswith("slopes")]
+    assert len(kinds) > 20
+    for kind in kinds:
+        assert worse(kind) == set(), kind.__name__
+
+
+def test_what_may_be_meant_is_asked():
+    assert ("saturation", "note") in found(mean_absolute)
+    assert ("saturation", "note") in found(welsch)
+    assert ("continuity", "note") in found(nn.Hardshrink)
+    assert ("low_precision", "note") in found(nn.GELU)
+    assert ("elicitation", "note") in found(focal_loss_multi)
+    assert ("known_limits", "note") in found(focal_alike)
+    assert ("direction", "note") in found(F.cosine_similarity)
+
+
+def test_what_is_declared_is_not_asked():
+    assert not {"saturation"} & {check for check, _ in found(mean_absolute, bounded=True)}
+    assert ("elicitation", "error") in found(focal_loss_multi, elicits="probability")
+
+
+def test_a_power_of_the_batch_mean_is_told():
+    assert worse(focal_of_the_mean) == {("known_limits", "error")}
+    assert "mean cross-entropy" in next(
+        f.message for f in report_on(focal_of_the_mean).findings if f.severity == "error"
+    )
+
+
+def test_quantiles_are_told_apart():
+    def pinball(pred, target):
+        return torch.max(0.9 * (target - pred), 0.1 * (pred - target)).mean()
+
+    for name in ("quantile 0.9", "quantile 0.95", "quantile 0.8", "median", "mean"):
+        assert worse(pinball, elicits=name) == (set() if name == "quantile 0.9" else {("elicitation", "error")})
+    assert worse(nn.MSELoss, elicits="mean") == worse(nn.L1Loss, elicits="median") == set()
+    assert worse(nn.MSELoss, elicits="median") == {("elicitation", "error")}
+
+
+def test_a_clamped_probability_is_told():
+    def clamped(probs, y):
+        p = probs.clamp(1e-7, 1 - 1e-7)
+        return -(y * torch.log(p) + (1 - y) * torch.log(1 - p)).mean()
+
+    def shifted(probs, y):
+        return -(y * torch.log(probs + 1e-8) + (1 - y) * torch.log(1 - probs + 1e-8)).mean()
+
+    for loss_of, what in ((clamped, "a clamp"), (shifted, "an epsilon inside the log")):
+        (finding,) = (f for f in report_on(loss_of).findings if f.check == "saturation")
+        assert finding.severity == "note"
+        assert finding.message.endswith(what)
+    assert not {"saturation"} & {check for check, _ in found(nn.BCELoss)}
+
+
+def test_half_types_are_told_of():
+    def masked(pred, target):
+        return ((pred - target) ** 2).sum() / pred.numel()
+
+    (finding,) = report_on(masked, quick=False).findings
+    assert finding.check == "low_precision"
+    assert finding.severity == "note"
+    assert "float16" in finding.message
+    assert report_on(masked).findings == []
+
+
+def test_slips_that_have_a_name_are_told():
+    def tversky_without_the_hits(logits, target, alpha=0.3, beta=0.7):
+        p = logits.sigmoid()
+        hit, claimed, missed = (p * target).sum(), (p * (1 - target)).sum(), ((1 - p) * target).sum()
+        return 1 - hit / (hit + alpha * claimed + beta * missed + (1 - p).mean())
+
+    def dice_smoothed_below(logits, target, smooth=1.0):
+        p = logits.sigmoid()
+        return 1 - 2 * (p * target).sum() / (p.sum() + target.sum() + smooth)
+
+    def focal_with_one_minus_log(inputs, targets, gamma=2.0):
+        ce = F.binary_cross_entropy_with_logits(inputs, targets, reduction="none")
+        return ((1 + ce) ** gamma * ce).mean()
+
+    def label_smoothing_of_zero(logits, labels, smoothing=0.1):
+        log_p = F.log_softmax(logits, -1)
+        return -((0.9 - smoothing) * log_p.gather(-1, labels[:, None]) + 0.1 * log_p.mean(-1, keepdim=True)).mean()
+
+    def selu(x):
+        return 1.0507 * torch.where(x > 0, x, 1.76326 * torch.expm1(x.clamp(max=0)))
+
+    for slip in (tversky_without_the_hits, dice_smoothed_below, focal_with_one_minus_log, label_smoothing_of_zero):
+        assert worse(slip) == {("known_limits", "error")}, slip.__name__
+    assert ("known_limits", "warning") in found(selu)
+
+
+def test_two_links_are_told_whatever_the_loss():
+    def focal_of_sigmoids(inputs, targets):
+        return focal_loss(inputs.sigmoid(), targets)
+
+    def dice_of_sigmoids(inputs, targets):
+        return dice_loss(inputs.sigmoid(), targets)
+
+    def per_image(logits, masks):
+        return F.cross_entropy(logits.softmax(1), masks)
+
+    for loss_of in (focal_of_sigmoids, dice_of_sigmoids, per_image):
+        assert worse(loss_of) == {("score_space", "error")}, loss_of.__name__
+    assert worse(lambda z, y: F.nll_loss(z, y), space="logits") == {("score_space", "error")}
+    assert worse(lambda p, y: F.nll_loss(p, y), space="probabilities") == {("score_space", "error")}
+    assert worse(nn.NLLLoss, space="log_probabilities") == set()
+
+
+def test_what_cannot_be_elicited_is_refused():
+    with pytest.raises(ValueError, match="elicits must be"):
+        subject_of(nn.MSELoss, declared=Declared(elicits="quantile 90"))
+
+
+def test_a_small_jump_is_seen_beside_kinks():
+    def kinked(x, gap=0.0):
+        return x.abs() + 2 * (x - 1).abs() + (x + 3).clamp(min=0) * 3 + torch.where(x > 5, gap, 0.0)
+
+    assert worse(kinked) == set()
+    assert worse(lambda x: kinked(x, 2e-3)) == {("continuity", "error")}
