@@ -29,6 +29,7 @@ def examine(
 
             run(CardSubject(thing, seed), CARD_CHECKS, report, watch)
         run(subject, CHECKS, report, watch)
+        report.facts += subject.facts
         run(subject, [calling], report, watch)  # last, of what all calls have shown
     return report
 

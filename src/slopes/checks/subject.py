@@ -10,7 +10,7 @@ import io
 import random
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -98,6 +98,13 @@ class Subject:
         self.oddities: dict[str, str] = {}  #: what a call did besides giving a tensor, by its first message
         self._versions: dict[tuple[str | None, torch.dtype], Any] = {}  #: by reduction and dtype
         self.notes: dict[str, Any] = {}  #: what one check leaves for a later one
+        self.facts: list[str] = []  #: what checks have found out of it that is no fault
+
+    def having(self, **changes: Any) -> Subject:
+        """The same subject, called in a form with these changes."""
+        other = copy.copy(self)
+        other.form = replace(self.form, **changes)
+        return other
 
     @property
     def family(self) -> str:
@@ -155,7 +162,7 @@ class Subject:
 
     def right(self, target: Tensor, size: float = 50.0) -> Tensor | None:
         """The prediction that is right of a target, and as certain as `size` for logits; None where none is."""
-        if self.form.kind is None or len(self.form.spaces) != 2:
+        if self.form.kind is None or len(self.form.spaces) != 2 or self.form.kind.name == "embeddings":
             return None
         space, goal = self.space, self.form.spaces[1]
         if goal == "distributions":
@@ -189,6 +196,10 @@ class Subject:
 
         It is given copies of the arguments, which it may spoil, unless `in_place`.
         """
+        return self._tensor(self.raw(*arguments, reduction=reduction, in_place=in_place, **options), arguments)
+
+    def raw(self, *arguments: Tensor, reduction: str | None = None, in_place: bool = False, **options: Any) -> Any:
+        """What the subject gives, whatever that is."""
         dtype = next((x.dtype for x in arguments if x.is_floating_point()), self.form.dtype)
         if reduction is not None and self.form.reduction == "keyword":
             options["reduction"] = reduction
@@ -196,12 +207,12 @@ class Subject:
         given: list[Any] = list(arguments) if in_place else [x.clone() for x in arguments]
         if self.form.numpy:
             given = [x.detach().numpy() for x in given]
+            options = {name: x.numpy() if isinstance(x, Tensor) else x for name, x in options.items()}
         if self.form.swapped:
             given[:2] = given[1::-1]
         for name, what in self.form.extra.items():
             options.setdefault(name, self._extra(what, arguments))
-        came = self._watched(thing, given, options, arguments)
-        return self._tensor(came, arguments)
+        return self._watched(thing, given, options, arguments)
 
     def _extra(self, what: str, arguments: Sequence[Tensor]) -> Any:
         """A mask or weights that count all."""
@@ -301,24 +312,39 @@ class Subject:
     @property
     def call(self) -> str:
         """A call of the subject by its arguments' names."""
+        return self.called()
+
+    def called(self, *options: str, each: str = "") -> str:
+        """A call with further keywords, as ``"mask=mask"``; `each` stands behind every argument, as ``"[:2]"``."""
         names = list(self.form.names)
         if self.form.swapped:
             names[:2] = names[1::-1]
-        extra = [f"{name}={name}" for name in self.form.extra]
-        return f"{self.variable}({', '.join([*names, *extra])})"
+        given = {option.partition("=")[0] for option in options}
+        extra = [f"{name}={name}{each}" for name in self.form.extra if name not in given]
+        return f"{self.variable}({', '.join([*(name + each for name in names), *extra, *options])})"
 
-    def code(self, arguments: Sequence[Tensor], *lines: str, grad: int | None = None) -> str:
+    def code(
+        self, arguments: Sequence[Tensor], *lines: str, grad: int | None = None,
+        given: Mapping[str, Tensor] | None = None,
+    ) -> str:  # fmt: skip
         """Code that can be pasted: it gets the subject, makes the arguments, and prints what the last line gives.
 
-        With `grad` that argument wants a gradient.
+        With `grad` that argument wants a gradient. `given` are further arguments, by their names.
         """
+        given = given or {}
         pairs = list(zip(self.form.names, arguments, strict=True))
         made = [
             f"{name} = {self.source(x, place == grad)}" for place, (name, x) in enumerate(pairs)
         ]
         for name, what in self.form.extra.items():
-            made.append(f"{name} = {self._source_of_extra(what, arguments)}")
+            if name not in given:
+                made.append(f"{name} = {self._source_of_extra(what, arguments)}")
+        made += [f"{name} = {self.source(x)}" for name, x in given.items()]
         library = "import numpy as np" if self.form.numpy else "import torch"
+        dtype = next((x.dtype for x in arguments if x.is_floating_point()), torch.float32)
+        held = [*self.thing.parameters(), *self.thing.buffers()] if self.is_module else []
+        if any(x.is_floating_point() and x.dtype != dtype for x in held):
+            made.insert(0, f"{self.variable} = {self.variable}.to({dtype})")
         *first, last = lines
         return "\n".join([library, *self.setup, *made, *first, f"print({last})"])
 
@@ -373,6 +399,7 @@ def undisturbed() -> Iterator[None]:
     strict, warn_only = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
     printing = np.get_printoptions()
     with warnings.catch_warnings(), torch.enable_grad():
+        torch.set_num_threads(1)  # of tensors this small, threads that wait for one another take the most time
         try:
             yield
         finally:
