@@ -168,8 +168,27 @@ def _accepted(make: Callable[[Form], Subject], group: Sequence[Form]) -> tuple[F
                 trouble = trouble or error
                 continue
             if bool(torch.isfinite(came.double()).any()):
-                return attempt, None
+                return replace(attempt, numpy=attempt.numpy or _of_numpy(subject)), None
     return None, trouble
+
+
+def _of_numpy(subject: Subject) -> bool:
+    """Whether it computes in NumPy, which takes tensors too, until they want gradients."""
+    first, *rest = subject.draw()
+    try:
+        subject(first.requires_grad_(), *rest)
+    except SubjectError as error:
+        return "call numpy() on Tensor" in str(error) and _takes_arrays(subject)
+    return subject.oddities.get("type") in ("a ndarray", "a float64", "a float32") and _takes_arrays(subject)
+
+
+def _takes_arrays(subject: Subject) -> bool:
+    other = subject.having(numpy=True)
+    try:
+        other(*other.draw())
+    except SubjectError:
+        return False
+    return True
 
 
 def _first(make: Callable[[Form], Subject], forms: Sequence[Form]) -> Form | None:
@@ -303,7 +322,7 @@ def _named(names: list[str]) -> str | None:
 def _spaces_to_try(kind: Kind, declared: Declared) -> list[Kind]:
     """The kind with each space that its first argument may have, where none is declared."""
     if declared.space is not None:
-        return [kind]
+        return [_spaced(kind, declared)]
     others = {
         "classification": ("logits", "log-probabilities", "probabilities"),
         "overlap": ("logits", "probabilities"),
@@ -424,7 +443,7 @@ def _classification(subject: Subject) -> float:
 
 def _raises_with(subject: Subject, target: Tensor) -> bool:
     """Whether the total changes, one way, as the predictions go from the right ones to others."""
-    right, wrong = subject.right(target, 3.0), subject.right(_other(subject, target), 3.0)
+    right, wrong = subject.right(target, 1.0), subject.right(_other(subject, target), 1.0)  # not beyond what smoothing wants
     if right is None or wrong is None:
         return False
     if subject.space == "probabilities":
