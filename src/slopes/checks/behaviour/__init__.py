@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from slopes.checks.behaviour.calls import calling
 from slopes.checks.behaviour.gradients import extreme_inputs, zeros_and_edges
+from slopes.checks.behaviour.reductions import accumulation, reduction
+from slopes.checks.behaviour.rows import degenerate_batch, row_independence
 from slopes.checks.report import Check
 
 __all__ = ["CHECKS", "calling"]
@@ -15,4 +17,8 @@ __all__ = ["CHECKS", "calling"]
 CHECKS: list[Check] = [
     extreme_inputs,
     zeros_and_edges,
+    row_independence,
+    reduction,
+    accumulation,
+    degenerate_batch,
 ]
