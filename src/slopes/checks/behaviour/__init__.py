@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from slopes.checks.behaviour.calls import calling
 from slopes.checks.behaviour.gradients import extreme_inputs, zeros_and_edges
+from slopes.checks.behaviour.labels import label_conventions
+from slopes.checks.behaviour.masks import mask_independence
 from slopes.checks.behaviour.reductions import accumulation, reduction
 from slopes.checks.behaviour.rows import degenerate_batch, row_independence
 from slopes.checks.report import Check
@@ -21,4 +23,6 @@ CHECKS: list[Check] = [
     reduction,
     accumulation,
     degenerate_batch,
+    mask_independence,
+    label_conventions,
 ]
