@@ -12,6 +12,7 @@ from slopes.checks.behaviour.labels import label_conventions
 from slopes.checks.behaviour.masks import mask_independence
 from slopes.checks.behaviour.reductions import accumulation, reduction
 from slopes.checks.behaviour.rows import degenerate_batch, row_independence
+from slopes.checks.behaviour.terms import term_balance
 from slopes.checks.report import Check
 
 __all__ = ["CHECKS", "calling"]
@@ -25,4 +26,5 @@ CHECKS: list[Check] = [
     degenerate_batch,
     mask_independence,
     label_conventions,
+    term_balance,
 ]
