@@ -1,6 +1,7 @@
 """The audit catches planted bugs, each by its primary check alone, and passes their corrected twins."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import pytest
 import slopes
 from slopes import kinds, ops
 from slopes.card import Activation, Loss
-from slopes.checks import CHECKS, AuditError
+from slopes.checks import CARD_CHECKS, AuditError
 from slopes.checks.claims import CLAIM_CHECKS
 from slopes.domains import Positive, Real, UnitInterval
 from slopes.facts import Claims
@@ -157,7 +158,7 @@ PLANTED = {
 
 
 def test_every_check_has_a_planted_bug():
-    assert set(PLANTED) == {check.__name__ for check in CHECKS}
+    assert set(PLANTED) == {check.__name__ for check in CARD_CHECKS}
 
 
 @pytest.mark.parametrize("check", PLANTED)
@@ -290,7 +291,7 @@ def test_findings_can_be_reproduced():
 
 def test_report_as_text_and_json():
     report = slopes.audit(slopes.relu)
-    assert str(report).startswith("slopes.relu: clean, 11 checks ran")
+    assert re.match(r"slopes.relu: clean, \d+ checks ran\n  an activation, element by element\n", str(report))
     assert json.loads(report.to_json())["ok"] is True
     report = slopes.audit(PLANTED["derivative"][0])
     assert "repair:" in str(report)
@@ -300,8 +301,3 @@ def test_report_as_text_and_json():
 def test_seed_decides_the_inputs():
     first, again, other = (slopes.audit(PLANTED["value_precision"][0], seed=seed).to_json() for seed in (0, 0, 1))
     assert first == again != other
-
-
-def test_audit_takes_cards_only():
-    with pytest.raises(TypeError, match=r"audit takes a card, got function: decorate .*@slopes.activation\(\)"):
-        slopes.audit(logistic)

@@ -7,7 +7,7 @@ import slopes
 from helpers import is_map, unreduced
 from slopes.card import Loss
 from slopes.catalogue import CARDS, aliases, find
-from slopes.checks import CHECKS
+from slopes.checks import CARD_CHECKS
 from slopes.checks.cases import Subject
 from slopes.checks.numerics import ULPS, ulps
 from slopes.checks.report import Skip
@@ -24,7 +24,7 @@ OPEN = {
 }
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("check", CARD_CHECKS, ids=lambda check: check.__name__)
 def test_audit(card, check, request):
     if card.name in OPEN and check.__name__.endswith("_precision"):
         request.applymarker(pytest.mark.xfail(reason=OPEN[card.name], strict=True))

@@ -197,7 +197,7 @@ def test_audit_with_findings(folder):
 
 def test_audit_all(monkeypatch):
     seen = []
-    monkeypatch.setattr("slopes.checks.audit", lambda card, *, seed: seen.append(card) or Clean())
+    monkeypatch.setattr("slopes.checks.audit", lambda card, **options: seen.append(card) or Clean())
     assert run("audit", "--all").exit_code == 0
     assert len(seen) == len(set(catalogue.CARDS.values()))
 

@@ -15,6 +15,7 @@ _HOMES = {
     "slopes.oracle": ("exact",),
     "slopes.checks": ("audit",),
     "slopes.study": ("compare",),
+    "slopes.swapping": ("swap",),
     "slopes.plot": ("show",),
     "slopes.activations.rectifiers": (
         "linear",

@@ -107,6 +107,7 @@ from slopes.losses.regression import smooth_l1 as smooth_l1
 from slopes.oracle import exact as exact
 from slopes.plot import show as show
 from slopes.study import compare as compare
+from slopes.swapping import swap as swap
 
 __all__: list[str]
 __version__: str

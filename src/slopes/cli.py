@@ -218,17 +218,34 @@ def show(names: tuple[str, ...], out: str | None, as_json: bool) -> None:
 @main.command()
 @click.argument("names", nargs=-1, metavar="NAME...")
 @click.option("everything", "--all", is_flag=True, help="Audit the whole catalogue.")
+@click.option(
+    "--against", metavar="NAME", help="What it is said to equal: torch.nn.MSELoss, a card, or file.py:object."
+)
+@click.option("--kind", metavar="KIND", help="What it is fed, as in regression or classification, or activation.")
+@click.option("--space", metavar="SPACE", help="What predictions are: logits, probabilities or log_probabilities.")
+@click.option(
+    "--elicits", metavar="WHAT", help="The best constant prediction: mean, median, 'quantile 0.9', probability."
+)
+@click.option("--divisor", metavar="WHAT", help="What a mean divides by: elements, rows, weights, valid or one.")
+@click.option("--bounded", is_flag=True, help="It is to saturate, as robust losses do.")
+@click.option("--batch-level", is_flag=True, help="It is to look at a batch as a whole.")
+@click.option("--quick", is_flag=True, help="Leave out what takes long.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Chooses the random inputs.")
+@click.option("--time-limit", type=click.FloatRange(min=1), default=120.0, show_default=True, help="Seconds for each.")
 @click.option("as_json", "--json", is_flag=True, help="Print the reports as JSON.")
-def audit(names: tuple[str, ...], everything: bool, seed: int, as_json: bool) -> int:
-    """Look for what would go wrong in training, and show the input that does it.
+def audit(names: tuple[str, ...], everything: bool, as_json: bool, **options: Any) -> int:
+    """Look for what would silently ruin a training, and show the input that does it.
 
-    The exit status is 0 if all are clean, 1 if something was found, 2 for a usage error.
+    NAME is a function, class or module of your own (file.py:object), of torch (torch.nn.BCELoss), or of the
+    catalogue. A file is run in a process of its own. How the function wants to be called is found out; what cannot
+    be is declared by the options. The exit status is 0 if all are clean, 1 if something was found, 2 for a usage
+    error.
 
     \b
     Examples:
-      slopes audit my_losses.py:my_loss
-      slopes audit 'elu(alpha=0.5)' huber
+      slopes audit my_losses.py:FocalLoss
+      slopes audit my_losses.py:my_mse --against torch.nn.MSELoss
+      slopes audit my_losses.py:dice --kind overlap --space probabilities --quick
       slopes audit --all --json
     """
     if bool(names) == everything:
@@ -236,13 +253,13 @@ def audit(names: tuple[str, ...], everything: bool, seed: int, as_json: bool) ->
     from slopes import catalogue
     from slopes.plot import terminal
 
-    cards = list(dict.fromkeys(catalogue.CARDS.values())) if everything else _load(names)
-    with _complaining(ImportError):
+    chosen: list[Any] = list(dict.fromkeys(catalogue.CARDS.values())) if everything else list(names)
+    with _complaining(*WRONG_SPEC):
         from slopes.checks import audit as examine
 
         reports = []
-        for card in cards:
-            reports.append(examine(card, seed=seed))
+        for each in chosen:
+            reports.append(examine(each, **options))
             if not as_json:
                 terminal.write(f"{reports[-1]}\n")
     if as_json:

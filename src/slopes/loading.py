@@ -39,8 +39,8 @@ def load(spec: str) -> Card[Any]:
     it fails, AttributeError where it lacks the object, TypeError where that is no card; TypeError or
     ValueError for a parameter that the card refuses; ValueError for what is neither.
     """
-    file, name, arguments = _parts(spec)
-    card = _find(name) if file is None else check_card(_find_in(file, name), f"{file}:{name}")
+    file, name, arguments = parts(spec)
+    card = _find(name) if file is None else check_card(_find_in(file, name, Card), f"{file}:{name}")
     return card if arguments is None else card.with_(**_parameters(spec, arguments))
 
 
@@ -50,7 +50,7 @@ def find(spec: str) -> Any:
     A class or function of a file with ``(alpha=0.5)`` behind it is called with these. Raises what `load` raises,
     but not for what is no card.
     """
-    file, name, arguments = _parts(spec)
+    file, name, arguments = parts(spec)
     if file is None and not name.startswith("torch."):
         return load(spec)
     found = _in_torch(name) if file is None else _find_in(file, name)
@@ -60,15 +60,15 @@ def find(spec: str) -> Any:
     return found.with_(**given) if isinstance(found, Card) else found(**given)
 
 
-def _parts(spec: str) -> tuple[str | None, str, str | None]:
-    """File, name and parameters."""
-    parts = SPEC.fullmatch(spec.strip())
-    file, name = (parts["file"], parts["name"].strip()) if parts else (None, spec)
-    if file is None and (parts is None or name.endswith(".py")):
+def parts(spec: str) -> tuple[str | None, str, str | None]:
+    """File, name and parameters of what `load` and `find` read; ValueError for what is neither name nor file."""
+    match = SPEC.fullmatch(spec.strip())
+    file, name = (match["file"], match["name"].strip()) if match else (None, spec)
+    if file is None and (match is None or name.endswith(".py")):
         if re.search(r"\.py$|[/\\]", spec):
             raise ValueError(f"{spec!r} names no object; write file.py:object, as in {Path(spec).stem}.py:my_loss")
         raise ValueError(f"cannot read {spec!r}; write a name, as in relu or 'elu(alpha=0.5)', or file.py:object")
-    return file, name, parts["arguments"] if parts else None
+    return file, name, match["arguments"] if match else None
 
 
 def _in_torch(name: str) -> Any:
@@ -105,7 +105,7 @@ def _find(name: str) -> Card[Any]:
     return card
 
 
-def _find_in(file: str, name: str) -> Any:
+def _find_in(file: str, name: str, wanted: type = object) -> Any:
     path = Path(file).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f"no file {file!r}")
@@ -118,22 +118,26 @@ def _find_in(file: str, name: str) -> Any:
         try:
             found = getattr(found, part)
         except AttributeError:
-            raise AttributeError(f"{file} has no {name!r}; {_offer(module, name)}") from None
+            raise AttributeError(f"{file} has no {name!r}; {_offer(module, name, wanted)}") from None
     if isinstance(found, Card) and found.__module__ == module.__name__:
         found.origin = f"slopes.loading.load({f'{file}:{name}'!r})"
     return found
 
 
-def _offer(module: ModuleType, name: str) -> str:
-    """What the user may have meant among the cards of the module."""
+def _offer(module: ModuleType, name: str, wanted: type) -> str:
+    """What the user may have meant among the cards, or all functions and classes, of the module."""
     own = [
-        key for key, value in vars(module).items() if isinstance(value, Card) and value.__module__ == module.__name__
+        key
+        for key, value in vars(module).items()
+        if isinstance(value, wanted) and callable(value) and getattr(value, "__module__", None) == module.__name__
     ]
-    cards = [key for key in own if not key.startswith("_")]
-    near = difflib.get_close_matches(name, cards, n=3)
+    offered, what = [key for key in own if not key.startswith("_")], "cards" if wanted is Card else "functions"
+    near = difflib.get_close_matches(name, offered, n=3)
     if near:
         return f"did you mean {' or '.join(map(repr, near))}?"
-    return f"its cards are {', '.join(cards)}" if cards else f"it has no cards; {DECORATE}"
+    if offered:
+        return f"its {what} are {', '.join(offered)}"
+    return f"it has no {what}" + (f"; {DECORATE}" if wanted is Card else "")
 
 
 def _run(path: Path, shown: str) -> ModuleType:

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from slopes.card import Activation, Card, Loss, Map
 from slopes.checks.report import Skip
-from slopes.checks.subject import Declared, Form, Subject, SubjectError, expression_of
+from slopes.checks.subject import Declared, Form, NotATensor, Subject, SubjectError, expression_of
 from slopes.domains import OneOf
 from slopes.kinds import KINDS, Kind
 
@@ -29,6 +29,8 @@ PREDICTIONS = (
     *("prediction", "predictions", "pred", "preds", "y_pred", "yhat", "y_hat", "input", "inputs", "logits"),
     *("output", "outputs", "z", "p", "probs", "probabilities", "scores"),
 )
+#: words in arguments' names that speak for a kind
+TELLING = {"anchor": "triplets", "neg": "triplets", "var": "variance", "embed": "embeddings", "feature": "embeddings"}
 EXTRAS = {"mask": "mask", "weight": "weight", "weights": "weight", "sample_weight": "weight"}
 ROWS_2, IMAGE, IMAGES = (6, 4), (2, 1, 8, 8), (2, 3, 8, 8)
 LABELLED = ((ROWS_2, -1), ((2, 4, 3), 1), ((2, 4, 5, 5), 1), ((2, 3, 4), -1))
@@ -111,6 +113,9 @@ def required(thing: Any) -> list[str] | None:
     names = [p.name for p in parameters if p.kind in by_place and p.default is p.empty]
     if not names and any(p.kind is p.VAR_POSITIONAL for p in parameters):
         return None
+    second = parameters[1] if len(names) == 1 < len(parameters) else None
+    if second is not None and second.default is None and second.name in TARGETS:
+        names.append(second.name)  # which only seems optional
     return names
 
 
@@ -135,13 +140,18 @@ def _find(thing: Any, declared: Declared, make: Callable[[Form], Subject]) -> Fo
         with_one = _first(make, [Form(shape=(64,))])
         if with_one is not None:
             return _of_activation(make)
+    if names is not None and len([name for name in names if name not in EXTRAS]) > 3:
+        raise TypeError(
+            f"audit: takes {len(names)} arguments ({', '.join(names)}), and losses of more than three are not known; "
+            "bind some with functools.partial"
+        )
     known = _known(thing) if declared.kind is None else None
     if known is not None:
         return _shaped(known, thing, declared, make)
     best, sure_from, trouble = None, 1.0, None
     for group in _candidates(names, declared):
         form, error = _accepted(make, group)
-        trouble = trouble or error
+        trouble = _telling(trouble, error)
         if form is None:
             continue
         score = fitness(make(form))
@@ -165,30 +175,40 @@ def _accepted(make: Callable[[Form], Subject], group: Sequence[Form]) -> tuple[F
             try:
                 came = subject(*subject.draw())
             except SubjectError as error:
-                trouble = trouble or error
+                trouble = _telling(trouble, error)
                 continue
             if bool(torch.isfinite(came.double()).any()):
-                return replace(attempt, numpy=attempt.numpy or _of_numpy(subject)), None
+                return _in_numpy(make, attempt, subject) or attempt, None
     return None, trouble
 
 
-def _of_numpy(subject: Subject) -> bool:
-    """Whether it computes in NumPy, which takes tensors too, until they want gradients."""
+def _in_numpy(make: Callable[[Form], Subject], form: Form, subject: Subject) -> Form | None:
+    """The form in NumPy, where tensors come out as what NumPy makes of them, or may want no gradient."""
+    if subject.oddities.get("type") not in ("a float64", "a float32", "a ndarray") and not _wants_none(subject):
+        return None
+    other = make(replace(form, numpy=True))
+    try:
+        other(*other.draw())
+    except SubjectError:
+        return None
+    return other.form
+
+
+def _wants_none(subject: Subject) -> bool:
+    """Whether it hands a tensor to NumPy, which refuses one that wants a gradient: np.maximum gives a tensor back."""
     first, *rest = subject.draw()
     try:
         subject(first.requires_grad_(), *rest)
     except SubjectError as error:
-        return "call numpy() on Tensor" in str(error) and _takes_arrays(subject)
-    return subject.oddities.get("type") in ("a ndarray", "a float64", "a float32") and _takes_arrays(subject)
+        return "call numpy() on Tensor" in str(error)
+    return False
 
 
-def _takes_arrays(subject: Subject) -> bool:
-    other = subject.having(numpy=True)
-    try:
-        other(*other.draw())
-    except SubjectError:
-        return False
-    return True
+def _telling(first: SubjectError | None, error: SubjectError | None) -> SubjectError | None:
+    """The error to tell of two: the first, unless only the other comes after the subject has run to its end."""
+    if first is None or (error is not None and isinstance(error.cause, NotATensor)):
+        return error or first
+    return first
 
 
 def _first(make: Callable[[Form], Subject], forms: Sequence[Form]) -> Form | None:
@@ -220,12 +240,13 @@ def _of_activation(make: Callable[[Form], Subject]) -> Form:
 def _entry_by_entry(subject: Subject, x: Tensor, y: Tensor) -> bool:
     """Whether changing one entry leaves the others."""
     moved = x.clone()
-    moved.reshape(-1)[0] += 0.5
+    moved.reshape(-1)[0] = 10.0
     try:
         again = subject(moved)
     except SubjectError:
         return True
-    return bool((again == y).reshape(-1)[1:].double().mean() > 0.5)
+    others = (again - y).detach().abs().reshape(-1)[1:]
+    return not bool((others > 1e-12 * y.detach().abs().max()).any())
 
 
 def _known(thing: Any) -> Form | None:
@@ -238,6 +259,8 @@ def _known(thing: Any) -> Form | None:
     if home not in ("torch.nn.modules.loss", "torch.nn.functional", "slopes.nn"):
         return None
     name = type(thing).__name__ if module else getattr(thing, "__name__", "")
+    if name in ("TripletMarginWithDistanceLoss", "triplet_margin_with_distance_loss"):
+        return Form(kind=KINDS["triplets"], shape=ROWS_2)
     if name in ("KLDivLoss", "kl_div"):
         return Form(kind=KINDS["distribution"].having(prediction="log-probabilities"), shape=ROWS_2)
     folded = {key.lower(): card for key, (card, _) in LOSSES.items()} | {
@@ -293,7 +316,9 @@ def _layouts(kind: Kind) -> Iterator[list[Form]]:
         for target in ("as drawn", "rows"):
             yield [Form(kind=labels, shape=shape, axis=axis, target=target) for shape, axis in LABELLED]
         if kind.name == "overlap":
-            yield [Form(kind=KINDS["binary"].having(prediction=space), shape=shape) for shape in OVERLAPPING]
+            binary = KINDS["binary"].having(prediction=space)
+            yield [Form(kind=binary, shape=shape) for shape in OVERLAPPING]
+            yield [Form(kind=binary, shape=IMAGE, target="squeezed")]
     elif kind.rowwise:
         yield [Form(kind=kind, shape=shape) for shape in (ROWS_2, (2, 3, 4), (4,))]
     else:
@@ -315,8 +340,7 @@ def _kinds_for(count: int, names: list[str]) -> list[str]:
 
 def _named(names: list[str]) -> str | None:
     """The kind that the arguments' names speak for."""
-    telling = {"anchor": "triplets", "neg": "triplets", "var": "variance", "embed": "embeddings", "feature": "embeddings"}
-    return next((kind for word, kind in telling.items() if any(word in name.lower() for name in names)), None)
+    return next((kind for word, kind in TELLING.items() if any(word in name.lower() for name in names)), None)
 
 
 def _spaces_to_try(kind: Kind, declared: Declared) -> list[Kind]:
@@ -405,7 +429,7 @@ def _regression(subject: Subject) -> float:
 def _vectors(subject: Subject) -> float:
     """Least, or most, where both are alike, and the same where rows change places."""
     first, second = subject.draw(1)
-    at, near, far = (float(subject.total(second + s * (first - second), second)) for s in (0.0, 0.3, 1.0))
+    at, near, far = (float(subject.total(second + s * (first - second), second).detach()) for s in (0.0, 0.3, 1.0))
     return 0.75 if (at < near < far) or (at > near > far) else 0.0
 
 
@@ -427,15 +451,16 @@ def _classification(subject: Subject) -> float:
     prediction, target = subject.draw(1)
     axis = subject.form.axis
     shifted = prediction + 1.0
-    base = subject.total(prediction, target)
+    base = subject.total(prediction, target).detach()
     if not bool(torch.isfinite(base)):
         return 0.0
     if subject.space == "probabilities":
-        return 0.8 if _raises_with(subject, target) else 0.0
-    change = float(subject.total(shifted, target) - base)
+        return 0.8 if _raises_with(subject, target) and _looks_at_the_truth_alone(subject, target) else 0.0
+    change = float(subject.total(shifted, target).detach() - base)
     invariant = abs(change) <= 1e-9 * max(1.0, float(base.abs()))
     if subject.space == "log-probabilities":
-        return 0.8 if not invariant and _raises_with(subject, target) else 0.0
+        fits = not invariant and _raises_with(subject, target) and _looks_at_the_truth_alone(subject, target)
+        return 0.8 if fits else 0.0
     if subject.form.target == "rows" and not invariant:
         return 0.0
     return 1.0 if invariant and axis is not None and _raises_with(subject, target) else 0.0
@@ -443,13 +468,26 @@ def _classification(subject: Subject) -> float:
 
 def _raises_with(subject: Subject, target: Tensor) -> bool:
     """Whether the total changes, one way, as the predictions go from the right ones to others."""
-    right, wrong = subject.right(target, 1.0), subject.right(_other(subject, target), 1.0)  # not beyond what smoothing wants
+    size = 1.0  # beyond which a loss with smoothing rises again
+    right, wrong = subject.right(target, size), subject.right(_other(subject, target), size)
     if right is None or wrong is None:
         return False
     if subject.space == "probabilities":
         right, wrong = (0.9 * x + 0.1 / x.shape[subject.form.axis] for x in (right, wrong))
     shares = (0.0, 0.25, 0.5, 0.75, 1.0)
     return _monotone(torch.stack([subject.total(right + s * (wrong - right), target).detach() for s in shares])) != 0
+
+
+def _looks_at_the_truth_alone(subject: Subject, target: Tensor) -> bool:
+    """Whether what the wrong classes share among them makes no difference, as to minus the log of a probability."""
+    right = subject.right(target, 1.0)
+    wrong = subject.right(_other(subject, target), 1.0)
+    third = subject.right(_other(subject, _other(subject, target)), 1.0)
+    if right is None or wrong is None or third is None:
+        return False
+    shared = 0.5 * (wrong + third)
+    one, two = (float(subject.total(0.6 * right + 0.4 * x, target).detach()) for x in (wrong, shared))
+    return abs(one - two) <= 1e-9 * max(1.0, abs(one))
 
 
 def _other(subject: Subject, target: Tensor) -> Tensor:
@@ -468,7 +506,9 @@ def _distribution(subject: Subject) -> float:
     if subject.space == "log-probabilities":  # of which such losses are linear
         return 0.9 if abs(once - base) > slack and abs(twice - once - (once - base)) <= slack else 0.0
     other = target.roll(1, 0)
-    return 0.7 if float(subject.total(target, target)) < float(subject.total(other, target)) else 0.0
+    shares = (0.5, 0.95, 1.0, 1.05)
+    values = [float(subject.total(other + share * (target - other), target).detach()) for share in shares]
+    return 0.7 if values[2] == min(values) < values[0] else 0.0
 
 
 def _unknown(subject: Subject) -> float:

@@ -8,6 +8,7 @@ from typing import Any
 from slopes.card import Card
 from slopes.checks.behaviour import CHECKS, calling
 from slopes.checks.discovery import subject_of
+from slopes.checks.reference import comparison, fingerprint
 from slopes.checks.report import Finding, Report, run
 from slopes.checks.subject import Declared, SubjectError, expression_of, undisturbed
 
@@ -22,6 +23,7 @@ def examine(
             subject, facts = subject_of(thing, spec=spec, declared=Declared(**declared), seed=seed, quick=quick)
         except SubjectError as error:
             return _not_called(thing, spec, error)
+        compare = fingerprint if against is None else comparison(subject, against)
         report = Report(subject.name, facts=facts)
         if isinstance(thing, Card):
             from slopes.checks import CARD_CHECKS
@@ -29,8 +31,9 @@ def examine(
 
             run(CardSubject(thing, seed), CARD_CHECKS, report, watch)
         run(subject, CHECKS, report, watch)
-        report.facts += subject.facts
+        run(subject, [compare], report, watch)
         run(subject, [calling], report, watch)  # last, of what all calls have shown
+        report.facts.extend(subject.facts)
     return report
 
 

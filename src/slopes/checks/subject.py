@@ -45,7 +45,7 @@ class Form:
     kind: Kind | None = None  #: None for an activation
     shape: tuple[int, ...] = (ROWS,)  #: of the first argument
     axis: int = -1  #: the class axis, or that of a row
-    target: str = "as drawn"  #: or "rows", one-hot instead of labels; "whole", integers instead of floats
+    target: str = "as drawn"  #: or "rows", one-hot instead of labels; "whole", integers; "squeezed", without axis 1
     swapped: bool = False  #: whether the target comes before the prediction
     extra: Mapping[str, str] = field(default_factory=dict)  #: further arguments that must be given: "mask" or "weight"
     settings: Mapping[str, Any] = field(default_factory=dict)  #: a card's parameters, on which its spaces depend
@@ -76,6 +76,10 @@ class SubjectError(Exception):
         self.cause, self.code = cause, code
 
 
+class NotATensor(TypeError):
+    """What a subject gave is no tensor, and nothing that could be made one."""
+
+
 class Disconnected(Skip):
     """The result does not depend on the argument, as far as autograd knows."""
 
@@ -98,7 +102,7 @@ class Subject:
         self.oddities: dict[str, str] = {}  #: what a call did besides giving a tensor, by its first message
         self._versions: dict[tuple[str | None, torch.dtype], Any] = {}  #: by reduction and dtype
         self.notes: dict[str, Any] = {}  #: what one check leaves for a later one
-        self.facts: list[str] = []  #: what checks have found out of it that is no fault
+        self.facts: list[str] = []  #: what checks have found out besides faults, for the report
 
     def having(self, **changes: Any) -> Subject:
         """The same subject, called in a form with these changes."""
@@ -157,17 +161,22 @@ class Subject:
                 x = np.moveaxis(x, -1, axis)
             if place and form.target == "whole" and x.dtype.kind == "f" and argument.name == "target":
                 x = np.round(x).astype(np.int64)
+            if place and form.target == "squeezed":
+                x = x.squeeze(1)
             drawn[place] = torch.from_numpy(np.ascontiguousarray(x))
         return tuple(x.to(dtype) if x.is_floating_point() else x.long() for x in drawn)
 
     def right(self, target: Tensor, size: float = 50.0) -> Tensor | None:
         """The prediction that is right of a target, and as certain as `size` for logits; None where none is."""
-        if self.form.kind is None or len(self.form.spaces) != 2 or self.form.kind.name == "embeddings":
+        kind = self.form.kind
+        if kind is None or len(kind.arguments) != 2 or not kind.arguments[1].row:
             return None
         space, goal = self.space, self.form.spaces[1]
         if goal == "distributions":
             return self._right_row(target, size)
         wide = target.to(self.form.dtype)
+        if self.form.target == "squeezed":
+            wide = wide.unsqueeze(1)
         if space == "logits" and goal in ("chances", "probabilities"):
             return size * (2 * wide - 1)
         if goal == "signs":
@@ -244,7 +253,7 @@ class Subject:
             with warnings.catch_warnings(), contextlib.redirect_stdout(printed), np.errstate(all="ignore"):
                 warnings.simplefilter("ignore")
                 return thing(*given, **options)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise SubjectError(error, self.code(arguments, self.call)) from error
         finally:
             if printed.getvalue():
@@ -264,9 +273,11 @@ class Subject:
         if isinstance(came, Tensor):
             return came
         try:
+            if came is None:
+                raise TypeError
             return torch.as_tensor(np.asarray(came, dtype=np.float64)).to(self.form.dtype)
         except (TypeError, ValueError):
-            wrong = TypeError(f"gave {'nothing' if came is None else f'a {type(came).__name__}'} instead of a tensor")
+            wrong = NotATensor(f"gave {'nothing' if came is None else f'a {type(came).__name__}'} instead of a tensor")
             raise SubjectError(wrong, self.code(arguments, self.call)) from None
 
     def total(self, *arguments: Tensor, **options: Any) -> Tensor:
@@ -333,9 +344,7 @@ class Subject:
         """
         given = given or {}
         pairs = list(zip(self.form.names, arguments, strict=True))
-        made = [
-            f"{name} = {self.source(x, place == grad)}" for place, (name, x) in enumerate(pairs)
-        ]
+        made = [f"{name} = {self.source(x, place == grad)}" for place, (name, x) in enumerate(pairs)]
         for name, what in self.form.extra.items():
             if name not in given:
                 made.append(f"{name} = {self._source_of_extra(what, arguments)}")
@@ -396,10 +405,14 @@ def undisturbed() -> Iterator[None]:
     """Put random states, default dtype, warnings and modes of torch back when the block ends, whatever it does."""
     states = torch.get_rng_state(), np.random.get_state(), random.getstate()  # noqa: NPY002
     dtype, threads = torch.get_default_dtype(), torch.get_num_threads()
-    strict, warn_only = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    strict, warn_only = (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+    )
     printing = np.get_printoptions()
     with warnings.catch_warnings(), torch.enable_grad():
         torch.set_num_threads(1)  # of tensors this small, threads that wait for one another take the most time
+        warnings.simplefilter("ignore")
         try:
             yield
         finally:
@@ -416,7 +429,10 @@ def expression_of(thing: Any, variable: str, spec: str | None = None) -> tuple[s
     """The subject's name, and lines of code after which the variable is it."""
     if isinstance(thing, Card):
         module = repr(thing).partition(".")[0]
-        return repr(thing), [f"import {'slopes' if module == 'slopes' else thing.__module__}", f"{variable} = {thing!r}"]
+        return repr(thing), [
+            f"import {'slopes' if module == 'slopes' else thing.__module__}",
+            f"{variable} = {thing!r}",
+        ]
     called = "()" if isinstance(thing, type) else ""
     if spec is not None:
         return spec, ["import slopes.loading", f"{variable} = slopes.loading.find({spec!r}){called}"]

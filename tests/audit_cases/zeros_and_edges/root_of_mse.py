@@ -4,12 +4,12 @@ import torch
 from torch import nn
 
 
-class bug(nn.Module):  # noqa: N801
+class bug(nn.Module):
     def forward(self, prediction, target):
         return torch.sqrt(nn.functional.mse_loss(prediction, target))
 
 
-class fixed(nn.Module):  # noqa: N801
+class fixed(nn.Module):
     def forward(self, prediction, target):
         if prediction.shape != target.shape:
             raise ValueError(f"prediction {tuple(prediction.shape)} and target {tuple(target.shape)} differ")

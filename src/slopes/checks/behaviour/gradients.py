@@ -25,12 +25,13 @@ def extreme_inputs(subject: Subject) -> Iterator[Finding]:
             if _lost(subject, arguments):
                 small = subject.smallest(arguments, lambda given: _lost(subject, given))
                 value, gradient = subject.gradient(*small)
+                lost = _first_lost(gradient)
                 yield Finding(
                     "extreme_inputs",
-                    f"the value is finite and the gradient {_first_lost(gradient)} ({str(dtype).removeprefix('torch.')})",
+                    f"the value is finite and the gradient {lost} ({str(dtype).removeprefix('torch.')})",
                     subject.code(small, f"{subject.call}.sum().backward()", f"{subject.form.names[0]}.grad", grad=0),
                     REPAIR_WHERE,
-                    came=f"a gradient that {_first_lost(gradient)} where the value is {value.reshape(-1)[0].item():.6g}",
+                    came=f"a gradient that {lost} where the value is {value.reshape(-1)[0].item():.6g}",
                     expected="a finite gradient",
                 )
                 return
