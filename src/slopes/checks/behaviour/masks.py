@@ -61,7 +61,7 @@ def _leaks(subject: Subject, way: Selection) -> Finding | None:
         f"{way.name} is not read" if unread else f"what {way.name} hides has a gradient",
         code(subject, arguments, options, f"{called(subject, options)}.sum().backward()", f"{name}.grad", grad=0),
         f"multiply every term by {way.name} before the sum, and divide by the count of what is left",
-        severity="error" if unread or way.what == "ignore_index" else "warning",
+        severity="error" if unread or way.what == "ignore_index" else "note",  # it may weigh both sides
         came=f"{gradient[hidden][gradient[hidden] != 0][0].item():.4g} where {way.name} says that nothing counts",
         expected="exactly 0",
     )

@@ -319,7 +319,7 @@ def _parts(subject: Subject) -> Finding | None:
     shares["one"] = [1.0] * len(pieces)
     held = torch.cat([gradient[part] for _, part in pieces])
     declared = subject.declared.divisor
-    rules = [declared] if declared in shares else list(shares)
+    rules = list(shares) if declared not in shares else [declared] + ["one"] * (subject.form.reduction is not None)
     for rule in rules:
         if close(torch.cat([share * g for share, g in zip(shares[rule], came, strict=True)]), held, 1e-5):
             return None

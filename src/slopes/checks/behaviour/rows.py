@@ -14,6 +14,8 @@ from slopes.checks.behaviour.selection import Selection, selections
 from slopes.checks.report import Finding, Skip, about
 from slopes.checks.subject import Arguments, Subject, SubjectError
 
+ONE_ROW = "in a batch of one"
+
 
 @about("loss")
 def row_independence(subject: Subject) -> Iterator[Finding]:
@@ -85,7 +87,8 @@ def _found_wrong(subject: Subject, how: str, what: str, over: str) -> Finding | 
         if close(base, right, 1e-7) or _blind(subject, arguments, base):
             return None
         for place in range(arguments[0].ndim):
-            if place != axis and close(base, subject.total(*_shifted(arguments, place, how)), 1e-9):
+            unnoticed = place != axis and close(base, subject.total(*_shifted(arguments, place, how)), 1e-9)
+            if unnoticed and _is_such(subject, arguments, place, how):
                 small = arguments if place else subject.draw(rows=2)
                 moved = _shifted(small, place, how)
                 first = subject.form.names[0]
@@ -105,6 +108,30 @@ def _found_wrong(subject: Subject, how: str, what: str, over: str) -> Finding | 
                     expected=f"a loss that is not changed by {changes} a whole row",
                 )
     return None
+
+
+def _is_such(subject: Subject, arguments: Arguments, place: int, how: str) -> bool:
+    """Whether it is a softmax, or a cosine, that runs over that axis: statistics of a batch may be meant.
+
+    Its slices are then independent of one another, which correlations between columns are not. A softmax grows with
+    its logits, and its gradient does not, unlike a squared difference of what has been centred; and a cosine notices
+    what is added, unlike a correlation.
+    """
+    first, *rest = arguments
+    if how == "scaling":
+        if close(subject.total(*arguments), subject.total(*_shifted(arguments, place, "adding")), 1e-7):
+            return False
+    else:
+        value, slope = subject.gradient(*arguments)
+        later, far = subject.gradient(100 * first, *rest)
+        if not (later.sum() > 2 * value.sum() and far.abs().max() <= 10 * slope.abs().max()):
+            return False
+    across = next(axis for axis in range(first.ndim) if axis != place)
+    moved = first + torch.where(torch.arange(first.shape[across]) == 0, 0.0, 1.0).to(first.dtype).reshape(
+        [-1 if axis == across else 1 for axis in range(first.ndim)]
+    ) * torch.sin(torch.arange(first.numel(), dtype=first.dtype)).reshape(first.shape)
+    before, after = (subject.gradient(x, *rest)[1].select(across, 0) for x in (first, moved))
+    return close(before, after, 1e-7)
 
 
 def _shifted(arguments: Arguments, axis: int, how: str) -> Arguments:
@@ -140,6 +167,9 @@ def degenerate_batch(subject: Subject) -> Iterator[Finding]:
         name = subject.form.names[0]
         bad = not bool(torch.isfinite(gradient).all())
         sure = bad or any(way.name in options and way.what == "mask" for way in selections(subject))
+        severity = "error" if sure else "note"  # NaN for the mean of nothing is a convention of torch's
+        if what == ONE_ROW and sure:  # of which there is no spread
+            severity = "note" if subject.batch_level or subject.notes.get("coupled") else "warning"
         finding = Finding(
             "degenerate_batch",
             f"{'the gradient' if bad else 'the value'} is {_first_bad(gradient if bad else value)} {what}",
@@ -148,7 +178,7 @@ def degenerate_batch(subject: Subject) -> Iterator[Finding]:
                 f"came, {name}.grad", grad=0,
             ),
             "divide by max(count, 1) (mask.sum().clamp(min=1)), or return prediction.sum() * 0 where nothing counts",
-            severity="error" if sure else "note",  # NaN for the mean of nothing is a convention of torch's
+            severity=severity,
             came=f"a value of {value.reshape(-1)[0].item():.6g} and a gradient of "
             f"{few(gradient[~torch.isfinite(gradient)] if bad else gradient)}",
             expected="a finite value and gradient (0 where nothing counts), or an error",
@@ -179,7 +209,7 @@ def _degenerate(subject: Subject) -> Iterator[tuple[str, Arguments, dict[str, An
                 yield f"where all targets are {number:g}", (first, *rest[:-1], torch.full_like(target, number)), {}
         elif subject.form.kind is not None and subject.form.kind.name == "regression":
             yield "where all targets are alike", (first, torch.full_like(target, 0.5)), {}
-    yield "in a batch of one", subject.draw(rows=1), {}
+    yield ONE_ROW, subject.draw(rows=1), {}
 
 
 def _no(way: Selection) -> Any:
