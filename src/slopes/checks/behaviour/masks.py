@@ -55,7 +55,7 @@ def _leaks(subject: Subject, way: Selection) -> Finding | None:
     unread = False
     if way.what == "mask":
         everything, all_options = way.keeping(torch.ones_like(keep), arguments)
-        unread = close(subject.gradient(*everything, **all_options)[1], gradient, 1e-12)
+        unread = close(subject.gradient(*everything, **all_options)[1], gradient)
     return Finding(
         "mask_independence",
         f"{way.name} is not read" if unread else f"what {way.name} hides has a gradient",
@@ -128,12 +128,12 @@ def _thins(subject: Subject, way: Selection) -> Finding | None:
         before, after = subject(*arguments, **all_count), subject(*padded, **options)
     except SubjectError:
         return None
-    if before.ndim or before == 0 or not bool(torch.isfinite(after)) or close(before, after, 1e-9):
+    if before.ndim or before == 0 or not bool(torch.isfinite(after)) or close(before, after):
         return None
     ratio = float(after / before)
     return Finding(
         "mask_independence",
-        f"padding that {way.name} hides {'thins the mean' if abs(ratio - 1 / 3) < 1e-6 else 'changes the result'}",
+        f"padding that {way.name} hides {'thins the mean' if close(ratio, 1 / 3) else 'changes the result'}",
         code(subject, padded, options, called(subject, options)),
         f"divide by what counts: (loss * {way.name}).sum() / {way.name}.sum().clamp(min=1), not .mean()",
         severity="warning",

@@ -57,7 +57,7 @@ def _by_asking(subject: Subject) -> Finding | None:
         return None  # rows that depend on one another
     for way, factor in (("sum", 2), ("mean", 1)):
         ratio = float(subject(*again, reduction=way) / came[way])
-        if abs(ratio - factor) > 1e-6 and came[way] != 0:
+        if came[way] != 0 and not close(ratio, factor):
             return _doubled(subject, way, ratio, factor)
     return _named(subject, arguments, float(total / mean))
 
@@ -98,7 +98,11 @@ def _doubled(subject: Subject, way: str | None, ratio: float, factor: int) -> Fi
         subject.code(small, f"print({call})", *double, call),
         "divide once, by what this batch holds (loss.mean(), or loss.sum() / count): not by a number from elsewhere, "
         "nor after a mean",
-        severity="error" if way is not None else "warning" if abs(math.log2(ratio) % 1) < 1e-9 else "note",
+        severity="error"
+        if way is not None
+        else "warning"
+        if any(close(ratio, 2.0**power) for power in (-2, -1, 2))
+        else "note",
         came=f"{ratio:.6g} times as much",
         expected=f"{factor} times as much" if way is not None else "the same (a mean) or twice as much (a sum)",
     )
@@ -113,7 +117,7 @@ def _named(subject: Subject, arguments: Arguments, divisor: float) -> Finding | 
         {**counts(subject, given), "values": float(subject(*given, reduction="none").numel())}
         for given in (arguments, other)
     )
-    names = [n for n, x in known.items() if abs(x - divisor) <= 1e-6 * x and abs(known_too[n] - second) <= 1e-6 * x]
+    names = [n for n, x in known.items() if close(x, divisor) and close(known_too[n], second)]
     subject.notes["divisor"] = names
     subject.facts.append(f"its mean divides by {' = '.join(names) or f'{divisor:.6g}, which is no count of its batch'}")
     call = (
@@ -165,11 +169,11 @@ def _by_doubling(subject: Subject) -> Finding | None:
     if subject.batch_level or subject.notes.get("coupled") or once == 0 or not bool(torch.isfinite(once)):
         return None
     ratio = float(subject(*twice(arguments)) / once)
-    if abs(ratio - 1) > 1e-6 and abs(ratio - 2) > 1e-6:
+    if not close(ratio, 1.0) and not close(ratio, 2.0):
         if subject.declared.terms:
             return None  # each of which may be reduced in its own way: the business of `term_balance`
         return _doubled(subject, None, ratio, 1)
-    mean = abs(ratio - 1) <= 1e-6
+    mean = close(ratio, 1.0)
     subject.notes["divisor"] = ["mean"] if mean else ["one"]
     subject.facts.append("its result is a mean" if mean else "its result is a sum over the batch")
     declared = subject.declared.divisor
@@ -198,7 +202,7 @@ def _divergence(subject: Subject, arguments: Arguments) -> Finding | None:
     divisor = float(slope.abs().sum() / gradient.abs().sum())
     if not close(slope / divisor, gradient):
         return None
-    names = [name for name, count in counts(subject, arguments).items() if abs(count - divisor) <= 1e-6 * count]
+    names = [name for name, count in counts(subject, arguments).items() if close(count, divisor)]
     call = f"({subject.source(slope)}).abs().sum() / {subject.form.names[0]}.grad.abs().sum()"
     found = _judged(subject, arguments, names, divisor, call)
     if found is None or not names:
@@ -290,7 +294,7 @@ def _parts_of(subject: Subject) -> Finding | None:
     if whole.ndim:
         return None
     total = sum((value for value, _ in pieces), torch.zeros_like(whole))
-    if close(whole, total, 1e-5) and close(gradient, torch.cat([g for _, g in pieces]), 1e-5):
+    if close(whole, total) and close(gradient, torch.cat([g for _, g in pieces])):
         return None
     each = [called(subject, options, part) for part in parts]
     return Finding(
@@ -321,7 +325,7 @@ def _parts(subject: Subject) -> Finding | None:
     declared = subject.declared.divisor
     rules = list(shares) if declared not in shares else [declared] + ["one"] * (subject.form.reduction is not None)
     for rule in rules:
-        if close(torch.cat([share * g for share, g in zip(shares[rule], came, strict=True)]), held, 1e-5):
+        if close(torch.cat([share * g for share, g in zip(shares[rule], came, strict=True)]), held):
             return None
     return _not_combined(subject, arguments, options, parts, declared if declared in shares else None)
 

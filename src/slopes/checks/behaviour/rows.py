@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from slopes.checks.behaviour.batches import asked, called, close, code, few, own, several, tolerance_of
+from slopes.checks.behaviour.batches import asked, called, close, code, few, own, several
 from slopes.checks.behaviour.selection import Selection, selections
 from slopes.checks.report import Finding, Skip, about
 from slopes.checks.subject import Arguments, Subject, SubjectError
@@ -35,7 +35,7 @@ def row_independence(subject: Subject) -> Iterator[Finding]:
         raise Skip("there is but one row")
     moved = torch.cat([first[:1], subject.draw(seed=1)[0][1:]])
     before, after = (_of_first_row(subject, x, rest) for x in (first, moved))
-    if not close(before, after, max(1e-7, tolerance_of(subject))):
+    if not close(before, after):
         subject.notes["coupled"] = True
         name = subject.form.names[0]
         pair = subject.draw(rows=2)
@@ -84,10 +84,10 @@ def _found_wrong(subject: Subject, how: str, what: str, over: str) -> Finding | 
         if not bool(torch.isfinite(base)):
             return None
         right = subject.total(*_shifted(arguments, axis, how))
-        if close(base, right, 1e-7) or _blind(subject, arguments, base):
+        if close(base, right) or _blind(subject, arguments, base):
             return None
         for place in range(arguments[0].ndim):
-            unnoticed = place != axis and close(base, subject.total(*_shifted(arguments, place, how)), 1e-9)
+            unnoticed = place != axis and close(base, subject.total(*_shifted(arguments, place, how)))
             if unnoticed and _is_such(subject, arguments, place, how):
                 small = arguments if place else subject.draw(rows=2)
                 moved = _shifted(small, place, how)
@@ -119,7 +119,7 @@ def _is_such(subject: Subject, arguments: Arguments, place: int, how: str) -> bo
     """
     first, *rest = arguments
     if how == "scaling":
-        if close(subject.total(*arguments), subject.total(*_shifted(arguments, place, "adding")), 1e-7):
+        if close(subject.total(*arguments), subject.total(*_shifted(arguments, place, "adding"))):
             return False
     else:
         value, slope = subject.gradient(*arguments)
@@ -131,7 +131,7 @@ def _is_such(subject: Subject, arguments: Arguments, place: int, how: str) -> bo
         [-1 if axis == across else 1 for axis in range(first.ndim)]
     ) * torch.sin(torch.arange(first.numel(), dtype=first.dtype)).reshape(first.shape)
     before, after = (subject.gradient(x, *rest)[1].select(across, 0) for x in (first, moved))
-    return close(before, after, 1e-7)
+    return close(before, after)
 
 
 def _shifted(arguments: Arguments, axis: int, how: str) -> Arguments:
@@ -147,7 +147,7 @@ def _shifted(arguments: Arguments, axis: int, how: str) -> Arguments:
 
 def _blind(subject: Subject, arguments: Arguments, base: Tensor) -> bool:
     """Whether it is not changed by what it is fed at all."""
-    return close(base, subject.total(*subject.draw(seed=3)[:1], *arguments[1:]), 1e-9)
+    return close(base, subject.total(*subject.draw(seed=3)[:1], *arguments[1:]))
 
 
 # ------------------------------------------------------------------------------------- degenerate batches
