@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+import slopes.nn
 from slopes.checks.examination import examine
 
 pytestmark = pytest.mark.filterwarnings("ignore:reduction. 'mean' divides:UserWarning")
@@ -54,6 +55,11 @@ def test_losses_of_torch(name):
 @pytest.mark.parametrize("name", WITH_OPTIONS)
 def test_losses_of_torch_with_options(name):
     assert not worse(WITH_OPTIONS[name])
+
+
+@pytest.mark.parametrize("name", ["KLDivLoss", "DiceLoss", "SupConLoss", "InfoNCELoss", "CIoULoss"])
+def test_losses_of_slopes_nn(name):
+    assert not worse(getattr(slopes.nn, name))
 
 
 def same(prediction, target):

@@ -258,6 +258,10 @@ def _known(thing: Any) -> Form | None:
     home = type(thing).__module__ if module else getattr(thing, "__module__", None)
     if home not in ("torch.nn.modules.loss", "torch.nn.functional", "slopes.nn"):
         return None
+    own = getattr(thing, "card", None)
+    if isinstance(own, Loss):  # of slopes.nn, where classes are on the axis behind the samples
+        form = _of_card(own)
+        return replace(form, shape=(2, 3, 12), axis=1) if own.kind.name == "overlap" else form
     name = type(thing).__name__ if module else getattr(thing, "__name__", "")
     if name in ("TripletMarginWithDistanceLoss", "triplet_margin_with_distance_loss"):
         return Form(kind=KINDS["triplets"], shape=ROWS_2)

@@ -53,9 +53,9 @@ def asked(subject: Subject, finding: Finding) -> Finding:
 
 
 def own(subject: Subject) -> bool:
-    """Whether it is a loss of torch itself, whose conventions are documented."""
+    """Whether it is a loss of torch itself, or one of slopes.nn, which keeps the conventions that torch documents."""
     home = type(subject.thing).__module__ if subject.is_module else getattr(subject.thing, "__module__", "")
-    return str(home).split(".")[0] == "torch"
+    return str(home).startswith(("torch.", "slopes.nn"))
 
 
 def few(x: Tensor) -> str:
