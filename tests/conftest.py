@@ -36,7 +36,7 @@ def example():
     def make(card: Card, shape=(4, 3), seed=0):
         rng = np.random.default_rng(seed)
         if isinstance(card, Loss):
-            pixels = (5,) if card.kind.name == "overlap" else ()
+            pixels = (5,) if "overlap" in card.kind.name else ()
             arguments = card.kind.sample(rng, (*shape[:-1], *pixels, shape[-1]), card.settings)
         else:
             shape = (*shape[:-1], getattr(card, "parts", 1) * shape[-1])

@@ -1,5 +1,6 @@
 """Figures of accuracy: what is measured, what is said of it, and that the committed page is of this catalogue."""
 
+import dataclasses
 import json
 import math
 import pathlib
@@ -13,7 +14,7 @@ from click.testing import CliRunner
 import slopes
 from slopes import catalogue, cli, precision
 from slopes.checks import libraries
-from slopes.precision import measure
+from slopes.precision import measure, report
 from slopes.precision.grid import FORMATS, Grid
 
 torch = pytest.importorskip("torch")
@@ -76,6 +77,7 @@ def figures_of(card, **options):
         "elu",
         "mse",
         "huber",
+        "msle",  # whose numbers lie above −1
         "binary_cross_entropy",
         "softmax",
     ],
@@ -96,17 +98,16 @@ def test_ours_are_within_four(name):
         assert result == "second" or dtype not in ("float16", "bfloat16") or figure.worst <= 0.5  # rounded once
 
 
-@pytest.mark.skip(reason="the count of lost points was written for another grid")
 def test_a_loss_of_digits_is_shown_with_its_input(folder):
     """The printed form of softplus loses all digits on the left and overflows on the right; ours does not."""
     naive = slopes.loading.load("mine.py:naive")
-    figures = figures_of(naive, against=["torch"])
+    figures = figures_of(naive)
     for who in ("NumPy", "torch"):
         value, slope = figures["value", "float64", who], figures["slope", "float64", who]
         assert value.worst == math.inf
         assert float(value.at[0]) > 709
         assert value.came == "inf"
-        assert 100 < value.lost < value.beyond < value.points
+        assert 20 < value.lost < value.beyond < value.points
         assert 1e15 < slope.worst < math.inf
         x = float(slope.at[0])
         assert x < -36
@@ -228,17 +229,16 @@ def test_json_has_every_figure(folder):
     )  # fmt: skip
     assert set(entry) == {
         *("card", "result", "dtype", "library", "reading", "worst", "median", "raw"),
-        *("points", "beyond", "lost", "flushed", "at", "came", "exact"),
+        *("points", "beyond", "lost", "flushed", "at", "entry", "came", "exact"),
     }
     assert entry["worst"] == "Infinity"
 
 
-@pytest.mark.skip(reason="the errors of mse are written for another grid")
 def test_a_table_with_peers_and_what_they_lose(folder):
     told = run("mine.py:naive", "mse", "--against", "torch")
     assert told.exit_code == 0
     assert re.search(r"NumPy +NumPy +NumPy +torch +torch +torch +torch +torch’s +torch’s\n", told.output)
-    assert re.search(r"mse +value +0\.\d", told.output)
+    assert re.search(r"mse +value +[01]\.\d", told.output)
     assert re.search(r"naive: value by slopes \(NumPy\) in float64 is inf at \d\S*, exact is \d", told.output)
 
 
@@ -247,7 +247,9 @@ def test_a_page_has_a_row_for_each(folder):
     assert told.output == "wrote page.md\n"
     page = (folder / "page.md").read_text()
     assert "Made by `slopes accuracy elu mse naive --against torch,scipy --out docs/accuracy.md`" in page
-    summary = page.partition("## Summary")[2].partition("\n## ")[0]
+    shorts = re.findall(r"^\| (\w+) \| (\d+) \| (\d+) \| (\d+) \| (\d+) \|$", page, flags=re.M)
+    assert shorts == [("slopes", "3", "2", "1", "1"), ("torch", "3", "2", "1", "1"), ("scipy", "0", "0", "0", "0")]
+    summary = page.partition("## Function by function")[2].partition("\n## ")[0]
     assert re.findall(r"^\| `(\w+)`", summary, flags=re.M) == ["elu", "mse", "naive"]
     assert "| torch value | torch slope |" in summary  # scipy has none of them, so no column
     losses = page.partition("## Where peers lose")[2].partition("\n## ")[0]
@@ -259,6 +261,25 @@ def test_a_page_has_a_row_for_each(folder):
     assert len(re.findall(r"^\| `\w+` \|", rows, flags=re.M)) == 9
     run("elu", "mse", "mine.py:naive", "--against", "torch,scipy", "--out", "again.md")
     assert (folder / "again.md").read_text() == page
+
+
+def test_a_row_is_shown_with_its_entry_and_once_for_libraries_that_fail_alike():
+    figures = precision.accuracy(slopes.log_softmax, against=["torch"]).figures
+    figure = next(f for f in figures if (f.library, f.result, f.dtype) == ("torch", "value", "float64"))
+    row = [float(x) for x in figure.at[0].strip("[]").split(", ")]
+    assert len(figure.at) == 1  # no cotangent
+    (entry,) = figure.entry
+    assert float(figure.exact) == pytest.approx(slopes.log_softmax(np.array(row))[entry])
+    _, _, line = report._listed([figure, dataclasses.replace(figure, library="jax")])
+    assert line.startswith(f"| `log_softmax` | torch, jax | value | float64 | `[{row[0]:.6g}, ")
+    assert f"] (entry {entry})` | `{figure.came}` |" in line
+
+
+def test_an_exact_result_beyond_all_formats_is_shown_as_such():
+    from slopes.readings.exact import context
+
+    shown = [measure._exactly(context.mpf(text)) for text in ("-1e-100000", "1e100000", "-0.5", "0", "-inf")]
+    assert shown == ["-0", "inf", "-0.5", "0.0", "-inf"]
 
 
 def test_what_raises_is_told_and_ends_with_1(folder):
@@ -306,14 +327,19 @@ def test_what_is_no_card_is_refused():
 # ---------------------------------------------------------------------------------- the committed page
 
 
-@pytest.mark.skipif(not PAGE.exists(), reason="the page is not made yet")
+def test_the_committed_page_names_every_card():
+    """Else run `slopes accuracy --against torch,jax,scipy,keras --out docs/accuracy.md`."""
+    table = PAGE.read_text().partition("## Function by function")[2].partition("\n## ")[0]
+    named = re.findall(r"^\| `(\w+)`", table, flags=re.M)
+    assert named == list(dict.fromkeys(card.name for card in catalogue.CARDS.values()))
+
+
 def test_the_committed_page_has_no_failures():
     assert "could not be measured" not in PAGE.read_text()
 
 
-@pytest.mark.skipif(not PAGE.exists(), reason="the page is not made yet")
 def test_the_committed_page_keeps_the_promise():
-    """No element-wise value or slope of ours is off by more than 4."""
+    """No element-wise value or slope of ours is off by more than 4, but for that which the README excepts."""
     rows = PAGE.read_text().partition("## Where slopes is off by more than 4")[2].partition("\n## ")[0]
     over = re.findall(r"^\| `(\w+)` \| \w+ \| (value|slope) ", rows, flags=re.M)
-    assert [name for name, _ in over if not catalogue.CARDS[name].rowwise] == []
+    assert {name for name, _ in over if not catalogue.CARDS[name].rowwise} <= {"asymmetric"}

@@ -177,6 +177,14 @@ def test_corrected_twin_passes(check):
     report.raise_for_errors()
 
 
+def test_a_peer_that_only_reduces_is_compared_by_its_mean():
+    right, wrong = (card(quick, quick_slope, same_as={"torch": f"sigmoid({z}).mean()"}) for z in ("2 * x", "x"))
+    assert slopes.audit(right).ok
+    (finding,) = slopes.audit(wrong).findings
+    assert finding.check == "peers"
+    assert finding.reproduce.endswith("at random arguments")
+
+
 WRONG_CLAIMS = {
     "range": [(0, 2), (0.1, 1), (-1, 1)],
     "zero": [0.4],

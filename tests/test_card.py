@@ -3,12 +3,13 @@
 import copy
 import inspect
 import pickle
+from typing import Annotated
 
 import numpy as np
 import pytest
 
 import slopes
-from slopes.domains import OneOf, Positive
+from slopes.domains import Above, OneOf, Positive, Real
 
 
 @slopes.activation()
@@ -112,6 +113,17 @@ def test_bound_parameters_are_used_everywhere():
     assert bound(-2.0, negative_slope=0.1) == -0.2
 
 
+def crossed(x, *, low: Real = 2.0, high: Annotated[float, Above(than="low")] = 1.0):
+    return slopes.ops.clip(x, low, high)
+
+
+def test_parameters_that_fit_one_another_are_taken():
+    torch = pytest.importorskip("torch")
+    assert slopes.rrelu(-1.0, lower=0.5, upper=0.5) == -0.5
+    assert slopes.hard_tanh(9.0, min_val=2.0, max_val=3.0) == 3
+    assert slopes.hard_tanh(torch.ones(1), max_val=torch.tensor(-2.0)) == -2  # whose values are not looked at
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
@@ -119,6 +131,11 @@ def test_bound_parameters_are_used_everywhere():
         (lambda: slopes.elu.with_(alpha=float("nan")), ValueError, "elu: alpha must be > 0, got nan"),
         (lambda: slopes.elu.with_(alpha="1"), ValueError, "elu: alpha must be > 0, got '1'"),
         (lambda: slopes.elu.with_(alpha=True), ValueError, "elu: alpha must be > 0, got True"),
+        (lambda: slopes.hard_tanh(0.0, min_val=1.0), ValueError, r"hard_tanh: max_val must be a finite number > min_val, got min_val=1\.0 and max_val=1\.0"),
+        (lambda: slopes.hard_tanh.with_(min_val=0.0).with_(max_val=-1.0), ValueError, r"hard_tanh.*: max_val must be .* > min_val, got min_val=0\.0 and max_val=-1\.0"),
+        (lambda: slopes.hard_tanh(np.zeros(2), max_val=np.array([0.0, -1.0])), ValueError, "hard_tanh: max_val must be a finite number > min_val"),
+        (lambda: slopes.rrelu.with_(lower=0.5), ValueError, r"rrelu: upper must be a finite number >= lower, got lower=0\.5 and upper=0\.333"),
+        (lambda: slopes.activation()(crossed), ValueError, r"crossed: high must be a finite number > low, got low=2\.0 and high=1\.0"),
         (lambda: slopes.elu.with_(beta=1.0), TypeError, "elu: no parameter 'beta'; it takes alpha"),
         (lambda: slopes.relu(1.0, alpha=1.0), TypeError, "relu: no parameter 'alpha'; it takes none"),
         (lambda: slopes.gelu(1.0, approximate="banana"), ValueError, "gelu: approximate must be one of 'none', 'tanh', got 'banana'"),

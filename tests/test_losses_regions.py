@@ -1,5 +1,7 @@
 """Losses of regions, boxes and batches of vectors: what other libraries gave, and what masks and nothing do."""
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -26,6 +28,12 @@ LABELS = np.array([[[0, 1], [1, 2]], [[0, 0], [1, 1]]])  #: class 2 is absent fr
         (overlap.jaccard, {"over": "batch"}, 0.7433317),  # segmentation_models_pytorch 0.6.0, JaccardLoss
         (overlap.tversky, {"alpha": 0.3, "beta": 0.7}, 0.6300867),  # monai 1.6.1, TverskyLoss(smooth 0)
         (overlap.tversky, {"alpha": 0.3, "beta": 0.7, "over": "batch"}, 0.6353354),  # smp 0.6.0, TverskyLoss
+        (overlap.generalized_dice, {}, 0.5735999),  # monai 1.6.1, GeneralizedDiceLoss(smooth 0)
+        (overlap.generalized_dice, {"over": "batch"}, 0.8058833),  # the same with batch=True
+        (overlap.generalized_dice, {"weighting": "simple"}, 0.5575186),  # monai 1.6.1, w_type="simple"
+        (overlap.generalized_dice, {"weighting": "simple", "over": "batch"}, 0.6778724),
+        (overlap.generalized_dice, {"weighting": "uniform"}, 0.5380657),  # monai 1.6.1, w_type="uniform"
+        (overlap.lovasz_softmax, {}, 0.6255521),  # kornia 0.9.0, lovasz_softmax_loss
     ],
 )  # fmt: skip
 def test_other_libraries_gave(function, options, came):
@@ -33,8 +41,12 @@ def test_other_libraries_gave(function, options, came):
 
 
 @pytest.mark.parametrize("over", ["sample", "batch", "all"])
-@pytest.mark.parametrize("function", [overlap.dice, overlap.jaccard, overlap.focal_tversky])
+@pytest.mark.parametrize(
+    "function", [overlap.dice, overlap.jaccard, overlap.focal_tversky, overlap.generalized_dice, overlap.lovasz_softmax]
+)
 def test_pixels_that_do_not_count_are_not_there(function, over):
+    if over == "all" and function is overlap.generalized_dice:
+        pytest.skip("it joins all classes as it is")
     rng = np.random.default_rng(0)
     logits, labels = rng.standard_normal((3, 6, 4)), rng.integers(0, 4, (3, 6))
     mask = np.arange(6) % 3 > 0
@@ -83,6 +95,101 @@ def test_tversky_weighs_what_is_wrongly_claimed_by_alpha():
     claimed, missed = np.array([[[1.0], [1.0]]]), np.array([[[1.0], [0.0]]])
     assert overlap.tversky(claimed, missed, **options) == pytest.approx(0.9 / 1.9)
     assert overlap.tversky(missed, claimed, **options) == pytest.approx(0.1 / 1.1)
+
+
+def lovasz(errors, truth, weight=None):
+    """The Lovász extension of 1 − IoU by its definition: what the loss grows by, over the prefixes of the ranking."""
+    weight = np.ones(len(errors)) if weight is None else weight
+    ranked, value, before = sorted(range(len(errors)), key=lambda i: -errors[i]), 0.0, 0.0
+    for last in range(len(errors)):
+        wrong = set(ranked[: last + 1])
+        common = sum(weight[i] for i in range(len(errors)) if truth[i] and i not in wrong)
+        union = sum(weight[i] for i in range(len(errors)) if truth[i] or i in wrong)
+        cost = 1 - common / union if union else 0.0
+        value, before = value + errors[ranked[last]] * (cost - before), cost
+    return value
+
+
+@pytest.mark.parametrize("weighed", [False, True])
+def test_lovasz_losses_are_extensions_of_one_minus_iou(weighed):
+    rng = np.random.default_rng(5)
+    logits, labels = rng.standard_normal((4, 7, 3)), rng.integers(0, 3, (4, 7))
+    labels[0] = labels[0] % 2  # class 2 is absent
+    truth = np.eye(3)[labels]
+    weight = rng.integers(0, 3, labels.shape) * 0.5 if weighed else np.ones(labels.shape)
+    options = {"reduction": "none", "weight": weight} if weighed else {"reduction": "none"}
+    powers = np.exp(logits)
+    for function, target, errors in (
+        (overlap.lovasz_softmax, labels, abs(truth - powers / powers.sum(-1, keepdims=True))),
+        (functools.partial(overlap.lovasz_softmax, mode="multilabel"), truth, abs(truth - powers / (1 + powers))),
+        (overlap.lovasz_hinge, truth, np.maximum(1 - logits * (2 * truth - 1), 0)),
+    ):
+        wanted = [[lovasz(errors[n, :, c], truth[n, :, c], weight[n]) for c in range(3)] for n in range(4)]
+        np.testing.assert_allclose(function(logits, target, **options), wanted, rtol=1e-13)
+    certain = np.eye(3)[(labels + (rng.uniform(size=labels.shape) < 0.3)) % 3]  # at a corner they are 1 − IoU itself
+    corner = overlap.lovasz_softmax(certain, labels, from_probabilities=True, **options)
+    np.testing.assert_allclose(corner, overlap.jaccard(certain, labels, from_probabilities=True, **options), rtol=1e-14)
+
+
+def test_lovasz_losses_by_hand():
+    """Errors of 0.75, 0.5 and 0.25: the loss is 1/2, 2/3 and 1 as they come in, or 1, 1 and 1."""
+    chance = {"mode": "multilabel", "from_probabilities": True}
+    prediction, target = np.array([[[0.25], [0.5], [0.75]]]), np.array([[[1.0], [0.0], [1.0]]])
+    assert overlap.lovasz_softmax(prediction, target, **chance) == pytest.approx(0.75 / 2 + 0.5 / 6 + 0.25 / 3)
+    np.testing.assert_allclose(
+        overlap.lovasz_softmax.slope(prediction, target, **chance)[0, :, 0], [-1 / 2, 1 / 6, -1 / 3], rtol=1e-15
+    )
+    absent = np.zeros((1, 3, 1))
+    assert overlap.lovasz_softmax(prediction, absent, **chance) == 0.75
+    assert overlap.lovasz_softmax.slope(prediction, absent, **chance).tolist() == [[[0], [0], [1]]]
+    scores = np.array([[[0.25], [-0.5], [2.0]]])  # lacking 0.75, 0.5 and nothing
+    assert overlap.lovasz_hinge(scores, target) == pytest.approx(0.75 / 2 + 0.5 / 6)
+    np.testing.assert_allclose(overlap.lovasz_hinge.slope(scores, target)[0, :, 0], [-1 / 2, 1 / 6, 0], rtol=1e-15)
+    assert overlap.lovasz_hinge(LOGITS[:, 1:2], 1.0 * (LABELS == 1)[:, None], axis=1) == 0.6475  # kornia 0.9.0
+
+
+def test_generalized_dice_by_hand():
+    """Sizes of 1 and 3 weigh as 9 to 1: (9 · 1 + 1 · 1) / (9 · 3 + 1 · 5) where one of the three is missed."""
+    certain, labels = np.eye(2)[[[0, 0, 1, 1]]], np.array([[0, 1, 1, 1]])
+    given = {"from_probabilities": True}
+    assert overlap.generalized_dice(certain, labels, **given) == pytest.approx(10 / 32)
+    assert overlap.generalized_dice(certain, labels, weighting="simple", **given) == pytest.approx((3 + 1) / (9 + 5))
+    assert overlap.generalized_dice(certain, labels, weighting="uniform", **given) == overlap.dice(
+        certain, labels, over="all", **given
+    )
+    padded = np.concatenate([certain, 0 * certain[..., :1]], -1)
+    assert overlap.generalized_dice(padded, labels, **given) == pytest.approx(10 / 32)  # nobody has the third class
+    claimed = np.eye(3)[[[0, 2, 1, 1]]]  # weighs as the rarest that is there, 9
+    assert overlap.generalized_dice(claimed, labels, **given) == pytest.approx((9 + 1) / (9 * 2 + 5 + 9))
+    with pytest.raises(ValueError, match="generalized_dice: joins the classes as it is, over a sample or the batch"):
+        overlap.generalized_dice(certain, labels, over="all", **given)
+
+
+@pytest.mark.parametrize("function", [overlap.generalized_dice, overlap.lovasz_softmax])
+def test_regions_of_which_there_is_nothing(function):
+    options = {"mode": "multilabel", "from_probabilities": True}
+    nothing, all_of_it, some = np.zeros((1, 4, 2)), np.ones((1, 4, 2)), np.full((1, 4, 2), 1e-200)
+    for prediction, target, wanted in ((nothing, nothing, 0), (all_of_it, nothing, 1), (all_of_it, all_of_it, 0)):
+        value, slope = function.value_and_slope(prediction, target, **options)
+        assert value == wanted
+        assert np.isfinite(slope).all()
+    assert np.isfinite(function.slope(some, some, **options)).all()
+
+
+@pytest.mark.parametrize("function", [overlap.generalized_dice, overlap.lovasz_softmax, overlap.lovasz_hinge])
+@pytest.mark.parametrize("name", ["float16", "bfloat16", "float32", "float64"])
+def test_the_type_of_a_region_stays(function, name):
+    torch = pytest.importorskip("torch")
+    dtype = getattr(torch, name)
+    rng = np.random.default_rng(1)
+    prediction = torch.tensor(3 * rng.standard_normal((2, 40, 3))).to(dtype).requires_grad_()
+    target = rng.integers(0, 2, (2, 40, 3)) * 1.0 if function is overlap.lovasz_hinge else rng.integers(0, 3, (2, 40))
+    loss = function(prediction, torch.tensor(target))
+    (gradient,) = torch.autograd.grad(loss, prediction)
+    assert loss.dtype == gradient.dtype == dtype
+    wanted, slope = function.value_and_slope(prediction.detach().double().numpy(), target)
+    np.testing.assert_allclose(loss.item(), wanted, rtol=2 * torch.finfo(dtype).eps)
+    np.testing.assert_allclose(gradient.double(), slope, rtol=0.02, atol=torch.finfo(dtype).eps * abs(slope).max())
 
 
 VECTORS = np.array([

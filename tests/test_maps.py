@@ -126,6 +126,10 @@ def test_sparsemax_is_the_projection_onto_the_simplex():
     ("call", "error", "message"),
     [
         (lambda: slopes.glu(np.ones(3)), ValueError, "glu: the axis must have an even number of entries, .* got 3"),
+        (lambda: slopes.glu.vjp(np.ones((3, 2)), np.ones((3, 2)), axis=0), ValueError, "glu: the axis must have an even number of entries, .* got 3"),
+        (lambda: slopes.glu.vjp(np.ones((2, 4)), np.ones(2)), ValueError, r"glu: result \(2, 2\) and cotangent \(2,\) must have one shape; broadcasting would give \(2, 2\)"),
+        (lambda: slopes.glu.vjp(np.ones((4, 3)), np.ones((1, 3)), axis=0), ValueError, r"glu: result \(2, 3\) and cotangent \(1, 3\) must have one shape"),
+        (lambda: slopes.swiglu.vjp(torch.ones(4), torch.ones(4)), ValueError, r"swiglu: result \(2,\) and cotangent \(4,\) must have one shape; they do not"),
         (lambda: slopes.glu(np.ones(4), gate="left"), ValueError, "glu: gate must be one of 'first', 'last', got 'left'"),
         (lambda: slopes.glu.slope(np.ones(4)), TypeError, "glu mixes the entries"),
         (lambda: slopes.softmax(np.ones(3), mask=np.ones(2, bool)), ValueError, r"softmax: x \(3,\) and mask \(2,\) must have one shape"),

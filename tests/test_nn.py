@@ -21,6 +21,7 @@ pytest.importorskip("expecttest", reason="PyTorch's own samples need it")
 import slopes  # noqa: E402
 import slopes.nn as nn  # noqa: E402
 from slopes.catalogue import CARDS  # noqa: E402
+from slopes.nn.cards import has_classes  # noqa: E402
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -34,15 +35,13 @@ PASSED_THROUGH = {
     "MultiheadAttention": "its softmax is inside fused kernels",
     "CTCLoss": "a dynamic programme, no card",
     "LinearCrossEntropyLoss": "fused with a linear layer",
-    "BCELoss": "right to 1.3 eps, and the clamps of its log and its slope are its own",
-    "MultiLabelMarginLoss": "its lists may name a class twice, which rows cannot, and the card takes memory for C² pairs",
-    "NLLLoss2d": "deprecated name of NLLLoss; to subclass it warns",
+    "AdaptiveLogSoftmaxWithLoss": "fused with linear layers",
 }
 #: op_db's names of the modules' functions, where they are not the class's name in small letters
 FUNCTIONS = {
     "L1Loss": "l1_loss", "SmoothL1Loss": "smooth_l1_loss", "BCELoss": "binary_cross_entropy",
     "BCEWithLogitsLoss": "binary_cross_entropy_with_logits", "LeakyReLU": "leaky_relu", "KLDivLoss": "kl_div",
-    "NLLLoss": "nll_loss", "PoissonNLLLoss": "poisson_nll_loss", "GaussianNLLLoss": "gaussian_nll_loss",
+    "NLLLoss": "nll_loss", "NLLLoss2d": "nll_loss", "PoissonNLLLoss": "poisson_nll_loss", "GaussianNLLLoss": "gaussian_nll_loss",
     "MSELoss": "mse_loss", "HuberLoss": "huber_loss", "SoftMarginLoss": "soft_margin_loss",
     "HingeEmbeddingLoss": "hinge_embedding_loss", "MarginRankingLoss": "margin_ranking_loss",
     "CosineEmbeddingLoss": "cosine_embedding_loss", "MultiMarginLoss": "multi_margin_loss",
@@ -71,7 +70,7 @@ def function_samples(name, dtype):
     if name == "PReLU":  # whose function takes the slopes themselves
         return
     cls, wanted = getattr(torch.nn, name), getattr(torch.nn.functional, function, None)
-    made = inspect.signature(cls).parameters
+    made = dict(list(inspect.signature(cls.__init__).parameters.items())[1:])
     names = ["input", *made] if not inspect.isfunction(wanted) else list(inspect.signature(wanted).parameters)
     count = len(inspect.signature(cls.forward).parameters) - 1
     for op in op_db:
@@ -164,7 +163,7 @@ TOLERANCE = {
     "TripletMarginLoss": (1e-5, 1e-5),  # PyTorch adds 1e-6 to each difference
 }
 #: PyTorch has none to compare with; ours are checked by differences
-NO_SECOND_GRADIENT = {"Hardswish", "Hardsigmoid", "MultiMarginLoss"} & set(OURS)
+NO_SECOND_GRADIENT = {"Hardswish", "Hardsigmoid", "MultiMarginLoss", "MultiLabelMarginLoss"}
 
 
 @pytest.mark.parametrize("name", sorted(NO_SECOND_GRADIENT))
@@ -218,9 +217,9 @@ def test_what_pytorch_refuses_is_refused_alike(name):
 def test_every_class_is_ours_or_passed_through():
     from torch.nn.modules import activation, adaptive, loss
 
-    names = {*activation.__all__, *loss.__all__}
+    names = {*activation.__all__, *loss.__all__, *adaptive.__all__}
     assert {*OURS, *PASSED_THROUGH} == names
-    for name in (*PASSED_THROUGH, *adaptive.__all__[1:], "Linear", "Sequential", "functional", "Parameter"):
+    for name in (*PASSED_THROUGH, "Linear", "Sequential", "functional", "Parameter"):
         assert getattr(nn, name) is getattr(torch.nn, name)
 
 
@@ -291,7 +290,7 @@ def test_inheritance_among_ours_is_as_in_pytorch():
 # ------------------------------------------------------------------------ where PyTorch's own forward runs
 
 
-@pytest.mark.parametrize("name", [name for name in OURS if not name.endswith("Loss")])
+@pytest.mark.parametrize("name", [name for name in OURS if "Loss" not in name])
 def test_what_a_card_cannot_take_is_pytorchs(name):
     """Integers, complex, sparse, nested and empty tensors: PyTorch's result, or its error."""
     constructor, *_ = samples(name)[0]
@@ -423,6 +422,10 @@ ON_PURPOSE = [
         "a target of 0, which is no sign, counts as −1",
         lambda nn: nn.HingeEmbeddingLoss()(torch.tensor(0.25), torch.tensor(0.0)), 1.0, 0.75,
     ),
+    (
+        "a chance of 0 that is right still has a slope",
+        lambda nn: slope(lambda p: nn.BCELoss()(p, torch.tensor(0.0).double()), 0.0), 0.0, 1.0,
+    ),
     ("hardsigmoid's slope is 1/6", lambda nn: slope(nn.Hardsigmoid(), 0.5) * 6 - 1, 4.47e-8 / 1.5, 0.0),
     (
         "a row of logits that are all −inf costs infinity",
@@ -473,6 +476,45 @@ def test_a_variance_that_is_held_has_its_gradient_all_the_same():
             torch.autograd.grad(library.GaussianNLLLoss()(x, 2 * x, var), var) for library in (nn, torch.nn)
         )
         torch.testing.assert_close(came, wanted)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_a_certain_error_costs_100_and_has_a_slope(dtype):
+    """PyTorch's clamps: of the log at −100, and of p (1 − p) at 1e-12."""
+    p, y = torch.tensor([0, 1, 1e-45, 1e-13, 0, 1, 0.25], dtype=dtype), torch.tensor([1, 0, 1, 1, 0.5, 0.25, 0.75])
+    results = []
+    for library in (nn, torch.nn):
+        leaf, target = p.clone().requires_grad_(), y.to(dtype).requires_grad_()
+        values = library.BCELoss(reduction="none")(leaf, target)
+        results.append((values.detach(), *torch.autograd.grad(values.sum(), (leaf, target), create_graph=True)))
+        assert torch.autograd.grad(results[-1][1].sum(), leaf, retain_graph=True)[0].isfinite().all()
+    (value, gradient, by_target), (theirs, their_gradient, their_by_target) = results
+    close([value, gradient], [theirs, their_gradient], "BCELoss", 1e-6, 0)
+    assert value[:3].tolist() == [100, 100, 100]
+    assert gradient[:2].tolist() == pytest.approx([-1e12, 1e12])
+    close([by_target], [their_by_target.clamp(-100, 100)], "target", 1e-6, 0)  # which is infinite in PyTorch
+    _, tangent = torch.func.jvp(nn.BCELoss(), (p, y.to(dtype)), (torch.ones_like(p), torch.zeros_like(p)))
+    assert tangent.isfinite()
+
+
+def test_lists_may_name_a_class_twice_and_go_on_after_their_end(monkeypatch):
+    x = torch.randn(3, 4, dtype=torch.float64, requires_grad=True)
+    lists = torch.tensor([[1, 1, -1, 3], [2, 0, 2, 2], [-1, 0, 1, 2]])
+    mine, theirs = (library.MultiLabelMarginLoss(reduction="none") for library in (nn, torch.nn))
+    close(*(torch.autograd.grad(loss(x, lists).sum(), x) for loss in (mine, theirs)), "gradient", 1e-12, 0)
+    close([mine(x, lists)], [theirs(x, lists)], "value", 1e-12, 0)
+    each = torch.func.vmap(nn.MultiLabelMarginLoss())(x, lists)
+    close([each], [theirs(x, lists)], "value by vmap", 1e-12, 0)
+    assert "Multilabel" not in type(mine(x, lists).grad_fn).__name__
+    monkeypatch.setattr("slopes.nn.losses.PAIRS", 47)  # of 48: where pairs would fill the memory
+    assert "Multilabel" in type(mine(x, lists).grad_fn).__name__
+
+
+def test_to_make_what_pytorch_deprecates_warns_as_there():
+    with pytest.warns(FutureWarning, match="`NLLLoss2d` has been deprecated") as caught:
+        loss = nn.NLLLoss2d()
+    assert len(caught) == 1
+    assert isinstance(loss, nn.NLLLoss)
 
 
 def test_kl_div_warns_of_its_mean():
@@ -550,7 +592,7 @@ def test_compile(kind):
     torch._dynamo.reset()
     calls = []
     for name in OURS:
-        if name.endswith("Loss") == (kind == "losses"):
+        if ("Loss" in name) == (kind == "losses"):
             constructor, arguments, _ = samples(name)[0]
             first = torch.linspace(-4, 4, 48, dtype=torch.float64).reshape(2, 4, 6)
             calls.append((made(nn, name, constructor), arguments[0] if kind == "losses" else (first,)))
@@ -631,8 +673,8 @@ def test_every_card_becomes_a_module(card, example):
     module = nn.module(card).eval()  # the random ones still
     arguments = example(card)
     wanted = card(*arguments)
-    if card.family == "loss" and "class_weight" in card.kind.options:
-        arguments = (arguments[0].movedim(-1, 1), *arguments[1:])
+    if has_classes(card):
+        arguments = [x.movedim(-1, 1) if x.ndim == arguments[0].ndim else x for x in arguments]
     assert repr(module) == f"module({card!r})"
     assert not module.state_dict()
     for twin in (module, copy.deepcopy(module), pickle.loads(pickle.dumps(module))):

@@ -105,6 +105,7 @@ def test_compile_with_parameters():
     x = torch.linspace(-2, 2, 5)
     for call in (
         lambda x: slopes.elu(x, alpha=0.5),
+        lambda x: slopes.hard_tanh(x, min_val=-0.5),
         lambda x: slopes.gelu(x, approximate="tanh"),
         lambda x: slopes.huber(x, x + 1, delta=0.5, weight=x.abs(), reduction="sum"),
         lambda x: slopes.mse(x, x.flip(0), mask=x > 0),

@@ -17,12 +17,15 @@ from slopes.ops import e
 
 ROOT = pathlib.Path(__file__).parent.parent
 RECORD, PAGE = ROOT / "tests" / "data" / "peers.json", ROOT / "docs" / "conventions.md"
-DULL = ("axis", "dim", "reduction", "weight", "where", "mask")  #: defaults that are not shown, as they change no entry
+DULL = (
+    "axis", "dim", "reduction", "weight", "where", "mask", "casting", "order", "subok", "copy", "keepdims",
+    "multioutput",
+)  # fmt: skip  #: defaults that are not shown, as they change no entry
 NAMES = {
-    "torch": "PyTorch", "scipy": "SciPy", "jax": "JAX", "optax": "Optax", "keras": "Keras", "sklearn": "scikit-learn",
-    "smp": "segmentation_models_pytorch", "metric_learning": "pytorch-metric-learning", "monai": "MONAI",
-    "kornia": "Kornia",
-}  # fmt: skip
+    "torch": "PyTorch", "jax": "JAX", "optax": "Optax", "keras": "Keras", "scipy": "SciPy", "sklearn": "scikit-learn",
+    "torchvision": "torchvision", "timm": "timm", "kornia": "Kornia", "monai": "MONAI",
+    "smp": "segmentation_models_pytorch", "metric_learning": "pytorch-metric-learning", "entmax": "entmax",
+}  # fmt: skip  #: the libraries by the names they call themselves, in the order in which they are listed
 HEAD = """\
 # Same name, different number
 
@@ -44,7 +47,9 @@ that does not. The inputs are [at the end](#inputs).
 
 ## At a glance
 
-| function | numbers | libraries that differ | libraries that agree |
+Those with the most different numbers first. Of an activation the entry is shown that differs most.
+
+| function | slopes gives | libraries that differ | libraries that agree |
 |---|---|---|---|
 """
 
@@ -65,12 +70,26 @@ def number(card: Card[Any], value: Any) -> Any:
     return value.mean() if isinstance(card, Loss) else value
 
 
+def brief(card: Card[Any], ours: Any, given: list[Answer]) -> tuple[str, list[str]]:
+    """Our number and those of the libraries that differ: of an activation, its entry that differs most."""
+    differing = [answer for answer in given if answer.same]
+    values = [np.reshape(number(card, value), -1) for value in (ours, *(answer.value for answer in differing))]
+    place = int(np.argmax(np.nan_to_num(np.max([abs(value - values[0]) for value in values], axis=0))))
+    mine, *others = (spelt(value[place], 6 if isinstance(card, Loss) else 4) for value in values)
+    return mine, [f"{title(answer.library)} {other}" for answer, other in zip(differing, others, strict=True)]
+
+
+def spelt(value: float, digits: int) -> str:
+    """A number with so many digits."""
+    return f"{value + 0.0:.{digits}g}".replace("-", "−").replace("nan", "NaN")  # + 0.0 leaves no −0
+
+
 def text(card: Card[Any], value: Any) -> str:
     """A value as a table shows it."""
-    value = np.array(value, dtype=float) + 0.0  # which has no −0
+    value = np.array(value, dtype=float)
     if not isinstance(card, Loss):
-        return ", ".join(f"{entry:.4g}" for entry in value.reshape(-1)).replace("-", "−")
-    return f"{value.mean():.6g}".replace("-", "−") + (f" (mean of {value.size})" if value.ndim else "")
+        return ", ".join(spelt(entry, 4) for entry in value.reshape(-1))
+    return spelt(value.mean(), 6) + (f" (mean of {value.size})" if value.ndim else "")
 
 
 def answers(entries: dict[str, Any]) -> list[Answer]:
@@ -79,7 +98,7 @@ def answers(entries: dict[str, Any]) -> list[Answer]:
         name for entry in entries.values() for name, value in entry["defaults"].items() if value not in ("None", "()")
     }
     found = []
-    for library, entry in entries.items():
+    for library, entry in sorted(entries.items(), key=lambda item: list(NAMES).index(item[0])):
         own = entry.get("bare", entry["same"])
         shown = [f"{name}={value}" for name, value in entry["defaults"].items() if name in told and name not in DULL]
         same = entry["same"]["call"] if "bare" in entry else None
@@ -119,7 +138,7 @@ def section(card: Card[Any], ours: Any, given: list[Answer], name: str) -> str:
 
 def title(library: str) -> str:
     """The library as it calls itself."""
-    return NAMES.get(library, library)
+    return NAMES[library]
 
 
 def page(record: dict[str, Any]) -> str:
@@ -130,25 +149,24 @@ def page(record: dict[str, Any]) -> str:
         arguments = [np.array(array) for array in record["inputs"][entry["input"]].values()]
         ours = card(*arguments, reduction="none") if isinstance(card, Loss) else card(*arguments)
         given = answers(entry["libraries"])
-        differ = [title(answer.library) for answer in given if answer.same]
+        mine, differ = brief(card, ours, given)
         agree = [title(answer.library) for answer in given if not answer.same]
         if differ:
-            count = numbers(card, ours, given)
-            row = f"| [`{name}`](#{anchor(name)}) | {count} | {', '.join(differ)} | {', '.join(agree)} |"
-            rank = (-count, -len(differ), name)
+            row = f"| [`{name}`](#{anchor(name)}) | {mine} | {', '.join(differ)} | {', '.join(agree)} |"
+            rank = (-numbers(card, ours, given), -len(differ), name)
             glance.append((rank, row))
             sections.append((rank, section(card, ours, given, entry["input"])))
         else:
             calls = "<br>".join(f"{title(answer.library)} {code(answer.call)}" for answer in given)
             agreed.append(f"| `{name}` | {text(card, ours)} | {calls} |")
-    versions = ", ".join(f"{title(library)} {version}" for library, version in record["versions"].items())
+    versions = ", ".join(f"{NAMES[library]} {record['versions'][library]}" for library in NAMES)
     inputs = [
         f"### {name}\n\n```python\n" + "\n".join(f"{key} = {value}" for key, value in arrays.items()) + "\n```\n"
         for name, arrays in record["inputs"].items()
     ]
     parts = [
         HEAD.format(versions=versions) + "\n".join(row for _, row in sorted(glance)) + "\n",
-        "## Where libraries differ\n\nThose with the most different numbers first.\n",
+        "## Where libraries differ\n",
         *(text for _, text in sorted(sections)),
         "## Where all that have it agree\n\n| function | value | calls |\n|---|---|---|\n" + "\n".join(agreed) + "\n",
         "## Inputs\n",

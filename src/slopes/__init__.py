@@ -9,7 +9,7 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES = {
-    "slopes": ("ops", "catalogue", "domains"),
+    "slopes": ("ops", "catalogue", "domains", "nn", "testing"),
     "slopes.card": ("activation", "loss", "Activation", "Loss"),
     "slopes.facts": ("Paper",),
     "slopes.oracle": ("exact",),
@@ -125,6 +125,9 @@ _HOMES = {
         "jaccard",
         "tversky",
         "focal_tversky",
+        "generalized_dice",
+        "lovasz_softmax",
+        "lovasz_hinge",
     ),
     "slopes.losses.embedding": (
         "cosine",
@@ -146,7 +149,7 @@ _HOMES = {
     ),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
-__all__ = [*_HOME_OF, "__version__"]
+__all__ = [*(name for name in _HOME_OF if name != "nn"), "__version__"]  # a star must not ask for torch
 
 
 def __getattr__(name: str) -> Any:
@@ -159,4 +162,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted([*__all__, "nn"])

@@ -2,7 +2,9 @@
 
 from slopes import catalogue as catalogue
 from slopes import domains as domains
+from slopes import nn as nn
 from slopes import ops as ops
+from slopes import testing as testing
 from slopes.activations.gated import geglu as geglu
 from slopes.activations.gated import glu as glu
 from slopes.activations.gated import reglu as reglu
@@ -90,7 +92,10 @@ from slopes.losses.margin import soft_margin as soft_margin
 from slopes.losses.margin import squared_hinge as squared_hinge
 from slopes.losses.overlap import dice as dice
 from slopes.losses.overlap import focal_tversky as focal_tversky
+from slopes.losses.overlap import generalized_dice as generalized_dice
 from slopes.losses.overlap import jaccard as jaccard
+from slopes.losses.overlap import lovasz_hinge as lovasz_hinge
+from slopes.losses.overlap import lovasz_softmax as lovasz_softmax
 from slopes.losses.overlap import tversky as tversky
 from slopes.losses.regression import barron_general as barron_general
 from slopes.losses.regression import charbonnier as charbonnier

@@ -16,7 +16,7 @@ from typing import Any, Concatenate, Generic, Literal, ParamSpec, Self, overload
 import numpy as np
 
 from slopes import kinds, ops
-from slopes.domains import Domain, Flag, Noise, OneOf
+from slopes.domains import Above, Domain, Flag, Noise, OneOf
 from slopes.extras import require
 from slopes.facts import Claims, Paper, Parameter, Peer
 from slopes.ops import Array
@@ -76,6 +76,7 @@ class Card(Generic[P]):
             if parameter.default is inspect.Parameter.empty:
                 raise TypeError(f"{self.name}: parameter {name} needs a default")
             self._check(name, parameter.default)
+        self._settings({})  # which fit one another
         noisy = [name for name, parameter in self.parameters.items() if isinstance(parameter.domain, Noise)]
         self.noise = noisy[0] if noisy else None  #: the parameter that a generator draws
         self.__signature__ = self._signature(signature)
@@ -129,6 +130,9 @@ class Card(Generic[P]):
                 raise TypeError(f"{self.name}: no parameter {name!r}; it takes {', '.join(self._keywords()) or 'none'}")
             self._check(name, value)
         settings = {name: parameter.default for name, parameter in self.parameters.items()} | self.bound | dict(given)
+        for name, parameter in self.parameters.items():
+            if isinstance(parameter.domain, Above):
+                parameter.domain.compare(self.name, name, settings)
         if reading is None:
             return settings
         return {name: reading.parameter(name, value) for name, value in settings.items()}
@@ -342,6 +346,7 @@ class Map(Activation[P]):
         r = self._reading(*arrays)
         entered = self._enter(r, arrays)
         axis = kinds.valid_axis(self.name, axis, entered[0])
+        self._divide(r, axis, entered)
         dtype = r.result_dtype(entered[0])
         rows = [r.moveaxis(a, axis, -1) for a in entered]
         settings = self._settings(self._draw(r, parameters, rows[0]), r)
@@ -355,6 +360,9 @@ class Map(Activation[P]):
             rows = [r.where(counts, r.widen(a), fill) for a, fill in zip(rows, (-math.inf, 0.0), strict=False)]
             result = compute(r, value, pull_back, *rows)
             return r.narrow(r.moveaxis(r.where(counts, result, least if len(arrays) == 1 else 0.0), -1, axis), dtype)
+
+    def _divide(self, r: ModuleType, axis: int, entered: list[Array]) -> None:
+        """Raise ValueError where a row cannot be divided into its parts, or a cotangent does not fit one."""
 
     def _mask(self, r: ModuleType, mask: Array, x: Array) -> Array:
         """The mask as an array of the shape of x."""
@@ -421,16 +429,23 @@ class Gate(Map[P]):
         HALF.check(self.name, "gate", gate)
         return self._twin(half=gate)
 
+    def _divide(self, r: ModuleType, axis: int, entered: list[Array]) -> None:
+        x, *cotangent = entered
+        n = x.shape[axis]
+        if n % 2:
+            raise ValueError(
+                f"{self.name}: the axis must have an even number of entries, a gate's and a value's, got {n}"
+            )
+        half = r.moveaxis(r.moveaxis(x, axis, -1)[..., : n // 2], -1, axis)
+        for given in cotangent:
+            kinds.same_shape(self.name, result=half, cotangent=given)
+
     def _bodies(self, settings: dict[str, Any]) -> tuple[Body, Body | None]:
         body, slopes = super()._bodies(settings)
         order = slice(None, None, 1 if self.half == "first" else -1)
 
         def halves(x: Array) -> Any:
             n = x.shape[-1]
-            if n % 2:
-                raise ValueError(
-                    f"{self.name}: the axis must have an even number of entries, a gate's and a value's, got {n}"
-                )
             return (x[..., : n // 2], x[..., n // 2 :])[order]
 
         def pull_back(x: Array, cotangent: Array) -> Array:

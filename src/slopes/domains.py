@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -29,9 +30,13 @@ class Domain(ABC):
 
         Tensors pass: to look at their values would stop a trace or wait for a device.
         """
-        plain = isinstance(value, (bool, int, float, str)) or not hasattr(value, "requires_grad")
-        if plain and not self.admits(value):
+        if _is_plain(value) and not self.admits(value):
             raise ValueError(f"{owner}: {name} must be {self}, got {value!r}")
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether it is no tensor."""
+    return isinstance(value, (bool, int, float, str)) or not hasattr(value, "requires_grad")
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,25 @@ class OrNone(Interval):
     def other(self, value: float | None) -> float:
         """A number, also where the parameter is off."""
         return super().other(self.low if value is None else value)
+
+
+@dataclass(frozen=True)
+class Above(Interval):
+    """The finite numbers greater than another parameter of the card or, if `closed`, equal to it."""
+
+    than: str = ""
+
+    def __str__(self) -> str:
+        return f"a finite number {'>=' if self.closed else '>'} {self.than}"
+
+    def compare(self, owner: str, name: str, settings: Mapping[str, Any]) -> None:
+        """Raise ValueError naming both parameters unless this one is the greater."""
+        value, bound = settings[name], settings[self.than]
+        if not (_is_plain(value) and _is_plain(bound)):
+            return
+        fit = bound <= value if self.closed else bound < value
+        if not (fit.all() if isinstance(fit, np.ndarray) else fit):
+            raise ValueError(f"{owner}: {name} must be {self}, got {self.than}={bound!r} and {name}={value!r}")
 
 
 @dataclass(frozen=True)

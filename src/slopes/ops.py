@@ -320,6 +320,14 @@ def simplex_threshold(x: Array) -> Array:
     return reading(x).simplex_threshold(x)
 
 
+def jaccard_steps(order: Array, target: Array, weight: Array) -> Array:
+    """How much each entry adds to 1 − IoU, if those of a row come in one by one, the largest `order` first.
+
+    Those that are in are wrong, those that are not are right; `target` says what belongs to the region.
+    """
+    return reading(order).jaccard_steps(order, target, weight)
+
+
 def top(x: Array) -> Array:
     """1 at the first largest entry of each row, 0 elsewhere."""
     return reading(x).top(x)

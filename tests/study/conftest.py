@@ -49,12 +49,16 @@ def study(tmp_path_factory):
 
 @pytest.fixture
 def python(tmp_path):
-    """Start a script of its own in a process of its own, in the test's folder."""
+    """Start a script of its own in a process of its own, in the test's folder.
+
+    It heeds an interrupt, also where the tests themselves run with that ignored, as under nohup.
+    """
+    heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
     started = []
 
     def start(source: str, **options) -> subprocess.Popen[str]:
         script = Path(tmp_path) / f"script{len(started)}.py"
-        script.write_text(dedent(source))
+        script.write_text(heed + dedent(source))
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         process = subprocess.Popen([sys.executable, str(script)], cwd=tmp_path, **(pipes | options))
         started.append(process)

@@ -236,7 +236,7 @@ def test_no_worker_outlives_the_study(tmp_path, python, end):
     workers = workers_of(process)
     assert len(workers) == 2
     process.send_signal(end)
-    process.wait()
+    process.wait(timeout=30)
     deadline = time.monotonic() + 10
     while not all(map(gone, workers)) and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from math import inf
+from typing import Annotated
 
 from slopes.card import activation
-from slopes.domains import Positive, Real
+from slopes.domains import Above, Positive, Real
 from slopes.facts import Paper
 from slopes.ops import Constant, clip, maximum, step, where
 
@@ -65,7 +66,7 @@ def _(x):
         "keras": "activations.hard_tanh(x)",
     },
 )  # fmt: skip
-def hard_tanh(x, *, min_val: Real = -1.0, max_val: Real = 1.0):
+def hard_tanh(x, *, min_val: Real = -1.0, max_val: Annotated[float, Above(than="min_val")] = 1.0):
     """Hard tanh: the input, confined to an interval.
 
     The slope at the bounds is 0, as in PyTorch; JAX has 1 there. JAX and Keras have no other bounds than −1 and 1.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from math import inf
+from typing import Annotated
 
 from slopes import ops
 from slopes.card import activation
-from slopes.domains import Positive, Real, Uniform
+from slopes.domains import Above, Positive, Real, Uniform
 from slopes.facts import Paper
 from slopes.ops import Constant, exp, expm1, maximum, minimum, step, where
 
@@ -108,6 +109,7 @@ def _(x, *, negative_slope):
     papers=(HE,),
     same_as={
         "torch": "nn.functional.prelu(x, tensor(weight).to(x))",
+        "keras": ("layers.PReLU(initializers.Constant(weight))(x)", "layers.PReLU()(x)"),
     },
 )  # fmt: skip
 def prelu(x, *, weight: Real = 0.25):
@@ -129,7 +131,9 @@ def _(x, *, weight):
     papers=(XU,),
     same_as={"torch": "nn.functional.rrelu(x, lower, upper)"},
 )  # fmt: skip
-def rrelu(x, *, lower: Real = 0.125, upper: Real = 1 / 3, noise: Uniform = 0.5):
+def rrelu(
+    x, *, lower: Real = 0.125, upper: Annotated[float, Above(closed=True, than="lower")] = 1 / 3, noise: Uniform = 0.5
+):
     """Randomised leaky ReLU: the input where it is positive, else the input times a slope drawn between two bounds.
 
     Random only if a generator is given (or the noise itself), as in training; else the slope is the mean of the bounds.

@@ -58,7 +58,8 @@ def _(x):
     definition=lambda x, beta: log(1 + exp(beta * x)) / beta,
     range=(0, inf), zero=0.6931471805599453, lipschitz=1.0, monotone=True, convex=True,
     same_as={
-        "torch": "nn.functional.softplus(x, beta, threshold=inf)",
+        "torch": "nn.functional.softplus(x, beta)",
+        "scipy": "special.softplus(x)",
         "jax": "nn.softplus(x)",
         "keras": "activations.softplus(x)",
     },

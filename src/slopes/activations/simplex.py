@@ -14,7 +14,10 @@ from slopes.ops import exp, log, maximum, where
 @activation(
     kind="map", definition=lambda x: exp(x) / ops.sum(exp(x)),
     range=(0, 1),
-    same_as={"torch": "softmax(x, -1)", "scipy": "special.softmax(x, -1)", "jax": "nn.softmax(x, -1)"},
+    same_as={
+        "torch": "softmax(x, -1)", "scipy": ("special.softmax(x, -1)", "special.softmax(x)"),
+        "jax": "nn.softmax(x)", "keras": "activations.softmax(x)", "sklearn": "utils.extmath.softmax(x)",
+    },
 )  # fmt: skip
 def softmax(x):
     """Softmax: a row of logits to the probabilities that belong to them, which sum to 1.
@@ -32,7 +35,10 @@ def _(x, cotangent):
 @activation(
     kind="map", definition=lambda x: log(exp(x) / ops.sum(exp(x))),
     range=(-inf, 0),
-    same_as={"torch": "log_softmax(x, -1)", "scipy": "special.log_softmax(x, -1)", "jax": "nn.log_softmax(x, -1)"},
+    same_as={
+        "torch": "log_softmax(x, -1)", "scipy": ("special.log_softmax(x, -1)", "special.log_softmax(x)"),
+        "jax": "nn.log_softmax(x)", "keras": "activations.log_softmax(x)",
+    },
 )  # fmt: skip
 def log_softmax(x):
     """Logarithm of the softmax: a row of logits to log-probabilities.
@@ -51,7 +57,7 @@ def _(x, cotangent):
     kind="map", definition=lambda x: maximum(x - ops.simplex_threshold(x), 0),
     range=(0, 1), kinks=(-0.5, 1.0),
     papers=(Paper("Martins, Astudillo", 2016, "From softmax to sparsemax", "arXiv:1602.02068"),),
-    same_as={"keras": "ops.sparsemax(x, axis=-1)", "entmax": "sparsemax(x, -1)"},
+    same_as={"entmax": "sparsemax(x, -1)"},
 )  # fmt: skip
 def sparsemax(x):
     """Sparsemax: a row of scores to the nearest probabilities, most of which may be exactly 0.

@@ -79,7 +79,10 @@ def _(x, *, approximate):
     definition=lambda x, beta: x / (1 + exp(-beta * x)),
     range=(-0.27846455, inf), zero=0.0, lipschitz=1.09984,
     papers=(ELFWING, RAMACHANDRAN),
-    same_as={"torch": "nn.functional.silu(x)", "jax": "nn.silu(x)", "keras": "activations.silu(x)"},
+    same_as={
+        "torch": "nn.functional.silu(x)", "jax": "nn.silu(x)", "keras": "activations.silu(x)",
+        "timm": "layers.swish(x)",
+    },
 )  # fmt: skip
 def silu(x, *, beta: Positive = 1.0):
     """Sigmoid linear unit, or swish: the input times the sigmoid of beta times it.
@@ -124,7 +127,10 @@ def _(x):
     definition=lambda x: x * tanh(log(1 + exp(x))),
     range=(-0.30884341, inf), zero=0.0, lipschitz=1.08850,
     papers=(MISRA,),
-    same_as={"torch": "nn.functional.mish(x)", "jax": "nn.mish(x)", "keras": "activations.mish(x)"},
+    same_as={
+        "torch": "nn.functional.mish(x)", "jax": "nn.mish(x)", "keras": "activations.mish(x)",
+        "timm": "layers.mish(x)",
+    },
 )  # fmt: skip
 def mish(x):
     """Mish: the input times the hyperbolic tangent of its softplus.

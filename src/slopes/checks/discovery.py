@@ -67,7 +67,7 @@ def subject_of(
 
 def check_declared(declared: Declared) -> None:
     """Raise ValueError for a declaration that is not known."""
-    kinds = ("activation", *KINDS)
+    kinds = ("activation", *KINDS, "xgboost", "lightgbm", "catboost")
     if declared.kind is not None and declared.kind not in kinds:
         near = difflib.get_close_matches(declared.kind, kinds, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(kinds)}."

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from slopes.card import Card
+from slopes.checks import boosting, own_data
 from slopes.checks.behaviour import CHECKS, calling
 from slopes.checks.discovery import subject_of
 from slopes.checks.reference import comparison, fingerprint
@@ -19,6 +20,8 @@ def examine(
 ) -> Report:  # fmt: skip
     """The report on an object; `spec` is the text by which it was named, and `watch` is told each check's name."""
     with undisturbed():
+        if declared.get("kind") in boosting.FRAMEWORKS:
+            return boosting.examine_objective(thing, declared, against=against, seed=seed, quick=quick, spec=spec)
         try:
             subject, facts = subject_of(thing, spec=spec, declared=Declared(**declared), seed=seed, quick=quick)
         except SubjectError as error:
@@ -32,6 +35,8 @@ def examine(
             run(CardSubject(thing, seed), CARD_CHECKS, report, watch)
         run(subject, CHECKS, report, watch)
         run(subject, [compare], report, watch)
+        if model is not None or batch is not None:
+            own_data.look(subject, model, batch, report, watch)
         run(subject, [calling], report, watch)  # last, of what all calls have shown
         report.facts.extend(subject.facts)
     return report

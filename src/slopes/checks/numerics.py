@@ -152,7 +152,7 @@ def _allow_near_roots(subject: Subject, result: str, dtype: Any, exact: Any, err
     space = subject.card.kind.space_of(subject.card.settings) if isinstance(subject.card, Loss) else None
     first, *rest = (argument[entries] for argument in subject.inputs(dtype))
     x, most = first.astype(float), float(np.finfo(float).max)
-    sizes = {None: abs(x) / 4, "probabilities": np.minimum(x, 1 - x) / 2}
+    sizes = {None: abs(x) / 4, "probabilities": np.minimum(x, 1 - x) / 2, "above -1": (x + 1) / 2}
     reach = sizes.get(space, np.maximum(abs(x) / 4, 1.0))
     with np.errstate(over="ignore"):  # near as well as far, because a convex function may have two roots
         ends = [np.clip(x + share * reach, -most, most) for share in (-1.0, -0.25, 0.25, 1.0)]

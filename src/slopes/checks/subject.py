@@ -7,6 +7,7 @@ import copy
 import importlib
 import inspect
 import io
+import os
 import random
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+import slopes
 from slopes.card import Card
 from slopes.checks.report import Skip
 from slopes.kinds import Kind
@@ -199,29 +201,40 @@ class Subject:
     # ------------------------------------------------------------------------------------------ calls
 
     def __call__(
-        self, *arguments: Tensor, reduction: str | None = None, in_place: bool = False, **options: Any
-    ) -> Tensor:
+        self, *arguments: Tensor, reduction: str | None = None, in_place: bool = False, as_given: bool = False,
+        **options: Any,
+    ) -> Tensor:  # fmt: skip
         """What the subject gives, as a tensor. Raises SubjectError where it raises, Skip for what it does not take.
 
-        It is given copies of the arguments, which it may spoil, unless `in_place`.
+        It is given copies of the arguments, which it may spoil, unless `in_place`. A module computes in the dtype of
+        the arguments, unless `as_given`.
         """
-        return self._tensor(self.raw(*arguments, reduction=reduction, in_place=in_place, **options), arguments)
+        asked: dict[str, Any] = {"reduction": reduction, "in_place": in_place, "as_given": as_given}
+        return self._tensor(self.raw(*arguments, **asked, **options), arguments)
 
-    def raw(self, *arguments: Tensor, reduction: str | None = None, in_place: bool = False, **options: Any) -> Any:
+    def raw(
+        self, *arguments: Tensor, reduction: str | None = None, in_place: bool = False, as_given: bool = False,
+        **options: Any,
+    ) -> Any:  # fmt: skip
         """What the subject gives, whatever that is."""
         dtype = next((x.dtype for x in arguments if x.is_floating_point()), self.form.dtype)
         if reduction is not None and self.form.reduction == "keyword":
             options["reduction"] = reduction
-        thing = self._version(reduction, dtype)
-        given: list[Any] = list(arguments) if in_place else [x.clone() for x in arguments]
+        thing = self.thing if as_given else self._version(reduction, dtype)
+        given = self.placed(arguments if in_place else [x.clone() for x in arguments])
         if self.form.numpy:
             given = [x.detach().numpy() for x in given]
             options = {name: x.numpy() if isinstance(x, Tensor) else x for name, x in options.items()}
-        if self.form.swapped:
-            given[:2] = given[1::-1]
         for name, what in self.form.extra.items():
             options.setdefault(name, self._extra(what, arguments))
         return self._watched(thing, given, options, arguments)
+
+    def placed(self, arguments: Sequence[Tensor]) -> list[Any]:
+        """The arguments in the order in which the subject takes them."""
+        given: list[Any] = list(arguments)
+        if self.form.swapped:
+            given[:2] = given[1::-1]
+        return given
 
     def _extra(self, what: str, arguments: Sequence[Tensor]) -> Any:
         """A mask or weights that count all."""
@@ -382,8 +395,20 @@ class Subject:
         return arguments
 
 
+def attempt(call: str) -> str:
+    """Code after which `came` is what a call gives or raises."""
+    return f"try:\n    came = {call}\nexcept Exception as error:\n    came = error"
+
+
+def is_own(file: str) -> bool:
+    """Whether a file is the subject's own, and not of torch or of slopes."""
+    return not any(file.startswith(os.path.dirname(str(package.__file__)) + os.sep) for package in (torch, slopes))
+
+
 def spelled(x: Tensor) -> str:
-    """The entries as nested lists, infinities and NaN as Python reads them."""
+    """The entries as nested lists, in as few digits as tell them; infinities and NaN as Python reads them."""
+    if x.dtype is torch.float32:
+        x = torch.from_numpy(x.detach().numpy().astype(str).astype(float))
     text = repr(x.detach().tolist())
     for word in ("nan", "inf"):
         text = text.replace(word, f"float('{word}')")

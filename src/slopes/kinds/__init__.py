@@ -58,6 +58,9 @@ KINDS: dict[str, Kind] = {
         Triplets("triplets", TRIPLET, rowwise=True),
         # region by region, batch by batch
         Overlap("overlap", (LOGIT, ROW), rowwise=True),
+        Overlap("ranked overlap", (LOGIT, ROW), rowwise=True, ranked=True),
+        Overlap("overlap scores", (LOGIT, CHANCE), rowwise=True, scores=True),
+        Overlap("joint overlap", (LOGIT, ROW), rowwise=True, joint=True),
         Embeddings("embeddings", BATCH, rowwise=True),
     )
 }

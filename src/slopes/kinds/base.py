@@ -134,7 +134,9 @@ class Batch:
         else:
             rows = slope(*self.arguments)
             if counted is not None:
-                rows = rows * (counted[..., None] if rows.ndim > counted.ndim else counted)
+                while counted.ndim < rows.ndim:
+                    counted = counted[..., None]
+                rows = rows * counted
             rows = self._scaled(rows)
         return rows if self.restore is None else self.restore(rows)
 

@@ -32,20 +32,25 @@ class Overlap(Kind):
     """
 
     batched: ClassVar[bool] = True
+    ranked: bool = False  #: whether a body also gets log(p / (1 − p)), which tells more probabilities apart
+    scores: bool = False  #: whether a body gets the logits themselves, of chances for each class and pixel
+    joint: bool = False  #: whether a body gets all classes of a sample at once, and gives one value for them
 
     @property
     def body(self) -> tuple[str, ...]:
         """What the body takes."""
-        return "prediction", "target", "weight"
+        return ("prediction", "target", "weight", "odds")[: 3 + self.ranked]
 
     def unreduced(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """A value for each class of each sample."""
-        return shape[0], shape[-1]
+        """A value for each class of each sample, or for each sample."""
+        return shape[:1] if self.joint else (shape[0], shape[-1])
 
     @property
     def options(self) -> tuple[str, ...]:
         """Keywords of a call that belong to the kind."""
-        return "axis", "mode", "over", "from_probabilities", "class_weight", "ignore_index"
+        every = "axis", "mode", "over", "from_probabilities", "class_weight", "ignore_index"
+        lacking = ("mode", "from_probabilities", "ignore_index") * self.scores + ("class_weight",) * self.joint
+        return tuple(option for option in every if option not in lacking)
 
     def enter(
         self, r: ModuleType, owner: str, arguments: Arguments, *,
@@ -56,6 +61,8 @@ class Overlap(Kind):
         """Check the arguments and make them clean: probabilities, region by region."""
         MODE.check(owner, "mode", mode)
         OVER.check(owner, "over", over)
+        if self.joint and over == "all":
+            raise ValueError(f"{owner}: joins the classes as it is, over a sample or the batch; got over='all'")
         FLAG.check(owner, "from_probabilities", from_probabilities)
         prediction, target = enter_all(r, owner, self.arguments, arguments)
         axis = valid_axis(owner, axis, prediction)
@@ -66,7 +73,7 @@ class Overlap(Kind):
             )
         wide = r.moveaxis(r.widen(prediction), axis, -1)
         classes, pixel = wide.shape[-1], wide[..., 0]
-        several = mode == "multilabel"
+        several = self.scores or mode == "multilabel"
         if several:
             same_shape(owner, prediction=prediction, target=target)
         labelled = not several and is_labels(owner, r, prediction, target, tuple(pixel.shape))
@@ -84,12 +91,20 @@ class Overlap(Kind):
             check_target(batch, rows, target, classes, labelled)
         if from_probabilities:
             (PROBABILITIES if several else DISTRIBUTIONS).check(r, owner, "prediction", wide, prediction)
-        probabilities = wide if from_probabilities else ops.sigmoid(wide) if several else ops.softmax(wide)
+        given = from_probabilities or self.scores
+        probabilities = wide if given else ops.sigmoid(wide) if several else ops.softmax(wide)
         regions = _regions(r, over, r.one_hot(rows, like=wide))
         ones = r.where(wide == wide, 1.0, 1.0)
         weights = ones if pixels is None else ones * pixels[..., None]
         batch.arguments = _regions(r, over, probabilities), regions, _regions(r, over, weights)
+        if self.ranked:
+            odds = wide if several else ops.softmax_logit(wide)
+            if from_probabilities:
+                odds = ops.log(wide) - ops.log(1 - wide)
+            batch.arguments = *batch.arguments, _regions(r, over, ops.held(odds))
         batch.like, batch.coefficient = regions[..., 0] if regions.shape[-1] else r.sum(regions)[..., 0], None
+        if self.joint:
+            batch.like, batch.coupled = batch.like[..., 0], True
         if class_weight is not None:
             if over == "all":
                 raise ValueError(f"{owner}: class_weight weighs regions of one class; it does not go with over='all'")
@@ -97,9 +112,9 @@ class Overlap(Kind):
 
         def restore(rows: Array) -> Array:
             rows = _pixels(r, over, rows, tuple(wide.shape))
-            if not from_probabilities and several:
+            if not given and several:
                 rows = ops.sigmoid(wide, times=rows * ops.sigmoid(-wide))
-            elif not from_probabilities:
+            elif not given:
                 rows = ops.softmax_pulled(wide, rows)
             return r.moveaxis(rows, -1, axis)
 
@@ -107,8 +122,9 @@ class Overlap(Kind):
         return batch
 
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...], settings: dict[str, Any]) -> Arguments:
-        """Logits, with labels."""
-        return 3 * rng.standard_normal(shape), rng.integers(0, shape[-1], shape[:-1])
+        """Logits, with labels or chances."""
+        prediction = 3 * rng.standard_normal(shape)
+        return prediction, 1.0 * rng.integers(0, 2, shape) if self.scores else rng.integers(0, shape[-1], shape[:-1])
 
     def stress(self, rng: np.random.Generator, settings: dict[str, Any]) -> Arguments:
         """Samples of six pixels and three classes, of logits small and large."""
@@ -118,12 +134,13 @@ class Overlap(Kind):
     def perfect(self, rng: np.random.Generator, settings: dict[str, Any]) -> Arguments:
         """Certain of each pixel, each class being there."""
         target = np.stack([rng.permutation(np.arange(6) % 3) for _ in range(4)])
-        return 1e4 * np.eye(3)[target], target
+        certain = np.eye(3)[target]
+        return 1e4 * (2 * certain - 1), certain if self.scores else target
 
     def curve(self, x: Any, settings: dict[str, Any]) -> tuple[str, dict[str, Arguments]]:
         """Two pixels of two classes, the logit of the right one being x in both."""
-        right = np.stack([x, np.zeros_like(x)], axis=-1)
-        target = np.broadcast_to([0, 1], (x.size, 2))
+        right = np.stack([x, -x if self.scores else np.zeros_like(x)], axis=-1)
+        target = np.broadcast_to(np.eye(2) if self.scores else [0, 1], (x.size, 2, 2)[: 2 + self.scores])
         return "logit of the right class, in both of two pixels", {
             "": (np.stack([right, right[:, ::-1]], axis=1), target)
         }

@@ -35,7 +35,11 @@ Form = Annotated[str, OneOf(("arcface", "cosface"))]
 @loss(
     "classification", space="probabilities", convex=True,
     definition=lambda prediction, target, base: -ops.expected(log(prediction), target) / log(base),
-    same_as={"torch": "nn.functional.nll_loss(log(prediction), target, reduction='none')"},
+    same_as={
+        "torch": "nn.functional.nll_loss(log(prediction), target, reduction='none')",
+        "keras": "losses.sparse_categorical_crossentropy(target, prediction)",
+        "sklearn": "metrics.log_loss(target, prediction, labels=range(prediction.shape[-1]))",
+    },
 )  # fmt: skip
 def categorical_cross_entropy(prediction, target, *, base: AboveOne = e):
     """Categorical cross-entropy: the surprise, −log p, at the right class, of rows of probabilities.
@@ -53,7 +57,21 @@ def _(prediction, target, *, base):
 @loss(
     "classification", convex=True,
     definition=lambda z, y, base, **_: -ops.expected(log(exp(z) / ops.sum(exp(z))), y) / log(base),
-    same_as={"torch": "nn.functional.cross_entropy(prediction, target, reduction='none')"},
+    same_as={
+        "torch": "nn.functional.cross_entropy(prediction, target, reduction='none')",
+        "optax": "losses.softmax_cross_entropy_with_integer_labels(prediction, target)",
+        "keras": (
+            "losses.sparse_categorical_crossentropy(target, prediction, from_logits=True)",
+            "losses.sparse_categorical_crossentropy(target, prediction)",
+        ),
+        "sklearn": "_loss.HalfMultinomialLoss(n_classes=prediction.shape[-1])"
+        ".loss(target.astype(prediction.dtype), prediction)",
+        "timm": (
+            "loss.LabelSmoothingCrossEntropy(smoothing=0)(prediction, target)",
+            "loss.LabelSmoothingCrossEntropy()(prediction, target)",
+        ),
+        "smp": "losses.SoftCrossEntropyLoss(reduction='none', smooth_factor=0)(prediction, target)[:, 0]",
+    },
 )  # fmt: skip
 def cross_entropy(prediction, target, *, from_probabilities: Flag = False, base: AboveOne = e):
     """Softmax cross-entropy: the surprise, −log p, at the right class, of rows of logits.
@@ -103,8 +121,9 @@ def _(prediction, target):
         epsilon * (1 - exp(z) / ops.sum(exp(z))) - log(exp(z) / ops.sum(exp(z))), y
     ),
     same_as={
-        "optax": "losses.poly_loss_cross_entropy(prediction, "
-        "losses._classification.jax.nn.one_hot(target, prediction.shape[-1]), epsilon=epsilon)",
+        "optax": "losses.poly_loss_cross_entropy(prediction, jax.nn.one_hot(target, prediction.shape[-1]),"
+        " epsilon=epsilon)",
+        "timm": "loss.PolyCrossEntropy(epsilon, reduction='none')(prediction, target)",
     },
 )  # fmt: skip
 def poly1(prediction, target, *, epsilon: AboveMinusOne = 2.0):
@@ -169,7 +188,17 @@ def _taken(cosine, margin, form):
     definition=lambda z, y, base, pos_weight, **_: (
         -(pos_weight * y * log(1 / (1 + exp(-z))) + (1 - y) * log(1 / (1 + exp(z)))) / log(base)
     ),
-    same_as={"torch": "nn.functional.binary_cross_entropy_with_logits(prediction, target, reduction='none')"},
+    same_as={
+        "torch": "nn.functional.binary_cross_entropy_with_logits(prediction, target, reduction='none')",
+        "optax": "losses.sigmoid_binary_cross_entropy(prediction, target)",
+        "keras": (
+            "losses.binary_crossentropy(target[..., None], prediction[..., None], from_logits=True)",
+            "losses.binary_crossentropy(target, prediction)",
+        ),
+        "sklearn": "_loss.HalfBinomialLoss().loss(target.ravel(), prediction.ravel()).reshape(target.shape)",
+        "timm": "loss.BinaryCrossEntropy(reduction='none')(prediction, target)",
+        "smp": "losses.SoftBCEWithLogitsLoss(reduction='none')(prediction, target)",
+    },
 )  # fmt: skip
 def binary_cross_entropy(
     prediction, target, *, from_probabilities: Flag = False, base: AboveOne = e, pos_weight: Positive = 1.0

@@ -41,9 +41,12 @@ def _(prediction, target, *, log_target):
             "nn.functional.kl_div(log_softmax(prediction, -1), target, reduction='none').sum(-1)",
             "nn.functional.kl_div(log_softmax(prediction, -1), target)",
         ),
-        "optax": "losses.kl_divergence(losses._classification.jax.nn.log_softmax(prediction), target)",
+        "optax": "losses.kl_divergence(jax.nn.log_softmax(prediction), target)",
         "keras": "losses.kl_divergence(target, ops.softmax(prediction))",
-        "scipy": "special.rel_entr(target, special.softmax(prediction, -1)).sum(-1)",
+        "scipy": (
+            "special.rel_entr(target, special.softmax(prediction, -1)).sum(-1)",
+            "special.kl_div(target, special.softmax(prediction, -1))",
+        ),
     },
 )  # fmt: skip
 def kl_div(prediction, target, *, from_probabilities: Flag = False):
@@ -73,6 +76,8 @@ def _(prediction, target, *, from_probabilities):
             "spatial.distance.jensenshannon(special.softmax(prediction, -1), target, axis=-1) ** 2",
             "spatial.distance.jensenshannon(special.softmax(prediction, -1), target, axis=-1)",
         ),
+        "kornia": "losses.js_div_loss_2d(prediction.softmax(-1)[:, None, None], target[:, None, None],"
+        " reduction='none')[:, 0]",
     },
 )  # fmt: skip
 def js_divergence(prediction, target, *, beta: OpenUnitInterval = 0.5):

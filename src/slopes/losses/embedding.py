@@ -50,6 +50,8 @@ def _cosine(x, y):
     same_as={
         "torch": "1 - nn.functional.cosine_similarity(prediction, target, dim=-1)",
         "optax": "losses.cosine_distance(prediction, target)",
+        "keras": ("1 + losses.cosine_similarity(target, prediction)", "losses.cosine_similarity(target, prediction)"),
+        "scipy": "spatial.distance.cdist(prediction, target, 'cosine').diagonal()",
         "sklearn": "metrics.pairwise.paired_cosine_distances(prediction, target)",
     },
 )  # fmt: skip
@@ -178,6 +180,10 @@ def _mean(values, chosen):
         "van den Oord et al.", 2018, "Representation Learning with Contrastive Predictive Coding", "arXiv:1807.03748",
     ),),
     definition=lambda x, positives, negatives, temperature: _picked(x, positives, negatives, temperature, True),
+    same_as={
+        "optax": "losses.ntxent(embeddings, labels, temperature)",
+        "metric_learning": "losses.NTXentLoss(temperature)(embeddings, labels)",
+    },
 )  # fmt: skip
 def info_nce(embeddings, positives, negatives, *, temperature: Positive = 0.07):
     """Cross-entropy of picking a positive among the negatives by its cosine over a temperature; NT-Xent.
@@ -197,6 +203,7 @@ def info_nce(embeddings, positives, negatives, *, temperature: Positive = 0.07):
     "embeddings", minimum=None,
     papers=(Paper("Khosla et al.", 2020, "Supervised Contrastive Learning", "arXiv:2004.11362"),),
     definition=lambda x, positives, negatives, temperature: _picked(x, positives, negatives, temperature, False),
+    same_as={"metric_learning": "losses.SupConLoss(temperature)(embeddings, labels)"},
 )  # fmt: skip
 def supcon(embeddings, positives, negatives, *, temperature: Positive = 0.1):
     """Cross-entropy of picking a positive among all others by its cosine over a temperature, other positives too.

@@ -40,6 +40,10 @@ def _wrong(prediction, target, gamma):
             "ops.sigmoid_focal_loss(prediction, target)",
         ),
         "optax": "losses.sigmoid_focal_loss(prediction, target, alpha=alpha, gamma=gamma)",
+        "keras": (
+            "losses.binary_focal_crossentropy(target[..., None], prediction[..., None], gamma=gamma, from_logits=True)",
+            "losses.binary_focal_crossentropy(target, prediction)",
+        ),
     },
 )  # fmt: skip
 def sigmoid_focal(prediction, target, *, gamma: NonNegative = 2.0, alpha: UnitIntervalOrNone = None):
@@ -75,7 +79,15 @@ def _(prediction, target, *, gamma, alpha):
             "losses.categorical_focal_crossentropy(ops.one_hot(target, prediction.shape[-1]), prediction, "
             "from_logits=True)",
         ),
-        "smp": "losses._functional.softmax_focal_loss_with_logits(prediction, target, gamma=gamma, reduction='none')",
+        "monai": (
+            "losses.FocalLoss(to_onehot_y=True, use_softmax=True, gamma=gamma, reduction='none')"
+            "(prediction, target[:, None]).sum(1)",
+            "losses.FocalLoss(to_onehot_y=True, use_softmax=True)(prediction, target[:, None])",
+        ),
+        "smp": (
+            "losses._functional.softmax_focal_loss_with_logits(prediction, target, gamma=gamma, reduction='none')",
+            "losses.FocalLoss('multiclass')(prediction, target)",
+        ),
     },
 )  # fmt: skip
 def softmax_focal(prediction, target, *, gamma: NonNegative = 2.0):
@@ -112,6 +124,13 @@ def _(prediction, target, *, gamma):
         - (1 - y) * maximum(1 / (1 + exp(-z)) - clip, 0) ** gamma_neg
         * log(1 - maximum(1 / (1 + exp(-z)) - clip, 0))
     ),
+    same_as={
+        "timm": (
+            "(lambda y, of: y * of(prediction, 1 + 0 * y) + (1 - y) * of(prediction, 0 * y))"
+            "(target.float(), loss.AsymmetricLossMultiLabel(gamma_neg, gamma_pos, clip, reduction='none'))",
+            "loss.AsymmetricLossMultiLabel()(prediction, target)",
+        ),
+    },
 )  # fmt: skip
 def asymmetric(
     prediction, target, *, gamma_neg: NonNegative = 4.0, gamma_pos: NonNegative = 1.0, clip: UnitInterval = 0.05

@@ -7,6 +7,7 @@ from typing import Annotated
 from slopes.card import loss
 from slopes.domains import Flag, Interval, NonNegative, Positive
 from slopes.facts import Paper
+from slopes.losses.regression import SKLEARN
 from slopes.ops import Constant, exp, log, maximum, minimum, pi, ratio, where, xlogy
 
 HALF_LOG_2PI = Constant("log(2*pi)/2", 0.9189385332046728, -3.8782941580672414e-17)
@@ -20,7 +21,11 @@ HALF_LOG_2PI = Constant("log(2*pi)/2", 0.9189385332046728, -3.8782941580672414e-
             "nn.functional.poisson_nll_loss(prediction, target, log_input=log_input, full=full, eps=eps,"
             " reduction='none')"
         ),
-        "sklearn": "_loss.HalfPoissonLoss().loss(target.ravel(), prediction.ravel()).reshape(target.shape)",
+        "keras": (
+            "losses.poisson(target[..., None], ops.exp(prediction[..., None]) - 1e-7) + 1e-7",
+            "losses.poisson(target, prediction)",
+        ),
+        "sklearn": f"_loss.HalfPoissonLoss(){SKLEARN}",
     },
 )  # fmt: skip
 def poisson_nll(prediction, target, *, log_input: Flag = True, full: Flag = False, eps: NonNegative = 1e-8):
@@ -77,7 +82,7 @@ def _(prediction, target, variance, *, full, eps):
 
 @loss(
     "regression", target="positive", minimum=None, convex=True,
-    same_as={"sklearn": "_loss.HalfGammaLoss().loss(target.ravel(), prediction.ravel()).reshape(target.shape)"},
+    same_as={"sklearn": f"_loss.HalfGammaLoss(){SKLEARN}"},
 )  # fmt: skip
 def gamma_deviance(prediction, target):
     """Half the gamma deviance: how far off, in proportion, a positive target is where the prediction is its log.
@@ -95,11 +100,7 @@ def _(prediction, target):
 @loss(
     "regression", target="non-negative", minimum=None, convex=True,
     definition=lambda f, y, power: exp((2 - power) * f) / (2 - power) - y * exp((1 - power) * f) / (1 - power),
-    same_as={
-        "sklearn": (
-            "_loss.HalfTweedieLoss(power=power).loss(target.ravel(), prediction.ravel()).reshape(target.shape)"
-        )
-    },
+    same_as={"sklearn": f"_loss.HalfTweedieLoss(power=power){SKLEARN}"},
 )  # fmt: skip
 def tweedie_deviance(prediction, target, *, power: Annotated[float, Interval(1.0, 2.0)] = 1.5):
     """Half the Tweedie deviance of amounts that are often 0, such as claims, where the prediction is their log.

@@ -65,9 +65,7 @@ def _(prediction, target):
     same_as={
         "torch": "nn.functional.soft_margin_loss(prediction, target, reduction='none')",
         "optax": "losses.sigmoid_binary_cross_entropy(prediction, (target + 1) / 2)",
-        "sklearn": (
-            "_loss.HalfBinomialLoss().loss((target.ravel() + 1) / 2, prediction.ravel()).reshape(target.shape)"
-        ),
+        "sklearn": "_loss.HalfBinomialLoss().loss((target.ravel() + 1) / 2, prediction.ravel()).reshape(target.shape)",
     },
 )  # fmt: skip
 def soft_margin(prediction, target):
@@ -134,7 +132,16 @@ def _largest(x):
     definition=lambda z, y, margin, p, **_: _largest(
         (1 - one_hot(y, like=z)) * maximum(margin + z - ops.sum(one_hot(y, like=z) * z), 0) ** p
     ),
-    same_as={"optax": "losses.multiclass_hinge_loss(prediction, target)"},
+    same_as={
+        "torch": (
+            "nn.functional.relu(margin + prediction.scatter(1, target[:, None], -inf).amax(1)"
+            " - prediction.gather(1, target[:, None])[:, 0])",
+            "nn.functional.multi_margin_loss(prediction, target)",
+        ),
+        "optax": "losses.multiclass_hinge_loss(prediction, target)",
+        "keras": "losses.categorical_hinge(ops.one_hot(target, prediction.shape[-1]),"
+        " prediction - ops.min(prediction, -1, keepdims=True))",
+    },
 )  # fmt: skip
 def multiclass_hinge(
     prediction, target, *,
@@ -161,21 +168,22 @@ def multiclass_hinge(
 
 @loss(
     "multilabel", convex=True,
-    definition=lambda z, y, margin: _over_pairs(lambda lack: maximum(lack, 0), z, y, margin) / _classes(z),
+    definition=lambda z, y, margin: _over_pairs(lambda lack: maximum(lack, 0), y, 1 - y, z, margin) / _classes(z),
 )  # fmt: skip
 def multilabel_margin(prediction, target, *, margin: Positive = 1.0):
     """Multi-label hinge: what each class of the sample lacks to be ahead of each other by the margin, over C.
 
     Targets are rows of 0 and 1, where PyTorch takes lists of classes; one between is the chance of being there.
     """
-    return _over_pairs(_lacks, prediction, target, margin) / prediction.shape[-1]
+    absent = maximum(1 - target, 0.0)  # also of a class that a list of PyTorch's names twice
+    return _over_pairs(_lacks, target, absent, prediction, margin) / prediction.shape[-1]
 
 
-def _over_pairs(lacks, prediction, target, margin):
-    def cost(z, y, other, absent):
-        return y * (1 - absent) * lacks(margin - z + other)
+def _over_pairs(lacks, present, absent, prediction, margin):
+    def cost(y, _, z, __, missing, other):
+        return y * missing * lacks(margin - z + other)
 
-    return ops.sum_pairs(cost, prediction, target)
+    return ops.sum_pairs(cost, present, absent, prediction)
 
 
 def _classes(x):
@@ -186,7 +194,13 @@ def _classes(x):
 @loss(
     "multilabel", convex=True,
     definition=lambda z, y: expected(y * log(1 + exp(-z)) + (1 - y) * log(1 + exp(z)), 1 + 0 * z) / _classes(z),
-    same_as={"torch": "nn.functional.multilabel_soft_margin_loss(prediction, target, reduction='none')"},
+    same_as={
+        "torch": "nn.functional.multilabel_soft_margin_loss(prediction, target, reduction='none')",
+        "keras": (
+            "losses.binary_crossentropy(target, prediction, from_logits=True)",
+            "losses.binary_crossentropy(target, prediction)",
+        ),
+    },
 )  # fmt: skip
 def multilabel_soft_margin(prediction, target):
     """Multi-label soft margin: the binary cross-entropy of each class, of logits, averaged over classes.

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+from math import inf
+from typing import Annotated
+
+from slopes import ops
 from slopes.card import loss
-from slopes.domains import Flag, NonNegative, Positive
+from slopes.domains import Flag, NonNegative, OneOf, Positive
 from slopes.facts import Paper
-from slopes.ops import expected, nonzero, share, where
+from slopes.ops import absolute, expected, jaccard_steps, log, maximum, nonzero, ratio, share, sign, step, top, where
 
 MONAI = "softmax=True, to_onehot_y=True"
 MONAI_ARGUMENTS = "(prediction[:, None].movedim(-1, 1), target[:, None, None])"
 OPTAX = "losses.dice_loss(prediction[:, None], jax.nn.one_hot(target[:, None], prediction.shape[-1])"
 EXACTLY = f"{MONAI}, reduction='none', smooth_nr=0.0, smooth_dr=0.0"
+KERAS = "ops.one_hot(target, prediction.shape[-1]), ops.softmax(prediction)"
+BY_PIXEL = (
+    "ops.one_hot(target[:, None].flatten(1), prediction.shape[-1]), ops.softmax(prediction[:, None].flatten(1, -2))"
+)
+
+
+BERMAN = Paper(
+    "Berman et al.", 2018, "The Lovász-Softmax loss: A tractable surrogate for the optimization of the "
+    "intersection-over-union measure in neural networks", "arXiv:1705.08790",
+)  # fmt: skip
 
 
 @loss(
@@ -31,6 +45,7 @@ EXACTLY = f"{MONAI}, reduction='none', smooth_nr=0.0, smooth_dr=0.0"
             f"{OPTAX}, smooth=smooth / 2, reduction='none')",
             f"{OPTAX})",
         ),
+        "keras": (f"losses.dice({BY_PIXEL}, axis=1)", f"losses.dice({KERAS})"),
     },
 )  # fmt: skip
 def dice(prediction, target, weight, *, smooth: NonNegative = 0.0, squared: Flag = False):
@@ -66,7 +81,10 @@ def _(prediction, target, weight, *, smooth, squared):
             f"losses.DiceLoss({EXACTLY}, jaccard=True){MONAI_ARGUMENTS}.flatten(1)",
             f"losses.DiceLoss({MONAI}, jaccard=True){MONAI_ARGUMENTS}",
         ),
-        "optax": f"{OPTAX}, smooth=0.0, alpha=1.0, beta=1.0, reduction='none')",
+        "optax": (
+            f"{OPTAX}, smooth=0.0, alpha=1.0, beta=1.0, reduction='none')",
+            f"{OPTAX}, alpha=1.0, beta=1.0)",
+        ),
     },
 )  # fmt: skip
 def jaccard(prediction, target, weight):
@@ -100,7 +118,11 @@ def _index(p, t, w, alpha, beta):
             f"losses.TverskyLoss({EXACTLY}, alpha=alpha, beta=beta){MONAI_ARGUMENTS}.flatten(1)",
             f"losses.TverskyLoss({MONAI}){MONAI_ARGUMENTS}",
         ),
-        "optax": f"{OPTAX}, smooth=0.0, alpha=alpha, beta=beta, reduction='none')",
+        "optax": (
+            f"{OPTAX}, smooth=0.0, alpha=alpha, beta=beta, reduction='none')",
+            f"{OPTAX}, alpha=alpha, beta=beta)",
+        ),
+        "keras": (f"losses.tversky({BY_PIXEL}, beta, alpha, axis=1)", f"losses.tversky({KERAS})"),
     },
 )  # fmt: skip
 def tversky(prediction, target, weight, *, alpha: NonNegative = 0.5, beta: NonNegative = 0.5):
@@ -154,3 +176,95 @@ def _(prediction, target, weight, *, gamma, alpha, beta):
     index = tversky.body(prediction, target, weight, alpha=alpha, beta=beta)[..., None]
     steep = where(index == 0, 0.0, gamma * nonzero(index) ** (gamma - 1))
     return steep * tversky.slope_body(prediction, target, weight, alpha=alpha, beta=beta)
+
+
+@loss(
+    "joint overlap", ulps=6.0,
+    papers=(Paper(
+        "Sudre et al.", 2017,
+        "Generalised Dice overlap as a deep learning loss function for highly unbalanced segmentations",
+        "arXiv:1707.03237",
+    ),),
+    definition=lambda p, t, w, **_: (
+        1 - 2 * expected(expected(p * t, w), ratio(1, expected(t, w) ** 2))
+        / expected(expected(p + t, w), ratio(1, expected(t, w) ** 2))
+    ),
+)  # fmt: skip
+def generalized_dice(
+    prediction, target, weight, *, weighting: Annotated[str, OneOf(("square", "simple", "uniform"))] = "square"
+):
+    """Generalized Dice loss: Dice of all classes of a sample together, each weighed by its size to the power of −2.
+
+    "simple" weighs by 1 / size and "uniform" alike. A class that is absent weighs as much as the rarest that is there,
+    as in MONAI, which adds 1e-5 to both sides of the fraction; Optax weighs the Dice loss of each class instead, by
+    sizes over the whole batch, and adds 1.
+    """
+    wrong, whole, rare = _joint(prediction, target, weight, weighting)
+    return share(expected(wrong, rare), expected(whole, rare))
+
+
+def _joint(p, t, w, weighting):
+    power = {"square": 2, "simple": 1, "uniform": 0}[weighting]
+    return *_dice(p, t, w, False), _rarity(expected(t, w)) ** power
+
+
+def _rarity(size):
+    """The size of the smallest class that is there, over that of each."""
+    least = ops.sum(top(where(size == 0, -inf, -size)) * size)
+    return where(size == 0, 1.0, share(least, size))
+
+
+@generalized_dice.derivative
+def _(prediction, target, weight, *, weighting):
+    _, whole, rare = _joint(prediction, target, weight, weighting)
+    agreed, whole = (expected(part, rare)[..., None, None] for part in (expected(prediction * target, weight), whole))
+    return weight * rare[..., None] * share(2 * (share(agreed, whole) - target), whole)
+
+
+@loss(
+    "ranked overlap", papers=(BERMAN,),
+    ulps=24.0,  # in the slope by a logit the steps of a pixel's classes may nearly cancel
+    definition=lambda p, t, w, _: expected(absolute(p - t), jaccard_steps(absolute(p - t), t, w)),
+)  # fmt: skip
+def lovasz_softmax(prediction, target, weight, odds):
+    """Lovász-softmax loss: 1 − IoU, extended to probabilities by ranking the pixels of a region by their error.
+
+    Each error counts by what its pixel adds to 1 − IoU after all that are worse; log-odds tell apart what rounds to a
+    probability of 1. A class that is absent costs its largest probability, as in kornia; the authors leave it out.
+    """
+    error = _by(target, prediction, 1 - prediction, absolute(prediction - target))
+    return expected(error, _ranked(prediction, target, weight, odds))
+
+
+def _by(target, zero, one, between):
+    """What holds of a target of 0, of 1, and of a soft one."""
+    return where(target == 0, zero, where(target == 1, one, between))
+
+
+def _ranked(p, t, w, odds):
+    error = absolute(p - t)
+    return jaccard_steps(_by(t, odds, -odds, log(ratio(error, 1 - error))), t, w)
+
+
+@lovasz_softmax.derivative
+def _(prediction, target, weight, odds):
+    return _by(target, 1.0, -1.0, sign(prediction - target)) * _ranked(prediction, target, weight, odds)
+
+
+@loss(
+    "overlap scores", convex=True, papers=(BERMAN,),
+    definition=lambda z, t, w: expected(maximum(1 - z * (2 * t - 1), 0), jaccard_steps(1 - z * (2 * t - 1), t, w)),
+)  # fmt: skip
+def lovasz_hinge(prediction, target, weight):
+    """Lovász hinge: 1 − IoU, extended to logits by ranking the pixels of a region by what their margin lacks to 1.
+
+    Targets are 0 and 1, of each class and pixel. As in the authors' code a rank's step weighs the hinge of its pixel.
+    """
+    lack = 1 - prediction * (2 * target - 1)
+    return expected(where(lack <= 0, 0.0, lack), jaccard_steps(lack, target, weight))
+
+
+@lovasz_hinge.derivative
+def _(prediction, target, weight):
+    lack = 1 - prediction * (2 * target - 1)
+    return (1 - 2 * target) * step(lack) * jaccard_steps(lack, target, weight)

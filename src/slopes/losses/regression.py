@@ -17,6 +17,12 @@ LAI = Paper(
 )  # fmt: skip
 
 
+# how Keras and scikit-learn are made to give one value for each entry
+KERAS = "(target[..., None], prediction[..., None]"
+SKLEARN = ".loss(target.ravel(), prediction.ravel()).reshape(target.shape)"
+METRIC = "(target.reshape(1, -1), prediction.reshape(1, -1), multioutput='raw_values').reshape(target.shape)"
+
+
 class OrMinusInfinity(Interval):
     """An interval, or −inf."""
 
@@ -30,7 +36,12 @@ Shape = Annotated[float, OrMinusInfinity(high=2.0, closed=True)]
 
 @loss(
     "regression", convex=True,
-    same_as={"torch": "nn.functional.mse_loss(prediction, target, reduction='none')"},
+    same_as={
+        "torch": "nn.functional.mse_loss(prediction, target, reduction='none')",
+        "optax": "losses.squared_error(prediction, target)",
+        "keras": f"losses.mean_squared_error{KERAS})",
+        "sklearn": f"metrics.mean_squared_error{METRIC}",
+    },
 )  # fmt: skip
 def mse(prediction, target):
     """Mean squared error: the squared residual; it elicits the mean.
@@ -49,7 +60,7 @@ def _(prediction, target):
     "regression", convex=True,
     same_as={
         "optax": "losses.l2_loss(prediction, target)",
-        "sklearn": "_loss.HalfSquaredError().loss(target.ravel(), prediction.ravel()).reshape(target.shape)",
+        "sklearn": f"_loss.HalfSquaredError(){SKLEARN}",
     },
 )  # fmt: skip
 def half_mse(prediction, target):
@@ -68,7 +79,11 @@ def _(prediction, target):
 
 @loss(
     "regression", convex=True, lipschitz=1.0, kinks=(0.0,),
-    same_as={"torch": "nn.functional.l1_loss(prediction, target, reduction='none')"},
+    same_as={
+        "torch": "nn.functional.l1_loss(prediction, target, reduction='none')",
+        "keras": f"losses.mean_absolute_error{KERAS})",
+        "sklearn": f"metrics.mean_absolute_error{METRIC}",
+    },
 )  # fmt: skip
 def mae(prediction, target):
     """Mean absolute error: the size of the residual; it elicits the median and bears outliers.
@@ -89,6 +104,9 @@ def _(prediction, target):
     same_as={
         "torch": "nn.functional.huber_loss(prediction, target, reduction='none', delta=delta)",
         "scipy": "special.huber(delta, prediction - target)",
+        "optax": "losses.huber_loss(prediction, target, delta=delta)",
+        "keras": f"losses.huber{KERAS}, delta)",
+        "sklearn": (f"_loss.HuberLoss(delta=delta){SKLEARN}", f"_loss.HuberLoss(){SKLEARN}"),
     },
 )  # fmt: skip
 def huber(prediction, target, *, delta: Positive = 1.0):
@@ -109,6 +127,7 @@ def _(prediction, target, *, delta):
 @loss(
     "regression", convex=True, lipschitz=1.0,
     definition=lambda prediction, target: log((exp(prediction - target) + exp(target - prediction)) / 2),
+    same_as={"optax": "losses.log_cosh(prediction, target)", "keras": f"losses.log_cosh{KERAS})"},
 )  # fmt: skip
 def log_cosh(prediction, target):
     """Logarithm of the hyperbolic cosine: a smooth mean absolute error, half the squared residual near 0.
@@ -135,7 +154,7 @@ def _(prediction, target):
     same_as={
         "torch": "nn.functional.smooth_l1_loss(prediction, target, reduction='none', beta=beta)",
         "optax": "losses.huber_loss(prediction, target, delta=beta) / beta",
-        "keras": "losses.huber(target[..., None], prediction[..., None], beta) / beta",
+        "keras": f"losses.huber{KERAS}, beta) / beta",
     },
 )  # fmt: skip
 def smooth_l1(prediction, target, *, beta: Positive = 1.0):
@@ -156,9 +175,7 @@ def _(prediction, target, *, beta):
 @loss(
     "regression", convex=True, lipschitz=0.5, kinks=(0.0,),
     papers=(Paper("Koenker, Bassett", 1978, "Regression quantiles", "doi:10.2307/1913643"),),
-    same_as={
-        "sklearn": "_loss.PinballLoss(quantile=quantile).loss(target.ravel(), prediction.ravel()).reshape(target.shape)"
-    },
+    same_as={"sklearn": f"_loss.PinballLoss(quantile=quantile){SKLEARN}"},
 )  # fmt: skip
 def pinball(prediction, target, *, quantile: OpenUnitInterval = 0.5):
     """Quantile loss: the size of the residual, times quantile where the prediction is too low, else the rest of 1.
@@ -184,6 +201,12 @@ def _bent(u):
 @loss(
     "regression", convex=True, lipschitz=1.0, minimum=1e-3, papers=(LAI,),
     definition=lambda prediction, target, eps: sqrt((prediction - target) ** 2 + eps**2),
+    same_as={
+        "kornia": (
+            "eps * (1 + losses.charbonnier_loss(prediction / eps, target / eps))",
+            "losses.charbonnier_loss(prediction, target)",
+        ),
+    },
 )  # fmt: skip
 def charbonnier(prediction, target, *, eps: Positive = 1e-3):
     """Charbonnier loss: the size of the residual, rounded off within eps; eps is its least value.
@@ -275,9 +298,10 @@ def _(prediction, target, *, alpha, c):
     "regression", convex=True, kinks=(0.0,),
     same_as={
         "keras": (
-            "losses.mean_absolute_percentage_error(target[..., None], prediction[..., None]) / 100",
+            f"losses.mean_absolute_percentage_error{KERAS}) / 100",
             "losses.mean_absolute_percentage_error(target, prediction)",
         ),
+        "sklearn": f"metrics.mean_absolute_percentage_error{METRIC}",
     },
 )  # fmt: skip
 def mape(prediction, target, *, eps: Positive = 1e-7):
@@ -297,10 +321,11 @@ def _(prediction, target, *, eps):
     "regression", space="above -1", target="above -1",
     definition=lambda prediction, target: (log(1 + prediction) - log(1 + target)) ** 2,
     same_as={
-        "sklearn": (
-            "metrics.mean_squared_log_error(target.reshape(1, -1), prediction.reshape(1, -1),"
-            " multioutput='raw_values').reshape(target.shape)"
+        "keras": (
+            "losses.mean_squared_error(ops.log1p(target[..., None]), ops.log1p(prediction[..., None]))",
+            "losses.mean_squared_logarithmic_error(target, prediction)",
         ),
+        "sklearn": f"metrics.mean_squared_log_error{METRIC}",
     },
 )  # fmt: skip
 def msle(prediction, target):

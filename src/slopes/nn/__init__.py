@@ -1,12 +1,12 @@
 """`import slopes.nn as nn` in place of `torch.nn` changes nothing but accuracy and speed.
 
 PyTorch's activation and loss modules are here as subclasses of its own, with their constructor, state and conventions
-(divisors, broadcasting, NaN as the mean of nothing), and with a `forward` that a card computes. What a card cannot
-take, PyTorch's own `forward` gets: sparse, nested, complex and integer tensors, tensors of several types or shapes,
-parameters outside the card's domain, and whatever PyTorch warns of or refuses. Every other name is PyTorch's: among
-them MultiheadAttention and the losses that have no card (CTC, those fused with a linear layer) or no use for one
-(BCELoss, MultiLabelMarginLoss). Cards that PyTorch lacks are modules of its style, such as ``nn.LogCoshLoss()``, and
-`module` makes one of any card.
+(divisors, broadcasting, NaN as the mean of nothing, 100 for a certain error of BCELoss), and with a `forward` that a
+card computes. What a card cannot take, PyTorch's own `forward` gets: sparse, nested, complex and integer tensors,
+tensors of several types or shapes, parameters outside the card's domain, and whatever PyTorch warns of or refuses.
+Every other name is PyTorch's: among them MultiheadAttention and the losses that have no card (CTC, those fused with a
+linear layer). Cards that PyTorch lacks are modules of its style, such as ``nn.LogCoshLoss()``, and `module` makes one
+of any card.
 
 A module made by `torch.nn` is no instance of these subclasses, and `torch.jit.script` does not take them.
 """

@@ -98,7 +98,7 @@ def _options(card: Card[Any]) -> dict[str, Any]:
         p.name: p.default for p in keywords if p.name not in _OF_A_CALL or p.name in card.parameters
     } | card.settings
     options.pop(card.noise or "", None)
-    if "class_weight" in options:
+    if has_classes(card):
         del options["axis"]  # it is the first behind the samples
     if "ignore_index" in options:
         options["ignore_index"] = -100
@@ -109,14 +109,19 @@ def _options(card: Card[Any]) -> dict[str, Any]:
     return options
 
 
+def has_classes(card: Card[Any]) -> bool:
+    """Whether the rows of a loss are the classes of a sample or a pixel."""
+    return isinstance(card, Loss) and not {"class_weight", "ignore_index"}.isdisjoint(card.kind.options)
+
+
 def _in_the_style_of_pytorch(card: Loss[Any], arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
     """The loss by PyTorch's conventions."""
     first, target = arguments[0], arguments[-1]
     count: Any = first.numel()
-    if "class_weight" in card.kind.options:
-        weight, ignored = options["class_weight"], options.pop("ignore_index")
+    if has_classes(card):
+        weight, ignored = options.get("class_weight"), options.pop("ignore_index", None)
         options["axis"] = min(1, first.ndim - 1)
-        if labelled := target.ndim < first.ndim:
+        if (labelled := target.ndim < first.ndim) and ignored is not None:
             options["ignore_index"] = ignored
         if "label_smoothing" in card.kind.options and options["reduction"] == "mean":
             count = first.select(options["axis"], 0).numel()

@@ -108,6 +108,23 @@ def _labels(self: Any, card: Any, input: Any, target: Any) -> Any:
     return reduced(self, values, input, dtype=composed(input, target, self.weight))
 
 
+PAIRS = 2**24  #: of classes that a card may hold in memory, where PyTorch holds none
+
+
+def _lists(self: Any, card: Any, input: Any, target: Any) -> Any:
+    """Forward of MultiLabelMarginLoss, whose targets are lists of classes, up to a first −1, some of them twice."""
+    fit = _known(self) and fits(input) and isinstance(target, Tensor) and target.dtype is torch.int64
+    if not fit or input.ndim not in (1, 2) or target.shape != input.shape or not input.numel():
+        return None
+    classes = input.shape[-1]
+    if input.numel() * classes > PAIRS or not _are_classes(target + 1, classes + 1):
+        return None
+    listed = (target < 0).cumsum(-1) == 0
+    often = torch.zeros_like(r.widen(input.detach()))
+    often = often.scatter_add(-1, torch.where(listed, target, 0), listed.to(often.dtype))
+    return reduced(self, values_of(card, card.settings, input, often), input)
+
+
 def _variances(self: Any, card: Any, input: Any, target: Any, var: Any) -> Any:
     """Forward of GaussianNLLLoss; as in PyTorch, a variance that is held at eps has its gradient all the same."""
     settings = settings_of(card, self, "full", "eps")
@@ -125,6 +142,43 @@ def _variances(self: Any, card: Any, input: Any, target: Any, var: Any) -> Any:
             return None
     held = torch.where(var < self.eps, var.detach().clamp(min=self.eps) + (var - var.detach()), var)
     return reduced(self, values_of(card, settings, input, target, held.expand(input.shape)), input, dtype=dtype)
+
+
+def _binary(self: Any, card: Any, input: Any, target: Any) -> Any:
+    """Forward of BCELoss, where a certain error costs 100 and has a slope of 1e12, as in PyTorch."""
+    if not _known(self) or not fits(input, target, self.weight) or target.shape != input.shape:
+        return None
+    if self.weight is not None and not _spreads(self.weight, input):
+        return None
+    outside = r.is_concrete(input) and not bool(((input >= 0) & (input <= 1)).all())
+    if outside or (input.device.type != "cpu" and torch.is_autocast_enabled(input.device.type)):
+        return None
+    settings = card._settings({"from_probabilities": True})
+
+    def cost(answer: float) -> Tensor:
+        def of(body: Any) -> Any:
+            return lambda p: body(p, torch.full_like(p, answer), **settings)
+
+        value, slope = of(card.body), of(card.slope_body)
+        costs: Tensor = r.differentiable(lambda p: _held(value, p, 100.0), lambda p: _held(slope, p, 1e12), input)
+        return costs
+
+    target = r.widen(target)
+    values = target * cost(1.0) + (1 - target) * cost(0.0)
+    return reduced(self, values if self.weight is None else values * self.weight, input)
+
+
+def _held(function: Any, x: Tensor, most: float) -> Tensor:
+    """function(x) as far as ±most, and a constant from there on."""
+    outer = function(r.held(x)).clamp(-most, most)
+    beyond = outer.abs() == most
+    return torch.where(beyond, outer, function(torch.where(beyond, 0.5, x)))
+
+
+def _spreads(weight: Tensor, input: Tensor) -> bool:
+    """Whether a weight broadcasts to the shape of the input."""
+    sizes = zip(reversed(weight.shape), reversed(input.shape), strict=False)
+    return weight.ndim <= input.ndim and all(size in (1, wanted) for size, wanted in sizes)
 
 
 def _binary_with_logits(self: Any, card: Any, input: Any, target: Any) -> Any:
@@ -200,6 +254,7 @@ LOSSES: dict[str, tuple[str, Compute]] = {
     "MSELoss": ("mse", _loss()),
     "HuberLoss": ("huber", _loss("delta")),
     "KLDivLoss": ("relative_entropy", _divergence),
+    "BCELoss": ("binary_cross_entropy", _binary),
     "BCEWithLogitsLoss": ("binary_cross_entropy", _binary_with_logits),
     "SmoothL1Loss": ("smooth_l1", _loss("beta")),
     "SoftMarginLoss": ("soft_margin", _whole()),
@@ -209,9 +264,11 @@ LOSSES: dict[str, tuple[str, Compute]] = {
     "TripletMarginLoss": ("triplet_margin", _triplets),
     "TripletMarginWithDistanceLoss": ("margin_ranking", _distances),
     "MultiMarginLoss": ("multiclass_hinge", _rivals),
+    "MultiLabelMarginLoss": ("multilabel_margin", _lists),
     "MultiLabelSoftMarginLoss": ("multilabel_soft_margin", _labels),
     "PoissonNLLLoss": ("poisson_nll", _whole("log_input", "full", "eps")),
     "GaussianNLLLoss": ("gaussian_nll", _variances),
     "NLLLoss": ("nll", _classes),
+    "NLLLoss2d": ("nll", _classes),
     "CrossEntropyLoss": ("cross_entropy", _classes),
 }

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import functools
 import inspect
+import warnings
 from typing import Any
 
 import torch
+from typing_extensions import deprecated
 
 from slopes.card import Card
 from slopes.catalogue import CARDS
@@ -37,7 +39,11 @@ def _replace(name: str, card: Card[Any], compute: Compute) -> None:
     doc = f"PyTorch's {name}, computed by slopes.\n\n{inspect.cleandoc(base.__doc__ or '')}"
     forward.__code__ = forward.__code__.replace(co_name=f"{name}.forward")  # torch.compile counts by code object
     body = {"forward": functools.wraps(base.forward)(forward), "__module__": "slopes.nn", "__doc__": doc}
-    REPLACED[name] = type(name, (base, *ours), body)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that a base is deprecated; whoever makes one is told
+        REPLACED[name] = type(name, (base, *ours), body)
+    if "__deprecated__" in vars(base):
+        REPLACED[name] = deprecated(base.__deprecated__, category=FutureWarning)(REPLACED[name])
 
 
 def leaf(module: torch.nn.Module, arguments: tuple[Any, ...]) -> Any:

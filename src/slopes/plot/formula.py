@@ -21,7 +21,7 @@ def text(card: Card[Any]) -> str:
 def mathml(card: Card[Any]) -> str:
     """The formula as a MathML element, which browsers typeset with their own fonts."""
     inner = _MathML().doprint(card.formula)
-    for printed, fine in ((r"\hat{y}", "ŷ"), ("<mo>-</mo>", "<mo>−</mo>"), ("&ExponentialE;", "e")):
+    for printed, fine in ((r"\hat{y}", "ŷ"), ("<mo>-</mo>", "<mo>−</mo>"), ("&ExponentialE;", "e"), ("delta_j", "ΔJ")):
         inner = inner.replace(printed, fine)
     return f'<math display="block">{inner}</math>'
 
@@ -59,6 +59,10 @@ class _MathML(MathMLPresentationPrinter):  # type: ignore[misc]
     def doprint(self, expr: Any) -> str:
         return str(self._print(expr).toxml())
 
+    def mathml_tag(self, e: Any) -> str:
+        """The operator's text; SymPy writes it as it is, also where XML would take it for markup."""
+        return str(super().mathml_tag(e)).replace("<", "&lt;")
+
     def _print_Piecewise(self, expr: Any) -> Any:
         table = self.dom.createElement("mtable")
         table.setAttribute("class", "cases")  # a brace stretches only where there is a font for mathematics
@@ -89,8 +93,8 @@ class _MathML(MathMLPresentationPrinter):  # type: ignore[misc]
 
 
 FINE = {
-    r"\hat{y}": "ŷ", "[i]": "ᵢ", "[j]": "ⱼ", "**2": "²", "**3": "³", "**": "^", "*": "·", "-": "−", ">=": "≥",
-    "<=": "≤",
+    r"\hat{y}": "ŷ", "Delta_J": "ΔJ", "[i]": "ᵢ", "[j]": "ⱼ", "**2": "²", "**3": "³", "**": "^", "*": "·", "-": "−",
+    ">=": "≥", "<=": "≤",
 }  # fmt: skip
 GREEK = {
     "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "theta": "θ", "kappa": "κ",

@@ -62,15 +62,14 @@ class Panel:
 
 
 def panels(cards: Iterable[Card[Any]]) -> list[tuple[Panel, Panel]]:
-    """A (value, slope) pair of panels for each axis that the cards run along."""
+    """A (value, slope) pair of panels for each axis that the cards run along; lines of several bear their names."""
     curves = [curve(card) for card in cards]
     pairs = []
     for axis in dict.fromkeys(c.axis for c in curves):
         drawn = [(c, line) for c in curves if c.axis == axis for line in c.lines]
-        several = sum(c.axis == axis for c in curves) > 1
         value, slope = Panel("value", axis, []), Panel("slope", axis, [])
         for c, line in drawn:
-            label = ", ".join(part for part in (c.card.name if several else "", line.label) if part)
+            label = ", ".join(part for part in (c.card.name if len(curves) > 1 else "", line.label) if part)
             for panel, y, stroke in (
                 (value, line.value, line.value),
                 (slope, line.slope, line.broken_slope()),
@@ -195,8 +194,9 @@ def default_words(parameter: dict[str, str]) -> str:
 
 def signature(card: Card[Any]) -> str:
     """The card's arguments and own parameters, as in "elu(x, *, alpha=1.0)", with what is bound in place."""
+    arguments = [argument.name for argument in card.kind.arguments] if isinstance(card, Loss) else card._arguments
     own = [f"{name}={_written(value)}" for name, value in card.settings.items()]
-    return f"{card.__name__}({', '.join([*card._arguments, *(['*'] if own else []), *own])})"
+    return f"{card.__name__}({', '.join([*arguments, *(['*'] if own else []), *own])})"
 
 
 def number(value: float) -> str:

@@ -16,6 +16,7 @@ FORMATS: dict[str, Any] = {"float64": np.float64, "float32": np.float32, "float1
 RESULTS = ("value", "slope", "second")
 COARSER = {"bfloat16": 2.0**16}  #: how many of the carrier's units are one of the format's
 FAR = 1e30  #: beyond it no second derivative is sought, which would take minutes
+ROWS = 10  #: of how many rows one is sought, for the same reason
 
 
 class Grid(Subject):
@@ -41,7 +42,14 @@ class Grid(Subject):
                 elif "16" not in self.form:
                     line = np.concatenate([line, _line(self.dtype)])
                 drawn = [np.unique(line)]
+            elif self.second and self.card.rowwise:
+                drawn = [x[:: max(len(x) // ROWS, 1)] for x in drawn]
         return tuple(drawn)
+
+    @property
+    def together(self) -> bool:
+        """Whether a result depends on more than its own row."""
+        return isinstance(self.card, Loss) and self.card.kind.batched
 
     def inputs(self, dtype: Any) -> tuple[Any, ...]:
         """The inputs, in the dtype that carries the format."""
@@ -95,8 +103,7 @@ class Grid(Subject):
             slopes = card.slope(*arguments, **options)
             return slopes[..., 0] if card.rowwise else slopes
 
-        coupled = isinstance(card, Loss) and card.kind.batched  # a slope depends on more than its own row
-        return exact.slope_of(card.name, slope, x, *rest, coupled=coupled)
+        return exact.slope_of(card.name, slope, x, *rest)
 
 
 def _by_torch(grid: Grid, arguments: tuple[Any, ...]) -> dict[str, Any]:

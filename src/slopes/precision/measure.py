@@ -17,7 +17,7 @@ from slopes.loading import describe
 from slopes.precision.grid import COARSER, FORMATS, RESULTS, Grid
 
 OURS = ("NumPy", "torch")  #: the readings that are measured
-OF_PEERS = ("float64", "float32")  #: the formats in which peers are
+OF_PEERS = ("float64", "float32")  #: the formats in which peers are, and second derivatives
 MUCH = 1000.0  #: units in the last place from which an error is counted as a loss
 
 
@@ -38,6 +38,7 @@ class Figure:
     lost: int  #: how many are infinite or no number where the exact ones are numbers
     flushed: int  #: how many subnormal numbers were taken for 0, which is not counted in the errors
     at: tuple[str, ...]  #: the arguments at which the worst came
+    entry: tuple[int, ...]  #: which entry of the result it is, where that is a row
     came: str
     exact: str
 
@@ -58,7 +59,10 @@ def measure(card: Card[Any], against: Sequence[str], label: str) -> tuple[list[F
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         for form in FORMATS:
-            pairs = (Grid(card, form, label), RESULTS[:2]), (Grid(card, form, label, second=True), RESULTS[2:])
+            second = Grid(card, form, label, second=True)
+            pairs: list[tuple[Grid, Sequence[str]]] = [(Grid(card, form, label), RESULTS[:2])]
+            if form in OF_PEERS and not second.together:  # in those every entry is moved in turn
+                pairs.append((second, RESULTS[2:]))
             for grid, results in pairs:
                 for item in _at(grid, results, against):
                     if isinstance(item, Figure):
@@ -139,7 +143,8 @@ def _figures(grid: Grid, result: str, came: dict[tuple[str, str], Any]) -> Itera
                 worst=float(scaled[index]), median=float(np.median(scaled[counted])),
                 raw=float(np.max(error[counted])), points=int(counted.sum()), beyond=int((scaled > MUCH).sum()),
                 lost=int(np.isinf(error[counted]).sum()), flushed=int(flushed.sum()),
-                at=_shown(grid, index), came=_number(came[library, reading][index]), exact=_exactly(exact[index]),
+                at=_shown(grid, result, index), entry=index[1:] if grid.card.rowwise else (),
+                came=_number(came[library, reading][index]), exact=_exactly(exact[index]),
             )  # fmt: skip
 
 
@@ -181,11 +186,10 @@ def _jumps(grid: Grid, result: str, suspects: Any) -> Any:
     return found
 
 
-def _shown(grid: Grid, index: tuple[int, ...]) -> tuple[str, ...]:
-    """The arguments at a result: an entry of each, or a row."""
-    return tuple(
-        _number(argument[index]) if not grid.card.rowwise else _list(argument[index[0]]) for argument in grid.arguments
-    )
+def _shown(grid: Grid, result: str, index: tuple[int, ...]) -> tuple[str, ...]:
+    """The arguments at a result: an entry of each, or a row; of a map's slope the cotangent too."""
+    arguments = grid.arguments if result == "slope" or not isinstance(grid.card, Map) else grid.arguments[:1]
+    return tuple(_number(x[index]) if not grid.card.rowwise else _list(x[index[0]]) for x in arguments)
 
 
 def _list(row: Any) -> str:
@@ -198,6 +202,9 @@ def _number(x: Any) -> str:
 
 
 def _exactly(x: Any) -> str:
+    """17 digits; what is further out than any exponent worth reading is 0 or infinite."""
     from slopes.readings.exact import context
 
+    if x != 0 and not -10_000 < context.mag(x) < 10_000:
+        return ("-" if x < 0 else "") + ("0" if abs(x) < 1 else "inf")
     return str(context.nstr(x, 17))

@@ -17,11 +17,19 @@ from slopes.precision.measure import MUCH, OF_PEERS, Failure, Figure
 
 NAMES = {"value": "value", "slope": "slope", "second": "second derivative"}
 
+SHORT = """\
+Values and slopes, in float64 and float32, over the whole grid described below: how many of the functions stay within 4
+units in the last place (ulp) of the exact result, how many are off by more than 1000 somewhere, and how many of these
+give an infinity or NaN where the exact result is a number. A library counts with the functions that it has.
+"""
+
 ABOUT = """\
 Every number is the worst error found, in units in the last place (ulp) of the exact result in its dtype: 0.5 is what
 rounding once can do, 1 is the neighbouring number, and 1e7 (float32) or 5e15 (float64) is no digit right; **inf** is
 an infinity or NaN where the exact result is a number. The exact results have 25 digits, from arithmetic of as many as
-it takes; second derivatives are differences of the exact slope, and are compared with PyTorch's double backward.
+it takes. Second derivatives are PyTorch's double backward against differences of the exact slope; slopes makes no
+promise about them, and those of losses of a whole batch are not measured. Keras runs upon PyTorch, and takes means in
+float32 whatever the dtype: an error of 3e8 in float64 is that.
 
 Two kinds of results have no ulp to be held to, because terms cancel or exponents magnify whatever the code does. As
 in `slopes audit`, the errors of rows and of losses of logits are divided by 1 + their condition (how many ulp the exact
@@ -30,13 +38,15 @@ the terms that cancel there.
 
 The grid is fixed: for a curve about 1000 numbers of both signs, from the smallest subnormal to the largest number and
 densely up to 60 (half types and second derivatives: about 350); for an element-wise loss about 400 pairs; otherwise
-tens of rows, of sizes from 1e-4 to 1e2. Points where the exact result jumps are left out. A mark ° says that some
-subnormal numbers were taken for 0, which is not counted.
+tens of rows (second derivatives: ten), of sizes from 1e-4 to 1e2. Points where the exact result jumps are left out.
+A mark ° says that some subnormal numbers were taken for 0, which is not counted. A peer is measured as
+[conventions.md](conventions.md) has it called for our number, with whatever that call does around its function.
 """
 
 OF_LOSSES = """\
 The worst input of each function, library and result, in the dtype with more of them; the last column says how many of
-the grid's inputs are off by more than 1000. Rows are shown with six digits.
+the grid's results are off by more than 1000. Rows are shown with six digits, with the entry of the result that is off;
+the second row of a map's slope is the cotangent that is pulled back. An exact 0 may be a number below all formats.
 """
 
 
@@ -65,8 +75,9 @@ class Accuracy:
         return self._worst_of(lambda figure: bool(figure.library != "slopes") and figure.worst > MUCH)
 
     def own(self) -> list[Figure]:
-        """Of slopes itself, the same for errors above 4."""
-        return self._worst_of(lambda figure: figure.library == "slopes" and figure.worst > ULPS)
+        """Of slopes itself, the same for errors above 4, second derivatives last."""
+        found = self._worst_of(lambda figure: figure.library == "slopes" and figure.worst > ULPS)
+        return sorted(found, key=lambda figure: figure.result == "second")
 
     def _worst_of(self, chosen: Any) -> list[Figure]:
         worst: dict[tuple[str, str, str], Figure] = {}
@@ -114,9 +125,12 @@ class Accuracy:
     def _page(self) -> Iterator[str]:
         yield "# Accuracy\n"
         yield f"Made by `{self._command()}`; do not edit.\n"
+        yield SHORT
+        yield from self._in_short()
+        yield f"\nVersions: {', '.join(f'{name} {number}' for name, number in self.versions.items())}.\n"
+        yield "## How it is measured\n"
         yield ABOUT
-        yield f"Versions: {', '.join(f'{name} {number}' for name, number in self.versions.items())}.\n"
-        yield "## Summary\n"
+        yield "## Function by function\n"
         yield "The worst error in float64 / float32, of both readings (NumPy and torch) for slopes.\n"
         yield from self._summary()
         if self.notable():
@@ -140,6 +154,19 @@ class Accuracy:
         names = [] if self.complete else [name if name.isidentifier() else f"'{name}'" for name in self.cards]
         against = ["--against", ",".join(self.against)] if self.against else []
         return " ".join(["slopes accuracy", *names, *against, "--out docs/accuracy.md"])
+
+    def _in_short(self) -> Iterator[str]:
+        rows = []
+        for library in ("slopes", *self.against):
+            of_card: dict[str, list[Figure]] = {}
+            for figure in self.figures:
+                if figure.library == library and figure.result != "second" and figure.dtype in OF_PEERS:
+                    of_card.setdefault(figure.card, []).append(figure)
+            worst = [max(figure.worst for figure in figures) for figures in of_card.values()]
+            lost = [any(figure.lost for figure in figures) for figures in of_card.values()]
+            counts = len(worst), sum(w <= ULPS for w in worst), sum(w > MUCH for w in worst), sum(lost)
+            rows.append([library, *map(str, counts)])
+        yield from _table(["", "functions", "within 4", "off by more than 1000", "infinity or NaN"], rows)
 
     def _summary(self) -> Iterator[str]:
         sources = [("slopes", result) for result in RESULTS]
@@ -204,10 +231,11 @@ def _off(figure: Figure) -> str:
 
 def _input(figure: Figure) -> str:
     """The arguments; the numbers of a row with six digits."""
-    return ", ".join(
+    arguments = ", ".join(
         re.sub(r"[^\[\], ]+", lambda entry: f"{float(entry[0]):.6g}", text) if text.startswith("[") else text
         for text in figure.at
     )
+    return f"{arguments} (entry {', '.join(map(str, figure.entry))})" if figure.entry else arguments
 
 
 def _cell(figures: Sequence[Figure | None]) -> str:
@@ -231,13 +259,18 @@ def _pair(figures: list[Figure]) -> str:
 
 
 def _listed(figures: list[Figure]) -> Iterator[str]:
+    """A row for each fault; libraries that have one in common share it."""
+    alike: dict[Any, list[Figure]] = {}
+    for f in figures:
+        alike.setdefault((f.card, f.result, f.dtype, f.at, f.entry, f.came, f.beyond, f.points), []).append(f)
     rows = [
         [
-            f"`{f.card}`", f.library if f.library != "slopes" else f.reading, NAMES[f.result], f.dtype,
+            f"`{f.card}`", ", ".join(f.reading or f.library for f in group), NAMES[f.result], f.dtype,
             f"`{_input(f)}`", f"`{f.came}`", f"`{f.exact}`", "inf" if f.lost else short(f.worst),
             f"{f.beyond} of {f.points}",
         ]
-        for f in figures
+        for group in alike.values()
+        for f in group[:1]
     ]  # fmt: skip
     yield from _table(["", "by", "result", "dtype", "at", "came", "exact", "ulp", "above 1000"], rows)
 

@@ -258,6 +258,16 @@ def simplex_threshold(x: Array) -> Array:
     return (sum(where(inside, z, 0)) - 1) / maximum(sum(where(inside, 1, 0)), 1)
 
 
+def jaccard_steps(order: Array, target: Array, weight: Array) -> Array:
+    """See `slopes.ops.jaccard_steps`: differences of 1 − IoU as entries come in."""
+    places = np.argsort(-order.view(np.ndarray), axis=-1, kind="stable")
+    part, size = (np.take_along_axis(x, places, -1) for x in (target, weight))
+    union = sum(size * part) + np.cumsum(size * (1 - part), axis=-1)
+    lost = where(union == 0, 0, np.cumsum(size, axis=-1) / where(union == 0, 1, union))
+    steps = lost - np.concatenate([0 * lost[..., :1], lost[..., :-1]], axis=-1)
+    return np.take_along_axis(steps, np.argsort(places, axis=-1), -1).view(Exact)
+
+
 def softmax_logit(x: Array) -> Array:
     """See `slopes.ops.softmax_logit`; 1 − p would need as many digits as p has nines."""
     others = [np.sum(exp(np.delete(x, place, -1)), axis=-1) for place in range(x.shape[-1])]

@@ -41,7 +41,7 @@ softmax_logit = partial(tails.softmax_logit, _this)
 
 
 top, simplex_threshold = partial(tails.top, _this), partial(tails.simplex_threshold, _this)
-sum_pairs = partial(tails.sum_pairs, _this)
+sum_pairs, jaccard_steps = partial(tails.sum_pairs, _this), partial(tails.jaccard_steps, _this)
 cumsum = partial(np.cumsum, axis=-1)
 
 
@@ -68,6 +68,21 @@ def held(x: Array) -> Array:
 def descending(x: Array) -> Array:
     """Rows sorted, the largest first."""
     return -np.sort(-x, axis=-1)
+
+
+def places(x: Array) -> Array:
+    """Where the entries of a row lie, the largest first."""
+    return np.argsort(-x, axis=-1, kind="stable")
+
+
+def picked(x: Array, places: Array) -> Array:
+    """The entries of a row in another order."""
+    return np.take_along_axis(x, places, -1)
+
+
+def reversed(x: Array) -> Array:
+    """Rows backwards."""
+    return x[..., ::-1]
 
 
 def shift_by_top(x: Array) -> tuple[Array, Array]:

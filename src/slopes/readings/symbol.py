@@ -140,6 +140,11 @@ def simplex_threshold(x: Array) -> Array:
     return sp.Function("tau")(x.base if isinstance(x, sp.Indexed) else x)
 
 
+def jaccard_steps(order: Array, target: Array, weight: Array) -> Array:
+    """See `slopes.ops.jaccard_steps`."""
+    return sp.Function("Delta_J")(order)
+
+
 def top(x: Array) -> Array:
     """See `slopes.ops.top`."""
     return sp.Function("onehot")(x)

@@ -151,7 +151,7 @@ def sin_of_sum(x: Array, shift: Constant) -> Array:
 
 
 top, simplex_threshold = partial(tails.top, _this), partial(tails.simplex_threshold, _this)
-sum_pairs = partial(tails.sum_pairs, _this)
+sum_pairs, jaccard_steps = partial(tails.sum_pairs, _this), partial(tails.jaccard_steps, _this)
 cumsum = partial(torch.cumsum, dim=-1)
 
 
@@ -181,6 +181,23 @@ def held(x: Array) -> Array:
 def descending(x: Array) -> Array:
     """Rows sorted, the largest first."""
     return torch.sort(x, dim=-1, descending=True).values
+
+
+def places(x: Array) -> Array:
+    """Where the entries of a row lie, the largest first."""
+    if _to_onnx():
+        return torch.sort(x.detach(), dim=-1, descending=True).indices
+    return torch.sort(x.detach(), dim=-1, descending=True, stable=True).indices
+
+
+def picked(x: Array, places: Array) -> Array:
+    """The entries of a row in another order."""
+    return torch.gather(x, -1, places)
+
+
+def reversed(x: Array) -> Array:
+    """Rows backwards."""
+    return torch.flip(x, (-1,))
 
 
 def shift_by_top(x: Array) -> tuple[Array, Array]:
@@ -366,7 +383,7 @@ def _apply(*arguments: Any) -> Any:
 def differentiable(value: Callable[..., Array], slope: Callable[..., Array] | None, x: Array, *rest: Array) -> Array:
     """value(x, *rest), differentiated by x through `slope` and never through the value's own operations.
 
-    A slope with one axis more than the value is the gradient of a row. Where another argument may want a gradient
+    A slope with more axes than the value is the gradient of a row. Where another argument may want a gradient
     too, and in forward mode, plain autograd takes over: the second derivative of a Function with a ``jvp`` of its
     own is silently 0 when forward mode is nested.
     """
@@ -375,7 +392,9 @@ def differentiable(value: Callable[..., Array], slope: Callable[..., Array] | No
 
     def pull_back(gradient: Tensor, *arguments: Tensor) -> Tensor:
         rows: Tensor = slope(*arguments)
-        return (gradient.unsqueeze(-1) if gradient.ndim < rows.ndim else gradient) * rows
+        for _ in range(rows.ndim - gradient.ndim):
+            gradient = gradient.unsqueeze(-1)
+        return gradient * rows
 
     return _apply(value, pull_back, x, *rest)
 

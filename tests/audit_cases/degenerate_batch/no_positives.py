@@ -17,7 +17,7 @@ class SupConLoss(nn.Module):
             raise ValueError(f"{len(embeddings)} embeddings and {len(labels)} labels")
         z = F.normalize(embeddings, dim=1, eps=1e-6)
         logits = z @ z.T / self.temperature
-        own = torch.eye(len(z), dtype=torch.bool)
+        own = torch.eye(len(z), dtype=torch.bool, device=z.device)
         log_prob = logits - torch.logsumexp(logits.masked_fill(own, -1e9), dim=1, keepdim=True)
         positives = (labels[:, None] == labels[None, :]) & ~own
         mean_log_prob = (positives * log_prob).sum(1) / positives.sum(1).clamp(min=self.least)

@@ -7,6 +7,8 @@ an error is what no author means. In float64, unless precision is the question, 
 from __future__ import annotations
 
 from slopes.checks.behaviour.calls import calling
+from slopes.checks.behaviour.costs import layout_and_cost
+from slopes.checks.behaviour.devices import device_and_dtype
 from slopes.checks.behaviour.gradients import extreme_inputs, zeros_and_edges
 from slopes.checks.behaviour.labels import label_conventions
 from slopes.checks.behaviour.masks import mask_independence
@@ -27,4 +29,6 @@ CHECKS: list[Check] = [
     mask_independence,
     label_conventions,
     term_balance,
+    device_and_dtype,
+    layout_and_cost,
 ]

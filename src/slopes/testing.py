@@ -1,0 +1,35 @@
+"""The audit in a test-suite: `assert_audit`, which pytest's marker ``slopes_audit`` calls too."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from slopes.checks import Report
+
+__all__ = ["assert_audit"]
+
+
+def assert_audit(subject: Any, *, allow: Iterable[str] = (), **options: Any) -> Report:
+    """Audit a loss or an activation, and raise AssertionError with the report unless it is clean, notes apart.
+
+    `allow` names checks whose findings are let pass; `options` are those of `slopes.audit`. Returns the report.
+    Raises ValueError for an allowed check that there is not, and what `slopes.audit` raises.
+    """
+    __tracebackhide__ = True  # pytest shows the line of the test
+    from slopes.checks import audit
+
+    allowed = {allow} if isinstance(allow, str) else set(allow)
+    report = audit(subject, **options)
+    known = {*report.ran, *report.skipped, *(finding.check for finding in report.findings)}
+    for name in sorted(allowed - known):
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(known))}."
+        raise ValueError(f"assert_audit: no check {name!r} to allow; {hint}")
+    counted = replace(report, findings=[finding for finding in report.findings if finding.check not in allowed])
+    if not counted.ok:
+        raise AssertionError(str(counted))
+    return report

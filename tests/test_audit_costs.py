@@ -1,0 +1,85 @@
+"""Memory, graphs and compilations as the audit tells them: notes with a number, and nothing changed by asking."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+import torch
+from torch.nn import functional as F
+
+import slopes
+from slopes.checks.behaviour.costs import kept
+from slopes.checks.discovery import subject_of
+
+
+def notes(subject, **options):
+    report = slopes.audit(subject, **options)
+    assert "layout_and_cost" in report.ran, str(report)
+    return [f.message for f in report.findings if f.check == "layout_and_cost" and f.severity == "note"]
+
+
+def gelu_erf(x):
+    return x * 0.5 * (1 + torch.erf(x / 2**0.5))
+
+
+def swish(x):
+    return x * torch.sigmoid(x)
+
+
+@pytest.mark.parametrize(("subject", "times"), [(gelu_erf, 3), (swish, 2), (F.gelu, 1), (F.mish, 1), (torch.relu, 1)])
+def test_memory_is_counted_in_inputs(subject, times):
+    given, _ = subject_of(subject)
+    assert kept(given, given.draw(rows=4096)) == pytest.approx(times, rel=1e-3)
+
+
+def test_memory_is_told_with_its_number():
+    assert any("keeps 3.0 times the memory of x" in told for told in notes(gelu_erf))
+    assert notes(F.gelu) == []
+
+
+def test_a_branch_on_values_is_a_note():
+    def loss(prediction, target):
+        if prediction.shape != target.shape:
+            raise ValueError("shapes differ")
+        error = (prediction - target).abs()
+        if (error > 1e6).any():
+            error = error.clamp(max=1e6)
+        return error.mean()
+
+    (told,) = notes(loss, kind="regression")
+    assert "if (error > 1e6).any():" in told
+
+
+def test_a_loop_over_rows_is_compiled_anew():
+    def loss(prediction, target):
+        if prediction.shape != target.shape:
+            raise ValueError("shapes differ")
+        return sum((p - t).abs().mean() for p, t in zip(prediction, target, strict=True)) / max(len(prediction), 1)
+
+    assert any("is compiled 3 times for 3 lengths" in told for told in notes(loss, kind="regression"))
+
+
+def test_what_was_compiled_before_stays():
+    made = []
+
+    def backend(graph, inputs):
+        made.append(graph)
+        return graph.forward
+
+    compiled = torch.compile(gelu_erf, backend=backend)
+    compiled(torch.ones(4))
+    slopes.audit(torch.relu)
+    compiled(torch.ones(4))
+    assert len(made) == 1
+
+
+def test_strides_of_numpy_arrays_count_too():
+    def by_memory(x):
+        if not isinstance(x, np.ndarray):
+            raise TypeError("expected an array")
+        return np.tanh(np.lib.stride_tricks.as_strided(x, x.shape, (x.itemsize,)))
+
+    (finding,) = [f for f in slopes.audit(by_memory).findings if f.check == "layout_and_cost"]
+    assert "of a strided x is another" in finding.message
+    assert finding.severity == "error"
