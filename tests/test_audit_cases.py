@@ -1,7 +1,8 @@
 """Every check of behaviour catches at least three planted bugs, and passes their corrected twins whole.
 
 A case is a file of ``audit_cases/<check>/``, written as people write: `bug` and `fixed` are the subjects, OPTIONS what
-is declared of both, and SEVERITY what the bug is told as (error, unless said).
+is declared of both (BUG_OPTIONS and FIXED_OPTIONS of one alone), and SEVERITY what the bug is told as (error, unless
+said).
 """
 
 import io
@@ -31,7 +32,7 @@ def option(case, name, otherwise):
 
 def report_on(case, which):
     spec = f"{case}:{which}"
-    options = dict(option(case, "OPTIONS", {}))
+    options = {**option(case, "OPTIONS", {}), **option(case, f"{which.upper()}_OPTIONS", {})}
     run = {name: options.pop(name) for name in ("against", "model", "batch", "seed") if name in options}
     return examine(loading.find(spec), options, spec=spec, **run)
 

@@ -189,8 +189,8 @@ def _accepted(make: Callable[[Form], Subject], group: Sequence[Form]) -> tuple[F
 
 
 def _in_numpy(make: Callable[[Form], Subject], form: Form, subject: Subject) -> Form | None:
-    """The form in NumPy, where tensors come out as what NumPy makes of them, and arrays are taken too."""
-    if subject.oddities.get("type") not in ("a float64", "a float32", "a ndarray"):
+    """The form in NumPy, where tensors come out as what NumPy makes of them, or may want no gradient."""
+    if subject.oddities.get("type") not in ("a float64", "a float32", "a ndarray") and not _wants_none(subject):
         return None
     other = make(replace(form, numpy=True))
     try:
@@ -198,6 +198,16 @@ def _in_numpy(make: Callable[[Form], Subject], form: Form, subject: Subject) -> 
     except SubjectError:
         return None
     return other.form
+
+
+def _wants_none(subject: Subject) -> bool:
+    """Whether it hands a tensor to NumPy, which refuses one that wants a gradient: np.maximum gives a tensor back."""
+    first, *rest = subject.draw()
+    try:
+        subject(first.requires_grad_(), *rest)
+    except SubjectError as error:
+        return "call numpy() on Tensor" in str(error)
+    return False
 
 
 def _telling(first: SubjectError | None, error: SubjectError | None) -> SubjectError | None:
@@ -257,6 +267,10 @@ def _known(thing: Any) -> Form | None:
     home = type(thing).__module__ if module else getattr(thing, "__module__", None)
     if home not in ("torch.nn.modules.loss", "torch.nn.functional", "slopes.nn"):
         return None
+    own = getattr(thing, "card", None)
+    if isinstance(own, Loss):  # of slopes.nn, where classes are on the axis behind the samples
+        form = _of_card(own)
+        return replace(form, shape=(2, 3, 12), axis=1) if own.kind.name == "overlap" else form
     name = type(thing).__name__ if module else getattr(thing, "__name__", "")
     if name in ("TripletMarginWithDistanceLoss", "triplet_margin_with_distance_loss"):
         return Form(kind=KINDS["triplets"], shape=ROWS_2)  # its card takes the distances

@@ -107,6 +107,12 @@ class Subject:
         self.notes: dict[str, Any] = {}  #: what one check leaves for a later one
         self.facts: list[str] = []  #: what checks have found out besides faults, for the report
 
+    def having(self, **changes: Any) -> Subject:
+        """The same subject, called in a form with these changes."""
+        other = copy.copy(self)
+        other.form = replace(self.form, **changes)
+        return other
+
     @property
     def family(self) -> str:
         """Whether it is a loss or an activation."""
@@ -215,6 +221,14 @@ class Subject:
         It is given copies of the arguments, which it may spoil, unless `in_place`. A module computes in the dtype of
         the arguments, unless `as_given`.
         """
+        asked: dict[str, Any] = {"reduction": reduction, "in_place": in_place, "as_given": as_given}
+        return self._tensor(self.raw(*arguments, **asked, **options), arguments)
+
+    def raw(
+        self, *arguments: Tensor, reduction: str | None = None, in_place: bool = False, as_given: bool = False,
+        **options: Any,
+    ) -> Any:  # fmt: skip
+        """What the subject gives, whatever that is."""
         dtype = next((x.dtype for x in arguments if x.is_floating_point()), self.form.dtype)
         if reduction is not None and self.form.reduction == "keyword":
             options["reduction"] = reduction
@@ -222,10 +236,10 @@ class Subject:
         given = self.placed(arguments if in_place else [x.clone() for x in arguments])
         if self.form.numpy:
             given = [x.detach().numpy() for x in given]
+            options = {name: x.numpy() if isinstance(x, Tensor) else x for name, x in options.items()}
         for name, what in self.form.extra.items():
             options.setdefault(name, self._extra(what, arguments))
-        came = self._watched(thing, given, options, arguments)
-        return self._tensor(came, arguments)
+        return self._watched(thing, given, options, arguments)
 
     def placed(self, arguments: Sequence[Tensor]) -> list[Any]:
         """The arguments in the order in which the subject takes them."""
@@ -341,24 +355,38 @@ class Subject:
         """A call of the subject by its arguments' names."""
         return self.called()
 
-    def called(self, **instead: str) -> str:
-        """A call of the subject, with other code in the place of some of its arguments."""
+    def called(self, *options: str, each: str = "", **instead: str) -> str:
+        """A call, with other code in the place of some arguments, and further keywords, as ``"mask=mask"``.
+
+        `each` stands behind every argument, as ``"[:2]"``.
+        """
         names = [instead.get(name, name) for name in self.form.names]
         if self.form.swapped:
             names[:2] = names[1::-1]
-        extra = [f"{name}={name}" for name in self.form.extra]
-        return f"{self.variable}({', '.join([*names, *extra])})"
+        given = {option.partition("=")[0] for option in options}
+        extra = [f"{name}={name}{each}" for name in self.form.extra if name not in given]
+        return f"{self.variable}({', '.join([*(name + each for name in names), *extra, *options])})"
 
-    def code(self, arguments: Sequence[Tensor], *lines: str, grad: int | None = None) -> str:
+    def code(
+        self, arguments: Sequence[Tensor], *lines: str, grad: int | None = None,
+        given: Mapping[str, Tensor] | None = None,
+    ) -> str:  # fmt: skip
         """Code that can be pasted: it gets the subject, makes the arguments, and prints what the last line gives.
 
-        With `grad` that argument wants a gradient.
+        With `grad` that argument wants a gradient. `given` are further arguments, by their names.
         """
+        given = given or {}
         pairs = list(zip(self.form.names, arguments, strict=True))
         made = [f"{name} = {self.source(x, place == grad)}" for place, (name, x) in enumerate(pairs)]
         for name, what in self.form.extra.items():
-            made.append(f"{name} = {self._source_of_extra(what, arguments)}")
+            if name not in given:
+                made.append(f"{name} = {self._source_of_extra(what, arguments)}")
+        made += [f"{name} = {self.source(x)}" for name, x in given.items()]
         library = "import numpy as np" if self.form.numpy else "import torch"
+        dtype = next((x.dtype for x in arguments if x.is_floating_point()), torch.float32)
+        held = [*self.thing.parameters(), *self.thing.buffers()] if self.is_module else []
+        if any(x.is_floating_point() and x.dtype != dtype for x in held):
+            made.insert(0, f"{self.variable} = {self.variable}.to({dtype})")
         *first, last = lines
         return "\n".join([library, *self.setup, *made, *first, f"print({last})"])
 
@@ -430,8 +458,8 @@ def undisturbed() -> Iterator[None]:
         torch.is_deterministic_algorithms_warn_only_enabled(),
     )
     printing = np.get_printoptions()
-    torch.set_num_threads(1)
     with warnings.catch_warnings(), torch.enable_grad():
+        torch.set_num_threads(1)  # of tensors this small, threads that wait for one another take the most time
         warnings.simplefilter("ignore")
         try:
             yield

@@ -1,0 +1,128 @@
+"""How a loss is told which entries count: by a mask, by weights of samples, or by a label that is ignored."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from slopes.checks.discovery import EXTRAS, keywords
+from slopes.checks.report import Skip
+from slopes.checks.subject import Arguments, Subject, SubjectError
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A way to say what counts. `shape` is that of the mask, or of the labels."""
+
+    name: str
+    what: str  #: "mask", "weight" or "ignore_index"
+    shape: tuple[int, ...]
+    dtype: torch.dtype = torch.bool
+    inverted: bool = False  #: whether True says what does not count
+    label: int = -100  #: the label that is ignored
+    given: bool = False  #: whether that label is given by keyword
+
+    def keeping(self, keep: Tensor, arguments: Arguments) -> tuple[Arguments, dict[str, Any]]:
+        """The arguments, and the further ones, with which what `keep` is True for counts alone."""
+        if self.what == "ignore_index":
+            first, target, *rest = arguments
+            target = torch.where(keep, target, self.label)
+            return (first, target, *rest), {self.name: self.label} if self.given else {}
+        return arguments, {self.name: (keep ^ self.inverted).to(self.dtype)}
+
+    def spread(self, keep: Tensor, x: Tensor, axis: int) -> Tensor:
+        """What counts, in the shape of an argument."""
+        if keep.ndim == x.ndim - 1 and keep.shape != x.shape[:1]:
+            keep = keep.unsqueeze(axis)
+        return keep.reshape(*keep.shape, *([1] * (x.ndim - keep.ndim))).expand(x.shape)
+
+
+def half(shape: tuple[int, ...]) -> Tensor:
+    """True for two of three entries, in no regular order of the rows."""
+    return (torch.arange(max(1, torch.Size(shape).numel())) % 3 != 1).reshape(shape)
+
+
+def selections(subject: Subject) -> list[Selection]:
+    """Every way that the subject takes, found once for each shape."""
+    held: dict[tuple[int, ...], list[Selection]] = subject.notes.setdefault("selections", {})
+    if subject.form.shape not in held:
+        held[subject.form.shape] = list(_found(subject))
+    return held[subject.form.shape]
+
+
+def _found(subject: Subject) -> Iterator[Selection]:
+    if subject.family != "loss" or (subject.form.names[0] == "embeddings" and subject.card is None):
+        return  # where a mask says who is a positive of whom
+    arguments, names = subject.draw(), keywords(subject.thing)
+    for name in names:
+        if name in EXTRAS and not isinstance(default_of(subject.thing, name), (int, float)):  # which is a factor
+            tried = _mask(subject, name, arguments)
+            if tried is not None:
+                yield tried
+    ignored = _ignored(subject, arguments)
+    if ignored is not None:
+        yield ignored
+
+
+def _mask(subject: Subject, name: str, arguments: Arguments) -> Selection | None:
+    first, target = arguments[:2]
+    shapes = dict.fromkeys((tuple(target.shape), tuple(first.shape), tuple(first.shape[:-1]), tuple(first.shape[:1])))
+    dtypes = (torch.bool, subject.form.dtype) if EXTRAS[name] == "mask" else (subject.form.dtype,)
+    for shape in shapes:
+        for dtype in dtypes:
+            way = Selection(name, EXTRAS[name], shape, dtype)
+            with contextlib.suppress(SubjectError, Skip):
+                ones: dict[str, Any] = {name: torch.ones(shape, dtype=dtype)}
+                plain = subject(*arguments, **ones)
+                if plain.ndim and plain.shape != subject(*arguments).shape:
+                    continue  # it was broadcast
+                return _turned(subject, way, arguments)
+    return None
+
+
+def _turned(subject: Subject, way: Selection, arguments: Arguments) -> Selection:
+    """The mask, with the meaning of its True found out."""
+    keep = half(way.shape)
+    if way.what == "mask" and not subject.form.numpy and keep.numel() > 1:
+        _, options = way.keeping(keep, arguments)
+        _, gradient = subject.gradient(*arguments, **options)
+        counted = way.spread(keep, gradient, subject.form.axis)
+        if bool((gradient[counted] == 0).all()) and bool((gradient[~counted] != 0).any()):
+            return Selection(way.name, way.what, way.shape, way.dtype, inverted=True)
+    return way
+
+
+def _ignored(subject: Subject, arguments: Arguments) -> Selection | None:
+    """The label that a module has as an attribute, or a function as a default; else −100, where it can be given."""
+    if len(arguments) != 2 or arguments[1].is_floating_point():
+        return None
+    label = getattr(subject.thing, "ignore_index", default_of(subject.thing, "ignore_index"))
+    given = label is None
+    if label is inspect.Parameter.empty or not (given or type(label) is int):
+        return None
+    shape = tuple(arguments[1].shape)
+    way = Selection("ignore_index", "ignore_index", shape, label=-100 if given else label, given=given)
+    if 0 <= way.label < subject.form.shape[subject.form.axis]:
+        return None  # a class of its own, which drawn labels have
+    try:
+        marked, options = way.keeping(half(shape), arguments)
+        subject(*marked, **options)
+    except (SubjectError, Skip):
+        return None
+    return way
+
+
+def default_of(thing: Any, name: str) -> Any:
+    """The default of an argument of a call; `inspect.Parameter.empty` where there is no such one, or none."""
+    function = thing.forward if isinstance(thing, torch.nn.Module) else thing
+    try:
+        found = inspect.signature(function).parameters.get(name)
+    except (TypeError, ValueError):
+        return inspect.Parameter.empty
+    return inspect.Parameter.empty if found is None else found.default
