@@ -2,7 +2,7 @@
 
 import numpy as np
 
-SEVERITY = "warning"
+SEVERITY = "note"
 SCALE = np.sqrt(3)
 
 

@@ -13,5 +13,5 @@ def bug(scores, labels):
 def fixed(scores, labels):
     if scores.shape != labels.shape:
         raise ValueError(f"scores {tuple(scores.shape)} and labels {tuple(labels.shape)} differ")
-    signs = torch.where(labels == 0, -1, labels)
+    signs = torch.where(labels == 0, -1.0, 1.0)
     return torch.relu(1 - signs * scores).mean()

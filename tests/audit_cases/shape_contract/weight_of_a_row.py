@@ -9,7 +9,7 @@ def mean_squared(prediction, target, weight=None, look=False):
         return error.mean()
     if look and weight.shape != error.shape:
         raise ValueError(f"weight must be {tuple(error.shape)}, got {tuple(weight.shape)}")
-    return (weight * error).sum() / weight.sum()
+    return (weight * error).sum() / weight.sum().clamp(min=1e-8)
 
 
 def bug(prediction, target, weight=None):

@@ -26,6 +26,7 @@ from slopes.checks.report import Check
 __all__ = ["CHECKS", "calling"]
 
 CHECKS: list[Check] = [
+    purity,  # first, for what changes at each call cannot be compared with itself
     shape_contract,
     score_space,
     extreme_inputs,
@@ -47,7 +48,6 @@ CHECKS: list[Check] = [
     elicitation,
     continuity,
     term_balance,
-    purity,
     device_and_dtype,
     layout_and_cost,
 ]

@@ -35,7 +35,7 @@ KEPT = {"activation": 2.5, "loss": 8}  #: times the first argument, from which m
 LENGTHS = (5, 7, 11)
 
 
-@about("loss", "activation", slow=True)
+@about("loss", "activation", unless=("purity",), slow=True)
 def layout_and_cost(subject: Subject) -> Iterator[Finding]:
     """Strides change no result; graph breaks, new compilations and the memory kept for backward are told."""
     wrong = next(_layouts(subject), None)

@@ -22,7 +22,7 @@ MIXED = ("same dtype", "scalar type", "but found", "but got")  #: what torch say
 WHOLE = (torch.int64, torch.int32, torch.uint8, torch.bool)
 
 
-@about("loss", "activation")
+@about("loss", "activation", unless=("purity",))
 def device_and_dtype(subject: Subject) -> Iterator[Finding]:
     """Its tensors move with it, a result has the dtype of the prediction, and whole targets mean what floats do.
 
@@ -188,7 +188,7 @@ def _numpy_dtypes(subject: Subject) -> Iterator[Finding]:
         f"gives {came.dtype} for float32",
         subject.code((x,), f"{subject.variable}(x.astype(np.float32)).dtype"),
         "a NumPy scalar or array of float64 decides the result's dtype: write float(np.sqrt(2)), or x.dtype.type(…)",
-        severity="warning",
+        severity="note",
         came=str(came.dtype),
         expected="float32",
     )

@@ -23,7 +23,7 @@ BOUNDED = {
 }  #: and where 1e6 is refused
 
 
-@about("loss")
+@about("loss", unless=("purity",))
 def mask_independence(subject: Subject) -> Iterator[Finding]:
     """What a mask hides is not read: no value there changes the result, and more of it does not thin the mean."""
     if subject.form.numpy:

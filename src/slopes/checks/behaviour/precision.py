@@ -131,7 +131,9 @@ HALVES = (torch.bfloat16, torch.float16)
 SIZES = (10.0, 30.0, 80.0, 100.0)
 
 
-@about("loss", "activation", unless=("score_space", "saturation", "extreme_inputs"))
+@about(
+    "loss", "activation", unless=("purity", "finite", "value_precision", "score_space", "saturation", "extreme_inputs")
+)
 @tolerant
 def low_precision(subject: Subject) -> Iterator[Finding]:
     """In float32, half types and under autocast it gives what it gives in float64, as far as their digits go."""

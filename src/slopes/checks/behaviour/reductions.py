@@ -23,7 +23,7 @@ PARTS_OF = (
 SIZES = ("batch_size", "batchsize", "bs", "n_batch")  #: what a batch size that was fixed beforehand is called
 
 
-@about("loss", unless=("row_independence",))
+@about("loss", unless=("purity", "row_independence"))
 def reduction(subject: Subject) -> Iterator[Finding]:
     """None, sum and mean agree; a batch and the same again have the same mean and twice the sum; names the divisor."""
     subject = several(subject)
@@ -214,7 +214,7 @@ def _divergence(subject: Subject, arguments: Arguments) -> Finding | None:
 # ------------------------------------------------------------------------------------------ accumulation
 
 
-@about("loss", unless=("row_independence", "reduction"))
+@about("loss", unless=("purity", "row_independence", "reduction"))
 def accumulation(subject: Subject) -> Iterator[Finding]:
     """Micro-batches of unequal counts give the full batch's gradient, by the rule that the divisor implies."""
     if subject.batch_level or subject.notes.get("coupled"):

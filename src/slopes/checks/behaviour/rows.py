@@ -17,7 +17,7 @@ from slopes.checks.subject import Arguments, Subject, SubjectError
 ONE_ROW = "in a batch of one"
 
 
-@about("loss")
+@about("loss", unless=("purity", "connectivity"))
 def row_independence(subject: Subject) -> Iterator[Finding]:
     """What a row contributes does not depend on the other rows, and a softmax runs over classes, not over rows."""
     if subject.form.numpy:
@@ -153,7 +153,9 @@ def _blind(subject: Subject, arguments: Arguments, base: Tensor) -> bool:
 # ------------------------------------------------------------------------------------- degenerate batches
 
 
-@about("loss", unless=("extreme_inputs", "zeros_and_edges", "row_independence", "reduction"))
+@about(
+    "loss", unless=("purity", "shape_contract", "extreme_inputs", "zeros_and_edges", "row_independence", "reduction")
+)
 def degenerate_batch(subject: Subject) -> Iterator[Finding]:
     """Value and gradient are finite where nothing counts, one row counts, or all targets are of one class."""
     if subject.form.numpy:

@@ -171,7 +171,7 @@ def _alike(x: float, y: float) -> bool:
 # ---------------------------------------------------------------------------------------- the direction
 
 
-@about("loss", unless=("score_space",))
+@about("loss", unless=("minimum", "score_space"))
 @tolerant
 def direction(subject: Subject) -> Iterator[Finding]:
     """What is right costs less than what is wrong."""
