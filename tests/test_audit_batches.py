@@ -199,6 +199,8 @@ def test_nan_beside_a_mask_is_a_warning_of_targets_and_a_note_of_predictions():
 
 def test_a_squeeze_that_takes_the_batch_is_seen_in_a_batch_of_one():
     def loss(logits, labels):
+        if labels.shape != logits.shape[:1]:
+            raise ValueError(f"labels {tuple(labels.shape)} do not go with logits {tuple(logits.shape)}")
         rows = logits.squeeze()
         return -F.log_softmax(rows, dim=-1)[torch.arange(len(rows)), labels].mean()
 

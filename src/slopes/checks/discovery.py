@@ -274,6 +274,8 @@ def _known(thing: Any) -> Form | None:
     name = type(thing).__name__ if module else getattr(thing, "__name__", "")
     if name in ("TripletMarginWithDistanceLoss", "triplet_margin_with_distance_loss"):
         return Form(kind=KINDS["triplets"], shape=ROWS_2)  # its card takes the distances
+    if name in ("MultiLabelMarginLoss", "multilabel_margin_loss"):
+        return Form(kind=KINDS["multilabel"], shape=ROWS_2, target="lists")
     if name in ("KLDivLoss", "kl_div"):
         return Form(kind=KINDS["distribution"].having(prediction="log-probabilities"), shape=ROWS_2)
     folded = {key.lower(): card for key, (card, _) in LOSSES.items()} | {

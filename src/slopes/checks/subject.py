@@ -47,7 +47,7 @@ class Form:
     kind: Kind | None = None  #: None for an activation
     shape: tuple[int, ...] = (ROWS,)  #: of the first argument
     axis: int = -1  #: the class axis, or that of a row
-    target: str = "as drawn"  #: or "rows", one-hot instead of labels; "whole", integers; "squeezed", without axis 1
+    target: str = "as drawn"  #: or "rows", one-hot instead of labels; "whole", integers; "squeezed"; "lists"
     swapped: bool = False  #: whether the target comes before the prediction
     extra: Mapping[str, str] = field(default_factory=dict)  #: further arguments that must be given: "mask" or "weight"
     settings: Mapping[str, Any] = field(default_factory=dict)  #: a card's parameters, on which its spaces depend
@@ -175,8 +175,11 @@ class Subject:
                 x = np.moveaxis(x, -1, axis)
             if place and form.target == "whole" and x.dtype.kind == "f" and argument.name == "target":
                 x = np.round(x).astype(np.int64)
-            if place and form.target == "squeezed":
+            if place and form.target == "squeezed":  # without axis 1
                 x = x.squeeze(1)
+            if place and form.target == "lists":  # of the classes that are there, and then −1
+                x = np.sort(np.where(x == 1, np.arange(shape[-1]), shape[-1]), -1)
+                x = np.where(x == shape[-1], -1, x).astype(np.int64)
             drawn[place] = torch.from_numpy(np.ascontiguousarray(x))
         return tuple(x.to(dtype) if x.is_floating_point() else x.long() for x in drawn)
 
@@ -191,6 +194,9 @@ class Subject:
         wide = target.to(self.form.dtype)
         if self.form.target == "squeezed":
             wide = wide.unsqueeze(1)
+        if self.form.target == "lists":
+            there = torch.nn.functional.one_hot(target + 1, self.form.shape[-1] + 1).sum(-2)[..., 1:]
+            wide = there.to(self.form.dtype)
         if space == "logits" and goal in ("chances", "probabilities"):
             return size * (2 * wide - 1)
         if goal == "signs":

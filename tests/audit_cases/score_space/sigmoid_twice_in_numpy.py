@@ -1,10 +1,7 @@
 """Binary cross-entropy in NumPy, of a sigmoid's sigmoid: no probability is below one half."""
 
 import numpy as np
-
-
-def sigmoid(z):
-    return 1 / (1 + np.exp(-z))
+from scipy.special import expit
 
 
 def log_loss(logits, targets):
@@ -12,7 +9,7 @@ def log_loss(logits, targets):
 
 
 def bug(logits, targets):
-    probabilities = sigmoid(logits)
+    probabilities = expit(logits)
     return log_loss(probabilities, targets)
 
 
