@@ -236,6 +236,12 @@ def quotient(x: Array, a: Array) -> tuple[Array, Array]:
     return high, low
 
 
+def sigmoid_less(x: Array, shift: Array) -> tuple[Array, Array]:
+    """sigmoid(x) − shift as an unevaluated sum (high, low), so that its powers keep their digits."""
+    high, low = reading(x).sigmoid_less(x, shift)
+    return high, low
+
+
 def fma(x: Array, a: Array, c: Array) -> Array:
     """a·x + c, rounded once."""
     return reading(x).fma(x, a, c)

@@ -132,6 +132,12 @@ def quotient(x: Array, a: Array) -> tuple[Array, Array]:
     return (high, low) if x.dtype == high.dtype else _parts(high, x.dtype)
 
 
+def sigmoid_less(x: Array, shift: Array) -> tuple[Array, Array]:
+    """See `slopes.ops.sigmoid_less`."""
+    high, low = tails.sigmoid_less(_this, x.to(_double(x)), shift)
+    return (high, low) if x.dtype == high.dtype else _parts(high, x.dtype)
+
+
 def _parts(x: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """A float64 as an unevaluated sum of two numbers of a narrower dtype."""
     high = x.to(dtype)
