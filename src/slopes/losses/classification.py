@@ -47,6 +47,7 @@ def categorical_cross_entropy(prediction, target, *, base: AboveOne = e):
 
 @categorical_cross_entropy.derivative
 def _(prediction, target, *, base):
+    prediction = where(prediction == 0, ops.held(prediction), prediction)  # an infinite slope has no slope
     return -ratio(ops.one_hot(target, like=prediction), prediction) / log(base)
 
 

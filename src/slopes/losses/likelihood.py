@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Annotated
 
+from slopes import ops
 from slopes.card import loss
 from slopes.domains import Flag, Interval, NonNegative, Positive
 from slopes.facts import Paper
-from slopes.ops import Constant, exp, log, maximum, minimum, pi, ratio, where, xlogy
+from slopes.ops import Constant, exp, log, maximum, pi, ratio, where, xlogy
 
 HALF_LOG_2PI = Constant("log(2*pi)/2", 0.9189385332046728, -3.8782941580672414e-17)
 
@@ -30,7 +32,8 @@ def poisson_nll(prediction, target, *, log_input: Flag = True, full: Flag = Fals
     approximation of log(target!) above 1, as in PyTorch; the prediction that fits best is the same without.
     """
     if log_input:
-        value = exp(prediction) - target * minimum(prediction, 1e4)  # ∞ − ∞, were it not held
+        rate = exp(prediction)
+        value = where(rate == inf, rate, rate - ops.scaled(prediction, target))  # not ∞ − ∞, nor 0 · ∞
     else:
         value = prediction - xlogy(target, prediction + eps)
     if full:
@@ -84,7 +87,7 @@ def gamma_deviance(prediction, target):
 
     Less the part that depends on the target alone, as in scikit-learn, so the least value is 1 + log(target).
     """
-    return prediction + target * exp(-prediction)
+    return maximum(prediction, -1e4) + target * exp(-prediction)  # −∞ + ∞, were it not held
 
 
 @gamma_deviance.derivative

@@ -173,7 +173,7 @@ def multilabel_margin(prediction, target, *, margin: Positive = 1.0):
 
 def _over_pairs(lacks, prediction, target, margin):
     def cost(z, y, other, absent):
-        return y * (1 - absent) * lacks(margin - z + other)
+        return ops.scaled(lacks(margin - z + other), y * (1 - absent))
 
     return ops.sum_pairs(cost, prediction, target)
 

@@ -87,8 +87,10 @@ def _double(x: Tensor) -> torch.dtype:
 def _in_double(times: Tensor | float, x: Tensor, tail: Callable[[Tensor], Tensor]) -> Tensor:
     """times · tail(x) of float32, through float64, whose digits and range make the textbook form do."""
     wide = x.to(torch.float64)
-    product = tail(wide) * (times.to(torch.float64) if isinstance(times, Tensor) else times)
-    return torch.where(wide < -400, 0.0, product).to(x.dtype)  # where an infinite `times` would give 0 · inf
+    part = tail(wide)
+    product = part * (times.to(torch.float64) if isinstance(times, Tensor) else times)
+    ended = (wide < -400) | (part == 0)  # where an infinite `times` would give 0 · inf
+    return torch.where(ended, 0.0, product).to(x.dtype)
 
 
 def sigmoid(x: Array, times: Array, low: Array) -> Array:
