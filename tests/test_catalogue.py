@@ -16,17 +16,8 @@ from slopes.oracle import exact
 subjects: dict[object, Subject] = {}  # exact results are shared by the checks of a card
 
 
-#: what is known to be off by more than is allowed, for value and slope
-OPEN = {
-    "kl_div": "target and prediction cancel where they nearly agree: 32 ulp of 29, in the slope 17 of 5",
-    "js_divergence": "the same: 51 ulp of 42, in the slope 43 of 29",
-}
-
-
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-def test_audit(card, check, request):
-    if card.name in OPEN and check.__name__.endswith("_precision"):
-        request.applymarker(pytest.mark.xfail(reason=OPEN[card.name], strict=True))
+def test_audit(card, check):
     subject = subjects.setdefault(card, Subject(card))
     try:
         findings = list(check(subject))

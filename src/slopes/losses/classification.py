@@ -71,7 +71,7 @@ def _(prediction, target, *, from_probabilities, base):
     if from_probabilities:
         return categorical_cross_entropy.slope_body(prediction, target, base=base)
     rows = ops.one_hot(target, like=prediction)
-    others = ops.sum(rows) - rows
+    others = 1 - rows if target.ndim < prediction.ndim else ops.sum_others(rows, rows)
     return (softmax(prediction) * others - rows * softmax_complement(prediction)) / log(base)
 
 

@@ -7,7 +7,22 @@ from slopes.card import loss
 from slopes.domains import Flag, OpenUnitInterval, Positive
 from slopes.facts import Paper
 from slopes.losses.classification import cross_entropy
-from slopes.ops import e, exp, log, log_softmax, maximum, nonzero, softmax, softmax_complement, softplus, where, xlogy
+from slopes.ops import (
+    e,
+    exp,
+    expm1,
+    log,
+    log1p,
+    log_softmax,
+    maximum,
+    nonzero,
+    sigmoid,
+    softmax,
+    softmax_complement,
+    softmax_pulled,
+    where,
+    xlogy,
+)  # fmt: skip
 
 
 @loss(
@@ -52,8 +67,18 @@ def kl_div(prediction, target, *, from_probabilities: Flag = False):
     The mean is over rows, which PyTorch calls "batchmean"; its own default divides by the number of entries. The
     target's entropy is subtracted, so it is 0 where they agree; nothing is clipped (Keras: at 1e-7).
     """
-    prediction = log(where(target == 0, 1.0, prediction)) if from_probabilities else log_softmax(prediction)
-    return ops.sum(relative_entropy.body(prediction, target))[..., 0]
+    if from_probabilities:
+        chance, known = prediction, log(where(target == 0, 1.0, prediction))
+    else:
+        chance, known = softmax(prediction), log_softmax(prediction)
+    return ops.sum(target * where(target == 0, 0.0, _log_ratio(target, chance, known)))[..., 0]
+
+
+def _log_ratio(target, chance, known):
+    """log(target / chance), of the relative difference where they nearly agree; `known` is the log of the chance."""
+    near = (target < 2 * chance) & (chance < 2 * target)
+    little = where(near, target - chance, 0.0) / where(near, chance, 1.0)
+    return where(near, log1p(little), where(target == 0, -1e4, log(nonzero(target))) - known)
 
 
 @kl_div.derivative
@@ -78,14 +103,33 @@ def _(prediction, target, *, from_probabilities):
 def js_divergence(prediction, target, *, beta: OpenUnitInterval = 0.5):
     """Jensen-Shannon divergence: how far target and softmax of the logits are from their mixture, by rows.
 
-    Beta is the target's share in the mixture and in the sum. It depends on target and prediction by their log-ratio
-    alone, which is held at ±1e4, so that a probability of 0 costs what it should and gives no 0 · inf.
+    Beta is the target's share in the mixture and in the sum. The log-ratio of both is held at ±1e4, so that a
+    probability of 0 costs what it should and gives no 0 · inf; a log of a mean is taken of its distance from 1, so
+    that what is left where they nearly agree is no difference of two logs.
     """
-    known, told = maximum(log_softmax(prediction), -1e4), where(target == 0, -1e4, log(nonzero(target)))
-    gap = told - known + (log(beta) - log(1 - beta))
-    missed = beta * target * (log(beta) + softplus(-gap))
-    invented = (1 - beta) * softmax(prediction) * (log(1 - beta) + softplus(gap))
+    gap = _held_ratio(prediction, target)
+    missed = beta * target * _log_mean(-gap, 1 - beta, beta)
+    invented = (1 - beta) * softmax(prediction) * _log_mean(gap, beta, 1 - beta)
     return -ops.sum(missed + invented)[..., 0]
+
+
+def _held_ratio(prediction, target):
+    return _log_ratio(target, softmax(prediction), maximum(log_softmax(prediction), -1e4))
+
+
+def _log_mean(gap, part, rest):
+    """log(rest + part · exp(gap)) of two parts of 1, near 0 where the gap is."""
+    far = gap > 60
+    near = log1p(part * expm1(where(far, 0.0, gap)))
+    return where(far, gap + log(part + rest * exp(where(far, -gap, 0.0))), near)
+
+
+@js_divergence.derivative
+def _(prediction, target, *, beta):
+    gap = _held_ratio(prediction, target)
+    likeliest = ops.sum(where(ops.top(prediction) == 1, gap, 0.0))  # whose share is taken off, as it would cancel
+    known = likeliest + log(beta) - log(1 - beta)
+    return softmax_pulled(prediction, (beta - 1) * _log_mean(gap - likeliest, sigmoid(known), sigmoid(-known)))
 
 
 @loss(
