@@ -86,7 +86,7 @@ class Overlap(Kind):
             (PROBABILITIES if several else DISTRIBUTIONS).check(r, owner, "prediction", wide, prediction)
         probabilities = wide if from_probabilities else ops.sigmoid(wide) if several else ops.softmax(wide)
         regions = _regions(r, over, r.one_hot(rows, like=wide))
-        ones = r.where(wide == wide, 1.0, 1.0)
+        ones = r.widen(wide == wide, like=wide)
         weights = ones if pixels is None else ones * pixels[..., None]
         batch.arguments = _regions(r, over, probabilities), regions, _regions(r, over, weights)
         batch.like, batch.coefficient = regions[..., 0] if regions.shape[-1] else r.sum(regions)[..., 0], None

@@ -87,12 +87,18 @@ def gamma_deviance(prediction, target):
 
     Less the part that depends on the target alone, as in scikit-learn, so the least value is 1 + log(target).
     """
-    return maximum(prediction, -1e4) + target * exp(-prediction)  # −∞ + ∞, were it not held
+    return maximum(prediction, -1e4) + _times_exp(target, -prediction)  # −∞ + ∞, were it not held
 
 
 @gamma_deviance.derivative
 def _(prediction, target):
-    return 1 - target * exp(-prediction)
+    return 1 - _times_exp(target, -prediction)
+
+
+def _times_exp(times, x):
+    """times · exp(x), in two steps lest the exponential overflow before the product does."""
+    half = exp(x / 2)
+    return times * half * half
 
 
 @loss(
@@ -123,4 +129,4 @@ def _(prediction, target, *, power):
 def _tweedie(prediction, target, power):
     low = (1 - power) * prediction
     low = where((target == 0) & (low > 80), 0.0, low)  # 0, not 0 · ∞
-    return exp((2 - power) * prediction), target * exp(low)
+    return exp((2 - power) * prediction), _times_exp(target, low)
