@@ -20,6 +20,7 @@ from slopes.ops import (
     softmax,
     softmax_complement,
     softmax_pulled,
+    softplus,
     where,
     xlogy,
 )  # fmt: skip
@@ -47,6 +48,26 @@ def _(prediction, target, *, log_target):
     return -exp(target) if log_target else -target
 
 
+def _log_ratio(target, chance, lacking, known):
+    """log(target / chance), of their difference where it is small; given what the chance lacks of 1, and its log."""
+    near = (target < 2 * chance) & (chance < 2 * target)
+    little = where(chance > 0.5, lacking - (1 - target), target - chance)
+    little = where(near, little, 0.0) / where(near, chance, 1.0)
+    return where(near, log1p(little), where(target == 0, -1e4, log(nonzero(target))) - known)
+
+
+def _held_ratio(prediction, target):
+    known = maximum(log_softmax(prediction), -1e4)
+    return _log_ratio(target, softmax(prediction), softmax_complement(prediction), known)
+
+
+def _log_mean(gap, part, logit, rest):
+    """log(1 − part + part · exp(gap)), near 0 where the gap is; given the part's logit + gap, and log(1 − part)."""
+    far = gap > 60
+    near = log1p(part * expm1(where(far, 0.0, gap)))
+    return where(far, softplus(logit) + rest, near)
+
+
 @loss(
     "distribution", convex=True,
     papers=(Paper("Kullback and Leibler", 1951, "On Information and Sufficiency", "doi:10.1214/aoms/1177729694"),),
@@ -68,17 +89,10 @@ def kl_div(prediction, target, *, from_probabilities: Flag = False):
     target's entropy is subtracted, so it is 0 where they agree; nothing is clipped (Keras: at 1e-7).
     """
     if from_probabilities:
-        chance, known = prediction, log(where(target == 0, 1.0, prediction))
+        parts = prediction, 1 - prediction, log(where(target == 0, 1.0, prediction))
     else:
-        chance, known = softmax(prediction), log_softmax(prediction)
-    return ops.sum(target * where(target == 0, 0.0, _log_ratio(target, chance, known)))[..., 0]
-
-
-def _log_ratio(target, chance, known):
-    """log(target / chance), of the relative difference where they nearly agree; `known` is the log of the chance."""
-    near = (target < 2 * chance) & (chance < 2 * target)
-    little = where(near, target - chance, 0.0) / where(near, chance, 1.0)
-    return where(near, log1p(little), where(target == 0, -1e4, log(nonzero(target))) - known)
+        parts = softmax(prediction), softmax_complement(prediction), log_softmax(prediction)
+    return ops.sum(target * where(target == 0, 0.0, _log_ratio(target, *parts)))[..., 0]
 
 
 @kl_div.derivative
@@ -107,29 +121,20 @@ def js_divergence(prediction, target, *, beta: OpenUnitInterval = 0.5):
     probability of 0 costs what it should and gives no 0 · inf; a log of a mean is taken of its distance from 1, so
     that what is left where they nearly agree is no difference of two logs.
     """
-    gap = _held_ratio(prediction, target)
-    missed = beta * target * _log_mean(-gap, 1 - beta, beta)
-    invented = (1 - beta) * softmax(prediction) * _log_mean(gap, beta, 1 - beta)
+    gap, own, other = _held_ratio(prediction, target), log(beta), log(1 - beta)
+    missed = beta * target * _log_mean(-gap, 1 - beta, other - own - gap, own)
+    invented = (1 - beta) * softmax(prediction) * _log_mean(gap, beta, own - other + gap, other)
     return -ops.sum(missed + invented)[..., 0]
-
-
-def _held_ratio(prediction, target):
-    return _log_ratio(target, softmax(prediction), maximum(log_softmax(prediction), -1e4))
-
-
-def _log_mean(gap, part, rest):
-    """log(rest + part · exp(gap)) of two parts of 1, near 0 where the gap is."""
-    far = gap > 60
-    near = log1p(part * expm1(where(far, 0.0, gap)))
-    return where(far, gap + log(part + rest * exp(where(far, -gap, 0.0))), near)
 
 
 @js_divergence.derivative
 def _(prediction, target, *, beta):
     gap = _held_ratio(prediction, target)
     likeliest = ops.sum(where(ops.top(prediction) == 1, gap, 0.0))  # whose share is taken off, as it would cancel
-    known = likeliest + log(beta) - log(1 - beta)
-    return softmax_pulled(prediction, (beta - 1) * _log_mean(gap - likeliest, sigmoid(known), sigmoid(-known)))
+    odds = log(beta) - log(1 - beta)
+    known = likeliest + odds
+    costs = _log_mean(gap - likeliest, sigmoid(known), gap + odds, -softplus(known))
+    return softmax_pulled(prediction, (beta - 1) * costs)
 
 
 @loss(
