@@ -71,16 +71,7 @@ def figures_of(card, **options):
 
 @pytest.mark.parametrize(
     "name",
-    [
-        "relu",
-        pytest.param("silu", marks=pytest.mark.skip(reason="float32 breaks a tie of float16")),
-        "elu",
-        "mse",
-        "huber",
-        "msle",  # whose numbers lie above −1
-        "binary_cross_entropy",
-        "softmax",
-    ],
+    ["relu", "silu", "elu", "mse", "huber", "msle", "binary_cross_entropy", "softmax"],  # msle: above −1
 )
 def test_ours_are_within_four(name):
     figures = figures_of(catalogue.CARDS[name])
@@ -95,19 +86,23 @@ def test_ours_are_within_four(name):
         assert result == "second" or figure.flushed == 0
         assert figure.worst <= (4 if result != "second" else math.inf), figure
         assert figure.median <= 1
-        assert result == "second" or dtype not in ("float16", "bfloat16") or figure.worst <= 0.5  # rounded once
+        rounded_once = 0.501  # float32 may break a tie
+        assert result == "second" or dtype not in ("float16", "bfloat16") or figure.worst <= rounded_once
 
 
 def test_a_loss_of_digits_is_shown_with_its_input(folder):
     """The printed form of softplus loses all digits on the left and overflows on the right; ours does not."""
     naive = slopes.loading.load("mine.py:naive")
     figures = figures_of(naive)
+    (line,) = Grid(naive, "float64").arguments
+    overflows = (line > math.log(sys.float_info.max)).sum()
+    assert overflows > 0
     for who in ("NumPy", "torch"):
         value, slope = figures["value", "float64", who], figures["slope", "float64", who]
         assert value.worst == math.inf
         assert float(value.at[0]) > 709
         assert value.came == "inf"
-        assert 20 < value.lost < value.beyond < value.points
+        assert value.lost == overflows < value.beyond < value.points
         assert 1e15 < slope.worst < math.inf
         x = float(slope.at[0])
         assert x < -36
@@ -238,7 +233,7 @@ def test_a_table_with_peers_and_what_they_lose(folder):
     told = run("mine.py:naive", "mse", "--against", "torch")
     assert told.exit_code == 0
     assert re.search(r"NumPy +NumPy +NumPy +torch +torch +torch +torch +torch’s +torch’s\n", told.output)
-    assert re.search(r"mse +value +[01]\.\d", told.output)
+    assert re.search(r"mse +value +[0-3]\.\d", told.output)
     assert re.search(r"naive: value by slopes \(NumPy\) in float64 is inf at \d\S*, exact is \d", told.output)
 
 

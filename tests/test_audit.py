@@ -10,7 +10,9 @@ import slopes
 from slopes import kinds, ops
 from slopes.card import Activation, Loss
 from slopes.checks import CARD_CHECKS, AuditError
+from slopes.checks.cases import Subject
 from slopes.checks.claims import CLAIM_CHECKS
+from slopes.checks.numerics import errors_of
 from slopes.domains import Positive, Real, UnitInterval
 from slopes.facts import Claims
 from slopes.ops import exp
@@ -287,6 +289,80 @@ def test_choices_are_audited_by_their_own_body():
     assert slopes.audit(slopes.binary_cross_entropy.with_(from_probabilities=True)).ok
     assert slopes.audit(slopes.cross_entropy.with_(from_probabilities=True, base=2.0)).ok
     assert slopes.audit(slopes.gelu.with_(approximate="tanh")).ok
+
+
+def test_near_a_root_the_terms_count():
+    """A difference may lose 4 eps of its terms, but not of terms that it need not have."""
+
+    @slopes.activation
+    def shifted(x):
+        return ops.sigmoid(x) - 0.25
+
+    @slopes.activation
+    def detour(x):
+        return (ops.sigmoid(x) + 16) - 16.25
+
+    for made in (shifted, detour):
+        made.derivative(sigmoid_slope)
+    assert slopes.audit(shifted).ok, str(slopes.audit(shifted))
+    assert [finding.check for finding in slopes.audit(detour).findings] == ["value_precision"]
+
+
+def test_a_slope_that_cancels_is_held_to_its_terms():
+    """The slope of gelu from afar to its root at −0.75, by the rule and by its largest term."""
+    x = np.linspace(-1.3, -0.4, 1001)
+
+    class Near(Subject):
+        def line(self, dtype):
+            return x.astype(dtype)
+
+    errors, allowed, exactly, came = errors_of(Near(slopes.gelu), "slope", np.float64)
+    assert (errors <= allowed).all()
+    assert errors.max() > 4
+    assert (abs(came - exactly) <= 4 * np.finfo(float).eps * ops.ndtr(x)).all()
+
+
+def test_what_a_row_loses_beyond_its_condition_is_found():
+    """Where target and prediction nearly agree, a divergence is of second order, and its slope of first."""
+
+    @slopes.loss("distribution")
+    def by_logs(prediction, target):
+        mixture = (ops.softmax(prediction) + target) / 2
+        parts = ops.xlogy(target, target / mixture) + ops.xlogy(
+            ops.softmax(prediction), ops.softmax(prediction) / mixture
+        )
+        return ops.sum(parts)[..., 0] / 2
+
+    found = {finding.check: finding.message for finding in slopes.audit(by_logs).findings}
+    assert "value_precision" in found, found
+
+    @slopes.loss("distribution")
+    def by_difference(prediction, target):
+        return slopes.kl_div.body(prediction, target, from_probabilities=False)
+
+    @by_difference.derivative
+    def _(prediction, target):
+        others = ops.sum(target) - target
+        return ops.softmax(prediction) * others - target * ops.softmax_complement(prediction)
+
+    assert [finding.check for finding in slopes.audit(by_difference).findings] == ["slope_precision"]
+
+
+def test_the_condition_of_a_row_is_that_of_each_entry():
+    """Without a draw: what each argument's last place is worth, summed."""
+    subject = Subject(slopes.kl_div, seed=3)
+    prediction, target = subject.inputs(np.float64)
+    came = subject.conditioning("slope", np.float64)
+    np.testing.assert_array_equal(came, subject.conditioning("slope", np.float64))
+    p, t = slopes.softmax(prediction), target
+    slope = p * t.sum(-1, keepdims=True) - t
+    by_target = abs(p * t.sum(-1, keepdims=True) - p * t) + abs((p - 1) * t)
+    spread = np.abs(p * prediction) @ np.ones((5, 5)) - abs(p * prediction)
+    by_prediction = p * (spread + (1 - p) * abs(prediction))
+    wanted = (by_target + by_prediction) / abs(slope)
+    chosen = (wanted < 1e4) & (abs(prediction).max(-1, keepdims=True) < 10)
+    assert chosen.sum() > 50
+    np.testing.assert_allclose(came[chosen], wanted[chosen], rtol=1e-2)
 
 
 def test_findings_can_be_reproduced():

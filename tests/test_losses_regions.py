@@ -5,6 +5,7 @@ import functools
 import numpy as np
 import pytest
 
+import slopes
 from slopes.losses import boxes, embedding, overlap
 
 LOGITS = np.array([
@@ -284,3 +285,16 @@ def test_boxes_without_an_area(function):
                 value, slope = function.value_and_slope(*(np.array([box], float) for box in pair))
                 assert value >= (1 if degenerate != other else 0)
                 assert np.isfinite(slope).all()
+
+
+def test_regions_are_in_the_dtype_that_bodies_compute_in():
+    torch, seen = pytest.importorskip("torch"), set()
+
+    @slopes.loss("overlap")
+    def watched(prediction, target, weight):
+        seen.update((prediction.dtype, target.dtype, weight.dtype))
+        return overlap.dice.body(prediction, target, weight, smooth=0.0, squared=False)
+
+    for dtype in (torch.float32, torch.bfloat16):
+        watched(torch.zeros(2, 3, 4, dtype=dtype), torch.zeros(2, 3, dtype=torch.long))
+    assert seen == {torch.float32}

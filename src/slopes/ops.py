@@ -180,6 +180,18 @@ def nonzero(x: Array) -> Array:
     return where(x == 0, 1.0, x)
 
 
+def scaled(x: Array, by: Array) -> Array:
+    """by·x, in which a `by` of 0 beats an infinite x."""
+    if type(by) is float and by != 0:
+        return by * x
+    return by * where((by == 0) & ((x == math.inf) | (x == -math.inf)), 0.0, x)
+
+
+def steady(x: Array, size: Array) -> Array:
+    """`x`, for autograd a constant where second slopes in units of so small a `size` overflow, or it has itself."""
+    return where((size**3 == 0) | (size == math.inf), held(x), x)
+
+
 def share(part: Array, whole: Array, nothing: Array = 0.0) -> Array:
     """part / whole, or `nothing` where there is no whole; see `ratio` for where there is no part."""
     return where(whole == 0, nothing, part / nonzero(whole))
@@ -233,6 +245,12 @@ def product(x: Array, a: Array) -> tuple[Array, Array]:
 def quotient(x: Array, a: Array) -> tuple[Array, Array]:
     """x / a for a > 0 as an unevaluated sum (high, low), held as in `product`."""
     high, low = reading(x).quotient(x, a)
+    return high, low
+
+
+def sigmoid_less(x: Array, shift: Array) -> tuple[Array, Array]:
+    """sigmoid(x) − shift as an unevaluated sum (high, low), so that its powers keep their digits."""
+    high, low = reading(x).sigmoid_less(x, shift)
     return high, low
 
 

@@ -96,7 +96,7 @@ def leaky_relu(x, *, negative_slope: Real = 0.01):
 
     The slope at 0 is `negative_slope`, as in PyTorch. Keras defaults to 0.2 (function) and 0.3 (layer).
     """
-    return where(x > 0, x, negative_slope * x)
+    return where(x > 0, x, ops.scaled(x, negative_slope))
 
 
 @leaky_relu.derivative
@@ -118,7 +118,7 @@ def prelu(x, *, weight: Real = 0.25):
     The weight is a number, or an array or tensor that broadcasts against the last axes of x: for channels on axis 1
     of an image give it the shape (C, 1, 1). It starts at 0.25 in PyTorch and the paper, 0.01 in Flax, 0 in Keras.
     """
-    return where(x > 0, x, weight * x)
+    return where(x > 0, x, ops.scaled(x, weight))
 
 
 @prelu.derivative
@@ -138,7 +138,7 @@ def rrelu(
 
     Random only if a generator is given (or the noise itself), as in training; else the slope is the mean of the bounds.
     """
-    return where(x > 0, x, (lower + (upper - lower) * noise) * x)
+    return where(x > 0, x, ops.scaled(x, lower + (upper - lower) * noise))
 
 
 @rrelu.derivative

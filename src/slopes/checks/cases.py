@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
@@ -67,30 +68,32 @@ class Subject:
         return tuple(x if np.asarray(x).dtype.kind in "iu" else x.astype(dtype) for x in drawn)
 
     def conditioning(self, result: str, dtype: Any) -> Any:
-        """How much a result changes, in units of its last place, if its arguments' last place does.
+        """How much a result changes, in units of its last place, if those of its arguments change one after the other.
 
         A logit has an exponential's condition, and the entries of a row may cancel by nature; so may the terms of
         a likelihood. A residual is no excuse: what is lost in it need not be.
         """
-        if not any(self._moves(place) for place in range(len(self.inputs(dtype)))):
-            return 0.0
         inputs = self.inputs(dtype)
-        arguments = tuple(x if np.asarray(x).dtype.kind in "iu" else x.astype(np.float64) for x in inputs)
+        if not any(self._moves(place) for place in range(len(inputs))):
+            return 0.0
+        arguments = tuple(x if x.dtype.kind in "iu" else x.astype(np.float64) for x in inputs)
         base, change = np.asarray(self.call(result, arguments)), 0.0
-        rng = self.rng
-        for _ in range(6):
-            moved = tuple(
-                x
-                if x.dtype.kind in "iu" or not self._moves(k)
-                else x * (1 + 2.0**-20 * rng.choice([-1.0, 1.0], x.shape))
-                for k, x in enumerate(arguments)
-            )
-            moved = tuple(np.minimum(x, 1.0) if self._space(k) == "chances" else x for k, x in enumerate(moved))
-            with np.errstate(all="ignore"):
-                change = np.fmax(change, abs(np.asarray(self.call(result, moved)) - base))
         with np.errstate(all="ignore"):
+            for k, place in self._places(arguments):
+                moved = [x.copy() for x in arguments]
+                moved[k][place] *= 1 - 2.0**-20  # towards 0, which leaves no bounds
+                change = change + abs(np.asarray(self.call(result, tuple(moved))) - base)
             relative = change * 2.0**20 / np.maximum(abs(base), float(np.finfo(dtype).smallest_subnormal))
         return np.where(np.isfinite(relative), relative, 0.0)
+
+    def _places(self, arguments: tuple[Any, ...]) -> Iterator[tuple[int, Any]]:
+        """What is moved alone: an argument, of rows a column of it, and where rows depend on one another an entry."""
+        coupled = isinstance(self.card, Loss) and self.card.kind.coupled
+        for k, x in enumerate(arguments):
+            if x.dtype.kind in "iu" or not self._moves(k):
+                continue
+            shape = x.shape if coupled else x.shape[1:]
+            yield from ((k, place if coupled else (..., *place)) for place in np.ndindex(shape))
 
     def _moves(self, place: int) -> bool:
         """Whether an argument may be moved a little, and stay valid, to find the condition."""
@@ -98,6 +101,7 @@ class Subject:
         movable: tuple[str, ...] = ("positive", "non-negative")
         if card.rowwise or (isinstance(card, Loss) and card.kind.space_of(card.settings) == "logits"):
             movable = ("x", "real", "logits", *movable, "log-probabilities", "cosines", "chances", "boxes")
+            movable += ("distributions",) if place else ()  # of a target
         return self._space(place) in movable
 
     def _space(self, place: int) -> str | None:

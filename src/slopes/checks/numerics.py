@@ -144,7 +144,8 @@ def errors_of(subject: Subject, result: str, dtype: Any) -> tuple[Any, Any, Any,
 def _allow_near_roots(subject: Subject, result: str, dtype: Any, exact: Any, errors: Any, allowed: Any) -> None:
     """Near a root other than 0 the terms cancel by nature: allow 4 eps of them instead.
 
-    The terms are sized by how much the result changes across the root: x·f′(x), or that over a unit of prediction.
+    A root is near if 0 lies no nearer, or within a unit or a quarter of a prediction. The terms are sized by how much
+    the result changes across it, from as near as can be: x·f′(x), or for a prediction that over two of its units.
     """
     entries = np.nonzero(errors > allowed)
     if subject.card.rowwise or not entries[0].size:
@@ -152,16 +153,17 @@ def _allow_near_roots(subject: Subject, result: str, dtype: Any, exact: Any, err
     space = subject.card.kind.space_of(subject.card.settings) if isinstance(subject.card, Loss) else None
     first, *rest = (argument[entries] for argument in subject.inputs(dtype))
     x, most = first.astype(float), float(np.finfo(float).max)
-    sizes = {None: abs(x) / 4, "probabilities": np.minimum(x, 1 - x) / 2, "above -1": (x + 1) / 2}
+    sizes = {None: abs(x), "probabilities": np.minimum(x, 1 - x) / 2, "above -1": (x + 1) / 2}
     reach = sizes.get(space, np.maximum(abs(x) / 4, 1.0))
-    with np.errstate(over="ignore"):  # near as well as far, because a convex function may have two roots
-        ends = [np.clip(x + share * reach, -most, most) for share in (-1.0, -0.25, 0.25, 1.0)]
-    around = np.stack([exact[entries], *(subject.oracle(result)(end, *rest, **subject.options) for end in ends)])
-    least, largest = np.min(around, axis=0), np.max(around, axis=0)
-    crossed = np.asarray(least * largest < 0, dtype=bool)
-    terms = (largest - least)[crossed] * (1 if space else 2) * ULPS * float(np.finfo(dtype).eps)
-    unit = [ulp(float(value), dtype) for value in exact[entries][crossed]]
-    allowed[tuple(places[crossed] for places in entries)] = np.asarray(terms / unit, dtype=float)
+    unit = np.array([ulp(float(value), dtype) for value in exact[entries]])
+    for share in (1.0, 0.5, 0.125):  # the nearest counts; a convex function may have two roots within the farthest
+        with np.errstate(over="ignore"):
+            ends = [np.clip(x + step * reach, -most, most) for step in (-share, share)]
+        around = np.stack([exact[entries], *(subject.oracle(result)(end, *rest, **subject.options) for end in ends)])
+        least, largest = np.min(around, axis=0), np.max(around, axis=0)
+        crossed = np.asarray(least * largest < 0, dtype=bool)
+        terms = (largest - least) / (share if space else 2 * share) * ULPS * float(np.finfo(dtype).eps)
+        allowed[tuple(places[crossed] for places in entries)] = np.asarray(terms / unit, dtype=float)[crossed]
 
 
 def derivative(subject: Subject) -> Iterator[Finding]:

@@ -251,12 +251,20 @@ class Kind:
         )
 
     def stress(self, rng: np.random.Generator, settings: dict[str, Any]) -> Arguments:
-        """Arguments for an audit: random ones, and the first argument tiny and huge, where any number will do."""
+        """Arguments for an audit: random ones, and the first argument tiny and huge, where any number will do.
+
+        Some rows of logits nearly agree with the distributions beside them, where losses cancel.
+        """
         drawn = self.sample(rng, (40, 5), settings)
         unbounded = self.space_of(settings) in ("real", "logits")
         if self.rowwise:
-            scale = np.logspace(-4, 2.3, 40)[:, None]
-            return (drawn[0] * scale, *drawn[1:]) if unbounded else drawn
+            if not unbounded:
+                return drawn
+            first = drawn[0] * np.logspace(-4, 2.3, 40)[:, None]
+            if self.spaces(settings)[1].name == "distributions" and drawn[1].shape == first.shape:
+                noise = rng.standard_normal((10, 5)) * np.logspace(-7, 0, 10)[:, None]
+                first[10:20] = np.log(drawn[1][10:20]) + noise
+            return first, *drawn[1:]
         drawn = tuple(argument.reshape(-1) for argument in drawn)
         if not unbounded:
             return drawn

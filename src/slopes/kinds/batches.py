@@ -94,7 +94,7 @@ class Overlap(Kind):
         given = from_probabilities or self.scores
         probabilities = wide if given else ops.sigmoid(wide) if several else ops.softmax(wide)
         regions = _regions(r, over, r.one_hot(rows, like=wide))
-        ones = r.where(wide == wide, 1.0, 1.0)
+        ones = r.widen(wide == wide, like=wide)
         weights = ones if pixels is None else ones * pixels[..., None]
         batch.arguments = _regions(r, over, probabilities), regions, _regions(r, over, weights)
         if self.ranked:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from slopes import ops
 from slopes.card import loss
 from slopes.facts import Paper
-from slopes.ops import Array, angle, entry, held, maximum, minimum, nonzero, pi, share
+from slopes.ops import Array, absolute, angle, entry, held, maximum, minimum, nonzero, pi, share, steady, where
 
 
 class Pair(NamedTuple):
@@ -24,18 +24,30 @@ class Pair(NamedTuple):
 def _pair(prediction, target):
     low, high = prediction[..., :2], prediction[..., 2:]
     left, right = target[..., :2], target[..., 2:]
+    around = held(maximum(high, right) - minimum(low, left))
+    size = maximum(around[..., :1], around[..., 1:])
+    low, high, unit = steady(low, size), steady(high, size), nonzero(size)
     around = maximum(high, right) - minimum(low, left)
-    unit = nonzero(held(maximum(around[..., :1], around[..., 1:])))
     around, side, other = around / unit, (high - low) / unit, (right - left) / unit
     common = maximum((minimum(high, right) - maximum(low, left)) / unit, 0.0)
     shift = ((low - left) / unit + (high - right) / unit) / 2
     (w, h), (v, g), (a, b), (c, d) = (_columns(x) for x in (side, other, around, common))
-    turn = angle(v * h - w * g, nonzero(g * h + v * w))
+    across, along = v * h - w * g, g * h + v * w
+    small = (absolute(across) + along) ** 3 == 0
+    turn = where(
+        small, angle(held(across), nonzero(held(along))), angle(where(small, 0.0, across), where(small, 1.0, along))
+    )
     lapped = c * d
     return Pair(
         (w * h - lapped) + (v * g - lapped), w * h + (v * g - lapped), a * b, ops.sum(shift**2)[..., 0],
         a * a + b * b, 2 * turn / pi,
     )  # fmt: skip
+
+
+def _share(part, whole, nothing):
+    """The share of a part, which has no slope where there is next to no whole."""
+    small = whole**3 == 0
+    return where(small, share(held(part), held(whole), nothing), part / where(small, 1.0, whole))
 
 
 def _columns(x):
@@ -88,7 +100,7 @@ def giou(prediction, target):
     Areas are in units of the box around both, so that none overflows; boxes without an area have an IoU of 0.
     """
     pair = _pair(prediction, target)
-    return share(pair.wrong, pair.union, 1.0) + share(pair.hull - pair.union, pair.hull, 0.0)
+    return _share(pair.wrong, pair.union, 1.0) + _share(pair.hull - pair.union, pair.hull, 0.0)
 
 
 @loss(
@@ -101,7 +113,7 @@ def diou(prediction, target):
     The centres draw boxes together that do not overlap.
     """
     pair = _pair(prediction, target)
-    return share(pair.wrong, pair.union, 1.0) + share(pair.apart, pair.across, 0.0)
+    return _share(pair.wrong, pair.union, 1.0) + share(pair.apart, pair.across, 0.0)
 
 
 @loss("boxes", definition=_ciou, papers=(ZHENG,))
@@ -112,5 +124,5 @@ def ciou(prediction, target):
     values agree. The aspects differ by the angle between the diagonals, which no side of 0 breaks.
     """
     pair = _pair(prediction, target)
-    lost, aspect = share(pair.wrong, pair.union, 1.0), pair.aspect**2
-    return lost + share(pair.apart, pair.across, 0.0) + share(aspect * aspect, lost + aspect, 0.0)
+    lost, aspect = _share(pair.wrong, pair.union, 1.0), pair.aspect**2
+    return lost + share(pair.apart, pair.across, 0.0) + _share(aspect * aspect, lost + aspect, 0.0)

@@ -51,6 +51,7 @@ def categorical_cross_entropy(prediction, target, *, base: AboveOne = e):
 
 @categorical_cross_entropy.derivative
 def _(prediction, target, *, base):
+    prediction = where(prediction == 0, ops.held(prediction), prediction)  # an infinite slope has no slope
     return -ratio(ops.one_hot(target, like=prediction), prediction) / log(base)
 
 
@@ -88,7 +89,7 @@ def _(prediction, target, *, from_probabilities, base):
     if from_probabilities:
         return categorical_cross_entropy.slope_body(prediction, target, base=base)
     rows = ops.one_hot(target, like=prediction)
-    others = ops.sum(rows) - rows
+    others = 1 - rows if target.ndim < prediction.ndim else ops.sum_others(rows, rows)
     return (softmax(prediction) * others - rows * softmax_complement(prediction)) / log(base)
 
 

@@ -7,7 +7,23 @@ from slopes.card import loss
 from slopes.domains import Flag, OpenUnitInterval, Positive
 from slopes.facts import Paper
 from slopes.losses.classification import cross_entropy
-from slopes.ops import e, exp, log, log_softmax, maximum, nonzero, softmax, softmax_complement, softplus, where, xlogy
+from slopes.ops import (
+    e,
+    exp,
+    expm1,
+    log,
+    log1p,
+    log_softmax,
+    maximum,
+    nonzero,
+    sigmoid,
+    softmax,
+    softmax_complement,
+    softmax_pulled,
+    softplus,
+    where,
+    xlogy,
+)  # fmt: skip
 
 
 @loss(
@@ -30,6 +46,26 @@ def relative_entropy(prediction, target, *, log_target: Flag = False):
 @relative_entropy.derivative
 def _(prediction, target, *, log_target):
     return -exp(target) if log_target else -target
+
+
+def _log_ratio(target, chance, lacking, known):
+    """log(target / chance), of their difference where it is small; given what the chance lacks of 1, and its log."""
+    near = (target < 2 * chance) & (chance < 2 * target)
+    little = where(chance > 0.5, lacking - (1 - target), target - chance)
+    little = where(near, little, 0.0) / where(near, chance, 1.0)
+    return where(near, log1p(little), where(target == 0, -1e4, log(nonzero(target))) - known)
+
+
+def _held_ratio(prediction, target):
+    known = maximum(log_softmax(prediction), -1e4)
+    return _log_ratio(target, softmax(prediction), softmax_complement(prediction), known)
+
+
+def _log_mean(gap, part, logit, rest):
+    """log(1 − part + part · exp(gap)), near 0 where the gap is; given the part's logit + gap, and log(1 − part)."""
+    far = gap > 60
+    near = log1p(part * expm1(where(far, 0.0, gap)))
+    return where(far, softplus(logit) + rest, near)
 
 
 @loss(
@@ -55,8 +91,11 @@ def kl_div(prediction, target, *, from_probabilities: Flag = False):
     The mean is over rows, which PyTorch calls "batchmean"; its own default divides by the number of entries. The
     target's entropy is subtracted, so it is 0 where they agree; nothing is clipped (Keras: at 1e-7).
     """
-    prediction = log(where(target == 0, 1.0, prediction)) if from_probabilities else log_softmax(prediction)
-    return ops.sum(relative_entropy.body(prediction, target))[..., 0]
+    if from_probabilities:
+        parts = prediction, 1 - prediction, log(where(target == 0, 1.0, prediction))
+    else:
+        parts = softmax(prediction), softmax_complement(prediction), log_softmax(prediction)
+    return ops.sum(target * where(target == 0, 0.0, _log_ratio(target, *parts)))[..., 0]
 
 
 @kl_div.derivative
@@ -83,14 +122,24 @@ def _(prediction, target, *, from_probabilities):
 def js_divergence(prediction, target, *, beta: OpenUnitInterval = 0.5):
     """Jensen-Shannon divergence: how far target and softmax of the logits are from their mixture, by rows.
 
-    Beta is the target's share in the mixture and in the sum. It depends on target and prediction by their log-ratio
-    alone, which is held at ±1e4, so that a probability of 0 costs what it should and gives no 0 · inf.
+    Beta is the target's share in the mixture and in the sum. The log-ratio of both is held at ±1e4, so that a
+    probability of 0 costs what it should and gives no 0 · inf; a log of a mean is taken of its distance from 1, so
+    that what is left where they nearly agree is no difference of two logs.
     """
-    known, told = maximum(log_softmax(prediction), -1e4), where(target == 0, -1e4, log(nonzero(target)))
-    gap = told - known + (log(beta) - log(1 - beta))
-    missed = beta * target * (log(beta) + softplus(-gap))
-    invented = (1 - beta) * softmax(prediction) * (log(1 - beta) + softplus(gap))
+    gap, own, other = _held_ratio(prediction, target), log(beta), log(1 - beta)
+    missed = beta * target * _log_mean(-gap, 1 - beta, other - own - gap, own)
+    invented = (1 - beta) * softmax(prediction) * _log_mean(gap, beta, own - other + gap, other)
     return -ops.sum(missed + invented)[..., 0]
+
+
+@js_divergence.derivative
+def _(prediction, target, *, beta):
+    gap = _held_ratio(prediction, target)
+    likeliest = ops.sum(where(ops.top(prediction) == 1, gap, 0.0))  # whose share is taken off, as it would cancel
+    odds = log(beta) - log(1 - beta)
+    known = likeliest + odds
+    costs = _log_mean(gap - likeliest, sigmoid(known), gap + odds, -softplus(known))
+    return softmax_pulled(prediction, (beta - 1) * costs)
 
 
 @loss(

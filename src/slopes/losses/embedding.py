@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Annotated
 
 from slopes import ops
 from slopes.card import loss
 from slopes.domains import Flag, Interval, Positive
 from slopes.facts import Paper
-from slopes.ops import absolute, exp, expected, held, log, maximum, nonzero, softplus, sqrt, top, where
+from slopes.ops import absolute, exp, expected, held, log, maximum, nonzero, sign, softplus, sqrt, steady, top, where
 
 AtLeastOne = Annotated[float, Interval(1.0, closed=True)]
 Cosine = Annotated[float, Interval(-1.0, 1.0, closed=True)]
@@ -23,6 +24,7 @@ def _size(x):
 def _unit(x):
     """(rows of length 1, the lengths); a row of zeros stays one, and has no slope."""
     size = _size(x)
+    x = steady(x, size)
     length = sqrt(nonzero(ops.sum((x / size) ** 2)))
     return x / size / length, size * length
 
@@ -31,7 +33,7 @@ def _distance(first, second, p):
     """The p-norm of the difference of rows, whose slope is 0 where it is 0."""
     residual = first - second
     size = _size(residual)
-    part = residual / size
+    part = where(absolute(residual) == inf, sign(residual), steady(residual, size) / size)
     powers = where(p == 2, part * part, where(part == 0, 0.0, nonzero(absolute(part)) ** p))
     total = ops.sum(powers)
     return (size * where(total == 0, 0.0, nonzero(total) ** (1 / p)))[..., 0]
@@ -46,7 +48,7 @@ def _cosine(x, y):
 
 
 @loss(
-    "vectors", ulps=8.0, definition=lambda x, y: 1 - _cosine(x, y),
+    "vectors", definition=lambda x, y: 1 - _cosine(x, y),
     same_as={
         "torch": "1 - nn.functional.cosine_similarity(prediction, target, dim=-1)",
         "optax": "losses.cosine_distance(prediction, target)",
@@ -121,15 +123,18 @@ def contrastive_pair(first, second, target, *, margin: Positive = 1.0):
 def _(first, second, target, *, margin):
     distance = _distance(first, second, 2.0)
     lacking = maximum(margin - distance, 0.0)[..., None]
-    return where(target[..., None] > 0, first - second, -lacking * (first - second) / nonzero(distance)[..., None])
+    apart = where(lacking == 0, 0.0, first - second)
+    return where(target[..., None] > 0, first - second, -lacking * apart / nonzero(distance)[..., None])
 
 
 def _gap(first, second, middle, p):
     """How much further the first lies from the middle than the second, without cancelling where p is 2."""
-    first, second, middle = first / 4, second / 4, middle / 4  # so that no sum of two distances overflows
+    first, second, middle = first / 1024, second / 1024, middle / 1024  # so that no sum of two distances overflows
     near, far = _distance(first, middle, p), _distance(second, middle, p)
     along = ((first - middle) + (second - middle)) / nonzero(near + far)[..., None]
-    return 4 * where(p == 2, ops.sum((first - second) * along)[..., 0], near - far)
+    huge = 1024 * (near + far) == inf  # distances that overflow together have no slope
+    gap = where(p == 2, ops.sum(where(huge[..., None], 0.0, first - second) * along)[..., 0], near - far)
+    return 1024 * where(huge, held(near - far), gap)
 
 
 @loss(

@@ -20,12 +20,20 @@ def _balance(target, alpha):
 
 def _wrong(prediction, target, gamma):
     """(the chance of being wrong to the power gamma, the slope of that chance's log)."""
-    yes, no = sigmoid(prediction), sigmoid(-prediction)
-    chance = target * no + (1 - target) * yes
+    doubt, surely = minimum(target, 1 - target), where(target < 0.5, -prediction, prediction)
+    no, (yes, low) = sigmoid(surely), ops.sigmoid_less(-surely, 0.0)
+    chance = doubt * no + (1 - doubt) * yes
     sure = chance < 1e-18  # only a certain target gets there: it is exp(−softplus), whose powers have finite slopes
     chance = where(sure, 1.0, chance)
-    power = where(sure, exp(-gamma * softplus(where(target < 0.5, -prediction, prediction))), chance**gamma)
-    return power, where(sure, where(target < 0.5, no, -yes), (1 - 2 * target) * yes * no / chance)
+    power = where(sure, _unsure(surely, gamma), chance**gamma * (1 + gamma * (1 - 2 * doubt) * low / chance))
+    rise = where(sure, no, (1 - 2 * doubt) * yes * no / chance)
+    return power, where(target < 0.5, rise, -rise)
+
+
+def _unsure(logit, gamma):
+    """sigmoid(−logit) to the power gamma, as a product, of which the larger exponent is not rounded but by gamma."""
+    held = where(logit < 0, 0.0, logit)
+    return exp(-gamma * held) * exp(-gamma * log1p(exp(where(logit < 0, logit, -logit))))
 
 
 @loss(
@@ -60,7 +68,8 @@ def sigmoid_focal(prediction, target, *, gamma: NonNegative = 2.0, alpha: UnitIn
 def _(prediction, target, *, gamma, alpha):
     power, rise = _wrong(prediction, target, gamma)
     error = (1 - target) * sigmoid(prediction) - target * sigmoid(-prediction)
-    return _balance(target, alpha) * power * (gamma * rise * binary_cross_entropy.body(prediction, target) + error)
+    cost = binary_cross_entropy.body(ops.clip(prediction, -1e4, 1e4), target)  # held where the rise has ended
+    return _balance(target, alpha) * power * (gamma * rise * cost + error)
 
 
 @loss(
@@ -97,19 +106,15 @@ def softmax_focal(prediction, target, *, gamma: NonNegative = 2.0):
     0.25 for every class) is `class_weight`. Everything is a softplus of log(p / (1 − p)), which never underflows.
     """
     rows = ops.one_hot(target, like=prediction)
-    logit = _held(prediction, rows)
-    return ops.sum(rows * exp(-gamma * softplus(logit)) * softplus(-logit))[..., 0]
-
-
-def _held(prediction, rows):
     logit = ops.softmax_logit(prediction)
-    return where((rows == 0) & (logit == -inf), 0.0, logit)  # costs infinity, and does not count
+    logit = where((rows == 0) & (logit == -inf), 0.0, logit)  # costs infinity, and does not count
+    return ops.sum(rows * exp(-gamma * softplus(logit)) * softplus(-logit))[..., 0]
 
 
 @softmax_focal.derivative
 def _(prediction, target, *, gamma):
     rows = ops.one_hot(target, like=prediction)
-    logit = _held(prediction, rows)
+    logit = maximum(ops.softmax_logit(prediction), -1e4)  # held where its sigmoid has ended, and the cost has not
     power, cost, near = rows * exp(-gamma * softplus(logit)), softplus(-logit), minimum(logit, 40.0)
     own = power * (gamma * sigmoid(logit) * cost + sigmoid(-logit))
     others = power * (1 + gamma * where(logit > 40, 1.0, exp(near) * softplus(-near)))  # own / (1 − p)
@@ -141,14 +146,28 @@ def asymmetric(
     powers, as in timm; the authors' code stops it there. No probability is clamped, so what is surely wrong still
     learns, except that a clip above 0 flattens a wrong yes by itself.
     """
-    yes = exp(-gamma_pos * softplus(prediction)) * softplus(-prediction)
-    return _share(target, yes) + _share(1 - target, _wrong_yes(prediction, gamma_neg, clip))
+    yes = _unsure(prediction, gamma_pos) * softplus(-prediction)
+    power, cost, *_ = _wrong_yes(prediction, gamma_neg, clip)
+    return _share(target, yes) + _share(1 - target, power * cost)
 
 
 def _wrong_yes(prediction, gamma, clip):
-    shifted = maximum(sigmoid(prediction) - clip, 0.0)
-    rest = maximum(minimum(sigmoid(-prediction) + clip, 1.0), 1e-30)  # 1 − shifted
-    cost = where(prediction < 0, -log1p(-minimum(shifted, 0.5)), -log(rest))
-    power = where(shifted > 0, where(shifted > 0, shifted, 1.0) ** gamma, 0.0)
-    plain = exp(-gamma * softplus(-prediction)) * softplus(prediction)  # what it is, and keeps its digits, at clip 0
-    return where(clip == 0, plain, power * cost)
+    """(the chance of a yes above the clip to the power gamma, its cost, that chance, what it lacks of 1)."""
+    high, low = ops.sigmoid_less(prediction, clip)
+    above = (high > 0) & (clip != 0)
+    high, low = where(above, high, 1.0), where(above, low, 0.0)
+    power = where(above, high**gamma * (1 + gamma * low / high), 0.0)
+    power = where(clip == 0, _unsure(-prediction, gamma), power)  # which keeps its digits in the far tail
+    rest = where(clip == 0, 1.0, minimum(sigmoid(-prediction) + clip, 1.0))
+    cost = where(prediction < 0, -log1p(-where(above, minimum(high, 0.5), 0.0)), -log(rest))
+    return power, where(clip == 0, softplus(prediction), cost), high, rest
+
+
+@asymmetric.derivative
+def _(prediction, target, *, gamma_neg, gamma_pos, clip):
+    z = ops.clip(prediction, -1e4, 1e4)  # held where nothing changes any more
+    yes = _unsure(z, gamma_pos) * (gamma_pos * sigmoid(z) * softplus(-z) + sigmoid(-z))
+    power, cost, above, rest = _wrong_yes(z, gamma_neg, clip)
+    rise, fall = (where(clip == 0, 1.0, part) for part in (sigmoid(z) / above, sigmoid(-z) / rest))
+    no = power * (gamma_neg * cost * rise * sigmoid(-z) + fall * sigmoid(z))
+    return (1 - target) * no - target * yes

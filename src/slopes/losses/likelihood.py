@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Annotated
 
+from slopes import ops
 from slopes.card import loss
 from slopes.domains import Flag, Interval, NonNegative, Positive
 from slopes.facts import Paper
 from slopes.losses.regression import SKLEARN
-from slopes.ops import Constant, exp, log, maximum, minimum, pi, ratio, where, xlogy
+from slopes.ops import Constant, exp, log, maximum, pi, ratio, where, xlogy
 
 HALF_LOG_2PI = Constant("log(2*pi)/2", 0.9189385332046728, -3.8782941580672414e-17)
 
@@ -35,7 +37,8 @@ def poisson_nll(prediction, target, *, log_input: Flag = True, full: Flag = Fals
     approximation of log(target!) above 1, as in PyTorch; the prediction that fits best is the same without.
     """
     if log_input:
-        value = exp(prediction) - target * minimum(prediction, 1e4)  # ∞ − ∞, were it not held
+        rate = exp(prediction)
+        value = where(rate == inf, rate, rate - ops.scaled(prediction, target))  # not ∞ − ∞, nor 0 · ∞
     else:
         value = prediction - xlogy(target, prediction + eps)
     if full:
@@ -89,12 +92,18 @@ def gamma_deviance(prediction, target):
 
     Less the part that depends on the target alone, as in scikit-learn, so the least value is 1 + log(target).
     """
-    return prediction + target * exp(-prediction)
+    return maximum(prediction, -1e4) + _times_exp(target, -prediction)  # −∞ + ∞, were it not held
 
 
 @gamma_deviance.derivative
 def _(prediction, target):
-    return 1 - target * exp(-prediction)
+    return 1 - _times_exp(target, -prediction)
+
+
+def _times_exp(times, x):
+    """times · exp(x), in two steps lest the exponential overflow before the product does."""
+    half = exp(x / 2)
+    return times * half * half
 
 
 @loss(
@@ -121,4 +130,4 @@ def _(prediction, target, *, power):
 def _tweedie(prediction, target, power):
     low = (1 - power) * prediction
     low = where((target == 0) & (low > 80), 0.0, low)  # 0, not 0 · ∞
-    return exp((2 - power) * prediction), target * exp(low)
+    return exp((2 - power) * prediction), _times_exp(target, low)

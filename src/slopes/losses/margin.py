@@ -181,7 +181,7 @@ def multilabel_margin(prediction, target, *, margin: Positive = 1.0):
 
 def _over_pairs(lacks, present, absent, prediction, margin):
     def cost(y, _, z, __, missing, other):
-        return y * missing * lacks(margin - z + other)
+        return ops.scaled(lacks(margin - z + other), y * missing)
 
     return ops.sum_pairs(cost, present, absent, prediction)
 

@@ -74,7 +74,7 @@ def _(prediction, target, weight, *, smooth, squared):
 
 
 @loss(
-    "overlap", ulps=6.0,
+    "overlap", ulps=5.0,
     definition=lambda p, t, w: 1 - expected(p * t, w) / expected(p + t - p * t, w),
     same_as={
         "monai": (
@@ -108,7 +108,7 @@ def _index(p, t, w, alpha, beta):
 
 
 @loss(
-    "overlap", ulps=6.0, definition=_index,
+    "overlap", definition=_index,
     papers=(Paper(
         "Salehi et al.", 2017,
         "Tversky loss function for image segmentation using 3D fully convolutional deep networks", "arXiv:1706.05721",
@@ -148,7 +148,7 @@ def _(prediction, target, weight, *, alpha, beta):
 
 
 @loss(
-    "overlap", ulps=6.0,
+    "overlap", ulps=5.0,
     definition=lambda p, t, w, gamma, alpha, beta: _index(p, t, w, alpha, beta) ** gamma,
     papers=(Paper(
         "Abraham and Khan", 2018,

@@ -338,10 +338,13 @@ def msle(prediction, target):
 
 @msle.derivative
 def _(prediction, target):
-    return 2 * _log_quotient(prediction, target) / (1 + prediction)
+    return where(prediction == inf, 0.0, 2 * _log_quotient(prediction, target) / (1 + prediction))
 
 
 def _log_quotient(x, y):
-    """log((1 + x) / (1 + y))."""
+    """log((1 + x) / (1 + y)): one log, but the difference of two where the quotient may overflow."""
     r = x - y
-    return log1p(where(r < 0, 0.0, r) / (1 + y)) - log1p(where(r < 0, -r, 0.0) / (1 + x))
+    low, high, gap = where(r < 0, x, y), where(r < 0, y, x), where(r < 0, -r, r)
+    far = gap > 1e30 * (1 + low)
+    size = where(far, log1p(high) - log1p(low), log1p(where(far, 0.0, gap) / (1 + low)))
+    return where(r < 0, -size, size)

@@ -150,6 +150,11 @@ def quotient(x: Array, a: Array) -> tuple[Array, Array]:
     return x / a, 0
 
 
+def sigmoid_less(x: Array, shift: Array) -> tuple[Array, Array]:
+    """See `slopes.ops.sigmoid_less`."""
+    return 1 / (1 + exp(-x)) - shift, 0
+
+
 def sin_of_sum(x: Array, shift: Constant) -> Array:
     """See `slopes.ops.sin_of_sum`."""
     return sin(x + shift)

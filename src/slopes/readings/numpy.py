@@ -32,6 +32,7 @@ sigmoid, softplus, cubic = (
     partial(tails.cubic, _this),
 )
 ndtr, normal_pdf = partial(tails.ndtr, _this), partial(tails.normal_pdf, _this)
+sigmoid_less = partial(tails.sigmoid_less, _this)
 product, quotient = partial(tails.product, _this), partial(tails.quotient, _this)
 decay, fma, sin_of_sum = partial(tails.decay, _this), partial(tails.fma, _this), partial(tails.sin_of_sum, _this)
 softcap, tanhshrink = partial(tails.softcap, _this), partial(tails.tanhshrink, _this)

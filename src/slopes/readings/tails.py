@@ -118,6 +118,20 @@ def cubic(r: ModuleType, x: Array, a: Constant, b: Constant) -> tuple[Array, Arr
     return high, low + b * (d * (x * x + x * h + h * h)) + (b - b_high + b.low) * (h * h * h)
 
 
+def sigmoid_less(r: ModuleType, x: Array, shift: Array) -> tuple[Array, Array]:
+    """(high, low) of 1 / (1 + exp(−x)) − shift, to about 106 bits but for those of the exponential."""
+    left = x < 0
+    small = r.exp(r.where(left, x, -x))
+    whole, part = 1 + small, r.where(left, small, 1.0)
+    share = part / whole
+    back = share * whole
+    rest = (part - back) - two_product_low(share, whole, back) - share * (small - (whole - 1))
+    total = share - shift
+    low = two_sum_low(share, -shift, total) + rest / whole
+    high = total + low
+    return high, low - (high - total)
+
+
 HELD = 1e4  #: where every exponential has ended, in 0 or infinity
 
 

@@ -87,8 +87,10 @@ def _double(x: Tensor) -> torch.dtype:
 def _in_double(times: Tensor | float, x: Tensor, tail: Callable[[Tensor], Tensor]) -> Tensor:
     """times · tail(x) of float32, through float64, whose digits and range make the textbook form do."""
     wide = x.to(torch.float64)
-    product = tail(wide) * (times.to(torch.float64) if isinstance(times, Tensor) else times)
-    return torch.where(wide < -400, 0.0, product).to(x.dtype)  # where an infinite `times` would give 0 · inf
+    part = tail(wide)
+    product = part * (times.to(torch.float64) if isinstance(times, Tensor) else times)
+    ended = (wide < -400) | (part == 0)  # where an infinite `times` would give 0 · inf
+    return torch.where(ended, 0.0, product).to(x.dtype)
 
 
 def sigmoid(x: Array, times: Array, low: Array) -> Array:
@@ -129,6 +131,12 @@ def product(x: Array, a: Array) -> tuple[Array, Array]:
 def quotient(x: Array, a: Array) -> tuple[Array, Array]:
     """See `slopes.ops.quotient`."""
     high, low = tails.quotient(_this, x.to(_double(x)), a)
+    return (high, low) if x.dtype == high.dtype else _parts(high, x.dtype)
+
+
+def sigmoid_less(x: Array, shift: Array) -> tuple[Array, Array]:
+    """See `slopes.ops.sigmoid_less`."""
+    high, low = tails.sigmoid_less(_this, x.to(_double(x)), shift)
     return (high, low) if x.dtype == high.dtype else _parts(high, x.dtype)
 
 

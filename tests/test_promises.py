@@ -1,0 +1,286 @@
+"""What is promised of every card, whatever it computes: limits, no NaN, half types rounded once, long sums."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+
+import slopes
+from slopes.card import Loss, Map
+from slopes.checks.cases import Subject
+from slopes.checks.numerics import _limit
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("mpmath")
+
+DTYPES = pytest.mark.parametrize("dtype", [np.float64, np.float32])
+
+
+def by_torch(card, arguments, second=False):
+    """Value and slope of the torch reading (for a map: its vjp), and on request its second derivatives."""
+    tensors = [torch.from_numpy(np.array(argument)) for argument in arguments]
+    x = tensors[0].requires_grad_(tensors[0].is_floating_point())
+    cotangent = tensors.pop() if isinstance(card, Map) else None
+    value = Subject(card).call("value", tuple(tensors))
+    cotangent = torch.ones_like(value) if cotangent is None else cotangent
+    (slope,) = torch.autograd.grad(value, x, cotangent, create_graph=second, materialize_grads=True)
+    found = [value, slope]
+    if second and slope.requires_grad:
+        columns = slope.flatten(1).unbind(1) if card.rowwise else [slope]
+        for column in columns:
+            ones = torch.ones_like(column)
+            found += torch.autograd.grad(column, x, ones, retain_graph=True, materialize_grads=True)
+    return [result.detach().numpy() for result in found]
+
+
+# ----------------------------------------------------------------------------------------- limits
+
+
+def held_targets(card):
+    """What may stand beside an infinite prediction."""
+    if not isinstance(card, Loss):
+        return [()]
+    spaces = card.kind.spaces(card.settings)[1:]
+
+    def fits(space, value):
+        inside = space.low < value <= space.high or (space.low == value and not space.open)
+        return inside and (space.name != "signs" or abs(value) == 1)
+
+    return {tuple(v if fits(space, v) else 1.0 for space in spaces) for v in (1.0, 0.0, 0.25, -1.0)}
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_limit_at_infinity(card, sign):
+    """Value and slope at ±inf are the limits of the exact ones, in both readings and types, where there are limits."""
+    if card.rowwise:
+        pytest.skip("rows have no limits")
+    subject = Subject(card)
+    if isinstance(card, Loss):
+        first = card.kind.spaces(card.settings)[0]
+        if not first.low <= sign * np.inf <= first.high:
+            pytest.skip("no such prediction is taken")
+    for rest, result in itertools.product(held_targets(card), ("value", "slope")):
+        beside = [np.array(value) for value in rest]
+        oracle, options = subject.oracle(result), subject.options
+        limit = _limit(lambda x: oracle(np.array(x), *beside, **options), float(sign))  # noqa: B023
+        for dtype in (np.float64, np.float32) if limit is not None else ():
+            arguments = tuple(np.array(value, dtype) for value in (sign * np.inf, *rest))
+            found = subject.call(result, arguments), by_torch(card, arguments)[result == "slope"]
+            np.testing.assert_allclose(found, limit, rtol=4 * float(np.finfo(dtype).eps), err_msg=f"{result}, {rest}")
+
+
+@pytest.mark.parametrize(
+    "flat",
+    [slopes.leaky_relu.with_(negative_slope=0.0), slopes.prelu.with_(weight=0.0), slopes.rrelu.with_(lower=0.0, upper=0.0)],
+    ids=str,
+)  # fmt: skip
+def test_a_slope_of_nothing_ends_in_0(flat):
+    for x in (np.array([-np.inf, -1.0, np.nan]), torch.tensor([-torch.inf, -1.0, torch.nan])):
+        assert flat(x)[:2].tolist() == [0, 0]
+        assert flat.slope(x)[:2].tolist() == [0, 0]
+        assert flat(x)[2] != flat(x)[2]
+
+
+def test_a_learnt_slope_of_nothing_still_learns():
+    weight = torch.zeros((), requires_grad=True)
+    value = slopes.prelu(torch.tensor([-2.0, -torch.inf]), weight=weight)
+    assert value.tolist() == [0, 0]
+    assert torch.autograd.grad(value[0], weight)[0] == -2
+
+
+# ----------------------------------------------------------------------------- no NaN from finite input
+
+
+def numbers(space, dtype):
+    """Numbers of a space, of every size, among them its bounds."""
+    if space.name == "signs":
+        return [-1.0, 1.0]
+    info = np.finfo(dtype)
+    least, most = float(info.smallest_subnormal), float(info.max)
+    sizes = [0.0, least, float(info.tiny), 1e-30, 1e-7, 0.5, 1.0, 3.0, 1e3, 1e20, most]
+    low, high = (float(np.clip(bound, -info.max, info.max)) for bound in (space.low, space.high))
+    low = float(np.nextafter(dtype(low), dtype(np.inf))) if space.open else low
+    return [v for v in dict.fromkeys([low, high, *sizes, *(-size for size in sizes)]) if low <= v <= high]
+
+
+def rows(space, dtype):
+    """Rows of four of a space: all alike, one apart, of both signs; distributions; boxes with and without area."""
+    if space.name == "distributions":
+        return [np.full(4, 0.25), *np.eye(4), np.array([0.5, 0.5, 0, 0])]
+    if space.name == "boxes":
+        sizes = [0.0, float(np.finfo(dtype).smallest_subnormal), 1e-30, 1.0, 1e20, float(np.finfo(dtype).max) / 8]
+        return [np.array([at, at, at + w, at + h]) for at in (0.0, 1.0) for w in sizes for h in sizes]
+    values = numbers(space, dtype)
+    least = min(values, key=abs)
+    mixed = [[v, -v if -v in values else v, least, least] for v in values]
+    return [*(np.full(4, v) for v in values), *map(np.array, mixed)]
+
+
+def awkward(card, dtype):
+    """Arguments of a card, each combination of what is awkward in one of them."""
+    if isinstance(card, Map):
+        real = rows(slopes.kinds.SPACES["real"], dtype)
+        cotangents = np.eye(4 // card.parts)
+        pairs = itertools.product(real, cotangents)
+        yield tuple(np.array(column, dtype) for column in zip(*pairs, strict=True))
+        return
+    if not isinstance(card, Loss):
+        yield (np.array(numbers(slopes.kinds.SPACES["real"], dtype), dtype),)
+        return
+    kind, spaces = card.kind, card.kind.spaces(card.settings)
+    if kind.batched:
+        real = rows(spaces[0], dtype)
+        pixels = np.array([[row, row, row[::-1], -row[::-1]] for row in real], dtype)
+        for labels in ([0, 0, 1, 1], [2, 2, 2, 2], [0, 1, 2, 3]):
+            if kind.coupled:
+                yield from ((batch, np.array(labels)) for batch in pixels)
+            else:
+                yield pixels, np.tile(labels, (len(pixels), 1))
+        return
+    choices = [
+        (rows if kind.rowwise and argument.row else numbers)(space, dtype)
+        for argument, space in zip(kind.arguments, spaces, strict=True)
+    ]
+    yield tuple(np.array(column, dtype) for column in zip(*itertools.product(*choices), strict=True))
+
+
+@DTYPES
+def test_no_nan_from_finite_input(card, dtype):
+    """In value, slope and second derivative, of every size, of equal arguments, of zeros, of boxes without area."""
+    subject = Subject(card)
+    for arguments in [subject.inputs(dtype), *awkward(card, dtype)]:
+        with np.errstate(all="ignore"):
+            value = subject.call("value", arguments[:1] if isinstance(card, Map) else arguments)
+            found = [value, subject.call("slope", arguments), *by_torch(card, arguments, second=True)]
+        for place, result in enumerate(found):
+            bad = np.isnan(result).reshape(len(result), -1).any(-1)
+            name = ("value", "slope", "torch value", "torch slope", "second derivative")[min(place, 4)]
+            at = [np.asarray(argument)[bad][:1].tolist() for argument in arguments] if bad.any() else None
+            assert not bad.any(), f"{name} is NaN at {at} ({bad.sum()} of {bad.size})"
+
+
+# -------------------------------------------------------------------------------------- half types
+
+
+def spacing(x, form):
+    """The unit in the last place of float64 numbers in a half type."""
+    bits, least = {"float16": (10, -24), "bfloat16": (7, -133)}[form]
+    return 2.0 ** np.maximum(np.frexp(x)[1] - 1 - bits, least)
+
+
+def rounded_once(x, form):
+    """float64 numbers rounded to a half type, which PyTorch does in two steps."""
+    unit = spacing(x, form)
+    most = float(torch.finfo(getattr(torch, form)).max)
+    with np.errstate(all="ignore"):
+        near = np.rint(x / unit) * unit
+    return np.where(abs(near) > most, np.copysign(np.inf, near), near)
+
+
+def every_half(form):
+    """All finite numbers of a half type, as a tensor."""
+    numbers = torch.arange(-32768, 32768, dtype=torch.int16).view(getattr(torch, form))
+    return numbers[numbers.isfinite()]
+
+
+def half_arguments(card, form):
+    """Arguments of a half type: every number, and rows of distributions that it holds as they are."""
+    line = every_half(form)
+    rng = np.random.default_rng(5)
+    if not isinstance(card, Loss):
+        if not isinstance(card, Map):
+            return (line,)
+        x = 4 * rng.standard_normal((1000, 6))
+        cotangent = np.eye(6 // card.parts)[rng.integers(0, 6 // card.parts, 1000)]
+        return tuple(torch.from_numpy(part).to(line.dtype) for part in (x, cotangent))
+    kind, spaces = card.kind, card.kind.spaces(card.settings)
+    if kind.batched:
+        drawn = kind.sample(rng, (60, 6, 5) if not kind.coupled else (16, 6), card.settings)
+    else:
+        drawn = list(kind.sample(rng, (1000, 5) if kind.rowwise else (10_000,), card.settings))
+        for place, space in enumerate(spaces):
+            if space.name == "distributions" and np.ndim(drawn[place]) > 1:
+                drawn[place] = (1 + rng.multinomial(59, np.full(5, 0.2), 1000)) / 64
+    return tuple(
+        torch.from_numpy(part) if part.dtype.kind in "iu" else torch.from_numpy(part).to(line.dtype)
+        for part in map(np.asarray, drawn)
+    )
+
+
+#: what is a little more than a number that often lies between two half ones, and the same to float32
+TIED = {("charbonnier", "value")}
+
+
+class Given(Subject):
+    """A card at given arguments."""
+
+    def __init__(self, card, arguments):
+        super().__init__(card)
+        self.arguments = arguments
+
+    def inputs(self, dtype):
+        return self.arguments
+
+
+@pytest.mark.parametrize("form", ["float16", "bfloat16"])
+@pytest.mark.parametrize("result", ["value", "slope"])
+def test_half_types_are_rounded_once(card, form, result):
+    """At least 99.9 % of results are correctly rounded, and all are within 1 unit, but where terms cancel.
+
+    They do where the last place of an argument is worth more than 8 of the result: by the audit's condition.
+    """
+    arguments = half_arguments(card, form)
+    kept = arguments[:1] if isinstance(card, Map) and result == "value" else arguments
+    wide = tuple((x.double() if x.is_floating_point() else x).numpy() for x in arguments)
+    subject = Given(card, wide)
+    exact = subject.call(result, wide[: len(kept)])
+    away = np.broadcast_to(subject.conditioning(result, np.float64) < 8, exact.shape)
+    came = [subject.call(result, kept).detach().double().numpy()]
+    if form == "float16":
+        came.append(np.asarray(subject.call(result, tuple(x.numpy() for x in kept))).astype(np.float64))
+    for found in came:
+        right = (found == rounded_once(exact, form)) | (np.isnan(found) & np.isnan(exact)) | ~away
+        most = away.sum() * (0.1 if (card.name, result) in TIED else 0.001)
+        assert (~right).sum() <= max(most, 1), f"{(~right).sum()} of {away.sum()} are not correctly rounded"
+        with np.errstate(all="ignore"):
+            off = np.where(right, 0.0, abs(found - exact) / spacing(exact, form))
+        place = np.unravel_index(off.argmax(), off.shape)
+        at = [x[place[0] if card.rowwise else place].tolist() for x in kept] if off.max() > 1 else None
+        assert off.max() <= 1, f"{found[place]} is off by {off.max():.4} at {at}, exact is {exact[place]}"
+
+
+# -------------------------------------------------------------------------------------- long sums
+
+
+def units_off(came, exact):
+    """How far a float32 result lies from the exact one, in units in the last place."""
+    assert "float32" in str(came.dtype)
+    return abs(float(came) - exact) / float(np.spacing(np.float32(exact)))
+
+
+def test_a_long_sum_loses_no_more_than_2_units():
+    """Ten million float32 terms, plain, weighed, and summed up; in both readings."""
+    rng = np.random.default_rng(0)
+    n = 10_000_000
+    prediction, weight = rng.standard_normal(n, np.float32), 1 + rng.random(n, np.float32)
+    values, weighed = abs(prediction).astype(np.float64), abs(prediction).astype(np.float64) * weight
+    exact, total = math.fsum(values.tolist()), math.fsum(weight.tolist())
+    for read in (np.asarray, torch.from_numpy):
+        arguments = read(prediction), read(np.zeros_like(prediction))
+        assert units_off(slopes.mae(*arguments, reduction="sum"), exact) <= 2
+        assert units_off(slopes.mae(*arguments), exact / n) <= 2
+        assert units_off(slopes.mae(*arguments, weight=read(weight)), math.fsum(weighed.tolist()) / total) <= 2
+
+
+def test_a_long_region_loses_no_more_than_2_units():
+    """The same of the pixels of a region."""
+    rng = np.random.default_rng(0)
+    prediction, target = rng.random((2, 1, 5_000_000), np.float32), (rng.random((1, 5_000_000)) < 0.3)
+    target = np.stack([target, ~target]).astype(np.float32)
+    p, t = prediction.astype(np.float64), target.astype(np.float64)
+    exact = math.fsum((p * (1 - t) + t * (1 - p)).ravel().tolist()) / math.fsum((p + t).ravel().tolist())
+    for read in (np.asarray, torch.from_numpy):
+        arguments = (read(array.swapaxes(1, 2)) for array in (prediction, target))
+        came = slopes.dice(*arguments, mode="multilabel", over="all", from_probabilities=True)
+        assert units_off(came, exact) <= 2
