@@ -60,18 +60,28 @@ def test_a_loop_over_rows_is_compiled_anew():
     assert any("is compiled 3 times for 3 lengths" in told for told in notes(loss, kind="regression"))
 
 
-def test_what_was_compiled_before_stays():
+class Swish(torch.nn.Module):
+    def forward(self, x, *, beta=1.0):
+        return x * torch.sigmoid(beta * x)
+
+
+@pytest.mark.parametrize(("subject", "code"), [(gelu_erf, gelu_erf.__code__), (Swish(), Swish.forward.__code__)])
+def test_what_was_compiled_before_stays_and_nothing_is_added(subject, code):
+    from torch._dynamo.eval_frame import _debug_get_cache_entry_list as cached
+
     made = []
 
     def backend(graph, inputs):
         made.append(graph)
         return graph.forward
 
-    compiled = torch.compile(gelu_erf, backend=backend)
+    compiled = torch.compile(subject, backend=backend)
     compiled(torch.ones(4))
-    slopes.audit(torch.relu)
+    before = len(cached(code))
+    assert notes(subject) or subject is not gelu_erf
     compiled(torch.ones(4))
     assert len(made) == 1
+    assert len(cached(code)) == before == 1
 
 
 def test_strides_of_numpy_arrays_count_too():

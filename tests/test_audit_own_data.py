@@ -32,7 +32,7 @@ def clipped_log_loss(probability, target):
 
 def own(loss, batch, model=None, **declared):
     """(the findings on the batch, the facts)."""
-    report = slopes.audit(loss, model=model, batch=batch, **declared)
+    report = slopes.audit(loss, model=model, batch=batch, quick=True, **declared)
     assert "own_data" in report.ran, str(report)
     return [f for f in report.findings if f.check == "own_data"], "\n".join(report.facts)
 
@@ -81,13 +81,21 @@ PLANTED = [
 
 @pytest.mark.parametrize(("subject", "batch", "severity", "told"), PLANTED)
 @pytest.mark.filterwarnings("ignore:Using a target size")
-def test_what_is_told_of_each_fault(subject, batch, severity, told):
+def test_what_is_told_of_each_fault(subject, batch, severity, told, capsys):
     declared = {"space": "probabilities"} if subject is clipped_log_loss else {}
     findings, _ = own(subject, batch, **declared)
     assert [f.severity for f in findings if told in f.message] == [severity], findings
     assert all(f.severity == "note" for f in findings if told not in f.message)
     for finding in findings:
-        compile(finding.reproduce, "reproduce", "exec")
+        exec(finding.reproduce, {})
+        assert capsys.readouterr().out
+
+
+def test_code_of_a_large_batch_stays_short():
+    findings, _ = own(nn.CrossEntropyLoss(), (batch_of(2, 3, 64, 64).softmax(1), torch.zeros(2, 64, 64).long()))
+    assert [len(f.reproduce) < 2000 for f in findings] == [True, True]
+    findings, _ = own(nn.CrossEntropyLoss(), (batch_of(32, 1000).softmax(1), torch.arange(32)))
+    assert "prediction = ...  # of the batch, (32, 1000)" in findings[0].reproduce
 
 
 def test_a_gradient_that_is_lost_is_told():

@@ -12,7 +12,6 @@ torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
 
-from slopes.catalogue import CARDS  # noqa: E402
 from slopes.checks.behaviour import CHECKS  # noqa: E402
 from slopes.checks.discovery import subject_of  # noqa: E402
 from slopes.checks.examination import examine  # noqa: E402
@@ -42,7 +41,6 @@ def test_torch_at_its_defaults(name):
     assert errors(report) == set(TRULY_WRONG.get(name, ())), str(report)
 
 
-@pytest.mark.parametrize("card", dict.fromkeys(CARDS.values()), ids=lambda card: card.name)
 def test_the_catalogue_passes_the_checks_of_behaviour(card):
     with undisturbed():
         subject, _ = subject_of(card)

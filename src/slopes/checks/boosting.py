@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from slopes.checks.discovery import PREDICTIONS, SPACES, TARGETS, subject_of
 from slopes.checks.report import Finding, Report
-from slopes.checks.subject import Declared, Subject, SubjectError, expression_of
+from slopes.checks.subject import Declared, Subject, SubjectError, attempt, expression_of
 
 FRAMEWORKS = ("xgboost", "lightgbm", "catboost")
 RTOL, CLASSES = 1e-5, 3
@@ -82,6 +82,7 @@ class Objective:
     setup: tuple[str, ...]
     api: str  #: "native", with the data set; "sklearn", with arrays; for CatBoost "range" or "multi"
     swapped: bool = False
+    raises: bool = False
 
     def __call__(self, batch: Batch) -> Derivatives:
         """(gradient, Hessian), each of the shape of the raw scores. Raises Unusable for what is none."""
@@ -131,7 +132,7 @@ class Objective:
         raise Unusable(f"gives a {what} of shape {x.shape} where the raw scores have {raw.shape}")
 
     def code(self, batch: Batch) -> str:
-        """Code that shows what it gives for a batch."""
+        """Code that shows what it gives for a batch, or raises."""
         lines = ["import numpy as np", *self.setup, f"raw = {_array(batch.raw)}", f"y = {_array(batch.label)}"]
         weight = "None" if batch.weight is None else "weight"
         if batch.weight is not None:
@@ -148,7 +149,7 @@ class Objective:
             call = f"objective.calc_ders_range(raw, y, {weight})"
         else:
             call = f"objective.calc_ders_multi(raw[0], y[0], {'1.0' if batch.weight is None else 'weight[0]'})"
-        return "\n".join([*lines, f"print({call})"])
+        return "\n".join([*lines, *([attempt(call), "print(came)"] if self.raises else [f"print({call})"])])
 
 
 def _array(x: Numbers) -> str:
@@ -182,8 +183,10 @@ def examine_objective(
     made = Objective(thing, framework, tuple(setup), "native")
     rng = np.random.default_rng(seed)
     objective, batch, told = _adapted(made, _batches(framework, thing, loss, rng))
-    if objective is None:
-        report.findings.append(_finding(told, made, batch, "return gradient and Hessian by the raw score, row by row"))
+    if told:
+        report.findings.append(
+            _finding(told, objective, batch, "return gradient and Hessian by the raw score, row by row")
+        )
         return report
     called = {
         "native": "objective(raw scores, data set)", "sklearn": "objective(y_true, raw scores)",
@@ -235,8 +238,8 @@ def _of_rows(loss: Subject) -> bool:
     return loss.form.kind is not None and loss.form.kind.rowwise
 
 
-def _adapted(made: Objective, batches: list[Batch]) -> tuple[Objective | None, Batch, str]:
-    """The objective in the first way of calling it that gives derivatives; else why the likeliest does not."""
+def _adapted(made: Objective, batches: list[Batch]) -> tuple[Objective, Batch, str]:
+    """The objective in the first way of calling it that gives derivatives; else why it does not."""
     apis = ["native", "sklearn"]
     if made.framework == "catboost":
         apis = ["range"] if hasattr(made.thing, "calc_ders_range") else ["multi"]
@@ -256,9 +259,9 @@ def _adapted(made: Objective, batches: list[Batch]) -> tuple[Objective | None, B
                     told = told or f"raises {type(error).__name__}: {error}"
                 else:
                     return objective, batch, ""
-    if made.framework == "catboost":
-        made = replace(made, api=apis[0])
-    return None, batches[0], told
+    if told.startswith("raises"):
+        made = replace(made, api=apis[0], raises=True)
+    return made, batches[0], told
 
 
 def _asks_for_data(thing: Any) -> bool:
@@ -291,7 +294,7 @@ def _gradient(objective: Objective, batch: Batch, loss: Subject | None) -> Itera
     gradient, _ = objective(batch)
     if objective.swapped:
         yield _finding(
-            "takes the data set first", replace(objective, swapped=False), batch.row(0),
+            "takes the data set first", replace(objective, swapped=False, raises=True), batch.row(0),
             f"{objective.framework} calls objective(raw scores, data set)",
         )  # fmt: skip
         return
@@ -519,7 +522,8 @@ def _weights(objective: Objective, batch: Batch, loss: Subject | None) -> Iterat
         came = plain  # it takes no third argument
     except Exception as error:
         yield _finding(
-            f"raises {type(error).__name__} where rows have weights: {error}", objective, weighted,
+            f"raises {type(error).__name__} where rows have weights: {error}",
+            replace(objective, raises=True), weighted,
             "weights come as one number for each row, or as None or nothing",
         )  # fmt: skip
         return

@@ -80,9 +80,25 @@ def _finding(
     subject: Subject, arguments: Arguments, message: str, lines: str | tuple[str, ...], repair: str, **fields: Any
 ) -> Finding:  # fmt: skip
     """A finding with code of the first rows of the batch."""
-    shown = tuple(x[:SHOWN] if x.ndim else x for x in arguments)
     lines = (lines,) if isinstance(lines, str) else lines
-    return Finding("own_data", message, subject.code(shown, *lines), repair, **fields)
+    return Finding("own_data", message, _code(subject, arguments, *lines), repair, **fields)
+
+
+def _code(subject: Subject, arguments: Arguments, *lines: str, grad: int | None = None) -> str:
+    """Code of a corner of the batch, or where that is still long of the batch itself, which it leaves to be put in."""
+    inner = max(x.ndim for x in arguments) - 2  # behind the rows and the classes
+    shown = []
+    for x in arguments:
+        x = x[:SHOWN] if x.ndim else x
+        for axis in range(max(x.ndim - inner, 1), x.ndim):
+            x = x.narrow(axis, 0, min(2, x.shape[axis]))
+        shown.append(x)
+    if sum(x.numel() for x in shown) <= 40 * SHOWN:
+        return subject.code(shown, *lines, grad=grad)
+    told = [
+        f"{name} = ...  # of the batch, {tuple(x.shape)}" for name, x in zip(subject.form.names, arguments, strict=True)
+    ]
+    return "\n".join(["import torch", *subject.setup, *told, *lines[:-1], f"print({lines[-1]})"])
 
 
 # ------------------------------------------------------------------------------------------------ the tensors
@@ -164,8 +180,9 @@ def _labels_outside(subject: Subject, arguments: Arguments) -> Finding | None:
     if not len(outside):
         return None
     first = int(counted.min()) == 1 and int(counted.max()) == classes
+    rows = torch.isin(target, outside).reshape(len(target), -1).any(dim=-1) if target.ndim else ...
     return _finding(
-        subject, arguments,
+        subject, (prediction[rows], target[rows]),
         "labels start at 1" if first else f"the label {int(outside[0])} is none of {classes} classes",
         f"{subject.form.names[1]}.unique()",
         "subtract 1: classes are counted from 0" if first
@@ -292,8 +309,7 @@ def _gradients(
     """The gradient is finite, reaches most entries, and each declared term has a share in it."""
     value, gradient = subject.gradient(*arguments)
     code = f"{subject.call}.sum().backward()"
-    shown = tuple(x[:SHOWN] if x.ndim else x for x in arguments)
-    reproduce = subject.code(shown, code, f"{subject.form.names[0]}.grad", grad=0)
+    reproduce = _code(subject, arguments, code, f"{subject.form.names[0]}.grad", grad=0)
     if not bool(torch.isfinite(value).all()) or not bool(torch.isfinite(gradient).all()):
         what = "gradient" if bool(torch.isfinite(value).all()) else "loss"
         bad = ~torch.isfinite((gradient if what == "gradient" else value).reshape(-1))

@@ -186,7 +186,7 @@ class Subject:
     def right(self, target: Tensor, size: float = 50.0) -> Tensor | None:
         """The prediction that is right of a target, and as certain as `size` for logits; None where none is."""
         kind = self.form.kind
-        if kind is None or len(kind.arguments) != 2 or not kind.arguments[1].row:
+        if kind is None or len(kind.arguments) != 2 or not kind.arguments[1].row or self.form.target == "lists":
             return None
         space, goal = self.space, self.form.spaces[1]
         if goal == "distributions":
@@ -194,9 +194,6 @@ class Subject:
         wide = target.to(self.form.dtype)
         if self.form.target == "squeezed":
             wide = wide.unsqueeze(1)
-        if self.form.target == "lists":
-            there = torch.nn.functional.one_hot(target + 1, self.form.shape[-1] + 1).sum(-2)[..., 1:]
-            wide = there.to(self.form.dtype)
         if space == "logits" and goal in ("chances", "probabilities"):
             return size * (2 * wide - 1)
         if goal == "signs":

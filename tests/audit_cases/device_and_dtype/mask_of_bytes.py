@@ -2,6 +2,7 @@
 
 import torch.nn.functional as F
 
+SEVERITY = "warning"
 OPTIONS = {"kind": "binary", "space": "logits"}
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import logging
 import re
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from types import FunctionType, MethodType
 from typing import Any
 
 import numpy as np
@@ -87,6 +89,8 @@ def _layouts(subject: Subject) -> Iterator[Finding]:
             for one, two, what in zip(plain, came, ("value", "gradient"), strict=True):
                 if _same(one, two):
                     continue
+                if not all(map(_same, plain, _result(twin, arguments))):
+                    return  # it gives another result at each call
                 place = int((one - two).abs().reshape(-1).nan_to_num(nan=torch.inf).argmax())
                 yield Finding(
                     "layout_and_cost",
@@ -261,12 +265,26 @@ class _Reads(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return func(*args, **(kwargs or {}))
 
 
+def _fresh(thing: Any) -> Any:
+    """The same function or module of code of its own, so that nothing compiled here is kept with the subject's."""
+    if isinstance(thing, torch.nn.Module):
+        thing = copy.deepcopy(thing)
+        thing.forward = MethodType(_fresh(type(thing).forward), thing)
+    elif isinstance(thing, FunctionType):
+        made = FunctionType(
+            thing.__code__.replace(), thing.__globals__, thing.__name__, thing.__defaults__, thing.__closure__
+        )
+        made.__kwdefaults__ = thing.__kwdefaults__
+        return made
+    return thing
+
+
 def _break(subject: Subject, arguments: Arguments) -> str | None:
     """The reason of the first graph break and its line; None without one, or where it cannot be told."""
     import torch._dynamo
 
     try:
-        compiled: Any = torch.compile(subject.thing, backend="eager", fullgraph=True)
+        compiled: Any = torch.compile(_fresh(subject.thing), backend="eager", fullgraph=True)
         compiled(*subject.placed(arguments))
     except (torch._dynamo.exc.Unsupported, torch._dynamo.exc.UserError) as error:
         told = str(error)
@@ -285,7 +303,7 @@ def _graphs(subject: Subject) -> int | None:
         made.append(graph)
         return graph.forward
 
-    compiled: Any = torch.compile(subject.thing, backend=backend)
+    compiled: Any = torch.compile(_fresh(subject.thing), backend=backend)
     try:
         for rows in LENGTHS:
             compiled(*subject.placed(subject.draw(rows=rows, dtype=torch.float32)))

@@ -188,7 +188,7 @@ def _numpy_dtypes(subject: Subject) -> Iterator[Finding]:
         f"gives {came.dtype} for float32",
         subject.code((x,), f"{subject.variable}(x.astype(np.float32)).dtype"),
         "a NumPy scalar or array of float64 decides the result's dtype: write float(np.sqrt(2)), or x.dtype.type(…)",
-        severity="note",
+        severity="note",  # some compute in float64 on purpose
         came=str(came.dtype),
         expected="float32",
     )
@@ -236,6 +236,7 @@ def _whole_targets(subject: Subject) -> Iterator[Finding]:
             subject.code(small, subject.call),
             "bring the target to the prediction's dtype first, target = target.to(prediction.dtype): "
             "1 - 2 is 255 in uint8, and ~1 is -2 in an integer",
+            severity="warning" if dtype is torch.uint8 else "error",
             came=f"{came.reshape(-1)[0].item():.6g}",
             expected=f"{wide.reshape(-1)[0].item():.6g}, or a TypeError that says which dtype is due",
         )
