@@ -32,7 +32,7 @@ def known_limits(subject: Subject) -> Iterator[Finding]:
         yield from _activation(subject, name)
         return
     tests = [test for words, test in LOSSES if re.search(words, name)]
-    if len(tests) != 1 or re.search("bce|combo|general", name):  # a name of two is a sum of two
+    if len(tests) != 1 or re.search("bce|dicece|combo|general", name):  # a name of two is a sum of two
         raise Skip("no limit is known of its name")
     yield from tests[0](subject)
 

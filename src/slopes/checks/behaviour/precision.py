@@ -119,7 +119,7 @@ def _jump(subject: Subject, line: Along, below: float, above: float, jump: float
         code,
         "no gradient tells of a step: smooth it, or pass the gradient through on purpose" if stepped
         else "give both pieces the same value where they meet: solve for the constant, or move the threshold",
-        "note" if stepped else "error" if subject.form.sure else "note",
+        "error" if subject.form.sure and not stepped and not subject.batch_level else "note",
         came=f"{float(came[0]):.9g} and {float(came[1]):.9g}", expected="one value, or nearly",
     )  # fmt: skip
 
