@@ -175,6 +175,14 @@ def clip(x: Array, low: Array, high: Array) -> Array:
     return minimum(maximum(x, low), high)
 
 
+def just_above(x: Array) -> Array:
+    """The next number above x >= 0 in float32, in which torch computes half types; elsewhere x itself.
+
+    What exceeds x by less than float32 can tell is then rounded to a half type as more than x, also from a tie.
+    """
+    return reading(x).just_above(x)
+
+
 def nonzero(x: Array) -> Array:
     """`x`, but 1 where it is 0: a divisor, or the argument of a log, where what comes of it is not taken."""
     return where(x == 0, 1.0, x)

@@ -8,7 +8,23 @@ from typing import Annotated
 from slopes.card import loss
 from slopes.domains import Interval, OpenUnitInterval, Positive
 from slopes.facts import Paper
-from slopes.ops import absolute, clip, exp, expm1, log, log1p, log2, maximum, minimum, sign, sinh, sqrt, tanh, where
+from slopes.ops import (
+    absolute,
+    clip,
+    exp,
+    expm1,
+    just_above,
+    log,
+    log1p,
+    log2,
+    maximum,
+    minimum,
+    sign,
+    sinh,
+    sqrt,
+    tanh,
+    where,
+)  # fmt: skip
 
 BARRON = Paper("Barron", 2017, "A general and adaptive robust loss function", "arXiv:1701.03077")
 LAI = Paper(
@@ -211,11 +227,12 @@ def _bent(u):
 def charbonnier(prediction, target, *, eps: Positive = 1e-3):
     """Charbonnier loss: the size of the residual, rounded off within eps; eps is its least value.
 
-    Nothing is squared that could overflow. What kornia calls so is `pseudo_huber`, which is 0 at best.
+    Nothing is squared that could overflow, and the value stays above the size of the residual, which half types show.
+    What kornia calls so is `pseudo_huber`, which is 0 at best.
     """
     residual = prediction - target
     held, root = _bent(residual / eps)
-    return eps + residual * (held / (1 + root))
+    return maximum(eps + residual * (held / (1 + root)), just_above(absolute(residual)))
 
 
 @charbonnier.derivative

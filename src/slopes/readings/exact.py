@@ -251,6 +251,11 @@ def angle(y: Array, x: Array) -> Array:
     return _map(context.atan2, y, x)
 
 
+def just_above(x: Array) -> Array:
+    """See `slopes.ops.just_above`."""
+    return x
+
+
 def held(x: Array) -> Array:
     """See `slopes.ops.held`."""
     return x

@@ -181,6 +181,14 @@ def angle(y: Array, x: Array) -> Array:
     return torch.atan2(y, x)
 
 
+def just_above(x: Array) -> Array:
+    """See `slopes.ops.just_above`; ONNX has no next number, and is left the nearest."""
+    if x.dtype != torch.float32 or _to_onnx():
+        return x
+    number, last = x.detach(), torch.finfo(x.dtype).max
+    return x + torch.where(number < last, torch.nextafter(number, torch.full_like(number, last)) - number, 0.0)
+
+
 def held(x: Array) -> Array:
     """See `slopes.ops.held`."""
     return x.detach()
