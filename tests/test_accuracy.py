@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 import slopes
 from slopes import catalogue, cli, precision
-from slopes.checks import libraries
+from slopes.checks.cards import libraries
 from slopes.precision import measure, report
 from slopes.precision.grid import FORMATS, Grid
 
@@ -52,6 +52,7 @@ def folder(tmp_path, monkeypatch):
     """A working directory with a user's cards."""
     (tmp_path / "mine.py").write_text(MINE)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("COLUMNS", raising=False)
     return tmp_path
 
 

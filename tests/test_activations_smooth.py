@@ -9,7 +9,7 @@ import pytest
 from slopes.activations.periodic import snake
 from slopes.activations.shrinkage import hardshrink, softshrink, tanhshrink
 from slopes.activations.smooth import exponential, gelu, gelu_tanh, mish, quick_gelu, silu, softcap, swish, xielu
-from slopes.checks.numerics import ULPS, ulps
+from slopes.checks.cards.numerics import ULPS, ulps
 
 torch = pytest.importorskip("torch")
 from torch.nn import functional as F  # noqa: E402

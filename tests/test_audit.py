@@ -9,10 +9,11 @@ import pytest
 import slopes
 from slopes import kinds, ops
 from slopes.card import Activation, Loss
-from slopes.checks import CARD_CHECKS, AuditError
-from slopes.checks.cases import Subject
-from slopes.checks.claims import CLAIM_CHECKS
-from slopes.checks.numerics import errors_of
+from slopes.checks import AuditError
+from slopes.checks.cards import CHECKS
+from slopes.checks.cards.cases import Subject
+from slopes.checks.cards.claims import CLAIM_CHECKS
+from slopes.checks.cards.numerics import errors_of
 from slopes.domains import Positive, Real, UnitInterval
 from slopes.facts import Claims
 from slopes.ops import exp
@@ -160,7 +161,7 @@ PLANTED = {
 
 
 def test_every_check_has_a_planted_bug():
-    assert set(PLANTED) == {check.__name__ for check in CARD_CHECKS}
+    assert set(PLANTED) == {check.__name__ for check in CHECKS}
 
 
 @pytest.mark.parametrize("check", PLANTED)

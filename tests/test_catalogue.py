@@ -7,16 +7,16 @@ import slopes
 from helpers import is_map, unreduced
 from slopes.card import Loss
 from slopes.catalogue import CARDS, aliases, find
-from slopes.checks import CARD_CHECKS
-from slopes.checks.cases import Subject
-from slopes.checks.numerics import ULPS, ulps
+from slopes.checks.cards import CHECKS
+from slopes.checks.cards.cases import Subject
+from slopes.checks.cards.numerics import ULPS, ulps
 from slopes.checks.report import Skip
 from slopes.oracle import exact
 
 subjects: dict[object, Subject] = {}  # exact results are shared by the checks of a card
 
 
-@pytest.mark.parametrize("check", CARD_CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 def test_audit(card, check):
     subject = subjects.setdefault(card, Subject(card))
     try:

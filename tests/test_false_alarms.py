@@ -8,12 +8,12 @@ import pytest
 
 pytest.importorskip("torch")
 
-import well_kept  # noqa: E402
-from slopes.checks.behaviour import CHECKS  # noqa: E402
-from slopes.checks.discovery import subject_of  # noqa: E402
-from slopes.checks.examination import examine  # noqa: E402
-from slopes.checks.report import run  # noqa: E402
-from slopes.checks.subject import undisturbed  # noqa: E402
+import well_kept
+from slopes.checks.behaviour import CHECKS
+from slopes.checks.discovery import subject_of
+from slopes.checks.examination import examine
+from slopes.checks.report import run
+from slopes.checks.subject import undisturbed
 
 
 def errors(report):

@@ -8,8 +8,8 @@ import pytest
 
 import slopes
 from slopes.card import Loss, Map
-from slopes.checks.cases import Subject
-from slopes.checks.numerics import _limit
+from slopes.checks.cards.cases import Subject
+from slopes.checks.cards.numerics import _limit
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("mpmath")
@@ -136,7 +136,8 @@ def awkward(card, dtype):
             if kind.coupled:
                 yield from ((batch, np.array(labels)) for batch in pixels)
             else:
-                yield pixels, np.tile(labels, (len(pixels), 1))
+                regions = np.eye(4, dtype=dtype)[labels] if spaces[1].name == "chances" else np.array(labels)
+                yield pixels, np.stack([regions] * len(pixels))
         return
     choices = [
         (rows if kind.rowwise and argument.row else numbers)(space, dtype)
@@ -196,7 +197,7 @@ def half_arguments(card, form):
         return tuple(torch.from_numpy(part).to(line.dtype) for part in (x, cotangent))
     kind, spaces = card.kind, card.kind.spaces(card.settings)
     if kind.batched:
-        drawn = kind.sample(rng, (60, 6, 5) if not kind.coupled else (16, 6), card.settings)
+        drawn = kind.sample(rng, (400, 6, 5) if not kind.coupled else (16, 6), card.settings)
     else:
         drawn = list(kind.sample(rng, (1000, 5) if kind.rowwise else (10_000,), card.settings))
         for place, space in enumerate(spaces):

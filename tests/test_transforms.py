@@ -221,7 +221,7 @@ def test_only_the_input_is_saved(activation, dtype):
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 def test_dense_accuracy_of_values_and_gradients(activation, dtype):
-    from slopes.checks.numerics import ULPS, ulps
+    from slopes.checks.cards.numerics import ULPS, ulps
 
     if is_map(activation):
         pytest.skip("maps are audited by rows")

@@ -18,7 +18,6 @@ PAGE = ROOT / "docs" / "findings.md"
 sys.path.insert(0, str(ROOT / "tests"))
 
 import well_kept  # noqa: E402
-
 from slopes.checks import Report  # noqa: E402
 from slopes.checks.examination import examine  # noqa: E402
 

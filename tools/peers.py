@@ -27,7 +27,7 @@ import numpy as np
 
 from slopes.card import Card, Loss, Map
 from slopes.catalogue import CARDS
-from slopes.checks import libraries
+from slopes.checks.cards import libraries
 from slopes.facts import Peer
 
 RECORD = pathlib.Path(__file__).parent.parent / "tests" / "data" / "peers.json"

@@ -38,7 +38,7 @@ class Peer(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Claims:
-    """What a card says of itself. Each has a check in `slopes.checks.claims` that can refute it."""
+    """What a card says of itself. Each has a check in `slopes.checks.cards.claims` that can refute it."""
 
     range: tuple[float, float] | None = None  #: the smallest interval that holds all values
     zero: float | None = None  #: the value at 0

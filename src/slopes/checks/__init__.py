@@ -1,9 +1,9 @@
 """The audit: what would go wrong in training with a loss or an activation, each fault with an input that shows it.
 
-A check is a function of a subject that yields findings. `CHECKS` examine anything that can be called, by what it does:
-see `slopes.checks.behaviour`. `CARD_CHECKS` examine a card against exact arithmetic and its own claims. Both lists
-are in the order in which they run, and both test the catalogue. A fault is reported once, by its primary check:
-later ones pass over its entries, or are not run at all.
+A check is a function of a subject that yields findings. Those of `behaviour` look at what anything does that can be
+called; those of `cards` hold a card against exact arithmetic and its own claims. Both lists are in the order in which
+they run, and both test the catalogue. A fault is reported once, by its primary check: later ones pass over its entries,
+or are not run at all.
 """
 
 from __future__ import annotations
@@ -11,30 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from slopes.card import Card
-from slopes.checks.cases import Subject
-from slopes.checks.claims import claims, minimum, peers
-from slopes.checks.contract import dtype_and_shape, inputs_written, parameters_refused, shapes_refused
-from slopes.checks.numerics import derivative, finite, numpy_equals_torch, slope_precision, value_precision
-from slopes.checks.report import AuditError, Check, Finding, Report, run
+from slopes.checks.report import AuditError, Finding, Report
 from slopes.extras import require
 
-__all__ = ["CARD_CHECKS", "AuditError", "Finding", "Report", "audit"]
-
-CARD_CHECKS: list[Check] = [
-    dtype_and_shape,
-    inputs_written,
-    shapes_refused,
-    parameters_refused,
-    finite,
-    value_precision,
-    slope_precision,
-    derivative,
-    numpy_equals_torch,
-    claims,
-    minimum,
-    peers,
-]
+__all__ = ["AuditError", "Finding", "Report", "audit"]
 
 
 def audit(
@@ -88,8 +68,3 @@ def audit(
             subject, declared, against=against, quick=quick, seed=seed, model=model, batch=batch, time_limit=time_limit
         )
     return examination.examine(subject, declared, against=against, quick=quick, seed=seed, model=model, batch=batch)
-
-
-def card_report(card: Card[Any], seed: int = 0) -> Report:
-    """What the checks of a card alone find."""
-    return run(Subject(card, seed), CARD_CHECKS)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from slopes.card import Card
-from slopes.checks import boosting, own_data
+from slopes.checks import boosting, cards, own_data
 from slopes.checks.behaviour import CHECKS, calling
 from slopes.checks.discovery import subject_of
 from slopes.checks.reference import comparison, fingerprint
@@ -29,10 +29,7 @@ def examine(
         compare = fingerprint if against is None else comparison(subject, against)
         report = Report(subject.name, facts=facts)
         if isinstance(thing, Card):
-            from slopes.checks import CARD_CHECKS
-            from slopes.checks.cases import Subject as CardSubject
-
-            run(CardSubject(thing, seed), CARD_CHECKS, report, watch)
+            run(cards.cases.Subject(thing, seed), cards.CHECKS, report, watch)
         run(subject, CHECKS, report, watch)
         run(subject, [compare], report, watch)
         if model is not None or batch is not None:

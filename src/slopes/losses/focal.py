@@ -11,11 +11,17 @@ from slopes.facts import Paper
 from slopes.losses.classification import _share, binary_cross_entropy
 from slopes.ops import exp, log, log1p, maximum, minimum, sigmoid, softmax, softplus, where
 
+KERAS = "losses.categorical_focal_crossentropy(ops.one_hot(target, prediction.shape[-1]), prediction"
+MONAI = "losses.FocalLoss(to_onehot_y=True, use_softmax=True"
 FOCAL = Paper("Lin et al.", 2017, "Focal Loss for Dense Object Detection", "arXiv:1708.02002")
 
 
 def _balance(target, alpha):
     return 1 if alpha is None else alpha * target + (1 - alpha) * (1 - target)
+
+
+def _chances(z):
+    return exp(z) / ops.sum(exp(z))
 
 
 def _wrong(prediction, target, gamma):
@@ -34,6 +40,18 @@ def _unsure(logit, gamma):
     """sigmoid(−logit) to the power gamma, as a product, of which the larger exponent is not rounded but by gamma."""
     held = where(logit < 0, 0.0, logit)
     return exp(-gamma * held) * exp(-gamma * log1p(exp(where(logit < 0, logit, -logit))))
+
+
+def _wrong_yes(prediction, gamma, clip):
+    """(the chance of a yes above the clip to the power gamma, its cost, that chance, what it lacks of 1)."""
+    high, low = ops.sigmoid_less(prediction, clip)
+    above = (high > 0) & (clip != 0)
+    high, low = where(above, high, 1.0), where(above, low, 0.0)
+    power = where(above, high**gamma * (1 + gamma * low / high), 0.0)
+    power = where(clip == 0, _unsure(-prediction, gamma), power)  # which keeps its digits in the far tail
+    rest = where(clip == 0, 1.0, minimum(sigmoid(-prediction) + clip, 1.0))
+    cost = where(prediction < 0, -log1p(-where(above, minimum(high, 0.5), 0.0)), -log(rest))
+    return power, where(clip == 0, softplus(prediction), cost), high, rest
 
 
 @loss(
@@ -74,24 +92,16 @@ def _(prediction, target, *, gamma, alpha):
 
 @loss(
     "classification", papers=(FOCAL,),
-    definition=lambda z, y, gamma: ops.expected(
-        -((1 - exp(z) / ops.sum(exp(z))) ** gamma) * log(exp(z) / ops.sum(exp(z))), y
-    ),
+    definition=lambda z, y, gamma: ops.expected(-((1 - _chances(z)) ** gamma) * log(_chances(z)), y),
     same_as={
         "kornia": (
             "losses.focal_loss(prediction, target, alpha=None, gamma=gamma).sum(1)",
             "losses.focal_loss(prediction, target, alpha=None, gamma=gamma, reduction='mean')",
         ),
-        "keras": (
-            "losses.categorical_focal_crossentropy(ops.one_hot(target, prediction.shape[-1]), prediction, alpha=1.0, "
-            "gamma=gamma, from_logits=True)",
-            "losses.categorical_focal_crossentropy(ops.one_hot(target, prediction.shape[-1]), prediction, "
-            "from_logits=True)",
-        ),
+        "keras": (f"{KERAS}, alpha=1.0, gamma=gamma, from_logits=True)", f"{KERAS}, from_logits=True)"),
         "monai": (
-            "losses.FocalLoss(to_onehot_y=True, use_softmax=True, gamma=gamma, reduction='none')"
-            "(prediction, target[:, None]).sum(1)",
-            "losses.FocalLoss(to_onehot_y=True, use_softmax=True)(prediction, target[:, None])",
+            f"{MONAI}, gamma=gamma, reduction='none')(prediction, target[:, None]).sum(1)",
+            f"{MONAI})(prediction, target[:, None])",
         ),
         "smp": (
             "losses._functional.softmax_focal_loss_with_logits(prediction, target, gamma=gamma, reduction='none')",
@@ -149,18 +159,6 @@ def asymmetric(
     yes = _unsure(prediction, gamma_pos) * softplus(-prediction)
     power, cost, *_ = _wrong_yes(prediction, gamma_neg, clip)
     return _share(target, yes) + _share(1 - target, power * cost)
-
-
-def _wrong_yes(prediction, gamma, clip):
-    """(the chance of a yes above the clip to the power gamma, its cost, that chance, what it lacks of 1)."""
-    high, low = ops.sigmoid_less(prediction, clip)
-    above = (high > 0) & (clip != 0)
-    high, low = where(above, high, 1.0), where(above, low, 0.0)
-    power = where(above, high**gamma * (1 + gamma * low / high), 0.0)
-    power = where(clip == 0, _unsure(-prediction, gamma), power)  # which keeps its digits in the far tail
-    rest = where(clip == 0, 1.0, minimum(sigmoid(-prediction) + clip, 1.0))
-    cost = where(prediction < 0, -log1p(-where(above, minimum(high, 0.5), 0.0)), -log(rest))
-    return power, where(clip == 0, softplus(prediction), cost), high, rest
 
 
 @asymmetric.derivative

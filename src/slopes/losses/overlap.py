@@ -41,10 +41,7 @@ BERMAN = Paper(
             f"losses.DiceLoss({EXACTLY}, squared_pred=squared){MONAI_ARGUMENTS}.flatten(1)",
             f"losses.DiceLoss({MONAI}){MONAI_ARGUMENTS}",
         ),
-        "optax": (
-            f"{OPTAX}, smooth=smooth / 2, reduction='none')",
-            f"{OPTAX})",
-        ),
+        "optax": (f"{OPTAX}, smooth=smooth / 2, reduction='none')", f"{OPTAX})"),
         "keras": (f"losses.dice({BY_PIXEL}, axis=1)", f"losses.dice({KERAS})"),
     },
 )  # fmt: skip

@@ -10,7 +10,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from typing import TYPE_CHECKING, Any
 
 from slopes.card import Card
-from slopes.checks import libraries
+from slopes.checks.cards import libraries
 from slopes.extras import require
 
 if TYPE_CHECKING:

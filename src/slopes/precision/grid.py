@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from slopes.card import Card, Loss, Map
-from slopes.checks.cases import Subject
+from slopes.checks.cards.cases import Subject
 
 #: the format of the inputs, and the NumPy dtype that carries them: bfloat16 is the upper half of a float32
 FORMATS: dict[str, Any] = {"float64": np.float64, "float32": np.float32, "float16": np.float16, "bfloat16": np.float32}

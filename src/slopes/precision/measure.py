@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from slopes.card import Card, Map
-from slopes.checks import libraries
-from slopes.checks.cases import peak
-from slopes.checks.numerics import ULPS, _allow_near_roots, ulps
+from slopes.checks.cards import libraries
+from slopes.checks.cards.cases import peak
+from slopes.checks.cards.numerics import ULPS, _allow_near_roots, ulps
 from slopes.loading import describe
 from slopes.precision.grid import COARSER, FORMATS, RESULTS, Grid
 

@@ -10,8 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from slopes import __version__
-from slopes.checks import libraries
-from slopes.checks.numerics import ULPS
+from slopes.checks.cards import libraries
+from slopes.checks.cards.numerics import ULPS
 from slopes.precision.grid import FORMATS, RESULTS
 from slopes.precision.measure import MUCH, OF_PEERS, Failure, Figure
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from slopes.card import Loss, Map
-from slopes.checks.cases import Subject
+from slopes.checks.cards.cases import Subject
 from slopes.checks.report import Finding
 
 SHAPES = ((), (0,), (3,), (2, 3))

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from slopes.card import Loss, Map
-from slopes.checks import libraries
-from slopes.checks.cases import Subject, peak, source
+from slopes.checks.cards import libraries
+from slopes.checks.cards.cases import Subject, peak, source
 from slopes.checks.report import Finding, Skip
 
 LINE = np.linspace(-12, 12, 4801)  #: where claims are tried, along the prediction for a loss
@@ -128,7 +128,7 @@ def _minimum(subject: Subject, claimed: float) -> str | None:
 
 
 def _ulps(subject: Subject, claimed: float) -> str | None:
-    from slopes.checks.numerics import ULPS
+    from slopes.checks.cards.numerics import ULPS
 
     return None if claimed > ULPS else f"{ULPS:g} are allowed anyway"
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from slopes.card import Activation, Loss, Map
-from slopes.checks.cases import DTYPES, Subject, peak, source
+from slopes.checks.cards.cases import DTYPES, Subject, peak, source
 from slopes.checks.report import Finding, Skip
 from slopes.domains import Interval
 

@@ -1,0 +1,23 @@
+"""Checks of a card: against exact arithmetic, against its own claims, and against what libraries call the same."""
+
+from slopes.checks.cards.claims import claims, minimum, peers
+from slopes.checks.cards.contract import dtype_and_shape, inputs_written, parameters_refused, shapes_refused
+from slopes.checks.cards.numerics import derivative, finite, numpy_equals_torch, slope_precision, value_precision
+from slopes.checks.report import Check
+
+__all__ = ["CHECKS"]
+
+CHECKS: list[Check] = [
+    dtype_and_shape,
+    inputs_written,
+    shapes_refused,
+    parameters_refused,
+    finite,
+    value_precision,
+    slope_precision,
+    derivative,
+    numpy_equals_torch,
+    claims,
+    minimum,
+    peers,
+]
