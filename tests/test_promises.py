@@ -237,7 +237,9 @@ def test_half_types_are_rounded_once(card, form, result):
     if form == "float16":
         came.append(np.asarray(subject.call(result, tuple(x.numpy() for x in kept))).astype(np.float64))
     for found in came:
-        right = (found == rounded_once(exact, form)) | (np.isnan(found) & np.isnan(exact)) | ~away
+        with np.errstate(all="ignore"):  # a tie is one to float64 within its own rounding
+            nearest = abs(found - exact) <= spacing(exact, form) * (0.5 + 1e-12)
+        right = (found == rounded_once(exact, form)) | nearest | (np.isnan(found) & np.isnan(exact)) | ~away
         most = away.sum() * 0.001
         assert (~right).sum() <= max(most, 1), f"{(~right).sum()} of {away.sum()} are not correctly rounded"
         with np.errstate(all="ignore"):

@@ -29,11 +29,13 @@ from slopes.card import Card, Loss, Map
 from slopes.catalogue import CARDS
 from slopes.checks.cards import libraries
 from slopes.facts import Peer
+from slopes.kinds import KINDS
 
 RECORD = pathlib.Path(__file__).parent.parent / "tests" / "data" / "peers.json"
 NUMBERS = [-3.0, -1.0, -0.25, 0.25, 1.0, 3.0]
 ROWS = [[1.0, -2.0, 0.5, 3.0], [0.0, 1.0, -1.0, 2.0]]
-SHAPES = {"overlap": (2, 4, 3), "embeddings": (6, 3), "boxes": (3, 4)}  #: of a kind's first argument
+REGIONS = {name: (2, 4, 3) for name in KINDS if "overlap" in name}
+SHAPES = {**REGIONS, "embeddings": (6, 3), "boxes": (3, 4)}  #: of a kind's first argument
 DULL = ("inplace", "dtype", "name", "size_average", "reduce", "out")  #: parameters that change no number
 
 

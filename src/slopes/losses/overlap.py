@@ -19,7 +19,16 @@ KERAS = "ops.one_hot(target, prediction.shape[-1]), ops.softmax(prediction)"
 BY_PIXEL = (
     "ops.one_hot(target[:, None].flatten(1), prediction.shape[-1]), ops.softmax(prediction[:, None].flatten(1, -2))"
 )
-
+EACH = "core.ops.torch.stack([{} for n in range(len(target)) for c in {}]).reshape(len(target), -1)"
+BY_SOFTMAX = EACH.format(
+    "losses.lovasz_softmax_loss(prediction[n : n + 1, None].movedim(-1, 1), target[n : n + 1, None], "
+    "c * prediction.shape[-1])",
+    "core.ops.torch.eye(prediction.shape[-1], dtype=prediction.dtype)",
+)
+BY_HINGE = EACH.format(
+    "losses.lovasz_hinge_loss(prediction[n : n + 1, None, None, :, c], target[n : n + 1, None, :, c])",
+    "range(prediction.shape[-1])",
+)
 
 BERMAN = Paper(
     "Berman et al.", 2018, "The Lovász-Softmax loss: A tractable surrogate for the optimization of the "
@@ -186,6 +195,12 @@ def _(prediction, target, weight, *, gamma, alpha, beta):
         1 - 2 * expected(expected(p * t, w), ratio(1, expected(t, w) ** 2))
         / expected(expected(p + t, w), ratio(1, expected(t, w) ** 2))
     ),
+    same_as={
+        "monai": (
+            f"losses.GeneralizedDiceLoss({EXACTLY}, w_type=weighting){MONAI_ARGUMENTS}.flatten()",
+            f"losses.GeneralizedDiceLoss({MONAI}){MONAI_ARGUMENTS}",
+        ),
+    },
 )  # fmt: skip
 def generalized_dice(
     prediction, target, weight, *, weighting: Annotated[str, OneOf(("square", "simple", "uniform"))] = "square"
@@ -222,6 +237,7 @@ def _(prediction, target, weight, *, weighting):
     "ranked overlap", papers=(BERMAN,),
     ulps=24.0,  # in the slope by a logit the steps of a pixel's classes may nearly cancel
     definition=lambda p, t, w, _: expected(absolute(p - t), jaccard_steps(absolute(p - t), t, w)),
+    same_as={"kornia": BY_SOFTMAX},
 )  # fmt: skip
 def lovasz_softmax(prediction, target, weight, odds):
     """Lovász-softmax loss: 1 − IoU, extended to probabilities by ranking the pixels of a region by their error.
@@ -251,6 +267,7 @@ def _(prediction, target, weight, odds):
 @loss(
     "overlap scores", convex=True, papers=(BERMAN,),
     definition=lambda z, t, w: expected(maximum(1 - z * (2 * t - 1), 0), jaccard_steps(1 - z * (2 * t - 1), t, w)),
+    same_as={"kornia": BY_HINGE},
 )  # fmt: skip
 def lovasz_hinge(prediction, target, weight):
     """Lovász hinge: 1 − IoU, extended to logits by ranking the pixels of a region by what their margin lacks to 1.
