@@ -19,7 +19,6 @@ TESTS = pathlib.Path(__file__).parent.parent / "tests"
 sys.path.insert(0, str(TESTS))
 
 import well_kept  # noqa: E402
-
 from slopes import loading  # noqa: E402
 from slopes.catalogue import CARDS  # noqa: E402
 from slopes.checks.examination import examine  # noqa: E402

@@ -9,7 +9,12 @@ import slopes
 from slopes.catalogue import CARDS
 
 ROOT = pathlib.Path(__file__).parent.parent
-DOCUMENTS = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/design.md"]
+DOCUMENTS = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    *(str(p.relative_to(ROOT)) for p in ROOT.glob("docs/**/*.md")),
+]
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
