@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import mpmath
@@ -177,11 +177,12 @@ def tanhshrink(x: Array) -> Array:
 
 def ndtr(x: Array, times: Array) -> Array:
     """See `slopes.ops.ndtr`."""
-    return times * _map(lambda v: _erfc(-v / context.sqrt(2)) / 2, x)
+    return times * _map(lambda v: _erfc(-v / context.sqrt(2), context.prec) / 2, x)
 
 
-def _erfc(v: Any) -> Any:
-    """erfc, by its asymptotic series where mpmath's own overflows."""
+@lru_cache(maxsize=4096)  # where one column of rows is moved, the others come again
+def _erfc(v: Any, bits: int) -> Any:
+    """erfc at so many bits, which are the context's, by its asymptotic series where mpmath's own overflows."""
     if not 1e10 < abs(v) < context.inf:
         return context.erfc(v)
     if v < 0:

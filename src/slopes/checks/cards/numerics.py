@@ -10,7 +10,7 @@ import numpy as np
 
 from slopes.card import Activation, Loss, Map
 from slopes.checks.cards.cases import DTYPES, Subject, peak, source
-from slopes.checks.report import Finding, Skip
+from slopes.checks.report import Finding, Skip, about
 from slopes.domains import Interval
 
 ULPS = 4.0  #: what a card may be off by, unless it claims more
@@ -166,6 +166,7 @@ def _allow_near_roots(subject: Subject, result: str, dtype: Any, exact: Any, err
         allowed[tuple(places[crossed] for places in entries)] = np.asarray(terms / unit, dtype=float)[crossed]
 
 
+@about(slow=True)
 def derivative(subject: Subject) -> Iterator[Finding]:
     """The derivative, in exact arithmetic, is that of the body, also at parameters other than the defaults."""
     if subject.card.slope_body is None:
