@@ -391,6 +391,15 @@ def test_weights_come_in_the_order_in_which_they_run():
     assert [weights.name for weights in found.weights] == ["first (Linear)", "last (Linear)"]
 
 
+def test_a_compiled_model():
+    model, data = mlp(), batch()
+    plain, compiled = (
+        slopes.diagnose(m, data, F.cross_entropy) for m in (model, torch.compile(model, backend="eager"))
+    )
+    assert [layer.name for layer in compiled.layers] == [f"_orig_mod.{layer.name}" for layer in plain.layers]
+    assert [layer.mean for layer in compiled.layers] == [layer.mean for layer in plain.layers]
+
+
 def test_frozen_weights_and_maps_of_rows():
     model = nn.Sequential(nn.Linear(8, 4).requires_grad_(False), nn.ReLU(), nn.Linear(4, 3), nn.LogSoftmax(-1))
     found = slopes.diagnose(model, batch(), F.nll_loss)

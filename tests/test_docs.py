@@ -9,7 +9,7 @@ import slopes
 from slopes.catalogue import CARDS
 
 ROOT = pathlib.Path(__file__).parent.parent
-DOCUMENTS = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/design.md"]
+DOCUMENTS = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/design.md", "docs/diagnose.md"]
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)

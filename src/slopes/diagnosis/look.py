@@ -60,6 +60,8 @@ class Look:
             for module in self._names:
                 stack.callback(module.register_forward_pre_hook(self._enter, with_kwargs=True).remove)
                 stack.callback(module.register_forward_hook(self._leave, always_call=True).remove)
+            if any(hasattr(module, "_orig_mod") for module in self._names):
+                stack.enter_context(torch.compiler.set_stance("force_eager"))  # compiled code runs no hooks
             self._calls = []
             stack.enter_context(self._inside)  # which is left here where an interrupted forward did not
             yield

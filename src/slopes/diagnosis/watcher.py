@@ -24,9 +24,10 @@ class Watcher:
                 optimizer.step()
         print(watcher.diagnosis)
 
-    Steps that are not looked at run as they would without it, and those that are compute the same, bit for bit. A
-    unit is called dead after at least `samples` inputs, so looks are put together until there are as many, and
-    `history` has a `Diagnosis` of each such lot. The gradients must still be there at the end of the block.
+    Steps that are not looked at run as they would without it, and those that are compute the same, bit for bit (but for
+    a compiled model, which runs uncompiled in them). A unit is called dead after at least `samples` inputs, so looks
+    are put together until there are as many, and `history` has a `Diagnosis` of each such lot. The gradients must still
+    be there at the end of the block.
 
     Raises TypeError for what is no model, ValueError for numbers below 1.
     """
