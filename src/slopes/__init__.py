@@ -16,6 +16,7 @@ _HOMES = {
     "slopes.checks": ("audit",),
     "slopes.study": ("compare",),
     "slopes.swapping": ("swap",),
+    "slopes.diagnosis": ("diagnose", "Watcher"),
     "slopes.plot": ("show",),
     "slopes.activations.rectifiers": (
         "linear",

@@ -55,6 +55,8 @@ from slopes.card import Loss as Loss
 from slopes.card import activation as activation
 from slopes.card import loss as loss
 from slopes.checks import audit as audit
+from slopes.diagnosis import Watcher as Watcher
+from slopes.diagnosis import diagnose as diagnose
 from slopes.facts import Paper as Paper
 from slopes.losses.boxes import ciou as ciou
 from slopes.losses.boxes import diou as diou

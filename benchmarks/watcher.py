@@ -1,0 +1,80 @@
+"""What a watcher costs: the time of a training step with one, over that of a step without.
+
+    python benchmarks/watcher.py            # every 50th step is watched, on one thread
+    python benchmarks/watcher.py --every 10 --threads 2
+
+Rounds of both are taken in turn, so that whatever else the machine does meets both alike; the ratio is that of the
+medians over rounds. A round is a whole number of watched steps and those between them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+import slopes
+
+
+def mlp() -> tuple[nn.Module, Tensor]:
+    """A small MLP of three hidden layers, and a batch."""
+    layers = [nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Linear(128, 10)), torch.randn(64, 64)
+
+
+def cnn() -> tuple[nn.Module, Tensor]:
+    """A small CNN with normalisation, and a batch of pictures of 28 x 28."""
+    first = [nn.Conv2d(1, 16, 3), nn.BatchNorm2d(16), nn.ReLU(inplace=True), nn.MaxPool2d(2)]
+    second = [nn.Conv2d(16, 32, 3), nn.BatchNorm2d(32), nn.ReLU(inplace=True), nn.MaxPool2d(2)]
+    rest = [nn.Flatten(), nn.Linear(32 * 25, 64), nn.GELU(), nn.Linear(64, 10)]
+    return nn.Sequential(*first, *second, *rest), torch.randn(64, 1, 28, 28)
+
+
+def trainer(make: Callable[[], tuple[nn.Module, Tensor]], every: int | None) -> Callable[[int], float]:
+    """A function that trains for some steps and says how long one took."""
+    torch.manual_seed(0)
+    model, inputs = make()
+    target = torch.randint(0, 10, (len(inputs),))
+    optimizer = torch.optim.Adam(model.parameters())
+    watcher: Any = slopes.Watcher(model, every=every) if every else contextlib.nullcontext()
+
+    def train(steps: int) -> float:
+        start = time.perf_counter()
+        for _ in range(steps):
+            with watcher:
+                optimizer.zero_grad()
+                nn.functional.cross_entropy(model(inputs), target).backward()
+                optimizer.step()
+        return (time.perf_counter() - start) / steps
+
+    return train
+
+
+def main() -> None:
+    """Measure both networks and print a line for each."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--every", type=int, default=50, help="which steps are watched (default: every 50th)")
+    parser.add_argument("--rounds", type=int, default=21, help="how often each is timed (default: 21)")
+    parser.add_argument("--threads", type=int, default=1, help="threads of torch (default: 1)")
+    chosen = parser.parse_args()
+    torch.set_num_threads(chosen.threads)
+    steps = max(100 // chosen.every, 1) * chosen.every
+    for make in (mlp, cnn):
+        plain, watched = trainer(make, None), trainer(make, chosen.every)
+        plain(steps), watched(steps)  # so that nothing is timed that happens once
+        rounds = [(plain(steps), watched(steps)) for _ in range(chosen.rounds)]
+        without, with_it = (statistics.median(times) for times in zip(*rounds, strict=True))
+        print(
+            f"{make.__name__}: {1e3 * without:.3f} ms a step, {1e3 * with_it:.3f} ms with every {chosen.every}th"
+            f" watched: {100 * (with_it / without - 1):+.1f} %"
+        )
+
+
+if __name__ == "__main__":
+    main()

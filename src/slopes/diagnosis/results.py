@@ -1,0 +1,187 @@
+"""What a diagnosis tells: a row for each activation and each module with weights, and findings in words."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from slopes.extras import require
+
+HALF = {"float16": (65504.0, 2.0**-24), "bfloat16": (3.3895313892515355e38, 2.0**-133)}  #: largest, least above 0
+PERCENTILES = (1, 25, 50, 75, 99)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One activation of a model, over the samples that it saw. All shares lie between 0 and 1."""
+
+    name: str  #: where it is in the model, and what it is
+    units: int  #: features, or channels of pictures
+    samples: int  #: what each unit got: of a picture every pixel counts
+    mean: float  #: of the outputs, like the next four
+    std: float
+    least: float
+    most: float
+    percentiles: tuple[float, ...]  #: 1, 25, 50, 75 and 99 %, of up to 1,024 outputs a batch
+    dead: float  #: share of the units that never fire: output and slope are under 1e-3 in size for every sample
+    saturated: float  #: share of other units whose slope is under 1e-3 in 95 % of the samples in which they are on
+    flat: float  #: share of all slopes under 1e-3
+    off: float  #: share of all outputs under 1e-3 whose slope is so too
+    gradient: float  #: root mean square over batches of the norm of the loss's gradient by the output; NaN without one
+    lost: dict[str, float]  #: by half type, the share of outputs (of those for percentiles) that become inf or 0
+    gradients_lost: dict[str, float]  #: the same of the gradients by them
+
+    @property
+    def dead_interval(self) -> tuple[float, float]:
+        """Wilson's 95 % interval of the share of dead units, which takes the units for a sample of such units."""
+        from scipy.stats import binomtest
+
+        interval = binomtest(round(self.dead * self.units), self.units).proportion_ci(method="wilson")
+        return float(interval.low), float(interval.high)
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The weights of one module with the biases beside them: means over batches."""
+
+    name: str
+    norm: float
+    gradient: float  #: the norm of the loss's gradient by them; NaN where there is none
+    update: float  #: the norm of an optimizer's step over that of the weights; NaN where none was seen
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that hinders training, in words, with the usual repair."""
+
+    kind: str  #: dead, saturated, vanishing, exploding, not finite, update or range
+    layer: str
+    what: str
+    repair: str
+
+    def __str__(self) -> str:
+        return f"{self.layer}: {self.what}: {self.repair}"
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What was found in a model: print it, draw it with `plot`, or take its `table` or `findings`."""
+
+    layers: list[Layer]  #: activations, as they first ran
+    weights: list[Weights]  #: modules with weights, as they first ran
+    samples: int  #: how many inputs the model got
+    wanted: int  #: how many there should have been
+    steps: tuple[int, int] | None = None  #: the first and the last step that a `Watcher` looked at
+
+    @property
+    def gradient_ratio(self) -> float:
+        """The norm of the last module's gradient over that of the first; far above 1 where gradients vanish."""
+        return ratio([w.gradient for w in self.weights])
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What hinders training."""
+        from slopes.diagnosis.rules import RULES
+
+        return [finding for rule in RULES for finding in rule(self)]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing was found that hinders training."""
+        return not self.findings
+
+    def table(self) -> list[dict[str, Any]]:
+        """Return a dict for each activation, in the order of the forward pass: its numbers, by the names of `Layer`."""
+        return [
+            {**asdict(layer), "dead_low": layer.dead_interval[0], "dead_high": layer.dead_interval[1]}
+            for layer in self.layers
+        ]
+
+    def plot(self, out: Any = None) -> Any:
+        """Draw outputs, dead and saturated units, and gradients by layer; return the figure, or write it to `out`."""
+        require("a picture of a diagnosis", "lab", "matplotlib")
+        from slopes.diagnosis.picture import picture
+
+        figure = picture(self)
+        if out is None:
+            return figure
+        return figure.savefig(out)
+
+    @property
+    def headline(self) -> str:
+        """How much was seen, and how many things were found."""
+        seen = f"{self.samples:,} samples"
+        if self.samples < self.wanted:
+            seen += f" of the {self.wanted:,} wanted, so that shares of dead units are too high"
+        if self.steps is not None:
+            seen += f", steps {self.steps[0]:,} to {self.steps[1]:,}"
+        count = len(self.findings)
+        return f"{seen}: {count or 'no'} finding{'s' * (count != 1)}"
+
+    def __str__(self) -> str:
+        parts = [[self.headline], [f"  {finding}" for finding in self.findings]]
+        if self.layers:
+            parts += [[""], _aligned(_OF_LAYERS, [_layer_row(layer) for layer in self.layers])]
+        else:
+            parts += [["no activation was seen: those inside torch.nn.LSTM and other fused modules cannot be"]]
+        if self.weights:
+            parts += [[""], _aligned(_OF_WEIGHTS, [_weights_row(weights) for weights in self.weights])]
+            parts += [[f"gradient norm, last over first: {self.gradient_ratio:.3g}"]]
+        return "\n".join(line for part in parts for line in part)
+
+    def __repr__(self) -> str:
+        return f"<Diagnosis: {len(self.layers)} activations, {self.headline}>"
+
+    def _repr_html_(self) -> str:
+        color = "#2da44e" if self.ok else "#cf222e"
+        return f'<pre style="border-left: 4px solid {color}; padding-left: 1em">{html.escape(str(self))}</pre>'
+
+
+def ratio(sizes: Sequence[float]) -> float:
+    """The last over the first of those that are numbers; NaN where there are not two, or both are 0."""
+    there = [size for size in sizes if not math.isnan(size)]
+    if len(there) < 2 or not (there[0] or there[-1]):
+        return math.nan
+    return there[-1] / there[0] if there[0] else math.inf
+
+
+def percent(share: float) -> str:
+    """A share between 0 and 1 in percent; what is neither none nor all is not rounded to it."""
+    if 0 < share < 0.005:
+        return "<1 %"
+    return ">99 %" if 0.995 <= share < 1 else f"{100 * share:.0f} %"
+
+
+_OF_LAYERS = (
+    *("activation", "units", "mean", "std", "least", "most"),
+    *("dead", "95 % interval", "saturated", "flat slopes", "gradient", "of it 0 in float16"),
+)
+_OF_WEIGHTS = ("weights", "norm", "gradient", "update / weight")
+
+
+def _layer_row(layer: Layer) -> list[str]:
+    low, high = layer.dead_interval
+    numbers = [f"{number:.3g}" for number in (layer.mean, layer.std, layer.least, layer.most)]
+    shares = [percent(layer.dead), f"{100 * low:.0f} to {100 * high:.0f} %", percent(layer.saturated)]
+    lost = layer.gradients_lost["float16"]
+    rest = [percent(layer.flat), _small(layer.gradient), "" if math.isnan(lost) else percent(lost)]
+    return [layer.name, str(layer.units), *numbers, *shares, *rest]
+
+
+def _weights_row(weights: Weights) -> list[str]:
+    return [weights.name, f"{weights.norm:.3g}", _small(weights.gradient), _small(weights.update)]
+
+
+def _small(number: float) -> str:
+    return "" if math.isnan(number) else f"{number:.1e}"
+
+
+def _aligned(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """The rows below their heading, names to the left and numbers to the right; columns of nothing left out."""
+    kept = [k for k in range(len(head)) if any(row[k] for row in rows)]
+    lines = [[row[k] for k in kept] for row in (head, *rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return ["  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]).rstrip() for line in lines]

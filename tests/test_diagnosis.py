@@ -1,0 +1,613 @@
+"""Diagnosing models: each thing that hinders training is planted and found, and nothing else is touched."""
+
+import copy
+import itertools
+import math
+import random
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+import torch.nn.functional as F  # noqa: E402
+from torch import nn  # noqa: E402
+from torch.utils.data import DataLoader, TensorDataset  # noqa: E402
+
+import slopes  # noqa: E402
+import slopes.nn  # noqa: E402
+from slopes.diagnosis import Diagnosis, Weights  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def _seeded():
+    torch.manual_seed(0)
+
+
+def mlp(act=nn.ReLU, depth=3, width=32, gain=None):
+    """An MLP of 8 inputs and 3 classes whose weights have the gain of He's rule, or another."""
+    sizes = [8, *[width] * depth, 3]
+    layers = []
+    for fan_in, fan_out in itertools.pairwise(sizes):
+        layers += [nn.Linear(fan_in, fan_out), act()]
+        nn.init.normal_(layers[-2].weight, std=(gain or math.sqrt(2)) / math.sqrt(fan_in))
+        nn.init.zeros_(layers[-2].bias)
+    return nn.Sequential(*layers[:-1])
+
+
+def batch(n=1000, *shape, classes=3):
+    return torch.randn(n, *(shape or (8,))), torch.randint(0, classes, (n,))
+
+
+def kinds(diagnosis):
+    return {finding.kind for finding in diagnosis.findings}
+
+
+# ------------------------------------------------------------------------------------------ findings
+
+
+@pytest.mark.parametrize("act", [nn.ReLU, nn.GELU, nn.LeakyReLU, slopes.nn.SiLU, lambda: slopes.nn.module(slopes.mish)])
+def test_a_sound_model_has_no_finding(act):
+    model = mlp(act)
+    found = slopes.diagnose(model, batch(), F.cross_entropy, optimizer=torch.optim.SGD(model.parameters(), lr=0.01))
+    assert found.ok, found
+    assert [layer.units for layer in found.layers] == [32, 32, 32]
+    assert all(1e-5 < weights.update < 0.1 for weights in found.weights)
+
+
+def test_dead_units_are_counted():
+    model = mlp()
+    with torch.no_grad():
+        model[2].bias[:13] = -1e3
+    found = slopes.diagnose(model, batch(), F.cross_entropy)
+    assert found.layers[1].dead == 13 / 32
+    low, high = found.layers[1].dead_interval
+    assert (low, high) == pytest.approx(
+        (0.2552, 0.5774), abs=1e-3
+    )  # Wilson: (p + z²/2n ± z√(pq/n + z²/4n²))/(1 + z²/n)
+    (finding,) = found.findings
+    assert str(finding) == (
+        "3 (ReLU): 41 % of 32 units never fire in 1,000 samples: lower the learning rate, or try leaky_relu or gelu"
+    )
+
+
+def test_a_unit_that_fires_once_is_not_dead():
+    model = nn.Sequential(nn.Linear(1, 2), nn.ReLU(), nn.Linear(2, 3))
+    with torch.no_grad():
+        model[0].weight[:] = 1.0
+        model[0].bias[:] = torch.tensor([-0.5, -2.0])
+    x = torch.zeros(1000, 1)
+    x[700] = 1.0  # which only the first unit answers
+    (layer,) = slopes.diagnose(model, (x, batch()[1]), F.cross_entropy).layers
+    assert layer.dead == 0.5
+    assert layer.saturated == 0
+    assert layer.off == pytest.approx(1999 / 2000)
+
+
+@pytest.mark.parametrize("act", [nn.Tanh, nn.Sigmoid, nn.Hardtanh])
+def test_huge_weights_saturate(act):
+    found = slopes.diagnose(mlp(act, gain=1e3), batch(), F.cross_entropy)
+    assert "saturated" in kinds(found)
+    assert found.layers[0].saturated == 1
+    assert found.layers[0].flat > 0.99
+    assert found.layers[0].dead == 0
+
+
+def test_flat_slopes_are_told_where_no_unit_is_always_flat():
+    found = slopes.diagnose(mlp(nn.Tanh, gain=20), batch(), F.cross_entropy)
+    assert found.layers[0].saturated < 0.1
+    assert 0.5 < found.layers[0].flat < 0.95
+    assert "of its slopes are under 0.001" in str(found.findings[0])
+
+
+def test_a_sparse_relu_is_not_saturated():
+    model = mlp()
+    with torch.no_grad():
+        model[0].bias -= 3.5  # the units fire in about 1 % of the samples
+    layer = slopes.diagnose(model, batch(4000), F.cross_entropy).layers[0]
+    assert layer.flat > 0.95
+    assert layer.saturated == 0
+
+
+def test_a_deep_sigmoid_vanishes():
+    found = slopes.diagnose(mlp(nn.Sigmoid, depth=8, gain=1), batch(), F.cross_entropy)
+    (finding,) = found.findings
+    assert (finding.kind, finding.layer) == ("vanishing", "0 (Linear)")
+    assert found.gradient_ratio > 1e4
+    assert found.gradient_ratio == found.weights[-1].gradient / found.weights[0].gradient
+
+
+def test_gradients_that_fade_as_fast_as_the_outputs_are_found():
+    model = mlp(nn.Tanh, depth=8, gain=0.2)
+    for layer in model[::2]:
+        layer.bias = None
+    found = slopes.diagnose(model, batch(), F.cross_entropy)
+    assert 1e-3 < found.gradient_ratio < 1e3  # outputs and gradients fade from opposite ends
+    assert kinds(found) == {"vanishing"}
+
+
+def test_exploding_gradients_are_found():
+    found = slopes.diagnose(mlp(nn.LeakyReLU, depth=8, gain=6), batch(), F.cross_entropy)
+    assert "exploding" in kinds(found)
+
+
+def test_a_layer_that_no_gradient_reaches():
+    model = mlp()
+    with torch.no_grad():
+        model[4].weight.zero_()
+    found = slopes.diagnose(model, batch(), F.cross_entropy)
+    assert "0 (Linear): no gradient reaches it, nor 2 others" in str(found)
+
+
+def test_the_range_of_half_types():
+    model = mlp(gain=60)
+    model[-1].weight.data *= 1e-8
+    found = slopes.diagnose(model, batch(), F.cross_entropy)
+    assert found.layers[-1].most > 65504
+    assert found.layers[-1].lost["float16"] > 0.1
+    assert found.layers[-1].lost["bfloat16"] == 0
+    assert [f.layer for f in found.findings if f.kind == "range"] == ["5 (ReLU)"]
+
+
+def test_gradients_that_float16_would_lose():
+    found = slopes.diagnose(mlp(), batch(), lambda output, target: 1e-6 * F.cross_entropy(output, target))
+    assert all(layer.gradients_lost["float16"] == 1 for layer in found.layers)
+    assert all(layer.gradients_lost["bfloat16"] == 0 for layer in found.layers)
+    assert found.ok  # it is the user's affair in which type training runs
+
+
+def test_outputs_that_are_not_finite():
+    model = mlp()
+    model[2].weight.data[0, 0] = math.nan
+    found = slopes.diagnose(model, batch(), F.cross_entropy)
+    assert str(found.findings[0]).startswith("3 (ReLU): gives inf or NaN")
+
+
+@pytest.mark.parametrize(("rate", "words"), [(100.0, "lower the learning rate"), (1e-9, "raise the learning rate")])
+def test_updates_too_large_and_too_small(rate, words):
+    model = mlp()
+    found = slopes.diagnose(model, batch(), F.cross_entropy, optimizer=torch.optim.SGD(model.parameters(), lr=rate))
+    assert kinds(found) == {"update"}
+    assert all(finding.repair == words for finding in found.findings)
+
+
+def test_an_update_is_that_of_a_real_step():
+    model, (x, y) = mlp(), batch()
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    found = slopes.diagnose(model, (x, y), F.cross_entropy, optimizer=optimizer)
+    old = torch.cat([p.detach().flatten() for p in model[0].parameters()]).clone()
+    F.cross_entropy(model(x), y).backward()
+    assert found.weights[0].gradient == pytest.approx(
+        torch.cat([p.grad.flatten() for p in model[0].parameters()]).norm().item(), rel=1e-5
+    )
+    optimizer.step()
+    new = torch.cat([p.detach().flatten() for p in model[0].parameters()])
+    assert found.weights[0].update == pytest.approx(((new - old).norm() / old.norm()).item(), rel=1e-4)
+
+
+# ------------------------------------------------------------------------------------------- numbers
+
+
+def test_numbers_are_those_of_the_outputs_over_all_batches():
+    model, (x, y) = mlp(nn.Tanh, depth=1), batch()
+    batches = [(x[:300], y[:300]), (x[300:900], y[300:900]), (x[900:], y[900:])]
+    (layer,) = slopes.diagnose(model, batches, F.cross_entropy).layers
+    out = model[:2](x).detach()
+    assert layer.samples == 1000
+    assert (layer.mean, layer.std) == pytest.approx((out.mean().item(), out.std(correction=0).item()), rel=1e-5)
+    assert (layer.least, layer.most) == (out.min().item(), out.max().item())
+    expected = np.percentile(out.numpy(), (1, 25, 50, 75, 99))
+    np.testing.assert_allclose(layer.percentiles, expected, atol=0.08)
+    assert layer.flat == pytest.approx((1 - out**2 < 1e-3).double().mean().item())
+
+
+def test_the_gradient_by_outputs():
+    model, (x, y) = mlp(depth=1), batch()
+    (layer,) = slopes.diagnose(model, (x, y), F.cross_entropy).layers
+    hidden = model[:2](x).detach().requires_grad_()
+    F.cross_entropy(model[2](hidden), y).backward()
+    assert layer.gradient == pytest.approx(hidden.grad.norm().item(), rel=1e-5)
+
+
+# ------------------------------------------------------------------------------------- what is left alone
+
+
+def test_model_optimizer_and_random_states_stay():
+    model = nn.Sequential(nn.Linear(8, 8), nn.BatchNorm1d(8), nn.RReLU(inplace=True), nn.Dropout(0.5), nn.Linear(8, 3))
+    optimizer = torch.optim.Adam(model.parameters())
+    x, y = batch()
+    F.cross_entropy(model(x), y).backward()
+    optimizer.step()
+    generator = torch.Generator().manual_seed(1)
+    loader = DataLoader(TensorDataset(x, y), 100, shuffle=True, generator=generator)
+    kept = copy.deepcopy((model.state_dict(), [p.grad for p in model.parameters()], optimizer.state_dict()))
+    states = torch.get_rng_state(), generator.get_state(), random.getstate(), np.random.get_state()[1].copy()  # noqa: NPY002
+
+    def loss(output, target):
+        random.random(), np.random.rand(), torch.rand(1)  # noqa: NPY002
+        return F.cross_entropy(output, target)
+
+    slopes.diagnose(model, loader, loss, optimizer=optimizer)
+    now = model.state_dict(), [p.grad for p in model.parameters()], optimizer.state_dict()
+    torch.testing.assert_close(now, kept, rtol=0, atol=0)
+    assert model.training
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
+    assert torch.equal(torch.get_rng_state(), states[0])
+    assert torch.equal(generator.get_state(), states[1])
+    assert random.getstate() == states[2]
+    assert np.array_equal(np.random.get_state()[1], states[3])  # noqa: NPY002
+
+
+def test_the_mode_of_the_model_is_kept():
+    model = nn.Sequential(nn.Linear(8, 8), nn.Dropout(1.0), nn.Linear(8, 3), nn.Tanh()).eval()
+    (layer,) = slopes.diagnose(model, batch(), F.cross_entropy).layers
+    assert layer.std > 0
+    assert not model.training
+
+
+# ------------------------------------------------------------------------------------ models of all sorts
+
+
+def test_functions_methods_and_cards_that_a_forward_calls():
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = nn.ModuleList(nn.Linear(8, 8) for _ in range(3))
+            self.last = nn.Linear(8, 3)
+
+        def forward(self, x):
+            for layer in self.layers:
+                x = F.relu(layer(x))
+            x = torch.relu(x - 0.1).sigmoid()
+            x = slopes.tanh(slopes.gelu(x))
+            x = F.elu(input=x, alpha=0.5)
+            return self.last(F.softplus(F.leaky_relu_(F.silu(x * 1), 0.2)))
+
+    found = slopes.diagnose(Net(), batch(), lambda out, target: F.cross_entropy(torch.tanh(out), target))
+    names = ["relu()", "relu() #2", "relu() #3", "relu() #4", "sigmoid()", "gelu()", "tanh()", "elu()", "silu()"]
+    assert [layer.name for layer in found.layers] == [*names, "leaky_relu()", "softplus()"]
+
+
+def test_activations_in_place_are_seen_with_what_they_got():
+    plain, in_place = mlp(nn.SiLU), mlp(lambda: nn.SiLU(inplace=True))
+    in_place.load_state_dict(plain.state_dict())
+    data = batch()
+    assert slopes.diagnose(plain, data, F.cross_entropy) == slopes.diagnose(in_place, data, F.cross_entropy)
+
+
+def test_functions_in_place_are_seen_with_what_they_got():
+    class Net(nn.Sequential):
+        def forward(self, x):
+            return F.silu(self[0](x), inplace=True)
+
+    model, data = Net(nn.Linear(8, 3)), batch()
+    (layer,) = slopes.diagnose(model, data, lambda out, _: out.mean()).layers
+    x = model[0](data[0]).detach()
+    assert layer.flat == pytest.approx((slopes.silu.slope(x).abs() < 1e-3).double().mean().item())
+    assert layer.mean == pytest.approx(slopes.silu(x).mean().item(), rel=1e-5)
+
+
+def test_a_shared_activation_is_a_row_for_each_place():
+    act = nn.ReLU()
+    model = nn.Sequential(nn.Linear(8, 5), act, nn.Linear(5, 7), act, nn.Linear(7, 3))
+    found = slopes.diagnose(model, batch(), F.cross_entropy)
+    assert [(layer.name, layer.units) for layer in found.layers] == [("1 (ReLU)", 5), ("1 (ReLU) #2", 7)]
+
+
+class Cell(nn.Module):
+    """A recurrent cell, called once for every step."""
+
+    def __init__(self):
+        super().__init__()
+        self.map = nn.Linear(12, 4)
+
+    def forward(self, x, h):
+        return torch.tanh(self.map(torch.cat([x, h], -1)))
+
+
+class Recurrent(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.cell = Cell()
+        self.last = nn.Linear(4, 3)
+
+    def forward(self, x):
+        h = x.new_zeros(len(x), 4)
+        for step in x.unbind(1):
+            h = self.cell(step, h)
+        return self.last(h)
+
+
+def test_a_cell_that_is_called_in_a_loop_is_one_row():
+    (layer,) = slopes.diagnose(Recurrent(), batch(1000, 6, 8), F.cross_entropy).layers
+    assert (layer.name, layer.units, layer.samples) == ("cell tanh()", 4, 6000)
+
+
+def test_a_convolution_counts_pixels_and_channels():
+    model = nn.Sequential(
+        nn.Conv2d(1, 6, 3), nn.BatchNorm2d(6), nn.ReLU(inplace=True), nn.Flatten(), nn.Linear(6 * 36, 3), nn.ReLU()
+    )
+    with torch.no_grad():
+        model[1].bias[:3] = -1e3
+    found = slopes.diagnose(model, batch(1000, 1, 8, 8), F.cross_entropy)
+    assert [(layer.units, layer.samples) for layer in found.layers] == [(6, 36000), (3, 1000)]
+    assert found.layers[0].dead == 0.5
+
+
+def test_units_lie_where_the_weights_laid_them():
+    channels_first = nn.Sequential(nn.Conv1d(8, 5, 3), nn.ReLU())
+    channels_last = nn.Sequential(nn.Linear(8, 5), nn.ReLU())
+    for model, shape in ((channels_first, (8, 20)), (channels_last, (4, 6, 8))):
+        (layer,) = slopes.diagnose(model, batch(1000, *shape), lambda out, _: out.mean()).layers
+        assert layer.units == 5
+
+
+def test_a_transformer():
+    layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+    model = nn.Sequential(nn.TransformerEncoder(layer, 2), nn.Linear(8, 3))
+    found = slopes.diagnose(model, (torch.randn(1000, 5, 8), batch()[1]), lambda out, t: F.cross_entropy(out[:, 0], t))
+    assert [(layer.name, layer.units, layer.samples) for layer in found.layers] == [
+        ("0.layers.0 relu()", 16, 5000),
+        ("0.layers.1 relu()", 16, 5000),
+    ]
+    assert found.ok, found
+
+
+def test_an_lstm_has_weights_alone_and_says_so():
+    model = nn.LSTM(8, 3, batch_first=True)
+    found = slopes.diagnose(model, batch(1000, 5, 8), lambda out, target: F.cross_entropy(out[0][:, -1], target))
+    assert found.layers == []
+    assert [weights.name for weights in found.weights] == ["LSTM"]
+    assert "no activation was seen" in str(found)
+    assert found.table() == []
+
+
+def test_several_inputs_and_outputs():
+    class Two(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.map = nn.Linear(8, 3)
+
+        def forward(self, a, b):
+            return {"sum": torch.tanh(self.map(a + b)), "difference": self.map(a - b).tanh()}
+
+    x, y = batch()
+    for inputs in ((x, x + 1), {"b": x + 1, "a": x}):
+        found = slopes.diagnose(Two(), (inputs, y), lambda out, t: F.cross_entropy(out["sum"] + out["difference"], t))
+        assert [layer.name for layer in found.layers] == ["tanh()", "tanh() #2"]
+        assert found.samples == 1000
+
+
+def test_weights_come_in_the_order_in_which_they_run():
+    class Backwards(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.last, self.first = nn.Linear(4, 3), nn.Linear(8, 4)
+
+        def forward(self, x):
+            return self.last(self.first(x))
+
+    found = slopes.diagnose(Backwards(), batch(), F.cross_entropy)
+    assert [weights.name for weights in found.weights] == ["first (Linear)", "last (Linear)"]
+
+
+def test_a_compiled_model():
+    model, data = mlp(), batch()
+    plain, compiled = (
+        slopes.diagnose(m, data, F.cross_entropy) for m in (model, torch.compile(model, backend="eager"))
+    )
+    assert [layer.name for layer in compiled.layers] == [f"_orig_mod.{layer.name}" for layer in plain.layers]
+    assert [layer.mean for layer in compiled.layers] == [layer.mean for layer in plain.layers]
+
+
+def test_frozen_weights_and_maps_of_rows():
+    model = nn.Sequential(nn.Linear(8, 4).requires_grad_(False), nn.ReLU(), nn.Linear(4, 3), nn.LogSoftmax(-1))
+    found = slopes.diagnose(model, batch(), F.nll_loss)
+    assert [layer.name for layer in found.layers] == ["1 (ReLU)"]
+    assert math.isnan(found.layers[0].gradient)
+    assert math.isnan(found.weights[0].gradient)
+    assert found.ok
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+def test_other_types(dtype):
+    model = mlp().to(dtype)
+    x, y = batch()
+    found = slopes.diagnose(model, (x.to(dtype), y), F.cross_entropy)
+    assert found.ok, found
+
+
+def test_a_module_of_a_card_is_called_by_its_card():
+    model, data = nn.Sequential(nn.Linear(8, 3), slopes.nn.module(slopes.rrelu)), batch()
+    state = torch.get_rng_state()
+    (layer,) = slopes.diagnose(model, data, F.cross_entropy).layers
+    assert layer.name == "1 (rrelu)"
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+# --------------------------------------------------------------------------------------------- data
+
+
+def test_a_loader_is_used_until_there_are_enough_samples():
+    x, y = batch(5000)
+    taken = []
+
+    def data():
+        for k in range(0, 5000, 300):
+            taken.append(k)
+            yield x[k : k + 300], y[k : k + 300]
+
+    found = slopes.diagnose(mlp(), data(), F.cross_entropy)
+    assert found.samples == 1200
+    assert taken == [0, 300, 600, 900]
+
+
+def test_too_few_samples_are_told():
+    model = mlp()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    found = slopes.diagnose(model, [batch(64)] * 2, F.cross_entropy, optimizer=optimizer)
+    assert found.headline.startswith("128 samples of the 1,000 wanted, so that shares of dead units are too high")
+    assert found.weights[0].update > 0
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"model": len}, TypeError, "diagnose: model must be a torch.nn.Module, got builtin_function_or_method"),
+        ({"data": torch.ones(3, 8)}, TypeError, "data must be a batch (inputs, target) or an iterable of batches, got Tensor"),
+        ({"data": [torch.ones(3, 8)]}, TypeError, "a batch must be (inputs, target), got Tensor"),
+        ({"data": [(1, 2, 3)]}, TypeError, "got 3 things; several inputs go in a tuple: ((x, y), target)"),
+        ({"data": []}, ValueError, "diagnose: data has no sample"),
+        ({"loss": nn.CrossEntropyLoss(reduction="none")}, TypeError, "loss must return one number, got shape (1000,): reduce"),
+        ({"loss": lambda out, target: 1.0}, TypeError, "loss must return a tensor, got float"),
+        ({"loss": lambda out, target: out.detach().sum()}, ValueError, "the loss has no gradient: no weight wants one"),
+        ({"samples": 0}, ValueError, "samples must be an integer >= 1, got 0"),
+    ],
+)  # fmt: skip
+def test_what_is_refused(change, error, message):
+    given = {"model": mlp(), "data": batch(), "loss": F.cross_entropy} | change
+    with pytest.raises(error) as caught:
+        slopes.diagnose(**given)
+    assert message in str(caught.value)
+
+
+# ------------------------------------------------------------------------------------------ showing
+
+
+def test_the_table_lines_up():
+    text = str(slopes.diagnose(mlp(), batch(), F.cross_entropy))
+    lines = text.splitlines()
+    assert lines[0] == "1,000 samples: no findings"
+    head, *rows = lines[2:6]
+    assert head.split()[:6] == ["activation", "units", "mean", "std", "least", "most"]
+    assert {len(line) for line in rows} == {len(head)}
+    assert lines[-1].startswith("gradient norm, last over first: ")
+    assert "update" not in text  # no optimizer was given
+
+
+def test_the_table_as_dicts_and_html():
+    found = slopes.diagnose(mlp(), batch(), F.cross_entropy)
+    row = found.table()[0]
+    assert row["name"] == "1 (ReLU)"
+    assert row["dead_low"] == 0 < row["dead_high"] < 0.12
+    assert "<pre" in found._repr_html_()
+    assert repr(found) == "<Diagnosis: 3 activations, 1,000 samples: no findings>"
+
+
+def test_the_picture(tmp_path):
+    pytest.importorskip("matplotlib")
+    found = slopes.diagnose(mlp(), batch(), F.cross_entropy)
+    figure = found.plot()
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == [layer.name for layer in found.layers]
+    assert found.plot(tmp_path / "a.svg") is None
+    assert "<svg" in (tmp_path / "a.svg").read_text()
+    lstm = slopes.diagnose(nn.LSTM(8, 3), (torch.randn(1000, 8), None), lambda out, _: out[0].mean())
+    lstm.plot(tmp_path / "b.png")
+
+
+def made(gradients, layers=()):
+    weights = [Weights(str(k), 1.0, gradient, math.nan) for k, gradient in enumerate(gradients)]
+    return Diagnosis(list(layers), weights, 1000, 1000)
+
+
+@pytest.mark.parametrize(
+    ("gradients", "ratio", "found"),
+    [
+        ([1.0, 5.0, 999.0], 999.0, set()),
+        ([1.0, 5.0, 1001.0], 1001.0, {"vanishing"}),
+        ([1001.0, 1.0], 1 / 1001, {"exploding"}),
+        ([math.nan, 2.0, 1.0], 0.5, set()),
+        ([math.inf, 1.0], 0.0, {"exploding"}),
+        ([1.0], math.nan, set()),
+    ],
+)
+def test_the_ratio_of_gradients(gradients, ratio, found):
+    diagnosis = made(gradients)
+    assert diagnosis.gradient_ratio == pytest.approx(ratio, nan_ok=True)
+    assert kinds(diagnosis) == found
+
+
+# ------------------------------------------------------------------------------------------ watching
+
+
+def train(model, steps, watcher=None, size=100):
+    """A plain loop; returns what the loss was in each step."""
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    data, losses = torch.Generator().manual_seed(2), []
+    for _ in range(steps):
+        x = torch.randn(size, 8, generator=data)
+        y = (x[:, 0] > 0).long()
+        if watcher is None:
+            losses.append(step(model, optimizer, x, y))
+        else:
+            with watcher:
+                losses.append(step(model, optimizer, x, y))
+    return losses
+
+
+def step(model, optimizer, x, y):
+    optimizer.zero_grad()
+    loss = F.cross_entropy(model(x), y)
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def test_watching_changes_nothing():
+    model = nn.Sequential(nn.Linear(8, 8), nn.BatchNorm1d(8), nn.RReLU(inplace=True), nn.Dropout(0.2), nn.Linear(8, 3))
+    other = copy.deepcopy(model)
+    torch.manual_seed(1)
+    losses = train(model, 7)
+    torch.manual_seed(1)
+    assert train(other, 7, slopes.Watcher(other, every=2)) == losses
+    torch.testing.assert_close(model.state_dict(), other.state_dict(), rtol=0, atol=0)
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in other.modules())
+
+
+def test_looks_are_put_together_until_there_are_enough_samples():
+    model = mlp()
+    watcher = slopes.Watcher(model, every=5)
+    train(model, 41, watcher)  # looks at steps 0, 5, …, 40
+    assert watcher.history == []
+    assert watcher.diagnosis.samples == 900
+    assert watcher.diagnosis.steps == (0, 40)
+    assert "of the 1,000 wanted" in str(watcher.diagnosis)
+    train(model, 10, watcher)
+    assert watcher.step == 51
+    assert [(found.samples, found.steps) for found in watcher.history] == [(1000, (0, 45))]
+    assert watcher.diagnosis is watcher.history[0]
+    assert "1,000 samples, steps 0 to 45: no findings" in str(watcher.diagnosis)
+    assert all(1e-4 < weights.update < 0.1 for weights in watcher.diagnosis.weights)
+    assert all(layer.gradient > 0 for layer in watcher.diagnosis.layers)
+
+
+def test_a_watcher_sees_units_die():
+    model = mlp()
+    watcher = slopes.Watcher(model, every=1)
+    train(model, 10, watcher)
+    with torch.no_grad():
+        model[0].bias[:16] = -1e3
+    train(model, 10, watcher)
+    before, after = watcher.history
+    assert (before.layers[0].dead, after.layers[0].dead) == (0, 0.5)
+
+
+def test_an_error_in_a_watched_step_leaves_no_trace():
+    model = mlp()
+    watcher = slopes.Watcher(model, every=1)
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"), watcher:
+        model(torch.ones(3, 9))
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
+    assert slopes.card.Activation.__call__.__qualname__ == "Activation.__call__"
+    assert not torch.overrides._get_current_function_mode_stack()
+    train(model, 10, watcher)
+    assert watcher.history[0].samples >= 1000
+
+
+def test_what_a_watcher_refuses():
+    with pytest.raises(TypeError, match=r"Watcher: model must be a torch.nn.Module, got function"):
+        slopes.Watcher(mlp)
+    with pytest.raises(ValueError, match=r"Watcher: every must be an integer >= 1, got 0"):
+        slopes.Watcher(mlp(), every=0)
+    with pytest.raises(ValueError, match="no step was looked at yet"):
+        _ = slopes.Watcher(mlp()).diagnosis
