@@ -73,9 +73,9 @@ def test_a_missing_package_is_named_with_its_extra(script, message):
 def test_the_stub_names_what_is_exported():
     stub = ast.parse(pathlib.Path(slopes.__file__).with_suffix(".pyi").read_text())
     named = {alias.asname for node in stub.body if isinstance(node, ast.ImportFrom) for alias in node.names}
-    assert named | {"__version__"} == {*slopes.__all__, "nn"}
+    assert named | {"__version__"} == {*slopes.__all__, "nn", "diagnose", "Watcher"}
     assert all(getattr(slopes, name) is not None for name in slopes.__all__)
-    assert dir(slopes) == sorted([*slopes.__all__, "nn"])
+    assert dir(slopes) == sorted([*slopes.__all__, "nn", "diagnose", "Watcher"])
 
 
 def test_modules_are_an_attribute_that_loads_torch_when_used():

@@ -150,7 +150,8 @@ _HOMES = {
     ),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
-__all__ = [*(name for name in _HOME_OF if name != "nn"), "__version__"]  # a star must not ask for torch
+_ON_TORCH = {"nn", "diagnose", "Watcher"}  #: that torch is loaded for; a star must not ask for it
+__all__ = [*(name for name in _HOME_OF if name not in _ON_TORCH), "__version__"]
 
 
 def __getattr__(name: str) -> Any:
@@ -163,4 +164,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, "nn"])
+    return sorted([*__all__, *_ON_TORCH])
