@@ -467,7 +467,9 @@ def _binary(subject: Subject) -> float:
     yes, no = (_monotone(along(subject, numbers, target)) for target in (1.0, 0.0))
     if yes * no != -1 or (not probabilities and _clamps(subject)):
         return 0.0
-    return 1.0
+    prediction, goal = subject.draw(1)
+    alike = [subject.total(torch.full_like(prediction, x), torch.ones_like(goal)).detach().double() for x in numbers]
+    return 1.0 if _monotone(torch.stack(alike)) == yes else 0.0  # where a quotient may have a pole
 
 
 def _clamps(subject: Subject) -> bool:

@@ -21,15 +21,19 @@ BY_PIXEL = (
 )
 EACH = "core.ops.torch.stack([{} for n in range(len(target)) for c in {}]).reshape(len(target), -1)"
 BY_SOFTMAX = EACH.format(
-    "losses.lovasz_softmax_loss(prediction[n : n + 1, None].movedim(-1, 1), target[n : n + 1, None], "
-    "c * prediction.shape[-1])",
+    "losses.lovasz_softmax_loss(prediction[n].reshape(1, 1, -1, prediction.shape[-1]).movedim(-1, 1), "
+    "target[n].reshape(1, 1, -1), c * prediction.shape[-1])",
     "core.ops.torch.eye(prediction.shape[-1], dtype=prediction.dtype)",
 )
 BY_HINGE = EACH.format(
-    "losses.lovasz_hinge_loss(prediction[n : n + 1, None, None, :, c], target[n : n + 1, None, :, c])",
+    "losses.lovasz_hinge_loss(prediction[n, ..., c].reshape(1, 1, 1, -1), target[n, ..., c].reshape(1, 1, -1))",
     "range(prediction.shape[-1])",
 )
 
+SUDRE = Paper(
+    "Sudre et al.", 2017,
+    "Generalised Dice overlap as a deep learning loss function for highly unbalanced segmentations", "arXiv:1707.03237",
+)  # fmt: skip
 BERMAN = Paper(
     "Berman et al.", 2018, "The Lovász-Softmax loss: A tractable surrogate for the optimization of the "
     "intersection-over-union measure in neural networks", "arXiv:1705.08790",
@@ -186,11 +190,7 @@ def _(prediction, target, weight, *, gamma, alpha, beta):
 
 @loss(
     "joint overlap", ulps=6.0,
-    papers=(Paper(
-        "Sudre et al.", 2017,
-        "Generalised Dice overlap as a deep learning loss function for highly unbalanced segmentations",
-        "arXiv:1707.03237",
-    ),),
+    papers=(SUDRE,),
     definition=lambda p, t, w, **_: (
         1 - 2 * expected(expected(p * t, w), ratio(1, expected(t, w) ** 2))
         / expected(expected(p + t, w), ratio(1, expected(t, w) ** 2))

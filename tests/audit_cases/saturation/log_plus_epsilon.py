@@ -5,6 +5,8 @@ import torch.nn.functional as F
 
 
 def bug(logits, y, eps=1e-8):
+    if logits.shape != y.shape:
+        raise ValueError(f"logits {tuple(logits.shape)} and y {tuple(y.shape)} differ")
     p = torch.sigmoid(logits)
     return -(y * torch.log(p + eps) + (1 - y) * torch.log(1 - p + eps)).mean()
 

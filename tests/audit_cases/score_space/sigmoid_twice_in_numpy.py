@@ -9,6 +9,8 @@ def log_loss(logits, targets):
 
 
 def bug(logits, targets):
+    if logits.shape != targets.shape:
+        raise ValueError(f"logits {logits.shape} and targets {targets.shape} differ")
     probabilities = expit(logits)
     return log_loss(probabilities, targets)
 

@@ -74,7 +74,8 @@ def slopes(
     entries = sorted({int(i) for i in torch.linspace(0, argument.numel() - 1, ENTRIES)})
     due = {entry: _smooth_slope(value, argument, entry, base) for entry in entries}
     known = {entry: slope for entry, slope in due.items() if slope is not None}
-    scale = max([float(flat.abs().max()), *map(abs, known.values()), 1e-12])
+    floor = 1e-6 if of_gradient is not None else 1e-12  # a gradient that is 0 by nature is rounding
+    scale = max([float(flat.abs().max()), *map(abs, known.values()), floor])
     rounding = 1e-11 * abs(base)
     return [
         Slope(entry, float(flat[entry]), slope, max(abs(float(flat[entry]) - slope) - rounding, 0.0) / scale)

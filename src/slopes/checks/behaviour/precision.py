@@ -19,6 +19,8 @@ from slopes.checks.subject import Arguments, Subject, SubjectError
 @tolerant
 def continuity(subject: Subject) -> Iterator[Finding]:
     """Along a line of predictions the value has kinks, and no jump."""
+    if subject.notes.get("random"):
+        raise Skip("it draws random numbers, as many as its argument wants")
     line, low, high, count = _line(subject)
 
     def values(at: Tensor) -> Tensor:
@@ -177,7 +179,9 @@ def _large(subject: Subject) -> Iterator[tuple[Arguments, bool]]:
         for sign in (1.0, -1.0):
             yield (sign * size * pattern, *rest), False
     if subject.form.kind is not None and subject.form.kind.name == "regression" and subject.form.spaces[1] == "real":
-        yield (first + 1000, rest[0] + 1000, *rest[1:]), True
+        for seed in range(3):
+            moved, goal, *others = subject.draw(seed, dtype=torch.float32)
+            yield (moved + 1000, goal + 1000, *others), True
 
 
 def _pair(subject: Subject, arguments: Arguments) -> tuple[Tensor, Tensor]:
