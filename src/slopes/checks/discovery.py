@@ -468,7 +468,9 @@ def _binary(subject: Subject) -> float:
     if yes * no != -1 or (not probabilities and _clamps(subject)):
         return 0.0
     prediction, goal = subject.draw(1)
-    alike = [subject.total(torch.full_like(prediction, x), torch.ones_like(goal)).detach().double() for x in numbers]
+    yeses = goal.reshape(prediction.shape) == 1
+    moved = (torch.where(yeses, x, prediction) for x in numbers)
+    alike = [subject.total(x, goal).detach().double() for x in moved]
     return 1.0 if _monotone(torch.stack(alike)) == yes else 0.0  # where a quotient may have a pole
 
 
