@@ -44,6 +44,7 @@ PACKAGES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 
 BROADCAST = "PyTorch's other losses warn of it or raise"
+DETACHED = "the gradient of create_graph=True is detached, which passes for 0"
 #: what is an error and truly one: the check that says so, and why it is true
 TRULY_WRONG: dict[str, dict[str, str]] = {
     "PoissonNLLLoss": {"shape_contract": BROADCAST},
@@ -51,7 +52,8 @@ TRULY_WRONG: dict[str, dict[str, str]] = {
     "HingeEmbeddingLoss": {"shape_contract": BROADCAST},
     "MultiLabelSoftMarginLoss": {"shape_contract": BROADCAST},
     "SoftMarginLoss": {"extreme_inputs": "infinite from a margin of −89 on in float32 (pytorch/pytorch#77529)"},
-    "entmax.Entmax15Loss": {"second_derivative": "the gradient of create_graph=True is detached, which passes for 0"},
+    "entmax.SparsemaxLoss": {"second_derivative": DETACHED},
+    "entmax.Entmax15Loss": {"second_derivative": DETACHED},
     "monai.losses.FocalLoss": {"reduction": "where there are no pixels besides, its sum is the mean of the batch"},
 }
 
