@@ -11,7 +11,7 @@ import difflib
 import inspect
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -108,13 +108,20 @@ def _of_card(card: Card[Any]) -> Form:
 # -------------------------------------------------------------------------------------------- signatures
 
 
-def required(thing: Any) -> list[str] | None:
-    """The names of the arguments that must be given by place; None where the signature cannot be read."""
-    function = thing.forward if isinstance(thing, torch.nn.Module) else thing
+def arguments_of(thing: Any) -> Mapping[str, inspect.Parameter] | None:
+    """The arguments of a call, by name; None where the signature cannot be read."""
     try:
-        parameters = list(inspect.signature(function).parameters.values())
+        return inspect.signature(thing.forward if isinstance(thing, torch.nn.Module) else thing).parameters
     except (TypeError, ValueError):
         return None
+
+
+def required(thing: Any) -> list[str] | None:
+    """The names of the arguments that must be given by place; None where the signature cannot be read."""
+    found = arguments_of(thing)
+    if found is None:
+        return None
+    parameters = list(found.values())
     by_place = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     names = [p.name for p in parameters if p.kind in by_place and p.default is p.empty]
     if not names and any(p.kind is p.VAR_POSITIONAL for p in parameters):
@@ -127,12 +134,14 @@ def required(thing: Any) -> list[str] | None:
 
 def keywords(thing: Any) -> list[str]:
     """The names of all that can be given by name."""
-    function = thing.forward if isinstance(thing, torch.nn.Module) else thing
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):
-        return []
+    parameters = (arguments_of(thing) or {}).values()
     return [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+
+
+def default_of(thing: Any, name: str) -> Any:
+    """The default of an argument of a call; `inspect.Parameter.empty` where there is no such one, or none."""
+    found = (arguments_of(thing) or {}).get(name)
+    return inspect.Parameter.empty if found is None else found.default
 
 
 # ---------------------------------------------------------------------------------------------- the search

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 import re
 from collections.abc import Callable, Iterator
@@ -13,7 +12,7 @@ import torch
 from torch import Tensor
 
 from slopes.card import Activation, Card, Loss
-from slopes.checks.discovery import keywords, subject_of
+from slopes.checks.discovery import default_of, keywords, subject_of
 from slopes.checks.report import Finding, Skip, about
 from slopes.checks.subject import Arguments, Declared, Subject, SubjectError
 from slopes.domains import OneOf
@@ -228,7 +227,7 @@ def fingerprint(subject: Subject) -> Iterator[Finding]:
     if own is not None and own.distance > max(100 * nearest.distance, 1e-6):
         yield Finding(
             "fingerprint",
-            f"is called {_bare_name(subject)} and computes {nearest}, which is up to {own.largest:.2g} from {own}",
+            f"is called {subject.title} and computes {nearest}, which is up to {own.largest:.2g} from {own}",
             subject.code(subject.draw(), subject.call),
             f"use {own} if that was meant; or call it what it is, for weights trained with one run ill with the other",
             severity="warning",
@@ -300,13 +299,8 @@ def _own_parameters(subject: Subject) -> dict[str, Any]:
     thing = subject.thing
     if isinstance(thing, torch.nn.Module):
         return {name: value for name, value in vars(thing).items() if type(value) in (int, float)}
-    try:
-        parameters = inspect.signature(thing).parameters
-    except (TypeError, ValueError):
-        return {}
-    return {
-        name: parameters[name].default for name in keywords(thing) if type(parameters[name].default) in (int, float)
-    }
+    defaults = {name: default_of(thing, name) for name in keywords(thing)}
+    return {name: value for name, value in defaults.items() if type(value) in (int, float)}
 
 
 def _options(card: Any, subject: Subject) -> Iterator[dict[str, Any]]:
@@ -367,10 +361,6 @@ def _distance(mine: Tensor, theirs: Tensor) -> tuple[float, float]:
     return largest / scale, largest
 
 
-def _bare_name(subject: Subject) -> str:
-    return getattr(subject.thing, "__name__", type(subject.thing).__name__)
-
-
 def _namesake(subject: Subject) -> Card[Any] | None:
     """The card of the subject's own name, however it is spelled."""
     from slopes.catalogue import CARDS
@@ -379,5 +369,5 @@ def _namesake(subject: Subject) -> Card[Any] | None:
         return re.sub(r"(loss|activation|custom|^my|^naive)", "", name.replace("_", "").lower())
 
     folded = {fold(name): card for name, card in CARDS.items()}
-    found = folded.get(fold(_bare_name(subject)))
+    found = folded.get(fold(subject.title))
     return None if found is None or (found.family == "loss" and subject.family != "loss") else found

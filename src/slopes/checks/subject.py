@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 import importlib
 import inspect
 import io
@@ -107,11 +108,10 @@ class Subject:
         self.notes: dict[str, Any] = {}  #: what one check leaves for a later one
         self.facts: list[str] = []  #: what checks have found out besides faults, for the report
 
-    def having(self, **changes: Any) -> Subject:
-        """The same subject, called in a form with these changes."""
-        other = copy.copy(self)
-        other.form = replace(self.form, **changes)
-        return other
+    @property
+    def title(self) -> str:
+        """What the author calls it, without where it lies."""
+        return str(getattr(self.thing, "__name__", type(self.thing).__name__))
 
     @property
     def family(self) -> str:
@@ -140,9 +140,24 @@ class Subject:
         kind = self.form.kind
         return self.declared.batch_level or (kind is not None and kind.batched)
 
-    def shaped(self, *shape: int) -> Subject:
-        """The same subject for a first argument of another shape."""
-        return self.like(form=replace(self.form, shape=shape))
+    def having(self, **changes: Any) -> Subject:
+        """The same subject, called in a form with these changes."""
+        return self.like(form=replace(self.form, **changes))
+
+    def tuned(self, **settings: float) -> Subject:
+        """The subject with other parameters: attributes of a module, keywords of a function."""
+        thing, setup = self.thing, list(self.setup)
+        if self.is_module:
+            thing = own_copy(thing)
+            for name, value in settings.items():
+                old = getattr(thing, name)
+                setattr(thing, name, torch.full_like(old, value) if isinstance(old, Tensor) else value)
+                setup.append(f"{self.variable}.{name} = {value!r}")
+        else:
+            thing = functools.partial(thing, **settings)
+            given = ", ".join(f"{name}={value!r}" for name, value in settings.items())
+            setup += ["from functools import partial", f"{self.variable} = partial({self.variable}, {given})"]
+        return self.like(thing=thing, setup=setup, notes={}, oddities={})
 
     def like(self, **changes: Any) -> Subject:
         """The same subject with other attributes."""
@@ -320,9 +335,7 @@ class Subject:
 
     def unreduced(self, *arguments: Tensor) -> Tensor:
         """A value for each entry or row. Raises Skip where the subject gives but one number."""
-        came = self(*arguments)
-        if self.form.reduction is not None:
-            came = self(*arguments, reduction="none")
+        came = self(*arguments, reduction=None if self.form.reduction is None else "none")
         if came.ndim == 0:
             raise Skip("it gives one number, and takes no reduction")
         return came

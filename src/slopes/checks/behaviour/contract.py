@@ -60,7 +60,7 @@ def _mismatched(subject: Subject, seed: int) -> Iterator[tuple[str, Arguments, l
     if form.target == "squeezed" or (kind.name != "multilabel" and (kind.rowwise or kind.batched)):
         return
     narrow, wide = IMAGES if len(form.shape) > 2 else ROWS
-    arguments = subject.shaped(*narrow).draw(seed)
+    arguments = subject.having(shape=narrow).draw(seed)
     if len({x.shape for x in arguments}) != 1:
         return
     one_shape = [arguments, tuple(x.reshape(wide) for x in arguments)]

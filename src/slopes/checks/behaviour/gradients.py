@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import copy
-import functools
 import inspect
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import torch
 
+from slopes.checks.discovery import default_of
 from slopes.checks.report import Finding, Skip, about
 from slopes.checks.subject import Arguments, Disconnected, Subject, SubjectError
 
@@ -205,25 +204,13 @@ def _at_other_exponents(subject: Subject) -> Iterator[Finding]:
 
 def _others(subject: Subject) -> Iterator[tuple[Subject, str]]:
     """The subject with each of its exponents at 0, 0.5 and 1, and what was set."""
-    thing, variable = subject.thing, subject.variable
+    thing = subject.thing
     if subject.card is not None:
         return  # a card says itself what its parameters may be
     for name in EXPONENTS:
-        for value in (0.0, 0.5, 1.0):
-            if subject.is_module and type(getattr(thing, name, None)) in (float, int):
-                other = copy.deepcopy(thing)
-                setattr(other, name, value)
-                line = f"{variable}.{name} = {value}"
-                yield subject.like(thing=other, setup=[*subject.setup, line]), f"{name}={value}"
-            elif inspect.isfunction(thing) and type(_default(thing, name)) in (float, int):
-                bound = functools.partial(thing, **{name: value})
-                lines = ["import functools", f"{variable} = functools.partial({variable}, {name}={value})"]
-                yield subject.like(thing=bound, setup=[*subject.setup, *lines]), f"{name}={value}"
-
-
-def _default(function: Callable[..., object], name: str) -> object:
-    parameter = inspect.signature(function).parameters.get(name)
-    return None if parameter is None else parameter.default
+        held = getattr(thing, name, None) if subject.is_module else default_of(thing, name)
+        if type(held) in (float, int) and (subject.is_module or inspect.isfunction(thing)):
+            yield from ((subject.tuned(**{name: value}), f"{name}={value}") for value in (0.0, 0.5, 1.0))
 
 
 def _certain(subject: Subject) -> Iterator[Arguments]:

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from slopes.checks.behaviour.batches import asked, close, counts, literal, own
-from slopes.checks.behaviour.selection import default_of, selections
+from slopes.checks.behaviour.selection import selections
+from slopes.checks.discovery import default_of
 from slopes.checks.report import Finding, Skip, about
 from slopes.checks.subject import Arguments, Subject, SubjectError
 
@@ -56,7 +57,6 @@ class Options:
         by_call = {name: x for (name, how), x in options.items() if how == "call"}
         if not when_made:
             return self.subject, by_call
-        other = self.subject.having()
         kind = type(self.subject.thing)
         kept = {
             name: getattr(self.subject.thing, name)
@@ -64,11 +64,10 @@ class Options:
             if isinstance(getattr(self.subject.thing, name, None), (bool, int, float, str, Tensor))
         }
         try:
-            other.thing = kind(**{**kept, **when_made})
+            made = kind(**{**kept, **when_made})
         except Exception as error:
             raise SubjectError(error, "") from error
-        other._versions, other.notes = {}, {}
-        return other, by_call
+        return self.subject.like(thing=made, notes={}), by_call
 
     def total(self, arguments: Arguments, options: dict[tuple[str, str], Any], reduction: str | None = None) -> Tensor:
         """The result with the options, summed where it is not one number."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 import math
 import re
@@ -12,10 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from slopes.checks.behaviour.scores import MEASURE, cost, hard, title, tolerant
-from slopes.checks.discovery import keywords
+from slopes.checks.behaviour.scores import MEASURE, cost, hard, tolerant
+from slopes.checks.discovery import default_of, keywords
 from slopes.checks.report import Finding, Skip, about
-from slopes.checks.subject import Arguments, Subject, own_copy
+from slopes.checks.subject import Arguments, Subject
 
 SMOOTHING = ("label_smoothing", "smoothing", "smooth_eps")
 CHANCES = (0.1, 0.3, 0.5, 0.7, 0.9)
@@ -25,7 +24,7 @@ CHANCES = (0.1, 0.3, 0.5, 0.7, 0.9)
 @tolerant
 def known_limits(subject: Subject) -> Iterator[Finding]:
     """Focal at the power 0 is cross-entropy, Dice of what agrees 0, Huber at a large δ half the square, and so on."""
-    name = re.sub(r"[^a-z0-9]", "", title(subject).lower())
+    name = re.sub(r"[^a-z0-9]", "", subject.title.lower())
     if subject.card is not None or not subject.form.sure:
         raise Skip("a card is held against exact arithmetic" if subject.card is not None else "its kind is a guess")
     if subject.family == "activation":
@@ -45,31 +44,12 @@ def setting(subject: Subject, *names: str) -> tuple[str, Any] | None:
             if not isinstance(value, Tensor) or value.numel() == 1:
                 return name, float(value)
         elif not subject.is_module and name in keywords(subject.thing):
-            default = _default(subject.thing, name)
-            if default is None or isinstance(default, (int, float)):
+            default = default_of(subject.thing, name)
+            if isinstance(default, (int, float)):
                 return name, default
+            if default is None or default is inspect.Parameter.empty:
+                return name, None
     return None
-
-
-def _default(thing: Any, name: str) -> Any:
-    value = inspect.signature(thing).parameters[name].default
-    return None if value is inspect.Parameter.empty else value
-
-
-def having(subject: Subject, **settings: float) -> Subject:
-    """The subject with other parameters."""
-    thing, setup = subject.thing, list(subject.setup)
-    if subject.is_module:
-        thing = own_copy(thing)
-        for name, value in settings.items():
-            old = getattr(thing, name)
-            setattr(thing, name, torch.full_like(old, value) if isinstance(old, Tensor) else value)
-            setup.append(f"{subject.variable}.{name} = {value!r}")
-    else:
-        thing = functools.partial(thing, **settings)
-        given = ", ".join(f"{name}={value!r}" for name, value in settings.items())
-        setup += ["from functools import partial", f"{subject.variable} = partial({subject.variable}, {given})"]
-    return Subject(thing, subject.form, name=subject.name, setup=setup, declared=subject.declared, seed=subject.seed)
 
 
 def _told(subject: Subject, arguments: Arguments, message: str, repair: str, came: float, expected: str,
@@ -188,14 +168,14 @@ def _region(subject: Subject) -> Arguments:
 def _unsmoothed(subject: Subject) -> tuple[Subject, float]:
     """The subject without its smoothing, and how much that may still matter."""
     smooth = setting(subject, "smooth", "smoothing", "eps", "epsilon", "smooth_nr")
-    return (having(subject, **{smooth[0]: 1e-9}), 1e-5) if smooth is not None else (subject, 0.05)
+    return (subject.tuned(**{smooth[0]: 1e-9}), 1e-5) if smooth is not None else (subject, 0.05)
 
 
 def _dice(subject: Subject) -> Iterator[Finding]:
     """A certain prediction costs 0 where it is right, and one in between what the formula says."""
     target, *rest = _region(subject)
     right = subject.right(target, 50.0)
-    if right is None or MEASURE.search(title(subject)):
+    if right is None or MEASURE.search(subject.title):
         raise Skip("no prediction is known to cost nothing")
     at = cost(subject, right, target, *rest)
     if min(abs(at), abs(at + 1)) > 1e-3:  # minus Dice is meant as well
@@ -234,7 +214,7 @@ def _tversky(subject: Subject) -> Iterator[Finding]:
     if setting(subject, "alpha") is None or setting(subject, "beta") is None:
         yield from _dice(subject)
         return
-    bare, slack = _unsmoothed(having(subject, alpha=0.5, beta=0.5))
+    bare, slack = _unsmoothed(subject.tuned(alpha=0.5, beta=0.5))
     target, *rest = _region(bare)
     right = bare.right(target, 50.0)
     if right is None:
@@ -265,9 +245,9 @@ def _huber(subject: Subject) -> Iterator[Finding]:
     found = setting(subject, "delta", "beta", "threshold", "huber_delta")
     if found is None:
         raise Skip("no δ was found among its parameters")
-    pseudo = "pseudo" in title(subject).lower()
+    pseudo = "pseudo" in subject.title.lower()
     for delta in (2.0, 0.5):
-        turned = having(subject, **{found[0]: delta})
+        turned = subject.tuned(**{found[0]: delta})
 
         def at(residual: float, turned: Subject = turned) -> float:
             first, target, *rest = turned.draw()
@@ -303,11 +283,11 @@ def _smoothed(subject: Subject) -> Iterator[Finding]:
     hard(subject)
     if subject.form.kind is None or subject.form.kind.name != "classification" or subject.space != "logits":
         raise Skip("it is no loss of rows of logits")
-    others = ("epsilon", "eps", "alpha") if "smooth" in title(subject).lower() else ()
+    others = ("epsilon", "eps", "alpha") if "smooth" in subject.title.lower() else ()
     found = setting(subject, *SMOOTHING, *others)
     if found is None or isinstance(getattr(subject.thing, "weight", None), Tensor):
         raise Skip("no smoothing was found among its parameters, or it weighs classes")
-    plain = having(subject, **{found[0]: 0.0})
+    plain = subject.tuned(**{found[0]: 0.0})
     base = cost(plain, *_certain(plain, 0.5))
     ratio = cost(plain, *_certain(plain, 0.2)) / base if base else math.inf
     if abs(ratio - math.log(5) / math.log(2)) > 1e-4:
@@ -317,7 +297,7 @@ def _smoothed(subject: Subject) -> Iterator[Finding]:
             "without smoothing all of the target is the label's", cost(plain, *given), f"{base * math.log2(5):.6g}",
         )  # fmt: skip
         return
-    smooth = having(subject, **{found[0]: 0.2})
+    smooth = subject.tuned(**{found[0]: 0.2})
     given = _certain(smooth, 1 / subject.draw(rows=1)[0].shape[subject.form.axis])  # where all classes cost the same
     even, same = cost(smooth, *given), cost(plain, *given)
     if abs(even - same) > 1e-4 * abs(same):

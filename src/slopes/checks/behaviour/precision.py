@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from slopes.checks.behaviour.scores import OVERLAP, title, tolerant
+from slopes.checks.behaviour.scores import OVERLAP, tolerant
 from slopes.checks.report import Finding, Skip, about
 from slopes.checks.subject import Arguments, Subject, SubjectError
 
@@ -174,7 +174,7 @@ def _large(subject: Subject) -> Iterator[tuple[Arguments, bool]]:
     if subject.space not in ("real", "logits"):
         return
     pattern = torch.where(torch.arange(first.numel()).reshape(first.shape) % 2 == 0, 1.0, -1.0)
-    overlap = OVERLAP.search(title(subject))  # 0 of what underflows is a region that nobody has
+    overlap = OVERLAP.search(subject.title)  # 0 of what underflows is a region that nobody has
     for size in SIZES[:2] if overlap else SIZES:
         for sign in (1.0, -1.0):
             yield (sign * size * pattern, *rest), False

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from slopes.checks.behaviour.batches import asked, called, close, code, counts, cut, own, several, twice
-from slopes.checks.behaviour.selection import default_of, half, selections
-from slopes.checks.discovery import keywords
+from slopes.checks.behaviour.selection import half, selections
+from slopes.checks.discovery import default_of, keywords
 from slopes.checks.report import Finding, Skip, about
 from slopes.checks.subject import Arguments, Subject, SubjectError
 
@@ -237,8 +237,7 @@ def _fixed_size(subject: Subject) -> Finding | None:
         arguments = subject.draw()
         small = subject.draw(rows=2)
         if type(held) is int:
-            other = subject.having()
-            other.thing, other._versions = _with(subject.thing, name, 2 * size), {}
+            other = subject.like(thing=_with(subject.thing, name, 2 * size))
             after, change = other.total(*arguments), f"{subject.variable}.{name} = {2 * size}"
             call = subject.call
         else:

@@ -55,11 +55,6 @@ def mildly(subject: Subject, severity: str = "error") -> str:
     return severity if subject.form.sure else "note"
 
 
-def title(subject: Subject) -> str:
-    """What the author calls it, without where it lies."""
-    return str(getattr(subject.thing, "__name__", type(subject.thing).__name__))
-
-
 # -------------------------------------------------------------------------------------------- the space
 
 
@@ -116,7 +111,7 @@ def _of_logits(subject: Subject, arguments: Arguments, at: float) -> Iterator[Fi
 def _covers_nothing(subject: Subject, wrong: float) -> bool:
     """Whether it is an overlap that is lost where all is wrong: behind two links half of it would be left."""
     left = 0.9 if subject.form.spaces[1] == "distributions" else 0.75
-    return bool(OVERLAP.search(title(subject))) and wrong > left
+    return bool(OVERLAP.search(subject.title)) and wrong > left
 
 
 def _settled(subject: Subject, arguments: Arguments, at: float, wrong: float) -> bool:
@@ -187,7 +182,7 @@ def direction(subject: Subject) -> Iterator[Finding]:
     count = len(better)
     both = subject.smallest((*better, *worse), lambda given: _falls(subject, given[:count], given[count:]))
     better, worse = both[:count], both[count:]
-    measure = bool(MEASURE.search(title(subject))) and "loss" not in title(subject).lower()
+    measure = bool(MEASURE.search(subject.title)) and "loss" not in subject.title.lower()
     low, high = float(subject.total(*better).detach()), float(subject.total(*worse).detach())
     yield Finding(
         "direction",
@@ -419,7 +414,7 @@ def elicitation(subject: Subject) -> Iterator[Finding]:
     if form.spaces[1] in ("chances", "distributions") and subject.space in LINKED:
         if wanted not in (None, "probability", "mean"):
             raise Skip(f"labels have no {wanted}")
-        if wanted is None and (not form.sure or OVERLAP.search(title(subject))):
+        if wanted is None and (not form.sure or OVERLAP.search(subject.title)):
             raise Skip("it was not declared to elicit probabilities")
         if form.kind.name in ("binary", "classification"):
             yield from _of_shares(subject)

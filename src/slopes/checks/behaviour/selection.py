@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from slopes.checks.discovery import EXTRAS, keywords
+from slopes.checks.discovery import EXTRAS, default_of, keywords
 from slopes.checks.report import Skip
 from slopes.checks.subject import Arguments, Subject, SubjectError
 
@@ -116,13 +116,3 @@ def _ignored(subject: Subject, arguments: Arguments) -> Selection | None:
     except (SubjectError, Skip):
         return None
     return way
-
-
-def default_of(thing: Any, name: str) -> Any:
-    """The default of an argument of a call; `inspect.Parameter.empty` where there is no such one, or none."""
-    function = thing.forward if isinstance(thing, torch.nn.Module) else thing
-    try:
-        found = inspect.signature(function).parameters.get(name)
-    except (TypeError, ValueError):
-        return inspect.Parameter.empty
-    return inspect.Parameter.empty if found is None else found.default

@@ -37,9 +37,7 @@ def term_balance(subject: Subject) -> Iterator[Finding]:
 
 def _as(subject: Subject, term: Callable[..., Any]) -> Subject:
     """A term as a subject that is called as the whole loss is."""
-    other = subject.having(reduction=None)
-    other.thing, other._versions, other.notes = term, {}, {}
-    return other
+    return subject.having(reduction=None).like(thing=term, notes={})
 
 
 def _of_result(subject: Subject) -> dict[str, Callable[..., Any]]:
