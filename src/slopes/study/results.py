@@ -1,22 +1,27 @@
-"""What a study gives: its runs, the table of its pairs, and its page."""
+"""What a study gives: its runs, the table of its pairs, the verdicts, the fitted model, and its page."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
-from slopes.study.statistics import Estimate, estimate
+from slopes.study.statistics import Estimate, Series, estimate, verdicts
 
 if TYPE_CHECKING:
     from rich.table import Table
+    from torch import nn
 
+    from slopes.study.metrics import Metric
     from slopes.study.plan import Plan
+
+Rate = Literal["own", "shared"]
 
 
 @dataclass(frozen=True)
@@ -28,41 +33,83 @@ class Run:
     loss: str
     rate: float
     seed: int
-    accuracy: float  #: on the test data, like log_loss and brier
-    log_loss: float  #: mean −log of the probability given to the right class
-    brier: float  #: mean squared distance between the probabilities and the right answer
-    validation: tuple[float, ...]  #: validation accuracy after each epoch
-    training_loss: tuple[float | None, ...]  #: mean over each epoch; None from where it diverged
-    gradient: tuple[tuple[float, ...] | None, ...]  #: per epoch, the mean norm for each layer's weights
-    dead: tuple[tuple[float, ...], ...]  #: per epoch, each hidden layer's share of units with slope 0 throughout
-    saturated: tuple[tuple[float, ...], ...]  #: the same, of other units with a mean absolute slope below 0.001
+    test: Mapping[str, float]  #: the task's metrics on the test data, after the last epoch
+    validation: Mapping[str, float]  #: the same on the validation data
+    curve: Sequence[float]  #: the first of the metrics on validation data, after each epoch
+    training_loss: Sequence[float | None]  #: mean over each epoch; None from where it diverged
+    layers: Sequence[str]  #: the modules with weights
+    gradient: Sequence[Sequence[float] | None]  #: per epoch, the gradient's norm for each of the layers
+    slots: Sequence[str]  #: where the activation stands in the network
+    dead: Sequence[Sequence[float]]  #: in the first and the last epoch, each slot's share of units with slope 0 throughout
+    saturated: Sequence[Sequence[float]]  #: the same, of other units with a mean absolute slope below 0.001
     diverged: int | None  #: the epoch in which it stopped being finite
-    seconds_per_epoch: float  #: processor time, diagnostics left out
-    stack: int  #: how many runs were trained side by side, sharing that time
+    seconds: float  #: processor time for an epoch, diagnostics left out; its share where runs were stacked
+    engine: str  #: "stack" or "loop"
+    stack: int  #: how many runs were trained side by side
+    why: str  #: why they were not stacked
 
 
 @dataclass(frozen=True)
+class Failure:
+    """A run that could not be trained."""
+
+    activation: str
+    loss: str
+    rate: float
+    seed: int
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
 class Pair:
     """An activation with a loss: its runs, and the learning rate that validation chose."""
 
     activation: str
     loss: str
     note: str  #: added to the loss's name where it is fed what it was not made for
-    fed: str
+    fed: str  #: what it is fed, in words
+    unfit: str  #: why the two were not trained; empty where they were
     runs: tuple[Run, ...]
+    failures: tuple[Failure, ...]
     rates: tuple[float, ...]
+    seeds: tuple[int, ...]
+    metric: Metric  #: the one by which a learning rate is chosen
+
+    @property
+    def title(self) -> str:
+        """The pair in words."""
+        return f"{self.activation} x {self.loss}"
+
+    @property
+    def trained(self) -> bool:
+        """Whether there is any run to judge it by."""
+        return bool(self.runs)
+
+    def series(self, metric: str | None = None) -> Series:
+        """Validation values of what chooses a rate and test values of a metric, each (rate, seed); NaN where a run failed."""
+        validation, test = (np.full((len(self.rates), len(self.seeds)), np.nan) for _ in range(2))
+        rows, columns = ({value: i for i, value in enumerate(values)} for values in (self.rates, self.seeds))
+        for run in self.runs:
+            place = rows[run.rate], columns[run.seed]
+            validation[place] = run.validation[self.metric.name]
+            test[place] = run.test[metric or self.metric.name]
+        return Series(validation, test)
 
     def at(self, rate: float) -> list[Run]:
         """The runs at a rate, by seed."""
         return [run for run in self.runs if run.rate == rate]
 
+    def validated(self, rate: float) -> float:
+        """The mean over seeds of the validation metric at a rate, the better the higher; −inf without runs."""
+        values = [run.validation[self.metric.name] for run in self.at(rate)]
+        if not values:
+            return -np.inf
+        return float(np.mean(values)) * (1 if self.metric.higher else -1)
+
     @cached_property
     def rate(self) -> float:
-        """The rate with the best mean validation accuracy after the last epoch; of equals the lowest."""
-        return max(
-            self.rates,
-            key=lambda rate: (float(np.mean([run.validation[-1] for run in self.at(rate)])), -rate),
-        )
+        """The rate with the best mean of the validation metric after the last epoch; of equals the lowest."""
+        return max(self.rates, key=lambda rate: (self.validated(rate), -rate))
 
     @property
     def edge(self) -> str:
@@ -76,10 +123,9 @@ class Pair:
         """The runs at the chosen rate, by seed."""
         return self.at(self.rate)
 
-    @cached_property
-    def accuracy(self) -> Estimate:
-        """Test accuracy at the chosen rate."""
-        return estimate([run.accuracy for run in self.chosen])
+    def estimate(self, metric: str | None = None, rate: float | None = None) -> Estimate:
+        """A metric on test data with its interval over seeds, at a rate or the chosen one."""
+        return estimate([run.test[metric or self.metric.name] for run in self.at(self.rate if rate is None else rate)])
 
     @property
     def diverged(self) -> int:
@@ -91,84 +137,272 @@ class Pair:
         """How many runs diverged at all rates together."""
         return sum(run.diverged is not None for run in self.runs)
 
-    def behind(self, leader: Pair) -> Estimate:
-        """How much lower its test accuracy is than the leader's, seed by seed."""
-        return estimate(
-            [theirs.accuracy - ours.accuracy for ours, theirs in zip(self.chosen, leader.chosen, strict=True)]
-        )
 
-    def mean(self, field: str) -> float:
-        """The mean of a run's number at the chosen rate."""
-        return float(np.mean([getattr(run, field) for run in self.chosen]))
+class Best(NamedTuple):
+    """The pair that validation prefers, and its model."""
+
+    activation: str
+    loss: str
+    rate: float
+    seed: int
+    model: nn.Module  #: fitted, in evaluation mode
+    run: Run  #: what the record has of it
 
 
 class Study:
-    """The outcome of `slopes.compare`: print it, take its `table()` or `runs`, or write its `report`."""
+    """The outcome of `slopes.compare`: print it, or take its `table`, `verdicts`, `plot`, `report` or `best` model."""
 
-    def __init__(self, plan: Plan, runs: Sequence[Run], folder: Path, seconds: float) -> None:
+    def __init__(
+        self, plan: Plan, runs: Sequence[Run], failures: Sequence[Failure], folder: Path, seconds: float
+    ) -> None:
         self.plan = plan
         self.runs = list(runs)
-        self.folder = folder
+        self.failures = list(failures)  #: the runs that could not be trained, each with its reason
+        self.folder = folder  #: where the record lies
         self.seconds = seconds  #: how long this start took
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """What networks are judged by; the first chooses the rates and orders the table."""
+        return self.plan.metrics
 
     @cached_property
     def pairs(self) -> list[Pair]:
         """Every pair, by loss and then activation, as they were asked for."""
         plan, names = self.plan, self.plan.names
-        return [
-            Pair(
-                activation=names["activation"][pair.activation],
-                loss=names["loss"][pair.loss],
-                note=plan.feeds[pair.loss].note,
-                fed=plan.feeds[pair.loss].fed,
-                runs=tuple(self.runs[i] for i, cell in enumerate(plan.cells) if cell[0] == pair),
-                rates=plan.rates,
-            )
-            for pair in plan.pairs
-        ]
+        runs: dict[tuple[str, str], list[Run]] = {}
+        failures: dict[tuple[str, str], list[Failure]] = {}
+        for run in self.runs:
+            runs.setdefault((run.activation, run.loss), []).append(run)
+        for failure in self.failures:
+            failures.setdefault((failure.activation, failure.loss), []).append(failure)
+        found = []
+        for b, loss in enumerate(names["loss"]):
+            for a, activation in enumerate(names["activation"]):
+                feed, key = plan.feeds[b], (activation, loss)
+                found.append(
+                    Pair(
+                        activation=activation,
+                        loss=loss,
+                        note="" if feed is None else feed.note,
+                        fed="" if feed is None else feed.fed,
+                        unfit=plan.unfit.get((a, b), ""),
+                        runs=tuple(runs.get(key, ())),
+                        failures=tuple(failures.get(key, ())),
+                        rates=plan.rates,
+                        seeds=plan.seeds,
+                        metric=plan.metrics[0],
+                    )
+                )
+        return found
+
+    def pair(self, activation: str, loss: str) -> Pair:
+        """The pair of these names; LookupError if there is none."""
+        for pair in self.pairs:
+            if (pair.activation, pair.loss) == (activation, loss):
+                return pair
+        raise LookupError(f"the study has no {activation} x {loss}; {self._known()}")
+
+    def _known(self) -> str:
+        names = self.plan.names
+        return f"its activations are {', '.join(names['activation'])}, its losses {', '.join(names['loss'])}."
+
+    @cached_property
+    def ranking(self) -> list[Pair]:
+        """The pairs that were trained, the best mean of the first metric on test data first."""
+        return self.ranked()
+
+    def ranked(self, metric: str | None = None, rate: Rate = "own") -> list[Pair]:
+        """The pairs that were trained, the best mean of a metric on test data first."""
+        found = self.metric(metric)
+        sign = -1 if found.higher else 1
+        pairs = [pair for pair in self.pairs if pair.at(self._rate(pair, rate))]
+        return sorted(pairs, key=lambda pair: sign * pair.estimate(found.name, self._rate(pair, rate)).mean)
+
+    def metric(self, name: str | None = None) -> Metric:
+        """A metric of the task by its name, the first one by default; LookupError if there is none."""
+        for metric in self.metrics:
+            if name in (None, metric.name):
+                return metric
+        raise LookupError(f"no metric {name!r}; the study has {', '.join(metric.name for metric in self.metrics)}.")
 
     @property
-    def ranking(self) -> list[Pair]:
-        """Every pair, the best mean test accuracy first."""
-        return sorted(self.pairs, key=lambda pair: -pair.accuracy.mean)
+    def baseline(self) -> Pair:
+        """The pair that the others are compared with, chosen before anything was trained."""
+        a, b = self.plan.baseline
+        return self.pair(self.plan.names["activation"][a], self.plan.names["loss"][b])
 
-    def table(self) -> list[dict[str, Any]]:
-        """Return one dict per pair, the best mean test accuracy first.
+    @cached_property
+    def shared_rate(self) -> float:
+        """The one rate that suits all pairs best: the best mean of the validation metric over all trained pairs."""
+        trained = [pair for pair in self.pairs if pair.trained]
+        return max(
+            self.plan.rates, key=lambda rate: (sum(pair.validated(rate) for pair in trained), -rate), default=np.nan
+        )
 
-        All numbers are means over seeds at the learning rate that validation chose. `low` and `high` bound
-        Student's 95 % interval over seeds (None with one seed); `behind` is the mean gap to the first row, taken
-        seed by seed.
+    def _rate(self, pair: Pair, rate: Rate) -> float:
+        if rate not in ("own", "shared"):
+            raise ValueError(f"rate must be 'own' (each pair's best) or 'shared' (one for all), got {rate!r}.")
+        return self.shared_rate if rate == "shared" else pair.rate
+
+    def table(self, metric: str | None = None, rate: Rate = "own") -> list[dict[str, Any]]:
+        """Return one dict per pair, the best mean of the metric on test data first, then what could not be trained.
+
+        All numbers are means over seeds, at the rate that validation chose for each pair (or, with
+        ``rate="shared"``, at the one that suits all pairs best). `low` and `high` bound Student's 95 % interval over
+        seeds, None with one seed. `reason` says why a pair was not trained.
         """
-        ranking = self.ranking
-        rows = []
-        for pair in ranking:
-            behind = pair.behind(ranking[0])
-            rows.append(
-                {
-                    "activation": pair.activation,
-                    "loss": pair.loss,
-                    "fed": pair.fed,
-                    "rate": pair.rate,
-                    "edge": pair.edge,
-                    "accuracy": pair.accuracy.mean,
-                    "low": pair.accuracy.low,
-                    "high": pair.accuracy.high,
-                    "behind": behind.mean,
-                    "behind_low": behind.low,
-                    "behind_high": behind.high,
-                    "log_loss": pair.mean("log_loss"),
-                    "brier": pair.mean("brier"),
-                    "seeds": len(pair.chosen),
-                    "diverged": pair.diverged,
-                    "diverged_at_all_rates": pair.diverged_anywhere,
-                    "dead": float(np.mean([run.dead[-1] for run in pair.chosen])),
-                    "saturated": float(np.mean([run.saturated[-1] for run in pair.chosen])),
-                    "seconds_per_epoch": float(np.median([run.seconds_per_epoch for run in pair.chosen])),
-                }
-            )
+        chosen = self.metric(metric)
+        rows = [self._row(pair, chosen, self._rate(pair, rate)) for pair in self.ranked(chosen.name, rate)]
+        there = {(row["activation"], row["loss"]) for row in rows}
+        for pair in self.pairs:
+            if (pair.activation, pair.loss) not in there:
+                reason = pair.unfit or (pair.failures[0].reason if pair.failures else "no run at this rate")
+                rows.append({"activation": pair.activation, "loss": pair.loss, "reason": reason})
         return rows
 
-    def report(self, path: str | Path | None = None) -> Path:
+    def _row(self, pair: Pair, metric: Metric, rate: float) -> dict[str, Any]:
+        runs, found = pair.at(rate), pair.estimate(metric.name, rate)
+        return {
+            "activation": pair.activation,
+            "loss": pair.loss,
+            "fed": pair.fed,
+            "rate": rate,
+            "edge": pair.edge if rate == pair.rate else "",
+            "metric": metric.name,
+            "mean": found.mean,
+            "low": found.low,
+            "high": found.high,
+            **{each.name: float(np.mean([run.test[each.name] for run in runs])) for each in self.metrics},
+            "seeds": len(runs),
+            "diverged": sum(run.diverged is not None for run in runs),
+            "diverged_at_all_rates": pair.diverged_anywhere,
+            "failed": len(pair.failures),
+            "dead": _share([run.dead for run in runs]),
+            "saturated": _share([run.saturated for run in runs]),
+            "seconds_per_epoch": float(np.median([run.seconds for run in runs])),
+            "engine": " and ".join(sorted({run.engine for run in runs})),
+            "reason": "",
+        }
+
+    def verdicts(
+        self,
+        metric: str | None = None,
+        *,
+        rate: Rate = "own",
+        baseline: tuple[str, str] | None = None,
+        margin: float | None = None,
+        alpha: float = 0.05,
+    ) -> list[dict[str, Any]]:
+        """Return one dict per pair that was trained, the best first: how it differs from the baseline on test data.
+
+        `difference` is the mean over seeds of the pair's metric less the baseline's, `low` and `high` its 95 %
+        interval, `p` comes from a sign-flip permutation test with Holm's correction over all pairs, and `verdict` is
+        ``"better"``, ``"worse"``, ``"tie"`` or ``"too few seeds"`` (then `needed` says how many would do). Only a
+        difference of more than `margin`, by default the metric's own region of practical equality, is better or
+        worse. `words` says it in a sentence. Verdicts hold for the split of the data, unless it was resampled.
+
+        `baseline` names another pair, as (activation, loss); chosen after the fact, it makes the verdicts a search.
+        """
+        chosen = self.metric(metric)
+        against = self.baseline if baseline is None else self.pair(*baseline)
+        pairs = [pair for pair in self.ranked(chosen.name, rate) if pair is not against]
+        if not against.trained:
+            return []
+        series = [self._series(pair, chosen, rate) for pair in (against, *pairs)]
+        found = verdicts(
+            series[1:],
+            series[0],
+            higher=chosen.higher,
+            higher_validation=self.metrics[0].higher,
+            margin=chosen.margin if margin is None else margin,
+            alpha=alpha,
+            resampled=self.plan.resampled,
+        )
+        return [
+            {
+                "activation": pair.activation,
+                "loss": pair.loss,
+                "metric": chosen.name,
+                "baseline": against.title,
+                "rate": self._rate(pair, rate),
+                **{
+                    name: getattr(each, name)
+                    for name in ("difference", "low", "high", "p", "verdict", "needed", "words")
+                },
+            }
+            for pair, each in zip(pairs, found, strict=True)
+        ]
+
+    def _series(self, pair: Pair, metric: Metric, rate: Rate) -> Series:
+        series = pair.series(metric.name)
+        if rate == "own":
+            return series
+        row = [self.plan.rates.index(self.shared_rate)]
+        return Series(series.validation[row], series.test[row])
+
+    def best(self) -> Best:
+        """Train the winner once more and return it with its model.
+
+        The winner is the pair with the best mean validation metric, at its rate, with the seed of the best validation
+        metric: test data have no say. Its model is trained one by one, as its seed has it, which gives the recorded
+        weights within rounding (where nothing is random in training).
+
+        Raises LookupError where nothing could be trained.
+        """
+        from slopes.study.training import fit
+
+        trained = [pair for pair in self.pairs if pair.trained]
+        if not trained:
+            raise LookupError("nothing could be trained; the rows of table() say why.")
+        pair = max(trained, key=lambda pair: pair.validated(pair.rate))
+        sign = 1 if pair.metric.higher else -1
+        run = max(pair.chosen, key=lambda run: (sign * run.validation[pair.metric.name], -run.seed))
+        model, _ = fit(self.plan.job, self.plan.cell(run.activation, run.loss, run.rate, run.seed))
+        return Best(pair.activation, pair.loss, run.rate, run.seed, model.eval(), run)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return one flat dict per run, failed ones included, as `export` writes them."""
+        found: list[dict[str, Any]] = []
+        for run in self.runs:
+            found.append(
+                {
+                    "activation": run.activation,
+                    "loss": run.loss,
+                    "rate": run.rate,
+                    "seed": run.seed,
+                    **{f"test_{name}": value for name, value in run.test.items()},
+                    **{f"validation_{name}": value for name, value in run.validation.items()},
+                    "diverged": run.diverged,
+                    "seconds_per_epoch": run.seconds,
+                    "engine": run.engine,
+                    "stack": run.stack,
+                    "failed": "",
+                    "key": run.key,
+                }
+            )
+        blank = dict.fromkeys(found[0]) if found else {}
+        for failure in self.failures:
+            facts = {name: getattr(failure, name) for name in ("activation", "loss", "rate", "seed")}
+            found.append(blank | facts | {"failed": failure.reason})
+        return found
+
+    def export(self, path: str | os.PathLike[str]) -> Path:
+        """Write one row per run to a file, ``.csv``, ``.json`` or ``.parquet``, and return where it is."""
+        from slopes.study.export import export
+
+        return export(self.rows(), Path(path))
+
+    def plot(self, path: str | os.PathLike[str] | None = None, metric: str | None = None) -> Any:
+        """Draw the ranking with its intervals beside the differences to the baseline.
+
+        Returns matplotlib's figure, or with a path (``.png``, ``.svg``, ``.pdf``) writes it there and returns that.
+        """
+        from slopes.study.picture import draw
+
+        return draw(self, path, metric)
+
+    def report(self, path: str | os.PathLike[str] | None = None) -> Path:
         """Write the page, by default ``report.html`` in the study's folder, and return where it is.
 
         Raises StudyError where it cannot be written.
@@ -178,33 +412,9 @@ class Study:
         return write(self, Path(path) if path is not None else self.folder / "report.html")
 
     def __rich__(self) -> Table:
-        from rich import box
-        from rich.markup import escape
-        from rich.table import Table
+        from slopes.study.listing import listing
 
-        sizes = self.plan.task.sizes
-        table = Table(
-            title=f"Accuracy on {sizes['test']} held-out digits, over {len(self.plan.seeds)} seeds",
-            caption="Intervals: 95 %, over seeds. Learning rate: chosen on validation data; * edge of the grid.",
-            box=box.SIMPLE_HEAD,
-        )
-        table.add_column("activation")
-        table.add_column("loss")
-        for heading in ("accuracy %", "95 % interval", "learning rate", "diverged", "ms/epoch"):
-            table.add_column(heading, justify="right")
-        for row in self.table():
-            interval = "" if row["low"] is None else f"{100 * row['low']:.1f} to {100 * row['high']:.1f}"
-            note = next(pair.note for pair in self.pairs if pair.loss == row["loss"])
-            table.add_row(
-                escape(row["activation"]),
-                escape(f"{row['loss']} {note}".strip()),
-                f"{100 * row['accuracy']:.1f}",
-                interval,
-                f"{row['rate']:g}{'*' if row['edge'] else ' '}",
-                f"{row['diverged']} of {row['seeds']}",
-                f"{1e3 * row['seconds_per_epoch']:.1f}",
-            )
-        return table
+        return listing(self)
 
     def __str__(self) -> str:
         from rich.console import Console
@@ -215,3 +425,9 @@ class Study:
 
     def __repr__(self) -> str:
         return f"<Study: {len(self.pairs)} pairs, {len(self.runs)} runs, in {self.folder}>"
+
+
+def _share(shares: list[Sequence[Sequence[float]]]) -> float:
+    """The mean over runs and slots after the last epoch; 0 where there is no slot."""
+    last = [slots[-1] for slots in shares if slots and slots[-1]]
+    return float(np.mean(last)) if last else 0.0
