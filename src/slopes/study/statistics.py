@@ -1,14 +1,317 @@
-"""Means over seeds, and how sure one can be of them."""
+"""Which differences are real: a test by chance alone, a margin below which nothing counts, intervals that describe.
+
+Two functions are compared by runs that share their seeds. If they are the same in truth, then what a seed gave the
+one it might as well have given the other: that seed's results, at all learning rates, may change places. The
+difference is set beside those that all such exchanges give, and every exchange chooses its learning rates anew, as
+that choice is part of what chance does. A test at rates chosen once finds differences between a function and itself
+(docs/compare/statistics.md).
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
 
 CONFIDENCE = 0.95
+POWER = 0.8  #: how often the seeds that a tie asks for would show a difference of the margin
+EXACT = 16  #: up to so many seeds all exchanges are looked at, beyond as many that are drawn: for 1,600 comparisons
+RESAMPLES = 9999  #: of the bootstrap
+ROUNDING = 1e-12  #: numbers closer than this, as a share of the largest, are equal
+
+
+class Series(NamedTuple):
+    """What the runs of one pair gave, both (rate, seed); what a failed run would have given is NaN."""
+
+    validation: Array  #: the metric that chooses the rate
+    test: Array  #: the metric that is compared
+
+
+class Resampled(NamedTuple):
+    """How many samples each part had, where every seed drew its own split."""
+
+    train: int
+    test: int
+
+
+class Comparison(NamedTuple):
+    """What can be said of a series beside the baseline."""
+
+    difference: float  #: of the means, baseline's taken away; NaN without a seed that both have
+    low: float | None  #: of the 95 % interval, which describes and does not decide; None with fewer than three seeds
+    high: float | None
+    p: float  #: Holm's, over all comparisons of the call
+    raw: float  #: p by itself
+    verdict: str  #: "better", "worse", "tie" or "too few seeds"
+    needed: int | None  #: how many seeds would do, where that can be said
+    words: str  #: the verdict as a clause
+
+
+class Interval(NamedTuple):
+    """Where a mean may lie."""
+
+    low: float
+    high: float
+    kind: str  #: "BCa" or "percentile", of a bootstrap, or "corrected t"
+
+
+def verdicts(
+    series: Sequence[Series],
+    baseline: Series,
+    *,
+    higher: bool,
+    higher_validation: bool | None = None,
+    margin: float,
+    alpha: float = 0.05,
+    resampled: Resampled | None = None,
+    percent: bool = False,
+) -> list[Comparison]:
+    """Say of each series whether it is better than the baseline, worse, or not to be told from it.
+
+    All arrays are (rate, seed), of the same rates and seeds; each series is judged at the rate with its best mean
+    validation. `higher` says whether more is better, `higher_validation` the same of the metric that chooses (if not
+    given, it is as `higher`). "better" and "worse" need a difference above `margin` and Holm's p of at most `alpha`.
+    Among functions that are the same in truth, the chance of any such verdict is then at most `alpha`. A seed at
+    which a run failed, of the series or of the baseline, is left out of both.
+
+    Verdicts hold for the split of the data that all seeds share. With `resampled` splits they are about data like
+    these: the t-test with the correction of Nadeau and Bengio (2003), for training sets that overlap, has to agree,
+    and gives the interval. With `percent` the words speak of percentage points.
+
+    Raises ValueError where shapes differ, or for an `alpha` that is no level.
+    """
+    if not 0 < alpha < 0.5:
+        raise ValueError(f"verdicts: alpha is the chance of a false verdict, above 0 and below 0.5, got {alpha}")
+    for one in (baseline, *series):
+        if np.ndim(one.test) != 2 or not np.shape(one.validation) == np.shape(one.test) == np.shape(baseline.test):
+            got = f"{np.shape(one.validation)} and {np.shape(one.test)}, the baseline's {np.shape(baseline.test)}"
+            raise ValueError(f"verdicts: all arrays are (rate, seed) of the same rates and seeds, got {got}")
+    if higher_validation is None:
+        higher_validation = higher
+    show = _points if percent else _plain
+    both = [shared(one, baseline) for one in series]
+    differences = [at_chosen(a, higher_validation) - at_chosen(b, higher_validation) for a, b in both]
+    raw = [chance(a, b, higher_validation) for a, b in both]
+    if resampled:
+        raw = [max(p, corrected_t(d, resampled)) for p, d in zip(raw, differences, strict=True)]
+    comparisons = []
+    for d, p, p_raw in zip(differences, holm(raw), raw, strict=True):
+        mean = float(d.mean()) if len(d) else math.nan
+        reach = interval(d, resampled)
+        needed = None
+        if p <= alpha and abs(mean) > margin:
+            verdict = "better" if (mean > 0) == higher else "worse"
+            words = f"{verdict} by {show(abs(mean))} (p = {p:.2g}){_reach(reach, show)}"
+        elif p > alpha and _least(len(d)) * len(series) > alpha:
+            verdict = "too few seeds"
+            needed = seeds_needed(len(series), alpha)
+            words = f"{len(d)} seeds can show nothing in {len(series)} comparisons, which need {needed}"
+        else:
+            verdict = "tie"
+            words, needed = _tie(d, p, reach, margin, len(series), alpha, resampled, show)
+        if left := baseline.test.shape[1] - len(d):
+            words += f"; {left} of {baseline.test.shape[1]} seeds left out, as a run of theirs failed"
+        low, high = (reach.low, reach.high) if reach else (None, None)
+        comparisons.append(Comparison(mean, low, high, float(p), p_raw, verdict, needed, words))
+    return comparisons
+
+
+def choose(means: Array, higher: bool) -> NDArray[np.intp]:
+    """Return the place of the best along the last axis; of equals, for which rounding is no difference, the first."""
+    scores = means if higher else -means
+    best = scores.max(-1, keepdims=True)
+    enough: NDArray[np.bool_] = scores >= best - ROUNDING * np.abs(scores).max(-1, keepdims=True)
+    first: NDArray[np.intp] = enough.argmax(-1)
+    return first
+
+
+def at_chosen(one: Series, higher_validation: bool) -> Array:
+    """Return the test metric (seed,) at the rate with the best mean validation."""
+    if not one.test.size:
+        return np.empty(0)
+    best: Array = one.test[choose(one.validation.mean(1), higher_validation)]
+    return best
+
+
+def shared(a: Series, b: Series) -> tuple[Series, Series]:
+    """Leave out, of both, the seeds at which a run of either failed."""
+    kept = np.isfinite([*a, *b]).all((0, 1))
+    return Series(a.validation[:, kept], a.test[:, kept]), Series(b.validation[:, kept], b.test[:, kept])
+
+
+def chance(a: Series, b: Series, higher_validation: bool) -> float:
+    """Return how often exchanges of seeds give a difference as large as that between a and b, either way.
+
+    Exact where all exchanges are looked at. Where they are drawn, what was seen counts as one of them, so that p is
+    never 0 and still holds. With one rate this is the paired sign-flip test.
+    """
+    seeds = a.test.shape[1]
+    if not seeds:
+        return 1.0
+    signs = _exchanges(seeds)
+
+    def means(x: Array, y: Array) -> tuple[Array, Array]:
+        """The means (exchange, rate) of the first and the second."""
+        middle, swing = (x + y).mean(1) / 2, signs @ (x - y).T / (2 * seeds)
+        return middle + swing, middle - swing
+
+    totals = []
+    validation, test = means(a.validation, b.validation), means(a.test, b.test)
+    for valid, tested in zip(validation, test, strict=True):
+        totals.append(np.take_along_axis(tested, choose(valid, higher_validation)[:, None], 1)[:, 0])
+    sizes = np.abs(totals[0] - totals[1])
+    tolerance = ROUNDING * max(np.abs(a.test).max(), np.abs(b.test).max())
+    return float((sizes >= sizes[0] - tolerance).mean())
+
+
+@lru_cache(maxsize=4)
+def _exchanges(seeds: int) -> Array:
+    """Rows of 1 and −1, (exchange, seed), where −1 says that a and b change places; none do in the first.
+
+    The first seed never changes, as to exchange all others is the same but for the difference's sign.
+    """
+    if seeds <= EXACT:
+        flipped = np.arange(2 ** (seeds - 1))[:, None] >> np.arange(seeds) & 1
+        flipped = flipped[:, ::-1]
+    else:
+        flipped = np.random.default_rng(0).integers(0, 2, (2 ** (EXACT - 1), seeds))
+        flipped[0], flipped[:, 0] = 0, 0
+    return np.where(flipped, -1.0, 1.0)
+
+
+def _least(seeds: int) -> float:
+    """The least p that so many seeds can give."""
+    return 2.0 ** -max(min(seeds, EXACT) - 1, 0)
+
+
+def seeds_needed(comparisons: int, alpha: float = 0.05) -> int:
+    """Return the fewest seeds at which one of so many comparisons can be better or worse."""
+    return math.ceil(math.log2(comparisons / alpha)) + 1
+
+
+def holm(p: Sequence[float]) -> Array:
+    """Return the p values adjusted for their number: a verdict at `alpha` is then false with that chance at most."""
+    values = np.asarray(p, dtype=float)
+    order = np.argsort(values)
+    adjusted = np.empty_like(values)
+    adjusted[order] = np.maximum.accumulate(values[order] * np.arange(len(values), 0, -1))
+    return adjusted.clip(max=1.0)
+
+
+def corrected_t(differences: Array, resampled: Resampled) -> float:
+    """Return p of the corrected t-test: the variance of a mean over n splits is taken for (1/n + test/train) s²."""
+    from scipy.stats import t
+
+    n = len(differences)
+    if n < 2:
+        return 1.0
+    error = _error(differences, resampled)
+    if error <= ROUNDING * np.abs(differences).max():  # no spread: how sure one can be, the exchanges know
+        return 0.0 if differences.any() else 1.0
+    return float(2 * t.sf(abs(differences.mean()) / error, n - 1))
+
+
+def _error(differences: Array, resampled: Resampled) -> float:
+    n = len(differences)
+    return float(differences.std(ddof=1)) * math.sqrt(1 / n + resampled.test / resampled.train)
+
+
+def interval(differences: Array, resampled: Resampled | None = None) -> Interval | None:
+    """Return the 95 % interval of the mean, None for fewer than three: of the BCa bootstrap (Efron, 1987).
+
+    Where that has no answer, the plain percentiles of the bootstrap. It takes the learning rates as chosen.
+    """
+    if len(differences) < 3:
+        return None
+    mean = float(differences.mean())
+    if resampled:
+        from scipy.stats import t
+
+        half = float(t.ppf((1 + CONFIDENCE) / 2, len(differences) - 1)) * _error(differences, resampled)
+        return Interval(mean - half, mean + half, "corrected t")
+    if np.ptp(differences) <= ROUNDING * np.abs(differences).max():
+        return Interval(mean, mean, "BCa")
+    from scipy.stats import bootstrap
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # scipy's, of an interval that is NaN
+        for kind in ("BCa", "percentile"):
+            low, high = bootstrap(
+                (differences,), np.mean, vectorized=True, n_resamples=RESAMPLES, confidence_level=CONFIDENCE,
+                method=kind, random_state=np.random.default_rng(0),
+            ).confidence_interval  # fmt: skip
+            if np.isfinite([low, high]).all():
+                break
+    return Interval(float(low), float(high), kind)
+
+
+def _tie(
+    differences: Array,
+    p: float,
+    reach: Interval | None,
+    margin: float,
+    comparisons: int,
+    alpha: float,
+    resampled: Resampled | None,
+    show: Callable[[float], str],
+) -> tuple[str, int | None]:
+    """What a tie is: the same, equal for all that matters, or not told apart, and then how many seeds would do."""
+    if not differences.any():
+        return "the same at every seed", None
+    shown = f"a difference is shown (p = {p:.2g}), "
+    if reach is not None and -margin <= reach.low and reach.high <= margin:
+        words = f"{shown if p <= alpha else ''}equal within the margin of {show(margin)}"
+        return words + _reach(reach, show), None
+    if p <= alpha:
+        return f"{shown}but not one above the margin of {show(margin)}{_reach(reach, show)}", None
+    words = f"no difference shown{_reach(reach, show)}"
+    needed = seeds_to_tell(margin, differences, comparisons, alpha, resampled)
+    if needed == math.inf:
+        return f"{words}; a difference of the margin, {show(margin)}, needs more data than these", None
+    if needed is None or needed <= len(differences):
+        return words, None
+    return f"{words}; to tell one of the margin, {show(margin)}, takes about {needed:.0f} seeds", int(needed)
+
+
+def seeds_to_tell(
+    margin: float, differences: Array, comparisons: int, alpha: float = 0.05, resampled: Resampled | None = None
+) -> float | None:
+    """Estimate how many seeds show a difference of the margin four times in five; infinite if more cannot do it.
+
+    None without a margin. From the spread of the differences, as if they were normal, at Holm's strictest level.
+    """
+    from scipy.stats import norm
+
+    if margin <= 0:
+        return None
+    width = float(norm.isf(alpha / (2 * comparisons)) + norm.ppf(POWER)) * float(differences.std(ddof=1))
+    share = (margin / width) ** 2 - (resampled.test / resampled.train if resampled else 0) if width else math.inf
+    if share <= 0:
+        return math.inf
+    return max(math.ceil(1 / share), seeds_needed(comparisons, alpha))
+
+
+def _reach(reach: Interval | None, show: Callable[[float], str]) -> str:
+    """The interval in words."""
+    if reach is None:
+        return ""
+    note = " (percentiles, as BCa has no answer here)" if reach.kind == "percentile" else ""
+    return f"; the interval reaches from {show(reach.low)} to {show(reach.high)}{note}"
+
+
+def _plain(value: float) -> str:
+    return f"{value + 0.0:.3g}"  # no −0
+
+
+def _points(value: float) -> str:
+    return f"{100 * value + 0.0:.2f} points"
 
 
 class Estimate(NamedTuple):

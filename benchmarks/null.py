@@ -1,0 +1,127 @@
+"""How often the statistics of a study find a difference between a function and itself, and how often a real one.
+
+Run ``python benchmarks/null.py``: it prints the tables of docs/compare/statistics.md in about three minutes. The
+tests run the same on fewer studies.
+"""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from scipy.stats import t
+
+from slopes.study.statistics import Series, chance, choose, holm
+
+Draw = Callable[[np.random.Generator, int, int], list[Series]]  #: so many series of so many seeds
+
+RECORD = pathlib.Path(__file__).parent.parent / "tests" / "data" / "null_runs.npz"
+SAMPLES = 600  #: of the test set, where accuracies are drawn
+
+
+def one_rate(law: Callable[..., Any]) -> Draw:
+    """Series of independent numbers, at one learning rate."""
+
+    def draw(generator: np.random.Generator, count: int, seeds: int) -> list[Series]:
+        tests = law(generator, (count, 1, seeds))
+        return [Series(test, test) for test in tests]
+
+    return draw
+
+
+def shares(generator: np.random.Generator, size: tuple[int, ...]) -> Any:
+    """Accuracies: near 1, skewed, and in steps of a test sample, so that many are equal."""
+    return generator.binomial(SAMPLES, generator.beta(60, 2, size)) / SAMPLES
+
+
+def paired(generator: np.random.Generator, count: int, seeds: int) -> list[Series]:
+    """Accuracies that share what a seed does to all, over three rates that differ."""
+    common = generator.normal(size=seeds)
+    chances = 1 / (1 + np.exp(-(3 + 0.3 * common + 0.2 * generator.normal(size=(count, 3, seeds)))))
+    chances[:, 1] **= 2
+    return [Series(*(generator.binomial((300, SAMPLES), one[..., None]) / (300, SAMPLES)).transpose(2, 0, 1)) for one in chances]
+
+
+def trap(generator: np.random.Generator, count: int, seeds: int) -> list[Series]:
+    """Three rates that validation cannot tell apart, which differ on the test data."""
+    validation = generator.normal(size=(count, 3, seeds))
+    test = generator.normal(size=(count, 3, seeds)) + np.array([[-2.0], [0.0], [2.0]])
+    return [Series(*both) for both in zip(validation, test, strict=True)]
+
+
+def recorded(metric: str, rates: Sequence[int] = (0, 1, 2)) -> Draw:
+    """Series of real runs, chosen by validation accuracy; `metric` is "right" or "log_loss" on the test data."""
+    with np.load(RECORD) as record:
+        validation = record["validation_right"][list(rates)] / record["validation_samples"]
+        test = record[f"test_{metric}"][list(rates)].astype(float)
+        if metric == "right":
+            test /= record["test_samples"]
+
+    def draw(generator: np.random.Generator, count: int, seeds: int) -> list[Series]:
+        places = generator.permutation(test.shape[1])[: count * seeds].reshape(count, seeds)
+        return [Series(validation[:, place], test[:, place]) for place in places]
+
+    return draw
+
+
+LAWS: dict[str, Draw] = {
+    "normal": one_rate(lambda generator, size: generator.normal(size=size)),
+    "exponential": one_rate(lambda generator, size: generator.exponential(size=size)),
+    "accuracies near 1, k/600": one_rate(shares),
+    "accuracies, three rates, seeds matter": paired,
+    "three rates that validation cannot tell apart": trap,
+    "real runs, accuracy": recorded("right"),
+    "real runs, log loss": recorded("log_loss"),
+}
+
+
+def at_chosen_rates(a: Series, b: Series, higher_validation: bool = True) -> float:
+    """Return p of the naive test: rates are chosen once, and then the signs of the differences are flipped."""
+    chosen = [one.test[choose(one.validation.mean(1), higher_validation)][None] for one in (a, b)]
+    return chance(*(Series(one, one) for one in chosen), higher_validation)
+
+
+def students(a: Series, b: Series, higher_validation: bool = True) -> float:
+    """Return p of the paired t-test at rates that are chosen once."""
+    x, y = (one.test[choose(one.validation.mean(1), higher_validation)] for one in (a, b))
+    spread = (x - y).std(ddof=1) / len(x) ** 0.5
+    return float(2 * t.sf(abs((x - y).mean()) / spread, len(x) - 1)) if spread else float(x[0] == y[0])
+
+
+def false_verdicts(
+    draw: Draw,
+    studies: int,
+    *,
+    comparisons: int = 1,
+    seeds: int = 10,
+    alpha: float = 0.05,
+    test: Callable[..., float] = chance,
+    adjust: Callable[..., Any] = holm,
+    first: int = 0,
+) -> int:
+    """Count the studies in which any comparison of a function with itself has p of at most alpha."""
+    found = 0
+    for study in range(first, first + studies):
+        baseline, *others = draw(np.random.default_rng(study), comparisons + 1, seeds)
+        found += min(adjust([test(one, baseline, True) for one in others])) <= alpha
+    return found
+
+
+def main() -> None:
+    """Print the tables."""
+    studies = 4000
+    print("| | exchanges | signs at chosen rates | t-test |\n|---|---|---|---|")
+    for name, draw in LAWS.items():
+        rates = [false_verdicts(draw, studies, test=test) / studies for test in (chance, at_chosen_rates, students)]
+        print(f"| {name} |", " | ".join(f"{100 * rate:.1f} %" for rate in rates), "|")
+    studies = 2000
+    print("\n| 17 comparisons | with Holm | without |\n|---|---|---|")
+    for name, draw in LAWS.items():
+        rates = [false_verdicts(draw, studies, comparisons=17, adjust=adjust) / studies for adjust in (holm, np.asarray)]
+        print(f"| {name} |", " | ".join(f"{100 * rate:.1f} %" for rate in rates), "|")
+
+
+if __name__ == "__main__":
+    main()
