@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import NamedTuple
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 KINDS = ("classification", "binary", "regression", "count", "segmentation")
+#: of the samples, the shares that train and that choose the learning rate; the rest judges
+TRAIN, VALIDATION = 0.5, 0.2
+#: keeps the draws of splits apart from those of weights and batches, which have the same seeds
+_STREAM = 0x5117
 
 
 class Parts(NamedTuple):
@@ -25,18 +35,110 @@ class Task:
     name: str
     kind: str  #: one of KINDS
     inputs: Tensor  #: (sample, ...), as the network takes them
-    targets: Tensor  #: (sample,) labels; (sample,) zeros and ones; (sample, column) numbers; (sample, height, width) mask
+    targets: (
+        Tensor  #: (sample,) labels; (sample,) zeros and ones; (sample, column) numbers; (sample, height, width) mask
+    )
     outputs: int  #: how many numbers the network gives for a sample (segmentation: for a pixel)
     parts: Parts
     fingerprint: str  #: of every number and of who is in which part
     about: str  #: where the data come from and what was done to them, in a sentence or two
     labels: tuple[str, ...] = ()  #: the names of the classes or columns, where they are known
     unit: str = ""  #: of a regression's target
-    centre: Tensor | None = None  #: (column,) mean of the training targets of a regression
+    centre: Tensor | None = None  #: (column,) mean of the training targets of a regression or count
     scale: Tensor | None = None  #: (column,) their standard deviation
     resampled: bool = False  #: whether each seed has its own split
     _splits: dict[int, Parts] = field(default_factory=dict, repr=False)
 
     def split(self, seed: int) -> Parts:
-        """Who is in which part for a seed: the same for all, unless the task is resampled."""
-        raise NotImplementedError
+        """Who is in which part for a seed: the same for all, unless the task is resampled.
+
+        Then all samples are dealt anew, to parts of the same sizes in which every class has as many as before.
+        """
+        if not self.resampled:
+            return self.parts
+        if seed not in self._splits:
+            strata = strata_of(self.kind, self.targets)
+            counts = [Counter(strata[part].tolist()) for part in self.parts]
+            self._splits[seed] = deal(strata, seed, lambda stratum, _: [count[stratum] for count in counts])
+        return self._splits[seed]
+
+
+def make(
+    name: str,
+    kind: str,
+    inputs: NDArray[Any] | Tensor,
+    targets: NDArray[Any] | Tensor,
+    *,
+    about: str,
+    labels: Iterable[str] = (),
+    unit: str = "",
+    parts: Parts | None = None,
+    resampled: bool = False,
+) -> Task:
+    """A task of samples as they came: inputs are scaled, and dealt to parts where none are given.
+
+    Numbers are shifted and scaled by mean and standard deviation of the training part: each column by its own; what
+    has more axes, as images have, by those of all numbers together, lest pixels that are nearly always blank be
+    blown up. Whole numbers are names of tokens and stay as they are.
+    """
+    targets = torch.as_tensor(targets).contiguous()
+    if parts is None:
+        parts = deal(strata_of(kind, targets), 0, shares)
+    inputs = _standardised(torch.as_tensor(inputs), parts.train).contiguous()
+    centre = scale = None
+    if kind in ("regression", "count"):
+        known = targets[parts.train].double()
+        centre, scale = known.mean(0).float(), known.std(0, correction=0).float()
+    outputs = {"classification": int(targets.max()) + 1, "regression": targets.shape[-1]}.get(kind, 1)
+    task = Task(
+        name, kind, inputs, targets, outputs, parts, "", about,
+        labels=tuple(labels), unit=unit, centre=centre, scale=scale, resampled=resampled,
+    )  # fmt: skip
+    return replace(task, fingerprint=_fingerprint(task))
+
+
+def deal(strata: Tensor, seed: int, counts: Callable[[int, int], Sequence[int]]) -> Parts:
+    """Deal samples to parts at random, each stratum by itself.
+
+    `strata` (sample,) says who belongs together; `counts` says how many each part gets of a stratum, given which
+    it is and how many there are. Who is left over is in no part.
+    """
+    rng = np.random.default_rng([_STREAM, seed])
+    dealt: tuple[list[NDArray[Any]], ...] = ([], [], [])
+    for stratum in np.unique(strata.numpy()):
+        members = rng.permutation(np.flatnonzero(strata.numpy() == stratum))
+        start = 0
+        for part, count in zip(dealt, counts(int(stratum), len(members)), strict=True):
+            part.append(members[start : start + count])
+            start += count
+    return Parts(*(torch.from_numpy(np.sort(np.concatenate(part))) for part in dealt))
+
+
+def shares(_: int, members: int) -> list[int]:
+    """How many of a stratum train, validate and judge: at least one each, where there are three."""
+    judging = max(members - round(TRAIN * members) - round(VALIDATION * members), min(members, 1))
+    validating = min(max(round(VALIDATION * members), 1), members - judging)
+    return [members - judging - validating, validating, judging]
+
+
+def strata_of(kind: str, targets: Tensor) -> Tensor:
+    """The classes, of which each part shall have its share; numbers and masks are all of one."""
+    return targets.long() if kind in ("classification", "binary") else torch.zeros(len(targets), dtype=torch.int64)
+
+
+def _standardised(inputs: Tensor, train: Tensor) -> Tensor:
+    if inputs.dtype == torch.int64:
+        return inputs
+    known = inputs[train].double()
+    axes = 0 if inputs.ndim == 2 else tuple(range(inputs.ndim))
+    deviation = known.std(axes, correction=0)
+    return ((inputs - known.mean(axes)) / deviation.where(deviation > 0, 1.0)).float()
+
+
+def _fingerprint(task: Task) -> str:
+    digest = hashlib.sha256(f"{task.kind} {task.outputs} {task.resampled}".encode())
+    # how a resampled task is dealt shows in its split for any one seed
+    for tensor in (task.inputs, task.targets, *task.parts, *task.split(0)):
+        digest.update(f"{tuple(tensor.shape)} {tensor.dtype}".encode())
+        digest.update(tensor.numpy().tobytes())
+    return digest.hexdigest()
