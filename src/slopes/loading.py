@@ -41,7 +41,7 @@ def load(spec: str) -> Card[Any]:
     """
     file, name, arguments = parts(spec)
     card = _find(name) if file is None else check_card(_find_in(file, name, Card), f"{file}:{name}")
-    return card if arguments is None else card.with_(**_parameters(spec, arguments))
+    return card if arguments is None else card.with_(**parameters(spec, arguments))
 
 
 def find(spec: str) -> Any:
@@ -56,7 +56,7 @@ def find(spec: str) -> Any:
     found = _in_torch(name) if file is None else _find_in(file, name)
     if arguments is None:
         return found
-    given = _parameters(spec, arguments)
+    given = parameters(spec, arguments)
     return found.with_(**given) if isinstance(found, Card) else found(**given)
 
 
@@ -167,7 +167,7 @@ def describe(error: BaseException) -> str:
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
 
-def _parameters(spec: str, arguments: str) -> dict[str, Any]:
+def parameters(spec: str, arguments: str) -> dict[str, Any]:
     """The parameters in "(alpha=0.5, form=tanh)": literals by name, a bare word being text."""
     try:
         call = ast.parse(f"_{arguments}", mode="eval").body
