@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace as changed
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slopes.extras import require
-from slopes.study import arguments
+from slopes.study.executing import Done, Failed, outcomes
 from slopes.study.progress import Callback, Progress, display
 from slopes.study.results import Failure, Run, Study
 
@@ -104,7 +105,7 @@ def compare(
 
     """
     require("slopes.compare", "lab", "torch", "sklearn", "jinja2", "rich")
-    from slopes.study.executing import outcomes
+    from slopes.study import arguments
     from slopes.study.plan import make_plan
     from slopes.study.record import Record
 
@@ -131,29 +132,65 @@ def compare(
     )
     folder = Path(out)
     with Record(folder) as record, display(progress) as show:
-        recorded = record.read({plan.key(cell) for cell in plan.cells})
-        diverged = sum(outcome["diverged"] is not None for outcome in recorded.values())
-        done = resumed = len(recorded)
-        total = len(plan.cells)
-        failures: list[Failure] = []
-        show(Progress(done, total, resumed, diverged, 0, 0.0))
+        recorded = record.read(map(plan.key, plan.cells))
+        state = Progress(
+            done=len(recorded),
+            total=len(plan.cells),
+            resumed=len(recorded),
+            diverged=_diverged(recorded.values()),
+            failed=0,
+            elapsed=0.0,
+        )
+        show(state)
         chunks = plan.chunks(recorded, size)
         with closing(outcomes(plan.job, chunks, executor=executor, workers=size)) as ending:
             for ended in ending:
-                ...
-        runs = _runs(plan, record)
+                state = _keep(record, plan, ended, state, time.monotonic() - start)
+                show(state)
+        runs, failures = _read(plan, record)
     study = Study(plan, runs, failures, folder, time.monotonic() - start)
     study.report()
     return study
 
 
-def _runs(plan: Plan, record: Record) -> list[Run]:
-    """The plan's runs that are done, in its order."""
-    outcomes = record.read({plan.key(cell) for cell in plan.cells})
-    runs = []
-    for cell in plan.cells:
-        key = plan.key(cell)
+def _keep(record: Record, plan: Plan, ended: Done | Failed, state: Progress, elapsed: float) -> Progress:
+    """Record what has ended, and return how far the study is."""
+    if isinstance(ended, Failed):
+        record.fail(plan.key(ended.cell), plan.spec(ended.cell), ended.reason, ended.trace, ended.machine)
+        cells, diverged, failed = (ended.cell,), 0, 1
+    else:
+        with record.together():
+            for cell, outcome in zip(ended.cells, ended.outcomes, strict=True):
+                record.add(plan.key(cell), plan.spec(cell), outcome, ended.machine)
+        cells, diverged, failed = ended.cells, _diverged(ended.outcomes), 0
+    return changed(
+        state,
+        done=state.done + len(cells),
+        diverged=state.diverged + diverged,
+        failed=state.failed + failed,
+        elapsed=elapsed,
+        latest=plan.title(cells[-1]),
+    )
+
+
+def _diverged(outcomes: Iterable[Mapping[str, Any]]) -> int:
+    return sum(outcome["diverged"] is not None for outcome in outcomes)
+
+
+def _read(plan: Plan, record: Record) -> tuple[list[Run], list[Failure]]:
+    """The plan's runs and failures, in its order."""
+    keys = [plan.key(cell) for cell in plan.cells]
+    outcomes, failed = record.read(keys), record.failures(keys)
+    runs, failures = [], []
+    for cell, key in zip(plan.cells, keys, strict=True):
+        names = {
+            "activation": plan.names["activation"][cell.activation],
+            "loss": plan.names["loss"][cell.loss],
+            "rate": cell.rate,
+            "seed": cell.seed,
+        }
         if key in outcomes:
-            activation, loss = plan.names["activation"][cell.activation], plan.names["loss"][cell.loss]
-            runs.append(Run(key=key, activation=activation, loss=loss, rate=cell.rate, seed=cell.seed, **outcomes[key]))
-    return runs
+            runs.append(Run(key=key, **names, **outcomes[key]))
+        elif key in failed:
+            failures.append(Failure(**names, reason=failed[key].reason))
+    return runs, failures

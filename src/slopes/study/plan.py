@@ -16,7 +16,7 @@ import slopes
 from slopes.study import arguments, identity
 from slopes.study.feeding import Feed, Unfit, feed
 from slopes.study.job import Cell, Job
-from slopes.study.metrics import METRICS, Metric
+from slopes.study.metrics import Metric, metrics_of
 from slopes.study.statistics import Resampled
 
 #: how many runs are trained side by side at the most: beyond it a stack gains little, and a kill loses more
@@ -45,7 +45,7 @@ class Plan:
     @cached_property
     def metrics(self) -> tuple[Metric, ...]:
         """What networks are judged by; the first chooses the learning rates."""
-        return METRICS[self.job.task.kind]
+        return metrics_of(self.job.task)
 
     @cached_property
     def _fits(self) -> list[Feed | str]:
@@ -136,7 +136,7 @@ class Plan:
                 "optimizer": job.optimizer,
                 "clip": job.clip,
                 "engine": job.engine,
-                "code": identity.recipe(),
+                "code": identity.of_training(),
             },
             "versions": self.versions,
         }
@@ -152,7 +152,7 @@ class Plan:
     def _identities(self) -> dict[str, list[Any]]:
         job = self.job
         fitting = [
-            identity.of_loss(loss, job.task) if found is not None else None
+            identity.of_card(loss, identity.probe_loss(loss, job.task)) if found is not None else None
             for loss, found in zip(job.losses, self.feeds, strict=True)
         ]
         return {"activation": [identity.of_activation(each) for each in job.activations], "loss": fitting}

@@ -318,6 +318,7 @@ class Study:
             margin=chosen.margin if margin is None else margin,
             alpha=alpha,
             resampled=self.plan.resampled,
+            percent=chosen.percent,
         )
         return [
             {
