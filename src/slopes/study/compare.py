@@ -157,19 +157,19 @@ def _keep(record: Record, plan: Plan, ended: Done | Failed, state: Progress, ela
     """Record what has ended, and return how far the study is."""
     if isinstance(ended, Failed):
         record.fail(plan.key(ended.cell), plan.spec(ended.cell), ended.reason, ended.trace, ended.machine)
-        cells, diverged, failed = (ended.cell,), 0, 1
+        ended_cells, diverged, failed = [ended.cell], 0, 1
     else:
         with record.together():
             for cell, outcome in zip(ended.cells, ended.outcomes, strict=True):
                 record.add(plan.key(cell), plan.spec(cell), outcome, ended.machine)
-        cells, diverged, failed = ended.cells, _diverged(ended.outcomes), 0
+        ended_cells, diverged, failed = list(ended.cells), _diverged(ended.outcomes), 0
     return changed(
         state,
-        done=state.done + len(cells),
+        done=state.done + len(ended_cells),
         diverged=state.diverged + diverged,
         failed=state.failed + failed,
         elapsed=elapsed,
-        latest=plan.title(cells[-1]),
+        latest=plan.title(ended_cells[-1]),
     )
 
 
@@ -183,7 +183,7 @@ def _read(plan: Plan, record: Record) -> tuple[list[Run], list[Failure]]:
     outcomes, failed = record.read(keys), record.failures(keys)
     runs, failures = [], []
     for cell, key in zip(plan.cells, keys, strict=True):
-        names = {
+        names: dict[str, Any] = {
             "activation": plan.names["activation"][cell.activation],
             "loss": plan.names["loss"][cell.loss],
             "rate": cell.rate,

@@ -182,7 +182,7 @@ def make_plan(
     from slopes.study import networks, tasks
 
     chosen = arguments.activations(activations)
-    settings = {
+    settings: dict[str, Any] = {
         "epochs": arguments.whole("epochs", epochs, 1),
         "batch": arguments.whole("batch_size", batch_size, 1),
         "optimizer": arguments.one_of("optimizer", optimizer, arguments.OPTIMIZERS),
