@@ -123,8 +123,11 @@ def probe_loss(card: Any, task: Task) -> Tensor:
     Raises ValueError if it cannot be trained, and what `feed` raises for a loss that does not fit the task.
     """
     targets = task.targets[:16]
+    if targets.is_floating_point():
+        targets = targets.double()
     shape = (1, *targets.shape[1:]) if task.kind == "segmentation" else (task.outputs,)
-    outputs = torch.randn(len(targets), *shape, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    drawn = torch.randn(len(targets), *shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    outputs = drawn.requires_grad_()
     fed = feed(card, task)
     try:
         with torch.enable_grad():
