@@ -27,8 +27,8 @@ def vanishing_gradients(out: Path, **options: Any) -> tuple[bool, str]:
     (verdict,) = study.verdicts()
     ratio = {name: first_to_last(study, name) for name in ("relu", "sigmoid")}
     said = (
-        f"Eight layers on digits: {verdict['words']} In the first epoch the first layer's gradient is {ratio['relu']:.2g} "
-        f"times the last one's with relu, and {ratio['sigmoid']:.2g} times with sigmoid."
+        f"Eight layers on digits: {verdict['words']} In the first epoch the first layer's gradient is "
+        f"{ratio['relu']:.2g} times the last one's with relu, and {ratio['sigmoid']:.2g} times with sigmoid."
     )
     return verdict["verdict"] == "worse" and ratio["sigmoid"] < 1e-3 < 1e-2 < ratio["relu"], said
 

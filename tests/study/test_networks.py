@@ -325,6 +325,16 @@ def test_a_module_is_drawn_anew_and_what_no_reset_reaches_is_named():
     assert kept.startswith("places, last.weight, last.bias kept the same values for all seeds, being frozen or out of")
 
 
+def test_a_parametrised_weight_and_what_is_kept_of_it_stay():
+    model = layers(nn.ReLU())
+    nn.utils.parametrizations.spectral_norm(model[0])
+    network = resolve(model, make_task())
+    _, kept = network.notes
+    assert kept.startswith("0.parametrizations.weight.original kept the same values for all seeds")
+    assert all(tensor.isfinite().all() for tensor in network.build(1).state_dict().values())
+    assert not torch.equal(network.build(1)[2].weight, network.build(2)[2].weight)
+
+
 def test_attention_is_drawn_as_torch_draws_it():
     attention = nn.MultiheadAttention(8, 2)
     from slopes.study.networks.drawing import drawn_anew
