@@ -222,11 +222,21 @@ class Study:
     def __init__(self, folder):
         self.folder = folder
 
-    def __rich__(self):
-        return "the table"
+    def listing(self, metric):
+        return f"the table of {metric or 'the first metric'}"
 
-    def table(self):
+    def table(self, metric):
         return [{"activation": "relu", "accuracy": float("nan")}]
+
+    def verdicts(self, metric):
+        return [{"verdict": "tie", "metric": metric}]
+
+    def metric(self, name):
+        if name != "recall":
+            raise LookupError(f"no metric {name!r}; the study has recall.")
+
+    def export(self, path):
+        self.folder.joinpath(path).touch()
 
 
 @pytest.fixture
@@ -246,7 +256,7 @@ def test_compare_hands_on_only_what_was_given(study, tmp_path):
     told = run("compare")
     assert told.exit_code == 0
     assert study == {}
-    assert told.output.splitlines() == ["the table", f"report: {tmp_path / 'report.html'}"]
+    assert told.output.splitlines() == ["the table of the first metric", f"report: {tmp_path / 'report.html'}"]
 
 
 def test_compare_takes_cards_rates_and_numbers(study, folder):
@@ -258,13 +268,36 @@ def test_compare_takes_cards_rates_and_numbers(study, folder):
     assert [card.name for card in study.pop("activations")] == ["relu", "elu(alpha=0.5)", "bent(alpha=2)"]
     assert [card.name for card in study.pop("losses")] == ["mse", "my_mse"]
     assert study == {"seeds": 3, "epochs": 4, "rates": [0.01, 0.1], "out": "results", "workers": 2}
-    assert json.loads(told.output)["table"] == [{"activation": "relu", "accuracy": "NaN"}]
+    told = json.loads(told.output)
+    assert told["table"] == [{"activation": "relu", "accuracy": "NaN"}]
+    assert told["verdicts"] == [{"verdict": "tie", "metric": None}]
+
+
+def test_compare_takes_a_model_and_data_of_ones_own(study, tmp_path):
+    import torch
+
+    told = run(
+        *("compare", "models.py:Model", "houses.csv", "--target", "price", "--task", "regression"),
+        *("--baseline", "silu,mse", "--replace", "torch.nn.ReLU", "--output", "0", "--resample", "--metric", "recall"),
+        *("--optimizer", "sgd", "--batch-size", 32, "--clip", 1, "--engine", "loop", "--executor", "dask://host:8786"),
+        *("--export", tmp_path / "runs.csv"),
+    )
+    assert told.exit_code == 0, told.output
+    assert study == {
+        **{"model": "models.py:Model", "data": "houses.csv", "target": "price", "task": "regression"},
+        **{"baseline": ("silu", "mse"), "replace": torch.nn.ReLU, "output": 0, "resample": True},
+        **{"optimizer": "sgd", "batch_size": 32, "clip": 1.0, "engine": "loop", "executor": "dask://host:8786"},
+    }
+    assert told.output.startswith("the table of recall")
+    assert (tmp_path / "runs.csv").exists()
 
 
 def test_compare_complains_in_one_line(study, monkeypatch):
     complains("--rates takes numbers with commas, as in 0.001,0.01", "compare", "--rates", "0.1,fast")
     complains("no function 'rellu'; did you mean", "compare", "--activations", "rellu")
     complains("--seeds", "compare", "--seeds", "0")
+    complains("no metric 'recal'; the study has recall.", "compare", "--metric", "recal")
+    complains("torch has no 'torch.nn.Relu'; did you mean 'torch.nn.ReLU'?", "compare", "--replace", "torch.nn.Relu")
 
     def fail(**options):
         raise slopes.study.StudyError("the folder is full")

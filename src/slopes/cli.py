@@ -319,41 +319,83 @@ def accuracy(names: tuple[str, ...], against: str | None, out: str | None, worke
 
 
 @main.command()
+@click.argument("model", required=False, metavar="[MODEL")
+@click.argument("data", required=False, metavar="[DATA]]")
+@click.option("--target", metavar="NAME", help="The column or array of DATA that is to be predicted.")
+@click.option("--task", metavar="KIND", help="classification, binary, regression, count or segmentation.")
 @click.option("--activations", metavar="NAME,...", help="Those to compare.")
 @click.option("--losses", metavar="NAME,...", help="Those to compare; every activation is trained with every loss.")
+@click.option("--baseline", metavar="NAME,...", help="The activation, the loss or both to compare with (the first ones).")
 @click.option("--seeds", type=click.IntRange(min=1), metavar="N", help="How many times each pair is trained.")
 @click.option("--epochs", type=click.IntRange(min=1), metavar="N", help="How long each run lasts.")
 @click.option("--rates", metavar="RATE,...", help="The learning rates from which each pair picks its own.")
+@click.option("--metric", metavar="NAME", help="What is shown, in place of the task's first metric.")
+@click.option("--replace", metavar="CLASS", help="The activations of your model to replace, as in torch.nn.ReLU.")
+@click.option("--output", metavar="KEY", help="Which of your model's outputs is the prediction: a number or a key.")
+@click.option("--resample", is_flag=True, help="Split the data anew for each seed.")
+@click.option("--optimizer", metavar="NAME", help="adam, adamw or sgd.")
+@click.option("--batch-size", type=click.IntRange(min=1), metavar="N", help="How many samples make a step.")
+@click.option("--clip", type=float, metavar="NORM", help="The most that a gradient's norm may be.")
+@click.option("--engine", metavar="NAME", help="stack (side by side), loop (one by one) or auto.")
 @click.option("--out", metavar="DIR", help="The folder of the record and the report (slopes-compare).")
 @click.option("--workers", type=click.IntRange(min=1), metavar="N", help="How many processes train.")
+@click.option("--executor", metavar="ADDRESS", help="A Dask cluster that trains, as in dask://host:8786.")
+@click.option("--export", metavar="FILE", help="Write a row per run, too: .csv, .json or .parquet.")
 @click.option("as_json", "--json", is_flag=True, help="Print the results as JSON.")
-def compare(activations: str | None, losses: str | None, rates: str | None, as_json: bool, **options: Any) -> None:
-    """Train a real network for every activation x loss, and report which differences are real.
+def compare(
+    activations: str | None,
+    losses: str | None,
+    baseline: str | None,
+    rates: str | None,
+    metric: str | None,
+    output: str | None,
+    replace: str | None,
+    export: str | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Train a network for every activation x loss, and report which differences are real.
 
-    Runs are recorded as they end; the same command after an interruption goes on where it stopped.
+    MODEL is mlp, cnn, transformer or your own (file.py:Model); DATA is digits, mnist5k, diabetes, breast_cancer,
+    randhie, texture_seg or your own file (.csv, .npz, .parquet). Runs are recorded as they end; the same command
+    after an interruption goes on where it stopped.
 
     \b
     Examples:
       slopes compare
       slopes compare --activations relu,gelu,'elu(alpha=0.5)' --losses cross_entropy --seeds 10
-      slopes compare --losses cross_entropy,my_losses.py:my_loss --out results
+      slopes compare cnn mnist5k --losses cross_entropy,my_losses.py:my_loss --out results
+      slopes compare my_models.py:Model houses.csv --target price --baseline silu,mse
     """
-    given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+    given: dict[str, Any] = {name: value for name, value in options.items() if value not in (None, False)}
     for name, listed in (("activations", activations), ("losses", losses)):
         if listed is not None:
             given[name] = _load(_split(listed))
     if rates is not None:
         with _complaining(ValueError, prefix="--rates takes numbers with commas, as in 0.001,0.01: "):
             given["rates"] = [float(rate) for rate in rates.split(",")]
+    if baseline is not None:
+        given["baseline"] = tuple(_split(baseline))
+    if output is not None:
+        given["output"] = int(output) if re.fullmatch(r"-?\d+", output) else output
+    if replace is not None:
+        from slopes import loading
+
+        with _complaining(*WRONG_SPEC):
+            given["replace"] = loading.find(replace)
     with _complaining(ImportError):
         from slopes.plot import terminal
         from slopes.study import StudyError
         from slopes.study import compare as study
-    with _complaining(StudyError, TypeError, ValueError, OSError, ImportError):
+    with _complaining(StudyError, TypeError, ValueError, OSError, ImportError, LookupError):
         result = study(**given)
+        if metric is not None:
+            result.metric(metric)
+        if export is not None:
+            result.export(export)
     report = result.folder / "report.html"
     if as_json:
-        _json({"table": result.table(), "report": str(report)})
+        _json({"table": result.table(metric), "verdicts": result.verdicts(metric), "report": str(report)})
     else:
-        terminal.emit(result, width=120 if _is_piped() else None)
+        terminal.emit(result.listing(metric), width=120 if _is_piped() else None)
         terminal.write(f"report: {report}\n")

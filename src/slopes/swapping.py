@@ -39,11 +39,8 @@ def swap(model: Any, old: Any, new: Any) -> Any:
                 f"swap: old must be a class of modules, such as torch.nn.ReLU, or a tuple of them, got {each!r}"
             )
     _make(new)  # which raises for what is no activation, before anything is copied
-    copied = copy.deepcopy(model)
-    if _is_one(copied, classes):
-        return _in_place_of(copied, new)
-    count = _replace_modules(copied, classes, new) + _replace_functions(copied, classes, new)
-    missed = list(_functional_calls(model, classes))
+    copied, count = replaced(copy.deepcopy(model), classes, new)
+    missed = list(functional_calls(model, classes))
     if missed:
         listed = "".join(f"\n  {call}" for call in missed)
         warnings.warn(
@@ -54,6 +51,13 @@ def swap(model: Any, old: Any, new: Any) -> Any:
     if not count and not missed:
         raise ValueError(f"swap: the model has no {' or '.join(c.__name__ for c in classes)}; {_offer(model, classes)}")
     return copied
+
+
+def replaced(model: Any, classes: tuple[type, ...], new: Any) -> tuple[Any, int]:
+    """Replace in the model itself; return it, or what stands for it, and how many modules and functions were."""
+    if _is_one(model, classes):
+        return _in_place_of(model, new), 1
+    return model, _replace_modules(model, classes, new) + _replace_functions(model, classes, new)
 
 
 def _make(new: Any) -> Any:
@@ -110,11 +114,11 @@ def _like(made: Any, parent: Any, model: Any) -> Any:
 
 def _replace_functions(model: Any, classes: tuple[type, ...], new: Any) -> int:
     """Replace functions that modules keep as attributes."""
-    twins = [function for _, function in _twins(classes)]
+    kept = [function for _, function in twins(classes)]
     count = 0
     for module in model.modules():
         for name, value in list(vars(module).items()):
-            if any(value is twin for twin in twins):
+            if any(value is function for function in kept):
                 delattr(module, name)
                 setattr(module, name, _like(_in_place_of(module, new), module, model))
                 count += 1
@@ -123,7 +127,7 @@ def _replace_functions(model: Any, classes: tuple[type, ...], new: Any) -> int:
     return count
 
 
-def _twins(classes: tuple[type, ...]) -> Iterator[tuple[str, Any]]:
+def twins(classes: tuple[type, ...]) -> Iterator[tuple[str, Any]]:
     """The functions of torch that compute what the classes do, by their names."""
     import torch
 
@@ -135,9 +139,9 @@ def _twins(classes: tuple[type, ...]) -> Iterator[tuple[str, Any]]:
                 yield name, function
 
 
-def _functional_calls(model: Any, classes: tuple[type, ...]) -> Iterator[str]:
+def functional_calls(model: Any, classes: tuple[type, ...]) -> Iterator[str]:
     """The calls in the source of the user's modules that compute what the classes do, each with its place."""
-    names = {name.rstrip("_") for name, _ in _twins(classes)}
+    names = {name.rstrip("_") for name, _ in twins(classes)}
     names |= {f"{name}_" for name in names}
     for kind in dict.fromkeys(type(module) for module in model.modules()):
         if kind.__module__.startswith("torch."):

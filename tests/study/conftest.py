@@ -15,7 +15,7 @@ pytest.importorskip("sklearn")
 import slopes
 
 #: a study that takes a second
-TINY = {"epochs": 2, "seeds": 2, "rates": (0.003, 0.03), "progress": False, "workers": 1}
+TINY = {"epochs": 2, "seeds": 2, "rates": (0.003, 0.03), "progress": False, "workers": 1, "engine": "stack"}
 
 
 @slopes.activation()

@@ -4,102 +4,193 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace as changed
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slopes.extras import require
+from slopes.study.executing import Done, Failed, outcomes
 from slopes.study.progress import Callback, Progress, display
-from slopes.study.results import Run, Study
+from slopes.study.results import Failure, Run, Study
 
 if TYPE_CHECKING:
-    from slopes.card import Activation, Loss
+    from slopes.card import Loss
     from slopes.study.plan import Plan
     from slopes.study.record import Record
 
-SEEDS = 8
+SEEDS = 10
 EPOCHS = 20
 RATES = (0.001, 0.003, 0.01, 0.03)
 
 
 def compare(
+    model: Any = "mlp",
+    data: Any = "digits",
     *,
-    activations: Sequence[Activation[Any]] | None = None,
+    activations: Sequence[Any] | None = None,
     losses: Sequence[Loss[Any]] | None = None,
     seeds: int | Sequence[int] = SEEDS,
     epochs: int = EPOCHS,
     rates: Sequence[float] = RATES,
+    baseline: Any = None,
     out: str | os.PathLike[str] = "slopes-compare",
+    target: Any = None,
+    task: str | None = None,
+    replace: Any = None,
+    output: Any = None,
+    resample: bool = False,
+    optimizer: str = "adam",
+    batch_size: int = 64,
+    clip: float | None = None,
+    engine: str = "auto",
+    executor: Any = None,
     workers: int | None = None,
     progress: Callback | bool | None = None,
 ) -> Study:
-    """Train a small network on handwritten digits for every activation x loss, and write a page on them.
+    """Train a network for every activation x loss, and say which differences are real.
 
-    Each pair is trained at every learning rate for every seed; the rate with the best mean validation accuracy
-    is chosen, and the test data judge it. A seed fixes the initial weights and the order of the data, alike for
-    all pairs. Every run is kept in ``out/record.sqlite`` as it ends: after a kill, the same call goes on where
-    it was, and runs of other settings are kept but not mixed in. The page is ``out/report.html``.
+    Each pair is trained at every learning rate for every seed. A seed fixes the initial weights and the order of
+    the data, alike for all pairs; the rate with the best mean validation metric is chosen for each pair, test data
+    judge it, and a difference to the baseline is called one only if it stands a permutation test over the seeds.
+    Networks train side by side in stacks where that is faster, and with the same result. Every run is kept in
+    ``out/record.sqlite`` as it ends: after a kill, the same call goes on where it was, and runs of other settings
+    are kept but not mixed in. The page is ``out/report.html``.
 
-    `activations` and `losses` take cards, one's own included; the default is six activations and three losses.
-    `seeds` is how many or which. `workers` is how many processes train, by default one per processor; cards
-    that exist in an interactive session or a main script only are trained in this process. `progress` is a
-    function that takes `Progress`, or False for silence; the default shows a bar on a terminal and a few lines
-    elsewhere.
+    Parameters
+    ----------
+    model
+        ``"mlp"``, ``"cnn"`` or ``"transformer"``, with settings as in ``"mlp(hidden=128)"``; or your own: a module,
+        of which each seed draws the weights anew, a function or class that makes one, or ``"file.py:Model"``.
+        Its activations are replaced as `slopes.swap` does; `replace` names their class where there are several, and
+        `output` which of several outputs is the prediction: a place, a key or a function.
+    data
+        ``"digits"``, ``"mnist5k"``, ``"diabetes"``, ``"breast_cancer"``, ``"randhie"`` or ``"texture_seg"``; or your
+        own: ``(inputs, targets)`` as arrays or tensors, a torch or Hugging Face dataset, a triple of such to train,
+        validate and test, or a path to a ``.csv``, ``.npz`` or ``.parquet`` file with the column `target`. `task` is
+        ``"classification"``, ``"binary"``, ``"regression"``, ``"count"`` or ``"segmentation"`` where the targets do
+        not tell. With `resample` each seed has its own split; otherwise all share one, for which verdicts then hold.
+    activations
+        Cards, one's own included, and modules or classes of them; by default six.
+    losses
+        Cards, one's own included; by default three that suit the task. One that does not fit is a row with the reason.
+    seeds
+        How many, or which. Verdicts need about ten.
+    epochs, batch_size, optimizer, clip
+        How long and how each network trains; `optimizer` is ``"adam"``, ``"adamw"`` or ``"sgd"``, `clip` the most
+        that its gradient's norm may be.
+    rates
+        The learning rates from which each pair picks its own.
+    baseline
+        The activation, loss or (activation, loss) that the others are compared with; by default the first ones.
+    engine
+        ``"stack"`` trains networks side by side, ``"loop"`` one by one, ``"auto"`` as is faster.
+    executor, workers
+        Where the work is done: by default in one process for each processor, with one thread each. `executor` is
+        any `concurrent.futures.Executor`, or a cluster as ``"dask://host:8786"`` or a ``distributed.Client``. What
+        exists in an interactive session or a main script only is trained in this process.
+    progress
+        A function that takes `Progress`, or False for silence; the default shows a bar on a terminal and a few
+        lines elsewhere.
 
-    Raises TypeError or ValueError for what cannot be trained, before anything is; StudyError where the record
-    or the folder will not do; ImportError where ``slopes[lab]`` is not installed.
+    Raises
+    ------
+    TypeError, ValueError
+        For what cannot be trained, before anything is.
+    StudyError
+        Where the record or the folder will not do, or a cluster is lost; what was recorded is kept.
+    ImportError
+        Where ``slopes[lab]`` is not installed.
+
     """
     require("slopes.compare", "lab", "torch", "sklearn", "jinja2", "rich")
-    from slopes.study.engine import outcomes
+    from slopes.study import arguments
     from slopes.study.plan import make_plan
     from slopes.study.record import Record
-    from slopes.study.tasks import digits
 
     start = time.monotonic()
-    plan = make_plan(activations, losses, seeds, epochs, rates, digits())
-    size = _workers(workers)
+    size = arguments.workers(workers)
+    plan = make_plan(
+        model,
+        data,
+        activations=activations,
+        losses=losses,
+        seeds=seeds,
+        epochs=epochs,
+        rates=rates,
+        baseline=baseline,
+        target=target,
+        task=task,
+        replace=replace,
+        output=output,
+        resample=resample,
+        optimizer=optimizer,
+        batch_size=batch_size,
+        clip=clip,
+        engine=engine,
+    )
     folder = Path(out)
     with Record(folder) as record, display(progress) as show:
-        recorded = record.read({plan.key(*cell) for cell in plan.cells})
-        diverged = sum(outcome["diverged"] is not None for outcome in recorded.values())
-        done = resumed = len(recorded)
-        total = len(plan.cells)
-        show(Progress(done, total, resumed, diverged, 0.0))
-        with closing(outcomes(plan, plan.units(recorded), size)) as ending:
-            for unit, ended in ending:
-                for seed, outcome in zip(unit.seeds, ended, strict=True):
-                    cell = (unit.pair, unit.rate, seed)
-                    record.add(plan.key(*cell), plan.spec(*cell), outcome)
-                    done += 1
-                    diverged += outcome["diverged"] is not None
-                elapsed = time.monotonic() - start
-                show(Progress(done, total, resumed, diverged, elapsed, plan.title(unit.pair)))
-        runs = _runs(plan, record)
-    study = Study(plan, runs, folder, time.monotonic() - start)
+        recorded = record.read(map(plan.key, plan.cells))
+        state = Progress(
+            done=len(recorded),
+            total=len(plan.cells),
+            resumed=len(recorded),
+            diverged=_diverged(recorded.values()),
+            failed=0,
+            elapsed=0.0,
+        )
+        show(state)
+        chunks = plan.chunks(recorded, size)
+        with closing(outcomes(plan.job, chunks, executor=executor, workers=size)) as ending:
+            for ended in ending:
+                state = _keep(record, plan, ended, state, time.monotonic() - start)
+                show(state)
+        runs, failures = _read(plan, record)
+    study = Study(plan, runs, failures, folder, time.monotonic() - start)
     study.report()
     return study
 
 
-def _runs(plan: Plan, record: Record) -> list[Run]:
-    """The plan's runs, in its order."""
-    outcomes = record.read({plan.key(*cell) for cell in plan.cells})
-    runs = []
-    for pair, rate, seed in plan.cells:
-        key = plan.key(pair, rate, seed)
-        fields = {name: _frozen(value) for name, value in outcomes[key].items()}
-        activation, loss = plan.names["activation"][pair.activation], plan.names["loss"][pair.loss]
-        runs.append(Run(key=key, activation=activation, loss=loss, rate=rate, seed=seed, **fields))
-    return runs
+def _keep(record: Record, plan: Plan, ended: Done | Failed, state: Progress, elapsed: float) -> Progress:
+    """Record what has ended, and return how far the study is."""
+    if isinstance(ended, Failed):
+        record.fail(plan.key(ended.cell), plan.spec(ended.cell), ended.reason, ended.trace, ended.machine)
+        ended_cells, diverged, failed = [ended.cell], 0, 1
+    else:
+        with record.together():
+            for cell, outcome in zip(ended.cells, ended.outcomes, strict=True):
+                record.add(plan.key(cell), plan.spec(cell), outcome, ended.machine)
+        ended_cells, diverged, failed = list(ended.cells), _diverged(ended.outcomes), 0
+    return changed(
+        state,
+        done=state.done + len(ended_cells),
+        diverged=state.diverged + diverged,
+        failed=state.failed + failed,
+        elapsed=elapsed,
+        latest=plan.title(ended_cells[-1]),
+    )
 
 
-def _frozen(value: Any) -> Any:
-    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value
+def _diverged(outcomes: Iterable[Mapping[str, Any]]) -> int:
+    return sum(outcome["diverged"] is not None for outcome in outcomes)
 
 
-def _workers(given: Any) -> int:
-    if given is None:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if isinstance(given, bool) or not isinstance(given, int) or given < 1:
-        raise ValueError(f"compare: workers must be a whole number of at least 1, got {given!r}.")
-    return given
+def _read(plan: Plan, record: Record) -> tuple[list[Run], list[Failure]]:
+    """The plan's runs and failures, in its order."""
+    keys = [plan.key(cell) for cell in plan.cells]
+    outcomes, failed = record.read(keys), record.failures(keys)
+    runs, failures = [], []
+    for cell, key in zip(plan.cells, keys, strict=True):
+        names: dict[str, Any] = {
+            "activation": plan.names["activation"][cell.activation],
+            "loss": plan.names["loss"][cell.loss],
+            "rate": cell.rate,
+            "seed": cell.seed,
+        }
+        if key in outcomes:
+            runs.append(Run(key=key, **names, **outcomes[key]))
+        elif key in failed:
+            failures.append(Failure(**names, reason=failed[key].reason))
+    return runs, failures

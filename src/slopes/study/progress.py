@@ -12,10 +12,11 @@ from dataclasses import dataclass
 class Progress:
     """How far a study is; handed to the callback at the start and whenever runs have ended."""
 
-    done: int  #: runs that are recorded, earlier ones included
+    done: int  #: runs that have ended, well or not, earlier ones included
     total: int
     resumed: int  #: of them, those recorded by an earlier start
     diverged: int  #: of those done, how many diverged
+    failed: int  #: runs that could not be trained; the next start tries them again
     elapsed: float  #: seconds since this start
     latest: str = ""  #: what has just ended
 
@@ -26,7 +27,7 @@ class Progress:
         return (self.total - self.done) * self.elapsed / new if new else None
 
     def __str__(self) -> str:
-        parts = [f"{self.done}/{self.total} runs", f"{self.diverged} diverged"]
+        parts = [f"{self.done}/{self.total} runs", f"{self.diverged} diverged", f"{self.failed} failed"]
         if self.left is not None and self.done < self.total:
             parts.append(f"about {duration(self.left)} left")
         elif self.done == self.resumed and self.resumed:
@@ -79,11 +80,11 @@ def _bar() -> Iterator[Callback]:
         bars.TextColumn("{task.description}"),
         bars.BarColumn(bar_width=None),
         bars.MofNCompleteColumn(),
-        bars.TextColumn("runs, {task.fields[diverged]} diverged,"),
+        bars.TextColumn("runs, {task.fields[diverged]} diverged, {task.fields[failed]} failed,"),
         bars.TextColumn("{task.fields[left]}"),
     )
     with bars.Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("training", total=None, diverged=0, left="starting")
+        task = bar.add_task("training", total=None, diverged=0, failed=0, left="starting")
 
         def update(state: Progress) -> None:
             left = "done" if state.done == state.total else "starting"
@@ -95,6 +96,7 @@ def _bar() -> Iterator[Callback]:
                 completed=state.done,
                 total=state.total,
                 diverged=state.diverged,
+                failed=state.failed,
                 left=left,
                 description=text,
             )

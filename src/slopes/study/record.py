@@ -1,25 +1,60 @@
 """The record: one SQLite file that keeps every run from the moment it ends.
 
-Only the process that coordinates a study writes, one transaction per run, so that a kill loses at most what
-was still training. SQLite's exclusive mode holds the operating system's lock on the file while a study runs, and
-the lock goes however the process ends.
+Only the process that coordinates a study writes, and holds the folder's `Lock` while it does. The journal is a
+write-ahead log, so that others may read meanwhile; where that is refused, and on network folders, where its shared
+memory is not shared, it is a rollback journal, and SQLite's own exclusive lock keeps readers out.
+
+A run that has ended is never overwritten. One that failed is kept with its reason until it is tried again.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import platform
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from slopes.study.errors import StudyError
+from slopes.study.lock import Lock
 
-FORMAT = 1
+FORMAT = 2
 #: marks a SQLite file as ours: "slop" in ASCII
 APPLICATION = 0x736C6F70
+#: seconds for another program to let go of the file
+WAIT = 5.0
+#: the first format's runs, which had other networks behind them, under this name
+OLDER = "runs_of_format_1"
+
+_SCHEMA = """CREATE TABLE runs (
+    key TEXT PRIMARY KEY, spec TEXT NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('done', 'failed')),
+    outcome TEXT, reason TEXT, trace TEXT,
+    attempts INTEGER NOT NULL, machine TEXT NOT NULL, ended TEXT NOT NULL
+) WITHOUT ROWID"""
+
+_PUT = """INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?)
+    ON CONFLICT (key) DO UPDATE SET status = excluded.status, outcome = excluded.outcome, reason = excluded.reason,
+        trace = excluded.trace, attempts = attempts + 1, machine = excluded.machine, ended = excluded.ended
+    WHERE status = 'failed'"""
+
+
+class Failure(NamedTuple):
+    """A run that did not end."""
+
+    reason: str
+    trace: str  #: the traceback, "" where its process was killed
+    attempts: int
+
+
+def machine() -> str:
+    """What a run was trained on, in words."""
+    return f"{platform.node()}, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
 
 
 class Record:
@@ -30,53 +65,49 @@ class Record:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "record.sqlite"
+        self.older = 0  #: how many runs of an older format the file keeps beside its own
+        self._process = os.getpid()
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StudyError(f"{folder}: cannot make this output folder ({_reason(error)}); choose another.") from error
+        self._lock = Lock(folder)
         try:
-            # autocommit: transactions are written out below
-            self._connection = sqlite3.connect(self.path, timeout=0, isolation_level=None)
-        except sqlite3.Error as error:
-            raise self._explained(error) from error
-        try:
-            self._open()
-        except sqlite3.Error as error:
-            self._connection.close()
-            raise self._explained(error) from error
-        except StudyError:
-            self._connection.close()
+            if self.path.exists():
+                try:
+                    self.path.open("r+b").close()  # SQLite would open for reading what it may not write
+                except OSError as error:
+                    raise StudyError(
+                        f"{self.path}: cannot write here ({_reason(error)}); choose another output folder."
+                    ) from error
+            with _explained(self.path):
+                self._connection = self._open()
+                self._identity = _identity(self.path)
+        except BaseException:
+            self._lock.release()
             raise
 
-    def _open(self) -> None:
-        ask = self._connection.execute
-        ask("PRAGMA locking_mode=EXCLUSIVE")
-        ask("PRAGMA synchronous=FULL")
-        ask("BEGIN EXCLUSIVE")
-        (application,), (found,) = (
-            ask("PRAGMA application_id").fetchone(),
-            ask("PRAGMA user_version").fetchone(),
-        )
-        tables = [name for (name,) in ask("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        if application != APPLICATION and (tables or application):
-            raise StudyError(f"{self.path}: this is a database of another program; choose another output folder.")
-        if found > FORMAT:
-            raise StudyError(
-                f"{self.path}: this record has format {found} and this slopes reads up to {FORMAT}; "
-                "install a newer slopes or choose another output folder."
-            )
-        problems = [text for (text,) in ask("PRAGMA quick_check(1)")]
-        if problems != ["ok"]:
-            what = " ".join(problems[0].removeprefix("*** in database main ***").split())
-            raise StudyError(f"{self.path}: this record is damaged ({what}); {_ASIDE}")
-        if not tables:
-            ask(f"PRAGMA application_id={APPLICATION}")
-            ask(f"PRAGMA user_version={FORMAT}")
-            ask(
-                "CREATE TABLE runs (key TEXT PRIMARY KEY, spec TEXT NOT NULL, outcome TEXT NOT NULL,"
-                " ended TEXT NOT NULL) WITHOUT ROWID"
-            )
-        ask("COMMIT")
+    def _open(self) -> sqlite3.Connection:
+        # exclusive, as then no shared memory is needed to look into a file that was left with a write-ahead log
+        with closing(_connect(self.path)) as connection:
+            connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+            known = _check(connection, self.path)
+        connection = _journalled(self.path)
+        try:
+            connection.execute("PRAGMA synchronous=FULL")
+            if known < FORMAT:
+                with _transaction(connection):
+                    if known:
+                        connection.execute(f"ALTER TABLE runs RENAME TO {OLDER}")
+                    connection.execute(f"PRAGMA application_id={APPLICATION}")
+                    connection.execute(f"PRAGMA user_version={FORMAT}")
+                    connection.execute(_SCHEMA)
+            if OLDER in _tables(connection):
+                (self.older,) = connection.execute(f"SELECT count(*) FROM {OLDER}").fetchone()
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     def __enter__(self) -> Self:
         return self
@@ -84,52 +115,216 @@ class Record:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._connection.close()
+        if os.getpid() == self._process:  # a forked child that unwinds must leave its parent's file alone
+            self._connection.close()
+            self._lock.release()
 
     def keys(self) -> set[str]:
-        """The runs that have ended."""
-        try:
-            return {key for (key,) in self._connection.execute("SELECT key FROM runs")}
-        except sqlite3.Error as error:
-            raise self._explained(error) from error
+        """The runs that have ended well."""
+        return {key for (key,) in self._ask("SELECT key FROM runs WHERE status = 'done'")}
 
-    def add(self, key: str, spec: dict[str, Any], outcome: dict[str, Any]) -> None:
-        """Keep a run, on the disk before this returns; a run that is there already stays as it is."""
-        row = (key, _text(spec), _text(outcome), datetime.now(UTC).isoformat(timespec="seconds"))
-        try:
-            self._connection.execute("INSERT OR IGNORE INTO runs VALUES (?, ?, ?, ?)", row)
-        except sqlite3.Error as error:
-            raise self._explained(error) from error
+    def add(self, key: str, spec: dict[str, Any], outcome: dict[str, Any], where: str | None = None) -> None:
+        """Keep a run, on the disk before this returns; one that has ended well already stays as it is."""
+        self._ask(_PUT, (key, _text(spec), "done", _text(outcome), None, None, where or machine(), _now()))
+
+    def fail(self, key: str, spec: dict[str, Any], reason: str, trace: str = "", where: str | None = None) -> None:
+        """Keep that a run failed, and why; one that has ended well stays as it is."""
+        self._ask(_PUT, (key, _text(spec), "failed", None, reason, trace, where or machine(), _now()))
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What is added within is kept at its end, all of it or nothing."""
+        with _explained(self.path), _transaction(self._checked()):
+            yield
 
     def read(self, keys: Iterable[str]) -> dict[str, dict[str, Any]]:
-        """The outcomes of the runs asked for, by key."""
+        """The outcomes of those of the runs asked for that have ended well, by key."""
         wanted = set(keys)
-        try:
-            rows = self._connection.execute("SELECT key, outcome FROM runs").fetchall()
-        except sqlite3.Error as error:
-            raise self._explained(error) from error
-        try:
-            return {key: json.loads(outcome) for key, outcome in rows if key in wanted}
-        except ValueError as error:
-            raise StudyError(f"{self.path}: this record is damaged (a run is no JSON); {_ASIDE}") from error
+        rows = self._ask("SELECT key, outcome FROM runs WHERE status = 'done'")
+        return {key: _parsed(self.path, outcome) for key, outcome in rows if key in wanted}
 
-    def _explained(self, error: sqlite3.Error) -> StudyError:
-        """What happened, and what would do."""
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte is the kind, the rest its detail
-        path = self.path
-        if code == sqlite3.SQLITE_BUSY:
-            return StudyError(
-                f"{path}: another study is writing this record; wait for it or choose another output folder."
+    def failures(self, keys: Iterable[str]) -> dict[str, Failure]:
+        """Those of the runs asked for that failed, by key."""
+        wanted = set(keys)
+        rows = self._ask("SELECT key, reason, trace, attempts FROM runs WHERE status = 'failed'")
+        return {key: Failure(*rest) for key, *rest in rows if key in wanted}
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Every run as one flat row, for `export`."""
+        with _explained(self.path):
+            return _rows(self._checked(), self.path)
+
+    def _ask(self, statement: str, values: tuple[Any, ...] = ()) -> list[Any]:
+        with _explained(self.path):
+            return self._checked().execute(statement, values).fetchall()
+
+    def _checked(self) -> sqlite3.Connection:
+        """The connection, if it is this process's and still leads to the file of that name."""
+        if os.getpid() != self._process:
+            raise StudyError(f"{self.path}: this record is open in the process that forked this one; write there.")
+        if _identity(self.path) != self._identity:
+            raise StudyError(
+                f"{self.path}: the record was removed or replaced while the study ran, and what it held went with it;"
+                " put it back, or start again."
             )
-        if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
-            return StudyError(f"{path}: this record is damaged or no record at all ({error}); {_ASIDE}")
-        if code == sqlite3.SQLITE_FULL:
-            return StudyError(f"{path}: the disk is full; what was recorded is safe, so make room and start again.")
-        if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
-            return StudyError(f"{path}: cannot write here ({error}); choose another output folder.")
-        return StudyError(
-            f"{path}: cannot write the record ({error}); what was recorded is safe: repair this and start again."
+        return self._connection
+
+
+def rows(folder: Path) -> list[dict[str, Any]]:
+    """Every run of a folder's record as one flat row, also while a study writes; StudyError where there is none."""
+    path = folder / "record.sqlite"
+    if not path.is_file():
+        raise StudyError(f"{path}: there is no record here; give the output folder of a study.")
+    with _explained(path), closing(_connect(path)) as connection:
+        connection.execute("PRAGMA query_only=1")
+        if _check(connection, path) < FORMAT:
+            raise StudyError(f"{path}: this record is of an older version; start its study again to bring it forward.")
+        return _rows(connection, path)
+
+
+# ------------------------------------------------------------------------------------------------ the file
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    # autocommit, as transactions are written out
+    return sqlite3.connect(path, timeout=WAIT, isolation_level=None, check_same_thread=False)
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> int:
+    """The format of a file that is ours and whole, 0 of an empty one; else StudyError."""
+    ask = connection.execute
+    (application,) = ask("PRAGMA application_id").fetchone()
+    (found,) = ask("PRAGMA user_version").fetchone()
+    tables = _tables(connection)
+    if application != APPLICATION and (tables or application):
+        raise StudyError(f"{path}: this is a database of another program; choose another output folder.")
+    if found > FORMAT:
+        raise StudyError(
+            f"{path}: this record has format {found} and this slopes reads up to {FORMAT}; "
+            "install a newer slopes or choose another output folder."
         )
+    problems = [text for (text,) in ask("PRAGMA quick_check(1)")]
+    if problems != ["ok"]:
+        what = " ".join(problems[0].removeprefix("*** in database main ***").split())
+        raise StudyError(f"{path}: this record is damaged ({what}); {_ASIDE}")
+    if bool(tables) != bool(found) or (found and "runs" not in tables):
+        raise StudyError(f"{path}: this record is damaged (its table is missing); {_ASIDE}")
+    return int(found)
+
+
+def _tables(connection: sqlite3.Connection) -> list[str]:
+    return [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+
+
+def _journalled(path: Path) -> sqlite3.Connection:
+    """A connection with a write-ahead log, or where there can be none, with a rollback journal."""
+    if not _remote(path.parent):
+        connection = _connect(path)
+        with suppress(sqlite3.OperationalError):
+            (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
+            connection.executescript("BEGIN IMMEDIATE; ROLLBACK")  # which needs the shared memory
+            if mode == "wal":
+                return connection
+        connection.close()
+    connection = _connect(path)
+    try:
+        connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+        connection.execute("PRAGMA journal_mode=DELETE")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+#: file systems that several machines mount, by their names in the kernel's table
+REMOTE = (
+    "nfs",
+    "cifs",
+    "smb",
+    "lustre",
+    "gpfs",
+    "beegfs",
+    "ceph",
+    "gluster",
+    "glusterfs",
+    "9p",
+    "afs",
+    "fuse.",
+    "pvfs",
+)
+
+
+def _remote(folder: Path) -> bool:
+    """Whether a folder is known to be on another machine; only Linux says so."""
+    try:
+        lines = Path("/proc/self/mountinfo").read_text().splitlines()
+        device = folder.stat().st_dev
+    except OSError:
+        return False
+    number = f"{os.major(device)}:{os.minor(device)}"
+    kinds = [line.partition(" - ")[2].split()[0] for line in lines if line.split()[2] == number]
+    return any(kind.startswith(REMOTE) for kind in kinds)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        state = path.stat()
+    except OSError:
+        return None
+    return state.st_dev, state.st_ino
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:  # SQLite may have rolled back by itself, as on a full disk
+            with suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+        raise
+
+
+# ------------------------------------------------------------------------------------------------ its rows
+
+
+def _rows(connection: sqlite3.Connection, path: Path) -> list[dict[str, Any]]:
+    names = ("key", "spec", "status", "outcome", "reason", "trace", "attempts", "machine", "ended")
+    found = []
+    for values in connection.execute(f"SELECT {', '.join(names)} FROM runs ORDER BY ended, key"):
+        row = dict(zip(names, values, strict=True))
+        spec, outcome = _parsed(path, row.pop("spec")), _parsed(path, row.pop("outcome") or "{}")
+        found.append(_flat(spec, "") | _flat(outcome, "") | row)
+    return found
+
+
+def _flat(value: dict[str, Any], before: str) -> dict[str, Any]:
+    """Nested fields by their path, as in ``test.accuracy``."""
+    flat: dict[str, Any] = {}
+    for name, inner in value.items():
+        flat |= _flat(inner, f"{before}{name}.") if isinstance(inner, dict) else {before + name: inner}
+    return flat
+
+
+def _parsed(path: Path, text: str) -> dict[str, Any]:
+    try:
+        value: dict[str, Any] = json.loads(text)
+    except ValueError as error:
+        raise StudyError(f"{path}: this record is damaged (a run is no JSON); {_ASIDE}") from error
+    return value
+
+
+def _text(value: dict[str, Any]) -> str:
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+# ------------------------------------------------------------------------------------------------ what goes wrong
 
 
 _ASIDE = "move it aside or choose another output folder."
@@ -139,5 +334,25 @@ def _reason(error: OSError) -> str:
     return (error.strerror or str(error)).lower()
 
 
-def _text(value: dict[str, Any]) -> str:
-    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """What SQLite says becomes what happened, and what would do."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte is the kind, the rest its detail
+        raise StudyError(f"{path}: {_WORDS.get(code, _OTHER).format(error)}") from error
+
+
+_OTHER = "cannot write the record ({}); what was recorded is safe: repair this and start again."
+_DAMAGED = f"this record is damaged or no record at all ({{}}); {_ASIDE}"
+_REFUSED = "cannot write here ({}); choose another output folder."
+_WORDS = {
+    sqlite3.SQLITE_BUSY: "another program holds this record; wait for it or choose another output folder.",
+    sqlite3.SQLITE_FULL: "the disk is full; what was recorded is safe, so make room and start again.",
+    sqlite3.SQLITE_NOTADB: _DAMAGED,
+    sqlite3.SQLITE_CORRUPT: _DAMAGED,
+    sqlite3.SQLITE_READONLY: _REFUSED,
+    sqlite3.SQLITE_CANTOPEN: _REFUSED,
+    sqlite3.SQLITE_PERM: _REFUSED,
+}

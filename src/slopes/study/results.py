@@ -318,6 +318,7 @@ class Study:
             margin=chosen.margin if margin is None else margin,
             alpha=alpha,
             resampled=self.plan.resampled,
+            percent=chosen.percent,
         )
         return [
             {
@@ -411,10 +412,14 @@ class Study:
 
         return write(self, Path(path) if path is not None else self.folder / "report.html")
 
-    def __rich__(self) -> Table:
+    def listing(self, metric: str | None = None) -> Table:
+        """Return the table that is printed, of a metric."""
         from slopes.study.listing import listing
 
-        return listing(self)
+        return listing(self, metric)
+
+    def __rich__(self) -> Table:
+        return self.listing()
 
     def __str__(self) -> str:
         from rich.console import Console

@@ -1,5 +1,6 @@
 """The networks that are trained: built-in ones, and the user's own."""
 
 from slopes.study.networks.network import Network
+from slopes.study.networks.resolving import resolve
 
-__all__ = ["Network"]
+__all__ = ["Network", "resolve"]

@@ -1,0 +1,40 @@
+"""Training a chunk and telling what became of it: what runs wherever a chunk is sent."""
+
+from __future__ import annotations
+
+import traceback
+from importlib import import_module
+from typing import Any, NamedTuple
+
+from slopes.loading import describe
+from slopes.study.job import Cell, Job
+from slopes.study.record import machine
+
+Cells = tuple[Cell, ...]
+
+
+class Verdict(NamedTuple):
+    """What became of a chunk."""
+
+    kind: str  #: done; failed: it raised; died: its process was killed; refused: the job did not load there
+    outcomes: list[dict[str, Any]]
+    reason: str = ""
+    trace: str = ""
+    machine: str = ""
+
+
+def attempt(job: Job, cells: Cells) -> Verdict:
+    """Train the cells; what goes wrong is told, not raised, so that it needs not pickle."""
+    try:
+        training: Any = import_module("slopes.study.training")  # late, as it loads torch
+        outcomes = training.train(job, list(cells))
+        if len(outcomes) != len(cells):
+            raise RuntimeError(f"{len(cells)} cells were trained and {len(outcomes)} outcomes came back")
+    except (Exception, SystemExit) as error:  # SystemExit: from the user's own code
+        return Verdict("failed", [], describe(error), traceback.format_exc(), machine())
+    return Verdict("done", outcomes, machine=machine())
+
+
+def refusal(error: BaseException) -> Verdict:
+    """The job did not load."""
+    return Verdict("refused", [], describe(error), traceback.format_exc(), machine())

@@ -1,0 +1,78 @@
+"""Training by an executor that the user gives."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
+
+from slopes.study.errors import StudyError
+from slopes.study.executing.attempt import Cells, Verdict, attempt, refusal
+from slopes.study.executing.parcel import Parcel, forget, open_parcel, pack
+from slopes.study.executing.place import Place
+from slopes.study.job import Job
+
+#: torch's random numbers and threads belong to the process, so that it trains one chunk at a time
+_one = threading.Lock()
+
+
+def work(parcel: Parcel, cells: Cells) -> Verdict:
+    """Train a chunk on one thread: what is submitted to an executor, and to Dask."""
+    with _one:
+        try:
+            import torch
+
+            before = torch.get_num_threads()
+            torch.set_num_threads(1)
+            job = open_parcel(parcel)
+        except (Exception, SystemExit) as error:
+            return refusal(error)
+        try:
+            return attempt(job, cells)
+        finally:
+            torch.set_num_threads(before)
+
+
+class Executors(Place):
+    """Any `concurrent.futures.Executor`; it is the user's, and stays open."""
+
+    def __init__(self, job: Job, executor: Executor) -> None:
+        super().__init__()
+        self._executor = executor
+        self._parcel = pack(job)
+        self._futures: dict[Future[Verdict], Cells] = {}
+        self._broken: BaseException | None = None
+
+    def submit(self, cells: Cells) -> None:
+        """Submit the chunk, with the job by value."""
+        try:
+            future = self._executor.submit(work, self._parcel, cells)
+        except (BrokenExecutor, RuntimeError) as error:  # RuntimeError: it was shut down
+            raise self._explained(error) from error
+        self._futures[future] = cells
+        future.add_done_callback(self._end)
+
+    def _end(self, future: Future[Verdict]) -> None:
+        cells = self._futures.pop(future, ())
+        try:
+            self._ends.put((cells, future.result()))
+        except (BrokenExecutor, CancelledError) as error:
+            self._broken = error
+        except BaseException as error:
+            self._ends.put((cells, refusal(error)))
+
+    def check(self) -> None:
+        """Raise StudyError if the executor has broken; what it ended before has been told by then."""
+        if self._broken is not None:
+            raise self._explained(self._broken) from self._broken
+
+    def _explained(self, error: BaseException) -> StudyError:
+        return StudyError(
+            f"executor: it broke or was shut down ({type(error).__name__}: {error}); what ended before is recorded: "
+            "start again with a new one, or without, where a run that kills its process is found and put aside."
+        )
+
+    def close(self) -> None:
+        """Cancel what has not begun."""
+        for future in list(self._futures):
+            future.cancel()
+        forget(self._parcel)

@@ -1,0 +1,32 @@
+"""Training in this process, one chunk after another."""
+
+from __future__ import annotations
+
+from slopes.study.executing.attempt import Cells, attempt
+from slopes.study.executing.place import Place
+from slopes.study.job import Job
+
+
+class Here(Place):
+    """This process, with as many threads as asked for, which are given back at the end."""
+
+    width = 1
+
+    def __init__(self, job: Job, threads: int | None) -> None:
+        import torch
+
+        super().__init__()
+        self._job = job
+        self._before = torch.get_num_threads()
+        if threads is not None:
+            torch.set_num_threads(threads)
+
+    def submit(self, cells: Cells) -> None:
+        """Train the chunk before this returns."""
+        self._ends.put((cells, attempt(self._job, cells)))
+
+    def close(self) -> None:
+        """Give the threads back."""
+        import torch
+
+        torch.set_num_threads(self._before)

@@ -1,0 +1,103 @@
+"""Handing out chunks, and finding out which cells of one that went wrong are to blame."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator, Iterable
+from concurrent.futures import Executor
+from contextlib import closing
+from typing import Any, NamedTuple
+
+from slopes.study.errors import StudyError
+from slopes.study.executing.attempt import Cells
+from slopes.study.executing.here import Here
+from slopes.study.executing.place import Place
+from slopes.study.job import Cell, Job
+
+
+class Done(NamedTuple):
+    """Cells that were trained together, a whole chunk or what was left of it."""
+
+    cells: Cells
+    outcomes: list[dict[str, Any]]  #: one for each cell
+    machine: str  #: where they were trained
+
+
+class Failed(NamedTuple):
+    """A cell that cannot be trained."""
+
+    cell: Cell
+    reason: str  #: in one line
+    trace: str  #: the traceback; "" where the process was killed
+    machine: str
+
+
+def outcomes(
+    job: Job,
+    chunks: Iterable[Iterable[Cell]],
+    *,
+    executor: Any = None,
+    workers: int | None = None,
+    threads: int | None = 1,
+) -> Generator[Done | Failed]:
+    """Yield what becomes of the cells, as they end. Closing the iterator ends all that it started.
+
+    Without an `executor` the chunks are trained by `workers` processes of one thread each; in this process, on
+    `threads` threads (None: as many as torch has), where there is one worker or one chunk, and where the job does
+    not load in another process. An `executor` is any `concurrent.futures.Executor`, a ``distributed.Client``, or
+    the address of a Dask scheduler as in ``"dask://host:8786"``.
+
+    A chunk that raises, or that kills its process twice, is halved and halved again until the cells that do it
+    are alone; these end as `Failed`, all others as `Done`.
+
+    Raises StudyError where the executor itself breaks or cannot be reached, TypeError or ValueError for what is
+    none, ImportError where ``slopes[cluster]`` is not installed.
+    """
+    waiting = deque(cells for chunk in chunks if (cells := tuple(chunk)))
+    if not waiting:
+        return
+    refused = []  # chunks that a place could not even load
+    suspects: deque[Cells] = deque()  # single cells that died where another may have been the cause
+    alone: Cells | None = None
+    with closing(_place(job, len(waiting), executor, workers, threads)) as place:
+        busy = 0
+        while waiting or suspects or busy:
+            if not waiting and not busy:
+                alone = suspects.popleft()
+                waiting.append(alone)
+            while waiting and busy < place.width:
+                place.submit(waiting.popleft())
+                busy += 1
+            cells, verdict = place.ended()
+            busy -= 1
+            if verdict.kind == "done":
+                yield Done(cells, verdict.outcomes, verdict.machine)
+            elif verdict.kind == "refused":
+                if not place.replaceable:
+                    raise StudyError(f"executor: the study does not load where it is to be trained: {verdict.reason}.")
+                refused.append(cells)
+            elif len(cells) > 1:
+                middle = len(cells) // 2
+                waiting.extendleft((cells[middle:], cells[:middle]))
+            elif verdict.kind == "died" and place.shared and cells is not alone:
+                suspects.append(cells)
+            else:
+                yield Failed(cells[0], verdict.reason, verdict.trace, verdict.machine)
+    if refused:
+        yield from outcomes(job, refused, workers=1, threads=threads)
+
+
+def _place(job: Job, chunks: int, executor: Any, workers: int | None, threads: int | None) -> Place:
+    if executor is None:
+        from slopes.study.executing.processes import Processes, pickled, processors
+
+        size = min(workers or processors(), chunks)
+        text = pickled(job) if size > 1 else None
+        return Here(job, threads) if text is None else Processes(text, size)
+    if isinstance(executor, Executor):
+        from slopes.study.executing.executors import Executors
+
+        return Executors(job, executor)
+    from slopes.study.executing.cluster import Cluster
+
+    return Cluster(job, executor)

@@ -1,0 +1,166 @@
+"""A job as it travels to a process that this one did not start.
+
+Cards and modules pickle by reference: by the name of their module, which another machine may not have, or may have
+imported in an older state, as processes of a cluster live longer than a study. So a parcel carries the text of
+the user's own modules that the job refers to, and of those that these import; where it is opened they are run anew
+under their names. What a main script or a notebook defines goes by value, if cloudpickle is installed, except cards.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import linecache
+import os
+import pickle
+import pickletools
+import sys
+import sysconfig
+import threading
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.abc import InspectLoader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import spec_from_loader
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+from slopes.study.executing.processes import pickled
+from slopes.study.job import Job
+
+
+class Source(NamedTuple):
+    """A module's text."""
+
+    text: str
+    path: str
+    package: bool
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """A job, and what another process needs to load it."""
+
+    name: str
+    job: bytes
+    sources: dict[str, Source]
+
+
+#: the jobs that this process has packed or opened, by their parcels' names; of those opened, the latest
+_packed: dict[str, Job] = {}
+_opened: dict[str, Job] = {}
+#: the modules that have come in parcels
+_arrived: dict[str, Source] = {}
+_guard = threading.Lock()
+
+
+def pack(job: Job) -> Parcel:
+    """Return the parcel of a job; TypeError where a part of it does not pickle."""
+    text = pickled(job)
+    if text is None:
+        raise TypeError(
+            "executor: the study does not pickle, so it cannot be sent elsewhere; leave executor out to train here, "
+            "or define the model, activations and losses at the top of a file of their own."
+        )
+    sources = _sources(text)
+    name = f"{hashlib.sha256(text).hexdigest()}-{uuid.uuid4()}"
+    _packed[name] = job
+    return Parcel(name, text, sources)
+
+
+def forget(parcel: Parcel) -> None:
+    """Let go of a job that was packed here."""
+    _packed.pop(parcel.name, None)
+
+
+def open_parcel(parcel: Parcel) -> Job:
+    """Return the job: itself in the process that packed it, elsewhere one that is loaded once."""
+    with _guard:
+        job = _packed.get(parcel.name) or _opened.get(parcel.name)
+        if job is None:
+            _receive(parcel.sources)
+            job = pickle.loads(parcel.job)
+            _opened.clear()
+            _opened[parcel.name] = job
+        return job
+
+
+def _receive(sources: dict[str, Source]) -> None:
+    """Have the modules imported anew from these texts, if one of them is not what it was at the last time."""
+    if any(_arrived.get(name) != source for name, source in sources.items()):
+        for name in sources:
+            sys.modules.pop(name, None)
+    _arrived.update(sources)
+    if _FINDER not in sys.meta_path:
+        sys.meta_path.insert(0, _FINDER)
+    importlib.invalidate_caches()
+
+
+class _Arrived(MetaPathFinder, InspectLoader):
+    """Finds and runs the modules that have come in parcels."""
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+        source = _arrived.get(name)
+        if source is None:
+            return None
+        lines = source.text.splitlines(keepends=True)
+        # so that tracebacks, and whoever asks for the source of a function, see this text and no file of that name
+        linecache.cache[source.path] = (len(source.text), None, lines, source.path)
+        spec = spec_from_loader(name, self, origin=source.path, is_package=source.package)
+        if spec is not None:
+            spec.has_location = True
+        return spec
+
+    def is_package(self, name: str) -> bool:
+        return _arrived[name].package
+
+    def get_source(self, name: str) -> str:
+        return _arrived[name].text
+
+    def get_code(self, name: str) -> Any:
+        return compile(_arrived[name].text, _arrived[name].path, "exec", dont_inherit=True)
+
+
+_FINDER = _Arrived()
+
+
+def _sources(text: bytes) -> dict[str, Source]:
+    """The user's modules that a pickle names, and those of theirs that these use."""
+    found: dict[str, Source] = {}
+    names = [value for _, value, _ in pickletools.genops(text) if isinstance(value, str)]
+    left = [part for name in names for part in name.split(" ")[:1] if part in sys.modules]
+    while left:
+        name = left.pop()
+        source = _own(name) if name not in found else None
+        if source is None:
+            continue
+        found[name] = source
+        if "." in name:
+            left.append(name.rpartition(".")[0])
+        for value in vars(sys.modules[name]).values():
+            used = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
+            if isinstance(used, str) and used in sys.modules:
+                left.append(used)
+    return found
+
+
+def _own(name: str) -> Source | None:
+    """A module's text, if it is neither installed nor a part of Python or of slopes."""
+    if name == "__main__" or (name.split(".")[0] == "slopes" and not name.startswith("slopes.loading.")):
+        return None
+    path = getattr(sys.modules[name], "__file__", None)
+    if not path or not path.endswith(".py") or path.startswith(_INSTALLED):
+        return None
+    try:
+        return Source(Path(path).read_text(encoding="utf-8"), path, hasattr(sys.modules[name], "__path__"))
+    except (OSError, ValueError):
+        return None
+
+
+_INSTALLED = tuple(
+    os.path.join(path, "")
+    for key, path in sysconfig.get_paths().items()
+    if key in ("stdlib", "platstdlib", "purelib", "platlib")
+)

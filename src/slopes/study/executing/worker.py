@@ -1,0 +1,72 @@
+"""A worker process: reads chunks from its standard input, writes verdicts to its standard output.
+
+It ends when its input does, or its parent has, so none outlives the process that started it.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import queue
+import signal
+import sys
+import threading
+import time
+from typing import Any, BinaryIO
+
+
+def main(parent: int) -> None:
+    """Serve until the input ends; `parent` is the process that started this one."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
+    verdicts = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # a card that prints must not garble the verdicts
+    threading.Thread(target=_watch, args=(parent,), daemon=True).start()
+    chunks: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    pickled = _receive(sys.stdin.buffer)
+    threading.Thread(target=_listen, args=(sys.stdin.buffer, chunks), daemon=True).start()
+    from slopes.study.executing.attempt import attempt, refusal
+
+    try:
+        import torch
+
+        torch.set_num_threads(1)
+        job = pickle.loads(pickled)
+    except (Exception, SystemExit) as error:
+        _send(verdicts, refusal(error))
+        chunks.get()  # nothing comes: the parent ends this process
+        return
+    del pickled
+    _send(verdicts, None)
+    while True:
+        _send(verdicts, attempt(job, chunks.get()))
+
+
+def _watch(parent: int) -> None:
+    """End with the parent, also where a process that it forked keeps the pipe open."""
+    while os.name != "posix" or os.getppid() == parent:
+        time.sleep(1)
+    os._exit(0)
+
+
+def _listen(stream: BinaryIO, chunks: queue.SimpleQueue[Any]) -> None:
+    """Pass on what is read while the main thread trains; at the end of the input end the process at once."""
+    while True:
+        try:
+            chunks.put(pickle.load(stream))
+        except (EOFError, OSError, pickle.UnpicklingError):
+            os._exit(0)
+
+
+def _receive(stream: BinaryIO) -> Any:
+    try:
+        return pickle.load(stream)
+    except EOFError:
+        sys.exit(0)
+
+
+def _send(stream: BinaryIO, verdict: Any) -> None:
+    try:
+        pickle.dump(verdict, stream)
+        stream.flush()
+    except BrokenPipeError:
+        os._exit(0)

@@ -1,0 +1,163 @@
+"""Writing rows to a file: as .csv, .json or .parquet."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import os
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from slopes.study.errors import StudyError
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+def export(rows: Iterable[Mapping[str, Any]], path: str | os.PathLike[str]) -> Path:
+    """Write flat rows as a table, by the suffix of the path: .csv, .json or .parquet; return the path.
+
+    The columns are all names that a row has, in order of appearance. Lists are text in JSON, but in .json, and in
+    .parquet if all their entries are numbers. What is missing, or in .json not finite, is empty or null. The file
+    is written whole or not at all.
+
+    Raises ValueError for another suffix, ImportError where nothing is installed that writes Parquet, StudyError
+    where the file cannot be written.
+    """
+    target, found = Path(path), list(rows)
+    write = {".csv": _csv, ".json": _json, ".parquet": _parquet}.get(target.suffix.lower())
+    if write is None:
+        raise ValueError(f"export: the path must end in .csv, .json or .parquet, got {str(path)!r}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent)
+        os.close(handle)
+    except OSError as error:
+        raise _refused(target, error) from error
+    try:
+        write(found, name)
+        with open(name, "r+b") as written:
+            os.fsync(written.fileno())
+        os.chmod(name, 0o666 & ~_mask())
+        os.replace(name, target)
+    except OSError as error:
+        raise _refused(target, error) from error
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(name)
+    return target
+
+
+def _refused(path: Path, error: OSError) -> StudyError:
+    what = (error.strerror or str(error)).lower()
+    return StudyError(f"{path}: cannot write this file ({what}), and what was there is as it was; choose another path.")
+
+
+def _mask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+def _csv(rows: Rows, name: str) -> None:
+    with open(name, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        columns = _names(rows)
+        writer.writerow(columns)
+        writer.writerows([_plain(row.get(column)) for column in columns] for row in rows)
+
+
+def _json(rows: Rows, name: str) -> None:
+    with open(name, "w", encoding="utf-8") as file:
+        json.dump([_finite(dict(row)) for row in rows], file, ensure_ascii=False, indent=1, allow_nan=False)
+        file.write("\n")
+
+
+def _parquet(rows: Rows, name: str) -> None:
+    columns = {column: _column([row.get(column) for row in rows]) for column in _names(rows)}
+    for write in (_by_pyarrow, _by_polars, _by_duckdb):
+        with suppress(ModuleNotFoundError):
+            return write(columns, name)
+    raise ImportError("export to .parquet needs pyarrow, polars or duckdb: pip install 'slopes[data]'")
+
+
+def _by_pyarrow(columns: dict[str, tuple[str, list[Any]]], name: str) -> None:
+    pyarrow: Any = import_module("pyarrow")
+    types = {
+        "boolean": pyarrow.bool_(),
+        "integer": pyarrow.int64(),
+        "number": pyarrow.float64(),
+        "text": pyarrow.string(),
+        "numbers": pyarrow.list_(pyarrow.float64()),
+    }
+    table = pyarrow.table({column: pyarrow.array(values, types[kind]) for column, (kind, values) in columns.items()})
+    import_module("pyarrow.parquet").write_table(table, name)
+
+
+def _by_polars(columns: dict[str, tuple[str, list[Any]]], name: str) -> None:
+    polars: Any = import_module("polars")
+    types = {
+        "boolean": polars.Boolean,
+        "integer": polars.Int64,
+        "number": polars.Float64,
+        "text": polars.String,
+        "numbers": polars.List(polars.Float64),
+    }
+    series = [polars.Series(column, values, dtype=types[kind]) for column, (kind, values) in columns.items()]
+    polars.DataFrame(series).write_parquet(name)
+
+
+def _by_duckdb(columns: dict[str, tuple[str, list[Any]]], name: str) -> None:
+    duckdb: Any = import_module("duckdb")
+    types = {
+        "boolean": "BOOLEAN", "integer": "BIGINT", "number": "DOUBLE", "text": "VARCHAR", "numbers": "DOUBLE[]",
+    }  # fmt: skip
+    with duckdb.connect() as connection:
+        quoted = [f'"{column.replace(chr(34), 2 * chr(34))}" {types[kind]}' for column, (kind, _) in columns.items()]
+        connection.execute(f"CREATE TABLE rows ({', '.join(quoted)})")
+        rows = list(zip(*(values for _, values in columns.values()), strict=True))
+        if rows:
+            connection.executemany(f"INSERT INTO rows VALUES ({', '.join('?' * len(columns))})", rows)
+        connection.execute(f"COPY rows TO '{name.replace(chr(39), 2 * chr(39))}' (FORMAT parquet)")
+
+
+def _names(rows: Rows) -> list[str]:
+    return list(dict.fromkeys(name for row in rows for name in row))
+
+
+def _column(values: list[Any]) -> tuple[str, list[Any]]:
+    """A column's type and its values, of one type."""
+    kinds = {_kind(value) for value in values if value is not None}
+    if kinds <= {"integer", "number"} and len(kinds) == 2:
+        return "number", [None if value is None else float(value) for value in values]
+    if len(kinds) == 1 and (kind := kinds.pop()) != "other":
+        return kind, values
+    return "text", [None if value is None else str(_plain(value)) for value in values]
+
+
+def _kind(value: Any) -> str:
+    for kind, of in (("boolean", bool), ("integer", int), ("number", float), ("text", str)):
+        if isinstance(value, of):
+            return kind
+    numbers = isinstance(value, (list, tuple)) and all(
+        item is None or (isinstance(item, (int, float)) and not isinstance(item, bool)) for item in value
+    )
+    return "numbers" if numbers else "other"
+
+
+def _plain(value: Any) -> Any:
+    """A value as one field of a line."""
+    return json.dumps(_finite(value), ensure_ascii=False) if isinstance(value, (list, tuple, dict)) else value
+
+
+def _finite(value: Any) -> Any:
+    """A value as JSON has it, which knows no NaN."""
+    if isinstance(value, Mapping):
+        return {name: _finite(inner) for name, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
