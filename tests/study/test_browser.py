@@ -247,6 +247,8 @@ def test_on_paper_panels_take_the_place_of_charts(browser, page):
     assert browser.seen(".uplot") == []
     assert browser.seen("#filters") == []
     assert (np.median(browser.pixels(), axis=(0, 1)) > 245).all(), "paper is white, also where the screen is dark"
+    hue = "return getComputedStyle(document.documentElement).getPropertyValue('--c0')"
+    assert browser.run(hue) == "#0a6ab0", "and has the colours that are made for it"
     assert browser.run("return document.documentElement.scrollWidth") <= 760
     sheet = base64.b64decode(browser.tell("Page.printToPDF", printBackground=True)["data"])
     assert sheet.startswith(b"%PDF")

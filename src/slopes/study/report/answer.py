@@ -67,6 +67,8 @@ def _lead(study: Study, leader: Pair, own: Numbers, by_pair: dict[tuple[str, str
     if leader is baseline:
         second = study.ranking[1]
         verdict = by_pair[second.activation, second.loss]
+        if verdict["difference"] == 0:
+            return f"It is the baseline itself, and the next, {title(second)}, is just as good."
         return (
             f"It is the baseline itself. The next, {title(second)}, has {compared(verdict, own)}"
             f"{_interval(verdict, own)}."

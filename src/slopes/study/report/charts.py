@@ -41,7 +41,9 @@ def learning(study: Study, numbers: Numbers) -> list[dict[str, Any]]:
             chart |= {"percent": numbers.metric.percent, "digits": numbers.digits, "unit": numbers.unit}
             for pair, series in zip(own, chart["series"], strict=True):
                 curves = np.array([run.curve for run in pair.chosen], dtype=float)
-                series |= {"mean": _thin(curves.mean(0)), "low": _thin(curves.min(0)), "high": _thin(curves.max(0))}
+                series["mean"] = _thin(curves.mean(0))
+                if len(curves) > 1:
+                    series |= {"low": _thin(curves.min(0)), "high": _thin(curves.max(0))}
             charts.append(chart)
     return charts
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from slopes.study.results import Pair, Run, Study
 
 WIDTH, HEIGHT = 180.0, 122.0
-LEFT, RIGHT, TOP, BOTTOM = 33.0, 5.0, 6.0, 17.0
+LEFT, RIGHT, TOP, BOTTOM = 37.0, 5.0, 6.0, 17.0
 POINTS = 60  #: the most that a line has
 
 Number = float | None

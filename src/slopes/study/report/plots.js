@@ -10,6 +10,7 @@
 
   const form = document.getElementById("filters");
   const rows = [...document.querySelectorAll("tr[data-pair]")];
+  const all = new Set(rows.map((row) => row.dataset.pair)).size;
 
   function filter() {
     const wanted = Object.fromEntries(new FormData(form));
@@ -19,11 +20,10 @@
       row.hidden = !fits;
       if (fits) shown.add(row.dataset.pair);
     }
-    const all = new Set(rows.map((row) => row.dataset.pair)).size;
     document.getElementById("shown").textContent = shown.size === all ? `all ${all} pairs` : `${shown.size} of ${all} pairs`;
   }
 
-  if (form) {
+  if (form && all > 1) {
     form.hidden = false;
     form.addEventListener("change", filter);
     form.addEventListener("reset", () => setTimeout(filter));
