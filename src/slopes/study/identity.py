@@ -123,8 +123,11 @@ def probe_loss(card: Any, task: Task) -> Tensor:
     Raises ValueError if it cannot be trained, and what `feed` raises for a loss that does not fit the task.
     """
     targets = task.targets[:16]
+    if targets.is_floating_point():
+        targets = targets.double()
     shape = (1, *targets.shape[1:]) if task.kind == "segmentation" else (task.outputs,)
-    outputs = torch.randn(len(targets), *shape, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    drawn = torch.randn(len(targets), *shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    outputs = drawn.requires_grad_()
     fed = feed(card, task)
     try:
         with torch.enable_grad():
@@ -164,7 +167,7 @@ def _response(network: Network, inputs: Tensor, training: bool) -> str:
         with seeded(0), torch.no_grad():
             given = copy.deepcopy(model).double()(inputs.double() if inputs.is_floating_point() else inputs)
         return figures(network.predict(given))
-    except (RuntimeError, TypeError, ValueError):  # it casts to float32 somewhere
+    except Exception:  # it casts to float32 somewhere, or makes tensors of it
         with seeded(0), torch.no_grad():
             return figures(network.predict(model(inputs)), 3)
 
@@ -191,7 +194,7 @@ def _raw(tensors: Mapping[str, Tensor]) -> str:
 def code(*things: Any) -> str:
     """The compiled code of functions and classes, and of what they name: one text, alike in every process."""
     lines: list[str] = []
-    seen: set[int] = set()
+    seen: dict[int, Any] = {}  # which keeps alive what an id stands for
     for thing in things:
         _follow(thing, lines, seen, given=True)
     return "\n".join(lines)
@@ -208,27 +211,32 @@ def _parts(model: nn.Module) -> Iterator[Any]:
                 yield value
 
 
-def _follow(thing: Any, lines: list[str], seen: set[int], given: bool = False) -> None:
+def _follow(thing: Any, lines: list[str], seen: dict[int, Any], given: bool = False) -> None:
     """Write down a thing and what it names; `given` for one that counts wherever it is from."""
     if isinstance(thing, PLAIN):
         lines.append(repr(thing))
         return
     if isinstance(thing, (list, tuple, set, frozenset, dict)):
-        lines.append(type(thing).__name__)
-        for part in _ordered(thing):
-            _follow(part, lines, seen)
+        if id(thing) not in seen:
+            seen[id(thing)] = thing
+            lines.append(type(thing).__name__)
+            for part in _ordered(thing):
+                _follow(part, lines, seen)
+            del seen[id(thing)]  # equal containers may be one or two objects, and are written alike
         return
     if isinstance(thing, ModuleType):
         lines.append(thing.__name__)
         return
     if id(thing) in seen:
         return
-    seen.add(id(thing))
+    seen[id(thing)] = thing
     if isinstance(thing, (staticmethod, classmethod, MethodType)):
         _follow(thing.__func__, lines, seen, given)
     elif isinstance(thing, property):
         for function in (thing.fget, thing.fset):
             _follow(function, lines, seen, given)
+    elif isinstance(thing, functools.cached_property):
+        _follow(thing.func, lines, seen, given)
     elif isinstance(thing, functools.partial):
         for part in (thing.func, thing.args, thing.keywords):
             _follow(part, lines, seen, given)
@@ -241,15 +249,18 @@ def _follow(thing: Any, lines: list[str], seen: set[int], given: bool = False) -
     elif isinstance(thing, type):
         lines.append(f"class {thing.__module__}.{thing.__qualname__}" if _is_known(thing) else thing.__qualname__)
         if not _is_known(thing):
-            for part in (*thing.__bases__, *(value for _, value in sorted(vars(thing).items()))):
-                if not (isinstance(part, str) and part == thing.__module__):
-                    _follow(part, lines, seen)
+            for base in thing.__bases__:
+                _follow(base, lines, seen)
+            for name, value in sorted(vars(thing).items()):
+                if name not in ("__module__", "__doc__", "__firstlineno__"):
+                    lines.append(name)
+                    _follow(value, lines, seen)
     else:
         lines.append(getattr(thing, "__qualname__", type(thing).__qualname__))
         _follow(getattr(thing, "__wrapped__", None) or type(thing), lines, seen)
 
 
-def _follow_function(function: FunctionType, lines: list[str], seen: set[int], given: bool) -> None:
+def _follow_function(function: FunctionType, lines: list[str], seen: dict[int, Any], given: bool) -> None:
     if _is_known(function) and not given:
         lines.append(f"{function.__module__}.{function.__qualname__}")
         return

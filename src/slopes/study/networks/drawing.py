@@ -25,7 +25,7 @@ def drawn_anew(model: nn.Module, example: Tensor | None) -> tuple[nn.Module, lis
     if example is not None and is_lazy(model):
         with torch.no_grad():
             model.eval()(example)
-    given = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+    given = {name: tensor.detach().clone() for name, tensor in (*model.named_parameters(), *model.named_buffers())}
     kept = []
     with torch.no_grad():
         for parameter in model.parameters():
@@ -38,4 +38,7 @@ def drawn_anew(model: nn.Module, example: Tensor | None) -> tuple[nn.Module, lis
             if not parameter.requires_grad or parameter.isnan().any():
                 parameter.copy_(given[name])
                 kept.append(name)
+        for name, buffer in model.named_buffers():
+            if buffer.isnan().any():  # one that is kept of a parameter, as by a spectral norm
+                buffer.copy_(given[name])
     return model, kept

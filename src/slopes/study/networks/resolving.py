@@ -45,14 +45,17 @@ def resolve(model: Any, task: Task, replace: Any = None, output: Any = None) -> 
     name, source, notes = _meant(model, task)
     network = Network(name, source, classes, "", output)
     again = source if isinstance(source, nn.Module) else _made(name, source)
+    trial = _copied(name, source) if again is source else again
+    _check_tensors(name, again)
     if is_lazy(again):
         network = changed(network, example=task.inputs[:2])
-        _run(name, copy.deepcopy(again), task)  # which says what is wrong
+        _run(name, trial, task)  # which says what is wrong
+        again = _built(network, 0)
     first = _built(network, 0)
-    _check_tensors(name, first)
     if not isinstance(source, nn.Module):
         _check_factory(name, network, again, first)
     predicted, last = _probe(network, first, task)
+    _check_training(network, first, task)
     if not classes:
         network = changed(network, replace=(_only_class(name, first),))
     notes += _replacement(network, first, predicted, task)
@@ -155,11 +158,20 @@ def _classes(given: Any) -> tuple[type[nn.Module], ...]:
 # ------------------------------------------------------------------------------------------ trying it
 
 
+def _copied(name: str, model: nn.Module) -> nn.Module:
+    try:
+        return copy.deepcopy(model)
+    except Exception as error:
+        raise ValueError(
+            f"compare: {name} cannot be copied ({loading.describe(error)}); pass a function that makes it."
+        ) from error
+
+
 def _built(network: Network, seed: int) -> nn.Module:
     try:
         return network.build(seed)
     except Exception as error:
-        what = "copying it and resetting its parameters" if isinstance(network.source, nn.Module) else "making it"
+        what = "resetting its parameters" if isinstance(network.source, nn.Module) else "making it"
         raise ValueError(f"compare: {network.name}: {what} fails: {loading.describe(error)}.") from error
 
 
@@ -201,7 +213,7 @@ def _check_factory(name: str, network: Network, again: nn.Module, first: nn.Modu
             f"compare: {name} gives the same weights each time it is called, which runs would share; "
             "make new ones in it, or pass the module itself."
         )
-    if not is_lazy(again) and not _same(_tensors(again), _tensors(first)):
+    if not _same(_tensors(again), _tensors(first)):
         raise ValueError(
             f"compare: {name} gives other weights each time, though torch's, NumPy's and Python's generators start "
             "alike; draw from these, without a seed of your own."
@@ -231,8 +243,10 @@ def _probe(network: Network, model: nn.Module, task: Task) -> tuple[Tensor, nn.M
     wanted, why = _wanted(task)
     shape = tuple(prediction.shape)
     if shape != wanted:
+        hint = "; add .unsqueeze(-1)" if (*shape, 1) == wanted else ""
         raise ValueError(
-            f"compare: the task {task.name} {why}: the model must give {_batch(wanted)}, and gives {_batch(shape)}."
+            f"compare: the task {task.name} {why}: the model must give {_batch(wanted)}, and gives "
+            f"{_batch(shape)}{hint}."
         )
     if not prediction.is_floating_point():
         raise TypeError(f"compare: {network.name} must give real numbers, and gives {_dtype(prediction)}.")
@@ -246,14 +260,26 @@ def _probe(network: Network, model: nn.Module, task: Task) -> tuple[Tensor, nn.M
     return prediction.detach(), next((module for module, given in reversed(ends) if given is prediction), None)
 
 
-def _run(name: str, model: nn.Module, task: Task) -> Any:
-    inputs = task.inputs[:2]
+def _check_training(network: Network, model: nn.Module, task: Task) -> None:
+    """Refuse a model that gives something else in training."""
+    prediction = _picked(network, _run(network.name, model, task, training=True))
+    wanted, _ = _wanted(task)
+    if tuple(prediction.shape[1:]) != wanted[1:]:
+        raise ValueError(
+            f"compare: {network.name} gives {_batch(wanted)} in evaluation and {_batch((2, *prediction.shape[1:]))} in "
+            "training; give the same in both, or pass a function as output= that picks it."
+        )
+
+
+def _run(name: str, model: nn.Module, task: Task, training: bool = False) -> Any:
+    inputs = task.inputs[: 8 if training else 2]  # in training some layers want several
     try:
         with seeded(0), torch.enable_grad():
-            return model.eval()(inputs)
+            return model.train(training)(inputs)
     except Exception as error:
         raise ValueError(
-            f"compare: {name} fails on the inputs of the task {task.name}, {_batch(inputs.shape)} {_dtype(inputs)}: "
+            f"compare: {name} fails on the inputs of the task {task.name}, {_batch((2, *inputs.shape[1:]))} "
+            f"{_dtype(inputs)}{', in training' * training}: "
             f"{loading.describe(error)}."
         ) from error
 
@@ -306,10 +332,15 @@ def _only_class(name: str, model: nn.Module) -> type[nn.Module]:
             "make modules of them, as in self.act = torch.nn.ReLU()."
         )
     kinds = dict.fromkeys(type(module).__name__ for module in model.modules() if not list(module.children()))
+    fixed = "".join(f"; those within {kind} are fixed" for kind in _recurrent(model))
     raise ValueError(
-        f"compare: {name} has no activation of torch.nn; its modules are {', '.join(kinds)}; if one of these is an "
-        "activation, pass its class by replace=."
+        f"compare: {name} has no activation of torch.nn; its modules are {', '.join(kinds)}{fixed}; if one of these is "
+        "an activation, pass its class by replace=."
     )
+
+
+def _recurrent(model: nn.Module) -> list[str]:
+    return sorted({type(module).__name__ for module in model.modules() if isinstance(module, nn.RNNBase)})
 
 
 def _path(kind: type) -> str:
@@ -330,9 +361,10 @@ def _replacement(network: Network, model: nn.Module, predicted: Tensor, task: Ta
     reached, count = replaced(network.build(0), network.replace, _Other)
     if not count:
         counted = found(model)
-        offer = f"it has {listed(counted)}" if counted else "it has no other activation of torch.nn"
-        missed = f"; it calls functions, which cannot be replaced: {called}" if called else ""
-        raise ValueError(f"compare: {network.name} has no {names} to replace; {offer}{missed}.")
+        offer = f"it has {listed(counted)}" if counted else "it has no activation of torch.nn"
+        if called:
+            offer = f"it calls functions, which cannot be replaced: {called}; make modules of them"
+        raise ValueError(f"compare: {network.name} has no {names} as a module; {offer}.")
     try:
         other = _picked(network, _run(network.name, reached, task)).detach()
     except ValueError as error:
@@ -344,8 +376,7 @@ def _replacement(network: Network, model: nn.Module, predicted: Tensor, task: Ta
             f"prediction{missed}."
         )
     notes = [f"Calls of functions that are not replaced: {called}."] if called else []
-    fixed = sorted({type(m).__name__ for m in model.modules() if isinstance(m, nn.RNNBase)})
-    return notes + [f"The activations within {name} are fixed, and not replaced." for name in fixed]
+    return notes + [f"The activations within {kind} are fixed, and not replaced." for kind in _recurrent(model)]
 
 
 # -------------------------------------------------------------------------------------------- notes
@@ -376,7 +407,8 @@ def _on_copies(module: nn.Module, example: Tensor | None) -> list[str]:
         "Each seed draws new initial weights by the reset_parameters of the model's modules, so weights that it came "
         "with are not kept; for those, or for an initialisation of your own, pass a function that makes the model."
     ]
-    _, kept = drawn_anew(module, example)
+    with seeded(0):
+        _, kept = drawn_anew(module, example)
     if kept:
         notes.append(
             f"{_some(kept)} kept the same values for all seeds, being frozen or out of reach of any reset_parameters; "
@@ -387,8 +419,10 @@ def _on_copies(module: nn.Module, example: Tensor | None) -> list[str]:
 
 def _on_same_weights(model: nn.Module, kept: Mapping[str, Tensor]) -> list[str]:
     """Say which weights a factory makes alike for all seeds, but for constants."""
-    weights = {name for name, _ in model.named_parameters()}
-    same = [name for name, t in kept.items() if name in weights and t.numel() > 1 and t.min() < t.max()]
+    varied = [name for name, weight in model.named_parameters() if weight.min() < weight.max()]
+    same = [name for name in varied if name in kept]
+    if same and same == varied:
+        return ["All initial weights are the same for all seeds, which differ in the order of the data alone."]
     return [f"{_some(same)} started with the same values for all seeds."] if same else []
 
 

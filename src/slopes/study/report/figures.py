@@ -9,21 +9,25 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from slopes.card import Card
+from slopes.study.report import scales
+from slopes.study.report.scales import Axis, Numbers
 from slopes.study.statistics import estimate
 
 if TYPE_CHECKING:
     from slopes.study.results import Pair, Run, Study
 
 WIDTH, HEIGHT = 180.0, 122.0
-LEFT, RIGHT, TOP, BOTTOM = 27.0, 5.0, 6.0, 17.0
-ACCURACIES = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
+LEFT, RIGHT, TOP, BOTTOM = 33.0, 5.0, 6.0, 17.0
+POINTS = 60  #: the most that a line has
 
 Number = float | None
-Scale = Callable[[float], float]
+Ticks = list[tuple[float, str]]
 
 
 @dataclass
@@ -33,70 +37,44 @@ class Panel:
     title: str
     value: str = ""  #: a number beside the title
     colour: int = 0  #: which of the page's colours
-    xticks: list[tuple[float, str]] = field(default_factory=list)
-    yticks: list[tuple[float, str]] = field(default_factory=list)
     shapes: list[tuple[str, str]] = field(default_factory=list)  #: (class, path)
     dots: list[tuple[str, float, float, float]] = field(default_factory=list)  #: (class, x, y, radius)
     bars: list[tuple[str, float, float, float, float]] = field(default_factory=list)  #: (class, x, y, width, height)
     texts: list[tuple[float, float, str]] = field(default_factory=list)
-    context: str = ""  #: the id of what lies behind, in grey
+    xticks: Ticks = field(default_factory=list)  #: where its group has none for all
+    yticks: Ticks = field(default_factory=list)
     note: str = ""  #: a line below
     describes: str = ""  #: the panel in words, for who cannot see it
 
 
 @dataclass
 class Group:
-    """The panels of one loss."""
+    """Panels with the same axes."""
 
-    title: str
-    note: str
-    colour: int
     panels: list[Panel]
+    id: str = ""  #: of what its panels have in common
+    title: str = ""
+    note: str = ""
+    colour: int = 0
+    xticks: Ticks = field(default_factory=list)
+    yticks: Ticks = field(default_factory=list)
+    rule: float | None = None  #: where a vertical line stands
+    behind: list[str] = field(default_factory=list)  #: the lines that lie behind, in grey
 
 
-@dataclass
-class Figure:
-    """Groups of panels with what lies behind them."""
-
-    groups: list[Group]
-    contexts: dict[str, list[str]] = field(default_factory=dict)  #: id: paths
-
-
-# --------------------------------------------------------------------------------------------- scales
-
-
-def stretched(accuracy: float) -> float:
-    """Accuracy on an axis that widens towards 1: equal steps divide the share of errors by equal factors."""
-    return -math.log10(max(1 - accuracy, 1e-4))
-
-
-def _linear(low: float, high: float, start: float, end: float) -> Scale:
-    span = (high - low) or 1.0
-    return lambda value: start + (min(max(value, low), high) - low) / span * (end - start)
-
-
-def accuracy_axis(
-    values: Iterable[float], start: float, end: float, gap: float
-) -> tuple[Scale, list[tuple[float, str]]]:
-    """A stretched axis that holds the accuracies, with ticks at least `gap` apart."""
-    places = [stretched(value) for value in values]
-    margin = 0.04 * (max(places) - min(places) or 1.0)
-    low, high = max(min(places) - margin, 0.0), max(places) + margin
-    scale = _linear(low, high, start, end)
-    ticks: list[tuple[float, str]] = []
-    for accuracy in ACCURACIES:
-        place = stretched(accuracy)
-        if low <= place <= high and all(abs(scale(place) - other) >= gap for other, _ in ticks):
-            ticks.append((scale(place), _percent(accuracy)))
-    return lambda value: scale(stretched(value)), ticks
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:g} %"
+# ------------------------------------------------------------------------------------------ positions
 
 
 def _bottom() -> float:
     return HEIGHT - BOTTOM
+
+
+def _up(axis: Axis, value: float, top: float = TOP) -> float:
+    return _bottom() - axis.at(value) * (_bottom() - top)
+
+
+def _yticks(axis: Axis, top: float = TOP) -> Ticks:
+    return [(_up(axis, value, top), label) for value, label in axis.ticks]
 
 
 def _path(points: Iterable[tuple[float, Number]]) -> str:
@@ -123,10 +101,17 @@ def _places(count: int, inset: float = 0.0) -> list[float]:
     return [start + (end - start) * (i / (count - 1) if count > 1 else 0.5) for i in range(count)]
 
 
-def _few(places: Sequence[float], labels: Sequence[str], most: int = 5) -> list[tuple[float, str]]:
+def _few(places: Sequence[float], labels: Sequence[str], most: int = 5) -> Ticks:
     """The ticks, or only the first and the last of too many."""
     ticks = list(zip(places, labels, strict=True))
     return ticks if len(ticks) <= most else [ticks[0], ticks[-1]]
+
+
+def thinned(count: int, most: int) -> list[int]:
+    """Which of so many epochs are drawn: all, or so many evenly spaced ones, the first and the last among them."""
+    if count <= most:
+        return list(range(count))
+    return sorted({round(i * (count - 1) / (most - 1)) for i in range(most)})
 
 
 # -------------------------------------------------------------------------------------------- figures
@@ -134,67 +119,76 @@ def _few(places: Sequence[float], labels: Sequence[str], most: int = 5) -> list[
 Draw = Callable[["Pair", Panel], str]
 
 
-def _by_loss(study: Study, name: str, drawer: Callable[[list[Pair]], Draw]) -> Figure:
-    """A panel for each pair, in groups by loss; what `draw` returns is the line that lies behind the others."""
-    figure = Figure([])
+def _by_loss(study: Study, name: str, drawer: Callable[[Group, list[Pair]], Draw]) -> list[Group]:
+    """A panel for each trained pair, in groups by loss; what `draw` returns is the line that lies behind the others."""
+    groups = []
     for colour, loss in enumerate(study.plan.names["loss"]):
-        pairs = [pair for pair in study.pairs if pair.loss == loss]
-        draw = drawer(pairs)
-        context = f"{name}-{colour}"
-        panels, lines = [], []
+        pairs = [pair for pair in study.pairs if pair.loss == loss and pair.chosen]
+        if not pairs:
+            continue
+        group = Group([], f"{name}-{colour}", loss, pairs[0].note, colour)
+        draw = drawer(group, pairs)
+        lines = []
         for pair in pairs:
-            panel = Panel(pair.activation, colour=colour, context=context)
+            panel = Panel(pair.activation, colour=colour)
             lines.append(draw(pair, panel))
-            panels.append(panel)
-        figure.contexts[context] = lines if len(lines) > 1 else []
-        figure.groups.append(Group(loss, pairs[0].note, colour, panels))
-    return figure
+            group.panels.append(panel)
+        group.behind = lines if len(lines) > 1 else []
+        groups.append(group)
+    return groups
 
 
-def learning(study: Study) -> Figure:
-    """Validation accuracy by epoch: the mean over seeds and the band from the worst to the best."""
-    epochs = study.plan.epochs
-    everything = [value for pair in study.pairs for run in pair.chosen for value in run.validation]
-    scale, ticks = accuracy_axis(everything, _bottom(), TOP, 13)
-    places = _places(epochs)
-    labels = _epochs(epochs)
+def curve_axis(study: Study, gap: float) -> Axis:
+    """The axis of the learning curves: the first metric on validation data."""
+    values = (value for pair in study.ranking for run in pair.chosen for value in run.curve)
+    return scales.of_metric(study.metrics[0], values, gap)
+
+
+def learning(study: Study, numbers: Numbers) -> list[Group]:
+    """The first metric on validation data by epoch: the mean over seeds and the band from the worst to the best."""
+    epochs = study.plan.job.epochs
+    axis = curve_axis(study, 0.13)
+    places, drawn = _places(epochs), thinned(epochs, POINTS)
+    xs = [places[i] for i in drawn]
 
     def draw(pair: Pair, panel: Panel) -> str:
-        curves = np.array([run.validation for run in pair.chosen])
-        mean = [scale(value) for value in curves.mean(0)]
-        line = _path(zip(places, mean, strict=True))
-        low, high = ([scale(value) for value in edge] for edge in (curves.min(0), curves.max(0)))
-        panel.xticks, panel.yticks = _few(places, labels, 1), ticks
-        panel.shapes = [("band", _band(places, low, high)), ("line", line)]
+        curves = np.array([run.curve for run in pair.chosen], dtype=float)
+        edges = curves.mean(0), curves.min(0), curves.max(0)
+        mean, low, high = ([_up(axis, edge[i]) for i in drawn] for edge in edges)
+        line = _path(zip(xs, mean, strict=True))
+        panel.shapes = [("band", _band(xs, low, high))] if len(curves) > 1 else []
+        panel.shapes.append(("line", line))
         for run in pair.chosen:
             if run.diverged is not None:
-                panel.shapes.append(
-                    ("cross", _cross(places[run.diverged - 1], scale(run.validation[run.diverged - 1])))
-                )
-        panel.value = f"{100 * curves[:, -1].mean():.1f} %"
-        panel.describes = f"validation accuracy rises from {curves[:, 0].mean():.1%} to {curves[:, -1].mean():.1%}"
+                panel.shapes.append(("cross", _cross(places[run.diverged - 1], _up(axis, run.curve[run.diverged - 1]))))
+        panel.value = numbers.full(curves[:, -1].mean())
+        panel.describes = f"validation {numbers.metric.label} from {numbers.full(curves[:, 0].mean())} to {panel.value}"
         return line
 
-    return _by_loss(study, "learning", lambda pairs: draw)
+    def drawer(group: Group, pairs: list[Pair]) -> Draw:
+        group.xticks, group.yticks = _epochs(places), _yticks(axis)
+        return draw
+
+    return _by_loss(study, "learning", drawer)
 
 
-def training(study: Study) -> Figure:
+def training(study: Study) -> list[Group]:
     """Training loss by epoch, the mean over the seeds that are still finite, on a logarithmic axis per loss."""
-    epochs = study.plan.epochs
-    places = _places(epochs)
+    epochs = study.plan.job.epochs
+    places, drawn = _places(epochs), thinned(epochs, POINTS)
 
-    def drawer(pairs: list[Pair]) -> Draw:
-        means = {pair.activation: _mean_loss(pair.chosen) for pair in pairs}
-        scale, ticks = _powers(value for values in means.values() for value in values if value is not None)
+    def drawer(group: Group, pairs: list[Pair]) -> Draw:
+        means = {pair.activation: mean_loss(pair.chosen) for pair in pairs}
+        axis = scales.logarithmic(value for values in means.values() for value in values if value is not None)
+        group.xticks, group.yticks = _epochs(places), _yticks(axis)
 
         def draw(pair: Pair, panel: Panel) -> str:
             values = means[pair.activation]
-            line = _path((x, None if v is None else scale(v)) for x, v in zip(places, values, strict=True))
-            panel.xticks = _few(places, _epochs(epochs), 1)
-            panel.yticks, panel.shapes = ticks, [("line", line)]
+            line = _path((places[i], None if (v := values[i]) is None else _up(axis, v)) for i in drawn)
+            panel.shapes = [("line", line)]
             finite = [value for value in values if value is not None]
-            panel.value = f"{finite[-1]:.2g}" if finite else "diverged"
-            panel.describes = f"training loss falls from {finite[0]:.2g} to {finite[-1]:.2g}" if finite else "diverged"
+            panel.value = f"{finite[-1]:.2g}" if finite else "–"
+            panel.describes = f"training loss from {finite[0]:.2g} to {finite[-1]:.2g}" if finite else "no finite loss"
             return line
 
         return draw
@@ -202,86 +196,83 @@ def training(study: Study) -> Figure:
     return _by_loss(study, "training", drawer)
 
 
-def _epochs(count: int) -> list[str]:
-    return [str(epoch) for epoch in range(1, count)] + [f"epoch {count}"]
+def _epochs(places: Sequence[float]) -> Ticks:
+    count = len(places)
+    return [(places[0], "1")] * (count > 1) + [(places[-1], f"epoch {count}")]
 
 
-def _mean_loss(runs: list[Run]) -> list[Number]:
-    """By epoch, the mean over the runs that were still finite; None where it is not above 0."""
+def mean_loss(runs: Sequence[Run]) -> list[Number]:
+    """By epoch, the mean training loss over the runs that were still finite; None where it is not above 0."""
     means: list[Number] = []
     for losses in zip(*(run.training_loss for run in runs), strict=True):
         finite = [value for value in losses if value is not None]
         mean = float(np.mean(finite)) if finite else 0.0
-        means.append(mean if mean > 0 else None)
+        means.append(mean if 0 < mean < math.inf else None)
     return means
-
-
-def _powers(values: Iterable[float]) -> tuple[Scale, list[tuple[float, str]]]:
-    """A logarithmic scale from one power of ten to another, with a few of them as ticks."""
-    exponents = [math.log10(value) for value in values] or [0.0]
-    low, high = math.floor(min(exponents)), math.ceil(max(exponents))
-    high = max(high, low + 1)
-    scale = _linear(low, high, _bottom(), TOP)
-    step = math.ceil((high - low) / 4)
-    ticks = [(scale(power), _power(power)) for power in range(low, high + 1, step)]
-    return lambda value: scale(math.log10(value)), ticks
 
 
 def _cross(x: float, y: float) -> str:
     return f"M{x - 3:.1f} {y - 3:.1f}l6 6m0 -6l-6 6"
 
 
-def rates(study: Study) -> Figure:
-    """Validation accuracy by learning rate, with intervals over seeds and a dot at the rate that was chosen."""
-    grid = study.plan.rates
+def rates(study: Study, numbers: Numbers) -> list[Group]:
+    """The first metric on validation data by learning rate, with intervals over seeds; the chosen rate stands out."""
+    grid, name = study.plan.rates, study.metrics[0].name
     found = {
-        (pair.activation, pair.loss): [estimate([run.validation[-1] for run in pair.at(rate)]) for rate in grid]
-        for pair in study.pairs
+        (pair.activation, pair.loss): {
+            rate: estimate([run.validation[name] for run in runs]) for rate in grid if (runs := pair.at(rate))
+        }
+        for pair in study.ranking
     }
-    ends = [end for each in found.values() for e in each for end in (e.mean, e.low, e.high) if end is not None]
-    scale, ticks = accuracy_axis([min(max(end, 0.0), 1.0) for end in ends], _bottom(), TOP, 13)
-    places = _places(len(grid), inset=12)
+    ends = [end for each in found.values() for e in each.values() for end in e if end is not None]
+    axis = scales.of_metric(study.metrics[0], ends, 0.14)
+    places = dict(zip(grid, _places(len(grid), inset=12), strict=True))
 
     def draw(pair: Pair, panel: Panel) -> str:
         estimates = found[pair.activation, pair.loss]
-        line = _path((x, scale(e.mean)) for x, e in zip(places, estimates, strict=True))
-        panel.xticks, panel.yticks = _few(places, [f"{rate:g}" for rate in grid]), ticks
+        line = _path((places[rate], _up(axis, e.mean)) for rate, e in estimates.items())
         panel.shapes = [("line", line)]
-        for x, rate, e in zip(places, grid, estimates, strict=True):
+        for rate, e in estimates.items():
+            x = places[rate]
             if e.low is not None and e.high is not None:
-                panel.shapes.append(("whisker", _path([(x, scale(e.low)), (x, scale(e.high))])))
+                panel.shapes.append(("whisker", _path([(x, _up(axis, e.low)), (x, _up(axis, e.high))])))
             chosen = rate == pair.rate
-            panel.dots.append(("chosen" if chosen else "dot", x, scale(e.mean), 4.0 if chosen else 2.2))
+            panel.dots.append(("chosen" if chosen else "dot", x, _up(axis, e.mean), 4.0 if chosen else 2.2))
         panel.value = f"{pair.rate:g}" + (" at the edge" if pair.edge else "")
-        panel.describes = "; ".join(f"{rate:g}: {e.mean:.1%}" for rate, e in zip(grid, estimates, strict=True))
+        panel.describes = "; ".join(f"{rate:g}: {numbers.full(e.mean)}" for rate, e in estimates.items())
         return line
 
-    return _by_loss(study, "rates", lambda pairs: draw)
+    def drawer(group: Group, pairs: list[Pair]) -> Draw:
+        group.xticks = _few(list(places.values()), [f"{rate:g}" for rate in grid])
+        group.yticks, group.rule = _yticks(axis), places[study.shared_rate]
+        return draw
+
+    return _by_loss(study, "rates", drawer)
 
 
-def gradients(study: Study) -> Figure:
+def gradients(study: Study) -> list[Group]:
     """Gradient norm by layer, in the first and in the last epoch, on one logarithmic axis per loss."""
 
-    def drawer(pairs: list[Pair]) -> Draw:
+    def drawer(group: Group, pairs: list[Pair]) -> Draw:
         norms = {pair.activation: [_norms(pair.chosen, epoch) for epoch in (0, -1)] for pair in pairs}
-        scale, ticks = _powers(v for both in norms.values() for each in both for v in each or () if v > 0)
+        axis = scales.logarithmic(v for both in norms.values() for each in both for v in each or () if v > 0)
+        layers = max((len(each) for both in norms.values() for each in both if each), default=1)
+        places = _places(layers, inset=8)
+        group.yticks = _yticks(axis)
+        group.xticks = _few(places, ["layer 1", *(str(layer) for layer in range(2, layers + 1))], 8)
 
         def line(values: Sequence[float] | None) -> str:
-            if not values:
-                return ""
-            places = _places(len(values), inset=8)
-            return _path((x, scale(v) if v > 0 else None) for x, v in zip(places, values, strict=True))
+            points = zip(places, values or (), strict=False)
+            return _path((x, _up(axis, v) if v > 0 else None) for x, v in points)
 
         def draw(pair: Pair, panel: Panel) -> str:
             first, last = norms[pair.activation]
-            panel.yticks = ticks
             if first:
-                places = _places(len(first), inset=8)
-                panel.xticks = _few(places, ["layer 1", *(str(layer) for layer in range(2, len(first) + 1))], 8)
-                panel.dots = [("dot", x, scale(v), 2.2) for x, v in zip(places, first, strict=True) if v > 0]
+                panel.dots = [("dot", x, _up(axis, v), 2.2) for x, v in zip(places, first, strict=False) if v > 0]
                 panel.describes = "first epoch, by layer: " + ", ".join(f"{v:.2g}" for v in first)
             else:
                 panel.note = "every run diverged at once"
+                panel.describes = panel.note
             panel.shapes = [("line", line(first)), ("later", line(last))]
             return line(first)
 
@@ -290,138 +281,173 @@ def gradients(study: Study) -> Figure:
     return _by_loss(study, "gradients", drawer)
 
 
-def _norms(runs: list[Run], epoch: int) -> list[float] | None:
+def _norms(runs: Sequence[Run], epoch: int) -> list[float] | None:
     """Per layer, the mean norm over the runs that were still finite in that epoch."""
-    rows = [row for run in runs if (row := run.gradient[epoch]) is not None]
+    rows = [row for run in runs if run.gradient and (row := run.gradient[epoch])]
     return [float(value) for value in np.mean(rows, axis=0)] if rows else None
 
 
-def _power(exponent: int) -> str:
-    digits = str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-    return f"10{digits}" if exponent not in (0, 1) else ("1", "10")[exponent]
-
-
-def units(study: Study) -> Figure:
-    """The share of dead and of saturated units in each hidden layer, after the last epoch."""
-    scale = _linear(0, 1, _bottom(), TOP + 8)
+def units(study: Study) -> list[Group]:
+    """The share of dead and of saturated units in each slot of the activation, after the last epoch."""
+    axis = Axis("linear", 0.0, 1.0, ((0.0, "0 %"), (0.5, "50 %"), (1.0, "100 %")))
+    slots = max(len(run.slots) for run in study.runs)
+    places = _places(slots, inset=26 if slots < 5 else 10)
+    wide = min(22.0, 0.7 * (places[1] - places[0])) if slots > 1 else 22.0
 
     def draw(pair: Pair, panel: Panel) -> str:
-        dead, saturated = (
-            np.mean([getattr(run, name)[-1] for run in pair.chosen], axis=0) for name in ("dead", "saturated")
-        )
-        places = _places(len(dead), inset=26)
-        panel.xticks = (
-            [(x, f"layer {i}") for i, x in enumerate(places, 1)]
-            if len(dead) < 4
-            else _few(places, [str(i + 1) for i in range(len(dead))], 8)
-        )
-        panel.yticks = [(scale(share), _percent(share)) for share in (0, 0.5, 1)]
-        for x, gone, stuck in zip(places, dead, saturated, strict=True):
-            middle, top = scale(gone), scale(gone + stuck)
-            panel.bars.append(("dead", x - 11, middle, 22, _bottom() - middle))
-            panel.bars.append(("saturated", x - 11, top, 22, middle - top))
-            panel.texts.append(
-                (
-                    x,
-                    top - 3,
-                    "0" if gone + stuck == 0 else f"{100 * (gone + stuck):.0f} %" if gone + stuck >= 0.01 else "<1 %",
-                )
-            )
+        dead, saturated = (_share([getattr(run, name) for run in pair.chosen]) for name in ("dead", "saturated"))
+        for x, gone, stuck in zip(places, dead, saturated, strict=False):
+            middle, top = (_up(axis, share, TOP + 8) for share in (gone, gone + stuck))
+            panel.bars.append(("dead", x - wide / 2, middle, wide, _bottom() - middle))
+            panel.bars.append(("saturated", x - wide / 2, top, wide, middle - top))
+            if slots < 5:
+                panel.texts.append((x, top - 3, _percent(gone + stuck)))
         panel.describes = (
             "dead: " + ", ".join(f"{v:.0%}" for v in dead) + "; saturated: " + ", ".join(f"{v:.0%}" for v in saturated)
         )
         return ""
 
-    return _by_loss(study, "units", lambda pairs: draw)
+    def drawer(group: Group, pairs: list[Pair]) -> Draw:
+        labels = [str(slot + 1) for slot in range(slots)]
+        labels[0] = "slot 1"
+        group.xticks, group.yticks = _few(places, labels, 8), _yticks(axis, TOP + 8)
+        return draw
+
+    return _by_loss(study, "units", drawer)
+
+
+def _share(shares: Sequence[Sequence[Sequence[float]]]) -> list[float]:
+    """By slot, the mean over runs after the last epoch."""
+    last = [run[-1] for run in shares if run and run[-1]]
+    return [float(value) for value in np.mean(last, axis=0)] if last else []
+
+
+def _percent(share: float) -> str:
+    return "0" if share == 0 else f"{100 * share:.0f} %" if share >= 0.01 else "<1 %"
 
 
 # ------------------------------------------------------------------------------------------ functions
 
+Line = tuple[Any, Any, Any]  #: x, value, slope
 
-def activation_curves(study: Study) -> Figure:
+
+def activation_curves(study: Study) -> list[Group]:
     """Each activation and its slope, on shared axes."""
-    import torch
-
-    x = torch.linspace(-5, 5, 401)
-    across = _linear(-5, 5, LEFT, WIDTH - RIGHT)
-    found = [(card(x).detach(), card.slope(x)) for card in study.plan.activations]
-    low = max(min(float(v.nan_to_num(0.0).min()) for pair in found for v in pair), -2.0)
-    high = min(max(float(v.nan_to_num(0.0).max()) for pair in found for v in pair), 3.0)
-    low, high = min(low, -0.5) - 0.1, max(high, 1.0) + 0.1
-    scale = _open(low, high)
-    ticks = [(scale(t), f"{t:g}".replace("-", "−")) for t in range(math.ceil(low), math.floor(high) + 1)]
+    job = study.plan.job
+    found = [_tried(_activation_lines, activation) for activation in job.activations]
+    finite = [y[np.isfinite(y)] for lines, _ in found for _, *both in lines for y in both]
+    low = min(max(min((float(y.min()) for y in finite if y.size), default=0.0), -2.0), -0.5) - 0.1
+    high = max(min(max((float(y.max()) for y in finite if y.size), default=0.0), 3.0), 1.0) + 0.1
     panels = []
-    for name, card, (value, slope) in zip(study.plan.names["activation"], study.plan.activations, found, strict=True):
-        panel = Panel(name, xticks=[(across(t), f"{t}".replace("-", "−")) for t in (-5, 0, 5)], yticks=ticks)
-        for kind, numbers in (("slope", slope), ("value", value)):
-            points = zip(x.tolist(), numbers.tolist(), strict=True)
-            panel.shapes.append((kind, _path((across(a), scale(b) if math.isfinite(b) else None) for a, b in points)))
-        panel.note = card.summary
-        panel.describes = f"{name}(0) = {float(card(torch.zeros(1))[0]):.3g}"
+    for name, activation, (lines, trouble) in zip(study.plan.names["activation"], job.activations, found, strict=True):
+        panel = Panel(name, note=trouble or getattr(activation, "summary", ""), describes=trouble)
+        _draw_function(panel, lines, -4.0, 4.0, low, high)
+        if lines:
+            x, value, _ = lines[0]
+            panel.describes = f"{name}(0) = {float(value[np.abs(x).argmin()]):.3g}"
         panels.append(panel)
-    return Figure([Group("", "", 0, panels)])
+    ticks = [(_across(-4.0, 4.0)(t), _signed(t)) for t in (-4, 0, 4)]
+    heights = _height(low, high)
+    yticks = [(heights(t), _signed(t)) for t in range(math.ceil(low), math.floor(high) + 1)]
+    return [Group(panels, "activations", xticks=ticks, yticks=yticks)]
 
 
-def loss_curves(study: Study) -> Figure:
+def loss_curves(study: Study) -> list[Group]:
     """Each loss and its slope along the line that its kind shows; axes of their own, as their units differ."""
     panels = []
-    for colour, (name, card) in enumerate(zip(study.plan.names["loss"], study.plan.losses, strict=True)):
-        label, low, high, lines = _along(card)
-        across = _linear(low, high, LEFT, WIDTH - RIGHT)
-        shown = np.concatenate([np.concatenate([value, slope]) for _, value, slope in lines])
-        shown = shown[np.isfinite(shown)]
-        bottom, top = (float(np.quantile(shown, q)) for q in (0.01, 0.99)) if len(shown) else (0.0, 1.0)
-        bottom, top = min(bottom, 0.0), max(top, bottom + 1e-6)
-        margin = 0.05 * (top - bottom)
-        scale = _open(bottom - margin, top + margin)
-        panel = Panel(name, colour=colour, note=f"{label}. {card.summary}")
-        panel.xticks = [(across(t), f"{t:g}".replace("-", "−")) for t in (low, (low + high) / 2, high)]
-        panel.yticks = [(scale(t), f"{t:g}".replace("-", "−")) for t in _round_ticks(bottom, top)]
-        for x, value, slope in lines:
-            for kind, numbers in (("slope", slope), ("value", value)):
-                points = zip(x, numbers, strict=True)
-                panel.shapes.append(
-                    (kind, _path((across(a), scale(b) if math.isfinite(b) else None) for a, b in points))
-                )
-        panel.describes = f"{name} against {label}"
+    for colour, (name, loss) in enumerate(zip(study.plan.names["loss"], study.plan.job.losses, strict=True)):
+        curve, trouble = _tried(_loss_curve, loss)
+        summary = getattr(loss, "summary", "")
+        panel = Panel(name, colour=colour, note=f"{trouble or curve.axis}. {summary}".strip(), describes=trouble)
+        if not trouble:
+            lines = [(line.x, line.value, line.broken_slope()) for line in curve.lines]
+            first, last = (float(end) for end in np.round(lines[0][0][[0, -1]], 2))
+            shown = np.concatenate([y[np.isfinite(y)] for _, *both in lines for y in both])
+            low, high = (float(q) for q in np.quantile(shown, (0.01, 0.99))) if shown.size else (0.0, 1.0)
+            low, high = min(low, 0.0), max(high, low + 1e-6)
+            margin = 0.05 * (high - low)
+            _draw_function(panel, lines, first, last, low - margin, high + margin)
+            across, heights = _across(first, last), _height(low - margin, high + margin)
+            panel.xticks = [(across(t), _signed(t)) for t in (first, (first + last) / 2, last)]
+            panel.yticks = [(heights(t), _signed(t)) for t in scales.round_numbers(low, high, 5)]
+            panel.describes = f"{name} against {curve.axis}"
         panels.append(panel)
-    return Figure([Group("", "", 0, panels)])
+    return [Group(panels, "losses")]
 
 
-def _open(low: float, high: float) -> Scale:
-    """A vertical scale that does not clip: the panel does."""
-    return lambda value: (
-        _bottom()
-        - (min(max(value, low - 9 * (high - low)), high + 9 * (high - low)) - low) / (high - low) * (_bottom() - TOP)
-    )
+def _tried(sample: Callable[[Any], Any], function: Any) -> tuple[Any, str]:
+    """What was sampled, or nothing and why: a user's function may do anything, and its page is worth having."""
+    try:
+        return sample(function), ""
+    except Exception as error:
+        return [], str(error) if isinstance(error, _NoCurveError) else "it cannot be drawn"
 
 
-def _along(card: Any) -> tuple[str, float, float, list[tuple[Any, Any, Any]]]:
-    """(axis label, its ends, lines of (x, value, slope along the axis)) of a loss, in the range it is fed here."""
+class _NoCurveError(Exception):
+    """A function that has no curve."""
+
+
+def _activation_lines(activation: Any) -> list[Line]:
+    if isinstance(activation, Card):
+        from slopes.plot.samples import curve
+
+        return [(line.x, line.value, line.broken_slope()) for line in curve(activation).lines]
     import torch
 
-    given = card.settings
-    if card.kind.space_of(given) == "probabilities":
-        low, high = 0.0, 1.0
-    else:
-        low, high = (-1.0, 1.0) if card.kind.name == "regression" else (-6.0, 6.0)
-    x = np.linspace(low, high, 401) if low else np.linspace(0.005, 0.995, 199)
-    label, curves = card.kind.curve(x, given)
-    lines = []
-    for prediction, *rest in curves.values():
-        p = torch.as_tensor(prediction, dtype=torch.float64).requires_grad_()
-        others = [torch.as_tensor(x) for x in rest]
-        values = card(p, *(x.double() if x.is_floating_point() else x for x in others), reduction="none")
-        (gradient,) = torch.autograd.grad(values.sum(), p)
-        direction = np.gradient(np.asarray(prediction, dtype=float), x, axis=0)
-        slope = (gradient.numpy() * direction).reshape(len(x), -1).sum(1)
-        lines.append((x.tolist(), values.detach().numpy(), slope))
-    return label, low, high, lines
+    from slopes.swapping import _make
+
+    module = _make(activation).eval()
+    x = torch.linspace(-4, 4, 401).requires_grad_()
+    value = module(x)
+    (slope,) = torch.autograd.grad(value.sum(), x)
+    if value.shape != x.shape or not torch.allclose(module(x[:1]), value[:1]):
+        raise _NoCurveError("It mixes the entries of its input, so that no curve shows it")
+    return [(x.detach().numpy(), value.detach().numpy(), slope.numpy())]
 
 
-def _round_ticks(low: float, high: float) -> list[float]:
-    """Three to six round numbers between the two."""
-    raw = (high - low) / 4
-    size = 10.0 ** math.floor(math.log10(raw))
-    step = next(size * factor for factor in (1, 2, 5, 10) if size * factor >= raw)
-    return [round(i * step, 10) for i in range(math.ceil(low / step), math.floor(high / step) + 1)]
+def _loss_curve(loss: Any) -> Any:
+    from slopes.plot.samples import curve
+
+    if loss.kind.coupled:
+        raise _NoCurveError("It compares the entries of a batch, so that no curve shows it")
+    return curve(loss)
+
+
+def _draw_function(panel: Panel, lines: Sequence[Line], first: float, last: float, low: float, high: float) -> None:
+    across, heights = _across(first, last), _height(low, high)
+    for x, value, slope in lines:
+        for kind, numbers in (("slope", slope), ("value", value)):
+            points = ((across(a), heights(b) if math.isfinite(b) else None) for a, b in zip(x, numbers, strict=True))
+            panel.shapes.append((kind, _path(_straightened(list(points)))))
+
+
+def _straightened(points: list[tuple[float, Number]]) -> list[tuple[float, Number]]:
+    """The points without those that lie on the line between those that are kept, to a tenth of a unit."""
+    kept, passed = points[:1], []
+    for point, after in pairwise(points[1:]):
+        passed.append(point)
+        if len(passed) > 30 or not _straight(kept[-1], after, passed):
+            kept.append(point)
+            passed = []
+    return kept + points[-1:]
+
+
+def _straight(start: tuple[float, Number], end: tuple[float, Number], between: list[tuple[float, Number]]) -> bool:
+    (x0, y0), (x1, y1) = start, end
+    if y0 is None or y1 is None or x0 == x1:
+        return False
+    return all(y is not None and abs(y0 + (y1 - y0) * (x - x0) / (x1 - x0) - y) < 0.1 for x, y in between)
+
+
+def _across(first: float, last: float) -> Callable[[float], float]:
+    return lambda x: LEFT + (x - first) / (last - first) * (WIDTH - RIGHT - LEFT)
+
+
+def _height(low: float, high: float) -> Callable[[float], float]:
+    """A vertical scale that reaches beyond the panel, which clips it."""
+    far = 9 * (high - low)
+    return lambda y: _bottom() - (min(max(y, low - far), high + far) - low) / (high - low) * (_bottom() - TOP)
+
+
+def _signed(value: float) -> str:
+    return f"{value + 0.0:.4g}".replace("-", "−")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
+import math
 import os
 from contextlib import suppress
 from datetime import datetime
@@ -9,13 +13,31 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slopes.study import figures
 from slopes.study.errors import StudyError
 from slopes.study.progress import duration
-from slopes.study.statistics import of_a_test_set, overlap
+from slopes.study.report import charts, figures, scales
+from slopes.study.report.answer import Verdict, answers, chance
+from slopes.study.report.scales import Axis, Numbers
 
 if TYPE_CHECKING:
     from slopes.study.results import Pair, Study
+
+CONTENTS = {
+    "ranking": "ranking",
+    "differences": "differences to the baseline",
+    "learning": "learning curves",
+    "gradients": "gradients",
+    "units": "dead units",
+    "rates": "learning rates",
+    "cost": "cost",
+    "lost": "what went wrong",
+    "functions": "the functions",
+    "numbers": "all numbers",
+    "repeat": "how it was done",
+}
+WITHOUT_RUNS = ("lost", "functions", "repeat")  #: the sections of a study in which nothing could be trained
+SIZES = ("WIDTH", "HEIGHT", "LEFT", "RIGHT", "TOP", "BOTTOM")
+MARKS = {"better": "▲", "worse": "▼", "tie": "=", "too few seeds": "?", "baseline": "·"}
 
 
 def write(study: Study, path: Path) -> Path:
@@ -41,187 +63,225 @@ def render(study: Study) -> str:
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["percent"] = lambda share, digits=1: f"{100 * share:.{digits}f}"
-    template = files("slopes.study").joinpath("report.html.j2").read_text("utf-8")
-    return environment.from_string(template).render(context(study))
+    return environment.from_string(_file("report.html.j2")).render(context(study))
+
+
+def _file(name: str) -> str:
+    return files("slopes.study.report").joinpath(name).read_text("utf-8")
 
 
 def context(study: Study) -> dict[str, Any]:
     """Everything that the template shows."""
-    plan, ranking = study.plan, study.ranking
+    from markupsafe import Markup
+
+    plan = study.plan
+    numbers = {metric.name: _numbers(study, metric) for metric in study.metrics}
+    verdicts = {metric.name: study.verdicts(metric.name) for metric in study.metrics}
+    first = study.metrics[0]
+    own, trained = numbers[first.name], bool(study.ranking)
+    shown = [*charts.learning(study, own), *charts.training(study)] if trained else []
+    scripts = [_file("uPlot.iife.min.js"), _file("plots.js")] if shown else []
+    sizes = [len(part) for part in plan.job.task.split(plan.seeds[0])]
     return {
-        "plan": plan,
         "study": study,
-        "date": datetime.now().astimezone().strftime("%-d %B %Y, %H:%M")
-        if os.name != "nt"
-        else datetime.now().isoformat(" ", "minutes"),
-        "answer": answer(study),
-        "rows": rows(study),
-        "ticks": _axis(ranking)[1],
-        "table": study.table(),
-        "accuracy": matrix(study),
-        "times": times(study),
-        "diverged": [
-            [_of(study, a, b).diverged_anywhere for b in plan.names["loss"]] for a in plan.names["activation"]
-        ],
-        "diverged_total": sum(pair.diverged_anywhere for pair in ranking),
+        "plan": plan,
+        "job": plan.job,
+        "metric": first,
+        "numbers": numbers,
+        "own": own,
+        "sizes": dict(zip(("train", "validation", "test"), sizes, strict=True)),
+        "date": datetime.now().astimezone().strftime("%d %B %Y, %H:%M").lstrip("0"),
+        "answers": answers(study, numbers, verdicts),
+        **_ranking(study, own, verdicts[first.name]),
+        **_forest(study, own, verdicts[first.name]),
+        "table": _table(study, numbers, verdicts),
+        "contents": [(id, words) for id, words in CONTENTS.items() if trained or id in WITHOUT_RUNS],
+        "fed": [(name, feed.fed) for name, feed in zip(plan.names["loss"], plan.feeds, strict=True) if feed],
+        "marks": MARKS,
+        "chance": chance,
+        "milliseconds": milliseconds,
+        "learning": figures.learning(study, own) if trained else [],
+        "training": figures.training(study) if trained else [],
+        "rates": figures.rates(study, own) if trained and len(plan.rates) > 1 else [],
+        "gradients": figures.gradients(study) if any(run.layers for run in study.runs) else [],
+        "layers": next((run.layers for run in study.runs if run.layers), ()),
+        "units": figures.units(study) if any(run.slots for run in study.runs) else [],
+        "slots": next((run.slots for run in study.runs if run.slots), ()),
         "activation_curves": figures.activation_curves(study),
         "loss_curves": figures.loss_curves(study),
-        "learning": figures.learning(study),
-        "training": figures.training(study),
-        "rates": figures.rates(study),
-        "gradients": figures.gradients(study),
-        "units": figures.units(study),
+        "charts": shown,
+        **_cost(study),
+        "diverged_total": sum(pair.diverged_anywhere for pair in study.pairs),
         "call": call(study),
-        "machine": plan.machine,
-        "hidden": plan.hidden,
-        "batch": plan.batch,
         "duration": duration(study.seconds),
-        "panel": {
-            "width": figures.WIDTH,
-            "height": figures.HEIGHT,
-            "left": figures.LEFT,
-            "right": figures.RIGHT,
-            "top": figures.TOP,
-            "bottom": figures.BOTTOM,
-        },
+        "panel": {name.lower(): getattr(figures, name) for name in SIZES},
+        "style": Markup(_file("uPlot.min.css") + "\n" + _file("style.css")),
+        "licence": Markup(_file("uPlot.LICENSE")),
+        "scripts": [Markup(script) for script in scripts],
+        "policy": " ".join(f"'sha256-{_digest(script)}'" for script in scripts) or "'none'",
+        "data": Markup(_json({"charts": shown})),
     }
 
 
-def _of(study: Study, activation: str, loss: str) -> Pair:
-    return next(pair for pair in study.pairs if (pair.activation, pair.loss) == (activation, loss))
+def _numbers(study: Study, metric: Any) -> Numbers:
+    values = [pair.estimate(metric.name).mean for pair in study.ranking]
+    return Numbers.of(metric, values, study.plan.job.task.unit)
 
 
-# --------------------------------------------------------------------------------------------- answer
+def _json(value: Any) -> str:
+    """JSON that can stand in HTML: nothing in it opens or closes a tag or a comment."""
+    return json.dumps(value, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c").replace("&", "\\u0026")
 
 
-def answer(study: Study) -> dict[str, Any]:
-    """What the study found, in plain sentences, and how far it can be trusted."""
-    ranking, plan = study.ranking, study.plan
-    leader, last = ranking[0], ranking[-1]
-    rivals = [pair for pair in ranking[1:] if overlap(pair.accuracy, leader.accuracy)]
-    trust = []
-    seeds = len(plan.seeds)
-    if len(ranking) == 1:
-        trust.append("Only one pair was trained, so there is nothing to compare it with.")
-    elif seeds == 1:
-        trust.append(
-            "With one seed there is no interval: how much of any difference is chance cannot be said. Use five or more."
-        )
-    elif rivals:
-        named = _list([_title(pair) for pair in rivals[:4]]) + (
-            f" and {len(rivals) - 4} more" if len(rivals) > 4 else ""
-        )
-        trust.append(
-            f"The interval of {_count(len(rivals), 'other pair')} overlaps with the leader’s ({named}): "
-            f"which of {'the two' if len(rivals) == 1 else f'these {len(rivals) + 1}'} is best, this study cannot tell."
-        )
-    else:
-        trust.append(
-            "No other pair’s interval overlaps with the leader’s: on these images its lead is unlikely to be the luck "
-            "of initial weights and data order."
-        )
-    if seeds > 1:
-        trust.append(
-            "An interval holds the mean that many more seeds would give, 95 times in 100 (Student’s t over "
-            f"{seeds} seeds); it speaks of weights and data order, not of other images."
-        )
-    noise = of_a_test_set(leader.accuracy.mean, plan.task.sizes["test"])
-    trust.append(
-        f"All pairs answer the same {plan.task.sizes['test']} images. Another set of that size would move every "
-        f"accuracy near the leader’s by up to {100 * noise:.1f} points or so, mostly together. The leader was picked "
-        "by its test accuracy, which flatters it a little."
-    )
-    edges = [pair for pair in ranking if pair.edge]
-    if edges:
-        trust.append(
-            f"For {_count(len(edges), 'pair')} the best learning rate lies at the edge of the grid (marked ◂ or ▸): "
-            "a rate beyond it may do better."
-        )
-    lost = sum(pair.diverged_anywhere for pair in ranking)
-    trust.append(
-        f"None of the {len(study.runs)} runs diverged."
-        if not lost
-        else f"{lost} of {len(study.runs)} runs diverged; they are counted, not dropped."
-    )
-    return {"leader": leader, "last": last, "trust": trust, "alone": len(ranking) == 1}
-
-
-def _title(pair: Pair) -> str:
-    return f"{pair.activation} with {pair.loss}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' if number != 1 else ''}"
-
-
-def _list(words: list[str]) -> str:
-    return ", ".join(words)
+def _digest(script: str) -> str:
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
 
 # --------------------------------------------------------------------------------------------- tables
 
 
-def _axis(ranking: list[Pair]) -> tuple[figures.Scale, list[tuple[float, str]]]:
-    """The accuracy axis of the ranking, in per cent of its width."""
-    ends = [end for pair in ranking for end in pair.accuracy if end is not None]
-    ends += [run.accuracy for pair in ranking for run in pair.chosen]
-    return figures.accuracy_axis([min(max(end, 0.0), 1.0) for end in ends], 0.0, 100.0, 11.0)
+def _facts(study: Study, pair: Pair, verdicts: dict[tuple[str, str], Verdict]) -> dict[str, Any]:
+    """What every table says of a pair, and by what its rows are filtered."""
+    names = study.plan.names
+    verdict = verdicts.get((pair.activation, pair.loss))
+    return {
+        "pair": pair,
+        "id": study.pairs.index(pair),
+        "activation": names["activation"].index(pair.activation),
+        "loss": names["loss"].index(pair.loss),
+        "verdict": "baseline" if pair is study.baseline else verdict["verdict"] if verdict else "",
+        "compared": verdict,
+    }
 
 
-def rows(study: Study) -> list[dict[str, Any]]:
-    """The ranking with the places of its dots and bars."""
-    ranking = study.ranking
-    scale, _ = _axis(ranking)
-    losses = study.plan.names["loss"]
-    found = []
-    for pair in ranking:
-        mean, low, high = pair.accuracy
-        found.append(
-            {
-                "pair": pair,
-                "colour": losses.index(pair.loss),
-                "at": scale(mean),
-                "from": scale(max(low, 0.0)) if low is not None else scale(mean),
-                "to": scale(min(high, 1.0)) if high is not None else scale(mean),
-                "seeds": [scale(run.accuracy) for run in pair.chosen],
-                "behind": pair.behind(ranking[0]),
-            }
+def _by_pair(verdicts: list[Verdict]) -> dict[tuple[str, str], Verdict]:
+    return {(row["activation"], row["loss"]): row for row in verdicts}
+
+
+def _ranking(study: Study, own: Numbers, verdicts: list[Verdict]) -> dict[str, Any]:
+    """The pairs with the places of their dots and bars, in per cent of the axis."""
+    values = [run.test[own.metric.name] for pair in study.ranking for run in pair.chosen]
+    ends = [end for pair in study.ranking for end in pair.estimate()[1:] if end is not None]
+    axis = scales.of_metric(own.metric, values + ends)
+    by_pair, rows = _by_pair(verdicts), []
+    for pair in study.ranking:
+        estimate = pair.estimate()
+        seeds = [run.test[own.metric.name] for run in pair.chosen]
+        rows.append(
+            _facts(study, pair, by_pair)
+            | {"estimate": estimate, "seeds": [_percent(axis, value) for value in seeds]}
+            | _bar(axis, *estimate)
         )
+    there = list(dict.fromkeys(row["verdict"] for row in rows if row["verdict"]))
+    return {"rows": rows, "ticks": _ticks(axis), "verdicts": there}
+
+
+def _forest(study: Study, own: Numbers, verdicts: list[Verdict]) -> dict[str, Any]:
+    """The differences to the baseline with their places."""
+    ends = [row[name] for row in verdicts for name in ("difference", "low", "high") if row[name] is not None]
+    axis = scales.of_differences(own.metric, ends)
+    by_pair, margin = _by_pair(verdicts), own.metric.margin
+    rows = []
+    for pair in study.ranking:
+        verdict = by_pair.get((pair.activation, pair.loss))
+        if verdict is not None:
+            bar = _bar(axis, verdict["difference"], verdict["low"], verdict["high"])
+            rows.append(_facts(study, pair, by_pair) | bar)
+    region = [_percent(axis, end) for end in (-margin, margin)]
+    return {"forest": rows, "forest_ticks": _ticks(axis), "region": region, "zero": _percent(axis, 0.0)}
+
+
+def _bar(axis: Axis, mean: float, low: float | None, high: float | None) -> dict[str, Any]:
+    start, end = (mean if edge is None else edge for edge in (low, high))
+    return {
+        "at": _percent(axis, mean),
+        "from": _percent(axis, start),
+        "to": _percent(axis, end),
+        "beyond": axis.beyond(mean),
+    }
+
+
+def _percent(axis: Axis, value: float) -> float:
+    return round(100 * axis.at(value), 2)
+
+
+def _ticks(axis: Axis) -> list[tuple[float, str]]:
+    return [(_percent(axis, value), label) for value, label in axis.ticks]
+
+
+def _table(study: Study, numbers: dict[str, Numbers], verdicts: dict[str, list[Verdict]]) -> list[dict[str, Any]]:
+    """All metrics of all pairs, each with its interval and verdict."""
+    by_pair = {name: _by_pair(rows) for name, rows in verdicts.items()}
+    rows = {(row["activation"], row["loss"]): row for row in study.table()}
+    found = []
+    for pair in study.ranking:
+        cells = []
+        for metric in study.metrics:
+            facts = _facts(study, pair, by_pair[metric.name])
+            estimate, own = pair.estimate(metric.name), numbers[metric.name]
+            cells.append(
+                {
+                    "mean": own.bare(estimate.mean, 1),
+                    "interval": "" if estimate.low is None else own.interval(estimate.low, estimate.high),
+                    "verdict": facts["verdict"],
+                }
+            )
+        facts = _facts(study, pair, by_pair[study.metrics[0].name])
+        found.append(facts | {"row": rows[pair.activation, pair.loss], "cells": cells})
     return found
 
 
-def matrix(study: Study) -> list[list[dict[str, Any]]]:
-    """Accuracy by activation (rows) and loss (columns), each with a shade between 0 and 1."""
-    means = [figures.stretched(pair.accuracy.mean) for pair in study.pairs]
-    low, span = min(means), (max(means) - min(means)) or 1.0
-    table = []
-    for a in study.plan.names["activation"]:
-        pairs = [_of(study, a, b) for b in study.plan.names["loss"]]
-        table.append([{"pair": p, "shade": (figures.stretched(p.accuracy.mean) - low) / span} for p in pairs])
-    return table
+def milliseconds(seconds: float) -> str:
+    """A time in milliseconds with three digits."""
+    ms = 1e3 * seconds
+    return f"{ms:.{min(max(2 - math.floor(math.log10(ms)), 0), 3)}f}" if ms > 0 else "0"
 
 
-def times(study: Study) -> list[list[dict[str, float]]]:
-    """Milliseconds per epoch by activation and loss, each with its share of the longest."""
-    by_pair = {(row["activation"], row["loss"]): 1e3 * row["seconds_per_epoch"] for row in study.table()}
-    longest = max(by_pair.values())
-    return [
-        [{"ms": by_pair[a, b], "share": by_pair[a, b] / longest} for b in study.plan.names["loss"]]
-        for a in study.plan.names["activation"]
+def _cost(study: Study) -> dict[str, Any]:
+    """Milliseconds per epoch by activation and loss, with their share of the longest, and why runs were not stacked."""
+    rows = {(row["activation"], row["loss"]): row for row in study.table() if not row["reason"]}
+    longest = max((row["seconds_per_epoch"] for row in rows.values()), default=0.0) or 1.0
+    names = study.plan.names
+    times = [
+        [
+            {
+                "ms": milliseconds(row["seconds_per_epoch"]),
+                "share": row["seconds_per_epoch"] / longest,
+                "engine": row["engine"],
+            }
+            if (row := rows.get((activation, loss)))
+            else None
+            for loss in names["loss"]
+        ]
+        for activation in names["activation"]
     ]
+    whys: dict[str, list[str]] = {}
+    for run in study.runs:
+        title = f"{run.activation} with {run.loss}"
+        if run.why and title not in whys.setdefault(run.why, []):
+            whys[run.why].append(title)
+    stacked = sum(run.engine == "stack" for run in study.runs)
+    largest = max((run.stack for run in study.runs), default=1)
+    return {"times": times, "whys": whys, "stacked": stacked, "largest": largest}
 
 
 def call(study: Study) -> str:
     """The call that repeats the study."""
-    plan = study.plan
+    plan, job = study.plan, study.plan.job
     counted = plan.seeds == tuple(range(len(plan.seeds)))
+    baseline = (study.baseline.activation, study.baseline.loss)
     return (
         "slopes.compare(\n"
-        f"    activations=[{', '.join(map(repr, plan.activations))}],\n"
-        f"    losses=[{', '.join(map(repr, plan.losses))}],\n"
+        f"    {job.network.name!r},\n"
+        f"    {job.task.name!r},\n"
+        f"    activations=[{', '.join(map(repr, job.activations))}],\n"
+        f"    losses=[{', '.join(map(repr, job.losses))}],\n"
         f"    seeds={len(plan.seeds) if counted else list(plan.seeds)},\n"
-        f"    epochs={plan.epochs},\n"
+        f"    epochs={job.epochs},\n"
+        f"    baseline={baseline!r},\n"
         f"    rates={plan.rates},\n"
+        f"    batch={job.batch},\n"
+        f"    optimizer={job.optimizer!r},\n"
+        f"    clip={job.clip},\n"
         ")"
     )

@@ -1,0 +1,216 @@
+"""What a study found, a sentence for each question, and how far it can be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from slopes.study.report.scales import Numbers
+
+if TYPE_CHECKING:
+    from slopes.study.results import Pair, Study
+
+Verdict = dict[str, Any]
+NAMED = 4  #: the most pairs that a sentence names
+
+
+class Answer(NamedTuple):
+    """A question and what the study has to say to it."""
+
+    question: str
+    answer: str
+
+
+def answers(study: Study, numbers: dict[str, Numbers], verdicts: dict[str, list[Verdict]]) -> list[Answer]:
+    """What follows the sentence that names the best pair; `verdicts` are those of each metric, at own best rates."""
+    if not study.ranking:
+        return [Answer("Which is best?", "Nothing could be trained, so there is no answer."), *_lost(study)]
+    leader, own = study.ranking[0], numbers[study.metrics[0].name]
+    by_pair = {(row["activation"], row["loss"]): row for row in verdicts[study.metrics[0].name]}
+    found = [Answer("By how much?", _lead(study, leader, own, by_pair))]
+    if by_pair:
+        found.append(Answer("How sure?", _sure(study, leader, own, by_pair)))
+    found += _ties(study, leader)
+    found += _shared(study, own)
+    found += _others(study, numbers, verdicts)
+    found += _lost(study)
+    found.append(Answer("For what does it hold?", _scope(study)))
+    return found
+
+
+def title(pair: Pair) -> str:
+    """The pair as a sentence names it."""
+    return f"{pair.activation} with {pair.loss}"
+
+
+def chance(p: float | None) -> str:
+    """A p-value in words."""
+    if p is None or p != p:
+        return "–"
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"
+
+
+def compared(verdict: Verdict, numbers: Numbers) -> str:
+    """How two pairs differ, as in "0.6 points more"."""
+    difference = verdict["difference"]
+    if difference != difference:
+        return "no seed in common"
+    return f"{numbers.gap(difference)} {'less' if difference < 0 else 'more'}"
+
+
+def _lead(study: Study, leader: Pair, own: Numbers, by_pair: dict[tuple[str, str], Verdict]) -> str:
+    baseline = study.baseline
+    if len(study.ranking) == 1:
+        return "Only one pair was trained, so there is nothing to compare it with."
+    if not baseline.trained:
+        return f"The baseline, {title(baseline)}, could not be trained, so nothing is compared with it."
+    if leader is baseline:
+        second = study.ranking[1]
+        verdict = by_pair[second.activation, second.loss]
+        return (
+            f"It is the baseline itself. The next, {title(second)}, has {compared(verdict, own)}"
+            f"{_interval(verdict, own)}."
+        )
+    verdict = by_pair[leader.activation, leader.loss]
+    return f"That is {compared(verdict, own)} than the baseline, {title(baseline)}{_interval(verdict, own)}."
+
+
+def _interval(verdict: Verdict, own: Numbers) -> str:
+    if verdict["low"] is None:
+        return ""
+    return f" (95 % interval {own.interval(verdict['low'], verdict['high'], sign=True)})"
+
+
+def _sure(study: Study, leader: Pair, own: Numbers, by_pair: dict[tuple[str, str], Verdict]) -> str:
+    verdict = by_pair.get(_key(leader)) or by_pair[_key(study.ranking[1])]
+    if verdict["verdict"] == "too few seeds":
+        seeds = _count(len(study.plan.seeds), "seed")
+        return (
+            f"Not at all: {seeds} can show nothing in {_count(len(by_pair), 'comparison')}; it takes at least "
+            f"{verdict['needed']}."
+        )
+    if verdict["verdict"] == "tie":
+        return f"It is a tie: {verdict['words']}."
+    return (
+        f"If the two were the same, chance would give so large a difference with {chance(verdict['p'])} "
+        f"({_count(len(by_pair), 'comparison')} allowed for); and it is more than {own.margin}, up to which "
+        f"differences count as none. So {'the next' if leader is study.baseline else 'it'} is {verdict['verdict']}."
+    )
+
+
+def _key(pair: Pair) -> tuple[str, str]:
+    return pair.activation, pair.loss
+
+
+def _ties(study: Study, leader: Pair) -> list[Answer]:
+    """Which pairs cannot be told from the leader."""
+    rows = study.verdicts(baseline=_key(leader))
+    if not rows or rows[0]["verdict"] == "too few seeds":
+        return []
+    tied = [row for row in rows if row["verdict"] == "tie"]
+    flattered = "The leader was picked by the same test data, which flatters it."
+    if not tied:
+        return [Answer("Is it alone?", f"Yes: each of the others is worse than it. {flattered}")]
+    named = _listed([f"{row['activation']} with {row['loss']}" for row in tied])
+    return [Answer("Is it alone?", f"No: it is tied with {named}. {flattered}")]
+
+
+def _shared(study: Study, own: Numbers) -> list[Answer]:
+    """Who leads where all pairs have the same learning rate."""
+    best = study.ranked(rate="shared")[:1]
+    if len(study.plan.rates) == 1 or len(study.ranking) == 1 or not best:
+        return []
+    pair, rate = best[0], study.shared_rate
+    value = own.full(pair.estimate(rate=rate).mean)
+    verdict = _of(pair, study.verdicts(rate="shared"))
+    words = _against(study, pair, verdict) + (f"; {chance(verdict['p'])}" if verdict else "")
+    again = "also " if pair is study.ranking[0] else ""
+    return [
+        Answer(
+            "And at one learning rate for all?",
+            f"At {rate:g}, the rate that suits all pairs best together, {again}{title(pair)} leads with {value} "
+            f"({words}).",
+        )
+    ]
+
+
+def _of(pair: Pair, verdicts: Sequence[Verdict]) -> Verdict | None:
+    return next((row for row in verdicts if (row["activation"], row["loss"]) == _key(pair)), None)
+
+
+def _against(study: Study, pair: Pair, verdict: Verdict | None) -> str:
+    if verdict is None:
+        return "the baseline" if pair is study.baseline else "no verdict"
+    return {
+        "better": "better than the baseline",
+        "worse": "worse than the baseline",
+        "tie": "tied with the baseline",
+    }.get(verdict["verdict"], "too few seeds for a verdict")
+
+
+def _others(study: Study, numbers: dict[str, Numbers], verdicts: dict[str, list[Verdict]]) -> list[Answer]:
+    """Who leads by the other metrics."""
+    said = []
+    for metric in study.metrics[1:]:
+        pair = study.ranked(metric.name)[0]
+        value = numbers[metric.name].full(pair.estimate(metric.name).mean)
+        if len(study.ranking) == 1:
+            said.append(f"{metric.label}: {value}")
+        else:
+            words = _against(study, pair, _of(pair, verdicts[metric.name]))
+            said.append(f"{metric.label}: {title(pair)}, {value} ({words})")
+    return [Answer("And by the other metrics?", "; ".join(said) + ".")] if said else []
+
+
+def _lost(study: Study) -> list[Answer]:
+    """What diverged, failed, did not fit, or has its best rate at the edge."""
+    said = []
+    diverged = sum(pair.diverged_anywhere for pair in study.pairs)
+    if diverged:
+        said.append(
+            f"{diverged} of {_count(len(study.runs), 'run')} diverged; they are judged by their last finite epoch and "
+            "never dropped."
+        )
+    elif study.runs:
+        said.append(f"No run diverged, of {len(study.runs)}.")
+    if study.failures:
+        gone = [title(pair) for pair in study.pairs if pair.failures and not pair.trained]
+        all_of = f", all those of {_listed(gone)}" if gone else ""
+        said.append(f"{_count(len(study.failures), 'run')} failed{all_of}.")
+    unfit = [pair for pair in study.pairs if pair.unfit]
+    if unfit:
+        said.append(f"{_count(len(unfit), 'pair')} did not fit the task: {_listed([title(pair) for pair in unfit])}.")
+    edges = [pair for pair in study.ranking if pair.edge]
+    if edges:
+        said.append(
+            f"For {_count(len(edges), 'pair')} the best learning rate lies at the edge of the grid, beyond which a "
+            f"better one may lie: {_listed([title(pair) for pair in edges])}."
+        )
+    trouble = diverged or study.failures or unfit or edges
+    return [Answer("What went wrong?" if trouble else "Did all train?", " ".join(said))]
+
+
+def _scope(study: Study) -> str:
+    if study.plan.resampled is not None:
+        return (
+            "Each seed drew its own split of the data, so verdicts speak of other splits of these data too; as the "
+            "training sets overlap, tests and intervals are widened after Nadeau and Bengio."
+        )
+    return (
+        "For this network and this one split of the data: seeds vary initial weights and the order of the data, and "
+        "say nothing of other samples."
+    )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' if number != 1 else ''}"
+
+
+def _listed(words: Sequence[str]) -> str:
+    """The first few in words, and how many more there are."""
+    named, more = list(words[:NAMED]), len(words) - NAMED
+    if more == 1:
+        named, more = list(words), 0
+    if more > 0:
+        named.append(f"{more} more")
+    return named[0] if len(named) == 1 else f"{', '.join(named[:-1])} and {named[-1]}"
