@@ -17,7 +17,7 @@ from slopes.study import training
 from slopes.study.job import Cell, Job
 from slopes.study.networks import Network
 from slopes.study.tasks.task import Parts, Task
-from slopes.study.training import engine, probe, runs
+from slopes.study.training import common, engine, probe, runs
 
 # ------------------------------------------------------------------------------- the other parts, as small as can be
 
@@ -254,3 +254,99 @@ def test_a_diverged_run_is_judged_at_its_last_finite_epoch_and_leaves_the_others
     kept = ("test", "validation", "curve", "training_loss", "gradient", "dead", "saturated")
     outcomes = [outcome for outcome in beside if not outcome["diverged"]]
     assert [[o[key] for key in kept] for o in outcomes] == [[o[key] for key in kept] for o in fine]
+
+
+# --------------------------------------------------------------------------------------- activations in one stack
+
+
+@slopes.activation()
+def crooked(x):
+    """A user's own, without a derivative."""
+    return slopes.ops.where(x > 0, x, 0.3 * x)
+
+
+@slopes.activation()
+def flat(x):
+    """Slope 0 everywhere."""
+    return 0.0 * x
+
+
+@slopes.activation()
+def faint(x):
+    """Hardly a slope at all."""
+    return 0.0005 * x
+
+
+def test_activations_and_losses_of_all_sorts_agree_with_the_loop(monkeypatch):
+    shared = (slopes.relu, slopes.elu.with_(alpha=0.5), crooked, nn.Hardtanh, nn.Softplus())
+    given = {"activations": (*shared, nn.PReLU, slopes.softmax), "losses": (slopes.cross_entropy, slopes.softmax_focal)}
+    stacked, in_stack = trained(job(**given), cells(job(**given)), monkeypatch)
+    looped, in_loop = trained(job(engine="loop", **given), cells(job(**given)), monkeypatch)
+    assert [outcome["stack"] for outcome in stacked] == [40] * 40 + [8] * 16
+    for cell, weights in in_loop.items():
+        for name, value in weights.items():
+            torch.testing.assert_close(in_stack[cell][name], value, atol=1e-5, rtol=1e-5, msg=f"{cell} {name}")
+    for a, b in zip(stacked, looped, strict=True):
+        for name in ("dead", "saturated", "gradient"):
+            torch.testing.assert_close(torch.tensor(a[name]), torch.tensor(b[name]), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("source", [mlp, normalised], ids=lambda s: s.__name__)
+def test_a_run_is_the_same_to_the_bit_whatever_is_trained_beside_it(source, monkeypatch):
+    made = job(source, activations=(slopes.relu, slopes.gelu, slopes.tanh))
+    _, together = trained(made, cells(made, rates=(0.003, 0.02), seeds=range(5)), monkeypatch)
+    some = cells(made, rates=(0.02,), seeds=(1, 3))[2:]
+    _, fewer = trained(made, some, monkeypatch)
+    for cell, weights in fewer.items():
+        assert all(torch.equal(value, together[cell][name]) for name, value in weights.items())
+
+
+@pytest.mark.parametrize("name", ["stack", "loop"])
+def test_dead_and_saturated_units_are_told_apart(name):
+    made = job(engine=name, activations=(flat, faint, slopes.linear), epochs=1)
+    outcomes = training.train(made, cells(made, rates=(1e-9,), seeds=(0,)))
+    assert [outcome["slots"] for outcome in outcomes] == [["1", "3"]] * 3
+    assert [outcome["dead"][0] for outcome in outcomes] == [[1.0, 1.0], [0.0, 0.0], [0.0, 0.0]]
+    assert [outcome["saturated"][0] for outcome in outcomes] == [[0.0, 0.0], [1.0, 1.0], [0.0, 0.0]]
+
+
+def test_a_unit_is_a_channel_of_images_and_dead_only_if_no_sample_moves_it(monkeypatch):
+    def still():
+        model = nn.Sequential(nn.Conv2d(1, 4, 1), nn.ReLU(), nn.Flatten(), nn.Linear(256, 3))
+        model[0].weight.data[:] = 1.0
+        model[0].bias.data[:] = torch.tensor([-100.0, -9.0, 0.0, 100.0])
+        return model
+
+    task = classes(1, 8, 8)
+    task.inputs[100, 0, 3, 3] = 10.0  # one pixel of one image, which is for validation
+    monkeypatch.setattr(common, "ROOM", 1)  # so that the images come in several portions
+    for name in ("stack", "loop"):
+        made = job(still, task, engine=name, activations=(slopes.relu,), epochs=1)
+        outcomes = training.train(made, cells(made, rates=(1e-9, 1e-8), seeds=(0,)))
+        assert [(o["dead"], o["saturated"]) for o in outcomes] == [([[0.25]], [[0.25]])] * 2
+
+
+def test_gradient_norms_are_those_of_autograd():
+    made = job(activations=(slopes.tanh,), optimizer="sgd", epochs=1, batch=80)  # one step
+    (cell,) = cells(made, rates=(0.1,), seeds=(3,))
+    (outcome,) = training.train(made, [cell])
+    model = made.network.slotted(3, nn.Tanh)
+    train = made.task.parts.train
+    nn.functional.cross_entropy(model(made.task.inputs[train]), made.task.targets[train]).backward()
+    norms = [math.hypot(model[i].weight.grad.norm(), model[i].bias.grad.norm()) for i in (0, 2, 4)]
+    assert outcome["layers"] == ["0", "2", "4"]
+    assert outcome["gradient"][0] == pytest.approx(norms, rel=1e-5)
+
+
+def test_what_is_fitted_is_the_network_that_was_judged():
+    made = job(engine="loop")
+    cell = cells(made)[5]
+    model, outcome = training.fit(made, cell)
+    (trained_alone,) = training.train(made, [cell])
+    assert {k: v for k, v in outcome.items() if k != "seconds"} == {
+        k: v for k, v in trained_alone.items() if k != "seconds"
+    }
+    test = made.task.parts.test
+    right = model(made.task.inputs[test]).argmax(1) == made.task.targets[test]
+    assert outcome["test"] == {"accuracy": right.double().mean().item()}
+    assert not model.training

@@ -58,6 +58,10 @@ class Slot(nn.Module):
         """What each network's activation makes of its part of x."""
         return _Divided.apply(x, self.values, self.sizes)  # type: ignore[no-any-return, no-untyped-call]
 
+    def whole(self, x: Tensor) -> Tensor:
+        """The same for (network, ...) outside of vmap."""
+        return _divided(x, self.values, self.sizes)
+
     def slope(self, x: Tensor) -> Tensor:
         """The slope of each network's activation at its part of x."""
         return _Divided.apply(x, self.slopes, self.sizes)  # type: ignore[no-any-return, no-untyped-call]
@@ -77,10 +81,13 @@ class _Divided(torch.autograd.Function):
     @staticmethod
     def vmap(info: Any, in_dims: Any, x: Tensor, functions: Any, sizes: Any) -> tuple[Tensor, int]:
         whole = x.expand(info.batch_size, *x.shape) if in_dims[0] is None else x.movedim(in_dims[0], 0)
-        if len(functions) == 1:
-            return functions[0](whole), 0
-        parts = zip(functions, torch.split(whole, sizes), strict=True)
-        return torch.cat([function(part) for function, part in parts]), 0
+        return _divided(whole, functions, sizes), 0
+
+
+def _divided(x: Tensor, functions: list[Callable[[Tensor], Tensor]], sizes: list[int]) -> Tensor:
+    if len(functions) == 1:
+        return functions[0](x)
+    return torch.cat([function(part) for function, part in zip(functions, torch.split(x, sizes), strict=True)])
 
 
 class _Known(torch.autograd.Function):

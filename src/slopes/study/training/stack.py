@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from slopes.study.training import common
+from slopes.study.training.direct import stages
 from slopes.study.training.optimisers import Weights
 from slopes.study.training.slots import Slot, module_of, sharing
 
@@ -40,6 +41,7 @@ class Stack:
         made: list[nn.Module] = []
         start = {seed: self._slotted(job, seed, made) for seed in dict.fromkeys(cell.seed for cell in cells)}
         self.model = start[cells[0].seed]
+        self._stages = stages(self.model) if job.network.output is None else None
         self.layers = common.layers_of(self.model)
         self.slots = common.slots_of(self.model, made)
         trained = [name for name, p in self.model.named_parameters() if p.requires_grad]
@@ -70,6 +72,15 @@ class Stack:
     def _call(self, state: dict[str, Tensor], x: Tensor) -> Tensor:
         return self._network.predict(torch.func.functional_call(self.model, state, (x,)))
 
+    def _outputs(self, rows: Tensor) -> Tensor:
+        if self._stages is None:
+            return self._map(self._call, rows)  # type: ignore[no-any-return]
+        x = self._task.inputs[rows]
+        x = x if rows.ndim > 1 else x.expand(len(self.cells), *x.shape)
+        for stage in self._stages:
+            x = stage(self.weights.tensors | self.held, x)
+        return x
+
     def _map(self, function: Any, rows: Tensor) -> Any:
         """The function of every network's tensors and samples; one row of samples serves all."""
         dims = (0, 0 if rows.ndim > 1 else None)
@@ -80,7 +91,7 @@ class Stack:
     def gradient(self, rows: Tensor) -> Tensor:
         """See `Learner`."""
         self.model.train()
-        outputs, targets = self._map(self._call, rows), self._task.targets[rows]
+        outputs, targets = self._outputs(rows), self._task.targets[rows]
         whole = len(self._losses) == 1
         parts = []
         for loss, feed, index in self._losses:
@@ -106,7 +117,7 @@ class Stack:
     def outputs(self, rows: Tensor) -> Tensor:
         """See `Learner`."""
         self.model.eval()
-        return torch.cat([self._map(self._call, portion) for portion in self._portions(rows)], dim=1)
+        return torch.cat([self._outputs(portion) for portion in self._portions(rows)], dim=1)
 
     @torch.no_grad()
     def units(self, rows: Tensor) -> tuple[Tensor, Tensor]:
