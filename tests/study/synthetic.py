@@ -7,38 +7,20 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 
 import slopes
+from slopes.study import metrics
 from slopes.study.results import Failure, Run, Study
 from slopes.study.tasks import Parts
 
 
-class Metric(NamedTuple):
-    """What `slopes.study.metrics.Metric` is."""
-
-    name: str
-    label: str
-    higher: bool
-    percent: bool
-    margin: float
-
-
 METRICS = {
-    "classification": (
-        Metric("accuracy", "accuracy", True, True, 0.005),
-        Metric("nll", "log loss", False, False, 0.02),
-        Metric("brier", "Brier score", False, False, 0.01),
-        Metric("ece", "calibration error", False, True, 0.01),
-    ),
-    "regression": (
-        Metric("rmse", "RMSE", False, False, 1.0),
-        Metric("mae", "MAE", False, False, 1.0),
-        Metric("r2", "R²", True, False, 0.02),
-    ),
+    "classification": metrics.METRICS["classification"],
+    "regression": tuple(m._replace(margin=1.0) if m.in_units else m for m in metrics.METRICS["regression"]),
 }
 
 SIX = (slopes.relu, slopes.leaky_relu, slopes.gelu, slopes.silu, slopes.tanh, slopes.sigmoid)
@@ -195,4 +177,4 @@ def _judged(kind: str, quality: float) -> dict[str, float]:
         rmse = 50 + 40 * error
         return {"rmse": rmse, "mae": 0.8 * rmse, "r2": 1 - (rmse / 77) ** 2}
     wrong = min(error, 0.9)
-    return {"accuracy": 1 - wrong, "nll": 3.3 * wrong, "brier": 1.5 * wrong, "ece": 0.3 * wrong}
+    return {"accuracy": 1 - wrong, "log_loss": 3.3 * wrong, "brier": 1.5 * wrong, "calibration": 0.3 * wrong}

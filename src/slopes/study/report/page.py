@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import inspect
 import json
 import math
 import os
+from collections.abc import Collection
 from contextlib import suppress
 from datetime import datetime
 from importlib.resources import files
@@ -266,22 +268,36 @@ def _cost(study: Study) -> dict[str, Any]:
 
 
 def call(study: Study) -> str:
-    """The call that repeats the study."""
+    """The call that repeats the study; what is the user's own stands there by its name."""
+    from slopes.study.networks.builtin import BUILTIN as NETWORKS
+    from slopes.study.tasks.builtin import BUILTIN as TASKS
+
     plan, job = study.plan, study.plan.job
     counted = plan.seeds == tuple(range(len(plan.seeds)))
     baseline = (study.baseline.activation, study.baseline.loss)
-    return (
-        "slopes.compare(\n"
-        f"    {job.network.name!r},\n"
-        f"    {job.task.name!r},\n"
-        f"    activations=[{', '.join(map(repr, job.activations))}],\n"
-        f"    losses=[{', '.join(map(repr, job.losses))}],\n"
-        f"    seeds={len(plan.seeds) if counted else list(plan.seeds)},\n"
-        f"    epochs={job.epochs},\n"
-        f"    baseline={baseline!r},\n"
-        f"    rates={plan.rates},\n"
-        f"    batch={job.batch},\n"
-        f"    optimizer={job.optimizer!r},\n"
-        f"    clip={job.clip},\n"
-        ")"
-    )
+    given = [
+        _spelt(job.network.name, NETWORKS),
+        _spelt(job.task.name, TASKS),
+        f"activations=[{', '.join(map(_written, job.activations))}]",
+        f"losses=[{', '.join(map(_written, job.losses))}]",
+        f"seeds={len(plan.seeds) if counted else list(plan.seeds)}",
+        f"epochs={job.epochs}",
+        f"rates={plan.rates}",
+        f"baseline={baseline}",
+        "resample=True" if job.task.resampled else "",
+        f"optimizer={job.optimizer!r}",
+        f"batch_size={job.batch}",
+        f"clip={job.clip}" if job.clip is not None else "",
+        f"engine={job.engine!r}" if job.engine != "auto" else "",
+    ]
+    return "slopes.compare(\n" + "".join(f"    {argument},\n" for argument in given if argument) + ")"
+
+
+def _written(function: Any) -> str:
+    """A card as it is called in code; a class by its name."""
+    return function.__qualname__ if inspect.isclass(function) else repr(function)
+
+
+def _spelt(name: str, builtin: Collection[str]) -> str:
+    """A network or a task as it was given: in quotes where it is known by its name or is a file."""
+    return repr(name) if name.partition("(")[0] in builtin or "." in name else name

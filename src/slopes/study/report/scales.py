@@ -32,7 +32,7 @@ class Numbers:
             return cls(metric, 1, " %")
         sizes = [abs(value) for value in values if value and math.isfinite(value)]
         digits = 2 - math.floor(math.log10(float(np.median(sizes)))) if sizes else 2
-        return cls(metric, min(max(digits, 0), 6), f" {unit}" if unit and in_units(metric) else "")
+        return cls(metric, min(max(digits, 0), 6), f" {unit}" if unit and metric.in_units else "")
 
     @property
     def heading(self) -> str:
@@ -63,7 +63,7 @@ class Numbers:
     @property
     def margin(self) -> str:
         """Up to where a difference counts as none."""
-        return f"{(100 if self.metric.percent else 1) * self.metric.margin:.4g}{self._step}"
+        return f"{(100 if self.metric.percent else 1) * self.metric.margin:.3g}{self._step}"
 
     @property
     def _step(self) -> str:
@@ -75,11 +75,6 @@ class Numbers:
             return "–"
         write = self.signed if sign else self.bare
         return f"{write(low)} to {write(high)}"
-
-
-def in_units(metric: Metric) -> bool:
-    """Whether a metric of a regression has the unit of its target."""
-    return metric.name in ("mae", "rmse")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,134 @@
+"""What `print(study)` shows: the ranking with its verdicts, and what was not trained."""
+
+from __future__ import annotations
+
+import copy
+from statistics import median
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from slopes.study.report.answer import chance
+from slopes.study.report.page import milliseconds
+from slopes.study.report.scales import Numbers
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderResult
+
+    from slopes.study.report.answer import Verdict
+    from slopes.study.results import Pair, Study
+
+STYLES = {"better": "bold green", "worse": "red", "too few seeds": "yellow"}
+#: the width in columns from which on a column is shown; the others always are
+FROM = {"fed": 150, "95 % interval": 96, "p": 125, "diverged": 110, "failed": 125, "ms/epoch": 110}
+
+
+class _Listing(Table):
+    """A table that leaves out what is least missed where there is little room."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        narrow = copy.copy(self)
+        narrow.columns = [c for c in self.columns if options.max_width >= FROM.get(str(c.header), 0)]
+        yield from Table.__rich_console__(narrow, console, options)
+
+
+def listing(study: Study, metric: str | None = None) -> Table:
+    """Return the pairs as a table for rich, the best mean of a metric first; LookupError for no metric of the task."""
+    chosen = study.metric(metric)
+    ranked = study.ranked(chosen.name)
+    values = [pair.estimate(chosen.name).mean for pair in ranked]
+    numbers = Numbers.of(chosen, values, study.plan.job.task.unit)
+    verdicts = {(row["activation"], row["loss"]): row for row in study.verdicts(chosen.name)}
+    table = _Listing(
+        title=_title(study, numbers), caption=_caption(study, numbers), box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1)
+    )
+    table.caption_justify, table.pad_edge = "left", False
+    for heading in ("#", "activation", "loss", "fed", f"{chosen.label}{' %' if chosen.percent else ''}"):
+        left = heading in ("activation", "loss", "fed")
+        table.add_column(heading, justify="left" if left else "right", overflow="fold")
+    for heading in ("95 % interval", "difference", "p", "verdict", "rate", "diverged", "failed", "ms/epoch"):
+        table.add_column(heading, justify="left" if heading == "verdict" else "right", no_wrap=True)
+    for place, pair in enumerate(ranked, 1):
+        verdict = verdicts.get((pair.activation, pair.loss))
+        estimate = pair.estimate(chosen.name)
+        table.add_row(
+            str(place),
+            *map(escape, (pair.activation, pair.loss, pair.note)),
+            numbers.bare(estimate.mean),
+            "" if estimate.low is None else numbers.interval(estimate.low, estimate.high),
+            "" if verdict is None else numbers.signed(verdict["difference"]),
+            "" if verdict is None else chance(verdict["p"]).removeprefix("p = ").removeprefix("p "),
+            _verdict(study, pair, verdict),
+            f"{pair.rate:g}{'*' if pair.edge else ' '}",
+            f"{pair.diverged} of {len(pair.chosen)}",
+            str(len(pair.failures) or ""),
+            milliseconds(median(run.seconds for run in pair.chosen)),
+        )
+    for pair in study.pairs:
+        if not pair.chosen:
+            what = "does not fit" if pair.unfit else "failed"
+            empty = [""] * (len(table.columns) - 4)
+            empty[4] = f"[yellow]{what}[/]"
+            table.add_row("–", *map(escape, (pair.activation, pair.loss, pair.note)), *empty)
+    return table
+
+
+def _verdict(study: Study, pair: Pair, verdict: Verdict | None) -> str:
+    if pair is study.baseline:
+        return "[bold]baseline[/]"
+    if verdict is None:
+        return ""
+    style = STYLES.get(verdict["verdict"])
+    return f"[{style}]{verdict['verdict']}[/]" if style else str(verdict["verdict"])
+
+
+def _title(study: Study, numbers: Numbers) -> str:
+    plan = study.plan
+    samples = len(plan.job.task.split(plan.seeds[0]).test)
+    unit = f" in {numbers.unit.strip()}" if numbers.unit and not numbers.metric.percent else ""
+    return escape(
+        f"{plan.job.task.name}: {numbers.metric.label}{unit} on {samples} test samples, {plan.job.network.name}, "
+        f"{_count(len(plan.seeds), 'seed')} x {_count(len(plan.rates), 'rate')} x {_count(plan.job.epochs, 'epoch')}"
+    )
+
+
+def _caption(study: Study, numbers: Numbers) -> str:
+    """How to read the table, and why what is missing is."""
+    lines = []
+    if study.ranking:
+        split = "new splits of these data" if study.plan.resampled is not None else "this split of the data"
+        baseline = f"{study.baseline.activation} with {study.baseline.loss}"
+        lines.append(
+            f"Means over seeds, {'higher' if numbers.metric.higher else 'lower'} is better. Verdicts against {baseline}"
+            f" hold for {split}; differences up to {numbers.margin} count as none."
+        )
+        edge = "; * the edge of the grid" if any(pair.edge for pair in study.ranking) else ""
+        shared = f"; best for all: {study.shared_rate:g}" if len(study.plan.rates) > 1 else ""
+        lines.append(f"Rate: chosen on validation data{edge}{shared}. {_engine(study)}")
+    diverged = sum(pair.diverged_anywhere for pair in study.pairs)
+    if diverged:
+        lines.append(f"{diverged} of {_count(len(study.runs), 'run')} diverged, at whatever rate.")
+    reasons: dict[str, list[str]] = {}
+    for pair in study.pairs:
+        if not pair.chosen:
+            reason = pair.unfit or (pair.failures[0].reason if pair.failures else "no run")
+            reasons.setdefault(reason, []).append(f"{pair.activation} with {pair.loss}")
+    for reason, pairs in reasons.items():
+        more = f" and {len(pairs) - 3} more" if len(pairs) > 3 else ""
+        lines.append(f"Not trained, {', '.join(pairs[:3])}{more}: {reason}")
+    return escape("\n".join(lines))
+
+
+def _engine(study: Study) -> str:
+    stacked = sum(run.engine == "stack" for run in study.runs)
+    if not stacked:
+        return "Trained one by one."
+    largest = max(run.stack for run in study.runs)
+    some = "Trained" if stacked == len(study.runs) else f"{stacked} of {len(study.runs)} runs trained"
+    return f"{some} side by side, up to {largest}."
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' if number != 1 else ''}"
