@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +62,7 @@ def run(learner: Learner, job: Job, feeds: dict[int, Any]) -> list[Outcome]:
             "dead": [dead[i] for dead, _ in units],
             "saturated": [saturated[i] for _, saturated in units],
             "diverged": diverged[i],
-            "seconds": seconds,
+            "seconds": statistics.median(seconds),
             "stack": len(cells),
         }
         for i in range(len(cells))
