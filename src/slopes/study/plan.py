@@ -13,6 +13,7 @@ from importlib.metadata import version
 from typing import Any
 
 import slopes
+from slopes.loading import describe
 from slopes.study import arguments, identity
 from slopes.study.feeding import Feed, Unfit, feed
 from slopes.study.job import Cell, Job
@@ -56,6 +57,8 @@ class Plan:
                 found.append(feed(loss, self.job.task))
             except Unfit as error:
                 found.append(str(error))
+            except Exception as error:  # whatever the user's own may raise when it is tried
+                raise ValueError(f"compare: {loss.name} fails on torch tensors: {describe(error)}") from error
         return found
 
     @property
