@@ -118,6 +118,14 @@ def test_the_fingerprint_is_of_the_numbers_and_of_who_is_where():
     assert make("other", "classification", x.copy(), y, about="else").fingerprint == prints[0]
 
 
+def test_the_fingerprint_is_of_how_samples_are_dealt_anew(monkeypatch):
+    x, y = numbers(), np.arange(60) % 2
+    parts = make("t", "classification", x, y, about="").parts
+    before = make("t", "classification", x, y, about="", parts=parts, resampled=True).fingerprint
+    monkeypatch.setattr("slopes.study.tasks.task._STREAM", 1)
+    assert make("t", "classification", x, y, about="", parts=parts, resampled=True).fingerprint != before
+
+
 def test_a_task_pickles():
     task = BUILTIN["digits"](resampled=True)
     twin = pickle.loads(pickle.dumps(task))
@@ -360,6 +368,7 @@ def test_pictures_get_their_colours_first():
         (np.repeat(np.arange(30), 5)[:60] * 10, "classification"),
         (np.arange(300) % 50, "classification"),  # 0 to 49, each often
         (RNG.poisson(np.exp(1.5 * RNG.standard_normal(300) + 2)), "count"),
+        (np.concatenate([np.arange(25), np.zeros(200, int)]), "count"),  # 0 to 24, most of them once
         (RNG.integers(25, 346, 300), "regression"),
         (RNG.integers(-300, 300, 300), "regression"),
         (X[:, 0], "regression"),
