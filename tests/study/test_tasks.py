@@ -118,6 +118,14 @@ def test_the_fingerprint_is_of_the_numbers_and_of_who_is_where():
     assert make("other", "classification", x.copy(), y, about="else").fingerprint == prints[0]
 
 
+def test_the_fingerprint_is_of_how_samples_are_dealt_anew(monkeypatch):
+    x, y = numbers(), np.arange(60) % 2
+    parts = make("t", "classification", x, y, about="").parts
+    before = make("t", "classification", x, y, about="", parts=parts, resampled=True).fingerprint
+    monkeypatch.setattr("slopes.study.tasks.task._STREAM", 1)
+    assert make("t", "classification", x, y, about="", parts=parts, resampled=True).fingerprint != before
+
+
 def test_a_task_pickles():
     task = BUILTIN["digits"](resampled=True)
     twin = pickle.loads(pickle.dumps(task))
@@ -282,9 +290,10 @@ def table(**more):
         (X, np.array(["ant", "bee", "cow"])[LABELS]),
         torch.utils.data.TensorDataset(torch.from_numpy(X), torch.from_numpy(LABELS)),
         Pairs(X, LABELS),
+        list(zip(X, LABELS, strict=True)),
         Face(pixels=X, label=LABELS),
     ],
-    ids=["arrays", "lists", "tensors", "half", "column", "text", "tensor dataset", "dataset", "hugging face"],
+    ids=["arrays", "lists", "tensors", "half", "column", "text", "tensor dataset", "dataset", "pairs", "hugging face"],
 )
 def test_one_data_set_in_many_forms(data):
     plain, task = resolve((X, LABELS)), resolve(data)
@@ -335,6 +344,15 @@ def test_data_frames():
     task = resolve(frame, target="price")
     assert task.inputs.shape == (60, 4)
     assert resolve((frame.drop(columns="price"), frame["price"])).fingerprint == task.fingerprint
+    with pytest.raises(
+        ValueError, match=r"^compare: inputs \(60, 3\) and targets \(50,\) of data must have one length"
+    ):
+        resolve((frame, LABELS[:50]))
+    frame.loc[5, "colour"] = None
+    with pytest.raises(
+        ValueError, match=r"^compare: column 'colour' of the table lacks 1 values, the first in sample 5"
+    ):
+        resolve(frame, target="price")
 
 
 def test_arrays_of_a_file(tmp_path):
@@ -360,6 +378,7 @@ def test_pictures_get_their_colours_first():
         (np.repeat(np.arange(30), 5)[:60] * 10, "classification"),
         (np.arange(300) % 50, "classification"),  # 0 to 49, each often
         (RNG.poisson(np.exp(1.5 * RNG.standard_normal(300) + 2)), "count"),
+        (np.concatenate([np.arange(25), np.zeros(200, int)]), "count"),  # 0 to 24, most of them once
         (RNG.integers(25, 346, 300), "regression"),
         (RNG.integers(-300, 300, 300), "regression"),
         (X[:, 0], "regression"),
@@ -432,6 +451,10 @@ BAD[3, 2] = np.nan
         ("houses.csv", {}, "no file 'houses.csv'."),
         (Path("houses.xlsx"), {}, "reads .csv, .npz and .parquet; got 'houses.xlsx'."),
         ((X, LABELS), {"task": "regresion"}, "no kind of task 'regresion'; did you mean 'regression'?"),
+        ((X * 1e300, LABELS), {}, "240 of the inputs of data are NaN or too large for 32 bits"),
+        ((X, X[:, 0] * 1e300), {}, "60 of the targets are NaN or too large for 32 bits"),
+        ((np.ma.masked_array(X, np.arange(240).reshape(60, 4) == 9), LABELS), {}, "1 of the inputs of data are NaN or too large for 32 bits, the first in sample 2 at (1,)"),
+        ((np.zeros((60, 4, 5)), np.zeros((60, 4, 5))), {}, "all pixels of the masks that train are 0; there is nothing to learn."),
         (X, {}, "data must be a built-in task's name, a file, (inputs, targets), a dataset, or three of these to train, validate and test on; got a ndarray (60, 4) alone."),
         (None, {}, "data must be a built-in task's name"),
         (7, {}, "got a int."),
@@ -444,8 +467,8 @@ BAD[3, 2] = np.nan
         ((X, LABELS[:50]), {}, "inputs (60, 4) and targets (50,) of data must have one length."),
         ((X.T, LABELS), {}, "inputs (4, 60) and targets (60,) of data must have one length; transposed they would have."),
         (([[1, 2], [3]], [0, 1]), {}, "the inputs are lists of unequal lengths"),
-        ((BAD, LABELS), {}, "1 of the inputs of data are no finite numbers, the first in sample 3 at (2,)"),
-        ((X, np.where(LABELS == 0, np.inf, X[:, 0])), {}, "20 of the targets are no finite numbers, the first in sample 0"),
+        ((BAD, LABELS), {}, "1 of the inputs of data are NaN or too large for 32 bits, the first in sample 3 at (2,)"),
+        ((X, np.where(LABELS == 0, np.inf, X[:, 0])), {}, "20 of the targets are NaN or too large for 32 bits, the first in sample 0"),
         ((X.astype(str), LABELS), {}, "the inputs of data must be numbers, got <U"),
         ((X + 1j, LABELS), {}, "the inputs of data must be numbers, got complex128"),
         ((X, X + 1j), {}, "targets must be numbers or text, got complex128."),
@@ -496,7 +519,7 @@ def test_what_does_not_fit_is_told_in_a_line(data, options, message):
         ("size,price\n1,2\n", "prize", "bad.csv has no column 'prize'; did you mean 'price'?"),
         ("size,price\n1,2\n", None, "bad.csv needs target=, the column to be told; there are size, price."),
         ("name,y\n" + "".join(f"n{i},{i % 2}\n" for i in range(120)), "y", "column 'name' has 120 different texts, such as 'n0'; leave it out, or make them fewer."),
-        ("x,y\n" + "1,a\ninf,b\n" * 20, "y", "column 'x' has 20 infinite values, the first in sample 1"),
+        ("x,y\n" + "1,a\ninf,b\n" * 20, "y", "column 'x' has 20 values that are NaN or too large for 32 bits, the first in sample 1"),
     ],
     ids=lambda value: None,
 )  # fmt: skip

@@ -23,6 +23,7 @@ CLASSES = 20  #: whole numbers with at most as many different values are labels
 OFTEN = 5  #: so are more, if they are 0 to C − 1 and each is there as often
 LEVELS = 100  #: different texts of a column at most, of which each becomes a column; no more than half the samples
 
+_MOST = float(np.finfo(np.float32).max)
 _PARTS = ("train", "validation", "test")
 _VALIDATION = ("validation", "valid", "val", "dev")
 
@@ -105,7 +106,7 @@ def _sources(data: Any) -> tuple[Sequence[Any], bool]:
         return (data["train"], data[validation], data["test"]), True
     if isinstance(data, (tuple, list)) and len(data) == 3:
         return data, True
-    if isinstance(data, (tuple, list)) and len(data) != 2:
+    if isinstance(data, (tuple, list)) and len(data) != 2 and not (isinstance(data, list) and len(data) > 3):
         raise TypeError(
             f"compare: data must be two, inputs and targets, or three, to train, validate and test on; got {len(data)}."
         )
@@ -117,11 +118,11 @@ def _sources(data: Any) -> tuple[Sequence[Any], bool]:
 
 def _length(raw: Raw, where: str) -> int:
     """How many samples there are; ValueError if inputs and targets do not agree, or there are none."""
+    targets = tuple(raw.targets.shape)
     if isinstance(raw.inputs, dict):
-        return len(raw.targets)
-    if raw.targets.ndim == 0:
-        raise TypeError(f"compare: the targets of {where} must be an array with a sample each.")
-    inputs, targets = tuple(raw.inputs.shape), tuple(raw.targets.shape)
+        inputs: tuple[int, ...] = (len(next(iter(raw.inputs.values()), ())), len(raw.inputs))
+    else:
+        inputs = tuple(raw.inputs.shape)
     if inputs[0] != targets[0]:
         turned = "; transposed they would have" if inputs[-1] == targets[0] and len(inputs) == 2 else ""
         raise ValueError(f"compare: inputs {inputs} and targets {targets} of {where} must have one length{turned}.")
@@ -162,14 +163,17 @@ def _numbers(inputs: NDArray[Any] | Tensor | Columns, where: str) -> Tensor:
         raise ValueError(f"compare: the inputs of {where} must be real numbers, got {inputs.dtype}.")
     if inputs.ndim == 1:
         inputs = inputs[:, None]
-    wrong = ~inputs.isfinite()
+    if inputs.dtype == torch.int64:
+        return inputs.clone()
+    inputs = inputs.to(torch.float64)
+    wrong = ~(inputs.abs() <= _MOST)
     if wrong.any():
         place = tuple(int(i) for i in wrong.nonzero()[0])
         raise ValueError(
-            f"compare: {int(wrong.sum())} of the inputs of {where} are no finite numbers, the first in sample "
-            f"{place[0]} at {place[1:]}; fill them in or leave these samples out."
+            f"compare: {int(wrong.sum())} of the inputs of {where} are NaN or too large for 32 bits, the first in "
+            f"sample {place[0]} at {place[1:]}; fill them in or leave these samples out."
         )
-    return inputs.clone() if inputs.dtype == torch.int64 else inputs.to(torch.float64)
+    return inputs
 
 
 def _encoded(columns: dict[str, list[NDArray[Any]]]) -> NDArray[np.float64]:
@@ -186,11 +190,11 @@ def _encoded(columns: dict[str, list[NDArray[Any]]]) -> NDArray[np.float64]:
                 )
             encoded.append((values[:, None] == levels).astype(np.float64))
             continue
-        wrong = ~np.isfinite(values)
+        wrong = ~(np.abs(values.astype(np.float64)) <= _MOST)
         if wrong.any():
             raise ValueError(
-                f"compare: column {name!r} has {wrong.sum()} infinite values, the first in sample {wrong.argmax()}; "
-                "leave these samples out."
+                f"compare: column {name!r} has {wrong.sum()} values that are NaN or too large for 32 bits, the first "
+                f"in sample {wrong.argmax()}; leave these samples out."
             )
         encoded.append(values[:, None].astype(np.float64))
     return np.concatenate(encoded, axis=1)
@@ -224,11 +228,12 @@ def _targets(values: NDArray[Any], task: str | None, name: str) -> _Told:
         raise ValueError(f"compare: targets must be numbers or text, got {values.dtype}.")
     if values.dtype.kind == "S":
         values = values.astype(str)
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
-        wrong = ~np.isfinite(values)
+    wrong = ~(np.abs(values) <= _MOST) if values.dtype.kind == "f" else np.zeros(1, bool)
+    if wrong.any():
         place = int(np.argwhere(wrong)[0][0])
         raise ValueError(
-            f"compare: {wrong.sum()} of the targets are no finite numbers, the first in sample {place}; leave them out."
+            f"compare: {wrong.sum()} of the targets are NaN or too large for 32 bits, the first in sample {place}; leave "
+            "them out."
         )
     if values.ndim == 4 and values.shape[1] == 1:
         values = values[:, 0]
@@ -344,6 +349,10 @@ def _check_classes(told: _Told, parts: Parts | None) -> None:
 
 
 def _check_varies(made: Task) -> None:
+    """Refuse targets of which there is nothing to learn, and masks that do not belong to their images."""
+    known = made.targets[made.parts.train]
+    if made.kind == "segmentation" and known.min() == known.max():
+        raise ValueError(f"compare: all pixels of the masks that train are {known.max():g}; there is nothing to learn.")
     if made.scale is not None and not (made.scale > 0).all():
         value = float(made.targets[0, int((made.scale <= 0).int().argmax())])
         raise ValueError(f"compare: all training targets are {value:g}; there is nothing to learn.")

@@ -49,7 +49,7 @@ def read(source: Any, target: str | None, where: str) -> Raw:
             raise TypeError(f"compare: {where} are two datasets; give three, to train, validate and test on.")
         inputs, targets = (_array(each, what) for each, what in zip(source, ("inputs", "targets"), strict=True))
         return Raw(inputs, _plain(targets), "")
-    if _is_dataset(source):
+    if _is_dataset(source) or isinstance(source, list):  # a list of pairs is one, too
         return _dataset(source, where)
     if hasattr(source, "__iter__") and not hasattr(source, "dtype"):
         raise TypeError(
@@ -83,7 +83,8 @@ def _array(given: Any, what: str) -> NDArray[Any] | Tensor:
     if isinstance(given, Tensor):
         return given.detach().cpu()
     try:
-        array = np.asarray(given)
+        masked = isinstance(given, np.ma.MaskedArray) and given.mask.any()
+        array = given.astype(np.float64).filled(np.nan) if masked else np.asarray(given)  # refused as what is missing
     except ValueError:
         raise ValueError(f"compare: the {what} are lists of unequal lengths; make one array of them.") from None
     if array.ndim == 0:
