@@ -21,8 +21,9 @@ pytest.importorskip("torch")
 import toys
 
 from slopes.study import StudyError, training
-from slopes.study.executing import Done, Failed, outcomes, parcel
-from slopes.study.executing.attempt import Verdict
+from slopes.study.executing import Done, Failed, dispatch, outcomes, parcel
+from slopes.study.executing.attempt import Verdict, attempt
+from slopes.study.executing.place import Place
 
 needs_proc = pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks for processes in /proc")
 
@@ -130,6 +131,27 @@ def test_only_the_guilty_cells_of_a_chunk_fail(guilty):
 
 def test_code_that_exits_has_failed():
     assert told(outcomes(toys.Toy(harm={1: "leave"}), [toys.cells(2)]))[1] == "SystemExit: 4"
+
+
+def test_a_cell_that_died_beside_another_is_tried_once_more_alone(monkeypatch):
+    """Where one place may blame a chunk for what another did, as Dask does."""
+    tries = []
+
+    class Blaming(Place):
+        shared = True
+
+        def submit(self, cells):
+            seeds = [cell.seed for cell in cells]
+            first = seeds not in tries
+            tries.append(seeds)
+            died = 1 in seeds or (seeds == [2] and first)
+            verdict = Verdict("died", [], "died") if died else attempt(toys.Toy(), cells)
+            self._ends.put((cells, verdict))
+
+    monkeypatch.setattr(dispatch, "_place", lambda *_: Blaming())
+    items = list(outcomes(toys.Toy(), [[cell] for cell in toys.cells(4)]))
+    assert told(items) == {seed: EXPECTED[seed] for seed in (0, 2, 3)} | {1: "died"}
+    assert tries == [[0], [1], [2], [3], [1], [2]]
 
 
 # ------------------------------------------------------------------------------------------------ processes
