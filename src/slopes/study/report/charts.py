@@ -87,4 +87,4 @@ def _thin(values: Iterable[float | None]) -> list[float | None]:
 
 
 def _short(value: float | None) -> float | None:
-    return None if value is None or not math.isfinite(value) else float(f"{value:.4g}")
+    return None if value is None or not math.isfinite(value) else float(f"{value:.6g}")
