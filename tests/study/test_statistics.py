@@ -224,6 +224,15 @@ def test_so_many_seeds_and_not_one_fewer_can_show_a_difference(comparisons, need
     assert found[0].words.endswith(f": it takes {needed}")
 
 
+def test_the_page_gives_the_same_numbers():
+    lines = (ROOT / "docs" / "compare" / "statistics.md").read_text(encoding="utf-8").splitlines()
+    (at,) = (i for i, line in enumerate(lines) if line.startswith("| comparisons with the baseline"))
+    spans, seeds = ([cell.strip() for cell in lines[i].split("|")[2:-1]] for i in (at, at + 2))
+    for span, number in zip(spans, seeds, strict=True):
+        first, *last = map(int, span.split(" to "))
+        assert {seeds_needed(count) for count in range(first, (last or [first])[0] + 1)} == {int(number)}
+
+
 def test_more_seeds_than_are_needed_by_the_strictest_of_all():
     """Two clear differences: one has lost a seed, but Holm asks less of the second."""
     zero = one_rate(*np.zeros(7))
@@ -402,7 +411,7 @@ def test_and_hardly_less_often(name):
 
 @pytest.mark.parametrize("name", TRAPS)
 def test_signs_flipped_at_rates_chosen_once_find_what_is_not_there(name):
-    assert false_verdicts(LAWS[name], 1500, test=at_chosen_rates) > at_most(1500)
+    assert false_verdicts(LAWS[name], 2000, test=at_chosen_rates) > at_most(2000)
 
 
 @pytest.mark.parametrize("name", LAWS)
