@@ -96,7 +96,9 @@ def test_the_best_model_is_the_one_that_was_trained(study):
 def test_names_that_a_study_does_not_have(study):
     with pytest.raises(LookupError, match=r"no metric 'acuracy'; the study has accuracy, "):
         study.verdicts("acuracy")
-    with pytest.raises(LookupError, match=r"the study has no relu x mse; its activations are relu, crooked, its losses "):
+    with pytest.raises(
+        LookupError, match=r"the study has no relu x mse; its activations are relu, crooked, its losses "
+    ):
         study.pair("relu", "mse")
 
 
@@ -113,13 +115,11 @@ def test_a_row_per_run_can_be_exported(study, tmp_path, suffix):
 
 
 def test_a_loss_that_does_not_fit_is_a_row_with_the_reason(tmp_path, tiny):
-    study = slopes.compare(
-        activations=[slopes.relu], losses=[slopes.mse, slopes.triplet_margin], out=tmp_path, **tiny
-    )
+    study = slopes.compare(activations=[slopes.relu], losses=[slopes.mse, slopes.triplet_margin], out=tmp_path, **tiny)
     assert [row["loss"] for row in study.table()] == ["mse", "triplet_margin"]
     assert "triplet_margin" in study.table()[1]["reason"]
     assert "triplet_margin" in str(study)
-    with pytest.raises(ValueError, match=r"^compare: no loss fits the task digits: .*triplet_margin"):
+    with pytest.raises(ValueError, match=r"^compare: no loss fits digits: .*triplet_margin"):
         slopes.compare(losses=[slopes.triplet_margin], out=tmp_path, **tiny)
 
 
@@ -418,7 +418,9 @@ def test_progress_is_told_from_start_to_end(tmp_path, tiny):
 
 
 def test_progress_in_words():
-    assert str(Progress(10, 40, 0, 1, 2, 30.0)) == "10/40 runs, 1 diverged, 2 failed, about 90 s left".replace("90 s", "1 min 30 s")
+    assert str(Progress(10, 40, 0, 1, 2, 30.0)) == "10/40 runs, 1 diverged, 2 failed, about 90 s left".replace(
+        "90 s", "1 min 30 s"
+    )
     assert str(Progress(40, 40, 0, 0, 0, 30.0)) == "40/40 runs, 0 diverged, 0 failed"
     assert str(Progress(7, 40, 7, 0, 0, 0.0)) == "7/40 runs, 0 diverged, 0 failed, recorded earlier"
     assert duration(89.4) == "89 s"

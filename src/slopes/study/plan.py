@@ -10,6 +10,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version
+from itertools import pairwise
 from typing import Any
 
 import slopes
@@ -121,7 +122,7 @@ class Plan:
             return []
         count = min(math.ceil(math.ceil(len(left) / STACK) / workers) * workers, len(left))
         bounds = [i * len(left) // count for i in range(count + 1)]
-        return [left[start:end] for start, end in zip(bounds, bounds[1:], strict=False)]
+        return [left[start:end] for start, end in pairwise(bounds)]
 
     def spec(self, cell: Cell) -> dict[str, Any]:
         """All that a run's numbers depend on."""
@@ -200,7 +201,7 @@ def make_plan(
     against = arguments.baseline(baseline, {"activation": chosen, "loss": blamed})
     plan = Plan(job, when, how_fast, against)
     if not plan.cells:
-        raise ValueError(f"compare: no loss fits the task {found.name}: {'; '.join(dict.fromkeys(plan.unfit.values()))}")
+        raise ValueError(f"compare: no loss fits {found.name}: {'; '.join(dict.fromkeys(plan.unfit.values()))}")
     if against in plan.unfit:
         if baseline is not None:
             raise ValueError(f"compare: the baseline cannot be trained: {plan.unfit[against]}")

@@ -232,8 +232,8 @@ def _targets(values: NDArray[Any], task: str | None, name: str) -> _Told:
     if wrong.any():
         place = int(np.argwhere(wrong)[0][0])
         raise ValueError(
-            f"compare: {wrong.sum()} of the targets are NaN or too large for 32 bits, the first in sample {place}; leave "
-            "them out."
+            f"compare: {wrong.sum()} of the targets are NaN or too large for 32 bits, the first in sample {place}; "
+            "leave them out."
         )
     if values.ndim == 4 and values.shape[1] == 1:
         values = values[:, 0]
