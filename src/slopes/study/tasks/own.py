@@ -170,8 +170,8 @@ def _numbers(inputs: NDArray[Any] | Tensor | Columns, where: str) -> Tensor:
     if wrong.any():
         place = tuple(int(i) for i in wrong.nonzero()[0])
         raise ValueError(
-            f"compare: {int(wrong.sum())} of the inputs of {where} are NaN or too large for 32 bits, the first in sample "
-            f"{place[0]} at {place[1:]}; fill them in or leave these samples out."
+            f"compare: {int(wrong.sum())} of the inputs of {where} are NaN or too large for 32 bits, the first in "
+            f"sample {place[0]} at {place[1:]}; fill them in or leave these samples out."
         )
     return inputs
 
@@ -193,8 +193,8 @@ def _encoded(columns: dict[str, list[NDArray[Any]]]) -> NDArray[np.float64]:
         wrong = ~(np.abs(values.astype(np.float64)) <= _MOST)
         if wrong.any():
             raise ValueError(
-                f"compare: column {name!r} has {wrong.sum()} values that are NaN or too large for 32 bits, the first in "
-                f"sample {wrong.argmax()}; leave these samples out."
+                f"compare: column {name!r} has {wrong.sum()} values that are NaN or too large for 32 bits, the first "
+                f"in sample {wrong.argmax()}; leave these samples out."
             )
         encoded.append(values[:, None].astype(np.float64))
     return np.concatenate(encoded, axis=1)
@@ -232,8 +232,8 @@ def _targets(values: NDArray[Any], task: str | None, name: str) -> _Told:
     if wrong.any():
         place = int(np.argwhere(wrong)[0][0])
         raise ValueError(
-            f"compare: {wrong.sum()} of the targets are NaN or too large for 32 bits, the first in sample {place}; leave them "
-            "out."
+            f"compare: {wrong.sum()} of the targets are NaN or too large for 32 bits, the first in sample {place}; "
+            "leave them out."
         )
     if values.ndim == 4 and values.shape[1] == 1:
         values = values[:, 0]
