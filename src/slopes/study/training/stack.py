@@ -57,6 +57,9 @@ class Stack:
         for loss in dict.fromkeys(cell.loss for cell in cells):
             index = torch.tensor([i for i, cell in enumerate(cells) if cell.loss == loss])
             self._losses.append((job.losses[loss], feeds[loss], index))
+        self._sampled: dict[
+            int, bool
+        ] = {}  #: for each of them, whether samples can be told from networks by shape alone
         self._places = torch.cat([index for _, _, index in self._losses]).argsort()
 
     def _slotted(self, job: Job, seed: int, made: list[nn.Module]) -> nn.Module:
@@ -94,13 +97,11 @@ class Stack:
         outputs, targets = self._outputs(rows), self._task.targets[rows]
         whole = len(self._losses) == 1
         parts = []
-        for loss, feed, index in self._losses:
-
-            def mean(output: Tensor, target: Tensor, loss: Any = loss, feed: Any = feed) -> Tensor:
-                return loss(*feed(output, target), reduction="mean")  # type: ignore[no-any-return]
-
+        for number, (loss, feed, index) in enumerate(self._losses):
             mine = (outputs, targets) if whole else (outputs[index], targets[index])
-            parts.append(torch.vmap(mean, randomness="different")(*mine))
+            if number not in self._sampled:
+                self._sampled[number] = _by_sample(loss, feed, *(tensor.detach() for tensor in mine))
+            parts.append((_mean_of_samples if self._sampled[number] else _mapped)(loss, feed, *mine))
         losses = parts[0] if whole else torch.cat(parts)[self._places]
         self.weights.gradient(losses)
         return losses.detach()
@@ -144,3 +145,28 @@ class Stack:
         for value in self.held.values():
             fine &= value.isfinite().view(len(value), -1).all(1)
         return fine
+
+
+def _mapped(loss: Any, feed: Any, outputs: Tensor, targets: Tensor) -> Tensor:
+    """The loss of each network."""
+
+    def mean(output: Tensor, target: Tensor) -> Tensor:
+        return loss(*feed(output, target), reduction="mean")  # type: ignore[no-any-return]
+
+    return torch.vmap(mean, randomness="different")(outputs, targets)
+
+
+def _mean_of_samples(loss: Any, feed: Any, outputs: Tensor, targets: Tensor) -> Tensor:
+    """The same without vmap, which takes its time, where the loss is a mean over samples: they are those of all."""
+    values = loss(*feed(outputs.flatten(0, 1), targets.flatten(0, 1)), reduction="none")
+    return values.view(len(outputs), -1).mean(1, dtype=torch.float64).to(values.dtype)  # type: ignore[no-any-return]
+
+
+@torch.no_grad()
+def _by_sample(loss: Any, feed: Any, outputs: Tensor, targets: Tensor) -> bool:
+    """Whether the loss is a mean over samples, none of which has a part in another's: found by trying."""
+    try:
+        samples = _mean_of_samples(loss, feed, outputs, targets)
+    except (ValueError, RuntimeError):  # its values are not those of single samples
+        return False
+    return torch.allclose(samples, _mapped(loss, feed, outputs, targets), rtol=1e-6, atol=0.0)
