@@ -41,7 +41,10 @@ def paired(generator: np.random.Generator, count: int, seeds: int) -> list[Serie
     common = generator.normal(size=seeds)
     chances = 1 / (1 + np.exp(-(3 + 0.3 * common + 0.2 * generator.normal(size=(count, 3, seeds)))))
     chances[:, 1] **= 2
-    return [Series(*(generator.binomial((300, SAMPLES), one[..., None]) / (300, SAMPLES)).transpose(2, 0, 1)) for one in chances]
+    return [
+        Series(*(generator.binomial((300, SAMPLES), one[..., None]) / (300, SAMPLES)).transpose(2, 0, 1))
+        for one in chances
+    ]
 
 
 def trap(generator: np.random.Generator, count: int, seeds: int) -> list[Series]:
@@ -119,7 +122,9 @@ def main() -> None:
     studies = 2000
     print("\n| 17 comparisons | with Holm | without |\n|---|---|---|")
     for name, draw in LAWS.items():
-        rates = [false_verdicts(draw, studies, comparisons=17, adjust=adjust) / studies for adjust in (holm, np.asarray)]
+        rates = [
+            false_verdicts(draw, studies, comparisons=17, adjust=adjust) / studies for adjust in (holm, np.asarray)
+        ]
         print(f"| {name} |", " | ".join(f"{100 * rate:.1f} %" for rate in rates), "|")
 
 

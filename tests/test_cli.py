@@ -297,7 +297,7 @@ def test_compare_complains_in_one_line(study, monkeypatch):
     complains("no function 'rellu'; did you mean", "compare", "--activations", "rellu")
     complains("--seeds", "compare", "--seeds", "0")
     complains("no metric 'recal'; the study has recall.", "compare", "--metric", "recal")
-    complains("torch has no 'torch.nn.Relu'; did you mean 'torch.nn.ReLU'?", "compare", "--replace", "torch.nn.Relu")
+    complains("torch has no 'torch.nn.ReLu'; did you mean 'torch.nn.ReLU'?", "compare", "--replace", "torch.nn.ReLu")
 
     def fail(**options):
         raise slopes.study.StudyError("the folder is full")

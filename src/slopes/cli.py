@@ -325,7 +325,7 @@ def accuracy(names: tuple[str, ...], against: str | None, out: str | None, worke
 @click.option("--task", metavar="KIND", help="classification, binary, regression, count or segmentation.")
 @click.option("--activations", metavar="NAME,...", help="Those to compare.")
 @click.option("--losses", metavar="NAME,...", help="Those to compare; every activation is trained with every loss.")
-@click.option("--baseline", metavar="NAME,...", help="The activation, the loss or both to compare with (the first ones).")
+@click.option("--baseline", metavar="NAME,...", help="The activation, loss or both to compare with (the first ones).")
 @click.option("--seeds", type=click.IntRange(min=1), metavar="N", help="How many times each pair is trained.")
 @click.option("--epochs", type=click.IntRange(min=1), metavar="N", help="How long each run lasts.")
 @click.option("--rates", metavar="RATE,...", help="The learning rates from which each pair picks its own.")

@@ -17,7 +17,6 @@ from slopes.study import metrics
 from slopes.study.results import Failure, Run, Study
 from slopes.study.tasks import Parts
 
-
 METRICS = {
     "classification": metrics.METRICS["classification"],
     "regression": tuple(m._replace(margin=1.0) if m.in_units else m for m in metrics.METRICS["regression"]),

@@ -51,7 +51,7 @@ def test_it_prints_as_a_table_with_the_best_first(study):
     rows = study.table()
     order = [re.search(rf"\b{row['activation']}\s+{row['loss']}\b", text).start() for row in rows]
     assert order == sorted(order)
-    assert "quartic on softmax probabilities" in text
+    assert re.search(r"quartic\s+on softmax probabilities", text)
     assert f"{100 * rows[0]['mean']:.1f}" in text
     assert "Study: 8 pairs, 32 runs" in repr(study)
 
@@ -96,7 +96,9 @@ def test_the_best_model_is_the_one_that_was_trained(study):
 def test_names_that_a_study_does_not_have(study):
     with pytest.raises(LookupError, match=r"no metric 'acuracy'; the study has accuracy, "):
         study.verdicts("acuracy")
-    with pytest.raises(LookupError, match=r"the study has no relu x mse; its activations are relu, crooked, its losses "):
+    with pytest.raises(
+        LookupError, match=r"the study has no relu x mse; its activations are relu, crooked, its losses "
+    ):
         study.pair("relu", "mse")
 
 
@@ -113,13 +115,11 @@ def test_a_row_per_run_can_be_exported(study, tmp_path, suffix):
 
 
 def test_a_loss_that_does_not_fit_is_a_row_with_the_reason(tmp_path, tiny):
-    study = slopes.compare(
-        activations=[slopes.relu], losses=[slopes.mse, slopes.triplet_margin], out=tmp_path, **tiny
-    )
+    study = slopes.compare(activations=[slopes.relu], losses=[slopes.mse, slopes.triplet_margin], out=tmp_path, **tiny)
     assert [row["loss"] for row in study.table()] == ["mse", "triplet_margin"]
     assert "triplet_margin" in study.table()[1]["reason"]
     assert "triplet_margin" in str(study)
-    with pytest.raises(ValueError, match=r"^compare: no loss fits the task digits: .*triplet_margin"):
+    with pytest.raises(ValueError, match=r"^compare: no loss fits digits: .*triplet_margin"):
         slopes.compare(losses=[slopes.triplet_margin], out=tmp_path, **tiny)
 
 
@@ -187,7 +187,7 @@ def test_a_run_that_fails_is_told_and_tried_again(tmp_path, tiny):
 
     @slopes.loss("regression")
     def moody(prediction, target):
-        if failing and prediction.shape[0] != 16:  # the probe passes
+        if failing and prediction.numel() > 160:  # a batch, where the probes are smaller
             raise RuntimeError("not today")
         return (prediction - target) ** 2
 
@@ -245,6 +245,18 @@ def card_from(tmp_path, monkeypatch, text):
     return namespace["bent"]
 
 
+def key(model="mlp", data="digits", **options):
+    from slopes.study.plan import make_plan
+
+    chosen = {
+        **{"activations": [slopes.elu], "losses": [slopes.mse], "seeds": [1], "epochs": 2, "rates": [0.1]},
+        **{"baseline": None, "target": None, "task": None, "replace": None, "output": None, "resample": False},
+        **{"optimizer": "adam", "batch_size": 64, "clip": None, "engine": "auto"},
+    }
+    plan = make_plan(model, data, **(chosen | options))
+    return plan.key(plan.cells[0])
+
+
 BENT = "@slopes.activation()\ndef bent(x):\n    return {body}\n"
 
 
@@ -262,18 +274,6 @@ BENT = "@slopes.activation()\ndef bent(x):\n    return {body}\n"
     ],
     ids=["nothing", "the body", "a helper", "a derivative"],
 )
-def key(model="mlp", data="digits", **options):
-    from slopes.study.plan import make_plan
-
-    chosen = {
-        **{"activations": [slopes.elu], "losses": [slopes.mse], "seeds": [1], "epochs": 2, "rates": [0.1]},
-        **{"baseline": None, "target": None, "task": None, "replace": None, "output": None, "resample": False},
-        **{"optimizer": "adam", "batch_size": 64, "clip": None, "engine": "auto"},
-    }
-    plan = make_plan(model, data, **(chosen | options))
-    return plan.key(plan.cells[0])
-
-
 def test_a_card_whose_text_or_helper_changed_is_trained_anew(tmp_path, monkeypatch, first, second, same):
     keys = [key(activations=[card_from(tmp_path, monkeypatch, text)]) for text in (first, second)]
     assert (keys[0] == keys[1]) is same
@@ -324,6 +324,11 @@ def severed(x):
     return x.detach() if hasattr(x, "detach") else x
 
 
+@slopes.loss("regression")
+def broken(prediction, target):
+    raise RuntimeError("not today")
+
+
 REFUSALS = [
     ({"activations": ["relu"]}, TypeError, "activations takes the functions, not their names: write slopes.relu, got 'relu'."),
     ({"activations": slopes.relu}, TypeError, "activations must be a list of cards, as in activations=[slopes.relu], got slopes.relu."),
@@ -332,7 +337,7 @@ REFUSALS = [
     ({"losses": [slopes.relu]}, TypeError, "relu is no loss; pass it in activations=[...]."),
     ({"activations": [abs]}, TypeError, "activations takes cards and modules; decorate your function with @slopes.activation(), got <built-in function abs>."),
     ({"losses": [abs]}, TypeError, 'losses takes cards; decorate your function with @slopes.loss("regression"), got <built-in function abs>.'),
-    ({"activations": [slopes.softmax]}, TypeError, "softmax mixes the entries of a row, and hidden layers take functions of one number; take one such as slopes.relu."),
+    ({"activations": [slopes.softmax]}, ValueError, "softmax mixes the entries of a row, and hidden layers take functions of one number; take one such as slopes.relu."),
     ({"activations": [slopes.swiglu]}, ValueError, "swiglu halves the row it is given, so that the next layer does not fit; "),
     ({"activations": [slopes.relu, slopes.relu]}, ValueError, "activations names relu twice; leave one out, or rename one of your own."),
     ({"seeds": 0}, ValueError, "seeds must be a whole number of at least 1, got 0."),
@@ -355,6 +360,7 @@ REFUSALS = [
     ({"workers": 0}, ValueError, "workers must be a whole number of at least 1, got 0."),
     ({"activations": [wrong_shape]}, ValueError, "wrong_shape fails on a torch tensor: ValueError: wrong_shape: the body gives shape (1,) where (1, 257) is due, with one value for each entry"),
     ({"activations": [numpy_only]}, ValueError, "numpy_only fails on a torch tensor: "),
+    ({"losses": [broken]}, ValueError, "broken fails on torch tensors: RuntimeError: not today"),
     ({"activations": [severed]}, ValueError, "severed cuts off the gradient; write its body in slopes.ops, without detach."),
 ]  # fmt: skip
 
@@ -412,7 +418,9 @@ def test_progress_is_told_from_start_to_end(tmp_path, tiny):
 
 
 def test_progress_in_words():
-    assert str(Progress(10, 40, 0, 1, 2, 30.0)) == "10/40 runs, 1 diverged, 2 failed, about 90 s left".replace("90 s", "1 min 30 s")
+    assert str(Progress(10, 40, 0, 1, 2, 30.0)) == "10/40 runs, 1 diverged, 2 failed, about 90 s left".replace(
+        "90 s", "1 min 30 s"
+    )
     assert str(Progress(40, 40, 0, 0, 0, 30.0)) == "40/40 runs, 0 diverged, 0 failed"
     assert str(Progress(7, 40, 7, 0, 0, 0.0)) == "7/40 runs, 0 diverged, 0 failed, recorded earlier"
     assert duration(89.4) == "89 s"

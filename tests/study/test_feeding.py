@@ -270,6 +270,14 @@ def test_chances_are_chances_also_where_every_one_is_tiny():
     )
 
 
+def test_scores_of_which_only_differences_count_are_read_so():
+    fed = task("classification")
+    ways, z = feed(slopes.multilabel_margin, fed), outputs(fed)
+    torch.testing.assert_close(ways.natural(z + 9), ways.natural(z), atol=1e-6, rtol=1e-6)
+    ways = feed(slopes.multilabel_soft_margin, fed)
+    assert not torch.allclose(ways.natural(z + 9), ways.natural(z), atol=0.01)
+
+
 def test_predictions_take_any_leading_axes():
     for fed in (made for _, made in TASKS):
         ways = feed(slopes.mse, fed)

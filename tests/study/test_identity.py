@@ -112,6 +112,13 @@ CHANGES = {
         net(before=INNER + "\nimport types\nheld = types.SimpleNamespace(k=2)", after=" * held.k"),
         net(before=INNER + "\nimport types\nheld = types.SimpleNamespace(k=3)", after=" * held.k"),
     ),
+    "an attribute that was set": (net(end="model = Net()\nmodel.steps = 5"), net(end="model = Net()\nmodel.steps = 6")),
+    "loaded weights that nothing here shows": (
+        net(before=INNER + "\nimport types\nheld = types.SimpleNamespace(w=torch.tensor([1., 2]))",
+            end="def model():\n    n = Net()\n    n.spare = nn.Parameter(held.w.clone())\n    return n"),
+        net(before=INNER + "\nimport types\nheld = types.SimpleNamespace(w=torch.tensor([1., 3]))",
+            end="def model():\n    n = Net()\n    n.spare = nn.Parameter(held.w.clone())\n    return n"),
+    ),
     "weights that no seed draws": (
         net(end="def model():\n    n = Net()\n    nn.init.constant_(n.first.bias, 0.5)\n    return n"),
         net(end="def model():\n    n = Net()\n    nn.init.constant_(n.first.bias, 0.6)\n    return n"),
@@ -188,10 +195,21 @@ def test_every_process_and_a_session_without_source_agree():
 # ----------------------------------------------------------------------------------- activations, losses
 
 
+class Stored(nn.Module):
+    """Holds a number that the probe does not show."""
+
+    def __init__(self, number):
+        super().__init__()
+        self.register_buffer("number", torch.tensor(number))
+
+    def forward(self, x):
+        return x.sin()
+
+
 def test_activations_are_told_apart():
     given = [
         slopes.elu, slopes.elu.with_(alpha=0.5), slopes.gelu, slopes.gelu_tanh, nn.ELU, nn.ELU(0.5), nn.GELU,
-        nn.GELU("tanh"), nn.PReLU, nn.PReLU(init=0.3), lambda: nn.ELU(0.7),
+        nn.GELU("tanh"), nn.PReLU, nn.PReLU(init=0.3), lambda: nn.ELU(0.7), Stored(1.0), Stored(2.0),
     ]  # fmt: skip
     digests = [json.dumps(identity.of_activation(each), sort_keys=True) for each in given]
     assert len(set(digests)) == len(given)

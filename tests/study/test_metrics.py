@@ -139,6 +139,14 @@ def test_like_chances_fall_together_in_average_precision():
     np.testing.assert_allclose(judged(it)["average_precision"], theirs, rtol=1e-12)
 
 
+def test_a_chance_at_an_edge_is_in_the_bin_below():
+    """So 0.2 = 3/15 is in another bin than 0.21, and their errors do not cancel."""
+    it = made("binary")
+    it.feed = SimpleNamespace(natural=lambda outputs: outputs.double().squeeze(-1))
+    it.outputs, it.targets = torch.tensor([[[0.2], [0.21]]], dtype=torch.float64), torch.tensor([[1.0, 0.0]])
+    assert judged(it)["calibration"] == [pytest.approx((0.8 + 0.21) / 2)]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 3e38])
 def test_what_is_no_number_is_a_guess(kind, bad):

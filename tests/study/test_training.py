@@ -1,173 +1,268 @@
-"""One run: the same start for every pair, nothing shared between seeds, nothing seen of the test data."""
+"""Training: what the stack gives is what a plain loop gives, and nothing is shared between runs."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import math
+from types import SimpleNamespace
 
 import pytest
 
 pytest.importorskip("torch")
-pytest.importorskip("sklearn")
 
 import torch
+from torch import nn
 
 import slopes
 from slopes.study import training
-from slopes.study.feeding import feed, probabilities
-from slopes.study.models import BatchOrder, Stack
-from slopes.study.tasks import Split, digits
+from slopes.study.job import Cell, Job
+from slopes.study.networks import Network
+from slopes.study.tasks.task import Parts, Task
+from slopes.study.training import common, engine, probe, runs
 
-MEASURED_ON_TEST = ("accuracy", "log_loss", "brier")
-TIMES = ("seconds_per_epoch", "stack")
-
-
-def without(outcome, *names):
-    return {name: value for name, value in outcome.items() if name not in names}
+# ------------------------------------------------------------------------------- the other parts, as small as can be
 
 
-def run(activation=slopes.silu, loss=slopes.mse, rate=0.01, seeds=(5,), epochs=2, task=None):
-    return training.train(activation, loss, rate, seeds, epochs, task or digits())
+class FakeFeed:
+    """Outputs and targets as they are."""
+
+    def __call__(self, outputs, targets):
+        return outputs, targets
 
 
-# ------------------------------------------------------------------------------------------ the start
+class FakeTask(Task):
+    """One split, or one for each seed."""
+
+    def split(self, seed):
+        if not self.resampled:
+            return self.parts
+        order = torch.randperm(len(self.inputs), generator=torch.Generator().manual_seed(seed))
+        return Parts(*order.split([len(part) for part in self.parts]))
 
 
-def test_all_pairs_of_a_seed_start_alike_and_see_the_data_in_one_order(monkeypatch):
-    starts, orders = [], []
+class FakeNetwork(Network):
+    """A factory whose activations are replaced by `slopes.swap`."""
 
-    class SpiedStack(Stack):
-        def __init__(self, *arguments):
-            super().__init__(*arguments)
-            starts.append([weight.detach().clone() for weight in self.weights])
+    def build(self, seed):
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            return self.source()
 
-    class SpiedOrder(BatchOrder):
-        def epoch(self):
-            orders.append(super().epoch())
-            return orders[-1]
+    def slotted(self, seed, make):
+        return slopes.swap(self.build(seed), self.replace, make)
 
-    monkeypatch.setattr(training, "Stack", SpiedStack)
-    monkeypatch.setattr(training, "BatchOrder", SpiedOrder)
-    run(slopes.relu, slopes.cross_entropy, rate=0.001)
-    run(slopes.sigmoid, slopes.mae, rate=0.03)
-    assert all(torch.equal(a, b) for a, b in zip(*starts, strict=True))
-    first, second = orders[:2], orders[2:]
-    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
-    assert not torch.equal(first[0], first[1]), "each epoch has an order of its own"
+    def predict(self, returned):
+        return returned
 
 
-def test_seeds_differ_and_do_not_depend_on_their_company():
-    alone, together = Stack([7], 64, 10), Stack([3, 7], 64, 10)
-    assert all(torch.equal(a[0], b[1]) for a, b in zip(alone.weights, together.weights, strict=True))
-    assert not torch.equal(together.weights[0][0], together.weights[0][1])
-    assert not torch.equal(BatchOrder(3, 900, 64).epoch(), BatchOrder(7, 900, 64).epoch())
+def accuracy(task, feed, outputs, targets):
+    return (outputs.argmax(-1) == targets).double().mean(1)
 
 
-def test_an_epoch_shows_each_sample_at_most_once():
-    seen = BatchOrder(0, 900, 64).epoch().flatten()
-    assert len(seen) == 896
-    assert len(seen.unique()) == 896
+FAKE_METRICS = SimpleNamespace(score=accuracy, judge=lambda *given: {"accuracy": accuracy(*given)})
 
 
-@pytest.mark.parametrize("chosen", [slopes.relu, slopes.silu, slopes.tanh], ids=str)
-def test_a_run_is_the_same_to_the_bit_whatever_is_trained_beside_it(chosen):
-    (alone,) = run(chosen, slopes.mae, rate=0.03, seeds=(5,), epochs=3)
-    together = run(chosen, slopes.mae, rate=0.03, seeds=(0, 1, 2, 5, 8), epochs=3)
-    assert without(together[3], *TIMES) == without(alone, *TIMES)
-    assert without(together[2], *TIMES) != without(alone, *TIMES)
+@pytest.fixture(autouse=True)
+def parts(monkeypatch):
+    """Metrics and feeding of this file."""
+    monkeypatch.setattr(engine.feeding, "feed", lambda loss, task: FakeFeed())
+    monkeypatch.setattr(runs, "metrics", FAKE_METRICS)
 
 
-# --------------------------------------------------------------------------------------------- the data
+def classes(*shape, samples=160, resampled=False):
+    """A task that can be learnt: which of 3 directions an input has most of."""
+    generator = torch.Generator().manual_seed(1)
+    inputs = torch.randn(samples, *shape, generator=generator)
+    directions = torch.randn(math.prod(shape), 3, generator=generator)
+    targets = (inputs.flatten(1) @ directions).argmax(1)
+    cut = Parts(*torch.arange(samples).split([samples // 2, samples // 4, samples // 4]))
+    return FakeTask("made", "classification", inputs, targets, 3, cut, "0", "Made.", resampled=resampled)
 
 
-def test_the_split_is_stratified_and_leaves_nobody_out():
-    task = digits()
-    assert task.sizes == {"train": 898, "validation": 359, "test": 540}
-    for part in (task.train, task.validation, task.test):
-        shares = torch.bincount(part.labels) / len(part)
-        assert ((shares - 0.1).abs() < 0.02).all()
-    assert abs(task.train.inputs.mean()) < 1e-5
-    assert abs(task.train.inputs.std() - 1) < 1e-3
+def mlp(width=16):
+    return nn.Sequential(nn.Linear(12, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 3))
 
 
-def test_test_data_have_no_part_in_training_or_tuning():
-    task = digits()
-    nonsense = replace(task, test=Split(-task.test.inputs, (task.test.labels + 1) % 10))
-    ours, theirs = run()[0], run(task=nonsense)[0]
-    assert without(ours, *MEASURED_ON_TEST, *TIMES) == without(theirs, *MEASURED_ON_TEST, *TIMES)
-    assert all(ours[name] != theirs[name] for name in MEASURED_ON_TEST)
+def job(source=mlp, task=None, activations=(slopes.relu, slopes.tanh, slopes.gelu), **given):
+    given = {"losses": (slopes.cross_entropy,), "epochs": 3, "batch": 16, "engine": "stack"} | given
+    network = FakeNetwork("net", source, (nn.ReLU,), getattr(source, "__qualname__", "net"))
+    return Job(activations=activations, network=network, task=task or classes(12), **given)
 
 
-# ------------------------------------------------------------------------------------------- the losses
+def cells(made, rates=(0.003, 0.02), seeds=(0, 1)):
+    places = range(len(made.activations)), range(len(made.losses))
+    return [Cell(a, b, rate, seed) for a in places[0] for b in places[1] for rate in rates for seed in seeds]
 
 
-def test_what_each_kind_of_loss_is_fed():
-    logits = torch.randn(2, 5, 10, generator=torch.Generator().manual_seed(1))
-    labels = torch.tensor([[0, 1, 2, 3, 9], [4, 5, 6, 7, 8]])
-    rows, soft = torch.nn.functional.one_hot(labels, 10).float(), torch.softmax(logits, -1)
-    for loss, prediction, target in (
-        (slopes.cross_entropy, logits, labels),
-        (slopes.cross_entropy.with_(from_probabilities=True), soft, labels),
-        (slopes.categorical_cross_entropy, soft, labels),
-        (slopes.mse, soft, rows),
-        (slopes.binary_cross_entropy, logits, rows),
-        (slopes.binary_cross_entropy.with_(from_probabilities=True), torch.sigmoid(logits), rows),
-    ):
-        ours = feed(loss)(logits, labels)
-        torch.testing.assert_close(ours[0], prediction)
-        torch.testing.assert_close(ours[1], target)
-    assert feed(slopes.cross_entropy).note == ""
-    assert feed(slopes.mse).note == "on softmax probabilities"
+def trained(made, wanted, monkeypatch):
+    """The outcomes, and by cell all weights and buffers after training."""
+    ended = {}
+
+    def spied(learner, *rest):
+        outcomes = run(learner, *rest)
+        state = learner.weights.tensors | learner.held if hasattr(learner, "held") else None
+        for i, cell in enumerate(learner.cells):
+            model = None if state else learner.model
+            alone = {k: v.unsqueeze(0) for k, v in model.state_dict(keep_vars=True).items()} if model else state
+            names = dict(model.named_parameters()) | dict(model.named_buffers()) if model else state
+            ended[cell] = {k: alone[k][i].detach().clone() for k in names}
+        return outcomes
+
+    run = runs.run
+    with monkeypatch.context() as patched:
+        patched.setattr(engine, "run", spied)
+        return training.train(made, wanted), ended
 
 
-def test_probabilities_sum_to_one_under_every_feed():
-    logits = 50 * torch.randn(4, 10, generator=torch.Generator().manual_seed(1))
-    for loss in (slopes.cross_entropy, slopes.mse, slopes.binary_cross_entropy):
-        torch.testing.assert_close(probabilities(logits, feed(loss)).sum(-1), torch.ones(4, dtype=torch.float64))
+# ----------------------------------------------------------------------------------------- the stack and the loop
 
 
-def test_scores_are_those_of_the_task():
-    """By hand: a network of zeros guesses; its log loss is log 10, its Brier score 0.9."""
-    stack = Stack([0, 1], 64, 10)
-    for parameter in stack.parameters:
-        parameter.data.zero_()
-    scores = training._judge(stack, slopes.relu, feed(slopes.mse), digits().test)
-    assert scores["log_loss"].tolist() == pytest.approx([2.302585093] * 2)
-    assert scores["brier"].tolist() == pytest.approx([0.9] * 2)
-    assert scores["accuracy"][0] == (digits().test.labels == 0).double().mean()
+class Tied(nn.Module):
+    """One layer and one activation in two places."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.again, self.last = nn.Linear(12, 12), nn.Linear(12, 12), nn.Linear(12, 3)
+        self.again.weight = self.first.weight
+        self.act = nn.ReLU()
+
+    def forward(self, x):
+        return self.last(self.act(self.again(self.act(self.first(x)))))
 
 
-# ------------------------------------------------------------------------------------------ the records
+def normalised():
+    return nn.Sequential(nn.Linear(12, 16), nn.LayerNorm(16), nn.ReLU(), nn.Linear(16, 3))
 
 
-def test_what_a_run_records():
-    (outcome,) = run(epochs=3)
-    assert [len(outcome[name]) for name in ("validation", "training_loss", "gradient")] == [3, 3, 3]
-    assert [len(layers) for layers in outcome["gradient"]] == [4, 4, 4]
-    assert [len(layers) for layers in (*outcome["dead"], *outcome["saturated"])] == [3, 3, 3, 3]
-    assert outcome["training_loss"][2] < outcome["training_loss"][0]
-    assert outcome["diverged"] is None
-    assert outcome["seconds_per_epoch"] > 0
+def batch_normalised():
+    # a bias that the mean takes away again has a gradient of rounding errors, which Adam makes whole steps of
+    return nn.Sequential(nn.Linear(12, 16, bias=False), nn.BatchNorm1d(16), nn.ReLU(inplace=True), nn.Linear(16, 3))
 
 
-def test_the_gradient_norm_is_that_of_a_plain_network():
-    """The first step, against torch.nn and autograd."""
-    task = digits()
-    stack = Stack([4], 64, 10)
-    order = BatchOrder(4, len(task.train), training.BATCH).epoch()[:1]
-    layers = [torch.nn.Linear(*weight.shape[1:]) for weight in stack.weights]
-    for layer, weight in zip(layers, stack.weights, strict=True):
-        layer.weight.data, layer.bias.data = weight[0].detach().T.clone(), torch.zeros(weight.shape[2])
-    hidden = task.train.inputs[order[0]]
-    for layer in layers[:-1]:
-        hidden = torch.tanh(layer(hidden))
-    loss = torch.nn.functional.cross_entropy(layers[-1](hidden), task.train.labels[order[0]])
-    loss.backward()
-    still = torch.optim.SGD(stack.parameters, lr=0.0)
-    ours = training._epoch(
-        stack, slopes.tanh, slopes.cross_entropy, feed(slopes.cross_entropy), still, task.train, order.unsqueeze(1)
-    )
-    torch.testing.assert_close(ours[0][0], loss.detach())
-    torch.testing.assert_close(ours[1][0], torch.stack([layer.weight.grad.norm() for layer in layers]))
+def cnn():
+    convolutions = [
+        nn.Conv2d(1, 4, 3, bias=False),
+        nn.BatchNorm2d(4),
+        nn.ReLU(),
+        nn.Conv2d(4, 6, 3),
+        nn.ReLU(),
+        nn.AvgPool2d(2),
+    ]
+    return nn.Sequential(*convolutions, nn.Flatten(), nn.Linear(24, 3))
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
+@pytest.mark.parametrize("source", [mlp, Tied, normalised, batch_normalised, cnn], ids=lambda s: s.__name__)
+def test_the_stack_ends_where_the_loop_ends(source, optimizer, monkeypatch):
+    task = classes(1, 8, 8) if source is cnn else classes(12)
+    given = {"source": source, "task": task, "optimizer": optimizer, "clip": 0.2}
+    stacked, in_stack = trained(job(**given), cells(job(**given)), monkeypatch)
+    looped, in_loop = trained(job(engine="loop", **given), cells(job(**given)), monkeypatch)
+    assert [o["engine"] for o in stacked + looped] == ["stack"] * 12 + ["loop"] * 12
+    for cell, weights in in_loop.items():
+        assert set(weights) == set(in_stack[cell])
+        for name, value in weights.items():
+            torch.testing.assert_close(in_stack[cell][name], value, atol=1e-5, rtol=1e-5, msg=f"{cell} {name}")
+    for a, b in zip(stacked, looped, strict=True):
+        assert a["layers"] == b["layers"]
+        assert a["slots"] == b["slots"]
+        for name in ("training_loss", "gradient", "dead", "saturated", "curve"):
+            torch.testing.assert_close(torch.tensor(a[name]), torch.tensor(b[name]), atol=1e-4, rtol=1e-4)
+        assert a["test"] == b["test"]
+
+
+# ---------------------------------------------------------------------------------------------- random layers
+
+
+def test_dropout_agrees_with_the_loop_in_distribution():
+    def dropping():
+        return nn.Sequential(nn.Linear(12, 16), nn.ReLU(), nn.Dropout(0.5), nn.Linear(16, 3))
+
+    given = {"source": dropping, "activations": (slopes.relu,), "epochs": 8}
+    losses = []
+    for name in ("stack", "loop"):
+        made = job(engine=name, **given)
+        outcomes = training.train(made, cells(made, rates=(0.01,), seeds=range(24)))
+        losses.append(torch.tensor([outcome["training_loss"][-1] for outcome in outcomes]))
+    means, errors = zip(*((each.mean(), each.std() / 24**0.5) for each in losses), strict=True)
+    assert abs(means[0] - means[1]) < 4 * (errors[0] ** 2 + errors[1] ** 2) ** 0.5
+    assert not torch.equal(*losses)
+    assert len(losses[0].unique()) == 24
+
+
+# ------------------------------------------------------------------------------------------ which engine is taken
+
+
+class Recurrent(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.cell, self.act, self.last = nn.LSTM(4, 8, batch_first=True), nn.ReLU(), nn.Linear(8, 3)
+
+    def forward(self, x):
+        return self.last(self.act(self.cell(x.unflatten(1, (3, 4)))[0][:, -1]))
+
+
+class Branching(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.act, self.last = nn.Linear(12, 8), nn.ReLU(), nn.Linear(8, 3)
+
+    def forward(self, x):
+        hidden = self.act(self.first(x))
+        return self.last(hidden if hidden.sum() > 0 else -hidden)
+
+
+@pytest.mark.parametrize("source", [Recurrent, Branching])
+def test_what_cannot_be_stacked_is_trained_in_the_loop_and_says_why(source):
+    made = job(source, engine="auto", activations=(slopes.relu,), epochs=1)
+    for outcome in training.train(made, cells(made)):
+        assert outcome["engine"] == "loop"
+        assert "vmap" in outcome["why"]
+        assert outcome["stack"] == 1
+
+
+def test_small_networks_are_stacked_and_alone_ones_are_not():
+    made = job(engine="auto", epochs=1)
+    assert {(o["engine"], o["why"], o["stack"]) for o in training.train(made, cells(made))} == {("stack", "", 12)}
+    assert training.train(made, cells(made)[:1])[0]["engine"] == "loop"
+
+
+def test_what_gains_nothing_is_trained_in_the_loop(monkeypatch):
+    monkeypatch.setattr(probe, "_known", {})
+    monkeypatch.setattr(probe, "_seconds", lambda learner, job: 1.0 if len(learner.cells) == 1 else 18.0)
+    made = job(engine="auto", epochs=1)
+    (outcome,) = {(o["engine"], o["why"]) for o in training.train(made, cells(made))}
+    assert outcome == ("loop", "a stack of 12 takes 1.5 times as long as the loop")
+
+
+# ------------------------------------------------------------------------------------------------- divergence
+
+
+@pytest.mark.parametrize("name", ["stack", "loop"])
+def test_a_diverged_run_is_judged_at_its_last_finite_epoch_and_leaves_the_others_as_they_are(name, monkeypatch):
+    made = job(engine=name, activations=(slopes.relu,), optimizer="sgd", task=classes(12, resampled=True))
+    fine, after = trained(made, cells(made), monkeypatch)
+    beside, ended = trained(made, cells(made, rates=(0.003, 0.02, 1e30)), monkeypatch)
+    lost = [outcome for outcome in beside if outcome["diverged"]]
+    assert [outcome["diverged"] for outcome in lost] == [1, 1]
+    assert all(outcome["training_loss"] == outcome["gradient"] == [None] * 3 for outcome in lost)
+    assert all(math.isfinite(number) for outcome in lost for number in (*outcome["curve"], *outcome["test"].values()))
+    for cell, weights in after.items():
+        assert all(torch.equal(weights[key], ended[cell][key]) for key in weights)
+    initial = made.network.build(1).state_dict()
+    left = ended[Cell(0, 0, 1e30, 1)]
+    assert all(torch.equal(initial[key], left[key]) for key in initial)
+    kept = ("test", "validation", "curve", "training_loss", "gradient", "dead", "saturated")
+    outcomes = [outcome for outcome in beside if not outcome["diverged"]]
+    assert [[o[key] for key in kept] for o in outcomes] == [[o[key] for key in kept] for o in fine]
+
+
+# --------------------------------------------------------------------------------------- activations in one stack
+
+
+@slopes.activation()
+def crooked(x):
+    """A user's own, without a derivative."""
+    return slopes.ops.where(x > 0, x, 0.3 * x)
 
 
 @slopes.activation()
@@ -182,63 +277,76 @@ def faint(x):
     return 0.0005 * x
 
 
-@pytest.mark.parametrize(
-    ("chosen", "dead", "saturated"), [(flat, 1.0, 0.0), (faint, 0.0, 1.0), (slopes.linear, 0.0, 0.0)], ids=str
-)
-def test_dead_and_saturated_units_are_told_apart(chosen, dead, saturated):
-    stack = Stack([0, 1], 64, 10)
-    shares = training._units(stack, chosen, digits().validation)
-    assert [share.tolist() for share in shares] == [[[dead] * 3] * 2, [[saturated] * 3] * 2]
+def test_activations_and_losses_of_all_sorts_agree_with_the_loop(monkeypatch):
+    shared = (slopes.relu, slopes.elu.with_(alpha=0.5), crooked, nn.Hardtanh, nn.Softplus())
+    given = {"activations": (*shared, nn.PReLU, slopes.softmax), "losses": (slopes.cross_entropy, slopes.softmax_focal)}
+    stacked, in_stack = trained(job(**given), cells(job(**given)), monkeypatch)
+    looped, in_loop = trained(job(engine="loop", **given), cells(job(**given)), monkeypatch)
+    assert [outcome["stack"] for outcome in stacked] == [40] * 40 + [8] * 16
+    for cell, weights in in_loop.items():
+        for name, value in weights.items():
+            torch.testing.assert_close(in_stack[cell][name], value, atol=1e-5, rtol=1e-5, msg=f"{cell} {name}")
+    for a, b in zip(stacked, looped, strict=True):
+        for name in ("dead", "saturated", "gradient"):
+            torch.testing.assert_close(torch.tensor(a[name]), torch.tensor(b[name]), atol=1e-4, rtol=1e-4)
 
 
-def test_a_unit_that_is_active_for_one_image_is_not_dead():
-    stack = Stack([0], 64, 10)
-    images = digits().validation
-    stack.weights[0].data.zero_()
-    stack.weights[0].data[0, :, 0] = images.inputs[17]  # the unit's response is largest for this image
-    response = (images.inputs @ images.inputs[17]).sort(descending=True).values
-    stack.biases[0].data[:] = -(response[0] + response[1]) / 2
-    dead, _ = training._units(stack, slopes.relu, images)
-    assert dead[0, 0] == 63 / 64
+@pytest.mark.parametrize("source", [mlp, normalised], ids=lambda s: s.__name__)
+def test_a_run_is_the_same_to_the_bit_whatever_is_trained_beside_it(source, monkeypatch):
+    made = job(source, activations=(slopes.relu, slopes.gelu, slopes.tanh))
+    _, together = trained(made, cells(made, rates=(0.003, 0.02), seeds=range(5)), monkeypatch)
+    some = cells(made, rates=(0.02,), seeds=(1, 3))[2:]
+    _, fewer = trained(made, some, monkeypatch)
+    for cell, weights in fewer.items():
+        assert all(torch.equal(value, together[cell][name]) for name, value in weights.items())
 
 
-# ------------------------------------------------------------------------------------------- divergence
+@pytest.mark.parametrize("name", ["stack", "loop"])
+def test_dead_and_saturated_units_are_told_apart(name):
+    made = job(engine=name, activations=(flat, faint, slopes.linear), epochs=1)
+    outcomes = training.train(made, cells(made, rates=(1e-9,), seeds=(0,)))
+    assert [outcome["slots"] for outcome in outcomes] == [["1", "3"]] * 3
+    assert [outcome["dead"][0] for outcome in outcomes] == [[1.0, 1.0], [0.0, 0.0], [0.0, 0.0]]
+    assert [outcome["saturated"][0] for outcome in outcomes] == [[0.0, 0.0], [1.0, 1.0], [0.0, 0.0]]
 
 
-def test_a_diverged_run_stays_at_its_last_finite_epoch_and_is_judged():
-    (outcome,) = run(rate=1e30, epochs=2)
-    (start,) = run(rate=1e-30, epochs=2)  # never leaves its initial weights
-    assert outcome["diverged"] == 1
-    assert outcome["training_loss"] == outcome["gradient"] == [None, None]
-    assert without(outcome, "diverged", "training_loss", "gradient", *TIMES) == without(
-        start, "diverged", "training_loss", "gradient", *TIMES
-    )
+def test_a_unit_is_a_channel_of_images_and_dead_only_if_no_sample_moves_it(monkeypatch):
+    def still():
+        model = nn.Sequential(nn.Conv2d(1, 4, 1), nn.ReLU(), nn.Flatten(), nn.Linear(256, 3))
+        model[0].weight.data[:] = 1.0
+        model[0].bias.data[:] = torch.tensor([-100.0, -9.0, 0.0, 100.0])
+        return model
+
+    task = classes(1, 8, 8)
+    task.inputs[100, 0, 3, 3] = 10.0  # one pixel of one image, which is for validation
+    monkeypatch.setattr(common, "ROOM", 1)  # so that the images come in several portions
+    for name in ("stack", "loop"):
+        made = job(still, task, engine=name, activations=(slopes.relu,), epochs=1)
+        outcomes = training.train(made, cells(made, rates=(1e-9, 1e-8), seeds=(0,)))
+        assert [(o["dead"], o["saturated"]) for o in outcomes] == [([[0.25]], [[0.25]])] * 2
 
 
-def test_one_diverged_network_leaves_the_others_as_they_are(monkeypatch):
-    fine = run(seeds=(0, 1, 2), epochs=3)
-    finite, calls = training._finite, []
-
-    def lose_the_middle_one(*tensors):
-        calls.append(tensors)
-        verdicts = finite(*tensors)
-        return [verdicts[0], verdicts[1] and len(calls) != 2, verdicts[2]]
-
-    monkeypatch.setattr(training, "_finite", lose_the_middle_one)
-    outcome = run(seeds=(0, 1, 2), epochs=3)
-    assert [o["diverged"] for o in outcome] == [None, 2, None]
-    for i in (0, 2):
-        assert without(outcome[i], *TIMES) == without(fine[i], *TIMES)
-    lost = outcome[1]
-    assert lost["validation"] == [fine[1]["validation"][0]] * 3
-    assert lost["training_loss"][1:] == lost["gradient"][1:] == [None, None]
+def test_gradient_norms_are_those_of_autograd():
+    made = job(activations=(slopes.tanh,), optimizer="sgd", epochs=1, batch=80)  # one step
+    (cell,) = cells(made, rates=(0.1,), seeds=(3,))
+    (outcome,) = training.train(made, [cell])
+    model = made.network.slotted(3, nn.Tanh)
+    train = made.task.parts.train
+    nn.functional.cross_entropy(model(made.task.inputs[train]), made.task.targets[train]).backward()
+    norms = [math.hypot(model[i].weight.grad.norm(), model[i].bias.grad.norm()) for i in (0, 2, 4)]
+    assert outcome["layers"] == ["0", "2", "4"]
+    assert outcome["gradient"][0] == pytest.approx(norms, rel=1e-5)
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_every_kind_of_number_is_watched(value):
-    loss, weights = torch.zeros(2), torch.zeros(2, 3, 4)
-    assert training._finite(loss, weights) == [True, True]
-    for watched in (loss, weights):
-        watched.view(2, -1)[1, 0] = value
-        assert training._finite(loss, weights) == [True, False]
-        watched.zero_()
+def test_what_is_fitted_is_the_network_that_was_judged():
+    made = job(engine="loop")
+    cell = cells(made)[5]
+    model, outcome = training.fit(made, cell)
+    (trained_alone,) = training.train(made, [cell])
+    assert {k: v for k, v in outcome.items() if k != "seconds"} == {
+        k: v for k, v in trained_alone.items() if k != "seconds"
+    }
+    test = made.task.parts.test
+    right = model(made.task.inputs[test]).argmax(1) == made.task.targets[test]
+    assert outcome["test"] == {"accuracy": right.double().mean().item()}
+    assert not model.training

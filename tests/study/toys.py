@@ -1,7 +1,7 @@
 """A job whose training is arithmetic, for the tests of where chunks run.
 
 Wherever a `Toy` is loaded, `slopes.study.training.train` becomes the toy's, as a worker process cannot be patched
-from outside.
+from outside; and where that module is not loaded yet, it never is, so that these processes start without torch.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
+import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 
 from slopes.study.job import Cell
 
@@ -22,19 +24,19 @@ class Toy:
 
     harm: dict[int, str] = field(default_factory=dict)  #: by seed: raise, die, exit, die once, leave
     seconds: float = 0.0
-    folder: str = ""  #: where each attempt and the process of each chunk leave a file
+    folder: str = ""  #: where each process leaves a file, and `log` of each cell a line
     safe: int = field(default_factory=os.getpid)
-    ballast: bytes = b""
+    log: str = ""
 
     def __setstate__(self, state):
         self.__dict__ |= state
         install()
 
 
-def install():
-    import slopes.study.training as training
-
-    training.train = train
+def install(train=None):
+    """Make the toy's training, or another, what is called for training here."""
+    name = "slopes.study.training"
+    sys.modules.setdefault(name, ModuleType(name)).train = train or globals()["train"]
 
 
 def number(cell):
@@ -60,9 +62,12 @@ def train(job, cells):
                     once.touch()
                 os.kill(os.getpid(), signal.SIGKILL)
         time.sleep(job.seconds)
-    import torch
-
-    common = {"threads": torch.get_num_threads(), "process": os.getpid(), "stack": len(cells)}
+        if job.log:
+            with Path(job.folder, job.log).open("a") as file:
+                file.write(f"{cell.seed}\n")
+    torch = sys.modules.get("torch")
+    threads = torch.get_num_threads() if torch else int(os.environ["OMP_NUM_THREADS"])
+    common = {"threads": threads, "process": os.getpid(), "stack": len(cells)}
     return [{"test": {"accuracy": number(cell)}, "curve": [number(cell), None]} | common for cell in cells]
 
 

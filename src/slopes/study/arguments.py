@@ -35,13 +35,15 @@ def activations(given: Any) -> tuple[Any, ...]:
     chosen = _several("activations", given, "relu")
     for each in chosen:
         if isinstance(each, str):
-            raise TypeError(f"compare: activations takes the functions, not their names: write slopes.{each}, got {each!r}.")
+            raise TypeError(
+                f"compare: activations takes the functions, not their names: write slopes.{each}, got {each!r}."
+            )
         if isinstance(each, Loss):
             raise TypeError(f"compare: {each.name} is no activation; pass it in losses=[...].")
         if isinstance(each, Gate):
             raise ValueError(
-                f"compare: {each.name} halves the row it is given, so that the next layer does not fit; build it into a "
-                "model of your own, or take a function of one number such as slopes.silu."
+                f"compare: {each.name} halves the row it is given, so that the next layer does not fit; build it into "
+                "a model of your own, or take a function of one number such as slopes.silu."
             )
         if isinstance(each, Map):
             raise ValueError(
@@ -121,7 +123,8 @@ def baseline(given: Any, chosen: dict[str, tuple[Any, ...]]) -> tuple[int, int]:
             near = difflib.get_close_matches(part, everything, n=1) if isinstance(part, str) else []
             hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(everything)}."
             raise ValueError(
-                f"compare: baseline must be an activation, a loss or a pair of them that are compared; {hint} Got {given!r}."
+                "compare: baseline must be an activation, a loss or a pair of them that are compared; "
+                f"{hint} Got {given!r}."
             )
     return places.get("activation", 0), places.get("loss", 0)
 

@@ -7,8 +7,8 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from rich import box
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from slopes.study.report.answer import chance
 from slopes.study.report.page import milliseconds
@@ -55,7 +55,7 @@ def listing(study: Study, metric: str | None = None) -> Table:
         estimate = pair.estimate(chosen.name)
         table.add_row(
             str(place),
-            *map(escape, (pair.activation, pair.loss, pair.note)),
+            *map(Text, (pair.activation, pair.loss, pair.note)),
             numbers.bare(estimate.mean),
             "" if estimate.low is None else numbers.interval(estimate.low, estimate.high),
             "" if verdict is None else numbers.signed(verdict["difference"]),
@@ -69,32 +69,30 @@ def listing(study: Study, metric: str | None = None) -> Table:
     for pair in study.pairs:
         if not pair.chosen:
             what = "does not fit" if pair.unfit else "failed"
-            empty = [""] * (len(table.columns) - 4)
-            empty[4] = f"[yellow]{what}[/]"
-            table.add_row("–", *map(escape, (pair.activation, pair.loss, pair.note)), *empty)
+            empty = [Text()] * (len(table.columns) - 4)
+            empty[4] = Text(what, style="yellow")
+            table.add_row("–", *map(Text, (pair.activation, pair.loss, pair.note)), *empty)
     return table
 
 
-def _verdict(study: Study, pair: Pair, verdict: Verdict | None) -> str:
+def _verdict(study: Study, pair: Pair, verdict: Verdict | None) -> Text:
     if pair is study.baseline:
-        return "[bold]baseline[/]"
-    if verdict is None:
-        return ""
-    style = STYLES.get(verdict["verdict"])
-    return f"[{style}]{verdict['verdict']}[/]" if style else str(verdict["verdict"])
+        return Text("baseline", style="bold")
+    word = "" if verdict is None else verdict["verdict"]
+    return Text(word, style=STYLES.get(word, ""))
 
 
-def _title(study: Study, numbers: Numbers) -> str:
+def _title(study: Study, numbers: Numbers) -> Text:
     plan = study.plan
     samples = len(plan.job.task.split(plan.seeds[0]).test)
     unit = f" in {numbers.unit.strip()}" if numbers.unit and not numbers.metric.percent else ""
-    return escape(
+    return Text(
         f"{plan.job.task.name}: {numbers.metric.label}{unit} on {samples} test samples, {plan.job.network.name}, "
         f"{_count(len(plan.seeds), 'seed')} x {_count(len(plan.rates), 'rate')} x {_count(plan.job.epochs, 'epoch')}"
     )
 
 
-def _caption(study: Study, numbers: Numbers) -> str:
+def _caption(study: Study, numbers: Numbers) -> Text:
     """How to read the table, and why what is missing is."""
     lines = []
     if study.ranking:
@@ -118,7 +116,7 @@ def _caption(study: Study, numbers: Numbers) -> str:
     for reason, pairs in reasons.items():
         more = f" and {len(pairs) - 3} more" if len(pairs) > 3 else ""
         lines.append(f"Not trained, {', '.join(pairs[:3])}{more}: {reason}")
-    return escape("\n".join(lines))
+    return Text("\n".join(lines))
 
 
 def _engine(study: Study) -> str:

@@ -10,9 +10,11 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version
+from itertools import pairwise
 from typing import Any
 
 import slopes
+from slopes.loading import describe
 from slopes.study import arguments, identity
 from slopes.study.feeding import Feed, Unfit, feed
 from slopes.study.job import Cell, Job
@@ -56,6 +58,8 @@ class Plan:
                 found.append(feed(loss, self.job.task))
             except Unfit as error:
                 found.append(str(error))
+            except Exception as error:  # whatever the user's own may raise when it is tried
+                raise ValueError(f"compare: {loss.name} fails on torch tensors: {describe(error)}") from error
         return found
 
     @property
@@ -118,7 +122,7 @@ class Plan:
             return []
         count = min(math.ceil(math.ceil(len(left) / STACK) / workers) * workers, len(left))
         bounds = [i * len(left) // count for i in range(count + 1)]
-        return [left[start:end] for start, end in zip(bounds, bounds[1:], strict=False)]
+        return [left[start:end] for start, end in pairwise(bounds)]
 
     def spec(self, cell: Cell) -> dict[str, Any]:
         """All that a run's numbers depend on."""
@@ -197,7 +201,7 @@ def make_plan(
     against = arguments.baseline(baseline, {"activation": chosen, "loss": blamed})
     plan = Plan(job, when, how_fast, against)
     if not plan.cells:
-        raise ValueError(f"compare: no loss fits the task {found.name}: {'; '.join(dict.fromkeys(plan.unfit.values()))}")
+        raise ValueError(f"compare: no loss fits {found.name}: {'; '.join(dict.fromkeys(plan.unfit.values()))}")
     if against in plan.unfit:
         if baseline is not None:
             raise ValueError(f"compare: the baseline cannot be trained: {plan.unfit[against]}")

@@ -40,7 +40,9 @@ class Run:
     layers: Sequence[str]  #: the modules with weights
     gradient: Sequence[Sequence[float] | None]  #: per epoch, the gradient's norm for each of the layers
     slots: Sequence[str]  #: where the activation stands in the network
-    dead: Sequence[Sequence[float]]  #: in the first and the last epoch, each slot's share of units with slope 0 throughout
+    dead: Sequence[
+        Sequence[float]
+    ]  #: in the first and the last epoch, each slot's share of units of slope 0 throughout
     saturated: Sequence[Sequence[float]]  #: the same, of other units with a mean absolute slope below 0.001
     diverged: int | None  #: the epoch in which it stopped being finite
     seconds: float  #: processor time for an epoch, diagnostics left out; its share where runs were stacked
@@ -86,7 +88,7 @@ class Pair:
         return bool(self.runs)
 
     def series(self, metric: str | None = None) -> Series:
-        """Validation values of what chooses a rate and test values of a metric, each (rate, seed); NaN where a run failed."""
+        """What chooses a rate, on validation data, and a metric on test data: (rate, seed), NaN where a run failed."""
         validation, test = (np.full((len(self.rates), len(self.seeds)), np.nan) for _ in range(2))
         rows, columns = ({value: i for i, value in enumerate(values)} for values in (self.rates, self.seeds))
         for run in self.runs:

@@ -112,12 +112,12 @@ def verdicts(
         elif p > alpha and _least(len(d)) * len(series) > alpha:
             verdict = "too few seeds"
             needed = seeds_needed(len(series), alpha)
-            words = f"{len(d)} seeds can show nothing in {len(series)} comparisons, which need {needed}"
+            words = f"{_many(len(d), 'seed')} can show nothing in {_many(len(series), 'comparison')}: it takes {needed}"
         else:
             verdict = "tie"
             words, needed = _tie(d, p, reach, margin, len(series), alpha, resampled, show)
         if left := baseline.test.shape[1] - len(d):
-            words += f"; {left} of {baseline.test.shape[1]} seeds left out, as a run of theirs failed"
+            words += f"; {_many(left, 'seed')} left out, where a run failed"
         low, high = (reach.low, reach.high) if reach else (None, None)
         comparisons.append(Comparison(mean, low, high, float(p), p_raw, verdict, needed, words))
     return comparisons
@@ -150,7 +150,9 @@ def chance(a: Series, b: Series, higher_validation: bool) -> float:
     """Return how often exchanges of seeds give a difference as large as that between a and b, either way.
 
     Exact where all exchanges are looked at. Where they are drawn, what was seen counts as one of them, so that p is
-    never 0 and still holds. With one rate this is the paired sign-flip test.
+    never 0 and still holds. With one rate this is the paired sign-flip test. With several it finds less where a and b
+    like different rates, as an exchange then takes seeds to rates that do not suit them (Student's t in place of the
+    mean finds no more).
     """
     seeds = a.test.shape[1]
     if not seeds:
@@ -304,6 +306,10 @@ def _reach(reach: Interval | None, show: Callable[[float], str]) -> str:
         return ""
     note = " (percentiles, as BCa has no answer here)" if reach.kind == "percentile" else ""
     return f"; the interval reaches from {show(reach.low)} to {show(reach.high)}{note}"
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}{'s' * (count != 1)}"
 
 
 def _plain(value: float) -> str:

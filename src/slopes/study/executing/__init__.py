@@ -3,6 +3,6 @@
 `outcomes` is the whole of it. Nothing here writes the record, and nothing here knows how training is done.
 """
 
-from slopes.study.executing.outcomes import Done, Failed, outcomes
+from slopes.study.executing.dispatch import Done, Failed, outcomes
 
 __all__ = ["Done", "Failed", "outcomes"]

@@ -1,8 +1,9 @@
 """Training on a Dask cluster.
 
-The job is scattered once, and each chunk is one future. Dask itself sends a chunk to another worker when one
-dies; only where it dies again and again does it give up, with KilledWorker. Data that was scattered is lost with
-the last worker that held it, as Dask cannot make it anew: then it is scattered again.
+The job is sent once, and each chunk is one future. Dask itself sends a chunk to another worker when one dies; only
+where it dies again and again does it give up, with KilledWorker. The job is the result of a task rather than
+scattered data: these are lost with the last worker that holds them, as they are whenever a chunk kills it, and Dask
+could not make them anew.
 """
 
 from __future__ import annotations
@@ -36,39 +37,28 @@ class Cluster(Place):
         super().__init__()
         self._parcel: Parcel | None = None
         self._futures: dict[str, tuple[Any, Cells]] = {}
-        self._away: float | None = None
+        self._quiet: float | None = None  # since when nothing can happen
+        self._told = False
         self._client, self._own = _client(executor)
         try:
             self._parcel = pack(job)
-            self._scattered = self._scatter()
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "Sending large graph")  # data are large, and sent but once
+                self._sent = self._submit(_itself, self._parcel)
         except BaseException:
             self.close()
             raise
 
-    def _scatter(self) -> Any:
-        """Send the job to the workers, as soon as there are any: a queue may take hours to start them."""
-        told = False
-        while True:
-            try:
-                self._client.wait_for_workers(1, timeout=PATIENCE)
-                return self._client.scatter([self._parcel], broadcast=True, hash=False)[0]
-            except TimeoutError:
-                self.check()
-                if not told:
-                    text = "executor: the Dask scheduler has no workers yet; waiting for the first `dask worker`."
-                    warnings.warn(text, stacklevel=2)
-                told = True
-            except Exception as error:
-                raise _lost(error) from error
+    def _submit(self, function: Any, *arguments: Any) -> Any:
+        try:
+            return self._client.submit(function, *arguments, pure=False, key=f"slopes-{uuid.uuid4()}")
+        except Exception as error:
+            raise _lost(describe(error)) from error
 
     def submit(self, cells: Cells) -> None:
-        """Submit the chunk as one future, with the job as what was scattered."""
-        key = f"slopes-{uuid.uuid4()}"
-        try:
-            future = self._client.submit(work, self._scattered, cells, pure=False, key=key)
-        except Exception as error:
-            raise _lost(error) from error
-        self._futures[key] = (future, cells)
+        """Submit the chunk as one future, with the job as what was sent before."""
+        future = self._submit(work, self._sent, cells)
+        self._futures[future.key] = (future, cells)
         future.add_done_callback(self._end)
 
     def _end(self, future: Any) -> None:
@@ -86,25 +76,27 @@ class Cluster(Place):
         self._ends.put((cells, verdict))
 
     def ended(self) -> tuple[Cells, Verdict]:
-        """Wait for the next chunk to end; one whose job went with the workers is submitted anew."""
-        while True:
-            cells, verdict = super().ended()
-            if verdict.kind != "lost":
-                return cells, verdict
-            if self._client.status != "running" or "scheduler-connection-lost" in verdict.reason:
-                raise _lost("the connection to it broke")
-            if self._scattered.status != "finished":
-                self._scattered = self._scatter()
-            self.submit(cells)
+        """Wait for the next chunk to end; StudyError if the scheduler goes, or what was submitted to it."""
+        cells, verdict = super().ended()
+        if verdict.kind == "lost":
+            raise _lost("the connection to it broke" if "connection-lost" in verdict.reason else verdict.reason)
+        return cells, verdict
 
     def check(self) -> None:
-        """Raise StudyError if the scheduler has been away for too long."""
-        if self._client.status == "running":
-            self._away = None
-        elif self._away is None:
-            self._away = time.monotonic()
-        elif self._client.status == "closed" or time.monotonic() - self._away > PATIENCE:
-            raise _lost(f"the connection is {self._client.status}")
+        """Raise StudyError if the scheduler has been away for too long; say once that there are no workers."""
+        if self._client.status == "closed":
+            raise _lost("the client is closed")
+        away = self._client.status != "running"
+        if not away and self._client.scheduler_info()["workers"]:
+            self._quiet = None
+        elif self._quiet is None:
+            self._quiet = time.monotonic()
+        elif time.monotonic() - self._quiet > PATIENCE:
+            if away:
+                raise _lost(f"the client is {self._client.status}")
+            if not self._told:  # a queue may take hours to start them, so this is no error
+                warnings.warn("executor: the Dask scheduler has no workers; waiting for a `dask worker`.", stacklevel=2)
+            self._told = True
 
     def close(self) -> None:
         """Cancel what has not ended, and leave the cluster as it was."""
@@ -113,7 +105,7 @@ class Cluster(Place):
         with suppress(Exception):
             if left and self._client.status == "running":
                 self._client.cancel(left)
-        self._scattered = None
+        self._sent = None
         if self._parcel is not None:
             forget(self._parcel)
         if self._own:
@@ -143,8 +135,11 @@ def _client(executor: Any) -> tuple[Any, bool]:
         ) from error
 
 
-def _lost(why: BaseException | str) -> StudyError:
-    text = describe(why) if isinstance(why, BaseException) else why
+def _lost(why: str) -> StudyError:
     return StudyError(
-        f"executor: the Dask scheduler is lost ({text}); what ended before is recorded, so start again when it is back."
+        f"executor: the Dask scheduler is lost ({why}); what ended before is recorded, so start again when it is back."
     )
+
+
+def _itself(parcel: Parcel) -> Parcel:
+    return parcel

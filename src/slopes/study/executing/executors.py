@@ -21,11 +21,11 @@ def work(parcel: Parcel, cells: Cells) -> Verdict:
         try:
             import torch
 
-            before = torch.get_num_threads()
-            torch.set_num_threads(1)
             job = open_parcel(parcel)
         except (Exception, SystemExit) as error:
             return refusal(error)
+        before = torch.get_num_threads()
+        torch.set_num_threads(1)
         try:
             return attempt(job, cells)
         finally:

@@ -8,7 +8,7 @@ under their names. What a main script or a notebook defines goes by value, if cl
 
 from __future__ import annotations
 
-import hashlib
+import ast
 import importlib
 import linecache
 import os
@@ -19,10 +19,11 @@ import sysconfig
 import threading
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.abc import InspectLoader, MetaPathFinder
 from importlib.machinery import ModuleSpec
-from importlib.util import spec_from_loader
+from importlib.util import resolve_name, spec_from_loader
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -65,7 +66,7 @@ def pack(job: Job) -> Parcel:
             "or define the model, activations and losses at the top of a file of their own."
         )
     sources = _sources(text)
-    name = f"{hashlib.sha256(text).hexdigest()}-{uuid.uuid4()}"
+    name = str(uuid.uuid4())
     _packed[name] = job
     return Parcel(name, text, sources)
 
@@ -139,11 +140,21 @@ def _sources(text: bytes) -> dict[str, Source]:
         found[name] = source
         if "." in name:
             left.append(name.rpartition(".")[0])
-        for value in vars(sys.modules[name]).values():
-            used = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
-            if isinstance(used, str) and used in sys.modules:
-                left.append(used)
+        left += [used for used in _imports(source, sys.modules[name]) if used in sys.modules]
     return found
+
+
+def _imports(source: Source, module: ModuleType) -> list[str]:
+    """The modules that a text imports anywhere."""
+    names = []
+    for node in ast.walk(ast.parse(source.text)):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            with suppress(ImportError):  # of a relative import in what is no package
+                base = resolve_name("." * node.level + (node.module or ""), module.__package__ or "")
+                names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
+    return names
 
 
 def _own(name: str) -> Source | None:

@@ -110,19 +110,20 @@ class _Worker:
             self._loaded = False
 
     def do(self, cells: Cells) -> Verdict:
-        """Train a chunk, a second time if the process dies over it."""
-        ends = []
-        for _ in range(2):
+        """Train a chunk, a second time if the process dies over it; a death before the job is there is not its own."""
+        over_chunk: list[str] = []
+        over_job: list[str] = []
+        while len(over_chunk) < 2 and len(over_job) < 3:
             try:
                 return self._ask(cells)
             except (EOFError, OSError, pickle.UnpicklingError):
-                loaded = self._loaded
+                ends = over_chunk if self._loaded else over_job
                 ends.append(_words(self._stop()))
                 self._start()
-        how = ends[0] if ends[0] == ends[1] else f"{ends[0]}, then {ends[1]}"
-        if not loaded:
-            return Verdict("refused", [], f"worker processes end before they have loaded it ({how})", "", machine())
-        return Verdict("died", [], f"killed its worker process twice ({how})", "", machine())
+        how = ", then ".join(dict.fromkeys(over_chunk if len(over_chunk) == 2 else over_job))
+        if len(over_chunk) == 2:
+            return Verdict("died", [], f"killed its worker process twice ({how})", "", machine())
+        return Verdict("refused", [], f"worker processes end before they have loaded it ({how})", "", machine())
 
     def _ask(self, cells: Cells) -> Verdict:
         sending, receiving = self._process.stdin, self._process.stdout

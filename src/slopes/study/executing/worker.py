@@ -27,10 +27,7 @@ def main(parent: int) -> None:
     from slopes.study.executing.attempt import attempt, refusal
 
     try:
-        import torch
-
-        torch.set_num_threads(1)
-        job = pickle.loads(pickled)
+        job = pickle.loads(pickled)  # which loads torch; the parent has set how many threads it starts with
     except (Exception, SystemExit) as error:
         _send(verdicts, refusal(error))
         chunks.get()  # nothing comes: the parent ends this process

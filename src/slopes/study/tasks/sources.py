@@ -1,0 +1,343 @@
+"""Reading what users have: arrays, datasets, files and tables, as they came."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+Columns = dict[str, NDArray[Any]]
+SUFFIXES = (".csv", ".npz", ".parquet")
+#: what stands for no value in a text file
+_MISSING = {"", "na", "n/a", "nan", "null", "none", "?"}
+_WHOLE = re.compile(r"[+-]?\d+")
+_PARQUET = ("pyarrow", "polars", "duckdb")
+
+
+@dataclass
+class Raw:
+    """Samples as they came."""
+
+    inputs: NDArray[Any] | Tensor | Columns  #: columns by name where it was a table
+    targets: NDArray[Any]
+    name: str  #: of the target, where it has one
+
+
+def read(source: Any, target: str | None, where: str) -> Raw:
+    """Read one source: a file, a table, a dataset, or inputs and targets.
+
+    Raises TypeError for what is none of these, ValueError for what cannot be read, FileNotFoundError for no file.
+    """
+    if isinstance(source, (str, Path)):
+        return _file(Path(source), target)
+    if _is_columns(source):
+        return _of_columns(_hugging_face(source) if hasattr(source, "with_format") else _frame(source), target, where)
+    if isinstance(source, (tuple, list)) and len(source) == 2:
+        if _is_columns(source[0]):
+            return Raw(_frame(source[0]), _plain(_array(source[1], "targets")), "")
+        if _is_dataset(source[1]):
+            raise TypeError(f"compare: {where} are two datasets; give three, to train, validate and test on.")
+        inputs, targets = (_array(each, what) for each, what in zip(source, ("inputs", "targets"), strict=True))
+        return Raw(inputs, _plain(targets), "")
+    if _is_dataset(source) or isinstance(source, list):  # a list of pairs is one, too
+        return _dataset(source, where)
+    if hasattr(source, "__iter__") and not hasattr(source, "dtype"):
+        raise TypeError(
+            f"compare: {where} is a {type(source).__name__}, which can be read but in its order; give a dataset with a "
+            "length and places, (inputs, targets), or a file."
+        )
+    raise TypeError(
+        f"compare: {where} must be a built-in task's name, a file, (inputs, targets), a dataset, or three of these to "
+        f"train, validate and test on; got {_shown(source)}."
+    )
+
+
+def _shown(source: Any) -> str:
+    shape = getattr(source, "shape", None)
+    return f"a {type(source).__name__}" + (f" {tuple(shape)} alone" if shape is not None else "")
+
+
+def _is_dataset(source: Any) -> bool:
+    plain = isinstance(source, (tuple, list, str)) or hasattr(source, "dtype")
+    return hasattr(source, "__getitem__") and hasattr(source, "__len__") and not plain
+
+
+def _is_columns(source: Any) -> bool:
+    return hasattr(source, "column_names") or (hasattr(source, "columns") and hasattr(source, "__getitem__"))
+
+
+# -------------------------------------------------------------------------------------- arrays, datasets
+
+
+def _array(given: Any, what: str) -> NDArray[Any] | Tensor:
+    if isinstance(given, Tensor):
+        return given.detach().cpu()
+    try:
+        masked = isinstance(given, np.ma.MaskedArray) and given.mask.any()
+        array = given.astype(np.float64).filled(np.nan) if masked else np.asarray(given)  # refused as what is missing
+    except ValueError:
+        raise ValueError(f"compare: the {what} are lists of unequal lengths; make one array of them.") from None
+    if array.ndim == 0:
+        raise TypeError(f"compare: the {what} must be an array with a sample each, got {_shown(given)}.")
+    return array
+
+
+def _plain(targets: Any) -> NDArray[Any]:
+    if isinstance(targets, Tensor):
+        half = targets.is_floating_point() and targets.dtype.itemsize < 4  # of which NumPy does not know all
+        targets = (targets.float() if half else targets).detach().cpu()
+    return np.asarray(targets)
+
+
+def _dataset(source: Any, where: str) -> Raw:
+    """The pairs of a map-style dataset, one after the other."""
+    if not len(source):
+        raise ValueError(f"compare: {where} is empty.")
+    inputs, targets = [], []
+    for place in range(len(source)):
+        sample = source[place]
+        if not isinstance(sample, (tuple, list)) or len(sample) != 2:
+            raise TypeError(
+                f"compare: {where} must give pairs of an input and a target; sample {place} is {_shown(sample)}."
+            )
+        inputs.append(_sample(sample[0]))
+        targets.append(_plain(sample[1]))
+    shapes = {tuple(each.shape): place for place, each in reversed(list(enumerate(inputs)))}
+    if len(shapes) > 1:
+        (one, first), (other, second) = list(shapes.items())[:2]
+        raise ValueError(
+            f"compare: the inputs must have one shape; sample {first} of {where} is {one} and sample {second} {other}."
+        )
+    return Raw(torch.stack(inputs), np.stack(targets), "")
+
+
+def _sample(given: Any) -> Tensor:
+    """One input; a picture of rows, columns and colours gets its colours first."""
+    if isinstance(given, Tensor):
+        return given.detach().cpu()
+    array = np.array(given)
+    if hasattr(given, "getbands"):  # a picture of Pillow's
+        array = array[None] if array.ndim == 2 else np.moveaxis(array, -1, 0)
+    return torch.from_numpy(array if array.dtype != np.int64 else array.astype(np.float64))
+
+
+# ------------------------------------------------------------------------------------------------ files
+
+
+def _file(path: Path, target: str | None) -> Raw:
+    path = path.expanduser()
+    if path.suffix.lower() not in SUFFIXES:
+        raise ValueError(f"compare: reads {', '.join(SUFFIXES[:-1])} and {SUFFIXES[-1]}; got {str(path)!r}.")
+    if not path.is_file():
+        raise FileNotFoundError(f"compare: no file {str(path)!r}.")
+    if path.suffix.lower() == ".npz":
+        return _npz(path, target)
+    columns = _csv(path) if path.suffix.lower() == ".csv" else _parquet(path)
+    return _of_columns(columns, target, path.name)
+
+
+def _npz(path: Path, target: str | None) -> Raw:
+    try:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as found:
+            arrays = {name: _unpickled(found, name, path) for name in found.files}
+    except _Pickled:
+        raise
+    except Exception as error:
+        raise ValueError(f"compare: {path.name} cannot be read as .npz; save it with numpy.savez.") from error
+    chosen = _chosen(target, arrays, path.name, "array")
+    inputs = [name for name in arrays if name != chosen]
+    if len(inputs) != 1:
+        raise ValueError(
+            f"compare: {path.name} must hold two arrays, inputs and targets, beside {chosen!r} it has "
+            f"{', '.join(inputs) or 'none'}; save one array of inputs."
+        )
+    return Raw(arrays[inputs[0]], arrays[chosen], chosen)
+
+
+class _Pickled(ValueError):
+    """An array that only running code could read."""
+
+
+def _unpickled(found: Any, name: str, path: Path) -> NDArray[Any]:
+    try:
+        return np.asarray(found[name])
+    except ValueError:
+        raise _Pickled(
+            f"compare: array {name!r} of {path.name} holds pickled objects, which run code when they are read; save "
+            "numbers or text, as with array.astype(float) or array.astype(str)."
+        ) from None
+
+
+def _csv(path: Path) -> Columns:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            rows = [row for row in csv.reader(stream) if row]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"compare: {path.name} cannot be read as text in UTF-8 with commas: {error}") from error
+    if len(rows) < 2:
+        raise ValueError(f"compare: {path.name} is empty; it must have a line of names and a line for each sample.")
+    header = [name.strip() for name in rows[0]]
+    if all(_number(name) is not None for name in header):
+        raise ValueError(f"compare: the first line of {path.name} must name the columns, got {', '.join(header[:5])}.")
+    for name in header:
+        if header.count(name) > 1:
+            raise ValueError(f"compare: {path.name} has several columns named {name!r}; rename all but one.")
+    for place, row in enumerate(rows[1:]):
+        if len(row) != len(header):
+            raise ValueError(
+                f"compare: sample {place} of {path.name} has {len(row)} values where the first line names "
+                f"{len(header)} columns."
+            )
+    return {
+        name: _cells(name, cells, path.name) for name, cells in zip(header, zip(*rows[1:], strict=True), strict=True)
+    }
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _cells(name: str, cells: Sequence[str], where: str) -> NDArray[Any]:
+    """A column of text as numbers, where they all are."""
+    cells = [cell.strip() for cell in cells]
+    _refuse_missing(name, [cell.lower() in _MISSING for cell in cells], where)
+    if all(_WHOLE.fullmatch(cell) and len(cell) < 18 for cell in cells):
+        return np.array([int(cell) for cell in cells])
+    numbers = [_number(cell) for cell in cells]
+    return np.array(cells if None in numbers else numbers)
+
+
+def _parquet(path: Path) -> Columns:
+    for package in _PARQUET:
+        try:
+            import_module(package)
+        except ImportError:
+            continue
+        try:
+            columns = _READERS[package](str(path))
+        except Exception as error:
+            reason = " ".join(str(error).split())
+            raise ValueError(f"compare: {path.name} cannot be read as Parquet: {reason}") from error
+        return {name: _objects(name, cells, path.name) for name, cells in columns.items()}
+    raise ImportError(f"reading {path.name} needs pyarrow, polars or duckdb: pip install pyarrow")
+
+
+def _by_pyarrow(path: str) -> dict[str, list[Any]]:
+    from pyarrow.parquet import read_table
+
+    return dict(read_table(path).to_pydict())
+
+
+def _by_polars(path: str) -> dict[str, list[Any]]:
+    return dict(import_module("polars").read_parquet(path).to_dict(as_series=False))
+
+
+def _by_duckdb(path: str) -> dict[str, list[Any]]:
+    found = import_module("duckdb").read_parquet(path)
+    return dict(zip(found.columns, map(list, zip(*found.fetchall(), strict=True)), strict=True))
+
+
+_READERS: dict[str, Callable[[str], dict[str, list[Any]]]] = {
+    "pyarrow": _by_pyarrow,
+    "polars": _by_polars,
+    "duckdb": _by_duckdb,
+}
+
+
+# ----------------------------------------------------------------------------------------------- tables
+
+
+def _frame(table: Any) -> Columns:
+    """The columns of a data frame."""
+    return {str(name): _objects(str(name), list(table[name]), "the table") for name in table.columns}
+
+
+def _hugging_face(dataset: Any) -> Columns:
+    """The columns of a dataset that gives them as arrays when asked for NumPy's format."""
+    found: Mapping[str, Any] = dataset.with_format("numpy")[:]
+    return {name: _objects(name, found[name], "the dataset") for name in dataset.column_names}
+
+
+def _objects(name: str, cells: Any, where: str) -> NDArray[Any]:
+    """A column of any values as an array of numbers or of text."""
+    if isinstance(cells, np.ndarray) and cells.ndim > 1:
+        return cells
+    cells = list(cells)
+    _refuse_missing(name, [_is_missing(cell) for cell in cells], where)
+    if all(isinstance(cell, (bool, np.bool_)) for cell in cells):
+        return np.array(cells, dtype=bool)
+    if all(isinstance(cell, (int, np.integer)) for cell in cells):
+        return np.array(cells, dtype=np.int64)
+    if all(isinstance(cell, str) for cell in cells):
+        return np.array(cells)
+    try:
+        if any(isinstance(cell, str) for cell in cells):
+            raise TypeError
+        return np.array(cells, dtype=np.float64)  # also of lists of numbers, as long as each other
+    except (TypeError, ValueError):
+        kinds = ", ".join(sorted({type(cell).__name__ for cell in cells}))
+        raise ValueError(
+            f"compare: column {name!r} of {where} must hold numbers or text, got {kinds}; turn it into numbers."
+        ) from None
+
+
+def _is_missing(cell: Any) -> bool:
+    not_a_number = isinstance(cell, (float, np.floating)) and cell != cell
+    return cell is None or not_a_number or type(cell).__name__ in ("NAType", "NaTType")  # pandas' own
+
+
+def _refuse_missing(name: str, missing: Iterable[bool], where: str) -> None:
+    places = [place for place, gone in enumerate(missing) if gone]
+    if places:
+        raise ValueError(
+            f"compare: column {name!r} of {where} lacks {len(places)} values, the first in sample {places[0]}; fill "
+            "them in, or leave out the column or these samples."
+        )
+
+
+def _of_columns(columns: Columns, target: str | None, where: str) -> Raw:
+    chosen = _chosen(target, columns, where, "column")
+    others = {name: values for name, values in columns.items() if name != chosen}
+    if not others:
+        raise ValueError(f"compare: {where} has no column beside {chosen!r} to tell it from.")
+    wide = [name for name, values in others.items() if values.ndim > 1]
+    if not wide:
+        return Raw(others, columns[chosen], chosen)
+    if len(others) > 1:
+        raise ValueError(
+            f"compare: {where} has {wide[0]!r}, an array in each sample, beside {len(others) - 1} other columns; leave "
+            "it with one column of inputs."
+        )
+    (inputs,) = others.values()
+    if inputs.ndim == 4 and inputs.shape[-1] in (1, 3, 4) and inputs.dtype == np.uint8:  # pictures, colours last
+        inputs = np.moveaxis(inputs, -1, 1)
+    return Raw(inputs, columns[chosen], chosen)
+
+
+def _chosen(target: str | None, names: Iterable[str], where: str, what: str) -> str:
+    """The name of the target; ValueError, with those there are, if there is none."""
+    names = list(names)
+    if target is None:
+        common = [name for name in ("target", "label", "labels", "y") if name in names]
+        if common:
+            return common[0]
+    elif target in names:
+        return target
+    near = difflib.get_close_matches(str(target), names, n=1)
+    known = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
+    asked = f"has no {what} {target!r}" if target is not None else f"needs target=, the {what} to be told"
+    hint = f"did you mean {near[0]!r}?" if near and target is not None else f"there are {known or 'none'}."
+    raise ValueError(f"compare: {where} {asked}; {hint}")

@@ -1,0 +1,132 @@
+"""What the stack and the loop share: the order of batches, the layers of a network, and the slots in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from slopes.study.training.slots import Slot, pulled
+
+if TYPE_CHECKING:
+    from slopes.study.job import Cell
+
+SATURATED = 1e-3  #: a unit whose mean absolute slope is less hardly learns
+ROOM = 2**22  #: how many numbers of input are evaluated at once
+
+
+class Learner(Protocol):
+    """Networks that are trained side by side: a stack of them, or one alone."""
+
+    @property
+    def cells(self) -> Sequence[Cell]:
+        """Which run each network is."""
+
+    layers: dict[str, list[str]]  #: the names of a layer's parameters, by the layer's own
+    slots: dict[str, nn.Module]  #: the activations in question, by their names
+
+    def gradient(self, rows: Tensor) -> Tensor:
+        """Find the gradient on samples (network, sample), by index; return the mean loss of each network."""
+
+    def norms(self) -> Tensor:
+        """The norm of the gradient found, (network, layer)."""
+
+    def update(self) -> None:
+        """Take the step of the gradient found."""
+
+    def outputs(self, rows: Tensor) -> Tensor:
+        """What the networks make of samples, (network, sample, ...), in evaluation; one row of samples serves all."""
+
+    def units(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """The shares of dead and of saturated units, each (network, slot)."""
+
+    def state(self) -> list[Tensor]:
+        """All weights and buffers, each (network, ...), to be read and written."""
+
+    def finite(self) -> Tensor:
+        """Whether all that training has made of a network is finite, (network,)."""
+
+
+class Order:
+    """Shuffles anew for each epoch, by the seed alone; samples that fill no batch wait for another epoch."""
+
+    def __init__(self, seed: int, rows: Tensor, size: int) -> None:
+        self._generator = torch.Generator().manual_seed(2 * seed + 1)  # the even numbers draw initial weights
+        self._rows, self._size = rows, min(size, len(rows))
+
+    def epoch(self) -> Tensor:
+        """Return (batch, sample) indices for the next epoch."""
+        order = self._rows[torch.randperm(len(self._rows), generator=self._generator)]
+        return order[: len(order) // self._size * self._size].view(-1, self._size)
+
+
+def layers_of(model: nn.Module) -> dict[str, list[str]]:
+    """The modules that have trainable parameters of their own, which a shared one is the first's alone."""
+    names = {id(p): name for name, p in model.named_parameters() if p.requires_grad}
+    layers = {}
+    for name, module in model.named_modules():
+        own = [names.pop(id(p)) for p in module._parameters.values() if p is not None and id(p) in names]
+        if own:
+            layers[name] = own
+    return layers
+
+
+def slots_of(model: nn.Module, made: Sequence[nn.Module]) -> dict[str, nn.Module]:
+    """Those of the modules made that stand in the model, by their names."""
+    known = {id(module) for module in made}
+    return {name: module for name, module in model.named_modules() if id(module) in known}
+
+
+Counts = tuple[Tensor, Tensor, Tensor]
+
+
+class Units:
+    """Counts what the units of each slot do, call by call, while it is the context.
+
+    A unit is a channel of (batch, channel, height, width), else an entry of the last axis. `counts` has for each slot
+    and call how often each unit was active, the sum of its absolute slopes, and the number of both.
+    """
+
+    def __init__(self, slots: dict[str, nn.Module]) -> None:
+        self._slots = slots
+        self.counts: list[list[Counts]] = [[] for _ in slots]
+        self._hooks: list[Any] = []
+
+    def __enter__(self) -> list[list[Counts]]:
+        for module, calls in zip(self._slots.values(), self.counts, strict=True):
+            self._hooks.append(module.register_forward_pre_hook(partial(self._look, calls)))
+        return self.counts
+
+    def __exit__(self, *_: object) -> None:
+        for hook in self._hooks:
+            hook.remove()
+
+    @staticmethod
+    def _look(calls: list[Counts], module: nn.Module, inputs: tuple[Tensor]) -> None:
+        x = inputs[0].detach().clone()  # which the module may overwrite
+        slope = (module.slope(x) if isinstance(module, Slot) else pulled(module.forward, x)).abs()
+        kept = 1 if slope.ndim == 4 else slope.ndim - 1
+        others = [axis for axis in range(slope.ndim) if axis != kept]
+        times = slope.new_full((), slope.numel() // slope.shape[kept], dtype=torch.float64)
+        calls.append(((slope != 0).sum(others), slope.double().sum(others), times))
+
+
+def shares(batches: Sequence[Sequence[Sequence[Counts]]]) -> tuple[Tensor, Tensor]:
+    """The shares of dead and of saturated units, each (..., slot), by the counts of batch, slot and call."""
+    dead, saturated = [], []
+    for slot in zip(*batches, strict=True):
+        calls = [[torch.stack(part).sum(0) for part in zip(*call, strict=True)] for call in zip(*slot, strict=True)]
+        gone = torch.cat([active == 0 for active, _, _ in calls], -1)
+        faint = torch.cat([total / times.unsqueeze(-1) < SATURATED for _, total, times in calls], -1)
+        dead.append(gone.double().mean(-1))
+        saturated.append((faint & ~gone).double().mean(-1))
+    return torch.stack(dead, -1), torch.stack(saturated, -1)
+
+
+def portions(rows: Tensor, networks: int, sample: Tensor, least: int) -> tuple[Tensor, ...]:
+    """The samples in portions that are evaluated at once."""
+    size = max(least, ROOM // max(1, networks * sample.numel()))
+    return torch.split(rows, size, dim=-1)

@@ -1,0 +1,68 @@
+"""Which cells are trained how: as many as can be in one stack, or one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from slopes.study import feeding
+from slopes.study.training.loop import Single
+from slopes.study.training.probe import against_stacking
+from slopes.study.training.runs import Outcome, run
+from slopes.study.training.stack import Stack, stacks
+
+if TYPE_CHECKING:
+    from slopes.study.job import Cell, Job
+
+
+def train(job: Job, cells: Sequence[Cell]) -> list[Outcome]:
+    """Train each cell and return its outcome, in their order.
+
+    The engine "stack" raises what `torch.func.vmap` does where a network cannot be stacked; "auto" then takes the loop.
+    """
+    found: dict[Cell, Outcome] = {}
+    feeds = _feeds(job, cells)
+    for stack in stacks(job, cells):
+        with _drawing(stack[0].seed):
+            why = against_stacking(job, stack, feeds) if job.engine == "auto" else ""
+        engine = ("loop" if why else "stack") if job.engine == "auto" else job.engine
+        if engine == "stack":
+            with _drawing(stack[0].seed):
+                outcomes = run(Stack(job, stack, feeds), job, feeds)
+        else:
+            outcomes = []
+            for cell in stack:
+                with _drawing(cell.seed):
+                    outcomes += run(Single(job, cell, feeds), job, feeds)
+        found |= {c: o | {"engine": engine, "why": why} for c, o in zip(stack, outcomes, strict=True)}
+    return [found[cell] for cell in cells]
+
+
+def fit(job: Job, cell: Cell) -> tuple[nn.Module, Outcome]:
+    """Train one cell in the loop; return its network, with the activation's own modules in it, and the outcome."""
+    feeds = _feeds(job, [cell])
+    with _drawing(cell.seed):
+        learner = Single(job, cell, feeds)
+        (outcome,) = run(learner, job, feeds)
+    return learner.model.eval(), outcome | {"engine": "loop", "why": ""}
+
+
+def _feeds(job: Job, cells: Sequence[Cell]) -> dict[int, Any]:
+    return {loss: feeding.feed(job.losses[loss], job.task) for loss in {cell.loss for cell in cells}}
+
+
+class _drawing:
+    """What layers draw depends on the seed, and nothing outside on what they have drawn."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+
+    def __enter__(self) -> None:
+        self._state = torch.get_rng_state()
+        torch.manual_seed(self._seed)
+
+    def __exit__(self, *_: object) -> None:
+        torch.set_rng_state(self._state)

@@ -1,0 +1,73 @@
+"""Whether a network stacks is found by trying, and whether that gains anything by timing a few steps both ways."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from slopes.study.training.common import Learner
+from slopes.study.training.loop import Single
+from slopes.study.training.stack import Stack
+
+if TYPE_CHECKING:
+    from slopes.study.job import Cell, Job
+
+STEPS = 3  #: how many steps are timed, of which the fastest counts
+_known: dict[Any, str] = {}
+
+
+def against_stacking(job: Job, cells: Sequence[Cell], feeds: dict[int, Any], *, timed: bool = True) -> str:
+    """Why the cells had better be trained one by one; empty if a stack of them does."""
+    if timed and len(cells) == 1:
+        return "a network alone needs no stack"
+    pairs = tuple(dict.fromkeys((cell.activation, cell.loss) for cell in cells))
+    named = tuple((job.activations[a], job.losses[b]) for a, b in pairs)
+    size = len(cells).bit_length() if timed else 0
+    key = (job.network.digest, job.task.fingerprint, job.batch, job.optimizer, named, size, torch.get_num_threads())
+    if key not in _known:
+        one_each = [next(cell for cell in cells if (cell.activation, cell.loss) == pair) for pair in pairs]
+        _known[key] = _refusal(job, one_each, feeds) or (_no_gain(job, cells, feeds) if timed else "")
+    return _known[key]
+
+
+def _refusal(job: Job, cells: list[Cell], feeds: dict[int, Any]) -> str:
+    """Why a stack of the cells cannot be trained, or gives other numbers; empty if neither."""
+    rows = job.task.split(cells[0].seed).train[: job.batch]
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", "There is a performance drop")  # operations that vmap runs one by one
+            stack = Stack(job, cells, feeds)
+            outputs = stack.outputs(rows)[0]
+            stack.gradient(rows.expand(len(cells), -1))
+            stack.update()
+    except Exception as error:  # whatever the user's module may raise under vmap
+        return f"torch.func.vmap does not take it: {type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
+    alone = Single(job, cells[0], feeds).outputs(rows)[0]
+    if outputs.shape != alone.shape or not torch.allclose(outputs, alone, rtol=1e-3, atol=1e-4, equal_nan=True):
+        return "in a stack it gives other numbers than alone"
+    return ""
+
+
+def _no_gain(job: Job, cells: Sequence[Cell], feeds: dict[int, Any]) -> str:
+    """Why a stack would not be faster; empty if it is."""
+    whole = _seconds(Stack(job, cells, feeds), job)
+    by_activation = {cell.activation: cell for cell in cells}
+    looked_at = list(by_activation.values())[:3]
+    alone = sum(_seconds(Single(job, cell, feeds), job) for cell in looked_at) / len(looked_at) * len(cells)
+    return "" if whole < alone else f"a stack of {len(cells)} takes {whole / alone:.1f} times as long as the loop"
+
+
+def _seconds(learner: Learner, job: Job) -> float:
+    """The seconds of a step."""
+    rows = job.task.split(learner.cells[0].seed).train[: job.batch].expand(len(learner.cells), -1)
+    best = float("inf")
+    for _ in range(STEPS):
+        start = time.perf_counter()
+        learner.gradient(rows)
+        learner.update()
+        best = min(best, time.perf_counter() - start)
+    return best

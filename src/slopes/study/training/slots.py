@@ -1,0 +1,157 @@
+"""Where a network's activations stand: one module for all networks of a stack, each with its own activation.
+
+Under `torch.func.vmap` a module sees one network at a time. A `Slot` steps out of that: the vmap rule of its Function
+is handed the whole (network, ...) tensor, divides it among the activations, whose networks lie side by side, and
+joins what they make of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from slopes.card import Activation, Card
+from slopes.swapping import _make
+
+#: PyTorch's modules that work entry by entry, draw nothing and learn nothing
+ELEMENTWISE = (
+    *(nn.CELU, nn.ELU, nn.GELU, nn.Hardshrink, nn.Hardsigmoid, nn.Hardswish, nn.Hardtanh, nn.Identity, nn.LeakyReLU),
+    *(nn.LogSigmoid, nn.Mish, nn.ReLU, nn.ReLU6, nn.SELU, nn.SiLU, nn.Sigmoid, nn.Softplus, nn.Softshrink),
+    *(nn.Softsign, nn.Tanh, nn.Tanhshrink, nn.Threshold),
+)
+CLOSE = 1e-6  #: how far PyTorch's kernel may be from a card's value and slope, relative to 1 + |value|
+
+
+def module_of(activation: Any) -> nn.Module:
+    """A new module that computes the activation, as `slopes.swap` would put it in."""
+    made: nn.Module = _make(activation)
+    return made
+
+
+@cache
+def sharing(activation: Any) -> bool:
+    """Whether an activation can share a slot with others: it works entry by entry, draws nothing and learns nothing."""
+    if isinstance(activation, Card):
+        plain = type(activation) is Activation and activation.noise is None
+        return plain and not any(isinstance(value, Tensor) for value in activation.settings.values())
+    made = module_of(activation)
+    return type(made) in ELEMENTWISE or (type(made).__mro__[1] in ELEMENTWISE and type(made).__module__ == "slopes.nn")
+
+
+class Slot(nn.Module):
+    """Stands for one activation of the network, in all networks of a stack.
+
+    `groups` says which activation is that of how many networks, in the order in which they are stacked.
+    """
+
+    def __init__(self, groups: Sequence[tuple[Any, int]]) -> None:
+        super().__init__()
+        self.values = [compute(activation) for activation, _ in groups]
+        self.slopes = [slope_by(activation) for activation, _ in groups]
+        self.sizes = [size for _, size in groups]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """What each network's activation makes of its part of x."""
+        return _Divided.apply(x, self.values, self.sizes)  # type: ignore[no-any-return, no-untyped-call]
+
+    def whole(self, x: Tensor) -> Tensor:
+        """The same for (network, ...) outside of vmap."""
+        return _divided(x, self.values, self.sizes)
+
+    def slope(self, x: Tensor) -> Tensor:
+        """The slope of each network's activation at its part of x."""
+        return _Divided.apply(x, self.slopes, self.sizes)  # type: ignore[no-any-return, no-untyped-call]
+
+
+class _Divided(torch.autograd.Function):
+    """Hands each function its part of the stack; what happens there is ordinary autograd's to follow."""
+
+    @staticmethod
+    def forward(x: Tensor, functions: Any, sizes: Any) -> Tensor:
+        raise RuntimeError("a slot works in a stack alone")
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        """Nothing is kept: only the vmap rule ever runs."""
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, x: Tensor, functions: Any, sizes: Any) -> tuple[Tensor, int]:
+        whole = x.expand(info.batch_size, *x.shape) if in_dims[0] is None else x.movedim(in_dims[0], 0)
+        return _divided(whole, functions, sizes), 0
+
+
+def _divided(x: Tensor, functions: list[Callable[[Tensor], Tensor]], sizes: list[int]) -> Tensor:
+    if len(functions) == 1:
+        return functions[0](x)
+    return torch.cat([function(part) for function, part in zip(functions, torch.split(x, sizes), strict=True)])
+
+
+class _Known(torch.autograd.Function):
+    """A card's body, whose slope is computed along with it and kept: backward is then one product."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, value: Any, slope: Any) -> Tensor:
+        ctx.save_for_backward(slope(x).to(x.dtype))
+        return value(x).to(x.dtype)  # type: ignore[no-any-return]
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Any:
+        return gradient * ctx.saved_tensors[0], None, None
+
+
+def compute(activation: Any) -> Callable[[Tensor], Tensor]:
+    """What an activation that shares a slot makes of a tensor, as cheaply as can be."""
+    if not isinstance(activation, Activation):
+        return module_of(activation)
+    from slopes.readings import torch as reading
+
+    kernel = _kernel(activation)
+    value, slope = activation._bodies(activation._settings({}, reading))
+
+    def computed(x: Tensor) -> Tensor:
+        if x.dtype == torch.float32 and kernel is not None:
+            return kernel(x)
+        if slope is None or x.dtype not in (torch.float32, torch.float64) or not _tracked(x):
+            return activation(x)  # type: ignore[no-any-return]
+        return _Known.apply(x, value, slope)  # type: ignore[no-any-return, no-untyped-call]
+
+    return computed
+
+
+def _tracked(x: Tensor) -> bool:
+    return torch.is_grad_enabled() and x.requires_grad
+
+
+@cache
+def _kernel(card: Activation[Any]) -> Callable[[Tensor], Tensor] | None:
+    """PyTorch's own kernel in float32, if the card names one and value and slope agree to rounding.
+
+    It takes one pass over the memory, where a card's body, composed of operations, takes ten.
+    """
+    if "torch" not in card.same_as:
+        return None
+    scope = {**vars(torch), **card.settings, "inf": torch.inf}
+    kernel: Callable[[Tensor], Tensor] = eval(f"lambda x: {card.same_as['torch'].same}", scope)  # its author's own
+    x = torch.linspace(-30, 30, 6001, requires_grad=True)
+    ours, theirs = ((y := f(x), torch.autograd.grad(y.sum(), x)[0]) for f in (card, kernel))
+    near = all(bool(((a - b).abs() <= CLOSE * (1 + a.abs())).all()) for a, b in zip(ours, theirs, strict=True))
+    return kernel if near else None
+
+
+def slope_by(activation: Any) -> Callable[[Tensor], Tensor]:
+    """The slope, entry by entry."""
+    if isinstance(activation, Activation):
+        return activation.slope
+    return lambda x: pulled(module_of(activation), x)
+
+
+def pulled(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """Signs pulled back to x: up to a sign the slope of each entry; where entries of a row mix, a sum over the row."""
+    value, pull_back = torch.func.vjp(function, x)[:2]
+    signs = torch.ones_like(value)
+    signs[..., ::2] = -1
+    return pull_back(signs)[0]  # type: ignore[no-any-return]

@@ -1,0 +1,172 @@
+"""Networks of one shape, trained as one stack.
+
+Small networks keep a processor busy mostly with calling, so `torch.func.vmap` runs the module on the weights of all
+of them at once. Nothing mixes the networks: the gradient of the sum of their losses is each one's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from slopes.study.training import common
+from slopes.study.training.direct import stages
+from slopes.study.training.optimisers import Weights
+from slopes.study.training.slots import Slot, module_of, sharing
+
+if TYPE_CHECKING:
+    from slopes.study.job import Cell, Job
+
+
+def stacks(job: Job, cells: Sequence[Cell]) -> list[list[Cell]]:
+    """The cells that can be one stack, in the order that a stack wants: by activation, then by rate."""
+    ordered = sorted(cells, key=lambda cell: (cell.activation, cell.rate, cell.loss, cell.seed))
+    alone = {a: None if sharing(activation) else a for a, activation in enumerate(job.activations)}
+    found: dict[int | None, list[Cell]] = {}
+    for cell in ordered:
+        found.setdefault(alone[cell.activation], []).append(cell)
+    return list(found.values())
+
+
+class Stack:
+    """A `Learner` of many networks; the cells are those of one of the `stacks`."""
+
+    def __init__(self, job: Job, cells: Sequence[Cell], feeds: dict[int, Any]) -> None:
+        self.cells = cells
+        self._network, self._task, self._batch = job.network, job.task, job.batch
+        made: list[nn.Module] = []
+        start = {seed: self._slotted(job, seed, made) for seed in dict.fromkeys(cell.seed for cell in cells)}
+        self.model = start[cells[0].seed]
+        self._stages = stages(self.model) if job.network.output is None else None
+        self.layers = common.layers_of(self.model)
+        self.slots = common.slots_of(self.model, made)
+        trained = [name for name, p in self.model.named_parameters() if p.requires_grad]
+        tensors = {seed: {**dict(m.named_parameters()), **dict(m.named_buffers())} for seed, m in start.items()}
+        stacked = {
+            name: torch.stack([tensors[cell.seed][name].detach() for cell in cells]) for name in tensors[cells[0].seed]
+        }
+        self.weights = Weights(
+            {name: stacked[name] for name in trained}, [c.rate for c in cells], job.optimizer, job.clip
+        )
+        self.held = {name: value for name, value in stacked.items() if name not in trained}
+        self._losses = []
+        for loss in dict.fromkeys(cell.loss for cell in cells):
+            index = torch.tensor([i for i, cell in enumerate(cells) if cell.loss == loss])
+            self._losses.append((job.losses[loss], feeds[loss], index))
+        self._sampled: dict[
+            int, bool
+        ] = {}  #: for each of them, whether samples can be told from networks by shape alone
+        self._places = torch.cat([index for _, _, index in self._losses]).argsort()
+
+    def _slotted(self, job: Job, seed: int, made: list[nn.Module]) -> nn.Module:
+        activations = [(job.activations[a], len(list(run))) for a, run in groupby(c.activation for c in self.cells)]
+        shared = sharing(activations[0][0])
+
+        def make() -> nn.Module:
+            made.append(Slot(activations) if shared else module_of(activations[0][0]))
+            return made[-1]
+
+        return job.network.slotted(seed, make)
+
+    def _call(self, state: dict[str, Tensor], x: Tensor) -> Tensor:
+        return self._network.predict(torch.func.functional_call(self.model, state, (x,)))
+
+    def _outputs(self, rows: Tensor) -> Tensor:
+        if self._stages is None:
+            return self._map(self._call, rows)  # type: ignore[no-any-return]
+        x = self._task.inputs[rows]
+        x = x if rows.ndim > 1 else x.expand(len(self.cells), *x.shape)
+        for stage in self._stages:
+            x = stage(self.weights.tensors | self.held, x)
+        return x
+
+    def _map(self, function: Any, rows: Tensor) -> Any:
+        """The function of every network's tensors and samples; one row of samples serves all."""
+        dims = (0, 0 if rows.ndim > 1 else None)
+        return torch.vmap(function, dims, randomness="different")(
+            {**self.weights.tensors, **self.held}, self._task.inputs[rows]
+        )
+
+    def gradient(self, rows: Tensor) -> Tensor:
+        """See `Learner`."""
+        self.model.train()
+        outputs, targets = self._outputs(rows), self._task.targets[rows]
+        whole = len(self._losses) == 1
+        parts = []
+        for number, (loss, feed, index) in enumerate(self._losses):
+            mine = (outputs, targets) if whole else (outputs[index], targets[index])
+            if number not in self._sampled:
+                self._sampled[number] = _by_sample(loss, feed, *(tensor.detach() for tensor in mine))
+            parts.append((_mean_of_samples if self._sampled[number] else _mapped)(loss, feed, *mine))
+        losses = parts[0] if whole else torch.cat(parts)[self._places]
+        self.weights.gradient(losses)
+        return losses.detach()
+
+    def norms(self) -> Tensor:
+        """See `Learner`."""
+        return self.weights.norms(list(self.layers.values()))
+
+    def update(self) -> None:
+        """See `Learner`."""
+        self.weights.update()
+
+    @torch.no_grad()
+    def outputs(self, rows: Tensor) -> Tensor:
+        """See `Learner`."""
+        self.model.eval()
+        return torch.cat([self._outputs(portion) for portion in self._portions(rows)], dim=1)
+
+    @torch.no_grad()
+    def units(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """See `Learner`."""
+        self.model.eval()
+
+        def count(state: dict[str, Tensor], x: Tensor) -> Any:
+            with common.Units(self.slots) as counts:
+                self._call(state, x)
+            return counts
+
+        return common.shares([self._map(count, portion) for portion in self._portions(rows)])
+
+    def _portions(self, rows: Tensor) -> Sequence[Tensor]:
+        return common.portions(rows, len(self.cells), self._task.inputs[0], self._batch)
+
+    def state(self) -> list[Tensor]:
+        """See `Learner`."""
+        return [*self.weights.stored, *self.held.values()]
+
+    def finite(self) -> Tensor:
+        """See `Learner`."""
+        fine = self.weights.finite()
+        for value in self.held.values():
+            fine &= value.isfinite().view(len(value), -1).all(1)
+        return fine
+
+
+def _mapped(loss: Any, feed: Any, outputs: Tensor, targets: Tensor) -> Tensor:
+    """The loss of each network."""
+
+    def mean(output: Tensor, target: Tensor) -> Tensor:
+        return loss(*feed(output, target), reduction="mean")  # type: ignore[no-any-return]
+
+    return torch.vmap(mean, randomness="different")(outputs, targets)
+
+
+def _mean_of_samples(loss: Any, feed: Any, outputs: Tensor, targets: Tensor) -> Tensor:
+    """The same without vmap, which takes its time, where the loss is a mean over samples: they are those of all."""
+    values = loss(*feed(outputs.flatten(0, 1), targets.flatten(0, 1)), reduction="none")
+    return values.view(len(outputs), -1).mean(1, dtype=torch.float64).to(values.dtype)  # type: ignore[no-any-return]
+
+
+@torch.no_grad()
+def _by_sample(loss: Any, feed: Any, outputs: Tensor, targets: Tensor) -> bool:
+    """Whether the loss is a mean over samples, none of which has a part in another's: found by trying."""
+    try:
+        samples = _mean_of_samples(loss, feed, outputs, targets)
+    except (ValueError, RuntimeError):  # its values are not those of single samples
+        return False
+    return torch.allclose(samples, _mapped(loss, feed, outputs, targets), rtol=1e-6, atol=0.0)

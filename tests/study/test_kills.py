@@ -1,0 +1,128 @@
+"""Ten rounds of SIGKILL at random moments, of the main process and of its workers, over one record.
+
+Nothing that is recorded may be lost, changed or trained again; the database stays whole; no process stays behind.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sqlite3
+import time
+from contextlib import closing, suppress
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch")
+
+import toys
+from test_executing import assert_gone, needs_proc, workers_of
+
+from slopes.study.record import Record
+
+CELLS, CHUNK = 400, 4
+
+STUDY = f"""
+    import sys
+    from pathlib import Path
+    sys.path.append({os.path.dirname(toys.__file__)!r})
+    import toys
+    from slopes.study.executing import Failed, outcomes
+    from slopes.study.record import Record
+    toys.install()
+
+    def key(cell):
+        return f"{{cell.seed:064d}}"
+
+    with Record(Path("out")) as record:
+        left = [cell for cell in toys.cells({CELLS}) if key(cell) not in record.keys()]
+        chunks = [left[start : start + {CHUNK}] for start in range(0, len(left), {CHUNK})]
+        toy = toys.Toy(seconds=0.01, folder=".", log="log")
+        for item in outcomes(toy, chunks, workers=2):
+            with record.together():
+                if isinstance(item, Failed):
+                    record.fail(key(item.cell), item.cell._asdict(), item.reason, item.trace, item.machine)
+                else:
+                    for cell, outcome in zip(item.cells, item.outcomes, strict=True):
+                        record.add(key(cell), cell._asdict(), outcome, item.machine)
+            print(len(record.keys()), flush=True)
+"""
+
+
+def looked_at(folder):
+    """The rows as they are on the disk, journal included, once the database has been found whole."""
+    with closing(sqlite3.connect(folder / "record.sqlite")) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        return dict(connection.execute("SELECT key, outcome || ended || attempts FROM runs WHERE status = 'done'"))
+
+
+@needs_proc
+def test_killed_at_random_moments_a_study_loses_nothing_and_does_nothing_twice(tmp_path, python):
+    chance = random.Random()  # not seeded: each run of the tests tries other moments
+    known, seen = {}, set()
+    log = tmp_path / "log"
+    for _ in range(10):
+        log.unlink(missing_ok=True)
+        process = python(STUDY)
+        first = process.stdout.readline()
+        if not first:
+            break  # it had nothing left to do
+        workers = workers_of(process.pid)
+        seen.update(workers)
+        time.sleep(chance.uniform(0, 0.3))
+        if workers and chance.random() < 0.7:
+            with suppress(ProcessLookupError):
+                os.kill(chance.choice(workers), signal.SIGKILL)
+            time.sleep(chance.uniform(0, 0.8))
+        seen.update(workers_of(process.pid))
+        process.kill()
+        process.wait()
+        assert_gone(seen)
+        rows = looked_at(tmp_path / "out")
+        assert known.items() <= rows.items(), "what is recorded is neither lost nor changed"
+        trained = {f"{int(line):064d}" for line in log.read_text().split()}
+        assert not trained & known.keys(), "nor trained again"
+        assert len(rows) > len(known)
+        known = rows
+    process = python(STUDY)
+    process.communicate()
+    assert process.returncode == 0
+    rows = looked_at(tmp_path / "out")
+    assert known.items() <= rows.items()
+    with Record(tmp_path / "out") as record:
+        found = record.read(rows)
+        assert not record.failures(f"{cell.seed:064d}" for cell in toys.cells(CELLS))
+    assert {int(key): outcome["test"]["accuracy"] for key, outcome in found.items()} == {
+        cell.seed: toys.number(cell) for cell in toys.cells(CELLS)
+    }
+
+
+@needs_proc
+def test_workers_killed_again_and_again_cost_at_most_the_cells_in_flight(tmp_path, python):
+    """The main process lives on: what its workers lose is trained again, or told to have failed where two died over it."""
+    chance = random.Random()
+    process = python(STUDY)
+    seen = set()
+    for _ in range(10):
+        assert process.stdout.readline()
+        time.sleep(chance.uniform(0, 0.15))
+        workers = workers_of(process.pid)
+        seen.update(workers)
+        if workers:
+            with suppress(ProcessLookupError):
+                os.kill(chance.choice(workers), signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == 0
+    assert_gone(seen)
+    with Record(Path(tmp_path / "out")) as record:
+        keys = [f"{cell.seed:064d}" for cell in toys.cells(CELLS)]
+        done, failed = record.read(keys), record.failures(keys)
+    assert len(done) + len(failed) == CELLS
+    reasons = {failure.reason for failure in failed.values()}
+    assert reasons <= {"killed its worker process twice (signal 9, SIGKILL)"}
+    assert len(failed) <= 5, "each death costs but the chunk it fell on, and it takes two"
+    assert {int(key): outcome["test"]["accuracy"] for key, outcome in done.items()}.items() <= {
+        cell.seed: toys.number(cell) for cell in toys.cells(CELLS)
+    }.items()
