@@ -86,6 +86,11 @@ def test_it_fits_its_width(study, width, columns):
     assert sum(bool(part.strip()) for part in head.replace("95 % interval", "interval").split("  ")) == columns
 
 
+def test_a_column_that_says_nothing_is_left_out(study):
+    assert " fed " in printed(study)
+    assert " fed " not in printed(make_study(losses=[slopes.cross_entropy]))
+
+
 def test_another_metric_has_an_order_of_its_own():
     study = make_study(kind="regression", losses=[slopes.mse])
     rows = lines_of(study, metric="r2")

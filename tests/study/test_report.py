@@ -401,7 +401,7 @@ def test_a_network_without_slots_or_weights_has_a_page():
 
 def test_a_deep_network_has_a_page():
     page = page_of(slots=24, layers=30)
-    assert "12 layers.22 and 18 more." in page.words
+    assert "layers.20, layers.22 and 18 more." in page.words
     assert page.open == []
 
 
@@ -485,6 +485,22 @@ def test_differences_have_zero_and_the_margin_on_their_axis():
     axis = scales.of_differences(METRICS["regression"][0], [0.01, 0.02])
     assert 0 < axis.at(-1) < axis.at(0) < axis.at(1) < 1
     assert (0.0, "0") in axis.ticks
+
+
+@pytest.mark.parametrize(
+    ("ends", "labels"),
+    [
+        ((1e-5, 1e3), ["10⁻³", "1", "10³"]),
+        ((0.04, 2.0), ["0.05", "0.1", "0.2", "0.5", "1", "2"]),
+        ((0.35, 1.0), ["0.4", "0.6", "0.8", "1"]),
+        ((1e-320, 1e-300), None),
+    ],
+)
+def test_logarithmic_axes_have_ticks_at_any_length(ends, labels):
+    axis = scales.logarithmic(ends)
+    assert len(axis.ticks) >= 2
+    if labels:
+        assert [label for _, label in axis.ticks] == labels
 
 
 def test_a_line_breaks_where_there_is_nothing():

@@ -45,7 +45,8 @@ def listing(study: Study, metric: str | None = None) -> Table:
         title=_title(study, numbers), caption=_caption(study, numbers), box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1)
     )
     table.caption_justify, table.pad_edge = "left", False
-    for heading in ("#", "activation", "loss", "fed", f"{chosen.label}{' %' if chosen.percent else ''}"):
+    noted = any(pair.note for pair in study.pairs)
+    for heading in ("#", "activation", "loss", *["fed"] * noted, f"{chosen.label}{' %' if chosen.percent else ''}"):
         left = heading in ("activation", "loss", "fed")
         table.add_column(heading, justify="left" if left else "right", overflow="fold")
     for heading in ("95 % interval", "difference", "p", "verdict", "rate", "diverged", "failed", "ms/epoch"):

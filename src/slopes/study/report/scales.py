@@ -179,13 +179,15 @@ def _share(at: float) -> float:
 
 
 def logarithmic(values: Iterable[float]) -> Axis:
-    """A logarithmic axis, with ticks at powers of ten, or within less than two of them at 1, 2 and 5."""
+    """A logarithmic axis, with ticks at powers of ten, at 1, 2 and 5 within two of them, or at round numbers in one."""
     exponents = [math.log10(value) for value in values if value > 0 and math.isfinite(value)] or [0.0]
     low, high = min(exponents), max(exponents)
     margin = max(0.05 * (high - low), 0.05)
     low, high = max(low - margin, -308.0), min(high + margin, 308.0)
     first, last = math.floor(low), math.ceil(high)
-    if high - low < 2:
+    if high - low < 1:
+        ticks = [(value, f"{value:.4g}") for value in round_numbers(10.0**low, 10.0**high, 6)]
+    elif high - low < 2:
         found = [float(f"{factor}e{power}") for power in range(first, last) for factor in (1, 2, 5)]
         ticks = [(value, f"{value:.4g}" if -5 < math.log10(value) < 5 else f"{value:.0e}") for value in found]
     else:
