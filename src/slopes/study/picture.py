@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from slopes.study.results import Pair, Study
 
 FORMATS = (".png", ".svg", ".pdf")
-ROW, TOP, BOTTOM = 0.24, 0.85, 0.75  #: inches
+ROW, TOP, BOTTOM = 0.26, 0.85, 0.75  #: inches
 PLOT, GAP, SIDE = 3.1, 0.3, 1.25
 LONG = 30  #: characters of a name, at the most
 MARKS = {"better": "#00714d", "worse": "#b84500"}  #: colours of the verdicts
@@ -101,7 +101,7 @@ def _ranking(axes: Any, study: Study, pairs: Sequence[Pair], numbers: Numbers) -
     for row, (pair, estimate) in enumerate(zip(pairs, estimates, strict=True)):
         colour = _colour(study, pair)
         dots = [axis.at(value) for value in seeds[id(pair)]]
-        axes.plot(dots, [row] * len(dots), "o", color=colour, ms=3, alpha=0.3, mew=0)
+        axes.plot(dots, [row + 0.3] * len(dots), "o", color=colour, ms=2.6, alpha=0.5, mew=0)
         _bar(axes, axis, row, colour, *estimate)
 
 
