@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint constraints clean
+.PHONY: demo test lint bench constraints clean
 
 demo: $(STAMP)
 	$(BIN)/slopes compare
@@ -17,6 +17,10 @@ lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# On an otherwise idle machine: two threads that wait for each other are slow beside anything else.
+bench: $(STAMP)
+	$(BIN)/python benchmarks/compare.py
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
-from slopes.study.statistics import Estimate, Series, estimate, verdicts
+from slopes.study.statistics import Estimate, Series, choose, estimate, verdicts
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -111,7 +111,8 @@ class Pair:
     @cached_property
     def rate(self) -> float:
         """The rate with the best mean of the validation metric after the last epoch; of equals the lowest."""
-        return max(self.rates, key=lambda rate: (self.validated(rate), -rate))
+        there = [rate for rate in self.rates if self.at(rate)] or list(self.rates[:1])
+        return there[choose(np.array([self.validated(rate) for rate in there]), higher=True)]
 
     @property
     def edge(self) -> str:
