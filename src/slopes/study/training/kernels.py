@@ -42,6 +42,7 @@ class MeanLosses:
         self._way: Callable[[Tensor, Tensor], Tensor] | None = None
 
     def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """The mean loss of each network, (network,)."""
         if self._way is None:
             with torch.no_grad():
                 self._way = self._cheapest(outputs, targets)
