@@ -27,8 +27,8 @@ def vanishing_gradients(out: Path, **options: Any) -> tuple[bool, str]:
     (verdict,) = study.verdicts()
     ratio = {name: first_to_last(study, name) for name in ("relu", "sigmoid")}
     said = (
-        f"Eight layers on digits: {verdict['words']} In the first epoch the first layer's gradient is "
-        f"{ratio['relu']:.2g} times the last one's with relu, and {ratio['sigmoid']:.2g} times with sigmoid."
+        f"Eight layers on digits: {verdict['words']}. In the first epoch the first layer's gradient is "
+        f"{ratio['relu']:.2g} times the last one's with relu, and {ratio['sigmoid']:.2g} times with sigmoid"
     )
     return verdict["verdict"] == "worse" and ratio["sigmoid"] < 1e-3 < 1e-2 < ratio["relu"], said
 
@@ -73,7 +73,7 @@ def main() -> None:
     failed = False
     for name, (measure, sure) in FACTS.items():
         held, said = measure(out / name)
-        print(f"{measure.__doc__}\n  {'It came out' if held else 'It did not come out'}: {said}\n")
+        print(f"{measure.__doc__}\n  {'It came out' if held else 'It did not come out'}: {said}.\n")
         failed |= sure and not held
     sys.exit(failed)
 
