@@ -51,6 +51,8 @@ def resolve(data: Any, *, target: str | None = None, task: str | None = None, re
             "compare: data that come as train, validation and test are not dealt anew; give them as one to resample."
         )
     where = [f"the {part} part" for part in _PARTS] if split else ["data"]
+    if target is not None and isinstance(data, (tuple, list)) and not split:
+        raise ValueError(f"compare: targets come with these data already; leave out target={target!r}.")
     raws = [read(source, target, name) for source, name in zip(sources, where, strict=True)]
     lengths = [_length(raw, name) for raw, name in zip(raws, where, strict=True)]
     parts = None
@@ -251,7 +253,7 @@ def _kind(values: NDArray[Any]) -> str:
     """What the targets are, by their type and values."""
     if values.ndim == 3 and np.isin(values, (0, 1)).all():
         return "segmentation"
-    if values.ndim > 1 and values.dtype.kind in "biu" and np.isin(values, (0, 1)).all():
+    if values.ndim > 1 and values.dtype.kind in "biuf" and np.isin(values, (0, 1)).all():
         raise ValueError(
             f"compare: targets {values.shape} of 0 and 1 are several labels for a sample; give the label of each, as "
             "in targets.argmax(1), or task='regression'."
@@ -333,7 +335,7 @@ def _masks(values: NDArray[Any]) -> _Told:
 
 
 def _check_classes(told: _Told, parts: Parts | None) -> None:
-    """Refuse a class that no training sample is of."""
+    """Refuse a class that no training sample is of, and a yes or no that a part is without."""
     if told.kind not in ("classification", "binary"):
         return
     often = Counter(told.values.astype(int).tolist())
@@ -346,6 +348,12 @@ def _check_classes(told: _Told, parts: Parts | None) -> None:
         if parts is not None and not (told.values[parts.train] == place).any():
             there = next(name for name, part in zip(_PARTS, parts, strict=True) if (told.values[part] == place).any())
             raise ValueError(f"compare: class {label!r} is in the {there} part, but none of it is there to train on.")
+        for name, part in zip(_PARTS, parts or (), strict=False):
+            if told.kind == "binary" and not (told.values[part] == place).any():
+                raise ValueError(
+                    f"compare: the {name} part has no {label!r}, without which nothing tells how well a yes is found; "
+                    "split the data anew, each class in its proportion."
+                )
 
 
 def _check_varies(made: Task) -> None:
