@@ -22,6 +22,7 @@ FEW = 10  #: samples are too few to be dealt to three parts
 CLASSES = 20  #: whole numbers with at most as many different values are labels
 OFTEN = 5  #: so are more, if they are 0 to C − 1 and each is there as often
 LEVELS = 100  #: different texts of a column at most, of which each becomes a column; no more than half the samples
+_FINE = 1e-2  #: of a target's deviation, the coarsest step between numbers of 32 bits
 
 _MOST = float(np.finfo(np.float32).max)
 _PARTS = ("train", "validation", "test")
@@ -314,6 +315,13 @@ def _yes_or_no(values: NDArray[Any]) -> _Told:
 def _regression(values: NDArray[Any]) -> _Told:
     if values.dtype.kind not in "biuf" or values.ndim > 2:
         raise ValueError(f"compare: a regression takes a number or a row of them, got {values.dtype} {values.shape}.")
+    largest, spread = np.abs(values.astype(float)).max(0), values.astype(float).std(0)
+    coarse = (spread > 0) & (largest * np.finfo(np.float32).eps > _FINE * spread)
+    if coarse.any():
+        raise ValueError(
+            f"compare: targets up to {largest[coarse].max():g} with a deviation of {spread[coarse].min():g} lose their "
+            "digits in 32 bits; subtract what they have in common."
+        )
     return _Told("regression", values.reshape(len(values), -1).astype(np.float32), ())
 
 
