@@ -64,8 +64,10 @@ def test_several_classes_and_own_subclasses():
     assert [type(m).__name__ for m in swapped] == ["Linear", "SiLU", "SiLU", "SiLU", "ReLU6"]
 
 
-def test_functions_that_a_module_keeps_are_replaced():
-    layer = nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=True).eval()
+@pytest.mark.parametrize("kept", ["relu", nn.ReLU()], ids=["a function", "a module"])
+def test_the_activation_of_a_transformer_layer_is_replaced(kept):
+    """Also on the fast path, which torch takes in evaluation without gradients."""
+    layer = nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=True, activation=kept).eval()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         swapped = slopes.swap(layer, nn.ReLU, slopes.gelu)

@@ -100,6 +100,7 @@ def _replace_modules(model: Any, classes: tuple[type, ...], new: Any) -> int:
                 if id(child) not in made:
                     made[id(child)] = _like(_in_place_of(child, new), parent, model)
                 setattr(parent, name, made[id(child)])
+                _leave_fast_path(parent)
     return len(made)
 
 
@@ -121,10 +122,15 @@ def _replace_functions(model: Any, classes: tuple[type, ...], new: Any) -> int:
             if any(value is function for function in kept):
                 delattr(module, name)
                 setattr(module, name, _like(_in_place_of(module, new), module, model))
+                _leave_fast_path(module)
                 count += 1
-                if hasattr(module, "activation_relu_or_gelu"):
-                    module.activation_relu_or_gelu = 0  # or its fast path would go on with the old one
     return count
+
+
+def _leave_fast_path(module: Any) -> None:
+    """Keep torch's transformer layer from going on with the old activation in evaluation."""
+    if hasattr(module, "activation_relu_or_gelu"):
+        module.activation_relu_or_gelu = 0
 
 
 def twins(classes: tuple[type, ...]) -> Iterator[tuple[str, Any]]:

@@ -357,6 +357,8 @@ REFUSALS = [
     ({"engine": "fast"}, ValueError, "engine must be one of 'auto', 'stack', 'loop', got 'fast'."),
     ({"batch_size": 0}, ValueError, "batch_size must be a whole number of at least 1, got 0."),
     ({"clip": 0}, ValueError, "clip must be a finite number > 0, got 0."),
+    ({"resample": "no"}, TypeError, "resample must be True or False, got 'no'."),
+    ({"out": None}, TypeError, "out must be the path of a folder, got None."),
     ({"workers": 0}, ValueError, "workers must be a whole number of at least 1, got 0."),
     ({"activations": [wrong_shape]}, ValueError, "wrong_shape fails on a torch tensor: ValueError: wrong_shape: the body gives shape (1,) where (1, 257) is due, with one value for each entry"),
     ({"activations": [numpy_only]}, ValueError, "numpy_only fails on a torch tensor: "),
@@ -368,7 +370,7 @@ REFUSALS = [
 @pytest.mark.parametrize(("options", "kind", "message"), REFUSALS, ids=[message[:40] for _, _, message in REFUSALS])
 def test_what_cannot_be_trained_is_refused_before_anything_is(tmp_path, tiny, options, kind, message):
     with pytest.raises(kind, match="^compare: " + re.escape(message)):
-        slopes.compare(out=tmp_path / "out", **(RELU_MSE | tiny | options))
+        slopes.compare(**({"out": tmp_path / "out"} | RELU_MSE | tiny | options))
     assert not (tmp_path / "out").exists()
 
 

@@ -7,6 +7,8 @@ import linecache
 import os
 import subprocess
 import sys
+import types
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -81,11 +83,21 @@ def net(**changed):
 
 
 INNER = BASE["before"]
+PACKAGE = """
+import types
+package = types.ModuleType("package")
+package.inside = types.ModuleType("package.inside")
+exec("def far(x): return x * {}", vars(package.inside))
+"""
 CHANGES = {
     "a card's body": (CARD.format(body="x * 0.5"), CARD.format(body="x * 0.25")),
     "a constant that a card names": ("c = 1\n" + CARD.format(body="x * c"), "c = 2\n" + CARD.format(body="x * c")),
     "a card's helper where it makes no difference": (
         "def h(x):\n    return x * 1\n" + CARD.format(body="h(x)"), "def h(x):\n    return 1 * x\n" + CARD.format(body="h(x)")
+    ),
+    "an array that a card names": (
+        "import numpy as np\nw = np.array([1.0, 2.0, 3.0])\n" + CARD.format(body="x * w[:2].sum()"),
+        "import numpy as np\nw = np.array([1.0, 2.0, 4.0])\n" + CARD.format(body="x * w[:2].sum()"),
     ),
     "a derivative": (
         CARD.format(body="x * 0.5"), CARD.format(body="x * 0.5") + "@bent.derivative\ndef _(x):\n    return 0.5 + 0 * x\n"
@@ -101,6 +113,10 @@ CHANGES = {
     "a base class": (
         net(before="class Base(nn.Module):\n    x = 1\n" + INNER).replace("class Net(nn.Module)", "class Net(Base)"),
         net(before="class Base(nn.Module):\n    x = 2\n" + INNER).replace("class Net(nn.Module)", "class Net(Base)"),
+    ),
+    "a helper in a module within a package, never called here": (
+        net(before=PACKAGE.format(1) + INNER.replace("return inner(x) + 1", "return package.inside.far(x)")),
+        net(before=PACKAGE.format(2) + INNER.replace("return inner(x) + 1", "return package.inside.far(x)")),
     ),
     "the factory": (net(end="def model():\n    return Net()"), net(end="def model():\n    Net()\n    return Net()")),
     "the class or an instance": (net(), net(end="model = Net()")),
@@ -267,6 +283,20 @@ def test_a_loss_is_probed_as_it_is_fed(monkeypatch):
     torch.testing.assert_close(cross[16:], torch.autograd.grad(expected.sum(), outputs)[0].flatten())
     told = {name: identity.of_card(getattr(slopes, name), probe)["values"] for name, probe in probes.items()}
     assert len(set(told.values())) == 2
+
+
+def test_the_probe_of_a_loss_has_every_class():
+    """A weight of a rare class would else be changed unseen, where data are sorted."""
+    task = replace(make_task(), targets=torch.tensor([0] * 18 + [1, 2]))
+    held = types.SimpleNamespace(weights=torch.tensor([1.0, 1.0, 1.0], dtype=torch.float64))
+
+    @slopes.loss("classification")
+    def weighed(logits, label):
+        return held.weights[label] * slopes.cross_entropy(logits, label, reduction="none")
+
+    first = identity.probe_loss(weighed, task)
+    held.weights[2] = 5.0
+    assert not torch.equal(identity.probe_loss(weighed, task), first)
 
 
 def test_a_loss_that_cuts_off_the_gradient_is_refused(monkeypatch):

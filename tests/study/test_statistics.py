@@ -13,7 +13,6 @@ from scipy import stats
 
 from slopes.study import statistics
 from slopes.study.statistics import (
-    Estimate,
     Resampled,
     Series,
     at_chosen,
@@ -23,8 +22,6 @@ from slopes.study.statistics import (
     estimate,
     holm,
     interval,
-    of_a_test_set,
-    overlap,
     seeds_needed,
     seeds_to_tell,
     shared,
@@ -323,6 +320,8 @@ def test_where_every_run_failed_nothing_is_said():
     [
         ({"alpha": 0.5}, "alpha is the chance of a false verdict, above 0 and below 0.5, got 0.5"),
         ({"alpha": 0.0}, "got 0.0"),
+        ({"margin": -0.1}, "margin is the largest difference that counts as none, from 0 on, got -0.1"),
+        ({"margin": float("nan")}, "got nan"),
         ({"series": drawn(5)}, r"same rates and seeds, got \(1, 5\) and \(1, 5\), the baseline's \(1, 6\)"),
         ({"series": drawn(6, rates=2)}, r"got \(2, 6\)"),
         ({"series": Series(rows([1] * 6), rows([1] * 5))}, r"got \(1, 6\) and \(1, 5\)"),
@@ -535,16 +534,3 @@ def test_one_seed_has_no_interval():
 
 def test_equal_seeds_have_an_interval_of_no_width():
     assert estimate([0.5, 0.5, 0.5]) == (0.5, 0.5, 0.5)
-
-
-def test_overlap():
-    a, b, c = Estimate(1.0, 0.5, 1.5), Estimate(2.0, 1.5, 2.5), Estimate(3.0, 2.6, 3.4)
-    assert overlap(a, b)
-    assert overlap(b, a)
-    assert not overlap(a, c)
-    assert not overlap(c, a)
-    assert overlap(a, Estimate(9.0, None, None)), "without an interval nothing can be told apart"
-
-
-def test_the_noise_of_a_test_set():
-    assert of_a_test_set(0.5, 100) == pytest.approx(0.098)

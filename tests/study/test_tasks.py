@@ -477,6 +477,11 @@ BAD[3, 2] = np.nan
         ((X, [f"id{i}" for i in range(60)]), {}, "60 targets have 60 different values, which are no classes"),
         ((X, ["rare"] * 2 + ["a", "b"] * 29), {}, "class 'rare' has 2 of 60 samples, and each of three parts needs one"),
         ((X, np.tile([[0, 1], [1, 1]], (30, 1))), {}, "targets (60, 2) of 0 and 1 are several labels for a sample"),
+        ((X, np.eye(3)[LABELS]), {}, "targets (60, 3) of 0 and 1 are several labels for a sample; give the label of each, as in targets.argmax(1)"),
+        ((X, LABELS), {"target": "y"}, "targets come with these data already; leave out target='y'."),
+        (((X, LABELS > 1), (X[:2], LABELS[:2] > 1), (X, LABELS > 1)), {}, "the validation part has no 'True', without which"),
+        (((X, LABELS > 1), (X, LABELS > 1), (X[:2], LABELS[:2] > 1)), {}, "the test part has no 'True', without which"),
+        ((X, 1.7e9 + X[:, 0] / X[:, 0].std()), {}, "targets up to 1.7e+09 with a deviation of 1 lose their digits in 32 bits; subtract what they have in common."),
         ((X, X[:, 0]), {"task": "classification"}, "a classification task takes labels, got"),
         ((X, LABELS), {"task": "binary"}, "a binary task has two classes, got 3; say task='classification'."),
         ((X, X[:, 0]), {"task": "count"}, "counts are whole numbers >= 0, got"),
@@ -513,6 +518,7 @@ def test_what_does_not_fit_is_told_in_a_line(data, options, message):
         ("x,y\n", "y", "bad.csv is empty; it must have a line of names and a line for each sample."),
         ("1,2\n3,4\n", "y", "the first line of bad.csv must name the columns, got 1, 2."),
         ("x,x,y\n1,2,3\n", "y", "bad.csv has several columns named 'x'; rename all but one."),
+        (",x,y\n0,1,2\n1,3,4\n", "y", "column 1 of bad.csv has no name, as pandas writes the index of its rows; leave it out, or name it."),
         ("x,y\n1,2\n1\n", "y", "sample 1 of bad.csv has 1 values where the first line names 2 columns."),
         ("x,y\n1,2\n,2\nNA,3\n", "y", "column 'x' of bad.csv lacks 2 values, the first in sample 1; fill them in, or leave out the column or these samples."),
         ("x,y\n1,2\n3,nan\n", "y", "column 'y' of bad.csv lacks 1 values"),
@@ -549,6 +555,11 @@ def test_arrays_that_only_running_code_could_read_are_refused(tmp_path):
     np.savez(path, a=X, b=X, y=LABELS)
     with pytest.raises(ValueError, match=r"^compare: own.npz must hold two arrays, .* beside 'y' it has a, b"):
         resolve(path)
+
+
+def test_the_index_that_pandas_stores_is_no_input(tmp_path):
+    path = parquet(tmp_path / "own.parquet", x=list(range(20)), y=[1, 2] * 10, __index_level_0__=list(range(20)))
+    assert resolve(path, target="y").inputs.shape == (20, 1)
 
 
 def test_parquet_is_read_by_what_is_there(tmp_path, monkeypatch):

@@ -7,6 +7,7 @@ import inspect
 import math
 import os
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -151,6 +152,20 @@ def one_of(what: str, value: Any, choices: Sequence[str]) -> str:
         hint = f"; did you mean {near[0]!r}?" if near else "."
         raise ValueError(f"compare: {what} must be one of {', '.join(map(repr, choices))}, got {value!r}{hint}")
     return str(value)
+
+
+def flag(what: str, value: Any) -> bool:
+    """True or False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"compare: {what} must be True or False, got {value!r}.")
+    return bool(value)
+
+
+def folder(given: Any) -> Path:
+    """Where the record lies."""
+    if not isinstance(given, (str, os.PathLike)) or not os.fspath(given):
+        raise TypeError(f"compare: out must be the path of a folder, got {given!r}.")
+    return Path(given)
 
 
 def seeds(given: Any) -> tuple[int, ...]:

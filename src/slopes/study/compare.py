@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace as changed
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slopes.extras import require
@@ -110,7 +109,7 @@ def compare(
     from slopes.study.record import Record
 
     start = time.monotonic()
-    size = arguments.workers(workers)
+    size, folder = arguments.workers(workers), arguments.folder(out)
     plan = make_plan(
         model,
         data,
@@ -130,7 +129,6 @@ def compare(
         clip=clip,
         engine=engine,
     )
-    folder = Path(out)
     with Record(folder) as record, display(progress) as show:
         recorded = record.read(map(plan.key, plan.cells))
         state = Progress(

@@ -194,7 +194,7 @@ def make_plan(
         "engine": arguments.one_of("engine", engine, arguments.ENGINES),
     }
     when, how_fast = arguments.seeds(seeds), arguments.rates(rates)
-    found = tasks.resolve(data, target=target, task=task, resampled=resample)
+    found = tasks.resolve(data, target=target, task=task, resampled=arguments.flag("resample", resample))
     blamed = arguments.losses(losses, found.kind)
     network = networks.resolve(model, found, replace=replace, output=output)
     job = Job(chosen, blamed, network, found, **settings)

@@ -85,10 +85,12 @@ def verdicts(
     these: the t-test with the correction of Nadeau and Bengio (2003), for training sets that overlap, has to agree,
     and gives the interval. With `percent` the words speak of percentage points.
 
-    Raises ValueError where shapes differ, or for an `alpha` that is no level.
+    Raises ValueError where shapes differ, or for an `alpha` or a `margin` that is none.
     """
     if not 0 < alpha < 0.5:
         raise ValueError(f"verdicts: alpha is the chance of a false verdict, above 0 and below 0.5, got {alpha}")
+    if not 0 <= margin < math.inf:
+        raise ValueError(f"verdicts: margin is the largest difference that counts as none, from 0 on, got {margin}")
     for one in (baseline, *series):
         if np.ndim(one.test) != 2 or not np.shape(one.validation) == np.shape(one.test) == np.shape(baseline.test):
             got = f"{np.shape(one.validation)} and {np.shape(one.test)}, the baseline's {np.shape(baseline.test)}"
@@ -337,15 +339,3 @@ def estimate(values: Sequence[float]) -> Estimate:
         return Estimate(mean, None, None)
     half = float(t.ppf((1 + CONFIDENCE) / 2, len(values) - 1)) * float(np.std(values, ddof=1)) / math.sqrt(len(values))
     return Estimate(mean, mean - half, mean + half)
-
-
-def overlap(a: Estimate, b: Estimate) -> bool:
-    """Whether two intervals share a point; without intervals nothing can be told apart."""
-    if a.low is None or a.high is None or b.low is None or b.high is None:
-        return True
-    return a.low <= b.high and b.low <= a.high
-
-
-def of_a_test_set(share: float, samples: int) -> float:
-    """Half the width of the 95 % interval that a share has because the test set is a sample itself."""
-    return 1.96 * math.sqrt(max(share * (1 - share), 0.0) / samples)

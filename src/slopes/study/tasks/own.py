@@ -22,6 +22,7 @@ FEW = 10  #: samples are too few to be dealt to three parts
 CLASSES = 20  #: whole numbers with at most as many different values are labels
 OFTEN = 5  #: so are more, if they are 0 to C − 1 and each is there as often
 LEVELS = 100  #: different texts of a column at most, of which each becomes a column; no more than half the samples
+_FINE = 1e-2  #: of a target's deviation, the coarsest step between numbers of 32 bits
 
 _MOST = float(np.finfo(np.float32).max)
 _PARTS = ("train", "validation", "test")
@@ -51,6 +52,8 @@ def resolve(data: Any, *, target: str | None = None, task: str | None = None, re
             "compare: data that come as train, validation and test are not dealt anew; give them as one to resample."
         )
     where = [f"the {part} part" for part in _PARTS] if split else ["data"]
+    if target is not None and isinstance(data, (tuple, list)) and not split:
+        raise ValueError(f"compare: targets come with these data already; leave out target={target!r}.")
     raws = [read(source, target, name) for source, name in zip(sources, where, strict=True)]
     lengths = [_length(raw, name) for raw, name in zip(raws, where, strict=True)]
     parts = None
@@ -251,7 +254,7 @@ def _kind(values: NDArray[Any]) -> str:
     """What the targets are, by their type and values."""
     if values.ndim == 3 and np.isin(values, (0, 1)).all():
         return "segmentation"
-    if values.ndim > 1 and values.dtype.kind in "biu" and np.isin(values, (0, 1)).all():
+    if values.ndim > 1 and values.dtype.kind in "biuf" and np.isin(values, (0, 1)).all():
         raise ValueError(
             f"compare: targets {values.shape} of 0 and 1 are several labels for a sample; give the label of each, as "
             "in targets.argmax(1), or task='regression'."
@@ -312,6 +315,13 @@ def _yes_or_no(values: NDArray[Any]) -> _Told:
 def _regression(values: NDArray[Any]) -> _Told:
     if values.dtype.kind not in "biuf" or values.ndim > 2:
         raise ValueError(f"compare: a regression takes a number or a row of them, got {values.dtype} {values.shape}.")
+    largest, spread = np.abs(values.astype(float)).max(0), values.astype(float).std(0)
+    coarse = (spread > 0) & (largest * np.finfo(np.float32).eps > _FINE * spread)
+    if coarse.any():
+        raise ValueError(
+            f"compare: targets up to {largest[coarse].max():g} with a deviation of {spread[coarse].min():g} lose their "
+            "digits in 32 bits; subtract what they have in common."
+        )
     return _Told("regression", values.reshape(len(values), -1).astype(np.float32), ())
 
 
@@ -333,7 +343,7 @@ def _masks(values: NDArray[Any]) -> _Told:
 
 
 def _check_classes(told: _Told, parts: Parts | None) -> None:
-    """Refuse a class that no training sample is of."""
+    """Refuse a class that no training sample is of, and a yes or no that a part is without."""
     if told.kind not in ("classification", "binary"):
         return
     often = Counter(told.values.astype(int).tolist())
@@ -346,6 +356,12 @@ def _check_classes(told: _Told, parts: Parts | None) -> None:
         if parts is not None and not (told.values[parts.train] == place).any():
             there = next(name for name, part in zip(_PARTS, parts, strict=True) if (told.values[part] == place).any())
             raise ValueError(f"compare: class {label!r} is in the {there} part, but none of it is there to train on.")
+        for name, part in zip(_PARTS, parts or (), strict=False):
+            if told.kind == "binary" and not (told.values[part] == place).any():
+                raise ValueError(
+                    f"compare: the {name} part has no {label!r}, without which nothing tells how well a yes is found; "
+                    "split the data anew, each class in its proportion."
+                )
 
 
 def _check_varies(made: Task) -> None:

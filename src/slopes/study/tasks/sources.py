@@ -21,6 +21,7 @@ SUFFIXES = (".csv", ".npz", ".parquet")
 #: what stands for no value in a text file
 _MISSING = {"", "na", "n/a", "nan", "null", "none", "?"}
 _WHOLE = re.compile(r"[+-]?\d+")
+_INDEX = re.compile(r"__index_level_\d+__")
 _PARQUET = ("pyarrow", "polars", "duckdb")
 
 
@@ -189,6 +190,11 @@ def _csv(path: Path) -> Columns:
     header = [name.strip() for name in rows[0]]
     if all(_number(name) is not None for name in header):
         raise ValueError(f"compare: the first line of {path.name} must name the columns, got {', '.join(header[:5])}.")
+    if "" in header:
+        raise ValueError(
+            f"compare: column {header.index('') + 1} of {path.name} has no name, as pandas writes the index of its "
+            "rows; leave it out, or name it."
+        )
     for name in header:
         if header.count(name) > 1:
             raise ValueError(f"compare: {path.name} has several columns named {name!r}; rename all but one.")
@@ -231,6 +237,8 @@ def _parquet(path: Path) -> Columns:
         except Exception as error:
             reason = " ".join(str(error).split())
             raise ValueError(f"compare: {path.name} cannot be read as Parquet: {reason}") from error
+        # pandas keeps the index of its rows in such columns, which may tell the target where rows were sorted
+        columns = {name: cells for name, cells in columns.items() if not _INDEX.fullmatch(name)}
         return {name: _objects(name, cells, path.name) for name, cells in columns.items()}
     raise ImportError(f"reading {path.name} needs pyarrow, polars or duckdb: pip install pyarrow")
 
