@@ -11,6 +11,7 @@ import math
 import os
 import re
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -91,6 +92,18 @@ def _blaming(specs: Sequence[str], cards: Sequence[Card[Any]]) -> Iterator[None]
             if line and card.__module__.startswith(loading.__name__):
                 raise click.UsageError(f"{spec}{line}: {loading.describe(error)}") from error
         raise
+
+
+@contextmanager
+def _warning() -> Iterator[None]:
+    """Say each warning in one line, without the place in our code."""
+
+    def tell(message: Warning | str, *_: Any, **__: Any) -> None:
+        click.echo(f"slopes: {' '.join(str(message).split())}", err=True)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = tell
+        yield
 
 
 def _is_piped() -> bool:
@@ -387,7 +400,15 @@ def compare(
         from slopes.plot import terminal
         from slopes.study import StudyError
         from slopes.study import compare as study
-    with _complaining(StudyError, TypeError, ValueError, OSError, ImportError, LookupError):
+        from slopes.study.export import writer
+        from slopes.study.metrics import METRICS
+    if export is not None:
+        with _complaining(ValueError):
+            writer(export)  # which says before the training what it would say after it
+    known = list(dict.fromkeys(each.name for metrics in METRICS.values() for each in metrics))
+    if metric not in (None, *known):
+        raise click.UsageError(f"compare: no metric {metric!r}; there are {', '.join(known)}.")
+    with _complaining(StudyError, TypeError, ValueError, OSError, ImportError, LookupError), _warning():
         result = study(**given)
         if metric is not None:
             result.metric(metric)
