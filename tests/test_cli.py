@@ -309,6 +309,11 @@ def test_compare_complains_in_one_line(study, monkeypatch):
     complains("export: the path must end in .csv, .json or .parquet, got 'x.xls'", "compare", "--export", "x.xls")
 
 
+def test_compare_hands_on_nothings_to_be_refused(study):
+    run("compare", "--clip", "0", "--baseline", " ")
+    assert study == {"clip": 0.0, "baseline": " "}
+
+
 @pytest.mark.filterwarnings("default")
 def test_compare_tells_warnings_in_a_line(study, monkeypatch, tmp_path):
     def warn(**options):

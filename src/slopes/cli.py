@@ -380,7 +380,7 @@ def compare(
       slopes compare cnn mnist5k --losses cross_entropy,my_losses.py:my_loss --out results
       slopes compare my_models.py:Model houses.csv --target price --baseline silu,mse
     """
-    given: dict[str, Any] = {name: value for name, value in options.items() if value not in (None, False)}
+    given: dict[str, Any] = {name: value for name, value in options.items() if value is not None and value is not False}
     for name, listed in (("activations", activations), ("losses", losses)):
         if listed is not None:
             given[name] = _load(_split(listed))
@@ -388,7 +388,7 @@ def compare(
         with _complaining(ValueError, prefix="--rates takes numbers with commas, as in 0.001,0.01: "):
             given["rates"] = [float(rate) for rate in rates.split(",")]
     if baseline is not None:
-        given["baseline"] = tuple(_split(baseline))
+        given["baseline"] = tuple(_split(baseline)) or baseline  # which is refused
     if output is not None:
         given["output"] = int(output) if re.fullmatch(r"-?\d+", output) else output
     if replace is not None:
