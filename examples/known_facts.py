@@ -28,7 +28,7 @@ def vanishing_gradients(out: Path, **options: Any) -> tuple[bool, str]:
     ratio = {name: first_to_last(study, name) for name in ("relu", "sigmoid")}
     said = (
         f"Eight layers on digits: {verdict['words']}. In the first epoch the first layer's gradient is "
-        f"{ratio['relu']:.2g} times the last one's with relu, and {ratio['sigmoid']:.2g} times with sigmoid."
+        f"{ratio['relu']:.2g} times the last one's with relu, and {ratio['sigmoid']:.2g} times with sigmoid"
     )
     return verdict["verdict"] == "worse" and ratio["sigmoid"] < 1e-3 < 1e-2 < ratio["relu"], said
 
@@ -45,7 +45,7 @@ def forms_of_gelu(out: Path, **options: Any) -> tuple[bool, str]:
         "mlp", "digits", activations=[slopes.gelu, slopes.gelu_tanh], losses=[slopes.cross_entropy], out=out, **options
     )
     (verdict,) = study.verdicts()
-    return verdict["verdict"] == "tie", f"GELU on digits: {verdict['words']}."
+    return verdict["verdict"] == "tie", f"GELU on digits: {verdict['words']}"
 
 
 def focal_for_the_rare(out: Path, **options: Any) -> tuple[bool, str]:
@@ -55,7 +55,7 @@ def focal_for_the_rare(out: Path, **options: Any) -> tuple[bool, str]:
         out=out, **options,
     )  # fmt: skip
     (verdict,) = study.verdicts("recall")
-    return verdict["verdict"] == "better", f"Recall of the rare class of breast_cancer: {verdict['words']}."
+    return verdict["verdict"] == "better", f"Recall of the rare class of breast_cancer: {verdict['words']}"
 
 
 FACTS = {
@@ -73,7 +73,7 @@ def main() -> None:
     failed = False
     for name, (measure, sure) in FACTS.items():
         held, said = measure(out / name)
-        print(f"{measure.__doc__}\n  {'It came out' if held else 'It did not come out'}: {said}\n")
+        print(f"{measure.__doc__}\n  {'It came out' if held else 'It did not come out'}: {said}.\n")
         failed |= sure and not held
     sys.exit(failed)
 

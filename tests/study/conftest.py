@@ -15,7 +15,11 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 
+import torch
+
 import slopes
+
+torch.set_num_threads(1)  # as a study does; two that wait for each other on a busy machine take ten times as long
 
 #: a study that takes a second
 TINY = {"epochs": 2, "seeds": 2, "rates": (0.003, 0.03), "progress": False, "workers": 1, "engine": "stack"}

@@ -350,3 +350,46 @@ def test_what_is_fitted_is_the_network_that_was_judged():
     right = model(made.task.inputs[test]).argmax(1) == made.task.targets[test]
     assert outcome["test"] == {"accuracy": right.double().mean().item()}
     assert not model.training
+
+
+# ----------------------------------------------------------------------------------------- PyTorch's own kernels
+
+
+def outcome_of(loss, task, outputs, targets):
+    from slopes.study.feeding import feed
+    from slopes.study.training.kernels import MeanLosses
+
+    means = MeanLosses(loss, feed(loss, task))
+    outputs = outputs.clone().requires_grad_()
+    values = means(outputs, targets)
+    (gradient,) = torch.autograd.grad(values.sum(), outputs)
+    return means._way, values.detach(), gradient
+
+
+def test_the_cross_entropy_of_a_stack_is_the_card(monkeypatch):
+    from slopes.study.training import kernels
+
+    draw = torch.Generator().manual_seed(0)
+    outputs = torch.randn(5, 32, 3, generator=draw) * torch.logspace(-2, 2, 5).view(5, 1, 1)
+    labels = torch.randint(0, 3, (5, 32), generator=draw)
+    way, values, gradient = outcome_of(slopes.cross_entropy, classes(12), outputs, labels)
+    assert way is kernels._cross_entropy
+    for i in range(5):
+        value, slope = slopes.cross_entropy.value_and_slope(outputs[i].double(), labels[i])
+        torch.testing.assert_close(values[i].double(), value, rtol=1e-6, atol=1e-7)
+        torch.testing.assert_close(gradient[i].double(), slope, rtol=1e-5, atol=1e-8)
+    way, bits, _ = outcome_of(slopes.cross_entropy.with_(base=2.0), classes(12), outputs, labels)
+    assert way is not kernels._cross_entropy, "with settings of its own it is another loss"
+    torch.testing.assert_close(bits, values / math.log(2), rtol=1e-5, atol=1e-6)
+
+
+def test_a_kernel_that_gives_other_numbers_than_its_card_is_not_taken():
+    from slopes.study.training.kernels import activation_kernel
+
+    @slopes.activation(same_as={"torch": "nn.functional.relu(x)"})
+    def nearly(x):
+        return slopes.ops.where(x > 0, x, 1e-4 * x)
+
+    assert activation_kernel(slopes.gelu) is not None
+    assert activation_kernel(nearly) is None
+    assert activation_kernel(slopes.elu.with_(alpha=0.5))(torch.tensor(-30.0)) == -0.5

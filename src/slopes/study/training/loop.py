@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from slopes.study.training import common
-from slopes.study.training.optimisers import optimiser
+from slopes.study.training.optimisers import Optimiser
 from slopes.study.training.slots import module_of
 
 if TYPE_CHECKING:
@@ -33,14 +33,14 @@ class Single:
         self.layers = common.layers_of(self.model)
         self.slots = common.slots_of(self.model, made)
         self._trained = {name: p for name, p in self.model.named_parameters() if p.requires_grad}
-        self._optimiser = optimiser(job.optimizer, self._trained.values(), cell.rate)
+        self._optimiser = Optimiser(job.optimizer, [(list(self._trained.values()), cell.rate)])
 
     def gradient(self, rows: Tensor) -> Tensor:
         """See `Learner`."""
         self.model.train()
         outputs = self._network.predict(self.model(self._task.inputs[rows[0]]))
         loss = self._loss(*self._feed(outputs, self._task.targets[rows[0]]), reduction="mean")
-        self._optimiser.zero_grad()
+        self.model.zero_grad()
         loss.backward()
         return loss.detach().unsqueeze(0)  # type: ignore[no-any-return]
 
@@ -87,5 +87,5 @@ class Single:
 
     def finite(self) -> Tensor:
         """See `Learner`."""
-        known = [v for state in self._optimiser.state.values() for v in state.values() if isinstance(v, Tensor)]
+        known = [moment for group in self._optimiser.known for moments in group for moment in moments[:2]]
         return torch.tensor([all(bool(value.isfinite().all()) for value in (*self.state(), *known))])

@@ -4,23 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
-from typing import Any
 
 import torch
 from torch import Tensor
+from torch.optim.adam import adam
+from torch.optim.sgd import sgd
 
-#: with PyTorch's own defaults; fused kernels make one pass over the memory where others make six
-OPTIMISERS: dict[str, type[torch.optim.Optimizer]] = {
-    "adam": torch.optim.Adam,
-    "adamw": torch.optim.AdamW,
-    "sgd": torch.optim.SGD,
-}
 LANES = 16  #: the fused kernels round the last numbers of an array, which fill no vector of this many, differently
+ADAM = {"amsgrad": False, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "maximize": False, "fused": True}
+SGD = {"weight_decay": 0.0, "momentum": 0.0, "dampening": 0.0, "nesterov": False, "maximize": False, "fused": True}
 
 
-def optimiser(name: str, groups: Any, rate: float) -> torch.optim.Optimizer:
-    """The optimiser of that name for parameters or groups of them."""
-    return OPTIMISERS[name](groups, lr=rate, fused=True)  # type: ignore[call-arg]
+class Optimiser:
+    """`torch.optim.Adam`, ``AdamW`` or ``SGD`` with PyTorch's own defaults, for groups of parameters and their rates.
+
+    It calls their functional forms, as their classes load PyTorch's compiler when first made, which takes a second in
+    every process. The fused kernels make one pass over the memory where others make six.
+    """
+
+    def __init__(self, name: str, groups: Sequence[tuple[Sequence[Tensor], float]]) -> None:
+        self._name, self._groups = name, groups
+        #: for each group and parameter, what the optimiser has learned: two moments, and how many steps it took
+        self.known = [
+            [(torch.zeros_like(p), torch.zeros_like(p), torch.zeros(())) for p in parameters]
+            for parameters, _ in (groups if name != "sgd" else ())
+        ]
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Move every parameter that has a gradient."""
+        for i, (parameters, rate) in enumerate(self._groups):
+            moved = [place for place, p in enumerate(parameters) if p.grad is not None]
+            tensors = [parameters[place] for place in moved]
+            gradients = [p.grad for p in tensors]
+            if self._name == "sgd":
+                sgd(tensors, gradients, [None] * len(tensors), lr=rate, **SGD)  # type: ignore[arg-type]
+                continue
+            first, second, steps = ([self.known[i][place][k] for place in moved] for k in range(3))
+            decay = {"adam": 0.0, "adamw": 0.01}[self._name]
+            adam(
+                *(tensors, gradients, first, second, [], steps),  # type: ignore[arg-type]
+                lr=rate,
+                weight_decay=decay,
+                decoupled_weight_decay=self._name == "adamw",
+                **ADAM,  # type: ignore[arg-type]
+            )
 
 
 class Weights:
@@ -51,9 +79,9 @@ class Weights:
                 piece = stored[start:stop]
                 piece.grad = gradient[start:stop]
                 slices.append(piece)
-            groups.append({"params": slices, "lr": rate})
+            groups.append((slices, rate))
             start = stop
-        self.optimiser = optimiser(name, groups, rates[0])
+        self.optimiser = Optimiser(name, groups)
 
     def gradient(self, losses: Tensor) -> None:
         """Find the gradient of each network's own loss."""
@@ -78,16 +106,17 @@ class Weights:
 
     def finite(self) -> Tensor:
         """Whether all that the optimiser knows of a network is finite, (network,)."""
-        fine = torch.stack([stored.isfinite().all(1) for stored in self.stored]).all(0)
-        start = 0
-        for group in self.optimiser.param_groups:
-            stop = start + len(group["params"][0])
-            for piece in group["params"]:
-                for value in self.optimiser.state[piece].values():
-                    if isinstance(value, Tensor) and value.shape == piece.shape:
-                        fine[start:stop] &= value.isfinite().all(1)
-            start = stop
+        fine = torch.stack([_finite(stored) for stored in self.stored]).all(0)
+        for runs in zip(*self.optimiser.known, strict=True):  # of one parameter, a run of networks for each rate
+            for moments in zip(*(known[:2] for known in runs), strict=True):
+                fine &= torch.cat([_finite(moment) for moment in moments])
         return fine
+
+
+def _finite(rows: Tensor) -> Tensor:
+    """Whether all numbers of a row are: a sum shows it in one pass, and looks closer where it overflows itself."""
+    fine = rows.sum(1).isfinite()
+    return fine if fine.all() else rows.isfinite().all(1)
 
 
 def _part(stored: Tensor, like: Tensor) -> Tensor:

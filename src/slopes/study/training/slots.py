@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from slopes.card import Activation, Card
+from slopes.study.training.kernels import activation_kernel
 from slopes.swapping import _make
 
 #: PyTorch's modules that work entry by entry, draw nothing and learn nothing
@@ -23,7 +24,6 @@ ELEMENTWISE = (
     *(nn.LogSigmoid, nn.Mish, nn.ReLU, nn.ReLU6, nn.SELU, nn.SiLU, nn.Sigmoid, nn.Softplus, nn.Softshrink),
     *(nn.Softsign, nn.Tanh, nn.Tanhshrink, nn.Threshold),
 )
-CLOSE = 1e-6  #: how far PyTorch's kernel may be from a card's value and slope, relative to 1 + |value|
 
 
 def module_of(activation: Any) -> nn.Module:
@@ -109,7 +109,7 @@ def compute(activation: Any) -> Callable[[Tensor], Tensor]:
         return module_of(activation)
     from slopes.readings import torch as reading
 
-    kernel = _kernel(activation)
+    kernel = activation_kernel(activation)
     value, slope = activation._bodies(activation._settings({}, reading))
 
     def computed(x: Tensor) -> Tensor:
@@ -124,22 +124,6 @@ def compute(activation: Any) -> Callable[[Tensor], Tensor]:
 
 def _tracked(x: Tensor) -> bool:
     return torch.is_grad_enabled() and x.requires_grad
-
-
-@cache
-def _kernel(card: Activation[Any]) -> Callable[[Tensor], Tensor] | None:
-    """PyTorch's own kernel in float32, if the card names one and value and slope agree to rounding.
-
-    It takes one pass over the memory, where a card's body, composed of operations, takes ten.
-    """
-    if "torch" not in card.same_as:
-        return None
-    scope = {**vars(torch), **card.settings, "inf": torch.inf}
-    kernel: Callable[[Tensor], Tensor] = eval(f"lambda x: {card.same_as['torch'].same}", scope)  # its author's own
-    x = torch.linspace(-30, 30, 6001, requires_grad=True)
-    ours, theirs = ((y := f(x), torch.autograd.grad(y.sum(), x)[0]) for f in (card, kernel))
-    near = all(bool(((a - b).abs() <= CLOSE * (1 + a.abs())).all()) for a, b in zip(ours, theirs, strict=True))
-    return kernel if near else None
 
 
 def slope_by(activation: Any) -> Callable[[Tensor], Tensor]:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from slopes.study.training import common
 from slopes.study.training.direct import stages
+from slopes.study.training.kernels import MeanLosses
 from slopes.study.training.optimisers import Weights
 from slopes.study.training.slots import Slot, module_of, sharing
 
@@ -56,11 +57,8 @@ class Stack:
         self._losses = []
         for loss in dict.fromkeys(cell.loss for cell in cells):
             index = torch.tensor([i for i, cell in enumerate(cells) if cell.loss == loss])
-            self._losses.append((job.losses[loss], feeds[loss], index))
-        self._sampled: dict[
-            int, bool
-        ] = {}  #: for each of them, whether samples can be told from networks by shape alone
-        self._places = torch.cat([index for _, _, index in self._losses]).argsort()
+            self._losses.append((MeanLosses(job.losses[loss], feeds[loss]), index))
+        self._places = torch.cat([index for _, index in self._losses]).argsort()
 
     def _slotted(self, job: Job, seed: int, made: list[nn.Module]) -> nn.Module:
         activations = [(job.activations[a], len(list(run))) for a, run in groupby(c.activation for c in self.cells)]
@@ -78,7 +76,7 @@ class Stack:
     def _outputs(self, rows: Tensor) -> Tensor:
         if self._stages is None:
             return self._map(self._call, rows)  # type: ignore[no-any-return]
-        x = self._task.inputs[rows]
+        x = common.samples(self._task.inputs, rows)
         x = x if rows.ndim > 1 else x.expand(len(self.cells), *x.shape)
         for stage in self._stages:
             x = stage(self.weights.tensors | self.held, x)
@@ -88,21 +86,17 @@ class Stack:
         """The function of every network's tensors and samples; one row of samples serves all."""
         dims = (0, 0 if rows.ndim > 1 else None)
         return torch.vmap(function, dims, randomness="different")(
-            {**self.weights.tensors, **self.held}, self._task.inputs[rows]
+            {**self.weights.tensors, **self.held}, common.samples(self._task.inputs, rows)
         )
 
     def gradient(self, rows: Tensor) -> Tensor:
         """See `Learner`."""
         self.model.train()
-        outputs, targets = self._outputs(rows), self._task.targets[rows]
-        whole = len(self._losses) == 1
-        parts = []
-        for number, (loss, feed, index) in enumerate(self._losses):
-            mine = (outputs, targets) if whole else (outputs[index], targets[index])
-            if number not in self._sampled:
-                self._sampled[number] = _by_sample(loss, feed, *(tensor.detach() for tensor in mine))
-            parts.append((_mean_of_samples if self._sampled[number] else _mapped)(loss, feed, *mine))
-        losses = parts[0] if whole else torch.cat(parts)[self._places]
+        outputs, targets = self._outputs(rows), common.samples(self._task.targets, rows)
+        if len(self._losses) == 1:
+            losses = self._losses[0][0](outputs, targets)
+        else:
+            losses = torch.cat([means(outputs[i], targets[i]) for means, i in self._losses])[self._places]
         self.weights.gradient(losses)
         return losses.detach()
 
@@ -145,28 +139,3 @@ class Stack:
         for value in self.held.values():
             fine &= value.isfinite().view(len(value), -1).all(1)
         return fine
-
-
-def _mapped(loss: Any, feed: Any, outputs: Tensor, targets: Tensor) -> Tensor:
-    """The loss of each network."""
-
-    def mean(output: Tensor, target: Tensor) -> Tensor:
-        return loss(*feed(output, target), reduction="mean")  # type: ignore[no-any-return]
-
-    return torch.vmap(mean, randomness="different")(outputs, targets)
-
-
-def _mean_of_samples(loss: Any, feed: Any, outputs: Tensor, targets: Tensor) -> Tensor:
-    """The same without vmap, which takes its time, where the loss is a mean over samples: they are those of all."""
-    values = loss(*feed(outputs.flatten(0, 1), targets.flatten(0, 1)), reduction="none")
-    return values.view(len(outputs), -1).mean(1, dtype=torch.float64).to(values.dtype)  # type: ignore[no-any-return]
-
-
-@torch.no_grad()
-def _by_sample(loss: Any, feed: Any, outputs: Tensor, targets: Tensor) -> bool:
-    """Whether the loss is a mean over samples, none of which has a part in another's: found by trying."""
-    try:
-        samples = _mean_of_samples(loss, feed, outputs, targets)
-    except (ValueError, RuntimeError):  # its values are not those of single samples
-        return False
-    return torch.allclose(samples, _mapped(loss, feed, outputs, targets), rtol=1e-6, atol=0.0)
