@@ -38,7 +38,7 @@ def quartic(prediction, target):
 
 
 #: seconds that a test of this folder may take
-LIMIT = 300
+LIMIT = 600
 
 
 @pytest.fixture(autouse=True)
