@@ -5,6 +5,7 @@ import os
 import pickle
 import subprocess
 import sys
+import warnings
 
 import pytest
 from click.testing import CliRunner
@@ -296,7 +297,7 @@ def test_compare_complains_in_one_line(study, monkeypatch):
     complains("--rates takes numbers with commas, as in 0.001,0.01", "compare", "--rates", "0.1,fast")
     complains("no function 'rellu'; did you mean", "compare", "--activations", "rellu")
     complains("--seeds", "compare", "--seeds", "0")
-    complains("no metric 'recal'; the study has recall.", "compare", "--metric", "recal")
+    complains("no metric 'rmse'; the study has recall.", "compare", "--metric", "rmse")
     complains("torch has no 'torch.nn.ReLu'; did you mean 'torch.nn.ReLU'?", "compare", "--replace", "torch.nn.ReLu")
 
     def fail(**options):
@@ -304,6 +305,25 @@ def test_compare_complains_in_one_line(study, monkeypatch):
 
     monkeypatch.setattr("slopes.study.compare", fail)
     complains("the folder is full", "compare")
+    complains("compare: no metric 'recal'; there are accuracy, log_loss, ", "compare", "--metric", "recal")
+    complains("export: the path must end in .csv, .json or .parquet, got 'x.xls'", "compare", "--export", "x.xls")
+
+
+def test_compare_hands_on_nothings_to_be_refused(study):
+    run("compare", "--clip", "0", "--baseline", " ")
+    assert study == {"clip": 0.0, "baseline": " "}
+
+
+@pytest.mark.filterwarnings("default")
+def test_compare_tells_warnings_in_a_line(study, monkeypatch, tmp_path):
+    def warn(**options):
+        warnings.warn("compare: two\n  lines", stacklevel=1)
+        return Study(tmp_path)
+
+    monkeypatch.setattr("slopes.study.compare", warn)
+    told = run("compare")
+    assert told.exit_code == 0
+    assert told.stderr == "slopes: compare: two lines\n"
 
 
 # ------------------------------------------------------------------------------------------ mistakes

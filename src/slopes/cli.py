@@ -11,6 +11,7 @@ import math
 import os
 import re
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -91,6 +92,18 @@ def _blaming(specs: Sequence[str], cards: Sequence[Card[Any]]) -> Iterator[None]
             if line and card.__module__.startswith(loading.__name__):
                 raise click.UsageError(f"{spec}{line}: {loading.describe(error)}") from error
         raise
+
+
+@contextmanager
+def _warning() -> Iterator[None]:
+    """Say each warning in one line, without the place in our code."""
+
+    def tell(message: Warning | str, *_: Any, **__: Any) -> None:
+        click.echo(f"slopes: {' '.join(str(message).split())}", err=True)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = tell
+        yield
 
 
 def _is_piped() -> bool:
@@ -367,7 +380,7 @@ def compare(
       slopes compare cnn mnist5k --losses cross_entropy,my_losses.py:my_loss --out results
       slopes compare my_models.py:Model houses.csv --target price --baseline silu,mse
     """
-    given: dict[str, Any] = {name: value for name, value in options.items() if value not in (None, False)}
+    given: dict[str, Any] = {name: value for name, value in options.items() if value is not None and value is not False}
     for name, listed in (("activations", activations), ("losses", losses)):
         if listed is not None:
             given[name] = _load(_split(listed))
@@ -375,7 +388,7 @@ def compare(
         with _complaining(ValueError, prefix="--rates takes numbers with commas, as in 0.001,0.01: "):
             given["rates"] = [float(rate) for rate in rates.split(",")]
     if baseline is not None:
-        given["baseline"] = tuple(_split(baseline))
+        given["baseline"] = tuple(_split(baseline)) or baseline  # which is refused
     if output is not None:
         given["output"] = int(output) if re.fullmatch(r"-?\d+", output) else output
     if replace is not None:
@@ -387,7 +400,15 @@ def compare(
         from slopes.plot import terminal
         from slopes.study import StudyError
         from slopes.study import compare as study
-    with _complaining(StudyError, TypeError, ValueError, OSError, ImportError, LookupError):
+        from slopes.study.export import writer
+        from slopes.study.metrics import METRICS
+    if export is not None:
+        with _complaining(ValueError):
+            writer(export)  # which says before the training what it would say after it
+    known = list(dict.fromkeys(each.name for metrics in METRICS.values() for each in metrics))
+    if metric not in (None, *known):
+        raise click.UsageError(f"compare: no metric {metric!r}; there are {', '.join(known)}.")
+    with _complaining(StudyError, TypeError, ValueError, OSError, ImportError, LookupError), _warning():
         result = study(**given)
         if metric is not None:
             result.metric(metric)

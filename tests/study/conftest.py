@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from textwrap import dedent
 
@@ -34,6 +37,24 @@ def quartic(prediction, target):
     return (prediction - target) ** 4
 
 
+#: seconds that a test of this folder may take
+LIMIT = 600
+
+
+@pytest.fixture(autouse=True)
+def limited():
+    """A test that hangs, as one of processes may, fails instead; Windows has no alarms."""
+    if not hasattr(signal, "setitimer"):
+        yield
+        return
+    # what `pytest.fail` raises is no Exception, so that code which catches these does not catch it
+    before = signal.signal(signal.SIGALRM, lambda *_: pytest.fail(f"still running after {LIMIT} seconds"))
+    signal.setitimer(signal.ITIMER_REAL, LIMIT)
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
 @pytest.fixture(scope="session")
 def tiny():
     """The options of a study that takes a second."""
@@ -53,7 +74,7 @@ def study(tmp_path_factory):
 
 @pytest.fixture
 def python(tmp_path):
-    """Start a script of its own in a process of its own, in the test's folder.
+    """Start a script of its own in a process of its own, in the test's folder; it ends with the test, and so do its own.
 
     It heeds an interrupt, also where the tests themselves run with that ignored, as under nohup.
     """
@@ -64,11 +85,15 @@ def python(tmp_path):
         script = Path(tmp_path) / f"script{len(started)}.py"
         script.write_text(heed + dedent(source))
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        process = subprocess.Popen([sys.executable, str(script)], cwd=tmp_path, **(pipes | options))
+        command = [sys.executable, str(script)]
+        process = subprocess.Popen(command, cwd=tmp_path, start_new_session=True, **(pipes | options))
         started.append(process)
         return process
 
     yield start
     for process in started:
         process.kill()
+        if hasattr(os, "killpg"):
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # a child that it forked would keep the pipes open
         process.communicate()

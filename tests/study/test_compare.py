@@ -233,6 +233,21 @@ def test_only_what_is_missing_is_trained_and_other_settings_are_not_mixed_in(tmp
     assert {len(run.curve) for run in longer.runs} == {1}
 
 
+def test_runs_of_an_older_slopes_are_told_of(tmp_path, tiny):
+    from slopes.study.record import APPLICATION
+
+    connection = sqlite3.connect(tmp_path / "record.sqlite")
+    connection.executescript(f"""
+        PRAGMA application_id={APPLICATION}; PRAGMA user_version=1;
+        CREATE TABLE runs (key TEXT PRIMARY KEY, spec TEXT NOT NULL, outcome TEXT NOT NULL, ended TEXT NOT NULL);
+        INSERT INTO runs VALUES ('k', '{{}}', '{{}}', '2026-01-01'), ('l', '{{}}', '{{}}', '2026-01-02');
+    """)
+    connection.close()
+    with pytest.warns(UserWarning, match=r"^compare: .+record\.sqlite also keeps 2 runs of an older slopes, which"):
+        slopes.compare(out=tmp_path, **RELU_MSE, **tiny)
+    slopes.compare(out=tmp_path, **RELU_MSE, **tiny)  # which has runs to go on from, and warns of nothing
+
+
 def card_from(tmp_path, monkeypatch, text):
     """A card of one and the same name and file, with this text."""
     path = tmp_path / "mine.py"

@@ -5,6 +5,7 @@ Nothing that is recorded may be lost, changed or trained again; the database sta
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -126,3 +127,78 @@ def test_workers_killed_again_and_again_cost_at_most_the_cells_in_flight(tmp_pat
     assert {int(key): outcome["test"]["accuracy"] for key, outcome in done.items()}.items() <= {
         cell.seed: toys.number(cell) for cell in toys.cells(CELLS)
     }.items()
+
+
+# ------------------------------------------------------------------------------------------------ a real study
+
+REAL = """
+    import sys
+    import slopes
+    from slopes.study import plan
+    plan.STACK = 2  # small chunks, so that a kill finds some ended and some not
+
+    slopes.compare(
+        activations=[slopes.relu, slopes.tanh], losses=[slopes.cross_entropy, slopes.mse], rates=(0.001, 0.01, 0.03),
+        seeds=4, epochs=3, out={out!r}, workers=2, progress=lambda state: print(state.done, flush=True),
+    )
+"""
+
+
+def recorded(folder):
+    """What each run gave, by what it was; each once."""
+    with closing(sqlite3.connect(folder / "record.sqlite")) as connection:
+        rows = connection.execute("SELECT key, spec, outcome FROM runs WHERE status = 'done'").fetchall()
+    assert len({spec for _, spec, _ in rows}) == len(rows)
+    return {key: json.loads(outcome) for key, _, outcome in rows}
+
+
+@needs_proc
+def test_a_study_that_is_killed_ten_times_ends_as_one_that_is_not(tmp_path, python):
+    chance = random.Random(1)
+    known, seen = {}, set()
+    for _ in range(10):
+        process = python(REAL.format(out="killed"))
+        assert int(process.stdout.readline()) == len(known), "what was recorded is there, whatever the kill met"
+        for _ in range(chance.randint(0, 2)):  # chunks; none: it dies while its workers start, or soon after
+            process.stdout.readline()
+        time.sleep(chance.uniform(0, 0.05))
+        workers = workers_of(process.pid)
+        seen.update(workers)
+        if workers and chance.random() < 0.5:
+            with suppress(ProcessLookupError):
+                os.kill(chance.choice(workers), signal.SIGKILL)
+            time.sleep(chance.uniform(0, 0.2))
+            seen.update(workers_of(process.pid))
+        process.kill()
+        process.wait()
+        rows = looked_at(tmp_path / "killed")
+        assert known.items() <= rows.items(), "what is recorded is neither lost nor changed"
+        known = rows
+    assert_gone(seen)
+    assert 0 < len(known) < 48, "the kills were in mid-study"
+    last, whole = python(REAL.format(out="killed")), python(REAL.format(out="whole"))
+    assert [process.wait(timeout=120) for process in (last, whole)] == [0, 0]
+    assert known.items() <= looked_at(tmp_path / "killed").items()
+    found, expected = recorded(tmp_path / "killed"), recorded(tmp_path / "whole")
+    assert len(expected) == 48
+    assert found.keys() == expected.keys()
+    for key, run in expected.items():
+        assert found[key]["test"] == pytest.approx(run["test"], abs=1e-5)
+        assert found[key]["curve"] == pytest.approx(run["curve"], abs=1e-5)
+
+
+@needs_proc
+def test_a_study_outlives_its_workers(tmp_path, python):
+    chance = random.Random(2)
+    process = python(REAL.format(out="out"))
+    seen = set()
+    for _ in range(3):  # the first state, and runs that ended
+        assert process.stdout.readline()
+    for _ in range(2):
+        workers = workers_of(process.pid)
+        seen.update(workers)
+        os.kill(chance.choice(workers), signal.SIGKILL)
+        assert process.stdout.readline()
+    assert process.wait(timeout=120) == 0
+    assert_gone(seen)
+    assert len(recorded(tmp_path / "out")) == len(looked_at(tmp_path / "out")) == 48

@@ -91,6 +91,21 @@ def test_a_column_that_says_nothing_is_left_out(study):
     assert " fed " not in printed(make_study(losses=[slopes.cross_entropy]))
 
 
+@pytest.mark.parametrize("losses", [[slopes.cross_entropy], [slopes.cross_entropy, slopes.mse]], ids=["bare", "fed"])
+def test_numbers_stand_under_their_headings(losses):
+    study = make_study(losses=losses, unfit={(1, 0): "no"})
+    columns = {str(column.header): list(column.cells) for column in study.listing().columns}
+    assert ("fed" in columns) is (len(losses) == 2)
+    assert len({len(cells) for cells in columns.values()}) == 1
+    ranked = study.ranking
+    assert [float(text) for text in columns["accuracy %"][: len(ranked)]] == [
+        pytest.approx(100 * pair.estimate().mean, abs=0.06) for pair in ranked
+    ]
+    assert [text.strip(" *") for text in columns["rate"][: len(ranked)]] == [f"{pair.rate:g}" for pair in ranked]
+    assert [str(cell) for cell in columns["verdict"]].count("baseline") == 1
+    assert str(columns["verdict"][-1]) == "does not fit"
+
+
 def test_another_metric_has_an_order_of_its_own():
     study = make_study(kind="regression", losses=[slopes.mse])
     rows = lines_of(study, metric="r2")

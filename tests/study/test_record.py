@@ -346,12 +346,11 @@ def test_a_forked_child_neither_writes_nor_holds_the_lock_nor_ends_the_journal(t
             if not os.fork():
                 time.sleep(600)
             os.kill(os.getpid(), 9)
-    """, start_new_session=True)  # fmt: skip
+    """)
     assert "open in the process that forked this one" in process.stdout.readline()
     process.wait()
     with Record(tmp_path) as record:  # while the second child lives on
         assert record.keys() == {"k", "l"}
-    os.killpg(process.pid, signal.SIGKILL)
 
 
 # ------------------------------------------------------------------------------------------------ the first format

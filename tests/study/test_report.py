@@ -18,7 +18,7 @@ from synthetic import ACTIVATIONS, LOSSES, METRICS, SIX, make_study
 
 import slopes
 from slopes.study.errors import StudyError
-from slopes.study.report import figures, render, scales, write
+from slopes.study.report import answer, figures, render, scales, write
 from slopes.study.report.page import _json, call, milliseconds
 from slopes.study.report.scales import Numbers
 from slopes.study.statistics import Resampled
@@ -186,7 +186,8 @@ def test_at_the_shared_rate_and_by_other_metrics(page, study):
     answer = page.words.split("Ranking by")[0]
     shared = study.ranked(rate="shared")[0]
     assert f"At {study.shared_rate:g}, the rate that suits all pairs best together" in answer
-    assert f"{shared.activation} with {shared.loss} leads with" in answer
+    too = " there, too," if shared is study.ranking[0] else ""
+    assert f"{shared.activation} with {shared.loss} leads{too} with" in answer
     for metric in study.metrics[1:]:
         best = study.ranked(metric.name)[0]
         assert f"{metric.label}: {best.activation} with {best.loss}, " in answer
@@ -196,6 +197,14 @@ def test_a_tie_is_called_a_tie():
     words = page_of(lead={"relu": 0, "gelu": 0.001, "tanh": 0.002}, losses=[slopes.cross_entropy]).words
     assert "How sure? It is a tie: " in words
     assert "Is it alone? No: it is tied with " in words
+
+
+def test_a_leader_is_not_called_alone_where_seeds_are_missing(monkeypatch):
+    study = make_study()
+    rows = [{"activation": "relu", "loss": "mse", "verdict": word} for word in ("worse", "too few seeds")]
+    monkeypatch.setattr(study, "verdicts", lambda **_: rows)
+    (found,) = answer._ties(study, study.ranking[0])
+    assert found.answer.startswith("For some pairs too few seeds ended well to tell.")
 
 
 def test_a_lone_leader_is_called_alone():

@@ -265,10 +265,10 @@ def test_a_difference_must_exceed_the_margin():
 def test_ties_are_equal_or_not_told_apart():
     equal = verdict_of(one_rate(*(0.01 * CLOSE)), one_rate(*np.zeros(8)), margin=0.01, percent=True)
     assert (equal.verdict, equal.needed) == ("tie", None)
-    assert equal.words.startswith("equal within the margin of 1.00 points; the interval reaches from -0.0")
+    assert equal.words.startswith("equal within the margin of 1.00 points; the interval reaches from −0.0")
     open_ = verdict_of(one_rate(*CLOSE), one_rate(*np.zeros(8)), margin=0.05)
     assert open_.verdict == "tie"
-    assert open_.words.startswith("no difference shown; the interval reaches from -0.0")
+    assert open_.words.startswith("no difference shown; the interval reaches from −0.0")
     assert open_.words.endswith(f"; to tell one of the margin, 0.05, takes about {open_.needed} seeds")
     assert open_.needed > 8
     assert verdict_of(one_rate(*CLOSE), one_rate(*np.zeros(8)), margin=0).needed is None, "no margin, no number"

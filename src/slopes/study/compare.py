@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace as changed
@@ -131,6 +132,12 @@ def compare(
     )
     with Record(folder) as record, display(progress) as show:
         recorded = record.read(map(plan.key, plan.cells))
+        if record.older and not recorded:  # so that nobody wonders why all begins anew
+            warnings.warn(
+                f"compare: {record.path} also keeps {record.older} run{'s' * (record.older > 1)} of an older slopes, "
+                "which trained other networks; they are not used.",
+                stacklevel=2,
+            )
         state = Progress(
             done=len(recorded),
             total=len(plan.cells),

@@ -7,7 +7,7 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -28,10 +28,7 @@ def export(rows: Iterable[Mapping[str, Any]], path: str | os.PathLike[str]) -> P
     Raises ValueError for another suffix, ImportError where nothing is installed that writes Parquet, StudyError
     where the file cannot be written.
     """
-    target, found = Path(path), list(rows)
-    write = {".csv": _csv, ".json": _json, ".parquet": _parquet}.get(target.suffix.lower())
-    if write is None:
-        raise ValueError(f"export: the path must end in .csv, .json or .parquet, got {str(path)!r}")
+    target, found, write = Path(path), list(rows), writer(path)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent)
@@ -50,6 +47,14 @@ def export(rows: Iterable[Mapping[str, Any]], path: str | os.PathLike[str]) -> P
         with suppress(FileNotFoundError):
             os.unlink(name)
     return target
+
+
+def writer(path: str | os.PathLike[str]) -> Callable[[Rows, str], None]:
+    """Return what writes rows to a file of such a suffix; ValueError for one that nothing writes."""
+    found = {".csv": _csv, ".json": _json, ".parquet": _parquet}.get(Path(path).suffix.lower())
+    if found is None:
+        raise ValueError(f"export: the path must end in .csv, .json or .parquet, got {str(path)!r}")
+    return found
 
 
 def _refused(path: Path, error: OSError) -> StudyError:

@@ -56,7 +56,7 @@ def listing(study: Study, metric: str | None = None) -> Table:
         estimate = pair.estimate(chosen.name)
         table.add_row(
             str(place),
-            *map(Text, (pair.activation, pair.loss, pair.note)),
+            *_names(pair, noted),
             numbers.bare(estimate.mean),
             "" if estimate.low is None else numbers.interval(estimate.low, estimate.high),
             "" if verdict is None else numbers.signed(verdict["difference"]),
@@ -70,10 +70,14 @@ def listing(study: Study, metric: str | None = None) -> Table:
     for pair in study.pairs:
         if not pair.chosen:
             what = "does not fit" if pair.unfit else "failed"
-            empty = [Text()] * (len(table.columns) - 4)
-            empty[4] = Text(what, style="yellow")
-            table.add_row("–", *map(Text, (pair.activation, pair.loss, pair.note)), *empty)
+            blank = [Text()] * 4  # from the mean to p
+            table.add_row("–", *_names(pair, noted), *blank, Text(what, style="yellow"))
     return table
+
+
+def _names(pair: Pair, noted: bool) -> list[Text]:
+    """The pair, and what its loss is fed where there is a column for it."""
+    return [Text(pair.activation), Text(pair.loss), *[Text(pair.note)] * noted]
 
 
 def _verdict(study: Study, pair: Pair, verdict: Verdict | None) -> Text:

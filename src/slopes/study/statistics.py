@@ -315,11 +315,11 @@ def _many(count: int, what: str) -> str:
 
 
 def _plain(value: float) -> str:
-    return f"{value + 0.0:.3g}"  # no −0
+    return f"{value + 0.0:.3g}".replace("-", "−")  # + 0.0: no −0
 
 
 def _points(value: float) -> str:
-    return f"{100 * value + 0.0:.2f} points"
+    return f"{100 * value + 0.0:.2f} points".replace("-", "−")
 
 
 class Estimate(NamedTuple):

@@ -111,8 +111,10 @@ def _ties(study: Study, leader: Pair) -> list[Answer]:
         return []
     tied = [row for row in rows if row["verdict"] == "tie"]
     flattered = "The leader was picked by the same test data, which flatters it."
-    if not tied:
+    if all(row["verdict"] == "worse" for row in rows):
         return [Answer("Is it alone?", f"Yes: each of the others is worse than it. {flattered}")]
+    if not tied:
+        return [Answer("Is it alone?", f"For some pairs too few seeds ended well to tell. {flattered}")]
     named = _listed([f"{row['activation']} with {row['loss']}" for row in tied])
     return [Answer("Is it alone?", f"No: it is tied with {named}. {flattered}")]
 
@@ -126,12 +128,11 @@ def _shared(study: Study, own: Numbers) -> list[Answer]:
     value = own.full(pair.estimate(rate=rate).mean)
     verdict = _of(pair, study.verdicts(rate="shared"))
     words = _against(study, pair, verdict) + (f"; {chance(verdict['p'])}" if verdict else "")
-    again = "also " if pair is study.ranking[0] else ""
+    leads = "leads there, too," if pair is study.ranking[0] else "leads"
     return [
         Answer(
             "And at one learning rate for all?",
-            f"At {rate:g}, the rate that suits all pairs best together, {again}{title(pair)} leads with {value} "
-            f"({words}).",
+            f"At {rate:g}, the rate that suits all pairs best together, {title(pair)} {leads} with {value} ({words}).",
         )
     ]
 
