@@ -38,7 +38,7 @@ def swap(model: Any, old: Any, new: Any) -> Any:
             raise TypeError(
                 f"swap: old must be a class of modules, such as torch.nn.ReLU, or a tuple of them, got {each!r}"
             )
-    _make(new)  # which raises for what is no activation, before anything is copied
+    module_of(new)  # which raises for what is no activation, before anything is copied
     copied, count = replaced(copy.deepcopy(model), classes, new)
     missed = list(functional_calls(model, classes))
     if missed:
@@ -60,8 +60,8 @@ def replaced(model: Any, classes: tuple[type, ...], new: Any) -> tuple[Any, int]
     return model, _replace_modules(model, classes, new) + _replace_functions(model, classes, new)
 
 
-def _make(new: Any) -> Any:
-    """A module that computes `new`."""
+def module_of(new: Any) -> Any:
+    """A new module that computes an activation: a card, a module (which is copied), or what makes one."""
     import torch
 
     if isinstance(new, Card):
@@ -80,7 +80,7 @@ def _make(new: Any) -> Any:
 
 def _in_place_of(module: Any, new: Any) -> Any:
     """`new` in the mode that the module is in."""
-    return _make(new).train(module.training)
+    return module_of(new).train(module.training)
 
 
 def _is_one(module: Any, classes: tuple[type, ...]) -> bool:

@@ -173,20 +173,116 @@ def test_the_stack_ends_where_the_loop_ends(source, optimizer, monkeypatch):
 # ---------------------------------------------------------------------------------------------- random layers
 
 
-def test_dropout_agrees_with_the_loop_in_distribution():
-    def dropping():
-        return nn.Sequential(nn.Linear(12, 16), nn.ReLU(), nn.Dropout(0.5), nn.Linear(16, 3))
+class Dropping(nn.Module):
+    """Dropout in a chain, which is stacked directly, or in a forward of one's own, under vmap."""
 
-    given = {"source": dropping, "activations": (slopes.relu,), "epochs": 8}
+    def __init__(self, chain):
+        super().__init__()
+        layers = (
+            nn.Linear(12, 16),
+            nn.ReLU(),
+            nn.Dropout(0.5),
+            nn.Linear(16, 16),
+            nn.ReLU(),
+            nn.Dropout(),
+            nn.Linear(16, 3),
+        )
+        self.chain, self.layers = chain, nn.Sequential(*layers)
+
+    def forward(self, x):
+        return self.layers(x)
+
+
+def dropping(chain):
+    return lambda: Dropping(chain).layers if chain else Dropping(chain)
+
+
+@pytest.mark.parametrize("chain", [True, False])
+def test_dropout_is_the_seeds_own_in_the_stack_and_in_the_loop(chain, monkeypatch):
+    made = [job(source=dropping(chain), engine=name, activations=(slopes.relu,)) for name in ("stack", "loop")]
+    stacked, looped = (trained(m, cells(m, rates=(0.01, 0.02), seeds=range(3)), monkeypatch) for m in made)
+    few = trained(made[0], cells(made[0], rates=(0.02,), seeds=[2]), monkeypatch)
+    for cell, weights in looped[1].items():
+        for name in weights:
+            torch.testing.assert_close(stacked[1][cell][name], weights[name], atol=1e-5, rtol=0)
+    for cell, weights in few[1].items():
+        assert all(torch.equal(stacked[1][cell][name], weights[name]) for name in weights)
+    assert len({outcome["training_loss"][-1] for outcome in stacked[0]}) == 6, "seeds and rates drop differently"
+
+
+def test_dropout_keeps_its_share_and_the_mean():
+    from slopes.study.training.dropout import Streams
+
+    kept = Streams([0, 1, 0]).kept(torch.zeros(3, 100_000), 0.8)
+    assert torch.equal(kept[0], kept[2])
+    assert not torch.equal(kept[0], kept[1])
+    assert kept.mean().item() == pytest.approx(0.8, abs=0.005)
+
+
+def test_the_fitted_model_has_the_dropout_of_pytorch():
+    made = job(source=dropping(True), activations=(slopes.relu,), epochs=1)
+    model, _ = training.fit(made, cells(made)[0])
+    assert [type(module) for module in model if "Drop" in type(module).__name__] == [nn.Dropout] * 2
+    assert [module.p for module in model if isinstance(module, nn.Dropout)] == [0.5, 0.5]
+
+
+def test_other_random_layers_agree_with_the_loop_in_distribution():
+    def noisy():
+        return nn.Sequential(nn.Linear(12, 16), nn.ReLU(), nn.AlphaDropout(0.5), nn.Linear(16, 3))
+
     losses = []
     for name in ("stack", "loop"):
-        made = job(engine=name, **given)
+        made = job(engine=name, source=noisy, activations=(slopes.relu,), epochs=8)
         outcomes = training.train(made, cells(made, rates=(0.01,), seeds=range(24)))
         losses.append(torch.tensor([outcome["training_loss"][-1] for outcome in outcomes]))
     means, errors = zip(*((each.mean(), each.std() / 24**0.5) for each in losses), strict=True)
     assert abs(means[0] - means[1]) < 4 * (errors[0] ** 2 + errors[1] ** 2) ** 0.5
     assert not torch.equal(*losses)
     assert len(losses[0].unique()) == 24
+
+
+class Averaging(nn.Module):
+    """Keeps a mean of what it saw in a buffer that it replaces."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.act, self.last = nn.Linear(12, 8), nn.ReLU(), nn.Linear(8, 3)
+        self.register_buffer("mean", torch.zeros(12))
+
+    def forward(self, x):
+        if self.training:
+            self.mean = 0.9 * self.mean + 0.1 * x.mean(0)
+        return self.last(self.act(self.first(x - self.mean)))
+
+
+def test_a_buffer_that_is_replaced_in_training_is_no_matter_for_a_stack():
+    made = job(Averaging, engine="auto", activations=(slopes.relu,), epochs=1)
+    outcome = training.train(made, cells(made))[0]
+    assert (outcome["engine"], outcome["why"]) == (
+        "loop",
+        "its buffer mean is replaced by another in training, which a stack does not see",
+    )
+
+
+class Helped(nn.Module):
+    """Has a second head that evaluation leaves out."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.act, self.last = nn.Linear(12, 8), nn.ReLU(), nn.Linear(8, 3)
+        self.aid = nn.Sequential(nn.Linear(12, 3), nn.ReLU())
+
+    def forward(self, x):
+        told = self.last(self.act(self.first(x)))
+        return told + self.aid(x) if self.training else told
+
+
+@pytest.mark.parametrize("name", ["stack", "loop"])
+def test_an_activation_that_evaluation_does_not_call_has_no_dead_units(name):
+    made = job(Helped, engine=name, activations=(slopes.relu,), epochs=1)
+    for outcome in training.train(made, cells(made)):
+        assert outcome["slots"] == ["act", "aid.1"]
+        assert outcome["dead"][0][1] == outcome["saturated"][0][1] == 0
 
 
 # ------------------------------------------------------------------------------------------ which engine is taken

@@ -394,9 +394,9 @@ def _activation_lines(activation: Any) -> list[Line]:
         return [(line.x, line.value, line.broken_slope()) for line in curve(activation).lines]
     import torch
 
-    from slopes.swapping import _make
+    from slopes.swapping import module_of
 
-    module = _make(activation).eval()
+    module = module_of(activation).eval()
     x = torch.linspace(-4, 4, 401).requires_grad_()
     value = module(x)
     (slope,) = torch.autograd.grad(value.sum(), x)

@@ -97,7 +97,7 @@ class Units:
 
     def __enter__(self) -> list[list[Counts]]:
         for module, calls in zip(self._slots.values(), self.counts, strict=True):
-            self._hooks.append(module.register_forward_pre_hook(partial(self._look, calls)))
+            self._hooks.append(module.register_forward_pre_hook(partial(self._look, calls), with_kwargs=True))
         return self.counts
 
     def __exit__(self, *_: object) -> None:
@@ -105,8 +105,8 @@ class Units:
             hook.remove()
 
     @staticmethod
-    def _look(calls: list[Counts], module: nn.Module, inputs: tuple[Tensor]) -> None:
-        x = inputs[0].detach().clone()  # which the module may overwrite
+    def _look(calls: list[Counts], module: nn.Module, inputs: tuple[Tensor, ...], named: dict[str, Tensor]) -> None:
+        x = next(iter((*inputs, *named.values()))).detach().clone()  # which the module may overwrite
         slope = (module.slope(x) if isinstance(module, Slot) else pulled(module.forward, x)).abs()
         kept = 1 if slope.ndim == 4 else slope.ndim - 1
         others = [axis for axis in range(slope.ndim) if axis != kept]
@@ -114,10 +114,14 @@ class Units:
         calls.append(((slope != 0).sum(others), slope.double().sum(others), times))
 
 
-def shares(batches: Sequence[Sequence[Sequence[Counts]]]) -> tuple[Tensor, Tensor]:
-    """The shares of dead and of saturated units, each (..., slot), by the counts of batch, slot and call."""
+def shares(batches: Sequence[Sequence[Sequence[Counts]]], shape: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """The shares of dead and of saturated units, each (*shape, slot), by the counts of batch, slot and call."""
     dead, saturated = [], []
     for slot in zip(*batches, strict=True):
+        if not any(slot):  # called in training alone, as a head is that evaluation leaves out
+            dead.append(torch.zeros(list(shape), dtype=torch.float64))
+            saturated.append(dead[-1])
+            continue
         calls = [[torch.stack(part).sum(0) for part in zip(*call, strict=True)] for call in zip(*slot, strict=True)]
         gone = torch.cat([active == 0 for active, _, _ in calls], -1)
         faint = torch.cat([total / times.unsqueeze(-1) < SATURATED for _, total, times in calls], -1)

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from slopes.study.training.dropout import OwnDropout
 from slopes.study.training.slots import Slot
 
 Stage = Callable[[dict[str, Tensor], Tensor], Tensor]
@@ -45,8 +46,8 @@ def _stage(module: nn.Module | None, names: dict[int, str]) -> Stage | None:
         return partial(_linear, names[id(module.weight)], bias)
     if type(module) is nn.Flatten and (module.start_dim, module.end_dim) == (1, -1):
         return lambda state, x: x.flatten(2)
-    if type(module) is nn.Dropout:
-        return lambda state, x: nn.functional.dropout(x, module.p, module.training)
+    if isinstance(module, OwnDropout):
+        return lambda state, x: module.whole(x)
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import torch
 from torch import nn
 
 from slopes.study import feeding
+from slopes.study.training import dropout
 from slopes.study.training.loop import Single
 from slopes.study.training.probe import against_stacking
 from slopes.study.training.runs import Outcome, run
@@ -26,16 +28,16 @@ def train(job: Job, cells: Sequence[Cell]) -> list[Outcome]:
     found: dict[Cell, Outcome] = {}
     feeds = _feeds(job, cells)
     for stack in stacks(job, cells):
-        with _drawing(stack[0].seed):
+        with _drawing(stack):
             why = against_stacking(job, stack, feeds) if job.engine == "auto" else ""
         engine = ("loop" if why else "stack") if job.engine == "auto" else job.engine
         if engine == "stack":
-            with _drawing(stack[0].seed):
+            with _drawing(stack):
                 outcomes = run(Stack(job, stack, feeds), job, feeds)
         else:
             outcomes = []
             for cell in stack:
-                with _drawing(cell.seed):
+                with _drawing([cell]):
                     outcomes += run(Single(job, cell, feeds), job, feeds)
         found |= {c: o | {"engine": engine, "why": why} for c, o in zip(stack, outcomes, strict=True)}
     return [found[cell] for cell in cells]
@@ -44,10 +46,10 @@ def train(job: Job, cells: Sequence[Cell]) -> list[Outcome]:
 def fit(job: Job, cell: Cell) -> tuple[nn.Module, Outcome]:
     """Train one cell in the loop; return its network, with the activation's own modules in it, and the outcome."""
     feeds = _feeds(job, [cell])
-    with _drawing(cell.seed):
+    with _drawing([cell]):
         learner = Single(job, cell, feeds)
         (outcome,) = run(learner, job, feeds)
-    return learner.model.eval(), outcome | {"engine": "loop", "why": ""}
+    return dropout.plain(learner.model).eval(), outcome | {"engine": "loop", "why": ""}
 
 
 def _feeds(job: Job, cells: Sequence[Cell]) -> dict[int, Any]:
@@ -55,10 +57,10 @@ def _feeds(job: Job, cells: Sequence[Cell]) -> dict[int, Any]:
 
 
 class _drawing:
-    """What layers draw depends on the seed, and nothing outside on what they have drawn."""
+    """What other layers than dropout draw depends on the cells, and nothing outside on what they have drawn."""
 
-    def __init__(self, seed: int) -> None:
-        self._seed = seed
+    def __init__(self, cells: Sequence[Cell]) -> None:
+        self._seed = int.from_bytes(hashlib.sha256(repr([tuple(cell) for cell in cells]).encode()).digest()[:7], "big")
 
     def __enter__(self) -> None:
         self._state = torch.get_rng_state()

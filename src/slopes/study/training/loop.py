@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from slopes.study.training import common
+from slopes.study.training import common, dropout
 from slopes.study.training.optimisers import Optimiser
-from slopes.study.training.slots import module_of
+from slopes.swapping import module_of
 
 if TYPE_CHECKING:
     from slopes.study.job import Cell, Job
@@ -29,7 +29,7 @@ class Single:
             made.append(module_of(job.activations[cell.activation]))
             return made[-1]
 
-        self.model = job.network.slotted(cell.seed, make)
+        self.model = dropout.own(job.network.slotted(cell.seed, make), [cell.seed], stacked=False)
         self.layers = common.layers_of(self.model)
         self.slots = common.slots_of(self.model, made)
         self._trained = {name: p for name, p in self.model.named_parameters() if p.requires_grad}
@@ -72,7 +72,7 @@ class Single:
             with common.Units(self.slots) as counts:
                 self._predict(portion)
             batches.append(counts)
-        dead, saturated = common.shares(batches)
+        dead, saturated = common.shares(batches, [])
         return dead.unsqueeze(0), saturated.unsqueeze(0)
 
     def _predict(self, rows: Tensor) -> Tensor:

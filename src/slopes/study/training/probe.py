@@ -47,13 +47,19 @@ def _refusal(job: Job, cells: list[Cell], feeds: dict[int, Any]) -> str:
             warnings.filterwarnings("error", "There is a performance drop")  # operations that vmap runs one by one
             stack = Stack(job, cells, feeds)
             outputs = stack.outputs(rows)[0]
+            held = {name: value.clone() for name, value in stack.held.items()}
             stack.gradient(rows.expand(len(cells), -1))
             stack.update()
     except Exception as error:  # whatever the user's module may raise under vmap
         return f"torch.func.vmap does not take it: {type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
-    alone = Single(job, cells[0], feeds).outputs(rows)[0]
+    single = Single(job, cells[0], feeds)
+    alone = single.outputs(rows)[0]
     if outputs.shape != alone.shape or not torch.allclose(outputs, alone, rtol=1e-3, atol=1e-4, equal_nan=True):
         return "in a stack it gives other numbers than alone"
+    single.gradient(rows.unsqueeze(0))
+    for name, value in single.model.named_buffers():
+        if torch.equal(stack.held[name], held[name]) and not torch.equal(value, held[name][0]):
+            return f"its buffer {name} is replaced by another in training, which a stack does not see"
     return ""
 
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from slopes.card import Activation, Card
 from slopes.study.training.kernels import activation_kernel
-from slopes.swapping import _make
+from slopes.swapping import module_of
 
 #: PyTorch's modules that work entry by entry, draw nothing and learn nothing
 ELEMENTWISE = (
@@ -24,12 +24,6 @@ ELEMENTWISE = (
     *(nn.LogSigmoid, nn.Mish, nn.ReLU, nn.ReLU6, nn.SELU, nn.SiLU, nn.Sigmoid, nn.Softplus, nn.Softshrink),
     *(nn.Softsign, nn.Tanh, nn.Tanhshrink, nn.Threshold),
 )
-
-
-def module_of(activation: Any) -> nn.Module:
-    """A new module that computes the activation, as `slopes.swap` would put it in."""
-    made: nn.Module = _make(activation)
-    return made
 
 
 @cache
@@ -106,7 +100,7 @@ class _Known(torch.autograd.Function):
 def compute(activation: Any) -> Callable[[Tensor], Tensor]:
     """What an activation that shares a slot makes of a tensor, as cheaply as can be."""
     if not isinstance(activation, Activation):
-        return module_of(activation)
+        return module_of(activation)  # type: ignore[no-any-return]
     from slopes.readings import torch as reading
 
     kernel = activation_kernel(activation)

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from slopes.study.training import common
+from slopes.study.training import common, dropout
 from slopes.study.training.direct import stages
 from slopes.study.training.kernels import MeanLosses
 from slopes.study.training.optimisers import Weights
-from slopes.study.training.slots import Slot, module_of, sharing
+from slopes.study.training.slots import Slot, sharing
+from slopes.swapping import module_of
 
 if TYPE_CHECKING:
     from slopes.study.job import Cell, Job
@@ -41,7 +42,7 @@ class Stack:
         self._network, self._task, self._batch = job.network, job.task, job.batch
         made: list[nn.Module] = []
         start = {seed: self._slotted(job, seed, made) for seed in dict.fromkeys(cell.seed for cell in cells)}
-        self.model = start[cells[0].seed]
+        self.model = dropout.own(start[cells[0].seed], [cell.seed for cell in cells], stacked=True)
         self._stages = stages(self.model) if job.network.output is None else None
         self.layers = common.layers_of(self.model)
         self.slots = common.slots_of(self.model, made)
@@ -124,7 +125,7 @@ class Stack:
                 self._call(state, x)
             return counts
 
-        return common.shares([self._map(count, portion) for portion in self._portions(rows)])
+        return common.shares([self._map(count, portion) for portion in self._portions(rows)], [len(self.cells)])
 
     def _portions(self, rows: Tensor) -> Sequence[Tensor]:
         return common.portions(rows, len(self.cells), self._task.inputs[0], self._batch)

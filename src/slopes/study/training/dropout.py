@@ -1,0 +1,87 @@
+"""Dropout that is each network's own: what it drops depends on the seed, not on what is trained beside it.
+
+So a run is the same in any stack and in the loop, and all pairs of a seed drop alike, which pairs them better.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+STREAM = 2**62  #: from here on, above all seeds, so that dropout shares no numbers with initial weights and orders
+
+
+class Streams:
+    """The random numbers of networks by their seeds, one after the other for all dropout layers of a network."""
+
+    def __init__(self, seeds: Sequence[int]) -> None:
+        self._generators = {seed: torch.Generator().manual_seed(STREAM + seed) for seed in seeds}
+        self._places = torch.tensor([list(self._generators).index(seed) for seed in seeds])
+
+    def kept(self, like: Tensor, share: float) -> Tensor:
+        """Ones where an entry of (network, ...) is kept, which happens to a share of them, and zeros elsewhere."""
+        drawn = [like.new_empty(like.shape[1:]).bernoulli_(share, generator=g) for g in self._generators.values()]
+        return torch.stack(drawn)[self._places]
+
+
+class OwnDropout(nn.Dropout):
+    """`torch.nn.Dropout`, of networks that have streams."""
+
+    def __init__(self, p: float, streams: Streams, stacked: bool) -> None:
+        super().__init__(p)
+        self._streams, self._stacked = streams, stacked
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Drop entries where in training, of one network; under vmap of all."""
+        if not self.training:
+            return x
+        if self._stacked:
+            return _Dropped.apply(x, self)  # type: ignore[no-any-return, no-untyped-call]
+        return self.whole(x.unsqueeze(0)).squeeze(0)
+
+    def whole(self, x: Tensor) -> Tensor:
+        """The same for (network, ...)."""
+        if not self.training or self.p == 0:
+            return x
+        return x * self._streams.kept(x, 1 - self.p) / (1 - self.p) if self.p < 1 else x * 0
+
+
+class _Dropped(torch.autograd.Function):
+    """Steps out of vmap, as a slot does."""
+
+    @staticmethod
+    def forward(x: Tensor, module: Any) -> Tensor:
+        raise RuntimeError("a stack alone has dropout of this kind")
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        """Nothing is kept: only the vmap rule ever runs."""
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, x: Tensor, module: OwnDropout) -> tuple[Tensor, int]:
+        whole = x.expand(info.batch_size, *x.shape) if in_dims[0] is None else x.movedim(in_dims[0], 0)
+        return module.whole(whole), 0
+
+
+def own(model: nn.Module, seeds: Sequence[int], stacked: bool) -> nn.Module:
+    """Replace every `torch.nn.Dropout` of a model, whose networks have these seeds; return the model."""
+    streams = Streams(seeds)
+    made: dict[nn.Module, OwnDropout] = {}
+    for parent in list(model.modules()):
+        for name, child in list(parent.named_children()):
+            if type(child) is nn.Dropout:
+                made.setdefault(child, OwnDropout(child.p, streams, stacked).train(child.training))
+                setattr(parent, name, made[child])
+    return model
+
+
+def plain(model: nn.Module) -> nn.Module:
+    """Give a model its own kind of dropout back; return the model."""
+    for parent in list(model.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, OwnDropout):
+                setattr(parent, name, nn.Dropout(child.p).train(child.training))
+    return model
