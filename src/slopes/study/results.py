@@ -38,7 +38,7 @@ class Run:
     curve: Sequence[float]  #: the first of the metrics on validation data, after each epoch
     training_loss: Sequence[float | None]  #: mean over each epoch; None from where it diverged
     layers: Sequence[str]  #: the modules with weights
-    gradient: Sequence[Sequence[float] | None]  #: per epoch, the gradient's norm for each of the layers, in two of its steps
+    gradient: Sequence[Sequence[float] | None]  #: per epoch, the norm for each of the layers, in two of its steps
     slots: Sequence[str]  #: where the activation stands in the network
     dead: Sequence[
         Sequence[float]
