@@ -38,13 +38,9 @@ class Run:
     curve: Sequence[float]  #: the first of the metrics on validation data, after each epoch
     training_loss: Sequence[float | None]  #: mean over each epoch; None from where it diverged
     layers: Sequence[str]  #: the modules with weights
-    gradient: Sequence[
-        Sequence[float] | None
-    ]  #: per epoch, the gradient's norm for each of the layers, in two of its steps
+    gradient: Sequence[Sequence[float] | None]  #: per epoch, each layer's gradient norm, over two of its steps
     slots: Sequence[str]  #: where the activation stands in the network
-    dead: Sequence[
-        Sequence[float]
-    ]  #: in the first and the last epoch, each slot's share of units of slope 0 throughout
+    dead: Sequence[Sequence[float]]  #: in the first and last epoch, each slot's share of units of slope 0 throughout
     saturated: Sequence[Sequence[float]]  #: the same, of other units with a mean absolute slope below 0.001
     diverged: int | None  #: the epoch in which it stopped being finite
     seconds: float  #: processor time for an epoch, diagnostics left out; its share where runs were stacked
