@@ -307,6 +307,24 @@ def test_a_seed_with_a_failed_run_is_left_out_of_both_and_counted():
     assert shared(a, b)[0].test.shape == (2, 8)
 
 
+@pytest.mark.parametrize("higher", [True, False])
+def test_a_rate_at_which_every_run_failed_is_never_chosen_and_costs_no_seed(higher):
+    draw = np.random.default_rng(3)
+    a, b = (Series(*draw.normal(0.5, 0.05, (2, 3, 10))) for _ in range(2))
+    a.test[:] += 0.2 if higher else -0.2
+    lost = [Series(one.validation.copy(), one.test.copy()) for one in (a, b)]
+    for one in lost:
+        one.validation[1], one.test[1] = np.nan, np.nan
+    (found,) = verdicts([lost[0]], lost[1], higher=higher, margin=0.0)
+    rest = [Series(one.validation[[0, 2]], one.test[[0, 2]]) for one in (a, b)]
+    (expected,) = verdicts([rest[0]], rest[1], higher=higher, margin=0.0)
+    assert found == expected
+    (found,) = verdicts([lost[0]], b, higher=higher, margin=0.0)
+    assert found.verdict == "better"
+    assert "left out" not in found.words
+    assert found.difference == pytest.approx(np.mean(at_chosen(rest[0], higher) - at_chosen(b, higher)))
+
+
 def test_where_every_run_failed_nothing_is_said():
     lost = one_rate(*[np.nan] * 6)
     found = verdict_of(lost, one_rate(*range(6)))

@@ -98,7 +98,8 @@ def verdicts(
     if higher_validation is None:
         higher_validation = higher
     show = _points if percent else _plain
-    both = [shared(one, baseline) for one in series]
+    against = _without_lost_rates(baseline, higher_validation)
+    both = [shared(_without_lost_rates(one, higher_validation), against) for one in series]
     differences = [at_chosen(a, higher_validation) - at_chosen(b, higher_validation) for a, b in both]
     raw = [chance(a, b, higher_validation) for a, b in both]
     if resampled:
@@ -140,6 +141,19 @@ def at_chosen(one: Series, higher_validation: bool) -> Array:
         return np.empty(0)
     best: Array = one.test[choose(one.validation.mean(1), higher_validation)]
     return best
+
+
+def _without_lost_rates(one: Series, higher_validation: bool) -> Series:
+    """A series in which a rate at which every run failed is one that validation never chooses, after no exchange."""
+    lost = ~np.isfinite(one.validation).any(1, keepdims=True)
+    if not lost.any() or lost.all():
+        return one
+    known = one.validation[np.isfinite(one.validation)]
+    far = 1e3 * len(one.validation[0]) * (1 + np.abs(known).max())
+    return Series(
+        np.where(lost, -far if higher_validation else far, one.validation),
+        np.where(lost, np.nanmean(one.test), one.test),
+    )
 
 
 def shared(a: Series, b: Series) -> tuple[Series, Series]:
