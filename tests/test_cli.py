@@ -221,7 +221,7 @@ def test_audit_wants_names_or_all(arguments):
 
 class Study:
     def __init__(self, folder):
-        self.folder = folder
+        self.folder, self.runs = folder, ["a run"]
 
     def listing(self, metric):
         return f"the table of {metric or 'the first metric'}"
@@ -291,6 +291,13 @@ def test_compare_takes_a_model_and_data_of_ones_own(study, tmp_path):
     }
     assert told.output.startswith("the table of recall")
     assert (tmp_path / "runs.csv").exists()
+
+
+def test_a_study_in_which_nothing_was_trained_ends_with_1(study, monkeypatch, tmp_path):
+    failed = Study(tmp_path)
+    failed.runs = []
+    monkeypatch.setattr("slopes.study.compare", lambda **options: failed)
+    assert run("compare").exit_code == 1
 
 
 def test_compare_complains_in_one_line(study, monkeypatch):

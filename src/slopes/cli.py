@@ -366,12 +366,13 @@ def compare(
     export: str | None,
     as_json: bool,
     **options: Any,
-) -> None:
+) -> int:
     """Train a network for every activation x loss, and report which differences are real.
 
     MODEL is mlp, cnn, transformer or your own (file.py:Model); DATA is digits, mnist5k, diabetes, breast_cancer,
     randhie, texture_seg or your own file (.csv, .npz, .parquet). Runs are recorded as they end; the same command
-    after an interruption goes on where it stopped.
+    after an interruption goes on where it stopped. The exit status is 0, or 1 if no run could be trained, 2 for a usage
+    error.
 
     \b
     Examples:
@@ -420,3 +421,4 @@ def compare(
     else:
         terminal.emit(result.listing(metric), width=120 if _is_piped() else None)
         terminal.write(f"report: {report}\n")
+    return 0 if result.runs else 1
