@@ -385,7 +385,7 @@ def test_a_users_file_travels_with_the_job_and_is_run_anew_when_it_has_changed(t
     """Also where the processes live longer than a study, and where the file does not exist."""
     bent = """
         import toys
-        from helper import FACTOR
+        from factors import FACTOR
         import slopes
         @slopes.activation()
         def bent(x):
@@ -412,12 +412,12 @@ def test_a_users_file_travels_with_the_job_and_is_run_anew_when_it_has_changed(t
         pool.submit(int).result()
         for factor in (0.5, 0.25):
             folder.mkdir()
-            (folder / "helper.py").write_text(f"FACTOR = {factor}\n")
+            (folder / "factors.py").write_text(f"FACTOR = {factor}\n")
             (folder / "bent.py").write_text(dedent(bent))
-            for name in [name for name in sys.modules if name == "helper" or name.startswith("slopes.loading.bent_")]:
+            for name in [name for name in sys.modules if name == "factors" or name.startswith("slopes.loading.bent_")]:
                 del sys.modules[name]
             mine = _run(folder / "bent.py", "bent.py")
-            assert factor == sys.modules["helper"].FACTOR
+            assert factor == sys.modules["factors"].FACTOR
             toy = mine.Factor()
             toy.bent = mine.bent
             (done,) = outcomes(toy, [toys.cells(1)], executor=pool)
