@@ -124,3 +124,20 @@ def test_a_swapped_model_trains_and_is_copied():
     assert all(p.grad is not None for p in swapped.parameters())
     again = slopes.swap(swapped, type(swapped[1]), nn.ReLU)
     assert isinstance(again[1], nn.ReLU)
+
+
+def test_a_card_that_a_module_keeps_is_replaced():
+    class Model(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.act = nn.Linear(3, 2), slopes.leaky_relu
+
+        def forward(self, x):
+            return self.act(self.first(x))
+
+    model, x = Model(), torch.randn(5, 3)
+    swapped = slopes.swap(model, nn.LeakyReLU, slopes.tanh)
+    torch.testing.assert_close(swapped(x), model.first(x).tanh())
+    assert model.act is slopes.leaky_relu
+    with pytest.raises(ValueError, match="the model has no ReLU"):
+        slopes.swap(model, nn.ReLU, slopes.tanh)

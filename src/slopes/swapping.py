@@ -19,9 +19,9 @@ def swap(model: Any, old: Any, new: Any) -> Any:
     """Return a copy of a model in which every module of the class `old` is `new`.
 
     `old` is a class such as ``torch.nn.ReLU``, or several in a tuple; `new` is a card, a module (of which each place
-    gets a copy), or a class or function that makes one. What is kept as a function, such as the ``activation`` of
-    ``torch.nn.TransformerEncoderLayer``, is replaced as well. Weights are those of the model, and so are training
-    mode, hooks and device; a module in several places stays one.
+    gets a copy), or a class or function that makes one. What is kept as a function or a card, such as the
+    ``activation`` of ``torch.nn.TransformerEncoderLayer``, is replaced as well. Weights are those of the model, and so
+    are training mode, hooks and device; a module in several places stays one.
 
     Functional calls in the source of a forward, such as ``F.relu(x)``, cannot be reached: a UserWarning names each
     with its place. Raises ValueError where the model has neither such a module nor such a function, TypeError for
@@ -115,9 +115,13 @@ def _like(made: Any, parent: Any, model: Any) -> Any:
 
 def _replace_functions(model: Any, classes: tuple[type, ...], new: Any) -> int:
     """Replace functions that modules keep as attributes."""
+    from slopes.nn import CardModule
+
     kept = [function for _, function in twins(classes)]
     count = 0
     for module in model.modules():
+        if isinstance(module, CardModule):  # which is the activation itself
+            continue
         for name, value in list(vars(module).items()):
             if any(value is function for function in kept):
                 delattr(module, name)
@@ -134,8 +138,10 @@ def _leave_fast_path(module: Any) -> None:
 
 
 def twins(classes: tuple[type, ...]) -> Iterator[tuple[str, Any]]:
-    """The functions of torch that compute what the classes do, by their names."""
+    """The functions of torch, and the cards, that compute what the classes do, by their names."""
     import torch
+
+    from slopes.catalogue import CARDS
 
     wanted = {c.__name__.lower() for c in classes if c.__module__.startswith(("torch.nn.", "slopes.nn"))}
     for home in (torch.nn.functional, torch):
@@ -143,6 +149,9 @@ def twins(classes: tuple[type, ...]) -> Iterator[tuple[str, Any]]:
             function = getattr(home, name)
             if name.replace("_", "") in wanted and callable(function) and not isinstance(function, type):
                 yield name, function
+    for name, card in CARDS.items():
+        if name.replace("_", "") in wanted and card.family == "activation":
+            yield name, card
 
 
 def functional_calls(model: Any, classes: tuple[type, ...]) -> Iterator[str]:

@@ -30,6 +30,8 @@ def found(model: nn.Module) -> Counter[type[nn.Module]]:
         kind = _class_of(module)
         if kind is not None:
             counted[kind] += 1
+        if isinstance(module, CardModule):
+            continue
         for value in vars(module).values():
             if callable(value) and (kind := _class_of_function(value)) is not None:
                 counted[kind] += 1
