@@ -15,7 +15,7 @@ pytest.importorskip("sklearn")
 
 import slopes
 from slopes.study import Progress, StudyError
-from slopes.study.progress import duration
+from slopes.study.words import duration
 
 RELU_MSE = {"activations": [slopes.relu], "losses": [slopes.mse]}
 

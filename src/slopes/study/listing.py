@@ -13,6 +13,7 @@ from rich.text import Text
 from slopes.study.report.answer import chance
 from slopes.study.report.page import milliseconds
 from slopes.study.report.scales import Numbers
+from slopes.study.words import counted
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -93,7 +94,7 @@ def _title(study: Study, numbers: Numbers) -> Text:
     unit = f" in {numbers.unit.strip()}" if numbers.unit and not numbers.metric.percent else ""
     return Text(
         f"{plan.job.task.name}: {numbers.metric.label}{unit} on {samples} test samples, {plan.job.network.name}, "
-        f"{_count(len(plan.seeds), 'seed')} x {_count(len(plan.rates), 'rate')} x {_count(plan.job.epochs, 'epoch')}"
+        f"{counted(len(plan.seeds), 'seed')} x {counted(len(plan.rates), 'rate')} x {counted(plan.job.epochs, 'epoch')}"
     )
 
 
@@ -112,7 +113,7 @@ def _caption(study: Study, numbers: Numbers) -> Text:
         lines.append(f"Rate: chosen on validation data{edge}{shared}. {_engine(study)}")
     diverged = sum(pair.diverged_anywhere for pair in study.pairs)
     if diverged:
-        lines.append(f"{diverged} of {_count(len(study.runs), 'run')} diverged, at whatever rate.")
+        lines.append(f"{diverged} of {counted(len(study.runs), 'run')} diverged, at whatever rate.")
     reasons: dict[str, list[str]] = {}
     for pair in study.pairs:
         if not pair.chosen:
@@ -131,7 +132,3 @@ def _engine(study: Study) -> str:
     largest = max(run.stack for run in study.runs)
     some = "Trained" if stacked == len(study.runs) else f"{stacked} of {len(study.runs)} runs trained"
     return f"{some} side by side, up to {largest}."
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' if number != 1 else ''}"

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from slopes.study.words import duration
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -36,12 +38,6 @@ class Progress:
 
 
 Callback = Callable[[Progress], None]
-
-
-def duration(seconds: float) -> str:
-    """Return a time in words: ``45 s``, ``2 min 5 s``."""
-    whole = round(seconds)
-    return f"{whole} s" if whole < 90 else f"{whole // 60} min {whole % 60} s"
 
 
 @contextmanager

@@ -18,6 +18,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from slopes.study.words import counted
+
 Array = NDArray[np.float64]
 
 CONFIDENCE = 0.95
@@ -115,12 +117,14 @@ def verdicts(
         elif p > alpha and _least(len(d)) * len(series) > alpha:
             verdict = "too few seeds"
             needed = seeds_needed(len(series), alpha)
-            words = f"{_many(len(d), 'seed')} can show nothing in {_many(len(series), 'comparison')}: it takes {needed}"
+            words = (
+                f"{counted(len(d), 'seed')} can show nothing in {counted(len(series), 'comparison')}: it takes {needed}"
+            )
         else:
             verdict = "tie"
             words, needed = _tie(d, p, reach, margin, len(series), alpha, resampled, show)
         if left := baseline.test.shape[1] - len(d):
-            words += f"; {_many(left, 'seed')} left out, where a run failed"
+            words += f"; {counted(left, 'seed')} left out, where a run failed"
         low, high = (reach.low, reach.high) if reach else (None, None)
         comparisons.append(Comparison(mean, low, high, float(p), p_raw, verdict, needed, words))
     return comparisons
@@ -322,10 +326,6 @@ def _reach(reach: Interval | None, show: Callable[[float], str]) -> str:
         return ""
     note = " (percentiles, as BCa has no answer here)" if reach.kind == "percentile" else ""
     return f"; the interval reaches from {show(reach.low)} to {show(reach.high)}{note}"
-
-
-def _many(count: int, what: str) -> str:
-    return f"{count} {what}{'s' * (count != 1)}"
 
 
 def _plain(value: float) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from slopes.study.report.scales import Numbers
+from slopes.study.words import counted
 
 if TYPE_CHECKING:
     from slopes.study.results import Pair, Study
@@ -86,16 +87,16 @@ def _interval(verdict: Verdict, own: Numbers) -> str:
 def _sure(study: Study, leader: Pair, own: Numbers, by_pair: dict[tuple[str, str], Verdict]) -> str:
     verdict = by_pair.get(_key(leader)) or by_pair[_key(study.ranking[1])]
     if verdict["verdict"] == "too few seeds":
-        seeds = _count(len(study.plan.seeds), "seed")
+        seeds = counted(len(study.plan.seeds), "seed")
         return (
-            f"Not at all: {seeds} can show nothing in {_count(len(by_pair), 'comparison')}; it takes at least "
+            f"Not at all: {seeds} can show nothing in {counted(len(by_pair), 'comparison')}; it takes at least "
             f"{verdict['needed']}."
         )
     if verdict["verdict"] == "tie":
         return f"It is a tie: {verdict['words']}."
     return (
         f"If the two were the same, chance would give so large a difference with {chance(verdict['p'])} "
-        f"({_count(len(by_pair), 'comparison')} allowed for); and it is more than {own.margin}, up to which "
+        f"({counted(len(by_pair), 'comparison')} allowed for); and it is more than {own.margin}, up to which "
         f"differences count as none. So {'the next' if leader is study.baseline else 'it'} is {verdict['verdict']}."
     )
 
@@ -171,7 +172,7 @@ def _lost(study: Study) -> list[Answer]:
     diverged = sum(pair.diverged_anywhere for pair in study.pairs)
     if diverged:
         said.append(
-            f"{diverged} of {_count(len(study.runs), 'run')} diverged; they are judged by their last finite epoch and "
+            f"{diverged} of {counted(len(study.runs), 'run')} diverged; they are judged by their last finite epoch and "
             "never dropped."
         )
     elif study.runs:
@@ -179,14 +180,14 @@ def _lost(study: Study) -> list[Answer]:
     if study.failures:
         gone = [title(pair) for pair in study.pairs if pair.failures and not pair.trained]
         all_of = f", all those of {_listed(gone)}" if gone else ""
-        said.append(f"{_count(len(study.failures), 'run')} failed{all_of}.")
+        said.append(f"{counted(len(study.failures), 'run')} failed{all_of}.")
     unfit = [pair for pair in study.pairs if pair.unfit]
     if unfit:
-        said.append(f"{_count(len(unfit), 'pair')} did not fit the task: {_listed([title(pair) for pair in unfit])}.")
+        said.append(f"{counted(len(unfit), 'pair')} did not fit the task: {_listed([title(pair) for pair in unfit])}.")
     edges = [pair for pair in study.ranking if pair.edge]
     if edges:
         said.append(
-            f"For {_count(len(edges), 'pair')} the best learning rate lies at the edge of the grid, beyond which a "
+            f"For {counted(len(edges), 'pair')} the best learning rate lies at the edge of the grid, beyond which a "
             f"better one may lie: {_listed([title(pair) for pair in edges])}."
         )
     trouble = diverged or study.failures or unfit or edges
@@ -203,10 +204,6 @@ def _scope(study: Study) -> str:
         "For this network and this one split of the data: seeds vary initial weights and the order of the data, and "
         "say nothing of other samples."
     )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' if number != 1 else ''}"
 
 
 def _listed(words: Sequence[str]) -> str:

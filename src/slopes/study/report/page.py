@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slopes.study.errors import StudyError
-from slopes.study.progress import duration
 from slopes.study.report import charts, figures, scales
 from slopes.study.report.answer import Verdict, answers, chance
 from slopes.study.report.scales import Axis, Numbers
+from slopes.study.words import duration
 
 if TYPE_CHECKING:
     from slopes.study.results import Pair, Study
