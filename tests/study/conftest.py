@@ -97,3 +97,18 @@ def python(tmp_path):
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)  # a child that it forked would keep the pipes open
         process.communicate()
+
+
+@pytest.fixture
+def writer(python):
+    """A process that holds the record of the test's folder open."""
+    process = python("""
+        import time
+        from pathlib import Path
+        from slopes.study.record import Record
+        record = Record(Path("."))
+        print("open", flush=True)
+        time.sleep(600)
+    """)
+    assert process.stdout.readline() == "open\n"
+    return process

@@ -59,6 +59,16 @@ def looked_at(folder):
         return dict(connection.execute("SELECT key, outcome || ended || attempts FROM runs WHERE status = 'done'"))
 
 
+def perhaps_a_worker_killed(process, chance, odds, pause):
+    """Kill one of a study's workers with these odds, and pause a while; return the workers before and after."""
+    workers = workers_of(process.pid)
+    if workers and chance.random() < odds:
+        with suppress(ProcessLookupError):
+            os.kill(chance.choice(workers), signal.SIGKILL)
+        time.sleep(chance.uniform(0, pause))
+    return {*workers, *workers_of(process.pid)}
+
+
 @needs_proc
 def test_killed_at_random_moments_a_study_loses_nothing_and_does_nothing_twice(tmp_path, python):
     chance = random.Random()  # not seeded: each run of the tests tries other moments
@@ -70,14 +80,9 @@ def test_killed_at_random_moments_a_study_loses_nothing_and_does_nothing_twice(t
         first = process.stdout.readline()
         if not first:
             break  # it had nothing left to do
-        workers = workers_of(process.pid)
-        seen.update(workers)
-        time.sleep(chance.uniform(0, 0.3))
-        if workers and chance.random() < 0.7:
-            with suppress(ProcessLookupError):
-                os.kill(chance.choice(workers), signal.SIGKILL)
-            time.sleep(chance.uniform(0, 0.8))
         seen.update(workers_of(process.pid))
+        time.sleep(chance.uniform(0, 0.3))
+        seen.update(perhaps_a_worker_killed(process, chance, odds=0.7, pause=0.8))
         process.kill()
         process.wait()
         assert_gone(seen)
@@ -162,13 +167,7 @@ def test_a_study_that_is_killed_ten_times_ends_as_one_that_is_not(tmp_path, pyth
         for _ in range(chance.randint(0, 2)):  # chunks; none: it dies while its workers start, or soon after
             process.stdout.readline()
         time.sleep(chance.uniform(0, 0.05))
-        workers = workers_of(process.pid)
-        seen.update(workers)
-        if workers and chance.random() < 0.5:
-            with suppress(ProcessLookupError):
-                os.kill(chance.choice(workers), signal.SIGKILL)
-            time.sleep(chance.uniform(0, 0.2))
-            seen.update(workers_of(process.pid))
+        seen.update(perhaps_a_worker_killed(process, chance, odds=0.5, pause=0.2))
         process.kill()
         process.wait()
         rows = looked_at(tmp_path / "killed")

@@ -60,22 +60,11 @@ def test_two_cannot_write_one_record(tmp_path):
     Record(tmp_path).__exit__(None, None, None)
 
 
-def test_two_processes_cannot_either_and_a_killed_one_lets_go(tmp_path, python):
-    process = python("""
-        import time
-        from pathlib import Path
-        from slopes.study.record import Record
-        record = Record(Path("."))
-        print("open", flush=True)
-        time.sleep(60)
-    """)
-    assert process.stdout.readline() == "open\n"
-    with pytest.raises(
-        StudyError, match=rf"another study is writing this record \(process {process.pid} on .+\); wait"
-    ):
+def test_two_processes_cannot_either_and_a_killed_one_lets_go(tmp_path, writer):
+    with pytest.raises(StudyError, match=rf"another study is writing this record \(process {writer.pid} on .+\); wait"):
         Record(tmp_path)
-    process.kill()
-    process.wait()
+    writer.kill()
+    writer.wait()
     with Record(tmp_path) as record:
         assert record.keys() == set()
 

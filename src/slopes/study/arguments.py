@@ -15,6 +15,7 @@ from torch import nn
 
 import slopes
 from slopes.card import Activation, Card, Gate, Loss, Map
+from slopes.study.executing.processes import processors
 
 ACTIVATIONS = ("relu", "leaky_relu", "gelu", "silu", "tanh", "sigmoid")
 #: what is compared on each kind of task where nothing is said
@@ -193,7 +194,7 @@ def rates(given: Any) -> tuple[float, ...]:
 def workers(given: Any) -> int:
     """How many processes, by default one for each processor that this one may use."""
     if given is None:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return processors()
     if isinstance(given, bool) or not isinstance(given, int) or given < 1:
         raise ValueError(f"compare: workers must be a whole number of at least 1, got {given!r}.")
     return given

@@ -6,7 +6,6 @@ import csv
 import json
 import math
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from slopes.study.errors import StudyError
+from slopes.study.whole import whole
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -30,22 +30,13 @@ def export(rows: Iterable[Mapping[str, Any]], path: str | os.PathLike[str]) -> P
     """
     target, found, write = Path(path), list(rows), writer(path)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent)
-        os.close(handle)
+        with whole(target) as name:
+            write(found, name)
     except OSError as error:
-        raise _refused(target, error) from error
-    try:
-        write(found, name)
-        with open(name, "r+b") as written:
-            os.fsync(written.fileno())
-        os.chmod(name, 0o666 & ~_mask())
-        os.replace(name, target)
-    except OSError as error:
-        raise _refused(target, error) from error
-    finally:
-        with suppress(FileNotFoundError):
-            os.unlink(name)
+        what = (error.strerror or str(error)).lower()
+        raise StudyError(
+            f"{target}: cannot write this file ({what}), and what was there is as it was; choose another path."
+        ) from error
     return target
 
 
@@ -55,17 +46,6 @@ def writer(path: str | os.PathLike[str]) -> Callable[[Rows, str], None]:
     if found is None:
         raise ValueError(f"export: the path must end in .csv, .json or .parquet, got {str(path)!r}")
     return found
-
-
-def _refused(path: Path, error: OSError) -> StudyError:
-    what = (error.strerror or str(error)).lower()
-    return StudyError(f"{path}: cannot write this file ({what}), and what was there is as it was; choose another path.")
-
-
-def _mask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
 
 
 def _csv(rows: Rows, name: str) -> None:

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from slopes.card import Activation, Card
+from slopes.loading import describe
 from slopes.study.feeding import feed
 from slopes.study.networks.network import seeded
 from slopes.study.tasks.task import strata_of
@@ -115,7 +116,7 @@ def probe_activation(given: Any) -> Tensor:
     except _Severed:
         raise
     except Exception as error:
-        raise ValueError(f"compare: {name} fails on a torch tensor: {_brief(error)}") from error
+        raise ValueError(f"compare: {name} fails on a torch tensor: {describe(error)}") from error
     return torch.cat([values.detach(), slope])
 
 
@@ -139,7 +140,7 @@ def probe_loss(card: Any, task: Task) -> Tensor:
     except _Severed:
         raise
     except Exception as error:
-        raise ValueError(f"compare: {card.name} fails on torch tensors: {_brief(error)}") from error
+        raise ValueError(f"compare: {card.name} fails on torch tensors: {describe(error)}") from error
     assert outputs.grad is not None  # backward has just filled it
     return torch.cat([values.detach().flatten(), outputs.grad.flatten()])
 
@@ -157,10 +158,6 @@ class _Severed(ValueError):
 def _check_learns(name: str, learns: bool) -> None:
     if not learns:
         raise _Severed(f"compare: {name} cuts off the gradient; write its body in slopes.ops, without detach.")
-
-
-def _brief(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
 def _doubled(given: Any) -> nn.Module:

@@ -10,7 +10,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from slopes.study.report.answer import chance
+from slopes.study.report.answer import chance, of_pairs, split_of, title
 from slopes.study.report.page import milliseconds
 from slopes.study.report.scales import Numbers
 from slopes.study.words import counted
@@ -41,7 +41,7 @@ def listing(study: Study, metric: str | None = None) -> Table:
     ranked = study.ranked(chosen.name)
     values = [pair.estimate(chosen.name).mean for pair in ranked]
     numbers = Numbers.of(chosen, values, study.plan.job.task.unit)
-    verdicts = {(row["activation"], row["loss"]): row for row in study.verdicts(chosen.name)}
+    verdicts = of_pairs(study.verdicts(chosen.name))
     table = _Listing(
         title=_title(study, numbers), caption=_caption(study, numbers), box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1)
     )
@@ -53,7 +53,7 @@ def listing(study: Study, metric: str | None = None) -> Table:
     for heading in ("95 % interval", "difference", "p", "verdict", "rate", "diverged", "failed", "ms/epoch"):
         table.add_column(heading, justify="left" if heading == "verdict" else "right", no_wrap=True)
     for place, pair in enumerate(ranked, 1):
-        verdict = verdicts.get((pair.activation, pair.loss))
+        verdict = verdicts.get(pair.names)
         estimate = pair.estimate(chosen.name)
         table.add_row(
             str(place),
@@ -102,11 +102,9 @@ def _caption(study: Study, numbers: Numbers) -> Text:
     """How to read the table, and why what is missing is."""
     lines = []
     if study.ranking:
-        split = "new splits of these data" if study.plan.resampled is not None else "this split of the data"
-        baseline = f"{study.baseline.activation} with {study.baseline.loss}"
         lines.append(
-            f"Means over seeds, {'higher' if numbers.metric.higher else 'lower'} is better. Verdicts against {baseline}"
-            f" hold for {split}; differences up to {numbers.margin} count as none."
+            f"Means over seeds, {'higher' if numbers.metric.higher else 'lower'} is better. Verdicts against "
+            f"{title(study.baseline)} hold for {split_of(study)}; differences up to {numbers.margin} count as none."
         )
         edge = "; * the edge of the grid" if any(pair.edge for pair in study.ranking) else ""
         shared = f"; best for all: {study.shared_rate:g}" if len(study.plan.rates) > 1 else ""
@@ -118,7 +116,7 @@ def _caption(study: Study, numbers: Numbers) -> Text:
     for pair in study.pairs:
         if not pair.chosen:
             reason = pair.unfit or (pair.failures[0].reason if pair.failures else "no run")
-            reasons.setdefault(reason, []).append(f"{pair.activation} with {pair.loss}")
+            reasons.setdefault(reason, []).append(title(pair))
     for reason, pairs in reasons.items():
         more = f" and {len(pairs) - 3} more" if len(pairs) > 3 else ""
         lines.append(f"Not trained, {', '.join(pairs[:3])}{more}: {reason}")

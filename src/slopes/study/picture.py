@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from slopes.extras import require
 from slopes.study.report import scales
+from slopes.study.report.answer import of_pairs, split_of
 from slopes.study.report.scales import Axis, Numbers
 
 if TYPE_CHECKING:
@@ -81,9 +82,12 @@ def _figure(study: Study, metric: str) -> Any:
     unit = f" in {numbers.unit.strip()}" if numbers.unit and not numbers.metric.percent else ""
     title = f"{numbers.metric.label}{unit} on {study.plan.job.task.name}"
     figure.text(0.15 / width, 1 - 0.3 / height, title, size=13, weight="bold", va="center")
-    split = "new splits of these data" if study.plan.resampled is not None else "this split of the data"
     figure.text(
-        0.15 / width, 0.18 / height, f"Seeds: {len(study.plan.seeds)}. Verdicts hold for {split}.", size=8, color=FAINT
+        0.15 / width,
+        0.18 / height,
+        f"Seeds: {len(study.plan.seeds)}. Verdicts hold for {split_of(study)}.",
+        size=8,
+        color=FAINT,
     )
     return figure
 
@@ -108,7 +112,7 @@ def _ranking(axes: Any, study: Study, pairs: Sequence[Pair], numbers: Numbers) -
 def _forest(axes: Any, study: Study, pairs: Sequence[Pair], numbers: Numbers) -> None:
     from slopes.plot.picture import FAINT, INK
 
-    verdicts = {(each["activation"], each["loss"]): each for each in study.verdicts(numbers.metric.name)}
+    verdicts = of_pairs(study.verdicts(numbers.metric.name))
     ends = [v for each in verdicts.values() for k in ("difference", "low", "high") if (v := each[k]) is not None]
     axis = scales.of_differences(numbers.metric, ends, 0.13)
     baseline = f"{_cut(study.baseline.activation)} with {_cut(study.baseline.loss)}"
@@ -117,7 +121,7 @@ def _forest(axes: Any, study: Study, pairs: Sequence[Pair], numbers: Numbers) ->
     axes.axvspan(axis.at(-margin), axis.at(margin), color="#eeede6", lw=0, zorder=0)
     axes.axvline(axis.at(0.0), color=FAINT, linewidth=0.9, zorder=1)
     for row, pair in enumerate(pairs):
-        found = verdicts.get((pair.activation, pair.loss))
+        found = verdicts.get(pair.names)
         words = "baseline" if pair is study.baseline else found["verdict"] if found else ""
         style = {"color": MARKS.get(words, INK), "weight": "bold" if words in MARKS else "normal"}
         axes.text(1.04, row, words, va="center", transform=axes.get_yaxis_transform(), clip_on=False, **style)

@@ -76,6 +76,11 @@ class Pair:
     metric: Metric  #: the one by which a learning rate is chosen
 
     @property
+    def names(self) -> tuple[str, str]:
+        """Its activation and its loss, by which it is known among others."""
+        return self.activation, self.loss
+
+    @property
     def title(self) -> str:
         """The pair in words."""
         return f"{self.activation} x {self.loss}"
@@ -200,7 +205,7 @@ class Study:
     def pair(self, activation: str, loss: str) -> Pair:
         """The pair of these names; LookupError if there is none."""
         for pair in self.pairs:
-            if (pair.activation, pair.loss) == (activation, loss):
+            if pair.names == (activation, loss):
                 return pair
         raise LookupError(f"the study has no {activation} x {loss}; {self._known()}")
 
@@ -257,7 +262,7 @@ class Study:
         rows = [self._row(pair, chosen, self._rate(pair, rate)) for pair in self.ranked(chosen.name, rate)]
         there = {(row["activation"], row["loss"]) for row in rows}
         for pair in self.pairs:
-            if (pair.activation, pair.loss) not in there:
+            if pair.names not in there:
                 reason = pair.unfit or (pair.failures[0].reason if pair.failures else "no run at this rate")
                 rows.append({"activation": pair.activation, "loss": pair.loss, "reason": reason})
         return rows

@@ -207,10 +207,11 @@ def _whole(network: str, option: str, value: Any) -> int:
 def _check_numbers(network: str, task: Task) -> None:
     if not task.inputs.is_floating_point():
         raise ValueError(
-            f"compare: the {network} takes real numbers, and the task {task.name} gives {_dtype(task.inputs)}; "
+            f"compare: the {network} takes real numbers, and the task {task.name} gives {dtype_name(task.inputs)}; "
             "pass a model of your own that embeds them."
         )
 
 
-def _dtype(tensor: Tensor) -> str:
+def dtype_name(tensor: Tensor) -> str:
+    """The type of a tensor's numbers, as in ``float32``."""
     return str(tensor.dtype).removeprefix("torch.")

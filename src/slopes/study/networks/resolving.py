@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from slopes import loading
 from slopes.study import identity
 from slopes.study.networks.activations import ELEMENTWISE, calls, found, listed
-from slopes.study.networks.builtin import BUILTIN, START
+from slopes.study.networks.builtin import BUILTIN, START, dtype_name
 from slopes.study.networks.drawing import drawn_anew, is_lazy
 from slopes.study.networks.network import Network, seeded
 from slopes.swapping import replaced
@@ -202,7 +202,7 @@ def _check_tensors(name: str, model: nn.Module) -> None:
             raise ValueError(f"compare: {name} has {place} in complex numbers, and the runs are in real ones.")
         if tensor.is_floating_point() and tensor.dtype != torch.float32:
             raise ValueError(
-                f"compare: {name} has {place} in {_dtype(tensor)}, and the data are in float32; take its .float()."
+                f"compare: {name} has {place} in {dtype_name(tensor)}, and the data are in float32; take its .float()."
             )
 
 
@@ -249,7 +249,7 @@ def _probe(network: Network, model: nn.Module, task: Task) -> tuple[Tensor, nn.M
             f"{_batch(shape)}{hint}."
         )
     if not prediction.is_floating_point():
-        raise TypeError(f"compare: {network.name} must give real numbers, and gives {_dtype(prediction)}.")
+        raise TypeError(f"compare: {network.name} must give real numbers, and gives {dtype_name(prediction)}.")
     if not prediction.isfinite().all():
         raise ValueError(
             f"compare: {network.name} gives {'NaN' if prediction.isnan().any() else 'infinity'} before any training; "
@@ -279,7 +279,7 @@ def _run(name: str, model: nn.Module, task: Task, training: bool = False) -> Any
     except Exception as error:
         raise ValueError(
             f"compare: {name} fails on the inputs of the task {task.name}, {_batch((2, *inputs.shape[1:]))} "
-            f"{_dtype(inputs)}{', in training' * training}: "
+            f"{dtype_name(inputs)}{', in training' * training}: "
             f"{loading.describe(error)}."
         ) from error
 
@@ -479,7 +479,3 @@ def _batch(shape: Any) -> str:
     first = "batch" if shape and shape[0] == 2 else str(shape[0]) if shape else ""
     rest = "".join(f", {size}" for size in shape[1:])
     return f"({first}{rest or ',' * bool(shape)})"
-
-
-def _dtype(tensor: Tensor) -> str:
-    return str(tensor.dtype).removeprefix("torch.")

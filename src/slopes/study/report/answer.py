@@ -27,7 +27,7 @@ def answers(study: Study, numbers: dict[str, Numbers], verdicts: dict[str, list[
     if not study.ranking:
         return [Answer("Which is best?", "Nothing could be trained, so there is no answer."), *_lost(study)]
     leader, own = study.ranking[0], numbers[study.metrics[0].name]
-    by_pair = {(row["activation"], row["loss"]): row for row in verdicts[study.metrics[0].name]}
+    by_pair = of_pairs(verdicts[study.metrics[0].name])
     found = [Answer("By how much?", _lead(study, leader, own, by_pair))]
     if by_pair:
         found.append(Answer("How sure?", _sure(study, leader, own, by_pair)))
@@ -42,6 +42,16 @@ def answers(study: Study, numbers: dict[str, Numbers], verdicts: dict[str, list[
 def title(pair: Pair) -> str:
     """The pair as a sentence names it."""
     return f"{pair.activation} with {pair.loss}"
+
+
+def of_pairs(rows: Sequence[Verdict]) -> dict[tuple[str, str], Verdict]:
+    """Verdicts, or rows of a table, by the names of their pairs."""
+    return {(row["activation"], row["loss"]): row for row in rows}
+
+
+def split_of(study: Study) -> str:
+    """What verdicts hold for."""
+    return "new splits of these data" if study.plan.resampled is not None else "this split of the data"
 
 
 def chance(p: float | None) -> str:
@@ -67,14 +77,14 @@ def _lead(study: Study, leader: Pair, own: Numbers, by_pair: dict[tuple[str, str
         return f"The baseline, {title(baseline)}, could not be trained, so nothing is compared with it."
     if leader is baseline:
         second = study.ranking[1]
-        verdict = by_pair[second.activation, second.loss]
+        verdict = by_pair[second.names]
         if verdict["difference"] == 0:
             return f"It is the baseline itself, and the next, {title(second)}, is just as good."
         return (
             f"It is the baseline itself. The next, {title(second)}, has {compared(verdict, own)}"
             f"{_interval(verdict, own)}."
         )
-    verdict = by_pair[leader.activation, leader.loss]
+    verdict = by_pair[leader.names]
     return f"That is {compared(verdict, own)} than the baseline, {title(baseline)}{_interval(verdict, own)}."
 
 
@@ -85,7 +95,7 @@ def _interval(verdict: Verdict, own: Numbers) -> str:
 
 
 def _sure(study: Study, leader: Pair, own: Numbers, by_pair: dict[tuple[str, str], Verdict]) -> str:
-    verdict = by_pair.get(_key(leader)) or by_pair[_key(study.ranking[1])]
+    verdict = by_pair.get(leader.names) or by_pair[study.ranking[1].names]
     if verdict["verdict"] == "too few seeds":
         seeds = counted(len(study.plan.seeds), "seed")
         return (
@@ -101,13 +111,9 @@ def _sure(study: Study, leader: Pair, own: Numbers, by_pair: dict[tuple[str, str
     )
 
 
-def _key(pair: Pair) -> tuple[str, str]:
-    return pair.activation, pair.loss
-
-
 def _ties(study: Study, leader: Pair) -> list[Answer]:
     """Which pairs cannot be told from the leader."""
-    rows = study.verdicts(baseline=_key(leader))
+    rows = study.verdicts(baseline=leader.names)
     if not rows or rows[0]["verdict"] == "too few seeds":
         return []
     tied = [row for row in rows if row["verdict"] == "tie"]
@@ -127,7 +133,7 @@ def _shared(study: Study, own: Numbers) -> list[Answer]:
         return []
     pair, rate = best[0], study.shared_rate
     value = own.full(pair.estimate(rate=rate).mean)
-    verdict = _of(pair, study.verdicts(rate="shared"))
+    verdict = of_pairs(study.verdicts(rate="shared")).get(pair.names)
     words = _against(study, pair, verdict) + (f"; {chance(verdict['p'])}" if verdict else "")
     leads = "leads there, too," if pair is study.ranking[0] else "leads"
     return [
@@ -136,10 +142,6 @@ def _shared(study: Study, own: Numbers) -> list[Answer]:
             f"At {rate:g}, the rate that suits all pairs best together, {title(pair)} {leads} with {value} ({words}).",
         )
     ]
-
-
-def _of(pair: Pair, verdicts: Sequence[Verdict]) -> Verdict | None:
-    return next((row for row in verdicts if (row["activation"], row["loss"]) == _key(pair)), None)
 
 
 def _against(study: Study, pair: Pair, verdict: Verdict | None) -> str:
@@ -161,7 +163,7 @@ def _others(study: Study, numbers: dict[str, Numbers], verdicts: dict[str, list[
         if len(study.ranking) == 1:
             said.append(f"{metric.label}: {value}")
         else:
-            words = _against(study, pair, _of(pair, verdicts[metric.name]))
+            words = _against(study, pair, of_pairs(verdicts[metric.name]).get(pair.names))
             said.append(f"{metric.label}: {title(pair)}, {value} ({words})")
     return [Answer("And by the other metrics?", "; ".join(said) + ".")] if said else []
 

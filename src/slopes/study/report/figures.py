@@ -219,9 +219,7 @@ def rates(study: Study, numbers: Numbers) -> list[Group]:
     """The first metric on validation data by learning rate, with intervals over seeds; the chosen rate stands out."""
     grid, name = study.plan.rates, study.metrics[0].name
     found = {
-        (pair.activation, pair.loss): {
-            rate: estimate([run.validation[name] for run in runs]) for rate in grid if (runs := pair.at(rate))
-        }
+        pair.names: {rate: estimate([run.validation[name] for run in runs]) for rate in grid if (runs := pair.at(rate))}
         for pair in study.ranking
     }
     ends = [end for each in found.values() for e in each.values() for end in e if end is not None]
@@ -229,7 +227,7 @@ def rates(study: Study, numbers: Numbers) -> list[Group]:
     places = dict(zip(grid, _places(len(grid), inset=12), strict=True))
 
     def draw(pair: Pair, panel: Panel) -> str:
-        estimates = found[pair.activation, pair.loss]
+        estimates = found[pair.names]
         line = _path((places[rate], _up(axis, e.mean)) for rate, e in estimates.items())
         panel.shapes = [("line", line)]
         for rate, e in estimates.items():

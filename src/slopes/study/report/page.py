@@ -7,9 +7,7 @@ import hashlib
 import inspect
 import json
 import math
-import os
 from collections.abc import Collection
-from contextlib import suppress
 from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
@@ -17,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from slopes.study.errors import StudyError
 from slopes.study.report import charts, figures, scales
-from slopes.study.report.answer import Verdict, answers, chance
+from slopes.study.report.answer import Verdict, answers, chance, of_pairs
 from slopes.study.report.scales import Axis, Numbers
+from slopes.study.whole import whole
 from slopes.study.words import duration
 
 if TYPE_CHECKING:
@@ -45,14 +44,10 @@ MARKS = {"better": "▲", "worse": "▼", "tie": "=", "too few seeds": "?", "bas
 def write(study: Study, path: Path) -> Path:
     """Write the page, whole or not at all, and return its path; StudyError where it cannot be written."""
     page = render(study)
-    partial = path.with_name(f".{path.name}.partial")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(page, encoding="utf-8")
-        os.replace(partial, path)
+        with whole(path) as name:
+            Path(name).write_text(page, encoding="utf-8")
     except OSError as error:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
         reason = (error.strerror or str(error)).lower()
         raise StudyError(
             f"{path}: cannot write the report ({reason}); the runs are recorded, so repair this and start again."
@@ -145,7 +140,7 @@ def _digest(script: str) -> str:
 def _facts(study: Study, pair: Pair, verdicts: dict[tuple[str, str], Verdict]) -> dict[str, Any]:
     """What every table says of a pair, and by what its rows are filtered."""
     names = study.plan.names
-    verdict = verdicts.get((pair.activation, pair.loss))
+    verdict = verdicts.get(pair.names)
     return {
         "pair": pair,
         "id": study.pairs.index(pair),
@@ -156,16 +151,12 @@ def _facts(study: Study, pair: Pair, verdicts: dict[tuple[str, str], Verdict]) -
     }
 
 
-def _by_pair(verdicts: list[Verdict]) -> dict[tuple[str, str], Verdict]:
-    return {(row["activation"], row["loss"]): row for row in verdicts}
-
-
 def _ranking(study: Study, own: Numbers, verdicts: list[Verdict]) -> dict[str, Any]:
     """The pairs with the places of their dots and bars, in per cent of the axis."""
     values = [run.test[own.metric.name] for pair in study.ranking for run in pair.chosen]
     ends = [end for pair in study.ranking for end in pair.estimate()[1:] if end is not None]
     axis = scales.of_metric(own.metric, values + ends)
-    by_pair, rows = _by_pair(verdicts), []
+    by_pair, rows = of_pairs(verdicts), []
     for pair in study.ranking:
         estimate = pair.estimate()
         seeds = [run.test[own.metric.name] for run in pair.chosen]
@@ -182,10 +173,10 @@ def _forest(study: Study, own: Numbers, verdicts: list[Verdict]) -> dict[str, An
     """The differences to the baseline with their places."""
     ends = [row[name] for row in verdicts for name in ("difference", "low", "high") if row[name] is not None]
     axis = scales.of_differences(own.metric, ends)
-    by_pair, margin = _by_pair(verdicts), own.metric.margin
+    by_pair, margin = of_pairs(verdicts), own.metric.margin
     rows = []
     for pair in study.ranking:
-        verdict = by_pair.get((pair.activation, pair.loss))
+        verdict = by_pair.get(pair.names)
         if verdict is not None:
             bar = _bar(axis, verdict["difference"], verdict["low"], verdict["high"])
             rows.append(_facts(study, pair, by_pair) | bar)
@@ -213,8 +204,8 @@ def _ticks(axis: Axis) -> list[tuple[float, str]]:
 
 def _table(study: Study, numbers: dict[str, Numbers], verdicts: dict[str, list[Verdict]]) -> list[dict[str, Any]]:
     """All metrics of all pairs, each with its interval and verdict."""
-    by_pair = {name: _by_pair(rows) for name, rows in verdicts.items()}
-    rows = {(row["activation"], row["loss"]): row for row in study.table()}
+    by_pair = {name: of_pairs(rows) for name, rows in verdicts.items()}
+    rows = of_pairs(study.table())
     found = []
     for pair in study.ranking:
         cells = []
@@ -229,7 +220,7 @@ def _table(study: Study, numbers: dict[str, Numbers], verdicts: dict[str, list[V
                 }
             )
         facts = _facts(study, pair, by_pair[study.metrics[0].name])
-        found.append(facts | {"row": rows[pair.activation, pair.loss], "cells": cells})
+        found.append(facts | {"row": rows[pair.names], "cells": cells})
     return found
 
 
@@ -241,7 +232,7 @@ def milliseconds(seconds: float) -> str:
 
 def _cost(study: Study) -> dict[str, Any]:
     """Milliseconds per epoch by activation and loss, with their share of the longest, and why runs were not stacked."""
-    rows = {(row["activation"], row["loss"]): row for row in study.table() if not row["reason"]}
+    rows = of_pairs([row for row in study.table() if not row["reason"]])
     longest = max((row["seconds_per_epoch"] for row in rows.values()), default=0.0) or 1.0
     names = study.plan.names
     times = [

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from slopes.extras import require
 from slopes.study.tasks.task import Task, deal, make, shares, strata_of
+from slopes.study.whole import whole
 
 IMBALANCE = 20  #: noes for each yes among what trains breast_cancer
 VISITS = 5_000  #: rows that are drawn from randhie
@@ -147,15 +147,12 @@ def _mnist() -> tuple[NDArray[Any], NDArray[Any]]:
 
 def _cached(name: str, load: Callable[[], tuple[NDArray[Any], NDArray[Any]]]) -> tuple[NDArray[Any], NDArray[Any]]:
     """What `load` gives, read from the user's cache where it is there: parsing MNIST's text takes seconds."""
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "slopes"
-    file = folder / f"{name}.npz"
+    file = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "slopes" / f"{name}.npz"
     with contextlib.suppress(Exception), file.open("rb") as stream:  # not there, or half a file: made anew
         found = np.load(stream)
         return found["inputs"], found["targets"]
     inputs, targets = load()
-    with contextlib.suppress(OSError):  # it is no more than a cache
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder, suffix=".npz", delete=False) as copy:
-            np.savez_compressed(copy, inputs=inputs, targets=targets)
-        os.replace(copy.name, file)  # whole, also for one who reads meanwhile
+    # whole, also for one who reads meanwhile; and no more than a cache, which may fail
+    with contextlib.suppress(OSError), whole(file) as copy:
+        np.savez_compressed(copy, inputs=inputs, targets=targets)
     return inputs, targets

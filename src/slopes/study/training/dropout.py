@@ -6,10 +6,11 @@ So a run is the same in any stack and in the loop, and all pairs of a seed drop 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from slopes.study.training.slots import of_all
 
 STREAM = 2**62  #: from here on, above all seeds, so that dropout shares no numbers with initial weights and orders
 
@@ -39,7 +40,7 @@ class OwnDropout(nn.Dropout):
         if not self.training:
             return x
         if self._stacked:
-            return _Dropped.apply(x, self)  # type: ignore[no-any-return, no-untyped-call]
+            return of_all(self.whole, x)
         return self.whole(x.unsqueeze(0)).squeeze(0)
 
     def whole(self, x: Tensor) -> Tensor:
@@ -47,23 +48,6 @@ class OwnDropout(nn.Dropout):
         if not self.training or self.p == 0:
             return x
         return x * self._streams.kept(x, 1 - self.p) / (1 - self.p) if self.p < 1 else x * 0
-
-
-class _Dropped(torch.autograd.Function):
-    """Steps out of vmap, as a slot does."""
-
-    @staticmethod
-    def forward(x: Tensor, module: Any) -> Tensor:
-        raise RuntimeError("a stack alone has dropout of this kind")
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-        """Nothing is kept: only the vmap rule ever runs."""
-
-    @staticmethod
-    def vmap(info: Any, in_dims: Any, x: Tensor, module: OwnDropout) -> tuple[Tensor, int]:
-        whole = x.expand(info.batch_size, *x.shape) if in_dims[0] is None else x.movedim(in_dims[0], 0)
-        return module.whole(whole), 0
 
 
 def own(model: nn.Module, seeds: Sequence[int], stacked: bool) -> nn.Module:

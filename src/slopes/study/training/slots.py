@@ -50,7 +50,7 @@ class Slot(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """What each network's activation makes of its part of x."""
-        return _Divided.apply(x, self.values, self.sizes)  # type: ignore[no-any-return, no-untyped-call]
+        return of_all(self.whole, x)
 
     def whole(self, x: Tensor) -> Tensor:
         """The same for (network, ...) outside of vmap."""
@@ -58,24 +58,29 @@ class Slot(nn.Module):
 
     def slope(self, x: Tensor) -> Tensor:
         """The slope of each network's activation at its part of x."""
-        return _Divided.apply(x, self.slopes, self.sizes)  # type: ignore[no-any-return, no-untyped-call]
+        return of_all(lambda whole: _divided(whole, self.slopes, self.sizes), x)
 
 
-class _Divided(torch.autograd.Function):
-    """Hands each function its part of the stack; what happens there is ordinary autograd's to follow."""
+def of_all(whole: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """Under vmap, what a function makes of the whole (network, ...), of which x is one network's part."""
+    return _OfAll.apply(x, whole)  # type: ignore[no-any-return, no-untyped-call]
+
+
+class _OfAll(torch.autograd.Function):
+    """Steps out of vmap; what happens there is ordinary autograd's to follow."""
 
     @staticmethod
-    def forward(x: Tensor, functions: Any, sizes: Any) -> Tensor:
-        raise RuntimeError("a slot works in a stack alone")
+    def forward(x: Tensor, whole: Any) -> Tensor:
+        raise RuntimeError("what looks at all networks works in a stack alone")
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
         """Nothing is kept: only the vmap rule ever runs."""
 
     @staticmethod
-    def vmap(info: Any, in_dims: Any, x: Tensor, functions: Any, sizes: Any) -> tuple[Tensor, int]:
-        whole = x.expand(info.batch_size, *x.shape) if in_dims[0] is None else x.movedim(in_dims[0], 0)
-        return _divided(whole, functions, sizes), 0
+    def vmap(info: Any, in_dims: Any, x: Tensor, whole: Any) -> tuple[Tensor, int]:
+        stacked = x.expand(info.batch_size, *x.shape) if in_dims[0] is None else x.movedim(in_dims[0], 0)
+        return whole(stacked), 0
 
 
 def _divided(x: Tensor, functions: list[Callable[[Tensor], Tensor]], sizes: list[int]) -> Tensor:
