@@ -2,6 +2,7 @@
 
     python examples/lesson.py                        # print the lesson, draw its pictures in lesson-output/
     python examples/lesson.py --out docs/images/lesson
+    python examples/lesson.py --language zh          # its tables and pictures in Chinese
 
 It needs ``slopes[lab]`` and runs in under a minute, on CUDA where there is one. Read it from top to
 bottom: five chapters, each of which prints its tables and hands its figures on to figures.json. The code that
@@ -27,6 +28,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
+import lesson_words
 import slopes
 
 matplotlib.use("Agg")
@@ -34,14 +36,24 @@ import matplotlib.pyplot as plt  # the backend comes first
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 Activation = Callable[[Tensor], Tensor]
+languages = ["en"]  #: in which `table` prints; set by --language
+
+
+def say(text: str) -> None:
+    """Print a text in each language."""
+    for language in languages:
+        print(f"\n{lesson_words.translate(text, language)}")
 
 
 def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a titled table whose columns are as wide as they must be."""
-    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
-    print(f"\n{title}")
-    for row in [header, *rows]:
-        print(("  " + "  ".join(map(str.ljust, row, widths))).rstrip())
+    """Print a titled table in each language, with columns as wide as their widest cell."""
+    for language in languages:
+        lines = [[lesson_words.translate(cell, language) for cell in row] for row in [header, *rows]]
+        widths = [max(lesson_words.width(line[i]) for line in lines) for i in range(len(header))]
+        print(f"\n{lesson_words.translate(title, language)}")
+        for line in lines:
+            padded = (cell + " " * (width - lesson_words.width(cell)) for cell, width in zip(line, widths, strict=True))
+            print(("  " + "  ".join(padded)).rstrip())
 
 
 # ==================================================================================================
@@ -197,8 +209,8 @@ def textbook() -> dict[str, Any]:
         rows.append([what, str(x.dtype), given, short(wrong), short(right), short(true), warning or "-"])
     header = ["function", "type", "input", "textbook", "slopes", "exact", "NumPy warned of"]
     table("2.1 Inputs at which the textbook formula fails", header, rows)
-    print("\nTwo of these need a word. At -1000 both give 0, since float64 ends at 4.9e-324, but the textbook")
-    print("overflows on its way there. And np.where(x > 0, x, 0) turns a NaN into a harmless 0, which hides it.")
+    say("Both give 0 at -1000, since float64 ends at 4.9e-324; but the textbook overflows on its way there.")
+    say("np.where(x > 0, x, 0) turns a NaN into a harmless 0, which hides it.")
     return {"cases": len(cases), "ours_off": unlike}
 
 
@@ -538,7 +550,7 @@ def centred() -> dict[str, Any]:
         header,
         rows,
     )
-    print(f"\n'rose' is the share of steps on which the loss went up, at the common rate {common:g}.")
+    say(f"'rose' is the share of steps on which the loss went up, at the common rate {common:g}.")
     return found
 
 
@@ -574,7 +586,7 @@ def linear_layers() -> dict[str, Any]:
     header = ["", "XOR: loss", "right", "rings: loss", "right"]
     table("4.5 Linear hidden layers against ReLU (median of 5; guessing costs log 2 = 0.693)", header, rows)
     verdict = "less" if difference < 1e-14 else "more"
-    print(f"\nThe three linear layers and the one that they multiply out to differ by {verdict} than 1e-14.")
+    say(f"The three linear layers and the one that they multiply out to differ by {verdict} than 1e-14.")
 
     # A bottleneck: 256 -> 16 -> 256 without a bend between. It reaches exactly the matrices of rank 16.
     wide, narrow = 256, 16
@@ -754,9 +766,11 @@ def custom_loss() -> dict[str, Any]:
         ["torch.nn.MSELoss, target of shape (4,)", f"{broadcast:.4f}", "(a warning, and the wrong loss)"],
     ]
     table("5.1 My loss and PyTorch's, on the untrained network", ["", "loss", "norm of the gradient"], rows)
-    print(f"\nWith a target of shape (4,) mine says:\n  {refusal}")
+    say("With a target of shape (4,) mine says:")
+    print(f"  {refusal}")
     report = slopes.audit(my_mean_squared_error)
-    print(f"\nThe audit of my loss says:\n  {report}")
+    say("The audit of my loss says:")
+    print(f"  {report}")
     return {
         "value_gap": value_gap, "gradient_gap": gradient_gap, "refusal": refusal, "audit_ok": report.ok,
         "loss": found["mine"][0].item(), "broadcast_loss": broadcast.item(),
@@ -831,27 +845,38 @@ def main() -> None:
     """Run all chapters, draw the pictures, and write figures.json."""
     parser = argparse.ArgumentParser(description="The lesson on activation and loss functions, measured.")
     parser.add_argument("--out", type=Path, default=Path("lesson-output"), help="folder of the pictures")
-    out = parser.parse_args().out
+    parser.add_argument(
+        "--language", nargs="+", choices=["en", "zh"], default=["en"],
+        help="language of tables and pictures; Chinese pictures go to OUT/zh",
+    )  # fmt: skip
+    options = parser.parse_args()
+    out, languages[:] = options.out, options.language
     out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)  # such small networks run fastest so
     start = time.perf_counter()
     print(f"The lesson on {DEVICE}, with slopes {slopes.__version__} and torch {torch.__version__}")
 
-    print("\n\n1. THE FUNCTIONS")
+    say("\n1. THE FUNCTIONS")
     chapters = {"functions": functions()}
-    print("\n\n2. THE TEXTBOOK FORMULA BESIDE OURS")
+    say("\n2. THE TEXTBOOK FORMULA BESIDE OURS")
     chapters["textbook"] = textbook()
-    print("\n\n3. THREE SLIPS, PUT RIGHT")
+    say("\n3. THREE SLIPS, PUT RIGHT")
     chapters["slips"] = slips()
-    print("\n\n4. FOR AND AGAINST, MEASURED")
+    say("\n4. FOR AND AGAINST, MEASURED")
     chapters |= {"depth": depth(), "dying": dying(), "centred": centred()}
     chapters |= {"linear": linear_layers(), "outlier": outlier(), "cost": cost()}
-    print("\n\n5. A LOSS OF ONE'S OWN, AND TRAINING")
+    say("\n5. A LOSS OF ONE'S OWN, AND TRAINING")
     chapters |= {"custom": custom_loss(), "training": training()}
 
-    draw(chapters, digits_kept(), out)
+    kept = digits_kept()
+    for language in languages:
+        fonts = lesson_words.fonts(language)
+        if fonts is None:
+            print(f"\nNo pictures in {language}: install a font such as {lesson_words.CHINESE_FONTS[0]}.")
+        else:
+            draw(chapters, kept, out if language == "en" else out / language, language, fonts)
     (out / "figures.json").write_text(json.dumps(plain(chapters), indent=1) + "\n")
-    print(f"\n{len(list(out.glob('*.png')))} pictures and figures.json are in {out}")
+    print(f"\n{len(list(out.rglob('*.png')))} pictures and figures.json are in {out}")
     print(f"Done in {time.perf_counter() - start:.0f} s.")
 
 
@@ -872,7 +897,7 @@ INK, SOFT, GRID = "#1f2933", "#616e7c", "#e4e7eb"
 BLUE, RED, GREEN, PURPLE = "#0072b2", "#d55e00", "#00876c", "#a3528f"  # told apart by colour-blind eyes too
 STYLE = {
     "figure.facecolor": "white", "axes.facecolor": "white", "savefig.facecolor": "white",
-    "font.family": "DejaVu Sans", "font.size": 9.5, "text.color": INK,
+    "font.size": 9.5, "text.color": INK,
     "axes.edgecolor": SOFT, "axes.labelcolor": SOFT, "axes.linewidth": 0.8, "axes.axisbelow": True,
     "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True,
     "grid.color": GRID, "grid.linewidth": 0.7,
@@ -888,9 +913,10 @@ def note(ax: Any, x: float, y: float, text: str, color: str = INK, **options: An
     ax.text(x, y, text, color=color, **{"fontsize": 9, "va": "center"} | options)
 
 
-def draw(chapters: dict[str, Any], kept: dict[str, Any], out: Path) -> None:
-    """Draw every picture into the folder."""
-    with plt.rc_context(STYLE):
+def draw(chapters: dict[str, Any], kept: dict[str, Any], out: Path, language: str, fonts: list[str]) -> None:
+    """Draw every picture into the folder, with its words in the language."""
+    out.mkdir(parents=True, exist_ok=True)
+    with plt.rc_context(STYLE | {"font.family": fonts}):
         for name, picture in {
             "functions": draw_functions(),
             "digits": draw_digits(kept),
@@ -901,6 +927,8 @@ def draw(chapters: dict[str, Any], kept: dict[str, Any], out: Path) -> None:
             "outlier": draw_outlier(chapters["outlier"]),
             "training": draw_training(chapters["training"]),
         }.items():
+            for text in picture.findobj(matplotlib.text.Text):
+                text.set_text(lesson_words.translate(text.get_text(), language))
             picture.savefig(out / f"{name}.png", dpi=135)
             plt.close(picture)
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -22,7 +23,11 @@ pytest.importorskip("mpmath")
 
 ROOT = Path(__file__).parents[1]
 SCRIPT = ROOT / "examples" / "lesson.py"
-PAGES = [ROOT / "docs" / "lesson.md", ROOT / "docs" / "lesson.zh.md"]
+sys.path.insert(0, str(SCRIPT.parent))
+import lesson_words  # noqa: E402
+
+PAGES = {"en": ROOT / "docs" / "lesson.md", "zh": ROOT / "docs" / "lesson.zh.md"}
+PICTURES = ROOT / "docs" / "images" / "lesson"
 SECONDS = 60  # of processor time, which other programs do not lengthen; it takes about 25
 UNTESTED = {"4.8"}  # times are those of one machine
 
@@ -32,7 +37,7 @@ BLOCK = re.compile(r"```(\w+)\n(.*?)\n```", re.DOTALL)
 
 def run_script(out: Path) -> str:
     """Run the lesson on the CPU with warnings as errors, and return what it prints."""
-    command = [sys.executable, "-W", "error", str(SCRIPT), "--out", str(out)]
+    command = [sys.executable, "-W", "error", str(SCRIPT), "--out", str(out), "--language", *PAGES]
     environment = os.environ | {"CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300, cwd=out.parent)
     assert done.returncode == 0, done.stderr
@@ -40,10 +45,11 @@ def run_script(out: Path) -> str:
     return done.stdout
 
 
-def tables(printed: str) -> dict[str, str]:
-    """The tables of the script's output, by their number."""
+def tables(printed: str, language: str) -> dict[str, str]:
+    """Return the tables of the script's output in the language, by their number."""
     paragraphs = [part.strip("\n") for part in re.split(r"\n\n+", printed)]
-    return {part.split()[0]: part for part in paragraphs if re.match(r"\d\.\d ", part)}
+    found = [part for part in paragraphs if re.match(r"\d\.\d ", part)]
+    return {part.split()[0]: part for part in found[list(PAGES).index(language) :: len(PAGES)]}
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -85,16 +91,17 @@ def lesson(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 def test_it_runs_within_its_time_and_draws_its_pictures(lesson):
     assert lesson["seconds"] < SECONDS
-    drawn = {path.name for path in lesson["out"].glob("*.png")}
-    kept = {path.name for path in (ROOT / "docs" / "images" / "lesson").glob("*.png")}
-    assert drawn == kept
-    assert all(path.stat().st_size < 150_000 for path in lesson["out"].glob("*.png"))
+    for folder in ("", "zh"):
+        drawn = {path.name for path in (lesson["out"] / folder).glob("*.png")}
+        kept = {path.name for path in (PICTURES / folder).glob("*.png")}
+        assert drawn == (kept if folder == "" or lesson_words.fonts("zh") else set())
+    assert all(path.stat().st_size < 150_000 for path in lesson["out"].rglob("*.png"))
 
 
 def test_ours_is_right_wherever_the_textbook_fails(lesson):
     assert lesson["textbook"]["cases"] >= 16
     assert lesson["textbook"]["ours_off"] == 0
-    rows = [line.split() for line in tables(lesson["printed"])["2.1"].splitlines()[2:]]
+    rows = [line.split() for line in tables(lesson["printed"], "en")["2.1"].splitlines()[2:]]
     assert {"sigmoid", "tanh", "relu", "softmax", "cross-entropy"} <= {row[0] for row in rows}
     assert sum("NaN" in " ".join(row) for row in rows) >= 6
 
@@ -173,10 +180,10 @@ def test_training_learns_the_line_and_nothing_beyond_it(lesson):
 # ------------------------------------------------------------------------------------------- the pages
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_output_blocks_are_what_the_script_prints(page, lesson):
-    printed = tables(lesson["printed"])
-    quoted = blocks(page, "text")
+@pytest.mark.parametrize("language", PAGES)
+def test_output_blocks_are_what_the_script_prints(language, lesson):
+    printed = tables(lesson["printed"], language)
+    quoted = blocks(PAGES[language], "text")
     assert [block.split()[0] for block in quoted] == sorted(printed)
     for block in quoted:
         number = block.split()[0]
@@ -186,7 +193,7 @@ def test_output_blocks_are_what_the_script_prints(page, lesson):
             assert alike(block, printed[number]), f"{block}\n\nis not what the script prints:\n\n{printed[number]}"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES.values(), ids=lambda page: page.name)
 def test_decimals_in_prose_stand_in_an_output_block(page):
     """The blocks are checked against the script, so a number quoted from them is, too."""
     shown = set(NUMBER.findall(" ".join(blocks(page, "text"))))
@@ -195,26 +202,84 @@ def test_decimals_in_prose_stand_in_an_output_block(page):
     assert quoted - shown == set()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES.values(), ids=lambda page: page.name)
 def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#\s]+)\)", prose(page)):
         assert (page.parent / target).exists(), target
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES.values(), ids=lambda page: page.name)
 def test_code_in_the_page_runs(page, capsys):
     namespace: dict[str, Any] = {"__name__": "page"}
     for block in blocks(page, "python"):
         exec(compile(block, page.name, "exec"), namespace)
     assert "clean" in capsys.readouterr().out
+    answer = namespace["mynet"](namespace["torch"].tensor([[9.0, 10.0]], device=namespace["device"]))
+    assert answer.item() == pytest.approx(19, abs=0.5)
 
 
-def test_both_pages_have_the_same_pictures_and_blocks():
-    english, chinese = PAGES
-    assert BLOCK.findall(english.read_text(encoding="utf-8")) == BLOCK.findall(chinese.read_text(encoding="utf-8"))
-    pictures = [re.findall(r"!\[.+\]\((.+)\)", prose(page)) for page in PAGES]
-    assert pictures[0] == pictures[1]
-    assert len(pictures[0]) == 8
+def bare_code(source: str) -> str:
+    """Return Python code without comments, docstrings and annotations."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:]
+        if isinstance(node, ast.FunctionDef):
+            node.returns = None
+            for argument in node.args.args:
+                argument.annotation = None
+        if isinstance(node, ast.ClassDef):
+            node.bases = [base.value if isinstance(base, ast.Subscript) else base for base in node.bases]
+    return ast.unparse(tree)
+
+
+def test_the_pages_define_the_classes_of_the_script():
+    def classes(source: str) -> list[str]:
+        return [ast.unparse(node) for node in ast.parse(bare_code(source)).body if isinstance(node, ast.ClassDef)]
+
+    shown = classes("\n".join(blocks(PAGES["en"], "python")))
+    assert len(shown) == 2
+    assert shown == classes(SCRIPT.read_text(encoding="utf-8"))
+
+
+def test_both_pages_have_the_same_code_and_pictures():
+    english, chinese = (bare_code("\n".join(blocks(page, "python"))) for page in PAGES.values())
+    assert english == chinese
+    pictures = {name: re.findall(r"!\[.+\]\((.+)\)", prose(page)) for name, page in PAGES.items()}
+    assert [path.replace("lesson/", "lesson/zh/") for path in pictures["en"]] == pictures["zh"]
+    assert len(pictures["en"]) == 8
+
+
+def test_the_pages_say_what_each_function_is_for():
+    names = {"sigmoid", "tanh", "relu", "linear", "softmax", "mse", "mae"}
+    for page, last, header in zip(
+        PAGES.values(), ("categorical cross-entropy", "分类交叉熵"), ("merits | faults", "优点 | 缺点"), strict=True
+    ):
+        table = page.read_text(encoding="utf-8").partition(header)[2].partition("\n\n")[0]
+        rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
+        assert {row[0] for row in rows} == names | {last}
+        assert all(len(row) == 4 and all(row) for row in rows)
+
+
+def test_the_chinese_page_is_chinese():
+    """Outside code and formulae, Chinese text has the punctuation of Chinese, and no table is left in English."""
+    page = PAGES["zh"]
+    text = re.sub(r"`[^`\n]+`|\]\([^)\n]+\)|!\[|\(4,\)", " ", prose(page))
+    assert re.findall(r".*[,:;()!?].*", text.partition("# ")[2]) == []
+    for character in "\uff0c\uff1a\uff1b\uff08\uff09\uff1f":
+        assert character in text
+    comments = re.findall(r"#.*", "\n".join(blocks(page, "python")))
+    assert all(re.search(r"[\u4e00-\u9fff]|^# [\d.\[\] a-z-]+$", comment) for comment in comments), comments
+    for block in blocks(page, "text"):
+        assert re.search(r"[\u4e00-\u9fff]", block), block
+
+
+def test_words_without_a_translation_are_refused():
+    assert lesson_words.translate("relu: 315 of 320 frozen", "zh") == "relu：315/320 冻结"
+    assert lesson_words.translate("0.119 / 0.105", "zh") == "0.119 / 0.105"
+    with pytest.raises(LookupError, match="no Chinese for 'a new word 3'"):
+        lesson_words.translate("a new word 3", "zh")
+    assert lesson_words.translate("a new word 3", "en") == "a new word 3"
 
 
 def test_the_comparison_of_quotations_can_fail():
@@ -226,11 +291,11 @@ def test_the_comparison_of_quotations_can_fail():
 
 def refresh() -> None:
     """Run the script into docs/images/lesson and put its tables into the pages."""
-    printed = tables(run_script(ROOT / "docs" / "images" / "lesson"))
-    for page in PAGES:
+    printed = run_script(PICTURES)
+    for language, page in PAGES.items():
         text = page.read_text(encoding="utf-8")
         for block in blocks(page, "text"):
-            text = text.replace(block, printed[block.split()[0]])
+            text = text.replace(block, tables(printed, language)[block.split()[0]])
         page.write_text(text, encoding="utf-8")
 
 
