@@ -1,0 +1,430 @@
+"""The losses as their papers define them, in mpmath: an oracle that shares no code with the package.
+
+`values` and `slopes` evaluate a definition with rising precision until two results agree. A slope is the difference
+quotient of the definition, so no derivative is written down here. Arguments are lines of numbers, or for losses of
+rows a batch of rows; parameters have the names and defaults of the cards.
+"""
+
+import functools
+import math
+
+import mpmath
+import numpy as np
+
+m = mpmath.MPContext()  # a context of our own: the user's precision stays as it is
+mpf = m.mpf
+DIGITS = 25  #: how many digits of a result are right
+PRECISIONS = (60, 120, 240, 480, 960, 1920)
+ZERO = 900  #: digits of working precision at which a result of 0 is believed
+
+DEFINITIONS = {}  #: the definition of each element-wise loss, by the name of its card
+ROWS = {}  #: the definition of each loss of rows: of one row of every argument
+
+
+def element(definition):
+    DEFINITIONS[definition.__name__] = definition
+    return definition
+
+
+def row(definition):
+    ROWS[definition.__name__] = definition
+    return definition
+
+
+# ------------------------------------------------------------------------------------------- regression
+
+
+@element
+def mse(p, t):
+    return (p - t) ** 2
+
+
+@element
+def half_mse(p, t):
+    return (p - t) ** 2 / 2
+
+
+@element
+def mae(p, t):
+    return abs(p - t)
+
+
+@element
+def huber(p, t, delta=1.0):
+    size = abs(p - t)
+    return size**2 / 2 if size <= delta else delta * (size - mpf(delta) / 2)
+
+
+@element
+def log_cosh(p, t):
+    return m.log((m.exp(p - t) + m.exp(t - p)) / 2)
+
+
+@element
+def smooth_l1(p, t, beta=1.0):
+    size = abs(p - t)
+    return size**2 / (2 * mpf(beta)) if size < beta else size - mpf(beta) / 2
+
+
+@element
+def pinball(p, t, quantile=0.5):
+    return (t - p) * mpf(quantile) if p < t else (p - t) * (1 - mpf(quantile))
+
+
+@element
+def charbonnier(p, t, eps=1e-3):
+    return m.sqrt((p - t) ** 2 + mpf(eps) ** 2)
+
+
+@element
+def pseudo_huber(p, t, delta=1.0):
+    return mpf(delta) ** 2 * (m.sqrt(1 + ((p - t) / mpf(delta)) ** 2) - 1)
+
+
+@element
+def barron_general(p, t, alpha=1.0, c=1.0):
+    square = ((p - t) / mpf(c)) ** 2
+    if alpha == 2:
+        return square / 2
+    if alpha == 0:
+        return m.log(square / 2 + 1)
+    if alpha < -1e20:  # the card takes so low an alpha for −inf
+        return 1 - m.exp(-square / 2)
+    a = mpf(alpha)
+    return abs(a - 2) / a * ((square / abs(a - 2) + 1) ** (a / 2) - 1)
+
+
+@element
+def mape(p, t, eps=1e-7):
+    return abs(p - t) / max(abs(t), mpf(eps))
+
+
+@element
+def msle(p, t):
+    return (m.log(1 + p) - m.log(1 + t)) ** 2
+
+
+# ------------------------------------------------------------------------------------------ likelihoods
+
+
+@element
+def poisson_nll(p, t, log_input=True, full=False, eps=1e-8):
+    value = m.exp(p) - t * p if log_input else p - (t * m.log(p + mpf(eps)) if t else 0)
+    if full and t > 1:
+        value += t * m.log(t) - t + m.log(2 * m.pi * t) / 2
+    return value
+
+
+@element
+def gaussian_nll(p, t, variance, full=False, eps=1e-6):
+    variance = max(variance, mpf(eps))
+    value = (m.log(variance) + (p - t) ** 2 / variance) / 2
+    return value + m.log(2 * m.pi) / 2 if full else value
+
+
+@element
+def gamma_deviance(p, t):
+    return p + t * m.exp(-p)
+
+
+@element
+def tweedie_deviance(p, t, power=1.5):
+    q = mpf(power)
+    return m.exp((2 - q) * p) / (2 - q) - t * m.exp((1 - q) * p) / (1 - q)
+
+
+# ---------------------------------------------------------------------------------------------- margins
+
+
+@element
+def hinge(p, t):
+    return max(1 - t * p, mpf(0))
+
+
+@element
+def squared_hinge(p, t):
+    return hinge(p, t) ** 2
+
+
+@element
+def soft_margin(p, t):
+    return m.log(1 + m.exp(-t * p))
+
+
+@element
+def hinge_embedding(p, t, margin=1.0):
+    return p if t > 0 else max(mpf(margin) - p, mpf(0))
+
+
+@element
+def margin_ranking(first, second, t, margin=0.0):
+    return max(mpf(margin) - t * (first - second), mpf(0))
+
+
+# --------------------------------------------------------------------------------------- classification
+
+
+def chance(z):
+    """The logistic function."""
+    return 1 / (1 + m.exp(-z))
+
+
+def surprise(z):
+    """−log of the chance of a yes."""
+    return m.log(1 + m.exp(-z))
+
+
+@element
+def binary_cross_entropy(p, t, from_probabilities=False, base=m.e, pos_weight=1.0):
+    if from_probabilities:
+        yes, no = -m.log(p) if t else 0, -m.log(1 - p) if t != 1 else 0
+    else:
+        yes, no = surprise(p), surprise(-p)
+    return (mpf(pos_weight) * t * yes + (1 - t) * no) / m.log(base)
+
+
+@element
+def sigmoid_focal(p, t, gamma=2.0, alpha=None):
+    balance = 1 if alpha is None else mpf(alpha) * t + (1 - mpf(alpha)) * (1 - t)
+    wrong = t * chance(-p) + (1 - t) * chance(p)
+    return balance * wrong ** mpf(gamma) * (t * surprise(p) + (1 - t) * surprise(-p))
+
+
+@element
+def asymmetric(p, t, gamma_neg=4.0, gamma_pos=1.0, clip=0.05):
+    yes = chance(-p) ** mpf(gamma_pos) * surprise(p)
+    above = max(chance(p) - mpf(clip), mpf(0))
+    right = chance(-p) if clip == 0 else 1 - above
+    return t * yes - (1 - t) * above ** mpf(gamma_neg) * m.log(right)
+
+
+@element
+def relative_entropy(p, t, log_target=False):
+    if log_target:
+        return m.exp(t) * (t - p)
+    return t * (m.log(t) - p) if t else mpf(0)
+
+
+def softmax(row):
+    most = max(row)
+    powers = [m.exp(x - most) for x in row]
+    return [power / m.fsum(powers) for power in powers]
+
+
+@row
+def categorical_cross_entropy(p, t, base=m.e):
+    return -m.fsum(share * m.log(x) for x, share in zip(p, t, strict=True) if share) / m.log(base)
+
+
+@row
+def cross_entropy(p, t, from_probabilities=False, base=m.e):
+    return categorical_cross_entropy(p if from_probabilities else softmax(p), t, base)
+
+
+@row
+def nll(p, t):
+    return -m.fsum(x * share for x, share in zip(p, t, strict=True))
+
+
+@row
+def poly1(p, t, epsilon=2.0):
+    return m.fsum(share * (mpf(epsilon) * (1 - x) - m.log(x)) for x, share in zip(softmax(p), t, strict=True) if share)
+
+
+@row
+def softmax_focal(p, t, gamma=2.0):
+    return -m.fsum(share * (1 - x) ** mpf(gamma) * m.log(x) for x, share in zip(softmax(p), t, strict=True) if share)
+
+
+@row
+def kl_div(p, t, from_probabilities=False):
+    p = p if from_probabilities else softmax(p)
+    return m.fsum(share * m.log(share / x) for x, share in zip(p, t, strict=True) if share)
+
+
+@row
+def js_divergence(p, t, beta=0.5):
+    beta, p = mpf(beta), softmax(p)
+    mixture = [beta * share + (1 - beta) * x for x, share in zip(p, t, strict=True)]
+    return beta * kl_div(mixture, t, True) + (1 - beta) * kl_div(mixture, p, True)
+
+
+@row
+def distillation(p, t, temperature=2.0):
+    heat = mpf(temperature)
+    return heat**2 * kl_div([x / heat for x in p], softmax([x / heat for x in t]))
+
+
+@row
+def multilabel_soft_margin(p, t):
+    return m.fsum(binary_cross_entropy(x, share) for x, share in zip(p, t, strict=True)) / len(p)
+
+
+# ------------------------------------------------------------------------------------------- embeddings
+
+
+def norm(x, p=2.0):
+    return m.fsum(abs(entry) ** mpf(p) for entry in x) ** (1 / mpf(p)) if any(x) else mpf(0)
+
+
+def less(x, y):
+    return [a - b for a, b in zip(x, y, strict=True)]
+
+
+@row
+def cosine(p, t):
+    if not any(p) or not any(t):
+        return mpf(1)
+    return 1 - m.fsum(a * b for a, b in zip(p, t, strict=True)) / (norm(p) * norm(t))
+
+
+@row
+def cosine_embedding(first, second, t, margin=0.0):
+    apart = cosine(first, second)
+    return apart if t > 0 else max(1 - apart - mpf(margin), mpf(0))
+
+
+@row
+def contrastive_pair(first, second, t, margin=1.0):
+    distance = norm(less(first, second))
+    return (distance if t > 0 else max(mpf(margin) - distance, mpf(0))) ** 2 / 2
+
+
+@row
+def triplet_margin(anchor, positive, negative, margin=1.0, p=2.0, swap=False):
+    far = norm(less(anchor, negative), p)
+    if swap:
+        far = min(far, norm(less(positive, negative), p))
+    return max(norm(less(anchor, positive), p) - far + mpf(margin), mpf(0))
+
+
+# ---------------------------------------------------------------------------------------------- overlap
+# of one region: its pixels' probabilities, which are in it, and their weights
+
+
+@row
+def dice(p, t, w, smooth=0.0, squared=False):
+    part = m.fsum(c * a * b for a, b, c in zip(p, t, w, strict=True))
+    power = 2 if squared else 1
+    whole = m.fsum(c * (a**power + b**power) for a, b, c in zip(p, t, w, strict=True))
+    return 1 - (2 * part + mpf(smooth)) / (whole + mpf(smooth)) if whole + smooth else mpf(0)
+
+
+@row
+def tversky(p, t, w, alpha=0.5, beta=0.5):
+    right = m.fsum(c * a * b for a, b, c in zip(p, t, w, strict=True))
+    claimed = m.fsum(c * a * (1 - b) for a, b, c in zip(p, t, w, strict=True))
+    missed = m.fsum(c * (1 - a) * b for a, b, c in zip(p, t, w, strict=True))
+    whole = right + mpf(alpha) * claimed + mpf(beta) * missed
+    return 1 - right / whole if whole else mpf(0)
+
+
+@row
+def jaccard(p, t, w):
+    return tversky(p, t, w, 1.0, 1.0)
+
+
+@row
+def focal_tversky(p, t, w, gamma=0.75, alpha=0.3, beta=0.7):
+    return tversky(p, t, w, alpha, beta) ** mpf(gamma)
+
+
+REGIONS = ("dice", "tversky", "jaccard", "focal_tversky")  #: the losses of rows whose rows are regions
+
+
+# ------------------------------------------------------------------------------------ how it is evaluated
+
+
+def values(name, *arguments, **parameters):
+    """The exact values: an object array of mpmath numbers, one for each element or row."""
+    return _each(_value, name, arguments, parameters)
+
+
+def slopes(name, *arguments, **parameters):
+    """The exact slopes by the first argument, in its shape; NaN at a kink."""
+    return _each(_slope, name, arguments, parameters)
+
+
+def _each(compute, name, arguments, parameters):
+    definition = functools.partial(ROWS[name] if name in ROWS else DEFINITIONS[name], **parameters)
+    lines = [np.asarray(x) for x in arguments]
+    results = [compute(definition, [_number(x[place]) for x in lines]) for place in range(len(lines[0]))]
+    shape = lines[0].shape if compute is _slope else lines[0].shape[:1]
+    return np.array(results, dtype=object).reshape(shape)
+
+
+def _number(x):
+    return [_number(entry) for entry in x] if np.ndim(x) else mpf(float(x))
+
+
+def _settle(compute):
+    """compute(digits) with rising precision until two results agree to DIGITS digits; NaN without an end."""
+    before = None
+    for digits in PRECISIONS:
+        with m.workdps(digits):
+            now = compute(digits)
+            if before is not None and _agree(before, now, digits):
+                return now
+        before = now
+    return mpf("nan")
+
+
+def _agree(before, now, digits):
+    if now != now or before != before:
+        return now != now and before != before
+    if abs(now) < mpf(10) ** -400 and abs(before) < mpf(10) ** -400:
+        return now != 0 or digits > ZERO
+    return abs(now - before) <= abs(now) * mpf(10) ** -DIGITS
+
+
+def _value(definition, arguments):
+    return _settle(lambda digits: mpf(definition(*arguments)))
+
+
+def _slope(definition, arguments):
+    first, *rest = arguments
+    if not isinstance(first, list):
+        return _slope_at(lambda x: definition(x, *rest), first, arguments)
+    return [
+        _slope_at(lambda x, k=k: definition([*first[:k], x, *first[k + 1 :]], *rest), first[k], arguments)
+        for k in range(len(first))
+    ]
+
+
+def _slope_at(function, x, arguments):
+    """The central difference quotient; NaN where those to the left and to the right do not approach one another."""
+    gaps = []
+    flat = [entry for argument in arguments for entry in (argument if isinstance(argument, list) else [argument])]
+    most = max((m.mag(entry) for entry in flat if entry), default=0)
+
+    def quotient(digits):
+        step = (min(abs(x), mpf(1)) if x else mpf(1)) * mpf(10) ** -(digits // 3)
+        with m.workdps(digits + int((max(most, 0) - m.mag(step)) * 0.302) + 5):
+            left, here, right = function(x - step), function(x), function(x + step)
+            gaps.append(abs((right - here) - (here - left)) / step)
+            return (right - left) / (2 * step)
+
+    slope = _settle(quotient)
+    return mpf("nan") if len(gaps) > 1 and gaps[-1] > gaps[-2] / 2 > 0 else slope
+
+
+# ------------------------------------------------------------------------------------ how far off a result is
+
+
+def ulps(came, exact, dtype):
+    """The error of each entry in units in the last place of the exact result; inf where only one is finite."""
+    info = np.finfo(dtype)
+    most = mpf(float(info.max)) * (1 + mpf(float(info.eps)) / 4)  # what is nearer to the largest number than to 2^emax
+
+    def error(result, wanted):
+        if wanted != wanted:
+            return 0.0
+        if abs(wanted) > most:
+            return 0.0 if abs(result) >= info.max and (result > 0) == (wanted > 0) else math.inf
+        if not math.isfinite(result):
+            return math.inf
+        unit = mpf(2) ** max(m.mag(wanted) - info.nmant - 1, info.minexp - info.nmant)
+        return float(abs(mpf(float(result)) - wanted) / unit)
+
+    flat = [error(a, b) for a, b in zip(np.ravel(came).tolist(), np.ravel(exact), strict=True)]
+    return np.array(flat).reshape(np.shape(exact))
