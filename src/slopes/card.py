@@ -263,6 +263,7 @@ class Activation(Card[P]):
     def __call__(self, x: Array, *extra: P.args, **parameters: P.kwargs) -> Any:
         """Return the values, in the shape and dtype of x (a NumPy array, torch tensor, number or nested list).
 
+        Whatever converts to an array by ``__array__``, as a pandas Series, is read as one and gives a NumPy array.
         Raises TypeError for what is no array of real numbers, ValueError for a parameter outside its domain.
         """
         if extra:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import importlib
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import Any
 
@@ -54,12 +54,23 @@ def _resolve(x: Array) -> ModuleType:
         raise TypeError("mpmath numbers are computed by slopes.exact(card, digits=...)")
     elif type(x).__module__.partition(".")[0] == "sympy" or type(x).__module__ == "slopes.readings.symbol":
         module = _load("symbol")
-    elif isinstance(x, (np.ndarray, np.generic, bool, list, tuple)):
+    elif isinstance(x, (np.generic, bool, list, tuple)) or hasattr(type(x), "__array__"):
         module = _load("numpy")
     else:
-        raise TypeError(f"expected an array, a tensor or a number, got {type(x).__name__}")
+        raise TypeError(f"expected an array, a tensor or a number, got {type_and_remedy(x)}")
     _READINGS[type(x)] = module
     return module
+
+
+def type_and_remedy(x: Any) -> str:
+    """The type of something that is no array, for a message, and how to make an array of it if that is possible."""
+    name = f"the class {x.__name__}" if isinstance(x, type) else type(x).__name__
+    if hasattr(x, "toarray"):
+        return f"{name}; its toarray() makes an array"
+    if isinstance(x, (str, bytes, dict, type)) or not isinstance(x, Iterable):
+        return name
+    values = "it" if type(x).__name__ in ("memoryview", "array") else "list(it)"
+    return f"{name}; numpy.asarray({values}) makes an array"
 
 
 # ------------------------------------------------------------------------------------------ constants

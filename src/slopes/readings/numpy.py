@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import scipy.special
 
-from slopes.ops import Array
+from slopes.ops import Array, type_and_remedy
 from slopes.readings import tails
 
 _this = sys.modules[__name__]
@@ -134,15 +134,64 @@ moveaxis, isnan = np.moveaxis, np.isnan
 
 
 def enter(x: Array, what: str, like: Array | None = None) -> Array:
-    """Return x as an array of numbers that a card can take, or raise TypeError naming it."""
-    if not isinstance(x, (np.ndarray, np.generic, bool, int, float, list, tuple)):
-        raise TypeError(f"{what} must be a NumPy array or a number here, got {type(x).__name__}")
-    try:
-        x = np.asarray(x)
-    except ValueError as error:
-        raise TypeError(f"{what} must be an array of numbers, got a list that is none ({error})") from None
+    """Return x as an array of numbers that a card can take, or raise TypeError naming it.
+
+    Numbers, lists of them and whatever converts to an array by ``__array__`` become one.
+    """
+    if type(x) is not np.ndarray:
+        x = _array(x, what)
     if x.dtype.kind not in "fiub" or x.dtype.itemsize > 8:
-        raise TypeError(f"{what} must hold real numbers of at most 64 bits, got dtype {x.dtype}")
+        mixed = ", as of mixed or missing entries" if x.dtype.kind == "O" else ""
+        raise TypeError(f"{what} must hold real numbers of at most 64 bits, got dtype {x.dtype}{mixed}")
+    return x
+
+
+def _array(x: Any, what: str) -> Any:
+    """x as a NumPy array, or TypeError."""
+    name = what.rpartition(" ")[2]
+    if isinstance(x, np.ma.MaskedArray):
+        raise TypeError(
+            f"{what} is a masked array, whose mask would be lost: pass {name}.data, and to a loss or a map also "
+            f"mask=~numpy.ma.getmaskarray({name}), True where an entry counts"
+        )
+    if _is_tensor(x):
+        raise TypeError(
+            f"{what} must be a NumPy array or a number here, as the other arguments are, got {type(x).__name__}; "
+            f"{name}.numpy() is an array"
+        )
+    is_list = isinstance(x, (list, tuple))
+    if is_list and _is_tensor(_first_leaf(x)):
+        raise TypeError(
+            f"{what} is a {type(x).__name__} of torch tensors; torch.stack({name}) makes one tensor of them"
+        )
+    if not is_list and not isinstance(x, (np.generic, bool, int, float)) and not hasattr(type(x), "__array__"):
+        raise TypeError(f"{what} must be a NumPy array or a number here, got {type_and_remedy(x)}")
+    try:
+        return np.asarray(x)
+    except ValueError as error:
+        if not is_list:
+            raise _unreadable(x, what, error) from error
+        raise TypeError(f"{what} must be an array of numbers, got a list that is none ({error})") from None
+    except Exception as error:  # whatever the other library raises
+        raise _unreadable(x, what, error) from error
+
+
+def _unreadable(x: Any, what: str, error: Exception) -> TypeError:
+    said = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
+    return TypeError(f"{what} cannot be read as an array: {type(x).__name__} says {said}")
+
+
+def _is_tensor(x: Any) -> bool:
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(x, torch.Tensor)
+
+
+def _first_leaf(x: Any) -> Any:
+    """The first entry of the first list in it, and so on; arrays have at most 64 axes."""
+    for _ in range(64):
+        if not isinstance(x, (list, tuple)) or not x:
+            break
+        x = x[0]
     return x
 
 

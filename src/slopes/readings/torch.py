@@ -269,14 +269,24 @@ def ratio(x: Array, y: Array) -> Array:
 moveaxis, isnan = torch.movedim, torch.isnan
 _HALF = (torch.float16, torch.bfloat16)
 _REAL = (torch.float32, torch.float64, *_HALF)
+_WHOLE = (
+    torch.int64, torch.int32, torch.bool, torch.uint8, torch.int16, torch.int8, torch.uint16, torch.uint32, torch.uint64
+)  # fmt: skip
 
 
 def enter(x: Array, what: str, like: Array | None = None) -> Array:
     """Return x if it is a tensor that a card can take (on the device of `like`), or raise TypeError."""
     if not isinstance(x, Tensor):
-        raise TypeError(f"{what} must be a torch tensor here, got {type(x).__name__}")
-    if x.dtype not in _REAL and not is_integer(x):
+        name = what.rpartition(" ")[2]
+        raise TypeError(
+            f"{what} must be a torch tensor here, as the other arguments are, got {type(x).__name__}; "
+            f"torch.as_tensor({name}) is a tensor"
+        )
+    if x.dtype not in _REAL and x.dtype not in _WHOLE:
         raise TypeError(f"{what} must hold real numbers, got dtype {x.dtype}")
+    if x.layout is not torch.strided and x.layout is not torch.jagged:
+        name = what.rpartition(" ")[2]
+        raise TypeError(f"{what} must be a dense tensor, got layout {x.layout}; {name}.to_dense() is one")
     if like is not None and x.device != like.device:
         raise TypeError(f"{what} lies on device {x.device}, the prediction on {like.device}")
     return x
