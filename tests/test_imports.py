@@ -110,7 +110,18 @@ def test_readings_define_every_primitive():
 
     from slopes import ops
 
-    composed = {"reading", "clip", "step", "softmax_pulled", "eye", "nonzero", "share", "scaled", "steady"}
+    composed = {
+        "reading",
+        "type_and_remedy",
+        "clip",
+        "step",
+        "softmax_pulled",
+        "eye",
+        "nonzero",
+        "share",
+        "scaled",
+        "steady",
+    }
     primitives = {n for n, f in vars(ops).items() if inspect.isfunction(f) and not n.startswith("_")} - composed
     for reading in ("numpy", "torch", "exact", "symbol"):
         module = importlib.import_module(f"slopes.readings.{reading}")
