@@ -6,6 +6,7 @@ arrays and torch tensors alike, validates its parameters, and knows its derivati
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import math
 from collections.abc import Callable, Mapping
@@ -16,7 +17,7 @@ from typing import Any, Concatenate, Generic, Literal, ParamSpec, Self, overload
 import numpy as np
 
 from slopes import kinds, ops
-from slopes.domains import Above, Domain, Flag, Noise, OneOf
+from slopes.domains import Above, Domain, Flag, Noise, OneOf, is_array, plain
 from slopes.extras import require
 from slopes.facts import Claims, Paper, Parameter, Peer
 from slopes.ops import Array
@@ -102,8 +103,8 @@ class Card(Generic[P]):
 
         Raises TypeError for a name the card does not have, ValueError for a value outside its domain.
         """
+        bound = self.bound | {name: plain(value) for name, value in parameters.items()}
         self._settings(parameters)
-        bound = {**self.bound, **parameters}
         listed = ", ".join(f"{name}={value!r}" for name, value in bound.items())
         return self._twin(bound=bound, name=f"{self._root.name}({listed})") if parameters else self
 
@@ -123,19 +124,38 @@ class Card(Generic[P]):
         if domain is not None:
             domain.check(self.name, name, value)
 
-    def _settings(self, given: Mapping[str, Any], reading: ModuleType | None = None) -> dict[str, Any]:
-        """Every parameter's value: given, else bound, else the default."""
+    def _settings(self, given: Mapping[str, Any], r: ModuleType | None = None, like: Array = None) -> dict[str, Any]:
+        """Every parameter's value: given, else bound, else the default; for a reading as its bodies take it.
+
+        `like` is the first argument, whose library, device, dtype and shape they must fit.
+        """
+        settings = {name: parameter.default for name, parameter in self.parameters.items()} | self.bound
         for name, value in given.items():
             if name not in self.parameters:
-                raise TypeError(f"{self.name}: no parameter {name!r}; it takes {', '.join(self._keywords()) or 'none'}")
+                raise TypeError(f"{self.name}: no parameter {name!r}; {self._offer(name)}")
+            settings[name] = value = plain(value)
             self._check(name, value)
-        settings = {name: parameter.default for name, parameter in self.parameters.items()} | self.bound | dict(given)
         for name, parameter in self.parameters.items():
             if isinstance(parameter.domain, Above):
                 parameter.domain.compare(self.name, name, settings)
-        if reading is None:
+        if r is None:
             return settings
-        return {name: reading.parameter(name, value) for name, value in settings.items()}
+        try:
+            return {name: r.parameter(name, value, like) for name, value in settings.items()}
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{self.name}: {error}") from None
+
+    def _fit(self, settings: Mapping[str, Any], first: str, x: Array) -> None:
+        """Raise ValueError for a parameter, an array of numbers, that does not broadcast to the shape of x."""
+        for name, value in settings.items():
+            if is_array(value):
+                kinds.broadcasts(self.name, name, tuple(value.shape), first, tuple(x.shape))
+
+    def _offer(self, name: str) -> str:
+        """The keyword that may have been meant, or all of them."""
+        keywords = self._keywords()
+        near = difflib.get_close_matches(name.lower(), keywords, n=1)
+        return f"did you mean {near[0]!r}?" if near else f"it takes {', '.join(keywords) or 'none'}"
 
     def _keywords(self) -> list[str]:
         """The names of all keywords."""
@@ -291,7 +311,10 @@ class Activation(Card[P]):
     def _read(self, compute: Callable[..., Array], parameters: Mapping[str, Any], *arrays: Array) -> Any:
         r = self._reading(*arrays)
         entered = self._enter(r, arrays)
-        value, slope = self._bodies(self._settings(self._draw(r, parameters, entered[0]), r))
+        settings = self._settings(self._draw(r, parameters, entered[0]), r, entered[0])
+        if settings:
+            self._fit(settings, "x", entered[0])
+        value, slope = self._bodies(settings)
         with r.quiet():
             result = r.narrow(compute(r, value, slope, *entered), r.result_dtype(entered[0]))
         kinds.keeps_shape(self.name, tuple(result.shape), tuple(entered[0].shape))
@@ -350,9 +373,10 @@ class Map(Activation[P]):
         self._divide(r, axis, entered)
         dtype = r.result_dtype(entered[0])
         rows = [r.moveaxis(a, axis, -1) for a in entered]
-        settings = self._settings(self._draw(r, parameters, rows[0]), r)
-        if self.noise and self.noise in parameters and getattr(settings[self.noise], "ndim", None):
-            settings[self.noise] = r.moveaxis(settings[self.noise], axis, -1)
+        settings = self._settings(self._draw(r, parameters, entered[0]), r, entered[0])
+        if settings and self.parts == 1:
+            self._fit(settings, "x", entered[0])
+            settings = {name: _along_rows(r, value, axis, entered[0].ndim) for name, value in settings.items()}
         value, pull_back = self._bodies(settings)
         with r.quiet():
             if mask is None:
@@ -390,6 +414,13 @@ class Map(Activation[P]):
 
     def _symbols(self, symbol: ModuleType) -> list[Any]:
         return [symbol.row("x")]
+
+
+def _along_rows(r: ModuleType, value: Any, axis: int, ndim: int) -> Any:
+    """A parameter which, if it is an array that broadcasts to ndim axes, has that axis last, as the rows have."""
+    if not is_array(value):
+        return value
+    return r.moveaxis(value.reshape((1,) * (ndim - value.ndim) + tuple(value.shape)), axis, -1)
 
 
 class Gate(Map[P]):
@@ -584,9 +615,13 @@ class Loss(Card[P]):
     ) -> tuple[kinds.Batch, Body, Body | None]:  # fmt: skip
         """The clean batch, and value and slope as functions of it."""
         mine = {name: options[name] for name in options if name not in self.kind.options}
-        settings = self._settings(mine, r)
+        name, (first, *others) = self.kind.arguments[0].name, arguments
+        first = r.enter(first, f"{self.name}: {name}")
+        settings = self._settings(mine, r, first)
+        if settings and not self.rowwise:
+            self._fit(settings, name, first)
         batch = self.kind.enter(
-            r, self.name, arguments, weight=weight, mask=mask, settings=settings,
+            r, self.name, (first, *others), weight=weight, mask=mask, settings=settings,
             **{name: options[name] for name in options if name in self.kind.options},
         )  # fmt: skip
         batch.reduce_by(reduction, divisor)

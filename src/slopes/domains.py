@@ -26,17 +26,57 @@ class Domain(ABC):
         return ()
 
     def check(self, owner: str, name: str, value: Any) -> None:
-        """Raise ValueError naming owner, parameter, domain and value unless it is admitted.
+        """Raise ValueError naming owner, parameter, domain and value unless it is admitted."""
+        if not self.admits(value):
+            raise ValueError(f"{owner}: {name} must be {self}, got {self.described(value)}")
 
-        Tensors pass: to look at their values would stop a trace or wait for a device.
-        """
-        if _is_plain(value) and not self.admits(value):
-            raise ValueError(f"{owner}: {name} must be {self}, got {value!r}")
+    def described(self, value: Any) -> str:
+        """A value that is not admitted, for a message."""
+        return shown(value)
 
 
-def _is_plain(value: Any) -> bool:
-    """Whether it is no tensor."""
-    return isinstance(value, (bool, int, float, str)) or not hasattr(value, "requires_grad")
+def plain(value: Any) -> Any:
+    """The value, but as a number of Python where it is one of NumPy's, and as an array where it converts to one."""
+    if type(value) in (float, int, bool, str):
+        return _as_float(value) if type(value) is int and abs(value) > EXACT else value
+    if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and not value.ndim):
+        number = value.item()
+        return float(number) if isinstance(number, np.floating) else number  # np.longdouble stays what it is
+    if hasattr(type(value), "__array__") and not isinstance(value, np.ndarray) and not is_tensor(value):
+        return np.asarray(value)
+    return value
+
+
+EXACT = 2**53  #: up to which a float holds every integer
+
+
+def _as_float(number: int) -> float:
+    """The integer as a float, since tensors take none beyond 64 bits; itself where it is too large for that, too."""
+    try:
+        return float(number)
+    except OverflowError:
+        return number
+
+
+def is_tensor(value: Any) -> bool:
+    """Whether it is a tensor, at whose values a card does not look."""
+    return not isinstance(value, (bool, int, float, str)) and hasattr(value, "requires_grad")
+
+
+def is_array(value: Any) -> bool:
+    """Whether it is an array or tensor with axes."""
+    return type(value) not in (float, int, bool, str) and bool(getattr(value, "shape", ()))
+
+
+def shown(value: Any) -> str:
+    """The value as a message has it: in one short line."""
+    if isinstance(value, int) and abs(value) > EXACT and not isinstance(_as_float(value), float):
+        digits = math.floor((value.bit_length() - 1) * math.log10(2)) + 1
+        return f"an integer of {digits + (abs(value) >= 10**digits)} digits, which no float holds"
+    if getattr(value, "shape", ()):
+        return f"an array of shape {tuple(value.shape)}"
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 80 else f"{text[:79]}…"
 
 
 @dataclass(frozen=True)
@@ -55,14 +95,35 @@ class Interval(Domain):
         return " and ".join(bounds) or "a finite number"
 
     def admits(self, value: Any) -> bool:
-        """Whether the number, or each number of an array, lies between the bounds and is finite."""
+        """Whether the number, or each number of an array, lies between the bounds and is finite; tensors pass.
+
+        To look at the values of a tensor would stop a trace or wait for a device.
+        """
         if isinstance(value, np.ndarray):
-            return all(self.admits(entry) for entry in value.reshape(-1).tolist())
+            return value.dtype.kind in "fiu" and bool(np.all(self.contains(value)))
         if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
-            return False
-        number: Any = value
-        inside = self.low < number < self.high or (self.closed and self.low <= number <= self.high)
-        return bool(inside) and abs(number) < math.inf
+            return is_tensor(value)
+        number = _as_float(value) if type(value) is int else value
+        return type(number) is not int and bool(self.contains(number))
+
+    def contains(self, values: Any) -> Any:
+        """Whether a number, or each of an array, lies between the bounds and is finite."""
+        if self.closed:
+            inside = (self.low <= values) & (values <= self.high)
+        else:
+            inside = (self.low < values) & (values < self.high)
+        return inside & (abs(values) < math.inf)
+
+    def described(self, value: Any) -> str:
+        """A value that is not admitted, for a message: of an array the first wrong number."""
+        if isinstance(value, list):
+            return f"{shown(value)}; give an array"
+        if not isinstance(value, np.ndarray):
+            return shown(value)
+        if value.dtype.kind not in "fiu":
+            return f"an array of dtype {value.dtype}"
+        wrong = value[~self.contains(value)][0]
+        return f"{wrong} in {shown(value)}"
 
     def other(self, value: float) -> float:
         """Another number of the domain, near the value, at which to try what was tried there."""
@@ -104,11 +165,23 @@ class Above(Interval):
     def compare(self, owner: str, name: str, settings: Mapping[str, Any]) -> None:
         """Raise ValueError naming both parameters unless this one is the greater."""
         value, bound = settings[name], settings[self.than]
-        if not (_is_plain(value) and _is_plain(bound)):
+        if is_tensor(value) or is_tensor(bound):
             return
-        fit = bound <= value if self.closed else bound < value
+        try:
+            fit = bound <= value if self.closed else bound < value
+        except ValueError:
+            shapes = f"{self.than} {np.shape(bound)} and {name} {np.shape(value)}"
+            raise ValueError(f"{owner}: {shapes} do not broadcast to one shape") from None
         if not (fit.all() if isinstance(fit, np.ndarray) else fit):
-            raise ValueError(f"{owner}: {name} must be {self}, got {self.than}={bound!r} and {name}={value!r}")
+            given = f"{self.than}={_first_misfit(bound, fit)} and {name}={_first_misfit(value, fit)}"
+            raise ValueError(f"{owner}: {name} must be {self}, got {given}")
+
+
+def _first_misfit(value: Any, fit: Any) -> str:
+    """The value, or of an array the number at the first place where `fit` is False, for a message."""
+    if not isinstance(value, np.ndarray):
+        return shown(value)
+    return f"{np.broadcast_to(value, fit.shape)[~fit][0]} in {shown(value)}"
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """What a loss is fed: a kind owns its arguments, shapes, masks, weights, reduction, sampling and plot."""
 
-from slopes.kinds.base import Argument, Batch, Kind, boolean_mask, keeps_shape, same_shape, valid_axis
+from slopes.kinds.base import Argument, Batch, Kind, boolean_mask, broadcasts, keeps_shape, same_shape, valid_axis
 from slopes.kinds.batches import Embeddings, Overlap
 from slopes.kinds.classification import Classification
 from slopes.kinds.others import Pairs, Signed, Triplets
@@ -24,6 +24,7 @@ __all__ = [
     "Batch",
     "Kind",
     "boolean_mask",
+    "broadcasts",
     "keeps_shape",
     "same_shape",
     "valid_axis",

@@ -17,8 +17,8 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from slopes.domains import Interval, OneOf
-from slopes.kinds.spaces import SPACES, Space
+from slopes.domains import Interval, OneOf, plain
+from slopes.kinds.spaces import SPACES, Space, refuse
 from slopes.ops import Array
 
 REDUCTIONS = OneOf(("mean", "sum", "none"))
@@ -43,6 +43,17 @@ def keeps_shape(owner: str, came: tuple[int, ...], wanted: tuple[int, ...]) -> N
     """Raise ValueError if a body does not give one value each, as when a parameter's shape widens the result."""
     if came != wanted:
         raise ValueError(f"{owner}: the body gives shape {came} where {wanted} is due, with one value for each entry")
+
+
+def broadcasts(owner: str, name: str, shape: tuple[int, ...], what: str, wanted: tuple[int, ...]) -> None:
+    """Raise ValueError unless an array of one shape broadcasts to another one, naming a shape that would."""
+    entries = zip(reversed(shape), reversed(wanted), strict=False)
+    if len(shape) <= len(wanted) and all(size in (1, due) for size, due in entries):
+        return
+    axes = [axis for axis, size in enumerate(wanted) if (size,) == shape]
+    axis = 1 if 1 in axes else min(axes, default=0)  # channels are the second
+    hint = f"; its shape may be {shape + (1,) * (len(wanted) - 1 - axis)}" if axes else ""
+    raise ValueError(f"{owner}: {name} {shape} does not broadcast to the shape of {what}, {wanted}{hint}")
 
 
 def boolean_mask(owner: str, mask: Array) -> None:
@@ -102,6 +113,7 @@ class Batch:
 
     def _own(self, divisor: Any) -> Any:
         """A divisor of the caller's: a number, or an array of one."""
+        divisor = plain(divisor)
         if isinstance(divisor, (int, float)):
             DIVISOR.check(self.owner, "divisor", divisor)
             return float(divisor) or math.inf  # nothing counts: 0, as the mean over nothing is
@@ -109,6 +121,7 @@ class Batch:
         divisor = self.r.enter(divisor, f"{self.owner}: divisor", self.original)
         if divisor.ndim:
             raise ValueError(f"{self.owner}: divisor must be one number, got shape {tuple(divisor.shape)}")
+        refuse(self.r, self.owner, "divisor", divisor, ~(divisor >= 0), "must be >= 0")
         return self.r.widen(divisor, like=self.like)
 
     def _scaled(self, values: Array) -> Array:

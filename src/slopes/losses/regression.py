@@ -42,9 +42,9 @@ METRIC = "(target.reshape(1, -1), prediction.reshape(1, -1), multioutput='raw_va
 class OrMinusInfinity(Interval):
     """An interval, or −inf."""
 
-    def admits(self, value):
-        """Whether the number is −inf, or lies in the interval."""
-        return value == -inf or super().admits(value)
+    def contains(self, values):
+        """Whether a number, or each of an array, is −inf or lies in the interval."""
+        return (values == -inf) | super().contains(values)
 
 
 Shape = Annotated[float, OrMinusInfinity(high=2.0, closed=True)]

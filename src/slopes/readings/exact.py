@@ -422,7 +422,7 @@ def slope_of(
         return (np.reshape(slopes, x.shape) if coupled else np.stack(slopes, axis=-1)).view(Exact)
 
 
-def parameter(name: str, value: Any) -> Any:
+def parameter(name: str, value: Any, like: Array = None) -> Any:
     """A card's parameter as its body takes it: numbers at full precision."""
     numeric = isinstance(value, (int, float, np.number, np.ndarray)) and not isinstance(value, bool)
     return Exact(value) if numeric else value

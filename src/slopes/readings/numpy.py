@@ -285,8 +285,17 @@ def slope_of(
     return reading.slope_of(name, value, *tensors, cotangent=pulled).numpy()
 
 
-def parameter(name: str, value: Any) -> Any:
-    """A card's parameter as its body takes it."""
+def parameter(name: str, value: Any, like: Array = None) -> Any:
+    """A card's parameter as its body takes it, or TypeError naming it."""
+    if type(value) in (float, int, bool, str):
+        return value
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array; give its data")
+    if _is_tensor(value):
+        raise TypeError(
+            f"{name} must be a number or a NumPy array here, as the arguments are, got {type(value).__name__}; "
+            f"float({name}) is a number, {name}.numpy() an array"
+        )
     return value
 
 

@@ -223,7 +223,7 @@ def _zero(low: Any) -> Any:
     return sp.Integer(0) if type(low) is float and low == 0.0 else low
 
 
-def parameter(name: str, value: Any) -> Any:
+def parameter(name: str, value: Any, like: Array = None) -> Any:
     """A card's parameter as its body takes it: a symbol, lest its value leak into the formula."""
     if type(value) is Constant:
         return sp.sympify(value)

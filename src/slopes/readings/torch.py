@@ -453,8 +453,30 @@ def slope_of(
     return pull_back(torch.ones_like(result) if cotangent is None else cotangent.to(result.dtype))[0]  # type: ignore[no-any-return]
 
 
-def parameter(name: str, value: Any) -> Any:
-    """A card's parameter as its body takes it."""
+_LARGEST, _LEAST = torch.finfo(torch.float32).max, 2.0**-150  #: what is not larger than the latter is 0 in float32
+
+
+def parameter(name: str, value: Any, like: Array = None) -> Any:
+    """A card's parameter as its body takes it, or an error naming it; `like` is the first argument."""
+    if type(value) is float or type(value) is int:
+        if like is None or value == 0 or _LEAST < abs(value) <= _LARGEST or abs(value) == torch.inf:
+            return value
+        if result_dtype(like) is not torch.float64:
+            becomes = 0 if abs(value) < 1 else torch.inf
+            raise ValueError(
+                f"{name} must be a number of float32, in which this tensor is computed: {value} is {becomes} there"
+            )
+        return value
+    if isinstance(value, Tensor):
+        if value.dtype not in _REAL and value.dtype not in _WHOLE:
+            raise TypeError(f"{name} must hold real numbers, got dtype {value.dtype}")
+        if like is not None and value.ndim and value.device != like.device:
+            raise TypeError(f"{name} lies on device {value.device}, the arguments on {like.device}")
+    elif hasattr(value, "__array__"):
+        raise TypeError(
+            f"{name} must be a number or a torch tensor here, as the arguments are, got {type(value).__name__}; "
+            f"torch.as_tensor({name}) is a tensor"
+        )
     return value
 
 
