@@ -5,13 +5,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint bench constraints clean
+.PHONY: demo test test-exhaustive lint bench constraints clean
 
 demo: $(STAMP)
 	$(BIN)/slopes compare
 
 test: lint
 	$(BIN)/python -m pytest --numprocesses=auto --dist=loadgroup
+
+# The tests that are marked `exhaustive`; `make test` has a part of each.
+test-exhaustive: $(STAMP)
+	$(BIN)/python -m pytest --numprocesses=auto --dist=loadgroup -m exhaustive
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -34,7 +34,7 @@ ATTACKS = ["</script><b>bold</b>", "crooked \"quoted\" 'x' & <!--", "<img src=x 
 class Page(HTMLParser):
     """Collects the parts of a page; refuses tags that are not closed."""
 
-    VOID = frozenset({"meta", "br", "link", "img", "hr", "input", "path", "rect", "circle", "use"})
+    VOID = frozenset({"meta", "br", "link", "img", "hr", "input", "path", "rect", "circle", "use", "wbr"})
 
     def __init__(self, text: str) -> None:
         super().__init__()

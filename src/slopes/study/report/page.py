@@ -21,6 +21,8 @@ from slopes.study.whole import whole
 from slopes.study.words import duration
 
 if TYPE_CHECKING:
+    from markupsafe import Markup
+
     from slopes.study.results import Pair, Study
 
 CONTENTS = {
@@ -38,6 +40,7 @@ CONTENTS = {
 }
 WITHOUT_RUNS = ("lost", "functions", "repeat")  #: the sections of a study in which nothing could be trained
 SIZES = ("WIDTH", "HEIGHT", "LEFT", "RIGHT", "TOP", "BOTTOM")
+DIGIT = 0.64  #: em that a character of a label may take; a digit takes 0.56 in Arial and 0.64 in DejaVu Sans
 MARKS = {"better": "▲", "worse": "▼", "tie": "=", "too few seeds": "?", "baseline": "·"}
 
 
@@ -60,7 +63,15 @@ def render(study: Study) -> str:
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["breakable"] = _breakable
     return environment.from_string(_file("report.html.j2")).render(context(study))
+
+
+def _breakable(name: str) -> Markup:
+    """Return a name as HTML that may break after an underscore and before a parenthesis."""
+    from markupsafe import Markup, escape
+
+    return escape(name).replace("_", Markup("_<wbr>")).replace("(", Markup("<wbr>("))
 
 
 def _file(name: str) -> str:
@@ -180,7 +191,9 @@ def _forest(study: Study, own: Numbers, verdicts: list[Verdict]) -> dict[str, An
         if verdict is not None:
             bar = _bar(axis, verdict["difference"], verdict["low"], verdict["high"])
             rows.append(_facts(study, pair, by_pair) | bar)
-    region = [_percent(axis, end) for end in (-margin, margin)]
+    low, high = (_percent(axis, end) for end in (-margin, margin))
+    # CSS places a background of some width by the share of the free room that lies on its left
+    region = {"at": round(low / (1 - (high - low) / 100), 2), "width": round(high - low, 2)}
     return {"forest": rows, "forest_ticks": _ticks(axis), "region": region, "zero": _percent(axis, 0.0)}
 
 
@@ -198,8 +211,23 @@ def _percent(axis: Axis, value: float) -> float:
     return round(100 * axis.at(value), 2)
 
 
-def _ticks(axis: Axis) -> list[tuple[float, str]]:
-    return [(_percent(axis, value), label) for value, label in axis.ticks]
+def _ticks(axis: Axis) -> list[tuple[float, str, float]]:
+    """The place of each tick in per cent, its label, and the length of axis in em from which on the label fits.
+
+    Labels take their places one after the other, each time the one that needs the shortest axis to keep clear of
+    those before it: on a short axis few labels show, and they are spread over it.
+    """
+    waiting = [(_percent(axis, value), label, 0.0) for value, label in axis.ticks]
+    placed: list[tuple[float, str, float]] = []
+    while waiting:
+        at, label, room = min(waiting, key=lambda tick: tick[2])
+        placed.append((at, label, round(room, 1)))
+        waiting = [
+            (x, text, max(room, 100 * (DIGIT * (len(text) + len(label)) / 2 + 1) / abs(x - at)))
+            for x, text, room in waiting
+            if text != label
+        ]
+    return sorted(placed)
 
 
 def _table(study: Study, numbers: dict[str, Numbers], verdicts: dict[str, list[Verdict]]) -> list[dict[str, Any]]:

@@ -81,6 +81,14 @@
     const font = `12px ${token("sans")}`;
     const last = chart.epochs.length - 1;
     const axis = { stroke: token("soft"), font, grid: { stroke: token("line"), width: 1 }, ticks: { show: false } };
+    const room = ({ ctx }, labels) => {
+      if (!labels?.length) return 62;
+      ctx.save();
+      ctx.font = font;
+      const widest = Math.max(...labels.map((label) => ctx.measureText(label).width));
+      ctx.restore();
+      return Math.max(62, Math.ceil(widest) + 14); // uPlot sets labels 5 pixels from the axis
+    };
     home.replaceChildren();
     const rest = (plot) => plot.setLegend({ idxs: plot.series.map(() => last) });
     const plot = new uPlot(
@@ -95,7 +103,7 @@
           { ...axis, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000], size: 34 },
           {
             ...axis,
-            size: 62,
+            size: room,
             splits: chart.axis.ticks.map(([at]) => at),
             values: () => chart.axis.ticks.map(([, label]) => label),
           },
