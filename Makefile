@@ -11,11 +11,11 @@ demo: $(STAMP)
 	$(BIN)/slopes compare
 
 test: lint
-	$(BIN)/python -m pytest --numprocesses=auto --dist=loadgroup
+	$(BIN)/python -m pytest --numprocesses=auto
 
 # The tests that are marked `exhaustive`; `make test` has a part of each.
 test-exhaustive: $(STAMP)
-	$(BIN)/python -m pytest --numprocesses=auto --dist=loadgroup -m exhaustive
+	$(BIN)/python -m pytest --numprocesses=auto -m exhaustive
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

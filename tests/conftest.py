@@ -1,7 +1,10 @@
 """What several test modules share."""
 
+from typing import Any
+
 import pytest
 
+import scheduling
 from slopes.card import Card, Loss
 from slopes.catalogue import ACTIVATIONS, CARDS, LOSSES
 
@@ -19,13 +22,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             metafunc.parametrize(argument, found, ids=[card.name for card in found])
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in a hook of the same name
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The tests of one card run in one process, which computes its exact results but once."""
-    for item in items:
-        shown = getattr(item, "callspec", None)
-        cards = [value for value in shown.params.values() if isinstance(value, Card)] if shown else []
-        item.add_marker(pytest.mark.xdist_group(cards[0].name if cards else item.path.name))
+    scheduling.order(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    return scheduling.make_scheduler(config, log)
 
 
 @pytest.fixture
