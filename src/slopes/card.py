@@ -6,7 +6,6 @@ arrays and torch tensors alike, validates its parameters, and knows its derivati
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import math
 from collections.abc import Callable, Mapping
@@ -17,7 +16,7 @@ from typing import Any, Concatenate, Generic, Literal, ParamSpec, Self, overload
 import numpy as np
 
 from slopes import kinds, ops
-from slopes.domains import Above, Domain, Flag, Noise, OneOf, is_array, plain
+from slopes.domains import Above, Domain, Flag, Noise, OneOf, did_you_mean, is_array, plain
 from slopes.extras import require
 from slopes.facts import Claims, Paper, Parameter, Peer
 from slopes.ops import Array
@@ -132,7 +131,7 @@ class Card(Generic[P]):
         settings = {name: parameter.default for name, parameter in self.parameters.items()} | self.bound
         for name, value in given.items():
             if name not in self.parameters:
-                raise TypeError(f"{self.name}: no parameter {name!r}; {self._offer(name)}")
+                raise TypeError(f"{self.name}: no parameter {name!r}; {did_you_mean(name, self._keywords())}")
             settings[name] = value = plain(value)
             self._check(name, value)
         for name, parameter in self.parameters.items():
@@ -150,12 +149,6 @@ class Card(Generic[P]):
         for name, value in settings.items():
             if is_array(value):
                 kinds.broadcasts(self.name, name, tuple(value.shape), first, tuple(x.shape))
-
-    def _offer(self, name: str) -> str:
-        """The keyword that may have been meant, or all of them."""
-        keywords = self._keywords()
-        near = difflib.get_close_matches(name.lower(), keywords, n=1)
-        return f"did you mean {near[0]!r}?" if near else f"it takes {', '.join(keywords) or 'none'}"
 
     def _keywords(self) -> list[str]:
         """The names of all keywords."""
@@ -434,7 +427,7 @@ class Gate(Map[P]):
     _arguments = ("gate", "value")
 
     def __init__(self, body: Body, *, gate: str = "first", **fields_of_card: Any) -> None:
-        HALF.check(body.__name__, "gate", gate)
+        kinds.OPTIONS["gate"].check(body.__name__, "gate", gate)
         self.half = gate  #: where the gate lies, unless a call says otherwise
         super().__init__(body, **fields_of_card)
 
@@ -458,7 +451,7 @@ class Gate(Map[P]):
     def _gated(self, gate: str | None) -> Self:
         if gate is None:
             return self
-        HALF.check(self.name, "gate", gate)
+        kinds.OPTIONS["gate"].check(self.name, "gate", gate)
         return self._twin(half=gate)
 
     def _divide(self, r: ModuleType, axis: int, entered: list[Array]) -> None:
@@ -493,9 +486,6 @@ class Gate(Map[P]):
 
     def _symbols(self, symbol: ModuleType) -> list[Any]:
         return [symbol.scalar("g"), symbol.scalar("v")]
-
-
-HALF = OneOf(("first", "last"))
 
 
 @overload
@@ -568,8 +558,8 @@ class Loss(Card[P]):
 
         A kind may take other arguments, as triplets do; the card's signature names them. `mask` (boolean, True
         counts) and `weight` have the shape of the unreduced loss; the mean is the weighted average of what counts,
-        0 over nothing, and `divisor` replaces its denominator. Other keywords are the card's parameters and its
-        kind's options.
+        0 over nothing, and takes no weight below 0; `divisor` replaces its denominator. Other keywords are the card's
+        parameters and its kind's options.
 
         Raises ValueError where shapes, labels or parameters do not fit, TypeError for what is no real array.
         """
@@ -604,9 +594,12 @@ class Loss(Card[P]):
     def _given(self, arguments: tuple[Any, ...], options: dict[str, Any]) -> tuple[Any, ...]:
         """The kind's arguments, by place or (taken out of the options) by name."""
         names = [argument.name for argument in self.kind.arguments]
-        given = [*arguments, *(options.pop(name) for name in names[len(arguments) :] if name in options)]
+        named = [name for name in names[len(arguments) :] if name in options]
+        given = [*arguments, *map(options.pop, named)]
         if len(given) != len(names):
-            raise TypeError(f"{self.name}: takes {', '.join(names)} and then keywords; got {len(given)} arguments")
+            missing = [name for name in names[len(arguments) :] if name not in named]
+            problem = f"{' and '.join(missing)} is missing" if missing else f"got {len(given)} arguments before them"
+            raise TypeError(f"{self.name}: takes {', '.join(names)} and then keywords; {problem}")
         return tuple(given)
 
     def _enter(

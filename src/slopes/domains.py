@@ -5,9 +5,10 @@ A card states a domain in its signature, as in ``alpha: Positive = 1.0``.
 
 from __future__ import annotations
 
+import difflib
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -66,6 +67,12 @@ def is_tensor(value: Any) -> bool:
 def is_array(value: Any) -> bool:
     """Whether it is an array or tensor with axes."""
     return type(value) not in (float, int, bool, str) and bool(getattr(value, "shape", ()))
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The known name that may have been meant, or all of them, for a message."""
+    near = difflib.get_close_matches(name.lower(), known, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"it takes {', '.join(known) or 'none'}"
 
 
 def shown(value: Any) -> str:

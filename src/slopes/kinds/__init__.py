@@ -1,9 +1,20 @@
 """What a loss is fed: a kind owns its arguments, shapes, masks, weights, reduction, sampling and plot."""
 
-from slopes.kinds.base import Argument, Batch, Kind, boolean_mask, broadcasts, keeps_shape, same_shape, valid_axis
-from slopes.kinds.batches import Embeddings, Overlap
-from slopes.kinds.classification import Classification
-from slopes.kinds.others import Pairs, Signed, Triplets
+from slopes.domains import Domain, OneOf
+from slopes.kinds.base import (
+    REDUCTIONS,
+    Argument,
+    Batch,
+    Kind,
+    boolean_mask,
+    broadcasts,
+    keeps_shape,
+    same_shape,
+    valid_axis,
+)
+from slopes.kinds.batches import MODE, OVER, Embeddings, Overlap
+from slopes.kinds.classification import UNIT, Classification
+from slopes.kinds.others import FLAG, Pairs, Signed, Triplets
 from slopes.kinds.spaces import (
     BOXES,
     CHANCES,
@@ -18,6 +29,7 @@ from slopes.kinds.spaces import (
 
 __all__ = [
     "KINDS",
+    "OPTIONS",
     "SPACE",
     "SPACES",
     "Argument",
@@ -36,6 +48,12 @@ FIRST, SECOND = Argument("first", REAL), Argument("second", REAL)
 BOX = tuple(Argument(name, BOXES) for name in ("prediction", "target"))
 TRIPLET = tuple(Argument(name, REAL) for name in ("anchor", "positive", "negative"))
 BATCH = Argument("embeddings", REAL), Argument("labels", REAL, row=False)
+
+#: what the options of a call may be that are words, flags or numbers
+OPTIONS: dict[str, Domain] = {
+    "reduction": REDUCTIONS, "gate": OneOf(("first", "last")), "mode": MODE, "over": OVER, "from_probabilities": FLAG,
+    "zero_one": FLAG, "label_smoothing": UNIT,
+}  # fmt: skip
 
 KINDS: dict[str, Kind] = {
     kind.name: kind

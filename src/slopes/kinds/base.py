@@ -89,6 +89,7 @@ class Batch:
     restore: Callable[[Array], Array] | None = None  #: brings a gradient into the layout of the first argument
     coupled: bool = False  #: whether a value depends on other rows than its own
     coefficient: Array | None = None  #: of each value; None is 1 everywhere
+    weighted: bool = False  #: whether weights of the caller's are in it
     divisor: Any = None  #: the mean's denominator; None where nothing is divided
     denominator: Array | None = None  #: what each value counts in the mean, where that is not its coefficient
     may_be_zero: bool = False  #: whether the divisor is an array, at which a trace cannot look
@@ -107,9 +108,19 @@ class Batch:
             if divisor is not None:
                 self.divisor = self._own(divisor)
             elif counted is not None:
+                self.check_weights(": the mean divides by their sum; reduction='sum' and a divisor go with any")
                 self.divisor, self.may_be_zero = self.r.total(counted), True
             else:  # the sum over nothing is 0 already
                 self.divisor = max(self.r.count(self.like), 1)
+
+    def check_weights(self, advice: str = "") -> None:
+        """Raise ValueError for a weight below 0 or without end, where weights can be looked at."""
+        weights, r = self.coefficient, self.r
+        if not self.weighted or weights is None or not r.is_concrete(weights) or not r.count(weights):
+            return
+        if not (bool(weights.min() >= 0) and bool(weights.max() < math.inf)):  # two numbers, and no array in between
+            wrong = ~((weights >= 0) & (weights < math.inf))
+            refuse(r, self.owner, "weight", weights, wrong, "must be >= 0 and finite", advice=advice)
 
     def _own(self, divisor: Any) -> Any:
         """A divisor of the caller's: a number, or an array of one."""
@@ -247,6 +258,7 @@ class Kind:
             batch.restore = lambda rows: r.moveaxis(rows, -1, axis)
         mask = select(batch, weight, mask)
         for place, (argument, space) in enumerate(zip(self.arguments, spaces, strict=True)):
+            space.check_shape(owner, argument.name, clean[place], entered[place])
             if mask is not None:
                 counts = mask[..., None] if self.rowwise and argument.row else mask
                 clean[place] = r.where(counts, clean[place], space.filler(r, clean[place]))
@@ -378,7 +390,7 @@ def select(batch: Batch, weight: Array | None, mask: Array | None, kept: Array |
     conditions = [condition for condition in (mask, kept) if condition is not None]
     inside = reduce(and_, conditions) if conditions else None
     if weight is not None:
-        weight = r.widen(weight, like=batch.like)
+        weight, batch.weighted = r.widen(weight, like=batch.like), True
         batch.coefficient = weight if inside is None else r.where(inside, weight, 0.0)
         if not r.wants_gradient(weight):
             conditions.append(weight != 0)  # what weighs nothing is not read: its loss may be infinite

@@ -80,7 +80,8 @@ class Overlap(Kind):
         batch = Batch(r, owner, prediction, (), pixel, r.result_dtype(prediction, loss=True))
         kept = kept_labels(batch, target, labelled, ignore_index)
         counts = select(batch, weight, mask, kept)
-        pixels = batch.coefficient
+        batch.check_weights()
+        pixels, batch.weighted = batch.coefficient, False
         rows = r.labels(target) if labelled else r.moveaxis(r.widen(target, like=wide), axis, -1)
         if counts is not None:
             wide = r.where(counts[..., None], wide, 1.0 / classes if from_probabilities else 0.0)

@@ -33,6 +33,9 @@ class Space:
         """What stands where a mask hides an entry of `like`."""
         return self.fill
 
+    def check_shape(self, owner: str, what: str, rows: Array, original: Array) -> None:
+        """Raise ValueError for rows of a length that the space does not have."""
+
     def check(self, r: ModuleType, owner: str, what: str, values: Array, original: Array) -> None:
         """Raise ValueError for a number outside the bounds, where values can be looked at."""
         if self.rule:
@@ -73,20 +76,25 @@ class Boxes(Space):
         """The unit box."""
         return r.where(r.arange(4, like) < 2, 0.0, 1.0)
 
-    def check(self, r: ModuleType, owner: str, what: str, values: Array, original: Array) -> None:
-        """Raise ValueError for rows of another length, and for a corner that is beyond its opposite."""
-        if values.shape[-1] != 4:
+    def check_shape(self, owner: str, what: str, rows: Array, original: Array) -> None:
+        """Raise ValueError for rows of another length than four."""
+        if rows.shape[-1] != 4:
             shape = tuple(original.shape)
             raise ValueError(f"{owner}: {what} must be rows of four, x1, y1, x2, y2, got shape {shape}")
+
+    def check(self, r: ModuleType, owner: str, what: str, values: Array, original: Array) -> None:
+        """Raise ValueError for a corner that is beyond its opposite."""
         size = values[..., 2:] - values[..., :2]
         came = "a width or height of "
         refuse(r, owner, what, size, size < 0, "must be boxes x1, y1, x2, y2 with x1 <= x2 and y1 <= y2", came)
 
 
-def refuse(r: ModuleType, owner: str, what: str, values: Array, wrong: Array, rule: str, came: str = "") -> None:
+def refuse(
+    r: ModuleType, owner: str, what: str, values: Array, wrong: Array, rule: str, came: str = "", advice: str = ""
+) -> None:
     """Raise ValueError with the first wrong value, where values can be looked at."""
     if r.is_concrete(values) and bool(wrong.any()):
-        raise ValueError(f"{owner}: {what} {rule}, got {came}{values[wrong].reshape(-1)[0]}")
+        raise ValueError(f"{owner}: {what} {rule}, got {came}{values[wrong].reshape(-1)[0]}{advice}")
 
 
 def _normal(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:

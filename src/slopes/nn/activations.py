@@ -21,7 +21,7 @@ def _elementwise(*names: str) -> Compute:
     """Forward of an activation; names are the parameters that it has in common with the card."""
 
     def compute(self: Any, card: Any, input: Any) -> Any:
-        if not fits(input) or (settings := settings_of(card, self, *names)) is None:
+        if not fits(input) or (settings := settings_of(card, self, input, *names)) is None:
             return None
         return _applied(self, card, settings, _autocast(self, input))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -12,6 +13,8 @@ from torch import Tensor
 
 from slopes.card import Card, Loss
 from slopes.catalogue import CARDS
+from slopes.domains import did_you_mean
+from slopes.kinds import OPTIONS
 from slopes.nn.losses import counted
 from slopes.nn.replaced import TABLE, leaf
 from slopes.readings import torch as r
@@ -30,10 +33,11 @@ class CardModule(torch.nn.Module):
     def __init__(self, **parameters: Any) -> None:
         super().__init__()
         defaults = _options(self.card)
-        for name in parameters:
+        for name, value in parameters.items():
             if name not in defaults:
-                known = ", ".join(defaults) or "none"
-                raise TypeError(f"{type(self).__name__}: no parameter {name!r}; it takes {known}")
+                raise TypeError(f"{type(self).__name__}: no parameter {name!r}; {_offer(name, defaults)}")
+            if name in OPTIONS:
+                OPTIONS[name].check(type(self).__name__, name, value)
         self.card._settings({name: value for name, value in parameters.items() if name in self.card.parameters})
         for name, value in {**defaults, **parameters}.items():
             plain = isinstance(value, Tensor) and not isinstance(value, torch.nn.Parameter)
@@ -49,8 +53,11 @@ class CardModule(torch.nn.Module):
         options = {name: getattr(self, name) for name in _options(self.card)}
         own = self.card.parameters
         options = {name if name in own else _OURS.get(name, name): value for name, value in options.items()}
+        names = [argument.name for argument in self.card.kind.arguments] if isinstance(self.card, Loss) else ["x"]
         if not arguments:
-            return self.card()  # which says what it takes
+            raise TypeError(f"{self.card.name}: takes {', '.join(names)} and then keywords; {names[0]} is missing")
+        for name, argument in zip(names, arguments, strict=False):
+            r.enter(argument, f"{self.card.name}: {name}")
         if self.card.noise and self.training:
             options[self.card.noise] = r.drawn(self.card.parameters[self.card.noise].domain.distribution, arguments[0])
         if isinstance(self.card, Loss):
@@ -83,6 +90,14 @@ class module(CardModule):
     def extra_repr(self) -> str:
         """The card, and what differs from the defaults."""
         return ", ".join(filter(None, [repr(self.card), super().extra_repr()]))
+
+
+def _offer(name: str, known: Mapping[str, Any]) -> str:
+    """The parameter that may have been meant, or all of them."""
+    theirs = {ours: name for name, ours in _OURS.items()}
+    if theirs.get(name) in known:
+        return f"PyTorch and slopes.nn call it {theirs[name]!r}"
+    return did_you_mean(name, known)
 
 
 #: keywords of a card that a module has no place for: they go with the arguments of one call

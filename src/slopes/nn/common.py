@@ -29,11 +29,11 @@ def fits(first: Any, *rest: Any) -> bool:
     return narrow and torch.is_autocast_enabled(first.device.type)
 
 
-def settings_of(card: Card[Any], module: torch.nn.Module, *names: str) -> dict[str, Any] | None:
-    """The card's parameters as the module has them; None where one lies outside the card's domain."""
+def settings_of(card: Card[Any], module: torch.nn.Module, x: Any, *names: str) -> dict[str, Any] | None:
+    """The card's parameters as the module has them; None where the card refuses one, beside tensors such as x."""
     try:
-        return card._settings({name: getattr(module, name) for name in names})
-    except ValueError:
+        return card._settings({name: getattr(module, name) for name in names}, r, x if isinstance(x, Tensor) else None)
+    except (ValueError, TypeError):
         return None
 
 

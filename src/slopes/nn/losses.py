@@ -22,7 +22,7 @@ def _loss(*names: str) -> Compute:
 
     def compute(self: Any, card: Any, input: Any, *rest: Any) -> Any:
         fit = fits(input, *rest) and all(x.shape == input.shape for x in rest)
-        if not fit or not _known(self) or (settings := settings_of(card, self, *names)) is None:
+        if not fit or not _known(self) or (settings := settings_of(card, self, input, *names)) is None:
             return None
         return reduced(self, values_of(card, settings, input, *rest), input)
 
@@ -30,7 +30,7 @@ def _loss(*names: str) -> Compute:
 
 
 def _whole(*names: str) -> Compute:
-    """The same where the last argument, of signs or counts, may hold integers."""
+    """Forward of such a loss, whose last argument, of signs or counts, may hold integers."""
 
     def compute(self: Any, card: Any, input: Any, *rest: Any) -> Any:
         *others, target = rest
@@ -45,18 +45,40 @@ def _as(input: Any, target: Any) -> Any:
     return target.to(input.dtype) if whole else target
 
 
+def _hinges(self: Any, card: Any, input: Any, target: Any) -> Any:
+    """Forward of HingeEmbeddingLoss: PyTorch adds both losses where a target is neither 1 nor −1."""
+    target, settings = _as(input, target), settings_of(card, self, input, "margin")
+    if not _known(self) or not fits(input, target) or target.shape != input.shape or settings is None:
+        return None
+    other = _is_no_sign(target)
+    if other is None:
+        return reduced(self, values_of(card, settings, input, target), input)
+    near, far = (values_of(card, settings, input, torch.full_like(target, sign)) for sign in (1, -1))
+    return reduced(self, torch.where(target == 1, near, torch.where(other, near + far, far)), input)
+
+
+def _is_no_sign(target: Tensor) -> Tensor | None:
+    """Where a target is neither 1 nor −1, or cannot be looked at; None where all of them are signs."""
+    other = (target != 1) & (target != -1)
+    return None if r.is_concrete(target) and not bool(other.any()) else other
+
+
 def _vectors(self: Any, card: Any, first: Any, second: Any, target: Any) -> Any:
-    """Forward of CosineEmbeddingLoss."""
-    target, settings = _as(first, target), settings_of(card, self, "margin")
+    """Forward of CosineEmbeddingLoss: 0 where a target is neither 1 nor −1, as in PyTorch."""
+    target, settings = _as(first, target), settings_of(card, self, first, "margin")
     fit = _known(self) and fits(first, second, target) and first.numel() and first.ndim in (1, 2)
     if not fit or settings is None or first.shape != second.shape or target.shape != first.shape[:-1]:
         return None
-    return reduced(self, values_of(card, settings, first, second, target), first)
+    other = _is_no_sign(target)
+    if other is None:
+        return reduced(self, values_of(card, settings, first, second, target), first)
+    values = values_of(card, settings, first, second, torch.where(other, 1.0, target))
+    return reduced(self, torch.where(other, 0.0, values), first)
 
 
 def _triplets(self: Any, card: Any, anchor: Any, positive: Any, negative: Any) -> Any:
     """Forward of TripletMarginLoss; its eps guards PyTorch's root, and is no part of the distance unless enlarged."""
-    settings = settings_of(card, self, "margin", "p", "swap")
+    settings = settings_of(card, self, anchor, "margin", "p", "swap")
     fit = _known(self) and self.eps <= 1e-6 and fits(anchor, positive, negative) and anchor.ndim and anchor.numel()
     if not fit or settings is None or not anchor.shape == positive.shape == negative.shape:
         return None
@@ -66,7 +88,7 @@ def _triplets(self: Any, card: Any, anchor: Any, positive: Any, negative: Any) -
 def _distances(self: Any, card: Any, anchor: Any, positive: Any, negative: Any) -> Any:
     """Forward of TripletMarginWithDistanceLoss: the positive's distance is to rank behind the negative's."""
     fit = _known(self) and fits(anchor, positive, negative) and anchor.ndim == positive.ndim == negative.ndim
-    settings = settings_of(card, self, "margin")
+    settings = settings_of(card, self, anchor, "margin")
     if not fit or settings is None:
         return None
     near, far = self.distance_function(anchor, positive), self.distance_function(anchor, negative)
@@ -79,7 +101,7 @@ def _distances(self: Any, card: Any, anchor: Any, positive: Any, negative: Any) 
 
 def _rivals(self: Any, card: Any, input: Any, target: Any) -> Any:
     """Forward of MultiMarginLoss: a mean over classes, of which the right one's weight is the row's."""
-    settings = settings_of(card, self, "margin", "p")
+    settings = settings_of(card, self, input, "margin", "p")
     fit = _known(self) and fits(input, self.weight) and isinstance(target, Tensor) and input.ndim in (1, 2)
     if not fit or settings is None or not input.numel():
         return None
@@ -127,7 +149,7 @@ def _lists(self: Any, card: Any, input: Any, target: Any) -> Any:
 
 def _variances(self: Any, card: Any, input: Any, target: Any, var: Any) -> Any:
     """Forward of GaussianNLLLoss; as in PyTorch, a variance that is held at eps has its gradient all the same."""
-    settings = settings_of(card, self, "full", "eps")
+    settings = settings_of(card, self, input, "full", "eps")
     if isinstance(var, float) and fits(input):
         var = torch.full_like(input, var)
     fit = _known(self) and fits(input, target, var) and input.shape == target.shape
@@ -150,7 +172,7 @@ def _binary(self: Any, card: Any, input: Any, target: Any) -> Any:
         return None
     if self.weight is not None and not _spreads(self.weight, input):
         return None
-    outside = r.is_concrete(input) and not bool(((input >= 0) & (input <= 1)).all())
+    outside = any(r.is_concrete(x) and not bool(((x >= 0) & (x <= 1)).all()) for x in (input, target))
     if outside or (input.device.type != "cpu" and torch.is_autocast_enabled(input.device.type)):
         return None
     settings = card._settings({"from_probabilities": True})
@@ -193,7 +215,7 @@ def _binary_with_logits(self: Any, card: Any, input: Any, target: Any) -> Any:
 
 def _divergence(self: Any, card: Any, input: Any, target: Any) -> Any:
     """Forward of KLDivLoss, whose mean warns that it is over entries, and that "batchmean" is over rows."""
-    settings = settings_of(card, self, "log_target")
+    settings = settings_of(card, self, input, "log_target")
     if not fits(input, target) or input.shape != target.shape or settings is None:
         return None
     if self.reduction != "batchmean" and not _known(self):
@@ -258,7 +280,7 @@ LOSSES: dict[str, tuple[str, Compute]] = {
     "BCEWithLogitsLoss": ("binary_cross_entropy", _binary_with_logits),
     "SmoothL1Loss": ("smooth_l1", _loss("beta")),
     "SoftMarginLoss": ("soft_margin", _whole()),
-    "HingeEmbeddingLoss": ("hinge_embedding", _whole("margin")),
+    "HingeEmbeddingLoss": ("hinge_embedding", _hinges),
     "MarginRankingLoss": ("margin_ranking", _whole("margin")),
     "CosineEmbeddingLoss": ("cosine_embedding", _vectors),
     "TripletMarginLoss": ("triplet_margin", _triplets),
