@@ -63,6 +63,7 @@ def folder(tmp_path, monkeypatch):
         "notes.txt": "hello",
     }.items():
         (tmp_path / name).write_text(text)
+    (tmp_path / "a_folder").mkdir()
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -317,8 +318,8 @@ def test_compare_complains_in_one_line(study, monkeypatch):
 
 
 def test_compare_hands_on_nothings_to_be_refused(study):
-    run("compare", "--clip", "0", "--baseline", " ")
-    assert study == {"clip": 0.0, "baseline": " "}
+    run("compare", "--clip", "0")
+    assert study == {"clip": 0.0}
 
 
 @pytest.mark.filterwarnings("default")
@@ -337,7 +338,8 @@ def test_compare_tells_warnings_in_a_line(study, monkeypatch, tmp_path):
 
 WRONG = {
     "rellu": "no function 'rellu'; did you mean 'relu'",
-    "zzzz": "no function 'zzzz'; there are glu",
+    "zzzz": "no function 'zzzz'; `slopes list` shows all there are\n",
+    "a_folder:f": "'a_folder' is a folder; write file.py:object",
     "elu(alpha=-1)": "elu: alpha must be > 0, got -1",
     "elu(alpha=nan)": "elu: alpha must be > 0, got nan",
     "elu(beta=1)": "elu: no parameter 'beta'; it takes alpha",
@@ -380,7 +382,7 @@ def test_a_mistaken_name_says_what_is_wrong(spec):
     complains(WRONG[spec], "show", "--", spec)
     with pytest.raises(cli.WRONG_SPEC) as raised:
         loading.load(spec)
-    assert WRONG[spec] in str(raised.value)
+    assert WRONG[spec].rstrip() in str(raised.value)
 
 
 def test_a_card_that_fails_is_named_with_its_line(folder):
@@ -407,6 +409,67 @@ def test_a_missing_library_is_named_with_its_extra(monkeypatch):
     complains("slopes.show needs matplotlib: pip install 'slopes[lab]'", "show", "relu", "--out", "x.svg")
     monkeypatch.setitem(sys.modules, "rich", None)
     complains("needs rich: pip install 'slopes[lab]'", "show", "relu")
+
+
+@pytest.mark.parametrize("listed", ["relu,,gelu", ",relu", "relu,", "", " , "])
+@pytest.mark.parametrize("option", ["activations", "losses", "baseline"])
+def test_names_between_commas_are_not_empty(option, listed):
+    message = f"--{option} takes names with commas between them, as in relu,gelu; got {listed!r}\n"
+    complains(message, "compare", f"--{option}", listed)
+
+
+def test_libraries_between_commas_are_not_empty():
+    complains("--against takes names with commas between them", "accuracy", "--against", "")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--seeds", "9" * 20, f"compare: seeds must be a whole number of at most 10000, got {'9' * 20}.\n"),
+        ("--epochs", "9" * 20, f"compare: epochs must be a whole number of at most 1000000, got {'9' * 20}.\n"),
+        ("--batch-size", "9" * 20, "compare: batch_size must be a whole number of at most 2147483648, got"),
+        ("--workers", "9" * 12, "compare: workers must be a whole number of at most 4096, got"),
+    ],
+)
+def test_numbers_beyond_all_reason(folder, option, value, message):
+    pytest.importorskip("sklearn")
+    complains(message, "compare", option, value, "--out", folder / "out")
+
+
+def test_what_has_no_curve_is_one_line():
+    complains("show: supcon compares the vectors of a batch, and has no axis to be drawn along\n", "show", "supcon")
+
+
+@pytest.mark.parametrize("arguments", ["list", "list --json", "show relu", "show relu --out x.svg", "audit relu", "-h"])
+def test_a_closed_output_is_one_line(folder, arguments):
+    command = f"exec {sys.executable} -m slopes {arguments} >&-"
+    ended = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 2
+    assert ended.stderr == "slopes: standard output is closed; to see nothing, send it to /dev/null\n"
+    silent = subprocess.run(["bash", "-c", f"{command} 2>&-"], capture_output=True, timeout=60, check=False)
+    assert silent.returncode == 2
+    assert not (folder / "x.svg").exists()
+
+
+@pytest.mark.parametrize("arguments", [["compare"], ["compare", "--losses", "zzz", "--seeds", "1"]])
+def test_without_torch_a_comparison_says_what_brings_it(arguments):
+    absent = (
+        "import sys\n"
+        "class Absent:\n"
+        "    def find_spec(name, path=None, target=None):\n"
+        "        if name == 'torch': raise ModuleNotFoundError('No module named torch', name=name)\n"
+        "sys.meta_path.insert(0, Absent)\n"
+    )
+    code = f"{absent}from slopes.cli import main; main({arguments})"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 2
+    assert ended.stderr == "slopes: slopes compare needs torch: pip install 'slopes[torch]'\n"
+
+
+def test_without_sympy_the_facts_name_its_extra():
+    code = "import sys; sys.modules['sympy'] = None; from slopes.cli import main; main(['show', 'relu'])"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert "(needs sympy: pip install 'slopes[audit]')" in ended.stdout
 
 
 def test_without_click_one_line_says_so():

@@ -2,8 +2,10 @@
 
 import ast
 import pathlib
+import re
 import subprocess
 import sys
+import tomllib
 
 import pytest
 
@@ -52,11 +54,15 @@ def test_everything_in_numpy_works_without_the_extras():
     ("script", "message"),
     [
         ("slopes.exact(slopes.relu)", "slopes.exact needs mpmath: pip install 'slopes[audit]'"),
-        ("slopes.audit(slopes.relu)", "needs mpmath: pip install 'slopes[audit]'"),
+        ("slopes.audit(slopes.relu)", "slopes.audit needs mpmath and torch: pip install 'slopes[torch,audit]'"),
+        ("slopes.compare()", "slopes.compare needs torch and sklearn and jinja2 and rich: pip install 'slopes[lab]'"),
+        ("slopes.show(slopes.relu)", "slopes.show needs rich: pip install 'slopes[lab]'"),
+        ("slopes.swap(1, 2, 3)", "slopes.swap needs torch: pip install 'slopes[torch]'"),
+        ("slopes.diagnose(1)", "slopes.diagnose needs torch: pip install 'slopes[torch]'"),
         ("slopes.relu.tex", "a formula needs sympy: pip install 'slopes[audit]'"),
         (
             "slopes.loss('regression')(f).value_and_slope(1.0, 2.0)",
-            "f has no derivative of its own: write one with @f.derivative, or install slopes[torch]",
+            "f has no derivative of its own: write one with @f.derivative, or take autograd's: pip install 'slopes[torch]'",
         ),
     ],
 )
@@ -68,6 +74,37 @@ def test_a_missing_package_is_named_with_its_extra(script, message):
         absent=True,
     )
     assert message in out
+
+
+def test_extras_bring_what_is_said_of_them():
+    from slopes.extras import EXTRAS
+
+    project = tomllib.loads((pathlib.Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
+    brought = {
+        extra: {re.match(r"[\w-]+", requirement)[0] for requirement in requirements}
+        for extra, requirements in project["optional-dependencies"].items()
+    }
+    called = {"sklearn": "scikit-learn", "PIL": "matplotlib"}  # which brings it
+    for extra, packages in EXTRAS.items():
+        assert {called.get(package, package) for package in packages} <= brought[extra]
+    assert "slopes[torch,audit]" in project["optional-dependencies"]["lab"]
+
+
+def test_every_required_package_is_in_an_extra():
+    from slopes.extras import EXTRAS
+
+    known = {package for packages in EXTRAS.values() for package in packages}
+    sources = pathlib.Path(slopes.__file__).parent.rglob("*.py")
+    calls = [
+        node
+        for source in sources
+        for node in ast.walk(ast.parse(source.read_text()))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("require", "install")
+    ]
+    places = {"require": 1, "install": 0}
+    named = {a.value for call in calls for a in call.args[places[call.func.id] :] if isinstance(a, ast.Constant)}
+    assert len(named) > 9
+    assert named <= known
 
 
 def test_the_stub_names_what_is_exported():

@@ -186,7 +186,7 @@ class Card(Generic[P]):
     @property
     def formula(self) -> Any:
         """The textbook form as a SymPy expression; parameters are symbols."""
-        require("a formula", "audit", "sympy")
+        require("a formula", "sympy")
         from slopes.readings import symbol
 
         return self.textbook(*self._symbols(symbol), **self._settings({}, symbol))

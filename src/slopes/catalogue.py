@@ -34,11 +34,10 @@ def aliases(card: Card[Any]) -> list[str]:
     return [name for name, found in CARDS.items() if found is card and name != card.name]
 
 
-def find(name: str, among: dict[str, Any] | None = None) -> Any:
+def find(name: str) -> Card[Any]:
     """Return the card of that name, or raise LookupError that names the nearest ones."""
-    among = CARDS if among is None else among
-    if name in among:
-        return among[name]
-    near = difflib.get_close_matches(name.lower().replace("-", "_"), among, n=3, cutoff=0.6)
-    hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"there are {', '.join(among)}."
+    if name in CARDS:
+        return CARDS[name]
+    near = difflib.get_close_matches(name.lower().replace("-", "_"), CARDS, n=3, cutoff=0.6)
+    hint = f"did you mean {' or '.join(map(repr, near))}?" if near else "`slopes list` shows all there are"
     raise LookupError(f"no function {name!r}; {hint}")

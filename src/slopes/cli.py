@@ -19,10 +19,13 @@ from typing import TYPE_CHECKING, Any
 try:
     import click
 except ModuleNotFoundError:  # the library works without; this module is only imported to be a command
-    print("slopes: the command line needs click: pip install 'slopes[lab]'", file=sys.stderr)
+    from slopes.extras import install
+
+    print(f"slopes: the command line needs click: {install('click')}", file=sys.stderr)
     raise SystemExit(2) from None
 
 from slopes import __version__
+from slopes.extras import require
 
 if TYPE_CHECKING:
     from slopes.card import Card
@@ -37,6 +40,8 @@ class _Slopes(click.Group):
     def main(self, *args: Any, **options: Any) -> Any:
         """Run the command line and exit: as the command says, 2 for bad input, 130 if interrupted."""
         try:
+            if sys.stdout is None:  # files that are opened would take its place, and get what is printed
+                raise click.UsageError("standard output is closed; to see nothing, send it to /dev/null")
             status = super().main(*args, **{**options, "standalone_mode": False})
         except click.Abort:
             click.echo("slopes: interrupted", err=True)
@@ -111,9 +116,12 @@ def _is_piped() -> bool:
     return not sys.stdout.isatty() and "COLUMNS" not in os.environ
 
 
-def _split(listed: str) -> list[str]:
+def _split(option: str, listed: str) -> list[str]:
     """The names in a list with commas, of which those within brackets do not count."""
-    return [name.strip() for name in re.split(r",(?![^()]*\))", listed) if name.strip()]
+    names = [name.strip() for name in re.split(r",(?![^()]*\))", listed)]
+    if not all(names):
+        raise click.UsageError(f"{option} takes names with commas between them, as in relu,gelu; got {listed!r}")
+    return names
 
 
 def _json(value: Any) -> None:
@@ -311,8 +319,9 @@ def accuracy(names: tuple[str, ...], against: str | None, out: str | None, worke
         if sys.stderr.isatty():
             click.echo(f"\r\x1b[Kmeasured {done} of {total}: {name}\r", err=True, nl=done == total)
 
+    libraries = [] if against is None else _split("--against", against)
     with _complaining(LookupError, ImportError):
-        result = measure(cards, against=_split(against or ""), workers=workers, progress=progress)
+        result = measure(cards, against=libraries, workers=workers, progress=progress)
     if out is not None:
         with _complaining(OSError, prefix="accuracy: "), open(out, "w", encoding="utf-8") as file:
             file.write(result.page())
@@ -382,14 +391,18 @@ def compare(
       slopes compare my_models.py:Model houses.csv --target price --baseline silu,mse
     """
     given: dict[str, Any] = {name: value for name, value in options.items() if value is not None and value is not False}
+    with _complaining(ImportError):
+        from slopes.study.compare import NEEDED
+
+        require("slopes compare", *NEEDED)
     for name, listed in (("activations", activations), ("losses", losses)):
         if listed is not None:
-            given[name] = _load(_split(listed))
+            given[name] = _load(_split(f"--{name}", listed))
     if rates is not None:
         with _complaining(ValueError, prefix="--rates takes numbers with commas, as in 0.001,0.01: "):
             given["rates"] = [float(rate) for rate in rates.split(",")]
     if baseline is not None:
-        given["baseline"] = tuple(_split(baseline)) or baseline  # which is refused
+        given["baseline"] = tuple(_split("--baseline", baseline))
     if output is not None:
         given["output"] = int(output) if re.fullmatch(r"-?\d+", output) else output
     if replace is not None:

@@ -1,14 +1,34 @@
-"""Packages that only some jobs need, each installed by an extra of ours."""
+"""Packages that only some jobs need, and the extra of ours that installs each."""
 
 from importlib import import_module
 
+#: the packages of each extra, as they are imported; `lab` brings those of `torch` and `audit`, too
+EXTRAS = {
+    "torch": ("torch",),
+    "audit": ("mpmath", "sympy"),
+    "lab": ("click", "rich", "jinja2", "matplotlib", "PIL", "sklearn"),
+    "data": ("mlxtend", "statsmodels", "pyarrow"),
+    "cluster": ("distributed",),
+}
 
-def require(purpose: str, extra: str, *packages: str) -> None:
-    """Import the packages, or raise ImportError that says which is missing, for what, and how to get it."""
+
+def install(*packages: str) -> str:
+    """Return the command that installs the packages."""
+    extras = [extra for extra, brought in EXTRAS.items() if not set(packages).isdisjoint(brought)]
+    if "lab" in extras:
+        extras = [extra for extra in extras if extra not in ("torch", "audit")]
+    return f"pip install 'slopes[{','.join(extras)}]'"
+
+
+def require(purpose: str, *packages: str) -> None:
+    """Import the packages, or raise ImportError that says which are missing, for what, and how to get them."""
+    missing = []
     for package in packages:
         try:
             import_module(package)
         except ImportError as error:
             if error.name not in (package, None):
                 raise  # it is there, but broken
-            raise ImportError(f"{purpose} needs {package}: pip install 'slopes[{extra}]'") from None
+            missing.append(package)
+    if missing:
+        raise ImportError(f"{purpose} needs {' and '.join(missing)}: {install(*missing)}")

@@ -101,12 +101,13 @@ def check_card(thing: Any, where: str) -> Card[Any]:
 def _find(name: str) -> Card[Any]:
     from slopes import catalogue
 
-    card: Card[Any] = catalogue.find(name)
-    return card
+    return catalogue.find(name)
 
 
 def _find_in(file: str, name: str, wanted: type = object) -> Any:
     path = Path(file).expanduser()
+    if path.is_dir():
+        raise IsADirectoryError(f"{file!r} is a folder; write file.py:object")
     if not path.is_file():
         raise FileNotFoundError(f"no file {file!r}")
     if path.suffix != ".py":

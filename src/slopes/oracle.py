@@ -23,7 +23,7 @@ def exact(card: Card[Any], digits: int = 50) -> Exactly:
     The working precision is raised until two results agree, so that cancellation in the body does no harm.
     Needs ``slopes[audit]``.
     """
-    require("slopes.exact", "audit", "mpmath")
+    require("slopes.exact", "mpmath")
     if not isinstance(card, Card):
         raise TypeError(f"exact takes a card, got {type(card).__name__}")
     if type(digits) is not int or digits < 1:

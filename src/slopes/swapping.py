@@ -27,7 +27,7 @@ def swap(model: Any, old: Any, new: Any) -> Any:
     with its place. Raises ValueError where the model has neither such a module nor such a function, TypeError for
     what is no model, class or activation.
     """
-    require("slopes.swap", "torch", "torch")
+    require("slopes.swap", "torch")
     import torch
 
     if not isinstance(model, torch.nn.Module):

@@ -55,8 +55,7 @@ def audit(
     The subject is left as it is, and so are random states, default dtype and warnings. Needs ``slopes[torch,audit]``.
     Raises TypeError or ValueError for what cannot be audited, or is declared and unknown.
     """
-    require("slopes.audit", "audit", "mpmath")
-    require("slopes.audit", "torch", "torch")
+    require("slopes.audit", "mpmath", "torch")
     from slopes.checks import child, examination
 
     declared = {

@@ -2,7 +2,7 @@
 
 from slopes.extras import require
 
-require("slopes.diagnose", "torch", "torch")
+require("slopes.diagnose", "torch")
 
 from slopes.diagnosis.results import Diagnosis as Diagnosis  # noqa: E402
 from slopes.diagnosis.results import Finding as Finding  # noqa: E402

@@ -102,7 +102,7 @@ class Diagnosis:
 
     def plot(self, out: Any = None) -> Any:
         """Draw outputs, dead and saturated units, and gradients by layer; return the figure, or write it to `out`."""
-        require("a picture of a diagnosis", "lab", "matplotlib")
+        require("a picture of a diagnosis", "matplotlib")
         from slopes.diagnosis.picture import picture
 
         figure = picture(self)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from slopes.extras import require
 
-require("slopes.nn", "torch", "torch")
+require("slopes.nn", "torch")
 
 import torch  # noqa: E402
 

@@ -29,7 +29,7 @@ def show(*cards: Card[Any], out: str | os.PathLike[str] | None = None) -> None:
     for card in cards:
         check_card(card, f"show: {card!r}")
         if isinstance(card, Loss) and card.kind.coupled:
-            raise TypeError(f"show: {card.name} compares the vectors of a batch, and has no axis to be drawn along")
+            raise ValueError(f"show: {card.name} compares the vectors of a batch, and has no axis to be drawn along")
     if out is None:
         from slopes.plot import terminal
 
@@ -37,7 +37,7 @@ def show(*cards: Card[Any], out: str | os.PathLike[str] | None = None) -> None:
     path = Path(out)
     if path.suffix.lower() not in SUFFIXES:
         raise ValueError(f"show: out must end in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}, got {str(out)!r}")
-    require("slopes.show", "lab", "matplotlib")
+    require("slopes.show", "matplotlib")
     from slopes.plot import picture
 
     content = picture.page(cards) if path.suffix.lower() == ".html" else picture.image(cards, path.suffix.lower()[1:])

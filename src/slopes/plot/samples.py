@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from slopes.card import Card, Loss
+from slopes.extras import install
 from slopes.ops import Constant
 
 POINTS = 401  #: along the axis, odd so that 0 is among them
@@ -227,7 +228,7 @@ def _formula(card: Card[Any]) -> dict[str, str]:
     try:
         from slopes.plot import formula
     except ImportError:
-        return {"text": "(needs sympy: pip install 'slopes[lab]')"}
+        return {"text": f"(needs sympy: {install('sympy')})"}
     try:
         return {"text": formula.text(card), "tex": card.tex, "mathml": formula.mathml(card)}
     except Exception:  # a user's body may call anything; its picture and facts are worth showing all the same

@@ -26,7 +26,7 @@ DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  #: a braille ce
 
 def show(cards: Sequence[Card[Any]]) -> None:
     """Print the picture and the facts of the cards."""
-    require("slopes.show", "lab", "rich")
+    require("slopes.show", "rich")
     from rich.text import Text
 
     width = console().width

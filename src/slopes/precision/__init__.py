@@ -38,7 +38,7 @@ def accuracy(
     Raises TypeError for what is no card, LookupError for an unknown library, ImportError for one that is not there.
     Needs ``slopes[audit]``; with torch the torch reading is measured too, and second derivatives.
     """
-    require("slopes.accuracy", "audit", "mpmath")
+    require("slopes.accuracy", "mpmath")
     from slopes.precision.report import Accuracy, versions
 
     chosen = _cards(cards)

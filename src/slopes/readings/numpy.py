@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import scipy.special
 
+from slopes.extras import install
 from slopes.ops import Array, type_and_remedy
 from slopes.readings import tails
 
@@ -275,8 +276,8 @@ def slope_of(
         import torch
     except ImportError:
         raise ImportError(
-            f"{name} has no derivative of its own: write one with @{name}.derivative, "
-            "or install slopes[torch] to take autograd's"
+            f"{name} has no derivative of its own: write one with @{name}.derivative, or take autograd's: "
+            f"{install('torch')}"
         ) from None
     from slopes.readings import torch as reading
 

@@ -15,6 +15,7 @@ from torch import nn
 
 import slopes
 from slopes.card import Activation, Card, Gate, Loss, Map
+from slopes.domains import shown
 from slopes.study.executing.processes import processors
 
 ACTIVATIONS = ("relu", "leaky_relu", "gelu", "silu", "tanh", "sigmoid")
@@ -131,10 +132,12 @@ def baseline(given: Any, chosen: dict[str, tuple[Any, ...]]) -> tuple[int, int]:
     return places.get("activation", 0), places.get("loss", 0)
 
 
-def whole(what: str, value: Any, least: int) -> int:
-    """A whole number."""
+def whole(what: str, value: Any, least: int, most: int = 10**6) -> int:
+    """A whole number; far fewer runs than the largest one allows would end in a lifetime."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise ValueError(f"compare: {what} must be a whole number of at least {least}, got {value!r}.")
+        raise ValueError(f"compare: {what} must be a whole number of at least {least}, got {shown(value)}.")
+    if value > most:
+        raise ValueError(f"compare: {what} must be a whole number of at most {most}, got {shown(value)}.")
     return int(value)
 
 
@@ -172,12 +175,12 @@ def folder(given: Any) -> Path:
 def seeds(given: Any) -> tuple[int, ...]:
     """Which seeds; a number says how many."""
     if isinstance(given, (int, np.integer)):
-        return tuple(range(whole("seeds", given, 1)))
+        return tuple(range(whole("seeds", given, 1, most=10_000)))
     if isinstance(given, str) or not isinstance(given, Iterable):
         raise TypeError(f"compare: seeds must be how many there are or a list of them, got {given!r}.")
-    chosen = tuple(whole("a seed", seed, 0) for seed in given)
-    if not chosen or len(set(chosen)) < len(chosen) or max(chosen) >= 2**62:
-        raise ValueError(f"compare: seeds must be one or more different numbers below 2**62, got {list(chosen)}.")
+    chosen = tuple(whole("a seed", seed, 0, 2**62 - 1) for seed in given)
+    if not chosen or len(set(chosen)) < len(chosen):
+        raise ValueError(f"compare: seeds must be one or more different numbers, got {shown(list(chosen))}.")
     return chosen
 
 
@@ -195,6 +198,4 @@ def workers(given: Any) -> int:
     """How many processes, by default one for each processor that this one may use."""
     if given is None:
         return processors()
-    if isinstance(given, bool) or not isinstance(given, int) or given < 1:
-        raise ValueError(f"compare: workers must be a whole number of at least 1, got {given!r}.")
-    return given
+    return whole("workers", given, 1, most=4096)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from slopes.study.plan import Plan
     from slopes.study.record import Record
 
+NEEDED = ("torch", "sklearn", "jinja2", "rich")
 SEEDS = 10
 EPOCHS = 20
 RATES = (0.001, 0.003, 0.01, 0.03)
@@ -104,7 +105,7 @@ def compare(
         Where ``slopes[lab]`` is not installed.
 
     """
-    require("slopes.compare", "lab", "torch", "sklearn", "jinja2", "rich")
+    require("slopes.compare", *NEEDED)
     from slopes.study import arguments
     from slopes.study.plan import make_plan
     from slopes.study.record import Record

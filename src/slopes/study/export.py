@@ -12,6 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from slopes.extras import install
 from slopes.study.errors import StudyError
 from slopes.study.whole import whole
 
@@ -67,7 +68,7 @@ def _parquet(rows: Rows, name: str) -> None:
     for write in (_by_pyarrow, _by_polars, _by_duckdb):
         with suppress(ModuleNotFoundError):
             return write(columns, name)
-    raise ImportError("export to .parquet needs pyarrow, polars or duckdb: pip install 'slopes[data]'")
+    raise ImportError(f"export to .parquet needs pyarrow, polars or duckdb: {install('pyarrow')}")
 
 
 def _by_pyarrow(columns: dict[str, tuple[str, list[Any]]], name: str) -> None:

@@ -30,7 +30,7 @@ def draw(study: Study, path: str | os.PathLike[str] | None = None, metric: str |
     LookupError for no metric of the task or where nothing was trained, ValueError for an unknown suffix, OSError
     where the file cannot be written.
     """
-    require("Study.plot", "lab", "matplotlib")
+    require("Study.plot", "matplotlib")
     target = None if path is None else Path(path)
     if target is not None and target.suffix.lower() not in FORMATS:
         raise ValueError(f"plot: path must end in {', '.join(FORMATS[:-1])} or {FORMATS[-1]}, got {str(path)!r}.")

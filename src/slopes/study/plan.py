@@ -188,7 +188,7 @@ def make_plan(
     chosen = arguments.activations(activations)
     settings: dict[str, Any] = {
         "epochs": arguments.whole("epochs", epochs, 1),
-        "batch": arguments.whole("batch_size", batch_size, 1),
+        "batch": arguments.whole("batch_size", batch_size, 1, most=2**31),
         "optimizer": arguments.one_of("optimizer", optimizer, arguments.OPTIMIZERS),
         "clip": None if clip is None else arguments.positive("clip", clip),
         "engine": arguments.one_of("engine", engine, arguments.ENGINES),

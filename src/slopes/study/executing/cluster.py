@@ -119,7 +119,7 @@ def _client(executor: Any) -> tuple[Any, bool]:
     if not named and type(executor).__module__.partition(".")[0] != "distributed":
         takes = "a concurrent.futures.Executor, a distributed.Client or 'dask://host:8786'"
         raise (ValueError if isinstance(executor, str) else TypeError)(f"executor must be {takes}, got {executor!r}")
-    require("executor='dask://…'", "cluster", "distributed")
+    require("executor='dask://…'", "distributed")
     distributed: Any = import_module("distributed")
     if not named:
         if not isinstance(executor, distributed.Client) or executor.asynchronous:

