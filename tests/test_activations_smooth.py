@@ -6,6 +6,7 @@ import mpmath
 import numpy as np
 import pytest
 
+import slopes
 from slopes.activations.periodic import snake
 from slopes.activations.shrinkage import hardshrink, softshrink, tanhshrink
 from slopes.activations.smooth import exponential, gelu, gelu_tanh, mish, quick_gelu, silu, softcap, swish, xielu
@@ -84,10 +85,14 @@ def test_gradients_far_out_are_0_and_1(function):
         assert gradients(function, torch.tensor([-size, size]))[1].tolist() == [0, 1]
 
 
-def test_the_snake_goes_straight_where_floats_step_over_its_turns():
-    x = np.array([2.0**53, 1e20, 1e308])
-    np.testing.assert_allclose(snake.slope(x), 1, rtol=4e-16)
-    assert (abs(snake(x) - x) <= np.spacing(x)).all()
+def test_the_snake_turns_however_far_out():
+    x = np.array([2.0**53, 1e17, -1e20, 1e307])
+    np.testing.assert_allclose(snake.slope(x), 1 + np.sin(2 * x), rtol=1e-13)
+    for alpha in (0.3, -42.0):
+        turns = [float(1 + mp.sin(2 * mp.mpf(alpha) * mp.mpf(entry))) for entry in x[:3]]
+        np.testing.assert_allclose(snake.slope(x[:3], alpha=alpha), turns, rtol=1e-13)
+    assert float(slopes.exact(snake).slope(1e17)) == pytest.approx(1.82273608)
+    assert (abs(snake(x) - x) <= np.spacing(abs(x))).all()
     assert (snake(-inf), snake.slope(-inf)) == (-inf, pytest.approx(1))
     assert np.isfinite(snake(np.finfo(float).max, alpha=3.0))
 

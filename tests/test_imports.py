@@ -154,6 +154,7 @@ def test_readings_define_every_primitive():
         "nonzero",
         "share",
         "scaled",
+        "inverse",
         "steady",
     }
     primitives = {n for n, f in vars(ops).items() if inspect.isfunction(f) and not n.startswith("_")} - composed

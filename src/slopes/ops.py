@@ -149,9 +149,9 @@ def angle(y: Array, x: Array) -> Array:
     return reading(x).angle(y, x)
 
 
-def sin_of_sum(x: Array, shift: Constant) -> Array:
-    """sin(x + shift), with its digits near the roots: the sum is not rounded."""
-    return reading(x).sin_of_sum(x, shift)
+def sin_of_line(x: Array, a: Array, shift: Constant) -> Array:
+    """sin(a·x + shift) with its digits near the roots: neither product nor sum is rounded. 0 at an infinite a·x."""
+    return reading(x).sin_of_line(x, a, shift)
 
 
 def absolute(x: Array) -> Array:
@@ -216,6 +216,16 @@ def share(part: Array, whole: Array, nothing: Array = 0.0) -> Array:
     return where(whole == 0, nothing, part / nonzero(whole))
 
 
+def double(x: Array) -> Array:
+    """`x` in float64 where the device has it: for a result that loses digits unless float32 joins at the end."""
+    return reading(x).double(x)
+
+
+def double_for(x: Array, *parameters: Array) -> Array:
+    """`double(x)` if a parameter has digits that float32 lacks, so that differences with it keep them; else `x`."""
+    return reading(x).double_for(x, *parameters)
+
+
 def step(x: Array, low: Array = 0.0, high: Array = 1.0) -> Array:
     """`high` where x > 0, `low` where x <= 0, NaN at NaN: the slope of a hinge."""
     return where(x > 0, high, where(x <= 0, low, x))
@@ -273,6 +283,15 @@ def sigmoid_less(x: Array, shift: Array) -> tuple[Array, Array]:
     return high, low
 
 
+def inverse(a: Array) -> tuple[Array, Array]:
+    """1 / a as an unevaluated sum (high, low); `a` is a parameter."""
+    if not isinstance(a, float):
+        return 1.0 / a, 0.0
+    from slopes.readings import tails  # an import statement, which torch.compile can trace
+
+    return tails.inverse(a)
+
+
 def fma(x: Array, a: Array, c: Array) -> Array:
     """a·x + c, rounded once."""
     return reading(x).fma(x, a, c)
@@ -281,6 +300,16 @@ def fma(x: Array, a: Array, c: Array) -> Array:
 def softcap(x: Array, cap: Array) -> Array:
     """cap·tanh(x / cap), a subnormal x included."""
     return reading(x).softcap(x, cap)
+
+
+def snake(x: Array, a: Array) -> Array:
+    """x + sin²(a·x) / a, or its limit x where a is 0; see `sin_of_line`."""
+    return reading(x).snake(x, a)
+
+
+def expm1_less(x: Array) -> Array:
+    """exp(x) − 1 − x for x <= 0, without cancelling near 0."""
+    return reading(x).expm1_less(x)
 
 
 def tanhshrink(x: Array) -> Array:
@@ -352,9 +381,9 @@ def log_softmax(x: Array) -> Array:
     return reading(x).log_softmax(x)
 
 
-def simplex_threshold(x: Array) -> Array:
-    """The number t for which the positive parts of x − t sum to 1, for each row."""
-    return reading(x).simplex_threshold(x)
+def above_simplex_threshold(x: Array) -> Array:
+    """x − t, where t is the number for which the positive parts of x − t sum to 1, for each row."""
+    return reading(x).above_simplex_threshold(x)
 
 
 def jaccard_steps(order: Array, target: Array, weight: Array) -> Array:

@@ -34,9 +34,10 @@ def exact(card: Card[Any], digits: int = 50) -> Exactly:
 class Exactly:
     """A card in the exact reading; see `exact`."""
 
-    def __init__(self, card: Card[Any], digits: int) -> None:
+    def __init__(self, card: Card[Any], digits: int, reach: int = 0) -> None:
         self.card: Any = card
         self.digits = digits
+        self.reach = reach  #: how many digits smaller than 1 a term may be and must not be lost beside it
 
     def __repr__(self) -> str:
         return f"slopes.exact({self.card!r}, digits={self.digits})"
@@ -66,6 +67,23 @@ class Exactly:
         """Return the value of the card's textbook definition."""
         return self._converge(self.card._twin(body=self.card.textbook), arguments, options)
 
+    def definition_slope(self, *arguments: Any, **options: Any) -> Any:
+        """Return the slope of an element-wise card by the rules of calculus from its definition; see `tangent`."""
+        textbook = self.card._twin(body=self.card.textbook)
+        return Exactly(textbook, self.digits, self.reach).tangent(*arguments, **options)
+
+    def tangent(self, *arguments: Any, **options: Any) -> Any:
+        """Return the slope of an element-wise card by the rules of calculus from its body, whatever derivative it has.
+
+        At a kink it is the slope of one side.
+        """
+        from slopes.readings.exact import tangent
+
+        def compute(x: Any, *rest: Any, **options: Any) -> Any:
+            return tangent(lambda x, *rest: self.card(x, *rest, **options), x, *rest)
+
+        return self._converge(compute, arguments, options)
+
     def _converge(
         self,
         compute: Callable[..., Any],
@@ -81,7 +99,7 @@ class Exactly:
 
         from slopes.readings.exact import number, precision
 
-        loss, digits = isinstance(self.card, Loss), self.digits + 10
+        loss, digits = isinstance(self.card, Loss), self.digits + 10 + self.reach
 
         def agree(a: Any, b: Any) -> bool:
             return self._agree(a, b, digits)

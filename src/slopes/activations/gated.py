@@ -9,16 +9,22 @@ from typing import Annotated
 
 from slopes import ops
 from slopes.activations.rectifiers import relu
-from slopes.activations.smooth import gelu, silu
+from slopes.activations.smooth import gelu, gelu_slope, silu, silu_slope, tanh_gate
 from slopes.card import activation
 from slopes.domains import OneOf
 from slopes.facts import Paper
-from slopes.ops import exp, maximum, ndtr
+from slopes.ops import exp, maximum, ndtr, where
 
 DAUPHIN = Paper(
     "Dauphin, Fan, Auli, Grangier", 2016, "Language modeling with gated convolutional networks", "arXiv:1612.08083"
 )
 SHAZEER = Paper("Shazeer", 2020, "GLU variants improve transformer", "arXiv:2002.05202")
+
+
+def _through(tail, gate, value):
+    """tail(gate)·gate·value: where the gate shuts one product, lest the tail underflow; else no product overflows."""
+    shut, opened = where(gate < 0, gate, 0.0), where(gate < 0, 0.0, gate)
+    return where(gate < 0, tail(shut, times=ops.double(shut) * value), tail(opened, times=opened) * value)
 
 
 @activation(
@@ -36,7 +42,8 @@ def glu(gate, value):
 
 @glu.derivative
 def _(gate, value):
-    return ops.sigmoid(gate, times=value * ops.sigmoid(-gate)), ops.sigmoid(gate)
+    size = where(gate < 0, gate, -gate)  # the slope of the sigmoid is even
+    return ops.sigmoid(size, times=value * ops.sigmoid(-size)), ops.sigmoid(gate)
 
 
 @activation(
@@ -48,16 +55,16 @@ def swiglu(gate, value):
 
     PyTorch's glu and this one take their halves in opposite order; ``gate="last"`` turns it round.
     """
-    return ops.sigmoid(gate, times=gate * value)
+    return _through(ops.sigmoid, gate, value)
 
 
 @swiglu.derivative
 def _(gate, value):
-    return silu.slope_body(gate, beta=1.0) * value, silu.body(gate, beta=1.0)
+    return silu_slope(gate, value), silu.body(gate, beta=1.0)
 
 
 @activation(
-    kind="gate", gate="first",
+    kind="gate", gate="first", definition=lambda gate, value, approximate: gate * ndtr(gate) * value,
     papers=(SHAZEER,), same_as={"torch": "nn.functional.gelu(x.chunk(2, -1)[0]) * x.chunk(2, -1)[1]"},
 )  # fmt: skip
 def geglu(gate, value, *, approximate: Annotated[str, OneOf(("none", "tanh"))] = "none"):
@@ -65,12 +72,12 @@ def geglu(gate, value, *, approximate: Annotated[str, OneOf(("none", "tanh"))] =
 
     Liger-Kernel's is the tanh form.
     """
-    return ndtr(gate, times=gate * value) if approximate == "none" else gelu.body(gate, approximate="tanh") * value
+    return _through(ndtr if approximate == "none" else tanh_gate, gate, value)
 
 
 @geglu.derivative
 def _(gate, value, *, approximate):
-    return gelu.slope_body(gate, approximate=approximate) * value, gelu.body(gate, approximate=approximate)
+    return gelu_slope(gate, value, approximate), gelu.body(gate, approximate=approximate)
 
 
 @activation(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from math import inf
 
+from slopes import ops
 from slopes.card import activation
 from slopes.domains import Real
 from slopes.facts import Paper
-from slopes.ops import Constant, absolute, pi, sin, sin_of_sum, where
+from slopes.ops import Constant, sin
 
 ZIYIN = Paper(
     "Ziyin, Hartwig, Ueda",
@@ -27,19 +28,12 @@ EIGHTH = Constant("pi/4", 0.7853981633974483, 3.061616997868383e-17)  #: of a tu
 def snake(x, *, alpha: Real = 1.0):
     """Snake: the input plus a ripple of 1/alpha that never makes it fall; at alpha = 0 the input itself.
 
-    The phase is alpha times the input, rounded as a product is, and held from 2^53 on, where it steps over whole turns
-    and the slope is 1 on average. The slope cancels twice a turn, and is taken as a square.
+    The phase, alpha times the input, is not rounded, however many turns it has. The slope cancels twice a turn, and is
+    taken as a square; in float64 it keeps its digits there up to a phase of 2^53, from which on one float misses turns.
     """
-    phase = _phase(x, alpha)
-    ripple = where(phase == 0, x, sin(phase) / where(phase == 0, 1.0, alpha))  # sin(alpha·x)/alpha, or its limit
-    return x + sin(phase) * ripple
+    return ops.snake(x, alpha)
 
 
 @snake.derivative
 def _(x, *, alpha):
-    return 2 * sin_of_sum(_phase(x, alpha), EIGHTH) ** 2  # 1 + sin(2·phase)
-
-
-def _phase(x, alpha):
-    phase = alpha * x
-    return where(absolute(phase) >= 2.0**53, pi / 2, phase)
+    return 2 * ops.sin_of_line(ops.double(x), alpha, EIGHTH) ** 2  # 1 + sin(2·phase)

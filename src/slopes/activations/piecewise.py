@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import inf
 from typing import Annotated
 
+from slopes import ops
 from slopes.card import activation
 from slopes.domains import Above, Positive, Real
 from slopes.facts import Paper
@@ -95,14 +96,21 @@ def hard_sigmoid(x, *, slope: Positive = SIXTH):
 
     The line has its root in x + 3, which is exact near −3 as x/6 + ½ is not. ONNX and older Keras have a slope of 0.2.
     """
-    end = 0.5 / slope
-    return (_held(x, -end, end) + end) / (2 * end)
+    x, end, rest = _ends(x, slope)
+    line = ((_held(x, -end, end) + end) + rest) * slope
+    return where(x <= -end, 0.0, where(x >= end, 1.0, line))
 
 
 @hard_sigmoid.derivative
 def _(x, *, slope):
-    end = 0.5 / slope
+    x, end, _ = _ends(x, slope)
     return slope * _between(x, -end, end)
+
+
+def _ends(x, slope):
+    """(x, in float64 if the end needs it, the end of the line on the right, the digits that it lacks)."""
+    high, low = ops.inverse(slope)
+    return ops.double_for(x, high), high / 2, low / 2
 
 
 @activation(
@@ -162,6 +170,7 @@ def star_relu(x, *, scale: Real = 1.0, bias: Real = 0.0):
 
     The defaults are what networks learn from; scale 0.8944 and bias −0.4472 make normal inputs come out standardised.
     """
+    x = ops.double_for(x, scale, bias)
     positive = where(x <= 0, 0.0, x)
     return scale * positive * positive + bias  # in this order: a scale of 0 beats a square that overflows
 
@@ -182,13 +191,14 @@ def smelu(x, *, beta: Positive = 1.0):
 
     The parabola is of the input held to that interval, so that its square cannot overflow.
     """
+    x = ops.double_for(x, beta)
     height = _held(x, -beta, beta) + beta
     return where(x >= beta, x, height * (height / (4 * beta)))
 
 
 @smelu.derivative
 def _(x, *, beta):
-    return (_held(x, -beta, beta) + beta) / (2 * beta)
+    return (_held(ops.double_for(x, beta), -beta, beta) + beta) / (2 * beta)
 
 
 sparse_plus = smelu

@@ -9,7 +9,7 @@ from slopes import ops
 from slopes.card import activation
 from slopes.domains import Above, Positive, Real, Uniform
 from slopes.facts import Paper
-from slopes.ops import Constant, exp, expm1, maximum, minimum, step, where
+from slopes.ops import Constant, decay, exp, expm1, maximum, minimum, step, where
 
 HE = Paper(
     "He, Zhang, Ren, Sun",
@@ -180,14 +180,15 @@ def _(x, *, threshold, value):
 def elu(x, *, alpha: Positive = 1.0):
     """Exponential linear unit: the input where it is positive, else alpha times (e to the input, less 1).
 
-    Written with expm1, because exp(x) − 1 cancels near 0; held at 0 there, so that the branch not taken is finite.
+    Written with expm1, because exp(x) − 1 cancels near 0; held at 0 there, so that the branch not taken is finite. In
+    the slope alpha joins before the exponential is subnormal.
     """
     return where(x > 0, x, alpha * expm1(minimum(x, 0.0)))
 
 
 @elu.derivative
 def _(x, *, alpha):
-    return where(x > 0, 1.0, alpha * exp(minimum(x, 0.0)))
+    return where(x > 0, 1.0, decay(minimum(x, 0.0), times=alpha))
 
 
 @activation(
@@ -207,7 +208,7 @@ def celu(x, *, alpha: Positive = 1.0):
     has a finite gradient however far out.
     """
     high, _ = ops.quotient(minimum(x, 0.0), alpha)
-    return where(x > 0, x, alpha * expm1(high))
+    return where(high > -1e-17, x, alpha * expm1(high))  # a subnormal quotient has lost digits
 
 
 @celu.derivative
@@ -232,4 +233,4 @@ def selu(x):
 
 @selu.derivative
 def _(x):
-    return LAMBDA * where(x > 0, 1.0, ALPHA * exp(minimum(x, 0.0)))
+    return LAMBDA * where(x > 0, 1.0, decay(minimum(x, 0.0), times=ALPHA))

@@ -68,13 +68,15 @@ def softplus(x, *, beta: Positive = 1.0):
     """Softplus: a smooth ReLU, the integral of the sigmoid.
 
     max(x, 0) + log1p(exp(−|x|)) everywhere; PyTorch turns to the identity above beta·x = 20, and loses digits there.
+    The product with beta keeps 106 bits, because exp magnifies.
     """
     return ops.softplus(x, beta)
 
 
 @softplus.derivative
 def _(x, *, beta):
-    return ops.sigmoid(beta * x)
+    high, low = ops.product(x, beta)
+    return ops.sigmoid(high, low=low)
 
 
 @activation(
@@ -134,24 +136,25 @@ def _(x):
 def squareplus(x, *, b: Positive = 4.0):
     """Squareplus: a smooth ReLU without exponentials, half of a hyperbola.
 
-    On the left b/4 over its mirror image, where x + √(x² + b) cancels; the root is the larger of |x| and √b and a
-    little more, so that no square overflows.
+    On the left b/4 over its mirror image, where x + √(x² + b) cancels; beyond √b the root is |x| and a little more, so
+    that no square overflows.
     """
-    mean, _ = _squareplus(x, b)
+    mean, _, _ = _squareplus(x, b)
     return where(x < 0, b / 4 / mean, mean)
 
 
 @squareplus.derivative
 def _(x, *, b):
-    mean, root = _squareplus(x, b)
-    falling = b / 4 / mean / root  # the slope at −|x|
+    mean, root, size = _squareplus(x, b)
+    falling = where(size < root / 2, 0.5 - size / root / 2, b / 4 / mean / root)  # the slope at −|x|
     return where(x < 0, falling, 1 - falling)
 
 
 def _squareplus(x, b):
-    """((|x| + √(x² + b)) / 2, √(x² + b))."""
+    """((|x| + √(x² + b)) / 2, √(x² + b), |x|)."""
+    x = ops.double_for(x, b)
     size, other = where(x < 0, -x, x), b**0.5  # no abs: under autograd its slope at 0 is 0
     large, small = where(size > other, size, other), where(size > other, other, size)
     ratio = small / large
-    root = large + small * (ratio / (1 + sqrt(1 + ratio * ratio)))
-    return size / 2 + root / 2, root
+    root = where(size > other, size + b / large / (1 + sqrt(1 + ratio * ratio)), sqrt(small * small + b))
+    return size / 2 + root / 2, root, size

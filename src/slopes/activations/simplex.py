@@ -54,7 +54,7 @@ def _(x, cotangent):
 
 
 @activation(
-    kind="map", definition=lambda x: maximum(x - ops.simplex_threshold(x), 0),
+    kind="map", definition=lambda x: maximum(ops.above_simplex_threshold(x), 0),
     range=(0, 1), kinks=(-0.5, 1.0),
     papers=(Paper("Martins, Astudillo", 2016, "From softmax to sparsemax", "arXiv:1602.02068"),),
     same_as={"entmax": "sparsemax(x, -1)"},
@@ -64,7 +64,7 @@ def sparsemax(x):
 
     The threshold that the rest lies above is found by sorting; entries at the threshold get the slope of those below.
     """
-    above = x - ops.simplex_threshold(x)
+    above = ops.above_simplex_threshold(x)
     return where(above <= 0, 0.0, above)
 
 

@@ -38,17 +38,23 @@ def gelu_tanh(x):
 
     x·sigmoid of a cubic, which does not cancel as 1 + tanh does; the cubic keeps 70 bits, because exp magnifies.
     """
-    return _gate(x, x)
+    return tanh_gate(x, x)
 
 
 @gelu_tanh.derivative
 def _(x):
+    return gelu_tanh_slope(x, 1.0)
+
+
+def gelu_tanh_slope(x, times):
+    """`times` the slope of gelu_tanh, in which the product underflows once."""
     high, low = ops.cubic(x, LINEAR, THRICE_CUBIC)  # x times the logit's slope
-    left = (1 + high) + (low - _gate(x, high + low))  # the two are one; each cancels on the other side
-    return _gate(x, where(x < 0, left, 1 + _gate(-x, high + low)))
+    left = (1 + high) + (low - tanh_gate(x, high + low))  # the two are one; each cancels on the other side
+    return tanh_gate(x, times * where(x < 0, left, 1 + tanh_gate(-x, high + low)))
 
 
-def _gate(x, times):
+def tanh_gate(x, times):
+    """`times` the sigmoid of the cubic."""
     high, low = ops.cubic(x, LINEAR, CUBIC)
     return ops.sigmoid(high, times=times, low=low)
 
@@ -72,7 +78,14 @@ def gelu(x, *, approximate: Annotated[str, OneOf(("none", "tanh"))] = "none"):
 
 @gelu.derivative
 def _(x, *, approximate):
-    return ndtr(x) + normal_pdf(x, times=x) if approximate == "none" else gelu_tanh.slope_body(x)
+    return gelu_slope(x, 1.0, approximate)
+
+
+def gelu_slope(x, times, approximate):
+    """`times` the slope of gelu, in which the product underflows once."""
+    if approximate == "tanh":
+        return gelu_tanh_slope(x, times)
+    return ndtr(x, times=times) + normal_pdf(x, times=times * x)
 
 
 @activation(
@@ -95,10 +108,15 @@ def silu(x, *, beta: Positive = 1.0):
 
 @silu.derivative
 def _(x, *, beta):
+    return silu_slope(x, 1.0, beta)
+
+
+def silu_slope(x, times, beta=1.0):
+    """`times` the slope of silu, in which the product underflows once."""
     high, low = ops.product(x, beta)
     left = (1 + high) + (low - ops.sigmoid(high, times=high + low, low=low))  # the two are one; see gelu_tanh
     right = 1 + ops.sigmoid(-high, times=high + low, low=-low)
-    return ops.sigmoid(high, times=where(x < 0, left, right), low=low)
+    return ops.sigmoid(high, times=times * where(x < 0, left, right), low=low)
 
 
 swish = silu
@@ -146,6 +164,7 @@ def mish(x):
 
 @mish.derivative
 def _(x):
+    x = ops.double(x)
     size = where(x < 0, x, -x)
     small = exp(size)
     left = (1 + x) + small * (1.5 + x + small * (1 + small / 4))
@@ -191,17 +210,19 @@ def xielu(
     0 is then −8e-7, and a millionth of the line below it falls. The formula of the paper is eps=0. Hugging Face's
     layer keeps alpha_p as its inverse softplus, and alpha_n as that of alpha_n − beta.
     """
+    x = ops.double(x)
     right, held = maximum(x, 0.0), minimum(x, eps)
-    near = alpha_n * expm1(held) + (beta - alpha_n) * x
+    near = alpha_n * ops.expm1_less(held) + (beta * x + alpha_n * (held - x))
     far = alpha_n * exp(held) + ops.fma(x, beta - alpha_n, -alpha_n)  # the root at −2.4 cancels less
-    return where(x > 0, alpha_p * right * right + beta * right, where(x > -1, near, far))
+    return where(x > 0, right * (alpha_p * right + beta), where(x > -1, near, far))
 
 
 @xielu.derivative
 def _(x, *, alpha_p, alpha_n, beta, eps):
-    level = x > 0.9999 * eps  # a shade to the right, lest float32 round x up to it
-    left = (beta - alpha_n) + where(level, 0.0, alpha_n * exp(minimum(x, eps)))
-    return where(x > 0, 2 * alpha_p * x + beta, left)
+    x = ops.double(x)
+    held = minimum(x, eps)
+    left = where(x > -1, beta + alpha_n * expm1(held), (beta - alpha_n) + decay(held, times=alpha_n))
+    return where(x > 0, 2 * alpha_p * x + beta, where(x > eps, beta - alpha_n, left))
 
 
 @activation(

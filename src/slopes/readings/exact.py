@@ -18,6 +18,7 @@ import numpy as np
 
 from slopes.ops import Array, Constant
 from slopes.readings import tails
+from slopes.readings.dual import Dual, chain
 
 context = mpmath.MPContext()
 _lock = threading.RLock()
@@ -28,6 +29,8 @@ def number(x: Any) -> Any:
     """x at full precision: constants by their name, floats by their binary value."""
     if type(x) is Constant:
         return _constant(x.text)
+    if type(x) is Dual:
+        return x
     return Number(float(x) if isinstance(x, (np.floating, np.integer, np.bool_)) else x)
 
 
@@ -79,20 +82,27 @@ def _map(function: Callable[..., Any], *arrays: Any) -> Exact:
     return np.asarray(np.frompyfunc(function, len(plain), 1)(*plain), dtype=object).view(Exact)
 
 
-def _lift(name: str) -> Callable[..., Exact]:
-    return partial(_map, lambda *arguments: getattr(context, name)(*arguments))
+def _lift(name: str, slope: Callable[[Any], Any]) -> Callable[[Array], Exact]:
+    """A function of the context, of which duals get the slope."""
+    return partial(_map, lambda v: chain(v, getattr(context, name), slope))
 
 
 # --------------------------------------------------------------------------------------- primitives
 
-exp, expm1, log1p, sqrt, tanh, sinh, sin, erf = (
-    _lift(n) for n in ("exp", "expm1", "log1p", "sqrt", "tanh", "sinh", "sin", "erf")
-)
+exp, expm1 = (_lift(name, lambda v: context.exp(v)) for name in ("exp", "expm1"))
+log1p = _lift("log1p", lambda v: 1 / (1 + v))
+sqrt = _lift("sqrt", lambda v: 1 / (2 * context.sqrt(v)) if v else context.inf)
+tanh = _lift("tanh", lambda v: 1 / context.cosh(v) ** 2)
+sinh = _lift("sinh", lambda v: context.cosh(v))
+sin, cos = _lift("sin", lambda v: context.cos(v)), _lift("cos", lambda v: -context.sin(v))
+erf = _lift("erf", lambda v: 2 * context.exp(-v * v) / context.sqrt(context.pi))
 
 
-def log(x: Array) -> Array:
-    """See `slopes.ops.log`."""
-    return _map(lambda v: -context.inf if v == 0 else context.log(v), x)
+def _log(v: Any) -> Any:
+    return chain(v, lambda v: context.log(v) if v else -context.inf, lambda v: 1 / v if v else context.inf)
+
+
+log = partial(_map, _log)
 
 
 def absolute(x: Array) -> Array:
@@ -102,7 +112,7 @@ def absolute(x: Array) -> Array:
 
 def sign(x: Array) -> Array:
     """See `slopes.ops.sign`."""
-    return _map(context.sign, x)
+    return _map(lambda v: chain(v, context.sign, lambda v: 0), x)
 
 
 def where(condition: Array, a: Array, b: Array) -> Array:
@@ -155,9 +165,29 @@ def sigmoid_less(x: Array, shift: Array) -> tuple[Array, Array]:
     return 1 / (1 + exp(-x)) - shift, 0
 
 
-def sin_of_sum(x: Array, shift: Constant) -> Array:
-    """See `slopes.ops.sin_of_sum`."""
-    return sin(x + shift)
+def sin_of_line(x: Array, a: Array, shift: Array) -> Array:
+    """See `slopes.ops.sin_of_line`; at no precision is the shift lost beside a large a·x."""
+    return sin(x * a) * cos(shift) + cos(x * a) * sin(shift)
+
+
+def snake(x: Array, a: Array) -> Array:
+    """See `slopes.ops.snake`."""
+    return x + sin(x * a) ** 2 / a if a != 0 else x
+
+
+def expm1_less(x: Array) -> Array:
+    """See `slopes.ops.expm1_less`."""
+    return exp(x) - 1 - x
+
+
+def double(x: Array) -> Array:
+    """See `slopes.ops.double`."""
+    return x
+
+
+def double_for(x: Array, *parameters: Array) -> Array:
+    """See `slopes.ops.double_for`."""
+    return x
 
 
 def fma(x: Array, a: Array, c: Array) -> Array:
@@ -177,7 +207,7 @@ def tanhshrink(x: Array) -> Array:
 
 def ndtr(x: Array, times: Array) -> Array:
     """See `slopes.ops.ndtr`."""
-    return times * _map(lambda v: _erfc(-v / context.sqrt(2), context.prec) / 2, x)
+    return times * _map(lambda v: chain(v, lambda v: _erfc(-v / context.sqrt(2), context.prec) / 2, _density), x)
 
 
 @lru_cache(maxsize=4096)  # where one column of rows is moved, the others come again
@@ -196,7 +226,11 @@ def _erfc(v: Any, bits: int) -> Any:
 
 def normal_pdf(x: Array, times: Array) -> Array:
     """See `slopes.ops.normal_pdf`."""
-    return times * _map(lambda v: context.exp(-v * v / 2) / context.sqrt(2 * context.pi), x)
+    return times * _map(lambda v: chain(v, _density, lambda v: -v * _density(v)), x)
+
+
+def _density(v: Any) -> Any:
+    return context.exp(-v * v / 2) / context.sqrt(2 * context.pi)
 
 
 def sum(x: Array) -> Array:
@@ -262,11 +296,11 @@ def held(x: Array) -> Array:
     return x
 
 
-def simplex_threshold(x: Array) -> Array:
-    """See `slopes.ops.simplex_threshold`."""
+def above_simplex_threshold(x: Array) -> Array:
+    """See `slopes.ops.above_simplex_threshold`."""
     z = -np.sort(-x, axis=-1)
     inside = 1 + np.arange(1, x.shape[-1] + 1) * z > np.cumsum(z, axis=-1)
-    return (sum(where(inside, z, 0)) - 1) / maximum(sum(where(inside, 1, 0)), 1)
+    return x - (sum(where(inside, z, 0)) - 1) / maximum(sum(where(inside, 1, 0)), 1)
 
 
 def jaccard_steps(order: Array, target: Array, weight: Array) -> Array:
@@ -304,7 +338,7 @@ def one_hot(target: Array, like: Array) -> Array:
 
 def xlogy(x: Array, y: Array) -> Array:
     """See `slopes.ops.xlogy`."""
-    return _map(lambda u, v: u if u == 0 else u * (context.log(v) if v != 0 else -context.inf), x, y)
+    return _map(lambda u, v: u if u == 0 else u * _log(v), x, y)
 
 
 def xlog1py(x: Array, y: Array) -> Array:
@@ -420,6 +454,15 @@ def slope_of(
             else:
                 slopes.append(change / np.sum(2 * place * step, axis=-1))
         return (np.reshape(slopes, x.shape) if coupled else np.stack(slopes, axis=-1)).view(Exact)
+
+
+def tangent(value: Callable[..., Array], x: Array, *rest: Array) -> Array:
+    """The derivative of value(x, *rest), each entry of which depends on that of x alone, by forward differentiation.
+
+    It takes no step, so neither a kink nearby nor a short period misleads it. At a kink it is the slope of one side.
+    """
+    result = value(_map(lambda v: Dual(v, context.one), x), *rest)
+    return _map(lambda v: v.slope if type(v) is Dual else context.zero, result)
 
 
 def parameter(name: str, value: Any, like: Array = None) -> Any:

@@ -35,14 +35,15 @@ sigmoid, softplus, cubic = (
 ndtr, normal_pdf = partial(tails.ndtr, _this), partial(tails.normal_pdf, _this)
 sigmoid_less = partial(tails.sigmoid_less, _this)
 product, quotient = partial(tails.product, _this), partial(tails.quotient, _this)
-decay, fma, sin_of_sum = partial(tails.decay, _this), partial(tails.fma, _this), partial(tails.sin_of_sum, _this)
+decay, fma, sin_of_line = partial(tails.decay, _this), partial(tails.fma, _this), partial(tails.sin_of_line, _this)
 softcap, tanhshrink = partial(tails.softcap, _this), partial(tails.tanhshrink, _this)
+expm1_less, snake = partial(tails.expm1_less, _this), partial(tails.snake, _this)
 softmax, log_softmax = partial(tails.softmax, _this), partial(tails.log_softmax, _this)
 softmax_complement, sum_others = partial(tails.softmax_complement, _this), partial(tails.sum_others, _this)
 softmax_logit = partial(tails.softmax_logit, _this)
 
 
-top, simplex_threshold = partial(tails.top, _this), partial(tails.simplex_threshold, _this)
+top, above_simplex_threshold = partial(tails.top, _this), partial(tails.above_simplex_threshold, _this)
 sum_pairs, jaccard_steps = partial(tails.sum_pairs, _this), partial(tails.jaccard_steps, _this)
 cumsum = partial(np.cumsum, axis=-1)
 
@@ -64,6 +65,16 @@ def angle(y: Array, x: Array) -> Array:
 
 def held(x: Array) -> Array:
     """See `slopes.ops.held`."""
+    return x
+
+
+def double(x: Array) -> Array:
+    """See `slopes.ops.double`."""
+    return x
+
+
+def double_for(x: Array, *parameters: Array) -> Array:
+    """See `slopes.ops.double_for`."""
     return x
 
 

@@ -72,9 +72,29 @@ def sigmoid_less(x: Array, shift: Array) -> tuple[Array, Array]:
     return 1 / (1 + sp.exp(-x)) - shift, 0
 
 
-def sin_of_sum(x: Array, shift: Constant) -> Array:
-    """See `slopes.ops.sin_of_sum`."""
-    return sp.sin(x + shift)
+def sin_of_line(x: Array, a: Array, shift: Array) -> Array:
+    """See `slopes.ops.sin_of_line`."""
+    return sp.sin(a * x + shift)
+
+
+def snake(x: Array, a: Array) -> Array:
+    """See `slopes.ops.snake`."""
+    return x + sp.sin(a * x) ** 2 / a
+
+
+def expm1_less(x: Array) -> Array:
+    """See `slopes.ops.expm1_less`."""
+    return sp.exp(x) - 1 - x
+
+
+def double(x: Array) -> Array:
+    """See `slopes.ops.double`."""
+    return x
+
+
+def double_for(x: Array, *parameters: Array) -> Array:
+    """See `slopes.ops.double_for`."""
+    return x
 
 
 def fma(x: Array, a: Array, c: Array) -> Array:
@@ -145,9 +165,9 @@ def just_above(x: Array) -> Array:
     return x
 
 
-def simplex_threshold(x: Array) -> Array:
-    """See `slopes.ops.simplex_threshold`."""
-    return sp.Function("tau")(x.base if isinstance(x, sp.Indexed) else x)
+def above_simplex_threshold(x: Array) -> Array:
+    """See `slopes.ops.above_simplex_threshold`."""
+    return x - sp.Function("tau")(x.base if isinstance(x, sp.Indexed) else x)
 
 
 def jaccard_steps(order: Array, target: Array, weight: Array) -> Array:

@@ -10,10 +10,12 @@ underflows is formed so that it is rounded once, after the large factor has join
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from math import inf
 from types import ModuleType
 
-from slopes.ops import Array, Constant, eye, share
+from slopes.ops import Array, Constant, eye, nonzero, share
 
 # (x + 1.25) · Φ(−x) · exp(x²/2) as a polynomial in (x − 4)/(x + 4), lowest degree first
 MILLS = (
@@ -50,7 +52,7 @@ def decay(r: ModuleType, t: Array, times: Array) -> Array:
     """times · exp(t) for t <= 0, rounded into the subnormals once; 0 where exp(t) has long vanished."""
     shift = r.DEEP[t.dtype]
     deep = r.exp(r.minimum(t + shift, 0.0))  # exactly 1 where exp(t) is a normal number
-    return r.where(deep == 0, 0.0, times * r.exp(r.maximum(t, -shift)) * deep)
+    return r.where(deep == 0, 0.0, times) * r.exp(r.maximum(t, -shift)) * deep
 
 
 def gauss(r: ModuleType, x: Array) -> tuple[Array, Array]:
@@ -102,7 +104,16 @@ def sigmoid(r: ModuleType, x: Array, times: Array, low: Array) -> Array:
 
 def softplus(r: ModuleType, x: Array, beta: Array) -> Array:
     """log(1 + exp(beta·x)) / beta."""
-    return r.where(x < 0, 0.0, x) + r.log1p(r.exp(r.where(x < 0, x, -x) * beta)) / beta
+    size = r.where(x < 0, x, -x)
+    if type(beta) is float and beta == 1.0:
+        return r.where(x < 0, 0.0, x) + r.log1p(r.exp(size))
+    high, low = r.product(size, beta)
+    small = r.exp(high)
+    near = r.log1p(small + small * low) / beta
+    far = decay(
+        r, high, (1 + low) / beta
+    )  # where log1p is the identity, and exp alone is subnormal before 1 / beta joins
+    return r.where(x < 0, 0.0, x) + r.where(high < -r.DEEP[x.dtype], far, near)
 
 
 def cubic(r: ModuleType, x: Array, a: Constant, b: Constant) -> tuple[Array, Array]:
@@ -132,6 +143,7 @@ def sigmoid_less(r: ModuleType, x: Array, shift: Array) -> tuple[Array, Array]:
     return high, low - (high - total)
 
 
+NOTHING = Constant("0", 0.0, 0.0)
 HELD = 1e4  #: where every exponential has ended, in 0 or infinity
 
 
@@ -171,11 +183,38 @@ def halves(x: Array) -> tuple[Array, Array]:
     return high, x - high
 
 
-def sin_of_sum(r: ModuleType, x: Array, shift: Constant) -> Array:
-    """sin(x + shift), the digits that the sum has no room for included."""
-    total = x + shift
-    low = two_sum_low(x, shift, total) + shift.low
-    return r.sin(total) * r.cos(low) + r.cos(total) * r.sin(low)
+def sin_of_line(r: ModuleType, x: Array, a: Array, shift: Constant) -> Array:
+    """sin(a·x + shift), the digits that product and sum have no room for included; 0 where a·x is infinite."""
+    line = a * x
+    x = r.where((line == inf) | (line == -inf), 0.0, x)
+    line = a * x
+    scale = 2.0**-64  # lest the halves of a large x overflow
+    low = 0.0 if type(a) is float and a == 1.0 else two_product_low(x * scale, a, line * scale) / scale
+    far = (line > 2.0**53) | (line < -(2.0**53))  # where `low` may be many turns, beside which the shift would be lost
+    total = line + shift
+    rest = low + (two_sum_low(line, shift, total) + shift.low)
+    near = r.sin(total) * r.cos(rest) + r.cos(total) * r.sin(rest)
+    low = low + 0 * line
+    sine, cosine = (r.sin(line), r.cos(line)), (r.sin(low), r.cos(low))
+    turned = math.sin(shift) * (cosine[1] * sine[1] - cosine[0] * sine[0])
+    return r.where(far, turned + math.cos(shift) * (sine[0] * cosine[1] + sine[1] * cosine[0]), near)
+
+
+def snake(r: ModuleType, x: Array, a: Array) -> Array:
+    """x + sin²(a·x) / a, where the terms may cancel as (phase + sin²(phase)) / a with a phase of 106 bits."""
+    line = a * x
+    size = r.where(line < 0, -line, line)
+    cancelling = (size > 0.5) & (size < 1e9)
+    held = r.where(cancelling, x, 0.0)
+    phase = a * held
+    low = two_product_low(held, a, phase)
+    sine = r.sin(phase)
+    square, rest = sine * sine, r.cos(phase) * low
+    total = phase + square
+    rounded = two_sum_low(phase, square, total) + two_product_low(sine, sine, square) + rest * (2 * sine + rest)
+    other = sin_of_line(r, x, a, NOTHING)
+    ripple = r.where(line == 0, x, other / nonzero(a))  # sin(a·x) / a, or its limit
+    return r.where(cancelling, (total + (rounded + low)) / nonzero(a), x + other * ripple)
 
 
 def softcap(r: ModuleType, x: Array, cap: Array) -> Array:
@@ -185,14 +224,36 @@ def softcap(r: ModuleType, x: Array, cap: Array) -> Array:
 
 
 def tanhshrink(r: ModuleType, x: Array) -> Array:
-    """x − tanh(x): up to 1.125 as (x·cosh(x) − sinh(x)) / cosh(x), the numerator by its series, all of one sign."""
-    near = r.minimum(r.maximum(x, -1.125), 1.125)
-    square, series = near * near, 1.0
-    for n in range(9, 0, -1):
-        series = 1 + series * square / (2 * n * (2 * n + 3))
-    half = r.sinh(near / 2)
-    small = near * square / 3 * series / (1 + 2 * half * half)
-    return r.where((x > -1.125) & (x < 1.125), small, x - r.tanh(x))
+    """x − tanh(x): up to 1.5 by tanh's continued fraction x / (1 + x²/(3 + x²/(5 + …))), of which no term cancels."""
+    near = r.minimum(r.maximum(x, -1.5), 1.5)
+    square = near * near
+    divisor = 25.0
+    for odd in range(23, 1, -2):
+        divisor = odd + square / divisor
+    return r.where((x > -1.5) & (x < 1.5), near * square / (divisor + square), x - r.tanh(x))
+
+
+def expm1_less(r: ModuleType, x: Array) -> Array:
+    """exp(x) − 1 − x for x <= 0: from −1 on by the series of exp."""
+    near = r.maximum(x, -1.0)
+    series = 1 + near / 19
+    for n in range(18, 2, -1):
+        series = 1 + near * series / n
+    return r.where(x > -1, near * near * series / 2, r.exp(x) - 1 - x)
+
+
+def inverse(a: float) -> tuple[float, float]:
+    """(high, low) of 1 / a."""
+    high = 1.0 / a
+    back = high * a
+    low = ((1.0 - back) - two_product_low(high, a, back)) / a
+    return high, low - high * a.low / a if type(a) is Constant else low
+
+
+def is_single(a: float) -> bool:
+    """Whether float32 holds the number."""
+    wide = a * 536870913.0
+    return a == 0 or (a == wide - (wide - a) and 2.0**-100 < abs(a) < 2.0**100)
 
 
 def split(value: float, step: float) -> float:
@@ -239,13 +300,17 @@ def top(r: ModuleType, x: Array) -> Array:
     return r.where(r.shift_by_top(x)[0], r.where(x == x, 1.0, x), 0.0)
 
 
-def simplex_threshold(r: ModuleType, x: Array) -> Array:
-    """The number t for which the positive parts of x − t sum to 1; −1 where no entry counts."""
+def above_simplex_threshold(r: ModuleType, x: Array) -> Array:
+    """See `slopes.ops.above_simplex_threshold`; t is −1 where no entry counts.
+
+    The largest entry is subtracted first, which changes nothing else: a large common part of a row leaves no digits.
+    """
+    _, x = r.shift_by_top(x)
     z = r.descending(x)
     places = r.arange(x.shape[-1], x) + 1
     inside = 1 + places * z > r.cumsum(z)
     count = r.sum(r.where(inside, 1.0, r.where(inside, z, 0.0)))
-    return (r.sum(r.where(inside, z, 0.0)) - 1) / r.maximum(count, 1.0)
+    return x - (r.sum(r.where(inside, z, 0.0)) - 1) / r.maximum(count, 1.0)
 
 
 def jaccard_steps(r: ModuleType, order: Array, target: Array, weight: Array) -> Array:

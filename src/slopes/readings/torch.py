@@ -32,7 +32,7 @@ DEEP = {torch.float64: 700.0, torch.float32: 80.0}
 #: a number up to 64 rounded to this step has an exact square
 SPLIT = {torch.float64: 2.0**20, torch.float32: 2.0**6}
 decay, softplus = partial(tails.decay, _this), partial(tails.softplus, _this)
-softcap, tanhshrink = partial(tails.softcap, _this), partial(tails.tanhshrink, _this)
+softcap, expm1_less = partial(tails.softcap, _this), partial(tails.expm1_less, _this)
 softmax, log_softmax = partial(tails.softmax, _this), partial(tails.log_softmax, _this)
 softmax_complement, sum_others = partial(tails.softmax_complement, _this), partial(tails.sum_others, _this)
 softmax_logit = partial(tails.softmax_logit, _this)
@@ -88,9 +88,10 @@ def _in_double(times: Tensor | float, x: Tensor, tail: Callable[[Tensor], Tensor
     """times · tail(x) of float32, through float64, whose digits and range make the textbook form do."""
     wide = x.to(torch.float64)
     part = tail(wide)
-    product = part * (times.to(torch.float64) if isinstance(times, Tensor) else times)
-    ended = (wide < -400) | (part == 0)  # where an infinite `times` would give 0 · inf
-    return torch.where(ended, 0.0, product).to(x.dtype)
+    if isinstance(times, Tensor):
+        ended = (wide < -400) | (part == 0)  # where an infinite `times` would give 0 · inf, as would its gradient
+        times = torch.where(ended, 0.0, times.to(torch.float64))
+    return (part * times).to(x.dtype)
 
 
 def sigmoid(x: Array, times: Array, low: Array) -> Array:
@@ -153,12 +154,42 @@ def fma(x: Array, a: Array, c: Array) -> Array:
     return tails.fma(_this, x.to(torch.float64), a, c).to(x.dtype)
 
 
-def sin_of_sum(x: Array, shift: Constant) -> Array:
-    """See `slopes.ops.sin_of_sum`."""
-    return tails.sin_of_sum(_this, x.to(_double(x)), shift).to(x.dtype)
+def sin_of_line(x: Array, a: Array, shift: Array) -> Array:
+    """See `slopes.ops.sin_of_line`."""
+    return tails.sin_of_line(_this, double(x), a, shift).to(x.dtype)
 
 
-top, simplex_threshold = partial(tails.top, _this), partial(tails.simplex_threshold, _this)
+def snake(x: Array, a: Array) -> Array:
+    """See `slopes.ops.snake`."""
+    return tails.snake(_this, double(x), a).to(x.dtype)
+
+
+def tanhshrink(x: Array) -> Array:
+    """See `slopes.ops.tanhshrink`."""
+    return tails.tanhshrink(_this, double(x)).to(x.dtype)
+
+
+def above_simplex_threshold(x: Array) -> Array:
+    """See `slopes.ops.above_simplex_threshold`."""
+    return tails.above_simplex_threshold(_this, double(x)).to(x.dtype)
+
+
+def double(x: Array) -> Array:
+    """See `slopes.ops.double`."""
+    return x.to(_double(x))
+
+
+def double_for(x: Array, *parameters: Array) -> Array:
+    """See `slopes.ops.double_for`; a trace may hold a number as a symbol, at whose digits nobody can look."""
+    if x.dtype != torch.float32:
+        return x
+    numbers = [p for p in parameters if isinstance(p, (int, float))]
+    if torch.compiler.is_compiling():
+        return double(x) if numbers else x
+    return x if all(map(tails.is_single, numbers)) else double(x)
+
+
+top = partial(tails.top, _this)
 sum_pairs, jaccard_steps = partial(tails.sum_pairs, _this), partial(tails.jaccard_steps, _this)
 cumsum = partial(torch.cumsum, dim=-1)
 

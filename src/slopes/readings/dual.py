@@ -1,0 +1,87 @@
+"""Numbers with a slope: what a body does to them gives its derivative beside its value, by the rules of calculus.
+
+The exact reading computes with them where a derivative must owe nothing to the one that a card has, and take no step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+
+class Dual:
+    """A number and its slope. Comparisons look at the number alone."""
+
+    __slots__ = ("slope", "value")
+
+    def __init__(self, value: Any, slope: Any) -> None:
+        self.value, self.slope = value, slope
+
+    def __add__(self, other: Any) -> Dual:
+        value, slope = _parts(other)
+        return Dual(self.value + value, self.slope + slope)
+
+    def __sub__(self, other: Any) -> Dual:
+        value, slope = _parts(other)
+        return Dual(self.value - value, self.slope - slope)
+
+    def __mul__(self, other: Any) -> Dual:
+        value, slope = _parts(other)
+        return Dual(self.value * value, self.slope * value + self.value * slope)
+
+    def __truediv__(self, other: Any) -> Dual:
+        value, slope = _parts(other)
+        quotient = self.value / value
+        return Dual(quotient, (self.slope - quotient * slope) / value)
+
+    __radd__, __rmul__ = __add__, __mul__
+
+    def __rsub__(self, other: Any) -> Dual:
+        return Dual(other, 0) - self
+
+    def __rtruediv__(self, other: Any) -> Dual:
+        return Dual(other, 0) / self
+
+    def __pow__(self, power: Any) -> Dual:
+        """To a power that is a plain number."""
+        if power == 0:
+            return Dual(self.value**power, 0 * self.slope)
+        return Dual(self.value**power, power * self.value ** (power - 1) * self.slope)
+
+    def __neg__(self) -> Dual:
+        return Dual(-self.value, -self.slope)
+
+    def __pos__(self) -> Dual:
+        return self
+
+    def __abs__(self) -> Dual:
+        return -self if self.value < 0 else self
+
+    def __eq__(self, other: Any) -> bool:
+        return bool(self.value == _parts(other)[0])
+
+    def __ne__(self, other: Any) -> bool:
+        return bool(self.value != _parts(other)[0])
+
+    def __lt__(self, other: Any) -> bool:
+        return bool(self.value < _parts(other)[0])
+
+    def __le__(self, other: Any) -> bool:
+        return bool(self.value <= _parts(other)[0])
+
+    def __gt__(self, other: Any) -> bool:
+        return bool(self.value > _parts(other)[0])
+
+    def __ge__(self, other: Any) -> bool:
+        return bool(self.value >= _parts(other)[0])
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _parts(x: Any) -> tuple[Any, Any]:
+    return (x.value, x.slope) if type(x) is Dual else (x, 0)
+
+
+def chain(x: Any, function: Callable[[Any], Any], slope: Callable[[Any], Any]) -> Any:
+    """function(x) of a number, and of a dual by the chain rule."""
+    return Dual(function(x.value), slope(x.value) * x.slope) if type(x) is Dual else function(x)
