@@ -1,10 +1,17 @@
 """What several test modules share."""
 
+import os
+import signal
 from typing import Any
+
+# Before torch is loaded, and for all processes that tests start: threads that wait for each other on a busy machine take
+# ten times as long, and each of several processes has a core of its own at best.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 import pytest
 
 import scheduling
+from helpers import PATIENCE
 from slopes.card import Card, Loss
 from slopes.catalogue import ACTIVATIONS, CARDS, LOSSES
 
@@ -29,6 +36,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return scheduling.make_scheduler(config, log)
+
+
+@pytest.fixture(autouse=True)
+def limited():
+    """A test that hangs fails instead; Windows has no alarms."""
+    if not hasattr(signal, "setitimer"):
+        yield
+        return
+    # what `pytest.fail` raises is no Exception, so that code which catches these does not catch it
+    before = signal.signal(signal.SIGALRM, lambda *_: pytest.fail(f"still running after {PATIENCE} seconds"))
+    signal.setitimer(signal.ITIMER_REAL, PATIENCE)
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
 
 
 @pytest.fixture

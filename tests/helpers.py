@@ -1,6 +1,9 @@
-"""Ways to call a card that several test modules share."""
+"""What several test modules share: how long to wait, and ways to call a card."""
 
 from slopes.card import Card, Loss, Map
+
+#: seconds after which a test that hangs fails; on a machine that others use, seconds may take minutes
+PATIENCE = 1800
 
 
 def unreduced(card: Card):

@@ -77,7 +77,6 @@ def shell(*arguments, **environment):
         [sys.executable, "-m", "slopes", *arguments],
         capture_output=True,
         env=os.environ | environment,
-        timeout=60,
         check=False,
     )
 

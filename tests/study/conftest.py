@@ -15,11 +15,8 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 
-import torch
 
 import slopes
-
-torch.set_num_threads(1)  # as a study does; two that wait for each other on a busy machine take ten times as long
 
 #: a study that takes a second
 TINY = {"epochs": 2, "seeds": 2, "rates": (0.003, 0.03), "progress": False, "workers": 1, "engine": "stack"}
@@ -35,24 +32,6 @@ def crooked(x):
 def quartic(prediction, target):
     """The residual to the fourth power."""
     return (prediction - target) ** 4
-
-
-#: seconds that a test of this folder may take
-LIMIT = 600
-
-
-@pytest.fixture(autouse=True)
-def limited():
-    """A test that hangs, as one of processes may, fails instead; Windows has no alarms."""
-    if not hasattr(signal, "setitimer"):
-        yield
-        return
-    # what `pytest.fail` raises is no Exception, so that code which catches these does not catch it
-    before = signal.signal(signal.SIGALRM, lambda *_: pytest.fail(f"still running after {LIMIT} seconds"))
-    signal.setitimer(signal.ITIMER_REAL, LIMIT)
-    yield
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    signal.signal(signal.SIGALRM, before)
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ pytest.importorskip("distributed", reason="needs slopes[cluster]")
 import distributed
 import toys
 
+from helpers import PATIENCE
 from slopes.study import StudyError, training
 from slopes.study.executing import Failed, cluster, outcomes
 from slopes.study.record import Record
@@ -28,6 +29,7 @@ EXPECTED = {cell.seed: toys.number(cell) for cell in toys.cells(60)}
 @pytest.fixture(autouse=True)
 def toy(monkeypatch):
     monkeypatch.setattr(training, "train", toys.train, raising=False)
+    monkeypatch.setattr(cluster, "PATIENCE", PATIENCE)
 
 
 class Processes:
@@ -37,12 +39,12 @@ class Processes:
         self.folder = folder
         self.file = folder / "scheduler.json"
         self.scheduler = self._start("scheduler", "--port", "0", "--scheduler-file", self.file)
-        deadline = time.monotonic() + 60
-        while not self.file.exists():
-            assert time.monotonic() < deadline
+        self.address = None
+        while self.address is None:
+            assert self.scheduler.poll() is None
             time.sleep(0.05)
-        time.sleep(0.1)  # it is written in one go, but not moved into place
-        self.address = json.loads(self.file.read_text())["address"].replace("tcp://", "dask://")
+            with suppress(FileNotFoundError, json.JSONDecodeError):  # it is written piece by piece
+                self.address = json.loads(self.file.read_text())["address"].replace("tcp://", "dask://")
         self.workers = []
 
     def work(self, *options):
@@ -146,13 +148,11 @@ def test_a_job_that_does_not_load_there(lasting):
 
 def test_an_address_where_nobody_answers(monkeypatch):
     monkeypatch.setattr(cluster, "PATIENCE", 1)
-    start = time.monotonic()
     message = (
         r"^executor: no Dask scheduler answers at tcp://127\.0\.0\.1:9 \(.+\); start one with `dask scheduler`, or"
     )
     with pytest.raises(StudyError, match=message):
         list(outcomes(toys.Toy(), chunks(2), executor="dask://127.0.0.1:9"))
-    assert time.monotonic() - start < 10
 
 
 def test_dask_that_is_not_installed(monkeypatch):
@@ -161,7 +161,7 @@ def test_dask_that_is_not_installed(monkeypatch):
         list(outcomes(toys.Toy(), chunks(2), executor="dask://127.0.0.1:9"))
 
 
-def test_a_worker_that_is_killed_and_then_the_last_one_and_then_the_scheduler(mortal, tmp_path):
+def test_a_worker_that_is_killed_and_then_the_last_one_and_then_the_scheduler(mortal, tmp_path, monkeypatch):
     """What was lost is trained again elsewhere; a new worker gets the job anew; and the record is safe."""
     items = []
     for item in outcomes(toys.Toy(seconds=0.05), chunks(60), executor=mortal.address):
@@ -181,18 +181,27 @@ def test_a_worker_that_is_killed_and_then_the_last_one_and_then_the_scheduler(mo
     with Record(tmp_path / "out") as record:
 
         def studied():
-            for item in outcomes(toys.Toy(seconds=0.05), chunks(60), executor=mortal.address):
+            toy = toys.Toy(folder=str(tmp_path), log="log", most=5)
+            for item in outcomes(toy, chunks(60), executor=mortal.address):
                 record.add(str(item.cells[0].seed), {}, item.outcomes[0])
                 if len(record.keys()) == 5:
                     mortal.scheduler.kill()
+                    monkeypatch.setattr(cluster, "PATIENCE", 1)
 
         with pytest.raises(StudyError, match=r"the Dask scheduler is lost \(.+\); what ended before is recorded, so"):
             studied()
-        assert 5 <= len(record.keys()) < 60
+        assert len(record.keys()) == 5
 
 
 def test_a_cluster_whose_workers_come_late(tmp_path, monkeypatch):
-    monkeypatch.setattr(cluster, "PATIENCE", 1)
+    connect = cluster._client
+
+    def connect_and_lose_patience(executor):
+        client = connect(executor)
+        monkeypatch.setattr(cluster, "PATIENCE", 1)
+        return client
+
+    monkeypatch.setattr(cluster, "_client", connect_and_lose_patience)
     processes = Processes(tmp_path)
     try:
         ending = outcomes(toys.Toy(), chunks(2), executor=processes.address)

@@ -166,6 +166,7 @@ def test_workers_give_the_numbers_that_this_process_gives(module, monkeypatch, c
                     print("a model that prints")
                 return super().__getattribute__(name)
     """)  # fmt: skip
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
     items = list(outcomes(mine.Talking(), [[cell] for cell in toys.cells(8)], workers=2))
     assert told(items) == EXPECTED
     processes = {item.outcomes[0]["process"] for item in items}
@@ -246,15 +247,15 @@ def gone(pid):
         return True
 
 
-def assert_gone(pids, seconds=10):
-    """No process is left after that time, and none that is stays behind."""
-    deadline = time.monotonic() + seconds
-    while not all(map(gone, pids)) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    orphans = [pid for pid in pids if not gone(pid)]
-    for pid in orphans:
-        os.kill(pid, signal.SIGKILL)
-    assert not orphans
+def assert_gone(pids):
+    """Wait until these processes have ended; those that have not when the test's time is over are killed."""
+    try:
+        while not all(map(gone, pids)):
+            time.sleep(0.05)
+    finally:
+        for pid in pids:
+            if not gone(pid):
+                os.kill(pid, signal.SIGKILL)
 
 
 @needs_proc
@@ -290,9 +291,7 @@ def test_no_worker_outlives_its_parent(tmp_path, python, end):
         next(ending)
     """)  # fmt: skip
     wanted = "forked" if "child" in end else "process-*"
-    deadline = time.monotonic() + 60
     while len(list(tmp_path.glob(wanted))) < (1 if "child" in end else 2):
-        assert time.monotonic() < deadline
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.02)
     workers = workers_of(process.pid)

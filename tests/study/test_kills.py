@@ -1,4 +1,4 @@
-"""Ten rounds of SIGKILL at random moments, of the main process and of its workers, over one record.
+"""Rounds of SIGKILL at random moments, of the main process and of its workers, over one record.
 
 Nothing that is recorded may be lost, changed or trained again; the database stays whole; no process stays behind.
 """
@@ -10,6 +10,7 @@ import os
 import random
 import signal
 import sqlite3
+import subprocess
 import time
 from contextlib import closing, suppress
 from pathlib import Path
@@ -21,6 +22,8 @@ pytest.importorskip("torch")
 import toys
 from test_executing import assert_gone, needs_proc, workers_of
 
+import slopes
+from slopes.study import plan
 from slopes.study.record import Record
 
 CELLS, CHUNK = 400, 4
@@ -142,11 +145,20 @@ REAL = """
     from slopes.study import plan
     plan.STACK = 2  # small chunks, so that a kill finds some ended and some not
 
+    def go_on(state):
+        print(state.done, flush=True)
+        sys.stdin.readline()  # so that it is the test that says how far a study gets before it is killed
+
     slopes.compare(
         activations=[slopes.relu, slopes.tanh], losses=[slopes.cross_entropy, slopes.mse], rates=(0.001, 0.01, 0.03),
-        seeds=4, epochs=3, out={out!r}, workers=2, progress=lambda state: print(state.done, flush=True),
+        seeds={seeds}, epochs=3, out="out", workers=2, progress=go_on,
     )
 """
+
+
+def let_go_on(process):
+    process.stdin.write("\n")
+    process.stdin.flush()
 
 
 def recorded(folder):
@@ -158,28 +170,43 @@ def recorded(folder):
 
 
 @needs_proc
-def test_a_study_that_is_killed_ten_times_ends_as_one_that_is_not(tmp_path, python):
+@pytest.mark.parametrize("kills", [3, pytest.param(10, marks=pytest.mark.exhaustive)])
+def test_a_study_that_is_killed_ends_as_one_that_is_not(tmp_path, python, monkeypatch, kills):
+    """No round gets through more than three chunks of two runs; the study has twice as many."""
+    seeds = kills  # times 12 runs
     chance = random.Random(1)
     known, seen = {}, set()
-    for _ in range(10):
-        process = python(REAL.format(out="killed"))
+    for kill in range(kills):
+        process = python(REAL.format(seeds=seeds), stdin=subprocess.PIPE)
         assert int(process.stdout.readline()) == len(known), "what was recorded is there, whatever the kill met"
-        for _ in range(chance.randint(0, 2)):  # chunks; none: it dies while its workers start, or soon after
+        for _ in range(kill % 3):  # chunks; none: it dies while its workers start, or soon after
+            let_go_on(process)
             process.stdout.readline()
+        let_go_on(process)
         time.sleep(chance.uniform(0, 0.05))
         seen.update(perhaps_a_worker_killed(process, chance, odds=0.5, pause=0.2))
         process.kill()
         process.wait()
-        rows = looked_at(tmp_path / "killed")
+        rows = looked_at(tmp_path / "out")
         assert known.items() <= rows.items(), "what is recorded is neither lost nor changed"
         known = rows
     assert_gone(seen)
-    assert 0 < len(known) < 48, "the kills were in mid-study"
-    last, whole = python(REAL.format(out="killed")), python(REAL.format(out="whole"))
-    assert [process.wait(timeout=120) for process in (last, whole)] == [0, 0]
-    assert known.items() <= looked_at(tmp_path / "killed").items()
-    found, expected = recorded(tmp_path / "killed"), recorded(tmp_path / "whole")
-    assert len(expected) == 48
+    assert 0 < len(known) < 12 * seeds, "the kills were in mid-study"
+    monkeypatch.setattr(plan, "STACK", 2)
+    given = {
+        "activations": [slopes.relu, slopes.tanh],
+        "losses": [slopes.cross_entropy, slopes.mse],
+        "rates": (0.001, 0.01, 0.03),
+        "seeds": seeds,
+        "epochs": 3,
+        "workers": 1,
+        "progress": False,
+    }
+    for folder in ("out", "whole"):
+        slopes.compare(out=tmp_path / folder, **given)
+    assert known.items() <= looked_at(tmp_path / "out").items()
+    found, expected = recorded(tmp_path / "out"), recorded(tmp_path / "whole")
+    assert len(expected) == 12 * seeds
     assert found.keys() == expected.keys()
     for key, run in expected.items():
         assert found[key]["test"] == pytest.approx(run["test"], abs=1e-5)
@@ -189,15 +216,17 @@ def test_a_study_that_is_killed_ten_times_ends_as_one_that_is_not(tmp_path, pyth
 @needs_proc
 def test_a_study_outlives_its_workers(tmp_path, python):
     chance = random.Random(2)
-    process = python(REAL.format(out="out"))
+    process = python(REAL.format(seeds=4), stdin=subprocess.PIPE)
     seen = set()
-    for _ in range(3):  # the first state, and runs that ended
+    assert process.stdout.readline()
+    for kills in (False, False, True, True):  # once some runs have ended
+        if kills:
+            workers = workers_of(process.pid)
+            seen.update(workers)
+            os.kill(chance.choice(workers), signal.SIGKILL)
+        let_go_on(process)
         assert process.stdout.readline()
-    for _ in range(2):
-        workers = workers_of(process.pid)
-        seen.update(workers)
-        os.kill(chance.choice(workers), signal.SIGKILL)
-        assert process.stdout.readline()
-    assert process.wait(timeout=120) == 0
+    process.communicate()
+    assert process.returncode == 0
     assert_gone(seen)
     assert len(recorded(tmp_path / "out")) == len(looked_at(tmp_path / "out")) == 48

@@ -63,7 +63,7 @@ def _supervised(spec: str, job: bytes, folder: Path, time_limit: float) -> Repor
             with suppress(BrokenPipeError):
                 child.stdin.write(len(job).to_bytes(8, "big") + job)
                 child.stdin.flush()
-            child.wait(time_limit + 30.0)  # importing torch is not counted, but not without end
+            child.wait(time_limit + 300.0)  # importing torch is not counted, but not without end
         except subprocess.TimeoutExpired:
             hung = True
         finally:

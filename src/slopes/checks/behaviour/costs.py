@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from slopes.checks.behaviour.differences import is_of_float32
 from slopes.checks.report import Finding, Skip, about
 from slopes.checks.subject import Arguments, Subject, SubjectError, attempt, is_own
 
@@ -136,8 +137,10 @@ def _result(subject: Subject, arguments: Arguments) -> tuple[Tensor, Tensor]:
 
 
 def _same(x: Tensor, y: Tensor) -> bool:
-    """Equal but for the order of sums, and for what vector units round otherwise."""
+    """Equal but for the order of sums, and for what vector units round otherwise, in the precision of the results."""
     eps = torch.finfo(x.dtype).eps if x.is_floating_point() else 0.0
+    if is_of_float32(x) or is_of_float32(y):
+        eps = max(eps, torch.finfo(torch.float32).eps)
     size = float(x.double().abs().nan_to_num(0.0, 0.0, 0.0).max()) if x.numel() else 0.0
     return x.shape == y.shape and torch.allclose(x, y, rtol=1e4 * eps, atol=1e4 * eps * size, equal_nan=True)
 
