@@ -1,5 +1,7 @@
 """What several test modules share: how long to wait, and ways to call a card."""
 
+import pytest
+
 from slopes.card import Card, Loss, Map
 
 #: seconds after which a test that hangs fails; on a machine that others use, seconds may take minutes
@@ -9,6 +11,12 @@ PATIENCE = 1800
 def unreduced(card: Card):
     """The card as a function that gives one value per element or row."""
     return (lambda *arguments: card(*arguments, reduction="none")) if isinstance(card, Loss) else card
+
+
+def skip_without_slope(loss: Loss) -> None:
+    """Skip the test where nothing can derive the loss: it has no slope of its own, and PyTorch is missing."""
+    if not loss.slope_body:
+        pytest.importorskip("torch")
 
 
 def is_map(card: Card) -> bool:

@@ -9,17 +9,17 @@ import sys
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
 import slopes
-from slopes import catalogue, cli, precision
+from slopes import catalogue, precision
 from slopes.checks.cards import libraries
 from slopes.precision import measure, report
 from slopes.precision.grid import FORMATS, Grid
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("mpmath")
-
+CliRunner = pytest.importorskip("click.testing").CliRunner
+from slopes import cli  # noqa: E402
 
 PAGE = pathlib.Path(__file__).parent.parent / "docs" / "accuracy.md"
 MINE = '''

@@ -2,7 +2,6 @@
 
 from math import inf, nan
 
-import mpmath
 import numpy as np
 import pytest
 
@@ -13,6 +12,7 @@ from slopes.activations.smooth import exponential, gelu, gelu_tanh, mish, quick_
 from slopes.checks.cards.numerics import ULPS, ulps
 
 torch = pytest.importorskip("torch")
+mpmath = pytest.importorskip("mpmath")
 from torch.nn import functional as F  # noqa: E402
 
 ALL = (gelu, gelu_tanh, silu, quick_gelu, mish, softcap, softshrink, hardshrink, tanhshrink, snake, xielu, exponential)

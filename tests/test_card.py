@@ -76,6 +76,10 @@ def test_signature_and_docstring_reach_the_editor():
 def test_every_card_says_what_it_does(card):
     assert card.summary.endswith(".")
     assert len(card.summary) < 200
+
+
+def test_every_card_has_a_formula(card):
+    pytest.importorskip("sympy")
     assert card.tex
 
 
@@ -109,8 +113,9 @@ def test_bound_parameters_are_used_everywhere():
     bound = slopes.leaky_relu.with_(negative_slope=0.3)
     assert bound(-2.0) == -0.6
     assert bound.slope(-2.0) == 0.3
-    assert float(slopes.exact(bound)(-2.0)) == pytest.approx(-0.6, abs=1e-16)
     assert bound(-2.0, negative_slope=0.1) == -0.2
+    pytest.importorskip("mpmath")
+    assert float(slopes.exact(bound)(-2.0)) == pytest.approx(-0.6, abs=1e-16)
 
 
 def crossed(x, *, low: Real = 2.0, high: Annotated[float, Above(than="low")] = 1.0):

@@ -8,10 +8,12 @@ import sys
 import warnings
 
 import pytest
-from click.testing import CliRunner
 
 import slopes
-from slopes import catalogue, cli, loading
+from slopes import catalogue, loading
+
+CliRunner = pytest.importorskip("click.testing").CliRunner
+from slopes import cli  # noqa: E402
 
 MINE = '''
 import helper

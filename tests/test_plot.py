@@ -12,7 +12,10 @@ import pytest
 import slopes
 from slopes import catalogue, plot
 from slopes.card import Loss
-from slopes.plot import formula, picture, samples, terminal
+
+pytest.importorskip("sympy")
+pytest.importorskip("matplotlib")
+from slopes.plot import formula, picture, samples, terminal  # noqa: E402
 
 CARDS = [card for card in dict.fromkeys(catalogue.CARDS.values()) if not (isinstance(card, Loss) and card.kind.coupled)]
 

@@ -315,7 +315,7 @@ class Activation(Card[P]):
 
     def _enter(self, r: ModuleType, arrays: tuple[Array, ...]) -> list[Array]:
         """x, and the cotangent if there is one, as arrays of one shape."""
-        entered = [r.enter(a, f"{self.name}: {what}") for a, what in zip(arrays, ("x", "cotangent"), strict=False)]
+        entered = [r.enter(a, f"{self.name}: {('x', 'cotangent')[i]}") for i, a in enumerate(arrays)]
         if len(entered) > 1 and self.parts == 1:
             kinds.same_shape(self.name, x=entered[0], cotangent=entered[1])
         return entered
@@ -375,7 +375,7 @@ class Map(Activation[P]):
             if mask is None:
                 return r.narrow(r.moveaxis(compute(r, value, pull_back, *rows), -1, axis), dtype)
             counts, least = r.moveaxis(self._mask(r, mask, entered[0]), axis, -1), self.claims.range[0]  # type: ignore[index]
-            rows = [r.where(counts, r.widen(a), fill) for a, fill in zip(rows, (-math.inf, 0.0), strict=False)]
+            rows = [r.where(counts, r.widen(a), (-math.inf, 0.0)[i]) for i, a in enumerate(rows)]
             result = compute(r, value, pull_back, *rows)
             return r.narrow(r.moveaxis(r.where(counts, result, least if len(arrays) == 1 else 0.0), -1, axis), dtype)
 

@@ -8,6 +8,7 @@ from itertools import groupby
 import torch
 from torch import Tensor
 from torch.optim.adam import adam
+from torch.optim.adamw import adamw
 from torch.optim.sgd import sgd
 
 LANES = 16  #: the fused kernels round the last numbers of an array, which fill no vector of this many, differently
@@ -41,12 +42,11 @@ class Optimiser:
                 sgd(tensors, gradients, [None] * len(tensors), lr=rate, **SGD)  # type: ignore[arg-type]
                 continue
             first, second, steps = ([self.known[i][place][k] for place in moved] for k in range(3))
-            decay = {"adam": 0.0, "adamw": 0.01}[self._name]
-            adam(
+            move, decay = {"adam": (adam, 0.0), "adamw": (adamw, 0.01)}[self._name]
+            move(
                 *(tensors, gradients, first, second, [], steps),  # type: ignore[arg-type]
                 lr=rate,
                 weight_decay=decay,
-                decoupled_weight_decay=self._name == "adamw",
                 **ADAM,  # type: ignore[arg-type]
             )
 
