@@ -3,42 +3,89 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed
+PYTEST := -m pytest --numprocesses=auto
+INSTALL = -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test test-exhaustive lint bench constraints clean
+.PHONY: demo test test-exhaustive test-oldest test-newest test-numpy test-all lint bench constraints clean
 
-demo: $(STAMP)
+demo: $(VENV)/.demo
 	$(BIN)/slopes compare
 
 test: lint
-	$(BIN)/python -m pytest --numprocesses=auto
+	$(BIN)/python $(PYTEST)
 
 # The tests that are marked `exhaustive`; `make test` has a part of each.
-test-exhaustive: $(STAMP)
-	$(BIN)/python -m pytest --numprocesses=auto -m exhaustive
+test-exhaustive: $(VENV)/.dev
+	$(BIN)/python $(PYTEST) -m exhaustive
 
-lint: $(STAMP)
+lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 # On an otherwise idle machine: two threads that wait for each other are slow beside anything else.
-bench: $(STAMP)
+bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/compare.py
 
-$(STAMP): pyproject.toml constraints.txt
+# The same tests with other versions, each in an environment of its own. The oldest are the lower bounds of
+# pyproject.toml; the newest are chosen anew each time.
+test-oldest: .venv-oldest/.oldest
+	.venv-oldest/bin/python $(PYTEST)
+
+test-newest: .venv-newest/.made
+	.venv-newest/bin/python $(INSTALL) --upgrade --upgrade-strategy=eager --editable '.[all,test]'
+	.venv-newest/bin/python $(PYTEST)
+
+# NumPy and SciPy alone: what needs more is skipped.
+test-numpy: .venv-numpy/.numpy
+	.venv-numpy/bin/python $(PYTEST)
+
+# With another Python: `make test-3.13` where there is a python3.13.
+test-3.%:
+	$(MAKE) PYTHON=python3.$* VENV=.venv-3.$* .venv-3.$*/.test
+	.venv-3.$*/bin/python $(PYTEST)
+
+# All of them, with each Python that is found.
+test-all: test test-numpy test-oldest test-newest
+	set -e; for minor in 12 13; do \
+	  if python3.$$minor -c '' 2>/dev/null; then $(MAKE) test-3.$$minor; else echo "no python3.$$minor: left out"; fi; \
+	done
+
+.PRECIOUS: %/.made
+
+# An environment with nothing in it.
+%/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "slopes needs Python 3.11 or later; name one with make PYTHON=python3.11"; exit 1; }
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[all,dev]'
+	$(PYTHON) -m venv $*
+	touch $@
+
+%/.demo: %/.made pyproject.toml constraints.txt
+	$*/bin/python $(INSTALL) --constraint constraints.txt --editable '.[lab]'
+	touch $@
+
+%/.dev: %/.made pyproject.toml constraints.txt
+	$*/bin/python $(INSTALL) --constraint constraints.txt --editable '.[dev]'
+	touch $@ $*/.demo
+
+%/.test: %/.made pyproject.toml constraints.txt
+	$*/bin/python $(INSTALL) --constraint constraints.txt --editable '.[all,test]'
+	touch $@
+
+%/.oldest: %/.made pyproject.toml constraints-oldest.txt
+	$*/bin/python $(INSTALL) --constraint constraints-oldest.txt --editable '.[all,test]'
+	touch $@
+
+%/.numpy: %/.made pyproject.toml constraints.txt
+	$*/bin/python $(INSTALL) --constraint constraints.txt --editable . pytest pytest-xdist
 	touch $@
 
 # The versions of a fresh environment, as the tests then run with them.
 constraints:
 	rm -rf $(VENV) && $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet torch==2.13.0 --editable '.[all,dev]'
+	$(BIN)/python $(INSTALL) torch==2.13.0 --editable '.[dev]'
 	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' > constraints.txt
-	touch $(STAMP)
+	touch $(VENV)/.made $(VENV)/.dev $(VENV)/.demo
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-* .mypy_cache .pytest_cache .ruff_cache

@@ -349,7 +349,7 @@ def test_report_in_text_json_and_notebook():
     assert Report.from_json(report.to_json()) == report
     assert "&lt;" not in report._repr_html_()
     assert report._repr_html_().startswith("<pre")
-    assert report.findings[0].page == "docs/audit/against.md"
+    assert report.findings[0].more == "slopes explain against"
     text = str(report)
     for word in ("came:", "expected:", "see it:", "repair:", "more:"):
         assert word in text

@@ -107,7 +107,7 @@ def test_list_does_not_load_torch():
     assert ended.stdout.splitlines()[-1] == "0 False False"
 
 
-@pytest.mark.parametrize("command", ["list", "show", "audit", "compare"])
+@pytest.mark.parametrize("command", ["list", "show", "audit", "explain", "compare"])
 def test_every_command_has_help_with_examples(command):
     told = run(command, "--help")
     assert told.exit_code == 0
@@ -189,6 +189,34 @@ def test_audit_of_a_clean_card(folder):
     assert told.exit_code == 0
     assert "relu: clean" in told.output
     assert "my_mse'): clean" in told.output
+
+
+def test_explain_lists_the_checks_and_prints_the_page_of_one():
+    from slopes.checks import behaviour, cards
+
+    listed = [line.split()[0] for line in run("explain").output.splitlines()]
+    assert {check.__name__ for check in behaviour.CHECKS} <= set(listed)
+    for check in [*listed, *(check.__name__ for check in cards.CHECKS)]:
+        told = run("explain", check)
+        assert told.exit_code == 0
+        assert told.output.startswith(
+            "# The checks of a card" if check not in listed or check == "cards" else f"# {check}: "
+        )
+        assert "repair" in told.output.lower()
+
+
+def test_explain_guesses_at_a_mistyped_check():
+    told = run("explain", "extreme_input")
+    assert told.exit_code == 2
+    assert "no check 'extreme_input'; did you mean 'extreme_inputs'?" in told.output
+    assert "`slopes explain` lists them" in run("explain", "zzz").output
+
+
+def test_findings_name_a_command_that_explains_them(folder):
+    told = run("audit", "mine.py:boastful", "--quick").output
+    (command, *_) = [line.split(":", 1)[1].split() for line in told.splitlines() if line.strip().startswith("more:")]
+    assert command[:2] == ["slopes", "explain"]
+    assert run(*command[1:]).exit_code == 0
 
 
 def test_audit_with_findings(folder):
@@ -392,7 +420,7 @@ def test_a_card_that_fails_is_named_with_its_line(folder):
 
 def test_other_mistakes(folder):
     complains("no command 'lst'; did you mean 'list'?", "lst")
-    complains("no command 'zzz'; there are accuracy, audit, compare, list, show.", "zzz")
+    complains("no command 'zzz'; there are accuracy, audit, compare, explain, list, show.", "zzz")
     complains("Missing argument 'NAME...'", "show")
     complains("No such option", "show", "relu", "--colour")
     complains("unexpected extra argument", "list", "relu")

@@ -6,6 +6,7 @@ import io
 import pathlib
 import re
 import shlex
+import tomllib
 
 import pytest
 
@@ -114,3 +115,91 @@ def test_every_version_is_pinned():
     pins = (ROOT / "constraints.txt").read_text()
     assert "torch==2.13.0\n" in pins
     assert all(re.fullmatch(r"[\w.-]+==[\w.]+", line) for line in pins.splitlines())
+
+
+def project() -> dict:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+#: extras that are for developers, or that nothing imports yet
+SET_APART = ("test", "dev", "fast")
+
+
+def lower_bounds() -> dict[str, str]:
+    """Return the oldest version of each package that a user needs."""
+    requirements = pytest.importorskip("packaging.requirements")
+    extras = project()["project"]["optional-dependencies"]
+    listed = [
+        *project()["project"]["dependencies"],
+        *(r for name in extras if name not in SET_APART for r in extras[name]),
+    ]
+    parsed = [requirements.Requirement(r) for r in listed]
+    return {r.name: str(r.specifier).removeprefix(">=") for r in parsed if r.name != "slopes"}
+
+
+def test_the_oldest_versions_are_the_lower_bounds():
+    version = pytest.importorskip("packaging.version").Version
+    pins = dict(line.split("==") for line in (ROOT / "constraints-oldest.txt").read_text().splitlines())
+    for name, bound in lower_bounds().items():
+        assert version(pins[name]) == version(bound), name
+
+
+def test_the_readme_states_the_lower_bounds():
+    bounds = lower_bounds()
+    text = " ".join((ROOT / "README.md").read_text().split())
+    python = project()["project"]["requires-python"].removeprefix(">=")
+    assert f"Python {python}, NumPy {bounds['numpy']}, SciPy {bounds['scipy']} and PyTorch {bounds['torch']}" in text
+
+
+def test_each_set_of_versions_is_tested_in_a_workflow():
+    workflow = (ROOT / ".github/workflows/tests.yml").read_text()
+    targets = re.findall(r"^(test-\w+):", (ROOT / "Makefile").read_text(), flags=re.M)
+    assert {"test-oldest", "test-newest", "test-numpy"} <= set(targets)
+    classifiers = project()["project"]["classifiers"]
+    pythons = [c.rpartition(" ")[2] for c in classifiers if re.search(r":: 3\.\d+$", c)]
+    for target in ["test", "demo", *(t for t in targets if t not in ("test-all", "test-exhaustive"))]:
+        assert f"target: {target}," in workflow, target
+    for python in pythons:
+        assert f'python: "{python}"' in workflow
+    assert pythons[0] == project()["project"]["requires-python"].removeprefix(">=")
+
+
+@pytest.mark.parametrize("name", ["pyproject.toml", "CITATION.cff", *DOCUMENTS])
+def test_the_project_has_one_home(name):
+    home = project()["project"]["urls"]["Homepage"]
+    owner, repository = home.split("/")[-2:]
+    for link in re.findall(rf"https?://[\w.]*github[\w.]*/[\w-]+/{repository}\b[\w/.\\-]*", (ROOT / name).read_text()):
+        assert f"/{owner}/{repository}" in link, link
+
+
+def test_the_citation_is_of_this_version():
+    citation = dict(re.findall(r"^([\w-]+): (.+)", (ROOT / "CITATION.cff").read_text(), flags=re.M))
+    assert citation["version"] == project()["project"]["version"] == slopes.__version__
+    assert citation["repository-code"] == project()["project"]["urls"]["Homepage"]
+
+
+def test_links_of_the_published_readme_are_whole():
+    """As hatch rewrites them for a page that is not in the repository."""
+    text = (ROOT / "README.md").read_text()
+    for rule in project()["tool"]["hatch"]["metadata"]["hooks"]["fancy-pypi-readme"]["substitutions"]:
+        text = re.sub(rule["pattern"], rule["replacement"], text)
+    links = re.findall(r"\]\(([^)]+)\)", text)
+    assert len(links) > 10
+    home = project()["project"]["urls"]["Homepage"]
+    raw = home.replace("github.com", "raw.githubusercontent.com") + "/main/"
+    for link in links:
+        assert link.startswith("https://"), link
+        for start in (raw, f"{home}/blob/main/"):
+            if link.startswith(start):
+                assert (ROOT / link.removeprefix(start).partition("#")[0]).exists(), link
+    assert f"]({raw}docs/images/curves.svg)" in text
+
+
+def test_the_demo_installs_what_it_needs():
+    """Neither the linter nor the libraries that the audit is tried on."""
+    makefile = (ROOT / "Makefile").read_text()
+    assert re.search(r"^demo: \$\(VENV\)/\.demo$", makefile, flags=re.M)
+    (recipe,) = re.findall(r"^%/\.demo:.*\n((?:\t.*\n)+)", makefile, flags=re.M)
+    assert "'.[lab]'" in recipe
+    extras = project()["project"]["optional-dependencies"]
+    assert not re.search(r"\b(fast|test|dev)\b", " ".join([*extras["lab"], *extras["all"]]))

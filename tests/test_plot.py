@@ -15,7 +15,7 @@ from slopes.card import Loss
 
 pytest.importorskip("sympy")
 pytest.importorskip("matplotlib")
-from slopes.plot import formula, picture, samples, terminal  # noqa: E402
+from slopes.plot import formula, picture, samples, terminal
 
 CARDS = [card for card in dict.fromkeys(catalogue.CARDS.values()) if not (isinstance(card, Loss) and card.kind.coupled)]
 

@@ -1,4 +1,4 @@
-"""``slopes`` on the command line: list, show, audit, accuracy and compare.
+"""``slopes`` on the command line: list, show, audit, explain, accuracy and compare.
 
 Nothing heavy is imported until a command needs it, so that ``--help`` answers at once.
 """
@@ -286,6 +286,35 @@ def audit(names: tuple[str, ...], everything: bool, as_json: bool, **options: An
     if as_json:
         _json([json.loads(report.to_json()) for report in reports])
     return 0 if all(report.ok for report in reports) else 1
+
+
+@main.command()
+@click.argument("check", required=False, metavar="[CHECK]")
+def explain(check: str | None) -> None:
+    """Print the page on a CHECK of the audit: why the fault matters, an example, and the repair.
+
+    Without a CHECK, list them all.
+
+    \b
+    Examples:
+      slopes explain
+      slopes explain extreme_inputs
+    """
+    from slopes.checks import explanations
+    from slopes.plot import terminal
+
+    if check is None:
+        titles = explanations.list_titles()
+        width = max(map(len, titles))
+        terminal.write("".join(f"{name:<{width}}  {title}\n" for name, title in titles.items()))
+        return
+    with _complaining(LookupError):
+        page = explanations.read_page(check)
+    if not sys.stdout.isatty():
+        return terminal.write(page)
+    from rich.markdown import Markdown
+
+    terminal.emit(Markdown(page))
 
 
 @main.command()

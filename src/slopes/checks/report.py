@@ -28,15 +28,13 @@ class Finding:
     expected: str = ""
 
     @property
-    def page(self) -> str:
-        """The page of the docs that tells of such faults."""
-        from slopes.checks import cards  # whose checks share one
-
-        return f"docs/audit/{'cards' if self.check in {check.__name__ for check in cards.CHECKS} else self.check}.md"
+    def more(self) -> str:
+        """Return the command that prints the page on such faults."""
+        return f"slopes explain {self.check}"
 
     def __str__(self) -> str:
         seen = [("came", self.came), ("expected", self.expected), ("see it", self.reproduce)]
-        rows = [*((label, text) for label, text in seen if text), ("repair", self.repair), ("more", self.page)]
+        rows = [*((label, text) for label, text in seen if text), ("repair", self.repair), ("more", self.more)]
         told = (f"    {label + ':':<10}" + text.replace("\n", "\n" + " " * 14) for label, text in rows)
         return "\n".join([f"{self.severity}: {self.check}: {self.message}", *told])
 
@@ -63,7 +61,7 @@ class Report:
 
     def to_json(self) -> str:
         """The report as JSON."""
-        findings = [{**asdict(finding), "page": finding.page} for finding in self.findings]
+        findings = [{**asdict(finding), "more": finding.more} for finding in self.findings]
         return json.dumps({"ok": self.ok, **vars(self), "findings": findings}, indent=2)
 
     @classmethod
