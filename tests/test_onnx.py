@@ -143,3 +143,27 @@ def test_export_of_a_program():
     network, x = Network([slopes.gelu]).eval(), ((torch.ones(3),),)
     program = torch.onnx.export(torch.export.export(network, x), dynamo=True, verbose=False)
     onnxruntime.InferenceSession(program.model_proto.SerializeToString())
+
+
+#: why PyTorch's exporter based on torch.jit.trace, the default one before 2.9, cannot do a card
+FORBIDDEN_TO_TRACES = {"log_cosh": "Exporting the operator 'aten::sinh' to ONNX"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning", "ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_exporter_based_on_traces(name, tmp_path):
+    function, arguments = unreduced(CARDS[name]), stress(CARDS[name])
+    file = str(tmp_path / "network.onnx")
+
+    def export():
+        torch.onnx.export(Network([function]).eval(), (arguments,), file, dynamo=False, opset_version=18)
+
+    if name in FORBIDDEN_TO_TRACES:
+        with pytest.raises(torch.onnx.errors.UnsupportedOperatorError, match=FORBIDDEN_TO_TRACES[name]):
+            export()
+        return
+    export()
+    session = onnxruntime.InferenceSession(file)
+    names = [entry.name for entry in session.get_inputs()]
+    (came,) = session.run(None, dict(zip(names, [tensor.numpy() for tensor in arguments], strict=True)))
+    torch.testing.assert_close(torch.from_numpy(came), function(*arguments), rtol=1e-5, atol=1e-6, equal_nan=True)

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from types import ModuleType
-from typing import Any, Concatenate, Generic, Literal, ParamSpec, Self, overload
+from typing import Any, Concatenate, Generic, Literal, NoReturn, ParamSpec, Self, overload
 
 import numpy as np
 
@@ -224,6 +224,10 @@ class Card(Generic[P]):
         listed = ", ".join(f"{name}={value!r}" for name, value in self.bound.items())
         return source + (f".with_({listed})" if listed else "")
 
+    def __prepare_scriptable__(self) -> NoReturn:
+        """Refuse torch.jit.script, which asks for this method."""
+        raise refused_script(self.name)
+
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {self.tex}$"
 
@@ -235,6 +239,14 @@ class Card(Generic[P]):
 
     def __reduce__(self) -> Any:
         return (_rebind, (self._root, self.bound)) if self.bound else self.__qualname__
+
+
+def refused_script(name: str) -> TypeError:
+    """The error for torch.jit.script of a card, or of a module that computes with one."""
+    return TypeError(
+        f"torch.jit.script cannot compile {name}: TorchScript has no functions that take arrays and tensors alike; "
+        "use torch.compile, torch.export.export, torch.onnx.export(..., dynamo=True) or torch.jit.trace"
+    )
 
 
 def _rebind(root: Card[Any], bound: dict[str, Any]) -> Card[Any]:

@@ -45,7 +45,7 @@ def _unsure(logit, gamma):
 def _wrong_yes(prediction, gamma, clip):
     """(the chance of a yes above the clip to the power gamma, its cost, that chance, what it lacks of 1)."""
     high, low = ops.sigmoid_less(prediction, clip)
-    above = (high > 0) & (clip != 0)
+    above = high > where(clip == 0, inf, 0.0)  # nowhere without a clip
     high, low = where(above, high, 1.0), where(above, low, 0.0)
     power = where(above, high**gamma * (1 + gamma * low / high), 0.0)
     power = where(clip == 0, _unsure(-prediction, gamma), power)  # which keeps its digits in the far tail

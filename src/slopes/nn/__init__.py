@@ -8,7 +8,8 @@ Every other name is PyTorch's: among them MultiheadAttention and the losses that
 linear layer). Cards that PyTorch lacks are modules of its style, such as ``nn.LogCoshLoss()``, and `module` makes one
 of any card.
 
-A module made by `torch.nn` is no instance of these subclasses, and `torch.jit.script` does not take them.
+A module made by `torch.nn` is no instance of these subclasses. `torch.jit.script` refuses them: `torch.compile`,
+`torch.export`, `torch.onnx.export` and `torch.jit.trace` take them.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from slopes.catalogue import CARDS
 from slopes.domains import did_you_mean
 from slopes.kinds import OPTIONS
 from slopes.nn.losses import counted
-from slopes.nn.replaced import TABLE, leaf
+from slopes.nn.replaced import TABLE, leaf, refuse_script
 from slopes.readings import torch as r
 
 
@@ -63,6 +63,8 @@ class CardModule(torch.nn.Module):
         if isinstance(self.card, Loss):
             return _in_the_style_of_pytorch(self.card, arguments, options)
         return self.card(*arguments, **options)
+
+    __prepare_scriptable__ = refuse_script
 
     def extra_repr(self) -> str:
         """What differs from the defaults."""

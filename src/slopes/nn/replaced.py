@@ -5,12 +5,12 @@ from __future__ import annotations
 import functools
 import inspect
 import warnings
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from typing_extensions import deprecated
 
-from slopes.card import Card
+from slopes.card import Card, refused_script
 from slopes.catalogue import CARDS
 from slopes.nn.activations import ACTIVATIONS
 from slopes.nn.common import Compute
@@ -38,12 +38,22 @@ def _replace(name: str, card: Card[Any], compute: Compute) -> None:
     ours = tuple(REPLACED[parent.__name__] for parent in base.__mro__[1:] if parent.__name__ in REPLACED)
     doc = f"PyTorch's {name}, computed by slopes.\n\n{inspect.cleandoc(base.__doc__ or '')}"
     forward.__code__ = forward.__code__.replace(co_name=f"{name}.forward")  # torch.compile counts by code object
-    body = {"forward": functools.wraps(base.forward)(forward), "__module__": "slopes.nn", "__doc__": doc}
+    body = {
+        "forward": functools.wraps(base.forward)(forward),
+        "__prepare_scriptable__": refuse_script,
+        "__module__": "slopes.nn",
+        "__doc__": doc,
+    }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that a base is deprecated; whoever makes one is told
         REPLACED[name] = type(name, (base, *ours), body)
     if "__deprecated__" in vars(base):
         REPLACED[name] = deprecated(base.__deprecated__, category=FutureWarning)(REPLACED[name])
+
+
+def refuse_script(module: torch.nn.Module) -> NoReturn:
+    """Refuse torch.jit.script, which asks each module within the one it compiles for `__prepare_scriptable__`."""
+    raise refused_script(f"slopes.nn.{type(module).__name__}")
 
 
 def leaf(module: torch.nn.Module, arguments: tuple[Any, ...]) -> Any:

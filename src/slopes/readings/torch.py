@@ -40,7 +40,12 @@ softmax_logit = partial(tails.softmax_logit, _this)
 
 def _to_onnx() -> bool:
     """Whether an ONNX graph is being made, whose operators are fewer."""
-    return torch.compiler.is_compiling() and torch.onnx.is_in_onnx_export()
+    return (torch.compiler.is_compiling() or _is_traced_by_jit()) and torch.onnx.is_in_onnx_export()
+
+
+def _is_traced_by_jit() -> bool:
+    """Whether torch.jit.trace is recording, or the exporter to ONNX that uses it."""
+    return torch.jit.is_tracing()  # type: ignore[attr-defined, no-any-return, no-untyped-call]
 
 
 def expm1(x: Array) -> Array:
@@ -202,9 +207,9 @@ def entry(x: Array, place: int) -> Array:
 def inner(x: Array, y: Array) -> Array:
     """See `slopes.ops.inner`; autocast would multiply in half precision."""
     if not torch.is_autocast_enabled(x.device.type):
-        return x @ y.mT
+        return x @ y.transpose(-1, -2)
     with torch.autocast(x.device.type, enabled=False):
-        return x @ y.mT
+        return x @ y.transpose(-1, -2)
 
 
 def angle(y: Array, x: Array) -> Array:
@@ -297,7 +302,7 @@ def ratio(x: Array, y: Array) -> Array:
 
 # ------------------------------------------------------------------------- how arguments come and go
 
-moveaxis, isnan = torch.movedim, torch.isnan
+isnan = torch.isnan
 _HALF = (torch.float16, torch.bfloat16)
 _REAL = (torch.float32, torch.float64, *_HALF)
 _WHOLE = (
@@ -321,6 +326,11 @@ def enter(x: Array, what: str, like: Array | None = None) -> Array:
     if like is not None and x.device != like.device:
         raise TypeError(f"{what} lies on device {x.device}, the prediction on {like.device}")
     return x
+
+
+def moveaxis(x: Array, source: int, destination: int) -> Array:
+    """x with one axis in another place; the exporter to ONNX by torch.jit.trace mistakes negative places."""
+    return torch.movedim(x, source % x.ndim, destination % x.ndim)
 
 
 def arange(n: int, like: Array) -> Array:
@@ -386,7 +396,7 @@ def is_concrete(x: Array) -> bool:
         and type(x) in (Tensor, torch.nn.Parameter)
         and x.device.type == "cpu"
         and not torch._C._functorch.is_functorch_wrapped_tensor(x)
-        and not torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+        and not _is_traced_by_jit()
     )
 
 
@@ -433,8 +443,11 @@ class _Pulled(torch.autograd.Function):
         return _apply(value, pull_back, *front), 0
 
 
-def _apply(*arguments: Any) -> Any:
-    return _Pulled.apply(*arguments)  # type: ignore[no-untyped-call]
+def _apply(value: Callable[..., Array], pull_back: Callable[..., Array], x: Tensor, *rest: Tensor) -> Any:
+    """value(x, *rest) with that gradient; torch.jit.trace gets the operations, as it cannot store a Function."""
+    if not torch.compiler.is_compiling() and _is_traced_by_jit():
+        return value(widen(x), *rest)
+    return _Pulled.apply(value, pull_back, x, *rest)  # type: ignore[no-untyped-call]
 
 
 def differentiable(value: Callable[..., Array], slope: Callable[..., Array] | None, x: Array, *rest: Array) -> Array:
