@@ -6,12 +6,16 @@ BIN := $(VENV)/bin
 PYTEST := -m pytest --numprocesses=auto
 INSTALL = -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test test-exhaustive test-oldest test-newest test-numpy test-all lint bench constraints clean
+.PHONY: demo test tests test-exhaustive test-oldest test-newest test-numpy test-all lint bench constraints clean
 
 demo: $(VENV)/.demo
 	$(BIN)/slopes compare
 
-test: lint
+# The linter and the type check keep one processor busy at most, so the tests run beside them.
+test:
+	$(MAKE) --no-print-directory --jobs=2 lint tests
+
+tests: $(VENV)/.dev
 	$(BIN)/python $(PYTEST)
 
 # The tests that are marked `exhaustive`; `make test` has a part of each.

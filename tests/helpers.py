@@ -1,11 +1,22 @@
 """What several test modules share: how long to wait, and ways to call a card."""
 
+from collections.abc import Iterable
+from typing import Any
+
 import pytest
 
 from slopes.card import Card, Loss, Map
 
 #: seconds after which a test that hangs fails; on a machine that others use, seconds may take minutes
 PATIENCE = 1800
+
+
+def mark_exhaustive(values: Iterable[Any], but_every: int = 3) -> list[Any]:
+    """Return parameters for a test that takes long: all but every third are marked as exhaustive."""
+    return [
+        pytest.param(value, marks=[pytest.mark.exhaustive] if place % but_every else [])
+        for place, value in enumerate(values)
+    ]
 
 
 def unreduced(card: Card):

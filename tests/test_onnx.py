@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from helpers import is_map, unreduced
+from helpers import is_map, mark_exhaustive, unreduced
 
 torch = pytest.importorskip("torch")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -88,7 +88,9 @@ def exported(request):
     return dict(zip(names, came, strict=True))
 
 
-@pytest.mark.parametrize("name", NAMES)  # by name and not by `card`, so that one process of several runs them all
+@pytest.mark.parametrize(
+    "name", mark_exhaustive(NAMES)
+)  # by name and not by `card`, so that one process of several runs them all
 def test_card(name, request):
     function, arguments = unreduced(CARDS[name]), stress(CARDS[name])
     if name in FORBIDDEN:
