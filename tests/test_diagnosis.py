@@ -455,7 +455,7 @@ def test_too_few_samples_are_told():
     [
         ({"model": len}, TypeError, "diagnose: model must be a torch.nn.Module, got builtin_function_or_method"),
         ({"data": torch.ones(3, 8)}, TypeError, "data must be a batch (inputs, target) or an iterable of batches, got Tensor"),
-        ({"data": [torch.ones(3, 8)]}, TypeError, "a batch must be (inputs, target), got Tensor"),
+        ({"data": [torch.ones(3, 8)]}, TypeError, "a batch must be (inputs, target), tensors, got Tensor"),
         ({"data": [(1, 2, 3)]}, TypeError, "got 3 things; several inputs go in a tuple: ((x, y), target)"),
         ({"data": []}, ValueError, "diagnose: data has no sample"),
         ({"loss": nn.CrossEntropyLoss(reduction="none")}, TypeError, "loss must return one number, got shape (1000,): reduce"),

@@ -16,7 +16,7 @@ from typing import Any, Concatenate, Generic, Literal, NoReturn, ParamSpec, Self
 import numpy as np
 
 from slopes import kinds, ops
-from slopes.domains import Above, Domain, Flag, Noise, OneOf, did_you_mean, is_array, plain
+from slopes.domains import Above, Domain, Flag, Noise, OneOf, did_you_mean, is_array, plain, shown
 from slopes.extras import require
 from slopes.facts import Claims, Paper, Parameter, Peer
 from slopes.ops import Array
@@ -46,6 +46,8 @@ class Card(Generic[P]):
         papers: tuple[Paper, ...] = (),
         **claims: Any,
     ) -> None:
+        if not callable(body) or not hasattr(body, "__name__"):
+            raise TypeError(f"slopes.{self.family}: decorates a function, got {shown(body)}")
         self.body = body
         self.definition = definition
         self.same_as = {library: Peer.of(stated) for library, stated in (same_as or {}).items()}
@@ -104,7 +106,7 @@ class Card(Generic[P]):
         """
         bound = self.bound | {name: plain(value) for name, value in parameters.items()}
         self._settings(parameters)
-        listed = ", ".join(f"{name}={value!r}" for name, value in bound.items())
+        listed = ", ".join(f"{name}={shown(value)}" for name, value in bound.items())
         return self._twin(bound=bound, name=f"{self._root.name}({listed})") if parameters else self
 
     def _twin(self, **fields_of_card: Any) -> Self:
@@ -321,7 +323,9 @@ class Activation(Card[P]):
             self._fit(settings, "x", entered[0])
         value, slope = self._bodies(settings)
         with r.quiet():
-            result = r.narrow(compute(r, value, slope, *entered), r.result_dtype(entered[0]))
+            computed = compute(r, value, slope, *entered)
+            kinds.gives_numbers(self.name, computed)
+            result = r.narrow(computed, r.result_dtype(entered[0]))
         kinds.keeps_shape(self.name, tuple(result.shape), tuple(entered[0].shape))
         return result
 
@@ -606,6 +610,9 @@ class Loss(Card[P]):
     def _given(self, arguments: tuple[Any, ...], options: dict[str, Any]) -> tuple[Any, ...]:
         """The kind's arguments, by place or (taken out of the options) by name."""
         names = [argument.name for argument in self.kind.arguments]
+        twice = [name for name in names[: len(arguments)] if name in options]
+        if twice:
+            raise TypeError(f"{self.name}: {twice[0]} is given twice, by place and by name")
         named = [name for name in names[len(arguments) :] if name in options]
         given = [*arguments, *map(options.pop, named)]
         if len(given) != len(names):

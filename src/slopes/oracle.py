@@ -99,6 +99,7 @@ class Exactly:
 
         from slopes.readings.exact import number, precision
 
+        self._check(arguments, options)
         loss, digits = isinstance(self.card, Loss), self.digits + 10 + self.reach
 
         def agree(a: Any, b: Any) -> bool:
@@ -128,6 +129,15 @@ class Exactly:
         with precision(digits):
             public = np.asarray(np.frompyfunc(lambda value: mpmath.mp.make_mpf(number(value)._mpf_), 1, 1)(result))
         return public[()]
+
+    def _check(self, arguments: tuple[Any, ...], options: dict[str, Any]) -> None:
+        """Refuse what the card does: arrays that are none, and values that lie outside of what an argument may be."""
+        import mpmath
+
+        if not any(isinstance(a, mpmath.mpf) or getattr(a, "dtype", None) == np.dtype(object) for a in arguments):
+            given = arguments if isinstance(self.card, Loss) else arguments[:1]
+            own = [a.copy() if isinstance(a, np.ndarray) else a for a in given]  # into which a wrong body may write
+            self.card(*own, **options)
 
     def _separable(self, entered: list[Any], options: dict[str, Any], open_: Any) -> Any:
         """A mask of the entries or rows that can be computed again without the others; None if they all go together."""

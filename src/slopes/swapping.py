@@ -33,6 +33,8 @@ def swap(model: Any, old: Any, new: Any) -> Any:
     if not isinstance(model, torch.nn.Module):
         raise TypeError(f"swap: model must be a torch.nn.Module, got {type(model).__name__}")
     classes = old if isinstance(old, tuple) else (old,)
+    if not classes:
+        raise ValueError("swap: old must name a class of modules, such as torch.nn.ReLU, got an empty tuple")
     for each in classes:
         if not (isinstance(each, type) and issubclass(each, torch.nn.Module)):
             raise TypeError(
@@ -72,7 +74,11 @@ def module_of(new: Any) -> Any:
         return nn.module(new)
     if isinstance(new, torch.nn.Module):
         return copy.deepcopy(new)
-    made = new() if callable(new) and not isinstance(new, (str, bytes)) else None
+    try:
+        made = new() if callable(new) and not isinstance(new, (str, bytes)) else None
+    except TypeError as error:
+        wanted = "what makes one without arguments, as functools.partial does of a class that takes some"
+        raise TypeError(f"swap: new must be a card, a module, or {wanted}; got {new!r} ({error})") from error
     if not isinstance(made, torch.nn.Module):
         raise TypeError(f"swap: new must be a card, a module, or what makes one without arguments, got {new!r}")
     return made

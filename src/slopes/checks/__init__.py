@@ -12,9 +12,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from slopes.checks.report import AuditError, Finding, Report
+from slopes.domains import Flag, Interval, plain, shown
 from slopes.extras import require
 
 __all__ = ["AuditError", "Finding", "Report", "audit"]
+
+FLAG = Flag.__metadata__[0]  # type: ignore[attr-defined]
 
 
 def audit(
@@ -57,11 +60,22 @@ def audit(
     """
     require("slopes.audit", "mpmath", "torch")
     from slopes.checks import child, examination
+    from slopes.checks.discovery import check_declared
+    from slopes.checks.subject import Declared
 
-    declared = {
+    seed, time_limit = plain(seed), plain(time_limit)
+    for name, flag in (("quick", quick), ("bounded", bounded), ("batch_level", batch_level)):
+        FLAG.check("audit", name, flag)
+    if type(seed) is not int or not 0 <= seed < 2**62:
+        raise ValueError(f"audit: seed must be an integer from 0 to 2**62 - 1, got {shown(seed)}")
+    Interval(0.0).check("audit", "time_limit", time_limit)
+    if not isinstance(terms or {}, Mapping) or not all(map(callable, (terms or {}).values())):
+        raise TypeError(f"audit: terms must be a dict of functions by their names, got {shown(terms)}")
+    declared: dict[str, Any] = {
         "kind": kind, "space": space, "elicits": elicits, "bounded": bounded, "batch_level": batch_level,
         "terms": dict(terms or {}), "divisor": divisor,
     }  # fmt: skip
+    check_declared(Declared(**declared))
     if isinstance(subject, str):
         return child.audit(
             subject, declared, against=against, quick=quick, seed=seed, model=model, batch=batch, time_limit=time_limit

@@ -21,7 +21,7 @@ from torch import Tensor
 from slopes.card import Activation, Card, Loss, Map
 from slopes.checks.report import Skip
 from slopes.checks.subject import Declared, Form, NotATensor, Subject, SubjectError, expression_of
-from slopes.domains import OneOf
+from slopes.domains import OneOf, shown
 from slopes.kinds import KINDS, Kind
 
 SPACES = ("logits", "probabilities", "log_probabilities")
@@ -67,7 +67,13 @@ def subject_of(
 
 
 def check_declared(declared: Declared) -> None:
-    """Raise ValueError for a declaration that is not known."""
+    """Raise ValueError for a declaration that is not known, TypeError for what is no text."""
+    for name in ("kind", "space", "elicits", "divisor"):
+        value = getattr(declared, name)
+        if value is not None and not isinstance(value, str):
+            raise TypeError(f"audit: {name} must be text, got {shown(value)}")
+    if declared.divisor is not None:
+        OneOf(("elements", "rows", "weights", "valid", "one")).check("audit", "divisor", declared.divisor)
     kinds = ("activation", *KINDS, "xgboost", "lightgbm", "catboost")
     if declared.kind is not None and declared.kind not in kinds:
         near = difflib.get_close_matches(declared.kind, kinds, n=1)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from slopes.diagnosis.look import Look
 from slopes.diagnosis.results import Diagnosis
+from slopes.domains import shown
 
 
 def diagnose(model: Any, data: Any, loss: Any, *, optimizer: Any = None, samples: int = 1000) -> Diagnosis:
@@ -31,6 +32,14 @@ def diagnose(model: Any, data: Any, loss: Any, *, optimizer: Any = None, samples
     """
     if not isinstance(model, nn.Module):
         raise TypeError(f"diagnose: model must be a torch.nn.Module, got {type(model).__name__}")
+    if not callable(loss) or isinstance(loss, type):
+        made = "an instance of the class" if isinstance(loss, type) else f"got {shown(loss)}"
+        raise TypeError(f"diagnose: loss must be a function of (output, target), as torch.nn.MSELoss() is: {made}")
+    if optimizer is not None and not isinstance(optimizer, torch.optim.Optimizer):
+        got = shown(optimizer)
+        raise TypeError(f"diagnose: optimizer must be one of torch.optim, of the model's weights, got {got}")
+    if optimizer is not None and not _share_weights(model, optimizer):
+        raise ValueError("diagnose: optimizer holds no weight of this model; make it of model.parameters()")
     if type(samples) is not int or samples < 1:
         raise ValueError(f"diagnose: samples must be an integer >= 1, got {samples!r}")
     model, optimizer = copy.deepcopy((model, optimizer))  # together, so that they share their weights
@@ -53,6 +62,11 @@ def diagnose(model: Any, data: Any, loss: Any, *, optimizer: Any = None, samples
             optimizer.step()
             look.weigh(before)
     return look.diagnosis(samples)
+
+
+def _share_weights(model: nn.Module, optimizer: Any) -> bool:
+    held = {id(weight) for group in optimizer.param_groups for weight in group["params"]}
+    return any(id(weight) in held for weight in model.parameters())
 
 
 def _one_number(value: Any) -> Tensor:
@@ -82,7 +96,8 @@ def _batches(data: Any) -> Iterator[tuple[Any, Any]]:
         if not _is_pair(batch):
             got = f"{len(batch)} things" if isinstance(batch, (tuple, list)) else type(batch).__name__
             raise TypeError(
-                f"diagnose: a batch must be (inputs, target), got {got}; several inputs go in a tuple: ((x, y), target)"
+                f"diagnose: a batch must be (inputs, target), tensors, got {got}; several inputs go in a tuple: "
+                "((x, y), target)"
             )
         yield batch[0], batch[1]
 

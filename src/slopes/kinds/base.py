@@ -17,7 +17,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from slopes.domains import Interval, OneOf, plain
+from slopes.domains import Interval, OneOf, plain, shown
 from slopes.kinds.spaces import SPACES, Space, refuse
 from slopes.ops import Array
 
@@ -43,6 +43,12 @@ def keeps_shape(owner: str, came: tuple[int, ...], wanted: tuple[int, ...]) -> N
     """Raise ValueError if a body does not give one value each, as when a parameter's shape widens the result."""
     if came != wanted:
         raise ValueError(f"{owner}: the body gives shape {came} where {wanted} is due, with one value for each entry")
+
+
+def gives_numbers(owner: str, computed: Any) -> None:
+    """Raise TypeError if a body gives neither an array nor a number."""
+    if not hasattr(computed, "dtype") and (isinstance(computed, bool) or not isinstance(computed, (int, float))):
+        raise TypeError(f"{owner}: the body must give an array or a number, got {shown(computed)}")
 
 
 def broadcasts(owner: str, name: str, shape: tuple[int, ...], what: str, wanted: tuple[int, ...]) -> None:
@@ -97,6 +103,7 @@ class Batch:
 
     def reduce_by(self, reduction: str, divisor: Any) -> None:
         """Settle what the values are divided by: for a mean, by the sum of what counts, unless told otherwise."""
+        reduction = plain(reduction)
         REDUCTIONS.check(self.owner, "reduction", reduction)
         if divisor is not None and reduction != "mean":
             raise ValueError(
@@ -144,7 +151,8 @@ class Batch:
 
     def reduce(self, values: Array) -> Array:
         """The unreduced values of a body, weighed and reduced."""
-        keeps_shape(self.owner, tuple(values.shape), tuple(self.like.shape))
+        gives_numbers(self.owner, values)
+        keeps_shape(self.owner, tuple(getattr(values, "shape", ())), tuple(self.like.shape))
         if self.coefficient is not None:
             values = values * self.coefficient
         return self._scaled(self.r.total(values)) if self.reduced else values

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from slopes.domains import UnitInterval
+from slopes.domains import UnitInterval, plain
 from slopes.kinds.base import Arguments, Batch, Kind, enter_all, select, valid_axis
 from slopes.kinds.spaces import DISTRIBUTIONS, refuse
 from slopes.ops import Array
@@ -60,6 +60,7 @@ class Classification(Kind):
             rows = r.where(mask, rows, 0) if labelled else r.where(mask[..., None], rows, 1.0 / classes)
         check_target(batch, rows, target, classes, labelled)
         space.check(r, owner, self.arguments[0].name, wide, prediction)
+        label_smoothing = plain(label_smoothing)
         if not isinstance(label_smoothing, (int, float)):
             raise TypeError(f"{owner}: label_smoothing must be a number, got {type(label_smoothing).__name__}")
         UNIT.check(owner, "label_smoothing", label_smoothing)
@@ -115,6 +116,7 @@ def kept_labels(batch: Batch, target: Array, labelled: bool, ignore_index: Any) 
     """A mask of the labels that are not to be ignored."""
     if ignore_index is None:
         return None
+    ignore_index = plain(ignore_index)
     if type(ignore_index) is not int:
         raise TypeError(f"{batch.owner}: ignore_index must be an integer, got {ignore_index!r}")
     if not labelled:

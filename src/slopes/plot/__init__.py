@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from slopes.card import Card, Loss
+from slopes.domains import is_array, is_tensor, shown
 from slopes.extras import require
 from slopes.loading import check_card
 
@@ -27,13 +28,22 @@ def show(*cards: Card[Any], out: str | os.PathLike[str] | None = None) -> None:
     if not cards:
         raise TypeError("show takes at least one card, as in slopes.show(slopes.relu)")
     for card in cards:
+        if isinstance(card, (list, tuple)):
+            raise TypeError("show: takes the cards one by one; put a star before the list, as in slopes.show(*cards)")
+        if isinstance(card, str):
+            raise TypeError(f"show: takes the cards themselves and not their names, as in slopes.relu; got {card!r}")
         check_card(card, f"show: {card!r}")
         if isinstance(card, Loss) and card.kind.coupled:
             raise ValueError(f"show: {card.name} compares the vectors of a batch, and has no axis to be drawn along")
+        arrays = [name for name, value in card.bound.items() if is_array(value) or is_tensor(value)]
+        if arrays:
+            raise ValueError(f"show: {' and '.join(arrays)} of {card.name} must be a number, for one line to be drawn")
     if out is None:
         from slopes.plot import terminal
 
         return terminal.show(cards)
+    if not isinstance(out, (str, os.PathLike)):
+        raise TypeError(f"show: out must be the path of a file, got {shown(out)}")
     path = Path(out)
     if path.suffix.lower() not in SUFFIXES:
         raise ValueError(f"show: out must end in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}, got {str(out)!r}")
@@ -45,6 +55,8 @@ def show(*cards: Card[Any], out: str | os.PathLike[str] | None = None) -> None:
         path.write_bytes(content)
     except OSError as error:
         raise type(error)(f"show: cannot write {str(out)!r}: {error.strerror}") from error
+    except ValueError as error:  # a path that no system takes
+        raise ValueError(f"show: cannot write {str(out)!r}: {error}") from error
 
 
 def described(card: Card[Any]) -> dict[str, Any]:

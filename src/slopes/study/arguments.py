@@ -194,6 +194,12 @@ def rates(given: Any) -> tuple[float, ...]:
     return tuple(sorted(chosen))
 
 
+def progress(given: Any) -> None:
+    """Refuse what shows no progress."""
+    if given is not None and not isinstance(given, bool) and not callable(given):
+        raise TypeError(f"compare: progress must be a function that takes a Progress, or False, got {shown(given)}.")
+
+
 def workers(given: Any) -> int:
     """How many processes, by default one for each processor that this one may use."""
     if given is None:

@@ -112,6 +112,7 @@ def compare(
 
     start = time.monotonic()
     size, folder = arguments.workers(workers), arguments.folder(out)
+    arguments.progress(progress)
     plan = make_plan(
         model,
         data,
