@@ -748,3 +748,33 @@ def test_messages(call, error, message):
     with pytest.raises(error) as raised:
         call()
     assert message in str(raised.value)
+
+
+@pytest.mark.parametrize("shape", [(4, 3, 5), (4, 3, 5, 6), (2, 3, 2, 3, 4)], ids=str)
+@pytest.mark.parametrize("layout", ["contiguous", "channels last", "transposed"])
+def test_gradients_along_an_axis_have_the_strides_of_pytorch(shape, layout):
+    x = torch.randn(shape)
+    if layout == "channels last":
+        x = x.movedim(1, -1).contiguous().movedim(-1, 1)
+    elif layout == "transposed":
+        x = torch.randn(shape[::-1]).permute(*reversed(range(len(shape))))
+    x.requires_grad_()
+    labels = torch.randint(3, (shape[0], *shape[2:]))
+    calls = [
+        (lambda library: library.CrossEntropyLoss()(x, labels)),
+        (lambda library: library.CrossEntropyLoss(reduction="none", label_smoothing=0.1)(x, labels)),
+        (lambda library: library.CrossEntropyLoss()(x, torch.full(shape, 1 / 3))),
+        (lambda library: library.Softmax(1)(x)),
+        (lambda library: library.Softmax(0)(x)),
+        (lambda library: library.LogSoftmax(1)(x)),
+        (lambda library: library.Softmin(1)(x)),
+    ]
+    if len(shape) == 4:
+        calls.append(lambda library: library.Softmax2d()(x))
+    if layout == "contiguous":  # PyTorch's NLLLoss of several dimensions has no gradient for others
+        calls.append(lambda library: library.NLLLoss()(x, labels))
+    for call in calls:
+        (ours, gradient), (theirs, expected) = (
+            (output, torch.autograd.grad(output.sum(), x)[0]) for output in (call(nn), call(torch.nn))
+        )
+        assert (ours.stride(), gradient.stride()) == (theirs.stride(), expected.stride())

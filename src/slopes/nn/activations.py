@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from slopes.nn.common import Compute, fits, settings_of, values_of
+from slopes.nn.common import Compute, fits, settings_of, values_of, with_contiguous_gradient
 from slopes.readings import torch as r
 
 #: what autocast wants in float32 on an accelerator
@@ -65,7 +65,7 @@ def _along(legacy: str, before: Callable[[Tensor], Tensor] | None = None) -> Com
 def _mapped(self: Any, card: Any, input: Tensor, dim: int) -> Tensor:
     """The card along the axis; a row of −inf alone is NaN, as in PyTorch."""
     nothing = input.amax(dim, keepdim=True) == -math.inf
-    mapped: Tensor = card(_autocast(self, input), axis=dim)
+    mapped: Tensor = card(with_contiguous_gradient(_autocast(self, input)), axis=dim)
     return mapped.masked_fill(nothing, math.nan)
 
 

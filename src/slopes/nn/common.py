@@ -37,6 +37,14 @@ def settings_of(card: Card[Any], module: torch.nn.Module, x: Any, *names: str) -
         return None
 
 
+def with_contiguous_gradient(x: Tensor) -> Tensor:
+    """x as a tensor whose gradient is contiguous, as that of PyTorch's kernels along an axis is.
+
+    The gradient of a reshape is a reshape, which copies what is not contiguous; of a contiguous x both are views.
+    """
+    return x.flatten().reshape(x.shape)
+
+
 def values_of(card: Card[Any], settings: dict[str, Any], x: Tensor, *rest: Tensor) -> Tensor:
     """The unreduced values of tensors that fit, in float32 at least, differentiated by the card's derivative.
 

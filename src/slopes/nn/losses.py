@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from slopes.catalogue import CARDS
-from slopes.nn.common import Compute, composed, fits, reduced, settings_of, values_of
+from slopes.nn.common import Compute, composed, fits, reduced, settings_of, values_of, with_contiguous_gradient
 from slopes.readings import torch as r
 
 
@@ -231,7 +231,7 @@ def _classes(self: Any, card: Any, input: Any, target: Any) -> Any:
     if not (_known(self) and fits(input, self.weight) and isinstance(target, Tensor) and input.ndim and input.numel()):
         return None
     axis = min(1, input.ndim - 1)
-    rows = input.movedim(axis, -1)
+    rows = with_contiguous_gradient(input).movedim(axis, -1)
     classes, wide = rows.shape[-1], r.widen(rows).dtype
     weight = None if self.weight is None else self.weight.to(wide)
     smoothing = getattr(self, "label_smoothing", None)
