@@ -130,7 +130,7 @@ class Card(Generic[P]):
 
         `like` is the first argument, whose library, device, dtype and shape they must fit.
         """
-        settings = {name: parameter.default for name, parameter in self.parameters.items()} | self.bound
+        settings = {**{name: parameter.default for name, parameter in self.parameters.items()}, **self.bound}
         for name, value in given.items():
             if name not in self.parameters:
                 raise TypeError(f"{self.name}: no parameter {name!r}; {did_you_mean(name, self._keywords())}")
