@@ -1,7 +1,7 @@
 """Diagnosing models: each thing that hinders training is planted and found, and nothing else is touched."""
 
-import dataclasses
 import copy
+import dataclasses
 import itertools
 import math
 import random

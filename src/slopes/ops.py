@@ -79,18 +79,19 @@ def type_and_remedy(x: Any) -> str:
 class Constant(float):
     """A mathematical constant that each reading resolves to its own digits.
 
-    It is the nearest float64; `low` is what that float lacks, and `text` says it to the exact and the symbol
+    It is the nearest float64, `high`; `low` is what that float lacks, and `text` says it to the exact and the symbol
     reading.
     """
 
-    __slots__ = ("low", "text")
+    __slots__ = ("high", "low", "text")
+    high: float
     low: float
     text: str
 
     def __new__(cls, text: str, high: float, low: float) -> Constant:
         """Make the constant whose float64 is `high`."""
         self = super().__new__(cls, high)
-        self.text, self.low = text, low
+        self.text, self.high, self.low = text, high, low
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -122,6 +123,8 @@ def expm1(x: Array) -> Array:
 
 def log(x: Array) -> Array:
     """The natural logarithm; −inf at 0."""
+    if type(x) is Constant:
+        return math.log(x.high)  # torch 2.6 traces no number of a subclass of float
     if isinstance(x, (int, float)) and x > 0:
         return math.log(x)  # of a parameter, such as the base of a loss
     return reading(x).log(x)
