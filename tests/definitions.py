@@ -298,6 +298,116 @@ def triplet_margin(anchor, positive, negative, margin=1.0, p=2.0, swap=False):
     return max(norm(less(anchor, positive), p) - far + mpf(margin), mpf(0))
 
 
+# ------------------------------------------------------------------------------- margins between classes
+
+
+@row
+def margin_softmax(cosines, t, margin=0.5, scale=64.0, form="arcface"):
+    margin, scale = mpf(margin), mpf(scale)
+    cost = mpf(0)
+    for right, share in enumerate(t):
+        angle = m.acos(cosines[right])
+        wide = m.cos(angle + margin) if angle + margin < m.pi else cosines[right] - margin * m.sin(margin)
+        powers = [m.exp(scale * x) for place, x in enumerate(cosines) if place != right]
+        own = scale * (wide if form == "arcface" else cosines[right] - margin)
+        cost += share * m.log(1 + m.fsum(powers) / m.exp(own))
+    return cost
+
+
+@row
+def multiclass_hinge(z, t, form="crammer_singer", margin=1.0, p=1):
+    cost = mpf(0)
+    for right, share in enumerate(t):
+        lacks = [max(mpf(margin) + x - z[right], mpf(0)) ** p for place, x in enumerate(z) if place != right]
+        cost += share * (max(lacks) if form == "crammer_singer" else m.fsum(lacks))
+    return cost
+
+
+@row
+def multilabel_margin(z, t, margin=1.0):
+    classes = range(len(z))
+    pairs = [(i, j) for i in classes for j in classes if i != j]
+    return m.fsum(t[i] * (1 - t[j]) * max(mpf(margin) - z[i] + z[j], mpf(0)) for i, j in pairs) / len(z)
+
+
+# ------------------------------------------------------------------------------------------------ boxes
+
+
+def area(x1, y1, x2, y2):
+    return max(x2 - x1, mpf(0)) * max(y2 - y1, mpf(0))
+
+
+def iou_union_hull(p, t):
+    """The IoU of two boxes, their union, and the box around both."""
+    both = area(max(p[0], t[0]), max(p[1], t[1]), min(p[2], t[2]), min(p[3], t[3]))
+    union = area(*p) + area(*t) - both
+    return both / union, union, [min(p[0], t[0]), min(p[1], t[1]), max(p[2], t[2]), max(p[3], t[3])]
+
+
+@row
+def giou(p, t):
+    iou, union, hull = iou_union_hull(p, t)
+    return 1 - iou + (area(*hull) - union) / area(*hull)
+
+
+@row
+def diou(p, t):
+    iou, _, (x1, y1, x2, y2) = iou_union_hull(p, t)
+    apart = (p[0] + p[2] - t[0] - t[2]) ** 2 + (p[1] + p[3] - t[1] - t[3]) ** 2
+    return 1 - iou + apart / 4 / ((x2 - x1) ** 2 + (y2 - y1) ** 2)
+
+
+@row
+def ciou(p, t):
+    iou, turns = iou_union_hull(p, t)[0], [m.atan((b[2] - b[0]) / (b[3] - b[1])) for b in (p, t)]
+    aspect = 4 / m.pi**2 * (turns[1] - turns[0]) ** 2
+    return diou(p, t) + aspect**2 / (1 - iou + aspect)
+
+
+# ------------------------------------------------------------------------------- batches of embeddings
+# of all vectors at once: the sum of the values of the anchors, each times its factor
+
+
+def anchors(vectors, labels):
+    """For each vector the similarities (cosines) to its positives and to its negatives."""
+    for place, (x, label) in enumerate(zip(vectors, labels, strict=True)):
+        others = [
+            (1 - cosine(x, y), other) for k, (y, other) in enumerate(zip(vectors, labels, strict=True)) if k != place
+        ]
+        yield [c for c, other in others if other == label], [c for c, other in others if other != label]
+
+
+def info_nce(vectors, labels, factors, temperature=0.07):
+    total = mpf(0)
+    for factor, (positives, negatives) in zip(factors, anchors(vectors, labels), strict=True):
+        rivals = m.fsum(m.exp(c / mpf(temperature)) for c in negatives)
+        costs = [m.log(1 + rivals / m.exp(c / mpf(temperature))) for c in positives]
+        total += factor * m.fsum(costs) / max(len(costs), 1)
+    return total
+
+
+def supcon(vectors, labels, factors, temperature=0.1):
+    total = mpf(0)
+    for factor, (positives, negatives) in zip(factors, anchors(vectors, labels), strict=True):
+        rivals = m.fsum(m.exp(c / mpf(temperature)) for c in positives + negatives)
+        costs = [m.log(rivals / m.exp(c / mpf(temperature))) for c in positives]
+        total += factor * m.fsum(costs) / max(len(costs), 1)
+    return total
+
+
+def slopes_of_batch(definition, vectors, labels, factors, **parameters):
+    """The exact slopes of a loss of a batch by its vectors, in their shape."""
+
+    def total(*entries):
+        with m.workdps(2 * m.dps):
+            rows = np.array(entries, dtype=object).reshape(np.shape(vectors)).tolist()
+            return definition(rows, list(labels), [mpf(float(factor)) for factor in factors], **parameters)
+
+    flat = [mpf(float(entry)) for entry in np.ravel(vectors)]
+    results = [_slope_at(lambda x, k=k: total(*flat[:k], x, *flat[k + 1 :]), flat[k], flat) for k in range(len(flat))]
+    return np.array(results, dtype=object).reshape(np.shape(vectors))
+
+
 # ---------------------------------------------------------------------------------------------- overlap
 # of one region: its pixels' probabilities, which are in it, and their weights
 

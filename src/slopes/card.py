@@ -169,7 +169,12 @@ class Card(Generic[P]):
     # --------------------------------------------------------------------------------- derivatives
 
     def derivative(self, body: Body) -> Card[P]:
-        """Register the derivative by the first argument; used as a decorator, right below the card."""
+        """Register the derivative by the first argument; used as a decorator, right below the card.
+
+        It takes the arguments of the body and gives the slope of each entry, or of a row's value by the entries of
+        the row. A map's derivative, and that of a loss whose values depend on other rows too, takes a cotangent as
+        its last argument, one for each value, and gives it pulled back. A gate's gives the slopes by both halves.
+        """
         self.slope_body = body
         return self
 
@@ -585,7 +590,7 @@ class Loss(Card[P]):
             batch, value, slope = self._enter(
                 r, given, reduction=reduction, weight=weight, mask=mask, divisor=divisor, options=options
             )
-            values = r.differentiable(value, slope, *batch.arguments)
+            values = batch.values(value, slope)
             return r.narrow(batch.reduce(values), batch.dtype)
 
     def value_and_slope(self, *arguments: Array, **options: Any) -> tuple[Any, Any]:
@@ -599,7 +604,7 @@ class Loss(Card[P]):
         common = {name: options.pop(name, default) for name, default in common.items()}
         with r.quiet():
             batch, value, slope = self._enter(r, given, **common, options=options)
-            values = r.differentiable(value, slope, *batch.arguments)
+            values = batch.values(value, slope)
             gradient = r.narrow(batch.pull_back(self._root.name, value, slope), r.result_dtype(batch.original))
             return r.narrow(batch.reduce(values), batch.dtype), gradient
 

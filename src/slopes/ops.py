@@ -348,6 +348,11 @@ def entry(x: Array, place: int) -> Array:
     return reading(x).entry(x, place)
 
 
+def joined(a: Array, b: Array) -> Array:
+    """Two arrays, one after the other along the last axis."""
+    return reading(a).joined(a, b)
+
+
 def inner(x: Array, y: Array) -> Array:
     """The inner product of each row of x with each row of y: a matrix."""
     return reading(x).inner(x, y)

@@ -157,12 +157,20 @@ class Batch:
             values = values * self.coefficient
         return self._scaled(self.r.total(values)) if self.reduced else values
 
+    def values(self, value: Callable[..., Array], slope: Callable[..., Array] | None) -> Array:
+        """Return the unreduced values of a body, to which the torch reading attaches the derivative."""
+        attach = self.r.pullable if self.coupled else self.r.differentiable
+        return attach(value, slope, *self.arguments)
+
     def pull_back(self, name: str, value: Callable[..., Array], slope: Callable[..., Array] | None) -> Array:
         """The gradient of the reduced loss by the first argument, in that argument's own layout."""
         counted = self.coefficient
-        if slope is None:
+        if slope is None or self.coupled:
             cotangent = self._scaled(self.r.where(self.like == self.like, 1.0, 1.0) if counted is None else counted)
-            rows = self.r.slope_of(name, value, *self.arguments, cotangent=cotangent, coupled=self.coupled)
+            if slope is None:
+                rows = self.r.slope_of(name, value, *self.arguments, cotangent=cotangent, coupled=self.coupled)
+            else:
+                rows = slope(*self.arguments, self.r.widen(cotangent, like=self.like))
         else:
             rows = slope(*self.arguments)
             if counted is not None:
@@ -190,7 +198,7 @@ class Kind:
     rowwise: bool = False
     about: str = ""  #: how a plot names its axis
     batched: ClassVar[bool] = False  #: whether the first axis must be that of a batch
-    coupled: ClassVar[bool] = False  #: whether a value depends on other rows than its own, so that no line shows it
+    coupled: ClassVar[bool] = False  #: whether a value depends on other rows too: its derivative takes a cotangent
 
     @property
     def body(self) -> tuple[str, ...]:

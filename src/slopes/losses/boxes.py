@@ -10,9 +10,21 @@ from slopes.facts import Paper
 from slopes.ops import Array, absolute, angle, entry, held, maximum, minimum, nonzero, pi, share, steady, where
 
 
+class Sides(NamedTuple):
+    """Lengths of two boxes along both axes, in units of the larger side of the box around them."""
+
+    unit: Array
+    own: Array  #: of the prediction
+    other: Array  #: of the target
+    around: Array  #: of the box around both
+    gap: Array  #: of what both cover, below 0 where they do not meet
+    shift: Array  #: from the target's centre to the prediction's
+
+
 class Pair(NamedTuple):
     """What two boxes have in common, in units of the larger side of the box around them."""
 
+    lapped: Array  #: the area that both cover
     wrong: Array  #: the area that only one of them covers
     union: Array
     hull: Array  #: the area of the box around them
@@ -21,17 +33,21 @@ class Pair(NamedTuple):
     aspect: Array  #: the angle between their diagonals, in right angles
 
 
-def _pair(prediction, target):
+def _sides(prediction, target):
     low, high = prediction[..., :2], prediction[..., 2:]
     left, right = target[..., :2], target[..., 2:]
     around = held(maximum(high, right) - minimum(low, left))
     size = maximum(around[..., :1], around[..., 1:])
     low, high, unit = steady(low, size), steady(high, size), nonzero(size)
     around = maximum(high, right) - minimum(low, left)
-    around, side, other = around / unit, (high - low) / unit, (right - left) / unit
-    common = maximum((minimum(high, right) - maximum(low, left)) / unit, 0.0)
+    gap = minimum(high, right) - maximum(low, left)
     shift = ((low - left) / unit + (high - right) / unit) / 2
-    (w, h), (v, g), (a, b), (c, d) = (_columns(x) for x in (side, other, around, common))
+    return Sides(unit, (high - low) / unit, (right - left) / unit, around / unit, gap / unit, shift)
+
+
+def _pair(sides):
+    common = where(sides.gap <= 0, 0.0, sides.gap)
+    (w, h), (v, g), (a, b), (c, d) = (_columns(x) for x in (sides.own, sides.other, sides.around, common))
     across, along = v * h - w * g, g * h + v * w
     small = (absolute(across) + along) ** 3 == 0
     turn = where(
@@ -39,15 +55,66 @@ def _pair(prediction, target):
     )
     lapped = c * d
     return Pair(
-        (w * h - lapped) + (v * g - lapped), w * h + (v * g - lapped), a * b, ops.sum(shift**2)[..., 0],
+        lapped, (w * h - lapped) + (v * g - lapped), w * h + (v * g - lapped), a * b, ops.sum(sides.shift**2)[..., 0],
         a * a + b * b, 2 * turn / pi,
     )  # fmt: skip
+
+
+class Rise(NamedTuple):
+    """The slopes of a `Pair` by the corners of the prediction."""
+
+    lapped: Array
+    union: Array
+    hull: Array
+    apart: Array
+    across: Array
+    aspect: Array
+
+
+def _rise(prediction, target, sides):
+    low, high = prediction[..., :2] - target[..., :2], prediction[..., 2:] - target[..., 2:]
+    beyond = ops.joined(-low, high)
+    outer = where(beyond == 0, 0.5, ops.step(beyond))  # the share of a corner in the box around both; of a tie, half
+    gap = where(sides.gap <= 0, 0.0, sides.gap)
+    meets = where(sides.gap <= 0, 0.0, 1.0)
+    lapped = (1 - outer) * _outward(meets * _swapped(gap))
+    largest = maximum(sides.own[..., :1], sides.own[..., 1:])
+    flat = largest**3 == 0
+    w, h = _columns(where(flat, 0.0, sides.own) / where(flat, 1.0, held(largest)))
+    turn = ops.joined(-h[..., None], w[..., None]) / where(flat, 1.0, held(largest))
+    turn = _outward(turn / nonzero(w * w + h * h)[..., None])
+    return Rise(
+        lapped, _outward(_swapped(sides.own)) - lapped, outer * _outward(_swapped(sides.around)),
+        ops.joined(sides.shift, sides.shift), 2 * outer * _outward(sides.around), 2 * turn / pi,
+    )  # fmt: skip
+
+
+def _outward(x):
+    """Slopes by the lower and upper corners of a quantity that grows with its sides."""
+    return ops.joined(-x, x)
+
+
+def _swapped(x):
+    return ops.joined(x[..., 1:], x[..., :1])
 
 
 def _share(part, whole, nothing):
     """The share of a part, which has no slope where there is next to no whole."""
     small = whole**3 == 0
     return where(small, share(held(part), held(whole), nothing), part / where(small, 1.0, whole))
+
+
+def _rise_of_share(part, whole, part_rise, whole_rise):
+    """Return the slope of `_share` by the corners."""
+    part, whole = part[..., None], whole[..., None]
+    small = whole**3 == 0
+    whole = where(small, 1.0, whole)
+    return where(small, 0.0, (part_rise - part / whole * whole_rise) / whole)
+
+
+def _rise_of_lost(pair, rise):
+    """Return the slope of 1 − IoU by the corners: less the slope of the IoU."""
+    return -_rise_of_share(pair.lapped, pair.union, rise.lapped, rise.union)
 
 
 def _columns(x):
@@ -99,8 +166,15 @@ def giou(prediction, target):
 
     Areas are in units of the box around both, so that none overflows; boxes without an area have an IoU of 0.
     """
-    pair = _pair(prediction, target)
+    pair = _pair(_sides(prediction, target))
     return _share(pair.wrong, pair.union, 1.0) + _share(pair.hull - pair.union, pair.hull, 0.0)
+
+
+@giou.derivative
+def _(prediction, target):
+    sides = _sides(prediction, target)
+    pair, rise = _pair(sides), _rise(prediction, target, sides)
+    return (_rise_of_lost(pair, rise) - _rise_of_share(pair.union, pair.hull, rise.union, rise.hull)) / sides.unit
 
 
 @loss(
@@ -112,8 +186,16 @@ def diou(prediction, target):
 
     The centres draw boxes together that do not overlap.
     """
-    pair = _pair(prediction, target)
+    pair = _pair(_sides(prediction, target))
     return _share(pair.wrong, pair.union, 1.0) + share(pair.apart, pair.across, 0.0)
+
+
+@diou.derivative
+def _(prediction, target):
+    sides = _sides(prediction, target)
+    pair, rise = _pair(sides), _rise(prediction, target, sides)
+    centre = _rise_of_share(pair.apart, pair.across, rise.apart, rise.across)
+    return (_rise_of_lost(pair, rise) + centre) / sides.unit
 
 
 @loss("boxes", definition=_ciou, papers=(ZHENG,))
@@ -123,6 +205,17 @@ def ciou(prediction, target):
     The weight of the aspect has its gradient: torchvision's is a constant to autograd, so slopes differ where
     values agree. The aspects differ by the angle between the diagonals, which no side of 0 breaks.
     """
-    pair = _pair(prediction, target)
+    pair = _pair(_sides(prediction, target))
     lost, aspect = _share(pair.wrong, pair.union, 1.0), pair.aspect**2
     return lost + share(pair.apart, pair.across, 0.0) + _share(aspect * aspect, lost + aspect, 0.0)
+
+
+@ciou.derivative
+def _(prediction, target):
+    sides = _sides(prediction, target)
+    pair, rise = _pair(sides), _rise(prediction, target, sides)
+    lost, square = _share(pair.wrong, pair.union, 1.0), pair.aspect**2
+    weight = _share(square, lost + square, 0.0)[..., None]
+    centre = _rise_of_share(pair.apart, pair.across, rise.apart, rise.across)
+    turned = 2 * weight * (2 - weight) * pair.aspect[..., None] * rise.aspect
+    return ((1 - weight) * (1 + weight) * _rise_of_lost(pair, rise) + centre + turned) / sides.unit

@@ -184,6 +184,25 @@ def _taken(cosine, margin, form):
     return where(cosine < 2 * half * half - 1, margin * sin(margin), turned)
 
 
+@margin_softmax.derivative
+def _(prediction, target, *, margin, scale, form):
+    logits, largest = scale * prediction, ops.top(prediction) == 1
+    excess = scale * _taken(prediction, margin, form) - ops.softmax_logit(logits)
+    missed = ops.scaled(sigmoid(excess), ops.one_hot(target, like=prediction))
+    others = where(largest, 0.0, missed / where(largest, 1.0, ops.softmax_complement(logits)))
+    rivals = ops.softmax(where(largest, -inf, logits))  # of the largest, whose complement may be no number of float32
+    drawn = ops.softmax(logits) * ops.sum_others(others, logits) + rivals * ops.sum(where(largest, missed, 0.0))
+    return scale * (missed * (_rise_of_taken(prediction, margin, form) - 1) + drawn)
+
+
+def _rise_of_taken(cosine, margin, form):
+    if form == "cosface":
+        return 0.0
+    half, room = sin(margin / 2), (1 - cosine) * (1 + cosine)
+    turned = where(room > 0, sin(margin) * cosine / sqrt(where(room > 0, room, 1.0)), 0.0)
+    return where(cosine < 2 * half * half - 1, 0.0, 2 * half * half - turned)
+
+
 @loss(
     "binary", convex=True,
     definition=lambda z, y, base, pos_weight, **_: (

@@ -9,7 +9,22 @@ from slopes import ops
 from slopes.card import loss
 from slopes.domains import Flag, Interval, Positive
 from slopes.facts import Paper
-from slopes.ops import absolute, exp, expected, held, log, maximum, nonzero, sign, softplus, sqrt, steady, top, where
+from slopes.ops import (
+    absolute,
+    exp,
+    expected,
+    held,
+    log,
+    maximum,
+    nonzero,
+    sigmoid,
+    sign,
+    softplus,
+    sqrt,
+    steady,
+    top,
+    where,
+)
 
 AtLeastOne = Annotated[float, Interval(1.0, closed=True)]
 Cosine = Annotated[float, Interval(-1.0, 1.0, closed=True)]
@@ -17,14 +32,18 @@ Cosine = Annotated[float, Interval(-1.0, 1.0, closed=True)]
 
 def _size(x):
     """The largest entry of each row, or 1: what a row is divided by, lest its squares overflow or vanish."""
+    return nonzero(_largest(x))
+
+
+def _largest(x):
     sizes = absolute(held(x))
-    return nonzero(ops.sum(where(top(sizes) > 0, sizes, 0.0)))
+    return ops.sum(where(top(sizes) > 0, sizes, 0.0))
 
 
 def _unit(x):
     """(rows of length 1, the lengths); a row of zeros stays one, and has no slope."""
-    size = _size(x)
-    x = steady(x, size)
+    size = _largest(x)
+    x, size = steady(x, size), nonzero(size)
     length = sqrt(nonzero(ops.sum((x / size) ** 2)))
     return x / size / length, size * length
 
@@ -162,6 +181,39 @@ def triplet_margin(anchor, positive, negative, *, margin: Positive = 1.0, p: AtL
     return maximum(gap + margin, 0.0)
 
 
+@triplet_margin.derivative
+def _(anchor, positive, negative, *, margin, p, swap):
+    gap = _gap(positive, negative, anchor, p)
+    rise = _rise_of_gap(gap, positive, negative, anchor, p)
+    if swap:
+        other = _gap(anchor, negative, positive, p)
+        share = where(gap > other, 1.0, where(gap < other, 0.0, 0.5))[..., None]
+        rise = share * rise + (1 - share) * _rise_of_distance(anchor, positive, p)
+        gap = maximum(gap, other)
+    return where(gap + margin < 0, 0.0, 1.0)[..., None] * rise
+
+
+def _rise_of_gap(gap, first, second, middle, p):
+    """Return the slope of `_gap` by the middle, without cancelling where p is 2."""
+    residual = first / 1024 - second / 1024
+    near, far = (_distance(x / 1024, middle / 1024, p)[..., None] for x in (first, second))
+    nearer = near < far
+    to_first, to_second = _rise_of_distance(middle, first, p), _rise_of_distance(middle, second, p)
+    turned = where(nearer, to_first, to_second) * (gap[..., None] / 1024) + residual
+    rise = where(p == 2, -turned / nonzero(where(nearer, far, near)), to_first - to_second)
+    return where(1024 * (near + far) == inf, 0.0, rise)
+
+
+def _rise_of_distance(first, second, p):
+    """Return the slope of `_distance` by the first row."""
+    residual = first / 1024 - second / 1024
+    size = _size(residual)
+    part = where(absolute(residual) == inf, sign(residual), steady(residual, size) / size)
+    powers = where(p == 2, part * part, where(part == 0, 0.0, nonzero(absolute(part)) ** p))
+    part = part / nonzero(ops.sum(powers)) ** (1 / p)
+    return where(p == 2, part, sign(part) * where(part == 0, 0.0, nonzero(absolute(part)) ** (p - 1)))
+
+
 def _similar(embeddings, temperature):
     x, _ = _unit(embeddings)
     return ops.inner(x, x) / temperature
@@ -176,7 +228,7 @@ def _picked(x, positives, negatives, temperature, each):
 
 def _mean(values, chosen):
     """The mean of what is chosen in each row, or 0."""
-    return (ops.sum(where(chosen, values, 0.0)) / maximum(ops.sum(where(chosen, 1.0, 0.0 * values)), 1.0))[..., 0]
+    return (ops.sum(where(chosen, values, 0.0)) / _count(chosen, values))[..., 0]
 
 
 @loss(
@@ -196,12 +248,37 @@ def info_nce(embeddings, positives, negatives, *, temperature: Positive = 0.07):
     A value is the mean over an anchor's positives, each against the negatives alone: Optax and
     pytorch_metric_learning take one mean over all pairs, which differs where classes differ in size.
     """
-    similar = _similar(embeddings, temperature)
+    _, excess, any_negative = _excess(_similar(embeddings, temperature), negatives, temperature)
+    return _mean(where(any_negative, softplus(excess), 0.0), positives)
+
+
+def _excess(similar, negatives, temperature):
+    """Return the negatives' shares by their similarity, the log of their sum less each similarity, and if any is."""
     shown = where(negatives, similar, -3 / temperature)  # below any similarity
     most = held(ops.sum(top(shown) * shown))
-    total = ops.sum(where(negatives, exp(where(negatives, similar - most, 0.0)), 0.0))
-    cost = where(total == 0, 0.0, softplus(log(nonzero(total)) + most - similar))
-    return _mean(cost, positives)
+    powers = where(negatives, exp(where(negatives, similar - most, 0.0)), 0.0)
+    total = ops.sum(powers)
+    return powers / nonzero(total), log(nonzero(total)) + most - similar, total != 0
+
+
+@info_nce.derivative
+def _(embeddings, positives, negatives, cotangent, *, temperature):
+    shares, excess, any_negative = _excess(_similar(embeddings, temperature), negatives, temperature)
+    wrong = where(positives & any_negative, sigmoid(excess), 0.0) / _count(positives, excess)
+    return _through_similar(embeddings, cotangent[..., None] * (shares * ops.sum(wrong) - wrong), temperature)
+
+
+def _count(chosen, like):
+    """Return how many entries of each row are chosen, but at least 1."""
+    return maximum(ops.sum(where(chosen, 1.0, 0.0 * like)), 1.0)
+
+
+def _through_similar(embeddings, rise, temperature):
+    """Pull slopes by each similarity back to the embeddings."""
+    x, length = _unit(embeddings)
+    drawn = ops.inner(rise + rise.mT, x.mT) / temperature
+    across = (drawn - x * ops.sum(x * drawn)) / length
+    return where(ops.sum(x * x) == 0, 0.0, across)
 
 
 @loss(
@@ -215,6 +292,18 @@ def supcon(embeddings, positives, negatives, *, temperature: Positive = 0.1):
 
     A value is the mean over an anchor's positives, each against all others. The mean is over anchors that have one.
     """
-    similar = _similar(embeddings, temperature)
-    others = positives | negatives
-    return _mean(-ops.log_softmax(where(others, similar, -1e5 - 3 / temperature)), positives)
+    return _mean(-ops.log_softmax(_shown(embeddings, positives | negatives, temperature)), positives)
+
+
+def _shown(embeddings, others, temperature):
+    """Return the similarities to others; what is none has no share of their softmax."""
+    return where(others, _similar(embeddings, temperature), -1e5 - 3 / temperature)
+
+
+@supcon.derivative
+def _(embeddings, positives, negatives, cotangent, *, temperature):
+    shown = _shown(embeddings, positives | negatives, temperature)
+    share, missed, count = ops.softmax(shown), ops.softmax_complement(shown), _count(positives, shown)
+    rise = where(positives, ((count - 1) * share - missed) / count, where(negatives, share, 0.0))
+    rise = where(ops.sum(where(positives, 1.0, 0.0 * shown)) == 0, 0.0, rise)
+    return _through_similar(embeddings, cotangent[..., None] * rise, temperature)

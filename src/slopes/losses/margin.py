@@ -154,16 +154,29 @@ def multiclass_hinge(
     rivals, of which PyTorch's multi_margin_loss is the C-th part. Rows of probabilities, which class weights and
     smoothing make, take C² memory.
     """
-    labels = target.ndim < prediction.ndim
-    if labels:
+    _, lacks = _rivals(prediction, target, form, margin)
+    cost = ops.sum(lacks if p == 1 else lacks * lacks)[..., 0]
+    return cost if target.ndim < prediction.ndim else expected(cost, target)
+
+
+@multiclass_hinge.derivative
+def _(prediction, target, *, form, margin, p):
+    own, lacks = _rivals(prediction, target, form, margin)
+    rise = step(lacks) if p == 1 else 2 * lacks
+    if target.ndim < prediction.ndim:
+        return rise - own * ops.sum(rise)
+    rise = ops.scaled(rise, target[..., None])
+    return ops.sum(rise.mT)[..., 0] - ops.sum(rise)[..., 0]
+
+
+def _rivals(prediction, target, form, margin):
+    """Return the right class as a row of 0 and 1, and what it lacks to each rival that counts."""
+    if target.ndim < prediction.ndim:
         scores, right, own = prediction, expected(prediction, target)[..., None], one_hot(target, like=prediction)
     else:  # each class in its turn is the right one
         scores, right, own = prediction[..., None, :], prediction[..., :, None], ops.eye(prediction)
     lacks = where(own == 1, 0.0, _lacks(margin + scores - right))
-    lacks = lacks if p == 1 else lacks * lacks
-    counted = where(top(lacks) == 1, lacks, 0.0) if form == "crammer_singer" else lacks
-    cost = ops.sum(counted)[..., 0]
-    return cost if labels else expected(cost, target)
+    return own, where(top(lacks) == 1, lacks, 0.0) if form == "crammer_singer" else lacks
 
 
 @loss(
@@ -177,6 +190,16 @@ def multilabel_margin(prediction, target, *, margin: Positive = 1.0):
     """
     absent = maximum(1 - target, 0.0)  # also of a class that a list of PyTorch's names twice
     return _over_pairs(_lacks, target, absent, prediction, margin) / prediction.shape[-1]
+
+
+@multilabel_margin.derivative
+def _(prediction, target, *, margin):
+    (y, missing, z), (other_y, other_missing, other_z) = (
+        tuple(row[place] for row in (target, maximum(1 - target, 0.0), prediction))
+        for place in ((..., slice(None), None), (..., None, slice(None)))
+    )
+    as_rival, as_right = step(margin - other_z + z), step(margin - z + other_z)
+    return ops.sum(other_y * missing * as_rival - y * other_missing * as_right)[..., 0] / prediction.shape[-1]
 
 
 def _over_pairs(lacks, present, absent, prediction, margin):

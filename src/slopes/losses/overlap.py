@@ -227,10 +227,11 @@ def _rarity(size):
 
 
 @generalized_dice.derivative
-def _(prediction, target, weight, *, weighting):
+def _(prediction, target, weight, cotangent, *, weighting):
     _, whole, rare = _joint(prediction, target, weight, weighting)
     agreed, whole = (expected(part, rare)[..., None, None] for part in (expected(prediction * target, weight), whole))
-    return weight * rare[..., None] * share(2 * (share(agreed, whole) - target), whole)
+    rise = weight * rare[..., None] * share(2 * (share(agreed, whole) - target), whole)
+    return cotangent[..., None, None] * rise
 
 
 @loss(

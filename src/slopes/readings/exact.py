@@ -423,9 +423,9 @@ def differentiable(value: Callable[..., Array], slope: Callable[..., Array] | No
     return value(x, *rest)
 
 
-def pullable(value: Callable[..., Array], pull_back: Callable[..., Array] | None, x: Array) -> Array:
-    """value(x)."""
-    return value(x)
+def pullable(value: Callable[..., Array], pull_back: Callable[..., Array] | None, x: Array, *rest: Array) -> Array:
+    """value(x, *rest)."""
+    return value(x, *rest)
 
 
 def wants_gradient(x: Array) -> bool:

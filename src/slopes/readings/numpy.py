@@ -269,9 +269,9 @@ def differentiable(value: Callable[..., Array], slope: Callable[..., Array] | No
     return value(widen(x), *rest)
 
 
-def pullable(value: Callable[..., Array], pull_back: Callable[..., Array] | None, x: Array) -> Array:
-    """value(x); the torch reading attaches pull_back(x, cotangent)."""
-    return value(widen(x))
+def pullable(value: Callable[..., Array], pull_back: Callable[..., Array] | None, x: Array, *rest: Array) -> Array:
+    """value(x, *rest); the torch reading attaches pull_back(x, *rest, cotangent)."""
+    return value(widen(x), *rest)
 
 
 def wants_gradient(x: Array) -> bool:

@@ -185,6 +185,11 @@ def entry(x: Array, place: int) -> Array:
     return x.subs(i, place)
 
 
+def joined(a: Array, b: Array) -> Array:
+    """See `slopes.ops.joined`."""
+    return sp.Function("joined")(a, b)
+
+
 def inner(x: Array, y: Array) -> Array:
     """See `slopes.ops.inner`: the similarity s of row a and row i."""
     return sp.IndexedBase("s")[sp.Symbol("a"), i]

@@ -469,11 +469,11 @@ def differentiable(value: Callable[..., Array], slope: Callable[..., Array] | No
     return _apply(value, pull_back, x, *rest)
 
 
-def pullable(value: Callable[..., Array], pull_back: Callable[..., Array] | None, x: Array) -> Array:
-    """value(x), whose gradient is pull_back(x, gradient), as `differentiable` has it."""
-    if pull_back is None or not _is_pulled(x):
-        return value(widen(x))
-    return _apply(value, lambda gradient, x: pull_back(x, gradient), x)
+def pullable(value: Callable[..., Array], pull_back: Callable[..., Array] | None, x: Array, *rest: Array) -> Array:
+    """value(x, *rest), whose gradient is pull_back(x, *rest, gradient), where `differentiable` has a slope."""
+    if pull_back is None or not _is_pulled(x) or any(map(wants_gradient, rest)):
+        return value(widen(x), *rest)
+    return _apply(value, lambda gradient, *arguments: pull_back(*arguments, gradient), x, *rest)
 
 
 def wants_gradient(x: Tensor) -> bool:
