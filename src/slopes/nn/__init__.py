@@ -8,6 +8,9 @@ Every other name is PyTorch's: among them MultiheadAttention and the losses that
 linear layer). Cards that PyTorch lacks are modules of its style, such as ``nn.LogCoshLoss()``, and `module` makes one
 of any card.
 
+A card itself is no module: in `torch.nn.Sequential` it ends in PyTorch's "is not a Module subclass", where none of our
+code runs that could say so; write ``nn.Sequential(layer, slopes.nn.module(slopes.gelu))``.
+
 A module made by `torch.nn` is no instance of these subclasses. `torch.jit.script` refuses them: `torch.compile`,
 `torch.export`, `torch.onnx.export` and `torch.jit.trace` take them.
 """
