@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from slopes.card import Card, Loss, Map
-from slopes.checks.cards.cases import Subject
+from slopes.checks.cards.cases import DIGITS, Subject
+from slopes.domains import Interval, OneOf
+from slopes.kinds.spaces import Space
+from slopes.oracle import Exactly
 
 #: the format of the inputs, and the NumPy dtype that carries them: bfloat16 is the upper half of a float32
 FORMATS: dict[str, Any] = {"float64": np.float64, "float32": np.float32, "float16": np.float16, "bfloat16": np.float32}
@@ -19,12 +23,47 @@ FAR = 1e30  #: beyond it no second derivative is sought, which would take minute
 ROWS = 10  #: of how many rows one is sought, for the same reason
 
 
-class Grid(Subject):
-    """A card, and the inputs at which it is measured: an audit's, and for a curve many more along its axis."""
+#: numbers for a parameter away from its default, of which its domain admits some
+AWAY = (0.1, 0.7, 3.3, 42.0, -0.7)
+#: how many digits smaller than 1 a term may be and still matter; none where arguments are of ordinary size
+REACH = {np.float64: 330}
+ORDINARY = (1e-6, 8.0)
 
-    def __init__(self, card: Card[Any], form: str, label: str = "", second: bool = False) -> None:
+
+def variants(card: Card[Any]) -> list[dict[str, Any]]:
+    """Settings away from the defaults, one parameter at a time."""
+    settings = []
+    for name, parameter in card.parameters.items():
+        domain, default = parameter.domain, parameter.default
+        if isinstance(domain, OneOf):
+            values: Iterable[Any] = domain.values
+        elif isinstance(domain, Interval):
+            values = [value for value in AWAY if domain.admits(value)] or [domain.other(default)]
+        else:
+            continue
+        settings += [{name: value} for value in values if value != default and _fits(card, name, value)]
+    return settings
+
+
+def _fits(card: Card[Any], name: str, value: Any) -> bool:
+    """Whether the other parameters admit the value."""
+    try:
+        card.with_(**{name: value})
+    except ValueError:
+        return False
+    return True
+
+
+class Grid(Subject):
+    """A card, and the inputs at which it is measured: an audit's, and many more over the whole range of the format.
+
+    Values and slopes of element-wise cards are held against the definition and its derivative by calculus. `second`:
+    only second derivatives will be asked for. `thin`: fewer inputs, for one of many settings.
+    """
+
+    def __init__(self, card: Card[Any], form: str, label: str = "", second: bool = False, thin: bool = False) -> None:
         super().__init__(card)
-        self.label, self.second = label or card.name, second  # the latter: only second derivatives will be asked for
+        self.label, self.second, self.thin = label or card.name, second, thin
         self.form, self.dtype = form, FORMATS[form]
 
     @cached_property
@@ -40,11 +79,30 @@ class Grid(Subject):
                 if self.second:
                     line = line[abs(line) < FAR]
                 elif "16" not in self.form:
-                    line = np.concatenate([line, _line(self.dtype)])
+                    line = np.concatenate([line, _line(self.dtype, self.thin)])
+                if self.thin:  # where the product with a parameter does not overflow
+                    line = line[abs(line) <= most / 64]
                 drawn = [np.unique(line)]
+            elif not self.card.rowwise and not self.second and "16" not in self.form:
+                further = self._pairs()
+                drawn = [np.concatenate([x, more.astype(x.dtype)]) for x, more in zip(drawn, further, strict=True)]
             elif self.second and self.card.rowwise:
                 drawn = [x[:: max(len(x) // ROWS, 1)] for x in drawn]
         return tuple(drawn)
+
+    def _pairs(self) -> list[Any]:
+        """Arguments of an element-wise loss over the whole range of the dtype, some of them near overflow."""
+        card: Any = self.card
+        spaces, rng = card.kind.spaces(card.settings), self.rng
+        columns = [_spread(space, rng, self.dtype, 60 if self.thin else 300) for space in spaces]
+        most = float(np.finfo(self.dtype).max)
+        edges = np.array([sign * size for sign in (1, -1) for size in (most, most / 2, most / 4, most**0.5)])
+        huge = np.stack(np.meshgrid(edges, edges), axis=-1).reshape(-1, 2).T
+        reals = [place for place, space in enumerate(spaces) if space.name in ("real", "logits")]
+        beside = [_spread(space, rng, self.dtype, huge.shape[1]) for space in spaces]
+        for place, numbers in zip(reals, huge, strict=False):
+            beside[place] = numbers
+        return [np.concatenate(pair) for pair in zip(columns, beside, strict=True)]
 
     @property
     def together(self) -> bool:
@@ -74,7 +132,23 @@ class Grid(Subject):
 
     def oracle(self, result: str) -> Any:
         """See `Subject.oracle`; the second derivative is the difference of exact slopes."""
-        return self._second if result == "second" else super().oracle(result)
+        if result == "second":
+            return self._second
+        if self.card.rowwise:
+            return super().oracle(result)
+        return lambda *arguments, **options: self._by_definition(result, arguments, options)
+
+    def _by_definition(self, result: str, arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        """Values of the definition, or its slopes; with more digits where one term may vanish beside another."""
+        sizes = [abs(np.asarray(x, dtype=np.float64)) for x in arguments]
+        plain = np.all([(x == 0) | ((x >= ORDINARY[0]) & (x <= ORDINARY[1])) for x in sizes], axis=0)
+        exact = np.empty(plain.shape, dtype=object)
+        for chosen, reach in ((plain, 0), (~plain, REACH.get(self.dtype, 50))):
+            if chosen.any():
+                oracle = Exactly(self.card, DIGITS, reach)
+                compute = oracle.definition if result == "value" else oracle.definition_slope
+                exact[chosen] = compute(*(np.asarray(x)[chosen] for x in arguments), **options)
+        return exact
 
     def _second(self, *arguments: Any, **options: Any) -> Any:
         """NaN where differences come to no end, and where the slope itself is infinite."""
@@ -82,7 +156,7 @@ class Grid(Subject):
             arguments = arguments[:1]
         if self.card.rowwise:
             return self.exactly._converge(self._slope_of_slope, arguments, options, unsettled=math.nan)
-        slopes = np.asarray(self.oracle("slope")(*arguments, **options))
+        slopes = np.asarray(super().oracle("slope")(*arguments, **options))
         finite = np.asarray(abs(slopes) < np.inf, dtype=bool)
         result = np.full(slopes.shape, math.nan, dtype=object)
         if finite.any():
@@ -132,15 +206,39 @@ def _by_torch(grid: Grid, arguments: tuple[Any, ...]) -> dict[str, Any]:
     return {name: y.numpy() for name, y in carried.items()}
 
 
-def _line(dtype: Any) -> Any:
-    """Numbers of both signs: the whole range of the dtype, the tails, and densely the middle."""
-    info = np.finfo(dtype)
-    tiny, most = float(info.tiny), float(info.max)
+def _line(dtype: Any, thin: bool) -> Any:
+    """Numbers of both signs: all exponents of float32 and every fourth of float64, and densely the middle."""
+    info, rng = np.finfo(dtype), np.random.default_rng(0)
+    lowest, most = int(info.minexp - info.nmant), float(info.max)
+    exponents = np.arange(lowest, int(info.maxexp), (8 if thin else 1) * (1 if dtype is np.float32 else 8))
+    middle = np.arange(-16, 11)
+    each, dense = (1, 6) if thin else (2, 16)
     magnitudes = np.concatenate([
-        np.geomspace(float(info.smallest_subnormal), tiny, 6), np.geomspace(tiny, most, 24),
-        np.linspace(0, 10, 201), np.linspace(10, 120, 111), np.linspace(120, 800, 69),
+        np.ldexp(1.0 + rng.random((each, exponents.size)), exponents).ravel(),
+        np.ldexp(1.0 + rng.random((dense, middle.size)), middle).ravel(),
+        np.linspace(0, 10, 41 if thin else 201),
     ])  # fmt: skip
     return np.concatenate([-magnitudes, magnitudes]).clip(-most, most).astype(dtype)
+
+
+def _spread(space: Space, rng: np.random.Generator, dtype: Any, count: int) -> Any:
+    """Numbers of a space with exponents over the whole range of the dtype, half of them of ordinary size."""
+    info = np.finfo(dtype)
+    exponents = np.where(
+        rng.random(count) < 0.5, rng.uniform(-12, 5, count), rng.uniform(info.minexp - info.nmant, info.maxexp, count)
+    )
+    sizes = np.minimum(np.exp2(exponents), float(info.max))
+    signs = rng.choice([-1.0, 1.0], count)
+    if space.name in ("real", "logits"):
+        return signs * sizes
+    if space.name == "positive":
+        return np.maximum(sizes, float(info.smallest_subnormal))
+    if space.name == "above -1":
+        return np.where((signs > 0) | (sizes >= 1), sizes, np.maximum(sizes - 1, -1 + float(info.eps)))
+    if space.name == "probabilities":
+        part = np.minimum(sizes, 0.5)
+        return np.where(signs > 0, part, 1 - part)
+    return space.draw(rng, (count,))
 
 
 def _upper_half(x: Any) -> Any:

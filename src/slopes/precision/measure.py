@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from slopes.checks.cards import libraries
 from slopes.checks.cards.cases import peak
 from slopes.checks.cards.numerics import ULPS, _allow_near_roots, ulps
 from slopes.loading import describe
-from slopes.precision.grid import COARSER, FORMATS, RESULTS, Grid
+from slopes.precision.grid import COARSER, FORMATS, RESULTS, Grid, variants
 
 OURS = ("NumPy", "torch")  #: the readings that are measured
 OF_PEERS = ("float64", "float32")  #: the formats in which peers are, and second derivatives
@@ -41,6 +41,7 @@ class Figure:
     entry: tuple[int, ...]  #: which entry of the result it is, where that is a row
     came: str
     exact: str
+    settings: str = ""  #: the parameters that are away from their defaults
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,15 @@ def measure(card: Card[Any], against: Sequence[str], label: str) -> tuple[list[F
                         figures.append(item)
                     else:
                         failures.setdefault((item.what, item.message), item)
+        for settings in [] if card.rowwise else variants(card):
+            listed = ", ".join(f"{name}={value!r}" for name, value in settings.items())
+            for form in OF_PEERS:
+                grid = Grid(card.with_(**settings), form, label, thin=True)
+                for item in _at(grid, RESULTS[:2], ()):
+                    if isinstance(item, Figure):
+                        figures.append(replace(item, settings=listed))
+                    else:
+                        failures.setdefault((item.what, item.message), replace(item, what=f"{item.what}, {listed}"))
     return figures, list(failures.values())
 
 

@@ -27,20 +27,24 @@ ABOUT = """\
 Every number is the worst error found, in units in the last place (ulp) of the exact result in its dtype: 0.5 is what
 rounding once can do, 1 is the neighbouring number, and 1e7 (float32) or 5e15 (float64) is no digit right; **inf** is
 an infinity or NaN where the exact result is a number. The exact results have 25 digits, from arithmetic of as many as
-it takes. Second derivatives are PyTorch's double backward against differences of the exact slope; slopes makes no
-promise about them, and those of losses of a whole batch are not measured. Keras runs upon PyTorch, and takes means in
-float32 whatever the dtype: an error of 3e8 in float64 is that.
+it takes. Values are those of the textbook definition, and slopes of element-wise functions its derivative by the rules
+of calculus; the slopes of rows are the card's, which `slopes audit` holds against differences of its values. Second
+derivatives are PyTorch's double backward against differences of the exact slope; slopes makes no promise about them,
+and those of losses of a whole batch are not measured. Keras runs upon PyTorch, and takes means in float32 whatever the
+dtype: an error of 3e8 in float64 is that.
 
 Two kinds of results have no ulp to be held to, because terms cancel or exponents magnify whatever the code does. As
 in `slopes audit`, the errors of rows and of losses of logits are divided by 1 + their condition (how many ulp the exact
 result moves when the arguments move by one), and an error above 4 ulp near a root other than 0 is counted in eps of
-the terms that cancel there.
+the terms that cancel there; so it is where numbers nearby have half or twice the result, as those of a sine far out.
 
-The grid is fixed: for a curve about 1000 numbers of both signs, from the smallest subnormal to the largest number and
-densely up to 60 (half types and second derivatives: about 350); for an element-wise loss about 400 pairs; otherwise
-tens of rows (second derivatives: ten), of sizes from 1e-4 to 1e2. Points where the exact result jumps are left out.
-A mark ° says that some subnormal numbers were taken for 0, which is not counted. A peer is measured as
-[conventions.md](conventions.md) has it called for our number, with whatever that call does around its function.
+The grid is fixed: for a curve about 2000 numbers of both signs, two of each exponent of float32 and of every eighth of
+float64, from the smallest subnormal to the largest number, and densely from 1e-5 to 1e3 (half types and second
+derivatives: about 350); for an element-wise loss about 700 pairs over the whole range, some near overflow (half types
+and second derivatives: about 400); otherwise tens of rows (second derivatives: ten), of sizes from 1e-4 to 1e2. Away
+from the defaults it is thinner. Points where the exact result jumps are left out. A mark ° says that some subnormal
+numbers were taken for 0, which is not counted. A peer is measured as [conventions.md](conventions.md) has it called for
+our number, with whatever that call does around its function.
 """
 
 OF_LOSSES = """\
@@ -80,9 +84,9 @@ class Accuracy:
         return sorted(found, key=lambda figure: figure.result == "second")
 
     def _worst_of(self, chosen: Any) -> list[Figure]:
-        worst: dict[tuple[str, str, str], Figure] = {}
+        worst: dict[tuple[str, str, str, str], Figure] = {}
         for figure in filter(chosen, self.figures):
-            key = figure.card, figure.library, figure.result
+            key = figure.card, figure.settings, figure.library, figure.result
             if key not in worst or (figure.beyond, figure.worst) > (worst[key].beyond, worst[key].worst):
                 worst[key] = figure
         return list(worst.values())
@@ -94,7 +98,7 @@ class Accuracy:
         from rich.table import Table
         from rich.text import Text
 
-        found = {(f.card, f.result, f.library, f.reading, f.dtype): f for f in self.figures}
+        found = {(f.card, f.result, f.library, f.reading, f.dtype): f for f in self.figures if not f.settings}
         columns = list(dict.fromkeys((f.library, f.reading, f.dtype) for f in self.figures))
         columns.sort(key=lambda c: [("slopes", "NumPy"), ("slopes", "torch")].index(c[:2]) if c[1] else 2)
         table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
@@ -133,6 +137,7 @@ class Accuracy:
         yield "## Function by function\n"
         yield "The worst error in float64 / float32, of both readings (NumPy and torch) for slopes.\n"
         yield from self._summary()
+        yield from self._away()
         if self.notable():
             yield "\n## Where peers lose more than 1000 ulp\n"
             yield OF_LOSSES
@@ -180,13 +185,28 @@ class Accuracy:
         yield from _table(["", *headings], rows)
 
     def _of(self, card: str | None, library: str, result: str) -> list[Figure]:
-        return [f for f in self.figures if card in (None, f.card) and (f.library, f.result) == (library, result)]
+        of = [f for f in self.figures if (f.library, f.result, f.settings) == (library, result, "")]
+        return [f for f in of if card in (None, f.card)]
+
+    def _away(self) -> Iterator[str]:
+        rows = []
+        for card in self.cards:
+            figures = [figure for figure in self.figures if figure.card == card and figure.settings]
+            if figures:
+                tried = ", ".join(dict.fromkeys(figure.settings for figure in figures))
+                results = ([f for f in figures if f.result == result] for result in RESULTS[:2])
+                rows.append([f"`{card}`", tried, *map(_pair, results)])
+        if rows:
+            yield "\n## Away from the defaults\n"
+            yield "The worst error of element-wise functions in float64 / float32, over all that was tried.\n"
+            yield from _table(["", "parameters", "value", "slope"], rows)
 
     def _by_reading(self) -> Iterator[str]:
         columns = [("NumPy", dtype) for dtype in FORMATS if dtype != "bfloat16"] + [
             ("torch", dtype) for dtype in FORMATS
         ]
-        found = {(f.card, f.result, f.reading, f.dtype): f for f in self.figures if f.library == "slopes"}
+        ours = [f for f in self.figures if f.library == "slopes" and not f.settings]
+        found = {(f.card, f.result, f.reading, f.dtype): f for f in ours}
         rows = []
         for card in self.cards:
             for result in RESULTS:
@@ -220,9 +240,13 @@ def sentence(figure: Figure) -> str:
     """What came where, in a line."""
     who = figure.library if not figure.reading else f"slopes ({figure.reading})"
     return (
-        f"{figure.card}: {NAMES[figure.result]} by {who} in {figure.dtype} is {figure.came} at {_input(figure)}, "
+        f"{_name(figure)}: {NAMES[figure.result]} by {who} in {figure.dtype} is {figure.came} at {_input(figure)}, "
         f"exact is {figure.exact} ({_off(figure)})"
     )
+
+
+def _name(figure: Figure) -> str:
+    return f"{figure.card}({figure.settings})" if figure.settings else figure.card
 
 
 def _off(figure: Figure) -> str:
@@ -262,10 +286,12 @@ def _listed(figures: list[Figure]) -> Iterator[str]:
     """A row for each fault; libraries that have one in common share it."""
     alike: dict[Any, list[Figure]] = {}
     for f in figures:
-        alike.setdefault((f.card, f.result, f.dtype, f.at, f.entry, f.came, f.beyond, f.points), []).append(f)
+        alike.setdefault((f.card, f.settings, f.result, f.dtype, f.at, f.entry, f.came, f.beyond, f.points), []).append(
+            f
+        )
     rows = [
         [
-            f"`{f.card}`", ", ".join(f.reading or f.library for f in group), NAMES[f.result], f.dtype,
+            f"`{_name(f)}`", ", ".join(f.reading or f.library for f in group), NAMES[f.result], f.dtype,
             f"`{_input(f)}`", f"`{f.came}`", f"`{f.exact}`", "inf" if f.lost else short(f.worst),
             f"{f.beyond} of {f.points}",
         ]

@@ -166,10 +166,12 @@ def _allow_near_roots(subject: Subject, result: str, dtype: Any, exact: Any, err
         crossed = np.asarray(least * largest < 0, dtype=bool)
         terms = (largest - least) / (share if space else 2 * share) * ULPS * float(np.finfo(dtype).eps)
         allowed[tuple(places[crossed] for places in entries)] = np.asarray(terms / unit, dtype=float)[crossed]
-    if space is None:  # where the next number has half or twice the result, it turns too fast for the digits of x
-        beside = [np.nextafter(first, dtype(side), dtype=dtype) for side in (-np.inf, np.inf)]
+    if space is None:  # where numbers nearby have half or twice the result, it turns too fast for the digits of x
+        beside = [first, first]
+        for side in (-np.inf, np.inf) * 2:
+            beside.append(np.nextafter(beside[-2], dtype(side), dtype=dtype))
         middle = exact[entries]
-        others = np.stack([subject.oracle(result)(end, *rest, **subject.options) for end in beside])
+        others = np.stack([subject.oracle(result)(end, *rest, **subject.options) for end in beside[2:]])
         largest = np.maximum(abs(middle), np.max(abs(others), axis=0))
         turns = np.asarray(np.max(abs(others - middle), axis=0) > largest / 2, dtype=bool)
         chosen = tuple(places[turns] for places in entries)
