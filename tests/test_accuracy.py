@@ -64,7 +64,7 @@ def figures_of(card, **options):
     """Figures by result, dtype and (peer or reading)."""
     measured = precision.accuracy(card, **options)
     assert measured.ok, measured.failures
-    return {(f.result, f.dtype, f.reading or f.library): f for f in measured.figures}
+    return {(f.result, f.dtype, f.reading or f.library): f for f in measured.figures if not f.settings}
 
 
 # --------------------------------------------------------------------------------------- measuring
@@ -110,6 +110,64 @@ def test_a_loss_of_digits_is_shown_with_its_input(folder):
         assert slope.came == "0.0"
         assert float(slope.exact) == pytest.approx(math.exp(x), rel=1e-12)
     assert figures_of(slopes.softplus)["value", "float64", "NumPy"].worst < 4
+
+
+def test_a_body_and_its_derivative_are_held_against_the_definition():
+    """Both are wrong here, and agree."""
+    wrong = slopes.activation(definition=lambda x: x * x)(lambda x: x * x * (1 + 1e-6))
+    wrong.derivative(lambda x: 2 * x * (1 + 1e-6))
+    figures = figures_of(wrong)
+    for result in ("value", "slope"):
+        assert figures[result, "float64", "NumPy"].worst == pytest.approx(1e-6 * 2.0**53, rel=0.51)
+
+
+def test_the_derivative_of_the_definition_owes_nothing_to_that_of_the_card():
+    def body(x):
+        return slopes.ops.log(1 + slopes.ops.exp(x)) * slopes.ops.tanh(x) / slopes.ops.sqrt(1 + abs(x)) ** 3
+
+    card = slopes.activation()(body)
+    card.derivative(lambda x: 0 * x)
+    x = np.array([-600.0, -0.7, 1e-300, 0.3, 40.0])
+    by_autograd = slopes.activation()(body).slope(torch.from_numpy(x)).numpy()
+    came = precision.grid.Grid(card, "float64").oracle("slope")(x).astype(float)
+    np.testing.assert_allclose(came[1:], by_autograd[1:], rtol=1e-13)
+    assert came[0] == pytest.approx(-math.exp(-600) / 601**1.5, rel=3e-3)
+    turning = slopes.activation()(lambda x: slopes.ops.sin(x))
+    assert float(slopes.exact(turning).definition_slope(1e157)) == pytest.approx(math.cos(1e157))
+
+
+def test_terms_that_vanish_beside_others_still_count():
+    """At −700 the two terms of mish's slope are 300 digits apart from 1, and one is 700 times the other."""
+    x = np.array([-700.0])
+    exact = Grid(slopes.mish, "float64").oracle("slope")(x)
+    assert float(exact[0]) == pytest.approx(-699 * math.exp(-700), rel=1e-13)
+
+
+def test_parameters_away_from_the_default_are_measured(folder):
+    @slopes.activation
+    def rounded(x, *, beta: slopes.domains.Positive = 1.0):
+        """The sigmoid of a product that torch rounds, which exp magnifies."""
+        return 1 / (1 + slopes.ops.exp(-beta * x))
+
+    measured = precision.accuracy(rounded)
+    away = {
+        f.settings: f.worst for f in measured.figures if (f.result, f.dtype, f.reading) == ("value", "float32", "torch")
+    }
+    assert set(away) == {"", "beta=0.1", "beta=0.7", "beta=3.3", "beta=42.0"}
+    assert away["beta=0.1"] > 20
+    page = measured.page()
+    assert "| `rounded` | beta=0.1, beta=0.7, beta=3.3, beta=42.0 |" in page
+    assert "| `rounded(beta=0.1)` | torch | value | float32 |" in page
+
+
+def test_the_grid_has_every_exponent_of_float32_and_pairs_near_overflow():
+    (line,) = Grid(slopes.relu, "float32").arguments
+    for side in (line, -line):
+        assert set(np.frexp(side[side > 0])[1]) == set(range(-148, 129))
+    prediction, target = (x.astype(float) for x in Grid(slopes.mse, "float32").arguments)
+    assert (abs(prediction - target) > np.finfo(np.float32).max).any()
+    thin, full = Grid(slopes.relu, "float32", thin=True).arguments[0], line
+    assert len(thin) < len(full) / 2
 
 
 def test_second_derivatives_are_those_of_formulae():
@@ -225,7 +283,7 @@ def test_json_has_every_figure(folder):
     )  # fmt: skip
     assert set(entry) == {
         *("card", "result", "dtype", "library", "reading", "worst", "median", "raw"),
-        *("points", "beyond", "lost", "flushed", "at", "entry", "came", "exact"),
+        *("points", "beyond", "lost", "flushed", "at", "entry", "came", "exact", "settings"),
     }
     assert entry["worst"] == "Infinity"
 
@@ -337,5 +395,5 @@ def test_the_committed_page_has_no_failures():
 def test_the_committed_page_keeps_the_promise():
     """No element-wise value or slope of ours is off by more than 4."""
     rows = PAGE.read_text().partition("## Where slopes is off by more than 4")[2].partition("\n## ")[0]
-    over = re.findall(r"^\| `(\w+)` \| \w+ \| (value|slope) ", rows, flags=re.M)
+    over = re.findall(r"^\| `(\w+)[^`]*` \| [\w, ]+ \| (value|slope) ", rows, flags=re.M)
     assert {name for name, _ in over if not catalogue.CARDS[name].rowwise} == set()

@@ -8,7 +8,14 @@ import slopes
 torch = pytest.importorskip("torch")
 pytest.importorskip("mpmath")
 
+from slopes.card import Map  # noqa: E402
+from slopes.catalogue import ACTIVATIONS  # noqa: E402
 from slopes.checks.cards.numerics import ULPS, ulps  # noqa: E402
+from slopes.precision import grid, measure  # noqa: E402
+
+ELEMENTWISE = [card for card in dict.fromkeys(ACTIVATIONS.values()) if not isinstance(card, Map)]
+VARIANTS = [card.with_(**settings) for card in ELEMENTWISE for settings in ({}, *grid.variants(card))]
+everywhere = pytest.mark.parametrize("function", VARIANTS, ids=lambda card: card.name)
 
 
 def errors(card, x, dtype, **parameters):
@@ -89,3 +96,39 @@ def test_sparsemax_keeps_the_digits_that_a_large_common_part_leaves(dtype):
     exact = slopes.exact(slopes.sparsemax, 20)(row).astype(float)
     for came in (slopes.sparsemax(row), slopes.sparsemax(torch.from_numpy(row)).numpy()):
         np.testing.assert_allclose(came, exact, rtol=4 * np.finfo(dtype).eps, atol=np.finfo(dtype).eps)
+
+
+def float32_line():
+    """Numbers of both signs, 32 of each exponent of float32."""
+    exponents = np.arange(-149, 128).repeat(32)
+    sizes = np.ldexp(1 + np.random.default_rng(0).random(exponents.size), exponents)
+    return np.concatenate([-sizes, [0.0], sizes]).clip(-3.4e38, 3.4e38).astype(np.float32)
+
+
+@everywhere
+def test_float32_in_torch_is_what_float64_gives(function):
+    """Within 4 units in the last place, or where terms cancel near a root other than 0 in 4 eps of them."""
+    x = float32_line()
+    tensor = torch.from_numpy(x).requires_grad_()
+    value = function(tensor)
+    (slope,) = torch.autograd.grad(value.sum(), tensor, materialize_grads=True)
+    wide = x.astype(float)
+    for came, compute in ((value.detach().numpy(), function), (slope.numpy(), function.slope)):
+        exact = compute(wide)
+        spacing = np.spacing(np.abs(exact).clip(0, 3.4e38).astype(np.float32)).astype(float)
+        with np.errstate(over="ignore", invalid="ignore"):
+            lost = np.where(abs(exact) > 3.4028235e38, abs(came) < 3.4e38, abs(came - exact) > ULPS * spacing)
+            around = np.stack([compute(wide * (1 + step)) for step in (-0.125, 0.0, 0.125)])
+            terms = np.ptp(around, axis=0) / 0.25
+            cancels = (around.min(0) * around.max(0) < 0) & (abs(came - exact) <= ULPS * 2.0**-23 * terms)
+        off = lost & ~cancels
+        assert not off.any(), f"{came[off][0]} for {exact[off][0]} at {x[off][0]!r}"
+
+
+@pytest.mark.exhaustive
+@everywhere
+def test_values_and_slopes_are_within_four_of_the_definition(function):
+    for form in ("float64", "float32"):
+        at = grid.Grid(function, form, thin=bool(function.bound))
+        for figure in measure._at(at, grid.RESULTS[:2], ()):
+            assert figure.worst <= ULPS, figure
