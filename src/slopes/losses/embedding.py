@@ -196,12 +196,16 @@ def _(anchor, positive, negative, *, margin, p, swap):
 def _rise_of_gap(gap, first, second, middle, p):
     """Return the slope of `_gap` by the middle, without cancelling where p is 2."""
     residual = first / 1024 - second / 1024
+    distance = _distance(first / 1024, held(middle) / 1024, p) + _distance(second / 1024, held(middle) / 1024, p)
+    huge = (1024 * distance == inf)[..., None]
+    size = where(huge, inf, distance[..., None])  # where second slopes would be no numbers, there are none
+    middle, gap = steady(middle, size), steady(gap, size[..., 0])
     near, far = (_distance(x / 1024, middle / 1024, p)[..., None] for x in (first, second))
     nearer = near < far
     to_first, to_second = _rise_of_distance(middle, first, p), _rise_of_distance(middle, second, p)
     turned = where(nearer, to_first, to_second) * (gap[..., None] / 1024) + residual
     rise = where(p == 2, -turned / nonzero(where(nearer, far, near)), to_first - to_second)
-    return where(1024 * (near + far) == inf, 0.0, rise)
+    return where(huge, 0.0, rise)
 
 
 def _rise_of_distance(first, second, p):
