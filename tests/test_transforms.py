@@ -177,6 +177,56 @@ def test_compile_with_changing_batches_and_parameters():
 
 
 @whole_graph
+@pytest.mark.parametrize(
+    ("name", "parameter", "values"),
+    [
+        ("rrelu", "lower", (0.1, 0.2)),
+        ("triplet_margin", "p", (2.0, 1.0, 3.0)),
+        ("asymmetric", "clip", (0.05, 0.0, 0.2)),
+        ("barron_general", "alpha", (1.0, 0.0, 0.5)),
+    ],
+)
+def test_compile_with_dynamic_numbers(name, parameter, values, example):
+    """Parameters are symbols in the trace, and change between calls."""
+    torch._dynamo.reset()
+    function = unreduced(getattr(slopes, name))
+    arguments = example(getattr(slopes, name))
+    compiled = torch.compile(
+        lambda *arguments, **given: function(*arguments, **given), fullgraph=True, dynamic=True, backend="aot_eager"
+    )
+    torch.testing.assert_close(compiled(*arguments), function(*arguments), rtol=1e-12, atol=1e-14)
+    for value in values:
+        given = {parameter: value}
+        torch.testing.assert_close(compiled(*arguments, **given), function(*arguments, **given), rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.filterwarnings("ignore:Attempted to insert a get_attr Node")  # by make_fx
+def test_traces(card, example):
+    """linearize, make_fx and functionalize, in which nothing can be looked at."""
+    from torch.fx.experimental.proxy_tensor import make_fx
+
+    function, x = split(card, example)
+    tangent = torch.ones_like(x)
+    _, push = torch.func.linearize(function, x)
+    pushed = torch.func.jvp(function, (x,), (tangent,))[1]
+    torch.testing.assert_close(push(tangent), pushed, rtol=1e-10, atol=1e-13)
+    arguments = example(card)
+    for mode in ("real", "symbolic"):
+        traced = make_fx(unreduced(card), tracing_mode=mode)(*arguments)
+        torch.testing.assert_close(traced(*arguments), function(x), rtol=1e-12, atol=1e-14)
+    functional = torch.func.functionalize(unreduced(card))(*arguments)
+    torch.testing.assert_close(functional, function(x), rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+def test_shapes_alone(card, example, dtype):
+    """On the device meta, where there are no values."""
+    arguments = [x.to("meta", dtype=dtype if x.is_floating_point() else x.dtype) for x in example(card)]
+    result = card(*arguments)
+    assert (result.device.type, result.dtype) == ("meta", dtype)
+
+
+@whole_graph
 def test_export_with_a_dynamic_batch(loss, example):
     class Module(torch.nn.Module):
         def forward(self, x, *rest):

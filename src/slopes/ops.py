@@ -6,7 +6,7 @@ reading's module under ``slopes.readings``. Plain ``+ - * / **`` and comparisons
 
 House rules for bodies: constants come from here (``pi``, ``sqrt2``; a float literal means its binary value),
 rows lie on the last axis, and every branch of a `where` must be finite where the other one is taken, so that
-gradients stay so too.
+gradients stay so too. At a kink a primitive has the slope that its docstring states, in every reading.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ def sin_of_line(x: Array, a: Array, shift: Constant) -> Array:
 
 
 def absolute(x: Array) -> Array:
-    """The absolute value."""
+    """The absolute value; its slope at 0 is 0."""
     return reading(x).absolute(x)
 
 
@@ -169,19 +169,24 @@ def sign(x: Array) -> Array:
 
 def where(condition: Array, a: Array, b: Array) -> Array:
     """`a` where the condition holds, else `b`; both are computed."""
-    if condition is True or condition is False:
+    if isinstance(condition, bool):  # of parameters; a trace guards on it
         return a if condition else b
     return reading(condition).where(condition, a, b)
 
 
 def minimum(a: Array, b: Array) -> Array:
-    """The smaller of two; NaN if either is."""
+    """The smaller of two, of equal ones the first, with its slope; NaN if either is."""
     return reading(a, b).minimum(a, b)
 
 
 def maximum(a: Array, b: Array) -> Array:
-    """The larger of two; NaN if either is."""
+    """The larger of two, of equal ones the first, with its slope; NaN if either is."""
     return reading(a, b).maximum(a, b)
+
+
+def zero_dimensional(number: Array, like: Array) -> Array:
+    """The number as an array of no axes beside tensors, so that a trace need not hold its arithmetic as a formula."""
+    return reading(like).zero_dimensional(number, like)
 
 
 def clip(x: Array, low: Array, high: Array) -> Array:

@@ -138,12 +138,12 @@ def rrelu(
 
     Random only if a generator is given (or the noise itself), as in training; else the slope is the mean of the bounds.
     """
-    return where(x > 0, x, ops.scaled(x, lower + (upper - lower) * noise))
+    return where(x > 0, x, ops.scaled(x, lower + (upper - lower) * ops.zero_dimensional(noise, like=x)))
 
 
 @rrelu.derivative
 def _(x, *, lower, upper, noise):
-    return step(x, lower + (upper - lower) * noise)
+    return step(x, lower + (upper - lower) * ops.zero_dimensional(noise, like=x))
 
 
 @activation(

@@ -44,7 +44,7 @@ def _softplus(self: Any, card: Any, input: Any) -> Any:
 def _autocast(module: torch.nn.Module, input: Tensor) -> Tensor:
     """The input as float32 where autocast wants that of PyTorch's operation; CPUs want it of losses alone."""
     device = input.device.type
-    wide = isinstance(module, _WIDE) and device != "cpu" and torch.is_autocast_enabled(device)
+    wide = isinstance(module, _WIDE) and device != "cpu" and r.autocasts(input)
     return input.float() if wide and input.dtype is not torch.float64 else input
 
 
@@ -79,7 +79,7 @@ def _halves(self: Any, card: Any, input: Any) -> Any:
 def _channels(self: Any, card: Any, input: Any) -> Any:
     """Forward of PReLU, whose weight is one number or one for each channel, on axis 1."""
     count = self.weight.numel()
-    if not fits(input, self.weight) or self.weight.ndim > 1 or torch.is_autocast_enabled(input.device.type):
+    if not fits(input, self.weight) or self.weight.ndim > 1 or r.autocasts(input):
         return None
     if count != 1 and (input.ndim < 2 or input.shape[1] != count):
         return None

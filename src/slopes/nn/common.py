@@ -26,7 +26,7 @@ def fits(first: Any, *rest: Any) -> bool:
     if all(x.dtype is first.dtype and x.device == first.device for x in tensors):
         return True
     narrow = all(x.dtype is not torch.float64 and x.device == first.device for x in tensors)
-    return narrow and torch.is_autocast_enabled(first.device.type)
+    return narrow and r.autocasts(first)
 
 
 def settings_of(card: Card[Any], module: torch.nn.Module, x: Any, *names: str) -> dict[str, Any] | None:

@@ -173,7 +173,7 @@ def _binary(self: Any, card: Any, input: Any, target: Any) -> Any:
     if self.weight is not None and not _spreads(self.weight, input):
         return None
     outside = any(r.is_concrete(x) and not bool(((x >= 0) & (x <= 1)).all()) for x in (input, target))
-    if outside or (input.device.type != "cpu" and torch.is_autocast_enabled(input.device.type)):
+    if outside or (input.device.type != "cpu" and r.autocasts(input)):
         return None
     settings = card._settings({"from_probabilities": True})
 

@@ -105,6 +105,11 @@ def _log(v: Any) -> Any:
 log = partial(_map, _log)
 
 
+def zero_dimensional(number: Array, like: Array) -> Array:
+    """See `slopes.ops.zero_dimensional`; the number itself."""
+    return number
+
+
 def absolute(x: Array) -> Array:
     """See `slopes.ops.absolute`."""
     return _map(abs, x)

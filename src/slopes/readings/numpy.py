@@ -58,6 +58,11 @@ def inner(x: Array, y: Array) -> Array:
     return x @ y.T
 
 
+def zero_dimensional(number: Array, like: Array) -> Array:
+    """See `slopes.ops.zero_dimensional`; the number itself."""
+    return number
+
+
 def angle(y: Array, x: Array) -> Array:
     """See `slopes.ops.angle`."""
     return np.arctan2(y, x)

@@ -195,6 +195,11 @@ def inner(x: Array, y: Array) -> Array:
     return sp.IndexedBase("s")[sp.Symbol("a"), i]
 
 
+def zero_dimensional(number: Array, like: Array) -> Array:
+    """See `slopes.ops.zero_dimensional`; the number itself."""
+    return number
+
+
 def angle(y: Array, x: Array) -> Array:
     """See `slopes.ops.angle`."""
     return sp.atan2(y, x)

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 import torch
+from torch._C._functorch import TransformType
 
 from slopes.ops import Array, Constant
 from slopes.readings import tails
@@ -23,7 +24,7 @@ Tensor = torch.Tensor
 # --------------------------------------------------------------------------------------- primitives
 
 exp, log, sqrt, rint = torch.exp, torch.log, torch.sqrt, torch.round
-sinh, tanh, erf, sign, absolute = torch.sinh, torch.tanh, torch.erf, torch.sign, torch.abs
+sinh, erf, sign = torch.sinh, torch.erf, torch.sign
 sin, cos = torch.sin, torch.cos
 sum = partial(torch.sum, dim=-1, keepdim=True)
 
@@ -48,17 +49,38 @@ def _is_traced_by_jit() -> bool:
     return torch.jit.is_tracing()  # type: ignore[attr-defined, no-any-return, no-untyped-call]
 
 
+def _expm1_series(x: Array) -> Array:
+    """exp(x) − 1 for |x| <= 3/4 by its Taylor series, for compilers whose own expm1 subtracts 1 from exp(x)."""
+    series = 1.0
+    for n in range(18, 1, -1):
+        series = 1.0 + series * x / n
+    return x * series
+
+
 def expm1(x: Array) -> Array:
     """exp(x) − 1; autograd forms the slope of torch's own as expm1(x) + 1, which is 0 below −37."""
-    near = torch.tanh(x / 2) * (torch.exp(x) + 1) if _to_onnx() else torch.expm1(x)
-    return torch.where(x < -1, torch.exp(x) - 1, near)
+    if torch.compiler.is_compiling() or _to_onnx():
+        near = (x > -0.75) & (x < 0.75)
+        return torch.where(near, _expm1_series(torch.where(near, x, 0.0)), torch.exp(x) - 1)
+    return torch.where(x < -1, torch.exp(x) - 1, torch.expm1(x))
+
+
+def tanh(x: Array) -> Array:
+    """The hyperbolic tangent, differentiated as 4q/(1 + q)² with q = exp(−2|x|): torch's 1 − tanh² is 0 from 19 on."""
+    value = torch.tanh(x)
+    if not _may_differentiate(x):
+        return value
+    left = x < 0
+    q = torch.exp(2 * torch.where(left, x, -x))
+    smooth = torch.where(left, q - 1, 1 - q) / (1 + q)
+    return value.detach() + (smooth - smooth.detach())
 
 
 def log1p(x: Array) -> Array:
     """log(1 + x); ONNX would lose a small x, so its log is scaled by what rounding left of that x."""
     if not _to_onnx():
         return torch.log1p(x)
-    held = torch.clamp(x, max=1.0)
+    held = minimum(x, 1.0)
     return torch.where(1 + held == 1, x, torch.log(1 + x) * (held / (1 + held - 1)))
 
 
@@ -69,18 +91,32 @@ def where(condition: Array, a: Array, b: Array) -> Array:
     return torch.where(condition, a, b)
 
 
+# PyTorch's subgradients differ between its versions (that of clamp at its bound is 1 up to 2.13 and 0 from 2.14 on),
+# so each primitive with a kink states its own: absolute has slope 0 at 0, and minimum and maximum take the first of two
+# equal arguments, with its slope.
+
+
+def absolute(x: Array) -> Array:
+    """The absolute value; its slope at 0 is 0."""
+    return x * torch.sign(x)
+
+
 def minimum(a: Array, b: Array) -> Array:
-    """The smaller of two, of which one may be a number."""
+    """The smaller of two, of which one may be a number; of equal ones the first."""
+    if not isinstance(b, Tensor):
+        return torch.where(a > b, b, a)
     if not isinstance(a, Tensor):
-        a, b = b, a
-    return torch.minimum(a, b) if isinstance(b, Tensor) else torch.clamp(a, max=b)
+        return torch.where(b >= a, a, b)
+    return torch.where((b < a) | (b != b), b, a)
 
 
 def maximum(a: Array, b: Array) -> Array:
-    """The larger of two, of which one may be a number."""
+    """The larger of two, of which one may be a number; of equal ones the first."""
+    if not isinstance(b, Tensor):
+        return torch.where(a < b, b, a)
     if not isinstance(a, Tensor):
-        a, b = b, a
-    return torch.maximum(a, b) if isinstance(b, Tensor) else torch.clamp(a, min=b)
+        return torch.where(b <= a, a, b)
+    return torch.where((b > a) | (b != b), b, a)
 
 
 def _double(x: Tensor) -> torch.dtype:
@@ -103,7 +139,7 @@ def sigmoid(x: Array, times: Array, low: Array) -> Array:
     """See `slopes.ops.sigmoid`."""
     if x.dtype == _double(x) or isinstance(times, float):
         return tails.sigmoid(_this, x, times, low)
-    return _in_double(times, x, lambda x: 1 / (1 + torch.exp(-(x + low).clamp(min=-700))))
+    return _in_double(times, x, lambda x: 1 / (1 + torch.exp(-maximum(x + low, -700.0))))
 
 
 def ndtr(x: Array, times: Array) -> Array:
@@ -117,14 +153,16 @@ def normal_pdf(x: Array, times: Array) -> Array:
     """See `slopes.ops.normal_pdf`."""
     if x.dtype == _double(x):
         return tails.normal_pdf(_this, x, times)
-    return _in_double(times, x, lambda x: torch.exp(x.clamp(-64, 64).square() * -0.5) * 0.3989422804014327)
+    return _in_double(
+        times, x, lambda x: torch.exp(maximum(minimum(x, 64.0), -64.0).square() * -0.5) * 0.3989422804014327
+    )
 
 
 def cubic(x: Array, a: Constant, b: Constant) -> tuple[Array, Array]:
     """See `slopes.ops.cubic`."""
     if x.dtype == _double(x):
         return tails.cubic(_this, x, a, b)
-    wide = x.to(torch.float64).clamp(-32, 32)
+    wide = maximum(minimum(x.to(torch.float64), 32.0), -32.0)
     return _parts(wide * (a + b * wide * wide), x.dtype)
 
 
@@ -206,10 +244,17 @@ def entry(x: Array, place: int) -> Array:
 
 def inner(x: Array, y: Array) -> Array:
     """See `slopes.ops.inner`; autocast would multiply in half precision."""
-    if not torch.is_autocast_enabled(x.device.type):
+    if not autocasts(x):
         return x @ y.transpose(-1, -2)
     with torch.autocast(x.device.type, enabled=False):
         return x @ y.transpose(-1, -2)
+
+
+def zero_dimensional(number: Array, like: Array) -> Array:
+    """See `slopes.ops.zero_dimensional`."""
+    if isinstance(number, Tensor):
+        return number
+    return torch.full((), number, dtype=_double(like), device=like.device)
 
 
 def angle(y: Array, x: Array) -> Array:
@@ -363,11 +408,17 @@ def is_integer(x: Array) -> bool:
     return not (x.is_floating_point() or x.is_complex())
 
 
+def autocasts(x: Tensor) -> bool:
+    """Whether autocast is on for the device of x; some devices, as meta, have none."""
+    device = x.device.type
+    return device != "meta" and torch.is_autocast_enabled(device)
+
+
 def result_dtype(x: Array, loss: bool = False) -> Any:
     """The dtype of a result: the argument's own, the default one for integers, float32 under autocast."""
     if is_integer(x):
         return torch.get_default_dtype()
-    if loss and x.dtype in _HALF and torch.is_autocast_enabled(x.device.type):
+    if loss and x.dtype in _HALF and autocasts(x):
         return torch.float32
     return x.dtype
 
@@ -390,9 +441,10 @@ def quiet() -> AbstractContextManager[Any]:
 
 
 def is_concrete(x: Array) -> bool:
-    """Whether the values of x can be looked at here and now, without waiting for a device."""
+    """Whether the values of x can be looked at here and now, without waiting for a device or spoiling a trace."""
     return (
         not torch.compiler.is_compiling()
+        and not torch._C._len_torch_dispatch_stack()  # as make_fx and linearize trace
         and type(x) in (Tensor, torch.nn.Parameter)
         and x.device.type == "cpu"
         and not torch._C._functorch.is_functorch_wrapped_tensor(x)
@@ -483,10 +535,25 @@ def wants_gradient(x: Tensor) -> bool:
     return torch._C._functorch.is_functorch_wrapped_tensor(x)
 
 
+def _may_differentiate(x: Tensor) -> bool:
+    """Whether the operations on x may be differentiated, in either mode; a trace cannot tell."""
+    if torch.compiler.is_compiling():
+        return True
+    return (torch.is_grad_enabled() and wants_gradient(x)) or torch.autograd.forward_ad._current_level >= 0
+
+
 def _is_pulled(x: Tensor) -> bool:
     """Whether a gradient may come back to x, rather than a tangent go forward."""
-    in_forward_mode = not torch.compiler.is_compiling() and torch.autograd.forward_ad._current_level >= 0
-    return wants_gradient(x) and not in_forward_mode
+    if torch.compiler.is_compiling():
+        return wants_gradient(x)
+    in_forward_mode = torch.autograd.forward_ad._current_level >= 0
+    return wants_gradient(x) and not in_forward_mode and not _is_functionalized()
+
+
+def _is_functionalized() -> bool:
+    """Whether torch.func.functionalize is at work, which knows no autograd.Function."""
+    levels = torch._C._functorch.get_interpreter_stack()
+    return levels is not None and any(level.key() == TransformType.Functionalize for level in levels)
 
 
 def slope_of(
