@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
-from helpers import is_map, unreduced
+from helpers import is_map, mark_exhaustive, unreduced
 
 torch = pytest.importorskip("torch")
 
 import slopes  # noqa: E402
 from slopes.card import Loss  # noqa: E402
+from slopes.catalogue import ACTIVATIONS, CARDS  # noqa: E402
 
 #: torch 2.6 compiles cards with graph breaks, for it traces neither a constant (a subclass of float) nor some transforms
 whole_graph = pytest.mark.skipif(torch.__version__.startswith("2.6."), reason="torch 2.6 cannot trace all cards whole")
@@ -119,22 +120,62 @@ def test_compile_with_parameters():
         torch.testing.assert_close(torch.compile(call, fullgraph=True, backend="aot_eager")(x), call(x))
 
 
-@whole_graph
-@pytest.mark.parametrize("name", ["gelu", "silu", "huber"])
-def test_compile_by_inductor(name, example):
+ELEMENTWISE = [card for card in dict.fromkeys(ACTIVATIONS.values()) if card.family == "activation"]
+
+
+def needs_a_compiler():
     import shutil
 
     if not (shutil.which("g++") or shutil.which("clang++") or shutil.which("cl")):
         pytest.skip("inductor needs a C++ compiler")
+
+
+@whole_graph
+@pytest.mark.parametrize(
+    "one",
+    [
+        pytest.param(card, marks=[] if card in (slopes.elu, slopes.gelu) else [pytest.mark.exhaustive])
+        for card in ELEMENTWISE
+    ],
+    ids=lambda one: one.name,
+)
+def test_inductor_keeps_the_digits(one):
+    """Its own expm1 subtracts 1 from the exponential; every exponent of float32 that matters is tried."""
+    from slopes.checks.cards.numerics import ULPS, ulps
+
+    needs_a_compiler()
     torch._dynamo.reset()
-    card = getattr(slopes, name)
-    _, x = split(card, example)
-    x = x.float().requires_grad_()
-    rest = [argument.float() for argument in example(card)[1:]]
-    output = torch.compile(lambda x: unreduced(card)(x, *rest), fullgraph=True)(x)
-    torch.testing.assert_close(output, unreduced(card)(x, *rest), rtol=1e-5, atol=1e-6)
+    sizes = 10 ** np.linspace(-36, 2, 500)
+    x = torch.from_numpy(np.concatenate([-sizes, sizes]).astype(np.float32)).requires_grad_()
+    value = torch.compile(lambda x: one(x), fullgraph=True)(x)
+    (slope,) = torch.autograd.grad(value.sum(), x)
+    points = x.detach().numpy()
+    for came, function in ((value, one), (slope, one.slope)):
+        errors = ulps(came.detach().numpy(), function(points.astype(np.float64)), np.float32)
+        left, right = (np.sign(function(points * np.float32(side))) for side in (0.5, 1.5))
+        errors[left != right] = 0  # near a root terms cancel by nature
+        assert errors.max() <= ULPS, f"{errors.max():.3g} ulp at {points[errors.argmax()]!r}"
+
+
+@whole_graph
+@pytest.mark.parametrize(
+    "one",
+    [
+        pytest.param(card, marks=[] if card is slopes.huber else [pytest.mark.exhaustive])
+        for card in dict.fromkeys(CARDS.values())
+        if card not in ELEMENTWISE
+    ],
+    ids=lambda one: one.name,
+)
+def test_inductor_agrees(one, example):
+    needs_a_compiler()
+    torch._dynamo.reset()
+    first, *rest = (x.float() if x.is_floating_point() else x for x in example(one))
+    first.requires_grad_()
+    output = torch.compile(lambda x: unreduced(one)(x, *rest), fullgraph=True)(first)
+    torch.testing.assert_close(output, unreduced(one)(first, *rest), rtol=1e-5, atol=1e-6)
     output.sum().backward()
-    torch.testing.assert_close(x.grad.double(), expected_gradient(card, example), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(first.grad.double(), expected_gradient(one, example), rtol=1e-5, atol=1e-6)
 
 
 @whole_graph
@@ -201,20 +242,21 @@ def test_compile_with_dynamic_numbers(name, parameter, values, example):
 
 
 @pytest.mark.filterwarnings("ignore:Attempted to insert a get_attr Node")  # by make_fx
-def test_traces(card, example):
+@pytest.mark.parametrize("one", mark_exhaustive(dict.fromkeys(CARDS.values())), ids=lambda one: one.name)
+def test_traces(one, example):
     """linearize, make_fx and functionalize, in which nothing can be looked at."""
     from torch.fx.experimental.proxy_tensor import make_fx
 
-    function, x = split(card, example)
+    function, x = split(one, example)
     tangent = torch.ones_like(x)
     _, push = torch.func.linearize(function, x)
     pushed = torch.func.jvp(function, (x,), (tangent,))[1]
     torch.testing.assert_close(push(tangent), pushed, rtol=1e-10, atol=1e-13)
-    arguments = example(card)
+    arguments = example(one)
     for mode in ("real", "symbolic"):
-        traced = make_fx(unreduced(card), tracing_mode=mode)(*arguments)
+        traced = make_fx(unreduced(one), tracing_mode=mode)(*arguments)
         torch.testing.assert_close(traced(*arguments), function(x), rtol=1e-12, atol=1e-14)
-    functional = torch.func.functionalize(unreduced(card))(*arguments)
+    functional = torch.func.functionalize(unreduced(one))(*arguments)
     torch.testing.assert_close(functional, function(x), rtol=1e-12, atol=1e-14)
 
 
