@@ -113,6 +113,7 @@ from slopes.losses.regression import pseudo_huber as pseudo_huber
 from slopes.losses.regression import smooth_l1 as smooth_l1
 from slopes.oracle import exact as exact
 from slopes.plot import show as show
+from slopes.scoring import scorer as scorer
 from slopes.study import compare as compare
 from slopes.swapping import swap as swap
 

@@ -1,0 +1,39 @@
+"""Losses as scorers of scikit-learn, which gives the truth first and the prediction second."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from slopes.card import Loss
+from slopes.extras import require
+
+
+def scorer(loss: Loss[Any], **parameters: Any) -> Any:
+    """Return a scorer for scikit-learn: the negative mean loss of what an estimator predicts, so that more is better.
+
+    ``sklearn.metrics.make_scorer(slopes.pinball)`` would hand the loss its arguments in the wrong order, since
+    scikit-learn names the truth first. `parameters` are bound as by ``loss.with_``; sample weights become `weight`.
+
+    Raises TypeError for a loss whose prediction is no number like its target, such as a logit, a logarithm or a box;
+    ImportError where scikit-learn is missing.
+    """
+    require("a scorer", "sklearn")
+    from sklearn.metrics import make_scorer
+
+    if not isinstance(loss, Loss):
+        raise TypeError(f"scorer: takes a loss of slopes, as in slopes.scorer(slopes.pinball), got {loss!r}")
+    spaces = [argument.space.name for argument in loss.kind.arguments]
+    if loss.kind.name != "regression" or loss.kind.space_of(loss.settings) != spaces[1]:
+        given = ", ".join(f"{argument.name} ({argument.space.name})" for argument in loss.kind.arguments)
+        raise TypeError(
+            f"scorer: takes a loss whose prediction is a number like its target; {loss.name} takes {given}: write "
+            f"make_scorer(lambda y, p: {loss.name}(p, y), response_method=...) for what your estimator predicts"
+        )
+    return make_scorer(partial(_mean_loss, loss=loss.with_(**parameters)), greater_is_better=False)
+
+
+def _mean_loss(truth: Any, prediction: Any, *, loss: Loss[Any], sample_weight: Any = None) -> float:
+    return float(loss(np.asarray(prediction, np.float64), np.asarray(truth, np.float64), weight=sample_weight))
