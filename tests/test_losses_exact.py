@@ -73,3 +73,49 @@ def test_slopes_of_a_batch_are_those_of_the_definition(name):
         getattr(definitions, name), vectors, labels, weight * (labels < 2), temperature=0.5
     )
     np.testing.assert_allclose(slope, exact.astype(float), rtol=1e-12, atol=1e-15)
+
+
+NEAR = np.random.default_rng(2).standard_normal((3, 6))
+APART = np.random.default_rng(3).standard_normal((3, 6))
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "parameters", "allowed"),
+    [
+        *(("distillation", (NEAR, NEAR + gap * APART), {}, 20.0) for gap in (1e-9, 1e-3)),
+        *(("distillation", (NEAR, NEAR + gap * APART), {}, 6.0) for gap in (50.0, 400.0)),
+    ],
+)
+def test_digits_that_are_easily_lost(name, arguments, parameters, allowed):
+    for dtype in (np.float64, np.float32):
+        held = [np.asarray(x, dtype) for x in arguments]
+        card = getattr(slopes, name)
+        value, slope = card.value_and_slope(*held, reduction="none", **parameters)
+        assert definitions.ulps(value, definitions.values(name, *held, **parameters), dtype).max() <= allowed
+        assert definitions.ulps(slope, definitions.slopes(name, *held, **parameters), dtype).max() <= allowed
+
+
+def test_single_precision_of_pytorch_tells_a_teacher_from_a_student_that_is_nearly_right():
+    torch = pytest.importorskip("torch")
+    arguments = [np.asarray(x, np.float32) for x in (NEAR, NEAR + 1e-3 * APART)]
+    value, slope = slopes.distillation.value_and_slope(*map(torch.from_numpy, arguments), reduction="none")
+    assert definitions.ulps(value.numpy(), definitions.values("distillation", *arguments), np.float32).max() <= 6
+    exact = definitions.slopes("distillation", *arguments)
+    assert definitions.ulps(slope.numpy(), exact, np.float32).max() <= 20
+
+
+@pytest.mark.parametrize(("name", "steepness"), [("jaccard", 0.5), ("tversky", 0.25), ("dice", 0.25)])
+def test_slopes_of_regions_whose_union_is_subnormal(name, steepness):
+    torch, card = pytest.importorskip("torch"), getattr(slopes, name)
+    slope = card.slope(torch.tensor([[[-90.0, 0.0]]]), torch.tensor([[1]]))
+    small = steepness * np.exp(-90.0)
+    np.testing.assert_allclose(slope, [[[small, -small]]], rtol=1e-5)
+    small = steepness * np.exp(-720.0)
+    np.testing.assert_allclose(card.slope([[[-720.0, 0.0]]], [[1]]), [[[small, -small]]], rtol=1e-8)
+
+
+@pytest.mark.parametrize("name", definitions.REGIONS)
+def test_slopes_of_an_empty_mask_are_finite(name):
+    torch = pytest.importorskip("torch")
+    logits, mask = torch.full((1, 64, 64, 1), -103.0), torch.zeros(1, 64, 64, 1)
+    assert torch.isfinite(getattr(slopes, name).slope(logits, mask, mode="multilabel")).all()

@@ -80,7 +80,7 @@ def _(prediction, target, weight, *, smooth, squared):
     whole = whole + smooth
     agreed = share(2 * expected(prediction * target, weight) + smooth, whole)[..., None]
     rise = agreed * prediction - target if squared else agreed / 2 - target
-    return weight * share(2 * rise, whole[..., None])
+    return share(2 * weight * rise, whole[..., None])
 
 
 @loss(
@@ -153,8 +153,8 @@ def _tversky(p, t, w, alpha, beta):
 def _(prediction, target, weight, *, alpha, beta):
     wrong, right = (part[..., None] for part in _tversky(prediction, target, weight, alpha, beta))
     whole = wrong + right
-    return weight * ((1 - target) * share(alpha * share(right, whole), whole)
-                     - target * share(share(beta * right + wrong, whole), whole))  # fmt: skip
+    rise = (1 - target) * share(alpha * right, whole) - target * share(beta * right + wrong, whole)
+    return share(weight * rise, whole)  # a rise of 0 stays 0 where 1 / whole overflows
 
 
 @loss(
@@ -188,6 +188,12 @@ def _(prediction, target, weight, *, gamma, alpha, beta):
     return steep * tversky.slope_body(prediction, target, weight, alpha=alpha, beta=beta)
 
 
+def _rarity(size):
+    """The size of the smallest class that is there, over that of each."""
+    least = ops.sum(top(where(size == 0, -inf, -size)) * size)
+    return where(size == 0, 1.0, share(least, size))
+
+
 @loss(
     "joint overlap", ulps=6.0,
     papers=(SUDRE,),
@@ -218,12 +224,6 @@ def generalized_dice(
 def _joint(p, t, w, weighting):
     power = {"square": 2, "simple": 1, "uniform": 0}[weighting]
     return *_dice(p, t, w, False), _rarity(expected(t, w)) ** power
-
-
-def _rarity(size):
-    """The size of the smallest class that is there, over that of each."""
-    least = ops.sum(top(where(size == 0, -inf, -size)) * size)
-    return where(size == 0, 1.0, share(least, size))
 
 
 @generalized_dice.derivative
