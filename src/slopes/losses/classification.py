@@ -32,6 +32,32 @@ Radians = Annotated[float, Interval(0.0, 1.5707963267948966, closed=True)]  #: s
 Form = Annotated[str, OneOf(("arcface", "cosface"))]
 
 
+def _with_margin(cosine, margin, form):
+    """The textbook's cosine of the right class."""
+    if form == "cosface":
+        return cosine - margin
+    low = 2 * sin(margin / 2) ** 2 - 1  # −cos(margin)
+    beyond = cosine - margin * sin(margin)
+    return where(cosine < low, beyond, -cosine * low - sqrt(1 - cosine**2) * sin(margin))
+
+
+def _taken(cosine, margin, form):
+    if form == "cosface":
+        return margin
+    half, room = sin(margin / 2), (1 - cosine) * (1 + cosine)
+    across = where(room > 0, sqrt(where(room > 0, room, 1.0)), 0.0)
+    turned = 2 * half * half * cosine + sin(margin) * across
+    return where(cosine < 2 * half * half - 1, margin * sin(margin), turned)
+
+
+def _rise_of_taken(cosine, margin, form):
+    if form == "cosface":
+        return 0.0
+    half, room = sin(margin / 2), (1 - cosine) * (1 + cosine)
+    turned = where(room > 0, sin(margin) * cosine / sqrt(where(room > 0, room, 1.0)), 0.0)
+    return where(cosine < 2 * half * half - 1, 0.0, 2 * half * half - turned)
+
+
 @loss(
     "classification", space="probabilities", convex=True,
     definition=lambda prediction, target, base: -ops.expected(log(prediction), target) / log(base),
@@ -141,15 +167,6 @@ def _(prediction, target, *, epsilon):
     return cross_entropy.slope_body(prediction, target, from_probabilities=False, base=e) - epsilon * pulled
 
 
-def _with_margin(cosine, margin, form):
-    """The textbook's cosine of the right class."""
-    if form == "cosface":
-        return cosine - margin
-    low = 2 * sin(margin / 2) ** 2 - 1  # −cos(margin)
-    beyond = cosine - margin * sin(margin)
-    return where(cosine < low, beyond, -cosine * low - sqrt(1 - cosine**2) * sin(margin))
-
-
 @loss(
     "classification", space="cosines",
     papers=(
@@ -175,15 +192,6 @@ def margin_softmax(
     return ops.expected(softplus(scale * _taken(prediction, margin, form) - logit), target)
 
 
-def _taken(cosine, margin, form):
-    if form == "cosface":
-        return margin
-    half, room = sin(margin / 2), (1 - cosine) * (1 + cosine)
-    across = where(room > 0, sqrt(where(room > 0, room, 1.0)), 0.0)
-    turned = 2 * half * half * cosine + sin(margin) * across
-    return where(cosine < 2 * half * half - 1, margin * sin(margin), turned)
-
-
 @margin_softmax.derivative
 def _(prediction, target, *, margin, scale, form):
     logits, largest = scale * prediction, ops.top(prediction) == 1
@@ -193,14 +201,6 @@ def _(prediction, target, *, margin, scale, form):
     rivals = ops.softmax(where(largest, -inf, logits))  # of the largest, whose complement may be no number of float32
     drawn = ops.softmax(logits) * ops.sum_others(others, logits) + rivals * ops.sum(where(largest, missed, 0.0))
     return scale * (missed * (_rise_of_taken(prediction, margin, form) - 1) + drawn)
-
-
-def _rise_of_taken(cosine, margin, form):
-    if form == "cosface":
-        return 0.0
-    half, room = sin(margin / 2), (1 - cosine) * (1 + cosine)
-    turned = where(room > 0, sin(margin) * cosine / sqrt(where(room > 0, room, 1.0)), 0.0)
-    return where(cosine < 2 * half * half - 1, 0.0, 2 * half * half - turned)
 
 
 @loss(

@@ -32,6 +32,41 @@ from slopes.ops import (
 )  # fmt: skip
 
 
+def _log_ratio(target, chance, lacking, known):
+    """log(target / chance), of their difference where it is small; given what the chance lacks of 1, and its log."""
+    near = (target < 2 * chance) & (chance < 2 * target)
+    little = where(chance > 0.5, lacking - (1 - target), target - chance)
+    little = where(near, little, 0.0) / where(near, chance, 1.0)
+    return where(near, log1p(little), where(target == 0, -1e4, log(nonzero(target))) - known)
+
+
+def _held_ratio(prediction, target):
+    known = maximum(log_softmax(prediction), -1e4)
+    return _log_ratio(target, softmax(prediction), softmax_complement(prediction), known)
+
+
+def _log_mean(gap, part, logit, rest):
+    """log(1 − part + part · exp(gap)), near 0 where the gap is; given the part's logit + gap, and log(1 − part)."""
+    far = gap > 60
+    near = log1p(part * expm1(where(far, 0.0, gap)))
+    return where(far, softplus(logit) + rest, near)
+
+
+def _taught_ratio(prediction, target, temperature):
+    """log(teacher / student) of each entry, from the difference of their logits, which keeps its digits near 0."""
+    known, taught = log_softmax(prediction / temperature), log_softmax(target / temperature)
+    gap = where(target == prediction, 0.0, target - prediction) / temperature
+    first = ops.top(prediction) == 1  # the student's likeliest: of its share no teacher leaves a row without a rest
+    at_first = ops.sum(where(first, gap, 0.0))
+    gap, lag = gap - at_first, ops.sum(where(first, known - taught, 0.0))
+    far = (lag > 60) | (absolute(at_first) == inf)
+    little = softmax(prediction / temperature) * expm1(minimum(gap, 1.0))
+    grown = exp(where(far, 0.0, taught + lag)) - softmax(prediction / temperature)
+    total = ops.sum(where(gap > 1, grown, little))
+    near = gap - log1p(where(far, 0.0, total))
+    return where(far | (absolute(gap) > 1e4), taught - known, near)
+
+
 @loss(
     "regression", space="log-probabilities", target="non-negative", convex=True, minimum=None,
     definition=lambda prediction, target, **_: xlogy(target, target) - target * prediction,
@@ -52,26 +87,6 @@ def relative_entropy(prediction, target, *, log_target: Flag = False):
 @relative_entropy.derivative
 def _(prediction, target, *, log_target):
     return -exp(target) if log_target else -target
-
-
-def _log_ratio(target, chance, lacking, known):
-    """log(target / chance), of their difference where it is small; given what the chance lacks of 1, and its log."""
-    near = (target < 2 * chance) & (chance < 2 * target)
-    little = where(chance > 0.5, lacking - (1 - target), target - chance)
-    little = where(near, little, 0.0) / where(near, chance, 1.0)
-    return where(near, log1p(little), where(target == 0, -1e4, log(nonzero(target))) - known)
-
-
-def _held_ratio(prediction, target):
-    known = maximum(log_softmax(prediction), -1e4)
-    return _log_ratio(target, softmax(prediction), softmax_complement(prediction), known)
-
-
-def _log_mean(gap, part, logit, rest):
-    """log(1 − part + part · exp(gap)), near 0 where the gap is; given the part's logit + gap, and log(1 − part)."""
-    far = gap > 60
-    near = log1p(part * expm1(where(far, 0.0, gap)))
-    return where(far, softplus(logit) + rest, near)
 
 
 @loss(
@@ -146,21 +161,6 @@ def _(prediction, target, *, beta):
     known = likeliest + odds
     costs = _log_mean(gap - likeliest, sigmoid(known), gap + odds, -softplus(known))
     return softmax_pulled(prediction, (beta - 1) * costs)
-
-
-def _taught_ratio(prediction, target, temperature):
-    """log(teacher / student) of each entry, from the difference of their logits, which keeps its digits near 0."""
-    known, taught = log_softmax(prediction / temperature), log_softmax(target / temperature)
-    gap = where(target == prediction, 0.0, target - prediction) / temperature
-    first = ops.top(prediction) == 1  # the student's likeliest: of its share no teacher leaves a row without a rest
-    at_first = ops.sum(where(first, gap, 0.0))
-    gap, lag = gap - at_first, ops.sum(where(first, known - taught, 0.0))
-    far = (lag > 60) | (absolute(at_first) == inf)
-    little = softmax(prediction / temperature) * expm1(minimum(gap, 1.0))
-    grown = exp(where(far, 0.0, taught + lag)) - softmax(prediction / temperature)
-    total = ops.sum(where(gap > 1, grown, little))
-    near = gap - log1p(where(far, 0.0, total))
-    return where(far | (absolute(gap) > 1e4), taught - known, near)
 
 
 @loss(

@@ -66,6 +66,70 @@ def _cosine(x, y):
     return expected(x, y) / sqrt(expected(x, x) * expected(y, y))
 
 
+def _rise_of_gap(gap, first, second, middle, p):
+    """Return the slope of `_gap` by the middle, without cancelling where p is 2."""
+    residual = first / 1024 - second / 1024
+    distance = _distance(first / 1024, held(middle) / 1024, p) + _distance(second / 1024, held(middle) / 1024, p)
+    huge = (1024 * distance == inf)[..., None]
+    size = where(huge, inf, distance[..., None])  # where second slopes would be no numbers, there are none
+    middle, gap = steady(middle, size), steady(gap, size[..., 0])
+    near, far = (_distance(x / 1024, middle / 1024, p)[..., None] for x in (first, second))
+    nearer = near < far
+    to_first, to_second = _rise_of_distance(middle, first, p), _rise_of_distance(middle, second, p)
+    turned = where(nearer, to_first, to_second) * (gap[..., None] / 1024) + residual
+    rise = where(p == 2, -turned / nonzero(where(nearer, far, near)), to_first - to_second)
+    return where(huge, 0.0, rise)
+
+
+def _rise_of_distance(first, second, p):
+    """Return the slope of `_distance` by the first row."""
+    residual = first / 1024 - second / 1024
+    size = _size(residual)
+    part = where(absolute(residual) == inf, sign(residual), steady(residual, size) / size)
+    powers = where(p == 2, part * part, where(part == 0, 0.0, nonzero(absolute(part)) ** p))
+    part = part / nonzero(ops.sum(powers)) ** (1 / p)
+    return where(p == 2, part, sign(part) * where(part == 0, 0.0, nonzero(absolute(part)) ** (p - 1)))
+
+
+def _similar(embeddings, temperature):
+    x, _ = _unit(embeddings)
+    return ops.inner(x, x) / temperature
+
+
+def _picked(x, positives, negatives, temperature, each):
+    x = x / sqrt(ops.sum(x * x))
+    power = exp(ops.inner(x, x) / temperature)
+    rivals = ops.sum(negatives * power) + (power if each else ops.sum(positives * power))
+    return expected(-log(power / rivals), positives / ops.sum(positives))
+
+
+def _mean(values, chosen):
+    """The mean of what is chosen in each row, or 0."""
+    return (ops.sum(where(chosen, values, 0.0)) / _count(chosen, values))[..., 0]
+
+
+def _excess(similar, negatives, temperature):
+    """Return the negatives' shares by their similarity, the log of their sum less each similarity, and if any is."""
+    shown = where(negatives, similar, -3 / temperature)  # below any similarity
+    most = held(ops.sum(top(shown) * shown))
+    powers = where(negatives, exp(where(negatives, similar - most, 0.0)), 0.0)
+    total = ops.sum(powers)
+    return powers / nonzero(total), log(nonzero(total)) + most - similar, total != 0
+
+
+def _count(chosen, like):
+    """Return how many entries of each row are chosen, but at least 1."""
+    return maximum(ops.sum(where(chosen, 1.0, 0.0 * like)), 1.0)
+
+
+def _through_similar(embeddings, rise, temperature):
+    """Pull slopes by each similarity back to the embeddings."""
+    x, length = _unit(embeddings)
+    drawn = ops.inner(rise + rise.mT, x.mT) / temperature
+    across = (drawn - x * ops.sum(x * drawn)) / length
+    return where(ops.sum(x * x) == 0, 0.0, across)
+
+
 @loss(
     "vectors", definition=lambda x, y: 1 - _cosine(x, y),
     same_as={
@@ -193,48 +257,6 @@ def _(anchor, positive, negative, *, margin, p, swap):
     return where(gap + margin < 0, 0.0, 1.0)[..., None] * rise
 
 
-def _rise_of_gap(gap, first, second, middle, p):
-    """Return the slope of `_gap` by the middle, without cancelling where p is 2."""
-    residual = first / 1024 - second / 1024
-    distance = _distance(first / 1024, held(middle) / 1024, p) + _distance(second / 1024, held(middle) / 1024, p)
-    huge = (1024 * distance == inf)[..., None]
-    size = where(huge, inf, distance[..., None])  # where second slopes would be no numbers, there are none
-    middle, gap = steady(middle, size), steady(gap, size[..., 0])
-    near, far = (_distance(x / 1024, middle / 1024, p)[..., None] for x in (first, second))
-    nearer = near < far
-    to_first, to_second = _rise_of_distance(middle, first, p), _rise_of_distance(middle, second, p)
-    turned = where(nearer, to_first, to_second) * (gap[..., None] / 1024) + residual
-    rise = where(p == 2, -turned / nonzero(where(nearer, far, near)), to_first - to_second)
-    return where(huge, 0.0, rise)
-
-
-def _rise_of_distance(first, second, p):
-    """Return the slope of `_distance` by the first row."""
-    residual = first / 1024 - second / 1024
-    size = _size(residual)
-    part = where(absolute(residual) == inf, sign(residual), steady(residual, size) / size)
-    powers = where(p == 2, part * part, where(part == 0, 0.0, nonzero(absolute(part)) ** p))
-    part = part / nonzero(ops.sum(powers)) ** (1 / p)
-    return where(p == 2, part, sign(part) * where(part == 0, 0.0, nonzero(absolute(part)) ** (p - 1)))
-
-
-def _similar(embeddings, temperature):
-    x, _ = _unit(embeddings)
-    return ops.inner(x, x) / temperature
-
-
-def _picked(x, positives, negatives, temperature, each):
-    x = x / sqrt(ops.sum(x * x))
-    power = exp(ops.inner(x, x) / temperature)
-    rivals = ops.sum(negatives * power) + (power if each else ops.sum(positives * power))
-    return expected(-log(power / rivals), positives / ops.sum(positives))
-
-
-def _mean(values, chosen):
-    """The mean of what is chosen in each row, or 0."""
-    return (ops.sum(where(chosen, values, 0.0)) / _count(chosen, values))[..., 0]
-
-
 @loss(
     "embeddings", minimum=None,
     papers=(Paper(
@@ -256,33 +278,11 @@ def info_nce(embeddings, positives, negatives, *, temperature: Positive = 0.07):
     return _mean(where(any_negative, softplus(excess), 0.0), positives)
 
 
-def _excess(similar, negatives, temperature):
-    """Return the negatives' shares by their similarity, the log of their sum less each similarity, and if any is."""
-    shown = where(negatives, similar, -3 / temperature)  # below any similarity
-    most = held(ops.sum(top(shown) * shown))
-    powers = where(negatives, exp(where(negatives, similar - most, 0.0)), 0.0)
-    total = ops.sum(powers)
-    return powers / nonzero(total), log(nonzero(total)) + most - similar, total != 0
-
-
 @info_nce.derivative
 def _(embeddings, positives, negatives, cotangent, *, temperature):
     shares, excess, any_negative = _excess(_similar(embeddings, temperature), negatives, temperature)
     wrong = where(positives & any_negative, sigmoid(excess), 0.0) / _count(positives, excess)
     return _through_similar(embeddings, cotangent[..., None] * (shares * ops.sum(wrong) - wrong), temperature)
-
-
-def _count(chosen, like):
-    """Return how many entries of each row are chosen, but at least 1."""
-    return maximum(ops.sum(where(chosen, 1.0, 0.0 * like)), 1.0)
-
-
-def _through_similar(embeddings, rise, temperature):
-    """Pull slopes by each similarity back to the embeddings."""
-    x, length = _unit(embeddings)
-    drawn = ops.inner(rise + rise.mT, x.mT) / temperature
-    across = (drawn - x * ops.sum(x * drawn)) / length
-    return where(ops.sum(x * x) == 0, 0.0, across)
 
 
 @loss(

@@ -22,6 +22,16 @@ def _lacks(x):
     return where(x <= 0, 0.0, x)
 
 
+def _rivals(prediction, target, form, margin):
+    """Return the right class as a row of 0 and 1, and what it lacks to each rival that counts."""
+    if target.ndim < prediction.ndim:
+        scores, right, own = prediction, expected(prediction, target)[..., None], one_hot(target, like=prediction)
+    else:  # each class in its turn is the right one
+        scores, right, own = prediction[..., None, :], prediction[..., :, None], ops.eye(prediction)
+    lacks = where(own == 1, 0.0, _lacks(margin + scores - right))
+    return own, where(top(lacks) == 1, lacks, 0.0) if form == "crammer_singer" else lacks
+
+
 @loss(
     "margin", convex=True, lipschitz=1.0, kinks=(1.0,),
     same_as={
@@ -162,21 +172,11 @@ def multiclass_hinge(
 @multiclass_hinge.derivative
 def _(prediction, target, *, form, margin, p):
     own, lacks = _rivals(prediction, target, form, margin)
-    rise = step(lacks) if p == 1 else 2 * lacks
+    rise = step(lacks) if p == 1 else lacks
     if target.ndim < prediction.ndim:
-        return rise - own * ops.sum(rise)
-    rise = ops.scaled(rise, target[..., None])
+        return p * (rise - own * ops.sum(rise))
+    rise = ops.scaled(rise, p * target[..., None])
     return ops.sum(rise.mT)[..., 0] - ops.sum(rise)[..., 0]
-
-
-def _rivals(prediction, target, form, margin):
-    """Return the right class as a row of 0 and 1, and what it lacks to each rival that counts."""
-    if target.ndim < prediction.ndim:
-        scores, right, own = prediction, expected(prediction, target)[..., None], one_hot(target, like=prediction)
-    else:  # each class in its turn is the right one
-        scores, right, own = prediction[..., None, :], prediction[..., :, None], ops.eye(prediction)
-    lacks = where(own == 1, 0.0, _lacks(margin + scores - right))
-    return own, where(top(lacks) == 1, lacks, 0.0) if form == "crammer_singer" else lacks
 
 
 @loss(

@@ -40,6 +40,17 @@ BERMAN = Paper(
 )  # fmt: skip
 
 
+def _joint(p, t, w, weighting):
+    power = {"square": 2, "simple": 1, "uniform": 0}[weighting]
+    return *_dice(p, t, w, False), _rarity(expected(t, w)) ** power
+
+
+def _rarity(size):
+    """The size of the smallest class that is there, over that of each."""
+    least = ops.sum(top(where(size == 0, -inf, -size)) * size)
+    return where(size == 0, 1.0, share(least, size))
+
+
 @loss(
     "overlap",
     papers=(Paper(
@@ -188,12 +199,6 @@ def _(prediction, target, weight, *, gamma, alpha, beta):
     return steep * tversky.slope_body(prediction, target, weight, alpha=alpha, beta=beta)
 
 
-def _rarity(size):
-    """The size of the smallest class that is there, over that of each."""
-    least = ops.sum(top(where(size == 0, -inf, -size)) * size)
-    return where(size == 0, 1.0, share(least, size))
-
-
 @loss(
     "joint overlap", ulps=6.0,
     papers=(SUDRE,),
@@ -219,11 +224,6 @@ def generalized_dice(
     """
     wrong, whole, rare = _joint(prediction, target, weight, weighting)
     return share(expected(wrong, rare), expected(whole, rare))
-
-
-def _joint(p, t, w, weighting):
-    power = {"square": 2, "simple": 1, "uniform": 0}[weighting]
-    return *_dice(p, t, w, False), _rarity(expected(t, w)) ** power
 
 
 @generalized_dice.derivative
