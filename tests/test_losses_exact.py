@@ -84,6 +84,18 @@ APART = np.random.default_rng(3).standard_normal((3, 6))
     [
         *(("distillation", (NEAR, NEAR + gap * APART), {}, 20.0) for gap in (1e-9, 1e-3)),
         *(("distillation", (NEAR, NEAR + gap * APART), {}, 6.0) for gap in (50.0, 400.0)),
+        *(
+            (name, ([1e-20, -1e-9, 1e-3, 0.25], [1.0, 1.0, 1.0, 1.5]), parameters, 4.0)
+            for name, parameters in (
+                ("poisson_nll", {}),
+                ("gamma_deviance", {}),
+                ("tweedie_deviance", {}),
+                ("tweedie_deviance", {"power": 1.9}),
+            )
+        ),
+        ("relative_entropy", ([-1e6, -1e8, -300.0], [-740.0, -735.0, -744.0]), {"log_target": True}, 4.0),
+        ("poisson_nll", ([1 + 1e-5, 2.0], [1.0, 2.0]), {"log_input": False}, 4.0),
+        ("poisson_nll", ([60.0, 2.0, -3.0, 1e3], [1e37, 5.0, 0.5, 1e38]), {"full": True}, 8.0),
     ],
 )
 def test_digits_that_are_easily_lost(name, arguments, parameters, allowed):
@@ -93,6 +105,38 @@ def test_digits_that_are_easily_lost(name, arguments, parameters, allowed):
         value, slope = card.value_and_slope(*held, reduction="none", **parameters)
         assert definitions.ulps(value, definitions.values(name, *held, **parameters), dtype).max() <= allowed
         assert definitions.ulps(slope, definitions.slopes(name, *held, **parameters), dtype).max() <= allowed
+
+
+LARGEST = [1.5e308, 1.5e308, -1.7e308, 1e300], [-1.5e308, 1.0, 1.7e308, -1e10]
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("mape", {}),
+        ("pinball", {}),
+        ("pinball", {"quantile": 0.9}),
+        ("huber", {"delta": 1e-3}),
+        ("pseudo_huber", {"delta": 1e-3}),
+        *(("barron_general", {"alpha": alpha}) for alpha in (0.0, 0.1, 1.9, -0.01, -2.0)),
+        ("barron_general", {"alpha": 1.0, "c": 1e3}),
+        ("barron_general", {"alpha": 1.9, "c": 1e150}),
+    ],
+)
+def test_a_result_is_finite_though_the_residual_is_not(name, parameters):
+    value, slope = getattr(slopes, name).value_and_slope(*map(np.array, LARGEST), reduction="none", **parameters)
+    assert definitions.ulps(value, definitions.values(name, *LARGEST, **parameters), np.float64).max() <= 4
+    assert definitions.ulps(slope, definitions.slopes(name, *LARGEST, **parameters), np.float64).max() <= 4
+
+
+@pytest.mark.parametrize("power", [1.1, 1.93])
+def test_large_exponents_of_tweedie_are_not_rounded(power):
+    rng = np.random.default_rng(0)
+    arguments = rng.uniform(-700, 700, 60), 10 ** rng.uniform(-300, 300, 60)
+    value, slope = slopes.tweedie_deviance.value_and_slope(*arguments, reduction="none", power=power)
+    exact = (f("tweedie_deviance", *arguments, power=power) for f in (definitions.values, definitions.slopes))
+    for came, wanted in zip((value, slope), exact, strict=True):
+        assert definitions.ulps(came, wanted, np.float64).max() <= 5
 
 
 def test_single_precision_of_pytorch_tells_a_teacher_from_a_student_that_is_nearly_right():

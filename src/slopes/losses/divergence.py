@@ -78,10 +78,13 @@ def relative_entropy(prediction, target, *, log_target: Flag = False):
     A target of 0 costs 0, whatever the prediction, also where it comes as a log of −inf (PyTorch: NaN). The mean is
     over entries; `kl_div` has one value for each row.
     """
-    share = exp(target) if log_target else target
-    gone = share == 0
-    told = where(gone, 0.0, target) if log_target else log(where(gone, 1.0, target))
-    return share * (told - where(gone, 0.0, prediction))
+    gone = (exp(target) if log_target else target) == 0
+    held = where(gone, 0.0 if log_target else 1.0, target)
+    excess = (held if log_target else log(held)) - where(gone, 0.0, prediction)
+    if not log_target:
+        return target * excess
+    small = where(held < 0, held, 0.0)  # whose exponential may be subnormal
+    return where(gone, 0.0, where(held < 0, ops.decay(small, excess), exp(held - small) * excess))
 
 
 @relative_entropy.derivative

@@ -10,9 +10,15 @@ from slopes.card import loss
 from slopes.domains import Flag, Interval, NonNegative, Positive
 from slopes.facts import Paper
 from slopes.losses.regression import SKLEARN
-from slopes.ops import Constant, exp, log, maximum, pi, ratio, where, xlogy
+from slopes.ops import Constant, absolute, exp, expm1, log, maximum, product, ratio, where, xlogy
 
 HALF_LOG_2PI = Constant("log(2*pi)/2", 0.9189385332046728, -3.8782941580672414e-17)
+
+
+def _rate_less(prediction, target):
+    """exp(prediction) − target, of their distances from 1 where the exponential is near it."""
+    near = absolute(prediction) < 0.5
+    return where(near, expm1(where(near, prediction, 0.0)) - (target - 1), exp(prediction) - target)
 
 
 @loss(
@@ -36,20 +42,26 @@ def poisson_nll(prediction, target, *, log_input: Flag = True, full: Flag = Fals
     With log_input=False it is the rate, as in Keras, and eps joins it in the log. Full adds Stirling's
     approximation of log(target!) above 1, as in PyTorch; the prediction that fits best is the same without.
     """
+    rate = exp(prediction) if log_input else prediction
     if log_input:
-        rate = exp(prediction)
         value = where(rate == inf, rate, rate - ops.scaled(prediction, target))  # not ∞ − ∞, nor 0 · ∞
     else:
-        value = prediction - xlogy(target, prediction + eps)
+        value = rate - xlogy(target, rate + eps)
     if full:
         many = where(target > 1, target, 1.0)
-        value = value + where(target > 1, many * log(many) - many + log(2 * many * pi) / 2, 0.0)
+        known = where(rate == inf, 0.0, prediction if log_input else log(where(target > 1, rate + eps, 1.0)))
+        stirling = many * (log(many) - 1 - known) + (log(many) / 2 + HALF_LOG_2PI)  # in one, as either may overflow
+        value = where(target > 1, rate + stirling, value)
     return value
 
 
 @poisson_nll.derivative
 def _(prediction, target, *, log_input, full, eps):
-    return exp(prediction) - target if log_input else 1 - ratio(target, prediction + eps)
+    if log_input:
+        return _rate_less(prediction, target)
+    near = (target < 2 * prediction) & (prediction < 2 * target)
+    lack = where(near, prediction - target + eps, 0.0) / where(near, prediction + eps, 1.0)
+    return where(near, lack, 1 - ratio(target, prediction + eps))
 
 
 @loss(
@@ -97,7 +109,9 @@ def gamma_deviance(prediction, target):
 
 @gamma_deviance.derivative
 def _(prediction, target):
-    return 1 - _times_exp(target, -prediction)
+    near = absolute(prediction) < 0.5
+    lack = _rate_less(where(near, prediction, 0.0), target) * exp(-where(near, prediction, 0.0))
+    return where(near, lack, 1 - _times_exp(target, -prediction))
 
 
 def _times_exp(times, x):
@@ -123,11 +137,16 @@ def tweedie_deviance(prediction, target, *, power: Annotated[float, Interval(1.0
 
 @tweedie_deviance.derivative
 def _(prediction, target, *, power):
+    near = absolute(prediction) < 0.5
+    held = where(near, prediction, 0.0)
     high, low = _tweedie(prediction, target, power)
-    return high - low
+    return where(near, _rate_less(held, target) * exp((1 - power) * held), high - low)
 
 
 def _tweedie(prediction, target, power):
-    low = (1 - power) * prediction
+    """(exp((2 − power) · prediction), target · exp((1 − power) · prediction)), of exponents that are not rounded."""
+    high, low = (2 - power) * prediction, (1 - power) * prediction
+    high_rest = ops.held(product(prediction, 2 - power)[1])
+    low_rest = ops.held(product(-prediction, power - 1)[1])
     low = where((target == 0) & (low > 80), 0.0, low)  # 0, not 0 · ∞
-    return exp((2 - power) * prediction), _times_exp(target, low)
+    return exp(high) * (1 + high_rest), _times_exp(target, low) * (1 + low_rest)

@@ -114,6 +114,12 @@ def _(prediction, target):
     return sign(prediction - target)
 
 
+def _scaled_residual(prediction, target, by):
+    """(prediction − target) · by, also where the difference alone overflows."""
+    residual = prediction - target
+    return where(absolute(residual) == inf, prediction * by - target * by, residual * by)
+
+
 @loss(
     "regression", convex=True,
     papers=(Paper("Huber", 1964, "Robust estimation of a location parameter", "doi:10.1214/aoms/1177703732"),),
@@ -132,7 +138,8 @@ def huber(prediction, target, *, delta: Positive = 1.0):
     """
     residual = prediction - target
     size = absolute(residual)
-    return where(size <= delta, 0.5 * residual * residual, delta * (size - 0.5 * delta))
+    far = where(size == inf, absolute(_scaled_residual(prediction, target, delta)), delta * (size - 0.5 * delta))
+    return where(size <= delta, 0.5 * residual * residual, far)
 
 
 @huber.derivative
@@ -198,8 +205,7 @@ def pinball(prediction, target, *, quantile: OpenUnitInterval = 0.5):
 
     The slope at a residual of 0 is 0, as that of `mae`, which at quantile 1/2 is twice this.
     """
-    residual = prediction - target
-    return absolute(residual) * where(residual > 0, 1 - quantile, quantile)
+    return absolute(_scaled_residual(prediction, target, where(prediction > target, 1 - quantile, quantile)))
 
 
 @pinball.derivative
@@ -254,9 +260,8 @@ def pseudo_huber(prediction, target, *, delta: Positive = 1.0):
 
     Neither squares what could overflow nor subtracts 1 from a root near it.
     """
-    residual = prediction - target
-    held, root = _bent(residual / delta)
-    return residual * (delta * (held / (1 + root)))
+    held, root = _bent((prediction - target) / delta)
+    return _scaled_residual(prediction, target, delta * (held / (1 + root)))
 
 
 @pseudo_huber.derivative
@@ -265,14 +270,20 @@ def _(prediction, target, *, delta):
     return delta * (held / root)
 
 
-def _barron(x, alpha):
-    """(alpha, b = 2 − alpha, q = sqrt(1 + x²/b), x / (q·sqrt(b)), log q²)."""
+FAR = 2.0**56  #: where sqrt(1 + u²) is |u| to all digits
+
+
+def _barron(prediction, target, alpha, c):
+    """(alpha, b = 2 − alpha, x / (q·sqrt(b)), two factors of q = sqrt(1 + x²/b), log q²)."""
     a = where(alpha < -1e20, 0.0, alpha)  # a stand-in: that limit has a formula of its own
     b = where(alpha == 2, 1.0, 2 - a)  # at alpha 2 any b gives the square
-    u = x / b**0.5
-    held, root = _bent(u)
-    far = maximum(absolute(u) / 1e17, 1.0)
-    return a, b, root * far, held / root, minimum(log1p(held * held) + 2 * log(far), 1e4)
+    residual = prediction - target
+    u = residual / c / b**0.5
+    held = clip(u, -FAR, FAR)
+    root = sqrt(1 + held * held)
+    beyond = where(absolute(residual) == inf, prediction / FAR - target / FAR, residual / FAR)
+    far = maximum(absolute(where(absolute(u) < FAR, 0.0, beyond / c / b**0.5)), 1.0)
+    return a, b, held / root, root, far, minimum(log1p(held * held) + 2 * log(far), 1e4)
 
 
 @loss(
@@ -291,23 +302,24 @@ def barron_general(prediction, target, *, alpha: Shape = 1.0, c: Positive = 1.0)
     Alpha 2 gives the square, 1 pseudo-Huber, 0 Cauchy, −2 Geman-McClure and −inf (from −1e20 on) Welsch: the
     formula's gaps there are filled by its limits, and nothing is squared that could overflow.
     """
-    x = (prediction - target) / c
-    a, b, q, _, log_square = _barron(x, alpha)
+    a, b, _, root, far, log_square = _barron(prediction, target, alpha, c)
     z = a / 2 * log_square
-    held, few = clip(z, -1.0, 1.0), clip(x, -1e4, 1e4)
+    held, few = clip(z, -1.0, 1.0), clip((prediction - target) / c, -1e4, 1e4)
     tiny = absolute(held) < 1e-8
     growth = where(tiny, 1 + held / 2 + held * held / 6, expm1(held) / where(tiny, 1.0, held))
-    far = b / where(a == 0, 1.0, a) * where(a > 0, q**a - 1, expm1(z))
-    bent = where(held == z, b / 2 * log_square * growth, far)
+    less = where(a < 1, a, 1.0)  # to so low a power q is finite even where it overflows itself
+    power = where(a < 1, (root**less - far**-less) * far**less, (root * far) ** a - 1)
+    power = b / where(a == 0, 1.0, a) * where(a > 0, power, expm1(z))
+    bent = where(held == z, b / 2 * log_square * growth, power)
     return where(alpha < -1e20, -expm1(-few * few / 2), bent)
 
 
 @barron_general.derivative
 def _(prediction, target, *, alpha, c):
-    x = (prediction - target) / c
-    a, b, q, unit, log_square = _barron(x, alpha)
-    bent = b**0.5 * unit * where(a >= -2, q ** (a - 1), exp((a - 1) / 2 * log_square))
-    few = clip(x, -1e4, 1e4)
+    a, b, unit, root, far, log_square = _barron(prediction, target, alpha, c)
+    power = where(a > 0.5, root ** (a - 1) * far ** (a - 1), (root**a / root) * (far**a / far))  # a − 1 may be rounded
+    power = where(a >= -2, power, exp((a - 1) / 2 * log_square))
+    bent, few = b**0.5 * unit * power, clip((prediction - target) / c, -1e4, 1e4)
     return where(alpha < -1e20, few * exp(-few * few / 2), bent) / c
 
 
@@ -326,7 +338,9 @@ def mape(prediction, target, *, eps: Positive = 1e-7):
 
     A target smaller than eps counts as eps, as in Keras, which gives per cent.
     """
-    return absolute(prediction - target) / maximum(absolute(target), eps)
+    residual, size = prediction - target, maximum(absolute(target), eps)
+    far = absolute(residual) == inf
+    return where(far, absolute(prediction / size - target / size), absolute(residual) / size)
 
 
 @mape.derivative
