@@ -90,6 +90,14 @@ def test_readme_states_the_measured_speed():
     assert f"take {min(ratios):.1f} to {max(ratios):.0f} times as long" in text
 
 
+def test_readme_states_the_measured_memory():
+    rows = list(csv.DictReader(io.StringIO((ROOT / "benchmarks/results/memory.csv").read_text())))
+    ours, theirs = ([float(row[library]) for row in rows] for library in ("slopes", "torch"))
+    text = " ".join((ROOT / "README.md").read_text().split())
+    assert f"at their peak {min(ours):.1f} to {max(ours):.1f} times the memory of the input" in text
+    assert f"where PyTorch takes {min(theirs):.1f} to {max(theirs):.1f}" in text
+
+
 def test_the_houses_are_what_their_script_makes():
     spec = importlib.util.spec_from_file_location("make_houses", ROOT / "tools/make_houses.py")
     script = importlib.util.module_from_spec(spec)

@@ -1,0 +1,82 @@
+"""What slopes.nn takes of memory: the peak of forward and backward, in sizes of the input.
+
+    python benchmarks/memory.py                                   # print a line per module
+    python benchmarks/memory.py --out benchmarks/results/memory.csv
+
+Each figure is the growth of the largest resident size of a process of its own, over the size of its float32 input;
+the gradient counts, the input does not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import resource
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+MODULES = ("ReLU", "GELU", "SiLU", "Softmax", "MSELoss", "BCEWithLogitsLoss", "CrossEntropyLoss")
+ROWS, COLUMNS = 16384, 1024  # 64 MB
+
+
+def largest_size() -> int:
+    """Return the largest resident size of this process so far, in bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def measure(library: str, name: str) -> float:
+    """Return the peak of one forward and backward of a module, in sizes of its input."""
+    import torch
+
+    import slopes.nn
+
+    torch.set_num_threads(1)
+    namespace: Any = {"torch": torch.nn, "slopes": slopes.nn}[library]
+    module = namespace.Softmax(dim=-1) if name == "Softmax" else getattr(namespace, name)()
+
+    def step(rows: int) -> None:
+        x = torch.randn(rows, COLUMNS).requires_grad_()
+        target: tuple[Any, ...] = ()
+        if name == "CrossEntropyLoss":
+            target = (torch.randint(0, COLUMNS, (rows,)),)
+        elif name.endswith("Loss"):
+            target = (torch.rand(rows, COLUMNS),)
+        nonlocal before
+        before = largest_size()
+        output = module(x, *target)
+        output.backward(torch.ones_like(output))
+
+    before = 0
+    step(4)  # loads what the first call loads
+    step(ROWS)
+    return (largest_size() - before) / (4 * ROWS * COLUMNS)
+
+
+def main() -> None:
+    """Measure every module of both libraries, each in a process of its own."""
+    parser = argparse.ArgumentParser(description="Peak memory of slopes.nn and torch.nn.")
+    parser.add_argument("--out", type=Path, help="write the rows to this CSV file, too")
+    parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one:
+        print(measure(*options.one))
+        return
+    rows = []
+    for name in MODULES:
+        row = {"module": name}
+        for library in ("torch", "slopes"):
+            command = [sys.executable, __file__, "--one", library, name]
+            row[library] = f"{float(subprocess.run(command, capture_output=True, text=True, check=True).stdout):.1f}"
+        print(f"{name:>18}  torch.nn {row['torch']:>5}  slopes.nn {row['slopes']:>5}", flush=True)
+        rows.append(row)
+    if options.out:
+        with options.out.open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+
+
+if __name__ == "__main__":
+    main()
