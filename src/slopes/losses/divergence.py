@@ -159,7 +159,7 @@ def js_divergence(prediction, target, *, beta: OpenUnitInterval = 0.5):
 @js_divergence.derivative
 def _(prediction, target, *, beta):
     gap = _held_ratio(prediction, target)
-    likeliest = ops.sum(where(ops.top(prediction) == 1, gap, 0.0))  # whose share is taken off, as it would cancel
+    likeliest = ops.sum(where(softmax(prediction) > 0.5, gap, 0.0))  # taken off where most of it would cancel
     odds = log(beta) - log(1 - beta)
     known = likeliest + odds
     costs = _log_mean(gap - likeliest, sigmoid(known), gap + odds, -softplus(known))
