@@ -3,6 +3,7 @@
 import copy
 import inspect
 import pickle
+import sys
 from typing import Annotated
 
 import numpy as np
@@ -277,6 +278,11 @@ def test_formulae_are_printed_from_the_definition():
     assert r"\alpha" in slopes.elu.tex
     assert r"\hat{y}" in slopes.mse.tex
     assert slopes.sigmoid._repr_latex_().startswith("$")
+
+
+def test_a_notebook_without_sympy_shows_the_repr(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sympy", None)  # which makes importing it fail
+    assert slopes.sigmoid._repr_latex_() is None
 
 
 def test_unhashable_choices_are_compared_by_type():

@@ -235,8 +235,12 @@ class Card(Generic[P]):
         """Refuse torch.jit.script, which asks for this method."""
         raise refused_script(self.name)
 
-    def _repr_latex_(self) -> str:
-        return f"$\\displaystyle {self.tex}$"
+    def _repr_latex_(self) -> str | None:
+        """Return the formula for a notebook; None, which shows the repr, where SymPy is missing."""
+        try:
+            return f"$\\displaystyle {self.tex}$"
+        except ImportError:
+            return None
 
     def __copy__(self) -> Self:
         return self
