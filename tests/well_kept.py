@@ -58,6 +58,12 @@ TRULY_WRONG: dict[str, dict[str, str]] = {
 }
 
 
+#: warnings that are true: what a loss is called, and what it computes
+TRULY_WARNED: dict[str, dict[str, str]] = {
+    "kornia.losses.CharbonnierLoss": {"fingerprint": "it is sqrt(d² + 1) − 1, the pseudo-Huber loss"},
+}
+
+
 def of_package(name: str, load: Callable[[str], Any]) -> Any:
     """The loss of that name, of a module that `load` imports."""
     home, _, kind = name.rpartition(".")

@@ -536,8 +536,10 @@ def wants_gradient(x: Tensor) -> bool:
 
 
 def _may_differentiate(x: Tensor) -> bool:
-    """Whether the operations on x may be differentiated, in either mode; a trace cannot tell."""
-    if torch.compiler.is_compiling():
+    """Whether the operations on x may be differentiated, in either mode: a graph of ONNX never, a trace cannot tell."""
+    if _to_onnx():
+        return False
+    if torch.compiler.is_compiling() or _is_traced_by_jit():
         return True
     return (torch.is_grad_enabled() and wants_gradient(x)) or torch.autograd.forward_ad._current_level >= 0
 
