@@ -61,6 +61,7 @@ TRULY_WRONG: dict[str, dict[str, str]] = {
 #: warnings that are true: what a loss is called, and what it computes
 TRULY_WARNED: dict[str, dict[str, str]] = {
     "kornia.losses.CharbonnierLoss": {"fingerprint": "it is sqrt(d² + 1) − 1, the pseudo-Huber loss"},
+    "kornia.losses.FocalLoss": {"label_conventions": "ignored labels count in its mean"},
 }
 
 
