@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from math import inf
-
 from slopes import ops
 from slopes.card import loss
 from slopes.domains import Flag, OpenUnitInterval, Positive
 from slopes.facts import Paper
 from slopes.losses.classification import cross_entropy
 from slopes.ops import (
-    absolute,
-    clip,
     e,
     exp,
     expm1,
-    expm1_less,
     log,
     log1p,
     log_softmax,
     maximum,
-    minimum,
     nonzero,
     sigmoid,
     softmax,
@@ -50,21 +44,6 @@ def _log_mean(gap, part, logit, rest):
     far = gap > 60
     near = log1p(part * expm1(where(far, 0.0, gap)))
     return where(far, softplus(logit) + rest, near)
-
-
-def _taught_ratio(prediction, target, temperature):
-    """log(teacher / student) of each entry, from the difference of their logits, which keeps its digits near 0."""
-    known, taught = log_softmax(prediction / temperature), log_softmax(target / temperature)
-    gap = where(target == prediction, 0.0, target - prediction) / temperature
-    first = ops.top(prediction) == 1  # the student's likeliest: of its share no teacher leaves a row without a rest
-    at_first = ops.sum(where(first, gap, 0.0))
-    gap, lag = gap - at_first, ops.sum(where(first, known - taught, 0.0))
-    far = (lag > 60) | (absolute(at_first) == inf)
-    little = softmax(prediction / temperature) * expm1(minimum(gap, 1.0))
-    grown = exp(where(far, 0.0, taught + lag)) - softmax(prediction / temperature)
-    total = ops.sum(where(gap > 1, grown, little))
-    near = gap - log1p(where(far, 0.0, total))
-    return where(far | (absolute(gap) > 1e4), taught - known, near)
 
 
 @loss(
@@ -182,18 +161,13 @@ def distillation(prediction, target, *, temperature: Positive = 2.0):
 
     Multiplied by the temperature squared, so that slopes keep their size whatever it is. The mean is over rows.
     There is no agreed temperature (mmdetection: 10, and the mean over entries); 2 is what scripts most often have.
-    The difference of the shares, which sums to 0, is taken off each term, so that no terms cancel.
     """
-    ratio = _taught_ratio(prediction, target, temperature)
-    above, below = where(ratio > 0, ratio, 0.0), where(ratio < 0, maximum(ratio, -1e4), 0.0)
-    more = softmax(target / temperature) * where(above == 0, 0.0, expm1_less(-above))  # t·r − (t − s), never negative
-    near = maximum(below, -1.0)
-    less = where(below < -1, 1 + (below - 1) * exp(below), near * expm1(near) - expm1_less(near))  # the same over s
-    return temperature**2 * ops.sum(more + softmax(prediction / temperature) * less)[..., 0]
+    student, teacher = log_softmax(prediction / temperature), log_softmax(target / temperature)
+    return temperature**2 * ops.sum(relative_entropy.body(student, teacher, log_target=True))[..., 0]
 
 
 @distillation.derivative
 def _(prediction, target, *, temperature):
-    student, teacher = softmax(prediction / temperature), softmax(target / temperature)
-    ratio = _taught_ratio(prediction, target, temperature)
-    return temperature * where(absolute(ratio) < 1, -student * expm1(clip(ratio, -1.0, 1.0)), student - teacher)
+    student, teacher = prediction / temperature, target / temperature
+    surely = softmax_complement(teacher) - softmax_complement(student)
+    return temperature * where(softmax(student) > 0.5, surely, softmax(student) - softmax(teacher))
