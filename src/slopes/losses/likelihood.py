@@ -17,7 +17,7 @@ HALF_LOG_2PI = Constant("log(2*pi)/2", 0.9189385332046728, -3.8782941580672414e-
 
 def _rate_less(prediction, target):
     """exp(prediction) − target, of their distances from 1 where the exponential is near it."""
-    near = absolute(prediction) < 0.5
+    near = (absolute(prediction) < 0.5) & (target < 4)
     return where(near, expm1(where(near, prediction, 0.0)) - (target - 1), exp(prediction) - target)
 
 
@@ -109,8 +109,8 @@ def gamma_deviance(prediction, target):
 
 @gamma_deviance.derivative
 def _(prediction, target):
-    near = absolute(prediction) < 0.5
-    lack = _rate_less(where(near, prediction, 0.0), target) * exp(-where(near, prediction, 0.0))
+    near = (absolute(prediction) < 0.5) & (target < 4)
+    lack = _rate_less(where(near, prediction, 0.0), where(near, target, 1.0)) * exp(-where(near, prediction, 0.0))
     return where(near, lack, 1 - _times_exp(target, -prediction))
 
 
@@ -137,10 +137,10 @@ def tweedie_deviance(prediction, target, *, power: Annotated[float, Interval(1.0
 
 @tweedie_deviance.derivative
 def _(prediction, target, *, power):
-    near = absolute(prediction) < 0.5
+    near = (absolute(prediction) < 0.5) & (target < 4)
     held = where(near, prediction, 0.0)
     high, low = _tweedie(prediction, target, power)
-    return where(near, _rate_less(held, target) * exp((1 - power) * held), high - low)
+    return where(near, _rate_less(held, where(near, target, 1.0)) * exp((1 - power) * held), high - low)
 
 
 def _tweedie(prediction, target, power):
