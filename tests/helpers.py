@@ -24,12 +24,6 @@ def unreduced(card: Card):
     return (lambda *arguments: card(*arguments, reduction="none")) if isinstance(card, Loss) else card
 
 
-def skip_without_slope(loss: Loss) -> None:
-    """Skip the test where nothing can derive the loss: it has no slope of its own, and PyTorch is missing."""
-    if not loss.slope_body:
-        pytest.importorskip("torch")
-
-
 def is_map(card: Card) -> bool:
     """Whether the card mixes the entries of a row."""
     return isinstance(card, Map)
