@@ -1,4 +1,4 @@
-"""What slopes.nn takes of memory: the peak of forward and backward, in sizes of the input.
+"""Measure the peak memory of slopes.nn and torch.nn, forward and backward, in sizes of the input.
 
     python benchmarks/memory.py                                   # print a line per module
     python benchmarks/memory.py --out benchmarks/results/memory.csv
@@ -10,12 +10,13 @@ the gradient counts, the input does not.
 from __future__ import annotations
 
 import argparse
-import csv
 import resource
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+
+from rows import write_rows
 
 MODULES = ("ReLU", "GELU", "SiLU", "Softmax", "MSELoss", "BCEWithLogitsLoss", "CrossEntropyLoss")
 ROWS, COLUMNS = 16384, 1024  # 64 MB
@@ -71,11 +72,7 @@ def main() -> None:
             row[library] = f"{float(subprocess.run(command, capture_output=True, text=True, check=True).stdout):.1f}"
         print(f"{name:>18}  torch.nn {row['torch']:>5}  slopes.nn {row['slopes']:>5}", flush=True)
         rows.append(row)
-    if options.out:
-        with options.out.open("w", newline="") as file:
-            writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
+    write_rows(options.out, rows)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What slopes.nn costs: the time of forward and backward, over that of torch.nn.
+"""Measure the time of slopes.nn, forward and backward, relative to torch.nn.
 
     python benchmarks/modules.py                                  # print a line per module
     python benchmarks/modules.py --out benchmarks/results/modules.csv
@@ -10,7 +10,6 @@ is the ratio of the two shortest rounds.
 from __future__ import annotations
 
 import argparse
-import csv
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +19,7 @@ import torch
 from torch import Tensor
 
 import slopes.nn
+from rows import write_rows
 
 ELEMENTS = (64, 10**4, 10**6)
 ACTIVATIONS = ("ReLU", "Sigmoid", "Tanh", "GELU", "SiLU", "Mish", "Softplus")
@@ -47,7 +47,7 @@ def make_step(namespace: Any, name: str, elements: int) -> Callable[[], None]:
 
 
 def ratio_of_times(first: Callable[[], None], second: Callable[[], None], seconds: float) -> float:
-    """Return the shortest round of the first over that of the second."""
+    """Return the ratio of the shortest rounds of two functions."""
     shortest = [float("inf"), float("inf")]
     calls = 1
     while True:  # rounds long enough for the clock
@@ -69,7 +69,7 @@ def ratio_of_times(first: Callable[[], None], second: Callable[[], None], second
 
 def main() -> None:
     """Measure every module at every size."""
-    parser = argparse.ArgumentParser(description="The time of slopes.nn over that of torch.nn.")
+    parser = argparse.ArgumentParser(description="Time of slopes.nn relative to torch.nn.")
     parser.add_argument("--out", type=Path, help="write the rows to this CSV file, too")
     parser.add_argument("--seconds", type=float, default=1.0, help="how long each pair is measured")
     options = parser.parse_args()
@@ -82,11 +82,7 @@ def main() -> None:
             row[f"{elements} elements"] = f"{ratio_of_times(ours, theirs, options.seconds):.1f}"
         print("  ".join(f"{text:>18}" for text in list(row.values())[2:]), flush=True)
         rows.append(row)
-    if options.out:
-        with options.out.open("w", newline="") as file:
-            writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
+    write_rows(options.out, rows)
 
 
 if __name__ == "__main__":
