@@ -48,13 +48,17 @@ def _unit(x):
     return x / size / length, size * length
 
 
-def _distance(first, second, p):
-    """The p-norm of the difference of rows, whose slope is 0 where it is 0."""
-    residual = first - second
+def _powers(residual, p):
+    """Return the largest size in each row, the entries over it, and the sum of their powers to p."""
     size = _size(residual)
     part = where(absolute(residual) == inf, sign(residual), steady(residual, size) / size)
     powers = where(p == 2, part * part, where(part == 0, 0.0, nonzero(absolute(part)) ** p))
-    total = ops.sum(powers)
+    return size, part, ops.sum(powers)
+
+
+def _distance(first, second, p):
+    """The p-norm of the difference of rows, whose slope is 0 where it is 0."""
+    size, _, total = _powers(first - second, p)
     return (size * where(total == 0, 0.0, nonzero(total) ** (1 / p)))[..., 0]
 
 
@@ -83,11 +87,8 @@ def _rise_of_gap(gap, first, second, middle, p):
 
 def _rise_of_distance(first, second, p):
     """Return the slope of `_distance` by the first row."""
-    residual = first / 1024 - second / 1024
-    size = _size(residual)
-    part = where(absolute(residual) == inf, sign(residual), steady(residual, size) / size)
-    powers = where(p == 2, part * part, where(part == 0, 0.0, nonzero(absolute(part)) ** p))
-    part = part / nonzero(ops.sum(powers)) ** (1 / p)
+    _, part, total = _powers(first / 1024 - second / 1024, p)
+    part = part / nonzero(total) ** (1 / p)
     return where(p == 2, part, sign(part) * where(part == 0, 0.0, nonzero(absolute(part)) ** (p - 1)))
 
 

@@ -15,10 +15,11 @@ from slopes.ops import Constant, absolute, exp, expm1, log, maximum, product, ra
 HALF_LOG_2PI = Constant("log(2*pi)/2", 0.9189385332046728, -3.8782941580672414e-17)
 
 
-def _rate_less(prediction, target):
-    """exp(prediction) − target, of their distances from 1 where the exponential is near it."""
+def _near_one(prediction, target):
+    """(whether exp(prediction) and target are near 1, the prediction there, and their difference there)."""
     near = (absolute(prediction) < 0.5) & (target < 4)
-    return where(near, expm1(where(near, prediction, 0.0)) - (target - 1), exp(prediction) - target)
+    held = where(near, prediction, 0.0)
+    return near, held, expm1(held) - (where(near, target, 1.0) - 1)
 
 
 @loss(
@@ -50,7 +51,8 @@ def poisson_nll(prediction, target, *, log_input: Flag = True, full: Flag = Fals
     if full:
         many = where(target > 1, target, 1.0)
         known = where(rate == inf, 0.0, prediction if log_input else log(where(target > 1, rate + eps, 1.0)))
-        stirling = many * (log(many) - 1 - known) + (log(many) / 2 + HALF_LOG_2PI)  # in one, as either may overflow
+        size = log(many)
+        stirling = many * (size - 1 - known) + (size / 2 + HALF_LOG_2PI)  # in one, as either may overflow
         value = where(target > 1, rate + stirling, value)
     return value
 
@@ -58,7 +60,8 @@ def poisson_nll(prediction, target, *, log_input: Flag = True, full: Flag = Fals
 @poisson_nll.derivative
 def _(prediction, target, *, log_input, full, eps):
     if log_input:
-        return _rate_less(prediction, target)
+        near, _, excess = _near_one(prediction, target)
+        return where(near, excess, exp(prediction) - target)
     near = (target < 2 * prediction) & (prediction < 2 * target)
     lack = where(near, prediction - target + eps, 0.0) / where(near, prediction + eps, 1.0)
     return where(near, lack, 1 - ratio(target, prediction + eps))
@@ -109,9 +112,8 @@ def gamma_deviance(prediction, target):
 
 @gamma_deviance.derivative
 def _(prediction, target):
-    near = (absolute(prediction) < 0.5) & (target < 4)
-    lack = _rate_less(where(near, prediction, 0.0), where(near, target, 1.0)) * exp(-where(near, prediction, 0.0))
-    return where(near, lack, 1 - _times_exp(target, -prediction))
+    near, held, excess = _near_one(prediction, target)
+    return where(near, excess * exp(-held), 1 - _times_exp(target, -prediction))
 
 
 def _times_exp(times, x):
@@ -137,10 +139,9 @@ def tweedie_deviance(prediction, target, *, power: Annotated[float, Interval(1.0
 
 @tweedie_deviance.derivative
 def _(prediction, target, *, power):
-    near = (absolute(prediction) < 0.5) & (target < 4)
-    held = where(near, prediction, 0.0)
+    near, held, excess = _near_one(prediction, target)
     high, low = _tweedie(prediction, target, power)
-    return where(near, _rate_less(held, where(near, target, 1.0)) * exp((1 - power) * held), high - low)
+    return where(near, excess * exp((1 - power) * held), high - low)
 
 
 def _tweedie(prediction, target, power):

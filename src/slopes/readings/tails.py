@@ -48,6 +48,11 @@ MILLS = (
 MILLS_LOW = 5.9814649479347676e-18  #: what the first coefficient lacks as a float64
 
 
+def confine(r: ModuleType, x: Array, most: Array) -> Array:
+    """x confined to [−most, most]; NaN at NaN."""
+    return r.minimum(r.maximum(x, -most), most)
+
+
 def decay(r: ModuleType, t: Array, times: Array) -> Array:
     """times · exp(t) for t <= 0, rounded into the subnormals once; 0 where exp(t) has long vanished."""
     shift = r.DEEP[t.dtype]
@@ -110,15 +115,13 @@ def softplus(r: ModuleType, x: Array, beta: Array) -> Array:
     high, low = r.product(size, beta)
     small = r.exp(high)
     near = r.log1p(small + small * low) / beta
-    far = decay(
-        r, high, (1 + low) / beta
-    )  # where log1p is the identity, and exp alone is subnormal before 1 / beta joins
+    far = decay(r, high, (1 + low) / beta)  # where log1p(small) is small, which is subnormal before 1 / beta joins
     return r.where(x < 0, 0.0, x) + r.where(high < -r.DEEP[x.dtype], far, near)
 
 
 def cubic(r: ModuleType, x: Array, a: Constant, b: Constant) -> tuple[Array, Array]:
     """(high, low) of a·x + b·x³, to about 70 bits for |x| up to 32, beyond which x is held."""
-    x = r.minimum(r.maximum(x, -32.0), 32.0)
+    x = confine(r, x, 32.0)
     h = r.rint(x * 256) / 256  # 13 bits: h³ and its product with 14 bits of b are exact
     d = x - h
     a_high, b_high = split(a, 2.0**26), split(b, 2.0**17)
@@ -149,14 +152,14 @@ HELD = 1e4  #: where every exponential has ended, in 0 or infinity
 
 def product(r: ModuleType, x: Array, a: Array) -> tuple[Array, Array]:
     """(high, low) of a·x, to about 106 bits."""
-    x = r.minimum(r.maximum(x, -HELD / a), HELD / a)
+    x = confine(r, x, HELD / a)
     high = a * x
     return high, two_product_low(x, a, high)
 
 
 def quotient(r: ModuleType, x: Array, a: Array) -> tuple[Array, Array]:
     """(high, low) of x / a, to about 106 bits."""
-    x = r.minimum(r.maximum(x, -HELD * a), HELD * a)
+    x = confine(r, x, HELD * a)
     high = x / a
     back = high * a
     return high, ((x - back) - two_product_low(high, a, back)) / a
@@ -164,7 +167,7 @@ def quotient(r: ModuleType, x: Array, a: Array) -> tuple[Array, Array]:
 
 def fma(r: ModuleType, x: Array, a: Array, c: Array) -> Array:
     """a·x + c, rounded once but for the last bit."""
-    near = r.minimum(r.maximum(x, -1e290), 1e290)  # whose halves do not overflow
+    near = confine(r, x, 1e290)  # whose halves do not overflow
     rounded = a * near
     total = rounded + c
     return (a * x + c) + (two_sum_low(rounded, c, total) + two_product_low(near, a, rounded))
@@ -219,13 +222,13 @@ def snake(r: ModuleType, x: Array, a: Array) -> Array:
 
 def softcap(r: ModuleType, x: Array, cap: Array) -> Array:
     """cap·tanh(x / cap), but x itself where x / cap may be subnormal."""
-    scaled = r.minimum(r.maximum(x, -HELD * cap), HELD * cap) / cap
+    scaled = confine(r, x, HELD * cap) / cap
     return r.where((scaled > -1e-9) & (scaled < 1e-9), x, cap * r.tanh(scaled))
 
 
 def tanhshrink(r: ModuleType, x: Array) -> Array:
     """x − tanh(x): up to 1.5 by tanh's continued fraction x / (1 + x²/(3 + x²/(5 + …))), of which no term cancels."""
-    near = r.minimum(r.maximum(x, -1.5), 1.5)
+    near = confine(r, x, 1.5)
     square = near * near
     divisor = 25.0
     for odd in range(23, 1, -2):
@@ -236,10 +239,15 @@ def tanhshrink(r: ModuleType, x: Array) -> Array:
 def expm1_less(r: ModuleType, x: Array) -> Array:
     """exp(x) − 1 − x for x <= 0: from −1 on by the series of exp."""
     near = r.maximum(x, -1.0)
-    series = 1 + near / 19
-    for n in range(18, 2, -1):
-        series = 1 + near * series / n
-    return r.where(x > -1, near * near * series / 2, r.exp(x) - 1 - x)
+    return r.where(x > -1, near * near * exp_series(near, 3) / 2, r.exp(x) - 1 - x)
+
+
+def exp_series(x: Array, first: int) -> Array:
+    """1 + x/first·(1 + x/(first + 1)·(1 + …)) for |x| <= 1: the Taylor series of exp from that term on."""
+    series = 1 + x / 19
+    for n in range(18, first - 1, -1):
+        series = 1 + x * series / n
+    return series
 
 
 def inverse(a: float) -> tuple[float, float]:

@@ -41,7 +41,12 @@ softmax_logit = partial(tails.softmax_logit, _this)
 
 def _to_onnx() -> bool:
     """Whether an ONNX graph is being made, whose operators are fewer."""
-    return (torch.compiler.is_compiling() or _is_traced_by_jit()) and torch.onnx.is_in_onnx_export()
+    return _is_traced() and torch.onnx.is_in_onnx_export()
+
+
+def _is_traced() -> bool:
+    """Whether the operations are being recorded, by torch.compile, torch.export or torch.jit.trace."""
+    return torch.compiler.is_compiling() or _is_traced_by_jit()
 
 
 def _is_traced_by_jit() -> bool:
@@ -49,19 +54,15 @@ def _is_traced_by_jit() -> bool:
     return torch.jit.is_tracing()  # type: ignore[attr-defined, no-any-return, no-untyped-call]
 
 
-def _expm1_series(x: Array) -> Array:
-    """exp(x) − 1 for |x| <= 3/4 by its Taylor series, for compilers whose own expm1 subtracts 1 from exp(x)."""
-    series = 1.0
-    for n in range(18, 1, -1):
-        series = 1.0 + series * x / n
-    return x * series
-
-
 def expm1(x: Array) -> Array:
-    """exp(x) − 1; autograd forms the slope of torch's own as expm1(x) + 1, which is 0 below −37."""
+    """exp(x) − 1; autograd forms the slope of torch's own as expm1(x) + 1, which is 0 below −37.
+
+    Compilers subtract 1 from exp(x), so they get the Taylor series near 0.
+    """
     if torch.compiler.is_compiling() or _to_onnx():
         near = (x > -0.75) & (x < 0.75)
-        return torch.where(near, _expm1_series(torch.where(near, x, 0.0)), torch.exp(x) - 1)
+        held = torch.where(near, x, 0.0)
+        return torch.where(near, held * tails.exp_series(held, 2), torch.exp(x) - 1)
     return torch.where(x < -1, torch.exp(x) - 1, torch.expm1(x))
 
 
@@ -153,34 +154,32 @@ def normal_pdf(x: Array, times: Array) -> Array:
     """See `slopes.ops.normal_pdf`."""
     if x.dtype == _double(x):
         return tails.normal_pdf(_this, x, times)
-    return _in_double(
-        times, x, lambda x: torch.exp(maximum(minimum(x, 64.0), -64.0).square() * -0.5) * 0.3989422804014327
-    )
+    return _in_double(times, x, lambda x: torch.exp(tails.confine(_this, x, 64.0).square() * -0.5) * 0.3989422804014327)
 
 
 def cubic(x: Array, a: Constant, b: Constant) -> tuple[Array, Array]:
     """See `slopes.ops.cubic`."""
     if x.dtype == _double(x):
         return tails.cubic(_this, x, a, b)
-    wide = maximum(minimum(x.to(torch.float64), 32.0), -32.0)
+    wide = tails.confine(_this, x.to(torch.float64), 32.0)
     return _parts(wide * (a + b * wide * wide), x.dtype)
 
 
 def product(x: Array, a: Array) -> tuple[Array, Array]:
     """See `slopes.ops.product`."""
-    high, low = tails.product(_this, x.to(_double(x)), a)
+    high, low = tails.product(_this, double(x), a)
     return (high, low) if x.dtype == high.dtype else _parts(high, x.dtype)
 
 
 def quotient(x: Array, a: Array) -> tuple[Array, Array]:
     """See `slopes.ops.quotient`."""
-    high, low = tails.quotient(_this, x.to(_double(x)), a)
+    high, low = tails.quotient(_this, double(x), a)
     return (high, low) if x.dtype == high.dtype else _parts(high, x.dtype)
 
 
 def sigmoid_less(x: Array, shift: Array) -> tuple[Array, Array]:
     """See `slopes.ops.sigmoid_less`."""
-    high, low = tails.sigmoid_less(_this, x.to(_double(x)), shift)
+    high, low = tails.sigmoid_less(_this, double(x), shift)
     return (high, low) if x.dtype == high.dtype else _parts(high, x.dtype)
 
 
@@ -443,12 +442,11 @@ def quiet() -> AbstractContextManager[Any]:
 def is_concrete(x: Array) -> bool:
     """Whether the values of x can be looked at here and now, without waiting for a device or spoiling a trace."""
     return (
-        not torch.compiler.is_compiling()
+        not _is_traced()
         and not torch._C._len_torch_dispatch_stack()  # as make_fx and linearize trace
         and type(x) in (Tensor, torch.nn.Parameter)
         and x.device.type == "cpu"
         and not torch._C._functorch.is_functorch_wrapped_tensor(x)
-        and not _is_traced_by_jit()
     )
 
 
@@ -539,7 +537,7 @@ def _may_differentiate(x: Tensor) -> bool:
     """Whether the operations on x may be differentiated, in either mode: a graph of ONNX never, a trace cannot tell."""
     if _to_onnx():
         return False
-    if torch.compiler.is_compiling() or _is_traced_by_jit():
+    if _is_traced():
         return True
     return (torch.is_grad_enabled() and wants_gradient(x)) or torch.autograd.forward_ad._current_level >= 0
 
