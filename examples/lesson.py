@@ -36,7 +36,7 @@ import matplotlib.pyplot as plt  # the backend comes first
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 Activation = Callable[[Tensor], Tensor]
-languages = ["en"]  #: in which `table` prints; set by --language
+languages = ["en"]  #: the languages of texts and tables; set by --language
 
 
 def say(text: str) -> None:

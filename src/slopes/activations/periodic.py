@@ -29,7 +29,7 @@ def snake(x, *, alpha: Real = 1.0):
     """Snake: the input plus a ripple of 1/alpha that never makes it fall; at alpha = 0 the input itself.
 
     The phase, alpha times the input, is not rounded, however many turns it has. The slope cancels twice a turn, and is
-    taken as a square; in float64 it keeps its digits there up to a phase of 2^53, from which on one float misses turns.
+    taken as a square. In float64 the square keeps its digits near its roots up to a phase of 2^53.
     """
     return ops.snake(x, alpha)
 

@@ -207,7 +207,7 @@ def _by_torch(grid: Grid, arguments: tuple[Any, ...]) -> dict[str, Any]:
 
 
 def _line(dtype: Any, thin: bool) -> Any:
-    """Numbers of both signs: all exponents of float32 and every fourth of float64, and densely the middle."""
+    """Numbers of both signs: all exponents of float32 and every eighth of float64, and densely the middle."""
     info, rng = np.finfo(dtype), np.random.default_rng(0)
     lowest, most = int(info.minexp - info.nmant), float(info.max)
     exponents = np.arange(lowest, int(info.maxexp), (8 if thin else 1) * (1 if dtype is np.float32 else 8))
