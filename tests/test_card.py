@@ -285,6 +285,16 @@ def test_a_notebook_without_sympy_shows_the_repr(monkeypatch):
     assert slopes.sigmoid._repr_latex_() is None
 
 
+def test_a_notebook_shows_the_repr_of_a_card_that_has_no_formula():
+    pytest.importorskip("sympy")
+
+    @slopes.activation
+    def clipped(x):
+        return np.where(np.asarray(x) < 0, 0.0, x)
+
+    assert clipped._repr_latex_() is None
+
+
 def test_unhashable_choices_are_compared_by_type():
     assert not OneOf((True, False)).admits(1)
     assert not OneOf(("none",)).admits(["none"])

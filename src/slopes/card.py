@@ -236,10 +236,10 @@ class Card(Generic[P]):
         raise refused_script(self.name)
 
     def _repr_latex_(self) -> str | None:
-        """Return the formula for a notebook; None, which shows the repr, where SymPy is missing."""
+        """Return the formula for a notebook; None, which shows the repr, without SymPy or a formula."""
         try:
             return f"$\\displaystyle {self.tex}$"
-        except ImportError:
+        except Exception:  # a user's body may call functions that SymPy lacks, and IPython would print a traceback
             return None
 
     def __copy__(self) -> Self:
