@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import torch
 from sklearn.datasets import load_digits
@@ -21,7 +22,7 @@ import slopes
 
 def digits() -> TensorDataset:
     """The 1,797 small pictures of digits that come with scikit-learn, in rows."""
-    found = load_digits()
+    found: Any = load_digits()
     return TensorDataset(torch.tensor(found.data / 16, dtype=torch.float32), torch.tensor(found.target))
 
 
@@ -52,9 +53,10 @@ def main() -> None:
 
     print("\n# ReLU, with He's initial weights\n")
     model = deep(nn.ReLU)
-    for layer in model[::2]:
-        nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-        nn.init.zeros_(layer.bias)
+    for layer in model:
+        if isinstance(layer, nn.Linear):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            nn.init.zeros_(layer.bias)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     print(slopes.diagnose(model, loader, nn.functional.cross_entropy, optimizer=optimizer))
 

@@ -16,6 +16,7 @@ from statistics import median
 from typing import Any
 
 import slopes
+from slopes.study import Study
 
 
 def vanishing_gradients(out: Path, **options: Any) -> tuple[bool, str]:
@@ -33,7 +34,7 @@ def vanishing_gradients(out: Path, **options: Any) -> tuple[bool, str]:
     return verdict["verdict"] == "worse" and ratio["sigmoid"] < 1e-3 < 1e-2 < ratio["relu"], said
 
 
-def first_to_last(study: slopes.study.Study, activation: str) -> float:
+def first_to_last(study: Study, activation: str) -> float:
     """The gradient's norm in the first layer over that in the last, in the first epoch; median over the runs."""
     starts = [run.gradient[0] for run in study.pair(activation, "cross_entropy").chosen]
     return median(norms[0] / norms[-1] for norms in starts if norms is not None)

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+import matplotlib.text
 import mpmath
 import numpy as np
 import torch
@@ -70,7 +71,7 @@ def functions() -> dict[str, Any]:
     line = np.linspace(-8, 8, 1601)
     for card in (slopes.sigmoid, slopes.tanh, slopes.relu, slopes.linear):
         values = [f"{card(x):.3f} / {card.slope(x):.3f}" for x in (-2.0, 0.0, 2.0)]
-        low, high = card.claims.range
+        low, high = card.claims.range or (-np.inf, np.inf)
         rows.append([card.name, *values, f"({low:g}, {high:g})", f"{card.slope(line).max():.2f}"])
     header = ["function", "at -2", "at 0", "at 2", "range", "steepest slope"]
     table("1.1 Activations: value / slope", header, rows)
@@ -86,9 +87,9 @@ def functions() -> dict[str, Any]:
 
     prediction, target = np.array([2.5, 0.0, 2.0]), np.array([3.0, -0.5, 2.0])
     rows = []
-    for card in (slopes.mse, slopes.mae):
-        value, gradient = card.value_and_slope(prediction, target)
-        row = [card.name, "[2.5, 0, 2]", "[3, -0.5, 2]", f"{value:.4f}"]
+    for loss in (slopes.mse, slopes.mae):
+        value, gradient = loss.value_and_slope(prediction, target)
+        row = [loss.name, "[2.5, 0, 2]", "[3, -0.5, 2]", f"{value:.4f}"]
         rows.append([*row, np.array2string(gradient, precision=4)])
     value, gradient = slopes.categorical_cross_entropy.value_and_slope([[0.7, 0.2, 0.1]], [0])
     bits = slopes.categorical_cross_entropy([[0.7, 0.2, 0.1]], [0], base=2)
@@ -159,7 +160,7 @@ def short(value: Any) -> str:
     if np.ndim(value):
         return "[" + ", ".join(short(entry) for entry in value) + "]"
     if hasattr(value, "_mpf_"):  # an exact number
-        return mpmath.nstr(mpmath.mpf(value), 8).removesuffix(".0").replace("nan", "NaN")
+        return str(mpmath.nstr(mpmath.mpf(value), 8)).removesuffix(".0").replace("nan", "NaN")
     return f"{value:.8g}".replace("nan", "NaN")
 
 
@@ -172,7 +173,7 @@ def textbook() -> dict[str, Any]:
     def exact_cross_entropy(p: Any, y: Any) -> Any:
         return bce(p, y, from_probabilities=True, base=2, reduction="sum")
 
-    cases = [  # what, textbook, ours, exact, inputs
+    cases: list[tuple[str, Any, Any, Any, Any]] = [  # what, textbook, ours, exact, inputs
         ("sigmoid", textbook_sigmoid, slopes.sigmoid, sigmoid, -1000.0),
         ("sigmoid", textbook_sigmoid, slopes.sigmoid, sigmoid, -720.0),
         ("sigmoid", textbook_sigmoid, slopes.sigmoid, sigmoid, np.float32(-100)),
@@ -916,7 +917,8 @@ def note(ax: Any, x: float, y: float, text: str, color: str = INK, **options: An
 def draw(chapters: dict[str, Any], kept: dict[str, Any], out: Path, language: str, fonts: list[str]) -> None:
     """Draw every picture into the folder, with its words in the language."""
     out.mkdir(parents=True, exist_ok=True)
-    with plt.rc_context(STYLE | {"font.family": fonts}):
+    style: Any = STYLE | {"font.family": fonts}
+    with plt.rc_context(style):
         for name, picture in {
             "functions": draw_functions(),
             "digits": draw_digits(kept),
@@ -946,13 +948,13 @@ def draw_functions() -> Any:
     pulled = slopes.softmax.vjp(rows, first)[:, 0]
     panels.append(("softmax of (x, 0, 0)[0]", x, slopes.softmax(rows)[:, 0], pulled, "x"))
     r = np.linspace(-2.5, 2.5, 1001)
-    for card in (slopes.mse, slopes.mae):
+    for loss in (slopes.mse, slopes.mae):
         panels.append(
             (
-                card.name,
+                loss.name,
                 r,
-                card(r, 0 * r, reduction="none"),
-                card.slope(r, 0 * r, reduction="sum"),
+                loss(r, 0 * r, reduction="none"),
+                loss.slope(r, 0 * r, reduction="sum"),
                 "prediction − target",
             )
         )
@@ -1141,6 +1143,7 @@ def draw_training(found: dict[str, Any]) -> Any:
     ax.set_title("Loss on the four points")
     line = np.array([0, 11.0])
     seen = np.array(x, dtype=float), found["_pairs"]
+    shades: Any = None
     for ax, off, dots, title in zip(
         axes[1:], found["_off"], seen, ("Four points on a line", "Sixty from the square"), strict=True
     ):

@@ -106,6 +106,9 @@ def test_every_required_package_is_in_an_extra():
 def test_the_stub_names_what_is_exported():
     stub = ast.parse(pathlib.Path(slopes.__file__).with_suffix(".pyi").read_text())
     named = {alias.asname for node in stub.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    named |= {node.target.id for node in stub.body if isinstance(node, ast.AnnAssign)}
+    named |= {node.name for node in stub.body if isinstance(node, ast.FunctionDef)}
+    named = {name for name in named if name and not name.startswith("_")}
     assert named | {"__version__"} == {*slopes.__all__, "nn", "diagnose", "Watcher"}
     assert all(getattr(slopes, name) is not None for name in slopes.__all__)
     assert dir(slopes) == sorted([*slopes.__all__, "nn", "diagnose", "Watcher"])

@@ -64,13 +64,13 @@ class Answer(NamedTuple):
     same: str | None  #: the call that gives ours, where the default one does not
 
 
-def number(card: Card[Any], value: Any) -> Any:
+def number(card: Card, value: Any) -> Any:
     """What is compared: the mean of a loss, else the values."""
     value = np.array(value, dtype=float)
     return value.mean() if isinstance(card, Loss) else value
 
 
-def brief(card: Card[Any], ours: Any, given: list[Answer]) -> tuple[str, list[str]]:
+def brief(card: Card, ours: Any, given: list[Answer]) -> tuple[str, list[str]]:
     """Our number and those of the libraries that differ: of an activation, its entry that differs most."""
     differing = [answer for answer in given if answer.same]
     values = [np.reshape(number(card, value), -1) for value in (ours, *(answer.value for answer in differing))]
@@ -84,7 +84,7 @@ def spelt(value: float, digits: int) -> str:
     return f"{value + 0.0:.{digits}g}".replace("-", "−").replace("nan", "NaN")  # + 0.0 leaves no −0
 
 
-def text(card: Card[Any], value: Any) -> str:
+def text(card: Card, value: Any) -> str:
     """A value as a table shows it."""
     value = np.array(value, dtype=float)
     if not isinstance(card, Loss):
@@ -106,7 +106,7 @@ def answers(entries: dict[str, Any]) -> list[Answer]:
     return found
 
 
-def numbers(card: Card[Any], ours: Any, given: list[Answer]) -> int:
+def numbers(card: Card, ours: Any, given: list[Answer]) -> int:
     """How many different numbers there are, ours among them."""
     values = [ours, *(answer.value for answer in given if answer.same)]
     return len({tuple(f"{entry:.4g}" for entry in np.reshape(number(card, value), -1)) for value in values})
@@ -122,7 +122,7 @@ def anchor(name: str) -> str:
     return "".join(c for c in name.lower().replace(" ", "-") if c.isalnum() or c in "-_")
 
 
-def section(card: Card[Any], ours: Any, given: list[Answer], name: str) -> str:
+def section(card: Card, ours: Any, given: list[Answer], name: str) -> str:
     """A function's own table."""
     arguments = ", ".join(argument.name for argument in card.kind.arguments) if isinstance(card, Loss) else "x"
     settings = ", ".join(f"{key}={'e' if value is e else repr(value)}" for key, value in card.settings.items())

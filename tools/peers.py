@@ -42,7 +42,7 @@ DULL = ("inplace", "dtype", "name", "size_average", "reduce", "out")  #: paramet
 # ----------------------------------------------------------------------------------------------- inputs
 
 
-def shared_input(card: Card[Any]) -> tuple[str, list[Any]]:
+def shared_input(card: Card) -> tuple[str, list[Any]]:
     """The name of the input on which a card is compared, and its arrays; cards of one kind share it."""
     if not isinstance(card, Loss):
         return ("rows", [np.array(ROWS)]) if isinstance(card, Map) else ("numbers", [np.array(NUMBERS)])
@@ -70,7 +70,7 @@ def short(array: Any, space: str) -> Any:
     return array
 
 
-def mine(card: Card[Any], arguments: list[Any]) -> Any:
+def mine(card: Card, arguments: list[Any]) -> Any:
     """The card's own values: of a loss one for each entry, row or region."""
     return card(*arguments, reduction="none") if isinstance(card, Loss) else card(*arguments)
 
@@ -78,7 +78,7 @@ def mine(card: Card[Any], arguments: list[Any]) -> Any:
 # ------------------------------------------------------------------------------------------ the libraries
 
 
-def evaluated(card: Card[Any], library: str, expression: str, arguments: list[Any]) -> dict[str, Any]:
+def evaluated(card: Card, library: str, expression: str, arguments: list[Any]) -> dict[str, Any]:
     """The expression in the library's namespace, with what it gives."""
     named = card._twin(same_as={library: Peer(expression)})
     value, _ = libraries.call(named, library, tuple(arguments))
@@ -117,7 +117,7 @@ def shown(default: Any) -> str:
 # ------------------------------------------------------------------------------------------------- the record
 
 
-def compare(card: Card[Any], library: str, arguments: list[Any]) -> tuple[dict[str, Any], list[str]]:
+def compare(card: Card, library: str, arguments: list[Any]) -> tuple[dict[str, Any], list[str]]:
     """What the record says of a library, and what is wrong with what the card says of it."""
     peer, ours, wrong = card.same_as[library], mine(card, arguments), []
     entry: dict[str, Any] = {"same": evaluated(card, library, peer.same, arguments)}
@@ -133,7 +133,7 @@ def compare(card: Card[Any], library: str, arguments: list[Any]) -> tuple[dict[s
     return entry, wrong
 
 
-def differing(card: Card[Any], library: str, arguments: list[Any]) -> str | None:
+def differing(card: Card, library: str, arguments: list[Any]) -> str | None:
     """The expression less settings of its own, where the library then gives another number."""
     for call in less_settings(card.same_as[library].same, card.settings):
         try:

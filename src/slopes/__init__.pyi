@@ -1,121 +1,1820 @@
-"""The public names, for editors and type checkers; `__init__.py` loads them late."""
+"""The public names, for editors and type checkers; `__init__.py` loads them late.
+
+Below its last heading stands what `python tools/make_stub.py` writes of the catalogue. Numbers give NumPy's numbers,
+arrays and nested lists give arrays, and tensors give tensors, which come last: without torch they are Any.
+"""
+
+# A card takes fewer keywords than its base class, which takes any, and no map has a slope.
+# mypy: disable-error-code="override, misc"
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import (
+    Any,
+    Concatenate,
+    Generic,
+    Literal,
+    Never,
+    ParamSpec,
+    Protocol,
+    Self,
+    TypeAlias,
+    TypedDict,
+    TypeVar,
+    Unpack,
+    overload,
+)
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Generator as _TensorGenerator
+from torch import Tensor
 
 from slopes import catalogue as catalogue
 from slopes import domains as domains
 from slopes import nn as nn
 from slopes import ops as ops
 from slopes import testing as testing
-from slopes.activations.gated import geglu as geglu
-from slopes.activations.gated import glu as glu
-from slopes.activations.gated import reglu as reglu
-from slopes.activations.gated import swiglu as swiglu
-from slopes.activations.periodic import snake as snake
-from slopes.activations.piecewise import hard_sigmoid as hard_sigmoid
-from slopes.activations.piecewise import hard_swish as hard_swish
-from slopes.activations.piecewise import hard_tanh as hard_tanh
-from slopes.activations.piecewise import relu6 as relu6
-from slopes.activations.piecewise import relu_squared as relu_squared
-from slopes.activations.piecewise import smelu as smelu
-from slopes.activations.piecewise import sparse_plus as sparse_plus
-from slopes.activations.piecewise import star_relu as star_relu
-from slopes.activations.rectifiers import celu as celu
-from slopes.activations.rectifiers import elu as elu
-from slopes.activations.rectifiers import identity as identity
-from slopes.activations.rectifiers import leaky_relu as leaky_relu
-from slopes.activations.rectifiers import linear as linear
-from slopes.activations.rectifiers import prelu as prelu
-from slopes.activations.rectifiers import relu as relu
-from slopes.activations.rectifiers import rrelu as rrelu
-from slopes.activations.rectifiers import selu as selu
-from slopes.activations.rectifiers import threshold as threshold
-from slopes.activations.shrinkage import hardshrink as hardshrink
-from slopes.activations.shrinkage import softshrink as softshrink
-from slopes.activations.shrinkage import tanhshrink as tanhshrink
-from slopes.activations.sigmoids import log_sigmoid as log_sigmoid
-from slopes.activations.sigmoids import sigmoid as sigmoid
-from slopes.activations.sigmoids import softplus as softplus
-from slopes.activations.sigmoids import softsign as softsign
-from slopes.activations.sigmoids import squareplus as squareplus
-from slopes.activations.sigmoids import tanh as tanh
-from slopes.activations.simplex import gumbel_softmax as gumbel_softmax
-from slopes.activations.simplex import log_softmax as log_softmax
-from slopes.activations.simplex import softmax as softmax
-from slopes.activations.simplex import sparsemax as sparsemax
-from slopes.activations.smooth import exponential as exponential
-from slopes.activations.smooth import gelu as gelu
-from slopes.activations.smooth import gelu_tanh as gelu_tanh
-from slopes.activations.smooth import mish as mish
-from slopes.activations.smooth import quick_gelu as quick_gelu
-from slopes.activations.smooth import silu as silu
-from slopes.activations.smooth import softcap as softcap
-from slopes.activations.smooth import swish as swish
-from slopes.activations.smooth import xielu as xielu
 from slopes.card import Activation as Activation
+from slopes.card import Gate as _GateCard
 from slopes.card import Loss as Loss
-from slopes.card import activation as activation
-from slopes.card import loss as loss
+from slopes.card import Map as _MapCard
 from slopes.checks import audit as audit
 from slopes.diagnosis import Watcher as Watcher
 from slopes.diagnosis import diagnose as diagnose
 from slopes.facts import Paper as Paper
-from slopes.losses.boxes import ciou as ciou
-from slopes.losses.boxes import diou as diou
-from slopes.losses.boxes import giou as giou
-from slopes.losses.classification import binary_cross_entropy as binary_cross_entropy
-from slopes.losses.classification import categorical_cross_entropy as categorical_cross_entropy
-from slopes.losses.classification import cross_entropy as cross_entropy
-from slopes.losses.classification import margin_softmax as margin_softmax
-from slopes.losses.classification import nll as nll
-from slopes.losses.classification import poly1 as poly1
-from slopes.losses.divergence import distillation as distillation
-from slopes.losses.divergence import js_divergence as js_divergence
-from slopes.losses.divergence import kl_div as kl_div
-from slopes.losses.divergence import relative_entropy as relative_entropy
-from slopes.losses.embedding import contrastive_pair as contrastive_pair
-from slopes.losses.embedding import cosine as cosine
-from slopes.losses.embedding import cosine_embedding as cosine_embedding
-from slopes.losses.embedding import info_nce as info_nce
-from slopes.losses.embedding import supcon as supcon
-from slopes.losses.embedding import triplet_margin as triplet_margin
-from slopes.losses.focal import asymmetric as asymmetric
-from slopes.losses.focal import sigmoid_focal as sigmoid_focal
-from slopes.losses.focal import softmax_focal as softmax_focal
-from slopes.losses.likelihood import gamma_deviance as gamma_deviance
-from slopes.losses.likelihood import gaussian_nll as gaussian_nll
-from slopes.losses.likelihood import poisson_nll as poisson_nll
-from slopes.losses.likelihood import tweedie_deviance as tweedie_deviance
-from slopes.losses.margin import hinge as hinge
-from slopes.losses.margin import hinge_embedding as hinge_embedding
-from slopes.losses.margin import margin_ranking as margin_ranking
-from slopes.losses.margin import multiclass_hinge as multiclass_hinge
-from slopes.losses.margin import multilabel_margin as multilabel_margin
-from slopes.losses.margin import multilabel_soft_margin as multilabel_soft_margin
-from slopes.losses.margin import soft_margin as soft_margin
-from slopes.losses.margin import squared_hinge as squared_hinge
-from slopes.losses.overlap import dice as dice
-from slopes.losses.overlap import focal_tversky as focal_tversky
-from slopes.losses.overlap import generalized_dice as generalized_dice
-from slopes.losses.overlap import jaccard as jaccard
-from slopes.losses.overlap import lovasz_hinge as lovasz_hinge
-from slopes.losses.overlap import lovasz_softmax as lovasz_softmax
-from slopes.losses.overlap import tversky as tversky
-from slopes.losses.regression import barron_general as barron_general
-from slopes.losses.regression import charbonnier as charbonnier
-from slopes.losses.regression import half_mse as half_mse
-from slopes.losses.regression import huber as huber
-from slopes.losses.regression import log_cosh as log_cosh
-from slopes.losses.regression import mae as mae
-from slopes.losses.regression import mape as mape
-from slopes.losses.regression import mse as mse
-from slopes.losses.regression import msle as msle
-from slopes.losses.regression import pinball as pinball
-from slopes.losses.regression import pseudo_huber as pseudo_huber
-from slopes.losses.regression import smooth_l1 as smooth_l1
 from slopes.oracle import exact as exact
 from slopes.plot import show as show
 from slopes.scoring import scorer as scorer
 from slopes.study import compare as compare
 from slopes.swapping import swap as swap
 
+# ------------------------------------------------------------------------------ what cards take and give
+
+_P = ParamSpec("_P")
+_T_co = TypeVar("_T_co", covariant=True)
+_F = TypeVar("_F", bound=np.floating[Any])
+
+class _SupportsArray(Protocol):
+    """An array, or what converts to one, such as a column of pandas; a tensor does not know `copy`."""
+
+    def __array__(self, dtype: Any = None, /, *, copy: bool | None = None) -> NDArray[Any]: ...
+
+class _Nested(Protocol[_T_co]):
+    """Lists and tuples, also of lists and tuples; text is none, since it contains text alone."""
+
+    def __len__(self, /) -> int: ...
+    def __getitem__(self, index: int, /) -> _T_co | _Nested[_T_co]: ...
+    def __contains__(self, x: object, /) -> bool: ...
+    def __iter__(self, /) -> Iterator[_T_co | _Nested[_T_co]]: ...
+    def __reversed__(self, /) -> Iterator[_T_co | _Nested[_T_co]]: ...
+    def count(self, value: Any, /) -> int: ...
+    def index(self, value: Any, /) -> int: ...
+
+_Array: TypeAlias = NDArray[Any]
+_Floating: TypeAlias = np.floating[Any]
+_Number: TypeAlias = float | np.integer[Any] | np.bool
+_Arrays: TypeAlias = _SupportsArray | _Nested[_SupportsArray | np.number[Any] | _Number]
+_Values: TypeAlias = _Arrays | np.number[Any] | _Number
+_ArrayParameter: TypeAlias = float | np.number[Any] | _SupportsArray
+_TensorParameter: TypeAlias = float | np.number[Any] | Tensor
+_Parameter: TypeAlias = _ArrayParameter | Tensor
+_Reduction: TypeAlias = Literal["mean", "sum", "none"]
+_FloatingAndArray: TypeAlias = tuple[_Floating, _Array]
+_TwoArrays: TypeAlias = tuple[_Array, _Array]
+_TwoTensors: TypeAlias = tuple[Tensor, Tensor]
+
+# ------------------------------------------------------------------------------------- shapes of cards
+
+# The card as what is called with x and then keywords, which `slope` and `vjp` take, too.
+_Call: TypeAlias = Callable[Concatenate[Any, _P], Any]
+
+class _Elementwise(Activation):
+    @overload
+    def __call__(self, x: _F, *extra: Any, **parameters: Any) -> _F: ...
+    @overload
+    def __call__(self, x: _Number, *extra: Any, **parameters: Any) -> np.float64: ...
+    @overload
+    def __call__(self, x: _Arrays, *extra: Any, **parameters: Any) -> _Array: ...
+    @overload
+    def __call__(self, x: Tensor, *extra: Any, **parameters: Any) -> Tensor: ...
+    @overload
+    def slope(self: _Call[_P], x: _F, *extra: _P.args, **parameters: _P.kwargs) -> _F: ...
+    @overload
+    def slope(self: _Call[_P], x: _Number, *extra: _P.args, **parameters: _P.kwargs) -> np.float64: ...
+    @overload
+    def slope(self: _Call[_P], x: _Arrays, *extra: _P.args, **parameters: _P.kwargs) -> _Array: ...
+    @overload
+    def slope(self: _Call[_P], x: Tensor, *extra: _P.args, **parameters: _P.kwargs) -> Tensor: ...
+    @overload
+    def vjp(self: _Call[_P], x: _F, cotangent: _Values, *extra: _P.args, **parameters: _P.kwargs) -> _F: ...
+    @overload
+    def vjp(
+        self: _Call[_P], x: _Number, cotangent: _Values, *extra: _P.args, **parameters: _P.kwargs
+    ) -> np.float64: ...
+    @overload
+    def vjp(self: _Call[_P], x: _Arrays, cotangent: _Values, *extra: _P.args, **parameters: _P.kwargs) -> _Array: ...
+    @overload
+    def vjp(self: _Call[_P], x: Tensor, cotangent: Tensor, *extra: _P.args, **parameters: _P.kwargs) -> Tensor: ...
+
+class _Rowwise(_MapCard):
+    def slope(self: Never, x: Any, **parameters: Any) -> Any: ...  # refused: each call is an error
+    @overload
+    def vjp(self: _Call[_P], x: _Arrays, cotangent: _Arrays, *extra: _P.args, **parameters: _P.kwargs) -> _Array: ...
+    @overload
+    def vjp(self: _Call[_P], x: Tensor, cotangent: Tensor, *extra: _P.args, **parameters: _P.kwargs) -> Tensor: ...
+
+# ------------------------------------------------------------------------------------- cards of your own
+
+class _OwnActivation(_Elementwise, Generic[_P]):
+    @overload
+    def __call__(self, x: _F, *extra: _P.args, **parameters: _P.kwargs) -> _F: ...
+    @overload
+    def __call__(self, x: _Number, *extra: _P.args, **parameters: _P.kwargs) -> np.float64: ...
+    @overload
+    def __call__(self, x: _Arrays, *extra: _P.args, **parameters: _P.kwargs) -> _Array: ...
+    @overload
+    def __call__(self, x: Tensor, *extra: _P.args, **parameters: _P.kwargs) -> Tensor: ...
+
+class _OwnMap(_Rowwise):
+    @overload
+    def __call__(self, x: _Arrays, *, axis: int = -1, mask: _Arrays | None = None, **parameters: Any) -> _Array: ...
+    @overload
+    def __call__(self, x: Tensor, *, axis: int = -1, mask: Tensor | None = None, **parameters: Any) -> Tensor: ...
+
+class _OwnGate(_Rowwise, _GateCard):
+    @overload
+    def __call__(
+        self, x: _Arrays, *, axis: int = -1, gate: Literal["first", "last"] | None = None, **parameters: Any
+    ) -> _Array: ...
+    @overload
+    def __call__(
+        self, x: Tensor, *, axis: int = -1, gate: Literal["first", "last"] | None = None, **parameters: Any
+    ) -> Tensor: ...
+
+_Mean_co = TypeVar("_Mean_co", covariant=True)
+_Each_co = TypeVar("_Each_co", covariant=True)
+_Tensors_co = TypeVar("_Tensors_co", covariant=True)
+
+class _OwnLossCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
+    @overload
+    def __call__(
+        self,
+        prediction: _Values,
+        target: _Values,
+        *,
+        reduction: Literal["mean", "sum"] = "mean",
+        weight: _Values | None = None,
+        mask: _Values | None = None,
+        divisor: _ArrayParameter | None = None,
+        **options: Any,
+    ) -> _Mean_co: ...
+    @overload
+    def __call__(
+        self,
+        prediction: _Values,
+        target: _Values,
+        *,
+        reduction: Literal["none"],
+        weight: _Values | None = None,
+        mask: _Values | None = None,
+        **options: Any,
+    ) -> _Each_co: ...
+    @overload
+    def __call__(
+        self,
+        prediction: Tensor,
+        target: Tensor,
+        *,
+        reduction: _Reduction = "mean",
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        divisor: _TensorParameter | None = None,
+        **options: Any,
+    ) -> _Tensors_co: ...
+
+class _OwnLoss(_OwnLossCall[_Floating, _Array, Tensor], Loss):
+    @property
+    def value_and_slope(
+        self,
+    ) -> _OwnLossCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    @property
+    def slope(self) -> _OwnLossCall[_Array, _Array, Tensor]: ...
+
+_SameAs: TypeAlias = Mapping[str, str | tuple[str, str]]
+
+@overload
+def activation(body: Callable[Concatenate[Any, _P], Any], /) -> _OwnActivation[_P]:
+    """Make a card of a body (x, *, parameters): element-wise, or with ``kind="map"`` a map of rows.
+
+    A map's rows lie on the last axis of its body's argument. With ``kind="gate"`` the body takes a gate and a value,
+    the halves of an axis, and `gate` says which half is the gate, "first" or "last".
+
+    `definition` is the textbook form where the body is a stabler one; `same_as` says what a peer calls it, as an
+    expression of x, or as a pair of that and the peer's own default call where it gives another number; claims are
+    the fields of `Claims`.
+    """
+
+@overload
+def activation(
+    *,
+    kind: Literal["elementwise"] = "elementwise",
+    definition: Callable[..., Any] | None = None,
+    same_as: _SameAs | None = None,
+    papers: tuple[Paper, ...] = (),
+    **claims: Unpack[_Claims],
+) -> Callable[[Callable[Concatenate[Any, _P], Any]], _OwnActivation[_P]]: ...
+@overload
+def activation(
+    *,
+    kind: Literal["map"],
+    definition: Callable[..., Any] | None = None,
+    same_as: _SameAs | None = None,
+    papers: tuple[Paper, ...] = (),
+    **claims: Unpack[_Claims],
+) -> Callable[[Callable[..., Any]], _OwnMap]: ...
+@overload
+def activation(
+    *,
+    kind: Literal["gate"],
+    gate: Literal["first", "last"] | None = None,
+    definition: Callable[..., Any] | None = None,
+    same_as: _SameAs | None = None,
+    papers: tuple[Paper, ...] = (),
+    **claims: Unpack[_Claims],
+) -> Callable[[Callable[..., Any]], _OwnGate]: ...
+@overload
+def loss(
+    kind: _PairKind,
+    *,
+    space: _Space | None = None,
+    target: _Space | None = None,
+    definition: Callable[..., Any] | None = None,
+    same_as: _SameAs | None = None,
+    papers: tuple[Paper, ...] = (),
+    **claims: Unpack[_Claims],
+) -> Callable[[Callable[..., Any]], _OwnLoss]:
+    """Make a card of a body (prediction, target) that gives one value per element, or per row of classes.
+
+    `kind` says what the loss is fed: "regression", "binary", "classification" and others, see `slopes.kinds`; some
+    take other arguments, as triplets do. The predictions of the latter two are logits, unless `space` is
+    "probabilities" or the body has a parameter ``from_probabilities``; `space` and `target` say what the numbers of
+    the first argument and of the target are, where that is not what the kind has. The other fields are those of
+    `activation`. A minimum of 0 is claimed unless another is.
+    """
+
+@overload
+def loss(
+    kind: _OtherKind,
+    *,
+    space: _Space | None = None,
+    target: _Space | None = None,
+    definition: Callable[..., Any] | None = None,
+    same_as: _SameAs | None = None,
+    papers: tuple[Paper, ...] = (),
+    **claims: Unpack[_Claims],
+) -> Callable[[Callable[..., Any]], Loss]: ...
+
 __all__: list[str]
 __version__: str
+
+# ------------------------------------------------------------------- written by tools/make_stub.py
+# fmt: off
+_PairKind: TypeAlias = Literal[
+    "regression", "binary", "margin", "classification", "multilabel", "distribution", "distillation", "vectors",
+    "boxes", "overlap", "ranked overlap", "overlap scores", "joint overlap",
+]
+_OtherKind: TypeAlias = Literal[
+    "variance", "ranking", "pairs", "triplets", "embeddings",
+]
+_Space: TypeAlias = Literal[
+    "real", "logits", "probabilities", "chances", "log-probabilities", "positive", "non-negative", "above -1",
+    "cosines", "signs", "distributions", "boxes",
+]
+
+class _Claims(TypedDict, total=False):
+    range: tuple[float, float] | None
+    zero: float | None
+    lipschitz: float | None
+    monotone: bool | None
+    symmetry: str | None
+    convex: bool | None
+    kinks: tuple[float, ...] | None
+    minimum: float | None
+    ulps: float | None
+
+class _Glu(_Rowwise, _GateCard):
+    @overload
+    def __call__(self, x: _Arrays, *, axis: int = -1, gate: Literal["first", "last"] = "last") -> _Array: ...
+    @overload
+    def __call__(self, x: Tensor, *, axis: int = -1, gate: Literal["first", "last"] = "last") -> Tensor: ...
+    def with_(self) -> Self: ...
+
+class _Gate(_Rowwise, _GateCard):
+    @overload
+    def __call__(self, x: _Arrays, *, axis: int = -1, gate: Literal["first", "last"] = "first") -> _Array: ...
+    @overload
+    def __call__(self, x: Tensor, *, axis: int = -1, gate: Literal["first", "last"] = "first") -> Tensor: ...
+    def with_(self) -> Self: ...
+
+class _Geglu(_Rowwise, _GateCard):
+    @overload
+    def __call__(
+        self, x: _Arrays, *, approximate: Literal["none", "tanh"] = "none", axis: int = -1,
+        gate: Literal["first", "last"] = "first",
+    ) -> _Array: ...
+    @overload
+    def __call__(
+        self, x: Tensor, *, approximate: Literal["none", "tanh"] = "none", axis: int = -1,
+        gate: Literal["first", "last"] = "first",
+    ) -> Tensor: ...
+    def with_(self, *, approximate: Literal["none", "tanh"] = "none") -> Self: ...
+
+class _ActivationAlpha(_Elementwise):
+    @overload
+    def __call__(self, x: _F, *, alpha: _ArrayParameter = 1.0) -> _F: ...
+    @overload
+    def __call__(self, x: _Number, *, alpha: _ArrayParameter = 1.0) -> np.float64: ...
+    @overload
+    def __call__(self, x: _Arrays, *, alpha: _ArrayParameter = 1.0) -> _Array: ...
+    @overload
+    def __call__(self, x: Tensor, *, alpha: _TensorParameter = 1.0) -> Tensor: ...
+    def with_(self, *, alpha: _Parameter = 1.0) -> Self: ...
+
+class _Activation(_Elementwise):
+    @overload
+    def __call__(self, x: _F) -> _F: ...
+    @overload
+    def __call__(self, x: _Number) -> np.float64: ...
+    @overload
+    def __call__(self, x: _Arrays) -> _Array: ...
+    @overload
+    def __call__(self, x: Tensor) -> Tensor: ...
+    def with_(self) -> Self: ...
+
+class _HardTanh(_Elementwise):
+    @overload
+    def __call__(self, x: _F, *, min_val: _ArrayParameter = -1.0, max_val: _ArrayParameter = 1.0) -> _F: ...
+    @overload
+    def __call__(
+        self, x: _Number, *, min_val: _ArrayParameter = -1.0, max_val: _ArrayParameter = 1.0,
+    ) -> np.float64: ...
+    @overload
+    def __call__(self, x: _Arrays, *, min_val: _ArrayParameter = -1.0, max_val: _ArrayParameter = 1.0) -> _Array: ...
+    @overload
+    def __call__(self, x: Tensor, *, min_val: _TensorParameter = -1.0, max_val: _TensorParameter = 1.0) -> Tensor: ...
+    def with_(self, *, min_val: _Parameter = -1.0, max_val: _Parameter = 1.0) -> Self: ...
+
+class _HardSigmoid(_Elementwise):
+    @overload
+    def __call__(self, x: _F, *, slope: _ArrayParameter = 0.16666666666666666) -> _F: ...
+    @overload
+    def __call__(self, x: _Number, *, slope: _ArrayParameter = 0.16666666666666666) -> np.float64: ...
+    @overload
+    def __call__(self, x: _Arrays, *, slope: _ArrayParameter = 0.16666666666666666) -> _Array: ...
+    @overload
+    def __call__(self, x: Tensor, *, slope: _TensorParameter = 0.16666666666666666) -> Tensor: ...
+    def with_(self, *, slope: _Parameter = 0.16666666666666666) -> Self: ...
+
+class _StarRelu(_Elementwise):
+    @overload
+    def __call__(self, x: _F, *, scale: _ArrayParameter = 1.0, bias: _ArrayParameter = 0.0) -> _F: ...
+    @overload
+    def __call__(self, x: _Number, *, scale: _ArrayParameter = 1.0, bias: _ArrayParameter = 0.0) -> np.float64: ...
+    @overload
+    def __call__(self, x: _Arrays, *, scale: _ArrayParameter = 1.0, bias: _ArrayParameter = 0.0) -> _Array: ...
+    @overload
+    def __call__(self, x: Tensor, *, scale: _TensorParameter = 1.0, bias: _TensorParameter = 0.0) -> Tensor: ...
+    def with_(self, *, scale: _Parameter = 1.0, bias: _Parameter = 0.0) -> Self: ...
+
+class _ActivationBeta(_Elementwise):
+    @overload
+    def __call__(self, x: _F, *, beta: _ArrayParameter = 1.0) -> _F: ...
+    @overload
+    def __call__(self, x: _Number, *, beta: _ArrayParameter = 1.0) -> np.float64: ...
+    @overload
+    def __call__(self, x: _Arrays, *, beta: _ArrayParameter = 1.0) -> _Array: ...
+    @overload
+    def __call__(self, x: Tensor, *, beta: _TensorParameter = 1.0) -> Tensor: ...
+    def with_(self, *, beta: _Parameter = 1.0) -> Self: ...
+
+class _LeakyRelu(_Elementwise):
+    @overload
+    def __call__(self, x: _F, *, negative_slope: _ArrayParameter = 0.01) -> _F: ...
+    @overload
+    def __call__(self, x: _Number, *, negative_slope: _ArrayParameter = 0.01) -> np.float64: ...
+    @overload
+    def __call__(self, x: _Arrays, *, negative_slope: _ArrayParameter = 0.01) -> _Array: ...
+    @overload
+    def __call__(self, x: Tensor, *, negative_slope: _TensorParameter = 0.01) -> Tensor: ...
+    def with_(self, *, negative_slope: _Parameter = 0.01) -> Self: ...
+
+class _Prelu(_Elementwise):
+    @overload
+    def __call__(self, x: _F, *, weight: _ArrayParameter = 0.25) -> _F: ...
+    @overload
+    def __call__(self, x: _Number, *, weight: _ArrayParameter = 0.25) -> np.float64: ...
+    @overload
+    def __call__(self, x: _Arrays, *, weight: _ArrayParameter = 0.25) -> _Array: ...
+    @overload
+    def __call__(self, x: Tensor, *, weight: _TensorParameter = 0.25) -> Tensor: ...
+    def with_(self, *, weight: _Parameter = 0.25) -> Self: ...
+
+class _Rrelu(_Elementwise):
+    @overload
+    def __call__(
+        self, x: _F, *, lower: _ArrayParameter = 0.125, upper: _ArrayParameter = 0.3333333333333333,
+        noise: _ArrayParameter = 0.5, generator: np.random.Generator | None = None,
+    ) -> _F: ...
+    @overload
+    def __call__(
+        self, x: _Number, *, lower: _ArrayParameter = 0.125, upper: _ArrayParameter = 0.3333333333333333,
+        noise: _ArrayParameter = 0.5, generator: np.random.Generator | None = None,
+    ) -> np.float64: ...
+    @overload
+    def __call__(
+        self, x: _Arrays, *, lower: _ArrayParameter = 0.125, upper: _ArrayParameter = 0.3333333333333333,
+        noise: _ArrayParameter = 0.5, generator: np.random.Generator | None = None,
+    ) -> _Array: ...
+    @overload
+    def __call__(
+        self, x: Tensor, *, lower: _TensorParameter = 0.125, upper: _TensorParameter = 0.3333333333333333,
+        noise: _TensorParameter = 0.5, generator: _TensorGenerator | None = None,
+    ) -> Tensor: ...
+    def with_(
+        self, *, lower: _Parameter = 0.125, upper: _Parameter = 0.3333333333333333, noise: _Parameter = 0.5,
+    ) -> Self: ...
+
+class _Threshold(_Elementwise):
+    @overload
+    def __call__(self, x: _F, *, threshold: _ArrayParameter = 1.0, value: _ArrayParameter = 0.0) -> _F: ...
+    @overload
+    def __call__(self, x: _Number, *, threshold: _ArrayParameter = 1.0, value: _ArrayParameter = 0.0) -> np.float64: ...
+    @overload
+    def __call__(self, x: _Arrays, *, threshold: _ArrayParameter = 1.0, value: _ArrayParameter = 0.0) -> _Array: ...
+    @overload
+    def __call__(self, x: Tensor, *, threshold: _TensorParameter = 1.0, value: _TensorParameter = 0.0) -> Tensor: ...
+    def with_(self, *, threshold: _Parameter = 1.0, value: _Parameter = 0.0) -> Self: ...
+
+class _ActivationLambd(_Elementwise):
+    @overload
+    def __call__(self, x: _F, *, lambd: _ArrayParameter = 0.5) -> _F: ...
+    @overload
+    def __call__(self, x: _Number, *, lambd: _ArrayParameter = 0.5) -> np.float64: ...
+    @overload
+    def __call__(self, x: _Arrays, *, lambd: _ArrayParameter = 0.5) -> _Array: ...
+    @overload
+    def __call__(self, x: Tensor, *, lambd: _TensorParameter = 0.5) -> Tensor: ...
+    def with_(self, *, lambd: _Parameter = 0.5) -> Self: ...
+
+class _Squareplus(_Elementwise):
+    @overload
+    def __call__(self, x: _F, *, b: _ArrayParameter = 4.0) -> _F: ...
+    @overload
+    def __call__(self, x: _Number, *, b: _ArrayParameter = 4.0) -> np.float64: ...
+    @overload
+    def __call__(self, x: _Arrays, *, b: _ArrayParameter = 4.0) -> _Array: ...
+    @overload
+    def __call__(self, x: Tensor, *, b: _TensorParameter = 4.0) -> Tensor: ...
+    def with_(self, *, b: _Parameter = 4.0) -> Self: ...
+
+class _Map(_Rowwise):
+    @overload
+    def __call__(self, x: _Arrays, *, axis: int = -1, mask: _Values | None = None) -> _Array: ...
+    @overload
+    def __call__(self, x: Tensor, *, axis: int = -1, mask: Tensor | None = None) -> Tensor: ...
+    def with_(self) -> Self: ...
+
+class _GumbelSoftmax(_Rowwise):
+    @overload
+    def __call__(
+        self, x: _Arrays, *, tau: _ArrayParameter = 1.0, hard: bool = False, noise: _ArrayParameter = 0.0,
+        axis: int = -1, mask: _Values | None = None, generator: np.random.Generator | None = None,
+    ) -> _Array: ...
+    @overload
+    def __call__(
+        self, x: Tensor, *, tau: _TensorParameter = 1.0, hard: bool = False, noise: _TensorParameter = 0.0,
+        axis: int = -1, mask: Tensor | None = None, generator: _TensorGenerator | None = None,
+    ) -> Tensor: ...
+    def with_(self, *, tau: _Parameter = 1.0, hard: bool = False, noise: _Parameter = 0.0) -> Self: ...
+
+class _Gelu(_Elementwise):
+    @overload
+    def __call__(self, x: _F, *, approximate: Literal["none", "tanh"] = "none") -> _F: ...
+    @overload
+    def __call__(self, x: _Number, *, approximate: Literal["none", "tanh"] = "none") -> np.float64: ...
+    @overload
+    def __call__(self, x: _Arrays, *, approximate: Literal["none", "tanh"] = "none") -> _Array: ...
+    @overload
+    def __call__(self, x: Tensor, *, approximate: Literal["none", "tanh"] = "none") -> Tensor: ...
+    def with_(self, *, approximate: Literal["none", "tanh"] = "none") -> Self: ...
+
+class _Softcap(_Elementwise):
+    @overload
+    def __call__(self, x: _F, *, cap: _ArrayParameter = 30.0) -> _F: ...
+    @overload
+    def __call__(self, x: _Number, *, cap: _ArrayParameter = 30.0) -> np.float64: ...
+    @overload
+    def __call__(self, x: _Arrays, *, cap: _ArrayParameter = 30.0) -> _Array: ...
+    @overload
+    def __call__(self, x: Tensor, *, cap: _TensorParameter = 30.0) -> Tensor: ...
+    def with_(self, *, cap: _Parameter = 30.0) -> Self: ...
+
+class _Xielu(_Elementwise):
+    @overload
+    def __call__(
+        self, x: _F, *, alpha_p: _ArrayParameter = 0.8, alpha_n: _ArrayParameter = 0.8, beta: _ArrayParameter = 0.5,
+        eps: _ArrayParameter = -1e-06,
+    ) -> _F: ...
+    @overload
+    def __call__(
+        self, x: _Number, *, alpha_p: _ArrayParameter = 0.8, alpha_n: _ArrayParameter = 0.8,
+        beta: _ArrayParameter = 0.5, eps: _ArrayParameter = -1e-06,
+    ) -> np.float64: ...
+    @overload
+    def __call__(
+        self, x: _Arrays, *, alpha_p: _ArrayParameter = 0.8, alpha_n: _ArrayParameter = 0.8,
+        beta: _ArrayParameter = 0.5, eps: _ArrayParameter = -1e-06,
+    ) -> _Array: ...
+    @overload
+    def __call__(
+        self, x: Tensor, *, alpha_p: _TensorParameter = 0.8, alpha_n: _TensorParameter = 0.8,
+        beta: _TensorParameter = 0.5, eps: _TensorParameter = -1e-06,
+    ) -> Tensor: ...
+    def with_(
+        self, *, alpha_p: _Parameter = 0.8, alpha_n: _Parameter = 0.8, beta: _Parameter = 0.5,
+        eps: _Parameter = -1e-06,
+    ) -> Self: ...
+
+class _BoxesCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["mean", "sum"] = "mean",
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+        axis: int = -1,
+    ) -> _Mean_co: ...
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["none"], weight: _Values | None = None,
+        mask: _Values | None = None, divisor: _ArrayParameter | None = None, axis: int = -1,
+    ) -> _Each_co: ...
+    @overload
+    def __call__(
+        self, prediction: Tensor, target: Tensor, *, reduction: _Reduction = "mean", weight: Tensor | None = None,
+        mask: Tensor | None = None, divisor: _TensorParameter | None = None, axis: int = -1,
+    ) -> _Tensors_co: ...
+class _Boxes(_BoxesCall[_Floating, _Array, Tensor], Loss):
+    @property
+    def value_and_slope(self) -> _BoxesCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    @property
+    def slope(self) -> _BoxesCall[_Array, _Array, Tensor]: ...
+    def with_(self) -> Self: ...
+
+class _CategoricalCrossEntropyCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["mean", "sum"] = "mean",
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+        axis: int = -1, class_weight: _Values | None = None, label_smoothing: float = 0.0,
+        ignore_index: int | None = None, base: _ArrayParameter = 2.718281828459045,
+    ) -> _Mean_co: ...
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["none"], weight: _Values | None = None,
+        mask: _Values | None = None, divisor: _ArrayParameter | None = None, axis: int = -1,
+        class_weight: _Values | None = None, label_smoothing: float = 0.0, ignore_index: int | None = None,
+        base: _ArrayParameter = 2.718281828459045,
+    ) -> _Each_co: ...
+    @overload
+    def __call__(
+        self, prediction: Tensor, target: Tensor, *, reduction: _Reduction = "mean", weight: Tensor | None = None,
+        mask: Tensor | None = None, divisor: _TensorParameter | None = None, axis: int = -1,
+        class_weight: Tensor | None = None, label_smoothing: float = 0.0, ignore_index: int | None = None,
+        base: _TensorParameter = 2.718281828459045,
+    ) -> _Tensors_co: ...
+class _CategoricalCrossEntropy(_CategoricalCrossEntropyCall[_Floating, _Array, Tensor], Loss):
+    @property
+    def value_and_slope(self) -> _CategoricalCrossEntropyCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    @property
+    def slope(self) -> _CategoricalCrossEntropyCall[_Array, _Array, Tensor]: ...
+    def with_(self, *, base: _Parameter = 2.718281828459045) -> Self: ...
+
+class _CrossEntropyCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["mean", "sum"] = "mean",
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+        axis: int = -1, class_weight: _Values | None = None, label_smoothing: float = 0.0,
+        ignore_index: int | None = None, from_probabilities: bool = False, base: _ArrayParameter = 2.718281828459045,
+    ) -> _Mean_co: ...
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["none"], weight: _Values | None = None,
+        mask: _Values | None = None, divisor: _ArrayParameter | None = None, axis: int = -1,
+        class_weight: _Values | None = None, label_smoothing: float = 0.0, ignore_index: int | None = None,
+        from_probabilities: bool = False, base: _ArrayParameter = 2.718281828459045,
+    ) -> _Each_co: ...
+    @overload
+    def __call__(
+        self, prediction: Tensor, target: Tensor, *, reduction: _Reduction = "mean", weight: Tensor | None = None,
+        mask: Tensor | None = None, divisor: _TensorParameter | None = None, axis: int = -1,
+        class_weight: Tensor | None = None, label_smoothing: float = 0.0, ignore_index: int | None = None,
+        from_probabilities: bool = False, base: _TensorParameter = 2.718281828459045,
+    ) -> _Tensors_co: ...
+class _CrossEntropy(_CrossEntropyCall[_Floating, _Array, Tensor], Loss):
+    @property
+    def value_and_slope(self) -> _CrossEntropyCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    @property
+    def slope(self) -> _CrossEntropyCall[_Array, _Array, Tensor]: ...
+    def with_(self, *, from_probabilities: bool = False, base: _Parameter = 2.718281828459045) -> Self: ...
+
+class _NllCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["mean", "sum"] = "mean",
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+        axis: int = -1, class_weight: _Values | None = None, label_smoothing: float = 0.0,
+        ignore_index: int | None = None,
+    ) -> _Mean_co: ...
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["none"], weight: _Values | None = None,
+        mask: _Values | None = None, divisor: _ArrayParameter | None = None, axis: int = -1,
+        class_weight: _Values | None = None, label_smoothing: float = 0.0, ignore_index: int | None = None,
+    ) -> _Each_co: ...
+    @overload
+    def __call__(
+        self, prediction: Tensor, target: Tensor, *, reduction: _Reduction = "mean", weight: Tensor | None = None,
+        mask: Tensor | None = None, divisor: _TensorParameter | None = None, axis: int = -1,
+        class_weight: Tensor | None = None, label_smoothing: float = 0.0, ignore_index: int | None = None,
+    ) -> _Tensors_co: ...
+class _Nll(_NllCall[_Floating, _Array, Tensor], Loss):
+    @property
+    def value_and_slope(self) -> _NllCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    @property
+    def slope(self) -> _NllCall[_Array, _Array, Tensor]: ...
+    def with_(self) -> Self: ...
+
+class _Poly1Call(Protocol[_Mean_co, _Each_co, _Tensors_co]):
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["mean", "sum"] = "mean",
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+        axis: int = -1, class_weight: _Values | None = None, label_smoothing: float = 0.0,
+        ignore_index: int | None = None, epsilon: _ArrayParameter = 2.0,
+    ) -> _Mean_co: ...
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["none"], weight: _Values | None = None,
+        mask: _Values | None = None, divisor: _ArrayParameter | None = None, axis: int = -1,
+        class_weight: _Values | None = None, label_smoothing: float = 0.0, ignore_index: int | None = None,
+        epsilon: _ArrayParameter = 2.0,
+    ) -> _Each_co: ...
+    @overload
+    def __call__(
+        self, prediction: Tensor, target: Tensor, *, reduction: _Reduction = "mean", weight: Tensor | None = None,
+        mask: Tensor | None = None, divisor: _TensorParameter | None = None, axis: int = -1,
+        class_weight: Tensor | None = None, label_smoothing: float = 0.0, ignore_index: int | None = None,
+        epsilon: _TensorParameter = 2.0,
+    ) -> _Tensors_co: ...
+class _Poly1(_Poly1Call[_Floating, _Array, Tensor], Loss):
+    @property
+    def value_and_slope(self) -> _Poly1Call[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    @property
+    def slope(self) -> _Poly1Call[_Array, _Array, Tensor]: ...
+    def with_(self, *, epsilon: _Parameter = 2.0) -> Self: ...
+
+class _MarginSoftmaxCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["mean", "sum"] = "mean",
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+        axis: int = -1, class_weight: _Values | None = None, label_smoothing: float = 0.0,
+        ignore_index: int | None = None, margin: _ArrayParameter = 0.5, scale: _ArrayParameter = 64.0,
+        form: Literal["arcface", "cosface"] = "arcface",
+    ) -> _Mean_co: ...
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["none"], weight: _Values | None = None,
+        mask: _Values | None = None, divisor: _ArrayParameter | None = None, axis: int = -1,
+        class_weight: _Values | None = None, label_smoothing: float = 0.0, ignore_index: int | None = None,
+        margin: _ArrayParameter = 0.5, scale: _ArrayParameter = 64.0, form: Literal["arcface", "cosface"] = "arcface",
+    ) -> _Each_co: ...
+    @overload
+    def __call__(
+        self, prediction: Tensor, target: Tensor, *, reduction: _Reduction = "mean", weight: Tensor | None = None,
+        mask: Tensor | None = None, divisor: _TensorParameter | None = None, axis: int = -1,
+        class_weight: Tensor | None = None, label_smoothing: float = 0.0, ignore_index: int | None = None,
+        margin: _TensorParameter = 0.5, scale: _TensorParameter = 64.0,
+        form: Literal["arcface", "cosface"] = "arcface",
+    ) -> _Tensors_co: ...
+class _MarginSoftmax(_MarginSoftmaxCall[_Floating, _Array, Tensor], Loss):
+    @property
+    def value_and_slope(self) -> _MarginSoftmaxCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    @property
+    def slope(self) -> _MarginSoftmaxCall[_Array, _Array, Tensor]: ...
+    def with_(
+        self, *, margin: _Parameter = 0.5, scale: _Parameter = 64.0, form: Literal["arcface", "cosface"] = "arcface",
+    ) -> Self: ...
+
+class _BinaryCrossEntropyCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["mean", "sum"] = "mean",
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+        from_probabilities: bool = False, base: _ArrayParameter = 2.718281828459045, pos_weight: _ArrayParameter = 1.0,
+    ) -> _Mean_co: ...
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["none"], weight: _Values | None = None,
+        mask: _Values | None = None, divisor: _ArrayParameter | None = None, from_probabilities: bool = False,
+        base: _ArrayParameter = 2.718281828459045, pos_weight: _ArrayParameter = 1.0,
+    ) -> _Each_co: ...
+    @overload
+    def __call__(
+        self, prediction: Tensor, target: Tensor, *, reduction: _Reduction = "mean", weight: Tensor | None = None,
+        mask: Tensor | None = None, divisor: _TensorParameter | None = None, from_probabilities: bool = False,
+        base: _TensorParameter = 2.718281828459045, pos_weight: _TensorParameter = 1.0,
+    ) -> _Tensors_co: ...
+class _BinaryCrossEntropy(_BinaryCrossEntropyCall[_Floating, _Array, Tensor], Loss):
+    @property
+    def value_and_slope(self) -> _BinaryCrossEntropyCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    @property
+    def slope(self) -> _BinaryCrossEntropyCall[_Array, _Array, Tensor]: ...
+    def with_(
+        self, *, from_probabilities: bool = False, base: _Parameter = 2.718281828459045, pos_weight: _Parameter = 1.0,
+    ) -> Self: ...
+
+class _RelativeEntropyCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["mean", "sum"] = "mean",
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+        log_target: bool = False,
+    ) -> _Mean_co: ...
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["none"], weight: _Values | None = None,
+        mask: _Values | None = None, divisor: _ArrayParameter | None = None, log_target: bool = False,
+    ) -> _Each_co: ...
+    @overload
+    def __call__(
+        self, prediction: Tensor, target: Tensor, *, reduction: _Reduction = "mean", weight: Tensor | None = None,
+        mask: Tensor | None = None, divisor: _TensorParameter | None = None, log_target: bool = False,
+    ) -> _Tensors_co: ...
+class _RelativeEntropy(_RelativeEntropyCall[_Floating, _Array, Tensor], Loss):
+    @property
+    def value_and_slope(self) -> _RelativeEntropyCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    @property
+    def slope(self) -> _RelativeEntropyCall[_Array, _Array, Tensor]: ...
+    def with_(self, *, log_target: bool = False) -> Self: ...
+
+class _KlDivCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["mean", "sum"] = "mean",
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+        axis: int = -1, from_probabilities: bool = False,
+    ) -> _Mean_co: ...
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["none"], weight: _Values | None = None,
+        mask: _Values | None = None, divisor: _ArrayParameter | None = None, axis: int = -1,
+        from_probabilities: bool = False,
+    ) -> _Each_co: ...
+    @overload
+    def __call__(
+        self, prediction: Tensor, target: Tensor, *, reduction: _Reduction = "mean", weight: Tensor | None = None,
+        mask: Tensor | None = None, divisor: _TensorParameter | None = None, axis: int = -1,
+        from_probabilities: bool = False,
+    ) -> _Tensors_co: ...
+class _KlDiv(_KlDivCall[_Floating, _Array, Tensor], Loss):
+    @property
+    def value_and_slope(self) -> _KlDivCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    @property
+    def slope(self) -> _KlDivCall[_Array, _Array, Tensor]: ...
+    def with_(self, *, from_probabilities: bool = False) -> Self: ...
+
+class _JsDivergenceCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["mean", "sum"] = "mean",
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+        axis: int = -1, beta: _ArrayParameter = 0.5,
+    ) -> _Mean_co: ...
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["none"], weight: _Values | None = None,
+        mask: _Values | None = None, divisor: _ArrayParameter | None = None, axis: int = -1,
+        beta: _ArrayParameter = 0.5,
+    ) -> _Each_co: ...
+    @overload
+    def __call__(
+        self, prediction: Tensor, target: Tensor, *, reduction: _Reduction = "mean", weight: Tensor | None = None,
+        mask: Tensor | None = None, divisor: _TensorParameter | None = None, axis: int = -1,
+        beta: _TensorParameter = 0.5,
+    ) -> _Tensors_co: ...
+class _JsDivergence(_JsDivergenceCall[_Floating, _Array, Tensor], Loss):
+    @property
+    def value_and_slope(self) -> _JsDivergenceCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    @property
+    def slope(self) -> _JsDivergenceCall[_Array, _Array, Tensor]: ...
+    def with_(self, *, beta: _Parameter = 0.5) -> Self: ...
+
+class _DistillationCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["mean", "sum"] = "mean",
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+        axis: int = -1, temperature: _ArrayParameter = 2.0,
+    ) -> _Mean_co: ...
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["none"], weight: _Values | None = None,
+        mask: _Values | None = None, divisor: _ArrayParameter | None = None, axis: int = -1,
+        temperature: _ArrayParameter = 2.0,
+    ) -> _Each_co: ...
+    @overload
+    def __call__(
+        self, prediction: Tensor, target: Tensor, *, reduction: _Reduction = "mean", weight: Tensor | None = None,
+        mask: Tensor | None = None, divisor: _TensorParameter | None = None, axis: int = -1,
+        temperature: _TensorParameter = 2.0,
+    ) -> _Tensors_co: ...
+class _Distillation(_DistillationCall[_Floating, _Array, Tensor], Loss):
+    @property
+    def value_and_slope(self) -> _DistillationCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    @property
+    def slope(self) -> _DistillationCall[_Array, _Array, Tensor]: ...
+    def with_(self, *, temperature: _Parameter = 2.0) -> Self: ...
+
+class _CosineEmbeddingCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
+    @overload
+    def __call__(
+        self, first: _Values, second: _Values, target: _Values, *, reduction: Literal["mean", "sum"] = "mean",
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+        axis: int = -1, zero_one: bool = False, margin: _ArrayParameter = 0.0,
+    ) -> _Mean_co: ...
+    @overload
+    def __call__(
+        self, first: _Values, second: _Values, target: _Values, *, reduction: Literal["none"],
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+        axis: int = -1, zero_one: bool = False, margin: _ArrayParameter = 0.0,
+    ) -> _Each_co: ...
+    @overload
+    def __call__(
+        self, first: Tensor, second: Tensor, target: Tensor, *, reduction: _Reduction = "mean",
+        weight: Tensor | None = None, mask: Tensor | None = None, divisor: _TensorParameter | None = None,
+        axis: int = -1, zero_one: bool = False, margin: _TensorParameter = 0.0,
+    ) -> _Tensors_co: ...
+class _CosineEmbedding(_CosineEmbeddingCall[_Floating, _Array, Tensor], Loss):
+    @property
+    def value_and_slope(self) -> _CosineEmbeddingCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    @property
+    def slope(self) -> _CosineEmbeddingCall[_Array, _Array, Tensor]: ...
+    def with_(self, *, margin: _Parameter = 0.0) -> Self: ...
+
+class _ContrastivePairCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
+    @overload
+    def __call__(
+        self, first: _Values, second: _Values, target: _Values, *, reduction: Literal["mean", "sum"] = "mean",
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+        axis: int = -1, zero_one: bool = False, margin: _ArrayParameter = 1.0,
+    ) -> _Mean_co: ...
+    @overload
+    def __call__(
+        self, first: _Values, second: _Values, target: _Values, *, reduction: Literal["none"],
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+        axis: int = -1, zero_one: bool = False, margin: _ArrayParameter = 1.0,
+    ) -> _Each_co: ...
+    @overload
+    def __call__(
+        self, first: Tensor, second: Tensor, target: Tensor, *, reduction: _Reduction = "mean",
+        weight: Tensor | None = None, mask: Tensor | None = None, divisor: _TensorParameter | None = None,
+        axis: int = -1, zero_one: bool = False, margin: _TensorParameter = 1.0,
+    ) -> _Tensors_co: ...
+class _ContrastivePair(_ContrastivePairCall[_Floating, _Array, Tensor], Loss):
+    @property
+    def value_and_slope(self) -> _ContrastivePairCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    @property
+    def slope(self) -> _ContrastivePairCall[_Array, _Array, Tensor]: ...
+    def with_(self, *, margin: _Parameter = 1.0) -> Self: ...
+
+class _TripletMarginCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
+    @overload
+    def __call__(
+        self, anchor: _Values, positive: _Values, negative: _Values, *, reduction: Literal["mean", "sum"] = "mean",
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+        axis: int = -1, margin: _ArrayParameter = 1.0, p: _ArrayParameter = 2.0, swap: bool = False,
+    ) -> _Mean_co: ...
+    @overload
+    def __call__(
+        self, anchor: _Values, positive: _Values, negative: _Values, *, reduction: Literal["none"],
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+        axis: int = -1, margin: _ArrayParameter = 1.0, p: _ArrayParameter = 2.0, swap: bool = False,
+    ) -> _Each_co: ...
+    @overload
+    def __call__(
+        self, anchor: Tensor, positive: Tensor, negative: Tensor, *, reduction: _Reduction = "mean",
+        weight: Tensor | None = None, mask: Tensor | None = None, divisor: _TensorParameter | None = None,
+        axis: int = -1, margin: _TensorParameter = 1.0, p: _TensorParameter = 2.0, swap: bool = False,
+    ) -> _Tensors_co: ...
+class _TripletMargin(_TripletMarginCall[_Floating, _Array, Tensor], Loss):
+    @property
+    def value_and_slope(self) -> _TripletMarginCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    @property
+    def slope(self) -> _TripletMarginCall[_Array, _Array, Tensor]: ...
+    def with_(self, *, margin: _Parameter = 1.0, p: _Parameter = 2.0, swap: bool = False) -> Self: ...
+
+class _InfoNceCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
+    @overload
+    def __call__(
+        self, embeddings: _Values, labels: _Values, *, reduction: Literal["mean", "sum"] = "mean",
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+        temperature: _ArrayParameter = 0.07,
+    ) -> _Mean_co: ...
+    @overload
+    def __call__(
+        self, embeddings: _Values, labels: _Values, *, reduction: Literal["none"], weight: _Values | None = None,
+        mask: _Values | None = None, divisor: _ArrayParameter | None = None, temperature: _ArrayParameter = 0.07,
+    ) -> _Each_co: ...
+    @overload
+    def __call__(
+        self, embeddings: Tensor, labels: Tensor, *, reduction: _Reduction = "mean", weight: Tensor | None = None,
+        mask: Tensor | None = None, divisor: _TensorParameter | None = None, temperature: _TensorParameter = 0.07,
+    ) -> _Tensors_co: ...
+class _InfoNce(_InfoNceCall[_Floating, _Array, Tensor], Loss):
+    @property
+    def value_and_slope(self) -> _InfoNceCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    @property
+    def slope(self) -> _InfoNceCall[_Array, _Array, Tensor]: ...
+    def with_(self, *, temperature: _Parameter = 0.07) -> Self: ...
+
+class _SupconCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
+    @overload
+    def __call__(
+        self, embeddings: _Values, labels: _Values, *, reduction: Literal["mean", "sum"] = "mean",
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+        temperature: _ArrayParameter = 0.1,
+    ) -> _Mean_co: ...
+    @overload
+    def __call__(
+        self, embeddings: _Values, labels: _Values, *, reduction: Literal["none"], weight: _Values | None = None,
+        mask: _Values | None = None, divisor: _ArrayParameter | None = None, temperature: _ArrayParameter = 0.1,
+    ) -> _Each_co: ...
+    @overload
+    def __call__(
+        self, embeddings: Tensor, labels: Tensor, *, reduction: _Reduction = "mean", weight: Tensor | None = None,
+        mask: Tensor | None = None, divisor: _TensorParameter | None = None, temperature: _TensorParameter = 0.1,
+    ) -> _Tensors_co: ...
+class _Supcon(_SupconCall[_Floating, _Array, Tensor], Loss):
+    @property
+    def value_and_slope(self) -> _SupconCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    @property
+    def slope(self) -> _SupconCall[_Array, _Array, Tensor]: ...
+    def with_(self, *, temperature: _Parameter = 0.1) -> Self: ...
+
+class _SigmoidFocalCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["mean", "sum"] = "mean",
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+        gamma: _ArrayParameter = 2.0, alpha: _ArrayParameter | None = None,
+    ) -> _Mean_co: ...
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["none"], weight: _Values | None = None,
+        mask: _Values | None = None, divisor: _ArrayParameter | None = None, gamma: _ArrayParameter = 2.0,
+        alpha: _ArrayParameter | None = None,
+    ) -> _Each_co: ...
+    @overload
+    def __call__(
+        self, prediction: Tensor, target: Tensor, *, reduction: _Reduction = "mean", weight: Tensor | None = None,
+        mask: Tensor | None = None, divisor: _TensorParameter | None = None, gamma: _TensorParameter = 2.0,
+        alpha: _TensorParameter | None = None,
+    ) -> _Tensors_co: ...
+class _SigmoidFocal(_SigmoidFocalCall[_Floating, _Array, Tensor], Loss):
+    @property
+    def value_and_slope(self) -> _SigmoidFocalCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    @property
+    def slope(self) -> _SigmoidFocalCall[_Array, _Array, Tensor]: ...
+    def with_(self, *, gamma: _Parameter = 2.0, alpha: _Parameter | None = None) -> Self: ...
+
+class _SoftmaxFocalCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["mean", "sum"] = "mean",
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+        axis: int = -1, class_weight: _Values | None = None, label_smoothing: float = 0.0,
+        ignore_index: int | None = None, gamma: _ArrayParameter = 2.0,
+    ) -> _Mean_co: ...
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["none"], weight: _Values | None = None,
+        mask: _Values | None = None, divisor: _ArrayParameter | None = None, axis: int = -1,
+        class_weight: _Values | None = None, label_smoothing: float = 0.0, ignore_index: int | None = None,
+        gamma: _ArrayParameter = 2.0,
+    ) -> _Each_co: ...
+    @overload
+    def __call__(
+        self, prediction: Tensor, target: Tensor, *, reduction: _Reduction = "mean", weight: Tensor | None = None,
+        mask: Tensor | None = None, divisor: _TensorParameter | None = None, axis: int = -1,
+        class_weight: Tensor | None = None, label_smoothing: float = 0.0, ignore_index: int | None = None,
+        gamma: _TensorParameter = 2.0,
+    ) -> _Tensors_co: ...
+class _SoftmaxFocal(_SoftmaxFocalCall[_Floating, _Array, Tensor], Loss):
+    @property
+    def value_and_slope(self) -> _SoftmaxFocalCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    @property
+    def slope(self) -> _SoftmaxFocalCall[_Array, _Array, Tensor]: ...
+    def with_(self, *, gamma: _Parameter = 2.0) -> Self: ...
+
+class _AsymmetricCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["mean", "sum"] = "mean",
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+        gamma_neg: _ArrayParameter = 4.0, gamma_pos: _ArrayParameter = 1.0, clip: _ArrayParameter = 0.05,
+    ) -> _Mean_co: ...
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["none"], weight: _Values | None = None,
+        mask: _Values | None = None, divisor: _ArrayParameter | None = None, gamma_neg: _ArrayParameter = 4.0,
+        gamma_pos: _ArrayParameter = 1.0, clip: _ArrayParameter = 0.05,
+    ) -> _Each_co: ...
+    @overload
+    def __call__(
+        self, prediction: Tensor, target: Tensor, *, reduction: _Reduction = "mean", weight: Tensor | None = None,
+        mask: Tensor | None = None, divisor: _TensorParameter | None = None, gamma_neg: _TensorParameter = 4.0,
+        gamma_pos: _TensorParameter = 1.0, clip: _TensorParameter = 0.05,
+    ) -> _Tensors_co: ...
+class _Asymmetric(_AsymmetricCall[_Floating, _Array, Tensor], Loss):
+    @property
+    def value_and_slope(self) -> _AsymmetricCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    @property
+    def slope(self) -> _AsymmetricCall[_Array, _Array, Tensor]: ...
+    def with_(self, *, gamma_neg: _Parameter = 4.0, gamma_pos: _Parameter = 1.0, clip: _Parameter = 0.05) -> Self: ...
+
+class _PoissonNllCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["mean", "sum"] = "mean",
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+        log_input: bool = True, full: bool = False, eps: _ArrayParameter = 1e-08,
+    ) -> _Mean_co: ...
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["none"], weight: _Values | None = None,
+        mask: _Values | None = None, divisor: _ArrayParameter | None = None, log_input: bool = True,
+        full: bool = False, eps: _ArrayParameter = 1e-08,
+    ) -> _Each_co: ...
+    @overload
+    def __call__(
+        self, prediction: Tensor, target: Tensor, *, reduction: _Reduction = "mean", weight: Tensor | None = None,
+        mask: Tensor | None = None, divisor: _TensorParameter | None = None, log_input: bool = True,
+        full: bool = False, eps: _TensorParameter = 1e-08,
+    ) -> _Tensors_co: ...
+class _PoissonNll(_PoissonNllCall[_Floating, _Array, Tensor], Loss):
+    @property
+    def value_and_slope(self) -> _PoissonNllCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    @property
+    def slope(self) -> _PoissonNllCall[_Array, _Array, Tensor]: ...
+    def with_(self, *, log_input: bool = True, full: bool = False, eps: _Parameter = 1e-08) -> Self: ...
+
+class _GaussianNllCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, variance: _Values, *, reduction: Literal["mean", "sum"] = "mean",
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+        full: bool = False, eps: _ArrayParameter = 1e-06,
+    ) -> _Mean_co: ...
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, variance: _Values, *, reduction: Literal["none"],
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+        full: bool = False, eps: _ArrayParameter = 1e-06,
+    ) -> _Each_co: ...
+    @overload
+    def __call__(
+        self, prediction: Tensor, target: Tensor, variance: Tensor, *, reduction: _Reduction = "mean",
+        weight: Tensor | None = None, mask: Tensor | None = None, divisor: _TensorParameter | None = None,
+        full: bool = False, eps: _TensorParameter = 1e-06,
+    ) -> _Tensors_co: ...
+class _GaussianNll(_GaussianNllCall[_Floating, _Array, Tensor], Loss):
+    @property
+    def value_and_slope(self) -> _GaussianNllCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    @property
+    def slope(self) -> _GaussianNllCall[_Array, _Array, Tensor]: ...
+    def with_(self, *, full: bool = False, eps: _Parameter = 1e-06) -> Self: ...
+
+class _RegressionCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["mean", "sum"] = "mean",
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+    ) -> _Mean_co: ...
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["none"], weight: _Values | None = None,
+        mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+    ) -> _Each_co: ...
+    @overload
+    def __call__(
+        self, prediction: Tensor, target: Tensor, *, reduction: _Reduction = "mean", weight: Tensor | None = None,
+        mask: Tensor | None = None, divisor: _TensorParameter | None = None,
+    ) -> _Tensors_co: ...
+class _Regression(_RegressionCall[_Floating, _Array, Tensor], Loss):
+    @property
+    def value_and_slope(self) -> _RegressionCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    @property
+    def slope(self) -> _RegressionCall[_Array, _Array, Tensor]: ...
+    def with_(self) -> Self: ...
+
+class _TweedieDevianceCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["mean", "sum"] = "mean",
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+        power: _ArrayParameter = 1.5,
+    ) -> _Mean_co: ...
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["none"], weight: _Values | None = None,
+        mask: _Values | None = None, divisor: _ArrayParameter | None = None, power: _ArrayParameter = 1.5,
+    ) -> _Each_co: ...
+    @overload
+    def __call__(
+        self, prediction: Tensor, target: Tensor, *, reduction: _Reduction = "mean", weight: Tensor | None = None,
+        mask: Tensor | None = None, divisor: _TensorParameter | None = None, power: _TensorParameter = 1.5,
+    ) -> _Tensors_co: ...
+class _TweedieDeviance(_TweedieDevianceCall[_Floating, _Array, Tensor], Loss):
+    @property
+    def value_and_slope(self) -> _TweedieDevianceCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    @property
+    def slope(self) -> _TweedieDevianceCall[_Array, _Array, Tensor]: ...
+    def with_(self, *, power: _Parameter = 1.5) -> Self: ...
+
+class _MarginCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["mean", "sum"] = "mean",
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+        zero_one: bool = False,
+    ) -> _Mean_co: ...
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["none"], weight: _Values | None = None,
+        mask: _Values | None = None, divisor: _ArrayParameter | None = None, zero_one: bool = False,
+    ) -> _Each_co: ...
+    @overload
+    def __call__(
+        self, prediction: Tensor, target: Tensor, *, reduction: _Reduction = "mean", weight: Tensor | None = None,
+        mask: Tensor | None = None, divisor: _TensorParameter | None = None, zero_one: bool = False,
+    ) -> _Tensors_co: ...
+class _Margin(_MarginCall[_Floating, _Array, Tensor], Loss):
+    @property
+    def value_and_slope(self) -> _MarginCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    @property
+    def slope(self) -> _MarginCall[_Array, _Array, Tensor]: ...
+    def with_(self) -> Self: ...
+
+class _HingeEmbeddingCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["mean", "sum"] = "mean",
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+        zero_one: bool = False, margin: _ArrayParameter = 1.0,
+    ) -> _Mean_co: ...
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["none"], weight: _Values | None = None,
+        mask: _Values | None = None, divisor: _ArrayParameter | None = None, zero_one: bool = False,
+        margin: _ArrayParameter = 1.0,
+    ) -> _Each_co: ...
+    @overload
+    def __call__(
+        self, prediction: Tensor, target: Tensor, *, reduction: _Reduction = "mean", weight: Tensor | None = None,
+        mask: Tensor | None = None, divisor: _TensorParameter | None = None, zero_one: bool = False,
+        margin: _TensorParameter = 1.0,
+    ) -> _Tensors_co: ...
+class _HingeEmbedding(_HingeEmbeddingCall[_Floating, _Array, Tensor], Loss):
+    @property
+    def value_and_slope(self) -> _HingeEmbeddingCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    @property
+    def slope(self) -> _HingeEmbeddingCall[_Array, _Array, Tensor]: ...
+    def with_(self, *, margin: _Parameter = 1.0) -> Self: ...
+
+class _MarginRankingCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
+    @overload
+    def __call__(
+        self, first: _Values, second: _Values, target: _Values, *, reduction: Literal["mean", "sum"] = "mean",
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+        zero_one: bool = False, margin: _ArrayParameter = 0.0,
+    ) -> _Mean_co: ...
+    @overload
+    def __call__(
+        self, first: _Values, second: _Values, target: _Values, *, reduction: Literal["none"],
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+        zero_one: bool = False, margin: _ArrayParameter = 0.0,
+    ) -> _Each_co: ...
+    @overload
+    def __call__(
+        self, first: Tensor, second: Tensor, target: Tensor, *, reduction: _Reduction = "mean",
+        weight: Tensor | None = None, mask: Tensor | None = None, divisor: _TensorParameter | None = None,
+        zero_one: bool = False, margin: _TensorParameter = 0.0,
+    ) -> _Tensors_co: ...
+class _MarginRanking(_MarginRankingCall[_Floating, _Array, Tensor], Loss):
+    @property
+    def value_and_slope(self) -> _MarginRankingCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    @property
+    def slope(self) -> _MarginRankingCall[_Array, _Array, Tensor]: ...
+    def with_(self, *, margin: _Parameter = 0.0) -> Self: ...
+
+class _MulticlassHingeCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["mean", "sum"] = "mean",
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+        axis: int = -1, class_weight: _Values | None = None, label_smoothing: float = 0.0,
+        ignore_index: int | None = None, form: Literal["crammer_singer", "weston_watkins"] = "crammer_singer",
+        margin: _ArrayParameter = 1.0, p: Literal[1, 2] = 1,
+    ) -> _Mean_co: ...
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["none"], weight: _Values | None = None,
+        mask: _Values | None = None, divisor: _ArrayParameter | None = None, axis: int = -1,
+        class_weight: _Values | None = None, label_smoothing: float = 0.0, ignore_index: int | None = None,
+        form: Literal["crammer_singer", "weston_watkins"] = "crammer_singer", margin: _ArrayParameter = 1.0,
+        p: Literal[1, 2] = 1,
+    ) -> _Each_co: ...
+    @overload
+    def __call__(
+        self, prediction: Tensor, target: Tensor, *, reduction: _Reduction = "mean", weight: Tensor | None = None,
+        mask: Tensor | None = None, divisor: _TensorParameter | None = None, axis: int = -1,
+        class_weight: Tensor | None = None, label_smoothing: float = 0.0, ignore_index: int | None = None,
+        form: Literal["crammer_singer", "weston_watkins"] = "crammer_singer", margin: _TensorParameter = 1.0,
+        p: Literal[1, 2] = 1,
+    ) -> _Tensors_co: ...
+class _MulticlassHinge(_MulticlassHingeCall[_Floating, _Array, Tensor], Loss):
+    @property
+    def value_and_slope(self) -> _MulticlassHingeCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    @property
+    def slope(self) -> _MulticlassHingeCall[_Array, _Array, Tensor]: ...
+    def with_(
+        self, *, form: Literal["crammer_singer", "weston_watkins"] = "crammer_singer", margin: _Parameter = 1.0,
+        p: Literal[1, 2] = 1,
+    ) -> Self: ...
+
+class _MultilabelMarginCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["mean", "sum"] = "mean",
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+        axis: int = -1, margin: _ArrayParameter = 1.0,
+    ) -> _Mean_co: ...
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["none"], weight: _Values | None = None,
+        mask: _Values | None = None, divisor: _ArrayParameter | None = None, axis: int = -1,
+        margin: _ArrayParameter = 1.0,
+    ) -> _Each_co: ...
+    @overload
+    def __call__(
+        self, prediction: Tensor, target: Tensor, *, reduction: _Reduction = "mean", weight: Tensor | None = None,
+        mask: Tensor | None = None, divisor: _TensorParameter | None = None, axis: int = -1,
+        margin: _TensorParameter = 1.0,
+    ) -> _Tensors_co: ...
+class _MultilabelMargin(_MultilabelMarginCall[_Floating, _Array, Tensor], Loss):
+    @property
+    def value_and_slope(self) -> _MultilabelMarginCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    @property
+    def slope(self) -> _MultilabelMarginCall[_Array, _Array, Tensor]: ...
+    def with_(self, *, margin: _Parameter = 1.0) -> Self: ...
+
+class _DiceCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["mean", "sum"] = "mean",
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+        axis: int = -1, mode: Literal["multiclass", "multilabel"] = "multiclass",
+        over: Literal["sample", "batch", "all"] = "sample", from_probabilities: bool = False,
+        class_weight: _Values | None = None, ignore_index: int | None = None, smooth: _ArrayParameter = 0.0,
+        squared: bool = False,
+    ) -> _Mean_co: ...
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["none"], weight: _Values | None = None,
+        mask: _Values | None = None, divisor: _ArrayParameter | None = None, axis: int = -1,
+        mode: Literal["multiclass", "multilabel"] = "multiclass", over: Literal["sample", "batch", "all"] = "sample",
+        from_probabilities: bool = False, class_weight: _Values | None = None, ignore_index: int | None = None,
+        smooth: _ArrayParameter = 0.0, squared: bool = False,
+    ) -> _Each_co: ...
+    @overload
+    def __call__(
+        self, prediction: Tensor, target: Tensor, *, reduction: _Reduction = "mean", weight: Tensor | None = None,
+        mask: Tensor | None = None, divisor: _TensorParameter | None = None, axis: int = -1,
+        mode: Literal["multiclass", "multilabel"] = "multiclass", over: Literal["sample", "batch", "all"] = "sample",
+        from_probabilities: bool = False, class_weight: Tensor | None = None, ignore_index: int | None = None,
+        smooth: _TensorParameter = 0.0, squared: bool = False,
+    ) -> _Tensors_co: ...
+class _Dice(_DiceCall[_Floating, _Array, Tensor], Loss):
+    @property
+    def value_and_slope(self) -> _DiceCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    @property
+    def slope(self) -> _DiceCall[_Array, _Array, Tensor]: ...
+    def with_(self, *, smooth: _Parameter = 0.0, squared: bool = False) -> Self: ...
+
+class _OverlapCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["mean", "sum"] = "mean",
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+        axis: int = -1, mode: Literal["multiclass", "multilabel"] = "multiclass",
+        over: Literal["sample", "batch", "all"] = "sample", from_probabilities: bool = False,
+        class_weight: _Values | None = None, ignore_index: int | None = None,
+    ) -> _Mean_co: ...
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["none"], weight: _Values | None = None,
+        mask: _Values | None = None, divisor: _ArrayParameter | None = None, axis: int = -1,
+        mode: Literal["multiclass", "multilabel"] = "multiclass", over: Literal["sample", "batch", "all"] = "sample",
+        from_probabilities: bool = False, class_weight: _Values | None = None, ignore_index: int | None = None,
+    ) -> _Each_co: ...
+    @overload
+    def __call__(
+        self, prediction: Tensor, target: Tensor, *, reduction: _Reduction = "mean", weight: Tensor | None = None,
+        mask: Tensor | None = None, divisor: _TensorParameter | None = None, axis: int = -1,
+        mode: Literal["multiclass", "multilabel"] = "multiclass", over: Literal["sample", "batch", "all"] = "sample",
+        from_probabilities: bool = False, class_weight: Tensor | None = None, ignore_index: int | None = None,
+    ) -> _Tensors_co: ...
+class _Overlap(_OverlapCall[_Floating, _Array, Tensor], Loss):
+    @property
+    def value_and_slope(self) -> _OverlapCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    @property
+    def slope(self) -> _OverlapCall[_Array, _Array, Tensor]: ...
+    def with_(self) -> Self: ...
+
+class _TverskyCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["mean", "sum"] = "mean",
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+        axis: int = -1, mode: Literal["multiclass", "multilabel"] = "multiclass",
+        over: Literal["sample", "batch", "all"] = "sample", from_probabilities: bool = False,
+        class_weight: _Values | None = None, ignore_index: int | None = None, alpha: _ArrayParameter = 0.5,
+        beta: _ArrayParameter = 0.5,
+    ) -> _Mean_co: ...
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["none"], weight: _Values | None = None,
+        mask: _Values | None = None, divisor: _ArrayParameter | None = None, axis: int = -1,
+        mode: Literal["multiclass", "multilabel"] = "multiclass", over: Literal["sample", "batch", "all"] = "sample",
+        from_probabilities: bool = False, class_weight: _Values | None = None, ignore_index: int | None = None,
+        alpha: _ArrayParameter = 0.5, beta: _ArrayParameter = 0.5,
+    ) -> _Each_co: ...
+    @overload
+    def __call__(
+        self, prediction: Tensor, target: Tensor, *, reduction: _Reduction = "mean", weight: Tensor | None = None,
+        mask: Tensor | None = None, divisor: _TensorParameter | None = None, axis: int = -1,
+        mode: Literal["multiclass", "multilabel"] = "multiclass", over: Literal["sample", "batch", "all"] = "sample",
+        from_probabilities: bool = False, class_weight: Tensor | None = None, ignore_index: int | None = None,
+        alpha: _TensorParameter = 0.5, beta: _TensorParameter = 0.5,
+    ) -> _Tensors_co: ...
+class _Tversky(_TverskyCall[_Floating, _Array, Tensor], Loss):
+    @property
+    def value_and_slope(self) -> _TverskyCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    @property
+    def slope(self) -> _TverskyCall[_Array, _Array, Tensor]: ...
+    def with_(self, *, alpha: _Parameter = 0.5, beta: _Parameter = 0.5) -> Self: ...
+
+class _FocalTverskyCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["mean", "sum"] = "mean",
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+        axis: int = -1, mode: Literal["multiclass", "multilabel"] = "multiclass",
+        over: Literal["sample", "batch", "all"] = "sample", from_probabilities: bool = False,
+        class_weight: _Values | None = None, ignore_index: int | None = None, gamma: _ArrayParameter = 0.75,
+        alpha: _ArrayParameter = 0.3, beta: _ArrayParameter = 0.7,
+    ) -> _Mean_co: ...
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["none"], weight: _Values | None = None,
+        mask: _Values | None = None, divisor: _ArrayParameter | None = None, axis: int = -1,
+        mode: Literal["multiclass", "multilabel"] = "multiclass", over: Literal["sample", "batch", "all"] = "sample",
+        from_probabilities: bool = False, class_weight: _Values | None = None, ignore_index: int | None = None,
+        gamma: _ArrayParameter = 0.75, alpha: _ArrayParameter = 0.3, beta: _ArrayParameter = 0.7,
+    ) -> _Each_co: ...
+    @overload
+    def __call__(
+        self, prediction: Tensor, target: Tensor, *, reduction: _Reduction = "mean", weight: Tensor | None = None,
+        mask: Tensor | None = None, divisor: _TensorParameter | None = None, axis: int = -1,
+        mode: Literal["multiclass", "multilabel"] = "multiclass", over: Literal["sample", "batch", "all"] = "sample",
+        from_probabilities: bool = False, class_weight: Tensor | None = None, ignore_index: int | None = None,
+        gamma: _TensorParameter = 0.75, alpha: _TensorParameter = 0.3, beta: _TensorParameter = 0.7,
+    ) -> _Tensors_co: ...
+class _FocalTversky(_FocalTverskyCall[_Floating, _Array, Tensor], Loss):
+    @property
+    def value_and_slope(self) -> _FocalTverskyCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    @property
+    def slope(self) -> _FocalTverskyCall[_Array, _Array, Tensor]: ...
+    def with_(self, *, gamma: _Parameter = 0.75, alpha: _Parameter = 0.3, beta: _Parameter = 0.7) -> Self: ...
+
+class _GeneralizedDiceCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["mean", "sum"] = "mean",
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+        axis: int = -1, mode: Literal["multiclass", "multilabel"] = "multiclass",
+        over: Literal["sample", "batch", "all"] = "sample", from_probabilities: bool = False,
+        ignore_index: int | None = None, weighting: Literal["square", "simple", "uniform"] = "square",
+    ) -> _Mean_co: ...
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["none"], weight: _Values | None = None,
+        mask: _Values | None = None, divisor: _ArrayParameter | None = None, axis: int = -1,
+        mode: Literal["multiclass", "multilabel"] = "multiclass", over: Literal["sample", "batch", "all"] = "sample",
+        from_probabilities: bool = False, ignore_index: int | None = None,
+        weighting: Literal["square", "simple", "uniform"] = "square",
+    ) -> _Each_co: ...
+    @overload
+    def __call__(
+        self, prediction: Tensor, target: Tensor, *, reduction: _Reduction = "mean", weight: Tensor | None = None,
+        mask: Tensor | None = None, divisor: _TensorParameter | None = None, axis: int = -1,
+        mode: Literal["multiclass", "multilabel"] = "multiclass", over: Literal["sample", "batch", "all"] = "sample",
+        from_probabilities: bool = False, ignore_index: int | None = None,
+        weighting: Literal["square", "simple", "uniform"] = "square",
+    ) -> _Tensors_co: ...
+class _GeneralizedDice(_GeneralizedDiceCall[_Floating, _Array, Tensor], Loss):
+    @property
+    def value_and_slope(self) -> _GeneralizedDiceCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    @property
+    def slope(self) -> _GeneralizedDiceCall[_Array, _Array, Tensor]: ...
+    def with_(self, *, weighting: Literal["square", "simple", "uniform"] = "square") -> Self: ...
+
+class _LovaszHingeCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["mean", "sum"] = "mean",
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+        axis: int = -1, over: Literal["sample", "batch", "all"] = "sample", class_weight: _Values | None = None,
+    ) -> _Mean_co: ...
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["none"], weight: _Values | None = None,
+        mask: _Values | None = None, divisor: _ArrayParameter | None = None, axis: int = -1,
+        over: Literal["sample", "batch", "all"] = "sample", class_weight: _Values | None = None,
+    ) -> _Each_co: ...
+    @overload
+    def __call__(
+        self, prediction: Tensor, target: Tensor, *, reduction: _Reduction = "mean", weight: Tensor | None = None,
+        mask: Tensor | None = None, divisor: _TensorParameter | None = None, axis: int = -1,
+        over: Literal["sample", "batch", "all"] = "sample", class_weight: Tensor | None = None,
+    ) -> _Tensors_co: ...
+class _LovaszHinge(_LovaszHingeCall[_Floating, _Array, Tensor], Loss):
+    @property
+    def value_and_slope(self) -> _LovaszHingeCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    @property
+    def slope(self) -> _LovaszHingeCall[_Array, _Array, Tensor]: ...
+    def with_(self) -> Self: ...
+
+class _RegressionDeltaCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["mean", "sum"] = "mean",
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+        delta: _ArrayParameter = 1.0,
+    ) -> _Mean_co: ...
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["none"], weight: _Values | None = None,
+        mask: _Values | None = None, divisor: _ArrayParameter | None = None, delta: _ArrayParameter = 1.0,
+    ) -> _Each_co: ...
+    @overload
+    def __call__(
+        self, prediction: Tensor, target: Tensor, *, reduction: _Reduction = "mean", weight: Tensor | None = None,
+        mask: Tensor | None = None, divisor: _TensorParameter | None = None, delta: _TensorParameter = 1.0,
+    ) -> _Tensors_co: ...
+class _RegressionDelta(_RegressionDeltaCall[_Floating, _Array, Tensor], Loss):
+    @property
+    def value_and_slope(self) -> _RegressionDeltaCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    @property
+    def slope(self) -> _RegressionDeltaCall[_Array, _Array, Tensor]: ...
+    def with_(self, *, delta: _Parameter = 1.0) -> Self: ...
+
+class _SmoothL1Call(Protocol[_Mean_co, _Each_co, _Tensors_co]):
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["mean", "sum"] = "mean",
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+        beta: _ArrayParameter = 1.0,
+    ) -> _Mean_co: ...
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["none"], weight: _Values | None = None,
+        mask: _Values | None = None, divisor: _ArrayParameter | None = None, beta: _ArrayParameter = 1.0,
+    ) -> _Each_co: ...
+    @overload
+    def __call__(
+        self, prediction: Tensor, target: Tensor, *, reduction: _Reduction = "mean", weight: Tensor | None = None,
+        mask: Tensor | None = None, divisor: _TensorParameter | None = None, beta: _TensorParameter = 1.0,
+    ) -> _Tensors_co: ...
+class _SmoothL1(_SmoothL1Call[_Floating, _Array, Tensor], Loss):
+    @property
+    def value_and_slope(self) -> _SmoothL1Call[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    @property
+    def slope(self) -> _SmoothL1Call[_Array, _Array, Tensor]: ...
+    def with_(self, *, beta: _Parameter = 1.0) -> Self: ...
+
+class _PinballCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["mean", "sum"] = "mean",
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+        quantile: _ArrayParameter = 0.5,
+    ) -> _Mean_co: ...
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["none"], weight: _Values | None = None,
+        mask: _Values | None = None, divisor: _ArrayParameter | None = None, quantile: _ArrayParameter = 0.5,
+    ) -> _Each_co: ...
+    @overload
+    def __call__(
+        self, prediction: Tensor, target: Tensor, *, reduction: _Reduction = "mean", weight: Tensor | None = None,
+        mask: Tensor | None = None, divisor: _TensorParameter | None = None, quantile: _TensorParameter = 0.5,
+    ) -> _Tensors_co: ...
+class _Pinball(_PinballCall[_Floating, _Array, Tensor], Loss):
+    @property
+    def value_and_slope(self) -> _PinballCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    @property
+    def slope(self) -> _PinballCall[_Array, _Array, Tensor]: ...
+    def with_(self, *, quantile: _Parameter = 0.5) -> Self: ...
+
+class _CharbonnierCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["mean", "sum"] = "mean",
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+        eps: _ArrayParameter = 0.001,
+    ) -> _Mean_co: ...
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["none"], weight: _Values | None = None,
+        mask: _Values | None = None, divisor: _ArrayParameter | None = None, eps: _ArrayParameter = 0.001,
+    ) -> _Each_co: ...
+    @overload
+    def __call__(
+        self, prediction: Tensor, target: Tensor, *, reduction: _Reduction = "mean", weight: Tensor | None = None,
+        mask: Tensor | None = None, divisor: _TensorParameter | None = None, eps: _TensorParameter = 0.001,
+    ) -> _Tensors_co: ...
+class _Charbonnier(_CharbonnierCall[_Floating, _Array, Tensor], Loss):
+    @property
+    def value_and_slope(self) -> _CharbonnierCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    @property
+    def slope(self) -> _CharbonnierCall[_Array, _Array, Tensor]: ...
+    def with_(self, *, eps: _Parameter = 0.001) -> Self: ...
+
+class _BarronGeneralCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["mean", "sum"] = "mean",
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+        alpha: _ArrayParameter = 1.0, c: _ArrayParameter = 1.0,
+    ) -> _Mean_co: ...
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["none"], weight: _Values | None = None,
+        mask: _Values | None = None, divisor: _ArrayParameter | None = None, alpha: _ArrayParameter = 1.0,
+        c: _ArrayParameter = 1.0,
+    ) -> _Each_co: ...
+    @overload
+    def __call__(
+        self, prediction: Tensor, target: Tensor, *, reduction: _Reduction = "mean", weight: Tensor | None = None,
+        mask: Tensor | None = None, divisor: _TensorParameter | None = None, alpha: _TensorParameter = 1.0,
+        c: _TensorParameter = 1.0,
+    ) -> _Tensors_co: ...
+class _BarronGeneral(_BarronGeneralCall[_Floating, _Array, Tensor], Loss):
+    @property
+    def value_and_slope(self) -> _BarronGeneralCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    @property
+    def slope(self) -> _BarronGeneralCall[_Array, _Array, Tensor]: ...
+    def with_(self, *, alpha: _Parameter = 1.0, c: _Parameter = 1.0) -> Self: ...
+
+class _MapeCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["mean", "sum"] = "mean",
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+        eps: _ArrayParameter = 1e-07,
+    ) -> _Mean_co: ...
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["none"], weight: _Values | None = None,
+        mask: _Values | None = None, divisor: _ArrayParameter | None = None, eps: _ArrayParameter = 1e-07,
+    ) -> _Each_co: ...
+    @overload
+    def __call__(
+        self, prediction: Tensor, target: Tensor, *, reduction: _Reduction = "mean", weight: Tensor | None = None,
+        mask: Tensor | None = None, divisor: _TensorParameter | None = None, eps: _TensorParameter = 1e-07,
+    ) -> _Tensors_co: ...
+class _Mape(_MapeCall[_Floating, _Array, Tensor], Loss):
+    @property
+    def value_and_slope(self) -> _MapeCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    @property
+    def slope(self) -> _MapeCall[_Array, _Array, Tensor]: ...
+    def with_(self, *, eps: _Parameter = 1e-07) -> Self: ...
+
+glu: _Glu
+"""Gated linear unit: the value times the sigmoid of the gate, which is the last half of the row."""
+swiglu: _Gate
+"""Swish-gated linear unit: the value times the silu of the gate, which is the first half of the row."""
+geglu: _Geglu
+"""GELU-gated linear unit: the value times the gelu of the gate, which is the first half of the row."""
+reglu: _Gate
+"""Rectified gated linear unit: the value where the gate is positive, times it, else 0; the gate comes first."""
+snake: _ActivationAlpha
+"""Snake: the input plus a ripple of 1/alpha that never makes it fall; at alpha = 0 the input itself."""
+relu6: _Activation
+"""ReLU capped at 6: the input between 0 and 6, else the nearer of the two; for arithmetic of few bits."""
+hard_tanh: _HardTanh
+"""Hard tanh: the input, confined to an interval."""
+hard_sigmoid: _HardSigmoid
+"""Hard sigmoid: a line through one half at 0, confined to the numbers between 0 and 1."""
+hard_swish: _Activation
+"""Hard swish: the input times its hard sigmoid, a parabola between −3 and 3."""
+relu_squared: _Activation
+"""Squared ReLU: the square of the input where it is positive, else 0."""
+star_relu: _StarRelu
+"""StarReLU: the squared ReLU, scaled and shifted."""
+smelu: _ActivationBeta
+"""Smooth ReLU, or sparse plus: ReLU whose corner is a parabola between −beta and beta."""
+sparse_plus: _ActivationBeta
+"""Smooth ReLU, or sparse plus: ReLU whose corner is a parabola between −beta and beta."""
+linear: _Activation
+"""The input itself: for regression outputs and bottlenecks."""
+identity: _Activation
+"""The input itself: for regression outputs and bottlenecks."""
+relu: _Activation
+"""Rectified linear unit: the input where it is positive, else 0."""
+leaky_relu: _LeakyRelu
+"""Leaky ReLU: the input where it is positive, else the input times a small slope, so that no unit dies."""
+prelu: _Prelu
+"""Parametric ReLU: the input where it is positive, else the input times a slope that is learnt."""
+rrelu: _Rrelu
+"""Randomised leaky ReLU: the input where it is positive, else the input times a slope drawn between two bounds."""
+threshold: _Threshold
+"""Threshold: the input where it exceeds a threshold, else a fixed value; it may jump there."""
+elu: _ActivationAlpha
+"""Exponential linear unit: the input where it is positive, else alpha times (e to the input, less 1)."""
+celu: _ActivationAlpha
+"""Continuously differentiable ELU: the exponential is stretched by alpha both ways, so that it has no corner."""
+selu: _Activation
+"""Scaled ELU: an ELU whose two constants keep the mean at 0 and the variance at 1 through the layers."""
+softshrink: _ActivationLambd
+"""Soft shrinkage: the input, moved towards 0 by lambd; 0 where it is no larger than that."""
+hardshrink: _ActivationLambd
+"""Hard shrinkage: the input, or 0 where it is no larger than lambd."""
+tanhshrink: _Activation
+"""Tanh shrinkage: the input less its hyperbolic tangent, a third of its cube near 0."""
+sigmoid: _Activation
+"""Logistic sigmoid: any number to one between 0 and 1, as the probability that belongs to a logit."""
+tanh: _Activation
+"""Hyperbolic tangent: any number to one between −1 and 1, centred at 0."""
+softplus: _ActivationBeta
+"""Softplus: a smooth ReLU, the integral of the sigmoid."""
+log_sigmoid: _Activation
+"""Logarithm of the sigmoid: the log-probability that belongs to a logit."""
+softsign: _Activation
+"""Softsign: any number to one between −1 and 1, more slowly than tanh."""
+squareplus: _Squareplus
+"""Squareplus: a smooth ReLU without exponentials, half of a hyperbola."""
+softmax: _Map
+"""Softmax: a row of logits to the probabilities that belong to them, which sum to 1."""
+log_softmax: _Map
+"""Logarithm of the softmax: a row of logits to log-probabilities."""
+sparsemax: _Map
+"""Sparsemax: a row of scores to the nearest probabilities, most of which may be exactly 0."""
+gumbel_softmax: _GumbelSoftmax
+"""Gumbel-softmax: a row of logits to a random choice of one entry, blurred by a temperature."""
+gelu_tanh: _Activation
+"""GELU's tanh form: the approximation that many language models were trained with, up to 4.7e-4 from GELU."""
+gelu: _Gelu
+"""Gaussian error linear unit: the input, weighed by the chance that a normal draw lies below it."""
+silu: _ActivationBeta
+"""Sigmoid linear unit, or swish: the input times the sigmoid of beta times it."""
+swish: _ActivationBeta
+"""Sigmoid linear unit, or swish: the input times the sigmoid of beta times it."""
+quick_gelu: _Activation
+"""GELU's sigmoid form: the input times the sigmoid of 1.702 times it, as CLIP was trained; up to 0.02 from GELU."""
+mish: _Activation
+"""Mish: the input times the hyperbolic tangent of its softplus."""
+softcap: _Softcap
+"""Soft cap: any number to one between −cap and cap, almost unchanged where it is small beside cap."""
+xielu: _Xielu
+"""xIELU, a trainable ELU integrated: a parabola where the input is positive, else a line bent by an exponential."""
+exponential: _Activation
+"""The exponential: any number to a positive one, for rates and variances."""
+giou: _Boxes
+"""Generalized IoU loss: the share of the union that only one box covers, plus what the box around both adds to it."""
+diou: _Boxes
+"""Distance IoU loss: 1 − IoU plus the squared distance of the centres, in diagonals of the box around both."""
+ciou: _Boxes
+"""Complete IoU loss: the distance IoU loss plus a cost of another aspect, which counts where the boxes overlap."""
+categorical_cross_entropy: _CategoricalCrossEntropy
+"""Categorical cross-entropy: the surprise, −log p, at the right class, of rows of probabilities."""
+cross_entropy: _CrossEntropy
+"""Softmax cross-entropy: the surprise, −log p, at the right class, of rows of logits."""
+nll: _Nll
+"""Negative log-likelihood: minus the entry of the right class, of rows of log-probabilities."""
+poly1: _Poly1
+"""Cross-entropy plus epsilon times the probability that the right class lacks, of rows of logits."""
+margin_softmax: _MarginSoftmax
+"""Cross-entropy of scaled cosines, of which the right one is first lessened: its angle widened, or a margin taken."""
+binary_cross_entropy: _BinaryCrossEntropy
+"""Binary cross-entropy: the surprise at a yes or no, of logits; targets between 0 and 1 are chances of yes."""
+relative_entropy: _RelativeEntropy
+"""One term of a Kullback-Leibler divergence: target · (log target − prediction), of log-probabilities."""
+kl_div: _KlDiv
+"""Kullback-Leibler divergence of the prediction from the target, of rows of logits."""
+js_divergence: _JsDivergence
+"""Jensen-Shannon divergence: how far target and softmax of the logits are from their mixture, by rows."""
+distillation: _Distillation
+"""Kullback-Leibler divergence of a student's softened softmax from a teacher's, of rows of their logits."""
+cosine: _Boxes
+"""Cosine distance: 1 less the cosine of the angle between two vectors, whatever their lengths."""
+cosine_embedding: _CosineEmbedding
+"""Cosine distance of vectors that belong together (1), the cosine beyond a margin of those that do not (−1)."""
+contrastive_pair: _ContrastivePair
+"""Contrastive loss: half the squared distance of vectors that belong together, else of what lacks to a margin."""
+triplet_margin: _TripletMargin
+"""Triplet loss: what the negative lacks to be further from the anchor than the positive, by a margin."""
+info_nce: _InfoNce
+"""Cross-entropy of picking a positive among the negatives by its cosine over a temperature; NT-Xent."""
+supcon: _Supcon
+"""Cross-entropy of picking a positive among all others by its cosine over a temperature, other positives too."""
+sigmoid_focal: _SigmoidFocal
+"""Binary cross-entropy times the chance of being wrong to the power gamma, of logits."""
+softmax_focal: _SoftmaxFocal
+"""Cross-entropy times the chance of being wrong to the power gamma, of rows of logits."""
+asymmetric: _Asymmetric
+"""Focal cross-entropy of logits with an exponent for yes, one for no, and no cost of a no below the clip."""
+poisson_nll: _PoissonNll
+"""Poisson likelihood: how unlikely a count is where the prediction is the log of its rate."""
+gaussian_nll: _GaussianNll
+"""Gaussian likelihood: how unlikely the target is under a normal distribution of that mean and variance."""
+gamma_deviance: _Regression
+"""Half the gamma deviance: how far off, in proportion, a positive target is where the prediction is its log."""
+tweedie_deviance: _TweedieDeviance
+"""Half the Tweedie deviance of amounts that are often 0, such as claims, where the prediction is their log."""
+hinge: _Margin
+"""Hinge loss: what the margin, prediction times target, lacks to 1; nothing from there on."""
+squared_hinge: _Margin
+"""Squared hinge loss: the square of what the margin, prediction times target, lacks to 1."""
+soft_margin: _Margin
+"""Logistic loss: a hinge without a corner, log(1 + exp(−m)) of the margin m; binary cross-entropy for −1 and 1."""
+hinge_embedding: _HingeEmbedding
+"""Hinge embedding loss, of a distance: itself where the target is 1, what it lacks to the margin where it is −1."""
+margin_ranking: _MarginRanking
+"""Margin ranking loss: what the one that should rank higher lacks to the other plus margin."""
+multiclass_hinge: _MulticlassHinge
+"""Multi-class hinge: what the right class lacks to be ahead of the worst rival, or of each, by the margin."""
+multilabel_margin: _MultilabelMargin
+"""Multi-label hinge: what each class of the sample lacks to be ahead of each other by the margin, over C."""
+multilabel_soft_margin: _Boxes
+"""Multi-label soft margin: the binary cross-entropy of each class, of logits, averaged over classes."""
+dice: _Dice
+"""Dice loss: the share of a region and its prediction, taken together, on which they do not agree."""
+jaccard: _Overlap
+"""Jaccard loss, 1 − IoU: the share of the union of a region and its prediction on which they do not agree."""
+tversky: _Tversky
+"""Tversky loss: Dice with a weight for what is wrongly claimed and another for what is missed."""
+focal_tversky: _FocalTversky
+"""Tversky loss to the power gamma, which below 1 lifts small losses and above 1 makes little of them."""
+generalized_dice: _GeneralizedDice
+"""Generalized Dice loss: Dice of all classes of a sample together, each weighed by its size to the power of −2."""
+lovasz_softmax: _Overlap
+"""Lovász-softmax loss: 1 − IoU, extended to probabilities by ranking the pixels of a region by their error."""
+lovasz_hinge: _LovaszHinge
+"""Lovász hinge: 1 − IoU, extended to logits by ranking the pixels of a region by what their margin lacks to 1."""
+mse: _Regression
+"""Mean squared error: the squared residual; it elicits the mean."""
+half_mse: _Regression
+"""Half the mean squared error, so that the slope is the residual."""
+mae: _Regression
+"""Mean absolute error: the size of the residual; it elicits the median and bears outliers."""
+huber: _RegressionDelta
+"""Huber loss: half the squared residual up to delta, linear beyond it."""
+log_cosh: _Regression
+"""Logarithm of the hyperbolic cosine: a smooth mean absolute error, half the squared residual near 0."""
+smooth_l1: _SmoothL1
+"""Smooth L1 loss: the size of the residual less half of beta; within beta a parabola without a kink."""
+pinball: _Pinball
+"""Quantile loss: the size of the residual, times quantile where the prediction is too low, else the rest of 1."""
+charbonnier: _Charbonnier
+"""Charbonnier loss: the size of the residual, rounded off within eps; eps is its least value."""
+pseudo_huber: _RegressionDelta
+"""Pseudo-Huber loss: half the squared residual near 0, and delta times its size far beyond delta, all smooth."""
+barron_general: _BarronGeneral
+"""Barron's loss: half the squared residual within c, and beyond it bent the more, the lower alpha."""
+mape: _Mape
+"""Mean absolute percentage error, as a fraction: the size of the residual divided by that of the target."""
+msle: _Regression
+"""Mean squared logarithmic error: the squared difference of the logs of 1 + prediction and 1 + target."""

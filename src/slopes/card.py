@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from types import ModuleType
-from typing import Any, Concatenate, Generic, Literal, NoReturn, ParamSpec, Self, overload
+from typing import Any, Literal, NoReturn, Self, overload
 
 import numpy as np
 
@@ -21,11 +21,10 @@ from slopes.extras import require
 from slopes.facts import Claims, Paper, Parameter, Peer
 from slopes.ops import Array
 
-P = ParamSpec("P")
 Body = Callable[..., Array]
 
 
-class Card(Generic[P]):
+class Card:
     """What activations and losses have in common. Made by the decorators, never by hand.
 
     A card is immutable and unique: copies and pickles are the card itself, and it compares by identity.
@@ -60,7 +59,7 @@ class Card(Generic[P]):
             raise TypeError(f"{body.__name__}: no check can refute {unknown}; claims are {', '.join(known)}") from None
         self.bound: dict[str, Any] = {}
         self.slope_body: Any = None  # the derivative by the first argument, if registered
-        self._root: Card[P] = self
+        self._root: Card = self
         self.origin: str | None = None  #: the expression that gets it, where that is no import
         self.name = self.__name__ = body.__name__
         self.__qualname__, self.__module__, self.__doc__ = body.__qualname__, body.__module__, body.__doc__
@@ -168,7 +167,7 @@ class Card(Generic[P]):
 
     # --------------------------------------------------------------------------------- derivatives
 
-    def derivative(self, body: Body) -> Card[P]:
+    def derivative(self, body: Body) -> Card:
         """Register the derivative by the first argument; used as a decorator, right below the card.
 
         It takes the arguments of the body and gives the slope of each entry, or of a row's value by the entries of
@@ -260,7 +259,7 @@ def refused_script(name: str) -> TypeError:
     )
 
 
-def _rebind(root: Card[Any], bound: dict[str, Any]) -> Card[Any]:
+def _rebind(root: Card, bound: dict[str, Any]) -> Card:
     return root.with_(**bound)
 
 
@@ -290,13 +289,13 @@ def _domain(annotation: Any) -> Domain | None:
 # -------------------------------------------------------------------------------------- activations
 
 
-class Activation(Card[P]):
+class Activation(Card):
     """A function of one number, applied to each entry."""
 
     family = "activation"
     parts = 1  #: how many entries go in for one that comes out
 
-    def __call__(self, x: Array, *extra: P.args, **parameters: P.kwargs) -> Any:
+    def __call__(self, x: Array, *extra: Any, **parameters: Any) -> Any:
         """Return the values, in the shape and dtype of x (a NumPy array, torch tensor, number or nested list).
 
         Whatever converts to an array by ``__array__``, as a pandas Series, is read as one and gives a NumPy array.
@@ -346,7 +345,7 @@ class Activation(Card[P]):
         return entered
 
 
-class Map(Activation[P]):
+class Map(Activation):
     """A function of a row, applied along an axis: the body works on the last one."""
 
     family = "map"
@@ -355,7 +354,7 @@ class Map(Activation[P]):
     def _signature(self, body: inspect.Signature) -> inspect.Signature:
         return super()._signature(_with_keywords(body, axis=(-1, int), mask=(None, Any)))
 
-    def __call__(self, x: Array, *, axis: int = -1, mask: Array | None = None, **parameters: Any) -> Any:  # type: ignore[override]
+    def __call__(self, x: Array, *, axis: int = -1, mask: Array | None = None, **parameters: Any) -> Any:
         """Return the values, in the shape and dtype of x, along the axis.
 
         Entries where `mask` (boolean, of the shape of x, True counts) is False get the least value, as −inf does; a
@@ -441,7 +440,7 @@ def _along_rows(r: ModuleType, value: Any, axis: int, ndim: int) -> Any:
     return r.moveaxis(value.reshape((1,) * (ndim - value.ndim) + tuple(value.shape)), axis, -1)
 
 
-class Gate(Map[P]):
+class Gate(Map):
     """A function of two halves of a row, a gate and a value: the body takes them apart, entry by entry.
 
     Its derivative gives the slopes by both, as a pair.
@@ -461,7 +460,7 @@ class Gate(Map[P]):
         keywords = [p for p in body.parameters.values() if p.kind is p.KEYWORD_ONLY]
         return _with_keywords(body.replace(parameters=[x, *keywords]), axis=(-1, int), gate=(self.half, str))
 
-    def __call__(self, x: Array, *, axis: int = -1, gate: str | None = None, **parameters: Any) -> Any:  # type: ignore[override]
+    def __call__(self, x: Array, *, axis: int = -1, gate: str | None = None, **parameters: Any) -> Any:
         """Return the gated values: of x without half of the axis, of which the gate is the "first" or "last" half.
 
         Raises TypeError for what is no array of real numbers, ValueError for an axis that x does not have or that is
@@ -514,11 +513,13 @@ class Gate(Map[P]):
 
 
 @overload
-def activation(body: Callable[Concatenate[Any, P], Any], /) -> Activation[P]: ...
+def activation(body: Body, /) -> Activation: ...
 @overload
-def activation(*, kind: Literal["map", "gate"], **fields: Any) -> Callable[[Callable[..., Any]], Map[[]]]: ...
+def activation(*, kind: Literal["map"], **fields: Any) -> Callable[[Body], Map]: ...
 @overload
-def activation(**fields: Any) -> Callable[[Callable[Concatenate[Any, P], Any]], Activation[P]]: ...
+def activation(*, kind: Literal["gate"], **fields: Any) -> Callable[[Body], Gate]: ...
+@overload
+def activation(**fields: Any) -> Callable[[Body], Activation]: ...
 def activation(
     body: Body | None = None,
     /,
@@ -539,7 +540,7 @@ def activation(
     expression of x, or as a pair of that and the peer's own default call where it gives another number; claims are
     the fields of `Claims`.
     """
-    classes: dict[str, type[Activation[Any]]] = {"elementwise": Activation, "map": Map, "gate": Gate}
+    classes: dict[str, type[Activation]] = {"elementwise": Activation, "map": Map, "gate": Gate}
     if kind not in classes:
         raise ValueError(f"activation: kind must be {OneOf(tuple(classes))}, got {kind!r}")
     if body is not None:
@@ -554,7 +555,7 @@ def activation(
 # ------------------------------------------------------------------------------------------- losses
 
 
-class Loss(Card[P]):
+class Loss(Card):
     """A function of a prediction and a target, or of what else its kind names; the kind owns all but the body."""
 
     family = "loss"
@@ -663,7 +664,7 @@ def loss(
     same_as: Mapping[str, str | tuple[str, str]] | None = None,
     papers: tuple[Paper, ...] = (),
     **claims: Any,
-) -> Callable[[Callable[..., Any]], Loss[Any]]:
+) -> Callable[[Callable[..., Any]], Loss]:
     """Make a card of a body (prediction, target) that gives one value per element, or per row of classes.
 
     `kind` says what the loss is fed: "regression", "binary", "classification" and others, see `slopes.kinds`; some

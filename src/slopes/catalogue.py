@@ -11,7 +11,7 @@ from slopes import activations, losses
 from slopes.card import Activation, Card, Loss
 
 
-def _collect(package: Any) -> dict[str, Card[Any]]:
+def _collect(package: Any) -> dict[str, Card]:
     """Every public name in the package's modules that is a card; an alias is a second name for one card."""
     modules = [
         importlib.import_module(f"{package.__name__}.{found.name}") for found in pkgutil.iter_modules(package.__path__)
@@ -24,17 +24,17 @@ def _collect(package: Any) -> dict[str, Card[Any]]:
     }
 
 
-ACTIVATIONS: dict[str, Activation[Any]] = _collect(activations)  # type: ignore[assignment]
-LOSSES: dict[str, Loss[Any]] = _collect(losses)  # type: ignore[assignment]
-CARDS: dict[str, Card[Any]] = {**ACTIVATIONS, **LOSSES}
+ACTIVATIONS: dict[str, Activation] = _collect(activations)  # type: ignore[assignment]
+LOSSES: dict[str, Loss] = _collect(losses)  # type: ignore[assignment]
+CARDS: dict[str, Card] = {**ACTIVATIONS, **LOSSES}
 
 
-def aliases(card: Card[Any]) -> list[str]:
+def aliases(card: Card) -> list[str]:
     """The other names of a card."""
     return [name for name, found in CARDS.items() if found is card and name != card.name]
 
 
-def find(name: str) -> Card[Any]:
+def find(name: str) -> Card:
     """Return the card of that name, or raise LookupError that names the nearest ones."""
     if name in CARDS:
         return CARDS[name]

@@ -77,7 +77,7 @@ def _complaining(*kinds: type[Exception], prefix: str = "") -> Iterator[None]:
         raise click.UsageError(prefix + str(error)) from error
 
 
-def _load(specs: Sequence[str]) -> list[Card[Any]]:
+def _load(specs: Sequence[str]) -> list[Card]:
     from slopes import loading
 
     with _complaining(*WRONG_SPEC):
@@ -85,7 +85,7 @@ def _load(specs: Sequence[str]) -> list[Card[Any]]:
 
 
 @contextmanager
-def _blaming(specs: Sequence[str], cards: Sequence[Card[Any]]) -> Iterator[None]:
+def _blaming(specs: Sequence[str], cards: Sequence[Card]) -> Iterator[None]:
     """Say in one line which of the user's own cards fails, and where; errors of ours keep their traceback."""
     from slopes import loading
 

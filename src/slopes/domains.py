@@ -230,13 +230,14 @@ class Noise(Domain):
         return Interval(self.low, self.high, closed=True).outside()
 
 
-Real = Annotated[float, Interval()]
-Positive = Annotated[float, Interval(0.0)]
-NonNegative = Annotated[float, Interval(0.0, closed=True)]
-OpenUnitInterval = Annotated[float, Interval(0.0, 1.0)]
-UnitInterval = Annotated[float, Interval(0.0, 1.0, closed=True)]
-UnitIntervalOrNone = Annotated[float | None, OrNone(0.0, 1.0, closed=True)]
-AboveOne = Annotated[float, Interval(1.0)]
-Uniform = Annotated[float, Noise("uniform", 0.0, 1.0)]
-Gumbel = Annotated[float, Noise("gumbel")]
+Number = float | Any  #: beside arrays an array and beside tensors a tensor may take a number's place
+Real = Annotated[Number, Interval()]
+Positive = Annotated[Number, Interval(0.0)]
+NonNegative = Annotated[Number, Interval(0.0, closed=True)]
+OpenUnitInterval = Annotated[Number, Interval(0.0, 1.0)]
+UnitInterval = Annotated[Number, Interval(0.0, 1.0, closed=True)]
+UnitIntervalOrNone = Annotated[Number | None, OrNone(0.0, 1.0, closed=True)]
+AboveOne = Annotated[Number, Interval(1.0)]
+Uniform = Annotated[Number, Noise("uniform", 0.0, 1.0)]
+Gumbel = Annotated[Number, Noise("gumbel")]
 Flag = Annotated[bool, OneOf((True, False))]

@@ -29,7 +29,7 @@ SPEC = re.compile(r"(?:(?P<file>.+):)?(?P<name>[^:()/\\]+)(?P<arguments>\(.*\))?
 DECORATE = "decorate the function with @slopes.activation() or @slopes.loss('regression')"
 
 
-def load(spec: str) -> Card[Any]:
+def load(spec: str) -> Card:
     """Return the card that is meant by ``name`` or ``file.py:object``, either with ``(alpha=0.5)`` behind it.
 
     The file is run, once, with its own folder last on the import path meanwhile, so that it finds its sibling
@@ -85,7 +85,7 @@ def _in_torch(name: str) -> Any:
     return found
 
 
-def check_card(thing: Any, where: str) -> Card[Any]:
+def check_card(thing: Any, where: str) -> Card:
     """Return the thing if it is a card; else raise TypeError that says what it is and how to make it one."""
     if isinstance(thing, Card):
         return thing
@@ -98,7 +98,7 @@ def check_card(thing: Any, where: str) -> Card[Any]:
     raise TypeError(f"{where} is {what}, not a card; {DECORATE}")
 
 
-def _find(name: str) -> Card[Any]:
+def _find(name: str) -> Card:
     from slopes import catalogue
 
     return catalogue.find(name)

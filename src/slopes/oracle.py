@@ -16,7 +16,7 @@ ZERO = 400  #: digits at which a 0 is believed: float64 reaches down to 1e-324, 
 SMALLEST = 5e-324
 
 
-def exact(card: Card[Any], digits: int = 50) -> Exactly:
+def exact(card: Card, digits: int = 50) -> Exactly:
     """Return the card as a function that gives `digits` right digits, as mpmath numbers.
 
     Called like the card, on numbers or arrays; floats mean their binary value. ``.slope`` gives the derivative.
@@ -34,7 +34,7 @@ def exact(card: Card[Any], digits: int = 50) -> Exactly:
 class Exactly:
     """A card in the exact reading; see `exact`."""
 
-    def __init__(self, card: Card[Any], digits: int, reach: int = 0) -> None:
+    def __init__(self, card: Card, digits: int, reach: int = 0) -> None:
         self.card: Any = card
         self.digits = digits
         self.reach = reach  #: how many digits smaller than 1 a term may be and must not be lost beside it

@@ -11,7 +11,7 @@ from slopes.card import Loss
 from slopes.extras import require
 
 
-def scorer(loss: Loss[Any], **parameters: Any) -> Any:
+def scorer(loss: Loss, **parameters: Any) -> Any:
     """Return a scorer for scikit-learn: the negative mean loss of what an estimator predicts, so that more is better.
 
     ``sklearn.metrics.make_scorer(slopes.pinball)`` would hand the loss its arguments in the wrong order, since
@@ -35,5 +35,5 @@ def scorer(loss: Loss[Any], **parameters: Any) -> Any:
     return make_scorer(partial(_mean_loss, loss=loss.with_(**parameters)), greater_is_better=False)
 
 
-def _mean_loss(truth: Any, prediction: Any, *, loss: Loss[Any], sample_weight: Any = None) -> float:
+def _mean_loss(truth: Any, prediction: Any, *, loss: Loss, sample_weight: Any = None) -> float:
     return float(loss(np.asarray(prediction, np.float64), np.asarray(truth, np.float64), weight=sample_weight))

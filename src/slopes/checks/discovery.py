@@ -98,7 +98,7 @@ def _instance(thing: type, spec: str | None) -> Any:
         ) from error
 
 
-def _of_card(card: Card[Any]) -> Form:
+def _of_card(card: Card) -> Form:
     """A card's form follows from its kind."""
     if isinstance(card, Loss):
         kind = card.kind

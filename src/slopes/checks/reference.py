@@ -195,7 +195,7 @@ def _short(x: Tensor) -> str:
 class Likeness:
     """How far a subject is from a card: the largest difference, in parts of the largest value, after scaling."""
 
-    card: Card[Any]
+    card: Card
     options: str  #: of the card's call
     distance: float
     factor: float = 1.0
@@ -272,7 +272,7 @@ def _points(subject: Subject) -> Iterator[Arguments]:
         yield from (subject.draw(seed) for seed in range(6))
 
 
-def _variants(card: Card[Any], subject: Subject) -> Iterator[Card[Any]]:
+def _variants(card: Card, subject: Subject) -> Iterator[Card]:
     """The card, with each of its choices, and with parameters of the subject's that have its names."""
     kind = subject.form.kind
     if kind is None:
@@ -335,7 +335,7 @@ def _values_of(
     return torch.cat([x.reshape(-1) for x in came])
 
 
-def _likeness(card: Card[Any], options: str, mine: Tensor, theirs: Tensor) -> Likeness:
+def _likeness(card: Card, options: str, mine: Tensor, theirs: Tensor) -> Likeness:
     """The distance as they are, or of a loss after scaling, where that makes them one."""
     distance, largest = _distance(mine, theirs)
     plain = Likeness(card, options, distance, largest=largest)
@@ -361,7 +361,7 @@ def _distance(mine: Tensor, theirs: Tensor) -> tuple[float, float]:
     return largest / scale, largest
 
 
-def _namesake(subject: Subject) -> Card[Any] | None:
+def _namesake(subject: Subject) -> Card | None:
     """The card of the subject's own name, however it is spelled."""
     from slopes.catalogue import CARDS
 

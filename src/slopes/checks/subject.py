@@ -101,7 +101,7 @@ class Subject:
         self.setup = list(setup)  #: lines of code after which `loss` or `f` is the subject
         self.declared = declared or Declared()
         self.seed, self.quick = seed, quick
-        self.card: Card[Any] | None = thing if isinstance(thing, Card) else None
+        self.card: Card | None = thing if isinstance(thing, Card) else None
         self.oddities: dict[str, str] = {}  #: what a call did besides giving a tensor, by its first message
         self._versions: dict[tuple[str | None, torch.dtype], Any] = {}  #: by reduction and dtype
         self.warned: list[warnings.WarningMessage] = []  #: of what the last call has warned

@@ -175,7 +175,7 @@ def _functions(look: Look) -> Iterator[None]:
     """Show a look the functions of torch and the cards that are called."""
     call = Activation.__call__
 
-    def seen(card: Activation[...], x: Any, *rest: Any, **named: Any) -> Any:
+    def seen(card: Activation, x: Any, *rest: Any, **named: Any) -> Any:
         return look.follow(card.name, partial(call, card), x, *rest, **named)
 
     try:

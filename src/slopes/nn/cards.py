@@ -83,7 +83,7 @@ class module(CardModule):
     Raises TypeError for what is no card or a parameter it does not have, ValueError for one outside its domain.
     """
 
-    def __init__(self, card: Card[Any], /, **parameters: Any) -> None:
+    def __init__(self, card: Card, /, **parameters: Any) -> None:
         if not isinstance(card, Card):
             raise TypeError(f"module: takes a card, as slopes.activation and slopes.loss make them, got {card!r}")
         self.card = card
@@ -108,7 +108,7 @@ _OURS = {"dim": "axis", "weight": "class_weight"}  #: PyTorch's names, and the c
 
 
 @functools.cache
-def _options(card: Card[Any]) -> dict[str, Any]:
+def _options(card: Card) -> dict[str, Any]:
     """What a module of the card is made with: names and defaults, as PyTorch calls them."""
     keywords = [p for p in card.__signature__.parameters.values() if p.kind is p.KEYWORD_ONLY]
     options = {
@@ -126,12 +126,12 @@ def _options(card: Card[Any]) -> dict[str, Any]:
     return options
 
 
-def has_classes(card: Card[Any]) -> bool:
+def has_classes(card: Card) -> bool:
     """Whether the rows of a loss are the classes of a sample or a pixel."""
     return isinstance(card, Loss) and not {"class_weight", "ignore_index"}.isdisjoint(card.kind.options)
 
 
-def _in_the_style_of_pytorch(card: Loss[Any], arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
+def _in_the_style_of_pytorch(card: Loss, arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
     """The loss by PyTorch's conventions."""
     first, target = arguments[0], arguments[-1]
     count: Any = first.numel()
@@ -158,13 +158,13 @@ _NAMES = "ReLU GELU ELU SiLU GLU SwiGLU GEGLU ReGLU SmeLU XIELU KL JS MSE MAPE M
 _SPELT = {word.lower(): word for word in _NAMES.split()}
 
 
-def _class_name(card: Card[Any]) -> str:
+def _class_name(card: Card) -> str:
     """The name of a card as PyTorch would write it."""
     name = "".join(_SPELT.get(word, word.capitalize()) for word in card.name.split("_"))
     return name + "Loss" * (isinstance(card, Loss) and not name.endswith("Loss"))
 
 
-def _lacked() -> dict[str, Card[Any]]:
+def _lacked() -> dict[str, Card]:
     """The cards that PyTorch has no class for, by the name of theirs."""
     replaced = {card for card, _ in TABLE.values()}
     named = {_class_name(card): card for card in CARDS.values() if card.name not in replaced}

@@ -29,7 +29,7 @@ def fits(first: Any, *rest: Any) -> bool:
     return narrow and r.autocasts(first)
 
 
-def settings_of(card: Card[Any], module: torch.nn.Module, x: Any, *names: str) -> dict[str, Any] | None:
+def settings_of(card: Card, module: torch.nn.Module, x: Any, *names: str) -> dict[str, Any] | None:
     """The card's parameters as the module has them; None where the card refuses one, beside tensors such as x."""
     try:
         return card._settings({name: getattr(module, name) for name in names}, r, x if isinstance(x, Tensor) else None)
@@ -45,7 +45,7 @@ def with_contiguous_gradient(x: Tensor) -> Tensor:
     return x.flatten().reshape(x.shape)
 
 
-def values_of(card: Card[Any], settings: dict[str, Any], x: Tensor, *rest: Tensor) -> Tensor:
+def values_of(card: Card, settings: dict[str, Any], x: Tensor, *rest: Tensor) -> Tensor:
     """The unreduced values of tensors that fit, in float32 at least, differentiated by the card's derivative.
 
     A parameter that is a tensor of the shape of x is one of the arguments.

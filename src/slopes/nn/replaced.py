@@ -20,7 +20,7 @@ TABLE = ACTIVATIONS | LOSSES  #: PyTorch's class, the card, and forward
 REPLACED: dict[str, type[torch.nn.Module]] = {}
 
 
-def _replace(name: str, card: Card[Any], compute: Compute) -> None:
+def _replace(name: str, card: Card, compute: Compute) -> None:
     """Subclass PyTorch's class of that name by one whose forward is `compute`, or PyTorch's own where that is None."""
     base = getattr(torch.nn, name)
     names = list(inspect.signature(base.forward).parameters)[1:]

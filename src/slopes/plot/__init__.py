@@ -14,7 +14,7 @@ from slopes.loading import check_card
 SUFFIXES = (".png", ".svg", ".html")
 
 
-def show(*cards: Card[Any], out: str | os.PathLike[str] | None = None) -> None:
+def show(*cards: Card, out: str | os.PathLike[str] | None = None) -> None:
     """Show the curve, the slope and the facts of one or several cards.
 
     Without `out` they are printed, as far as the terminal is wide; else the file is written, in the format of
@@ -59,7 +59,7 @@ def show(*cards: Card[Any], out: str | os.PathLike[str] | None = None) -> None:
         raise ValueError(f"show: cannot write {str(out)!r}: {error}") from error
 
 
-def described(card: Card[Any]) -> dict[str, Any]:
+def described(card: Card) -> dict[str, Any]:
     """The card's facts and its curve's points, for programs: x, value and slope of each line."""
     from slopes.plot import samples
 

@@ -10,7 +10,7 @@ from sympy.printing.str import StrPrinter
 from slopes.card import Card
 
 
-def text(card: Card[Any]) -> str:
+def text(card: Card) -> str:
     """The formula in one line, as in "x·(1 + erf(x/√2))/2"."""
     line = str(_Text().doprint(card.formula))
     for plain, fine in FINE.items():
@@ -18,7 +18,7 @@ def text(card: Card[Any]) -> str:
     return line
 
 
-def mathml(card: Card[Any]) -> str:
+def mathml(card: Card) -> str:
     """The formula as a MathML element, which browsers typeset with their own fonts."""
     inner = _MathML().doprint(card.formula)
     for printed, fine in ((r"\hat{y}", "ŷ"), ("<mo>-</mo>", "<mo>−</mo>"), ("&ExponentialE;", "e"), ("delta_j", "ΔJ")):

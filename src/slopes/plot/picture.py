@@ -49,7 +49,7 @@ STYLE: Any = {
 }
 
 
-def image(cards: Sequence[Card[Any]], form: str, heading: bool = True) -> bytes:
+def image(cards: Sequence[Card], form: str, heading: bool = True) -> bytes:
     """The picture as a file's content, "png" or "svg"; the same bytes for the same cards."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
@@ -61,7 +61,7 @@ def image(cards: Sequence[Card[Any]], form: str, heading: bool = True) -> bytes:
     return stream.getvalue()
 
 
-def _figure(cards: Sequence[Card[Any]], heading: bool) -> Figure:
+def _figure(cards: Sequence[Card], heading: bool) -> Figure:
     pairs = panels(cards)
     head = 0.75 if heading and len(cards) == 1 else 0.15
     widest = max((len(label) for panel, _ in pairs for label, *_ in panel.lines), default=0)
@@ -150,7 +150,7 @@ def _middle(crowd: list[int], ends: list[float]) -> float:
 # --------------------------------------------------------------------------------------------- page
 
 
-def page(cards: Sequence[Card[Any]]) -> bytes:
+def page(cards: Sequence[Card]) -> bytes:
     """One HTML page: the picture, and for each card its formula and facts; light and dark."""
     names = ", ".join(card.name for card in cards)
     figure = _themed(image(cards, "svg", heading=False).decode())

@@ -37,7 +37,7 @@ class Line:
 class Curve:
     """A card's lines and the label of the axis that they run along."""
 
-    card: Card[Any]
+    card: Card
     axis: str
     lines: tuple[Line, ...]
 
@@ -62,7 +62,7 @@ class Panel:
         return low - pad, high + pad
 
 
-def panels(cards: Iterable[Card[Any]]) -> list[tuple[Panel, Panel]]:
+def panels(cards: Iterable[Card]) -> list[tuple[Panel, Panel]]:
     """A (value, slope) pair of panels for each axis that the cards run along; lines of several bear their names."""
     curves = [curve(card) for card in cards]
     pairs = []
@@ -81,7 +81,7 @@ def panels(cards: Iterable[Card[Any]]) -> list[tuple[Panel, Panel]]:
     return pairs
 
 
-def curve(card: Card[Any]) -> Curve:
+def curve(card: Card) -> Curve:
     """Sample the card along the axis of its kind."""
     kinks = _kinks(card)
     if isinstance(card, Loss):
@@ -95,7 +95,7 @@ def curve(card: Card[Any]) -> Curve:
     return Curve(card, axis, (Line(label, x, value, slope, _indices(x, kinks)),))
 
 
-def _loss_curve(card: Loss[Any], kinks: tuple[float, ...]) -> Curve:
+def _loss_curve(card: Loss, kinks: tuple[float, ...]) -> Curve:
     settings = card.settings
     low, high = card.kind.span(settings)
     x = _grid(low, high, kinks)
@@ -111,7 +111,7 @@ def _loss_curve(card: Loss[Any], kinks: tuple[float, ...]) -> Curve:
     return Curve(card, axis, tuple(lines))
 
 
-def _kinks(card: Card[Any]) -> tuple[float, ...]:
+def _kinks(card: Card) -> tuple[float, ...]:
     """The kinks that lie on the plot's axis: a loss claims them of the residual."""
     if isinstance(card, Loss) and card.kind.name != "regression":
         return ()
@@ -131,7 +131,7 @@ def _indices(x: np.ndarray, kinks: tuple[float, ...]) -> tuple[int, ...]:
 # -------------------------------------------------------------------------------------------- facts
 
 
-def facts(card: Card[Any]) -> dict[str, Any]:
+def facts(card: Card) -> dict[str, Any]:
     """What is known of a card, as plain values: for `rows`, and for programs."""
     from slopes import catalogue
 
@@ -171,7 +171,7 @@ def rows(known: dict[str, Any]) -> list[tuple[str, str]]:
     return [(label, words) for label, words in listed if words]
 
 
-def kind(card: Card[Any]) -> str:
+def kind(card: Card) -> str:
     """What the card is fed, in words."""
     if isinstance(card, Loss):
         space = card.kind.space_of(card.settings)
@@ -179,7 +179,7 @@ def kind(card: Card[Any]) -> str:
     return "map of a row" if card.family == "map" else "activation"
 
 
-def parameters(card: Card[Any]) -> list[dict[str, str]]:
+def parameters(card: Card) -> list[dict[str, str]]:
     """Each parameter's name, domain and default, in words."""
     return [
         {"name": name, "domain": "" if p.domain is None else str(p.domain), "default": _written(p.default)}
@@ -193,7 +193,7 @@ def default_words(parameter: dict[str, str]) -> str:
     return f"{parameter['name']}={parameter['default']}{domain}"
 
 
-def signature(card: Card[Any]) -> str:
+def signature(card: Card) -> str:
     """The card's arguments and own parameters, as in "elu(x, *, alpha=1.0)", with what is bound in place."""
     arguments = [argument.name for argument in card.kind.arguments] if isinstance(card, Loss) else card._arguments
     own = [f"{name}={_written(value)}" for name, value in card.settings.items()]
@@ -223,7 +223,7 @@ def _written(value: Any) -> str:
     return value.text.lower() if isinstance(value, Constant) else repr(value)
 
 
-def _formula(card: Card[Any]) -> dict[str, str]:
+def _formula(card: Card) -> dict[str, str]:
     """The formula as text, TeX and MathML; nothing where the body defies SymPy."""
     try:
         from slopes.plot import formula

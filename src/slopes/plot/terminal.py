@@ -24,7 +24,7 @@ GUTTER = 7  #: of a panel, for the numbers on its left
 DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  #: a braille cell's bits, by row and column
 
 
-def show(cards: Sequence[Card[Any]]) -> None:
+def show(cards: Sequence[Card]) -> None:
     """Print the picture and the facts of the cards."""
     require("slopes.show", "rich")
     from rich.text import Text

@@ -23,7 +23,7 @@ Progress = Callable[[int, int, str], None]
 
 
 def accuracy(
-    cards: Card[Any] | Sequence[Card[Any]] | None = None,
+    cards: Card | Sequence[Card] | None = None,
     *,
     against: Sequence[str] = (),
     workers: int = 1,
@@ -45,7 +45,7 @@ def accuracy(
     _check_libraries(chosen, against)
     names = [card.name for card in chosen]
     labels = {card: card.name if names.count(card.name) == 1 else repr(card) for card in chosen}
-    outcomes: dict[Card[Any], tuple[list[Figure], list[Failure]]] = {}
+    outcomes: dict[Card, tuple[list[Figure], list[Failure]]] = {}
     for card, outcome in _measured(labels, tuple(against), workers):
         outcomes[card] = outcome
         if progress is not None:
@@ -60,7 +60,7 @@ def accuracy(
     )
 
 
-def _cards(cards: Any) -> list[Card[Any]]:
+def _cards(cards: Any) -> list[Card]:
     if cards is None:
         from slopes import catalogue
 
@@ -72,7 +72,7 @@ def _cards(cards: Any) -> list[Card[Any]]:
     return chosen
 
 
-def _check_libraries(cards: list[Card[Any]], against: Sequence[str]) -> None:
+def _check_libraries(cards: list[Card], against: Sequence[str]) -> None:
     known = list(dict.fromkeys([*libraries.KNOWN, *(library for card in cards for library in card.same_as)]))
     for library in against:
         if library not in known:
@@ -86,8 +86,8 @@ def _check_libraries(cards: list[Card[Any]], against: Sequence[str]) -> None:
 
 
 def _measured(
-    labels: dict[Card[Any], str], against: tuple[str, ...], workers: int
-) -> Iterator[tuple[Card[Any], tuple[list[Figure], list[Failure]]]]:
+    labels: dict[Card, str], against: tuple[str, ...], workers: int
+) -> Iterator[tuple[Card, tuple[list[Figure], list[Failure]]]]:
     """Each card with its figures and failures, as they end."""
     from slopes.loading import describe
     from slopes.precision.measure import Failure, measure

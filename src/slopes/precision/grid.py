@@ -30,7 +30,7 @@ REACH = {np.float64: 330}
 ORDINARY = (1e-6, 8.0)
 
 
-def variants(card: Card[Any]) -> list[dict[str, Any]]:
+def variants(card: Card) -> list[dict[str, Any]]:
     """Settings away from the defaults, one parameter at a time."""
     settings = []
     for name, parameter in card.parameters.items():
@@ -45,7 +45,7 @@ def variants(card: Card[Any]) -> list[dict[str, Any]]:
     return settings
 
 
-def _fits(card: Card[Any], name: str, value: Any) -> bool:
+def _fits(card: Card, name: str, value: Any) -> bool:
     """Whether the other parameters admit the value."""
     try:
         card.with_(**{name: value})
@@ -61,7 +61,7 @@ class Grid(Subject):
     only second derivatives will be asked for. `thin`: fewer inputs, for one of many settings.
     """
 
-    def __init__(self, card: Card[Any], form: str, label: str = "", second: bool = False, thin: bool = False) -> None:
+    def __init__(self, card: Card, form: str, label: str = "", second: bool = False, thin: bool = False) -> None:
         super().__init__(card)
         self.label, self.second, self.thin = label or card.name, second, thin
         self.form, self.dtype = form, FORMATS[form]

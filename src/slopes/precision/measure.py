@@ -53,7 +53,7 @@ class Failure:
     message: str
 
 
-def measure(card: Card[Any], against: Sequence[str], label: str) -> tuple[list[Figure], list[Failure]]:
+def measure(card: Card, against: Sequence[str], label: str) -> tuple[list[Figure], list[Failure]]:
     """The figures of a card in every format, and of those peers that it names among the libraries."""
     figures: list[Figure] = []
     failures: dict[tuple[str, str], Failure] = {}  # one fault, told once for all formats
@@ -99,7 +99,7 @@ def _at(grid: Grid, results: Sequence[str], against: Sequence[str]) -> Iterator[
             yield Failure(grid.label, f"exact {result}", describe(error))
 
 
-def libraries_of(card: Card[Any], against: Sequence[str]) -> list[str]:
+def libraries_of(card: Card, against: Sequence[str]) -> list[str]:
     """Those of the libraries that the card names, at its parameters."""
     return [
         library

@@ -62,7 +62,7 @@ def activations(given: Any) -> tuple[Any, ...]:
     return _different("activations", chosen)
 
 
-def losses(given: Any, kind: str) -> tuple[Loss[Any], ...]:
+def losses(given: Any, kind: str) -> tuple[Loss, ...]:
     """The losses: cards."""
     if given is None:
         return tuple(getattr(slopes, name) for name in LOSSES[kind])

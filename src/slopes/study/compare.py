@@ -31,7 +31,7 @@ def compare(
     data: Any = "digits",
     *,
     activations: Sequence[Any] | None = None,
-    losses: Sequence[Loss[Any]] | None = None,
+    losses: Sequence[Loss] | None = None,
     seeds: int | Sequence[int] = SEEDS,
     epochs: int = EPOCHS,
     rates: Sequence[float] = RATES,

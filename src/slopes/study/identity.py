@@ -41,7 +41,7 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def of_card(card: Card[Any], probe: Tensor) -> dict[str, str]:
+def of_card(card: Card, probe: Tensor) -> dict[str, str]:
     """What tells a card from every other and from its own former self: its code, and the values in the probe."""
     return {
         "name": repr(card),

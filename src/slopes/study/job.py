@@ -25,7 +25,7 @@ class Job:
     """Everything that determines the runs, apart from what each cell says."""
 
     activations: tuple[Any, ...]  #: cards, or what `slopes.swap` takes for one: modules, and what makes them
-    losses: tuple[Loss[Any], ...]
+    losses: tuple[Loss, ...]
     network: Network
     task: Task
     epochs: int

@@ -18,7 +18,7 @@ DTYPES = (np.float64, np.float32)
 class Subject:
     """A card under audit, with its sample points and their exact results, each computed once."""
 
-    def __init__(self, card: Card[Any], seed: int = 0, quick: bool = False) -> None:
+    def __init__(self, card: Card, seed: int = 0, quick: bool = False) -> None:
         self.card, self.seed, self.quick, self.name = card, seed, quick, repr(card)
         self.exactly = Exactly(card, DIGITS)
         self.faulty: dict[tuple[str, str], Any] = {}  #: masks of the entries that a check has reported

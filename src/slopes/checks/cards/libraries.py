@@ -45,7 +45,7 @@ def load(library: str) -> ModuleType:
 
 
 def call(
-    card: Card[Any], library: str, arguments: tuple[Any, ...], *, slope: bool = False, cotangent: Any = None
+    card: Card, library: str, arguments: tuple[Any, ...], *, slope: bool = False, cotangent: Any = None
 ) -> tuple[Any, Any]:
     """(value, slope) of what the library calls the card, at arrays, as NumPy arrays; it computes in their dtype.
 

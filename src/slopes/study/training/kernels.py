@@ -19,7 +19,7 @@ CLOSE = 1e-6  #: how far a kernel may be from a card's value and slope, relative
 
 
 @cache
-def activation_kernel(card: Activation[Any]) -> Callable[[Tensor], Tensor] | None:
+def activation_kernel(card: Activation) -> Callable[[Tensor], Tensor] | None:
     """The kernel that an activation's card names, if value and slope agree in float32; None without one."""
     if "torch" not in card.same_as:
         return None

@@ -1,0 +1,197 @@
+"""Write what editors and type checkers see of cards: the last part of src/slopes/__init__.pyi.
+
+python tools/make_stub.py
+"""
+
+from __future__ import annotations
+
+import inspect
+import pathlib
+import re
+import textwrap
+from collections.abc import Iterable
+from dataclasses import fields
+
+import slopes
+from slopes import catalogue
+from slopes.card import Activation, Card, Gate, Loss, Map
+from slopes.domains import Domain, OneOf, OrNone
+from slopes.facts import Claims
+from slopes.kinds import KINDS, OPTIONS, SPACES
+
+ROOT = pathlib.Path(__file__).parent.parent
+STUB = ROOT / "src" / "slopes" / "__init__.pyi"
+HEADING = (
+    "# ------------------------------------------------------------------- written by tools/make_stub.py\n# fmt: off\n"
+)
+
+#: types of the keywords that are no parameters, beside arrays and beside tensors
+KEYWORDS = {
+    "axis": ("int", "int"),
+    "weight": ("_Values | None", "Tensor | None"),
+    "mask": ("_Values | None", "Tensor | None"),
+    "class_weight": ("_Values | None", "Tensor | None"),
+    "divisor": ("_ArrayParameter | None", "_TensorParameter | None"),
+    "generator": ("np.random.Generator | None", "_TensorGenerator | None"),
+    "ignore_index": ("int | None", "int | None"),
+    "label_smoothing": ("float", "float"),
+}
+
+
+def renew(stub: str) -> str:
+    """Return the stub with its last part, and the docstrings of the decorators, as the code has them now."""
+    head, heading, _ = stub.partition(HEADING)
+    for decorator in (slopes.activation, slopes.loss):
+        text = textwrap.indent(f'"""{inspect.getdoc(decorator)}\n"""', "    ")
+        place = rf'(?<=^def {decorator.__name__}\()(.*?:\n) {{4}}""".*?"""'
+        head = re.sub(place, lambda found, text=text: found[1] + text, head, count=1, flags=re.M | re.S)
+    names: dict[str, str] = {}  # of the classes, by their text
+    lines = words()
+    for text, cards in shapes().items():
+        names[text] = class_name(cards, set(names.values()))
+        lines += ["", text.replace("@NAME@", names[text])]
+    lines.append("")
+    for name, card in catalogue.CARDS.items():
+        lines += [f"{name}: {names[class_text(card)]}", f'"""{card.summary}"""']
+    return head + heading + "\n".join([*lines, ""])
+
+
+def words() -> list[str]:
+    """Return the types of what the decorators take."""
+    two = [name for name, kind in KINDS.items() if [a.name for a in kind.arguments] == ["prediction", "target"]]
+    others = [name for name in KINDS if name not in two]
+    literals = {"_PairKind": two, "_OtherKind": others, "_Space": list(SPACES)}
+    lines = [
+        line
+        for name, values in literals.items()
+        for line in (f"{name}: TypeAlias = Literal[", *wrapped(map(written, values), 4), "]")
+    ]
+    return [*lines, "", "class _Claims(TypedDict, total=False):", *(f"    {f.name}: {f.type}" for f in fields(Claims))]
+
+
+# ------------------------------------------------------------------------------------------- cards
+
+
+def shapes() -> dict[str, list[Card]]:
+    """The cards by the text of their class."""
+    found: dict[str, list[Card]] = {}
+    for card in dict.fromkeys(catalogue.CARDS.values()):
+        found.setdefault(class_text(card), []).append(card)
+    return found
+
+
+def class_name(cards: list[Card], taken: set[str]) -> str:
+    """The name of a card's class; one that several share is named after what they take."""
+    words = [cards[0].name]
+    if len(cards) > 1:
+        words = [cards[0].kind.name if isinstance(cards[0], Loss) else cards[0].family, *cards[0].parameters]
+    name = "_" + "".join(word.capitalize() for word in re.split("[ _]", " ".join(words)))
+    return name if name not in taken else name + cards[0].name.capitalize()
+
+
+def class_text(card: Card) -> str:
+    """The text of a card's class."""
+    return loss_text(card) if isinstance(card, Loss) else activation_text(card)
+
+
+def activation_text(card: Activation) -> str:
+    """The class of an activation: how it is called, and what it binds."""
+    bases = "_Rowwise, _GateCard" if isinstance(card, Gate) else "_Rowwise" if isinstance(card, Map) else "_Elementwise"
+    ways = [("_F", 0, "_F"), ("_Number", 0, "np.float64")] if bases == "_Elementwise" else []
+    ways += [("_Arrays", 0, "_Array"), ("Tensor", 1, "Tensor")]
+    lines = [f"class @NAME@({bases}):"]
+    for x, world, result in ways:
+        lines += ["    @overload", define("__call__", [f"x: {x}", *keywords(card, world)], result)]
+    return "\n".join([*lines, *with_(card)])
+
+
+def loss_text(card: Loss) -> str:
+    """The classes of a loss: how it and its methods are called, and the card."""
+    names = [argument.name for argument in card.kind.arguments]
+    ways = [
+        ('Literal["mean", "sum"] = "mean"', 0, "_Mean_co"),
+        ('Literal["none"]', 0, "_Each_co"),
+        ('_Reduction = "mean"', 1, "_Tensors_co"),
+    ]
+    lines = ["class @NAME@Call(Protocol[_Mean_co, _Each_co, _Tensors_co]):"]
+    for reduction, world, result in ways:
+        arguments = [f"{name}: {('_Values', 'Tensor')[world]}" for name in names]
+        given = keywords(card, world, reduction=reduction)
+        lines += ["    @overload", define("__call__", [*arguments, *given], result)]
+    return "\n".join(
+        [
+            *lines,
+            "class @NAME@(@NAME@Call[_Floating, _Array, Tensor], Loss):",
+            "    @property",
+            "    def value_and_slope(self) -> @NAME@Call[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...",
+            "    @property",
+            "    def slope(self) -> @NAME@Call[_Array, _Array, Tensor]: ...",
+            *with_(card),
+        ]
+    )
+
+
+def with_(card: Card) -> list[str]:
+    """Return the method that binds parameters."""
+    given = [
+        f"{name}: {one_type(found.domain, 2)} = {written(found.default)}" for name, found in card.parameters.items()
+    ]
+    return [define("with_", ["*"] * bool(given) + given, "Self")]
+
+
+def keywords(card: Card, world: int, **instead: str) -> list[str]:
+    """The keywords of a call beside arrays (0) or tensors (1), and the star before them."""
+    given = []
+    for name, keyword in card.__signature__.parameters.items():
+        if keyword.kind is not keyword.KEYWORD_ONLY:
+            continue
+        if name in instead:
+            given.append(f"{name}: {instead[name]}")
+        elif name in card.parameters:
+            given.append(f"{name}: {one_type(card.parameters[name].domain, world)} = {written(keyword.default)}")
+        elif name in KEYWORDS:
+            given.append(f"{name}: {KEYWORDS[name][world]} = {written(keyword.default)}")
+        else:
+            given.append(f"{name}: {one_type(OPTIONS[name], world)} = {written(keyword.default)}")
+    return ["*", *given] if given else []
+
+
+def one_type(domain: Domain | None, world: int) -> str:
+    """The type of a parameter, beside arrays (0), beside tensors (1), or anywhere (2)."""
+    if isinstance(domain, OneOf):
+        return "bool" if domain.values == (True, False) else literal(domain.values)
+    numbers = ("_ArrayParameter", "_TensorParameter", "_Parameter")[world]
+    return f"{numbers} | None" if isinstance(domain, OrNone) else numbers
+
+
+def literal(values: Iterable[object]) -> str:
+    """Return the type of one of a few values."""
+    return f"Literal[{', '.join(map(written, values))}]"
+
+
+def written(value: object) -> str:
+    """Return a number, word or None as Python writes it."""
+    return f'"{value}"' if isinstance(value, str) else repr(value)
+
+
+def define(name: str, parameters: list[str], result: str) -> str:
+    """A method of a class, on one line or wrapped."""
+    line = f"    def {name}({', '.join(['self', *parameters])}) -> {result}: ..."
+    if len(line) <= 120:
+        return line
+    return "\n".join([f"    def {name}(", *wrapped(["self", *parameters], 8), f"    ) -> {result}: ..."])
+
+
+def wrapped(items: Iterable[str], indent: int) -> list[str]:
+    """Return the items on as few lines as hold them."""
+    lines: list[str] = []
+    for item in items:
+        if lines and len(lines[-1]) + len(item) < 118:
+            lines[-1] += f" {item},"
+        else:
+            lines.append(" " * indent + f"{item},")
+    return lines
+
+
+if __name__ == "__main__":
+    STUB.write_text(renew(STUB.read_text()))
