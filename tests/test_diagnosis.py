@@ -487,12 +487,11 @@ def test_the_table_lines_up():
     assert "update" not in text  # no optimizer was given
 
 
-def test_the_table_as_dicts_and_html():
+def test_the_table_as_dicts():
     found = slopes.diagnose(mlp(), batch(), F.cross_entropy)
     row = found.table()[0]
     assert row["name"] == "1 (ReLU)"
     assert row["dead_low"] == 0 < row["dead_high"] < 0.12
-    assert "<pre" in found._repr_html_()
     assert repr(found) == "<Diagnosis: 3 activations, 1,000 samples: no findings>"
 
 

@@ -15,7 +15,7 @@ from slopes.card import Loss
 
 pytest.importorskip("sympy")
 pytest.importorskip("matplotlib")
-from slopes.plot import formula, picture, samples, terminal
+from slopes.plot import formula, page, picture, samples, terminal
 
 CARDS = [card for card in dict.fromkeys(catalogue.CARDS.values()) if not (isinstance(card, Loss) and card.kind.coupled)]
 
@@ -156,7 +156,7 @@ def test_files_are_the_same_every_time(suffix, tmp_path):
 
 
 def test_kinks_are_marked():
-    figure = picture._figure([bent], heading=True)
+    figure = picture.draw([bent], heading=True)
     for axes, height in zip(figure.axes, (1.0, 1.0), strict=True):
         marks = [line for line in axes.lines if line.get_marker() == "o"]
         assert [(line.get_xdata()[0], line.get_ydata()[0]) for line in marks] == [(1.0, height)]
@@ -169,13 +169,13 @@ def test_many_labels_keep_apart():
 
 
 def test_the_page_stands_alone_in_light_and_dark():
-    page = picture.page([slopes.gelu, slopes.huber]).decode()
-    assert not re.search(r"<(script|link|img|iframe)", page)
-    assert "prefers-color-scheme: dark" in page
-    assert "var(--c0)" in page
-    assert not re.search(r"#0072b2", page.split("</style>", 1)[1])
-    assert '<a href="https://arxiv.org/abs/1606.08415">' in page
-    assert page.count("<math") == 2
+    text = page.page([slopes.gelu, slopes.huber]).decode()
+    assert not re.search(r"<(script|link|img|iframe)", text)
+    assert "prefers-color-scheme: dark" in text
+    assert "var(--c0)" in text
+    assert not re.search(r"#0072b2", text.split("</style>", 1)[1])
+    assert '<a href="https://arxiv.org/abs/1606.08415">' in text
+    assert text.count("<math") == 2
 
 
 def test_the_page_escapes_what_users_write():
@@ -184,7 +184,7 @@ def test_the_page_escapes_what_users_write():
         """Loud: <script>alert(1)</script>."""
         return x * 2
 
-    assert "<script>" not in picture.page([loud]).decode()
+    assert "<script>" not in page.page([loud]).decode()
 
 
 def test_odd_cards_make_files(tmp_path):

@@ -5,10 +5,31 @@ from __future__ import annotations
 import difflib
 import importlib
 import pkgutil
-from typing import Any
+from typing import Any, TypeVar
 
 from slopes import activations, losses
 from slopes.card import Activation, Card, Loss
+from slopes.notebook import escape, table
+
+C = TypeVar("C", bound=Card)
+
+
+class Catalogue(dict[str, C]):
+    """Cards by their names, which a notebook shows as a table."""
+
+    def _repr_html_(self) -> str:
+        from slopes.plot import samples
+
+        rows = [
+            (
+                ", ".join(f"<b>{escape(name)}</b>" for name in [entry["name"], *entry["aliases"]]),
+                escape(entry["kind"]),
+                "<br>".join(escape(samples.default_words(parameter)) for parameter in entry["parameters"]),
+                escape(entry["summary"]),
+            )
+            for entry in samples.entries(self.values())
+        ]
+        return table(rows, ("name", "kind", "parameters", "summary"))
 
 
 def _collect(package: Any) -> dict[str, Card]:
@@ -24,9 +45,9 @@ def _collect(package: Any) -> dict[str, Card]:
     }
 
 
-ACTIVATIONS: dict[str, Activation] = _collect(activations)  # type: ignore[assignment]
-LOSSES: dict[str, Loss] = _collect(losses)  # type: ignore[assignment]
-CARDS: dict[str, Card] = {**ACTIVATIONS, **LOSSES}
+ACTIVATIONS: Catalogue[Activation] = Catalogue(_collect(activations))  # type: ignore[arg-type]
+LOSSES: Catalogue[Loss] = Catalogue(_collect(losses))  # type: ignore[arg-type]
+CARDS: Catalogue[Card] = Catalogue({**ACTIVATIONS, **LOSSES})
 
 
 def aliases(card: Card) -> list[str]:

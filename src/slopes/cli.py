@@ -176,17 +176,7 @@ def list_(as_json: bool) -> None:
     from slopes import catalogue
     from slopes.plot import samples
 
-    entries: list[dict[str, Any]] = [
-        {
-            "name": card.name,
-            "aliases": catalogue.aliases(card),
-            "family": card.family,
-            "kind": samples.kind(card),
-            "parameters": samples.parameters(card),
-            "summary": card.summary,
-        }
-        for card in dict.fromkeys(catalogue.CARDS.values())
-    ]
+    entries = samples.entries(catalogue.CARDS.values())
     if as_json:
         return _json(entries)
     with _complaining(ImportError):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import html
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self, TypeVar
+
+from slopes.notebook import escape, judged, preformatted, table
 
 SEVERITIES = ("error", "warning", "note")
 
@@ -32,11 +33,25 @@ class Finding:
         """Return the command that prints the page on such faults."""
         return f"slopes explain {self.check}"
 
-    def __str__(self) -> str:
+    @property
+    def headline(self) -> str:
+        """Return the severity, the check and the cause in one line."""
+        return f"{self.severity}: {self.check}: {self.message}"
+
+    @property
+    def rows(self) -> list[tuple[str, str]]:
+        """Return the rest as (label, text)."""
         seen = [("came", self.came), ("expected", self.expected), ("see it", self.reproduce)]
-        rows = [*((label, text) for label, text in seen if text), ("repair", self.repair), ("more", self.more)]
-        told = (f"    {label + ':':<10}" + text.replace("\n", "\n" + " " * 14) for label, text in rows)
-        return "\n".join([f"{self.severity}: {self.check}: {self.message}", *told])
+        return [*((label, text) for label, text in seen if text), ("repair", self.repair), ("more", self.more)]
+
+    def __str__(self) -> str:
+        told = (f"    {label + ':':<10}" + text.replace("\n", "\n" + " " * 14) for label, text in self.rows)
+        return "\n".join([self.headline, *told])
+
+    def _repr_html_(self) -> str:
+        code = {"see it", "more"}
+        rows = [(label, preformatted(text) if label in code else escape(text)) for label, text in self.rows]
+        return f"<p><b>{escape(self.headline)}</b></p>{table(rows, labelled=True)}"
 
 
 @dataclass
@@ -87,19 +102,31 @@ class Report:
             grouped.setdefault(why, []).append(name)
         return grouped
 
+    @property
+    def worst_first(self) -> list[Finding]:
+        """The findings, errors before warnings and these before notes."""
+        return sorted(self.findings, key=lambda finding: SEVERITIES.index(finding.severity))
+
     def __str__(self) -> str:
         return "\n".join(
             [
                 self.headline,
                 *(f"  {fact}" for fact in self.facts),
-                *map(str, sorted(self.findings, key=lambda finding: SEVERITIES.index(finding.severity))),
+                *map(str, self.worst_first),
                 *(f"  not run: {', '.join(names)}: {why}" for why, names in self.reasons.items()),
             ]
         )
 
     def _repr_html_(self) -> str:
-        color = "#2da44e" if self.ok else "#cf222e"
-        return f'<pre style="border-left: 4px solid {color}; padding-left: 1em">{html.escape(str(self))}</pre>'
+        facts = "".join(f"<li>{escape(fact)}</li>" for fact in self.facts)
+        not_run = [(escape(", ".join(names)), escape(why)) for why, names in self.reasons.items()]
+        parts = [
+            f"<p><b>{escape(self.headline)}</b></p>",
+            f"<ul>{facts}</ul>" if facts else "",
+            *(finding._repr_html_() for finding in self.worst_first),
+            f"<details><summary>not run: {len(self.skipped)}</summary>{table(not_run)}</details>" if not_run else "",
+        ]
+        return judged(self.ok, "".join(parts))
 
 
 class Skip(Exception):

@@ -5,21 +5,19 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import matplotlib as mpl
-from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from slopes.diagnosis.results import Diagnosis
-from slopes.plot.picture import COLOURS, FAINT, GRID, INK, STYLE
+from slopes.plot.picture import COLOURS, FAINT, GRID, INK, Picture, style
 
 BLUE, RED = COLOURS[0], COLOURS[1]
 AMBER = COLOURS[5]
 
 
-def picture(found: Diagnosis) -> Figure:
+def picture(found: Diagnosis) -> Picture:
     """One row for each activation, from the first to run to the last."""
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(10, 1.5 + 0.34 * max(len(found.layers), 2)), layout="constrained")
+    with style():
+        figure = Picture(figsize=(10, 1.5 + 0.34 * max(len(found.layers), 2)), layout="constrained")
         outputs, units, gradients = figure.subplots(1, 3, sharey=True)
         places = range(len(found.layers))
         _outputs(outputs, found)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import html
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from slopes.extras import require
+from slopes.notebook import escape, judged, table
 
 HALF = {"float16": (65504.0, 2.0**-24), "bfloat16": (3.3895313892515355e38, 2.0**-133)}  #: largest, least above 0
 PERCENTILES = (1, 25, 50, 75, 99)
@@ -123,21 +123,32 @@ class Diagnosis:
 
     def __str__(self) -> str:
         parts = [[self.headline], [f"  {finding}" for finding in self.findings]]
-        if self.layers:
-            parts += [[""], _aligned(_OF_LAYERS, [_layer_row(layer) for layer in self.layers])]
-        else:
-            parts += [["no activation was seen: those inside torch.nn.LSTM and other fused modules cannot be"]]
-        if self.weights:
-            parts += [[""], _aligned(_OF_WEIGHTS, [_weights_row(weights) for weights in self.weights])]
-            parts += [[f"gradient norm, last over first: {self.gradient_ratio:.3g}"]]
+        parts += [[part] if isinstance(part, str) else ["", *_aligned(part)] for part in self._details()]
         return "\n".join(line for part in parts for line in part)
+
+    def _details(self) -> Iterator[str | list[list[str]]]:
+        """Yield the rest of the text: sentences, and tables as rows below a heading."""
+        if self.layers:
+            yield _without_empty_columns([list(_OF_LAYERS), *map(_layer_row, self.layers)])
+        else:
+            yield "no activation was seen: those inside torch.nn.LSTM and other fused modules cannot be"
+        if self.weights:
+            yield _without_empty_columns([list(_OF_WEIGHTS), *map(_weights_row, self.weights)])
+            yield f"gradient norm, last over first: {self.gradient_ratio:.3g}"
 
     def __repr__(self) -> str:
         return f"<Diagnosis: {len(self.layers)} activations, {self.headline}>"
 
     def _repr_html_(self) -> str:
-        color = "#2da44e" if self.ok else "#cf222e"
-        return f'<pre style="border-left: 4px solid {color}; padding-left: 1em">{html.escape(str(self))}</pre>'
+        findings = "".join(f"<li>{escape(finding)}</li>" for finding in self.findings)
+        parts = [f"<p><b>{escape(self.headline)}</b></p>", f"<ul>{findings}</ul>" if findings else ""]
+        for part in self._details():
+            if isinstance(part, str):
+                parts.append(f"<p>{escape(part)}</p>")
+            else:
+                head, *rows = ([escape(cell) for cell in row] for row in part)
+                parts.append(table(rows, head, right=range(1, len(head))))
+        return judged(self.ok, "".join(parts))
 
 
 def ratio(sizes: Sequence[float]) -> float:
@@ -179,9 +190,13 @@ def _small(number: float) -> str:
     return "" if math.isnan(number) else f"{number:.1e}"
 
 
-def _aligned(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """The rows below their heading, names to the left and numbers to the right; columns of nothing left out."""
-    kept = [k for k in range(len(head)) if any(row[k] for row in rows)]
-    lines = [[row[k] for k in kept] for row in (head, *rows)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return ["  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]).rstrip() for line in lines]
+def _without_empty_columns(rows: list[list[str]]) -> list[list[str]]:
+    """Return the rows, of which the first is the heading, without columns that hold nothing below it."""
+    kept = [k for k in range(len(rows[0])) if any(row[k] for row in rows[1:])]
+    return [[row[k] for k in kept] for row in rows]
+
+
+def _aligned(rows: list[list[str]]) -> list[str]:
+    """Return the rows as lines of text, names to the left and numbers to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip() for row in rows]

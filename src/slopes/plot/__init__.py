@@ -1,11 +1,13 @@
-"""Pictures and facts of cards: in the terminal, or as PNG, SVG or a self-contained HTML page."""
+"""Pictures and facts of cards: in the terminal or a notebook, or as PNG, SVG or a self-contained HTML page."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from slopes import notebook
 from slopes.card import Card, Loss
 from slopes.domains import is_array, is_tensor, shown
 from slopes.extras import require
@@ -17,10 +19,10 @@ SUFFIXES = (".png", ".svg", ".html")
 def show(*cards: Card, out: str | os.PathLike[str] | None = None) -> None:
     """Show the curve, the slope and the facts of one or several cards.
 
-    Without `out` they are printed, as far as the terminal is wide; else the file is written, in the format of
-    its suffix. A loss is drawn along the axis of its kind, a map of rows along its first entry with the
-    others at 0. Cards of one axis share a picture. A dot marks a kink, at the slope that the card takes
-    there.
+    Without `out` they are printed, as far as the terminal is wide, or a notebook displays a picture; else the file
+    is written, in the format of its suffix. A loss is drawn along the axis of its kind, a map of rows along its
+    first entry with the others at 0. Cards of one axis share a picture. A dot marks a kink, at the slope that the
+    card takes there.
 
     Raises TypeError for what is no card, ValueError for an unknown suffix, OSError where the file cannot be
     written, ImportError where the library that draws is not installed.
@@ -39,24 +41,47 @@ def show(*cards: Card, out: str | os.PathLike[str] | None = None) -> None:
         if arrays:
             raise ValueError(f"show: {' and '.join(arrays)} of {card.name} must be a number, for one line to be drawn")
     if out is None:
-        from slopes.plot import terminal
-
-        return terminal.show(cards)
+        return _show_in_notebook(cards) if notebook.is_running() else _show_in_terminal(cards)
     if not isinstance(out, (str, os.PathLike)):
         raise TypeError(f"show: out must be the path of a file, got {shown(out)}")
     path = Path(out)
     if path.suffix.lower() not in SUFFIXES:
         raise ValueError(f"show: out must end in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}, got {str(out)!r}")
     require("slopes.show", "matplotlib")
-    from slopes.plot import picture
+    from slopes.plot import page, picture
 
-    content = picture.page(cards) if path.suffix.lower() == ".html" else picture.image(cards, path.suffix.lower()[1:])
+    content = page.page(cards) if path.suffix.lower() == ".html" else picture.image(cards, path.suffix.lower()[1:])
     try:
         path.write_bytes(content)
     except OSError as error:
         raise type(error)(f"show: cannot write {str(out)!r}: {error.strerror}") from error
     except ValueError as error:  # a path that no system takes
         raise ValueError(f"show: cannot write {str(out)!r}: {error}") from error
+
+
+def _show_in_terminal(cards: Sequence[Card]) -> None:
+    require("slopes.show", "rich")
+    from slopes.plot import terminal
+
+    terminal.show(cards)
+
+
+def _show_in_notebook(cards: Sequence[Card]) -> None:
+    """Display the picture above the facts; without matplotlib, the text of a terminal."""
+    try:
+        require("slopes.show", "matplotlib")
+    except ImportError as error:
+        require("slopes.show", "rich")
+        from slopes.plot import terminal
+
+        text = f"{terminal.text(cards)}\n{error}"
+        return notebook.display(notebook.Html(notebook.preformatted(text), text))
+    from slopes.plot import page, picture, samples
+
+    notebook.display(picture.draw(cards, heading=False))
+    for card in cards:
+        facts = samples.facts(card)
+        notebook.display(notebook.Html(page.section(facts), samples.text(facts)))
 
 
 def described(card: Card) -> dict[str, Any]:

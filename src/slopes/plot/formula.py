@@ -65,11 +65,13 @@ class _MathML(MathMLPresentationPrinter):  # type: ignore[misc]
 
     def _print_Piecewise(self, expr: Any) -> Any:
         table = self.dom.createElement("mtable")
-        table.setAttribute("class", "cases")  # a brace stretches only where there is a font for mathematics
+        # A brace stretches only where there is a font for mathematics.
+        table.setAttribute("style", "border-left: .12rem solid; border-radius: .6rem 0 0 .6rem")
         for value, condition in expr.args:
             line = self.dom.createElement("mtr")
             for content in (self._print(value), self._condition(condition)):
                 cell = self.dom.createElement("mtd")
+                cell.setAttribute("style", "text-align: left; padding: .2rem .5rem")
                 cell.appendChild(content)
                 line.appendChild(cell)
             table.appendChild(line)

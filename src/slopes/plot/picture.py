@@ -1,14 +1,12 @@
-"""Curves by matplotlib, as PNG, SVG, or inside one HTML page that needs no network."""
+"""Curves by matplotlib, as PNG or SVG, or as a figure that notebooks show."""
 
 from __future__ import annotations
 
-import html
+import base64
 import io
-import re
 import textwrap
-from collections.abc import Sequence
-from pathlib import Path
-from string import Template
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import matplotlib
@@ -17,11 +15,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from slopes.card import Card
-from slopes.plot.samples import Panel, facts, panels, rows
+from slopes.plot.samples import Panel, panels
 
 # Okabe and Ito's colours, which colour-blind people tell apart, each with a lighter twin for a dark page.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#b3589a", "#4aa3d6", "#b8860b", "#8c3b2a", "#5f6670")
 DARK = ("#56a9e8", "#f08a3c", "#33c79a", "#dd8cc3", "#8fd0f5", "#e3b23c", "#d97b66", "#a8b0bb")
+CSS_DPI = 96  #: pixels of CSS to an inch
 LABEL = 0.16  #: the height of a label in inches
 STROKES = ("-", (0, (5, 1.6)), (0, (1.2, 1.4)))  # once the colours are used up
 INK, FAINT, GRID, PAPER = "#1f2328", "#6b7280", "#d9dde3", "#ffffff"
@@ -49,26 +48,46 @@ STYLE: Any = {
 }
 
 
-def image(cards: Sequence[Card], form: str, heading: bool = True) -> bytes:
-    """The picture as a file's content, "png" or "svg"; the same bytes for the same cards."""
+@contextmanager
+def style() -> Iterator[None]:
+    """Draw in the style of this package, whatever the user's rcParams are."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(STYLE)
-        figure = _figure(cards, heading)
+        yield
+
+
+class Picture(Figure):
+    """A matplotlib figure that a notebook shows by itself, also where pyplot is not loaded."""
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, str], dict[str, Any]]:
+        """Return the PNG with two pixels for each of CSS, and its width in those of CSS."""
+        stream = io.BytesIO()
+        with style():
+            self.savefig(stream, format="png", dpi=2 * CSS_DPI)
+        png, width = base64.b64encode(stream.getvalue()).decode(), round(CSS_DPI * self.get_figwidth())
+        return {"image/png": png, "text/plain": repr(self)}, {"image/png": {"width": width}}
+
+
+def image(cards: Sequence[Card], form: str, heading: bool = True) -> bytes:
+    """The picture as a file's content, "png" or "svg"; the same bytes for the same cards."""
+    with style():
         stream = io.BytesIO()
         unstamped = {"Date": None, "Creator": None} if form == "svg" else {"Software": None}
-        figure.savefig(stream, format=form, metadata=unstamped, facecolor=PAPER)
+        draw(cards, heading).savefig(stream, format=form, metadata=unstamped, facecolor=PAPER)
     return stream.getvalue()
 
 
-def _figure(cards: Sequence[Card], heading: bool) -> Figure:
+@style()
+def draw(cards: Sequence[Card], heading: bool = True) -> Picture:
+    """Return value and slope of the cards as a figure; `heading` names a single card above it."""
     pairs = panels(cards)
     head = 0.75 if heading and len(cards) == 1 else 0.15
     widest = max((len(label) for panel, _ in pairs for label, *_ in panel.lines), default=0)
     margin = 0.35 + 0.078 * min(widest, 30)
     tall = max(2.15, LABEL * max(len(panel.lines) for panel, _ in pairs))
     width, height = 7.4 + 2 * margin, head + (tall + 0.85) * len(pairs)
-    figure = Figure(figsize=(width, height))
+    figure = Picture(figsize=(width, height))
     if heading and len(cards) == 1:
         figure.text(0.55 / width, 1 - 0.32 / height, cards[0].name, size=14, weight="bold")
         summary = textwrap.shorten(cards[0].summary, 110, placeholder=" …")
@@ -78,11 +97,11 @@ def _figure(cards: Sequence[Card], heading: bool) -> Figure:
             left = 0.55 + column * (3.6 + margin)
             bottom = height - head - (tall + 0.85) * (row + 1) + 0.5
             axes = figure.add_axes((left / width, bottom / height, 3.1 / width, tall / height))
-            _draw(axes, panel)
+            _draw_panel(axes, panel)
     return figure
 
 
-def _draw(axes: Any, panel: Panel) -> None:
+def _draw_panel(axes: Any, panel: Panel) -> None:
     low, high = panel.limits()
     first = panel.lines[0][1]
     axes.set_xlim(np.round(first[0], 2), np.round(first[-1], 2))
@@ -145,56 +164,3 @@ def _spread(ends: list[float], gap: float, ceiling: float) -> list[float]:
 
 def _middle(crowd: list[int], ends: list[float]) -> float:
     return sum(ends[index] for index in crowd) / len(crowd)
-
-
-# --------------------------------------------------------------------------------------------- page
-
-
-def page(cards: Sequence[Card]) -> bytes:
-    """One HTML page: the picture, and for each card its formula and facts; light and dark."""
-    names = ", ".join(card.name for card in cards)
-    figure = _themed(image(cards, "svg", heading=False).decode())
-    label = html.escape(f"Value and slope of {names}", quote=True)
-    filled = Template(Path(__file__).with_name("page.html").read_text(encoding="utf-8")).substitute(
-        title=html.escape(names),
-        light="".join(f"--c{k}: {colour}; " for k, colour in enumerate(COLOURS)),
-        dark="".join(f"--c{k}: {colour}; " for k, colour in enumerate(DARK)),
-        figure=figure.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1),
-        cards="\n".join(_section(facts(card), alone=len(cards) == 1) for card in cards),
-    )
-    return filled.encode()
-
-
-def _themed(svg: str) -> str:
-    """The SVG element alone, its colours handed to the page's style sheet."""
-    svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg[svg.index("<svg") :], flags=re.DOTALL)
-    names = {INK: "ink", FAINT: "faint", GRID: "grid", PAPER: "paper"} | {c: f"c{k}" for k, c in enumerate(COLOURS)}
-    return re.sub("|".join(names), lambda found: f"var(--{names[found[0]]})", svg)
-
-
-def _section(fact: dict[str, Any], alone: bool) -> str:
-    formula = fact["formula"]
-    shown = formula.get("mathml") or html.escape(formula.get("text", ""))
-    source = (
-        f"<details><summary>TeX</summary><code>{html.escape(formula['tex'])}</code></details>"
-        if "tex" in formula
-        else ""
-    )
-    table = "".join(f"<tr><th>{html.escape(label)}</th><td>{_linked(words)}</td></tr>" for label, words in rows(fact))
-    heading = "" if alone else f"<h2>{html.escape(fact['name'])}</h2>"
-    return (
-        f"<section>{heading}<p>{html.escape(fact['summary'])}</p>"
-        f'<p><code>{html.escape(fact["signature"])}</code></p><div class="formula">{shown}</div>{source}'
-        f"<table>{table}</table></section>"
-    )
-
-
-def _linked(words: str) -> str:
-    """The text for HTML, with arXiv, DOI and web addresses as links."""
-    homes = {"arXiv:": "https://arxiv.org/abs/", "doi:": "https://doi.org/"}
-
-    def link(found: re.Match[str]) -> str:
-        target = homes.get(found[1], found[1]) + found[2]
-        return f'<a href="{target}">{found[0]}</a>'
-
-    return re.sub(r"(arXiv:|doi:|https?://)([^\s;]+)", link, html.escape(words))

@@ -171,6 +171,35 @@ def rows(known: dict[str, Any]) -> list[tuple[str, str]]:
     return [(label, words) for label, words in listed if words]
 
 
+def rows_with_formula(known: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return `rows` below the formula in one line."""
+    formula = known["formula"].get("text")
+    return [*([("formula", formula)] if formula else []), *rows(known)]
+
+
+def text(known: dict[str, Any]) -> str:
+    """Return the facts as lines of plain text."""
+    lines = (f"{label}: {words}" for label, words in rows_with_formula(known))
+    return "\n".join([known["signature"], known["summary"], *lines])
+
+
+def entries(cards: Iterable[Card]) -> list[dict[str, Any]]:
+    """Return the card's names, kind, parameters and summary for a list of cards, each of them once."""
+    from slopes import catalogue
+
+    return [
+        {
+            "name": card.name,
+            "aliases": catalogue.aliases(card),
+            "family": card.family,
+            "kind": kind(card),
+            "parameters": parameters(card),
+            "summary": card.summary,
+        }
+        for card in dict.fromkeys(cards)
+    ]
+
+
 def kind(card: Card) -> str:
     """What the card is fed, in words."""
     if isinstance(card, Loss):

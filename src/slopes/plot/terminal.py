@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import codecs
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 
 from slopes.card import Card
-from slopes.extras import require
-from slopes.plot.samples import Panel, facts, number, panels, rows
+from slopes.plot.samples import Panel, facts, number, panels, rows_with_formula
 
 COLOURS = ("blue", "dark_orange3", "green4", "magenta", "cyan", "yellow4", "red", "bright_black")
 HEIGHT = 12  #: of a panel, in characters
@@ -26,10 +25,23 @@ DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  #: a braille ce
 
 def show(cards: Sequence[Card]) -> None:
     """Print the picture and the facts of the cards."""
-    require("slopes.show", "rich")
+    for part in _parts(cards, console().width):
+        emit(part)
+
+
+def text(cards: Sequence[Card], width: int = 100) -> str:
+    """Return the printed lines of `show`, without colours."""
+    printer = console(width, color_system=None)
+    with printer.capture() as captured:
+        for part in _parts(cards, width):
+            printer.print(part)
+    return "\n".join(line.rstrip() for line in captured.get().splitlines())
+
+
+def _parts(cards: Sequence[Card], width: int) -> Iterator[Any]:
+    """Yield the lines of the picture, then the facts, for rich."""
     from rich.text import Text
 
-    width = console().width
     known = [facts(card) for card in cards]
     for pair in panels(cards):
         beside = width >= 76 and max(len(label) for label, *_ in pair[0].lines) < width // 7
@@ -37,18 +49,19 @@ def show(cards: Sequence[Card]) -> None:
         left, right = (draw(panel, each) for panel in pair)
         lines = [[*a, ("  ", ""), *b] for a, b in zip(left, right, strict=True)] if beside else [*left, [], *right]
         for line in [*lines, []]:
-            emit(Text.assemble(*line, no_wrap=True))
+            yield Text.assemble(*line, no_wrap=True)
     for fact in known:
-        emit(Text(fact["signature"], style="bold"))
-        emit(Text(fact["summary"]))
-        emit(_table(fact))
+        yield Text(fact["signature"], style="bold")
+        yield Text(fact["summary"])
+        yield _table(fact)
 
 
-def console(width: int | None = None) -> Any:
+def console(width: int | None = None, **options: Any) -> Any:
     """A rich console on standard output that leaves text as it is."""
     from rich.console import Console
 
-    return Console(width=width, highlight=False, markup=False, emoji=False)
+    # In a notebook rich would display an element for each print, besides the text that is captured.
+    return Console(width=width, highlight=False, markup=False, emoji=False, force_jupyter=False, **options)
 
 
 def emit(renderable: Any, width: int | None = None) -> None:
@@ -73,8 +86,7 @@ def _table(fact: dict[str, Any]) -> Any:
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
-    formula = fact["formula"].get("text")
-    for label, words in [*([("formula", formula)] if formula else []), *rows(fact), ("", "")]:
+    for label, words in [*rows_with_formula(fact), ("", "")]:
         table.add_row(label, Text(words))
     return table
 

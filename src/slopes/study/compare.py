@@ -92,8 +92,8 @@ def compare(
         any `concurrent.futures.Executor`, or a cluster as ``"dask://host:8786"`` or a ``distributed.Client``. What
         exists in an interactive session or a main script only is trained in this process.
     progress
-        A function that takes `Progress`, or False for silence; the default shows a bar on a terminal and a few
-        lines elsewhere.
+        A function that takes `Progress`, or False for silence; the default shows a bar on a terminal or in a
+        notebook, and a few lines elsewhere.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What `print(study)` shows: the ranking with its verdicts, and what was not trained."""
+"""The ranking with its verdicts, and the pairs that were not trained: for `print(study)` and for a notebook."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from slopes.notebook import escape, table
 from slopes.study.report.answer import chance, of_pairs, split_of, title
 from slopes.study.report.page import milliseconds
 from slopes.study.report.scales import Numbers
 from slopes.study.words import counted
 
 if TYPE_CHECKING:
-    from rich.console import Console, ConsoleOptions, RenderResult
+    from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
     from slopes.study.report.answer import Verdict
     from slopes.study.results import Pair, Study
@@ -42,20 +43,20 @@ def listing(study: Study, metric: str | None = None) -> Table:
     values = [pair.estimate(chosen.name).mean for pair in ranked]
     numbers = Numbers.of(chosen, values, study.plan.job.task.unit)
     verdicts = of_pairs(study.verdicts(chosen.name))
-    table = _Listing(
+    listed = _Listing(
         title=_title(study, numbers), caption=_caption(study, numbers), box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1)
     )
-    table.caption_justify, table.pad_edge = "left", False
+    listed.caption_justify, listed.pad_edge = "left", False
     noted = any(pair.note for pair in study.pairs)
     for heading in ("#", "activation", "loss", *["fed"] * noted, f"{chosen.label}{' %' if chosen.percent else ''}"):
         left = heading in ("activation", "loss", "fed")
-        table.add_column(heading, justify="left" if left else "right", overflow="fold")
+        listed.add_column(heading, justify="left" if left else "right", overflow="fold")
     for heading in ("95 % interval", "difference", "p", "verdict", "rate", "diverged", "failed", "ms/epoch"):
-        table.add_column(heading, justify="left" if heading == "verdict" else "right", no_wrap=True)
+        listed.add_column(heading, justify="left" if heading == "verdict" else "right", no_wrap=True)
     for place, pair in enumerate(ranked, 1):
         verdict = verdicts.get(pair.names)
         estimate = pair.estimate(chosen.name)
-        table.add_row(
+        listed.add_row(
             str(place),
             *_names(pair, noted),
             numbers.bare(estimate.mean),
@@ -72,8 +73,24 @@ def listing(study: Study, metric: str | None = None) -> Table:
         if not pair.chosen:
             what = "does not fit" if pair.unfit else "failed"
             blank = [Text()] * 4  # from the mean to p
-            table.add_row("–", *_names(pair, noted), *blank, Text(what, style="yellow"))
-    return table
+            listed.add_row("–", *_names(pair, noted), *blank, Text(what, style="yellow"))
+    return listed
+
+
+def html(study: Study) -> str:
+    """Return the cells of `listing` as HTML, with its title above and its caption below."""
+    listed = listing(study)
+    columns = [[_cell(cell) for cell in column.cells] for column in listed.columns]
+    head = [escape(column.header) for column in listed.columns]
+    right = [place for place, column in enumerate(listed.columns) if column.justify == "right"]
+    rows = table(zip(*columns, strict=True), head, right=right)
+    return f"<p><b>{escape(listed.title)}</b></p>{rows}<p>{escape(listed.caption)}</p>"
+
+
+def _cell(cell: RenderableType) -> str:
+    """The text of a cell, bold where the terminal has it bold."""
+    bold = isinstance(cell, Text) and "bold" in str(cell.style)
+    return f"<b>{escape(cell)}</b>" if bold else escape(cell)
 
 
 def _names(pair: Pair, noted: bool) -> list[Text]:

@@ -37,13 +37,9 @@ def draw(study: Study, path: str | os.PathLike[str] | None = None, metric: str |
     chosen = study.metric(metric)
     if not study.ranked(chosen.name):
         raise LookupError("plot: nothing was trained, so there is nothing to draw; the rows of table() say why.")
-    import matplotlib
+    from slopes.plot.picture import PAPER, style
 
-    from slopes.plot.picture import PAPER, STYLE
-
-    with matplotlib.rc_context():
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update(STYLE)
+    with style():
         figure = _figure(study, chosen.name)
         if target is None:
             return figure
@@ -55,9 +51,7 @@ def draw(study: Study, path: str | os.PathLike[str] | None = None, metric: str |
 
 
 def _figure(study: Study, metric: str) -> Any:
-    from matplotlib.figure import Figure
-
-    from slopes.plot.picture import FAINT, INK
+    from slopes.plot.picture import FAINT, INK, Picture
 
     pairs = study.ranked(metric)
     numbers = Numbers.of(study.metric(metric), [pair.estimate(metric).mean for pair in pairs], study.plan.job.task.unit)
@@ -65,7 +59,7 @@ def _figure(study: Study, metric: str) -> Any:
     names = 0.3 + 0.075 * max(map(len, titles))
     width = names + 2 * PLOT + GAP + SIDE
     height = TOP + ROW * len(pairs) + BOTTOM
-    figure = Figure(figsize=(width, height))
+    figure = Picture(figsize=(width, height))
     box = (BOTTOM / height, ROW * len(pairs) / height)
     left = figure.add_axes((names / width, box[0], PLOT / width, box[1]))
     right = figure.add_axes(((names + PLOT + GAP) / width, box[0], PLOT / width, box[1]))

@@ -1,4 +1,4 @@
-"""Showing how far a study is: a bar on a terminal, lines elsewhere, or the caller's own function."""
+"""Showing how far a study is: a bar on a terminal or in a notebook, lines elsewhere, or the caller's own function."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
 
+from slopes import notebook
 from slopes.study.words import duration
 
 
@@ -47,6 +50,8 @@ def display(progress: Callback | bool | None) -> Iterator[Callback]:
         yield lambda state: None
     elif callable(progress):
         yield progress
+    elif notebook.has_kernel():
+        yield _BarInNotebook()
     elif sys.stderr.isatty():
         with _bar() as update:
             yield update
@@ -65,6 +70,21 @@ class _Lines:
         if tenth > self._tenth:
             self._tenth = tenth
             print(f"compare: {state}", file=sys.stderr, flush=True)
+
+
+class _BarInNotebook:
+    """One output below the cell, rewritten by each call."""
+
+    def __init__(self) -> None:
+        self._handle: Any = None
+
+    def __call__(self, state: Progress) -> None:
+        bar = f'<progress max="{state.total}" value="{state.done}" style="width: 20em"></progress>'
+        content = notebook.Html(f"{bar} {notebook.escape(state)}", f"compare: {state}")
+        if self._handle is None:
+            self._handle = import_module("IPython.display").display(content, display_id=True)
+        else:
+            self._handle.update(content)
 
 
 @contextmanager

@@ -427,11 +427,16 @@ class Study:
     def __rich__(self) -> Table:
         return self.listing()
 
+    def _repr_html_(self) -> str:
+        from slopes.study.listing import html
+
+        return html(self)
+
     def __str__(self) -> str:
         from rich.console import Console
 
         stream = io.StringIO()
-        Console(file=stream, width=200).print(self)
+        Console(file=stream, width=200, force_jupyter=False).print(self)
         return "\n".join(line.rstrip() for line in stream.getvalue().rstrip().splitlines())
 
     def __repr__(self) -> str:

@@ -1,0 +1,89 @@
+"""Showing objects in a notebook: Jupyter, VS Code, Colab, marimo and all others that run IPython's kernel."""
+
+from __future__ import annotations
+
+import html
+import sys
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+
+@dataclass(frozen=True, repr=False)
+class Html:
+    """HTML for a notebook, and the text for a frontend without HTML."""
+
+    html: str
+    text: str
+
+    def _repr_html_(self) -> str:
+        return self.html
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def has_kernel() -> bool:
+    """Return whether this process is an IPython kernel, which every Jupyter frontend talks to.
+
+    IPython in a terminal has a shell but no kernel. IPython is not imported: a kernel has loaded it already.
+    """
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return getattr(shell, "kernel", None) is not None
+
+
+def is_running() -> bool:
+    """Return whether a notebook displays objects: an IPython kernel or marimo."""
+    return has_kernel() or _has_marimo()
+
+
+def display(*objects: Any) -> None:
+    """Display objects below the running cell; they need a method that notebooks know, such as ``_repr_html_``."""
+    if _has_marimo():
+        for each in objects:
+            sys.modules["marimo"].output.append(each)
+        return
+    import_module("IPython.display").display(*objects)
+
+
+def _has_marimo() -> bool:
+    marimo = sys.modules.get("marimo")
+    return marimo is not None and marimo.running_in_notebook()
+
+
+def escape(text: object) -> str:
+    """Return the text for HTML, its lines kept."""
+    return html.escape(str(text)).replace("\n", "<br>")
+
+
+def preformatted(text: str) -> str:
+    """Return an element in which no line wraps; a long one scrolls."""
+    return f'<pre style="white-space: pre; overflow-x: auto; line-height: 1.2">{html.escape(text)}</pre>'
+
+
+def table(
+    rows: Iterable[Sequence[str]], head: Sequence[str] = (), *, labelled: bool = False, right: Collection[int] = ()
+) -> str:
+    """Return a table of HTML cells, in the colours of the notebook's theme.
+
+    The first cell of each row is its label if `labelled`; the columns `right` are aligned to the right.
+    """
+
+    def row(cells: Sequence[str], first: str, others: str) -> str:
+        filled = []
+        for column, cell in enumerate(cells):
+            tag, side = others if column else first, "right" if column in right else "left"
+            filled.append(f'<{tag} style="text-align: {side}; vertical-align: top">{cell}</{tag}>')
+        return f"<tr>{''.join(filled)}</tr>"
+
+    heading = f"<thead>{row(head, 'th', 'th')}</thead>" if head else ""
+    body = "".join(row(cells, "th" if labelled else "td", "td") for cells in rows)
+    return f'<div style="overflow-x: auto"><table>{heading}<tbody>{body}</tbody></table></div>'
+
+
+def judged(ok: bool, content: str) -> str:
+    """Return the content beside a green bar, or a red one; both are readable on white and on black."""
+    color = "#2da44e" if ok else "#cf222e"
+    return f'<div style="border-left: 4px solid {color}; padding-left: 1em">{content}</div>'
