@@ -105,6 +105,57 @@ def test_digits_that_are_easily_lost(name, arguments, parameters, allowed):
         assert definitions.ulps(slope, definitions.slopes(name, *held, **parameters), dtype).max() <= allowed
 
 
+@pytest.mark.parametrize("temperature", [1.0, 2.0, 10.0])
+@pytest.mark.parametrize("gap", [1e-12, 1e-6, 1e-3, 0.1, 1.0, 10.0])
+def test_a_student_near_its_teacher_keeps_the_digits_of_the_difference(gap, temperature):
+    torch = pytest.importorskip("torch")
+    for dtype in (np.float64, np.float32):
+        rows = [np.concatenate([size * x for size in (0.1, 1, 10)]).astype(dtype) for x in (NEAR, NEAR + gap * APART)]
+        exact_value = definitions.values("distillation", *rows, temperature=temperature)
+        exact_slope = definitions.slopes("distillation", *rows, temperature=temperature)
+        for arguments in (rows, [torch.from_numpy(x) for x in rows]):
+            results = slopes.distillation.value_and_slope(*arguments, reduction="none", temperature=temperature)
+            value, slope = map(np.asarray, results)
+            assert definitions.ulps(value, exact_value, dtype).max() <= 8
+            part = abs(slope) / np.maximum(abs(slope).max(-1, keepdims=True), np.finfo(dtype).tiny)
+            assert (definitions.ulps(slope, exact_slope, dtype) * part).max() <= 4
+
+
+def test_a_student_is_compared_with_its_teacher_everywhere():
+    torch = pytest.importorskip("torch")
+    inf = np.inf
+    rows = [
+        ([0.0, 0.0, 0.0], [0.0, 0.0, 0.0], 0.0, [0.0, 0.0, 0.0]),
+        ([-inf, 0.0, 0.0], [-inf, 0.0, 0.0], 0.0, [0.0, 0.0, 0.0]),
+        ([-inf, -inf, -inf], [-inf, -inf, -inf], 0.0, [0.0, 0.0, 0.0]),
+        ([1e19, 0.0, 1.0], [1e19, 1e18, 1.0], 0.0, [0.0, 0.0, 0.0]),
+        ([1e4, 0.0, 0.0], [0.0, 1e4, 0.0], 1e4, [1.0, -1.0, 0.0]),
+        ([1e19, 0.0, 0.0], [0.0, 1e19, 0.0], 1e19, [1.0, -1.0, 0.0]),
+        ([inf, 0.0, 0.0], [inf, 3.0, 0.0], 0.0, [0.0, 0.0, 0.0]),
+        ([0.0, 0.0, 0.0], [-inf, 0.0, 0.0], np.log(1.5), [1 / 3, -1 / 6, -1 / 6]),
+        ([0.0, 0.0, 0.0], [-800.0, 0.0, 0.0], np.log(1.5), [1 / 3, -1 / 6, -1 / 6]),
+        ([-30.0, 0.0, 0.0], [-800.0, 0.0, 0.0], np.log1p(np.exp(-30) / 2), np.exp(-30) * np.array([0.5, -0.25, -0.25])),
+    ]  # fmt: skip
+    student, teacher, value, slope = (torch.tensor(np.array(x)) for x in zip(*rows, strict=True))
+    loss = slopes.distillation.with_(temperature=1.0)
+    for dtype in (torch.float64, torch.float32):
+        z = student.to(dtype).requires_grad_()
+        own = loss(z, teacher.to(dtype), reduction="none")
+        (gradient,) = torch.autograd.grad(own.sum(), z, create_graph=True)
+        near = {"rtol": 1e-6, "atol": 0.0, "check_dtype": False}
+        torch.testing.assert_close(own, value, **near)
+        torch.testing.assert_close(gradient, slope, rtol=1e-6, atol=1e-20, check_dtype=False)
+        (second,) = torch.autograd.grad(gradient[:, 0].sum(), z)
+        share = student.nan_to_num(-inf, 1e300, -inf).softmax(-1).nan_to_num(0.0)
+        torch.testing.assert_close(
+            second, torch.eye(3)[0] * share[:, :1] - share[:, :1] * share, rtol=1e-5, atol=1e-20, check_dtype=False
+        )
+        a, b = (x.detach().to(dtype, copy=True).requires_grad_() for x in (z, teacher))
+        loss(a, b, reduction="sum").backward()
+        torch.testing.assert_close(a.grad, slope, rtol=1e-5, atol=1e-20, check_dtype=False)
+        assert b.grad.isfinite().all()
+
+
 LARGEST = [1.5e308, 1.5e308, -1.7e308, 1e300], [-1.5e308, 1.0, 1.7e308, -1e10]
 
 

@@ -316,7 +316,7 @@ def snake(x: Array, a: Array) -> Array:
 
 
 def expm1_less(x: Array) -> Array:
-    """exp(x) − 1 − x for x <= 0, without cancelling near 0."""
+    """exp(x) − 1 − x for x <= 1, without cancelling near 0."""
     return reading(x).expm1_less(x)
 
 

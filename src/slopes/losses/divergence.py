@@ -8,19 +8,23 @@ from slopes.domains import Flag, OpenUnitInterval, Positive
 from slopes.facts import Paper
 from slopes.losses.classification import cross_entropy
 from slopes.ops import (
+    absolute,
     e,
     exp,
     expm1,
+    expm1_less,
     log,
     log1p,
     log_softmax,
     maximum,
+    minimum,
     nonzero,
     sigmoid,
     softmax,
     softmax_complement,
     softmax_pulled,
     softplus,
+    top,
     where,
     xlogy,
 )  # fmt: skip
@@ -145,6 +149,30 @@ def _(prediction, target, *, beta):
     return softmax_pulled(prediction, (beta - 1) * costs)
 
 
+def _compare(prediction, target, temperature):
+    """Return the divergence of each row, log(teacher / student) of each entry, and where that log is small.
+
+    With u = teacher − student less its mean, the divergence is the log of the mean of exp(−u), and so log1p of the mean
+    of exp(−u) − 1 + u, which is never negative. From 1 on the textbook's sum has no digits to lose.
+    """
+    student, teacher = prediction / temperature, target / temperature
+    share, first = softmax(teacher), top(teacher) == 1
+    textbook = ops.sum(relative_entropy.body(log_softmax(student), log_softmax(teacher), log_target=True))
+    near = (textbook < 1) & (ops.sum(where(first, share, 0.0)) > 0)  # a row of which nothing counts has no first
+    gap = target / 2 - prediction / 2  # halves, lest it overflow
+    gap = where(first, 0.0, gap - ops.sum(where(first, gap, 0.0)))
+    gap = where(near & (share > 0), gap, 0.0) / (temperature / 2)
+    mean = ops.sum(share * gap)
+    u = gap - mean
+    ahead = near & ((share == 0) | (u < -1))  # here exp(−u) may overflow, and its product with the share does not
+    product = student - ops.sum(where(first, student - log_softmax(teacher), 0.0)) + mean
+    product = exp(where(ahead, product, 0.0))
+    cost = where(ahead, product - share * (1 - u), share * expm1_less(minimum(-u, 1.0)))
+    divergence = where(near, log1p(ops.sum(cost)), textbook)
+    ratio = u + divergence
+    return divergence, ratio, near & (share > 0) & (absolute(ratio) < 1)
+
+
 @loss(
     "distillation", convex=True,
     papers=(Paper("Hinton et al.", 2015, "Distilling the Knowledge in a Neural Network", "arXiv:1503.02531"),),
@@ -161,13 +189,16 @@ def distillation(prediction, target, *, temperature: Positive = 2.0):
 
     Multiplied by the temperature squared, so that slopes keep their size whatever it is. The mean is over rows.
     There is no agreed temperature (mmdetection: 10, and the mean over entries); 2 is what scripts most often have.
+    Where teacher and student nearly agree, it is a sum of terms that do not cancel.
     """
-    student, teacher = log_softmax(prediction / temperature), log_softmax(target / temperature)
-    return temperature**2 * ops.sum(relative_entropy.body(student, teacher, log_target=True))[..., 0]
+    divergence, *_ = _compare(prediction, target, temperature)
+    return temperature**2 * divergence[..., 0]
 
 
 @distillation.derivative
 def _(prediction, target, *, temperature):
     student, teacher = prediction / temperature, target / temperature
+    _, ratio, close = _compare(prediction, target, temperature)
     surely = softmax_complement(teacher) - softmax_complement(student)
-    return temperature * where(softmax(student) > 0.5, surely, softmax(student) - softmax(teacher))
+    apart = where(softmax(student) > 0.5, surely, softmax(student) - softmax(teacher))
+    return temperature * where(close, softmax(teacher) * expm1(where(close, -ratio, 0.0)), apart)

@@ -237,7 +237,7 @@ def tanhshrink(r: ModuleType, x: Array) -> Array:
 
 
 def expm1_less(r: ModuleType, x: Array) -> Array:
-    """exp(x) − 1 − x for x <= 0: from −1 on by the series of exp."""
+    """exp(x) − 1 − x for x <= 1: from −1 on by the series of exp."""
     near = r.maximum(x, -1.0)
     return r.where(x > -1, near * near * exp_series(near, 3) / 2, r.exp(x) - 1 - x)
 
