@@ -125,7 +125,6 @@ slopes.huber.slope(a, a, reduction="avg")  # wrong
 slopes.huber.value_and_slope(a, a, delat=2.0)  # wrong
 slopes.huber.with_(delat=2.0)  # wrong
 slopes.huber.with_(reduction="sum")  # wrong
-slopes.huber.name = "hubert"
 slopes.dice(t, labels, over="samples")  # wrong
 slopes.sigmoid_focal(t, t, alpha=None)
 slopes.sigmoid_focal(t, t, gamma=None)  # wrong

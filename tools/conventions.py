@@ -126,7 +126,7 @@ def section(card: Card, ours: Any, given: list[Answer], name: str) -> str:
     """A function's own table."""
     arguments = ", ".join(argument.name for argument in card.kind.arguments) if isinstance(card, Loss) else "x"
     settings = ", ".join(f"{key}={'e' if value is e else repr(value)}" for key, value in card.settings.items())
-    prose = "\n".join(line.strip() for line in (card.__doc__ or "").strip().splitlines())
+    prose = "\n".join(line.strip() for line in (card.body.__doc__ or "").strip().splitlines())
     rows = [f"| **slopes** | {code(f'{card.name}({arguments})')} | {code(settings)} | {text(card, ours)} | |"]
     for answer in sorted(given, key=lambda answer: answer.same is None):
         value = f"**{text(card, answer.value)}**" if answer.same else text(card, answer.value)

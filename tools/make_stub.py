@@ -97,8 +97,8 @@ def class_text(card: Card) -> str:
 def activation_text(card: Activation) -> str:
     """The class of an activation: how it is called, and what it binds."""
     bases = "_Rowwise, _GateCard" if isinstance(card, Gate) else "_Rowwise" if isinstance(card, Map) else "_Elementwise"
-    ways = [("_F", 0, "_F"), ("_Number", 0, "np.float64")] if bases == "_Elementwise" else []
-    ways += [("_Arrays", 0, "_Array"), ("Tensor", 1, "Tensor")]
+    numbers = [("_Number", 0, "np.float64"), ("_F", 0, "_F")] if bases == "_Elementwise" else []
+    ways = [("_Arrays", 0, "_Array"), *numbers, ("Tensor", 1, "Tensor")]
     lines = [f"class @NAME@({bases}):"]
     for x, world, result in ways:
         lines += ["    @overload", define("__call__", [f"x: {x}", *keywords(card, world)], result)]
@@ -142,7 +142,7 @@ def with_(card: Card) -> list[str]:
 def keywords(card: Card, world: int, **instead: str) -> list[str]:
     """The keywords of a call beside arrays (0) or tensors (1), and the star before them."""
     given = []
-    for name, keyword in card.__signature__.parameters.items():
+    for name, keyword in card.call_signature.parameters.items():
         if keyword.kind is not keyword.KEYWORD_ONLY:
             continue
         if name in instead:

@@ -15,7 +15,7 @@ from typing import Any, Literal, NoReturn, Self, overload
 
 import numpy as np
 
-from slopes import kinds, ops
+from slopes import description, kinds, ops
 from slopes.domains import Above, Domain, Flag, Noise, OneOf, did_you_mean, is_array, plain, shown
 from slopes.extras import require
 from slopes.facts import Claims, Paper, Parameter, Peer
@@ -33,8 +33,12 @@ class Card:
     family = "function"
     rowwise = False  #: whether it works on rows rather than entries
     _arguments: tuple[str, ...] = ("x",)
+    __signature__ = description.Described(description.signature, None)
     __name__: str
     __qualname__: str
+
+    def __init_subclass__(cls) -> None:
+        cls.__doc__ = description.Described(description.docstring, cls.__doc__ or "")  # type: ignore[assignment]
 
     def __init__(
         self,
@@ -62,7 +66,7 @@ class Card:
         self._root: Card = self
         self.origin: str | None = None  #: the expression that gets it, where that is no import
         self.name = self.__name__ = body.__name__
-        self.__qualname__, self.__module__, self.__doc__ = body.__qualname__, body.__module__, body.__doc__
+        self.__qualname__, self.__module__ = body.__qualname__, body.__module__
         signature = inspect.signature(body, eval_str=True)
         self.parameters: dict[str, Parameter] = {
             name: Parameter(parameter.default, _domain(parameter.annotation))
@@ -80,7 +84,7 @@ class Card:
         self._settings({})  # which fit one another
         noisy = [name for name, parameter in self.parameters.items() if isinstance(parameter.domain, Noise)]
         self.noise = noisy[0] if noisy else None  #: the parameter that a generator draws
-        self.__signature__ = self._signature(signature)
+        self.call_signature = self._signature(signature)  #: the signature of a call
 
     def _signature(self, body: inspect.Signature) -> inspect.Signature:
         return body if self.noise is None else _with_keywords(body, generator=(None, Any))
@@ -155,7 +159,7 @@ class Card:
         """The names of all keywords."""
         return [
             name
-            for name, parameter in self.__signature__.parameters.items()
+            for name, parameter in self.call_signature.parameters.items()
             if parameter.kind is parameter.KEYWORD_ONLY
         ]
 
@@ -222,7 +226,7 @@ class Card:
     @property
     def summary(self) -> str:
         """The first sentence of the docstring."""
-        return (self.__doc__ or "").strip().partition("\n\n")[0].replace("\n", " ")
+        return (self.body.__doc__ or "").strip().partition("\n\n")[0].replace("\n", " ")
 
     def __repr__(self) -> str:
         ours = self.__module__.startswith(("slopes.activations.", "slopes.losses."))

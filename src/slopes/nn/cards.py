@@ -110,7 +110,7 @@ _OURS = {"dim": "axis", "weight": "class_weight"}  #: PyTorch's names, and the c
 @functools.cache
 def _options(card: Card) -> dict[str, Any]:
     """What a module of the card is made with: names and defaults, as PyTorch calls them."""
-    keywords = [p for p in card.__signature__.parameters.values() if p.kind is p.KEYWORD_ONLY]
+    keywords = [p for p in card.call_signature.parameters.values() if p.kind is p.KEYWORD_ONLY]
     options = {
         p.name: p.default for p in keywords if p.name not in _OF_A_CALL or p.name in card.parameters
     } | card.settings
@@ -182,5 +182,6 @@ def make(name: str) -> type[CardModule]:
         inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, default=default)
         for option, default in _options(card).items()
     ]
-    body = {"card": card, "__module__": "slopes.nn", "__doc__": card.__doc__, "__signature__": inspect.Signature(known)}
+    signature = inspect.Signature(known)
+    body = {"card": card, "__module__": "slopes.nn", "__doc__": card.body.__doc__, "__signature__": signature}
     return type(name, (CardModule,), body)

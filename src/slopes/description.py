@@ -1,0 +1,99 @@
+"""How a card describes itself to `help`, to `inspect.signature` and to editors, worked out when one of them asks."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from typing import Any, Literal
+
+from slopes.domains import Domain, OneOf, OrNone
+from slopes.kinds import OPTIONS, Kind
+
+#: The arguments of a call that are no parameters of the card.
+COMMON = {
+    "x": "an array, a tensor, a number or a nested list",
+    "axis": "an integer: the axis on which the rows lie",
+    "weight": "numbers of the shape of the unreduced loss; the mean is the weighted average",
+    "mask": "booleans of the shape of the unreduced loss; True counts",
+    "divisor": "a number >= 0 in place of the mean's denominator",
+    "class_weight": "a number >= 0 for each class",
+    "ignore_index": "an integer label that does not count",
+    "generator": "a numpy.random.Generator or torch.Generator, which draws the noise",
+}
+INTERNAL = {"curve", "curve_of", "switched", "textbook"}  #: public members that are for plots and the audit
+SPACES = {"real": "real numbers", "positive": "numbers > 0", "non-negative": "numbers >= 0", "above -1": "numbers > -1"}
+
+
+class Described:
+    """An attribute that is worked out for a card; a class of cards has what is given, or no such attribute."""
+
+    def __init__(self, describe: Any, of_class: str | None) -> None:
+        self.describe, self.of_class = describe, of_class
+
+    def __get__(self, card: Any, owner: type) -> Any:
+        if card is not None:
+            return self.describe(card)
+        if self.of_class is None:
+            raise AttributeError
+        return self.of_class
+
+
+def signature(card: Any) -> inspect.Signature:
+    """Return the signature of a call, with bound parameters as defaults."""
+
+    def described(parameter: inspect.Parameter) -> inspect.Parameter:
+        name, own = parameter.name, card.parameters.get(parameter.name)
+        domain = own.domain if own else OPTIONS.get(name)
+        annotation = int if name == "axis" else _annotation(domain) if domain else parameter.empty
+        return parameter.replace(annotation=annotation, default=card.bound.get(name, parameter.default))
+
+    call: inspect.Signature = card.call_signature
+    return call.replace(parameters=[described(p) for p in call.parameters.values()], return_annotation=call.empty)
+
+
+@functools.lru_cache(maxsize=256)  # functools.wraps, as torch.func.vmap has it, asks at each call
+def docstring(card: Any) -> str:
+    """Return the signature, the body's docstring, and what the arguments, methods and attributes are."""
+    call = signature(card)
+    bare = call.replace(parameters=[p.replace(annotation=p.empty) for p in call.parameters.values()])
+    arguments = {}
+    for name, parameter in call.parameters.items():
+        default = "" if parameter.default is parameter.empty else f"; by default {parameter.default!r}"
+        arguments[name] = _argument(card, name) + default
+    members = {name: getattr(type(card), name) for name in dir(type(card)) if not name.startswith("_")}
+    members = {name: member for name, member in members.items() if inspect.getdoc(member) and name not in INTERNAL}
+    first = {name: (inspect.getdoc(member) or "").partition("\n")[0] for name, member in members.items()}
+    parts = [
+        f"{card.__name__}{bare}",
+        inspect.cleandoc(card.body.__doc__ or ""),
+        _section("Arguments", arguments),
+        _section("Methods", {name: first[name] for name, member in members.items() if callable(member)}),
+        _section("Attributes", {name: first[name] for name, member in members.items() if isinstance(member, property)}),
+    ]
+    return "\n\n".join(filter(None, parts))
+
+
+def _annotation(domain: Domain) -> Any:
+    if isinstance(domain, OneOf):
+        return bool if domain.values == (True, False) else Literal[domain.values]
+    return float | None if isinstance(domain, OrNone) else float
+
+
+def _argument(card: Any, name: str) -> str:
+    """What an argument of a call may be."""
+    if name in card.parameters:
+        return str(card.parameters[name].domain or "anything")
+    kind: Kind | None = getattr(card, "kind", None)
+    for argument in kind.arguments if kind else ():
+        if argument.name == name:
+            if name == "target" and "ignore_index" in kind.options:  # type: ignore[union-attr]
+                return "integer labels, or rows of probabilities"
+            return "integers" if name == "labels" else SPACES.get(argument.space.name, argument.space.name)
+    if name == "mask" and kind is None:
+        return "booleans of the shape of x; True counts"
+    return COMMON.get(name) or str(OPTIONS[name])
+
+
+def _section(title: str, lines: dict[str, str]) -> str:
+    width = max(map(len, lines), default=0)
+    return "\n".join([title, *(f"    {name:{width}}  {text}" for name, text in lines.items())]) if lines else ""
