@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections import defaultdict
 
+import numpy as np
 import pytest
 
 import slopes
@@ -159,6 +160,20 @@ def mean_over(card: slopes.Activation, loss: slopes.Loss, module: torch.nn.Modul
 mean_over(slopes.swiglu, my_triplets, slopes.nn.GELU())
 mean_over(slopes.gelu, slopes.info_nce, slopes.nn.module(slopes.gelu))
 mean_over(slopes.mse, slopes.mse, torch.nn.GELU())  # wrong
+
+reveal_type(slopes.nn.GELU(approximate="tanh"))  # GELU
+reveal_type(slopes.nn.SwiGLU(dim=1))  # SwiGLU
+reveal_type(slopes.nn.functional.relu(t))  # Tensor
+torch.nn.Sequential(slopes.nn.Linear(2, 4), slopes.nn.SwiGLU(), slopes.nn.DiceLoss(over="all", weight=t))
+
+class Mine(slopes.nn.Snake):
+    def plain(self) -> slopes.nn.Module:
+        return slopes.nn.Snake(alpha=torch.nn.Parameter(t))
+
+slopes.nn.SwiGLU(axis=1)  # wrong
+slopes.nn.LogCoshLoss(reduction="avg")  # wrong
+slopes.nn.GELUU  # wrong
+slopes.nn.module(torch.nn.GELU())  # wrong
 """
 
 #: In place of flags, so that mypy can use what it knows of torch from checking the project.
@@ -186,20 +201,13 @@ def check_by_mypy(folder: pathlib.Path) -> list[tuple[str, int, str]]:
     return [(pathlib.Path(file).name, int(line), message) for file, line, message in found]
 
 
-def check_by_pyright(folder: pathlib.Path) -> list[tuple[str, int, str]]:
+def check_by_pyright(folder: pathlib.Path, **environment: str) -> list[tuple[str, int, str]]:
     """Return (file, line, message) of each error, and of each type that was revealed."""
     settings = {"typeCheckingMode": "standard", "extraPaths": [str(pathlib.Path(slopes.__file__).parents[1])]}
-    (folder / "pyrightconfig.json").write_text(json.dumps(settings))
-    command = [
-        sys.executable,
-        "-m",
-        "basedpyright",
-        "--outputjson",
-        "--pythonpath",
-        sys.executable,
-        "--project",
-        folder,
-    ]
+    (folder / "pyrightconfig.json").write_text(json.dumps(settings | environment))
+    command = [sys.executable, "-m", "basedpyright", "--outputjson", "--project", folder]
+    if not environment:
+        command += ["--pythonpath", sys.executable]
     found = json.loads(subprocess.run(command, capture_output=True, text=True).stdout)["generalDiagnostics"]
     return [
         (pathlib.Path(one["file"]).name, one["range"]["start"]["line"] + 1, f"{one['severity']}: {one['message']}")
@@ -223,8 +231,12 @@ def messages(request, files):
     return messages
 
 
+def wrong_lines(code: str) -> set[int]:
+    return {number for number, line in enumerate(code.splitlines(), 1) if line.endswith("# wrong")}
+
+
 def test_wrong_lines_are_errors_and_right_ones_are_not(messages):
-    wrong = {number for number, line in enumerate(USE.splitlines(), 1) if line.endswith("# wrong")}
+    wrong = wrong_lines(USE)
     errors = {line: said for line, said in messages["use.py"].items() if any("error" in one for one in said)}
     assert {line: said for line, said in errors.items() if line not in wrong} == {}
     assert wrong - errors.keys() == set()
@@ -243,9 +255,42 @@ def test_readme_and_examples_are_clean(messages):
     assert {file: dict(lines) for file, lines in messages.items() if file != "use.py"} == {}
 
 
+def test_without_torch_arrays_still_give_arrays(tmp_path):
+    pytest.importorskip("basedpyright")
+    packages = tmp_path / "bare" / "lib" / f"python3.{sys.version_info.minor}" / "site-packages"
+    packages.mkdir(parents=True)
+    (packages / "numpy").symlink_to(pathlib.Path(np.__file__).parent)
+    use = """
+import numpy as np
+import torch  # wrong
+import slopes
+a = np.ones(2)
+reveal_type(slopes.gelu(a))  # ndarray
+reveal_type(slopes.gelu([1.0]))  # ndarray
+reveal_type(slopes.gelu(1.0))  # float64
+reveal_type(slopes.elu.slope(a, alpha=2.0))  # ndarray
+reveal_type(slopes.mse(a, a))  # floating
+reveal_type(slopes.huber.value_and_slope(a, [1.0, 2.0], delta=2.0)[1])  # ndarray
+slopes.mse(a)  # wrong
+slopes.mse(a, a, reduction="avg")  # wrong
+slopes.elu(a, alhpa=2.0)  # wrong
+slopes.elu.slope(a, alhpa=2.0)  # wrong
+"""
+    (tmp_path / "use.py").write_text(use)
+    said = check_by_pyright(tmp_path, venvPath=str(tmp_path), venv="bare")
+    assert {line for _, line, message in said if message.startswith("error")} == wrong_lines(use)
+    revealed = {line: message for _, line, message in said if message.startswith("information")}
+    for number, line in enumerate(use.splitlines(), 1):
+        if line.startswith("reveal_type"):
+            assert f'is "{line.partition("# ")[2]}' in revealed[number]
+
+
 def test_the_stub_is_what_its_generator_writes():
     source = importlib.util.spec_from_file_location("make_stub", ROOT / "tools" / "make_stub.py")
     make_stub = importlib.util.module_from_spec(source)
     source.loader.exec_module(make_stub)
     stub = make_stub.STUB.read_text()
     assert stub == make_stub.renew(stub), "run `python tools/make_stub.py`"
+    pytest.importorskip("torch")
+    modules = make_stub.MODULES.read_text()
+    assert modules == make_stub.renew_modules(modules), "run `python tools/make_stub.py`"

@@ -1,4 +1,4 @@
-"""Write what editors and type checkers see of cards: the last part of src/slopes/__init__.pyi.
+"""Write what editors and type checkers see of cards and modules: the last parts of two stubs in src/slopes.
 
 python tools/make_stub.py
 """
@@ -21,6 +21,7 @@ from slopes.kinds import KINDS, OPTIONS, SPACES
 
 ROOT = pathlib.Path(__file__).parent.parent
 STUB = ROOT / "src" / "slopes" / "__init__.pyi"
+MODULES = ROOT / "src" / "slopes" / "nn" / "__init__.pyi"
 HEADING = (
     "# ------------------------------------------------------------------- written by tools/make_stub.py\n# fmt: off\n"
 )
@@ -54,6 +55,33 @@ def renew(stub: str) -> str:
     for name, card in catalogue.CARDS.items():
         lines += [f"{name}: {names[class_text(card)]}", f'"""{card.summary}"""']
     return head + heading + "\n".join([*lines, ""])
+
+
+def renew_modules(stub: str) -> str:
+    """Return the stub of slopes.nn with the modules that PyTorch lacks, as the code has them now."""
+    from slopes.nn.cards import LACKED, make
+
+    head, heading, _ = stub.partition(HEADING)
+    lines = []
+    for name, card in LACKED.items():
+        arguments = inspect.signature(make(name)).parameters.values()
+        given = [f"{a.name}: {module_type(card, a.name)} = {written(a.default)}" for a in arguments]
+        lines += [
+            f"class {name}(CardModule):",
+            *(f"    {line}" for line in textwrap.wrap(f'"""{card.summary}"""', 116)),
+            "",
+            define("__init__", ["*"] * bool(given) + given, "None"),
+            "",
+        ]
+    return head + heading + "\n".join(lines)
+
+
+def module_type(card: Card, name: str) -> str:
+    """Return the type of an argument with which a module is made, under PyTorch's name."""
+    if name in card.parameters:
+        return one_type(card.parameters[name].domain, 1)
+    ours = {"dim": "axis", "weight": "class_weight"}.get(name, name)
+    return KEYWORDS[ours][1] if ours in KEYWORDS else one_type(OPTIONS[ours], 1)
 
 
 def words() -> list[str]:
@@ -195,3 +223,4 @@ def wrapped(items: Iterable[str], indent: int) -> list[str]:
 
 if __name__ == "__main__":
     STUB.write_text(renew(STUB.read_text()))
+    MODULES.write_text(renew_modules(MODULES.read_text()))

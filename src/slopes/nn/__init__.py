@@ -18,7 +18,7 @@ A module made by `torch.nn` is no instance of these subclasses. `torch.jit.scrip
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from slopes.extras import require
 
@@ -30,9 +30,6 @@ from slopes.nn.cards import LACKED, make  # noqa: E402
 from slopes.nn.cards import CardModule as CardModule  # noqa: E402
 from slopes.nn.cards import module as module  # noqa: E402
 from slopes.nn.replaced import REPLACED  # noqa: E402
-
-if TYPE_CHECKING:
-    from torch.nn import *  # noqa: F403
 
 globals().update(REPLACED)
 __all__ = sorted({*(name for name in dir(torch.nn) if not name.startswith("_")), *LACKED, "CardModule", "module"})

@@ -1,0 +1,345 @@
+"""The modules of torch.nn, of which slopes replaces some, and below the last heading those that PyTorch lacks."""
+
+from typing import Literal, TypeAlias
+
+import numpy as np
+from torch import Tensor
+from torch.nn import *  # noqa: F403
+
+from slopes.nn.cards import CardModule as CardModule
+from slopes.nn.cards import module as module
+
+_TensorParameter: TypeAlias = float | np.number | Tensor
+
+# ------------------------------------------------------------------- written by tools/make_stub.py
+# fmt: off
+class SwiGLU(CardModule):
+    """Swish-gated linear unit: the value times the silu of the gate, which is the first half of the row."""
+
+    def __init__(self, *, dim: int = -1, gate: Literal["first", "last"] = "first") -> None: ...
+
+class GEGLU(CardModule):
+    """GELU-gated linear unit: the value times the gelu of the gate, which is the first half of the row."""
+
+    def __init__(
+        self, *, approximate: Literal["none", "tanh"] = "none", dim: int = -1,
+        gate: Literal["first", "last"] = "first",
+    ) -> None: ...
+
+class ReGLU(CardModule):
+    """Rectified gated linear unit: the value where the gate is positive, times it, else 0; the gate comes first."""
+
+    def __init__(self, *, dim: int = -1, gate: Literal["first", "last"] = "first") -> None: ...
+
+class Snake(CardModule):
+    """Snake: the input plus a ripple of 1/alpha that never makes it fall; at alpha = 0 the input itself."""
+
+    def __init__(self, *, alpha: _TensorParameter = 1.0) -> None: ...
+
+class ReLUSquared(CardModule):
+    """Squared ReLU: the square of the input where it is positive, else 0."""
+
+    def __init__(self) -> None: ...
+
+class StarReLU(CardModule):
+    """StarReLU: the squared ReLU, scaled and shifted."""
+
+    def __init__(self, *, scale: _TensorParameter = 1.0, bias: _TensorParameter = 0.0) -> None: ...
+
+class SmeLU(CardModule):
+    """Smooth ReLU, or sparse plus: ReLU whose corner is a parabola between −beta and beta."""
+
+    def __init__(self, *, beta: _TensorParameter = 1.0) -> None: ...
+
+class Squareplus(CardModule):
+    """Squareplus: a smooth ReLU without exponentials, half of a hyperbola."""
+
+    def __init__(self, *, b: _TensorParameter = 4.0) -> None: ...
+
+class Sparsemax(CardModule):
+    """Sparsemax: a row of scores to the nearest probabilities, most of which may be exactly 0."""
+
+    def __init__(self, *, dim: int = -1) -> None: ...
+
+class GumbelSoftmax(CardModule):
+    """Gumbel-softmax: a row of logits to a random choice of one entry, blurred by a temperature."""
+
+    def __init__(self, *, tau: _TensorParameter = 1.0, hard: bool = False, dim: int = -1) -> None: ...
+
+class GELUTanh(CardModule):
+    """GELU's tanh form: the approximation that many language models were trained with, up to 4.7e-4 from GELU."""
+
+    def __init__(self) -> None: ...
+
+class QuickGELU(CardModule):
+    """GELU's sigmoid form: the input times the sigmoid of 1.702 times it, as CLIP was trained; up to 0.02 from GELU."""
+
+    def __init__(self) -> None: ...
+
+class Softcap(CardModule):
+    """Soft cap: any number to one between −cap and cap, almost unchanged where it is small beside cap."""
+
+    def __init__(self, *, cap: _TensorParameter = 30.0) -> None: ...
+
+class XIELU(CardModule):
+    """xIELU, a trainable ELU integrated: a parabola where the input is positive, else a line bent by an exponential."""
+
+    def __init__(
+        self, *, alpha_p: _TensorParameter = 0.8, alpha_n: _TensorParameter = 0.8, beta: _TensorParameter = 0.5,
+        eps: _TensorParameter = -1e-06,
+    ) -> None: ...
+
+class Exponential(CardModule):
+    """The exponential: any number to a positive one, for rates and variances."""
+
+    def __init__(self) -> None: ...
+
+class GIoULoss(CardModule):
+    """Generalized IoU loss: the share of the union that only one box covers, plus what the box around both adds to
+    it."""
+
+    def __init__(self, *, dim: int = -1, reduction: Literal["mean", "sum", "none"] = "mean") -> None: ...
+
+class DIoULoss(CardModule):
+    """Distance IoU loss: 1 − IoU plus the squared distance of the centres, in diagonals of the box around both."""
+
+    def __init__(self, *, dim: int = -1, reduction: Literal["mean", "sum", "none"] = "mean") -> None: ...
+
+class CIoULoss(CardModule):
+    """Complete IoU loss: the distance IoU loss plus a cost of another aspect, which counts where the boxes overlap."""
+
+    def __init__(self, *, dim: int = -1, reduction: Literal["mean", "sum", "none"] = "mean") -> None: ...
+
+class CategoricalCrossEntropyLoss(CardModule):
+    """Categorical cross-entropy: the surprise, −log p, at the right class, of rows of probabilities."""
+
+    def __init__(
+        self, *, weight: Tensor | None = None, label_smoothing: float = 0.0, ignore_index: int | None = -100,
+        base: _TensorParameter = 2.718281828459045, reduction: Literal["mean", "sum", "none"] = "mean",
+    ) -> None: ...
+
+class Poly1Loss(CardModule):
+    """Cross-entropy plus epsilon times the probability that the right class lacks, of rows of logits."""
+
+    def __init__(
+        self, *, weight: Tensor | None = None, label_smoothing: float = 0.0, ignore_index: int | None = -100,
+        epsilon: _TensorParameter = 2.0, reduction: Literal["mean", "sum", "none"] = "mean",
+    ) -> None: ...
+
+class MarginSoftmaxLoss(CardModule):
+    """Cross-entropy of scaled cosines, of which the right one is first lessened: its angle widened, or a margin
+    taken."""
+
+    def __init__(
+        self, *, weight: Tensor | None = None, label_smoothing: float = 0.0, ignore_index: int | None = -100,
+        margin: _TensorParameter = 0.5, scale: _TensorParameter = 64.0,
+        form: Literal["arcface", "cosface"] = "arcface", reduction: Literal["mean", "sum", "none"] = "mean",
+    ) -> None: ...
+
+class JSDivergenceLoss(CardModule):
+    """Jensen-Shannon divergence: how far target and softmax of the logits are from their mixture, by rows."""
+
+    def __init__(
+        self, *, dim: int = -1, beta: _TensorParameter = 0.5, reduction: Literal["mean", "sum", "none"] = "mean",
+    ) -> None: ...
+
+class DistillationLoss(CardModule):
+    """Kullback-Leibler divergence of a student's softened softmax from a teacher's, of rows of their logits."""
+
+    def __init__(
+        self, *, dim: int = -1, temperature: _TensorParameter = 2.0,
+        reduction: Literal["mean", "sum", "none"] = "mean",
+    ) -> None: ...
+
+class CosineLoss(CardModule):
+    """Cosine distance: 1 less the cosine of the angle between two vectors, whatever their lengths."""
+
+    def __init__(self, *, dim: int = -1, reduction: Literal["mean", "sum", "none"] = "mean") -> None: ...
+
+class ContrastivePairLoss(CardModule):
+    """Contrastive loss: half the squared distance of vectors that belong together, else of what lacks to a margin."""
+
+    def __init__(
+        self, *, dim: int = -1, zero_one: bool = False, margin: _TensorParameter = 1.0,
+        reduction: Literal["mean", "sum", "none"] = "mean",
+    ) -> None: ...
+
+class InfoNCELoss(CardModule):
+    """Cross-entropy of picking a positive among the negatives by its cosine over a temperature; NT-Xent."""
+
+    def __init__(
+        self, *, temperature: _TensorParameter = 0.07, reduction: Literal["mean", "sum", "none"] = "mean",
+    ) -> None: ...
+
+class SupConLoss(CardModule):
+    """Cross-entropy of picking a positive among all others by its cosine over a temperature, other positives too."""
+
+    def __init__(
+        self, *, temperature: _TensorParameter = 0.1, reduction: Literal["mean", "sum", "none"] = "mean",
+    ) -> None: ...
+
+class SigmoidFocalLoss(CardModule):
+    """Binary cross-entropy times the chance of being wrong to the power gamma, of logits."""
+
+    def __init__(
+        self, *, gamma: _TensorParameter = 2.0, alpha: _TensorParameter | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean",
+    ) -> None: ...
+
+class SoftmaxFocalLoss(CardModule):
+    """Cross-entropy times the chance of being wrong to the power gamma, of rows of logits."""
+
+    def __init__(
+        self, *, weight: Tensor | None = None, label_smoothing: float = 0.0, ignore_index: int | None = -100,
+        gamma: _TensorParameter = 2.0, reduction: Literal["mean", "sum", "none"] = "mean",
+    ) -> None: ...
+
+class AsymmetricLoss(CardModule):
+    """Focal cross-entropy of logits with an exponent for yes, one for no, and no cost of a no below the clip."""
+
+    def __init__(
+        self, *, gamma_neg: _TensorParameter = 4.0, gamma_pos: _TensorParameter = 1.0, clip: _TensorParameter = 0.05,
+        reduction: Literal["mean", "sum", "none"] = "mean",
+    ) -> None: ...
+
+class GammaDevianceLoss(CardModule):
+    """Half the gamma deviance: how far off, in proportion, a positive target is where the prediction is its log."""
+
+    def __init__(self, *, reduction: Literal["mean", "sum", "none"] = "mean") -> None: ...
+
+class TweedieDevianceLoss(CardModule):
+    """Half the Tweedie deviance of amounts that are often 0, such as claims, where the prediction is their log."""
+
+    def __init__(
+        self, *, power: _TensorParameter = 1.5, reduction: Literal["mean", "sum", "none"] = "mean",
+    ) -> None: ...
+
+class HingeLoss(CardModule):
+    """Hinge loss: what the margin, prediction times target, lacks to 1; nothing from there on."""
+
+    def __init__(self, *, zero_one: bool = False, reduction: Literal["mean", "sum", "none"] = "mean") -> None: ...
+
+class SquaredHingeLoss(CardModule):
+    """Squared hinge loss: the square of what the margin, prediction times target, lacks to 1."""
+
+    def __init__(self, *, zero_one: bool = False, reduction: Literal["mean", "sum", "none"] = "mean") -> None: ...
+
+class DiceLoss(CardModule):
+    """Dice loss: the share of a region and its prediction, taken together, on which they do not agree."""
+
+    def __init__(
+        self, *, mode: Literal["multiclass", "multilabel"] = "multiclass",
+        over: Literal["sample", "batch", "all"] = "sample", from_probabilities: bool = False,
+        weight: Tensor | None = None, ignore_index: int | None = -100, smooth: _TensorParameter = 0.0,
+        squared: bool = False, reduction: Literal["mean", "sum", "none"] = "mean",
+    ) -> None: ...
+
+class JaccardLoss(CardModule):
+    """Jaccard loss, 1 − IoU: the share of the union of a region and its prediction on which they do not agree."""
+
+    def __init__(
+        self, *, mode: Literal["multiclass", "multilabel"] = "multiclass",
+        over: Literal["sample", "batch", "all"] = "sample", from_probabilities: bool = False,
+        weight: Tensor | None = None, ignore_index: int | None = -100,
+        reduction: Literal["mean", "sum", "none"] = "mean",
+    ) -> None: ...
+
+class TverskyLoss(CardModule):
+    """Tversky loss: Dice with a weight for what is wrongly claimed and another for what is missed."""
+
+    def __init__(
+        self, *, mode: Literal["multiclass", "multilabel"] = "multiclass",
+        over: Literal["sample", "batch", "all"] = "sample", from_probabilities: bool = False,
+        weight: Tensor | None = None, ignore_index: int | None = -100, alpha: _TensorParameter = 0.5,
+        beta: _TensorParameter = 0.5, reduction: Literal["mean", "sum", "none"] = "mean",
+    ) -> None: ...
+
+class FocalTverskyLoss(CardModule):
+    """Tversky loss to the power gamma, which below 1 lifts small losses and above 1 makes little of them."""
+
+    def __init__(
+        self, *, mode: Literal["multiclass", "multilabel"] = "multiclass",
+        over: Literal["sample", "batch", "all"] = "sample", from_probabilities: bool = False,
+        weight: Tensor | None = None, ignore_index: int | None = -100, gamma: _TensorParameter = 0.75,
+        alpha: _TensorParameter = 0.3, beta: _TensorParameter = 0.7,
+        reduction: Literal["mean", "sum", "none"] = "mean",
+    ) -> None: ...
+
+class GeneralizedDiceLoss(CardModule):
+    """Generalized Dice loss: Dice of all classes of a sample together, each weighed by its size to the power of −2."""
+
+    def __init__(
+        self, *, mode: Literal["multiclass", "multilabel"] = "multiclass",
+        over: Literal["sample", "batch", "all"] = "sample", from_probabilities: bool = False,
+        ignore_index: int | None = -100, weighting: Literal["square", "simple", "uniform"] = "square",
+        reduction: Literal["mean", "sum", "none"] = "mean",
+    ) -> None: ...
+
+class LovaszSoftmaxLoss(CardModule):
+    """Lovász-softmax loss: 1 − IoU, extended to probabilities by ranking the pixels of a region by their error."""
+
+    def __init__(
+        self, *, mode: Literal["multiclass", "multilabel"] = "multiclass",
+        over: Literal["sample", "batch", "all"] = "sample", from_probabilities: bool = False,
+        weight: Tensor | None = None, ignore_index: int | None = -100,
+        reduction: Literal["mean", "sum", "none"] = "mean",
+    ) -> None: ...
+
+class LovaszHingeLoss(CardModule):
+    """Lovász hinge: 1 − IoU, extended to logits by ranking the pixels of a region by what their margin lacks to 1."""
+
+    def __init__(
+        self, *, over: Literal["sample", "batch", "all"] = "sample", weight: Tensor | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean",
+    ) -> None: ...
+
+class HalfMSELoss(CardModule):
+    """Half the mean squared error, so that the slope is the residual."""
+
+    def __init__(self, *, reduction: Literal["mean", "sum", "none"] = "mean") -> None: ...
+
+class LogCoshLoss(CardModule):
+    """Logarithm of the hyperbolic cosine: a smooth mean absolute error, half the squared residual near 0."""
+
+    def __init__(self, *, reduction: Literal["mean", "sum", "none"] = "mean") -> None: ...
+
+class PinballLoss(CardModule):
+    """Quantile loss: the size of the residual, times quantile where the prediction is too low, else the rest of 1."""
+
+    def __init__(
+        self, *, quantile: _TensorParameter = 0.5, reduction: Literal["mean", "sum", "none"] = "mean",
+    ) -> None: ...
+
+class CharbonnierLoss(CardModule):
+    """Charbonnier loss: the size of the residual, rounded off within eps; eps is its least value."""
+
+    def __init__(
+        self, *, eps: _TensorParameter = 0.001, reduction: Literal["mean", "sum", "none"] = "mean",
+    ) -> None: ...
+
+class PseudoHuberLoss(CardModule):
+    """Pseudo-Huber loss: half the squared residual near 0, and delta times its size far beyond delta, all smooth."""
+
+    def __init__(
+        self, *, delta: _TensorParameter = 1.0, reduction: Literal["mean", "sum", "none"] = "mean",
+    ) -> None: ...
+
+class BarronGeneralLoss(CardModule):
+    """Barron's loss: half the squared residual within c, and beyond it bent the more, the lower alpha."""
+
+    def __init__(
+        self, *, alpha: _TensorParameter = 1.0, c: _TensorParameter = 1.0,
+        reduction: Literal["mean", "sum", "none"] = "mean",
+    ) -> None: ...
+
+class MAPELoss(CardModule):
+    """Mean absolute percentage error, as a fraction: the size of the residual divided by that of the target."""
+
+    def __init__(
+        self, *, eps: _TensorParameter = 1e-07, reduction: Literal["mean", "sum", "none"] = "mean",
+    ) -> None: ...
+
+class MSLELoss(CardModule):
+    """Mean squared logarithmic error: the squared difference of the logs of 1 + prediction and 1 + target."""
+
+    def __init__(self, *, reduction: Literal["mean", "sum", "none"] = "mean") -> None: ...
