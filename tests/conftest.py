@@ -11,7 +11,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import pytest
 
 import scheduling
-from helpers import PATIENCE
+from helpers import PATIENCE, mark_exhaustive
 from slopes.card import Card, Loss
 from slopes.catalogue import ACTIVATIONS, CARDS, LOSSES
 
@@ -22,11 +22,13 @@ def unique(cards: dict[str, Card]) -> list[Card]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test that takes `card`, `activation` or `loss` runs for each of them."""
+    """Run a test that takes `card`, `activation` or `loss` for each of them."""
     for argument, cards in (("card", CARDS), ("activation", ACTIVATIONS), ("loss", LOSSES)):
         if argument in metafunc.fixturenames:
             found = unique(cards)
-            metafunc.parametrize(argument, found, ids=[card.name for card in found])
+            marker = metafunc.definition.get_closest_marker("sampled")
+            values = mark_exhaustive(found, *marker.args) if marker else found
+            metafunc.parametrize(argument, values, ids=[card.name for card in found])
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

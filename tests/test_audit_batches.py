@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import slopes.nn
+from helpers import mark_exhaustive
 from slopes.checks.examination import examine
 
 pytestmark = pytest.mark.filterwarnings("ignore:reduction. 'mean' divides:UserWarning")
@@ -46,7 +47,7 @@ def test_losses_of_torch_with_options(name):
     assert not worse(WITH_OPTIONS[name])
 
 
-@pytest.mark.parametrize("name", ["KLDivLoss", "DiceLoss", "SupConLoss", "InfoNCELoss", "CIoULoss"])
+@pytest.mark.parametrize("name", mark_exhaustive(["KLDivLoss", "DiceLoss", "SupConLoss", "InfoNCELoss", "CIoULoss"]))
 def test_losses_of_slopes_nn(name):
     assert not worse(getattr(slopes.nn, name))
 

@@ -14,6 +14,7 @@ import pytest
 
 pytest.importorskip("torch")
 
+from helpers import mark_exhaustive
 from slopes import loading
 from slopes.checks.behaviour import CHECKS
 from slopes.checks.examination import examine
@@ -51,7 +52,7 @@ def test_bug_is_caught_by_its_check_alone(case):
         assert printed.getvalue(), finding.reproduce
 
 
-@pytest.mark.parametrize("case", CASES, ids=names)
+@pytest.mark.parametrize("case", mark_exhaustive(CASES), ids=names)
 def test_corrected_twin_passes_the_whole_audit(case):
     report = report_on(case, "fixed")
     assert report.ok, str(report)

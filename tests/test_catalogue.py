@@ -9,14 +9,19 @@ from slopes.card import Loss
 from slopes.catalogue import CARDS, aliases, find
 from slopes.checks.cards import CHECKS
 from slopes.checks.cards.cases import Subject
-from slopes.checks.cards.numerics import ULPS, ulps
+from slopes.checks.cards.numerics import ULPS, derivative, ulps
 from slopes.checks.report import Skip
 from slopes.oracle import exact
 
 subjects: dict[object, Subject] = {}  # exact results are shared by the checks of a card
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.sampled(2)
+def test_derivative_in_exact_arithmetic(card):
+    test_audit(card, derivative)
+
+
+@pytest.mark.parametrize("check", [check for check in CHECKS if check is not derivative], ids=lambda one: one.__name__)
 def test_audit(card, check):
     pytest.importorskip("mpmath")
     pytest.importorskip("torch")

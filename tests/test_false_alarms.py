@@ -10,7 +10,6 @@ pytest.importorskip("torch")
 
 import well_kept
 from helpers import mark_exhaustive
-from slopes.catalogue import CARDS
 from slopes.checks.behaviour import CHECKS
 from slopes.checks.discovery import subject_of
 from slopes.checks.examination import examine
@@ -29,10 +28,10 @@ def test_torch_at_its_defaults(name):
     assert errors(report) == set(well_kept.TRULY_WRONG.get(name, ())), str(report)
 
 
-@pytest.mark.parametrize("one", mark_exhaustive(dict.fromkeys(CARDS.values())), ids=lambda one: one.name)
-def test_the_catalogue_passes_the_checks_of_behaviour(one):
+@pytest.mark.sampled(1)
+def test_the_catalogue_passes_the_checks_of_behaviour(card):
     with undisturbed():
-        subject, _ = subject_of(one)
+        subject, _ = subject_of(card)
         report = run(subject, CHECKS)
     assert errors(report) == set(), str(report)
 

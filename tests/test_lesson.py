@@ -28,7 +28,6 @@ import lesson_words  # noqa: E402
 
 PAGES = {"en": ROOT / "docs" / "lesson.md", "zh": ROOT / "docs" / "lesson.zh.md"}
 PICTURES = ROOT / "docs" / "images" / "lesson"
-SECONDS = 60  # of processor time, which other programs do not lengthen; it takes about 25
 UNTESTED = {"4.8"}  # times are those of one machine
 
 NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?(?:e[+-]?\d+)?")
@@ -79,18 +78,15 @@ def near(a: str, b: str) -> bool:
 @pytest.fixture(scope="module")
 def lesson(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     out = tmp_path_factory.mktemp("lesson") / "pictures"
-    start = os.times().children_user
     printed = run_script(out)
-    taken = os.times().children_user - start
     figures = json.loads((out / "figures.json").read_text())
-    return {"printed": printed, "seconds": taken, "out": out, **figures}
+    return {"printed": printed, "out": out, **figures}
 
 
 # ------------------------------------------------------------------------------------------ the claims
 
 
-def test_it_runs_within_its_time_and_draws_its_pictures(lesson):
-    assert lesson["seconds"] < SECONDS
+def test_it_draws_its_pictures(lesson):
     for folder in ("", "zh"):
         drawn = {path.name for path in (lesson["out"] / folder).glob("*.png")}
         kept = {path.name for path in (PICTURES / folder).glob("*.png")}

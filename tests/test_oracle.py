@@ -54,6 +54,16 @@ def test_arrays_and_losses():
     assert float(loss([[1.0, 2.0]], [0], base=2.0)) == pytest.approx(float(loss([[1.0, 2.0]], [0])) / np.log(2))
 
 
+def test_exponentials_of_huge_numbers_are_those_of_mpmath():
+    from slopes.readings import exact as reading
+
+    with reading.precision(60):
+        for x in (1e15, -3.5e15, 1.7e40, -1e300):
+            for name in ("exp", "expm1", "cosh", "sinh"):
+                came, wanted = getattr(reading, f"_{name}")(reading.Number(x)), getattr(reading.context, name)(x)
+                assert abs(came - wanted) <= abs(wanted) * reading.Number(10) ** -59
+
+
 def test_a_lost_difference_is_not_taken_for_zero():
     naive = slopes.activation()(lambda x: slopes.ops.log(1 + slopes.ops.exp(x)))
     assert float(slopes.exact(naive, digits=15)(-300.0)) == pytest.approx(np.exp(-300.0), rel=1e-14)

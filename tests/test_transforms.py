@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from helpers import is_map, mark_exhaustive, unreduced
+from helpers import is_map, unreduced
 
 torch = pytest.importorskip("torch")
 
@@ -51,7 +51,7 @@ def test_autograd_in_both_modes(card, example):
 
 
 def test_double_backward(card, example):
-    function, x = split(card, example)
+    function, x = split(card, example, shape=(2, 3))
     x.requires_grad_()
     assert torch.autograd.gradgradcheck(function, x, check_fwd_over_rev=True, check_rev_over_rev=True)
 
@@ -96,6 +96,7 @@ def test_hessian_by_every_composition(card, example):
 
 
 @whole_graph
+@pytest.mark.sampled(0)
 def test_compile(card, example):
     torch._dynamo.reset()
     function, x = split(card, example)
@@ -181,6 +182,7 @@ def test_inductor_agrees(one, example):
 
 
 @whole_graph
+@pytest.mark.sampled(1)
 def test_compiled_transforms(card, example):
     torch._dynamo.reset()
     function, x = split(card, example)
@@ -224,9 +226,9 @@ def test_compile_with_changing_batches_and_parameters():
     ("name", "parameter", "values"),
     [
         ("rrelu", "lower", (0.1, 0.2)),
-        ("triplet_margin", "p", (2.0, 1.0, 3.0)),
-        ("asymmetric", "clip", (0.05, 0.0, 0.2)),
-        ("barron_general", "alpha", (1.0, 0.0, 0.5)),
+        pytest.param("triplet_margin", "p", (2.0, 1.0, 3.0), marks=pytest.mark.exhaustive),
+        pytest.param("asymmetric", "clip", (0.05, 0.0, 0.2), marks=pytest.mark.exhaustive),
+        pytest.param("barron_general", "alpha", (1.0, 0.0, 0.5), marks=pytest.mark.exhaustive),
     ],
 )
 def test_compile_with_dynamic_numbers(name, parameter, values, example):
@@ -245,21 +247,21 @@ def test_compile_with_dynamic_numbers(name, parameter, values, example):
 
 
 @pytest.mark.filterwarnings("ignore:Attempted to insert a get_attr Node")  # by make_fx
-@pytest.mark.parametrize("one", mark_exhaustive(dict.fromkeys(CARDS.values())), ids=lambda one: one.name)
-def test_traces(one, example):
+@pytest.mark.sampled
+def test_traces(card, example):
     """linearize, make_fx and functionalize, in which nothing can be looked at."""
     from torch.fx.experimental.proxy_tensor import make_fx
 
-    function, x = split(one, example)
+    function, x = split(card, example)
     tangent = torch.ones_like(x)
     _, push = torch.func.linearize(function, x)
     pushed = torch.func.jvp(function, (x,), (tangent,))[1]
     torch.testing.assert_close(push(tangent), pushed, rtol=1e-10, atol=1e-13)
-    arguments = example(one)
+    arguments = example(card)
     for mode in ("real", "symbolic"):
-        traced = make_fx(unreduced(one), tracing_mode=mode)(*arguments)
+        traced = make_fx(unreduced(card), tracing_mode=mode)(*arguments)
         torch.testing.assert_close(traced(*arguments), function(x), rtol=1e-12, atol=1e-14)
-    functional = torch.func.functionalize(unreduced(one))(*arguments)
+    functional = torch.func.functionalize(unreduced(card))(*arguments)
     torch.testing.assert_close(functional, function(x), rtol=1e-12, atol=1e-14)
 
 
@@ -272,6 +274,7 @@ def test_shapes_alone(card, example, dtype):
 
 
 @whole_graph
+@pytest.mark.sampled
 def test_export_with_a_dynamic_batch(loss, example):
     class Module(torch.nn.Module):
         def forward(self, x, *rest):
@@ -341,6 +344,7 @@ def test_dense_accuracy_of_values_and_gradients(activation, dtype):
 
 
 @whole_graph
+@pytest.mark.sampled(2)
 def test_export(card, example):
     first, *rest = example(card)
 

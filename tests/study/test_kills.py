@@ -170,7 +170,7 @@ def recorded(folder):
 
 
 @needs_proc
-@pytest.mark.parametrize("kills", [3, pytest.param(10, marks=pytest.mark.exhaustive)])
+@pytest.mark.parametrize("kills", [2, pytest.param(10, marks=pytest.mark.exhaustive)])
 def test_a_study_that_is_killed_ends_as_one_that_is_not(tmp_path, python, monkeypatch, kills):
     """No round gets through more than three chunks of two runs; the study has twice as many."""
     seeds = kills  # times 12 runs
@@ -216,7 +216,7 @@ def test_a_study_that_is_killed_ends_as_one_that_is_not(tmp_path, python, monkey
 @needs_proc
 def test_a_study_outlives_its_workers(tmp_path, python):
     chance = random.Random(2)
-    process = python(REAL.format(seeds=4), stdin=subprocess.PIPE)
+    process = python(REAL.format(seeds=2), stdin=subprocess.PIPE)
     seen = set()
     assert process.stdout.readline()
     for kills in (False, False, True, True):  # once some runs have ended
@@ -229,4 +229,4 @@ def test_a_study_outlives_its_workers(tmp_path, python):
     process.communicate()
     assert process.returncode == 0
     assert_gone(seen)
-    assert len(recorded(tmp_path / "out")) == len(looked_at(tmp_path / "out")) == 48
+    assert len(recorded(tmp_path / "out")) == len(looked_at(tmp_path / "out")) == 24

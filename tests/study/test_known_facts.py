@@ -10,6 +10,8 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 
+from helpers import mark_exhaustive
+
 EXAMPLE = Path(__file__).parents[2] / "examples" / "known_facts.py"
 
 
@@ -21,7 +23,7 @@ def facts():
     return module.FACTS
 
 
-@pytest.mark.parametrize("name", ["vanishing-gradients", "forms-of-gelu"])
+@pytest.mark.parametrize("name", mark_exhaustive(["vanishing-gradients", "forms-of-gelu"]))
 def test_it_comes_out(facts, name, tmp_path):
     measure, sure = facts[name]
     held, said = measure(tmp_path, workers=1, progress=False)

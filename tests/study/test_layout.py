@@ -14,6 +14,7 @@ from chromium import FAMILIES, Browser, needs_chromium, write_fonts
 from synthetic import make_study
 
 import slopes
+from helpers import mark_exhaustive
 from slopes.study.results import Study
 
 pytestmark = needs_chromium
@@ -100,12 +101,12 @@ WIDTHS = (320, 360, 420, 500, 600, 700, 701, 760, 800, 860, 861, 960, 1060, 1061
 PAPER = (640, 720, 760)  #: A4 and Letter with usual margins are 718 and 740 wide
 
 
-@pytest.mark.parametrize("study", ["usual", "long names"])
+@pytest.mark.parametrize("study", mark_exhaustive(["long names", "usual"]))
 def test_it_fits_a_screen_of_any_width(browser, pages, study):
     assert faults(browser, pages[study], WIDTHS) == {}
 
 
-@pytest.mark.parametrize("study", STUDIES)
+@pytest.mark.parametrize("study", mark_exhaustive(STUDIES))
 def test_it_fits_paper(browser, pages, study):
     assert faults(browser, pages[study], PAPER, media="print") == {}
 

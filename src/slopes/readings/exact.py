@@ -89,13 +89,38 @@ def _lift(name: str, slope: Callable[[Any], Any]) -> Callable[[Array], Exact]:
 
 # --------------------------------------------------------------------------------------- primitives
 
-exp, expm1 = (_lift(name, lambda v: context.exp(v)) for name in ("exp", "expm1"))
+HUGE = 50  #: the power of 2 from which on mpmath finds exp(x) by squaring e as often as x has bits
+
+
+def _exp(v: Any) -> Any:
+    if not context.isfinite(v) or context.mag(v) < HUGE:
+        return context.exp(v)
+    with context.workprec(context.prec + context.mag(v) + 10):
+        twos = context.floor(v / context.ln2)
+        rest = v - twos * context.ln2
+    return context.ldexp(context.exp(rest), int(twos))
+
+
+def _expm1(v: Any) -> Any:
+    return context.expm1(v) if context.mag(v) < HUGE else _exp(v) - 1
+
+
+def _cosh(v: Any) -> Any:
+    return context.cosh(v) if context.mag(v) < HUGE else _exp(abs(v)) / 2
+
+
+def _sinh(v: Any) -> Any:
+    return context.sinh(v) if context.mag(v) < HUGE else context.sign(v) * _cosh(v)
+
+
+exp = partial(_map, lambda v: chain(v, _exp, _exp))
+expm1 = partial(_map, lambda v: chain(v, _expm1, _exp))
 log1p = _lift("log1p", lambda v: 1 / (1 + v))
 sqrt = _lift("sqrt", lambda v: 1 / (2 * context.sqrt(v)) if v else context.inf)
-tanh = _lift("tanh", lambda v: 1 / context.cosh(v) ** 2)
-sinh = _lift("sinh", lambda v: context.cosh(v))
+tanh = _lift("tanh", lambda v: 1 / _cosh(v) ** 2)
+sinh = partial(_map, lambda v: chain(v, _sinh, _cosh))
 sin, cos = _lift("sin", lambda v: context.cos(v)), _lift("cos", lambda v: -context.sin(v))
-erf = _lift("erf", lambda v: 2 * context.exp(-v * v) / context.sqrt(context.pi))
+erf = _lift("erf", lambda v: 2 * _exp(-v * v) / context.sqrt(context.pi))
 
 
 def _log(v: Any) -> Any:
@@ -226,7 +251,7 @@ def _erfc(v: Any, bits: int) -> Any:
     for n in range(1, context.dps // 20 + 2):
         term *= -(2 * n - 1) / (2 * v * v)
         series += term
-    return context.exp(-v * v) / (v * context.sqrt(context.pi)) * series
+    return _exp(-v * v) / (v * context.sqrt(context.pi)) * series
 
 
 def normal_pdf(x: Array, times: Array) -> Array:
@@ -235,7 +260,7 @@ def normal_pdf(x: Array, times: Array) -> Array:
 
 
 def _density(v: Any) -> Any:
-    return context.exp(-v * v / 2) / context.sqrt(2 * context.pi)
+    return _exp(-v * v / 2) / context.sqrt(2 * context.pi)
 
 
 def sum(x: Array) -> Array:
