@@ -58,9 +58,10 @@ def escape(text: object) -> str:
     return html.escape(str(text)).replace("\n", "<br>")
 
 
-def preformatted(text: str) -> str:
-    """Return an element in which no line wraps; a long one scrolls."""
-    return f'<pre style="white-space: pre; overflow-x: auto; line-height: 1.2">{html.escape(text)}</pre>'
+def preformatted(text: str, wrap: bool = False) -> str:
+    """Return an element for code or for characters in columns; a long line wraps or else scrolls."""
+    lines = "white-space: pre-wrap; overflow-wrap: anywhere" if wrap else "white-space: pre; overflow-x: auto"
+    return f'<pre style="{lines}; font-family: monospace; line-height: 1.2; margin: 0">{html.escape(text)}</pre>'
 
 
 def table(

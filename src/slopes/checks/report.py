@@ -50,7 +50,7 @@ class Finding:
 
     def _repr_html_(self) -> str:
         code = {"see it", "more"}
-        rows = [(label, preformatted(text) if label in code else escape(text)) for label, text in self.rows]
+        rows = [(label, preformatted(text, wrap=True) if label in code else escape(text)) for label, text in self.rows]
         return f"<p><b>{escape(self.headline)}</b></p>{table(rows, labelled=True)}"
 
 

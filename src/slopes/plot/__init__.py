@@ -81,7 +81,9 @@ def _show_in_notebook(cards: Sequence[Card]) -> None:
     notebook.display(picture.draw(cards, heading=False))
     for card in cards:
         facts = samples.facts(card)
-        notebook.display(notebook.Html(page.section(facts), samples.text(facts)))
+        # Otherwise the formula would stand in the middle of a wide screen, far from the table.
+        content = f'<div style="width: fit-content">{page.section(facts)}</div>'
+        notebook.display(notebook.Html(content, samples.text(facts)))
 
 
 def described(card: Card) -> dict[str, Any]:

@@ -79,7 +79,8 @@ class _BarInNotebook:
         self._handle: Any = None
 
     def __call__(self, state: Progress) -> None:
-        bar = f'<progress max="{state.total}" value="{state.done}" style="width: 20em"></progress>'
+        style = "width: 20em; vertical-align: middle"
+        bar = f'<progress max="{state.total}" value="{state.done}" style="{style}"></progress>'
         content = notebook.Html(f"{bar} {notebook.escape(state)}", f"compare: {state}")
         if self._handle is None:
             self._handle = import_module("IPython.display").display(content, display_id=True)
