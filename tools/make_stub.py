@@ -5,11 +5,12 @@ python tools/make_stub.py
 
 from __future__ import annotations
 
+import ast
 import inspect
 import pathlib
 import re
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import fields
 
 import slopes
@@ -25,6 +26,9 @@ MODULES = ROOT / "src" / "slopes" / "nn" / "__init__.pyi"
 HEADING = (
     "# ------------------------------------------------------------------- written by tools/make_stub.py\n# fmt: off\n"
 )
+
+#: what the methods of classes in the first part of the stub describe
+DESCRIBED = {"_Elementwise": Activation, "_Rowwise": Map, "_OwnLoss": Loss}
 
 #: types of the keywords that are no parameters, beside arrays and beside tensors
 KEYWORDS = {
@@ -42,10 +46,7 @@ KEYWORDS = {
 def renew(stub: str) -> str:
     """Return the stub with its last part, and the docstrings of the decorators, as the code has them now."""
     head, heading, _ = stub.partition(HEADING)
-    for decorator in (slopes.activation, slopes.loss):
-        text = textwrap.indent(f'"""{inspect.getdoc(decorator)}\n"""', "    ")
-        place = rf'(?<=^def {decorator.__name__}\()(.*?:\n) {{4}}""".*?"""'
-        head = re.sub(place, lambda found, text=text: found[1] + text, head, count=1, flags=re.M | re.S)
+    head = renew_docstrings(head)
     names: dict[str, str] = {}  # of the classes, by their text
     lines = words()
     for text, cards in shapes().items():
@@ -55,6 +56,31 @@ def renew(stub: str) -> str:
     for name, card in catalogue.CARDS.items():
         lines += [f"{name}: {names[class_text(card)]}", f'"""{card.summary}"""']
     return head + heading + "\n".join([*lines, ""])
+
+
+def renew_docstrings(head: str) -> str:
+    """Return the head, in which a function that has a docstring gets that of what it describes."""
+    lines, places = head.split("\n"), []
+    for owner in (tree := ast.parse(head), *(node for node in tree.body if isinstance(node, ast.ClassDef))):
+        described = DESCRIBED.get(getattr(owner, "name", ""), slopes)
+        for node in owner.body:
+            if isinstance(node, ast.FunctionDef) and ast.get_docstring(node):
+                places.append((node.body[0], getattr(described, node.name)))
+    for place, source in sorted(places, key=lambda found: -found[0].lineno):
+        text = docstring(inspect.getdoc(source) or "", place.col_offset)
+        lines[place.lineno - 1 : place.end_lineno] = text
+    return "\n".join(lines)
+
+
+def docstring(text: str, indent: int) -> list[str]:
+    """Return the lines of a docstring."""
+    quoted = f'"""{text}\n"""' if "\n" in text else f'"""{text}"""'
+    return textwrap.indent(quoted, " " * indent).split("\n")
+
+
+def first_line(method: Callable[..., object]) -> str:
+    """Return the docstring of a method's first line, as a line of a class in the stub."""
+    return f'        """{(inspect.getdoc(method) or "").partition(chr(10))[0]}"""'
 
 
 def renew_modules(stub: str) -> str:
@@ -151,9 +177,11 @@ def loss_text(card: Loss) -> str:
             *lines,
             "class @NAME@(@NAME@Call[_Floating, _Array, Tensor], Loss):",
             "    @property",
-            "    def value_and_slope(self) -> @NAME@Call[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...",
+            "    def value_and_slope(self) -> @NAME@Call[_FloatingAndArray, _TwoArrays, _TwoTensors]:",
+            first_line(Loss.value_and_slope),
             "    @property",
-            "    def slope(self) -> @NAME@Call[_Array, _Array, Tensor]: ...",
+            "    def slope(self) -> @NAME@Call[_Array, _Array, Tensor]:",
+            first_line(Loss.slope),
             *with_(card),
         ]
     )

@@ -98,7 +98,8 @@ class _Elementwise(Activation):
     @overload
     def __call__(self, x: Tensor, *extra: Any, **parameters: Any) -> Tensor: ...
     @overload
-    def slope(self: _Call[_P], x: _Arrays, *extra: _P.args, **parameters: _P.kwargs) -> _Array: ...
+    def slope(self: _Call[_P], x: _Arrays, *extra: _P.args, **parameters: _P.kwargs) -> _Array:
+        """Return the derivative at each entry, in the shape and dtype of x; at a kink it is PyTorch's."""
     @overload
     def slope(self: _Call[_P], x: _Number, *extra: _P.args, **parameters: _P.kwargs) -> np.float64: ...
     @overload
@@ -106,7 +107,8 @@ class _Elementwise(Activation):
     @overload
     def slope(self: _Call[_P], x: Tensor, *extra: _P.args, **parameters: _P.kwargs) -> Tensor: ...
     @overload
-    def vjp(self: _Call[_P], x: _Arrays, cotangent: _Values, *extra: _P.args, **parameters: _P.kwargs) -> _Array: ...
+    def vjp(self: _Call[_P], x: _Arrays, cotangent: _Values, *extra: _P.args, **parameters: _P.kwargs) -> _Array:
+        """Return the cotangent (of the shape of x) pulled back through the function: cotangent · slope(x)."""
     @overload
     def vjp(
         self: _Call[_P], x: _Number, cotangent: _Values, *extra: _P.args, **parameters: _P.kwargs
@@ -117,9 +119,11 @@ class _Elementwise(Activation):
     def vjp(self: _Call[_P], x: Tensor, cotangent: Tensor, *extra: _P.args, **parameters: _P.kwargs) -> Tensor: ...
 
 class _Rowwise(_MapCard):
-    def slope(self: Never, x: Any, **parameters: Any) -> Any: ...  # refused: each call is an error
+    def slope(self: Never, x: Any, **parameters: Any) -> Any:  # refused: each call is an error
+        """Refuse: the entries of a row depend on one another."""
     @overload
-    def vjp(self: _Call[_P], x: _Arrays, cotangent: _Arrays, *extra: _P.args, **parameters: _P.kwargs) -> _Array: ...
+    def vjp(self: _Call[_P], x: _Arrays, cotangent: _Arrays, *extra: _P.args, **parameters: _P.kwargs) -> _Array:
+        """Return the cotangent (of the shape of the result) pulled back through the map along the axis."""
     @overload
     def vjp(self: _Call[_P], x: Tensor, cotangent: Tensor, *extra: _P.args, **parameters: _P.kwargs) -> Tensor: ...
 
@@ -194,11 +198,14 @@ class _OwnLossCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
 
 class _OwnLoss(_OwnLossCall[_Floating, _Array, Tensor], Loss):
     @property
-    def value_and_slope(
-        self,
-    ) -> _OwnLossCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    def value_and_slope(self) -> _OwnLossCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
+        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype.
+
+        Takes the keywords of a call. With ``reduction="none"`` the gradient is that of the sum.
+        """
     @property
-    def slope(self) -> _OwnLossCall[_Array, _Array, Tensor]: ...
+    def slope(self) -> _OwnLossCall[_Array, _Array, Tensor]:
+        """Return the gradient of the loss by the first argument; see `value_and_slope`."""
 
 _SameAs: TypeAlias = Mapping[str, str | tuple[str, str]]
 
@@ -564,9 +571,11 @@ class _BoxesCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     ) -> _Tensors_co: ...
 class _Boxes(_BoxesCall[_Floating, _Array, Tensor], Loss):
     @property
-    def value_and_slope(self) -> _BoxesCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    def value_and_slope(self) -> _BoxesCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
+        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
     @property
-    def slope(self) -> _BoxesCall[_Array, _Array, Tensor]: ...
+    def slope(self) -> _BoxesCall[_Array, _Array, Tensor]:
+        """Return the gradient of the loss by the first argument; see `value_and_slope`."""
     def with_(self) -> Self: ...
 
 class _CategoricalCrossEntropyCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
@@ -593,9 +602,11 @@ class _CategoricalCrossEntropyCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     ) -> _Tensors_co: ...
 class _CategoricalCrossEntropy(_CategoricalCrossEntropyCall[_Floating, _Array, Tensor], Loss):
     @property
-    def value_and_slope(self) -> _CategoricalCrossEntropyCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    def value_and_slope(self) -> _CategoricalCrossEntropyCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
+        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
     @property
-    def slope(self) -> _CategoricalCrossEntropyCall[_Array, _Array, Tensor]: ...
+    def slope(self) -> _CategoricalCrossEntropyCall[_Array, _Array, Tensor]:
+        """Return the gradient of the loss by the first argument; see `value_and_slope`."""
     def with_(self, *, base: _Parameter = 2.718281828459045) -> Self: ...
 
 class _CrossEntropyCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
@@ -622,9 +633,11 @@ class _CrossEntropyCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     ) -> _Tensors_co: ...
 class _CrossEntropy(_CrossEntropyCall[_Floating, _Array, Tensor], Loss):
     @property
-    def value_and_slope(self) -> _CrossEntropyCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    def value_and_slope(self) -> _CrossEntropyCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
+        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
     @property
-    def slope(self) -> _CrossEntropyCall[_Array, _Array, Tensor]: ...
+    def slope(self) -> _CrossEntropyCall[_Array, _Array, Tensor]:
+        """Return the gradient of the loss by the first argument; see `value_and_slope`."""
     def with_(self, *, from_probabilities: bool = False, base: _Parameter = 2.718281828459045) -> Self: ...
 
 class _NllCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
@@ -649,9 +662,11 @@ class _NllCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     ) -> _Tensors_co: ...
 class _Nll(_NllCall[_Floating, _Array, Tensor], Loss):
     @property
-    def value_and_slope(self) -> _NllCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    def value_and_slope(self) -> _NllCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
+        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
     @property
-    def slope(self) -> _NllCall[_Array, _Array, Tensor]: ...
+    def slope(self) -> _NllCall[_Array, _Array, Tensor]:
+        """Return the gradient of the loss by the first argument; see `value_and_slope`."""
     def with_(self) -> Self: ...
 
 class _Poly1Call(Protocol[_Mean_co, _Each_co, _Tensors_co]):
@@ -678,9 +693,11 @@ class _Poly1Call(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     ) -> _Tensors_co: ...
 class _Poly1(_Poly1Call[_Floating, _Array, Tensor], Loss):
     @property
-    def value_and_slope(self) -> _Poly1Call[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    def value_and_slope(self) -> _Poly1Call[_FloatingAndArray, _TwoArrays, _TwoTensors]:
+        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
     @property
-    def slope(self) -> _Poly1Call[_Array, _Array, Tensor]: ...
+    def slope(self) -> _Poly1Call[_Array, _Array, Tensor]:
+        """Return the gradient of the loss by the first argument; see `value_and_slope`."""
     def with_(self, *, epsilon: _Parameter = 2.0) -> Self: ...
 
 class _MarginSoftmaxCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
@@ -709,9 +726,11 @@ class _MarginSoftmaxCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     ) -> _Tensors_co: ...
 class _MarginSoftmax(_MarginSoftmaxCall[_Floating, _Array, Tensor], Loss):
     @property
-    def value_and_slope(self) -> _MarginSoftmaxCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    def value_and_slope(self) -> _MarginSoftmaxCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
+        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
     @property
-    def slope(self) -> _MarginSoftmaxCall[_Array, _Array, Tensor]: ...
+    def slope(self) -> _MarginSoftmaxCall[_Array, _Array, Tensor]:
+        """Return the gradient of the loss by the first argument; see `value_and_slope`."""
     def with_(
         self, *, margin: _Parameter = 0.5, scale: _Parameter = 64.0, form: Literal["arcface", "cosface"] = "arcface",
     ) -> Self: ...
@@ -737,9 +756,11 @@ class _BinaryCrossEntropyCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     ) -> _Tensors_co: ...
 class _BinaryCrossEntropy(_BinaryCrossEntropyCall[_Floating, _Array, Tensor], Loss):
     @property
-    def value_and_slope(self) -> _BinaryCrossEntropyCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    def value_and_slope(self) -> _BinaryCrossEntropyCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
+        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
     @property
-    def slope(self) -> _BinaryCrossEntropyCall[_Array, _Array, Tensor]: ...
+    def slope(self) -> _BinaryCrossEntropyCall[_Array, _Array, Tensor]:
+        """Return the gradient of the loss by the first argument; see `value_and_slope`."""
     def with_(
         self, *, from_probabilities: bool = False, base: _Parameter = 2.718281828459045, pos_weight: _Parameter = 1.0,
     ) -> Self: ...
@@ -763,9 +784,11 @@ class _RelativeEntropyCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     ) -> _Tensors_co: ...
 class _RelativeEntropy(_RelativeEntropyCall[_Floating, _Array, Tensor], Loss):
     @property
-    def value_and_slope(self) -> _RelativeEntropyCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    def value_and_slope(self) -> _RelativeEntropyCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
+        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
     @property
-    def slope(self) -> _RelativeEntropyCall[_Array, _Array, Tensor]: ...
+    def slope(self) -> _RelativeEntropyCall[_Array, _Array, Tensor]:
+        """Return the gradient of the loss by the first argument; see `value_and_slope`."""
     def with_(self, *, log_target: bool = False) -> Self: ...
 
 class _KlDivCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
@@ -789,9 +812,11 @@ class _KlDivCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     ) -> _Tensors_co: ...
 class _KlDiv(_KlDivCall[_Floating, _Array, Tensor], Loss):
     @property
-    def value_and_slope(self) -> _KlDivCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    def value_and_slope(self) -> _KlDivCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
+        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
     @property
-    def slope(self) -> _KlDivCall[_Array, _Array, Tensor]: ...
+    def slope(self) -> _KlDivCall[_Array, _Array, Tensor]:
+        """Return the gradient of the loss by the first argument; see `value_and_slope`."""
     def with_(self, *, from_probabilities: bool = False) -> Self: ...
 
 class _JsDivergenceCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
@@ -815,9 +840,11 @@ class _JsDivergenceCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     ) -> _Tensors_co: ...
 class _JsDivergence(_JsDivergenceCall[_Floating, _Array, Tensor], Loss):
     @property
-    def value_and_slope(self) -> _JsDivergenceCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    def value_and_slope(self) -> _JsDivergenceCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
+        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
     @property
-    def slope(self) -> _JsDivergenceCall[_Array, _Array, Tensor]: ...
+    def slope(self) -> _JsDivergenceCall[_Array, _Array, Tensor]:
+        """Return the gradient of the loss by the first argument; see `value_and_slope`."""
     def with_(self, *, beta: _Parameter = 0.5) -> Self: ...
 
 class _DistillationCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
@@ -841,9 +868,11 @@ class _DistillationCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     ) -> _Tensors_co: ...
 class _Distillation(_DistillationCall[_Floating, _Array, Tensor], Loss):
     @property
-    def value_and_slope(self) -> _DistillationCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    def value_and_slope(self) -> _DistillationCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
+        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
     @property
-    def slope(self) -> _DistillationCall[_Array, _Array, Tensor]: ...
+    def slope(self) -> _DistillationCall[_Array, _Array, Tensor]:
+        """Return the gradient of the loss by the first argument; see `value_and_slope`."""
     def with_(self, *, temperature: _Parameter = 2.0) -> Self: ...
 
 class _CosineEmbeddingCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
@@ -867,9 +896,11 @@ class _CosineEmbeddingCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     ) -> _Tensors_co: ...
 class _CosineEmbedding(_CosineEmbeddingCall[_Floating, _Array, Tensor], Loss):
     @property
-    def value_and_slope(self) -> _CosineEmbeddingCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    def value_and_slope(self) -> _CosineEmbeddingCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
+        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
     @property
-    def slope(self) -> _CosineEmbeddingCall[_Array, _Array, Tensor]: ...
+    def slope(self) -> _CosineEmbeddingCall[_Array, _Array, Tensor]:
+        """Return the gradient of the loss by the first argument; see `value_and_slope`."""
     def with_(self, *, margin: _Parameter = 0.0) -> Self: ...
 
 class _ContrastivePairCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
@@ -893,9 +924,11 @@ class _ContrastivePairCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     ) -> _Tensors_co: ...
 class _ContrastivePair(_ContrastivePairCall[_Floating, _Array, Tensor], Loss):
     @property
-    def value_and_slope(self) -> _ContrastivePairCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    def value_and_slope(self) -> _ContrastivePairCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
+        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
     @property
-    def slope(self) -> _ContrastivePairCall[_Array, _Array, Tensor]: ...
+    def slope(self) -> _ContrastivePairCall[_Array, _Array, Tensor]:
+        """Return the gradient of the loss by the first argument; see `value_and_slope`."""
     def with_(self, *, margin: _Parameter = 1.0) -> Self: ...
 
 class _TripletMarginCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
@@ -919,9 +952,11 @@ class _TripletMarginCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     ) -> _Tensors_co: ...
 class _TripletMargin(_TripletMarginCall[_Floating, _Array, Tensor], Loss):
     @property
-    def value_and_slope(self) -> _TripletMarginCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    def value_and_slope(self) -> _TripletMarginCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
+        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
     @property
-    def slope(self) -> _TripletMarginCall[_Array, _Array, Tensor]: ...
+    def slope(self) -> _TripletMarginCall[_Array, _Array, Tensor]:
+        """Return the gradient of the loss by the first argument; see `value_and_slope`."""
     def with_(self, *, margin: _Parameter = 1.0, p: _Parameter = 2.0, swap: bool = False) -> Self: ...
 
 class _InfoNceCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
@@ -943,9 +978,11 @@ class _InfoNceCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     ) -> _Tensors_co: ...
 class _InfoNce(_InfoNceCall[_Floating, _Array, Tensor], Loss):
     @property
-    def value_and_slope(self) -> _InfoNceCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    def value_and_slope(self) -> _InfoNceCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
+        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
     @property
-    def slope(self) -> _InfoNceCall[_Array, _Array, Tensor]: ...
+    def slope(self) -> _InfoNceCall[_Array, _Array, Tensor]:
+        """Return the gradient of the loss by the first argument; see `value_and_slope`."""
     def with_(self, *, temperature: _Parameter = 0.07) -> Self: ...
 
 class _SupconCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
@@ -967,9 +1004,11 @@ class _SupconCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     ) -> _Tensors_co: ...
 class _Supcon(_SupconCall[_Floating, _Array, Tensor], Loss):
     @property
-    def value_and_slope(self) -> _SupconCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    def value_and_slope(self) -> _SupconCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
+        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
     @property
-    def slope(self) -> _SupconCall[_Array, _Array, Tensor]: ...
+    def slope(self) -> _SupconCall[_Array, _Array, Tensor]:
+        """Return the gradient of the loss by the first argument; see `value_and_slope`."""
     def with_(self, *, temperature: _Parameter = 0.1) -> Self: ...
 
 class _SigmoidFocalCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
@@ -993,9 +1032,11 @@ class _SigmoidFocalCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     ) -> _Tensors_co: ...
 class _SigmoidFocal(_SigmoidFocalCall[_Floating, _Array, Tensor], Loss):
     @property
-    def value_and_slope(self) -> _SigmoidFocalCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    def value_and_slope(self) -> _SigmoidFocalCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
+        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
     @property
-    def slope(self) -> _SigmoidFocalCall[_Array, _Array, Tensor]: ...
+    def slope(self) -> _SigmoidFocalCall[_Array, _Array, Tensor]:
+        """Return the gradient of the loss by the first argument; see `value_and_slope`."""
     def with_(self, *, gamma: _Parameter = 2.0, alpha: _Parameter | None = None) -> Self: ...
 
 class _SoftmaxFocalCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
@@ -1022,9 +1063,11 @@ class _SoftmaxFocalCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     ) -> _Tensors_co: ...
 class _SoftmaxFocal(_SoftmaxFocalCall[_Floating, _Array, Tensor], Loss):
     @property
-    def value_and_slope(self) -> _SoftmaxFocalCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    def value_and_slope(self) -> _SoftmaxFocalCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
+        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
     @property
-    def slope(self) -> _SoftmaxFocalCall[_Array, _Array, Tensor]: ...
+    def slope(self) -> _SoftmaxFocalCall[_Array, _Array, Tensor]:
+        """Return the gradient of the loss by the first argument; see `value_and_slope`."""
     def with_(self, *, gamma: _Parameter = 2.0) -> Self: ...
 
 class _AsymmetricCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
@@ -1048,9 +1091,11 @@ class _AsymmetricCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     ) -> _Tensors_co: ...
 class _Asymmetric(_AsymmetricCall[_Floating, _Array, Tensor], Loss):
     @property
-    def value_and_slope(self) -> _AsymmetricCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    def value_and_slope(self) -> _AsymmetricCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
+        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
     @property
-    def slope(self) -> _AsymmetricCall[_Array, _Array, Tensor]: ...
+    def slope(self) -> _AsymmetricCall[_Array, _Array, Tensor]:
+        """Return the gradient of the loss by the first argument; see `value_and_slope`."""
     def with_(self, *, gamma_neg: _Parameter = 4.0, gamma_pos: _Parameter = 1.0, clip: _Parameter = 0.05) -> Self: ...
 
 class _PoissonNllCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
@@ -1074,9 +1119,11 @@ class _PoissonNllCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     ) -> _Tensors_co: ...
 class _PoissonNll(_PoissonNllCall[_Floating, _Array, Tensor], Loss):
     @property
-    def value_and_slope(self) -> _PoissonNllCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    def value_and_slope(self) -> _PoissonNllCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
+        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
     @property
-    def slope(self) -> _PoissonNllCall[_Array, _Array, Tensor]: ...
+    def slope(self) -> _PoissonNllCall[_Array, _Array, Tensor]:
+        """Return the gradient of the loss by the first argument; see `value_and_slope`."""
     def with_(self, *, log_input: bool = True, full: bool = False, eps: _Parameter = 1e-08) -> Self: ...
 
 class _GaussianNllCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
@@ -1100,9 +1147,11 @@ class _GaussianNllCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     ) -> _Tensors_co: ...
 class _GaussianNll(_GaussianNllCall[_Floating, _Array, Tensor], Loss):
     @property
-    def value_and_slope(self) -> _GaussianNllCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    def value_and_slope(self) -> _GaussianNllCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
+        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
     @property
-    def slope(self) -> _GaussianNllCall[_Array, _Array, Tensor]: ...
+    def slope(self) -> _GaussianNllCall[_Array, _Array, Tensor]:
+        """Return the gradient of the loss by the first argument; see `value_and_slope`."""
     def with_(self, *, full: bool = False, eps: _Parameter = 1e-06) -> Self: ...
 
 class _RegressionCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
@@ -1123,9 +1172,11 @@ class _RegressionCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     ) -> _Tensors_co: ...
 class _Regression(_RegressionCall[_Floating, _Array, Tensor], Loss):
     @property
-    def value_and_slope(self) -> _RegressionCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    def value_and_slope(self) -> _RegressionCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
+        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
     @property
-    def slope(self) -> _RegressionCall[_Array, _Array, Tensor]: ...
+    def slope(self) -> _RegressionCall[_Array, _Array, Tensor]:
+        """Return the gradient of the loss by the first argument; see `value_and_slope`."""
     def with_(self) -> Self: ...
 
 class _TweedieDevianceCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
@@ -1147,9 +1198,11 @@ class _TweedieDevianceCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     ) -> _Tensors_co: ...
 class _TweedieDeviance(_TweedieDevianceCall[_Floating, _Array, Tensor], Loss):
     @property
-    def value_and_slope(self) -> _TweedieDevianceCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    def value_and_slope(self) -> _TweedieDevianceCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
+        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
     @property
-    def slope(self) -> _TweedieDevianceCall[_Array, _Array, Tensor]: ...
+    def slope(self) -> _TweedieDevianceCall[_Array, _Array, Tensor]:
+        """Return the gradient of the loss by the first argument; see `value_and_slope`."""
     def with_(self, *, power: _Parameter = 1.5) -> Self: ...
 
 class _MarginCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
@@ -1171,9 +1224,11 @@ class _MarginCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     ) -> _Tensors_co: ...
 class _Margin(_MarginCall[_Floating, _Array, Tensor], Loss):
     @property
-    def value_and_slope(self) -> _MarginCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    def value_and_slope(self) -> _MarginCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
+        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
     @property
-    def slope(self) -> _MarginCall[_Array, _Array, Tensor]: ...
+    def slope(self) -> _MarginCall[_Array, _Array, Tensor]:
+        """Return the gradient of the loss by the first argument; see `value_and_slope`."""
     def with_(self) -> Self: ...
 
 class _HingeEmbeddingCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
@@ -1197,9 +1252,11 @@ class _HingeEmbeddingCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     ) -> _Tensors_co: ...
 class _HingeEmbedding(_HingeEmbeddingCall[_Floating, _Array, Tensor], Loss):
     @property
-    def value_and_slope(self) -> _HingeEmbeddingCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    def value_and_slope(self) -> _HingeEmbeddingCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
+        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
     @property
-    def slope(self) -> _HingeEmbeddingCall[_Array, _Array, Tensor]: ...
+    def slope(self) -> _HingeEmbeddingCall[_Array, _Array, Tensor]:
+        """Return the gradient of the loss by the first argument; see `value_and_slope`."""
     def with_(self, *, margin: _Parameter = 1.0) -> Self: ...
 
 class _MarginRankingCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
@@ -1223,9 +1280,11 @@ class _MarginRankingCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     ) -> _Tensors_co: ...
 class _MarginRanking(_MarginRankingCall[_Floating, _Array, Tensor], Loss):
     @property
-    def value_and_slope(self) -> _MarginRankingCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    def value_and_slope(self) -> _MarginRankingCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
+        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
     @property
-    def slope(self) -> _MarginRankingCall[_Array, _Array, Tensor]: ...
+    def slope(self) -> _MarginRankingCall[_Array, _Array, Tensor]:
+        """Return the gradient of the loss by the first argument; see `value_and_slope`."""
     def with_(self, *, margin: _Parameter = 0.0) -> Self: ...
 
 class _MulticlassHingeCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
@@ -1255,9 +1314,11 @@ class _MulticlassHingeCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     ) -> _Tensors_co: ...
 class _MulticlassHinge(_MulticlassHingeCall[_Floating, _Array, Tensor], Loss):
     @property
-    def value_and_slope(self) -> _MulticlassHingeCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    def value_and_slope(self) -> _MulticlassHingeCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
+        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
     @property
-    def slope(self) -> _MulticlassHingeCall[_Array, _Array, Tensor]: ...
+    def slope(self) -> _MulticlassHingeCall[_Array, _Array, Tensor]:
+        """Return the gradient of the loss by the first argument; see `value_and_slope`."""
     def with_(
         self, *, form: Literal["crammer_singer", "weston_watkins"] = "crammer_singer", margin: _Parameter = 1.0,
         p: Literal[1, 2] = 1,
@@ -1284,9 +1345,11 @@ class _MultilabelMarginCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     ) -> _Tensors_co: ...
 class _MultilabelMargin(_MultilabelMarginCall[_Floating, _Array, Tensor], Loss):
     @property
-    def value_and_slope(self) -> _MultilabelMarginCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    def value_and_slope(self) -> _MultilabelMarginCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
+        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
     @property
-    def slope(self) -> _MultilabelMarginCall[_Array, _Array, Tensor]: ...
+    def slope(self) -> _MultilabelMarginCall[_Array, _Array, Tensor]:
+        """Return the gradient of the loss by the first argument; see `value_and_slope`."""
     def with_(self, *, margin: _Parameter = 1.0) -> Self: ...
 
 class _DiceCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
@@ -1317,9 +1380,11 @@ class _DiceCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     ) -> _Tensors_co: ...
 class _Dice(_DiceCall[_Floating, _Array, Tensor], Loss):
     @property
-    def value_and_slope(self) -> _DiceCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    def value_and_slope(self) -> _DiceCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
+        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
     @property
-    def slope(self) -> _DiceCall[_Array, _Array, Tensor]: ...
+    def slope(self) -> _DiceCall[_Array, _Array, Tensor]:
+        """Return the gradient of the loss by the first argument; see `value_and_slope`."""
     def with_(self, *, smooth: _Parameter = 0.0, squared: bool = False) -> Self: ...
 
 class _OverlapCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
@@ -1347,9 +1412,11 @@ class _OverlapCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     ) -> _Tensors_co: ...
 class _Overlap(_OverlapCall[_Floating, _Array, Tensor], Loss):
     @property
-    def value_and_slope(self) -> _OverlapCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    def value_and_slope(self) -> _OverlapCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
+        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
     @property
-    def slope(self) -> _OverlapCall[_Array, _Array, Tensor]: ...
+    def slope(self) -> _OverlapCall[_Array, _Array, Tensor]:
+        """Return the gradient of the loss by the first argument; see `value_and_slope`."""
     def with_(self) -> Self: ...
 
 class _TverskyCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
@@ -1380,9 +1447,11 @@ class _TverskyCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     ) -> _Tensors_co: ...
 class _Tversky(_TverskyCall[_Floating, _Array, Tensor], Loss):
     @property
-    def value_and_slope(self) -> _TverskyCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    def value_and_slope(self) -> _TverskyCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
+        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
     @property
-    def slope(self) -> _TverskyCall[_Array, _Array, Tensor]: ...
+    def slope(self) -> _TverskyCall[_Array, _Array, Tensor]:
+        """Return the gradient of the loss by the first argument; see `value_and_slope`."""
     def with_(self, *, alpha: _Parameter = 0.5, beta: _Parameter = 0.5) -> Self: ...
 
 class _FocalTverskyCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
@@ -1413,9 +1482,11 @@ class _FocalTverskyCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     ) -> _Tensors_co: ...
 class _FocalTversky(_FocalTverskyCall[_Floating, _Array, Tensor], Loss):
     @property
-    def value_and_slope(self) -> _FocalTverskyCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    def value_and_slope(self) -> _FocalTverskyCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
+        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
     @property
-    def slope(self) -> _FocalTverskyCall[_Array, _Array, Tensor]: ...
+    def slope(self) -> _FocalTverskyCall[_Array, _Array, Tensor]:
+        """Return the gradient of the loss by the first argument; see `value_and_slope`."""
     def with_(self, *, gamma: _Parameter = 0.75, alpha: _Parameter = 0.3, beta: _Parameter = 0.7) -> Self: ...
 
 class _GeneralizedDiceCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
@@ -1445,9 +1516,11 @@ class _GeneralizedDiceCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     ) -> _Tensors_co: ...
 class _GeneralizedDice(_GeneralizedDiceCall[_Floating, _Array, Tensor], Loss):
     @property
-    def value_and_slope(self) -> _GeneralizedDiceCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    def value_and_slope(self) -> _GeneralizedDiceCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
+        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
     @property
-    def slope(self) -> _GeneralizedDiceCall[_Array, _Array, Tensor]: ...
+    def slope(self) -> _GeneralizedDiceCall[_Array, _Array, Tensor]:
+        """Return the gradient of the loss by the first argument; see `value_and_slope`."""
     def with_(self, *, weighting: Literal["square", "simple", "uniform"] = "square") -> Self: ...
 
 class _LovaszHingeCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
@@ -1471,9 +1544,11 @@ class _LovaszHingeCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     ) -> _Tensors_co: ...
 class _LovaszHinge(_LovaszHingeCall[_Floating, _Array, Tensor], Loss):
     @property
-    def value_and_slope(self) -> _LovaszHingeCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    def value_and_slope(self) -> _LovaszHingeCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
+        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
     @property
-    def slope(self) -> _LovaszHingeCall[_Array, _Array, Tensor]: ...
+    def slope(self) -> _LovaszHingeCall[_Array, _Array, Tensor]:
+        """Return the gradient of the loss by the first argument; see `value_and_slope`."""
     def with_(self) -> Self: ...
 
 class _RegressionDeltaCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
@@ -1495,9 +1570,11 @@ class _RegressionDeltaCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     ) -> _Tensors_co: ...
 class _RegressionDelta(_RegressionDeltaCall[_Floating, _Array, Tensor], Loss):
     @property
-    def value_and_slope(self) -> _RegressionDeltaCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    def value_and_slope(self) -> _RegressionDeltaCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
+        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
     @property
-    def slope(self) -> _RegressionDeltaCall[_Array, _Array, Tensor]: ...
+    def slope(self) -> _RegressionDeltaCall[_Array, _Array, Tensor]:
+        """Return the gradient of the loss by the first argument; see `value_and_slope`."""
     def with_(self, *, delta: _Parameter = 1.0) -> Self: ...
 
 class _SmoothL1Call(Protocol[_Mean_co, _Each_co, _Tensors_co]):
@@ -1519,9 +1596,11 @@ class _SmoothL1Call(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     ) -> _Tensors_co: ...
 class _SmoothL1(_SmoothL1Call[_Floating, _Array, Tensor], Loss):
     @property
-    def value_and_slope(self) -> _SmoothL1Call[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    def value_and_slope(self) -> _SmoothL1Call[_FloatingAndArray, _TwoArrays, _TwoTensors]:
+        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
     @property
-    def slope(self) -> _SmoothL1Call[_Array, _Array, Tensor]: ...
+    def slope(self) -> _SmoothL1Call[_Array, _Array, Tensor]:
+        """Return the gradient of the loss by the first argument; see `value_and_slope`."""
     def with_(self, *, beta: _Parameter = 1.0) -> Self: ...
 
 class _PinballCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
@@ -1543,9 +1622,11 @@ class _PinballCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     ) -> _Tensors_co: ...
 class _Pinball(_PinballCall[_Floating, _Array, Tensor], Loss):
     @property
-    def value_and_slope(self) -> _PinballCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    def value_and_slope(self) -> _PinballCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
+        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
     @property
-    def slope(self) -> _PinballCall[_Array, _Array, Tensor]: ...
+    def slope(self) -> _PinballCall[_Array, _Array, Tensor]:
+        """Return the gradient of the loss by the first argument; see `value_and_slope`."""
     def with_(self, *, quantile: _Parameter = 0.5) -> Self: ...
 
 class _CharbonnierCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
@@ -1567,9 +1648,11 @@ class _CharbonnierCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     ) -> _Tensors_co: ...
 class _Charbonnier(_CharbonnierCall[_Floating, _Array, Tensor], Loss):
     @property
-    def value_and_slope(self) -> _CharbonnierCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    def value_and_slope(self) -> _CharbonnierCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
+        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
     @property
-    def slope(self) -> _CharbonnierCall[_Array, _Array, Tensor]: ...
+    def slope(self) -> _CharbonnierCall[_Array, _Array, Tensor]:
+        """Return the gradient of the loss by the first argument; see `value_and_slope`."""
     def with_(self, *, eps: _Parameter = 0.001) -> Self: ...
 
 class _BarronGeneralCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
@@ -1593,9 +1676,11 @@ class _BarronGeneralCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     ) -> _Tensors_co: ...
 class _BarronGeneral(_BarronGeneralCall[_Floating, _Array, Tensor], Loss):
     @property
-    def value_and_slope(self) -> _BarronGeneralCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    def value_and_slope(self) -> _BarronGeneralCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
+        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
     @property
-    def slope(self) -> _BarronGeneralCall[_Array, _Array, Tensor]: ...
+    def slope(self) -> _BarronGeneralCall[_Array, _Array, Tensor]:
+        """Return the gradient of the loss by the first argument; see `value_and_slope`."""
     def with_(self, *, alpha: _Parameter = 1.0, c: _Parameter = 1.0) -> Self: ...
 
 class _MapeCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
@@ -1617,9 +1702,11 @@ class _MapeCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     ) -> _Tensors_co: ...
 class _Mape(_MapeCall[_Floating, _Array, Tensor], Loss):
     @property
-    def value_and_slope(self) -> _MapeCall[_FloatingAndArray, _TwoArrays, _TwoTensors]: ...
+    def value_and_slope(self) -> _MapeCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
+        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
     @property
-    def slope(self) -> _MapeCall[_Array, _Array, Tensor]: ...
+    def slope(self) -> _MapeCall[_Array, _Array, Tensor]:
+        """Return the gradient of the loss by the first argument; see `value_and_slope`."""
     def with_(self, *, eps: _Parameter = 1e-07) -> Self: ...
 
 glu: _Glu

@@ -31,7 +31,33 @@ class Card:
     """
 
     family = "function"
-    rowwise = False  #: whether it works on rows rather than entries
+    """The word for it: activation, map, gate or loss."""
+    rowwise = False
+    """Whether it works on rows rather than entries."""
+    name: str
+    """Its name, with the parameters that are bound: ``elu(alpha=0.5)``."""
+    body: Body
+    """The function that was decorated."""
+    definition: Body | None
+    """The textbook form, where the body is a stabler one."""
+    same_as: dict[str, Peer]
+    """The expression by which each other library gives the same values."""
+    papers: tuple[Paper, ...]
+    """The papers that describe it first."""
+    claims: Claims
+    """Its stated properties, such as the range; the audit tries to refute them."""
+    parameters: dict[str, Parameter]
+    """The default and the domain of each parameter."""
+    bound: dict[str, Any]
+    """The parameters that `with_` has bound."""
+    noise: str | None
+    """The parameter that a generator draws."""
+    slope_body: Any
+    """The derivative by the first argument, if registered."""
+    call_signature: inspect.Signature
+    """The signature of a call, with the annotations of the body."""
+    origin: str | None
+    """The expression that gets the card, where that is no import."""
     _arguments: tuple[str, ...] = ("x",)
     __signature__ = description.Described(description.signature, None)
     __name__: str
@@ -61,14 +87,14 @@ class Card:
             known = [field.name for field in fields(Claims)]
             unknown = ", ".join(name for name in claims if name not in known)
             raise TypeError(f"{body.__name__}: no check can refute {unknown}; claims are {', '.join(known)}") from None
-        self.bound: dict[str, Any] = {}
-        self.slope_body: Any = None  # the derivative by the first argument, if registered
+        self.bound = {}
+        self.slope_body = None
         self._root: Card = self
-        self.origin: str | None = None  #: the expression that gets it, where that is no import
+        self.origin = None
         self.name = self.__name__ = body.__name__
         self.__qualname__, self.__module__ = body.__qualname__, body.__module__
         signature = inspect.signature(body, eval_str=True)
-        self.parameters: dict[str, Parameter] = {
+        self.parameters = {
             name: Parameter(parameter.default, _domain(parameter.annotation))
             for name, parameter in signature.parameters.items()
             if parameter.kind is parameter.KEYWORD_ONLY
@@ -83,8 +109,8 @@ class Card:
             self._check(name, parameter.default)
         self._settings({})  # which fit one another
         noisy = [name for name, parameter in self.parameters.items() if isinstance(parameter.domain, Noise)]
-        self.noise = noisy[0] if noisy else None  #: the parameter that a generator draws
-        self.call_signature = self._signature(signature)  #: the signature of a call
+        self.noise = noisy[0] if noisy else None
+        self.call_signature = self._signature(signature)
 
     def _signature(self, body: inspect.Signature) -> inspect.Signature:
         return body if self.noise is None else _with_keywords(body, generator=(None, Any))
@@ -297,7 +323,8 @@ class Activation(Card):
     """A function of one number, applied to each entry."""
 
     family = "activation"
-    parts = 1  #: how many entries go in for one that comes out
+    parts = 1
+    """How many entries go in for one that comes out."""
 
     def __call__(self, x: Array, *extra: Any, **parameters: Any) -> Any:
         """Return the values, in the shape and dtype of x (a NumPy array, torch tensor, number or nested list).
@@ -452,11 +479,13 @@ class Gate(Map):
 
     family = "gate"
     parts = 2
+    half: str
+    """The half that is the gate, "first" or "last", unless a call says otherwise."""
     _arguments = ("gate", "value")
 
     def __init__(self, body: Body, *, gate: str = "first", **fields_of_card: Any) -> None:
         kinds.OPTIONS["gate"].check(body.__name__, "gate", gate)
-        self.half = gate  #: where the gate lies, unless a call says otherwise
+        self.half = gate
         super().__init__(body, **fields_of_card)
 
     def _signature(self, body: inspect.Signature) -> inspect.Signature:
@@ -563,6 +592,8 @@ class Loss(Card):
     """A function of a prediction and a target, or of what else its kind names; the kind owns all but the body."""
 
     family = "loss"
+    kind: kinds.Kind
+    """The kind, which names the arguments and owns shapes, masks, weights and the reduction."""
 
     def __init__(self, body: Body, *, kind: kinds.Kind, **fields_of_card: Any) -> None:
         self.kind, self.rowwise = kind, kind.rowwise
