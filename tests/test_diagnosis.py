@@ -500,6 +500,7 @@ def test_the_picture(tmp_path):
     found = slopes.diagnose(mlp(), batch(), F.cross_entropy)
     figure = found.plot()
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == [layer.name for layer in found.layers]
+    assert {axes._left_title.get_weight() for axes in figure.axes} == {"bold"}
     assert found.plot(tmp_path / "a.svg") is None
     assert "<svg" in (tmp_path / "a.svg").read_text()
     lstm = slopes.diagnose(nn.LSTM(8, 3), (torch.randn(1000, 8), None), lambda out, _: out[0].mean())

@@ -190,10 +190,9 @@ def pictures():
 
 
 def test_plots_are_pictures_wherever_they_are_shown():
-    from matplotlib.figure import Figure
-
+    figure = pytest.importorskip("matplotlib.figure")
     for picture in pictures():
-        assert isinstance(picture, Figure)
+        assert isinstance(picture, figure.Figure)
         data, _ = formatted(picture)
         assert set(data) == {"image/png", "text/plain"}
         assert data["text/plain"].startswith("<Picture size")

@@ -12,6 +12,7 @@ from slopes.plot.picture import COLOURS, FAINT, GRID, INK, Picture, style
 
 BLUE, RED = COLOURS[0], COLOURS[1]
 AMBER = COLOURS[5]
+TITLE = {"loc": "left", "size": 9.5, "weight": "bold"}
 
 
 def picture(found: Diagnosis) -> Picture:
@@ -27,7 +28,6 @@ def picture(found: Diagnosis) -> Picture:
         outputs.set_ylim(max(len(found.layers), 1) - 0.5, -0.5)
         for axes in (outputs, units, gradients):
             axes.grid(axis="y", visible=False)
-            axes.title.set(size=9.5, weight="bold", color=INK)
         figure.suptitle(found.headline, x=0.01, ha="left", color=FAINT, size=9)
     return figure
 
@@ -39,7 +39,7 @@ def _outputs(axes: Any, found: Diagnosis) -> None:
         axes.plot((low, high), (place, place), color=BLUE, linewidth=1, solid_capstyle="butt")
         axes.plot((quarter, three), (place, place), color=BLUE, linewidth=7, alpha=0.45, solid_capstyle="butt")
         axes.plot(median, place, "|", color=BLUE, markersize=11, markeredgewidth=2)
-    axes.set_title("Outputs: 1 to 99 %, quartiles", loc="left")
+    axes.set_title("Outputs: 1 to 99 %, quartiles", **TITLE)
 
 
 def _units(axes: Any, found: Diagnosis) -> None:
@@ -53,7 +53,7 @@ def _units(axes: Any, found: Diagnosis) -> None:
     flat = [layer.flat for layer in found.layers]
     axes.plot(flat, places, "d", color=INK, markersize=5, label="slopes under 0.001", clip_on=False)
     axes.set(xlim=(0, 1), xticks=(0, 0.5, 1), xticklabels=("0 %", "50 %", "100 %"))
-    axes.set_title("Units", loc="left")
+    axes.set_title("Units", **TITLE)
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.09), ncols=3, frameon=False, fontsize=8, handlelength=1)
 
 
@@ -68,4 +68,4 @@ def _gradients(axes: Any, found: Diagnosis) -> None:
         axes.xaxis.set_major_locator(LogLocator(numticks=6))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:.0e}"))
         axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set_title("Gradient norm by the outputs", loc="left")
+    axes.set_title("Gradient norm by the outputs", **TITLE)
