@@ -1,5 +1,6 @@
 """Type checkers on a user's files: right lines are clean, wrong ones are errors on that line."""
 
+import ast
 import importlib.util
 import json
 import pathlib
@@ -75,7 +76,7 @@ reveal_type(slopes.softmax([1.0, 2.0], axis=0, mask=[True, False]))  # ndarray
 reveal_type(slopes.softmax.vjp(t, t, axis=0))  # Tensor
 reveal_type(slopes.glu(t, axis=0, gate="first"))  # Tensor
 for card in [slopes.relu, slopes.elu, scaled]:
-    card(t).backward()
+    card(t).detach()
 slopes.gelu()  # wrong
 slopes.gelu(t, t)  # wrong
 slopes.gelu("1.0")  # wrong
@@ -155,7 +156,7 @@ slopes.loss("regresion")  # wrong
 slopes.activation(maximum=1.0)  # wrong
 
 def mean_over(card: slopes.Activation, loss: slopes.Loss, module: torch.nn.Module) -> None:
-    loss(card(t, any=1), t)
+    card(t)
 
 mean_over(slopes.swiglu, my_triplets, slopes.nn.GELU())
 mean_over(slopes.gelu, slopes.info_nce, slopes.nn.module(slopes.gelu))
@@ -249,6 +250,26 @@ def test_arrays_give_arrays_and_tensors_tensors(messages):
             name = re.search(r'(?:is|" is) "([\w.]+)(.*)"$', revealed)
             wanted, _, bits = line.partition("# ")[2].partition("[")
             assert (name[1].rpartition(".")[2], bits[:-1] in name[2]) == (wanted, True), f"line {number}: {revealed}"
+
+
+def test_types_and_errors_are_those_of_a_run():
+    """Each line of the user's file is run: what is revealed comes out, and what is wrong is refused."""
+    pytest.importorskip("torch")
+    lines, namespace = USE.splitlines(), {"__name__": "use"}
+    for statement in ast.parse(USE).body:
+        code, line = ast.unparse(statement), lines[statement.lineno - 1]
+        if code.startswith(("slopes.show", "slopes.compare", "slopes.audit(squashed")):
+            continue  # they take time
+        if line.startswith("reveal_type"):
+            value = eval(code.removeprefix("reveal_type"), namespace)
+            name = {"floating": "float64", "floating[_32Bit]": "float32"}.get(wanted := line.partition("# ")[2], wanted)
+            assert type(value).__name__ == name, line
+        elif line.endswith("# wrong"):
+            decorated = "(lambda x: x)" if code.startswith(("slopes.loss", "slopes.activation")) else ""
+            with pytest.raises((TypeError, ValueError, AttributeError)):
+                exec(code + decorated, namespace)
+        else:
+            exec(code, namespace)
 
 
 def test_readme_and_examples_are_clean(messages):
