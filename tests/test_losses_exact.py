@@ -156,6 +156,54 @@ def test_a_student_is_compared_with_its_teacher_everywhere():
         assert b.grad.isfinite().all()
 
 
+@pytest.mark.parametrize("clip", [0.05, 0.5, 0.9, 1e-3])
+def test_a_no_just_above_the_clip_keeps_its_digits(clip):
+    """The exponent 4 makes up to 4 units of the one rounding of an exponential."""
+    torch = pytest.importorskip("torch")
+    gap = np.concatenate([np.logspace(-14, 1.5, 40), [0.23773746, 2.75e-3]])
+    for dtype in (np.float64, np.float32):
+        z = (np.log(clip / (1 - clip)) + gap).astype(dtype)
+        arguments = z, np.zeros_like(z)
+        exact = [f("asymmetric", *arguments, clip=clip) for f in (definitions.values, definitions.slopes)]
+        for given in (arguments, [torch.from_numpy(x) for x in arguments]):
+            results = slopes.asymmetric.value_and_slope(*given, reduction="none", clip=clip)
+            for result, wanted in zip(results, exact, strict=True):
+                assert definitions.ulps(np.asarray(result), wanted, dtype).max() <= 6
+
+
+def test_a_clip_that_is_an_array_or_a_tensor_counts_as_numbers():
+    torch = pytest.importorskip("torch")
+    z, target, clip = np.linspace(-4, 4, 9), np.zeros(9), np.linspace(0, 1, 9)
+    numbers = [slopes.asymmetric.value_and_slope(x, 0.0, clip=c) for x, c in zip(z, clip, strict=True)]
+    for given in ((z, target, clip), [torch.from_numpy(x) for x in (z, target, clip)]):
+        results = slopes.asymmetric.value_and_slope(*given[:2], clip=given[2], reduction="none")
+        np.testing.assert_allclose(np.stack(results, -1), numbers, rtol=1e-13)
+    tensor = slopes.asymmetric(torch.from_numpy(z), torch.from_numpy(target), clip=torch.tensor(0.3), reduction="none")
+    for c in (0.3, np.array(0.3), np.float64(0.3)):
+        own = slopes.asymmetric(z, target, clip=c, reduction="none")
+        np.testing.assert_allclose(own, tensor, rtol=1e-6)
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0, 5.0])
+def test_a_focal_loss_keeps_its_digits_at_any_exponent(gamma):
+    """Slopes are held in units of the terms that cancel in them."""
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    z = np.concatenate([rng.uniform(-6, 6, 40), rng.uniform(-60, 60, 40), [47.0, -47.0, 0.7156]])
+    y = np.concatenate([rng.uniform(0, 1, 60), rng.choice([0.0, 1.0], 20), [1.0, 0.0, 0.04263]])
+    for dtype in (np.float64, np.float32):
+        arguments = z.astype(dtype), y.astype(dtype)
+        exact_value = definitions.values("sigmoid_focal", *arguments, gamma=gamma)
+        exact_slope = definitions.slopes("sigmoid_focal", *arguments, gamma=gamma)
+        logit, share = (x.astype(float) for x in arguments)
+        wrong = (1 - share) * scipy.special.expit(logit) + share * scipy.special.expit(-logit)
+        for given in (arguments, [torch.from_numpy(x) for x in arguments]):
+            value, slope = map(np.asarray, slopes.sigmoid_focal.value_and_slope(*given, reduction="none", gamma=gamma))
+            assert definitions.ulps(value, exact_value, dtype).max() <= 4.5
+            errors = definitions.ulps(slope, exact_slope, dtype) * np.minimum(1, abs(slope) / wrong ** (gamma + 1))
+            assert errors.max() <= 6
+
+
 LARGEST = [1.5e308, 1.5e308, -1.7e308, 1e300], [-1.5e308, 1.0, 1.7e308, -1e10]
 
 

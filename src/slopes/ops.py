@@ -291,6 +291,12 @@ def sigmoid_less(x: Array, shift: Array) -> tuple[Array, Array]:
     return high, low
 
 
+def sigmoid_mixture(x: Array, share: Array) -> tuple[Array, Array]:
+    """share·sigmoid(x) + (1 − share)·sigmoid(−x) as an unevaluated sum (high, low); see `sigmoid_less`."""
+    high, low = reading(x).sigmoid_mixture(x, share)
+    return high, low
+
+
 def inverse(a: Array) -> tuple[Array, Array]:
     """1 / a as an unevaluated sum (high, low); `a` is a parameter."""
     if not isinstance(a, float):

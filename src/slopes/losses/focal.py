@@ -9,7 +9,7 @@ from slopes.card import loss
 from slopes.domains import NonNegative, UnitInterval, UnitIntervalOrNone
 from slopes.facts import Paper
 from slopes.losses.classification import _share, binary_cross_entropy
-from slopes.ops import exp, log, log1p, maximum, minimum, sigmoid, softmax, softplus, where
+from slopes.ops import exp, log, log1p, maximum, minimum, nonzero, product, sigmoid, softmax, softplus, where
 
 KERAS = "losses.categorical_focal_crossentropy(ops.one_hot(target, prediction.shape[-1]), prediction"
 MONAI = "losses.FocalLoss(to_onehot_y=True, use_softmax=True"
@@ -27,19 +27,19 @@ def _chances(z):
 def _wrong(prediction, target, gamma):
     """(the chance of being wrong to the power gamma, the slope of that chance's log)."""
     doubt, surely = minimum(target, 1 - target), where(target < 0.5, -prediction, prediction)
-    no, (yes, low) = sigmoid(surely), ops.sigmoid_less(-surely, 0.0)
-    chance = doubt * no + (1 - doubt) * yes
+    no, (chance, low) = sigmoid(surely), ops.sigmoid_mixture(surely, doubt)
     sure = chance < 1e-18  # only a certain target gets there: it is exp(−softplus), whose powers have finite slopes
     chance = where(sure, 1.0, chance)
-    power = where(sure, _unsure(surely, gamma), chance**gamma * (1 + gamma * (1 - 2 * doubt) * low / chance))
-    rise = where(sure, no, (1 - 2 * doubt) * yes * no / chance)
+    power = where(sure, _unsure(surely, gamma), chance**gamma * (1 + gamma * low / chance))
+    rise = where(sure, no, (1 - 2 * doubt) * sigmoid(-surely) * no / chance)
     return power, where(target < 0.5, rise, -rise)
 
 
 def _unsure(logit, gamma):
-    """sigmoid(−logit) to the power gamma, as a product, of which the larger exponent is not rounded but by gamma."""
-    held = where(logit < 0, 0.0, logit)
-    return exp(-gamma * held) * exp(-gamma * log1p(exp(where(logit < 0, logit, -logit))))
+    """sigmoid(−logit) to the power gamma, as a product of two powers, of which the larger exponent is not rounded."""
+    high, low = product(where(logit < 0, 0.0, logit), nonzero(gamma))
+    far = where(gamma == 0, 0.0, 1.0)
+    return exp(-high * far) * (1 - low * far) * exp(-gamma * log1p(exp(where(logit < 0, logit, -logit))))
 
 
 def _wrong_yes(prediction, gamma, clip):
@@ -50,7 +50,7 @@ def _wrong_yes(prediction, gamma, clip):
     power = where(above, high**gamma * (1 + gamma * low / high), 0.0)
     power = where(clip == 0, _unsure(-prediction, gamma), power)  # which keeps its digits in the far tail
     rest = where(clip == 0, 1.0, minimum(sigmoid(-prediction) + clip, 1.0))
-    cost = where(prediction < 0, -log1p(-where(above, minimum(high, 0.5), 0.0)), -log(rest))
+    cost = where(high < 0.5, -log1p(-where(above, minimum(high, 0.5), 0.0)), -log(rest))
     return power, where(clip == 0, softplus(prediction), cost), high, rest
 
 

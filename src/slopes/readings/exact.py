@@ -195,6 +195,11 @@ def sigmoid_less(x: Array, shift: Array) -> tuple[Array, Array]:
     return 1 / (1 + exp(-x)) - shift, 0
 
 
+def sigmoid_mixture(x: Array, share: Array) -> tuple[Array, Array]:
+    """See `slopes.ops.sigmoid_mixture`."""
+    return share / (1 + exp(-x)) + (1 - share) / (1 + exp(x)), 0
+
+
 def sin_of_line(x: Array, a: Array, shift: Array) -> Array:
     """See `slopes.ops.sin_of_line`; at no precision is the shift lost beside a large a·x."""
     return sin(x * a) * cos(shift) + cos(x * a) * sin(shift)

@@ -33,7 +33,7 @@ sigmoid, softplus, cubic = (
     partial(tails.cubic, _this),
 )
 ndtr, normal_pdf = partial(tails.ndtr, _this), partial(tails.normal_pdf, _this)
-sigmoid_less = partial(tails.sigmoid_less, _this)
+sigmoid_less, sigmoid_mixture = partial(tails.sigmoid_less, _this), partial(tails.sigmoid_mixture, _this)
 product, quotient = partial(tails.product, _this), partial(tails.quotient, _this)
 decay, fma, sin_of_line = partial(tails.decay, _this), partial(tails.fma, _this), partial(tails.sin_of_line, _this)
 softcap, tanhshrink = partial(tails.softcap, _this), partial(tails.tanhshrink, _this)
@@ -56,6 +56,11 @@ def entry(x: Array, place: int) -> Array:
 def inner(x: Array, y: Array) -> Array:
     """See `slopes.ops.inner`."""
     return x @ y.T
+
+
+def log_odds(p: Array, like: Array) -> tuple[Array, Array]:
+    """See `slopes.readings.tails.log_odds`; of an array there is no low part."""
+    return tails.log_odds(float(p)) if np.ndim(p) == 0 else (log(p) - log1p(-p), 0.0)
 
 
 def zero_dimensional(number: Array, like: Array) -> Array:

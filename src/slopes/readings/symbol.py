@@ -72,6 +72,11 @@ def sigmoid_less(x: Array, shift: Array) -> tuple[Array, Array]:
     return 1 / (1 + sp.exp(-x)) - shift, 0
 
 
+def sigmoid_mixture(x: Array, share: Array) -> tuple[Array, Array]:
+    """See `slopes.ops.sigmoid_mixture`."""
+    return share / (1 + sp.exp(-x)) + (1 - share) / (1 + sp.exp(x)), 0
+
+
 def sin_of_line(x: Array, a: Array, shift: Array) -> Array:
     """See `slopes.ops.sin_of_line`."""
     return sp.sin(a * x + shift)

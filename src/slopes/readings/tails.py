@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from decimal import Decimal, localcontext
+from functools import lru_cache
 from math import inf
 from types import ModuleType
 
@@ -133,17 +135,52 @@ def cubic(r: ModuleType, x: Array, a: Constant, b: Constant) -> tuple[Array, Arr
 
 
 def sigmoid_less(r: ModuleType, x: Array, shift: Array) -> tuple[Array, Array]:
-    """(high, low) of 1 / (1 + exp(−x)) − shift, to about 106 bits but for those of the exponential."""
+    """(high, low) of 1 / (1 + exp(−x)) − shift, to about 106 bits but for those of the exponential.
+
+    Within 1 of the root, where digits would cancel, it is shift·(1 − shift)·g / (1 + shift·g) with g = expm1(x − root).
+    """
+    share, rest = sigmoid_parts(r, x)
+    far = share - shift
+    far_low = two_sum_low(share, -shift, far) + rest
+    root, root_low = r.log_odds(shift, x)
+    gap = x - root
+    near = (gap > -1) & (gap < 1)
+    growth = r.expm1(r.where(near, gap, 0.0))
+    growth_low = r.where(near, two_sum_low(x, -root, gap) - root_low, 0.0) * (1 + growth)
+    part, other = shift * growth, 1 - shift
+    part_low = two_product_low(shift, growth, part) + shift * growth_low
+    high, low = divide(part, part_low, 1 + part, two_sum_low(1.0, part, 1 + part) + part_low)
+    close = high * other
+    close_low = two_product_low(high, other, close) + low * other + high * two_sum_low(1.0, -shift, other)
+    return two_sum(r.where(near, close, far), r.where(near, close_low, far_low))
+
+
+def sigmoid_mixture(r: ModuleType, x: Array, share: Array) -> tuple[Array, Array]:
+    """(high, low) of share·sigmoid(x) + (1 − share)·sigmoid(−x), which is sigmoid(−x) + share·(1 − 2·sigmoid(−x))."""
+    no, no_low = sigmoid_parts(r, -x)
+    tilt = 1 - 2 * no
+    part = share * tilt
+    part_low = two_product_low(share, tilt, part) + share * (two_sum_low(1.0, -2 * no, tilt) - 2 * no_low)
+    high = no + part
+    return two_sum(high, two_sum_low(no, part, high) + (part_low + no_low))
+
+
+def sigmoid_parts(r: ModuleType, x: Array) -> tuple[Array, Array]:
+    """(high, low) of sigmoid(x), to about 106 bits but for those of the exponential."""
     left = x < 0
     small = r.exp(r.where(left, x, -x))
-    whole, part = 1 + small, r.where(left, small, 1.0)
-    share = part / whole
-    back = share * whole
-    rest = (part - back) - two_product_low(share, whole, back) - share * (small - (whole - 1))
-    total = share - shift
-    low = two_sum_low(share, -shift, total) + rest / whole
-    high = total + low
-    return high, low - (high - total)
+    whole = 1 + small
+    return divide(r.where(left, small, 1.0), 0.0, whole, small - (whole - 1))
+
+
+@lru_cache
+def log_odds(p: float) -> tuple[float, float]:
+    """Return log(p / (1 − p)) as an unevaluated sum (high, low)."""
+    if not 0 < p < 1:
+        return (inf if p else -inf), 0.0
+    with localcontext(prec=60):
+        exact = Decimal(p).ln() - (1 - Decimal(p)).ln()
+        return float(exact), float(exact - Decimal(float(exact)))
 
 
 NOTHING = Constant("0", 0.0, 0.0)
@@ -160,9 +197,7 @@ def product(r: ModuleType, x: Array, a: Array) -> tuple[Array, Array]:
 def quotient(r: ModuleType, x: Array, a: Array) -> tuple[Array, Array]:
     """(high, low) of x / a, to about 106 bits."""
     x = confine(r, x, HELD * a)
-    high = x / a
-    back = high * a
-    return high, ((x - back) - two_product_low(high, a, back)) / a
+    return divide(x, 0.0, a, 0.0)
 
 
 def fma(r: ModuleType, x: Array, a: Array, c: Array) -> Array:
@@ -252,16 +287,26 @@ def exp_series(x: Array, first: int) -> Array:
 
 def inverse(a: float) -> tuple[float, float]:
     """(high, low) of 1 / a."""
-    high = 1.0 / a
-    back = high * a
-    low = ((1.0 - back) - two_product_low(high, a, back)) / a
-    return high, low - high * a.low / a if type(a) is Constant else low
+    return divide(1.0, 0.0, a, a.low if type(a) is Constant else 0.0)
 
 
 def is_single(a: float) -> bool:
     """Whether float32 holds the number."""
     wide = a * 536870913.0
     return a == 0 or (a == wide - (wide - a) and 2.0**-100 < abs(a) < 2.0**100)
+
+
+def divide(a: Array, a_low: Array, b: Array, b_low: Array) -> tuple[Array, Array]:
+    """(high, low) of (a + a_low) / (b + b_low), in float64."""
+    high = a / b
+    back = high * b
+    return high, ((a - back) - two_product_low(high, b, back) + (a_low - high * b_low)) / b
+
+
+def two_sum(a: Array, b: Array) -> tuple[Array, Array]:
+    """a + b as the nearest number and what that lacks, for a b that is small beside a."""
+    high = a + b
+    return high, b - (high - a)
 
 
 def split(value: float, step: float) -> float:

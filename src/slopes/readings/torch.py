@@ -183,6 +183,12 @@ def sigmoid_less(x: Array, shift: Array) -> tuple[Array, Array]:
     return (high, low) if x.dtype == high.dtype else _parts(high, x.dtype)
 
 
+def sigmoid_mixture(x: Array, share: Array) -> tuple[Array, Array]:
+    """See `slopes.ops.sigmoid_mixture`."""
+    high, low = tails.sigmoid_mixture(_this, double(x), double(share))
+    return (high, low) if x.dtype == high.dtype else _parts(high, x.dtype)
+
+
 def _parts(x: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """A float64 as an unevaluated sum of two numbers of a narrower dtype."""
     high = x.to(dtype)
@@ -247,6 +253,14 @@ def inner(x: Array, y: Array) -> Array:
         return x @ y.transpose(-1, -2)
     with torch.autocast(x.device.type, enabled=False):
         return x @ y.transpose(-1, -2)
+
+
+def log_odds(p: Array, like: Array) -> tuple[Array, Array]:
+    """See `slopes.readings.tails.log_odds`; of a tensor, and under a compiler, there is no low part."""
+    if isinstance(p, Tensor) or torch.compiler.is_compiling():
+        p = double(zero_dimensional(p, like))
+        return torch.log(p) - torch.log1p(-p), 0.0
+    return tails.log_odds(p)
 
 
 def zero_dimensional(number: Array, like: Array) -> Array:
