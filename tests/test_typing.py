@@ -155,6 +155,11 @@ gated(t, gate="second")  # wrong
 slopes.loss("regresion")  # wrong
 slopes.activation(maximum=1.0)  # wrong
 
+slopes.catalogue.find("gelu")(a)
+slopes.catalogue.CARDS["mse"].slope(a, a)
+slopes.catalogue.ACTIVATIONS["elu"].vjp(a, a, alpha=2.0)
+slopes.catalogue.find("gelu").slpoe  # wrong
+
 def mean_over(card: slopes.Activation, loss: slopes.Loss, module: torch.nn.Module) -> None:
     card(t)
 

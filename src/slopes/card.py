@@ -58,6 +58,8 @@ class Card:
     """The signature of a call, with the annotations of the body."""
     origin: str | None
     """The expression that gets the card, where that is no import."""
+    __call__: Callable[..., Any]
+    slope: Callable[..., Any]
     _arguments: tuple[str, ...] = ("x",)
     __signature__ = description.Described(description.signature, None)
     __name__: str

@@ -88,7 +88,7 @@ def curve(card: Card) -> Curve:
         return _loss_curve(card, kinks)
     x = _grid(-4.0, 4.0, kinks)
     if not card.rowwise:
-        line = Line("", x, np.asarray(card(x)), np.asarray(card.slope(x)), _indices(x, kinks))  # type: ignore[attr-defined, operator]
+        line = Line("", x, np.asarray(card(x)), np.asarray(card.slope(x)), _indices(x, kinks))
         return Curve(card, "x", (line,))
     axis, label, _, _ = card.curve(x)  # type: ignore[attr-defined]
     value, slope = card.curve_of(x)  # type: ignore[attr-defined]
