@@ -204,6 +204,42 @@ def test_a_focal_loss_keeps_its_digits_at_any_exponent(gamma):
             assert errors.max() <= 6
 
 
+@pytest.mark.parametrize("c", [1.0, 0.25])
+@pytest.mark.parametrize("alpha", [1.0, 0.5, 1.5, 0.0, -0.25, -2.0, -2.5, -10.0, -100.0, -1e3, -1e5])
+def test_barrons_loss_keeps_its_digits_at_any_alpha(alpha, c):
+    """A slope may err besides by the effect of 2 units in the residual, which is divided twice before the power."""
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    residual = np.concatenate([rng.uniform(-6, 6, 30), rng.uniform(-1, 1, 40) * 10 ** rng.uniform(-6, 6, 40)])
+    for dtype in (np.float64, np.float32):
+        arguments = residual.astype(dtype), np.zeros_like(residual, dtype)
+        settings = {"alpha": alpha, "c": c}
+        exact = [f("barron_general", *arguments, **settings) for f in (definitions.values, definitions.slopes)]
+        square = (arguments[0].astype(float) / c) ** 2
+        condition = 1 + (2 - alpha) * square / (2 - alpha + square)
+        for given in (arguments, [torch.from_numpy(x) for x in arguments]):
+            results = slopes.barron_general.value_and_slope(*given, reduction="none", **settings)
+            value, slope = (definitions.ulps(np.asarray(x), y, dtype) for x, y in zip(results, exact, strict=True))
+            assert value.max() <= 5
+            assert (slope / (4 + 2 * condition)).max() <= 1
+
+
+def test_logs_of_far_numbers_do_not_cancel():
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    large, small = 10 ** rng.uniform(0, 308, 60), 10 ** rng.uniform(-8, 200, 60)
+    edges = np.array([[3e168, 1.9e202], [1e308, -1 + 1e-15], [-1 + 1e-15, 1e308], [1e300, 1e-300], [1e30, 0.0]]).T
+    arguments = np.concatenate([large, small, edges[0]]), np.concatenate([small, large, edges[1]])
+    exact = [f("msle", *arguments) for f in (definitions.values, definitions.slopes)]
+    tensors = [torch.from_numpy(x).requires_grad_() for x in arguments]
+    for given in (arguments, tensors):
+        results = slopes.msle.value_and_slope(*(x.detach() if given is tensors else x for x in given), reduction="none")
+        for result, wanted in zip(results, exact, strict=True):
+            assert definitions.ulps(np.asarray(result), wanted, np.float64).max() <= 4
+    slopes.msle(*tensors, reduction="sum").backward()
+    assert all(x.grad.isfinite().all() for x in tensors)
+
+
 LARGEST = [1.5e308, 1.5e308, -1.7e308, 1e300], [-1.5e308, 1.0, 1.7e308, -1e10]
 
 

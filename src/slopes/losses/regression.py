@@ -318,7 +318,7 @@ def barron_general(prediction, target, *, alpha: Shape = 1.0, c: Positive = 1.0)
 def _(prediction, target, *, alpha, c):
     a, b, unit, root, far, log_square = _barron(prediction, target, alpha, c)
     power = where(a > 0.5, root ** (a - 1) * far ** (a - 1), (root**a / root) * (far**a / far))  # a − 1 may be rounded
-    power = where(a >= -2, power, exp((a - 1) / 2 * log_square))
+    power = where((a >= -2) | (log_square > 2), power, exp((a - 1) / 2 * log_square))  # the exponent is rounded less
     bent, few = b**0.5 * unit * power, clip((prediction - target) / c, -1e4, 1e4)
     return where(alpha < -1e20, few * exp(-few * few / 2), bent) / c
 
@@ -376,6 +376,6 @@ def _log_quotient(x, y):
     """log((1 + x) / (1 + y)): one log, but the difference of two where the quotient may overflow."""
     r = x - y
     low, high, gap = where(r < 0, x, y), where(r < 0, y, x), where(r < 0, -r, r)
-    far = gap > 1e30 * (1 + low)
+    far = gap / (1 + low) / (1 + low) == inf  # the slope of the quotient is that large
     size = where(far, log1p(high) - log1p(low), log1p(where(far, 0.0, gap) / (1 + low)))
     return where(r < 0, -size, size)
