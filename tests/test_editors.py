@@ -72,8 +72,11 @@ def test_a_card_without_a_docstring_has_help():
     assert scaled.__doc__.startswith("scaled(x, *, scale=1.0)\n\nArguments\n    x      an array")
 
 
-def test_ipython_shows_signature_arguments_and_methods():
-    shell = pytest.importorskip("IPython.core.interactiveshell").InteractiveShell(user_ns={"slopes": slopes})
+def test_ipython_shows_signature_arguments_and_methods(monkeypatch, tmp_path):
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    InteractiveShell = pytest.importorskip("IPython.core.interactiveshell").InteractiveShell
+    monkeypatch.setattr("IPython.core.history.HistoryManager.enabled", False)  # a thread and a database
+    shell = InteractiveShell(user_ns={"slopes": slopes})
     text = re.sub(r"\x1b\[[\d;]*m", "", shell.object_inspect_text("slopes.huber"))
     assert "Signature:" in text
     assert "delta: float = 1.0" in text

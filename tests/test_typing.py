@@ -214,7 +214,9 @@ def check_by_pyright(folder: pathlib.Path, **environment: str) -> list[tuple[str
     command = [sys.executable, "-m", "basedpyright", "--outputjson", "--project", folder]
     if not environment:
         command += ["--pythonpath", sys.executable]
-    found = json.loads(subprocess.run(command, capture_output=True, text=True).stdout)["generalDiagnostics"]
+    ran = subprocess.run(command, capture_output=True, text=True)
+    assert ran.stdout, ran.stderr
+    found = json.loads(ran.stdout)["generalDiagnostics"]
     return [
         (pathlib.Path(one["file"]).name, one["range"]["start"]["line"] + 1, f"{one['severity']}: {one['message']}")
         for one in found
