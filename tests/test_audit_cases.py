@@ -38,7 +38,7 @@ def report_on(case, which):
     return examine(loading.find(spec), options, spec=spec, **run)
 
 
-@pytest.mark.parametrize("case", CASES, ids=names)
+@pytest.mark.parametrize("case", mark_exhaustive(CASES, 1), ids=names)
 def test_bug_is_caught_by_its_check_alone(case):
     report = report_on(case, "bug")
     severity = option(case, "SEVERITY", "error")

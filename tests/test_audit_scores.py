@@ -8,6 +8,8 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
+from helpers import mark_exhaustive  # noqa: E402
+from slopes import nn as own  # noqa: E402
 from slopes.checks.behaviour import limits, precision, scores  # noqa: E402
 from slopes.checks.discovery import subject_of  # noqa: E402
 from slopes.checks.report import run  # noqa: E402
@@ -168,6 +170,9 @@ TORCH = [
     if isinstance(kind, type) and kind.__module__ == module.__name__ and not kind.__name__.startswith("_")
     if kind.__name__ not in NOT_AUDITED and hasattr(nn, kind.__name__)
 ]
+OWN = [
+    kind for name in dir(own) if name.endswith("Loss") and (kind := getattr(own, name)).__module__.startswith("slopes")
+]
 WRONG_IN_TORCH = {"SoftMarginLoss": {("low_precision", "error")}}  # log(1 + exp(100)) is inf in float32
 
 
@@ -186,14 +191,10 @@ def test_torch_with_options(module):
     assert worse(module) == set()
 
 
-def test_modules_of_cards_pass():
-    import slopes.nn as own
-
-    kinds = [getattr(own, name) for name in dir(own) if name.endswith("Loss")]
-    kinds = [kind for kind in kinds if kind.__module__.startswith("slopes")]
-    assert len(kinds) > 20
-    for kind in kinds:
-        assert worse(kind) == set(), kind.__name__
+@pytest.mark.parametrize("kind", mark_exhaustive(OWN), ids=lambda kind: kind.__name__)
+def test_modules_of_cards_pass(kind):
+    assert len(OWN) > 20
+    assert worse(kind) == set()
 
 
 def test_what_may_be_meant_is_asked():
