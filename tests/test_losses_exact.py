@@ -123,8 +123,9 @@ def test_a_student_near_its_teacher_keeps_the_digits_of_the_difference(gap, temp
 
 def test_a_student_is_compared_with_its_teacher_everywhere():
     torch = pytest.importorskip("torch")
-    inf = np.inf
+    inf, q = np.inf, 1 / (1 + np.exp(10.0))
     rows = [
+        ([0.0, -1e4, -1e3], [0.0, -10.0, -1e3], q * (1e4 - 10) - np.log1p(np.exp(-10.0)), [q, -q, 0.0]),
         ([0.0, 0.0, 0.0], [0.0, 0.0, 0.0], 0.0, [0.0, 0.0, 0.0]),
         ([-inf, 0.0, 0.0], [-inf, 0.0, 0.0], 0.0, [0.0, 0.0, 0.0]),
         ([-inf, -inf, -inf], [-inf, -inf, -inf], 0.0, [0.0, 0.0, 0.0]),

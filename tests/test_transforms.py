@@ -384,6 +384,24 @@ def test_gradients_flow_to_targets_and_weights(loss, example):
         assert tangent != 0
 
 
+@pytest.mark.parametrize("size", [1.0, 1e20, 1e38])
+@pytest.mark.parametrize(
+    ("name", "options"), [("contrastive_pair", {}), ("softmax_focal", {"gamma": 5.0}), ("distillation", {})]
+)
+def test_gradients_of_both_arguments_are_those_of_one_however_large(name, options, size):
+    """Plain autograd runs through the body where a target wants a gradient too."""
+    rng = torch.Generator().manual_seed(0)
+    first, second = size * torch.randn(2, 20, 4, generator=rng)
+    second = torch.softmax(torch.randn(20, 4, generator=rng), -1) if name == "softmax_focal" else second
+    signs = (torch.tensor([1, -1] * 10),) if name == "contrastive_pair" else ()
+    card = partial(getattr(slopes, name), reduction="none", **options)
+    both = [x.requires_grad_() for x in (first, second)]
+    joint = torch.autograd.grad(card(*both, *signs).sum(), both)
+    (alone,) = torch.autograd.grad(card(first, second.detach(), *signs).sum(), first)
+    torch.testing.assert_close(joint[0], alone, rtol=1e-4, atol=1e-5)
+    assert not joint[1][card(first, second, *signs) < torch.inf].isnan().any()
+
+
 def test_gradients_flow_to_tensor_parameters():
     x = torch.linspace(-2, 2, 5, dtype=torch.float64)
     slope = torch.tensor(0.2, dtype=torch.float64, requires_grad=True)

@@ -150,7 +150,7 @@ def _(prediction, target, *, beta):
 
 
 def _compare(prediction, target, temperature):
-    """Return the divergence of each row, log(teacher / student) of each entry, and where that log is small.
+    """Return the divergence of each row, log(teacher / student) of each entry, and where that log has more digits.
 
     With u = teacher − student less its mean, the divergence is the log of the mean of exp(−u), and so log1p of the mean
     of exp(−u) − 1 + u, which is never negative. From 1 on the textbook's sum has no digits to lose.
@@ -169,8 +169,8 @@ def _compare(prediction, target, temperature):
     product = exp(where(ahead, product, 0.0))
     cost = where(ahead, product - share * (1 - u), share * expm1_less(minimum(-u, 1.0)))
     divergence = where(near, log1p(ops.sum(cost)), textbook)
-    ratio = u + divergence
-    return divergence, ratio, near & (share > 0) & (absolute(ratio) < 1)
+    close = absolute(u) + divergence < softmax_complement(teacher)  # than a difference of two shares, or of their rests
+    return divergence, u + divergence, near & (share > 0) & close
 
 
 @loss(

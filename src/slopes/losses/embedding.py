@@ -200,7 +200,8 @@ def contrastive_pair(first, second, target, *, margin: Positive = 1.0):
     together are the same, no direction leads apart and the slope is 0.
     """
     lacking = maximum(margin - _distance(first, second, 2.0), 0.0)
-    return where(target > 0, ops.sum((first - second) ** 2)[..., 0], lacking * lacking) / 2
+    apart = where(target[..., None] > 0, first - second, 0.0)  # as squares overflow where they do not count
+    return where(target > 0, ops.sum(apart * apart)[..., 0], lacking * lacking) / 2
 
 
 @contrastive_pair.derivative

@@ -118,7 +118,10 @@ def softmax_focal(prediction, target, *, gamma: NonNegative = 2.0):
     rows = ops.one_hot(target, like=prediction)
     logit = ops.softmax_logit(prediction)
     logit = where((rows == 0) & (logit == -inf), 0.0, logit)  # costs infinity, and does not count
-    return ops.sum(rows * exp(-gamma * softplus(logit)) * softplus(-logit))[..., 0]
+    power = exp(
+        -gamma * softplus(maximum(logit, -1e4))
+    )  # held where it has no slope, lest gamma times the cost overflow
+    return ops.sum(rows * power * softplus(-logit))[..., 0]
 
 
 @softmax_focal.derivative
