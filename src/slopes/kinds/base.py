@@ -117,6 +117,8 @@ class Batch:
             elif counted is not None:
                 self.check_weights(": the mean divides by their sum; reduction='sum' and a divisor go with any")
                 self.divisor, self.may_be_zero = self.r.total(counted), True
+                if self.r.is_concrete(counted) and not self.r.wants_gradient(counted):
+                    self.divisor, self.may_be_zero = float(self.divisor) or math.inf, False
             else:  # the sum over nothing is 0 already
                 self.divisor = max(self.r.count(self.like), 1)
 
@@ -125,7 +127,8 @@ class Batch:
         weights, r = self.coefficient, self.r
         if not self.weighted or weights is None or not r.is_concrete(weights) or not r.count(weights):
             return
-        if not (bool(weights.min() >= 0) and bool(weights.max() < math.inf)):  # two numbers, and no array in between
+        least, largest = r.extremes(weights)
+        if not (least >= 0 and largest < math.inf):
             wrong = ~((weights >= 0) & (weights < math.inf))
             refuse(r, self.owner, "weight", weights, wrong, "must be >= 0 and finite", advice=advice)
 

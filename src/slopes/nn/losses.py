@@ -59,7 +59,7 @@ def _hinges(self: Any, card: Any, input: Any, target: Any) -> Any:
 
 def _is_no_sign(target: Tensor) -> Tensor | None:
     """Where a target is neither 1 nor −1, or cannot be looked at; None where all of them are signs."""
-    other = (target != 1) & (target != -1)
+    other = target.abs() != 1
     return None if r.is_concrete(target) and not bool(other.any()) else other
 
 

@@ -269,6 +269,11 @@ def total(x: Array) -> Array:
     return np.sum(x)
 
 
+def extremes(x: Array) -> tuple[float, float]:
+    """The least and the largest entry; NaN if one is."""
+    return float(x.min()), float(x.max())
+
+
 def count(x: Array) -> int:
     """The number of entries."""
     return int(x.size)

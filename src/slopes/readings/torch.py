@@ -469,6 +469,12 @@ def total(x: Array) -> Array:
     return x.sum(dtype=_double(x))
 
 
+def extremes(x: Array) -> tuple[float, float]:
+    """The least and the largest entry, found in one pass; NaN if one is."""
+    least, largest = torch.aminmax(x.detach())
+    return float(least), float(largest)
+
+
 def count(x: Array) -> int:
     """The number of entries; symbolic where a trace has it so."""
     return x.numel()  # type: ignore[no-any-return]
