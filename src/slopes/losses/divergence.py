@@ -50,6 +50,30 @@ def _log_mean(gap, part, logit, rest):
     return where(far, softplus(logit) + rest, near)
 
 
+def _compare(prediction, target, temperature):
+    """Return the divergence of each row, log(teacher / student) of each entry, and where that log has more digits.
+
+    With u = teacher − student less its mean, the divergence is the log of the mean of exp(−u), and so log1p of the mean
+    of exp(−u) − 1 + u, which is never negative. From 1 on the textbook's sum has no digits to lose.
+    """
+    student, teacher = prediction / temperature, target / temperature
+    share, first = softmax(teacher), top(teacher) == 1
+    textbook = ops.sum(relative_entropy.body(log_softmax(student), log_softmax(teacher), log_target=True))
+    near = (textbook < 1) & (ops.sum(where(first, share, 0.0)) > 0)  # a row of which nothing counts has no first
+    gap = target / 2 - prediction / 2  # halves, lest it overflow
+    gap = where(first, 0.0, gap - ops.sum(where(first, gap, 0.0)))
+    gap = where(near & (share > 0), gap, 0.0) / (temperature / 2)
+    mean = ops.sum(share * gap)
+    u = gap - mean
+    ahead = near & ((share == 0) | (u < -1))  # here exp(−u) may overflow, and its product with the share does not
+    product = student - ops.sum(where(first, student - log_softmax(teacher), 0.0)) + mean
+    product = exp(where(ahead, product, 0.0))
+    cost = where(ahead, product - share * (1 - u), share * expm1_less(minimum(-u, 1.0)))
+    divergence = where(near, log1p(ops.sum(cost)), textbook)
+    close = absolute(u) + divergence < softmax_complement(teacher)  # than a difference of two shares, or of their rests
+    return divergence, u + divergence, near & (share > 0) & close
+
+
 @loss(
     "regression", space="log-probabilities", target="non-negative", convex=True, minimum=None,
     definition=lambda prediction, target, **_: xlogy(target, target) - target * prediction,
@@ -147,30 +171,6 @@ def _(prediction, target, *, beta):
     known = likeliest + odds
     costs = _log_mean(gap - likeliest, sigmoid(known), gap + odds, -softplus(known))
     return softmax_pulled(prediction, (beta - 1) * costs)
-
-
-def _compare(prediction, target, temperature):
-    """Return the divergence of each row, log(teacher / student) of each entry, and where that log has more digits.
-
-    With u = teacher − student less its mean, the divergence is the log of the mean of exp(−u), and so log1p of the mean
-    of exp(−u) − 1 + u, which is never negative. From 1 on the textbook's sum has no digits to lose.
-    """
-    student, teacher = prediction / temperature, target / temperature
-    share, first = softmax(teacher), top(teacher) == 1
-    textbook = ops.sum(relative_entropy.body(log_softmax(student), log_softmax(teacher), log_target=True))
-    near = (textbook < 1) & (ops.sum(where(first, share, 0.0)) > 0)  # a row of which nothing counts has no first
-    gap = target / 2 - prediction / 2  # halves, lest it overflow
-    gap = where(first, 0.0, gap - ops.sum(where(first, gap, 0.0)))
-    gap = where(near & (share > 0), gap, 0.0) / (temperature / 2)
-    mean = ops.sum(share * gap)
-    u = gap - mean
-    ahead = near & ((share == 0) | (u < -1))  # here exp(−u) may overflow, and its product with the share does not
-    product = student - ops.sum(where(first, student - log_softmax(teacher), 0.0)) + mean
-    product = exp(where(ahead, product, 0.0))
-    cost = where(ahead, product - share * (1 - u), share * expm1_less(minimum(-u, 1.0)))
-    divergence = where(near, log1p(ops.sum(cost)), textbook)
-    close = absolute(u) + divergence < softmax_complement(teacher)  # than a difference of two shares, or of their rests
-    return divergence, u + divergence, near & (share > 0) & close
 
 
 @loss(
