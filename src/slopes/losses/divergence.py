@@ -51,14 +51,14 @@ def _log_mean(gap, part, logit, rest):
 
 
 def _compare(prediction, target, temperature):
-    """Return the divergence of each row, log(teacher / student) of each entry, and where that log has more digits.
+    """Return the divergence of each row, u of each entry, and where u is known; log(teacher / student) is their sum.
 
     With u = teacher − student less its mean, the divergence is the log of the mean of exp(−u), and so log1p of the mean
     of exp(−u) − 1 + u, which is never negative. From 1 on the textbook's sum has no digits to lose.
     """
     student, teacher = prediction / temperature, target / temperature
-    share, first = softmax(teacher), top(teacher) == 1
-    textbook = ops.sum(relative_entropy.body(log_softmax(student), log_softmax(teacher), log_target=True))
+    share, first, log_share = softmax(teacher), top(teacher) == 1, log_softmax(teacher)
+    textbook = ops.sum(share * where(share == 0, 0.0, log_share - log_softmax(student)))
     near = (textbook < 1) & (ops.sum(where(first, share, 0.0)) > 0)  # a row of which nothing counts has no first
     gap = target / 2 - prediction / 2  # halves, lest it overflow
     gap = where(first, 0.0, gap - ops.sum(where(first, gap, 0.0)))
@@ -66,12 +66,11 @@ def _compare(prediction, target, temperature):
     mean = ops.sum(share * gap)
     u = gap - mean
     ahead = near & ((share == 0) | (u < -1))  # here exp(−u) may overflow, and its product with the share does not
-    product = student - ops.sum(where(first, student - log_softmax(teacher), 0.0)) + mean
+    product = student - ops.sum(where(first, student - log_share, 0.0)) + mean
     product = exp(where(ahead, product, 0.0))
     cost = where(ahead, product - share * (1 - u), share * expm1_less(minimum(-u, 1.0)))
     divergence = where(near, log1p(ops.sum(cost)), textbook)
-    close = absolute(u) + divergence < softmax_complement(teacher)  # than a difference of two shares, or of their rests
-    return divergence, u + divergence, near & (share > 0) & close
+    return divergence, u, near & (share > 0)
 
 
 @loss(
@@ -198,7 +197,8 @@ def distillation(prediction, target, *, temperature: Positive = 2.0):
 @distillation.derivative
 def _(prediction, target, *, temperature):
     student, teacher = prediction / temperature, target / temperature
-    _, ratio, close = _compare(prediction, target, temperature)
-    surely = softmax_complement(teacher) - softmax_complement(student)
-    apart = where(softmax(student) > 0.5, surely, softmax(student) - softmax(teacher))
-    return temperature * where(close, softmax(teacher) * expm1(where(close, -ratio, 0.0)), apart)
+    divergence, u, near = _compare(prediction, target, temperature)
+    share, rest, other = softmax(teacher), softmax_complement(teacher), softmax(student)
+    apart = where(other > 0.5, rest - softmax_complement(student), other - share)
+    close = near & (absolute(u) + divergence < rest)  # then their sum has more digits than a difference of shares
+    return temperature * where(close, share * expm1(where(close, -u - divergence, 0.0)), apart)
