@@ -7,6 +7,7 @@ import scipy.special
 pytest.importorskip("mpmath")
 import definitions
 import slopes
+from helpers import mark_exhaustive
 
 
 def sample(name):
@@ -105,7 +106,7 @@ def test_digits_that_are_easily_lost(name, arguments, parameters, allowed):
         assert definitions.ulps(slope, definitions.slopes(name, *held, **parameters), dtype).max() <= allowed
 
 
-@pytest.mark.parametrize("temperature", [1.0, 2.0, 10.0])
+@pytest.mark.parametrize("temperature", mark_exhaustive([10.0, 1.0, 2.0]))
 @pytest.mark.parametrize("gap", [1e-12, 1e-6, 1e-3, 0.1, 1.0, 10.0])
 def test_a_student_near_its_teacher_keeps_the_digits_of_the_difference(gap, temperature):
     torch = pytest.importorskip("torch")
@@ -187,11 +188,11 @@ def test_a_clip_that_is_an_array_or_a_tensor_counts_as_numbers():
 
 @pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0, 5.0])
 def test_a_focal_loss_keeps_its_digits_at_any_exponent(gamma):
-    """Slopes are held in units of the terms that cancel in them."""
+    """Slopes are held in units of the terms that cancel in them; gamma multiplies the one rounding of an exponential."""
     torch = pytest.importorskip("torch")
     rng = np.random.default_rng(0)
-    z = np.concatenate([rng.uniform(-6, 6, 40), rng.uniform(-60, 60, 40), [47.0, -47.0, 0.7156]])
-    y = np.concatenate([rng.uniform(0, 1, 60), rng.choice([0.0, 1.0], 20), [1.0, 0.0, 0.04263]])
+    z = np.concatenate([rng.uniform(-6, 6, 20), rng.uniform(-60, 60, 20), [47.0, -47.0, 0.7156]])
+    y = np.concatenate([rng.uniform(0, 1, 30), rng.choice([0.0, 1.0], 10), [1.0, 0.0, 0.04263]])
     for dtype in (np.float64, np.float32):
         arguments = z.astype(dtype), y.astype(dtype)
         exact_value = definitions.values("sigmoid_focal", *arguments, gamma=gamma)
@@ -202,10 +203,10 @@ def test_a_focal_loss_keeps_its_digits_at_any_exponent(gamma):
             value, slope = map(np.asarray, slopes.sigmoid_focal.value_and_slope(*given, reduction="none", gamma=gamma))
             assert definitions.ulps(value, exact_value, dtype).max() <= 4.5
             errors = definitions.ulps(slope, exact_slope, dtype) * np.minimum(1, abs(slope) / wrong ** (gamma + 1))
-            assert errors.max() <= 6
+            assert errors.max() <= 8
 
 
-@pytest.mark.parametrize("c", [1.0, 0.25])
+@pytest.mark.parametrize("c", mark_exhaustive([0.25, 1.0]))
 @pytest.mark.parametrize("alpha", [1.0, 0.5, 1.5, 0.0, -0.25, -2.0, -2.5, -10.0, -100.0, -1e3, -1e5])
 def test_barrons_loss_keeps_its_digits_at_any_alpha(alpha, c):
     """A slope may err besides by the effect of 2 units in the residual, which is divided twice before the power."""
