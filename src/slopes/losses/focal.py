@@ -118,9 +118,8 @@ def softmax_focal(prediction, target, *, gamma: NonNegative = 2.0):
     rows = ops.one_hot(target, like=prediction)
     logit = ops.softmax_logit(prediction)
     logit = where((rows == 0) & (logit == -inf), 0.0, logit)  # costs infinity, and does not count
-    power = exp(
-        -gamma * softplus(maximum(logit, -1e4))
-    )  # held where it has no slope, lest gamma times the cost overflow
+    held = maximum(logit, -1e4)  # below it the power has no slope; gamma times the cost may overflow there
+    power = exp(-gamma * softplus(held))
     return ops.sum(rows * power * softplus(-logit))[..., 0]
 
 
