@@ -188,6 +188,15 @@ def test_a_peer_that_only_reduces_is_compared_by_its_mean():
     assert finding.reproduce.endswith("at random arguments")
 
 
+def test_a_peer_that_is_not_there_is_noted():
+    missing = card(quick, quick_slope, same_as={"torch": "nn.functional.later(x)"})
+    report = slopes.audit(missing)
+    assert report.ok
+    (finding,) = report.findings
+    assert (finding.check, finding.severity) == ("peers", "note")
+    assert finding.message == "nothing was compared with torch: module 'torch.nn.functional' has no attribute 'later'"
+
+
 WRONG_CLAIMS = {
     "range": [(0, 2), (0.1, 1), (-1, 1)],
     "zero": [0.4],

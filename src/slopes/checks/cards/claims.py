@@ -215,7 +215,16 @@ def peers(subject: Subject) -> Iterator[Finding]:
         except ImportError:
             absent.append(library)
             continue
-        yield from _compare_with_peer(subject, library, peer.same)
+        try:
+            yield from _compare_with_peer(subject, library, peer.same)
+        except AttributeError as error:  # of another version than the card was written with, or misspelt
+            yield Finding(
+                "peers",
+                f"nothing was compared with {library}: {error}",
+                f"{library}.{peer.same}",
+                "install the version that has it, or correct the name",
+                severity="note",
+            )
     if len(absent) == len(subject.card.same_as):
         raise Skip(f"not installed: {', '.join(absent)}")
 
