@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -32,7 +31,7 @@ def scorer(loss: Loss, **parameters: Any) -> Any:
             f"scorer: takes a loss whose prediction is a number like its target; {loss.name} takes {given}: write "
             f"make_scorer(lambda y, p: {loss.name}(p, y), response_method=...) for what your estimator predicts"
         )
-    return make_scorer(partial(_mean_loss, loss=loss.with_(**parameters)), greater_is_better=False)
+    return make_scorer(_mean_loss, greater_is_better=False, loss=loss.with_(**parameters))
 
 
 def _mean_loss(truth: Any, prediction: Any, *, loss: Loss, sample_weight: Any = None) -> float:
