@@ -20,6 +20,7 @@ pytest.importorskip("expecttest", reason="PyTorch's own samples need it")
 
 import slopes  # noqa: E402
 import slopes.nn as nn  # noqa: E402
+from helpers import whole_graph  # noqa: E402
 from slopes.catalogue import CARDS  # noqa: E402
 from slopes.nn.cards import has_classes  # noqa: E402
 
@@ -581,6 +582,7 @@ def test_autocast_keeps_the_cards_accuracy_where_types_differ():
 # ------------------------------------------------------------------------------------------- transforms
 
 
+@whole_graph
 @pytest.mark.parametrize("kind", ["activations", "losses"])
 def test_compile(kind):
     """All of a kind in one graph, without a break."""

@@ -46,7 +46,7 @@ def test_signs_other_than_one_go_pytorchs_way(reduction, margin, targets):
 def compare_signs(reduction, margin, targets, **options):
     """Hold values and gradients to PyTorch's; see `results` for the options."""
     size = len(targets)
-    x = torch.tensor([0.3, 0.4, 0.2, 2.0, -0.5, 3.0, 1.0])[:size]
+    x = torch.tensor([0.3, 0.4, 0.2, 2.0, -0.5, 3.0, 0.9])[:size]  # no margin, where versions of PyTorch differ
     ours = results(nn.HingeEmbeddingLoss(margin, reduction=reduction), x, targets, **options)
     theirs = results(torch.nn.HingeEmbeddingLoss(margin, reduction=reduction), x, targets)
     torch.testing.assert_close(ours, theirs, equal_nan=True)

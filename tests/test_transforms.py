@@ -5,16 +5,13 @@ from functools import partial
 import numpy as np
 import pytest
 
-from helpers import is_map, unreduced
+from helpers import is_map, unreduced, whole_graph
 
 torch = pytest.importorskip("torch")
 
 import slopes  # noqa: E402
 from slopes.card import Loss  # noqa: E402
 from slopes.catalogue import ACTIVATIONS, CARDS  # noqa: E402
-
-#: torch 2.6 compiles cards with graph breaks, for it traces neither a constant (a subclass of float) nor some transforms
-whole_graph = pytest.mark.skipif(torch.__version__.startswith("2.6."), reason="torch 2.6 cannot trace all cards whole")
 
 
 def split(card, example, **options):
@@ -108,6 +105,7 @@ def test_compile(card, example):
     torch.testing.assert_close(x.grad, expected_gradient(card, example), rtol=1e-12, atol=1e-14)
 
 
+@whole_graph
 def test_compile_with_parameters():
     torch._dynamo.reset()
     x = torch.linspace(-2, 2, 5)
