@@ -23,7 +23,7 @@ def mark_exhaustive(values: Iterable[Any], start: int = 0) -> list[Any]:
 
 #: older ones compile cards with graph breaks: they trace neither a constant (a subclass of float) nor some transforms
 whole_graph = pytest.mark.skipif(
-    tuple(map(int, metadata.version("torch").split(".")[:2])) < (2, 13) if find_spec("torch") else False,
+    find_spec("torch") is not None and tuple(map(int, metadata.version("torch").split(".")[:2])) < (2, 13),
     reason="PyTorch before 2.13 cannot trace all cards whole",
 )
 

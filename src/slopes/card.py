@@ -41,7 +41,7 @@ class Card:
     definition: Body | None
     """The textbook form, where the body is a stabler one."""
     same_as: dict[str, Peer]
-    """The expression by which each other library gives the same values."""
+    """Expressions that give the same values in other libraries, by library."""
     papers: tuple[Paper, ...]
     """The papers that describe it first."""
     claims: Claims

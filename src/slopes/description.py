@@ -12,7 +12,7 @@ from slopes.kinds import OPTIONS, Kind
 #: The arguments of a call that are no parameters of the card.
 COMMON = {
     "x": "an array, a tensor, a number or a nested list",
-    "axis": "an integer: the axis on which the rows lie",
+    "axis": "an integer: the axis of the rows",
     "weight": "numbers of the shape of the unreduced loss; the mean is the weighted average",
     "mask": "booleans of the shape of the unreduced loss; True counts",
     "divisor": "a number >= 0 in place of the mean's denominator",
@@ -80,7 +80,7 @@ def _annotation(domain: Domain) -> Any:
 
 
 def _argument(card: Any, name: str) -> str:
-    """What an argument of a call may be."""
+    """Return the words for the values that an argument of a call takes."""
     if name in card.parameters:
         return str(card.parameters[name].domain or "anything")
     kind: Kind | None = getattr(card, "kind", None)

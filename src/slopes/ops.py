@@ -124,7 +124,7 @@ def expm1(x: Array) -> Array:
 def log(x: Array) -> Array:
     """The natural logarithm; −inf at 0."""
     if type(x) is Constant:
-        return math.log(x.high)  # torch 2.8 traces no number of a subclass of float
+        return math.log(x.high)  # torch before 2.13 traces no number of a subclass of float
     if isinstance(x, (int, float)) and x > 0:
         return math.log(x)  # of a parameter, such as the base of a loss
     return reading(x).log(x)

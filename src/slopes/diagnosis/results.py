@@ -191,7 +191,7 @@ def _small(number: float) -> str:
 
 
 def _without_empty_columns(rows: list[list[str]]) -> list[list[str]]:
-    """Return the rows, of which the first is the heading, without columns that hold nothing below it."""
+    """Return the rows without the columns that are empty below the heading, which is the first row."""
     kept = [k for k in range(len(rows[0])) if any(row[k] for row in rows[1:])]
     return [[row[k] for k in kept] for row in rows]
 

@@ -59,7 +59,7 @@ def _compare(prediction, target, temperature):
     student, teacher = prediction / temperature, target / temperature
     share, first, log_share = softmax(teacher), top(teacher) == 1, log_softmax(teacher)
     textbook = ops.sum(share * where(share == 0, 0.0, log_share - log_softmax(student)))
-    near = (textbook < 1) & (ops.sum(where(first, share, 0.0)) > 0)  # a row of which nothing counts has no first
+    near = (textbook < 1) & (ops.sum(where(first, share, 0.0)) > 0)  # not where all of a row is masked
     gap = target / 2 - prediction / 2  # halves, lest it overflow
     gap = where(first, 0.0, gap - ops.sum(where(first, gap, 0.0)))
     gap = where(near & (share > 0), gap, 0.0) / (temperature / 2)

@@ -36,7 +36,7 @@ def _wrong(prediction, target, gamma):
 
 
 def _unsure(logit, gamma):
-    """sigmoid(−logit) to the power gamma, as a product of two powers, of which the larger exponent is not rounded."""
+    """sigmoid(−logit) to the power gamma, as a product of two powers; the larger exponent is not rounded."""
     high, low = product(where(logit < 0, 0.0, logit), nonzero(gamma))
     far = where(gamma == 0, 0.0, 1.0)
     return exp(-high * far) * (1 - low * far) * exp(-gamma * log1p(exp(where(logit < 0, logit, -logit))))

@@ -61,7 +61,7 @@ class Picture(Figure):
     """A matplotlib figure that a notebook shows by itself, also where pyplot is not loaded."""
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, str], dict[str, Any]]:
-        """Return the PNG with two pixels for each of CSS, and its width in those of CSS."""
+        """Return the PNG, sharp on a screen of high density, and the width at which to show it."""
         stream = io.BytesIO()
         with style():
             self.savefig(stream, format="png", dpi=2 * CSS_DPI)

@@ -89,7 +89,7 @@ def _lift(name: str, slope: Callable[[Any], Any]) -> Callable[[Array], Exact]:
 
 # --------------------------------------------------------------------------------------- primitives
 
-HUGE = 50  #: the power of 2 from which on mpmath finds exp(x) by squaring e as often as x has bits
+HUGE = 50  #: from this power of 2 on, mpmath squares e once for each bit of x, which takes long
 
 
 def _exp(v: Any) -> Any:

@@ -135,7 +135,7 @@ def cubic(r: ModuleType, x: Array, a: Constant, b: Constant) -> tuple[Array, Arr
 
 
 def sigmoid_less(r: ModuleType, x: Array, shift: Array) -> tuple[Array, Array]:
-    """(high, low) of 1 / (1 + exp(−x)) − shift, to about 106 bits but for those of the exponential.
+    """(high, low) of 1 / (1 + exp(−x)) − shift, to about 106 bits, save for the rounding of the exponential.
 
     Within 1 of the root, where digits would cancel, it is shift·(1 − shift)·g / (1 + shift·g) with g = expm1(x − root).
     """
@@ -166,7 +166,7 @@ def sigmoid_mixture(r: ModuleType, x: Array, share: Array) -> tuple[Array, Array
 
 
 def sigmoid_parts(r: ModuleType, x: Array) -> tuple[Array, Array]:
-    """(high, low) of sigmoid(x), to about 106 bits but for those of the exponential."""
+    """(high, low) of sigmoid(x), to about 106 bits, save for the rounding of the exponential."""
     left = x < 0
     small = r.exp(r.where(left, x, -x))
     whole = 1 + small

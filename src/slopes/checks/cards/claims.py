@@ -215,16 +215,7 @@ def peers(subject: Subject) -> Iterator[Finding]:
         except ImportError:
             absent.append(library)
             continue
-        try:
-            yield from _compare_with_peer(subject, library, peer.same)
-        except AttributeError as error:  # of another version than the card was written with, or misspelt
-            yield Finding(
-                "peers",
-                f"nothing was compared with {library}: {error}",
-                f"{library}.{peer.same}",
-                "install the version that has it, or correct the name",
-                severity="note",
-            )
+        yield from _compare_with_peer(subject, library, peer.same)
     if len(absent) == len(subject.card.same_as):
         raise Skip(f"not installed: {', '.join(absent)}")
 
@@ -238,7 +229,17 @@ def _compare_with_peer(subject: Subject, library: str, expression: str) -> Itera
     else:
         arguments = (np.concatenate([np.linspace(-3, 3, 250), rng.uniform(-3, 3, 250)]).reshape(-1, 10),)
     mine = card(*arguments, reduction="none") if isinstance(card, Loss) else card(*arguments)
-    theirs, _ = libraries.call(card, library, arguments)
+    try:
+        theirs, _ = libraries.call(card, library, arguments)
+    except AttributeError as error:  # of another version than the card was written with, or misspelt
+        yield Finding(
+            "peers",
+            f"nothing was compared with {library}: {error}",
+            f"{library}.{expression}",
+            "install the version that has it, or correct the name",
+            severity="note",
+        )
+        return
     if not libraries.agrees(library, theirs, mine):
         if theirs.shape != mine.shape:  # it reduces
             theirs, mine = np.mean(theirs), np.mean(mine)
