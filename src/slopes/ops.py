@@ -48,8 +48,8 @@ def _resolve(x: Array) -> ModuleType:
 
         if torch.compiler.is_compiling():
             return module
-    elif type(x).__module__ == "slopes.readings.exact":
-        module = _load("exact")
+    elif type(x).__module__ in ("slopes.readings.exact", "slopes.readings.trace"):
+        module = sys.modules[type(x).__module__]
     elif type(x).__module__.partition(".")[0] == "mpmath":
         raise TypeError("mpmath numbers are computed by slopes.exact(card, digits=...)")
     elif type(x).__module__.partition(".")[0] == "sympy" or type(x).__module__ == "slopes.readings.symbol":

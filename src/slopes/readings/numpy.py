@@ -33,6 +33,7 @@ sigmoid, softplus, cubic = (
     partial(tails.cubic, _this),
 )
 ndtr, normal_pdf = partial(tails.ndtr, _this), partial(tails.normal_pdf, _this)
+gauss = partial(tails.gauss, _this)
 sigmoid_less, sigmoid_mixture = partial(tails.sigmoid_less, _this), partial(tails.sigmoid_mixture, _this)
 product, quotient = partial(tails.product, _this), partial(tails.quotient, _this)
 decay, fma, sin_of_line = partial(tails.decay, _this), partial(tails.fma, _this), partial(tails.sin_of_line, _this)

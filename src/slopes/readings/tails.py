@@ -73,7 +73,7 @@ def gauss(r: ModuleType, x: Array) -> tuple[Array, Array]:
 def normal_pdf(r: ModuleType, x: Array, times: Array) -> Array:
     """`times` the standard normal density."""
     a = r.minimum(r.where(x < 0, -x, x), 64.0)
-    t, d = gauss(r, a)
+    t, d = r.gauss(a)
     scale = times * 0.3989422804014327  # 1/sqrt(2 pi)
     return decay(r, t, scale + scale * (d - 2.4923272022777433e-17 / 0.3989422804014327))
 
@@ -90,7 +90,7 @@ def ndtr(r: ModuleType, x: Array, times: Array) -> Array:
     q_low = rest - (q - MILLS[0]) + MILLS_LOW  # what rounding took from q
     divisor = a + 1.25
     divisor_low = a - (divisor - 1.25)
-    t, d = gauss(r, a)
+    t, d = r.gauss(a)
     tail = r.where(left, times, 1.0) * (q / divisor)
     tail = decay(r, t, tail + tail * (d + q_low / q - divisor_low / divisor))
     return r.where(left, tail, times * (1 - tail))
@@ -209,7 +209,10 @@ def fma(r: ModuleType, x: Array, a: Array, c: Array) -> Array:
 
 
 def two_product_low(a: Array, b: Array, total: Array) -> Array:
-    """What rounding took from a · b, in float64."""
+    """What rounding took from a · b: in float64, or where a type has a way of its own."""
+    own = getattr(type(total), "product_low", None)
+    if own is not None:
+        return own(a, b, total)
     (a_high, a_low), (b_high, b_low) = halves(a), halves(b)
     return (((a_high * b_high - total) + a_high * b_low) + a_low * b_high) + a_low * b_low
 

@@ -37,6 +37,7 @@ softcap, expm1_less = partial(tails.softcap, _this), partial(tails.expm1_less, _
 softmax, log_softmax = partial(tails.softmax, _this), partial(tails.log_softmax, _this)
 softmax_complement, sum_others = partial(tails.softmax_complement, _this), partial(tails.sum_others, _this)
 softmax_logit = partial(tails.softmax_logit, _this)
+gauss = partial(tails.gauss, _this)
 
 
 def _to_onnx() -> bool:

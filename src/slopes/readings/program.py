@@ -1,0 +1,135 @@
+"""A straight-line program: one call of a body, as a list of elementary operations.
+
+`trace` writes programs, and printers turn them into source for a machine. A program is a value: it can be printed,
+compared and hashed, and its digest is the same in every process. `evaluate` runs it with NumPy, which is the reference
+for printers.
+
+Each line has an operation, the places of the lines that it takes, a dtype, and perhaps a text:
+
+| operation | result |
+|---|---|
+| input | the argument that the text names |
+| constant | the number in the text, rounded to the dtype |
+| float32, float64 | the argument in that dtype |
+| add, subtract, multiply, divide, power | of two numbers |
+| negate, absolute, sqrt, rint | of one; rint rounds half to even |
+| fma | a·b + c, rounded once |
+| less, less_equal, equal, not_equal | a bool |
+| and, or, not | of bools |
+| where | the second argument where the first holds, else the third |
+| exp, expm1, log, log1p, sin, cos, tanh, sinh | of one |
+| decay | exp(a)·b for a <= 0, rounded into the subnormals once; 0 where exp(a) has long vanished |
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from slopes.readings import numpy as reading
+from slopes.readings import tails
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One operation of a program."""
+
+    operation: str
+    arguments: tuple[int, ...]
+    """The places of the lines whose results it takes."""
+    dtype: str
+    """float32, float64 or bool."""
+    text: str = ""
+    """The name of an input, or the digits of a constant."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """Lines of which each takes results of earlier ones, and the names of the results that count."""
+
+    lines: tuple[Line, ...]
+    outputs: tuple[tuple[str, int], ...]
+    """The name and the place of each result."""
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The names of the inputs, in their order."""
+        return tuple(line.text for line in self.lines if line.operation == "input")
+
+    def name(self, place: int) -> str:
+        """Return the name of a line's result: an input's own, a constant's digits, else its place."""
+        line = self.lines[place]
+        return line.text if line.operation in ("input", "constant") else f"v{place}"
+
+    def __str__(self) -> str:
+        written = [f"{line.text}: {line.dtype}" for line in self.lines if line.operation == "input"]
+        for place, line in enumerate(self.lines):
+            if line.operation not in ("input", "constant"):
+                taken = ", ".join(map(self.name, line.arguments))
+                written.append(f"{self.name(place)}: {line.dtype} = {line.operation}({taken})")
+        return "\n".join([*written, *(f"return {name} = {self.name(place)}" for name, place in self.outputs)])
+
+    @cached_property
+    def digest(self) -> str:
+        """A hash of the program that is the same in every process."""
+        return hashlib.sha256(repr((self.lines, self.outputs)).encode()).hexdigest()
+
+
+def _fma(a: Any, b: Any, c: Any) -> Any:
+    """a·b + c: rounded once in float32, and but for the last bit in float64."""
+    if a.dtype == np.float64:
+        total = a * b + c
+        low = tails.fma(reading, a, b, c)
+        return np.where(np.isfinite(low), low, total)
+    return (a.astype(np.float64) * b + c).astype(np.float32)
+
+
+def _decay(t: Any, times: Any) -> Any:
+    wide = np.asarray(t, dtype=np.float64)
+    if t.dtype == np.float64:
+        return tails.decay(reading, wide, np.asarray(times))
+    return (np.exp(wide) * np.where(wide < -400, 0.0, times)).astype(np.float32)
+
+
+def _rounded_once(function: Any) -> Any:
+    """Compute in float64 and round to the dtype of the arguments."""
+
+    def compute(*arguments: Any) -> Any:
+        return function(*(argument.astype(np.float64) for argument in arguments)).astype(arguments[0].dtype)
+
+    return compute
+
+
+_FUNCTIONS = {
+    "add": np.add, "subtract": np.subtract, "multiply": np.multiply, "divide": np.divide, "negate": np.negative,
+    "absolute": np.absolute, "sqrt": np.sqrt, "rint": np.rint, "fma": _fma, "less": np.less,
+    "less_equal": np.less_equal, "equal": np.equal, "not_equal": np.not_equal, "and": np.logical_and,
+    "or": np.logical_or, "not": np.logical_not, "where": np.where,
+    "decay": _decay,
+    **{name: _rounded_once(getattr(np, name)) for name in (
+        "power", "exp", "expm1", "log", "log1p", "sin", "cos", "tanh", "sinh"
+    )},
+}  # fmt: skip
+
+
+def evaluate(program: Program, **inputs: Any) -> dict[str, Any]:
+    """Return the results of a program by their names, computed line by line with NumPy."""
+    results: list[Any] = []
+    with np.errstate(all="ignore"):
+        for line in program.lines:
+            dtype = np.dtype(line.dtype)
+            if line.operation == "input":
+                results.append(np.asarray(inputs[line.text], dtype=dtype))
+            elif line.operation == "constant":
+                results.append(np.asarray(float(line.text), dtype=dtype))
+            else:
+                arguments = [results[place] for place in line.arguments]
+                cast = line.operation in ("float32", "float64")
+                results.append(
+                    np.asarray(arguments[0] if cast else _FUNCTIONS[line.operation](*arguments), dtype=dtype)
+                )
+    return {name: results[place] for name, place in program.outputs}

@@ -1,0 +1,403 @@
+"""The trace: the same bodies recorded as straight-line programs, from which kernels are printed.
+
+A `Traced` value stands for an array. Its operators, and the primitives below, append a line to a program and return
+the value of that line. Compound primitives are the shared forms of `tails`, or shorter ones by the fused multiply-add
+that machines have. Python's own `if`, on a parameter, simply runs while the body is called. What a body does to
+values that no program can hold, such as a branch on them, raises TraceError.
+
+A program for float32 computes in float32, except where a body or a primitive asks for more digits by `double`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, NoReturn
+
+import numpy as np
+
+from slopes.ops import Array, Constant
+from slopes.readings import tails
+from slopes.readings.program import Line, Program
+
+_this = sys.modules[__name__]
+
+
+class TraceError(Exception):
+    """A body that cannot be recorded as a program."""
+
+
+class Recorder:
+    """The lines recorded so far, each once."""
+
+    def __init__(self, dtype: str) -> None:
+        self.dtype = dtype
+        self.lines: list[Line] = []
+        self._places: dict[Line, int] = {}
+
+    def record(self, operation: str, *arguments: int, dtype: str, text: str = "") -> Traced:
+        """Return the value of a line, which is appended unless an equal one stands there."""
+        if operation in ("add", "multiply", "equal", "not_equal", "and", "or"):
+            arguments = tuple(sorted(arguments))
+        line = Line(operation, arguments, dtype, text)
+        if line not in self._places:
+            self._places[line] = len(self.lines)
+            self.lines.append(line)
+        return Traced(self, self._places[line], dtype)
+
+    def value(self, x: Any, dtype: str) -> Traced:
+        """Return a number as a constant of the dtype, or a traced value converted to it."""
+        if not isinstance(x, Traced):
+            return self.record("constant", dtype=dtype, text=repr(_number(x)))
+        if x.dtype == dtype:
+            return x
+        if x.dtype == "bool":
+            return self.select(x, self.value(1.0, dtype), self.value(0.0, dtype))
+        return self.record(dtype, x.place, dtype=dtype)
+
+    def compute(self, operation: str, *arguments: Any, result: str = "") -> Traced:
+        """Return the result of an operation on numbers, all in the widest dtype among them."""
+        dtype = self.common_dtype(*arguments)
+        values = [self.value(x, dtype) for x in arguments]
+        return self.record(operation, *(value.place for value in values), dtype=result or dtype)
+
+    def select(self, condition: Traced, a: Any, b: Any) -> Traced:
+        """Return `a` where the condition holds, else `b`."""
+        dtype = self.common_dtype(a, b)
+        if all(isinstance(x, Traced) and x.dtype == "bool" for x in (a, b)):
+            chosen: Traced = (condition & a) | (~condition & b)
+            return chosen
+        first, second = self.value(a, dtype), self.value(b, dtype)
+        if first.place == second.place:
+            return first
+        return self.record("where", condition.place, first.place, second.place, dtype=dtype)
+
+    def common_dtype(self, *arguments: Any) -> str:
+        """float64 if one of the arguments is that, else the dtype of the program."""
+        wide = any(isinstance(x, Traced) and x.dtype == "float64" for x in arguments)
+        return "float64" if wide else self.dtype
+
+
+class Traced:
+    """A value of which only the line that computes it is known."""
+
+    __slots__ = ("_recorder", "dtype", "place")
+    __array_ufunc__ = None  # NumPy's numbers leave the operators to this class
+
+    def __init__(self, recorder: Recorder, place: int, dtype: str) -> None:
+        self._recorder, self.place, self.dtype = recorder, place, dtype
+
+    __hash__ = object.__hash__
+
+    def _refuse(self, *_: Any) -> NoReturn:
+        raise TraceError("it looks at a value, or hands it to a function that is none of slopes.ops")
+
+    __bool__ = __float__ = __int__ = __index__ = __len__ = __iter__ = __getitem__ = __array__ = _refuse
+
+    def _binary(self, operation: str, other: Any, *, swapped: bool = False, result: str = "") -> Any:
+        if not isinstance(other, (Traced, int, float, np.number, np.bool_)):
+            return NotImplemented
+        arguments = (other, self) if swapped else (self, other)
+        return self._recorder.compute(operation, *arguments, result=result)
+
+    def __add__(self, other: Any) -> Any:
+        return self._binary("add", other)
+
+    def __sub__(self, other: Any) -> Any:
+        return self._binary("subtract", other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return self._binary("subtract", other, swapped=True)
+
+    def __mul__(self, other: Any) -> Any:
+        if not isinstance(other, Traced) and other == 1 and self.dtype != "bool":
+            return self
+        return self._binary("multiply", other)
+
+    __radd__, __rmul__ = __add__, __mul__
+
+    def __truediv__(self, other: Any) -> Any:
+        if not isinstance(other, Traced) and other == 1 and self.dtype != "bool":
+            return self
+        return self._binary("divide", other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return self._binary("divide", other, swapped=True)
+
+    def __pow__(self, power: Any) -> Any:
+        if isinstance(power, Traced):
+            return self._binary("power", power)
+        if power == 0.5:
+            return sqrt(self)
+        if power != int(power) or not 0 < power < 9:
+            return self._binary("power", float(power))
+        half = self ** (power // 2) if power > 1 else 1.0
+        return half * half * (self if power % 2 else 1.0)
+
+    def __rpow__(self, base: Any) -> Any:
+        return self._binary("power", base, swapped=True)
+
+    def __neg__(self) -> Traced:
+        line = self._recorder.lines[self.place]
+        if line.operation == "negate":
+            return Traced(self._recorder, line.arguments[0], self.dtype)
+        return self._recorder.compute("negate", self)
+
+    def __pos__(self) -> Traced:
+        return self
+
+    def __abs__(self) -> Any:
+        return absolute(self)
+
+    def __lt__(self, other: Any) -> Any:
+        return self._binary("less", other, result="bool")
+
+    def __le__(self, other: Any) -> Any:
+        return self._binary("less_equal", other, result="bool")
+
+    def __gt__(self, other: Any) -> Any:
+        return self._binary("less", other, swapped=True, result="bool")
+
+    def __ge__(self, other: Any) -> Any:
+        return self._binary("less_equal", other, swapped=True, result="bool")
+
+    def __eq__(self, other: Any) -> Any:
+        return self._binary("equal", other, result="bool")
+
+    def __ne__(self, other: Any) -> Any:
+        return self._binary("not_equal", other, result="bool")
+
+    def _logical(self, operation: str, other: Any) -> Any:
+        if isinstance(other, (bool, np.bool_)):
+            absorbing = other == (operation == "or")
+            return bool(other) if absorbing else self
+        if not isinstance(other, Traced):
+            return NotImplemented
+        return self._recorder.record(operation, self.place, other.place, dtype="bool")
+
+    def __and__(self, other: Any) -> Any:
+        return self._logical("and", other)
+
+    def __or__(self, other: Any) -> Any:
+        return self._logical("or", other)
+
+    __rand__, __ror__ = __and__, __or__
+
+    def __invert__(self) -> Traced:
+        return self._recorder.record("not", self.place, dtype="bool")
+
+    @staticmethod
+    def product_low(a: Any, b: Any, total: Traced) -> Traced:
+        """Return what rounding took from a·b, which is `total`; see `slopes.readings.tails.two_product_low`."""
+        return total._recorder.compute("fma", a, b, -total)
+
+
+def _number(x: Any) -> float:
+    if isinstance(x, (int, float, np.number, np.bool_)):
+        return float(x)
+    raise TraceError(f"it computes with something that is no number: {type(x).__name__}")
+
+
+def record(function: Callable[..., Mapping[str, Any]], inputs: Sequence[str], dtype: str) -> Program:
+    """Call a function with a traced value for each input, and return the program of the results that it names.
+
+    Raises TraceError, whatever the function raises.
+    """
+    recorder = Recorder(dtype)
+    arguments = [recorder.record("input", dtype=dtype, text=name) for name in inputs]
+    try:
+        results = function(*arguments)
+        places = {name: recorder.value(x, dtype).place for name, x in results.items()}
+    except TraceError:
+        raise
+    except Exception as error:
+        raise TraceError(f"it raises {type(error).__name__}: {error}") from error
+    return _pruned(recorder.lines, places)
+
+
+def _pruned(lines: Sequence[Line], places: Mapping[str, int]) -> Program:
+    """Return the program without lines that no result needs; inputs stay."""
+    needed = set(places.values())
+    for place in reversed(range(len(lines))):
+        if lines[place].operation == "input":
+            needed.add(place)
+        if place in needed:
+            needed.update(lines[place].arguments)
+    moved = {old: new for new, old in enumerate(sorted(needed))}
+    kept = (lines[old] for old in sorted(needed))
+    return Program(
+        tuple(Line(k.operation, tuple(moved[a] for a in k.arguments), k.dtype, k.text) for k in kept),
+        tuple((name, moved[place]) for name, place in places.items()),
+    )
+
+
+# --------------------------------------------------------------------------------------- primitives
+
+
+def _elementary(operation: str) -> Callable[[Array], Array]:
+    return lambda x: x._recorder.compute(operation, x)
+
+
+def _any(*arguments: Any) -> Recorder:
+    """Return the recorder of the first traced argument."""
+    recorder: Recorder = next(x for x in arguments if isinstance(x, Traced))._recorder
+    return recorder
+
+
+exp, expm1, log, log1p, sqrt, rint = map(_elementary, ("exp", "expm1", "log", "log1p", "sqrt", "rint"))
+sin, cos, tanh, sinh, absolute = map(_elementary, ("sin", "cos", "tanh", "sinh", "absolute"))
+
+DEEP = {"float64": 700.0, "float32": 80.0}  #: exp(−DEEP) is still a normal number
+sigmoid, softplus = partial(tails.sigmoid, _this), partial(tails.softplus, _this)
+ndtr, normal_pdf = partial(tails.ndtr, _this), partial(tails.normal_pdf, _this)
+softcap, expm1_less = partial(tails.softcap, _this), partial(tails.expm1_less, _this)
+
+
+def decay(x: Array, times: Array) -> Array:
+    """See `slopes.ops.decay`; one operation, because a machine scales by a power of 2 where others take three exp."""
+    return _any(x, times).compute("decay", x, times)
+
+
+def where(condition: Array, a: Array, b: Array) -> Array:
+    """`a` where the condition holds, else `b`."""
+    return condition._recorder.select(condition, a, b)
+
+
+def minimum(a: Array, b: Array) -> Array:
+    """The smaller of two, of equal ones the first; NaN if either is."""
+    if not isinstance(b, Traced):
+        return where(a > b, b, a)
+    if not isinstance(a, Traced):
+        return where(b >= a, a, b)
+    return where((b < a) | (b != b), b, a)
+
+
+def maximum(a: Array, b: Array) -> Array:
+    """The larger of two, of equal ones the first; NaN if either is."""
+    if not isinstance(b, Traced):
+        return where(a < b, b, a)
+    if not isinstance(a, Traced):
+        return where(b <= a, a, b)
+    return where((b > a) | (b != b), b, a)
+
+
+def sign(x: Array) -> Array:
+    """−1, 0 or 1 by the sign; NaN at NaN."""
+    return where(x > 0, 1.0, where(x < 0, -1.0, where(x == 0, 0.0, x)))
+
+
+def fma(x: Array, a: Array, c: Array) -> Array:
+    """See `slopes.ops.fma`; in float64 where float32 lacks digits of a parameter."""
+    recorder = _any(x, a, c)
+    if recorder.dtype == "float32" and not all(map(_is_exact, (a, c))):
+        return recorder.compute("fma", double(x), a, c)
+    return recorder.compute("fma", x, a, c)
+
+
+def _is_exact(a: Any) -> bool:
+    """Whether float32 holds a parameter."""
+    return isinstance(a, Traced) or float(np.float32(a)) == a
+
+
+def _parts(a: Any, like: Traced) -> tuple[Any, Any]:
+    """A number as the nearest one in the dtype of `like`, and what that lacks."""
+    low = a.low if type(a) is Constant else 0.0
+    if isinstance(a, Traced) or like.dtype == "float64":
+        return a, low
+    high = float(np.float32(a))
+    return high, a - high + low
+
+
+def gauss(x: Array) -> tuple[Array, Array]:
+    """(t, d) with exp(−x²/2) = exp(t)·(1 + d): d is what rounding takes from the square."""
+    square = x * x
+    return -0.5 * square, -0.5 * tails.two_product_low(x, x, square)
+
+
+def cubic(x: Array, a: Constant, b: Constant) -> tuple[Array, Array]:
+    """See `slopes.ops.cubic`; x·(a + b·x²), each part with its low half, for |x| up to 32, beyond which x is held."""
+    x = tails.confine(_this, x, 32.0)
+    (a_high, a_low), (b_high, b_low) = _parts(a, x), _parts(b, x)
+    square = x * x
+    square_low = tails.two_product_low(x, x, square)
+    bent = b_high * square
+    bent_low = tails.two_product_low(b_high, square, bent) + (b_high * square_low + b_low * square)
+    factor = a_high + bent
+    factor_low = tails.two_sum_low(a_high, bent, factor) + (bent_low + a_low)
+    high = x * factor
+    return high, tails.two_product_low(x, factor, high) + x * factor_low
+
+
+def product(x: Array, a: Array) -> tuple[Array, Array]:
+    """See `slopes.ops.product`."""
+    x = tails.confine(_this, x, tails.HELD / a)
+    a_high, a_low = _parts(a, x)
+    high = a_high * x
+    low = tails.two_product_low(x, a_high, high)
+    return high, low if type(a_low) is float and a_low == 0 else low + a_low * x
+
+
+def quotient(x: Array, a: Array) -> tuple[Array, Array]:
+    """See `slopes.ops.quotient`."""
+    x = tails.confine(_this, x, tails.HELD * a)
+    a_high, a_low = _parts(a, x)
+    return tails.divide(x, 0.0, a_high, a_low)
+
+
+def _in_double(form: Callable[..., tuple[Array, Array]], x: Array, parameter: Array) -> tuple[Array, Array]:
+    """Compute a pair (high, low) in float64, and split its sum anew in the dtype of x."""
+    high, low = form(_this, double(x), double(parameter) if isinstance(parameter, Traced) else parameter)
+    if high.dtype == x.dtype:
+        return high, low
+    narrow = x._recorder.value(high, x.dtype)
+    return narrow, x._recorder.value(high - double(narrow), x.dtype)
+
+
+sigmoid_less, sigmoid_mixture = (partial(_in_double, form) for form in (tails.sigmoid_less, tails.sigmoid_mixture))
+
+
+def log_odds(p: Array, like: Array) -> tuple[Array, Array]:
+    """See `slopes.readings.tails.log_odds`; of an input there is no low part."""
+    return (log(p) - log1p(-p), 0.0) if isinstance(p, Traced) else tails.log_odds(float(p))
+
+
+def _narrowed(form: Callable[..., Array], x: Array, *parameters: Array) -> Array:
+    """Compute in float64 and round to the dtype of x."""
+    return x._recorder.value(form(_this, double(x), *parameters), x.dtype)
+
+
+sin_of_line, snake = (partial(_narrowed, form) for form in (tails.sin_of_line, tails.snake))
+tanhshrink = partial(_narrowed, tails.tanhshrink)
+
+
+def double(x: Array) -> Array:
+    """See `slopes.ops.double`."""
+    return x._recorder.value(x, "float64")
+
+
+def double_for(x: Array, *parameters: Array) -> Array:
+    """See `slopes.ops.double_for`."""
+    return x if all(map(_is_exact, parameters)) else double(x)
+
+
+def _unchanged(x: Array, *_: Array, like: Array = None) -> Array:
+    return x
+
+
+zero_dimensional = held = just_above = _unchanged
+
+
+def xlogy(x: Array, y: Array) -> Array:
+    """See `slopes.ops.xlogy`."""
+    return where((x == 0) & (y == y), 0.0, x * log(y))
+
+
+def xlog1py(x: Array, y: Array) -> Array:
+    """See `slopes.ops.xlog1py`."""
+    return where((x == 0) & (y == y), 0.0, x * log1p(y))
+
+
+def ratio(x: Array, y: Array) -> Array:
+    """See `slopes.ops.ratio`."""
+    return where(x == 0, 0.0, x / y)
