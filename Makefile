@@ -18,7 +18,7 @@ test:
 tests: $(VENV)/.dev
 	$(BIN)/python $(PYTEST)
 
-# The tests that are marked `exhaustive`; `make test` has a part of each.
+# The tests that take long and are marked `exhaustive`: most of what is tried with each card, kills of a study, the lesson.
 test-exhaustive: $(VENV)/.dev
 	$(BIN)/python $(PYTEST) -m exhaustive
 

@@ -27,7 +27,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         if argument in metafunc.fixturenames:
             found = unique(cards)
             marker = metafunc.definition.get_closest_marker("sampled")
-            values = mark_exhaustive(found, *marker.args) if marker else found
+            values = mark_exhaustive(found, *marker.args, **marker.kwargs) if marker else found
             metafunc.parametrize(argument, values, ids=[card.name for card in found])
 
 

@@ -13,10 +13,10 @@ from slopes.card import Card, Loss, Map
 PATIENCE = 1800
 
 
-def mark_exhaustive(values: Iterable[Any], start: int = 0) -> list[Any]:
-    """Return parameters for a test that takes long: all but every third, from `start`, are marked as exhaustive."""
+def mark_exhaustive(values: Iterable[Any], start: int = 0, every: int = 6) -> list[Any]:
+    """Return parameters for a test that takes long; one in `every` is kept, from `start` on, the others are exhaustive."""
     return [
-        pytest.param(value, marks=[pytest.mark.exhaustive] if (place - start) % 3 else [])
+        pytest.param(value, marks=[pytest.mark.exhaustive] if (place - start) % every else [])
         for place, value in enumerate(values)
     ]
 

@@ -249,6 +249,7 @@ def test_figures_do_not_depend_on_the_peers(sparse):
     assert alone == beside
 
 
+@pytest.mark.exhaustive
 def test_workers_measure_the_same():
     cards = [slopes.relu, slopes.mse]
     seen = []

@@ -17,6 +17,7 @@ import torch.nn.functional as F  # noqa: E402
 from click.testing import CliRunner  # noqa: E402
 
 import slopes  # noqa: E402
+from helpers import mark_exhaustive  # noqa: E402
 from slopes import cli  # noqa: E402
 from slopes.checks import Report  # noqa: E402
 
@@ -225,7 +226,7 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("spec", WRONG)
+@pytest.mark.parametrize("spec", mark_exhaustive(WRONG))
 def test_mistakes_are_raised_here(folder, spec):
     error, message = WRONG[spec]
     with pytest.raises(error) as told:

@@ -51,6 +51,7 @@ def test_a_branch_on_values_is_a_note():
     assert "if (error > 1e6).any():" in told
 
 
+@pytest.mark.exhaustive
 def test_a_loop_over_rows_is_compiled_anew():
     def loss(prediction, target):
         if prediction.shape != target.shape:

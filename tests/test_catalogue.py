@@ -22,7 +22,7 @@ def test_audit(card, check):
     assert_passes(card, check)
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(4)
 def test_derivative_in_exact_arithmetic(card):
     assert_passes(card, derivative)
 
@@ -41,6 +41,7 @@ def assert_passes(card, check):
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("result", ["value", "slope"])
+@pytest.mark.sampled(5)
 def test_dense_accuracy(activation, dtype, result):
     """A thousand random points more than an audit takes, where no root is near."""
     pytest.importorskip("mpmath")
@@ -59,6 +60,7 @@ def test_dense_accuracy(activation, dtype, result):
     assert errors.max() <= ULPS, f"{errors.max():.3g} ulp at {x[errors.argmax()]!r}"
 
 
+@pytest.mark.sampled(3)
 def test_reductions_keep_half_types_in_float32(loss):
     torch = pytest.importorskip("torch")
     rng = np.random.default_rng(0)

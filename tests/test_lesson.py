@@ -75,7 +75,7 @@ def near(a: str, b: str) -> bool:
     return abs(first - second) <= max(0.05 * abs(first), 2.01 * 10.0**-digits * exponent)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", params=[pytest.param("run anew", marks=pytest.mark.exhaustive)])
 def lesson(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     out = tmp_path_factory.mktemp("lesson") / "pictures"
     printed = run_script(out)

@@ -20,7 +20,7 @@ pytest.importorskip("expecttest", reason="PyTorch's own samples need it")
 
 import slopes  # noqa: E402
 import slopes.nn as nn  # noqa: E402
-from helpers import whole_graph  # noqa: E402
+from helpers import mark_exhaustive, whole_graph  # noqa: E402
 from slopes.catalogue import CARDS  # noqa: E402
 from slopes.nn.cards import has_classes  # noqa: E402
 
@@ -556,7 +556,7 @@ def test_in_place(name):
     close(*results, name, *TOLERANCE.get(name, (1e-12, 1e-15)))
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", mark_exhaustive(OURS))
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64], ids=str)
 def test_autocast_gives_pytorchs_types(name, dtype):
     constructor, arguments, _ = samples(name, torch.float32)[0]
@@ -583,7 +583,7 @@ def test_autocast_keeps_the_cards_accuracy_where_types_differ():
 
 
 @whole_graph
-@pytest.mark.parametrize("kind", ["activations", "losses"])
+@pytest.mark.parametrize("kind", mark_exhaustive(["activations", "losses"]))
 def test_compile(kind):
     """All of a kind in one graph, without a break."""
     torch._dynamo.reset()

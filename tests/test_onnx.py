@@ -129,6 +129,7 @@ def test_losses_keep_their_options():
     assert came[7] == -200
 
 
+@pytest.mark.exhaustive
 def test_batches_of_any_size(example):
     cards = [CARDS[name] for name in ("gelu", "mse", "softmax", "cross_entropy", "info_nce", "dice")]
     made, other = ([as_float32(example(card, shape=(size, 3))) for card in cards] for size in (4, 7))
@@ -150,7 +151,7 @@ def test_export_of_a_program():
 FORBIDDEN_TO_TRACES = {"log_cosh": "Exporting the operator 'aten::sinh' to ONNX"}
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", mark_exhaustive(NAMES, 1))
 @pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning", "ignore::DeprecationWarning", "ignore::FutureWarning")
 def test_exporter_based_on_traces(name, tmp_path):
     function, arguments = unreduced(CARDS[name]), stress(CARDS[name])

@@ -134,6 +134,7 @@ def test_numbers_are_written_as_people_do():
 # --------------------------------------------------------------------------------------- the pictures
 
 
+@pytest.mark.sampled(0)
 def test_every_card_makes_an_svg_without_fonts(card, tmp_path):
     if getattr(card, "kind", None) is not None and card.kind.coupled:
         with pytest.raises(ValueError, match=f"show: {card.name} compares the vectors of a batch"):

@@ -222,6 +222,7 @@ class Given(Subject):
 
 @pytest.mark.parametrize("form", ["float16", "bfloat16"])
 @pytest.mark.parametrize("result", ["value", "slope"])
+@pytest.mark.sampled(4)
 def test_half_types_are_rounded_once(card, form, result):
     """At least 99.9 % of results are correctly rounded, and all are within 1 unit, but where terms cancel.
 
@@ -258,6 +259,7 @@ def units_off(came, exact):
     return abs(float(came) - exact) / float(np.spacing(np.float32(exact)))
 
 
+@pytest.mark.exhaustive
 def test_a_long_sum_loses_no_more_than_2_units():
     """Ten million float32 terms, plain, weighed, and summed up; in both readings."""
     rng = np.random.default_rng(0)
@@ -272,6 +274,7 @@ def test_a_long_sum_loses_no_more_than_2_units():
         assert units_off(slopes.mae(*arguments, weight=read(weight)), math.fsum(weighed.tolist()) / total) <= 2
 
 
+@pytest.mark.exhaustive
 def test_a_long_region_loses_no_more_than_2_units():
     """The same of the pixels of a region."""
     rng = np.random.default_rng(0)

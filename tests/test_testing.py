@@ -29,7 +29,7 @@ def suite(pytester):
 
     def run(code, *options):
         pytester.makepyfile(LOSSES + code)
-        return pytester.runpytest_subprocess("-p", "slopes.testing_plugin", "-p", "no:cacheprovider", *options)
+        return pytester.runpytest_inprocess("-p", "slopes.testing_plugin", "-p", "no:cacheprovider", *options)
 
     return run
 

@@ -63,6 +63,7 @@ class Scaled(torch.nn.Module):
         return self.function(first * self.scale, *rest)
 
 
+@pytest.mark.sampled(2)
 def test_trace(card, example):
     module, arguments = Scaled(unreduced(card)), example(card)
     file = io.BytesIO()

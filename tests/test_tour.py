@@ -59,7 +59,7 @@ def kept() -> Any:
     return nbformat.read(TOUR, as_version=4)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", params=[pytest.param("run anew", marks=pytest.mark.exhaustive)])
 def tour(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The notebook, run anew."""
     return execute(tmp_path_factory.mktemp("tour"), ADDED)

@@ -39,6 +39,7 @@ def probabilities(card):
     return isinstance(card, Loss) and card.kind.space_of(card.settings) == "probabilities"
 
 
+@pytest.mark.sampled(4)
 def test_autograd_in_both_modes(card, example):
     function, x = split(card, example)
     x.requires_grad_()
@@ -47,6 +48,7 @@ def test_autograd_in_both_modes(card, example):
     )
 
 
+@pytest.mark.sampled(3)
 def test_double_backward(card, example):
     function, x = split(card, example, shape=(2, 3))
     x.requires_grad_()
@@ -93,7 +95,7 @@ def test_hessian_by_every_composition(card, example):
 
 
 @whole_graph
-@pytest.mark.sampled(0)
+@pytest.mark.sampled(0, every=12)
 def test_compile(card, example):
     torch._dynamo.reset()
     function, x = split(card, example)
@@ -180,7 +182,7 @@ def test_inductor_agrees(one, example):
 
 
 @whole_graph
-@pytest.mark.sampled(1)
+@pytest.mark.sampled(7, every=12)
 def test_compiled_transforms(card, example):
     torch._dynamo.reset()
     function, x = split(card, example)
@@ -190,6 +192,7 @@ def test_compiled_transforms(card, example):
     )
 
 
+@pytest.mark.exhaustive
 def test_first_call_may_be_a_compiled_one():
     """In a process where torch was imported after slopes and no card has been called."""
     import subprocess
@@ -245,7 +248,7 @@ def test_compile_with_dynamic_numbers(name, parameter, values, example):
 
 
 @pytest.mark.filterwarnings("ignore:Attempted to insert a get_attr Node")  # by make_fx
-@pytest.mark.sampled
+@pytest.mark.sampled(11, every=12)
 def test_traces(card, example):
     """linearize, make_fx and functionalize, in which nothing can be looked at."""
     from torch.fx.experimental.proxy_tensor import make_fx
@@ -272,7 +275,7 @@ def test_shapes_alone(card, example, dtype):
 
 
 @whole_graph
-@pytest.mark.sampled
+@pytest.mark.sampled(every=12)
 def test_export_with_a_dynamic_batch(loss, example):
     class Module(torch.nn.Module):
         def forward(self, x, *rest):
@@ -323,6 +326,7 @@ def test_only_the_input_is_saved(activation, dtype):
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.sampled(1)
 def test_dense_accuracy_of_values_and_gradients(activation, dtype):
     from slopes.checks.cards.numerics import ULPS, ulps
 
@@ -342,7 +346,7 @@ def test_dense_accuracy_of_values_and_gradients(activation, dtype):
 
 
 @whole_graph
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(3, every=12)
 def test_export(card, example):
     first, *rest = example(card)
 
@@ -354,6 +358,7 @@ def test_export(card, example):
     torch.testing.assert_close(exported(first, *rest), card(first, *rest), rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.sampled(2)
 def test_gradients_flow_to_targets_and_weights(loss, example):
     prediction, *rest = example(loss)
     kinds = [argument.space.name for argument in loss.kind.arguments[1:]]

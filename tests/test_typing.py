@@ -225,7 +225,12 @@ def check_by_pyright(folder: pathlib.Path, **environment: str) -> list[tuple[str
 
 
 @pytest.fixture(
-    scope="module", params=[("mypy", check_by_mypy), ("basedpyright", check_by_pyright)], ids=lambda p: p[0]
+    scope="module",
+    params=[
+        ("mypy", check_by_mypy),
+        pytest.param(("basedpyright", check_by_pyright), marks=pytest.mark.exhaustive),
+    ],
+    ids=lambda param: param[0],
 )
 def messages(request, files):
     """What a checker says of each line of each file."""

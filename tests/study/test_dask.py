@@ -193,6 +193,7 @@ def test_a_worker_that_is_killed_and_then_the_last_one_and_then_the_scheduler(mo
         assert len(record.keys()) == 5
 
 
+@pytest.mark.exhaustive
 def test_a_cluster_whose_workers_come_late(tmp_path, monkeypatch):
     connect = cluster._client
 

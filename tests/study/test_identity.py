@@ -196,6 +196,7 @@ SESSIONS = {
 }
 
 
+@pytest.mark.exhaustive
 def test_every_process_and_a_session_without_source_agree():
     script = SCRIPT.format(folder=str(Path(__file__).parent), texts=json.dumps(list(SESSIONS.values())))
     told = []

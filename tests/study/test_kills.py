@@ -170,7 +170,8 @@ def recorded(folder):
 
 
 @needs_proc
-@pytest.mark.parametrize("kills", [2, pytest.param(10, marks=pytest.mark.exhaustive)])
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("kills", [2, 10])
 def test_a_study_that_is_killed_ends_as_one_that_is_not(tmp_path, python, monkeypatch, kills):
     """No round gets through more than three chunks of two runs; the study has twice as many."""
     seeds = kills  # times 12 runs
@@ -214,6 +215,7 @@ def test_a_study_that_is_killed_ends_as_one_that_is_not(tmp_path, python, monkey
 
 
 @needs_proc
+@pytest.mark.exhaustive
 def test_a_study_outlives_its_workers(tmp_path, python):
     chance = random.Random(2)
     process = python(REAL.format(seeds=2), stdin=subprocess.PIPE)

@@ -10,8 +10,6 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 
-from helpers import mark_exhaustive
-
 EXAMPLE = Path(__file__).parents[2] / "examples" / "known_facts.py"
 
 
@@ -23,7 +21,8 @@ def facts():
     return module.FACTS
 
 
-@pytest.mark.parametrize("name", mark_exhaustive(["vanishing-gradients", "forms-of-gelu"]))
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("name", ["vanishing-gradients", "forms-of-gelu"])
 def test_it_comes_out(facts, name, tmp_path):
     measure, sure = facts[name]
     held, said = measure(tmp_path, workers=1, progress=False)

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 import slopes
+from helpers import mark_exhaustive
 from slopes.study import training
 from slopes.study.job import Cell, Job
 from slopes.study.networks import Network
@@ -150,7 +151,7 @@ def cnn():
     return nn.Sequential(*convolutions, nn.Flatten(), nn.Linear(24, 3))
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
+@pytest.mark.parametrize("optimizer", mark_exhaustive(["adamw", "adam", "sgd"]))
 @pytest.mark.parametrize("source", [mlp, Tied, normalised, batch_normalised, cnn], ids=lambda s: s.__name__)
 def test_the_stack_ends_where_the_loop_ends(source, optimizer, monkeypatch):
     task = classes(1, 8, 8) if source is cnn else classes(12)
