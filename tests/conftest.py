@@ -1,12 +1,15 @@
 """What several test modules share."""
 
 import os
+import pathlib
 import signal
 from typing import Any
 
 # Before torch is loaded, and for all processes that tests start: threads that wait for each other on a busy machine take
 # ten times as long, and each of several processes has a core of its own at best.
 os.environ["OMP_NUM_THREADS"] = "1"
+# Kernels are compiled once for all processes and runs of the tests, and not in the user's own cache.
+os.environ.setdefault("SLOPES_CACHE", str(pathlib.Path(__file__).parents[1] / ".pytest_cache" / "slopes"))
 
 import pytest
 

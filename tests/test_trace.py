@@ -135,7 +135,7 @@ def test_equal_lines_are_found_once_and_dead_lines_removed():
 def test_value_and_slope_share_what_they_have_in_common():
     together = kernels.program(slopes.silu)
     apart = [kernels.program(slopes.silu, output) for output in ("value", "slope")]
-    assert len(together.lines) < sum(len(program.lines) for program in apart) - 8
+    assert len(together.lines) < sum(len(program.lines) for program in apart) - 6
 
 
 def test_constants_keep_all_digits_and_the_sign_of_zero():

@@ -339,11 +339,11 @@ class Activation(Card):
             raise TypeError(
                 f"{self.name}: takes x and, by their names, parameters ({keywords}); got {extra!r} besides x"
             )
-        return self._read(lambda r, value, slope, x: r.differentiable(value, slope, x), parameters, x)
+        return self._read("value", lambda r, value, slope, x: r.differentiable(value, slope, x), parameters, x)
 
     def slope(self, x: Array, **parameters: Any) -> Any:
         """Return the derivative at each entry, in the shape and dtype of x; at a kink it is PyTorch's."""
-        return self._read(self._slope, parameters, x)
+        return self._read("slope", self._slope, parameters, x)
 
     def vjp(self, x: Array, cotangent: Array, **parameters: Any) -> Any:
         """Return the cotangent (of the shape of x) pulled back through the function: cotangent · slope(x)."""
@@ -351,14 +351,21 @@ class Activation(Card):
         def compute(r: ModuleType, value: Body, slope: Body | None, x: Array, cotangent: Array) -> Array:
             return r.widen(cotangent) * self._slope(r, value, slope, x)
 
-        return self._read(compute, parameters, x, cotangent)
+        return self._read("vjp", compute, parameters, x, cotangent)
 
     def _slope(self, r: ModuleType, value: Body, slope: Body | None, x: Array) -> Array:
         return r.slope_of(self._root.name, value, r.widen(x)) if slope is None else slope(r.widen(x))
 
-    def _read(self, compute: Callable[..., Array], parameters: Mapping[str, Any], *arrays: Array) -> Any:
+    def _read(
+        self, output: str, compute: Callable[..., Array], parameters: Mapping[str, Any], *arrays: Array
+    ) -> Any:  # fmt: skip
+        """The output "value", "slope" or "vjp", which `compute` computes unless a kernel does."""
         r = self._reading(*arrays)
         entered = self._enter(r, arrays)
+        if type(entered[0]) is np.ndarray and not parameters and entered[0].size >= r.LARGE:
+            result = r.computed_by_kernel(self, output, entered)
+            if result is not None:
+                return result
         settings = self._settings(self._draw(r, parameters, entered[0]), r, entered[0])
         if settings:
             self._fit(settings, "x", entered[0])

@@ -6,6 +6,7 @@ from importlib import import_module
 EXTRAS = {
     "torch": ("torch",),
     "audit": ("mpmath", "sympy"),
+    "fast": ("numba",),
     "lab": ("click", "rich", "jinja2", "matplotlib", "PIL", "sklearn"),
     "data": ("mlxtend", "statsmodels", "pyarrow"),
     "cluster": ("distributed",),

@@ -1,28 +1,51 @@
 """Kernels: machine code for the element-wise cards, printed from what their bodies do.
 
-`program` records a card's body and derivative as a straight-line program (`slopes.readings.trace`).
+`program` records a card's body and derivative as a straight-line program (`slopes.readings.trace`), `source` prints it
+as a loop for Numba, and `compute` compiles the loop and runs it on NumPy arrays. Big arrays come here by themselves
+where Numba is installed (``pip install 'slopes[fast]'``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal
 
-from slopes.card import Card
+import numpy as np
+
+from slopes.extras import require
+from slopes.kernels.compiling import is_available, load
+from slopes.kernels.printer import print_kernel
 from slopes.readings.program import Program
 from slopes.readings.trace import TraceError, record
 
-__all__ = ["TraceError", "program"]
+if TYPE_CHECKING:
+    from slopes.card import Card
+
+__all__ = ["TraceError", "compute", "program", "source"]
+
+#: Activations whose value is off by more than 2 ulp in float32 arithmetic, or whose slope by more than 2.5 ulp and an
+#: eps of its terms. Their kernels compute in float64 and round once, as do those of losses, of bound parameters and of
+#: users' own cards, which nobody has measured in float32. That takes about three times as long.
+WIDE = {"value": ("mish", "softcap", "squareplus"), "slope": ("softsign", "squareplus", "tanhshrink")}
+
+BLOCK = 2**15  #: entries that are computed at a time where the result takes the place of the argument
 
 
 def program(
-    card: Card, *outputs: str, dtype: str = "float64", inputs: Sequence[str] = (), **parameters: Any
+    card: Card,
+    *outputs: str,
+    dtype: str = "float64",
+    arithmetic: str | None = None,
+    inputs: Sequence[str] = (),
+    **parameters: Any,
 ) -> Program:
     """Return the program of an element-wise card: its value and its slope, or the named ones of these outputs.
 
     The outputs are "value", "slope" and "vjp", which takes a further input, the cotangent; a gate has one slope for
-    each half, "slope_gate" and "slope_value". Parameters are literals in the program, but those that `inputs` names
-    are inputs after the card's arguments.
+    each half, "slope_gate" and "slope_value". Inputs and outputs have the dtype, and `arithmetic` is the one to compute
+    in, if that is another. Parameters are literals in the program, but those that `inputs` names are inputs after the
+    card's arguments.
 
     Raises TraceError for a body that is no straight line of operations on entries.
     """
@@ -54,10 +77,102 @@ def program(
         return {name: results[name] for name in chosen}
 
     try:
-        return record(compute, [*names, *inputs, *cotangent], dtype)
+        return record(compute, [*names, *inputs, *cotangent], dtype, arithmetic)
     except TraceError as error:
         raise TraceError(f"{card.name} cannot be traced: {error}") from error.__cause__
 
 
 def _slopes(card: Card) -> tuple[str, ...]:
     return tuple(f"slope_{name}" for name in card._arguments) if card.family == "gate" else ("slope",)
+
+
+def source(card: Card, *outputs: str, dtype: str = "float32") -> str:
+    """Return the source of a card's kernel for arrays of a dtype, a Python module; see `program` for the outputs.
+
+    Raises TraceError for a body that is no straight line of operations on entries.
+    """
+    return _printed(program(card, *outputs, dtype=dtype, arithmetic=_arithmetic(card, outputs, dtype)), card.name)
+
+
+_printed = lru_cache(maxsize=1024)(print_kernel)
+
+
+@lru_cache(maxsize=1024)
+def _source_of_ours(card: Card, output: str, dtype: str) -> str:
+    return source(card, output, dtype=dtype)
+
+
+def _is_ours(card: Card) -> bool:
+    return card.__module__.startswith(("slopes.activations.", "slopes.losses."))
+
+
+def _arithmetic(card: Card, outputs: Sequence[str], dtype: str) -> str:
+    """Return the dtype to compute in."""
+    if card.family != "activation" or card.bound or not _is_ours(card):
+        return "float64"
+    wide = any(card.name in WIDE.get(output, WIDE["slope"]) for output in outputs or ("value", "slope"))
+    return "float64" if wide else dtype
+
+
+def compute(card: Card, output: str, *arrays: Any, out: Any = None) -> Any:
+    """Return an output of a card, at each entry of NumPy arrays of one shape and dtype, by its kernel.
+
+    The arrays, of float32 or float64, are the card's arguments, and for a "vjp" the cotangent. The result is written
+    to `out` if it is given, which may be one of them.
+
+    Raises TraceError for a body that is no straight line of operations on entries.
+    """
+    require("a kernel", "numba")
+    first = arrays[0]
+    if any(a.dtype not in (np.float32, np.float64) or a.shape != first.shape or a.dtype != first.dtype for a in arrays):
+        raise TypeError(f"{card.name}: a kernel takes arrays of one shape, all of float32 or all of float64")
+    # A user's body is traced at each call: it may read a global that has changed.
+    kernel = load((_source_of_ours if _is_ours(card) else source)(card, output, dtype=first.dtype.name))
+    if out is None:
+        out = np.empty_like(first)
+    elif out.dtype != first.dtype or out.shape != first.shape:
+        raise ValueError(
+            f"{card.name}: out must have the shape {first.shape} and the dtype {first.dtype} of the argument, "
+            f"got {out.shape} and {out.dtype}"
+        )
+    order: Literal["C", "F"] = "C" if out.flags.c_contiguous or not out.flags.f_contiguous else "F"
+    inputs = [np.ravel(a, order) for a in arrays]  # copies where an array has gaps or another order
+    if not out.flags.forc:
+        result = np.empty(out.size, out.dtype)
+        kernel(*inputs, result)
+        out[...] = result.reshape(out.shape)
+        return out
+    result = out.reshape(-1, order=order)
+    if not any(np.may_share_memory(a, result) for a in inputs):
+        kernel(*inputs, result)
+        return out
+    # A loop that writes where it reads is not vectorised. Arrays that overlap otherwise are copied.
+    inputs = [a if _is_same(a, result) or not np.may_share_memory(a, result) else a.copy() for a in inputs]
+    block = np.empty(min(BLOCK, out.size), out.dtype)
+    for start in range(0, out.size, BLOCK):
+        part = slice(start, start + BLOCK)
+        room = block[: min(BLOCK, out.size - start)]
+        kernel(*(a[part] for a in inputs), room)
+        result[part] = room
+    return out
+
+
+def _is_same(a: Any, b: Any) -> bool:
+    """Whether two one-dimensional arrays without gaps are the same memory."""
+    return bool(a.__array_interface__["data"][0] == b.__array_interface__["data"][0])
+
+
+LARGE_FOR_A_USER = 2**17  #: entries from which a user's body, which is traced at each call, gains by a kernel
+
+
+def compute_if_suitable(card: Card, output: str, arrays: Sequence[Any]) -> Any:
+    """Return an output of a card by its kernel, or None for arrays or a body that have none."""
+    first = arrays[0]
+    if not is_available() or (first.size < LARGE_FOR_A_USER and not _is_ours(card)):
+        return None
+    if any(a.dtype not in (np.float32, np.float64) or a.dtype != first.dtype for a in arrays):
+        return None
+    try:
+        return compute(card, output, *arrays)
+    except TraceError:
+        return None

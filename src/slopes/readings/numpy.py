@@ -290,6 +290,16 @@ def pullable(value: Callable[..., Array], pull_back: Callable[..., Array] | None
     return value(widen(x), *rest)
 
 
+LARGE = 2**14  #: entries from which a kernel is worth its compilation
+
+
+def computed_by_kernel(card: Any, output: str, arrays: list[Array]) -> Array | None:
+    """An output of an activation by its kernel; None where there is none."""
+    from slopes import kernels
+
+    return kernels.compute_if_suitable(card, output, arrays)
+
+
 def wants_gradient(x: Array) -> bool:
     """Arrays never want one."""
     return False

@@ -18,7 +18,7 @@ Each line has an operation, the places of the lines that it takes, a dtype, and 
 | and, or, not | of bools |
 | where | the second argument where the first holds, else the third |
 | exp, expm1, log, log1p, sin, cos, tanh, sinh | of one |
-| decay | exp(a)·b for a <= 0, rounded into the subnormals once; 0 where exp(a) has long vanished |
+| decay | exp(a)·(b + c) for a <= 0, rounded once, with a c small beside b, nothing if NaN; 0 where exp(a) vanished |
 """
 
 from __future__ import annotations
@@ -88,11 +88,12 @@ def _fma(a: Any, b: Any, c: Any) -> Any:
     return (a.astype(np.float64) * b + c).astype(np.float32)
 
 
-def _decay(t: Any, times: Any) -> Any:
-    wide = np.asarray(t, dtype=np.float64)
+def _decay(t: Any, times: Any, low: Any) -> Any:
+    times = np.where((low < 0) | (low > 0), times.astype(np.float64) + low, times)
     if t.dtype == np.float64:
-        return tails.decay(reading, wide, np.asarray(times))
-    return (np.exp(wide) * np.where(wide < -400, 0.0, times)).astype(np.float32)
+        return tails.decay(reading, t, times)
+    wide = t.astype(np.float64)
+    return (np.exp(wide) * np.where(wide < -1445, 0.0, times)).astype(np.float32)
 
 
 def _rounded_once(function: Any) -> Any:

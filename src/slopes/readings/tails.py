@@ -49,6 +49,23 @@ MILLS = (
 )
 MILLS_LOW = 5.9814649479347676e-18  #: what the first coefficient lacks as a float64
 
+# the same for float32
+MILLS_SINGLE = (
+    0.4956558644771576,
+    -0.13930290937423706,
+    0.045094411820173264,
+    0.01067351270467043,
+    -0.024480896070599556,
+    0.015813488513231277,
+    -0.004880804102867842,
+    -0.00013125438999850303,
+    0.0006630881107412279,
+    -8.355440513696522e-05,
+    -9.105994831770658e-05,
+    -8.676547622599173e-06,
+)
+MILLS_SINGLE_LOW = 2.6496972598937866e-09
+
 
 def confine(r: ModuleType, x: Array, most: Array) -> Array:
     """x confined to [−most, most]; NaN at NaN."""
@@ -75,7 +92,7 @@ def normal_pdf(r: ModuleType, x: Array, times: Array) -> Array:
     a = r.minimum(r.where(x < 0, -x, x), 64.0)
     t, d = r.gauss(a)
     scale = times * 0.3989422804014327  # 1/sqrt(2 pi)
-    return decay(r, t, scale + scale * (d - 2.4923272022777433e-17 / 0.3989422804014327))
+    return r.decay(t, scale + scale * (d - 2.4923272022777433e-17 / 0.3989422804014327))
 
 
 def ndtr(r: ModuleType, x: Array, times: Array) -> Array:
@@ -92,7 +109,7 @@ def ndtr(r: ModuleType, x: Array, times: Array) -> Array:
     divisor_low = a - (divisor - 1.25)
     t, d = r.gauss(a)
     tail = r.where(left, times, 1.0) * (q / divisor)
-    tail = decay(r, t, tail + tail * (d + q_low / q - divisor_low / divisor))
+    tail = r.decay(t, tail + tail * (d + q_low / q - divisor_low / divisor))
     return r.where(left, tail, times * (1 - tail))
 
 
@@ -106,7 +123,7 @@ def sigmoid(r: ModuleType, x: Array, times: Array, low: Array) -> Array:
         small, times = small + small * correction, r.where(left, times + times * correction, times)
     if type(times) is float and times == 1.0:
         return r.where(left, small, 1.0) / (1 + small)
-    return r.where(left, decay(r, t, times), times) / (1 + small)
+    return r.where(left, r.decay(t, times), times) / (1 + small)
 
 
 def softplus(r: ModuleType, x: Array, beta: Array) -> Array:
@@ -117,7 +134,7 @@ def softplus(r: ModuleType, x: Array, beta: Array) -> Array:
     high, low = r.product(size, beta)
     small = r.exp(high)
     near = r.log1p(small + small * low) / beta
-    far = decay(r, high, (1 + low) / beta)  # where log1p(small) is small, which is subnormal before 1 / beta joins
+    far = r.decay(high, (1 + low) / beta)  # where log1p(small) is small, which is subnormal before 1 / beta joins
     return r.where(x < 0, 0.0, x) + r.where(high < -r.DEEP[x.dtype], far, near)
 
 

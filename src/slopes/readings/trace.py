@@ -188,9 +188,9 @@ class Traced:
         return self._recorder.record("not", self.place, dtype="bool")
 
     @staticmethod
-    def product_low(a: Any, b: Any, total: Traced) -> Traced:
+    def product_low(a: Any, b: Any, total: Traced) -> Any:
         """Return what rounding took from a·b, which is `total`; see `slopes.readings.tails.two_product_low`."""
-        return total._recorder.compute("fma", a, b, -total)
+        return _fused(a, b, -total)
 
 
 def _number(x: Any) -> float:
@@ -199,15 +199,20 @@ def _number(x: Any) -> float:
     raise TraceError(f"it computes with something that is no number: {type(x).__name__}")
 
 
-def record(function: Callable[..., Mapping[str, Any]], inputs: Sequence[str], dtype: str) -> Program:
+def record(
+    function: Callable[..., Mapping[str, Any]], inputs: Sequence[str], dtype: str, arithmetic: str | None = None
+) -> Program:
     """Call a function with a traced value for each input, and return the program of the results that it names.
 
-    Raises TraceError, whatever the function raises.
+    Inputs and results have the dtype; `arithmetic` is another one to compute in. Raises TraceError, whatever the
+    function raises.
     """
-    recorder = Recorder(dtype)
+    recorder = Recorder(arithmetic or dtype)
     arguments = [recorder.record("input", dtype=dtype, text=name) for name in inputs]
     try:
-        results = function(*arguments)
+        results = function(*(recorder.value(x, recorder.dtype) for x in arguments))
+        if any(not isinstance(x, Traced) or x.dtype == "bool" for x in results.values()):
+            raise TraceError("it gives no number for each entry")
         places = {name: recorder.value(x, dtype).place for name, x in results.items()}
     except TraceError:
         raise
@@ -246,17 +251,19 @@ def _any(*arguments: Any) -> Recorder:
 
 
 exp, expm1, log, log1p, sqrt, rint = map(_elementary, ("exp", "expm1", "log", "log1p", "sqrt", "rint"))
-sin, cos, tanh, sinh, absolute = map(_elementary, ("sin", "cos", "tanh", "sinh", "absolute"))
+sin, cos, tanh, sinh = map(_elementary, ("sin", "cos", "tanh", "sinh"))
 
 DEEP = {"float64": 700.0, "float32": 80.0}  #: exp(−DEEP) is still a normal number
-sigmoid, softplus = partial(tails.sigmoid, _this), partial(tails.softplus, _this)
-ndtr, normal_pdf = partial(tails.ndtr, _this), partial(tails.normal_pdf, _this)
+softplus = partial(tails.softplus, _this)
 softcap, expm1_less = partial(tails.softcap, _this), partial(tails.expm1_less, _this)
 
 
-def decay(x: Array, times: Array) -> Array:
-    """See `slopes.ops.decay`; one operation, because a machine scales by a power of 2 where others take three exp."""
-    return _any(x, times).compute("decay", x, times)
+def decay(x: Array, times: Array, low: Array = 0.0) -> Array:
+    """See `slopes.ops.decay`; `low` carries the digits of `times` that it has no room for.
+
+    One operation, because a machine scales by a power of 2 where other readings take three exponentials.
+    """
+    return _any(x, times).compute("decay", x, times, low)
 
 
 def where(condition: Array, a: Array, b: Array) -> Array:
@@ -280,6 +287,13 @@ def maximum(a: Array, b: Array) -> Array:
     if not isinstance(a, Traced):
         return where(b <= a, a, b)
     return where((b > a) | (b != b), b, a)
+
+
+def absolute(x: Array) -> Array:
+    """The absolute value; that of −x is the same line, which shares what comes of it."""
+    line = x._recorder.lines[x.place]
+    place = line.arguments[0] if line.operation == "negate" else x.place
+    return x._recorder.record("absolute", place, dtype=x.dtype)
 
 
 def sign(x: Array) -> Array:
@@ -307,6 +321,80 @@ def _parts(a: Any, like: Traced) -> tuple[Any, Any]:
         return a, low
     high = float(np.float32(a))
     return high, a - high + low
+
+
+# In float32 the next three carry the rounding of each step along, because a kernel computes in no wider type. Beside an
+# infinite `times` there is none, and it is NaN.
+
+
+def sigmoid(x: Array, times: Array, low: Array) -> Array:
+    """See `slopes.ops.sigmoid`."""
+    if x.dtype == "float64":
+        return tails.sigmoid(_this, x, times, low)
+    left = x < 0
+    size = -absolute(x)
+    small = exp(size)
+    correction = where(left, low, -low) if isinstance(low, Traced) else 0.0
+    if isinstance(low, Traced):
+        small = _fused(small, correction, small)
+    whole = 1 + small
+    reciprocal = 1 / whole
+    share = times * reciprocal
+    rest = (_fused(-share, whole, times) - share * (small - (whole - 1))) * reciprocal
+    right = where((rest < 0) | (rest > 0), share + rest, share)  # which keeps the sign of 0
+    if isinstance(low, Traced):
+        rest = rest + share * correction
+    return where(left, decay(size, share, rest), right)
+
+
+def ndtr(x: Array, times: Array) -> Array:
+    """See `slopes.ops.ndtr`."""
+    if x.dtype == "float64":
+        return tails.ndtr(_this, x, times)
+    left = x < 0
+    a = minimum(absolute(x), 64.0)
+    u = (a - 4) / (a + 4)
+    rest = tails.MILLS_SINGLE[-1]
+    for coefficient in tails.MILLS_SINGLE[-2:0:-1]:
+        rest = _fused(rest, u, coefficient)
+    rest = rest * u
+    q = rest + tails.MILLS_SINGLE[0]
+    q_low = rest - (q - tails.MILLS_SINGLE[0]) + tails.MILLS_SINGLE_LOW
+    divisor = a + 1.25
+    reciprocal = 1 / divisor
+    ratio = q * reciprocal
+    t, d = gauss(a)
+    low = (_fused(-ratio, divisor, q) + q_low - ratio * (a - (divisor - 1.25))) * reciprocal + ratio * d
+    factor = where(left, times, 1.0)
+    tail = _decayed_product(t, factor, ratio, low)
+    right = _fused(-tail, times, times)
+    return where(
+        left, tail, where((tail == 0) | (times == 0) if isinstance(times, Traced) else tail == 0, times, right)
+    )
+
+
+def normal_pdf(x: Array, times: Array) -> Array:
+    """See `slopes.ops.normal_pdf`."""
+    if x.dtype == "float64":
+        return tails.normal_pdf(_this, x, times)
+    t, d = gauss(minimum(absolute(x), 64.0))
+    high, low = _parts(DENSITY, x)
+    return _decayed_product(t, times, high, low + high * d)
+
+
+DENSITY = Constant("1/sqrt(2*pi)", 0.3989422804014327, -2.4923272022777433e-17)
+
+
+def _decayed_product(t: Array, a: Array, b: Array, b_low: Array) -> Array:
+    """a·(b + b_low)·exp(t)."""
+    high = a * b
+    low = a * b_low if isinstance(b, float) and not isinstance(a, Traced) else _fused(a, b, -high) + a * b_low
+    return decay(t, high, low)
+
+
+def _fused(a: Array, b: Array, c: Array) -> Array:
+    """a·b + c, rounded once, in the dtype that they have."""
+    return _any(a, b, c).compute("fma", a, b, c)
 
 
 def gauss(x: Array) -> tuple[Array, Array]:

@@ -1,0 +1,130 @@
+"""What kernels need of the machine and Numba does not offer: intrinsics on float32 and float64, all of which vectorise.
+
+`where` is a select and no branch, `fma` the fused multiply-add. Numbers and polynomials are made for both dtypes by
+`number` and `polynomial`, because a plain literal would turn float32 arithmetic into float64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
+
+# (bits of the significand, 1.5 · 2^bits, in which a sum with a small integer has it as its low bits, bits of 1.0)
+_LAYOUT = {types.float32: (23, 12582912.0, 127), types.float64: (52, 6755399441055744.0, 1023)}
+_INTEGER = {types.float32: ir.IntType(32), types.float64: ir.IntType(64)}
+
+
+def _call(builder: Any, name: str, arguments: Sequence[Any]) -> Any:
+    kind = arguments[0].type
+    function = builder.module.declare_intrinsic(name, [kind], ir.FunctionType(kind, [kind] * len(arguments)))
+    return builder.call(function, arguments)
+
+
+def _integer(builder: Any, kind: Any, value: int) -> Any:
+    return ir.Constant(_INTEGER[kind], value)
+
+
+@intrinsic
+def fma(context: Any, a: Any, b: Any, c: Any) -> Any:
+    """a·b + c, rounded once."""
+    return a(a, a, a), lambda _, builder, signature, arguments: _call(builder, "llvm.fma", arguments)
+
+
+@intrinsic
+def where(context: Any, condition: Any, a: Any, b: Any) -> Any:
+    """`a` if the condition holds, else `b`."""
+    return a(types.boolean, a, a), lambda _, builder, signature, arguments: builder.select(*arguments)
+
+
+@intrinsic
+def with_sign_of(context: Any, a: Any, b: Any) -> Any:
+    """`a` with the sign of `b`."""
+    return a(a, a), lambda _, builder, signature, arguments: _call(builder, "llvm.copysign", arguments)
+
+
+@intrinsic
+def nearest(context: Any, x: Any) -> Any:
+    """The nearest integer, of two the even one."""
+    return x(x), lambda _, builder, signature, arguments: _call(builder, "llvm.rint", arguments)
+
+
+@intrinsic
+def power_of_two(context: Any, k: Any) -> Any:
+    """2 to an integral k of the normal range, a float."""
+    bits, magic, bias = _LAYOUT[k]
+
+    def build(_: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        (exponent,) = arguments
+        low = builder.bitcast(builder.fadd(exponent, ir.Constant(exponent.type, magic)), _INTEGER[k])
+        shifted = builder.shl(low, _integer(builder, k, bits))
+        return builder.bitcast(builder.add(shifted, _integer(builder, k, bias << bits)), exponent.type)
+
+    return k(k), build
+
+
+@intrinsic
+def exponent_of(context: Any, x: Any) -> Any:
+    """The k, a float, for which a normal x > 0 is 2^k times a number within [sqrt(1/2), sqrt(2))."""
+    bits, magic, _ = _LAYOUT[x]
+    root = {types.float32: 0x3F3504F3, types.float64: 0x3FE6A09E667F3BCD}[x]
+
+    def build(_: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        (value,) = arguments
+        beyond = builder.sub(builder.bitcast(value, _INTEGER[x]), _integer(builder, x, root))
+        exponent = builder.ashr(beyond, _integer(builder, x, bits)) if x == types.float32 else None
+        if exponent is None:  # 64-bit integers have no vectorised arithmetic shift below AVX-512: lift them above 0
+            lifted = builder.add(beyond, _integer(builder, x, 1024 << bits))
+            exponent = builder.sub(builder.lshr(lifted, _integer(builder, x, bits)), _integer(builder, x, 1024))
+        large = ir.Constant(value.type, magic)
+        summed = builder.add(builder.bitcast(large, _INTEGER[x]), exponent)
+        return builder.fsub(builder.bitcast(summed, value.type), large)
+
+    return x(x), build
+
+
+@intrinsic
+def divided_by_power(context: Any, x: Any, k: Any) -> Any:
+    """x / 2^k for a k of `exponent_of`, which may lie beyond the range of `power_of_two`."""
+    bits, magic, _ = _LAYOUT[x]
+
+    def build(_: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        value, exponent = arguments
+        low = builder.bitcast(builder.fadd(exponent, ir.Constant(exponent.type, magic)), _INTEGER[x])
+        shifted = builder.shl(low, _integer(builder, x, bits))
+        return builder.bitcast(builder.sub(builder.bitcast(value, _INTEGER[x]), shifted), value.type)
+
+    return x(x, x), build
+
+
+def number(single: float, double: float | None = None) -> Any:
+    """Return a function of x that gives a number in the dtype of x."""
+    values = {types.float32: single, types.float64: single if double is None else double}
+
+    @intrinsic
+    def constant(context: Any, x: Any) -> Any:
+        return x(x), lambda _, builder, signature, arguments: ir.Constant(arguments[0].type, values[x])
+
+    return constant
+
+
+def polynomial(single: Sequence[float], double: Sequence[float]) -> Callable[[Any], Any]:
+    """Return a function that evaluates a polynomial, lowest degree first, in the dtype of its argument."""
+    coefficients = {types.float32: single, types.float64: double}
+
+    @intrinsic
+    def evaluate(context: Any, x: Any) -> Any:
+        def build(_: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            (value,) = arguments
+            constants = [ir.Constant(value.type, c) for c in coefficients[x]]
+            total = constants[-1]
+            for constant in constants[-2::-1]:
+                total = _call(builder, "llvm.fma", [total, value, constant])
+            return total
+
+        return x(x), build
+
+    return evaluate  # type: ignore[no-any-return]

@@ -1,0 +1,372 @@
+"""Kernels compute what the cards do, as accurately as they promise, in every process and thread."""
+
+import os
+import pathlib
+import runpy
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+import slopes
+from helpers import mark_exhaustive
+from slopes import kernels, ops
+from slopes.catalogue import ACTIVATIONS
+from test_trace import ELEMENTWISE, SPECIAL, arguments_of, cancelling, computed
+
+pytest.importorskip("numba")
+
+ONE_BY_ONE = [card for card in dict.fromkeys(ACTIVATIONS.values()) if not card.rowwise]
+LARGE = 2**17
+ROOT = pathlib.Path(__file__).parents[1]
+
+
+def every_exponent():
+    """Numbers of float32 with every exponent and sign, many near 0, and special ones."""
+    rng = np.random.default_rng(0)
+    bits = (np.arange(255, dtype=np.uint32)[:, None] << 23) | rng.integers(0, 2**23, (255, 256), dtype=np.uint32)
+    sizes = bits.ravel().view(np.float32)
+    with np.errstate(over="ignore"):
+        special = np.array(SPECIAL, dtype=np.float32)
+    return np.concatenate([sizes, -sizes, np.linspace(-20, 20, 40001, dtype=np.float32), special])
+
+
+def errors_in_ulp(result, exact):
+    """How far a result in float32 is from the exact one in float64, in units in the last place."""
+    with np.errstate(all="ignore"):
+        rounded = exact.astype(np.float32)
+        unit = np.spacing(np.maximum(np.abs(rounded), np.finfo(np.float32).tiny)).astype(np.float64)
+        error = np.abs(result - exact) / unit
+    same = (result == rounded) | (np.isnan(result) & np.isnan(rounded))
+    assert (np.isfinite(result) == np.isfinite(rounded)).all()
+    return np.where(same, 0.0, error)
+
+
+@pytest.mark.parametrize("chosen", mark_exhaustive(ONE_BY_ONE), ids=[card.name for card in ONE_BY_ONE])
+def test_values_in_float32_are_within_2_ulp(chosen):
+    x = every_exponent()
+    result = kernels.compute(chosen, "value", x)
+    exact = computed(chosen, [x.astype(np.float64)])["value"]
+    assert result.dtype == np.float32
+    assert errors_in_ulp(result, exact).max() <= 2
+    nought = (exact == 0) & (result == 0)
+    if chosen.name in ("elu", "selu"):
+        nought &= x != 0  # np.minimum takes either of two zeros
+    np.testing.assert_array_equal(np.signbit(result[nought]), np.signbit(exact[nought]))
+
+
+@pytest.mark.parametrize("chosen", mark_exhaustive(ONE_BY_ONE), ids=[card.name for card in ONE_BY_ONE])
+def test_slopes_in_float32_are_within_2_ulp_or_an_eps_of_their_terms(chosen):
+    x = every_exponent()
+    exact = computed(chosen, [x.astype(np.float64)])["slope"]
+    for output, arguments in (("slope", [x]), ("vjp", [x, -np.ones_like(x)])):
+        result = kernels.compute(chosen, output, *arguments) / (-1 if output == "vjp" else 1)
+        near_a_root = (np.abs(exact) < 0.15) & (np.abs(x) < 4)
+        assert errors_in_ulp(result, exact)[~near_a_root].max() <= 2.5
+        assert np.abs(result[near_a_root] - exact[near_a_root]).max(initial=0) <= 2.0**-24
+
+
+@pytest.mark.parametrize("name", kernels.WIDE["value"])
+def test_what_is_computed_in_float64_would_else_lose_digits(name, monkeypatch):
+    x, card = every_exponent(), ACTIVATIONS[name]
+    monkeypatch.setattr(kernels, "WIDE", {"value": (), "slope": ()})
+    kernels._source_of_ours.cache_clear()
+    result = kernels.compute(card, "value", x)
+    kernels._source_of_ours.cache_clear()
+    assert errors_in_ulp(result, computed(card, [x.astype(np.float64)])["value"]).max() > 2
+
+
+@pytest.mark.parametrize("chosen", mark_exhaustive(ELEMENTWISE), ids=[card.name for card in ELEMENTWISE])
+def test_kernels_in_float64_agree_with_numpy(chosen):
+    arguments = arguments_of(chosen)
+    for output, expected in computed(chosen, arguments).items():
+        result = kernels.compute(chosen, output, *arguments)
+        np.testing.assert_array_equal(np.isfinite(result), np.isfinite(expected))
+        finite = np.isfinite(expected)
+        # a loss near its minimum, and a slope near its root, is a difference of terms of about 1
+        allowed = 8 * np.spacing(np.abs(expected[finite])) + cancelling(2e-15, arguments)[finite]
+        assert (np.abs(result[finite] - expected[finite]) <= allowed).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "allowed"), [("exp", 1.0), ("expm1", 2.0), ("log", 1.0), ("log1p", 1.5), ("tanh", 1.5), ("sinh", 3.0)]
+)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_elementary_functions_are_within_few_ulp(name, allowed, dtype):
+    def body(x):
+        return getattr(ops, name)(x)
+
+    card = slopes.activation(body)
+    program = kernels.program(card, "value", dtype=dtype)
+    kernel = kernels.load(kernels.print_kernel(program, name))
+    x = every_exponent().astype(dtype)
+    result = np.empty_like(x)
+    kernel(x, result)
+    with np.errstate(all="ignore"):
+        exact = getattr(np, name)(x.astype(np.longdouble))
+        rounded = exact.astype(dtype)
+        unit = np.spacing(np.maximum(np.abs(rounded), np.finfo(dtype).tiny))
+        error = np.abs(result - exact) / unit
+    same = (result == rounded) | (np.isnan(result) & np.isnan(rounded))
+    assert (np.isfinite(result) == np.isfinite(rounded)).all()
+    worst = np.argmax(np.where(same, 0, error))
+    assert error[~same].max(initial=0) <= allowed, (x[worst], result[worst], exact[worst])
+    np.testing.assert_array_equal(np.signbit(result[rounded == 0]), np.signbit(rounded[rounded == 0]))
+
+
+def test_the_polynomials_are_those_of_the_script():
+    script = runpy.run_path(str(ROOT / "tools" / "fit_elementary.py"))
+    assert script["text"]() == (ROOT / "src" / "slopes" / "kernels" / "coefficients.py").read_text(encoding="utf-8")
+
+
+# ------------------------------------------------------------------------------------ arrays and out
+
+
+def large(dtype="float32"):
+    return np.random.default_rng(1).standard_normal(LARGE + 7).astype(dtype)
+
+
+LAYOUTS = {
+    "plain": lambda x: x,
+    "matrix": lambda x: x[:LARGE].reshape(256, -1),
+    "columns": lambda x: np.asfortranarray(x[:LARGE].reshape(256, -1)),
+    "gaps": lambda x: np.repeat(x, 2)[::2],
+    "backwards": lambda x: x[::-1],
+    "expanded": lambda x: np.broadcast_to(x, (2, x.size)),
+    "empty": lambda x: x[:0],
+    "number": lambda x: x[0].reshape(()),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_arrays_of_any_layout(layout):
+    x = LAYOUTS[layout](large())
+    expected = kernels.compute(slopes.silu, "value", np.ascontiguousarray(x).reshape(-1)).reshape(x.shape)
+    np.testing.assert_array_equal(kernels.compute(slopes.silu, "value", x), expected)
+    for out in (
+        np.empty_like(x),
+        np.empty(x.shape[::-1], x.dtype).T,
+        np.repeat(np.empty(x.shape), 2, -1)[..., ::2].astype("f4"),
+    ):
+        if out.shape == x.shape:
+            assert kernels.compute(slopes.silu, "value", x, out=out) is out
+            np.testing.assert_array_equal(out, expected)
+
+
+def test_a_result_may_take_the_place_of_the_argument():
+    x, cotangent = large(), large()[::-1].copy()
+    expected = kernels.compute(slopes.silu, "value", x), kernels.compute(slopes.silu, "vjp", x, cotangent)
+    place = x.copy()
+    assert kernels.compute(slopes.silu, "value", place, out=place) is place
+    np.testing.assert_array_equal(place, expected[0])
+    place = cotangent.copy()
+    kernels.compute(slopes.silu, "vjp", x, place, out=place)
+    np.testing.assert_array_equal(place, expected[1])
+
+
+@pytest.mark.parametrize("shift", [1, -1, 5000])
+def test_a_result_may_overlap_the_argument(shift):
+    memory = np.random.default_rng(1).standard_normal(LARGE + 5000).astype("float32")
+    first, second = memory[:LARGE], memory[abs(shift) : LARGE + abs(shift)]
+    x, out = (first, second) if shift > 0 else (second, first)
+    expected = kernels.compute(slopes.silu, "value", x.copy())
+    kernels.compute(slopes.silu, "value", x, out=out)
+    np.testing.assert_array_equal(out, expected)
+
+
+def test_misfits_are_refused():
+    x = large()
+    with pytest.raises(ValueError, match=r"silu: out must have the shape \(131079,\) and the dtype float32"):
+        kernels.compute(slopes.silu, "value", x, out=x.astype("float64"))
+    with pytest.raises(TypeError, match="silu: a kernel takes arrays of one shape, all of float32 or all of float64"):
+        kernels.compute(slopes.silu, "vjp", x, x[1:])
+    with pytest.raises(TypeError, match="all of float32 or all of float64"):
+        kernels.compute(slopes.silu, "value", np.arange(5))
+
+
+# ------------------------------------------------------------------------------------ where they run
+
+
+def test_large_arrays_come_to_kernels_and_small_ones_do_not():
+    x = large()
+    for output, call in (
+        ("value", slopes.gelu),
+        ("slope", slopes.gelu.slope),
+        ("vjp", lambda x: slopes.gelu.vjp(x, x)),
+    ):
+        arguments = [x, x] if output == "vjp" else [x]
+        by_kernel = kernels.compute(slopes.gelu, output, *arguments)
+        np.testing.assert_array_equal(call(x), by_kernel)
+        plain = np.concatenate([call(part) for part in np.array_split(x, 20)])
+        assert (plain != by_kernel).any()
+        np.testing.assert_allclose(plain, by_kernel, rtol=3e-7, atol=1e-7)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "int32", ">f4", ">f8"])
+def test_other_dtypes_are_computed_as_ever(dtype):
+    x = (large() * 10).astype(dtype)
+    result = slopes.silu(x)
+    np.testing.assert_array_equal(result, np.concatenate([slopes.silu(part) for part in np.array_split(x, 20)]))
+
+
+def test_parameters_of_a_call_are_computed_as_ever():
+    x = large()
+    parts = np.array_split(x, 20)
+    np.testing.assert_array_equal(
+        slopes.elu(x, alpha=0.7), np.concatenate([slopes.elu(part, alpha=0.7) for part in parts])
+    )
+    per_entry = slopes.prelu.with_(weight=np.full(x.shape, 0.1))
+    np.testing.assert_array_equal(per_entry(x), slopes.prelu(x, weight=0.1))
+
+
+def test_bound_parameters_are_rounded_once():
+    x, card = large(), slopes.softplus.with_(beta=4.7)
+    exact = np.concatenate([card(part.astype("float64")) for part in np.array_split(x, 20)])
+    assert errors_in_ulp(card(x), exact).max() <= 0.501
+
+
+FACTOR = 2.0
+
+
+@slopes.activation
+def of_a_user(x):
+    return FACTOR * ops.tanh(x) * x
+
+
+def test_a_users_body_is_read_at_each_call(monkeypatch):
+    x = large()
+    wide = x.astype("float64")
+    np.testing.assert_array_equal(of_a_user(x), (2 * np.tanh(wide) * wide).astype("float32"))
+    monkeypatch.setattr(sys.modules[__name__], "FACTOR", 3.0)
+    assert errors_in_ulp(of_a_user(x), 3 * np.tanh(wide) * wide).max() <= 0.501
+
+
+@slopes.activation
+def that_looks(x):
+    return x * float(x.shape[0])
+
+
+def test_a_body_that_cannot_be_traced_is_computed_as_ever():
+    x = large()
+    np.testing.assert_array_equal(that_looks(x), (x.astype("float64") * x.shape[0]).astype("float32"))
+
+
+@slopes.activation
+def that_gives_one_number(x):
+    return 1.0
+
+
+def test_a_body_with_a_fault_gets_the_usual_message():
+    with pytest.raises(ValueError, match="shape") as small:
+        that_gives_one_number(large()[:5])
+    with pytest.raises(ValueError, match="shape") as big:
+        that_gives_one_number(large())
+    assert str(big.value) == str(small.value).replace("(5,)", "(131079,)")
+
+
+def test_the_source_is_readable():
+    lines = kernels.source(slopes.relu, "value").splitlines()
+    assert lines[0] == '"""relu, a kernel that slopes has written."""'
+    assert lines[-5:] == [
+        "    for i in range(x_in.size):",
+        "        x = x_in[i]",
+        "        v2 = x <= single(0.0)",
+        "        v3 = where(v2, single(0.0), x)",
+        "        value_out[i] = v3",
+    ]
+
+
+# ---------------------------------------------------------------------------- the cache, and processes
+
+SCRIPT = """
+import numpy as np, slopes
+from slopes import kernels
+x = np.ones(5, np.float32)
+result = kernels.compute(slopes.{}, "value", x)
+kernel = kernels.load(kernels.source(slopes.{}, "value"))
+print(sum(kernel.stats.cache_hits.values()), result[0])
+"""
+
+
+def start(cache, card="elu"):
+    environment = os.environ | {"SLOPES_CACHE": str(cache)}
+    command = [sys.executable, "-c", SCRIPT.replace("{}", card)]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def outcome(process):
+    out, err = process.communicate()
+    assert process.returncode == 0, err
+    assert not err
+    return out.split()
+
+
+def test_a_second_process_finds_the_kernel(tmp_path):
+    assert outcome(start(tmp_path)) == ["0", "1.0"]
+    assert outcome(start(tmp_path)) == ["1", "1.0"]
+    assert outcome(start(tmp_path, "elu.with_(alpha=2.0)")) == ["0", "1.0"]
+
+
+def test_two_processes_compile_one_kernel_at_once(tmp_path):
+    for process in [start(tmp_path) for _ in range(3)]:
+        assert outcome(process)[1] == "1.0"
+    assert not list(tmp_path.rglob("*.tmp"))
+
+
+def test_without_a_folder_to_write_kernels_are_compiled_in_memory(tmp_path):
+    (tmp_path / "file").write_text("")
+    assert outcome(start(tmp_path / "file" / "inside")) == ["0", "1.0"]
+    assert outcome(start("")) == ["0", "1.0"]
+
+
+@pytest.mark.parametrize("damaged", ["*.nbi", "*.nbc", "*.py"])
+def test_a_damaged_cache_is_no_obstacle(tmp_path, damaged):
+    outcome(start(tmp_path))
+    (found,) = tmp_path.rglob(damaged)
+    found.write_bytes(b"nonsense")
+    assert outcome(start(tmp_path))[1] == "1.0"
+
+
+def test_several_threads_ask_for_a_kernel_at_once(tmp_path, monkeypatch):
+    monkeypatch.setenv("SLOPES_CACHE", str(tmp_path))
+    x, results = large(), []
+    card = slopes.softcap.with_(cap=1.5)
+    threads = [threading.Thread(target=lambda: results.append(card(x))) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(results) == 6
+    for result in results[1:]:
+        np.testing.assert_array_equal(result, results[0])
+
+
+def test_without_numba_all_is_as_ever():
+    script = """
+import sys
+sys.modules["numba"] = sys.modules["llvmlite"] = None
+import numpy as np, slopes
+from slopes import kernels
+x = np.random.default_rng(0).standard_normal(2**18).astype(np.float32)
+parts = np.array_split(x, 40)
+assert (slopes.silu(x) == np.concatenate([slopes.silu(part) for part in parts])).all()
+assert "v2 = x < single(0.0)" in kernels.source(slopes.silu, "value")
+try:
+    kernels.compute(slopes.silu, "value", x)
+except ImportError as error:
+    print(error)
+"""
+    process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.strip() == "a kernel needs numba: pip install 'slopes[fast]'"
+
+
+def test_numba_is_loaded_by_the_first_large_array():
+    script = (
+        "import sys, numpy as np, slopes; slopes.silu(np.ones(100)); before = 'numba' in sys.modules;"
+        "slopes.silu(np.ones(100000)); print(before, 'numba' in sys.modules)"
+    )
+    process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert process.stdout.split() == ["False", "True"], process.stderr

@@ -1,0 +1,70 @@
+"""Fit the polynomials of `slopes.kernels`, and write them to src/slopes/kernels/coefficients.py.
+
+Interpolation in Chebyshev points at 60 digits; coefficients are rounded to their dtype. Run with
+``python tools/fit_elementary.py``.
+"""
+
+import pathlib
+import sys
+
+import mpmath
+import numpy as np
+
+mpmath.mp.dps = 60
+HOME = pathlib.Path(__file__).parents[1]
+HALF_LOG2 = mpmath.log(2) / 2 * mpmath.mpf("1.001")
+
+
+def expm1_tail(r):
+    """(exp(r) − 1 − r) / r²."""
+    return (mpmath.exp(r) - 1 - r) / r**2 if abs(r) > 1e-15 else mpmath.mpf(1) / 2 + r / 6
+
+
+def log_tail(z):
+    """(log((1 + s) / (1 − s)) − 2·s) / (s·z), where z = s²."""
+    s = mpmath.sqrt(z)
+    return (2 * mpmath.atanh(s) - 2 * s) / (s * z) if z > 1e-15 else mpmath.mpf(2) / 3 + z * 2 / 5
+
+
+def tanh_tail(z):
+    """(tanh(x) / x − 1) / z, where z = x²."""
+    x = mpmath.sqrt(z)
+    return (mpmath.tanh(x) / x - 1) / z if z > 1e-15 else -mpmath.mpf(1) / 3 + z * 2 / 15
+
+
+def fit(function, low, high, degree):
+    """Return the coefficients of the polynomial through the Chebyshev points, lowest degree first."""
+    count = degree + 1
+    points = [mpmath.cos(mpmath.pi * (2 * k + 1) / (2 * count)) for k in range(count)]
+    points = [(low + high) / 2 + (high - low) / 2 * point for point in points]
+    matrix = mpmath.matrix([[point**power for power in range(count)] for point in points])
+    return list(mpmath.lu_solve(matrix, mpmath.matrix([function(point) for point in points])))
+
+
+#: name, comment, function, interval, degree in float32, degree in float64
+FITS = [
+    ("EXPM1", "(exp(r) − 1 − r) / r² for |r| up to log(2)/2", expm1_tail, (-HALF_LOG2, HALF_LOG2), 5, 10),
+    ("LOG", "(log((1 + s) / (1 − s)) − 2·s) / s³ in s² up to 0.0295", log_tail, (0, mpmath.mpf("0.0295")), 3, 7),
+    ("TANH", "(tanh(x) − x) / x³ in x² up to 0.4", tanh_tail, (0, mpmath.mpf("0.4")), 5, 12),
+]  # fmt: skip
+
+
+def text():
+    """Return the module of coefficients."""
+    lines = ['"""Polynomials, lowest degree first. Written by ``python tools/fit_elementary.py``."""', ""]
+    for name, comment, function, (low, high), single, double in FITS:
+        lines.append(f"# {comment}")
+        for kind, degree, round_to in (("SINGLE", single, np.float32), ("DOUBLE", double, float)):
+            exact = fit(function, low, high, degree)
+            lines.append(f"{name}_{kind} = (")
+            lines += [f"    {float(round_to(str(c)))!r}," for c in exact]
+            lines.append(")")
+            points = mpmath.linspace(low, high, 400)
+            error = max(abs(mpmath.polyval(exact[::-1], p) / function(p) - 1) for p in points)
+            print(name, kind, degree, "relative error of the fit:", mpmath.nstr(error, 2), file=sys.stderr)
+        lines.append("")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    (HOME / "src" / "slopes" / "kernels" / "coefficients.py").write_text(text(), encoding="utf-8")
