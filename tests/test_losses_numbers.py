@@ -265,18 +265,14 @@ def test_relations():
     ("slope", "wanted"),
     [
         (lambda x: hinge(x, torch.ones(1)), 0),  # as Optax; PyTorch has none
-        (lambda x: hinge_embedding(x, -torch.ones(1)), F.hinge_embedding_loss),
-        (lambda x: margin_ranking(x, torch.ones(1), torch.ones(1)), F.margin_ranking_loss),
+        (lambda x: hinge_embedding(x, -torch.ones(1)), -1),  # as PyTorch up to 2.13, whose clamp changed then
+        (lambda x: margin_ranking(x, torch.ones(1), torch.ones(1)), -1),  # the same
         (lambda x: multiclass_hinge(torch.cat([x + 1, x.detach()])[None], torch.tensor([0])), 0),
         (lambda x: pinball(x, torch.ones(1), quantile=0.9), 0),
     ],
 )  # fmt: skip
 def test_slopes_at_kinks(slope, wanted):
     x = torch.ones(1, requires_grad=True)
-    if callable(wanted):
-        arguments = (x, -torch.ones(1)) if wanted is F.hinge_embedding_loss else (x, torch.ones(1), torch.ones(1))
-        wanted = torch.autograd.grad(wanted(*arguments), x)[0].item()
-        assert wanted == -1
     assert torch.autograd.grad(slope(x), x)[0].item() == wanted
     assert torch.func.grad(slope)(x.detach()).item() == wanted
     assert torch.func.jvp(slope, (x.detach(),), (torch.ones(1),))[1].item() == wanted  # through the body
