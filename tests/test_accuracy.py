@@ -14,7 +14,8 @@ import pytest
 import slopes
 from helpers import mark_exhaustive
 from slopes import catalogue, precision
-from slopes.checks.cards import libraries
+from slopes.checks.cards import libraries, numerics
+from slopes.checks.cards.cases import Subject
 from slopes.precision import measure, report
 from slopes.precision.grid import FORMATS, Grid, variants
 
@@ -171,6 +172,64 @@ def test_parameters_away_from_the_default_are_measured():
     page = report.Accuracy(["rounded"], (), [dataclasses.replace(figure, settings="beta=0.1")], [], {}, False).page()
     assert "| `rounded` | beta=0.1 |" in page
     assert "| `rounded(beta=0.1)` | torch | value | float32 |" in page
+
+
+def test_a_parameter_is_measured_at_the_number_that_the_dtype_holds():
+    """float32 has two numbers near 0.1, neither of which lies between 0.1 and the one that PyTorch compares with."""
+
+    @slopes.activation
+    def gate(x, *, low: slopes.domains.Positive = 1.0):
+        """The number itself above the bound."""
+        return slopes.ops.where(x > low, x, 0.0)
+
+    gate.derivative(lambda x, *, low: slopes.ops.where(x > low, 1.0, 0.0))
+    figures, failures = measure.measure(gate, (), "gate")
+    assert not failures
+    away = [figure for figure in figures if figure.settings]
+    assert {figure.settings for figure in away} == {f"low={value}" for value in (0.1, 0.7, 3.3, 42.0)}
+    assert [figure.worst for figure in away] == [0] * len(away)
+    assert "0.1 stands for the nearest number of the dtype" in " ".join(report.ABOUT.split())
+
+
+def test_rows_of_half_types_sum_to_1():
+    """Rows rounded one entry at a time would not, and the card would refuse them."""
+    for card in (slopes.categorical_cross_entropy, slopes.kl_div, slopes.js_divergence):
+        for second in (False, True):
+            grid = Grid(card, "bfloat16", second=second)
+            rows = grid.arguments[0 if card is slopes.categorical_cross_entropy else 1]
+            assert (rows.view(np.uint32) & 0xFFFF == 0).all()
+            assert (rows > 0).all()
+            np.testing.assert_allclose(rows.sum(-1), 1, atol=1e-3)
+            grid.call("value", grid.arguments)
+
+
+def test_a_jump_is_sought_within_the_domain():
+    """The logarithm of 1 + x is complex beyond −1, beside which the grid has its nearest number."""
+    grid = Grid(slopes.msle, "float64")
+    prediction, _ = grid.arguments
+    found = measure._jumps(grid, "value", prediction < -1 + 1e-15)
+    assert (prediction < -1 + 1e-15).any()
+    assert not found.any()
+
+
+def test_an_error_near_a_hinge_is_counted_in_the_terms_that_cancel_there():
+    """Beyond a hinge the result is 0, where other roots change the sign."""
+    card = slopes.margin_ranking.with_(margin=3.3)
+    first, second, sign = np.array([[1.28959108446669, 8.0], [-2.0030618758052112, 1.0], [1.0, -1.0]])
+    exact = np.asarray(slopes.exact(card, 25)(first, second, sign, reduction="none"))
+    errors = numerics.ulps(card(first, second, sign, reduction="none"), exact, np.float64)
+    assert errors[0] > 100
+    subject = Subject(card)
+    subject.inputs = lambda dtype: (first, second, sign)
+    errors[1], allowed = 1000, np.full(2, 4.0)  # an error of the second would not be excused
+    numerics._allow_near_roots(subject, "value", np.float64, exact, errors, allowed)
+    assert errors[0] < allowed[0] < 1e4
+    assert allowed[1] < 10
+    square, one = Subject(slopes.mse), np.ones(1)
+    square.inputs = lambda dtype: (0 * one, one)  # a residual is no excuse: at 1, its root, nothing is cut off
+    allowed = np.full(1, 4.0)
+    numerics._allow_near_roots(square, "value", np.float64, np.array([square.exactly(0.0, 1.0)]), 100 * one, allowed)
+    assert allowed[0] == 4
 
 
 def test_the_grid_has_every_exponent_of_float32_and_pairs_near_overflow():

@@ -226,6 +226,21 @@ def test_barrons_loss_keeps_its_digits_at_any_alpha(alpha, c):
             assert (slope / (4 + 2 * condition)).max() <= 1
 
 
+def test_barrons_loss_keeps_its_digits_at_fractional_alphas():
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    first, second = rng.uniform(-1, 1, (2, 2000)) * 10 ** rng.uniform(-3, 1, 2000)
+    first[:4], second[:4] = [-3.8479477322216953, 0.04094915, -4e17, 3e21], [4.782470701014642, 0.0, 0.0, 0.0]
+    for alpha in (0.7, -0.7):
+        for dtype in (np.float64, np.float32):
+            arguments, held = (first.astype(dtype), second.astype(dtype)), float(dtype(alpha))
+            exact = [f("barron_general", *arguments, alpha=held) for f in (definitions.values, definitions.slopes)]
+            for given in (arguments, [torch.from_numpy(x) for x in arguments]):
+                results = slopes.barron_general.value_and_slope(*given, reduction="none", alpha=held)
+                for result, wanted in zip(results, exact, strict=True):
+                    assert definitions.ulps(np.asarray(result), wanted, dtype).max() <= 4.5
+
+
 def test_logs_of_far_numbers_do_not_cancel():
     torch = pytest.importorskip("torch")
     rng = np.random.default_rng(0)
@@ -262,6 +277,86 @@ def test_a_result_is_finite_though_the_residual_is_not(name, parameters):
     value, slope = getattr(slopes, name).value_and_slope(*map(np.array, LARGEST), reduction="none", **parameters)
     assert definitions.ulps(value, definitions.values(name, *LARGEST, **parameters), np.float64).max() <= 4
     assert definitions.ulps(slope, definitions.slopes(name, *LARGEST, **parameters), np.float64).max() <= 4
+
+
+def test_a_likelihood_is_finite_though_the_residual_is_not():
+    torch = pytest.importorskip("torch")
+    for dtype, eps in ((np.float64, 1e-6), (np.float64, 3.3), (np.float32, 1e-6)):
+        most = float(np.finfo(dtype).max)
+        root, nearly = 2.0 ** (np.finfo(dtype).maxexp // 2), most / 1.5
+        arguments = [
+            np.array(x, dtype)
+            for x in (
+                [most, -nearly, nearly, root, 3.0, most, most],
+                [-most, nearly, 1.0, -root, -1.0, -most, most],
+                [root * 1e9, root, nearly, eps, 7.0, most, 1e-4],
+            )
+        ]
+        exact = [f("gaussian_nll", *arguments, eps=eps) for f in (definitions.values, definitions.slopes)]
+        tensors = [torch.from_numpy(x).requires_grad_() for x in arguments]
+        for given in (arguments, [x.detach() for x in tensors]):
+            results = slopes.gaussian_nll.value_and_slope(*given, reduction="none", eps=eps)
+            for result, wanted in zip(results, exact, strict=True):
+                assert definitions.ulps(np.asarray(result), wanted, dtype).max() <= 4
+        slopes.gaussian_nll(*tensors, eps=eps, reduction="none")[[0, 2, 4, 5, 6]].sum().backward()
+        assert all(x.grad.isfinite().all() for x in tensors)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "target"),
+    [
+        ("sigmoid_focal", {"gamma": 42.0}, 0.0),
+        ("sigmoid_focal", {"gamma": 42.0}, 0.25),
+        ("asymmetric", {"gamma_neg": 42.0}, 0.0),
+        ("asymmetric", {"gamma_neg": 42.0, "clip": 0.0}, 0.0),
+        ("asymmetric", {"gamma_pos": 42.0}, 1.0),
+    ],
+)
+def test_a_large_exponent_keeps_its_digits_at_a_logit_near_0(name, parameters, target):
+    """There the power moves less than the logit, so that its last digits are no excuse."""
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    z = rng.choice([-1, 1], 60) * 10 ** rng.uniform(-9, -2, 60)
+    for dtype in (np.float64, np.float32):
+        arguments = z.astype(dtype), np.full_like(z, target, dtype)
+        exact = [f(name, *arguments, **parameters) for f in (definitions.values, definitions.slopes)]
+        for given in (arguments, [torch.from_numpy(x) for x in arguments]):
+            results = getattr(slopes, name).value_and_slope(*given, reduction="none", **parameters)
+            for result, wanted in zip(results, exact, strict=True):
+                assert definitions.ulps(np.asarray(result), wanted, dtype).max() <= 5
+
+
+def test_a_focal_loss_does_not_underflow_before_its_cost_has_joined():
+    torch = pytest.importorskip("torch")
+    z, target = np.array([1.8446743e19, 9e18, -3e15], np.float32), np.array([0.91247064, 0.9125, 0.085], np.float32)
+    exact = definitions.values("sigmoid_focal", z, target, gamma=42.0)
+    value = slopes.sigmoid_focal(torch.from_numpy(z), torch.from_numpy(target), gamma=42.0, reduction="none")
+    assert definitions.ulps(value.numpy(), exact, np.float32).max() <= 4
+
+
+def test_a_focal_loss_tells_an_almost_certain_target_from_a_certain_one():
+    arguments = np.array([-50.0, 60.0, -30.0]), np.array([1e-19, 1 - 2.0**-53, 1e-25])
+    exact = [f("sigmoid_focal", *arguments) for f in (definitions.values, definitions.slopes)]
+    results = slopes.sigmoid_focal.value_and_slope(*arguments, reduction="none")
+    for result, wanted in zip(results, exact, strict=True):
+        assert definitions.ulps(result, wanted, np.float64).max() <= 4
+
+
+@pytest.mark.parametrize("delta", [3.3, 0.7, 1.0])
+def test_pseudo_huber_is_within_four_at_any_delta(delta):
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    first = np.concatenate([rng.uniform(-6, 6, 1500), rng.standard_normal(300) * 10 ** rng.uniform(-8, 20, 300)])
+    second = rng.uniform(-1, 1, first.size)
+    first[0], second[0] = -1.9845840654456572, 0.10418336507757098
+    for dtype in (np.float64, np.float32):
+        held = float(dtype(delta))
+        arguments = first.astype(dtype), second.astype(dtype)
+        exact = [f("pseudo_huber", *arguments, delta=held) for f in (definitions.values, definitions.slopes)]
+        for given in (arguments, [torch.from_numpy(x) for x in arguments]):
+            results = slopes.pseudo_huber.value_and_slope(*given, reduction="none", delta=held)
+            for result, wanted in zip(results, exact, strict=True):
+                assert definitions.ulps(np.asarray(result), wanted, dtype).max() <= 4
 
 
 @pytest.mark.parametrize("power", [1.1, 1.93])

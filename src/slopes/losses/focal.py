@@ -24,34 +24,46 @@ def _chances(z):
     return exp(z) / ops.sum(exp(z))
 
 
+def _power(high, low, gamma):
+    """Return two factors of (high + low)**gamma, the second of which is 1 unless the power is almost subnormal.
+
+    A cost that stands between them joins before digits are lost.
+    """
+    power = high**gamma
+    deep = power < 1e-30
+    root = where(deep, high, 1.0) ** (gamma / 2)
+    return where(deep, root, power) * (1 + gamma * low / high), where(deep, root, 1.0)
+
+
 def _wrong(prediction, target, gamma):
-    """(the chance of being wrong to the power gamma, the slope of that chance's log)."""
+    """(two factors of the chance of being wrong to the power gamma, the slope of that chance's log)."""
     doubt, surely = minimum(target, 1 - target), where(target < 0.5, -prediction, prediction)
     no, (chance, low) = sigmoid(surely), ops.sigmoid_mixture(surely, doubt)
-    sure = chance < 1e-18  # only a certain target gets there: it is exp(−softplus), whose powers have finite slopes
+    sure = (doubt == 0) & (chance < 1e-18)  # there it is exp(−softplus), whose powers have finite slopes
     chance = where(sure, 1.0, chance)
-    power = where(sure, _unsure(surely, gamma), chance**gamma * (1 + gamma * low / chance))
-    rise = where(sure, no, (1 - 2 * doubt) * sigmoid(-surely) * no / chance)
-    return power, where(target < 0.5, rise, -rise)
+    power, rest = _power(chance, where(sure, 0.0, low), gamma)
+    rise = where(doubt == 0, no, (1 - 2 * doubt) * sigmoid(-surely) * no / chance)
+    return where(sure, _unsure(surely, gamma), power), rest, where(target < 0.5, rise, -rise)
 
 
 def _unsure(logit, gamma):
-    """sigmoid(−logit) to the power gamma, as a product of two powers; the larger exponent is not rounded."""
+    """sigmoid(−logit) to the power gamma, as a product of two powers; no exponent is rounded."""
     high, low = product(where(logit < 0, 0.0, logit), nonzero(gamma))
     far = where(gamma == 0, 0.0, 1.0)
-    return exp(-high * far) * (1 - low * far) * exp(-gamma * log1p(exp(where(logit < 0, logit, -logit))))
+    near, rest = ops.sigmoid_less(where(logit < 0, -logit, logit), 0.0)
+    return exp(-high * far) * (1 - low * far) * (near**gamma * (1 + gamma * rest / near))
 
 
 def _wrong_yes(prediction, gamma, clip):
-    """(the chance of a yes above the clip to the power gamma, its cost, that chance, what it lacks of 1)."""
+    """(two factors of the chance of a yes above the clip to the power gamma, its cost, that chance, what it lacks)."""
     high, low = ops.sigmoid_less(prediction, clip)
     above = high > where(clip == 0, inf, 0.0)  # nowhere without a clip
     high, low = where(above, high, 1.0), where(above, low, 0.0)
-    power = where(above, high**gamma * (1 + gamma * low / high), 0.0)
-    power = where(clip == 0, _unsure(-prediction, gamma), power)  # which keeps its digits in the far tail
+    power, other = _power(high, low, gamma)
+    power = where(clip == 0, _unsure(-prediction, gamma), where(above, power, 0.0))  # keeps digits in the far tail
     rest = where(clip == 0, 1.0, minimum(sigmoid(-prediction) + clip, 1.0))
     cost = where(high < 0.5, -log1p(-where(above, minimum(high, 0.5), 0.0)), -log(rest))
-    return power, where(clip == 0, softplus(prediction), cost), high, rest
+    return power, other, where(clip == 0, softplus(prediction), cost), high, rest
 
 
 @loss(
@@ -78,16 +90,16 @@ def sigmoid_focal(prediction, target, *, gamma: NonNegative = 2.0, alpha: UnitIn
     Alpha is off; a number weighs yes by alpha and no by 1 − alpha (torchvision and kornia: 0.25). With a target
     between 0 and 1 the chance of being wrong is the mean of both. Slopes stay finite where it underflows.
     """
-    power, _ = _wrong(prediction, target, gamma)
-    return _balance(target, alpha) * power * binary_cross_entropy.body(prediction, target)
+    power, rest, _ = _wrong(prediction, target, gamma)
+    return _balance(target, alpha) * power * binary_cross_entropy.body(prediction, target) * rest
 
 
 @sigmoid_focal.derivative
 def _(prediction, target, *, gamma, alpha):
-    power, rise = _wrong(prediction, target, gamma)
+    power, rest, rise = _wrong(prediction, target, gamma)
     error = (1 - target) * sigmoid(prediction) - target * sigmoid(-prediction)
     cost = binary_cross_entropy.body(ops.clip(prediction, -1e4, 1e4), target)  # held where the rise has ended
-    return _balance(target, alpha) * power * (gamma * rise * cost + error)
+    return _balance(target, alpha) * power * (gamma * rise * cost + error) * rest
 
 
 @loss(
@@ -159,15 +171,15 @@ def asymmetric(
     learns, except that a clip above 0 flattens a wrong yes by itself.
     """
     yes = _unsure(prediction, gamma_pos) * softplus(-prediction)
-    power, cost, *_ = _wrong_yes(prediction, gamma_neg, clip)
-    return _share(target, yes) + _share(1 - target, power * cost)
+    power, other, cost, *_ = _wrong_yes(prediction, gamma_neg, clip)
+    return _share(target, yes) + _share(1 - target, power * cost * other)
 
 
 @asymmetric.derivative
 def _(prediction, target, *, gamma_neg, gamma_pos, clip):
     z = ops.clip(prediction, -1e4, 1e4)  # held where nothing changes any more
     yes = _unsure(z, gamma_pos) * (gamma_pos * sigmoid(z) * softplus(-z) + sigmoid(-z))
-    power, cost, above, rest = _wrong_yes(z, gamma_neg, clip)
+    power, other, cost, above, rest = _wrong_yes(z, gamma_neg, clip)
     rise, fall = (where(clip == 0, 1.0, part) for part in (sigmoid(z) / above, sigmoid(-z) / rest))
-    no = power * (gamma_neg * cost * rise * sigmoid(-z) + fall * sigmoid(z))
+    no = power * (gamma_neg * cost * rise * sigmoid(-z) + fall * sigmoid(z)) * other
     return (1 - target) * no - target * yes

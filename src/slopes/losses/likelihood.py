@@ -88,14 +88,22 @@ def gaussian_nll(prediction, target, variance, *, full: Flag = False, eps: Posit
     A variance below eps counts as eps and has no gradient there, which PyTorch's has as if nothing were held.
     Full adds half of log(2π).
     """
-    residual, variance = prediction - target, maximum(variance, eps)
-    value = (log(variance) + residual / variance * residual) / 2
+    variance = maximum(variance, eps)
+    half = prediction / 2 - target / 2  # the difference itself may overflow, and so may twice the result
+    value = log(variance) / 2 + _residual_over(prediction, target, variance) * half
     return value + HALF_LOG_2PI if full else value
+
+
+def _residual_over(prediction, target, size):
+    """(prediction − target) / size, also where the difference alone overflows."""
+    residual = prediction - target
+    far = absolute(residual) == inf
+    return where(far, prediction, residual) / size - where(far, target, 0.0) / size
 
 
 @gaussian_nll.derivative
 def _(prediction, target, variance, *, full, eps):
-    return (prediction - target) / maximum(variance, eps)
+    return _residual_over(prediction, target, maximum(variance, eps))
 
 
 @loss(

@@ -260,8 +260,10 @@ def pseudo_huber(prediction, target, *, delta: Positive = 1.0):
 
     Neither squares what could overflow nor subtracts 1 from a root near it.
     """
-    held, root = _bent((prediction - target) / delta)
-    return _scaled_residual(prediction, target, delta * (held / (1 + root)))
+    residual = prediction - target
+    u = residual / delta
+    held, root = _bent(u)
+    return _scaled_residual(prediction, target, where(held == u, residual, delta * held) / (1 + root))
 
 
 @pseudo_huber.derivative
@@ -274,16 +276,16 @@ FAR = 2.0**56  #: where sqrt(1 + u²) is |u| to all digits
 
 
 def _barron(prediction, target, alpha, c):
-    """(alpha, b = 2 − alpha, x / (q·sqrt(b)), two factors of q = sqrt(1 + x²/b), log q²)."""
+    """(alpha, b = 2 − alpha, y = x / f, y² / b, f, log(1 + y² / b)), where f is 1 unless x is huge."""
     a = where(alpha < -1e20, 0.0, alpha)  # a stand-in: that limit has a formula of its own
     b = where(alpha == 2, 1.0, 2 - a)  # at alpha 2 any b gives the square
     residual = prediction - target
-    u = residual / c / b**0.5
-    held = clip(u, -FAR, FAR)
-    root = sqrt(1 + held * held)
+    scaled, farthest = residual / c, FAR * b**0.5
+    held = clip(scaled, -farthest, farthest)
+    square = held * (held / b)
     beyond = where(absolute(residual) == inf, prediction / FAR - target / FAR, residual / FAR)
-    far = maximum(absolute(where(absolute(u) < FAR, 0.0, beyond / c / b**0.5)), 1.0)
-    return a, b, held / root, root, far, minimum(log1p(held * held) + 2 * log(far), 1e4)
+    far = maximum(absolute(where(absolute(scaled) < farthest, 0.0, beyond / c / b**0.5)), 1.0)
+    return a, b, held, square, far, log1p(square)
 
 
 @loss(
@@ -302,7 +304,8 @@ def barron_general(prediction, target, *, alpha: Shape = 1.0, c: Positive = 1.0)
     Alpha 2 gives the square, 1 pseudo-Huber, 0 Cauchy, −2 Geman-McClure and −inf (from −1e20 on) Welsch: the
     formula's gaps there are filled by its limits, and nothing is squared that could overflow.
     """
-    a, b, _, root, far, log_square = _barron(prediction, target, alpha, c)
+    a, b, _, square, far, log_square = _barron(prediction, target, alpha, c)
+    root, log_square = sqrt(1 + square), minimum(log_square + 2 * log(far), 1e4)
     z = a / 2 * log_square
     held, few = clip(z, -1.0, 1.0), clip((prediction - target) / c, -1e4, 1e4)
     tiny = absolute(held) < 1e-8
@@ -310,16 +313,21 @@ def barron_general(prediction, target, *, alpha: Shape = 1.0, c: Positive = 1.0)
     less = where(a < 1, a, 1.0)  # to so low a power q is finite even where it overflows itself
     power = where(a < 1, (root**less - far**-less) * far**less, (root * far) ** a - 1)
     power = b / where(a == 0, 1.0, a) * where(a > 0, power, expm1(z))
-    bent = where(held == z, b / 2 * log_square * growth, power)
+    near = where((a > -1e-3) & (a < 1e-3), b / 2 * log_square * growth, b / where(a == 0, 1.0, a) * expm1(held))
+    bent = where(held == z, near, power)
     return where(alpha < -1e20, -expm1(-few * few / 2), bent)
 
 
 @barron_general.derivative
 def _(prediction, target, *, alpha, c):
-    a, b, unit, root, far, log_square = _barron(prediction, target, alpha, c)
-    power = where(a > 0.5, root ** (a - 1) * far ** (a - 1), (root**a / root) * (far**a / far))  # a − 1 may be rounded
-    power = where((a >= -2) | (log_square > 2), power, exp((a - 1) / 2 * log_square))  # the exponent is rounded less
-    bent, few = b**0.5 * unit * power, clip((prediction - target) / c, -1e4, 1e4)
+    a, _, held, square, far, log_square = _barron(prediction, target, alpha, c)
+    exponent, near = (a - 2) / 2, log_square < where(a < -2, 2.0, 0.5)
+    deep = exponent * log_square < -60  # the power may be subnormal, and its product with x need not be
+    power = (1 + square) ** where(deep, exponent / 2, exponent)
+    rest = where(deep, power, 1.0) * (1 + (a / 2 - (exponent + 1)) * log_square)  # what rounding took from the exponent
+    power = where(near, exp(exponent * where(near, log_square, 0.0)), power)  # near 1 the log has more digits
+    bent = held * power * where(near, 1.0, rest) * where(a > 0.5, far ** (a - 1), far**a / far)
+    few = clip((prediction - target) / c, -1e4, 1e4)
     return where(alpha < -1e20, few * exp(-few * few / 2), bent) / c
 
 

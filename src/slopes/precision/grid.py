@@ -73,7 +73,7 @@ class Grid(Subject):
         with np.errstate(all="ignore"):
             drawn = [x if x.dtype.kind in "iu" else np.clip(x, -most, most) for x in super().inputs(self.dtype)]
             if self.form == "bfloat16":
-                drawn = [x if x.dtype.kind in "iu" else _upper_half(x) for x in drawn]
+                drawn = [x if x.dtype.kind in "iu" else _upper_half(x) for x in self._full_rows(drawn)]
             if len(drawn) == 1:
                 line = drawn[0]
                 if self.second:
@@ -89,6 +89,26 @@ class Grid(Subject):
             elif self.second and self.card.rowwise:
                 drawn = [x[:: max(len(x) // ROWS, 1)] for x in drawn]
         return tuple(drawn)
+
+    def _full_rows(self, drawn: list[Any]) -> list[Any]:
+        """Arguments of which rows of probabilities still sum to 1, nearly, when they are cut to a bfloat16.
+
+        What is cut from an entry joins the next smaller one.
+        """
+        if not (isinstance(self.card, Loss) and self.card.rowwise):
+            return drawn
+        spaces = self.card.kind.spaces(self.card.settings)
+        for place, space in enumerate(spaces):
+            if space.name == "distributions" and drawn[place].dtype.kind == "f":
+                rows = drawn[place].copy()
+                order = np.argsort(-rows, axis=-1)
+                each, rest = np.arange(len(rows)), 0.0
+                for column in order.T:
+                    whole = (rows[each, column] + rest).astype(np.float32)
+                    rows[each, column] = _upper_half(whole)
+                    rest = whole - rows[each, column]
+                drawn[place] = rows
+        return drawn
 
     def _pairs(self) -> list[Any]:
         """Arguments of an element-wise loss over the whole range of the dtype, some of them near overflow."""

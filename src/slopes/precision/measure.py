@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from slopes.card import Card, Map
+from slopes.card import Card, Loss, Map
 from slopes.checks.cards import libraries
 from slopes.checks.cards.cases import peak
-from slopes.checks.cards.numerics import ULPS, _allow_near_roots, ulps
+from slopes.checks.cards.numerics import ULPS, _allow_near_roots, distances_to_bounds, ulps
 from slopes.loading import describe
 from slopes.precision.grid import COARSER, FORMATS, RESULTS, Grid, variants
 
@@ -73,13 +73,19 @@ def measure(card: Card, against: Sequence[str], label: str) -> tuple[list[Figure
         for settings in [] if card.rowwise else variants(card):
             listed = ", ".join(f"{name}={value!r}" for name, value in settings.items())
             for form in OF_PEERS:
-                grid = Grid(card.with_(**settings), form, label, thin=True)
+                held = {name: _in_format(value, form) for name, value in settings.items()}
+                grid = Grid(card.with_(**held), form, label, thin=True)
                 for item in _at(grid, RESULTS[:2], ()):
                     if isinstance(item, Figure):
                         figures.append(replace(item, settings=listed))
                     else:
                         failures.setdefault((item.what, item.message), replace(item, what=f"{item.what}, {listed}"))
     return figures, list(failures.values())
+
+
+def _in_format(value: Any, form: str) -> Any:
+    """The nearest number of the format, as which PyTorch takes a parameter; what is no float is left as it is."""
+    return float(FORMATS[form](value)) if isinstance(value, float) else value
 
 
 def _at(grid: Grid, results: Sequence[str], against: Sequence[str]) -> Iterator[Figure | Failure]:
@@ -184,11 +190,13 @@ def _jumps(grid: Grid, result: str, suspects: Any) -> Any:
     if grid.card.rowwise or not suspects.any():
         return found
     first, *rest = (argument[suspects] for argument in grid.arguments)
+    space = grid.card.kind.space_of(grid.card.settings) if isinstance(grid.card, Loss) else None
+    farthest = distances_to_bounds(first.astype(float)).get(space, np.inf)
     gaps = []
     for step in (1e-15, 1e-25):  # both longer than those by which slopes are found
         with precision(100):
             x = Exact(first)
-            move = Exact(np.maximum(abs(first).astype(float), 1e-10)) * Exact(step)
+            move = Exact(np.minimum(np.maximum(abs(first).astype(float), 1e-10) * step, farthest))
             ends = x - move, x + move
         left, right = (np.asarray(grid.oracle(result)(end, *rest, **grid.options)) for end in ends)
         gaps.append(abs(right - left))

@@ -36,15 +36,17 @@ dtype: an error of 3e8 in float64 is that.
 Two kinds of results have no ulp to be held to, because terms cancel or exponents magnify whatever the code does. As
 in `slopes audit`, the errors of rows and of losses of logits are divided by 1 + their condition (how many ulp the exact
 result moves when the arguments move by one), and an error above 4 ulp near a root other than 0 is counted in eps of
-the terms that cancel there; so it is where numbers nearby have half or twice the result, as those of a sine far out.
+the terms that cancel there, and so it is near a hinge, beyond which the result is 0; so it is, too, where numbers
+nearby have half or twice the result, as those of a sine far out.
 
 The grid is fixed: for a curve about 2000 numbers of both signs, two of each exponent of float32 and of every eighth of
 float64, from the smallest subnormal to the largest number, and densely from 1e-5 to 1e3 (half types and second
 derivatives: about 350); for an element-wise loss about 700 pairs over the whole range, some near overflow (half types
 and second derivatives: about 400); otherwise tens of rows (second derivatives: ten), of sizes from 1e-4 to 1e2. Away
-from the defaults it is thinner. Points where the exact result jumps are left out. A mark ° says that some subnormal
-numbers were taken for 0, which is not counted. A peer is measured as [conventions.md](conventions.md) has it called for
-our number, with whatever that call does around its function.
+from the defaults it is thinner, and a parameter such as 0.1 stands for the nearest number of the dtype, as in PyTorch.
+Points where the exact result jumps are left out. A mark ° says that some subnormal numbers were taken for 0, which is
+not counted. A peer is measured as [conventions.md](conventions.md) has it called for our number, with whatever that
+call does around its function.
 """
 
 OF_LOSSES = """\

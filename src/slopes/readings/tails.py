@@ -183,11 +183,18 @@ def sigmoid_mixture(r: ModuleType, x: Array, share: Array) -> tuple[Array, Array
 
 
 def sigmoid_parts(r: ModuleType, x: Array) -> tuple[Array, Array]:
-    """(high, low) of sigmoid(x), to about 106 bits, save for the rounding of the exponential."""
+    """(high, low) of sigmoid(x), to about 106 bits, save for the rounding of the exponential.
+
+    Near 0 that is 1 + expm1, of which the sum keeps all digits: what is rounded is less than what x was rounded by.
+    """
     left = x < 0
-    small = r.exp(r.where(left, x, -x))
+    size = r.where(left, x, -x)
+    growth = r.expm1(r.maximum(size, -1.0))
+    near = size > -1
+    small = r.where(near, 1 + growth, r.exp(size))
+    low = r.where(near, growth - (small - 1), 0.0)
     whole = 1 + small
-    return divide(r.where(left, small, 1.0), 0.0, whole, small - (whole - 1))
+    return divide(r.where(left, small, 1.0), r.where(left, low, 0.0), whole, small - (whole - 1) + low)
 
 
 @lru_cache

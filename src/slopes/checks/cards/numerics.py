@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -148,6 +148,7 @@ def _allow_near_roots(subject: Subject, result: str, dtype: Any, exact: Any, err
 
     A root is near if 0 lies no nearer, or within a unit or a quarter of a prediction. The terms are sized by how much
     the result changes across it, from as near as can be: x·f′(x), or for a prediction that over two of its units.
+    A loss that is 0 at a point and at twice the distance has a hinge between them, where the terms cancel alike.
     """
     entries = np.nonzero(errors > allowed)
     if subject.card.rowwise or not entries[0].size:
@@ -155,15 +156,23 @@ def _allow_near_roots(subject: Subject, result: str, dtype: Any, exact: Any, err
     space = subject.card.kind.space_of(subject.card.settings) if isinstance(subject.card, Loss) else None
     first, *rest = (argument[entries] for argument in subject.inputs(dtype))
     x, most = first.astype(float), float(np.finfo(float).max)
-    sizes = {None: abs(x), "probabilities": np.minimum(x, 1 - x) / 2, "above -1": (x + 1) / 2}
-    reach = sizes.get(space, np.maximum(abs(x) / 4, 1.0))
+    bounded = distances_to_bounds(x)
+    reach = {None: abs(x), **bounded}.get(space, np.maximum(abs(x) / 4, 1.0))
     unit = np.array([ulp(float(value), dtype) for value in exact[entries]])
-    for share in (1.0, 0.5, 0.125):  # the nearest counts; a convex function may have two roots within the farthest
+
+    def results(shares: Iterable[float]) -> Any:
         with np.errstate(over="ignore"):
-            ends = [np.clip(x + step * reach, -most, most) for step in (-share, share)]
-        around = np.stack([exact[entries], *(subject.oracle(result)(end, *rest, **subject.options) for end in ends)])
+            ends = [np.clip(x + share * reach, -most, most) for share in shares]
+        return np.stack([subject.oracle(result)(end, *rest, **subject.options) for end in ends])
+
+    for share in (1.0, 0.5, 0.125):  # the nearest counts; a convex function may have two roots within the farthest
+        ends = results((-share, share))
+        around = np.concatenate([exact[entries][None], ends])
         least, largest = np.min(around, axis=0), np.max(around, axis=0)
         crossed = np.asarray(least * largest < 0, dtype=bool)
+        if space and space not in bounded:  # at twice the distance there would be the bound
+            flat = np.any((ends == 0) & (results((-2 * share, 2 * share)) == 0), axis=0)
+            crossed |= np.asarray(flat & (around[0] != 0), dtype=bool)
         terms = (largest - least) / (share if space else 2 * share) * ULPS * float(np.finfo(dtype).eps)
         allowed[tuple(places[crossed] for places in entries)] = np.asarray(terms / unit, dtype=float)[crossed]
     if space is None:  # where numbers nearby have half or twice the result, it turns too fast for the digits of x
@@ -177,6 +186,11 @@ def _allow_near_roots(subject: Subject, result: str, dtype: Any, exact: Any, err
         chosen = tuple(places[turns] for places in entries)
         terms = largest * ULPS * float(np.finfo(dtype).eps) / unit
         allowed[chosen] = np.maximum(allowed[chosen], np.asarray(terms, dtype=float)[turns])
+
+
+def distances_to_bounds(x: Any) -> dict[str | None, Any]:
+    """How far predictions of bounded spaces may be moved either way, by space: half of what there is."""
+    return {"probabilities": np.minimum(x, 1 - x) / 2, "above -1": (x + 1) / 2}
 
 
 @about(slow=True)
