@@ -56,8 +56,8 @@ def test_repr_says_how_to_get_it():
 
 
 def test_signature_and_docstring_reach_the_editor():
-    assert str(inspect.signature(slopes.relu)) == "(x)"
-    assert list(inspect.signature(slopes.elu).parameters) == ["x", "alpha"]
+    assert str(inspect.signature(slopes.relu)) == "(x, *, out=None)"
+    assert list(inspect.signature(slopes.elu).parameters) == ["x", "alpha", "out"]
     assert inspect.signature(slopes.elu).parameters["alpha"].default == 1.0
     assert inspect.signature(slopes.softmax).parameters["axis"].default == -1
     names = list(inspect.signature(slopes.cross_entropy).parameters)
@@ -70,7 +70,9 @@ def test_signature_and_docstring_reach_the_editor():
         "from_probabilities",
         "base",
     ]
-    assert inspect.getdoc(slopes.gelu).startswith("gelu(x, *, approximate='none')\n\nGaussian error linear unit")
+    assert inspect.getdoc(slopes.gelu).startswith(
+        "gelu(x, *, approximate='none', out=None)\n\nGaussian error linear unit"
+    )
     assert slopes.gelu.__name__ == "gelu"
 
 
@@ -143,12 +145,12 @@ def test_parameters_that_fit_one_another_are_taken():
         (lambda: slopes.rrelu.with_(lower=0.5), ValueError, r"rrelu: upper must be a finite number >= lower, got lower=0\.5 and upper=0\.333"),
         (lambda: slopes.activation()(crossed), ValueError, r"crossed: high must be a finite number > low, got low=2\.0 and high=1\.0"),
         (lambda: slopes.elu.with_(beta=1.0), TypeError, "elu: no parameter 'beta'; it takes alpha"),
-        (lambda: slopes.relu(1.0, alpha=1.0), TypeError, "relu: no parameter 'alpha'; it takes none"),
+        (lambda: slopes.relu(1.0, alpha=1.0), TypeError, "relu: no parameter 'alpha'; it takes out"),
         (lambda: slopes.gelu(1.0, approximate="banana"), ValueError, "gelu: approximate must be one of 'none', 'tanh', got 'banana'"),
         (lambda: slopes.huber(1.0, 2.0, delta=0.0), ValueError, "huber: delta must be > 0, got 0.0"),
         (lambda: slopes.mse(1.0, 2.0, reduction="avg"), ValueError, "mse: reduction must be one of 'mean', 'sum', 'none', got 'avg'"),
         (lambda: slopes.cross_entropy(np.zeros((1, 2)), [0], base=1.0), ValueError, "cross_entropy: base must be > 1, got 1.0"),
-        (lambda: slopes.leaky_relu(-1.0, 0.2), TypeError, r"leaky_relu: takes x and, by their names, parameters \(negative_slope\); got \(0.2,\) besides x"),
+        (lambda: slopes.leaky_relu(-1.0, 0.2), TypeError, r"leaky_relu: takes x and, by their names, parameters \(negative_slope, out\); got \(0.2,\) besides x"),
         (lambda: slopes.activation(lambda x: x[..., None])(np.zeros(3)), ValueError, r"the body gives shape \(3, 1\) where \(3,\) is due, with one value for each entry"),
         (lambda: slopes.loss("regression")(lambda p, t: p[0] - t[0])(np.ones(3), np.zeros(3)), ValueError, r"the body gives shape \(\) where \(3,\) is due"),
         (lambda: slopes.loss("regression", space="banana"), ValueError, "loss: space must be one of 'real', 'logits', 'probabilities', .* got 'banana'"),

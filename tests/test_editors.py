@@ -40,8 +40,8 @@ def test_help_describes_each_argument(card):
             "(prediction, target, *, reduction: Literal['mean', 'sum', 'none'] = 'mean', "
             "weight=None, mask=None, divisor=None, delta: float = 1.0)",
         ),
-        (slopes.elu.with_(alpha=0.5), "(x, *, alpha: float = 0.5)"),
-        (slopes.gelu, "(x, *, approximate: Literal['none', 'tanh'] = 'none')"),
+        (slopes.elu.with_(alpha=0.5), "(x, *, alpha: float = 0.5, out=None)"),
+        (slopes.gelu, "(x, *, approximate: Literal['none', 'tanh'] = 'none', out=None)"),
         (slopes.glu, "(x, *, axis: int = -1, gate: Literal['first', 'last'] = 'last')"),
         (slopes.softmax, "(x, *, axis: int = -1, mask=None)"),
     ],
@@ -52,7 +52,7 @@ def test_the_signature_has_types_and_defaults(function, signature):
 
 
 def test_a_bound_parameter_is_the_default_in_help():
-    assert "elu(x, *, alpha=0.5)" in slopes.elu.with_(alpha=0.5).__doc__
+    assert "elu(x, *, alpha=0.5, out=None)" in slopes.elu.with_(alpha=0.5).__doc__
     assert "alpha  > 0; by default 0.5\n" in slopes.elu.with_(alpha=0.5).__doc__
     assert "alpha  > 0; by default 1.0\n" in slopes.elu.__doc__
 
@@ -69,7 +69,7 @@ def test_a_card_without_a_docstring_has_help():
         return scale * x
 
     assert scaled.summary == ""
-    assert scaled.__doc__.startswith("scaled(x, *, scale=1.0)\n\nArguments\n    x      an array")
+    assert scaled.__doc__.startswith("scaled(x, *, scale=1.0, out=None)\n\nArguments\n    x      an array")
 
 
 def test_ipython_shows_signature_arguments_and_methods(monkeypatch, tmp_path):

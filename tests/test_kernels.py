@@ -148,7 +148,7 @@ def test_arrays_of_any_layout(layout):
     for out in (
         np.empty_like(x),
         np.empty(x.shape[::-1], x.dtype).T,
-        np.repeat(np.empty(x.shape), 2, -1)[..., ::2].astype("f4"),
+        np.repeat(np.zeros(x.shape), 2, -1)[..., ::2].astype("f4"),
     ):
         if out.shape == x.shape:
             assert kernels.compute(slopes.silu, "value", x, out=out) is out
@@ -166,6 +166,19 @@ def test_a_result_may_take_the_place_of_the_argument():
     np.testing.assert_array_equal(place, expected[1])
 
 
+def test_value_and_slope_are_computed_in_one_pass():
+    x = large()
+    value, slope = kernels.compute(slopes.gelu, ("value", "slope"), x)
+    np.testing.assert_array_equal(value, kernels.compute(slopes.gelu, "value", x))
+    np.testing.assert_array_equal(slope, kernels.compute(slopes.gelu, "slope", x))
+    place, other = x.copy(), np.empty((x.size, 2), x.dtype)[:, 0]
+    for out in ((place, np.empty_like(x)), (np.empty_like(x), other)):
+        assert kernels.compute(slopes.gelu, ("value", "slope"), place, out=out)[1] is out[1]
+        np.testing.assert_array_equal(out[0], value)
+        np.testing.assert_array_equal(out[1], slope)
+        place = x.copy()
+
+
 @pytest.mark.parametrize("shift", [1, -1, 5000])
 def test_a_result_may_overlap_the_argument(shift):
     memory = np.random.default_rng(1).standard_normal(LARGE + 5000).astype("float32")
@@ -174,6 +187,48 @@ def test_a_result_may_overlap_the_argument(shift):
     expected = kernels.compute(slopes.silu, "value", x.copy())
     kernels.compute(slopes.silu, "value", x, out=out)
     np.testing.assert_array_equal(out, expected)
+
+
+@pytest.mark.parametrize("size", [5, LARGE])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
+def test_cards_write_to_out(size, dtype):
+    x, cotangent = large(dtype)[:size], large(dtype)[::-1][:size]
+    for call in (slopes.silu, slopes.silu.slope, lambda x, **out: slopes.silu.vjp(x, cotangent, **out)):
+        expected, out, place = call(x), np.empty_like(x), x.copy()
+        assert call(x, out=out) is out
+        assert call(place, out=place) is place
+        np.testing.assert_array_equal(out, expected)
+        np.testing.assert_array_equal(place, expected)
+    np.testing.assert_array_equal(slopes.elu(x, alpha=0.5, out=out), slopes.elu(x, alpha=0.5))
+
+
+def test_only_an_array_that_fits_is_written_to():
+    x = np.ones(3, dtype=np.float32)
+    with pytest.raises(
+        ValueError, match=r"silu: out must have the shape \(3,\) and the dtype float32 of the result, got \(2,\)"
+    ):
+        slopes.silu(x, out=x[:2])
+    with pytest.raises(ValueError, match=r"dtype float64 of the result, got \(3,\) and float32"):
+        slopes.silu([1, 2, 3], out=x)
+    with pytest.raises(TypeError, match="silu: out must be a NumPy array, got list"):
+        slopes.silu(x, out=[1, 2, 3])
+    x.setflags(write=False)
+    with pytest.raises(
+        ValueError, match="silu: out must be an array that can be written to, got one that is read-only"
+    ):
+        slopes.silu(x, out=x)
+    with pytest.raises(TypeError, match="mine: no parameter can be called out"):
+
+        @slopes.activation
+        def mine(x, *, out=1.0):
+            return x * out
+
+
+def test_tensors_are_not_written_to():
+    torch = pytest.importorskip("torch")
+    x = torch.ones(3)
+    with pytest.raises(TypeError, match=r"relu: out is for NumPy arrays; out.copy_\(relu\(x\)\) writes"):
+        slopes.relu(x, out=x)
 
 
 def test_misfits_are_refused():

@@ -33,6 +33,7 @@ DESCRIBED = {"_Elementwise": Activation, "_Rowwise": Map, "_OwnLoss": Loss}
 #: types of the keywords that are no parameters, beside arrays and beside tensors
 KEYWORDS = {
     "axis": ("int", "int"),
+    "out": ("_Array | None", "None"),
     "weight": ("_Values | None", "Tensor | None"),
     "mask": ("_Values | None", "Tensor | None"),
     "class_weight": ("_Values | None", "Tensor | None"),

@@ -328,10 +328,16 @@ class Activation(Card):
     parts = 1
     """How many entries go in for one that comes out."""
 
+    def _signature(self, body: inspect.Signature) -> inspect.Signature:
+        if "out" in self.parameters:
+            raise TypeError(f"{self.name}: no parameter can be called out, which names where results are written")
+        return _with_keywords(super()._signature(body), out=(None, Any))
+
     def __call__(self, x: Array, *extra: Any, **parameters: Any) -> Any:
         """Return the values, in the shape and dtype of x (a NumPy array, torch tensor, number or nested list).
 
         Whatever converts to an array by ``__array__``, as a pandas Series, is read as one and gives a NumPy array.
+        With `out`, a NumPy array of that shape and dtype, which may be x, the values are written to it.
         Raises TypeError for what is no array of real numbers, ValueError for a parameter outside its domain.
         """
         if extra:
@@ -362,8 +368,13 @@ class Activation(Card):
         """The output "value", "slope" or "vjp", which `compute` computes unless a kernel does."""
         r = self._reading(*arrays)
         entered = self._enter(r, arrays)
+        out = None
+        if "out" in parameters:
+            parameters = dict(parameters)
+            out = parameters.pop("out")
+            r.fits_out(self.name, out, entered[0])
         if type(entered[0]) is np.ndarray and not parameters and entered[0].size >= r.LARGE:
-            result = r.computed_by_kernel(self, output, entered)
+            result = r.computed_by_kernel(self, output, entered, out)
             if result is not None:
                 return result
         settings = self._settings(self._draw(r, parameters, entered[0]), r, entered[0])
@@ -375,7 +386,7 @@ class Activation(Card):
             kinds.gives_numbers(self.name, computed)
             result = r.narrow(computed, r.result_dtype(entered[0]))
         kinds.keeps_shape(self.name, tuple(result.shape), tuple(entered[0].shape))
-        return result
+        return result if out is None else r.written(out, result)
 
     def _enter(self, r: ModuleType, arrays: tuple[Array, ...]) -> list[Array]:
         """x, and the cotangent if there is one, as arrays of one shape."""
@@ -392,7 +403,7 @@ class Map(Activation):
     rowwise = True
 
     def _signature(self, body: inspect.Signature) -> inspect.Signature:
-        return super()._signature(_with_keywords(body, axis=(-1, int), mask=(None, Any)))
+        return Card._signature(self, _with_keywords(body, axis=(-1, int), mask=(None, Any)))
 
     def __call__(self, x: Array, *, axis: int = -1, mask: Array | None = None, **parameters: Any) -> Any:
         """Return the values, in the shape and dtype of x, along the axis.

@@ -18,6 +18,7 @@ COMMON = {
     "divisor": "a number >= 0 in place of the mean's denominator",
     "class_weight": "a number >= 0 for each class",
     "ignore_index": "an integer label that does not count",
+    "out": "a NumPy array of the shape and dtype of the result, which is written to it; it may be x",
     "generator": "a numpy.random.Generator or torch.Generator, which draws the noise",
 }
 INTERNAL = {"curve", "curve_of", "switched", "textbook"}  #: public members that are for plots and the audit

@@ -7,7 +7,7 @@ where Numba is installed (``pip install 'slopes[fast]'``).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -98,8 +98,8 @@ _printed = lru_cache(maxsize=1024)(print_kernel)
 
 
 @lru_cache(maxsize=1024)
-def _source_of_ours(card: Card, output: str, dtype: str) -> str:
-    return source(card, output, dtype=dtype)
+def _source_of_ours(card: Card, *outputs: str, dtype: str) -> str:
+    return source(card, *outputs, dtype=dtype)
 
 
 def _is_ours(card: Card) -> bool:
@@ -114,11 +114,12 @@ def _arithmetic(card: Card, outputs: Sequence[str], dtype: str) -> str:
     return "float64" if wide else dtype
 
 
-def compute(card: Card, output: str, *arrays: Any, out: Any = None) -> Any:
+def compute(card: Card, output: str | Sequence[str], *arrays: Any, out: Any = None) -> Any:
     """Return an output of a card, at each entry of NumPy arrays of one shape and dtype, by its kernel.
 
     The arrays, of float32 or float64, are the card's arguments, and for a "vjp" the cotangent. The result is written
-    to `out` if it is given, which may be one of them.
+    to `out` if it is given, which may be one of them. Several outputs, as ("value", "slope"), are computed in one pass
+    and given as a tuple, as is then `out`.
 
     Raises TraceError for a body that is no straight line of operations on entries.
     """
@@ -126,46 +127,59 @@ def compute(card: Card, output: str, *arrays: Any, out: Any = None) -> Any:
     first = arrays[0]
     if any(a.dtype not in (np.float32, np.float64) or a.shape != first.shape or a.dtype != first.dtype for a in arrays):
         raise TypeError(f"{card.name}: a kernel takes arrays of one shape, all of float32 or all of float64")
+    outputs = (output,) if isinstance(output, str) else tuple(output)
     # A user's body is traced at each call: it may read a global that has changed.
-    kernel = load((_source_of_ours if _is_ours(card) else source)(card, output, dtype=first.dtype.name))
-    if out is None:
-        out = np.empty_like(first)
-    elif out.dtype != first.dtype or out.shape != first.shape:
-        raise ValueError(
-            f"{card.name}: out must have the shape {first.shape} and the dtype {first.dtype} of the argument, "
-            f"got {out.shape} and {out.dtype}"
-        )
-    order: Literal["C", "F"] = "C" if out.flags.c_contiguous or not out.flags.f_contiguous else "F"
+    kernel = load((_source_of_ours if _is_ours(card) else source)(card, *outputs, dtype=first.dtype.name))
+    given = (out,) if isinstance(output, str) else out or (None,) * len(outputs)
+    results = [np.empty_like(first) if array is None else array for array in given]
+    for array in results:
+        if array.dtype != first.dtype or array.shape != first.shape:
+            raise ValueError(
+                f"{card.name}: out must have the shape {first.shape} and the dtype {first.dtype} of the argument, "
+                f"got {array.shape} and {array.dtype}"
+            )
+    _run(kernel, arrays, results)
+    return results[0] if isinstance(output, str) else tuple(results)
+
+
+def _run(kernel: Callable[..., None], arrays: Sequence[Any], results: Sequence[Any]) -> None:
+    """Run a kernel, which takes one-dimensional arrays without gaps that do not overlap, on arrays of any layout."""
+    order: Literal["C", "F"] = "C" if results[0].flags.c_contiguous or not results[0].flags.f_contiguous else "F"
     inputs = [np.ravel(a, order) for a in arrays]  # copies where an array has gaps or another order
-    if not out.flags.forc:
-        result = np.empty(out.size, out.dtype)
-        kernel(*inputs, result)
-        out[...] = result.reshape(out.shape)
-        return out
-    result = out.reshape(-1, order=order)
-    if not any(np.may_share_memory(a, result) for a in inputs):
-        kernel(*inputs, result)
-        return out
-    # A loop that writes where it reads is not vectorised. Arrays that overlap otherwise are copied.
-    inputs = [a if _is_same(a, result) or not np.may_share_memory(a, result) else a.copy() for a in inputs]
-    block = np.empty(min(BLOCK, out.size), out.dtype)
-    for start in range(0, out.size, BLOCK):
-        part = slice(start, start + BLOCK)
-        room = block[: min(BLOCK, out.size - start)]
-        kernel(*(a[part] for a in inputs), room)
-        result[part] = room
-    return out
+    if not all(r.flags.c_contiguous if order == "C" else r.flags.f_contiguous for r in results):
+        places = [np.empty(r.size, r.dtype) for r in results]
+        kernel(*inputs, *places)
+        for result, place in zip(results, places, strict=True):
+            result[...] = place.reshape(result.shape, order=order)
+        return
+    places = [r.reshape(-1, order=order) for r in results]
+    if not any(np.may_share_memory(a, place) for a in inputs for place in places):
+        kernel(*inputs, *places)
+        return
+    # A loop that writes where it reads is not vectorised: it goes block by block. What overlaps otherwise is copied.
+    inputs = [a if _are_same_or_apart(a, places) else a.copy() for a in inputs]
+    size = places[0].size
+    blocks = [np.empty(min(BLOCK, size), place.dtype) for place in places]
+    for start in range(0, size, BLOCK):
+        part = slice(start, min(start + BLOCK, size))
+        room = [block[: part.stop - start] for block in blocks]
+        kernel(*(a[part] for a in inputs), *room)
+        for place, block in zip(places, room, strict=True):
+            place[part] = block
 
 
-def _is_same(a: Any, b: Any) -> bool:
-    """Whether two one-dimensional arrays without gaps are the same memory."""
-    return bool(a.__array_interface__["data"][0] == b.__array_interface__["data"][0])
+def _are_same_or_apart(array: Any, places: Sequence[Any]) -> bool:
+    """Whether an array without gaps is in each of the places, or shares nothing with it."""
+    start = array.__array_interface__["data"][0]
+    return all(
+        start == place.__array_interface__["data"][0] or not np.may_share_memory(array, place) for place in places
+    )
 
 
 LARGE_FOR_A_USER = 2**17  #: entries from which a user's body, which is traced at each call, gains by a kernel
 
 
-def compute_if_suitable(card: Card, output: str, arrays: Sequence[Any]) -> Any:
+def compute_if_suitable(card: Card, output: str, arrays: Sequence[Any], out: Any = None) -> Any:
     """Return an output of a card by its kernel, or None for arrays or a body that have none."""
     first = arrays[0]
     if not is_available() or (first.size < LARGE_FOR_A_USER and not _is_ours(card)):
@@ -173,6 +187,6 @@ def compute_if_suitable(card: Card, output: str, arrays: Sequence[Any]) -> Any:
     if any(a.dtype not in (np.float32, np.float64) or a.dtype != first.dtype for a in arrays):
         return None
     try:
-        return compute(card, output, *arrays)
+        return compute(card, output, *arrays, out=out)
     except TraceError:
         return None

@@ -103,7 +103,7 @@ def _offer(name: str, known: Mapping[str, Any]) -> str:
 
 
 #: keywords of a card that a module has no place for: they go with the arguments of one call
-_OF_A_CALL = {"mask", "generator", "divisor", "weight"}
+_OF_A_CALL = {"mask", "generator", "divisor", "out", "weight"}
 _OURS = {"dim": "axis", "weight": "class_weight"}  #: PyTorch's names, and the card's
 
 

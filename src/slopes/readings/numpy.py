@@ -293,11 +293,33 @@ def pullable(value: Callable[..., Array], pull_back: Callable[..., Array] | None
 LARGE = 2**14  #: entries from which a kernel is worth its compilation
 
 
-def computed_by_kernel(card: Any, output: str, arrays: list[Array]) -> Array | None:
-    """An output of an activation by its kernel; None where there is none."""
+def computed_by_kernel(card: Any, output: str, arrays: list[Array], out: Array | None) -> Array | None:
+    """An output of an activation by its kernel, written to `out` if that is given; None where there is none."""
     from slopes import kernels
 
-    return kernels.compute_if_suitable(card, output, arrays)
+    return kernels.compute_if_suitable(card, output, arrays, out)
+
+
+def fits_out(owner: str, out: Any, x: Array) -> None:
+    """Raise TypeError or ValueError unless `out` is None or an array that takes results for x."""
+    if out is None:
+        return
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"{owner}: out must be a NumPy array, got {type(out).__name__}")
+    dtype = result_dtype(x)
+    if out.shape != x.shape or out.dtype != dtype:
+        raise ValueError(
+            f"{owner}: out must have the shape {x.shape} and the dtype {dtype} of the result, "
+            f"got {out.shape} and {out.dtype}"
+        )
+    if not out.flags.writeable:
+        raise ValueError(f"{owner}: out must be an array that can be written to, got one that is read-only")
+
+
+def written(out: Array, result: Array) -> Array:
+    """`out`, to which the result is written."""
+    out[...] = result
+    return out
 
 
 def wants_gradient(x: Array) -> bool:

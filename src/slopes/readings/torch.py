@@ -449,6 +449,12 @@ def narrow(x: Array, dtype: Any) -> Array:
     return x.to(dtype)
 
 
+def fits_out(owner: str, out: Any, x: Array) -> None:
+    """Raise TypeError unless `out` is None: a graph of gradients knows no result that is written elsewhere."""
+    if out is not None:
+        raise TypeError(f"{owner}: out is for NumPy arrays; out.copy_({owner}(x)) writes a tensor's result to another")
+
+
 def quiet() -> AbstractContextManager[Any]:
     """Nothing to silence: torch does not warn of overflow."""
     return nullcontext()
