@@ -232,6 +232,8 @@ def test_tensors_are_not_written_to():
 
 
 def test_misfits_are_refused():
+    with pytest.raises(kernels.TraceError, match="softmax works on rows, for which there are programs but no kernels"):
+        kernels.compute(slopes.softmax, "value", np.ones((2, 3)))
     x = large()
     with pytest.raises(ValueError, match=r"silu: out must have the shape \(131079,\) and the dtype float32"):
         kernels.compute(slopes.silu, "value", x, out=x.astype("float64"))

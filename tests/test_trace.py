@@ -9,10 +9,10 @@ import pytest
 
 import slopes
 from slopes import kernels, ops
-from slopes.card import Gate, Loss
+from slopes.card import Gate, Loss, Map
 from slopes.catalogue import CARDS
 from slopes.readings.program import evaluate
-from slopes.readings.trace import record
+from slopes.readings.trace import TraceError, record
 
 ELEMENTWISE = [card for card in dict.fromkeys(CARDS.values()) if not card.rowwise or isinstance(card, Gate)]
 #: cards with primitives that a program expands otherwise than NumPy: a fused multiply-add, a power by multiplications
@@ -98,6 +98,91 @@ def test_a_program_for_float32_computes_in_float32(name):
         assert results[output].dtype == np.float32
         allowed = 3 * np.spacing(np.abs(expected.astype(np.float32))) + cancelling(6e-7, arguments)
         assert (np.abs(results[output] - expected) <= allowed).all()
+
+
+ROWWISE = [card for card in dict.fromkeys(CARDS.values()) if card.rowwise and not isinstance(card, Gate)]
+#: cards of rows that sort, compare all pairs or take boxes apart, which a program cannot
+NOT_TRACED = {
+    "sparsemax", "giou", "diou", "ciou", "info_nce", "supcon", "multilabel_margin", "generalized_dice",
+    "lovasz_softmax", "lovasz_hinge",
+}  # fmt: skip
+CASES = [(card, False) for card in ROWWISE] + [(CARDS[name], True) for name in (
+    "cross_entropy", "categorical_cross_entropy", "nll", "poly1", "margin_softmax", "softmax_focal", "multiclass_hinge"
+)]  # fmt: skip
+CASES = [case for case in CASES if case[1] or case[0].name not in {*NOT_TRACED, "multiclass_hinge"}]
+
+
+def rows_of(card, labels):
+    """Arguments of a body of rows: 7 rows of 11 entries."""
+    rng = np.random.default_rng(0)
+    rows = rng.standard_normal((7, 11))
+    if isinstance(card, Map):
+        return [rows * 30, rng.standard_normal((7, 11))]
+    if card._arguments[-1] == "weight":  # pixels of a region
+        return [rng.random((7, 11)), (rng.random((7, 11)) > 0.5) * 1.0, rng.random((7, 11))]
+    given = [np.asarray(argument, float) for argument in card.kind.sample(rng, (7, 11), card.settings)]
+    if labels:
+        given[1] = rng.integers(0, 11, 7)
+    elif card.kind.name == "classification":
+        given[1] = rng.random((7, 11)) / 5.5
+        given[1][0] = np.arange(11) == 3
+    return given
+
+
+@pytest.mark.parametrize(("chosen", "labels"), CASES, ids=[f"{c.name}-{labels}" for c, labels in CASES])
+def test_a_program_of_rows_computes_what_the_card_does(chosen, labels):
+    card, arguments = chosen, rows_of(chosen, labels)
+    program = kernels.program(card, labels=labels)
+    results = evaluate(program, **dict(zip(program.inputs, arguments, strict=True)))
+    given = arguments[:-1] if isinstance(card, Map) else arguments
+    with np.errstate(all="ignore"):
+        expected = [card.body(*given, **card.settings), card.slope_body(*arguments, **card.settings)]
+    assert list(results) == ["value", "vjp" if isinstance(card, Map) else "slope"]
+    for result, exact in zip(results.values(), expected, strict=True):
+        np.testing.assert_array_equal(result, exact, strict=True)
+
+
+@pytest.mark.parametrize("name", sorted(NOT_TRACED))
+def test_what_a_program_of_rows_cannot_hold_is_refused(name):
+    with pytest.raises(kernels.TraceError, match=f"^{name} cannot be traced"):
+        kernels.program(CARDS[name])
+
+
+def test_a_row_of_minus_infinity_is_that_of_the_card():
+    rows = np.array([[-np.inf, -np.inf, -np.inf], [0.0, -np.inf, 3.0], [2.0, 2.0, np.nan]])
+    result = evaluate(kernels.program(slopes.softmax, "value"), x=rows)["value"]
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(result, slopes.softmax.body(rows))
+
+
+def test_a_program_of_rows_is_printed():
+    text = str(kernels.program(slopes.nll, labels=True))
+    assert text.splitlines() == [
+        "prediction: float64",
+        "target: int64 per row",
+        "v2: float64 per row = pick(prediction, target)",
+        "v3: float64 per row = negate(v2)",
+        "v4: int64 = index()",
+        "v5: bool = equal(target, v4)",
+        "v8: float64 = where(v5, 1.0, 0.0)",
+        "v9: float64 = negate(v8)",
+        "return value = v3",
+        "return slope = v9",
+    ]
+
+
+@pytest.mark.parametrize("body", [lambda x: ops.sum(x), lambda x: x * x.shape[-1], lambda x: ops.entry(x, 0)])
+def test_a_function_of_entries_has_no_rows(body):
+    with pytest.raises(TraceError, match="it looks at a shape, or works on rows, but is applied to each entry"):
+        record(lambda x: {"value": body(x)}, ["x"], "float64")
+
+
+@pytest.mark.parametrize(
+    "body", [lambda x: x * ops.sum(x)[..., 0], lambda x: ops.sum(ops.sum(x)[..., 0]), lambda x: x[..., 1:]]
+)
+def test_axes_that_would_not_fit_are_refused(body):
+    with pytest.raises(TraceError):
+        record(lambda x: {"value": body(x)}, ["x"], "float64", has_rows=True)
 
 
 def test_a_cotangent_is_pulled_back():

@@ -38,27 +38,31 @@ def program(
     dtype: str = "float64",
     arithmetic: str | None = None,
     inputs: Sequence[str] = (),
+    labels: bool = False,
     **parameters: Any,
 ) -> Program:
-    """Return the program of an element-wise card: its value and its slope, or the named ones of these outputs.
+    """Return the program of a card: its value and its derivative, or the named ones of these outputs.
 
-    The outputs are "value", "slope" and "vjp", which takes a further input, the cotangent; a gate has one slope for
-    each half, "slope_gate" and "slope_value". Inputs and outputs have the dtype, and `arithmetic` is the one to compute
-    in, if that is another. Parameters are literals in the program, but those that `inputs` names are inputs after the
-    card's arguments.
+    The outputs are "value", "slope" and "vjp", which takes a further input, the cotangent. A gate has one slope for
+    each half, "slope_gate" and "slope_value"; a map has no slope, and a loss of rows no vjp. Inputs and outputs have
+    the dtype, and `arithmetic` is the one to compute in, if that is another. Parameters are literals in the program,
+    but those that `inputs` names are inputs after the card's arguments. With `labels` the target of a loss of rows is
+    an integer for each row.
 
-    Raises TraceError for a body that is no straight line of operations on entries.
+    Raises TraceError for a body that is no straight line of operations on entries, and of sums and picks on rows.
     """
     for name in inputs:
         if name not in card.parameters:
             raise TypeError(f"{card.name}: no parameter {name!r} to be an input")
-    known = ("value", *_slopes(card), *(() if card.family == "gate" else ("vjp",)))
+    known = ("value", *_derivatives(card))
     for name in outputs:
         if name not in known:
             raise ValueError(f"{card.name}: unknown output {name!r}; a program of it has {', '.join(known)}")
     settings = card.with_(**parameters).settings
     names = card._arguments
-    chosen = outputs or (("value",) if card.slope_body is None else ("value", *_slopes(card)))
+    chosen = outputs or (known if card.slope_body is not None else known[:1])
+    if not outputs and card.family != "map":
+        chosen = tuple(name for name in chosen if name != "vjp")
     cotangent = ["cotangent"] if "vjp" in chosen else []
 
     def compute(*given: Any) -> dict[str, Any]:
@@ -70,20 +74,37 @@ def program(
         if set(chosen) - {"value"}:
             if card.slope_body is None:
                 raise TraceError("it has no derivative of its own")
-            slopes = card.slope_body(*arguments, **bound)
-            results.update(zip(_slopes(card), slopes if isinstance(slopes, tuple) else (slopes,), strict=True))
-        if cotangent:
-            results["vjp"] = rest[-1] * results["slope"]
+            if card.family == "map":
+                results["vjp"] = card.slope_body(*arguments, rest[-1], **bound)
+            else:
+                slopes = card.slope_body(*arguments, **bound)
+                slopes = slopes if isinstance(slopes, tuple) else (slopes,)
+                results.update(zip(_derivatives(card), slopes, strict=False))
+                if cotangent:
+                    results["vjp"] = rest[-1] * results["slope"]
         return {name: results[name] for name in chosen}
 
+    kinds = dict.fromkeys(inputs, "call")
+    has_rows = card.rowwise and card.family != "gate"
+    if has_rows and card.family == "loss":
+        kinds |= {argument.name: "row" for argument in card.kind.arguments if not argument.row}  # type: ignore[attr-defined]
+    if labels:
+        if not has_rows or "target" not in names:
+            raise TypeError(f"{card.name}: takes no labels")
+        kinds["target"] = "label"
     try:
-        return record(compute, [*names, *inputs, *cotangent], dtype, arithmetic)
+        return record(compute, [*names, *inputs, *cotangent], dtype, arithmetic, per=kinds, has_rows=has_rows)
     except TraceError as error:
         raise TraceError(f"{card.name} cannot be traced: {error}") from error.__cause__
 
 
-def _slopes(card: Card) -> tuple[str, ...]:
-    return tuple(f"slope_{name}" for name in card._arguments) if card.family == "gate" else ("slope",)
+def _derivatives(card: Card) -> tuple[str, ...]:
+    """The names of the outputs of a card beside its value."""
+    if card.family == "gate":
+        return tuple(f"slope_{name}" for name in card._arguments)
+    if card.family == "map":
+        return ("vjp",)
+    return ("slope",) if card.rowwise else ("slope", "vjp")
 
 
 def source(card: Card, *outputs: str, dtype: str = "float32") -> str:
@@ -91,6 +112,8 @@ def source(card: Card, *outputs: str, dtype: str = "float32") -> str:
 
     Raises TraceError for a body that is no straight line of operations on entries.
     """
+    if card.rowwise and card.family != "gate":
+        raise TraceError(f"{card.name} works on rows, for which there are programs but no kernels")
     return _printed(program(card, *outputs, dtype=dtype, arithmetic=_arithmetic(card, outputs, dtype)), card.name)
 
 

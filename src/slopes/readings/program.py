@@ -4,7 +4,9 @@
 compared and hashed, and its digest is the same in every process. `evaluate` runs it with NumPy, which is the reference
 for printers.
 
-Each line has an operation, the places of the lines that it takes, a dtype, and perhaps a text:
+Arrays hold entries, each for itself, or rows of them on the last axis. A line has one result per entry, per row or per
+call, which is what a constant has. Each has an operation, the places of the lines that it takes, a dtype, and perhaps a
+text:
 
 | operation | result |
 |---|---|
@@ -17,6 +19,10 @@ Each line has an operation, the places of the lines that it takes, a dtype, and 
 | less, less_equal, equal, not_equal | a bool |
 | and, or, not | of bools |
 | where | the second argument where the first holds, else the third |
+| sum | of a row's entries, one per row |
+| place_of_largest | where the first largest entry of a row lies, an int64 |
+| pick | a row's entry at the place in the second argument |
+| index, width | the place of each entry in its row, an int64; the length of a row |
 | exp, expm1, log, log1p, sin, cos, tanh, sinh | of one |
 | decay | exp(a)·(b + c) for a <= 0, rounded once, with a c small beside b, nothing if NaN; 0 where exp(a) vanished |
 """
@@ -42,9 +48,11 @@ class Line:
     arguments: tuple[int, ...]
     """The places of the lines whose results it takes."""
     dtype: str
-    """float32, float64 or bool."""
+    """float32, float64, bool or int64."""
     text: str = ""
     """The name of an input, or the digits of a constant."""
+    per: str = "entry"
+    """What it has one result for: an "entry", a "row" or a "call"."""
 
 
 @dataclass(frozen=True)
@@ -66,11 +74,14 @@ class Program:
         return line.text if line.operation in ("input", "constant") else f"v{place}"
 
     def __str__(self) -> str:
-        written = [f"{line.text}: {line.dtype}" for line in self.lines if line.operation == "input"]
+        written = []
         for place, line in enumerate(self.lines):
-            if line.operation not in ("input", "constant"):
-                taken = ", ".join(map(self.name, line.arguments))
-                written.append(f"{self.name(place)}: {line.dtype} = {line.operation}({taken})")
+            kind = line.dtype if line.per == "entry" else f"{line.dtype} per {line.per}"
+            taken = ", ".join(map(self.name, line.arguments))
+            if line.operation != "constant":
+                written.append(
+                    f"{self.name(place)}: {kind}" + f" = {line.operation}({taken})" * (line.operation != "input")
+                )
         return "\n".join([*written, *(f"return {name} = {self.name(place)}" for name, place in self.outputs)])
 
     @cached_property
@@ -109,7 +120,9 @@ _FUNCTIONS = {
     "add": np.add, "subtract": np.subtract, "multiply": np.multiply, "divide": np.divide, "negate": np.negative,
     "absolute": np.absolute, "sqrt": np.sqrt, "rint": np.rint, "fma": _fma, "less": np.less,
     "less_equal": np.less_equal, "equal": np.equal, "not_equal": np.not_equal, "and": np.logical_and,
-    "or": np.logical_or, "not": np.logical_not, "where": np.where,
+    "or": np.logical_or, "not": np.logical_not, "where": np.where, "sum": reading.sum,
+    "place_of_largest": lambda x: np.argmax(x, axis=-1, keepdims=True),
+    "pick": lambda x, place: np.take_along_axis(x, np.broadcast_to(place, (*x.shape[:-1], 1)), -1),
     "decay": _decay,
     **{name: _rounded_once(getattr(np, name)) for name in (
         "power", "exp", "expm1", "log", "log1p", "sin", "cos", "tanh", "sinh"
@@ -118,19 +131,31 @@ _FUNCTIONS = {
 
 
 def evaluate(program: Program, **inputs: Any) -> dict[str, Any]:
-    """Return the results of a program by their names, computed line by line with NumPy."""
+    """Return the results of a program by their names, computed line by line with NumPy.
+
+    What has one value per row has no axis for its entries.
+    """
     results: list[Any] = []
+    first = next((line.text for line in program.lines if line.operation == "input"), None)
+    shape = np.shape(inputs[first]) if first else ()
+    width = shape[-1] if shape else 0
     with np.errstate(all="ignore"):
         for line in program.lines:
-            dtype = np.dtype(line.dtype)
+            result: Any
             if line.operation == "input":
-                results.append(np.asarray(inputs[line.text], dtype=dtype))
+                result = np.asarray(inputs[line.text])
+                result = result[..., None] if line.per == "row" else result
             elif line.operation == "constant":
-                results.append(np.asarray(float(line.text), dtype=dtype))
+                result = int(line.text) if line.dtype == "int64" else float(line.text)
+            elif line.operation == "index":
+                result = np.arange(width)
+            elif line.operation == "width":
+                result = width
             else:
-                arguments = [results[place] for place in line.arguments]
-                cast = line.operation in ("float32", "float64")
-                results.append(
-                    np.asarray(arguments[0] if cast else _FUNCTIONS[line.operation](*arguments), dtype=dtype)
-                )
-    return {name: results[place] for name, place in program.outputs}
+                function = _FUNCTIONS.get(line.operation, np.asarray)  # a conversion
+                result = function(*(results[place] for place in line.arguments))
+            results.append(np.asarray(result, dtype=line.dtype))
+    return {
+        name: results[place][..., 0] if program.lines[place].per == "row" else results[place]
+        for name, place in program.outputs
+    }

@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
+from math import inf
 from typing import Any, NoReturn
 
 import numpy as np
@@ -31,20 +33,24 @@ class TraceError(Exception):
 class Recorder:
     """The lines recorded so far, each once."""
 
-    def __init__(self, dtype: str) -> None:
-        self.dtype = dtype
+    def __init__(self, dtype: str, has_rows: bool = False) -> None:
+        self.dtype, self.has_rows = dtype, has_rows
         self.lines: list[Line] = []
         self._places: dict[Line, int] = {}
 
-    def record(self, operation: str, *arguments: int, dtype: str, text: str = "") -> Traced:
+    def record(
+        self, operation: str, *arguments: int, dtype: str, text: str = "", per: str = "", is_flat: bool = False
+    ) -> Traced:
         """Return the value of a line, which is appended unless an equal one stands there."""
         if operation in ("add", "multiply", "equal", "not_equal", "and", "or"):
             arguments = tuple(sorted(arguments))
-        line = Line(operation, arguments, dtype, text)
+        found = {self.lines[place].per for place in arguments}
+        per = per or ("entry" if "entry" in found else "row" if "row" in found else "call")
+        line = Line(operation, arguments, dtype, text, per)
         if line not in self._places:
             self._places[line] = len(self.lines)
             self.lines.append(line)
-        return Traced(self, self._places[line], dtype)
+        return Traced(self, self._places[line], dtype, is_flat)
 
     def value(self, x: Any, dtype: str) -> Traced:
         """Return a number as a constant of the dtype, or a traced value converted to it."""
@@ -54,13 +60,14 @@ class Recorder:
             return x
         if x.dtype == "bool":
             return self.select(x, self.value(1.0, dtype), self.value(0.0, dtype))
-        return self.record(dtype, x.place, dtype=dtype)
+        return self.record(dtype, x.place, dtype=dtype, is_flat=x.is_flat)
 
     def compute(self, operation: str, *arguments: Any, result: str = "") -> Traced:
         """Return the result of an operation on numbers, all in the widest dtype among them."""
         dtype = self.common_dtype(*arguments)
         values = [self.value(x, dtype) for x in arguments]
-        return self.record(operation, *(value.place for value in values), dtype=result or dtype)
+        places = [value.place for value in values]
+        return self.record(operation, *places, dtype=result or dtype, is_flat=self.common_form(*arguments))
 
     def select(self, condition: Traced, a: Any, b: Any) -> Traced:
         """Return `a` where the condition holds, else `b`."""
@@ -69,31 +76,70 @@ class Recorder:
             chosen: Traced = (condition & a) | (~condition & b)
             return chosen
         first, second = self.value(a, dtype), self.value(b, dtype)
+        is_flat = self.common_form(condition, a, b)
         if first.place == second.place:
             return first
-        return self.record("where", condition.place, first.place, second.place, dtype=dtype)
+        return self.record("where", condition.place, first.place, second.place, dtype=dtype, is_flat=is_flat)
 
     def common_dtype(self, *arguments: Any) -> str:
         """float64 if one of the arguments is that, else the dtype of the program."""
         wide = any(isinstance(x, Traced) and x.dtype == "float64" for x in arguments)
         return "float64" if wide else self.dtype
 
+    def common_form(self, *arguments: Any) -> bool:
+        """Whether values per row have lost the last axis; they must not meet what has it."""
+        found = {x.is_flat for x in arguments if isinstance(x, Traced) and x.per != "call"}
+        if len(found) > 1:
+            raise TraceError("it computes with values of rows, without their last axis, and entries")
+        return found == {True}
+
 
 class Traced:
     """A value of which only the line that computes it is known."""
 
-    __slots__ = ("_recorder", "dtype", "place")
+    __slots__ = ("_recorder", "dtype", "is_flat", "place")
     __array_ufunc__ = None  # NumPy's numbers leave the operators to this class
 
-    def __init__(self, recorder: Recorder, place: int, dtype: str) -> None:
+    def __init__(self, recorder: Recorder, place: int, dtype: str, is_flat: bool = False) -> None:
         self._recorder, self.place, self.dtype = recorder, place, dtype
+        self.is_flat = is_flat  # one value per row, without the last axis
 
     __hash__ = object.__hash__
 
     def _refuse(self, *_: Any) -> NoReturn:
         raise TraceError("it looks at a value, or hands it to a function that is none of slopes.ops")
 
-    __bool__ = __float__ = __int__ = __index__ = __len__ = __iter__ = __getitem__ = __array__ = _refuse
+    __bool__ = __float__ = __int__ = __index__ = __len__ = __iter__ = __array__ = _refuse
+
+    @property
+    def per(self) -> str:
+        """What it has one value for: an entry, a row or a call."""
+        return self._recorder.lines[self.place].per
+
+    @property
+    def ndim(self) -> int:
+        """2 for rows, 1 for their values: of use to compare."""
+        self.needs_rows()
+        return 1 if self.is_flat else 2
+
+    @property
+    def shape(self) -> tuple[Any, ...]:
+        """Its last entry is the length of a row; the others are not known."""
+        self.needs_rows()
+        return None, self._recorder.record("width", dtype=self._recorder.dtype, per="call")
+
+    def __getitem__(self, key: Any) -> Traced:
+        if isinstance(key, tuple) and key[0] is Ellipsis:
+            if key[1:] == (0,) and self.per == "row" and not self.is_flat:
+                return Traced(self._recorder, self.place, self.dtype, True)
+            if key[1:] == (None,) and self.is_flat:
+                return Traced(self._recorder, self.place, self.dtype)
+        self._refuse()
+
+    def needs_rows(self) -> None:
+        """Raise TraceError in a program of entries."""
+        if not self._recorder.has_rows:
+            raise TraceError("it looks at a shape, or works on rows, but is applied to each entry")
 
     def _binary(self, operation: str, other: Any, *, swapped: bool = False, result: str = "") -> Any:
         if not isinstance(other, (Traced, int, float, np.number, np.bool_)):
@@ -141,7 +187,7 @@ class Traced:
     def __neg__(self) -> Traced:
         line = self._recorder.lines[self.place]
         if line.operation == "negate":
-            return Traced(self._recorder, line.arguments[0], self.dtype)
+            return Traced(self._recorder, line.arguments[0], self.dtype, self.is_flat)
         return self._recorder.compute("negate", self)
 
     def __pos__(self) -> Traced:
@@ -174,7 +220,8 @@ class Traced:
             return bool(other) if absorbing else self
         if not isinstance(other, Traced):
             return NotImplemented
-        return self._recorder.record(operation, self.place, other.place, dtype="bool")
+        is_flat = self._recorder.common_form(self, other)
+        return self._recorder.record(operation, self.place, other.place, dtype="bool", is_flat=is_flat)
 
     def __and__(self, other: Any) -> Any:
         return self._logical("and", other)
@@ -185,7 +232,7 @@ class Traced:
     __rand__, __ror__ = __and__, __or__
 
     def __invert__(self) -> Traced:
-        return self._recorder.record("not", self.place, dtype="bool")
+        return self._recorder.record("not", self.place, dtype="bool", is_flat=self.is_flat)
 
     @staticmethod
     def product_low(a: Any, b: Any, total: Traced) -> Any:
@@ -200,18 +247,25 @@ def _number(x: Any) -> float:
 
 
 def record(
-    function: Callable[..., Mapping[str, Any]], inputs: Sequence[str], dtype: str, arithmetic: str | None = None
+    function: Callable[..., Mapping[str, Any]],
+    inputs: Sequence[str],
+    dtype: str,
+    arithmetic: str | None = None,
+    *,
+    per: Mapping[str, str] | None = None,
+    has_rows: bool = False,
 ) -> Program:
     """Call a function with a traced value for each input, and return the program of the results that it names.
 
-    Inputs and results have the dtype; `arithmetic` is another one to compute in. Raises TraceError, whatever the
-    function raises.
+    Inputs and results have the dtype; `arithmetic` is another one to compute in. `per` says which inputs have one value
+    per "row" or per "call", or are the "label" of each row, an int64. The function of a program without rows may
+    neither sum over the last axis nor look at a shape. Raises TraceError, whatever the function raises.
     """
-    recorder = Recorder(arithmetic or dtype)
-    arguments = [recorder.record("input", dtype=dtype, text=name) for name in inputs]
+    recorder = Recorder(arithmetic or dtype, has_rows)
+    arguments = [_input(recorder, name, dtype, (per or {}).get(name, "entry")) for name in inputs]
     try:
-        results = function(*(recorder.value(x, recorder.dtype) for x in arguments))
-        if any(not isinstance(x, Traced) or x.dtype == "bool" for x in results.values()):
+        results = function(*arguments)
+        if any(not isinstance(x, Traced) or x.dtype not in ("float32", "float64") for x in results.values()):
             raise TraceError("it gives no number for each entry")
         places = {name: recorder.value(x, dtype).place for name, x in results.items()}
     except TraceError:
@@ -219,6 +273,14 @@ def record(
     except Exception as error:
         raise TraceError(f"it raises {type(error).__name__}: {error}") from error
     return _pruned(recorder.lines, places)
+
+
+def _input(recorder: Recorder, name: str, dtype: str, per: str) -> Traced:
+    if per == "label":
+        return recorder.record("input", dtype="int64", text=name, per="row", is_flat=True)
+    return recorder.value(
+        recorder.record("input", dtype=dtype, text=name, per=per, is_flat=per == "row"), recorder.dtype
+    )
 
 
 def _pruned(lines: Sequence[Line], places: Mapping[str, int]) -> Program:
@@ -232,7 +294,7 @@ def _pruned(lines: Sequence[Line], places: Mapping[str, int]) -> Program:
     moved = {old: new for new, old in enumerate(sorted(needed))}
     kept = (lines[old] for old in sorted(needed))
     return Program(
-        tuple(Line(k.operation, tuple(moved[a] for a in k.arguments), k.dtype, k.text) for k in kept),
+        tuple(replace(line, arguments=tuple(moved[a] for a in line.arguments)) for line in kept),
         tuple((name, moved[place]) for name, place in places.items()),
     )
 
@@ -293,7 +355,7 @@ def absolute(x: Array) -> Array:
     """The absolute value; that of −x is the same line, which shares what comes of it."""
     line = x._recorder.lines[x.place]
     place = line.arguments[0] if line.operation == "negate" else x.place
-    return x._recorder.record("absolute", place, dtype=x.dtype)
+    return x._recorder.record("absolute", place, dtype=x.dtype, is_flat=x.is_flat)
 
 
 def sign(x: Array) -> Array:
@@ -489,3 +551,61 @@ def xlog1py(x: Array, y: Array) -> Array:
 def ratio(x: Array, y: Array) -> Array:
     """See `slopes.ops.ratio`."""
     return where(x == 0, 0.0, x / y)
+
+
+# ------------------------------------------------------------------------------- rows: the last axis
+
+softmax, log_softmax = partial(tails.softmax, _this), partial(tails.log_softmax, _this)
+softmax_complement, sum_others = partial(tails.softmax_complement, _this), partial(tails.sum_others, _this)
+softmax_logit, top = partial(tails.softmax_logit, _this), partial(tails.top, _this)
+
+
+def sum(x: Array) -> Array:
+    """See `slopes.ops.sum`."""
+    x.needs_rows()
+    if x.is_flat or x.per == "call":
+        raise TraceError("it sums over the last axis of what has none")
+    return x if x.per == "row" else x._recorder.record("sum", x.place, dtype=x.dtype, per="row")
+
+
+def _index(recorder: Recorder) -> Traced:
+    return recorder.record("index", dtype="int64", per="entry")
+
+
+def shift_by_top(x: Array) -> tuple[Array, Array]:
+    """(a mask of the first largest entry of each row, x less that entry)."""
+    x.needs_rows()
+    recorder = x._recorder
+    place = recorder.record("place_of_largest", x.place, dtype="int64", per="row")
+    is_top = recorder.record("equal", _index(recorder).place, place.place, dtype="bool")
+    largest = recorder.record("pick", x.place, place.place, dtype=x.dtype, per="row")
+    return is_top, where(is_top & (x > -inf), 0.0, x - where(largest == -inf, 0.0, largest))
+
+
+def expected(values: Array, target: Array) -> Array:
+    """See `slopes.ops.expected`."""
+    if target.dtype == "int64":
+        return values._recorder.record("pick", values.place, target.place, dtype=values.dtype, per="row", is_flat=True)
+    return sum(where(target == 0, 0.0, target * values))[..., 0]
+
+
+def expected_log(values: Array, target: Array) -> Array:
+    """See `slopes.ops.expected_log`."""
+    if target.dtype == "int64":
+        return log(expected(values, target))
+    return sum(xlogy(target, values))[..., 0]
+
+
+def entry(x: Array, place: int) -> Array:
+    """See `slopes.ops.entry`."""
+    x.needs_rows()
+    at = x._recorder.record("constant", dtype="int64", text=str(place))
+    return x._recorder.record("pick", x.place, at.place, dtype=x.dtype, per="row", is_flat=True)
+
+
+def one_hot(target: Array, like: Array) -> Array:
+    """See `slopes.ops.one_hot`."""
+    if target.dtype != "int64":
+        return target
+    is_right = like._recorder.record("equal", _index(like._recorder).place, target.place, dtype="bool")
+    return where(is_right, 1.0, 0.0)
