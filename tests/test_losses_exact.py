@@ -158,6 +158,29 @@ def test_a_student_is_compared_with_its_teacher_everywhere():
         assert b.grad.isfinite().all()
 
 
+def test_logits_that_overflow_when_divided_by_a_temperature_are_compared():
+    torch = pytest.importorskip("torch")
+    loss = slopes.distillation.with_(temperature=0.5)
+    for dtype in (torch.float64, torch.float32):
+        most = torch.finfo(dtype).max
+        rows = [
+            ([most, most, 0.0], [most, most, 0.0], 0.0, [0.0, 0.0, 0.0]),
+            ([most, 0.0, most], [most, -most, 0.0], np.log(2.0), [-0.5, 0.0, 0.5]),
+            ([-most, 0.0, 0.0], [-most, 0.0, most], np.log(2.0), [0.0, 0.5, -0.5]),
+        ]
+        student, teacher, value, slope = (torch.tensor(x, dtype=dtype) for x in zip(*rows, strict=True))
+        given = student.requires_grad_(), teacher.requires_grad_()
+        for arguments in (given, (given[0], teacher.detach())):
+            own = loss(*arguments, reduction="none")
+            torch.testing.assert_close(own, value / 4)
+            (gradient,) = torch.autograd.grad(own.sum(), student, retain_graph=True)
+            torch.testing.assert_close(gradient, slope / 2)
+        assert torch.autograd.grad(loss(*given, reduction="sum"), teacher)[0].isfinite().all()
+        results = loss.value_and_slope(*(x.detach().numpy() for x in given), reduction="none")
+        np.testing.assert_allclose(results[0], value / 4, rtol=1e-6)
+        np.testing.assert_allclose(results[1], slope / 2, rtol=1e-6)
+
+
 @pytest.mark.parametrize("clip", [0.05, 0.5, 0.9, 1e-3])
 def test_a_no_just_above_the_clip_keeps_its_digits(clip):
     """The exponent 4 makes up to 4 units of the one rounding of an exponential."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from slopes import ops
 from slopes.card import loss
 from slopes.domains import Flag, OpenUnitInterval, Positive
@@ -50,27 +52,44 @@ def _log_mean(gap, part, logit, rest):
     return where(far, softplus(logit) + rest, near)
 
 
-def _compare(prediction, target, temperature):
-    """Return the divergence of each row, u of each entry, and where u is known; log(teacher / student) is their sum.
+def _softened(x, temperature):
+    """Return which entry of a row is the first largest, softmax(x / temperature), what it lacks of 1, and its log.
 
-    With u = teacher − student less its mean, the divergence is the log of the mean of exp(−u), and so log1p of the mean
-    of exp(−u) − 1 + u, which is never negative. From 1 on the textbook's sum has no digits to lose.
+    The largest entry is subtracted before the division, which might overflow.
     """
-    student, teacher = prediction / temperature, target / temperature
-    share, first, log_share = softmax(teacher), top(teacher) == 1, log_softmax(teacher)
-    textbook = ops.sum(share * where(share == 0, 0.0, log_share - log_softmax(student)))
-    near = (textbook < 1) & (ops.sum(where(first, share, 0.0)) > 0)  # not where all of a row is masked
-    gap = target / 2 - prediction / 2  # halves, lest it overflow
-    gap = where(first, 0.0, gap - ops.sum(where(first, gap, 0.0)))
-    gap = where(near & (share > 0), gap, 0.0) / (temperature / 2)
+    first = top(x) == 1
+    largest = ops.sum(where(first, x, 0.0))
+    some = largest > -inf  # else all of the row is masked
+    shifted = where(first & some, 0.0, x / 2 - where(some, largest, 0.0) / 2) / (temperature / 2)
+    powers = exp(shifted)
+    others = ops.sum(where(first, 0.0, powers))
+    whole = 1 + others
+    return first, powers / whole, where(first, others, whole - powers) / whole, shifted - log1p(others)
+
+
+def _compare(prediction, target, temperature):
+    """Return the teacher's and the student's shares, what they lack of 1, log(student / teacher), and its terms' size.
+
+    The log is a difference of logits, less its mean and the log of a mean near 1, so it keeps its digits where they
+    agree. Where that mean is large it is a difference of two logs; where the teacher's share is 0 it is taken for 1.
+    """
+    _, other, other_rest, log_other = _softened(prediction, temperature)
+    first, share, rest, log_share = _softened(target, temperature)
+    gap = prediction / 2 - target / 2  # halves, lest it overflow
+    gap = where(first, 0.0, gap - ops.sum(where(first, gap, 0.0))) / (temperature / 2)
+    there = share > 0
+    known = there & (absolute(gap) < inf)
+    gap = where(known, gap, 0.0)
     mean = ops.sum(share * gap)
-    u = gap - mean
-    ahead = near & ((share == 0) | (u < -1))  # here exp(−u) may overflow, and its product with the share does not
-    product = student - ops.sum(where(first, student - log_share, 0.0)) + mean
-    product = exp(where(ahead, product, 0.0))
-    cost = where(ahead, product - share * (1 - u), share * expm1_less(minimum(-u, 1.0)))
-    divergence = where(near, log1p(ops.sum(cost)), textbook)
-    return divergence, u, near & (share > 0)
+    most = ops.sum(where(first, share, 0.0)) * exp(minimum(-mean, 60.0))
+    rival = ops.sum(where(first, other, 0.0))
+    close = (ops.sum(where(known, 0.0, share)) == 0) & (mean < 30) & (rival > 0) & (most <= 4 * rival)
+    gap = gap - mean
+    scale = where(close, most, 0.0) / where(close, rival, 1.0)
+    rise = where(there & (gap < 1), share * expm1(minimum(gap, 1.0)), other * scale - share)
+    offset = log1p(where(close, ops.sum(rise), 0.0))
+    ratio = where(there, where(close, gap - offset, log_other - where(there, log_share, 0.0)), 1.0)
+    return (share, other), (rest, other_rest), ratio, where(close & there, absolute(gap) + offset, 1.0)
 
 
 @loss(
@@ -190,15 +209,14 @@ def distillation(prediction, target, *, temperature: Positive = 2.0):
     There is no agreed temperature (mmdetection: 10, and the mean over entries); 2 is what scripts most often have.
     Where teacher and student nearly agree, it is a sum of terms that do not cancel.
     """
-    divergence, *_ = _compare(prediction, target, temperature)
-    return temperature**2 * divergence[..., 0]
+    (share, other), _, ratio, _ = _compare(prediction, target, temperature)
+    cost = where(ratio < 1, share * expm1_less(minimum(ratio, 1.0)), other - share * (1 + ratio))
+    return temperature**2 * ops.sum(cost)[..., 0]
 
 
 @distillation.derivative
 def _(prediction, target, *, temperature):
-    student, teacher = prediction / temperature, target / temperature
-    divergence, u, near = _compare(prediction, target, temperature)
-    share, rest, other = softmax(teacher), softmax_complement(teacher), softmax(student)
-    apart = where(other > 0.5, rest - softmax_complement(student), other - share)
-    close = near & (absolute(u) + divergence < rest)  # then their sum has more digits than a difference of shares
-    return temperature * where(close, share * expm1(where(close, -u - divergence, 0.0)), apart)
+    (share, other), (rest, other_rest), ratio, terms = _compare(prediction, target, temperature)
+    near = terms < rest  # there they have more digits than a difference of shares
+    apart = where(other > 0.5, rest - other_rest, other - share)
+    return temperature * where(near, share * expm1(where(near, ratio, 0.0)), apart)
