@@ -432,7 +432,7 @@ def test_a_card_that_fails_is_named_with_its_line(folder):
 
 def test_other_mistakes(folder):
     complains("no command 'lst'; did you mean 'list'?", "lst")
-    complains("no command 'zzz'; there are accuracy, audit, compare, explain, list, show.", "zzz")
+    complains("no command 'zzz'; there are accuracy, audit, compare, compile, explain, list, show.", "zzz")
     complains("Missing argument 'NAME...'", "show")
     complains("No such option", "show", "relu", "--colour")
     complains("unexpected extra argument", "list", "relu")

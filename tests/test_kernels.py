@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import platform
 import runpy
 import subprocess
 import sys
@@ -418,6 +419,50 @@ except ImportError as error:
     process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert process.returncode == 0, process.stderr
     assert process.stdout.strip() == "a kernel needs numba: pip install 'slopes[fast]'"
+
+
+@pytest.mark.parametrize(
+    "obstacle",
+    [
+        "os.environ['NUMBA_DISABLE_JIT'] = '1'",
+        "sys.path.insert(0, broken)",
+        "import llvmlite.binding; llvmlite.binding.get_host_cpu_features = dict",
+        "import llvmlite.binding; llvmlite.binding.get_host_cpu_features = lambda: 1 / 0",
+    ],
+    ids=["no compiler", "broken", "no fma", "unknown machine"],
+)
+def test_where_numba_is_of_no_use_all_is_as_ever(obstacle, tmp_path):
+    if "fma" in obstacle and platform.machine().lower() not in ("x86_64", "amd64"):
+        pytest.skip("other machines have one")
+    (tmp_path / "numba.py").write_text("raise ImportError('Numba needs an older NumPy')")
+    script = f"""
+import os, sys
+broken = {str(tmp_path)!r}
+{obstacle}
+import numpy as np, slopes
+x = np.random.default_rng(0).standard_normal(2**18).astype(np.float32)
+parts = np.array_split(x, 40)
+assert (slopes.silu(x) == np.concatenate([slopes.silu(part) for part in parts])).all()
+"""
+    process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
+
+
+def test_the_command_line_compiles_before_kernels_are_needed(tmp_path, monkeypatch):
+    click_testing = pytest.importorskip("click.testing")
+    from slopes.cli import main
+
+    monkeypatch.setenv("SLOPES_CACHE", str(tmp_path))
+    outcome = click_testing.CliRunner().invoke(main, ["compile", "relu", "elu(alpha=0.25)", "softmax", "mse"])
+    assert outcome.exit_code == 0, outcome.output
+    assert outcome.output.splitlines() == [
+        "relu: 6 kernels",
+        "elu(alpha=0.25): 6 kernels",
+        "softmax: computed without kernels",
+        "mse: computed without kernels",
+        f"12 kernels in {tmp_path / 'kernels'}",
+    ]
+    assert len(list(tmp_path.rglob("kernel_*.py"))) >= 6  # those of relu are in the memory of this process
 
 
 def test_numba_is_loaded_by_the_first_large_array():

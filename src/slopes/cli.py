@@ -359,6 +359,35 @@ def accuracy(names: tuple[str, ...], against: str | None, out: str | None, worke
     return 0 if result.ok else 1
 
 
+@main.command("compile")
+@click.argument("names", nargs=-1, metavar="[NAME...]")
+def compile_(names: tuple[str, ...]) -> None:
+    """Compile the kernels of element-wise activations before they are needed, and keep them on disk.
+
+    NAME is as for `slopes show`; without one, all activations of the catalogue. The environment variable SLOPES_CACHE
+    names another folder than the user's cache.
+
+    \b
+    Examples:
+      slopes compile
+      slopes compile gelu silu 'elu(alpha=0.5)' my_file.py:my_activation
+    """
+    from slopes.catalogue import ACTIVATIONS
+
+    cards = _load(names) if names else list(dict.fromkeys(ACTIVATIONS.values()))
+    with _complaining(ImportError):
+        from slopes import kernels
+
+        require("slopes compile", "numba")
+    total = 0
+    for card, count in kernels.compile_all(cards):
+        total += count
+        if names or count:
+            click.echo(f"{card.name}: {count} kernels" if count else f"{card.name}: computed without kernels")
+    place = kernels.folder()
+    click.echo(f"{total} kernels" + (f" in {place}" if place else ", which no folder keeps"))
+
+
 @main.command()
 @click.argument("model", required=False, metavar="[MODEL")
 @click.argument("data", required=False, metavar="[DATA]]")

@@ -7,14 +7,15 @@ where Numba is installed (``pip install 'slopes[fast]'``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from slopes.extras import require
-from slopes.kernels.compiling import is_available, load
+from slopes.kernels.compiling import folder, is_available, load
 from slopes.kernels.printer import print_kernel
 from slopes.readings.program import Program
 from slopes.readings.trace import TraceError, record
@@ -22,7 +23,7 @@ from slopes.readings.trace import TraceError, record
 if TYPE_CHECKING:
     from slopes.card import Card
 
-__all__ = ["TraceError", "compute", "program", "source"]
+__all__ = ["TraceError", "compile_all", "compute", "folder", "program", "source"]
 
 #: Activations whose value is off by more than 2 ulp in float32 arithmetic, or whose slope by more than 2.5 ulp and an
 #: eps of its terms. Their kernels compute in float64 and round once, as do those of losses, of bound parameters and of
@@ -205,11 +206,28 @@ LARGE_FOR_A_USER = 2**17  #: entries from which a user's body, which is traced a
 def compute_if_suitable(card: Card, output: str, arrays: Sequence[Any], out: Any = None) -> Any:
     """Return an output of a card by its kernel, or None for arrays or a body that have none."""
     first = arrays[0]
-    if not is_available() or (first.size < LARGE_FOR_A_USER and not _is_ours(card)):
+    if first.size < LARGE_FOR_A_USER and not _is_ours(card):
         return None
-    if any(a.dtype not in (np.float32, np.float64) or a.dtype != first.dtype for a in arrays):
+    if any(a.dtype not in (np.float32, np.float64) or a.dtype != first.dtype for a in arrays) or not is_available():
         return None
     try:
         return compute(card, output, *arrays, out=out)
     except TraceError:
         return None
+
+
+def compile_all(cards: Iterable[Card]) -> Iterator[tuple[Card, int]]:
+    """Compile the kernels of activations for float32 and float64 before they are needed.
+
+    Gives each card with the number of its kernels, which is 0 for a card that has none.
+    """
+    require("a kernel", "numba")
+    for card in cards:
+        count = 0
+        if card.family == "activation":
+            for dtype in ("float32", "float64"):
+                for output in ("value", *_derivatives(card)):
+                    with contextlib.suppress(TraceError):
+                        load(source(card, output, dtype=dtype))
+                        count += 1
+        yield card, count

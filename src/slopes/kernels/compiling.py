@@ -14,6 +14,7 @@ import importlib.metadata
 import importlib.util
 import os
 import pathlib
+import platform
 import sys
 import tempfile
 import threading
@@ -28,8 +29,17 @@ _kernels: dict[str, Callable[..., None]] = {}
 
 @lru_cache
 def is_available() -> bool:
-    """Whether Numba is installed."""
-    return importlib.util.find_spec("numba") is not None
+    """Whether Numba is installed and works, on a machine with a fused multiply-add: in software that takes long."""
+    if importlib.util.find_spec("numba") is None:
+        return False
+    try:
+        import numba
+        from llvmlite import binding
+
+        has_fma = platform.machine().lower() not in ("x86_64", "amd64") or binding.get_host_cpu_features().get("fma")
+        return bool(has_fma) and not numba.config.DISABLE_JIT
+    except Exception:  # as where NumPy is newer than Numba knows, or LLVM does not know the machine
+        return False
 
 
 @lru_cache
