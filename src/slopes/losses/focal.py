@@ -39,19 +39,24 @@ def _wrong(prediction, target, gamma):
     """(two factors of the chance of being wrong to the power gamma, the slope of that chance's log)."""
     doubt, surely = minimum(target, 1 - target), where(target < 0.5, -prediction, prediction)
     no, (chance, low) = sigmoid(surely), ops.sigmoid_mixture(surely, doubt)
-    sure = (doubt == 0) & (chance < 1e-18)  # there it is exp(−softplus), whose powers have finite slopes
+    sure = (doubt == 0) & (chance < 1e-18)  # there it is exp(−logit), whose powers have finite slopes
     chance = where(sure, 1.0, chance)
     power, rest = _power(chance, where(sure, 0.0, low), gamma)
     rise = where(doubt == 0, no, (1 - 2 * doubt) * sigmoid(-surely) * no / chance)
-    return where(sure, _unsure(surely, gamma), power), rest, where(target < 0.5, rise, -rise)
+    return where(sure, _decayed(surely, gamma), power), rest, where(target < 0.5, rise, -rise)
+
+
+def _decayed(logit, gamma):
+    """exp(−gamma · logit) of logits above 0, else 1; the exponent is not rounded."""
+    high, low = product(where(logit < 0, 0.0, logit), nonzero(gamma))
+    far = where(gamma == 0, 0.0, 1.0)
+    return exp(-high * far) * (1 - low * far)
 
 
 def _unsure(logit, gamma):
-    """sigmoid(−logit) to the power gamma, as a product of two powers; no exponent is rounded."""
-    high, low = product(where(logit < 0, 0.0, logit), nonzero(gamma))
-    far = where(gamma == 0, 0.0, 1.0)
+    """sigmoid(−logit) to the power gamma, as a product of two powers."""
     near, rest = ops.sigmoid_less(where(logit < 0, -logit, logit), 0.0)
-    return exp(-high * far) * (1 - low * far) * (near**gamma * (1 + gamma * rest / near))
+    return _decayed(logit, gamma) * (near**gamma * (1 + gamma * rest / near))
 
 
 def _wrong_yes(prediction, gamma, clip):

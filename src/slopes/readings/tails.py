@@ -157,6 +157,8 @@ def sigmoid_less(r: ModuleType, x: Array, shift: Array) -> tuple[Array, Array]:
     Within 1 of the root, where digits would cancel, it is shift·(1 − shift)·g / (1 + shift·g) with g = expm1(x − root).
     """
     share, rest = sigmoid_parts(r, x)
+    if type(shift) is float and shift == 0.0:
+        return share, rest
     far = share - shift
     far_low = two_sum_low(share, -shift, far) + rest
     root, root_low = r.log_odds(shift, x)
