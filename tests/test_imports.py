@@ -150,6 +150,7 @@ def test_readings_define_every_primitive():
 
     composed = {
         "reading",
+        "kernels_of",
         "type_and_remedy",
         "clip",
         "step",

@@ -61,6 +61,8 @@ class Card:
     __call__: Callable[..., Any]
     slope: Callable[..., Any]
     _arguments: tuple[str, ...] = ("x",)
+    kernels: dict[tuple[Any, ...], Any]
+    """What a reading keeps to compute plain arrays with, by dtype and parameters."""
     __signature__ = description.Described(description.signature, None)
     __name__: str
     __qualname__: str
@@ -92,6 +94,7 @@ class Card:
         self.bound = {}
         self.slope_body = None
         self._root: Card = self
+        self.kernels = {}
         self.origin = None
         self.name = self.__name__ = body.__name__
         self.__qualname__, self.__module__ = body.__qualname__, body.__module__
@@ -143,7 +146,7 @@ class Card:
     def _twin(self, **fields_of_card: Any) -> Self:
         """A copy of the card with other fields."""
         twin = object.__new__(type(self))
-        twin.__dict__.update(self.__dict__, **fields_of_card)
+        twin.__dict__.update(self.__dict__, kernels={}, **fields_of_card)
         return twin
 
     @property
@@ -207,6 +210,7 @@ class Card:
         its last argument, one for each value, and gives it pulled back. A gate's gives the slopes by both halves.
         """
         self.slope_body = body
+        self.kernels.clear()
         return self
 
     def _bodies(self, settings: dict[str, Any]) -> tuple[Body, Body | None]:
@@ -218,6 +222,11 @@ class Card:
         tensors = [v for v in settings.values() if not isinstance(v, plain) and hasattr(v, "requires_grad")]
         learnt = any(ops.reading(tensor).wants_gradient(tensor) for tensor in tensors)
         return _filled(self.body, settings), None if slope is None or learnt else _filled(slope, settings)
+
+    def bind(self, r: ModuleType, x: Array, parameters: Mapping[str, Any]) -> tuple[dict[str, Any], Body, Body | None]:
+        """The parameters' values for a reading and an array such as x, and value and slope filled with them."""
+        settings = self._settings(parameters, r, x)
+        return settings, *self._bodies(settings)
 
     # ------------------------------------------------------------------------------------- showing
 
@@ -345,6 +354,11 @@ class Activation(Card):
             raise TypeError(
                 f"{self.name}: takes x and, by their names, parameters ({keywords}); got {extra!r} besides x"
             )
+        run = ops.kernels_of(x, "run_kernel")
+        if run is not None and not parameters:
+            result = run(self, x)
+            if result is not None:
+                return result
         return self._read("value", lambda r, value, slope, x: r.differentiable(value, slope, x), parameters, x)
 
     def slope(self, x: Array, **parameters: Any) -> Any:
@@ -614,11 +628,13 @@ class Loss(Card):
     family = "loss"
     kind: kinds.Kind
     """The kind, which names the arguments and owns shapes, masks, weights and the reduction."""
+    _takes_any: bool
 
     def __init__(self, body: Body, *, kind: kinds.Kind, **fields_of_card: Any) -> None:
         self.kind, self.rowwise = kind, kind.rowwise
         self._arguments = kind.body
         super().__init__(body, **fields_of_card)
+        self._takes_any = kind.takes_any(self.settings)
 
     def _signature(self, body: inspect.Signature) -> inspect.Signature:
         common = list(inspect.signature(Loss.__call__).parameters.values())[2:-1]
@@ -644,6 +660,10 @@ class Loss(Card):
 
         Raises ValueError where shapes, labels or parameters do not fit, TypeError for what is no real array.
         """
+        if self._takes_any and weight is None and mask is None and divisor is None and not options:
+            result = self._by_kernel(arguments, reduction)
+            if result is not None:
+                return result
         given = self._given(arguments, options)
         r = self._reading(*given)
         with r.quiet():
@@ -652,6 +672,13 @@ class Loss(Card):
             )
             values = batch.values(value, slope)
             return r.narrow(batch.reduce(values), batch.dtype)
+
+    def _by_kernel(self, arguments: tuple[Any, ...], reduction: Any) -> Any:
+        """The loss by a kernel of the arguments' reading; None where the plain way is due."""
+        if self.bound or len(arguments) != len(self.kind.arguments) or type(reduction) is not str:
+            return None
+        run = ops.kernels_of(arguments[0], "run_loss")
+        return None if run is None else run(self, reduction, arguments)
 
     def value_and_slope(self, *arguments: Array, **options: Any) -> tuple[Any, Any]:
         """Return the loss and its gradient by the first argument, which has that argument's shape and dtype.

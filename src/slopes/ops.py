@@ -36,6 +36,11 @@ def reading(*arguments: Array) -> ModuleType:
     return _load("numpy")
 
 
+def kernels_of(x: Array, name: str) -> Callable[..., Any] | None:
+    """Return the function of that name that runs kernels, of the reading of x: None if there is none, or x is new."""
+    return getattr(_READINGS.get(type(x)), name, None)
+
+
 def _load(name: str) -> ModuleType:
     return importlib.import_module(f"slopes.readings.{name}")
 

@@ -252,6 +252,11 @@ class Kind:
             others[0] = SPACES["log-probabilities"]
         return [first, *others]
 
+    def takes_any(self, settings: dict[str, Any]) -> bool:
+        """Whether arguments of one shape go to the body as they are, element by element, whatever their numbers."""
+        unchecked = all(type(space) is Space and not space.rule for space in self.spaces(settings))
+        return type(self) is Kind and not self.rowwise and unchecked
+
     def enter(
         self, r: ModuleType, owner: str, arguments: Arguments, *,
         weight: Array | None, mask: Array | None, settings: dict[str, Any], axis: int = -1,

@@ -21,11 +21,27 @@ def _elementwise(*names: str) -> Compute:
     """Forward of an activation; names are the parameters that it has in common with the card."""
 
     def compute(self: Any, card: Any, input: Any) -> Any:
+        if isinstance(input, Tensor) and not self.__dict__.get("inplace"):
+            result = r.run_kernel(card, input) if not names else _by_kernel(self, card, input, names)
+            if result is not None:
+                return result
         if not fits(input) or (settings := settings_of(card, self, input, *names)) is None:
             return None
         return _applied(self, card, settings, _autocast(self, input))
 
     return compute
+
+
+def _by_kernel(self: Any, card: Any, input: Tensor, names: tuple[str, ...]) -> Tensor | None:
+    """The values of a plain tensor; None where a parameter is no plain number or word, or the card refuses it."""
+    parameters = tuple([(name, getattr(self, name)) for name in names])
+    for _, value in parameters:
+        if type(value) is not float and type(value) is not int and type(value) is not str:
+            return None
+    try:
+        return r.run_kernel(card, input, parameters)
+    except (ValueError, TypeError):
+        return None
 
 
 def _applied(self: Any, card: Any, settings: dict[str, Any], input: Tensor) -> Tensor:
@@ -64,6 +80,9 @@ def _along(legacy: str, before: Callable[[Tensor], Tensor] | None = None) -> Com
 
 def _mapped(self: Any, card: Any, input: Tensor, dim: int) -> Tensor:
     """The card along the axis; a row of −inf alone is NaN, as in PyTorch."""
+    result = r.run_map(card, input, dim)
+    if result is not None:
+        return result
     nothing = input.amax(dim, keepdim=True) == -math.inf
     mapped: Tensor = card(with_contiguous_gradient(_autocast(self, input)), axis=dim)
     return mapped.masked_fill(nothing, math.nan)
@@ -73,7 +92,8 @@ def _halves(self: Any, card: Any, input: Any) -> Any:
     """Forward of GLU."""
     if not fits(input) or not input.numel() or not -input.ndim <= self.dim < input.ndim or input.shape[self.dim] % 2:
         return None
-    return card(input, axis=self.dim)
+    result = r.run_map(card, input, self.dim)
+    return card(input, axis=self.dim) if result is None else result
 
 
 def _channels(self: Any, card: Any, input: Any) -> Any:

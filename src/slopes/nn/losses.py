@@ -21,12 +21,26 @@ def _loss(*names: str) -> Compute:
     """Forward of a loss that is computed element by element of arguments of one shape."""
 
     def compute(self: Any, card: Any, input: Any, *rest: Any) -> Any:
+        result = _by_kernel(self, card, names, input, *rest)
+        if result is not None:
+            return result
         fit = fits(input, *rest) and all(x.shape == input.shape for x in rest)
         if not fit or not _known(self) or (settings := settings_of(card, self, input, *names)) is None:
             return None
         return reduced(self, values_of(card, settings, input, *rest), input)
 
     return compute
+
+
+def _by_kernel(self: Any, card: Any, names: tuple[str, ...], *tensors: Any) -> Tensor | None:
+    """The loss of plain tensors; None where a parameter is no plain number or flag, or the card refuses it."""
+    parameters = tuple([(name, getattr(self, name)) for name in names])
+    if not isinstance(tensors[0], Tensor) or any(type(value) not in (float, int, bool) for _, value in parameters):
+        return None
+    try:
+        return r.run_loss(card, self.reduction, tensors, parameters)
+    except (ValueError, TypeError):
+        return None
 
 
 def _whole(*names: str) -> Compute:
@@ -204,6 +218,10 @@ def _spreads(weight: Tensor, input: Tensor) -> bool:
 
 
 def _binary_with_logits(self: Any, card: Any, input: Any, target: Any) -> Any:
+    if self.weight is None and self.pos_weight is None:
+        result = _by_kernel(self, card, (), input, target)
+        if result is not None:
+            return result
     if not _known(self) or not fits(input, target, self.weight, self.pos_weight) or target.shape != input.shape:
         return None
     settings = card._settings({})
@@ -228,6 +246,10 @@ def _divergence(self: Any, card: Any, input: Any, target: Any) -> Any:
 
 def _classes(self: Any, card: Any, input: Any, target: Any) -> Any:
     """Forward of a loss of rows, with their classes on axis 1: of labels or, where it may smooth, probabilities."""
+    if self.weight is None and not getattr(self, "label_smoothing", 0) and isinstance(input, Tensor) and _known(self):
+        result = r.run_nll(input, target, self.reduction, self.ignore_index, card is CARDS["nll"])
+        if result is not None:
+            return result
     if not (_known(self) and fits(input, self.weight) and isinstance(target, Tensor) and input.ndim and input.numel()):
         return None
     axis = min(1, input.ndim - 1)

@@ -1,0 +1,120 @@
+"""Measure the time of one small call of slopes.nn, relative to torch.nn: 64 elements, and 32 rows of 10 classes.
+
+    python benchmarks/small.py                                  # print a line per module
+    python benchmarks/small.py --out benchmarks/results/small.csv
+
+One thread, float32. Rounds of both are taken in turn, so that other work on the machine meets both alike. A figure is
+the ratio (forward and backward) or the difference (forward alone) of the two medians, and of the two shortest rounds.
+The last columns count the calls of Python functions and of PyTorch's operations that a profiler sees in one call.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+import slopes.nn
+from rows import write_rows
+
+ACTIVATIONS = (
+    "ReLU", "LeakyReLU", "PReLU", "Threshold", "Hardtanh", "ReLU6", "ELU", "Sigmoid", "LogSigmoid", "Tanh", "Softplus",
+    "GELU", "SiLU", "Mish", "SELU", "CELU", "Softsign", "Hardsigmoid", "Hardswish", "Softshrink", "Hardshrink",
+    "Tanhshrink", "GLU", "Softmax", "LogSoftmax",
+)  # fmt: skip
+LOSSES = (
+    "L1Loss", "MSELoss", "HuberLoss", "SmoothL1Loss", "BCEWithLogitsLoss", "SoftMarginLoss", "PoissonNLLLoss",
+    "NLLLoss", "CrossEntropyLoss",
+)  # fmt: skip
+OF_ROWS = ("NLLLoss", "CrossEntropyLoss")
+OPTIONS: dict[str, tuple[Any, ...]] = {"Threshold": (0.1, 0.0), "Softmax": (-1,), "LogSoftmax": (-1,)}
+CALLS = 10  #: in a round, short enough that another process seldom comes between
+
+
+def make_calls(namespace: Any, name: str) -> tuple[Callable[[], Tensor], Callable[[], None]]:
+    """Return functions that compute the module `name` of the namespace forward, and forward and backward, once."""
+    generator = torch.Generator().manual_seed(0)
+    module = getattr(namespace, name)(*OPTIONS.get(name, ()))
+    x = torch.randn((32, 10) if name in OF_ROWS else (64,), generator=generator).requires_grad_()
+    arguments: tuple[Tensor, ...] = (x,)
+    if name in OF_ROWS:
+        arguments = (x, torch.randint(0, 10, (32,), generator=generator))
+    elif name in LOSSES:
+        arguments = (x, torch.rand(64, generator=generator).round())
+    incoming = torch.ones_like(module(*arguments))
+
+    def forward() -> Tensor:
+        return module(*arguments)  # type: ignore[no-any-return]
+
+    def step() -> None:
+        x.grad = None
+        module(*arguments).backward(incoming)
+
+    return forward, step
+
+
+def times(first: Callable[[], Any], second: Callable[[], Any], seconds: float) -> tuple[list[float], list[float]]:
+    """Return the rounds of two functions, in microseconds a call."""
+    for _ in range(CALLS):  # the first calls load and compile
+        first(), second()
+    rounds: tuple[list[float], list[float]] = ([], [])
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end or not rounds[0]:
+        for work, taken in zip((first, second), rounds, strict=True):
+            start = time.perf_counter()
+            for _ in range(CALLS):
+                work()
+            taken.append((time.perf_counter() - start) / CALLS * 1e6)
+    return rounds
+
+
+def count_calls(work: Callable[[], Any]) -> tuple[int, int]:
+    """Return how many Python functions and how many builtin ones, as PyTorch's operations are, one call runs."""
+    work()
+    counts = {"call": 0, "c_call": 0}
+
+    def count(frame: Any, event: str, argument: Any) -> None:
+        if event in counts:
+            counts[event] += 1
+
+    sys.setprofile(count)
+    work()
+    sys.setprofile(None)
+    return counts["call"] - 1, counts["c_call"] - 1  # less the work itself and the end of the profile
+
+
+def main() -> None:
+    """Measure every module."""
+    parser = argparse.ArgumentParser(description="Time of one small call of slopes.nn relative to torch.nn.")
+    parser.add_argument("names", nargs="*", help="the modules to measure; all of them if none is named")
+    parser.add_argument("--out", type=Path, help="write the rows to this CSV file, too")
+    parser.add_argument("--seconds", type=float, default=0.5, help="how long each pair is measured")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    rows = []
+    for name in options.names or (*ACTIVATIONS, *LOSSES):
+        (forward, step), (their_forward, their_step) = (make_calls(space, name) for space in (slopes.nn, torch.nn))
+        row = {"torch": torch.__version__, "slopes": slopes.__version__, "module": name}
+        ours, theirs = times(step, their_step, options.seconds)
+        row["ratio"] = f"{statistics.median(ours) / statistics.median(theirs):.2f}"
+        row["ratio of shortest"] = f"{min(ours) / min(theirs):.2f}"
+        ours, theirs = times(forward, their_forward, options.seconds / 2)
+        row["forward more, us"] = f"{statistics.median(ours) - statistics.median(theirs):.1f}"
+        row["of shortest, us"] = f"{min(ours) - min(theirs):.1f}"
+        row["Python calls"], row["builtin calls"] = map(str, count_calls(step))
+        if not rows:
+            print("  ".join(f"{text:>17}" for text in list(row)[2:]))
+        print("  ".join(f"{text:>17}" for text in list(row.values())[2:]), flush=True)
+        rows.append(row)
+    write_rows(options.out, rows)
+
+
+if __name__ == "__main__":
+    main()

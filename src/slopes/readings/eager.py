@@ -1,0 +1,287 @@
+"""The short way of one plain tensor through a card: a kernel, bound once for its parameters, and nothing around it.
+
+Most calls are small, and the code between the call and the arithmetic is then most of their time. So a card keeps a
+kernel for each dtype and choice of parameters, and hands it the tensors of which nothing is special (`is_plain`).
+All others go the plain way, and a backward that is to be differentiated itself is composed as there. Kernels from
+another source, such as compiled ones, belong in `Kernel` too.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import _C
+from torch._C import _functorch as functorch
+from torch.autograd import forward_ad
+
+from slopes.readings.short import FORMS, LOSSES, PLAIN_RANGES, SMALL, glu, nll_of_labels, run_in_double, softmax
+
+Tensor = torch.Tensor
+Body = Callable[..., Any]
+_TYPES = (Tensor, torch.nn.Parameter)
+_DTYPES = (torch.float32, torch.float64)
+
+
+class UnfitError(Exception):
+    """A body gives something else than one value for each entry; the plain way says so."""
+
+
+def is_plain(x: Tensor) -> bool:
+    """Whether x is a dense float32 or float64 tensor of a CPU or GPU, and no mode or transform is to see operations."""
+    return (
+        not torch.compiler.is_dynamo_compiling()
+        and type(x) in _TYPES
+        and x.dtype in _DTYPES
+        and (x.is_cpu or x.is_cuda)
+        and x.layout is torch.strided
+        and not x.is_nested
+        and forward_ad._current_level < 0
+        and not _C._len_torch_dispatch_stack()
+        and not _C._is_torch_function_mode_enabled()
+        and not _C._is_any_autocast_enabled()
+        and not _C._is_tracing()
+        and functorch.peek_interpreter_stack() is None
+        and not functorch.is_functorch_wrapped_tensor(x)  # which outlives its transform
+    )
+
+
+class Kernel:
+    """A function of one number for plain tensors of one dtype: its values and, times a gradient, its slopes.
+
+    `pull_back` is of operations that autograd can differentiate; `pull` is what a backward runs that is not to be.
+    """
+
+    __slots__ = ("in_double", "pull", "pull_back", "value")
+
+    def __init__(self, body: Body, slope: Body, dtype: torch.dtype) -> None:
+        self.pull_back = self.pull = _pulling(slope, dtype)
+        self.value = _checked(body, dtype)
+        self.in_double: tuple[Body, float, float] | None = None  #: of `slopes.readings.short.PLAIN_RANGES`
+
+
+def _checked(body: Body, dtype: torch.dtype) -> Body:
+    def value(x: Tensor) -> Tensor:
+        result = body(x)
+        if type(result) is not Tensor or result.shape != x.shape:
+            raise UnfitError
+        return result if result.dtype is dtype else result.to(dtype)
+
+    return value
+
+
+def _pulling(slope: Body, dtype: torch.dtype) -> Callable[[Tensor, Tensor], Tensor]:
+    def pull(gradient: Tensor, x: Tensor) -> Tensor:
+        pulled: Tensor = gradient * slope(x)
+        return pulled if pulled.dtype is dtype else pulled.to(dtype)
+
+    return pull
+
+
+def run_kernel(card: Any, x: Tensor, parameters: tuple[tuple[str, Any], ...] = ()) -> Tensor | None:
+    """Return card(x) by a kernel; None where the plain way is due.
+
+    The parameters are numbers, words and flags by name. Raises for them as a call of the card does.
+    """
+    if not is_plain(x):
+        return None
+    key = (x.dtype, x.is_cpu, parameters)
+    kernel = card.kernels.get(key)
+    if kernel is None:
+        if key in card.kernels:
+            return None
+        _keep(card, key, _make_kernel(card, dict(parameters), x))
+        return run_kernel(card, x, parameters)
+    try:
+        if x.requires_grad and torch.is_grad_enabled():
+            result = None if kernel.in_double is None else run_in_double(x, *kernel.in_double)
+            return _apply(kernel, x) if result is None else result
+        return kernel.value(x)  # type: ignore[no-any-return]
+    except UnfitError:
+        return None
+
+
+def _keep(card: Any, key: Any, kernel: Any) -> None:
+    """Remember a card's kernel for a choice of parameters; of choices without end, as by a schedule, only the last."""
+    if len(card.kernels) >= MOST:
+        card.kernels.clear()
+    card.kernels[key] = kernel
+
+
+MOST = 100  #: kernels of a card
+
+
+def _bind(card: Any, parameters: dict[str, Any], x: Tensor) -> tuple[dict[str, Any], Body, Body | None]:
+    """The card's settings, and its body and slope with them; no slope where one of them is an array."""
+    settings, body, slope = card.bind(sys.modules["slopes.readings.torch"], x, parameters)
+    fixed = all(isinstance(value, (bool, int, float, str)) for value in settings.values())
+    return settings, body, slope if fixed else None
+
+
+def _make_kernel(card: Any, parameters: dict[str, Any], x: Tensor) -> Kernel | None:
+    """Return the kernel of a card for tensors as x is one, in its short form where there is one.
+
+    There is none without a derivative, as autograd must see the operations, and none where an array is bound.
+    """
+    settings, body, slope = _bind(card, parameters, x)
+    if slope is None:
+        return None
+    kernel = Kernel(body, slope, x.dtype)
+    if card.body.__module__.startswith("slopes.activations.") and x.is_cpu and x.dtype is torch.float32:
+        name = card.body.__name__
+        short = FORMS[name](**settings) if name in FORMS else None
+        if short is not None:
+            kernel.value, kernel.pull = short
+            kernel.in_double = PLAIN_RANGES.get(name)
+    return kernel
+
+
+class LossKernel:
+    """A loss of plain tensors of one shape and dtype: its reduced values, and their gradient by the first one.
+
+    `short` is the loss in few operations, of tensors up to `SMALL` and perhaps not of all of these; `short_slope` its
+    slope, None if PyTorch differentiates `short` itself.
+    """
+
+    __slots__ = ("body", "reduction", "short", "short_slope", "slope")
+
+    def __init__(self, body: Body, slope: Body, reduction: str) -> None:
+        self.body, self.slope, self.reduction = body, slope, reduction
+        self.short: Body | None = None
+        self.short_slope: Body | None = None
+
+    def value(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Return the loss."""
+        if self.short is not None and self.short_slope is not None:
+            result: Tensor = self.short(x, *others, self.reduction)
+            return result
+        values: Tensor = self.body(x, *others)
+        if type(values) is not Tensor or values.shape != x.shape:
+            raise UnfitError
+        if self.reduction != "none":
+            values = values.sum(dtype=torch.float64)
+            if self.reduction == "mean":
+                values = values / x.numel()
+        return values.to(x.dtype)
+
+    def pull_back(self, gradient: Tensor, slope: Body, x: Tensor, *others: Tensor) -> Tensor:
+        """Return the gradient by x."""
+        if self.reduction == "mean":
+            gradient = (gradient.double() / x.numel()).to(x.dtype)
+        pulled: Tensor = gradient * slope(x, *others)
+        return pulled.to(x.dtype)
+
+
+def run_loss(
+    card: Any, reduction: str, tensors: tuple[Tensor, ...], parameters: tuple[tuple[str, Any], ...] = ()
+) -> Tensor | None:  # fmt: skip
+    """Return the loss of an element-wise card by a kernel; None where the plain way is due, as over nothing.
+
+    The values of the tensors are not looked at. The parameters are as in `run_kernel`.
+    """
+    x, *others = tensors
+    if not is_plain(x) or not x.numel():
+        return None
+    wants_gradient = torch.is_grad_enabled()
+    for other in others:
+        fits = type(other) in _TYPES and other.dtype is x.dtype and other.shape == x.shape and is_plain(other)
+        if not fits or other.device != x.device or (wants_gradient and other.requires_grad):
+            return None
+    key = (x.dtype, x.is_cpu, reduction, parameters)
+    if key not in card.kernels:
+        _keep(card, key, _make_loss_kernel(card, reduction, dict(parameters), x))
+    kernel = card.kernels[key]
+    if kernel is None:
+        return None
+    try:
+        if kernel.short is not None and kernel.short_slope is None and x.numel() <= SMALL:
+            result: Tensor | None = kernel.short(x, *others, reduction)
+            if result is not None:
+                return result
+        if wants_gradient and x.requires_grad:
+            return _apply_loss(kernel, *tensors)  # type: ignore[no-any-return]
+        return kernel.value(*tensors)  # type: ignore[no-any-return]
+    except UnfitError:
+        return None
+
+
+def _make_loss_kernel(card: Any, reduction: str, parameters: dict[str, Any], x: Tensor) -> LossKernel | None:
+    settings, body, slope = _bind(card, parameters, x)
+    if slope is None or card.rowwise or reduction not in ("mean", "sum", "none"):
+        return None
+    kernel = LossKernel(body, slope, reduction)
+    if card.body.__module__.startswith("slopes.losses.") and x.is_cpu and x.dtype is torch.float32:
+        name = card.body.__name__
+        kernel.short, kernel.short_slope = (LOSSES[name](**settings) if name in LOSSES else None) or (None, None)
+    return kernel
+
+
+def run_map(card: Any, x: Tensor, axis: int) -> Tensor | None:
+    """Return PyTorch's softmax, log_softmax or glu along an axis that x has, if it is the card's; else None.
+
+    PyTorch's convention holds: a row of −inf alone is NaN.
+    """
+    if not is_plain(x) or x.dtype is not torch.float32 or not x.is_cpu or not x.numel():
+        return None
+    if card.name == "glu":
+        return glu(x, axis)
+    return softmax(x, axis, card.name == "log_softmax")
+
+
+def run_nll(
+    rows: Tensor, labels: Tensor, reduction: str, ignore_index: int, is_normalized: bool = False
+) -> Tensor | None:  # fmt: skip
+    """Return PyTorch's cross-entropy (`is_normalized`: NLL) of a matrix and labels; None where the plain way is due.
+
+    PyTorch's conventions hold: labels are looked at by its function, and the mean over nothing is NaN.
+    """
+    plain = is_plain(rows) and rows.dtype is torch.float32 and rows.is_cpu and rows.ndim == 2 and rows.numel()
+    if not plain or type(labels) is not Tensor or labels.dtype is not torch.int64 or labels.shape != rows.shape[:1]:
+        return None
+    if not labels.is_cpu or functorch.is_functorch_wrapped_tensor(labels):
+        return None
+    return nll_of_labels(rows, labels, reduction, ignore_index, is_normalized)
+
+
+class _DirectLoss(torch.autograd.Function):
+    """The same for a loss."""
+
+    @staticmethod
+    def forward(ctx: Any, kernel: LossKernel, *tensors: Tensor) -> Tensor:
+        ctx.kernel = kernel
+        ctx.save_for_backward(*tensors)
+        return kernel.value(*tensors)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        tensors, kernel = ctx.saved_tensors, ctx.kernel
+        slope = kernel.slope
+        if kernel.short_slope is not None and not torch.is_grad_enabled():
+            slope = kernel.short_slope
+        return None, kernel.pull_back(gradients[0], slope, *tensors), *(None for _ in tensors[1:])
+
+
+class _Direct(torch.autograd.Function):
+    """A kernel's values and gradient, without the set-up for transforms."""
+
+    @staticmethod
+    def forward(ctx: Any, kernel: Kernel, x: Tensor) -> Tensor:
+        ctx.kernel = kernel
+        ctx.save_for_backward(x)
+        values: Tensor = kernel.value(x)
+        return values
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        (x,) = ctx.saved_tensors
+        kernel, gradient = ctx.kernel, gradients[0]
+        if torch.is_grad_enabled() or type(gradient) is not Tensor or _C._len_torch_dispatch_stack():
+            return None, kernel.pull_back(gradient, x)
+        return None, kernel.pull(gradient, x)
+
+
+#: `Function.apply` without its Python, which is for the transforms that `is_plain` excludes
+_apply_loss: Callable[..., Any] = super(torch.autograd.Function, _DirectLoss).apply
+_apply: Callable[..., Any] = super(torch.autograd.Function, _Direct).apply

@@ -1,0 +1,395 @@
+"""Short forms for kernels: a few PyTorch operations that give what a body gives, for float32 on a CPU.
+
+A body is made for every transform, dtype and parameter, and takes 10 to 40 operations; of 64 numbers each costs as
+much as its call. Two things shorten it. Float64 has digits and range to spare for float32, so that textbook forms do
+there. And a comparison with a tensor of no axes costs half of one with a number, which PyTorch makes a tensor first.
+
+A few functions have no kink, and PyTorch's own, computed in float64, is right to all digits of float32 where its
+arguments are of common size, with all of its derivatives. Of a small tensor that lies there its backward saves more
+time than a look at the least and the largest entry takes (`PLAIN_RANGES`).
+
+The tests hold each form to its body, NaN and kinks included. A slope at a kink is composed of comparisons here too.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch.nn import functional
+
+from slopes.readings.tails import is_single
+
+Tensor = torch.Tensor
+Value = Callable[[Tensor], Tensor]
+Pull = Callable[[Tensor, Tensor], Tensor]
+Pair = tuple[Value, Pull]  #: the value at x, and a gradient, the first argument, times the slope at x
+
+_aten = torch.ops.aten
+_FAR = 1000.0  #: where every exponential has ended; beyond it, infinity times 0 would be NaN
+
+
+def _single(number: float) -> Tensor:
+    return torch.full((), number, dtype=torch.float32)
+
+
+def _wide(number: float) -> Tensor:
+    return torch.full((), number, dtype=torch.float64)
+
+
+ZERO, ONE, THREE = _single(0.0), _single(1.0), _single(3.0)
+WIDE_ONE = _wide(1.0)
+
+
+def _constant(x: Tensor, number: float) -> Tensor:
+    """The number for each entry, NaN at NaN."""
+    return torch.clamp(x, number, number)
+
+
+def _is_inside(x: Tensor, low: float, high: float) -> Tensor:
+    """Where low <= x <= high."""
+    return x == torch.clamp(x, low, high)
+
+
+def _next(number: float, towards: float) -> float:
+    """The next number of float32."""
+    return float(torch.nextafter(_single(number), _single(towards)))
+
+
+# -------------------------------------------------------------------------------------- piecewise
+
+
+def relu() -> Pair:
+    """See `slopes.relu`; torch.relu keeps a negative zero."""
+    return (
+        lambda x: torch.where(x <= ZERO, ZERO, x),
+        lambda g, x: g * torch.where(x > ZERO, ONE, _constant(x, 0.0)),
+    )
+
+
+def leaky_relu(negative_slope: float) -> Pair | None:
+    """See `slopes.leaky_relu`; a slope of 0 times infinity needs the body."""
+    if _single(negative_slope) == 0:
+        return None
+    return (
+        lambda x: functional.leaky_relu(x, negative_slope),
+        lambda g, x: g * torch.where(x > ZERO, ONE, _constant(x, negative_slope)),
+    )
+
+
+def threshold(threshold: float, value: float) -> Pair:
+    """See `slopes.threshold`."""
+    bound, other = _single(threshold), _single(value)
+    return (
+        lambda x: torch.where(x <= bound, other, x),
+        lambda g, x: g * torch.where(x > bound, ONE, _constant(x, 0.0)),
+    )
+
+
+def hard_tanh(min_val: float, max_val: float) -> Pair | None:
+    """See `slopes.hard_tanh`."""
+    low, high = _next(min_val, math.inf), _next(max_val, -math.inf)
+    if not low <= high:
+        return None
+    return (
+        lambda x: torch.clamp(x, min_val, max_val),
+        lambda g, x: g * torch.where(_is_inside(x, low, high), ONE, _constant(x, 0.0)),
+    )
+
+
+def relu6() -> Pair | None:
+    """See `slopes.relu6`."""
+    return hard_tanh(0.0, 6.0)
+
+
+def hard_sigmoid(slope: float) -> Pair | None:
+    """See `slopes.hard_sigmoid`."""
+    if slope != 1 / 6:
+        return None
+    sixth, low, high = _single(slope), _next(-3.0, 0.0), _next(3.0, 0.0)
+    return (
+        lambda x: functional.hardsigmoid(x.double()).float(),
+        lambda g, x: g * torch.where(_is_inside(x, low, high), sixth, _constant(x, 0.0)),
+    )
+
+
+def hard_swish() -> Pair:
+    """See `slopes.hard_swish`."""
+    minus_three, six = _single(-3.0), _single(6.0)
+
+    def pull(g: Tensor, x: Tensor) -> Tensor:
+        inside = torch.add(THREE, torch.clamp(x, -3.0, 3.0), alpha=2) / six
+        return g * torch.where(x <= minus_three, ZERO, torch.where(x >= THREE, ONE, inside))
+
+    return lambda x: functional.hardswish(torch.clamp(x.double(), min=-_FAR)).float(), pull
+
+
+def softshrink(lambd: float) -> Pair:
+    """See `slopes.softshrink`."""
+    _, pull = hardshrink(lambd)
+    if is_single(lambd):
+        return lambda x: functional.softshrink(x, lambd), pull
+    return lambda x: functional.softshrink(x.double(), lambd).float(), pull
+
+
+def hardshrink(lambd: float) -> Pair:
+    """See `slopes.hardshrink`."""
+    return (
+        lambda x: torch.where(_is_inside(x, -lambd, lambd), ZERO, x),
+        lambda g, x: g * torch.where(_is_inside(x, -lambd, lambd), ZERO, _constant(x, 1.0)),
+    )
+
+
+# ------------------------------------------------------------------------------------- exponential
+
+
+def elu(alpha: float) -> Pair | None:
+    """See `slopes.elu`."""
+    if alpha != 1.0:
+        return None
+    return functional.elu, lambda g, x: g * torch.exp(torch.clamp(x, max=0.0))
+
+
+def celu(alpha: float) -> Pair | None:
+    """See `slopes.celu`."""
+    return elu(alpha)
+
+
+def selu() -> Pair:
+    """See `slopes.selu`."""
+    right, left = 1.0507009873554804934, 1.0507009873554804934 * 1.6732632423543772848
+    wide_right, wide_left = _wide(right), _wide(left)
+
+    def pull(g: Tensor, x: Tensor) -> Tensor:
+        slope = torch.where(x > ZERO, wide_right, wide_left * torch.exp(torch.clamp(x, max=0.0).double()))
+        return (g * slope).float()
+
+    return functional.selu, pull
+
+
+def sigmoid() -> Pair:
+    """See `slopes.sigmoid`: its slope is 1 / (2 + 2·cosh(x))."""
+    two = _wide(2.0)
+    return (
+        lambda x: torch.sigmoid(x.double()).float(),
+        lambda g, x: (g / torch.add(two, torch.cosh(x.double()), alpha=2)).float(),
+    )
+
+
+def tanh() -> Pair:
+    """See `slopes.tanh`: its slope is 1 / cosh(x)²."""
+    return (
+        lambda x: torch.tanh(x.double()).float(),
+        lambda g, x: (g / torch.square(torch.cosh(x.double()))).float(),
+    )
+
+
+def tanhshrink() -> Pair:
+    """See `slopes.tanhshrink`: the beginning of its series, x³/3 − 2x⁵/15, where the difference cancels."""
+    third, small = _wide(1 / 3), _wide(1e-6)
+
+    def value(x: Tensor) -> Tensor:
+        wide = x.double()
+        square = wide * wide
+        near = torch.add(third, square, alpha=-2 / 15) * square * wide
+        return torch.where(square < small, near, wide - torch.tanh(wide)).float()
+
+    return value, lambda g, x: (g * torch.square(torch.tanh(x.double()))).float()
+
+
+def softsign() -> Pair:
+    """See `slopes.softsign`; the clamp keeps infinity from being divided by itself."""
+
+    def value(x: Tensor) -> Tensor:
+        wide = torch.clamp(x.double(), -1e40, 1e40)
+        return (wide / (torch.abs(wide) + WIDE_ONE)).float()
+
+    def pull(g: Tensor, x: Tensor) -> Tensor:
+        return (g / torch.square(torch.abs(x.double()) + WIDE_ONE)).float()
+
+    return value, pull
+
+
+def softplus(beta: float) -> Pair | None:
+    """See `slopes.softplus`; from 40 on it is the line to all digits of float32."""
+    if beta != 1.0:
+        return None
+    return (
+        lambda x: functional.softplus(x.double(), threshold=40.0).float(),
+        lambda g, x: (g * torch.sigmoid(x.double())).float(),
+    )
+
+
+def log_sigmoid() -> Pair:
+    """See `slopes.log_sigmoid`."""
+    return (
+        lambda x: functional.logsigmoid(x.double()).float(),
+        lambda g, x: (g * torch.sigmoid(-x.double())).float(),
+    )
+
+
+# -------------------------------------------------------------------------- the input times a chance
+
+
+def silu(beta: float) -> Pair | None:
+    """See `slopes.silu`."""
+    if beta != 1.0:
+        return None
+    return (
+        lambda x: functional.silu(torch.clamp(x.double(), min=-_FAR)).float(),
+        lambda g, x: _aten.silu_backward.default(g, torch.clamp(x.double(), -_FAR, _FAR)).float(),
+    )
+
+
+def mish() -> Pair:
+    """See `slopes.mish`."""
+    return (
+        lambda x: functional.mish(torch.clamp(x.double(), min=-_FAR)).float(),
+        lambda g, x: _aten.mish_backward.default(g, torch.clamp(x.double(), -_FAR, _FAR)).float(),
+    )
+
+
+def gelu(approximate: str) -> Pair | None:
+    """See `slopes.gelu`: half the input times erfc(−x/√2), and for the slope half of that and x times the density."""
+    if approximate != "none":
+        return None
+    root, half, density = _wide(-math.sqrt(0.5)), _wide(0.5), math.sqrt(2 / math.pi)
+
+    def value(x: Tensor) -> Tensor:
+        wide = torch.clamp(x.double(), min=-_FAR)
+        return (torch.erfc(wide * root) * wide * half).float()
+
+    def pull(g: Tensor, x: Tensor) -> Tensor:
+        wide = torch.clamp(x.double(), -_FAR, _FAR)
+        t = wide * root
+        twice = torch.addcmul(torch.erfc(t), wide, torch.exp(-t * t), value=density)
+        return (twice * half * g).float()
+
+    return value, pull
+
+
+FORMS: dict[str, Callable[..., Pair | None]] = {
+    form.__name__: form
+    for form in (
+        relu, leaky_relu, threshold, hard_tanh, relu6, hard_sigmoid, hard_swish, softshrink, hardshrink, elu, celu,
+        selu, sigmoid, tanh, tanhshrink, softsign, softplus, log_sigmoid, silu, mish, gelu,
+    )
+}  # fmt: skip
+"""By the name of the card: what gives value and pull for its parameters, or None where only the body will do."""
+
+PLAIN_RANGES: dict[str, tuple[Value, float, float]] = {
+    "sigmoid": (torch.sigmoid, -700.0, 15.0),
+    "tanh": (torch.tanh, -8.0, 8.0),
+    "softplus": (functional.softplus, -700.0, 15.0),
+    "log_sigmoid": (functional.logsigmoid, -700.0, 15.0),
+    "silu": (functional.silu, -700.0, 15.0),
+    "mish": (functional.mish, -700.0, 15.0),
+    "gelu": (functional.gelu, -5.0, 5.0),
+}
+"""By the name of a card whose parameters are the default ones: PyTorch's function, and from where to where it may do.
+
+There 1 − sigmoid(x), 1 − tanh(x)² and 1 + erf(x/√2) keep eight digits at least.
+"""
+SMALL = 2**12  #: entries up to which PyTorch's backward may keep them in float64
+
+
+def run_in_double(x: Tensor, function: Value, low: float, high: float) -> Tensor | None:
+    """Return the function of x by way of float64; None if x is large, or an entry is beyond the bounds or NaN."""
+    if not 0 < x.numel() <= SMALL:
+        return None
+    least, largest = torch.aminmax(x.detach())
+    if low <= least.item() and largest.item() <= high:
+        return function(x.double()).float()
+    return None
+
+
+# --------------------------------------------------------------------------------------------- maps
+
+
+def softmax(x: Tensor, axis: int, is_log: bool) -> Tensor | None:
+    """Return PyTorch's softmax or its logarithm by way of float64; None where a row is certain.
+
+    A certain row's logarithm and slope are then what the other entries have left, not a difference.
+    """
+    wide = (torch.log_softmax if is_log else torch.softmax)(x.double(), axis)
+    if is_log or wide.requires_grad:
+        most = -CERTAIN if is_log else 1 - CERTAIN
+        if not wide.detach().amax().item() <= most:
+            return None
+    return wide.float()
+
+
+CERTAIN = 1e-8  #: the least difference of a probability and 1 that float64 holds to all digits of float32
+
+
+def glu(x: Tensor, axis: int) -> Tensor | None:
+    """Return PyTorch's GLU by way of float64; None beyond the bounds of its sigmoid."""
+    _, low, high = PLAIN_RANGES["sigmoid"]
+    return run_in_double(x, lambda wide: functional.glu(wide, axis), low, high)
+
+
+# ------------------------------------------------------------------------------------------- losses
+
+
+Reduced = Callable[[Tensor, Tensor, str], Tensor | None]  #: of prediction, target and reduction
+LossForm = tuple[Reduced, Pull | None]  #: the loss, and its slope unless PyTorch's own derivatives will do
+
+
+def mse() -> LossForm:
+    """See `slopes.mse`."""
+    return lambda p, t, reduction: functional.mse_loss(p.double(), t.double(), reduction=reduction).float(), None
+
+
+def binary_cross_entropy(from_probabilities: bool, base: float, pos_weight: float) -> LossForm | None:
+    """See `slopes.binary_cross_entropy`; a confident logit is left to the body, as its slope is a difference."""
+    if from_probabilities or base != math.e or pos_weight != 1.0:
+        return None
+
+    def loss(p: Tensor, t: Tensor, reduction: str) -> Tensor | None:
+        least, largest = torch.aminmax(p.detach())
+        if not (least.item() >= -15.0 and largest.item() <= 15.0):
+            return None
+        return functional.binary_cross_entropy_with_logits(p.double(), t.double(), reduction=reduction).float()
+
+    return loss, None
+
+
+def huber(delta: float) -> LossForm:
+    """See `slopes.huber`."""
+    return (
+        lambda p, t, reduction: functional.huber_loss(p.double(), t.double(), reduction, delta).float(),
+        lambda p, t: torch.clamp(p - t, -delta, delta),
+    )
+
+
+def smooth_l1(beta: float) -> LossForm:
+    """See `slopes.smooth_l1`."""
+    divisor = _single(beta)
+    return (
+        lambda p, t, reduction: functional.smooth_l1_loss(
+            p.double(), t.double(), reduction=reduction, beta=beta
+        ).float(),
+        lambda p, t: torch.clamp(p - t, -beta, beta) / divisor,
+    )
+
+
+LOSSES: dict[str, Callable[..., LossForm | None]] = {
+    form.__name__: form for form in (mse, binary_cross_entropy, huber, smooth_l1)
+}
+"""By the name of the card: its loss by PyTorch's function in float64, for its parameters, or None."""
+
+
+def nll_of_labels(
+    rows: Tensor, labels: Tensor, reduction: str, ignore_index: int, is_normalized: bool
+) -> Tensor | None:
+    """Return the negative log-likelihood of labels, given rows of log-probabilities or else of logits, classes last.
+
+    None where a row is certain: its loss and slope are then what the other classes have left, not a difference.
+    """
+    wide = rows.double()
+    if not is_normalized:
+        wide = torch.log_softmax(wide, -1)
+        if not wide.detach().amax().item() <= -CERTAIN:
+            return None
+    return functional.nll_loss(wide, labels, ignore_index=ignore_index, reduction=reduction).float()
