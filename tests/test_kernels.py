@@ -15,7 +15,8 @@ import slopes
 from helpers import mark_exhaustive
 from slopes import kernels, ops
 from slopes.catalogue import ACTIVATIONS
-from test_trace import ELEMENTWISE, SPECIAL, arguments_of, cancelling, computed
+from slopes.readings.program import evaluate
+from test_trace import CASES, ELEMENTWISE, SPECIAL, arguments_of, cancelling, computed, rows_of
 
 pytest.importorskip("numba")
 
@@ -120,6 +121,90 @@ def test_elementary_functions_are_within_few_ulp(name, allowed, dtype):
 def test_the_polynomials_are_those_of_the_script():
     script = runpy.run_path(str(ROOT / "tools" / "fit_elementary.py"))
     assert script["text"]() == (ROOT / "src" / "slopes" / "kernels" / "coefficients.py").read_text(encoding="utf-8")
+
+
+# ---------------------------------------------------------------------------------------------- rows
+
+
+@pytest.mark.parametrize("case", mark_exhaustive(CASES), ids=[f"{c.name}-{labels}" for c, labels in CASES])
+def test_kernels_of_rows_agree_with_numpy(case):
+    """To a few eps of the terms, which are about as large as the arguments."""
+    chosen, labels = case
+    for dtype, allowed in (("float64", 2e-14), ("float32", 1e-5)):
+        arguments = [a if a.dtype.kind == "i" else a.astype(dtype) for a in rows_of(chosen, labels)]
+        wide = [a if a.dtype.kind == "i" else a.astype("float64") for a in arguments]
+        program = kernels.program(chosen, labels=labels)
+        outputs = [name for name, _ in program.outputs]
+        expected = evaluate(program, **dict(zip(program.inputs, wide, strict=True)))
+        results = kernels.compute(chosen, outputs, *arguments)
+        for output, result in zip(outputs, results, strict=True):
+            exact = np.broadcast_to(expected[output], result.shape)
+            assert result.dtype == dtype
+            np.testing.assert_allclose(result, exact, rtol=allowed, atol=allowed * np.abs(exact).max())
+
+
+def test_strange_rows_give_what_the_card_gives():
+    rows = np.array([[-np.inf] * 3, [0.0, -np.inf, 3.0], [2.0, 2.0, np.nan], [np.nan, 1.0, 2.0], [1e300, -1e300, 0.0]])
+    rows = np.concatenate([rows, [[5e-324, -5e-324, 0.0], [-0.0, 0.0, -0.0]]])
+    for card in (slopes.softmax, slopes.log_softmax):
+        with np.errstate(all="ignore"):
+            exact = card.body(rows)
+        np.testing.assert_allclose(kernels.compute(card, "value", rows), exact, rtol=1e-15)
+
+
+def test_rows_may_lie_in_any_layout():
+    rows = large("float64")[: 6 * 50 * 20].reshape(6, 50, 20)
+    labels = np.arange(300).reshape(6, 50) % 20
+    expected = kernels.compute(slopes.cross_entropy, ("value", "slope"), rows, labels)
+    assert [result.shape for result in expected] == [(6, 50), (6, 50, 20)]
+    given = (np.asfortranarray(rows), labels[::-1][::-1].astype("int32")), (np.repeat(rows, 2, -1)[..., ::2], labels)
+    for arguments in given:
+        for result, exact in zip(
+            kernels.compute(slopes.cross_entropy, ("value", "slope"), *arguments), expected, strict=True
+        ):
+            np.testing.assert_array_equal(result, exact)
+    assert kernels.compute(slopes.cross_entropy, "value", rows[:0], labels[:0]).shape == (0, 50)
+    value = kernels.compute(slopes.cross_entropy, "value", rows[0, 0], labels[0, 0])
+    np.testing.assert_array_equal(value, expected[0][0, 0])
+
+
+def test_a_users_loss_of_rows_has_a_kernel():
+    @slopes.loss("classification")
+    def squared(prediction, target):
+        return ops.sum((ops.softmax(prediction) - ops.one_hot(target, like=prediction)) ** 2)[..., 0]
+
+    rows, labels = large("float64")[:700].reshape(100, 7), np.arange(100) % 7
+    result = kernels.compute(squared, "value", rows, labels)
+    np.testing.assert_allclose(result, squared(rows, labels, reduction="none"), rtol=1e-13)
+
+
+def test_no_entry_beyond_a_row_is_read():
+    @slopes.loss("vectors")
+    def third(prediction, target):
+        return ops.entry(prediction, 2) * 2 + ops.entry(target, 0)
+
+    rows = np.arange(12.0).reshape(4, 3)
+    np.testing.assert_array_equal(kernels.compute(third, "value", rows, rows), rows[:, 2] * 2 + rows[:, 0])
+    with pytest.raises(ValueError, match="third: a row has 2 entries, and no entry 2"):
+        kernels.compute(third, "value", rows[:, :2], rows[:, :2])
+
+
+def test_rows_that_do_not_fit_are_refused():
+    rows, labels = np.ones((4, 3)), np.zeros(4, dtype=int)
+    with pytest.raises(ValueError, match="cross_entropy: labels must lie between 0 and 2"):
+        kernels.compute(slopes.cross_entropy, "value", rows, labels + 3)
+    with pytest.raises(ValueError, match="labels must lie between 0 and 2"):
+        kernels.compute(slopes.cross_entropy, "value", rows, labels - 1)
+    with pytest.raises(TypeError, match=r"target must have the shape \(4,\) and hold integers, got the shape \(3,\)"):
+        kernels.compute(slopes.cross_entropy, "value", rows, labels[:3])
+    with pytest.raises(TypeError, match=r"target must have the shape \(4, 3\) and hold float64"):
+        kernels.compute(slopes.cross_entropy, "value", rows, rows.astype("float32"))
+    with pytest.raises(TypeError, match="takes prediction, target, got 1 arrays"):
+        kernels.compute(slopes.cross_entropy, "value", rows)
+    with pytest.raises(TypeError, match="softmax: a kernel takes rows of float32 or float64, with at least one entry"):
+        kernels.compute(slopes.softmax, "value", rows[:, :0])
+    with pytest.raises(TypeError, match="softmax: a kernel of rows takes no out"):
+        kernels.compute(slopes.softmax, "value", rows, out=rows)
 
 
 # ------------------------------------------------------------------------------------ arrays and out
@@ -233,8 +318,6 @@ def test_tensors_are_not_written_to():
 
 
 def test_misfits_are_refused():
-    with pytest.raises(kernels.TraceError, match="softmax works on rows, for which there are programs but no kernels"):
-        kernels.compute(slopes.softmax, "value", np.ones((2, 3)))
     x = large()
     with pytest.raises(ValueError, match=r"silu: out must have the shape \(131079,\) and the dtype float32"):
         kernels.compute(slopes.silu, "value", x, out=x.astype("float64"))

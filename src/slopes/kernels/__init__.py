@@ -16,7 +16,7 @@ import numpy as np
 
 from slopes.extras import require
 from slopes.kernels.compiling import folder, is_available, load
-from slopes.kernels.printer import print_kernel
+from slopes.kernels.printer import print_kernel, print_row_kernel
 from slopes.readings.program import Program
 from slopes.readings.trace import TraceError, record
 
@@ -86,7 +86,7 @@ def program(
         return {name: results[name] for name in chosen}
 
     kinds = dict.fromkeys(inputs, "call")
-    has_rows = card.rowwise and card.family != "gate"
+    has_rows = _has_rows(card)
     if has_rows and card.family == "loss":
         kinds |= {argument.name: "row" for argument in card.kind.arguments if not argument.row}  # type: ignore[attr-defined]
     if labels:
@@ -108,22 +108,29 @@ def _derivatives(card: Card) -> tuple[str, ...]:
     return ("slope",) if card.rowwise else ("slope", "vjp")
 
 
-def source(card: Card, *outputs: str, dtype: str = "float32") -> str:
-    """Return the source of a card's kernel for arrays of a dtype, a Python module; see `program` for the outputs.
+def source(card: Card, *outputs: str, dtype: str = "float32", labels: bool = False) -> str:
+    """Return the source of a card's kernel for arrays of a dtype, a Python module; see `program` for the rest.
 
-    Raises TraceError for a body that is no straight line of operations on entries.
+    Raises TraceError for a body that is no straight line of operations.
     """
-    if card.rowwise and card.family != "gate":
-        raise TraceError(f"{card.name} works on rows, for which there are programs but no kernels")
-    return _printed(program(card, *outputs, dtype=dtype, arithmetic=_arithmetic(card, outputs, dtype)), card.name)
-
-
-_printed = lru_cache(maxsize=1024)(print_kernel)
+    arithmetic = _arithmetic(card, outputs, dtype)
+    recorded = program(card, *outputs, dtype=dtype, arithmetic=arithmetic, labels=labels)
+    return _printed(recorded, card.name, _has_rows(card))
 
 
 @lru_cache(maxsize=1024)
-def _source_of_ours(card: Card, *outputs: str, dtype: str) -> str:
-    return source(card, *outputs, dtype=dtype)
+def _printed(recorded: Program, title: str, has_rows: bool) -> str:
+    return (print_row_kernel if has_rows else print_kernel)(recorded, title)
+
+
+def _has_rows(card: Card) -> bool:
+    """Whether the body takes rows; that of a gate takes two entries."""
+    return card.rowwise and card.family != "gate"
+
+
+@lru_cache(maxsize=1024)
+def _source_of_ours(card: Card, *outputs: str, dtype: str, labels: bool = False) -> str:
+    return source(card, *outputs, dtype=dtype, labels=labels)
 
 
 def _is_ours(card: Card) -> bool:
@@ -132,6 +139,8 @@ def _is_ours(card: Card) -> bool:
 
 def _arithmetic(card: Card, outputs: Sequence[str], dtype: str) -> str:
     """Return the dtype to compute in."""
+    if _has_rows(card) and _is_ours(card):
+        return dtype
     if card.family != "activation" or card.bound or not _is_ours(card):
         return "float64"
     wide = any(card.name in WIDE.get(output, WIDE["slope"]) for output in outputs or ("value", "slope"))
@@ -143,12 +152,17 @@ def compute(card: Card, output: str | Sequence[str], *arrays: Any, out: Any = No
 
     The arrays, of float32 or float64, are the card's arguments, and for a "vjp" the cotangent. The result is written
     to `out` if it is given, which may be one of them. Several outputs, as ("value", "slope"), are computed in one pass
-    and given as a tuple, as is then `out`.
+    and given as a tuple, as is then `out`. A map or a loss of rows takes no `out`; a target of integers has labels.
 
-    Raises TraceError for a body that is no straight line of operations on entries.
+    Raises TraceError for a body that is no straight line of operations.
     """
     require("a kernel", "numba")
     first = arrays[0]
+    if _has_rows(card):
+        if out is not None:
+            raise TypeError(f"{card.name}: a kernel of rows takes no out")
+        results = _compute_rows(card, (output,) if isinstance(output, str) else tuple(output), arrays)
+        return results[0] if isinstance(output, str) else tuple(results)
     if any(a.dtype not in (np.float32, np.float64) or a.shape != first.shape or a.dtype != first.dtype for a in arrays):
         raise TypeError(f"{card.name}: a kernel takes arrays of one shape, all of float32 or all of float64")
     outputs = (output,) if isinstance(output, str) else tuple(output)
@@ -164,6 +178,43 @@ def compute(card: Card, output: str | Sequence[str], *arrays: Any, out: Any = No
             )
     _run(kernel, arrays, results)
     return results[0] if isinstance(output, str) else tuple(results)
+
+
+def _compute_rows(card: Card, outputs: tuple[str, ...], arrays: Sequence[Any]) -> list[Any]:
+    """Return the outputs of a card of rows."""
+    first = arrays[0]
+    if first.dtype not in (np.float32, np.float64) or not first.ndim or not first.shape[-1]:
+        raise TypeError(f"{card.name}: a kernel takes rows of float32 or float64, with at least one entry")
+    labels = any(array.dtype.kind in "iu" for array in arrays)
+    recorded = program(card, *outputs, dtype=first.dtype.name, labels=labels)
+    lines = [line for line in recorded.lines if line.operation == "input"]
+    if len(lines) != len(arrays):
+        raise TypeError(f"{card.name}: takes {', '.join(line.text for line in lines)}, got {len(arrays)} arrays")
+    *batch, width = first.shape
+    inputs = []
+    for line, array in zip(lines, arrays, strict=True):
+        shape = first.shape if line.per == "entry" else tuple(batch)
+        is_label = line.dtype == "int64"
+        if array.shape != shape or (array.dtype != first.dtype and not is_label):
+            numbers = "integers" if is_label else first.dtype
+            raise TypeError(
+                f"{card.name}: {line.text} must have the shape {shape} and hold {numbers}, "
+                f"got the shape {array.shape} and {array.dtype}"
+            )
+        if is_label and array.size and not 0 <= array.min() <= array.max() < width:
+            raise ValueError(f"{card.name}: labels must lie between 0 and {width - 1}")
+        flat = np.ascontiguousarray(array, dtype=line.dtype)
+        inputs.append(flat.reshape((-1, width) if line.per == "entry" else -1))
+    for line in recorded.lines:
+        if line.operation == "constant" and line.dtype == "int64" and int(line.text) >= width:
+            raise ValueError(f"{card.name}: a row has {width} entries, and no entry {line.text}")
+    kernel = load(
+        (_source_of_ours if _is_ours(card) else source)(card, *outputs, dtype=first.dtype.name, labels=labels)
+    )
+    per_row = [recorded.lines[place].per == "row" for _, place in recorded.outputs]
+    results = [np.empty(tuple(batch) if short else first.shape, first.dtype) for short in per_row]
+    kernel(*inputs, *(r.reshape(-1 if short else (-1, width)) for r, short in zip(results, per_row, strict=True)))
+    return results
 
 
 def _run(kernel: Callable[..., None], arrays: Sequence[Any], results: Sequence[Any]) -> None:

@@ -16,13 +16,14 @@ from slopes.kernels.machine import (
     divided_by_power,
     exponent_of,
     fma,
+    larger,
     nearest,
     number,
     polynomial,
     power_of_two,
     where,
     with_sign_of,
-)
+)  # fmt: skip
 
 #: `contract` is left out, because error-free sums need each of their roundings; `fma` stands where one helps
 OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True}
@@ -174,3 +175,15 @@ def sin(x):
 def cos(x):
     """The cosine, by the C library."""
     return math.cos(x)
+
+
+@njit(**OPTIONS)
+def place_of_largest(row):
+    """Where the first largest entry lies."""
+    largest = row[0]
+    for j in range(row.size):
+        largest = larger(largest, row[j])
+    for j in range(row.size):
+        if row[j] == largest:
+            return j
+    return 0

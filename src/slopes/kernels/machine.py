@@ -47,6 +47,27 @@ def with_sign_of(context: Any, a: Any, b: Any) -> Any:
 
 
 @intrinsic
+def add_in_any_order(context: Any, total: Any, x: Any) -> Any:
+    """total + x, for sums whose terms a loop may take in another order, several at a time."""
+    return total(total, total), lambda _, builder, signature, arguments: builder.fadd(
+        *arguments, flags=("reassoc", "nsz")
+    )
+
+
+@intrinsic
+def narrow(context: Any, place: Any) -> Any:
+    """A place in a row as 32 bits, of which a loop compares as many at once as of float32."""
+    kind = types.int32
+    return kind(place), lambda _, builder, signature, arguments: builder.trunc(arguments[0], ir.IntType(32))
+
+
+@intrinsic
+def larger(context: Any, a: Any, b: Any) -> Any:
+    """The larger of two, or the one that is no NaN; a branch would keep a loop from being vectorised."""
+    return a(a, a), lambda _, builder, signature, arguments: _call(builder, "llvm.maxnum", arguments)
+
+
+@intrinsic
 def nearest(context: Any, x: Any) -> Any:
     """The nearest integer, of two the even one."""
     return x(x), lambda _, builder, signature, arguments: _call(builder, "llvm.rint", arguments)

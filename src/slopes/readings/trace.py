@@ -599,6 +599,8 @@ def expected_log(values: Array, target: Array) -> Array:
 def entry(x: Array, place: int) -> Array:
     """See `slopes.ops.entry`."""
     x.needs_rows()
+    if place < 0:
+        raise TraceError("it counts entries from the end of a row")
     at = x._recorder.record("constant", dtype="int64", text=str(place))
     return x._recorder.record("pick", x.place, at.place, dtype=x.dtype, per="row", is_flat=True)
 
