@@ -178,7 +178,21 @@ def test_losses_by_kernels_give_what_the_plain_way_gives(name, reduction, monkey
         torch.testing.assert_close(gradient, plain_gradient, **tolerance)
 
 
-@pytest.mark.parametrize("name", ["MSELoss", "L1Loss", "HuberLoss", "SmoothL1Loss", "BCEWithLogitsLoss"])
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_soft_margin_far_out(reduction, monkeypatch):
+    x, target = torch.tensor([-100.0, 90.0, 0.5, 100.0, -3e38]), torch.tensor([1.0, 1.0, -1.0, -1.0, -1.0])
+    loss = slopes.nn.SoftMarginLoss(reduction=reduction)
+    value, gradient = value_and_gradient(lambda x: loss(x, target), x)
+    with monkeypatch.context() as patch:
+        patch.setattr(eager, "is_plain", lambda x: False)
+        wide_value, wide_gradient = value_and_gradient(lambda x: loss(x, target.double()), x.double())
+    torch.testing.assert_close(value.double(), wide_value, rtol=1e-7, atol=1e-44)
+    torch.testing.assert_close(gradient.double(), wide_gradient, rtol=3e-7, atol=1e-44)
+
+
+@pytest.mark.parametrize(
+    "name", ["MSELoss", "L1Loss", "HuberLoss", "SmoothL1Loss", "BCEWithLogitsLoss", "SoftMarginLoss"]
+)
 def test_second_derivatives_of_small_losses(name):
     x, target = torch.linspace(-3, 3, 20, dtype=torch.float64), torch.linspace(0, 1, 20, dtype=torch.float64)
     results = []

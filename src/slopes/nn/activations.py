@@ -68,6 +68,10 @@ def _along(legacy: str, before: Callable[[Tensor], Tensor] | None = None) -> Com
     """Forward of a map of the rows along `dim`; `legacy` is PyTorch's name in its warning that dim is None."""
 
     def compute(self: Any, card: Any, input: Any) -> Any:
+        if type(self.dim) is int and isinstance(input, Tensor):
+            result = r.run_map(card, before(input) if before else input, self.dim)
+            if result is not None:
+                return result
         if not fits(input) or not input.numel() or not input.ndim:
             return None
         dim = _implicit(legacy, input.ndim, 5) if self.dim is None else self.dim
@@ -80,9 +84,6 @@ def _along(legacy: str, before: Callable[[Tensor], Tensor] | None = None) -> Com
 
 def _mapped(self: Any, card: Any, input: Tensor, dim: int) -> Tensor:
     """The card along the axis; a row of −inf alone is NaN, as in PyTorch."""
-    result = r.run_map(card, input, dim)
-    if result is not None:
-        return result
     nothing = input.amax(dim, keepdim=True) == -math.inf
     mapped: Tensor = card(with_contiguous_gradient(_autocast(self, input)), axis=dim)
     return mapped.masked_fill(nothing, math.nan)
@@ -120,7 +121,10 @@ def _drawn(self: Any, card: Any, input: Any) -> Any:
 
 def _planes(self: Any, card: Any, input: Any) -> Any:
     """Forward of Softmax2d: of each pixel, in a picture or a batch of them."""
-    return _mapped(self, card, input, -3) if fits(input) and input.ndim in (3, 4) and input.numel() else None
+    if not fits(input) or input.ndim not in (3, 4) or not input.numel():
+        return None
+    result = r.run_map(card, input, -3)
+    return _mapped(self, card, input, -3) if result is None else result
 
 
 ACTIVATIONS: dict[str, tuple[str, Compute]] = {

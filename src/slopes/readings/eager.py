@@ -219,11 +219,13 @@ def _make_loss_kernel(card: Any, reduction: str, parameters: dict[str, Any], x: 
 
 
 def run_map(card: Any, x: Tensor, axis: int) -> Tensor | None:
-    """Return PyTorch's softmax, log_softmax or glu along an axis that x has, if it is the card's; else None.
+    """Return PyTorch's softmax, log_softmax or glu, whichever the card is, along an axis; None where it will not do.
 
     PyTorch's convention holds: a row of −inf alone is NaN.
     """
     if not is_plain(x) or x.dtype is not torch.float32 or not x.is_cpu or not x.numel():
+        return None
+    if not -x.ndim <= axis < x.ndim:
         return None
     if card.name == "glu":
         return glu(x, axis)

@@ -158,12 +158,10 @@ def celu(alpha: float) -> Pair | None:
 
 def selu() -> Pair:
     """See `slopes.selu`."""
-    right, left = 1.0507009873554804934, 1.0507009873554804934 * 1.6732632423543772848
-    wide_right, wide_left = _wide(right), _wide(left)
+    right, left = _single(1.0507009873554804934), _single(1.0507009873554804934 * 1.6732632423543772848)
 
     def pull(g: Tensor, x: Tensor) -> Tensor:
-        slope = torch.where(x > ZERO, wide_right, wide_left * torch.exp(torch.clamp(x, max=0.0).double()))
-        return (g * slope).float()
+        return g * torch.where(x > ZERO, right, left * torch.exp(torch.clamp(x, max=0.0)))
 
     return functional.selu, pull
 
@@ -374,8 +372,18 @@ def smooth_l1(beta: float) -> LossForm:
     )
 
 
+def soft_margin() -> LossForm:
+    """See `slopes.soft_margin`."""
+
+    def loss(p: Tensor, t: Tensor, reduction: str) -> Tensor:
+        values = functional.softplus(p.double() * -t, threshold=40.0)
+        return (values if reduction == "none" else values.sum() if reduction == "sum" else values.mean()).float()
+
+    return loss, lambda p, t: torch.sigmoid(p.double() * -t) * -t
+
+
 LOSSES: dict[str, Callable[..., LossForm | None]] = {
-    form.__name__: form for form in (mse, binary_cross_entropy, huber, smooth_l1)
+    form.__name__: form for form in (mse, binary_cross_entropy, huber, smooth_l1, soft_margin)
 }
 """By the name of the card: its loss by PyTorch's function in float64, for its parameters, or None."""
 
