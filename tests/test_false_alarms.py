@@ -28,7 +28,7 @@ def test_torch_at_its_defaults(name):
     assert errors(report) == set(well_kept.TRULY_WRONG.get(name, ())), str(report)
 
 
-@pytest.mark.sampled(1)
+@pytest.mark.sampled(1, every=12)
 def test_the_catalogue_passes_the_checks_of_behaviour(card):
     with undisturbed():
         subject, _ = subject_of(card)

@@ -462,7 +462,7 @@ def test_without_a_folder_to_write_kernels_are_compiled_in_memory(tmp_path):
     assert outcome(start("")) == ["0", "1.0"]
 
 
-@pytest.mark.parametrize("damaged", ["*.nbi", "*.nbc", "*.py"])
+@pytest.mark.parametrize("damaged", mark_exhaustive(["*.nbi", "*.nbc", "*.py"]))
 def test_a_damaged_cache_is_no_obstacle(tmp_path, damaged):
     outcome(start(tmp_path))
     (found,) = tmp_path.rglob(damaged)

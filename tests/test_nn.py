@@ -137,7 +137,7 @@ def twice_differentiable(name):
     return not any(i.module_cls is getattr(torch.nn, name) and not i.supports_gradgrad for i in module_db)
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", mark_exhaustive(OURS, every=2))
 def test_values_and_gradients_of_pytorchs_samples(name):
     found = samples(name)
     assert found

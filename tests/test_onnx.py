@@ -89,7 +89,7 @@ def exported(request):
 
 
 @pytest.mark.parametrize(
-    "name", mark_exhaustive(NAMES)
+    "name", mark_exhaustive(NAMES, every=12)
 )  # by name and not by `card`, so that one process of several runs them all
 def test_card(name, request):
     function, arguments = unreduced(CARDS[name]), stress(CARDS[name])

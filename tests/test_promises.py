@@ -147,6 +147,7 @@ def awkward(card, dtype):
 
 
 @DTYPES
+@pytest.mark.sampled(every=2)
 def test_no_nan_from_finite_input(card, dtype):
     """In value, slope and second derivative, of every size, of equal arguments, of zeros, of boxes without area."""
     subject = Subject(card)

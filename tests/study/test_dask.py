@@ -161,6 +161,7 @@ def test_dask_that_is_not_installed(monkeypatch):
         list(outcomes(toys.Toy(), chunks(2), executor="dask://127.0.0.1:9"))
 
 
+@pytest.mark.exhaustive
 def test_a_worker_that_is_killed_and_then_the_last_one_and_then_the_scheduler(mortal, tmp_path, monkeypatch):
     """What was lost is trained again elsewhere; a new worker gets the job anew; and the record is safe."""
     items = []

@@ -77,7 +77,7 @@ def test_killed_at_random_moments_a_study_loses_nothing_and_does_nothing_twice(t
     chance = random.Random()  # not seeded: each run of the tests tries other moments
     known, seen = {}, set()
     log = tmp_path / "log"
-    for _ in range(10):
+    for _ in range(6):
         log.unlink(missing_ok=True)
         process = python(STUDY)
         first = process.stdout.readline()
