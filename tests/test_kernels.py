@@ -555,3 +555,24 @@ def test_numba_is_loaded_by_the_first_large_array():
     )
     process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert process.stdout.split() == ["False", "True"], process.stderr
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: kernels.program("silu"), r"kernels.program takes a card, such as slopes.silu, got str"),
+        (lambda: kernels.source(np.tanh), r"kernels.source takes a card, such as slopes.silu, got ufunc"),
+        (lambda: kernels.compute("silu", "value", large()), r"kernels.compute takes a card, .* got str"),
+        (lambda: kernels.compute(slopes.silu, "value", [1.0]), "silu: a kernel takes NumPy arrays, got list"),
+        (lambda: kernels.compute(slopes.silu, "value"), "silu: a kernel takes NumPy arrays, got none"),
+    ],
+)
+def test_what_is_no_card_or_no_array_is_refused(call, message):
+    with pytest.raises(TypeError, match=f"^{message}$"):
+        call()
+
+
+def test_a_primitive_that_programs_lack_is_named():
+    message = "^sparsemax cannot be traced: it uses slopes.ops.above_simplex_threshold, which programs do not have$"
+    with pytest.raises(kernels.TraceError, match=message):
+        kernels.source(slopes.sparsemax)

@@ -52,6 +52,7 @@ def program(
 
     Raises TraceError for a body that is no straight line of operations on entries, and of sums and picks on rows.
     """
+    _require_card("kernels.program", card)
     for name in inputs:
         if name not in card.parameters:
             raise TypeError(f"{card.name}: no parameter {name!r} to be an input")
@@ -99,6 +100,13 @@ def program(
         raise TraceError(f"{card.name} cannot be traced: {error}") from error.__cause__
 
 
+def _require_card(function: str, card: Any) -> None:
+    from slopes.card import Card
+
+    if not isinstance(card, Card):
+        raise TypeError(f"{function} takes a card, such as slopes.silu, got {type(card).__name__}")
+
+
 def _derivatives(card: Card) -> tuple[str, ...]:
     """The names of the outputs of a card beside its value."""
     if card.family == "gate":
@@ -113,6 +121,7 @@ def source(card: Card, *outputs: str, dtype: str = "float32", labels: bool = Fal
 
     Raises TraceError for a body that is no straight line of operations.
     """
+    _require_card("kernels.source", card)
     arithmetic = _arithmetic(card, outputs, dtype)
     recorded = program(card, *outputs, dtype=dtype, arithmetic=arithmetic, labels=labels)
     return _printed(recorded, card.name, _has_rows(card))
@@ -157,6 +166,10 @@ def compute(card: Card, output: str | Sequence[str], *arrays: Any, out: Any = No
     Raises TraceError for a body that is no straight line of operations.
     """
     require("a kernel", "numba")
+    _require_card("kernels.compute", card)
+    if not arrays or not all(isinstance(a, (np.ndarray, np.generic)) for a in arrays):
+        kinds = ", ".join(type(a).__name__ for a in arrays) or "none"
+        raise TypeError(f"{card.name}: a kernel takes NumPy arrays, got {kinds}")
     first = arrays[0]
     if _has_rows(card):
         if out is not None:

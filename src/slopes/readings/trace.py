@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from slopes import ops
 from slopes.ops import Array, Constant
 from slopes.readings import tails
 from slopes.readings.program import Line, Program
@@ -28,6 +29,13 @@ _this = sys.modules[__name__]
 
 class TraceError(Exception):
     """A body that cannot be recorded as a program."""
+
+
+def __getattr__(name: str) -> NoReturn:
+    """Refuse a primitive that is not below, such as one that sorts a row."""
+    if hasattr(ops, name):
+        raise TraceError(f"it uses slopes.ops.{name}, which programs do not have")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 class Recorder:
