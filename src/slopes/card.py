@@ -62,7 +62,7 @@ class Card:
     slope: Callable[..., Any]
     _arguments: tuple[str, ...] = ("x",)
     kernels: dict[tuple[Any, ...], Any]
-    """What a reading keeps to compute plain arrays with, by dtype and parameters."""
+    """Kernels for plain tensors, by dtype and parameters."""
     __signature__ = description.Described(description.signature, None)
     __name__: str
     __qualname__: str

@@ -21,13 +21,20 @@ from math import inf, nan
 from numba import njit
 from numpy import float32 as single, float64 as double
 from slopes.kernels.elementary import OPTIONS, cos, decay, exp, expm1, log, log1p, sin, sinh, sqrt, tanh
-from slopes.kernels.machine import fma, nearest, where
+from slopes.kernels.elementary import place_of_largest
+from slopes.kernels.machine import add_in_any_order, fma, narrow, nearest, where
 
 
 @njit("void({signature})", cache=True, **OPTIONS)
 def kernel({parameters}):
-    for i in range({first}.size):
 '''
+ENTRIES = """\
+    for i in range({first}.size):
+"""
+ROWS = """\
+    width = {first}.shape[1]
+    for i in range({first}.shape[0]):
+"""
 
 
 def print_kernel(program: Program, title: str, scalars: Sequence[str] = ()) -> str:
@@ -47,7 +54,7 @@ def print_kernel(program: Program, title: str, scalars: Sequence[str] = ()) -> s
             body.append(f"v{place} = {_expression(program, line)}")
     for name, (_, place) in zip(names, program.outputs, strict=True):
         body.append(f"{name}[i] = {_operand(program, place)}")
-    header = HEADER.format(
+    header = (HEADER + ENTRIES).format(
         title=title,
         signature=", ".join(signature),
         parameters=", ".join([*parameters, *names]),
@@ -69,25 +76,6 @@ def _operand(program: Program, place: int) -> str:
     if line.operation != "constant":
         return program.name(place)
     return f"single({line.text})" if line.dtype == "float32" else f"({line.text})" if line.text[0] == "-" else line.text
-
-
-ROW_HEADER = '''\
-"""{title}, a kernel of rows that slopes has written."""
-
-from math import inf, nan
-
-from numba import njit
-from numpy import float32 as single, float64 as double
-from slopes.kernels.elementary import OPTIONS, cos, decay, exp, expm1, log, log1p, sin, sinh, sqrt, tanh
-from slopes.kernels.elementary import place_of_largest
-from slopes.kernels.machine import add_in_any_order, fma, narrow, nearest, where
-
-
-@njit("void({signature})", cache=True, **OPTIONS)
-def kernel({parameters}):
-    width = {first}.shape[1]
-    for i in range({first}.shape[0]):
-'''
 
 
 class _Rows:
@@ -221,5 +209,5 @@ def print_row_kernel(program: Program, title: str) -> str:
     signature = ", ".join(f"{line.dtype}[{'::1' if line.per == 'row' else ':,::1'}]" for line in lines)
     parameters = [*(f"{line.text}_in" for line in inputs), *(f"{name}_out" for name, _ in program.outputs)]
     first = next(f"{line.text}_in" for line in inputs if line.per == "entry")
-    header = ROW_HEADER.format(title=title, signature=signature, parameters=", ".join(parameters), first=first)
+    header = (HEADER + ROWS).format(title=title, signature=signature, parameters=", ".join(parameters), first=first)
     return header + "".join(f"{line}\n" for line in rows.text)

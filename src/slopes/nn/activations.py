@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from slopes.nn.common import Compute, fits, settings_of, values_of, with_contiguous_gradient
+from slopes.nn.common import Compute, computed_by_kernel, fits, settings_of, values_of, with_contiguous_gradient
 from slopes.readings import torch as r
 
 #: what autocast wants in float32 on an accelerator
@@ -22,7 +22,7 @@ def _elementwise(*names: str) -> Compute:
 
     def compute(self: Any, card: Any, input: Any) -> Any:
         if isinstance(input, Tensor) and not self.__dict__.get("inplace"):
-            result = r.run_kernel(card, input) if not names else _by_kernel(self, card, input, names)
+            result = computed_by_kernel(r.run_kernel, self, names, (float, int, str), card, input)
             if result is not None:
                 return result
         if not fits(input) or (settings := settings_of(card, self, input, *names)) is None:
@@ -30,18 +30,6 @@ def _elementwise(*names: str) -> Compute:
         return _applied(self, card, settings, _autocast(self, input))
 
     return compute
-
-
-def _by_kernel(self: Any, card: Any, input: Tensor, names: tuple[str, ...]) -> Tensor | None:
-    """The values of a plain tensor; None where a parameter is no plain number or word, or the card refuses it."""
-    parameters = tuple([(name, getattr(self, name)) for name in names])
-    for _, value in parameters:
-        if type(value) is not float and type(value) is not int and type(value) is not str:
-            return None
-    try:
-        return r.run_kernel(card, input, parameters)
-    except (ValueError, TypeError):
-        return None
 
 
 def _applied(self: Any, card: Any, settings: dict[str, Any], input: Tensor) -> Tensor:

@@ -37,6 +37,24 @@ def settings_of(card: Card, module: torch.nn.Module, x: Any, *names: str) -> dic
         return None
 
 
+def computed_by_kernel(
+    run: Callable[..., Tensor | None],
+    module: torch.nn.Module,
+    names: tuple[str, ...],
+    types: tuple[type, ...],
+    *given: Any,
+) -> Tensor | None:
+    """What `run` gives for these arguments and the module's parameters; None where one of them is not of the types."""
+    parameters = tuple([(name, getattr(module, name)) for name in names])
+    for _, value in parameters:
+        if type(value) not in types:
+            return None
+    try:
+        return run(*given, parameters)
+    except (ValueError, TypeError):  # the card refuses one
+        return None
+
+
 def with_contiguous_gradient(x: Tensor) -> Tensor:
     """x as a tensor whose gradient is contiguous, as that of PyTorch's kernels along an axis is.
 

@@ -8,7 +8,16 @@ import torch
 from torch import Tensor
 
 from slopes.catalogue import CARDS
-from slopes.nn.common import Compute, composed, fits, reduced, settings_of, values_of, with_contiguous_gradient
+from slopes.nn.common import (
+    Compute,
+    composed,
+    computed_by_kernel,
+    fits,
+    reduced,
+    settings_of,
+    values_of,
+    with_contiguous_gradient,
+)
 from slopes.readings import torch as r
 
 
@@ -33,14 +42,10 @@ def _loss(*names: str) -> Compute:
 
 
 def _by_kernel(self: Any, card: Any, names: tuple[str, ...], *tensors: Any) -> Tensor | None:
-    """The loss of plain tensors; None where a parameter is no plain number or flag, or the card refuses it."""
-    parameters = tuple([(name, getattr(self, name)) for name in names])
-    if not isinstance(tensors[0], Tensor) or any(type(value) not in (float, int, bool) for _, value in parameters):
+    """The loss of plain tensors; None where PyTorch's forward, or the plain way, is due."""
+    if not isinstance(tensors[0], Tensor):
         return None
-    try:
-        return r.run_loss(card, self.reduction, tensors, parameters)
-    except (ValueError, TypeError):
-        return None
+    return computed_by_kernel(r.run_loss, self, names, (float, int, bool), card, self.reduction, tensors)
 
 
 def _whole(*names: str) -> Compute:

@@ -49,6 +49,8 @@ MILLS = (
 )
 MILLS_LOW = 5.9814649479347676e-18  #: what the first coefficient lacks as a float64
 
+DENSITY = Constant("1/sqrt(2*pi)", 0.3989422804014327, -2.4923272022777433e-17)  #: of the standard normal at 0
+
 # the same for float32
 MILLS_SINGLE = (
     0.4956558644771576,
@@ -91,8 +93,8 @@ def normal_pdf(r: ModuleType, x: Array, times: Array) -> Array:
     """`times` the standard normal density."""
     a = r.minimum(r.where(x < 0, -x, x), 64.0)
     t, d = r.gauss(a)
-    scale = times * 0.3989422804014327  # 1/sqrt(2 pi)
-    return r.decay(t, scale + scale * (d - 2.4923272022777433e-17 / 0.3989422804014327))
+    scale = times * DENSITY.high
+    return r.decay(t, scale + scale * (d + DENSITY.low / DENSITY.high))
 
 
 def ndtr(r: ModuleType, x: Array, times: Array) -> Array:

@@ -159,7 +159,7 @@ def normal_pdf(x: Array, times: Array) -> Array:
     """See `slopes.ops.normal_pdf`."""
     if x.dtype == _double(x):
         return tails.normal_pdf(_this, x, times)
-    return _in_double(times, x, lambda x: torch.exp(tails.confine(_this, x, 64.0).square() * -0.5) * 0.3989422804014327)
+    return _in_double(times, x, lambda x: torch.exp(tails.confine(_this, x, 64.0).square() * -0.5) * tails.DENSITY.high)
 
 
 def cubic(x: Array, a: Constant, b: Constant) -> tuple[Array, Array]:

@@ -448,11 +448,8 @@ def normal_pdf(x: Array, times: Array) -> Array:
     if x.dtype == "float64":
         return tails.normal_pdf(_this, x, times)
     t, d = gauss(minimum(absolute(x), 64.0))
-    high, low = _parts(DENSITY, x)
+    high, low = _parts(tails.DENSITY, x)
     return _decayed_product(t, times, high, low + high * d)
-
-
-DENSITY = Constant("1/sqrt(2*pi)", 0.3989422804014327, -2.4923272022777433e-17)
 
 
 def _decayed_product(t: Array, a: Array, b: Array, b_low: Array) -> Array:

@@ -189,7 +189,7 @@ def _allow_near_roots(subject: Subject, result: str, dtype: Any, exact: Any, err
 
 
 def distances_to_bounds(x: Any) -> dict[str | None, Any]:
-    """How far predictions of bounded spaces may be moved either way, by space: half of what there is."""
+    """Half the distance from each prediction to the bound of its space, by space."""
     return {"probabilities": np.minimum(x, 1 - x) / 2, "above -1": (x + 1) / 2}
 
 
