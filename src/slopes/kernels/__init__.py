@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from slopes.extras import require
+from slopes.kernels import pool
 from slopes.kernels.compiling import folder, is_available, load
 from slopes.kernels.printer import print_kernel, print_row_kernel
 from slopes.readings.program import Program
@@ -31,6 +32,7 @@ __all__ = ["TraceError", "compile_all", "compute", "folder", "program", "source"
 WIDE = {"value": ("mish", "softcap", "squareplus"), "slope": ("softsign", "squareplus", "tanhshrink")}
 
 BLOCK = 2**15  #: entries that are computed at a time where the result takes the place of the argument
+GRAIN = 2**17  #: entries for which a thread of its own is worth the time to wake it up
 
 
 def program(
@@ -236,24 +238,38 @@ def _run(kernel: Callable[..., None], arrays: Sequence[Any], results: Sequence[A
     inputs = [np.ravel(a, order) for a in arrays]  # copies where an array has gaps or another order
     if not all(r.flags.c_contiguous if order == "C" else r.flags.f_contiguous for r in results):
         places = [np.empty(r.size, r.dtype) for r in results]
-        kernel(*inputs, *places)
+        _run_flat(kernel, inputs, places)
         for result, place in zip(results, places, strict=True):
             result[...] = place.reshape(result.shape, order=order)
         return
     places = [r.reshape(-1, order=order) for r in results]
-    if not any(np.may_share_memory(a, place) for a in inputs for place in places):
-        kernel(*inputs, *places)
-        return
-    # A loop that writes where it reads is not vectorised: it goes block by block. What overlaps otherwise is copied.
-    inputs = [a if _are_same_or_apart(a, places) else a.copy() for a in inputs]
-    size = places[0].size
-    blocks = [np.empty(min(BLOCK, size), place.dtype) for place in places]
-    for start in range(0, size, BLOCK):
-        part = slice(start, min(start + BLOCK, size))
-        room = [block[: part.stop - start] for block in blocks]
-        kernel(*(a[part] for a in inputs), *room)
-        for place, block in zip(places, room, strict=True):
-            place[part] = block
+    if any(np.may_share_memory(a, place) for a in inputs for place in places):
+        # A loop that writes where it reads does not vectorise, so it goes block by block. Other overlaps are copied.
+        inputs = [a if _are_same_or_apart(a, places) else a.copy() for a in inputs]
+        kernel = _in_blocks(kernel, len(places))
+    _run_flat(kernel, inputs, places)
+
+
+def _run_flat(kernel: Callable[..., None], inputs: Sequence[Any], places: Sequence[Any]) -> None:
+    arrays = [*inputs, *places]
+    pool.run(lambda start, stop: kernel(*[array[start:stop] for array in arrays]), places[0].size, GRAIN)
+
+
+def _in_blocks(kernel: Callable[..., None], outputs: int) -> Callable[..., None]:
+    """A kernel whose last arguments, the places of its outputs, may be its inputs."""
+
+    def compute(*arrays: Any) -> None:
+        inputs, places = arrays[:-outputs], arrays[-outputs:]
+        size = places[0].size
+        blocks = [np.empty(min(BLOCK, size), place.dtype) for place in places]
+        for start in range(0, size, BLOCK):
+            part = slice(start, min(start + BLOCK, size))
+            room = [block[: part.stop - start] for block in blocks]
+            kernel(*(a[part] for a in inputs), *room)
+            for place, block in zip(places, room, strict=True):
+                place[part] = block
+
+    return compute
 
 
 def _are_same_or_apart(array: Any, places: Sequence[Any]) -> bool:

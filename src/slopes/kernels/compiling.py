@@ -23,8 +23,13 @@ from functools import lru_cache
 from typing import Any
 
 HOME = pathlib.Path(__file__).parent
-_lock = threading.Lock()
+_lock = threading.RLock()
 _kernels: dict[str, Callable[..., None]] = {}
+
+if hasattr(
+    os, "register_at_fork"
+):  # A fork waits until no thread compiles: Numba's locks would stay shut in the child.
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
 @lru_cache

@@ -1,0 +1,145 @@
+"""Threads for kernels, which hold no GIL: a big array is cut into slices, which a few threads and the caller share.
+
+OpenMP is not used: a process that has used it dies when it forks and the child computes, as a DataLoader's worker
+does. Here a forked child starts threads of its own. The caller takes slices as every thread does, so it never waits
+for a thread to wake up, several callers do not wait for one another, and a call from within a slice cannot deadlock.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+SLICES_PER_THREAD = 4  #: so that a thread that another process keeps from its core is not waited for long
+MOST_SLICES = 64  #: of `collect`, whose slices do not depend on the number of threads
+ALIGNMENT = 64  #: entries, of which the size of a slice is a multiple: no two slices share a cache line
+
+_worker = threading.local()
+_lock = threading.Lock()
+_jobs: SimpleQueue[_Job] = SimpleQueue()
+_count = 0  #: threads that have been started
+
+
+def thread_count() -> int:
+    """Return the number of threads that a kernel may use: PyTorch's where it is imported, else OpenMP's setting."""
+    torch = sys.modules.get("torch")
+    get = getattr(torch, "get_num_threads", None)  # None, too, while torch is being imported
+    if get is not None:
+        return get()  # type: ignore[no-any-return]
+    setting = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    if setting.isdecimal() and int(setting) > 0:
+        return int(setting)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class _Job:
+    """A function of slices, the slices that nobody has taken yet, and a lock that is released after the last one."""
+
+    def __init__(self, function: Callable[[int, int], object], slices: list[tuple[int, int]]) -> None:
+        self.function = function
+        self.waiting = deque(slices)
+        self.unfinished = deque(range(len(slices)))
+        self.error: BaseException | None = None
+        self.done = threading.Lock()
+        self.done.acquire()
+
+    def work(self) -> None:
+        """Compute slices until none is left; after an error the others are dropped."""
+        while True:
+            try:
+                start, stop = self.waiting.popleft()
+            except IndexError:
+                return
+            if self.error is None:
+                try:
+                    self.function(start, stop)
+                except BaseException as error:
+                    self.error = error
+            if self.unfinished.pop() == 0:
+                self.done.release()
+
+
+def _serve(jobs: SimpleQueue[_Job]) -> None:
+    _worker.is_one = True
+    while True:
+        jobs.get().work()
+
+
+def _start_threads(count: int) -> None:
+    global _count
+    with _lock:
+        while _count < count:
+            threading.Thread(target=_serve, args=(_jobs,), name=f"slopes-{_count + 1}", daemon=True).start()
+            _count += 1
+
+
+def _forget_threads() -> None:
+    """In a forked child there are none, and a lock may have been held at the fork."""
+    global _count, _jobs, _lock
+    _count, _jobs, _lock = 0, SimpleQueue(), threading.Lock()
+    _worker.is_one = False
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_threads)
+
+
+def _cut(size: int, count: int, grain: int) -> list[tuple[int, int]]:
+    """Return the bounds of at most `count` slices, of `grain` entries at least where there are several."""
+    length = max(-(-size // count), grain)
+    length = -(-length // ALIGNMENT) * ALIGNMENT
+    return [(start, min(start + length, size)) for start in range(0, size, length)]
+
+
+def run(function: Callable[[int, int], object], size: int, grain: int) -> None:
+    """Call function(start, stop) for slices of range(size), on several threads where there are `grain` entries for two.
+
+    Where the slices lie depends on the number of threads. What the function raises is raised here, by one slice.
+    """
+    threads = 1 if size < 2 * grain or getattr(_worker, "is_one", False) else min(thread_count(), size // grain)
+    if threads > 1:
+        _share(function, _cut(size, SLICES_PER_THREAD * threads, grain), threads)
+    elif size:
+        function(0, size)
+
+
+def collect(function: Callable[[int, int], T], size: int, grain: int) -> list[T]:
+    """Return function(start, stop) for slices of range(size), in their order.
+
+    The slices depend on the size and the grain alone, so a sum of the results has the same digits for any number of
+    threads.
+    """
+    slices = _cut(size, MOST_SLICES, grain)
+    results: dict[int, T] = {}
+
+    def keep(start: int, stop: int) -> None:
+        results[start] = function(start, stop)
+
+    threads = 1 if getattr(_worker, "is_one", False) else min(thread_count(), len(slices))
+    if threads > 1:
+        _share(keep, slices, threads)
+    else:
+        for bounds in slices:
+            keep(*bounds)
+    return [results[start] for start, _ in slices]
+
+
+def _share(function: Callable[[int, int], Any], slices: list[tuple[int, int]], threads: int) -> None:
+    _start_threads(threads - 1)
+    job = _Job(function, slices)
+    for _ in range(threads - 1):
+        _jobs.put(job)
+    job.work()
+    job.done.acquire()
+    del job.function  # which a thread that wakes up late would keep alive, and the arrays with it
+    if job.error is not None:
+        raise job.error

@@ -1,0 +1,230 @@
+"""Kernels on several threads: the same results, in forked children and from several callers, too."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import slopes
+from helpers import PATIENCE
+from slopes import kernels
+from slopes.kernels import compiling, pool
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+
+
+@pytest.fixture(params=[1, 2, 5], ids=lambda count: f"{count} threads")
+def threads(request, monkeypatch):
+    monkeypatch.setattr(pool, "thread_count", lambda: request.param)
+    return request.param
+
+
+@pytest.mark.parametrize("size", [0, 1, 99, 2 * 64, 1000, 12345])
+def test_each_entry_is_in_one_slice(threads, size):
+    counts = np.zeros(size, dtype=int)
+
+    def count(start, stop):
+        assert start < stop
+        counts[start:stop] += 1
+        return stop - start
+
+    pool.run(count, size, 64)
+    assert (counts == 1).all()
+    lengths = pool.collect(count, size, 64)
+    assert (counts == 2).all()
+    assert sum(lengths) == size
+    assert all(length >= 64 for length in lengths[:-1])
+
+
+def test_slices_are_computed_at_the_same_time(monkeypatch):
+    monkeypatch.setattr(pool, "thread_count", lambda: 3)
+    for call in (pool.run, pool.collect):
+        meeting = threading.Barrier(3, timeout=PATIENCE)
+        call(lambda start, stop: meeting.wait() if start < 3 * 64 else None, 12 * 64, 64)  # noqa: B023
+
+
+@pytest.mark.parametrize("call", [pool.run, pool.collect])
+def test_a_call_waits_for_the_last_slice(call, monkeypatch):
+    monkeypatch.setattr(pool, "thread_count", lambda: 2)
+    here, started, finished = threading.get_ident(), threading.Event(), []
+
+    def compute(start, stop):
+        if threading.get_ident() == here:
+            assert started.wait(PATIENCE)
+        else:
+            started.set()
+            time.sleep(0.1)
+        finished.append(start)
+
+    call(compute, 4 * 64, 64)
+    assert sorted(finished) == [0, 64, 128, 192]
+
+
+def test_few_entries_stay_on_the_callers_thread(threads):
+    seen = []
+    pool.run(lambda *bounds: seen.append((bounds, threading.get_ident())), 2 * 64 - 1, 64)
+    assert seen == [((0, 127), threading.get_ident())]
+
+
+def test_results_lie_in_the_order_of_the_slices_and_do_not_depend_on_threads(threads):
+    x = np.random.default_rng(0).standard_normal(100003).astype("float32")
+    parts = pool.collect(lambda start, stop: (start, x[start:stop].sum()), x.size, 64)
+    assert [start for start, _ in parts] == sorted(start for start, _ in parts)
+    length = parts[1][0]
+    assert [total for _, total in parts] == [x[i : i + length].sum() for i in range(0, x.size, length)]
+    assert length == 1600
+
+
+def test_an_error_is_raised_and_the_pool_goes_on(threads):
+    def fail(start, stop):
+        raise ValueError(f"at {start}")
+
+    for call in (pool.run, pool.collect):
+        for _ in range(3):
+            with pytest.raises(ValueError, match="at "):
+                call(fail, 5000, 64)
+    assert sum(pool.collect(lambda start, stop: stop - start, 5000, 64)) == 5000
+
+
+def test_an_error_on_another_thread_is_raised(monkeypatch):
+    monkeypatch.setattr(pool, "thread_count", lambda: 2)
+    here, failed = threading.get_ident(), threading.Event()
+
+    def fail_elsewhere(start, stop):
+        if threading.get_ident() != here:
+            failed.set()
+            raise KeyError("elsewhere")
+        assert failed.wait(PATIENCE)
+
+    with pytest.raises(KeyError, match="elsewhere"):
+        pool.run(fail_elsewhere, 1000, 64)
+
+
+def test_a_slice_may_call_the_pool(threads):
+    def outer(start, stop):
+        return sum(pool.collect(lambda a, b: b - a, (stop - start) * 100, 64))
+
+    assert sum(pool.collect(outer, 5000, 64)) == 500000
+    totals = np.zeros(5000)
+    pool.run(lambda start, stop: pool.run(lambda a, b: totals[start:stop].fill(1), 5000, 64), 5000, 64)
+    assert (totals == 1).all()
+
+
+def test_several_callers_at_once(threads):
+    x = np.linspace(-3, 3, 2 * kernels.GRAIN + 7, dtype="float32")
+    pytest.importorskip("numba")
+    expected, results = kernels.compute(slopes.elu, "value", x), []
+
+    def call():
+        for _ in range(5):
+            results.append(kernels.compute(slopes.elu, "value", x))
+
+    callers = [threading.Thread(target=call) for _ in range(4)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join(PATIENCE)
+    assert len(results) == 20
+    assert all(np.array_equal(result, expected) for result in results)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_kernels_on_several_threads_give_the_same(threads, dtype):
+    pytest.importorskip("numba")
+    x = np.random.default_rng(0).standard_normal(5 * kernels.GRAIN + 7).astype(dtype)
+    expected = np.concatenate([kernels.compute(slopes.elu, "value", part) for part in np.array_split(x, 11)])
+    np.testing.assert_array_equal(kernels.compute(slopes.elu, "value", x), expected)
+    for y in (x.copy(), np.repeat(x, 2)[::2]):
+        assert kernels.compute(slopes.elu, "value", y, out=y) is y
+        np.testing.assert_array_equal(y, expected)
+    y = x.copy()
+    kernels.compute(slopes.elu, "value", y[:-5], out=y[5:])
+    np.testing.assert_array_equal(y[5:], expected[:-5])
+
+
+def test_the_number_of_threads_is_that_of_torch():
+    torch = pytest.importorskip("torch")
+    before = torch.get_num_threads()
+    try:
+        for count in (3, 1):
+            torch.set_num_threads(count)
+            assert pool.thread_count() == count
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(("setting", "count"), [("3", 3), ("2,1", 2), ("", None), ("0", None), ("many", None)])
+def test_without_torch_the_number_of_threads_is_that_of_openmp_or_of_the_cores(setting, count):
+    script = (
+        "import sys; from slopes.kernels import pool; assert 'torch' not in sys.modules; print(pool.thread_count())"
+    )
+    environment = os.environ | {"OMP_NUM_THREADS": setting}
+    result = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    assert int(result.stdout) == (count or cores)
+
+
+def exit_status_of_fork(compute):
+    """0 if the function gives something true in a forked child; a child that hangs is ended."""
+    child = os.fork()
+    if child == 0:
+        try:
+            os._exit(0 if compute() else 1)
+        finally:
+            os._exit(2)
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        finished, status = os.waitpid(child, os.WNOHANG)
+        if finished:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.01)
+    os.kill(child, 9)
+    os.waitpid(child, 0)
+    return None
+
+
+@needs_fork
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+def test_a_forked_child_starts_threads_of_its_own(monkeypatch):
+    monkeypatch.setattr(pool, "thread_count", lambda: 3)
+
+    def meet():
+        meeting = threading.Barrier(3, timeout=PATIENCE)
+        pool.run(lambda start, stop: meeting.wait() if start < 3 * 64 else None, 12 * 64, 64)
+        return True
+
+    assert meet()
+    assert exit_status_of_fork(lambda: meet() and exit_status_of_fork(meet) == 0) == 0
+    assert exit_status_of_fork(meet) == 0
+    assert meet()
+
+
+@needs_fork
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+def test_a_child_forked_within_a_slice_can_compute(monkeypatch):
+    monkeypatch.setattr(pool, "thread_count", lambda: 2)
+    statuses = pool.collect(
+        lambda start, stop: exit_status_of_fork(lambda: sum(pool.collect(lambda a, b: b - a, 500, 64)) == 500), 128, 64
+    )
+    assert statuses == [0, 0]
+
+
+@needs_fork
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+def test_a_child_forked_while_a_thread_compiles_can_compile():
+    compiles = threading.Event()
+
+    def compile_for_long():
+        with compiling._lock:
+            compiles.set()
+            time.sleep(0.2)
+
+    thread = threading.Thread(target=compile_for_long)
+    thread.start()
+    assert compiles.wait(PATIENCE)
+    assert exit_status_of_fork(lambda: compiling._lock.acquire(blocking=False)) == 0
+    thread.join()
