@@ -29,6 +29,8 @@ lint: $(VENV)/.dev
 
 # On an otherwise idle machine: two threads that wait for each other are slow beside anything else.
 bench: $(VENV)/.dev
+	$(BIN)/python benchmarks/speed.py
+	$(BIN)/python benchmarks/small.py --out benchmarks/results/small.csv
 	$(BIN)/python benchmarks/compare.py
 
 # The same tests with other versions, each in an environment of its own. The oldest are the lower bounds of

@@ -1,0 +1,264 @@
+"""The work that `speed.py` measures, by section: the same computation by slopes and by others.
+
+A section is a generator of `Work`. A work names its contenders; each is a function that computes once. All get the
+same input. `step` gives the one for a forward and a backward. "copy" is a memory copy of the input by one thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import special
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+import slopes
+import slopes.nn as snn
+from slopes.catalogue import ACTIVATIONS
+
+Contenders = dict[str, Callable[[], object]]
+
+BIG, MIDDLE = 10**7, 10**5
+
+
+@dataclass(frozen=True)
+class Work:
+    """A computation of one size, and who computes it."""
+
+    name: str
+    size: str
+    contenders: Contenders
+    bytes: int  #: the size of the input, in which memory is given
+
+
+def step(function: Callable[..., Tensor], x: Tensor, *others: Tensor, mean: bool = False) -> Callable[[], None]:
+    """Return a function that computes forward and backward by x once; the values' gradient is 1 at each."""
+    leaf = x.clone().requires_grad_()
+    incoming = torch.ones(()) if mean else torch.ones_like(function(leaf, *others))
+
+    def once() -> None:
+        function(leaf, *others).backward(incoming)
+        leaf.grad = None  # now, so that the next call's memory has its gradient in it
+
+    return once
+
+
+def compiled(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Return the function compiled by PyTorch's default compiler."""
+    torch._dynamo.reset()
+    return torch.compile(function)  # type: ignore[no-any-return]
+
+
+def normal(*shape: int, scale: float = 3.0) -> Tensor:
+    """Return normal numbers, the same for all."""
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(0)) * scale
+
+
+# --- NumPy ------------------------------------------------------------------------------------------------------------
+
+TEXTBOOK: dict[str, Callable[[Any], Any]] = {
+    "relu": lambda x: np.maximum(x, 0),
+    "leaky_relu": lambda x: np.where(x > 0, x, x * 0.01),
+    "elu": lambda x: np.where(x > 0, x, np.exp(x) - 1),
+    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+    "tanh": np.tanh,
+    "softplus": lambda x: np.log(1 + np.exp(x)),
+    "gelu": lambda x: x * 0.5 * (1 + special.erf(x / 2**0.5)),
+    "gelu_tanh": lambda x: x * 0.5 * (1 + np.tanh((2 / np.pi) ** 0.5 * (x + 0.044715 * x**3))),
+    "silu": lambda x: x / (1 + np.exp(-x)),
+    "mish": lambda x: x * np.tanh(np.log(1 + np.exp(x))),
+    "snake": lambda x: x + np.sin(x) ** 2,
+}
+SCIPY: dict[str, Callable[[Any], Any]] = {"sigmoid": special.expit, "log_sigmoid": special.log_expit}
+
+
+def numpy_activations() -> Iterator[Work]:
+    """Values of float32 arrays: into an array that exists, and into a new one."""
+    for name, card in ACTIVATIONS.items():
+        if card.family != "activation" or card.name != name:  # an alias
+            continue
+        for elements in (MIDDLE, BIG):
+            x = normal(elements).numpy()
+            out = np.empty_like(x)
+            contenders: Contenders = {
+                "slopes out=": lambda card=card, x=x, out=out: card(x, out=out),
+                "slopes": lambda card=card, x=x: card(x),
+                "copy": lambda x=x, out=out: np.copyto(out, x),
+            }
+            if name in TEXTBOOK:
+                contenders["textbook"] = lambda x=x, form=TEXTBOOK[name]: form(x)
+            if name in SCIPY:
+                contenders["SciPy"] = lambda x=x, form=SCIPY[name]: form(x)
+            if (jax := _jax()) and hasattr(jax.nn, name):
+                compiled_form, array = jax.jit(getattr(jax.nn, name)), jax.numpy.asarray(x)
+                contenders["JAX"] = lambda form=compiled_form, array=array: form(array).block_until_ready()
+            with np.errstate(over="ignore"):
+                yield Work(name, power(elements), contenders, 4 * elements)
+
+
+def _jax() -> Any:
+    try:
+        import jax
+    except ImportError:
+        return None
+    return jax
+
+
+def power(elements: int) -> str:
+    """Return a power of ten as text."""
+    return f"10^{len(str(elements)) - 1}"
+
+
+# --- PyTorch ----------------------------------------------------------------------------------------------------------
+
+MODULES: dict[str, tuple[Any, ...]] = {
+    "ReLU": (), "LeakyReLU": (), "PReLU": (), "Threshold": (0.1, 0.0), "Hardtanh": (), "ReLU6": (), "ELU": (),
+    "Sigmoid": (), "LogSigmoid": (), "Tanh": (), "Softplus": (), "GELU": (), "GELU(tanh)": ("tanh",), "SiLU": (),
+    "Mish": (), "SELU": (), "CELU": (), "Softsign": (), "Hardsigmoid": (), "Hardswish": (), "Softshrink": (),
+    "Hardshrink": (), "Tanhshrink": (), "GLU": (), "Softmax": (-1,), "LogSoftmax": (-1,),
+}  # fmt: skip
+COMPILED = ("GELU", "SiLU", "Mish", "Softplus")  #: for these the compiler's time is worth it
+
+
+def modules() -> Iterator[Work]:
+    """Forward and backward of `slopes.nn` for `torch.nn`."""
+    for name, options in MODULES.items():
+        kind = name.partition("(")[0]
+        for elements in (MIDDLE, 10**6, BIG):
+            x = normal(elements // 100, 100) if kind in ("GLU", "Softmax", "LogSoftmax") else normal(elements)
+            theirs, ours = (
+                getattr(space, kind)(approximate="tanh") if options == ("tanh",) else getattr(space, kind)(*options)
+                for space in (nn, snn)
+            )
+            contenders: Contenders = {"slopes": step(ours, x), "torch": step(theirs, x)}
+            if name in COMPILED and elements == BIG:
+                contenders["torch.compile"] = step(compiled(theirs), x)
+            yield Work(name, power(elements), contenders, 4 * elements)
+
+
+COMPOSITES: dict[str, Callable[[Tensor], Tensor]] = {
+    "squareplus": lambda x: 0.5 * (x + torch.sqrt(x * x + 4)),
+    "quick_gelu": lambda x: x * torch.sigmoid(1.702 * x),
+    "softcap": lambda x: 30 * torch.tanh(x / 30),
+    "snake": lambda x: x + torch.sin(x) ** 2,
+    "relu_squared": lambda x: F.relu(x) ** 2,
+    "star_relu": lambda x: 0.8944 * F.relu(x) ** 2 - 0.4472,
+    "smelu": lambda x: torch.where(x >= 1.1, x, torch.where(x <= -1.1, torch.zeros_like(x), (x + 1.1) ** 2 / 4.4)),
+    "xielu": lambda x: torch.where(x > 0, 0.8 * x * x + 0.5 * x, 0.8 * (torch.expm1(x) - x) + 0.5 * x),
+}
+
+
+def composites() -> Iterator[Work]:
+    """Forward and backward of activations that PyTorch lacks, against their formula in its operations."""
+    for name, formula in COMPOSITES.items():
+        card: Any = ACTIVATIONS[name]
+        x = normal(BIG)
+        yield Work(name, power(BIG), {"slopes": step(card, x), "torch": step(formula, x)}, 4 * BIG)
+
+
+def _focal(z: Tensor, y: Tensor) -> Tensor:
+    p = torch.sigmoid(z)
+    entropy = F.binary_cross_entropy_with_logits(z, y, reduction="none")
+    right = p * y + (1 - p) * (1 - y)
+    return ((0.25 * y + 0.75 * (1 - y)) * entropy * (1 - right) ** 2).mean()
+
+
+@slopes.loss("regression")
+def own(prediction: Any, target: Any) -> Any:
+    """Return log(1 + d²), a loss as a user writes one."""
+    difference = prediction - target
+    return slopes.ops.log1p(difference * difference)
+
+
+@own.derivative
+def _slope(prediction: Any, target: Any) -> Any:
+    difference = prediction - target
+    return 2 * difference / (1 + difference * difference)
+
+
+def losses() -> Iterator[Work]:
+    """Forward and backward of the mean of element-wise losses."""
+    for elements in (MIDDLE, 10**6, BIG):
+        x, y, bits = normal(elements), normal(elements).flip(0), (normal(elements) > 0).float()
+        for name, ours, theirs, target in (
+            ("mse", snn.MSELoss(), nn.MSELoss(), y),
+            ("mae", snn.L1Loss(), nn.L1Loss(), y),
+            ("huber", snn.HuberLoss(), nn.HuberLoss(), y),
+            ("BCE with logits", snn.BCEWithLogitsLoss(), nn.BCEWithLogitsLoss(), bits),
+            ("sigmoid focal", slopes.sigmoid_focal, _focal, bits),
+            ("a user's own", own, lambda a, b: torch.log1p((a - b) ** 2).mean(), y),
+        ):
+            contenders: Contenders = {
+                "slopes": step(ours, x, target, mean=True),
+                "torch": step(theirs, x, target, mean=True),
+            }
+            yield Work(name, power(elements), contenders, 4 * elements)
+
+
+def _dice(z: Tensor, y: Tensor) -> Tensor:
+    p = torch.sigmoid(z).flatten(1)
+    t = y.flatten(1)
+    return (1 - 2 * (p * t).sum(1) / (p.sum(1) + t.sum(1))).mean()
+
+
+def overlap() -> Iterator[Work]:
+    """Forward and backward of the Dice loss of logits."""
+    z = normal(32, 1, 512, 512)
+    y = (normal(32, 1, 512, 512).flip(0) > 0).float()
+
+    def ours(a: Tensor, b: Tensor) -> Tensor:
+        return slopes.dice(a, b, mode="multilabel", axis=1)
+
+    contenders: Contenders = {"slopes": step(ours, z, y, mean=True), "torch": step(_dice, z, y, mean=True)}
+    yield Work("dice", "32 x 512 x 512", contenders, 4 * z.numel())
+
+
+def _train(space: Any, make: Callable[[Any], nn.Module], x: Tensor, target: Tensor) -> Callable[[], None]:
+    """Return a function that trains a network for one batch."""
+    torch.manual_seed(0)
+    network = make(space)
+    optimizer = torch.optim.Adam(network.parameters(), fused=True)
+    loss = space.CrossEntropyLoss()
+
+    def once() -> None:
+        optimizer.zero_grad()
+        loss(network(x), target).backward()
+        optimizer.step()
+
+    return once
+
+
+def _perceptron(space: Any) -> nn.Module:
+    return nn.Sequential(nn.Linear(64, 64), space.ReLU(), nn.Linear(64, 64), space.ReLU(), nn.Linear(64, 10))
+
+
+def _convolutions(space: Any) -> nn.Module:
+    layers: list[nn.Module] = []
+    for before, after in ((3, 32), (32, 64), (64, 128)):
+        layers += [nn.Conv2d(before, after, 3, padding=1), nn.BatchNorm2d(after), space.SiLU(), nn.MaxPool2d(2)]
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(128 * 16, 10))
+
+
+def training() -> Iterator[Work]:
+    """A step of training of a whole network."""
+    labels = torch.arange(64) % 10
+    for name, size, make, x in (
+        ("perceptron", "64 x 64", _perceptron, normal(64, 64)),
+        ("convolutions with SiLU", "64 x 3 x 32 x 32", _convolutions, normal(64, 3, 32, 32)),
+    ):
+        contenders: Contenders = {"slopes": _train(snn, make, x, labels), "torch": _train(nn, make, x, labels)}
+        yield Work(name, size, contenders, 4 * x.numel())
+
+
+SECTIONS: dict[str, Callable[[], Iterator[Work]]] = {
+    "numpy": numpy_activations,
+    "modules": modules,
+    "composites": composites,
+    "losses": losses,
+    "overlap": overlap,
+    "training": training,
+}
