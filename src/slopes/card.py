@@ -427,7 +427,7 @@ class Map(Activation):
 
         Raises TypeError for what is no array of real numbers, ValueError for an axis that x does not have.
         """
-        return self._along(axis, mask, lambda r, value, pull, x: r.pullable(value, pull, x), parameters, x)
+        return self._along("value", axis, mask, lambda r, value, pull, x: r.pullable(value, pull, x), parameters, x)
 
     def slope(self, x: Array, **parameters: Any) -> Any:
         """Refuse: the entries of a row depend on one another."""
@@ -444,10 +444,11 @@ class Map(Activation):
                 return r.slope_of(self._root.name, lambda x, g: ops.sum(value(x) * g)[..., 0], *arguments)
             return pull_back(*arguments)
 
-        return self._along(axis, mask, compute, parameters, x, cotangent)
+        return self._along("vjp", axis, mask, compute, parameters, x, cotangent)
 
     def _along(
-        self, axis: int, mask: Array, compute: Callable[..., Array], parameters: Mapping[str, Any], *arrays: Array
+        self, output: str, axis: int, mask: Array, compute: Callable[..., Array], parameters: Mapping[str, Any],
+        *arrays: Array,
     ) -> Any:  # fmt: skip
         r = self._reading(*arrays)
         entered = self._enter(r, arrays)
@@ -456,6 +457,10 @@ class Map(Activation):
         dtype = r.result_dtype(entered[0])
         rows = [r.moveaxis(a, axis, -1) for a in entered]
         settings = self._settings(self._draw(r, parameters, entered[0]), r, entered[0])
+        if mask is None and type(entered[0]) is np.ndarray and self.family == "map":
+            result = r.map_by_kernel(self, output, settings, rows)
+            if result is not None:
+                return r.narrow(r.moveaxis(result, -1, axis), dtype)
         if settings and self.parts == 1:
             self._fit(settings, "x", entered[0])
             settings = {name: _along_rows(r, value, axis, entered[0].ndim) for name, value in settings.items()}
@@ -670,6 +675,8 @@ class Loss(Card):
             batch, value, slope = self._enter(
                 r, given, reduction=reduction, weight=weight, mask=mask, divisor=divisor, options=options
             )
+            if batch.kernel is not None:
+                return r.loss_by_kernel(batch)
             values = batch.values(value, slope)
             return r.narrow(batch.reduce(values), batch.dtype)
 
@@ -690,7 +697,9 @@ class Loss(Card):
         common = {"reduction": "mean", "weight": None, "mask": None, "divisor": None}
         common = {name: options.pop(name, default) for name, default in common.items()}
         with r.quiet():
-            batch, value, slope = self._enter(r, given, **common, options=options)
+            batch, value, slope = self._enter(r, given, **common, options=options, wants_slope=True)
+            if batch.kernel is not None:
+                return r.loss_and_slope_by_kernel(batch)  # type: ignore[no-any-return]
             values = batch.values(value, slope)
             gradient = r.narrow(batch.pull_back(self._root.name, value, slope), r.result_dtype(batch.original))
             return r.narrow(batch.reduce(values), batch.dtype), gradient
@@ -715,7 +724,7 @@ class Loss(Card):
 
     def _enter(
         self, r: ModuleType, arguments: tuple[Any, ...], *, reduction: Any,
-        weight: Any, mask: Any, divisor: Any, options: dict[str, Any],
+        weight: Any, mask: Any, divisor: Any, options: dict[str, Any], wants_slope: bool = False,
     ) -> tuple[kinds.Batch, Body, Body | None]:  # fmt: skip
         """The clean batch, and value and slope as functions of it."""
         mine = {name: options[name] for name in options if name not in self.kind.options}
@@ -724,9 +733,13 @@ class Loss(Card):
         settings = self._settings(mine, r, first)
         if settings and not self.rowwise:
             self._fit(settings, name, first)
+        of_kind = {name: options[name] for name in options if name in self.kind.options}
+        find = getattr(r, "find_row_kernel", None)
+        if find is not None and self.rowwise:
+            beside = *others, weight, mask, divisor, of_kind.get("class_weight")
+            of_kind["find_kernel"] = lambda x, axis, labels: find(self, settings, x, axis, labels, beside, wants_slope)
         batch = self.kind.enter(
-            r, self.name, (first, *others), weight=weight, mask=mask, settings=settings,
-            **{name: options[name] for name in options if name in self.kind.options},
+            r, self.name, (first, *others), weight=weight, mask=mask, settings=settings, **of_kind
         )  # fmt: skip
         batch.reduce_by(reduction, divisor)
         return batch, *self._bodies(settings)

@@ -1,4 +1,4 @@
-"""Kernels: machine code for the element-wise cards, printed from what their bodies do.
+"""Kernels: machine code for cards, printed from what their bodies do.
 
 `program` records a card's body and derivative as a straight-line program (`slopes.readings.trace`), `source` prints it
 as a loop for Numba, and `compute` compiles the loop and runs it on NumPy arrays. Big arrays come here by themselves
@@ -8,7 +8,8 @@ where Numba is installed (``pip install 'slopes[fast]'``).
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,7 +18,10 @@ import numpy as np
 from slopes.extras import require
 from slopes.kernels import pool
 from slopes.kernels.compiling import folder, is_available, load
-from slopes.kernels.printer import print_kernel, print_row_kernel
+from slopes.kernels.printer import print_kernel
+from slopes.kernels.row_kernel import RowKernel
+from slopes.kernels.row_printer import print_row_kernel
+from slopes.kernels.special_entries import split_special_entries
 from slopes.readings.program import Program
 from slopes.readings.trace import TraceError, record
 
@@ -46,8 +50,8 @@ def program(
 ) -> Program:
     """Return the program of a card: its value and its derivative, or the named ones of these outputs.
 
-    The outputs are "value", "slope" and "vjp", which takes a further input, the cotangent. A gate has one slope for
-    each half, "slope_gate" and "slope_value"; a map has no slope, and a loss of rows no vjp. Inputs and outputs have
+    The outputs are "value", "slope" and "vjp", which takes a further input, the cotangent: one for each value. A gate
+    has one slope for each half, "slope_gate" and "slope_value"; a map has no slope. Inputs and outputs have
     the dtype, and `arithmetic` is the one to compute in, if that is another. Parameters are literals in the program,
     but those that `inputs` names are inputs after the card's arguments. With `labels` the target of a loss of rows is
     an integer for each row.
@@ -85,13 +89,14 @@ def program(
                 slopes = slopes if isinstance(slopes, tuple) else (slopes,)
                 results.update(zip(_derivatives(card), slopes, strict=False))
                 if cotangent:
-                    results["vjp"] = rest[-1] * results["slope"]
+                    results["vjp"] = (rest[-1][..., None] if card.rowwise else rest[-1]) * results["slope"]
         return {name: results[name] for name in chosen}
 
     kinds = dict.fromkeys(inputs, "call")
     has_rows = _has_rows(card)
     if has_rows and card.family == "loss":
         kinds |= {argument.name: "row" for argument in card.kind.arguments if not argument.row}  # type: ignore[attr-defined]
+        kinds["cotangent"] = "row"
     if labels:
         if not has_rows or "target" not in names:
             raise TypeError(f"{card.name}: takes no labels")
@@ -115,7 +120,7 @@ def _derivatives(card: Card) -> tuple[str, ...]:
         return tuple(f"slope_{name}" for name in card._arguments)
     if card.family == "map":
         return ("vjp",)
-    return ("slope",) if card.rowwise else ("slope", "vjp")
+    return "slope", "vjp"
 
 
 def source(card: Card, *outputs: str, dtype: str = "float32", labels: bool = False) -> str:
@@ -131,7 +136,7 @@ def source(card: Card, *outputs: str, dtype: str = "float32", labels: bool = Fal
 
 @lru_cache(maxsize=1024)
 def _printed(recorded: Program, title: str, has_rows: bool) -> str:
-    return (print_row_kernel if has_rows else print_kernel)(recorded, title)
+    return print_row_kernel(split_special_entries(recorded), title) if has_rows else print_kernel(recorded, title)
 
 
 def _has_rows(card: Card) -> bool:
@@ -144,15 +149,15 @@ def _source_of_ours(card: Card, *outputs: str, dtype: str, labels: bool = False)
     return source(card, *outputs, dtype=dtype, labels=labels)
 
 
-def _is_ours(card: Card) -> bool:
+def is_ours(card: Card) -> bool:
     return card.__module__.startswith(("slopes.activations.", "slopes.losses."))
 
 
 def _arithmetic(card: Card, outputs: Sequence[str], dtype: str) -> str:
     """Return the dtype to compute in."""
-    if _has_rows(card) and _is_ours(card):
+    if _has_rows(card) and is_ours(card):
         return dtype
-    if card.family != "activation" or card.bound or not _is_ours(card):
+    if card.family != "activation" or card.bound or not is_ours(card):
         return "float64"
     wide = any(card.name in WIDE.get(output, WIDE["slope"]) for output in outputs or ("value", "slope"))
     return "float64" if wide else dtype
@@ -182,7 +187,7 @@ def compute(card: Card, output: str | Sequence[str], *arrays: Any, out: Any = No
         raise TypeError(f"{card.name}: a kernel takes arrays of one shape, all of float32 or all of float64")
     outputs = (output,) if isinstance(output, str) else tuple(output)
     # A user's body is traced at each call: it may read a global that has changed.
-    kernel = load((_source_of_ours if _is_ours(card) else source)(card, *outputs, dtype=first.dtype.name))
+    kernel = load((_source_of_ours if is_ours(card) else source)(card, *outputs, dtype=first.dtype.name))
     given = (out,) if isinstance(output, str) else out or (None,) * len(outputs)
     results = [np.empty_like(first) if array is None else array for array in given]
     for array in results:
@@ -201,12 +206,11 @@ def _compute_rows(card: Card, outputs: tuple[str, ...], arrays: Sequence[Any]) -
     if first.dtype not in (np.float32, np.float64) or not first.ndim or not first.shape[-1]:
         raise TypeError(f"{card.name}: a kernel takes rows of float32 or float64, with at least one entry")
     labels = any(array.dtype.kind in "iu" for array in arrays)
-    recorded = program(card, *outputs, dtype=first.dtype.name, labels=labels)
-    lines = [line for line in recorded.lines if line.operation == "input"]
+    kernel = row_kernel(card, outputs, first.dtype.name, labels=labels)
+    lines = [line for line in kernel.program.lines if line.operation == "input"]
     if len(lines) != len(arrays):
         raise TypeError(f"{card.name}: takes {', '.join(line.text for line in lines)}, got {len(arrays)} arrays")
     *batch, width = first.shape
-    inputs = []
     for line, array in zip(lines, arrays, strict=True):
         shape = first.shape if line.per == "entry" else tuple(batch)
         is_label = line.dtype == "int64"
@@ -218,18 +222,41 @@ def _compute_rows(card: Card, outputs: tuple[str, ...], arrays: Sequence[Any]) -
             )
         if is_label and array.size and not 0 <= array.min() <= array.max() < width:
             raise ValueError(f"{card.name}: labels must lie between 0 and {width - 1}")
-        flat = np.ascontiguousarray(array, dtype=line.dtype)
-        inputs.append(flat.reshape((-1, width) if line.per == "entry" else -1))
-    for line in recorded.lines:
+    for line in kernel.program.lines:
         if line.operation == "constant" and line.dtype == "int64" and int(line.text) >= width:
             raise ValueError(f"{card.name}: a row has {width} entries, and no entry {line.text}")
-    kernel = load(
-        (_source_of_ours if _is_ours(card) else source)(card, *outputs, dtype=first.dtype.name, labels=labels)
-    )
-    per_row = [recorded.lines[place].per == "row" for _, place in recorded.outputs]
-    results = [np.empty(tuple(batch) if short else first.shape, first.dtype) for short in per_row]
-    kernel(*inputs, *(r.reshape(-1 if short else (-1, width)) for r, short in zip(results, per_row, strict=True)))
-    return results
+    return kernel(*arrays)
+
+
+def row_kernel(
+    card: Card,
+    outputs: tuple[str, ...],
+    dtype: str,
+    *,
+    labels: bool = False,
+    arithmetic: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> RowKernel:
+    """Return the kernel of a card of rows for these outputs, with its parameters, or other ones, as literals.
+
+    The arithmetic is the dtype itself for cards of ours, float64 for others, unless it is given. Raises TraceError.
+    """
+    if arithmetic is None:
+        arithmetic = _arithmetic(card, outputs, dtype)
+    listed = tuple((card.settings if settings is None else settings).items())
+    if is_ours(card):
+        return _row_kernel_of_ours(card._root, outputs, dtype, labels, arithmetic, listed)
+    return _make_row_kernel(card, outputs, dtype, labels, arithmetic, listed)
+
+
+def _make_row_kernel(
+    card: Card, outputs: tuple[str, ...], dtype: str, labels: bool, arithmetic: str, settings: tuple[Any, ...]
+) -> RowKernel:
+    recorded = program(card, *outputs, dtype=dtype, arithmetic=arithmetic, labels=labels, **dict(settings))
+    return RowKernel(recorded, load(_printed(recorded, card.name, True)))
+
+
+_row_kernel_of_ours = lru_cache(maxsize=1024)(_make_row_kernel)
 
 
 def _run(kernel: Callable[..., None], arrays: Sequence[Any], results: Sequence[Any]) -> None:
@@ -286,7 +313,7 @@ LARGE_FOR_A_USER = 2**17  #: entries from which a user's body, which is traced a
 def compute_if_suitable(card: Card, output: str, arrays: Sequence[Any], out: Any = None) -> Any:
     """Return an output of a card by its kernel, or None for arrays or a body that have none."""
     first = arrays[0]
-    if first.size < LARGE_FOR_A_USER and not _is_ours(card):
+    if first.size < LARGE_FOR_A_USER and not is_ours(card):
         return None
     if any(a.dtype not in (np.float32, np.float64) or a.dtype != first.dtype for a in arrays) or not is_available():
         return None
@@ -296,8 +323,20 @@ def compute_if_suitable(card: Card, output: str, arrays: Sequence[Any], out: Any
         return None
 
 
+def compute_map(card: Card, output: str, settings: Mapping[str, Any], arrays: Sequence[Any]) -> Any:
+    """Return an output of a map of rows by its kernel, or None where it has none."""
+    if not is_available() or (arrays[0].size < LARGE_FOR_A_USER and not is_ours(card)):
+        return None
+    if not all(isinstance(value, (bool, int, float, str)) for value in settings.values()):
+        return None
+    try:
+        return row_kernel(card, (output,), arrays[0].dtype.name, settings=settings)(*arrays)[0]
+    except TraceError:
+        return None
+
+
 def compile_all(cards: Iterable[Card]) -> Iterator[tuple[Card, int]]:
-    """Compile the kernels of activations for float32 and float64 before they are needed.
+    """Compile the kernels of activations and of cards of rows for float32 and float64 before they are needed.
 
     Gives each card with the number of its kernels, which is 0 for a card that has none.
     """
@@ -310,4 +349,11 @@ def compile_all(cards: Iterable[Card]) -> Iterator[tuple[Card, int]]:
                     with contextlib.suppress(TraceError):
                         load(source(card, output, dtype=dtype))
                         count += 1
+        elif _has_rows(card):
+            together = [("value",), ("vjp",)] if card.family == "map" else [("value",), ("value", "vjp")]
+            targets = (False, True) if card.family == "loss" and "class_weight" in card.kind.options else (False,)  # type: ignore[attr-defined]
+            for dtype, outputs, labels in itertools.product(("float32", "float64"), together, targets):
+                with contextlib.suppress(TraceError):
+                    row_kernel(card, outputs, dtype, labels=labels)
+                    count += 1
         yield card, count

@@ -50,7 +50,7 @@ def is_available() -> bool:
 @lru_cache
 def foundation() -> str:
     """Return a line that names the versions, and a hash of the modules that generated sources import."""
-    parts = [(HOME / f"{name}.py").read_bytes() for name in ("coefficients", "elementary", "machine")]
+    parts = [(HOME / f"{name}.py").read_bytes() for name in ("coefficients", "elementary", "machine", "rows")]
     versions = [f"{package} {importlib.metadata.version(package)}" for package in ("numba", "llvmlite", "numpy")]
     python = ".".join(map(str, sys.version_info[:3]))
     return f"Python {python}, {', '.join(versions)}, functions {hashlib.sha256(b''.join(parts)).hexdigest()[:16]}"

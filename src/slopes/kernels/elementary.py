@@ -16,7 +16,6 @@ from slopes.kernels.machine import (
     divided_by_power,
     exponent_of,
     fma,
-    larger,
     nearest,
     number,
     polynomial,
@@ -175,15 +174,3 @@ def sin(x):
 def cos(x):
     """The cosine, by the C library."""
     return math.cos(x)
-
-
-@njit(**OPTIONS)
-def place_of_largest(row):
-    """Where the first largest entry lies."""
-    largest = row[0]
-    for j in range(row.size):
-        largest = larger(largest, row[j])
-    for j in range(row.size):
-        if row[j] == largest:
-            return j
-    return 0

@@ -24,6 +24,12 @@ from slopes.ops import Array
 REDUCTIONS = OneOf(("mean", "sum", "none"))
 DIVISOR = Interval(0.0, closed=True)
 Arguments = tuple[Any, ...]
+FindKernel = Callable[[Any, int, bool], Any]
+"""Gives the kernels for a prediction with its rows along an axis and a target that is, or is not, labels; or None."""
+
+
+def no_kernel(prediction: Array, axis: int, labels: bool) -> None:
+    """Find none."""
 
 
 def same_shape(owner: str, **arrays: Array) -> None:
@@ -100,6 +106,8 @@ class Batch:
     denominator: Array | None = None  #: what each value counts in the mean, where that is not its coefficient
     may_be_zero: bool = False  #: whether the divisor is an array, at which a trace cannot look
     reduced: bool = True
+    kernel: Any = None  #: of `slopes.kernels.rows`, which computes values and gradients of these arguments
+    counts: Array | None = None  #: which values count, where masked rows are left to the kernel as they are
 
     def reduce_by(self, reduction: str, divisor: Any) -> None:
         """Settle what the values are divided by: for a mean, by the sum of what counts, unless told otherwise."""
@@ -156,9 +164,16 @@ class Batch:
         """The unreduced values of a body, weighed and reduced."""
         gives_numbers(self.owner, values)
         keeps_shape(self.owner, tuple(getattr(values, "shape", ())), tuple(self.like.shape))
+        if self.counts is not None:
+            values = self.r.where(self.counts, values, 0.0)
         if self.coefficient is not None:
             values = values * self.coefficient
         return self._scaled(self.r.total(values)) if self.reduced else values
+
+    def cotangent(self) -> Array:
+        """The gradient of the reduced loss by each value."""
+        counted = self.coefficient
+        return self._scaled(self.r.where(self.like == self.like, 1.0, 1.0) if counted is None else counted)
 
     def values(self, value: Callable[..., Array], slope: Callable[..., Array] | None) -> Array:
         """Return the unreduced values of a body, to which the torch reading attaches the derivative."""
@@ -169,7 +184,7 @@ class Batch:
         """The gradient of the reduced loss by the first argument, in that argument's own layout."""
         counted = self.coefficient
         if slope is None or self.coupled:
-            cotangent = self._scaled(self.r.where(self.like == self.like, 1.0, 1.0) if counted is None else counted)
+            cotangent = self.cotangent()
             if slope is None:
                 rows = self.r.slope_of(name, value, *self.arguments, cotangent=cotangent, coupled=self.coupled)
             else:
@@ -260,6 +275,7 @@ class Kind:
     def enter(
         self, r: ModuleType, owner: str, arguments: Arguments, *,
         weight: Array | None, mask: Array | None, settings: dict[str, Any], axis: int = -1,
+        find_kernel: FindKernel = no_kernel,
     ) -> Batch:  # fmt: skip
         """Check the arguments and make them clean."""
         entered = enter_all(r, owner, self.arguments, arguments)
@@ -267,8 +283,10 @@ class Kind:
         if self.rowwise:
             axis = valid_axis(owner, axis, first)
         same_shape(owner, **{a.name: x for a, x in zip(self.arguments, entered, strict=True) if a.row})
-        wide = r.widen(first)
-        clean = [wide, *(r.widen(x, like=wide) for x in entered[1:])]
+        kernel = find_kernel(first, axis, False) if self.rowwise else None
+        prepare = r.widen if kernel is None else r.for_kernel
+        wide = prepare(first)
+        clean = [wide, *(prepare(x, like=wide) for x in entered[1:])]
         if self.rowwise:
             clean = [r.moveaxis(x, axis, -1) if a.row else x for a, x in zip(self.arguments, clean, strict=True)]
         like = clean[0][..., 0] if self.rowwise else clean[0]
@@ -277,7 +295,7 @@ class Kind:
                 raise ValueError(
                     f"{owner}: {argument.name} {tuple(x.shape)} must be {tuple(like.shape)}, one for each row"
                 )
-        batch = Batch(r, owner, first, (), like, r.result_dtype(first, loss=True))
+        batch = Batch(r, owner, first, (), like, r.result_dtype(first, loss=True), kernel=kernel)
         if self.rowwise:
             batch.restore = lambda rows: r.moveaxis(rows, -1, axis)
         mask = select(batch, weight, mask)

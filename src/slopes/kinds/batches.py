@@ -11,7 +11,7 @@ import numpy as np
 
 from slopes import ops
 from slopes.domains import OneOf
-from slopes.kinds.base import Arguments, Batch, Kind, enter_all, same_shape, select, valid_axis
+from slopes.kinds.base import Arguments, Batch, FindKernel, Kind, enter_all, no_kernel, same_shape, select, valid_axis
 from slopes.kinds.classification import check_target, class_weights, is_labels, kept_labels
 from slopes.kinds.others import FLAG
 from slopes.kinds.spaces import DISTRIBUTIONS, PROBABILITIES
@@ -54,7 +54,8 @@ class Overlap(Kind):
 
     def enter(
         self, r: ModuleType, owner: str, arguments: Arguments, *,
-        weight: Array | None, mask: Array | None, settings: dict[str, Any], axis: int = -1, mode: str = "multiclass",
+        weight: Array | None, mask: Array | None, settings: dict[str, Any], axis: int = -1,
+        find_kernel: FindKernel = no_kernel, mode: str = "multiclass",
         over: str = "sample", from_probabilities: bool = False, class_weight: Array | None = None,
         ignore_index: int | None = None,
     ) -> Batch:  # fmt: skip
@@ -192,6 +193,7 @@ class Embeddings(Kind):
     def enter(
         self, r: ModuleType, owner: str, arguments: Arguments, *,
         weight: Array | None, mask: Array | None, settings: dict[str, Any], axis: int = -1,
+        find_kernel: FindKernel = no_kernel,
     ) -> Batch:  # fmt: skip
         """Check the arguments and make them clean: which pairs are positives, which negatives."""
         vectors, labels = enter_all(r, owner, self.arguments, arguments)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from slopes.domains import UnitInterval, plain
-from slopes.kinds.base import Arguments, Batch, Kind, enter_all, select, valid_axis
+from slopes.kinds.base import Arguments, Batch, FindKernel, Kind, enter_all, no_kernel, select, valid_axis
 from slopes.kinds.spaces import DISTRIBUTIONS, refuse
 from slopes.ops import Array
 
@@ -42,28 +42,35 @@ class Classification(Kind):
         self, r: ModuleType, owner: str, arguments: Arguments, *,
         weight: Array | None, mask: Array | None, settings: dict[str, Any], axis: int = -1,
         class_weight: Array | None = None, label_smoothing: UnitInterval = 0.0, ignore_index: int | None = None,
+        find_kernel: FindKernel = no_kernel,
     ) -> Batch:  # fmt: skip
         """Check the arguments and make them clean: classes last, labels in range, masked rows filled."""
         prediction, target = enter_all(r, owner, self.arguments, arguments)
         axis = valid_axis(owner, axis, prediction)
-        wide = r.moveaxis(r.widen(prediction), axis, -1)
-        classes, like = wide.shape[-1], wide[..., 0]
-        labelled = is_labels(owner, r, prediction, target, tuple(like.shape))
-        batch = Batch(r, owner, prediction, (), like, r.result_dtype(prediction, loss=True))
-        batch.restore = lambda rows: r.moveaxis(rows, -1, axis)
-        kept = kept_labels(batch, target, labelled, ignore_index)
-        rows = r.labels(target) if labelled else r.moveaxis(r.widen(target, like=wide), axis, -1)
-        mask = select(batch, weight, mask, kept)
-        space = self.spaces(settings)[0]
-        if mask is not None:
-            wide = r.where(mask[..., None], wide, space.filler(r, wide))
-            rows = r.where(mask, rows, 0) if labelled else r.where(mask[..., None], rows, 1.0 / classes)
-        check_target(batch, rows, target, classes, labelled)
-        space.check(r, owner, self.arguments[0].name, wide, prediction)
+        moved = r.moveaxis(prediction, axis, -1)
+        labelled = is_labels(owner, r, prediction, target, tuple(moved.shape[:-1]))
         label_smoothing = plain(label_smoothing)
         if not isinstance(label_smoothing, (int, float)):
             raise TypeError(f"{owner}: label_smoothing must be a number, got {type(label_smoothing).__name__}")
         UNIT.check(owner, "label_smoothing", label_smoothing)
+        kernel = find_kernel(prediction, axis, labelled and not label_smoothing and class_weight is None)
+        prepare = r.widen if kernel is None else r.for_kernel
+        wide = prepare(moved)
+        classes, like = wide.shape[-1], wide[..., 0]
+        batch = Batch(r, owner, prediction, (), like, r.result_dtype(prediction, loss=True), kernel=kernel)
+        batch.restore = lambda rows: r.moveaxis(rows, -1, axis)
+        kept = kept_labels(batch, target, labelled, ignore_index)
+        rows = r.labels(target) if labelled else r.moveaxis(prepare(target, like=wide), axis, -1)
+        mask = select(batch, weight, mask, kept)
+        space = self.spaces(settings)[0]
+        if mask is not None:
+            if kernel is None or space.rule:
+                wide = r.where(mask[..., None], wide, space.filler(r, wide))
+            else:
+                batch.counts = mask
+            rows = r.where(mask, rows, 0) if labelled else r.where(mask[..., None], rows, 1.0 / classes)
+        check_target(batch, rows, target, classes, labelled)
+        space.check(r, owner, self.arguments[0].name, wide, prediction)
         if label_smoothing:
             rows = r.one_hot(rows, like=wide) * (1.0 - label_smoothing) + label_smoothing / classes
         if class_weight is not None:

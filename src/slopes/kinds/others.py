@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from slopes.domains import Flag, OneOf
-from slopes.kinds.base import Arguments, Batch, Kind
+from slopes.kinds.base import Arguments, Batch, FindKernel, Kind, no_kernel
 from slopes.ops import Array
 
 FLAG: OneOf = Flag.__metadata__[0]  # type: ignore[attr-defined]
@@ -27,6 +27,7 @@ class Signed(Kind):
     def enter(
         self, r: ModuleType, owner: str, arguments: Arguments, *,
         weight: Array | None, mask: Array | None, settings: dict[str, Any], axis: int = -1, zero_one: bool = False,
+        find_kernel: FindKernel = no_kernel,
     ) -> Batch:  # fmt: skip
         """Check the arguments and make them clean: signs."""
         FLAG.check(owner, "zero_one", zero_one)
@@ -34,7 +35,9 @@ class Signed(Kind):
             *others, target = arguments
             target = r.enter(target, f"{owner}: {self.arguments[-1].name}")
             arguments = (*others, r.where(target == 1, 1.0, r.where(target == 0, -1.0, r.widen(target))))
-        return super().enter(r, owner, arguments, weight=weight, mask=mask, settings=settings, axis=axis)
+        return super().enter(
+            r, owner, arguments, weight=weight, mask=mask, settings=settings, axis=axis, find_kernel=find_kernel
+        )
 
 
 @dataclass(frozen=True)

@@ -251,7 +251,8 @@ def _divergence(self: Any, card: Any, input: Any, target: Any) -> Any:
 
 def _classes(self: Any, card: Any, input: Any, target: Any) -> Any:
     """Forward of a loss of rows, with their classes on axis 1: of labels or, where it may smooth, probabilities."""
-    if self.weight is None and not getattr(self, "label_smoothing", 0) and isinstance(input, Tensor) and _known(self):
+    kernel = _kernel_of_rows(self, card, input, target) if r.has_many_entries(input) else None
+    if kernel is None and self.weight is None and not getattr(self, "label_smoothing", 0) and _known(self):
         result = r.run_nll(input, target, self.reduction, self.ignore_index, card is CARDS["nll"])
         if result is not None:
             return result
@@ -268,24 +269,53 @@ def _classes(self: Any, card: Any, input: Any, target: Any) -> Any:
     if refused or not (labelled or soft):
         return None
 
-    def cost(rows_of_chances: Tensor) -> Tensor:
+    def smoothed(rows_of_chances: Tensor) -> Tensor:
         target = rows_of_chances.to(wide)
         if smoothing:
             target = target * (1.0 - smoothing) + smoothing / classes
-        return values_of(card, card.settings, rows, target if weight is None else target * weight)
+        return target if weight is None else target * weight
 
     if not labelled:
-        return reduced(self, cost(target.movedim(axis, -1)), input)
+        return _loss_of_rows(self, card, kernel, rows, smoothed(target.movedim(axis, -1)), input)
     kept = target != self.ignore_index
     labels = torch.where(kept, target.long(), 0)
     if not _are_classes(labels, classes):
         return None
+    count = counted(labels, kept, weight)
     if smoothing:
-        values = cost(r.one_hot(labels, rows))
-    else:
-        values = values_of(card, card.settings, rows, labels)
-        values = values if weight is None else values * weight[labels]
-    return reduced(self, torch.where(kept, values, 0.0), input, counted(labels, kept, weight))
+        return _loss_of_rows(self, card, kernel, rows, smoothed(r.one_hot(labels, rows)), input, None, kept, count)
+    scale = None if weight is None else weight[labels]
+    return _loss_of_rows(self, card, kernel, rows, labels, input, scale, kept, count)
+
+
+def _kernel_of_rows(self: Any, card: Any, input: Tensor, target: Any) -> Any:
+    """The kernels of a loss for rows along axis 1; None where there are none."""
+    if not isinstance(target, Tensor) or not input.ndim:
+        return None
+    labelled = target.ndim < input.ndim and not getattr(self, "label_smoothing", 0)
+    axis = min(1, input.ndim - 1)
+    return r.find_row_kernel(card, card.settings, input, axis, labelled, (target, self.weight), False)
+
+
+def _loss_of_rows(
+    self: Any, card: Any, kernel: Any, rows: Tensor, target: Tensor, input: Tensor,
+    scale: Tensor | None = None, kept: Tensor | None = None, count: Tensor | None = None,
+) -> Tensor:  # fmt: skip
+    """The loss of rows, by a kernel if there is one: each value times `scale` where `kept`, and reduced."""
+
+    def finish(values: Tensor) -> Tensor:
+        values = values if scale is None else values * scale
+        return reduced(self, values if kept is None else torch.where(kept, values, 0.0), input, count)
+
+    if kernel is None:
+        return finish(values_of(card, card.settings, rows, target))
+    cotangent = None
+    if self.reduction != "none":
+        cotangent = torch.ones(rows.shape[:-1], dtype=r.widen(rows).dtype) if scale is None else scale
+        if self.reduction == "mean":
+            cotangent = cotangent / (cotangent.numel() if count is None else count)
+        cotangent = cotangent if kept is None else torch.where(kept, cotangent, 0.0)
+    return r.compute_loss(kernel, r.Reduction(finish, cotangent, kept), r.widen(rows), target)
 
 
 def _are_classes(labels: Tensor, classes: int) -> bool:

@@ -29,12 +29,12 @@ class UnfitError(Exception):
     """A body gives something else than one value for each entry; the plain way says so."""
 
 
-def is_plain(x: Tensor) -> bool:
-    """Whether x is a dense float32 or float64 tensor of a CPU or GPU, and no mode or transform is to see operations."""
+def is_plain(x: Tensor, dtypes: tuple[torch.dtype, ...] = _DTYPES) -> bool:
+    """Whether x is a dense tensor of a CPU or GPU, of these dtypes, and no mode or transform is to see operations."""
     return (
         not torch.compiler.is_dynamo_compiling()
         and type(x) in _TYPES
-        and x.dtype in _DTYPES
+        and x.dtype in dtypes
         and (x.is_cpu or x.is_cuda)
         and x.layout is torch.strided
         and not x.is_nested

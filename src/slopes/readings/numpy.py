@@ -300,6 +300,48 @@ def computed_by_kernel(card: Any, output: str, arrays: list[Array], out: Array |
     return kernels.compute_if_suitable(card, output, arrays, out)
 
 
+def map_by_kernel(card: Any, output: str, settings: dict[str, Any], rows: list[Array]) -> Array | None:
+    """The "value" or "vjp" of a map of rows by its kernel; None where there is none."""
+    x = rows[0]
+    if x.dtype not in (np.float32, np.float64) or x.size < LARGE:
+        return None
+    from slopes.kernels import compute_map
+
+    return compute_map(card, output, settings, rows)
+
+
+def for_kernel(x: Array, like: Array | None = None) -> Array:
+    """x in the dtype that a kernel of rows computes in: its own, or that of `like`."""
+    return x if like is None else x.astype(like.dtype, copy=False)
+
+
+def find_row_kernel(
+    card: Any, settings: dict[str, Any], x: Array, axis: int, labels: bool, beside: tuple[Any, ...], has_slope: bool
+) -> Any:
+    """The kernels of a loss for an array x with its rows along an axis; None where there are none."""
+    if x.dtype not in (np.float32, np.float64) or x.size < LARGE:
+        return None
+    from slopes.kernels.loss_kernel import find_loss_kernel
+
+    _, slope = card._bodies(settings)
+    return find_loss_kernel(
+        card, settings, slope, x.size, x.shape[axis], x.dtype.name, labels=labels, has_slope=has_slope
+    )
+
+
+def loss_by_kernel(batch: Any) -> Array:
+    """The loss of a batch that has a kernel."""
+    (values,) = batch.kernel.get("value")(*batch.arguments)
+    return narrow(batch.reduce(widen(values)), batch.dtype)
+
+
+def loss_and_slope_by_kernel(batch: Any) -> tuple[Array, Array]:
+    """The loss of a batch that has a kernel, and its gradient by the first argument."""
+    values, rows = batch.kernel.get("value", "vjp")(*batch.arguments, batch.cotangent())
+    gradient = narrow(batch.restore(rows), result_dtype(batch.original))
+    return narrow(batch.reduce(widen(values)), batch.dtype), gradient
+
+
 def fits_out(owner: str, out: Any, x: Array) -> None:
     """Raise TypeError or ValueError unless `out` is None or an array that takes results for x."""
     if out is None:

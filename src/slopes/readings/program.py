@@ -22,6 +22,7 @@ text:
 | sum | of a row's entries, one per row |
 | place_of_largest | where the first largest entry of a row lies, an int64 |
 | pick | a row's entry at the place in the second argument |
+| shift | an entry less the third argument, the row's largest, at the place in the second; there 0, unless it is −inf |
 | index, width | the place of each entry in its row, an int64; the length of a row |
 | exp, expm1, log, log1p, sin, cos, tanh, sinh | of one |
 | decay | exp(a)·(b + c) for a <= 0, rounded once, with a c small beside b, nothing if NaN; 0 where exp(a) vanished |
@@ -116,6 +117,11 @@ def _rounded_once(function: Any) -> Any:
     return compute
 
 
+def _shift(x: Any, place: Any, largest: Any) -> Any:
+    is_largest = np.arange(x.shape[-1]) == place
+    return np.where(is_largest & (x > -np.inf), 0.0, x - np.where(largest == -np.inf, 0.0, largest))
+
+
 _FUNCTIONS = {
     "add": np.add, "subtract": np.subtract, "multiply": np.multiply, "divide": np.divide, "negate": np.negative,
     "absolute": np.absolute, "sqrt": np.sqrt, "rint": np.rint, "fma": _fma, "less": np.less,
@@ -123,7 +129,7 @@ _FUNCTIONS = {
     "or": np.logical_or, "not": np.logical_not, "where": np.where, "sum": reading.sum,
     "place_of_largest": lambda x: np.argmax(x, axis=-1, keepdims=True),
     "pick": lambda x, place: np.take_along_axis(x, np.broadcast_to(place, (*x.shape[:-1], 1)), -1),
-    "decay": _decay,
+    "shift": _shift, "decay": _decay,
     **{name: _rounded_once(getattr(np, name)) for name in (
         "power", "exp", "expm1", "log", "log1p", "sin", "cos", "tanh", "sinh"
     )},

@@ -21,6 +21,12 @@ from slopes.readings.eager import run_kernel as run_kernel
 from slopes.readings.eager import run_loss as run_loss
 from slopes.readings.eager import run_map as run_map
 from slopes.readings.eager import run_nll as run_nll
+from slopes.readings.eager_rows import Reduction as Reduction
+from slopes.readings.eager_rows import compute_loss as compute_loss
+from slopes.readings.eager_rows import find_row_kernel as find_row_kernel
+from slopes.readings.eager_rows import has_many_entries as has_many_entries
+from slopes.readings.eager_rows import loss_and_slope_by_kernel as loss_and_slope_by_kernel
+from slopes.readings.eager_rows import loss_by_kernel as loss_by_kernel
 
 _this = sys.modules[__name__]
 Tensor = torch.Tensor
@@ -446,6 +452,9 @@ def widen(x: Array, like: Array | None = None) -> Array:
     dtype = result_dtype(x) if like is None else like.dtype
     dtype = torch.float32 if dtype in _HALF else dtype
     return x if x.dtype == dtype else x.to(dtype)  # within torch.func a cast, even to its own dtype, wraps a tensor
+
+
+for_kernel = widen  #: x in the dtype that kernels of rows compute in
 
 
 def narrow(x: Array, dtype: Any) -> Array:

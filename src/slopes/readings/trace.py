@@ -14,7 +14,6 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from math import inf
 from typing import Any, NoReturn
 
 import numpy as np
@@ -280,7 +279,7 @@ def record(
         raise
     except Exception as error:
         raise TraceError(f"it raises {type(error).__name__}: {error}") from error
-    return _pruned(recorder.lines, places)
+    return prune(recorder.lines, places)
 
 
 def _input(recorder: Recorder, name: str, dtype: str, per: str) -> Traced:
@@ -291,7 +290,7 @@ def _input(recorder: Recorder, name: str, dtype: str, per: str) -> Traced:
     )
 
 
-def _pruned(lines: Sequence[Line], places: Mapping[str, int]) -> Program:
+def prune(lines: Sequence[Line], places: Mapping[str, int]) -> Program:
     """Return the program without lines that no result needs; inputs stay."""
     needed = set(places.values())
     for place in reversed(range(len(lines))):
@@ -584,7 +583,7 @@ def shift_by_top(x: Array) -> tuple[Array, Array]:
     place = recorder.record("place_of_largest", x.place, dtype="int64", per="row")
     is_top = recorder.record("equal", _index(recorder).place, place.place, dtype="bool")
     largest = recorder.record("pick", x.place, place.place, dtype=x.dtype, per="row")
-    return is_top, where(is_top & (x > -inf), 0.0, x - where(largest == -inf, 0.0, largest))
+    return is_top, recorder.record("shift", x.place, place.place, largest.place, dtype=x.dtype)
 
 
 def expected(values: Array, target: Array) -> Array:

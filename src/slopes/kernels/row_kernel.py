@@ -1,0 +1,42 @@
+"""A compiled program of rows, run on matrices of any layout by several threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from slopes.kernels import pool
+from slopes.readings.program import Program
+
+GRAIN = 2**15  #: entries for which a thread of its own is worth the time to wake it up
+
+
+@dataclass(frozen=True)
+class RowKernel:
+    """A program of rows and its machine code."""
+
+    program: Program
+    function: Callable[..., None]
+
+    def __call__(self, *arrays: Any, out: Sequence[Any] | None = None) -> list[Any]:
+        """Return the program's outputs for its inputs, of which the first has the rows.
+
+        The inputs fit the program; those of another dtype are converted. `out` has an array for each output, one that
+        can be written to, without gaps; it may be one of the inputs.
+        """
+        rows = arrays[0]
+        width, batch = rows.shape[-1], rows.shape[:-1]
+        lines = [line for line in self.program.lines if line.operation == "input"]
+        places = [self.program.lines[place] for _, place in self.program.outputs]
+        if out is None:
+            out = [np.empty(batch if line.per == "row" else rows.shape, line.dtype) for line in places]
+        flat = []
+        for line, array in zip([*lines, *places], [*arrays, *out], strict=True):
+            contiguous = np.ascontiguousarray(array, dtype=line.dtype)
+            flat.append(contiguous.reshape(-1) if line.per == "row" else contiguous.reshape(-1, width))
+        grain = max(1, GRAIN // width)
+        pool.run(lambda start, stop: self.function(*[a[start:stop] for a in flat]), flat[0].shape[0], grain)
+        return list(out)

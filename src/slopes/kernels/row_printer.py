@@ -1,0 +1,308 @@
+"""Print a program of rows as the source of a Numba kernel: for each row, a loop over its entries per stage of sums.
+
+A line has the number of sums and searches that lie one behind the other before it as its stage. The entries that a
+stage needs are computed anew in its loop, but for those that cost much: the first loop keeps them in an array of a
+row's length, which stays in the cache, and later loops read them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from slopes.kernels.printer import HEADER, OPERATORS, operand_of
+from slopes.readings.program import Line, Program
+
+#: operations that cost more than to keep their result
+COSTLY = {"exp", "expm1", "log", "log1p", "sin", "cos", "tanh", "sinh", "decay", "power"}
+
+IMPORTS = """
+from numba import njit
+from numpy import empty
+"""
+ROW_IMPORTS = """\
+from slopes.kernels.machine import add_in_any_order, fma, narrow, nearest, where
+from slopes.kernels.rows import BLOCK, exp_of_difference, place_of_largest, shiftable
+"""
+
+
+def print_row_kernel(program: Program, title: str) -> str:
+    """Return the source of a module with a function `kernel` for the program of a function of rows.
+
+    It takes a matrix without gaps for each input of entries and an array for each input of rows, in the order of the
+    program, and then one for each output. An output of entries may take the place of an input. Where the input
+    "cotangent" is one number per row, rows with a 0 there do not count: they are not read, and their results are 0.
+    """
+    inputs = [line for line in program.lines if line.operation == "input"]
+    lines = [*inputs, *(program.lines[place] for _, place in program.outputs)]
+    header = HEADER.replace("\nfrom numba import njit\n", IMPORTS).replace(
+        "from slopes.kernels.machine import fma, nearest, where\n", ROW_IMPORTS
+    )
+    header = header.format(
+        title=title,
+        signature=", ".join(f"{line.dtype}[{'::1' if line.per == 'row' else ':,::1'}]" for line in lines),
+        parameters=", ".join([f"{line.text}_in" for line in inputs] + [f"{name}_out" for name, _ in program.outputs]),
+    )
+    return header + "".join(f"{line}\n" for line in _Rows(program).lines())
+
+
+class _Rows:
+    """The lines of a kernel's body."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.text: list[str] = []
+        self.known: set[int] = set()  #: lines with one result per row that are written
+        self.filled: set[int] = set()  #: lines whose results are in their array
+        self.at: dict[str, dict[int, str]] = {}  #: by the place of an entry, the names of its results
+        self.stages: list[int] = []
+        for line in program.lines:
+            stage = max((self.stages[place] for place in line.arguments), default=0)
+            self.stages.append(stage + (line.operation in ("sum", "place_of_largest")))
+        self.sums: dict[int, list[int]] = {}
+        for place, line in enumerate(program.lines):
+            if line.operation == "sum":
+                self.sums.setdefault(self.stages[place], []).append(place)
+        self.results = {name: place for name, place in program.outputs if program.lines[place].per == "entry"}
+        self.kept = self._find_kept()
+
+    def _find_kept(self) -> list[int]:
+        """Return the costly lines that more than one loop needs, and those of which the largest is looked for."""
+        kept = [line.arguments[0] for line in self.program.lines if line.operation == "place_of_largest"]
+        kept = [place for place in dict.fromkeys(kept) if not self.input_of(place)]
+        seen: set[int] = set()
+        loops = [
+            [self.program.lines[place].arguments[0] for place in places] for _, places in sorted(self.sums.items())
+        ]
+        for targets in [*loops, list(self.results.values())]:
+            visited: set[int] = set()
+            stack = list(targets)
+            while stack:
+                place = stack.pop()
+                line = self.program.lines[place]
+                if place in visited or line.per != "entry":
+                    continue
+                visited.add(place)
+                if line.operation in COSTLY and place in seen and place not in kept:
+                    kept.append(place)
+                if place not in kept or place not in seen:
+                    stack.extend(line.arguments)
+            seen |= visited
+        return sorted(kept)
+
+    def lines(self) -> list[str]:
+        """Return the body."""
+        program = self.program
+        inputs = [line for line in program.lines if line.operation == "input"]
+        first = next(f"{line.text}_in" for line in inputs if line.per == "entry")
+        self.write(f"width = {first}.shape[1]", 1)
+        for place in self.kept:
+            self.write(f"{self.array(place)} = empty(width, {_kind(program.lines[place])})", 1)
+        self.write(f"for i in range({first}.shape[0]):", 1)
+        for line in inputs:
+            self.write(f"{line.text}{'_row' if line.per == 'entry' else ''} = {line.text}_in[i]", 2)
+        if any(line.text == "cotangent" and line.per == "row" for line in inputs):
+            self.write("if cotangent == 0:", 2)
+            for name, _ in program.outputs:
+                self.write(f"{name}_out[i] = 0", 3)
+            self.write("continue", 3)
+        self.compute_rows(0)
+        for stage in range(1, max(self.stages) + 1):
+            self.find_largest_entries(stage)
+            self.compute_sums(stage)
+            self.compute_rows(stage)
+        for name, place in program.outputs:
+            if name not in self.results:
+                self.write(f"{name}_out[i] = {operand_of(program, place)}", 2)
+        if self.results:
+            self.write_results()
+        return self.text
+
+    def write_results(self) -> None:
+        """Write the loop of the results of entries; those at special entries are put in their places after it."""
+        program, special = self.program, list[str]()
+        for name in self.results:
+            self.write(f"{name}_row = {name}_out[i]", 2)
+        ends = {}
+        for name, place in self.results.items():
+            while (entry := self.special_entry(place)) is not None:
+                at, value, place = entry
+                special.insert(0, f"{name}_row[{operand_of(program, at)}] = {operand_of(program, value)}")
+            ends[name] = place
+        self.write("for j in range(width):", 2)
+        names = self.compute_entries(ends.values(), "j", 3)
+        for name, place in ends.items():
+            self.write(f"{name}_row[j] = {names.get(place) or operand_of(program, place)}", 3)
+        for text in special:
+            self.write(text, 2)
+
+    def special_entry(self, place: int) -> tuple[int, int, int] | None:
+        """(the line of a place, the line of the result there, the line of results elsewhere) of a choice by place."""
+        line, lines = self.program.lines[place], self.program.lines
+        if line.operation != "where" or lines[line.arguments[1]].per == "entry":
+            return None
+        condition, value, rest = line.arguments
+        places = [a for a in lines[condition].arguments if lines[a].operation != "index"]
+        is_choice = lines[condition].operation == "equal" and len(places) == 1 and lines[places[0]].dtype == "int64"
+        return (places[0], value, rest) if is_choice else None
+
+    def write(self, text: str, depth: int) -> None:
+        self.text.append("    " * depth + text)
+
+    def array(self, place: int) -> str:
+        """The array in which a line's results are kept."""
+        return f"{self.program.name(place)}_kept"
+
+    def input_of(self, place: int) -> str:
+        """The name of the input that a line is, or is in another dtype; "" if it is none."""
+        line = self.program.lines[place]
+        if line.operation in ("float32", "float64"):
+            line = self.program.lines[line.arguments[0]]
+        return line.text if line.operation == "input" and line.per == "entry" else ""
+
+    def compute_entries(self, targets: Iterable[int], index: str, depth: int, part: str = "row") -> dict[int, str]:
+        """Write the lines that the targets need at an index, and return the names of the results.
+
+        They read the whole rows or, with another `part`, slices that begin at the entry `start`.
+        """
+        suffix = "" if index == "j" else f"_at_{index}"
+        is_part = part != "row"
+        names: dict[int, str] = {} if index == "j" else self.at.setdefault(index, {})
+
+        def visit(place: int) -> None:
+            line = self.program.lines[place]
+            if line.per != "entry" or place in names:
+                return
+            name = f"{self.program.name(place)}{suffix}"
+            kept = f"{self.array(place)}{'_part' if is_part else ''}[{index}]" if place in self.kept else ""
+            if place in self.filled:
+                self.write(f"{name} = {kept}", depth)
+                names[place] = name
+                return
+            if line.operation == "shift" and self.input_of(line.arguments[0]):  # the largest entry is in `less`
+                shift = self.program.name(place)
+                self.write(f"{name} = {_kind(line)}({shift}_{part}[{index}] - {shift}_less)", depth)
+                names[place] = name
+                return
+            for argument in line.arguments:
+                visit(argument)
+            if line.operation == "index":
+                names[place] = f"narrow(start + {index})" if is_part else f"narrow({index})"
+                return
+            names[place] = name
+            if line.operation == "input":
+                self.write(f"{name} = {line.text}_{part}[{index}]", depth)
+                return
+            self.write(f"{name} = {self.expression(line, names, index, is_part)}", depth)
+            if kept and index == "j":
+                self.write(f"{kept} = {name}", depth)
+
+        for target in targets:
+            visit(target)
+        return names
+
+    def expression(self, line: Line, names: Mapping[int, str], index: str = "", is_part: bool = False) -> str:
+        """Return the expression of a line, given the names of entries and the index."""
+        lines = self.program.lines
+        operands = [names.get(place) or operand_of(self.program, place) for place in line.arguments]
+        if line.operation == "width":
+            return f"{_kind(line)}(width)"
+        if line.operation == "shift":
+            x, place, largest = operands
+            zero, is_here = f"{_kind(line)}(0.0)", f"({_is_at(place, index, is_part)})"
+            return f"where({is_here} & ({x} > -inf), {zero}, {x} - where({largest} == -inf, {zero}, {largest}))"
+        if line.operation == "equal" and lines[line.arguments[0]].dtype == "int64":
+            places = [x for x, a in zip(operands, line.arguments, strict=True) if lines[a].operation != "index"]
+            return _is_at(places[0], index, is_part) if len(places) == 1 else f"{places[0]} == {places[1]}"
+        if line.operation == "exp" and lines[line.arguments[0]].operation == "shift":
+            return f"exp_of_difference({operands[0]})"
+        if line.operation in OPERATORS:
+            return OPERATORS[line.operation].format(*operands)
+        return f"{line.operation}({', '.join(operands)})"
+
+    def compute_rows(self, stage: int) -> None:
+        """Write the lines with one result per row up to a stage, in the order of the program."""
+        for place, line in enumerate(self.program.lines):
+            is_of_rows = line.per == "row" or (line.per == "call" and line.operation not in ("constant", "index"))
+            if not is_of_rows or place in self.known or self.stages[place] > stage:
+                continue
+            self.known.add(place)
+            name = self.program.name(place)
+            if line.operation == "pick":
+                values, at = line.arguments
+                index = operand_of(self.program, at)
+                names = self.compute_entries([values], index, 2)
+                self.write(f"{name} = {names.get(values) or operand_of(self.program, values)}", 2)
+            elif line.operation != "input":
+                self.write(f"{name} = {self.expression(line, {})}", 2)
+
+    def find_largest_entries(self, stage: int) -> None:
+        """Write the searches of a stage, and what shifts by their results need."""
+        for place, line in enumerate(self.program.lines):
+            if line.operation == "place_of_largest" and self.stages[place] == stage:
+                self.find_largest(place, line.arguments[0])
+                self.known.add(place)
+        for place, line in enumerate(self.program.lines):
+            is_shift = line.operation == "shift" and self.stages[line.arguments[1]] == stage
+            if is_shift and self.input_of(line.arguments[0]):
+                name, largest = self.program.name(place), operand_of(self.program, line.arguments[1])
+                self.write(f"{name}_row, {name}_less = shiftable({self.input_of(line.arguments[0])}_row, {largest})", 2)
+
+    def find_largest(self, place: int, row: int) -> None:
+        """Write where the first largest entry lies: among entries that are in an array."""
+        name = self.program.name(place)
+        if self.input_of(row):
+            self.write(f"{name} = place_of_largest({self.input_of(row)}_row)", 2)
+            return
+        if row not in self.filled:
+            self.write("for j in range(width):", 2)
+            self.compute_entries([row], "j", 3)
+            self.filled.add(row)
+        self.write(f"{name} = place_of_largest({self.array(row)})", 2)
+
+    def compute_sums(self, stage: int) -> None:
+        """Write the loop of a stage's sums: of blocks in the dtype of the entries, and of these sums in float64."""
+        sums = {place: self.program.lines[place].arguments[0] for place in self.sums.get(stage, ())}
+        if not sums:
+            return
+        for place in sums:
+            self.write(f"{self.program.name(place)}_sum = 0.0", 2)
+        self.write("for start in range(0, width, BLOCK):", 2)
+        slices = len(self.text)
+        for place in sums:
+            self.write(f"{self.program.name(place)}_block = {_kind(self.program.lines[place])}(0.0)", 3)
+        self.write("for j in range(min(BLOCK, width - start)):", 3)
+        loop = len(self.text)
+        names = self.compute_entries(sums.values(), "j", 4, "part")
+        for place, term in sums.items():
+            total = f"{self.program.name(place)}_block"
+            value = names.get(term) or operand_of(self.program, term)
+            self.write(f"{total} = add_in_any_order({total}, {value})", 4)
+        for place in sums:
+            name, kind = self.program.name(place), _kind(self.program.lines[place])
+            self.write(f"{name}_sum += {name}_block", 3)
+        for place in sums:
+            name, kind = self.program.name(place), _kind(self.program.lines[place])
+            self.write(f"{name} = {kind}({name}_sum)", 2)
+            self.known.add(place)
+        body = "\n".join(self.text[loop:])
+        self.filled |= {place for place in self.kept if f"{self.array(place)}_part[j] = " in body}
+        for name in self.rows():
+            if f"{name}_part[j]" in body:
+                whole = name if name.endswith("_kept") else f"{name}_row"
+                self.text.insert(slices, f"            {name}_part = {whole}[start : start + BLOCK]")
+
+    def rows(self) -> list[str]:
+        """The names of what loops read."""
+        lines = enumerate(self.program.lines)
+        names = [self.program.name(p) for p, line in lines if line.operation in ("input", "shift")]
+        return [*names, *(self.array(place) for place in self.kept)]
+
+
+def _is_at(place: str, index: str, is_part: bool) -> str:
+    """The expression for whether an entry is the one at a place, in 32 bits: loops compare as many as of float32."""
+    return f"narrow({place} - start) == narrow({index})" if is_part else f"narrow({place}) == narrow({index})"
+
+
+def _kind(line: Line) -> str:
+    """The function of Numba that converts to a line's dtype."""
+    return {"float32": "single", "float64": "double"}[line.dtype]

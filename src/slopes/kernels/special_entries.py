@@ -1,0 +1,215 @@
+"""Take the entries of a row that are special, such as that of the label, out of what is computed for all.
+
+The derivative of cross-entropy is one expression at the label and another one elsewhere, and a body writes both for
+each entry, multiplied by 1 and 0. Here the expression elsewhere stays in the loop over a row, and that at the label is
+computed once for a row. A sum with terms at the label only needs no loop.
+
+Nothing is rounded otherwise. Only a product of 0 and an infinite or undefined entry, which would be NaN, is 0.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator, Mapping
+from itertools import permutations
+from typing import Any
+
+from slopes.readings.program import Program
+from slopes.readings.trace import Recorder, Traced, prune
+
+_COMPUTE: dict[str, Callable[..., Any]] = {
+    "add": operator.add, "subtract": operator.sub, "multiply": operator.mul, "negate": operator.neg, "absolute": abs,
+    "less": operator.lt, "less_equal": operator.le, "equal": operator.eq, "not_equal": operator.ne,
+    "and": operator.and_, "or": operator.or_, "not": operator.not_,
+}  # fmt: skip
+_OWN = {"input", "constant", "index", "width", "place_of_largest", "shift"}  #: which do not follow their arguments
+MOST_PERMUTED = 3  #: conditions of which the best order is looked for
+Operand = Traced | float | bool  #: a line of the new program, or a number that needs none
+Assumption = Mapping[int, bool]  #: by the place of a condition
+
+
+def split_special_entries(program: Program) -> Program:
+    """Return a program with the same results in which special entries have lines per row of their own."""
+    split = _Split(program)
+    places = {}
+    for name, place in program.outputs:
+        result = split.copy(place)
+        line = program.lines[place]
+        places[name] = split.recorder.value(result, line.dtype).place
+    return prune(split.recorder.lines, places)
+
+
+class _Split:
+    """The new program while it grows."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.recorder = Recorder("float64", has_rows=True)
+        self.copies: dict[tuple[int, frozenset[tuple[int, bool]]], Operand] = {}
+        for place, line in enumerate(program.lines):
+            if line.operation == "input":
+                self.copies[place, frozenset()] = self.recorder.record(
+                    "input", dtype=line.dtype, text=line.text, per=line.per
+                )
+        self.conditions = dict(self._find_conditions())  #: the place of each "is this the entry?": that of the entry's
+        self.dependences: list[frozenset[int]] = []  #: of each line of entries, the conditions in it
+        for place, line in enumerate(program.lines):
+            own = {place} if place in self.conditions else set()
+            of_entries = line.per == "entry"
+            self.dependences.append(
+                frozenset(own.union(*(self.dependences[a] for a in line.arguments))) if of_entries else frozenset()
+            )
+
+    def _find_conditions(self) -> Iterator[tuple[int, int]]:
+        lines = self.program.lines
+        for place, line in enumerate(lines):
+            if line.operation == "equal" and "index" in (found := [lines[a].operation for a in line.arguments]):
+                other = line.arguments[1 - found.index("index")]
+                if lines[other].per == "row":
+                    yield place, other
+
+    def copy(self, place: int) -> Operand:
+        """Return a result in the new program; where results of entries leave a loop, special ones are split off."""
+        key = place, frozenset[tuple[int, bool]]()
+        line = self.program.lines[place]
+        if key not in self.copies and line.operation == "sum":
+            self.copies[key] = self._sum(place)
+        if key not in self.copies and line.operation == "pick":
+            values, at = line.arguments
+            here = {c: True for c, entry in self.conditions.items() if entry == at and c in self.dependences[values]}
+            self.copies[key] = self._pick(self.specialise(values, here), at)
+        is_output = any(place == output for _, output in self.program.outputs)
+        if is_output and line.per == "entry":
+            return self._chosen(place)
+        return self.specialise(place, {})
+
+    def specialise(self, place: int, assumption: Assumption) -> Operand:
+        """Return a result where the conditions are as assumed."""
+        assumption = {c: is_true for c, is_true in assumption.items() if c in self.dependences[place]}
+        if place in assumption:
+            return assumption[place]
+        key = place, frozenset(assumption.items())
+        if key not in self.copies:
+            line = self.program.lines[place]
+            if line.per != "entry" and line.operation in ("sum", "pick"):
+                return self.copy(place)
+            self.copies[key] = self._compute(place, [self.specialise(a, assumption) for a in line.arguments])
+        return self.copies[key]
+
+    def _compute(self, place: int, operands: list[Operand]) -> Operand:
+        line = self.program.lines[place]
+        if line.operation == "constant" and line.dtype != "int64":
+            return float(line.text)
+        simple = _simplify(line.operation, operands)
+        if simple is not None:
+            return simple
+        dtypes = [self.program.lines[a].dtype for a in line.arguments]
+        places = [self.recorder.value(x, d).place for x, d in zip(operands, dtypes, strict=True)]
+        if line.operation == "multiply":
+            scaled = self._scaled(operands, line.dtype)
+            if scaled is not None:
+                return scaled
+        per = line.per if line.operation in _OWN else ""
+        return self.recorder.record(line.operation, *places, dtype=line.dtype, text=line.text, per=per)
+
+    def _scaled(self, operands: list[Operand], dtype: str) -> Operand | None:
+        """An entry divided by 1 + … and multiplied by a number per row is the entry times one number."""
+        lines = self.recorder.lines
+        for x, factor in (operands, operands[::-1]):
+            if not isinstance(x, Traced) or not isinstance(factor, Traced) or factor.per != "row" or x.per != "entry":
+                continue
+            if lines[x.place].operation != "divide":
+                continue
+            entry, divisor = lines[x.place].arguments
+            parts = [lines[a].text for a in lines[divisor].arguments if lines[a].operation == "constant"]
+            if lines[divisor].per == "row" and lines[divisor].operation == "add" and parts == ["1.0"]:
+                quotient = self.recorder.record("divide", factor.place, divisor, dtype=dtype)
+                return self.recorder.record("multiply", entry, quotient.place, dtype=dtype)
+        return None
+
+    def _special(self, place: int) -> tuple[Operand, dict[int, Operand]]:
+        """(the result at most entries, by the condition of each special entry its result per row).
+
+        Where two conditions hold, the result of the first one counts.
+        """
+        conditions = sorted(self.dependences[place])
+        orders = permutations(conditions) if len(conditions) <= MOST_PERMUTED else [tuple(conditions)]
+        needed = min((self._needed(place, order) for order in orders), key=len)
+        elsewhere = self.specialise(place, dict.fromkeys(conditions, False))
+        return elsewhere, {c: self._pick(self.specialise(place, {c: True}), self.conditions[c]) for c in needed}
+
+    def _needed(self, place: int, conditions: tuple[int, ...]) -> list[int]:
+        """The conditions that make a difference, each where those before it do not hold."""
+        assumed: dict[int, bool] = {}
+        needed = []
+        for condition in conditions:
+            here, elsewhere = (self.specialise(place, {**assumed, condition: holds}) for holds in (True, False))
+            if not _is_same(here, elsewhere):
+                needed.append(condition)
+            assumed[condition] = False
+        return needed
+
+    def _pick(self, values: Operand, at: int) -> Operand:
+        """The result per row at the entry at a place of the old program."""
+        if not isinstance(values, Traced) or values.per != "entry":
+            return values
+        entry = self.copy(at)
+        assert isinstance(entry, Traced)
+        return self.recorder.record("pick", values.place, entry.place, dtype=values.dtype, per="row")
+
+    def _chosen(self, place: int) -> Traced:
+        """A result of entries, in which special ones are chosen from results per row."""
+        dtype = self.program.lines[place].dtype
+        elsewhere, special = self._special(place)
+        result = self.recorder.value(elsewhere, dtype)
+        for condition, value in reversed(special.items()):
+            is_here = self.specialise(condition, {})
+            assert isinstance(is_here, Traced)
+            pair = self.recorder.value(value, dtype).place, result.place
+            result = self.recorder.record("where", is_here.place, *pair, dtype=dtype)
+        if result.per == "entry":
+            return result
+        return self.recorder.record(dtype, result.place, dtype=dtype, per="entry")  # one for each entry all the same
+
+    def _sum(self, place: int) -> Operand:
+        """A sum: of one term where the others are 0."""
+        line = self.program.lines[place]
+        (term,) = line.arguments
+        elsewhere, special = self._special(term)
+        terms = [value for value in special.values() if not _is(value, 0)]
+        if _is(elsewhere, 0) and len(terms) == 1:
+            return terms[0]
+        return self.recorder.record("sum", self._chosen(term).place, dtype=line.dtype, per="row")
+
+
+def _is(x: Operand, number: float) -> bool:
+    return not isinstance(x, Traced) and x == number
+
+
+def _is_same(a: Operand, b: Operand) -> bool:
+    if isinstance(a, Traced) and isinstance(b, Traced):
+        return a.place == b.place
+    return not isinstance(a, Traced) and not isinstance(b, Traced) and a == b
+
+
+def _simplify(operation: str, operands: list[Operand]) -> Operand | None:
+    """Return the result of an operation if it needs no line: a number, or one of the operands."""
+    if operands and operation in _COMPUTE and not any(isinstance(x, Traced) for x in operands):
+        return _COMPUTE[operation](*operands)  # type: ignore[no-any-return]
+    match operation, operands:
+        case "where", [condition, a, b] if not isinstance(condition, Traced):
+            return a if condition else b
+        case (("and" | "or"), [a, b]) if isinstance(a, bool) or isinstance(b, bool):
+            known, other = (a, b) if isinstance(a, bool) else (b, a)
+            return known if known == (operation == "or") else other
+        case "multiply", [a, b] if _is(a, 0) or _is(b, 0):
+            return 0.0
+        case "multiply", [a, b] if _is(a, 1) or _is(b, 1):
+            return b if _is(a, 1) else a
+        case "divide", [a, b] if _is(b, 1) or _is(a, 0):
+            return a
+        case "add", [a, b] if _is(a, 0) or _is(b, 0):
+            return b if _is(a, 0) else a
+        case "subtract", [a, b] if _is(b, 0):
+            return a
+    return None

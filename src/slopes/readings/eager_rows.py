@@ -1,0 +1,175 @@
+"""Losses of rows of plain tensors on a CPU, by compiled kernels: the value and the gradient in one pass.
+
+The forward computes the gradient of the reduced loss along with its value and saves it: the backward has only to scale
+it. A loss that is not reduced keeps its argument, and the backward computes the gradient for the cotangent it gets.
+Where a backward is to be differentiated itself, it is composed of torch operations, as it is without kernels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import _C
+from torch._C import _functorch as functorch
+
+from slopes.readings.eager import is_plain
+
+Tensor = torch.Tensor
+LARGE = 2**14  #: entries from which a kernel is worth its compilation
+_TYPES = (Tensor, torch.nn.Parameter)
+_keeps_graph: Callable[[], bool] = getattr(_C._autograd, "_get_current_graph_task_keep_graph", lambda: True)
+
+
+def has_many_entries(x: Any) -> bool:
+    """Whether x is a tensor of so many entries that a kernel may be worth its compilation."""
+    return isinstance(x, Tensor) and not torch.compiler.is_dynamo_compiling() and x.numel() >= LARGE
+
+
+def find_row_kernel(
+    card: Any, settings: dict[str, Any], x: Tensor, axis: int, labels: bool, beside: tuple[Any, ...], has_slope: bool
+) -> Any:
+    """Return the kernels of a loss for a tensor x with its rows along an axis; None where the plain way is due.
+
+    `beside` has the other arguments of the call. With `has_slope` a gradient is asked of the call itself.
+    """
+    if not has_many_entries(x) or not x.is_cpu:
+        return None
+    if not is_plain(x, (*_HALF, torch.float32, torch.float64)) or not all(map(_is_constant, beside)):
+        return None
+    wants_gradient = torch.is_grad_enabled() and x.requires_grad
+    if wants_gradient and has_slope:
+        return None
+    from slopes.kernels.loss_kernel import find_loss_kernel
+
+    _, slope = card._bodies(settings)
+    dtype = "float64" if x.dtype is torch.float64 else "float32"
+    has_slope = has_slope or wants_gradient
+    return find_loss_kernel(
+        card, settings, slope, x.numel(), x.shape[axis], dtype, labels=labels, has_slope=has_slope, arithmetic=dtype
+    )
+
+
+_HALF = (torch.float16, torch.bfloat16)
+
+
+def _is_constant(x: Any) -> bool:
+    """Whether x is no tensor, or a plain one on the CPU that wants no gradient."""
+    if not isinstance(x, Tensor):
+        return True
+    if type(x) not in _TYPES or not x.is_cpu or x.layout is not torch.strided or x.is_nested:
+        return False
+    return not functorch.is_functorch_wrapped_tensor(x) and not (x.requires_grad and torch.is_grad_enabled())
+
+
+class Reduction:
+    """How the values of a loss become its result: what `finish` makes of them, and its gradient by each value.
+
+    Where `counts` is given, values count only where it is True.
+    """
+
+    __slots__ = ("cotangent", "counts", "finish")
+
+    def __init__(self, finish: Callable[[Tensor], Tensor], cotangent: Tensor | None, counts: Tensor | None) -> None:
+        self.finish, self.cotangent, self.counts = finish, cotangent, counts
+
+
+def compute_loss(kernel: Any, reduction: Reduction, x: Tensor, *others: Tensor) -> Tensor:
+    """Return the loss of rows x by a kernel; of values as they are if the reduction has no cotangent."""
+    if torch.is_grad_enabled() and x.requires_grad:
+        if reduction.cotangent is None:
+            return reduction.finish(_apply_values(kernel, reduction.counts, x, *others))
+        return _apply_loss(kernel, reduction, x, *others)  # type: ignore[no-any-return]
+    return reduction.finish(_run(kernel.get("value"), x, *others)[0])
+
+
+def loss_by_kernel(batch: Any) -> Tensor:
+    """Return the loss of a batch that has a kernel."""
+    return compute_loss(batch.kernel, _reduction_of(batch), *batch.arguments)
+
+
+def loss_and_slope_by_kernel(batch: Any) -> tuple[Tensor, Tensor]:
+    """Return the loss of a batch that has a kernel, and its gradient by the first argument."""
+    x, *others = batch.arguments
+    values, rows = _run(batch.kernel.get("value", "vjp"), x, *others, batch.cotangent())
+    dtype = batch.r.result_dtype(batch.original)
+    return _reduction_of(batch).finish(values), batch.restore(rows).to(dtype)
+
+
+def _reduction_of(batch: Any) -> Reduction:
+    cotangent = batch.cotangent() if batch.reduced else None
+    return Reduction(lambda values: batch.reduce(values).to(batch.dtype), cotangent, batch.counts)
+
+
+def _run(kernel: Any, *tensors: Tensor) -> list[Tensor]:
+    """Return the outputs of a kernel, in memory of NumPy's, which asks for huge pages."""
+    arrays = [np.asarray(tensor.detach().resolve_neg()) for tensor in tensors]
+    return [torch.from_numpy(np.asarray(result)) for result in kernel(*arrays)]
+
+
+def _is_to_be_differentiated(gradient: Tensor) -> bool:
+    """Whether the backward is to be differentiated, or runs for many gradients at once."""
+    is_batched = functorch.is_functorch_wrapped_tensor(gradient) or functorch.is_legacy_batchedtensor(gradient)
+    is_special = type(gradient) is not Tensor or is_batched or bool(_C._len_torch_dispatch_stack())
+    return torch.is_grad_enabled() or is_special
+
+
+def _pull_back(kernel: Any, counts: Tensor | None, cotangent: Tensor, x: Tensor, *others: Tensor) -> Tensor:
+    """The gradient by operations that autograd can differentiate; rows that do not count are not read."""
+    if counts is not None:
+        x = torch.where(counts.unsqueeze(-1), x, 0.0)
+    rows: Tensor = cotangent.unsqueeze(-1) * kernel.slope(x, *others)
+    return rows if counts is None else torch.where(counts.unsqueeze(-1), rows, 0.0)
+
+
+class _Loss(torch.autograd.Function):
+    """A reduced loss, which saves its gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, kernel: Any, reduction: Reduction, x: Tensor, *others: Tensor) -> Tensor:
+        ctx.kernel, ctx.reduction = kernel, reduction
+        assert reduction.cotangent is not None
+        values, rows = _run(kernel.get("value", "vjp"), x, *others, reduction.cotangent)
+        ctx.save_for_backward(x, *others, rows)
+        return reduction.finish(values)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        (gradient,) = gradients
+        *arguments, rows = ctx.saved_tensors
+        nothing = (None,) * (len(arguments) - 1)
+        if _is_to_be_differentiated(gradient):
+            cotangent = ctx.reduction.cotangent * gradient.to(rows.dtype)
+            return None, None, _pull_back(ctx.kernel, ctx.reduction.counts, cotangent, *arguments), *nothing
+        factor = gradient.item()
+        if _keeps_graph():  # the gradient is needed again
+            rows = rows * factor
+        elif factor != 1.0:
+            rows = rows.mul_(factor)
+        return None, None, rows, *nothing
+
+
+class _Values(torch.autograd.Function):
+    """The values of a loss of rows."""
+
+    @staticmethod
+    def forward(ctx: Any, kernel: Any, counts: Tensor | None, x: Tensor, *others: Tensor) -> Tensor:
+        ctx.kernel, ctx.counts = kernel, counts
+        ctx.save_for_backward(x, *others)
+        return _run(kernel.get("value"), x, *others)[0]
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        (gradient,) = gradients
+        x, *others = ctx.saved_tensors
+        nothing = (None,) * len(others)
+        if _is_to_be_differentiated(gradient):
+            return None, None, _pull_back(ctx.kernel, ctx.counts, gradient, x, *others), *nothing
+        return None, None, _run(ctx.kernel.get("value", "vjp"), x, *others, gradient)[1], *nothing
+
+
+#: `Function.apply` without its Python, which is for the transforms that kernels exclude
+_apply_loss: Callable[..., Any] = super(torch.autograd.Function, _Loss).apply
+_apply_values: Callable[..., Any] = super(torch.autograd.Function, _Values).apply

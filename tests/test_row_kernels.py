@@ -1,0 +1,453 @@
+"""Losses and maps of rows are computed by kernels above a size, with the results and conventions of the plain way."""
+
+import sys
+
+import numpy as np
+import pytest
+
+import slopes
+from slopes import kernels, ops
+from slopes.card import Map
+from slopes.catalogue import CARDS
+from slopes.kernels.special_entries import split_special_entries
+from slopes.readings import numpy as numpy_reading
+from slopes.readings.program import evaluate
+from test_trace import CASES, rows_of
+
+pytest.importorskip("numba")
+torch = pytest.importorskip("torch")
+
+from slopes.readings import eager_rows  # noqa: E402
+
+ROWS, CLASSES = 64, 300
+LOSSES = ("cross_entropy", "poly1", "softmax_focal", "nll", "categorical_cross_entropy", "multiclass_hinge")
+
+
+@pytest.fixture
+def used(monkeypatch):
+    """The outputs of the kernels that run, in their order."""
+    outputs = []
+    run = kernels.RowKernel.__call__
+
+    def record(kernel, *arrays, **options):
+        outputs.append(tuple(name for name, _ in kernel.program.outputs))
+        return run(kernel, *arrays, **options)
+
+    monkeypatch.setattr(kernels.RowKernel, "__call__", record)
+    return outputs
+
+
+def plainly(function, *arguments):
+    """Return the result of a function for which nothing is large."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(eager_rows, "LARGE", sys.maxsize)
+        patch.setattr(numpy_reading, "LARGE", sys.maxsize)
+        return function(*arguments)
+
+
+def predictions(name, seed=0, shape=(ROWS, CLASSES)):
+    """Rows that the loss of a name takes."""
+    space = CARDS[name].kind.spaces(CARDS[name].settings)[0]
+    return torch.from_numpy(space.draw(np.random.default_rng(seed), shape))
+
+
+def gradient_of(function, x, incoming=None):
+    """Return (the value, the gradient by x)."""
+    x = x.detach().clone().requires_grad_()
+    value = function(x)
+    value.backward(torch.ones_like(value) if incoming is None else incoming)
+    return value.detach(), x.grad
+
+
+LABELS = torch.arange(ROWS) * 37 % CLASSES
+WEIGHT = torch.linspace(0, 2, ROWS, dtype=torch.float64)
+OPTIONS = {
+    "plain": {},
+    "sum": {"reduction": "sum"},
+    "none": {"reduction": "none"},
+    "weight": {"weight": WEIGHT},
+    "mask": {"mask": torch.arange(ROWS) % 3 > 0},
+    "mask of values": {"mask": torch.arange(ROWS) % 3 > 0, "reduction": "none"},
+    "ignored": {"ignore_index": 37},
+    "smoothing": {"label_smoothing": 0.1},
+    "class weights": {"class_weight": torch.linspace(0, 1, CLASSES, dtype=torch.float64)},
+    "divisor": {"divisor": 7.0},
+    "all at once": {
+        "weight": WEIGHT, "mask": torch.arange(ROWS) % 3 > 0, "ignore_index": 37, "label_smoothing": 0.1,
+        "class_weight": torch.linspace(0, 1, CLASSES, dtype=torch.float64),
+    },
+}  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------------ the program
+
+
+@pytest.mark.parametrize(("chosen", "labels"), CASES, ids=[f"{c.name}-{labels}" for c, labels in CASES])
+@pytest.mark.parametrize("places", ["any", "largest"])
+def test_special_entries_change_no_result(chosen, labels, places):
+    arguments = rows_of(chosen, labels)
+    if places == "largest":
+        if not labels:
+            pytest.skip("there are no labels")
+        arguments[1] = arguments[0].argmax(-1)
+    if not isinstance(chosen, Map):
+        arguments.append(np.linspace(0.1, 1, 7))
+    program = kernels.program(chosen, "value", "vjp", labels=labels)
+    given = dict(zip(program.inputs, arguments, strict=True))
+    expected, results = evaluate(program, **given), evaluate(split_special_entries(program), **given)
+    for name, exact in expected.items():
+        result, exact = np.broadcast_arrays(results[name], exact)
+        np.testing.assert_allclose(result, exact, rtol=1e-14, atol=1e-16 * np.abs(exact).max())
+
+
+def test_entries_that_are_special_together_are_found():
+    @slopes.loss("classification")
+    def certain(prediction, target):
+        right = ops.one_hot(target, like=prediction)
+        return ops.sum(ops.where((right == 1) & (ops.top(prediction) == 1), 5.0, prediction))[..., 0]
+
+    rows = np.random.default_rng(0).standard_normal((9, 4))
+    for labels in (rows.argmax(-1), rows.argmin(-1)):
+        result = kernels.compute(certain, "value", rows, labels)
+        np.testing.assert_allclose(result, certain(rows, labels, reduction="none"), rtol=1e-14)
+
+
+@pytest.mark.parametrize("name", ["cross_entropy", "poly1"])
+def test_an_exponential_is_computed_once(name):
+    text = kernels.source(CARDS[name], "value", "vjp", labels=True)
+    body = text.partition("for i in")[2]
+    assert body.count("exp(") + body.count("exp_of_difference(") == 1
+    assert body.count("for j in") == 2  # one for the sums, one for the gradient
+    if name == "cross_entropy":
+        assert "/" not in body.rpartition("for j in")[2]  # all entries have one factor
+
+
+def test_rows_without_a_cotangent_are_not_read():
+    rows, labels = np.full((3, 5), np.nan), np.arange(3)
+    rows[1] = 1.0
+    value, slope = kernels.compute(slopes.cross_entropy, ("value", "vjp"), rows, labels, np.array([0.0, 1.0, 0.0]))
+    assert value[0] == value[2] == 0
+    assert not slope[[0, 2]].any()
+    assert slope[1].any()
+
+
+@pytest.mark.parametrize("width", [1, 255, 256, 257, 1024, 1025, 3000])
+def test_the_first_largest_entry_is_found(width):
+    from slopes.kernels.rows import place_of_largest
+
+    rng = np.random.default_rng(width)
+    rows = rng.integers(0, 4 * width, (50, width)).astype(float)
+    rows[:3] = [[-np.inf], [np.inf], [0.0]]
+    for row in rows:
+        assert place_of_largest(row) == np.argmax(row)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_exponential_of_a_difference_is_within_1_ulp(dtype):
+    from slopes.kernels.rows import exp_of_difference
+
+    x = -np.abs(np.random.default_rng(0).standard_normal(20000) * np.logspace(-8, 3.2, 20000)).astype(dtype)
+    x = np.concatenate([x, np.array([0.0, -0.0, -np.inf, -87.4, -103.9, -104.5, -745.1, -746.5], dtype)])
+    result = np.array([exp_of_difference(number) for number in x])
+    assert (result == result.astype(dtype)).all()
+    exact = np.exp(x.astype(np.longdouble))
+    unit = np.spacing(np.maximum(exact.astype(dtype), np.finfo(dtype).tiny))
+    assert (np.abs(result - exact) / unit).max() <= 1.0
+    assert np.isnan(exp_of_difference(x.dtype.type(np.nan)))
+
+
+# ------------------------------------------------------------------------------------------- tensors
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+@pytest.mark.parametrize("name", LOSSES)
+def test_losses_of_tensors_agree_with_the_plain_way(name, option, used):
+    options, loss = OPTIONS[option], CARDS[name]
+    x = predictions(name)
+    if name == "multiclass_hinge" and ("label_smoothing" in options or "class_weight" in options):
+        pytest.skip("its targets are labels")
+
+    def compute(x):
+        return loss(x, LABELS, **options)
+
+    incoming = torch.linspace(-1, 2, ROWS, dtype=torch.float64) if options.get("reduction") == "none" else None
+    value, gradient = gradient_of(compute, x, incoming)
+    assert used
+    expected, slope = plainly(gradient_of, compute, x, incoming)
+    torch.testing.assert_close(value, expected, rtol=1e-12, atol=1e-14)
+    torch.testing.assert_close(gradient, slope, rtol=1e-11, atol=1e-14)
+    if incoming is None or "mask" not in options:
+        both = loss.value_and_slope(x, LABELS, **options)
+        torch.testing.assert_close(both[0], value, rtol=1e-12, atol=1e-14)
+        expected = plainly(lambda: loss.slope(x, LABELS, **options))
+        torch.testing.assert_close(both[1], expected, rtol=1e-11, atol=1e-14)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_narrow_tensors_keep_their_type(dtype, used):
+    x = predictions("cross_entropy").to(dtype)
+    value, gradient = gradient_of(lambda x: slopes.cross_entropy(x, LABELS), x)
+    assert used == [("value", "vjp")]
+    assert value.dtype == gradient.dtype == dtype
+    exact = plainly(gradient_of, lambda x: slopes.cross_entropy(x, LABELS), x.double())
+    eps = torch.finfo(dtype).eps
+    torch.testing.assert_close(value.double(), exact[0], rtol=2 * eps, atol=0)
+    least = 20 * eps * exact[1].abs().max().item() if dtype == torch.float16 else 1e-30  # it has subnormal numbers here
+    torch.testing.assert_close(gradient.double(), exact[1], rtol=eps + 3e-6, atol=least)
+
+
+@pytest.mark.parametrize("axis", [1, -1, 0])
+def test_classes_may_lie_on_any_axis(axis, used):
+    x = predictions("cross_entropy", shape=(10, 6, CLASSES)).movedim(-1, axis)
+    labels = (LABELS[:60] % 5).reshape(10, 6)
+    value, gradient = gradient_of(lambda x: slopes.cross_entropy(x, labels, axis=axis), x.repeat(1, 1, 2)[..., ::2])
+    assert used
+    expected, slope = plainly(
+        gradient_of, lambda x: slopes.cross_entropy(x, labels, axis=axis), x.repeat(1, 1, 2)[..., ::2]
+    )
+    torch.testing.assert_close(value, expected, rtol=1e-12, atol=0)
+    torch.testing.assert_close(gradient, slope, rtol=1e-11, atol=1e-16)
+
+
+def test_probability_rows_are_targets(used):
+    x, target = predictions("cross_entropy"), torch.softmax(predictions("cross_entropy", 1), -1)
+    value, gradient = gradient_of(lambda x: slopes.cross_entropy(x, target), x)
+    assert used
+    expected, slope = plainly(gradient_of, lambda x: slopes.cross_entropy(x, target), x)
+    torch.testing.assert_close(value, expected, rtol=1e-12, atol=0)
+    torch.testing.assert_close(gradient, slope, rtol=1e-10, atol=1e-15)
+
+
+@pytest.mark.parametrize("name", ["distillation", "cosine", "cosine_embedding", "triplet_margin", "kl_div"])
+def test_losses_of_other_kinds_agree_with_the_plain_way(name, used):
+    loss = CARDS[name]
+    drawn = loss.kind.sample(np.random.default_rng(0), (ROWS, CLASSES), loss.settings)
+    x, *rest = (torch.from_numpy(np.asarray(argument, float)) for argument in drawn)
+    value, gradient = gradient_of(lambda x: loss(x, *rest), x)
+    assert used
+    expected, slope = plainly(gradient_of, lambda x: loss(x, *rest), x)
+    torch.testing.assert_close(value, expected, rtol=1e-11, atol=1e-14)
+    torch.testing.assert_close(gradient, slope, rtol=1e-9, atol=1e-13)
+
+
+def test_what_does_not_count_is_not_read(used):
+    x = predictions("cross_entropy")
+    x[3], x[5, 0] = torch.nan, torch.inf
+    mask = torch.ones(ROWS, dtype=torch.bool)
+    mask[[3, 5]] = False
+    for options in ({"mask": mask}, {"weight": mask.double()}, {"mask": mask, "reduction": "none"}):
+        value, gradient = gradient_of(lambda x, options=options: slopes.cross_entropy(x, LABELS, **options), x)
+        assert torch.isfinite(value).all()
+        assert torch.isfinite(gradient).all()
+        assert not gradient[[3, 5]].any()
+        assert (gradient[0] != 0).all()
+    assert used
+    value, gradient = gradient_of(lambda x: slopes.cross_entropy(x, LABELS, mask=mask & False), x)
+    assert value == 0
+    assert not gradient.any()
+
+
+def test_the_incoming_gradient_scales_the_saved_one():
+    x = predictions("cross_entropy").requires_grad_()
+    once = plainly(lambda: torch.autograd.grad(slopes.cross_entropy(x, LABELS), x)[0])
+    (tripled,) = torch.autograd.grad(3 * slopes.cross_entropy(x, LABELS), x)
+    torch.testing.assert_close(tripled, 3 * once, rtol=1e-11, atol=1e-16)
+    value = 2 * slopes.cross_entropy(x, LABELS)
+    first = torch.autograd.grad(value, x, retain_graph=True)[0]
+    kept = first.clone()
+    second = torch.autograd.grad(value, x, retain_graph=True)[0]
+    first.zero_()  # is not what later calls give
+    third = torch.autograd.grad(value, x)[0]
+    for gradient in (kept, second, third):
+        torch.testing.assert_close(gradient, 2 * once, rtol=1e-11, atol=1e-16)
+    with pytest.raises(RuntimeError, match="backward through the graph a second time"):
+        torch.autograd.grad(value, x)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_a_gradient_is_differentiated_as_in_the_plain_way(reduction):
+    mask = torch.arange(ROWS) % 5 > 0
+
+    def twice():
+        x = predictions("poly1").requires_grad_()
+        value = slopes.poly1(x, LABELS, reduction=reduction, mask=mask)
+        (first,) = torch.autograd.grad((value * value).sum(), x, create_graph=True)
+        return torch.autograd.grad((first**2).sum(), x)[0]
+
+    torch.testing.assert_close(twice(), plainly(twice), rtol=1e-9, atol=1e-14)
+
+
+def test_vectors_of_gradients_are_pulled_back_together():
+    x, cotangents = predictions("cross_entropy").requires_grad_(), torch.eye(ROWS, dtype=torch.float64)[:3]
+    values = slopes.cross_entropy(x, LABELS, reduction="none")
+    (rows,) = torch.autograd.grad(values, x, cotangents, is_grads_batched=True)
+    expected = plainly(lambda: slopes.cross_entropy.slope(x.detach(), LABELS, reduction="none"))
+    for place in range(3):
+        torch.testing.assert_close(rows[place, place], expected[place], rtol=1e-11, atol=1e-16)
+
+
+def test_kernels_step_aside_for_transforms(used):
+    x = predictions("cross_entropy")
+
+    def loss(x):
+        return slopes.cross_entropy(x, LABELS)
+
+    gradient = torch.func.grad(loss)(x)
+    _, tangent = torch.func.jvp(loss, (x,), (x,))
+    torch.func.vmap(loss)(x[None])
+    torch.testing.assert_close(tangent, (gradient * x).sum())
+    assert slopes.cross_entropy(x.to("meta"), LABELS.to("meta")).is_meta
+    weight = WEIGHT.clone().requires_grad_()
+    slopes.cross_entropy(x, LABELS, weight=weight).backward()
+    target = torch.softmax(x, -1).requires_grad_()
+    slopes.cross_entropy(x, target).backward()
+    assert weight.grad is not None
+    assert target.grad is not None
+    assert not used
+
+
+def test_no_gradient_is_computed_that_nobody_asks_for(used):
+    x = predictions("cross_entropy").requires_grad_()
+    with torch.no_grad():
+        slopes.cross_entropy(x, LABELS)
+    slopes.cross_entropy(x.detach(), LABELS)
+    assert used == [("value",)] * 2
+
+
+def test_the_gradient_is_saved_in_place_of_a_copy():
+    x = predictions("cross_entropy").requires_grad_()
+    saved = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: saved.append(t.data_ptr()) or t, lambda t: t):
+        value = slopes.cross_entropy(x, LABELS)
+    (value * 1.0).backward()
+    assert x.grad.data_ptr() in saved
+
+
+def test_what_is_wrong_is_said_as_ever():
+    x = predictions("cross_entropy")
+    for arguments, options in (
+        ((x, LABELS + 280), {}),
+        ((x, LABELS[:5]), {}),
+        ((x, torch.ones_like(x)), {}),
+        ((x, LABELS), {"label_smoothing": 2}),
+        ((x, LABELS), {"weight": -WEIGHT}),
+        ((x, LABELS), {"mask": WEIGHT}),
+    ):
+        with pytest.raises((ValueError, TypeError)) as plain:
+            plainly(lambda arguments=arguments, options=options: slopes.cross_entropy(*arguments, **options))
+        with pytest.raises((ValueError, TypeError)) as ours:
+            slopes.cross_entropy(*arguments, **options)
+        assert str(ours.value) == str(plain.value)
+
+
+def test_a_users_loss_of_rows_follows_its_globals(used, monkeypatch):
+    monkeypatch.setattr(kernels, "LARGE_FOR_A_USER", 1)
+    settings = {"power": 2.0}
+
+    @slopes.loss("classification")
+    def brier(prediction, target):
+        p = ops.softmax(prediction)
+        return ops.sum((p - ops.one_hot(target, like=p)) ** 2)[..., 0] * settings["power"]
+
+    @brier.derivative
+    def _(prediction, target):
+        p = ops.softmax(prediction)
+        return 2 * settings["power"] * ops.softmax_pulled(prediction, p - ops.one_hot(target, like=p))
+
+    x = predictions("cross_entropy")
+    for power in (2.0, 3.0):
+        settings["power"] = power
+        value, gradient = gradient_of(lambda x: brier(x, LABELS), x)
+        expected, slope = plainly(gradient_of, lambda x: brier(x, LABELS), x)
+        torch.testing.assert_close(value, expected, rtol=1e-12, atol=0)
+        torch.testing.assert_close(gradient, slope, rtol=1e-9, atol=1e-14)
+    assert used == [("value", "vjp")] * 2
+
+
+# ------------------------------------------------------------------------------------------- modules
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_modules_keep_the_conventions_of_pytorch(reduction, smoothing, weighted, used):
+    weight = torch.linspace(0, 1, CLASSES, dtype=torch.float64) if weighted else None
+    keywords = {"reduction": reduction, "label_smoothing": smoothing, "weight": weight, "ignore_index": 37}
+    ours, theirs = (space.CrossEntropyLoss(**keywords) for space in (slopes.nn, torch.nn))
+    for shape, labels in (((ROWS, CLASSES), LABELS), ((4, CLASSES, 16), LABELS.reshape(4, 16))):
+        x = predictions("cross_entropy", shape=shape)
+        incoming = torch.linspace(-1, 2, ROWS, dtype=torch.float64).reshape(labels.shape)
+        incoming = incoming if reduction == "none" else None
+        value, gradient = gradient_of(lambda x, labels=labels: ours(x, labels), x, incoming)
+        expected, slope = gradient_of(lambda x, labels=labels: theirs(x, labels), x, incoming)
+        torch.testing.assert_close(value, expected, rtol=1e-12, atol=1e-13)
+        torch.testing.assert_close(gradient, slope, rtol=1e-9, atol=1e-14)
+        assert gradient.is_contiguous()
+    assert len(used) >= 2
+
+
+def test_a_module_means_nothing_over_nothing(used):
+    x = predictions("cross_entropy")
+    value, gradient = gradient_of(lambda x: slopes.nn.CrossEntropyLoss(ignore_index=3)(x, LABELS * 0 + 3), x)
+    assert used
+    assert torch.isnan(value)
+    assert not gradient.any()
+
+
+def test_a_module_takes_probability_rows(used):
+    x, target = predictions("cross_entropy"), torch.softmax(predictions("cross_entropy", 1), -1)
+    value, gradient = gradient_of(lambda x: slopes.nn.CrossEntropyLoss(label_smoothing=0.2)(x, target), x)
+    expected, slope = gradient_of(lambda x: torch.nn.CrossEntropyLoss(label_smoothing=0.2)(x, target), x)
+    assert used
+    torch.testing.assert_close(value, expected, rtol=1e-12, atol=0)
+    torch.testing.assert_close(gradient, slope, rtol=1e-9, atol=1e-14)
+
+
+# -------------------------------------------------------------------------------------------- arrays
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("option", OPTIONS)
+def test_losses_of_arrays_agree_with_the_plain_way(option, dtype, used):
+    options = {k: v.numpy() if isinstance(v, torch.Tensor) else v for k, v in OPTIONS[option].items()}
+    x, labels = predictions("cross_entropy").numpy().astype(dtype), LABELS.numpy()
+    given = x.copy()
+    value, slope = slopes.cross_entropy.value_and_slope(given, labels, **options)
+    assert value.dtype == slope.dtype == dtype
+    np.testing.assert_array_equal(given, x)
+    expected = plainly(lambda: slopes.cross_entropy.value_and_slope(x.astype(float), labels, **options))
+    tight, wide = (1e-12, 1e-11) if dtype == "float64" else (2e-7, 3e-6)
+    np.testing.assert_allclose(value, expected[0], rtol=tight, atol=tight * np.abs(expected[0]).max())
+    terms = wide / CLASSES * np.abs(expected[1]).max()  # of smoothed labels, which cancel
+    np.testing.assert_allclose(slope, expected[1], rtol=wide, atol=terms if "label_smoothing" in options else 1e-38)
+    np.testing.assert_allclose(slopes.cross_entropy(x, labels, **options), value, rtol=tight, atol=0)
+    assert used == [("value", "vjp"), ("value",)]
+
+
+@pytest.mark.parametrize("axis", [-1, 0])
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+def test_maps_of_arrays_agree_with_the_plain_way(name, axis, used):
+    card, x = CARDS[name], predictions("cross_entropy").numpy()
+    cotangent = x[::-1].copy()
+    result, pulled = card(x, axis=axis), card.vjp(x, cotangent, axis=axis)
+    assert used == [("value",), ("vjp",)]
+    expected = plainly(lambda: (card(x, axis=axis), card.vjp(x, cotangent, axis=axis)))
+    np.testing.assert_allclose(result, expected[0], rtol=1e-13)
+    np.testing.assert_allclose(pulled, expected[1], rtol=1e-10, atol=1e-13)
+    mask = x > -1
+    np.testing.assert_array_equal(card(x, axis=axis, mask=mask), plainly(lambda: card(x, axis=axis, mask=mask)))
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_threads_share_the_rows(threads):
+    before = torch.get_num_threads()
+    x = predictions("cross_entropy", shape=(2000, CLASSES))
+    labels = torch.arange(2000) % CLASSES
+    expected = gradient_of(lambda x: slopes.cross_entropy(x, labels), x)
+    torch.set_num_threads(threads)
+    try:
+        result = gradient_of(lambda x: slopes.cross_entropy(x, labels), x)
+    finally:
+        torch.set_num_threads(before)
+    assert torch.equal(result[0], expected[0])
+    assert torch.equal(result[1], expected[1])
