@@ -74,9 +74,9 @@ def test_slopes_in_float32_are_within_2_ulp_or_an_eps_of_their_terms(chosen):
 def test_what_is_computed_in_float64_would_else_lose_digits(name, monkeypatch):
     x, card = every_exponent(), ACTIVATIONS[name]
     monkeypatch.setattr(kernels, "WIDE", {"value": (), "slope": ()})
-    kernels._source_of_ours.cache_clear()
+    kernels._write_once.cache_clear()
     result = kernels.compute(card, "value", x)
-    kernels._source_of_ours.cache_clear()
+    kernels._write_once.cache_clear()
     assert errors_in_ulp(result, computed(card, [x.astype(np.float64)])["value"]).max() > 2
 
 

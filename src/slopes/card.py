@@ -327,6 +327,11 @@ def _domain(annotation: Any) -> Domain | None:
     return found[0] if found else None
 
 
+def _are_plain(parameters: Mapping[str, Any]) -> bool:
+    """Whether all are numbers or words."""
+    return all([type(value) in (float, int, str) for value in parameters.values()])
+
+
 # -------------------------------------------------------------------------------------- activations
 
 
@@ -355,8 +360,8 @@ class Activation(Card):
                 f"{self.name}: takes x and, by their names, parameters ({keywords}); got {extra!r} besides x"
             )
         run = ops.kernels_of(x, "run_kernel")
-        if run is not None and not parameters:
-            result = run(self, x)
+        if run is not None and (not parameters or _are_plain(parameters)):
+            result = run(self, x, tuple(parameters.items())) if parameters else run(self, x)
             if result is not None:
                 return result
         return self._read("value", lambda r, value, slope, x: r.differentiable(value, slope, x), parameters, x)
@@ -387,11 +392,11 @@ class Activation(Card):
             parameters = dict(parameters)
             out = parameters.pop("out")
             r.fits_out(self.name, out, entered[0])
-        if type(entered[0]) is np.ndarray and not parameters and entered[0].size >= r.LARGE:
-            result = r.computed_by_kernel(self, output, entered, out)
+        settings = self._settings(self._draw(r, parameters, entered[0]), r, entered[0])
+        if type(entered[0]) is np.ndarray and entered[0].size >= r.LARGE and not any(map(is_array, settings.values())):
+            result = r.computed_by_kernel(self, output, entered, out, settings)
             if result is not None:
                 return result
-        settings = self._settings(self._draw(r, parameters, entered[0]), r, entered[0])
         if settings:
             self._fit(settings, "x", entered[0])
         value, slope = self._bodies(settings)

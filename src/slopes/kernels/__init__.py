@@ -17,7 +17,8 @@ import numpy as np
 
 from slopes.extras import require
 from slopes.kernels import pool
-from slopes.kernels.compiling import folder, is_available, load
+from slopes.kernels.compiling import folder, load
+from slopes.kernels.compiling import is_available as is_available
 from slopes.kernels.printer import print_kernel
 from slopes.kernels.row_kernel import RowKernel
 from slopes.kernels.row_printer import print_row_kernel
@@ -129,14 +130,60 @@ def source(card: Card, *outputs: str, dtype: str = "float32", labels: bool = Fal
     Raises TraceError for a body that is no straight line of operations.
     """
     _require_card("kernels.source", card)
-    arithmetic = _arithmetic(card, outputs, dtype)
-    recorded = program(card, *outputs, dtype=dtype, arithmetic=arithmetic, labels=labels)
-    return _printed(recorded, card.name, _has_rows(card))
+    if _has_rows(card):
+        recorded = program(card, *outputs, dtype=dtype, arithmetic=_arithmetic(card, outputs, dtype), labels=labels)
+        return _printed(recorded, card.name, True)
+    if labels:
+        raise TypeError(f"{card.name}: takes no labels")
+    return _source_and_numbers(card, outputs, dtype, {})[0]
+
+
+def _source_and_numbers(
+    card: Card, outputs: tuple[str, ...], dtype: str, parameters: Mapping[str, Any]
+) -> tuple[str, tuple[float, ...]]:  # fmt: skip
+    """The source of an element-wise card's kernel, and the numbers that it takes after the card's arguments.
+
+    They are the card's parameters, unless all are the default ones: a kernel that takes them does for all of a
+    schedule. Its numbers have the dtype of its arithmetic.
+    """
+    settings, defaults = card._settings(parameters), card._root.settings
+    numbers = {name: value for name, value in settings.items() if _is_number(value)}
+    choices = {name: value for name, value in settings.items() if isinstance(value, (bool, str))}
+    if len(numbers) + len(choices) < len(settings):
+        raise TraceError(f"{card.name} cannot be traced: a parameter is an array")
+    changed = {name: value for name, value in settings.items() if value != defaults[name]}
+    write, root = _write_once if is_ours(card) else _write, card._root
+    if not any(name in numbers for name in changed):
+        return write(root, outputs, dtype, tuple(changed.items()), ()), ()
+    try:
+        bound = tuple((name, value) for name, value in changed.items() if name in choices)
+        return write(root, outputs, dtype, bound, tuple(numbers)), tuple(map(float, numbers.values()))
+    except TraceError:  # as where a body branches on a parameter
+        return write(root, outputs, dtype, tuple(changed.items()), ()), ()
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _write(
+    card: Card, outputs: tuple[str, ...], dtype: str, bound: tuple[tuple[str, Any], ...], inputs: tuple[str, ...]
+) -> str:  # fmt: skip
+    """Return the source of an element-wise card's kernel with these parameters bound, and these as inputs."""
+    card = card.with_(**dict(bound))
+    arithmetic = "float64" if inputs else _arithmetic(card, outputs, dtype)
+    recorded = program(card, *outputs, dtype=dtype, arithmetic=arithmetic, inputs=inputs)
+    return _printed(recorded, card.name, False, inputs)
+
+
+_write_once = lru_cache(maxsize=1024)(_write)  # of a body that is ours, and does not change
 
 
 @lru_cache(maxsize=1024)
-def _printed(recorded: Program, title: str, has_rows: bool) -> str:
-    return print_row_kernel(split_special_entries(recorded), title) if has_rows else print_kernel(recorded, title)
+def _printed(recorded: Program, title: str, has_rows: bool, scalars: tuple[str, ...] = ()) -> str:
+    if has_rows:
+        return print_row_kernel(split_special_entries(recorded), title)
+    return print_kernel(recorded, title, scalars)
 
 
 def _has_rows(card: Card) -> bool:
@@ -144,12 +191,8 @@ def _has_rows(card: Card) -> bool:
     return card.rowwise and card.family != "gate"
 
 
-@lru_cache(maxsize=1024)
-def _source_of_ours(card: Card, *outputs: str, dtype: str, labels: bool = False) -> str:
-    return source(card, *outputs, dtype=dtype, labels=labels)
-
-
 def is_ours(card: Card) -> bool:
+    """Whether a card is the library's: its body and what it reads do not change."""
     return card.__module__.startswith(("slopes.activations.", "slopes.losses."))
 
 
@@ -157,13 +200,25 @@ def _arithmetic(card: Card, outputs: Sequence[str], dtype: str) -> str:
     """Return the dtype to compute in."""
     if _has_rows(card) and is_ours(card):
         return dtype
-    if card.family != "activation" or card.bound or not is_ours(card):
+    if card.family != "activation" or not is_ours(card) or any(map(_is_number, card.bound.values())):
         return "float64"
-    wide = any(card.name in WIDE.get(output, WIDE["slope"]) for output in outputs or ("value", "slope"))
+    wide = any(card._root.name in WIDE.get(output, WIDE["slope"]) for output in outputs or ("value", "slope"))
     return "float64" if wide else dtype
 
 
-def compute(card: Card, output: str | Sequence[str], *arrays: Any, out: Any = None) -> Any:
+def prepare(card: Card, outputs: tuple[str, ...], dtype: str, parameters: Mapping[str, Any]) -> Callable[..., None]:
+    """Return the kernel of an element-wise card: a function of one-dimensional arrays without gaps, results last.
+
+    It compiles when it is first called. Raises TraceError for a body that is no straight line of operations.
+    """
+    text, numbers = _source_and_numbers(card, outputs, dtype, parameters)
+    if not numbers:
+        return lambda *arrays: load(text)(*arrays)
+    count = len(card._arguments)
+    return lambda *arrays: load(text)(*arrays[:count], *numbers, *arrays[count:])
+
+
+def compute(card: Card, output: str | Sequence[str], *arrays: Any, out: Any = None, **parameters: Any) -> Any:
     """Return an output of a card, at each entry of NumPy arrays of one shape and dtype, by its kernel.
 
     The arrays, of float32 or float64, are the card's arguments, and for a "vjp" the cotangent. The result is written
@@ -181,13 +236,14 @@ def compute(card: Card, output: str | Sequence[str], *arrays: Any, out: Any = No
     if _has_rows(card):
         if out is not None:
             raise TypeError(f"{card.name}: a kernel of rows takes no out")
+        card = card.with_(**parameters)
         results = _compute_rows(card, (output,) if isinstance(output, str) else tuple(output), arrays)
         return results[0] if isinstance(output, str) else tuple(results)
     if any(a.dtype not in (np.float32, np.float64) or a.shape != first.shape or a.dtype != first.dtype for a in arrays):
         raise TypeError(f"{card.name}: a kernel takes arrays of one shape, all of float32 or all of float64")
     outputs = (output,) if isinstance(output, str) else tuple(output)
     # A user's body is traced at each call: it may read a global that has changed.
-    kernel = load((_source_of_ours if is_ours(card) else source)(card, *outputs, dtype=first.dtype.name))
+    kernel = prepare(card, outputs, first.dtype.name, parameters)
     given = (out,) if isinstance(output, str) else out or (None,) * len(outputs)
     results = [np.empty_like(first) if array is None else array for array in given]
     for array in results:
@@ -265,7 +321,7 @@ def _run(kernel: Callable[..., None], arrays: Sequence[Any], results: Sequence[A
     inputs = [np.ravel(a, order) for a in arrays]  # copies where an array has gaps or another order
     if not all(r.flags.c_contiguous if order == "C" else r.flags.f_contiguous for r in results):
         places = [np.empty(r.size, r.dtype) for r in results]
-        _run_flat(kernel, inputs, places)
+        run_flat(kernel, inputs, places)
         for result, place in zip(results, places, strict=True):
             result[...] = place.reshape(result.shape, order=order)
         return
@@ -273,17 +329,18 @@ def _run(kernel: Callable[..., None], arrays: Sequence[Any], results: Sequence[A
     if any(np.may_share_memory(a, place) for a in inputs for place in places):
         # A loop that writes where it reads does not vectorise, so it goes block by block. Other overlaps are copied.
         inputs = [a if _are_same_or_apart(a, places) else a.copy() for a in inputs]
-        kernel = _in_blocks(kernel, len(places))
-    _run_flat(kernel, inputs, places)
+        kernel = in_blocks(kernel, len(places))
+    run_flat(kernel, inputs, places)
 
 
-def _run_flat(kernel: Callable[..., None], inputs: Sequence[Any], places: Sequence[Any]) -> None:
+def run_flat(kernel: Callable[..., None], inputs: Sequence[Any], places: Sequence[Any]) -> None:
+    """Run a kernel on one-dimensional arrays without gaps, on several threads if they are large."""
     arrays = [*inputs, *places]
     pool.run(lambda start, stop: kernel(*[array[start:stop] for array in arrays]), places[0].size, GRAIN)
 
 
-def _in_blocks(kernel: Callable[..., None], outputs: int) -> Callable[..., None]:
-    """A kernel whose last arguments, the places of its outputs, may be its inputs."""
+def in_blocks(kernel: Callable[..., None], outputs: int) -> Callable[..., None]:
+    """Return a form of a kernel in which the places of the outputs, its last arguments, may be its inputs."""
 
     def compute(*arrays: Any) -> None:
         inputs, places = arrays[:-outputs], arrays[-outputs:]
@@ -310,15 +367,17 @@ def _are_same_or_apart(array: Any, places: Sequence[Any]) -> bool:
 LARGE_FOR_A_USER = 2**17  #: entries from which a user's body, which is traced at each call, gains by a kernel
 
 
-def compute_if_suitable(card: Card, output: str, arrays: Sequence[Any], out: Any = None) -> Any:
-    """Return an output of a card by its kernel, or None for arrays or a body that have none."""
+def compute_if_suitable(
+    card: Card, output: str, arrays: Sequence[Any], out: Any, parameters: Mapping[str, Any]
+) -> Any:  # fmt: skip
+    """Return an output of a card by its kernel, or None for arrays, parameters or a body that have none."""
     first = arrays[0]
     if first.size < LARGE_FOR_A_USER and not is_ours(card):
         return None
     if any(a.dtype not in (np.float32, np.float64) or a.dtype != first.dtype for a in arrays) or not is_available():
         return None
     try:
-        return compute(card, output, *arrays, out=out)
+        return compute(card, output, *arrays, out=out, **parameters)
     except TraceError:
         return None
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from slopes.nn.common import Compute, computed_by_kernel, fits, settings_of, values_of, with_contiguous_gradient
+from slopes.nn.common import REAL, Compute, computed_by_kernel, fits, settings_of, values_of, with_contiguous_gradient
 from slopes.readings import torch as r
 
 #: what autocast wants in float32 on an accelerator
@@ -21,10 +21,14 @@ def _elementwise(*names: str) -> Compute:
     """Forward of an activation; names are the parameters that it has in common with the card."""
 
     def compute(self: Any, card: Any, input: Any) -> Any:
-        if isinstance(input, Tensor) and not self.__dict__.get("inplace"):
-            result = computed_by_kernel(r.run_kernel, self, names, (float, int, str), card, input)
+        if isinstance(input, Tensor):
+            inplace = self.__dict__.get("inplace")
+            if inplace and r.is_own(card, input, {name: getattr(self, name) for name in names}):
+                return None
+            kept = input.clone() if inplace and r.wants_gradient(input) else input
+            result = computed_by_kernel(r.run_kernel, self, names, (float, int, str), card, kept)
             if result is not None:
-                return result
+                return input.copy_(result) if inplace else result
         if not fits(input) or (settings := settings_of(card, self, input, *names)) is None:
             return None
         return _applied(self, card, settings, _autocast(self, input))
@@ -86,7 +90,12 @@ def _halves(self: Any, card: Any, input: Any) -> Any:
 
 
 def _channels(self: Any, card: Any, input: Any) -> Any:
-    """Forward of PReLU, whose weight is one number or one for each channel, on axis 1."""
+    """Forward of PReLU, whose weight is one number or one for each channel, on axis 1.
+
+    PyTorch's own is as good, and takes plain tensors.
+    """
+    if isinstance(input, Tensor) and r.is_plain(input, REAL) and r.is_plain(self.weight, (input.dtype,)):
+        return None
     count = self.weight.numel()
     if not fits(input, self.weight) or self.weight.ndim > 1 or r.autocasts(input):
         return None

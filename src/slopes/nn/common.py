@@ -13,14 +13,14 @@ from slopes.card import Card
 from slopes.readings import torch as r
 
 Compute = Callable[..., Any]  #: of the module, its card and forward's arguments; None where PyTorch's forward is due
-_REAL = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+REAL = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 def fits(first: Any, *rest: Any) -> bool:
     """Whether a card can take the tensors: dense, real, on one device, of one type or made so by autocast."""
     tensors = [tensor for tensor in (first, *rest) if tensor is not None]
     if not all(
-        isinstance(x, Tensor) and x.dtype in _REAL and x.layout is torch.strided and not x.is_nested for x in tensors
+        isinstance(x, Tensor) and x.dtype in REAL and x.layout is torch.strided and not x.is_nested for x in tensors
     ):
         return False
     if all(x.dtype is first.dtype and x.device == first.device for x in tensors):

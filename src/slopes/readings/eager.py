@@ -17,12 +17,24 @@ from torch import _C
 from torch._C import _functorch as functorch
 from torch.autograd import forward_ad
 
-from slopes.readings.short import FORMS, LOSSES, PLAIN_RANGES, SMALL, glu, nll_of_labels, run_in_double, softmax
+from slopes.readings.short import (
+    FORMS,
+    LOSSES,
+    PLAIN_RANGES,
+    SMALL,
+    glu,
+    nll_of_labels,
+    own_function,
+    run_in_double,
+    softmax,
+)
 
 Tensor = torch.Tensor
 Body = Callable[..., Any]
 _TYPES = (Tensor, torch.nn.Parameter)
 _DTYPES = (torch.float32, torch.float64)
+_HALF = (torch.float16, torch.bfloat16)
+_ALL_DTYPES = _DTYPES + _HALF
 
 
 class UnfitError(Exception):
@@ -45,6 +57,7 @@ def is_plain(x: Tensor, dtypes: tuple[torch.dtype, ...] = _DTYPES) -> bool:
         and not _C._is_tracing()
         and functorch.peek_interpreter_stack() is None
         and not functorch.is_functorch_wrapped_tensor(x)  # which outlives its transform
+        and not functorch.is_legacy_batchedtensor(x)  # of a gradient with is_grads_batched
     )
 
 
@@ -52,13 +65,15 @@ class Kernel:
     """A function of one number for plain tensors of one dtype: its values and, times a gradient, its slopes.
 
     `pull_back` is of operations that autograd can differentiate; `pull` is what a backward runs that is not to be.
+    PyTorch's own function, if it has as many digits and is faster, does all of that itself.
     """
 
-    __slots__ = ("in_double", "pull", "pull_back", "value")
+    __slots__ = ("in_double", "own", "pull", "pull_back", "value")
 
     def __init__(self, body: Body, slope: Body, dtype: torch.dtype) -> None:
         self.pull_back = self.pull = _pulling(slope, dtype)
         self.value = _checked(body, dtype)
+        self.own: Body | None = None
         self.in_double: tuple[Body, float, float] | None = None  #: of `slopes.readings.short.PLAIN_RANGES`
 
 
@@ -85,15 +100,18 @@ def run_kernel(card: Any, x: Tensor, parameters: tuple[tuple[str, Any], ...] = (
 
     The parameters are numbers, words and flags by name. Raises for them as a call of the card does.
     """
-    if not is_plain(x):
+    if not is_plain(x, _ALL_DTYPES):
         return None
-    key = (x.dtype, x.is_cpu, parameters)
+    size = x.numel()
+    key = (x.dtype, x.is_cpu, size.bit_length() if size >= LARGE else 0, parameters)  # as fastest is another by size
     kernel = card.kernels.get(key)
     if kernel is None:
         if key in card.kernels:
             return None
         _keep(card, key, _make_kernel(card, dict(parameters), x))
         return run_kernel(card, x, parameters)
+    if kernel.own is not None:
+        return kernel.own(x)  # type: ignore[no-any-return]
     try:
         if x.requires_grad and torch.is_grad_enabled():
             result = None if kernel.in_double is None else run_in_double(x, *kernel.in_double)
@@ -101,6 +119,17 @@ def run_kernel(card: Any, x: Tensor, parameters: tuple[tuple[str, Any], ...] = (
         return kernel.value(x)  # type: ignore[no-any-return]
     except UnfitError:
         return None
+
+
+def is_own(card: Any, x: Tensor, parameters: dict[str, Any]) -> bool:
+    """Whether PyTorch's own function of x is as good as the card, wherever it writes the values."""
+    if not is_plain(x, _ALL_DTYPES) or not x.is_cpu:
+        return False
+    try:
+        settings = _bind(card, parameters, x)[0]
+    except (ValueError, TypeError):
+        return False
+    return own_function(card.body.__name__, settings, x.dtype) is not None
 
 
 def _keep(card: Any, key: Any, kernel: Any) -> None:
@@ -120,22 +149,45 @@ def _bind(card: Any, parameters: dict[str, Any], x: Tensor) -> tuple[dict[str, A
     return settings, body, slope if fixed else None
 
 
+LARGE = 2**14  #: entries from which a compiled kernel is worth its compilation
+
+
 def _make_kernel(card: Any, parameters: dict[str, Any], x: Tensor) -> Kernel | None:
-    """Return the kernel of a card for tensors as x is one, in its short form where there is one.
+    """Return the kernel of a card for tensors as x is one, in its fastest form.
 
     There is none without a derivative, as autograd must see the operations, and none where an array is bound.
     """
     settings, body, slope = _bind(card, parameters, x)
     if slope is None:
         return None
-    kernel = Kernel(body, slope, x.dtype)
-    if card.body.__module__.startswith("slopes.activations.") and x.is_cpu and x.dtype is torch.float32:
+    kernel = Kernel(body, slope if x.dtype in _DTYPES else lambda x: slope(x.float()), x.dtype)
+    compiled = _compile(card, parameters, x) if x.is_cpu and x.numel() >= LARGE else None
+    if x.is_cpu and card.body.__module__.startswith("slopes.activations."):
         name = card.body.__name__
-        short = FORMS[name](**settings) if name in FORMS else None
-        if short is not None:
-            kernel.value, kernel.pull = short
-            kernel.in_double = PLAIN_RANGES.get(name)
+        own = own_function(name, settings, x.dtype) if x.numel() >= LARGE or name not in PLAIN_RANGES else None
+        if own is not None and (compiled is None or x.numel() < own[1]):
+            kernel.own = own[0]
+            return kernel
+        if compiled is None and x.dtype is torch.float32 and name in FORMS:
+            short = FORMS[name](**settings)
+            if short is not None:
+                kernel.value, kernel.pull = short
+                kernel.in_double = PLAIN_RANGES.get(name)
+    if compiled is None:
+        return kernel if x.dtype in _DTYPES else None
+    kernel.value, pull = compiled
+    pull_back = kernel.pull_back
+    kernel.pull = lambda gradient, x: (pull if is_plain(gradient, _ALL_DTYPES) else pull_back)(gradient, x)
     return kernel
+
+
+def _compile(card: Any, parameters: dict[str, Any], x: Tensor) -> tuple[Body, Body] | None:
+    from slopes import kernels
+    from slopes.kernels import tensors
+
+    if x.numel() < kernels.LARGE_FOR_A_USER and not kernels.is_ours(card):
+        return None
+    return tensors.find(card, parameters, x.dtype)
 
 
 class LossKernel:

@@ -293,11 +293,13 @@ def pullable(value: Callable[..., Array], pull_back: Callable[..., Array] | None
 LARGE = 2**14  #: entries from which a kernel is worth its compilation
 
 
-def computed_by_kernel(card: Any, output: str, arrays: list[Array], out: Array | None) -> Array | None:
+def computed_by_kernel(
+    card: Any, output: str, arrays: list[Array], out: Array | None, parameters: dict[str, Any]
+) -> Array | None:  # fmt: skip
     """An output of an activation by its kernel, written to `out` if that is given; None where there is none."""
     from slopes import kernels
 
-    return kernels.compute_if_suitable(card, output, arrays, out)
+    return kernels.compute_if_suitable(card, output, arrays, out, parameters)
 
 
 def map_by_kernel(card: Any, output: str, settings: dict[str, Any], rows: list[Array]) -> Array | None:

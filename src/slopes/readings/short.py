@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch.nn import functional
@@ -57,54 +58,100 @@ def _next(number: float, towards: float) -> float:
     return float(torch.nextafter(_single(number), _single(towards)))
 
 
-# -------------------------------------------------------------------------------------- piecewise
+# ------------------------------------------------------------------------------------- PyTorch's own
 
 
-def relu() -> Pair:
+def own_function(name: str, settings: dict[str, Any], dtype: torch.dtype) -> tuple[Value, int] | None:
+    """Return PyTorch's own function for a card, and the entries from which a compiled kernel is faster.
+
+    None where its values or slopes have fewer digits than the card's. At NaN the gradient is the incoming one.
+    """
+    make = OWN.get(name)
+    fits = dtype is torch.float32 or make in (STRAIGHT if dtype is torch.float64 else STRAIGHT_IN_HALF)
+    if make is None or not fits:
+        return None
+    function = make(**settings)
+    return function and (function, MAPPED if make in STRAIGHT else 2**15 if make in EXPONENTIAL else 2**20)
+
+
+MAPPED = 2**23  #: entries of float32 from which the C library asks the system for new pages at each call
+
+
+def relu() -> Value:
     """See `slopes.relu`; torch.relu keeps a negative zero."""
-    return (
-        lambda x: torch.where(x <= ZERO, ZERO, x),
-        lambda g, x: g * torch.where(x > ZERO, ONE, _constant(x, 0.0)),
-    )
+    return threshold(0.0, 0.0)
 
 
-def leaky_relu(negative_slope: float) -> Pair | None:
+def leaky_relu(negative_slope: float) -> Value | None:
     """See `slopes.leaky_relu`; a slope of 0 times infinity needs the body."""
     if _single(negative_slope) == 0:
         return None
-    return (
-        lambda x: functional.leaky_relu(x, negative_slope),
-        lambda g, x: g * torch.where(x > ZERO, ONE, _constant(x, negative_slope)),
-    )
+    return lambda x: functional.leaky_relu(x, negative_slope)
 
 
-def threshold(threshold: float, value: float) -> Pair:
+def threshold(threshold: float, value: float) -> Value:
     """See `slopes.threshold`."""
-    bound, other = _single(threshold), _single(value)
-    return (
-        lambda x: torch.where(x <= bound, other, x),
-        lambda g, x: g * torch.where(x > bound, ONE, _constant(x, 0.0)),
-    )
+    return lambda x: torch.threshold(x, threshold, value)
 
 
-def hard_tanh(min_val: float, max_val: float) -> Pair | None:
+def hard_tanh(min_val: float, max_val: float) -> Value:
     """See `slopes.hard_tanh`."""
-    low, high = _next(min_val, math.inf), _next(max_val, -math.inf)
-    if not low <= high:
-        return None
-    return (
-        lambda x: torch.clamp(x, min_val, max_val),
-        lambda g, x: g * torch.where(_is_inside(x, low, high), ONE, _constant(x, 0.0)),
-    )
+    return lambda x: functional.hardtanh(x, min_val, max_val)
 
 
-def relu6() -> Pair | None:
+def relu6() -> Value:
     """See `slopes.relu6`."""
     return hard_tanh(0.0, 6.0)
 
 
+def softshrink(lambd: float) -> Value | None:
+    """See `slopes.softshrink`."""
+    return (lambda x: functional.softshrink(x, lambd)) if is_single(lambd) else None
+
+
+def hardshrink(lambd: float) -> Value:
+    """See `slopes.hardshrink`."""
+    return lambda x: functional.hardshrink(x, lambd)
+
+
+def elu(alpha: float) -> Value | None:
+    """See `slopes.elu`; PyTorch multiplies a large alpha with an exponential that has lost its digits."""
+    return (lambda x: functional.elu(x, alpha)) if is_single(alpha) and alpha <= 1 else None
+
+
+def celu(alpha: float) -> Value | None:
+    """See `slopes.celu`."""
+    return functional.elu if alpha == 1.0 else None
+
+
+def selu() -> Value:
+    """See `slopes.selu`."""
+    return functional.selu
+
+
+def _softplus(beta: float) -> Value | None:
+    return functional.softplus if beta == 1.0 else None
+
+
+def _log_sigmoid() -> Value:
+    return functional.logsigmoid
+
+
+STRAIGHT = (relu, leaky_relu, threshold, hard_tanh, relu6, softshrink, hardshrink)
+STRAIGHT_IN_HALF = (relu, leaky_relu, relu6)  # whose bounds half types hold
+EXPONENTIAL = (elu, celu, selu)
+OWN: dict[str, Callable[..., Value | None]] = {
+    "softplus": _softplus, "log_sigmoid": _log_sigmoid,
+    **{make.__name__: make for make in (*STRAIGHT, *EXPONENTIAL)},
+}  # fmt: skip
+"""By the name of the card: what gives PyTorch's function for its parameters, or None."""
+
+
+# ------------------------------------------------------------------------------------------- pieces
+
+
 def hard_sigmoid(slope: float) -> Pair | None:
-    """See `slopes.hard_sigmoid`."""
+    """See `slopes.hard_sigmoid`; PyTorch's own has no second derivative."""
     if slope != 1 / 6:
         return None
     sixth, low, high = _single(slope), _next(-3.0, 0.0), _next(3.0, 0.0)
@@ -123,47 +170,6 @@ def hard_swish() -> Pair:
         return g * torch.where(x <= minus_three, ZERO, torch.where(x >= THREE, ONE, inside))
 
     return lambda x: functional.hardswish(torch.clamp(x.double(), min=-_FAR)).float(), pull
-
-
-def softshrink(lambd: float) -> Pair:
-    """See `slopes.softshrink`."""
-    _, pull = hardshrink(lambd)
-    if is_single(lambd):
-        return lambda x: functional.softshrink(x, lambd), pull
-    return lambda x: functional.softshrink(x.double(), lambd).float(), pull
-
-
-def hardshrink(lambd: float) -> Pair:
-    """See `slopes.hardshrink`."""
-    return (
-        lambda x: torch.where(_is_inside(x, -lambd, lambd), ZERO, x),
-        lambda g, x: g * torch.where(_is_inside(x, -lambd, lambd), ZERO, _constant(x, 1.0)),
-    )
-
-
-# ------------------------------------------------------------------------------------- exponential
-
-
-def elu(alpha: float) -> Pair | None:
-    """See `slopes.elu`."""
-    if alpha != 1.0:
-        return None
-    return functional.elu, lambda g, x: g * torch.exp(torch.clamp(x, max=0.0))
-
-
-def celu(alpha: float) -> Pair | None:
-    """See `slopes.celu`."""
-    return elu(alpha)
-
-
-def selu() -> Pair:
-    """See `slopes.selu`."""
-    right, left = _single(1.0507009873554804934), _single(1.0507009873554804934 * 1.6732632423543772848)
-
-    def pull(g: Tensor, x: Tensor) -> Tensor:
-        return g * torch.where(x > ZERO, right, left * torch.exp(torch.clamp(x, max=0.0)))
-
-    return functional.selu, pull
 
 
 def sigmoid() -> Pair:
@@ -270,8 +276,7 @@ def gelu(approximate: str) -> Pair | None:
 FORMS: dict[str, Callable[..., Pair | None]] = {
     form.__name__: form
     for form in (
-        relu, leaky_relu, threshold, hard_tanh, relu6, hard_sigmoid, hard_swish, softshrink, hardshrink, elu, celu,
-        selu, sigmoid, tanh, tanhshrink, softsign, softplus, log_sigmoid, silu, mish, gelu,
+        hard_sigmoid, hard_swish, sigmoid, tanh, tanhshrink, softsign, softplus, log_sigmoid, silu, mish, gelu,
     )
 }  # fmt: skip
 """By the name of the card: what gives value and pull for its parameters, or None where only the body will do."""

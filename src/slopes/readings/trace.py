@@ -265,8 +265,9 @@ def record(
     """Call a function with a traced value for each input, and return the program of the results that it names.
 
     Inputs and results have the dtype; `arithmetic` is another one to compute in. `per` says which inputs have one value
-    per "row" or per "call", or are the "label" of each row, an int64. The function of a program without rows may
-    neither sum over the last axis nor look at a shape. Raises TraceError, whatever the function raises.
+    per "row", or per "call" (of the dtype of the arithmetic), or are the "label" of each row, an int64. The function of
+    a program without rows may neither sum over the last axis nor look at a shape. Raises TraceError, whatever the
+    function raises.
     """
     recorder = Recorder(arithmetic or dtype, has_rows)
     arguments = [_input(recorder, name, dtype, (per or {}).get(name, "entry")) for name in inputs]
@@ -285,8 +286,9 @@ def record(
 def _input(recorder: Recorder, name: str, dtype: str, per: str) -> Traced:
     if per == "label":
         return recorder.record("input", dtype="int64", text=name, per="row", is_flat=True)
+    kind = recorder.dtype if per == "call" else dtype
     return recorder.value(
-        recorder.record("input", dtype=dtype, text=name, per=per, is_flat=per == "row"), recorder.dtype
+        recorder.record("input", dtype=kind, text=name, per=per, is_flat=per == "row"), recorder.dtype
     )
 
 
