@@ -99,8 +99,8 @@ def test_sparsemax_keeps_the_digits_that_a_large_common_part_leaves(dtype):
 
 
 def float32_line():
-    """Numbers of both signs, 32 of each exponent of float32."""
-    exponents = np.arange(-149, 128).repeat(32)
+    """Numbers of both signs, 24 of each exponent of float32: fewer than kernels take, which have tests of their own."""
+    exponents = np.arange(-149, 128).repeat(24)
     sizes = np.ldexp(1 + np.random.default_rng(0).random(exponents.size), exponents)
     return np.concatenate([-sizes, [0.0], sizes]).clip(-3.4e38, 3.4e38).astype(np.float32)
 
