@@ -122,6 +122,7 @@ def test_a_study_on_a_cluster_by_the_users_client(lasting):
         assert told(outcomes(toys.Toy(), chunks(4), executor=client)) == {seed: EXPECTED[seed] for seed in range(4)}
 
 
+@pytest.mark.exhaustive
 def test_a_cell_that_kills_workers_fails_alone(lasting):
     items = list(outcomes(toys.Toy(harm={1: "die"}), chunks(4, 2), executor=lasting.address))
     assert told(items) == {s: EXPECTED[s] for s in (0, 2, 3)} | {1: "killed its Dask worker 2 times (KilledWorker)"}
