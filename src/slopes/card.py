@@ -670,8 +670,8 @@ class Loss(Card):
 
         Raises ValueError where shapes, labels or parameters do not fit, TypeError for what is no real array.
         """
-        if self._takes_any and weight is None and mask is None and divisor is None and not options:
-            result = self._by_kernel(arguments, reduction)
+        if not self.rowwise and weight is None and mask is None and divisor is None:
+            result = self._by_kernel("run_loss", arguments, reduction, options)
             if result is not None:
                 return result
         given = self._given(arguments, options)
@@ -685,18 +685,28 @@ class Loss(Card):
             values = batch.values(value, slope)
             return r.narrow(batch.reduce(values), batch.dtype)
 
-    def _by_kernel(self, arguments: tuple[Any, ...], reduction: Any) -> Any:
-        """The loss by a kernel of the arguments' reading; None where the plain way is due."""
-        if self.bound or len(arguments) != len(self.kind.arguments) or type(reduction) is not str:
+    def _by_kernel(self, function: str, arguments: tuple[Any, ...], reduction: Any, options: dict[str, Any]) -> Any:
+        """The result of a function of the arguments' reading that runs kernels; None where the plain way is due."""
+        if len(arguments) != len(self.kind.arguments) or type(reduction) is not str:
             return None
-        run = ops.kernels_of(arguments[0], "run_loss")
-        return None if run is None else run(self, reduction, arguments)
+        run = ops.kernels_of(arguments[0], function)
+        if run is None:
+            return None
+        for name, value in options.items():
+            if name in self.kind.options or not (value is None or type(value) in (bool, int, float, str)):
+                return None
+        return run(self, reduction, arguments, tuple(options.items()), not self._takes_any)
 
     def value_and_slope(self, *arguments: Array, **options: Any) -> tuple[Any, Any]:
         """Return the loss and its gradient by the first argument, which has that argument's shape and dtype.
 
         Takes the keywords of a call. With ``reduction="none"`` the gradient is that of the sum.
         """
+        if not self.rowwise and options.keys().isdisjoint(("weight", "mask", "divisor")):
+            rest = {name: value for name, value in options.items() if name != "reduction"}
+            result = self._by_kernel("run_loss_and_slope", arguments, options.get("reduction", "mean"), rest)
+            if result is not None:
+                return result  # type: ignore[no-any-return]
         given = self._given(arguments, options)
         r = self._reading(*given)
         common = {"reduction": "mean", "weight": None, "mask": None, "divisor": None}

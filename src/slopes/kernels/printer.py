@@ -42,7 +42,7 @@ def print_kernel(program: Program, title: str, scalars: Sequence[str] = ()) -> s
     kinds = {line.text: line.dtype for line in program.lines if line.operation == "input"}
     signature = [kinds[name] + ("" if name in scalars else "[::1]") for name in program.inputs]
     signature += [f"{program.lines[place].dtype}[::1]" for _, place in program.outputs]
-    parameters = [name if name in scalars else f"{name}_in" for name in program.inputs]
+    parameters = [f"{name}_{'number' if name in scalars else 'in'}" for name in program.inputs]
     body = [f"{name} = {name}_in[i]" for name in arrays]
     for place, line in enumerate(program.lines):
         if line.operation not in ("input", "constant"):
@@ -68,6 +68,8 @@ def _expression(program: Program, line: Line) -> str:
 def operand_of(program: Program, place: int) -> str:
     """Return the name of a line's result, or a constant in its dtype."""
     line = program.lines[place]
+    if line.operation == "input" and line.per == "call":
+        return f"{line.text}_number"  # a name that hides no function
     if line.operation != "constant":
         return program.name(place)
     return f"single({line.text})" if line.dtype == "float32" else f"({line.text})" if line.text[0] == "-" else line.text

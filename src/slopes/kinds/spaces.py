@@ -39,16 +39,20 @@ class Space:
     def check(self, r: ModuleType, owner: str, what: str, values: Array, original: Array) -> None:
         """Raise ValueError for a number outside the bounds, where values can be looked at."""
         if self.rule:
-            outside = (values <= self.low) if self.open else (values < self.low)
-            refuse(r, owner, what, values, outside | (values > self.high), self.rule)
+            refuse(r, owner, what, values, self.is_outside(values), self.rule)
+
+    def is_outside(self, values: Array) -> Array:
+        """Where a number lies outside the bounds; NaN is let through."""
+        outside = (values <= self.low) if self.open else (values < self.low)
+        return outside | (values > self.high)
 
 
 class Signs(Space):
     """−1 or 1."""
 
-    def check(self, r: ModuleType, owner: str, what: str, values: Array, original: Array) -> None:
-        """Raise ValueError for anything else."""
-        refuse(r, owner, what, values, (values != 1) & (values != -1) & (values == values), self.rule)
+    def is_outside(self, values: Array) -> Array:
+        """Where a number is neither; NaN is let through."""
+        return (values != 1) & (values != -1) & (values == values)
 
 
 class Distributions(Space):

@@ -222,9 +222,20 @@ def _spreads(weight: Tensor, input: Tensor) -> bool:
     return weight.ndim <= input.ndim and all(size in (1, wanted) for size, wanted in sizes)
 
 
+def _with_logits_by_kernel(self: Any, card: Any, input: Tensor, target: Any) -> Tensor | None:
+    """The loss of plain tensors with at most one weight for yes; None where the plain way is due."""
+    weight = self.pos_weight
+    parameters: tuple[tuple[str, float], ...] = ()
+    if weight is not None:
+        if type(weight) is not Tensor or weight.numel() != 1 or weight.ndim > input.ndim or not r.is_concrete(weight):
+            return None
+        parameters = (("pos_weight", weight.item()),)
+    return r.run_loss(card, self.reduction, (input, target), parameters)
+
+
 def _binary_with_logits(self: Any, card: Any, input: Any, target: Any) -> Any:
-    if self.weight is None and self.pos_weight is None:
-        result = _by_kernel(self, card, (), input, target)
+    if self.weight is None and isinstance(input, Tensor):
+        result = _with_logits_by_kernel(self, card, input, target)
         if result is not None:
             return result
     if not _known(self) or not fits(input, target, self.weight, self.pos_weight) or target.shape != input.shape:

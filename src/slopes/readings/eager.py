@@ -145,7 +145,7 @@ MOST = 100  #: kernels of a card
 def _bind(card: Any, parameters: dict[str, Any], x: Tensor) -> tuple[dict[str, Any], Body, Body | None]:
     """The card's settings, and its body and slope with them; no slope where one of them is an array."""
     settings, body, slope = card.bind(sys.modules["slopes.readings.torch"], x, parameters)
-    fixed = all(isinstance(value, (bool, int, float, str)) for value in settings.values())
+    fixed = all(value is None or isinstance(value, (bool, int, float, str)) for value in settings.values())
     return settings, body, slope if fixed else None
 
 
@@ -227,16 +227,27 @@ class LossKernel:
 
 
 def run_loss(
-    card: Any, reduction: str, tensors: tuple[Tensor, ...], parameters: tuple[tuple[str, Any], ...] = ()
-) -> Tensor | None:  # fmt: skip
+    card: Any,
+    reduction: str,
+    tensors: tuple[Tensor, ...],
+    parameters: tuple[tuple[str, Any], ...] = (),
+    is_checked: bool = False,
+) -> Tensor | None:
     """Return the loss of an element-wise card by a kernel; None where the plain way is due, as over nothing.
 
-    The values of the tensors are not looked at. The parameters are as in `run_kernel`.
+    The values of the tensors are not looked at unless `is_checked`, which compiled kernels alone do. The parameters
+    are as in `run_kernel`.
     """
     x, *others = tensors
     if not is_plain(x) or not x.numel():
         return None
+    is_large = x.is_cpu and x.numel() >= LARGE_FOR_A_LOSS
+    if is_checked and not is_large:
+        return None
     wants_gradient = torch.is_grad_enabled()
+    if is_large:
+        others = [other.to(x.dtype) if _is_whole(other) else other for other in others]
+        tensors = (x, *others)
     for other in others:
         fits = type(other) in _TYPES and other.dtype is x.dtype and other.shape == x.shape and is_plain(other)
         if not fits or other.device != x.device or (wants_gradient and other.requires_grad):
@@ -247,15 +258,46 @@ def run_loss(
     kernel = card.kernels[key]
     if kernel is None:
         return None
+    result: Tensor | None
+    if is_large:
+        result = _run_compiled_loss(card, kernel, tensors, parameters, is_checked)
+        if result is not None or is_checked:
+            return result
     try:
         if kernel.short is not None and kernel.short_slope is None and x.numel() <= SMALL:
-            result: Tensor | None = kernel.short(x, *others, reduction)
+            result = kernel.short(x, *others, reduction)
             if result is not None:
                 return result
         if wants_gradient and x.requires_grad:
             return _apply_loss(kernel, *tensors)  # type: ignore[no-any-return]
         return kernel.value(*tensors)  # type: ignore[no-any-return]
     except UnfitError:
+        return None
+
+
+def _is_whole(x: Any) -> bool:
+    return type(x) is Tensor and not (x.is_floating_point() or x.is_complex()) and x.layout is torch.strided
+
+
+LARGE_FOR_A_LOSS = 2**14  #: entries from which a compiled kernel is worth its compilation
+
+
+def _run_compiled_loss(
+    card: Any, plain: LossKernel, tensors: tuple[Tensor, ...], parameters: tuple[tuple[str, Any], ...], is_checked: bool
+) -> Tensor | None:
+    """Return a loss of large tensors of a CPU by a compiled kernel; None where there is none, or one is refused."""
+    from slopes.kernels import TraceError, elementwise_losses, loss_tensors
+
+    x, reduction = tensors[0], plain.reduction
+    try:
+        kernel = elementwise_losses.find(card, str(x.dtype).removeprefix("torch."), dict(parameters), x.numel())
+        if kernel is None:
+            return None
+        if x.requires_grad and torch.is_grad_enabled():
+            return _apply_compiled_loss(plain, kernel, is_checked, *tensors)  # type: ignore[no-any-return]
+        result: Tensor | None = loss_tensors.reduced(kernel, reduction, is_checked, *tensors)
+        return result
+    except (TraceError, UnfitError):
         return None
 
 
@@ -317,6 +359,39 @@ class _DirectLoss(torch.autograd.Function):
         return None, kernel.pull_back(gradients[0], slope, *tensors), *(None for _ in tensors[1:])
 
 
+class _CompiledLoss(torch.autograd.Function):
+    """The same by a compiled kernel, which computes the gradient of a mean or a sum in the forward."""
+
+    @staticmethod
+    def forward(ctx: Any, plain: LossKernel, kernel: Any, is_checked: bool, *tensors: Tensor) -> Tensor:
+        from slopes.kernels import loss_tensors
+
+        ctx.plain, ctx.kernel, ctx.gradient = plain, kernel, None
+        ctx.save_for_backward(*tensors)
+        if plain.reduction == "none":
+            value = loss_tensors.reduced(kernel, "none", is_checked, *tensors)
+        else:
+            value, ctx.gradient = loss_tensors.reduced_with_gradient(kernel, plain.reduction, is_checked, *tensors)
+        if value is None:
+            raise UnfitError
+        return value
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        from slopes.kernels import loss_tensors
+
+        (incoming,), tensors, plain = gradients, ctx.saved_tensors, ctx.plain
+        gradient, ctx.gradient = ctx.gradient, None  # it is given away; a second backward computes one anew
+        if torch.is_grad_enabled() or not is_plain(incoming):
+            pulled = plain.pull_back(incoming, plain.slope, *tensors)
+        elif gradient is None:
+            pulled = loss_tensors.pulled(ctx.kernel, plain.reduction, incoming, *tensors)
+        else:
+            factor = incoming.item()
+            pulled = gradient if factor == 1.0 else gradient.mul_(factor)
+        return None, None, None, pulled, *(None for _ in tensors[1:])
+
+
 class _Direct(torch.autograd.Function):
     """A kernel's values and gradient, without the set-up for transforms."""
 
@@ -338,4 +413,5 @@ class _Direct(torch.autograd.Function):
 
 #: `Function.apply` without its Python, which is for the transforms that `is_plain` excludes
 _apply_loss: Callable[..., Any] = super(torch.autograd.Function, _DirectLoss).apply
+_apply_compiled_loss: Callable[..., Any] = super(torch.autograd.Function, _CompiledLoss).apply
 _apply: Callable[..., Any] = super(torch.autograd.Function, _Direct).apply

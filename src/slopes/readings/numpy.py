@@ -344,6 +344,81 @@ def loss_and_slope_by_kernel(batch: Any) -> tuple[Array, Array]:
     return narrow(batch.reduce(widen(values)), batch.dtype), gradient
 
 
+def run_loss(
+    card: Any, reduction: str, arrays: tuple[Any, ...], parameters: tuple[tuple[str, Any], ...], is_checked: bool
+) -> Any:
+    """Return the loss of an element-wise card by a kernel; None where the plain way is due."""
+    results = _run_loss_kernel(card, reduction, arrays, parameters, is_checked, has_gradient=False)
+    return None if results is None else results[0]
+
+
+def run_loss_and_slope(
+    card: Any, reduction: str, arrays: tuple[Any, ...], parameters: tuple[tuple[str, Any], ...], is_checked: bool
+) -> tuple[Any, Any] | None:
+    """Return such a loss and its gradient by the first argument, in one pass; None where the plain way is due."""
+    if card.slope_body is None:
+        return None
+    return _run_loss_kernel(card, reduction, arrays, parameters, is_checked, has_gradient=True)
+
+
+def _run_loss_kernel(
+    card: Any,
+    reduction: str,
+    arrays: tuple[Any, ...],
+    parameters: tuple[tuple[str, Any], ...],
+    is_checked: bool,
+    has_gradient: bool,
+) -> tuple[Any, Any] | None:
+    """(the loss, its gradient or None)."""
+    found = _loss_kernel(card, reduction, arrays, parameters)
+    if found is None:
+        return None
+    kernel, flat, order = found
+    x, error = arrays[0], sys.modules["slopes.readings.trace"].TraceError
+    gradient = np.empty_like(x, order=order) if has_gradient else None
+    place = None if gradient is None else gradient.reshape(-1, order=order)
+    try:
+        if reduction != "none":
+            value = kernel.reduce(flat, reduction, place, is_checked)
+            return None if value is None else (x.dtype.type(value), gradient)
+        if is_checked and not kernel.accepts(flat):
+            return None
+        values = np.empty_like(x, order=order)
+        kernel(flat, value=values.reshape(-1, order=order), **({} if place is None else {"gradient": place}))
+    except error:
+        return None
+    return values, gradient
+
+
+def _loss_kernel(
+    card: Any, reduction: str, arrays: tuple[Any, ...], parameters: tuple[tuple[str, Any], ...]
+) -> tuple[Any, list[Any], Any] | None:
+    """The kernels of a loss, its arguments as one-dimensional arrays, and the order in which they have the entries."""
+    x = arrays[0]
+    if not all(type(a) is np.ndarray and a.shape == x.shape for a in arrays):
+        return None
+    if x.size < LARGE or not x.dtype.isnative or reduction not in ("mean", "sum", "none"):
+        return None
+    from slopes.kernels import elementwise_losses
+
+    kernel = elementwise_losses.find(card, x.dtype.name, dict(parameters), x.size)
+    numbers: list[Any] = [] if kernel is None else [_as_numbers(a, x.dtype) for a in arrays]
+    if kernel is None or any(a is None for a in numbers):
+        return None
+    order: Any = "F" if all(a.flags.f_contiguous for a in numbers) else "C"
+    return kernel, [np.ravel(a, order=order) for a in numbers], order
+
+
+def _as_numbers(x: Any, dtype: Any) -> Any:
+    """An array in a dtype of floats; None if digits would be lost."""
+    if x.dtype == dtype:
+        return x
+    exact = 2 ** (np.finfo(dtype).nmant + 1)
+    if x.dtype.kind == "b" or (x.dtype.kind in "iu" and -exact <= x.min() and x.max() <= exact):
+        return x.astype(dtype)
+    return None
+
+
 def fits_out(owner: str, out: Any, x: Array) -> None:
     """Raise TypeError or ValueError unless `out` is None or an array that takes results for x."""
     if out is None:

@@ -325,8 +325,28 @@ exp, expm1, log, log1p, sqrt, rint = map(_elementary, ("exp", "expm1", "log", "l
 sin, cos, tanh, sinh = map(_elementary, ("sin", "cos", "tanh", "sinh"))
 
 DEEP = {"float64": 700.0, "float32": 80.0}  #: exp(−DEEP) is still a normal number
-softplus = partial(tails.softplus, _this)
 softcap, expm1_less = partial(tails.softcap, _this), partial(tails.expm1_less, _this)
+
+
+def softplus(x: Array, beta: Array) -> Array:
+    """See `slopes.ops.softplus`; the exponential is the same line for −x, and for sigmoid(x)."""
+    if not (type(beta) is float and beta == 1.0):
+        return tails.softplus(_this, x, beta)
+    small = exp(-absolute(x))
+    return where(x < 0, 0.0, x) + (log1p(small) if x.dtype == "float64" else _log1p_of_share(small))
+
+
+def _log1p_of_share(x: Array) -> Array:
+    """log(1 + x) of 0 <= x <= 1 in float32: 2·atanh(s) with s = x / (2 + x), by its series."""
+    whole = 2 + x
+    reciprocal = 1 / whole
+    s = x * reciprocal
+    s_low = (_fused(-s, whole, x) - s * (x - (whole - 2))) * reciprocal
+    square = s * s
+    rest: Any = 1 / 15
+    for odd in range(13, 1, -2):
+        rest = _fused(square, rest, 1 / odd)
+    return 2 * s + 2 * _fused(s * square, rest, s_low)
 
 
 def decay(x: Array, times: Array, low: Array = 0.0) -> Array:

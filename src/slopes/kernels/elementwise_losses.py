@@ -1,0 +1,174 @@
+"""Kernels of element-wise losses: the sum of the values and, in the same pass, the gradient by the first argument.
+
+A sum is of float64, over slices that do not depend on the number of threads, so its digits do not either. A kernel may
+also count the entries that the loss's kind refuses, such as a target of 2 for a chance: then there is no result, and
+the caller takes the plain way, which raises the error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from slopes import kernels
+from slopes.kernels import pool
+from slopes.kernels.compiling import is_available, load
+from slopes.kernels.printer import print_kernel
+from slopes.kernels.sum_printer import print_summing_kernel
+from slopes.ops import where
+from slopes.readings.program import Program
+from slopes.readings.trace import TraceError, record
+
+if TYPE_CHECKING:
+    from slopes.card import Loss
+
+#: Losses whose value and slope, measured in float32 arithmetic, keep to 4 ulp, and the parameters that were varied. All
+#: others compute in float64, and so do these with other parameters than the default ones.
+NARROW: dict[str, tuple[str, ...]] = {}
+
+SUMS = ("total", "refused")  #: outputs that are summed over the entries
+
+
+class ElementwiseLossKernel:
+    """The kernels of an element-wise loss for arrays of one dtype and one choice of parameters.
+
+    Each method takes the loss's arguments as one-dimensional arrays without gaps. Raises TraceError for a body that is
+    no straight line of operations.
+    """
+
+    def __init__(self, card: Loss, dtype: str, settings: Mapping[str, Any]) -> None:
+        self.card, self.dtype, self.settings = card, dtype, settings
+        defaults = card._root.settings
+        numbers = {name: value for name, value in settings.items() if type(value) is not bool}
+        numbers = {name: value for name, value in numbers.items() if isinstance(value, (int, float))}
+        changed = {name for name, value in settings.items() if value != defaults[name]}
+        is_varied = not changed.isdisjoint(numbers)
+        self.inputs = tuple(numbers) if is_varied else ()  # so that one kernel does for all numbers of a schedule
+        self.numbers = tuple(map(float, numbers.values())) if is_varied else ()
+        known = NARROW.get(card._root.name) if kernels.is_ours(card) else None
+        self.arithmetic = dtype if known is not None and changed <= set(known) else "float64"
+        self._functions: dict[tuple[str, ...], Any] = {}
+
+    def program(self, *outputs: str) -> Program:
+        """Return the program of outputs: "total", "value", "refused", "vjp", or "gradient", the slope times a scale."""
+        try:
+            return self._record(outputs, self.inputs)
+        except TraceError:
+            if not self.inputs:
+                raise
+        self.inputs = self.numbers = ()  # the body branches on a parameter
+        return self._record(outputs, ())
+
+    def _record(self, outputs: tuple[str, ...], inputs: tuple[str, ...]) -> Program:
+        card, names = self.card, self.card._arguments
+        further = ["scale_of_gradient"] * ("gradient" in outputs) + ["cotangent"] * ("vjp" in outputs)
+
+        def compute(*given: Any) -> dict[str, Any]:
+            arguments, rest = given[: len(names)], given[len(names) :]
+            bound = {**self.settings, **dict(zip(inputs, rest, strict=False))}
+            results = {}
+            if "total" in outputs or "value" in outputs:
+                results["total"] = results["value"] = card.body(*arguments, **bound)
+            if "gradient" in outputs or "vjp" in outputs:
+                if card.slope_body is None:
+                    raise TraceError("it has no derivative of its own")
+                results["gradient"] = results["vjp"] = rest[-1] * card.slope_body(*arguments, **bound)
+            if "refused" in outputs:
+                results["refused"] = self._is_refused(arguments)
+            return {name: results[name] for name in outputs}
+
+        per = dict.fromkeys([*inputs, "scale_of_gradient"], "call")
+        try:
+            return record(compute, [*names, *inputs, *further], self.dtype, self.arithmetic, per=per)
+        except TraceError as error:
+            raise TraceError(f"{card.name} cannot be traced: {error}") from error.__cause__
+
+    def _is_refused(self, arguments: Sequence[Any]) -> Any:
+        """1 where the kind refuses an argument, else 0."""
+        refused: Any = 0.0
+        for space, x in zip(self.card.kind.spaces(dict(self.settings)), arguments, strict=True):
+            if space.rule:
+                refused = where(space.is_outside(x), 1.0, refused)
+        return refused
+
+    def source(self, *outputs: str) -> str:
+        """Return the source of the kernel for these outputs."""
+        recorded = self.program(*outputs)
+        scalars = tuple(line.text for line in recorded.lines if line.operation == "input" and line.per == "call")
+        return _printed(recorded, self.card._root.name, scalars, tuple(name for name in SUMS if name in outputs))
+
+    def _function(self, *outputs: str) -> Any:
+        if outputs not in self._functions:
+            self._functions[outputs] = load(self.source(*outputs))
+        return self._functions[outputs]
+
+    def is_checked(self) -> bool:
+        """Whether the kind refuses some numbers."""
+        return any(space.rule for space in self.card.kind.spaces(dict(self.settings)))
+
+    def __call__(self, arrays: Sequence[Any], *sums: str, scale: float = 1.0, **places: Any) -> list[float]:
+        """Return sums over the entries, and write other outputs to the arrays given by their names.
+
+        The arrays are the loss's arguments, and the cotangent of a "vjp". `scale` is the one of a "gradient".
+        """
+        function, count = self._function(*sums, *places), len(self.card._arguments)
+        numbers = (*self.numbers, scale) if "gradient" in places else self.numbers
+        first, further, results = arrays[:count], arrays[count:], tuple(places.values())
+
+        def compute(start: int, stop: int) -> Any:
+            part = slice(start, stop)
+            room = [np.empty(len(sums))] if sums else []
+            function(*[a[part] for a in first], *numbers, *[a[part] for a in (*further, *results)], *room)
+            return room[0] if sums else None
+
+        if not sums:
+            pool.run(compute, first[0].size, kernels.GRAIN)
+            return []
+        return list(np.sum(pool.collect(compute, first[0].size, kernels.GRAIN), axis=0).tolist())
+
+    def reduce(
+        self, arrays: Sequence[Any], reduction: str, gradient: Any = None, is_checked: bool = False
+    ) -> float | None:  # fmt: skip
+        """Return the mean or the sum of the values, and write its gradient to an array if one is given.
+
+        None if arguments are to be checked, and the kind refuses one.
+        """
+        size = arrays[0].size if reduction == "mean" else 1
+        sums = ("total", "refused")[: 1 + (is_checked and self.is_checked())]
+        places = {} if gradient is None else {"gradient": gradient}
+        total, *refused = self(arrays, *sums, scale=1 / size, **places)
+        return None if any(refused) else total / size
+
+    def accepts(self, arrays: Sequence[Any]) -> bool:
+        """Whether the kind refuses no number of the arguments."""
+        return not self.is_checked() or self(arrays, "refused") == [0.0]
+
+
+@lru_cache(maxsize=1024)
+def _printed(recorded: Program, title: str, scalars: tuple[str, ...], sums: tuple[str, ...]) -> str:
+    return print_summing_kernel(recorded, title, scalars, sums) if sums else print_kernel(recorded, title, scalars)
+
+
+@lru_cache(maxsize=1024)
+def _find_ours(card: Loss, dtype: str, settings: tuple[tuple[str, Any], ...]) -> ElementwiseLossKernel:
+    return ElementwiseLossKernel(card, dtype, dict(settings))
+
+
+def find(card: Loss, dtype: str, parameters: Mapping[str, Any], size: int) -> ElementwiseLossKernel | None:
+    """Return the kernels of an element-wise loss; None where there are none, or they do not pay for so few entries.
+
+    Raises for the parameters as a call of the card does.
+    """
+    if dtype not in ("float32", "float64") or card.rowwise or not is_available():
+        return None
+    if not kernels.is_ours(card) and size < kernels.LARGE_FOR_A_USER:
+        return None
+    settings = card._settings(parameters)
+    if not all(value is None or isinstance(value, (int, float, str)) for value in settings.values()):
+        return None
+    if kernels.is_ours(card):
+        return _find_ours(card._root, dtype, tuple(settings.items()))
+    return ElementwiseLossKernel(card, dtype, settings)  # at each call, because the body may read a global that changes

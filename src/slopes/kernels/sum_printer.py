@@ -1,0 +1,55 @@
+"""Print a program as a kernel that sums some of its outputs over the entries.
+
+A loop that adds numbers of float32 to a sum of float64 takes as few of them at once as it can of float64. So the loop
+over the entries writes the terms of the sums for a block of them, and a loop of its own adds these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from slopes.kernels.printer import print_kernel
+from slopes.readings.program import Program
+
+BLOCK = 2**10  #: entries, of which the terms stay in the nearest cache
+
+KERNEL = """
+
+from numpy import empty
+from slopes.kernels.machine import add_in_any_order
+
+entries = kernel
+
+
+@njit("void({signature})", cache=True, **OPTIONS)
+def kernel({parameters}):
+"""
+
+
+def print_summing_kernel(program: Program, title: str, scalars: Sequence[str], sums: Sequence[str]) -> str:
+    """Return the source of a module with a function `kernel`, as `print_kernel` does, but with sums for some outputs.
+
+    Outputs that `sums` names have no array. Their sums go into one last array, of float64, in the order of `sums`.
+    """
+    kinds = {line.text: line.dtype for line in program.lines if line.operation == "input"}
+    inputs = {f"{name}_{'number' if name in scalars else 'in'}": kinds[name] for name in program.inputs}
+    outputs = {f"{name}_out": program.lines[place].dtype for name, place in program.outputs if name not in sums}
+    signature = [kind + "[::1]" * name.endswith("_in") for name, kind in inputs.items()]
+    signature += [f"{kind}[::1]" for kind in (*outputs.values(), "float64")]
+    first = next(name for name in inputs if name.endswith("_in"))
+    given = [name if name.endswith("_number") else f"{name}[start:stop]" for name in inputs]
+    given += [f"{name}_terms" if name in sums else f"{name}_out[start:stop]" for name, _ in program.outputs]
+    lines = []
+    for name, place in program.outputs:
+        if name in sums:
+            kind = "single" if program.lines[place].dtype == "float32" else "double"
+            lines += [f"{name}_room, {name}_sum = empty({BLOCK}, {kind}), 0.0"]
+    lines += [f"for start in range(0, {first}.size, {BLOCK}):", f"    stop = min(start + {BLOCK}, {first}.size)"]
+    lines += [f"    {name}_terms = {name}_room[: stop - start]" for name in sums]
+    lines += [f"    entries({', '.join(given)})"]
+    for name in sums:
+        lines += [f"    for i in range({name}_terms.size):"]
+        lines += [f"        {name}_sum = add_in_any_order({name}_sum, double({name}_terms[i]))"]
+    lines += [f"sums_out[{place}] = {name}_sum" for place, name in enumerate(sums)]
+    header = KERNEL.format(signature=", ".join(signature), parameters=", ".join([*inputs, *outputs, "sums_out"]))
+    return print_kernel(program, title, scalars) + header + "".join(f"    {line}\n" for line in lines)
