@@ -142,6 +142,18 @@ def test_kernels_keep_every_shape(name, shape):
     assert value.dtype is gradient.dtype is torch.float32
 
 
+def test_gelu_with_tanh_is_gelu_tanh():
+    x = torch.linspace(-4, 4, 12)
+    slopes.gelu_tanh(x)  # as the first tensor of a process goes the plain way
+    for points in (x, 10 * x, x.repeat(1000)):
+        for ours, theirs in zip(
+            value_and_gradient(slopes.nn.GELU("tanh"), points),
+            value_and_gradient(slopes.gelu_tanh, points),
+            strict=True,
+        ):
+            assert torch.equal(ours, theirs)
+
+
 @pytest.mark.parametrize("name", sorted({*short.FORMS, *short.OWN}))
 def test_gradients_of_kernels_in_a_batch_and_of_second_order(name):
     card = CARDS[name]

@@ -25,6 +25,7 @@ from slopes.readings.short import (
     glu,
     nll_of_labels,
     own_function,
+    plain_range,
     run_in_double,
     softmax,
 )
@@ -172,7 +173,7 @@ def _make_kernel(card: Any, parameters: dict[str, Any], x: Tensor) -> Kernel | N
             short = FORMS[name](**settings)
             if short is not None:
                 kernel.value, kernel.pull = short
-                kernel.in_double = PLAIN_RANGES.get(name)
+                kernel.in_double = plain_range(name, settings)
     if compiled is None:
         return kernel if x.dtype in _DTYPES else None
     kernel.value, pull = compiled

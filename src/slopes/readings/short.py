@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -254,10 +255,10 @@ def mish() -> Pair:
     )
 
 
-def gelu(approximate: str) -> Pair | None:
+def gelu(approximate: str) -> Pair:
     """See `slopes.gelu`: half the input times erfc(−x/√2), and for the slope half of that and x times the density."""
-    if approximate != "none":
-        return None
+    if approximate == "tanh":
+        return gelu_tanh()
     root, half, density = _wide(-math.sqrt(0.5)), _wide(0.5), math.sqrt(2 / math.pi)
 
     def value(x: Tensor) -> Tensor:
@@ -273,10 +274,30 @@ def gelu(approximate: str) -> Pair | None:
     return value, pull
 
 
+def gelu_tanh() -> Pair:
+    """See `slopes.gelu_tanh`: the input times the sigmoid of t = ax + bx³, with t' = a + 3bx² for the slope."""
+    a, one = _wide(math.sqrt(8 / math.pi)), _wide(1.0)
+    b, triple = 0.044715 * math.sqrt(8 / math.pi), 3 * 0.044715 * math.sqrt(8 / math.pi)
+
+    def value(x: Tensor) -> Tensor:
+        wide = torch.clamp(x.double(), min=-_FAR)
+        return (torch.sigmoid(torch.add(a, wide * wide, alpha=b) * wide) * wide).float()
+
+    def pull(g: Tensor, x: Tensor) -> Tensor:
+        wide = torch.clamp(x.double(), -_FAR, _FAR)
+        square = wide * wide
+        t = torch.add(a, square, alpha=b) * wide
+        growth = torch.add(a, square, alpha=triple) * wide
+        return (torch.addcmul(one, torch.sigmoid(-t), growth) * torch.sigmoid(t) * g).float()
+
+    return value, pull
+
+
 FORMS: dict[str, Callable[..., Pair | None]] = {
     form.__name__: form
     for form in (
         hard_sigmoid, hard_swish, sigmoid, tanh, tanhshrink, softsign, softplus, log_sigmoid, silu, mish, gelu,
+        gelu_tanh,
     )
 }  # fmt: skip
 """By the name of the card: what gives value and pull for its parameters, or None where only the body will do."""
@@ -289,12 +310,18 @@ PLAIN_RANGES: dict[str, tuple[Value, float, float]] = {
     "silu": (functional.silu, -700.0, 15.0),
     "mish": (functional.mish, -700.0, 15.0),
     "gelu": (functional.gelu, -5.0, 5.0),
+    "gelu_tanh": (partial(functional.gelu, approximate="tanh"), -5.0, 5.0),
 }
 """By the name of a card whose parameters are the default ones: PyTorch's function, and from where to where it may do.
 
 There 1 − sigmoid(x), 1 − tanh(x)² and 1 + erf(x/√2) keep eight digits at least.
 """
 SMALL = 2**12  #: entries up to which PyTorch's backward may keep them in float64
+
+
+def plain_range(name: str, settings: dict[str, Any]) -> tuple[Value, float, float] | None:
+    """Return the entry of `PLAIN_RANGES` of a card that has a short form for these settings."""
+    return PLAIN_RANGES.get("gelu_tanh" if settings.get("approximate") == "tanh" else name)
 
 
 def run_in_double(x: Tensor, function: Value, low: float, high: float) -> Tensor | None:
