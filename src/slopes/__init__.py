@@ -15,6 +15,7 @@ _HOMES = {
     "slopes.oracle": ("exact",),
     "slopes.checks": ("audit",),
     "slopes.study": ("compare",),
+    "slopes.fused": ("linear_loss",),
     "slopes.scoring": ("scorer",),
     "slopes.swapping": ("swap",),
     "slopes.diagnosis": ("diagnose", "Watcher"),

@@ -43,6 +43,7 @@ from slopes.checks import audit as audit
 from slopes.diagnosis import Watcher as Watcher
 from slopes.diagnosis import diagnose as diagnose
 from slopes.facts import Paper as Paper
+from slopes.fused import linear_loss as linear_loss
 from slopes.oracle import exact as exact
 from slopes.plot import show as show
 from slopes.scoring import scorer as scorer

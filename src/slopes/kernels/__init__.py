@@ -21,7 +21,7 @@ from slopes.kernels.compiling import folder, load
 from slopes.kernels.compiling import is_available as is_available
 from slopes.kernels.printer import print_kernel
 from slopes.kernels.row_kernel import RowKernel
-from slopes.kernels.row_printer import print_row_kernel
+from slopes.kernels.row_printer import print_row_kernel, reads_inputs_last
 from slopes.kernels.special_entries import split_special_entries
 from slopes.readings.program import Program
 from slopes.readings.trace import TraceError, record
@@ -309,7 +309,8 @@ def _make_row_kernel(
     card: Card, outputs: tuple[str, ...], dtype: str, labels: bool, arithmetic: str, settings: tuple[Any, ...]
 ) -> RowKernel:
     recorded = program(card, *outputs, dtype=dtype, arithmetic=arithmetic, labels=labels, **dict(settings))
-    return RowKernel(recorded, load(_printed(recorded, card.name, True)))
+    text = _printed(recorded, card.name, True)
+    return RowKernel(recorded, load(text), not reads_inputs_last(text))
 
 
 _row_kernel_of_ours = lru_cache(maxsize=1024)(_make_row_kernel)

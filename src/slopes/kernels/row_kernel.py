@@ -20,6 +20,8 @@ class RowKernel:
 
     program: Program
     function: Callable[..., None]
+    works_in_place: bool
+    """Whether it runs fast, too, where its output of entries takes the place of its first input."""
 
     def __call__(self, *arrays: Any, out: Sequence[Any] | None = None) -> list[Any]:
         """Return the program's outputs for its inputs, of which the first has the rows.

@@ -45,6 +45,12 @@ def print_row_kernel(program: Program, title: str) -> str:
     return header + "".join(f"{line}\n" for line in _Rows(program).lines())
 
 
+def reads_inputs_last(text: str) -> bool:
+    """Whether the last loop of a kernel reads its inputs: if it writes there too, it does not vectorise."""
+    lines = (line.partition(" = ")[2] for line in text.rpartition("for j in")[2].splitlines())
+    return any("_row[j]" in expression for expression in lines)
+
+
 class _Rows:
     """The lines of a kernel's body."""
 
@@ -126,7 +132,7 @@ class _Rows:
         for name, place in self.results.items():
             while (entry := self.special_entry(place)) is not None:
                 at, value, place = entry
-                special.insert(0, f"{name}_row[{operand_of(program, at)}] = {operand_of(program, value)}")
+                special.append(f"{name}_row[{operand_of(program, at)}] = {operand_of(program, value)}")
             ends[name] = place
         self.write("for j in range(width):", 2)
         names = self.compute_entries(ends.values(), "j", 3)

@@ -130,7 +130,7 @@ class _Split:
     def _special(self, place: int) -> tuple[Operand, dict[int, Operand]]:
         """(the result at most entries, by the condition of each special entry its result per row).
 
-        Where two conditions hold, the result of the first one counts.
+        Where two of them are one entry, both results are the entry's.
         """
         conditions = sorted(self.dependences[place])
         orders = permutations(conditions) if len(conditions) <= MOST_PERMUTED else [tuple(conditions)]
@@ -162,7 +162,7 @@ class _Split:
         dtype = self.program.lines[place].dtype
         elsewhere, special = self._special(place)
         result = self.recorder.value(elsewhere, dtype)
-        for condition, value in reversed(special.items()):
+        for condition, value in special.items():
             is_here = self.specialise(condition, {})
             assert isinstance(is_here, Traced)
             pair = self.recorder.value(value, dtype).place, result.place

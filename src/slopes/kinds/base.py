@@ -119,16 +119,23 @@ class Batch:
             )
         self.reduced = reduction != "none"
         if reduction == "mean":
-            counted = self.coefficient if self.denominator is None else self.denominator
             if divisor is not None:
                 self.divisor = self._own(divisor)
-            elif counted is not None:
-                self.check_weights(": the mean divides by their sum; reduction='sum' and a divisor go with any")
-                self.divisor, self.may_be_zero = self.r.total(counted), True
-                if self.r.is_concrete(counted) and not self.r.wants_gradient(counted):
-                    self.divisor, self.may_be_zero = float(self.divisor) or math.inf, False
-            else:  # the sum over nothing is 0 already
-                self.divisor = max(self.r.count(self.like), 1)
+                return
+            self.divisor = self.count()
+            if isinstance(self.divisor, (int, float)):  # the sum over nothing is 0 already
+                self.divisor = self.divisor or math.inf
+            else:
+                self.may_be_zero = True
+
+    def count(self) -> Any:
+        """How much counts, by which a mean divides; a number where it can be looked at."""
+        counted = self.coefficient if self.denominator is None else self.denominator
+        if counted is None:
+            return self.r.count(self.like)
+        self.check_weights(": the mean divides by their sum; reduction='sum' and a divisor go with any")
+        total = self.r.total(counted)
+        return float(total) if self.r.is_concrete(counted) and not self.r.wants_gradient(counted) else total
 
     def check_weights(self, advice: str = "") -> None:
         """Raise ValueError for a weight below 0 or without end, where weights can be looked at."""

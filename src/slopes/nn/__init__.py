@@ -6,7 +6,7 @@ card computes. What a card cannot take, PyTorch's own `forward` gets: sparse, ne
 tensors of several types or shapes, parameters outside the card's domain, and whatever PyTorch warns of or refuses.
 Every other name is PyTorch's: among them MultiheadAttention and the losses that have no card (CTC, those fused with a
 linear layer). Cards that PyTorch lacks are modules of its style, such as ``nn.LogCoshLoss()``, and `module` makes one
-of any card.
+of any card. `LinearLoss` is a linear layer and its loss in one.
 
 A card itself is no module: in `torch.nn.Sequential` it ends in PyTorch's "is not a Module subclass", where none of our
 code runs that could say so; write ``nn.Sequential(layer, slopes.nn.module(slopes.gelu))``.
@@ -29,10 +29,13 @@ import torch  # noqa: E402
 from slopes.nn.cards import LACKED, make  # noqa: E402
 from slopes.nn.cards import CardModule as CardModule  # noqa: E402
 from slopes.nn.cards import module as module  # noqa: E402
+from slopes.nn.linear import LinearLoss as LinearLoss  # noqa: E402
 from slopes.nn.replaced import REPLACED  # noqa: E402
 
 globals().update(REPLACED)
-__all__ = sorted({*(name for name in dir(torch.nn) if not name.startswith("_")), *LACKED, "CardModule", "module"})
+__all__ = sorted(
+    {*(name for name in dir(torch.nn) if not name.startswith("_")), *LACKED, "CardModule", "LinearLoss", "module"}
+)
 for _name in ("functional", "init", "modules", "parallel", "parameter", "utils"):  # for ``import slopes.nn.utils``
     sys.modules[f"{__name__}.{_name}"] = getattr(torch.nn, _name)
 

@@ -8,6 +8,7 @@ from torch.nn import *  # noqa: F403
 
 from slopes.nn.cards import CardModule as CardModule
 from slopes.nn.cards import module as module
+from slopes.nn.linear import LinearLoss as LinearLoss
 
 _TensorParameter: TypeAlias = float | np.number | Tensor
 

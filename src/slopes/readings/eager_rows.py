@@ -20,7 +20,7 @@ from slopes.readings.eager import is_plain
 Tensor = torch.Tensor
 LARGE = 2**14  #: entries from which a kernel is worth its compilation
 _TYPES = (Tensor, torch.nn.Parameter)
-_keeps_graph: Callable[[], bool] = getattr(_C._autograd, "_get_current_graph_task_keep_graph", lambda: True)
+keeps_graph: Callable[[], bool] = getattr(_C._autograd, "_get_current_graph_task_keep_graph", lambda: True)
 
 
 def has_many_entries(x: Any) -> bool:
@@ -37,7 +37,9 @@ def find_row_kernel(
     """
     if not has_many_entries(x) or not x.is_cpu:
         return None
-    if not is_plain(x, (*_HALF, torch.float32, torch.float64)) or not all(map(_is_constant, beside)):
+    if not is_plain(x, (*_HALF, torch.float32, torch.float64)) or not all(
+        is_constant(other, x.device) for other in beside
+    ):
         return None
     wants_gradient = torch.is_grad_enabled() and x.requires_grad
     if wants_gradient and has_slope:
@@ -55,11 +57,11 @@ def find_row_kernel(
 _HALF = (torch.float16, torch.bfloat16)
 
 
-def _is_constant(x: Any) -> bool:
-    """Whether x is no tensor, or a plain one on the CPU that wants no gradient."""
+def is_constant(x: Any, device: torch.device) -> bool:
+    """Whether x is no tensor, or a plain one on the device that wants no gradient."""
     if not isinstance(x, Tensor):
         return True
-    if type(x) not in _TYPES or not x.is_cpu or x.layout is not torch.strided or x.is_nested:
+    if type(x) not in _TYPES or x.device != device or x.layout is not torch.strided or x.is_nested:
         return False
     return not functorch.is_functorch_wrapped_tensor(x) and not (x.requires_grad and torch.is_grad_enabled())
 
@@ -109,7 +111,7 @@ def _run(kernel: Any, *tensors: Tensor) -> list[Tensor]:
     return [torch.from_numpy(np.asarray(result)) for result in kernel(*arrays)]
 
 
-def _is_to_be_differentiated(gradient: Tensor) -> bool:
+def is_to_be_differentiated(gradient: Tensor) -> bool:
     """Whether the backward is to be differentiated, or runs for many gradients at once."""
     is_batched = functorch.is_functorch_wrapped_tensor(gradient) or functorch.is_legacy_batchedtensor(gradient)
     is_special = type(gradient) is not Tensor or is_batched or bool(_C._len_torch_dispatch_stack())
@@ -140,11 +142,11 @@ class _Loss(torch.autograd.Function):
         (gradient,) = gradients
         *arguments, rows = ctx.saved_tensors
         nothing = (None,) * (len(arguments) - 1)
-        if _is_to_be_differentiated(gradient):
+        if is_to_be_differentiated(gradient):
             cotangent = ctx.reduction.cotangent * gradient.to(rows.dtype)
             return None, None, _pull_back(ctx.kernel, ctx.reduction.counts, cotangent, *arguments), *nothing
         factor = gradient.item()
-        if _keeps_graph():  # the gradient is needed again
+        if keeps_graph():  # the gradient is needed again
             rows = rows * factor
         elif factor != 1.0:
             rows = rows.mul_(factor)
@@ -165,7 +167,7 @@ class _Values(torch.autograd.Function):
         (gradient,) = gradients
         x, *others = ctx.saved_tensors
         nothing = (None,) * len(others)
-        if _is_to_be_differentiated(gradient):
+        if is_to_be_differentiated(gradient):
             return None, None, _pull_back(ctx.kernel, ctx.counts, gradient, x, *others), *nothing
         return None, None, _run(ctx.kernel.get("value", "vjp"), x, *others, gradient)[1], *nothing
 

@@ -230,6 +230,13 @@ def draw(distribution: str, generator: Any, like: Array, owner: str) -> Array:
     return generator.random(like.shape) if distribution == "uniform" else generator.gumbel(size=like.shape)
 
 
+def spread(values: Array, places: Array, count: int) -> Array:
+    """An array of this many entries that holds the values at their places, and 0 elsewhere."""
+    result = np.zeros(count, dtype=values.dtype)
+    result[places] = values
+    return result
+
+
 def joined(a: Array, b: Array) -> Array:
     """Two arrays, one after the other along the last axis."""
     return np.concatenate([a, b], axis=-1)

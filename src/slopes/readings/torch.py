@@ -23,6 +23,7 @@ from slopes.readings.eager import run_kernel as run_kernel
 from slopes.readings.eager import run_loss as run_loss
 from slopes.readings.eager import run_map as run_map
 from slopes.readings.eager import run_nll as run_nll
+from slopes.readings.eager_linear import compute_linear_loss as compute_linear_loss
 from slopes.readings.eager_rows import Reduction as Reduction
 from slopes.readings.eager_rows import compute_loss as compute_loss
 from slopes.readings.eager_rows import find_row_kernel as find_row_kernel
@@ -422,6 +423,11 @@ def drawn(distribution: str, like: Tensor, generator: torch.Generator | None = N
     if distribution == "uniform":
         return noise.uniform_(generator=generator)
     return -noise.exponential_(generator=generator).log()
+
+
+def spread(values: Array, places: Array, count: int) -> Array:
+    """An array of this many entries that holds the values at their places, and 0 elsewhere."""
+    return torch.zeros(count, dtype=values.dtype, device=values.device).index_copy(0, places, values)
 
 
 def joined(a: Array, b: Array) -> Array:
