@@ -115,7 +115,7 @@ def test_a_slice_may_call_the_pool(threads):
 
 
 def test_several_callers_at_once(threads):
-    x = np.linspace(-3, 3, 2 * kernels.GRAIN + 7, dtype="float32")
+    x = np.linspace(-3, 3, 2**19 + 7, dtype="float32")
     pytest.importorskip("numba")
     expected, results = kernels.compute(slopes.elu, "value", x), []
 
@@ -135,7 +135,7 @@ def test_several_callers_at_once(threads):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_kernels_on_several_threads_give_the_same(threads, dtype):
     pytest.importorskip("numba")
-    x = np.random.default_rng(0).standard_normal(5 * kernels.GRAIN + 7).astype(dtype)
+    x = np.random.default_rng(0).standard_normal(5 * 2**18 + 7).astype(dtype)
     expected = np.concatenate([kernels.compute(slopes.elu, "value", part) for part in np.array_split(x, 11)])
     np.testing.assert_array_equal(kernels.compute(slopes.elu, "value", x), expected)
     for y in (x.copy(), np.repeat(x, 2)[::2]):
@@ -228,3 +228,13 @@ def test_a_child_forked_while_a_thread_compiles_can_compile():
     assert compiles.wait(PATIENCE)
     assert exit_status_of_fork(lambda: compiling._lock.acquire(blocking=False)) == 0
     thread.join()
+
+
+def test_a_kernel_of_many_operations_gets_threads_for_fewer_entries():
+    pytest.importorskip("numba")
+    grains = [
+        kernels.prepare(card, ("value",), "float32", {}).grain for card in (slopes.relu, slopes.silu, slopes.gelu)
+    ]
+    assert grains == sorted(grains, reverse=True)
+    assert grains[0] > 4 * grains[-1]
+    assert grains[-1] >= 2**14

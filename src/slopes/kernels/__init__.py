@@ -206,16 +206,30 @@ def _arithmetic(card: Card, outputs: Sequence[str], dtype: str) -> str:
     return "float64" if wide else dtype
 
 
-def prepare(card: Card, outputs: tuple[str, ...], dtype: str, parameters: Mapping[str, Any]) -> Callable[..., None]:
-    """Return the kernel of an element-wise card: a function of one-dimensional arrays without gaps, results last.
+class EntryKernel:
+    """The kernel of an element-wise card with its parameters, which compiles when it is first called.
 
-    It compiles when it is first called. Raises TraceError for a body that is no straight line of operations.
+    It takes one-dimensional arrays without gaps: the card's arguments, and then one for each result.
     """
+
+    def __init__(self, source: str, numbers: tuple[float, ...], arguments: int) -> None:
+        self._source, self._numbers, self._arguments = source, numbers, arguments
+        self.grain = find_grain(source)
+        """The entries for which a thread of its own is worth the time to wake it up."""
+
+    def __call__(self, *arrays: Any) -> None:
+        load(self._source)(*arrays[: self._arguments], *self._numbers, *arrays[self._arguments :])
+
+
+def find_grain(source: str) -> int:
+    """Return the entries that a kernel computes in about 30 microseconds, told from the length of its loop."""
+    return max(2**20 // source.count("\n        "), 2**14)
+
+
+def prepare(card: Card, outputs: tuple[str, ...], dtype: str, parameters: Mapping[str, Any]) -> EntryKernel:
+    """Return the kernel of an element-wise card; raise TraceError for a body that is no straight line of operations."""
     text, numbers = _source_and_numbers(card, outputs, dtype, parameters)
-    if not numbers:
-        return lambda *arrays: load(text)(*arrays)
-    count = len(card._arguments)
-    return lambda *arrays: load(text)(*arrays[:count], *numbers, *arrays[count:])
+    return EntryKernel(text, numbers, len(card._arguments))
 
 
 def compute(card: Card, output: str | Sequence[str], *arrays: Any, out: Any = None, **parameters: Any) -> Any:
@@ -316,7 +330,7 @@ def _make_row_kernel(
 _row_kernel_of_ours = lru_cache(maxsize=1024)(_make_row_kernel)
 
 
-def _run(kernel: Callable[..., None], arrays: Sequence[Any], results: Sequence[Any]) -> None:
+def _run(kernel: EntryKernel, arrays: Sequence[Any], results: Sequence[Any]) -> None:
     """Run a kernel, which takes one-dimensional arrays without gaps that do not overlap, on arrays of any layout."""
     order: Literal["C", "F"] = "C" if results[0].flags.c_contiguous or not results[0].flags.f_contiguous else "F"
     inputs = [np.ravel(a, order) for a in arrays]  # copies where an array has gaps or another order
@@ -327,20 +341,24 @@ def _run(kernel: Callable[..., None], arrays: Sequence[Any], results: Sequence[A
             result[...] = place.reshape(result.shape, order=order)
         return
     places = [r.reshape(-1, order=order) for r in results]
-    if any(np.may_share_memory(a, place) for a in inputs for place in places):
-        # A loop that writes where it reads does not vectorise, so it goes block by block. Other overlaps are copied.
-        inputs = [a if _are_same_or_apart(a, places) else a.copy() for a in inputs]
-        kernel = in_blocks(kernel, len(places))
     run_flat(kernel, inputs, places)
 
 
-def run_flat(kernel: Callable[..., None], inputs: Sequence[Any], places: Sequence[Any]) -> None:
-    """Run a kernel on one-dimensional arrays without gaps, on several threads if they are large."""
+def run_flat(kernel: EntryKernel, inputs: Sequence[Any], places: Sequence[Any]) -> None:
+    """Run a kernel on one-dimensional arrays without gaps, on several threads if they are large.
+
+    Results may take the place of inputs: a loop that writes where it reads does not vectorise, so it goes block by
+    block. An input that overlaps a place otherwise is copied.
+    """
+    compute: Callable[..., None] = kernel
+    if any(np.may_share_memory(a, place) for a in inputs for place in places):
+        inputs = [a if _are_same_or_apart(a, places) else a.copy() for a in inputs]
+        compute = _in_blocks(kernel, len(places))
     arrays = [*inputs, *places]
-    pool.run(lambda start, stop: kernel(*[array[start:stop] for array in arrays]), places[0].size, GRAIN)
+    pool.run(lambda start, stop: compute(*[array[start:stop] for array in arrays]), places[0].size, kernel.grain)
 
 
-def in_blocks(kernel: Callable[..., None], outputs: int) -> Callable[..., None]:
+def _in_blocks(kernel: Callable[..., None], outputs: int) -> Callable[..., None]:
     """Return a form of a kernel in which the places of the outputs, its last arguments, may be its inputs."""
 
     def compute(*arrays: Any) -> None:

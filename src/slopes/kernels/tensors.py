@@ -19,7 +19,6 @@ from slopes import kernels
 from slopes.kernels import pool
 
 Tensor = torch.Tensor
-Compute = Callable[..., None]  #: a kernel, of one-dimensional arrays without gaps
 
 BLOCK = 2**14  #: entries of half types that are computed at a time; so few that PyTorch starts no threads
 _HALF = (torch.float16, torch.bfloat16)
@@ -53,17 +52,15 @@ def _as_array(x: Tensor) -> Any:
     return np.frombuffer(memory, np.float32 if x.dtype is torch.float32 else np.float64)
 
 
-def _run(kernel: Compute, inputs: Sequence[Tensor], result: Tensor) -> None:
+def _run(kernel: kernels.EntryKernel, inputs: Sequence[Tensor], result: Tensor) -> None:
     """Run a kernel on tensors without gaps and of one layout; the result may be one of them."""
     if result.dtype in _HALF:
         _run_on_half_types(kernel, [_flat(x) for x in inputs], _flat(result))
         return
-    if any(x is result for x in inputs):
-        kernel = kernels.in_blocks(kernel, 1)
     kernels.run_flat(kernel, [_as_array(x) for x in inputs], [_as_array(result)])
 
 
-def _run_on_half_types(kernel: Compute, inputs: Sequence[Tensor], result: Tensor) -> None:
+def _run_on_half_types(kernel: kernels.EntryKernel, inputs: Sequence[Tensor], result: Tensor) -> None:
     is_inference = torch.is_inference_mode_enabled()  # which another thread does not know
 
     def compute(start: int, stop: int) -> None:
@@ -74,7 +71,7 @@ def _run_on_half_types(kernel: Compute, inputs: Sequence[Tensor], result: Tensor
                 kernel(*(x[part].float().numpy() for x in inputs), place.numpy())
                 result[part] = place
 
-    pool.run(compute, result.numel(), kernels.GRAIN)
+    pool.run(compute, result.numel(), kernel.grain)
 
 
 def _lies_as(result: Tensor, x: Tensor) -> bool:
@@ -82,7 +79,7 @@ def _lies_as(result: Tensor, x: Tensor) -> bool:
     return x.stride() == result.stride() and not x.is_neg()
 
 
-def _value(prepare: Callable[[], Compute], x: Tensor) -> Tensor:
+def _value(prepare: Callable[[], kernels.EntryKernel], x: Tensor) -> Tensor:
     result = empty_like(x)
     if not _lies_as(result, x):
         x = result.copy_(x)
@@ -90,7 +87,7 @@ def _value(prepare: Callable[[], Compute], x: Tensor) -> Tensor:
     return result
 
 
-def _pull(prepare: Callable[[], Compute], gradient: Tensor, x: Tensor) -> Tensor:
+def _pull(prepare: Callable[[], kernels.EntryKernel], gradient: Tensor, x: Tensor) -> Tensor:
     result = empty_like(x)
     if not _lies_as(result, gradient):
         gradient = result.copy_(gradient)
@@ -112,7 +109,7 @@ def find(
         return None
     name = "float64" if dtype is torch.float64 else "float32"
 
-    def preparing(output: str) -> Callable[[], Compute]:
+    def preparing(output: str) -> Callable[[], kernels.EntryKernel]:
         prepare = partial(kernels.prepare, card, (output,), name, parameters)
         kernel = prepare()
         return (lambda: kernel) if kernels.is_ours(card) else prepare  # as a global that a body reads may change
