@@ -217,6 +217,77 @@ def overlap() -> Iterator[Work]:
     yield Work("dice", "32 x 512 x 512", contenders, 4 * z.numel())
 
 
+@slopes.loss("classification")
+def brier(prediction: Any, target: Any) -> Any:
+    """Return the squared distance of the softmax from the right answer, a loss of rows as a user writes one."""
+    p = slopes.ops.softmax(prediction)
+    return slopes.ops.sum((p - slopes.ops.one_hot(target, like=p)) ** 2)[..., 0]
+
+
+@brier.derivative
+def _brier_slope(prediction: Any, target: Any) -> Any:
+    p = slopes.ops.softmax(prediction)
+    return 2 * slopes.ops.softmax_pulled(prediction, p - slopes.ops.one_hot(target, like=p))
+
+
+def _brier(z: Tensor, y: Tensor) -> Tensor:
+    p = torch.softmax(z, -1)
+    return (p.square().sum(-1) - 2 * p.gather(-1, y[:, None])[:, 0] + 1).mean()
+
+
+def _poly1(z: Tensor, y: Tensor) -> Tensor:
+    surprise = F.cross_entropy(z, y, reduction="none")
+    return (surprise + 2 * (1 - torch.exp(-surprise))).mean()
+
+
+def rows() -> Iterator[Work]:
+    """Forward and backward of the mean of losses of rows, by labels."""
+    for count, classes in ((32, 10), (1024, 1000), (4096, 1000), (1024, 32000)):
+        z, y = normal(count, classes), torch.arange(count) * 37 % classes
+        for name, ours, theirs in (
+            ("cross-entropy", snn.CrossEntropyLoss(), nn.CrossEntropyLoss()),
+            ("poly1", slopes.poly1, _poly1),
+            ("a user's own", brier, _brier),
+        ):
+            contenders: Contenders = {
+                "slopes": step(ours, z, y, mean=True),
+                "torch": step(theirs, z, y, mean=True),
+            }
+            if name == "cross-entropy" and count > 32:
+                contenders["torch.compile"] = step(compiled(F.cross_entropy), z, y, mean=True)
+            yield Work(name, f"{count} x {classes}", contenders, 4 * z.numel())
+
+
+def linear() -> Iterator[Work]:
+    """Forward and backward of the last linear layer and its loss, beside the three products of matrices in it.
+
+    Memory is in sizes of the gradients.
+    """
+    count, width, classes = 4096, 256, 32000
+    x, weight, y = normal(count, width), normal(classes, width, scale=1 / 16), torch.arange(count) * 37 % classes
+    incoming = normal(count, classes)
+
+    def train(function: Callable[[Tensor, Tensor], Tensor]) -> Callable[[], None]:
+        leaves = x.clone().requires_grad_(), weight.clone().requires_grad_()
+
+        def once() -> None:
+            function(*leaves).backward()
+            leaves[0].grad = leaves[1].grad = None
+
+        return once
+
+    def products() -> None:
+        _ = x @ weight.T, incoming @ weight, incoming.T @ x
+
+    contenders: Contenders = {
+        "slopes": train(lambda a, w: slopes.linear_loss(a, w, y, loss=slopes.cross_entropy)),
+        "slopes, a user's own": train(lambda a, w: slopes.linear_loss(a, w, y, loss=brier)),
+        "three products": products,
+        "torch": train(lambda a, w: F.cross_entropy(F.linear(a, w), y)),
+    }
+    yield Work("cross-entropy", f"{count} x {width} x {classes}", contenders, 4 * (x.numel() + weight.numel()))
+
+
 def _train(space: Any, make: Callable[[Any], nn.Module], x: Tensor, target: Tensor) -> Callable[[], None]:
     """Return a function that trains a network for one batch."""
     torch.manual_seed(0)
@@ -259,6 +330,8 @@ SECTIONS: dict[str, Callable[[], Iterator[Work]]] = {
     "modules": modules,
     "composites": composites,
     "losses": losses,
+    "rows": rows,
+    "linear": linear,
     "overlap": overlap,
     "training": training,
 }
