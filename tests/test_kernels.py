@@ -536,15 +536,18 @@ def test_the_command_line_compiles_before_kernels_are_needed(tmp_path, monkeypat
     from slopes.cli import main
 
     monkeypatch.setenv("SLOPES_CACHE", str(tmp_path))
-    outcome = click_testing.CliRunner().invoke(main, ["compile", "relu", "elu(alpha=0.25)", "softmax", "cosine", "mse"])
+    outcome = click_testing.CliRunner().invoke(
+        main, ["compile", "relu", "elu(alpha=0.25)", "softmax", "cosine", "mse", "glu"]
+    )
     assert outcome.exit_code == 0, outcome.output
     assert outcome.output.splitlines() == [
         "relu: 6 kernels",
         "elu(alpha=0.25): 6 kernels",
         "softmax: 4 kernels",
         "cosine: 4 kernels",
-        "mse: computed without kernels",
-        f"20 kernels in {tmp_path / 'kernels'}",
+        "mse: 8 kernels",
+        "glu: computed without kernels",
+        f"28 kernels in {tmp_path / 'kernels'}",
     ]
     assert len(list(tmp_path.rglob("kernel_*.py"))) >= 6  # those of relu are in the memory of this process
 

@@ -8,7 +8,7 @@ from helpers import mark_exhaustive
 from slopes import ops
 from slopes.catalogue import CARDS
 from slopes.kernels import compiling, elementwise_losses
-from test_kernels import errors_in_ulp
+from test_kernels import errors_in_ulp, every_exponent
 
 pytest.importorskip("numba")
 torch = pytest.importorskip("torch")
@@ -18,7 +18,7 @@ from slopes.readings import eager  # noqa: E402
 
 LOSSES = [card for card in dict.fromkeys(CARDS.values()) if card.family == "loss" and not card.rowwise]
 SIZE = 2**17 + 77
-#: a mean of float32 is that of float64 to an eps, its gradient to a few
+#: a mean of float32 is that of float64 to an eps
 CLOSE = {"float32": 3e-7, "float64": 1e-13}
 for first in (np.ones(2), torch.ones(2)):  # a type comes to kernels from the second call on
     slopes.mse(first, first)
@@ -442,3 +442,61 @@ def test_the_source_of_a_sum_is_readable():
     lines = kernel.source("total").splitlines()
     assert "    for start in range(0, prediction_in.size, 1024):" in lines
     assert lines[-1] == "    sums_out[0] = total_sum"
+
+
+# ------------------------------------------------------------------------------------------- accuracy
+
+
+def numbers_of_every_size(card):
+    """Arguments in which the first has every exponent; chances are 0, 1, between, and the best ones."""
+    x = every_exponent()
+    x = np.tile(x[np.isfinite(x)], 3)
+    rng = np.random.default_rng(1)
+    others = [space.draw(rng, x.shape).astype("float32") for space in card.kind.spaces(card.settings)[1:]]
+    if card.kind.name == "binary":
+        third = len(x) // 3
+        others[0][:third] = np.round(others[0][:third])
+        with np.errstate(over="ignore"):
+            others[0][third : 2 * third] = 1 / (1 + np.exp(-x[third : 2 * third]))
+    return [x, *others]
+
+
+def condition(body, exact, arguments):
+    """What a change of each argument in its last place does to a result."""
+    largest = np.zeros_like(exact)
+    for place in range(len(arguments)):
+        for change in (-6e-8, 6e-8):
+            moved = [a * (1 + change * (i == place)) for i, a in enumerate(arguments)]
+            difference = np.abs(body(*moved) - exact)
+            largest = np.fmax(largest, np.where(np.isfinite(difference), difference, 0.0))
+    return largest
+
+
+NARROW = [(name, {}) for name in elementwise_losses.NARROW] + [("binary_cross_entropy", {"pos_weight": 3.0})]
+
+
+@pytest.mark.parametrize(("name", "parameters"), NARROW)
+@pytest.mark.parametrize("output", ["value", "gradient"])
+def test_float32_arithmetic_keeps_4_ulp_beyond_the_condition(name, parameters, output):
+    card = CARDS[name].with_(**parameters)
+    arguments, settings = numbers_of_every_size(card), card.settings
+    kernel = elementwise_losses.find(card, "float32", {}, SIZE)
+    assert kernel.arithmetic == "float32"
+    result = np.empty_like(arguments[0])
+    kernel(arguments, **{output: result})
+    body = card.body if output == "value" else card.slope_body
+    with np.errstate(all="ignore"):
+        wide = [a.astype("float64") for a in arguments]
+        exact = body(*wide, **settings)
+        rounded = exact.astype("float32")
+        unit = np.spacing(np.maximum(np.abs(rounded), np.finfo("float32").tiny)).astype("float64")
+        allowed = 4 * (unit + condition(lambda *a: body(*a, **settings), exact, wide))
+        np.testing.assert_array_equal(np.isfinite(result), np.isfinite(rounded))
+        assert ((np.abs(result - exact) <= allowed) | (result == rounded)).all()
+
+
+def test_what_was_not_measured_computes_in_float64():
+    for card, parameters in (
+        (slopes.mse, {}), (slopes.log_cosh, {}), (slopes.sigmoid_focal, {"alpha": 0.25}), (of_a_user, {}),
+    ):  # fmt: skip
+        assert elementwise_losses.find(card, "float32", parameters, SIZE).arithmetic == "float64"

@@ -362,19 +362,19 @@ def accuracy(names: tuple[str, ...], against: str | None, out: str | None, worke
 @main.command("compile")
 @click.argument("names", nargs=-1, metavar="[NAME...]")
 def compile_(names: tuple[str, ...]) -> None:
-    """Compile the kernels of element-wise activations before they are needed, and keep them on disk.
+    """Compile the kernels of activations and losses before they are needed, and keep them on disk.
 
-    NAME is as for `slopes show`; without one, all activations of the catalogue. The environment variable SLOPES_CACHE
-    names another folder than the user's cache.
+    NAME is as for `slopes show`; without one, the whole catalogue, which takes some minutes. The environment
+    variable SLOPES_CACHE names another folder than the user's cache.
 
     \b
     Examples:
       slopes compile
-      slopes compile gelu silu 'elu(alpha=0.5)' my_file.py:my_activation
+      slopes compile gelu mse 'elu(alpha=0.5)' my_file.py:my_activation
     """
-    from slopes.catalogue import ACTIVATIONS
+    from slopes.catalogue import CARDS
 
-    cards = _load(names) if names else list(dict.fromkeys(ACTIVATIONS.values()))
+    cards = _load(names) if names else list(dict.fromkeys(CARDS.values()))
     with _complaining(ImportError):
         from slopes import kernels
 

@@ -414,7 +414,7 @@ def compute_map(card: Card, output: str, settings: Mapping[str, Any], arrays: Se
 
 
 def compile_all(cards: Iterable[Card]) -> Iterator[tuple[Card, int]]:
-    """Compile the kernels of activations and of cards of rows for float32 and float64 before they are needed.
+    """Compile the kernels of cards, element-wise and of rows, for float32 and float64 before they are needed.
 
     Gives each card with the number of its kernels, which is 0 for a card that has none.
     """
@@ -434,4 +434,9 @@ def compile_all(cards: Iterable[Card]) -> Iterator[tuple[Card, int]]:
                 with contextlib.suppress(TraceError):
                     row_kernel(card, outputs, dtype, labels=labels)
                     count += 1
+        elif card.family == "loss":
+            from slopes.kernels import elementwise_losses
+
+            for dtype in ("float32", "float64"):
+                count += elementwise_losses.compile_usual(card, dtype)  # type: ignore[arg-type]
         yield card, count

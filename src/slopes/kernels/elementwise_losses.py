@@ -7,6 +7,7 @@ the caller takes the plain way, which raises the error.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,11 @@ if TYPE_CHECKING:
 
 #: Losses whose value and slope, measured in float32 arithmetic, keep to 4 ulp, and the parameters that were varied. All
 #: others compute in float64, and so do these with other parameters than the default ones.
-NARROW: dict[str, tuple[str, ...]] = {}
+NARROW: dict[str, tuple[str, ...]] = {
+    "binary_cross_entropy": ("pos_weight",),
+    "sigmoid_focal": (),
+    "soft_margin": (),
+}
 
 SUMS = ("total", "refused")  #: outputs that are summed over the entries
 
@@ -45,9 +50,8 @@ class ElementwiseLossKernel:
         numbers = {name: value for name, value in settings.items() if type(value) is not bool}
         numbers = {name: value for name, value in numbers.items() if isinstance(value, (int, float))}
         changed = {name for name, value in settings.items() if value != defaults[name]}
-        is_varied = not changed.isdisjoint(numbers)
-        self.inputs = tuple(numbers) if is_varied else ()  # so that one kernel does for all numbers of a schedule
-        self.numbers = tuple(map(float, numbers.values())) if is_varied else ()
+        varied = {name: float(value) for name, value in numbers.items() if value != defaults[name]}
+        self.inputs, self.numbers = tuple(varied), tuple(varied.values())  # one kernel does for all of a schedule
         known = NARROW.get(card._root.name) if kernels.is_ours(card) else None
         self.arithmetic = dtype if known is not None and changed <= set(known) else "float64"
         self._functions: dict[tuple[str, ...], Any] = {}
@@ -172,3 +176,19 @@ def find(card: Loss, dtype: str, parameters: Mapping[str, Any], size: int) -> El
     if kernels.is_ours(card):
         return _find_ours(card._root, dtype, tuple(settings.items()))
     return ElementwiseLossKernel(card, dtype, settings)  # at each call, because the body may read a global that changes
+
+
+def compile_usual(card: Loss, dtype: str) -> int:
+    """Compile the kernels that arrays and tensors come to, and return their number, 0 where there are none."""
+    kernel = find(card, dtype, {}, kernels.LARGE_FOR_A_USER)
+    if kernel is None:
+        return 0
+    wanted: list[tuple[str, ...]] = [("total",), ("total", "gradient"), ("value",), ("vjp",)]
+    if kernel.is_checked():
+        wanted += [("total", "refused"), ("total", "refused", "gradient"), ("refused",)]
+    count = 0
+    for outputs in wanted:
+        with contextlib.suppress(TraceError):
+            kernel._function(*outputs)
+            count += 1
+    return count

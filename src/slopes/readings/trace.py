@@ -432,7 +432,9 @@ def sigmoid(x: Array, times: Array, low: Array) -> Array:
     reciprocal = 1 / whole
     share = times * reciprocal
     rest = (_fused(-share, whole, times) - share * (small - (whole - 1))) * reciprocal
-    right = where((rest < 0) | (rest > 0), share + rest, share)  # which keeps the sign of 0
+    right = share + rest
+    if isinstance(times, Traced):
+        right = where((rest < 0) | (rest > 0), right, share)  # which keeps the sign of 0
     if isinstance(low, Traced):
         rest = rest + share * correction
     return where(left, decay(size, share, rest), right)
