@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 pytest.importorskip("torch")
@@ -14,6 +15,7 @@ from torch import nn
 
 import slopes
 from helpers import mark_exhaustive
+from slopes.readings import short
 from slopes.study import training
 from slopes.study.job import Cell, Job
 from slopes.study.networks import Network
@@ -480,13 +482,37 @@ def test_the_cross_entropy_of_a_stack_is_the_card(monkeypatch):
     torch.testing.assert_close(bits, values / math.log(2), rtol=1e-5, atol=1e-6)
 
 
-def test_a_kernel_that_gives_other_numbers_than_its_card_is_not_taken():
+ONE_BY_ONE = [card for card in dict.fromkeys(slopes.catalogue.ACTIVATIONS.values()) if not card.rowwise]
+
+
+@pytest.mark.parametrize(
+    "chosen", [*ONE_BY_ONE, slopes.elu.with_(alpha=0.5), slopes.gelu.with_(approximate="tanh")], ids=str
+)
+def test_functions_of_pytorch_in_place_of_a_card_give_the_same(chosen):
+    from slopes.study.training.kernels import activation_kernel
+
+    kernel, x = activation_kernel(chosen), torch.linspace(-30, 30, 6001)
+    assert kernel is not None or chosen.name not in (*short.OWN, *short.FORMS)
+    if kernel is None:
+        return
+    for exact, near in zip(value_and_slope(chosen, x.double()), value_and_slope(kernel, x), strict=True):
+        assert ((exact - near).abs() <= 1e-6 * (1 + exact.abs())).all()
+
+
+def value_and_slope(function, x):
+    x = x.clone().requires_grad_()
+    value = function(x)
+    return value.detach(), torch.autograd.grad(value.sum(), x)[0]
+
+
+def test_a_users_card_computes_itself_whatever_it_says():
     from slopes.study.training.kernels import activation_kernel
 
     @slopes.activation(same_as={"torch": "nn.functional.relu(x)"})
-    def nearly(x):
-        return slopes.ops.where(x > 0, x, 1e-4 * x)
+    def relu(x):
+        return slopes.ops.where(x > 0, x, 1e-9 * x)
 
-    assert activation_kernel(slopes.gelu) is not None
-    assert activation_kernel(nearly) is None
-    assert activation_kernel(slopes.elu.with_(alpha=0.5))(torch.tensor(-30.0)) == -0.5
+    assert activation_kernel(relu) is None
+    assert activation_kernel(slopes.prelu.with_(weight=np.ones(3))) is None
+    assert activation_kernel(slopes.leaky_relu.with_(negative_slope=np.full(3, 0.1))) is None
+    assert activation_kernel(slopes.silu.with_(beta=2.0)) is None

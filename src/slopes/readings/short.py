@@ -316,6 +316,23 @@ PLAIN_RANGES: dict[str, tuple[Value, float, float]] = {
 
 There 1 − sigmoid(x), 1 − tanh(x)² and 1 + erf(x/√2) keep eight digits at least.
 """
+ROUGH: dict[str, Value] = {
+    "hard_sigmoid": functional.hardsigmoid, "hard_swish": functional.hardswish, "softsign": functional.softsign,
+    "tanhshrink": functional.tanhshrink,
+}  # fmt: skip
+"""PyTorch's functions of further cards with short forms, which have as many digits in no range."""
+
+
+def rough_function(name: str, settings: dict[str, Any]) -> Value | None:
+    """Return PyTorch's function for a card, to within 1e-6 · (1 + its size) at every number of float32."""
+    if name in OWN and (own := OWN[name](**settings)) is not None:
+        return own
+    if name not in FORMS or FORMS[name](**settings) is None:
+        return None
+    within = plain_range(name, settings)
+    return within[0] if within is not None else ROUGH[name]
+
+
 SMALL = 2**12  #: entries up to which PyTorch's backward may keep them in float64
 
 
