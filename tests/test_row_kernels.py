@@ -453,3 +453,29 @@ def test_threads_share_the_rows(threads):
         torch.set_num_threads(before)
     assert torch.equal(result[0], expected[0])
     assert torch.equal(result[1], expected[1])
+
+
+@pytest.mark.parametrize("name", ["cross_entropy", "poly1", "softmax_focal"])
+def test_labels_are_smoothed_without_a_matrix_of_targets(name, used, monkeypatch):
+    monkeypatch.setattr(numpy_reading, "one_hot", None)
+    monkeypatch.setattr(slopes.readings.torch, "one_hot", None)
+    x = predictions(name)
+    value, gradient = gradient_of(lambda x: CARDS[name](x, LABELS, label_smoothing=0.3), x)
+    both = CARDS[name].value_and_slope(x.numpy(), LABELS.numpy(), label_smoothing=0.3)
+    slopes.nn.CrossEntropyLoss(label_smoothing=0.3)(x, LABELS)
+    monkeypatch.undo()
+    expected, slope = plainly(gradient_of, lambda x: CARDS[name](x, LABELS, label_smoothing=0.3), x)
+    torch.testing.assert_close(value, expected, rtol=1e-12, atol=0)
+    torch.testing.assert_close(gradient, slope, rtol=1e-9, atol=1e-14)
+    np.testing.assert_allclose(both[0], expected, rtol=1e-12)
+    np.testing.assert_allclose(both[1], slope, rtol=1e-9, atol=1e-14)
+
+
+def test_the_gradient_of_smoothed_labels_is_differentiated():
+    def twice():
+        x = predictions("poly1").requires_grad_()
+        value = slopes.poly1(x, LABELS, label_smoothing=0.2)
+        (first,) = torch.autograd.grad(value, x, create_graph=True)
+        return torch.autograd.grad((first**2).sum(), x)[0]
+
+    torch.testing.assert_close(twice(), plainly(twice), rtol=1e-9, atol=1e-14)

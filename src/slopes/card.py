@@ -752,7 +752,11 @@ class Loss(Card):
         find = getattr(r, "find_row_kernel", None)
         if find is not None and self.rowwise:
             beside = *others, weight, mask, divisor, of_kind.get("class_weight")
-            of_kind["find_kernel"] = lambda x, axis, labels: find(self, settings, x, axis, labels, beside, wants_slope)
+
+            def find_kernel(x: Array, axis: int, labels: bool, smoothing: float = 0.0) -> Any:
+                return find(self, settings, x, axis, labels, smoothing, beside, wants_slope)
+
+            of_kind["find_kernel"] = find_kernel
         batch = self.kind.enter(
             r, self.name, (first, *others), weight=weight, mask=mask, settings=settings, **of_kind
         )  # fmt: skip

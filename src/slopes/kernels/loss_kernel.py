@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from slopes import kernels
+from slopes import kernels, ops
 from slopes.kernels.compiling import is_available
 from slopes.kernels.row_kernel import RowKernel
 
@@ -35,17 +37,49 @@ class LossKernel:
         return self._kernels[outputs]
 
 
+def _fill(body: Callable[..., Any], settings: Mapping[str, Any]) -> Callable[..., Any]:
+    return lambda *arguments: body(*arguments, **settings)
+
+
+@lru_cache(maxsize=64)
+def _smooth(card: Card, smoothing: float) -> Card:
+    """A loss of labels that are smoothed: its body makes rows of them, which a program does not hold as a matrix."""
+    from slopes.card import Loss
+
+    def smoothed(body: Callable[..., Any]) -> Callable[..., Any]:
+        def compute(prediction: Any, target: Any, **settings: Any) -> Any:
+            rows = ops.one_hot(target, like=prediction) * (1.0 - smoothing) + smoothing / prediction.shape[-1]
+            return body(prediction, rows, **settings)
+
+        return compute
+
+    body = smoothed(card.body)
+    body.__signature__ = inspect.signature(card.body, eval_str=True)  # type: ignore[attr-defined]
+    body.__name__ = body.__qualname__ = card._root.name
+    body.__module__ = card.__module__
+    made = Loss(body, kind=card.kind)  # type: ignore[attr-defined]
+    if card.slope_body is not None:
+        made.derivative(smoothed(card.slope_body))
+    return made
+
+
 def find_loss_kernel(
     card: Card, settings: Mapping[str, Any], slope: Callable[..., Any] | None, size: int, width: int, dtype: str, *,
-    labels: bool, has_slope: bool, arithmetic: str | None = None,
+    labels: bool, smoothing: float, has_slope: bool, arithmetic: str | None = None,
 ) -> LossKernel | None:  # fmt: skip
-    """Return the kernels of a loss for rows of a width, of this many entries in all; None where they will not do."""
+    """Return the kernels of a loss for rows of a width, of this many entries in all; None where they will not do.
+
+    Labels are smoothed by the kernel.
+    """
     if not is_available() or (size < kernels.LARGE_FOR_A_USER and not kernels.is_ours(card)):
         return None
     if has_slope and slope is None:
         return None
     if not all(isinstance(value, (bool, int, float, str)) for value in settings.values()):
         return None
+    if smoothing:
+        card = _smooth(card, smoothing)
+        slope = slope and _fill(card.slope_body, settings)
     kernel = LossKernel(card, settings, slope, dtype, labels, arithmetic)
     try:
         program = kernel.get(*("value", "vjp") if has_slope else ("value",)).program

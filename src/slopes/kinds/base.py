@@ -24,11 +24,11 @@ from slopes.ops import Array
 REDUCTIONS = OneOf(("mean", "sum", "none"))
 DIVISOR = Interval(0.0, closed=True)
 Arguments = tuple[Any, ...]
-FindKernel = Callable[[Any, int, bool], Any]
-"""Gives the kernels for a prediction with its rows along an axis and a target that is, or is not, labels; or None."""
+FindKernel = Callable[..., Any]
+"""Gives the kernels for a prediction with its rows along an axis and a target of labels, smoothed, or none; or None."""
 
 
-def no_kernel(prediction: Array, axis: int, labels: bool) -> None:
+def no_kernel(prediction: Array, axis: int, labels: bool, smoothing: float = 0.0) -> None:
     """Find none."""
 
 

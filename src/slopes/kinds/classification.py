@@ -53,7 +53,8 @@ class Classification(Kind):
         if not isinstance(label_smoothing, (int, float)):
             raise TypeError(f"{owner}: label_smoothing must be a number, got {type(label_smoothing).__name__}")
         UNIT.check(owner, "label_smoothing", label_smoothing)
-        kernel = find_kernel(prediction, axis, labelled and not label_smoothing and class_weight is None)
+        has_labels = labelled and class_weight is None
+        kernel = find_kernel(prediction, axis, has_labels, float(label_smoothing) if has_labels else 0.0)
         prepare = r.widen if kernel is None else r.for_kernel
         wide = prepare(moved)
         classes, like = wide.shape[-1], wide[..., 0]
@@ -71,7 +72,7 @@ class Classification(Kind):
             rows = r.where(mask, rows, 0) if labelled else r.where(mask[..., None], rows, 1.0 / classes)
         check_target(batch, rows, target, classes, labelled)
         space.check(r, owner, self.arguments[0].name, wide, prediction)
-        if label_smoothing:
+        if label_smoothing and (kernel is None or not has_labels):
             rows = r.one_hot(rows, like=wide) * (1.0 - label_smoothing) + label_smoothing / classes
         if class_weight is not None:
             rows = r.one_hot(rows, like=wide) * class_weights(batch, class_weight, classes)

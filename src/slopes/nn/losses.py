@@ -293,7 +293,7 @@ def _classes(self: Any, card: Any, input: Any, target: Any) -> Any:
     if not _are_classes(labels, classes):
         return None
     count = counted(labels, kept, weight)
-    if smoothing:
+    if smoothing and (kernel is None or weight is not None):
         return _loss_of_rows(self, card, kernel, rows, smoothed(r.one_hot(labels, rows)), input, None, kept, count)
     scale = None if weight is None else weight[labels]
     return _loss_of_rows(self, card, kernel, rows, labels, input, scale, kept, count)
@@ -303,9 +303,13 @@ def _kernel_of_rows(self: Any, card: Any, input: Tensor, target: Any) -> Any:
     """The kernels of a loss for rows along axis 1; None where there are none."""
     if not isinstance(target, Tensor) or not input.ndim:
         return None
-    labelled = target.ndim < input.ndim and not getattr(self, "label_smoothing", 0)
+    smoothing = getattr(self, "label_smoothing", None) or 0.0
+    labelled = target.ndim < input.ndim and not (smoothing and self.weight is not None)
+    if not (isinstance(smoothing, (int, float)) and 0 <= smoothing <= 1):
+        return None
+    smoothing = float(smoothing) if labelled else 0.0
     axis = min(1, input.ndim - 1)
-    return r.find_row_kernel(card, card.settings, input, axis, labelled, (target, self.weight), False)
+    return r.find_row_kernel(card, card.settings, input, axis, labelled, smoothing, (target, self.weight), False)
 
 
 def _loss_of_rows(

@@ -29,8 +29,9 @@ def has_many_entries(x: Any) -> bool:
 
 
 def find_row_kernel(
-    card: Any, settings: dict[str, Any], x: Tensor, axis: int, labels: bool, beside: tuple[Any, ...], has_slope: bool
-) -> Any:
+    card: Any, settings: dict[str, Any], x: Tensor, axis: int, labels: bool, smoothing: float, beside: tuple[Any, ...],
+    has_slope: bool,
+) -> Any:  # fmt: skip
     """Return the kernels of a loss for a tensor x with its rows along an axis; None where the plain way is due.
 
     `beside` has the other arguments of the call. With `has_slope` a gradient is asked of the call itself.
@@ -50,8 +51,9 @@ def find_row_kernel(
     dtype = "float64" if x.dtype is torch.float64 else "float32"
     has_slope = has_slope or wants_gradient
     return find_loss_kernel(
-        card, settings, slope, x.numel(), x.shape[axis], dtype, labels=labels, has_slope=has_slope, arithmetic=dtype
-    )
+        card, settings, slope, x.numel(), x.shape[axis], dtype, labels=labels, smoothing=smoothing,
+        has_slope=has_slope, arithmetic=dtype,
+    )  # fmt: skip
 
 
 _HALF = (torch.float16, torch.bfloat16)

@@ -325,8 +325,9 @@ def for_kernel(x: Array, like: Array | None = None) -> Array:
 
 
 def find_row_kernel(
-    card: Any, settings: dict[str, Any], x: Array, axis: int, labels: bool, beside: tuple[Any, ...], has_slope: bool
-) -> Any:
+    card: Any, settings: dict[str, Any], x: Array, axis: int, labels: bool, smoothing: float, beside: tuple[Any, ...],
+    has_slope: bool,
+) -> Any:  # fmt: skip
     """The kernels of a loss for an array x with its rows along an axis; None where there are none."""
     if x.dtype not in (np.float32, np.float64) or x.size < LARGE:
         return None
@@ -334,7 +335,15 @@ def find_row_kernel(
 
     _, slope = card._bodies(settings)
     return find_loss_kernel(
-        card, settings, slope, x.size, x.shape[axis], x.dtype.name, labels=labels, has_slope=has_slope
+        card,
+        settings,
+        slope,
+        x.size,
+        x.shape[axis],
+        x.dtype.name,
+        labels=labels,
+        smoothing=smoothing,
+        has_slope=has_slope,
     )
 
 
