@@ -288,16 +288,13 @@ def linear() -> Iterator[Work]:
     yield Work("cross-entropy", f"{count} x {width} x {classes}", contenders, 4 * (x.numel() + weight.numel()))
 
 
-def _train(space: Any, make: Callable[[Any], nn.Module], x: Tensor, target: Tensor) -> Callable[[], None]:
+def _train(network: nn.Module, loss: Callable[[nn.Module], Tensor]) -> Callable[[], None]:
     """Return a function that trains a network for one batch."""
-    torch.manual_seed(0)
-    network = make(space)
     optimizer = torch.optim.Adam(network.parameters(), fused=True)
-    loss = space.CrossEntropyLoss()
 
     def once() -> None:
         optimizer.zero_grad()
-        loss(network(x), target).backward()
+        loss(network).backward()
         optimizer.step()
 
     return once
@@ -314,6 +311,27 @@ def _convolutions(space: Any) -> nn.Module:
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(128 * 16, 10))
 
 
+class _Language(nn.Module):
+    """Four layers of a transformer for 32,000 words, without or with the last linear layer in the loss."""
+
+    def __init__(self, is_ours: bool, width: int = 256, words: int = 32000) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(words, width)
+        layer = nn.TransformerEncoderLayer(
+            width, 4, 4 * width, dropout=0.0, activation=snn.GELU() if is_ours else nn.GELU(), batch_first=True
+        )
+        self.layers = nn.TransformerEncoder(layer, 4, enable_nested_tensor=False)
+        self.head = snn.LinearLoss(width, words) if is_ours else nn.Linear(width, words, bias=False)
+
+    def loss(self, tokens: Tensor) -> Tensor:
+        mask = nn.Transformer.generate_square_subsequent_mask(tokens.shape[1] - 1)
+        features = self.layers(self.embedding(tokens[:, :-1]), mask=mask, is_causal=True)
+        targets = tokens[:, 1:]
+        if isinstance(self.head, snn.LinearLoss):
+            return self.head(features, targets)  # type: ignore[no-any-return]
+        return F.cross_entropy(self.head(features).flatten(0, 1), targets.flatten())
+
+
 def training() -> Iterator[Work]:
     """A step of training of a whole network."""
     labels = torch.arange(64) % 10
@@ -321,8 +339,18 @@ def training() -> Iterator[Work]:
         ("perceptron", "64 x 64", _perceptron, normal(64, 64)),
         ("convolutions with SiLU", "64 x 3 x 32 x 32", _convolutions, normal(64, 3, 32, 32)),
     ):
-        contenders: Contenders = {"slopes": _train(snn, make, x, labels), "torch": _train(nn, make, x, labels)}
+        contenders: Contenders = {}
+        for who, space in (("slopes", snn), ("torch", nn)):
+            torch.manual_seed(0)
+            loss = space.CrossEntropyLoss()
+            contenders[who] = _train(make(space), lambda network, x=x, loss=loss: loss(network(x), labels))
         yield Work(name, size, contenders, 4 * x.numel())
+    tokens = torch.randint(0, 32000, (4, 257), generator=torch.Generator().manual_seed(0))
+    contenders = {}
+    for who in ("slopes", "torch"):
+        torch.manual_seed(0)
+        contenders[who] = _train(_Language(who == "slopes"), lambda network: network.loss(tokens))  # type: ignore[operator]
+    yield Work("language model", "4 x 256 words of 32000", contenders, 4 * tokens.numel())
 
 
 SECTIONS: dict[str, Callable[[], Iterator[Work]]] = {
