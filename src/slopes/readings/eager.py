@@ -20,7 +20,6 @@ from torch.autograd import forward_ad
 from slopes.readings.short import (
     FORMS,
     LOSSES,
-    PLAIN_RANGES,
     SMALL,
     glu,
     nll_of_labels,
@@ -165,7 +164,7 @@ def _make_kernel(card: Any, parameters: dict[str, Any], x: Tensor) -> Kernel | N
     compiled = _compile(card, parameters, x) if x.is_cpu and x.numel() >= LARGE else None
     if x.is_cpu and card.body.__module__.startswith("slopes.activations."):
         name = card.body.__name__
-        own = own_function(name, settings, x.dtype) if x.numel() >= LARGE or name not in PLAIN_RANGES else None
+        own = own_function(name, settings, x.dtype)
         if own is not None and (compiled is None or x.numel() < own[1]):
             kernel.own = own[0]
             return kernel

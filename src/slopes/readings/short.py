@@ -40,7 +40,6 @@ def _wide(number: float) -> Tensor:
     return torch.full((), number, dtype=torch.float64)
 
 
-ZERO, ONE, THREE = _single(0.0), _single(1.0), _single(3.0)
 WIDE_ONE = _wide(1.0)
 
 
@@ -130,11 +129,13 @@ def selu() -> Value:
     return functional.selu
 
 
-def _softplus(beta: float) -> Value | None:
+def softplus(beta: float) -> Value | None:
+    """See `slopes.softplus`."""
     return functional.softplus if beta == 1.0 else None
 
 
-def _log_sigmoid() -> Value:
+def log_sigmoid() -> Value:
+    """See `slopes.log_sigmoid`."""
     return functional.logsigmoid
 
 
@@ -142,8 +143,7 @@ STRAIGHT = (relu, leaky_relu, threshold, hard_tanh, relu6, softshrink, hardshrin
 STRAIGHT_IN_HALF = (relu, leaky_relu, relu6)  # whose bounds half types hold
 EXPONENTIAL = (elu, celu, selu)
 OWN: dict[str, Callable[..., Value | None]] = {
-    "softplus": _softplus, "log_sigmoid": _log_sigmoid,
-    **{make.__name__: make for make in (*STRAIGHT, *EXPONENTIAL)},
+    make.__name__: make for make in (*STRAIGHT, *EXPONENTIAL, softplus, log_sigmoid)
 }  # fmt: skip
 """By the name of the card: what gives PyTorch's function for its parameters, or None."""
 
@@ -157,18 +157,18 @@ def hard_sigmoid(slope: float) -> Pair | None:
         return None
     sixth, low, high = _single(slope), _next(-3.0, 0.0), _next(3.0, 0.0)
     return (
-        lambda x: functional.hardsigmoid(x.double()).float(),
+        functional.hardsigmoid,
         lambda g, x: g * torch.where(_is_inside(x, low, high), sixth, _constant(x, 0.0)),
     )
 
 
 def hard_swish() -> Pair:
-    """See `slopes.hard_swish`."""
-    minus_three, six = _single(-3.0), _single(6.0)
+    """See `slopes.hard_swish`; its slope (2x + 3)/6 is 0 at −3/2, and 1 at 3/2, which stand for what lies outside."""
+    three, six = _single(3.0), _single(6.0)
 
     def pull(g: Tensor, x: Tensor) -> Tensor:
-        inside = torch.add(THREE, torch.clamp(x, -3.0, 3.0), alpha=2) / six
-        return g * torch.where(x <= minus_three, ZERO, torch.where(x >= THREE, ONE, inside))
+        negated = torch.threshold(-torch.threshold(x, -3.0, -1.5), -3.0, -1.5)
+        return g * (torch.add(three, negated, alpha=-2) / six)
 
     return lambda x: functional.hardswish(torch.clamp(x.double(), min=-_FAR)).float(), pull
 
@@ -214,24 +214,6 @@ def softsign() -> Pair:
         return (g / torch.square(torch.abs(x.double()) + WIDE_ONE)).float()
 
     return value, pull
-
-
-def softplus(beta: float) -> Pair | None:
-    """See `slopes.softplus`; from 40 on it is the line to all digits of float32."""
-    if beta != 1.0:
-        return None
-    return (
-        lambda x: functional.softplus(x.double(), threshold=40.0).float(),
-        lambda g, x: (g * torch.sigmoid(x.double())).float(),
-    )
-
-
-def log_sigmoid() -> Pair:
-    """See `slopes.log_sigmoid`."""
-    return (
-        lambda x: functional.logsigmoid(x.double()).float(),
-        lambda g, x: (g * torch.sigmoid(-x.double())).float(),
-    )
 
 
 # -------------------------------------------------------------------------- the input times a chance
@@ -296,7 +278,7 @@ def gelu_tanh() -> Pair:
 FORMS: dict[str, Callable[..., Pair | None]] = {
     form.__name__: form
     for form in (
-        hard_sigmoid, hard_swish, sigmoid, tanh, tanhshrink, softsign, softplus, log_sigmoid, silu, mish, gelu,
+        hard_sigmoid, hard_swish, sigmoid, tanh, tanhshrink, softsign, silu, mish, gelu,
         gelu_tanh,
     )
 }  # fmt: skip
@@ -305,8 +287,6 @@ FORMS: dict[str, Callable[..., Pair | None]] = {
 PLAIN_RANGES: dict[str, tuple[Value, float, float]] = {
     "sigmoid": (torch.sigmoid, -700.0, 15.0),
     "tanh": (torch.tanh, -8.0, 8.0),
-    "softplus": (functional.softplus, -700.0, 15.0),
-    "log_sigmoid": (functional.logsigmoid, -700.0, 15.0),
     "silu": (functional.silu, -700.0, 15.0),
     "mish": (functional.mish, -700.0, 15.0),
     "gelu": (functional.gelu, -5.0, 5.0),
