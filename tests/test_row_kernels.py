@@ -479,3 +479,46 @@ def test_the_gradient_of_smoothed_labels_is_differentiated():
         return torch.autograd.grad((first**2).sum(), x)[0]
 
     torch.testing.assert_close(twice(), plainly(twice), rtol=1e-9, atol=1e-14)
+
+
+@pytest.mark.parametrize("axis", [-1, 0])
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+def test_maps_of_tensors_agree_with_the_plain_way(name, axis, used):
+    card, x = CARDS[name], predictions("cross_entropy")
+    incoming = x.flip(0)
+    result, gradient = gradient_of(lambda x: card(x, axis=axis), x, incoming)
+    assert used == [("value",), ("vjp",)]
+    expected, slope = plainly(gradient_of, lambda x: card(x, axis=axis), x, incoming)
+    torch.testing.assert_close(result, expected, rtol=1e-12, atol=0)
+    torch.testing.assert_close(gradient, slope, rtol=1e-10, atol=1e-13)
+    torch.testing.assert_close(card.vjp(x, incoming, axis=axis), slope, rtol=1e-10, atol=1e-13)
+    half = card(x.bfloat16(), axis=axis)
+    assert half.dtype == torch.bfloat16
+    torch.testing.assert_close(half.double(), card(x.bfloat16().double(), axis=axis), rtol=0.01, atol=1e-30)
+
+
+def test_the_gradient_of_a_map_is_differentiated():
+    def twice():
+        x = predictions("cross_entropy").requires_grad_()
+        (first,) = torch.autograd.grad((slopes.softmax(x) ** 2).sum(), x, create_graph=True)
+        return torch.autograd.grad((first**2).sum(), x)[0]
+
+    torch.testing.assert_close(twice(), plainly(twice), rtol=1e-9, atol=1e-14)
+    x = predictions("cross_entropy")
+    torch.testing.assert_close(torch.func.vmap(slopes.softmax)(x), slopes.softmax(x))
+
+
+@pytest.mark.parametrize("name", ["Softmax", "LogSoftmax", "Softmin"])
+def test_modules_of_maps_keep_the_conventions_of_pytorch(name, used):
+    x = predictions("cross_entropy").float()
+    x[3] = -torch.inf
+    x[4, 5:] = -torch.inf
+    if name == "Softmin":
+        x = -x
+    incoming = predictions("cross_entropy", 1).float()
+    result, gradient = gradient_of(getattr(slopes.nn, name)(-1), x, incoming)
+    assert used
+    exact, slope = gradient_of(getattr(torch.nn, name)(-1), x.double(), incoming.double())
+    torch.testing.assert_close(result.double(), exact, rtol=1e-5, atol=1e-30, equal_nan=True)
+    kept = torch.arange(ROWS) != 3  # of nothing, PyTorch's gradient is NaN
+    torch.testing.assert_close(gradient.double()[kept], slope[kept], rtol=1e-3, atol=1e-6, equal_nan=True)

@@ -462,8 +462,9 @@ class Map(Activation):
         dtype = r.result_dtype(entered[0])
         rows = [r.moveaxis(a, axis, -1) for a in entered]
         settings = self._settings(self._draw(r, parameters, entered[0]), r, entered[0])
-        if mask is None and type(entered[0]) is np.ndarray and self.family == "map":
-            result = r.map_by_kernel(self, output, settings, rows)
+        find = getattr(r, "map_by_kernel", None)
+        if mask is None and find is not None and self.family == "map":
+            result = find(self, output, settings, rows)
             if result is not None:
                 return r.narrow(r.moveaxis(result, -1, axis), dtype)
         if settings and self.parts == 1:

@@ -60,7 +60,7 @@ def _along(legacy: str, before: Callable[[Tensor], Tensor] | None = None) -> Com
     """Forward of a map of the rows along `dim`; `legacy` is PyTorch's name in its warning that dim is None."""
 
     def compute(self: Any, card: Any, input: Any) -> Any:
-        if type(self.dim) is int and isinstance(input, Tensor):
+        if type(self.dim) is int and isinstance(input, Tensor) and not r.may_have_row_kernel(input):
             result = r.run_map(card, before(input) if before else input, self.dim)
             if result is not None:
                 return result
@@ -76,9 +76,9 @@ def _along(legacy: str, before: Callable[[Tensor], Tensor] | None = None) -> Com
 
 def _mapped(self: Any, card: Any, input: Tensor, dim: int) -> Tensor:
     """The card along the axis; a row of −inf alone is NaN, as in PyTorch."""
-    nothing = input.amax(dim, keepdim=True) == -math.inf
+    nothing = input.detach().amax(dim, keepdim=True) == -math.inf
     mapped: Tensor = card(with_contiguous_gradient(_autocast(self, input)), axis=dim)
-    return mapped.masked_fill(nothing, math.nan)
+    return mapped if r.is_concrete(nothing) and not bool(nothing.any()) else mapped.masked_fill(nothing, math.nan)
 
 
 def _halves(self: Any, card: Any, input: Any) -> Any:
@@ -120,7 +120,7 @@ def _planes(self: Any, card: Any, input: Any) -> Any:
     """Forward of Softmax2d: of each pixel, in a picture or a batch of them."""
     if not fits(input) or input.ndim not in (3, 4) or not input.numel():
         return None
-    result = r.run_map(card, input, -3)
+    result = None if r.may_have_row_kernel(input) else r.run_map(card, input, -3)
     return _mapped(self, card, input, -3) if result is None else result
 
 

@@ -20,12 +20,43 @@ from slopes.readings.eager import is_plain
 Tensor = torch.Tensor
 LARGE = 2**14  #: entries from which a kernel is worth its compilation
 _TYPES = (Tensor, torch.nn.Parameter)
+_HALF = (torch.float16, torch.bfloat16)
+_REAL = (*_HALF, torch.float32, torch.float64)
 keeps_graph: Callable[[], bool] = getattr(_C._autograd, "_get_current_graph_task_keep_graph", lambda: True)
 
 
 def has_many_entries(x: Any) -> bool:
     """Whether x is a tensor of so many entries that a kernel may be worth its compilation."""
     return isinstance(x, Tensor) and not torch.compiler.is_dynamo_compiling() and x.numel() >= LARGE
+
+
+def may_have_row_kernel(x: Any) -> bool:
+    """Whether kernels of rows may compute with x."""
+    from slopes.kernels.compiling import is_available
+
+    return has_many_entries(x) and x.is_cpu and is_available()
+
+
+def map_by_kernel(card: Any, output: str, settings: dict[str, Any], rows: list[Tensor]) -> Tensor | None:
+    """Return the "value" or "vjp" of a map of rows by its kernel; None where the plain way is due."""
+    x = rows[0]
+    if not may_have_row_kernel(x) or not all(is_plain(t, _REAL) and t.dtype is x.dtype for t in rows):
+        return None
+    wants_gradient = torch.is_grad_enabled() and any(t.requires_grad for t in rows)
+    if wants_gradient and (output == "vjp" or card.slope_body is None):
+        return None
+    from slopes.kernels.card_kernel import find_map_kernel
+
+    _, pull_back = card._bodies(settings)
+    dtype = "float64" if x.dtype is torch.float64 else "float32"
+    outputs = ("value", "vjp") if wants_gradient else (output,)
+    kernel = find_map_kernel(card, settings, pull_back, x.numel(), dtype, outputs)
+    if kernel is None:
+        return None
+    wide = [t if t.dtype not in _HALF else t.float() for t in rows]
+    if wants_gradient:
+        return _apply_map(kernel, *wide)  # type: ignore[no-any-return]
+    return _run(kernel.get(output), *wide)[0]
 
 
 def find_row_kernel(
@@ -38,14 +69,12 @@ def find_row_kernel(
     """
     if not has_many_entries(x) or not x.is_cpu:
         return None
-    if not is_plain(x, (*_HALF, torch.float32, torch.float64)) or not all(
-        is_constant(other, x.device) for other in beside
-    ):
+    if not is_plain(x, _REAL) or not all(is_constant(other, x.device) for other in beside):
         return None
     wants_gradient = torch.is_grad_enabled() and x.requires_grad
     if wants_gradient and has_slope:
         return None
-    from slopes.kernels.loss_kernel import find_loss_kernel
+    from slopes.kernels.card_kernel import find_loss_kernel
 
     _, slope = card._bodies(settings)
     dtype = "float64" if x.dtype is torch.float64 else "float32"
@@ -54,9 +83,6 @@ def find_row_kernel(
         card, settings, slope, x.numel(), x.shape[axis], dtype, labels=labels, smoothing=smoothing,
         has_slope=has_slope, arithmetic=dtype,
     )  # fmt: skip
-
-
-_HALF = (torch.float16, torch.bfloat16)
 
 
 def is_constant(x: Any, device: torch.device) -> bool:
@@ -174,6 +200,25 @@ class _Values(torch.autograd.Function):
         return None, None, _run(ctx.kernel.get("value", "vjp"), x, *others, gradient)[1], *nothing
 
 
+class _Map(torch.autograd.Function):
+    """A map of rows."""
+
+    @staticmethod
+    def forward(ctx: Any, kernel: Any, x: Tensor) -> Tensor:
+        ctx.kernel = kernel
+        ctx.save_for_backward(x)
+        return _run(kernel.get("value"), x)[0]
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        (gradient,) = gradients
+        (x,) = ctx.saved_tensors
+        if is_to_be_differentiated(gradient):
+            return None, ctx.kernel.slope(x, gradient)
+        return None, _run(ctx.kernel.get("vjp"), x, gradient)[0]
+
+
 #: `Function.apply` without its Python, which is for the transforms that kernels exclude
 _apply_loss: Callable[..., Any] = super(torch.autograd.Function, _Loss).apply
 _apply_values: Callable[..., Any] = super(torch.autograd.Function, _Values).apply
+_apply_map: Callable[..., Any] = super(torch.autograd.Function, _Map).apply

@@ -312,7 +312,7 @@ def computed_by_kernel(
 def map_by_kernel(card: Any, output: str, settings: dict[str, Any], rows: list[Array]) -> Array | None:
     """The "value" or "vjp" of a map of rows by its kernel; None where there is none."""
     x = rows[0]
-    if x.dtype not in (np.float32, np.float64) or x.size < LARGE:
+    if type(x) is not np.ndarray or x.dtype not in (np.float32, np.float64) or x.size < LARGE:
         return None
     from slopes.kernels import compute_map
 
@@ -331,7 +331,7 @@ def find_row_kernel(
     """The kernels of a loss for an array x with its rows along an axis; None where there are none."""
     if x.dtype not in (np.float32, np.float64) or x.size < LARGE:
         return None
-    from slopes.kernels.loss_kernel import find_loss_kernel
+    from slopes.kernels.card_kernel import find_loss_kernel
 
     _, slope = card._bodies(settings)
     return find_loss_kernel(

@@ -30,6 +30,8 @@ from slopes.readings.eager_rows import find_row_kernel as find_row_kernel
 from slopes.readings.eager_rows import has_many_entries as has_many_entries
 from slopes.readings.eager_rows import loss_and_slope_by_kernel as loss_and_slope_by_kernel
 from slopes.readings.eager_rows import loss_by_kernel as loss_by_kernel
+from slopes.readings.eager_rows import map_by_kernel as map_by_kernel
+from slopes.readings.eager_rows import may_have_row_kernel as may_have_row_kernel
 
 _this = sys.modules[__name__]
 Tensor = torch.Tensor

@@ -1,4 +1,4 @@
-"""The kernels of one loss of rows, with its parameters: of its values, and of values and gradient in one pass."""
+"""The kernels of one loss or map of rows, with its parameters: of values, and of a loss's gradient in the same pass."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from slopes.card import Card
 
 
-class LossKernel:
-    """Kernels of a loss of rows, made when they are needed; `slope` is the derivative with the parameters filled in."""
+class CardKernel:
+    """Kernels of a card of rows, made when they are needed; `slope` is the derivative with the parameters filled in."""
 
     def __init__(
         self, card: Card, settings: Mapping[str, Any], slope: Callable[..., Any] | None, dtype: str, labels: bool,
@@ -28,7 +28,7 @@ class LossKernel:
         self._kernels: dict[tuple[str, ...], RowKernel] = {}
 
     def get(self, *outputs: str) -> RowKernel:
-        """Return the kernel for "value", or for "value" and "vjp"; raise TraceError where there is none."""
+        """Return the kernel for "value", "vjp" or both; raise TraceError where there is none."""
         if outputs not in self._kernels:
             self._kernels[outputs] = kernels.row_kernel(
                 self._card, outputs, self._dtype, labels=self._labels, arithmetic=self._arithmetic,
@@ -66,7 +66,7 @@ def _smooth(card: Card, smoothing: float) -> Card:
 def find_loss_kernel(
     card: Card, settings: Mapping[str, Any], slope: Callable[..., Any] | None, size: int, width: int, dtype: str, *,
     labels: bool, smoothing: float, has_slope: bool, arithmetic: str | None = None,
-) -> LossKernel | None:  # fmt: skip
+) -> CardKernel | None:  # fmt: skip
     """Return the kernels of a loss for rows of a width, of this many entries in all; None where they will not do.
 
     Labels are smoothed by the kernel.
@@ -80,10 +80,28 @@ def find_loss_kernel(
     if smoothing:
         card = _smooth(card, smoothing)
         slope = slope and _fill(card.slope_body, settings)
-    kernel = LossKernel(card, settings, slope, dtype, labels, arithmetic)
+    kernel = CardKernel(card, settings, slope, dtype, labels, arithmetic)
     try:
         program = kernel.get(*("value", "vjp") if has_slope else ("value",)).program
     except kernels.TraceError:
         return None
     places = [int(line.text) for line in program.lines if line.operation == "constant" and line.dtype == "int64"]
     return kernel if max(places, default=0) < width else None
+
+
+def find_map_kernel(
+    card: Card, settings: Mapping[str, Any], pull_back: Callable[..., Any] | None, size: int, dtype: str,
+    outputs: tuple[str, ...],
+) -> CardKernel | None:  # fmt: skip
+    """Return the kernels of a map of rows, of which each of the outputs has one; None where they will not do."""
+    if not is_available() or (size < kernels.LARGE_FOR_A_USER and not kernels.is_ours(card)):
+        return None
+    if not all(isinstance(value, (bool, int, float, str)) for value in settings.values()):
+        return None
+    kernel = CardKernel(card, settings, pull_back, dtype, False, dtype)
+    try:
+        for output in outputs:
+            kernel.get(output)
+    except kernels.TraceError:
+        return None
+    return kernel
