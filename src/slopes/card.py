@@ -544,11 +544,21 @@ class Gate(Map):
         Raises TypeError for what is no array of real numbers, ValueError for an axis that x does not have or that is
         odd.
         """
-        return super(Gate, self._gated(gate)).__call__(x, axis=axis, **parameters)
+        card = self._gated(gate)
+        result = card._by_kernel(axis, parameters, x)
+        return super(Gate, card).__call__(x, axis=axis, **parameters) if result is None else result
 
     def vjp(self, x: Array, cotangent: Array, *, axis: int = -1, gate: str | None = None, **parameters: Any) -> Any:
         """Return the cotangent (of the shape of the result) pulled back through the gate along the axis."""
-        return super(Gate, self._gated(gate)).vjp(x, cotangent, axis=axis, **parameters)
+        card = self._gated(gate)
+        result = card._by_kernel(axis, parameters, x, cotangent)
+        return super(Gate, card).vjp(x, cotangent, axis=axis, **parameters) if result is None else result
+
+    def _by_kernel(self, axis: Any, parameters: dict[str, Any], *arrays: Array) -> Any:
+        """The result for x, or pulled back by a cotangent, by a kernel; None where the plain way is due."""
+        run = ops.kernels_of(arrays[0], "run_gate")
+        fit = all(type(value) in (bool, int, float, str) for value in parameters.values())
+        return run(self, axis, parameters, *arrays) if run is not None and fit and type(axis) is int else None
 
     def _gated(self, gate: str | None) -> Self:
         if gate is None:

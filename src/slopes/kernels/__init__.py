@@ -36,6 +36,9 @@ __all__ = ["TraceError", "compile_all", "compute", "folder", "program", "source"
 #: users' own cards, which nobody has measured in float32. That takes about three times as long.
 WIDE = {"value": ("mish", "softcap", "squareplus"), "slope": ("softsign", "squareplus", "tanhshrink")}
 
+#: Gates that were measured in float32 arithmetic; the other ones compute in float64.
+GATES = ("glu", "swiglu", "geglu", "reglu")
+
 BLOCK = 2**15  #: entries that are computed at a time where the result takes the place of the argument
 GRAIN = 2**17  #: entries for which a thread of its own is worth the time to wake it up
 
@@ -52,10 +55,10 @@ def program(
     """Return the program of a card: its value and its derivative, or the named ones of these outputs.
 
     The outputs are "value", "slope" and "vjp", which takes a further input, the cotangent: one for each value. A gate
-    has one slope for each half, "slope_gate" and "slope_value"; a map has no slope. Inputs and outputs have
-    the dtype, and `arithmetic` is the one to compute in, if that is another. Parameters are literals in the program,
-    but those that `inputs` names are inputs after the card's arguments. With `labels` the target of a loss of rows is
-    an integer for each row.
+    has one slope for each half, "slope_gate" and "slope_value", and "vjp_gate" and "vjp_value", the cotangent times
+    them; a map has no slope. Inputs and outputs have the dtype, and `arithmetic` is the one to compute in, if that is
+    another. Parameters are literals in the program, but those that `inputs` names are inputs after the card's
+    arguments. With `labels` the target of a loss of rows is an integer for each row.
 
     Raises TraceError for a body that is no straight line of operations on entries, and of sums and picks on rows.
     """
@@ -71,8 +74,10 @@ def program(
     names = card._arguments
     chosen = outputs or (known if card.slope_body is not None else known[:1])
     if not outputs and card.family != "map":
-        chosen = tuple(name for name in chosen if name != "vjp")
-    cotangent = ["cotangent"] if "vjp" in chosen else []
+        chosen = tuple(name for name in chosen if not name.startswith("vjp"))
+    pulled = [name for name in chosen if name.startswith("vjp")]
+    cotangent = ["cotangent"] if pulled else []
+    has_rows = _has_rows(card)
 
     def compute(*given: Any) -> dict[str, Any]:
         arguments, rest = given[: len(names)], given[len(names) :]
@@ -89,12 +94,12 @@ def program(
                 slopes = card.slope_body(*arguments, **bound)
                 slopes = slopes if isinstance(slopes, tuple) else (slopes,)
                 results.update(zip(_derivatives(card), slopes, strict=False))
-                if cotangent:
-                    results["vjp"] = (rest[-1][..., None] if card.rowwise else rest[-1]) * results["slope"]
+                for name in pulled:
+                    by = rest[-1][..., None] if has_rows else rest[-1]
+                    results[name] = by * results[name.replace("vjp", "slope")]
         return {name: results[name] for name in chosen}
 
     kinds = dict.fromkeys(inputs, "call")
-    has_rows = _has_rows(card)
     if has_rows and card.family == "loss":
         kinds |= {argument.name: "row" for argument in card.kind.arguments if not argument.row}  # type: ignore[attr-defined]
         kinds["cotangent"] = "row"
@@ -118,7 +123,7 @@ def _require_card(function: str, card: Any) -> None:
 def _derivatives(card: Card) -> tuple[str, ...]:
     """The names of the outputs of a card beside its value."""
     if card.family == "gate":
-        return tuple(f"slope_{name}" for name in card._arguments)
+        return tuple(f"{output}_{name}" for output in ("slope", "vjp") for name in card._arguments)
     if card.family == "map":
         return ("vjp",)
     return "slope", "vjp"
@@ -200,8 +205,10 @@ def _arithmetic(card: Card, outputs: Sequence[str], dtype: str) -> str:
     """Return the dtype to compute in."""
     if _has_rows(card) and is_ours(card):
         return dtype
-    if card.family != "activation" or not is_ours(card) or any(map(_is_number, card.bound.values())):
+    if card.family == "loss" or not is_ours(card) or any(map(_is_number, card.bound.values())):
         return "float64"
+    if card.family == "gate":
+        return dtype if card._root.name in GATES else "float64"
     wide = any(card._root.name in WIDE.get(output, WIDE["slope"]) for output in outputs or ("value", "slope"))
     return "float64" if wide else dtype
 
@@ -433,6 +440,13 @@ def compile_all(cards: Iterable[Card]) -> Iterator[tuple[Card, int]]:
             for dtype, outputs, labels in itertools.product(("float32", "float64"), together, targets):
                 with contextlib.suppress(TraceError):
                     row_kernel(card, outputs, dtype, labels=labels)
+                    count += 1
+        elif card.family == "gate":
+            from slopes.kernels import gates
+
+            for dtype, output in itertools.product(("float32", "float64"), ("value", "vjp")):
+                with contextlib.suppress(TraceError):
+                    gates.prepare_gate(card, output, dtype, {}).load()
                     count += 1
         elif card.family == "loss":
             from slopes.kernels import elementwise_losses

@@ -30,8 +30,12 @@ if _advise is not None:
 
 
 def empty_like(x: Tensor) -> Tensor:
-    """Return a tensor like x for a result; a large one in huge pages, of which the system need not hand out so many."""
-    result = torch.empty_like(x)
+    """Return a tensor like x for a result; a large one in huge pages."""
+    return advise(torch.empty_like(x))
+
+
+def advise(result: Tensor) -> Tensor:
+    """Return a new tensor; if it is large, in huge pages, of which the system need not hand out so many."""
     size = result.numel() * result.element_size()
     if size >= HUGE and _advise is not None:
         start = result.data_ptr()

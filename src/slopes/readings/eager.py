@@ -312,6 +312,27 @@ def _make_loss_kernel(card: Any, reduction: str, parameters: dict[str, Any], x: 
     return kernel
 
 
+def run_gate(card: Any, axis: int, parameters: dict[str, Any], *tensors: Tensor) -> Tensor | None:
+    """Return a gate of large tensors of a CPU along an axis by a compiled kernel; None where the plain way is due.
+
+    Two tensors, x and a cotangent, go the plain way.
+    """
+    x = tensors[0]
+    if len(tensors) > 1 or not is_plain(x) or not x.is_cpu or x.numel() < LARGE or not x.is_contiguous():
+        return None
+    if not -x.ndim <= axis < x.ndim or x.shape[axis] % 2 or x.is_neg():
+        return None
+    from slopes.kernels import gate_tensors
+
+    wants_gradient = x.requires_grad and torch.is_grad_enabled()
+    if wants_gradient and card.slope_body is None:
+        return None
+    gate = gate_tensors.find(card, parameters, x, axis)
+    if gate is None:
+        return None
+    return _apply_gate(gate, x) if wants_gradient else gate.value(x)
+
+
 def run_map(card: Any, x: Tensor, axis: int) -> Tensor | None:
     """Return PyTorch's softmax, log_softmax or glu, whichever the card is, along an axis; None where it will not do.
 
@@ -392,6 +413,24 @@ class _CompiledLoss(torch.autograd.Function):
         return None, None, None, pulled, *(None for _ in tensors[1:])
 
 
+class _CompiledGate(torch.autograd.Function):
+    """A gate by compiled kernels, which saves its argument alone."""
+
+    @staticmethod
+    def forward(ctx: Any, gate: Any, x: Tensor) -> Tensor:
+        ctx.gate = gate
+        ctx.save_for_backward(x)
+        value: Tensor = gate.value(x)
+        return value
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        (incoming,), (x,) = gradients, ctx.saved_tensors
+        if torch.is_grad_enabled() or not is_plain(incoming):
+            return None, ctx.gate.pull_back(incoming, x)
+        return None, ctx.gate.pull(incoming, x)
+
+
 class _Direct(torch.autograd.Function):
     """A kernel's values and gradient, without the set-up for transforms."""
 
@@ -413,5 +452,6 @@ class _Direct(torch.autograd.Function):
 
 #: `Function.apply` without its Python, which is for the transforms that `is_plain` excludes
 _apply_loss: Callable[..., Any] = super(torch.autograd.Function, _DirectLoss).apply
+_apply_gate: Callable[..., Any] = super(torch.autograd.Function, _CompiledGate).apply
 _apply_compiled_loss: Callable[..., Any] = super(torch.autograd.Function, _CompiledLoss).apply
 _apply: Callable[..., Any] = super(torch.autograd.Function, _Direct).apply

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -317,6 +318,28 @@ def map_by_kernel(card: Any, output: str, settings: dict[str, Any], rows: list[A
     from slopes.kernels import compute_map
 
     return compute_map(card, output, settings, rows)
+
+
+def run_gate(card: Any, axis: int, parameters: dict[str, Any], *arrays: Any) -> Array | None:
+    """Return a gate of x along an axis, or a cotangent pulled back through it, by a kernel; None if there is none."""
+    if not all(type(a) is np.ndarray and a.dtype == arrays[0].dtype for a in arrays):
+        return None
+    x, *cotangent = arrays
+    if x.size < LARGE or x.dtype not in (np.float32, np.float64) or not -x.ndim <= axis < x.ndim or x.shape[axis] % 2:
+        return None
+    shape = list(x.shape)
+    shape[axis] //= 2
+    if any(list(a.shape) != shape for a in cotangent):
+        return None
+    from slopes.kernels.gates import find_gate_kernel
+
+    kernel = find_gate_kernel(card, "vjp" if cotangent else "value", x.dtype.name, parameters, x.size)
+    if kernel is None:
+        return None
+    result = np.empty(x.shape if cotangent else shape, x.dtype)
+    half = math.prod(shape[axis % x.ndim :])
+    kernel(half, *(np.ascontiguousarray(a).reshape(-1) for a in arrays), result.reshape(-1))
+    return result
 
 
 def for_kernel(x: Array, like: Array | None = None) -> Array:

@@ -19,6 +19,7 @@ from slopes.ops import Array, Constant
 from slopes.readings import tails
 from slopes.readings.eager import is_own as is_own
 from slopes.readings.eager import is_plain as is_plain
+from slopes.readings.eager import run_gate as run_gate
 from slopes.readings.eager import run_kernel as run_kernel
 from slopes.readings.eager import run_loss as run_loss
 from slopes.readings.eager import run_map as run_map

@@ -1,0 +1,69 @@
+"""Run the kernels of gates on tensors of a CPU without gaps."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+
+from slopes.kernels.gates import GateKernel, find_gate_kernel
+from slopes.kernels.tensors import _as_array, _flat, advise
+
+Tensor = torch.Tensor
+
+
+class GateOfTensors:
+    """A gate along an axis of tensors of one shape: its value, and a gradient pulled back.
+
+    `pull_back` is of operations that autograd can differentiate.
+    """
+
+    def __init__(
+        self, value: GateKernel, find_vjp: Callable[[], GateKernel | None], plain: Callable[..., Tensor], x: Tensor,
+        axis: int,
+    ) -> None:  # fmt: skip
+        self._value, self._find_vjp, self._plain, self._axis = value, find_vjp, plain, axis
+        self._shape = list(x.shape)
+        self._shape[axis] //= 2
+        self._half = math.prod(self._shape[axis % x.ndim :])
+
+    def value(self, x: Tensor) -> Tensor:
+        """Return the gated values."""
+        result = advise(x.new_empty(self._shape))
+        self._value(self._half, _as_array(_flat(x)), _as_array(_flat(result)))
+        return result
+
+    def pull(self, gradient: Tensor, x: Tensor) -> Tensor:
+        """Return a gradient pulled back."""
+        kernel = self._find_vjp()
+        if kernel is None:
+            return self.pull_back(gradient, x)
+        result = advise(torch.empty_like(x))
+        gradient = gradient.contiguous().resolve_neg()
+        kernel(self._half, _as_array(_flat(x)), _as_array(_flat(gradient)), _as_array(_flat(result)))
+        return result
+
+    def pull_back(self, gradient: Tensor, x: Tensor) -> Tensor:
+        """Return the same, composed of operations of torch."""
+        rows, pulled = x.movedim(self._axis, -1), gradient.movedim(self._axis, -1)
+        return self._plain(rows, pulled).movedim(-1, self._axis).to(x.dtype)
+
+
+def find(card: Any, parameters: Mapping[str, Any], x: Tensor, axis: int) -> GateOfTensors | None:
+    """Return a gate along an axis of a tensor; None where it has no kernel.
+
+    Raises for the parameters as a call of the card does.
+    """
+    settings = card._settings(parameters, sys.modules["slopes.readings.torch"], x)
+    name = "float64" if x.dtype is torch.float64 else "float32"
+
+    def find_kernel(output: str) -> GateKernel | None:
+        return find_gate_kernel(card, output, name, parameters, x.numel())
+
+    value = find_kernel("value")
+    if value is None:
+        return None
+    return GateOfTensors(value, lambda: find_kernel("vjp"), card._bodies(settings)[1], x, axis)

@@ -1,0 +1,90 @@
+"""Kernels of gates, which take the halves of rows as they lie, without a copy of either.
+
+An axis of an array without gaps is one of rows: a row is all that belongs to one place on the axes before it, and its
+first half comes before the last. The kernel of the entries runs on the halves of each row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from slopes import kernels
+from slopes.kernels import pool
+from slopes.kernels.compiling import load
+from slopes.readings.trace import TraceError
+
+if TYPE_CHECKING:
+    from slopes.card import Card
+
+ROWS = """
+
+entries = kernel
+
+
+@njit("void({signature})", cache=True, **OPTIONS)
+def kernel({parameters}):
+    for i in range({whole}.size // (2 * half)):
+        start, middle, stop = 2 * i * half, (2 * i + 1) * half, (2 * i + 2) * half
+        entries({given})
+"""
+
+
+class GateKernel:
+    """The kernel of a gate for the "value" or the "vjp" of rows."""
+
+    def __init__(self, source: str, numbers: tuple[float, ...]) -> None:
+        self._source, self._numbers = source, numbers
+        self.grain = kernels.find_grain(source)
+
+    def load(self) -> Callable[..., None]:
+        """Return the compiled function."""
+        return load(self._source)
+
+    def __call__(self, half: int, *arrays: Any) -> None:
+        """Compute rows of one-dimensional arrays without gaps: the rows, the cotangent if there is one, the result.
+
+        `half` is the number of entries of half a row.
+        """
+        function, width = self.load(), 2 * half
+        sizes = [width if array.size == arrays[0].size else half for array in arrays]
+
+        def compute(start: int, stop: int) -> None:
+            parts = [array[start * size : stop * size] for array, size in zip(arrays, sizes, strict=True)]
+            function(*parts, *self._numbers, half)
+
+        pool.run(compute, arrays[0].size // width, max(1, self.grain // half))
+
+
+def prepare_gate(card: Card, output: str, dtype: str, parameters: Mapping[str, Any]) -> GateKernel:
+    """Return the kernel of a gate for an output, "value" or "vjp"; raise TraceError where there is none."""
+    outputs = ("value",) if output == "value" else ("vjp_gate", "vjp_value")
+    text, numbers = kernels._source_and_numbers(card, outputs, dtype, parameters)
+    names = [f"number_{place}" for place in range(len(numbers))]
+    first, last = "[start:middle]", "[middle:stop]"
+    halves = (first, last) if card.half == "first" else (last, first)  # type: ignore[attr-defined]
+    if output == "value":
+        arrays = ["x_in", "out"]
+        given = [*(f"x_in{half}" for half in halves), *names, "out[i * half : (i + 1) * half]"]
+    else:
+        arrays = ["x_in", "cotangent_in", "out"]
+        cotangent = "cotangent_in[i * half : (i + 1) * half]"
+        given = [*(f"x_in{half}" for half in halves), *names, cotangent, *(f"out{half}" for half in halves)]
+    signature = [f"{dtype}[::1]"] * len(arrays) + ["float64"] * len(names) + ["int64"]
+    rows = ROWS.format(
+        signature=", ".join(signature), parameters=", ".join([*arrays, *names, "half"]), whole="x_in",
+        given=", ".join(given),
+    )  # fmt: skip
+    return GateKernel(text + rows, numbers)
+
+
+def find_gate_kernel(
+    card: Card, output: str, dtype: str, parameters: Mapping[str, Any], size: int
+) -> GateKernel | None:  # fmt: skip
+    """Return the kernel of a gate for rows of so many entries in all; None where there is none, or it does not pay."""
+    if not kernels.is_available() or (size < kernels.LARGE_FOR_A_USER and not kernels.is_ours(card)):
+        return None
+    try:
+        return prepare_gate(card, output, dtype, parameters)
+    except TraceError:
+        return None
