@@ -93,7 +93,7 @@ def test_kernels_in_float64_agree_with_numpy(chosen):
 
 
 @pytest.mark.parametrize(
-    ("name", "allowed"), [("exp", 1.0), ("expm1", 2.0), ("log", 1.0), ("log1p", 1.5), ("tanh", 1.5), ("sinh", 3.0)]
+    ("name", "allowed"), [("exp", 1.0), ("expm1", 2.0), ("log", 1.0), ("log1p", 1.5), ("tanh", 2.0), ("sinh", 3.0)]
 )
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_elementary_functions_are_within_few_ulp(name, allowed, dtype):
@@ -493,7 +493,7 @@ from slopes import kernels
 x = np.random.default_rng(0).standard_normal(2**18).astype(np.float32)
 parts = np.array_split(x, 40)
 assert (slopes.silu(x) == np.concatenate([slopes.silu(part) for part in parts])).all()
-assert "v2 = x < single(0.0)" in kernels.source(slopes.silu, "value")
+assert "sigmoid(x, x)" in kernels.source(slopes.silu, "value")
 try:
     kernels.compute(slopes.silu, "value", x)
 except ImportError as error:

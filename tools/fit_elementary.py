@@ -12,10 +12,11 @@ import numpy as np
 
 mpmath.mp.dps = 60
 HOME = pathlib.Path(__file__).parents[1]
+HALF = mpmath.mpf(1) / 2
 HALF_LOG2 = mpmath.log(2) / 2 * mpmath.mpf("1.001")
 
 
-def expm1_tail(r):
+def exp_tail(r):
     """(exp(r) − 1 − r) / r²."""
     return (mpmath.exp(r) - 1 - r) / r**2 if abs(r) > 1e-15 else mpmath.mpf(1) / 2 + r / 6
 
@@ -26,10 +27,10 @@ def log_tail(z):
     return (2 * mpmath.atanh(s) - 2 * s) / (s * z) if z > 1e-15 else mpmath.mpf(2) / 3 + z * 2 / 5
 
 
-def tanh_tail(z):
-    """(tanh(x) / x − 1) / z, where z = x²."""
-    x = mpmath.sqrt(z)
-    return (mpmath.tanh(x) / x - 1) / z if z > 1e-15 else -mpmath.mpf(1) / 3 + z * 2 / 15
+def log1p_share(d):
+    """log(1 + e) / e, where e = 1/2 + d."""
+    e = HALF + d
+    return mpmath.log1p(e) / e if e > 1e-30 else mpmath.mpf(1)
 
 
 def fit(function, low, high, degree):
@@ -43,9 +44,9 @@ def fit(function, low, high, degree):
 
 #: name, comment, function, interval, degree in float32, degree in float64
 FITS = [
-    ("EXPM1", "(exp(r) − 1 − r) / r² for |r| up to log(2)/2", expm1_tail, (-HALF_LOG2, HALF_LOG2), 5, 10),
+    ("EXP", "(exp(r) − 1 − r) / r² for |r| up to log(2)/2", exp_tail, (-HALF_LOG2, HALF_LOG2), 4, 10),
     ("LOG", "(log((1 + s) / (1 − s)) − 2·s) / s³ in s² up to 0.0295", log_tail, (0, mpmath.mpf("0.0295")), 3, 7),
-    ("TANH", "(tanh(x) − x) / x³ in x² up to 0.4", tanh_tail, (0, mpmath.mpf("0.4")), 5, 12),
+    ("LOG1P", "log(1 + e) / e in e − 1/2, for e from 0 to 1", log1p_share, (-HALF, HALF), 10, 22),
 ]  # fmt: skip
 
 

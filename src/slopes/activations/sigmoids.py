@@ -51,7 +51,7 @@ def tanh(x):
 
 @tanh.derivative
 def _(x):
-    return ops.sigmoid(2 * x, times=4 * ops.sigmoid(-2 * x))
+    return ops.sigmoid(2 * x, times=ops.sigmoid(-2 * x, times=4.0))
 
 
 @activation(

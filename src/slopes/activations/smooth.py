@@ -190,7 +190,7 @@ def softcap(x, *, cap: Positive = 30.0):
 @softcap.derivative
 def _(x, *, cap):
     high, low = ops.quotient(x, cap)
-    return ops.sigmoid(2 * high, times=4 * ops.sigmoid(-2 * high, low=-2 * low), low=2 * low)
+    return ops.sigmoid(2 * high, times=ops.sigmoid(-2 * high, times=4.0, low=-2 * low), low=2 * low)
 
 
 @activation(

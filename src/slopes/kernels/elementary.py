@@ -13,13 +13,16 @@ from numba import njit
 
 from slopes.kernels import coefficients
 from slopes.kernels.machine import (
+    binary_logarithm,
     divided_by_power,
+    exponent_in,
     exponent_of,
     fma,
     nearest,
     number,
     polynomial,
     power_of_two,
+    scales_in,
     where,
     with_sign_of,
 )  # fmt: skip
@@ -31,65 +34,135 @@ inlined = njit(forceinline=True, **OPTIONS)
 ZERO, HALF, ONE, TWO = number(0.0), number(0.5), number(1.0), number(2.0)
 INFINITY, NAN = number(math.inf), number(math.nan)
 
-LOG2_E = number(1.4426950408889634)
 LOG2_HIGH = number(0.693145751953125, 0.6931471803691238)  # of so few digits that products with exponents are exact
 LOG2_LOW = number(1.428606765330187e-06, 1.9082149292705877e-10)
-LEAST, MOST = number(-193.0, -1455.0), number(89.0, 710.0)  #: beyond which exp is 0, even times the largest number
-ENDED = number(-1445.125)
-THIRD = number(0.3333333)
-expm1_tail = polynomial(coefficients.EXPM1_SINGLE, coefficients.EXPM1_DOUBLE)
+MOST = number(89.0, 710.0)  #: from which exp is infinite
+LEAST = number(-104.0, -746.0)  #: below which exp is 0
+HELD = number(-174.0, -1415.0)  #: below which `fall` takes exp as it is here, which is 0 but times 2^102 (2^967)
+ENDED = number(-1445.125)  #: below which exp is 0 times anything
+exp_tail = polynomial(coefficients.EXP_SINGLE, coefficients.EXP_DOUBLE)
 log_tail = polynomial(coefficients.LOG_SINGLE, coefficients.LOG_DOUBLE)
-tanh_tail = polynomial(coefficients.TANH_SINGLE, coefficients.TANH_DOUBLE)
+log1p_share = polynomial(coefficients.LOG1P_SINGLE, coefficients.LOG1P_DOUBLE)
+
+
+@inlined
+def clipped(x, low, high):
+    """x confined to [low, high]; NaN at NaN."""
+    x = where(x < low, low, x)
+    return where(x > high, high, x)
 
 
 @inlined
 def reduced(x):
-    """(k, expm1(r)) with x = k·log(2) + r, |r| <= log(2)/2, for x confined to where exp has not ended."""
-    x = where(x < LEAST(x), LEAST(x), x)
-    x = where(x > MOST(x), MOST(x), x)
-    k = nearest(x * LOG2_E(x))
-    r = fma(k, -LOG2_LOW(x), fma(k, -LOG2_HIGH(x), x))
-    return k, fma(r * r, expm1_tail(r), r)
+    """(r, k) with exp(x) = exp(r)·2^k and |r| <= log(2)/2; k as `binary_logarithm` gives it."""
+    logarithm = binary_logarithm(x)
+    k = exponent_in(logarithm)
+    return fma(k, -LOG2_LOW(x), fma(k, -LOG2_HIGH(x), x)), logarithm
 
 
 @inlined
-def factors(k):
-    """(a, b), normal numbers with a·a·b = 2^k; for a k < 0 the first is below 1."""
-    part = nearest(fma(k, THIRD(k), -THIRD(k)))
-    return power_of_two(part), power_of_two(k - part - part)
+def growth(r):
+    """exp(r) − 1 for |r| <= log(2)/2."""
+    return fma(r * r, exp_tail(r), r)
+
+
+@inlined
+def fall(x):
+    """(g, scale, rest) with exp(x) = (1 + g)·scale·rest for x <= 0: the scale is normal, and the rest 1 if exp(x) is.
+
+    An x below HELD is held there.
+    """
+    r, logarithm = reduced(where(x < HELD(x), HELD(x), x))
+    scale, rest = scales_in(logarithm)
+    return growth(r), scale, rest
 
 
 @inlined
 def exp(x):
     """The exponential."""
-    k, growth = reduced(x)
-    factor, rest = factors(k)
-    return (growth + ONE(x)) * factor * factor * rest
+    r, logarithm = reduced(clipped(x, LEAST(x), MOST(x)))
+    half = power_of_two(nearest(exponent_in(logarithm) * HALF(x)))
+    other = power_of_two(exponent_in(logarithm) - nearest(exponent_in(logarithm) * HALF(x)))
+    return (growth(r) + ONE(x)) * half * other
 
 
 @inlined
-def decay(x, times, low):
+def decay(x, times, low=None):
     """(times + low) · exp(x) for x <= 0 and a low that is small beside times, and nothing where it is NaN."""
-    k, growth = reduced(x)
+    g, scale, rest = fall(x)
     ended = x < ENDED(x)  # where 0 beats an infinite `times`
-    factor, rest = factors(k)  # before the growth, lest a product overflow
-    low = where(ended | (low != low), ZERO(x), low) * factor
-    times = where(ended, ZERO(x), times) * factor
-    total = times + fma(times, growth, fma(low, growth, low))
-    return where(times == ZERO(x), times, total) * factor * rest  # which keeps the sign of 0
+    times = where(ended, ZERO(x), times)
+    if low is None:
+        total = times * (ONE(x) + g)
+    else:
+        low = where(ended | (low != low), ZERO(x), low)
+        total = times + fma(times, g, fma(low, g, low))
+        total = where(times == ZERO(x), times, total)  # which keeps the sign of 0
+    return total * scale * rest
+
+
+@inlined
+def divisor_of_sigmoid(x, low):
+    """(d, what d lacks, scale, rest) with sigmoid(x + low) = 1/d for x >= 0, and scale·rest/d for x < 0.
+
+    The exponential is that of the negative size, 2^k·(1 + g). On the left its inverse is 2^−k·(1 + g) with a g of −r,
+    and 2^k leaves the sum: so the quotient is of a number that has not been rounded, on both sides.
+    """
+    left = x < ZERO(x)
+    size = -abs(x)
+    r, logarithm = reduced(where(size < HELD(x), HELD(x), size))
+    r = where(left, -r, r)
+    if low is not None:
+        r = r - low
+    scale, rest = scales_in(logarithm)
+    most = ONE(x) + scale
+    other = fma(where(left, ONE(x), scale), growth(r), scale - (most - ONE(x)))
+    whole = most + other
+    return whole, (most - whole) + other, where(left, scale, ONE(x)), where(left, rest, ONE(x))
+
+
+@inlined
+def sigmoid(x, times=None, low=None):
+    """times / (1 + exp(−x − low)); 0 where exp(x) has vanished, beside an infinite `times` too."""
+    whole, _, scale, rest = divisor_of_sigmoid(x, low)
+    if times is None:  # noqa: SIM108 - a statement, which Numba prunes
+        times = ONE(x)
+    else:
+        times = where(x < ENDED(x), ZERO(x), times)
+    return times / whole * scale * rest
+
+
+@inlined
+def sigmoid_fine(x, times, low=None):
+    """`sigmoid` with what rounding takes from the quotient, for a `times` that has been rounded itself."""
+    whole, whole_low, scale, rest = divisor_of_sigmoid(x, low)
+    times = where(x < ENDED(x), ZERO(x), times)
+    inverse = ONE(x) / whole
+    share = times * inverse
+    lost = fma(-share, whole_low, fma(-share, whole, times))
+    total = fma(lost, inverse, share)
+    return where(lost == lost, total, share) * scale * rest  # an infinite share has lost nothing
+
+
+@inlined
+def softplus(x):
+    """log(1 + exp(x))."""
+    g, scale, rest = fall(-abs(x))
+    share = log1p_share(fma(scale, g, scale - HALF(x)))
+    return where(x < ZERO(x), ZERO(x), x) + fma(share, g, share) * scale * rest
 
 
 @inlined
 def expm1(x):
     """exp(x) − 1."""
-    k, growth = reduced(where(x < number_below(x), number_below(x), x))
-    half = power_of_two(k - ONE(x))
-    risen = TWO(x) * fma(half, growth, half - HALF(x))
+    r, logarithm = reduced(clipped(x, FALLEN(x), MOST(x)))
+    half = power_of_two(exponent_in(logarithm) - ONE(x))
+    risen = TWO(x) * fma(half, growth(r), half - HALF(x))
     return where(abs(x) < TINY(x), x, risen)
 
 
-number_below = number(-40.0)  #: where exp(x) − 1 is −1
-TINY = number(1e-12, 1e-20)  #: up to which exp(x) − 1, tanh(x) and log(1 + x) are x
+FALLEN = number(-40.0)  #: where exp(x) − 1 is −1
+TINY = number(1e-12, 1e-20)  #: up to which exp(x) − 1 and log(1 + x) are x
 
 
 @inlined
@@ -135,16 +208,20 @@ def log1p(x):
 
 @inlined
 def tanh(x):
-    """The hyperbolic tangent."""
+    """The hyperbolic tangent: (1 − exp(−2|x|)) / (1 + exp(−2|x|)), with what rounding takes from the quotient."""
     size = abs(x)
-    near = where(size < NEAR(x), size, ZERO(x))
-    square = near * near
-    inner = fma(square * tanh_tail(square), near, near)
-    outer = ONE(x) - TWO(x) / (exp(size + size) + ONE(x))
-    return with_sign_of(where(size < NEAR(x), inner, outer), x)
+    r, logarithm = reduced(where(size > ENOUGH(x), ENOUGH(x), size) * -TWO(x))
+    scale, _ = scales_in(logarithm)
+    fallen = fma(scale, growth(r), scale - ONE(x))
+    whole = TWO(x) + fallen
+    whole_low = fallen - (whole - TWO(x))
+    inverse = ONE(x) / whole
+    share = fallen * inverse
+    rest = fma(-share, whole_low, fma(-share, whole, fallen))
+    return with_sign_of(fma(rest, inverse, share), x)
 
 
-NEAR = number(0.625)
+ENOUGH = number(20.0, 40.0)  #: from which tanh is 1
 
 
 @inlined

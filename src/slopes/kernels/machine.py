@@ -88,6 +88,50 @@ def power_of_two(context: Any, k: Any) -> Any:
 
 
 @intrinsic
+def binary_logarithm(context: Any, x: Any) -> Any:
+    """x / log(2) + 1.5 · 2^bits: a sum so large that its low bits are the nearest integer; see `exponent_in`."""
+    _, magic, _ = _LAYOUT[x]
+
+    def build(_: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        constants = [ir.Constant(arguments[0].type, value) for value in (1.4426950408889634, magic)]
+        return _call(builder, "llvm.fma", [*arguments, *constants])
+
+    return x(x), build
+
+
+@intrinsic
+def exponent_in(context: Any, logarithm: Any) -> Any:
+    """The integer in a result of `binary_logarithm`, as a float."""
+    _, magic, _ = _LAYOUT[logarithm]
+    return logarithm(logarithm), lambda _, builder, signature, arguments: builder.fsub(
+        *arguments, ir.Constant(arguments[0].type, magic)
+    )
+
+
+@intrinsic
+def scales_in(context: Any, logarithm: Any) -> Any:
+    """(2^max(k, least), the rest of 2^k) for the k in a result of `binary_logarithm`.
+
+    The least exponent is that of normal numbers, and k must lie between twice that and the largest exponent.
+    """
+    bits, _, bias = _LAYOUT[logarithm]
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        def integer(value: int) -> Any:
+            return _integer(builder, logarithm, value)
+
+        low = builder.bitcast(arguments[0], _INTEGER[logarithm])
+        power = builder.add(builder.shl(low, integer(bits)), integer(bias << bits))
+        scale = builder.select(builder.icmp_signed("<", power, integer(1 << bits)), integer(1 << bits), power)
+        rest = builder.add(builder.sub(power, scale), integer(bias << bits))
+        parts = [builder.bitcast(part, arguments[0].type) for part in (scale, rest)]
+        return context.make_tuple(builder, signature.return_type, parts)
+
+    pair: Any = types
+    return pair.UniTuple(logarithm, 2)(logarithm), build
+
+
+@intrinsic
 def exponent_of(context: Any, x: Any) -> Any:
     """The k, a float, for which a normal x > 0 is 2^k times a number within [sqrt(1/2), sqrt(2))."""
     bits, magic, _ = _LAYOUT[x]

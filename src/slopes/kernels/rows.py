@@ -5,24 +5,20 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from slopes.kernels.elementary import LOG2_E, LOG2_HIGH, LOG2_LOW, ONE, OPTIONS, expm1_tail, inlined
-from slopes.kernels.machine import fma, larger, nearest, number, power_of_two, where
+from slopes.kernels.elementary import LEAST, ONE, OPTIONS, growth, inlined, reduced
+from slopes.kernels.machine import exponent_in, larger, number, power_of_two, where
 
 BLOCK = 1024  #: entries that are summed in their own dtype
 SEARCHED = 256  #: entries of which the largest is found at a time
 
 SHIFT, UNSHIFT = number(64.0), number(2.0**-64)
-VANISHED = number(-104.0, -746.0)  #: where exp is 0
 
 
 @inlined
 def exp_of_difference(x):
     """exp(x) for x <= 0, which takes fewer operations than for any x: one power of 2 cannot overflow."""
-    x = where(x < VANISHED(x), VANISHED(x), x)
-    k = nearest(x * LOG2_E(x))
-    r = fma(k, -LOG2_LOW(x), fma(k, -LOG2_HIGH(x), x))
-    growth = fma(r * r, expm1_tail(r), r)
-    return (growth + ONE(x)) * power_of_two(k + SHIFT(x)) * UNSHIFT(x)
+    r, logarithm = reduced(where(x < LEAST(x), LEAST(x), x))
+    return (growth(r) + ONE(x)) * power_of_two(exponent_in(logarithm) + SHIFT(x)) * UNSHIFT(x)
 
 
 @njit(**OPTIONS)

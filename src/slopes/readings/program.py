@@ -25,14 +25,19 @@ text:
 | shift | an entry less the third argument, the row's largest, at the place in the second; there 0, unless it is −inf |
 | index, width | the place of each entry in its row, an int64; the length of a row |
 | exp, expm1, log, log1p, sin, cos, tanh, sinh | of one |
-| decay | exp(a)·(b + c) for a <= 0, rounded once, with a c small beside b, nothing if NaN; 0 where exp(a) vanished |
+| decay | exp(a)·b, or exp(a)·(b + c), for a <= 0, with a c small beside b, nothing if NaN; 0 where exp(a) vanished |
+| sigmoid | of a; times b; of a + c, times b; see `slopes.ops.sigmoid` |
+| sigmoid_fine | the same, times a b that has been rounded: to half a unit in the last place more than else |
+| softplus | log(1 + exp(a)) |
+
+The last four are compound: another machine than one with a form of its own takes those of `tails`.
 """
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -100,12 +105,14 @@ def _fma(a: Any, b: Any, c: Any) -> Any:
     return (a.astype(np.float64) * b + c).astype(np.float32)
 
 
-def _decay(t: Any, times: Any, low: Any) -> Any:
+def _decay(t: Any, times: Any, low: Any = 0.0) -> Any:
     times = np.where((low < 0) | (low > 0), times.astype(np.float64) + low, times)
-    if t.dtype == np.float64:
-        return tails.decay(reading, t, times)
-    wide = t.astype(np.float64)
-    return (np.exp(wide) * np.where(wide < -1445, 0.0, times)).astype(np.float32)
+    return tails.decay(reading, t.astype(np.float64), times).astype(t.dtype)
+
+
+def _sigmoid(x: Any, times: Any = 1.0, low: Any = 0.0) -> Any:
+    wide = [a if type(a) is float else a.astype(np.float64) for a in (x, times, low)]
+    return tails.sigmoid(reading, *wide).astype(x.dtype)
 
 
 def _rounded_once(function: Any) -> Any:
@@ -129,7 +136,8 @@ _FUNCTIONS = {
     "or": np.logical_or, "not": np.logical_not, "where": np.where, "sum": reading.sum,
     "place_of_largest": lambda x: np.argmax(x, axis=-1, keepdims=True),
     "pick": lambda x, place: np.take_along_axis(x, np.broadcast_to(place, (*x.shape[:-1], 1)), -1),
-    "shift": _shift, "decay": _decay,
+    "shift": _shift, "decay": _decay, "sigmoid": _sigmoid, "sigmoid_fine": _sigmoid,
+    "softplus": _rounded_once(partial(tails.softplus, reading, beta=1.0)),
     **{name: _rounded_once(getattr(np, name)) for name in (
         "power", "exp", "expm1", "log", "log1p", "sin", "cos", "tanh", "sinh"
     )},

@@ -328,33 +328,12 @@ DEEP = {"float64": 700.0, "float32": 80.0}  #: exp(−DEEP) is still a normal nu
 softcap, expm1_less = partial(tails.softcap, _this), partial(tails.expm1_less, _this)
 
 
-def softplus(x: Array, beta: Array) -> Array:
-    """See `slopes.ops.softplus`; the exponential is the same line for −x, and for sigmoid(x)."""
-    if not (type(beta) is float and beta == 1.0):
-        return tails.softplus(_this, x, beta)
-    small = exp(-absolute(x))
-    return where(x < 0, 0.0, x) + (log1p(small) if x.dtype == "float64" else _log1p_of_share(small))
-
-
-def _log1p_of_share(x: Array) -> Array:
-    """log(1 + x) of 0 <= x <= 1 in float32: 2·atanh(s) with s = x / (2 + x), by its series."""
-    whole = 2 + x
-    reciprocal = 1 / whole
-    s = x * reciprocal
-    s_low = (_fused(-s, whole, x) - s * (x - (whole - 2))) * reciprocal
-    square = s * s
-    rest: Any = 1 / 15
-    for odd in range(13, 1, -2):
-        rest = _fused(square, rest, 1 / odd)
-    return 2 * s + 2 * _fused(s * square, rest, s_low)
-
-
-def decay(x: Array, times: Array, low: Array = 0.0) -> Array:
+def decay(x: Array, times: Array, low: Array = None) -> Array:
     """See `slopes.ops.decay`; `low` carries the digits of `times` that it has no room for.
 
     One operation, because a machine scales by a power of 2 where other readings take three exponentials.
     """
-    return _any(x, times).compute("decay", x, times, low)
+    return _any(x, times).compute("decay", x, times, *(() if low is None else (low,)))
 
 
 def where(condition: Array, a: Array, b: Array) -> Array:
@@ -414,30 +393,30 @@ def _parts(a: Any, like: Traced) -> tuple[Any, Any]:
     return high, a - high + low
 
 
-# In float32 the next three carry the rounding of each step along, because a kernel computes in no wider type. Beside an
-# infinite `times` there is none, and it is NaN.
-
-
 def sigmoid(x: Array, times: Array, low: Array) -> Array:
-    """See `slopes.ops.sigmoid`."""
-    if x.dtype == "float64":
-        return tails.sigmoid(_this, x, times, low)
-    left = x < 0
-    size = -absolute(x)
-    small = exp(size)
-    correction = where(left, low, -low) if isinstance(low, Traced) else 0.0
-    if isinstance(low, Traced):
-        small = _fused(small, correction, small)
-    whole = 1 + small
-    reciprocal = 1 / whole
-    share = times * reciprocal
-    rest = (_fused(-share, whole, times) - share * (small - (whole - 1))) * reciprocal
-    right = share + rest
-    if isinstance(times, Traced):
-        right = where((rest < 0) | (rest > 0), right, share)  # which keeps the sign of 0
-    if isinstance(low, Traced):
-        rest = rest + share * correction
-    return where(left, decay(size, share, rest), right)
+    """See `slopes.ops.sigmoid`. A low of 0 is left out, and then a `times` of 1, too.
+
+    A `times` that has been computed is off already, and so its product is "sigmoid_fine", with one more digit.
+    """
+    operation = "sigmoid"
+    if isinstance(times, Traced) and times._recorder.lines[times.place].operation not in ("input", "constant"):
+        operation = "sigmoid_fine"
+    if not (type(low) is float and low == 0.0):
+        return _any(x, times, low).compute(operation, x, times, low)
+    if not (type(times) is float and times == 1.0):
+        return _any(x, times).compute(operation, x, times)
+    return x._recorder.compute(operation, x)
+
+
+def softplus(x: Array, beta: Array) -> Array:
+    """See `slopes.ops.softplus`."""
+    if type(beta) is float and beta == 1.0:
+        return x._recorder.compute("softplus", x)
+    return tails.softplus(_this, x, beta)
+
+
+# In float32 the next two carry the rounding of each step along, because a kernel computes in no wider type. Beside an
+# infinite `times` there is none, and it is NaN.
 
 
 def ndtr(x: Array, times: Array) -> Array:
