@@ -170,7 +170,7 @@ def hard_swish() -> Pair:
         negated = torch.threshold(-torch.threshold(x, -3.0, -1.5), -3.0, -1.5)
         return g * (torch.add(three, negated, alpha=-2) / six)
 
-    return lambda x: functional.hardswish(torch.clamp(x.double(), min=-_FAR)).float(), pull
+    return lambda x: functional.hardsigmoid(x) * torch.clamp(x, min=-_FAR), pull
 
 
 def sigmoid() -> Pair:
