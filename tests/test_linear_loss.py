@@ -67,7 +67,7 @@ def unfused(tensors, target, loss, *, softcap=None, z_loss=0.0, row_weight=None,
 
 def gradients(value, tensors, seed=3):
     """The gradients of a value, or of values by an uneven cotangent."""
-    cotangent = torch.randn(value.shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    cotangent = torch.randn(value.shape, generator=torch.Generator().manual_seed(seed)).bfloat16()  # fits all types
     return torch.autograd.grad(value, [t for t in tensors if t is not None], cotangent.to(value.dtype))
 
 
@@ -274,7 +274,7 @@ def test_a_kept_graph_gives_the_same_gradient_again():
 def test_narrow_types_keep_their_digits(dtype, reduction):
     tensors, labels = draw(dtype=dtype)
     value = slopes.linear_loss(
-        *tensors[:2], labels, loss=slopes.cross_entropy, bias=tensors[2], chunk=9, reduction=reduction
+        *tensors[:2], labels, loss=slopes.cross_entropy, bias=tensors[2], chunk=1, reduction=reduction
     )
     wide = [tensor.detach().double().requires_grad_() for tensor in tensors]
     exact = unfused(wide, labels, slopes.cross_entropy, reduction=reduction)
@@ -285,7 +285,7 @@ def test_narrow_types_keep_their_digits(dtype, reduction):
     for result, right in zip(found, expected, strict=True):
         assert result.dtype == dtype
         error = (result.double() - right).abs().max() / right.abs().max()
-        assert error <= 4 * eps
+        assert error <= (4 if dtype == torch.float32 else 0.6) * eps  # half types: rounded once
 
 
 def test_half_types_are_multiplied_in_their_own_type_where_the_machine_can(monkeypatch):
@@ -303,9 +303,15 @@ def test_autocast_multiplies_in_its_type():
     tensors, labels = draw(dtype=torch.float32)
     with torch.autocast("cpu", torch.bfloat16):
         value = slopes.linear_loss(*tensors[:2], labels, loss=slopes.cross_entropy, bias=tensors[2], chunk=9)
+        values = slopes.linear_loss(*tensors[:2], labels, loss=slopes.cross_entropy, reduction="none")
+    assert value.dtype == values.dtype == torch.float32
     exact = unfused([tensor.bfloat16().double() for tensor in tensors], labels, slopes.cross_entropy)
-    torch.testing.assert_close(value.double(), exact.detach(), rtol=0.01, atol=0)
-    assert all(x.dtype == torch.float32 for x in gradients(value, tensors))
+    torch.testing.assert_close(
+        value.double(), exact.detach(), rtol=1e-6 if not eager_linear._has_bfloat16() else 0.01, atol=0
+    )
+    found = torch.autograd.grad(value, tensors, create_graph=True)
+    assert all(x.dtype == torch.float32 for x in found)
+    assert all(torch.isfinite(x).all() for x in torch.autograd.grad(found[0].square().sum(), tensors))
 
 
 def test_transforms_see_operations():

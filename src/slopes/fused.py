@@ -164,6 +164,7 @@ class LinearRows:
     target: Any
     row_weight: Any
     mask: Any
+    dtype: Any = None  #: of the result, where that is not the features' own
 
     def __post_init__(self) -> None:
         is_labels = self.target.ndim == len(self.shape)
@@ -229,10 +230,14 @@ class LinearRows:
 
     def finish(self, x: Any, values: Any, count: Any) -> Any:
         """The values reduced."""
-        dtype = self.r.result_dtype(x, loss=True)
+        dtype = self.result_dtype(x)
         if self.reduction == "none":
             return self.r.narrow(values.reshape(self.shape), dtype)
         return self.r.narrow(self.batch(x, values, count).reduce(values), dtype)
+
+    def result_dtype(self, x: Any) -> Any:
+        """The dtype of the loss."""
+        return self.r.result_dtype(x, loss=True) if self.dtype is None else self.dtype
 
     def batch(self, x: Any, values: Any, count: Any) -> kinds.Batch:
         """The batch of all rows' values, with the divisor of the mean."""

@@ -24,18 +24,24 @@ _DTYPES = (*_HALF, torch.float32, torch.float64)
 
 def compute_linear_loss(rows: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """Return the loss of x @ weight.T + bias by the rows' card, where rows is a `slopes.fused.LinearRows`."""
+    if torch.compiler.is_dynamo_compiling() or not rows.r.autocasts(x):
+        result = _run_plain(rows, x, weight, bias)
+        return _compose(rows, x, weight, bias) if result is None else result
     device = x.device.type
-    if not torch.compiler.is_dynamo_compiling() and device != "meta" and torch.is_autocast_enabled(device):
-        dtype = torch.get_autocast_dtype(device)
-        x, weight = x.to(dtype), weight.to(dtype)
-        bias = None if bias is None else bias.to(dtype)
-        with torch.autocast(device, enabled=False):
-            return compute_linear_loss(rows, x, weight, bias)
+    dtype = torch.get_autocast_dtype(device)
+    rows.dtype = torch.float32 if dtype in _HALF else dtype  # of a loss under autocast
+    with torch.autocast(device, enabled=False):
+        result = _run_plain(rows, x.to(dtype), weight.to(dtype), None if bias is None else bias.to(dtype))
+    return _compose(rows, x, weight, bias) if result is None else result
+
+
+def _run_plain(rows: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor | None:
+    """Return the loss of plain tensors of one type; None for others."""
     tensors = [x, weight] if bias is None else [x, weight, bias]
     beside = rows.target, rows.row_weight, rows.mask, rows.divisor, *rows.options.values()
     are_plain = all(is_plain(t, _DTYPES) and t.dtype is x.dtype and t.device == x.device for t in tensors)
     if not are_plain or not all(is_constant(t, x.device) for t in beside):
-        return _compose(rows, x, weight, bias)
+        return None
     if not torch.is_grad_enabled() or not any(t.requires_grad for t in tensors):
         result: Tensor = rows.finish(x, *rows.compute_values(x, weight, bias))
         return result
@@ -151,7 +157,7 @@ def _run(batch: Any, buffer: Callable[[str, int], Tensor]) -> tuple[Tensor, Tens
 def _again(rows: Any, tensors: list[Tensor | None], gradient: Tensor, wanted: tuple[bool, ...]) -> list[Tensor | None]:
     """The gradients as operations on the tensors, which can be differentiated."""
     with torch.enable_grad():
-        result = _compose(rows, *tensors)  # type: ignore[arg-type]
+        result = _compose(rows, *tensors).to(gradient.dtype)  # type: ignore[arg-type]
         inputs = [tensor for tensor, is_wanted in zip(tensors, wanted, strict=True) if is_wanted]
         pulled = iter(torch.autograd.grad(result, inputs, gradient, create_graph=torch.is_grad_enabled()))  # type: ignore[arg-type]
     return [next(pulled) if is_wanted else None for is_wanted in wanted]
@@ -165,7 +171,7 @@ class _Loss(torch.autograd.Function):
         values, count, gradients = _compute(rows, x, weight, bias, ctx.needs_input_grad[1:])
         ctx.rows, ctx.batch = rows, rows.batch(x, values, count)
         ctx.save_for_backward(x, weight, bias, *gradients)
-        result: Tensor = ctx.batch.reduce(values).to(rows.r.result_dtype(x, loss=True))
+        result: Tensor = ctx.batch.reduce(values).to(rows.result_dtype(x))
         ctx.batch.original = ctx.batch.like = None
         return result
 
