@@ -441,6 +441,8 @@ def test_the_module_keeps_its_state_and_shares_weights():
     for same in (other, copy.deepcopy(head)):
         torch.testing.assert_close(same(x, labels), head(x, labels))
     rows = torch.softmax(torch.randn(N, CLASSES), -1)
+    expected = slopes.cross_entropy(x @ head.weight.mT, rows, class_weight=head.class_weight)
+    torch.testing.assert_close(head(x, rows), expected)
     torch.testing.assert_close(
         slopes.nn.LinearLoss(D, CLASSES, loss=slopes.distillation)(x, rows).isfinite(), torch.tensor(True)
     )

@@ -522,3 +522,18 @@ def test_modules_of_maps_keep_the_conventions_of_pytorch(name, used):
     torch.testing.assert_close(result.double(), exact, rtol=1e-5, atol=1e-30, equal_nan=True)
     kept = torch.arange(ROWS) != 3  # of nothing, PyTorch's gradient is NaN
     torch.testing.assert_close(gradient.double()[kept], slope[kept], rtol=1e-3, atol=1e-6, equal_nan=True)
+
+
+@pytest.mark.parametrize("ignored", [-100, 5000, 37])
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_modules_ignore_labels_wherever_they_are(ignored, smoothing, used):
+    x = predictions("cross_entropy")
+    keywords = {"ignore_index": ignored, "label_smoothing": smoothing}
+    for labels in (LABELS, torch.where(torch.arange(ROWS) % 4 == 0, ignored, LABELS)):
+        value, gradient = gradient_of(lambda x, y=labels: slopes.nn.CrossEntropyLoss(**keywords)(x, y), x)
+        expected, slope = gradient_of(lambda x, y=labels: torch.nn.CrossEntropyLoss(**keywords)(x, y), x)
+        torch.testing.assert_close(value, expected, rtol=1e-12, atol=1e-13)
+        torch.testing.assert_close(gradient, slope, rtol=1e-9, atol=1e-14)
+    assert len(used) == 2
+    with pytest.raises(IndexError):
+        slopes.nn.CrossEntropyLoss(**keywords)(x, LABELS + CLASSES)

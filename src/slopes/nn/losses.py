@@ -288,6 +288,8 @@ def _classes(self: Any, card: Any, input: Any, target: Any) -> Any:
 
     if not labelled:
         return _loss_of_rows(self, card, kernel, rows, smoothed(target.movedim(axis, -1)), input)
+    if kernel is not None and weight is None and _are_all_kept(target, classes, self.ignore_index):
+        return _loss_of_rows(self, card, kernel, rows, target.long(), input)
     kept = target != self.ignore_index
     labels = torch.where(kept, target.long(), 0)
     if not _are_classes(labels, classes):
@@ -336,6 +338,14 @@ def _loss_of_rows(
 def _are_classes(labels: Tensor, classes: int) -> bool:
     """Whether labels are in range, or cannot be looked at."""
     return not r.is_concrete(labels) or not bool(((labels < 0) | (labels >= classes)).any())
+
+
+def _are_all_kept(labels: Tensor, classes: int, ignored: int) -> bool:
+    """Whether all labels, which can be looked at, are classes and none is the ignored one: found in one pass."""
+    if not labels.numel() or 0 <= ignored < classes:
+        return False
+    least, largest = torch.aminmax(labels)
+    return int(least) >= 0 and int(largest) < classes
 
 
 def counted(labels: Tensor, kept: Tensor, weight: Tensor | None) -> Tensor:
