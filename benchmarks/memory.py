@@ -3,28 +3,23 @@
     python benchmarks/memory.py                                   # print a line per module
     python benchmarks/memory.py --out benchmarks/results/memory.csv
 
-Each figure is the growth of the largest resident size of a process of its own, over the size of its float32 input;
-the gradient counts, the input does not.
+Each figure is the growth of the largest resident size in the second call in a process of its own, over the size of its
+float32 input; the gradient counts, the input does not.
 """
 
 from __future__ import annotations
 
 import argparse
-import resource
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 from rows import write_rows
+from speed import measure_memory
 
 MODULES = ("ReLU", "GELU", "SiLU", "Softmax", "MSELoss", "BCEWithLogitsLoss", "CrossEntropyLoss")
 ROWS, COLUMNS = 16384, 1024  # 64 MB
-
-
-def largest_size() -> int:
-    """Return the largest resident size of this process so far, in bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def measure(library: str, name: str) -> float:
@@ -36,23 +31,23 @@ def measure(library: str, name: str) -> float:
     torch.set_num_threads(1)
     namespace: Any = {"torch": torch.nn, "slopes": slopes.nn}[library]
     module = namespace.Softmax(dim=-1) if name == "Softmax" else getattr(namespace, name)()
+    x = torch.randn(ROWS, COLUMNS).requires_grad_()
+    target: tuple[Any, ...] = ()
+    if name == "CrossEntropyLoss":
+        target = (torch.randint(0, COLUMNS, (ROWS,)),)
+    elif name.endswith("Loss"):
+        target = (torch.rand(ROWS, COLUMNS),)
 
-    def step(rows: int) -> None:
-        x = torch.randn(rows, COLUMNS).requires_grad_()
-        target: tuple[Any, ...] = ()
-        if name == "CrossEntropyLoss":
-            target = (torch.randint(0, COLUMNS, (rows,)),)
-        elif name.endswith("Loss"):
-            target = (torch.rand(rows, COLUMNS),)
-        nonlocal before
-        before = largest_size()
+    def step() -> None:
         output = module(x, *target)
         output.backward(torch.ones_like(output))
 
-    before = 0
-    step(4)  # loads what the first call loads
-    step(ROWS)
-    return (largest_size() - before) / (4 * ROWS * COLUMNS)
+    step()  # loads and compiles
+    x.grad = None
+    growth = measure_memory(step)
+    if growth is None:
+        raise SystemExit("only Linux tells the largest size of one call")
+    return growth / (4 * ROWS * COLUMNS)
 
 
 def main() -> None:
