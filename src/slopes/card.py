@@ -681,8 +681,8 @@ class Loss(Card):
 
         Raises ValueError where shapes, labels or parameters do not fit, TypeError for what is no real array.
         """
-        if not self.rowwise and weight is None and mask is None and divisor is None:
-            result = self._by_kernel("run_loss", arguments, reduction, options)
+        if weight is None and mask is None and divisor is None:
+            result = self._by_kernel("", arguments, reduction, options)
             if result is not None:
                 return result
         given = self._given(arguments, options)
@@ -696,16 +696,22 @@ class Loss(Card):
             values = batch.values(value, slope)
             return r.narrow(batch.reduce(values), batch.dtype)
 
-    def _by_kernel(self, function: str, arguments: tuple[Any, ...], reduction: Any, options: dict[str, Any]) -> Any:
-        """The result of a function of the arguments' reading that runs kernels; None where the plain way is due."""
+    def _by_kernel(self, ending: str, arguments: tuple[Any, ...], reduction: Any, options: dict[str, Any]) -> Any:
+        """The loss, or with the ending "_and_slope" its gradient, too, by a kernel; None where the plain way is due."""
+        if self.rowwise and not self.kind.has_regions:
+            return None
         if len(arguments) != len(self.kind.arguments) or type(reduction) is not str:
             return None
-        run = ops.kernels_of(arguments[0], function)
+        run = ops.kernels_of(arguments[0], ("run_regions" if self.rowwise else "run_loss") + ending)
         if run is None:
             return None
-        for name, value in options.items():
-            if name in self.kind.options or not (value is None or type(value) in (bool, int, float, str)):
+        for value in options.values():
+            if not (value is None or type(value) in (bool, int, float, str)):
                 return None
+        if self.rowwise:
+            return run(self, reduction, arguments, options)
+        if any(name in self.kind.options for name in options):
+            return None
         return run(self, reduction, arguments, tuple(options.items()), not self._takes_any)
 
     def value_and_slope(self, *arguments: Array, **options: Any) -> tuple[Any, Any]:
@@ -713,9 +719,9 @@ class Loss(Card):
 
         Takes the keywords of a call. With ``reduction="none"`` the gradient is that of the sum.
         """
-        if not self.rowwise and options.keys().isdisjoint(("weight", "mask", "divisor")):
+        if not any(name in options for name in ("weight", "mask", "divisor")):
             rest = {name: value for name, value in options.items() if name != "reduction"}
-            result = self._by_kernel("run_loss_and_slope", arguments, options.get("reduction", "mean"), rest)
+            result = self._by_kernel("_and_slope", arguments, options.get("reduction", "mean"), rest)
             if result is not None:
                 return result  # type: ignore[no-any-return]
         given = self._given(arguments, options)

@@ -125,8 +125,10 @@ class Batch:
             self.divisor = self.count()
             if isinstance(self.divisor, (int, float)):  # the sum over nothing is 0 already
                 self.divisor = self.divisor or math.inf
-            else:
+            elif hasattr(self.divisor, "ndim"):
                 self.may_be_zero = True
+            else:  # a symbol, as torch.export has for a dynamic size
+                self.divisor = max(self.divisor, 1)
 
     def count(self) -> Any:
         """How much counts, by which a mean divides; a number where it can be looked at."""
@@ -222,6 +224,7 @@ class Kind:
     arguments: tuple[Argument, ...]
     rowwise: bool = False
     about: str = ""  #: how a plot names its axis
+    has_regions: ClassVar[bool] = False  #: whether the rows of the body are regions of pixels
     batched: ClassVar[bool] = False  #: whether the first axis must be that of a batch
     coupled: ClassVar[bool] = False  #: whether a value depends on other rows too: its derivative takes a cotangent
 

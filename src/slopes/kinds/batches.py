@@ -31,6 +31,7 @@ class Overlap(Kind):
     sample, each class over the batch, or all there is. `mask` and `weight` are of pixels.
     """
 
+    has_regions: ClassVar[bool] = True
     batched: ClassVar[bool] = True
     ranked: bool = False  #: whether a body also gets log(p / (1 − p)), which tells more probabilities apart
     scores: bool = False  #: whether a body gets the logits themselves, of chances for each class and pixel

@@ -27,7 +27,7 @@ keeps_graph: Callable[[], bool] = getattr(_C._autograd, "_get_current_graph_task
 
 def has_many_entries(x: Any) -> bool:
     """Whether x is a tensor of so many entries that a kernel may be worth its compilation."""
-    return isinstance(x, Tensor) and not torch.compiler.is_dynamo_compiling() and x.numel() >= LARGE
+    return isinstance(x, Tensor) and not torch.compiler.is_compiling() and x.numel() >= LARGE
 
 
 def may_have_row_kernel(x: Any) -> bool:

@@ -429,6 +429,47 @@ def _run_loss_kernel(
     return values, gradient
 
 
+def run_regions(card: Any, reduction: str, arrays: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    """Return an overlap loss by a kernel; None where the plain way is due."""
+    results = _run_region_kernel(card, reduction, arrays, options, has_gradient=False)
+    return None if results is None else results[0]
+
+
+def run_regions_and_slope(
+    card: Any, reduction: str, arrays: tuple[Any, ...], options: dict[str, Any]
+) -> tuple[Any, Any] | None:
+    """Return such a loss and its gradient by the prediction; None where the plain way is due."""
+    return _run_region_kernel(card, reduction, arrays, options, has_gradient=True)
+
+
+def _run_region_kernel(
+    card: Any, reduction: str, arrays: tuple[Any, ...], options: dict[str, Any], has_gradient: bool
+) -> tuple[Any, Any] | None:
+    """(the loss, its gradient or None)."""
+    x, target = arrays
+    if not all(type(a) is np.ndarray and a.shape == x.shape for a in arrays):
+        return None
+    if x.size < LARGE or x.dtype not in (np.float32, np.float64) or reduction not in ("mean", "sum", "none"):
+        return None
+    from slopes.kernels.regions import find_region_kernel
+
+    found = find_region_kernel(card, options, x.shape, x.dtype.name)
+    target = None if found is None else _as_numbers(target, x.dtype)
+    if found is None or target is None:
+        return None
+    kernel, shape = found
+    gradient = np.empty(x.shape, x.dtype) if has_gradient else None
+    place = None if gradient is None else gradient.reshape(shape)
+    count = shape[0] if reduction == "mean" else 1
+    first, second = (np.ascontiguousarray(a).reshape(shape) for a in (x, target))
+    values = kernel.compute(first, second, 1 / count, place)
+    if values is None:
+        return None
+    if reduction == "none":
+        return values.reshape(x.shape[:2]), gradient
+    return x.dtype.type(values.sum(dtype=np.float64) / count), gradient
+
+
 def _loss_kernel(
     card: Any, reduction: str, arrays: tuple[Any, ...], parameters: tuple[tuple[str, Any], ...]
 ) -> tuple[Any, list[Any], Any] | None:

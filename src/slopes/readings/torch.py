@@ -25,6 +25,7 @@ from slopes.readings.eager import run_loss as run_loss
 from slopes.readings.eager import run_map as run_map
 from slopes.readings.eager import run_nll as run_nll
 from slopes.readings.eager_linear import compute_linear_loss as compute_linear_loss
+from slopes.readings.eager_regions import run_regions as run_regions
 from slopes.readings.eager_rows import Reduction as Reduction
 from slopes.readings.eager_rows import compute_loss as compute_loss
 from slopes.readings.eager_rows import find_row_kernel as find_row_kernel

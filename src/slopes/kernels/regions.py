@@ -1,0 +1,111 @@
+"""Kernels of overlap losses of logits, where each class and pixel has a chance of its own (``mode="multilabel"``).
+
+A region, the pixels of one class in one sample, is a row. The program of a row takes its logits: it has the sigmoid
+before the card's body, and after its derivative the slope of that sigmoid. So two passes over the logits give the loss
+and its gradient, and no probability is held beyond its row.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from slopes import kernels, ops
+from slopes.kernels.compiling import load
+from slopes.kernels.row_kernel import RowKernel
+from slopes.kernels.row_printer import reads_inputs_last
+from slopes.kinds.spaces import PROBABILITIES
+from slopes.readings.program import Program
+from slopes.readings.trace import TraceError, record
+
+if TYPE_CHECKING:
+    from slopes.card import Loss
+
+LEAST_PIXELS = 64  #: of a region for which a row of its own pays
+
+
+class RegionKernel:
+    """The kernels of an overlap loss with its parameters, for matrices with a region in each row."""
+
+    def __init__(self, card: Loss, dtype: str, settings: Mapping[str, Any]) -> None:
+        self.card, self.dtype, self.settings = card, dtype, settings
+        self.arithmetic = dtype if kernels.is_ours(card) else "float64"
+        self._kernels: dict[bool, RowKernel] = {}
+
+    def program(self, has_gradient: bool) -> Program:
+        """Return the program of a region's "value", of how many targets are "refused", and perhaps of the gradient."""
+        card, settings = self.card, self.settings
+
+        def compute(prediction: Any, target: Any, *cotangent: Any) -> dict[str, Any]:
+            probability, weight = ops.sigmoid(prediction), ops.where(prediction == prediction, 1.0, 1.0)
+            refused = ops.where(PROBABILITIES.is_outside(target), 1.0, 0.0)
+            results = {
+                "value": card.body(probability, target, weight, **settings),
+                "refused": ops.sum(refused)[..., 0],
+            }
+            if cotangent:
+                slope = cotangent[0][..., None] * card.slope_body(probability, target, weight, **settings)
+                results["gradient"] = ops.sigmoid(prediction, times=slope * ops.sigmoid(-prediction))
+            return results
+
+        names = ["prediction", "target", *["cotangent"] * has_gradient]
+        return record(compute, names, self.dtype, self.arithmetic, per={"cotangent": "row"}, has_rows=True)
+
+    def _get(self, has_gradient: bool) -> RowKernel:
+        if has_gradient not in self._kernels:
+            recorded = self.program(has_gradient)
+            text = kernels._printed(recorded, self.card._root.name, True)
+            self._kernels[has_gradient] = RowKernel(recorded, load(text), not reads_inputs_last(text))
+        return self._kernels[has_gradient]
+
+    def compute(self, x: Any, target: Any, cotangent: Any = None, gradient: Any = None) -> Any:
+        """Return the value of each region, and write the gradient, of a cotangent for each, to an array.
+
+        None where a target is no chance. Raises TraceError for a body that is no program of rows.
+        """
+        further = [] if gradient is None else [np.broadcast_to(cotangent, x.shape[:1])]
+        values, refused = np.empty((2, len(x)), x.dtype)
+        places = [values, refused] if gradient is None else [values, refused, gradient]
+        self._get(gradient is not None)(x, target, *further, out=places)
+        return None if refused.any() else values
+
+
+_find_ours = lru_cache(maxsize=256)(lambda card, dtype, settings: RegionKernel(card, dtype, dict(settings)))
+
+
+def find_region_kernel(
+    card: Loss, options: Mapping[str, Any], shape: tuple[int, ...], dtype: str
+) -> tuple[RegionKernel, tuple[int, int]] | None:
+    """Return the kernels for options of a call and the shape of the prediction, and the shape of the rows.
+
+    None where the regions are no rows of an array without gaps, or other options need the plain way. Raises for the
+    parameters as a call of the card does.
+    """
+    options = {"axis": -1, "mode": "multiclass", "over": "sample", **options}
+    axis, mode, over = (options.pop(name) for name in ("axis", "mode", "over"))
+    if any(getattr(card.kind, special) for special in ("ranked", "scores", "joint")):
+        return None
+    if mode != "multilabel" or over != "sample" or type(axis) is not int or len(shape) < 3 or axis % len(shape) != 1:
+        return None
+    if not -len(shape) <= axis < len(shape) or any(name in card.kind.options for name in options):
+        return None
+    if not kernels.is_available() or (math.prod(shape) < kernels.LARGE_FOR_A_USER and not kernels.is_ours(card)):
+        return None
+    pixels = math.prod(shape[2:])
+    settings = card._settings(options)
+    is_fixed = all(isinstance(value, (int, float, str)) for value in settings.values())
+    if pixels < LEAST_PIXELS or not is_fixed or card.slope_body is None:
+        return None
+    if kernels.is_ours(card):
+        kernel: RegionKernel = _find_ours(card._root, dtype, tuple(settings.items()))
+    else:
+        kernel = RegionKernel(card, dtype, settings)
+    try:
+        kernel._get(False)
+    except TraceError:
+        return None
+    return kernel, (shape[0] * shape[1], pixels)

@@ -1,0 +1,103 @@
+"""Overlap losses of plain tensors on a CPU, by compiled kernels: the loss and its gradient in one call.
+
+As for other losses, the forward of a mean or a sum computes the gradient and the backward gives it away; a second
+backward, one of each region's value, and one that is to be differentiated are composed of torch operations.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import torch
+
+from slopes.readings.eager import LARGE, is_plain
+
+Tensor = torch.Tensor
+
+
+class _Regions:
+    """An overlap loss of tensors of one shape, with its options and reduction."""
+
+    def __init__(self, card: Any, reduction: str, options: dict[str, Any], kernel: Any, shape: tuple[int, int]) -> None:
+        self.card, self.reduction, self.options = card, reduction, options
+        self.kernel, self.shape = kernel, shape
+
+    def value(self, gradient: Tensor | None, x: Tensor, target: Tensor) -> Tensor | None:
+        """Return the loss, and write its gradient to a tensor; None where a target is no chance."""
+        from slopes.kernels.tensors import _as_array, _flat
+
+        arrays = [None if a is None else _as_array(_flat(a)).reshape(self.shape) for a in (x, target, gradient)]
+        count = self.shape[0] if self.reduction == "mean" else 1
+        values = self.kernel.compute(arrays[0], arrays[1], 1 / count, arrays[2])
+        if values is None:
+            return None
+        if self.reduction == "none":
+            return torch.from_numpy(values).reshape(x.shape[:2])
+        return torch.full((), float(values.sum(dtype="float64")) / count, dtype=x.dtype)
+
+    def pull_back(self, incoming: Tensor, x: Tensor, target: Tensor) -> Tensor:
+        """Return a gradient pulled back, composed of torch operations."""
+        r = sys.modules["slopes.readings.torch"]
+        batch, value, slope = self.card._enter(
+            r, (x, target), reduction="sum", weight=None, mask=None, divisor=None, options=dict(self.options)
+        )
+        batch.coefficient = incoming / self.shape[0] if self.reduction == "mean" else incoming
+        pulled: Tensor = batch.pull_back(self.card.name, value, slope)
+        return pulled
+
+
+class _CompiledRegions(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, regions: _Regions, x: Tensor, target: Tensor) -> Tensor:
+        from slopes.kernels.tensors import empty_like
+        from slopes.readings.eager import UnfitError
+
+        ctx.regions, ctx.gradient = regions, None
+        ctx.save_for_backward(x, target)
+        if regions.reduction != "none":
+            ctx.gradient = empty_like(x.detach())
+        value = regions.value(ctx.gradient, x, target)
+        if value is None:
+            raise UnfitError
+        return value
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        (incoming,), (x, target) = gradients, ctx.saved_tensors
+        gradient, ctx.gradient = ctx.gradient, None
+        if gradient is None or torch.is_grad_enabled() or not is_plain(incoming):
+            return None, ctx.regions.pull_back(incoming, x, target), None
+        factor = incoming.item()
+        return None, gradient if factor == 1.0 else gradient.mul_(factor), None
+
+
+_apply: Any = super(torch.autograd.Function, _CompiledRegions).apply
+
+
+def run_regions(card: Any, reduction: str, tensors: tuple[Tensor, ...], options: dict[str, Any]) -> Tensor | None:
+    """Return an overlap loss of large tensors of a CPU by a compiled kernel; None where the plain way is due."""
+    x, target = tensors
+    if not is_plain(x) or not x.is_cpu or x.numel() < LARGE or reduction not in ("mean", "sum", "none"):
+        return None
+    if type(target) is not Tensor or target.shape != x.shape or not (target.is_cpu and target.layout is torch.strided):
+        return None
+    if not target.is_floating_point() and not target.is_complex():
+        target = target.to(x.dtype)
+    wants_gradient = torch.is_grad_enabled() and x.requires_grad
+    fits = is_plain(target) and target.dtype is x.dtype and x.is_contiguous() and target.is_contiguous()
+    if not fits or x.is_neg() or target.is_neg() or (torch.is_grad_enabled() and target.requires_grad):
+        return None
+    from slopes.kernels.regions import find_region_kernel
+    from slopes.readings.eager import UnfitError
+
+    found = find_region_kernel(card, options, tuple(x.shape), str(x.dtype).removeprefix("torch."))
+    if found is None:
+        return None
+    regions = _Regions(card, reduction, options, *found)
+    if not wants_gradient:
+        return regions.value(None, x, target)
+    try:
+        return _apply(regions, x, target)  # type: ignore[no-any-return]
+    except UnfitError:
+        return None
