@@ -321,6 +321,16 @@ def softcap(x: Array, cap: Array) -> Array:
     return reading(x).softcap(x, cap)
 
 
+def mish(x: Array) -> Array:
+    """x·tanh(softplus(x)), accurate in both tails."""
+    return reading(x).mish(x)
+
+
+def mish_slope(x: Array) -> Array:
+    """The slope of `mish`."""
+    return reading(x).mish_slope(x)
+
+
 def snake(x: Array, a: Array) -> Array:
     """x + sin²(a·x) / a, or its limit x where a is 0; see `sin_of_line`."""
     return reading(x).snake(x, a)

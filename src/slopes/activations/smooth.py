@@ -156,22 +156,12 @@ def mish(x):
     That factor is a rational function of exp(−|x|). On the left the product underflows once, and is 0 at −inf, where
     PyTorch and JAX give NaN.
     """
-    size = where(x < 0, x, -x)
-    small = exp(size)
-    tail = decay(size, times=where(x < 0, x * ((2 + small) / (2 + small * (2 + small))), x))
-    return where(x < 0, tail, x - 2 * small * tail / (1 + 2 * small * (1 + small)))
+    return ops.mish(x)
 
 
 @mish.derivative
 def _(x):
-    x = ops.double(x)
-    size = where(x < 0, x, -x)
-    small = exp(size)
-    left = (1 + x) + small * (1.5 + x + small * (1 + small / 4))
-    left = left / (1 + small * (2 + small * (2 + small * (1 + small / 4))))
-    tail = decay(size, times=where(x < 0, left, x))
-    whole = 1 + 2 * small * (1 + small)
-    return where(x < 0, tail, (1 + 2 * small) / whole + 4 * small * tail * (1 + small) / (whole * whole))
+    return ops.mish_slope(x)
 
 
 @activation(

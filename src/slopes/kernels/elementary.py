@@ -32,6 +32,7 @@ OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True}
 inlined = njit(forceinline=True, **OPTIONS)
 
 ZERO, HALF, ONE, TWO = number(0.0), number(0.5), number(1.0), number(2.0)
+QUARTER, THREE_HALVES = number(0.25), number(1.5)
 INFINITY, NAN = number(math.inf), number(math.nan)
 
 LOG2_HIGH = number(0.693145751953125, 0.6931471803691238)  # of so few digits that products with exponents are exact
@@ -150,6 +151,59 @@ def softplus(x):
     g, scale, rest = fall(-abs(x))
     share = log1p_share(fma(scale, g, scale - HALF(x)))
     return where(x < ZERO(x), ZERO(x), x) + fma(share, g, share) * scale * rest
+
+
+@inlined
+def mish(x):
+    """x·tanh(softplus(x)), which is x − x·c with a rational c of e = exp(−|x|), and on the left times e."""
+    left = x < ZERO(x)
+    g, scale, rest = fall(-abs(x))
+    e = fma(scale, g, scale)
+    both = fma(e, e, e)
+    first, other = where(left, TWO(x), ONE(x)), where(left, both + e, TWO(x) * both)
+    whole = first + other
+    both_low = where(left, e + fma(e, e, -both), ZERO(x))
+    whole_low = (first - whole) + other + where(left, (both - other) + e, ZERO(x)) + both_low
+    part = where(left, both, TWO(x) * e * e)
+    inverse = ONE(x) / whole
+    c = part * inverse
+    c = fma(fma(-c, whole_low, fma(-c, whole, part) + both_low), inverse, c)
+    g = where(left, g, ZERO(x))
+    times = where(x < ENDED(x), ZERO(x), x)
+    total = fma(times, fma(-c, g, g) - c, times)
+    return where(left, total * scale * rest, where(c == ZERO(x), x, total))
+
+
+@inlined
+def mish_slope(x):
+    """The slope of mish: see `slopes.readings.tails.mish_slope`. Near −0.3 all low halves are needed."""
+    left = x < ZERO(x)
+    x = where(x < ENDED(x), ENDED(x), x)
+    g, scale, rest = fall(-abs(x))
+    e = fma(scale, g, scale)
+    e_low = fma(scale, g, scale - e)
+    square = e * e
+    inner = fma(QUARTER(x), e, ONE(x))
+    inner_low = ((ONE(x) - inner) + QUARTER(x) * e) * e
+    start, middle = ONE(x) + x, THREE_HALVES(x) + x
+    rising = fma(inner, e, middle)
+    rising_low = middle + fma(inner, e, -rising) + inner_low
+    above = fma(rising, e, start)
+    above_low = start + fma(rising, e, -above) + rising_low * e + fma(inner, e, rising) * e_low
+    bend = fma(inner, e, TWO(x))
+    bend_low = (TWO(x) - bend) + inner * e + inner_low
+    other = where(left, fma(square, bend, TWO(x) * e), TWO(x) * fma(e, e, e))
+    other_low = e_low * TWO(x) * fma(e, bend, ONE(x)) + square * bend_low + bend * fma(e, e, -square)
+    whole = ONE(x) + other
+    whole_low = (ONE(x) - whole) + other + where(left, other_low, ZERO(x))
+    part = where(left, above, TWO(x) * square)
+    inverse = ONE(x) / whole
+    c = part * inverse
+    lost = fma(-c, whole_low, fma(-c, whole, part) + where(left, above_low, ZERO(x)))
+    c_low = lost * inverse
+    right = fma(c + c_low, fma(TWO(x) * x * (ONE(x) + e), inverse, -ONE(x)), ONE(x))
+    fallen = c + fma(c, g, fma(c_low, g, c_low))
+    return where(left, fallen * scale * rest, where(c == ZERO(x), ONE(x), right))
 
 
 @inlined

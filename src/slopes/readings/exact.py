@@ -235,6 +235,16 @@ def softcap(x: Array, cap: Array) -> Array:
     return tanh(x / cap) * cap
 
 
+def mish(x: Array) -> Array:
+    """See `slopes.ops.mish`."""
+    return tails.mish(sys.modules[__name__], x)
+
+
+def mish_slope(x: Array) -> Array:
+    """See `slopes.ops.mish_slope`."""
+    return tails.mish_slope(sys.modules[__name__], x)
+
+
 def tanhshrink(x: Array) -> Array:
     """See `slopes.ops.tanhshrink`."""
     return x - tanh(x)

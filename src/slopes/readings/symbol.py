@@ -112,6 +112,17 @@ def softcap(x: Array, cap: Array) -> Array:
     return cap * sp.tanh(x / cap)
 
 
+def mish(x: Array) -> Array:
+    """See `slopes.ops.mish`."""
+    return x * sp.tanh(sp.log(1 + sp.exp(x)))
+
+
+def mish_slope(x: Array) -> Array:
+    """See `slopes.ops.mish_slope`."""
+    argument = sp.Dummy()
+    return sp.diff(mish(argument), argument).subs(argument, x)
+
+
 def tanhshrink(x: Array) -> Array:
     """See `slopes.ops.tanhshrink`."""
     return x - sp.tanh(x)

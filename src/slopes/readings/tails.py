@@ -292,6 +292,26 @@ def softcap(r: ModuleType, x: Array, cap: Array) -> Array:
     return r.where((scaled > -1e-9) & (scaled < 1e-9), x, cap * r.tanh(scaled))
 
 
+def mish(r: ModuleType, x: Array) -> Array:
+    """x·tanh(log(1 + exp(x))), of which the tanh is a rational function of exp(−|x|)."""
+    size = r.where(x < 0, x, -x)
+    small = r.exp(size)
+    tail = r.decay(size, r.where(x < 0, x * ((2 + small) / (2 + small * (2 + small))), x))
+    return r.where(x < 0, tail, x - 2 * small * tail / (1 + 2 * small * (1 + small)))
+
+
+def mish_slope(r: ModuleType, x: Array) -> Array:
+    """The slope of `mish`, in which nothing but its root cancels."""
+    x = r.double(x)
+    size = r.where(x < 0, x, -x)
+    small = r.exp(size)
+    left = (1 + x) + small * (1.5 + x + small * (1 + small / 4))
+    left = left / (1 + small * (2 + small * (2 + small * (1 + small / 4))))
+    tail = r.decay(size, r.where(x < 0, left, x))
+    whole = 1 + 2 * small * (1 + small)
+    return r.where(x < 0, tail, (1 + 2 * small) / whole + 4 * small * tail * (1 + small) / (whole * whole))
+
+
 def tanhshrink(r: ModuleType, x: Array) -> Array:
     """x − tanh(x): up to 1.5 by tanh's continued fraction x / (1 + x²/(3 + x²/(5 + …))), of which no term cancels."""
     near = confine(r, x, 1.5)

@@ -50,6 +50,7 @@ DEEP = {torch.float64: 700.0, torch.float32: 80.0}
 #: a number up to 64 rounded to this step has an exact square
 SPLIT = {torch.float64: 2.0**20, torch.float32: 2.0**6}
 decay, softplus = partial(tails.decay, _this), partial(tails.softplus, _this)
+mish, mish_slope = partial(tails.mish, _this), partial(tails.mish_slope, _this)
 softcap, expm1_less = partial(tails.softcap, _this), partial(tails.expm1_less, _this)
 softmax, log_softmax = partial(tails.softmax, _this), partial(tails.log_softmax, _this)
 softmax_complement, sum_others = partial(tails.softmax_complement, _this), partial(tails.sum_others, _this)
