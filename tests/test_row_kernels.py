@@ -537,3 +537,16 @@ def test_modules_ignore_labels_wherever_they_are(ignored, smoothing, used):
     assert len(used) == 2
     with pytest.raises(IndexError):
         slopes.nn.CrossEntropyLoss(**keywords)(x, LABELS + CLASSES)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_map_saves_its_argument_as_it_came(dtype, used):
+    x = predictions("cross_entropy").to(dtype).requires_grad_()
+    saved = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: saved.append(t.nbytes) or t, lambda t: t):
+        result = slopes.softmax(x)
+    assert saved == [x.nbytes]
+    result.backward(result.detach())
+    exact = plainly(lambda: slopes.softmax.vjp(x.detach().double(), result.detach().double()))
+    assert used == [("value",), ("vjp",)]
+    torch.testing.assert_close(x.grad.double(), exact, rtol=0.02, atol=1e-4)

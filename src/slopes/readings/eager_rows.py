@@ -53,10 +53,14 @@ def map_by_kernel(card: Any, output: str, settings: dict[str, Any], rows: list[T
     kernel = find_map_kernel(card, settings, pull_back, x.numel(), dtype, outputs)
     if kernel is None:
         return None
-    wide = [t if t.dtype not in _HALF else t.float() for t in rows]
     if wants_gradient:
-        return _apply_map(kernel, *wide)  # type: ignore[no-any-return]
-    return _run(kernel.get(output), *wide)[0]
+        return _apply_map(kernel, *rows)  # type: ignore[no-any-return]
+    return _run(kernel.get(output), *map(_widen, rows))[0]
+
+
+def _widen(x: Tensor) -> Tensor:
+    """A tensor of a half type in float32, any other one as it is."""
+    return x.float() if x.dtype in _HALF else x
 
 
 def find_row_kernel(
@@ -201,21 +205,21 @@ class _Values(torch.autograd.Function):
 
 
 class _Map(torch.autograd.Function):
-    """A map of rows."""
+    """A map of rows, which saves its argument as it came."""
 
     @staticmethod
     def forward(ctx: Any, kernel: Any, x: Tensor) -> Tensor:
         ctx.kernel = kernel
         ctx.save_for_backward(x)
-        return _run(kernel.get("value"), x)[0]
+        return _run(kernel.get("value"), _widen(x))[0]
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         (gradient,) = gradients
         (x,) = ctx.saved_tensors
         if is_to_be_differentiated(gradient):
-            return None, ctx.kernel.slope(x, gradient)
-        return None, _run(ctx.kernel.get("vjp"), x, gradient)[0]
+            return None, ctx.kernel.slope(_widen(x), gradient).to(x.dtype)
+        return None, _run(ctx.kernel.get("vjp"), _widen(x), gradient)[0].to(x.dtype)
 
 
 #: `Function.apply` without its Python, which is for the transforms that kernels exclude
