@@ -238,3 +238,15 @@ def test_a_kernel_of_many_operations_gets_threads_for_fewer_entries():
     assert grains == sorted(grains, reverse=True)
     assert grains[0] > 4 * grains[-1]
     assert grains[-1] >= 2**14
+
+
+def test_where_no_thread_can_be_started_the_caller_computes_alone(monkeypatch):
+    def refuse(thread):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(pool, "thread_count", lambda: 100)
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    assert sum(pool.collect(lambda start, stop: stop - start, 128 * 64, 64)) == 128 * 64
+    counts = np.zeros(128 * 64)
+    pool.run(lambda start, stop: counts[start:stop].__iadd__(1), counts.size, 64)
+    assert (counts == 1).all()

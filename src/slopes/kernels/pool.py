@@ -7,6 +7,7 @@ for a thread to wake up, several callers do not wait for one another, and a call
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
@@ -75,8 +76,9 @@ def _serve(jobs: SimpleQueue[_Job]) -> None:
 
 
 def _start_threads(count: int) -> None:
+    """Start threads until there are so many, or the system refuses, as it does while the interpreter ends."""
     global _count
-    with _lock:
+    with _lock, contextlib.suppress(RuntimeError):
         while _count < count:
             threading.Thread(target=_serve, args=(_jobs,), name=f"slopes-{_count + 1}", daemon=True).start()
             _count += 1
