@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import slopes
-from slopes import ops
-from slopes.kernels import regions
+from slopes import kernels, ops
+from slopes.kernels import compiling, regions
 from slopes.readings import eager, eager_regions
 
 pytest.importorskip("numba")
@@ -165,3 +165,11 @@ def test_a_users_loss_is_read_at_each_call(monkeypatch):
         value = of_a_user(torch.from_numpy(logits).requires_grad_(), torch.from_numpy(chances), **OPTIONS)
         assert is_compiled(value)
         np.testing.assert_allclose(value.item(), exact, rtol=1e-12)
+
+
+def test_they_are_compiled_before_they_are_needed():
+    cards = [slopes.dice, slopes.lovasz_softmax]
+    assert [count for _, count in kernels.compile_all(cards)] == [4, 0]
+    before = len(compiling._kernels)
+    slopes.dice.slope(*maps("float32"), **OPTIONS)
+    assert len(compiling._kernels) == before

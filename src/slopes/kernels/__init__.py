@@ -440,6 +440,11 @@ def compile_all(cards: Iterable[Card]) -> Iterator[tuple[Card, int]]:
                     with contextlib.suppress(TraceError):
                         load(source(card, output, dtype=dtype))
                         count += 1
+        elif card.family == "loss" and card.kind.has_regions:  # type: ignore[attr-defined]
+            from slopes.kernels import regions
+
+            for dtype in ("float32", "float64"):
+                count += regions.compile_usual(card, dtype)  # type: ignore[arg-type]
         elif _has_rows(card):
             together = [("value",), ("vjp",)] if card.family == "map" else [("value",), ("value", "vjp")]
             targets = (False, True) if card.family == "loss" and "class_weight" in card.kind.options else (False,)  # type: ignore[attr-defined]

@@ -54,7 +54,7 @@ class ElementwiseLossKernel:
         self.inputs, self.numbers = tuple(varied), tuple(varied.values())  # one kernel does for all of a schedule
         known = NARROW.get(card._root.name) if kernels.is_ours(card) else None
         self.arithmetic = dtype if known is not None and changed <= set(known) else "float64"
-        self._functions: dict[tuple[str, ...], Any] = {}
+        self._functions: dict[tuple[str, ...], tuple[Any, int]] = {}
 
     def program(self, *outputs: str) -> Program:
         """Return the program of outputs: "total", "value", "refused", "vjp", or "gradient", the slope times a scale."""
@@ -104,9 +104,11 @@ class ElementwiseLossKernel:
         scalars = tuple(line.text for line in recorded.lines if line.operation == "input" and line.per == "call")
         return _printed(recorded, self.card._root.name, scalars, tuple(name for name in SUMS if name in outputs))
 
-    def _function(self, *outputs: str) -> Any:
+    def _function(self, *outputs: str) -> tuple[Any, int]:
+        """The compiled function for these outputs, and the entries for which a thread of its own is worth while."""
         if outputs not in self._functions:
-            self._functions[outputs] = load(self.source(*outputs))
+            text = self.source(*outputs)
+            self._functions[outputs] = load(text), kernels.find_grain(text)
         return self._functions[outputs]
 
     def is_checked(self) -> bool:
@@ -118,7 +120,7 @@ class ElementwiseLossKernel:
 
         The arrays are the loss's arguments, and the cotangent of a "vjp". `scale` is the one of a "gradient".
         """
-        function, count = self._function(*sums, *places), len(self.card._arguments)
+        (function, grain), count = self._function(*sums, *places), len(self.card._arguments)
         numbers = (*self.numbers, scale) if "gradient" in places else self.numbers
         first, further, results = arrays[:count], arrays[count:], tuple(places.values())
 
@@ -129,9 +131,9 @@ class ElementwiseLossKernel:
             return room[0] if sums else None
 
         if not sums:
-            pool.run(compute, first[0].size, kernels.GRAIN)
+            pool.run(compute, first[0].size, grain)
             return []
-        return list(np.sum(pool.collect(compute, first[0].size, kernels.GRAIN), axis=0).tolist())
+        return list(np.sum(pool.collect(compute, first[0].size, grain), axis=0).tolist())
 
     def reduce(
         self, arrays: Sequence[Any], reduction: str, gradient: Any = None, is_checked: bool = False
