@@ -3,9 +3,11 @@
     python benchmarks/kernels.py                                  # print a line per function
     python benchmarks/kernels.py --out benchmarks/results/kernels.csv
 
-One thread. Each line has the time of a copy in nanoseconds for each entry, and three times in copies: of the kernel
-with the result in an array that exists, of a call, which makes the array, and of the call without kernels. Rounds of
-all are taken in turn, so that other work on the machine meets them alike; a figure is the median of their rounds.
+Run it with OMP_NUM_THREADS=1 for one thread. Each line has the time of a copy in nanoseconds for each entry, and times
+in copies: of the kernel with the result in an array that exists, of a call, which makes the array, of the call without
+kernels, and of the kernel of the slope. `bare_exp` is the loop of an exponential with nothing around it, neither
+limits nor subnormal results: its operations are the least that a function made of an exponential takes. Rounds of all
+are taken in turn, so that other work on the machine meets them alike; a figure is the median of their rounds.
 """
 
 from __future__ import annotations
@@ -18,15 +20,27 @@ from pathlib import Path
 
 import numba
 import numpy as np
+from numba import njit
 
 from rows import write_rows
 from slopes import kernels
 from slopes.card import Activation
 from slopes.catalogue import ACTIVATIONS
+from slopes.kernels.elementary import OPTIONS, growth, reduced
+from slopes.kernels.machine import fma, scales_in
 
 ELEMENTS = (10**5, 10**7)
 ROUNDS = 9
-NAMES = ("relu", "leaky_relu", "elu", "sigmoid", "tanh", "softplus", "gelu", "gelu_tanh", "silu", "mish")
+NAMES = [card.name for card in dict.fromkeys(ACTIVATIONS.values()) if not card.rowwise]
+
+
+@njit(**OPTIONS)
+def bare_exp(x: np.ndarray, out: np.ndarray) -> None:
+    """Compute the exponential of numbers whose result is normal, in the fewest operations."""
+    for i in range(x.size):
+        r, logarithm = reduced(x[i])
+        scale, _ = scales_in(logarithm)
+        out[i] = fma(scale, growth(r), scale)
 
 
 def without_kernels(card: Activation, x: np.ndarray) -> np.ndarray:
@@ -54,6 +68,8 @@ def measure(card: Activation, dtype: str, elements: int) -> dict[str, str]:
         "copy": (lambda: np.copyto(out, x), 1),
         "kernel_out": (lambda: kernels.compute(card, "value", x, out=out), 1),
         "kernel": (lambda: card(x), 1),
+        "slope_out": (lambda: kernels.compute(card, "slope", x, out=out), 1),
+        "bare_exp": (lambda: bare_exp(x, out), 1),
         "numpy": (lambda: without_kernels(card, x), ROUNDS),  # so slow that one round does
     }
     calls = 10**7 // elements // 10 + 1
@@ -66,7 +82,10 @@ def measure(card: Activation, dtype: str, elements: int) -> dict[str, str]:
             if round_ % every == 0:
                 rounds[name].append(seconds(function, 1 if name == "numpy" else calls))
     times = {name: statistics.median(taken) for name, taken in rounds.items()}
-    copies = {name: f"{times[name] / times['copy']:.1f}" for name in ("kernel_out", "kernel", "numpy")}
+    copies = {
+        name: f"{times[name] / times['copy']:.1f}"
+        for name in ("kernel_out", "kernel", "numpy", "slope_out", "bare_exp")
+    }
     return {
         "numpy_version": np.__version__, "numba_version": numba.__version__, "function": card.name, "dtype": dtype,
         "elements": str(elements), "copy_ns": f"{times['copy'] / elements * 1e9:.2f}", **copies,

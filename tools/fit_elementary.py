@@ -33,6 +33,14 @@ def log1p_share(d):
     return mpmath.log1p(e) / e if e > 1e-30 else mpmath.mpf(1)
 
 
+def tanhshrink_tail(square):
+    """((x − tanh(x)) / x³ − 1/3) / x², where x² is the square."""
+    x = mpmath.sqrt(square)
+    if square < 1e-15:
+        return -mpmath.mpf(2) / 15 + square * 17 / 315
+    return ((x - mpmath.tanh(x)) / x**3 - mpmath.mpf(1) / 3) / square
+
+
 def fit(function, low, high, degree):
     """Return the coefficients of the polynomial through the Chebyshev points, lowest degree first."""
     count = degree + 1
@@ -47,6 +55,7 @@ FITS = [
     ("EXP", "(exp(r) − 1 − r) / r² for |r| up to log(2)/2", exp_tail, (-HALF_LOG2, HALF_LOG2), 4, 10),
     ("LOG", "(log((1 + s) / (1 − s)) − 2·s) / s³ in s² up to 0.0295", log_tail, (0, mpmath.mpf("0.0295")), 3, 7),
     ("LOG1P", "log(1 + e) / e in e − 1/2, for e from 0 to 1", log1p_share, (-HALF, HALF), 10, 22),
+    ("TANHSHRINK", "((x − tanh(x)) / x³ − 1/3) / x² in x² up to 3/2", tanhshrink_tail, (0, HALF * 3), 7, 18),
 ]  # fmt: skip
 
 

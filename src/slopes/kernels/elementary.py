@@ -43,6 +43,7 @@ HELD = number(-174.0, -1415.0)  #: below which `fall` takes exp as it is here, w
 ENDED = number(-1445.125)  #: below which exp is 0 times anything
 exp_tail = polynomial(coefficients.EXP_SINGLE, coefficients.EXP_DOUBLE)
 log_tail = polynomial(coefficients.LOG_SINGLE, coefficients.LOG_DOUBLE)
+tanhshrink_tail = polynomial(coefficients.TANHSHRINK_SINGLE, coefficients.TANHSHRINK_DOUBLE)
 log1p_share = polynomial(coefficients.LOG1P_SINGLE, coefficients.LOG1P_DOUBLE)
 
 
@@ -276,6 +277,31 @@ def tanh(x):
 
 
 ENOUGH = number(20.0, 40.0)  #: from which tanh is 1
+
+
+@inlined
+def tanhshrink(x):
+    """x − tanh(x): near 0 a polynomial times x³, elsewhere x − 1 + 2·exp(−2x) / (1 + exp(−2x)) by size."""
+    size = abs(x)
+    near = where(size < TURN(x), size, ZERO(x))
+    square = near * near
+    tail = tanhshrink_tail(square)
+    share = fma(square, tail, THIRD(x))
+    share_low = fma(square, tail, THIRD(x) - share) + THIRD_LOW(x)
+    risen = square * share
+    bent = fma(square, -BEND(x), ONE(x)) * share  # about the slope of square·share
+    risen_low = fma(square, share, -risen) + fma(near, near, -square) * bent + square * share_low
+    cube = near * risen
+    cube_low = fma(near, risen, -cube)
+    r, logarithm = reduced(where(size > ENOUGH(x), ENOUGH(x), size) * -TWO(x))
+    scale, _ = scales_in(logarithm)
+    small = fma(scale, growth(r), scale)
+    far = (size - ONE(x)) + TWO(x) * small / (ONE(x) + small)
+    return with_sign_of(where(size < TURN(x), cube + fma(near, risen_low, cube_low), far), x)
+
+
+TURN, BEND = number(1.2), number(0.4)
+THIRD, THIRD_LOW = number(1 / 3), number(-9.934107e-09, 1.850371707708594e-17)
 
 
 @inlined

@@ -28,9 +28,9 @@ text:
 | decay | exp(a)·b, or exp(a)·(b + c), for a <= 0, with a c small beside b, nothing if NaN; 0 where exp(a) vanished |
 | sigmoid | of a; times b; of a + c, times b; see `slopes.ops.sigmoid` |
 | sigmoid_fine | the same, times a b that has been rounded: to half a unit in the last place more than else |
-| softplus, mish, mish_slope | of one; log(1 + exp(a)) is the first |
+| softplus, mish, mish_slope, tanhshrink | of one; log(1 + exp(a)) is the first |
 
-The last six are compound: another machine than one with a form of its own takes those of `tails`.
+The last seven are compound: another machine than one with a form of its own takes those of `tails`.
 """
 
 from __future__ import annotations
@@ -138,6 +138,7 @@ _FUNCTIONS = {
     "pick": lambda x, place: np.take_along_axis(x, np.broadcast_to(place, (*x.shape[:-1], 1)), -1),
     "shift": _shift, "decay": _decay, "sigmoid": _sigmoid, "sigmoid_fine": _sigmoid,
     "softplus": _rounded_once(partial(tails.softplus, reading, beta=1.0)),
+    "tanhshrink": _rounded_once(partial(tails.tanhshrink, reading)),
     "mish": _rounded_once(partial(tails.mish, reading)),
     "mish_slope": _rounded_once(partial(tails.mish_slope, reading)),
     **{name: _rounded_once(getattr(np, name)) for name in (

@@ -322,7 +322,8 @@ def _any(*arguments: Any) -> Recorder:
 
 
 exp, expm1, log, log1p, sqrt, rint = map(_elementary, ("exp", "expm1", "log", "log1p", "sqrt", "rint"))
-sin, cos, tanh, sinh, mish, mish_slope = map(_elementary, ("sin", "cos", "tanh", "sinh", "mish", "mish_slope"))
+sin, cos, tanh, sinh = map(_elementary, ("sin", "cos", "tanh", "sinh"))
+mish, mish_slope, tanhshrink = map(_elementary, ("mish", "mish_slope", "tanhshrink"))
 
 DEEP = {"float64": 700.0, "float32": 80.0}  #: exp(−DEEP) is still a normal number
 softcap, expm1_less = partial(tails.softcap, _this), partial(tails.expm1_less, _this)
@@ -525,7 +526,6 @@ def _narrowed(form: Callable[..., Array], x: Array, *parameters: Array) -> Array
 
 
 sin_of_line, snake = (partial(_narrowed, form) for form in (tails.sin_of_line, tails.snake))
-tanhshrink = partial(_narrowed, tails.tanhshrink)
 
 
 def double(x: Array) -> Array:
