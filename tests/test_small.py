@@ -19,6 +19,12 @@ PIECEWISE = ("relu", "leaky_relu", "threshold", "hard_tanh", "relu6", "softshrin
 LOSSES = {name: card for name, card in CARDS.items() if getattr(card, "_takes_any", False)}
 
 
+@pytest.fixture(autouse=True)
+def no_compiled_kernels(monkeypatch):
+    """Those of more entries than `eager.LARGE` have tests of their own; here are tensors on both sides of `SMALL`."""
+    monkeypatch.setattr(eager, "LARGE", sys.maxsize)
+
+
 def calls_of(work):
     """How many functions of Python, and how many others, one call runs."""
     work(), work()

@@ -149,7 +149,7 @@ def _bind(card: Any, parameters: dict[str, Any], x: Tensor) -> tuple[dict[str, A
     return settings, body, slope if fixed else None
 
 
-LARGE = 2**14  #: entries from which a compiled kernel is worth its compilation
+LARGE = 2**12  #: entries from which a compiled kernel is worth its compilation
 
 
 def _make_kernel(card: Any, parameters: dict[str, Any], x: Tensor) -> Kernel | None:
