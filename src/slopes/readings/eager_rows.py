@@ -27,7 +27,10 @@ keeps_graph: Callable[[], bool] = getattr(_C._autograd, "_get_current_graph_task
 
 def has_many_entries(x: Any) -> bool:
     """Whether x is a tensor of so many entries that a kernel may be worth its compilation."""
-    return isinstance(x, Tensor) and not torch.compiler.is_compiling() and x.numel() >= LARGE
+    if not isinstance(x, Tensor) or torch.compiler.is_dynamo_compiling():
+        return False
+    size = x.numel()
+    return type(size) is int and size >= LARGE  # an export has symbols for sizes, of which no question may be asked
 
 
 def may_have_row_kernel(x: Any) -> bool:
