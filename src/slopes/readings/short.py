@@ -71,7 +71,7 @@ def own_function(name: str, settings: dict[str, Any], dtype: torch.dtype) -> tup
     if make is None or not fits:
         return None
     function = make(**settings)
-    return function and (function, MAPPED if make in STRAIGHT else 2**15 if make in EXPONENTIAL else 2**20)
+    return function and (function, MAPPED if make in STRAIGHT else 2**16)
 
 
 MAPPED = 2**23  #: entries of float32 from which the C library asks the system for new pages at each call
@@ -141,9 +141,8 @@ def log_sigmoid() -> Value:
 
 STRAIGHT = (relu, leaky_relu, threshold, hard_tanh, relu6, softshrink, hardshrink)
 STRAIGHT_IN_HALF = (relu, leaky_relu, relu6)  # whose bounds half types hold
-EXPONENTIAL = (elu, celu, selu)
 OWN: dict[str, Callable[..., Value | None]] = {
-    make.__name__: make for make in (*STRAIGHT, *EXPONENTIAL, softplus, log_sigmoid)
+    make.__name__: make for make in (*STRAIGHT, elu, celu, selu, softplus, log_sigmoid)
 }  # fmt: skip
 """By the name of the card: what gives PyTorch's function for its parameters, or None."""
 
