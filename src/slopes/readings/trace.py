@@ -512,7 +512,7 @@ def _in_double(form: Callable[..., tuple[Array, Array]], x: Array, parameter: Ar
     return narrow, x._recorder.value(high - double(narrow), x.dtype)
 
 
-sigmoid_less, sigmoid_mixture = (partial(_in_double, form) for form in (tails.sigmoid_less, tails.sigmoid_mixture))
+sigmoid_less, sigmoid_mixture = partial(_in_double, tails.sigmoid_less), partial(tails.sigmoid_mixture, _this)
 
 
 def log_odds(p: Array, like: Array) -> tuple[Array, Array]:
