@@ -11,12 +11,16 @@ INSTALL = -m pip install --quiet --disable-pip-version-check
 demo: $(VENV)/.demo
 	$(BIN)/slopes compare
 
+# What is tested again without kernels, which are switched off as Numba is.
+WITHOUT_KERNELS := tests/test_linear_loss.py tests/test_small.py tests/test_kinds.py tests/test_nn_messages.py
+
 # The linter and the type check keep one processor busy at most, so the tests run beside them.
 test:
 	$(MAKE) --no-print-directory --jobs=2 lint tests
 
 tests: $(VENV)/.dev
 	$(BIN)/python $(PYTEST)
+	NUMBA_DISABLE_JIT=1 $(BIN)/python $(PYTEST) $(WITHOUT_KERNELS)
 
 # The tests that take long and are marked `exhaustive`: most of what is tried with each card, kills of a study, the lesson.
 test-exhaustive: $(VENV)/.dev

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from slopes import kernels
 from slopes.card import Card, Loss, Map
 
 #: seconds after which a test that hangs fails; on a machine that others use, seconds may take minutes
@@ -26,6 +27,12 @@ whole_graph = pytest.mark.skipif(
     find_spec("torch") is not None and tuple(map(int, metadata.version("torch").split(".")[:2])) < (2, 13),
     reason="PyTorch before 2.13 cannot trace all cards whole",
 )
+
+
+def require_kernels() -> None:
+    """Skip a test, or the module that calls this, where there are no kernels: without Numba, or with it switched off."""
+    if not kernels.is_available():
+        pytest.skip("needs kernels", allow_module_level=True)
 
 
 def unreduced(card: Card):

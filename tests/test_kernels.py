@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 import slopes
-from helpers import mark_exhaustive
+from helpers import mark_exhaustive, require_kernels
 from slopes import kernels, ops
 from slopes.catalogue import ACTIVATIONS
 from slopes.readings.program import evaluate
 from test_trace import CASES, ELEMENTWISE, SPECIAL, arguments_of, cancelling, computed, rows_of
 
-pytest.importorskip("numba")
+require_kernels()
 
 ONE_BY_ONE = [card for card in dict.fromkeys(ACTIVATIONS.values()) if not card.rowwise]
 LARGE = 2**17

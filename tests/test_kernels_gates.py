@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 import slopes
-from helpers import mark_exhaustive
+from helpers import mark_exhaustive, require_kernels
 from slopes import kernels, ops
 from slopes.kernels import gates
 from test_kernels import errors_in_ulp
 
-pytest.importorskip("numba")
+require_kernels()
 torch = pytest.importorskip("torch")
 
 import slopes.nn  # noqa: E402

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 import slopes
-from helpers import mark_exhaustive
+from helpers import mark_exhaustive, require_kernels
 from slopes import ops
 from slopes.catalogue import CARDS
 from slopes.kernels import compiling, elementwise_losses
 from test_kernels import errors_in_ulp, every_exponent
 
-pytest.importorskip("numba")
+require_kernels()
 torch = pytest.importorskip("torch")
 
 import slopes.nn  # noqa: E402

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 import slopes
+from helpers import require_kernels
 from slopes import kernels, ops
 from slopes.kernels import compiling, regions
 from slopes.readings import eager, eager_regions
 
-pytest.importorskip("numba")
+require_kernels()
 torch = pytest.importorskip("torch")
 
 OPTIONS = {"axis": 1, "mode": "multilabel"}

@@ -13,7 +13,7 @@ from slopes.catalogue import CARDS
 torch = pytest.importorskip("torch")
 
 import slopes.nn  # noqa: E402
-from helpers import whole_graph  # noqa: E402
+from helpers import require_kernels, whole_graph  # noqa: E402
 from slopes.readings import eager_linear  # noqa: E402
 
 N, D, CLASSES = 70, 5, 13
@@ -113,7 +113,7 @@ def test_value_and_gradients_are_those_of_all_logits(chosen, option):
 
 @pytest.mark.parametrize("option", OPTIONS)
 def test_kernels_give_the_same(option, monkeypatch):
-    pytest.importorskip("numba")
+    require_kernels()
     ran = []
     run = kernels.RowKernel.__call__
     monkeypatch.setattr(

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import slopes
-from helpers import PATIENCE
+from helpers import PATIENCE, require_kernels
 from slopes import kernels
 from slopes.kernels import compiling, pool
 
@@ -116,7 +116,7 @@ def test_a_slice_may_call_the_pool(threads):
 
 def test_several_callers_at_once(threads):
     x = np.linspace(-3, 3, 2**19 + 7, dtype="float32")
-    pytest.importorskip("numba")
+    require_kernels()
     expected, results = kernels.compute(slopes.elu, "value", x), []
 
     def call():
@@ -134,7 +134,7 @@ def test_several_callers_at_once(threads):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_kernels_on_several_threads_give_the_same(threads, dtype):
-    pytest.importorskip("numba")
+    require_kernels()
     x = np.random.default_rng(0).standard_normal(5 * 2**18 + 7).astype(dtype)
     expected = np.concatenate([kernels.compute(slopes.elu, "value", part) for part in np.array_split(x, 11)])
     np.testing.assert_array_equal(kernels.compute(slopes.elu, "value", x), expected)
@@ -231,7 +231,7 @@ def test_a_child_forked_while_a_thread_compiles_can_compile():
 
 
 def test_a_kernel_of_many_operations_gets_threads_for_fewer_entries():
-    pytest.importorskip("numba")
+    require_kernels()
     grains = [
         kernels.prepare(card, ("value",), "float32", {}).grain for card in (slopes.relu, slopes.silu, slopes.gelu)
     ]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import slopes
+from helpers import require_kernels
 from slopes import kernels, ops
 from slopes.card import Map
 from slopes.catalogue import CARDS
@@ -14,7 +15,7 @@ from slopes.readings import numpy as numpy_reading
 from slopes.readings.program import evaluate
 from test_trace import CASES, rows_of
 
-pytest.importorskip("numba")
+require_kernels()
 torch = pytest.importorskip("torch")
 
 from slopes.readings import eager_rows  # noqa: E402

@@ -7,8 +7,10 @@ import threading
 import numpy as np
 import pytest
 
+from helpers import require_kernels
+
 torch = pytest.importorskip("torch")
-pytest.importorskip("numba")
+require_kernels()
 
 import slopes  # noqa: E402
 import slopes.nn  # noqa: E402
