@@ -70,6 +70,15 @@ def test_slopes_in_float32_are_within_2_ulp_or_an_eps_of_their_terms(chosen):
         assert np.abs(result[near_a_root] - exact[near_a_root]).max(initial=0) <= 2.0**-24
 
 
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("chosen", ONE_BY_ONE, ids=[card.name for card in ONE_BY_ONE])
+def test_values_of_every_thousandth_number_of_float32_are_within_2_ulp(chosen):
+    x = np.arange(0, 2**32, 1021, dtype=np.uint32).view(np.float32)
+    for part in np.array_split(x[~np.isnan(x)], 8):
+        exact = computed(chosen, [part.astype(np.float64)])["value"]
+        assert errors_in_ulp(kernels.compute(chosen, "value", part), exact).max() <= 2
+
+
 @pytest.mark.parametrize("name", kernels.WIDE["value"])
 def test_what_is_computed_in_float64_would_else_lose_digits(name, monkeypatch):
     x, card = every_exponent(), ACTIVATIONS[name]
