@@ -54,7 +54,7 @@ def is_compiled(value):
 @pytest.mark.parametrize(("dtype", "allowed"), [("float32", 1e-6), ("float64", 1e-13)])
 def test_overlap_losses(chosen, reduction, dtype, allowed):
     card, (logits, chances) = chosen, maps(dtype)
-    assert SHAPE[2] * SHAPE[3] < eager.LARGE  # so that a single region is computed without kernels
+    assert SHAPE[2] * SHAPE[3] < eager.LARGE_FOR_A_LOSS  # so that a single region is computed without kernels
     value, gradient = expected(card, reduction)
     result, slope = card.value_and_slope(logits, chances, reduction=reduction, **OPTIONS)
     assert result.dtype == slope.dtype == dtype

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from slopes.readings.eager import LARGE, is_plain
+from slopes.readings.eager import LARGE_FOR_A_LOSS, is_plain
 
 Tensor = torch.Tensor
 
@@ -78,7 +78,7 @@ _apply: Any = super(torch.autograd.Function, _CompiledRegions).apply
 def run_regions(card: Any, reduction: str, tensors: tuple[Tensor, ...], options: dict[str, Any]) -> Tensor | None:
     """Return an overlap loss of large tensors of a CPU by a compiled kernel; None where the plain way is due."""
     x, target = tensors
-    if not is_plain(x) or not x.is_cpu or x.numel() < LARGE or reduction not in ("mean", "sum", "none"):
+    if not is_plain(x) or not x.is_cpu or x.numel() < LARGE_FOR_A_LOSS or reduction not in ("mean", "sum", "none"):
         return None
     if type(target) is not Tensor or target.shape != x.shape or not (target.is_cpu and target.layout is torch.strided):
         return None
