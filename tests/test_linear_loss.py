@@ -288,10 +288,11 @@ def test_narrow_types_keep_their_digits(dtype, reduction):
         assert error <= (4 if dtype == torch.float32 else 0.6) * eps  # half types: rounded once
 
 
-def test_half_types_are_multiplied_in_their_own_type_where_the_machine_can(monkeypatch):
+@pytest.mark.parametrize("classes", [CLASSES, 300])
+def test_half_types_are_multiplied_in_their_own_type_where_the_machine_can(classes, monkeypatch):
     monkeypatch.setattr(eager_linear, "_has_bfloat16", lambda: True)
-    tensors, labels = draw(dtype=torch.bfloat16)
-    value = slopes.linear_loss(*tensors[:2], labels, loss=slopes.cross_entropy, bias=tensors[2], chunk=9)
+    tensors, labels = draw(dtype=torch.bfloat16, classes=classes)
+    value = slopes.linear_loss(*tensors[:2], labels, loss=slopes.cross_entropy, bias=tensors[2], chunk=60)
     wide = [tensor.detach().double().requires_grad_() for tensor in tensors]
     exact = unfused(wide, labels, slopes.cross_entropy)
     torch.testing.assert_close(value.double(), exact, rtol=0.02, atol=0)

@@ -551,3 +551,21 @@ def test_a_map_saves_its_argument_as_it_came(dtype, used):
     exact = plainly(lambda: slopes.softmax.vjp(x.detach().double(), result.detach().double()))
     assert used == [("value",), ("vjp",)]
     torch.testing.assert_close(x.grad.double(), exact, rtol=0.02, atol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("call", [slopes.cross_entropy, slopes.nn.CrossEntropyLoss()], ids=["card", "module"])
+def test_a_loss_of_a_half_type_keeps_no_copy_of_it(dtype, call, used):
+    x = predictions("cross_entropy").to(dtype).requires_grad_()
+    saved = {}
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: saved.update({t.data_ptr(): t}) or t, lambda t: t):
+        value = call(x, LABELS)
+    assert sum(t.nbytes for t in saved.values() if t.shape == x.shape) <= x.nbytes + 4 * x.numel()
+    (first,) = torch.autograd.grad(value * 1024, x, create_graph=True)
+    assert first.dtype == dtype
+    (second,) = torch.autograd.grad(first.float().square().sum(), x, retain_graph=True)
+    (third,) = torch.autograd.grad(value * 1024, x)
+    exact = plainly(lambda: slopes.cross_entropy.slope(x.detach().double(), LABELS) * 1024)
+    for gradient in (first, third):
+        torch.testing.assert_close(gradient.double(), exact, rtol=0.01, atol=1e-4)
+    assert torch.isfinite(second).all()

@@ -56,8 +56,8 @@ class Classification(Kind):
         has_labels = labelled and class_weight is None
         kernel = find_kernel(prediction, axis, has_labels, float(label_smoothing) if has_labels else 0.0)
         prepare = r.widen if kernel is None else r.for_kernel
-        wide = prepare(moved)
-        classes, like = wide.shape[-1], wide[..., 0]
+        wide = moved if kernel is not None and has_labels else prepare(moved)  # the kernel widens it
+        classes, like = wide.shape[-1], prepare(wide[..., 0])
         batch = Batch(r, owner, prediction, (), like, r.result_dtype(prediction, loss=True), kernel=kernel)
         batch.restore = lambda rows: r.moveaxis(rows, -1, axis)
         kept = kept_labels(batch, target, labelled, ignore_index)

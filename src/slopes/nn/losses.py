@@ -332,7 +332,7 @@ def _loss_of_rows(
         if self.reduction == "mean":
             cotangent = cotangent / (cotangent.numel() if count is None else count)
         cotangent = cotangent if kept is None else torch.where(kept, cotangent, 0.0)
-    return r.compute_loss(kernel, r.Reduction(finish, cotangent, kept), r.widen(rows), target)
+    return r.compute_loss(kernel, r.Reduction(finish, cotangent, kept), rows, target)
 
 
 def _are_classes(labels: Tensor, classes: int) -> bool:

@@ -15,7 +15,7 @@ import torch
 from torch.nn import functional
 
 from slopes.readings.eager import is_plain
-from slopes.readings.eager_rows import is_constant, is_to_be_differentiated, keeps_graph
+from slopes.readings.eager_rows import is_constant, is_to_be_differentiated, keeps_graph, widen_half
 
 Tensor = torch.Tensor
 _HALF = (torch.float16, torch.bfloat16)
@@ -147,8 +147,9 @@ def _compute(
 def _run(batch: Any, buffer: Callable[[str, int], Tensor]) -> tuple[Tensor, Tensor]:
     """(values, gradient by the logits) of a batch by its kernel, which writes over the logits if it can."""
     kernel = batch.kernel.get("value", "vjp")
-    logits, *others = (x.detach().numpy() for x in batch.arguments)
-    place = logits if kernel.works_in_place else buffer("gradient", len(logits)).to(batch.arguments[0].dtype).numpy()
+    logits, *others = (x.detach().numpy() for x in (widen_half(batch.arguments[0]), *batch.arguments[1:]))
+    is_half = batch.arguments[0].dtype in _HALF
+    place = logits if kernel.works_in_place or is_half else buffer("gradient", len(logits)).numpy()
     values = np.empty(len(logits), logits.dtype)
     kernel(logits, *others, batch.cotangent().numpy(), out=[values, place])
     return torch.from_numpy(values), torch.from_numpy(place)

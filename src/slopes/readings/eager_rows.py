@@ -58,10 +58,10 @@ def map_by_kernel(card: Any, output: str, settings: dict[str, Any], rows: list[T
         return None
     if wants_gradient:
         return _apply_map(kernel, *rows)  # type: ignore[no-any-return]
-    return _run(kernel.get(output), *map(_widen, rows))[0]
+    return _run(kernel.get(output), *map(widen_half, rows))[0]
 
 
-def _widen(x: Tensor) -> Tensor:
+def widen_half(x: Tensor) -> Tensor:
     """A tensor of a half type in float32, any other one as it is."""
     return x.float() if x.dtype in _HALF else x
 
@@ -119,7 +119,7 @@ def compute_loss(kernel: Any, reduction: Reduction, x: Tensor, *others: Tensor) 
         if reduction.cotangent is None:
             return reduction.finish(_apply_values(kernel, reduction.counts, x, *others))
         return _apply_loss(kernel, reduction, x, *others)  # type: ignore[no-any-return]
-    return reduction.finish(_run(kernel.get("value"), x, *others)[0])
+    return reduction.finish(_run(kernel.get("value"), widen_half(x), *others)[0])
 
 
 def loss_by_kernel(batch: Any) -> Tensor:
@@ -130,7 +130,7 @@ def loss_by_kernel(batch: Any) -> Tensor:
 def loss_and_slope_by_kernel(batch: Any) -> tuple[Tensor, Tensor]:
     """Return the loss of a batch that has a kernel, and its gradient by the first argument."""
     x, *others = batch.arguments
-    values, rows = _run(batch.kernel.get("value", "vjp"), x, *others, batch.cotangent())
+    values, rows = _run(batch.kernel.get("value", "vjp"), widen_half(x), *others, batch.cotangent())
     dtype = batch.r.result_dtype(batch.original)
     return _reduction_of(batch).finish(values), batch.restore(rows).to(dtype)
 
@@ -157,8 +157,9 @@ def _pull_back(kernel: Any, counts: Tensor | None, cotangent: Tensor, x: Tensor,
     """The gradient by operations that autograd can differentiate; rows that do not count are not read."""
     if counts is not None:
         x = torch.where(counts.unsqueeze(-1), x, 0.0)
-    rows: Tensor = cotangent.unsqueeze(-1) * kernel.slope(x, *others)
-    return rows if counts is None else torch.where(counts.unsqueeze(-1), rows, 0.0)
+    rows: Tensor = cotangent.unsqueeze(-1) * kernel.slope(widen_half(x), *others)
+    rows = rows if counts is None else torch.where(counts.unsqueeze(-1), rows, 0.0)
+    return rows.to(x.dtype)
 
 
 class _Loss(torch.autograd.Function):
@@ -168,7 +169,7 @@ class _Loss(torch.autograd.Function):
     def forward(ctx: Any, kernel: Any, reduction: Reduction, x: Tensor, *others: Tensor) -> Tensor:
         ctx.kernel, ctx.reduction = kernel, reduction
         assert reduction.cotangent is not None
-        values, rows = _run(kernel.get("value", "vjp"), x, *others, reduction.cotangent)
+        values, rows = _run(kernel.get("value", "vjp"), widen_half(x), *others, reduction.cotangent)
         ctx.save_for_backward(x, *others, rows)
         return reduction.finish(values)
 
@@ -185,7 +186,7 @@ class _Loss(torch.autograd.Function):
             rows = rows * factor
         elif factor != 1.0:
             rows = rows.mul_(factor)
-        return None, None, rows, *nothing
+        return None, None, rows.to(arguments[0].dtype), *nothing
 
 
 class _Values(torch.autograd.Function):
@@ -195,7 +196,7 @@ class _Values(torch.autograd.Function):
     def forward(ctx: Any, kernel: Any, counts: Tensor | None, x: Tensor, *others: Tensor) -> Tensor:
         ctx.kernel, ctx.counts = kernel, counts
         ctx.save_for_backward(x, *others)
-        return _run(kernel.get("value"), x, *others)[0]
+        return _run(kernel.get("value"), widen_half(x), *others)[0]
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
@@ -204,7 +205,8 @@ class _Values(torch.autograd.Function):
         nothing = (None,) * len(others)
         if is_to_be_differentiated(gradient):
             return None, None, _pull_back(ctx.kernel, ctx.counts, gradient, x, *others), *nothing
-        return None, None, _run(ctx.kernel.get("value", "vjp"), x, *others, gradient)[1], *nothing
+        rows = _run(ctx.kernel.get("value", "vjp"), widen_half(x), *others, gradient)[1]
+        return None, None, rows.to(x.dtype), *nothing
 
 
 class _Map(torch.autograd.Function):
@@ -214,15 +216,15 @@ class _Map(torch.autograd.Function):
     def forward(ctx: Any, kernel: Any, x: Tensor) -> Tensor:
         ctx.kernel = kernel
         ctx.save_for_backward(x)
-        return _run(kernel.get("value"), _widen(x))[0]
+        return _run(kernel.get("value"), widen_half(x))[0]
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         (gradient,) = gradients
         (x,) = ctx.saved_tensors
         if is_to_be_differentiated(gradient):
-            return None, ctx.kernel.slope(_widen(x), gradient).to(x.dtype)
-        return None, _run(ctx.kernel.get("vjp"), _widen(x), gradient)[0].to(x.dtype)
+            return None, ctx.kernel.slope(widen_half(x), gradient).to(x.dtype)
+        return None, _run(ctx.kernel.get("vjp"), widen_half(x), gradient)[0].to(x.dtype)
 
 
 #: `Function.apply` without its Python, which is for the transforms that kernels exclude
