@@ -710,7 +710,7 @@ class Loss(Card):
                 return None
         if self.rowwise:
             return run(self, reduction, arguments, options)
-        if any(name in self.kind.options for name in options):
+        if options and any(name in self.kind.options for name in options):
             return None
         return run(self, reduction, arguments, tuple(options.items()), not self._takes_any)
 
