@@ -416,6 +416,12 @@ def test_a_body_with_a_fault_gets_the_usual_message():
     assert str(big.value) == str(small.value).replace("(5,)", "(131079,)")
 
 
+def test_a_parameter_may_be_none():
+    x = np.linspace(-3, 3, 50)
+    result = kernels.compute(slopes.sigmoid_focal, "value", x, np.ones(50))
+    np.testing.assert_allclose(result, slopes.sigmoid_focal.body(x, np.ones(50), gamma=2.0, alpha=None), rtol=1e-14)
+
+
 def test_the_source_is_readable():
     lines = kernels.source(slopes.relu, "value").splitlines()
     assert lines[0] == '"""relu, a kernel that slopes has written."""'

@@ -154,7 +154,7 @@ def _source_and_numbers(
     """
     settings, defaults = card._settings(parameters), card._root.settings
     numbers = {name: value for name, value in settings.items() if _is_number(value)}
-    choices = {name: value for name, value in settings.items() if isinstance(value, (bool, str))}
+    choices = {name: value for name, value in settings.items() if isinstance(value, (bool, str, type(None)))}
     if len(numbers) + len(choices) < len(settings):
         raise TraceError(f"{card.name} cannot be traced: a parameter is an array")
     changed = {name: value for name, value in settings.items() if value != defaults[name]}
