@@ -133,7 +133,8 @@ class ElementwiseLossKernel:
         if not sums:
             pool.run(compute, first[0].size, grain)
             return []
-        return list(np.sum(pool.collect(compute, first[0].size, grain), axis=0).tolist())
+        # Slices of one size, so that the digits of a sum do not depend on what else is computed.
+        return list(np.sum(pool.collect(compute, first[0].size, kernels.GRAIN), axis=0).tolist())
 
     def reduce(
         self, arrays: Sequence[Any], reduction: str, gradient: Any = None, is_checked: bool = False
