@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import argparse
 import csv
+import ctypes
+import gc
 import os
 import platform
 import re
@@ -32,6 +34,7 @@ SHORTEST = 2e-3  #: seconds of a round of one contender, at least
 ROUNDS = 5  #: at least
 THREADED = ("modules", "losses", "rows", "linear", "overlap")
 
+KEY = ("section", "work", "size", "threads", "contender")
 Row = dict[str, str]
 
 
@@ -76,12 +79,15 @@ def take_turns(contenders: dict[str, Callable[[], object]], seconds: float) -> d
 
 def measure_memory(work: Callable[[], object]) -> int | None:
     """Return the growth of the largest resident size in one call, in bytes."""
+    work()
+    gc.collect()
     try:
+        ctypes.CDLL(None).malloc_trim(0)  # else what calls before have freed serves this one
         Path("/proc/self/clear_refs").write_text("5")  # forgets the largest size so far
         before = _status("VmRSS")
         work()
         return _status("VmHWM") - before
-    except OSError:
+    except (OSError, AttributeError):
         return None
 
 
@@ -91,7 +97,7 @@ def _status(name: str) -> int:
 
 
 def measure(section: str, threads: int, seconds: float, only: str) -> Iterable[Row]:
-    """Yield a row for each contender of each work of a section."""
+    """Yield a row for each contender of each work of a section; of no seconds, with its memory alone."""
     import torch
 
     from works import SECTIONS
@@ -101,18 +107,19 @@ def measure(section: str, threads: int, seconds: float, only: str) -> Iterable[R
     for work in SECTIONS[section]():
         if only not in work.name:
             continue
-        rounds = take_turns(work.contenders, seconds)
-        first = next(iter(rounds))
-        for name, times in rounds.items():
-            ratios = [theirs / ours for theirs, ours in zip(times, rounds[first], strict=True)]
-            memory = measure_memory(work.contenders[name]) if work.bytes >= 2**23 else None
-            yield {
+        rounds = take_turns(work.contenders, seconds) if seconds else {}
+        first = next(iter(work.contenders))
+        for name in work.contenders:
+            row = {
                 "section": section, "work": work.name, "size": work.size, "threads": str(threads), "contender": name,
-                "microseconds": f"{statistics.median(times) * 1e6:.4g}",
-                "times the first": f"{statistics.median(ratios):.3g}",
-                "memory": "" if memory is None else f"{memory / work.bytes:.1f}",
-                **machine,
             }  # fmt: skip
+            if rounds:
+                ratios = [theirs / ours for theirs, ours in zip(rounds[name], rounds[first], strict=True)]
+                row["microseconds"] = f"{statistics.median(rounds[name]) * 1e6:.4g}"
+                row["times the first"] = f"{statistics.median(ratios):.3g}"
+            memory = measure_memory(work.contenders[name]) if work.bytes >= 2**23 else None
+            row["memory"] = "" if memory is None else f"{abs(memory) / work.bytes:.1f}"
+            yield row | machine
 
 
 def read_rows() -> list[Row]:
@@ -172,7 +179,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("sections", nargs="*", help="the sections of works.py to measure; all if none is named")
     parser.add_argument("--only", default="", help="works with this in their name")
-    parser.add_argument("--seconds", type=float, default=1.0, help="how long each work is measured")
+    parser.add_argument(
+        "--seconds", type=float, default=1.0, help="how long each work is measured; 0 for its memory alone"
+    )
     parser.add_argument("--threads", type=int, help="the number of threads; one, and for some sections two as well")
     parser.add_argument("--print", action="store_true", help="print the rows, and leave file and page alone")
     parser.add_argument("--tables", action="store_true", help="measure nothing, and make the tables of the file")
@@ -214,7 +223,11 @@ def run_sections(options: argparse.Namespace, rows: list[Row]) -> list[Row]:
                     print("  ".join(f"{text:>14}" for text in list(row.values())[1:8]), flush=True)
             if process.returncode:
                 raise SystemExit(f"the section {section!r} failed")
-        # Other works of the section stay as they are where only some were measured.
+        # Other works of the section stay as they are where only some were measured, and times where they were not.
+        if not options.seconds:
+            found = {tuple(row[name] for name in KEY): row["memory"] for row in measured}
+            rows = [row | {"memory": found.get(tuple(row[name] for name in KEY), row["memory"])} for row in rows]
+            continue
         new = {(row["section"], row["work"], row["size"], row["threads"]) for row in measured}
         rows = [r for r in rows if (r["section"], r["work"], r["size"], r["threads"]) not in new] + measured
     order = list(SECTIONS)

@@ -103,9 +103,14 @@ def test_readme_states_the_measured_speed_and_memory():
     times = [float(row["times the first"]) for row in of_modules if row["contender"] == "torch"]
     text = " ".join((ROOT / "README.md").read_text().split())
     assert f"{max(times):.1f} times as fast to {1 / min(times):.1f} times as slow" in text
-    memory = {name: [float(row["memory"]) for row in of_modules if row["contender"] == name and row["memory"]] for name in ("slopes", "torch")}
+    memory = {
+        name: [float(row["memory"]) for row in of_modules if row["contender"] == name and row["memory"]]
+        for name in ("slopes", "torch")
+    }
     assert len(memory["slopes"]) == len(memory["torch"]) > 20
-    assert f"at most {max(memory['slopes']):.1f} times the memory of the input, PyTorch {max(memory['torch']):.1f}" in text
+    assert (
+        f"at most {max(memory['slopes']):.1f} times the memory of the input, PyTorch {max(memory['torch']):.1f}" in text
+    )
 
 
 def test_the_houses_are_what_their_script_makes():
