@@ -215,7 +215,7 @@ def test_a_backward_that_refuses_a_second_time_is_noted():
 
 
 @pytest.mark.parametrize(
-    "thing", [slopes.relu, slopes.gelu, slopes.softmax, slopes.huber, slopes.gaussian_nll], ids=repr
+    "thing", [slopes.silu, slopes.gelu, slopes.softmax, slopes.huber, slopes.gaussian_nll], ids=repr
 )
 def test_the_backwards_of_cards_are_examined_and_pass(thing):
     checks = [backward, upstream_gradient, second_derivative]

@@ -324,7 +324,9 @@ def test_only_the_input_is_saved(activation, dtype):
     x = torch.linspace(-1, 1, 2 * SMALL).reshape(-1, 8).to(dtype).requires_grad_()
     with torch.autograd.graph.saved_tensors_hooks(lambda tensor: saved.append(tensor) or tensor, lambda tensor: tensor):
         activation(x)
-    assert sum(tensor.nbytes for tensor in saved) == x.nbytes
+    # PyTorch's own log_sigmoid, which computes float32 tensors of this size, keeps a buffer besides.
+    has_buffer = activation is slopes.log_sigmoid and dtype is torch.float32
+    assert sum(tensor.nbytes for tensor in saved) == x.nbytes * (1 + has_buffer)
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
