@@ -142,11 +142,18 @@ class Grid(Subject):
 
     def call(self, result: str, arguments: tuple[Any, ...]) -> Any:
         """See `Subject.call`; a second derivative is PyTorch's."""
-        return _by_torch(self, arguments)["second"] if result == "second" else super().call(result, arguments)
+        return (
+            _by_torch(self, arguments, second=True)["second"] if result == "second" else super().call(result, arguments)
+        )
 
-    def by_torch(self) -> dict[str, Any]:
-        """Value, gradient by autograd, and the gradient of that: of its sum, for rows of one of their entries."""
-        return _by_torch(self, self.arguments)
+    def by_torch(self, arguments: tuple[Any, ...] | None = None) -> dict[str, Any]:
+        """Value, gradient by autograd, and the gradient of that: of its sum, for rows of one of their entries.
+
+        Of other arguments than the grid's there is no gradient of the gradient, and PyTorch does not prepare for it.
+        """
+        if arguments is None:
+            return _by_torch(self, self.arguments, second=True)
+        return _by_torch(self, arguments, second=False)
 
     # ---------------------------------------------------------------------- the exact second derivative
 
@@ -200,7 +207,7 @@ class Grid(Subject):
         return exact.slope_of(card.name, slope, x, *rest)
 
 
-def _by_torch(grid: Grid, arguments: tuple[Any, ...]) -> dict[str, Any]:
+def _by_torch(grid: Grid, arguments: tuple[Any, ...], second: bool) -> dict[str, Any]:
     import torch
 
     tensors = [torch.from_numpy(np.array(argument)) for argument in arguments]
@@ -212,16 +219,16 @@ def _by_torch(grid: Grid, arguments: tuple[Any, ...]) -> dict[str, Any]:
     def pulled(output: Any, cotangent: Any) -> Any:
         if not output.requires_grad:
             return torch.zeros_like(x)
-        (gradient,) = torch.autograd.grad(output, x, cotangent, create_graph=True, materialize_grads=True)
+        (gradient,) = torch.autograd.grad(output, x, cotangent, create_graph=second, materialize_grads=True)
         return gradient
 
-    if isinstance(grid.card, Map):
-        slope = pulled(value, tensors[1])
-        first = pulled(value[..., 0], torch.ones_like(value[..., 0]))[..., x.shape[-1] // 2]
-    else:
-        slope = pulled(value, torch.ones_like(value))
-        first = slope[..., 0] if grid.card.rowwise else slope
-    came = {"value": value, "slope": slope, "second": pulled(first, torch.ones_like(first))}
+    is_map = isinstance(grid.card, Map)
+    came = {"value": value, "slope": pulled(value, tensors[1] if is_map else torch.ones_like(value))}
+    if second:
+        first = came["slope"][..., 0] if grid.card.rowwise else came["slope"]
+        if is_map:
+            first = pulled(value[..., 0], torch.ones_like(value[..., 0]))[..., x.shape[-1] // 2]
+        came["second"] = pulled(first, torch.ones_like(first))
     carried = {name: y.detach().float() if y.dtype == torch.bfloat16 else y.detach() for name, y in came.items()}
     return {name: y.numpy() for name, y in carried.items()}
 

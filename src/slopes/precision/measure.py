@@ -9,14 +9,17 @@ from typing import Any
 
 import numpy as np
 
+from slopes import kernels
 from slopes.card import Card, Loss, Map
 from slopes.checks.cards import libraries
 from slopes.checks.cards.cases import peak
 from slopes.checks.cards.numerics import ULPS, _allow_near_roots, distances_to_bounds, ulps
+from slopes.kernels.compiling import is_available
 from slopes.loading import describe
 from slopes.precision.grid import COARSER, FORMATS, RESULTS, Grid, variants
 
-OURS = ("NumPy", "torch")  #: the readings that are measured
+#: the readings that are measured; kernels (`slopes.kernels`) where there are any, by large arrays
+OURS = ("NumPy", "torch", "NumPy kernel", "torch kernel")
 OF_PEERS = ("float64", "float32")  #: the formats in which peers are, and second derivatives
 MUCH = 1000.0  #: units in the last place from which an error is counted as a loss
 
@@ -29,7 +32,7 @@ class Figure:
     result: str  #: "value", "slope" or "second"
     dtype: str
     library: str  #: "slopes", or a peer
-    reading: str  #: of slopes: "NumPy" or "torch"
+    reading: str  #: of slopes: one of `OURS`
     worst: float  #: the largest error in units in the last place, as the page counts them; inf where a number is lost
     median: float
     raw: float  #: the largest error in plain units in the last place, whatever cancels
@@ -119,6 +122,8 @@ def _results(grid: Grid, library: str, reading: str) -> dict[str, Any]:
     if reading == "NumPy":
         results = () if grid.form == "bfloat16" else ("value", "slope")
         return {result: np.asarray(grid.call(result, arguments)) for result in results}
+    if reading.endswith("kernel"):
+        return _by_kernel(grid, reading)
     if reading == "torch":
         try:
             import torch  # noqa: F401
@@ -129,6 +134,20 @@ def _results(grid: Grid, library: str, reading: str) -> dict[str, Any]:
     given = arguments[:1] if isinstance(grid.card, Map) else arguments
     value, slope = libraries.call(grid.card, library, given, slope=True, cotangent=cotangent)
     return {"value": value} if slope is None else {"value": value, "slope": slope}
+
+
+def _by_kernel(grid: Grid, reading: str) -> dict[str, Any]:
+    """Values and slopes of arrays that repeat the grid until they are large enough for kernels."""
+    first = grid.arguments[0]
+    if not is_available() or grid.together or grid.second:
+        return {}
+    times = -(-kernels.LARGE_FOR_A_USER // first.size)
+    repeated = tuple(np.concatenate([x] * times) for x in grid.arguments)
+    if reading == "torch kernel":
+        return {result: array[: len(first)] for result, array in grid.by_torch(repeated).items()}
+    if grid.form not in OF_PEERS:
+        return {}
+    return {result: np.asarray(grid.call(result, repeated))[: len(first)] for result in ("value", "slope")}
 
 
 def _figures(grid: Grid, result: str, came: dict[tuple[str, str], Any]) -> Iterator[Figure | Failure]:

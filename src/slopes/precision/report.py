@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import platform
 import re
 from collections.abc import Iterator, Sequence
@@ -13,7 +14,7 @@ from slopes import __version__
 from slopes.checks.cards import libraries
 from slopes.checks.cards.numerics import ULPS
 from slopes.precision.grid import FORMATS, RESULTS
-from slopes.precision.measure import MUCH, OF_PEERS, Failure, Figure
+from slopes.precision.measure import MUCH, OF_PEERS, OURS, Failure, Figure
 
 NAMES = {"value": "value", "slope": "slope", "second": "second derivative"}
 
@@ -24,20 +25,20 @@ give an infinity or NaN where the exact result is a number. A library counts wit
 """
 
 ABOUT = """\
-Every number is the worst error found, in units in the last place (ulp) of the exact result in its dtype: 0.5 is what
-rounding once can do, 1 is the neighbouring number, and 1e7 (float32) or 5e15 (float64) is no digit right; **inf** is
-an infinity or NaN where the exact result is a number. The exact results have 25 digits, from arithmetic of as many as
-it takes. Values are those of the textbook definition, and slopes of element-wise functions its derivative by the rules
-of calculus; the slopes of rows are the card's, which `slopes audit` holds against differences of its values. Second
-derivatives are PyTorch's double backward against differences of the exact slope; slopes makes no promise about them,
-and those of losses of a whole batch are not measured. Keras runs upon PyTorch, and takes means in float32 whatever the
-dtype: an error of 3e8 in float64 is that.
+Every number is the worst error found, in units in the last place (ulp) of the exact result in its dtype: 0.5 is the
+most that rounding once can do, 1 is the neighbouring number, and 1e7 (float32) or 5e15 (float64) is no digit right;
+**inf** is an infinity or NaN where the exact result is a number. The exact results have 25 digits, from arithmetic of
+as many as it takes. Values are held against the textbook definition, slopes of element-wise functions against its
+derivative by the rules of calculus, and slopes of rows against the card's own derivative in exact arithmetic, which
+`slopes audit` compares with differences of values. Second derivatives are PyTorch's double backward against
+differences of the exact slope. Slopes makes no promise about them, and losses of a whole batch have none here. Keras
+runs upon PyTorch, and takes means in float32 whatever the dtype: an error of 3e8 in float64 comes from there.
 
-Two kinds of results have no ulp to be held to, because terms cancel or exponents magnify whatever the code does. As
-in `slopes audit`, the errors of rows and of losses of logits are divided by 1 + their condition (how many ulp the exact
-result moves when the arguments move by one), and an error above 4 ulp near a root other than 0 is counted in eps of
-the terms that cancel there, and so it is near a hinge, beyond which the result is 0; so it is, too, where numbers
-nearby have half or twice the result, as those of a sine far out.
+Two kinds of results cannot be held to an ulp, because terms cancel or exponents magnify whatever the code does. As in
+`slopes audit`, the errors of rows and of losses of logits are divided by 1 + their condition: how many ulp the exact
+result moves when the arguments move by one. And an error above 4 ulp is counted in eps of the terms that cancel, where
+they do: near a root other than 0, near a hinge, beyond which the result is 0, and where numbers nearby have half or
+twice the result, as a sine has far out.
 
 The grid is fixed: for a curve about 2000 numbers of both signs, two of each exponent of float32 and of every eighth of
 float64, from the smallest subnormal to the largest number, and densely from 1e-5 to 1e3 (half types and second
@@ -45,8 +46,9 @@ derivatives: about 350); for an element-wise loss about 700 pairs over the whole
 and second derivatives: about 400); otherwise tens of rows (second derivatives: ten), of sizes from 1e-4 to 1e2. Away
 from the defaults it is thinner, and a parameter such as 0.1 stands for the nearest number of the dtype, as in PyTorch.
 Points where the exact result jumps are left out. A mark ° says that some subnormal numbers were taken for 0, which is
-not counted. A peer is measured as [conventions.md](conventions.md) has it called for our number, with whatever that
-call does around its function.
+not counted. Where Numba is installed, arrays that repeat the grid until they are large are measured as well, because
+kernels compute them: these are the readings "NumPy kernel" and "torch kernel". A peer is measured by the call that
+[conventions.md](conventions.md) gives for our number, with whatever that call does around its function.
 """
 
 OF_LOSSES = """\
@@ -102,7 +104,7 @@ class Accuracy:
 
         found = {(f.card, f.result, f.library, f.reading, f.dtype): f for f in self.figures if not f.settings}
         columns = list(dict.fromkeys((f.library, f.reading, f.dtype) for f in self.figures))
-        columns.sort(key=lambda c: [("slopes", "NumPy"), ("slopes", "torch")].index(c[:2]) if c[1] else 2)
+        columns.sort(key=lambda column: [*OURS, ""].index(column[1]))
         table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
         for heading in ("", ""):
             table.add_column(heading, no_wrap=True)
@@ -137,7 +139,7 @@ class Accuracy:
         yield "## How it is measured\n"
         yield ABOUT
         yield "## Function by function\n"
-        yield "The worst error in float64 / float32, of both readings (NumPy and torch) for slopes.\n"
+        yield "The worst error in float64 / float32; of slopes, by any of its readings.\n"
         yield from self._summary()
         yield from self._away()
         if self.notable():
@@ -204,11 +206,10 @@ class Accuracy:
             yield from _table(["", "parameters", "value", "slope"], rows)
 
     def _by_reading(self) -> Iterator[str]:
-        columns = [("NumPy", dtype) for dtype in FORMATS if dtype != "bfloat16"] + [
-            ("torch", dtype) for dtype in FORMATS
-        ]
         ours = [f for f in self.figures if f.library == "slopes" and not f.settings]
         found = {(f.card, f.result, f.reading, f.dtype): f for f in ours}
+        measured = {key[2:] for key in found}
+        columns = [column for column in itertools.product(OURS, FORMATS) if column in measured]
         rows = []
         for card in self.cards:
             for result in RESULTS:
@@ -222,7 +223,7 @@ class Accuracy:
 def versions(against: Sequence[str]) -> dict[str, str]:
     """What the figures depend on."""
     known = {"slopes": __version__, "Python": platform.python_version()}
-    packages = ["numpy", "scipy", "torch", "mpmath", *(libraries.PACKAGES.get(name, name) for name in against)]
+    packages = ["numpy", "scipy", "numba", "torch", "mpmath", *(libraries.PACKAGES.get(name, name) for name in against)]
     for package in dict.fromkeys(packages):
         try:
             known[package] = version(package)
