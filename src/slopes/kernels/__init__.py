@@ -141,10 +141,10 @@ def source(card: Card, *outputs: str, dtype: str = "float32", labels: bool = Fal
         return _printed(recorded, card.name, True)
     if labels:
         raise TypeError(f"{card.name}: takes no labels")
-    return _source_and_numbers(card, outputs, dtype, {})[0]
+    return source_and_numbers(card, outputs, dtype, {})[0]
 
 
-def _source_and_numbers(
+def source_and_numbers(
     card: Card, outputs: tuple[str, ...], dtype: str, parameters: Mapping[str, Any]
 ) -> tuple[str, tuple[float, ...]]:  # fmt: skip
     """The source of an element-wise card's kernel, and the numbers that it takes after the card's arguments.
@@ -241,7 +241,7 @@ CHEAP = ("abs", "double", "fma", "nearest", "single", "where")  #: functions tha
 
 def prepare(card: Card, outputs: tuple[str, ...], dtype: str, parameters: Mapping[str, Any]) -> EntryKernel:
     """Return the kernel of an element-wise card; raise TraceError for a body that is no straight line of operations."""
-    text, numbers = _source_and_numbers(card, outputs, dtype, parameters)
+    text, numbers = source_and_numbers(card, outputs, dtype, parameters)
     return EntryKernel(text, numbers, len(card._arguments))
 
 
@@ -399,29 +399,27 @@ def _are_same_or_apart(array: Any, places: Sequence[Any]) -> bool:
 LARGE_FOR_A_USER = 2**17  #: entries from which a user's body, which is traced at each call, gains by a kernel
 
 
+def are_worthwhile(card: Card, size: int) -> bool:
+    """Whether there are kernels at all, and those of the card gain by so many entries if it is a user's."""
+    return is_available() and (size >= LARGE_FOR_A_USER or is_ours(card))
+
+
+def are_literals(settings: Mapping[str, Any]) -> bool:
+    """Whether a program can hold all settings as literals."""
+    return all(isinstance(value, (bool, int, float, str)) for value in settings.values())
+
+
 def compute_if_suitable(
     card: Card, output: str, arrays: Sequence[Any], out: Any, parameters: Mapping[str, Any]
 ) -> Any:  # fmt: skip
     """Return an output of a card by its kernel, or None for arrays, parameters or a body that have none."""
     first = arrays[0]
-    if first.size < LARGE_FOR_A_USER and not is_ours(card):
+    if any(a.dtype not in (np.float32, np.float64) or a.dtype != first.dtype for a in arrays):
         return None
-    if any(a.dtype not in (np.float32, np.float64) or a.dtype != first.dtype for a in arrays) or not is_available():
+    if not are_worthwhile(card, first.size):
         return None
     try:
         return compute(card, output, *arrays, out=out, **parameters)
-    except TraceError:
-        return None
-
-
-def compute_map(card: Card, output: str, settings: Mapping[str, Any], arrays: Sequence[Any]) -> Any:
-    """Return an output of a map of rows by its kernel, or None where it has none."""
-    if not is_available() or (arrays[0].size < LARGE_FOR_A_USER and not is_ours(card)):
-        return None
-    if not all(isinstance(value, (bool, int, float, str)) for value in settings.values()):
-        return None
-    try:
-        return row_kernel(card, (output,), arrays[0].dtype.name, settings=settings)(*arrays)[0]
     except TraceError:
         return None
 

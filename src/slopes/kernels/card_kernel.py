@@ -8,7 +8,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from slopes import kernels, ops
-from slopes.kernels.compiling import is_available
 from slopes.kernels.row_kernel import RowKernel
 
 if TYPE_CHECKING:
@@ -71,11 +70,9 @@ def find_loss_kernel(
 
     Labels are smoothed by the kernel.
     """
-    if not is_available() or (size < kernels.LARGE_FOR_A_USER and not kernels.is_ours(card)):
+    if not kernels.are_worthwhile(card, size) or not kernels.are_literals(settings):
         return None
     if has_slope and slope is None:
-        return None
-    if not all(isinstance(value, (bool, int, float, str)) for value in settings.values()):
         return None
     if smoothing:
         card = _smooth(card, smoothing)
@@ -91,14 +88,12 @@ def find_loss_kernel(
 
 def find_map_kernel(
     card: Card, settings: Mapping[str, Any], pull_back: Callable[..., Any] | None, size: int, dtype: str,
-    outputs: tuple[str, ...],
+    outputs: tuple[str, ...], arithmetic: str | None = None,
 ) -> CardKernel | None:  # fmt: skip
     """Return the kernels of a map of rows, of which each of the outputs has one; None where they will not do."""
-    if not is_available() or (size < kernels.LARGE_FOR_A_USER and not kernels.is_ours(card)):
+    if not kernels.are_worthwhile(card, size) or not kernels.are_literals(settings):
         return None
-    if not all(isinstance(value, (bool, int, float, str)) for value in settings.values()):
-        return None
-    kernel = CardKernel(card, settings, pull_back, dtype, False, dtype)
+    kernel = CardKernel(card, settings, pull_back, dtype, False, arithmetic)
     try:
         for output in outputs:
             kernel.get(output)

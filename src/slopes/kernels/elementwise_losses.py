@@ -16,7 +16,7 @@ import numpy as np
 
 from slopes import kernels
 from slopes.kernels import pool
-from slopes.kernels.compiling import is_available, load
+from slopes.kernels.compiling import load
 from slopes.kernels.printer import print_kernel
 from slopes.kernels.sum_printer import print_summing_kernel
 from slopes.ops import where
@@ -169,9 +169,7 @@ def find(card: Loss, dtype: str, parameters: Mapping[str, Any], size: int) -> El
 
     Raises for the parameters as a call of the card does.
     """
-    if dtype not in ("float32", "float64") or card.rowwise or not is_available():
-        return None
-    if not kernels.is_ours(card) and size < kernels.LARGE_FOR_A_USER:
+    if dtype not in ("float32", "float64") or card.rowwise or not kernels.are_worthwhile(card, size):
         return None
     settings = card._settings(parameters)
     if not all(value is None or isinstance(value, (int, float, str)) for value in settings.values()):

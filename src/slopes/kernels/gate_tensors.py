@@ -10,7 +10,8 @@ from typing import Any
 import torch
 
 from slopes.kernels.gates import GateKernel, find_gate_kernel
-from slopes.kernels.tensors import _as_array, _flat, advise
+from slopes.kernels.tensors import advise, as_array, flat
+from slopes.readings.eager import is_plain
 
 Tensor = torch.Tensor
 
@@ -33,17 +34,17 @@ class GateOfTensors:
     def value(self, x: Tensor) -> Tensor:
         """Return the gated values."""
         result = advise(x.new_empty(self._shape))
-        self._value(self._half, _as_array(_flat(x)), _as_array(_flat(result)))
+        self._value(self._half, as_array(flat(x)), as_array(flat(result)))
         return result
 
     def pull(self, gradient: Tensor, x: Tensor) -> Tensor:
         """Return a gradient pulled back."""
-        kernel = self._find_vjp()
+        kernel = self._find_vjp() if is_plain(gradient) else None
         if kernel is None:
             return self.pull_back(gradient, x)
         result = advise(torch.empty_like(x))
         gradient = gradient.contiguous().resolve_neg()
-        kernel(self._half, _as_array(_flat(x)), _as_array(_flat(gradient)), _as_array(_flat(result)))
+        kernel(self._half, as_array(flat(x)), as_array(flat(gradient)), as_array(flat(result)))
         return result
 
     def pull_back(self, gradient: Tensor, x: Tensor) -> Tensor:

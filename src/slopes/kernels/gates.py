@@ -59,7 +59,7 @@ class GateKernel:
 def prepare_gate(card: Card, output: str, dtype: str, parameters: Mapping[str, Any]) -> GateKernel:
     """Return the kernel of a gate for an output, "value" or "vjp"; raise TraceError where there is none."""
     outputs = ("value",) if output == "value" else ("vjp_gate", "vjp_value")
-    text, numbers = kernels._source_and_numbers(card, outputs, dtype, parameters)
+    text, numbers = kernels.source_and_numbers(card, outputs, dtype, parameters)
     names = [f"number_{place}" for place in range(len(numbers))]
     first, last = "[start:middle]", "[middle:stop]"
     halves = (first, last) if card.half == "first" else (last, first)  # type: ignore[attr-defined]
@@ -82,7 +82,7 @@ def find_gate_kernel(
     card: Card, output: str, dtype: str, parameters: Mapping[str, Any], size: int
 ) -> GateKernel | None:  # fmt: skip
     """Return the kernel of a gate for rows of so many entries in all; None where there is none, or it does not pay."""
-    if not kernels.is_available() or (size < kernels.LARGE_FOR_A_USER and not kernels.is_ours(card)):
+    if not kernels.are_worthwhile(card, size):
         return None
     try:
         return prepare_gate(card, output, dtype, parameters)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 
 from slopes.kernels.elementwise_losses import ElementwiseLossKernel
-from slopes.kernels.tensors import _as_array, _flat, _lies_as, empty_like
+from slopes.kernels.tensors import as_array, empty_like, flat, lies_as
 
 Tensor = torch.Tensor
 
@@ -19,7 +19,7 @@ Tensor = torch.Tensor
 def _aligned(x: Tensor, tensors: Sequence[Tensor]) -> list[Tensor]:
     """The entries of tensors of one shape, in the order in which a result for x has them in memory."""
     order = x if x.is_contiguous() else torch.empty_like(x, device="meta")
-    return [_flat(t if _lies_as(order, t) else _copy(t, order.stride())) for t in tensors]
+    return [flat(t if lies_as(order, t) else _copy(t, order.stride())) for t in tensors]
 
 
 def _copy(x: Tensor, strides: tuple[int, ...]) -> Tensor:
@@ -30,12 +30,12 @@ def reduced(kernel: ElementwiseLossKernel, reduction: str, is_checked: bool, *te
     """Return the loss; None if arguments are to be checked, and the kind refuses one."""
     x = tensors[0]
     aligned = _aligned(x, tensors)  # held, as its arrays do not hold it
-    arrays = [_as_array(t) for t in aligned]
+    arrays = [as_array(t) for t in aligned]
     if reduction == "none":
         if is_checked and not kernel.accepts(arrays):
             return None
         result = empty_like(x.detach())
-        kernel(arrays, value=_as_array(_flat(result)))
+        kernel(arrays, value=as_array(flat(result)))
         return result
     value = kernel.reduce(arrays, reduction, is_checked=is_checked)
     return None if value is None else torch.full((), value, dtype=x.dtype)
@@ -47,8 +47,8 @@ def reduced_with_gradient(
     """Return the mean or sum, None where `reduced` gives None, and its gradient by the first argument."""
     x = tensors[0]
     gradient, aligned = empty_like(x.detach()), _aligned(x, tensors)
-    arrays = [_as_array(t) for t in aligned]
-    value = kernel.reduce(arrays, reduction, _as_array(_flat(gradient)), is_checked)
+    arrays = [as_array(t) for t in aligned]
+    value = kernel.reduce(arrays, reduction, as_array(flat(gradient)), is_checked)
     return None if value is None else torch.full((), value, dtype=x.dtype), gradient
 
 
@@ -56,10 +56,10 @@ def pulled(kernel: ElementwiseLossKernel, reduction: str, incoming: Tensor, *ten
     """Return the gradient by the first argument, times the incoming one."""
     x = tensors[0]
     gradient, aligned = empty_like(x.detach()), _aligned(x, tensors)
-    place, arrays = _as_array(_flat(gradient)), [_as_array(t) for t in aligned]
+    place, arrays = as_array(flat(gradient)), [as_array(t) for t in aligned]
     if reduction == "none" and any(incoming.stride()):
         (cotangent,) = _aligned(x, [incoming])
-        kernel([*arrays, _as_array(cotangent)], vjp=place)
+        kernel([*arrays, as_array(cotangent)], vjp=place)
         return gradient
     scale = incoming.reshape(-1)[0].item() if reduction == "none" else incoming.item()  # one number, perhaps expanded
     kernel(arrays, gradient=place, scale=scale / x.numel() if reduction == "mean" else scale)

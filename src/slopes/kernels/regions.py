@@ -93,12 +93,11 @@ def find_region_kernel(
         return None
     if not -len(shape) <= axis < len(shape) or any(name in card.kind.options for name in options):
         return None
-    if not kernels.is_available() or (math.prod(shape) < kernels.LARGE_FOR_A_USER and not kernels.is_ours(card)):
+    if not kernels.are_worthwhile(card, math.prod(shape)):
         return None
     pixels = math.prod(shape[2:])
     settings = card._settings(options)
-    is_fixed = all(isinstance(value, (int, float, str)) for value in settings.values())
-    if pixels < LEAST_PIXELS or not is_fixed or card.slope_body is None:
+    if pixels < LEAST_PIXELS or not kernels.are_literals(settings) or card.slope_body is None:
         return None
     if kernels.is_ours(card):
         kernel: RegionKernel = _find_ours(card._root, dtype, tuple(settings.items()))

@@ -17,11 +17,11 @@ import torch
 
 from slopes import kernels
 from slopes.kernels import pool
+from slopes.readings.eager import HALF
 
 Tensor = torch.Tensor
 
 BLOCK = 2**14  #: entries of half types that are computed at a time; so few that PyTorch starts no threads
-_HALF = (torch.float16, torch.bfloat16)
 HUGE = 2**22  #: bytes from which NumPy, too, asks for huge pages
 _ADVICE = 14  #: MADV_HUGEPAGE of Linux
 _advise = ctypes.CDLL(None, use_errno=False).madvise if sys.platform == "linux" else None
@@ -44,13 +44,13 @@ def advise(result: Tensor) -> Tensor:
     return result
 
 
-def _flat(x: Tensor) -> Tensor:
+def flat(x: Tensor) -> Tensor:
     """The entries of a tensor without gaps in the order of the memory."""
     x = x.detach()
     return x.view(-1) if x.is_contiguous() else x.as_strided((x.numel(),), (1,))
 
 
-def _as_array(x: Tensor) -> Any:
+def as_array(x: Tensor) -> Any:
     """The same as an array, which must not outlive the tensor; after `numpy()` PyTorch could not resize it any more."""
     memory: Any = (ctypes.c_byte * (x.numel() * x.element_size())).from_address(x.data_ptr())
     return np.frombuffer(memory, np.float32 if x.dtype is torch.float32 else np.float64)
@@ -58,10 +58,10 @@ def _as_array(x: Tensor) -> Any:
 
 def _run(kernel: kernels.EntryKernel, inputs: Sequence[Tensor], result: Tensor) -> None:
     """Run a kernel on tensors without gaps and of one layout; the result may be one of them."""
-    if result.dtype in _HALF:
-        _run_on_half_types(kernel, [_flat(x) for x in inputs], _flat(result))
+    if result.dtype in HALF:
+        _run_on_half_types(kernel, [flat(x) for x in inputs], flat(result))
         return
-    kernels.run_flat(kernel, [_as_array(x) for x in inputs], [_as_array(result)])
+    kernels.run_flat(kernel, [as_array(x) for x in inputs], [as_array(result)])
 
 
 def _run_on_half_types(kernel: kernels.EntryKernel, inputs: Sequence[Tensor], result: Tensor) -> None:
@@ -78,14 +78,14 @@ def _run_on_half_types(kernel: kernels.EntryKernel, inputs: Sequence[Tensor], re
     pool.run(compute, result.numel(), kernel.grain)
 
 
-def _lies_as(result: Tensor, x: Tensor) -> bool:
+def lies_as(result: Tensor, x: Tensor) -> bool:
     """Whether x has the layout of a result, and its own numbers: a tensor may stand for those of another, negated."""
     return x.stride() == result.stride() and not x.is_neg()
 
 
 def _value(prepare: Callable[[], kernels.EntryKernel], x: Tensor) -> Tensor:
     result = empty_like(x)
-    if not _lies_as(result, x):
+    if not lies_as(result, x):
         x = result.copy_(x)
     _run(prepare(), [x], result)
     return result
@@ -93,10 +93,10 @@ def _value(prepare: Callable[[], kernels.EntryKernel], x: Tensor) -> Tensor:
 
 def _pull(prepare: Callable[[], kernels.EntryKernel], gradient: Tensor, x: Tensor) -> Tensor:
     result = empty_like(x)
-    if not _lies_as(result, gradient):
+    if not lies_as(result, gradient):
         gradient = result.copy_(gradient)
-        x = x if _lies_as(result, x) else torch.empty_like(result).copy_(x)
-    elif not _lies_as(result, x):
+        x = x if lies_as(result, x) else torch.empty_like(result).copy_(x)
+    elif not lies_as(result, x):
         x = result.copy_(x)
     _run(prepare(), [x, gradient], result)
     return result
@@ -107,10 +107,8 @@ def find(
 ) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor, Tensor], Tensor]] | None:
     """Return an activation's values, and a gradient times its slopes, as functions of plain tensors on a CPU.
 
-    They compile when they are first called. None where Numba is missing or a body cannot be traced.
+    They compile when they are first called. None for a body that cannot be traced.
     """
-    if not kernels.is_available():
-        return None
     name = "float64" if dtype is torch.float64 else "float32"
 
     def preparing(output: str) -> Callable[[], kernels.EntryKernel]:

@@ -31,10 +31,10 @@ from slopes.readings.short import (
 
 Tensor = torch.Tensor
 Body = Callable[..., Any]
-_TYPES = (Tensor, torch.nn.Parameter)
+TYPES = (Tensor, torch.nn.Parameter)
 _DTYPES = (torch.float32, torch.float64)
-_HALF = (torch.float16, torch.bfloat16)
-_ALL_DTYPES = _DTYPES + _HALF
+HALF = (torch.float16, torch.bfloat16)
+ALL_DTYPES = _DTYPES + HALF
 
 
 class UnfitError(Exception):
@@ -45,7 +45,7 @@ def is_plain(x: Tensor, dtypes: tuple[torch.dtype, ...] = _DTYPES) -> bool:
     """Whether x is a dense tensor of a CPU or GPU, of these dtypes, and no mode or transform is to see operations."""
     return (
         not torch.compiler.is_dynamo_compiling()
-        and type(x) in _TYPES
+        and type(x) in TYPES
         and x.dtype in dtypes
         and (x.is_cpu or x.is_cuda)
         and x.layout is torch.strided
@@ -100,7 +100,7 @@ def run_kernel(card: Any, x: Tensor, parameters: tuple[tuple[str, Any], ...] = (
 
     The parameters are numbers, words and flags by name. Raises for them as a call of the card does.
     """
-    if not is_plain(x, _ALL_DTYPES):
+    if not is_plain(x, ALL_DTYPES):
         return None
     size = x.numel()
     key = (x.dtype, x.is_cpu, size.bit_length() if size >= LARGE else 0, parameters)  # as fastest is another by size
@@ -123,7 +123,7 @@ def run_kernel(card: Any, x: Tensor, parameters: tuple[tuple[str, Any], ...] = (
 
 def is_own(card: Any, x: Tensor, parameters: dict[str, Any]) -> bool:
     """Whether PyTorch's own function of x is as good as the card, wherever it writes the values."""
-    if not is_plain(x, _ALL_DTYPES) or not x.is_cpu:
+    if not is_plain(x, ALL_DTYPES) or not x.is_cpu:
         return False
     try:
         settings = _bind(card, parameters, x)[0]
@@ -177,7 +177,7 @@ def _make_kernel(card: Any, parameters: dict[str, Any], x: Tensor) -> Kernel | N
         return kernel if x.dtype in _DTYPES else None
     kernel.value, pull = compiled
     pull_back = kernel.pull_back
-    kernel.pull = lambda gradient, x: (pull if is_plain(gradient, _ALL_DTYPES) else pull_back)(gradient, x)
+    kernel.pull = lambda gradient, x: (pull if is_plain(gradient, ALL_DTYPES) else pull_back)(gradient, x)
     return kernel
 
 
@@ -185,9 +185,7 @@ def _compile(card: Any, parameters: dict[str, Any], x: Tensor) -> tuple[Body, Bo
     from slopes import kernels
     from slopes.kernels import tensors
 
-    if x.numel() < kernels.LARGE_FOR_A_USER and not kernels.is_ours(card):
-        return None
-    return tensors.find(card, parameters, x.dtype)
+    return tensors.find(card, parameters, x.dtype) if kernels.are_worthwhile(card, x.numel()) else None
 
 
 class LossKernel:
@@ -249,7 +247,7 @@ def run_loss(
         others = [other.to(x.dtype) if _is_whole(other) else other for other in others]
         tensors = (x, *others)
     for other in others:
-        fits = type(other) in _TYPES and other.dtype is x.dtype and other.shape == x.shape and is_plain(other)
+        fits = type(other) in TYPES and other.dtype is x.dtype and other.shape == x.shape and is_plain(other)
         if not fits or other.device != x.device or (wants_gradient and other.requires_grad):
             return None
     key = (x.dtype, x.is_cpu, reduction, parameters)
@@ -413,24 +411,6 @@ class _CompiledLoss(torch.autograd.Function):
         return None, None, None, pulled, *(None for _ in tensors[1:])
 
 
-class _CompiledGate(torch.autograd.Function):
-    """A gate by compiled kernels, which saves its argument alone."""
-
-    @staticmethod
-    def forward(ctx: Any, gate: Any, x: Tensor) -> Tensor:
-        ctx.gate = gate
-        ctx.save_for_backward(x)
-        value: Tensor = gate.value(x)
-        return value
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Any:
-        (incoming,), (x,) = gradients, ctx.saved_tensors
-        if torch.is_grad_enabled() or not is_plain(incoming):
-            return None, ctx.gate.pull_back(incoming, x)
-        return None, ctx.gate.pull(incoming, x)
-
-
 class _Direct(torch.autograd.Function):
     """A kernel's values and gradient, without the set-up for transforms."""
 
@@ -448,6 +428,10 @@ class _Direct(torch.autograd.Function):
         if torch.is_grad_enabled() or type(gradient) is not Tensor or _C._len_torch_dispatch_stack():
             return None, kernel.pull_back(gradient, x)
         return None, kernel.pull(gradient, x)
+
+
+class _CompiledGate(_Direct):
+    """The same of a gate, whose kernels are those of tensors of one shape."""
 
 
 #: `Function.apply` without its Python, which is for the transforms that `is_plain` excludes

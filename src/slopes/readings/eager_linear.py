@@ -14,12 +14,10 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from slopes.readings.eager import is_plain
+from slopes.readings.eager import ALL_DTYPES, HALF, is_plain
 from slopes.readings.eager_rows import is_constant, is_to_be_differentiated, keeps_graph, widen_half
 
 Tensor = torch.Tensor
-_HALF = (torch.float16, torch.bfloat16)
-_DTYPES = (*_HALF, torch.float32, torch.float64)
 
 
 def compute_linear_loss(rows: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -29,7 +27,7 @@ def compute_linear_loss(rows: Any, x: Tensor, weight: Tensor, bias: Tensor | Non
         return _compose(rows, x, weight, bias) if result is None else result
     device = x.device.type
     dtype = torch.get_autocast_dtype(device)
-    rows.dtype = torch.float32 if dtype in _HALF else dtype  # of a loss under autocast
+    rows.dtype = torch.float32 if dtype in HALF else dtype  # of a loss under autocast
     with torch.autocast(device, enabled=False):
         result = _run_plain(rows, x.to(dtype), weight.to(dtype), None if bias is None else bias.to(dtype))
     return _compose(rows, x, weight, bias) if result is None else result
@@ -39,7 +37,7 @@ def _run_plain(rows: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Ten
     """Return the loss of plain tensors of one type; None for others."""
     tensors = [x, weight] if bias is None else [x, weight, bias]
     beside = rows.target, rows.row_weight, rows.mask, rows.divisor, *rows.options.values()
-    are_plain = all(is_plain(t, _DTYPES) and t.dtype is x.dtype and t.device == x.device for t in tensors)
+    are_plain = all(is_plain(t, ALL_DTYPES) and t.dtype is x.dtype and t.device == x.device for t in tensors)
     if not are_plain or not all(is_constant(t, x.device) for t in beside):
         return None
     if not torch.is_grad_enabled() or not any(t.requires_grad for t in tensors):
@@ -63,7 +61,7 @@ def _compose(rows: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tenso
 
 def _product_dtype(x: Tensor) -> torch.dtype:
     """The dtype of products of matrices: half types of a CPU only where it multiplies them itself."""
-    if x.dtype in _HALF and x.is_cpu and not (x.dtype is torch.bfloat16 and _has_bfloat16()):
+    if x.dtype in HALF and x.is_cpu and not (x.dtype is torch.bfloat16 and _has_bfloat16()):
         return torch.float32
     return x.dtype
 
@@ -78,7 +76,7 @@ class _Gradients:
 
     def __init__(self, x: Tensor, weight: Tensor, bias: Tensor | None, wanted: tuple[bool, ...], skips: bool) -> None:
         self.dtype = _product_dtype(x)
-        total = torch.float32 if x.dtype in _HALF else x.dtype
+        total = torch.float32 if x.dtype in HALF else x.dtype
         self.weight = weight.to(self.dtype)
         self.by_x = (torch.zeros_like if skips else torch.empty_like)(x, dtype=self.dtype) if wanted[0] else None
         self.by_weight = torch.empty(weight.shape, dtype=total, device=x.device) if wanted[1] else None
@@ -148,7 +146,7 @@ def _run(batch: Any, buffer: Callable[[str, int], Tensor]) -> tuple[Tensor, Tens
     """(values, gradient by the logits) of a batch by its kernel, which writes over the logits if it can."""
     kernel = batch.kernel.get("value", "vjp")
     logits, *others = (x.detach().numpy() for x in (widen_half(batch.arguments[0]), *batch.arguments[1:]))
-    is_half = batch.arguments[0].dtype in _HALF
+    is_half = batch.arguments[0].dtype in HALF
     place = logits if kernel.works_in_place or is_half else buffer("gradient", len(logits)).numpy()
     values = np.empty(len(logits), logits.dtype)
     kernel(logits, *others, batch.cotangent().numpy(), out=[values, place])

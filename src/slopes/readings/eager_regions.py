@@ -25,9 +25,9 @@ class _Regions:
 
     def value(self, gradient: Tensor | None, x: Tensor, target: Tensor) -> Tensor | None:
         """Return the loss, and write its gradient to a tensor; None where a target is no chance."""
-        from slopes.kernels.tensors import _as_array, _flat
+        from slopes.kernels.tensors import as_array, flat
 
-        arrays = [None if a is None else _as_array(_flat(a)).reshape(self.shape) for a in (x, target, gradient)]
+        arrays = [None if a is None else as_array(flat(a)).reshape(self.shape) for a in (x, target, gradient)]
         count = self.shape[0] if self.reduction == "mean" else 1
         values = self.kernel.compute(arrays[0], arrays[1], 1 / count, arrays[2])
         if values is None:

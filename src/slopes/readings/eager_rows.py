@@ -15,13 +15,10 @@ import torch
 from torch import _C
 from torch._C import _functorch as functorch
 
-from slopes.readings.eager import is_plain
+from slopes.readings.eager import ALL_DTYPES, HALF, TYPES, is_plain
+from slopes.readings.eager import LARGE_FOR_A_LOSS as LARGE
 
 Tensor = torch.Tensor
-LARGE = 2**14  #: entries from which a kernel is worth its compilation
-_TYPES = (Tensor, torch.nn.Parameter)
-_HALF = (torch.float16, torch.bfloat16)
-_REAL = (*_HALF, torch.float32, torch.float64)
 keeps_graph: Callable[[], bool] = getattr(_C._autograd, "_get_current_graph_task_keep_graph", lambda: True)
 
 
@@ -43,7 +40,7 @@ def may_have_row_kernel(x: Any) -> bool:
 def map_by_kernel(card: Any, output: str, settings: dict[str, Any], rows: list[Tensor]) -> Tensor | None:
     """Return the "value" or "vjp" of a map of rows by its kernel; None where the plain way is due."""
     x = rows[0]
-    if not may_have_row_kernel(x) or not all(is_plain(t, _REAL) and t.dtype is x.dtype for t in rows):
+    if not may_have_row_kernel(x) or not all(is_plain(t, ALL_DTYPES) and t.dtype is x.dtype for t in rows):
         return None
     wants_gradient = torch.is_grad_enabled() and any(t.requires_grad for t in rows)
     if wants_gradient and (output == "vjp" or card.slope_body is None):
@@ -53,7 +50,7 @@ def map_by_kernel(card: Any, output: str, settings: dict[str, Any], rows: list[T
     _, pull_back = card._bodies(settings)
     dtype = "float64" if x.dtype is torch.float64 else "float32"
     outputs = ("value", "vjp") if wants_gradient else (output,)
-    kernel = find_map_kernel(card, settings, pull_back, x.numel(), dtype, outputs)
+    kernel = find_map_kernel(card, settings, pull_back, x.numel(), dtype, outputs, arithmetic=dtype)
     if kernel is None:
         return None
     if wants_gradient:
@@ -63,7 +60,7 @@ def map_by_kernel(card: Any, output: str, settings: dict[str, Any], rows: list[T
 
 def widen_half(x: Tensor) -> Tensor:
     """A tensor of a half type in float32, any other one as it is."""
-    return x.float() if x.dtype in _HALF else x
+    return x.float() if x.dtype in HALF else x
 
 
 def find_row_kernel(
@@ -76,7 +73,7 @@ def find_row_kernel(
     """
     if not has_many_entries(x) or not x.is_cpu:
         return None
-    if not is_plain(x, _REAL) or not all(is_constant(other, x.device) for other in beside):
+    if not is_plain(x, ALL_DTYPES) or not all(is_constant(other, x.device) for other in beside):
         return None
     wants_gradient = torch.is_grad_enabled() and x.requires_grad
     if wants_gradient and has_slope:
@@ -96,7 +93,7 @@ def is_constant(x: Any, device: torch.device) -> bool:
     """Whether x is no tensor, or a plain one on the device that wants no gradient."""
     if not isinstance(x, Tensor):
         return True
-    if type(x) not in _TYPES or x.device != device or x.layout is not torch.strided or x.is_nested:
+    if type(x) not in TYPES or x.device != device or x.layout is not torch.strided or x.is_nested:
         return False
     return not functorch.is_functorch_wrapped_tensor(x) and not (x.requires_grad and torch.is_grad_enabled())
 

@@ -316,9 +316,10 @@ def map_by_kernel(card: Any, output: str, settings: dict[str, Any], rows: list[A
     x = rows[0]
     if type(x) is not np.ndarray or x.dtype not in (np.float32, np.float64) or x.size < LARGE:
         return None
-    from slopes.kernels import compute_map
+    from slopes.kernels.card_kernel import find_map_kernel
 
-    return compute_map(card, output, settings, rows)
+    kernel = find_map_kernel(card, settings, None, x.size, x.dtype.name, (output,))
+    return None if kernel is None else kernel.get(output)(*rows)[0]
 
 
 def run_gate(card: Any, axis: int, parameters: dict[str, Any], *arrays: Any) -> Array | None:
