@@ -596,3 +596,11 @@ def test_a_primitive_that_programs_lack_is_named():
     message = "^sparsemax cannot be traced: it uses slopes.ops.above_simplex_threshold, which programs do not have$"
     with pytest.raises(kernels.TraceError, match=message):
         kernels.source(slopes.sparsemax)
+
+
+@pytest.mark.parametrize("slope", [0.1, 0.7])
+def test_a_line_keeps_its_digits_near_its_root_by_a_number_that_is_an_input(slope):
+    """As 1 / slope lacks digits, which a kernel has to keep as well."""
+    x = np.random.default_rng(0).uniform(-0.5, -0.5 + 1e-3, LARGE) / slope
+    large, small = slopes.hard_sigmoid(x, slope=slope), slopes.hard_sigmoid(x[:100], slope=slope)
+    np.testing.assert_allclose(large[:100], small, rtol=4 * np.finfo(float).eps)

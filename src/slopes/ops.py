@@ -304,7 +304,7 @@ def sigmoid_mixture(x: Array, share: Array) -> tuple[Array, Array]:
 
 def inverse(a: Array) -> tuple[Array, Array]:
     """1 / a as an unevaluated sum (high, low); `a` is a parameter."""
-    if not isinstance(a, float):
+    if not isinstance(a, float) and not hasattr(type(a), "product_low"):  # a recorded number keeps its digits, too
         return 1.0 / a, 0.0
     from slopes.readings import tails  # an import statement, which torch.compile can trace
 
