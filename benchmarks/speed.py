@@ -4,9 +4,9 @@
     python benchmarks/speed.py modules --print       # one section of `works.py`, printed alone
     python benchmarks/speed.py --tables              # the tables again, from the file
 
-Each section runs in a process of its own, on one thread, and those of `THREADED` on two as well. The contenders of a
-work take turns, so that other work on the machine meets all alike. A time is the median of the rounds; a ratio is the
-median of the ratios within a round. Memory is the growth of the largest resident size in one call, in sizes of the
+Each section runs in a process of its own, on one thread; the sections of `THREADED` run on two as well. The contenders
+of a work take turns, so that other work on the machine meets all alike. A time is the median of the rounds; a ratio is
+the median of the ratios within a round. Memory is the growth of the largest resident size in one call, in sizes of the
 input; where the system does not tell it (Linux does), there is none.
 """
 
@@ -206,7 +206,7 @@ def main() -> None:
 
 
 def run_sections(options: argparse.Namespace, rows: list[Row]) -> list[Row]:
-    """Return the rows with those of the sections measured anew, in the order of `works.SECTIONS`."""
+    """Measure the sections and return all rows, in the order of `works.SECTIONS`."""
     from works import SECTIONS
 
     for section in options.sections or SECTIONS:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numba import njit
 from scipy import special
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -19,6 +20,8 @@ from torch.nn import functional as F
 import slopes
 import slopes.nn as snn
 from slopes.catalogue import ACTIVATIONS
+from slopes.kernels.elementary import OPTIONS, growth, reduced
+from slopes.kernels.machine import fma, scales_in
 
 Contenders = dict[str, Callable[[], object]]
 
@@ -32,7 +35,7 @@ class Work:
     name: str
     size: str
     contenders: Contenders
-    bytes: int  #: the size of the input, in which memory is given
+    bytes: int  #: the size of the input; memory is given as a multiple of it
 
 
 def step(function: Callable[..., Tensor], x: Tensor, *others: Tensor, mean: bool = False) -> Callable[[], None]:
@@ -76,15 +79,32 @@ TEXTBOOK: dict[str, Callable[[Any], Any]] = {
 SCIPY: dict[str, Callable[[Any], Any]] = {"sigmoid": special.expit, "log_sigmoid": special.log_expit}
 
 
+@njit(**OPTIONS)
+def bare_exponential(x: np.ndarray, out: np.ndarray) -> None:
+    """Compute the exponential of numbers whose result is normal, in the fewest operations."""
+    for i in range(x.size):
+        r, logarithm = reduced(x[i])
+        scale, _ = scales_in(logarithm)
+        out[i] = fma(scale, growth(r), scale)
+
+
 def numpy_activations() -> Iterator[Work]:
     """Values of float32 arrays: into an array that exists, and into a new one."""
+    for elements in (MIDDLE, BIG):
+        x = normal(elements).numpy()
+        out = np.empty_like(x)
+        contenders: Contenders = {
+            "slopes out=": lambda x=x, out=out: bare_exponential(x, out),
+            "copy": lambda x=x, out=out: np.copyto(out, x),
+        }
+        yield Work("bare exponential", power(elements), contenders, 4 * elements)
     for name, card in ACTIVATIONS.items():
         if card.family != "activation" or card.name != name:  # an alias
             continue
         for elements in (MIDDLE, BIG):
             x = normal(elements).numpy()
             out = np.empty_like(x)
-            contenders: Contenders = {
+            contenders = {
                 "slopes out=": lambda card=card, x=x, out=out: card(x, out=out),
                 "slopes": lambda card=card, x=x: card(x),
                 "copy": lambda x=x, out=out: np.copyto(out, x),

@@ -51,7 +51,7 @@ def linear_loss(
     log(sum(exp(logits))) to the loss of each row. `mask` and `row_weight` have the shape of the unreduced loss; the
     latter is the keyword `weight` of a loss. The other keywords are the loss's own, such as `label_smoothing`.
 
-    Raises TypeError or ValueError for what does not fit.
+    Raises TypeError or ValueError for arguments that do not fit.
     """
     owner = "linear_loss"
     card = _compose(owner, loss, softcap, z_loss)
@@ -152,7 +152,7 @@ def _check_shapes(
 
 @dataclass
 class LinearRows:
-    """The loss of the rows of `linear_loss`, of which a reading computes the logits, chunk by chunk."""
+    """The loss of the rows of `linear_loss`; a reading computes their logits, chunk by chunk."""
 
     r: ModuleType
     card: Loss
