@@ -55,6 +55,7 @@ def errors(card, x, dtype, **parameters):
         (slopes.xielu, [-1e-3, -1e-30, -0.4], {"beta": 0.0}),
         (slopes.xielu, [-1.211160338244e-06, -1e-3, -50.0], {"beta": 0.0, "alpha_n": 42.0}),
         (slopes.xielu, [-0.7, -0.69999, -0.3, -1.5], {"eps": -0.7}),
+        (slopes.xielu, [-1.109356595177242, -1.1268171022612479], {}),
         (slopes.xielu, [-60.0, -2.0], {"beta": 0.8}),
         (slopes.xielu, [3.4107688309717666e35], {"beta": -1000.0}),
     ],

@@ -211,7 +211,8 @@ def xielu(
 def _(x, *, alpha_p, alpha_n, beta, eps):
     x = ops.double(x)
     held = minimum(x, eps)
-    left = where(x > -1, beta + alpha_n * expm1(held), (beta - alpha_n) + decay(held, times=alpha_n))
+    far = where(x > -9, ops.fma(exp(held), alpha_n, beta - alpha_n), (beta - alpha_n) + decay(held, times=alpha_n))
+    left = where(x > -1, beta + alpha_n * expm1(held), far)
     return where(x > 0, 2 * alpha_p * x + beta, where(x > eps, beta - alpha_n, left))
 
 

@@ -263,19 +263,26 @@ def log1p(x):
 
 @inlined
 def tanh(x):
-    """The hyperbolic tangent: (1 − exp(−2|x|)) / (1 + exp(−2|x|)), with what rounding takes from the quotient."""
+    """The hyperbolic tangent: (1 − exp(−2|x|)) / (1 + exp(−2|x|)), with what rounding takes from the quotient.
+
+    In float64 the rounding of the numerator counts too, as the square of the result must be right to 4 units.
+    """
     size = abs(x)
     r, logarithm = reduced(where(size > ENOUGH(x), ENOUGH(x), size) * -TWO(x))
     scale, _ = scales_in(logarithm)
-    fallen = fma(scale, growth(r), scale - ONE(x))
+    g = growth(r)
+    fallen = fma(scale, g, scale - ONE(x))
     whole = TWO(x) + fallen
     whole_low = fallen - (whole - TWO(x))
     inverse = ONE(x) / whole
     share = fallen * inverse
     rest = fma(-share, whole_low, fma(-share, whole, fallen))
+    fine = rest + fma(scale, g, (scale - ONE(x)) - fallen)
+    rest = where(IS_DOUBLE(x) > ZERO(x), fine, rest)
     return with_sign_of(fma(rest, inverse, share), x)
 
 
+IS_DOUBLE = number(0.0, 1.0)
 ENOUGH = number(20.0, 40.0)  #: from which tanh is 1
 
 

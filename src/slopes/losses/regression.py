@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import inf
 from typing import Annotated
 
+from slopes import ops
 from slopes.card import loss
 from slopes.domains import Interval, OpenUnitInterval, Positive
 from slopes.facts import Paper
@@ -273,10 +274,14 @@ def _(prediction, target, *, delta):
 
 
 FAR = 2.0**56  #: where sqrt(1 + u²) is |u| to all digits
+LARGE = 1e15
 
 
 def _barron(prediction, target, alpha, c):
-    """(alpha, b = 2 − alpha, y = x / f, y² / b, f, log(1 + y² / b)), where f is 1 unless x is huge."""
+    """(alpha, b = 2 − alpha, y = x / f, y² / b, f, log(1 + y² / b), rest), where f is 1 unless x is huge.
+
+    The rest is the sum's relative rounding error, which a power of it magnifies.
+    """
     a = where(alpha < -1e20, 0.0, alpha)  # a stand-in: that limit has a formula of its own
     b = where(alpha == 2, 1.0, 2 - a)  # at alpha 2 any b gives the square
     residual = prediction - target
@@ -285,7 +290,29 @@ def _barron(prediction, target, alpha, c):
     square = held * (held / b)
     beyond = where(absolute(residual) == inf, prediction / FAR - target / FAR, residual / FAR)
     far = maximum(absolute(where(absolute(scaled) < farthest, 0.0, beyond / c / b**0.5)), 1.0)
-    return a, b, held, square, far, log1p(square)
+    rest = ops.held(_rounding_of_square(prediction, target, b, c) / (1 + square))
+    return a, b, held, square, far, log1p(square) + rest, rest
+
+
+def _root(square, rest):
+    """(sqrt(1 + y²), its relative rounding error), where the rest is the rounding error of 1 + y² so far."""
+    whole = 1 + square
+    root = sqrt(whole)
+    lost = where(square < 1, (1 - whole) + square, (square - whole) + 1) + ops.fma(root, -root, whole)
+    return root, (rest + ops.held(lost / whole)) / 2
+
+
+def _rounding_of_square(prediction, target, b, c):
+    """The true square ((prediction − target) / c)² / b, less it as computed; 0 where it is too large to matter."""
+    near = (absolute(prediction) < LARGE) & (absolute(target) < LARGE) & (absolute(prediction - target) < LARGE * c)
+    prediction, target = where(near, prediction, 0.0), where(near, target, 0.0)
+    residual = prediction - target
+    part = residual - prediction
+    lost = (prediction - (residual - part)) - (target + part)
+    scaled = residual / c
+    lost = (ops.fma(scaled, -c, residual) + lost) / c
+    share = scaled / b
+    return ops.fma(scaled, share, -scaled * share) + scaled * (ops.fma(share, -b, scaled) / b) + 2 * share * lost
 
 
 @loss(
@@ -304,23 +331,25 @@ def barron_general(prediction, target, *, alpha: Shape = 1.0, c: Positive = 1.0)
     Alpha 2 gives the square, 1 pseudo-Huber, 0 Cauchy, −2 Geman-McClure and −inf (from −1e20 on) Welsch: the
     formula's gaps there are filled by its limits, and nothing is squared that could overflow.
     """
-    a, b, _, square, far, log_square = _barron(prediction, target, alpha, c)
-    root, log_square = sqrt(1 + square), minimum(log_square + 2 * log(far), 1e4)
+    a, b, _, square, far, log_square, rest = _barron(prediction, target, alpha, c)
+    (root, lost), log_square = _root(square, rest), minimum(log_square + 2 * log(far), 1e4)
     z = a / 2 * log_square
-    held, few = clip(z, -1.0, 1.0), clip((prediction - target) / c, -1e4, 1e4)
+    held, few = clip(z, -2.0, 2.0), clip((prediction - target) / c, -1e4, 1e4)
     tiny = absolute(held) < 1e-8
     growth = where(tiny, 1 + held / 2 + held * held / 6, expm1(held) / where(tiny, 1.0, held))
+    risen = expm1(held)
+    risen = risen + (1 + risen) * ops.held(ops.fma(log_square, a / 2, -z))  # z has been rounded
     less = where(a < 1, a, 1.0)  # to so low a power q is finite even where it overflows itself
-    power = where(a < 1, (root**less - far**-less) * far**less, (root * far) ** a - 1)
+    power = where(a < 1, (root**less * (1 + a * lost) - far**-less) * far**less, (root * far) ** a * (1 + a * lost) - 1)
     power = b / where(a == 0, 1.0, a) * where(a > 0, power, expm1(z))
-    near = where((a > -1e-3) & (a < 1e-3), b / 2 * log_square * growth, b / where(a == 0, 1.0, a) * expm1(held))
+    near = where((a > -1e-3) & (a < 1e-3), b / 2 * log_square * growth, b / where(a == 0, 1.0, a) * risen)
     bent = where(held == z, near, power)
     return where(alpha < -1e20, -expm1(-few * few / 2), bent)
 
 
 @barron_general.derivative
 def _(prediction, target, *, alpha, c):
-    a, _, held, square, far, log_square = _barron(prediction, target, alpha, c)
+    a, _, held, square, far, log_square, _ = _barron(prediction, target, alpha, c)
     exponent, near = (a - 2) / 2, log_square < where(a < -2, 2.0, 0.5)
     deep = exponent * log_square < -60  # the power may be subnormal, and its product with x need not be
     power = (1 + square) ** where(deep, exponent / 2, exponent)
