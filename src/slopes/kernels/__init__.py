@@ -137,7 +137,7 @@ def source(card: Card, *outputs: str, dtype: str = "float32", labels: bool = Fal
     """
     _require_card("kernels.source", card)
     if _has_rows(card):
-        recorded = program(card, *outputs, dtype=dtype, arithmetic=_arithmetic(card, outputs, dtype), labels=labels)
+        recorded = program(card, *outputs, dtype=dtype, arithmetic=arithmetic_of(card, outputs, dtype), labels=labels)
         return _printed(recorded, card.name, True)
     if labels:
         raise TypeError(f"{card.name}: takes no labels")
@@ -177,7 +177,7 @@ def _write(
 ) -> str:  # fmt: skip
     """Return the source of an element-wise card's kernel with these parameters bound, and these as inputs."""
     card = card.with_(**dict(bound))
-    arithmetic = "float64" if inputs else _arithmetic(card, outputs, dtype)
+    arithmetic = "float64" if inputs else arithmetic_of(card, outputs, dtype)
     recorded = program(card, *outputs, dtype=dtype, arithmetic=arithmetic, inputs=inputs)
     return _printed(recorded, card.name, False, inputs)
 
@@ -202,8 +202,8 @@ def is_ours(card: Card) -> bool:
     return card.__module__.startswith(("slopes.activations.", "slopes.losses."))
 
 
-def _arithmetic(card: Card, outputs: Sequence[str], dtype: str) -> str:
-    """Return the dtype to compute in."""
+def arithmetic_of(card: Card, outputs: Sequence[str], dtype: str) -> str:
+    """Return the dtype in which a kernel of a card computes outputs of a dtype."""
     if _has_rows(card) and is_ours(card):
         return dtype
     if card.family == "loss" or not is_ours(card) or any(map(_is_number, card.bound.values())):
@@ -222,11 +222,18 @@ class EntryKernel:
 
     def __init__(self, source: str, numbers: tuple[float, ...], arguments: int) -> None:
         self._source, self._numbers, self._arguments = source, numbers, arguments
+        self._function: Callable[..., None] | None = None
         self.grain = find_grain(source)
         """The entries for which a thread of its own is worth the time to wake it up."""
 
     def __call__(self, *arrays: Any) -> None:
-        load(self._source)(*arrays[: self._arguments], *self._numbers, *arrays[self._arguments :])
+        function = self._function
+        if function is None:
+            function = self._function = load(self._source)
+        if self._numbers:
+            function(*arrays[: self._arguments], *self._numbers, *arrays[self._arguments :])
+        else:
+            function(*arrays)
 
 
 def find_grain(source: str) -> int:
@@ -325,7 +332,7 @@ def row_kernel(
     The arithmetic is the dtype itself for cards of ours, float64 for others, unless it is given. Raises TraceError.
     """
     if arithmetic is None:
-        arithmetic = _arithmetic(card, outputs, dtype)
+        arithmetic = arithmetic_of(card, outputs, dtype)
     listed = tuple((card.settings if settings is None else settings).items())
     if is_ours(card):
         return _row_kernel_of_ours(card._root, outputs, dtype, labels, arithmetic, listed)
@@ -367,8 +374,7 @@ def run_flat(kernel: EntryKernel, inputs: Sequence[Any], places: Sequence[Any]) 
     if any(np.may_share_memory(a, place) for a in inputs for place in places):
         inputs = [a if _are_same_or_apart(a, places) else a.copy() for a in inputs]
         compute = _in_blocks(kernel, len(places))
-    arrays = [*inputs, *places]
-    pool.run(lambda start, stop: compute(*[array[start:stop] for array in arrays]), places[0].size, kernel.grain)
+    pool.run_on_arrays(compute, [*inputs, *places], kernel.grain)
 
 
 def _in_blocks(kernel: Callable[..., None], outputs: int) -> Callable[..., None]:
@@ -434,9 +440,10 @@ def compile_all(cards: Iterable[Card]) -> Iterator[tuple[Card, int]]:
         count = 0
         if card.family == "activation":
             for dtype in ("float32", "float64"):
-                for output in ("value", *_derivatives(card)):
+                usual: tuple[tuple[str, ...], ...] = (("value",), ("slope",), ("vjp",), ("value", "slope"))
+                for outputs in usual:
                     with contextlib.suppress(TraceError):
-                        load(source(card, output, dtype=dtype))
+                        load(source(card, *outputs, dtype=dtype))
                         count += 1
         elif card.family == "loss" and card.kind.has_regions:  # type: ignore[attr-defined]
             from slopes.kernels import regions

@@ -12,7 +12,7 @@ import os
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
@@ -112,6 +112,15 @@ def run(function: Callable[[int, int], object], size: int, grain: int) -> None:
         _share(function, _cut(size, SLICES_PER_THREAD * threads, grain), threads)
     elif size:
         function(0, size)
+
+
+def run_on_arrays(function: Callable[..., object], arrays: Sequence[Any], grain: int) -> None:
+    """Call a function of one-dimensional arrays of one size with the slices that `run` makes of them."""
+    size = arrays[0].size
+    if 0 < size < 2 * grain:  # most calls; a slice takes longer than all else here
+        function(*arrays)
+    else:
+        run(lambda start, stop: function(*[array[start:stop] for array in arrays]), size, grain)
 
 
 def collect(function: Callable[[int, int], T], size: int, grain: int) -> list[T]:

@@ -10,7 +10,7 @@ import ctypes
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from slopes.kernels import pool
 from slopes.readings.eager import HALF
 
 Tensor = torch.Tensor
+Prepare = Callable[[], kernels.EntryKernel]
 
 BLOCK = 2**14  #: entries of half types that are computed at a time; so few that PyTorch starts no threads
 HUGE = 2**22  #: bytes from which NumPy, too, asks for huge pages
@@ -50,18 +51,24 @@ def flat(x: Tensor) -> Tensor:
     return x.view(-1) if x.is_contiguous() else x.as_strided((x.numel(),), (1,))
 
 
+_TYPES: dict[torch.dtype, Any] = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
+
+
 def as_array(x: Tensor) -> Any:
-    """The same as an array, which must not outlive the tensor; after `numpy()` PyTorch could not resize it any more."""
-    memory: Any = (ctypes.c_byte * (x.numel() * x.element_size())).from_address(x.data_ptr())
-    return np.frombuffer(memory, np.float32 if x.dtype is torch.float32 else np.float64)
+    """Return the memory of a tensor without gaps as an array of one axis, which must not outlive the tensor.
+
+    After `numpy()` PyTorch could not resize the tensor any more.
+    """
+    memory: Any = (ctypes.c_byte * x.nbytes).from_address(x.data_ptr())
+    return np.frombuffer(memory, _TYPES[x.dtype])
 
 
-def _run(kernel: kernels.EntryKernel, inputs: Sequence[Tensor], result: Tensor) -> None:
-    """Run a kernel on tensors without gaps and of one layout; the result may be one of them."""
-    if result.dtype in HALF:
-        _run_on_half_types(kernel, [flat(x) for x in inputs], flat(result))
-        return
-    kernels.run_flat(kernel, [as_array(x) for x in inputs], [as_array(result)])
+def _run(kernel: kernels.EntryKernel, inputs: Sequence[Tensor], *results: Tensor) -> None:
+    """Run a kernel on tensors without gaps and of one layout; one of the inputs may be a result."""
+    if results[0].dtype in HALF:
+        _run_on_half_types(kernel, [flat(x) for x in inputs], flat(results[0]))
+    else:
+        kernels.run_flat(kernel, [as_array(x) for x in inputs], [as_array(x) for x in results])
 
 
 def _run_on_half_types(kernel: kernels.EntryKernel, inputs: Sequence[Tensor], result: Tensor) -> None:
@@ -83,15 +90,27 @@ def lies_as(result: Tensor, x: Tensor) -> bool:
     return x.stride() == result.stride() and not x.is_neg()
 
 
-def _value(prepare: Callable[[], kernels.EntryKernel], x: Tensor) -> Tensor:
+def _value(prepare: Prepare, x: Tensor) -> Tensor:
     result = empty_like(x)
-    if not lies_as(result, x):
-        x = result.copy_(x)
-    _run(prepare(), [x], result)
+    if x.is_contiguous() and x.dtype in _TYPES and not x.is_neg():
+        kernel = prepare()
+        pool.run_on_arrays(kernel, [as_array(x), as_array(result)], kernel.grain)
+    else:
+        _run(prepare(), [x if lies_as(result, x) else result.copy_(x)], result)
     return result
 
 
-def _pull(prepare: Callable[[], kernels.EntryKernel], gradient: Tensor, x: Tensor) -> Tensor:
+def _value_and_slope(prepare: Prepare, x: Tensor) -> tuple[Tensor, Tensor]:
+    value, slope = torch.empty_like(x), torch.empty_like(x)
+    if x.is_contiguous() and not x.is_neg():
+        kernel = prepare()
+        pool.run_on_arrays(kernel, [as_array(x), as_array(value), as_array(slope)], kernel.grain)
+    else:
+        _run(prepare(), [x if lies_as(value, x) else value.copy_(x)], value, slope)
+    return value, slope
+
+
+def _pull(prepare: Prepare, gradient: Tensor, x: Tensor) -> Tensor:
     result = empty_like(x)
     if not lies_as(result, gradient):
         gradient = result.copy_(gradient)
@@ -102,21 +121,32 @@ def _pull(prepare: Callable[[], kernels.EntryKernel], gradient: Tensor, x: Tenso
     return result
 
 
-def find(
-    card: Any, parameters: Mapping[str, Any], dtype: torch.dtype
-) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor, Tensor], Tensor]] | None:
-    """Return an activation's values, and a gradient times its slopes, as functions of plain tensors on a CPU.
+class ActivationKernels(NamedTuple):
+    """Functions of plain tensors on a CPU, which compile when they are first called."""
 
-    They compile when they are first called. None for a body that cannot be traced.
-    """
+    value: Callable[[Tensor], Tensor]
+    pull: Callable[[Tensor, Tensor], Tensor]
+    """Takes a gradient and x, and returns the gradient times the slopes at x."""
+    value_and_slope: Callable[[Tensor], tuple[Tensor, Tensor]] | None
+    """None where it would give a value other digits. Takes no half types, whose slopes would be rounded."""
+
+
+def find(card: Any, parameters: Mapping[str, Any], dtype: torch.dtype) -> ActivationKernels | None:
+    """Return the kernels of an activation; None for a body that cannot be traced."""
     name = "float64" if dtype is torch.float64 else "float32"
 
-    def preparing(output: str) -> Callable[[], kernels.EntryKernel]:
-        prepare = partial(kernels.prepare, card, (output,), name, parameters)
+    def preparing(*outputs: str) -> Prepare:
+        prepare = partial(kernels.prepare, card, outputs, name, parameters)
         kernel = prepare()
         return (lambda: kernel) if kernels.is_ours(card) else prepare  # as a global that a body reads may change
 
+    value, both = ("value",), ("value", "slope")
+    is_alike = len({kernels.arithmetic_of(card.with_(**parameters), outputs, name) for outputs in (value, both)}) == 1
     try:
-        return partial(_value, preparing("value")), partial(_pull, preparing("vjp"))
+        return ActivationKernels(
+            partial(_value, preparing(*value)),
+            partial(_pull, preparing("vjp")),
+            partial(_value_and_slope, preparing(*both)) if is_alike else None,
+        )
     except kernels.TraceError:
         return None

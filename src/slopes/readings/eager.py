@@ -37,6 +37,10 @@ HALF = (torch.float16, torch.bfloat16)
 ALL_DTYPES = _DTYPES + HALF
 
 
+#: Whether a backward runs whose graph may be needed again, so that it must not write to what was saved
+keeps_graph: Callable[[], bool] = getattr(_C._autograd, "_get_current_graph_task_keep_graph", lambda: True)
+
+
 class UnfitError(Exception):
     """A body gives something else than one value for each entry; the plain way says so."""
 
@@ -65,14 +69,16 @@ class Kernel:
     """A function of one number for plain tensors of one dtype: its values and, times a gradient, its slopes.
 
     `pull_back` is of operations that autograd can differentiate; `pull` is what a backward runs that is not to be.
-    PyTorch's own function, if it has as many digits and is faster, does all of that itself.
+    `value_and_slope`, if there is one, saves that backward its work. PyTorch's own function, if it has as many digits
+    and is faster, does all of that itself.
     """
 
-    __slots__ = ("in_double", "own", "pull", "pull_back", "value")
+    __slots__ = ("in_double", "own", "pull", "pull_back", "value", "value_and_slope")
 
     def __init__(self, body: Body, slope: Body, dtype: torch.dtype) -> None:
         self.pull_back = self.pull = _pulling(slope, dtype)
         self.value = _checked(body, dtype)
+        self.value_and_slope: Callable[[Tensor], tuple[Tensor, Tensor]] | None = None
         self.own: Body | None = None
         self.in_double: tuple[Body, float, float] | None = None  #: of `slopes.readings.short.PLAIN_RANGES`
 
@@ -150,6 +156,7 @@ def _bind(card: Any, parameters: dict[str, Any], x: Tensor) -> tuple[dict[str, A
 
 
 LARGE = 2**12  #: entries from which a compiled kernel is worth its compilation
+KEPT = 2**17 - 1  #: entries up to which slopes are computed with the values, and kept until the backward
 
 
 def _make_kernel(card: Any, parameters: dict[str, Any], x: Tensor) -> Kernel | None:
@@ -175,13 +182,13 @@ def _make_kernel(card: Any, parameters: dict[str, Any], x: Tensor) -> Kernel | N
                 kernel.in_double = plain_range(name, settings)
     if compiled is None:
         return kernel if x.dtype in _DTYPES else None
-    kernel.value, pull = compiled
-    pull_back = kernel.pull_back
-    kernel.pull = lambda gradient, x: (pull if is_plain(gradient, ALL_DTYPES) else pull_back)(gradient, x)
+    kernel.value, kernel.pull = compiled.value, compiled.pull
+    if x.numel() <= KEPT and x.dtype in _DTYPES:
+        kernel.value_and_slope = compiled.value_and_slope
     return kernel
 
 
-def _compile(card: Any, parameters: dict[str, Any], x: Tensor) -> tuple[Body, Body] | None:
+def _compile(card: Any, parameters: dict[str, Any], x: Tensor) -> Any:
     from slopes import kernels
     from slopes.kernels import tensors
 
@@ -417,17 +424,22 @@ class _Direct(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, kernel: Kernel, x: Tensor) -> Tensor:
         ctx.kernel = kernel
-        ctx.save_for_backward(x)
-        values: Tensor = kernel.value(x)
+        if kernel.value_and_slope is None:
+            ctx.save_for_backward(x)
+            return kernel.value(x)  # type: ignore[no-any-return]
+        values, slopes = kernel.value_and_slope(x)
+        ctx.save_for_backward(x, slopes)
         return values
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
-        (x,) = ctx.saved_tensors
+        x, *slopes = ctx.saved_tensors
         kernel, gradient = ctx.kernel, gradients[0]
-        if torch.is_grad_enabled() or type(gradient) is not Tensor or _C._len_torch_dispatch_stack():
+        if torch.is_grad_enabled() or not is_plain(gradient, ALL_DTYPES):
             return None, kernel.pull_back(gradient, x)
-        return None, kernel.pull(gradient, x)
+        if not slopes:
+            return None, kernel.pull(gradient, x)
+        return None, slopes[0] * gradient if keeps_graph() else slopes[0].mul_(gradient)
 
 
 class _CompiledGate(_Direct):

@@ -15,11 +15,10 @@ import torch
 from torch import _C
 from torch._C import _functorch as functorch
 
-from slopes.readings.eager import ALL_DTYPES, HALF, TYPES, is_plain
+from slopes.readings.eager import ALL_DTYPES, HALF, TYPES, is_plain, keeps_graph
 from slopes.readings.eager import LARGE_FOR_A_LOSS as LARGE
 
 Tensor = torch.Tensor
-keeps_graph: Callable[[], bool] = getattr(_C._autograd, "_get_current_graph_task_keep_graph", lambda: True)
 
 
 def has_many_entries(x: Any) -> bool:
