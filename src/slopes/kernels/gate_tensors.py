@@ -22,6 +22,8 @@ class GateOfTensors:
     `pull_back` is of operations that autograd can differentiate.
     """
 
+    value_and_slope = None
+
     def __init__(
         self, value: GateKernel, find_vjp: Callable[[], GateKernel | None], plain: Callable[..., Tensor], x: Tensor,
         axis: int,
