@@ -7,6 +7,7 @@ import runpy
 import subprocess
 import sys
 import threading
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -15,10 +16,13 @@ import slopes
 from helpers import mark_exhaustive, require_kernels
 from slopes import kernels, ops
 from slopes.catalogue import ACTIVATIONS
+from slopes.kernels import compiling
 from slopes.readings.program import evaluate
 from test_trace import CASES, ELEMENTWISE, SPECIAL, arguments_of, cancelling, computed, rows_of
 
 require_kernels()
+
+from slopes.kernels import emitting, machine_code  # noqa: E402
 
 ONE_BY_ONE = [card for card in dict.fromkeys(ACTIVATIONS.values()) if not card.rowwise]
 LARGE = 2**17
@@ -439,18 +443,17 @@ def test_the_source_is_readable():
 # ---------------------------------------------------------------------------- the cache, and processes
 
 SCRIPT = """
-import numpy as np, slopes
-from slopes import kernels
-x = np.ones(5, np.float32)
-result = kernels.compute(slopes.{}, "value", x)
-kernel = kernels.load(kernels.source(slopes.{}, "value"))
-print(sum(kernel.stats.cache_hits.values()), result[0])
+import sys, numpy as np, slopes
+from slopes.kernels import compiling
+compiling.MOST_BYTES = {}
+result = slopes.kernels.compute(slopes.{}, "value", np.ones(5, np.float32))
+print("numba" in sys.modules, result[0])
 """
 
 
-def start(cache, card="elu"):
+def start(cache, card="elu", most_bytes=compiling.MOST_BYTES):
     environment = os.environ | {"SLOPES_CACHE": str(cache)}
-    command = [sys.executable, "-c", SCRIPT.replace("{}", card)]
+    command = [sys.executable, "-c", SCRIPT.format(most_bytes, card)]
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -461,30 +464,127 @@ def outcome(process):
     return out.split()
 
 
-def test_a_second_process_finds_the_kernel(tmp_path):
-    assert outcome(start(tmp_path)) == ["0", "1.0"]
-    assert outcome(start(tmp_path)) == ["1", "1.0"]
-    assert outcome(start(tmp_path, "elu.with_(alpha=2.0)")) == ["0", "1.0"]
+def files_in(cache):
+    return [path for path in cache.rglob("*") if path.is_file()]
+
+
+def test_a_second_process_finds_the_kernel_and_needs_no_numba(tmp_path):
+    assert outcome(start(tmp_path)) == ["True", "1.0"]
+    assert outcome(start(tmp_path)) == ["False", "1.0"]
+    assert outcome(start(tmp_path, "elu.with_(alpha=2.0)")) == ["True", "1.0"]
+    assert len(files_in(tmp_path)) == 2
 
 
 def test_two_processes_compile_one_kernel_at_once(tmp_path):
     for process in [start(tmp_path) for _ in range(3)]:
         assert outcome(process)[1] == "1.0"
-    assert not list(tmp_path.rglob("*.tmp"))
+    assert len(files_in(tmp_path)) == 1
 
 
 def test_without_a_folder_to_write_kernels_are_compiled_in_memory(tmp_path):
     (tmp_path / "file").write_text("")
-    assert outcome(start(tmp_path / "file" / "inside")) == ["0", "1.0"]
-    assert outcome(start("")) == ["0", "1.0"]
+    assert outcome(start(tmp_path / "file" / "inside")) == ["True", "1.0"]
+    assert outcome(start("")) == ["True", "1.0"]
 
 
-@pytest.mark.parametrize("damaged", mark_exhaustive(["*.nbi", "*.nbc", "*.py"]))
-def test_a_damaged_cache_is_no_obstacle(tmp_path, damaged):
-    outcome(start(tmp_path))
-    (found,) = tmp_path.rglob(damaged)
-    found.write_bytes(b"nonsense")
-    assert outcome(start(tmp_path))[1] == "1.0"
+@pytest.fixture
+def kept(tmp_path, monkeypatch):
+    """The source of a kernel, and the file of its machine code in a cache of its own."""
+    monkeypatch.setenv("SLOPES_CACHE", str(tmp_path))
+    source = kernels.source(slopes.elu, "value")
+    compiling._load(source)
+    (path,) = files_in(tmp_path)
+    return source, path
+
+
+def compiles(source, monkeypatch):
+    """Whether the source is compiled when it is loaded anew; the kernel is seen to work."""
+    compiled = []
+    monkeypatch.setattr(emitting, "emit", lambda *given, emit=emitting.emit: compiled.append(given) or emit(*given))
+    x = np.array([-1.0, 2.0], np.float32)
+    result = np.empty_like(x)
+    compiling._load(source)(x, result)
+    np.testing.assert_allclose(result, [np.expm1(-1), 2], rtol=1e-6)
+    return bool(compiled)
+
+
+def without_symbol(data):
+    code = machine_code.MachineCode.from_bytes(data)
+    return code._replace(symbols=(*code.symbols, "slopes_has_no_such_function")).to_bytes()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [lambda data: b"nonsense", lambda data: data[:-1], lambda data: b"{}\n" + data.partition(b"\n")[2], without_symbol],
+    ids=["nonsense", "cut", "no checksum", "not of this process"],
+)
+def test_a_damaged_file_is_compiled_anew(kept, damage, monkeypatch):
+    source, path = kept
+    assert not compiles(source, monkeypatch)
+    path.write_bytes(damage(path.read_bytes()))
+    assert compiles(source, monkeypatch)
+    assert not compiles(source, monkeypatch)
+
+
+def test_a_full_cache_makes_room(kept, monkeypatch):
+    source, path = kept
+    size = path.stat().st_size
+    monkeypatch.setattr(compiling, "MOST_BYTES", 3 * size)
+    other = path.parent.parent / "other version"
+    other.mkdir()
+    for place, age in ((other / "recent", 10), (path.parent / "old", 30), (path.parent / "older", 40)):
+        place.write_bytes(bytes(size))
+        os.utime(place, (path.stat().st_mtime - age,) * 2)
+    os.utime(path, (path.stat().st_mtime - 50,) * 2)
+    assert not compiles(source, monkeypatch)  # so it is used, and no longer the oldest
+    compiling._load(kernels.source(slopes.relu, "value"))
+    assert not other.exists()
+    assert sorted(file.name for file in path.parent.iterdir() if not file.name.startswith("slopes_")) == ["old"]
+    assert path.exists()
+    assert len(files_in(path.parent)) == 3
+
+
+def test_processes_that_make_room_at_once_do_not_disturb_one_another(tmp_path):
+    for process in [start(tmp_path, card, 0) for card in ("elu", "relu", "elu")]:
+        assert outcome(process)[1] == "1.0"
+    assert not files_in(tmp_path)
+
+
+def test_machine_code_refuses_arguments_of_another_kind(kept):
+    x = np.ones(4, np.float32)
+    kernel = compiling.load(kept[0])
+    for given in (
+        (x,), (x, x, x), (x, 1.0), (x, x.astype(np.float64)), (x.astype(np.int32), x), (x.reshape(2, 2), x), (x[::2], x),
+        (x.astype(">f4"), x), (x, None), (x, np.float32(1)),
+    ):  # fmt: skip
+        with pytest.raises(TypeError):
+            kernel(*given)
+
+
+def test_machine_code_gives_memory_back_and_says_if_there_is_none():
+    numba = pytest.importorskip("numba")
+
+    @numba.njit("void(float64[::1], int64)", nogil=True)
+    def fill(result, size):
+        room = np.empty(size)
+        room[0] = 3.0
+        result[:] = room[0]
+
+    function = machine_code.load(emitting.emit(fill, "slopes_test_of_memory"))
+    result = np.zeros(2)
+    tracemalloc.start()
+    try:
+        for _ in range(20):
+            function(result, 10**6)
+        now, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert result.tolist() == [3.0, 3.0]
+    assert most > 8 * 10**6 > 10 * now
+    with pytest.raises(MemoryError):
+        function(result, 2**58)
+    with pytest.raises(TypeError):
+        function(result, 1.5)
 
 
 def test_several_threads_ask_for_a_kernel_at_once(tmp_path, monkeypatch):
@@ -567,16 +667,18 @@ def test_the_command_line_compiles_before_kernels_are_needed(tmp_path, monkeypat
         "giou: computed without kernels",
         f"32 kernels in {tmp_path / 'kernels'}",
     ]
-    assert len(list(tmp_path.rglob("kernel_*.py"))) >= 6  # those of relu are in the memory of this process
+    assert len(files_in(tmp_path)) >= 6  # those of relu are in the memory of this process
 
 
-def test_numba_is_loaded_by_the_first_large_array():
+def test_numba_is_loaded_by_the_first_large_array_that_no_kernel_on_disk_is_for(tmp_path):
     script = (
         "import sys, numpy as np, slopes; slopes.silu(np.ones(100)); before = 'numba' in sys.modules;"
         "slopes.silu(np.ones(100000)); print(before, 'numba' in sys.modules)"
     )
-    process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert process.stdout.split() == ["False", "True"], process.stderr
+    environment = os.environ | {"SLOPES_CACHE": str(tmp_path)}
+    for loaded in ("True", "False"):
+        process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment)
+        assert process.stdout.split() == ["False", loaded], process.stderr
 
 
 @pytest.mark.parametrize(

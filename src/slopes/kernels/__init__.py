@@ -261,7 +261,8 @@ def compute(card: Card, output: str | Sequence[str], *arrays: Any, out: Any = No
 
     Raises TraceError for a body that is no straight line of operations.
     """
-    require("a kernel", "numba")
+    if not is_available():
+        require("a kernel", "numba")
     _require_card("kernels.compute", card)
     if not arrays or not all(isinstance(a, (np.ndarray, np.generic)) for a in arrays):
         kinds = ", ".join(type(a).__name__ for a in arrays) or "none"

@@ -1,9 +1,9 @@
 """Compile the source of a kernel with Numba, once for all processes where a folder can be written.
 
-A module with the source lies in a folder of the user's cache under the hash of its text, which names all that shapes
-the machine code: the program, the versions, and the elementary functions. Numba keeps the code beside it, for each
-CPU. So a changed body or function never meets an old kernel. Where no folder can be written, a kernel is compiled in
-memory.
+The machine code lies in the user's cache, in a folder for the versions, the CPU and the elementary functions, under
+the hash of the source. So a changed body or function never meets an old kernel. Where no folder can be written, a
+kernel is compiled in memory. The cache has a largest size: the kernels that were not used for longest make room, those
+of other versions before all.
 """
 
 from __future__ import annotations
@@ -34,26 +34,44 @@ if hasattr(
 
 @lru_cache
 def is_available() -> bool:
-    """Whether Numba is installed and works, on a machine with a fused multiply-add: in software that takes long."""
+    """Whether Numba is installed and works, on a machine with a fused multiply-add: in software that takes long.
+
+    Kernels in the folder show that Numba of this version works, and spare its import.
+    """
+    is_imported = "numba" in sys.modules
     if importlib.util.find_spec("numba") is None:
         return False
+    if not is_imported and os.environ.get("NUMBA_DISABLE_JIT", "0").strip() not in ("", "0"):
+        return False
     try:
-        import numba
         from llvmlite import binding
 
-        has_fma = platform.machine().lower() not in ("x86_64", "amd64") or binding.get_host_cpu_features().get("fma")
-        return bool(has_fma) and not numba.config.DISABLE_JIT
+        on_x86 = platform.machine().lower() in ("x86_64", "amd64")
+        if on_x86 and not binding.get_host_cpu_features().get("fma"):
+            return False
+        place = _place()
+        if not is_imported and place is not None and place.is_dir():
+            return True
+        import numba
+
+        return not numba.config.DISABLE_JIT
     except Exception:  # as where NumPy is newer than Numba knows, or LLVM does not know the machine
         return False
 
 
 @lru_cache
 def foundation() -> str:
-    """Return a line that names the versions, and a hash of the modules that generated sources import."""
-    parts = [(HOME / f"{name}.py").read_bytes() for name in ("coefficients", "elementary", "machine", "rows")]
+    """Return a line that names all that shapes the machine code of a source."""
+    from slopes.kernels.machine_code import describe_cpu
+
+    names = ("coefficients", "elementary", "machine", "rows", "emitting", "machine_code")
+    functions = hashlib.sha256(b"".join((HOME / f"{name}.py").read_bytes() for name in names))
     versions = [f"{package} {importlib.metadata.version(package)}" for package in ("numba", "llvmlite", "numpy")]
-    python = ".".join(map(str, sys.version_info[:3]))
-    return f"Python {python}, {', '.join(versions)}, functions {hashlib.sha256(b''.join(parts)).hexdigest()[:16]}"
+    spec = importlib.util.find_spec("numba")
+    place = spec.origin if spec is not None else None
+    return (
+        f"Python {sys.version}, {', '.join(versions)} in {place}, {describe_cpu()}, functions {functions.hexdigest()}"
+    )
 
 
 def folder() -> pathlib.Path | None:
@@ -70,52 +88,79 @@ def folder() -> pathlib.Path | None:
     return path / "slopes" / "kernels" if path.is_absolute() else None
 
 
+def _place() -> pathlib.Path | None:
+    """Return the folder for kernels of these versions and this CPU."""
+    place = folder()
+    return None if place is None else place / hashlib.sha256(foundation().encode()).hexdigest()[:16]
+
+
 def load(source: str) -> Callable[..., None]:
     """Return the function `kernel` of a source, compiled."""
     if source not in _kernels:
         with _lock:  # Numba's types and its compiler are not safe to load from several threads
             if source not in _kernels:
-                _kernels[source] = _load(f"# {foundation()}\n{source}")
+                _kernels[source] = _load(source)
     return _kernels[source]
 
 
-def _load(text: str) -> Callable[..., None]:
-    name = f"kernel_{hashlib.sha256(text.encode()).hexdigest()[:32]}"
-    place = folder()
+def _load(source: str) -> Callable[..., None]:
+    from slopes.kernels import machine_code
+
+    name = f"slopes_{hashlib.sha256(source.encode()).hexdigest()[:32]}"
+    place = _place()
     if place is not None:
-        with contextlib.suppress(Exception):  # a folder that cannot be written or read, or damaged code in it
-            return _module(name, _written(place, name, text)).kernel  # type: ignore[no-any-return]
+        with contextlib.suppress(OSError, machine_code.CodeError):  # there is none, or it is damaged
+            path = place / name
+            function = machine_code.load(machine_code.MachineCode.from_bytes(path.read_bytes()))
+            os.utime(path)
+            return function
+    from slopes.kernels.emitting import emit
+
     namespace: dict[str, Any] = {"__name__": name}
-    exec(compile(text.replace("cache=True", "cache=False"), f"<{name}>", "exec"), namespace)
-    return namespace["kernel"]  # type: ignore[no-any-return]
-
-
-def _written(place: pathlib.Path, name: str, text: str) -> pathlib.Path:
-    """Write a module, unless it lies there; as a whole, because another process may write it at the same time."""
-    path = place / f"{name}.py"
-    if path.is_file() and path.read_text(encoding="utf-8") == text:
-        return path
-    place.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=place, suffix=".tmp")
+    exec(compile(source, f"<{name}>", "exec"), namespace)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        code = emit(namespace["kernel"], name)
+        function = machine_code.load(code)
+    except machine_code.CodeError:  # it calls a function of a library that Numba alone has loaded
+        return namespace["kernel"]  # type: ignore[no-any-return]
+    if place is not None:
+        with contextlib.suppress(OSError):  # a folder that cannot be written
+            _write(place / name, code.to_bytes())
+            _make_room(place)
+    return function
+
+
+def _write(path: pathlib.Path, data: bytes) -> None:
+    """Write a file as a whole, because another process may write or read it at the same time."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
         os.replace(temporary, path)
     except OSError:
         pathlib.Path(temporary).unlink(missing_ok=True)
         raise
-    return path
 
 
-def _module(name: str, path: pathlib.Path) -> Any:
-    spec = importlib.util.spec_from_file_location(f"slopes.kernels.{name}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # where Numba looks when it loads the code
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[spec.name]
-        raise
-    return module
+MOST_BYTES = 2**27  #: of all kernels together; one takes 5 to 30 thousand
+
+
+def _make_room(place: pathlib.Path) -> None:
+    """Delete kernels until the rest has its size: first of other versions, and first those unused for longest.
+
+    Other processes may do the same, or use a kernel that is deleted: they have read it whole, or compile it anew.
+    """
+    files = []
+    for path in place.parent.glob("*/*"):
+        with contextlib.suppress(OSError):
+            status = path.stat()
+            files.append((path.parent == place, status.st_mtime, status.st_size, path))
+    excess = sum(size for _, _, size, _ in files) - MOST_BYTES
+    for _, _, size, path in sorted(files):
+        if excess <= 0:
+            return
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+            excess -= size
+            path.parent.rmdir()  # if it is empty

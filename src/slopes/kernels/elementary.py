@@ -28,7 +28,7 @@ from slopes.kernels.machine import (
 )  # fmt: skip
 
 #: `contract` is left out, because error-free sums need each of their roundings; `fma` stands where one helps
-OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True}
+OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True, "no_cfunc_wrapper": True}  # which nothing calls
 inlined = njit(forceinline=True, **OPTIONS)
 
 ZERO, HALF, ONE, TWO = number(0.0), number(0.5), number(1.0), number(2.0)

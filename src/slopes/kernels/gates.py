@@ -22,7 +22,7 @@ ROWS = """
 entries = kernel
 
 
-@njit("void({signature})", cache=True, **OPTIONS)
+@njit("void({signature})", **OPTIONS)
 def kernel({parameters}):
     for i in range({whole}.size // (2 * half)):
         start, middle, stop = 2 * i * half, (2 * i + 1) * half, (2 * i + 2) * half

@@ -25,7 +25,7 @@ from slopes.kernels.elementary import sigmoid, sigmoid_fine, sin, sinh, softplus
 from slopes.kernels.machine import fma, nearest, where
 
 
-@njit("void({signature})", cache=True, **OPTIONS)
+@njit("void({signature})", **OPTIONS)
 def kernel({parameters}):
 '''
 ENTRIES = """\

@@ -21,7 +21,7 @@ from slopes.kernels.machine import add_in_any_order
 entries = kernel
 
 
-@njit("void({signature})", cache=True, **OPTIONS)
+@njit("void({signature})", **OPTIONS)
 def kernel({parameters}):
 """
 

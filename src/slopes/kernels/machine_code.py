@@ -1,0 +1,109 @@
+"""Load the machine code of kernels, by llvmlite alone.
+
+Importing Numba and preparing it to load code from its own cache takes a second, so it serves as the compiler alone.
+`slopes.kernels.emitting` makes an object file of the code that Numba gives; here one is loaded in a millisecond, as a
+function in the calling convention of Python's own C functions.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import json
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from llvmlite import binding
+
+METH_FASTCALL = 0x0080
+
+
+class CodeError(Exception):
+    """Machine code cannot be loaded: it is damaged, or needs a function that this process does not have."""
+
+
+class MachineCode(NamedTuple):
+    """An object file, the name of its one function, and the symbols that this function needs of the process."""
+
+    name: str
+    symbols: tuple[str, ...]
+    code: bytes
+
+    def to_bytes(self) -> bytes:
+        """Return a line of JSON with a checksum, and the object file."""
+        head = {"name": self.name, "symbols": self.symbols, "sha256": hashlib.sha256(self.code).hexdigest()}
+        return json.dumps(head).encode() + b"\n" + self.code
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> MachineCode:
+        """Return the value that `to_bytes` has written; raise CodeError for anything else."""
+        line, _, code = data.partition(b"\n")
+        try:
+            head = json.loads(line)
+            if head["sha256"] == hashlib.sha256(code).hexdigest():
+                return cls(head["name"], tuple(head["symbols"]), code)
+        except (ValueError, TypeError, KeyError):
+            pass
+        raise CodeError("the file is damaged")
+
+
+def describe_cpu() -> str:
+    """Return the name and the features of this CPU, in LLVM's words."""
+    return f"{binding.get_host_cpu_name()} {binding.get_host_cpu_features().flatten()}"
+
+
+def make_target_machine() -> Any:
+    """Return LLVM's description of this CPU, for code that runs in this process."""
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
+    target = binding.Target.from_default_triple()
+    return target.create_target_machine(
+        cpu=binding.get_host_cpu_name(),
+        features=binding.get_host_cpu_features().flatten(),
+        opt=3,
+        reloc="static" if target.name.startswith("x86") else "default",
+        codemodel="jitdefault",
+        jit=True,
+    )
+
+
+@lru_cache
+def _engine() -> Any:
+    """Return the engine that holds the machine code of all kernels."""
+    return binding.create_mcjit_compiler(binding.parse_assembly(""), make_target_machine())
+
+
+class _MethodDefinition(ctypes.Structure):
+    """Python's struct PyMethodDef."""
+
+    _fields_ = (
+        ("name", ctypes.c_char_p),
+        ("function", ctypes.c_void_p),
+        ("flags", ctypes.c_int),
+        ("documentation", ctypes.c_char_p),
+    )
+
+
+_definitions: list[_MethodDefinition] = []  # which must live as long as the functions
+_make_function = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)(
+    ("PyCFunction_NewEx", ctypes.pythonapi)
+)
+
+
+def load(machine_code: MachineCode) -> Callable[..., None]:
+    """Return the function of machine code; raise CodeError if this process lacks a symbol that it needs."""
+    engine = _engine()  # which makes the symbols of the process known
+    missing = [symbol for symbol in machine_code.symbols if binding.address_of_symbol(symbol) is None]
+    if missing:  # LLVM would end the process
+        raise CodeError(f"this process has no {', '.join(missing)}")
+    engine.add_object_file(binding.ObjectFileRef.from_data(machine_code.code))
+    engine.finalize_object()
+    address = engine.get_function_address(machine_code.name)
+    if not address:
+        raise CodeError(f"there is no function {machine_code.name}")
+    definition = _MethodDefinition(b"kernel", address, METH_FASTCALL, None)
+    _definitions.append(definition)
+    function: Callable[..., None] = _make_function(ctypes.addressof(definition), np.ndarray, None)
+    return function
