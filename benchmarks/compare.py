@@ -32,6 +32,7 @@ from torch import nn
 import slopes
 from slopes.study import networks, tasks
 from slopes.study.job import Cell, Job
+from slopes.study.settings import Settings
 from slopes.study.training import train
 from slopes.study.training.common import Order
 
@@ -52,7 +53,9 @@ def job(epochs: int) -> Job:
     """The study's default network on digits."""
     task = tasks.BUILTIN["digits"]()
     network = networks.resolve("mlp", task)
-    return Job(tuple(ACTIVATIONS), (slopes.cross_entropy,), network, task, epochs, engine="stack")
+    return Job(
+        tuple(ACTIVATIONS), (slopes.cross_entropy,), network, task, **Settings(epochs=epochs, engine="stack").training
+    )
 
 
 def plain(cells: Sequence[Cell], epochs: int) -> list[float]:
@@ -62,7 +65,7 @@ def plain(cells: Sequence[Cell], epochs: int) -> list[float]:
     accuracies = []
     for cell in cells:
         split = task.split(cell.seed)
-        order = Order(cell.seed, split.train, made.batch)
+        order = Order(cell.seed, split.train, made.batch_size)
         model = made.network.slotted(cell.seed, classes[cell.activation])
         optimizer = torch.optim.Adam(model.parameters(), lr=cell.rate)
         for _ in range(epochs):

@@ -12,7 +12,7 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ except ModuleNotFoundError:  # the library works without; this module is only im
 
 from slopes import __version__
 from slopes.extras import require
+from slopes.study.settings import OPTIONS
 
 if TYPE_CHECKING:
     from slopes.card import Card
@@ -388,42 +389,52 @@ def compile_(names: tuple[str, ...]) -> None:
     click.echo(f"{total} kernels" + (f" in {place}" if place else ", which no folder keeps"))
 
 
+def _read_numbers(option: str, listed: str) -> list[float]:
+    with _complaining(ValueError, prefix=f"{option} takes numbers with commas, as in 0.001,0.01: "):
+        return [float(number) for number in listed.split(",")]
+
+
+def _read_object(option: str, spec: str) -> Any:
+    from slopes import loading
+
+    with _complaining(*WRONG_SPEC):
+        return loading.find(spec)
+
+
+#: how the text of an option becomes the value that `slopes.compare` takes, by the kind that the option states
+READERS: dict[str, Callable[[str, str], Any]] = {
+    "cards": lambda option, listed: _load(_split(option, listed)),
+    "names": lambda option, listed: tuple(_split(option, listed)),
+    "numbers": _read_numbers,
+    "object": _read_object,
+    "place": lambda _, place: int(place) if re.fullmatch(r"-?\d+", place) else place,
+}
+TYPES: dict[str, Any] = {"count": click.IntRange(min=1), "number": float}
+
+
+def _options_of_a_comparison(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that `slopes.compare` has."""
+    for each in reversed(OPTIONS):
+        told = each.metadata["on_command_line"]
+        if told is not None:
+            command = click.option(
+                f"--{each.name.replace('_', '-')}",
+                metavar=told.metavar,
+                help=told.help or each.metadata["about"],
+                is_flag=told.kind == "flag",
+                type=TYPES.get(told.kind),
+            )(command)
+    return command
+
+
 @main.command()
 @click.argument("model", required=False, metavar="[MODEL")
 @click.argument("data", required=False, metavar="[DATA]]")
-@click.option("--target", metavar="NAME", help="The column or array of DATA that is to be predicted.")
-@click.option("--task", metavar="KIND", help="classification, binary, regression, count or segmentation.")
-@click.option("--activations", metavar="NAME,...", help="Those to compare.")
-@click.option("--losses", metavar="NAME,...", help="Those to compare; every activation is trained with every loss.")
-@click.option("--baseline", metavar="NAME,...", help="The activation, loss or both to compare with (the first ones).")
-@click.option("--seeds", type=click.IntRange(min=1), metavar="N", help="How many times each pair is trained.")
-@click.option("--epochs", type=click.IntRange(min=1), metavar="N", help="How long each run lasts.")
-@click.option("--rates", metavar="RATE,...", help="The learning rates from which each pair picks its own.")
+@_options_of_a_comparison
 @click.option("--metric", metavar="NAME", help="What is shown, in place of the task's first metric.")
-@click.option("--replace", metavar="CLASS", help="The activations of your model to replace, as in torch.nn.ReLU.")
-@click.option("--output", metavar="KEY", help="Which of your model's outputs is the prediction: a number or a key.")
-@click.option("--resample", is_flag=True, help="Split the data anew for each seed.")
-@click.option("--optimizer", metavar="NAME", help="adam, adamw or sgd.")
-@click.option("--batch-size", type=click.IntRange(min=1), metavar="N", help="How many samples make a step.")
-@click.option("--clip", type=float, metavar="NORM", help="The most that a gradient's norm may be.")
-@click.option("--engine", metavar="NAME", help="stack (side by side), loop (one by one) or auto.")
-@click.option("--out", metavar="DIR", help="The folder of the record and the report (slopes-compare).")
-@click.option("--workers", type=click.IntRange(min=1), metavar="N", help="How many processes train.")
-@click.option("--executor", metavar="ADDRESS", help="A Dask cluster that trains, as in dask://host:8786.")
 @click.option("--export", metavar="FILE", help="Write a row per run, too: .csv, .json or .parquet.")
 @click.option("as_json", "--json", is_flag=True, help="Print the results as JSON.")
-def compare(
-    activations: str | None,
-    losses: str | None,
-    baseline: str | None,
-    rates: str | None,
-    metric: str | None,
-    output: str | None,
-    replace: str | None,
-    export: str | None,
-    as_json: bool,
-    **options: Any,
-) -> int:
+def compare(metric: str | None, export: str | None, as_json: bool, **options: Any) -> int:
     """Train a network for every activation x loss, and report which differences are real.
 
     MODEL is mlp, cnn, transformer or your own (file.py:Model); DATA is digits, mnist5k, diabetes, breast_cancer,
@@ -438,26 +449,16 @@ def compare(
       slopes compare cnn mnist5k --losses cross_entropy,my_losses.py:my_loss --out results
       slopes compare my_models.py:Model houses.csv --target price --baseline silu,mse
     """
-    given: dict[str, Any] = {name: value for name, value in options.items() if value is not None and value is not False}
+    given = {name: value for name, value in options.items() if value is not None and value is not False}
     with _complaining(ImportError):
-        from slopes.study.compare import NEEDED
+        from slopes.study.api import NEEDED
 
         require("slopes compare", *NEEDED)
-    for name, listed in (("activations", activations), ("losses", losses)):
-        if listed is not None:
-            given[name] = _load(_split(f"--{name}", listed))
-    if rates is not None:
-        with _complaining(ValueError, prefix="--rates takes numbers with commas, as in 0.001,0.01: "):
-            given["rates"] = [float(rate) for rate in rates.split(",")]
-    if baseline is not None:
-        given["baseline"] = tuple(_split("--baseline", baseline))
-    if output is not None:
-        given["output"] = int(output) if re.fullmatch(r"-?\d+", output) else output
-    if replace is not None:
-        from slopes import loading
-
-        with _complaining(*WRONG_SPEC):
-            given["replace"] = loading.find(replace)
+    for each in OPTIONS:
+        if each.name in given and each.metadata["on_command_line"] is not None:
+            read = READERS.get(each.metadata["on_command_line"].kind)
+            if read is not None:
+                given[each.name] = read(f"--{each.name}", given[each.name])
     with _complaining(ImportError):
         from slopes.plot import terminal
         from slopes.study import StudyError

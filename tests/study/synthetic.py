@@ -15,6 +15,7 @@ import torch
 import slopes
 from slopes.study import metrics
 from slopes.study.results import Failure, Run, Study
+from slopes.study.settings import Settings
 from slopes.study.tasks import Parts
 
 METRICS = {
@@ -59,17 +60,14 @@ def make_plan(
         resampled=resampled is not None,
         split=lambda seed: parts,
     )
+    settings = Settings(data=task.name, rates=rates, seeds=seeds, epochs=epochs)
     network = SimpleNamespace(name="mlp", notes=tuple(notes), replace=(torch.nn.ReLU,), digest="0123456789abcdef")
     job = SimpleNamespace(
         activations=tuple(activations),
         losses=tuple(losses),
         network=network,
         task=task,
-        epochs=epochs,
-        batch=64,
-        optimizer="adam",
-        clip=None,
-        engine="auto",
+        **settings.training,
     )
     names = names or {"activation": named(activations), "loss": named(losses)}
     feeds = [
@@ -83,8 +81,9 @@ def make_plan(
     ]
     return SimpleNamespace(
         job=job,
-        rates=tuple(rates),
-        seeds=tuple(range(seeds)),
+        settings=settings,
+        rates=settings.rates,
+        seeds=settings.seeds,
         names=names,
         metrics=METRICS[kind],
         feeds=feeds,

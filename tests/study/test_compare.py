@@ -262,13 +262,10 @@ def card_from(tmp_path, monkeypatch, text):
 
 def key(model="mlp", data="digits", **options):
     from slopes.study.plan import make_plan
+    from slopes.study.settings import Settings
 
-    chosen = {
-        **{"activations": [slopes.elu], "losses": [slopes.mse], "seeds": [1], "epochs": 2, "rates": [0.1]},
-        **{"baseline": None, "target": None, "task": None, "replace": None, "output": None, "resample": False},
-        **{"optimizer": "adam", "batch_size": 64, "clip": None, "engine": "auto"},
-    }
-    plan = make_plan(model, data, **(chosen | options))
+    chosen = {"activations": [slopes.elu], "losses": [slopes.mse], "seeds": [1], "epochs": 2, "rates": [0.1]}
+    plan = make_plan(Settings(model, data, **(chosen | options)))
     return plan.key(plan.cells[0])
 
 

@@ -19,7 +19,7 @@ from synthetic import ACTIVATIONS, LOSSES, METRICS, SIX, make_study
 import slopes
 from slopes.study.errors import StudyError
 from slopes.study.report import answer, figures, render, scales, write
-from slopes.study.report.page import _json, call, milliseconds
+from slopes.study.report.page import _json, milliseconds
 from slopes.study.report.scales import Numbers
 from slopes.study.statistics import Resampled
 
@@ -297,19 +297,6 @@ def test_numbers_and_settings_are_those_of_the_study(page, html, study):
     assert "cross_entropy: logits and labels; mse: softmax probabilities and one-hot rows." in page.words
     for line in ("seeds=10,", "rates=(0.001, 0.01, 0.1),", "losses=[slopes.cross_entropy, slopes.mse],"):
         assert line in html
-
-
-def test_the_call_names_what_is_the_users_own():
-    study = make_study(activations=[torch.nn.ReLU, slopes.elu.with_(alpha=0.5)], seeds=2)
-    job = study.plan.job
-    text = call(study)
-    assert text.startswith(
-        "slopes.compare(\n    'mlp',\n    'digits',\n    activations=[ReLU, slopes.elu.with_(alpha=0.5)],"
-    )
-    job.network.name, job.task.name, job.clip, study.plan.seeds = "Net", "data.csv", 1.0, (3, 5)
-    text = call(study)
-    for line in ("    Net,", "    'data.csv',", "    clip=1.0,", "    seeds=[3, 5],"):
-        assert line in text.splitlines()
 
 
 def test_a_regression_is_told_in_its_own_units():

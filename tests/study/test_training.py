@@ -19,6 +19,7 @@ from slopes.readings import short
 from slopes.study import training
 from slopes.study.job import Cell, Job
 from slopes.study.networks import Network
+from slopes.study.settings import Settings
 from slopes.study.tasks.task import Parts, Task
 from slopes.study.training import common, engine, probe, runs
 
@@ -86,9 +87,10 @@ def mlp(width=16):
 
 
 def job(source=mlp, task=None, activations=(slopes.relu, slopes.tanh, slopes.gelu), **given):
-    given = {"losses": (slopes.cross_entropy,), "epochs": 3, "batch": 16, "engine": "stack"} | given
+    losses = given.pop("losses", (slopes.cross_entropy,))
+    training = Settings(**{"epochs": 3, "batch_size": 16, "engine": "stack"} | given).training
     network = FakeNetwork("net", source, (nn.ReLU,), getattr(source, "__qualname__", "net"))
-    return Job(activations=activations, network=network, task=task or classes(12), **given)
+    return Job(activations=activations, losses=losses, network=network, task=task or classes(12), **training)
 
 
 def cells(made, rates=(0.003, 0.02), seeds=(0, 1)):
@@ -426,7 +428,7 @@ def test_a_unit_is_a_channel_of_images_and_dead_only_if_no_sample_moves_it(monke
 
 
 def test_gradient_norms_are_those_of_autograd():
-    made = job(activations=(slopes.tanh,), optimizer="sgd", epochs=1, batch=80)  # one step
+    made = job(activations=(slopes.tanh,), optimizer="sgd", epochs=1, batch_size=80)  # one step
     (cell,) = cells(made, rates=(0.1,), seeds=(3,))
     (outcome,) = training.train(made, [cell])
     model = made.network.slotted(3, nn.Tanh)

@@ -1,12 +1,24 @@
 """Comparing: trains a real network for every activation x loss asked for, and shows what the choice changed.
 
 `compare` is the whole of it; a `Study` is what it gives, `StudyError` what it raises where the record or the
-output folder will not do. Nothing heavy loads before a study starts.
+output folder will not do. Each name is loaded when first used, so that the command line can ask for the options alone.
 """
 
-from slopes.study.compare import compare
-from slopes.study.errors import StudyError
-from slopes.study.progress import Progress
-from slopes.study.results import Run, Study
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
+if TYPE_CHECKING:
+    from slopes.study.api import compare as compare
+    from slopes.study.errors import StudyError as StudyError
+    from slopes.study.progress import Progress as Progress
+    from slopes.study.results import Run as Run
+    from slopes.study.results import Study as Study
+
+_HOMES = {"compare": "api", "StudyError": "errors", "Progress": "progress", "Run": "results", "Study": "results"}
 __all__ = ["Progress", "Run", "Study", "StudyError", "compare"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,22 +1,16 @@
-"""What `slopes.compare` was given, checked: each mistake is one line that says what came and what would do."""
+"""The functions that `slopes.compare` was given, checked: each mistake is one line that says what came and would do."""
 
 from __future__ import annotations
 
 import difflib
 import inspect
-import math
-import os
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 from torch import nn
 
 import slopes
 from slopes.card import Activation, Card, Gate, Loss, Map
-from slopes.domains import shown
-from slopes.study.executing.processes import processors
 
 ACTIVATIONS = ("relu", "leaky_relu", "gelu", "silu", "tanh", "sigmoid")
 #: what is compared on each kind of task where nothing is said
@@ -27,8 +21,6 @@ LOSSES = {
     "count": ("poisson_nll", "mse", "mae"),
     "segmentation": ("binary_cross_entropy", "sigmoid_focal", "dice"),
 }
-OPTIMIZERS = ("adam", "adamw", "sgd")
-ENGINES = ("auto", "stack", "loop")
 
 
 def activations(given: Any) -> tuple[Any, ...]:
@@ -130,78 +122,3 @@ def baseline(given: Any, chosen: dict[str, tuple[Any, ...]]) -> tuple[int, int]:
                 f"{hint} Got {given!r}."
             )
     return places.get("activation", 0), places.get("loss", 0)
-
-
-def whole(what: str, value: Any, least: int, most: int = 10**6) -> int:
-    """A whole number; far fewer runs than the largest one allows would end in a lifetime."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise ValueError(f"compare: {what} must be a whole number of at least {least}, got {shown(value)}.")
-    if value > most:
-        raise ValueError(f"compare: {what} must be a whole number of at most {most}, got {shown(value)}.")
-    return int(value)
-
-
-def positive(what: str, value: Any) -> float:
-    """A finite number above 0."""
-    real = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
-    if not real or not 0 < value < math.inf:
-        raise ValueError(f"compare: {what} must be a finite number > 0, got {value!r}.")
-    return float(value)
-
-
-def one_of(what: str, value: Any, choices: Sequence[str]) -> str:
-    """One of several words."""
-    if value not in choices:
-        near = difflib.get_close_matches(str(value), choices, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else "."
-        raise ValueError(f"compare: {what} must be one of {', '.join(map(repr, choices))}, got {value!r}{hint}")
-    return str(value)
-
-
-def flag(what: str, value: Any) -> bool:
-    """True or False."""
-    if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"compare: {what} must be True or False, got {value!r}.")
-    return bool(value)
-
-
-def folder(given: Any) -> Path:
-    """Where the record lies."""
-    if not isinstance(given, (str, os.PathLike)) or not os.fspath(given):
-        raise TypeError(f"compare: out must be the path of a folder, got {given!r}.")
-    return Path(given)
-
-
-def seeds(given: Any) -> tuple[int, ...]:
-    """Which seeds; a number says how many."""
-    if isinstance(given, (int, np.integer)):
-        return tuple(range(whole("seeds", given, 1, most=10_000)))
-    if isinstance(given, str) or not isinstance(given, Iterable):
-        raise TypeError(f"compare: seeds must be how many there are or a list of them, got {given!r}.")
-    chosen = tuple(whole("a seed", seed, 0, 2**62 - 1) for seed in given)
-    if not chosen or len(set(chosen)) < len(chosen):
-        raise ValueError(f"compare: seeds must be one or more different numbers, got {shown(list(chosen))}.")
-    return chosen
-
-
-def rates(given: Any) -> tuple[float, ...]:
-    """The learning rates, ascending."""
-    if isinstance(given, str) or not isinstance(given, Iterable):
-        raise TypeError(f"compare: rates must be a list of learning rates, as in rates=(0.001, 0.01), got {given!r}.")
-    chosen = tuple(positive("a learning rate", rate) for rate in given)
-    if not chosen or len(set(chosen)) < len(chosen):
-        raise ValueError(f"compare: rates must be one or more different learning rates, got {list(chosen)}.")
-    return tuple(sorted(chosen))
-
-
-def progress(given: Any) -> None:
-    """Refuse what shows no progress."""
-    if given is not None and not isinstance(given, bool) and not callable(given):
-        raise TypeError(f"compare: progress must be a function that takes a Progress, or False, got {shown(given)}.")
-
-
-def workers(given: Any) -> int:
-    """How many processes, by default one for each processor that this one may use."""
-    if given is None:
-        return processors()
-    return whole("workers", given, 1, most=4096)

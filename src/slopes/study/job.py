@@ -29,7 +29,7 @@ class Job:
     network: Network
     task: Task
     epochs: int
-    batch: int = 64
-    optimizer: str = "adam"  #: or "adamw", "sgd"
-    clip: float | None = None  #: the most that the gradient's norm of one network may be
-    engine: str = "auto"  #: or "stack", "loop"
+    batch_size: int
+    optimizer: str
+    clip: float | None
+    engine: str

@@ -19,6 +19,7 @@ from slopes.study import arguments, identity
 from slopes.study.feeding import Feed, Unfit, feed
 from slopes.study.job import Cell, Job
 from slopes.study.metrics import Metric, metrics_of
+from slopes.study.settings import Settings
 from slopes.study.statistics import Resampled
 
 #: how many runs are trained side by side at the most: beyond it a stack gains little, and a kill loses more
@@ -30,10 +31,19 @@ class Plan:
     """Everything that determines a study's runs, and what they are compared with."""
 
     job: Job
-    seeds: tuple[int, ...]
-    rates: tuple[float, ...]
+    settings: Settings
     baseline: tuple[int, int]  #: the places of its activation and its loss
     _keys: dict[Cell, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds of each pair."""
+        return tuple(self.settings.seeds)  # type: ignore[arg-type]
+
+    @property
+    def rates(self) -> tuple[float, ...]:
+        """The learning rates, ascending."""
+        return tuple(self.settings.rates)
 
     @cached_property
     def names(self) -> dict[str, list[str]]:
@@ -134,14 +144,7 @@ class Plan:
             "seed": cell.seed,
             "network": job.network.digest,
             "data": job.task.fingerprint,
-            "training": {
-                "epochs": job.epochs,
-                "batch": job.batch,
-                "optimizer": job.optimizer,
-                "clip": job.clip,
-                "engine": job.engine,
-                "code": identity.of_training(),
-            },
+            "training": self.settings.training | {"code": identity.of_training()},
             "versions": self.versions,
         }
 
@@ -162,49 +165,22 @@ class Plan:
         return {"activation": [identity.of_activation(each) for each in job.activations], "loss": fitting}
 
 
-def make_plan(
-    model: Any,
-    data: Any,
-    *,
-    activations: Any,
-    losses: Any,
-    seeds: Any,
-    epochs: Any,
-    rates: Any,
-    baseline: Any,
-    target: Any,
-    task: Any,
-    replace: Any,
-    output: Any,
-    resample: bool,
-    optimizer: str,
-    batch_size: Any,
-    clip: Any,
-    engine: str,
-) -> Plan:
+def make_plan(settings: Settings) -> Plan:
     """Return the plan that was asked for, or raise TypeError or ValueError that says what does not fit."""
     from slopes.study import networks, tasks
 
-    chosen = arguments.activations(activations)
-    settings: dict[str, Any] = {
-        "epochs": arguments.whole("epochs", epochs, 1),
-        "batch": arguments.whole("batch_size", batch_size, 1, most=2**31),
-        "optimizer": arguments.one_of("optimizer", optimizer, arguments.OPTIMIZERS),
-        "clip": None if clip is None else arguments.positive("clip", clip),
-        "engine": arguments.one_of("engine", engine, arguments.ENGINES),
-    }
-    when, how_fast = arguments.seeds(seeds), arguments.rates(rates)
-    found = tasks.resolve(data, target=target, task=task, resampled=arguments.flag("resample", resample))
-    blamed = arguments.losses(losses, found.kind)
-    network = networks.resolve(model, found, replace=replace, output=output)
-    job = Job(chosen, blamed, network, found, **settings)
-    against = arguments.baseline(baseline, {"activation": chosen, "loss": blamed})
-    plan = Plan(job, when, how_fast, against)
+    chosen = arguments.activations(settings.activations)
+    task = tasks.resolve(settings.data, target=settings.target, task=settings.task, resampled=settings.resample)
+    losses = arguments.losses(settings.losses, task.kind)
+    network = networks.resolve(settings.model, task, replace=settings.replace, output=settings.output)
+    job = Job(chosen, losses, network, task, **settings.training)
+    against = arguments.baseline(settings.baseline, {"activation": chosen, "loss": losses})
+    plan = Plan(job, settings, against)
     if not plan.cells:
-        raise ValueError(f"compare: no loss fits {found.name}: {'; '.join(dict.fromkeys(plan.unfit.values()))}")
+        raise ValueError(f"compare: no loss fits {task.name}: {'; '.join(dict.fromkeys(plan.unfit.values()))}")
     if against in plan.unfit:
-        if baseline is not None:
+        if settings.baseline is not None:
             raise ValueError(f"compare: the baseline cannot be trained: {plan.unfit[against]}")
-        plan = Plan(job, when, how_fast, plan.cells[0][:2])
+        plan = Plan(job, settings, plan.cells[0][:2])
     _ = plan.names, plan._identities  # each refuses what cannot be trained
     return plan

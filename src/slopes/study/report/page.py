@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import inspect
 import json
 import math
-from collections.abc import Collection
 from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slopes.study.errors import StudyError
+from slopes.study.repeating import write_call
 from slopes.study.report import charts, figures, scales
 from slopes.study.report.answer import Verdict, answers, chance, of_pairs
 from slopes.study.report.scales import Axis, Numbers
@@ -120,7 +119,7 @@ def context(study: Study) -> dict[str, Any]:
         "charts": shown,
         **_cost(study),
         "diverged_total": sum(pair.diverged_anywhere for pair in study.pairs),
-        "call": call(study),
+        "call": write_call(study),
         "duration": duration(study.seconds),
         "panel": {name.lower(): getattr(figures, name) for name in SIZES},
         "style": Markup(_file("uPlot.min.css") + "\n" + _file("style.css")),
@@ -284,39 +283,3 @@ def _cost(study: Study) -> dict[str, Any]:
     stacked = sum(run.engine == "stack" for run in study.runs)
     largest = max((run.stack for run in study.runs), default=1)
     return {"times": times, "whys": whys, "stacked": stacked, "largest": largest}
-
-
-def call(study: Study) -> str:
-    """The call that repeats the study; what is the user's own stands there by its name."""
-    from slopes.study.networks.builtin import BUILTIN as NETWORKS
-    from slopes.study.tasks.builtin import BUILTIN as TASKS
-
-    plan, job = study.plan, study.plan.job
-    counted = plan.seeds == tuple(range(len(plan.seeds)))
-    baseline = (study.baseline.activation, study.baseline.loss)
-    given = [
-        _spelt(job.network.name, NETWORKS),
-        _spelt(job.task.name, TASKS),
-        f"activations=[{', '.join(map(_written, job.activations))}]",
-        f"losses=[{', '.join(map(_written, job.losses))}]",
-        f"seeds={len(plan.seeds) if counted else list(plan.seeds)}",
-        f"epochs={job.epochs}",
-        f"rates={plan.rates}",
-        f"baseline={baseline}",
-        "resample=True" if job.task.resampled else "",
-        f"optimizer={job.optimizer!r}",
-        f"batch_size={job.batch}",
-        f"clip={job.clip}" if job.clip is not None else "",
-        f"engine={job.engine!r}" if job.engine != "auto" else "",
-    ]
-    return "slopes.compare(\n" + "".join(f"    {argument},\n" for argument in given if argument) + ")"
-
-
-def _written(function: Any) -> str:
-    """A card as it is called in code; a class by its name."""
-    return function.__qualname__ if inspect.isclass(function) else repr(function)
-
-
-def _spelt(name: str, builtin: Collection[str]) -> str:
-    """A network or a task as it was given: in quotes where it is known by its name or is a file."""
-    return repr(name) if name.partition("(")[0] in builtin or "." in name else name

@@ -21,7 +21,7 @@ class Single:
 
     def __init__(self, job: Job, cell: Cell, feeds: dict[int, Any]) -> None:
         self.cells: Sequence[Cell] = [cell]
-        self._network, self._task, self._clip, self._batch = job.network, job.task, job.clip, job.batch
+        self._network, self._task, self._clip, self._batch = job.network, job.task, job.clip, job.batch_size
         self._loss, self._feed = job.losses[cell.loss], feeds[cell.loss]
         made: list[nn.Module] = []
 

@@ -25,7 +25,7 @@ def against_stacking(job: Job, cells: Sequence[Cell], feeds: dict[int, Any], *, 
     if timed and len(cells) == 1:
         return "a network alone needs no stack"
     pairs = tuple(dict.fromkeys((cell.activation, cell.loss) for cell in cells))
-    setting = (job.network.digest, job.task.fingerprint, job.batch, job.optimizer)
+    setting = (job.network.digest, job.task.fingerprint, job.batch_size, job.optimizer)
     tried = (*setting, tuple((job.activations[a], job.losses[b]) for a, b in pairs))
     if tried not in _known:
         _known[tried] = _refusal(
@@ -41,7 +41,7 @@ def against_stacking(job: Job, cells: Sequence[Cell], feeds: dict[int, Any], *, 
 
 def _refusal(job: Job, cells: list[Cell], feeds: dict[int, Any]) -> str:
     """Why a stack of the cells cannot be trained, or gives other numbers; empty if neither."""
-    rows = job.task.split(cells[0].seed).train[: job.batch]
+    rows = job.task.split(cells[0].seed).train[: job.batch_size]
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("error", "There is a performance drop")  # operations that vmap runs one by one
@@ -75,7 +75,7 @@ def _no_gain(job: Job, cells: Sequence[Cell], feeds: dict[int, Any]) -> str:
 def _seconds(learner: Learner, job: Job) -> float:
     """The seconds of a step: of processor time, which tells also on a busy machine, unless several threads share it."""
     clock = time.thread_time if torch.get_num_threads() == 1 else time.perf_counter
-    rows = job.task.split(learner.cells[0].seed).train[: job.batch].expand(len(learner.cells), -1)
+    rows = job.task.split(learner.cells[0].seed).train[: job.batch_size].expand(len(learner.cells), -1)
     best = float("inf")
     for _ in range(STEPS):
         start = clock()

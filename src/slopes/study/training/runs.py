@@ -26,7 +26,9 @@ def run(learner: Learner, job: Job, feeds: dict[int, Any]) -> list[Outcome]:
     """
     cells, task = learner.cells, job.task
     splits = [task.split(cell.seed) for cell in cells]
-    orders = {cell.seed: Order(cell.seed, split.train, job.batch) for cell, split in zip(cells, splits, strict=True)}
+    orders = {
+        cell.seed: Order(cell.seed, split.train, job.batch_size) for cell, split in zip(cells, splits, strict=True)
+    }
     checking, judging = (
         torch.stack([getattr(split, part) for split in splits]) if task.resampled else getattr(splits[0], part)
         for part in ("validation", "test")

@@ -39,7 +39,7 @@ class Stack:
 
     def __init__(self, job: Job, cells: Sequence[Cell], feeds: dict[int, Any]) -> None:
         self.cells = cells
-        self._network, self._task, self._batch = job.network, job.task, job.batch
+        self._network, self._task, self._batch = job.network, job.task, job.batch_size
         made: list[nn.Module] = []
         start = {seed: self._slotted(job, seed, made) for seed in dict.fromkeys(cell.seed for cell in cells)}
         self.model = dropout.own(start[cells[0].seed], [cell.seed for cell in cells], stacked=True)

@@ -2,54 +2,29 @@
 
 from __future__ import annotations
 
-import os
 import time
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import replace as changed
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slopes.extras import require
 from slopes.study.executing import Done, Failed, outcomes
-from slopes.study.progress import Callback, Progress, display
+from slopes.study.progress import Progress, display
 from slopes.study.results import Failure, Run, Study
+from slopes.study.settings import Settings, takes
 
 if TYPE_CHECKING:
-    from slopes.card import Loss
     from slopes.study.plan import Plan
     from slopes.study.record import Record
 
 NEEDED = ("torch", "sklearn", "jinja2", "rich")
-SEEDS = 10
-EPOCHS = 20
-RATES = (0.001, 0.003, 0.01, 0.03)
 
 
-def compare(
-    model: Any = "mlp",
-    data: Any = "digits",
-    *,
-    activations: Sequence[Any] | None = None,
-    losses: Sequence[Loss] | None = None,
-    seeds: int | Sequence[int] = SEEDS,
-    epochs: int = EPOCHS,
-    rates: Sequence[float] = RATES,
-    baseline: Any = None,
-    out: str | os.PathLike[str] = "slopes-compare",
-    target: Any = None,
-    task: str | None = None,
-    replace: Any = None,
-    output: Any = None,
-    resample: bool = False,
-    optimizer: str = "adam",
-    batch_size: int = 64,
-    clip: float | None = None,
-    engine: str = "auto",
-    executor: Any = None,
-    workers: int | None = None,
-    progress: Callback | bool | None = None,
-) -> Study:
+@takes(Settings)
+def compare(settings: Settings) -> Study:
     """Train a network for every activation x loss, and say which differences are real.
 
     Each pair is trained at every learning rate for every seed. A seed fixes the initial weights and the order of
@@ -61,44 +36,12 @@ def compare(
 
     Parameters
     ----------
-    model
-        ``"mlp"``, ``"cnn"`` or ``"transformer"``, with settings as in ``"mlp(hidden=128)"``; or your own: a module,
-        of which each seed draws the weights anew, a function or class that makes one, or ``"file.py:Model"``.
-        Its activations are replaced as `slopes.swap` does; `replace` names their class where there are several, and
-        `output` which of several outputs is the prediction: a place, a key or a function.
-    data
-        ``"digits"``, ``"mnist5k"``, ``"diabetes"``, ``"breast_cancer"``, ``"randhie"`` or ``"texture_seg"``; or your
-        own: ``(inputs, targets)`` as arrays or tensors, a torch or Hugging Face dataset, a triple of such to train,
-        validate and test, or a path to a ``.csv``, ``.npz`` or ``.parquet`` file with the column `target`. `task` is
-        ``"classification"``, ``"binary"``, ``"regression"``, ``"count"`` or ``"segmentation"`` where the targets do
-        not tell. With `resample` each seed has its own split; otherwise all share one, for which verdicts then hold.
-    activations
-        Cards, one's own included, and modules or classes of them; by default six.
-    losses
-        Cards, one's own included; by default three that suit the task. One that does not fit is a row with the reason.
-    seeds
-        How many, or which. Verdicts need about ten.
-    epochs, batch_size, optimizer, clip
-        How long and how each network trains; `optimizer` is ``"adam"``, ``"adamw"`` or ``"sgd"``, `clip` the most
-        that its gradient's norm may be.
-    rates
-        The learning rates from which each pair picks its own.
-    baseline
-        The activation, loss or (activation, loss) that the others are compared with; by default the first ones.
-    engine
-        ``"stack"`` trains networks side by side, ``"loop"`` one by one, ``"auto"`` as is faster.
-    executor, workers
-        Where the work is done: by default in one process for each processor, with one thread each. `executor` is
-        any `concurrent.futures.Executor`, or a cluster as ``"dask://host:8786"`` or a ``distributed.Client``. What
-        exists in an interactive session or a main script only is trained in this process.
-    progress
-        A function that takes `Progress`, or False for silence; the default shows a bar on a terminal or in a
-        notebook, and a few lines elsewhere.
+    PARAMETERS
 
     Raises
     ------
     TypeError, ValueError
-        For what cannot be trained, before anything is.
+        For an option that does not fit, before anything is trained.
     StudyError
         Where the record or the folder will not do, or a cluster is lost; what was recorded is kept.
     ImportError
@@ -106,33 +49,14 @@ def compare(
 
     """
     require("slopes.compare", *NEEDED)
-    from slopes.study import arguments
+    from slopes.study.executing.processes import processors
     from slopes.study.plan import make_plan
     from slopes.study.record import Record
 
-    start = time.monotonic()
-    size, folder = arguments.workers(workers), arguments.folder(out)
-    arguments.progress(progress)
-    plan = make_plan(
-        model,
-        data,
-        activations=activations,
-        losses=losses,
-        seeds=seeds,
-        epochs=epochs,
-        rates=rates,
-        baseline=baseline,
-        target=target,
-        task=task,
-        replace=replace,
-        output=output,
-        resample=resample,
-        optimizer=optimizer,
-        batch_size=batch_size,
-        clip=clip,
-        engine=engine,
-    )
-    with Record(folder) as record, display(progress) as show:
+    start, folder = time.monotonic(), Path(settings.out)
+    size = settings.workers or processors()
+    plan = make_plan(settings)
+    with Record(folder) as record, display(settings.progress) as show:
         recorded = record.read(map(plan.key, plan.cells))
         if record.older and not recorded:  # so that nobody wonders why all begins anew
             warnings.warn(
@@ -150,7 +74,7 @@ def compare(
         )
         show(state)
         chunks = plan.chunks(recorded, size)
-        with closing(outcomes(plan.job, chunks, executor=executor, workers=size)) as ending:
+        with closing(outcomes(plan.job, chunks, executor=settings.executor, workers=size)) as ending:
             for ended in ending:
                 state = _keep(record, plan, ended, state, time.monotonic() - start)
                 show(state)
