@@ -21,6 +21,11 @@ def exp_tail(r):
     return (mpmath.exp(r) - 1 - r) / r**2 if abs(r) > 1e-15 else mpmath.mpf(1) / 2 + r / 6
 
 
+def exp_share(r):
+    """(exp(r) − 1) / r."""
+    return mpmath.expm1(r) / r if abs(r) > 1e-15 else 1 + r / 2
+
+
 def log_tail(z):
     """(log((1 + s) / (1 − s)) − 2·s) / (s·z), where z = s²."""
     s = mpmath.sqrt(z)
@@ -53,6 +58,7 @@ def fit(function, low, high, degree):
 #: name, comment, function, interval, degree in float32, degree in float64
 FITS = [
     ("EXP", "(exp(r) − 1 − r) / r² for |r| up to log(2)/2", exp_tail, (-HALF_LOG2, HALF_LOG2), 5, 10),
+    ("EXP_SHARE", "(exp(r) − 1) / r for the same, where 1 is added", exp_share, (-HALF_LOG2, HALF_LOG2), 5, 10),
     ("LOG", "(log((1 + s) / (1 − s)) − 2·s) / s³ in s² up to 0.0295", log_tail, (0, mpmath.mpf("0.0295")), 3, 7),
     ("LOG1P", "log(1 + e) / e in e − 1/2, for e from 0 to 1", log1p_share, (-HALF, HALF), 10, 22),
     ("TANHSHRINK", "((x − tanh(x)) / x³ − 1/3) / x² in x² up to 3/2", tanhshrink_tail, (0, HALF * 3), 7, 18),

@@ -6,15 +6,18 @@
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from llvmlite import ir
-from numba.core import types
+from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 # (bits of the significand, 1.5 · 2^bits, in which a sum with a small integer has it as its low bits, bits of 1.0)
 _LAYOUT = {types.float32: (23, 12582912.0, 127), types.float64: (52, 6755399441055744.0, 1023)}
+RAISE = 64  #: binary digits by which `raised_power_in` stays clear of subnormal numbers
 _INTEGER = {types.float32: ir.IntType(32), types.float64: ir.IntType(64)}
 
 
@@ -61,10 +64,124 @@ def narrow(context: Any, place: Any) -> Any:
     return kind(place), lambda _, builder, signature, arguments: builder.trunc(arguments[0], ir.IntType(32))
 
 
+VECTOR = 32  #: bytes that are compared at once; machines with narrower registers take several
+
+
+def _load_vectors(builder: Any, row: Any, start: Any, count: int) -> list[Any]:
+    """Return vectors of the entries of an array from `start` on."""
+    entry = row.type.pointee
+    lanes = VECTOR // (4 if isinstance(entry, ir.FloatType) else 8)
+    kind = ir.VectorType(entry, lanes)
+    places = (builder.add(start, ir.Constant(start.type, first)) for first in range(0, count, lanes))
+    pointers = (builder.bitcast(builder.gep(row, [place]), kind.as_pointer()) for place in places)
+    return [builder.load(pointer, align=VECTOR // lanes) for pointer in pointers]
+
+
+def largest_of(count: int) -> Any:
+    """Return a function of (row, start) that gives the largest of `count` entries, a multiple of 8; no NaN counts.
+
+    The comparisons are those of vector instructions; LLVM takes three times as many for a loop that finds a maximum.
+    """
+
+    @intrinsic
+    def largest(context: Any, row: Any, start: Any) -> Any:
+        def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            data = cgutils.create_struct_proxy(signature.args[0])(context, builder, arguments[0]).data
+            vectors = _load_vectors(builder, data, arguments[1], count)
+            kind = vectors[0].type
+            totals = [ir.Constant(kind, [-math.inf] * kind.count) for _ in range(min(4, len(vectors)))]
+
+            def larger(a: Any, b: Any) -> Any:
+                return builder.select(builder.fcmp_ordered(">", a, b), a, b)
+
+            for place, vector in enumerate(vectors):
+                totals[place % 4] = larger(vector, totals[place % 4])
+            total = functools.reduce(larger, totals)
+            lanes = kind.count
+            while lanes > 1:
+                lanes //= 2
+                halves = (
+                    ir.Constant(ir.VectorType(ir.IntType(32), lanes), list(range(first, first + lanes)))
+                    for first in (0, lanes)
+                )
+                total = larger(*[builder.shuffle_vector(total, total, half) for half in halves])
+            return builder.extract_element(total, ir.IntType(32)(0))
+
+        return row.dtype(row, start), build
+
+    return largest
+
+
+def equal_among(count: int) -> Any:
+    """Return a function of (row, start, number) with a bit set for each of `count` entries that is the number."""
+
+    @intrinsic
+    def equal(context: Any, row: Any, start: Any, number: Any) -> Any:
+        def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            data = cgutils.create_struct_proxy(signature.args[0])(context, builder, arguments[0]).data
+            bits = ir.IntType(64)(0)
+            place = 0
+            for vector in _load_vectors(builder, data, arguments[1], count):
+                lanes = vector.type.count
+                splat = functools.reduce(
+                    lambda v, lane: builder.insert_element(v, arguments[2], ir.IntType(32)(lane)),
+                    range(lanes), ir.Constant(vector.type, ir.Undefined),
+                )  # fmt: skip
+                mask = builder.bitcast(builder.fcmp_ordered("==", vector, splat), ir.IntType(lanes))
+                wide = builder.zext(mask, ir.IntType(64))
+                bits = builder.or_(bits, builder.shl(wide, ir.IntType(64)(place)))
+                place += lanes
+            return bits
+
+        return types.int64(row, start, number), build
+
+    return equal
+
+
 @intrinsic
-def larger(context: Any, a: Any, b: Any) -> Any:
-    """The larger of two, or the one that is no NaN; a branch would keep a loop from being vectorised."""
-    return a(a, a), lambda _, builder, signature, arguments: _call(builder, "llvm.maxnum", arguments)
+def lowest_bit(context: Any, bits: Any) -> Any:
+    """The number of zeros below the lowest bit that is set."""
+
+    def build(_: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        kind = arguments[0].type
+        function = builder.module.declare_intrinsic(
+            "llvm.cttz", [kind], ir.FunctionType(kind, [kind, ir.IntType(1)])
+        )  # fmt: skip
+        return builder.call(function, [*arguments, ir.IntType(1)(0)])
+
+    return types.int64(bits), build
+
+
+@intrinsic
+def borrowed(context: Any, array: Any) -> Any:
+    """An array whose references are not counted, which costs as much as a short row; its memory is another's."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        view = cgutils.create_struct_proxy(array)(context, builder, arguments[0])
+        view.meminfo, view.parent = (cgutils.get_null_value(part.type) for part in (view.meminfo, view.parent))
+        return view._getvalue()
+
+    return array(array), build
+
+
+@intrinsic
+def hold(context: Any, array: Any) -> Any:
+    """Keep the memory of an array until here."""
+    return types.void(array), lambda context, builder, signature, arguments: context.get_dummy_value()
+
+
+@intrinsic
+def stand_apart(context: Any) -> Any:
+    """Keep the function that calls this from being inlined.
+
+    In a long function LLVM loads the constants of a loop again in each turn: it holds none across other calls.
+    """
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        builder.function.attributes.add("noinline")
+        return context.get_dummy_value()
+
+    return types.void(), build
 
 
 @intrinsic
@@ -106,6 +223,39 @@ def exponent_in(context: Any, logarithm: Any) -> Any:
     return logarithm(logarithm), lambda _, builder, signature, arguments: builder.fsub(
         *arguments, ir.Constant(arguments[0].type, magic)
     )
+
+
+@intrinsic
+def raised_logarithm(context: Any, x: Any) -> Any:
+    """As `binary_logarithm`, for `raised_power_in`: the integer is larger by RAISE and the bias of exponents."""
+    _, magic, bias = _LAYOUT[x]
+
+    def build(_: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        constants = [ir.Constant(arguments[0].type, value) for value in (1.4426950408889634, magic + RAISE + bias)]
+        return _call(builder, "llvm.fma", [*arguments, *constants])
+
+    return x(x), build
+
+
+@intrinsic
+def raised_exponent_in(context: Any, logarithm: Any) -> Any:
+    """The integer in a result of `raised_logarithm` without what it was raised by, as a float."""
+    _, magic, bias = _LAYOUT[logarithm]
+    return logarithm(logarithm), lambda _, builder, signature, arguments: builder.fsub(
+        *arguments, ir.Constant(arguments[0].type, magic + RAISE + bias)
+    )
+
+
+@intrinsic
+def raised_power_in(context: Any, logarithm: Any) -> Any:
+    """2^(k + RAISE) for the k in a result of `raised_logarithm`, in one operation."""
+    bits, _, _ = _LAYOUT[logarithm]
+
+    def build(_: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        low = builder.bitcast(arguments[0], _INTEGER[logarithm])
+        return builder.bitcast(builder.shl(low, _integer(builder, logarithm, bits)), arguments[0].type)
+
+    return logarithm(logarithm), build
 
 
 @intrinsic

@@ -2,11 +2,16 @@
 
 A line has the number of sums and searches that lie one behind the other before it as its stage. The entries that a
 stage needs are computed anew in its loop, but for those that cost much: the first loop keeps them in an array of a
-row's length, which stays in the cache, and later loops read them.
+row's length, which stays in the cache, and later loops read them. Each loop is a function of its own, so that LLVM
+holds its constants in registers.
+
+Where a sum has another term at one entry than elsewhere, and the terms elsewhere are kept, that term stands in its
+place while the array is summed: a loop that asks each entry for its place takes longer.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 from slopes.kernels.printer import HEADER, OPERATORS, operand_of
@@ -20,9 +25,20 @@ from numba import njit
 from numpy import empty
 """
 ROW_IMPORTS = """\
-from slopes.kernels.machine import add_in_any_order, fma, narrow, nearest, where
-from slopes.kernels.rows import BLOCK, exp_of_difference, place_of_largest, shiftable
+from slopes.kernels.machine import add_in_any_order, borrowed, fma, hold, narrow, nearest, stand_apart, where
+from slopes.kernels.rows import BLOCK, exp_of_difference, place_of_largest, shiftable, sum_of
 """
+FUNCTION = """\
+@njit(**OPTIONS)
+def {name}({parameters}):
+    stand_apart()
+{lines}
+
+
+"""
+
+
+EMPTY: Mapping[str, str] = {}
 
 
 def print_row_kernel(program: Program, title: str) -> str:
@@ -42,7 +58,10 @@ def print_row_kernel(program: Program, title: str) -> str:
         signature=", ".join(f"{line.dtype}[{'::1' if line.per == 'row' else ':,::1'}]" for line in lines),
         parameters=", ".join([f"{line.text}_in" for line in inputs] + [f"{name}_out" for name, _ in program.outputs]),
     )
-    return header + "".join(f"{line}\n" for line in _Rows(program).lines())
+    rows = _Rows(program)
+    body = "".join(f"{line}\n" for line in rows.lines())
+    decorator = header.index("@njit")
+    return header[:decorator] + "".join(rows.functions) + header[decorator:] + body
 
 
 def reads_inputs_last(text: str) -> bool:
@@ -57,6 +76,7 @@ class _Rows:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.text: list[str] = []
+        self.functions: list[str] = []  #: the loops
         self.known: set[int] = set()  #: lines with one result per row that are written
         self.filled: set[int] = set()  #: lines whose results are in their array
         self.at: dict[str, dict[int, str]] = {}  #: by the place of an entry, the names of its results
@@ -73,8 +93,11 @@ class _Rows:
 
     def _find_kept(self) -> list[int]:
         """Return the costly lines that more than one loop needs, and those of which the largest is looked for."""
-        kept = [line.arguments[0] for line in self.program.lines if line.operation == "place_of_largest"]
+        lines = self.program.lines
+        kept = [line.arguments[0] for line in lines if line.operation == "place_of_largest"]
         kept = [place for place in dict.fromkeys(kept) if not self.input_of(place)]
+        entries = [self.special_entry(line.arguments[0]) for line in lines if line.operation == "sum"]
+        kept += [entry[2] for entry in entries if entry and lines[entry[2]].operation in COSTLY]
         seen: set[int] = set()
         loops = [
             [self.program.lines[place].arguments[0] for place in places] for _, places in sorted(self.sums.items())
@@ -88,12 +111,12 @@ class _Rows:
                 if place in visited or line.per != "entry":
                     continue
                 visited.add(place)
-                if line.operation in COSTLY and place in seen and place not in kept:
+                if line.operation in COSTLY and place in seen:
                     kept.append(place)
                 if place not in kept or place not in seen:
                     stack.extend(line.arguments)
             seen |= visited
-        return sorted(kept)
+        return sorted(set(kept))
 
     def lines(self) -> list[str]:
         """Return the body."""
@@ -101,8 +124,12 @@ class _Rows:
         inputs = [line for line in program.lines if line.operation == "input"]
         first = next(f"{line.text}_in" for line in inputs if line.per == "entry")
         self.write(f"width = {first}.shape[1]", 1)
+        entries = [f"{line.text}_in" for line in inputs if line.per == "entry"]
+        for name in [*entries, *(f"{name}_out" for name in self.results)]:
+            self.write(f"{name} = borrowed({name})", 1)
         for place in self.kept:
-            self.write(f"{self.array(place)} = empty(width, {_kind(program.lines[place])})", 1)
+            self.write(f"{self.array(place)}_memory = empty(width, {_kind(program.lines[place])})", 1)
+            self.write(f"{self.array(place)} = borrowed({self.array(place)}_memory)", 1)
         self.write(f"for i in range({first}.shape[0]):", 1)
         for line in inputs:
             self.write(f"{line.text}{'_row' if line.per == 'entry' else ''} = {line.text}_in[i]", 2)
@@ -121,6 +148,8 @@ class _Rows:
                 self.write(f"{name}_out[i] = {operand_of(program, place)}", 2)
         if self.results:
             self.write_results()
+        for place in self.kept:
+            self.write(f"hold({self.array(place)}_memory)", 1)
         return self.text
 
     def write_results(self) -> None:
@@ -134,10 +163,11 @@ class _Rows:
                 at, value, place = entry
                 special.append(f"{name}_row[{operand_of(program, at)}] = {operand_of(program, value)}")
             ends[name] = place
-        self.write("for j in range(width):", 2)
-        names = self.compute_entries(ends.values(), "j", 3)
+        start = len(self.text)
+        names = self.compute_entries(ends.values(), "j", 2)
         for name, place in ends.items():
-            self.write(f"{name}_row[j] = {names.get(place) or operand_of(program, place)}", 3)
+            self.write(f"{name}_row[j] = {names.get(place) or operand_of(program, place)}", 2)
+        self.move_loop(start, "compute_results", "width", 2)
         for text in special:
             self.write(text, 2)
 
@@ -153,6 +183,29 @@ class _Rows:
 
     def write(self, text: str, depth: int) -> None:
         self.text.append("    " * depth + text)
+
+    def move_loop(self, start: int, name: str, size: str, depth: int, kinds: Mapping[str, str] = EMPTY) -> None:
+        """Make the lines from `start` on a function with a loop over so many entries, and call it.
+
+        `kinds` has the names of sums that it returns, and their dtypes.
+        """
+        lines = self.text[start:]
+        del self.text[start:]
+        text = [f"    {total} = {kind}(0.0)" for total, kind in kinds.items()]
+        text += [f"    for j in range({size}):", *lines]
+        text += [f"    return {', '.join(kinds)}"] if kinds else []
+        assigned = {found for line in lines for found in re.findall(r"^ +(\w+) = ", line)} | {"j", *kinds}
+        used = dict.fromkeys(re.findall(r"\b[a-z]\w*", " ".join([*lines, size])))
+        given = [found for found in used if found not in assigned and self.is_variable(found)]
+        self.functions.append(FUNCTION.format(name=name, parameters=", ".join(given), lines="\n".join(text)))
+        results = f"{', '.join(kinds)} = " if kinds else ""
+        self.write(f"{results}{name}({', '.join(given)})", depth)
+
+    def is_variable(self, name: str) -> bool:
+        """Whether a name in a loop is a variable of the kernel."""
+        inputs = {line.text for line in self.program.lines if line.operation == "input"}
+        is_array = name.endswith(("_row", "_part", "_kept", "_less", "_number"))
+        return is_array or name in inputs or name in ("start", "width") or bool(re.match(r"v\d", name))
 
     def array(self, place: int) -> str:
         """The array in which a line's results are kept."""
@@ -260,8 +313,9 @@ class _Rows:
             self.write(f"{name} = place_of_largest({self.input_of(row)}_row)", 2)
             return
         if row not in self.filled:
-            self.write("for j in range(width):", 2)
-            self.compute_entries([row], "j", 3)
+            start = len(self.text)
+            self.compute_entries([row], "j", 2)
+            self.move_loop(start, f"keep_{self.program.name(row)}", "width", 2)
             self.filled.add(row)
         self.write(f"{name} = place_of_largest({self.array(row)})", 2)
 
@@ -270,32 +324,48 @@ class _Rows:
         sums = {place: self.program.lines[place].arguments[0] for place in self.sums.get(stage, ())}
         if not sums:
             return
+        special = {place: entry for place, term in sums.items() if (entry := self.special_entry(term))}
+        special = {place: entry for place, entry in special.items() if entry[2] in self.kept}
+        plain = {place: term for place, term in sums.items() if place not in special}
         for place in sums:
             self.write(f"{self.program.name(place)}_sum = 0.0", 2)
         self.write("for start in range(0, width, BLOCK):", 2)
-        slices = len(self.text)
-        for place in sums:
-            self.write(f"{self.program.name(place)}_block = {_kind(self.program.lines[place])}(0.0)", 3)
-        self.write("for j in range(min(BLOCK, width - start)):", 3)
-        loop = len(self.text)
-        names = self.compute_entries(sums.values(), "j", 4, "part")
-        for place, term in sums.items():
+        slices = loop = len(self.text)
+        lacking = [entry[2] for entry in special.values() if entry[2] not in self.filled]
+        names = self.compute_entries([*lacking, *plain.values()], "j", 2, "part")
+        for place, term in plain.items():
             total = f"{self.program.name(place)}_block"
             value = names.get(term) or operand_of(self.program, term)
-            self.write(f"{total} = add_in_any_order({total}, {value})", 4)
+            self.write(f"{total} = add_in_any_order({total}, {value})", 2)
+        self.filled |= {p for p in self.kept if any(f"{self.array(p)}_part[j] = " in line for line in self.text[loop:])}
+        if lacking or plain:
+            totals = {f"{self.program.name(p)}_block": _kind(self.program.lines[p]) for p in plain}
+            self.move_loop(loop, f"sum_{stage}", "min(BLOCK, width - start)", 3, totals)
+        for place, (at, other, rest) in special.items():
+            self.sum_with_special_entry(place, at, other, rest)
         for place in sums:
-            name, kind = self.program.name(place), _kind(self.program.lines[place])
+            name = self.program.name(place)
             self.write(f"{name}_sum += {name}_block", 3)
         for place in sums:
             name, kind = self.program.name(place), _kind(self.program.lines[place])
             self.write(f"{name} = {kind}({name}_sum)", 2)
             self.known.add(place)
-        body = "\n".join(self.text[loop:])
-        self.filled |= {place for place in self.kept if f"{self.array(place)}_part[j] = " in body}
+        body = "\n".join(self.text[slices:])
         for name in self.rows():
-            if f"{name}_part[j]" in body:
+            if re.search(rf"\b{name}_part\b", body):
                 whole = name if name.endswith("_kept") else f"{name}_row"
                 self.text.insert(slices, f"            {name}_part = {whole}[start : start + BLOCK]")
+
+    def sum_with_special_entry(self, place: int, at: int, value: int, rest: int) -> None:
+        """Write a sum of kept entries of a block, in which another term takes the place of one of them."""
+        part, at_name = f"{self.array(rest)}_part", operand_of(self.program, at)
+        self.write(f"if start <= {at_name} < start + BLOCK:", 3)
+        self.write(f"usual = {part}[{at_name} - start]", 4)
+        self.write(f"{part}[{at_name} - start] = {operand_of(self.program, value)}", 4)
+        self.write(f"{self.program.name(place)}_block = sum_of({part})", 4)
+        self.write(f"{part}[{at_name} - start] = usual", 4)
+        self.write("else:", 3)
+        self.write(f"{self.program.name(place)}_block = sum_of({part})", 4)
 
     def rows(self) -> list[str]:
         """The names of what loops read."""

@@ -5,38 +5,91 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from slopes.kernels.elementary import LEAST, ONE, OPTIONS, growth, inlined, reduced
-from slopes.kernels.machine import exponent_in, larger, number, power_of_two, where
+from slopes.kernels import coefficients
+from slopes.kernels.elementary import LEAST, LOG2_HIGH, LOG2_LOW, ONE, OPTIONS, inlined
+from slopes.kernels.machine import (
+    RAISE,
+    add_in_any_order,
+    equal_among,
+    fma,
+    largest_of,
+    lowest_bit,
+    number,
+    polynomial,
+    raised_exponent_in,
+    raised_logarithm,
+    raised_power_in,
+    stand_apart,
+    where,
+)  # fmt: skip
 
 BLOCK = 1024  #: entries that are summed in their own dtype
-SEARCHED = 256  #: entries of which the largest is found at a time
 
-SHIFT, UNSHIFT = number(64.0), number(2.0**-64)
+LOWERED = number(2.0**-RAISE)
+exp_share = polynomial(coefficients.EXP_SHARE_SINGLE, coefficients.EXP_SHARE_DOUBLE)
 
 
 @inlined
 def exp_of_difference(x):
     """exp(x) for x <= 0, which takes fewer operations than for any x: one power of 2 cannot overflow."""
-    r, logarithm = reduced(where(x < LEAST(x), LEAST(x), x))
-    return (growth(r) + ONE(x)) * power_of_two(exponent_in(logarithm) + SHIFT(x)) * UNSHIFT(x)
+    x = where(x < LEAST(x), LEAST(x), x)
+    logarithm = raised_logarithm(x)
+    k = raised_exponent_in(logarithm)
+    r = fma(k, -LOG2_LOW(x), fma(k, -LOG2_HIGH(x), x))
+    return fma(exp_share(r), r, ONE(x)) * raised_power_in(logarithm) * LOWERED(x)
+
+
+def _searching(count):
+    """Return a function that gives where the first largest entry lies in a row of `count` entries at least."""
+    largest_here, compared = largest_of(count), min(count, 64)
+    equal_here = equal_among(compared)
+
+    @njit(**OPTIONS)
+    def search(row):
+        largest, first = row.dtype.type(-np.inf), 0
+        for start in range(0, row.size - count + 1, count):
+            most = largest_here(row, start)
+            if most > largest:
+                largest, first = most, start
+        most = largest_here(row, row.size - count)  # the rest, and entries that have been searched
+        if most > largest:
+            largest, first = most, row.size - count
+        for start in range(first, first + count, compared):
+            bits = equal_here(row, start, largest)
+            if bits:
+                return start + lowest_bit(bits)
+        return 0
+
+    return search
+
+
+search_by_8, search_by_32, search_by_128 = map(_searching, (8, 32, 128))
 
 
 @njit(**OPTIONS)
 def place_of_largest(row):
-    """Where the first largest entry lies: first in which block, by a loop that vectorises."""
-    largest, first = row[0], 0
-    for start in range(0, row.size, SEARCHED):
-        part = row[start : start + SEARCHED]
-        most = part[0]
-        for j in range(part.size):
-            most = larger(most, part[j])
-        if most > largest:
-            largest, first = most, start
-    part = row[first:]
-    for j in range(part.size):
-        if part[j] == largest:
-            return first + j
-    return 0
+    """Where the first largest entry lies; 0 if all are NaN or −inf."""
+    if row.size >= 128:
+        return search_by_128(row)
+    if row.size >= 32:
+        return search_by_32(row)
+    if row.size >= 8:
+        return search_by_8(row)
+    largest, place = row.dtype.type(-np.inf), 0
+    for j in range(row.size):
+        if row[j] > largest:
+            largest, place = row[j], j
+    return place
+
+
+@njit(**OPTIONS)
+def sum_of(block):
+    """The sum of a block of entries."""
+    stand_apart()
+    total = block.dtype.type(0.0)
+    for j in range(block.size):
+        total = add_in_any_order(total, block[j])
+    return total
 
 
 @njit(**OPTIONS)
