@@ -3,6 +3,7 @@
 import os
 import pathlib
 import platform
+import re
 import runpy
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from mpmath import mp
 
 import slopes
 from helpers import mark_exhaustive, require_kernels
@@ -18,6 +20,7 @@ from slopes import kernels, ops
 from slopes.catalogue import ACTIVATIONS
 from slopes.kernels import compiling
 from slopes.readings.program import evaluate
+from slopes.readings.trace import record
 from test_trace import CASES, ELEMENTWISE, SPECIAL, arguments_of, cancelling, computed, rows_of
 
 require_kernels()
@@ -131,6 +134,67 @@ def test_elementary_functions_are_within_few_ulp(name, allowed, dtype):
         allowed = 1.5
     assert error[~same].max(initial=0) <= allowed, (x[worst], result[worst], exact[worst])
     np.testing.assert_array_equal(np.signbit(result[rounded == 0]), np.signbit(rounded[rounded == 0]))
+
+
+NAMES = {"sin": lambda x: mp.sin(x), "cos": lambda x: mp.cos(x), "snake": lambda x: x + mp.sin(x) ** 2}
+NAMES["snake_slope"] = lambda x: 1 + mp.sin(2 * x)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_functions_with_a_period_are_right_however_far_out(name, dtype):
+    """Near 0, where a loop takes several at once, as far as possible from it, and in blocks that have both."""
+    form = {"snake": lambda x: ops.snake(x, 1.0), "snake_slope": lambda x: ops.snake_slope(x, 1.0)}.get(name)
+    program = record(lambda x: {"value": (form or getattr(ops, name))(x)}, ["x"], dtype)
+    kernel, rng = kernels.load(kernels.print_kernel(program, name)), np.random.default_rng(0)
+    turns = np.arange(-40, 40) * np.pi / 4
+    near = np.concatenate([turns, rng.uniform(-8, 8, 400), rng.uniform(0.5, 1, 300) * 2.0 ** rng.integers(-9, 17, 300)])
+    far = rng.uniform(0.5, 1, 300) * 2.0 ** rng.integers(17, 127 if dtype == "float32" else 1023, 300)
+    largest = [np.finfo(dtype).max, 6381956970095103.0 * 2.0**797]  # the second lies nearest to a multiple of π/2
+    for x in (near, -near, np.concatenate([near, far]), -far, np.array(largest[: 1 if dtype == "float32" else 2])):
+        x = x.astype(dtype)
+        result = np.empty_like(x)
+        kernel(x, result)
+        with mp.workprec(1300):
+            exact = [NAMES[name](mp.mpf(float(number))) for number in x]
+            unit = [mp.ldexp(1, max(mp.frexp(y)[1], -125) - np.finfo(dtype).nmant - 1) for y in exact]
+            errors = [abs(mp.mpf(float(y)) - z) / u for y, z, u in zip(result, exact, unit, strict=True)]
+        assert max(errors) <= (2 if dtype == "float32" else 3)
+
+
+@pytest.mark.parametrize("name", ["sin", "cos"])
+def test_functions_with_a_period_at_zero_and_beyond_all_numbers(name):
+    x = np.array([0.0, -0.0, np.inf, -np.inf, np.nan])
+    program = record(lambda x: {"value": getattr(ops, name)(x)}, ["x"], "float64")
+    kernel = kernels.load(kernels.print_kernel(program, name))
+    for part in (x[:2], x[4:], x):  # near 0, and not
+        result = np.empty_like(part)
+        kernel(part, result)
+        with np.errstate(invalid="ignore"):
+            exact = getattr(np, name)(part)
+        np.testing.assert_array_equal(result, exact)
+        np.testing.assert_array_equal(np.signbit(result[exact == 0]), np.signbit(exact[exact == 0]))
+
+
+@pytest.mark.parametrize("alpha", [0.3, -2.5, 1e-5, 1e20, 0.0])
+def test_the_snake_turns_by_kernels_as_without(alpha):
+    x = np.concatenate([large("float64") * scale for scale in (1, 1e3, 1e17, 1e-300)])
+    x = np.concatenate([x, [1e300, -1e300, np.inf, -np.inf, np.nan, 0.0]])
+    for call in (slopes.snake, slopes.snake.slope):
+        plain = np.concatenate([call(part, alpha=alpha) for part in np.array_split(x, 40 * 8)])
+        np.testing.assert_allclose(call(x, alpha=alpha), plain, rtol=1e-13, atol=1e-16)
+
+
+@pytest.mark.parametrize("chosen", mark_exhaustive(ONE_BY_ONE), ids=[card.name for card in ONE_BY_ONE])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_loops_take_several_entries_at_once(chosen, dtype):
+    for output in ("value", "slope", "vjp"):
+        namespace = {"__name__": "kernel"}
+        exec(kernels.source(chosen, output, dtype=dtype), namespace)
+        (code,) = namespace["kernel"].inspect_llvm().values()
+        stored = "<(4|8|16) x float>" if dtype == "float32" else "<(2|4|8) x double>"
+        assert re.search(f"store {stored}", code)
+        assert not re.search(r"call [^\n]*@(llvm\.)?(sin|cos|exp|log|pow|tanh|erf)", code)
 
 
 def test_the_polynomials_are_those_of_the_script():
@@ -444,7 +508,6 @@ def test_the_source_is_readable():
 
 SCRIPT = """
 import sys, numpy as np, slopes
-from slopes.kernels import compiling
 compiling.MOST_BYTES = {}
 result = slopes.kernels.compute(slopes.{}, "value", np.ones(5, np.float32))
 print("numba" in sys.modules, result[0])

@@ -10,9 +10,11 @@ import sys
 import mpmath
 import numpy as np
 
-mpmath.mp.dps = 60
+mpmath.mp.dps = 420  # as many as 1/π needs
+WORDS = 19
 HOME = pathlib.Path(__file__).parents[1]
 HALF = mpmath.mpf(1) / 2
+EIGHTH_TURN = mpmath.pi / 4 * mpmath.mpf("1.01")
 HALF_LOG2 = mpmath.log(2) / 2 * mpmath.mpf("1.001")
 
 
@@ -46,6 +48,26 @@ def tanhshrink_tail(square):
     return ((x - mpmath.tanh(x)) / x**3 - mpmath.mpf(1) / 3) / square
 
 
+def sin_tail(square):
+    """(sin(r) − r) / r³, where r² is the square."""
+    r = mpmath.sqrt(square)
+    return (mpmath.sin(r) - r) / (r * square) if square > 1e-15 else -mpmath.mpf(1) / 6 + square / 120
+
+
+def cos_tail(square):
+    """(cos(r) − 1 + r²/2) / r⁴, where r² is the square."""
+    if square < 1e-15:
+        return mpmath.mpf(1) / 24 - square / 720
+    return (mpmath.cos(mpmath.sqrt(square)) - 1 + square / 2) / square**2
+
+
+def sin_squared_tail(square):
+    """(sin(r)² − r²) / r⁴, where r² is the square."""
+    if square < 1e-15:
+        return -mpmath.mpf(1) / 3 + square * 2 / 45
+    return (mpmath.sin(mpmath.sqrt(square)) ** 2 - square) / square**2
+
+
 def fit(function, low, high, degree):
     """Return the coefficients of the polynomial through the Chebyshev points, lowest degree first."""
     count = degree + 1
@@ -62,7 +84,20 @@ FITS = [
     ("LOG", "(log((1 + s) / (1 − s)) − 2·s) / s³ in s² up to 0.0295", log_tail, (0, mpmath.mpf("0.0295")), 3, 7),
     ("LOG1P", "log(1 + e) / e in e − 1/2, for e from 0 to 1", log1p_share, (-HALF, HALF), 10, 22),
     ("TANHSHRINK", "((x − tanh(x)) / x³ − 1/3) / x² in x² up to 3/2", tanhshrink_tail, (0, HALF * 3), 7, 18),
+    ("SIN", "(sin(r) − r) / r³ in r² for |r| up to π/4 and a hundredth more", sin_tail, (0, EIGHTH_TURN**2), 3, 6),
+    ("COS", "(cos(r) − 1 + r²/2) / r⁴ in r², likewise", cos_tail, (0, EIGHTH_TURN**2), 3, 6),
+    ("SIN_SQUARED", "(sin(r)² − r²) / r⁴ in r², likewise", sin_squared_tail, (0, EIGHTH_TURN**2), 3, 7),
 ]  # fmt: skip
+
+
+def parts(kind, round_to):
+    """Return the lines of π/2 as a sum of numbers of a dtype, each the nearest to the rest."""
+    rest, lines = mpmath.pi / 2, []
+    for _ in range(3):
+        part = float(round_to(str(rest)))
+        lines.append(f"    {part!r},")
+        rest -= part
+    return [f"HALF_PI_{kind} = (", *lines, ")"]
 
 
 def text():
@@ -79,6 +114,11 @@ def text():
             error = max(abs(mpmath.polyval(exact[::-1], p) / function(p) - 1) for p in points)
             print(name, kind, degree, "relative error of the fit:", mpmath.nstr(error, 2), file=sys.stderr)
         lines.append("")
+    lines.append(f"# the {64 * WORDS} bits of 1/π after its point, 64 in each")
+    lines.append("INVERSE_OF_PI = (")
+    bits = int(mpmath.floor(mpmath.ldexp(1 / mpmath.pi, 64 * WORDS)))
+    lines += [f"    0x{bits >> 64 * (WORDS - 1 - place) & (1 << 64) - 1:016X}," for place in range(WORDS)]
+    lines += [")", "", "# π/2 as a sum of three numbers", *parts("SINGLE", np.float32), *parts("DOUBLE", float), ""]
     return "\n".join(lines)
 
 

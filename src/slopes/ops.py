@@ -152,14 +152,16 @@ def sin(x: Array) -> Array:
     return reading(x).sin(x)
 
 
+def cos(x: Array) -> Array:
+    """The cosine."""
+    if isinstance(x, (int, float)):
+        return math.cos(x)
+    return reading(x).cos(x)
+
+
 def angle(y: Array, x: Array) -> Array:
     """The angle of the point (x, y) from the x axis."""
     return reading(x).angle(y, x)
-
-
-def sin_of_line(x: Array, a: Array, shift: Constant) -> Array:
-    """sin(a·x + shift) with its digits near the roots: neither product nor sum is rounded. 0 at an infinite a·x."""
-    return reading(x).sin_of_line(x, a, shift)
 
 
 def absolute(x: Array) -> Array:
@@ -332,8 +334,13 @@ def mish_slope(x: Array) -> Array:
 
 
 def snake(x: Array, a: Array) -> Array:
-    """x + sin²(a·x) / a, or its limit x where a is 0; see `sin_of_line`."""
+    """x + sin²(a·x) / a, or its limit x where a is 0, of a product that is not rounded."""
     return reading(x).snake(x, a)
+
+
+def snake_slope(x: Array, a: Array) -> Array:
+    """1 + sin(2·a·x), of a product that is not rounded, with its digits near the roots; 1 where a·x is infinite."""
+    return reading(x).snake_slope(x, a)
 
 
 def expm1_less(x: Array) -> Array:

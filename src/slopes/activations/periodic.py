@@ -8,7 +8,7 @@ from slopes import ops
 from slopes.card import activation
 from slopes.domains import Real
 from slopes.facts import Paper
-from slopes.ops import Constant, sin
+from slopes.ops import sin
 
 ZIYIN = Paper(
     "Ziyin, Hartwig, Ueda",
@@ -16,8 +16,6 @@ ZIYIN = Paper(
     "Neural networks fail to learn periodic functions and how to fix it",
     "arXiv:2006.08195",
 )
-
-EIGHTH = Constant("pi/4", 0.7853981633974483, 3.061616997868383e-17)  #: of a turn
 
 
 @activation(
@@ -36,4 +34,4 @@ def snake(x, *, alpha: Real = 1.0):
 
 @snake.derivative
 def _(x, *, alpha):
-    return 2 * ops.sin_of_line(ops.double(x), alpha, EIGHTH) ** 2  # 1 + sin(2·phase)
+    return ops.snake_slope(x, alpha)

@@ -9,20 +9,26 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 from numba import njit
 
 from slopes.kernels import coefficients
 from slopes.kernels.machine import (
     binary_logarithm,
+    bits_of,
     divided_by_power,
     exponent_in,
     exponent_of,
     fma,
+    is_odd,
     nearest,
+    negated_by_bit,
     number,
     polynomial,
     power_of_two,
+    rounded_as,
     scales_in,
+    upper_product,
     where,
     with_sign_of,
 )  # fmt: skip
@@ -328,13 +334,227 @@ def sqrt(x):
     return math.sqrt(x)
 
 
+# ----------------------------------------------------------------------------- functions with a period
+#
+# Near 0, which is where arguments lie in practice, three numbers that sum to π/2 take the quarter turns out. Where an
+# argument is not near, its turns come from as many digits of 1/π as it takes, one entry after another.
+
+TWO_BY_PI = number(2 / math.pi)
+MAGIC = number(12582912.0, 6755399441055744.0)  #: a sum with it has the nearest integer in its low bits
+HALF_PI, HALF_PI_MIDDLE, HALF_PI_LOW = (
+    number(*parts) for parts in zip(coefficients.HALF_PI_SINGLE, coefficients.HALF_PI_DOUBLE, strict=True)
+)
+NEAR = number(2.0**16, 2.0**30)  #: up to which π is known well enough, and the nearest quarter turn certain
+COUNTABLE = number(2.0**22, 2.0**51)  #: up to which quarter turns can be counted
+WORDS = np.array((0, *coefficients.INVERSE_OF_PI), dtype=np.uint64)
+negated_if_odd, negated_by_second = negated_by_bit(0), negated_by_bit(1)
+sin_tail = polynomial(coefficients.SIN_SINGLE, coefficients.SIN_DOUBLE)
+cos_tail = polynomial(coefficients.COS_SINGLE, coefficients.COS_DOUBLE)
+sin_squared_tail = polynomial(coefficients.SIN_SQUARED_SINGLE, coefficients.SIN_SQUARED_DOUBLE)
+
+
+@inlined
+def is_near(x):
+    """Whether the forms that end in `_near` are right at x. They are not at infinity, but at NaN."""
+    return not (abs(x) > NEAR(x))
+
+
+@inlined
+def without_quarter_turns(turns, x):
+    """x − turns·π/2, with half a unit in the last place of error, for |x| up to NEAR."""
+    return fma(turns, -HALF_PI_LOW(x), fma(turns, -HALF_PI_MIDDLE(x), fma(turns, -HALF_PI(x), x)))
+
+
+@inlined
+def sin_near(x):
+    """The sine."""
+    n = fma(x, TWO_BY_PI(x), MAGIC(x))
+    r = without_quarter_turns(n - MAGIC(x), x)
+    return where(x == ZERO(x), x, sin_after_turns(r, n))  # which keeps the sign of 0
+
+
+@inlined
+def sin_after_turns(r, n):
+    """The sine of r + n·π/2, with the integer n in a sum with MAGIC."""
+    return negated_by_second(where(is_odd(n), cos_of_eighth(r), sin_of_eighth(r)), n)
+
+
+@inlined
+def cos_near(x):
+    """The cosine."""
+    n = fma(x, TWO_BY_PI(x), MAGIC(x))
+    return cos_after_turns(without_quarter_turns(n - MAGIC(x), x), n)
+
+
+@inlined
+def cos_after_turns(r, n):
+    """The cosine of r + n·π/2, with the integer n in a sum with MAGIC."""
+    return negated_by_second(where(is_odd(n), -sin_of_eighth(r), cos_of_eighth(r)), n)
+
+
+@inlined
+def sin_of_eighth(r):
+    """The sine for |r| up to π/4 and a little more."""
+    square = r * r
+    return fma(square * r, sin_tail(square), r)
+
+
+@inlined
+def cos_of_eighth(r):
+    """The cosine for |r| up to π/4 and a little more."""
+    square = r * r
+    whole = fma(-HALF(r), square, ONE(r))
+    return whole + fma(square * square, cos_tail(square), fma(-HALF(r), square, ONE(r) - whole))
+
+
+@inlined
+def snake_slope_near(x, a=None):
+    """1 + sin(2·a·x), where the angle a·x is near 0."""
+    if a is None:
+        return snake_slope_of_angle(x, None)
+    return snake_slope_of_angle(a * x, fma(a, x, -(a * x)))
+
+
+@inlined
+def snake_slope_of_angle(x, low):
+    """1 + sin(2·(x + low))."""
+    n = fma(x, TWO_BY_PI(x), HALF(x)) + MAGIC(x)
+    turns = (n - MAGIC(x)) - HALF(x)
+    first = fma(turns, -HALF_PI(x), x)
+    less = turns * HALF_PI_MIDDLE(x)
+    r = first - less
+    part = r - first
+    rest = (first - (r - part)) - (less + part) - fma(turns, HALF_PI_MIDDLE(x), -less)
+    rest = fma(turns, -HALF_PI_LOW(x), rest) + (x - fma(turns, HALF_PI(x), first))
+    if low is not None:
+        total = r + low
+        part = total - r
+        r, rest = total, ((r - (total - part)) + (low - part)) + rest
+    return snake_slope_after_turns(r, rest, n)
+
+
+@inlined
+def snake_slope_after_turns(r, low, n):
+    """1 + sin(2·(r + low) + (n − ½)·π): twice the square of a sine, or 2 less that.
+
+    The square magnifies errors of the angle, and so it takes the digits that r has no room for.
+    """
+    square = fma(r, r, TWO(r) * r * low)
+    half = fma(square * square, sin_squared_tail(square), square)
+    return where(is_odd(n), TWO(r) - TWO(r) * half, TWO(r) * half)
+
+
+@inlined
+def snake(x, a=None):
+    """x + sin(a·x)² / a, which is x itself where a is 0, or the angle a·x underflows or overflows."""
+    if a is None:
+        return snake_of_angle(x, None)
+    angle = a * x
+    size = abs(angle)
+    value = snake_of_angle(angle, fma(a, x, -angle)) / where(a == ZERO(x), ONE(x), a)
+    return where((size > TINY(x) * TINY(x)) & (size < INFINITY(x)), value, where(size == size, x, size))
+
+
+@inlined
+def snake_of_angle(x, low):
+    """x + low + sin(x + low)², which needs few digits of the sine where x is large."""
+    n = fma(x, TWO_BY_PI(x), MAGIC(x))
+    turns = n - MAGIC(x)
+    r = fma(turns, -HALF_PI_MIDDLE(x), fma(turns, -HALF_PI(x), x))
+    one = where(is_odd(n), ONE(x), ZERO(x))
+    start = x + one
+    rest = x - (start - one)
+    if low is not None:
+        r, rest = r + low, rest + low
+    signed, square = negated_if_odd(r, n), r * r
+    value = fma(signed, r, start) + fma(signed * r * square, sin_squared_tail(square), rest)
+    return where((abs(x) < COUNTABLE(x)) & (x != ZERO(x)), value, x)
+
+
+@njit(**OPTIONS)
+def without_turns(x, has_half):
+    """(r, low, n) with r + low + n·π/2, or (n − ½)·π/2, what a float64 far from 0 is less whole turns; NaN at infinity.
+
+    |r| is at most π/4, and n an integer in a sum with MAGIC. The mantissa is multiplied by 192 bits of 1/π, from the
+    one on that makes a half turn of it: bits before make whole turns. The product is a part of a turn in 128 bits.
+    """
+    bits = bits_of(x)
+    exponent = (bits >> np.uint64(52)) & np.uint64(0x7FF)
+    mantissa = (bits & np.uint64((1 << 52) - 1)) | np.uint64(1 << 52)
+    first = exponent - np.uint64(1012)
+    place, shift = np.int64(first >> np.uint64(6)), first & np.uint64(63)
+    high = word_from(place, shift) * mantissa + upper_product(word_from(place + 1, shift), mantissa)
+    middle = word_from(place + 1, shift) * mantissa
+    low = middle + upper_product(word_from(place + 2, shift), mantissa)
+    high += np.uint64(low < middle)
+    if x < 0.0:
+        low = ~low + np.uint64(1)
+        high = ~high + np.uint64(low == np.uint64(0))
+    if has_half:
+        high += EIGHTH_TURN
+    turns = (high + EIGHTH_TURN) >> np.uint64(62)
+    high -= turns << np.uint64(62)
+    sign = 1.0
+    if high >> np.uint64(63) != np.uint64(0):
+        sign = -1.0
+        low = ~low + np.uint64(1)
+        high = ~high + np.uint64(low == np.uint64(0))
+    # The last 11 bits are summed with the low word, which is most of the part where the others are 0.
+    start = np.float64(high & ~np.uint64(0x7FF))
+    last = np.float64(high & np.uint64(0x7FF)) + np.float64(low) * 2.0**-64
+    part = start + last
+    part_low = last - (part - start)
+    r = part * HALF_PI(x)
+    r_low = fma(part, HALF_PI(x), -r) + (part * HALF_PI_MIDDLE(x) + part_low * HALF_PI(x))
+    scale = sign * 2.0**-62
+    return r * scale + 0.0 * x, r_low * scale, np.float64(turns) + MAGIC(x)
+
+
+EIGHTH_TURN = np.uint64(1 << 61)
+
+
+@inlined
+def word_from(place, shift):
+    """64 bits of 1/π from one within a word on."""
+    return (WORDS[place] << shift) | ((WORDS[place + 1] >> np.uint64(1)) >> (np.uint64(63) - shift))
+
+
 @inlined
 def sin(x):
-    """The sine, by the C library."""
-    return math.sin(x)
+    """The sine."""
+    if is_near(x):
+        return sin_near(x)
+    r, low, n = without_turns(np.float64(x), False)
+    return rounded_as(sin_after_turns(r + low, n), x)
 
 
 @inlined
 def cos(x):
-    """The cosine, by the C library."""
-    return math.cos(x)
+    """The cosine."""
+    if is_near(x):
+        return cos_near(x)
+    r, low, n = without_turns(np.float64(x), False)
+    return rounded_as(cos_after_turns(r + low, n), x)
+
+
+@inlined
+def snake_slope(x, a=None):
+    """1 + sin(2·a·x); 1 where the angle a·x is infinite, because there is no limit."""
+    angle = x if a is None else a * x
+    if is_near(angle):
+        return snake_slope_near(x, a)
+    if abs(angle) == math.inf:
+        return ONE(x)
+    r, r_low, n = without_turns(np.float64(angle), True)
+    if a is None:
+        return rounded_as(snake_slope_after_turns(r, r_low, n), x)
+    low = fma(a, x, -angle)
+    if not is_near(low):
+        other, other_low, turns = without_turns(low, False)
+        low, n = other + other_low, n + (turns - MAGIC(low))
+    total = r + low  # which may need another quarter turn
+    more = fma(total, TWO_BY_PI(total), MAGIC(total))
+    part = total - r
+    rest = ((r - (total - part)) + (low - part)) + r_low
+    r = without_quarter_turns(more - MAGIC(more), total)
+    return snake_slope_after_turns(r, rest, n + (more - MAGIC(more)))

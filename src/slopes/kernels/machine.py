@@ -315,6 +315,83 @@ def divided_by_power(context: Any, x: Any, k: Any) -> Any:
     return x(x, x), build
 
 
+@intrinsic
+def is_odd(context: Any, n: Any) -> Any:
+    """Whether the integer is odd that is in a sum with 1.5 · 2^bits."""
+    sign = 31 if n == types.float32 else 63
+
+    def build(_: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        lifted = builder.shl(builder.bitcast(arguments[0], _INTEGER[n]), _integer(builder, n, sign))
+        return builder.icmp_signed("<", lifted, _integer(builder, n, 0))
+
+    result: Any = types.boolean
+    return result(n), build
+
+
+@intrinsic
+def size(context: Any, x: Any) -> Any:
+    """The bits of |x|, an integer, which is the larger the farther x lies from 0, and largest for NaN.
+
+    A loop finds the largest of them faster than the largest |x|.
+    """
+    kind: Any = types.int32 if x == types.float32 else types.int64
+
+    def build(_: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        whole = builder.bitcast(arguments[0], _INTEGER[x])
+        return builder.and_(whole, _integer(builder, x, (1 << (kind.bitwidth - 1)) - 1))
+
+    return kind(x), build
+
+
+def negated_by_bit(place: int) -> Any:
+    """Return a function of x and n that gives −x if that bit of an integer is set, which is in n as in `is_odd`."""
+
+    @intrinsic
+    def negated(context: Any, x: Any, n: Any) -> Any:
+        sign = 31 if x == types.float32 else 63
+
+        def build(_: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            value, other = (builder.bitcast(argument, _INTEGER[x]) for argument in arguments)
+            lifted = builder.shl(other, _integer(builder, x, sign - place))
+            masked = builder.and_(lifted, _integer(builder, x, 1 << sign))
+            return builder.bitcast(builder.xor(value, masked), arguments[0].type)
+
+        return x(x, n), build
+
+    return negated
+
+
+@intrinsic
+def bits_of(context: Any, x: Any) -> Any:
+    """The bits of a float64, an unsigned integer."""
+    kind: Any = types.uint64
+    return kind(x), lambda _, builder, signature, arguments: builder.bitcast(arguments[0], ir.IntType(64))
+
+
+@intrinsic
+def upper_product(context: Any, a: Any, b: Any) -> Any:
+    """The upper 64 bits of the product of two unsigned integers of 64."""
+
+    def build(_: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        wide = ir.IntType(128)
+        product = builder.mul(*(builder.zext(argument, wide) for argument in arguments))
+        return builder.trunc(builder.lshr(product, ir.Constant(wide, 64)), ir.IntType(64))
+
+    return a(a, b), build
+
+
+@intrinsic
+def rounded_as(context: Any, value: Any, x: Any) -> Any:
+    """A float64 in the dtype of x."""
+    is_same = x == types.float64
+    return (
+        x(value, x),
+        lambda _, builder, signature, arguments: (
+            arguments[0] if is_same else builder.fptrunc(arguments[0], arguments[1].type)
+        ),
+    )
+
+
 def number(single: float, double: float | None = None) -> Any:
     """Return a function of x that gives a number in the dtype of x."""
     values = {types.float32: single, types.float64: single if double is None else double}

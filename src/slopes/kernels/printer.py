@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
+from functools import partial
 
 from slopes.readings.program import Line, Program
 
@@ -13,7 +14,7 @@ OPERATORS = {
     "float32": "single({})", "float64": "double({})",
 }  # fmt: skip
 
-HEADER = '''\
+IMPORTS = '''\
 """{title}, a kernel that slopes has written."""
 
 from math import inf, nan
@@ -21,16 +22,27 @@ from math import inf, nan
 from numba import njit
 from numpy import float32 as single, float64 as double
 from slopes.kernels.elementary import OPTIONS, cos, decay, exp, expm1, log, log1p, mish, mish_slope
-from slopes.kernels.elementary import sigmoid, sigmoid_fine, sin, sinh, softplus, sqrt, tanh, tanhshrink
+from slopes.kernels.elementary import sigmoid, sigmoid_fine, sin, sinh, snake, snake_slope, softplus, sqrt
+from slopes.kernels.elementary import tanh, tanhshrink
 from slopes.kernels.machine import fma, nearest, where
-
+'''
+FUNCTION = """
 
 @njit("void({signature})", **OPTIONS)
-def kernel({parameters}):
-'''
+def {name}({parameters}):
+"""
+HEADER = IMPORTS + FUNCTION.replace("{name}", "kernel")
 ENTRIES = """\
     for i in range({first}.size):
 """
+
+#: Functions with a form that vectorises but is right only for arguments that are near 0.
+PERIODIC = ("sin", "cos", "snake_slope")
+NEAR_HEADER = """\
+from slopes.kernels.elementary import NEAR, cos_near, sin_near, snake_slope_near
+from slopes.kernels.machine import size
+"""
+NEAR_BLOCK = 2**10  #: entries that lie in the nearest cache when they are read a second time
 
 
 def print_kernel(program: Program, title: str, scalars: Sequence[str] = ()) -> str:
@@ -44,26 +56,82 @@ def print_kernel(program: Program, title: str, scalars: Sequence[str] = ()) -> s
     signature = [kinds[name] + ("" if name in scalars else "[::1]") for name in program.inputs]
     signature += [f"{program.lines[place].dtype}[::1]" for _, place in program.outputs]
     parameters = [f"{name}_{'number' if name in scalars else 'in'}" for name in program.inputs]
+    first, listed = f"{arrays[0]}_in", [*parameters, *names]
+    function = partial(FUNCTION.format, signature=", ".join(signature), parameters=", ".join(listed))
+    header = IMPORTS.format(title=title)
+    start = ENTRIES.format(first=first)
+    if not any(line.operation in PERIODIC for line in program.lines):
+        return header + function(name="kernel") + start + _indent(_loop(program, arrays, names), 8)
+    near, everywhere = (_indent(_loop(program, arrays, names, is_near), 8) for is_near in (True, False))
+    text = (
+        header + NEAR_HEADER + function(name="near") + start + near + function(name="everywhere") + start + everywhere
+    )
+    given = ", ".join(name if name.endswith("_number") else f"{name}[start:stop]" for name in listed)
+    return text + function(name="kernel") + _indent(_choice(program, first, given), 4)
+
+
+def _loop(program: Program, arrays: Sequence[str], names: Sequence[str], is_near: bool = False) -> list[str]:
+    """Return the body of a loop over the entries, which writes the outputs to arrays of these names."""
+    body = _statements(program, arrays, set(range(len(program.lines))), is_near)
+    return body + [
+        f"{name}[i] = {operand_of(program, place)}" for name, (_, place) in zip(names, program.outputs, strict=True)
+    ]
+
+
+def _choice(program: Program, first: str, given: str) -> list[str]:
+    """Return a loop over blocks that calls `near` for those whose arguments of periodic functions are near 0."""
+    turning = [line for line in program.lines if line.operation in PERIODIC]
+    needed = {place for line in turning for place in line.arguments}
+    for place in reversed(range(len(program.lines))):
+        if place in needed:
+            needed.update(program.lines[place].arguments)
+    arrays = [program.lines[place].text for place in sorted(needed) if _is_array(program.lines[place])]
+    angles = dict.fromkeys(_angle(program, line) for line in turning)
+    most = {angle: f"most_{number}" for number, angle in enumerate(angles)}
+    loop = _statements(program, arrays, needed)
+    loop += [f"{name} = max({name}, size({text}))" for (_, text), name in most.items()]
+    return [
+        f"for start in range(0, {first}.size, {NEAR_BLOCK}):",
+        f"    stop = min(start + {NEAR_BLOCK}, {first}.size)",
+        *(f"    {name} = size({zero})" for (zero, _), name in most.items()),
+        "    for i in range(start, stop):",
+        *(f"        {statement}" for statement in loop),
+        f"    if {' and '.join(f'{name} <= size(NEAR({zero}))' for (zero, _), name in most.items())}:",
+        f"        near({given})",
+        "    else:",
+        f"        everywhere({given})",
+    ]
+
+
+def _angle(program: Program, line: Line) -> tuple[str, str]:
+    """Return a 0 in the dtype of a periodic function's argument, and the angle: the argument times any parameter."""
+    zero = "single(0.0)" if program.lines[line.arguments[0]].dtype == "float32" else "0.0"
+    return zero, " * ".join(operand_of(program, place) for place in line.arguments)
+
+
+def _is_array(line: Line) -> bool:
+    return line.operation == "input" and line.per != "call"
+
+
+def _statements(program: Program, arrays: Sequence[str], places: Set[int], is_near: bool = False) -> list[str]:
+    """Return the statements that compute these lines at the place `i` of arrays."""
     body = [f"{name} = {name}_in[i]" for name in arrays]
     for place, line in enumerate(program.lines):
-        if line.operation not in ("input", "constant"):
-            body.append(f"v{place} = {_expression(program, line)}")
-    for name, (_, place) in zip(names, program.outputs, strict=True):
-        body.append(f"{name}[i] = {operand_of(program, place)}")
-    header = (HEADER + ENTRIES).format(
-        title=title,
-        signature=", ".join(signature),
-        parameters=", ".join([*parameters, *names]),
-        first=f"{arrays[0]}_in",
-    )
-    return header + "".join(f"        {line}\n" for line in body)
+        if place in places and line.operation not in ("input", "constant"):
+            body.append(f"v{place} = {_expression(program, line, is_near)}")
+    return body
 
 
-def _expression(program: Program, line: Line) -> str:
+def _indent(statements: Sequence[str], width: int) -> str:
+    return "".join(f"{' ' * width}{statement}\n" for statement in statements)
+
+
+def _expression(program: Program, line: Line, is_near: bool) -> str:
     operands = [operand_of(program, place) for place in line.arguments]
     if line.operation in OPERATORS:
         return OPERATORS[line.operation].format(*operands)
-    return f"{line.operation}({', '.join(operands)})"
+    form = "_near" if is_near and line.operation in PERIODIC else ""
+    return f"{line.operation}{form}({', '.join(operands)})"
 
 
 def operand_of(program: Program, place: int) -> str:

@@ -200,14 +200,14 @@ def sigmoid_mixture(x: Array, share: Array) -> tuple[Array, Array]:
     return share / (1 + exp(-x)) + (1 - share) / (1 + exp(x)), 0
 
 
-def sin_of_line(x: Array, a: Array, shift: Array) -> Array:
-    """See `slopes.ops.sin_of_line`; at no precision is the shift lost beside a large a·x."""
-    return sin(x * a) * cos(shift) + cos(x * a) * sin(shift)
-
-
 def snake(x: Array, a: Array) -> Array:
     """See `slopes.ops.snake`."""
     return x + sin(x * a) ** 2 / a if a != 0 else x
+
+
+def snake_slope(x: Array, a: Array) -> Array:
+    """See `slopes.ops.snake_slope`."""
+    return 1 + sin(2 * (x * a))
 
 
 def expm1_less(x: Array) -> Array:

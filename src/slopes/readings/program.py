@@ -28,9 +28,10 @@ text:
 | decay | exp(a)·b, or exp(a)·(b + c), for a <= 0, with a c small beside b, nothing if NaN; 0 where exp(a) vanished |
 | sigmoid | of a; times b; of a + c, times b; see `slopes.ops.sigmoid` |
 | sigmoid_fine | the same, times a b that has been rounded: to half a unit in the last place more than else |
+| snake, snake_slope | of one, or of a by a parameter b; see `slopes.ops.snake` |
 | softplus, mish, mish_slope, tanhshrink | of one; log(1 + exp(a)) is the first |
 
-The last seven are compound: another machine than one with a form of its own takes those of `tails`.
+The last nine are compound: another machine than one with a form of its own takes those of `tails`.
 """
 
 from __future__ import annotations
@@ -139,6 +140,8 @@ _FUNCTIONS = {
     "shift": _shift, "decay": _decay, "sigmoid": _sigmoid, "sigmoid_fine": _sigmoid,
     "softplus": _rounded_once(partial(tails.softplus, reading, beta=1.0)),
     "tanhshrink": _rounded_once(partial(tails.tanhshrink, reading)),
+    "snake": _rounded_once(lambda x, a=1.0: tails.snake(reading, x, a)),
+    "snake_slope": _rounded_once(lambda x, a=1.0: tails.snake_slope(reading, x, a)),
     "mish": _rounded_once(partial(tails.mish, reading)),
     "mish_slope": _rounded_once(partial(tails.mish_slope, reading)),
     **{name: _rounded_once(getattr(np, name)) for name in (

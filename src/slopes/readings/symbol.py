@@ -17,7 +17,8 @@ i, j, C = sp.symbols("i j C", integer=True)
 
 converter[Constant] = lambda constant: sp.sympify(constant.text)  # a constant is a float, but prints as itself
 
-exp, log, sqrt, tanh, sinh, sin, erf, sign = sp.exp, sp.log, sp.sqrt, sp.tanh, sp.sinh, sp.sin, sp.erf, sp.sign
+exp, log, sqrt, tanh, sinh, sin, cos = sp.exp, sp.log, sp.sqrt, sp.tanh, sp.sinh, sp.sin, sp.cos
+erf, sign = sp.erf, sp.sign
 absolute, minimum, maximum = sp.Abs, sp.Min, sp.Max
 number = sp.sympify
 
@@ -77,14 +78,14 @@ def sigmoid_mixture(x: Array, share: Array) -> tuple[Array, Array]:
     return share / (1 + sp.exp(-x)) + (1 - share) / (1 + sp.exp(x)), 0
 
 
-def sin_of_line(x: Array, a: Array, shift: Array) -> Array:
-    """See `slopes.ops.sin_of_line`."""
-    return sp.sin(a * x + shift)
-
-
 def snake(x: Array, a: Array) -> Array:
     """See `slopes.ops.snake`."""
     return x + sp.sin(a * x) ** 2 / a
+
+
+def snake_slope(x: Array, a: Array) -> Array:
+    """See `slopes.ops.snake_slope`."""
+    return 1 + sp.sin(2 * a * x)
 
 
 def expm1_less(x: Array) -> Array:

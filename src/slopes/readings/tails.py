@@ -212,6 +212,7 @@ def log_odds(p: float) -> tuple[float, float]:
 
 
 NOTHING = Constant("0", 0.0, 0.0)
+EIGHTH = Constant("pi/4", 0.7853981633974483, 3.061616997868383e-17)  #: of a turn
 HELD = 1e4  #: where every exponential has ended, in 0 or infinity
 
 
@@ -284,6 +285,11 @@ def snake(r: ModuleType, x: Array, a: Array) -> Array:
     other = sin_of_line(r, x, a, NOTHING)
     ripple = r.where(line == 0, x, other / nonzero(a))  # sin(a·x) / a, or its limit
     return r.where(cancelling, (total + (rounded + low)) / nonzero(a), x + other * ripple)
+
+
+def snake_slope(r: ModuleType, x: Array, a: Array) -> Array:
+    """1 + sin(2·a·x), which cancels twice a turn and is taken as a square; 1 where a·x is infinite."""
+    return 2 * sin_of_line(r, x, a, EIGHTH) ** 2
 
 
 def softcap(r: ModuleType, x: Array, cap: Array) -> Array:

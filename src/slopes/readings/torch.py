@@ -221,14 +221,14 @@ def fma(x: Array, a: Array, c: Array) -> Array:
     return tails.fma(_this, x.to(torch.float64), a, c).to(x.dtype)
 
 
-def sin_of_line(x: Array, a: Array, shift: Array) -> Array:
-    """See `slopes.ops.sin_of_line`."""
-    return tails.sin_of_line(_this, double(x), a, shift).to(x.dtype)
-
-
 def snake(x: Array, a: Array) -> Array:
     """See `slopes.ops.snake`."""
     return tails.snake(_this, double(x), a).to(x.dtype)
+
+
+def snake_slope(x: Array, a: Array) -> Array:
+    """See `slopes.ops.snake_slope`."""
+    return tails.snake_slope(_this, double(x), a).to(x.dtype)
 
 
 def tanhshrink(x: Array) -> Array:

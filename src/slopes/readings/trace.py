@@ -520,12 +520,14 @@ def log_odds(p: Array, like: Array) -> tuple[Array, Array]:
     return (log(p) - log1p(-p), 0.0) if isinstance(p, Traced) else tails.log_odds(float(p))
 
 
-def _narrowed(form: Callable[..., Array], x: Array, *parameters: Array) -> Array:
-    """Compute in float64 and round to the dtype of x."""
-    return x._recorder.value(form(_this, double(x), *parameters), x.dtype)
+def _snake(operation: str, x: Array, a: Array) -> Array:
+    """See `slopes.ops.snake` and `slopes.ops.snake_slope`; by a parameter other than 1 in float64."""
+    if type(a) is float and a == 1.0:
+        return x._recorder.compute(operation, x)
+    return x._recorder.value(x._recorder.compute(operation, double(x), a), x.dtype)
 
 
-sin_of_line, snake = (partial(_narrowed, form) for form in (tails.sin_of_line, tails.snake))
+snake, snake_slope = partial(_snake, "snake"), partial(_snake, "snake_slope")
 
 
 def double(x: Array) -> Array:
