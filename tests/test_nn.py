@@ -528,6 +528,17 @@ def test_rows_of_minus_infinity_are_nan():
     assert nn.LogSoftmax(1)(rows).isnan().tolist() == [[True, True], [False, False]]
 
 
+@pytest.mark.parametrize("name", ["Softmax", "LogSoftmax", "Softmin"])
+def test_large_rows_of_minus_infinity_are_nan(name):
+    sign = -1 if name == "Softmin" else 1
+    rows = torch.randn(500, 100, generator=torch.Generator().manual_seed(0))
+    rows[3] = rows[5, :50] = rows[7, 50:] = -torch.inf
+    rows[9, 4] = torch.nan
+    for case in (rows, rows[:8], torch.cat([rows[:3], rows[4:]])):
+        result, theirs = (getattr(space, name)(-1)(sign * case.repeat(9, 1)) for space in (nn, torch.nn))
+        torch.testing.assert_close(result, theirs, equal_nan=True)
+
+
 def test_legacy_dimension_warns_and_points_here():
     with pytest.warns(UserWarning, match="Implicit dimension choice for softmax") as caught:
         assert torch.equal(nn.Softmax()(ROWS), nn.Softmax(1)(ROWS))

@@ -60,8 +60,9 @@ def _along(legacy: str, before: Callable[[Tensor], Tensor] | None = None) -> Com
     """Forward of a map of the rows along `dim`; `legacy` is PyTorch's name in its warning that dim is None."""
 
     def compute(self: Any, card: Any, input: Any) -> Any:
-        if type(self.dim) is int and isinstance(input, Tensor) and not r.may_have_row_kernel(input):
-            result = r.run_map(card, before(input) if before else input, self.dim)
+        if type(self.dim) is int and isinstance(input, Tensor):
+            run = r.run_map_of_rows if r.may_have_row_kernel(input) else r.run_map
+            result = run(card, before(input) if before else input, self.dim)
             if result is not None:
                 return result
         if not fits(input) or not input.numel() or not input.ndim:

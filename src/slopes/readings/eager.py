@@ -114,7 +114,7 @@ def run_kernel(card: Any, x: Tensor, parameters: tuple[tuple[str, Any], ...] = (
     if kernel is None:
         if key in card.kernels:
             return None
-        _keep(card, key, _make_kernel(card, dict(parameters), x))
+        keep(card, key, _make_kernel(card, dict(parameters), x))
         return run_kernel(card, x, parameters)
     if kernel.own is not None:
         return kernel.own(x)  # type: ignore[no-any-return]
@@ -138,7 +138,7 @@ def is_own(card: Any, x: Tensor, parameters: dict[str, Any]) -> bool:
     return own_function(card.body.__name__, settings, x.dtype) is not None
 
 
-def _keep(card: Any, key: Any, kernel: Any) -> None:
+def keep(card: Any, key: Any, kernel: Any) -> None:
     """Remember a card's kernel for a choice of parameters; of choices without end, as by a schedule, only the last."""
     if len(card.kernels) >= MOST:
         card.kernels.clear()
@@ -259,7 +259,7 @@ def run_loss(
             return None
     key = (x.dtype, x.is_cpu, reduction, parameters)
     if key not in card.kernels:
-        _keep(card, key, _make_loss_kernel(card, reduction, dict(parameters), x))
+        keep(card, key, _make_loss_kernel(card, reduction, dict(parameters), x))
     kernel = card.kernels[key]
     if kernel is None:
         return None

@@ -7,15 +7,15 @@ Where a backward is to be differentiated itself, it is composed of torch operati
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import torch
 from torch import _C
 from torch._C import _functorch as functorch
 
-from slopes.readings.eager import ALL_DTYPES, HALF, TYPES, is_plain, keeps_graph
+from slopes.readings.eager import ALL_DTYPES, HALF, TYPES, is_plain, keep, keeps_graph
 from slopes.readings.eager import LARGE_FOR_A_LOSS as LARGE
 
 Tensor = torch.Tensor
@@ -36,25 +36,50 @@ def may_have_row_kernel(x: Any) -> bool:
     return has_many_entries(x) and x.is_cpu and is_available()
 
 
+def run_map_of_rows(card: Any, x: Tensor, axis: int) -> Tensor | None:
+    """Return softmax or log_softmax, whichever the card is, of large rows by a kernel; None where it will not do.
+
+    PyTorch's convention holds: a row of −inf alone is NaN. So where a row may begin with −inf there is no result.
+    """
+    if not is_plain(x, ALL_DTYPES) or axis not in (-1, x.ndim - 1) or not x.is_contiguous():
+        return None
+    entries = x.detach()
+    if not entries.amin().item() > -math.inf and not entries.select(-1, 0).amin().item() > -math.inf:
+        return None
+    return map_by_kernel(card, "value", {}, [x])
+
+
 def map_by_kernel(card: Any, output: str, settings: dict[str, Any], rows: list[Tensor]) -> Tensor | None:
     """Return the "value" or "vjp" of a map of rows by its kernel; None where the plain way is due."""
     x = rows[0]
-    if not may_have_row_kernel(x) or not all(is_plain(t, ALL_DTYPES) and t.dtype is x.dtype for t in rows):
+    if not may_have_row_kernel(x) or not all([is_plain(t, ALL_DTYPES) and t.dtype is x.dtype for t in rows]):
         return None
-    wants_gradient = torch.is_grad_enabled() and any(t.requires_grad for t in rows)
+    wants_gradient = torch.is_grad_enabled() and any([t.requires_grad for t in rows])
     if wants_gradient and (output == "vjp" or card.slope_body is None):
         return None
-    from slopes.kernels.card_kernel import find_map_kernel
-
-    _, pull_back = card._bodies(settings)
-    dtype = "float64" if x.dtype is torch.float64 else "float32"
-    outputs = ("value", "vjp") if wants_gradient else (output,)
-    kernel = find_map_kernel(card, settings, pull_back, x.numel(), dtype, outputs, arithmetic=dtype)
+    key = ("rows", output, x.dtype is torch.float64, wants_gradient, *settings.items())
+    kernel = card.kernels.get(key) or _find_map_kernel(card, settings, x, output, wants_gradient, key)
     if kernel is None:
         return None
     if wants_gradient:
         return _apply_map(kernel, *rows)  # type: ignore[no-any-return]
     return _run(kernel.get(output), *map(widen_half, rows))[0]
+
+
+def _find_map_kernel(
+    card: Any, settings: dict[str, Any], x: Tensor, output: str, wants_gradient: bool, key: tuple[Any, ...]
+) -> Any:
+    """Return the kernels of a map for x, and remember those of a card of ours under the key."""
+    from slopes import kernels
+    from slopes.kernels.card_kernel import find_map_kernel
+
+    _, pull_back = card._bodies(settings)
+    dtype = "float64" if x.dtype is torch.float64 else "float32"
+    outputs = ("value", "vjp") if wants_gradient else (output,)
+    found = find_map_kernel(card, settings, pull_back, x.numel(), dtype, outputs, arithmetic=dtype)
+    if found is not None and kernels.is_ours(card):
+        keep(card, key, found)
+    return found
 
 
 def widen_half(x: Tensor) -> Tensor:
@@ -137,9 +162,13 @@ def _reduction_of(batch: Any) -> Reduction:
 
 
 def _run(kernel: Any, *tensors: Tensor) -> list[Tensor]:
-    """Return the outputs of a kernel, in memory of NumPy's, which asks for huge pages."""
-    arrays = [np.asarray(tensor.detach().resolve_neg()) for tensor in tensors]
-    return [torch.from_numpy(np.asarray(result)) for result in kernel(*arrays)]
+    """Return the outputs of a kernel; large ones lie in huge pages."""
+    from slopes.kernels.tensors import advise, as_array
+
+    x = tensors[0]
+    results = [advise(x.new_empty(x.shape if per_entry else x.shape[:-1])) for per_entry in kernel.has_entries]
+    kernel(*[t.numpy(force=True) for t in tensors], out=[as_array(result).reshape(result.shape) for result in results])
+    return results
 
 
 def is_to_be_differentiated(gradient: Tensor) -> bool:

@@ -34,6 +34,7 @@ from slopes.readings.eager_rows import loss_and_slope_by_kernel as loss_and_slop
 from slopes.readings.eager_rows import loss_by_kernel as loss_by_kernel
 from slopes.readings.eager_rows import map_by_kernel as map_by_kernel
 from slopes.readings.eager_rows import may_have_row_kernel as may_have_row_kernel
+from slopes.readings.eager_rows import run_map_of_rows as run_map_of_rows
 
 _this = sys.modules[__name__]
 Tensor = torch.Tensor
@@ -407,7 +408,8 @@ def enter(x: Array, what: str, like: Array | None = None) -> Array:
 
 def moveaxis(x: Array, source: int, destination: int) -> Array:
     """x with one axis in another place; the exporter to ONNX by torch.jit.trace mistakes negative places."""
-    return torch.movedim(x, source % x.ndim, destination % x.ndim)
+    source, destination = source % x.ndim, destination % x.ndim
+    return x if source == destination else torch.movedim(x, source, destination)
 
 
 def arange(n: int, like: Array) -> Array:
