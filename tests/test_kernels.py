@@ -162,6 +162,24 @@ def test_functions_with_a_period_are_right_however_far_out(name, dtype):
         assert max(errors) <= (2 if dtype == "float32" else 3)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_what_exp_is_beyond_its_line_keeps_its_digits(dtype):
+    """And has no more than one polynomial: the series that arrays use divides sixteen times."""
+    program = record(lambda x: {"value": ops.expm1_less(x)}, ["x"], dtype)
+    assert [line.operation for line in program.lines] == ["input", "expm1_less"]
+    kernel, rng = kernels.load(kernels.print_kernel(program, "expm1_less")), np.random.default_rng(0)
+    sizes = rng.uniform(0.5, 1, 500) * 2.0 ** rng.integers(-40, 12, 500)
+    x = np.concatenate([rng.uniform(-1.2, 1, 2000), -sizes, [0.0, -1e30, -np.inf, np.nan]]).astype(dtype)
+    result = np.empty_like(x)
+    kernel(x, result)
+    np.testing.assert_array_equal(result[-4:], np.array([0.0, 1e30, np.inf, np.nan], dtype))
+    with mp.workprec(200):
+        exact = [mp.expm1(mp.mpf(float(number))) - mp.mpf(float(number)) for number in x[:-4]]
+        unit = [mp.ldexp(1, mp.frexp(y)[1] - np.finfo(dtype).nmant - 1) for y in exact]
+        errors = [abs(mp.mpf(float(y)) - z) / u for y, z, u in zip(result[:-4], exact, unit, strict=True)]
+    assert max(errors) <= (2 if dtype == "float32" else 2.5)
+
+
 @pytest.mark.parametrize("name", ["sin", "cos"])
 def test_functions_with_a_period_at_zero_and_beyond_all_numbers(name):
     x = np.array([0.0, -0.0, np.inf, -np.inf, np.nan])

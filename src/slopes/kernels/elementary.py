@@ -227,6 +227,22 @@ TINY = number(1e-12, 1e-20)  #: up to which exp(x) − 1 and log(1 + x) are x
 
 
 @inlined
+def expm1_less(x):
+    """exp(x) − 1 − x for x <= 1, where it is (2^k − 1)·(1 + r) − k·log(2) + 2^k·(exp(r) − 1 − r).
+
+    The reduced argument is that of `exp`, so a loop that takes both reduces once.
+    """
+    held = clipped(x, LEAST(x), MOST(x))
+    r, logarithm = reduced(held)
+    k = exponent_in(logarithm)
+    half = power_of_two(nearest(k * HALF(x)))
+    scale = half * power_of_two(k - nearest(k * HALF(x)))
+    less = scale - ONE(x)
+    start = fma(less, r, fma(k, -LOG2_HIGH(x), less))
+    return (start + fma(k, -LOG2_LOW(x), scale * (r * r * exp_tail(r)))) + (held - x)
+
+
+@inlined
 def log_of_sum(u, low):
     """log(u + low) for a normal u > 0 and a low that is small beside it."""
     k = exponent_of(u)

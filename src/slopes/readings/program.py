@@ -29,9 +29,9 @@ text:
 | sigmoid | of a; times b; of a + c, times b; see `slopes.ops.sigmoid` |
 | sigmoid_fine | the same, times a b that has been rounded: to half a unit in the last place more than else |
 | snake, snake_slope | of one, or of a by a parameter b; see `slopes.ops.snake` |
-| softplus, mish, mish_slope, tanhshrink | of one; log(1 + exp(a)) is the first |
+| softplus, expm1_less, mish, mish_slope, tanhshrink | of one; log(1 + exp(a)) is the first |
 
-The last nine are compound: another machine than one with a form of its own takes those of `tails`.
+The last ten are compound: another machine than one with a form of its own takes those of `tails`.
 """
 
 from __future__ import annotations
@@ -139,6 +139,7 @@ _FUNCTIONS = {
     "pick": lambda x, place: np.take_along_axis(x, np.broadcast_to(place, (*x.shape[:-1], 1)), -1),
     "shift": _shift, "decay": _decay, "sigmoid": _sigmoid, "sigmoid_fine": _sigmoid,
     "softplus": _rounded_once(partial(tails.softplus, reading, beta=1.0)),
+    "expm1_less": _rounded_once(partial(tails.expm1_less, reading)),
     "tanhshrink": _rounded_once(partial(tails.tanhshrink, reading)),
     "snake": _rounded_once(lambda x, a=1.0: tails.snake(reading, x, a)),
     "snake_slope": _rounded_once(lambda x, a=1.0: tails.snake_slope(reading, x, a)),

@@ -324,9 +324,10 @@ def _any(*arguments: Any) -> Recorder:
 exp, expm1, log, log1p, sqrt, rint = map(_elementary, ("exp", "expm1", "log", "log1p", "sqrt", "rint"))
 sin, cos, tanh, sinh = map(_elementary, ("sin", "cos", "tanh", "sinh"))
 mish, mish_slope, tanhshrink = map(_elementary, ("mish", "mish_slope", "tanhshrink"))
+expm1_less = _elementary("expm1_less")
 
 DEEP = {"float64": 700.0, "float32": 80.0}  #: exp(−DEEP) is still a normal number
-softcap, expm1_less = partial(tails.softcap, _this), partial(tails.expm1_less, _this)
+softcap = partial(tails.softcap, _this)
 
 
 def decay(x: Array, times: Array, low: Array = None) -> Array:
