@@ -335,6 +335,11 @@ def _are_plain(parameters: Mapping[str, Any]) -> bool:
 # -------------------------------------------------------------------------------------- activations
 
 
+#: The last one is shown each call of an activation that no kernel answers, and computes it; while a mode of PyTorch is
+#: active, that is each call. See `slopes.models.recording`.
+WATCHERS: list[Callable[[Activation, Any, Mapping[str, Any]], Any]] = []
+
+
 class Activation(Card):
     """A function of one number, applied to each entry."""
 
@@ -364,6 +369,10 @@ class Activation(Card):
             result = run(self, x, tuple(parameters.items())) if parameters else run(self, x)
             if result is not None:
                 return result
+        return WATCHERS[-1](self, x, parameters) if WATCHERS else self.compute(x, parameters)
+
+    def compute(self, x: Array, parameters: Mapping[str, Any]) -> Any:
+        """Return the values by the plain way, without kernels for small tensors."""
         return self._read("value", lambda r, value, slope, x: r.differentiable(value, slope, x), parameters, x)
 
     def slope(self, x: Array, **parameters: Any) -> Any:

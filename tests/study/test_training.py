@@ -374,8 +374,8 @@ def flat(x):
 
 @slopes.activation()
 def faint(x):
-    """Hardly a slope at all."""
-    return 0.0005 * x
+    """Hardly a slope at all, and an output that is not 0."""
+    return 3 + 0.0005 * x
 
 
 def test_activations_and_losses_of_all_sorts_agree_with_the_loop(monkeypatch):
@@ -424,7 +424,7 @@ def test_a_unit_is_a_channel_of_images_and_dead_only_if_no_sample_moves_it(monke
     for name in ("stack", "loop"):
         made = job(still, task, engine=name, activations=(slopes.relu,), epochs=1)
         outcomes = training.train(made, cells(made, rates=(1e-9, 1e-8), seeds=(0,)))
-        assert [(o["dead"], o["saturated"]) for o in outcomes] == [([[0.25]], [[0.25]])] * 2
+        assert [(o["dead"], o["saturated"]) for o in outcomes] == [([[0.25]], [[0.0]])] * 2
 
 
 def test_gradient_norms_are_those_of_autograd():

@@ -26,8 +26,8 @@ class Layer:
     least: float
     most: float
     percentiles: tuple[float, ...]  #: 1, 25, 50, 75 and 99 %, of up to 1,024 outputs a batch
-    dead: float  #: share of the units that never fire: output and slope are under 1e-3 in size for every sample
-    saturated: float  #: share of other units whose slope is under 1e-3 in 95 % of the samples in which they are on
+    dead: float  #: share of dead units (`slopes.models.units`)
+    saturated: float  #: share of saturated units
     flat: float  #: share of all slopes under 1e-3
     off: float  #: share of all outputs under 1e-3 whose slope is so too
     gradient: float  #: root mean square over batches of the norm of the loss's gradient by the output; NaN without one

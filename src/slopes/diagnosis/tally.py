@@ -12,9 +12,8 @@ import torch
 from torch import Tensor
 
 from slopes.diagnosis.results import HALF, PERCENTILES, Layer
+from slopes.models.units import classify_units, mark_flat
 
-FLAT = 1e-3  #: a slope below it lets next to nothing through
-MOSTLY = 0.95  #: of the samples in which a unit is on, flat ones make it saturated
 KEPT = 1024  #: values of a batch from which percentiles and the share lost in half types are taken
 
 
@@ -37,8 +36,7 @@ class Tally:
         if values.dtype not in (torch.float32, torch.float64):
             values = values.float()
         others = [other for other in range(y.ndim) if other != axis % y.ndim] or None
-        flat = slopes.abs() < FLAT
-        off = flat & (values.abs() < FLAT)
+        flat, off = mark_flat(values, slopes)
         if others is not None:
             flat, off = flat.sum(others), off.sum(others)
         self._flat, self._off = self._flat + flat, self._off + off
@@ -62,7 +60,7 @@ class Tally:
         spread = (counts * (variance + (mean - middle) ** 2)).sum() / counts.sum()
         samples = int(counts.sum()) // self.units
         flat, off = _numbers([self._flat]), _numbers([self._off])
-        on = samples - off
+        dead, saturated = classify_units(flat, off, samples)
         kept, pulled = _numbers(self._kept), _numbers(self._pulled)
         finite = kept[np.isfinite(kept)]
         return Layer(
@@ -74,8 +72,8 @@ class Tally:
             least=float(least.min()),
             most=float(most.max()),
             percentiles=tuple(np.percentile(finite, PERCENTILES).tolist() if len(finite) else [math.nan] * 5),
-            dead=float((on == 0).mean()),
-            saturated=float(((on > 0) & (flat - off >= MOSTLY * on)).mean()),
+            dead=float(dead.mean()),
+            saturated=float(saturated.mean()),
             flat=float(flat.mean() / samples),
             off=float(off.mean() / samples),
             gradient=math.sqrt(_numbers(self._squares).sum() / batches) if self._squares else math.nan,

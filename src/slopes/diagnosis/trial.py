@@ -48,7 +48,7 @@ def diagnose(model: Any, data: Any, loss: Any, *, optimizer: Any = None, samples
         for inputs, target in _batches(data):
             model.zero_grad()
             inputs, target = _on_device(model, inputs), _on_device(model, target)
-            with look.looking():
+            with look.recording():
                 output = _called(model, inputs)
             torch.autograd.backward(_one_number(loss(output, target)))
             if optimizer is None or look.samples < samples:

@@ -60,7 +60,7 @@ class Watcher:
             if self._look is None:
                 self._look, self._steps = Look(self.model), (self.step, self.step)
             self._before = self._look.snapshot()
-            self._block = self._look.looking()
+            self._block = self._look.recording()
             self._block.__enter__()
         return self
 

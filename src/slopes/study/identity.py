@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from slopes.study.tasks import Task
 
 PLAIN = (int, float, complex, str, bytes, bool, type(None), type(Ellipsis), range)
-#: what decides how a network is trained, beside what each study says
-TRAINING = ("training", "networks", "feeding.py", "metrics.py", "job.py")
+#: what decides how a network is trained and what is recorded of it, beside what each study says
+TRAINING = {"slopes.study": ("training", "networks", "feeding.py", "metrics.py", "job.py"), "slopes.models": ("",)}
 
 
 def digest(text: str) -> str:
@@ -85,8 +85,8 @@ def of_network(network: Network, kept: Mapping[str, Tensor], inputs: Tensor) -> 
 @functools.cache
 def of_training() -> str:
     """A digest of the study's own code that trains."""
-    home = resources.files("slopes.study")
-    return digest("\n".join(text for name in TRAINING for text in _texts(home / name)))
+    places = [resources.files(package) / name for package, names in TRAINING.items() for name in names]
+    return digest("\n".join(text for place in places for text in _texts(place)))
 
 
 def _texts(place: Any) -> Iterator[str]:

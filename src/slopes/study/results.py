@@ -40,8 +40,8 @@ class Run:
     layers: Sequence[str]  #: the modules with weights
     gradient: Sequence[Sequence[float] | None]  #: per epoch, each layer's gradient norm, over two of its steps
     slots: Sequence[str]  #: where the activation stands in the network
-    dead: Sequence[Sequence[float]]  #: in the first and last epoch, each slot's share of units of slope 0 throughout
-    saturated: Sequence[Sequence[float]]  #: the same, of other units with a mean absolute slope below 0.001
+    dead: Sequence[Sequence[float]]  #: in the first and last epoch, each slot's share of dead units (`models.units`)
+    saturated: Sequence[Sequence[float]]  #: the same of saturated units
     diverged: int | None  #: the epoch in which it stopped being finite
     seconds: float  #: processor time for an epoch, diagnostics left out; its share where runs were stacked
     engine: str  #: "stack" or "loop"

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from slopes.models.replacing import replaced
 from slopes.study.networks.drawing import drawn_anew, is_lazy
-from slopes.swapping import replaced
 
 
 @dataclass(frozen=True, eq=False)

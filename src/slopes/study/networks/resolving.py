@@ -15,12 +15,13 @@ import torch
 from torch import Tensor, nn
 
 from slopes import loading
+from slopes.models.finding import count_activations, list_calls, list_counts
+from slopes.models.inventory import ELEMENTWISE
+from slopes.models.replacing import replaced
 from slopes.study import identity
-from slopes.study.networks.activations import ELEMENTWISE, calls, found, listed
 from slopes.study.networks.builtin import BUILTIN, START, dtype_name
 from slopes.study.networks.drawing import drawn_anew, is_lazy
 from slopes.study.networks.network import Network, seeded
-from slopes.swapping import replaced
 
 if TYPE_CHECKING:
     from slopes.study.tasks import Task
@@ -319,13 +320,15 @@ def _wanted(task: Task) -> tuple[tuple[int, ...], str]:
 
 
 def _only_class(name: str, model: nn.Module) -> type[nn.Module]:
-    counted = found(model)
+    counted = count_activations(model)
     if len(counted) == 1:
         return next(iter(counted))
     if counted:
         most = counted.most_common(1)[0][0]
-        raise ValueError(f"compare: {name} has {listed(counted)}; say which are replaced, as in replace={_path(most)}.")
-    called = calls(model, ELEMENTWISE)
+        raise ValueError(
+            f"compare: {name} has {list_counts(counted)}; say which are replaced, as in replace={_path(most)}."
+        )
+    called = list_calls(model, ELEMENTWISE)
     if called:
         raise ValueError(
             f"compare: {name} has no activation as a module, and calls functions, which cannot be replaced: {called}; "
@@ -357,11 +360,11 @@ class _Other(nn.Module):
 def _replacement(network: Network, model: nn.Module, predicted: Tensor, task: Task) -> list[str]:
     """See that replacing changes what the model gives; say what it does not reach."""
     names = " or ".join(kind.__name__ for kind in network.replace)
-    called = calls(model, network.replace)
+    called = list_calls(model, network.replace)
     reached, count = replaced(network.build(0), network.replace, _Other)
     if not count:
-        counted = found(model)
-        offer = f"it has {listed(counted)}" if counted else "it has no activation of torch.nn"
+        counted = count_activations(model)
+        offer = f"it has {list_counts(counted)}" if counted else "it has no activation of torch.nn"
         if called:
             offer = f"it calls functions, which cannot be replaced: {called}; make modules of them"
         raise ValueError(f"compare: {network.name} has no {names} as a module; {offer}.")

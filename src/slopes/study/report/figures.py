@@ -392,7 +392,7 @@ def _activation_lines(activation: Any) -> list[Line]:
         return [(line.x, line.value, line.broken_slope()) for line in curve(activation).lines]
     import torch
 
-    from slopes.swapping import module_of
+    from slopes.models.replacing import module_of
 
     module = module_of(activation).eval()
     x = torch.linspace(-4, 4, 401).requires_grad_()

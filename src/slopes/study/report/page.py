@@ -11,6 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from slopes.models import units
 from slopes.study.errors import StudyError
 from slopes.study.repeating import write_call
 from slopes.study.report import charts, figures, scales
@@ -113,6 +114,7 @@ def context(study: Study) -> dict[str, Any]:
         "gradients": figures.gradients(study) if any(run.layers for run in study.runs) else [],
         "layers": next((run.layers for run in study.runs if run.layers), ()),
         "units": figures.units(study) if any(run.slots for run in study.runs) else [],
+        "definitions": {"dead": units.DEAD, "saturated": units.SATURATED},
         "slots": next((run.slots for run in study.runs if run.slots), ()),
         "activation_curves": figures.activation_curves(study),
         "loss_curves": figures.loss_curves(study),

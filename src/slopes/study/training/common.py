@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from slopes.models.units import classify_units, mark_flat
 from slopes.study.training.slots import Slot, pulled
 
 if TYPE_CHECKING:
     from slopes.study.job import Cell
 
-SATURATED = 1e-3  #: a unit whose mean absolute slope is less hardly learns
 ROOM = 2**18  #: how many numbers of input are evaluated at once, so that what they become stays in the cache
 
 
@@ -87,7 +87,7 @@ class Units:
     """Counts what the units of each slot do, call by call, while it is the context.
 
     A unit is a channel of (batch, channel, height, width), else an entry of the last axis. `counts` has for each slot
-    and call how often each unit was active, the sum of its absolute slopes, and the number of both.
+    and call in how many samples the slope of each unit was flat, in how many it was off, and the number of samples.
     """
 
     def __init__(self, slots: dict[str, nn.Module]) -> None:
@@ -97,7 +97,9 @@ class Units:
 
     def __enter__(self) -> list[list[Counts]]:
         for module, calls in zip(self._slots.values(), self.counts, strict=True):
-            self._hooks.append(module.register_forward_pre_hook(partial(self._look, calls), with_kwargs=True))
+            inputs: list[Tensor] = []  # of the calls that have not ended
+            self._hooks.append(module.register_forward_pre_hook(partial(self._keep, inputs), with_kwargs=True))
+            self._hooks.append(module.register_forward_hook(partial(self._count, inputs, calls)))
         return self.counts
 
     def __exit__(self, *_: object) -> None:
@@ -105,13 +107,18 @@ class Units:
             hook.remove()
 
     @staticmethod
-    def _look(calls: list[Counts], module: nn.Module, inputs: tuple[Tensor, ...], named: dict[str, Tensor]) -> None:
-        x = next(iter((*inputs, *named.values()))).detach().clone()  # which the module may overwrite
-        slope = (module.slope(x) if isinstance(module, Slot) else pulled(module.forward, x)).abs()
+    def _keep(inputs: list[Tensor], _: nn.Module, given: tuple[Tensor, ...], named: dict[str, Tensor]) -> None:
+        inputs.append(next(iter((*given, *named.values()))).detach().clone())  # which the module may overwrite
+
+    @staticmethod
+    def _count(inputs: list[Tensor], calls: list[Counts], module: nn.Module, _: tuple[Tensor, ...], y: Tensor) -> None:
+        x = inputs.pop()
+        slope = module.slope(x) if isinstance(module, Slot) else pulled(module.forward, x)
+        flat, off = mark_flat(y.detach(), slope)
         kept = 1 if slope.ndim == 4 else slope.ndim - 1
         others = [axis for axis in range(slope.ndim) if axis != kept]
         times = slope.new_full((), slope.numel() // slope.shape[kept], dtype=torch.float64)
-        calls.append(((slope != 0).sum(others), slope.double().sum(others), times))
+        calls.append((flat.sum(others), off.sum(others), times))
 
 
 def shares(batches: Sequence[Sequence[Sequence[Counts]]], shape: Sequence[int]) -> tuple[Tensor, Tensor]:
@@ -123,10 +130,9 @@ def shares(batches: Sequence[Sequence[Sequence[Counts]]], shape: Sequence[int]) 
             saturated.append(dead[-1])
             continue
         calls = [[torch.stack(part).sum(0) for part in zip(*call, strict=True)] for call in zip(*slot, strict=True)]
-        gone = torch.cat([active == 0 for active, _, _ in calls], -1)
-        faint = torch.cat([total / times.unsqueeze(-1) < SATURATED for _, total, times in calls], -1)
-        dead.append(gone.double().mean(-1))
-        saturated.append((faint & ~gone).double().mean(-1))
+        kinds = [classify_units(flat, off, times.unsqueeze(-1)) for flat, off, times in calls]
+        dead.append(torch.cat([units for units, _ in kinds], -1).double().mean(-1))
+        saturated.append(torch.cat([units for _, units in kinds], -1).double().mean(-1))
     return torch.stack(dead, -1), torch.stack(saturated, -1)
 
 

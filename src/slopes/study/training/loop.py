@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from slopes.models.replacing import module_of
 from slopes.study.training import common, dropout
 from slopes.study.training.optimisers import Optimiser
-from slopes.swapping import module_of
 
 if TYPE_CHECKING:
     from slopes.study.job import Cell, Job

@@ -15,15 +15,13 @@ import torch
 from torch import Tensor, nn
 
 from slopes.card import Activation, Card
+from slopes.models.inventory import ELEMENTWISE
+from slopes.models.replacing import module_of
 from slopes.study.training.kernels import activation_kernel
-from slopes.swapping import module_of
 
+LEARNING_OR_DRAWING = (nn.PReLU, nn.RReLU)
 #: PyTorch's modules that work entry by entry, draw nothing and learn nothing
-ELEMENTWISE = (
-    *(nn.CELU, nn.ELU, nn.GELU, nn.Hardshrink, nn.Hardsigmoid, nn.Hardswish, nn.Hardtanh, nn.Identity, nn.LeakyReLU),
-    *(nn.LogSigmoid, nn.Mish, nn.ReLU, nn.ReLU6, nn.SELU, nn.SiLU, nn.Sigmoid, nn.Softplus, nn.Softshrink),
-    *(nn.Softsign, nn.Tanh, nn.Tanhshrink, nn.Threshold),
-)
+FIXED = (nn.Identity, *(kind for kind in ELEMENTWISE if kind not in LEARNING_OR_DRAWING))
 
 
 @cache
@@ -33,7 +31,7 @@ def sharing(activation: Any) -> bool:
         plain = type(activation) is Activation and activation.noise is None
         return plain and not any(isinstance(value, Tensor) for value in activation.settings.values())
     made = module_of(activation)
-    return type(made) in ELEMENTWISE or (type(made).__mro__[1] in ELEMENTWISE and type(made).__module__ == "slopes.nn")
+    return type(made) in FIXED or (type(made).__mro__[1] in FIXED and type(made).__module__ == "slopes.nn")
 
 
 class Slot(nn.Module):

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from slopes.models.replacing import module_of
 from slopes.study.training import common, dropout
 from slopes.study.training.direct import stages
 from slopes.study.training.kernels import MeanLosses
 from slopes.study.training.optimisers import Weights
 from slopes.study.training.slots import Slot, sharing
-from slopes.swapping import module_of
 
 if TYPE_CHECKING:
     from slopes.study.job import Cell, Job

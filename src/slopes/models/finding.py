@@ -1,0 +1,71 @@
+"""Finding the activations of a model, and its calls of functions, which no replacement reaches."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from torch import nn
+
+from slopes.models.inventory import class_of, class_of_function, twins
+from slopes.nn.cards import CardModule
+
+
+def count_activations(model: nn.Module) -> Counter[type[nn.Module]]:
+    """Count the activations of each class, as modules or as functions that modules keep."""
+    counted: Counter[type[nn.Module]] = Counter()
+    for module in model.modules():
+        kind = class_of(module)
+        if kind is not None:
+            counted[kind] += 1
+        if isinstance(module, CardModule):
+            continue
+        for value in vars(module).values():
+            if callable(value) and (kind := class_of_function(value)) is not None:
+                counted[kind] += 1
+    return counted
+
+
+def list_counts(counted: Counter[type[nn.Module]]) -> str:
+    """Return the counts as words: "3 ReLU and 1 Sigmoid"."""
+    parts = [f"{count} {kind.__name__}" for kind, count in counted.most_common()]
+    return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))
+
+
+def list_calls(model: nn.Module, classes: Iterable[type]) -> str:
+    """Return the functional calls as words, the first three by name; "" for none."""
+    each = list(dict.fromkeys(functional_calls(model, classes)))
+    more = f" and {len(each) - 3} more" if len(each) > 3 else ""
+    return "; ".join(each[:3]) + more
+
+
+def functional_calls(model: nn.Module, classes: Iterable[type]) -> Iterator[str]:
+    """Yield each call, with its place, in the source of the user's modules that computes the same as a class."""
+    names = {name.rstrip("_") for name, _ in twins(classes)}
+    names |= {f"{name}_" for name in names}
+    for kind in dict.fromkeys(type(module) for module in model.modules()):
+        if kind.__module__.startswith("torch."):
+            continue
+        try:
+            lines, first = inspect.getsourcelines(kind)
+            tree = ast.parse(textwrap.dedent("".join(lines)))
+        except (OSError, TypeError, SyntaxError):
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and _called(node.func) in names:
+                place = f"{inspect.getsourcefile(kind)}:{first + node.lineno - 1}"
+                yield f"{ast.unparse(node)} in {kind.__qualname__}, {place}"
+
+
+def _called(function: ast.expr) -> str | None:
+    """Return the name of the function called; None for an attribute of self, which is a module."""
+    if isinstance(function, ast.Name):
+        return function.id
+    if isinstance(function, ast.Attribute) and not (
+        isinstance(function.value, ast.Name) and function.value.id == "self"
+    ):
+        return function.attr
+    return None

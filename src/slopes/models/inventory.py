@@ -1,0 +1,50 @@
+"""PyTorch's activations of single numbers: the classes, and the functions and cards that compute the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import cache
+from typing import Any
+
+import torch
+from torch import nn
+
+from slopes.card import Card
+from slopes.catalogue import CARDS
+from slopes.nn.activations import ACTIVATIONS
+
+#: softmax and attention mix the entries of a row, and GLU halves it
+ELEMENTWISE: tuple[type[nn.Module], ...] = tuple(
+    getattr(nn, name) for name, (card, _) in ACTIVATIONS.items() if CARDS[card].family == "activation"
+)
+
+
+def class_of(module: nn.Module) -> type[nn.Module] | None:
+    """Return the class of an activation of single numbers: PyTorch's, or the module's own where it computes a card."""
+    card = getattr(module, "card", None)
+    if isinstance(card, Card):
+        return type(module) if card.family == "activation" else None
+    return next((kind for kind in type(module).__mro__ if kind in ELEMENTWISE), None)
+
+
+def class_of_function(function: Any) -> type[nn.Module] | None:
+    """Return the class that computes the same as a function of PyTorch or a card."""
+    return next((kind for kind, twin in _functions() if function is twin), None)
+
+
+@cache
+def _functions() -> list[tuple[type[nn.Module], Any]]:
+    return [(kind, function) for kind in ELEMENTWISE for _, function in twins((kind,))]
+
+
+def twins(classes: Iterable[type]) -> Iterator[tuple[str, Any]]:
+    """Yield the functions of PyTorch, and the cards, that compute the same as the classes, by their names."""
+    wanted = {c.__name__.lower() for c in classes if c.__module__.startswith(("torch.nn.", "slopes.nn"))}
+    for home in (nn.functional, torch):
+        for name in dir(home):
+            function = getattr(home, name)
+            if name.replace("_", "") in wanted and callable(function) and not isinstance(function, type):
+                yield name, function
+    for name, card in CARDS.items():
+        if name.replace("_", "") in wanted and card.family == "activation":
+            yield name, card
