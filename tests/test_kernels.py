@@ -162,6 +162,20 @@ def test_functions_with_a_period_are_right_however_far_out(name, dtype):
         assert max(errors) <= (2 if dtype == "float32" else 3)
 
 
+@pytest.mark.parametrize("name", ["sigmoid", "tanh", "silu", "quick_gelu", "gelu_tanh", "softcap"])
+def test_slopes_of_sigmoids_take_one_exponential(name):
+    program = kernels.program(ACTIVATIONS[name], "slope")
+    assert sum("sigmoid" in line.operation or line.operation == "gate_slope" for line in program.lines) == 1
+
+
+def test_slopes_of_gates_end_where_their_exponential_does():
+    x = np.array([np.inf, -np.inf, 1e300, -1e300, -800.0, 0.0, -0.0])
+    for card in (slopes.silu, slopes.quick_gelu, slopes.gelu_tanh):
+        np.testing.assert_array_equal(kernels.compute(card, "slope", x)[[0, 1, 2, 3, 5, 6]], [1, 0, 1, 0, 0.5, 0.5])
+    slope, _ = kernels.compute(slopes.swiglu, ("slope_gate", "slope_value"), x, np.full_like(x, np.inf))
+    np.testing.assert_array_equal(slope, [np.inf, 0, np.inf, 0, -np.inf, np.inf, np.inf])
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_what_exp_is_beyond_its_line_keeps_its_digits(dtype):
     """And has no more than one polynomial: the series that arrays use divides sixteen times."""

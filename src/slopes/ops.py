@@ -267,6 +267,19 @@ def sigmoid(x: Array, times: Array = 1.0, low: Array = 0.0) -> Array:
     return reading(x).sigmoid(x, times, low)
 
 
+def sigmoid_slope(x: Array, times: Array = 1.0, low: Array = 0.0) -> Array:
+    """times·s·(1 − s) with s = sigmoid(x + low), in which neither factor loses its digits."""
+    return reading(x).sigmoid_slope(x, times, low)
+
+
+def gate_slope(x: Array, y: Array, times: Array = 1.0, low: Array = 0.0, y_low: Array = 0.0) -> Array:
+    """times·s·(1 + (y + y_low)·(1 − s)) with s = sigmoid(x + low): the slope of an input times a sigmoid of it.
+
+    `y` is the input times the slope of the sigmoid's argument, and has its sign. The product underflows once.
+    """
+    return reading(x).gate_slope(x, y, times, low, y_low)
+
+
 def softplus(x: Array, beta: Array = 1.0) -> Array:
     """log(1 + exp(beta·x)) / beta, accurate in both tails."""
     return reading(x).softplus(x, beta)

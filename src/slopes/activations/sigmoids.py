@@ -33,7 +33,7 @@ def sigmoid(x):
 
 @sigmoid.derivative
 def _(x):
-    return ops.sigmoid(x, times=ops.sigmoid(-x))
+    return ops.sigmoid_slope(x)
 
 
 @activation(
@@ -51,7 +51,7 @@ def tanh(x):
 
 @tanh.derivative
 def _(x):
-    return ops.sigmoid(2 * x, times=ops.sigmoid(-2 * x, times=4.0))
+    return ops.sigmoid_slope(2 * x, times=4.0)
 
 
 @activation(

@@ -48,9 +48,9 @@ def _(x):
 
 def gelu_tanh_slope(x, times):
     """`times` the slope of gelu_tanh, in which the product underflows once."""
-    high, low = ops.cubic(x, LINEAR, THRICE_CUBIC)  # x times the logit's slope
-    left = (1 + high) + (low - tanh_gate(x, high + low))  # the two are one; each cancels on the other side
-    return tanh_gate(x, times * where(x < 0, left, 1 + tanh_gate(-x, high + low)))
+    high, low = ops.cubic(x, LINEAR, CUBIC)
+    y, y_low = ops.cubic(x, LINEAR, THRICE_CUBIC)  # x times the logit's slope
+    return ops.gate_slope(high, y, times, low, y_low)
 
 
 def tanh_gate(x, times):
@@ -114,9 +114,7 @@ def _(x, *, beta):
 def silu_slope(x, times, beta=1.0):
     """`times` the slope of silu, in which the product underflows once."""
     high, low = ops.product(x, beta)
-    left = (1 + high) + (low - ops.sigmoid(high, times=high + low, low=low))  # the two are one; see gelu_tanh
-    right = 1 + ops.sigmoid(-high, times=high + low, low=-low)
-    return ops.sigmoid(high, times=times * where(x < 0, left, right), low=low)
+    return ops.gate_slope(high, high, times, low, low)
 
 
 swish = silu
@@ -180,7 +178,7 @@ def softcap(x, *, cap: Positive = 30.0):
 @softcap.derivative
 def _(x, *, cap):
     high, low = ops.quotient(x, cap)
-    return ops.sigmoid(2 * high, times=ops.sigmoid(-2 * high, times=4.0, low=-2 * low), low=2 * low)
+    return ops.sigmoid_slope(2 * high, times=4.0, low=2 * low)
 
 
 @activation(

@@ -153,6 +153,58 @@ def sigmoid_fine(x, times, low=None):
 
 
 @inlined
+def bell_parts(x, low):
+    """(e, 1/(1 + e)², what that lacks, g, scale, rest) with e = exp(−|x + low|) = (1 + g)·scale·rest."""
+    size = -abs(x)
+    r, logarithm = reduced(where(size < HELD(x), HELD(x), size))
+    if low is not None:
+        r = r + where(x < ZERO(x), low, -low)
+    scale, rest = scales_in(logarithm)
+    g = growth(r)
+    e = fma(scale, g, scale)
+    whole = ONE(x) + e
+    whole_low = ((ONE(x) - whole) + e) + fma(scale, g, scale - e)
+    inverse = ONE(x) / whole
+    lack = fma(-inverse, whole_low, fma(-inverse, whole, ONE(x)))
+    square = inverse * inverse
+    return e, square, fma(TWO(x) * square, lack, fma(inverse, inverse, -square)), g, scale, rest
+
+
+@inlined
+def sigmoid_slope(x, times=None, low=None):
+    """times·s·(1 − s) with s = sigmoid(x + low), which is times·e/(1 + e)²."""
+    _, square, square_low, g, scale, rest = bell_parts(x, low)
+    value = square + fma(g, square, square_low)
+    if times is not None:
+        value = value * where(abs(x) > -ENDED(x), ZERO(x), times)
+    return value * scale * rest
+
+
+GONE = number(1e4)  #: an infinite y is held there, where e has vanished
+
+
+@inlined
+def gate_slope(x, y, low=None, y_low=None, times=None):
+    """times·s·(1 + (y + y_low)·(1 − s)) with s = sigmoid(x + low): a sum over (1 + e)², on the left times e."""
+    left = x < ZERO(x)
+    e, square, square_low, g, scale, rest = bell_parts(x, low)
+    y = clipped(y, -GONE(x), GONE(x))
+    after = ONE(x) + y
+    after_low = ONE(x) - (after - y)
+    if y_low is not None:
+        after_low = after_low + y_low
+    first, factor = where(left, after, ONE(x)), where(left, ONE(x), after)
+    total = fma(e, factor, first)
+    total_low = fma(e, factor, first - total) + where(left, ONE(x), e) * after_low
+    value = total * square
+    value_low = fma(total, square_low, fma(total_low, square, fma(total, square, -value)))
+    value = value + fma(where(left, g, ZERO(x)), value, value_low)
+    if times is not None:
+        value = value * where(x < ENDED(x), ZERO(x), times)
+    return value * where(left, scale, ONE(x)) * where(left, rest, ONE(x))
+
+
+@inlined
 def softplus(x):
     """log(1 + exp(x))."""
     g, scale, rest = fall(-abs(x))

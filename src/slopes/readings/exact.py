@@ -165,6 +165,16 @@ def sigmoid(x: Array, times: Array, low: Array) -> Array:
     return times / (1 + exp(-x - low))
 
 
+def sigmoid_slope(x: Array, times: Array, low: Array) -> Array:
+    """See `slopes.ops.sigmoid_slope`."""
+    return tails.sigmoid_slope(sys.modules[__name__], x, times, low)
+
+
+def gate_slope(x: Array, y: Array, times: Array, low: Array, y_low: Array) -> Array:
+    """See `slopes.ops.gate_slope`."""
+    return tails.gate_slope(sys.modules[__name__], x, y, times, low, y_low)
+
+
 def softplus(x: Array, beta: Array) -> Array:
     """See `slopes.ops.softplus`."""
     return maximum(x, 0) + log1p(exp(-absolute(x) * beta)) / beta

@@ -29,9 +29,11 @@ text:
 | sigmoid | of a; times b; of a + c, times b; see `slopes.ops.sigmoid` |
 | sigmoid_fine | the same, times a b that has been rounded: to half a unit in the last place more than else |
 | snake, snake_slope | of one, or of a by a parameter b; see `slopes.ops.snake` |
+| sigmoid_slope | of a; times b; of a + c, times b; see `slopes.ops.sigmoid_slope` |
+| gate_slope | of a and b; with their lows c and d; times e; see `slopes.ops.gate_slope` |
 | softplus, expm1_less, mish, mish_slope, tanhshrink | of one; log(1 + exp(a)) is the first |
 
-The last ten are compound: another machine than one with a form of its own takes those of `tails`.
+The last twelve are compound: another machine than one with a form of its own takes those of `tails`.
 """
 
 from __future__ import annotations
@@ -111,9 +113,14 @@ def _decay(t: Any, times: Any, low: Any = 0.0) -> Any:
     return tails.decay(reading, t.astype(np.float64), times).astype(t.dtype)
 
 
+def _wide(function: Any, *arguments: Any) -> Any:
+    """Compute in float64, numbers but for the first among the arguments, and round to the dtype of the first."""
+    wide = [a if type(a) is float else a.astype(np.float64) for a in arguments]
+    return function(reading, *wide).astype(arguments[0].dtype)
+
+
 def _sigmoid(x: Any, times: Any = 1.0, low: Any = 0.0) -> Any:
-    wide = [a if type(a) is float else a.astype(np.float64) for a in (x, times, low)]
-    return tails.sigmoid(reading, *wide).astype(x.dtype)
+    return _wide(tails.sigmoid, x, times, low)
 
 
 def _rounded_once(function: Any) -> Any:
@@ -139,6 +146,8 @@ _FUNCTIONS = {
     "pick": lambda x, place: np.take_along_axis(x, np.broadcast_to(place, (*x.shape[:-1], 1)), -1),
     "shift": _shift, "decay": _decay, "sigmoid": _sigmoid, "sigmoid_fine": _sigmoid,
     "softplus": _rounded_once(partial(tails.softplus, reading, beta=1.0)),
+    "sigmoid_slope": lambda x, times=1.0, low=0.0: _wide(tails.sigmoid_slope, x, times, low),
+    "gate_slope": lambda x, y, low=0.0, y_low=0.0, times=1.0: _wide(tails.gate_slope, x, y, times, low, y_low),
     "expm1_less": _rounded_once(partial(tails.expm1_less, reading)),
     "tanhshrink": _rounded_once(partial(tails.tanhshrink, reading)),
     "snake": _rounded_once(lambda x, a=1.0: tails.snake(reading, x, a)),

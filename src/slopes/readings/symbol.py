@@ -43,6 +43,16 @@ def sigmoid(x: Array, times: Array, low: Array) -> Array:
     return _one(times) / (1 + sp.exp(-(x + _zero(low))))
 
 
+def sigmoid_slope(x: Array, times: Array, low: Array) -> Array:
+    """See `slopes.ops.sigmoid_slope`."""
+    return sigmoid(x, times, low) * sigmoid(-x, 1.0, -_zero(low))
+
+
+def gate_slope(x: Array, y: Array, times: Array, low: Array, y_low: Array) -> Array:
+    """See `slopes.ops.gate_slope`."""
+    return sigmoid(x, times, low) * (1 + (y + _zero(y_low)) * sigmoid(-x, 1.0, -_zero(low)))
+
+
 def softplus(x: Array, beta: Array) -> Array:
     """See `slopes.ops.softplus`."""
     return sp.log(1 + sp.exp(_one(beta) * x)) / _one(beta)

@@ -128,6 +128,18 @@ def sigmoid(r: ModuleType, x: Array, times: Array, low: Array) -> Array:
     return r.where(left, r.decay(t, times), times) / (1 + small)
 
 
+def sigmoid_slope(r: ModuleType, x: Array, times: Array, low: Array) -> Array:
+    """See `slopes.ops.sigmoid_slope`."""
+    return r.sigmoid(x, r.sigmoid(-x, times, -low), low)
+
+
+def gate_slope(r: ModuleType, x: Array, y: Array, times: Array, low: Array, y_low: Array) -> Array:
+    """See `slopes.ops.gate_slope`: on the left 1 + y − y·s, where 1 + y·(1 − s) cancels on the right."""
+    left = (1 + y) + (y_low - r.sigmoid(x, y + y_low, low))
+    right = 1 + r.sigmoid(-x, y + y_low, -low)
+    return r.sigmoid(x, times * r.where(x < 0, left, right), low)
+
+
 def softplus(r: ModuleType, x: Array, beta: Array) -> Array:
     """log(1 + exp(beta·x)) / beta."""
     size = r.where(x < 0, x, -x)

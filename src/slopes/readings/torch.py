@@ -163,6 +163,9 @@ def sigmoid(x: Array, times: Array, low: Array) -> Array:
     return _in_double(times, x, lambda x: 1 / (1 + torch.exp(-maximum(x + low, -700.0))))
 
 
+sigmoid_slope, gate_slope = partial(tails.sigmoid_slope, _this), partial(tails.gate_slope, _this)
+
+
 def ndtr(x: Array, times: Array) -> Array:
     """See `slopes.ops.ndtr`."""
     if x.dtype == _double(x):

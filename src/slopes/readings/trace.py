@@ -410,6 +410,26 @@ def sigmoid(x: Array, times: Array, low: Array) -> Array:
     return x._recorder.compute(operation, x)
 
 
+def sigmoid_slope(x: Array, times: Array, low: Array) -> Array:
+    """See `slopes.ops.sigmoid_slope`; a low of 0 is left out, and then a `times` of 1, too."""
+    if not _is_number(low, 0.0):
+        return _any(x, times, low).compute("sigmoid_slope", x, times, low)
+    given = () if _is_number(times, 1.0) else (times,)
+    return _any(x, times).compute("sigmoid_slope", x, *given)
+
+
+def gate_slope(x: Array, y: Array, times: Array, low: Array, y_low: Array) -> Array:
+    """See `slopes.ops.gate_slope`; a `times` of 1 is left out, and then both lows where they are 0."""
+    if not _is_number(times, 1.0):
+        return _any(x, y, times).compute("gate_slope", x, y, low, y_low, times)
+    given = () if _is_number(low, 0.0) and _is_number(y_low, 0.0) else (low, y_low)
+    return _any(x, y).compute("gate_slope", x, y, *given)
+
+
+def _is_number(x: Any, number: float) -> bool:
+    return not isinstance(x, Traced) and x == number
+
+
 def softplus(x: Array, beta: Array) -> Array:
     """See `slopes.ops.softplus`."""
     if type(beta) is float and beta == 1.0:
