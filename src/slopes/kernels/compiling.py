@@ -117,7 +117,7 @@ def _load(source: str) -> Callable[..., None]:
     from slopes.kernels.emitting import emit
 
     namespace: dict[str, Any] = {"__name__": name}
-    exec(compile(source, f"<{name}>", "exec"), namespace)
+    exec(compile(source.replace("**OPTIONS", "no_cpython_wrapper=True, **OPTIONS"), f"<{name}>", "exec"), namespace)
     try:
         code = emit(namespace["kernel"], name)
         function = machine_code.load(code)
