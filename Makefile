@@ -6,6 +6,9 @@ BIN := $(VENV)/bin
 PYTEST := -m pytest --numprocesses=auto
 INSTALL = -m pip install --quiet --disable-pip-version-check
 
+# So that each of pytest's processes need not rewrite all assertions anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test tests test-exhaustive test-oldest test-newest test-numpy test-all lint bench constraints clean
 
 demo: $(VENV)/.demo

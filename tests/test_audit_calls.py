@@ -4,6 +4,8 @@ import copy
 import io
 import os
 import random
+import subprocess
+import sys
 import time
 import warnings
 from contextlib import redirect_stdout, suppress
@@ -182,6 +184,17 @@ def test_a_file_is_audited_in_its_own_process(folder):
     with redirect_stdout(io.StringIO()) as printed:
         exec(report.findings[0].reproduce, {})
     assert printed.getvalue() == "tensor([nan], dtype=torch.float64)\n"
+
+
+def test_only_the_process_of_a_file_loads_torch():
+    script = (
+        "import sys, slopes\n"
+        "from slopes.checks import child\n"
+        "child._supervised = lambda *given: print('torch' in sys.modules)\n"
+        "slopes.audit('mine.py:good')"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ended.stdout == "False\n"
 
 
 def test_one_that_hangs_is_a_finding_with_its_line(folder):

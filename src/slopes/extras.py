@@ -1,6 +1,7 @@
 """Packages that only some jobs need, and the extra of ours that installs each."""
 
 from importlib import import_module
+from importlib.util import find_spec
 
 #: the packages of each extra, as they are imported; `lab` brings those of `torch` and `audit`, too
 EXTRAS = {
@@ -33,3 +34,11 @@ def require(purpose: str, *packages: str) -> None:
             missing.append(package)
     if missing:
         raise ImportError(f"{purpose} needs {' and '.join(missing)}: {install(*missing)}")
+
+
+def are_installed(*packages: str) -> bool:
+    """Whether all packages can be found, without an import of them."""
+    try:
+        return all(find_spec(package) is not None for package in packages)
+    except (ImportError, ValueError):
+        return False

@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from slopes import loading
 from slopes.checks.report import AuditError, Finding, Report
 from slopes.domains import Flag, Interval, plain, shown
-from slopes.extras import require
+from slopes.extras import are_installed, require
 
 __all__ = ["AuditError", "Finding", "Report", "audit"]
 
@@ -58,10 +59,7 @@ def audit(
     The subject is left as it is, and so are random states, default dtype and warnings. Needs ``slopes[torch,audit]``.
     Raises TypeError or ValueError for what cannot be audited, or is declared and unknown.
     """
-    require("slopes.audit", "mpmath", "torch")
-    from slopes.checks import child, examination
-    from slopes.checks.discovery import check_declared
-    from slopes.checks.subject import Declared
+    from slopes.checks import child
 
     seed, time_limit = plain(seed), plain(time_limit)
     for name, flag in (("quick", quick), ("bounded", bounded), ("batch_level", batch_level)):
@@ -75,9 +73,13 @@ def audit(
         "kind": kind, "space": space, "elicits": elicits, "bounded": bounded, "batch_level": batch_level,
         "terms": dict(terms or {}), "divisor": divisor,
     }  # fmt: skip
-    check_declared(Declared(**declared))
+    options: dict[str, Any] = {"against": against, "quick": quick, "seed": seed, "model": model, "batch": batch}
+    is_of_file = isinstance(subject, str) and loading.parts(subject)[0] is not None
+    if is_of_file and are_installed("mpmath", "torch"):  # which the process of the file loads, and this one need not
+        return child.audit(subject, declared, time_limit=time_limit, **options)
+    require("slopes.audit", "mpmath", "torch")
+    from slopes.checks.examination import examine
+
     if isinstance(subject, str):
-        return child.audit(
-            subject, declared, against=against, quick=quick, seed=seed, model=model, batch=batch, time_limit=time_limit
-        )
-    return examination.examine(subject, declared, against=against, quick=quick, seed=seed, model=model, batch=batch)
+        return examine(loading.find(subject), declared, spec=subject, **options)
+    return examine(subject, declared, **options)

@@ -29,12 +29,7 @@ STARTING, CALLING = "while its file was run", "when it was first called"
 
 
 def audit(spec: str, declared: Mapping[str, Any], *, time_limit: float, **options: Any) -> Report:
-    """The report on what a text names; a file is run in a process of its own."""
-    file, *_ = loading.parts(spec)
-    if file is None:
-        from slopes.checks.examination import examine
-
-        return examine(loading.find(spec), declared, spec=spec, **options)
+    """Return the report on an object of a file, which is run in a process of its own."""
     try:
         job = pickle.dumps({"spec": spec, "declared": dict(declared), "time_limit": time_limit, **options})
     except Exception as error:

@@ -1,4 +1,4 @@
-"""Kernels of gates, which take the halves of rows as they lie, without a copy of either.
+"""Kernels of gates, which take the halves of rows as they lie, without a copy of either, in either order.
 
 An axis of an array without gaps is one of rows: a row is all that belongs to one place on the axes before it, and its
 first half comes before the last. The kernel of the entries runs on the halves of each row.
@@ -25,7 +25,7 @@ entries = kernel
 @njit("void({signature})", **OPTIONS)
 def kernel({parameters}):
     for i in range({whole}.size // (2 * half)):
-        start, middle, stop = 2 * i * half, (2 * i + 1) * half, (2 * i + 2) * half
+        first, second = (2 * i + gate) * half, (2 * i + 1 - gate) * half
         entries({given})
 """
 
@@ -33,8 +33,8 @@ def kernel({parameters}):
 class GateKernel:
     """The kernel of a gate for the "value" or the "vjp" of rows."""
 
-    def __init__(self, source: str, numbers: tuple[float, ...]) -> None:
-        self._source, self._numbers = source, numbers
+    def __init__(self, source: str, numbers: tuple[float, ...], gate: int) -> None:
+        self._source, self._numbers, self._gate = source, numbers, gate
         self.grain = kernels.find_grain(source)
 
     def load(self) -> Callable[..., None]:
@@ -51,7 +51,7 @@ class GateKernel:
 
         def compute(start: int, stop: int) -> None:
             parts = [array[start * size : stop * size] for array, size in zip(arrays, sizes, strict=True)]
-            function(*parts, *self._numbers, half)
+            function(*parts, *self._numbers, half, self._gate)
 
         pool.run(compute, arrays[0].size // width, max(1, self.grain // half))
 
@@ -61,8 +61,7 @@ def prepare_gate(card: Card, output: str, dtype: str, parameters: Mapping[str, A
     outputs = ("value",) if output == "value" else ("vjp_gate", "vjp_value")
     text, numbers = kernels.source_and_numbers(card, outputs, dtype, parameters)
     names = [f"number_{place}" for place in range(len(numbers))]
-    first, last = "[start:middle]", "[middle:stop]"
-    halves = (first, last) if card.half == "first" else (last, first)  # type: ignore[attr-defined]
+    halves = ("[first : first + half]", "[second : second + half]")
     if output == "value":
         arrays = ["x_in", "out"]
         given = [*(f"x_in{half}" for half in halves), *names, "out[i * half : (i + 1) * half]"]
@@ -70,12 +69,12 @@ def prepare_gate(card: Card, output: str, dtype: str, parameters: Mapping[str, A
         arrays = ["x_in", "cotangent_in", "out"]
         cotangent = "cotangent_in[i * half : (i + 1) * half]"
         given = [*(f"x_in{half}" for half in halves), *names, cotangent, *(f"out{half}" for half in halves)]
-    signature = [f"{dtype}[::1]"] * len(arrays) + ["float64"] * len(names) + ["int64"]
+    signature = [f"{dtype}[::1]"] * len(arrays) + ["float64"] * len(names) + ["int64", "int64"]
     rows = ROWS.format(
-        signature=", ".join(signature), parameters=", ".join([*arrays, *names, "half"]), whole="x_in",
+        signature=", ".join(signature), parameters=", ".join([*arrays, *names, "half", "gate"]), whole="x_in",
         given=", ".join(given),
     )  # fmt: skip
-    return GateKernel(text + rows, numbers)
+    return GateKernel(text + rows, numbers, 0 if card.half == "first" else 1)  # type: ignore[attr-defined]
 
 
 def find_gate_kernel(
