@@ -28,13 +28,13 @@ LOSSES = ("cross_entropy", "poly1", "softmax_focal", "nll", "categorical_cross_e
 def used(monkeypatch):
     """The outputs of the kernels that run, in their order."""
     outputs = []
-    run = kernels.RowKernel.__call__
+    run = kernels.RowKernel.run
 
-    def record(kernel, *arrays, **options):
+    def record(kernel, arrays):
         outputs.append(tuple(name for name, _ in kernel.program.outputs))
-        return run(kernel, *arrays, **options)
+        run(kernel, arrays)
 
-    monkeypatch.setattr(kernels.RowKernel, "__call__", record)
+    monkeypatch.setattr(kernels.RowKernel, "run", record)
     return outputs
 
 
@@ -42,6 +42,7 @@ def plainly(function, *arguments):
     """Return the result of a function for which nothing is large."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(eager_rows, "LARGE", sys.maxsize)
+        patch.setattr(eager_rows, "FEWEST", sys.maxsize)
         patch.setattr(numpy_reading, "LARGE", sys.maxsize)
         return function(*arguments)
 
@@ -202,6 +203,44 @@ def test_losses_of_tensors_agree_with_the_plain_way(name, option, used):
         torch.testing.assert_close(both[0], value, rtol=1e-12, atol=1e-14)
         expected = plainly(lambda: loss.slope(x, LABELS, **options))
         torch.testing.assert_close(both[1], expected, rtol=1e-11, atol=1e-14)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("name", [name for name in LOSSES if "class_weight" in CARDS[name].kind.options])
+def test_few_labels_come_to_a_kernel(name, reduction, used):
+    loss, x, labels = CARDS[name], predictions(name, shape=(32, 10)), torch.arange(32) % 10
+
+    def compute(x):
+        return loss(x, labels, reduction=reduction)
+
+    has_rule = bool(loss.kind.spaces(loss.settings)[0].rule)
+    value, gradient = gradient_of(compute, x)
+    assert used == ([] if has_rule else [("value", "vjp")])
+    expected, slope = plainly(gradient_of, compute, x)
+    torch.testing.assert_close(value, expected, rtol=1e-12, atol=1e-14)
+    torch.testing.assert_close(gradient, slope, rtol=1e-11, atol=1e-14)
+    assert torch.equal(compute(x), value)
+    torch.testing.assert_close(compute(x.T.contiguous().T), value, rtol=1e-12, atol=1e-14)
+    used.clear()
+    torch.func.grad(compute)(x)
+    loss(x[:25], labels[:25])
+    assert not used
+
+
+def test_few_labels_that_are_no_classes_are_refused_as_ever():
+    x = predictions("poly1", shape=(32, 10))
+    for labels in (torch.full((32,), 10), torch.full((32,), -1)):
+        with pytest.raises(ValueError, match=r"label must lie in \[0, 10\)"):
+            slopes.poly1(x, labels)
+        kept = torch.cat([labels[:1], torch.zeros(31, dtype=torch.int64)])
+        ignored = slopes.poly1(x, kept, ignore_index=int(labels[0]))
+        torch.testing.assert_close(ignored, slopes.poly1(x[1:], kept[1:]))
+
+
+def test_a_gradient_of_few_labels_is_differentiated():
+    x, labels = predictions("poly1", shape=(32, 10)).requires_grad_(), torch.arange(32) % 10
+    assert torch.autograd.gradcheck(lambda x: slopes.poly1(x, labels), x)
+    assert torch.autograd.gradgradcheck(lambda x: slopes.poly1(x, labels), x)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])

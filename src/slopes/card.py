@@ -659,12 +659,18 @@ class Loss(Card):
     kind: kinds.Kind
     """The kind, which names the arguments and owns shapes, masks, weights and the reduction."""
     _takes_any: bool
+    _run: str
+    """The function of a reading that runs its kernels; empty if there is none."""
 
     def __init__(self, body: Body, *, kind: kinds.Kind, **fields_of_card: Any) -> None:
         self.kind, self.rowwise = kind, kind.rowwise
         self._arguments = kind.body
         super().__init__(body, **fields_of_card)
         self._takes_any = kind.takes_any(self.settings)
+        if kind.rowwise:
+            self._run = "run_regions" if kind.has_regions else "run_loss_of_labels" * ("class_weight" in kind.options)
+        else:
+            self._run = "run_loss"
 
     def _signature(self, body: inspect.Signature) -> inspect.Signature:
         common = list(inspect.signature(Loss.__call__).parameters.values())[2:-1]
@@ -707,20 +713,20 @@ class Loss(Card):
 
     def _by_kernel(self, ending: str, arguments: tuple[Any, ...], reduction: Any, options: dict[str, Any]) -> Any:
         """The loss, or with the ending "_and_slope" its gradient, too, by a kernel; None where the plain way is due."""
-        if self.rowwise and not self.kind.has_regions:
-            return None
         if len(arguments) != len(self.kind.arguments) or type(reduction) is not str:
             return None
-        run = ops.kernels_of(arguments[0], ("run_regions" if self.rowwise else "run_loss") + ending)
+        run = ops.kernels_of(arguments[0], self._run + ending)
         if run is None:
             return None
         for value in options.values():
             if not (value is None or type(value) in (bool, int, float, str)):
                 return None
-        if self.rowwise:
+        if self.kind.has_regions:
             return run(self, reduction, arguments, options)
         if options and any(name in self.kind.options for name in options):
             return None
+        if self.rowwise:
+            return run(self, reduction, *arguments, tuple(options.items()))
         return run(self, reduction, arguments, tuple(options.items()), not self._takes_any)
 
     def value_and_slope(self, *arguments: Array, **options: Any) -> tuple[Any, Any]:

@@ -25,16 +25,14 @@ class RowKernel:
     """Whether it runs fast, too, where its output of entries takes the place of its first input."""
 
     @cached_property
-    def _inputs_and_outputs(self) -> tuple[list[Line], list[Line]]:
-        lines = self.program.lines
-        return [line for line in lines if line.operation == "input"], [
-            lines[place] for _, place in self.program.outputs
-        ]
+    def inputs(self) -> list[Line]:
+        """The program's lines that are inputs."""
+        return [line for line in self.program.lines if line.operation == "input"]
 
     @cached_property
-    def has_entries(self) -> list[bool]:
-        """Whether each output has a number for each entry, and not for each row."""
-        return [line.per != "row" for line in self._inputs_and_outputs[1]]
+    def outputs(self) -> list[Line]:
+        """The program's lines that are outputs."""
+        return [self.program.lines[place] for _, place in self.program.outputs]
 
     def __call__(self, *arrays: Any, out: Sequence[Any] | None = None) -> list[Any]:
         """Return the program's outputs for its inputs, of which the first has the rows.
@@ -44,16 +42,23 @@ class RowKernel:
         """
         rows = arrays[0]
         width, batch = rows.shape[-1], rows.shape[:-1]
-        lines, places = self._inputs_and_outputs
         if out is None:
-            out = [np.empty(batch if line.per == "row" else rows.shape, line.dtype) for line in places]
+            out = [np.empty(batch if line.per == "row" else rows.shape, line.dtype) for line in self.outputs]
         flat = [
             np.ascontiguousarray(array, line.dtype).reshape((-1,) if line.per == "row" else (-1, width))
-            for line, array in zip([*lines, *places], [*arrays, *out], strict=True)
+            for line, array in zip([*self.inputs, *self.outputs], [*arrays, *out], strict=True)
         ]
-        count, grain = flat[0].shape[0], max(1, GRAIN // width)
-        if 0 < count < 2 * grain:
-            self.function(*flat)
-        else:
-            pool.run(lambda start, stop: self.function(*[a[start:stop] for a in flat]), count, grain)
+        self.run(flat)
         return list(out)
+
+    def run(self, arrays: list[Any]) -> None:
+        """Write the outputs: the arrays are the inputs and then the outputs, without gaps and of the program's dtypes.
+
+        Those with a number for each entry are matrices, and the others have one axis.
+        """
+        count, width = arrays[0].shape
+        grain = max(1, GRAIN // width)
+        if 0 < count < 2 * grain:
+            self.function(*arrays)
+        else:
+            pool.run(lambda start, stop: self.function(*[a[start:stop] for a in arrays]), count, grain)

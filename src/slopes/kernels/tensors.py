@@ -51,7 +51,10 @@ def flat(x: Tensor) -> Tensor:
     return x.view(-1) if x.is_contiguous() else x.as_strided((x.numel(),), (1,))
 
 
-_TYPES: dict[torch.dtype, Any] = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
+TYPES: dict[torch.dtype, Any] = {
+    torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64), torch.int64: np.dtype(np.int64)
+}  # fmt: skip
+"""The dtypes of arrays that kernels take."""
 
 
 def as_array(x: Tensor) -> Any:
@@ -60,7 +63,7 @@ def as_array(x: Tensor) -> Any:
     After `numpy()` PyTorch could not resize the tensor any more.
     """
     memory: Any = (ctypes.c_byte * x.nbytes).from_address(x.data_ptr())
-    return np.frombuffer(memory, _TYPES[x.dtype])
+    return np.frombuffer(memory, TYPES[x.dtype])
 
 
 def _run(kernel: kernels.EntryKernel, inputs: Sequence[Tensor], *results: Tensor) -> None:
@@ -92,7 +95,7 @@ def lies_as(result: Tensor, x: Tensor) -> bool:
 
 def _value(prepare: Prepare, x: Tensor) -> Tensor:
     result = empty_like(x)
-    if x.is_contiguous() and x.dtype in _TYPES and not x.is_neg():
+    if x.is_contiguous() and x.dtype not in HALF and not x.is_neg():
         kernel = prepare()
         pool.run_on_arrays(kernel, [as_array(x), as_array(result)], kernel.grain)
     else:

@@ -262,8 +262,14 @@ def _divergence(self: Any, card: Any, input: Any, target: Any) -> Any:
 
 def _classes(self: Any, card: Any, input: Any, target: Any) -> Any:
     """Forward of a loss of rows, with their classes on axis 1: of labels or, where it may smooth, probabilities."""
-    kernel = _kernel_of_rows(self, card, input, target) if r.has_many_entries(input) else None
-    if kernel is None and self.weight is None and not getattr(self, "label_smoothing", 0) and _known(self):
+    is_usual = isinstance(input, Tensor) and self.weight is None and not getattr(self, "label_smoothing", 0)
+    is_large = r.has_many_entries(input)
+    if is_usual and is_large:
+        result = r.run_loss_of_labels(card, self.reduction, input, target, (), self.ignore_index)
+        if result is not None:
+            return result
+    kernel = _kernel_of_rows(self, card, input, target) if is_large else None
+    if kernel is None and is_usual and _known(self):
         result = r.run_nll(input, target, self.reduction, self.ignore_index, card is CARDS["nll"])
         if result is not None:
             return result

@@ -8,7 +8,9 @@ Where a backward is to be differentiated itself, it is composed of torch operati
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -17,6 +19,7 @@ from torch._C import _functorch as functorch
 
 from slopes.readings.eager import ALL_DTYPES, HALF, TYPES, is_plain, keep, keeps_graph
 from slopes.readings.eager import LARGE_FOR_A_LOSS as LARGE
+from slopes.readings.short import nll_of_labels
 
 Tensor = torch.Tensor
 
@@ -143,6 +146,68 @@ def compute_loss(kernel: Any, reduction: Reduction, x: Tensor, *others: Tensor) 
     return reduction.finish(_run(kernel.get("value"), widen_half(x), *others)[0])
 
 
+FEWEST = 2**8  #: entries from which the kernel of a loss of labels is worth its compilation
+
+
+def run_loss_of_labels(
+    card: Any, reduction: str, x: Tensor, labels: Tensor, parameters: tuple[tuple[str, Any], ...] = (),
+    ignored: int | None = None,
+) -> Tensor | None:  # fmt: skip
+    """Return the mean or the sum of a loss of ours for a matrix and labels; None where the plain way is due.
+
+    It is due as well where a label is the ignored one, or no class, and where entries of x are to be checked, as
+    probabilities are. The parameters are as in `eager.run_kernel`.
+    """
+    if not is_plain(x) or not x.is_cpu or x.ndim != 2 or x.numel() < FEWEST or reduction not in ("mean", "sum"):
+        return None
+    if type(labels) is not Tensor or labels.dtype is not torch.int64 or labels.shape != x.shape[:1]:
+        return None
+    if not labels.is_cpu or functorch.is_functorch_wrapped_tensor(labels) or functorch.is_legacy_batchedtensor(labels):
+        return None
+    least, largest = torch.aminmax(labels)
+    classes = x.shape[1]
+    if least.item() < 0 or largest.item() >= classes or (ignored is not None and 0 <= ignored < classes):
+        return None
+    if x.numel() < LARGE and x.dtype is torch.float32 and not parameters and _is_cross_entropy(card):
+        result = nll_of_labels(x, labels, reduction, -100, False)
+        if result is not None:
+            return result
+    has_slope = torch.is_grad_enabled() and x.requires_grad
+    key = ("labels", x.dtype is torch.float64, has_slope, parameters)
+    if key not in card.kernels:
+        keep(card, key, _find_label_kernel(card, dict(parameters), x, has_slope))
+    kernel = card.kernels[key]
+    return None if kernel is None else compute_loss(kernel, _reduction_of_rows(len(x), reduction, x.dtype), x, labels)
+
+
+def _is_cross_entropy(card: Any) -> bool:
+    """Whether a card is ours of that name, with the default parameters."""
+    return card.body.__name__ == "cross_entropy" and card.body.__module__.startswith("slopes.") and not card.bound
+
+
+def _find_label_kernel(card: Any, parameters: dict[str, Any], x: Tensor, has_slope: bool) -> Any:
+    from slopes import kernels
+    from slopes.kernels.card_kernel import find_loss_kernel
+
+    settings, _, slope = card.bind(sys.modules["slopes.readings.torch"], x, parameters)
+    if not kernels.is_ours(card) or card.kind.spaces(settings)[0].rule:
+        return None
+    dtype = "float64" if x.dtype is torch.float64 else "float32"
+    return find_loss_kernel(
+        card, settings, slope, x.numel(), sys.maxsize, dtype, labels=True, smoothing=0.0, has_slope=has_slope,
+        arithmetic=dtype,
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=64)
+def _reduction_of_rows(count: int, reduction: str, dtype: torch.dtype) -> Reduction:
+    """How the values of so many rows, all of which count, become their mean or their sum."""
+    with torch.inference_mode(False):
+        cotangent = torch.full((count,), 1 / count if reduction == "mean" else 1.0, dtype=dtype)
+    reduce = torch.mean if reduction == "mean" else torch.sum
+    return Reduction(lambda values: reduce(values, dtype=torch.float64).to(dtype), cotangent, None)
+
+
 def loss_by_kernel(batch: Any) -> Tensor:
     """Return the loss of a batch that has a kernel."""
     return compute_loss(batch.kernel, _reduction_of(batch), *batch.arguments)
@@ -163,11 +228,20 @@ def _reduction_of(batch: Any) -> Reduction:
 
 def _run(kernel: Any, *tensors: Tensor) -> list[Tensor]:
     """Return the outputs of a kernel; large ones lie in huge pages."""
-    from slopes.kernels.tensors import advise, as_array
+    from slopes.kernels.tensors import TYPES, advise, as_array
 
     x = tensors[0]
-    results = [advise(x.new_empty(x.shape if per_entry else x.shape[:-1])) for per_entry in kernel.has_entries]
-    kernel(*[t.numpy(force=True) for t in tensors], out=[as_array(result).reshape(result.shape) for result in results])
+    results = [advise(x.new_empty(x.shape[:-1] if line.per == "row" else x.shape)) for line in kernel.outputs]
+    for tensor, line in zip(tensors, kernel.inputs, strict=True):
+        if not tensor.is_contiguous() or tensor.is_neg() or TYPES.get(tensor.dtype) != line.dtype:
+            places = [as_array(result).reshape(result.shape) for result in results]
+            kernel(*[t.numpy(force=True) for t in tensors], out=places)
+            return results
+    width = x.shape[-1]
+    kernel.run([
+        as_array(tensor) if line.per == "row" else as_array(tensor).reshape(-1, width)
+        for tensor, line in zip((*tensors, *results), (*kernel.inputs, *kernel.outputs), strict=True)
+    ])  # fmt: skip
     return results
 
 

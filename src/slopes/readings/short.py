@@ -338,7 +338,7 @@ def softmax(x: Tensor, axis: int, is_log: bool) -> Tensor | None:
 
     A certain row's logarithm and slope are then what the other entries have left, not a difference.
     """
-    wide = (torch.log_softmax if is_log else torch.softmax)(x.double(), axis)
+    wide = (torch.log_softmax if is_log else torch.softmax)(x, axis, dtype=torch.float64)
     if is_log or wide.requires_grad:
         most = -CERTAIN if is_log else 1 - CERTAIN
         if not wide.detach().amax().item() <= most:
@@ -416,6 +416,10 @@ LOSSES: dict[str, Callable[..., LossForm | None]] = {
 """By the name of the card: its loss by PyTorch's function in float64, for its parameters, or None."""
 
 
+_nll_loss: Callable[..., Tensor] = torch._C._nn.nll_loss_nd  #: `functional.nll_loss` without its Python
+_REDUCTIONS = {"none": 0, "mean": 1, "sum": 2}
+
+
 def nll_of_labels(
     rows: Tensor, labels: Tensor, reduction: str, ignore_index: int, is_normalized: bool
 ) -> Tensor | None:
@@ -423,9 +427,10 @@ def nll_of_labels(
 
     None where a row is certain: its loss and slope are then what the other classes have left, not a difference.
     """
-    wide = rows.double()
-    if not is_normalized:
-        wide = torch.log_softmax(wide, -1)
+    if is_normalized:
+        wide = rows.double()
+    else:
+        wide = torch.log_softmax(rows, -1, dtype=torch.float64)
         if not wide.detach().amax().item() <= -CERTAIN:
             return None
-    return functional.nll_loss(wide, labels, ignore_index=ignore_index, reduction=reduction).float()
+    return _nll_loss(wide, labels, None, _REDUCTIONS[reduction], ignore_index).float()

@@ -34,6 +34,7 @@ from slopes.readings.eager_rows import loss_and_slope_by_kernel as loss_and_slop
 from slopes.readings.eager_rows import loss_by_kernel as loss_by_kernel
 from slopes.readings.eager_rows import map_by_kernel as map_by_kernel
 from slopes.readings.eager_rows import may_have_row_kernel as may_have_row_kernel
+from slopes.readings.eager_rows import run_loss_of_labels as run_loss_of_labels
 from slopes.readings.eager_rows import run_map_of_rows as run_map_of_rows
 
 _this = sys.modules[__name__]
