@@ -337,12 +337,36 @@ def log1p(x):
 
 @inlined
 def tanh(x):
-    """The hyperbolic tangent: (1 − exp(−2|x|)) / (1 + exp(−2|x|)), with what rounding takes from the quotient.
+    """The hyperbolic tangent."""
+    size = abs(x)
+    share, rest = minus_tanh(where(size > ENOUGH(x), ENOUGH(x), size))
+    return with_sign_of(share + rest, x)
+
+
+@inlined
+def softcap(x, cap):
+    """cap·tanh(x / cap), where x / cap has low digits; x where it is so small that it may be subnormal."""
+    size, inverse = abs(x), ONE(x) / cap
+    held = where(size > cap * ENOUGH(x), cap * ENOUGH(x), size)
+    high = held * inverse
+    low = fma(held, inverse, -high) + held * (fma(-inverse, cap, ONE(x)) * inverse)
+    share, rest = minus_tanh(high)
+    rest = fma(-low, fma(-share, share, ONE(x)), rest)
+    value = cap * share
+    value = value + fma(cap, rest, fma(cap, share, -value))
+    return with_sign_of(where(size < cap * NEARLY(x), size, value), x)
+
+
+NEARLY = number(1e-5, 1e-9)  #: up to which tanh(x) is x
+
+
+@inlined
+def minus_tanh(x):
+    """−tanh(x) for x >= 0 as (high, low): (exp(−2x) − 1) / (1 + exp(−2x)) with what rounding takes from the quotient.
 
     In float64 the rounding of the numerator counts too, as the square of the result must be right to 4 units.
     """
-    size = abs(x)
-    r, logarithm = reduced(where(size > ENOUGH(x), ENOUGH(x), size) * -TWO(x))
+    r, logarithm = reduced(x * -TWO(x))
     scale, _ = scales_in(logarithm)
     g = growth(r)
     fallen = fma(scale, g, scale - ONE(x))
@@ -353,7 +377,7 @@ def tanh(x):
     rest = fma(-share, whole_low, fma(-share, whole, fallen))
     fine = rest + fma(scale, g, (scale - ONE(x)) - fallen)
     rest = where(IS_DOUBLE(x) > ZERO(x), fine, rest)
-    return with_sign_of(fma(rest, inverse, share), x)
+    return share, rest * inverse
 
 
 IS_DOUBLE = number(0.0, 1.0)

@@ -327,7 +327,6 @@ mish, mish_slope, tanhshrink = map(_elementary, ("mish", "mish_slope", "tanhshri
 expm1_less = _elementary("expm1_less")
 
 DEEP = {"float64": 700.0, "float32": 80.0}  #: exp(−DEEP) is still a normal number
-softcap = partial(tails.softcap, _this)
 
 
 def decay(x: Array, times: Array, low: Array = None) -> Array:
@@ -539,6 +538,12 @@ sigmoid_less, sigmoid_mixture = partial(_in_double, tails.sigmoid_less), partial
 def log_odds(p: Array, like: Array) -> tuple[Array, Array]:
     """See `slopes.readings.tails.log_odds`; of an input there is no low part."""
     return (log(p) - log1p(-p), 0.0) if isinstance(p, Traced) else tails.log_odds(float(p))
+
+
+def softcap(x: Array, cap: Array) -> Array:
+    """See `slopes.ops.softcap`."""
+    wide = x if _is_exact(cap) else double(x)
+    return x._recorder.value(wide._recorder.compute("softcap", wide, cap), x.dtype)
 
 
 def _snake(operation: str, x: Array, a: Array) -> Array:
