@@ -205,6 +205,15 @@ def gate_slope(x, y, low=None, y_low=None, times=None):
 
 
 @inlined
+def sigmoid_of_two(x):
+    """1 / (1 + exp(−x)) where −x has one, too, within 2 ulp: with one exponential and one division for both."""
+    g, scale, rest = fall(-abs(x))
+    small = fma(scale, g, scale)
+    inverse = ONE(x) / (ONE(x) + small)
+    return where(x < ZERO(x), small * inverse * rest, inverse)
+
+
+@inlined
 def softplus(x):
     """log(1 + exp(x))."""
     g, scale, rest = fall(-abs(x))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -100,7 +101,7 @@ class ElementwiseLossKernel:
 
     def source(self, *outputs: str) -> str:
         """Return the source of the kernel for these outputs."""
-        recorded = self.program(*outputs)
+        recorded = share_sigmoids(self.program(*outputs))
         scalars = tuple(line.text for line in recorded.lines if line.operation == "input" and line.per == "call")
         return _printed(recorded, self.card._root.name, scalars, tuple(name for name in SUMS if name in outputs))
 
@@ -152,6 +153,30 @@ class ElementwiseLossKernel:
     def accepts(self, arrays: Sequence[Any]) -> bool:
         """Whether the kind refuses no number of the arguments."""
         return not self.is_checked() or self(arrays, "refused") == [0.0]
+
+
+def share_sigmoids(program: Program) -> Program:
+    """Return a program whose sigmoids of x and of −x share their exponential and their division, in float32.
+
+    In float64, which is rounded to float32 afterwards, or in which 2 ulp count, they stay as they are.
+    """
+    lines = program.lines
+
+    def negated(place: int) -> int | None:
+        return lines[place].arguments[0] if lines[place].operation == "negate" else None
+
+    of = {x.arguments[0] for x in lines if x.operation == "sigmoid" and len(x.arguments) == 1 and x.dtype == "float32"}
+    both = {x for x in of if negated(x) in of}
+    both |= {x for place in both if (x := negated(place)) is not None}
+    return replace(
+        program,
+        lines=tuple(
+            replace(line, operation="sigmoid_of_two")
+            if line.operation == "sigmoid" and len(line.arguments) == 1 and line.arguments[0] in both
+            else line
+            for line in lines
+        ),
+    )
 
 
 @lru_cache(maxsize=1024)

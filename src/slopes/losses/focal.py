@@ -103,7 +103,7 @@ def sigmoid_focal(prediction, target, *, gamma: NonNegative = 2.0, alpha: UnitIn
 def _(prediction, target, *, gamma, alpha):
     power, rest, rise = _wrong(prediction, target, gamma)
     error = (1 - target) * sigmoid(prediction) - target * sigmoid(-prediction)
-    cost = binary_cross_entropy.body(ops.clip(prediction, -1e4, 1e4), target)  # held where the rise has ended
+    cost = minimum(binary_cross_entropy.body(prediction, target), 1e4)  # held where the rise has ended
     return _balance(target, alpha) * power * (gamma * rise * cost + error) * rest
 
 
