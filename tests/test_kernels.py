@@ -136,6 +136,18 @@ def test_elementary_functions_are_within_few_ulp(name, allowed, dtype):
     np.testing.assert_array_equal(np.signbit(result[rounded == 0]), np.signbit(rounded[rounded == 0]))
 
 
+def test_an_exponential_of_two_numbers_has_more_digits_than_float32():
+    from slopes.kernels.elementary import decay, low_of_exp
+
+    x = -np.abs(every_exponent())
+    x = x[x > -87]
+    high = np.array([decay(number, np.float32(1)) for number in x])
+    low = np.array([low_of_exp(number) for number in x])
+    exact = np.exp(x.astype(np.float64))
+    assert (np.abs(low) <= np.spacing(high)).all()
+    assert (np.abs(high.astype(np.float64) + low - exact) / np.spacing(high)).max() <= 0.3
+
+
 NAMES = {"sin": lambda x: mp.sin(x), "cos": lambda x: mp.cos(x), "snake": lambda x: x + mp.sin(x) ** 2}
 NAMES["snake_slope"] = lambda x: 1 + mp.sin(2 * x)
 

@@ -444,6 +444,15 @@ def test_the_source_of_a_sum_is_readable():
     assert lines[-1] == "    sums_out[0] = total_sum"
 
 
+@pytest.mark.parametrize("name", ["binary_cross_entropy", "sigmoid_focal"])
+def test_sigmoids_of_both_signs_share_an_exponential(name):
+    source = elementwise_losses.find(CARDS[name], "float32", {}, SIZE).source("total", "gradient")
+    assert "sigmoid(" not in source
+    assert "expm1(" not in source
+    wide = elementwise_losses.find(CARDS[name], "float64", {}, SIZE).source("total", "gradient")
+    assert "sigmoid_of_two(" not in wide
+
+
 # ------------------------------------------------------------------------------------------- accuracy
 
 

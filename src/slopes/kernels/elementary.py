@@ -110,6 +110,13 @@ def decay(x, times, low=None):
 
 
 @inlined
+def low_of_exp(x):
+    """What the rounding of (1 + g)·scale·rest takes from exp(x), for x <= 0; see `fall`."""
+    g, scale, rest = fall(x)
+    return ((ONE(x) - (ONE(x) + g)) + g) * scale * rest
+
+
+@inlined
 def divisor_of_sigmoid(x, low):
     """(d, what d lacks, scale, rest) with sigmoid(x + low) = 1/d for x >= 0, and scale·rest/d for x < 0.
 

@@ -37,6 +37,7 @@ sigmoid_slope, gate_slope = partial(tails.sigmoid_slope, _this), partial(tails.g
 ndtr, normal_pdf = partial(tails.ndtr, _this), partial(tails.normal_pdf, _this)
 gauss = partial(tails.gauss, _this)
 sigmoid_less, sigmoid_mixture = partial(tails.sigmoid_less, _this), partial(tails.sigmoid_mixture, _this)
+exp_of_size = partial(tails.exp_of_size, _this)
 product, quotient = partial(tails.product, _this), partial(tails.quotient, _this)
 decay, fma = partial(tails.decay, _this), partial(tails.fma, _this)
 mish, mish_slope = partial(tails.mish, _this), partial(tails.mish_slope, _this)

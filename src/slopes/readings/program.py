@@ -26,6 +26,7 @@ text:
 | index, width | the place of each entry in its row, an int64; the length of a row |
 | exp, expm1, log, log1p, sin, cos, tanh, sinh | of one |
 | decay | exp(a)·b, or exp(a)·(b + c), for a <= 0, with a c small beside b, nothing if NaN; 0 where exp(a) vanished |
+| low_of_exp | what exp(a), for a <= 0, has beyond the digits of its dtype |
 | sigmoid | of a; times b; of a + c, times b; see `slopes.ops.sigmoid` |
 | sigmoid_fine | the same, times a b that has been rounded: to half a unit in the last place more than else |
 | snake, snake_slope | of one, or of a by a parameter b; see `slopes.ops.snake` |
@@ -34,7 +35,7 @@ text:
 | softcap | of a by a parameter b |
 | softplus, expm1_less, mish, mish_slope, tanhshrink | of one; log(1 + exp(a)) is the first |
 
-The last thirteen are compound: another machine than one with a form of its own takes those of `tails`.
+The last fourteen are compound: another machine than one with a form of its own takes those of `tails`.
 """
 
 from __future__ import annotations
@@ -120,6 +121,11 @@ def _wide(function: Any, *arguments: Any) -> Any:
     return function(reading, *wide).astype(arguments[0].dtype)
 
 
+def _low_of_exp(x: Any) -> Any:
+    exact = np.exp(x.astype(np.float64))
+    return (exact - exact.astype(x.dtype)).astype(x.dtype)
+
+
 def _sigmoid(x: Any, times: Any = 1.0, low: Any = 0.0) -> Any:
     return _wide(tails.sigmoid, x, times, low)
 
@@ -145,7 +151,7 @@ _FUNCTIONS = {
     "or": np.logical_or, "not": np.logical_not, "where": np.where, "sum": reading.sum,
     "place_of_largest": lambda x: np.argmax(x, axis=-1, keepdims=True),
     "pick": lambda x, place: np.take_along_axis(x, np.broadcast_to(place, (*x.shape[:-1], 1)), -1),
-    "shift": _shift, "decay": _decay, "sigmoid": _sigmoid, "sigmoid_fine": _sigmoid,
+    "shift": _shift, "decay": _decay, "low_of_exp": _low_of_exp, "sigmoid": _sigmoid, "sigmoid_fine": _sigmoid,
     "softplus": _rounded_once(partial(tails.softplus, reading, beta=1.0)),
     "sigmoid_slope": lambda x, times=1.0, low=0.0: _wide(tails.sigmoid_slope, x, times, low),
     "gate_slope": lambda x, y, low=0.0, y_low=0.0, times=1.0: _wide(tails.gate_slope, x, y, times, low, y_low),

@@ -204,13 +204,18 @@ def sigmoid_parts(r: ModuleType, x: Array) -> tuple[Array, Array]:
     Near 0 that is 1 + expm1, of which the sum keeps all digits: what is rounded is less than what x was rounded by.
     """
     left = x < 0
-    size = r.where(left, x, -x)
-    growth = r.expm1(r.maximum(size, -1.0))
-    near = size > -1
-    small = r.where(near, 1 + growth, r.exp(size))
-    low = r.where(near, growth - (small - 1), 0.0)
+    small, low = r.exp_of_size(x)
     whole = 1 + small
     return divide(r.where(left, small, 1.0), r.where(left, low, 0.0), whole, small - (whole - 1) + low)
+
+
+def exp_of_size(r: ModuleType, x: Array) -> tuple[Array, Array]:
+    """(high, low) of exp(−|x|); the low part is 0 for sizes above 1."""
+    size = r.where(x < 0, x, -x)
+    growth = r.expm1(r.maximum(size, -1.0))
+    near = size > -1
+    high = r.where(near, 1 + growth, r.exp(size))
+    return high, r.where(near, growth - (high - 1), 0.0)
 
 
 @lru_cache

@@ -213,6 +213,9 @@ def sigmoid_mixture(x: Array, share: Array) -> tuple[Array, Array]:
     return (high, low) if x.dtype == high.dtype else _parts(high, x.dtype)
 
 
+exp_of_size = partial(tails.exp_of_size, _this)
+
+
 def _parts(x: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """A float64 as an unevaluated sum of two numbers of a narrower dtype."""
     high = x.to(dtype)

@@ -337,6 +337,14 @@ def decay(x: Array, times: Array, low: Array = None) -> Array:
     return _any(x, times).compute("decay", x, times, *(() if low is None else (low,)))
 
 
+def exp_of_size(x: Array) -> tuple[Array, Array]:
+    """See `slopes.readings.tails.exp_of_size`; in float32 one exponential, which others of x share."""
+    if x.dtype == "float64":
+        return tails.exp_of_size(_this, x)
+    size = -absolute(x)
+    return decay(size, 1.0), size._recorder.compute("low_of_exp", size)
+
+
 def where(condition: Array, a: Array, b: Array) -> Array:
     """`a` where the condition holds, else `b`."""
     return condition._recorder.select(condition, a, b)
