@@ -141,11 +141,13 @@ def test_an_exponential_of_two_numbers_has_more_digits_than_float32():
 
     x = -np.abs(every_exponent())
     x = x[x > -87]
-    high = np.array([decay(number, np.float32(1)) for number in x])
-    low = np.array([low_of_exp(number) for number in x])
+    high = np.array([decay(number, np.float32(1)) for number in x], np.float32)
+    low = np.array([low_of_exp(number) for number in x], np.float32)
     exact = np.exp(x.astype(np.float64))
     assert (np.abs(low) <= np.spacing(high)).all()
-    assert (np.abs(high.astype(np.float64) + low - exact) / np.spacing(high)).max() <= 0.3
+    error = np.abs(high.astype(np.float64) + low - exact) / np.spacing(high)
+    assert error.max() <= 0.5
+    assert error[x > -0.1].max() <= 0.1
 
 
 NAMES = {"sin": lambda x: mp.sin(x), "cos": lambda x: mp.cos(x), "snake": lambda x: x + mp.sin(x) ** 2}
