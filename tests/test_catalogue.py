@@ -68,14 +68,14 @@ def test_reductions_keep_half_types_in_float32(loss):
     half = torch.tensor(prediction).to(torch.bfloat16)
     goals = [torch.tensor(target) for target in targets]
     goals = [goal.to(torch.bfloat16) if goal.is_floating_point() else goal for goal in goals]
-    if "distributions" in [space.name for space in loss.kind.spaces(loss.settings)[1:]] and goals[0].ndim == 2:
+    if any(space.has_classes for space in loss.kind.spaces(loss.settings)[1:]) and goals[0].ndim == 2:
         goals = [torch.eye(5, dtype=goal.dtype)[goal.argmax(-1)] for goal in goals]  # rows that sum to 1 as they are
     wide = [goal.double() if goal.is_floating_point() else goal for goal in goals]
-    if loss.kind.space_of(loss.settings) == "probabilities" and loss.kind.rowwise:
+    if loss.kind.space_of(loss.settings).is_probability and loss.kind.rowwise:
         half = (half.double() / half.double().sum(-1, keepdim=True)).to(torch.bfloat16)
     came, expected = (
         loss(half, *goals),
-        loss(half.double(), *wide) if loss.kind.space_of(loss.settings) != "probabilities" else None,
+        loss(half.double(), *wide) if not loss.kind.space_of(loss.settings).is_probability else None,
     )
     assert came.dtype == torch.bfloat16
     if expected is not None:
@@ -86,7 +86,7 @@ def test_autocast_gives_float32_losses(loss):
     torch = pytest.importorskip("torch")
     prediction, *targets = loss.kind.sample(np.random.default_rng(0), (8, 3), loss.settings)
     prediction = torch.tensor(prediction).to(torch.bfloat16)
-    if loss.kind.space_of(loss.settings) == "probabilities":
+    if loss.kind.space_of(loss.settings).is_probability:
         prediction = torch.full_like(prediction, 0.25)[:, :1].expand(8, 4)
     targets = [torch.tensor(target) for target in targets]
     with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -98,7 +98,7 @@ def test_no_warning_and_no_nan_at_extremes(card):
     extremes = np.array([0.0, -0.0, 1e-300, 1e300, -1e300, 88.8, -103.9, 709.8, -745.2, 1.7e308, -1.7e308])
     function = unreduced(card)
     if isinstance(card, Loss):
-        if card.kind.space_of(card.settings) == "probabilities":
+        if card.kind.space_of(card.settings).is_probability:
             extremes = np.array([[0.0, 1.0], [1.0, 0.0], [5e-324, 1.0]])
             arguments = (extremes, np.array([1, 1, 0]))
         else:

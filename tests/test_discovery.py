@@ -127,7 +127,7 @@ FOUND = {
 @pytest.mark.parametrize("thing", FOUND, ids=lambda thing: getattr(thing, "__name__", str(thing)))
 def test_kind_space_and_shape_are_found(thing):
     subject, facts = subject_of(thing)
-    assert (subject.form.kind.name, subject.space, subject.form.shape) == FOUND[thing]
+    assert (subject.form.kind.name, str(subject.space), subject.form.shape) == FOUND[thing]
     assert subject.form.sure
     assert f"a {subject.form.kind.name} loss of" in facts[0]
 
@@ -154,7 +154,7 @@ def test_activations_are_told_from_losses_and_maps_from_activations():
 
 def test_declarations_win():
     subject, _ = subject_of(F.nll_loss, declared=Declared(kind="classification", space="logits"))
-    assert subject.space == "logits"
+    assert subject.space.is_logit
     assert subject.form.sure
 
 

@@ -36,7 +36,7 @@ def to_map_over(card, example, **options):
 
 
 def probabilities(card):
-    return isinstance(card, Loss) and card.kind.space_of(card.settings) == "probabilities"
+    return isinstance(card, Loss) and card.kind.space_of(card.settings).is_probability
 
 
 @pytest.mark.sampled(4)

@@ -24,8 +24,7 @@ def scorer(loss: Loss, **parameters: Any) -> Any:
 
     if not isinstance(loss, Loss):
         raise TypeError(f"scorer: takes a loss of slopes, as in slopes.scorer(slopes.pinball), got {loss!r}")
-    spaces = [argument.space.name for argument in loss.kind.arguments]
-    if loss.kind.name != "regression" or loss.kind.space_of(loss.settings) != spaces[1]:
+    if loss.kind.name != "regression" or loss.kind.space_of(loss.settings) != loss.kind.arguments[1].space:
         given = ", ".join(f"{argument.name} ({argument.space.name})" for argument in loss.kind.arguments)
         raise TypeError(
             f"scorer: takes a loss whose prediction is a number like its target; {loss.name} takes {given}: write "

@@ -19,19 +19,13 @@ from numpy.typing import NDArray
 from slopes.checks.discovery import PREDICTIONS, SPACES, TARGETS, subject_of
 from slopes.checks.report import Finding, Report
 from slopes.checks.subject import Declared, Subject, SubjectError, attempt, expression_of
+from slopes.kinds.spaces import Space
 
 FRAMEWORKS = ("xgboost", "lightgbm", "catboost")
 RTOL, CLASSES = 1e-5, 3
 RAW = 0.013 + 0.97 * np.array([-20, -10, -5, -2, -1, -0.3, 0, 0.3, 1, 2, 5, 10, 20.0])  #: off the kinks of most losses
-LABELS = {"signs": (-1, 1), "real": (-20, -1, 0, 0.5, 3, 20), "non-negative": (0, 0.5, 3, 20), "positive": (0.5, 3, 20)}
 Numbers = NDArray[np.float64]
 Derivatives = tuple[Numbers, Numbers]
-LINKS: dict[tuple[str, bool], Callable[[torch.Tensor], torch.Tensor]] = {
-    ("probabilities", False): torch.sigmoid,
-    ("probabilities", True): lambda z: torch.softmax(z, -1),
-    ("log-probabilities", True): lambda z: torch.log_softmax(z, -1),
-    ("positive", False): torch.exp,
-}  #: how a loss of something else is one of the raw score, by that and whether it is of rows
 
 
 class Data:
@@ -220,9 +214,7 @@ def _loss(against: Any, declared: Mapping[str, Any], seed: int) -> Subject:
 
 def _batches(framework: str, thing: Any, loss: Subject | None, rng: np.random.Generator) -> list[Batch]:
     """What to try: one raw score for each row, a row of them for each, or both where nothing tells."""
-    labels: tuple[float, ...] = (0, 1)
-    if loss is not None:
-        labels = LABELS.get(loss.form.spaces[1], labels)
+    labels = (0, 1) if loss is None else _labels(loss.form.spaces[1])
     y = np.tile(np.asarray(labels, float), len(RAW))
     plain = Batch(np.repeat(RAW, len(labels)), y)
     rows = Batch(np.round(3 * rng.standard_normal((12, CLASSES)), 3), np.arange(12.0) % CLASSES)
@@ -232,6 +224,26 @@ def _batches(framework: str, thing: Any, loss: Subject | None, rng: np.random.Ge
     if loss is None:
         return [plain, rows]
     return [rows if _of_rows(loss) else plain]
+
+
+def _labels(space: Space) -> tuple[float, ...]:
+    """Labels of every size, or both of two."""
+    if space.is_sign:
+        return -1, 1
+    if space.is_real:
+        return -20, -1, 0, 0.5, 3, 20
+    if space.is_count or space.is_positive:
+        return (0, 0.5, 3, 20) if space.is_count else (0.5, 3, 20)
+    return 0, 1
+
+
+def _link(loss: Subject) -> Callable[[torch.Tensor], torch.Tensor]:
+    """What makes the prediction of a loss of the raw score."""
+    if loss.space.is_probability:
+        return (lambda z: torch.softmax(z, -1)) if _of_rows(loss) else torch.sigmoid
+    if loss.space.is_log_probability and _of_rows(loss):
+        return lambda z: torch.log_softmax(z, -1)
+    return torch.exp if loss.space.is_positive and not _of_rows(loss) else torch.clone
 
 
 def _of_rows(loss: Subject) -> bool:
@@ -358,7 +370,7 @@ def _cause(
             "min_child_weight, and to lambda",
             "error",
         )
-    if loss is not None and not _of_rows(loss) and (loss.form.spaces[1] in ("chances", "probabilities")):
+    if loss is not None and not _of_rows(loss) and loss.form.spaces[1].is_probability:
         y, raw = batch.label, batch.raw
         p = 1 / (1 + np.exp(-raw))
         if _close(abs(gradient), abs(raw - y)):
@@ -556,7 +568,7 @@ def _weights(objective: Objective, batch: Batch, loss: Subject | None) -> Iterat
 def truth(loss: Subject, batch: Batch) -> Derivatives:
     """(gradient, Hessian's diagonal) of a loss by the raw score, each row alone, by autograd in float64."""
     first, second = np.zeros_like(batch.raw), np.zeros_like(batch.raw)
-    link = LINKS.get((loss.space, _of_rows(loss)), torch.clone)
+    link = _link(loss)
     for place in range(len(batch.raw)):
         z = torch.tensor(batch.raw[place], dtype=torch.float64, requires_grad=True)
         target = torch.tensor(batch.label[place], dtype=torch.float64)

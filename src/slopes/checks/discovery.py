@@ -321,7 +321,7 @@ def _shaped(form: Form, thing: Any, declared: Declared, make: Callable[[Form], S
 
 def _spaced(kind: Kind, declared: Declared) -> Kind:
     """The kind with the space that is declared, where predictions of its kind are scores."""
-    if declared.space is None or kind.arguments[0].space.name != "logits":
+    if declared.space is None or not kind.arguments[0].space.is_logit:
         return kind
     return _having(kind, declared.space.replace("_", "-"))
 
@@ -454,8 +454,8 @@ def _monotone(values: Tensor) -> int:
 
 
 def _regression(subject: Subject) -> float:
-    positive = subject.space == "positive"
-    counts = not positive and subject.form.spaces[1] == "non-negative"  # of which the prediction is the log
+    positive = subject.space.is_positive
+    counts = not positive and subject.form.spaces[1].is_count  # of which the prediction is the log
     targets = (0.5, 1.0, 3.0) if positive or counts else (-1.75, 0.5, 2.25)
     offsets = [-0.375, -0.25, -0.125, 0.0, 0.125, 0.25, 0.5, 1.0]
     for target in targets:
@@ -477,7 +477,7 @@ def _vectors(subject: Subject) -> float:
 
 
 def _binary(subject: Subject) -> float:
-    probabilities = subject.space == "probabilities"
+    probabilities = subject.space.is_probability
     numbers = [0.02, 0.2, 0.4, 0.6, 0.8, 0.98] if probabilities else [-12.0, -4.0, -1.0, 0.0, 0.5, 1.0, 2.0, 6.0, 12.0]
     yes, no = (_monotone(along(subject, numbers, target)) for target in (1.0, 0.0))
     if yes * no != -1 or (not probabilities and _clamps(subject)):
@@ -510,11 +510,11 @@ def _classification(subject: Subject) -> float:
     base = subject.total(prediction, target).detach()
     if not bool(torch.isfinite(base)):
         return 0.0
-    if subject.space == "probabilities":
+    if subject.space.is_probability:
         return 0.8 if _raises_with(subject, target) and _looks_at_the_truth_alone(subject, target) else 0.0
     change = float(subject.total(shifted, target).detach() - base)
     invariant = abs(change) <= 1e-9 * max(1.0, float(base.abs()))
-    if subject.space == "log-probabilities":
+    if subject.space.is_log_probability:
         fits = not invariant and _raises_with(subject, target) and _looks_at_the_truth_alone(subject, target)
         return 0.8 if fits else 0.0
     if subject.form.target == "rows" and not invariant:
@@ -528,7 +528,7 @@ def _raises_with(subject: Subject, target: Tensor) -> bool:
     right, wrong = subject.right(target, size), subject.right(_other(subject, target), size)
     if right is None or wrong is None:
         return False
-    if subject.space == "probabilities":
+    if subject.space.is_probability:
         right, wrong = (0.9 * x + 0.1 / x.shape[subject.form.axis] for x in (right, wrong))
     shares = (0.0, 0.25, 0.5, 0.75, 1.0)
     return _monotone(torch.stack([subject.total(right + s * (wrong - right), target).detach() for s in shares])) != 0
@@ -557,9 +557,9 @@ def _distribution(subject: Subject) -> float:
     prediction, target = subject.draw(1)
     base, once, twice = (float(subject.total(prediction + shift, target).detach()) for shift in (0.0, 1.0, 2.0))
     slack = 1e-9 * max(1.0, abs(base))
-    if subject.space == "logits":
+    if subject.space.is_logit:
         return 0.9 if abs(once - base) <= slack else 0.0
-    if subject.space == "log-probabilities":  # of which such losses are linear
+    if subject.space.is_log_probability:  # of which such losses are linear
         return 0.9 if abs(once - base) > slack and abs(twice - once - (once - base)) <= slack else 0.0
     other = target.roll(1, 0)
     shares = (0.5, 0.95, 1.0, 1.05)

@@ -160,7 +160,7 @@ def _of_labels(subject: Subject, arguments: Arguments) -> bool:
     """Whether the target is one whole number for each row of the prediction."""
     prediction, target, *_ = arguments
     kind = subject.form.kind
-    rows = kind is not None and kind.rowwise and subject.form.spaces[1] == "distributions"
+    rows = kind is not None and kind.rowwise and subject.form.spaces[1].has_classes
     return rows and not target.is_floating_point() and target.ndim == prediction.ndim - 1
 
 
@@ -199,11 +199,11 @@ def _targets(subject: Subject, arguments: Arguments) -> Iterator[Finding]:
     if _of_labels(subject, arguments):
         yield from _label_counts(subject, arguments, _classes(subject, prediction))
         return
-    if space not in ("chances", "signs") or not target.numel() or len(arguments) > 2:
+    if not (space.is_yes_or_no or space.is_sign) or not target.numel() or len(arguments) > 2:
         return
     values = target.double()
     seen = set(torch.unique(values)[:3].tolist())
-    if space == "chances" and (float(values.min()) < 0 or float(values.max()) > 1):
+    if space.is_yes_or_no and (float(values.min()) < 0 or float(values.max()) > 1):
         signs = seen <= SIGNS
         yield _finding(
             subject, arguments, f"{name} is {'-1 and 1' if signs else f'in [{values.min():g}, {values.max():g}]'}",
@@ -211,7 +211,7 @@ def _targets(subject: Subject, arguments: Arguments) -> Iterator[Finding]:
             "write (target + 1) / 2" if signs else "divide by the largest, or write (target > 0).to(prediction.dtype)",
             severity=sort, came=f"{sorted(seen)}", expected="0 and 1, or chances between",
         )  # fmt: skip
-    elif space == "signs" and seen == ZERO_ONE:
+    elif space.is_sign and seen == ZERO_ONE:
         yield _finding(
             subject, arguments, f"{name} is 0 and 1 where the loss reads signs: a target of 0 says nothing",
             f"{name}.unique()",
@@ -258,19 +258,19 @@ def _space(subject: Subject, arguments: Arguments) -> Iterator[Finding]:
     summing = rows and bool(((sums - 1).abs() <= 1e-3).all())
     told: tuple[str, str, str] | None = None
     many = prediction.numel() >= ENOUGH
-    if subject.space == "logits" and unit and summing:
+    if subject.space.is_logit and unit and summing:
         told = (
             f"{name} is probabilities, whose rows sum to 1, where logits are due: the softmax is taken twice",
             "take the softmax out of the model, or keep it for evaluation alone",
             f"{name}.sum({axis})",
         )
-    elif subject.space == "logits" and unit and many:
+    elif subject.space.is_logit and unit and many:
         told = (
             f"every entry of {name} lies in [{low:.3g}, {high:.3g}] where logits are due: is a sigmoid taken twice?",
             "take the sigmoid (or ReLU) out of the model's end: the loss takes it itself",
             f"{name}.min(), {name}.max()",
         )
-    elif subject.space == "log-probabilities" and rows:
+    elif subject.space.is_log_probability and rows:
         spread = float((torch.logsumexp(prediction, dim=axis)).abs().max())
         if summing and unit:
             told = (
@@ -284,19 +284,19 @@ def _space(subject: Subject, arguments: Arguments) -> Iterator[Finding]:
                 "take log_softmax of the logits first",
                 f"{name}.exp().sum({axis})",
             )
-    elif subject.space == "probabilities" and not unit:
+    elif subject.space.is_probability and not unit:
         told = (
             f"{name} lies in [{low:.3g}, {high:.3g}] where probabilities are due",
             "take the sigmoid or softmax first, or better a loss of logits",
             f"{name}.min(), {name}.max()",
         )
-    elif subject.space == "probabilities" and rows and kind.name == "classification" and not summing:
+    elif subject.space.is_probability and rows and kind.name == "classification" and not summing:
         told = f"the rows of {name} do not sum to 1", "take the softmax over the classes' axis", f"{name}.sum({axis})"
     if told is not None:
         message, repair, line = told
         yield _finding(
             subject, arguments, message, line, repair, severity="warning" if subject.form.sure else "note",
-            came=f"numbers in [{low:.4g}, {high:.4g}]", expected=subject.space,
+            came=f"numbers in [{low:.4g}, {high:.4g}]", expected=str(subject.space),
         )  # fmt: skip
 
 

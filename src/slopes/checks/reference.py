@@ -151,7 +151,7 @@ def _reductions(subject: Subject, reference: Subject) -> Finding | None:
 def _edges(subject: Subject, reference: Subject) -> Finding | None:
     """What both give for numbers of every size, where the reference gives a number."""
     first, *rest = subject.draw()
-    if subject.space not in ("real", "logits"):
+    if not subject.space.is_unbounded:
         return None
     for size in EXTREMES:
         for sign in (1.0, -1.0):
@@ -309,12 +309,12 @@ def _options(card: Any, subject: Subject) -> Iterator[dict[str, Any]]:
     if kind is None:
         yield {} if subject.form.elementwise else {"axis": axis}
     elif card.kind.name == "overlap" and kind.name in ("binary", "classification"):
-        shared = {"from_probabilities": subject.space == "probabilities"}
+        shared = {"from_probabilities": subject.space.is_probability}
         if kind.name == "binary":  # all entries are the pixels of one region
             yield {"mode": "multilabel", "over": "all", "axis": -1} | shared
         elif len(subject.form.shape) > 2:
             yield from ({"axis": axis, "over": over} | shared for over in ("sample", "batch", "all"))
-    elif card.kind.name == kind.name and card.kind.spaces(card.settings)[0].name == subject.form.spaces[0]:
+    elif card.kind.name == kind.name and card.kind.spaces(card.settings)[0] == subject.form.spaces[0]:
         yield {"axis": axis} if kind.rowwise and "axis" in card.kind.options else {}
 
 

@@ -23,6 +23,7 @@ import slopes
 from slopes.card import Card
 from slopes.checks.report import Skip
 from slopes.kinds import Kind
+from slopes.kinds.spaces import REAL, Space
 
 Arguments = tuple[Tensor, ...]
 ROWS = 8  #: of the batches that a subject is given
@@ -64,11 +65,9 @@ class Form:
         return ("x",) if self.kind is None else tuple(argument.name for argument in self.kind.arguments)
 
     @property
-    def spaces(self) -> tuple[str, ...]:
+    def spaces(self) -> tuple[Space, ...]:
         """What the numbers of each argument are."""
-        if self.kind is None:
-            return ("real",)
-        return tuple(space.name for space in self.kind.spaces(dict(self.settings)))
+        return (REAL,) if self.kind is None else tuple(self.kind.spaces(dict(self.settings)))
 
 
 class SubjectError(Exception):
@@ -129,10 +128,9 @@ class Subject:
         return isinstance(self.thing, torch.nn.Module)
 
     @property
-    def space(self) -> str:
-        """What the first argument is: "real", "logits", "probabilities", "log-probabilities", …"""
-        name = self.form.spaces[0]
-        return "probabilities" if name == "distributions" else name
+    def space(self) -> Space:
+        """What the numbers of the first argument are."""
+        return self.form.spaces[0]
 
     @property
     def batch_level(self) -> bool:
@@ -180,9 +178,9 @@ class Subject:
         drawn = list(kind.sample(rng, last, dict(form.settings)))
         for place, (argument, space) in enumerate(zip(kind.arguments, form.spaces, strict=True)):
             x = np.asarray(drawn[place])
-            if space in ("real", "logits") and x.dtype.kind == "f":
+            if space.is_unbounded and x.dtype.kind == "f":
                 x = np.round(x, 3)  # which reads better in code
-            if place and space == "chances":
+            if place and space.is_yes_or_no:
                 x = np.round(x)
             if place and form.target == "rows" and x.dtype.kind in "iu":
                 x = np.eye(shape[axis])[x]
@@ -204,29 +202,29 @@ class Subject:
         if kind is None or len(kind.arguments) != 2 or not kind.arguments[1].row or self.form.target == "lists":
             return None
         space, goal = self.space, self.form.spaces[1]
-        if goal == "distributions":
+        if goal.has_classes:
             return self._right_row(target, size)
         wide = target.to(self.form.dtype)
         if self.form.target == "squeezed":
             wide = wide.unsqueeze(1)
-        if space == "logits" and goal in ("chances", "probabilities"):
+        if space.is_logit and (goal.is_probability and not goal.has_classes):
             return size * (2 * wide - 1)
-        if goal == "signs":
+        if goal.is_sign:
             return size * wide
-        return wide.clone() if space == goal or (space, goal) == ("probabilities", "chances") else None
+        alike = space == goal or (space.is_probability and goal.is_yes_or_no)
+        return wide.clone() if alike else None
 
     def _right_row(self, target: Tensor, size: float) -> Tensor | None:
         axis = self.form.axis
         rows = target.to(self.form.dtype)
         if not target.is_floating_point():
             rows = torch.nn.functional.one_hot(target, self.form.shape[axis]).to(self.form.dtype).movedim(-1, axis)
-        known = {
-            "logits": size * (2 * rows - 1),
-            "probabilities": rows,
-            "log-probabilities": torch.log(rows).clamp(min=-size),
-            "cosines": 2 * rows - 1,
-        }
-        return known.get(self.space)
+        space = self.space
+        if space.is_logit:
+            return size * (2 * rows - 1)
+        if space.is_log_probability:
+            return torch.log(rows).clamp(min=-size)
+        return rows if space.is_probability else 2 * rows - 1 if space.is_cosine else None
 
     # ------------------------------------------------------------------------------------------ calls
 

@@ -261,10 +261,9 @@ class Kind:
         changed = tuple(a._replace(space=SPACES[spaces[a.name]]) if a.name in spaces else a for a in self.arguments)
         return replace(self, arguments=changed)
 
-    def space_of(self, settings: dict[str, Any]) -> str:
-        """What the first argument is, given the card's parameters: "real", "logits", "probabilities", …"""
-        name = self.spaces(settings)[0].name
-        return "probabilities" if name == "distributions" else name
+    def space_of(self, settings: dict[str, Any]) -> Space:
+        """What the numbers of the first argument are, given the card's parameters."""
+        return self.spaces(settings)[0]
 
     def spaces(self, settings: dict[str, Any]) -> list[Space]:
         """What the numbers of each argument are, given the card's parameters."""
@@ -333,19 +332,19 @@ class Kind:
         Some rows of logits nearly agree with the distributions beside them, where losses cancel.
         """
         drawn = self.sample(rng, (40, 5), settings)
-        unbounded = self.space_of(settings) in ("real", "logits")
+        unbounded = self.space_of(settings).is_unbounded
         if self.rowwise:
             if not unbounded:
                 return drawn
             first = drawn[0] * np.logspace(-4, 2.3, 40)[:, None]
-            if self.spaces(settings)[1].name == "distributions" and drawn[1].shape == first.shape:
+            if self.spaces(settings)[1].has_classes and drawn[1].shape == first.shape:
                 noise = rng.standard_normal((10, 5)) * np.logspace(-7, 0, 10)[:, None]
                 first[10:20] = np.log(drawn[1][10:20]) + noise
             return first, *drawn[1:]
         drawn = tuple(argument.reshape(-1) for argument in drawn)
         if not unbounded:
             return drawn
-        sizes = np.concatenate([[0.0], np.logspace(-8, 4 if self.space_of(settings) == "real" else 3, 99)])
+        sizes = np.concatenate([[0.0], np.logspace(-8, 4 if self.space_of(settings).is_real else 3, 99)])
         beside = (self._beside(space, rng, 200) for space in self.spaces(settings)[1:])
         others = (np.concatenate(pair) for pair in zip(drawn[1:], beside, strict=True))
         return (np.concatenate([drawn[0], sizes, -sizes]), *others)
@@ -353,9 +352,9 @@ class Kind:
     @staticmethod
     def _beside(space: Space, rng: np.random.Generator, size: int) -> Any:
         """What goes with numbers of every size: 0 beside real ones, certainties beside logits."""
-        if space.name == "real":
+        if space.is_real:
             return np.zeros(size)
-        return rng.integers(0, 2, size) if space.name == "chances" else space.draw(rng, (size,))
+        return rng.integers(0, 2, size) if space.is_yes_or_no else space.draw(rng, (size,))
 
     def perfect(self, rng: np.random.Generator, settings: dict[str, Any]) -> Arguments:
         """Arguments of which the first is as right as can be."""
@@ -364,12 +363,12 @@ class Kind:
             space.draw(rng, (4, 3) if argument.row or not self.rowwise else (4,))
             for argument, space in zip(self.arguments[1:], others, strict=True)
         )
-        if first.name == "logits" and others[0].name in ("chances", "distributions"):
-            target = np.round(target) if others[0].name == "chances" else np.eye(3)[rng.integers(0, 3, 4)]
+        if first.is_logit and (others[0].is_yes_or_no or others[0].has_classes):
+            target = np.round(target) if others[0].is_yes_or_no else np.eye(3)[rng.integers(0, 3, 4)]
             return 1e4 * (2 * target - 1), target, *rest
-        if others[0].name == "signs":
+        if others[0].is_sign:
             return 1e4 * target, target, *rest
-        if others[0].name == "chances":
+        if others[0].is_yes_or_no:
             target = np.round(target)
         return target.copy(), target, *rest
 
@@ -377,28 +376,24 @@ class Kind:
         """Where a plot of the first argument begins and ends."""
         space = self.spaces(settings)[0]
         low, high = max(space.low, -4.0), min(space.high, 4.0)
-        inset = (high - low) / 400 if space.open or space.name in ("probabilities", "distributions") else 0.0
+        inset = (high - low) / 400 if space.open or (space.is_probability and not space.is_yes_or_no) else 0.0
         return low + inset, high - inset if space.high <= 4.0 else high
 
     def curve(self, x: Any, settings: dict[str, Any]) -> tuple[str, dict[str, Arguments]]:
         """What a plot shows: the label of its axis, and for each line the arguments at every x."""
         first, *others = self.spaces(settings)
-        label = self.about or {
-            "real": "prediction − target",
-            "probabilities": "probability of 1",
-            "logits": "logit",
-        }.get(first.name, self.arguments[0].name)
+        label = self.about or first.axis or self.arguments[0].name
         if self.rowwise:
             rest = [
                 _row(argument.space, np.zeros_like(x)) if argument.row else np.ones_like(x)
                 for argument in self.arguments[1:]
             ]
             return label, {"": (_row(first, x, moving=True), *rest)}
-        held = [np.full_like(x, float(space.name in ("positive", "non-negative", "signs"))) for space in others]
-        if others[0].name in ("signs", "chances"):
-            values = (1, -1) if others[0].name == "signs" else (1, 0)
+        held = [np.full_like(x, float(space.is_positive or space.is_count or space.is_sign)) for space in others]
+        if others[0].is_sign or others[0].is_yes_or_no:
+            values = (1, -1) if others[0].is_sign else (1, 0)
             return label, {f"target {value}": (x, np.full_like(x, value), *held[1:]) for value in values}
-        if others[0].name != "real" and not self.about:
+        if not others[0].is_real and not self.about:
             label = f"prediction, the {self.arguments[1].name} being 1"
         return label, {"": (x, *held)}
 
@@ -406,14 +401,14 @@ class Kind:
 def _row(space: Space, x: Any, moving: bool = False) -> Any:
     """Rows to plot: their first entry is x, or rises with it; or rows that stand beside those."""
     zero, one = np.zeros_like(x), np.ones_like(x)
-    if space.name == "real":
+    if space.is_real:
         entries = [x, one]
-    elif space.name == "boxes":
+    elif space.has_corners:
         entries = [x, zero, x + 1, one]
-    elif space.name == "distributions" and moving:
+    elif space.has_classes and moving:
         entries = [x, (1 - x) / 2, (1 - x) / 2]
     else:
-        entries = [x if moving else one, zero, zero] if space.name != "logits" or moving else [zero] * 3
+        entries = [x if moving else one, zero, zero] if not space.is_logit or moving else [zero] * 3
     return np.stack(entries, axis=-1)
 
 

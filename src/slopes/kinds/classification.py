@@ -88,7 +88,7 @@ class Classification(Kind):
     def stress(self, rng: np.random.Generator, settings: dict[str, Any]) -> Arguments:
         """Rows of logits of every size, some of them nearly certain, and right."""
         prediction, target = super().stress(rng, settings)
-        if self.space_of(settings) == "logits":
+        if self.space_of(settings).is_logit:
             prediction[np.arange(20), target[:20]] += 10 * np.arange(20)
         return prediction, target
 
@@ -96,14 +96,17 @@ class Classification(Kind):
         """Certain of the right class."""
         target = rng.integers(0, 3, 4)
         rows = np.eye(3)[target]
-        certain = {"probabilities": rows, "log-probabilities": np.where(rows == 1, 0.0, -1e4), "cosines": 2 * rows - 1}
-        return certain.get(self.space_of(settings), 1e4 * rows), target
+        space = self.space_of(settings)
+        if space.is_log_probability:
+            return np.where(rows == 1, 0.0, -1e4), target
+        return rows if space.is_probability else 2 * rows - 1 if space.is_cosine else 1e4 * rows, target
 
     def curve(self, x: Any, settings: dict[str, Any]) -> tuple[str, dict[str, Arguments]]:
         """The logit or probability of the right class among three, the others alike."""
         space = self.space_of(settings)
-        other = (1 - x) / 2 if space == "probabilities" else np.zeros_like(x)
-        label = {"probabilities": "probability", "logits": "logit", "cosines": "cosine"}.get(space, "log-probability")
+        other = (1 - x) / 2 if space.is_probability else np.zeros_like(x)
+        known = {"probability": space.is_probability, "logit": space.is_logit, "cosine": space.is_cosine}
+        label = next((name for name, holds in known.items() if holds), "log-probability")
         rows = np.stack([x, other, other], axis=-1)
         return f"{label} of the right class", {"": (rows, np.zeros(x.shape, dtype=int))}
 

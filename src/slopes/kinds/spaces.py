@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -18,7 +18,10 @@ Draw = Callable[[np.random.Generator, tuple[int, ...]], Any]
 
 @dataclass(frozen=True)
 class Space:
-    """Numbers between two bounds, which belong to it unless `open`."""
+    """Numbers between two bounds, which belong to it unless `open`.
+
+    The properties say what other code may do with its numbers, so that none has to know a space by its name.
+    """
 
     name: str
     draw: Draw
@@ -28,6 +31,41 @@ class Space:
     fill: float = 0.0
     whole: bool = False  #: whether drawn numbers may be rounded to integers
     rule: str = ""
+    other: float = 1.0  #: a number of it that is not the filler
+    axis: str = ""  #: how a plot names the axis of such predictions
+    is_real: bool = False  #: whether it is all numbers, which mean themselves
+    is_logit: bool = False
+    is_probability: bool = False
+    is_log_probability: bool = False
+    is_cosine: bool = False
+    is_yes_or_no: bool = False  #: whether it is the probabilities of a target, which are mostly 0 or 1
+
+    has_classes: ClassVar[bool] = False  #: whether a row is the probabilities of classes
+    has_corners: ClassVar[bool] = False  #: whether a row is a box
+    is_sign: ClassVar[bool] = False
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_unbounded(self) -> bool:
+        """Whether any number will do."""
+        return self.is_real or self.is_logit
+
+    @property
+    def tells_probability(self) -> bool:
+        """Whether a number of it tells of a probability."""
+        return self.is_logit or self.is_probability or self.is_log_probability
+
+    @property
+    def is_positive(self) -> bool:
+        """Whether it is all numbers above 0."""
+        return self.low == 0 and self.open and self.high == math.inf
+
+    @property
+    def is_count(self) -> bool:
+        """Whether it is all numbers from 0 on."""
+        return self.low == 0 and not self.open and self.high == math.inf
 
     def filler(self, r: ModuleType, like: Array) -> Any:
         """What stands where a mask hides an entry of `like`."""
@@ -50,6 +88,8 @@ class Space:
 class Signs(Space):
     """−1 or 1."""
 
+    is_sign = True
+
     def is_outside(self, values: Array) -> Array:
         """Where a number is neither; NaN is let through."""
         return (values != 1) & (values != -1) & (values == values)
@@ -57,6 +97,11 @@ class Signs(Space):
 
 class Distributions(Space):
     """Rows of probabilities that sum to 1."""
+
+    has_classes = True
+
+    def __str__(self) -> str:
+        return "probabilities"
 
     def filler(self, r: ModuleType, like: Array) -> Any:
         """The uniform row."""
@@ -75,6 +120,8 @@ class Distributions(Space):
 
 class Boxes(Space):
     """Rows (x1, y1, x2, y2) with x1 <= x2 and y1 <= y2."""
+
+    has_corners = True
 
     def filler(self, r: ModuleType, like: Array) -> Any:
         """The unit box."""
@@ -124,18 +171,21 @@ def _box(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
     return np.concatenate([low, low + rng.uniform(0.5, 3, low.shape)], axis=-1)
 
 
-REAL = Space("real", _normal, whole=True)
-LOGITS = Space("logits", _normal, whole=True)
+REAL = Space("real", _normal, whole=True, axis="prediction − target", is_real=True)
+LOGITS = Space("logits", _normal, whole=True, axis="logit", is_logit=True)
 PROBABILITIES = Space(
-    "probabilities", _probability, 0.0, 1.0, fill=0.5, whole=True, rule="must be probabilities in [0, 1]"
-)
-CHANCES = replace(PROBABILITIES, name="chances", draw=_chance)  #: of a target, 0 and 1 among them
+    "probabilities", _probability, 0.0, 1.0, fill=0.5, whole=True, rule="must be probabilities in [0, 1]", other=0.25,
+    axis="probability of 1", is_probability=True,
+)  # fmt: skip
+CHANCES = replace(PROBABILITIES, name="chances", draw=_chance, other=1.0, axis="", is_yes_or_no=True)
 LOG_PROBABILITIES = Space(
-    "log-probabilities", lambda rng, shape: np.log(_distribution(rng, shape)), fill=-1.0
-)  # rounding may carry one above 0, so none is refused
+    "log-probabilities", lambda rng, shape: np.log(_distribution(rng, shape)), fill=-1.0, other=-1.5,
+    is_log_probability=True,
+)  # fmt: skip  # rounding may carry one above 0, so none is refused
 POSITIVE = Space(
-    "positive", lambda rng, shape: np.exp(rng.standard_normal(shape)), 0.0, open=True, fill=1.0, rule="must be > 0"
-)
+    "positive", lambda rng, shape: np.exp(rng.standard_normal(shape)), 0.0, open=True, fill=1.0, rule="must be > 0",
+    other=7.0,
+)  # fmt: skip
 NONNEGATIVE = Space(
     "non-negative",
     lambda rng, shape: rng.poisson(2.0, shape).astype(float),
@@ -147,11 +197,16 @@ NONNEGATIVE = Space(
 ABOVE_MINUS_ONE = Space(
     "above -1", lambda rng, shape: np.expm1(rng.standard_normal(shape)), -1.0, open=True, rule="must be > -1"
 )
-COSINES = Space("cosines", lambda rng, shape: rng.uniform(-1, 1, shape), -1.0, 1.0, rule="must be cosines in [-1, 1]")
+COSINES = Space(
+    "cosines", lambda rng, shape: rng.uniform(-1, 1, shape), -1.0, 1.0, rule="must be cosines in [-1, 1]", other=0.25,
+    is_cosine=True,
+)  # fmt: skip
 SIGNS = Signs(
     "signs", lambda rng, shape: rng.choice([-1.0, 1.0], shape), -1.0, 1.0, fill=1.0, whole=True, rule="must be -1 or 1"
 )
-DISTRIBUTIONS = Distributions("distributions", _distribution, 0.0, 1.0, rule="must be probabilities in [0, 1]")
+DISTRIBUTIONS = Distributions(
+    "distributions", _distribution, 0.0, 1.0, rule="must be probabilities in [0, 1]", is_probability=True
+)
 BOXES = Boxes("boxes", _box)
 
 ALL = (

@@ -204,7 +204,7 @@ def kind(card: Card) -> str:
     """What the card is fed, in words."""
     if isinstance(card, Loss):
         space = card.kind.space_of(card.settings)
-        return f"{card.kind.name} loss, on {'real numbers' if space == 'real' else space}"
+        return f"{card.kind.name} loss, on {'real numbers' if space.is_real else space}"
     return "map of a row" if card.family == "map" else "activation"
 
 

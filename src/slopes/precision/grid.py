@@ -99,7 +99,7 @@ class Grid(Subject):
             return drawn
         spaces = self.card.kind.spaces(self.card.settings)
         for place, space in enumerate(spaces):
-            if space.name == "distributions" and drawn[place].dtype.kind == "f":
+            if space.has_classes and drawn[place].dtype.kind == "f":
                 rows = drawn[place].copy()
                 order = np.argsort(-rows, axis=-1)
                 each, rest = np.arange(len(rows)), 0.0
@@ -118,7 +118,7 @@ class Grid(Subject):
         most = float(np.finfo(self.dtype).max)
         edges = np.array([sign * size for sign in (1, -1) for size in (most, most / 2, most / 4, most**0.5)])
         huge = np.stack(np.meshgrid(edges, edges), axis=-1).reshape(-1, 2).T
-        reals = [place for place, space in enumerate(spaces) if space.name in ("real", "logits")]
+        reals = [place for place, space in enumerate(spaces) if space.is_unbounded]
         beside = [_spread(space, rng, self.dtype, huge.shape[1]) for space in spaces]
         for place, numbers in zip(reals, huge, strict=False):
             beside[place] = numbers
@@ -256,13 +256,13 @@ def _spread(space: Space, rng: np.random.Generator, dtype: Any, count: int) -> A
     )
     sizes = np.minimum(np.exp2(exponents), float(info.max))
     signs = rng.choice([-1.0, 1.0], count)
-    if space.name in ("real", "logits"):
+    if space.is_unbounded:
         return signs * sizes
-    if space.name == "positive":
+    if space.is_positive:
         return np.maximum(sizes, float(info.smallest_subnormal))
-    if space.name == "above -1":
+    if space.open and space.low == -1:
         return np.where((signs > 0) | (sizes >= 1), sizes, np.maximum(sizes - 1, -1 + float(info.eps)))
-    if space.name == "probabilities":
+    if space.is_probability and not (space.has_classes or space.is_yes_or_no):
         part = np.minimum(sizes, 0.5)
         return np.where(signs > 0, part, 1 - part)
     return space.draw(rng, (count,))

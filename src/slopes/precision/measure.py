@@ -13,7 +13,7 @@ from slopes import kernels
 from slopes.card import Card, Loss, Map
 from slopes.checks.cards import libraries
 from slopes.checks.cards.cases import peak
-from slopes.checks.cards.numerics import ULPS, _allow_near_roots, distances_to_bounds, ulps
+from slopes.checks.cards.numerics import ULPS, _allow_near_roots, distance_to_bound, ulps
 from slopes.kernels.compiling import is_available
 from slopes.loading import describe
 from slopes.precision.grid import COARSER, FORMATS, RESULTS, Grid, variants
@@ -210,7 +210,8 @@ def _jumps(grid: Grid, result: str, suspects: Any) -> Any:
         return found
     first, *rest = (argument[suspects] for argument in grid.arguments)
     space = grid.card.kind.space_of(grid.card.settings) if isinstance(grid.card, Loss) else None
-    farthest = distances_to_bounds(first.astype(float)).get(space, np.inf)
+    bounded = None if space is None else distance_to_bound(space, first.astype(float))
+    farthest = np.inf if bounded is None else bounded
     gaps = []
     for step in (1e-15, 1e-25):  # both longer than those by which slopes are found
         with precision(100):

@@ -74,7 +74,7 @@ class Feed:
 def feed(loss: Any, task: Task) -> Feed:
     """Return how a loss is fed by a task; Unfit, with the reason, where it cannot be."""
     kind, space = loss.kind.name, loss.kind.space_of(loss.settings)
-    if space not in _SPACES.get(kind, (space,)):
+    if str(space) not in _SPACES.get(kind, (str(space),)):
         raise _unfit(loss, task.kind, f"takes {space}, which no output of the networks is")
     if task.kind == "classification":
         return _classes(loss, task.outputs)
@@ -102,14 +102,14 @@ def _classes(loss: Any, classes: int) -> Feed:
         return (labels.unsqueeze(-1) == torch.arange(classes, device=labels.device)).float()
 
     if kind in ("classification", "distribution"):
-        note, words, head = _ROWS[space]
+        note, words, head = _ROWS[str(space)]
         target, told = (rows, "one-hot rows") if kind == "distribution" else (_same, "labels")
         return Feed(note, f"{words} and {told}", head, target, _softmax)
     if kind == "regression":
         note, words, head = _of_chances(loss, "classification")
         return Feed(note, f"{words} and one-hot rows", _above_zero(loss, head), _logs(loss, rows), _softmax)
     if kind == "binary":
-        probable = space == "probabilities"
+        probable = space.is_probability
         note = "one-vs-rest on sigmoid probabilities" if probable else "one-vs-rest on logits"
         words = "a sigmoid probability" if probable else "a logit"
         head = torch.sigmoid if probable else _same
@@ -194,7 +194,7 @@ def _yes_or_no(loss: Any, task: Task) -> Feed:
     def made(note: str, fed: str, prediction: Map, target: Map) -> Feed:
         return Feed(note, fed + each, prediction, target, natural)
 
-    if kind == "binary" and space == "probabilities":
+    if kind == "binary" and space.is_probability:
         words = "a sigmoid probability and a yes or no"
         return made("on sigmoid probabilities", words, lambda z: torch.sigmoid(logit(z)), _same)
     if kind == "binary":
@@ -210,7 +210,7 @@ def _yes_or_no(loss: Any, task: Task) -> Feed:
         words = "a sigmoid probability and 0 or 1"
         return made("on sigmoid probabilities", words, _above_zero(loss, lambda z: torch.sigmoid(logit(z))), _same)
     if kind in ("classification", "distribution"):
-        note, words, head = _ROWS[space]
+        note, words, head = _ROWS[str(space)]
         target, told = (_no_and_yes, "a one-hot row") if kind == "distribution" else (_label, "a label")
         return made(note or "on the logits 0 and z", f"{words} of no and yes, and {told}", rows_of(head), target)
     if kind == "multilabel":

@@ -125,7 +125,7 @@ def _unreduced(subject: Subject) -> Subject:
 def second_derivative(subject: Subject) -> Iterator[Finding]:
     """A backward by hand can be differentiated again, and that is the derivative of the gradient; or it refuses."""
     first, *rest = subject.draw()
-    near = (first / 8, *rest) if subject.space in ("real", "logits") else (first, *rest)  # where pieces meet
+    near = (first / 8, *rest) if subject.space.is_unbounded else (first, *rest)  # where pieces meet
     for arguments in ((first, *rest), near):
         found = list(_differentiated_again(subject, arguments))
         yield from found

@@ -207,16 +207,16 @@ def _whole_targets(subject: Subject) -> Iterator[Finding]:
     if form.kind is None or form.numpy or "target" not in form.names:
         return
     place = form.names.index("target")
-    if form.spaces[place] not in ("chances", "probabilities", "real", "signs"):
+    space = form.spaces[place]
+    if space.has_classes or not (space.is_probability or space.is_real or space.is_sign):
         return
     arguments = list(subject.draw())
-    if arguments[place].ndim == 0 or form.spaces[place] == "real":
+    if arguments[place].ndim == 0 or space.is_real:
         arguments[place] = arguments[place].double().abs().round()
-    signs = form.spaces[place] == "signs"
     wide = _value(subject, arguments, place, form.dtype)
     if wide is None or not bool(torch.isfinite(wide).all()):
         return
-    for dtype in WHOLE[:2] if signs else WHOLE[:3] if form.spaces[place] == "real" else WHOLE:
+    for dtype in WHOLE[:2] if space.is_sign else WHOLE[:3] if space.is_real else WHOLE:
         came = _value(subject, arguments, place, dtype)
         if came is None or came.shape != wide.shape or torch.allclose(came, wide, rtol=1e-5, atol=1e-8):
             continue

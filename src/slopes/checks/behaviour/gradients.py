@@ -53,10 +53,10 @@ def _ordinary(subject: Subject) -> None:
 def _stressed(subject: Subject, dtype: torch.dtype) -> Iterator[Arguments]:
     """Drawn arguments with the first one at every size and sign, where its space has such numbers."""
     first, *rest = subject.draw(dtype=dtype)
-    if subject.space not in ("real", "logits", "positive"):
+    if not (subject.space.is_unbounded or subject.space.is_positive):
         yield first, *rest
         return
-    positive = subject.space == "positive"
+    positive = subject.space.is_positive
     alternate = torch.where(torch.arange(first.numel()).reshape(first.shape) % 2 == 0, 1.0, -1.0).to(dtype)
     ones = torch.ones_like(first)
     for pattern in (ones,) if positive else (ones, -ones, alternate, -alternate):
@@ -92,7 +92,7 @@ def _lost(subject: Subject, arguments: Arguments) -> str:
 def _premature(subject: Subject, arguments: Arguments) -> bool:
     """Whether an infinite value is no natural overflow: float64 has a number for it, or it grew too slowly for that."""
     first, *rest = arguments
-    if subject.space not in ("real", "logits", "positive") or not bool(first.any()):
+    if not (subject.space.is_unbounded or subject.space.is_positive) or not bool(first.any()):
         return False
     if first.dtype == torch.float32:
         wide = subject(*(x.double() if x.is_floating_point() else x for x in arguments)).detach()
@@ -160,7 +160,7 @@ def zeros_and_edges(subject: Subject) -> Iterator[Finding]:
 def _edges(subject: Subject) -> Iterator[tuple[str, Arguments]]:
     first, *rest = subject.draw()
     kind = subject.form.kind
-    if subject.space in ("real", "logits"):
+    if subject.space.is_unbounded:
         yield "at 0", (torch.zeros_like(first), *rest)
         yield "where all are 1", (torch.ones_like(first), *rest)
         yield "where all are -1", (-torch.ones_like(first), *rest)
@@ -171,17 +171,17 @@ def _edges(subject: Subject) -> Iterator[tuple[str, Arguments]]:
         if same is not None and same.shape == first.shape:
             yield "where prediction and target agree", (same, *rest)
             yield "where they agree but for one entry", (torch.cat([first[:1], same[1:]]), *rest)
-    if subject.space == "probabilities" and kind is not None and not kind.rowwise:
+    if subject.space.is_probability and kind is not None and not kind.rowwise:
         for p in (0.5, 1e-12, 1 - 1e-12):
             yield f"at a probability of {p}", (torch.full_like(first, p), *rest)
         return
-    if kind is None or subject.space not in ("real", "logits"):
+    if kind is None or not subject.space.is_unbounded:
         return
     if kind.rowwise and first.shape[0] > 1:
         yield "where a row is 0", (torch.cat([torch.zeros_like(first[:1]), first[1:]]), *rest)
         yield "where two rows are equal", (torch.cat([first[:1], first[:1], first[2:]]), *rest)
     alike = [x.shape == first.shape and x.is_floating_point() for x in rest]
-    if kind.rowwise and any(alike) and subject.form.spaces[1] == "real":
+    if kind.rowwise and any(alike) and subject.form.spaces[1].is_real:
         yield "where both are equal", (first, *(first if a else x for a, x in zip(alike, rest, strict=True)))
         zero = torch.zeros_like(first)
         yield "where both are 0", (zero, *(zero if a else x for a, x in zip(alike, rest, strict=True)))
@@ -219,13 +219,13 @@ def _certain(subject: Subject) -> Iterator[Arguments]:
     right = subject.right(rest[0], 200.0) if rest else None
     if right is not None:
         yield right, *rest
-        if subject.space != "probabilities":
+        if not subject.space.is_probability:
             yield -right, *rest
 
 
 def _steep(subject: Subject) -> Iterator[Finding]:
     """A gradient that is finite and huge moves a network out of reach in one step."""
-    if subject.form.numpy or subject.space not in ("real", "logits"):
+    if subject.form.numpy or not subject.space.is_unbounded:
         return
     try:
         ordinary = max(float(subject.gradient(*subject.draw(seed))[1].abs().max()) for seed in range(3))

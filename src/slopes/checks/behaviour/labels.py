@@ -195,7 +195,7 @@ def _off(subject: Subject, name: str) -> bool:
 def _smoothed(options: Options) -> Finding | None:
     """Smoothing moves a share of the target, so it changes nothing where all logits are alike."""
     subject = options.subject
-    if options.smoothing is None or subject.space != "logits" or not _off(subject, options.smoothing[0]):
+    if options.smoothing is None or not subject.space.is_logit or not _off(subject, options.smoothing[0]):
         return None
     first, target = subject.draw()
     alike = torch.zeros_like(first), target

@@ -69,16 +69,16 @@ def _certain(subject: Subject, chance: float, value: int = 1) -> Arguments:
     first, target, *rest = subject.draw(rows=rows)
     axis, kind = subject.form.axis, subject.form.kind
     assert kind is not None
-    if subject.form.spaces[1] != "distributions":
+    if not subject.form.spaces[1].has_classes:
         target = torch.full_like(target, value)
         p = chance if value else 1 - chance
-        number = p if subject.space == "probabilities" else math.log(p / (1 - p))
+        number = p if subject.space.is_probability else math.log(p / (1 - p))
         return torch.full_like(first, number), target, *rest
     count = first.shape[axis]
     labels = torch.full([n for i, n in enumerate(first.shape) if i != axis % first.ndim], value)
     rows_ = torch.nn.functional.one_hot(labels, count).movedim(-1, axis).to(first.dtype)
     p_ = torch.where(rows_ == 1, chance, (1 - chance) / (count - 1)).to(first.dtype)
-    prediction = p_ if subject.space == "probabilities" else torch.log(p_)
+    prediction = p_ if subject.space.is_probability else torch.log(p_)
     return prediction, rows_ if target.is_floating_point() else labels, *rest
 
 
@@ -110,7 +110,7 @@ def _focal(subject: Subject) -> Iterator[Finding]:
             )  # fmt: skip
             return
     yield from _averaged_before(subject, power)
-    if len(factors) == 2 and subject.form.spaces[1] == "chances" and setting(subject, "alpha", "balance"):
+    if len(factors) == 2 and subject.form.spaces[1].is_yes_or_no and setting(subject, "alpha", "balance"):
         yield from _balanced(subject, *factors.values())
 
 
@@ -155,7 +155,7 @@ def _region(subject: Subject) -> Arguments:
     """One sample of which half the pixels are of the class; of several, each has its share."""
     target, rest = hard(subject)
     place = torch.arange(target.numel()).reshape(target.shape)
-    if subject.form.spaces[1] != "distributions":
+    if not subject.form.spaces[1].has_classes:
         target = (place % 2 == 0).to(target.dtype)
     elif target.is_floating_point() or target.ndim < 2:
         raise Skip("of its regions some would have no pixel")
@@ -191,10 +191,10 @@ def _dice(subject: Subject) -> Iterator[Finding]:
 def _in_between(subject: Subject, others: Arguments, slack: float) -> Iterator[Finding]:
     """Half sure everywhere, of one class: 1 − 2I / (P + T), of probabilities or their squares."""
     target = others[0]
-    if subject.form.spaces[1] == "distributions":
+    if subject.form.spaces[1].has_classes:
         return
     p = torch.full(target.shape, 0.25, dtype=subject.form.dtype)
-    prediction = p if subject.space == "probabilities" else torch.logit(p)
+    prediction = p if subject.space.is_probability else torch.logit(p)
     came = cost(subject, prediction, *others)
     both, whole, true = float((p * target).sum()), float(p.sum()), float(target.sum())
     plain = 1 - 2 * both / (whole + true)
@@ -219,10 +219,10 @@ def _tversky(subject: Subject) -> Iterator[Finding]:
     right = bare.right(target, 50.0)
     if right is None:
         raise Skip("no prediction is known to be right")
-    for prediction, wanted in ((right, 0.0), (0 * right + 0.5 * (bare.space == "probabilities"), None)):
+    for prediction, wanted in ((right, 0.0), (0 * right + 0.5 * (bare.space.is_probability), None)):
         came = cost(bare, prediction, target, *rest)
         if wanted is None:
-            if bare.form.spaces[1] == "distributions":
+            if bare.form.spaces[1].has_classes:
                 return
             both, whole = 0.5 * float(target.sum()), 0.5 * target.numel() + float(target.sum())
             wanted = 1 - 2 * both / whole
@@ -240,7 +240,7 @@ def _tversky(subject: Subject) -> Iterator[Finding]:
 
 def _huber(subject: Subject) -> Iterator[Finding]:
     """Half the square up to δ, then a line of slope δ that goes on from there, up to a factor for the whole."""
-    if subject.form.kind is None or subject.form.kind.name != "regression" or subject.space != "real":
+    if subject.form.kind is None or subject.form.kind.name != "regression" or not subject.space.is_real:
         raise Skip("it is no loss of a residual")
     found = setting(subject, "delta", "beta", "threshold", "huber_delta")
     if found is None:
@@ -281,7 +281,7 @@ def _huber(subject: Subject) -> Iterator[Finding]:
 def _smoothed(subject: Subject) -> Iterator[Finding]:
     """Without smoothing it is cross-entropy; with it, the smoothed target still sums to 1."""
     hard(subject)
-    if subject.form.kind is None or subject.form.kind.name != "classification" or subject.space != "logits":
+    if subject.form.kind is None or subject.form.kind.name != "classification" or not subject.space.is_logit:
         raise Skip("it is no loss of rows of logits")
     others = ("epsilon", "eps", "alpha") if "smooth" in subject.title.lower() else ()
     found = setting(subject, *SMOOTHING, *others)

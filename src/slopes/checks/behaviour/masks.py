@@ -15,12 +15,6 @@ from slopes.checks.report import Finding, Skip, about
 from slopes.checks.subject import Arguments, Subject, SubjectError
 
 JUNK = (0.0, 1e6, float("nan"), float("inf"))  #: what stands behind a mask
-BOUNDED = {
-    "probabilities": 0.25,
-    "log-probabilities": -1.5,
-    "positive": 7.0,
-    "cosines": 0.25,
-}  #: and where 1e6 is refused
 
 
 @about("loss", unless=("purity",))
@@ -79,8 +73,8 @@ def _junk(subject: Subject, way: Selection) -> Finding | None:
         if not x.is_floating_point():
             continue
         finite = number in JUNK[:2]
-        if finite and space not in ("real", "logits"):
-            number = BOUNDED.get(space, 1.0)
+        if finite and not space.is_unbounded:
+            number = space.other
         changed = list(arguments)
         changed[place] = torch.where(way.spread(keep, x, subject.form.axis), x, number)
         try:

@@ -90,20 +90,20 @@ def _line(subject: Subject) -> tuple[Along, float, float, int]:
         given = [(start + float(x) * (stop - start), *rest) for x in at]
         return given, torch.stack([subject.total(*arguments).detach() for arguments in given])
 
-    return (mixed, 0.01, 0.98, 150) if space != "logits" and space != "real" else (mixed, -1.0, 2.0, 150)
+    return (mixed, 0.01, 0.98, 150) if not space.is_logit and not space.is_real else (mixed, -1.0, 2.0, 150)
 
 
 def _ends(subject: Subject, first: Tensor, rest: list[Tensor]) -> tuple[Tensor, Tensor] | None:
     """Two predictions; those between are valid."""
     kind, space = subject.form.kind, subject.space
-    bounds = {"probabilities": (0.0, 1.0), "positive": (0.05, 5.0)}
-    if space not in ("real", "logits", "log-probabilities", *bounds) or (kind is not None and kind.name == "boxes"):
+    if not (space.is_unbounded or space.tells_probability or space.is_positive):
         return None
     if kind is None or kind.rowwise:
         return first, subject.draw(1)[0]
     start, stop = first.clone(), first.clone()  # one entry alone, across its target, where it has one
-    goal = float(rest[0].reshape(-1)[0]) if space == "real" and kind.name != "margin" else 0.0
-    start.reshape(-1)[0], stop.reshape(-1)[0] = bounds.get(space, (goal - 2.0, goal + 2.0))
+    goal = float(rest[0].reshape(-1)[0]) if space.is_real and kind.name != "margin" else 0.0
+    ends = (0.0, 1.0) if space.is_probability else (0.05, 5.0) if space.is_positive else (goal - 2.0, goal + 2.0)
+    start.reshape(-1)[0], stop.reshape(-1)[0] = ends
     return start, stop
 
 
@@ -171,14 +171,14 @@ def _large(subject: Subject) -> Iterator[tuple[Arguments, bool]]:
     """(arguments in float32, whether a large number is added to all)."""
     first, *rest = subject.draw(dtype=torch.float32)
     yield (first, *rest), False
-    if subject.space not in ("real", "logits"):
+    if not subject.space.is_unbounded:
         return
     pattern = torch.where(torch.arange(first.numel()).reshape(first.shape) % 2 == 0, 1.0, -1.0)
     overlap = OVERLAP.search(subject.title)  # 0 of what underflows is a region that nobody has
     for size in SIZES[:2] if overlap else SIZES:
         for sign in (1.0, -1.0):
             yield (sign * size * pattern, *rest), False
-    if subject.form.kind is not None and subject.form.kind.name == "regression" and subject.form.spaces[1] == "real":
+    if subject.form.kind is not None and subject.form.kind.name == "regression" and subject.form.spaces[1].is_real:
         for seed in range(3):
             moved, goal, *others = subject.draw(seed, dtype=torch.float32)
             yield (moved + 1000, goal + 1000, *others), True
@@ -307,7 +307,7 @@ def _half(subject: Subject) -> Iterator[tuple[Arguments, str, str]]:
     for dtype in HALVES:
         first, *rest = subject.draw(dtype=dtype)
         yield (first, *rest), "for ordinary numbers", "warning" if dtype == torch.bfloat16 else "note"
-        if subject.space == "probabilities" and kind is not None and not kind.rowwise and len(rest) == 1:
+        if subject.space.is_probability and kind is not None and not kind.rowwise and len(rest) == 1:
             wrong = 1 - rest[0]
             yield (wrong, *rest), "where a probability is 0 or 1 and wrong", "note"
     if subject.quick or kind is None or kind.batched or kind.name == "embeddings":

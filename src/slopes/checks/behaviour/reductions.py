@@ -197,7 +197,7 @@ def _divergence(subject: Subject, arguments: Arguments) -> Finding | None:
     if kind.name != "distribution" or subject.form.numpy or not subject.form.sure:
         return None
     first, target = arguments
-    slope = -target if subject.space == "log-probabilities" else torch.softmax(first, subject.form.axis) - target
+    slope = -target if subject.space.is_log_probability else torch.softmax(first, subject.form.axis) - target
     _, gradient = subject.gradient(*arguments)
     divisor = float(slope.abs().sum() / gradient.abs().sum())
     if not close(slope / divisor, gradient):

@@ -67,7 +67,7 @@ def _wrong_axis(subject: Subject) -> Finding | None:
     """
     kind = subject.form.kind
     assert kind is not None
-    if kind.name in ("classification", "distribution") and subject.space == "logits":
+    if kind.name in ("classification", "distribution") and subject.space.is_logit:
         return _found_wrong(subject, "adding", "softmax", "classes")
     if kind.name in ("vectors", "pairs", "triplets", "embeddings"):
         return _found_wrong(subject, "scaling", "norm or cosine", "entries of a vector")
@@ -206,8 +206,8 @@ def _degenerate(subject: Subject) -> Iterator[tuple[str, Arguments, dict[str, An
             yield "where all labels are 0", (first, *rest[:-1], torch.zeros_like(target)), {}
             if subject.form.names[0] == "embeddings":
                 yield "where no two labels are alike", (first, torch.arange(len(target))), {}
-        elif spaces[-1] in ("chances", "signs"):
-            for number in (1.0, 0.0 if spaces[-1] == "chances" else -1.0):
+        elif spaces[-1].is_yes_or_no or spaces[-1].is_sign:
+            for number in (1.0, 0.0 if spaces[-1].is_yes_or_no else -1.0):
                 yield f"where all targets are {number:g}", (first, *rest[:-1], torch.full_like(target, number)), {}
         elif subject.form.kind is not None and subject.form.kind.name == "regression":
             yield "where all targets are alike", (first, torch.full_like(target, 0.5)), {}

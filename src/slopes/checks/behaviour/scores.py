@@ -14,7 +14,6 @@ from slopes.checks.discovery import fitness
 from slopes.checks.report import Check, Finding, Skip, about
 from slopes.checks.subject import Arguments, Subject, SubjectError
 
-LINKED = ("logits", "probabilities", "log-probabilities")
 OVERLAP = re.compile(r"dice|tversky|iou|jaccard|overlap", re.IGNORECASE)
 MEASURE = re.compile(r"similarity|score|metric|coef|accuracy|psnr|ssim|_iou|^iou", re.IGNORECASE)
 
@@ -22,10 +21,10 @@ MEASURE = re.compile(r"similarity|score|metric|coef|accuracy|psnr|ssim|_iou|^iou
 def hard(subject: Subject) -> tuple[Tensor, tuple[Tensor, ...]]:
     """(a certain target, what else the subject takes); Skip where predictions are not scores of what is certain."""
     spaces = subject.form.spaces
-    if len(spaces) < 2 or subject.space not in LINKED or spaces[1] not in ("chances", "probabilities", "distributions"):
+    if len(spaces) < 2 or not subject.space.tells_probability or not spaces[1].is_probability:
         raise Skip("its predictions are neither logits nor probabilities of a target")
     _, target, *rest = subject.draw()
-    if spaces[1] == "distributions" and target.is_floating_point():
+    if spaces[1].has_classes and target.is_floating_point():
         axis = subject.form.axis
         rows = torch.nn.functional.one_hot(target.argmax(axis), target.shape[axis])
         target = rows.movedim(-1, axis).to(target.dtype)
@@ -77,7 +76,7 @@ def score_space(subject: Subject) -> Iterator[Finding]:
                 "error",
             )  # fmt: skip
         return
-    if subject.space != "logits":
+    if not subject.space.is_logit:
         if declared and (at < -1e-3 or at > max(1e-3, 0.05 * _worst(subject, target, rest))):
             yield _of_space(
                 subject, arguments, f"{subject.space} that are certain and right cost {at:.4g}",
@@ -110,7 +109,7 @@ def _of_logits(subject: Subject, arguments: Arguments, at: float) -> Iterator[Fi
 
 def _covers_nothing(subject: Subject, wrong: float) -> bool:
     """Whether it is an overlap that is lost where all is wrong: behind two links half of it would be left."""
-    left = 0.9 if subject.form.spaces[1] == "distributions" else 0.75
+    left = 0.9 if subject.form.spaces[1].has_classes else 0.75
     return bool(OVERLAP.search(subject.title)) and wrong > left
 
 
@@ -124,7 +123,7 @@ def _settled(subject: Subject, arguments: Arguments, at: float, wrong: float) ->
 def _minus_the_chance(subject: Subject, arguments: Arguments, at: float) -> bool:
     """Whether the loss is the right class's probability times a number below 0."""
     axis = subject.form.axis
-    if at > -1e-3 or subject.form.spaces[1] != "distributions":
+    if at > -1e-3 or not subject.form.spaces[1].has_classes:
         return False
     _, target, *rest = arguments
     mild = subject.right(target, 0.75)
@@ -137,8 +136,8 @@ def _worst(subject: Subject, target: Tensor, rest: tuple[Tensor, ...]) -> float:
     """What predictions cost that are almost surely wrong."""
     right = subject.right(target, 16.0)
     assert right is not None
-    wrong = right.roll(1, subject.form.axis) if subject.form.spaces[1] == "distributions" else 1 - right
-    if subject.space == "log-probabilities":
+    wrong = right.roll(1, subject.form.axis) if subject.form.spaces[1].has_classes else 1 - right
+    if subject.space.is_log_probability:
         return cost(subject, wrong, target, *rest)
     came = cost(subject, 1e-7 + (1 - 2e-7) * wrong, target, *rest)
     return came if math.isfinite(came) else 16.0
@@ -175,7 +174,7 @@ def direction(subject: Subject) -> Iterator[Finding]:
         raise Skip("what is right is not known for its kind")
     turned = [pair for pair in pairs if _falls(subject, *pair[1:])]
     kind = subject.form.kind
-    strict = kind is not None and (not kind.rowwise or subject.space in LINKED) and not kind.batched
+    strict = kind is not None and (not kind.rowwise or subject.space.tells_probability) and not kind.batched
     if not turned or (not strict and len(turned) < len(pairs)):  # rows are compared up to a scale, or with each other
         return
     what, better, worse = turned[0]
@@ -228,11 +227,11 @@ def _ordered(subject: Subject) -> Iterator[tuple[str, Arguments, Arguments]]:
     elif kind.name == "margin":
         if fitness(subject) > 0:  # else it is no loss of the product
             yield "the right sign", (5 * rest[0].to(first.dtype), *rest), (-5 * rest[0].to(first.dtype), *rest)
-    elif space in LINKED and kind.name not in ("embeddings", "distillation"):
+    elif space.tells_probability and kind.name not in ("embeddings", "distillation"):
         target, others = hard(subject)
         right, wrong = (subject.right(goal, 5.0) for goal in (target, _otherwise(subject, target)))
         if right is not None and wrong is not None:
-            if space == "probabilities":  # whose logs are finite
+            if space.is_probability:  # whose logs are finite
                 right, wrong = right + 0.05 * (wrong - right), wrong + 0.05 * (right - wrong)
             yield "a prediction that is right", (right, target, *others), (wrong, target, *others)
     elif kind.name in ("regression", "variance", "vectors", "boxes", "distillation"):
@@ -241,7 +240,7 @@ def _ordered(subject: Subject) -> Iterator[tuple[str, Arguments, Arguments]]:
 
 def _otherwise(subject: Subject, target: Tensor) -> Tensor:
     """A target that is the opposite, or another class."""
-    if subject.form.spaces[1] != "distributions":
+    if not subject.form.spaces[1].has_classes:
         return 1 - target
     if target.is_floating_point():
         return target.roll(1, subject.form.axis)
@@ -256,9 +255,9 @@ def _with_noise(subject: Subject, drawn: Arguments) -> Iterator[tuple[str, Argum
     space, goal = subject.space, subject.form.spaces[1]
     if space == goal:
         right = target.to(first.dtype)
-    elif space == "real" and goal == "non-negative":
+    elif space.is_real and goal.is_count:
         right, target = torch.log(target + 1), target + 1  # whose log is what such losses are fed
-    elif space == "positive" and goal == "non-negative":
+    elif space.is_positive and goal.is_count:
         right, target = target + 1.0, target + 1
     else:
         return
@@ -267,7 +266,7 @@ def _with_noise(subject: Subject, drawn: Arguments) -> Iterator[tuple[str, Argum
     for size in (0.1, 1.0, 10.0):
         least = kind.spaces(dict(subject.form.settings))[0].low
         moved = right + size * noise if math.isinf(least) else least + (right - least) * torch.exp(size * noise / 4)
-        if space == "boxes":
+        if space.has_corners:
             moved = right + size
         yield "the target itself as prediction", (right, target, *rest), (moved.round(decimals=3), target, *rest)
 
@@ -285,11 +284,11 @@ def saturation(subject: Subject) -> Iterator[Finding]:
         raise Skip("it is declared to saturate")
     kind = subject.form.kind
     assert kind is not None
-    if kind.name == "regression" and subject.space == "real" and subject.form.spaces[1] == "real":
+    if kind.name == "regression" and subject.space.is_real and subject.form.spaces[1].is_real:
         yield from _of_residuals(subject)
-    elif subject.space == "logits" or kind.name == "margin":
+    elif subject.space.is_logit or kind.name == "margin":
         yield from _of_wrong_logits(subject)
-    elif subject.space == "probabilities" and kind.name in ("binary", "multilabel"):
+    elif subject.space.is_probability and kind.name in ("binary", "multilabel"):
         yield from _of_small_chances(subject)
     else:
         raise Skip("its predictions are no logits")
@@ -313,10 +312,10 @@ def _of_wrong_logits(subject: Subject) -> Iterator[Finding]:
         goals, rest = [torch.full_like(drawn, sign) for sign in (1, -1)], tuple(others)
     else:
         target, rest = hard(subject)
-        several = subject.form.spaces[1] != "distributions" and kind.name != "overlap"
+        several = not subject.form.spaces[1].has_classes and kind.name != "overlap"
         goals = [torch.full_like(target, value) for value in (1, 0)] if several else [target]
     for goal in goals:
-        right = subject.right(goal, 0.5 if subject.form.spaces[1] == "distributions" else 1.0)  # from the others, by 1
+        right = subject.right(goal, 0.5 if subject.form.spaces[1].has_classes else 1.0)  # from the others, by 1
         if right is None:
             raise Skip("no prediction is known to be wrong")
         slopes = [_slope(subject, -size * right, goal, *rest) for size in FAR]
@@ -337,7 +336,7 @@ def _switched_off(
     clamped = steepest >= 3 and dies  # what is bounded by design is steepest about 0
     wrong = (-40.0 * right, goal, *rest)
     small = subject.smallest(wrong, lambda given: _slope(subject, *given) <= 0.2 * near)
-    where = "at logits of 40 on the wrong side" if subject.space == "logits" else "at a margin of −40"
+    where = "at logits of 40 on the wrong side" if subject.space.is_logit else "at a margin of −40"
     return Finding(
         "saturation",
         f"the gradient {where} is {far / near:.2g} of that at 5: "
@@ -411,14 +410,14 @@ def elicitation(subject: Subject) -> Iterator[Finding]:
     form, wanted = subject.form, subject.declared.elicits
     if len(form.spaces) != 2 or form.kind is None or subject.batch_level:
         raise Skip("it has no best constant prediction")
-    if form.spaces[1] in ("chances", "distributions") and subject.space in LINKED:
+    if (form.spaces[1].is_yes_or_no or form.spaces[1].has_classes) and subject.space.tells_probability:
         if wanted not in (None, "probability", "mean"):
             raise Skip(f"labels have no {wanted}")
         if wanted is None and (not form.sure or OVERLAP.search(subject.title)):
             raise Skip("it was not declared to elicit probabilities")
         if form.kind.name in ("binary", "classification"):
             yield from _of_shares(subject)
-    elif wanted is not None and wanted != "probability" and subject.space in ("real", "positive"):
+    elif wanted is not None and wanted != "probability" and (subject.space.is_real or subject.space.is_positive):
         yield from _of_sample(subject, wanted)
     else:
         raise Skip("what it is to elicit was not declared")
@@ -435,7 +434,7 @@ def functional(name: str) -> tuple[float, float]:
 
 
 def _of_sample(subject: Subject, wanted: str) -> Iterator[Finding]:
-    sample = torch.tensor(SKEWED, dtype=subject.form.dtype) + (0.1 if subject.space == "positive" else 0.0)
+    sample = torch.tensor(SKEWED, dtype=subject.form.dtype) + (0.1 if subject.space.is_positive else 0.0)
     offset = float(sample[0])
     first, target, *rest = subject.draw(rows=len(SKEWED))
     sample = sample.reshape(-1, *[1] * (target.ndim - 1)).expand(target.shape).contiguous()
@@ -489,7 +488,7 @@ def _of_shares(subject: Subject) -> Iterator[Finding]:
         target[:3] = 1
 
         def at(p: float) -> Tensor:
-            return torch.full_like(drawn, p if subject.space == "probabilities" else math.log(p / (1 - p)))
+            return torch.full_like(drawn, p if subject.space.is_probability else math.log(p / (1 - p)))
 
     said = subject.declared.elicits is not None
     best = least(lambda p: float(subject.total(at(p), target).detach().double()), 0.02, 0.98)
@@ -510,7 +509,7 @@ def _of_shares(subject: Subject) -> Iterator[Finding]:
 
 def _two_classes(subject: Subject, share: float) -> tuple[Callable[[float], Tensor], Tensor]:
     """Rows of which three in ten are of class 0 and the rest of class 1, and predictions of no other class."""
-    if subject.space == "cosines":
+    if subject.space.is_cosine:
         raise Skip("cosines are no probabilities")
     drawn, target, *_ = subject.draw(rows=10)
     axis = subject.form.axis
@@ -523,7 +522,7 @@ def _two_classes(subject: Subject, share: float) -> tuple[Callable[[float], Tens
     def at(p: float) -> Tensor:
         rest = 1e-9
         row = torch.tensor([p, 1 - p, *[rest] * (drawn.shape[axis] - 2)], dtype=subject.form.dtype)
-        row = row if subject.space == "probabilities" else torch.log(row)
+        row = row if subject.space.is_probability else torch.log(row)
         return row.expand(*drawn.movedim(axis, -1).shape).movedim(-1, axis).contiguous()
 
     return at, labels

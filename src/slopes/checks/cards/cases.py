@@ -98,17 +98,16 @@ class Subject:
     def _moves(self, place: int) -> bool:
         """Whether an argument may be moved a little, and stay valid, to find the condition."""
         card: Any = self.card
-        movable: tuple[str, ...] = ("positive", "non-negative")
-        if card.rowwise or (isinstance(card, Loss) and card.kind.space_of(card.settings) == "logits"):
-            movable = ("x", "real", "logits", *movable, "log-probabilities", "cosines", "chances", "boxes")
-            movable += ("distributions",) if place else ()  # of a target
-        return self._space(place) in movable
-
-    def _space(self, place: int) -> str | None:
-        """What the numbers of an argument are; None for a cotangent."""
-        if not isinstance(self.card, Loss):
-            return None if place else "x"
-        return self.card.kind.arguments[place].space.name
+        if not isinstance(card, Loss):
+            return card.rowwise and not place  # and no cotangent
+        space = card.kind.arguments[place].space
+        if space.is_positive or space.is_count:
+            return True
+        if not (card.rowwise or card.kind.space_of(card.settings).is_logit) or space.is_sign:
+            return False
+        if space.is_probability:
+            return place > 0 and (space.has_classes or space.is_yes_or_no)  # of a target
+        return not (space.open and space.low > -np.inf)
 
     # --------------------------------------------------------------------------------- the results
 

@@ -36,7 +36,7 @@ def _curve(subject: Subject, result: str = "value") -> tuple[Any, Any]:
     card: Any = subject.card
     if isinstance(card, Loss):
         settings = card.settings
-        x = np.linspace(0.001, 0.999, 999) if card.kind.space_of(settings) == "probabilities" else LINE
+        x = np.linspace(0.001, 0.999, 999) if card.kind.space_of(settings).is_probability else LINE
         _, lines = card.kind.curve(x, settings)
         came = subject.call(result, next(iter(lines.values())))
         return x, came[..., 0] if result == "slope" and card.rowwise else came

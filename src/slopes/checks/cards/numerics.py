@@ -12,6 +12,7 @@ from slopes.card import Activation, Loss, Map
 from slopes.checks.cards.cases import DTYPES, Subject, peak, source
 from slopes.checks.report import Finding, Skip, about
 from slopes.domains import Interval
+from slopes.kinds.spaces import Space
 
 ULPS = 4.0  #: what a card may be off by, unless it claims more
 
@@ -156,8 +157,8 @@ def _allow_near_roots(subject: Subject, result: str, dtype: Any, exact: Any, err
     space = subject.card.kind.space_of(subject.card.settings) if isinstance(subject.card, Loss) else None
     first, *rest = (argument[entries] for argument in subject.inputs(dtype))
     x, most = first.astype(float), float(np.finfo(float).max)
-    bounded = distances_to_bounds(x)
-    reach = {None: abs(x), **bounded}.get(space, np.maximum(abs(x) / 4, 1.0))
+    bounded = None if space is None else distance_to_bound(space, x)
+    reach = abs(x) if space is None else np.maximum(abs(x) / 4, 1.0) if bounded is None else bounded
     unit = np.array([ulp(float(value), dtype) for value in exact[entries]])
 
     def results(shares: Iterable[float]) -> Any:
@@ -170,7 +171,7 @@ def _allow_near_roots(subject: Subject, result: str, dtype: Any, exact: Any, err
         around = np.concatenate([exact[entries][None], ends])
         least, largest = np.min(around, axis=0), np.max(around, axis=0)
         crossed = np.asarray(least * largest < 0, dtype=bool)
-        if space and space not in bounded:  # at twice the distance there would be the bound
+        if space and bounded is None:  # at twice the distance there would be the bound
             flat = np.any((ends == 0) & (results((-2 * share, 2 * share)) == 0), axis=0)
             crossed |= np.asarray(flat & (around[0] != 0), dtype=bool)
         terms = (largest - least) / (share if space else 2 * share) * ULPS * float(np.finfo(dtype).eps)
@@ -188,9 +189,14 @@ def _allow_near_roots(subject: Subject, result: str, dtype: Any, exact: Any, err
         allowed[chosen] = np.maximum(allowed[chosen], np.asarray(terms, dtype=float)[turns])
 
 
-def distances_to_bounds(x: Any) -> dict[str | None, Any]:
-    """Half the distance from each prediction to the bound of its space, by space."""
-    return {"probabilities": np.minimum(x, 1 - x) / 2, "above -1": (x + 1) / 2}
+def distance_to_bound(space: Space, x: Any) -> Any:
+    """Half the distance from each prediction to the bound of its space; None where there is none, or it is 0.
+
+    Towards a bound of 0 numbers get ever finer, so that it is never near.
+    """
+    if space.is_probability:
+        return np.minimum(x, 1 - x) / 2
+    return (x - space.low) / 2 if -np.inf < space.low < 0 and space.open else None
 
 
 @about(slow=True)
