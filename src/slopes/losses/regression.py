@@ -51,6 +51,30 @@ class OrMinusInfinity(Interval):
 Shape = Annotated[float, OrMinusInfinity(high=2.0, closed=True)]
 
 
+LARGE = 1e15  #: from here on the rounding of a square no longer counts
+
+
+def _rounding_of_square(prediction, target, b, c):
+    """The true square ((prediction − target) / c)² / b, less it as computed; 0 where it is too large to matter."""
+    near = (absolute(prediction) < LARGE) & (absolute(target) < LARGE) & (absolute(prediction - target) < LARGE * c)
+    prediction, target = where(near, prediction, 0.0), where(near, target, 0.0)
+    residual = prediction - target
+    part = residual - prediction
+    lost = (prediction - (residual - part)) - (target + part)
+    scaled = residual / c
+    lost = (ops.fma(scaled, -c, residual) + lost) / c
+    share = scaled / b
+    return ops.fma(scaled, share, -scaled * share) + scaled * (ops.fma(share, -b, scaled) / b) + 2 * share * lost
+
+
+def _root(square, rest):
+    """(sqrt(1 + y²), its relative rounding error), where the rest is the rounding error of 1 + y² so far."""
+    whole = 1 + square
+    root = sqrt(whole)
+    lost = where(square < 1, (1 - whole) + square, (square - whole) + 1) + ops.fma(root, -root, whole)
+    return root, (rest + ops.held(lost / whole)) / 2
+
+
 @loss(
     "regression", convex=True,
     same_as={
@@ -274,7 +298,6 @@ def _(prediction, target, *, delta):
 
 
 FAR = 2.0**56  #: where sqrt(1 + u²) is |u| to all digits
-LARGE = 1e15
 
 
 def _barron(prediction, target, alpha, c):
@@ -292,27 +315,6 @@ def _barron(prediction, target, alpha, c):
     far = maximum(absolute(where(absolute(scaled) < farthest, 0.0, beyond / c / b**0.5)), 1.0)
     rest = ops.held(_rounding_of_square(prediction, target, b, c) / (1 + square))
     return a, b, held, square, far, log1p(square) + rest, rest
-
-
-def _root(square, rest):
-    """(sqrt(1 + y²), its relative rounding error), where the rest is the rounding error of 1 + y² so far."""
-    whole = 1 + square
-    root = sqrt(whole)
-    lost = where(square < 1, (1 - whole) + square, (square - whole) + 1) + ops.fma(root, -root, whole)
-    return root, (rest + ops.held(lost / whole)) / 2
-
-
-def _rounding_of_square(prediction, target, b, c):
-    """The true square ((prediction − target) / c)² / b, less it as computed; 0 where it is too large to matter."""
-    near = (absolute(prediction) < LARGE) & (absolute(target) < LARGE) & (absolute(prediction - target) < LARGE * c)
-    prediction, target = where(near, prediction, 0.0), where(near, target, 0.0)
-    residual = prediction - target
-    part = residual - prediction
-    lost = (prediction - (residual - part)) - (target + part)
-    scaled = residual / c
-    lost = (ops.fma(scaled, -c, residual) + lost) / c
-    share = scaled / b
-    return ops.fma(scaled, share, -scaled * share) + scaled * (ops.fma(share, -b, scaled) / b) + 2 * share * lost
 
 
 @loss(
