@@ -22,11 +22,15 @@ def _elementwise(*names: str) -> Compute:
 
     def compute(self: Any, card: Any, input: Any) -> Any:
         if isinstance(input, Tensor):
-            inplace = self.__dict__.get("inplace")
-            if inplace and r.is_own(card, input, {name: getattr(self, name) for name in names}):
-                return None
-            kept = input.clone() if inplace and r.wants_gradient(input) else input
-            result = computed_by_kernel(r.run_kernel, self, names, (float, int, str), card, kept)
+            inplace, kept = self.__dict__.get("inplace"), input
+            if inplace:
+                if r.is_own(card, input, {name: getattr(self, name) for name in names}):
+                    return None
+                kept = input.clone() if r.wants_gradient(input) else input
+            if names:
+                result = computed_by_kernel(r.run_kernel, self, names, (float, int, str), card, kept)
+            else:
+                result = r.run_kernel(card, kept)
             if result is not None:
                 return input.copy_(result) if inplace else result
         if not fits(input) or (settings := settings_of(card, self, input, *names)) is None:

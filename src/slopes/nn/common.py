@@ -45,12 +45,14 @@ def computed_by_kernel(
     *given: Any,
 ) -> Tensor | None:
     """What `run` gives for these arguments and the module's parameters; None where one of them is not of the types."""
-    parameters = tuple([(name, getattr(module, name)) for name in names])
-    for _, value in parameters:
+    parameters = []
+    for name in names:
+        value = getattr(module, name)
         if type(value) not in types:
             return None
+        parameters.append((name, value))
     try:
-        return run(*given, parameters)
+        return run(*given, tuple(parameters))
     except (ValueError, TypeError):  # the card refuses one
         return None
 

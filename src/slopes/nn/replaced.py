@@ -8,6 +8,7 @@ import warnings
 from typing import Any, NoReturn
 
 import torch
+from torch.fx import Proxy
 from typing_extensions import deprecated
 
 from slopes.card import Card, refused_script
@@ -24,13 +25,14 @@ def _replace(name: str, card: Card, compute: Compute) -> None:
     """Subclass PyTorch's class of that name by one whose forward is `compute`, or PyTorch's own where that is None."""
     base = getattr(torch.nn, name)
     names = list(inspect.signature(base.forward).parameters)[1:]
+    count = len(names)
 
     def forward(self: Any, *arguments: Any, **named: Any) -> Any:
         if named and set(named) == set(names[len(arguments) :]):
             arguments, named = (*arguments, *(named[name] for name in names[len(arguments) :])), {}
-        if named or len(arguments) != len(names):
+        if named or len(arguments) != count:
             return base.forward(self, *arguments, **named)  # which says what is wrong
-        if isinstance(arguments[0], torch.fx.Proxy):
+        if isinstance(arguments[0], Proxy):
             return leaf(self, arguments)
         result = compute(self, card, *arguments)
         return base.forward(self, *arguments) if result is None else result

@@ -195,6 +195,9 @@ def _compile(card: Any, parameters: dict[str, Any], x: Tensor) -> Any:
     return tensors.find(card, parameters, x.dtype) if kernels.are_worthwhile(card, x.numel()) else None
 
 
+EXACT = 2**24  #: the largest number up to which float32 has all whole ones
+
+
 class LossKernel:
     """A loss of plain tensors of one shape and dtype: its reduced values, and their gradient by the first one.
 
@@ -226,9 +229,10 @@ class LossKernel:
     def pull_back(self, gradient: Tensor, slope: Body, x: Tensor, *others: Tensor) -> Tensor:
         """Return the gradient by x."""
         if self.reduction == "mean":
-            gradient = (gradient.double() / x.numel()).to(x.dtype)
+            count = x.numel()
+            gradient = gradient / count if count <= EXACT else (gradient.double() / count).to(x.dtype)
         pulled: Tensor = gradient * slope(x, *others)
-        return pulled.to(x.dtype)
+        return pulled if pulled.dtype is x.dtype else pulled.to(x.dtype)
 
 
 def run_loss(

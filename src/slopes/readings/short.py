@@ -410,14 +410,26 @@ def soft_margin() -> LossForm:
     return loss, lambda p, t: torch.sigmoid(p.double() * -t) * -t
 
 
+def poisson_nll(log_input: bool, full: bool, eps: float) -> LossForm | None:
+    """See `slopes.poisson_nll`; the body has a result where an exponential or a product is infinite."""
+    if not log_input or full:
+        return None
+
+    def loss(p: Tensor, t: Tensor, reduction: str) -> Tensor | None:
+        wide = torch.poisson_nll_loss(p.double(), t.double(), True, False, eps, _REDUCTIONS[reduction])
+        return wide.float() if reduction != "none" and math.isfinite(wide.item()) else None
+
+    return loss, None
+
+
+_REDUCTIONS = {"none": 0, "mean": 1, "sum": 2}
 LOSSES: dict[str, Callable[..., LossForm | None]] = {
-    form.__name__: form for form in (mse, binary_cross_entropy, huber, smooth_l1, soft_margin)
+    form.__name__: form for form in (mse, binary_cross_entropy, huber, smooth_l1, soft_margin, poisson_nll)
 }
 """By the name of the card: its loss by PyTorch's function in float64, for its parameters, or None."""
 
 
 _nll_loss: Callable[..., Tensor] = torch._C._nn.nll_loss_nd  #: `functional.nll_loss` without its Python
-_REDUCTIONS = {"none": 0, "mean": 1, "sum": 2}
 
 
 def nll_of_labels(
