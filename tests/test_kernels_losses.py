@@ -102,6 +102,135 @@ def test_tensors(chosen, reduction, plainly):
     assert given[0].dtype is given[1].dtype is torch.float32
 
 
+def weights_and_mask():
+    """Weights, some of them 0, and a mask that leaves the first half out."""
+    weight = np.random.default_rng(5).uniform(0.1, 3, SIZE)
+    weight[::7] = 0
+    return weight, np.arange(SIZE) >= SIZE // 2
+
+
+def counting(weighted, masked, divided, dtype="float64"):
+    weight, mask = weights_and_mask()
+    given = {"weight": weight.astype(dtype)} if weighted else {}
+    given |= {"mask": mask} if masked else {}
+    return given | ({"divisor": 1234.5} if divided else {})
+
+
+WAYS = [(True, False, False), (False, True, False), (True, True, False), (False, False, True), (True, False, True)]
+
+
+@pytest.mark.parametrize("way", WAYS, ids=["weight", "mask", "both", "divisor", "weight and divisor"])
+@pytest.mark.parametrize("library", ["NumPy", "torch"])
+@pytest.mark.parametrize("name", ["huber", "binary_cross_entropy"])
+def test_weights_masks_and_divisors(name, library, way, plainly, monkeypatch):
+    """What does not count may be any number: it is not read."""
+    card, given = CARDS[name], counting(*way)
+    arguments = arguments_of(card, "float64")
+    ignored = ~given.get("mask", np.ones(SIZE, bool)) | (given.get("weight", np.ones(SIZE)) == 0)
+    for argument, number in zip(arguments, (np.nan, 7.0), strict=True):  # 7 is no chance
+        argument[ignored] = number
+    for reduction in ("mean",) if way[2] else ("mean", "sum", "none"):
+        if library == "NumPy":
+            with monkeypatch.context() as patch:
+                patch.setattr(elementwise_losses, "find", lambda *_, **__: None)
+                exact = card.value_and_slope(*arguments, reduction=reduction, **given)
+            with monkeypatch.context() as patch:
+                patch.setattr(type(card.kind), "enter", lambda *_, **__: pytest.fail("it goes the plain way"))
+                came = card.value_and_slope(*arguments, reduction=reduction, **given)
+                assert card(*arguments, reduction=reduction, **given) is not None
+            for one, other in zip(came, exact, strict=True):
+                np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-13)
+        else:
+            x, *others = tensors_of(arguments)
+            options = {k: torch.from_numpy(v) if isinstance(v, np.ndarray) else v for k, v in given.items()}
+
+            def call(*tensors, reduction=reduction, options=options):
+                return card(*tensors, reduction=reduction, **options)
+
+            assert is_compiled(call(x, *others))
+            expected = plainly(value_and_gradient, call, x, *others)
+            for one, other in zip(value_and_gradient(call, x, *others), expected, strict=True):
+                torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-13)
+            with torch.no_grad():
+                torch.testing.assert_close(call(x, *others), expected[0], rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "none"])
+def test_a_weighted_gradient_is_differentiated_again(reduction):
+    x, y = tensors_of(arguments_of(slopes.log_cosh, "float64"))
+    weight, mask = map(torch.from_numpy, weights_and_mask())
+    x.data[0] = torch.nan  # which is masked
+    value = slopes.log_cosh(x, y, weight=weight, mask=mask, reduction=reduction)
+    (gradient,) = torch.autograd.grad(value.sum(), x, create_graph=True)
+    (second,) = torch.autograd.grad(gradient.sum(), x)
+    counted = torch.where(mask, weight, 0.0)
+    expected = torch.where(counted == 0, 0.0, counted / torch.cosh(x.detach() - y) ** 2)
+    torch.testing.assert_close(second, expected / (counted.sum() if reduction == "mean" else 1))
+
+
+def test_where_nothing_counts_the_mean_is_0():
+    x, y = tensors_of(arguments_of(slopes.mse))
+    nothing = torch.zeros(SIZE, dtype=torch.bool)
+    for options in ({"mask": nothing}, {"weight": nothing.float()}, {"mask": nothing, "weight": torch.ones(SIZE)}):
+        value = slopes.mse(x, y, **options)
+        assert is_compiled(value)
+        assert value == 0
+        (gradient,) = torch.autograd.grad(value, x)
+        assert not gradient.any()
+    assert slopes.mse(x.detach().numpy(), y.numpy(), mask=nothing.numpy()) == 0
+
+
+@pytest.mark.parametrize("library", ["NumPy", "torch"])
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"weight": -1.0}, ValueError), ({"weight": np.inf}, ValueError), ({"weight": np.nan}, ValueError),
+        ({"weight": 1.0, "reduction": "sum", "divisor": 2.0}, ValueError), ({"divisor": -1.0}, ValueError),
+        ({"mask": 1.0}, TypeError),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_is_refused_of_weights_gets_the_usual_message(library, options, error):
+    def call(size):
+        make = np.zeros if library == "NumPy" else (lambda size: torch.zeros(size, dtype=torch.float64))
+        arrays = {}
+        for name in options.keys() & {"weight", "mask"}:
+            arrays[name] = make(size)
+            arrays[name][-1] = options[name]
+        with pytest.raises(error, match="mse: ") as raised:
+            slopes.mse(make(size), make(size), **options | arrays)
+        return str(raised.value)
+
+    assert call(SIZE) == call(9)
+
+
+def test_weights_of_a_module_are_factors_as_in_pytorch():
+    x = torch.zeros(SIZE, requires_grad=True)
+    x.data[0] = torch.inf
+    weight = torch.ones(SIZE)
+    weight[0] = 0
+    for module in (slopes.nn.BCEWithLogitsLoss(weight=weight), torch.nn.BCEWithLogitsLoss(weight=weight)):
+        assert module(x, torch.zeros(SIZE)).isnan()
+    x.data[0] = 0
+    weight[0] = 2
+    for weighed in ("weight", "pos_weight"):
+        value = slopes.nn.BCEWithLogitsLoss(**{weighed: weight})(x, torch.ones(SIZE))
+        assert is_compiled(value)
+        torch.testing.assert_close(value, np.log(2) * weight.mean())
+        (gradient,) = torch.autograd.grad(value, x, create_graph=True)
+        (second,) = torch.autograd.grad(gradient.sum(), x)
+        torch.testing.assert_close(second, weight / 4 / SIZE)
+
+
+def test_learnt_weights_go_the_plain_way():
+    x, y = tensors_of(arguments_of(slopes.mse))
+    weight = torch.ones(SIZE, requires_grad=True)
+    value = slopes.mse(x, y, weight=weight)
+    assert not is_compiled(value)
+    value.backward()
+    torch.testing.assert_close(weight.grad, ((x - y) ** 2 - value).detach() / SIZE, rtol=1e-4, atol=1e-8)
+
+
 def test_a_mean_keeps_its_digits_in_float32():
     x = np.full(10**6, 1e3, dtype=np.float32)
     x[::2] = 0.1
@@ -136,6 +265,17 @@ def test_modules_of_torch_come_to_kernels(plainly):
         (slopes.nn.BCEWithLogitsLoss(), chances),
         (slopes.nn.BCEWithLogitsLoss(), 3 * chances),  # which PyTorch does not look at
         (slopes.nn.BCEWithLogitsLoss(pos_weight=torch.tensor([2.5], dtype=torch.float64)), chances),
+        (slopes.nn.BCEWithLogitsLoss(weight=torch.linspace(0.5, 2, SIZE).double()), chances),
+        (slopes.nn.BCEWithLogitsLoss(weight=torch.tensor([-0.5]).double(), reduction="none"), chances),
+        (slopes.nn.BCEWithLogitsLoss(pos_weight=torch.linspace(0.5, 2, SIZE).double()), chances),
+        (
+            slopes.nn.BCEWithLogitsLoss(
+                weight=torch.tensor(0.5).double(), pos_weight=torch.linspace(0.5, 2, SIZE).double(), reduction="sum"
+            ),
+            chances,
+        ),
+        (slopes.nn.KLDivLoss(reduction="batchmean"), chances),
+        (slopes.nn.KLDivLoss(reduction="sum", log_target=True), y),
         (slopes.nn.SoftMarginLoss(), 2 * chances - 1),
         (slopes.nn.PoissonNLLLoss(), y.abs()),
     ):

@@ -46,7 +46,7 @@ def expected(card, reduction, **options):
 
 
 def is_compiled(value):
-    return type(value.grad_fn).__name__ == "_CompiledRegionsBackward"
+    return type(value.grad_fn).__name__ == "_CompiledLossBackward"
 
 
 @pytest.mark.parametrize("chosen", LOSSES, ids=[card.name for card in LOSSES])

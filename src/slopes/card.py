@@ -696,10 +696,12 @@ class Loss(Card):
 
         Raises ValueError where shapes, labels or parameters do not fit, TypeError for what is no real array.
         """
-        if weight is None and mask is None and divisor is None:
-            result = self._by_kernel("", arguments, reduction, options)
-            if result is not None:
-                return result
+        counting: dict[str, Any] = {}
+        if not (weight is None and mask is None and divisor is None):
+            counting = {"weight": weight, "mask": mask, "divisor": divisor}
+        result = self._by_kernel("", arguments, reduction, counting, options)
+        if result is not None:
+            return result
         given = self._given(arguments, options)
         r = self._reading(*given)
         with r.quiet():
@@ -711,8 +713,12 @@ class Loss(Card):
             values = batch.values(value, slope)
             return r.narrow(batch.reduce(values), batch.dtype)
 
-    def _by_kernel(self, ending: str, arguments: tuple[Any, ...], reduction: Any, options: dict[str, Any]) -> Any:
+    def _by_kernel(
+        self, ending: str, arguments: tuple[Any, ...], reduction: Any, counting: dict[str, Any], options: dict[str, Any]
+    ) -> Any:
         """The loss, or with the ending "_and_slope" its gradient, too, by a kernel; None where the plain way is due."""
+        if self.rowwise and counting:
+            return None
         if len(arguments) != len(self.kind.arguments) or type(reduction) is not str:
             return None
         run = ops.kernels_of(arguments[0], self._run + ending)
@@ -727,24 +733,25 @@ class Loss(Card):
             return None
         if self.rowwise:
             return run(self, reduction, *arguments, tuple(options.items()))
-        return run(self, reduction, arguments, tuple(options.items()), not self._takes_any)
+        return run(self, reduction, arguments, tuple(options.items()), not self._takes_any, **counting)
 
     def value_and_slope(self, *arguments: Array, **options: Any) -> tuple[Any, Any]:
         """Return the loss and its gradient by the first argument, which has that argument's shape and dtype.
 
         Takes the keywords of a call. With ``reduction="none"`` the gradient is that of the sum.
         """
-        if not any(name in options for name in ("weight", "mask", "divisor")):
-            rest = {name: value for name, value in options.items() if name != "reduction"}
-            result = self._by_kernel("_and_slope", arguments, options.get("reduction", "mean"), rest)
-            if result is not None:
-                return result  # type: ignore[no-any-return]
-        given = self._given(arguments, options)
-        r = self._reading(*given)
-        common = {"reduction": "mean", "weight": None, "mask": None, "divisor": None}
-        common = {name: options.pop(name, default) for name, default in common.items()}
+        reduction = options.pop("reduction", "mean")
+        given = {name: options.pop(name, None) for name in ("weight", "mask", "divisor")}
+        counting = {name: value for name, value in given.items() if value is not None}
+        result = self._by_kernel("_and_slope", arguments, reduction, counting, options)
+        if result is not None:
+            return result  # type: ignore[no-any-return]
+        entered = self._given(arguments, options)
+        r = self._reading(*entered)
         with r.quiet():
-            batch, value, slope = self._enter(r, given, **common, options=options, wants_slope=True)
+            batch, value, slope = self._enter(
+                r, entered, reduction=reduction, **given, options=options, wants_slope=True
+            )
             if batch.kernel is not None:
                 return r.loss_and_slope_by_kernel(batch)  # type: ignore[no-any-return]
             values = batch.values(value, slope)

@@ -413,7 +413,7 @@ def are_worthwhile(card: Card, size: int) -> bool:
 
 def are_literals(settings: Mapping[str, Any]) -> bool:
     """Whether a program can hold all settings as literals."""
-    return all(isinstance(value, (bool, int, float, str)) for value in settings.values())
+    return all(value is None or isinstance(value, (bool, int, float, str)) for value in settings.values())
 
 
 def compute_if_suitable(

@@ -41,16 +41,26 @@ SUMS = ("total", "refused")  #: outputs that are summed over the entries
 class ElementwiseLossKernel:
     """The kernels of an element-wise loss for arrays of one dtype and one choice of parameters.
 
-    Each method takes the loss's arguments as one-dimensional arrays without gaps. Raises TraceError for a body that is
-    no straight line of operations.
+    Each method takes the loss's arguments as one-dimensional arrays without gaps, then the parameters that `entries`
+    names, which have a number for each entry, and last the weights if the loss is weighted: an entry of weight 0 does
+    not count, whatever its arguments are. Raises TraceError for a body that is no straight line of operations.
     """
 
-    def __init__(self, card: Loss, dtype: str, settings: Mapping[str, Any]) -> None:
-        self.card, self.dtype, self.settings = card, dtype, settings
+    def __init__(
+        self,
+        card: Loss,
+        dtype: str,
+        settings: Mapping[str, Any],
+        entries: tuple[str, ...] = (),
+        is_weighted: bool = False,
+    ) -> None:
+        settings = {name: value for name, value in settings.items() if name not in entries}
+        self.card, self.dtype, self.settings, self.is_weighted = card, dtype, settings, is_weighted
+        self._names = (*card._arguments, *entries, *["weight"] * is_weighted)
         defaults = card._root.settings
         numbers = {name: value for name, value in settings.items() if type(value) is not bool}
         numbers = {name: value for name, value in numbers.items() if isinstance(value, (int, float))}
-        changed = {name for name, value in settings.items() if value != defaults[name]}
+        changed = {name for name, value in settings.items() if value != defaults[name]} | set(entries)
         varied = {name: float(value) for name, value in numbers.items() if value != defaults[name]}
         self.inputs, self.numbers = tuple(varied), tuple(varied.values())  # one kernel does for all of a schedule
         known = NARROW.get(card._root.name) if kernels.is_ours(card) else None
@@ -68,13 +78,14 @@ class ElementwiseLossKernel:
         return self._record(outputs, ())
 
     def _record(self, outputs: tuple[str, ...], inputs: tuple[str, ...]) -> Program:
-        card, names = self.card, self.card._arguments
+        card, names = self.card, self._names
         further = ["scale_of_gradient"] * ("gradient" in outputs) + ["cotangent"] * ("vjp" in outputs)
 
         def compute(*given: Any) -> dict[str, Any]:
-            arguments, rest = given[: len(names)], given[len(names) :]
-            bound = {**self.settings, **dict(zip(inputs, rest, strict=False))}
-            results = {}
+            arguments, rest = given[: len(card._arguments)], given[len(names) :]
+            by_name = dict(zip([*names, *inputs], given, strict=False))
+            bound = self.settings | {name: by_name[name] for name in by_name if name in card.parameters}
+            results: dict[str, Any] = {}
             if "total" in outputs or "value" in outputs:
                 results["total"] = results["value"] = card.body(*arguments, **bound)
             if "gradient" in outputs or "vjp" in outputs:
@@ -83,6 +94,11 @@ class ElementwiseLossKernel:
                 results["gradient"] = results["vjp"] = rest[-1] * card.slope_body(*arguments, **bound)
             if "refused" in outputs:
                 results["refused"] = self._is_refused(arguments)
+            if self.is_weighted:
+                weight = by_name["weight"]
+                for name, result in results.items():
+                    weighted = result if name == "refused" else weight * result
+                    results[name] = where(weight == 0, 0.0, weighted)
             return {name: results[name] for name in outputs}
 
         per = dict.fromkeys([*inputs, "scale_of_gradient"], "call")
@@ -119,9 +135,10 @@ class ElementwiseLossKernel:
     def __call__(self, arrays: Sequence[Any], *sums: str, scale: float = 1.0, **places: Any) -> list[float]:
         """Return sums over the entries, and write other outputs to the arrays given by their names.
 
-        The arrays are the loss's arguments, and the cotangent of a "vjp". `scale` is the one of a "gradient".
+        The arrays are the loss's arguments, perhaps weights, and the cotangent of a "vjp". `scale` is the one of a
+        "gradient".
         """
-        (function, grain), count = self._function(*sums, *places), len(self.card._arguments)
+        (function, grain), count = self._function(*sums, *places), len(self._names)
         numbers = (*self.numbers, scale) if "gradient" in places else self.numbers
         first, further, results = arrays[:count], arrays[count:], tuple(places.values())
 
@@ -138,17 +155,16 @@ class ElementwiseLossKernel:
         return list(np.sum(pool.collect(compute, first[0].size, kernels.GRAIN), axis=0).tolist())
 
     def reduce(
-        self, arrays: Sequence[Any], reduction: str, gradient: Any = None, is_checked: bool = False
+        self, arrays: Sequence[Any], denominator: float, gradient: Any = None, is_checked: bool = False
     ) -> float | None:  # fmt: skip
-        """Return the mean or the sum of the values, and write its gradient to an array if one is given.
+        """Return the sum of the values divided by the denominator, and write its gradient to an array if one is given.
 
         None if arguments are to be checked, and the kind refuses one.
         """
-        size = arrays[0].size if reduction == "mean" else 1
         sums = ("total", "refused")[: 1 + (is_checked and self.is_checked())]
         places = {} if gradient is None else {"gradient": gradient}
-        total, *refused = self(arrays, *sums, scale=1 / size, **places)
-        return None if any(refused) else total / size
+        total, *refused = self(arrays, *sums, scale=1 / denominator, **places)
+        return None if any(refused) else total / denominator
 
     def accepts(self, arrays: Sequence[Any]) -> bool:
         """Whether the kind refuses no number of the arguments."""
@@ -185,11 +201,20 @@ def _printed(recorded: Program, title: str, scalars: tuple[str, ...], sums: tupl
 
 
 @lru_cache(maxsize=1024)
-def _find_ours(card: Loss, dtype: str, settings: tuple[tuple[str, Any], ...]) -> ElementwiseLossKernel:
-    return ElementwiseLossKernel(card, dtype, dict(settings))
+def _find_ours(
+    card: Loss, dtype: str, settings: tuple[tuple[str, Any], ...], entries: tuple[str, ...], is_weighted: bool
+) -> ElementwiseLossKernel:
+    return ElementwiseLossKernel(card, dtype, dict(settings), entries, is_weighted)
 
 
-def find(card: Loss, dtype: str, parameters: Mapping[str, Any], size: int) -> ElementwiseLossKernel | None:
+def find(
+    card: Loss,
+    dtype: str,
+    parameters: Mapping[str, Any],
+    size: int,
+    entries: tuple[str, ...] = (),
+    is_weighted: bool = False,
+) -> ElementwiseLossKernel | None:
     """Return the kernels of an element-wise loss; None where there are none, or they do not pay for so few entries.
 
     Raises for the parameters as a call of the card does.
@@ -197,11 +222,12 @@ def find(card: Loss, dtype: str, parameters: Mapping[str, Any], size: int) -> El
     if dtype not in ("float32", "float64") or card.rowwise or not kernels.are_worthwhile(card, size):
         return None
     settings = card._settings(parameters)
-    if not all(value is None or isinstance(value, (int, float, str)) for value in settings.values()):
+    if not kernels.are_literals(settings):
         return None
     if kernels.is_ours(card):
-        return _find_ours(card._root, dtype, tuple(settings.items()))
-    return ElementwiseLossKernel(card, dtype, settings)  # at each call, because the body may read a global that changes
+        return _find_ours(card._root, dtype, tuple(settings.items()), entries, is_weighted)
+    # at each call, because the body may read a global that changes
+    return ElementwiseLossKernel(card, dtype, settings, entries, is_weighted)
 
 
 def compile_usual(card: Loss, dtype: str) -> int:

@@ -6,7 +6,7 @@ place. So nothing is held but the arguments and one gradient, and each argument 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 
@@ -26,41 +26,47 @@ def _copy(x: Tensor, strides: tuple[int, ...]) -> Tensor:
     return torch.empty_strided(x.shape, strides, dtype=x.dtype).copy_(x.detach())
 
 
-def reduced(kernel: ElementwiseLossKernel, reduction: str, is_checked: bool, *tensors: Tensor) -> Tensor | None:
-    """Return the loss; None if arguments are to be checked, and the kind refuses one."""
-    x = tensors[0]
-    aligned = _aligned(x, tensors)  # held, as its arrays do not hold it
-    arrays = [as_array(t) for t in aligned]
-    if reduction == "none":
-        if is_checked and not kernel.accepts(arrays):
-            return None
-        result = empty_like(x.detach())
-        kernel(arrays, value=as_array(flat(result)))
-        return result
-    value = kernel.reduce(arrays, reduction, is_checked=is_checked)
-    return None if value is None else torch.full((), value, dtype=x.dtype)
+class LossOfTensors:
+    """An element-wise loss of tensors of one shape: its value, its gradient by the first one, and that pulled back.
 
+    The tensors are the loss's arguments, and last the weights if the kernel is weighted. A loss that is not reduced has
+    no denominator. `pull_back` is of operations that autograd can differentiate.
+    """
 
-def reduced_with_gradient(
-    kernel: ElementwiseLossKernel, reduction: str, is_checked: bool, *tensors: Tensor
-) -> tuple[Tensor | None, Tensor]:
-    """Return the mean or sum, None where `reduced` gives None, and its gradient by the first argument."""
-    x = tensors[0]
-    gradient, aligned = empty_like(x.detach()), _aligned(x, tensors)
-    arrays = [as_array(t) for t in aligned]
-    value = kernel.reduce(arrays, reduction, as_array(flat(gradient)), is_checked)
-    return None if value is None else torch.full((), value, dtype=x.dtype), gradient
+    def __init__(
+        self,
+        kernel: ElementwiseLossKernel,
+        denominator: float | None,
+        is_checked: bool,
+        pull_back: Callable[..., Tensor],
+    ) -> None:
+        self._kernel, self._denominator, self._is_checked = kernel, denominator, is_checked
+        self.is_reduced, self.pull_back = denominator is not None, pull_back
 
+    def value(self, gradient: Tensor | None, *tensors: Tensor) -> Tensor | None:
+        """Return the loss, and write its gradient to a tensor; None where the kind refuses an argument."""
+        x = tensors[0]
+        aligned = _aligned(x, tensors)  # held, as its arrays do not hold it
+        arrays = [as_array(t) for t in aligned]
+        if self._denominator is None:
+            if self._is_checked and not self._kernel.accepts(arrays):
+                return None
+            result = empty_like(x.detach())
+            self._kernel(arrays, value=as_array(flat(result)))
+            return result
+        place = None if gradient is None else as_array(flat(gradient))
+        value = self._kernel.reduce(arrays, self._denominator, place, self._is_checked)
+        return None if value is None else torch.full((), value, dtype=x.dtype)
 
-def pulled(kernel: ElementwiseLossKernel, reduction: str, incoming: Tensor, *tensors: Tensor) -> Tensor:
-    """Return the gradient by the first argument, times the incoming one."""
-    x = tensors[0]
-    gradient, aligned = empty_like(x.detach()), _aligned(x, tensors)
-    place, arrays = as_array(flat(gradient)), [as_array(t) for t in aligned]
-    if reduction == "none" and any(incoming.stride()):
-        (cotangent,) = _aligned(x, [incoming])
-        kernel([*arrays, as_array(cotangent)], vjp=place)
+    def pull(self, incoming: Tensor, *tensors: Tensor) -> Tensor:
+        """Return the gradient by the first argument, times the incoming one."""
+        x = tensors[0]
+        gradient, aligned = empty_like(x.detach()), _aligned(x, tensors)
+        place, arrays = as_array(flat(gradient)), [as_array(t) for t in aligned]
+        if self._denominator is None and any(incoming.stride()):
+            (cotangent,) = _aligned(x, [incoming])
+            self._kernel([*arrays, as_array(cotangent)], vjp=place)
+            return gradient
+        number = incoming.reshape(-1)[0].item()  # one number, perhaps expanded
+        self._kernel(arrays, gradient=place, scale=number / (self._denominator or 1.0))
         return gradient
-    scale = incoming.reshape(-1)[0].item() if reduction == "none" else incoming.item()  # one number, perhaps expanded
-    kernel(arrays, gradient=place, scale=scale / x.numel() if reduction == "mean" else scale)
-    return gradient

@@ -223,18 +223,29 @@ def _spreads(weight: Tensor, input: Tensor) -> bool:
 
 
 def _with_logits_by_kernel(self: Any, card: Any, input: Tensor, target: Any) -> Tensor | None:
-    """The loss of plain tensors with at most one weight for yes; None where the plain way is due."""
-    weight = self.pos_weight
+    """The loss of plain tensors; None where the plain way is due."""
+    pos_weight, weight = self.pos_weight, self.weight
     parameters: tuple[tuple[str, float], ...] = ()
-    if weight is not None:
-        if type(weight) is not Tensor or weight.numel() != 1 or weight.ndim > input.ndim or not r.is_concrete(weight):
+    counting: dict[str, Any] = {}
+    if pos_weight is not None:
+        if type(pos_weight) is not Tensor or not _spreads(pos_weight, input) or not r.is_concrete(pos_weight):
             return None
-        parameters = (("pos_weight", weight.item()),)
-    return r.run_loss(card, self.reduction, (input, target), parameters)
+        if pos_weight.numel() == 1:
+            parameters = (("pos_weight", pos_weight.item()),)
+        else:
+            counting["entries"] = {"pos_weight": pos_weight.expand(input.shape)}
+    if weight is not None:
+        if type(weight) is not Tensor or not _spreads(weight, input) or not r.is_concrete(weight):
+            return None
+        if bool((weight == 0).any()):
+            return None  # PyTorch multiplies by 0, too, which makes NaN of an infinite value
+        counting |= {"weight": weight.expand(input.shape)}
+        counting |= {"divisor": input.numel()} if self.reduction == "mean" else {}
+    return r.run_loss(card, self.reduction, (input, target), parameters, **counting)
 
 
 def _binary_with_logits(self: Any, card: Any, input: Any, target: Any) -> Any:
-    if self.weight is None and isinstance(input, Tensor):
+    if isinstance(input, Tensor):
         result = _with_logits_by_kernel(self, card, input, target)
         if result is not None:
             return result
@@ -257,6 +268,13 @@ def _divergence(self: Any, card: Any, input: Any, target: Any) -> Any:
     if self.reduction == "mean":
         torch.nn.functional.kl_div(input.new_empty(0), input.new_empty(0))  # for its warning
     count = input.shape[0] if self.reduction == "batchmean" and input.ndim else None
+    if self.reduction != "batchmean" or count:
+        reduction = "mean" if count else self.reduction
+        parameters = (("log_target", bool(self.log_target)),)
+        divisor = count or (input.numel() if reduction == "mean" else None)
+        result = r.run_loss(card, reduction, (input, target), parameters, divisor=divisor)
+        if result is not None:
+            return result
     return reduced(self, values_of(card, settings, input, target), input, count)
 
 

@@ -8,8 +8,9 @@ another source, such as compiled ones, belong in `Kernel` too.
 
 from __future__ import annotations
 
+import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -150,9 +151,10 @@ MOST = 100  #: kernels of a card
 
 def _bind(card: Any, parameters: dict[str, Any], x: Tensor) -> tuple[dict[str, Any], Body, Body | None]:
     """The card's settings, and its body and slope with them; no slope where one of them is an array."""
+    from slopes.kernels import are_literals
+
     settings, body, slope = card.bind(sys.modules["slopes.readings.torch"], x, parameters)
-    fixed = all(value is None or isinstance(value, (bool, int, float, str)) for value in settings.values())
-    return settings, body, slope if fixed else None
+    return settings, body, slope if are_literals(settings) else None
 
 
 LARGE = 2**12  #: entries from which a compiled kernel is worth its compilation
@@ -235,32 +237,47 @@ class LossKernel:
         return pulled if pulled.dtype is x.dtype else pulled.to(x.dtype)
 
 
+NO_ENTRIES: Mapping[str, Tensor] = {}
+
+
 def run_loss(
     card: Any,
     reduction: str,
     tensors: tuple[Tensor, ...],
     parameters: tuple[tuple[str, Any], ...] = (),
     is_checked: bool = False,
+    *,
+    weight: Any = None,
+    mask: Any = None,
+    divisor: Any = None,
+    entries: Mapping[str, Tensor] = NO_ENTRIES,
 ) -> Tensor | None:
     """Return the loss of an element-wise card by a kernel; None where the plain way is due, as over nothing.
 
-    The values of the tensors are not looked at unless `is_checked`, which compiled kernels alone do. The parameters
-    are as in `run_kernel`.
+    The values of the tensors are not looked at unless `is_checked`, which compiled kernels alone do; they alone take
+    weights, a mask, a divisor and parameters that have `entries`, too. Other parameters are as in `run_kernel`.
     """
     x, *others = tensors
     if not is_plain(x) or not x.numel():
         return None
     is_large = x.is_cpu and x.numel() >= LARGE_FOR_A_LOSS
-    if is_checked and not is_large:
+    is_counted = bool(entries) or not (weight is None and mask is None and divisor is None)
+    if not is_large and (is_checked or is_counted):
         return None
-    wants_gradient = torch.is_grad_enabled()
     if is_large:
         others = [other.to(x.dtype) if _is_whole(other) else other for other in others]
         tensors = (x, *others)
-    for other in others:
+    beside = [*others, *entries.values(), *(() if weight is None else (weight,))] if is_counted else others
+    wants_gradient = torch.is_grad_enabled()
+    for other in beside:
         fits = type(other) in TYPES and other.dtype is x.dtype and other.shape == x.shape and is_plain(other)
         if not fits or other.device != x.device or (wants_gradient and other.requires_grad):
             return None
+    if is_counted:
+        counted = _count(x, reduction, weight, mask, divisor)
+        if counted is None:
+            return None
+        return _run_compiled_loss(card, tensors, parameters, is_checked, counted, entries)
     key = (x.dtype, x.is_cpu, reduction, parameters)
     if key not in card.kernels:
         keep(card, key, _make_loss_kernel(card, reduction, dict(parameters), x))
@@ -269,7 +286,8 @@ def run_loss(
         return None
     result: Tensor | None
     if is_large:
-        result = _run_compiled_loss(card, kernel, tensors, parameters, is_checked)
+        denominator = {"mean": float(x.numel()), "sum": 1.0, "none": None}[reduction]
+        result = _run_compiled_loss(card, tensors, parameters, is_checked, (None, denominator), NO_ENTRIES, kernel)
         if result is not None or is_checked:
             return result
     try:
@@ -284,6 +302,31 @@ def run_loss(
         return None
 
 
+Counted = tuple[Tensor | None, float | None]
+"""The weight of each value, None for 1, and the denominator of their sum, None where the loss is not reduced."""
+
+
+def _count(x: Tensor, reduction: str, weight: Any, mask: Any, divisor: Any) -> Counted | None:
+    """Return how values of the shape of x count; None for arguments that are special, or that the plain way refuses."""
+    if reduction not in ("mean", "sum", "none") or (divisor is not None and reduction != "mean"):
+        return None
+    if mask is not None:
+        fits = type(mask) is Tensor and mask.dtype is torch.bool and mask.shape == x.shape and mask.device == x.device
+        if not fits or mask.layout is not torch.strided or functorch.is_functorch_wrapped_tensor(mask):
+            return None
+        weight = mask.to(x.dtype) if weight is None else torch.where(mask, weight, 0.0)
+    if reduction != "mean":
+        return weight, 1.0 if reduction == "sum" else None
+    if divisor is not None:
+        return (weight, float(divisor)) if type(divisor) in (int, float) and 0 < divisor < math.inf else None
+    if weight is None:
+        return None, float(x.numel())
+    least, largest = torch.aminmax(weight.detach())
+    if not (least >= 0 and largest < math.inf):
+        return None
+    return weight, weight.detach().sum(dtype=torch.float64).item() or math.inf
+
+
 def _is_whole(x: Any) -> bool:
     return type(x) is Tensor and not (x.is_floating_point() or x.is_complex()) and x.layout is torch.strided
 
@@ -292,22 +335,58 @@ LARGE_FOR_A_LOSS = 2**14  #: entries from which a compiled kernel is worth its c
 
 
 def _run_compiled_loss(
-    card: Any, plain: LossKernel, tensors: tuple[Tensor, ...], parameters: tuple[tuple[str, Any], ...], is_checked: bool
+    card: Any,
+    tensors: tuple[Tensor, ...],
+    parameters: tuple[tuple[str, Any], ...],
+    is_checked: bool,
+    counted: Counted,
+    entries: Mapping[str, Tensor],
+    plain: LossKernel | None = None,
 ) -> Tensor | None:
     """Return a loss of large tensors of a CPU by a compiled kernel; None where there is none, or one is refused."""
     from slopes.kernels import TraceError, elementwise_losses, loss_tensors
 
-    x, reduction = tensors[0], plain.reduction
+    x, (weight, denominator) = tensors[0], counted
+    name, is_weighted = str(x.dtype).removeprefix("torch."), weight is not None
     try:
-        kernel = elementwise_losses.find(card, str(x.dtype).removeprefix("torch."), dict(parameters), x.numel())
+        kernel = elementwise_losses.find(card, name, dict(parameters), x.numel(), tuple(entries), is_weighted)
         if kernel is None:
             return None
+
+        def pull_back(incoming: Tensor, *tensors: Tensor) -> Tensor:
+            if plain is not None:
+                return plain.pull_back(incoming, plain.slope, *tensors)
+            return _pull_back_counted(card, dict(parameters), tuple(entries), denominator, incoming, *tensors)
+
+        loss = loss_tensors.LossOfTensors(kernel, denominator, is_checked, pull_back)
+        given = (*tensors, *entries.values(), *(() if weight is None else (weight,)))
         if x.requires_grad and torch.is_grad_enabled():
-            return _apply_compiled_loss(plain, kernel, is_checked, *tensors)  # type: ignore[no-any-return]
-        result: Tensor | None = loss_tensors.reduced(kernel, reduction, is_checked, *tensors)
-        return result
+            return apply_compiled_loss(loss, *given)  # type: ignore[no-any-return]
+        return loss.value(None, *given)
     except (TraceError, UnfitError):
         return None
+
+
+def _pull_back_counted(
+    card: Any,
+    parameters: dict[str, Any],
+    entries: tuple[str, ...],
+    denominator: float | None,
+    incoming: Tensor,
+    *tensors: Tensor,
+) -> Tensor:
+    """Return the gradient of such a loss, composed of operations of torch."""
+    count = len(card.kind.arguments)
+    arguments, (*arrays, weight) = tensors[:count], (*tensors[count:], None)[: len(entries) + 1]
+    x, r = tensors[0], sys.modules["slopes.readings.torch"]
+    settings = card.bind(r, x, parameters)[0] | dict(zip(entries, arrays, strict=True))
+    scale = incoming if denominator is None else (incoming.double() / denominator).to(x.dtype)
+    if weight is not None:
+        counts, spaces = weight != 0, card.kind.spaces(settings)
+        arguments = tuple(torch.where(counts, a, s.filler(r, a)) for a, s in zip(arguments, spaces, strict=True))
+        scale = scale * weight
+    pulled: Tensor = scale * card.slope_body(*arguments, **settings)
+    return pulled.to(x.dtype)
 
 
 def _make_loss_kernel(card: Any, reduction: str, parameters: dict[str, Any], x: Tensor) -> LossKernel | None:
@@ -390,36 +469,32 @@ class _DirectLoss(torch.autograd.Function):
 
 
 class _CompiledLoss(torch.autograd.Function):
-    """The same by a compiled kernel, which computes the gradient of a mean or a sum in the forward."""
+    """A loss by a compiled kernel, such as `LossOfTensors`; the forward of a mean or a sum computes the gradient."""
 
     @staticmethod
-    def forward(ctx: Any, plain: LossKernel, kernel: Any, is_checked: bool, *tensors: Tensor) -> Tensor:
-        from slopes.kernels import loss_tensors
+    def forward(ctx: Any, loss: Any, *tensors: Tensor) -> Tensor:
+        from slopes.kernels.tensors import empty_like
 
-        ctx.plain, ctx.kernel, ctx.gradient = plain, kernel, None
+        ctx.loss = loss
+        ctx.gradient = empty_like(tensors[0].detach()) if loss.is_reduced else None
         ctx.save_for_backward(*tensors)
-        if plain.reduction == "none":
-            value = loss_tensors.reduced(kernel, "none", is_checked, *tensors)
-        else:
-            value, ctx.gradient = loss_tensors.reduced_with_gradient(kernel, plain.reduction, is_checked, *tensors)
+        value: Tensor | None = loss.value(ctx.gradient, *tensors)
         if value is None:
             raise UnfitError
         return value
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
-        from slopes.kernels import loss_tensors
-
-        (incoming,), tensors, plain = gradients, ctx.saved_tensors, ctx.plain
+        (incoming,), tensors, loss = gradients, ctx.saved_tensors, ctx.loss
         gradient, ctx.gradient = ctx.gradient, None  # it is given away; a second backward computes one anew
         if torch.is_grad_enabled() or not is_plain(incoming):
-            pulled = plain.pull_back(incoming, plain.slope, *tensors)
+            pulled = loss.pull_back(incoming, *tensors)
         elif gradient is None:
-            pulled = loss_tensors.pulled(ctx.kernel, plain.reduction, incoming, *tensors)
+            pulled = loss.pull(incoming, *tensors)
         else:
             factor = incoming.item()
             pulled = gradient if factor == 1.0 else gradient.mul_(factor)
-        return None, None, None, pulled, *(None for _ in tensors[1:])
+        return None, pulled, *(None for _ in tensors[1:])
 
 
 class _Direct(torch.autograd.Function):
@@ -453,5 +528,5 @@ class _CompiledGate(_Direct):
 #: `Function.apply` without its Python, which is for the transforms that `is_plain` excludes
 _apply_loss: Callable[..., Any] = super(torch.autograd.Function, _DirectLoss).apply
 _apply_gate: Callable[..., Any] = super(torch.autograd.Function, _CompiledGate).apply
-_apply_compiled_loss: Callable[..., Any] = super(torch.autograd.Function, _CompiledLoss).apply
+apply_compiled_loss: Callable[..., Any] = super(torch.autograd.Function, _CompiledLoss).apply
 _apply: Callable[..., Any] = super(torch.autograd.Function, _Direct).apply

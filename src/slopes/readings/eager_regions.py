@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from slopes.readings.eager import LARGE_FOR_A_LOSS, is_plain
+from slopes.readings.eager import LARGE_FOR_A_LOSS, UnfitError, apply_compiled_loss, is_plain
 
 Tensor = torch.Tensor
 
@@ -22,6 +22,7 @@ class _Regions:
     def __init__(self, card: Any, reduction: str, options: dict[str, Any], kernel: Any, shape: tuple[int, int]) -> None:
         self.card, self.reduction, self.options = card, reduction, options
         self.kernel, self.shape = kernel, shape
+        self.is_reduced = reduction != "none"
 
     def value(self, gradient: Tensor | None, x: Tensor, target: Tensor) -> Tensor | None:
         """Return the loss, and write its gradient to a tensor; None where a target is no chance."""
@@ -36,6 +37,10 @@ class _Regions:
             return torch.from_numpy(values).reshape(x.shape[:2])
         return torch.full((), float(values.sum(dtype="float64")) / count, dtype=x.dtype)
 
+    def pull(self, incoming: Tensor, x: Tensor, target: Tensor) -> Tensor:
+        """Return a gradient pulled back, as there is no kernel for it."""
+        return self.pull_back(incoming, x, target)
+
     def pull_back(self, incoming: Tensor, x: Tensor, target: Tensor) -> Tensor:
         """Return a gradient pulled back, composed of torch operations."""
         r = sys.modules["slopes.readings.torch"]
@@ -45,34 +50,6 @@ class _Regions:
         batch.coefficient = incoming / self.shape[0] if self.reduction == "mean" else incoming
         pulled: Tensor = batch.pull_back(self.card.name, value, slope)
         return pulled
-
-
-class _CompiledRegions(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, regions: _Regions, x: Tensor, target: Tensor) -> Tensor:
-        from slopes.kernels.tensors import empty_like
-        from slopes.readings.eager import UnfitError
-
-        ctx.regions, ctx.gradient = regions, None
-        ctx.save_for_backward(x, target)
-        if regions.reduction != "none":
-            ctx.gradient = empty_like(x.detach())
-        value = regions.value(ctx.gradient, x, target)
-        if value is None:
-            raise UnfitError
-        return value
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Any:
-        (incoming,), (x, target) = gradients, ctx.saved_tensors
-        gradient, ctx.gradient = ctx.gradient, None
-        if gradient is None or torch.is_grad_enabled() or not is_plain(incoming):
-            return None, ctx.regions.pull_back(incoming, x, target), None
-        factor = incoming.item()
-        return None, gradient if factor == 1.0 else gradient.mul_(factor), None
-
-
-_apply: Any = super(torch.autograd.Function, _CompiledRegions).apply
 
 
 def run_regions(card: Any, reduction: str, tensors: tuple[Tensor, ...], options: dict[str, Any]) -> Tensor | None:
@@ -89,7 +66,6 @@ def run_regions(card: Any, reduction: str, tensors: tuple[Tensor, ...], options:
     if not fits or x.is_neg() or target.is_neg() or (torch.is_grad_enabled() and target.requires_grad):
         return None
     from slopes.kernels.regions import find_region_kernel
-    from slopes.readings.eager import UnfitError
 
     found = find_region_kernel(card, options, tuple(x.shape), str(x.dtype).removeprefix("torch."))
     if found is None:
@@ -98,6 +74,6 @@ def run_regions(card: Any, reduction: str, tensors: tuple[Tensor, ...], options:
     if not wants_gradient:
         return regions.value(None, x, target)
     try:
-        return _apply(regions, x, target)  # type: ignore[no-any-return]
+        return apply_compiled_loss(regions, x, target)  # type: ignore[no-any-return]
     except UnfitError:
         return None

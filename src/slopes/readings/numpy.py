@@ -389,20 +389,25 @@ def loss_and_slope_by_kernel(batch: Any) -> tuple[Array, Array]:
 
 
 def run_loss(
-    card: Any, reduction: str, arrays: tuple[Any, ...], parameters: tuple[tuple[str, Any], ...], is_checked: bool
-) -> Any:
-    """Return the loss of an element-wise card by a kernel; None where the plain way is due."""
-    results = _run_loss_kernel(card, reduction, arrays, parameters, is_checked, has_gradient=False)
+    card: Any, reduction: str, arrays: tuple[Any, ...], parameters: tuple[tuple[str, Any], ...], is_checked: bool,
+    **counting: Any,
+) -> Any:  # fmt: skip
+    """Return the loss of an element-wise card by a kernel; None where the plain way is due.
+
+    `counting` may have a weight, a mask and a divisor.
+    """
+    results = _run_loss_kernel(card, reduction, arrays, parameters, is_checked, has_gradient=False, **counting)
     return None if results is None else results[0]
 
 
 def run_loss_and_slope(
-    card: Any, reduction: str, arrays: tuple[Any, ...], parameters: tuple[tuple[str, Any], ...], is_checked: bool
-) -> tuple[Any, Any] | None:
+    card: Any, reduction: str, arrays: tuple[Any, ...], parameters: tuple[tuple[str, Any], ...], is_checked: bool,
+    **counting: Any,
+) -> tuple[Any, Any] | None:  # fmt: skip
     """Return such a loss and its gradient by the first argument, in one pass; None where the plain way is due."""
     if card.slope_body is None:
         return None
-    return _run_loss_kernel(card, reduction, arrays, parameters, is_checked, has_gradient=True)
+    return _run_loss_kernel(card, reduction, arrays, parameters, is_checked, has_gradient=True, **counting)
 
 
 def _run_loss_kernel(
@@ -412,18 +417,30 @@ def _run_loss_kernel(
     parameters: tuple[tuple[str, Any], ...],
     is_checked: bool,
     has_gradient: bool,
+    weight: Any = None,
+    mask: Any = None,
+    divisor: Any = None,
 ) -> tuple[Any, Any] | None:
     """(the loss, its gradient or None)."""
-    found = _loss_kernel(card, reduction, arrays, parameters)
+    x = arrays[0]
+    if not all(type(a) is np.ndarray and a.shape == x.shape for a in arrays):
+        return None
+    if x.size < LARGE or not x.dtype.isnative or reduction not in ("mean", "sum", "none"):
+        return None
+    counted = _count(x, reduction, weight, mask, divisor)
+    if counted is None:
+        return None
+    weight, denominator = counted
+    found = _loss_kernel(card, arrays if weight is None else (*arrays, weight), parameters, weight is not None)
     if found is None:
         return None
     kernel, flat, order = found
-    x, error = arrays[0], sys.modules["slopes.readings.trace"].TraceError
+    error = sys.modules["slopes.readings.trace"].TraceError
     gradient = np.empty_like(x, order=order) if has_gradient else None
     place = None if gradient is None else gradient.reshape(-1, order=order)
     try:
-        if reduction != "none":
-            value = kernel.reduce(flat, reduction, place, is_checked)
+        if denominator is not None:
+            value = kernel.reduce(flat, denominator, place, is_checked)
             return None if value is None else (x.dtype.type(value), gradient)
         if is_checked and not kernel.accepts(flat):
             return None
@@ -432,6 +449,33 @@ def _run_loss_kernel(
     except error:
         return None
     return values, gradient
+
+
+def _count(x: Array, reduction: str, weight: Any, mask: Any, divisor: Any) -> tuple[Array | None, float | None] | None:
+    """Return the weight of each value, None for 1, and the denominator of their sum, None where there is no sum.
+
+    None for arguments that are special, or that the plain way refuses.
+    """
+    if divisor is not None and not (reduction == "mean" and type(divisor) in (int, float) and 0 < divisor < math.inf):
+        return None
+    if not all(a is None or (type(a) is np.ndarray and a.shape == x.shape) for a in (weight, mask)):
+        return None
+    if mask is not None:
+        if mask.dtype != bool:
+            return None
+        weight = mask if weight is None else np.where(mask, weight, weight.dtype.type(0))
+    weight = None if weight is None else _as_numbers(weight, x.dtype)
+    if weight is None and (mask is not None or reduction != "mean"):
+        return None if mask is not None else (None, 1.0 if reduction == "sum" else None)
+    if reduction != "mean":
+        return weight, 1.0 if reduction == "sum" else None
+    if divisor is not None:
+        return weight, float(divisor)
+    if weight is None:
+        return None, float(x.size)
+    if not (weight.min() >= 0 and weight.max() < math.inf):
+        return None
+    return weight, float(weight.sum(dtype=np.float64)) or math.inf
 
 
 def run_regions(card: Any, reduction: str, arrays: tuple[Any, ...], options: dict[str, Any]) -> Any:
@@ -476,17 +520,13 @@ def _run_region_kernel(
 
 
 def _loss_kernel(
-    card: Any, reduction: str, arrays: tuple[Any, ...], parameters: tuple[tuple[str, Any], ...]
+    card: Any, arrays: tuple[Any, ...], parameters: tuple[tuple[str, Any], ...], is_weighted: bool
 ) -> tuple[Any, list[Any], Any] | None:
     """The kernels of a loss, its arguments as one-dimensional arrays, and the order in which they have the entries."""
-    x = arrays[0]
-    if not all(type(a) is np.ndarray and a.shape == x.shape for a in arrays):
-        return None
-    if x.size < LARGE or not x.dtype.isnative or reduction not in ("mean", "sum", "none"):
-        return None
     from slopes.kernels import elementwise_losses
 
-    kernel = elementwise_losses.find(card, x.dtype.name, dict(parameters), x.size)
+    x = arrays[0]
+    kernel = elementwise_losses.find(card, x.dtype.name, dict(parameters), x.size, is_weighted=is_weighted)
     numbers: list[Any] = [] if kernel is None else [_as_numbers(a, x.dtype) for a in arrays]
     if kernel is None or any(a is None for a in numbers):
         return None
