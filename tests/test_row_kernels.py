@@ -181,6 +181,21 @@ def test_the_exponential_of_a_difference_is_within_1_ulp(dtype):
 # ------------------------------------------------------------------------------------------- tensors
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16], ids=str)
+def test_losses_under_autocast_come_to_kernels(dtype, used):
+    x = (torch.randn(ROWS, CLASSES, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 3).to(dtype)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        value, gradient = gradient_of(lambda x: slopes.poly1(x, LABELS, label_smoothing=0.1), x)
+        assert used == [("value", "vjp")]
+        wide = x.double().requires_grad_()
+        exact = plainly(lambda x: slopes.poly1(x, LABELS, label_smoothing=0.1), wide)
+    exact.backward()
+    assert value.dtype == torch.promote_types(dtype, torch.float32)
+    assert gradient.dtype == dtype
+    torch.testing.assert_close(value.double(), exact.detach(), rtol=1e-6, atol=0)
+    torch.testing.assert_close(gradient.double(), wide.grad, rtol=8e-3 if dtype is torch.bfloat16 else 1e-5, atol=1e-9)
+
+
 @pytest.mark.parametrize("option", OPTIONS)
 @pytest.mark.parametrize("name", LOSSES)
 def test_losses_of_tensors_agree_with_the_plain_way(name, option, used):

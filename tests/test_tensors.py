@@ -234,11 +234,14 @@ def test_few_entries_and_what_is_not_plain_go_the_plain_way(runs):
     torch.func.grad(lambda x: slopes.silu(x).sum())(x)
     torch.func.jvp(slopes.silu, (x,), (x,))
     with torch.autocast("cpu"):
-        slopes.silu(x)
+        slopes.silu(x.bfloat16())
     slopes.silu(x.to("meta"))
     assert not runs
     slopes.silu(x)
-    assert runs == [x.numel()]
+    with torch.autocast("cpu"):
+        assert slopes.silu(x).dtype == x.dtype
+        slopes.silu(x.double())
+    assert runs == [x.numel()] * 3
 
 
 def test_second_derivatives_go_the_plain_way(runs):

@@ -46,8 +46,12 @@ class UnfitError(Exception):
     """A body gives something else than one value for each entry; the plain way says so."""
 
 
-def is_plain(x: Tensor, dtypes: tuple[torch.dtype, ...] = _DTYPES) -> bool:
-    """Whether x is a dense tensor of a CPU or GPU, of these dtypes, and no mode or transform is to see operations."""
+def is_plain(x: Tensor, dtypes: tuple[torch.dtype, ...] = _DTYPES, may_autocast: bool = False) -> bool:
+    """Whether x is a dense tensor of a CPU or GPU, of these dtypes, and no mode or transform is to see operations.
+
+    Autocast changes no result of float32 or float64: bodies have no products of matrices. A half type is not plain
+    under it, unless the caller says that it may be.
+    """
     return (
         not torch.compiler.is_dynamo_compiling()
         and type(x) in TYPES
@@ -58,7 +62,7 @@ def is_plain(x: Tensor, dtypes: tuple[torch.dtype, ...] = _DTYPES) -> bool:
         and forward_ad._current_level < 0
         and not _C._len_torch_dispatch_stack()
         and not _C._is_torch_function_mode_enabled()
-        and not _C._is_any_autocast_enabled()
+        and (may_autocast or x.dtype in _DTYPES or not _C._is_any_autocast_enabled())
         and not _C._is_tracing()
         and functorch.peek_interpreter_stack() is None
         and not functorch.is_functorch_wrapped_tensor(x)  # which outlives its transform

@@ -100,7 +100,8 @@ def find_row_kernel(
     """
     if not has_many_entries(x) or not x.is_cpu:
         return None
-    if not is_plain(x, ALL_DTYPES) or not all(is_constant(other, x.device) for other in beside):
+    # A batch knows the dtype of its loss, which autocast changes.
+    if not is_plain(x, ALL_DTYPES, True) or not all(is_constant(other, x.device) for other in beside):
         return None
     wants_gradient = torch.is_grad_enabled() and x.requires_grad
     if wants_gradient and has_slope:
