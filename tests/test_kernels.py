@@ -86,13 +86,34 @@ def test_values_of_every_thousandth_number_of_float32_are_within_2_ulp(chosen):
         assert errors_in_ulp(kernels.compute(chosen, "value", part), exact).max() <= 2
 
 
+def test_a_kernel_is_found_by_one_look(monkeypatch):
+    x = np.linspace(-3, 3, 64, dtype=np.float32)
+    wanted = [kernels.compute(slopes.elu, "value", x, alpha=alpha) for alpha in (0.5, 0.75)]
+    monkeypatch.setattr(kernels, "source_and_numbers", None)
+    for alpha, values in zip((0.5, 0.75), wanted, strict=True):
+        np.testing.assert_array_equal(kernels.compute(slopes.elu, "value", x, alpha=alpha), values)
+
+
+def test_parameters_that_equal_one_another_have_kernels_of_their_own():
+    x = np.full(64, -1.0, np.float32)
+    for value in (0.0, -0.0, 0.0):
+        assert np.signbit(
+            kernels.compute(slopes.threshold, "value", x, threshold=0.5, value=value)
+        ).all() == np.signbit(value)
+    assert (kernels.compute(slopes.elu, "slope", x, alpha=1) == kernels.compute(slopes.elu, "slope", x)).all()
+    with pytest.raises(ValueError, match="alpha must be > 0, got True"):
+        kernels.compute(slopes.elu, "value", x, alpha=True)
+
+
 @pytest.mark.parametrize("name", kernels.WIDE["value"])
 def test_what_is_computed_in_float64_would_else_lose_digits(name, monkeypatch):
     x, card = every_exponent(), ACTIVATIONS[name]
     monkeypatch.setattr(kernels, "WIDE", {"value": (), "slope": ()})
     kernels._write_once.cache_clear()
+    kernels._prepare_once.cache_clear()
     result = kernels.compute(card, "value", x)
     kernels._write_once.cache_clear()
+    kernels._prepare_once.cache_clear()
     assert errors_in_ulp(result, computed(card, [x.astype(np.float64)])["value"]).max() > 2
 
 
@@ -554,6 +575,7 @@ def test_the_source_is_readable():
 
 SCRIPT = """
 import sys, numpy as np, slopes
+from slopes.kernels import compiling
 compiling.MOST_BYTES = {}
 result = slopes.kernels.compute(slopes.{}, "value", np.ones(5, np.float32))
 print("numba" in sys.modules, result[0])

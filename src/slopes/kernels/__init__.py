@@ -248,8 +248,23 @@ CHEAP = ("abs", "double", "fma", "nearest", "single", "where")  #: functions tha
 
 def prepare(card: Card, outputs: tuple[str, ...], dtype: str, parameters: Mapping[str, Any]) -> EntryKernel:
     """Return the kernel of an element-wise card; raise TraceError for a body that is no straight line of operations."""
+    if is_ours(card):
+        with contextlib.suppress(TypeError):  # an array is no key, and a name that the card lacks is refused below
+            listed = tuple([(name, value, repr(value)) for name, value in parameters.items()])  # 0.0 equals -0.0
+            return _prepare_once(card, outputs, dtype, listed)
+    return _prepare(card, outputs, dtype, parameters)
+
+
+def _prepare(card: Card, outputs: tuple[str, ...], dtype: str, parameters: Mapping[str, Any]) -> EntryKernel:
     text, numbers = source_and_numbers(card, outputs, dtype, parameters)
     return EntryKernel(text, numbers, len(card._arguments))
+
+
+@lru_cache(maxsize=1024)
+def _prepare_once(
+    card: Card, outputs: tuple[str, ...], dtype: str, parameters: tuple[tuple[str, Any, str], ...]
+) -> EntryKernel:  # fmt: skip
+    return _prepare(card, outputs, dtype, {name: value for name, value, _ in parameters})
 
 
 def compute(card: Card, output: str | Sequence[str], *arrays: Any, out: Any = None, **parameters: Any) -> Any:
@@ -278,7 +293,7 @@ def compute(card: Card, output: str | Sequence[str], *arrays: Any, out: Any = No
         raise TypeError(f"{card.name}: a kernel takes arrays of one shape, all of float32 or all of float64")
     outputs = (output,) if isinstance(output, str) else tuple(output)
     # A user's body is traced at each call: it may read a global that has changed.
-    kernel = prepare(card, outputs, first.dtype.name, parameters)
+    kernel = prepare(card, outputs, "float32" if first.dtype == np.float32 else "float64", parameters)
     given = (out,) if isinstance(output, str) else out or (None,) * len(outputs)
     results = [np.empty_like(first) if array is None else array for array in given]
     for array in results:
@@ -354,7 +369,7 @@ _row_kernel_of_ours = lru_cache(maxsize=1024)(_make_row_kernel)
 def _run(kernel: EntryKernel, arrays: Sequence[Any], results: Sequence[Any]) -> None:
     """Run a kernel, which takes one-dimensional arrays without gaps that do not overlap, on arrays of any layout."""
     order: Literal["C", "F"] = "C" if results[0].flags.c_contiguous or not results[0].flags.f_contiguous else "F"
-    inputs = [np.ravel(a, order) for a in arrays]  # copies where an array has gaps or another order
+    inputs = [a.ravel(order) for a in arrays]  # copies where an array has gaps or another order
     if not all(r.flags.c_contiguous if order == "C" else r.flags.f_contiguous for r in results):
         places = [np.empty(r.size, r.dtype) for r in results]
         run_flat(kernel, inputs, places)
