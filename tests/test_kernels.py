@@ -618,6 +618,22 @@ def test_without_a_folder_to_write_kernels_are_compiled_in_memory(tmp_path):
     assert outcome(start("")) == ["True", "1.0"]
 
 
+def test_machine_code_that_this_process_cannot_load_is_left_to_numba(tmp_path):
+    """In a process of its own, as a mistake here would end it."""
+    script = (
+        "import numpy as np, slopes\n"
+        "from slopes.kernels import machine_code\n"
+        "def load(code):\n"
+        "    raise machine_code.CodeError('this process has no such function')\n"
+        "machine_code.load = load\n"
+        "x = np.linspace(-3, 3, 200_000)\n"
+        "print(np.abs(slopes.tanh(x) - np.tanh(x)).max() < 1e-15)\n"
+    )
+    environment = os.environ | {"SLOPES_CACHE": str(tmp_path)}
+    ended = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "True\n", "")
+
+
 @pytest.fixture
 def kept(tmp_path, monkeypatch):
     """The source of a kernel, and the file of its machine code in a cache of its own."""

@@ -116,18 +116,23 @@ def _load(source: str) -> Callable[..., None]:
             return function
     from slopes.kernels.emitting import emit
 
-    namespace: dict[str, Any] = {"__name__": name}
-    exec(compile(source.replace("**OPTIONS", "no_cpython_wrapper=True, **OPTIONS"), f"<{name}>", "exec"), namespace)
     try:
-        code = emit(namespace["kernel"], name)
+        code = emit(_compile(source.replace("**OPTIONS", "no_cpython_wrapper=True, **OPTIONS"), name), name)
         function = machine_code.load(code)
     except machine_code.CodeError:  # it calls a function of a library that Numba alone has loaded
-        return namespace["kernel"]  # type: ignore[no-any-return]
+        return _compile(source, name)  # type: ignore[no-any-return]
     if place is not None:
         with contextlib.suppress(OSError):  # a folder that cannot be written
             _write(place / name, code.to_bytes())
             _make_room(place)
     return function
+
+
+def _compile(source: str, name: str) -> Any:
+    """Return the function `kernel` of a source, compiled by Numba."""
+    namespace: dict[str, Any] = {"__name__": name}
+    exec(compile(source, f"<{name}>", "exec"), namespace)
+    return namespace["kernel"]
 
 
 def _write(path: pathlib.Path, data: bytes) -> None:
