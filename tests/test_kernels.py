@@ -203,6 +203,18 @@ def test_slopes_of_sigmoids_take_one_exponential(name):
     assert sum("sigmoid" in line.operation or line.operation == "gate_slope" for line in program.lines) == 1
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_normal_distribution_divides_once(dtype):
+    value, slope = (kernels.program(slopes.gelu, output, dtype=dtype) for output in ("value", "slope"))
+    assert [line.operation for line in slope.lines] == ["input", "normal_gate_slope"]
+    assert dtype == "float32" or [line.operation for line in value.lines] == ["input", "ndtr"]
+    x = np.array([0.0, -0.0, -60, 60, -np.inf, np.inf, np.nan], dtype)
+    value, slope = kernels.compute(slopes.gelu, ("value", "slope"), x)
+    np.testing.assert_array_equal(value, np.array([0, 0, 0, 60, 0, np.inf, np.nan], dtype))
+    np.testing.assert_array_equal(slope, np.array([0.5, 0.5, 0, 1, 0, 1, np.nan], dtype))
+    assert np.signbit(value[:2]).tolist() == [False, True]
+
+
 def test_slopes_of_gates_end_where_their_exponential_does():
     x = np.array([np.inf, -np.inf, 1e300, -1e300, -800.0, 0.0, -0.0])
     for card in (slopes.silu, slopes.quick_gelu, slopes.gelu_tanh):

@@ -10,7 +10,7 @@ import sys
 import mpmath
 import numpy as np
 
-mpmath.mp.dps = 420  # as many as 1/π needs
+mpmath.mp.dps = 60
 WORDS = 19
 HOME = pathlib.Path(__file__).parents[1]
 HALF = mpmath.mpf(1) / 2
@@ -46,6 +46,12 @@ def tanhshrink_tail(square):
     if square < 1e-15:
         return -mpmath.mpf(2) / 15 + square * 17 / 315
     return ((x - mpmath.tanh(x)) / x**3 - mpmath.mpf(1) / 3) / square
+
+
+def mills(v):
+    """Φ(−a)·exp(a²/2)·(a + 4), where v = 1 − 8/(a + 4)."""
+    a = 8 / (1 - v) - 4
+    return mpmath.erfc(a / mpmath.sqrt(2)) / 2 * mpmath.exp(a * a / 2) * (a + 4)
 
 
 def sin_tail(square):
@@ -84,6 +90,7 @@ FITS = [
     ("LOG", "(log((1 + s) / (1 − s)) − 2·s) / s³ in s² up to 0.0295", log_tail, (0, mpmath.mpf("0.0295")), 3, 7),
     ("LOG1P", "log(1 + e) / e in e − 1/2, for e from 0 to 1", log1p_share, (-HALF, HALF), 10, 22),
     ("TANHSHRINK", "((x − tanh(x)) / x³ − 1/3) / x² in x² up to 3/2", tanhshrink_tail, (0, HALF * 3), 7, 18),
+    ("MILLS", "Φ(−a)·exp(a²/2)·(a + 4) in 1 − 8/(a + 4), for a up to 54", mills, (-1, mpmath.mpf(25) / 29), 11, 23),
     ("SIN", "(sin(r) − r) / r³ in r² for |r| up to π/4 and a hundredth more", sin_tail, (0, EIGHTH_TURN**2), 3, 6),
     ("COS", "(cos(r) − 1 + r²/2) / r⁴ in r², likewise", cos_tail, (0, EIGHTH_TURN**2), 3, 6),
     ("SIN_SQUARED", "(sin(r)² − r²) / r⁴ in r², likewise", sin_squared_tail, (0, EIGHTH_TURN**2), 3, 7),
@@ -110,13 +117,17 @@ def text():
             lines.append(f"{name}_{kind} = (")
             lines += [f"    {float(round_to(str(c)))!r}," for c in exact]
             lines.append(")")
+            if name == "MILLS":
+                start = round_to(str(exact[0]))
+                lines.append(f"{name}_{kind}_LOW = {float(exact[0] - float(start))!r}  # of the first coefficient")
             points = mpmath.linspace(low, high, 400)
             error = max(abs(mpmath.polyval(exact[::-1], p) / function(p) - 1) for p in points)
             print(name, kind, degree, "relative error of the fit:", mpmath.nstr(error, 2), file=sys.stderr)
         lines.append("")
     lines.append(f"# the {64 * WORDS} bits of 1/π after its point, 64 in each")
     lines.append("INVERSE_OF_PI = (")
-    bits = int(mpmath.floor(mpmath.ldexp(1 / mpmath.pi, 64 * WORDS)))
+    with mpmath.workprec(64 * WORDS + 64):
+        bits = int(mpmath.floor(mpmath.ldexp(1 / mpmath.pi, 64 * WORDS)))
     lines += [f"    0x{bits >> 64 * (WORDS - 1 - place) & (1 << 64) - 1:016X}," for place in range(WORDS)]
     lines += [")", "", "# π/2 as a sum of three numbers", *parts("SINGLE", np.float32), *parts("DOUBLE", float), ""]
     return "\n".join(lines)

@@ -376,6 +376,11 @@ def ndtr(x: Array, times: Array = 1.0) -> Array:
     return reading(x).ndtr(x, times)
 
 
+def normal_gate_slope(x: Array, times: Array = 1.0) -> Array:
+    """`times` the slope of x·ndtr(x), in which the product underflows once."""
+    return reading(x).normal_gate_slope(x, times)
+
+
 def normal_pdf(x: Array, times: Array = 1.0) -> Array:
     """`times` the standard normal density, accurate down to the smallest subnormal."""
     return reading(x).normal_pdf(x, times)

@@ -9,7 +9,7 @@ from slopes import ops
 from slopes.card import activation
 from slopes.domains import Interval, OneOf, Positive, Real
 from slopes.facts import Paper
-from slopes.ops import Constant, decay, erf, exp, expm1, log, maximum, minimum, ndtr, normal_pdf, sqrt2, tanh, where
+from slopes.ops import Constant, decay, erf, exp, expm1, log, maximum, minimum, ndtr, sqrt2, tanh, where
 
 HENDRYCKS_GIMPEL = Paper("Hendrycks, Gimpel", 2016, "Gaussian error linear units (GELUs)", "arXiv:1606.08415")
 ELFWING = Paper("Elfwing, Uchibe, Doya", 2017, "Sigmoid-weighted linear units", "arXiv:1702.03118")
@@ -85,7 +85,7 @@ def gelu_slope(x, times, approximate):
     """`times` the slope of gelu, in which the product underflows once."""
     if approximate == "tanh":
         return gelu_tanh_slope(x, times)
-    return ndtr(x, times=times) + normal_pdf(x, times=times * x)
+    return ops.normal_gate_slope(x, times)
 
 
 @activation(

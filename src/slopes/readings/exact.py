@@ -279,6 +279,11 @@ def _erfc(v: Any, bits: int) -> Any:
     return _exp(-v * v) / (v * context.sqrt(context.pi)) * series
 
 
+def normal_gate_slope(x: Array, times: Array) -> Array:
+    """See `slopes.ops.normal_gate_slope`."""
+    return tails.normal_gate_slope(sys.modules[__name__], x, times)
+
+
 def normal_pdf(x: Array, times: Array) -> Array:
     """See `slopes.ops.normal_pdf`."""
     return times * _map(lambda v: chain(v, _density, lambda v: -v * _density(v)), x)

@@ -34,6 +34,7 @@ sigmoid, softplus, cubic = (
     partial(tails.cubic, _this),
 )
 sigmoid_slope, gate_slope = partial(tails.sigmoid_slope, _this), partial(tails.gate_slope, _this)
+normal_gate_slope = partial(tails.normal_gate_slope, _this)
 ndtr, normal_pdf = partial(tails.ndtr, _this), partial(tails.normal_pdf, _this)
 gauss = partial(tails.gauss, _this)
 sigmoid_less, sigmoid_mixture = partial(tails.sigmoid_less, _this), partial(tails.sigmoid_mixture, _this)

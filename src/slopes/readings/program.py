@@ -32,10 +32,11 @@ text:
 | snake, snake_slope | of one, or of a by a parameter b; see `slopes.ops.snake` |
 | sigmoid_slope | of a; times b; of a + c, times b; see `slopes.ops.sigmoid_slope` |
 | gate_slope | of a and b; with their lows c and d; times e; see `slopes.ops.gate_slope` |
+| ndtr, normal_gate_slope, normal_pdf | of a, times b if it is given; see `slopes.ops` |
 | softcap | of a by a parameter b |
 | softplus, expm1_less, mish, mish_slope, tanhshrink | of one; log(1 + exp(a)) is the first |
 
-The last fourteen are compound: another machine than one with a form of its own takes those of `tails`.
+Those from decay on are compound: another machine than one with a form of its own takes those of `tails`.
 """
 
 from __future__ import annotations
@@ -155,6 +156,9 @@ _FUNCTIONS = {
     "softplus": _rounded_once(partial(tails.softplus, reading, beta=1.0)),
     "sigmoid_slope": lambda x, times=1.0, low=0.0: _wide(tails.sigmoid_slope, x, times, low),
     "gate_slope": lambda x, y, low=0.0, y_low=0.0, times=1.0: _wide(tails.gate_slope, x, y, times, low, y_low),
+    "ndtr": lambda x, times=1.0: _wide(tails.ndtr, x, times),
+    "normal_gate_slope": lambda x, times=1.0: _wide(tails.normal_gate_slope, x, times),
+    "normal_pdf": lambda x, times: _wide(tails.normal_pdf, x, times),
     "softcap": _rounded_once(partial(tails.softcap, reading)),
     "expm1_less": _rounded_once(partial(tails.expm1_less, reading)),
     "tanhshrink": _rounded_once(partial(tails.tanhshrink, reading)),

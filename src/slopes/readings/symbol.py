@@ -144,6 +144,11 @@ def ndtr(x: Array, times: Array) -> Array:
     return _one(times) * sp.Function("Phi")(x)
 
 
+def normal_gate_slope(x: Array, times: Array) -> Array:
+    """See `slopes.ops.normal_gate_slope`."""
+    return ndtr(x, times) + normal_pdf(x, times * x)
+
+
 def normal_pdf(x: Array, times: Array) -> Array:
     """See `slopes.ops.normal_pdf`."""
     return _one(times) * sp.Function("phi")(x)

@@ -97,6 +97,11 @@ def normal_pdf(r: ModuleType, x: Array, times: Array) -> Array:
     return r.decay(t, scale + scale * (d + DENSITY.low / DENSITY.high))
 
 
+def normal_gate_slope(r: ModuleType, x: Array, times: Array) -> Array:
+    """See `slopes.ops.normal_gate_slope`."""
+    return r.ndtr(x, times) + r.normal_pdf(x, times * x)
+
+
 def ndtr(r: ModuleType, x: Array, times: Array) -> Array:
     """`times` the standard normal distribution function."""
     left = x < 0

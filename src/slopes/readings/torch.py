@@ -181,6 +181,9 @@ def normal_pdf(x: Array, times: Array) -> Array:
     return _in_double(times, x, lambda x: torch.exp(tails.confine(_this, x, 64.0).square() * -0.5) * tails.DENSITY.high)
 
 
+normal_gate_slope = partial(tails.normal_gate_slope, _this)
+
+
 def cubic(x: Array, a: Constant, b: Constant) -> tuple[Array, Array]:
     """See `slopes.ops.cubic`."""
     if x.dtype == _double(x):

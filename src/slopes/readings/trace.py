@@ -444,14 +444,14 @@ def softplus(x: Array, beta: Array) -> Array:
     return tails.softplus(_this, x, beta)
 
 
-# In float32 the next two carry the rounding of each step along, because a kernel computes in no wider type. Beside an
-# infinite `times` there is none, and it is NaN.
-
-
 def ndtr(x: Array, times: Array) -> Array:
-    """See `slopes.ops.ndtr`."""
-    if x.dtype == "float64":
-        return tails.ndtr(_this, x, times)
+    """See `slopes.ops.ndtr`; in float32 with two divisions, whose quotients have half a digit more.
+
+    It carries the rounding of each step along. Beside an infinite `times` there is none, and it is NaN.
+    """
+    if x.dtype == "float64" or (isinstance(times, Traced) and times.dtype == "float64"):
+        given = () if _is_number(times, 1.0) else (times,)
+        return _any(x, times).compute("ndtr", x, *given)
     left = x < 0
     a = minimum(absolute(x), 64.0)
     u = (a - 4) / (a + 4)
@@ -474,13 +474,15 @@ def ndtr(x: Array, times: Array) -> Array:
     )
 
 
+def normal_gate_slope(x: Array, times: Array) -> Array:
+    """See `slopes.ops.normal_gate_slope`."""
+    given = () if _is_number(times, 1.0) else (times,)
+    return _any(x, times).compute("normal_gate_slope", x, *given)
+
+
 def normal_pdf(x: Array, times: Array) -> Array:
     """See `slopes.ops.normal_pdf`."""
-    if x.dtype == "float64":
-        return tails.normal_pdf(_this, x, times)
-    t, d = gauss(minimum(absolute(x), 64.0))
-    high, low = _parts(tails.DENSITY, x)
-    return _decayed_product(t, times, high, low + high * d)
+    return _any(x, times).compute("normal_pdf", x, times)
 
 
 def _decayed_product(t: Array, a: Array, b: Array, b_low: Array) -> Array:
