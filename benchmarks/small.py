@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import statistics
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from torch import Tensor
 
 import slopes.nn
 from rows import write_rows
+from speed import take_turns
 
 ACTIVATIONS = (
     "ReLU", "LeakyReLU", "PReLU", "Threshold", "Hardtanh", "ReLU6", "ELU", "Sigmoid", "LogSigmoid", "Tanh", "Softplus",
@@ -35,7 +35,7 @@ LOSSES = (
 )  # fmt: skip
 OF_ROWS = ("NLLLoss", "CrossEntropyLoss")
 OPTIONS: dict[str, tuple[Any, ...]] = {"Threshold": (0.1, 0.0), "Softmax": (-1,), "LogSoftmax": (-1,)}
-CALLS = 10  #: in a round, short enough that another process seldom comes between
+SHORTEST = 2e-4  #: seconds of a round, in which another process seldom comes between
 
 
 def make_calls(namespace: Any, name: str) -> tuple[Callable[[], Tensor], Callable[[], None]]:
@@ -58,21 +58,6 @@ def make_calls(namespace: Any, name: str) -> tuple[Callable[[], Tensor], Callabl
         module(*arguments).backward(incoming)
 
     return forward, step
-
-
-def times(first: Callable[[], Any], second: Callable[[], Any], seconds: float) -> tuple[list[float], list[float]]:
-    """Return the rounds of two functions, in microseconds a call."""
-    for _ in range(CALLS):  # the first calls load and compile
-        first(), second()
-    rounds: tuple[list[float], list[float]] = ([], [])
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end or not rounds[0]:
-        for work, taken in zip((first, second), rounds, strict=True):
-            start = time.perf_counter()
-            for _ in range(CALLS):
-                work()
-            taken.append((time.perf_counter() - start) / CALLS * 1e6)
-    return rounds
 
 
 def count_calls(work: Callable[[], Any]) -> tuple[int, int]:
@@ -102,10 +87,11 @@ def main() -> None:
     for name in options.names or (*ACTIVATIONS, *LOSSES):
         (forward, step), (their_forward, their_step) = (make_calls(space, name) for space in (slopes.nn, torch.nn))
         row = {"torch": torch.__version__, "slopes": slopes.__version__, "module": name}
-        ours, theirs = times(step, their_step, options.seconds)
+        ours, theirs = take_turns({"slopes": step, "torch": their_step}, options.seconds, SHORTEST).values()
         row["ratio"] = f"{statistics.median(ours) / statistics.median(theirs):.2f}"
         row["ratio of shortest"] = f"{min(ours) / min(theirs):.2f}"
-        ours, theirs = times(forward, their_forward, options.seconds / 2)
+        turns = take_turns({"slopes": forward, "torch": their_forward}, options.seconds / 2, SHORTEST)
+        ours, theirs = ([1e6 * seconds for seconds in rounds] for rounds in turns.values())
         row["forward more, us"] = f"{statistics.median(ours) - statistics.median(theirs):.1f}"
         row["of shortest, us"] = f"{min(ours) - min(theirs):.1f}"
         row["Python calls"], row["builtin calls"] = map(str, count_calls(step))
