@@ -95,6 +95,27 @@ def test_kernels_take_the_halves_as_they_lie(monkeypatch):
     assert not np.shares_memory(second, x)
 
 
+def test_a_gate_of_a_shape_is_found_by_one_look(monkeypatch):
+    x = torch.from_numpy(rows_of((64, 128))).requires_grad_()
+    cases = [(slopes.glu, {"axis": axis}) for axis in (0, 1, -1)]
+    cases += [(slopes.geglu, {"approximate": word}) for word in ("none", "tanh")]
+
+    def compute():
+        results = [card(x, **options) for card, options in cases]
+        return results + [torch.autograd.grad(result.sum(), x)[0] for result in results]
+
+    first = compute()
+    monkeypatch.setattr(gates, "source_and_numbers", None, raising=False)
+    monkeypatch.setattr(kernels, "source_and_numbers", None)
+    for result, again in zip(first, compute(), strict=True):
+        assert torch.equal(result, again)
+    monkeypatch.undo()
+    for (card, options), result in zip(cases, first, strict=False):
+        axis = options.pop("axis", -1)
+        values, *_ = expected(card, x.detach().numpy(), axis, **options)
+        assert_close(result.detach().numpy(), values, x.detach().numpy())
+
+
 def test_gradients_that_are_special_go_the_plain_way(monkeypatch):
     x = torch.from_numpy(rows_of((800, 30)) / 50).requires_grad_()
     value = slopes.swiglu(x)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Mapping
+from functools import cache, partial
 from typing import Any
 
 import torch
 
+from slopes import kernels
 from slopes.kernels.gates import GateKernel, find_gate_kernel
-from slopes.kernels.tensors import advise, as_array, flat
+from slopes.kernels.tensors import advise, as_array
 from slopes.readings.eager import is_plain
 
 Tensor = torch.Tensor
@@ -36,7 +38,7 @@ class GateOfTensors:
     def value(self, x: Tensor) -> Tensor:
         """Return the gated values."""
         result = advise(x.new_empty(self._shape))
-        self._value(self._half, as_array(flat(x)), as_array(flat(result)))
+        self._value(self._half, as_array(x), as_array(result))
         return result
 
     def pull(self, gradient: Tensor, x: Tensor) -> Tensor:
@@ -46,7 +48,7 @@ class GateOfTensors:
             return self.pull_back(gradient, x)
         result = advise(torch.empty_like(x))
         gradient = gradient.contiguous().resolve_neg()
-        kernel(self._half, as_array(flat(x)), as_array(flat(gradient)), as_array(flat(result)))
+        kernel(self._half, as_array(x), as_array(gradient), as_array(result))
         return result
 
     def pull_back(self, gradient: Tensor, x: Tensor) -> Tensor:
@@ -69,4 +71,7 @@ def find(card: Any, parameters: Mapping[str, Any], x: Tensor, axis: int) -> Gate
     value = find_kernel("value")
     if value is None:
         return None
-    return GateOfTensors(value, lambda: find_kernel("vjp"), card._bodies(settings)[1], x, axis)
+    find_vjp: Callable[[], GateKernel | None] = partial(find_kernel, "vjp")
+    if kernels.is_ours(card):
+        find_vjp = cache(find_vjp)
+    return GateOfTensors(value, find_vjp, card._bodies(settings)[1], x, axis)

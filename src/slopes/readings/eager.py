@@ -414,15 +414,21 @@ def run_gate(card: Any, axis: int, parameters: dict[str, Any], *tensors: Tensor)
         return None
     if not -x.ndim <= axis < x.ndim or x.shape[axis] % 2 or x.is_neg():
         return None
+    from slopes import kernels
     from slopes.kernels import gate_tensors
 
     wants_gradient = x.requires_grad and torch.is_grad_enabled()
     if wants_gradient and card.slope_body is None:
         return None
-    gate = gate_tensors.find(card, parameters, x, axis)
+    key = ("gate", x.dtype, x.shape, axis, *parameters.items())
+    gate = card.kernels.get(key)
     if gate is None:
-        return None
-    return _apply_gate(gate, x) if wants_gradient else gate.value(x)
+        gate = gate_tensors.find(card, parameters, x, axis)
+        if gate is None:
+            return None
+        if kernels.is_ours(card):
+            keep(card, key, gate)
+    return _apply_gate(gate, x) if wants_gradient else gate.value(x)  # type: ignore[no-any-return]
 
 
 def run_map(card: Any, x: Tensor, axis: int) -> Tensor | None:
