@@ -203,6 +203,20 @@ def test_slopes_of_sigmoids_take_one_exponential(name):
     assert sum("sigmoid" in line.operation or line.operation == "gate_slope" for line in program.lines) == 1
 
 
+@pytest.mark.parametrize("b", [1e-250, 0.1, 4.0, 1e300])
+def test_a_hyperbola_takes_one_root_and_one_quotient(b):
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-1, 1, 1000) * b**0.5 * 2.0 ** rng.integers(-60, 60, 1000)
+    x = np.concatenate([x, [0.0, np.inf, -np.inf, np.nan, 1e308, -1e308]])
+    lines = kernels.program(slopes.squareplus, "value").lines
+    divisors = [lines[line.arguments[1]].operation for line in lines if line.operation == "divide"]
+    assert [line.operation for line in lines].count("sqrt") == 1
+    assert [divisor for divisor in divisors if divisor != "constant"] == ["add"]  # of the left half
+    for output, plain in (("value", slopes.squareplus), ("slope", slopes.squareplus.slope)):
+        result = kernels.compute(slopes.squareplus, output, x, b=b)
+        np.testing.assert_allclose(result, plain(x, b=b), rtol=4 * np.finfo(float).eps)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_the_normal_distribution_divides_once(dtype):
     value, slope = (kernels.program(slopes.gelu, output, dtype=dtype) for output in ("value", "slope"))

@@ -356,6 +356,11 @@ def snake_slope(x: Array, a: Array) -> Array:
     return reading(x).snake_slope(x, a)
 
 
+def root_of_square(x: Array, b: Array) -> Array:
+    """√(x² + b) for x >= 0, in which the square does not overflow."""
+    return reading(x).root_of_square(x, b)
+
+
 def expm1_less(x: Array) -> Array:
     """exp(x) − 1 − x for x <= 1, without cancelling near 0."""
     return reading(x).expm1_less(x)

@@ -136,7 +136,7 @@ def _(x):
 def squareplus(x, *, b: Positive = 4.0):
     """Squareplus: a smooth ReLU without exponentials, half of a hyperbola.
 
-    On the left b/4 over its mirror image, where x + √(x² + b) cancels; beyond √b the root is |x| and a little more, so
+    On the left b/4 over its mirror image, where x + √(x² + b) cancels; the root is taken so
     that no square overflows.
     """
     mean, _, _ = _squareplus(x, b)
@@ -153,8 +153,6 @@ def _(x, *, b):
 def _squareplus(x, b):
     """((|x| + √(x² + b)) / 2, √(x² + b), |x|)."""
     x = ops.double_for(x, b)
-    size, other = where(x < 0, -x, x), b**0.5  # no abs: under autograd its slope at 0 is 0
-    large, small = where(size > other, size, other), where(size > other, other, size)
-    ratio = small / large
-    root = where(size > other, size + b / large / (1 + sqrt(1 + ratio * ratio)), sqrt(small * small + b))
+    size = where(x < 0, -x, x)  # no abs: under autograd its slope at 0 is 0
+    root = ops.root_of_square(size, b)
     return size / 2 + root / 2, root, size

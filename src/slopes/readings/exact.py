@@ -220,6 +220,11 @@ def snake_slope(x: Array, a: Array) -> Array:
     return 1 + sin(2 * (x * a))
 
 
+def root_of_square(x: Array, b: Array) -> Array:
+    """See `slopes.ops.root_of_square`."""
+    return sqrt(x * x + b)
+
+
 def expm1_less(x: Array) -> Array:
     """See `slopes.ops.expm1_less`."""
     return exp(x) - 1 - x

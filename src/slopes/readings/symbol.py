@@ -98,6 +98,11 @@ def snake_slope(x: Array, a: Array) -> Array:
     return 1 + sp.sin(2 * a * x)
 
 
+def root_of_square(x: Array, b: Array) -> Array:
+    """See `slopes.ops.root_of_square`."""
+    return sp.sqrt(x**2 + b)
+
+
 def expm1_less(x: Array) -> Array:
     """See `slopes.ops.expm1_less`."""
     return sp.exp(x) - 1 - x

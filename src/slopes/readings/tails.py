@@ -350,6 +350,14 @@ def tanhshrink(r: ModuleType, x: Array) -> Array:
     return r.where((x > -1.5) & (x < 1.5), near * square / (divisor + square), x - r.tanh(x))
 
 
+def root_of_square(r: ModuleType, x: Array, b: Array) -> Array:
+    """√(x² + b) for x >= 0: beyond √b it is x and a little more."""
+    other = b**0.5
+    large, small = r.where(x > other, x, other), r.where(x > other, other, x)
+    ratio = small / large
+    return r.where(x > other, x + b / large / (1 + r.sqrt(1 + ratio * ratio)), r.sqrt(small * small + b))
+
+
 def expm1_less(r: ModuleType, x: Array) -> Array:
     """exp(x) − 1 − x for x <= 1: from −1 on by the series of exp."""
     near = r.maximum(x, -1.0)

@@ -54,6 +54,7 @@ SPLIT = {torch.float64: 2.0**20, torch.float32: 2.0**6}
 decay, softplus = partial(tails.decay, _this), partial(tails.softplus, _this)
 mish, mish_slope = partial(tails.mish, _this), partial(tails.mish_slope, _this)
 softcap, expm1_less = partial(tails.softcap, _this), partial(tails.expm1_less, _this)
+root_of_square = partial(tails.root_of_square, _this)
 softmax, log_softmax = partial(tails.softmax, _this), partial(tails.log_softmax, _this)
 softmax_complement, sum_others = partial(tails.softmax_complement, _this), partial(tails.sum_others, _this)
 softmax_logit = partial(tails.softmax_logit, _this)

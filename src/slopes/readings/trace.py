@@ -550,6 +550,16 @@ def log_odds(p: Array, like: Array) -> tuple[Array, Array]:
     return (log(p) - log1p(-p), 0.0) if isinstance(p, Traced) else tails.log_odds(float(p))
 
 
+def root_of_square(x: Array, b: Array) -> Array:
+    """See `slopes.ops.root_of_square`; with one root and no quotient.
+
+    As x is held where b is nothing beside its square, the square of a 2^30th of x cannot overflow.
+    """
+    end, part = b**0.5, x * 2.0**-30
+    held = where(part > end, end, part)
+    return (sqrt(_fused(held, held, b * 2.0**-60)) + (part - held)) * 2.0**30
+
+
 def softcap(x: Array, cap: Array) -> Array:
     """See `slopes.ops.softcap`."""
     wide = x if _is_exact(cap) else double(x)
