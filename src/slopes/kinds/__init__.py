@@ -1,4 +1,4 @@
-"""What a loss is fed: a kind owns its arguments, shapes, masks, weights, reduction, sampling and plot."""
+"""Kinds of losses: each owns arguments, shapes, masks, weights, reduction, samples and plot of its losses."""
 
 from slopes.domains import Domain, OneOf
 from slopes.kinds.base import (
@@ -51,7 +51,7 @@ BOX = tuple(Argument(name, BOXES) for name in ("prediction", "target"))
 TRIPLET = tuple(Argument(name, REAL) for name in ("anchor", "positive", "negative"))
 BATCH = Argument("embeddings", REAL), Argument("labels", REAL, row=False)
 
-#: what the options of a call may be that are words, flags or numbers
+#: Domains of the options of a call that are words, flags or numbers.
 OPTIONS: dict[str, Domain] = {
     "reduction": REDUCTIONS, "gate": OneOf(("first", "last")), "mode": MODE, "over": OVER, "from_probabilities": FLAG,
     "zero_one": FLAG, "label_smoothing": UNIT,

@@ -1,7 +1,7 @@
-"""What a loss is fed: the arguments of its kind, their shapes, masks, weights, reduction and sampling.
+"""The base of all kinds of losses: arguments with their shapes, masks and weights, reduction, and samples.
 
 A body sees clean arrays: one shape, rows on the last axis, nothing masked, values in range. It returns one value
-per element or row; everything around that happens here, once for all losses of a kind.
+per element or row. A kind does the rest, for all its losses.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ REDUCTIONS = OneOf(("mean", "sum", "none"))
 DIVISOR = Interval(0.0, closed=True)
 Arguments = tuple[Any, ...]
 FindKernel = Callable[..., Any]
-"""Gives the kernels for a prediction with its rows along an axis and a target of labels, smoothed, or none; or None."""
+"""A function (prediction, axis, labels, smoothing) that returns kernels for rows along the axis, or None."""
 
 
 def no_kernel(prediction: Array, axis: int, labels: bool, smoothing: float = 0.0) -> None:
-    """Find none."""
+    """Return None: there is no kernel."""
 
 
 def same_shape(owner: str, **arrays: Array) -> None:
-    """Raise ValueError unless the arrays have one shape, saying what broadcasting would have made of them."""
+    """Raise ValueError unless the arrays have one shape; the message has the shape that broadcasting would give."""
     shapes = [tuple(array.shape) for array in arrays.values()]
     if all(shape == shapes[0] for shape in shapes[1:]):
         return
@@ -46,24 +46,24 @@ def same_shape(owner: str, **arrays: Array) -> None:
 
 
 def keeps_shape(owner: str, came: tuple[int, ...], wanted: tuple[int, ...]) -> None:
-    """Raise ValueError if a body does not give one value each, as when a parameter's shape widens the result."""
+    """Raise ValueError if a body returns another shape, as when a parameter's shape widens the result."""
     if came != wanted:
         raise ValueError(f"{owner}: the body gives shape {came} where {wanted} is due, with one value for each entry")
 
 
 def gives_numbers(owner: str, computed: Any) -> None:
-    """Raise TypeError if a body gives neither an array nor a number."""
+    """Raise TypeError if a body returns neither an array nor a number."""
     if not hasattr(computed, "dtype") and (isinstance(computed, bool) or not isinstance(computed, (int, float))):
         raise TypeError(f"{owner}: the body must give an array or a number, got {shown(computed)}")
 
 
 def broadcasts(owner: str, name: str, shape: tuple[int, ...], what: str, wanted: tuple[int, ...]) -> None:
-    """Raise ValueError unless an array of one shape broadcasts to another one, naming a shape that would."""
+    """Raise ValueError unless a shape broadcasts to the wanted one; the message suggests a shape that does."""
     entries = zip(reversed(shape), reversed(wanted), strict=False)
     if len(shape) <= len(wanted) and all(size in (1, due) for size, due in entries):
         return
     axes = [axis for axis, size in enumerate(wanted) if (size,) == shape]
-    axis = 1 if 1 in axes else min(axes, default=0)  # channels are the second
+    axis = 1 if 1 in axes else min(axes, default=0)  # channels lie on axis 1
     hint = f"; its shape may be {shape + (1,) * (len(wanted) - 1 - axis)}" if axes else ""
     raise ValueError(f"{owner}: {name} {shape} does not broadcast to the shape of {what}, {wanted}{hint}")
 
@@ -75,7 +75,7 @@ def boolean_mask(owner: str, mask: Array) -> None:
 
 
 def valid_axis(owner: str, axis: Any, x: Array) -> int:
-    """The axis, or ValueError if x has no such axis."""
+    """Return the axis as an integer; raise ValueError if x has no such axis or no entries along it."""
     if x.ndim == 0:
         raise ValueError(f"{owner}: needs at least one axis, got a single number")
     axis = axis.__index__() if hasattr(axis, "__index__") and not isinstance(axis, bool) else axis
@@ -90,27 +90,27 @@ def valid_axis(owner: str, axis: Any, x: Array) -> int:
 
 @dataclass
 class Batch:
-    """The clean arguments of a body, and how its values become a number again."""
+    """The clean arguments of a body, and the reduction of its values to a number."""
 
     r: ModuleType
     owner: str
-    original: Array  #: the first argument as it came
+    original: Array  #: the first argument as the caller gave it
     arguments: Arguments
     like: Array  #: an array of the shape of the unreduced values
     dtype: Any  #: of the result
     restore: Callable[[Array], Array] | None = None  #: brings a gradient into the layout of the first argument
     coupled: bool = False  #: whether a value depends on other rows than its own
-    coefficient: Array | None = None  #: of each value; None is 1 everywhere
-    weighted: bool = False  #: whether weights of the caller's are in it
+    coefficient: Array | None = None  #: the factor of each value; None is 1 everywhere
+    weighted: bool = False  #: whether the coefficient includes the caller's weights
     divisor: Any = None  #: the mean's denominator; None where nothing is divided
-    denominator: Array | None = None  #: what each value counts in the mean, where that is not its coefficient
-    may_be_zero: bool = False  #: whether the divisor is an array, at which a trace cannot look
+    denominator: Array | None = None  #: the share of each value in the mean's denominator; None: its coefficient
+    may_be_zero: bool = False  #: whether the divisor is an array, whose value a trace cannot read
     reduced: bool = True
-    kernel: Any = None  #: of `slopes.kernels.rows`, which computes values and gradients of these arguments
-    counts: Array | None = None  #: which values count, where masked rows are left to the kernel as they are
+    kernel: Any = None  #: a kernel of `slopes.kernels.rows` for values and gradients of these arguments
+    counts: Array | None = None  #: the mask of values that count, if the kernel sees masked rows unchanged
 
     def reduce_by(self, reduction: str, divisor: Any) -> None:
-        """Settle what the values are divided by: for a mean, by the sum of what counts, unless told otherwise."""
+        """Choose the divisor of the values: for a mean the sum of their coefficients, unless `divisor` is given."""
         reduction = plain(reduction)
         REDUCTIONS.check(self.owner, "reduction", reduction)
         if divisor is not None and reduction != "mean":
@@ -131,7 +131,7 @@ class Batch:
                 self.divisor = max(self.divisor, 1)
 
     def count(self) -> Any:
-        """How much counts, by which a mean divides; a number where it can be looked at."""
+        """Return the denominator of a mean: a number if its value is known and needs no gradient, else an array."""
         counted = self.coefficient if self.denominator is None else self.denominator
         if counted is None:
             return self.r.count(self.like)
@@ -140,7 +140,7 @@ class Batch:
         return float(total) if self.r.is_concrete(counted) and not self.r.wants_gradient(counted) else total
 
     def check_weights(self, advice: str = "") -> None:
-        """Raise ValueError for a weight below 0 or without end, where weights can be looked at."""
+        """Raise ValueError for a weight that is negative or not finite, if the weights are concrete."""
         weights, r = self.coefficient, self.r
         if not self.weighted or weights is None or not r.is_concrete(weights) or not r.count(weights):
             return
@@ -150,11 +150,11 @@ class Batch:
             refuse(r, self.owner, "weight", weights, wrong, "must be >= 0 and finite", advice=advice)
 
     def _own(self, divisor: Any) -> Any:
-        """A divisor of the caller's: a number, or an array of one."""
+        """Return the caller's divisor as a number or a 0-dimensional array."""
         divisor = plain(divisor)
         if isinstance(divisor, (int, float)):
             DIVISOR.check(self.owner, "divisor", divisor)
-            return float(divisor) or math.inf  # nothing counts: 0, as the mean over nothing is
+            return float(divisor) or math.inf  # a divisor of 0 gives 0, like the mean over nothing
         self.may_be_zero = True
         divisor = self.r.enter(divisor, f"{self.owner}: divisor", self.original)
         if divisor.ndim:
@@ -163,14 +163,14 @@ class Batch:
         return self.r.widen(divisor, like=self.like)
 
     def _scaled(self, values: Array) -> Array:
-        """The values divided by the divisor; 0 where there is nothing to divide by."""
+        """Return the values divided by the divisor; 0 if the divisor is 0."""
         if self.divisor is None or not self.may_be_zero:
             return values if self.divisor is None else values / self.divisor
         nothing = self.divisor == 0
         return self.r.where(nothing, 0.0, values / self.r.where(nothing, 1.0, self.divisor))
 
     def reduce(self, values: Array) -> Array:
-        """The unreduced values of a body, weighed and reduced."""
+        """Return the values of a body, weighted and reduced."""
         gives_numbers(self.owner, values)
         keeps_shape(self.owner, tuple(getattr(values, "shape", ())), tuple(self.like.shape))
         if self.counts is not None:
@@ -180,17 +180,17 @@ class Batch:
         return self._scaled(self.r.total(values)) if self.reduced else values
 
     def cotangent(self) -> Array:
-        """The gradient of the reduced loss by each value."""
+        """Return the gradient of the reduced loss by each value."""
         counted = self.coefficient
         return self._scaled(self.r.where(self.like == self.like, 1.0, 1.0) if counted is None else counted)
 
     def values(self, value: Callable[..., Array], slope: Callable[..., Array] | None) -> Array:
-        """Return the unreduced values of a body, to which the torch reading attaches the derivative."""
+        """Return the unreduced values of a body; the torch reading attaches the derivative to them."""
         attach = self.r.pullable if self.coupled else self.r.differentiable
         return attach(value, slope, *self.arguments)
 
     def pull_back(self, name: str, value: Callable[..., Array], slope: Callable[..., Array] | None) -> Array:
-        """The gradient of the reduced loss by the first argument, in that argument's own layout."""
+        """Return the gradient of the reduced loss by the first argument, in that argument's layout."""
         counted = self.coefficient
         if slope is None or self.coupled:
             cotangent = self.cotangent()
@@ -209,7 +209,7 @@ class Batch:
 
 
 class Argument(NamedTuple):
-    """An argument of a loss: its name, what its numbers are, and, among rows, whether it is one of them."""
+    """An argument of a loss: its name, the space of its numbers, and whether it has the axis of the rows."""
 
     name: str
     space: Space
@@ -218,43 +218,43 @@ class Argument(NamedTuple):
 
 @dataclass(frozen=True)
 class Kind:
-    """Element by element or row by row: arguments of one shape (those that are no rows: of that without the axis)."""
+    """An element-wise or row-wise kind: arguments of one shape (without the rows' axis where `row` is False)."""
 
     name: str
     arguments: tuple[Argument, ...]
     rowwise: bool = False
-    about: str = ""  #: how a plot names its axis
+    about: str = ""  #: the axis label of a plot
     has_regions: ClassVar[bool] = False  #: whether the rows of the body are regions of pixels
-    batched: ClassVar[bool] = False  #: whether the first axis must be that of a batch
-    coupled: ClassVar[bool] = False  #: whether a value depends on other rows too: its derivative takes a cotangent
+    batched: ClassVar[bool] = False  #: whether the first axis must be the batch
+    coupled: ClassVar[bool] = False  #: whether a value depends on other rows: its derivative takes a cotangent
 
     @property
     def body(self) -> tuple[str, ...]:
-        """What the body takes."""
+        """The names of the body's arguments."""
         return tuple(argument.name for argument in self.arguments)
 
     def unreduced(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """The shape of the values that belong to a first argument of that shape."""
+        """Return the shape of the unreduced loss for the shape of the first argument."""
         return shape[:-1] if self.rowwise else shape
 
     @property
     def symbols(self) -> tuple[str, ...]:
-        """The arguments of the body as a formula has them."""
+        """The body's arguments as TeX symbols."""
         known = {"prediction": "\\hat{y}", "target": "y", "variance": "v"}
         return tuple(known.get(name, name) for name in self.body)
 
     @property
     def options(self) -> tuple[str, ...]:
-        """Keywords of a call that belong to the kind."""
+        """The keywords of a call that belong to the kind."""
         return ("axis",) if self.rowwise else ()
 
     def signature(self) -> list[inspect.Parameter]:
-        """The options as parameters of the card's signature."""
+        """Return the options as parameters of the card's signature."""
         declared = inspect.signature(type(self).enter).parameters
         return [declared[name] for name in self.options]
 
     def having(self, **spaces: str) -> Kind:
-        """This kind with other spaces of some arguments."""
+        """Return this kind with other spaces for some arguments."""
         unknown = spaces.keys() - {argument.name for argument in self.arguments}
         if unknown:
             raise TypeError(f"loss: a {self.name} loss has no argument {', '.join(unknown)}")
@@ -262,11 +262,11 @@ class Kind:
         return replace(self, arguments=changed)
 
     def space_of(self, settings: dict[str, Any]) -> Space:
-        """What the numbers of the first argument are, given the card's parameters."""
+        """Return the space of the first argument under the card's parameters."""
         return self.spaces(settings)[0]
 
     def spaces(self, settings: dict[str, Any]) -> list[Space]:
-        """What the numbers of each argument are, given the card's parameters."""
+        """Return the space of each argument under the card's parameters."""
         first, *others = (argument.space for argument in self.arguments)
         if settings.get("from_probabilities"):
             first = SPACES["distributions" if self.rowwise else "probabilities"]
@@ -277,7 +277,7 @@ class Kind:
         return [first, *others]
 
     def takes_any(self, settings: dict[str, Any]) -> bool:
-        """Whether arguments of one shape go to the body as they are, element by element, whatever their numbers."""
+        """Return whether the kind is element-wise and accepts any numbers, so arguments reach the body unchanged."""
         unchecked = all(type(space) is Space and not space.rule for space in self.spaces(settings))
         return type(self) is Kind and not self.rowwise and unchecked
 
@@ -286,7 +286,7 @@ class Kind:
         weight: Array | None, mask: Array | None, settings: dict[str, Any], axis: int = -1,
         find_kernel: FindKernel = no_kernel,
     ) -> Batch:  # fmt: skip
-        """Check the arguments and make them clean."""
+        """Check the arguments and return them as a clean batch."""
         entered = enter_all(r, owner, self.arguments, arguments)
         first, spaces = entered[0], self.spaces(settings)
         if self.rowwise:
@@ -320,16 +320,16 @@ class Kind:
     # ------------------------------------------------------------------- for audits, tests and plots
 
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...], settings: dict[str, Any]) -> Arguments:
-        """Random arguments; the shape is that of the first one."""
+        """Return random arguments; `shape` is the shape of the first one."""
         return tuple(
             space.draw(rng, shape if argument.row or not self.rowwise else shape[:-1])
             for argument, space in zip(self.arguments, self.spaces(settings), strict=True)
         )
 
     def stress(self, rng: np.random.Generator, settings: dict[str, Any]) -> Arguments:
-        """Arguments for an audit: random ones, and the first argument tiny and huge, where any number will do.
+        """Return arguments for an audit: random ones, with a tiny and huge first argument if its space is unbounded.
 
-        Some rows of logits nearly agree with the distributions beside them, where losses cancel.
+        Some rows of logits nearly agree with their target distributions, where losses cancel.
         """
         drawn = self.sample(rng, (40, 5), settings)
         unbounded = self.space_of(settings).is_unbounded
@@ -351,13 +351,13 @@ class Kind:
 
     @staticmethod
     def _beside(space: Space, rng: np.random.Generator, size: int) -> Any:
-        """What goes with numbers of every size: 0 beside real ones, certainties beside logits."""
+        """Return targets for numbers of every size: 0 for real numbers, 0 or 1 for logits."""
         if space.is_real:
             return np.zeros(size)
         return rng.integers(0, 2, size) if space.is_yes_or_no else space.draw(rng, (size,))
 
     def perfect(self, rng: np.random.Generator, settings: dict[str, Any]) -> Arguments:
-        """Arguments of which the first is as right as can be."""
+        """Return arguments with a perfect prediction."""
         first, *others = self.spaces(settings)
         target, *rest = (
             space.draw(rng, (4, 3) if argument.row or not self.rowwise else (4,))
@@ -373,14 +373,14 @@ class Kind:
         return target.copy(), target, *rest
 
     def span(self, settings: dict[str, Any]) -> tuple[float, float]:
-        """Where a plot of the first argument begins and ends."""
+        """Return the first and last x of a plot over the first argument."""
         space = self.spaces(settings)[0]
         low, high = max(space.low, -4.0), min(space.high, 4.0)
         inset = (high - low) / 400 if space.open or (space.is_probability and not space.is_yes_or_no) else 0.0
         return low + inset, high - inset if space.high <= 4.0 else high
 
     def curve(self, x: Any, settings: dict[str, Any]) -> tuple[str, dict[str, Arguments]]:
-        """What a plot shows: the label of its axis, and for each line the arguments at every x."""
+        """Return a plot's axis label, and for each of its lines the arguments at every x."""
         first, *others = self.spaces(settings)
         label = self.about or first.axis or self.arguments[0].name
         if self.rowwise:
@@ -399,7 +399,7 @@ class Kind:
 
 
 def _row(space: Space, x: Any, moving: bool = False) -> Any:
-    """Rows to plot: their first entry is x, or rises with it; or rows that stand beside those."""
+    """Return rows to plot: with x as first entry if `moving`, else the fixed rows of another argument."""
     zero, one = np.zeros_like(x), np.ones_like(x)
     if space.is_real:
         entries = [x, one]
@@ -413,14 +413,14 @@ def _row(space: Space, x: Any, moving: bool = False) -> Any:
 
 
 def enter_all(r: ModuleType, owner: str, declared: Sequence[Argument], arguments: Arguments) -> list[Array]:
-    """The arguments as arrays of the reading, on the device of the first one."""
+    """Return the arguments as arrays of the reading, on the device of the first one."""
     first = r.enter(arguments[0], f"{owner}: {declared[0].name}")
     pairs = zip(declared[1:], arguments[1:], strict=True)
     return [first, *(r.enter(x, f"{owner}: {argument.name}", first) for argument, x in pairs)]
 
 
 def select(batch: Batch, weight: Array | None, mask: Array | None, kept: Array | None = None) -> Array | None:
-    """Turn weight, mask and kept labels, all of the unreduced shape, into coefficients; return what counts."""
+    """Set the batch's coefficients from weight, mask and kept labels; return the mask of values that count, or None."""
     r, owner = batch.r, batch.owner
     wanted = tuple(batch.like.shape)
     given = {"weight": weight, "mask": mask}
@@ -440,7 +440,7 @@ def select(batch: Batch, weight: Array | None, mask: Array | None, kept: Array |
         weight, batch.weighted = r.widen(weight, like=batch.like), True
         batch.coefficient = weight if inside is None else r.where(inside, weight, 0.0)
         if not r.wants_gradient(weight):
-            conditions.append(weight != 0)  # what weighs nothing is not read: its loss may be infinite
+            conditions.append(weight != 0)  # a value of weight 0 may be infinite, and 0 · inf is NaN
     elif inside is not None:
         batch.coefficient = r.widen(inside, like=batch.like)
     return reduce(and_, conditions) if conditions else None

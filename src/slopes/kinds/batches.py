@@ -1,4 +1,4 @@
-"""Kinds whose losses look at more than an entry or a row: regions of pixels, and batches of embeddings."""
+"""Kinds whose losses depend on more than one row: regions of pixels, and batches of embeddings."""
 
 from __future__ import annotations
 
@@ -23,32 +23,33 @@ MODE = OneOf(("multiclass", "multilabel"))
 
 @dataclass(frozen=True)
 class Overlap(Kind):
-    """Region by region: how well the pixels given to a class cover those that are of it.
+    """The kind of segmentation losses: the overlap of predicted and true regions of pixels.
 
-    The prediction has samples first and a class axis; the target is labels or rows, as for classification, or with
-    ``mode="multilabel"`` a chance for each class and pixel. A body gets probabilities, targets and weights with the
-    pixels of a region last, and gives a value for each region: `over` says whether that is each class of each
-    sample, each class over the batch, or all there is. `mask` and `weight` are of pixels.
+    The prediction has samples on the first axis and a class axis. The target is labels or rows, as for
+    classification, or with ``mode="multilabel"`` a chance for each class and pixel. A body gets probabilities, targets
+    and weights with the pixels of a region on the last axis, and returns one value for each region. With `over`
+    "sample" a region is a class of a sample, with "batch" a class over the batch, with "all" everything. `mask` and
+    `weight` have one entry for each pixel.
     """
 
     has_regions: ClassVar[bool] = True
     batched: ClassVar[bool] = True
-    ranked: bool = False  #: whether a body also gets log(p / (1 − p)), which tells more probabilities apart
-    scores: bool = False  #: whether a body gets the logits themselves, of chances for each class and pixel
-    joint: bool = False  #: whether a body gets all classes of a sample at once, and gives one value for them
+    ranked: bool = False  #: whether a body also gets log(p / (1 − p)), which still differs where p rounds to 1
+    scores: bool = False  #: whether a body gets logits, and targets are chances for each class and pixel
+    joint: bool = False  #: whether a body gets all classes of a sample at once and returns one value for them
 
     @property
     def body(self) -> tuple[str, ...]:
-        """What the body takes."""
+        """The names of the body's arguments."""
         return ("prediction", "target", "weight", "odds")[: 3 + self.ranked]
 
     def unreduced(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """A value for each class of each sample, or for each sample."""
+        """Return (samples, classes), or (samples,) if classes are joined."""
         return shape[:1] if self.joint else (shape[0], shape[-1])
 
     @property
     def options(self) -> tuple[str, ...]:
-        """Keywords of a call that belong to the kind."""
+        """The keywords of a call that belong to the kind."""
         every = "axis", "mode", "over", "from_probabilities", "class_weight", "ignore_index"
         lacking = ("mode", "from_probabilities", "ignore_index") * self.scores + ("class_weight",) * self.joint
         return tuple(option for option in every if option not in lacking)
@@ -60,7 +61,7 @@ class Overlap(Kind):
         over: str = "sample", from_probabilities: bool = False, class_weight: Array | None = None,
         ignore_index: int | None = None,
     ) -> Batch:  # fmt: skip
-        """Check the arguments and make them clean: probabilities, region by region."""
+        """Check the arguments and return a clean batch of regions, with probabilities unless the kind has scores."""
         MODE.check(owner, "mode", mode)
         OVER.check(owner, "over", over)
         if self.joint and over == "all":
@@ -125,23 +126,23 @@ class Overlap(Kind):
         return batch
 
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...], settings: dict[str, Any]) -> Arguments:
-        """Logits, with labels or chances."""
+        """Return random logits, with labels or chances."""
         prediction = 3 * rng.standard_normal(shape)
         return prediction, 1.0 * rng.integers(0, 2, shape) if self.scores else rng.integers(0, shape[-1], shape[:-1])
 
     def stress(self, rng: np.random.Generator, settings: dict[str, Any]) -> Arguments:
-        """Samples of six pixels and three classes, of logits small and large."""
+        """Return samples of six pixels and three classes, with small and large logits."""
         prediction, target = self.sample(rng, (8, 6, 3), settings)
         return prediction * np.logspace(-3, 1.3, 8)[:, None, None], target
 
     def perfect(self, rng: np.random.Generator, settings: dict[str, Any]) -> Arguments:
-        """Certain of each pixel, each class being there."""
+        """Return certain and right predictions, with every class present."""
         target = np.stack([rng.permutation(np.arange(6) % 3) for _ in range(4)])
         certain = np.eye(3)[target]
         return 1e4 * (2 * certain - 1), certain if self.scores else target
 
     def curve(self, x: Any, settings: dict[str, Any]) -> tuple[str, dict[str, Arguments]]:
-        """Two pixels of two classes, the logit of the right one being x in both."""
+        """Return two pixels of two classes, in which the right class has logit x."""
         right = np.stack([x, -x if self.scores else np.zeros_like(x)], axis=-1)
         target = np.broadcast_to(np.eye(2) if self.scores else [0, 1], (x.size, 2, 2)[: 2 + self.scores])
         return "logit of the right class, in both of two pixels", {
@@ -150,7 +151,7 @@ class Overlap(Kind):
 
 
 def _regions(r: ModuleType, over: str, x: Array) -> Array:
-    """(samples, pixels…, classes) with the pixels of each region last."""
+    """Reshape (samples, pixels…, classes) to (…regions, pixels of a region)."""
     samples, *pixels, classes = x.shape
     size = math.prod(pixels)
     if over == "all":
@@ -160,7 +161,7 @@ def _regions(r: ModuleType, over: str, x: Array) -> Array:
 
 
 def _pixels(r: ModuleType, over: str, x: Array, shape: tuple[int, ...]) -> Array:
-    """The inverse of `_regions`."""
+    """Undo `_regions`."""
     samples, *pixels, classes = shape
     size = math.prod(pixels)
     if over == "all":
@@ -172,10 +173,10 @@ def _pixels(r: ModuleType, over: str, x: Array, shape: tuple[int, ...]) -> Array
 
 @dataclass(frozen=True)
 class Embeddings(Kind):
-    """A batch of vectors with labels: each is an anchor, drawn to those of its label and held off from the rest.
+    """A batch of vectors with integer labels, where each vector is the anchor of one value.
 
-    A body gets the vectors and two boolean matrices, (anchor, other): which are positives, and which are negatives.
-    It gives a value for each anchor; one without a positive does not count.
+    A body gets the vectors and two boolean matrices (anchor, other) for positives, with the anchor's label, and
+    negatives. It returns a value for each anchor; anchors without a positive do not count.
     """
 
     batched: ClassVar[bool] = True
@@ -183,12 +184,12 @@ class Embeddings(Kind):
 
     @property
     def body(self) -> tuple[str, ...]:
-        """What the body takes."""
+        """The names of the body's arguments."""
         return "embeddings", "positives", "negatives"
 
     @property
     def options(self) -> tuple[str, ...]:
-        """None: the vectors lie on the last axis."""
+        """No keywords: the vectors lie on the last axis."""
         return ()
 
     def enter(
@@ -196,7 +197,7 @@ class Embeddings(Kind):
         weight: Array | None, mask: Array | None, settings: dict[str, Any], axis: int = -1,
         find_kernel: FindKernel = no_kernel,
     ) -> Batch:  # fmt: skip
-        """Check the arguments and make them clean: which pairs are positives, which negatives."""
+        """Check the arguments and return a clean batch with the masks of positive and negative pairs."""
         vectors, labels = enter_all(r, owner, self.arguments, arguments)
         if vectors.ndim != 2 or tuple(labels.shape) != tuple(vectors.shape[:1]) or not r.is_integer(labels):
             raise ValueError(
@@ -219,18 +220,18 @@ class Embeddings(Kind):
         return batch
 
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...], settings: dict[str, Any]) -> Arguments:
-        """Random vectors, two or more of a label."""
+        """Return random vectors, at least two for each label."""
         return rng.standard_normal(shape), rng.permutation(np.arange(shape[0]) // 2 % max(shape[0] // 2, 1))
 
     def stress(self, rng: np.random.Generator, settings: dict[str, Any]) -> Arguments:
-        """Vectors of several lengths."""
+        """Return vectors of several lengths."""
         vectors, labels = self.sample(rng, (7, 3), settings)
         return vectors * np.logspace(-2, 1, 7)[:, None], labels
 
     def perfect(self, rng: np.random.Generator, settings: dict[str, Any]) -> Arguments:
-        """Vectors of one label are alike."""
+        """Return equal vectors for each label."""
         return np.eye(4)[np.arange(8) % 4], np.arange(8) % 4
 
     def curve(self, x: Any, settings: dict[str, Any]) -> tuple[str, dict[str, Arguments]]:
-        """Nothing: each point of a line would have to be a batch."""
+        """Return no lines, as each point of a line would be a batch."""
         return "", {}

@@ -1,4 +1,4 @@
-"""The kind with a class axis, whose options are the field's: class weights, label smoothing, ignored labels."""
+"""The kind with a class axis and the options class weights, label smoothing and ignored labels."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ UNIT = UnitInterval.__metadata__[0]  # type: ignore[attr-defined]
 
 @dataclass(frozen=True)
 class Classification(Kind):
-    """Row by row: the prediction has a class axis of logits or probabilities.
+    """The kind of losses whose prediction has a class axis of logits or probabilities.
 
-    The target is integer labels, without that axis, or probability rows, with it. One rule for all options: with
-    target rows t (labels as one-hot rows, smoothing applied) the loss is −Σ w_c t_c log p_c and the mean divides
-    by the sum of w_c t_c over what counts, so that one-hot rows always give what labels give.
+    The target is integer labels, without that axis, or probability rows, with it. One rule holds for all options: with
+    target rows t (labels as one-hot rows, smoothing applied) the loss is −Σ w_c t_c log p_c, and the mean divides
+    by the sum of w_c t_c over the rows that count. So one-hot rows and labels always give the same number.
     """
 
     rowwise: bool = True
 
     @property
     def options(self) -> tuple[str, ...]:
-        """Keywords of a call that belong to the kind."""
+        """The keywords of a call that belong to the kind."""
         return "axis", "class_weight", "label_smoothing", "ignore_index"
 
     def having(self, **spaces: str) -> Kind:
-        """This kind with another space of the prediction."""
+        """Return this kind with another space for the prediction."""
         if spaces.get("prediction") == "probabilities":
             spaces["prediction"] = "distributions"
         return super().having(**spaces)
@@ -44,7 +44,7 @@ class Classification(Kind):
         class_weight: Array | None = None, label_smoothing: UnitInterval = 0.0, ignore_index: int | None = None,
         find_kernel: FindKernel = no_kernel,
     ) -> Batch:  # fmt: skip
-        """Check the arguments and make them clean: classes last, labels in range, masked rows filled."""
+        """Check the arguments and return a clean batch: classes last, labels in range, masked rows filled."""
         prediction, target = enter_all(r, owner, self.arguments, arguments)
         axis = valid_axis(owner, axis, prediction)
         moved = r.moveaxis(prediction, axis, -1)
@@ -82,18 +82,18 @@ class Classification(Kind):
         return batch
 
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...], settings: dict[str, Any]) -> Arguments:
-        """Rows of logits or probabilities, with labels."""
+        """Return random rows of logits or probabilities, with labels."""
         return self.spaces(settings)[0].draw(rng, shape), rng.integers(0, shape[-1], shape[:-1])
 
     def stress(self, rng: np.random.Generator, settings: dict[str, Any]) -> Arguments:
-        """Rows of logits of every size, some of them nearly certain, and right."""
+        """Return rows of logits of every size, some of them right and nearly certain."""
         prediction, target = super().stress(rng, settings)
         if self.space_of(settings).is_logit:
             prediction[np.arange(20), target[:20]] += 10 * np.arange(20)
         return prediction, target
 
     def perfect(self, rng: np.random.Generator, settings: dict[str, Any]) -> Arguments:
-        """Certain of the right class."""
+        """Return predictions that are certain of the right class."""
         target = rng.integers(0, 3, 4)
         rows = np.eye(3)[target]
         space = self.space_of(settings)
@@ -102,7 +102,7 @@ class Classification(Kind):
         return rows if space.is_probability else 2 * rows - 1 if space.is_cosine else 1e4 * rows, target
 
     def curve(self, x: Any, settings: dict[str, Any]) -> tuple[str, dict[str, Arguments]]:
-        """The logit or probability of the right class among three, the others alike."""
+        """Return rows of three classes, in which the right one has x and the others are equal."""
         space = self.space_of(settings)
         other = (1 - x) / 2 if space.is_probability else np.zeros_like(x)
         known = {"probability": space.is_probability, "logit": space.is_logit, "cosine": space.is_cosine}
@@ -112,7 +112,7 @@ class Classification(Kind):
 
 
 def is_labels(owner: str, r: ModuleType, prediction: Array, target: Array, shape: tuple[int, ...]) -> bool:
-    """Whether the target is integer labels, or else probability rows; ValueError if it is neither."""
+    """Return True for integer labels, False for probability rows; raise ValueError for any other target."""
     if tuple(target.shape) == tuple(prediction.shape) and "bool" not in str(target.dtype):
         return False
     if tuple(target.shape) == shape and r.is_integer(target) and "bool" not in str(target.dtype):
@@ -124,7 +124,7 @@ def is_labels(owner: str, r: ModuleType, prediction: Array, target: Array, shape
 
 
 def kept_labels(batch: Batch, target: Array, labelled: bool, ignore_index: Any) -> Array | None:
-    """A mask of the labels that are not to be ignored."""
+    """Return the mask of labels other than `ignore_index`, or None if that is None."""
     if ignore_index is None:
         return None
     ignore_index = plain(ignore_index)
@@ -136,7 +136,7 @@ def kept_labels(batch: Batch, target: Array, labelled: bool, ignore_index: Any) 
 
 
 def check_target(batch: Batch, target: Array, original: Array, classes: int, labelled: bool) -> None:
-    """Raise ValueError for a label that is no class or a row that is no distribution, where it can be looked at."""
+    """Raise ValueError for a label outside the classes, or a row that is no distribution, if values are concrete."""
     if labelled:
         wrong = (target < 0) | (target >= classes)
         refuse(batch.r, batch.owner, "label", target, wrong, f"must lie in [0, {classes})")
@@ -145,7 +145,7 @@ def check_target(batch: Batch, target: Array, original: Array, classes: int, lab
 
 
 def class_weights(batch: Batch, class_weight: Array, classes: int) -> Array:
-    """The weights of the classes, or ValueError if they are not one number >= 0 each."""
+    """Return the class weights as an array; raise ValueError unless there is one number >= 0 for each class."""
     r, owner = batch.r, batch.owner
     weights = r.widen(r.enter(class_weight, f"{owner}: class_weight", batch.original), like=batch.like)
     if tuple(weights.shape) != (classes,):

@@ -1,4 +1,4 @@
-"""What the numbers of an argument are: their bounds, a valid one to stand behind a mask, and random ones."""
+"""Spaces of numbers: their bounds, a valid filler for masked entries, and random numbers."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ Draw = Callable[[np.random.Generator, tuple[int, ...]], Any]
 
 @dataclass(frozen=True)
 class Space:
-    """Numbers between two bounds, which belong to it unless `open`.
+    """Numbers between two bounds, which are included unless `open`.
 
-    The properties say what other code may do with its numbers, so that none has to know a space by its name.
+    Other code asks for these properties, so that it need not know a space by its name.
     """
 
     name: str
@@ -31,16 +31,16 @@ class Space:
     fill: float = 0.0
     whole: bool = False  #: whether drawn numbers may be rounded to integers
     rule: str = ""
-    other: float = 1.0  #: a number of it that is not the filler
-    axis: str = ""  #: how a plot names the axis of such predictions
-    is_real: bool = False  #: whether it is all numbers, which mean themselves
+    other: float = 1.0  #: a valid number other than the filler
+    axis: str = ""  #: the axis label of a plot of such predictions
+    is_real: bool = False  #: whether it holds all numbers, without a meaning such as a logit's
     is_logit: bool = False
     is_probability: bool = False
     is_log_probability: bool = False
     is_cosine: bool = False
-    is_yes_or_no: bool = False  #: whether it is the probabilities of a target, which are mostly 0 or 1
+    is_yes_or_no: bool = False  #: whether it holds a target's probabilities, which are mostly 0 or 1
 
-    has_classes: ClassVar[bool] = False  #: whether a row is the probabilities of classes
+    has_classes: ClassVar[bool] = False  #: whether a row holds the probabilities of classes
     has_corners: ClassVar[bool] = False  #: whether a row is a box
     is_sign: ClassVar[bool] = False
 
@@ -49,38 +49,38 @@ class Space:
 
     @property
     def is_unbounded(self) -> bool:
-        """Whether any number will do."""
+        """Whether any number is valid."""
         return self.is_real or self.is_logit
 
     @property
     def tells_probability(self) -> bool:
-        """Whether a number of it tells of a probability."""
+        """Whether its numbers are logits, probabilities or log-probabilities."""
         return self.is_logit or self.is_probability or self.is_log_probability
 
     @property
     def is_positive(self) -> bool:
-        """Whether it is all numbers above 0."""
+        """Whether it holds all numbers above 0."""
         return self.low == 0 and self.open and self.high == math.inf
 
     @property
     def is_count(self) -> bool:
-        """Whether it is all numbers from 0 on."""
+        """Whether it holds all numbers from 0 on."""
         return self.low == 0 and not self.open and self.high == math.inf
 
     def filler(self, r: ModuleType, like: Array) -> Any:
-        """What stands where a mask hides an entry of `like`."""
+        """Return the value that replaces masked entries of `like`."""
         return self.fill
 
     def check_shape(self, owner: str, what: str, rows: Array, original: Array) -> None:
-        """Raise ValueError for rows of a length that the space does not have."""
+        """Raise ValueError for rows of a wrong length."""
 
     def check(self, r: ModuleType, owner: str, what: str, values: Array, original: Array) -> None:
-        """Raise ValueError for a number outside the bounds, where values can be looked at."""
+        """Raise ValueError for a number outside the bounds, if the values are concrete."""
         if self.rule:
             refuse(r, owner, what, values, self.is_outside(values), self.rule)
 
     def is_outside(self, values: Array) -> Array:
-        """Where a number lies outside the bounds; NaN is let through."""
+        """Return a mask of the numbers outside the bounds; NaN counts as inside."""
         outside = (values <= self.low) if self.open else (values < self.low)
         return outside | (values > self.high)
 
@@ -91,7 +91,7 @@ class Signs(Space):
     is_sign = True
 
     def is_outside(self, values: Array) -> Array:
-        """Where a number is neither; NaN is let through."""
+        """Return a mask of the numbers other than −1 and 1; NaN counts as inside."""
         return (values != 1) & (values != -1) & (values == values)
 
 
@@ -104,14 +104,14 @@ class Distributions(Space):
         return "probabilities"
 
     def filler(self, r: ModuleType, like: Array) -> Any:
-        """The uniform row."""
+        """Return the entry of a uniform row."""
         return 1.0 / like.shape[-1]
 
     def check(self, r: ModuleType, owner: str, what: str, values: Array, original: Array) -> None:
         """Raise ValueError for a row that is no distribution."""
         super().check(r, owner, what, values, original)
         if r.is_concrete(values):
-            half = "16" in str(original.dtype)  # float16 has a least step
+            half = "16" in str(original.dtype)  # float16's least step adds an error for each class
             tolerance = 2e-2 + 3e-8 * values.shape[-1] if half else 1e-3
             totals = r.sum(values)
             came = "a row that sums to "
@@ -124,17 +124,17 @@ class Boxes(Space):
     has_corners = True
 
     def filler(self, r: ModuleType, like: Array) -> Any:
-        """The unit box."""
+        """Return the unit box."""
         return r.where(r.arange(4, like) < 2, 0.0, 1.0)
 
     def check_shape(self, owner: str, what: str, rows: Array, original: Array) -> None:
-        """Raise ValueError for rows of another length than four."""
+        """Raise ValueError for rows of a length other than four."""
         if rows.shape[-1] != 4:
             shape = tuple(original.shape)
             raise ValueError(f"{owner}: {what} must be rows of four, x1, y1, x2, y2, got shape {shape}")
 
     def check(self, r: ModuleType, owner: str, what: str, values: Array, original: Array) -> None:
-        """Raise ValueError for a corner that is beyond its opposite."""
+        """Raise ValueError for a box of negative width or height."""
         size = values[..., 2:] - values[..., :2]
         came = "a width or height of "
         refuse(r, owner, what, size, size < 0, "must be boxes x1, y1, x2, y2 with x1 <= x2 and y1 <= y2", came)
@@ -143,7 +143,7 @@ class Boxes(Space):
 def refuse(
     r: ModuleType, owner: str, what: str, values: Array, wrong: Array, rule: str, came: str = "", advice: str = ""
 ) -> None:
-    """Raise ValueError with the first wrong value, where values can be looked at."""
+    """Raise ValueError with the first wrong value, if the values are concrete."""
     if r.is_concrete(values) and bool(wrong.any()):
         raise ValueError(f"{owner}: {what} {rule}, got {came}{values[wrong].reshape(-1)[0]}{advice}")
 
@@ -153,7 +153,7 @@ def _normal(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
 
 
 def _chance(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
-    """0, 1 and between."""
+    """Return random numbers in [0, 1], half of them 0 or 1."""
     return np.clip(rng.uniform(-0.5, 1.5, shape), 0, 1)
 
 
@@ -181,7 +181,7 @@ CHANCES = replace(PROBABILITIES, name="chances", draw=_chance, other=1.0, axis="
 LOG_PROBABILITIES = Space(
     "log-probabilities", lambda rng, shape: np.log(_distribution(rng, shape)), fill=-1.0, other=-1.5,
     is_log_probability=True,
-)  # fmt: skip  # rounding may carry one above 0, so none is refused
+)  # fmt: skip  # there is no rule, as rounding may lift a log-probability above 0
 POSITIVE = Space(
     "positive", lambda rng, shape: np.exp(rng.standard_normal(shape)), 0.0, open=True, fill=1.0, rule="must be > 0",
     other=7.0,
