@@ -1756,7 +1756,7 @@ reglu: _Gate
 snake: _ActivationAlpha
 """Snake: the input plus a ripple of 1/alpha that never makes it fall; at alpha = 0 the input itself."""
 relu6: _Activation
-"""ReLU capped at 6: the input between 0 and 6, else the nearer of the two; for arithmetic of few bits."""
+"""ReLU capped at 6: the input between 0 and 6, else the nearer bound; for arithmetic of few bits."""
 hard_tanh: _HardTanh
 """Hard tanh: the input, confined to an interval."""
 hard_sigmoid: _HardSigmoid
@@ -1780,7 +1780,7 @@ relu: _Activation
 leaky_relu: _LeakyRelu
 """Leaky ReLU: the input where it is positive, else the input times a small slope, so that no unit dies."""
 prelu: _Prelu
-"""Parametric ReLU: the input where it is positive, else the input times a slope that is learnt."""
+"""Parametric ReLU: the input where it is positive, else the input times a learnt slope."""
 rrelu: _Rrelu
 """Randomised leaky ReLU: the input where it is positive, else the input times a slope drawn between two bounds."""
 threshold: _Threshold
@@ -1810,7 +1810,7 @@ softsign: _Activation
 squareplus: _Squareplus
 """Squareplus: a smooth ReLU without exponentials, half of a hyperbola."""
 softmax: _Map
-"""Softmax: a row of logits to the probabilities that belong to them, which sum to 1."""
+"""Softmax: a row of logits to their probabilities, which sum to 1."""
 log_softmax: _Map
 """Logarithm of the softmax: a row of logits to log-probabilities."""
 sparsemax: _Map
@@ -1836,7 +1836,7 @@ xielu: _Xielu
 exponential: _Activation
 """The exponential: any number to a positive one, for rates and variances."""
 giou: _Boxes
-"""Generalized IoU loss: the share of the union that only one box covers, plus what the box around both adds to it."""
+"""Generalized IoU loss: the share of the union that only one box covers, plus the empty share of their hull."""
 diou: _Boxes
 """Distance IoU loss: 1 − IoU plus the squared distance of the centres, in diagonals of the box around both."""
 ciou: _Boxes
@@ -1850,7 +1850,7 @@ nll: _Nll
 poly1: _Poly1
 """Cross-entropy plus epsilon times the probability that the right class lacks, of rows of logits."""
 margin_softmax: _MarginSoftmax
-"""Cross-entropy of scaled cosines, of which the right one is first lessened: its angle widened, or a margin taken."""
+"""Cross-entropy of scaled cosines with a margin, which widens the right class's angle or lowers its cosine."""
 binary_cross_entropy: _BinaryCrossEntropy
 """Binary cross-entropy: the surprise at a yes or no, of logits; targets between 0 and 1 are chances of yes."""
 relative_entropy: _RelativeEntropy
@@ -1864,11 +1864,11 @@ distillation: _Distillation
 cosine: _Boxes
 """Cosine distance: 1 less the cosine of the angle between two vectors, whatever their lengths."""
 cosine_embedding: _CosineEmbedding
-"""Cosine distance of vectors that belong together (1), the cosine beyond a margin of those that do not (−1)."""
+"""Cosine distance for vectors that belong together (1), the cosine beyond a margin for others (−1)."""
 contrastive_pair: _ContrastivePair
-"""Contrastive loss: half the squared distance of vectors that belong together, else of what lacks to a margin."""
+"""Contrastive loss: half the squared distance of vectors that belong together, else half (margin − distance)²."""
 triplet_margin: _TripletMargin
-"""Triplet loss: what the negative lacks to be further from the anchor than the positive, by a margin."""
+"""Triplet loss: the positive's distance from the anchor, less the negative's, plus a margin; at least 0."""
 info_nce: _InfoNce
 """Cross-entropy of picking a positive among the negatives by its cosine over a temperature; NT-Xent."""
 supcon: _Supcon
@@ -1878,7 +1878,7 @@ sigmoid_focal: _SigmoidFocal
 softmax_focal: _SoftmaxFocal
 """Cross-entropy times the chance of being wrong to the power gamma, of rows of logits."""
 asymmetric: _Asymmetric
-"""Focal cross-entropy of logits with an exponent for yes, one for no, and no cost of a no below the clip."""
+"""Focal cross-entropy of logits with separate exponents for yes and no, and no cost of a no below the clip."""
 poisson_nll: _PoissonNll
 """Poisson likelihood: how unlikely a count is where the prediction is the log of its rate."""
 gaussian_nll: _GaussianNll
@@ -1888,35 +1888,35 @@ gamma_deviance: _Regression
 tweedie_deviance: _TweedieDeviance
 """Half the Tweedie deviance of amounts that are often 0, such as claims, where the prediction is their log."""
 hinge: _Margin
-"""Hinge loss: what the margin, prediction times target, lacks to 1; nothing from there on."""
+"""Hinge loss: 1 less the margin, prediction times target, and 0 for a margin above 1."""
 squared_hinge: _Margin
-"""Squared hinge loss: the square of what the margin, prediction times target, lacks to 1."""
+"""Squared hinge loss: the square of `hinge`."""
 soft_margin: _Margin
 """Logistic loss: a hinge without a corner, log(1 + exp(−m)) of the margin m; binary cross-entropy for −1 and 1."""
 hinge_embedding: _HingeEmbedding
-"""Hinge embedding loss, of a distance: itself where the target is 1, what it lacks to the margin where it is −1."""
+"""Hinge embedding loss of a distance: the distance for target 1, its shortfall to the margin for target −1."""
 margin_ranking: _MarginRanking
-"""Margin ranking loss: what the one that should rank higher lacks to the other plus margin."""
+"""Margin ranking loss: how far the input that should rank higher falls short of the other plus margin."""
 multiclass_hinge: _MulticlassHinge
-"""Multi-class hinge: what the right class lacks to be ahead of the worst rival, or of each, by the margin."""
+"""Multi-class hinge: the right class's shortfall to the worst rival plus margin, or summed over all rivals."""
 multilabel_margin: _MultilabelMargin
-"""Multi-label hinge: what each class of the sample lacks to be ahead of each other by the margin, over C."""
+"""Multi-label hinge: the shortfalls of each present class to each absent one plus margin, summed, over C."""
 multilabel_soft_margin: _Boxes
 """Multi-label soft margin: the binary cross-entropy of each class, of logits, averaged over classes."""
 dice: _Dice
-"""Dice loss: the share of a region and its prediction, taken together, on which they do not agree."""
+"""Dice loss: the share of a region and its prediction, taken together, where they disagree."""
 jaccard: _Overlap
-"""Jaccard loss, 1 − IoU: the share of the union of a region and its prediction on which they do not agree."""
+"""Jaccard loss, 1 − IoU: the share of the union of a region and its prediction where they disagree."""
 tversky: _Tversky
-"""Tversky loss: Dice with a weight for what is wrongly claimed and another for what is missed."""
+"""Tversky loss: Dice with separate weights for false positives and false negatives."""
 focal_tversky: _FocalTversky
-"""Tversky loss to the power gamma, which below 1 lifts small losses and above 1 makes little of them."""
+"""Tversky loss to the power gamma: a gamma below 1 lifts small losses, a gamma above 1 lessens them."""
 generalized_dice: _GeneralizedDice
 """Generalized Dice loss: Dice of all classes of a sample together, each weighed by its size to the power of −2."""
 lovasz_softmax: _Overlap
 """Lovász-softmax loss: 1 − IoU, extended to probabilities by ranking the pixels of a region by their error."""
 lovasz_hinge: _LovaszHinge
-"""Lovász hinge: 1 − IoU, extended to logits by ranking the pixels of a region by what their margin lacks to 1."""
+"""Lovász hinge: 1 − IoU, extended to logits by ranking the pixels of a region by 1 less their margin."""
 mse: _Regression
 """Mean squared error: the squared residual; it elicits the mean."""
 half_mse: _Regression

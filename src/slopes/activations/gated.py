@@ -1,6 +1,6 @@
 """Gated activations: one half of a row opens or shuts the other, entry by entry.
 
-The order of the halves is the paper's and the libraries': `glu` has its gate last, the others first.
+As in papers and libraries, `glu` has its gate last, the others first.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SHAZEER = Paper("Shazeer", 2020, "GLU variants improve transformer", "arXiv:2002
 
 
 def _through(tail, gate, value):
-    """tail(gate)·gate·value: where the gate shuts one product, lest the tail underflow; else no product overflows."""
+    """Return tail(gate)·gate·value: one product for gate < 0, so no tail underflows; else no product overflows."""
     shut, opened = where(gate < 0, gate, 0.0), where(gate < 0, 0.0, gate)
     return where(gate < 0, tail(shut, times=ops.double(shut) * value), tail(opened, times=opened) * value)
 
@@ -35,7 +35,7 @@ def _through(tail, gate, value):
 def glu(gate, value):
     """Gated linear unit: the value times the sigmoid of the gate, which is the last half of the row.
 
-    The product is rounded once, as that of silu.
+    The product is rounded once, as in silu.
     """
     return ops.sigmoid(gate, times=value)
 
@@ -87,7 +87,7 @@ def _(gate, value, *, approximate):
 def reglu(gate, value):
     """Rectified gated linear unit: the value where the gate is positive, times it, else 0; the gate comes first.
 
-    The slope at a gate of 0 is 0, as that of relu.
+    The slope at a gate of 0 is 0, as in relu.
     """
     return relu.body(gate) * value
 

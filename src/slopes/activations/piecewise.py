@@ -1,4 +1,4 @@
-"""Pieces of polynomials: the clipped stand-ins of smooth functions, and the rectifiers whose corner is a parabola."""
+"""Piecewise polynomials: clipped substitutes for smooth functions, and rectifiers whose corner is a parabola."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ SIXTH = Constant("1/6", 0.16666666666666666, 9.25185853854297e-18)
 
 
 def _held(x, low, high):
-    """`clip`, of which plain autograd has the slope 0 at the bounds, as PyTorch's clipped activations do."""
+    """Return x clipped to [low, high], with autograd slope 0 at the bounds, as in PyTorch's clipped activations."""
     return where(x <= low, low, where(x >= high, high, x))
 
 
 def _between(x, low, high):
-    """1 between the bounds, 0 at and beyond them: the slope of `_held`."""
+    """Return the slope of `_held`: 1 between the bounds, 0 at and beyond them."""
     return step(x - low) * step(high - x)
 
 
@@ -46,7 +46,7 @@ def _between(x, low, high):
     same_as={"torch": "nn.functional.relu6(x)", "jax": "nn.relu6(x)", "keras": "activations.relu6(x)"},
 )  # fmt: skip
 def relu6(x):
-    """ReLU capped at 6: the input between 0 and 6, else the nearer of the two; for arithmetic of few bits.
+    """ReLU capped at 6: the input between 0 and 6, else the nearer bound; for arithmetic of few bits.
 
     The slope at 0 and at 6 is 0, as in PyTorch.
     """
@@ -70,7 +70,7 @@ def _(x):
 def hard_tanh(x, *, min_val: Real = -1.0, max_val: Annotated[float, Above(than="min_val")] = 1.0):
     """Hard tanh: the input, confined to an interval.
 
-    The slope at the bounds is 0, as in PyTorch; JAX has 1 there. JAX and Keras have no other bounds than −1 and 1.
+    The slope at the bounds is 0, as in PyTorch; JAX has 1 there. JAX and Keras fix the bounds at −1 and 1.
     """
     return _held(x, min_val, max_val)
 
@@ -108,7 +108,7 @@ def _(x, *, slope):
 
 
 def _ends(x, slope):
-    """(x, in float64 if the end needs it, the end of the line on the right, the digits that it lacks)."""
+    """Return x (in float64 if needed), the right end of the line, and the rounding error of that end."""
     high, low = ops.inverse(slope)
     return ops.double_for(x, high), high / 2, low / 2
 
@@ -127,7 +127,7 @@ def _ends(x, slope):
 def hard_swish(x):
     """Hard swish: the input times its hard sigmoid, a parabola between −3 and 3.
 
-    The parabola is of the input held to that interval, so that −inf gives 0; the slope is 0 at −3 and 1 at 3.
+    The parabola takes the input clipped to that interval, so that −inf gives 0; the slope is 0 at −3 and 1 at 3.
     """
     held = _held(x, -3.0, 3.0)
     return where(x >= 3, x, held * (held + 3) / 6)
@@ -148,7 +148,7 @@ def _(x):
 def relu_squared(x):
     """Squared ReLU: the square of the input where it is positive, else 0.
 
-    No corner, so no choice of a slope there; the second derivative at 0 is 0.
+    It has no corner; the second derivative at 0 is 0.
     """
     positive = where(x <= 0, 0.0, x)
     return positive * positive
@@ -168,11 +168,11 @@ def _(x):
 def star_relu(x, *, scale: Real = 1.0, bias: Real = 0.0):
     """StarReLU: the squared ReLU, scaled and shifted.
 
-    The defaults are what networks learn from; scale 0.8944 and bias −0.4472 make normal inputs come out standardised.
+    Networks learn from the defaults; scale 0.8944 and bias −0.4472 give standardised outputs for normal inputs.
     """
     x = ops.double_for(x, scale, bias)
     positive = where(x <= 0, 0.0, x)
-    return scale * positive * positive + bias  # in this order: a scale of 0 beats a square that overflows
+    return scale * positive * positive + bias  # in this order a scale of 0 gives no 0 · inf
 
 
 @star_relu.derivative
@@ -189,7 +189,7 @@ def _(x, *, scale, bias):
 def smelu(x, *, beta: Positive = 1.0):
     """Smooth ReLU, or sparse plus: ReLU whose corner is a parabola between −beta and beta.
 
-    The parabola is of the input held to that interval, so that its square cannot overflow.
+    The parabola takes the input clipped to that interval, so that its square cannot overflow.
     """
     x = ops.double_for(x, beta)
     height = _held(x, -beta, beta) + beta

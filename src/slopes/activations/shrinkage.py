@@ -1,4 +1,4 @@
-"""Shrinkage: activations that take from the input, and leave nothing of a small one."""
+"""Shrinkage: activations that reduce the size of the input, and of small inputs to 0 or nearly 0."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _(x, *, lambd):
 def tanhshrink(x):
     """Tanh shrinkage: the input less its hyperbolic tangent, a third of its cube near 0.
 
-    By a continued fraction up to 1.5, because the difference cancels: PyTorch gives 0 at 1e-4 in float32.
+    It uses a continued fraction up to 1.5, because the difference cancels: PyTorch gives 0 at 1e-4 in float32.
     """
     return ops.tanhshrink(x)
 

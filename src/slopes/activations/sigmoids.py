@@ -26,7 +26,7 @@ BARRON = Paper("Barron", 2021, "Squareplus: A softplus-like algebraic rectifier"
 def sigmoid(x):
     """Logistic sigmoid: any number to one between 0 and 1, as the probability that belongs to a logit.
 
-    Uses exp of −|x| alone, which neither overflows on the left nor flushes to 0 before the type does.
+    It uses only exp(−|x|), which never overflows and underflows no earlier than the sigmoid.
     """
     return ops.sigmoid(x)
 
@@ -67,8 +67,8 @@ def _(x):
 def softplus(x, *, beta: Positive = 1.0):
     """Softplus: a smooth ReLU, the integral of the sigmoid.
 
-    max(x, 0) + log1p(exp(−|x|)) everywhere; PyTorch turns to the identity above beta·x = 20, and loses digits there.
-    The product with beta keeps 106 bits, because exp magnifies.
+    It is max(x, 0) + log1p(exp(−|x|)) everywhere; PyTorch switches to the identity above beta·x = 20 and loses digits.
+    The product with beta keeps 106 bits, because exp magnifies rounding errors.
     """
     return ops.softplus(x, beta)
 
@@ -92,7 +92,7 @@ def _(x, *, beta):
 def log_sigmoid(x):
     """Logarithm of the sigmoid: the log-probability that belongs to a logit.
 
-    −softplus(−x), which keeps the digits that log(sigmoid(x)) loses on the right and the values it loses on the left.
+    It is −softplus(−x), which keeps the digits that log(sigmoid(x)) loses on the right and the values on the left.
     """
     return -ops.softplus(-x)
 
@@ -114,8 +114,8 @@ def _(x):
 def softsign(x):
     """Softsign: any number to one between −1 and 1, more slowly than tanh.
 
-    From 1 on written as 1 less a reciprocal, which at infinity is 1. The slope is a reciprocal squared, not the
-    reciprocal of a square, which overflows.
+    From 1 on it is 1 less a reciprocal, which is right at infinity, too. The slope is a reciprocal squared, as the
+    reciprocal of a square would overflow.
     """
     size = absolute(x)
     return where(size < 1, x / (1 + size), sign(x) * (1 - 1 / (1 + size)))
@@ -136,8 +136,7 @@ def _(x):
 def squareplus(x, *, b: Positive = 4.0):
     """Squareplus: a smooth ReLU without exponentials, half of a hyperbola.
 
-    On the left b/4 over its mirror image, where x + √(x² + b) cancels; the root is taken so
-    that no square overflows.
+    On the left, where x + √(x² + b) cancels, it is b/4 over the value at −x. No square in the root overflows.
     """
     mean, _, _ = _squareplus(x, b)
     return where(x < 0, b / 4 / mean, mean)
@@ -151,7 +150,7 @@ def _(x, *, b):
 
 
 def _squareplus(x, b):
-    """((|x| + √(x² + b)) / 2, √(x² + b), |x|)."""
+    """Return (|x| + √(x² + b)) / 2, √(x² + b) and |x|."""
     x = ops.double_for(x, b)
     size = where(x < 0, -x, x)  # no abs: under autograd its slope at 0 is 0
     root = ops.root_of_square(size, b)

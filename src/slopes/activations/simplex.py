@@ -20,9 +20,9 @@ from slopes.ops import exp, log, maximum, where
     },
 )  # fmt: skip
 def softmax(x):
-    """Softmax: a row of logits to the probabilities that belong to them, which sum to 1.
+    """Softmax: a row of logits to their probabilities, which sum to 1.
 
-    The largest logit is subtracted first, which changes nothing but keeps exp from overflowing.
+    The largest logit is subtracted first, which keeps exp from overflowing and changes nothing else.
     """
     return ops.softmax(x)
 
@@ -43,7 +43,7 @@ def _(x, cotangent):
 def log_softmax(x):
     """Logarithm of the softmax: a row of logits to log-probabilities.
 
-    The largest entry's own 1 is left to log1p, so that the log-probability of a certain class is −1e-20 and not 0.
+    A log1p adds the 1 of the largest entry, so that a certain class has a log-probability such as −1e-20, not 0.
     """
     return ops.log_softmax(x)
 
@@ -62,7 +62,7 @@ def _(x, cotangent):
 def sparsemax(x):
     """Sparsemax: a row of scores to the nearest probabilities, most of which may be exactly 0.
 
-    The threshold that the rest lies above is found by sorting; entries at the threshold get the slope of those below.
+    Sorting finds the threshold; entries at or below it get 0 and a slope of 0.
     """
     above = ops.above_simplex_threshold(x)
     return where(above <= 0, 0.0, above)
@@ -83,7 +83,7 @@ def _(x, cotangent):
 def gumbel_softmax(x, *, tau: Positive = 1.0, hard: Flag = False, noise: Gumbel = 0.0):
     """Gumbel-softmax: a row of logits to a random choice of one entry, blurred by a temperature.
 
-    Random only if a generator is given (or the noise itself). A hard choice is a one-hot row with the soft slope.
+    It is random only if you give a generator or the noise. A hard choice is a one-hot row with the soft slope.
     """
     soft = ops.softmax((x + noise) / tau)
     return ops.top(soft) + (soft - ops.held(soft)) if hard else soft

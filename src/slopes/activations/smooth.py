@@ -18,7 +18,7 @@ MISRA = Paper("Misra", 2019, "Mish: a self regularized non-monotonic activation 
 GEMMA = Paper("Gemma Team", 2024, "Gemma 2: improving open language models at a practical size", "arXiv:2408.00118")
 HUANG_SCHLAG = Paper("Huang, Schlag", 2024, "Deriving activation functions using integration", "arXiv:2411.13010")
 
-# 2·sqrt(2/pi) and the same times 0.044715: the tanh form of gelu is x·sigmoid(LINEAR·x + CUBIC·x³)
+# The tanh form of gelu is x·sigmoid(LINEAR·x + CUBIC·x³), with 2·sqrt(2/pi) and 0.044715 times it.
 LINEAR = Constant("2*sqrt(2/pi)", 1.5957691216057308, -9.96930880911092e-17)
 CUBIC = Constant("2*sqrt(2/pi)*44715/1000000", 0.07135481627260025, -6.175149918155315e-19)
 THRICE_CUBIC = Constant("6*sqrt(2/pi)*44715/1000000", 0.21406444881780073, 1.2025242832367862e-17)
@@ -36,7 +36,8 @@ THRICE_CUBIC = Constant("6*sqrt(2/pi)*44715/1000000", 0.21406444881780073, 1.202
 def gelu_tanh(x):
     """GELU's tanh form: the approximation that many language models were trained with, up to 4.7e-4 from GELU.
 
-    x·sigmoid of a cubic, which does not cancel as 1 + tanh does; the cubic keeps 70 bits, because exp magnifies.
+    It is x·sigmoid(cubic), which does not cancel as 1 + tanh does; the cubic keeps 70 bits, because exp magnifies
+    rounding errors.
     """
     return tanh_gate(x, x)
 
@@ -47,14 +48,14 @@ def _(x):
 
 
 def gelu_tanh_slope(x, times):
-    """`times` the slope of gelu_tanh, in which the product underflows once."""
+    """Return `times` · the slope of gelu_tanh; the product underflows only once."""
     high, low = ops.cubic(x, LINEAR, CUBIC)
     y, y_low = ops.cubic(x, LINEAR, THRICE_CUBIC)  # x times the logit's slope
     return ops.gate_slope(high, y, times, low, y_low)
 
 
 def tanh_gate(x, times):
-    """`times` the sigmoid of the cubic."""
+    """Return `times` · the sigmoid of gelu_tanh's cubic."""
     high, low = ops.cubic(x, LINEAR, CUBIC)
     return ops.sigmoid(high, times=times, low=low)
 
@@ -71,7 +72,7 @@ def tanh_gate(x, times):
 def gelu(x, *, approximate: Annotated[str, OneOf(("none", "tanh"))] = "none"):
     """Gaussian error linear unit: the input, weighed by the chance that a normal draw lies below it.
 
-    Written with ndtr, because 1 + erf(x/√2) cancels below −5. JAX defaults to the tanh form.
+    It uses ndtr, because 1 + erf(x/√2) cancels below −5. JAX defaults to the tanh form.
     """
     return ndtr(x, times=x) if approximate == "none" else gelu_tanh.body(x)
 
@@ -82,7 +83,7 @@ def _(x, *, approximate):
 
 
 def gelu_slope(x, times, approximate):
-    """`times` the slope of gelu, in which the product underflows once."""
+    """Return `times` · the slope of gelu; the product underflows only once."""
     if approximate == "tanh":
         return gelu_tanh_slope(x, times)
     return ops.normal_gate_slope(x, times)
@@ -112,7 +113,7 @@ def _(x, *, beta):
 
 
 def silu_slope(x, times, beta=1.0):
-    """`times` the slope of silu, in which the product underflows once."""
+    """Return `times` · the slope of silu; the product underflows only once."""
     high, low = ops.product(x, beta)
     return ops.gate_slope(high, high, times, low, low)
 
@@ -129,7 +130,7 @@ swish = silu
 def quick_gelu(x):
     """GELU's sigmoid form: the input times the sigmoid of 1.702 times it, as CLIP was trained; up to 0.02 from GELU.
 
-    `silu` with beta = 1.702: the product with it keeps 106 bits, because exp magnifies.
+    It is `silu` with beta = 1.702. The product with beta keeps 106 bits, because exp magnifies rounding errors.
     """
     return silu.body(x, beta=1.702)
 
@@ -151,8 +152,8 @@ def _(x):
 def mish(x):
     """Mish: the input times the hyperbolic tangent of its softplus.
 
-    That factor is a rational function of exp(−|x|). On the left the product underflows once, and is 0 at −inf, where
-    PyTorch and JAX give NaN.
+    The factor is a rational function of exp(−|x|). On the left the product underflows only once. At −inf it is 0,
+    while PyTorch and JAX give NaN.
     """
     return ops.mish(x)
 
@@ -170,7 +171,7 @@ def _(x):
 def softcap(x, *, cap: Positive = 30.0):
     """Soft cap: any number to one between −cap and cap, almost unchanged where it is small beside cap.
 
-    Gemma 2 caps logits at 30 and attention scores at 50. The quotient keeps 106 bits in the slope, which decays.
+    Gemma 2 caps logits at 30 and attention scores at 50. The slope decays, and its quotient keeps 106 bits.
     """
     return ops.softcap(x, cap)
 
@@ -194,9 +195,9 @@ def xielu(
 ):  # fmt: skip
     """xIELU, a trainable ELU integrated: a parabola where the input is positive, else a line bent by an exponential.
 
-    `eps` holds the exponent, as in the authors' code and Hugging Face's, with which models were trained: the value at
-    0 is then −8e-7, and a millionth of the line below it falls. The formula of the paper is eps=0. Hugging Face's
-    layer keeps alpha_p as its inverse softplus, and alpha_n as that of alpha_n − beta.
+    `eps` caps the exponent, as in the authors' and Hugging Face's code, with which models were trained: the value at 0
+    is then −8e-7, and within a millionth below 0 the line falls. The paper's formula has eps=0. Hugging Face's
+    layer stores alpha_p as its inverse softplus, and alpha_n as the inverse softplus of alpha_n − beta.
     """
     x = ops.double(x)
     right, held = maximum(x, 0.0), minimum(x, eps)

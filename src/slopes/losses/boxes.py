@@ -1,4 +1,4 @@
-"""Losses of a box (x1, y1, x2, y2): how badly it covers another."""
+"""Losses of a box (x1, y1, x2, y2): how badly it covers another one."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ class Sides(NamedTuple):
     """Lengths of two boxes along both axes, in units of the larger side of the box around them."""
 
     unit: Array
-    own: Array  #: of the prediction
-    other: Array  #: of the target
-    around: Array  #: of the box around both
-    gap: Array  #: of what both cover, below 0 where they do not meet
-    shift: Array  #: from the target's centre to the prediction's
+    own: Array  #: sides of the prediction
+    other: Array  #: sides of the target
+    around: Array  #: sides of the box around both
+    gap: Array  #: sides of the intersection, below 0 where the boxes do not meet
+    shift: Array  #: the way from the target's centre to the prediction's
 
 
 class Pair(NamedTuple):
-    """What two boxes have in common, in units of the larger side of the box around them."""
+    """Areas and distances of two boxes, in units of the larger side of the box around them."""
 
-    lapped: Array  #: the area that both cover
-    wrong: Array  #: the area that only one of them covers
+    lapped: Array  #: the area of the intersection
+    wrong: Array  #: the area that only one box covers
     union: Array
     hull: Array  #: the area of the box around them
     apart: Array  #: the squared distance of their centres
@@ -74,7 +74,7 @@ class Rise(NamedTuple):
 def _rise(prediction, target, sides):
     low, high = prediction[..., :2] - target[..., :2], prediction[..., 2:] - target[..., 2:]
     beyond = ops.joined(-low, high)
-    outer = where(beyond == 0, 0.5, ops.step(beyond))  # the share of a corner in the box around both; of a tie, half
+    outer = where(beyond == 0, 0.5, ops.step(beyond))  # whether a corner moves the box around both; half for a tie
     gap = where(sides.gap <= 0, 0.0, sides.gap)
     meets = where(sides.gap <= 0, 0.0, 1.0)
     lapped = (1 - outer) * _outward(meets * _swapped(gap))
@@ -90,7 +90,7 @@ def _rise(prediction, target, sides):
 
 
 def _outward(x):
-    """Slopes by the lower and upper corners of a quantity that grows with its sides."""
+    """Return slopes by the lower and upper corners from slopes by the sides."""
     return ops.joined(-x, x)
 
 
@@ -99,7 +99,7 @@ def _swapped(x):
 
 
 def _share(part, whole, nothing):
-    """The share of a part, which has no slope where there is next to no whole."""
+    """Return part / whole, with a slope of 0 where the whole is tiny, and `nothing` where it is 0."""
     small = whole**3 == 0
     return where(small, share(held(part), held(whole), nothing), part / where(small, 1.0, whole))
 
@@ -113,7 +113,7 @@ def _rise_of_share(part, whole, part_rise, whole_rise):
 
 
 def _rise_of_lost(pair, rise):
-    """Return the slope of 1 − IoU by the corners: less the slope of the IoU."""
+    """Return the slope of 1 − IoU by the corners."""
     return -_rise_of_share(pair.lapped, pair.union, rise.lapped, rise.union)
 
 
@@ -122,7 +122,7 @@ def _columns(x):
 
 
 def _textbook(p, t):
-    """(intersection, union, area around, squared distance of centres, squared diagonal around, aspect)."""
+    """Return intersection, union, area around, squared distance of centres, squared diagonal around and aspect."""
     (a, b, c, d), (e, f, g, h) = ([entry(box, place) for place in range(4)] for box in (p, t))
     common = maximum(minimum(c, g) - maximum(a, e), 0) * maximum(minimum(d, h) - maximum(b, f), 0)
     width, height = maximum(c, g) - minimum(a, e), maximum(d, h) - minimum(b, f)
@@ -162,9 +162,10 @@ ZHENG = Paper(
     same_as={"torchvision": "ops.generalized_box_iou_loss(prediction, target, eps=0.0)"},
 )  # fmt: skip
 def giou(prediction, target):
-    """Generalized IoU loss: the share of the union that only one box covers, plus what the box around both adds to it.
+    """Generalized IoU loss: the share of the union that only one box covers, plus the empty share of their hull.
 
-    Areas are in units of the box around both, so that none overflows; boxes without an area have an IoU of 0.
+    The hull is the box around both. Areas are in its units, so that none overflows; boxes without an area have an IoU
+    of 0.
     """
     pair = _pair(_sides(prediction, target))
     return _share(pair.wrong, pair.union, 1.0) + _share(pair.hull - pair.union, pair.hull, 0.0)
@@ -184,7 +185,7 @@ def _(prediction, target):
 def diou(prediction, target):
     """Distance IoU loss: 1 − IoU plus the squared distance of the centres, in diagonals of the box around both.
 
-    The centres draw boxes together that do not overlap.
+    The distance of the centres draws boxes together even if they do not overlap.
     """
     pair = _pair(_sides(prediction, target))
     return _share(pair.wrong, pair.union, 1.0) + share(pair.apart, pair.across, 0.0)
@@ -202,8 +203,8 @@ def _(prediction, target):
 def ciou(prediction, target):
     """Complete IoU loss: the distance IoU loss plus a cost of another aspect, which counts where the boxes overlap.
 
-    The weight of the aspect has its gradient: torchvision's is a constant to autograd, so slopes differ where
-    values agree. The aspects differ by the angle between the diagonals, which no side of 0 breaks.
+    The weight of the aspect has a gradient: torchvision's is a constant for autograd, so slopes differ where values
+    agree. The cost of the aspect is an angle between diagonals, which a side of 0 does not break.
     """
     pair = _pair(_sides(prediction, target))
     lost, aspect = _share(pair.wrong, pair.union, 1.0), pair.aspect**2

@@ -1,4 +1,4 @@
-"""Losses of a class or a yes: what it costs to give the truth so small a probability."""
+"""Losses of a class or of a yes or no: the cost of the probability that the prediction gives to the truth."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Form = Annotated[str, OneOf(("arcface", "cosface"))]
 
 
 def _with_margin(cosine, margin, form):
-    """The textbook's cosine of the right class."""
+    """Return the textbook's cosine of the right class."""
     if form == "cosface":
         return cosine - margin
     low = 2 * sin(margin / 2) ** 2 - 1  # −cos(margin)
@@ -77,7 +77,7 @@ def categorical_cross_entropy(prediction, target, *, base: AboveOne = e):
 
 @categorical_cross_entropy.derivative
 def _(prediction, target, *, base):
-    prediction = where(prediction == 0, ops.held(prediction), prediction)  # an infinite slope has no slope
+    prediction = where(prediction == 0, ops.held(prediction), prediction)  # second slopes would be NaN there
     return -ratio(ops.one_hot(target, like=prediction), prediction) / log(base)
 
 
@@ -182,11 +182,11 @@ def _(prediction, target, *, epsilon):
 def margin_softmax(
     prediction, target, *, margin: Radians = 0.5, scale: Positive = 64.0, form: Form = "arcface"
 ):  # fmt: skip
-    """Cross-entropy of scaled cosines, of which the right one is first lessened: its angle widened, or a margin taken.
+    """Cross-entropy of scaled cosines with a margin, which widens the right class's angle or lowers its cosine.
 
     The margin is in radians (pytorch_metric_learning: degrees) and, for "cosface", in units of the cosine. No angle
-    is formed. Where it would pass π the authors' code takes margin·sin(margin) off the cosine, and so do we. At a
-    cosine of ±1, where the slope is infinite, it is that of the finite term.
+    is computed. Where it would exceed π, margin·sin(margin) is subtracted from the cosine, as in the authors' code. At
+    a cosine of ±1, where the slope is infinite, only its finite term counts.
     """
     logit = ops.softmax_logit(scale * prediction)
     return ops.expected(softplus(scale * _taken(prediction, margin, form) - logit), target)
@@ -198,7 +198,7 @@ def _(prediction, target, *, margin, scale, form):
     excess = scale * _taken(prediction, margin, form) - ops.softmax_logit(logits)
     missed = ops.scaled(sigmoid(excess), ops.one_hot(target, like=prediction))
     others = where(largest, 0.0, missed / where(largest, 1.0, ops.softmax_complement(logits)))
-    rivals = ops.softmax(where(largest, -inf, logits))  # of the largest, whose complement may be no number of float32
+    rivals = ops.softmax(where(largest, -inf, logits))  # a quotient fails, as the largest's complement may underflow
     drawn = ops.softmax(logits) * ops.sum_others(others, logits) + rivals * ops.sum(where(largest, missed, 0.0))
     return scale * (missed * (_rise_of_taken(prediction, margin, form) - 1) + drawn)
 
@@ -225,7 +225,7 @@ def binary_cross_entropy(
 ):
     """Binary cross-entropy: the surprise at a yes or no, of logits; targets between 0 and 1 are chances of yes.
 
-    A sum of two softplus without a difference. On probabilities nothing is clipped: a certain error costs infinity.
+    It adds two softplus terms and subtracts nothing. Probabilities are not clipped: a certain error costs infinity.
     """
     if from_probabilities:
         nats = -(pos_weight * xlogy(target, prediction) + xlog1py(1 - target, -prediction))
@@ -235,7 +235,7 @@ def binary_cross_entropy(
 
 
 def _share(part, cost):
-    return where((part == 0) & (cost == inf), 0.0, part * cost)  # a certain and right answer costs 0, not 0 · inf
+    return where((part == 0) & (cost == inf), 0.0, part * cost)  # 0 · inf would be NaN
 
 
 @binary_cross_entropy.derivative

@@ -1,4 +1,4 @@
-"""Losses of one distribution against another: what it costs to take the prediction for the target."""
+"""Losses of one distribution against another: the cost of using the prediction in place of the target."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from slopes.ops import (
 
 
 def _log_ratio(target, chance, lacking, known):
-    """log(target / chance), of their difference where it is small; given what the chance lacks of 1, and its log."""
+    """Return log(target / chance), by log1p where they are close; `lacking` is 1 − chance, `known` log(chance)."""
     near = (target < 2 * chance) & (chance < 2 * target)
     little = where(chance > 0.5, lacking - (1 - target), target - chance)
     little = where(near, little, 0.0) / where(near, chance, 1.0)
@@ -46,20 +46,20 @@ def _held_ratio(prediction, target):
 
 
 def _log_mean(gap, part, logit, rest):
-    """log(1 − part + part · exp(gap)), near 0 where the gap is; given the part's logit + gap, and log(1 − part)."""
+    """Return log(1 − part + part · exp(gap)), accurate near 0; `logit` is logit(part) + gap, `rest` log(1 − part)."""
     far = gap > 60
     near = log1p(part * expm1(where(far, 0.0, gap)))
     return where(far, softplus(logit) + rest, near)
 
 
 def _softened(x, temperature):
-    """Return which entry of a row is the first largest, softmax(x / temperature), what it lacks of 1, and its log.
+    """Return a mask of each row's first largest entry, p = softmax(x / temperature), 1 − p, and log p.
 
     The largest entry is subtracted before the division, which might overflow.
     """
     first = top(x) == 1
     largest = ops.sum(where(first, x, 0.0))
-    some = largest > -inf  # else all of the row is masked
+    some = largest > -inf  # False for a row that is fully masked
     shifted = where(first & some, 0.0, x / 2 - where(some, largest, 0.0) / 2) / (temperature / 2)
     powers = exp(shifted)
     others = ops.sum(where(first, 0.0, powers))
@@ -68,14 +68,15 @@ def _softened(x, temperature):
 
 
 def _compare(prediction, target, temperature):
-    """Return the teacher's and the student's shares, what they lack of 1, log(student / teacher), and its terms' size.
+    """Return probabilities of teacher and student, their complements, log(student / teacher), and its terms' size.
 
-    The log is a difference of logits, less its mean and the log of a mean near 1, so it keeps its digits where they
-    agree. Where that mean is large it is a difference of two logs; where the teacher's share is 0 it is taken for 1.
+    The log is a difference of logits, less its mean and the log of a mean near 1, so it keeps its digits where both
+    agree. Where that mean is large, the log is a difference of two logs; where the teacher's probability is 0, it is
+    set to 1.
     """
     _, other, other_rest, log_other = _softened(prediction, temperature)
     first, share, rest, log_share = _softened(target, temperature)
-    gap = prediction / 2 - target / 2  # halves, lest it overflow
+    gap = prediction / 2 - target / 2  # halved, so that the difference does not overflow
     gap = where(first, 0.0, gap - ops.sum(where(first, gap, 0.0))) / (temperature / 2)
     there = share > 0
     known = there & (absolute(gap) < inf)
@@ -100,7 +101,7 @@ def _compare(prediction, target, temperature):
 def relative_entropy(prediction, target, *, log_target: Flag = False):
     """One term of a Kullback-Leibler divergence: target · (log target − prediction), of log-probabilities.
 
-    A target of 0 costs 0, whatever the prediction, also where it comes as a log of −inf (PyTorch: NaN). The mean is
+    A target of 0 costs 0, whatever the prediction, even if given as a log of −inf (PyTorch: NaN). The mean is
     over entries; `kl_div` has one value for each row.
     """
     gone = (exp(target) if log_target else target) == 0
@@ -108,7 +109,7 @@ def relative_entropy(prediction, target, *, log_target: Flag = False):
     excess = (held if log_target else log(held)) - where(gone, 0.0, prediction)
     if not log_target:
         return target * excess
-    small = where(held < 0, held, 0.0)  # whose exponential may be subnormal
+    small = where(held < 0, held, 0.0)  # its exponential may be subnormal
     return where(gone, 0.0, where(held < 0, ops.decay(small, excess), exp(held - small) * excess))
 
 
@@ -171,9 +172,9 @@ def _(prediction, target, *, from_probabilities):
 def js_divergence(prediction, target, *, beta: OpenUnitInterval = 0.5):
     """Jensen-Shannon divergence: how far target and softmax of the logits are from their mixture, by rows.
 
-    Beta is the target's share in the mixture and in the sum. The log-ratio of both is held at ±1e4, so that a
-    probability of 0 costs what it should and gives no 0 · inf; a log of a mean is taken of its distance from 1, so
-    that what is left where they nearly agree is no difference of two logs.
+    Beta is the target's share in the mixture and in the sum. The log-ratio of both is clamped to ±1e4, so that a
+    probability of 0 gives no 0 · inf. Logs of means use log1p, so that nothing cancels where target and softmax nearly
+    agree.
     """
     gap, own, other = _held_ratio(prediction, target), log(beta), log(1 - beta)
     missed = beta * target * _log_mean(-gap, 1 - beta, other - own - gap, own)
@@ -184,7 +185,7 @@ def js_divergence(prediction, target, *, beta: OpenUnitInterval = 0.5):
 @js_divergence.derivative
 def _(prediction, target, *, beta):
     gap = _held_ratio(prediction, target)
-    likeliest = ops.sum(where(softmax(prediction) > 0.5, gap, 0.0))  # taken off where most of it would cancel
+    likeliest = ops.sum(where(softmax(prediction) > 0.5, gap, 0.0))  # subtracted, as most of it would cancel later
     odds = log(beta) - log(1 - beta)
     known = likeliest + odds
     costs = _log_mean(gap - likeliest, sigmoid(known), gap + odds, -softplus(known))
@@ -205,9 +206,9 @@ def _(prediction, target, *, beta):
 def distillation(prediction, target, *, temperature: Positive = 2.0):
     """Kullback-Leibler divergence of a student's softened softmax from a teacher's, of rows of their logits.
 
-    Multiplied by the temperature squared, so that slopes keep their size whatever it is. The mean is over rows.
-    There is no agreed temperature (mmdetection: 10, and the mean over entries); 2 is what scripts most often have.
-    Where teacher and student nearly agree, it is a sum of terms that do not cancel.
+    It is multiplied by the temperature squared, so that slopes keep their size at any temperature. The mean is over
+    rows. There is no agreed temperature (mmdetection: 10, and the mean over entries); scripts use 2 most often.
+    Where teacher and student nearly agree, the terms of the sum do not cancel.
     """
     (share, other), _, ratio, _ = _compare(prediction, target, temperature)
     cost = where(ratio < 1, share * expm1_less(minimum(ratio, 1.0)), other - share * (1 + ratio))
@@ -217,6 +218,6 @@ def distillation(prediction, target, *, temperature: Positive = 2.0):
 @distillation.derivative
 def _(prediction, target, *, temperature):
     (share, other), (rest, other_rest), ratio, terms = _compare(prediction, target, temperature)
-    near = terms < rest  # there they have more digits than a difference of shares
+    near = terms < rest  # there the log has more digits than a difference of probabilities
     apart = where(other > 0.5, rest - other_rest, other - share)
     return temperature * where(near, share * expm1(where(near, ratio, 0.0)), apart)

@@ -1,4 +1,4 @@
-"""Losses of vectors: how far those lie apart that belong together, and how near those that do not."""
+"""Losses of vectors: vectors that belong together should be near, others far apart."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Cosine = Annotated[float, Interval(-1.0, 1.0, closed=True)]
 
 
 def _size(x):
-    """The largest entry of each row, or 1: what a row is divided by, lest its squares overflow or vanish."""
+    """Return the largest size in each row, or 1, as a divisor with which squares neither overflow nor vanish."""
     return nonzero(_largest(x))
 
 
@@ -41,7 +41,7 @@ def _largest(x):
 
 
 def _unit(x):
-    """(rows of length 1, the lengths); a row of zeros stays one, and has no slope."""
+    """Return rows of length 1 and the lengths; a row of zeros stays zero, with a slope of 0."""
     size = _largest(x)
     x, size = steady(x, size), nonzero(size)
     length = sqrt(nonzero(ops.sum((x / size) ** 2)))
@@ -49,7 +49,7 @@ def _unit(x):
 
 
 def _powers(residual, p):
-    """Return the largest size in each row, the entries over it, and the sum of their powers to p."""
+    """Return the largest size in each row, the entries divided by it, and the sum of their powers to p."""
     size = _size(residual)
     part = where(absolute(residual) == inf, sign(residual), steady(residual, size) / size)
     powers = where(p == 2, part * part, where(part == 0, 0.0, nonzero(absolute(part)) ** p))
@@ -57,7 +57,7 @@ def _powers(residual, p):
 
 
 def _distance(first, second, p):
-    """The p-norm of the difference of rows, whose slope is 0 where it is 0."""
+    """Return the p-norm of the difference of rows, with a slope of 0 at 0."""
     size, _, total = _powers(first - second, p)
     return (size * where(total == 0, 0.0, nonzero(total) ** (1 / p)))[..., 0]
 
@@ -71,11 +71,11 @@ def _cosine(x, y):
 
 
 def _rise_of_gap(gap, first, second, middle, p):
-    """Return the slope of `_gap` by the middle, without cancelling where p is 2."""
+    """Return the slope of `_gap` by the middle, without cancellation where p is 2."""
     residual = first / 1024 - second / 1024
     distance = _distance(first / 1024, held(middle) / 1024, p) + _distance(second / 1024, held(middle) / 1024, p)
     huge = (1024 * distance == inf)[..., None]
-    size = where(huge, inf, distance[..., None])  # where second slopes would be no numbers, there are none
+    size = where(huge, inf, distance[..., None])  # `steady` then makes second slopes 0 instead of NaN
     middle, gap = steady(middle, size), steady(gap, size[..., 0])
     near, far = (_distance(x / 1024, middle / 1024, p)[..., None] for x in (first, second))
     nearer = near < far
@@ -105,12 +105,12 @@ def _picked(x, positives, negatives, temperature, each):
 
 
 def _mean(values, chosen):
-    """The mean of what is chosen in each row, or 0."""
+    """Return the mean of the chosen entries in each row, or 0."""
     return (ops.sum(where(chosen, values, 0.0)) / _count(chosen, values))[..., 0]
 
 
 def _excess(similar, negatives, temperature):
-    """Return the negatives' shares by their similarity, the log of their sum less each similarity, and if any is."""
+    """Return the softmax over negatives, logsumexp of the negatives less each similarity, and if there are any."""
     shown = where(negatives, similar, -3 / temperature)  # below any similarity
     most = held(ops.sum(top(shown) * shown))
     powers = where(negatives, exp(where(negatives, similar - most, 0.0)), 0.0)
@@ -119,12 +119,12 @@ def _excess(similar, negatives, temperature):
 
 
 def _count(chosen, like):
-    """Return how many entries of each row are chosen, but at least 1."""
+    """Return the number of chosen entries in each row, but at least 1."""
     return maximum(ops.sum(where(chosen, 1.0, 0.0 * like)), 1.0)
 
 
 def _through_similar(embeddings, rise, temperature):
-    """Pull slopes by each similarity back to the embeddings."""
+    """Pull slopes by the similarities back to the embeddings."""
     x, length = _unit(embeddings)
     drawn = ops.inner(rise + rise.mT, x.mT) / temperature
     across = (drawn - x * ops.sum(x * drawn)) / length
@@ -168,9 +168,9 @@ def _(prediction, target):
     same_as={"torch": "nn.functional.cosine_embedding_loss(first, second, target, margin=margin, reduction='none')"},
 )  # fmt: skip
 def cosine_embedding(first, second, target, *, margin: Cosine = 0.0):
-    """Cosine distance of vectors that belong together (1), the cosine beyond a margin of those that do not (−1).
+    """Cosine distance for vectors that belong together (1), the cosine beyond a margin for others (−1).
 
-    Written upon `cosine`, with its conventions.
+    It follows the conventions of `cosine`.
     """
     apart = cosine.body(first, second)
     return where(target > 0, apart, maximum(1 - apart - margin, 0.0))
@@ -194,13 +194,14 @@ def _(first, second, target, *, margin):
     ),
 )  # fmt: skip
 def contrastive_pair(first, second, target, *, margin: Positive = 1.0):
-    """Contrastive loss: half the squared distance of vectors that belong together, else of what lacks to a margin.
+    """Contrastive loss: half the squared distance of vectors that belong together, else half (margin − distance)².
 
-    Squared and halved as in the paper; pytorch_metric_learning does neither. Where two vectors that do not belong
-    together are the same, no direction leads apart and the slope is 0.
+    Vectors that are further apart than the margin cost 0. Both terms are squared and halved as in the paper;
+    pytorch_metric_learning does neither. If two vectors that do not belong together are equal, no direction leads apart
+    and the slope is 0.
     """
     lacking = maximum(margin - _distance(first, second, 2.0), 0.0)
-    apart = where(target[..., None] > 0, first - second, 0.0)  # as squares overflow where they do not count
+    apart = where(target[..., None] > 0, first - second, 0.0)  # other squares do not count and may overflow
     return where(target > 0, ops.sum(apart * apart)[..., 0], lacking * lacking) / 2
 
 
@@ -213,7 +214,7 @@ def _(first, second, target, *, margin):
 
 
 def _gap(first, second, middle, p):
-    """How much further the first lies from the middle than the second, without cancelling where p is 2."""
+    """Return how much further the first lies from the middle than the second, without cancellation where p is 2."""
     first, second, middle = first / 1024, second / 1024, middle / 1024  # so that no sum of two distances overflows
     near, far = _distance(first, middle, p), _distance(second, middle, p)
     along = ((first - middle) + (second - middle)) / nonzero(near + far)[..., None]
@@ -236,10 +237,10 @@ def _gap(first, second, middle, p):
     },
 )  # fmt: skip
 def triplet_margin(anchor, positive, negative, *, margin: Positive = 1.0, p: AtLeastOne = 2.0, swap: Flag = False):
-    """Triplet loss: what the negative lacks to be further from the anchor than the positive, by a margin.
+    """Triplet loss: the positive's distance from the anchor, less the negative's, plus a margin; at least 0.
 
     Distances are p-norms without an epsilon under the root (PyTorch's moves every distance, Optax's is wrong at
-    p = 1); a distance of 0 has no slope. With `swap` the negative's distance is the lesser of those to the two others.
+    p = 1); a distance of 0 has no slope. With `swap` the negative's distance is its lesser one to anchor and positive.
     """
     gap = _gap(positive, negative, anchor, p)
     if swap:
@@ -273,7 +274,7 @@ def _(anchor, positive, negative, *, margin, p, swap):
 def info_nce(embeddings, positives, negatives, *, temperature: Positive = 0.07):
     """Cross-entropy of picking a positive among the negatives by its cosine over a temperature; NT-Xent.
 
-    A value is the mean over an anchor's positives, each against the negatives alone: Optax and
+    Each value is the mean over an anchor's positives, each compared with the negatives alone: Optax and
     pytorch_metric_learning take one mean over all pairs, which differs where classes differ in size.
     """
     _, excess, any_negative = _excess(_similar(embeddings, temperature), negatives, temperature)
@@ -296,13 +297,13 @@ def _(embeddings, positives, negatives, cotangent, *, temperature):
 def supcon(embeddings, positives, negatives, *, temperature: Positive = 0.1):
     """Cross-entropy of picking a positive among all others by its cosine over a temperature, other positives too.
 
-    A value is the mean over an anchor's positives, each against all others. The mean is over anchors that have one.
+    Each value is the mean over an anchor's positives. The loss is the mean over anchors with a positive.
     """
     return _mean(-ops.log_softmax(_shown(embeddings, positives | negatives, temperature)), positives)
 
 
 def _shown(embeddings, others, temperature):
-    """Return the similarities to others; what is none has no share of their softmax."""
+    """Return the similarities to others, and elsewhere a number so low that its softmax is 0."""
     return where(others, _similar(embeddings, temperature), -1e5 - 3 / temperature)
 
 

@@ -1,4 +1,4 @@
-"""Focal losses: cross-entropies that make little of what is already right."""
+"""Focal losses: cross-entropies that give little weight to examples that are already right."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def _chances(z):
 
 
 def _power(high, low, gamma):
-    """Return two factors of (high + low)**gamma, the second of which is 1 unless the power is almost subnormal.
+    """Return two factors of (high + low)**gamma; the second is 1 unless the power is almost subnormal.
 
-    A cost that stands between them joins before digits are lost.
+    Multiply a cost by one factor and then by the other, so that no digits are lost.
     """
     power = high**gamma
     deep = power < 1e-30
@@ -36,10 +36,10 @@ def _power(high, low, gamma):
 
 
 def _wrong(prediction, target, gamma):
-    """(two factors of the chance of being wrong to the power gamma, the slope of that chance's log)."""
+    """Return two factors of the chance of being wrong to the power gamma, and the slope of that chance's log."""
     doubt, surely = minimum(target, 1 - target), where(target < 0.5, -prediction, prediction)
     no, (chance, low) = sigmoid(surely), ops.sigmoid_mixture(surely, doubt)
-    sure = (doubt == 0) & (chance < 1e-18)  # there it is exp(−logit), whose powers have finite slopes
+    sure = (doubt == 0) & (chance < 1e-18)  # there the chance is exp(−logit), whose powers have finite slopes
     chance = where(sure, 1.0, chance)
     power, rest = _power(chance, where(sure, 0.0, low), gamma)
     rise = where(doubt == 0, no, (1 - 2 * doubt) * sigmoid(-surely) * no / chance)
@@ -47,22 +47,22 @@ def _wrong(prediction, target, gamma):
 
 
 def _decayed(logit, gamma):
-    """exp(−gamma · logit) of logits above 0, else 1; the exponent is not rounded."""
+    """Return exp(−gamma · logit) for logits above 0, else 1, without rounding the exponent."""
     high, low = product(where(logit < 0, 0.0, logit), nonzero(gamma))
     far = where(gamma == 0, 0.0, 1.0)
     return exp(-high * far) * (1 - low * far)
 
 
 def _unsure(logit, gamma):
-    """sigmoid(−logit) to the power gamma, as a product of two powers."""
+    """Return sigmoid(−logit)**gamma, as a product of two powers."""
     near, rest = ops.sigmoid_less(where(logit < 0, -logit, logit), 0.0)
     return _decayed(logit, gamma) * (near**gamma * (1 + gamma * rest / near))
 
 
 def _wrong_yes(prediction, gamma, clip):
-    """(two factors of the chance of a yes above the clip to the power gamma, its cost, that chance, what it lacks)."""
+    """Return two factors of chance**gamma, the cost, the chance of a yes above the clip, and its complement."""
     high, low = ops.sigmoid_less(prediction, clip)
-    above = high > where(clip == 0, inf, 0.0)  # nowhere without a clip
+    above = high > where(clip == 0, inf, 0.0)  # False everywhere if there is no clip
     high, low = where(above, high, 1.0), where(above, low, 0.0)
     power, other = _power(high, low, gamma)
     power = where(clip == 0, _unsure(-prediction, gamma), where(above, power, 0.0))  # keeps digits in the far tail
@@ -92,8 +92,8 @@ def _wrong_yes(prediction, gamma, clip):
 def sigmoid_focal(prediction, target, *, gamma: NonNegative = 2.0, alpha: UnitIntervalOrNone = None):
     """Binary cross-entropy times the chance of being wrong to the power gamma, of logits.
 
-    Alpha is off; a number weighs yes by alpha and no by 1 − alpha (torchvision and kornia: 0.25). With a target
-    between 0 and 1 the chance of being wrong is the mean of both. Slopes stay finite where it underflows.
+    Alpha is off by default; a number weighs yes by alpha and no by 1 − alpha (torchvision and kornia: 0.25). For a
+    target between 0 and 1 the chance of being wrong is the mean of both. Slopes stay finite where it underflows.
     """
     power, rest, _ = _wrong(prediction, target, gamma)
     return _balance(target, alpha) * power * binary_cross_entropy.body(prediction, target) * rest
@@ -103,7 +103,7 @@ def sigmoid_focal(prediction, target, *, gamma: NonNegative = 2.0, alpha: UnitIn
 def _(prediction, target, *, gamma, alpha):
     power, rest, rise = _wrong(prediction, target, gamma)
     error = (1 - target) * sigmoid(prediction) - target * sigmoid(-prediction)
-    cost = minimum(binary_cross_entropy.body(prediction, target), 1e4)  # held where the rise has ended
+    cost = minimum(binary_cross_entropy.body(prediction, target), 1e4)  # finite, as the rise is 0 beyond that
     return _balance(target, alpha) * power * (gamma * rise * cost + error) * rest
 
 
@@ -129,13 +129,13 @@ def _(prediction, target, *, gamma, alpha):
 def softmax_focal(prediction, target, *, gamma: NonNegative = 2.0):
     """Cross-entropy times the chance of being wrong to the power gamma, of rows of logits.
 
-    The mean is over rows: kornia and MONAI also divide by the number of classes. What is alpha elsewhere (Keras:
-    0.25 for every class) is `class_weight`. Everything is a softplus of log(p / (1 − p)), which never underflows.
+    The mean is over rows: kornia and MONAI also divide by the number of classes. The alpha of other libraries (Keras:
+    0.25 for every class) is `class_weight`. Value and slope use softplus of log(p / (1 − p)), which never underflows.
     """
     rows = ops.one_hot(target, like=prediction)
     logit = ops.softmax_logit(prediction)
-    logit = where((rows == 0) & (logit == -inf), 0.0, logit)  # costs infinity, and does not count
-    held = maximum(logit, -1e4)  # below it the power has no slope; gamma times the cost may overflow there
+    logit = where((rows == 0) & (logit == -inf), 0.0, logit)  # a target of 0 does not count, but 0 · inf is NaN
+    held = maximum(logit, -1e4)  # below that the power is constant, and gamma times the cost may overflow
     power = exp(-gamma * softplus(held))
     return ops.sum(rows * power * softplus(-logit))[..., 0]
 
@@ -143,7 +143,7 @@ def softmax_focal(prediction, target, *, gamma: NonNegative = 2.0):
 @softmax_focal.derivative
 def _(prediction, target, *, gamma):
     rows = ops.one_hot(target, like=prediction)
-    logit = maximum(ops.softmax_logit(prediction), -1e4)  # held where its sigmoid has ended, and the cost has not
+    logit = maximum(ops.softmax_logit(prediction), -1e4)  # below that its sigmoid is 0, and the cost may be infinite
     power, cost, near = rows * exp(-gamma * softplus(logit)), softplus(-logit), minimum(logit, 40.0)
     own = power * (gamma * sigmoid(logit) * cost + sigmoid(-logit))
     others = power * (1 + gamma * where(logit > 40, 1.0, exp(near) * softplus(-near)))  # own / (1 − p)
@@ -169,11 +169,11 @@ def _(prediction, target, *, gamma):
 def asymmetric(
     prediction, target, *, gamma_neg: NonNegative = 4.0, gamma_pos: NonNegative = 1.0, clip: UnitInterval = 0.05
 ):
-    """Focal cross-entropy of logits with an exponent for yes, one for no, and no cost of a no below the clip.
+    """Focal cross-entropy of logits with separate exponents for yes and no, and no cost of a no below the clip.
 
     One value for each label: sum over the labels of a sample for the authors' number. The gradient goes through the
-    powers, as in timm; the authors' code stops it there. No probability is clamped, so what is surely wrong still
-    learns, except that a clip above 0 flattens a wrong yes by itself.
+    powers, as in timm; the authors' code stops it there. No probability is clamped, so surely wrong predictions still
+    learn, except that a clip above 0 flattens the cost of a sure and wrong yes.
     """
     yes = _unsure(prediction, gamma_pos) * softplus(-prediction)
     power, other, cost, *_ = _wrong_yes(prediction, gamma_neg, clip)
@@ -182,7 +182,7 @@ def asymmetric(
 
 @asymmetric.derivative
 def _(prediction, target, *, gamma_neg, gamma_pos, clip):
-    z = ops.clip(prediction, -1e4, 1e4)  # held where nothing changes any more
+    z = ops.clip(prediction, -1e4, 1e4)  # the slope is constant beyond that, and infinite logits would give NaN
     yes = _unsure(z, gamma_pos) * (gamma_pos * sigmoid(z) * softplus(-z) + sigmoid(-z))
     power, other, cost, above, rest = _wrong_yes(z, gamma_neg, clip)
     rise, fall = (where(clip == 0, 1.0, part) for part in (sigmoid(z) / above, sigmoid(-z) / rest))

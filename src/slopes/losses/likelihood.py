@@ -1,4 +1,4 @@
-"""Likelihoods of numbers: how unlikely the target is under the distribution that the prediction stands for."""
+"""Likelihoods of numbers: how unlikely the target is under the predicted distribution."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HALF_LOG_2PI = Constant("log(2*pi)/2", 0.9189385332046728, -3.8782941580672414e-
 
 
 def _near_one(prediction, target):
-    """(whether exp(prediction) and target are near 1, the prediction there, and their difference there)."""
+    """Return where exp(prediction) and target are near 1, and the prediction and exp(prediction) − target there."""
     near = (absolute(prediction) < 0.5) & (target < 4)
     held = where(near, prediction, 0.0)
     return near, held, expm1(held) - (where(near, target, 1.0) - 1)
@@ -40,8 +40,8 @@ def _near_one(prediction, target):
 def poisson_nll(prediction, target, *, log_input: Flag = True, full: Flag = False, eps: NonNegative = 1e-8):
     """Poisson likelihood: how unlikely a count is where the prediction is the log of its rate.
 
-    With log_input=False it is the rate, as in Keras, and eps joins it in the log. Full adds Stirling's
-    approximation of log(target!) above 1, as in PyTorch; the prediction that fits best is the same without.
+    With log_input=False the prediction is the rate, as in Keras, and eps is added to it in the log. Full adds
+    Stirling's approximation of log(target!) above 1, as in PyTorch; it does not change the best prediction.
     """
     rate = exp(prediction) if log_input else prediction
     if log_input:
@@ -52,7 +52,7 @@ def poisson_nll(prediction, target, *, log_input: Flag = True, full: Flag = Fals
         many = where(target > 1, target, 1.0)
         known = where(rate == inf, 0.0, prediction if log_input else log(where(target > 1, rate + eps, 1.0)))
         size = log(many)
-        stirling = many * (size - 1 - known) + (size / 2 + HALF_LOG_2PI)  # in one, as either may overflow
+        stirling = many * (size - 1 - known) + (size / 2 + HALF_LOG_2PI)  # one product, as two might overflow
         value = where(target > 1, rate + stirling, value)
     return value
 
@@ -85,7 +85,7 @@ def _(prediction, target, *, log_input, full, eps):
 def gaussian_nll(prediction, target, variance, *, full: Flag = False, eps: Positive = 1e-6):
     """Gaussian likelihood: how unlikely the target is under a normal distribution of that mean and variance.
 
-    A variance below eps counts as eps and has no gradient there, which PyTorch's has as if nothing were held.
+    A variance below eps counts as eps and gets no gradient; PyTorch's gets one as if it were not clamped.
     Full adds half of log(2π).
     """
     variance = maximum(variance, eps)
@@ -95,7 +95,7 @@ def gaussian_nll(prediction, target, variance, *, full: Flag = False, eps: Posit
 
 
 def _residual_over(prediction, target, size):
-    """(prediction − target) / size, also where the difference alone overflows."""
+    """Return (prediction − target) / size, even where the difference overflows."""
     residual = prediction - target
     far = absolute(residual) == inf
     return where(far, prediction, residual) / size - where(far, target, 0.0) / size
@@ -113,9 +113,9 @@ def _(prediction, target, variance, *, full, eps):
 def gamma_deviance(prediction, target):
     """Half the gamma deviance: how far off, in proportion, a positive target is where the prediction is its log.
 
-    Less the part that depends on the target alone, as in scikit-learn, so the least value is 1 + log(target).
+    It omits the part that depends on the target alone, as in scikit-learn, so the least value is 1 + log(target).
     """
-    return maximum(prediction, -1e4) + _times_exp(target, -prediction)  # −∞ + ∞, were it not held
+    return maximum(prediction, -1e4) + _times_exp(target, -prediction)  # avoids −∞ + ∞
 
 
 @gamma_deviance.derivative
@@ -125,7 +125,7 @@ def _(prediction, target):
 
 
 def _times_exp(times, x):
-    """times · exp(x), in two steps lest the exponential overflow before the product does."""
+    """Return times · exp(x), in two steps so that the exponential does not overflow before the product."""
     half = exp(x / 2)
     return times * half * half
 
@@ -138,8 +138,8 @@ def _times_exp(times, x):
 def tweedie_deviance(prediction, target, *, power: Annotated[float, Interval(1.0, 2.0)] = 1.5):
     """Half the Tweedie deviance of amounts that are often 0, such as claims, where the prediction is their log.
 
-    Without what depends on the target alone, as in scikit-learn. Power 1 would be `poisson_nll`, 2
-    `gamma_deviance`, but for terms that grow without bound.
+    It omits terms that depend on the target alone, as in scikit-learn. Power 1 would be `poisson_nll` and 2
+    `gamma_deviance`, except for terms that grow without bound.
     """
     high, low = _tweedie(prediction, target, power)
     return high / (2 - power) + low / (power - 1)
@@ -153,9 +153,9 @@ def _(prediction, target, *, power):
 
 
 def _tweedie(prediction, target, power):
-    """(exp((2 − power) · prediction), target · exp((1 − power) · prediction)), of exponents that are not rounded."""
+    """Return exp((2 − power) · prediction) and target · exp((1 − power) · prediction), from unrounded exponents."""
     high, low = (2 - power) * prediction, (1 - power) * prediction
     high_rest = ops.held(product(prediction, 2 - power)[1])
     low_rest = ops.held(product(-prediction, power - 1)[1])
-    low = where((target == 0) & (low > 80), 0.0, low)  # 0, not 0 · ∞
+    low = where((target == 0) & (low > 80), 0.0, low)  # 0 · ∞ would be NaN
     return exp(high) * (1 + high_rest), _times_exp(target, low) * (1 + low_rest)

@@ -1,4 +1,4 @@
-"""Losses of a margin: what it costs that the right side is not ahead by enough."""
+"""Losses of a margin: the cost if the right side is not far enough ahead."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ CRAMMER_SINGER = Paper(
 
 
 def _lacks(x):
-    """x where it is positive, else 0, and so is its slope at 0."""
+    """Return x where it is positive, else 0, with a slope of 0 at 0."""
     return where(x <= 0, 0.0, x)
 
 
 def _rivals(prediction, target, form, margin):
-    """Return the right class as a row of 0 and 1, and what it lacks to each rival that counts."""
+    """Return the right class as a row of 0 and 1, and its shortfall to each rival that counts."""
     if target.ndim < prediction.ndim:
         scores, right, own = prediction, expected(prediction, target)[..., None], one_hot(target, like=prediction)
     else:  # each class in its turn is the right one
@@ -40,7 +40,7 @@ def _rivals(prediction, target, form, margin):
     },
 )  # fmt: skip
 def hinge(prediction, target):
-    """Hinge loss: what the margin, prediction times target, lacks to 1; nothing from there on.
+    """Hinge loss: 1 less the margin, prediction times target, and 0 for a margin above 1.
 
     The slope at a margin of 1 is 0, as in Optax. PyTorch's hinge_embedding_loss is something else.
     """
@@ -57,9 +57,9 @@ def _(prediction, target):
     same_as={"keras": "losses.squared_hinge(target[..., None], prediction[..., None])"},
 )  # fmt: skip
 def squared_hinge(prediction, target):
-    """Squared hinge loss: the square of what the margin, prediction times target, lacks to 1.
+    """Squared hinge loss: the square of `hinge`.
 
-    No factor of one half; the slope has no jump.
+    There is no factor of one half; the slope has no jump.
     """
     return maximum(1 - target * prediction, 0.0) ** 2
 
@@ -81,7 +81,7 @@ def _(prediction, target):
 def soft_margin(prediction, target):
     """Logistic loss: a hinge without a corner, log(1 + exp(−m)) of the margin m; binary cross-entropy for −1 and 1.
 
-    A softplus, which stays finite where PyTorch's overflows, from a margin of −89 in float32.
+    It is a softplus and stays finite, while PyTorch's overflows from a margin of −89 in float32.
     """
     return softplus(-target * prediction)
 
@@ -96,7 +96,7 @@ def _(prediction, target):
     same_as={"torch": "nn.functional.hinge_embedding_loss(prediction, target, reduction='none', margin=margin)"},
 )  # fmt: skip
 def hinge_embedding(prediction, target, *, margin: Positive = 1.0):
-    """Hinge embedding loss, of a distance: itself where the target is 1, what it lacks to the margin where it is −1.
+    """Hinge embedding loss of a distance: the distance for target 1, its shortfall to the margin for target −1.
 
     It sinks without bound for a negative prediction, which is no distance. At the margin the slope is −1, as in
     PyTorch.
@@ -110,7 +110,7 @@ def _(prediction, target, *, margin):
 
 
 def _wanting(lack):
-    """1 where something is lacking, or just not: PyTorch's slope of a clamp."""
+    """Return 1 where lack >= 0, else 0, which is PyTorch's slope of a clamp."""
     return 1 - step(-lack)
 
 
@@ -121,9 +121,9 @@ def _wanting(lack):
     },
 )  # fmt: skip
 def margin_ranking(first, second, target, *, margin: NonNegative = 0.0):
-    """Margin ranking loss: what the one that should rank higher lacks to the other plus margin.
+    """Margin ranking loss: how far the input that should rank higher falls short of the other plus margin.
 
-    Target 1 ranks the first higher, −1 the second. The slope of a tie is that of a fault, as in PyTorch.
+    Target 1 ranks the first higher, −1 the second. At a lead of exactly the margin the slope is ±1, as in PyTorch.
     """
     return maximum(margin - target * (first - second), 0.0)
 
@@ -158,10 +158,10 @@ def multiclass_hinge(
     form: Annotated[str, OneOf(("crammer_singer", "weston_watkins"))] = "crammer_singer",
     margin: Positive = 1.0, p: Annotated[int, OneOf((1, 2))] = 1,
 ):  # fmt: skip
-    """Multi-class hinge: what the right class lacks to be ahead of the worst rival, or of each, by the margin.
+    """Multi-class hinge: the right class's shortfall to the worst rival plus margin, or summed over all rivals.
 
-    The worst rival is Crammer and Singer's form (Keras takes a rival below 0 for 0); Weston and Watkins sum over
-    rivals, of which PyTorch's multi_margin_loss is the C-th part. Rows of probabilities, which class weights and
+    Crammer and Singer's form takes the worst rival (Keras counts a rival below 0 as 0). Weston and Watkins sum over
+    rivals; PyTorch's multi_margin_loss is that sum divided by C. Rows of probabilities, which class weights and
     smoothing make, take C² memory.
     """
     _, lacks = _rivals(prediction, target, form, margin)
@@ -184,11 +184,11 @@ def _(prediction, target, *, form, margin, p):
     definition=lambda z, y, margin: _over_pairs(lambda lack: maximum(lack, 0), y, 1 - y, z, margin) / _classes(z),
 )  # fmt: skip
 def multilabel_margin(prediction, target, *, margin: Positive = 1.0):
-    """Multi-label hinge: what each class of the sample lacks to be ahead of each other by the margin, over C.
+    """Multi-label hinge: the shortfalls of each present class to each absent one plus margin, summed, over C.
 
-    Targets are rows of 0 and 1, where PyTorch takes lists of classes; one between is the chance of being there.
+    Targets are rows of 0 and 1, where PyTorch takes lists of classes; a target between is a chance of being present.
     """
-    absent = maximum(1 - target, 0.0)  # also of a class that a list of PyTorch's names twice
+    absent = maximum(1 - target, 0.0)  # a list of PyTorch's that names a class twice makes a target of 2
     return _over_pairs(_lacks, target, absent, prediction, margin) / prediction.shape[-1]
 
 
@@ -210,7 +210,7 @@ def _over_pairs(lacks, present, absent, prediction, margin):
 
 
 def _classes(x):
-    """How many there are, in a formula."""
+    """Return the number of classes, as a part of a formula."""
     return expected(1 + 0 * x, 1 + 0 * x)
 
 
@@ -228,7 +228,7 @@ def _classes(x):
 def multilabel_soft_margin(prediction, target):
     """Multi-label soft margin: the binary cross-entropy of each class, of logits, averaged over classes.
 
-    One value a row; `binary_cross_entropy` gives one for each class.
+    It has one value for each row, `binary_cross_entropy` one for each class.
     """
     return ops.sum(binary_cross_entropy.body(prediction, target))[..., 0] / prediction.shape[-1]
 

@@ -1,4 +1,4 @@
-"""Losses of a region: how badly the pixels given to a class cover those that are of it."""
+"""Losses of a region: how badly the pixels predicted as a class cover the pixels of that class."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _joint(p, t, w, weighting):
 
 
 def _rarity(size):
-    """The size of the smallest class that is there, over that of each."""
+    """Return the size of the smallest class present, divided by the size of each class."""
     least = ops.sum(top(where(size == 0, -inf, -size)) * size)
     return where(size == 0, 1.0, share(least, size))
 
@@ -70,10 +70,11 @@ def _rarity(size):
     },
 )  # fmt: skip
 def dice(prediction, target, weight, *, smooth: NonNegative = 0.0, squared: Flag = False):
-    """Dice loss: the share of a region and its prediction, taken together, on which they do not agree.
+    """Dice loss: the share of a region and its prediction, taken together, where they disagree.
 
-    Disagreement is summed as such, as 1 less the agreement would cancel; a region that neither has costs 0. `smooth`
-    is added to 2·I and to P + T (Optax adds it to I: twice as much). Squared, soft targets cost 0 where they are met.
+    Disagreement is summed directly, as 1 less the agreement would cancel; a region that is empty in both costs 0.
+    `smooth` is added to 2·I and to P + T (Optax adds it to I: twice as much). With `squared` a soft target that is
+    matched costs 0.
     """
     wrong, whole = _dice(prediction, target, weight, squared)
     return share(wrong, whole + smooth)
@@ -109,7 +110,7 @@ def _(prediction, target, weight, *, smooth, squared):
     },
 )  # fmt: skip
 def jaccard(prediction, target, weight):
-    """Jaccard loss, 1 − IoU: the share of the union of a region and its prediction on which they do not agree.
+    """Jaccard loss, 1 − IoU: the share of the union of a region and its prediction where they disagree.
 
     It is `tversky` with both weights 1, and never less than `dice`.
     """
@@ -122,7 +123,7 @@ def _(prediction, target, weight):
 
 
 def _index(p, t, w, alpha, beta):
-    """1 − TP / (TP + α·FP + β·FN)."""
+    """Return 1 − TP / (TP + α·FP + β·FN)."""
     return 1 - expected(p * t, w) / (
         expected(p * t, w) + alpha * expected(p * (1 - t), w) + beta * expected((1 - p) * t, w)
     )
@@ -147,10 +148,10 @@ def _index(p, t, w, alpha, beta):
     },
 )  # fmt: skip
 def tversky(prediction, target, weight, *, alpha: NonNegative = 0.5, beta: NonNegative = 0.5):
-    """Tversky loss: Dice with a weight for what is wrongly claimed and another for what is missed.
+    """Tversky loss: Dice with separate weights for false positives and false negatives.
 
-    Alpha weighs false positives and beta false negatives, as in the paper (Keras 3.15 has them swapped). Halves are
-    `dice`, ones `jaccard`.
+    Alpha weighs false positives and beta false negatives, as in the paper (Keras 3.15 has them swapped). Weights of ½
+    give `dice`, weights of 1 `jaccard`.
     """
     wrong, right = _tversky(prediction, target, weight, alpha, beta)
     return share(wrong, right + wrong)
@@ -183,10 +184,10 @@ def _(prediction, target, weight, *, alpha, beta):
 def focal_tversky(
     prediction, target, weight, *, gamma: Positive = 0.75, alpha: NonNegative = 0.3, beta: NonNegative = 0.7
 ):
-    """Tversky loss to the power gamma, which below 1 lifts small losses and above 1 makes little of them.
+    """Tversky loss to the power gamma: a gamma below 1 lifts small losses, a gamma above 1 lessens them.
 
-    Gamma is the exponent itself; the paper writes 1/γ, with γ = 4/3. Below 1 the slope grows without bound towards
-    a loss of 0, where it is taken to be 0.
+    Gamma is the exponent itself; the paper writes 1/γ, with γ = 4/3. For a gamma below 1 the slope grows without bound
+    towards a loss of 0, where it is set to 0.
     """
     index = tversky.body(prediction, target, weight, alpha=alpha, beta=beta)
     return where(index == 0, 0.0, nonzero(index) ** gamma)
@@ -218,7 +219,7 @@ def generalized_dice(
 ):
     """Generalized Dice loss: Dice of all classes of a sample together, each weighed by its size to the power of −2.
 
-    "simple" weighs by 1 / size and "uniform" alike. A class that is absent weighs as much as the rarest that is there,
+    "simple" weighs by 1 / size and "uniform" equally. An absent class weighs as much as the rarest class present,
     as in MONAI, which adds 1e-5 to both sides of the fraction; Optax weighs the Dice loss of each class instead, by
     sizes over the whole batch, and adds 1.
     """
@@ -236,22 +237,22 @@ def _(prediction, target, weight, cotangent, *, weighting):
 
 @loss(
     "ranked overlap", papers=(BERMAN,),
-    ulps=24.0,  # in the slope by a logit the steps of a pixel's classes may nearly cancel
+    ulps=24.0,  # the steps of a pixel's classes may nearly cancel in the slope by a logit
     definition=lambda p, t, w, _: expected(absolute(p - t), jaccard_steps(absolute(p - t), t, w)),
     same_as={"kornia": BY_SOFTMAX},
 )  # fmt: skip
 def lovasz_softmax(prediction, target, weight, odds):
     """Lovász-softmax loss: 1 − IoU, extended to probabilities by ranking the pixels of a region by their error.
 
-    Each error counts by what its pixel adds to 1 − IoU after all that are worse; log-odds tell apart what rounds to a
-    probability of 1. A class that is absent costs its largest probability, as in kornia; the authors leave it out.
+    Each error is weighed by the rise of 1 − IoU when its pixel joins all worse pixels; log-odds rank probabilities
+    that round to 1. An absent class costs its largest probability, as in kornia; the authors leave it out.
     """
     error = _by(target, prediction, 1 - prediction, absolute(prediction - target))
     return expected(error, _ranked(prediction, target, weight, odds))
 
 
 def _by(target, zero, one, between):
-    """What holds of a target of 0, of 1, and of a soft one."""
+    """Return `zero` where the target is 0, `one` where it is 1, and `between` elsewhere."""
     return where(target == 0, zero, where(target == 1, one, between))
 
 
@@ -271,9 +272,9 @@ def _(prediction, target, weight, odds):
     same_as={"kornia": BY_HINGE},
 )  # fmt: skip
 def lovasz_hinge(prediction, target, weight):
-    """Lovász hinge: 1 − IoU, extended to logits by ranking the pixels of a region by what their margin lacks to 1.
+    """Lovász hinge: 1 − IoU, extended to logits by ranking the pixels of a region by 1 less their margin.
 
-    Targets are 0 and 1, of each class and pixel. As in the authors' code a rank's step weighs the hinge of its pixel.
+    Targets are 0 or 1 for each class and pixel. As in the authors' code, a rank's step weighs the hinge of its pixel.
     """
     lack = 1 - prediction * (2 * target - 1)
     return expected(where(lack <= 0, 0.0, lack), jaccard_steps(lack, target, weight))

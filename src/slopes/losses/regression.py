@@ -1,4 +1,4 @@
-"""Losses of a number: what it costs to be off by a residual r = prediction − target."""
+"""Losses of a number: the cost of a residual r = prediction − target."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ LAI = Paper(
 )  # fmt: skip
 
 
-# how Keras and scikit-learn are made to give one value for each entry
+# Arguments with which Keras and scikit-learn give one value for each entry.
 KERAS = "(target[..., None], prediction[..., None]"
 SKLEARN = ".loss(target.ravel(), prediction.ravel()).reshape(target.shape)"
 METRIC = "(target.reshape(1, -1), prediction.reshape(1, -1), multioutput='raw_values').reshape(target.shape)"
@@ -44,7 +44,7 @@ class OrMinusInfinity(Interval):
     """An interval, or −inf."""
 
     def contains(self, values):
-        """Whether a number, or each of an array, is −inf or lies in the interval."""
+        """Return whether a number, or each entry of an array, is −inf or lies in the interval."""
         return (values == -inf) | super().contains(values)
 
 
@@ -55,7 +55,7 @@ LARGE = 1e15  #: from here on the rounding of a square no longer counts
 
 
 def _rounding_of_square(prediction, target, b, c):
-    """The true square ((prediction − target) / c)² / b, less it as computed; 0 where it is too large to matter."""
+    """Return ((prediction − target) / c)² / b less its rounded value; 0 where the square is too large to matter."""
     near = (absolute(prediction) < LARGE) & (absolute(target) < LARGE) & (absolute(prediction - target) < LARGE * c)
     prediction, target = where(near, prediction, 0.0), where(near, target, 0.0)
     residual = prediction - target
@@ -68,7 +68,7 @@ def _rounding_of_square(prediction, target, b, c):
 
 
 def _root(square, rest):
-    """(sqrt(1 + y²), its relative rounding error), where the rest is the rounding error of 1 + y² so far."""
+    """Return sqrt(1 + y²) and its relative error; `rest` is the relative error of 1 + y² due to the rounding of y²."""
     whole = 1 + square
     root = sqrt(whole)
     lost = where(square < 1, (1 - whole) + square, (square - whole) + 1) + ops.fma(root, -root, whole)
@@ -87,7 +87,7 @@ def _root(square, rest):
 def mse(prediction, target):
     """Mean squared error: the squared residual; it elicits the mean.
 
-    No factor of one half: scikit-learn's and Optax's `l2_loss` have it.
+    There is no factor of one half, unlike in scikit-learn's HalfSquaredError and Optax's `l2_loss`.
     """
     return (prediction - target) ** 2
 
@@ -140,7 +140,7 @@ def _(prediction, target):
 
 
 def _scaled_residual(prediction, target, by):
-    """(prediction − target) · by, also where the difference alone overflows."""
+    """Return (prediction − target) · by, even where the difference overflows."""
     residual = prediction - target
     return where(absolute(residual) == inf, prediction * by - target * by, residual * by)
 
@@ -180,7 +180,7 @@ def _(prediction, target, *, delta):
 def log_cosh(prediction, target):
     """Logarithm of the hyperbolic cosine: a smooth mean absolute error, half the squared residual near 0.
 
-    Two forms, because |r| − log 2 + log1p(exp(−2|r|)) cancels below 1; there it is log1p(2·sinh²(r/2)).
+    It has two forms, as |r| − log 2 + log1p(exp(−2|r|)) cancels below 1; there it is log1p(2·sinh²(r/2)).
     """
     residual = prediction - target
     size, half = absolute(residual), sinh(clip(residual, -1.0, 1.0) / 2)
@@ -228,7 +228,7 @@ def _(prediction, target, *, beta):
 def pinball(prediction, target, *, quantile: OpenUnitInterval = 0.5):
     """Quantile loss: the size of the residual, times quantile where the prediction is too low, else the rest of 1.
 
-    The slope at a residual of 0 is 0, as that of `mae`, which at quantile 1/2 is twice this.
+    The slope at a residual of 0 is 0, as in `mae`, which is twice this loss at quantile 1/2.
     """
     return absolute(_scaled_residual(prediction, target, where(prediction > target, 1 - quantile, quantile)))
 
@@ -240,7 +240,7 @@ def _(prediction, target, *, quantile):
 
 
 def _bent(u):
-    """(u, held where sqrt(1 + u²) is |u| to all digits, and that root)."""
+    """Return u clamped to ±1e17, where sqrt(1 + u²) is |u|, and the root of the clamped u."""
     held = clip(u, -1e17, 1e17)
     return held, sqrt(1 + held * held)
 
@@ -258,8 +258,8 @@ def _bent(u):
 def charbonnier(prediction, target, *, eps: Positive = 1e-3):
     """Charbonnier loss: the size of the residual, rounded off within eps; eps is its least value.
 
-    Nothing is squared that could overflow, and the value stays above the size of the residual, which half types show.
-    What kornia calls so is `pseudo_huber`, which is 0 at best.
+    No square overflows, and the value stays above the size of the residual, which shows in half types. Kornia's
+    charbonnier_loss is `pseudo_huber`, whose least value is 0.
     """
     residual = prediction - target
     held, root = _bent(residual / eps)
@@ -283,7 +283,7 @@ def _(prediction, target, *, eps):
 def pseudo_huber(prediction, target, *, delta: Positive = 1.0):
     """Pseudo-Huber loss: half the squared residual near 0, and delta times its size far beyond delta, all smooth.
 
-    Neither squares what could overflow nor subtracts 1 from a root near it.
+    No square overflows, and 1 is not subtracted from a root near 1.
     """
     residual = prediction - target
     u = residual / delta
@@ -301,11 +301,11 @@ FAR = 2.0**56  #: where sqrt(1 + u²) is |u| to all digits
 
 
 def _barron(prediction, target, alpha, c):
-    """(alpha, b = 2 − alpha, y = x / f, y² / b, f, log(1 + y² / b), rest), where f is 1 unless x is huge.
+    """Return alpha, b = 2 − alpha, y = x / f, y² / b, f, log(1 + y² / b) and rest, where f is 1 unless x is huge.
 
-    The rest is the sum's relative rounding error, which a power of it magnifies.
+    The rest is the relative rounding error of 1 + y² / b, which a power of that sum magnifies.
     """
-    a = where(alpha < -1e20, 0.0, alpha)  # a stand-in: that limit has a formula of its own
+    a = where(alpha < -1e20, 0.0, alpha)  # any number will do: that limit has a formula of its own
     b = where(alpha == 2, 1.0, 2 - a)  # at alpha 2 any b gives the square
     residual = prediction - target
     scaled, farthest = residual / c, FAR * b**0.5
@@ -330,8 +330,8 @@ def _barron(prediction, target, alpha, c):
 def barron_general(prediction, target, *, alpha: Shape = 1.0, c: Positive = 1.0):
     """Barron's loss: half the squared residual within c, and beyond it bent the more, the lower alpha.
 
-    Alpha 2 gives the square, 1 pseudo-Huber, 0 Cauchy, −2 Geman-McClure and −inf (from −1e20 on) Welsch: the
-    formula's gaps there are filled by its limits, and nothing is squared that could overflow.
+    Alpha 2 gives the square, 1 pseudo-Huber, 0 Cauchy, −2 Geman-McClure and −inf (from −1e20 on) Welsch: where the
+    formula has a gap it takes its limit. No square overflows.
     """
     a, b, _, square, far, log_square, rest = _barron(prediction, target, alpha, c)
     (root, lost), log_square = _root(square, rest), minimum(log_square + 2 * log(far), 1e4)
@@ -340,8 +340,8 @@ def barron_general(prediction, target, *, alpha: Shape = 1.0, c: Positive = 1.0)
     tiny = absolute(held) < 1e-8
     growth = where(tiny, 1 + held / 2 + held * held / 6, expm1(held) / where(tiny, 1.0, held))
     risen = expm1(held)
-    risen = risen + (1 + risen) * ops.held(ops.fma(log_square, a / 2, -z))  # z has been rounded
-    less = where(a < 1, a, 1.0)  # to so low a power q is finite even where it overflows itself
+    risen = risen + (1 + risen) * ops.held(ops.fma(log_square, a / 2, -z))  # z is rounded
+    less = where(a < 1, a, 1.0)  # so low a power is finite even where root · far overflows
     power = where(a < 1, (root**less * (1 + a * lost) - far**-less) * far**less, (root * far) ** a * (1 + a * lost) - 1)
     power = b / where(a == 0, 1.0, a) * where(a > 0, power, expm1(z))
     near = where((a > -1e-3) & (a < 1e-3), b / 2 * log_square * growth, b / where(a == 0, 1.0, a) * risen)
@@ -355,7 +355,7 @@ def _(prediction, target, *, alpha, c):
     exponent, near = (a - 2) / 2, log_square < where(a < -2, 2.0, 0.5)
     deep = exponent * log_square < -60  # the power may be subnormal, and its product with x need not be
     power = (1 + square) ** where(deep, exponent / 2, exponent)
-    rest = where(deep, power, 1.0) * (1 + (a / 2 - (exponent + 1)) * log_square)  # what rounding took from the exponent
+    rest = where(deep, power, 1.0) * (1 + (a / 2 - (exponent + 1)) * log_square)  # the exponent is rounded
     power = where(near, exp(exponent * where(near, log_square, 0.0)), power)  # near 1 the log has more digits
     bent = held * power * where(near, 1.0, rest) * where(a > 0.5, far ** (a - 1), far**a / far)
     few = clip((prediction - target) / c, -1e4, 1e4)
@@ -401,7 +401,7 @@ def _(prediction, target, *, eps):
 def msle(prediction, target):
     """Mean squared logarithmic error: the squared difference of the logs of 1 + prediction and 1 + target.
 
-    One log of the quotient, which does not cancel. What is not above −1 is refused; Keras takes negatives for 0.
+    It takes one log of the quotient, which does not cancel. Numbers up to −1 are refused; Keras counts negatives as 0.
     """
     return _log_quotient(prediction, target) ** 2
 
@@ -412,9 +412,9 @@ def _(prediction, target):
 
 
 def _log_quotient(x, y):
-    """log((1 + x) / (1 + y)): one log, but the difference of two where the quotient may overflow."""
+    """Return log((1 + x) / (1 + y)), by one log, or by two where the quotient may overflow."""
     r = x - y
     low, high, gap = where(r < 0, x, y), where(r < 0, y, x), where(r < 0, -r, r)
-    far = gap / (1 + low) / (1 + low) == inf  # the slope of the quotient is that large
+    far = gap / (1 + low) / (1 + low) == inf  # the quotient's slope, which overflows first
     size = where(far, log1p(high) - log1p(low), log1p(where(far, 0.0, gap) / (1 + low)))
     return where(r < 0, -size, size)

@@ -96,8 +96,7 @@ class Exponential(CardModule):
     def __init__(self) -> None: ...
 
 class GIoULoss(CardModule):
-    """Generalized IoU loss: the share of the union that only one box covers, plus what the box around both adds to
-    it."""
+    """Generalized IoU loss: the share of the union that only one box covers, plus the empty share of their hull."""
 
     def __init__(self, *, dim: int = -1, reduction: Literal["mean", "sum", "none"] = "mean") -> None: ...
 
@@ -128,8 +127,7 @@ class Poly1Loss(CardModule):
     ) -> None: ...
 
 class MarginSoftmaxLoss(CardModule):
-    """Cross-entropy of scaled cosines, of which the right one is first lessened: its angle widened, or a margin
-    taken."""
+    """Cross-entropy of scaled cosines with a margin, which widens the right class's angle or lowers its cosine."""
 
     def __init__(
         self, *, weight: Tensor | None = None, label_smoothing: float = 0.0, ignore_index: int | None = -100,
@@ -158,7 +156,7 @@ class CosineLoss(CardModule):
     def __init__(self, *, dim: int = -1, reduction: Literal["mean", "sum", "none"] = "mean") -> None: ...
 
 class ContrastivePairLoss(CardModule):
-    """Contrastive loss: half the squared distance of vectors that belong together, else of what lacks to a margin."""
+    """Contrastive loss: half the squared distance of vectors that belong together, else half (margin − distance)²."""
 
     def __init__(
         self, *, dim: int = -1, zero_one: bool = False, margin: _TensorParameter = 1.0,
@@ -196,7 +194,7 @@ class SoftmaxFocalLoss(CardModule):
     ) -> None: ...
 
 class AsymmetricLoss(CardModule):
-    """Focal cross-entropy of logits with an exponent for yes, one for no, and no cost of a no below the clip."""
+    """Focal cross-entropy of logits with separate exponents for yes and no, and no cost of a no below the clip."""
 
     def __init__(
         self, *, gamma_neg: _TensorParameter = 4.0, gamma_pos: _TensorParameter = 1.0, clip: _TensorParameter = 0.05,
@@ -216,17 +214,17 @@ class TweedieDevianceLoss(CardModule):
     ) -> None: ...
 
 class HingeLoss(CardModule):
-    """Hinge loss: what the margin, prediction times target, lacks to 1; nothing from there on."""
+    """Hinge loss: 1 less the margin, prediction times target, and 0 for a margin above 1."""
 
     def __init__(self, *, zero_one: bool = False, reduction: Literal["mean", "sum", "none"] = "mean") -> None: ...
 
 class SquaredHingeLoss(CardModule):
-    """Squared hinge loss: the square of what the margin, prediction times target, lacks to 1."""
+    """Squared hinge loss: the square of `hinge`."""
 
     def __init__(self, *, zero_one: bool = False, reduction: Literal["mean", "sum", "none"] = "mean") -> None: ...
 
 class DiceLoss(CardModule):
-    """Dice loss: the share of a region and its prediction, taken together, on which they do not agree."""
+    """Dice loss: the share of a region and its prediction, taken together, where they disagree."""
 
     def __init__(
         self, *, mode: Literal["multiclass", "multilabel"] = "multiclass",
@@ -236,7 +234,7 @@ class DiceLoss(CardModule):
     ) -> None: ...
 
 class JaccardLoss(CardModule):
-    """Jaccard loss, 1 − IoU: the share of the union of a region and its prediction on which they do not agree."""
+    """Jaccard loss, 1 − IoU: the share of the union of a region and its prediction where they disagree."""
 
     def __init__(
         self, *, mode: Literal["multiclass", "multilabel"] = "multiclass",
@@ -246,7 +244,7 @@ class JaccardLoss(CardModule):
     ) -> None: ...
 
 class TverskyLoss(CardModule):
-    """Tversky loss: Dice with a weight for what is wrongly claimed and another for what is missed."""
+    """Tversky loss: Dice with separate weights for false positives and false negatives."""
 
     def __init__(
         self, *, mode: Literal["multiclass", "multilabel"] = "multiclass",
@@ -256,7 +254,7 @@ class TverskyLoss(CardModule):
     ) -> None: ...
 
 class FocalTverskyLoss(CardModule):
-    """Tversky loss to the power gamma, which below 1 lifts small losses and above 1 makes little of them."""
+    """Tversky loss to the power gamma: a gamma below 1 lifts small losses, a gamma above 1 lessens them."""
 
     def __init__(
         self, *, mode: Literal["multiclass", "multilabel"] = "multiclass",
@@ -287,7 +285,7 @@ class LovaszSoftmaxLoss(CardModule):
     ) -> None: ...
 
 class LovaszHingeLoss(CardModule):
-    """Lovász hinge: 1 − IoU, extended to logits by ranking the pixels of a region by what their margin lacks to 1."""
+    """Lovász hinge: 1 − IoU, extended to logits by ranking the pixels of a region by 1 less their margin."""
 
     def __init__(
         self, *, over: Literal["sample", "batch", "all"] = "sample", weight: Tensor | None = None,
