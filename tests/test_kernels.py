@@ -12,7 +12,6 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from mpmath import mp
 
 import slopes
 from helpers import mark_exhaustive, require_kernels
@@ -24,6 +23,7 @@ from slopes.readings.trace import record
 from test_trace import CASES, ELEMENTWISE, SPECIAL, arguments_of, cancelling, computed, rows_of
 
 require_kernels()
+mp = pytest.importorskip("mpmath").mp
 
 from slopes.kernels import emitting, machine_code  # noqa: E402
 
