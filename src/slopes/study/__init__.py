@@ -1,7 +1,7 @@
-"""Comparing: trains a real network for every activation x loss asked for, and shows what the choice changed.
+"""Comparisons: train a network for every activation x loss, and show the effect of each choice.
 
-`compare` is the whole of it; a `Study` is what it gives, `StudyError` what it raises where the record or the
-output folder will not do. Each name is loaded when first used, so that the command line can ask for the options alone.
+`compare` returns a `Study`, and raises `StudyError` where the record or the output folder cannot be used. Names load on
+first use, so that the command line can read the options without torch.
 """
 
 from importlib import import_module

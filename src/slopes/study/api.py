@@ -1,4 +1,4 @@
-"""The public function: plan, resume, train, record, report."""
+"""`slopes.compare`: plan, resume, train, record and report a study."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ NEEDED = ("torch", "sklearn", "jinja2", "rich")
 def compare(settings: Settings) -> Study:
     """Train a network for every activation x loss, and say which differences are real.
 
-    Each pair is trained at every learning rate for every seed. A seed fixes the initial weights and the order of
-    the data, alike for all pairs; the rate with the best mean validation metric is chosen for each pair, test data
-    judge it, and a difference to the baseline is called one only if it stands a permutation test over the seeds.
-    Networks train side by side in stacks where that is faster, and with the same result. Every run is kept in
-    ``out/record.sqlite`` as it ends: after a kill, the same call goes on where it was, and runs of other settings
-    are kept but not mixed in. The page is ``out/report.html``.
+    Each pair is trained at every learning rate for every seed. A seed fixes the initial weights and the order of the
+    data, alike for all pairs. For each pair the rate with the best mean validation metric is chosen, and test data
+    judge it. A difference to the baseline counts only if it stands a permutation test over the seeds. Networks train
+    side by side in stacks where that is faster, with the same result. Every run is kept in ``out/record.sqlite`` as it
+    ends: after a kill, the same call resumes, and runs of other settings are kept but not mixed in. The page is
+    ``out/report.html``.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def compare(settings: Settings) -> Study:
     TypeError, ValueError
         For an option that does not fit, before anything is trained.
     StudyError
-        Where the record or the folder will not do, or a cluster is lost; what was recorded is kept.
+        Where the record or the folder cannot be used, or a cluster is lost; recorded runs are kept.
     ImportError
         Where ``slopes[lab]`` is not installed.
 
@@ -58,7 +58,7 @@ def compare(settings: Settings) -> Study:
     plan = make_plan(settings)
     with Record(folder) as record, display(settings.progress) as show:
         recorded = record.read(map(plan.key, plan.cells))
-        if record.older and not recorded:  # so that nobody wonders why all begins anew
+        if record.older and not recorded:  # Explain why training starts from zero.
             warnings.warn(
                 f"compare: {record.path} also keeps {record.older} run{'s' * (record.older > 1)} of an older slopes, "
                 "which trained other networks; they are not used.",
@@ -85,7 +85,7 @@ def compare(settings: Settings) -> Study:
 
 
 def _keep(record: Record, plan: Plan, ended: Done | Failed, state: Progress, elapsed: float) -> Progress:
-    """Record what has ended, and return how far the study is."""
+    """Record ended cells, and return the updated progress."""
     if isinstance(ended, Failed):
         record.fail(plan.key(ended.cell), plan.spec(ended.cell), ended.reason, ended.trace, ended.machine)
         ended_cells, diverged, failed = [ended.cell], 0, 1
@@ -109,7 +109,7 @@ def _diverged(outcomes: Iterable[Mapping[str, Any]]) -> int:
 
 
 def _read(plan: Plan, record: Record) -> tuple[list[Run], list[Failure]]:
-    """The plan's runs and failures, in its order."""
+    """Return the plan's runs and failures, in its order."""
     keys = [plan.key(cell) for cell in plan.cells]
     outcomes, failed = record.read(keys), record.failures(keys)
     runs, failures = [], []

@@ -1,4 +1,4 @@
-"""The functions that `slopes.compare` was given, checked: each mistake is one line that says what came and would do."""
+"""Check the activations, losses and baseline given to `slopes.compare`; each error is one line with a remedy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import slopes
 from slopes.card import Activation, Card, Gate, Loss, Map
 
 ACTIVATIONS = ("relu", "leaky_relu", "gelu", "silu", "tanh", "sigmoid")
-#: what is compared on each kind of task where nothing is said
+#: Losses compared by default, by the kind of task.
 LOSSES = {
     "classification": ("cross_entropy", "mse", "mae"),
     "binary": ("binary_cross_entropy", "sigmoid_focal", "mse"),
@@ -24,7 +24,7 @@ LOSSES = {
 
 
 def activations(given: Any) -> tuple[Any, ...]:
-    """The activations: cards of one number, modules of torch, or classes of them."""
+    """Return the activations: cards of one number, modules of torch, or their classes; `ACTIVATIONS` by default."""
     if given is None:
         return tuple(getattr(slopes, name) for name in ACTIVATIONS)
     chosen = _several("activations", given, "relu")
@@ -55,7 +55,7 @@ def activations(given: Any) -> tuple[Any, ...]:
 
 
 def losses(given: Any, kind: str) -> tuple[Loss, ...]:
-    """The losses: cards."""
+    """Return the losses, all of them cards; by default `LOSSES` for this kind of task."""
     if given is None:
         return tuple(getattr(slopes, name) for name in LOSSES[kind])
     chosen = _several("losses", given, "mse")
@@ -88,20 +88,20 @@ def _different(what: str, chosen: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def name(each: Any) -> str:
-    """What a card, module or class of modules is called."""
+    """Name of a card, a module or a class of modules."""
     if isinstance(each, Card):
         return str(each.name)
     return each.__name__ if isinstance(each, type) else type(each).__name__
 
 
 def names(chosen: Sequence[Any]) -> list[str]:
-    """What each is called in tables: its name, or in full where two would be called alike."""
+    """Names for tables: each short name, or the full `repr` where two short names are equal."""
     short = [name(each) for each in chosen]
     return [repr(each) if short.count(own) > 1 else own for each, own in zip(chosen, short, strict=True)]
 
 
 def baseline(given: Any, chosen: dict[str, tuple[Any, ...]]) -> tuple[int, int]:
-    """The places of the activation and the loss that all others are compared with; the first ones by default."""
+    """Return the indices of the baseline's activation and loss in `chosen`; 0 where none is named."""
     parts = given if isinstance(given, (tuple, list)) else [given]
     if given is None:
         parts = []

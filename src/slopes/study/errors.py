@@ -1,5 +1,5 @@
-"""What goes wrong around a study rather than in the numbers."""
+"""Errors of a study's environment, such as its files or its cluster."""
 
 
 class StudyError(Exception):
-    """A study cannot start or go on; what it has recorded is kept, and the message says what would do."""
+    """A study cannot start or continue; its recorded runs are kept, and the message gives a remedy."""

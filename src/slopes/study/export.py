@@ -1,4 +1,4 @@
-"""Writing rows to a file: as .csv, .json or .parquet."""
+"""Export of rows to a .csv, .json or .parquet file."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ Rows = Sequence[Mapping[str, Any]]
 def export(rows: Iterable[Mapping[str, Any]], path: str | os.PathLike[str]) -> Path:
     """Write flat rows as a table, by the suffix of the path: .csv, .json or .parquet; return the path.
 
-    The columns are all names that a row has, in order of appearance. Lists are text in JSON, but in .json, and in
-    .parquet if all their entries are numbers. What is missing, or in .json not finite, is empty or null. The file
-    is written whole or not at all.
+    The columns are all names in any row, in order of appearance. Lists become text in JSON, except in .json, and in
+    .parquet if all their entries are numbers. A missing value, or in .json one that is not finite, is empty or null.
+    The file is written whole or not at all.
 
-    Raises ValueError for another suffix, ImportError where nothing is installed that writes Parquet, StudyError
-    where the file cannot be written.
+    Raises ValueError for another suffix, ImportError where no package for Parquet is installed, StudyError where the
+    file cannot be written.
     """
     target, found, write = Path(path), list(rows), writer(path)
     try:
@@ -42,7 +42,7 @@ def export(rows: Iterable[Mapping[str, Any]], path: str | os.PathLike[str]) -> P
 
 
 def writer(path: str | os.PathLike[str]) -> Callable[[Rows, str], None]:
-    """Return what writes rows to a file of such a suffix; ValueError for one that nothing writes."""
+    """Return the function that writes rows to a file of this suffix; ValueError for an unknown suffix."""
     found = {".csv": _csv, ".json": _json, ".parquet": _parquet}.get(Path(path).suffix.lower())
     if found is None:
         raise ValueError(f"export: the path must end in .csv, .json or .parquet, got {str(path)!r}")
@@ -116,7 +116,7 @@ def _names(rows: Rows) -> list[str]:
 
 
 def _column(values: list[Any]) -> tuple[str, list[Any]]:
-    """A column's type and its values, of one type."""
+    """Return a column's type and its values, all of that type."""
     kinds = {_kind(value) for value in values if value is not None}
     if kinds <= {"integer", "number"} and len(kinds) == 2:
         return "number", [None if value is None else float(value) for value in values]
@@ -136,12 +136,12 @@ def _kind(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """A value as one field of a line."""
+    """Return a value as one field of a line."""
     return json.dumps(_finite(value), ensure_ascii=False) if isinstance(value, (list, tuple, dict)) else value
 
 
 def _finite(value: Any) -> Any:
-    """A value as JSON has it, which knows no NaN."""
+    """Return a value with null for numbers that JSON lacks, such as NaN."""
     if isinstance(value, Mapping):
         return {name: _finite(inner) for name, inner in value.items()}
     if isinstance(value, (list, tuple)):

@@ -1,4 +1,4 @@
-"""What each kind of loss is fed by the numbers that a network gives for a task, and what these then predict."""
+"""How the outputs of a network and the targets of a task become the arguments of a loss, and predictions."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from torch.nn.functional import logsigmoid
 from slopes.study.tasks import Task
 
 Map = Callable[[Tensor], Tensor]
-#: a loss of a prediction of ½ for a target of 0 that is more than this divides by its target
+#: If the loss of the prediction ½ for the target 0 exceeds this, the loss divides by its target.
 _HUGE = 1e4
 _TINY = torch.finfo(torch.float32).tiny
 
-#: what a task's targets are, and what to take instead of a loss that they cannot be fed to
+#: Names of each task's targets, and losses to suggest where a loss does not fit them.
 _TARGETS = {
     "classification": ("classes", "cross_entropy, binary_cross_entropy or mse"),
     "binary": ("a yes or no", "binary_cross_entropy, cross_entropy or mse"),
@@ -26,7 +26,7 @@ _TARGETS = {
     "count": ("counts", "poisson_nll, mse or mae"),
     "segmentation": ("masks", "binary_cross_entropy, dice or lovasz_hinge"),
 }
-#: what losses of a kind want that no task has
+#: Data that a kind of loss needs and no task provides.
 _WANTS = {
     "variance": "a prediction with its variance",
     "ranking": "pairs of which one should rank higher",
@@ -37,7 +37,7 @@ _WANTS = {
     "embeddings": "vectors that are compared within a batch",
     "distillation": "the logits of a teacher",
 }
-#: what the predictions may be that a loss of a kind takes, where outputs can be made to be these
+#: Spaces of predictions that the networks' outputs can be mapped to, by the kind of loss.
 _SPACES = {
     "classification": ("logits", "probabilities", "log-probabilities"),
     "distribution": ("logits", "probabilities", "log-probabilities"),
@@ -49,20 +49,23 @@ _SPACES = {
 
 
 class Unfit(ValueError):
-    """A loss cannot be fed by a task; the message is the reason, with the way out."""
+    """No task of this kind can feed the loss; the message gives the reason and a remedy."""
 
 
 @dataclass(frozen=True, eq=False)
 class Feed:
-    """How outputs and targets become the arguments of a loss, and what the outputs predict."""
+    """The maps from outputs and targets to a loss's arguments, and from outputs to predictions."""
 
-    note: str  #: what to add to the loss's name; empty where it is fed what it is made for
+    note: str  #: suffix for the loss's name; empty where the task feeds it natively
     fed: str  #: the arguments in words
-    prediction: Map  #: of the outputs
-    target: Map  #: of the targets
+    prediction: Map  #: maps the outputs
+    target: Map  #: maps the targets
     natural: Map
-    """What the outputs predict, in float64, with any leading axes: the probabilities of the classes (…, class),
-    that of a yes (…,), also of each pixel (…, height, width), or the mean in the units of the target (…, column)."""
+    """Map from outputs to predictions, in float64, with any leading axes.
+
+    These are probabilities of the classes (…, class), the probability of a yes (…,), also for each pixel (…, height,
+    width), or the mean in the units of the target (…, column).
+    """
 
     def __call__(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Return the loss's arguments, prediction and target, for a batch of one model."""
@@ -72,7 +75,7 @@ class Feed:
 
 
 def feed(loss: Any, task: Task) -> Feed:
-    """Return how a loss is fed by a task; Unfit, with the reason, where it cannot be."""
+    """Return how a task feeds a loss; raise Unfit, with the reason, where it cannot."""
     kind, space = loss.kind.name, loss.kind.space_of(loss.settings)
     if str(space) not in _SPACES.get(kind, (str(space),)):
         raise _unfit(loss, task.kind, f"takes {space}, which no output of the networks is")
@@ -94,11 +97,11 @@ def _unfit(loss: Any, kind: str, why: str = "") -> Unfit:
 
 
 def _classes(loss: Any, classes: int) -> Feed:
-    """A logit for each class, and labels."""
+    """Return the feed from a logit for each class, and labels."""
     kind, space = loss.kind.name, loss.kind.space_of(loss.settings)
 
     def rows(labels: Tensor) -> Tensor:
-        # by comparison, as one_hot cannot be traced by vmap
+        # vmap cannot trace one_hot, so compare.
         return (labels.unsqueeze(-1) == torch.arange(classes, device=labels.device)).float()
 
     if kind in ("classification", "distribution"):
@@ -120,7 +123,7 @@ def _classes(loss: Any, classes: int) -> Feed:
             "one-vs-rest on scores", "a score and 1 or −1 for each class", _same, lambda y: 2 * rows(y) - 1, _shares
         )
     if kind == "multilabel":
-        # where only differences of scores count, their sigmoids say nothing
+        # If only differences of scores count, single sigmoids have no meaning.
         natural = _softmax if _shifts_freely(loss) else _shares
         return Feed("on rows of one label", "a row of logits and its one label", _same, rows, natural)
     if kind == "vectors":
@@ -139,11 +142,11 @@ def _softmax(outputs: Tensor) -> Tensor:
 
 
 def _shares(outputs: Tensor) -> Tensor:
-    """The sigmoids of a row, divided by their sum."""
+    """Return the sigmoids of a row, divided by their sum."""
     return torch.softmax(logsigmoid(outputs.double()), -1)
 
 
-#: how a row of logits becomes what a loss of rows takes: what to note, in words, and the map
+#: (note, words, map) from a row of logits to the space of a loss of rows.
 _ROWS: dict[str, tuple[str, str, Map]] = {
     "logits": ("", "logits", _same),
     "probabilities": ("on softmax probabilities", "softmax probabilities", lambda z: torch.softmax(z, -1)),
@@ -152,7 +155,7 @@ _ROWS: dict[str, tuple[str, str, Map]] = {
 
 
 def _of_chances(loss: Any, kind: str) -> tuple[str, str, Map]:
-    """How a row of logits becomes what a loss of numbers takes, where the numbers are chances: 0 or 1."""
+    """Return (note, words, map) for a loss of numbers, where the numbers are probabilities or 0 and 1."""
     first, second = loss.kind.spaces(loss.settings)
     if second.name == "positive":
         raise _unfit(loss, kind, "takes targets above 0, which a no is not")
@@ -162,13 +165,13 @@ def _of_chances(loss: Any, kind: str) -> tuple[str, str, Map]:
 
 
 def _above_zero(loss: Any, head: Map) -> Map:
-    """The head, held above 0 where a loss refuses what rounds to that."""
+    """Return the head, clamped above 0 where the loss refuses 0."""
     held = loss.kind.spaces(loss.settings)[0].name == "positive"
     return (lambda outputs: head(outputs).clamp_min(_TINY)) if held else head
 
 
 def _logs(loss: Any, rows: Map) -> Map:
-    """The target's logs, where a loss takes these."""
+    """Return the map to the target's logs, where the loss takes logs."""
     logged = loss.kind.spaces(loss.settings)[1].name == "log-probabilities"
     return (lambda targets: rows(targets).log()) if logged else rows
 
@@ -177,7 +180,7 @@ def _logs(loss: Any, rows: Map) -> Map:
 
 
 def _yes_or_no(loss: Any, task: Task) -> Feed:
-    """One logit, of a yes: of a sample, (…, 1), or of each pixel, (…, 1, height, width)."""
+    """Return the feed from the logit of a yes: per sample, (…, 1), or per pixel, (…, 1, height, width)."""
     kind, space = loss.kind.name, loss.kind.space_of(loss.settings)
     axis, each = (-1, "") if task.kind == "binary" else (-3, " of each pixel")
 
@@ -185,7 +188,7 @@ def _yes_or_no(loss: Any, task: Task) -> Feed:
         return outputs.squeeze(axis)
 
     def rows_of(head: Map) -> Map:
-        """Logits of no and yes, 0 and z, through a map of rows."""
+        """Return the map of rows, applied to the logits of no and yes, 0 and z."""
         return lambda outputs: head(torch.stack([torch.zeros_like(logit(outputs)), logit(outputs)], -1))
 
     def natural(outputs: Tensor) -> Tensor:
@@ -238,8 +241,8 @@ def _no_and_yes(targets: Tensor) -> Tensor:
 
 
 def _numbers(loss: Any, task: Task) -> Feed:
-    """Numbers in the units of the target, of which the network gives the standardised ones."""
-    assert task.centre is not None  # make() has set them for these kinds
+    """Return the feed from standardised numbers, in the units of the target where the loss needs them."""
+    assert task.centre is not None  # `make` has set them for these kinds.
     assert task.scale is not None
     centre, scale = task.centre, task.scale
     if loss.kind.name != "regression":
@@ -249,7 +252,7 @@ def _numbers(loss: Any, task: Task) -> Feed:
         raise _unfit(loss, task.kind, f"takes {first.name}, which numbers are not")
     if second.name in ("positive", "non-negative", "above -1"):
         _check_targets(loss, task, above=second.name == "positive")
-        # starts at the mean, as standardised targets do
+        # The mean is the initial prediction, as for standardised targets.
         start = centre.clamp_min(_TINY).log()
 
         def natural(outputs: Tensor) -> Tensor:
@@ -282,11 +285,11 @@ def _check_targets(loss: Any, task: Task, *, above: bool) -> None:
         raise _unfit(loss, task.kind, f"{wanted}, and {wrong} of {many} are not (the least is {least:g})")
 
 
-# ------------------------------------------------------------------- what a loss does, as it is no claim
+# ----------------------------------------------- properties found by calling a loss, as cards do not declare them
 
 
 def _is_log(loss: Any) -> bool:
-    """Whether the prediction is the log of what is predicted: any number, where the target is none below 0."""
+    """Whether the prediction is a log: any number is allowed, but no target below 0."""
     first, second = loss.kind.spaces(loss.settings)
     return first.name == "real" and second.name in ("positive", "non-negative")
 
@@ -296,7 +299,7 @@ def _value(loss: Any, prediction: Any, target: Any) -> float:
 
 
 def _divides(loss: Any) -> bool:
-    """Whether a target of 0 makes a loss of numbers huge, as it does where it is divided by."""
+    """Whether a target of 0 makes a loss of numbers huge, as a division by the target does."""
     if loss.kind.spaces(loss.settings)[0].name == "log-probabilities":
         return False
     value = _value(loss, [0.5], [0.0])
@@ -304,13 +307,13 @@ def _divides(loss: Any) -> bool:
 
 
 def _check_falls(loss: Any, kind: str) -> None:
-    """Refuse a loss of signs that a higher score of a yes does not make less, as one of distances is."""
+    """Refuse a loss of signs that does not fall as the score of a yes rises, such as a distance."""
     if _value(loss, [4.0], [1.0]) >= _value(loss, [-4.0], [1.0]):
         raise _unfit(loss, kind, "rises with the score of a yes, as a loss of distances does")
 
 
 def _shifts_freely(loss: Any) -> bool:
-    """Whether a loss of rows stays what it is when all logits of a row rise."""
+    """Whether a loss of rows stays the same when all logits of a row rise alike."""
     rows = [[0.5, -1.0, 0.25]], [[1.5, 0.0, 1.25]]
     values = [_value(loss, row, [[0.0, 1.0, 0.0]]) for row in rows]
     return math.isclose(*values, rel_tol=1e-5)

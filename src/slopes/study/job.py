@@ -1,4 +1,4 @@
-"""What is trained: a cell is one run, a job is what all cells of a study share."""
+"""Units of training: a `Cell` is one run, a `Job` holds everything that the cells of a study share."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 class Cell(NamedTuple):
-    """One run."""
+    """One run of a study."""
 
-    activation: int  #: its place among the job's
+    activation: int  #: index into the job's `activations`
     loss: int
     rate: float
     seed: int
@@ -22,9 +22,9 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """Everything that determines the runs, apart from what each cell says."""
+    """Everything that determines the runs, apart from the fields of each cell."""
 
-    activations: tuple[Any, ...]  #: cards, or what `slopes.swap` takes for one: modules, and what makes them
+    activations: tuple[Any, ...]  #: cards, modules, or factories of modules, as `slopes.swap` takes
     losses: tuple[Loss, ...]
     network: Network
     task: Task

@@ -1,4 +1,4 @@
-"""The ranking with its verdicts, and the pairs that were not trained: for `print(study)` and for a notebook."""
+"""Table of the ranking with its verdicts and the untrained pairs, for `print(study)` and for a notebook."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from slopes.study.results import Pair, Study
 
 STYLES = {"better": "bold green", "worse": "red", "too few seeds": "yellow"}
-#: the width in columns from which on a column is shown; the others always are
+#: Least width, in columns of the terminal, at which a column of the table is shown; all others always are.
 FROM = {"fed": 150, "95 % interval": 96, "p": 125, "diverged": 110, "failed": 125, "ms/epoch": 110}
 
 
 class _Listing(Table):
-    """A table that leaves out what is least missed where there is little room."""
+    """Table that omits its least important columns where there is little room."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         narrow = copy.copy(self)
@@ -37,7 +37,7 @@ class _Listing(Table):
 
 
 def listing(study: Study, metric: str | None = None) -> Table:
-    """Return the pairs as a table for rich, the best mean of a metric first; LookupError for no metric of the task."""
+    """Return the pairs as a table for rich, the best mean first; LookupError if the task has no such metric."""
     chosen = study.metric(metric)
     ranked = study.ranked(chosen.name)
     values = [pair.estimate(chosen.name).mean for pair in ranked]
@@ -72,7 +72,7 @@ def listing(study: Study, metric: str | None = None) -> Table:
     for pair in study.pairs:
         if not pair.chosen:
             what = "does not fit" if pair.unfit else "failed"
-            blank = [Text()] * 4  # from the mean to p
+            blank = [Text()] * 4  # for the columns from the mean to p
             listed.add_row("–", *_names(pair, noted), *blank, Text(what, style="yellow"))
     return listed
 
@@ -88,13 +88,13 @@ def html(study: Study) -> str:
 
 
 def _cell(cell: RenderableType) -> str:
-    """The text of a cell, bold where the terminal has it bold."""
+    """Return the text of a cell as HTML, bold where the terminal has it bold."""
     bold = isinstance(cell, Text) and "bold" in str(cell.style)
     return f"<b>{escape(cell)}</b>" if bold else escape(cell)
 
 
 def _names(pair: Pair, noted: bool) -> list[Text]:
-    """The pair, and what its loss is fed where there is a column for it."""
+    """Return the names of the pair, and the note on its loss if the table has a column for it."""
     return [Text(pair.activation), Text(pair.loss), *[Text(pair.note)] * noted]
 
 
@@ -116,7 +116,7 @@ def _title(study: Study, numbers: Numbers) -> Text:
 
 
 def _caption(study: Study, numbers: Numbers) -> Text:
-    """How to read the table, and why what is missing is."""
+    """Return a caption that explains the table and its missing entries."""
     lines = []
     if study.ranking:
         lines.append(

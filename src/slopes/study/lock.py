@@ -1,8 +1,8 @@
-"""An operating-system lock on a folder, which goes with the process that holds it, however that ends.
+"""Operating-system lock on a folder; it ends with the process that holds it, however that ends.
 
-A lock of `fcntl` belongs to one process: a child that is forked has no part in it and cannot keep it alive, as it
-could one of `flock`. But it does not hold against the process itself, and goes when that closes the file a second
-time; so the folders that this process has locked are kept here, and looked up before the file is touched.
+A lock of `fcntl` belongs to one process: a forked child neither shares it nor keeps it alive, unlike one of `flock`.
+But it does not exclude its own process, and closing a second handle of the file releases it. So `_held` lists the
+folders that this process has locked, and is checked before the file is opened.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from pathlib import Path
 
 from slopes.study.errors import StudyError
 
-_held: dict[tuple[int, int], int] = {}  # which folders, by which process: a fork copies the table, not the locks
+_held: dict[tuple[int, int], int] = {}  # process id by folder; a fork copies this table, but not the locks
 _guard = threading.Lock()
 
 
 class Lock:
-    """The lock of a folder, held from the start until `release`; StudyError where another has it or none is to be had.
+    """Lock of a folder, held until `release`; StudyError where another process has it or the file cannot be locked.
 
-    The file stays, as taking it away would let two processes lock two files of one name.
+    The file stays: without it, two processes could lock two files of one name.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -55,7 +55,7 @@ class Lock:
                 f"{self.path.parent}: this file system has no locks ({error.strerror}), so that two studies could write"
                 " one record; choose an output folder on another."
             ) from error
-        with suppress(OSError):  # a full disk: who holds it is a help to the reader, the lock does not need it
+        with suppress(OSError):  # The disk may be full; the lock does not need the name of its holder.
             os.ftruncate(file, 0)
             os.write(file, f"process {os.getpid()} on {platform.node()}\n".encode())
         return file
@@ -63,7 +63,7 @@ class Lock:
     def _taken(self) -> StudyError:
         try:
             holder = f" ({self.path.read_text().strip()})" if _held.get(self._folder) != os.getpid() else ""
-        except (OSError, ValueError):  # Windows lets nobody read what is locked
+        except (OSError, ValueError):  # Windows lets nobody read a locked file.
             holder = ""
         record = self.path.with_name("record.sqlite")
         return StudyError(
@@ -71,7 +71,7 @@ class Lock:
         )
 
     def release(self) -> None:
-        """Let go; a forked child has nothing to let go of."""
+        """Release the lock; a forked child does nothing."""
         with _guard:
             if _held.get(self._folder) == os.getpid():
                 del _held[self._folder]

@@ -1,4 +1,4 @@
-"""The ranking and the differences to the baseline, side by side, by matplotlib."""
+"""Picture of the ranking beside the differences to the baseline, by matplotlib."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 FORMATS = (".png", ".svg", ".pdf")
 ROW, TOP, BOTTOM = 0.26, 0.85, 0.75  #: inches
 PLOT, GAP, SIDE = 3.1, 0.3, 1.25
-LONG = 30  #: characters of a name, at the most
+LONG = 30  #: largest number of characters of a name
 MARKS = {"better": "#00714d", "worse": "#b84500"}  #: colours of the verdicts
 
 
 def draw(study: Study, path: str | os.PathLike[str] | None = None, metric: str | None = None) -> Any:
-    """Return matplotlib's figure of a metric, or write it to a path and return that.
+    """Return matplotlib's figure of a metric, or write it to a path and return the path.
 
-    On the left each pair's mean over seeds on test data with its interval, and every seed as a dot; on the right its
-    difference to the baseline, with the region of practical equality shaded and the verdict beside it. Raises
-    LookupError for no metric of the task or where nothing was trained, ValueError for an unknown suffix, OSError
-    where the file cannot be written.
+    On the left are each pair's mean over seeds on test data, its interval, and a dot for every seed. On the right is
+    its difference to the baseline with the verdict; the region of practical equality is shaded. Raises LookupError if
+    the task has no such metric or nothing was trained, ValueError for an unknown suffix, OSError where the file cannot
+    be written.
     """
     require("Study.plot", "matplotlib")
     target = None if path is None else Path(path)

@@ -1,4 +1,4 @@
-"""What a study consists of: the pairs, the runs, and the key by which a recorded run is known again."""
+"""Plan of a study: its pairs, its runs, and the keys that identify recorded runs."""
 
 from __future__ import annotations
 
@@ -22,64 +22,64 @@ from slopes.study.metrics import Metric, metrics_of
 from slopes.study.settings import Settings
 from slopes.study.statistics import Resampled
 
-#: how many runs are trained side by side at the most: beyond it a stack gains little, and a kill loses more
+#: Most runs trained side by side: a larger stack gains little, and a kill loses more.
 STACK = 60
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """Everything that determines a study's runs, and what they are compared with."""
+    """Everything that determines a study's runs, and the baseline of the comparison."""
 
     job: Job
     settings: Settings
-    baseline: tuple[int, int]  #: the places of its activation and its loss
+    baseline: tuple[int, int]  #: indices of its activation and its loss
     _keys: dict[Cell, str] = field(default_factory=dict, repr=False)
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """The seeds of each pair."""
+        """Seeds of each pair."""
         return tuple(self.settings.seeds)  # type: ignore[arg-type]
 
     @property
     def rates(self) -> tuple[float, ...]:
-        """The learning rates, ascending."""
+        """Learning rates, ascending."""
         return tuple(self.settings.rates)
 
     @cached_property
     def names(self) -> dict[str, list[str]]:
-        """What each activation and loss is called in tables."""
+        """Names of the activations and losses in tables."""
         return {"activation": arguments.names(self.job.activations), "loss": arguments.names(self.job.losses)}
 
     def title(self, cell: Cell) -> str:
-        """The cell's pair in words."""
+        """Name of the cell's pair."""
         return f"{self.names['activation'][cell.activation]} x {self.names['loss'][cell.loss]}"
 
     @cached_property
     def metrics(self) -> tuple[Metric, ...]:
-        """What networks are judged by; the first chooses the learning rates."""
+        """Metrics of the task; the first chooses the learning rates."""
         return metrics_of(self.job.task)
 
     @cached_property
     def _fits(self) -> list[Feed | str]:
-        """How each loss is fed, or why it cannot be."""
+        """Feed of each loss, or the reason why it does not fit."""
         found: list[Feed | str] = []
         for loss in self.job.losses:
             try:
                 found.append(feed(loss, self.job.task))
             except Unfit as error:
                 found.append(str(error))
-            except Exception as error:  # whatever the user's own may raise when it is tried
+            except Exception as error:  # A user's own loss may raise anything.
                 raise ValueError(f"compare: {loss.name} fails on torch tensors: {describe(error)}") from error
         return found
 
     @property
     def feeds(self) -> list[Feed | None]:
-        """How each loss is fed; None for one that does not fit the task."""
+        """Feed of each loss; None for a loss that does not fit the task."""
         return [None if isinstance(fit, str) else fit for fit in self._fits]
 
     @cached_property
     def unfit(self) -> dict[tuple[int, int], str]:
-        """The pairs that cannot be trained, each with the reason."""
+        """Pairs that cannot be trained, each with the reason."""
         return {
             (a, b): fit
             for b, fit in enumerate(self._fits)
@@ -89,7 +89,7 @@ class Plan:
 
     @property
     def resampled(self) -> Resampled | None:
-        """The sizes of training and test data where each seed has its own split."""
+        """Sizes of training and test data if each seed has its own split, else None."""
         if not self.job.task.resampled:
             return None
         parts = self.job.task.split(self.seeds[0])
@@ -97,18 +97,18 @@ class Plan:
 
     @cached_property
     def versions(self) -> dict[str, str]:
-        """The packages whose version may change a number."""
+        """Versions of the packages that may change a number."""
         named = {name: version(name) for name in ("torch", "numpy", "scipy", "scikit-learn")}
         return {"slopes": slopes.__version__, **named}
 
     @property
     def machine(self) -> dict[str, str]:
-        """Where the study runs."""
+        """Python and the system on which the study runs."""
         return {"python": platform.python_version(), "system": f"{platform.system()} {platform.machine()}"}
 
     @cached_property
     def cells(self) -> list[Cell]:
-        """Every run, pair by pair; those of a pair that does not fit are left out."""
+        """Every run, pair by pair, without the pairs that do not fit."""
         return [
             Cell(a, b, rate, seed)
             for b in range(len(self.job.losses))
@@ -119,13 +119,14 @@ class Plan:
         ]
 
     def cell(self, activation: str, loss: str, rate: float, seed: int) -> Cell:
-        """The run of an activation and a loss by their names."""
+        """Return the run of an activation and a loss by their names."""
         return Cell(self.names["activation"].index(activation), self.names["loss"].index(loss), rate, seed)
 
     def chunks(self, recorded: Collection[str], workers: int) -> list[list[Cell]]:
-        """The work that is left, in parts that are handed out at once and trained side by side.
+        """Split the remaining cells into chunks, each trained side by side.
 
-        As few as `STACK` allows, alike in size, and a multiple of the workers, so that none waits for another.
+        Chunks are as few as `STACK` allows, equal in size, and a multiple of the workers, so that no worker waits for
+        another.
         """
         left = [cell for cell in self.cells if self.key(cell) not in recorded]
         if not left:
@@ -135,7 +136,7 @@ class Plan:
         return [left[start:end] for start, end in pairwise(bounds)]
 
     def spec(self, cell: Cell) -> dict[str, Any]:
-        """All that a run's numbers depend on."""
+        """Return everything that a run's numbers depend on."""
         job = self.job
         return {
             "activation": self._identities["activation"][cell.activation],
@@ -149,7 +150,7 @@ class Plan:
         }
 
     def key(self, cell: Cell) -> str:
-        """A run's name in the record: a digest of its spec, so that what has changed is never mixed in."""
+        """Key of a run in the record: a digest of its spec, so that changed runs are never mixed in."""
         if cell not in self._keys:
             canonical = json.dumps(self.spec(cell), sort_keys=True, separators=(",", ":"))
             self._keys[cell] = hashlib.sha256(canonical.encode()).hexdigest()
@@ -166,7 +167,7 @@ class Plan:
 
 
 def make_plan(settings: Settings) -> Plan:
-    """Return the plan that was asked for, or raise TypeError or ValueError that says what does not fit."""
+    """Return the plan for the settings; raise TypeError or ValueError with the reason if something does not fit."""
     from slopes.study import networks, tasks
 
     chosen = arguments.activations(settings.activations)
@@ -182,5 +183,5 @@ def make_plan(settings: Settings) -> Plan:
         if settings.baseline is not None:
             raise ValueError(f"compare: the baseline cannot be trained: {plan.unfit[against]}")
         plan = Plan(job, settings, plan.cells[0][:2])
-    _ = plan.names, plan._identities  # each refuses what cannot be trained
+    _ = plan.names, plan._identities  # These properties refuse functions that cannot be trained.
     return plan

@@ -1,4 +1,4 @@
-"""Showing how far a study is: a bar on a terminal or in a notebook, lines elsewhere, or the caller's own function."""
+"""Display of a study's progress: a bar on a terminal or in a notebook, lines elsewhere, or the caller's function."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from slopes.study.words import duration
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a study is; handed to the callback at the start and whenever runs have ended."""
+    """Progress of a study; the callback receives it at the start and whenever runs have ended."""
 
-    done: int  #: runs that have ended, well or not, earlier ones included
+    done: int  #: runs that have ended, failed and earlier ones included
     total: int
-    resumed: int  #: of them, those recorded by an earlier start
-    diverged: int  #: of those done, how many diverged
+    resumed: int  #: runs among `done` that an earlier start recorded
+    diverged: int  #: runs among `done` that diverged
     failed: int  #: runs that could not be trained; the next start tries them again
     elapsed: float  #: seconds since this start
-    latest: str = ""  #: what has just ended
+    latest: str = ""  #: name of the pair that ended last
 
     @property
     def left(self) -> float | None:
-        """Seconds to go, judged by this start's pace; None before the first run."""
+        """Estimated seconds left at the pace of this start; None before the first run."""
         new = self.done - self.resumed
         return (self.total - self.done) * self.elapsed / new if new else None
 
@@ -45,7 +45,7 @@ Callback = Callable[[Progress], None]
 
 @contextmanager
 def display(progress: Callback | bool | None) -> Iterator[Callback]:
-    """Give the function to call with each `Progress`: the caller's, none (False), or what suits the output."""
+    """Yield the function to call with each `Progress`: the caller's, none (False), or one that suits the output."""
     if progress is False:
         yield lambda state: None
     elif callable(progress):
@@ -60,7 +60,7 @@ def display(progress: Callback | bool | None) -> Iterator[Callback]:
 
 
 class _Lines:
-    """About one line per tenth, for logs."""
+    """Display for logs, with about one line per tenth of the runs."""
 
     def __init__(self) -> None:
         self._tenth = -1
@@ -73,7 +73,7 @@ class _Lines:
 
 
 class _BarInNotebook:
-    """One output below the cell, rewritten by each call."""
+    """Display of one output below a notebook's cell, rewritten by each call."""
 
     def __init__(self) -> None:
         self._handle: Any = None

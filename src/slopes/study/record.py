@@ -1,10 +1,10 @@
-"""The record: one SQLite file that keeps every run from the moment it ends.
+"""Record of a study: one SQLite file that keeps every run from the moment it ends.
 
-Only the process that coordinates a study writes, and holds the folder's `Lock` while it does. The journal is a
-write-ahead log, so that others may read meanwhile; where that is refused, and on network folders, where its shared
-memory is not shared, it is a rollback journal, and SQLite's own exclusive lock keeps readers out.
+Only the process that coordinates a study writes, and it holds the folder's `Lock` meanwhile. The journal is a
+write-ahead log, so that others may read at the same time. Where that is refused, and on network folders, whose machines
+share no memory, it is a rollback journal, and SQLite's own exclusive lock keeps readers out.
 
-A run that has ended is never overwritten. One that failed is kept with its reason until it is tried again.
+A finished run is never overwritten. A failed run is kept with its reason until it is tried again.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from slopes.study.errors import StudyError
 from slopes.study.lock import Lock
 
 FORMAT = 2
-#: marks a SQLite file as ours: "slop" in ASCII
+#: Application id of our SQLite files: "slop" in ASCII.
 APPLICATION = 0x736C6F70
-#: seconds for another program to let go of the file
+#: Seconds to wait for another program to release the file.
 WAIT = 5.0
-#: the first format's runs, which had other networks behind them, under this name
+#: Table of runs of the first format; their networks were different.
 OLDER = "runs_of_format_1"
 
 _SCHEMA = """CREATE TABLE runs (
@@ -45,27 +45,27 @@ _PUT = """INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?)
 
 
 class Failure(NamedTuple):
-    """A run that did not end."""
+    """A run that failed."""
 
     reason: str
-    trace: str  #: the traceback, "" where its process was killed
+    trace: str  #: the traceback; "" where its process was killed
     attempts: int
 
 
 def machine() -> str:
-    """What a run was trained on, in words."""
+    """Describe this machine: its name, system and Python."""
     return f"{platform.node()}, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
 
 
 class Record:
-    """The record of a folder, open for writing; a context manager.
+    """Record of a folder, open for writing; a context manager.
 
-    Raises StudyError where the file is not to be used, and never changes a file that it did not write.
+    Raises StudyError if the file cannot be used, and never changes a file that it did not write.
     """
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "record.sqlite"
-        self.older = 0  #: how many runs of an older format the file keeps beside its own
+        self.older = 0  #: number of runs of an older format in the file
         self._process = os.getpid()
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -75,7 +75,7 @@ class Record:
         try:
             if self.path.exists():
                 try:
-                    self.path.open("r+b").close()  # SQLite would open for reading what it may not write
+                    self.path.open("r+b").close()  # SQLite would open a read-only file without an error.
                 except OSError as error:
                     raise StudyError(
                         f"{self.path}: cannot write here ({_reason(error)}); choose another output folder."
@@ -88,7 +88,7 @@ class Record:
             raise
 
     def _open(self) -> sqlite3.Connection:
-        # exclusive, as then no shared memory is needed to look into a file that was left with a write-ahead log
+        # An exclusive lock needs no shared memory to read a file left with a write-ahead log.
         with closing(_connect(self.path)) as connection:
             connection.execute("PRAGMA locking_mode=EXCLUSIVE")
             known = _check(connection, self.path)
@@ -115,42 +115,42 @@ class Record:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if os.getpid() == self._process:  # a forked child that unwinds must leave its parent's file alone
+        if os.getpid() == self._process:  # A forked child that unwinds must leave its parent's file alone.
             self._connection.close()
             self._lock.release()
 
     def keys(self) -> set[str]:
-        """The runs that have ended well."""
+        """Return the keys of the finished runs."""
         return {key for (key,) in self._ask("SELECT key FROM runs WHERE status = 'done'")}
 
     def add(self, key: str, spec: dict[str, Any], outcome: dict[str, Any], where: str | None = None) -> None:
-        """Keep a run, on the disk before this returns; one that has ended well already stays as it is."""
+        """Store a run, on the disk before this returns; a finished run stays as it is."""
         self._ask(_PUT, (key, _text(spec), "done", _text(outcome), None, None, where or machine(), _now()))
 
     def fail(self, key: str, spec: dict[str, Any], reason: str, trace: str = "", where: str | None = None) -> None:
-        """Keep that a run failed, and why; one that has ended well stays as it is."""
+        """Store that a run failed, and why; a finished run stays as it is."""
         self._ask(_PUT, (key, _text(spec), "failed", None, reason, trace, where or machine(), _now()))
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """What is added within is kept at its end, all of it or nothing."""
+        """Commit everything that is added within at its end, all or nothing."""
         with _explained(self.path), _transaction(self._checked()):
             yield
 
     def read(self, keys: Iterable[str]) -> dict[str, dict[str, Any]]:
-        """The outcomes of those of the runs asked for that have ended well, by key."""
+        """Return the outcomes of the finished runs among `keys`, by key."""
         wanted = set(keys)
         rows = self._ask("SELECT key, outcome FROM runs WHERE status = 'done'")
         return {key: _parsed(self.path, outcome) for key, outcome in rows if key in wanted}
 
     def failures(self, keys: Iterable[str]) -> dict[str, Failure]:
-        """Those of the runs asked for that failed, by key."""
+        """Return the failed runs among `keys`, by key."""
         wanted = set(keys)
         rows = self._ask("SELECT key, reason, trace, attempts FROM runs WHERE status = 'failed'")
         return {key: Failure(*rest) for key, *rest in rows if key in wanted}
 
     def rows(self) -> list[dict[str, Any]]:
-        """Every run as one flat row, for `export`."""
+        """Return every run as one flat row, for `export`."""
         with _explained(self.path):
             return _rows(self._checked(), self.path)
 
@@ -159,7 +159,7 @@ class Record:
             return self._checked().execute(statement, values).fetchall()
 
     def _checked(self) -> sqlite3.Connection:
-        """The connection, if it is this process's and still leads to the file of that name."""
+        """Return the connection; StudyError in a forked process, or if another file has replaced the record."""
         if os.getpid() != self._process:
             raise StudyError(f"{self.path}: this record is open in the process that forked this one; write there.")
         if _identity(self.path) != self._identity:
@@ -171,7 +171,7 @@ class Record:
 
 
 def rows(folder: Path) -> list[dict[str, Any]]:
-    """Every run of a folder's record as one flat row, also while a study writes; StudyError where there is none."""
+    """Return every run of a folder's record as one flat row, even during a study; StudyError if there is no record."""
     path = folder / "record.sqlite"
     if not path.is_file():
         raise StudyError(f"{path}: there is no record here; give the output folder of a study.")
@@ -186,12 +186,12 @@ def rows(folder: Path) -> list[dict[str, Any]]:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    # autocommit, as transactions are written out
+    # Autocommit, as `_transaction` writes transactions out.
     return sqlite3.connect(path, timeout=WAIT, isolation_level=None, check_same_thread=False)
 
 
 def _check(connection: sqlite3.Connection, path: Path) -> int:
-    """The format of a file that is ours and whole, 0 of an empty one; else StudyError."""
+    """Return the format of a valid record, or 0 for an empty file; else raise StudyError."""
     ask = connection.execute
     (application,) = ask("PRAGMA application_id").fetchone()
     (found,) = ask("PRAGMA user_version").fetchone()
@@ -217,12 +217,12 @@ def _tables(connection: sqlite3.Connection) -> list[str]:
 
 
 def _journalled(path: Path) -> sqlite3.Connection:
-    """A connection with a write-ahead log, or where there can be none, with a rollback journal."""
+    """Return a connection with a write-ahead log, or with a rollback journal where a log is not possible."""
     if not _remote(path.parent):
         connection = _connect(path)
         with suppress(sqlite3.OperationalError):
             (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
-            connection.executescript("BEGIN IMMEDIATE; ROLLBACK")  # which needs the shared memory
+            connection.executescript("BEGIN IMMEDIATE; ROLLBACK")  # This fails without shared memory.
             if mode == "wal":
                 return connection
         connection.close()
@@ -236,7 +236,7 @@ def _journalled(path: Path) -> sqlite3.Connection:
     return connection
 
 
-#: file systems that several machines mount, by their names in the kernel's table
+#: File systems that several machines mount, by their names in the kernel's table.
 REMOTE = (
     "nfs",
     "cifs",
@@ -255,7 +255,7 @@ REMOTE = (
 
 
 def _remote(folder: Path) -> bool:
-    """Whether a folder is known to be on another machine; only Linux says so."""
+    """Whether a folder is known to be on another machine; only Linux reports that."""
     try:
         lines = Path("/proc/self/mountinfo").read_text().splitlines()
         device = folder.stat().st_dev
@@ -281,7 +281,7 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
         yield
         connection.execute("COMMIT")
     except BaseException:
-        if connection.in_transaction:  # SQLite may have rolled back by itself, as on a full disk
+        if connection.in_transaction:  # SQLite may have rolled back by itself, as on a full disk.
             with suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
         raise
@@ -301,7 +301,7 @@ def _rows(connection: sqlite3.Connection, path: Path) -> list[dict[str, Any]]:
 
 
 def _flat(value: dict[str, Any], before: str) -> dict[str, Any]:
-    """Nested fields by their path, as in ``test.accuracy``."""
+    """Flatten nested fields to paths such as ``test.accuracy``."""
     flat: dict[str, Any] = {}
     for name, inner in value.items():
         flat |= _flat(inner, f"{before}{name}.") if isinstance(inner, dict) else {before + name: inner}
@@ -324,7 +324,7 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-# ------------------------------------------------------------------------------------------------ what goes wrong
+# ------------------------------------------------------------------------------------------------ errors
 
 
 _ASIDE = "move it aside or choose another output folder."
@@ -336,7 +336,7 @@ def _reason(error: OSError) -> str:
 
 @contextmanager
 def _explained(path: Path) -> Iterator[None]:
-    """What SQLite says becomes what happened, and what would do."""
+    """Turn sqlite3 errors into a StudyError with a remedy."""
     try:
         yield
     except sqlite3.Error as error:

@@ -1,4 +1,4 @@
-"""The call that repeats a study, as code to paste."""
+"""The call of `slopes.compare` that repeats a study, as code to paste."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 def write_call(study: Study) -> str:
-    """Return the call of `slopes.compare` with all options that are set, after the imports that it needs.
+    """Return the call of `slopes.compare` with all options that are set, after its imports.
 
-    An object that cannot be imported or written down, such as an array or a class of the main script, stands there by
-    its own name or by that of its option, and a comment says so.
+    An object without an expression, such as an array or a class of the main script, appears under its own name or its
+    option's, with a comment.
     """
     settings, plan = study.plan.settings, study.plan
     given = {each.name: getattr(settings, each.name) for each in OPTIONS if each.metadata["part"] != PLACE}
@@ -45,7 +45,7 @@ def write_call(study: Study) -> str:
 
 
 def _code(value: Any, modules: set[str]) -> str | None:
-    """Return an expression for a value, and add the modules that it needs; None where there is none."""
+    """Return an expression for a value, and add its modules to `modules`; None where there is no expression."""
     from torch import nn
 
     if value is None or isinstance(value, (str, int, float)):

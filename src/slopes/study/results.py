@@ -1,4 +1,4 @@
-"""What a study gives: its runs, the table of its pairs, the verdicts, the fitted model, and its page."""
+"""Results of a study: its runs, the table of its pairs, the verdicts, the fitted model, and its page."""
 
 from __future__ import annotations
 
@@ -26,27 +26,27 @@ Rate = Literal["own", "shared"]
 
 @dataclass(frozen=True)
 class Run:
-    """One network's training: what it was and what came of it."""
+    """Settings and results of one network's training."""
 
-    key: str  #: its name in the record
+    key: str  #: its key in the record
     activation: str
     loss: str
     rate: float
     seed: int
     test: Mapping[str, float]  #: the task's metrics on the test data, after the last epoch
     validation: Mapping[str, float]  #: the same on the validation data
-    curve: Sequence[float]  #: the first of the metrics on validation data, after each epoch
-    training_loss: Sequence[float | None]  #: mean over each epoch; None from where it diverged
+    curve: Sequence[float]  #: the first metric on validation data, after each epoch
+    training_loss: Sequence[float | None]  #: mean over each epoch; None from the divergence on
     layers: Sequence[str]  #: the modules with weights
     gradient: Sequence[Sequence[float] | None]  #: per epoch, each layer's gradient norm, over two of its steps
-    slots: Sequence[str]  #: where the activation stands in the network
-    dead: Sequence[Sequence[float]]  #: in the first and last epoch, each slot's share of dead units (`models.units`)
+    slots: Sequence[str]  #: places of the activation in the network
+    dead: Sequence[Sequence[float]]  #: in the first and last epoch, each slot's fraction of dead units (`models.units`)
     saturated: Sequence[Sequence[float]]  #: the same of saturated units
     diverged: int | None  #: the epoch in which it stopped being finite
-    seconds: float  #: processor time for an epoch, diagnostics left out; its share where runs were stacked
+    seconds: float  #: processor time per epoch without diagnostics; a stack's time is divided among its runs
     engine: str  #: "stack" or "loop"
-    stack: int  #: how many runs were trained side by side
-    why: str  #: why they were not stacked
+    stack: int  #: number of runs trained side by side
+    why: str  #: the reason why they were not stacked
 
 
 @dataclass(frozen=True)
@@ -66,32 +66,32 @@ class Pair:
 
     activation: str
     loss: str
-    note: str  #: added to the loss's name where it is fed what it was not made for
-    fed: str  #: what it is fed, in words
-    unfit: str  #: why the two were not trained; empty where they were
+    note: str  #: added to the loss's name where the task does not feed it natively
+    fed: str  #: the loss's arguments in words
+    unfit: str  #: the reason why the pair does not fit the task; empty if it does
     runs: tuple[Run, ...]
     failures: tuple[Failure, ...]
     rates: tuple[float, ...]
     seeds: tuple[int, ...]
-    metric: Metric  #: the one by which a learning rate is chosen
+    metric: Metric  #: the metric that chooses the learning rate
 
     @property
     def names(self) -> tuple[str, str]:
-        """Its activation and its loss, by which it is known among others."""
+        """Names of its activation and its loss, which identify it."""
         return self.activation, self.loss
 
     @property
     def title(self) -> str:
-        """The pair in words."""
+        """Name of the pair."""
         return f"{self.activation} x {self.loss}"
 
     @property
     def trained(self) -> bool:
-        """Whether there is any run to judge it by."""
+        """Whether it has any run."""
         return bool(self.runs)
 
     def series(self, metric: str | None = None) -> Series:
-        """What chooses a rate, on validation data, and a metric on test data: (rate, seed), NaN where a run failed."""
+        """Validation metric and a test metric, each (rate, seed), NaN where a run failed."""
         validation, test = (np.full((len(self.rates), len(self.seeds)), np.nan) for _ in range(2))
         rows, columns = ({value: i for i, value in enumerate(values)} for values in (self.rates, self.seeds))
         for run in self.runs:
@@ -101,11 +101,11 @@ class Pair:
         return Series(validation, test)
 
     def at(self, rate: float) -> list[Run]:
-        """The runs at a rate, by seed."""
+        """Return the runs at a rate, by seed."""
         return [run for run in self.runs if run.rate == rate]
 
     def validated(self, rate: float) -> float:
-        """The mean over seeds of the validation metric at a rate, the better the higher; −inf without runs."""
+        """Mean over seeds of the validation metric at a rate, signed so that higher is better; −inf without runs."""
         values = [run.validation[self.metric.name] for run in self.at(rate)]
         if not values:
             return -np.inf
@@ -113,34 +113,34 @@ class Pair:
 
     @cached_property
     def rate(self) -> float:
-        """The rate with the best mean of the validation metric after the last epoch; of equals the lowest."""
+        """Rate with the best mean of the validation metric after the last epoch; the lowest of equals."""
         there = [rate for rate in self.rates if self.at(rate)] or list(self.rates[:1])
         return there[choose(np.array([self.validated(rate) for rate in there]), higher=True)]
 
     @property
     def edge(self) -> str:
-        """Whether that rate is the "lowest" or "highest" of the grid, beyond which a better one may lie."""
+        """Edge of the grid with that rate, "lowest" or "highest", beyond which a better one may lie; else ""."""
         if len(self.rates) == 1:
             return ""
         return {self.rates[0]: "lowest", self.rates[-1]: "highest"}.get(self.rate, "")
 
     @property
     def chosen(self) -> list[Run]:
-        """The runs at the chosen rate, by seed."""
+        """Runs at the chosen rate, by seed."""
         return self.at(self.rate)
 
     def estimate(self, metric: str | None = None, rate: float | None = None) -> Estimate:
-        """A metric on test data with its interval over seeds, at a rate or the chosen one."""
+        """Estimate a metric on test data with its interval over seeds, at a rate or the chosen one."""
         return estimate([run.test[metric or self.metric.name] for run in self.at(self.rate if rate is None else rate)])
 
     @property
     def diverged(self) -> int:
-        """How many runs diverged at the chosen rate."""
+        """Number of runs that diverged at the chosen rate."""
         return sum(run.diverged is not None for run in self.chosen)
 
     @property
     def diverged_anywhere(self) -> int:
-        """How many runs diverged at all rates together."""
+        """Number of runs that diverged, over all rates."""
         return sum(run.diverged is not None for run in self.runs)
 
 
@@ -152,11 +152,11 @@ class Best(NamedTuple):
     rate: float
     seed: int
     model: nn.Module  #: fitted, in evaluation mode
-    run: Run  #: what the record has of it
+    run: Run  #: the recorded run
 
 
 class Study:
-    """The outcome of `slopes.compare`: print it, or take its `table`, `verdicts`, `plot`, `report` or `best` model."""
+    """Result of `slopes.compare`: print it, or use its `table`, `verdicts`, `plot`, `report` or `best` model."""
 
     def __init__(
         self, plan: Plan, runs: Sequence[Run], failures: Sequence[Failure], folder: Path, seconds: float
@@ -164,17 +164,17 @@ class Study:
         self.plan = plan
         self.runs = list(runs)
         self.failures = list(failures)  #: the runs that could not be trained, each with its reason
-        self.folder = folder  #: where the record lies
-        self.seconds = seconds  #: how long this start took
+        self.folder = folder  #: the folder of the record
+        self.seconds = seconds  #: duration of this start
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
-        """What networks are judged by; the first chooses the rates and orders the table."""
+        """Metrics of the task; the first chooses the rates and orders the table."""
         return self.plan.metrics
 
     @cached_property
     def pairs(self) -> list[Pair]:
-        """Every pair, by loss and then activation, as they were asked for."""
+        """Every pair, by loss and then activation, in the order of the arguments."""
         plan, names = self.plan, self.plan.names
         runs: dict[tuple[str, str], list[Run]] = {}
         failures: dict[tuple[str, str], list[Failure]] = {}
@@ -203,7 +203,7 @@ class Study:
         return found
 
     def pair(self, activation: str, loss: str) -> Pair:
-        """The pair of these names; LookupError if there is none."""
+        """Return the pair of these names; LookupError if there is none."""
         for pair in self.pairs:
             if pair.names == (activation, loss):
                 return pair
@@ -215,18 +215,18 @@ class Study:
 
     @cached_property
     def ranking(self) -> list[Pair]:
-        """The pairs that were trained, the best mean of the first metric on test data first."""
+        """Trained pairs, the best mean of the first metric on test data first."""
         return self.ranked()
 
     def ranked(self, metric: str | None = None, rate: Rate = "own") -> list[Pair]:
-        """The pairs that were trained, the best mean of a metric on test data first."""
+        """Return the trained pairs, the best mean of a metric on test data first."""
         found = self.metric(metric)
         sign = -1 if found.higher else 1
         pairs = [pair for pair in self.pairs if pair.at(self._rate(pair, rate))]
         return sorted(pairs, key=lambda pair: sign * pair.estimate(found.name, self._rate(pair, rate)).mean)
 
     def metric(self, name: str | None = None) -> Metric:
-        """A metric of the task by its name, the first one by default; LookupError if there is none."""
+        """Return a metric of the task by its name, the first one by default; LookupError if there is none."""
         for metric in self.metrics:
             if name in (None, metric.name):
                 return metric
@@ -234,13 +234,13 @@ class Study:
 
     @property
     def baseline(self) -> Pair:
-        """The pair that the others are compared with, chosen before anything was trained."""
+        """The pair to compare the others with, chosen before training."""
         a, b = self.plan.baseline
         return self.pair(self.plan.names["activation"][a], self.plan.names["loss"][b])
 
     @cached_property
     def shared_rate(self) -> float:
-        """The one rate that suits all pairs best: the best mean of the validation metric over all trained pairs."""
+        """Rate with the best mean of the validation metric over all trained pairs."""
         trained = [pair for pair in self.pairs if pair.trained]
         return max(
             self.plan.rates, key=lambda rate: (sum(pair.validated(rate) for pair in trained), -rate), default=np.nan
@@ -252,11 +252,11 @@ class Study:
         return self.shared_rate if rate == "shared" else pair.rate
 
     def table(self, metric: str | None = None, rate: Rate = "own") -> list[dict[str, Any]]:
-        """Return one dict per pair, the best mean of the metric on test data first, then what could not be trained.
+        """Return one dict per pair, the best mean of the metric on test data first, then the untrained pairs.
 
-        All numbers are means over seeds, at the rate that validation chose for each pair (or, with
-        ``rate="shared"``, at the one that suits all pairs best). `low` and `high` bound Student's 95 % interval over
-        seeds, None with one seed. `reason` says why a pair was not trained.
+        All numbers are means over seeds, at the rate that validation chose for each pair or, with ``rate="shared"``, at
+        the `shared_rate` of all pairs. `low` and `high` bound Student's 95 % interval over seeds, None with one seed.
+        `reason` explains why a pair was not trained.
         """
         chosen = self.metric(metric)
         rows = [self._row(pair, chosen, self._rate(pair, rate)) for pair in self.ranked(chosen.name, rate)]
@@ -300,15 +300,15 @@ class Study:
         margin: float | None = None,
         alpha: float = 0.05,
     ) -> list[dict[str, Any]]:
-        """Return one dict per pair that was trained, the best first: how it differs from the baseline on test data.
+        """Return one dict per trained pair, the best first, with its difference from the baseline on test data.
 
-        `difference` is the mean over seeds of the pair's metric less the baseline's, `low` and `high` its 95 %
-        interval, `p` comes from a sign-flip permutation test with Holm's correction over all pairs, and `verdict` is
-        ``"better"``, ``"worse"``, ``"tie"`` or ``"too few seeds"`` (then `needed` says how many would do). Only a
-        difference of more than `margin`, by default the metric's own region of practical equality, is better or
-        worse. `words` says it in a sentence. Verdicts hold for the split of the data, unless it was resampled.
+        `difference` is the mean over seeds of the pair's metric minus the baseline's, and `low` and `high` are its 95 %
+        interval. `p` comes from a sign-flip permutation test with Holm's correction over all pairs. `verdict` is
+        ``"better"``, ``"worse"``, ``"tie"`` or ``"too few seeds"`` (then `needed` is a sufficient number). Only a
+        difference above `margin`, by default the metric's region of practical equality, is better or worse. `words` is
+        the verdict as a sentence. Verdicts hold for the split of the data, unless it was resampled.
 
-        `baseline` names another pair, as (activation, loss); chosen after the fact, it makes the verdicts a search.
+        `baseline` names another pair, as (activation, loss); choosing it after the fact makes the verdicts a search.
         """
         chosen = self.metric(metric)
         against = self.baseline if baseline is None else self.pair(*baseline)
@@ -352,8 +352,8 @@ class Study:
         """Train the winner once more and return it with its model.
 
         The winner is the pair with the best mean validation metric, at its rate, with the seed of the best validation
-        metric: test data have no say. Its model is trained one by one, as its seed has it, which gives the recorded
-        weights within rounding (where nothing is random in training).
+        metric; test data play no part. Its model trains alone, from its seed, and has the recorded weights within
+        rounding, unless training draws at random.
 
         Raises LookupError where nothing could be trained.
         """
@@ -395,7 +395,7 @@ class Study:
         return found
 
     def export(self, path: str | os.PathLike[str]) -> Path:
-        """Write one row per run to a file, ``.csv``, ``.json`` or ``.parquet``, and return where it is."""
+        """Write one row per run to a file, ``.csv``, ``.json`` or ``.parquet``, and return its path."""
         from slopes.study.export import export
 
         return export(self.rows(), Path(path))
@@ -403,14 +403,14 @@ class Study:
     def plot(self, path: str | os.PathLike[str] | None = None, metric: str | None = None) -> Any:
         """Draw the ranking with its intervals beside the differences to the baseline.
 
-        Returns matplotlib's figure, or with a path (``.png``, ``.svg``, ``.pdf``) writes it there and returns that.
+        Returns matplotlib's figure, or with a path (``.png``, ``.svg``, ``.pdf``) writes it there and returns the path.
         """
         from slopes.study.picture import draw
 
         return draw(self, path, metric)
 
     def report(self, path: str | os.PathLike[str] | None = None) -> Path:
-        """Write the page, by default ``report.html`` in the study's folder, and return where it is.
+        """Write the page, by default ``report.html`` in the study's folder, and return its path.
 
         Raises StudyError where it cannot be written.
         """
@@ -419,7 +419,7 @@ class Study:
         return write(self, Path(path) if path is not None else self.folder / "report.html")
 
     def listing(self, metric: str | None = None) -> Table:
-        """Return the table that is printed, of a metric."""
+        """Return the printed table, ordered by a metric."""
         from slopes.study.listing import listing
 
         return listing(self, metric)
@@ -444,6 +444,6 @@ class Study:
 
 
 def _share(shares: list[Sequence[Sequence[float]]]) -> float:
-    """The mean over runs and slots after the last epoch; 0 where there is no slot."""
+    """Mean over runs and slots after the last epoch; 0 where there is no slot."""
     last = [slots[-1] for slots in shares if slots and slots[-1]]
     return float(np.mean(last)) if last else 0.0

@@ -1,7 +1,7 @@
-"""The options of a comparison: each with its default, its check, and its help, in this one place.
+"""Options of a comparison, each with its default, its check and its help, in one place.
 
-The signature and the docstring of `slopes.compare`, its options on the command line, the digest of a run and the call
-on a study's page that repeats it all follow from the fields of `Settings`. Importing this loads nothing heavy.
+The fields of `Settings` determine the signature and docstring of `slopes.compare`, its options on the command line, the
+digest of a run, and the call on a study's page that repeats it. Importing this module loads nothing heavy.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ Check = Callable[[str, Any], Any]
 
 OPTIMIZERS = ("adam", "adamw", "sgd")
 ENGINES = ("auto", "stack", "loop")
-#: which options decide a run's numbers, beside its pair, its learning rate, its seed, the network and the data
+#: Part of the options that change a run's numbers, beside its pair, rate, seed, network and data.
 TRAINING = "training"
-#: which options say where and how the work is done, and decide no number
+#: Part of the options for the place and manner of the work, which change no number.
 PLACE = "place"
 
 
 class OnCommandLine(NamedTuple):
-    """How an option is given on the command line."""
+    """Form of an option on the command line."""
 
     metavar: str | None = None
-    kind: str = "text"  #: how its text is read
-    help: str = ""  #: where it differs from the help of the function
+    kind: str = "text"  #: parser of its text
+    help: str = ""  #: replaces the help of the function
 
 
 def option(
@@ -50,9 +50,9 @@ def option(
     check: Check | None = None,
     part: str = "",
 ) -> Any:
-    """Return a field of `Settings`; a check takes a name and a value, and returns the value as it is kept.
+    """Return a field of `Settings`; its check takes a name and a value, and returns the value to keep.
 
-    Type checkers see a default only where it is passed by its keyword.
+    Type checkers see a default only if it is passed by keyword.
     """
     return field(
         default=default, metadata={"about": about, "on_command_line": on_command_line, "check": check, "part": part}
@@ -63,14 +63,14 @@ def option(
 
 
 def shown(value: Any) -> str:
-    """Return the value as a message has it."""
-    from slopes import domains  # which loads NumPy
+    """Format a value for a message."""
+    from slopes import domains  # Imported late, as it loads NumPy.
 
     return domains.shown(value)
 
 
 def whole(name: str, value: Any, least: int, most: int = 10**6) -> int:
-    """Check a whole number; far fewer runs than the largest one allows would end in a lifetime."""
+    """Check a whole number; even the default maximum is more runs than anyone can wait for."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or int(value) < least:
         raise ValueError(f"compare: {name} must be a whole number of at least {least}, got {shown(value)}.")
     if int(value) > most:
@@ -86,7 +86,7 @@ def positive(name: str, value: Any) -> float:
 
 
 def one_of(name: str, value: Any, choices: Sequence[str]) -> str:
-    """Check one of several words."""
+    """Check a choice among several words."""
     if value not in choices:
         near = difflib.get_close_matches(str(value), choices, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else "."
@@ -102,7 +102,7 @@ def flag(name: str, value: Any) -> bool:
 
 
 def seeds(name: str, given: Any) -> tuple[int, ...]:
-    """Check the seeds; a number says how many."""
+    """Return the seeds; a single number is their count."""
     if isinstance(given, numbers.Integral):
         return tuple(range(whole(name, given, 1, most=10_000)))
     if isinstance(given, str) or not isinstance(given, Iterable):
@@ -114,7 +114,7 @@ def seeds(name: str, given: Any) -> tuple[int, ...]:
 
 
 def rates(name: str, given: Any) -> tuple[float, ...]:
-    """Check the learning rates, and sort them."""
+    """Return the learning rates, checked and sorted."""
     if isinstance(given, str) or not isinstance(given, Iterable):
         raise TypeError(f"compare: rates must be a list of learning rates, as in rates=(0.001, 0.01), got {given!r}.")
     chosen = tuple(positive("a learning rate", rate) for rate in given)
@@ -124,21 +124,21 @@ def rates(name: str, given: Any) -> tuple[float, ...]:
 
 
 def folder(name: str, given: Any) -> Path:
-    """Check the folder of the record."""
+    """Return the folder of the record as a path."""
     if not isinstance(given, (str, os.PathLike)) or not os.fspath(given):
         raise TypeError(f"compare: out must be the path of a folder, got {given!r}.")
     return Path(given)
 
 
 def progress(name: str, given: Any) -> Any:
-    """Refuse what shows no progress."""
+    """Refuse a value other than None, a bool or a function."""
     if given is not None and not isinstance(given, bool) and not callable(given):
         raise TypeError(f"compare: progress must be a function that takes a Progress, or False, got {shown(given)}.")
     return given
 
 
 def optional(check: Check) -> Check:
-    """Return a check that lets None through."""
+    """Return a check that accepts None."""
     return lambda name, value: None if value is None else check(name, value)
 
 
@@ -152,7 +152,7 @@ def _settings(cls: type) -> Any:
 
 @_settings
 class Settings:
-    """The options of one comparison, those that can be checked by themselves checked and in their kept form."""
+    """Options of one comparison; each is checked by itself and stored in its usual form."""
 
     model: Any = option(
         '``"mlp"``, ``"cnn"`` or ``"transformer"``, with settings as in ``"mlp(hidden=128)"``; or your own: a module, '
@@ -288,14 +288,14 @@ class Settings:
     )
 
     def __post_init__(self) -> None:
-        """Check each option by itself, and keep it in its usual form."""
+        """Check each option by itself, and store it in its usual form."""
         for each in fields(self):
             if each.metadata["check"] is not None:
                 object.__setattr__(self, each.name, each.metadata["check"](each.name, getattr(self, each.name)))
 
     @property
     def training(self) -> dict[str, Any]:
-        """How each network is trained, by name."""
+        """Options for the training of each network, by name."""
         return {each.name: getattr(self, each.name) for each in OPTIONS if each.metadata["part"] == TRAINING}
 
 

@@ -1,10 +1,9 @@
-"""Which differences are real: a test by chance alone, a margin below which nothing counts, intervals that describe.
+"""Tests of which differences are real: by permutation, with a margin, and with intervals that only describe.
 
-Two functions are compared by runs that share their seeds. If they are the same in truth, then what a seed gave the
-one it might as well have given the other: that seed's results, at all learning rates, may change places. The
-difference is set beside those that all such exchanges give, and every exchange chooses its learning rates anew, as
-that choice is part of what chance does. A test at rates chosen once finds differences between a function and itself
-(docs/compare/statistics.md).
+Two functions are compared by runs that share their seeds. If the functions are the same in truth, the results of a seed
+at all learning rates may as well be exchanged. The difference is ranked among the differences after all such exchanges.
+Every exchange chooses its learning rates anew, as that choice is part of chance: a test at rates chosen once finds
+differences between a function and itself (docs/compare/statistics.md).
 """
 
 from __future__ import annotations
@@ -23,41 +22,41 @@ from slopes.study.words import counted
 Array = NDArray[np.float64]
 
 CONFIDENCE = 0.95
-POWER = 0.8  #: how often the seeds that a tie asks for would show a difference of the margin
-EXACT = 16  #: up to so many seeds all exchanges are looked at, beyond as many that are drawn: for 1,600 comparisons
-RESAMPLES = 9999  #: of the bootstrap
-ROUNDING = 1e-12  #: numbers closer than this, as a share of the largest, are equal
+POWER = 0.8  #: how often the seeds suggested for a tie would show a difference of the margin
+EXACT = 16  #: most seeds with all exchanges; beyond, as many are drawn, which is enough for 1,600 comparisons
+RESAMPLES = 9999  #: number of bootstrap samples
+ROUNDING = 1e-12  #: relative tolerance: closer numbers are equal
 
 
 class Series(NamedTuple):
-    """What the runs of one pair gave, both (rate, seed); what a failed run would have given is NaN."""
+    """Results of the runs of one pair, both (rate, seed), NaN where a run failed."""
 
     validation: Array  #: the metric that chooses the rate
-    test: Array  #: the metric that is compared
+    test: Array  #: the metric to compare
 
 
 class Resampled(NamedTuple):
-    """How many samples each part had, where every seed drew its own split."""
+    """Numbers of samples in each part, if every seed drew its own split."""
 
     train: int
     test: int
 
 
 class Comparison(NamedTuple):
-    """What can be said of a series beside the baseline."""
+    """Comparison of a series with the baseline."""
 
-    difference: float  #: of the means, baseline's taken away; NaN without a seed that both have
-    low: float | None  #: of the 95 % interval, which describes and does not decide; None with fewer than three seeds
+    difference: float  #: of the means, minus the baseline's; NaN if they share no seed
+    low: float | None  #: of the 95 % interval, which plays no part in the verdict; None with fewer than three seeds
     high: float | None
     p: float  #: Holm's, over all comparisons of the call
-    raw: float  #: p by itself
+    raw: float  #: p before Holm's correction
     verdict: str  #: "better", "worse", "tie" or "too few seeds"
-    needed: int | None  #: how many seeds would do, where that can be said
+    needed: int | None  #: sufficient number of seeds, if known
     words: str  #: the verdict as a clause
 
 
 class Interval(NamedTuple):
-    """Where a mean may lie."""
+    """Confidence interval of a mean."""
 
     low: float
     high: float
@@ -75,19 +74,19 @@ def verdicts(
     resampled: Resampled | None = None,
     percent: bool = False,
 ) -> list[Comparison]:
-    """Say of each series whether it is better than the baseline, worse, or not to be told from it.
+    """Return for each series whether it is better than the baseline, worse, or indistinguishable from it.
 
     All arrays are (rate, seed), of the same rates and seeds; each series is judged at the rate with its best mean
-    validation. `higher` says whether more is better, `higher_validation` the same of the metric that chooses (if not
-    given, it is as `higher`). "better" and "worse" need a difference above `margin` and Holm's p of at most `alpha`.
-    Among functions that are the same in truth, the chance of any such verdict is then at most `alpha`. A seed at
-    which a run failed, of the series or of the baseline, is left out of both.
+    validation. `higher`: whether more is better; `higher_validation`: the same for the metric that chooses the rate, by
+    default as `higher`. "better" and "worse" need a difference above `margin` and Holm's p of at most `alpha`. So for
+    functions that are the same in truth, the chance of any such verdict is at most `alpha`. A seed with a failed run,
+    in the series or the baseline, is left out of both.
 
-    Verdicts hold for the split of the data that all seeds share. With `resampled` splits they are about data like
-    these: the t-test with the correction of Nadeau and Bengio (2003), for training sets that overlap, has to agree,
-    and gives the interval. With `percent` the words speak of percentage points.
+    Verdicts hold for the split of the data that all seeds share. With `resampled` splits they hold for similar data:
+    the t-test with the correction of Nadeau and Bengio (2003) for overlapping training sets must agree, and gives the
+    interval. With `percent` the words are in percentage points.
 
-    Raises ValueError where shapes differ, or for an `alpha` or a `margin` that is none.
+    Raises ValueError where shapes differ, or for an invalid `alpha` or `margin`.
     """
     if not 0 < alpha < 0.5:
         raise ValueError(f"verdicts: alpha is the chance of a false verdict, above 0 and below 0.5, got {alpha}")
@@ -131,7 +130,7 @@ def verdicts(
 
 
 def choose(means: Array, higher: bool) -> NDArray[np.intp]:
-    """Return the place of the best along the last axis; of equals, for which rounding is no difference, the first."""
+    """Return the index of the best entry along the last axis; the first of entries that are equal up to rounding."""
     scores = means if higher else -means
     best = scores.max(-1, keepdims=True)
     enough: NDArray[np.bool_] = scores >= best - ROUNDING * np.abs(scores).max(-1, keepdims=True)
@@ -148,7 +147,7 @@ def at_chosen(one: Series, higher_validation: bool) -> Array:
 
 
 def _without_lost_rates(one: Series, higher_validation: bool) -> Series:
-    """A series in which a rate at which every run failed is one that validation never chooses, after no exchange."""
+    """Give rates whose runs all failed values so bad that validation never chooses them, after any exchange."""
     lost = ~np.isfinite(one.validation).any(1, keepdims=True)
     if not lost.any() or lost.all():
         return one
@@ -161,18 +160,18 @@ def _without_lost_rates(one: Series, higher_validation: bool) -> Series:
 
 
 def shared(a: Series, b: Series) -> tuple[Series, Series]:
-    """Leave out, of both, the seeds at which a run of either failed."""
+    """Leave out, of both, the seeds with a failed run in either."""
     kept = np.isfinite([*a, *b]).all((0, 1))
     return Series(a.validation[:, kept], a.test[:, kept]), Series(b.validation[:, kept], b.test[:, kept])
 
 
 def chance(a: Series, b: Series, higher_validation: bool) -> float:
-    """Return how often exchanges of seeds give a difference as large as that between a and b, either way.
+    """Return how often exchanges of seeds give a difference at least as large as between a and b, two-sided.
 
-    Exact where all exchanges are looked at. Where they are drawn, what was seen counts as one of them, so that p is
-    never 0 and still holds. With one rate this is the paired sign-flip test. With several it finds less where a and b
-    like different rates, as an exchange then takes seeds to rates that do not suit them (Student's t in place of the
-    mean finds no more).
+    The value is exact if all exchanges are enumerated. If they are drawn, the observed one counts among them, so that p
+    is valid and never 0. With one rate this is the paired sign-flip test. With several it has less power if a and b
+    prefer different rates, as an exchange then moves seeds to rates that do not suit them (Student's t instead of the
+    mean does no better).
     """
     seeds = a.test.shape[1]
     if not seeds:
@@ -180,7 +179,7 @@ def chance(a: Series, b: Series, higher_validation: bool) -> float:
     signs = _exchanges(seeds)
 
     def means(x: Array, y: Array) -> tuple[Array, Array]:
-        """The means (exchange, rate) of the first and the second."""
+        """Return the means (exchange, rate) of x and y after each exchange."""
         middle, swing = (x + y).mean(1) / 2, signs @ (x - y).T / (2 * seeds)
         return middle + swing, middle - swing
 
@@ -195,9 +194,9 @@ def chance(a: Series, b: Series, higher_validation: bool) -> float:
 
 @lru_cache(maxsize=4)
 def _exchanges(seeds: int) -> Array:
-    """Rows of 1 and −1, (exchange, seed), where −1 says that a and b change places; none do in the first.
+    """Return signs (exchange, seed), where −1 exchanges a and b; the first row exchanges none.
 
-    The first seed never changes, as to exchange all others is the same but for the difference's sign.
+    The first seed never changes, as exchanging all others instead only flips the difference's sign.
     """
     if seeds <= EXACT:
         flipped = np.arange(2 ** (seeds - 1))[:, None] >> np.arange(seeds) & 1
@@ -209,17 +208,17 @@ def _exchanges(seeds: int) -> Array:
 
 
 def _least(seeds: int) -> float:
-    """The least p that so many seeds can give."""
+    """Least p that so many seeds can give."""
     return 2.0 ** -max(min(seeds, EXACT) - 1, 0)
 
 
 def seeds_needed(comparisons: int, alpha: float = 0.05) -> int:
-    """Return the fewest seeds at which one of so many comparisons can be better or worse."""
+    """Return the fewest seeds with which one of so many comparisons can be better or worse."""
     return math.ceil(math.log2(comparisons / alpha)) + 1
 
 
 def holm(p: Sequence[float]) -> Array:
-    """Return the p values adjusted for their number: a verdict at `alpha` is then false with that chance at most."""
+    """Return p values with Holm's correction: the chance of any false verdict at `alpha` is then at most `alpha`."""
     values = np.asarray(p, dtype=float)
     order = np.argsort(values)
     adjusted = np.empty_like(values)
@@ -228,14 +227,14 @@ def holm(p: Sequence[float]) -> Array:
 
 
 def corrected_t(differences: Array, resampled: Resampled) -> float:
-    """Return p of the corrected t-test: the variance of a mean over n splits is taken for (1/n + test/train) s²."""
+    """Return p of the corrected t-test, with the variance of a mean over n splits as (1/n + test/train) s²."""
     from scipy.stats import t
 
     n = len(differences)
     if n < 2:
         return 1.0
     error = _error(differences, resampled)
-    if error <= ROUNDING * np.abs(differences).max():  # no spread: how sure one can be, the exchanges know
+    if error <= ROUNDING * np.abs(differences).max():  # Zero variance: leave it to the permutation test.
         return 0.0 if differences.any() else 1.0
     return float(2 * t.sf(abs(differences.mean()) / error, n - 1))
 
@@ -246,9 +245,9 @@ def _error(differences: Array, resampled: Resampled) -> float:
 
 
 def interval(differences: Array, resampled: Resampled | None = None) -> Interval | None:
-    """Return the 95 % interval of the mean, None for fewer than three: of the BCa bootstrap (Efron, 1987).
+    """Return the 95 % interval of the mean by the BCa bootstrap (Efron, 1987); None for fewer than three values.
 
-    Where that has no answer, the plain percentiles of the bootstrap. It takes the learning rates as chosen.
+    Where BCa fails, it is the bootstrap's percentile interval. It takes the learning rates as chosen.
     """
     if len(differences) < 3:
         return None
@@ -263,7 +262,7 @@ def interval(differences: Array, resampled: Resampled | None = None) -> Interval
     from scipy.stats import bootstrap
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # scipy's, of an interval that is NaN
+        warnings.simplefilter("ignore")  # scipy warns of an interval that is NaN.
         for kind in ("BCa", "percentile"):
             low, high = bootstrap(
                 (differences,), np.mean, vectorized=True, n_resamples=RESAMPLES, confidence_level=CONFIDENCE,
@@ -284,7 +283,7 @@ def _tie(
     resampled: Resampled | None,
     show: Callable[[float], str],
 ) -> tuple[str, int | None]:
-    """What a tie is: the same, equal for all that matters, or not told apart, and then how many seeds would do."""
+    """Describe a tie: identical, equal within the margin, or not distinguished, with a sufficient number of seeds."""
     if not differences.any():
         return "the same at every seed", None
     shown = f"a difference is shown (p = {p:.2g}), "
@@ -305,9 +304,9 @@ def _tie(
 def seeds_to_tell(
     margin: float, differences: Array, comparisons: int, alpha: float = 0.05, resampled: Resampled | None = None
 ) -> float | None:
-    """Estimate how many seeds show a difference of the margin four times in five; infinite if more cannot do it.
+    """Estimate how many seeds show a difference of the margin four times in five; infinite if none suffices.
 
-    None without a margin. From the spread of the differences, as if they were normal, at Holm's strictest level.
+    None without a margin. The estimate takes the differences for normal, at Holm's strictest level.
     """
     from scipy.stats import norm
 
@@ -321,7 +320,7 @@ def seeds_to_tell(
 
 
 def _reach(reach: Interval | None, show: Callable[[float], str]) -> str:
-    """The interval in words."""
+    """Format the interval as a clause."""
     if reach is None:
         return ""
     note = " (percentiles, as BCa has no answer here)" if reach.kind == "percentile" else ""
@@ -329,7 +328,7 @@ def _reach(reach: Interval | None, show: Callable[[float], str]) -> str:
 
 
 def _plain(value: float) -> str:
-    return f"{value + 0.0:.3g}".replace("-", "−")  # + 0.0: no −0
+    return f"{value + 0.0:.3g}".replace("-", "−")  # + 0.0 turns −0 into 0
 
 
 def _points(value: float) -> str:
@@ -337,7 +336,7 @@ def _points(value: float) -> str:
 
 
 class Estimate(NamedTuple):
-    """A mean and its interval; without an interval where one number is all there is."""
+    """A mean with its interval, which is None for a single number."""
 
     mean: float
     low: float | None

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Atomic writing of files."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pathlib import Path
 
 @contextmanager
 def whole(target: Path) -> Iterator[str]:
-    """Give the name of a file to write, which takes the target's place at the end; folders are made.
+    """Yield the name of a file to write, which replaces the target at the end; make missing folders.
 
-    What stops before leaves the target as it was. Raises OSError where the file cannot be written.
+    On an error the target stays as it was. Raises OSError where the file cannot be written.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent)

@@ -1,4 +1,4 @@
-"""How numbers are said."""
+"""Numbers in words."""
 
 from __future__ import annotations
 

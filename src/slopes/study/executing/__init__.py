@@ -1,6 +1,6 @@
-"""Where chunks of cells are trained: in this process, in worker processes, by any executor, or on a Dask cluster.
+"""Execution of chunks of cells: in this process, in worker processes, by any executor, or on a Dask cluster.
 
-`outcomes` is the whole of it. Nothing here writes the record, and nothing here knows how training is done.
+Use `outcomes`. This package neither writes the record nor knows how training works.
 """
 
 from slopes.study.executing.dispatch import Done, Failed, outcomes

@@ -1,4 +1,4 @@
-"""Training a chunk and telling what became of it: what runs wherever a chunk is sent."""
+"""Training of one chunk and its result, in whichever process receives the chunk."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Cells = tuple[Cell, ...]
 
 
 class Verdict(NamedTuple):
-    """What became of a chunk."""
+    """Result of a chunk."""
 
     kind: str  #: done; failed: it raised; died: its process was killed; refused: the job did not load there
     outcomes: list[dict[str, Any]]
@@ -24,17 +24,17 @@ class Verdict(NamedTuple):
 
 
 def attempt(job: Job, cells: Cells) -> Verdict:
-    """Train the cells; what goes wrong is told, not raised, so that it needs not pickle."""
+    """Train the cells; errors become a verdict instead of an exception, as exceptions need not pickle."""
     try:
-        training: Any = import_module("slopes.study.training")  # late, as it loads torch
+        training: Any = import_module("slopes.study.training")  # Imported late, as it loads torch.
         outcomes = training.train(job, list(cells))
         if len(outcomes) != len(cells):
             raise RuntimeError(f"{len(cells)} cells were trained and {len(outcomes)} outcomes came back")
-    except (Exception, SystemExit) as error:  # SystemExit: from the user's own code
+    except (Exception, SystemExit) as error:  # The user's own code may raise SystemExit.
         return Verdict("failed", [], describe(error), traceback.format_exc(), machine())
     return Verdict("done", outcomes, machine=machine())
 
 
 def refusal(error: BaseException) -> Verdict:
-    """The job did not load."""
+    """Return the verdict on a job that did not load."""
     return Verdict("refused", [], describe(error), traceback.format_exc(), machine())

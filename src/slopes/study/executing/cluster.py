@@ -1,9 +1,8 @@
 """Training on a Dask cluster.
 
-The job is sent once, and each chunk is one future. Dask itself sends a chunk to another worker when one dies; only
-where it dies again and again does it give up, with KilledWorker. The job is the result of a task rather than
-scattered data: these are lost with the last worker that holds them, as they are whenever a chunk kills it, and Dask
-could not make them anew.
+The job is sent once, and each chunk is one future. When a worker dies, Dask sends its chunk to another; after repeated
+deaths it gives up with KilledWorker. The job is the result of a task, not scattered data: scattered data are lost with
+the last worker that holds them, and Dask could not recompute them.
 """
 
 from __future__ import annotations
@@ -24,26 +23,26 @@ from slopes.study.executing.parcel import Parcel, forget, pack
 from slopes.study.executing.place import Place
 from slopes.study.job import Job
 
-#: seconds in which a scheduler must answer, and for which it may be away
+#: Seconds within which a scheduler must answer, and for which it may be away.
 PATIENCE = 5
 
 
 class Cluster(Place):
     """The workers of a Dask scheduler, by its address or by the user's client, which stays open."""
 
-    shared = True  # Dask blames all chunks that were waiting on a worker for its death
+    shared = True  # Dask blames all chunks that were waiting on a worker for its death.
 
     def __init__(self, job: Job, executor: Any) -> None:
         super().__init__()
         self._parcel: Parcel | None = None
         self._futures: dict[str, tuple[Any, Cells]] = {}
-        self._quiet: float | None = None  # since when nothing can happen
+        self._quiet: float | None = None  # time since which the scheduler is away or without workers
         self._told = False
         self._client, self._own = _client(executor)
         try:
             self._parcel = pack(job)
             with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", "Sending large graph")  # data are large, and sent but once
+                warnings.filterwarnings("ignore", "Sending large graph")  # Data are large, but sent only once.
                 self._sent = self._submit(_itself, self._parcel)
         except BaseException:
             self.close()
@@ -56,7 +55,7 @@ class Cluster(Place):
             raise _lost(describe(error)) from error
 
     def submit(self, cells: Cells) -> None:
-        """Submit the chunk as one future, with the job as what was sent before."""
+        """Submit the chunk as one future, with a reference to the job sent before."""
         future = self._submit(work, self._sent, cells)
         self._futures[future.key] = (future, cells)
         future.add_done_callback(self._end)
@@ -70,20 +69,20 @@ class Cluster(Place):
         except import_module("distributed").KilledWorker as error:
             reason = f"killed its Dask worker {error.allowed_failures + 1} times (KilledWorker)"
             verdict = Verdict("died", [], reason, str(error), error.last_worker.address)
-        except BaseException as error:  # CancelledError is no Exception
+        except BaseException as error:  # CancelledError is no Exception.
             kind = "lost" if future.cancelled() or self._client.status != "running" else "refused"
             verdict = refusal(error)._replace(kind=kind)
         self._ends.put((cells, verdict))
 
     def ended(self) -> tuple[Cells, Verdict]:
-        """Wait for the next chunk to end; StudyError if the scheduler goes, or what was submitted to it."""
+        """Wait for the next chunk to end; StudyError if the scheduler is lost or has lost a chunk."""
         cells, verdict = super().ended()
         if verdict.kind == "lost":
             raise _lost("the connection to it broke" if "connection-lost" in verdict.reason else verdict.reason)
         return cells, verdict
 
     def check(self) -> None:
-        """Raise StudyError if the scheduler has been away for too long; say once that there are no workers."""
+        """Raise StudyError if the scheduler has been away for too long; warn once if there are no workers."""
         if self._client.status == "closed":
             raise _lost("the client is closed")
         away = self._client.status != "running"
@@ -94,12 +93,12 @@ class Cluster(Place):
         elif time.monotonic() - self._quiet > PATIENCE:
             if away:
                 raise _lost(f"the client is {self._client.status}")
-            if not self._told:  # a queue may take hours to start them, so this is no error
+            if not self._told:  # A queue may take hours to start them, so this is no error.
                 warnings.warn("executor: the Dask scheduler has no workers; waiting for a `dask worker`.", stacklevel=2)
             self._told = True
 
     def close(self) -> None:
-        """Cancel what has not ended, and leave the cluster as it was."""
+        """Cancel unfinished chunks, and leave the cluster as it was."""
         left = [future for future, _ in self._futures.values()]
         self._futures.clear()
         with suppress(Exception):
@@ -114,7 +113,7 @@ class Cluster(Place):
 
 
 def _client(executor: Any) -> tuple[Any, bool]:
-    """A client, and whether it is ours to close."""
+    """Return a client, and whether we close it."""
     named = isinstance(executor, str) and executor.startswith("dask://") and executor != "dask://"
     if not named and type(executor).__module__.partition(".")[0] != "distributed":
         takes = "a concurrent.futures.Executor, a distributed.Client or 'dask://host:8786'"

@@ -1,4 +1,4 @@
-"""Handing out chunks, and finding out which cells of one that went wrong are to blame."""
+"""Distribution of chunks, and the search for the cells that make a chunk fail."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from slopes.study.job import Cell, Job
 
 
 class Done(NamedTuple):
-    """Cells that were trained together, a whole chunk or what was left of it."""
+    """Cells trained together: a whole chunk or a remainder of one."""
 
     cells: Cells
     outcomes: list[dict[str, Any]]  #: one for each cell
-    machine: str  #: where they were trained
+    machine: str  #: name of the machine that trained them
 
 
 class Failed(NamedTuple):
@@ -40,24 +40,24 @@ def outcomes(
     workers: int | None = None,
     threads: int | None = 1,
 ) -> Generator[Done | Failed]:
-    """Yield what becomes of the cells, as they end. Closing the iterator ends all that it started.
+    """Yield a `Done` or `Failed` for the cells, as they end; closing the iterator ends all that it started.
 
-    Without an `executor` the chunks are trained by `workers` processes of one thread each; in this process, on
-    `threads` threads (None: as many as torch has), where there is one worker or one chunk, and where the job does
-    not load in another process. An `executor` is any `concurrent.futures.Executor`, a ``distributed.Client``, or
-    the address of a Dask scheduler as in ``"dask://host:8786"``.
+    Without an `executor`, `workers` processes of one thread each train the chunks. This process trains them, on
+    `threads` threads (None: as many as torch has), if there is one worker or one chunk, or if the job does not load in
+    another process. An `executor` is any `concurrent.futures.Executor`, a ``distributed.Client``, or the address of a
+    Dask scheduler as in ``"dask://host:8786"``.
 
-    A chunk that raises, or that kills its process twice, is halved and halved again until the cells that do it
-    are alone; these end as `Failed`, all others as `Done`.
+    A chunk that raises, or that kills its process twice, is halved repeatedly until the cells at fault are alone; these
+    end as `Failed`, all others as `Done`.
 
-    Raises StudyError where the executor itself breaks or cannot be reached, TypeError or ValueError for what is
-    none, ImportError where ``slopes[cluster]`` is not installed.
+    Raises StudyError where the executor itself breaks or cannot be reached, TypeError or ValueError for an invalid
+    executor, ImportError where ``slopes[cluster]`` is not installed.
     """
     waiting = deque(cells for chunk in chunks if (cells := tuple(chunk)))
     if not waiting:
         return
-    refused = []  # chunks that a place could not even load
-    suspects: deque[Cells] = deque()  # single cells that died where another may have been the cause
+    refused = []  # chunks whose job did not load
+    suspects: deque[Cells] = deque()  # single cells that died, perhaps because of another chunk
     alone: Cells | None = None
     with closing(_place(job, len(waiting), executor, workers, threads)) as place:
         busy = 0

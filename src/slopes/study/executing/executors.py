@@ -1,4 +1,4 @@
-"""Training by an executor that the user gives."""
+"""Training by a `concurrent.futures.Executor` of the user."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from slopes.study.executing.parcel import Parcel, forget, open_parcel, pack
 from slopes.study.executing.place import Place
 from slopes.study.job import Job
 
-#: torch's random numbers and threads belong to the process, so that it trains one chunk at a time
+#: torch's random numbers and threads belong to the process, so it trains one chunk at a time.
 _one = threading.Lock()
 
 
 def work(parcel: Parcel, cells: Cells) -> Verdict:
-    """Train a chunk on one thread: what is submitted to an executor, and to Dask."""
+    """Train a chunk on one thread; executors and Dask run this function."""
     with _one:
         try:
             import torch
@@ -33,7 +33,7 @@ def work(parcel: Parcel, cells: Cells) -> Verdict:
 
 
 class Executors(Place):
-    """Any `concurrent.futures.Executor`; it is the user's, and stays open."""
+    """Adapter to any `concurrent.futures.Executor`; it belongs to the user, and stays open."""
 
     def __init__(self, job: Job, executor: Executor) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ class Executors(Place):
         """Submit the chunk, with the job by value."""
         try:
             future = self._executor.submit(work, self._parcel, cells)
-        except (BrokenExecutor, RuntimeError) as error:  # RuntimeError: it was shut down
+        except (BrokenExecutor, RuntimeError) as error:  # RuntimeError: it was shut down.
             raise self._explained(error) from error
         self._futures[future] = cells
         future.add_done_callback(self._end)
@@ -61,7 +61,7 @@ class Executors(Place):
             self._ends.put((cells, refusal(error)))
 
     def check(self) -> None:
-        """Raise StudyError if the executor has broken; what it ended before has been told by then."""
+        """Raise StudyError if the executor has broken; chunks that ended before have been reported by then."""
         if self._broken is not None:
             raise self._explained(self._broken) from self._broken
 
@@ -72,7 +72,7 @@ class Executors(Place):
         )
 
     def close(self) -> None:
-        """Cancel what has not begun."""
+        """Cancel chunks that have not begun."""
         for future in list(self._futures):
             future.cancel()
         forget(self._parcel)

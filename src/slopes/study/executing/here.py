@@ -8,7 +8,7 @@ from slopes.study.job import Job
 
 
 class Here(Place):
-    """This process, with as many threads as asked for, which are given back at the end."""
+    """Backend that trains in this process, and restores its number of threads at the end."""
 
     width = 1
 
@@ -22,11 +22,11 @@ class Here(Place):
             torch.set_num_threads(threads)
 
     def submit(self, cells: Cells) -> None:
-        """Train the chunk before this returns."""
+        """Train the chunk at once, before this returns."""
         self._ends.put((cells, attempt(self._job, cells)))
 
     def close(self) -> None:
-        """Give the threads back."""
+        """Restore the number of threads."""
         import torch
 
         torch.set_num_threads(self._before)

@@ -1,9 +1,9 @@
-"""A job as it travels to a process that this one did not start.
+"""A job in a form that a process not started by this one can load.
 
-Cards and modules pickle by reference: by the name of their module, which another machine may not have, or may have
-imported in an older state, as processes of a cluster live longer than a study. So a parcel carries the text of
-the user's own modules that the job refers to, and of those that these import; where it is opened they are run anew
-under their names. What a main script or a notebook defines goes by value, if cloudpickle is installed, except cards.
+Cards and modules pickle by reference, that is by the name of their module. Another machine may lack that module, or
+hold an older version of it, as processes of a cluster outlive a study. So a parcel carries the text of the user's own
+modules that the job refers to, and of their own imports; the receiver runs them anew under their names. Definitions in
+a main script or a notebook go by value if cloudpickle is installed, except cards.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from slopes.study.job import Job
 
 
 class Source(NamedTuple):
-    """A module's text."""
+    """Text of a module."""
 
     text: str
     path: str
@@ -42,17 +42,17 @@ class Source(NamedTuple):
 
 @dataclass(frozen=True)
 class Parcel:
-    """A job, and what another process needs to load it."""
+    """A job with everything that another process needs to load it."""
 
     name: str
     job: bytes
     sources: dict[str, Source]
 
 
-#: the jobs that this process has packed or opened, by their parcels' names; of those opened, the latest
+#: Jobs that this process has packed, and the latest that it has opened, by their parcels' names.
 _packed: dict[str, Job] = {}
 _opened: dict[str, Job] = {}
-#: the modules that have come in parcels
+#: Modules received in parcels.
 _arrived: dict[str, Source] = {}
 _guard = threading.Lock()
 
@@ -72,12 +72,12 @@ def pack(job: Job) -> Parcel:
 
 
 def forget(parcel: Parcel) -> None:
-    """Let go of a job that was packed here."""
+    """Drop a job that was packed here."""
     _packed.pop(parcel.name, None)
 
 
 def open_parcel(parcel: Parcel) -> Job:
-    """Return the job: itself in the process that packed it, elsewhere one that is loaded once."""
+    """Return the job: the original in the process that packed it; elsewhere a copy, loaded once."""
     with _guard:
         job = _packed.get(parcel.name) or _opened.get(parcel.name)
         if job is None:
@@ -89,7 +89,7 @@ def open_parcel(parcel: Parcel) -> Job:
 
 
 def _receive(sources: dict[str, Source]) -> None:
-    """Have the modules imported anew from these texts, if one of them is not what it was at the last time."""
+    """Make the modules import anew from these texts, if one of them has changed since the last parcel."""
     if any(_arrived.get(name) != source for name, source in sources.items()):
         for name in sources:
             sys.modules.pop(name, None)
@@ -100,14 +100,14 @@ def _receive(sources: dict[str, Source]) -> None:
 
 
 class _Arrived(MetaPathFinder, InspectLoader):
-    """Finds and runs the modules that have come in parcels."""
+    """Import hook for the modules received in parcels."""
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
         source = _arrived.get(name)
         if source is None:
             return None
         lines = source.text.splitlines(keepends=True)
-        # so that tracebacks, and whoever asks for the source of a function, see this text and no file of that name
+        # Tracebacks and `inspect.getsource` must see this text, not a local file of that name.
         linecache.cache[source.path] = (len(source.text), None, lines, source.path)
         spec = spec_from_loader(name, self, origin=source.path, is_package=source.package)
         if spec is not None:
@@ -128,7 +128,7 @@ _FINDER = _Arrived()
 
 
 def _sources(text: bytes) -> dict[str, Source]:
-    """The user's modules that a pickle names, and those of theirs that these use."""
+    """Return the user's modules that a pickle names, and the user's modules that these import."""
     found: dict[str, Source] = {}
     names = [value for _, value, _ in pickletools.genops(text) if isinstance(value, str)]
     left = [part for name in names for part in name.split(" ")[:1] if part in sys.modules]
@@ -145,20 +145,20 @@ def _sources(text: bytes) -> dict[str, Source]:
 
 
 def _imports(source: Source, module: ModuleType) -> list[str]:
-    """The modules that a text imports anywhere."""
+    """Return the names of the modules that a text imports anywhere."""
     names = []
     for node in ast.walk(ast.parse(source.text)):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            with suppress(ImportError):  # of a relative import in what is no package
+            with suppress(ImportError):  # A relative import outside a package does not resolve.
                 base = resolve_name("." * node.level + (node.module or ""), module.__package__ or "")
                 names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
     return names
 
 
 def _own(name: str) -> Source | None:
-    """A module's text, if it is neither installed nor a part of Python or of slopes."""
+    """Return a module's text, or None if it is installed or a part of Python or of slopes."""
     if name == "__main__" or (name.split(".")[0] == "slopes" and not name.startswith("slopes.loading.")):
         return None
     path = getattr(sys.modules[name], "__file__", None)

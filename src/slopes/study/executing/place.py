@@ -1,4 +1,4 @@
-"""A place where chunks are trained."""
+"""Base class of the backends that train chunks."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from slopes.study.executing.attempt import Cells, Verdict
 
 
 class Place:
-    """Takes chunks and tells what became of each, in the order in which they end."""
+    """Backend that takes chunks and returns each with its verdict, in the order in which they end."""
 
-    width: float = math.inf  #: how many chunks it takes at once
-    shared = False  #: whether a chunk may be blamed for what another one did to the process
-    replaceable = False  #: whether this process may train what does not load there
+    width: float = math.inf  #: number of chunks that it takes at once
+    shared = False  #: whether one chunk's crash may be blamed on another
+    replaceable = False  #: whether this process may train a job that does not load there
 
     def __init__(self) -> None:
         self._ends: queue.SimpleQueue[tuple[Cells, Verdict]] = queue.SimpleQueue()
@@ -31,7 +31,7 @@ class Place:
                 self.check()
 
     def check(self) -> None:
-        """Raise StudyError if what was submitted will never end."""
+        """Raise StudyError if a submitted chunk will never end."""
 
     def close(self) -> None:
-        """End all that was started."""
+        """End everything that was started."""

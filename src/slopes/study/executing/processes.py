@@ -1,8 +1,7 @@
 """Training in worker processes of this machine.
 
-The workers are plain processes on pipes, not a ProcessPoolExecutor: a spawned pool runs the caller's main
-script again, so that a script without a main guard would break, and its processes outlive a parent that is
-killed.
+The workers are plain processes on pipes, not a ProcessPoolExecutor. A spawned pool runs the caller's main script again,
+so a script without a main guard would break, and its processes outlive a parent that is killed.
 """
 
 from __future__ import annotations
@@ -24,14 +23,14 @@ from slopes.study.record import machine
 
 
 def processors() -> int:
-    """How many this process may use."""
+    """Number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def pickled(job: Any) -> bytes | None:
-    """The job as workers get it; None where a part does not pickle. Whether it loads is for the worker to say.
+    """Return the pickle of a job for workers, or None where a part does not pickle; loading it may still fail.
 
-    cloudpickle, where it is installed, carries the functions and classes of a main script or a notebook as well.
+    cloudpickle, where installed, also carries the functions and classes of a main script or a notebook.
     """
     try:
         dumps = import_module("cloudpickle").dumps
@@ -39,13 +38,13 @@ def pickled(job: Any) -> bytes | None:
         dumps = pickle.dumps
     try:
         text: bytes = dumps(job)
-    except Exception:  # pickling runs the code of whatever it meets
+    except Exception:  # Pickling runs arbitrary code of the user.
         return None
     return text
 
 
 class Processes(Place):
-    """Worker processes with one thread each, which get the job once and end with this process."""
+    """Backend of worker processes with one thread each, which load the job once and end with this process."""
 
     replaceable = True
 
@@ -64,13 +63,13 @@ class Processes(Place):
         self._idle.extend(self._workers)
 
     def submit(self, cells: Cells) -> None:
-        """Give the chunk to an idle worker, of which there is one as long as no more than `width` are out."""
+        """Give the chunk to an idle worker; there is one while no more than `width` chunks are out."""
         worker = self._idle.pop()
 
         def work() -> None:
             try:
                 verdict = worker.do(cells)
-            except BaseException as error:  # the machine gives no process or no memory; whoever waits must hear of it
+            except BaseException as error:  # No process or memory is left, and `ended` needs a verdict.
                 verdict = Verdict("died", [], f"no worker process could be started ({error})", "", machine())
             self._idle.append(worker)
             self._ends.put((cells, verdict))
@@ -78,7 +77,7 @@ class Processes(Place):
         self._threads.submit(work)
 
     def close(self) -> None:
-        """Kill the workers; they hold nothing that has not been sent."""
+        """Kill the workers; every verdict that they finished has been sent."""
         self._threads.shutdown(wait=False, cancel_futures=True)
         for worker in self._workers:
             worker.end()
@@ -86,12 +85,12 @@ class Processes(Place):
 
 
 class _Worker:
-    """A process that trains, started anew if it dies."""
+    """A training process, which is restarted if it dies."""
 
     def __init__(self, job: bytes) -> None:
         self._job = job
         self._ended = False
-        self._lock = threading.Lock()  # so that nothing is started once all is to end
+        self._lock = threading.Lock()  # Nothing may start after `end`.
         self._start()
 
     def _start(self) -> None:
@@ -110,7 +109,7 @@ class _Worker:
             self._loaded = False
 
     def do(self, cells: Cells) -> Verdict:
-        """Train a chunk, a second time if the process dies over it; a death before the job is there is not its own."""
+        """Train a chunk, and again if the process dies over it; a death while the job loads does not count."""
         over_chunk: list[str] = []
         over_job: list[str] = []
         while len(over_chunk) < 2 and len(over_job) < 3:
@@ -142,19 +141,19 @@ class _Worker:
         return verdict
 
     def _stop(self) -> int:
-        # what has closed its pipe is about to end by itself, and how is worth knowing
+        # A process that closed its pipe is about to end by itself; wait for its exit status.
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=0 if self._ended else 1)
         self._process.kill()
         status = self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
-            with suppress(OSError):  # what was still to be sent has no reader any more
+            with suppress(OSError):  # Unsent data have no reader any more.
                 if pipe is not None:
                     pipe.close()
         return status
 
     def end(self) -> None:
-        """End the process, and start no other."""
+        """End the process for good."""
         with self._lock:
             self._ended = True
         self._stop()

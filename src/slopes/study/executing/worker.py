@@ -1,6 +1,6 @@
-"""A worker process: reads chunks from its standard input, writes verdicts to its standard output.
+"""Worker process: reads chunks from standard input, writes verdicts to standard output.
 
-It ends when its input does, or its parent has, so none outlives the process that started it.
+It ends when its input or its parent ends, so none outlives the process that started it.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import Any, BinaryIO
 
 
 def main(parent: int) -> None:
-    """Serve until the input ends; `parent` is the process that started this one."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
+    """Serve until the input ends; `parent` is the id of the process that started this one."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # The parent handles interrupts.
     verdicts = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # a card that prints must not garble the verdicts
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # A card that prints must not garble the verdicts.
     threading.Thread(target=_watch, args=(parent,), daemon=True).start()
     chunks: queue.SimpleQueue[Any] = queue.SimpleQueue()
     pickled = _receive(sys.stdin.buffer)
@@ -27,10 +27,10 @@ def main(parent: int) -> None:
     from slopes.study.executing.attempt import attempt, refusal
 
     try:
-        job = pickle.loads(pickled)  # which loads torch; the parent has set how many threads it starts with
+        job = pickle.loads(pickled)  # This loads torch; the parent has set its number of threads.
     except (Exception, SystemExit) as error:
         _send(verdicts, refusal(error))
-        chunks.get()  # nothing comes: the parent ends this process
+        chunks.get()  # Nothing arrives: the parent ends this process.
         return
     del pickled
     _send(verdicts, None)
@@ -39,14 +39,14 @@ def main(parent: int) -> None:
 
 
 def _watch(parent: int) -> None:
-    """End with the parent, also where a process that it forked keeps the pipe open."""
+    """End with the parent, even if another process that the parent forked keeps the pipe open."""
     while os.name != "posix" or os.getppid() == parent:
         time.sleep(1)
     os._exit(0)
 
 
 def _listen(stream: BinaryIO, chunks: queue.SimpleQueue[Any]) -> None:
-    """Pass on what is read while the main thread trains; at the end of the input end the process at once."""
+    """Queue incoming chunks while the main thread trains; end the process at once when the input ends."""
     while True:
         try:
             chunks.put(pickle.load(stream))

@@ -1,4 +1,4 @@
-"""The networks that are trained: built-in ones, and the user's own."""
+"""Networks to train: the built-in ones, and the user's own."""
 
 from slopes.study.networks.network import Network
 from slopes.study.networks.resolving import resolve

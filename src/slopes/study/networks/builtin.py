@@ -1,7 +1,7 @@
-"""The built-in networks: a multilayer perceptron, a small convolutional network, a small transformer.
+"""Built-in networks: a multilayer perceptron, a small convolutional network, a small transformer.
 
-Each is made for a task from options, and has `torch.nn.ReLU` where the activations in question go. Initial weights are
-uniform by Glorot's rule, whatever the activation, and biases are 0.
+Each is made for a task from options, with `torch.nn.ReLU` in place of the activations that are compared. Initial
+weights are uniform by Glorot's rule, whatever the activation, and biases are 0.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ START = "initial weights are uniform by Glorot's rule, whatever the activation, 
 
 
 def mlp(task: Task, hidden: Any = None, depth: Any = None) -> tuple[Callable[[], nn.Module], str]:
-    """A multilayer perceptron on the flattened inputs: what makes one, and what it is in words.
+    """Return a factory of multilayer perceptrons on the flattened inputs, and a description.
 
-    `hidden` is the width of each hidden layer, or the widths in a tuple; `depth` how many layers of one width.
+    `hidden` is the width of each hidden layer, or a tuple of widths; `depth` is the number of layers of one width.
     """
     _check_numbers("mlp", task)
     if task.kind == "segmentation":
@@ -44,10 +44,10 @@ def mlp(task: Task, hidden: Any = None, depth: Any = None) -> tuple[Callable[[],
 
 
 def cnn(task: Task, channels: Any = (16, 32), hidden: Any = 64) -> tuple[Callable[[], nn.Module], str]:
-    """A convolutional network of images: what makes one, and what it is in words.
+    """Return a factory of convolutional networks for images, and a description.
 
-    Every 3 x 3 convolution is followed by pooling, then comes a hidden layer; for a segmentation the convolutions
-    are dilated instead, and keep the size.
+    Pooling follows every 3 x 3 convolution, then comes a hidden layer. For a segmentation the convolutions are dilated
+    instead, and keep the size.
     """
     _check_numbers("cnn", task)
     shape = tuple(task.inputs.shape[1:])
@@ -77,7 +77,7 @@ def cnn(task: Task, channels: Any = (16, 32), hidden: Any = 64) -> tuple[Callabl
 
 
 def transformer(task: Task, width: Any = 32, depth: Any = 2, heads: Any = 4) -> tuple[Callable[[], nn.Module], str]:
-    """A transformer encoder on (token, feature), or on the rows of an image: what makes one, and in words."""
+    """Return a factory of transformer encoders on (token, feature), or on the rows of an image, and a description."""
     _check_numbers("transformer", task)
     if task.kind == "segmentation":
         raise ValueError(
@@ -109,7 +109,7 @@ BUILTIN: dict[str, Callable[..., tuple[Callable[[], nn.Module], str]]] = {
 
 
 class Mlp(nn.Sequential):
-    """Layers of the sizes given, on flattened inputs."""
+    """Linear layers of the given sizes with activations between, on flattened inputs."""
 
     def __init__(self, sizes: Sequence[int]) -> None:
         layers: list[nn.Module] = [nn.Flatten()]
@@ -133,7 +133,7 @@ class Cnn(nn.Sequential):
 
 
 class Segmenter(nn.Sequential):
-    """Convolutions that see ever farther, then a logit for each pixel."""
+    """Convolutions of growing dilation, then a logit for each pixel."""
 
     def __init__(self, channels: Sequence[int]) -> None:
         layers: list[nn.Module] = []
@@ -144,7 +144,7 @@ class Segmenter(nn.Sequential):
 
 
 class Transformer(nn.Module):
-    """Tokens are embedded with their places, attend to one another, and are averaged."""
+    """Transformer encoder over tokens with learned positions, whose outputs are averaged."""
 
     def __init__(self, shape: Sequence[int], width: int, depth: int, heads: int, outputs: int) -> None:
         super().__init__()
@@ -158,7 +158,7 @@ class Transformer(nn.Module):
         nn.init.xavier_uniform_(self.places)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """From (batch, token, feature), or images of which each row is a token, to (batch, output)."""
+        """Map (batch, token, feature), or images as (batch, channel, row, column), to (batch, output)."""
         if inputs.dim() == 4:
             inputs = inputs.transpose(1, 2).flatten(2)
         tokens = self.layers(self.embed(inputs) + self.places)
@@ -167,7 +167,7 @@ class Transformer(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Attention and a feed-forward part, each on normed tokens and added to them."""
+    """Pre-norm encoder layer: attention and a feed-forward part, each added to its input."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -178,10 +178,10 @@ class Encoder(nn.Module):
         )
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """From (batch, token, width) to the same."""
+        """Map (batch, token, width) to the same shape."""
         parts = self.attend(self.norm(tokens)).unflatten(-1, (3, self.heads, -1))
         queries, keys, values = parts.permute(2, 0, 3, 1, 4).unbind()  # each (batch, head, token, feature)
-        # in plain products: the fused kernel has no rule for vmap on a processor, and falls back to a loop
+        # The fused kernel has no rule for vmap on a processor and falls back to a loop, so use plain products.
         scores = queries @ keys.transpose(-1, -2) / math.sqrt(queries.shape[-1])
         attended = (torch.softmax(scores, -1) @ values).transpose(1, 2).flatten(2)
         tokens = tokens + self.merge(attended)
@@ -190,7 +190,7 @@ class Encoder(nn.Module):
 
 
 def glorot(model: nn.Module) -> None:
-    """Draw the weights of all linear and convolutional layers, and set their biases to 0."""
+    """Draw the weights of all linear and convolutional layers by Glorot's rule, and set their biases to 0."""
     for module in model.modules():
         if isinstance(module, (nn.Linear, nn.Conv2d)):
             nn.init.xavier_uniform_(module.weight)
@@ -213,5 +213,5 @@ def _check_numbers(network: str, task: Task) -> None:
 
 
 def dtype_name(tensor: Tensor) -> str:
-    """The type of a tensor's numbers, as in ``float32``."""
+    """Name of a tensor's dtype, as in ``float32``."""
     return str(tensor.dtype).removeprefix("torch.")

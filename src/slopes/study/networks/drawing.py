@@ -1,4 +1,4 @@
-"""Drawing the initial weights of a module anew, for a seed of its own."""
+"""New initial weights for a module."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import math
 import torch
 from torch import Tensor, nn
 
-RESETS = ("reset_parameters", "_reset_parameters")  #: the second is what torch's attention has
+RESETS = ("reset_parameters", "_reset_parameters")  #: torch's attention has the second name
 
 
 def is_lazy(model: nn.Module) -> bool:
-    """Whether some of its parameters have no shape before the first forward."""
+    """Whether some parameters have no shape before the first forward."""
     return any(nn.parameter.is_lazy(tensor) for tensor in (*model.parameters(), *model.buffers()))
 
 
 def drawn_anew(model: nn.Module, example: Tensor | None) -> tuple[nn.Module, list[str]]:
     """Return a copy whose modules have reset their parameters, and the names of those that keep their values.
 
-    Kept is what no `reset_parameters` reaches, and what is frozen. Lazy modules are run on the example first.
+    A parameter is kept if no `reset_parameters` reaches it, or if it is frozen. Lazy modules run on the example first.
     """
     model = copy.deepcopy(model)
     if example is not None and is_lazy(model):
@@ -29,8 +29,8 @@ def drawn_anew(model: nn.Module, example: Tensor | None) -> tuple[nn.Module, lis
     kept = []
     with torch.no_grad():
         for parameter in model.parameters():
-            parameter.fill_(math.nan)  # which shows what the resets reach
-        for module in reversed(list(model.modules())):  # a module may set what its children have drawn
+            parameter.fill_(math.nan)  # NaN marks parameters that no reset reaches.
+        for module in reversed(list(model.modules())):  # A module may overwrite its children's weights.
             reset = next((getattr(module, name) for name in RESETS if callable(getattr(module, name, None))), None)
             if reset is not None:
                 reset()
@@ -39,6 +39,6 @@ def drawn_anew(model: nn.Module, example: Tensor | None) -> tuple[nn.Module, lis
                 parameter.copy_(given[name])
                 kept.append(name)
         for name, buffer in model.named_buffers():
-            if buffer.isnan().any():  # one that is kept of a parameter, as by a spectral norm
+            if buffer.isnan().any():  # The buffer derives from a parameter that is kept, as in a spectral norm.
                 buffer.copy_(given[name])
     return model, kept

@@ -1,4 +1,4 @@
-"""A network: how it is made anew for a seed, and which of its modules are the activations in question."""
+"""A network that can be built for any seed, with any activation in its slots."""
 
 from __future__ import annotations
 
@@ -18,36 +18,36 @@ from slopes.study.networks.drawing import drawn_anew, is_lazy
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """A model that can be made for any seed, with any activation in its slots.
+    """A model that can be built for any seed, with any activation in its slots.
 
     It pickles if its source does: functions and classes by reference, a module by value.
     """
 
     name: str
-    source: Any  #: a factory without arguments, or a module of which each seed gets a copy with new initial weights
-    replace: tuple[type[nn.Module], ...]  #: the classes of the activations that are replaced
-    digest: str  #: of its code, settings and any weights that no seed draws anew
-    output: Any = None  #: which of several outputs is the prediction: a place, a key or a function
-    notes: tuple[str, ...] = ()  #: what a reader of the results should know of it
-    example: Tensor | None = None  #: inputs that tell lazy modules their shapes
+    source: Any  #: a factory without arguments, or a module that each seed copies with new initial weights
+    replace: tuple[type[nn.Module], ...]  #: the classes of the activations to replace
+    digest: str  #: digest of its code, settings and any weights that no seed draws anew
+    output: Any = None  #: the prediction among several outputs: an index, a key or a function
+    notes: tuple[str, ...] = ()  #: facts that readers of the results should know
+    example: Tensor | None = None  #: inputs that give lazy modules their shapes
 
     def build(self, seed: int) -> nn.Module:
-        """The model with its own activations, in training mode; its initial weights depend on the seed alone."""
+        """Return the model with its own activations, in training mode; its initial weights depend on the seed alone."""
         with seeded(seed):
             model: nn.Module = self._made().train()
             return model
 
     def slotted(self, seed: int, make: Callable[[], nn.Module]) -> nn.Module:
-        """The same model, initial weights included, in which each activation to be replaced is what `make` gives.
+        """Return the same model, initial weights included, with a result of `make` in place of each activation.
 
-        A module that stands in several places stays one. What `make` draws at random depends on the seed alone, too.
+        A module that occurs several times stays one. Random draws of `make` depend on the seed alone, too.
         """
         with seeded(seed):
             model: nn.Module = replaced(self._made(), self.replace, make)[0].train()
             return model
 
     def predict(self, returned: Any) -> Tensor:
-        """The prediction in what the model returned."""
+        """Return the prediction among the outputs of the model."""
         picked: Any = returned
         if callable(self.output):
             picked = self.output(returned)
@@ -70,12 +70,12 @@ class Network:
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Start the generators of torch, NumPy and Python from a seed, and put back the caller's state at the end.
+    """Seed the generators of torch, NumPy and Python, and restore the caller's state at the end.
 
-    Even numbers seed weights; the odd ones draw the order of the batches.
+    Weights have even seeds; odd seeds draw the order of the batches.
     """
     theirs, pythons = np.random.get_state(), random.getstate()  # noqa: NPY002 - models may draw from it
-    with torch.random.fork_rng(devices=[]):  # networks are made on the processor
+    with torch.random.fork_rng(devices=[]):  # Networks are made on the processor.
         try:
             torch.default_generator.manual_seed(2 * seed)
             np.random.seed(2 * seed % 2**32)  # noqa: NPY002

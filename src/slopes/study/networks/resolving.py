@@ -1,4 +1,4 @@
-"""From what a person calls a model to a network that is known to fit the task."""
+"""Resolution of the user's `model` argument to a network that fits the task."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ OWN = "pass a torch.nn.Module, what makes one, or its place, as in 'file.py:Mode
 
 
 def resolve(model: Any, task: Task, replace: Any = None, output: Any = None) -> Network:
-    """Return the network that is meant by a model, after trying it on two samples of the task.
+    """Return the network for a `model` argument, after trying it on two samples of the task.
 
-    `model` is the name of a built-in network, as in "mlp" or "mlp(hidden=256, depth=2)"; a module, of which each seed
-    gets a copy whose modules have reset their parameters; what makes a module without arguments; or the place of one
-    of these in a file, as in "file.py:Model". `replace` is the class of the activations to be replaced, or several in a
-    tuple; by default the one class of activations that the model has. `output` says which of several outputs is the
-    prediction: a place, a key or a function.
+    `model` is the name of a built-in network, as in "mlp" or "mlp(hidden=256, depth=2)"; a module, which each seed
+    copies and whose parameters it resets; a factory of modules without arguments; or the place of a module or factory
+    in a file, as in "file.py:Model". `replace` is the class of the activations to replace, or a tuple of classes; by
+    default the model's only class of activations. `output` picks the prediction among several outputs: an index, a key
+    or a function.
 
     Raises TypeError or ValueError where the model cannot be trained on the task, or has no activation to replace.
     """
@@ -50,7 +50,7 @@ def resolve(model: Any, task: Task, replace: Any = None, output: Any = None) -> 
     _check_tensors(name, again)
     if is_lazy(again):
         network = changed(network, example=task.inputs[:2])
-        _run(name, trial, task)  # which says what is wrong
+        _run(name, trial, task)  # This raises with the reason if the model fails.
         again = _built(network, 0)
     first = _built(network, 0)
     if not isinstance(source, nn.Module):
@@ -61,7 +61,7 @@ def resolve(model: Any, task: Task, replace: Any = None, output: Any = None) -> 
         network = changed(network, replace=(_only_class(name, first),))
     notes += _replacement(network, first, predicted, task)
     notes += _on_the_end(network, predicted, last, task)
-    first = _built(network, 0)  # running may have changed buffers
+    first = _built(network, 0)  # Running may have changed buffers.
     kept = _kept(network, first)
     if isinstance(source, nn.Module):
         notes += _on_copies(source, network.example)
@@ -71,11 +71,11 @@ def resolve(model: Any, task: Task, replace: Any = None, output: Any = None) -> 
     return changed(network, notes=tuple(notes), digest=digest)
 
 
-# ------------------------------------------------------------------------------------- what is meant
+# ------------------------------------------------------------------------------------- name and source
 
 
 def _meant(model: Any, task: Task) -> tuple[str, Any, list[str]]:
-    """The name, the factory or module, and what is to be said of it."""
+    """Return the name, the factory or module, and notes on it."""
     if isinstance(model, str):
         return _named(model, task)
     if isinstance(model, nn.Module):
@@ -94,7 +94,7 @@ def _meant(model: Any, task: Task) -> tuple[str, Any, list[str]]:
             f"functools.partial({name}, …)."
         ) from None
     except ValueError:
-        pass  # some callables have no signature; calling will tell
+        pass  # Some callables have no signature; a call will show.
     return name, model, []
 
 
@@ -177,7 +177,7 @@ def _built(network: Network, seed: int) -> nn.Module:
 
 
 def _made(name: str, factory: Callable[[], Any]) -> nn.Module:
-    """What a factory makes for seed 0."""
+    """Return the module that a factory makes for seed 0."""
     try:
         with seeded(0):
             model = factory()
@@ -190,7 +190,7 @@ def _made(name: str, factory: Callable[[], Any]) -> nn.Module:
 
 
 def _check_tensors(name: str, model: nn.Module) -> None:
-    """Refuse a model whose numbers are not those of the data: float32, on the processor."""
+    """Refuse a model whose tensors do not match the data: float32, on the processor."""
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise ValueError(f"compare: {name} has no weight to train.")
     for place, tensor in (*model.named_parameters(), *model.named_buffers()):
@@ -208,7 +208,7 @@ def _check_tensors(name: str, model: nn.Module) -> None:
 
 
 def _check_factory(name: str, network: Network, again: nn.Module, first: nn.Module) -> None:
-    """Refuse a factory of which the seed does not decide what it makes."""
+    """Refuse a factory whose weights the seed does not determine."""
     if {id(p) for p in again.parameters()} & {id(p) for p in first.parameters()}:
         raise ValueError(
             f"compare: {name} gives the same weights each time it is called, which runs would share; "
@@ -230,7 +230,7 @@ def _check_factory(name: str, network: Network, again: nn.Module, first: nn.Modu
 
 
 def _probe(network: Network, model: nn.Module, task: Task) -> tuple[Tensor, nn.Module | None]:
-    """The prediction for two samples, and the module that gave it, if it is one without parts."""
+    """Return the prediction for two samples, and the module without children that returned it, if any."""
     ends: list[tuple[nn.Module, Any]] = []
     handles = [
         module.register_forward_hook(lambda module, _, given: ends.append((module, given)))
@@ -262,7 +262,7 @@ def _probe(network: Network, model: nn.Module, task: Task) -> tuple[Tensor, nn.M
 
 
 def _check_training(network: Network, model: nn.Module, task: Task) -> None:
-    """Refuse a model that gives something else in training."""
+    """Refuse a model whose outputs have another shape in training."""
     prediction = _picked(network, _run(network.name, model, task, training=True))
     wanted, _ = _wanted(task)
     if tuple(prediction.shape[1:]) != wanted[1:]:
@@ -273,7 +273,7 @@ def _check_training(network: Network, model: nn.Module, task: Task) -> None:
 
 
 def _run(name: str, model: nn.Module, task: Task, training: bool = False) -> Any:
-    inputs = task.inputs[: 8 if training else 2]  # in training some layers want several
+    inputs = task.inputs[: 8 if training else 2]  # Batch normalisation, for one, trains on several samples.
     try:
         with seeded(0), torch.enable_grad():
             return model.train(training)(inputs)
@@ -304,7 +304,7 @@ def _picked(network: Network, returned: Any) -> Tensor:
 
 
 def _wanted(task: Task) -> tuple[tuple[int, ...], str]:
-    """The shape of predictions for two samples, and why."""
+    """Return the shape of predictions for two samples, and a reason."""
     if task.kind == "segmentation":
         return (2, 1, *task.targets.shape[1:]), "wants a logit for each pixel"
     words = {
@@ -351,14 +351,14 @@ def _path(kind: type) -> str:
 
 
 class _Other(nn.Module):
-    """Differs from every activation everywhere it matters."""
+    """Stand-in that differs from every common activation almost everywhere."""
 
     def forward(self, x: Tensor) -> Tensor:
         return 1.5 - x
 
 
 def _replacement(network: Network, model: nn.Module, predicted: Tensor, task: Task) -> list[str]:
-    """See that replacing changes what the model gives; say what it does not reach."""
+    """Check that replacing changes the model's outputs; return notes on activations out of reach."""
     names = " or ".join(kind.__name__ for kind in network.replace)
     called = list_calls(model, network.replace)
     reached, count = replaced(network.build(0), network.replace, _Other)
@@ -386,7 +386,7 @@ def _replacement(network: Network, model: nn.Module, predicted: Tensor, task: Ta
 
 
 def _on_the_end(network: Network, predicted: Tensor, last: nn.Module | None, task: Task) -> list[str]:
-    """What is wrong with the last module, as losses are fed logits."""
+    """Return notes on a last module that is an activation or squashes, as losses are fed logits."""
     if last is not None and isinstance(last, network.replace):
         return [
             f"The last module, {type(last).__name__}, gives the prediction and is replaced with the others; "
@@ -405,7 +405,7 @@ def _on_the_end(network: Network, predicted: Tensor, last: nn.Module | None, tas
 
 
 def _on_copies(module: nn.Module, example: Tensor | None) -> list[str]:
-    """What becomes of the weights of a module that was given."""
+    """Return notes on the initial weights of copies of a module."""
     notes = [
         "Each seed draws new initial weights by the reset_parameters of the model's modules, so weights that it came "
         "with are not kept; for those, or for an initialisation of your own, pass a function that makes the model."
@@ -421,7 +421,7 @@ def _on_copies(module: nn.Module, example: Tensor | None) -> list[str]:
 
 
 def _on_same_weights(model: nn.Module, kept: Mapping[str, Tensor]) -> list[str]:
-    """Say which weights a factory makes alike for all seeds, but for constants."""
+    """Return notes on weights that a factory makes alike for all seeds, constants apart."""
     varied = [name for name, weight in model.named_parameters() if weight.min() < weight.max()]
     same = [name for name in varied if name in kept]
     if same and same == varied:
@@ -450,7 +450,7 @@ def _equal(one: Tensor, other: Tensor) -> bool:
 
 
 def _kept(network: Network, first: nn.Module) -> dict[str, Tensor]:
-    """The weights and buffers that no seed draws anew."""
+    """Return the weights and buffers that no seed draws anew."""
     second = _tensors(_built(network, 1))
     return {name: tensor for name, tensor in _tensors(first).items() if _equal(tensor, second[name])}
 
@@ -459,7 +459,7 @@ def _kept(network: Network, first: nn.Module) -> dict[str, Tensor]:
 
 
 def _what(thing: Any) -> str:
-    """A value in words, with the shapes in it."""
+    """Describe a value, with the shapes in it."""
     if isinstance(thing, Tensor):
         return f"a tensor of {tuple(thing.shape)}"
     if isinstance(thing, Mapping):
@@ -478,7 +478,7 @@ def _shape(value: Any) -> str:
 
 
 def _batch(shape: Any) -> str:
-    """A shape whose first axis is the batch, which is here 2."""
+    """Format a shape whose first axis is the batch, of size 2 here."""
     first = "batch" if shape and shape[0] == 2 else str(shape[0]) if shape else ""
     rest = "".join(f", {size}" for size in shape[1:])
     return f"({first}{rest or ',' * bool(shape)})"

@@ -1,4 +1,4 @@
-"""The page of a study."""
+"""HTML page of a study."""
 
 from slopes.study.report.page import render, write
 

@@ -1,4 +1,4 @@
-"""What a study found, a sentence for each question, and how far it can be trusted."""
+"""Answers of a study: a sentence for each question, and how far to trust it."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
     from slopes.study.results import Pair, Study
 
 Verdict = dict[str, Any]
-NAMED = 4  #: the most pairs that a sentence names
+NAMED = 4  #: most pairs that a sentence names
 
 
 class Answer(NamedTuple):
-    """A question and what the study has to say to it."""
+    """A question, and the study's answer."""
 
     question: str
     answer: str
 
 
 def answers(study: Study, numbers: dict[str, Numbers], verdicts: dict[str, list[Verdict]]) -> list[Answer]:
-    """What follows the sentence that names the best pair; `verdicts` are those of each metric, at own best rates."""
+    """Return the answers below the headline; `verdicts` are by metric, at each pair's own best rate."""
     if not study.ranking:
         return [Answer("Which is best?", "Nothing could be trained, so there is no answer."), *_lost(study)]
     leader, own = study.ranking[0], numbers[study.metrics[0].name]
@@ -40,29 +40,29 @@ def answers(study: Study, numbers: dict[str, Numbers], verdicts: dict[str, list[
 
 
 def title(pair: Pair) -> str:
-    """The pair as a sentence names it."""
+    """Name of the pair in a sentence."""
     return f"{pair.activation} with {pair.loss}"
 
 
 def of_pairs(rows: Sequence[Verdict]) -> dict[tuple[str, str], Verdict]:
-    """Verdicts, or rows of a table, by the names of their pairs."""
+    """Return verdicts, or rows of a table, by the names of their pairs."""
     return {(row["activation"], row["loss"]): row for row in rows}
 
 
 def split_of(study: Study) -> str:
-    """What verdicts hold for."""
+    """Name of the data for which verdicts hold."""
     return "new splits of these data" if study.plan.resampled is not None else "this split of the data"
 
 
 def chance(p: float | None) -> str:
-    """A p-value in words."""
+    """Format a p-value."""
     if p is None or p != p:
         return "–"
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"
 
 
 def compared(verdict: Verdict, numbers: Numbers) -> str:
-    """How two pairs differ, as in "0.6 points more"."""
+    """Describe a difference, as in "0.6 points more"."""
     difference = verdict["difference"]
     if difference != difference:
         return "no seed in common"
@@ -112,7 +112,7 @@ def _sure(study: Study, leader: Pair, own: Numbers, by_pair: dict[tuple[str, str
 
 
 def _ties(study: Study, leader: Pair) -> list[Answer]:
-    """Which pairs cannot be told from the leader."""
+    """Answer whether other pairs tie with the leader."""
     rows = study.verdicts(baseline=leader.names)
     if not rows or rows[0]["verdict"] == "too few seeds":
         return []
@@ -127,7 +127,7 @@ def _ties(study: Study, leader: Pair) -> list[Answer]:
 
 
 def _shared(study: Study, own: Numbers) -> list[Answer]:
-    """Who leads where all pairs have the same learning rate."""
+    """Answer which pair leads if all have the same learning rate."""
     best = study.ranked(rate="shared")[:1]
     if len(study.plan.rates) == 1 or len(study.ranking) == 1 or not best:
         return []
@@ -155,7 +155,7 @@ def _against(study: Study, pair: Pair, verdict: Verdict | None) -> str:
 
 
 def _others(study: Study, numbers: dict[str, Numbers], verdicts: dict[str, list[Verdict]]) -> list[Answer]:
-    """Who leads by the other metrics."""
+    """Answer which pairs lead by the other metrics."""
     said = []
     for metric in study.metrics[1:]:
         pair = study.ranked(metric.name)[0]
@@ -169,7 +169,7 @@ def _others(study: Study, numbers: dict[str, Numbers], verdicts: dict[str, list[
 
 
 def _lost(study: Study) -> list[Answer]:
-    """What diverged, failed, did not fit, or has its best rate at the edge."""
+    """Answer which runs diverged, failed, did not fit, or have their best rate at the edge."""
     said = []
     diverged = sum(pair.diverged_anywhere for pair in study.pairs)
     if diverged:
@@ -209,7 +209,7 @@ def _scope(study: Study) -> str:
 
 
 def _listed(words: Sequence[str]) -> str:
-    """The first few in words, and how many more there are."""
+    """List the first few words, and the number of the others."""
     named, more = list(words[:NAMED]), len(words) - NAMED
     if more == 1:
         named, more = list(words), 0

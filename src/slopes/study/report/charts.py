@@ -1,4 +1,4 @@
-"""The data of the charts that the page's script draws: learning curves and training losses."""
+"""Data of the charts that the page's script draws: learning curves and training losses."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from slopes.study.report.scales import Axis, Numbers
 if TYPE_CHECKING:
     from slopes.study.results import Pair, Study
 
-POINTS = 150  #: the most epochs of a curve
+POINTS = 150  #: most epochs of a curve
 
 
 def learning(study: Study, numbers: Numbers) -> list[dict[str, Any]]:
-    """The first metric on validation data by epoch, with its worst and best seed: a chart for each loss.
+    """Return charts of the first metric on validation data by epoch, with the worst and best seed.
 
-    With a single activation it is one chart with a line for each loss.
+    There is a chart for each loss; with a single activation, one chart has a line for each loss.
     """
     pairs = [pair for pair in study.pairs if pair.chosen]
     losses = study.plan.names["loss"]
@@ -49,7 +49,7 @@ def learning(study: Study, numbers: Numbers) -> list[dict[str, Any]]:
 
 
 def training(study: Study) -> list[dict[str, Any]]:
-    """Training loss by epoch, the mean over the seeds that are still finite: a chart for each loss."""
+    """Return a chart per loss of the training loss by epoch, the mean over the seeds that are still finite."""
     charts = []
     for place, loss in enumerate(study.plan.names["loss"]):
         pairs = [pair for pair in study.pairs if pair.loss == loss and pair.chosen]

@@ -1,7 +1,7 @@
-"""The figures of the page: numbers turned into positions, which the template draws.
+"""Figures of the page: numbers turned into positions, which the template draws.
 
-Every figure is a set of small panels with shared axes, one per pair or function. In a panel the pair that it is
-about stands out, and the others of its loss lie behind it in grey.
+Every figure is a set of small panels with shared axes, one per pair or function. In a panel its own pair stands out,
+and the other pairs of its loss lie behind it in grey.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT = 180.0, 122.0
 LEFT, RIGHT, TOP, BOTTOM = 37.0, 5.0, 6.0, 17.0
-POINTS = 60  #: the most that a line has
+POINTS = 60  #: most points of a line
 
 Number = float | None
 Ticks = list[tuple[float, str]]
@@ -32,19 +32,19 @@ Ticks = list[tuple[float, str]]
 
 @dataclass
 class Panel:
-    """A small picture: what to draw, in the template's own units."""
+    """Contents of a small picture, in the template's own units."""
 
     title: str
     value: str = ""  #: a number beside the title
-    colour: int = 0  #: which of the page's colours
+    colour: int = 0  #: index into the page's colours
     shapes: list[tuple[str, str]] = field(default_factory=list)  #: (class, path)
     dots: list[tuple[str, float, float, float]] = field(default_factory=list)  #: (class, x, y, radius)
     bars: list[tuple[str, float, float, float, float]] = field(default_factory=list)  #: (class, x, y, width, height)
     texts: list[tuple[float, float, str]] = field(default_factory=list)
-    xticks: Ticks = field(default_factory=list)  #: where its group has none for all
+    xticks: Ticks = field(default_factory=list)  #: empty if the group has ticks for all
     yticks: Ticks = field(default_factory=list)
     note: str = ""  #: a line below
-    describes: str = ""  #: the panel in words, for who cannot see it
+    describes: str = ""  #: description of the panel for those who cannot see it
 
 
 @dataclass
@@ -52,14 +52,14 @@ class Group:
     """Panels with the same axes."""
 
     panels: list[Panel]
-    id: str = ""  #: of what its panels have in common
+    id: str = ""  #: identifier of the group in the page
     title: str = ""
     note: str = ""
     colour: int = 0
     xticks: Ticks = field(default_factory=list)
     yticks: Ticks = field(default_factory=list)
-    rule: float | None = None  #: where a vertical line stands
-    behind: list[str] = field(default_factory=list)  #: the lines that lie behind, in grey
+    rule: float | None = None  #: position of a vertical line
+    behind: list[str] = field(default_factory=list)  #: paths of the lines that lie behind, in grey
 
 
 # ------------------------------------------------------------------------------------------ positions
@@ -78,7 +78,7 @@ def _yticks(axis: Axis, top: float = TOP) -> Ticks:
 
 
 def _path(points: Iterable[tuple[float, Number]]) -> str:
-    """A line through the points, broken where there is none."""
+    """Path of a line through the points, broken where y is None."""
     parts, pen = [], "M"
     for x, y in points:
         if y is None:
@@ -96,19 +96,19 @@ def _band(xs: Sequence[float], lows: Sequence[float], highs: Sequence[float]) ->
 
 
 def _places(count: int, inset: float = 0.0) -> list[float]:
-    """Evenly spaced positions across a panel."""
+    """Return evenly spaced positions across a panel."""
     start, end = LEFT + inset, WIDTH - RIGHT - inset
     return [start + (end - start) * (i / (count - 1) if count > 1 else 0.5) for i in range(count)]
 
 
 def _few(places: Sequence[float], labels: Sequence[str], most: int = 5) -> Ticks:
-    """The ticks, or only the first and the last of too many."""
+    """Return the ticks, or only the first and the last of too many."""
     ticks = list(zip(places, labels, strict=True))
     return ticks if len(ticks) <= most else [ticks[0], ticks[-1]]
 
 
 def thinned(count: int, most: int) -> list[int]:
-    """Which of so many epochs are drawn: all, or so many evenly spaced ones, the first and the last among them."""
+    """Return the indices of at most `most` evenly spaced epochs, the first and the last included."""
     if count <= most:
         return list(range(count))
     return sorted({round(i * (count - 1) / (most - 1)) for i in range(most)})
@@ -120,7 +120,7 @@ Draw = Callable[["Pair", Panel], str]
 
 
 def _by_loss(study: Study, name: str, drawer: Callable[[Group, list[Pair]], Draw]) -> list[Group]:
-    """A panel for each trained pair, in groups by loss; what `draw` returns is the line that lies behind the others."""
+    """Return a panel for each trained pair, grouped by loss; `draw` returns the line that lies behind other panels."""
     groups = []
     for colour, loss in enumerate(study.plan.names["loss"]):
         pairs = [pair for pair in study.pairs if pair.loss == loss and pair.chosen]
@@ -139,13 +139,13 @@ def _by_loss(study: Study, name: str, drawer: Callable[[Group, list[Pair]], Draw
 
 
 def curve_axis(study: Study, gap: float) -> Axis:
-    """The axis of the learning curves: the first metric on validation data."""
+    """Return the axis of the learning curves: the first metric on validation data."""
     values = (value for pair in study.ranking for run in pair.chosen for value in run.curve)
     return scales.of_metric(study.metrics[0], values, gap)
 
 
 def learning(study: Study, numbers: Numbers) -> list[Group]:
-    """The first metric on validation data by epoch: the mean over seeds and the band from the worst to the best."""
+    """Draw the first metric on validation data by epoch: the mean over seeds, and a band from worst to best."""
     epochs = study.plan.job.epochs
     axis = curve_axis(study, 0.13)
     places, drawn = _places(epochs), thinned(epochs, POINTS)
@@ -173,7 +173,7 @@ def learning(study: Study, numbers: Numbers) -> list[Group]:
 
 
 def training(study: Study) -> list[Group]:
-    """Training loss by epoch, the mean over the seeds that are still finite, on a logarithmic axis per loss."""
+    """Draw the training loss by epoch, the mean over the seeds that are still finite; each loss has a log axis."""
     epochs = study.plan.job.epochs
     places, drawn = _places(epochs), thinned(epochs, POINTS)
 
@@ -202,7 +202,7 @@ def _epochs(places: Sequence[float]) -> Ticks:
 
 
 def mean_loss(runs: Sequence[Run]) -> list[Number]:
-    """By epoch, the mean training loss over the runs that were still finite; None where it is not above 0."""
+    """Return, by epoch, the mean training loss over the runs still finite; None where it is not above 0."""
     means: list[Number] = []
     for losses in zip(*(run.training_loss for run in runs), strict=True):
         finite = [value for value in losses if value is not None]
@@ -216,7 +216,7 @@ def _cross(x: float, y: float) -> str:
 
 
 def rates(study: Study, numbers: Numbers) -> list[Group]:
-    """The first metric on validation data by learning rate, with intervals over seeds; the chosen rate stands out."""
+    """Draw the first metric on validation data by learning rate, with intervals; the chosen rate stands out."""
     grid, name = study.plan.rates, study.metrics[0].name
     found = {
         pair.names: {rate: estimate([run.validation[name] for run in runs]) for rate in grid if (runs := pair.at(rate))}
@@ -249,7 +249,7 @@ def rates(study: Study, numbers: Numbers) -> list[Group]:
 
 
 def gradients(study: Study) -> list[Group]:
-    """Gradient norm by layer, in the first and in the last epoch, on one logarithmic axis per loss."""
+    """Draw the gradient norm by layer in the first and the last epoch, on one logarithmic axis per loss."""
 
     def drawer(group: Group, pairs: list[Pair]) -> Draw:
         norms = {pair.activation: [_norms(pair.chosen, epoch) for epoch in (0, -1)] for pair in pairs}
@@ -280,13 +280,13 @@ def gradients(study: Study) -> list[Group]:
 
 
 def _norms(runs: Sequence[Run], epoch: int) -> list[float] | None:
-    """Per layer, the mean norm over the runs that were still finite in that epoch."""
+    """Return, by layer, the mean norm over the runs that were still finite in that epoch."""
     rows = [row for run in runs if run.gradient and (row := run.gradient[epoch])]
     return [float(value) for value in np.mean(rows, axis=0)] if rows else None
 
 
 def units(study: Study) -> list[Group]:
-    """The share of dead and of saturated units in each slot of the activation, after the last epoch."""
+    """Draw the fractions of dead and of saturated units in each slot after the last epoch."""
     axis = Axis("linear", 0.0, 1.0, ((0.0, "0 %"), (0.5, "50 %"), (1.0, "100 %")))
     slots = max(len(run.slots) for run in study.runs)
     places = _places(slots, inset=26 if slots < 5 else 10)
@@ -315,7 +315,7 @@ def units(study: Study) -> list[Group]:
 
 
 def _share(shares: Sequence[Sequence[Sequence[float]]]) -> list[float]:
-    """By slot, the mean over runs after the last epoch."""
+    """Return, by slot, the mean over runs after the last epoch."""
     last = [run[-1] for run in shares if run and run[-1]]
     return [float(value) for value in np.mean(last, axis=0)] if last else []
 
@@ -330,7 +330,7 @@ Line = tuple[Any, Any, Any]  #: x, value, slope
 
 
 def activation_curves(study: Study) -> list[Group]:
-    """Each activation and its slope, on shared axes."""
+    """Draw each activation and its slope, on shared axes."""
     job = study.plan.job
     found = [_tried(_activation_lines, activation) for activation in job.activations]
     finite = [y[np.isfinite(y)] for lines, _ in found for _, *both in lines for y in both]
@@ -351,7 +351,7 @@ def activation_curves(study: Study) -> list[Group]:
 
 
 def loss_curves(study: Study) -> list[Group]:
-    """Each loss and its slope along the line that its kind shows; axes of their own, as their units differ."""
+    """Draw each loss and its slope along the line for its kind, on axes of its own, as units differ."""
     panels = []
     for colour, (name, loss) in enumerate(zip(study.plan.names["loss"], study.plan.job.losses, strict=True)):
         curve, trouble = _tried(_loss_curve, loss)
@@ -374,7 +374,7 @@ def loss_curves(study: Study) -> list[Group]:
 
 
 def _tried(sample: Callable[[Any], Any], function: Any) -> tuple[Any, str]:
-    """What was sampled, or nothing and why: a user's function may do anything, and its page is worth having."""
+    """Return the samples, or nothing and the reason: a user's function may fail, and the page goes on without it."""
     try:
         return sample(function), ""
     except Exception as error:
@@ -382,7 +382,7 @@ def _tried(sample: Callable[[Any], Any], function: Any) -> tuple[Any, str]:
 
 
 class _NoCurveError(Exception):
-    """A function that has no curve."""
+    """A function has no curve."""
 
 
 def _activation_lines(activation: Any) -> list[Line]:
@@ -420,7 +420,7 @@ def _draw_function(panel: Panel, lines: Sequence[Line], first: float, last: floa
 
 
 def _straightened(points: list[tuple[float, Number]]) -> list[tuple[float, Number]]:
-    """The points without those that lie on the line between those that are kept, to a tenth of a unit."""
+    """Drop points that lie on the line between their kept neighbours, to a tenth of a unit."""
     kept, passed = points[:1], []
     for point, after in pairwise(points[1:]):
         passed.append(point)
@@ -442,7 +442,7 @@ def _across(first: float, last: float) -> Callable[[float], float]:
 
 
 def _height(low: float, high: float) -> Callable[[float], float]:
-    """A vertical scale that reaches beyond the panel, which clips it."""
+    """Return a vertical scale that reaches beyond the panel, which clips it."""
     far = 9 * (high - low)
     return lambda y: _bottom() - (min(max(y, low - far), high + far) - low) / (high - low) * (_bottom() - TOP)
 

@@ -1,4 +1,4 @@
-"""The page of a study: one self-contained HTML file, readable without scripts, in light, in dark and on paper."""
+"""Page of a study: one self-contained HTML file, readable without scripts, in light, in dark and on paper."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ CONTENTS = {
     "numbers": "all numbers",
     "repeat": "how it was done",
 }
-WITHOUT_RUNS = ("lost", "functions", "repeat")  #: the sections of a study in which nothing could be trained
+WITHOUT_RUNS = ("lost", "functions", "repeat")  #: the sections shown for a study without runs
 SIZES = ("WIDTH", "HEIGHT", "LEFT", "RIGHT", "TOP", "BOTTOM")
-DIGIT = 0.64  #: em that a character of a label may take; a digit takes 0.56 in Arial and 0.64 in DejaVu Sans
+DIGIT = 0.64  #: width of a label's character in em: a digit takes 0.56 in Arial and 0.64 in DejaVu Sans
 MARKS = {"better": "▲", "worse": "▼", "tie": "=", "too few seeds": "?", "baseline": "·"}
 
 
@@ -79,7 +79,7 @@ def _file(name: str) -> str:
 
 
 def context(study: Study) -> dict[str, Any]:
-    """Everything that the template shows."""
+    """Return every variable of the template."""
     from markupsafe import Markup
 
     plan = study.plan
@@ -138,7 +138,7 @@ def _numbers(study: Study, metric: Any) -> Numbers:
 
 
 def _json(value: Any) -> str:
-    """JSON that can stand in HTML: nothing in it opens or closes a tag or a comment."""
+    """Return JSON that can stand in HTML: nothing in it opens or closes a tag or a comment."""
     return json.dumps(value, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c").replace("&", "\\u0026")
 
 
@@ -150,7 +150,7 @@ def _digest(script: str) -> str:
 
 
 def _facts(study: Study, pair: Pair, verdicts: dict[tuple[str, str], Verdict]) -> dict[str, Any]:
-    """What every table says of a pair, and by what its rows are filtered."""
+    """Return the facts on a pair for every table, and the keys that filter its rows."""
     names = study.plan.names
     verdict = verdicts.get(pair.names)
     return {
@@ -164,7 +164,7 @@ def _facts(study: Study, pair: Pair, verdicts: dict[tuple[str, str], Verdict]) -
 
 
 def _ranking(study: Study, own: Numbers, verdicts: list[Verdict]) -> dict[str, Any]:
-    """The pairs with the places of their dots and bars, in per cent of the axis."""
+    """Return the ranking's rows, with dots and bars in per cent of the axis."""
     values = [run.test[own.metric.name] for pair in study.ranking for run in pair.chosen]
     ends = [end for pair in study.ranking for end in pair.estimate()[1:] if end is not None]
     axis = scales.of_metric(own.metric, values + ends)
@@ -182,7 +182,7 @@ def _ranking(study: Study, own: Numbers, verdicts: list[Verdict]) -> dict[str, A
 
 
 def _forest(study: Study, own: Numbers, verdicts: list[Verdict]) -> dict[str, Any]:
-    """The differences to the baseline with their places."""
+    """Return the rows of differences to the baseline, with positions."""
     ends = [row[name] for row in verdicts for name in ("difference", "low", "high") if row[name] is not None]
     axis = scales.of_differences(own.metric, ends)
     by_pair, margin = of_pairs(verdicts), own.metric.margin
@@ -193,7 +193,7 @@ def _forest(study: Study, own: Numbers, verdicts: list[Verdict]) -> dict[str, An
             bar = _bar(axis, verdict["difference"], verdict["low"], verdict["high"])
             rows.append(_facts(study, pair, by_pair) | bar)
     low, high = (_percent(axis, end) for end in (-margin, margin))
-    # CSS places a background of some width by the share of the free room that lies on its left
+    # CSS places a background by the fraction of the free room on its left.
     region = {"at": round(low / (1 - (high - low) / 100), 2), "width": round(high - low, 2)}
     return {"forest": rows, "forest_ticks": _ticks(axis), "region": region, "zero": _percent(axis, 0.0)}
 
@@ -213,10 +213,10 @@ def _percent(axis: Axis, value: float) -> float:
 
 
 def _ticks(axis: Axis) -> list[tuple[float, str, float]]:
-    """The place of each tick in per cent, its label, and the length of axis in em from which on the label fits.
+    """Return each tick's position in per cent, its label, and the least length of axis in em at which it fits.
 
-    Labels take their places one after the other, each time the one that needs the shortest axis to keep clear of
-    those before it: on a short axis few labels show, and they are spread over it.
+    Labels are placed one after the other, each time the label that needs the shortest axis to stay clear of the earlier
+    ones. So a short axis shows few labels, spread over its length.
     """
     waiting = [(_percent(axis, value), label, 0.0) for value, label in axis.ticks]
     placed: list[tuple[float, str, float]] = []
@@ -232,7 +232,7 @@ def _ticks(axis: Axis) -> list[tuple[float, str, float]]:
 
 
 def _table(study: Study, numbers: dict[str, Numbers], verdicts: dict[str, list[Verdict]]) -> list[dict[str, Any]]:
-    """All metrics of all pairs, each with its interval and verdict."""
+    """Return all metrics of all pairs, each with its interval and verdict."""
     by_pair = {name: of_pairs(rows) for name, rows in verdicts.items()}
     rows = of_pairs(study.table())
     found = []
@@ -254,13 +254,13 @@ def _table(study: Study, numbers: dict[str, Numbers], verdicts: dict[str, list[V
 
 
 def milliseconds(seconds: float) -> str:
-    """A time in milliseconds with three digits."""
+    """Format a time in milliseconds with three digits."""
     ms = 1e3 * seconds
     return f"{ms:.{min(max(2 - math.floor(math.log10(ms)), 0), 3)}f}" if ms > 0 else "0"
 
 
 def _cost(study: Study) -> dict[str, Any]:
-    """Milliseconds per epoch by activation and loss, with their share of the longest, and why runs were not stacked."""
+    """Return the time per epoch by activation and loss, and the reasons why runs were not stacked."""
     rows = of_pairs([row for row in study.table() if not row["reason"]])
     longest = max((row["seconds_per_epoch"] for row in rows.values()), default=0.0) or 1.0
     names = study.plan.names

@@ -1,4 +1,4 @@
-"""How a metric's numbers are written, and the axes that they are drawn on."""
+"""Formats of a metric's numbers, and axes for them."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ if TYPE_CHECKING:
     from slopes.study.metrics import Metric
 
 SHARES = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
-NEAREST = 5e-4  #: to 1, for a share on a stretched axis
-FAR = 6  #: times the median distance from the best value is where an axis may end
+NEAREST = 5e-4  #: least distance to 1 on a stretched axis
+FAR = 6  #: Factor of the median distance from the best value, beyond which an axis ends.
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """How the values of a metric are written."""
+    """Format of the values of a metric."""
 
     metric: Metric
-    digits: int  #: after the point
-    unit: str = ""  #: of the values, for running text
+    digits: int  #: after the decimal point
+    unit: str = ""  #: unit in running text
 
     @classmethod
     def of(cls, metric: Metric, values: Iterable[float], unit: str = "") -> Numbers:
-        """Shares in per cent with one digit, other numbers with the three digits that most of them have."""
+        """Choose one digit for per cent, otherwise enough digits for three significant ones in the median."""
         if metric.percent:
             return cls(metric, 1, " %")
         sizes = [abs(value) for value in values if value and math.isfinite(value)]
@@ -36,11 +36,11 @@ class Numbers:
 
     @property
     def heading(self) -> str:
-        """The metric's label and unit, for a column."""
+        """Label and unit of the metric, for a column."""
         return f"{self.metric.label}{', ' + self.unit.strip() if self.unit else ''}"
 
     def bare(self, value: float | None, more: int = 0) -> str:
-        """A value without its unit."""
+        """Format a value without its unit."""
         if value is None or math.isnan(value):
             return "–"
         value = 100 * value if self.metric.percent else value
@@ -48,21 +48,21 @@ class Numbers:
         return f"−{written}" if value < 0 and written.strip("0.") else written
 
     def full(self, value: float | None) -> str:
-        """A value with its unit."""
+        """Format a value with its unit."""
         return self.bare(value) + self.unit
 
     def signed(self, value: float | None) -> str:
-        """A difference with its sign, to one digit more than values."""
+        """Format a difference with its sign, to one digit more than values."""
         written = self.bare(value, 1)
         return f"+{written}" if written[0] not in "−–" and written.strip("0.") else written
 
     def gap(self, difference: float) -> str:
-        """The size of a difference, in running text."""
+        """Format the size of a difference, for running text."""
         return self.bare(abs(difference), 1) + self._step
 
     @property
     def margin(self) -> str:
-        """Up to where a difference counts as none."""
+        """Largest difference that counts as none."""
         return f"{(100 if self.metric.percent else 1) * self.metric.margin:.3g}{self._step}"
 
     @property
@@ -70,7 +70,7 @@ class Numbers:
         return " points" if self.metric.percent else self.unit
 
     def interval(self, low: float | None, high: float | None, sign: bool = False) -> str:
-        """From where to where."""
+        """Format an interval."""
         if low is None or high is None:
             return "–"
         write = self.signed if sign else self.bare
@@ -79,15 +79,15 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Axis:
-    """Where values lie between 0 and 1; what is beyond an end lies at it."""
+    """Scale from values to positions between 0 and 1; values beyond an end lie at it."""
 
-    kind: str  #: "linear", "log", or "stretched": equal steps divide what is missing to 1 by equal factors
-    low: float  #: the ends, as `_place` has them
+    kind: str  #: "linear", "log", or "stretched": equal steps divide the distance to 1 by equal factors
+    low: float  #: the ends, as values of `place`
     high: float
     ticks: tuple[tuple[float, str], ...]  #: (value, label)
 
     def at(self, value: float) -> float:
-        """The place of a value."""
+        """Return the position of a value."""
         return min(max((place(self.kind, value) - self.low) / (self.high - self.low), 0.0), 1.0)
 
     def beyond(self, value: float) -> bool:
@@ -96,7 +96,7 @@ class Axis:
 
 
 def place(kind: str, value: float) -> float:
-    """Where a value lies on an axis without ends."""
+    """Return the position of a value on an axis without ends."""
     if kind == "stretched":
         return -float(np.log10(max(1 - value, NEAREST)))
     if kind == "log":
@@ -105,10 +105,9 @@ def place(kind: str, value: float) -> float:
 
 
 def of_metric(metric: Metric, values: Iterable[float], gap: float = 0.11) -> Axis:
-    """The axis of a metric's values, with ticks at least `gap` of its length apart.
+    """Return the axis of a metric's values, with ticks at least `gap` of its length apart.
 
-    It is stretched where shares come near to 1, and leaves out what lies far off the other values, such as the
-    error of a run that diverged.
+    It is stretched for fractions near 1, and excludes values far off the others, such as the error of a diverged run.
     """
     finite = [value for value in values if math.isfinite(value)] or [0.0, 1.0]
     if metric.percent:
@@ -126,7 +125,7 @@ def of_metric(metric: Metric, values: Iterable[float], gap: float = 0.11) -> Axi
 
 
 def of_differences(metric: Metric, values: Iterable[float], gap: float = 0.11) -> Axis:
-    """The axis of differences between two values of a metric, with 0 and the region of practical equality on it."""
+    """Return the axis of a metric's differences; it includes 0 and the region of practical equality."""
     finite = [value for value in values if math.isfinite(value)]
     shown = [0.0, 1.3 * metric.margin, -1.3 * metric.margin, *(_near(finite, 0.0) if finite else [])]
     low, high = min(shown), max(shown)
@@ -135,14 +134,14 @@ def of_differences(metric: Metric, values: Iterable[float], gap: float = 0.11) -
 
 
 def _near(values: Sequence[float], best: float) -> list[float]:
-    """The values without those that lie much farther from the best than most do."""
+    """Drop the values that lie much farther from the best than most do."""
     reach = FAR * float(np.median(np.abs(np.subtract(values, best))))
     near = [value for value in values if abs(value - best) <= reach]
     return near if reach > 0 and len(near) < len(values) else list(values)
 
 
 def linear(low: float, high: float, gap: float = 0.11, *, percent: bool = False, points: bool = False) -> Axis:
-    """An even axis with ticks at round numbers, in per cent where these are shares."""
+    """Return a linear axis with ticks at round numbers, in per cent if `percent`."""
     factor = 100.0 if percent else 1.0
     ticks = round_numbers(factor * low, factor * high, max(round(0.7 / gap), 2))
     unit = " %" if percent and not points else ""
@@ -168,7 +167,7 @@ def _stretched(shares: Sequence[float], gap: float) -> Axis:
         taken = [(place("stretched", tick) - low) / (high - low) for tick, _ in ticks]
         if 0 <= at <= 1 and all(abs(at - other) >= gap for other in taken):
             ticks.append((share, f"{_short(100 * share)} %"))
-    if len(ticks) < 2:  # between two of them: round numbers will do
+    if len(ticks) < 2:  # The axis lies between two of `SHARES`.
         found = round_numbers(100 * _share(low), 100 * _share(high), 4)
         ticks = [(tick / 100, f"{_short(tick)} %") for tick in found]
     return Axis("stretched", low, high, tuple(ticks))
@@ -179,7 +178,7 @@ def _share(at: float) -> float:
 
 
 def logarithmic(values: Iterable[float]) -> Axis:
-    """A logarithmic axis, with ticks at powers of ten, at 1, 2 and 5 within two of them, or at round numbers in one."""
+    """Return a log axis with ticks at powers of ten; below two decades at 1, 2 and 5; below one at round numbers."""
     exponents = [math.log10(value) for value in values if value > 0 and math.isfinite(value)] or [0.0]
     low, high = min(exponents), max(exponents)
     margin = max(0.05 * (high - low), 0.05)
@@ -197,13 +196,13 @@ def logarithmic(values: Iterable[float]) -> Axis:
 
 
 def power_of_ten(exponent: int) -> str:
-    """A power of ten in writing: 10⁻³, 1, 10, 10²."""
+    """Format a power of ten: 10⁻³, 1, 10, 10²."""
     digits = str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
     return f"10{digits}" if exponent not in (0, 1) else ("1", "10")[exponent]
 
 
 def round_numbers(low: float, high: float, steps: int = 4) -> list[float]:
-    """A few round numbers between the two."""
+    """Return a few round numbers between the two."""
     raw = (high - low) / steps
     size = 10.0 ** math.floor(math.log10(raw))
     step = next(size * factor for factor in (1, 2, 5, 10) if size * factor >= raw * (1 - 1e-9))

@@ -1,4 +1,4 @@
-"""The data that networks are trained on: built-in tasks, and the user's own."""
+"""Data to train networks on: built-in tasks, and the user's own."""
 
 from slopes.study.tasks.builtin import BUILTIN
 from slopes.study.tasks.own import resolve

@@ -1,4 +1,4 @@
-"""The tasks that come with packages, by name."""
+"""Tasks that come with packages, by name."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from slopes.extras import require
 from slopes.study.tasks.task import Task, deal, make, shares, strata_of
 from slopes.study.whole import whole
 
-IMBALANCE = 20  #: noes for each yes among what trains breast_cancer
-VISITS = 5_000  #: rows that are drawn from randhie
-TEXTURES, SIDE = 900, 24  #: images of texture_seg, and the pixels of an edge
+IMBALANCE = 20  #: noes for each yes in the training part of breast_cancer
+VISITS = 5_000  #: rows drawn from randhie
+TEXTURES, SIDE = 900, 24  #: number of images of texture_seg, and their side in pixels
 
 
 def digits(*, resampled: bool = False) -> Task:
-    """scikit-learn's handwritten digits of 8 x 8 pixels."""
+    """Handwritten digits of scikit-learn, of 8 x 8 pixels."""
     from sklearn.datasets import load_digits
 
     images, labels = load_digits(return_X_y=True)
@@ -44,7 +44,7 @@ def mnist5k(*, resampled: bool = False) -> Task:
 
 
 def diabetes(*, resampled: bool = False) -> Task:
-    """How far diabetes has gone in a year, from ten measurements."""
+    """Progression of diabetes in a year, from ten measurements."""
     from sklearn.datasets import load_diabetes
 
     measured, progression = load_diabetes(return_X_y=True, scaled=False)
@@ -57,10 +57,10 @@ def diabetes(*, resampled: bool = False) -> Task:
 
 
 def breast_cancer(*, imbalance: float = IMBALANCE, resampled: bool = False) -> Task:
-    """Whether a tumour is malignant, where few that train are.
+    """Whether a tumour is malignant, with few malignant ones in the training part.
 
-    The validation and test parts keep all of theirs, as benchmarks of long-tailed data do: of a part with five
-    malignant tumours, no recall could be told.
+    The validation and test parts keep all of theirs, as in benchmarks of long-tailed data: five malignant tumours would
+    be too few to estimate a recall.
     """
     from sklearn.datasets import load_breast_cancer
 
@@ -85,7 +85,7 @@ def breast_cancer(*, imbalance: float = IMBALANCE, resampled: bool = False) -> T
 
 
 def randhie(*, resampled: bool = False) -> Task:
-    """How often people see a doctor in a year, by their insurance and health."""
+    """Number of a person's visits to a doctor in a year, from their insurance and health."""
     require("the task randhie", "statsmodels")
     from statsmodels.datasets import randhie
 
@@ -102,7 +102,7 @@ def randhie(*, resampled: bool = False) -> Task:
 
 
 def texture_seg(*, resampled: bool = False) -> Task:
-    """Which pixels of a photograph are those of a digit put into it."""
+    """Mask of the pixels of a digit put into a photograph."""
     require("the task texture_seg", "PIL")
     from sklearn.datasets import load_digits, load_sample_images
 
@@ -146,13 +146,13 @@ def _mnist() -> tuple[NDArray[Any], NDArray[Any]]:
 
 
 def _cached(name: str, load: Callable[[], tuple[NDArray[Any], NDArray[Any]]]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """What `load` gives, read from the user's cache where it is there: parsing MNIST's text takes seconds."""
+    """Return the result of `load` from the user's cache if it is there, as parsing MNIST's text takes seconds."""
     file = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "slopes" / f"{name}.npz"
-    with contextlib.suppress(Exception), file.open("rb") as stream:  # not there, or half a file: made anew
+    with contextlib.suppress(Exception), file.open("rb") as stream:  # Load anew if the file is missing or damaged.
         found = np.load(stream)
         return found["inputs"], found["targets"]
     inputs, targets = load()
-    # whole, also for one who reads meanwhile; and no more than a cache, which may fail
+    # Others may read meanwhile, so the file must be whole; a cache may fail.
     with contextlib.suppress(OSError), whole(file) as copy:
         np.savez_compressed(copy, inputs=inputs, targets=targets)
     return inputs, targets

@@ -1,4 +1,4 @@
-"""The task that is meant by what a user gives: a name, or their own data in any of the usual forms."""
+"""Resolution of the user's `data` argument to a task: a name, or data in any of the usual forms."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from slopes.study.tasks.builtin import BUILTIN
 from slopes.study.tasks.sources import SUFFIXES, Columns, Raw, read
 from slopes.study.tasks.task import KINDS, Parts, Task, make
 
-FEW = 10  #: samples are too few to be dealt to three parts
-CLASSES = 20  #: whole numbers with at most as many different values are labels
-OFTEN = 5  #: so are more, if they are 0 to C − 1 and each is there as often
-LEVELS = 100  #: different texts of a column at most, of which each becomes a column; no more than half the samples
-_FINE = 1e-2  #: of a target's deviation, the coarsest step between numbers of 32 bits
+FEW = 10  #: least number of samples that can be dealt to three parts
+CLASSES = 20  #: Whole numbers with at most as many different values are labels.
+OFTEN = 5  #: So are whole numbers 0 to C − 1 if each occurs as often.
+LEVELS = 100  #: most texts that a column may have, as each becomes a column; half the samples is a limit, too
+_FINE = 1e-2  #: coarsest step between numbers of 32 bits, as a fraction of a target's deviation
 
 _MOST = float(np.finfo(np.float32).max)
 _PARTS = ("train", "validation", "test")
@@ -30,15 +30,15 @@ _VALIDATION = ("validation", "valid", "val", "dev")
 
 
 def resolve(data: Any, *, target: str | None = None, task: str | None = None, resampled: bool = False) -> Task:
-    """Return the task that is meant.
+    """Return the task for a `data` argument.
 
     `data` is the name of a built-in task, as in "digits" or "breast_cancer(imbalance=10)"; a path to a .csv, .npz or
-    .parquet file, a data frame or a Hugging Face dataset, in which `target` names what is to be told; (inputs,
-    targets) as arrays; a map-style dataset of such pairs; or a triple (train, validation, test) of any of these, or a
-    dict of them. `task` says of which kind it is, where the targets alone would be read otherwise: whole numbers are
-    labels where they are few or 0 to C − 1, counts where they begin at 0, and numbers otherwise.
+    .parquet file, a data frame or a Hugging Face dataset, with `target` as the name of the target; (inputs, targets) as
+    arrays; a map-style dataset of such pairs; or a triple (train, validation, test) or a dict of any of these. `task`
+    overrides the kind that the targets suggest: whole numbers are labels if they are few or 0 to C − 1, counts if they
+    begin at 0, and numbers otherwise.
 
-    Raises TypeError, ValueError, FileNotFoundError or ImportError, in one line, for what does not fit.
+    Raises TypeError, ValueError, FileNotFoundError or ImportError, in one line, for data that do not fit.
     """
     if task is not None and task not in KINDS:
         near = difflib.get_close_matches(str(task), KINDS, n=1)
@@ -98,7 +98,7 @@ def _builtin(text: str, target: str | None, task: str | None, resampled: bool) -
 
 
 def _sources(data: Any) -> tuple[Sequence[Any], bool]:
-    """The sources, and whether they are the three parts."""
+    """Return the sources, and whether they are the three parts."""
     if isinstance(data, Mapping):
         validation = next((name for name in _VALIDATION if name in data), None)
         if validation is None or "train" not in data or "test" not in data:
@@ -120,7 +120,7 @@ def _sources(data: Any) -> tuple[Sequence[Any], bool]:
 
 
 def _length(raw: Raw, where: str) -> int:
-    """How many samples there are; ValueError if inputs and targets do not agree, or there are none."""
+    """Return the number of samples; ValueError if inputs and targets do not agree, or there are none."""
     targets = tuple(raw.targets.shape)
     if isinstance(raw.inputs, dict):
         inputs: tuple[int, ...] = (len(next(iter(raw.inputs.values()), ())), len(raw.inputs))
@@ -135,7 +135,7 @@ def _length(raw: Raw, where: str) -> int:
 
 
 def _inputs(raws: list[Raw], where: list[str]) -> Tensor:
-    """The inputs of all parts, as numbers."""
+    """Return the inputs of all parts, as numbers."""
     tables = [raw.inputs for raw in raws if isinstance(raw.inputs, dict)]
     if len(tables) == len(raws):
         for table, name in zip(tables, where, strict=True):
@@ -152,7 +152,7 @@ def _inputs(raws: list[Raw], where: list[str]) -> Tensor:
 
 
 def _numbers(inputs: NDArray[Any] | Tensor | Columns, where: str) -> Tensor:
-    """Floats, or whole numbers of torch's, which are tokens."""
+    """Return floats, or torch's whole numbers, which are tokens."""
     if isinstance(inputs, dict):
         raise ValueError(f"compare: {where} is a table, and other parts are not.")
     if not isinstance(inputs, Tensor):
@@ -180,7 +180,7 @@ def _numbers(inputs: NDArray[Any] | Tensor | Columns, where: str) -> Tensor:
 
 
 def _encoded(columns: dict[str, list[NDArray[Any]]]) -> NDArray[np.float64]:
-    """The columns of a table side by side; text becomes a column of 0 and 1 for each that there is."""
+    """Return the columns of a table side by side; each different text becomes a column of 0 and 1."""
     encoded = []
     for name, parts in columns.items():
         values = np.concatenate(parts)
@@ -224,7 +224,7 @@ def _same_width(targets: list[NDArray[Any]], where: list[str]) -> list[NDArray[A
 
 
 def _targets(values: NDArray[Any], task: str | None, name: str) -> _Told:
-    """The targets as the kind of task that they are, or are said to be, has them."""
+    """Return the targets in the form of their kind: `task`, or else the kind that `_kind` finds."""
     if values.dtype.kind == "O":
         values = np.array([str(value) if isinstance(value, str) else value for value in values.tolist()])
     if values.dtype.kind not in "biufUS":
@@ -251,7 +251,7 @@ def _targets(values: NDArray[Any], task: str | None, name: str) -> _Told:
 
 
 def _kind(values: NDArray[Any]) -> str:
-    """What the targets are, by their type and values."""
+    """Kind of the targets, by their type and values."""
     if values.ndim == 3 and np.isin(values, (0, 1)).all():
         return "segmentation"
     if values.ndim > 1 and values.dtype.kind in "biuf" and np.isin(values, (0, 1)).all():
@@ -274,7 +274,7 @@ def _kind(values: NDArray[Any]) -> str:
 
 
 def _labels_of(values: NDArray[Any], kind: str) -> tuple[NDArray[Any], NDArray[Any]]:
-    """The different labels, and each sample's place among them."""
+    """Return the different labels, and each sample's index among them."""
     if values.ndim > 1:
         raise ValueError(f"compare: a {kind} task takes one label for a sample, got targets {values.shape}.")
     if values.dtype.kind == "f" and not np.array_equal(values, values.round()):
@@ -306,7 +306,7 @@ def _yes_or_no(values: NDArray[Any]) -> _Told:
     found, places = _labels_of(values, "binary")
     if len(found) > 2:
         raise ValueError(f"compare: a binary task has two classes, got {len(found)}; say task='classification'.")
-    if 2 * int((places == 0).sum()) < len(places):  # the rarer one is the yes
+    if 2 * int((places == 0).sum()) < len(places):  # The rarer class is the yes.
         found, places = found[::-1], 1 - places
     labels = tuple(map(_text, found.tolist()))
     return _Told("binary", places.astype(np.float32), labels, labels[1])
@@ -343,7 +343,7 @@ def _masks(values: NDArray[Any]) -> _Told:
 
 
 def _check_classes(told: _Told, parts: Parts | None) -> None:
-    """Refuse a class that no training sample is of, and a yes or no that a part is without."""
+    """Refuse a class without training samples, and a yes or no that a part lacks."""
     if told.kind not in ("classification", "binary"):
         return
     often = Counter(told.values.astype(int).tolist())
@@ -365,7 +365,7 @@ def _check_classes(told: _Told, parts: Parts | None) -> None:
 
 
 def _check_varies(made: Task) -> None:
-    """Refuse targets of which there is nothing to learn, and masks that do not belong to their images."""
+    """Refuse targets with nothing to learn, and masks that do not fit their images."""
     known = made.targets[made.parts.train]
     if made.kind == "segmentation" and known.min() == known.max():
         raise ValueError(f"compare: all pixels of the masks that train are {known.max():g}; there is nothing to learn.")

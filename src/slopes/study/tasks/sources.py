@@ -1,4 +1,4 @@
-"""Reading what users have: arrays, datasets, files and tables, as they came."""
+"""Readers of arrays, datasets, files and tables."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from torch import Tensor
 
 Columns = dict[str, NDArray[Any]]
 SUFFIXES = (".csv", ".npz", ".parquet")
-#: what stands for no value in a text file
+#: Texts for a missing value in a text file, in lower case.
 _MISSING = {"", "na", "n/a", "nan", "null", "none", "?"}
 _WHOLE = re.compile(r"[+-]?\d+")
 _INDEX = re.compile(r"__index_level_\d+__")
@@ -27,17 +27,17 @@ _PARQUET = ("pyarrow", "polars", "duckdb")
 
 @dataclass
 class Raw:
-    """Samples as they came."""
+    """Samples as the user gave them."""
 
-    inputs: NDArray[Any] | Tensor | Columns  #: columns by name where it was a table
+    inputs: NDArray[Any] | Tensor | Columns  #: columns by name if it was a table
     targets: NDArray[Any]
-    name: str  #: of the target, where it has one
+    name: str  #: name of the target, or ""
 
 
 def read(source: Any, target: str | None, where: str) -> Raw:
     """Read one source: a file, a table, a dataset, or inputs and targets.
 
-    Raises TypeError for what is none of these, ValueError for what cannot be read, FileNotFoundError for no file.
+    Raises TypeError for any other type, ValueError for data that cannot be read, FileNotFoundError for a missing file.
     """
     if isinstance(source, (str, Path)):
         return _file(Path(source), target)
@@ -50,7 +50,7 @@ def read(source: Any, target: str | None, where: str) -> Raw:
             raise TypeError(f"compare: {where} are two datasets; give three, to train, validate and test on.")
         inputs, targets = (_array(each, what) for each, what in zip(source, ("inputs", "targets"), strict=True))
         return Raw(inputs, _plain(targets), "")
-    if _is_dataset(source) or isinstance(source, list):  # a list of pairs is one, too
+    if _is_dataset(source) or isinstance(source, list):  # A list of pairs is a dataset, too.
         return _dataset(source, where)
     if hasattr(source, "__iter__") and not hasattr(source, "dtype"):
         raise TypeError(
@@ -85,7 +85,7 @@ def _array(given: Any, what: str) -> NDArray[Any] | Tensor:
         return given.detach().cpu()
     try:
         masked = isinstance(given, np.ma.MaskedArray) and given.mask.any()
-        array = given.astype(np.float64).filled(np.nan) if masked else np.asarray(given)  # refused as what is missing
+        array = given.astype(np.float64).filled(np.nan) if masked else np.asarray(given)  # NaN is refused as missing.
     except ValueError:
         raise ValueError(f"compare: the {what} are lists of unequal lengths; make one array of them.") from None
     if array.ndim == 0:
@@ -95,13 +95,13 @@ def _array(given: Any, what: str) -> NDArray[Any] | Tensor:
 
 def _plain(targets: Any) -> NDArray[Any]:
     if isinstance(targets, Tensor):
-        half = targets.is_floating_point() and targets.dtype.itemsize < 4  # of which NumPy does not know all
+        half = targets.is_floating_point() and targets.dtype.itemsize < 4  # NumPy does not know all of these types.
         targets = (targets.float() if half else targets).detach().cpu()
     return np.asarray(targets)
 
 
 def _dataset(source: Any, where: str) -> Raw:
-    """The pairs of a map-style dataset, one after the other."""
+    """Return the pairs of a map-style dataset, one after the other."""
     if not len(source):
         raise ValueError(f"compare: {where} is empty.")
     inputs, targets = [], []
@@ -123,7 +123,7 @@ def _dataset(source: Any, where: str) -> Raw:
 
 
 def _sample(given: Any) -> Tensor:
-    """One input; a picture of rows, columns and colours gets its colours first."""
+    """Return one input; a picture of (row, column, colour) becomes (colour, row, column)."""
     if isinstance(given, Tensor):
         return given.detach().cpu()
     array = np.array(given)
@@ -166,7 +166,7 @@ def _npz(path: Path, target: str | None) -> Raw:
 
 
 class _Pickled(ValueError):
-    """An array that only running code could read."""
+    """Reading the array would run code."""
 
 
 def _unpickled(found: Any, name: str, path: Path) -> NDArray[Any]:
@@ -217,7 +217,7 @@ def _number(text: str) -> float | None:
 
 
 def _cells(name: str, cells: Sequence[str], where: str) -> NDArray[Any]:
-    """A column of text as numbers, where they all are."""
+    """Return a column of text as numbers, if all its cells are numbers."""
     cells = [cell.strip() for cell in cells]
     _refuse_missing(name, [cell.lower() in _MISSING for cell in cells], where)
     if all(_WHOLE.fullmatch(cell) and len(cell) < 18 for cell in cells):
@@ -237,7 +237,7 @@ def _parquet(path: Path) -> Columns:
         except Exception as error:
             reason = " ".join(str(error).split())
             raise ValueError(f"compare: {path.name} cannot be read as Parquet: {reason}") from error
-        # pandas keeps the index of its rows in such columns, which may tell the target where rows were sorted
+        # pandas stores the index of the rows in such columns; in sorted rows it may reveal the target.
         columns = {name: cells for name, cells in columns.items() if not _INDEX.fullmatch(name)}
         return {name: _objects(name, cells, path.name) for name, cells in columns.items()}
     raise ImportError(f"reading {path.name} needs pyarrow, polars or duckdb: pip install pyarrow")
@@ -269,18 +269,18 @@ _READERS: dict[str, Callable[[str], dict[str, list[Any]]]] = {
 
 
 def _frame(table: Any) -> Columns:
-    """The columns of a data frame."""
+    """Return the columns of a data frame."""
     return {str(name): _objects(str(name), list(table[name]), "the table") for name in table.columns}
 
 
 def _hugging_face(dataset: Any) -> Columns:
-    """The columns of a dataset that gives them as arrays when asked for NumPy's format."""
+    """Return the columns of a Hugging Face dataset, as NumPy arrays."""
     found: Mapping[str, Any] = dataset.with_format("numpy")[:]
     return {name: _objects(name, found[name], "the dataset") for name in dataset.column_names}
 
 
 def _objects(name: str, cells: Any, where: str) -> NDArray[Any]:
-    """A column of any values as an array of numbers or of text."""
+    """Return a column of any values as an array of numbers or of text."""
     if isinstance(cells, np.ndarray) and cells.ndim > 1:
         return cells
     cells = list(cells)
@@ -294,7 +294,7 @@ def _objects(name: str, cells: Any, where: str) -> NDArray[Any]:
     try:
         if any(isinstance(cell, str) for cell in cells):
             raise TypeError
-        return np.array(cells, dtype=np.float64)  # also of lists of numbers, as long as each other
+        return np.array(cells, dtype=np.float64)  # Lists of numbers of equal length are converted, too.
     except (TypeError, ValueError):
         kinds = ", ".join(sorted({type(cell).__name__ for cell in cells}))
         raise ValueError(
@@ -304,7 +304,7 @@ def _objects(name: str, cells: Any, where: str) -> NDArray[Any]:
 
 def _is_missing(cell: Any) -> bool:
     not_a_number = isinstance(cell, (float, np.floating)) and cell != cell
-    return cell is None or not_a_number or type(cell).__name__ in ("NAType", "NaTType")  # pandas' own
+    return cell is None or not_a_number or type(cell).__name__ in ("NAType", "NaTType")  # types of pandas
 
 
 def _refuse_missing(name: str, missing: Iterable[bool], where: str) -> None:
@@ -336,7 +336,7 @@ def _of_columns(columns: Columns, target: str | None, where: str) -> Raw:
 
 
 def _chosen(target: str | None, names: Iterable[str], where: str, what: str) -> str:
-    """The name of the target; ValueError, with those there are, if there is none."""
+    """Name of the target; ValueError, with the available names, if it is missing."""
     names = list(names)
     if target is None:
         common = [name for name in ("target", "label", "labels", "y") if name in names]

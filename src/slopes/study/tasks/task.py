@@ -1,4 +1,4 @@
-"""A task: data, and who of them is there to train, to choose the learning rate, and to judge."""
+"""Task: data in three parts, to train, to choose the learning rate, and to test."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 KINDS = ("classification", "binary", "regression", "count", "segmentation")
-#: of the samples, the shares that train and that choose the learning rate; the rest judges
+#: Fractions of the samples that train and that choose the learning rate; the rest tests.
 TRAIN, VALIDATION = 0.5, 0.2
-#: keeps the draws of splits apart from those of weights and batches, which have the same seeds
+#: Separates the draws of splits from the draws of weights and batches, which have the same seeds.
 _STREAM = 0x5117
 
 
 class Parts(NamedTuple):
-    """The samples of each part, by index."""
+    """Samples of each part, by index."""
 
     train: Tensor
     validation: Tensor
@@ -30,7 +30,7 @@ class Parts(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """Data in three parts: to train on, to choose the learning rate by, and to judge by."""
+    """Data in three parts: to train on, to choose the learning rate by, and to test on."""
 
     name: str
     kind: str  #: one of KINDS
@@ -38,21 +38,21 @@ class Task:
     targets: (
         Tensor  #: (sample,) labels; (sample,) zeros and ones; (sample, column) numbers; (sample, height, width) mask
     )
-    outputs: int  #: how many numbers the network gives for a sample (segmentation: for a pixel)
+    outputs: int  #: numbers that the network returns for a sample (segmentation: for a pixel)
     parts: Parts
-    fingerprint: str  #: of every number and of who is in which part
-    about: str  #: where the data come from and what was done to them, in a sentence or two
-    labels: tuple[str, ...] = ()  #: the names of the classes or columns, where they are known
-    unit: str = ""  #: of a regression's target
+    fingerprint: str  #: digest of every number and of the parts
+    about: str  #: the source of the data and their processing, in a sentence or two
+    labels: tuple[str, ...] = ()  #: names of the classes or columns, where known
+    unit: str = ""  #: unit of a regression's target
     centre: Tensor | None = None  #: (column,) mean of the training targets of a regression or count
     scale: Tensor | None = None  #: (column,) their standard deviation
     resampled: bool = False  #: whether each seed has its own split
     _splits: dict[int, Parts] = field(default_factory=dict, repr=False)
 
     def split(self, seed: int) -> Parts:
-        """Who is in which part for a seed: the same for all, unless the task is resampled.
+        """Return the parts for a seed: the same for all seeds, unless the task is resampled.
 
-        Then all samples are dealt anew, to parts of the same sizes in which every class has as many as before.
+        Then all samples are dealt anew, to parts with as many samples of every class as before.
         """
         if not self.resampled:
             return self.parts
@@ -75,11 +75,11 @@ def make(
     parts: Parts | None = None,
     resampled: bool = False,
 ) -> Task:
-    """A task of samples as they came: inputs are scaled, and dealt to parts where none are given.
+    """Make a task: standardise the inputs, and deal the samples to parts if none are given.
 
-    Numbers are shifted and scaled by mean and standard deviation of the training part: each column by its own; what
-    has more axes, as images have, by those of all numbers together, lest pixels that are nearly always blank be
-    blown up. Whole numbers are names of tokens and stay as they are.
+    Numbers are shifted and scaled by mean and standard deviation of the training part. Each column has its own; inputs
+    with more axes, such as images, share one, so that pixels that are nearly always blank are not blown up. Whole
+    numbers are tokens and stay as they are.
     """
     targets = torch.as_tensor(targets).contiguous()
     if parts is None:
@@ -100,8 +100,8 @@ def make(
 def deal(strata: Tensor, seed: int, counts: Callable[[int, int], Sequence[int]]) -> Parts:
     """Deal samples to parts at random, each stratum by itself.
 
-    `strata` (sample,) says who belongs together; `counts` says how many each part gets of a stratum, given which
-    it is and how many there are. Who is left over is in no part.
+    `strata` (sample,) is the stratum of each sample; `counts` maps a stratum and its size to the size of each part.
+    Remaining samples are in no part.
     """
     rng = np.random.default_rng([_STREAM, seed])
     dealt: tuple[list[NDArray[Any]], ...] = ([], [], [])
@@ -115,14 +115,14 @@ def deal(strata: Tensor, seed: int, counts: Callable[[int, int], Sequence[int]])
 
 
 def shares(_: int, members: int) -> list[int]:
-    """How many of a stratum train, validate and judge: at least one each, where there are three."""
+    """Return how many samples of a stratum train, validate and test: at least one each, if there are three."""
     judging = max(members - round(TRAIN * members) - round(VALIDATION * members), min(members, 1))
     validating = min(max(round(VALIDATION * members), 1), members - judging)
     return [members - judging - validating, validating, judging]
 
 
 def strata_of(kind: str, targets: Tensor) -> Tensor:
-    """The classes, of which each part shall have its share; numbers and masks are all of one."""
+    """Return the strata to divide among the parts in proportion: the classes, or one stratum for numbers and masks."""
     return targets.long() if kind in ("classification", "binary") else torch.zeros(len(targets), dtype=torch.int64)
 
 
@@ -137,7 +137,7 @@ def _standardised(inputs: Tensor, train: Tensor) -> Tensor:
 
 def _fingerprint(task: Task) -> str:
     digest = hashlib.sha256(f"{task.kind} {task.outputs} {task.resampled}".encode())
-    # how a resampled task is dealt shows in its split for any one seed
+    # The split for one seed determines how a resampled task is dealt.
     for tensor in (task.inputs, task.targets, *task.parts, *task.split(0)):
         digest.update(f"{tuple(tensor.shape)} {tensor.dtype}".encode())
         digest.update(tensor.numpy().tobytes())

@@ -1,4 +1,4 @@
-"""Training: `train(job, cells)` gives an outcome for each cell, `fit(job, cell)` the network as well."""
+"""Training: `train(job, cells)` returns an outcome for each cell, `fit(job, cell)` also the network."""
 
 from slopes.study.training.engine import fit, train
 

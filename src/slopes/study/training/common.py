@@ -1,4 +1,4 @@
-"""What the stack and the loop share: the order of batches, the layers of a network, and the slots in it."""
+"""Shared parts of `Stack` and `Single`: the order of batches, the layers of a network, and its slots."""
 
 from __future__ import annotations
 
@@ -15,46 +15,46 @@ from slopes.study.training.slots import Slot, pulled
 if TYPE_CHECKING:
     from slopes.study.job import Cell
 
-ROOM = 2**18  #: how many numbers of input are evaluated at once, so that what they become stays in the cache
+ROOM = 2**18  #: input numbers to evaluate at once, so that intermediate results stay in the cache
 
 
 class Learner(Protocol):
-    """Networks that are trained side by side: a stack of them, or one alone."""
+    """Networks that are trained side by side: a stack, or a single one."""
 
     @property
     def cells(self) -> Sequence[Cell]:
-        """Which run each network is."""
+        """Run of each network."""
 
-    layers: dict[str, list[str]]  #: the names of a layer's parameters, by the layer's own
-    slots: dict[str, nn.Module]  #: the activations in question, by their names
+    layers: dict[str, list[str]]  #: names of each layer's parameters, by the layer's name
+    slots: dict[str, nn.Module]  #: the replaced activations, by their names
 
     def gradient(self, rows: Tensor) -> Tensor:
-        """Find the gradient on samples (network, sample), by index; return the mean loss of each network."""
+        """Compute the gradient on samples (network, sample), by index; return the mean loss of each network."""
 
     def norms(self) -> Tensor:
-        """The norm of the gradient found, (network, layer)."""
+        """Return the norm of the last gradient, (network, layer)."""
 
     def update(self) -> None:
-        """Take the step of the gradient found."""
+        """Take a step along the last gradient."""
 
     def outputs(self, rows: Tensor) -> Tensor:
-        """What the networks make of samples, (network, sample, ...), in evaluation; one row of samples serves all."""
+        """Return outputs for samples, (network, sample, ...), in evaluation mode; one row of samples serves all."""
 
     def units(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """The shares of dead and of saturated units, each (network, slot)."""
+        """Return the fractions of dead and of saturated units, each (network, slot)."""
 
     def state(self) -> list[Tensor]:
-        """All weights and buffers, each (network, ...), to be read and written."""
+        """Return all weights and buffers, each (network, ...), as views that can be written."""
 
     def finite(self) -> Tensor:
-        """Whether all that training has made of a network is finite, (network,)."""
+        """Return whether all weights, buffers and moments of a network are finite, (network,)."""
 
 
 class Order:
-    """Shuffles anew for each epoch, by the seed alone; samples that fill no batch wait for another epoch."""
+    """Batches for each epoch, shuffled by the seed alone; samples that fill no batch wait for another epoch."""
 
     def __init__(self, seed: int, rows: Tensor, size: int) -> None:
-        self._generator = torch.Generator().manual_seed(2 * seed + 1)  # the even numbers draw initial weights
+        self._generator = torch.Generator().manual_seed(2 * seed + 1)  # Even seeds draw initial weights.
         self._rows, self._size = rows, min(size, len(rows))
 
     def epoch(self) -> Tensor:
@@ -64,7 +64,7 @@ class Order:
 
 
 def layers_of(model: nn.Module) -> dict[str, list[str]]:
-    """The modules that have trainable parameters of their own, which a shared one is the first's alone."""
+    """Return the names of each module's own trainable parameters; a shared one belongs to its first module."""
     names = {id(p): name for name, p in model.named_parameters() if p.requires_grad}
     layers = {}
     for name, module in model.named_modules():
@@ -75,7 +75,7 @@ def layers_of(model: nn.Module) -> dict[str, list[str]]:
 
 
 def slots_of(model: nn.Module, made: Sequence[nn.Module]) -> dict[str, nn.Module]:
-    """Those of the modules made that stand in the model, by their names."""
+    """Return the modules of `made` that stand in the model, by their names."""
     known = {id(module) for module in made}
     return {name: module for name, module in model.named_modules() if id(module) in known}
 
@@ -84,10 +84,11 @@ Counts = tuple[Tensor, Tensor, Tensor]
 
 
 class Units:
-    """Counts what the units of each slot do, call by call, while it is the context.
+    """Context manager that counts flat and off units of each slot, call by call.
 
-    A unit is a channel of (batch, channel, height, width), else an entry of the last axis. `counts` has for each slot
-    and call in how many samples the slope of each unit was flat, in how many it was off, and the number of samples.
+    A unit is a channel of (batch, channel, height, width), else an entry of the last axis. `counts` has, for each slot
+    and call, the number of samples for which the slope of each unit was flat, the same for off, and the number of
+    samples.
     """
 
     def __init__(self, slots: dict[str, nn.Module]) -> None:
@@ -97,7 +98,7 @@ class Units:
 
     def __enter__(self) -> list[list[Counts]]:
         for module, calls in zip(self._slots.values(), self.counts, strict=True):
-            inputs: list[Tensor] = []  # of the calls that have not ended
+            inputs: list[Tensor] = []  # inputs of the calls that have not ended
             self._hooks.append(module.register_forward_pre_hook(partial(self._keep, inputs), with_kwargs=True))
             self._hooks.append(module.register_forward_hook(partial(self._count, inputs, calls)))
         return self.counts
@@ -108,7 +109,7 @@ class Units:
 
     @staticmethod
     def _keep(inputs: list[Tensor], _: nn.Module, given: tuple[Tensor, ...], named: dict[str, Tensor]) -> None:
-        inputs.append(next(iter((*given, *named.values()))).detach().clone())  # which the module may overwrite
+        inputs.append(next(iter((*given, *named.values()))).detach().clone())  # The module may overwrite its input.
 
     @staticmethod
     def _count(inputs: list[Tensor], calls: list[Counts], module: nn.Module, _: tuple[Tensor, ...], y: Tensor) -> None:
@@ -122,10 +123,10 @@ class Units:
 
 
 def shares(batches: Sequence[Sequence[Sequence[Counts]]], shape: Sequence[int]) -> tuple[Tensor, Tensor]:
-    """The shares of dead and of saturated units, each (*shape, slot), by the counts of batch, slot and call."""
+    """Fractions of dead and of saturated units, each (*shape, slot), from the counts by batch, slot and call."""
     dead, saturated = [], []
     for slot in zip(*batches, strict=True):
-        if not any(slot):  # called in training alone, as a head is that evaluation leaves out
+        if not any(slot):  # The slot is called in training only, as in a head that evaluation leaves out.
             dead.append(torch.zeros(list(shape), dtype=torch.float64))
             saturated.append(dead[-1])
             continue
@@ -137,11 +138,11 @@ def shares(batches: Sequence[Sequence[Sequence[Counts]]], shape: Sequence[int]) 
 
 
 def samples(of: Tensor, rows: Tensor) -> Tensor:
-    """The samples of those indices, in the shape of the indices; six times as fast as ``of[rows]``."""
+    """Return the samples at these indices, in the shape of the indices; six times as fast as ``of[rows]``."""
     return of.index_select(0, rows.reshape(-1)).view(*rows.shape, *of.shape[1:])
 
 
 def portions(rows: Tensor, networks: int, sample: Tensor, least: int) -> tuple[Tensor, ...]:
-    """The samples in portions that are evaluated at once."""
+    """Split the samples into portions that are evaluated at once."""
     size = max(least, ROOM // max(1, networks * sample.numel()))
     return torch.split(rows, size, dim=-1)

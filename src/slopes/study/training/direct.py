@@ -1,7 +1,7 @@
-"""Chains of linear layers and activations without vmap: the same operations, on the whole stack, called directly.
+"""Direct evaluation of a stack of chains of linear layers and activations, with vmap's results but without it.
 
-In small networks calling is most of the cost, and vmap's share of that is large. Only what is certain to mean the
-same is taken: `torch.nn.Sequential` of layers known here, without hooks.
+In small networks calls take most of the time, and vmap has a large part in it. Only a `torch.nn.Sequential` of layers
+known here, without hooks, is certain to give the same.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Stage = Callable[[dict[str, Tensor], Tensor], Tensor]
 
 
 def stages(model: nn.Module) -> list[Stage] | None:
-    """What the model does to (network, sample, ...), step by step; None where vmap has to find out."""
+    """Return the steps of the model on (network, sample, ...); None where only vmap knows them."""
     names = {id(p): name for name, p in model.named_parameters()}
     made = [_stage(module, names) for module in _chain(model)]
     known = [stage for stage in made if stage is not None]
@@ -28,7 +28,7 @@ def stages(model: nn.Module) -> list[Stage] | None:
 
 
 def _chain(model: nn.Module) -> Iterator[nn.Module | None]:
-    """The modules in the order in which they are called; None among them where that is not known."""
+    """Yield the modules in the order of their calls; None for one whose order is not known."""
     if model._forward_hooks or model._forward_pre_hooks or model._backward_hooks or "forward" in vars(model):
         yield None
     elif isinstance(model, nn.Sequential) and type(model).forward is nn.Sequential.forward:
@@ -58,7 +58,7 @@ def _linear(weight: str, bias: str | None, state: dict[str, Tensor], x: Tensor) 
 
 
 class _Product(torch.autograd.Function):
-    """x · weightᵀ + bias for each network, with gradients of the layout that the weights have."""
+    """x · weightᵀ + bias for each network, with gradients laid out as the weights."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

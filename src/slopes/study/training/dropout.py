@@ -1,6 +1,6 @@
-"""Dropout that is each network's own: what it drops depends on the seed, not on what is trained beside it.
+"""Dropout that depends on a network's seed, not on the networks trained beside it.
 
-So a run is the same in any stack and in the loop, and all pairs of a seed drop alike, which pairs them better.
+So a run is the same in any stack and in the loop, and all pairs of a seed drop alike, which makes them more comparable.
 """
 
 from __future__ import annotations
@@ -12,31 +12,31 @@ from torch import Tensor, nn
 
 from slopes.study.training.slots import of_all
 
-STREAM = 2**62  #: from here on, above all seeds, so that dropout shares no numbers with initial weights and orders
+STREAM = 2**62  #: lies above all seeds, so that dropout shares no numbers with initial weights and orders
 
 
 class Streams:
-    """The random numbers of networks by their seeds, one after the other for all dropout layers of a network."""
+    """Generators by seed; all dropout layers of a network draw from the same one in turn."""
 
     def __init__(self, seeds: Sequence[int]) -> None:
         self._generators = {seed: torch.Generator().manual_seed(STREAM + seed) for seed in seeds}
         self._places = torch.tensor([list(self._generators).index(seed) for seed in seeds])
 
     def kept(self, like: Tensor, share: float) -> Tensor:
-        """Ones where an entry of (network, ...) is kept, which happens to a share of them, and zeros elsewhere."""
+        """Return a mask like (network, ...), with ones for a fraction `share` of the entries and zeros elsewhere."""
         drawn = [like.new_empty(like.shape[1:]).bernoulli_(share, generator=g) for g in self._generators.values()]
         return torch.stack(drawn)[self._places]
 
 
 class OwnDropout(nn.Dropout):
-    """`torch.nn.Dropout`, of networks that have streams."""
+    """`torch.nn.Dropout` that draws from `Streams`."""
 
     def __init__(self, p: float, streams: Streams, stacked: bool) -> None:
         super().__init__(p)
         self._streams, self._stacked = streams, stacked
 
     def forward(self, x: Tensor) -> Tensor:
-        """Drop entries where in training, of one network; under vmap of all."""
+        """Drop entries in training, of one network; under vmap of all."""
         if not self.training:
             return x
         if self._stacked:
@@ -44,7 +44,7 @@ class OwnDropout(nn.Dropout):
         return self.whole(x.unsqueeze(0)).squeeze(0)
 
     def whole(self, x: Tensor) -> Tensor:
-        """The same for (network, ...)."""
+        """Drop entries of (network, ...) in training."""
         if not self.training or self.p == 0:
             return x
         return x * self._streams.kept(x, 1 - self.p) / (1 - self.p) if self.p < 1 else x * 0
@@ -63,7 +63,7 @@ def own(model: nn.Module, seeds: Sequence[int], stacked: bool) -> nn.Module:
 
 
 def plain(model: nn.Module) -> nn.Module:
-    """Give a model its own kind of dropout back; return the model."""
+    """Restore `torch.nn.Dropout` in a model; return the model."""
     for parent in list(model.modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, OwnDropout):

@@ -1,4 +1,4 @@
-"""Which cells are trained how: as many as can be in one stack, or one by one."""
+"""Choice of an engine for each group of cells: as large a stack as possible, or one by one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def train(job: Job, cells: Sequence[Cell]) -> list[Outcome]:
     """Train each cell and return its outcome, in their order.
 
-    The engine "stack" raises what `torch.func.vmap` does where a network cannot be stacked; "auto" then takes the loop.
+    Where a network cannot be stacked, the engine "stack" raises the error of `torch.func.vmap`; "auto" takes the loop.
     """
     found: dict[Cell, Outcome] = {}
     feeds = _feeds(job, cells)
@@ -57,7 +57,7 @@ def _feeds(job: Job, cells: Sequence[Cell]) -> dict[int, Any]:
 
 
 class _drawing:
-    """What other layers than dropout draw depends on the cells, and nothing outside on what they have drawn."""
+    """Seed torch's generator from the cells, for draws of other layers than dropout, and restore it afterwards."""
 
     def __init__(self, cells: Sequence[Cell]) -> None:
         self._seed = int.from_bytes(hashlib.sha256(repr([tuple(cell) for cell in cells]).encode()).digest()[:7], "big")

@@ -1,6 +1,6 @@
-"""PyTorch's own functions in place of cards, where both give the same to rounding: they make one pass, a body many.
+"""PyTorch's own functions in place of cards, where both agree to rounding: one pass instead of many.
 
-What a stack trains is thereby the card's function, and its speed PyTorch's. The loop computes with the cards.
+So a stack trains the card's function at PyTorch's speed. The loop computes with the cards.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from slopes.readings.short import rough_function
 
 @cache
 def activation_kernel(card: Activation) -> Callable[[Tensor], Tensor] | None:
-    """PyTorch's function for an activation of the catalogue, if there is one for its parameters."""
+    """Return PyTorch's function for an activation of the catalogue, if there is one for its parameters."""
     settings = card.settings
     if not kernels.is_ours(card) or not all(isinstance(value, (bool, int, float, str)) for value in settings.values()):
         return None
@@ -28,9 +28,9 @@ def activation_kernel(card: Activation) -> Callable[[Tensor], Tensor] | None:
 
 
 class MeanLosses:
-    """A loss as fed by a task: of outputs and targets, both (network, sample, ...), the mean of each network.
+    """Loss as fed by a task: maps outputs and targets, both (network, sample, ...), to each network's mean.
 
-    The cheapest way that gives the same is found by trying them on the first batch.
+    The first batch decides which of the equivalent ways is the cheapest.
     """
 
     def __init__(self, loss: Any, feed: Any) -> None:
@@ -38,7 +38,7 @@ class MeanLosses:
         self._way: Callable[[Tensor, Tensor], Tensor] | None = None
 
     def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """The mean loss of each network, (network,)."""
+        """Return the mean loss of each network, (network,)."""
         if self._way is None:
             with torch.no_grad():
                 self._way = self._cheapest(outputs, targets)
@@ -52,9 +52,9 @@ class MeanLosses:
         try:
             same = all(
                 torch.allclose(self._of_samples(given, targets), self._mapped(given, targets), rtol=1e-6, atol=0.0)
-                for given in (outputs, wide)  # as a loss may tie samples together only where they are far off
+                for given in (outputs, wide)  # A loss may tie samples together only where they are far off.
             )
-        except (ValueError, RuntimeError):  # its values are not those of single samples
+        except (ValueError, RuntimeError):  # It has no values of single samples.
             same = False
         return self._of_samples if same else self._mapped
 
@@ -65,13 +65,13 @@ class MeanLosses:
         return torch.vmap(mean, randomness="different")(outputs, targets)
 
     def _of_samples(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Without vmap, which takes its time, where the loss is a mean over samples: they are those of all networks."""
+        """Return each network's mean loss without the slower vmap, for losses that are means over samples."""
         values = self._loss(*self._feed(outputs.flatten(0, 1), targets.flatten(0, 1)), reduction="none")
         return values.view(len(outputs), -1).mean(1, dtype=torch.float64).to(values.dtype)  # type: ignore[no-any-return]
 
 
 def _cross_entropy(outputs: Tensor, labels: Tensor) -> Tensor:
-    """PyTorch's log-softmax is twenty times as fast along a long first axis as along a short last one."""
+    """Return each network's mean cross-entropy; log_softmax is 20 times as fast along a long first axis."""
     logs = torch.log_softmax(outputs.flatten(0, 1).t().contiguous(), 0)
     right = logs.gather(0, labels.reshape(1, -1))
     return -right.view(labels.shape).mean(1)

@@ -1,4 +1,4 @@
-"""One network, trained in a plain PyTorch loop: the reference, and the way of those that cannot be stacked."""
+"""Training of one network in a plain PyTorch loop: the reference, and the way for networks that do not stack."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Single:
-    """A `Learner` of one network, with the activation's own modules in it."""
+    """`Learner` of one network, with the activation's own modules in it."""
 
     def __init__(self, job: Job, cell: Cell, feeds: dict[int, Any]) -> None:
         self.cells: Sequence[Cell] = [cell]

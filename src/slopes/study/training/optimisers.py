@@ -1,4 +1,4 @@
-"""PyTorch's optimisers, for one network and for a stack whose networks have learning rates of their own."""
+"""PyTorch's optimisers, for one network and for a stack with a learning rate per network."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from torch.optim.adam import adam
 from torch.optim.adamw import adamw
 from torch.optim.sgd import sgd
 
-LANES = 16  #: the fused kernels round the last numbers of an array, which fill no vector of this many, differently
+LANES = 16  #: The fused kernels round the tail of an array, short of a vector of this many numbers, differently.
 ADAM = {"amsgrad": False, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "maximize": False, "fused": True}
 SGD = {"weight_decay": 0.0, "momentum": 0.0, "dampening": 0.0, "nesterov": False, "maximize": False, "fused": True}
 
 
 class Optimiser:
-    """`torch.optim.Adam`, ``AdamW`` or ``SGD`` with PyTorch's own defaults, for groups of parameters and their rates.
+    """`torch.optim.Adam`, ``AdamW`` or ``SGD`` with PyTorch's defaults, for groups of parameters and their rates.
 
-    It calls their functional forms, as their classes load PyTorch's compiler when first made, which takes a second in
-    every process. The fused kernels make one pass over the memory where others make six.
+    It calls their functional forms: their classes load PyTorch's compiler when first made, which takes a second in
+    every process. The fused kernels make one pass over the memory instead of six.
     """
 
     def __init__(self, name: str, groups: Sequence[tuple[Sequence[Tensor], float]]) -> None:
         self._name, self._groups = name, groups
-        #: for each group and parameter, what the optimiser has learned: two moments, and how many steps it took
+        #: state for each group and parameter: two moments, and the number of steps
         self.known = [
             [(torch.zeros_like(p), torch.zeros_like(p), torch.zeros(())) for p in parameters]
             for parameters, _ in (groups if name != "sgd" else ())
@@ -33,7 +33,7 @@ class Optimiser:
 
     @torch.no_grad()
     def step(self) -> None:
-        """Move every parameter that has a gradient."""
+        """Update every parameter that has a gradient."""
         for i, (parameters, rate) in enumerate(self._groups):
             moved = [place for place, p in enumerate(parameters) if p.grad is not None]
             tensors = [parameters[place] for place in moved]
@@ -52,11 +52,10 @@ class Optimiser:
 
 
 class Weights:
-    """The trainable parameters of a stack, each (network, ...), and the optimiser that moves them.
+    """Trainable parameters of a stack, each (network, ...), with their optimiser.
 
-    Each lies in an array whose rows are whole vectors, so that a network's numbers are rounded alike wherever in the
-    stack it stands. The gradients go to arrays of the same layout, of which the optimiser has one slice for each run
-    of networks that share a rate.
+    Each lies in an array whose rows are whole vectors, so that a network is rounded alike at any place in the stack.
+    The gradients go to arrays of the same layout. The optimiser has one slice for each run of networks with one rate.
     """
 
     def __init__(self, initial: dict[str, Tensor], rates: Sequence[float], name: str, clip: float | None) -> None:
@@ -84,14 +83,14 @@ class Weights:
         self.optimiser = Optimiser(name, groups)
 
     def gradient(self, losses: Tensor) -> None:
-        """Find the gradient of each network's own loss."""
+        """Compute the gradient of each network's own loss."""
         found = torch.autograd.grad(losses.sum(), list(self.tensors.values()), allow_unused=True)
         for into, gradient in zip(self._into, found, strict=True):
             if gradient is not None:
                 into.copy_(gradient)
 
     def update(self) -> None:
-        """Take the step of the gradient found, shortened to `clip` as `torch.nn.utils.clip_grad_norm_` does."""
+        """Take a step along the last gradient, shortened to `clip` as by `torch.nn.utils.clip_grad_norm_`."""
         if self.clip is not None:
             norm = torch.stack([gradient.norm(dim=1) for gradient in self.gradients]).norm(dim=0)
             factor = (self.clip / (norm + 1e-6)).clamp(max=1.0).unsqueeze(1)
@@ -100,25 +99,25 @@ class Weights:
         self.optimiser.step()
 
     def norms(self, layers: Sequence[Sequence[str]]) -> Tensor:
-        """The norm of the last gradient, (network, layer); a layer is the names of its parameters."""
+        """Return the norm of the last gradient, (network, layer); a layer is the names of its parameters."""
         of = {key: gradient.norm(dim=1) for key, gradient in zip(self.tensors, self.gradients, strict=True)}
         return torch.stack([torch.stack([of[key] for key in keys]).norm(dim=0) for keys in layers], dim=1)
 
     def finite(self) -> Tensor:
-        """Whether all that the optimiser knows of a network is finite, (network,)."""
+        """Return whether all weights and moments of a network are finite, (network,)."""
         fine = torch.stack([_finite(stored) for stored in self.stored]).all(0)
-        for runs in zip(*self.optimiser.known, strict=True):  # of one parameter, a run of networks for each rate
+        for runs in zip(*self.optimiser.known, strict=True):  # the moments of one parameter, by groups
             for moments in zip(*(known[:2] for known in runs), strict=True):
                 fine &= torch.cat([_finite(moment) for moment in moments])
         return fine
 
 
 def _finite(rows: Tensor) -> Tensor:
-    """Whether all numbers of a row are: a sum shows it in one pass, and looks closer where it overflows itself."""
+    """Whether each row is finite: by a sum in one pass, and entry by entry only if a sum is not finite."""
     fine = rows.sum(1).isfinite()
     return fine if fine.all() else rows.isfinite().all(1)
 
 
 def _part(stored: Tensor, like: Tensor) -> Tensor:
-    """The numbers of an array that are a parameter's, in its shape."""
+    """Return a parameter's part of an array, in its shape."""
     return stored[:, : like[0].numel()].view(like.shape) if like.ndim > 1 else stored[:, 0]

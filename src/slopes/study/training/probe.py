@@ -1,4 +1,4 @@
-"""Whether a network stacks is found by trying, and whether that gains anything by timing a few steps both ways."""
+"""Trial whether a network stacks, and timing whether a stack is faster."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from slopes.study.training.stack import Stack
 if TYPE_CHECKING:
     from slopes.study.job import Cell, Job
 
-STEPS = 3  #: how many steps are timed, of which the fastest counts
+STEPS = 3  #: number of timed steps; the fastest counts
 _known: dict[Any, str] = {}
 
 
 def against_stacking(job: Job, cells: Sequence[Cell], feeds: dict[int, Any], *, timed: bool = True) -> str:
-    """Why the cells had better be trained one by one; empty if a stack of them does."""
+    """Return the reason to train the cells one by one, or "" if a stack is better."""
     if timed and len(cells) == 1:
         return "a network alone needs no stack"
     pairs = tuple(dict.fromkeys((cell.activation, cell.loss) for cell in cells))
@@ -33,24 +33,24 @@ def against_stacking(job: Job, cells: Sequence[Cell], feeds: dict[int, Any], *, 
         )
     if _known[tried] or not timed:
         return _known[tried]
-    size = (*setting, len(cells).bit_length(), torch.get_num_threads())  # what a stack gains depends little on the rest
+    size = (*setting, len(cells).bit_length(), torch.get_num_threads())  # The gain depends little on the rest.
     if size not in _known:
         _known[size] = _no_gain(job, cells, feeds)
     return _known[size]
 
 
 def _refusal(job: Job, cells: list[Cell], feeds: dict[int, Any]) -> str:
-    """Why a stack of the cells cannot be trained, or gives other numbers; empty if neither."""
+    """Return why a stack of the cells cannot be trained, or gives other numbers; empty if neither."""
     rows = job.task.split(cells[0].seed).train[: job.batch_size]
     try:
         with warnings.catch_warnings():
-            warnings.filterwarnings("error", "There is a performance drop")  # operations that vmap runs one by one
+            warnings.filterwarnings("error", "There is a performance drop")  # vmap runs such operations one by one.
             stack = Stack(job, cells, feeds)
             outputs = stack.outputs(rows)[0]
             held = {name: value.clone() for name, value in stack.held.items()}
             stack.gradient(rows.expand(len(cells), -1))
             stack.update()
-    except Exception as error:  # whatever the user's module may raise under vmap
+    except Exception as error:  # The user's module may raise anything under vmap.
         return f"torch.func.vmap does not take it: {type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
     single = Single(job, cells[0], feeds)
     alone = single.outputs(rows)[0]
@@ -64,7 +64,7 @@ def _refusal(job: Job, cells: list[Cell], feeds: dict[int, Any]) -> str:
 
 
 def _no_gain(job: Job, cells: Sequence[Cell], feeds: dict[int, Any]) -> str:
-    """Why a stack would not be faster; empty if it is."""
+    """Return why a stack would not be faster; empty if it is."""
     whole = _seconds(Stack(job, cells, feeds), job)
     by_activation = {cell.activation: cell for cell in cells}
     looked_at = list(by_activation.values())[:3]
@@ -73,7 +73,7 @@ def _no_gain(job: Job, cells: Sequence[Cell], feeds: dict[int, Any]) -> str:
 
 
 def _seconds(learner: Learner, job: Job) -> float:
-    """The seconds of a step: of processor time, which tells also on a busy machine, unless several threads share it."""
+    """Seconds of a step, in processor time, which holds on a busy machine too; in wall time if torch has threads."""
     clock = time.thread_time if torch.get_num_threads() == 1 else time.perf_counter
     rows = job.task.split(learner.cells[0].seed).train[: job.batch_size].expand(len(learner.cells), -1)
     best = float("inf")

@@ -1,4 +1,4 @@
-"""What happens to a network, whichever engine it runs on: read `run` top to bottom."""
+"""Training of a learner's networks, the same for every engine."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ Outcome = dict[str, Any]
 def run(learner: Learner, job: Job, feeds: dict[int, Any]) -> list[Outcome]:
     """Train the networks of a learner and return the outcome of each, in the order of its cells.
 
-    A network whose loss, gradient or weights stop being finite has diverged: it goes back to the end of its last
-    finite epoch, stays there, and is judged like every other.
+    A network whose loss, gradient or weights stop being finite has diverged. It returns to the end of its last finite
+    epoch, stays there, and is judged like every other.
     """
     cells, task = learner.cells, job.task
     splits = [task.split(cell.seed) for cell in cells]
@@ -72,12 +72,12 @@ def run(learner: Learner, job: Job, feeds: dict[int, Any]) -> list[Outcome]:
 
 
 def _until(diverged: int | None, epoch: int, value: Any) -> Any:
-    """The value, or None from the epoch on in which the network diverged."""
+    """Return the value, or None from the epoch of divergence on."""
     return value if diverged is None or epoch < diverged else None
 
 
 def _epoch(learner: Learner, batches: Tensor) -> tuple[Tensor, Tensor, float]:
-    """One pass over (batch, network, sample): mean loss, mean gradient norms of two steps, processor seconds."""
+    """Train one pass over (batch, network, sample); return mean loss, mean gradient norms of two steps, and seconds."""
     total = torch.zeros(batches.shape[1], dtype=torch.float64)
     watched = {len(batches) // 2, len(batches) - 1}
     norms = []
@@ -95,14 +95,14 @@ def _epoch(learner: Learner, batches: Tensor) -> tuple[Tensor, Tensor, float]:
 
 @torch.no_grad()
 def _restore(state: list[Tensor], before: list[Tensor], lost: Tensor) -> None:
-    """Put the networks that are lost back to where they were."""
+    """Restore the state of diverged networks."""
     if lost.any():
         for value, earlier in zip(state, before, strict=True):
             value[lost] = earlier[lost]
 
 
 class _Marks:
-    """Judges the networks of a learner by the task's metrics, each by what it was fed."""
+    """Evaluation of a learner's networks by the task's metrics, each with the feed of its loss."""
 
     def __init__(self, learner: Learner, job: Job, feeds: dict[int, Any]) -> None:
         self._learner, self._task = learner, job.task
@@ -112,7 +112,7 @@ class _Marks:
         ]
 
     def primary(self, rows: Tensor) -> Tensor:
-        """The primary metric of each network."""
+        """Return the primary metric of each network."""
         outputs = self._learner.outputs(rows)
         scores = torch.empty(len(outputs), dtype=torch.float64)
         for feed, index in self._groups:
@@ -120,7 +120,7 @@ class _Marks:
         return scores
 
     def all(self, rows: Tensor) -> list[dict[str, float]]:
-        """All metrics of each network."""
+        """Return all metrics of each network."""
         outputs = self._learner.outputs(rows)
         found: list[dict[str, float]] = [{} for _ in self._learner.cells]
         for feed, index in self._groups:

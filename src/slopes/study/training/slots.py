@@ -1,8 +1,8 @@
-"""Where a network's activations stand: one module for all networks of a stack, each with its own activation.
+"""Modules in place of a network's activations: one for all networks of a stack, each with its own activation.
 
-Under `torch.func.vmap` a module sees one network at a time. A `Slot` steps out of that: the vmap rule of its Function
-is handed the whole (network, ...) tensor, divides it among the activations, whose networks lie side by side, and
-joins what they make of it.
+Under `torch.func.vmap` a module sees one network at a time. A `Slot` avoids that: the vmap rule of its Function
+receives the whole (network, ...) tensor, splits it among the activations, whose networks are adjacent, and joins the
+results.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from slopes.models.replacing import module_of
 from slopes.study.training.kernels import activation_kernel
 
 LEARNING_OR_DRAWING = (nn.PReLU, nn.RReLU)
-#: PyTorch's modules that work entry by entry, draw nothing and learn nothing
+#: PyTorch's elementwise modules without random draws or parameters.
 FIXED = (nn.Identity, *(kind for kind in ELEMENTWISE if kind not in LEARNING_OR_DRAWING))
 
 
 @cache
 def sharing(activation: Any) -> bool:
-    """Whether an activation can share a slot with others: it works entry by entry, draws nothing and learns nothing."""
+    """Whether an activation can share a slot with others: it is elementwise, without random draws or parameters."""
     if isinstance(activation, Card):
         plain = type(activation) is Activation and activation.noise is None
         return plain and not any(isinstance(value, Tensor) for value in activation.settings.values())
@@ -35,9 +35,9 @@ def sharing(activation: Any) -> bool:
 
 
 class Slot(nn.Module):
-    """Stands for one activation of the network, in all networks of a stack.
+    """Stand-in for one activation of the network, in all networks of a stack.
 
-    `groups` says which activation is that of how many networks, in the order in which they are stacked.
+    `groups` has each activation and its number of networks, in the order of the stack.
     """
 
     def __init__(self, groups: Sequence[tuple[Any, int]]) -> None:
@@ -47,25 +47,25 @@ class Slot(nn.Module):
         self.sizes = [size for _, size in groups]
 
     def forward(self, x: Tensor) -> Tensor:
-        """What each network's activation makes of its part of x."""
+        """Apply each network's activation to its part of x."""
         return of_all(self.whole, x)
 
     def whole(self, x: Tensor) -> Tensor:
-        """The same for (network, ...) outside of vmap."""
+        """Apply each network's activation to (network, ...), outside of vmap."""
         return _divided(x, self.values, self.sizes)
 
     def slope(self, x: Tensor) -> Tensor:
-        """The slope of each network's activation at its part of x."""
+        """Return the slope of each network's activation at its part of x."""
         return of_all(lambda whole: _divided(whole, self.slopes, self.sizes), x)
 
 
 def of_all(whole: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """Under vmap, what a function makes of the whole (network, ...), of which x is one network's part."""
+    """Apply a function, under vmap, to the whole (network, ...); x is one network's part."""
     return _OfAll.apply(x, whole)  # type: ignore[no-any-return, no-untyped-call]
 
 
 class _OfAll(torch.autograd.Function):
-    """Steps out of vmap; what happens there is ordinary autograd's to follow."""
+    """Function that steps out of vmap; ordinary autograd follows its computation."""
 
     @staticmethod
     def forward(x: Tensor, whole: Any) -> Tensor:
@@ -73,7 +73,7 @@ class _OfAll(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-        """Nothing is kept: only the vmap rule ever runs."""
+        """Keep nothing, as only the vmap rule ever runs."""
 
     @staticmethod
     def vmap(info: Any, in_dims: Any, x: Tensor, whole: Any) -> tuple[Tensor, int]:
@@ -88,7 +88,7 @@ def _divided(x: Tensor, functions: list[Callable[[Tensor], Tensor]], sizes: list
 
 
 class _Known(torch.autograd.Function):
-    """A card's body, whose slope is computed along with it and kept: backward is then one product."""
+    """A card's body that also computes and saves its slope, so that backward is a single product."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, value: Any, slope: Any) -> Tensor:
@@ -101,7 +101,7 @@ class _Known(torch.autograd.Function):
 
 
 def compute(activation: Any) -> Callable[[Tensor], Tensor]:
-    """What an activation that shares a slot makes of a tensor, as cheaply as can be."""
+    """Return the cheapest function for an activation that shares a slot."""
     if not isinstance(activation, Activation):
         return module_of(activation)  # type: ignore[no-any-return]
     from slopes.readings import torch as reading
@@ -124,14 +124,14 @@ def _tracked(x: Tensor) -> bool:
 
 
 def slope_by(activation: Any) -> Callable[[Tensor], Tensor]:
-    """The slope, entry by entry."""
+    """Return the function for an activation's slope, entry by entry."""
     if isinstance(activation, Activation):
         return activation.slope
     return lambda x: pulled(module_of(activation), x)
 
 
 def pulled(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """Signs pulled back to x: up to a sign the slope of each entry; where entries of a row mix, a sum over the row."""
+    """Pull alternating signs back to x: each entry's slope up to a sign, or a sum over the row where entries mix."""
     value, pull_back = torch.func.vjp(function, x)[:2]
     signs = torch.ones_like(value)
     signs[..., ::2] = -1

@@ -1,7 +1,7 @@
 """Networks of one shape, trained as one stack.
 
-Small networks keep a processor busy mostly with calling, so `torch.func.vmap` runs the module on the weights of all
-of them at once. Nothing mixes the networks: the gradient of the sum of their losses is each one's own.
+Small networks spend most of their time on calls, so `torch.func.vmap` runs the module on all their weights at once.
+Nothing mixes the networks: the gradient of the sum of their losses is each network's own.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def stacks(job: Job, cells: Sequence[Cell]) -> list[list[Cell]]:
-    """The cells that can be one stack, in the order that a stack wants: by activation, then by rate."""
+    """Group the cells that can be one stack, each group sorted by activation, then by rate."""
     ordered = sorted(cells, key=lambda cell: (cell.activation, cell.rate, cell.loss, cell.seed))
     alone = {a: None if sharing(activation) else a for a, activation in enumerate(job.activations)}
     found: dict[int | None, list[Cell]] = {}
@@ -35,7 +35,7 @@ def stacks(job: Job, cells: Sequence[Cell]) -> list[list[Cell]]:
 
 
 class Stack:
-    """A `Learner` of many networks; the cells are those of one of the `stacks`."""
+    """`Learner` of many networks; the cells are one group of `stacks`."""
 
     def __init__(self, job: Job, cells: Sequence[Cell], feeds: dict[int, Any]) -> None:
         self.cells = cells
@@ -84,7 +84,7 @@ class Stack:
         return x
 
     def _map(self, function: Any, rows: Tensor) -> Any:
-        """The function of every network's tensors and samples; one row of samples serves all."""
+        """Map a function over every network's tensors and samples; one row of samples serves all."""
         dims = (0, 0 if rows.ndim > 1 else None)
         return torch.vmap(function, dims, randomness="different")(
             {**self.weights.tensors, **self.held}, common.samples(self._task.inputs, rows)
