@@ -6,6 +6,9 @@
 One thread, float32. Rounds of both are taken in turn, so that other work on the machine meets both alike. A figure is
 the ratio (forward and backward) or the difference (forward alone) of the two medians, and of the two shortest rounds.
 The last columns count the calls of Python functions and of PyTorch's operations that a profiler sees in one call.
+
+Three more rows show the limits: relu as an `autograd.Function` beside PyTorch's, sigmoid by way of float64 beside the
+one in float32, and cross-entropy by way of float64.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 import slopes.nn
 from rows import write_rows
@@ -35,10 +39,11 @@ LOSSES = (
 )  # fmt: skip
 OF_ROWS = ("NLLLoss", "CrossEntropyLoss")
 OPTIONS: dict[str, tuple[Any, ...]] = {"Threshold": (0.1, 0.0), "Softmax": (-1,), "LogSoftmax": (-1,)}
+Calls = tuple[Callable[[], Tensor], Callable[[], None]]
 SHORTEST = 2e-4  #: seconds of a round, in which another process seldom comes between
 
 
-def make_calls(namespace: Any, name: str) -> tuple[Callable[[], Tensor], Callable[[], None]]:
+def make_calls(namespace: Any, name: str) -> Calls:
     """Return functions that compute the module `name` of the namespace forward, and forward and backward, once."""
     generator = torch.Generator().manual_seed(0)
     module = getattr(namespace, name)(*OPTIONS.get(name, ()))
@@ -58,6 +63,46 @@ def make_calls(namespace: Any, name: str) -> tuple[Callable[[], Tensor], Callabl
         module(*arguments).backward(incoming)
 
     return forward, step
+
+
+class _Relu(torch.autograd.Function):
+    """PyTorch's relu in the least Python that a derivative of one's own takes."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return torch.relu(x)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        (x,) = ctx.saved_tensors
+        return torch.ops.aten.threshold_backward(gradients[0], x, 0.0)
+
+
+def make_limits() -> dict[str, tuple[Calls, Calls]]:
+    """Return the work of the rows that show limits, and PyTorch's function beside it, as `make_calls` does."""
+    generator = torch.Generator().manual_seed(0)
+    x, rows = (torch.randn(*shape, generator=generator).requires_grad_() for shape in ((64,), (32, 10)))
+    labels = torch.arange(32) % 10
+
+    def calls(function: Callable[[Tensor], Tensor], x: Tensor) -> Calls:
+        incoming = torch.ones_like(function(x))
+
+        def step() -> None:
+            x.grad = None
+            function(x).backward(incoming)
+
+        return lambda: function(x), step
+
+    pairs: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor], Tensor]] = {
+        "Function": (_Relu.apply, torch.relu, x),
+        "sigmoid, float64": (lambda x: torch.sigmoid(x.double()).float(), torch.sigmoid, x),
+        "entropy, float64": (
+            lambda rows: functional.cross_entropy(rows.double(), labels).float(),
+            lambda rows: functional.cross_entropy(rows, labels), rows,
+        ),
+    }  # fmt: skip
+    return {name: (calls(ours, x), calls(theirs, x)) for name, (ours, theirs, x) in pairs.items()}
 
 
 def count_calls(work: Callable[[], Any]) -> tuple[int, int]:
@@ -84,8 +129,10 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     rows = []
-    for name in options.names or (*ACTIVATIONS, *LOSSES):
-        (forward, step), (their_forward, their_step) = (make_calls(space, name) for space in (slopes.nn, torch.nn))
+    limits = make_limits()
+    for name in options.names or (*ACTIVATIONS, *LOSSES, *limits):
+        pair = limits.get(name) or tuple(make_calls(space, name) for space in (slopes.nn, torch.nn))
+        (forward, step), (their_forward, their_step) = pair
         row = {"torch": torch.__version__, "slopes": slopes.__version__, "module": name}
         ours, theirs = take_turns({"slopes": step, "torch": their_step}, options.seconds, SHORTEST).values()
         row["ratio"] = f"{statistics.median(ours) / statistics.median(theirs):.2f}"

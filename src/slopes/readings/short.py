@@ -29,6 +29,11 @@ Pull = Callable[[Tensor, Tensor], Tensor]
 Pair = tuple[Value, Pull]  #: the value at x, and a gradient, the first argument, times the slope at x
 
 _aten = torch.ops.aten
+# those of `functional` without its Python
+_hardsigmoid: Value = torch._C._nn.hardsigmoid
+_silu: Value = torch._C._nn.silu
+_mish: Value = torch._C._nn.mish
+_nll_loss: Callable[..., Tensor] = torch._C._nn.nll_loss_nd
 _FAR = 1000.0  #: where every exponential has ended; beyond it, infinity times 0 would be NaN
 
 
@@ -156,7 +161,7 @@ def hard_sigmoid(slope: float) -> Pair | None:
         return None
     sixth, low, high = _single(slope), _next(-3.0, 0.0), _next(3.0, 0.0)
     return (
-        functional.hardsigmoid,
+        _hardsigmoid,
         lambda g, x: g * torch.where(_is_inside(x, low, high), sixth, _constant(x, 0.0)),
     )
 
@@ -169,7 +174,7 @@ def hard_swish() -> Pair:
         negated = torch.threshold(-torch.threshold(x, -3.0, -1.5), -3.0, -1.5)
         return g * (torch.add(three, negated, alpha=-2) / six)
 
-    return lambda x: functional.hardsigmoid(x) * torch.clamp(x, min=-_FAR), pull
+    return lambda x: _hardsigmoid(x) * torch.clamp(x, min=-_FAR), pull
 
 
 def sigmoid() -> Pair:
@@ -286,8 +291,8 @@ FORMS: dict[str, Callable[..., Pair | None]] = {
 PLAIN_RANGES: dict[str, tuple[Value, float, float]] = {
     "sigmoid": (torch.sigmoid, -700.0, 15.0),
     "tanh": (torch.tanh, -8.0, 8.0),
-    "silu": (functional.silu, -700.0, 15.0),
-    "mish": (functional.mish, -700.0, 15.0),
+    "silu": (_silu, -700.0, 15.0),
+    "mish": (_mish, -700.0, 15.0),
     "gelu": (functional.gelu, -5.0, 5.0),
     "gelu_tanh": (partial(functional.gelu, approximate="tanh"), -5.0, 5.0),
 }
@@ -427,9 +432,6 @@ LOSSES: dict[str, Callable[..., LossForm | None]] = {
     form.__name__: form for form in (mse, binary_cross_entropy, huber, smooth_l1, soft_margin, poisson_nll)
 }
 """By the name of the card: its loss by PyTorch's function in float64, for its parameters, or None."""
-
-
-_nll_loss: Callable[..., Tensor] = torch._C._nn.nll_loss_nd  #: `functional.nll_loss` without its Python
 
 
 def nll_of_labels(
