@@ -229,6 +229,23 @@ def test_the_normal_distribution_divides_once(dtype):
     assert np.signbit(value[:2]).tolist() == [False, True]
 
 
+def test_the_sigmoid_needs_no_choice_of_a_side():
+    """Both sides of 0 are one quotient, of numbers that a power of 2 keeps from overflowing."""
+    for card, operation in ((slopes.sigmoid, "sigmoid"), (slopes.silu, "silu")):
+        assert [line.operation for line in kernels.program(card, "value").lines] == ["input", operation]
+        namespace = {"__name__": "kernel"}
+        exec(kernels.source(card, "value", dtype="float32"), namespace)
+        (code,) = namespace["kernel"].inspect_llvm().values()
+        assert len(re.findall(r"= select [^\n]*x float>", code)) <= 3  # those that hold the argument
+    for dtype, least in (("float32", -104.0), ("float64", -746.0)):
+        x = np.linspace(least - 20, 0, 5001).astype(dtype)
+        wide = x.astype(np.longdouble)
+        for card, times in ((slopes.sigmoid, 1), (slopes.silu, wide)):
+            exact = times / (1 + np.exp(-wide))
+            unit = np.spacing(np.maximum(np.abs(exact.astype(dtype)), np.finfo(dtype).tiny))
+            assert (np.abs(kernels.compute(card, "value", x) - exact) <= 2 * unit).all()
+
+
 def test_slopes_of_gates_end_where_their_exponential_does():
     x = np.array([np.inf, -np.inf, 1e300, -1e300, -800.0, 0.0, -0.0])
     for card in (slopes.silu, slopes.quick_gelu, slopes.gelu_tanh):

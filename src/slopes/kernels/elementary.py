@@ -21,6 +21,7 @@ from slopes.kernels.machine import (
     exponent_of,
     fma,
     is_odd,
+    lowered_scales_in,
     nearest,
     negated_by_bit,
     number,
@@ -139,12 +140,38 @@ def divisor_of_sigmoid(x, low):
 @inlined
 def sigmoid(x, times=None, low=None):
     """times / (1 + exp(−x − low)); 0 where exp(x) has vanished, beside an infinite `times` too."""
-    whole, _, scale, rest = divisor_of_sigmoid(x, low)
-    if times is None:  # noqa: SIM108 - a statement, which Numba prunes
+    if times is None:
+        if low is None:
+            return sigmoid_by(x, ONE(x))
         times = ONE(x)
     else:
         times = where(x < ENDED(x), ZERO(x), times)
+    whole, _, scale, rest = divisor_of_sigmoid(x, low)
     return times / whole * scale * rest
+
+
+@inlined
+def silu(x):
+    """x / (1 + exp(−x))."""
+    return sigmoid_by(x, where(x < ENDED(x), ZERO(x), x))
+
+
+@inlined
+def sigmoid_by(x, times):
+    """times / (1 + exp(−x)) for a `times` that is no larger than x or 1: with numbers 2^m less above and below.
+
+    So 1 + exp(−x) does not overflow, and the quotient is rounded into the subnormals once, by 2^−m.
+    """
+    held = clipped(x, GONE_LEFT(x), GONE_RIGHT(x))
+    r, logarithm = reduced(-held)
+    scale, one = lowered_scales_in(logarithm)
+    most = one + scale
+    whole = most + fma(scale, growth(r), (scale - most) + one)
+    return times / whole * one
+
+
+GONE_LEFT = number(-118.0, -780.0)  #: where sigmoid is 0 times 1445 and any less
+GONE_RIGHT = number(40.0, 80.0)  #: where it is 1
 
 
 @inlined

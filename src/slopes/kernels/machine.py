@@ -282,6 +282,30 @@ def scales_in(context: Any, logarithm: Any) -> Any:
 
 
 @intrinsic
+def lowered_scales_in(context: Any, logarithm: Any) -> Any:
+    """(2^(k − m), 2^−m) for the k in a result of `binary_logarithm`, with an m from 0 on that keeps both normal.
+
+    k must not lie below the least exponent of normal numbers, and not above it by size and half as much again.
+    """
+    bits, _, bias = _LAYOUT[logarithm]
+    most = (bias + (bias + 1) // 2) << bits
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        def integer(value: int) -> Any:
+            return _integer(builder, logarithm, value)
+
+        low = builder.bitcast(arguments[0], _INTEGER[logarithm])
+        power = builder.add(builder.shl(low, integer(bits)), integer(bias << bits))
+        scale = builder.select(builder.icmp_unsigned("<", power, integer(most)), power, integer(most))
+        one = builder.sub(builder.add(scale, integer(bias << bits)), power)
+        parts = [builder.bitcast(part, arguments[0].type) for part in (scale, one)]
+        return context.make_tuple(builder, signature.return_type, parts)
+
+    pair: Any = types
+    return pair.UniTuple(logarithm, 2)(logarithm), build
+
+
+@intrinsic
 def exponent_of(context: Any, x: Any) -> Any:
     """The k, a float, for which a normal x > 0 is 2^k times a number within [sqrt(1/2), sqrt(2))."""
     bits, magic, _ = _LAYOUT[x]

@@ -24,7 +24,7 @@ from numpy import float32 as single, float64 as double
 from slopes.kernels.elementary import OPTIONS, cos, decay, exp, expm1, expm1_less, log
 from slopes.kernels.elementary import gate_slope, log1p, low_of_exp, mish, mish_slope, ndtr
 from slopes.kernels.elementary import normal_gate_slope, normal_pdf, sigmoid_of_two
-from slopes.kernels.elementary import sigmoid, sigmoid_fine, sigmoid_slope, sin, sinh, snake, snake_slope
+from slopes.kernels.elementary import sigmoid, sigmoid_fine, sigmoid_slope, silu, sin, sinh, snake, snake_slope
 from slopes.kernels.elementary import softcap, softplus, sqrt, tanh, tanhshrink
 from slopes.kernels.machine import fma, nearest, where
 '''

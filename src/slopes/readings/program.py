@@ -30,6 +30,7 @@ text:
 | sigmoid | of a; times b; of a + c, times b; see `slopes.ops.sigmoid` |
 | sigmoid_fine | the same, times a b that has been rounded: to half a unit in the last place more than else |
 | snake, snake_slope | of one, or of a by a parameter b; see `slopes.ops.snake` |
+| silu | of one: the product with its sigmoid |
 | sigmoid_slope | of a; times b; of a + c, times b; see `slopes.ops.sigmoid_slope` |
 | gate_slope | of a and b; with their lows c and d; times e; see `slopes.ops.gate_slope` |
 | ndtr, normal_gate_slope, normal_pdf | of a, times b if it is given; see `slopes.ops` |
@@ -154,6 +155,7 @@ _FUNCTIONS = {
     "pick": lambda x, place: np.take_along_axis(x, np.broadcast_to(place, (*x.shape[:-1], 1)), -1),
     "shift": _shift, "decay": _decay, "low_of_exp": _low_of_exp, "sigmoid": _sigmoid, "sigmoid_fine": _sigmoid,
     "softplus": _rounded_once(partial(tails.softplus, reading, beta=1.0)),
+    "silu": lambda x: _wide(tails.sigmoid, x, x, 0.0),
     "sigmoid_slope": lambda x, times=1.0, low=0.0: _wide(tails.sigmoid_slope, x, times, low),
     "gate_slope": lambda x, y, low=0.0, y_low=0.0, times=1.0: _wide(tails.gate_slope, x, y, times, low, y_low),
     "ndtr": lambda x, times=1.0: _wide(tails.ndtr, x, times),
