@@ -48,7 +48,7 @@ def plainly(monkeypatch):
 
     def call(function, *arguments):
         with monkeypatch.context() as patch:
-            patch.setattr(eager, "is_plain", lambda x: False)
+            patch.setattr(eager, "is_plain", lambda x, *_: False)
             return function(*arguments)
 
     return call
@@ -360,6 +360,23 @@ def test_without_a_gradient_none_is_computed(monkeypatch):
     assert asked == [("total", "scale")] * 3
     slopes.mse(x, y)
     assert asked[3] == ("total", "scale", "gradient")
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+def test_autocast_comes_to_kernels(dtype, plainly, monkeypatch):
+    x, y = tensors_of(arguments_of(slopes.huber))
+    x = x.detach().to(dtype).requires_grad_()
+    for call in (slopes.huber, slopes.nn.HuberLoss()):
+        with torch.autocast("cpu"):
+            value = call(x, y)
+            expected = plainly(call, x, y)
+        assert is_compiled(value)
+        assert not is_compiled(expected)
+        assert value.dtype is expected.dtype is torch.float32
+        torch.testing.assert_close(value, expected, rtol=1e-6, atol=0)
+        gradients = [torch.autograd.grad(result, x)[0] for result in (value, expected)]
+        assert gradients[0].dtype is dtype
+        torch.testing.assert_close(*gradients, rtol=1e-2 if dtype is torch.bfloat16 else 1e-6, atol=1e-12)
 
 
 def test_what_is_special_goes_the_plain_way():

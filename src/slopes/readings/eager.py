@@ -262,7 +262,17 @@ def run_loss(
     weights, a mask, a divisor and parameters that have `entries`, too. Other parameters are as in `run_kernel`.
     """
     x, *others = tensors
-    if not is_plain(x) or not x.numel():
+    if not is_plain(x):
+        if not _is_autocast(x):
+            return None
+        with torch.autocast("cpu", enabled=False):
+            tensors = tuple(map(_widen, tensors))
+            entries = {name: _widen(entry) for name, entry in entries.items()}
+            return run_loss(
+                card, reduction, tensors, parameters, is_checked,
+                weight=_widen(weight), mask=mask, divisor=divisor, entries=entries,
+            )  # fmt: skip
+    if not x.numel():
         return None
     is_large = x.is_cpu and x.numel() >= LARGE_FOR_A_LOSS
     is_counted = bool(entries) or not (weight is None and mask is None and divisor is None)
@@ -329,6 +339,24 @@ def _count(x: Tensor, reduction: str, weight: Any, mask: Any, divisor: Any) -> C
     if not (least >= 0 and largest < math.inf):
         return None
     return weight, weight.detach().sum(dtype=torch.float64).item() or math.inf
+
+
+def _is_autocast(x: Any) -> bool:
+    """Whether autocast makes float32 of a large tensor on a CPU, to which nothing else is special."""
+    if torch.compiler.is_dynamo_compiling() or type(x) not in TYPES or not x.is_cpu or x.dtype not in AUTOCAST:
+        return False
+    if not torch.is_autocast_enabled("cpu") or x.numel() < LARGE_FOR_A_LOSS:
+        return False
+    with torch.autocast("cpu", enabled=False):
+        return is_plain(x, ALL_DTYPES)
+
+
+AUTOCAST = (torch.float32, *HALF)
+
+
+def _widen(x: Any) -> Any:
+    """A tensor in float32 if it is of a half type."""
+    return x.float() if isinstance(x, Tensor) and x.dtype in HALF else x
 
 
 def _is_whole(x: Any) -> bool:
