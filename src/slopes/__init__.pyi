@@ -203,7 +203,7 @@ class _OwnLoss(_OwnLossCall[_Floating, _Array, Tensor], Loss):
     def value_and_slope(self) -> _OwnLossCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
         """Return the loss and its gradient by the first argument, which has that argument's shape and dtype.
 
-        Takes the keywords of a call. With ``reduction="none"`` the gradient is that of the sum.
+        It takes the keywords of a call. With ``reduction="none"`` the gradient is the gradient of the sum.
         """
     @property
     def slope(self) -> _OwnLossCall[_Array, _Array, Tensor]:
@@ -216,11 +216,11 @@ def activation(body: Callable[Concatenate[Any, _P], Any], /) -> _OwnActivation[_
     """Make a card of a body (x, *, parameters): element-wise, or with ``kind="map"`` a map of rows.
 
     A map's rows lie on the last axis of its body's argument. With ``kind="gate"`` the body takes a gate and a value,
-    the halves of an axis, and `gate` says which half is the gate, "first" or "last".
+    the halves of an axis, and `gate` is the half that is the gate, "first" or "last".
 
-    `definition` is the textbook form where the body is a stabler one; `same_as` says what a peer calls it, as an
-    expression of x, or as a pair of that and the peer's own default call where it gives another number; claims are
-    the fields of `Claims`.
+    `definition` is the textbook form, if the body is a numerically stable one. `same_as` has an expression of x for
+    each peer library, or a pair of that and the peer's own default call if that gives another number. Claims are the
+    fields of `Claims`.
     """
 
 @overload
@@ -264,11 +264,10 @@ def loss(
 ) -> Callable[[Callable[..., Any]], _OwnLoss]:
     """Make a card of a body (prediction, target) that gives one value per element, or per row of classes.
 
-    `kind` says what the loss is fed: "regression", "binary", "classification" and others, see `slopes.kinds`; some
-    take other arguments, as triplets do. The predictions of the latter two are logits, unless `space` is
-    "probabilities" or the body has a parameter ``from_probabilities``; `space` and `target` say what the numbers of
-    the first argument and of the target are, where that is not what the kind has. The other fields are those of
-    `activation`. A minimum of 0 is claimed unless another is.
+    `kind` is "regression", "binary", "classification" or another of `slopes.kinds`; some kinds take other arguments,
+    as triplets do. Predictions of "binary" and "classification" are logits, unless `space` is "probabilities" or the
+    body has a parameter ``from_probabilities``. `space` and `target` replace the kind's spaces of numbers for the first
+    argument and the target. The other fields are as for `activation`. A minimum of 0 is claimed by default.
     """
 
 @overload

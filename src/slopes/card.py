@@ -1,7 +1,7 @@
-"""The card: one decorated definition, from which everything else about a function is derived.
+"""Cards: decorated functions, from which everything else about an activation or loss is derived.
 
 `activation` and `loss` turn a body, written in the primitives of `slopes.ops`, into a callable that takes NumPy
-arrays and torch tensors alike, validates its parameters, and knows its derivative, formula, claims and peers.
+arrays and torch tensors, validates its parameters, and knows its derivative, formula, claims and peers.
 """
 
 from __future__ import annotations
@@ -25,31 +25,31 @@ Body = Callable[..., Array]
 
 
 class Card:
-    """What activations and losses have in common. Made by the decorators, never by hand.
+    """The base class of activations and losses. Only the decorators make cards.
 
     A card is immutable and unique: copies and pickles are the card itself, and it compares by identity.
     """
 
     family = "function"
-    """The word for it: activation, map, gate or loss."""
+    """The kind of card: activation, map, gate or loss."""
     rowwise = False
     """Whether it works on rows rather than entries."""
     name: str
-    """Its name, with the parameters that are bound: ``elu(alpha=0.5)``."""
+    """Its name, with bound parameters: ``elu(alpha=0.5)``."""
     body: Body
-    """The function that was decorated."""
+    """The decorated function."""
     definition: Body | None
-    """The textbook form, where the body is a stabler one."""
+    """The textbook form, if the body is a numerically stable one."""
     same_as: dict[str, Peer]
     """Expressions that give the same values in other libraries, by library."""
     papers: tuple[Paper, ...]
-    """The papers that describe it first."""
+    """The first papers that describe it."""
     claims: Claims
     """Its stated properties, such as the range; the audit tries to refute them."""
     parameters: dict[str, Parameter]
     """The default and the domain of each parameter."""
     bound: dict[str, Any]
-    """The parameters that `with_` has bound."""
+    """The parameters bound by `with_`."""
     noise: str | None
     """The parameter that a generator draws."""
     slope_body: Any
@@ -57,7 +57,7 @@ class Card:
     call_signature: inspect.Signature
     """The signature of a call, with the annotations of the body."""
     origin: str | None
-    """The expression that gets the card, where that is no import."""
+    """The expression for the card in its repr, if it cannot be imported."""
     __call__: Callable[..., Any]
     slope: Callable[..., Any]
     _arguments: tuple[str, ...] = ("x",)
@@ -112,7 +112,7 @@ class Card:
             if parameter.default is inspect.Parameter.empty:
                 raise TypeError(f"{self.name}: parameter {name} needs a default")
             self._check(name, parameter.default)
-        self._settings({})  # which fit one another
+        self._settings({})  # raises ValueError if defaults do not fit one another
         noisy = [name for name, parameter in self.parameters.items() if isinstance(parameter.domain, Noise)]
         self.noise = noisy[0] if noisy else None
         self.call_signature = self._signature(signature)
@@ -121,7 +121,7 @@ class Card:
         return body if self.noise is None else _with_keywords(body, generator=(None, Any))
 
     def _draw(self, r: ModuleType, parameters: Mapping[str, Any], x: Array) -> dict[str, Any]:
-        """The parameters, the noise among them drawn if there is a generator."""
+        """Return the parameters, with drawn noise in place of a generator."""
         drawn = dict(parameters)
         generator = drawn.pop("generator", None) if self.noise else None
         if generator is not None and self.noise:
@@ -136,7 +136,7 @@ class Card:
     def with_(self, **parameters: Any) -> Self:
         """Return this card with parameters bound: ``elu.with_(alpha=0.5)``.
 
-        Raises TypeError for a name the card does not have, ValueError for a value outside its domain.
+        Raises TypeError for an unknown parameter, ValueError for a value outside its domain.
         """
         bound = self.bound | {name: plain(value) for name, value in parameters.items()}
         self._settings(parameters)
@@ -144,14 +144,14 @@ class Card:
         return self._twin(bound=bound, name=f"{self._root.name}({listed})") if parameters else self
 
     def _twin(self, **fields_of_card: Any) -> Self:
-        """A copy of the card with other fields."""
+        """Return a copy of the card with other fields."""
         twin = object.__new__(type(self))
         twin.__dict__.update(self.__dict__, kernels={}, **fields_of_card)
         return twin
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Every parameter's value."""
+        """The value of every parameter."""
         return self._settings({})
 
     def _check(self, name: str, value: Any) -> None:
@@ -160,9 +160,9 @@ class Card:
             domain.check(self.name, name, value)
 
     def _settings(self, given: Mapping[str, Any], r: ModuleType | None = None, like: Array = None) -> dict[str, Any]:
-        """Every parameter's value: given, else bound, else the default; for a reading as its bodies take it.
+        """Return every parameter's value: given, else bound, else the default; converted for the reading, if any.
 
-        `like` is the first argument, whose library, device, dtype and shape they must fit.
+        `like` is the first argument; arrays among the values must fit its library, device, dtype and shape.
         """
         settings = {**{name: parameter.default for name, parameter in self.parameters.items()}, **self.bound}
         for name, value in given.items():
@@ -181,13 +181,13 @@ class Card:
             raise type(error)(f"{self.name}: {error}") from None
 
     def _fit(self, settings: Mapping[str, Any], first: str, x: Array) -> None:
-        """Raise ValueError for a parameter, an array of numbers, that does not broadcast to the shape of x."""
+        """Raise ValueError for an array parameter that does not broadcast to the shape of x."""
         for name, value in settings.items():
             if is_array(value):
                 kinds.broadcasts(self.name, name, tuple(value.shape), first, tuple(x.shape))
 
     def _keywords(self) -> list[str]:
-        """The names of all keywords."""
+        """Return the names of all keywords."""
         return [
             name
             for name, parameter in self.call_signature.parameters.items()
@@ -205,16 +205,16 @@ class Card:
     def derivative(self, body: Body) -> Card:
         """Register the derivative by the first argument; used as a decorator, right below the card.
 
-        It takes the arguments of the body and gives the slope of each entry, or of a row's value by the entries of
-        the row. A map's derivative, and that of a loss whose values depend on other rows too, takes a cotangent as
-        its last argument, one for each value, and gives it pulled back. A gate's gives the slopes by both halves.
+        It takes the arguments of the body and returns the slope of each entry, or of a row's value by the entries of
+        the row. The derivative of a map, or of a loss whose values depend on other rows, takes the cotangent of the
+        values as its last argument and returns the vjp. A gate's derivative returns the slopes by both halves.
         """
         self.slope_body = body
         self.kernels.clear()
         return self
 
     def _bodies(self, settings: dict[str, Any]) -> tuple[Body, Body | None]:
-        """(value, slope) with parameters filled in; no slope where autograd must find it."""
+        """Return value and slope functions with parameters filled in; slope None if autograd must compute it."""
         slope = self.slope_body
         if not settings:
             return self.body, slope
@@ -224,7 +224,7 @@ class Card:
         return _filled(self.body, settings), None if slope is None or learnt else _filled(slope, settings)
 
     def bind(self, r: ModuleType, x: Array, parameters: Mapping[str, Any]) -> tuple[dict[str, Any], Body, Body | None]:
-        """The parameters' values for a reading and an array such as x, and value and slope filled with them."""
+        """Return the parameters' values for a reading and an array x, and value and slope filled with them."""
         settings = self._settings(parameters, r, x)
         return settings, *self._bodies(settings)
 
@@ -248,12 +248,12 @@ class Card:
 
     @property
     def textbook(self) -> Body:
-        """The textbook form: the definition, or the body where that is it or another choice is bound."""
+        """The textbook form: the definition, or the body if there is no definition or `switched` holds."""
         return self.body if self.definition is None or self.switched else self.definition
 
     @property
     def switched(self) -> bool:
-        """Whether a flag or choice is bound to other than its default, which makes another function."""
+        """Whether a flag or choice is bound to another value than its default, which makes another function."""
         choices = {name: value for name, value in self.bound.items() if isinstance(value, (bool, str))}
         return any(value != self.parameters[name].default for name, value in choices.items())
 
@@ -272,11 +272,11 @@ class Card:
         return source + (f".with_({listed})" if listed else "")
 
     def __prepare_scriptable__(self) -> NoReturn:
-        """Refuse torch.jit.script, which asks for this method."""
+        """Refuse torch.jit.script, which looks for this method."""
         raise refused_script(self.name)
 
     def _repr_latex_(self) -> str | None:
-        """Return the formula for a notebook; None, which shows the repr, without SymPy or a formula."""
+        """Return the formula for a notebook, or None without SymPy or a formula; a notebook then shows the repr."""
         try:
             return f"$\\displaystyle {self.tex}$"
         except Exception:  # a user's body may call functions that SymPy lacks, and IPython would print a traceback
@@ -305,7 +305,7 @@ def _rebind(root: Card, bound: dict[str, Any]) -> Card:
 
 
 def _with_keywords(signature: inspect.Signature, **added: tuple[Any, Any]) -> inspect.Signature:
-    """The signature with further keywords, each given as (default, annotation)."""
+    """Return the signature with further keywords, each given as (default, annotation)."""
     keywords = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
         for name, (default, annotation) in added.items()
@@ -328,15 +328,15 @@ def _domain(annotation: Any) -> Domain | None:
 
 
 def _are_plain(parameters: Mapping[str, Any]) -> bool:
-    """Whether all are numbers or words."""
+    """Return whether all parameters are numbers or strings."""
     return all([type(value) in (float, int, str) for value in parameters.values()])
 
 
 # -------------------------------------------------------------------------------------- activations
 
 
-#: The last one is shown each call of an activation that no kernel answers, and computes it; while a mode of PyTorch is
-#: active, that is each call. See `slopes.models.recording`.
+#: The last watcher receives, and computes, each call of an activation that no kernel answers: every call while a mode
+#: of PyTorch is active. See `slopes.models.recording`.
 WATCHERS: list[Callable[[Activation, Any, Mapping[str, Any]], Any]] = []
 
 
@@ -345,7 +345,7 @@ class Activation(Card):
 
     family = "activation"
     parts = 1
-    """How many entries go in for one that comes out."""
+    """The number of input entries for one entry of the result."""
 
     def _signature(self, body: inspect.Signature) -> inspect.Signature:
         if "out" in self.parameters:
@@ -355,9 +355,9 @@ class Activation(Card):
     def __call__(self, x: Array, *extra: Any, **parameters: Any) -> Any:
         """Return the values, in the shape and dtype of x (a NumPy array, torch tensor, number or nested list).
 
-        Whatever converts to an array by ``__array__``, as a pandas Series, is read as one and gives a NumPy array.
+        An object with ``__array__``, such as a pandas Series, counts as an array and gives a NumPy array.
         With `out`, a NumPy array of that shape and dtype, which may be x, the values are written to it.
-        Raises TypeError for what is no array of real numbers, ValueError for a parameter outside its domain.
+        Raises TypeError if x is no array of real numbers, ValueError for a parameter outside its domain.
         """
         if extra:
             keywords = ", ".join(self._keywords()) or "none"
@@ -372,7 +372,7 @@ class Activation(Card):
         return WATCHERS[-1](self, x, parameters) if WATCHERS else self.compute(x, parameters)
 
     def compute(self, x: Array, parameters: Mapping[str, Any]) -> Any:
-        """Return the values by the plain way, without kernels for small tensors."""
+        """Return the values without kernels for small tensors."""
         return self._read("value", lambda r, value, slope, x: r.differentiable(value, slope, x), parameters, x)
 
     def slope(self, x: Array, **parameters: Any) -> Any:
@@ -393,7 +393,7 @@ class Activation(Card):
     def _read(
         self, output: str, compute: Callable[..., Array], parameters: Mapping[str, Any], *arrays: Array
     ) -> Any:  # fmt: skip
-        """The output "value", "slope" or "vjp", which `compute` computes unless a kernel does."""
+        """Return the output "value", "slope" or "vjp", by a kernel or else by `compute`."""
         r = self._reading(*arrays)
         entered = self._enter(r, arrays)
         out = None
@@ -417,7 +417,7 @@ class Activation(Card):
         return result if out is None else r.written(out, result)
 
     def _enter(self, r: ModuleType, arrays: tuple[Array, ...]) -> list[Array]:
-        """x, and the cotangent if there is one, as arrays of one shape."""
+        """Return x and the cotangent, if there is one, as arrays of one shape."""
         entered = [r.enter(a, f"{self.name}: {('x', 'cotangent')[i]}") for i, a in enumerate(arrays)]
         if len(entered) > 1 and self.parts == 1:
             kinds.same_shape(self.name, x=entered[0], cotangent=entered[1])
@@ -425,7 +425,7 @@ class Activation(Card):
 
 
 class Map(Activation):
-    """A function of a row, applied along an axis: the body works on the last one."""
+    """A function of a row, applied along an axis: the body works on the last axis."""
 
     family = "map"
     rowwise = True
@@ -436,10 +436,10 @@ class Map(Activation):
     def __call__(self, x: Array, *, axis: int = -1, mask: Array | None = None, **parameters: Any) -> Any:
         """Return the values, in the shape and dtype of x, along the axis.
 
-        Entries where `mask` (boolean, of the shape of x, True counts) is False get the least value, as −inf does; a
-        row of which nothing counts is all of it, and has a gradient of 0.
+        Entries where `mask` (boolean, of the shape of x, True counts) is False get the least value, as −inf does. A
+        fully masked row gets it everywhere, with a gradient of 0.
 
-        Raises TypeError for what is no array of real numbers, ValueError for an axis that x does not have.
+        Raises TypeError if x is no array of real numbers, ValueError for an axis that x does not have.
         """
         return self._along("value", axis, mask, lambda r, value, pull, x: r.pullable(value, pull, x), parameters, x)
 
@@ -489,10 +489,10 @@ class Map(Activation):
             return r.narrow(r.moveaxis(r.where(counts, result, least if len(arrays) == 1 else 0.0), -1, axis), dtype)
 
     def _divide(self, r: ModuleType, axis: int, entered: list[Array]) -> None:
-        """Raise ValueError where a row cannot be divided into its parts, or a cotangent does not fit one."""
+        """Raise ValueError if a row cannot be divided into `parts`, or a cotangent does not fit one part."""
 
     def _mask(self, r: ModuleType, mask: Array, x: Array) -> Array:
-        """The mask as an array of the shape of x."""
+        """Return the mask as an array of the shape of x."""
         if self.parts != 1 or self.claims.range is None:
             raise TypeError(
                 f"{self.name}: takes no mask, having no least value (a claimed range) to give what it hides"
@@ -503,11 +503,11 @@ class Map(Activation):
         return mask
 
     def curve(self, x: Any) -> tuple[str, str, Any, int]:
-        """What a plot shows, at every x: the labels of its axis and its line, the rows, and which entry moves."""
+        """Return a plot's axis label, its line's label, the rows at every x, and the place of the moving entry."""
         return "x in the row (x, 0, 0)", "first entry", np.stack([x, np.zeros_like(x), np.zeros_like(x)], axis=-1), 0
 
     def curve_of(self, x: Any) -> tuple[Any, Any]:
-        """The first entry of the results along `curve`, and its slope by the entry that moves."""
+        """Return the first entry of the results along `curve`, and its slope by the moving entry."""
         _, _, rows, place = self.curve(x)
         values = self(rows)
         first = np.zeros_like(values)
@@ -519,22 +519,22 @@ class Map(Activation):
 
 
 def _along_rows(r: ModuleType, value: Any, axis: int, ndim: int) -> Any:
-    """A parameter which, if it is an array that broadcasts to ndim axes, has that axis last, as the rows have."""
+    """Return a parameter for rows: an array gets ndim axes, with `axis` moved to the end."""
     if not is_array(value):
         return value
     return r.moveaxis(value.reshape((1,) * (ndim - value.ndim) + tuple(value.shape)), axis, -1)
 
 
 class Gate(Map):
-    """A function of two halves of a row, a gate and a value: the body takes them apart, entry by entry.
+    """A function of two halves of a row, a gate and a value, which the body takes as two arguments.
 
-    Its derivative gives the slopes by both, as a pair.
+    Its derivative returns the pair of slopes by both.
     """
 
     family = "gate"
     parts = 2
     half: str
-    """The half that is the gate, "first" or "last", unless a call says otherwise."""
+    """The half that is the gate, "first" or "last"; a call may override it."""
     _arguments = ("gate", "value")
 
     def __init__(self, body: Body, *, gate: str = "first", **fields_of_card: Any) -> None:
@@ -548,10 +548,9 @@ class Gate(Map):
         return _with_keywords(body.replace(parameters=[x, *keywords]), axis=(-1, int), gate=(self.half, str))
 
     def __call__(self, x: Array, *, axis: int = -1, gate: str | None = None, **parameters: Any) -> Any:
-        """Return the gated values: of x without half of the axis, of which the gate is the "first" or "last" half.
+        """Return the gated values, with half of x's axis; `gate` names the gate's half, "first" or "last".
 
-        Raises TypeError for what is no array of real numbers, ValueError for an axis that x does not have or that is
-        odd.
+        Raises TypeError if x is no array of real numbers, ValueError for an axis that x does not have or of odd length.
         """
         card = self._gated(gate)
         result = card._by_kernel(axis, parameters, x)
@@ -564,7 +563,7 @@ class Gate(Map):
         return super(Gate, card).vjp(x, cotangent, axis=axis, **parameters) if result is None else result
 
     def _by_kernel(self, axis: Any, parameters: dict[str, Any], *arrays: Array) -> Any:
-        """The result for x, or pulled back by a cotangent, by a kernel; None where the plain way is due."""
+        """Return the result for x, or the vjp of a cotangent, by a kernel; None if no kernel serves."""
         run = ops.kernels_of(arrays[0], "run_gate")
         fit = all(type(value) in (bool, int, float, str) for value in parameters.values())
         return run(self, axis, parameters, *arrays) if run is not None and fit and type(axis) is int else None
@@ -601,7 +600,7 @@ class Gate(Map):
         return lambda x: body(*halves(x)), None if slopes is None else pull_back
 
     def curve(self, x: Any) -> tuple[str, str, Any, int]:
-        """The gate moves, the value being 1."""
+        """Return a plot's labels and rows, in which the gate moves and the value is 1, and the gate's place."""
         place = 0 if self.half == "first" else 1
         return "gate, the value being 1", "", np.stack([x, np.ones_like(x)][:: 1 - 2 * place], axis=-1), place
 
@@ -631,11 +630,11 @@ def activation(
     """Make a card of a body (x, *, parameters): element-wise, or with ``kind="map"`` a map of rows.
 
     A map's rows lie on the last axis of its body's argument. With ``kind="gate"`` the body takes a gate and a value,
-    the halves of an axis, and `gate` says which half is the gate, "first" or "last".
+    the halves of an axis, and `gate` is the half that is the gate, "first" or "last".
 
-    `definition` is the textbook form where the body is a stabler one; `same_as` says what a peer calls it, as an
-    expression of x, or as a pair of that and the peer's own default call where it gives another number; claims are
-    the fields of `Claims`.
+    `definition` is the textbook form, if the body is a numerically stable one. `same_as` has an expression of x for
+    each peer library, or a pair of that and the peer's own default call if that gives another number. Claims are the
+    fields of `Claims`.
     """
     classes: dict[str, type[Activation]] = {"elementwise": Activation, "map": Map, "gate": Gate}
     if kind not in classes:
@@ -653,14 +652,14 @@ def activation(
 
 
 class Loss(Card):
-    """A function of a prediction and a target, or of what else its kind names; the kind owns all but the body."""
+    """A function of a prediction and a target, or of other arguments of its kind, which owns all but the body."""
 
     family = "loss"
     kind: kinds.Kind
-    """The kind, which names the arguments and owns shapes, masks, weights and the reduction."""
+    """The kind, which owns the arguments' names and shapes, masks, weights and the reduction."""
     _takes_any: bool
     _run: str
-    """The function of a reading that runs its kernels; empty if there is none."""
+    """The name of the function in a reading that runs its kernels; empty if there is none."""
 
     def __init__(self, body: Body, *, kind: kinds.Kind, **fields_of_card: Any) -> None:
         self.kind, self.rowwise = kind, kind.rowwise
@@ -690,11 +689,11 @@ class Loss(Card):
         """Return the loss of a prediction and a target: a number, or with ``reduction="none"`` a value for each.
 
         A kind may take other arguments, as triplets do; the card's signature names them. `mask` (boolean, True
-        counts) and `weight` have the shape of the unreduced loss; the mean is the weighted average of what counts,
-        0 over nothing, and takes no weight below 0; `divisor` replaces its denominator. Other keywords are the card's
-        parameters and its kind's options.
+        counts) and `weight` have the shape of the unreduced loss. The mean is the weighted average of the values that
+        count, 0 if none does, and takes no weight below 0; `divisor` replaces its denominator. Other keywords are the
+        card's parameters and its kind's options.
 
-        Raises ValueError where shapes, labels or parameters do not fit, TypeError for what is no real array.
+        Raises ValueError if shapes, labels or parameters do not fit, TypeError if an argument is no real array.
         """
         counting: dict[str, Any] = {}
         if not (weight is None and mask is None and divisor is None):
@@ -716,7 +715,7 @@ class Loss(Card):
     def _by_kernel(
         self, ending: str, arguments: tuple[Any, ...], reduction: Any, counting: dict[str, Any], options: dict[str, Any]
     ) -> Any:
-        """The loss, or with the ending "_and_slope" its gradient, too, by a kernel; None where the plain way is due."""
+        """Return the loss, or with `ending` "_and_slope" also its gradient, by a kernel; None if no kernel serves."""
         if self.rowwise and counting:
             return None
         if len(arguments) != len(self.kind.arguments) or type(reduction) is not str:
@@ -738,7 +737,7 @@ class Loss(Card):
     def value_and_slope(self, *arguments: Array, **options: Any) -> tuple[Any, Any]:
         """Return the loss and its gradient by the first argument, which has that argument's shape and dtype.
 
-        Takes the keywords of a call. With ``reduction="none"`` the gradient is that of the sum.
+        It takes the keywords of a call. With ``reduction="none"`` the gradient is the gradient of the sum.
         """
         reduction = options.pop("reduction", "mean")
         given = {name: options.pop(name, None) for name in ("weight", "mask", "divisor")}
@@ -763,7 +762,7 @@ class Loss(Card):
         return self.value_and_slope(*arguments, **options)[1]
 
     def _given(self, arguments: tuple[Any, ...], options: dict[str, Any]) -> tuple[Any, ...]:
-        """The kind's arguments, by place or (taken out of the options) by name."""
+        """Return the kind's arguments, given by place or by name; remove named ones from `options`."""
         names = [argument.name for argument in self.kind.arguments]
         twice = [name for name in names[: len(arguments)] if name in options]
         if twice:
@@ -780,7 +779,7 @@ class Loss(Card):
         self, r: ModuleType, arguments: tuple[Any, ...], *, reduction: Any,
         weight: Any, mask: Any, divisor: Any, options: dict[str, Any], wants_slope: bool = False,
     ) -> tuple[kinds.Batch, Body, Body | None]:  # fmt: skip
-        """The clean batch, and value and slope as functions of it."""
+        """Return the clean batch, and value and slope as functions of its arguments."""
         mine = {name: options[name] for name in options if name not in self.kind.options}
         name, (first, *others) = self.kind.arguments[0].name, arguments
         first = r.enter(first, f"{self.name}: {name}")
@@ -820,11 +819,10 @@ def loss(
 ) -> Callable[[Callable[..., Any]], Loss]:
     """Make a card of a body (prediction, target) that gives one value per element, or per row of classes.
 
-    `kind` says what the loss is fed: "regression", "binary", "classification" and others, see `slopes.kinds`; some
-    take other arguments, as triplets do. The predictions of the latter two are logits, unless `space` is
-    "probabilities" or the body has a parameter ``from_probabilities``; `space` and `target` say what the numbers of
-    the first argument and of the target are, where that is not what the kind has. The other fields are those of
-    `activation`. A minimum of 0 is claimed unless another is.
+    `kind` is "regression", "binary", "classification" or another of `slopes.kinds`; some kinds take other arguments,
+    as triplets do. Predictions of "binary" and "classification" are logits, unless `space` is "probabilities" or the
+    body has a parameter ``from_probabilities``. `space` and `target` replace the kind's spaces of numbers for the first
+    argument and the target. The other fields are as for `activation`. A minimum of 0 is claimed by default.
     """
     if not isinstance(kind, str) or kind not in kinds.KINDS:
         raise ValueError(f"loss: kind must be {OneOf(tuple(kinds.KINDS))}, got {kind!r}")

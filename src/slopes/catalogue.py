@@ -1,4 +1,4 @@
-"""The cards that ship, collected from their modules, and looked up by name for the command line."""
+"""The catalogue of all cards of the package, with a look-up by name for the command line."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ C = TypeVar("C", bound=Card)
 
 
 class Catalogue(dict[str, C]):
-    """Cards by their names, which a notebook shows as a table."""
+    """Cards by name, shown as a table in a notebook."""
 
     def _repr_html_(self) -> str:
         from slopes.plot import samples
@@ -33,7 +33,7 @@ class Catalogue(dict[str, C]):
 
 
 def _collect(package: Any) -> dict[str, Card]:
-    """Every public name in the package's modules that is a card; an alias is a second name for one card."""
+    """Return the cards in the package's modules by public name; an alias is a second name for one card."""
     modules = [
         importlib.import_module(f"{package.__name__}.{found.name}") for found in pkgutil.iter_modules(package.__path__)
     ]
@@ -51,12 +51,12 @@ CARDS: Catalogue[Card] = Catalogue({**ACTIVATIONS, **LOSSES})
 
 
 def aliases(card: Card) -> list[str]:
-    """The other names of a card."""
+    """Return the other names of a card."""
     return [name for name, found in CARDS.items() if found is card and name != card.name]
 
 
 def find(name: str) -> Card:
-    """Return the card of that name, or raise LookupError that names the nearest ones."""
+    """Return the card of that name, or raise LookupError with the nearest names."""
     if name in CARDS:
         return CARDS[name]
     near = difflib.get_close_matches(name.lower().replace("-", "_"), CARDS, n=3, cutoff=0.6)

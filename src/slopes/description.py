@@ -1,4 +1,4 @@
-"""How a card describes itself to `help`, to `inspect.signature` and to editors, worked out when one of them asks."""
+"""Descriptions of cards for `help`, `inspect.signature` and editors, computed on access."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Literal
 from slopes.domains import Domain, OneOf, OrNone
 from slopes.kinds import OPTIONS, Kind
 
-#: The arguments of a call that are no parameters of the card.
+#: Descriptions of a call's arguments other than the card's parameters.
 COMMON = {
     "x": "an array, a tensor, a number or a nested list",
     "axis": "an integer: the axis of the rows",
@@ -26,7 +26,7 @@ SPACES = {"real": "real numbers", "positive": "numbers > 0", "non-negative": "nu
 
 
 class Described:
-    """An attribute that is worked out for a card; a class of cards has what is given, or no such attribute."""
+    """An attribute that is computed for a card; a class of cards has the value `of_class`, or no such attribute."""
 
     def __init__(self, describe: Any, of_class: str | None) -> None:
         self.describe, self.of_class = describe, of_class
@@ -52,9 +52,9 @@ def signature(card: Any) -> inspect.Signature:
     return call.replace(parameters=[described(p) for p in call.parameters.values()], return_annotation=call.empty)
 
 
-@functools.lru_cache(maxsize=256)  # functools.wraps, as torch.func.vmap has it, asks at each call
+@functools.lru_cache(maxsize=256)  # torch.func.vmap reads the docstring at each call, by functools.wraps
 def docstring(card: Any) -> str:
-    """Return the signature, the body's docstring, and what the arguments, methods and attributes are."""
+    """Return the signature, the body's docstring, and a line for each argument, method and attribute."""
     call = signature(card)
     bare = call.replace(parameters=[p.replace(annotation=p.empty) for p in call.parameters.values()])
     arguments = {}
@@ -81,7 +81,7 @@ def _annotation(domain: Domain) -> Any:
 
 
 def _argument(card: Any, name: str) -> str:
-    """Return the words for the values that an argument of a call takes."""
+    """Return a description of the values that an argument of a call takes."""
     if name in card.parameters:
         return str(card.parameters[name].domain or "anything")
     kind: Kind | None = getattr(card, "kind", None)

@@ -1,4 +1,4 @@
-"""What a parameter may be: checked when it is bound, printed in messages and docs, sampled by the audit.
+"""Domains of parameters: checked when a parameter is bound, printed in messages and docs, sampled by the audit.
 
 A card states a domain in its signature, as in ``alpha: Positive = 1.0``.
 """
@@ -16,43 +16,43 @@ import numpy as np
 
 
 class Domain(ABC):
-    """The base of all domains; as text it says what it admits."""
+    """The base class of domains; its text describes the admitted values."""
 
     @abstractmethod
     def admits(self, value: Any) -> bool:
-        """Whether the value lies in the domain."""
+        """Return whether the value lies in the domain."""
 
     def outside(self) -> tuple[Any, ...]:
-        """Values that must be refused, for the audit."""
+        """Return values that must be refused, for the audit."""
         return ()
 
     def check(self, owner: str, name: str, value: Any) -> None:
-        """Raise ValueError naming owner, parameter, domain and value unless it is admitted."""
+        """Raise ValueError with owner, parameter, domain and value unless the value is admitted."""
         if not self.admits(value):
             raise ValueError(f"{owner}: {name} must be {self}, got {self.described(value)}")
 
     def described(self, value: Any) -> str:
-        """A value that is not admitted, for a message."""
+        """Return a message's text for a value that is not admitted."""
         return shown(value)
 
 
 def plain(value: Any) -> Any:
-    """The value, but as a number of Python where it is one of NumPy's, and as an array where it converts to one."""
+    """Return the value, with numbers of NumPy as Python numbers, and objects with ``__array__`` as arrays."""
     if type(value) in (float, int, bool, str):
         return _as_float(value) if type(value) is int and abs(value) > EXACT else value
     if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and not value.ndim):
         number = value.item()
-        return float(number) if isinstance(number, np.floating) else number  # np.longdouble stays what it is
+        return float(number) if isinstance(number, np.floating) else number  # item() leaves np.longdouble
     if hasattr(type(value), "__array__") and not isinstance(value, np.ndarray) and not is_tensor(value):
         return np.asarray(value)
     return value
 
 
-EXACT = 2**53  #: up to which a float holds every integer
+EXACT = 2**53  #: a float holds every integer up to this
 
 
 def _as_float(number: int) -> float:
-    """The integer as a float, since tensors take none beyond 64 bits; itself where it is too large for that, too."""
+    """Return the integer as a float, as tensors take at most 64 bits; unchanged if it is too large for a float."""
     try:
         return float(number)
     except OverflowError:
@@ -60,23 +60,23 @@ def _as_float(number: int) -> float:
 
 
 def is_tensor(value: Any) -> bool:
-    """Whether it is a tensor, at whose values a card does not look."""
+    """Return whether it is a tensor, whose values a card does not read."""
     return not isinstance(value, (bool, int, float, str)) and hasattr(value, "requires_grad")
 
 
 def is_array(value: Any) -> bool:
-    """Whether it is an array or tensor with axes."""
+    """Return whether it is an array or tensor with axes."""
     return type(value) not in (float, int, bool, str) and bool(getattr(value, "shape", ()))
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """The known name that may have been meant, or all of them, for a message."""
+    """Return a hint for a message: the nearest known name, or else all of them."""
     near = difflib.get_close_matches(name.lower(), known, n=1)
     return f"did you mean {near[0]!r}?" if near else f"it takes {', '.join(known) or 'none'}"
 
 
 def shown(value: Any) -> str:
-    """The value as a message has it: in one short line."""
+    """Return the value as one short line for a message."""
     if isinstance(value, int) and abs(value) > EXACT and not isinstance(_as_float(value), float):
         digits = math.floor((value.bit_length() - 1) * math.log10(2)) + 1
         return f"an integer of {digits + (abs(value) >= 10**digits)} digits, which no float holds"
@@ -88,7 +88,7 @@ def shown(value: Any) -> str:
 
 @dataclass(frozen=True)
 class Interval(Domain):
-    """The real numbers between two bounds, which belong to it only if `closed`."""
+    """The real numbers between two bounds, which are included only if `closed`."""
 
     low: float = -math.inf
     high: float = math.inf
@@ -102,9 +102,9 @@ class Interval(Domain):
         return " and ".join(bounds) or "a finite number"
 
     def admits(self, value: Any) -> bool:
-        """Whether the number, or each number of an array, lies between the bounds and is finite; tensors pass.
+        """Return whether the number, or each number of an array, lies between the bounds and is finite.
 
-        To look at the values of a tensor would stop a trace or wait for a device.
+        Tensors pass, as reading their values would stop a trace or wait for a device.
         """
         if isinstance(value, np.ndarray):
             return value.dtype.kind in "fiu" and bool(np.all(self.contains(value)))
@@ -114,7 +114,7 @@ class Interval(Domain):
         return type(number) is not int and bool(self.contains(number))
 
     def contains(self, values: Any) -> Any:
-        """Whether a number, or each of an array, lies between the bounds and is finite."""
+        """Return whether a number, or each number of an array, lies between the bounds and is finite."""
         if self.closed:
             inside = (self.low <= values) & (values <= self.high)
         else:
@@ -122,7 +122,7 @@ class Interval(Domain):
         return inside & (abs(values) < math.inf)
 
     def described(self, value: Any) -> str:
-        """A value that is not admitted, for a message: of an array the first wrong number."""
+        """Return a message's text for a value that is not admitted, with an array's first wrong number."""
         if isinstance(value, list):
             return f"{shown(value)}; give an array"
         if not isinstance(value, np.ndarray):
@@ -133,12 +133,12 @@ class Interval(Domain):
         return f"{wrong} in {shown(value)}"
 
     def other(self, value: float) -> float:
-        """Another number of the domain, near the value, at which to try what was tried there."""
+        """Return another number of the domain near the value, to repeat a check with it."""
         near = (1.5 * value + 0.25, 0.5 * value + 0.125, (self.low + self.high) / 2, (self.low + value) / 2)
         return next(number for number in near if number != value and self.admits(number))
 
     def outside(self) -> tuple[Any, ...]:
-        """Numbers beyond the bounds, those that are no numbers, and text."""
+        """Return numbers beyond the bounds, NaN, inf and a string."""
         beyond = [edge for edge in (self.low - 1, self.high + 1) if abs(edge) < math.inf]
         edges = [] if self.closed else [edge for edge in (self.low, self.high) if abs(edge) < math.inf]
         return (*beyond, *edges, math.nan, math.inf, "1.0")
@@ -146,17 +146,17 @@ class Interval(Domain):
 
 @dataclass(frozen=True)
 class OrNone(Interval):
-    """An interval, or None, which turns the parameter off."""
+    """An interval or None, which turns the parameter off."""
 
     def __str__(self) -> str:
         return f"None or {super().__str__()}"
 
     def admits(self, value: Any) -> bool:
-        """Whether it is None, or lies in the interval."""
+        """Return whether the value is None or lies in the interval."""
         return value is None or super().admits(value)
 
     def other(self, value: float | None) -> float:
-        """A number, also where the parameter is off."""
+        """Return another number of the interval, even if the parameter is off."""
         return super().other(self.low if value is None else value)
 
 
@@ -170,7 +170,7 @@ class Above(Interval):
         return f"a finite number {'>=' if self.closed else '>'} {self.than}"
 
     def compare(self, owner: str, name: str, settings: Mapping[str, Any]) -> None:
-        """Raise ValueError naming both parameters unless this one is the greater."""
+        """Raise ValueError with both parameters unless this one is the greater."""
         value, bound = settings[name], settings[self.than]
         if is_tensor(value) or is_tensor(bound):
             return
@@ -185,7 +185,7 @@ class Above(Interval):
 
 
 def _first_misfit(value: Any, fit: Any) -> str:
-    """The value, or of an array the number at the first place where `fit` is False, for a message."""
+    """Return a message's text for the value, or for an array's number at the first place where `fit` is False."""
     if not isinstance(value, np.ndarray):
         return shown(value)
     return f"{np.broadcast_to(value, fit.shape)[~fit][0]} in {shown(value)}"
@@ -201,17 +201,17 @@ class OneOf(Domain):
         return "one of " + ", ".join(map(repr, self.values))
 
     def admits(self, value: Any) -> bool:
-        """Whether the value is one of them, type included: 1 is not True."""
+        """Return whether the value is one of them, with its type: 1 is not True."""
         return any(type(value) is type(member) and value == member for member in self.values)
 
     def outside(self) -> tuple[Any, ...]:
-        """Something that is never listed."""
+        """Return values that are never listed."""
         return ("banana", None)
 
 
 @dataclass(frozen=True)
 class Noise(Domain):
-    """Random numbers, one for each entry, which a call draws if it is given a generator; a number holds them still."""
+    """Random numbers, one for each entry, which a call draws if given a generator; a number fixes them."""
 
     distribution: str
     low: float = -math.inf
@@ -222,15 +222,15 @@ class Noise(Domain):
         return f"a number or an array of {self.distribution} noise{bounds}"
 
     def admits(self, value: Any) -> bool:
-        """Whether the number, or each of an array, could have been drawn."""
+        """Return whether the number, or each number of an array, could have been drawn."""
         return Interval(self.low, self.high, closed=True).admits(value)
 
     def outside(self) -> tuple[Any, ...]:
-        """What could not have been drawn."""
+        """Return values that could not have been drawn."""
         return Interval(self.low, self.high, closed=True).outside()
 
 
-Number = float | Any  #: beside arrays an array and beside tensors a tensor may take a number's place
+Number = float | Any  #: a number, or an array beside arrays, or a tensor beside tensors
 Real = Annotated[Number, Interval()]
 Positive = Annotated[Number, Interval(0.0)]
 NonNegative = Annotated[Number, Interval(0.0, closed=True)]

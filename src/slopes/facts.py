@@ -1,4 +1,4 @@
-"""What a card says of itself besides its body: papers, parameters and claims."""
+"""Facts that a card states besides its body: papers, parameters, peers and claims."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from slopes.domains import Domain
 
 
 class Paper(NamedTuple):
-    """Where a function was first described."""
+    """A paper that first described a function."""
 
     authors: str
     year: int
@@ -18,27 +18,27 @@ class Paper(NamedTuple):
 
 
 class Parameter(NamedTuple):
-    """A keyword of a card: its default and what it may be."""
+    """A keyword of a card: its default and the domain of its values."""
 
     default: Any
     domain: Domain | None
 
 
 class Peer(NamedTuple):
-    """What a library calls a function, in its own namespace."""
+    """A library's function, as expressions in the library's namespace."""
 
     same: str  #: an expression that gives the card's number, at the card's parameters
-    bare: str | None = None  #: the library's own default call, where that gives another number
+    bare: str | None = None  #: the library's own default call, if that gives another number
 
     @classmethod
     def of(cls, stated: str | tuple[str, str]) -> Peer:
-        """A peer from what a card states: an expression, or that and the bare one."""
+        """Return a peer from an expression, or from a pair (same, bare)."""
         return cls(stated) if isinstance(stated, str) else cls(*stated)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Claims:
-    """What a card says of itself. Each has a check in `slopes.checks.cards.claims` that can refute it."""
+    """Properties that a card claims. Each has a check in `slopes.checks.cards.claims` that can refute it."""
 
     range: tuple[float, float] | None = None  #: the smallest interval that holds all values
     zero: float | None = None  #: the value at 0
@@ -46,12 +46,12 @@ class Claims:
     monotone: bool | None = None  #: whether it never falls
     symmetry: str | None = None  #: "odd" or "even"
     convex: bool | None = None  #: whether it is convex (a loss: in the prediction)
-    kinks: tuple[float, ...] | None = None  #: where the slope jumps, by the residual, or the x of (x, 0, 0)
-    minimum: float | None = None  #: a loss: its value at a perfect prediction, and never less
-    ulps: float | None = None  #: the worst error in units in the last place, where it is more than 4
+    kinks: tuple[float, ...] | None = None  #: where the slope jumps: a residual, or the x of (x, 0, 0)
+    minimum: float | None = None  #: a loss: its value at a perfect prediction and least value
+    ulps: float | None = None  #: the worst error in units in the last place, if it exceeds 4
 
     def stated(self) -> dict[str, Any]:
-        """The claims that were made."""
+        """Return the claims that are not None, by name."""
         return {
             field.name: getattr(self, field.name) for field in fields(self) if getattr(self, field.name) is not None
         }

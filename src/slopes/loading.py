@@ -1,9 +1,8 @@
-"""Finding a card by what a person types: a name of the catalogue, or ``file.py:object`` for their own.
+"""Loading of a card by its name in the catalogue, or by ``file.py:object`` for a user's own.
 
-A user's file becomes a module of its own under this one, as ``slopes.loading.<stem>_<its path in
-hexadecimal>``. The name is unique, shadows nothing, and says where the code is: so a worker process that
-unpickles the user's card imports the same file, which a module made up in the parent alone could not give it.
-To that end this module acts as a package (it has a ``__path__``) whose modules are found by `_Finder`.
+A user's file becomes the module ``slopes.loading.<stem>_<its path in hexadecimal>``. The name is unique, shadows
+nothing, and contains the path, so that a worker process that unpickles the user's card can import the same file.
+Therefore this module acts as a package (it has a ``__path__``), whose modules `_Finder` finds.
 """
 
 from __future__ import annotations
@@ -30,14 +29,13 @@ DECORATE = "decorate the function with @slopes.activation() or @slopes.loss('reg
 
 
 def load(spec: str) -> Card:
-    """Return the card that is meant by ``name`` or ``file.py:object``, either with ``(alpha=0.5)`` behind it.
+    """Return the card for ``name`` or ``file.py:object``, which parameters such as ``(alpha=0.5)`` may follow.
 
-    The file is run, once, with its own folder last on the import path meanwhile, so that it finds its sibling
-    modules.
+    The file runs once, with its folder last on the import path, so that it finds its sibling modules.
 
-    Raises LookupError for an unknown name; FileNotFoundError for an unknown file, ImportError where running
-    it fails, AttributeError where it lacks the object, TypeError where that is no card; TypeError or
-    ValueError for a parameter that the card refuses; ValueError for what is neither.
+    Raises LookupError for an unknown name, FileNotFoundError for an unknown file, ImportError if the file fails,
+    AttributeError if it lacks the object, TypeError if the object is no card, TypeError or ValueError for a parameter
+    that the card refuses, and ValueError for any other text.
     """
     file, name, arguments = parts(spec)
     card = _find(name) if file is None else check_card(_find_in(file, name, Card), f"{file}:{name}")
@@ -45,10 +43,10 @@ def load(spec: str) -> Card:
 
 
 def find(spec: str) -> Any:
-    """Return any object: a card as `load` has it, a name of torch as in ``torch.nn.MSELoss``, or ``file.py:object``.
+    """Return any object: a card as in `load`, a name of torch such as ``torch.nn.MSELoss``, or ``file.py:object``.
 
-    A class or function of a file with ``(alpha=0.5)`` behind it is called with these. Raises what `load` raises,
-    but not for what is no card.
+    A class or function with parameters such as ``(alpha=0.5)`` behind it is called with them. The errors are those of
+    `load`, but an object need not be a card.
     """
     file, name, arguments = parts(spec)
     if file is None and not name.startswith("torch."):
@@ -61,7 +59,7 @@ def find(spec: str) -> Any:
 
 
 def parts(spec: str) -> tuple[str | None, str, str | None]:
-    """File, name and parameters of what `load` and `find` read; ValueError for what is neither name nor file."""
+    """Split a text for `load` or `find` into file, name and parameters; raise ValueError for any other text."""
     match = SPEC.fullmatch(spec.strip())
     file, name = (match["file"], match["name"].strip()) if match else (None, spec)
     if file is None and (match is None or name.endswith(".py")):
@@ -86,7 +84,7 @@ def _in_torch(name: str) -> Any:
 
 
 def check_card(thing: Any, where: str) -> Card:
-    """Return the thing if it is a card; else raise TypeError that says what it is and how to make it one."""
+    """Return the thing if it is a card; else raise TypeError with its type and a remedy."""
     if isinstance(thing, Card):
         return thing
     if isinstance(thing, type):
@@ -126,7 +124,7 @@ def _find_in(file: str, name: str, wanted: type = object) -> Any:
 
 
 def _offer(module: ModuleType, name: str, wanted: type) -> str:
-    """What the user may have meant among the cards, or all functions and classes, of the module."""
+    """Return a hint for a message: the nearest names of the module, or all its cards or functions."""
     own = [
         key
         for key, value in vars(module).items()
@@ -142,7 +140,7 @@ def _offer(module: ModuleType, name: str, wanted: type) -> str:
 
 
 def _run(path: Path, shown: str) -> ModuleType:
-    """The module of a user's file; ImportError with file, line and cause if it fails."""
+    """Import and return a user's file; raise ImportError with file, line and cause if it fails."""
     stem = re.sub(r"\W", "_", path.stem)
     try:
         return importlib.import_module(f"{__name__}.{stem}_{os.fsencode(path).hex()}")
@@ -151,7 +149,7 @@ def _run(path: Path, shown: str) -> ModuleType:
 
 
 def line_in(path: str, error: BaseException) -> str:
-    """ ", line 7" where the error came through that file, else nothing."""
+    """Return ", line 7" if the error's traceback passes through that file, else an empty string."""
     if isinstance(error, SyntaxError) and error.filename == path:
         return f", line {error.lineno}"
     line, trace = "", error.__traceback__
@@ -163,13 +161,13 @@ def line_in(path: str, error: BaseException) -> str:
 
 
 def describe(error: BaseException) -> str:
-    """The error's type and message in one line."""
+    """Return the error's type and message in one line."""
     message = error.msg if isinstance(error, SyntaxError) else " ".join(str(error).split())
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
 
 def parameters(spec: str, arguments: str) -> dict[str, Any]:
-    """The parameters in "(alpha=0.5, form=tanh)": literals by name, a bare word being text."""
+    """Return the parameters in "(alpha=0.5, form=tanh)" as a dict; bare words become strings."""
     try:
         call = ast.parse(f"_{arguments}", mode="eval").body
         if not isinstance(call, ast.Call) or call.args or any(keyword.arg is None for keyword in call.keywords):
@@ -188,14 +186,14 @@ def _value(node: ast.expr) -> Any:
 
 
 class _File(SourceFileLoader):
-    """Runs a user's file, with its folder importable meanwhile and no byte code left in it."""
+    """A loader of a user's file that makes its folder importable meanwhile and leaves no byte code there."""
 
     def get_code(self, fullname: str) -> Any:
-        """Compile anew: a cached file could be stale within the second, and would litter their folder."""
+        """Compile the source anew, as a cache could be stale within the second and would litter the user's folder."""
         return self.source_to_code(self.get_data(self.path), self.path)
 
     def exec_module(self, module: ModuleType) -> None:
-        """Run the module; its folder comes last, so that its siblings shadow no installed package."""
+        """Run the module with its folder last on the path, so that siblings shadow no installed package."""
         folder = str(Path(self.path).parent)
         sys.path.append(folder)
         try:
@@ -206,13 +204,13 @@ class _File(SourceFileLoader):
 
 
 class _Finder:
-    """Finds ``slopes.loading.<stem>_<path in hexadecimal>``."""
+    """A finder of modules ``slopes.loading.<stem>_<path in hexadecimal>``."""
 
     @staticmethod
     def find_spec(
         fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """The spec of a user's file, if the name encodes one."""
+        """Return the spec of a user's file, if the name encodes its path."""
         if not fullname.startswith(f"{__name__}."):
             return None
         try:

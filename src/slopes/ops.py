@@ -1,12 +1,12 @@
-"""The primitives that cards are written in, and how each finds its reading.
+"""The primitives for the bodies of cards, and the dispatch to their readings.
 
-A body such as ``x * ndtr(x)`` is run in several *readings*: on NumPy arrays, torch tensors, exact numbers
-(mpmath) and symbols (SymPy). A primitive looks at the type of its argument and calls its namesake in that
-reading's module under ``slopes.readings``. Plain ``+ - * / **`` and comparisons need no help.
+A body such as ``x * ndtr(x)`` runs in several *readings*: on NumPy arrays, torch tensors, exact numbers
+(mpmath) and symbols (SymPy). A primitive calls its namesake in the module under ``slopes.readings`` for the type of
+its argument. Plain ``+ - * / **`` and comparisons need no primitive.
 
-House rules for bodies: constants come from here (``pi``, ``sqrt2``; a float literal means its binary value),
-rows lie on the last axis, and every branch of a `where` must be finite where the other one is taken, so that
-gradients stay so too. At a kink a primitive has the slope that its docstring states, in every reading.
+Rules for bodies: constants come from here (``pi``, ``sqrt2``; a float literal means its binary value), rows lie on the
+last axis, and every branch of a `where` must be finite where the other one is taken, so that gradients are finite too.
+At a kink a primitive has the slope that its docstring states, in every reading.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-Array = Any  #: a NumPy array, torch tensor, exact number or symbol: whatever the reading takes
+Array = Any  #: a NumPy array, torch tensor, exact number or symbol
 
 # ------------------------------------------------------------------------------------------- dispatch
 
@@ -28,7 +28,7 @@ _READINGS: dict[type, ModuleType] = {}
 
 
 def reading(*arguments: Array) -> ModuleType:
-    """Return the module that computes with the first argument that is not a plain Python number."""
+    """Return the reading for the first argument that is not a plain Python number, or else the NumPy reading."""
     for argument in arguments:
         kind = type(argument)
         if kind is not float and kind is not int and kind is not Constant:
@@ -37,7 +37,7 @@ def reading(*arguments: Array) -> ModuleType:
 
 
 def kernels_of(x: Array, name: str) -> Callable[..., Any] | None:
-    """Return the function of that name that runs kernels, of the reading of x: None if there is none, or x is new."""
+    """Return the function `name` of x's reading that runs kernels; None if there is none or x's type is new."""
     return getattr(_READINGS.get(type(x)), name, None)
 
 
@@ -46,7 +46,7 @@ def _load(name: str) -> ModuleType:
 
 
 def _resolve(x: Array) -> ModuleType:
-    """Find the reading of a type met for the first time, without importing what the user has not."""
+    """Find the reading of a new type, without importing a library that the user has not imported."""
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(x, torch.Tensor):
         from slopes.readings import torch as module  # an import statement, which torch.compile can trace
@@ -68,7 +68,7 @@ def _resolve(x: Array) -> ModuleType:
 
 
 def type_and_remedy(x: Any) -> str:
-    """The type of something that is no array, for a message, and how to make an array of it if that is possible."""
+    """Return, for a message, the type of an object that is no array, and the way to convert it if there is one."""
     name = f"the class {x.__name__}" if isinstance(x, type) else type(x).__name__
     if hasattr(x, "toarray"):
         return f"{name}; its toarray() makes an array"
@@ -82,10 +82,10 @@ def type_and_remedy(x: Any) -> str:
 
 
 class Constant(float):
-    """A mathematical constant that each reading resolves to its own digits.
+    """A mathematical constant, which each reading resolves to its own digits.
 
-    It is the nearest float64, `high`; `low` is what that float lacks, and `text` says it to the exact and the symbol
-    reading.
+    It is the nearest float64, `high`; `low` is the constant minus `high`, and `text` is an expression for the exact
+    and the symbolic reading.
     """
 
     __slots__ = ("high", "low", "text")
@@ -117,7 +117,7 @@ def exp(x: Array) -> Array:
 
 
 def decay(x: Array, times: Array) -> Array:
-    """times·exp(x) for x <= 0, in which the product underflows once and 0 beats an infinite `times`."""
+    """times·exp(x) for x <= 0; the product underflows only once, and is 0 for exp(x) = 0 and an infinite `times`."""
     return reading(x).decay(x, times)
 
 
@@ -131,7 +131,7 @@ def log(x: Array) -> Array:
     if type(x) is Constant:
         return math.log(x.high)  # torch before 2.13 traces no number of a subclass of float
     if isinstance(x, (int, float)) and x > 0:
-        return math.log(x)  # of a parameter, such as the base of a loss
+        return math.log(x)  # a parameter, such as the base of a loss
     return reading(x).log(x)
 
 
@@ -148,7 +148,7 @@ def sqrt(x: Array) -> Array:
 def sin(x: Array) -> Array:
     """The sine."""
     if isinstance(x, (int, float)):
-        return math.sin(x)  # of a parameter, such as the margin of a loss
+        return math.sin(x)  # a parameter, such as the margin of a loss
     return reading(x).sin(x)
 
 
@@ -176,23 +176,23 @@ def sign(x: Array) -> Array:
 
 def where(condition: Array, a: Array, b: Array) -> Array:
     """`a` where the condition holds, else `b`; both are computed."""
-    if isinstance(condition, bool):  # of parameters; a trace guards on it
+    if isinstance(condition, bool):  # a condition on parameters, on which a trace guards
         return a if condition else b
     return reading(condition).where(condition, a, b)
 
 
 def minimum(a: Array, b: Array) -> Array:
-    """The smaller of two, of equal ones the first, with its slope; NaN if either is."""
+    """The smaller of two, or the first of equal ones, with its slope; NaN if either is NaN."""
     return reading(a, b).minimum(a, b)
 
 
 def maximum(a: Array, b: Array) -> Array:
-    """The larger of two, of equal ones the first, with its slope; NaN if either is."""
+    """The larger of two, or the first of equal ones, with its slope; NaN if either is NaN."""
     return reading(a, b).maximum(a, b)
 
 
 def zero_dimensional(number: Array, like: Array) -> Array:
-    """The number as an array of no axes beside tensors, so that a trace need not hold its arithmetic as a formula."""
+    """The number, beside tensors as a 0-dimensional one, so that a trace does not record a formula of numbers."""
     return reading(like).zero_dimensional(number, like)
 
 
@@ -202,42 +202,42 @@ def clip(x: Array, low: Array, high: Array) -> Array:
 
 
 def just_above(x: Array) -> Array:
-    """The next number above x >= 0 in float32, in which torch computes half types; elsewhere x itself.
+    """The next float32 above x >= 0 if torch computes a half type in float32; else x.
 
-    What exceeds x by less than float32 can tell is then rounded to a half type as more than x, also from a tie.
+    A number that exceeds x by less than a float32 step then rounds to a half type as more than x, even at a tie.
     """
     return reading(x).just_above(x)
 
 
 def nonzero(x: Array) -> Array:
-    """`x`, but 1 where it is 0: a divisor, or the argument of a log, where what comes of it is not taken."""
+    """`x`, but 1 where it is 0: a safe divisor or argument of a log in a branch that is not taken."""
     return where(x == 0, 1.0, x)
 
 
 def scaled(x: Array, by: Array) -> Array:
-    """by·x, in which a `by` of 0 beats an infinite x."""
+    """by·x, and 0 where `by` is 0 and x infinite."""
     if type(by) is float and by != 0:
         return by * x
     return by * where((by == 0) & ((x == math.inf) | (x == -math.inf)), 0.0, x)
 
 
 def steady(x: Array, size: Array) -> Array:
-    """`x`, for autograd a constant where second slopes in units of so small a `size` overflow, or it has itself."""
+    """`x`, as a constant for autograd where size³ is 0 or `size` is inf, as second slopes would overflow there."""
     return where((size**3 == 0) | (size == math.inf), held(x), x)
 
 
 def share(part: Array, whole: Array, nothing: Array = 0.0) -> Array:
-    """part / whole, or `nothing` where there is no whole; see `ratio` for where there is no part."""
+    """part / whole, or `nothing` where the whole is 0; see `ratio` for a part of 0."""
     return where(whole == 0, nothing, part / nonzero(whole))
 
 
 def double(x: Array) -> Array:
-    """`x` in float64 where the device has it: for a result that loses digits unless float32 joins at the end."""
+    """`x` in float64 if the device has it: for a result that loses digits unless it is rounded only at the end."""
     return reading(x).double(x)
 
 
 def double_for(x: Array, *parameters: Array) -> Array:
-    """`double(x)` if a parameter has digits that float32 lacks, so that differences with it keep them; else `x`."""
+    """`double(x)` if a parameter has more digits than float32, so that differences with it keep them; else `x`."""
     return reading(x).double_for(x, *parameters)
 
 
@@ -260,22 +260,22 @@ def sinh(x: Array) -> Array:
 
 
 def sigmoid(x: Array, times: Array = 1.0, low: Array = 0.0) -> Array:
-    """times / (1 + exp(−x − low)), in which the product underflows once and 0 beats an infinite `times`.
+    """times / (1 + exp(−x − low)); the product underflows only once, and is 0 for a sigmoid of 0 and infinite `times`.
 
-    `low` carries the digits of the argument that `x` has no room for; see `cubic`.
+    `low` holds further digits of the argument; see `cubic`.
     """
     return reading(x).sigmoid(x, times, low)
 
 
 def sigmoid_slope(x: Array, times: Array = 1.0, low: Array = 0.0) -> Array:
-    """times·s·(1 − s) with s = sigmoid(x + low), in which neither factor loses its digits."""
+    """times·s·(1 − s) with s = sigmoid(x + low), where neither factor loses digits."""
     return reading(x).sigmoid_slope(x, times, low)
 
 
 def gate_slope(x: Array, y: Array, times: Array = 1.0, low: Array = 0.0, y_low: Array = 0.0) -> Array:
     """times·s·(1 + (y + y_low)·(1 − s)) with s = sigmoid(x + low): the slope of an input times a sigmoid of it.
 
-    `y` is the input times the slope of the sigmoid's argument, and has its sign. The product underflows once.
+    `y` is the input times the slope of the sigmoid's argument, and has its sign. The product underflows only once.
     """
     return reading(x).gate_slope(x, y, times, low, y_low)
 
@@ -292,7 +292,7 @@ def cubic(x: Array, a: Constant, b: Constant) -> tuple[Array, Array]:
 
 
 def product(x: Array, a: Array) -> tuple[Array, Array]:
-    """a·x for a > 0 as an unevaluated sum (high, low), held where exponentials of it have ended; see `cubic`."""
+    """a·x for a > 0 as an unevaluated sum (high, low), clamped where its exponential is 0 or inf; see `cubic`."""
     if type(a) is float and a == 1.0:
         return x, 0.0
     high, low = reading(x).product(x, a)
@@ -300,7 +300,7 @@ def product(x: Array, a: Array) -> tuple[Array, Array]:
 
 
 def quotient(x: Array, a: Array) -> tuple[Array, Array]:
-    """x / a for a > 0 as an unevaluated sum (high, low), held as in `product`."""
+    """x / a for a > 0 as an unevaluated sum (high, low), clamped as in `product`."""
     high, low = reading(x).quotient(x, a)
     return high, low
 
@@ -319,7 +319,7 @@ def sigmoid_mixture(x: Array, share: Array) -> tuple[Array, Array]:
 
 def inverse(a: Array) -> tuple[Array, Array]:
     """1 / a as an unevaluated sum (high, low); `a` is a parameter."""
-    if not isinstance(a, float) and not hasattr(type(a), "product_low"):  # a recorded number keeps its digits, too
+    if not isinstance(a, float) and not hasattr(type(a), "product_low"):  # numbers of a trace have `product_low`
         return 1.0 / a, 0.0
     from slopes.readings import tails  # an import statement, which torch.compile can trace
 
@@ -347,17 +347,17 @@ def mish_slope(x: Array) -> Array:
 
 
 def snake(x: Array, a: Array) -> Array:
-    """x + sin²(a·x) / a, or its limit x where a is 0, of a product that is not rounded."""
+    """x + sin²(a·x) / a, or its limit x where a is 0; the product a·x is not rounded."""
     return reading(x).snake(x, a)
 
 
 def snake_slope(x: Array, a: Array) -> Array:
-    """1 + sin(2·a·x), of a product that is not rounded, with its digits near the roots; 1 where a·x is infinite."""
+    """1 + sin(2·a·x), accurate near its roots, or 1 where a·x is infinite; the product is not rounded."""
     return reading(x).snake_slope(x, a)
 
 
 def root_of_square(x: Array, b: Array) -> Array:
-    """√(x² + b) for x >= 0, in which the square does not overflow."""
+    """√(x² + b) for x >= 0, where the square does not overflow."""
     return reading(x).root_of_square(x, b)
 
 
@@ -372,7 +372,7 @@ def tanhshrink(x: Array) -> Array:
 
 
 def erf(x: Array) -> Array:
-    """The error function, for definitions; a body wants `ndtr`."""
+    """The error function, for definitions; bodies use `ndtr`."""
     return reading(x).erf(x)
 
 
@@ -382,7 +382,7 @@ def ndtr(x: Array, times: Array = 1.0) -> Array:
 
 
 def normal_gate_slope(x: Array, times: Array = 1.0) -> Array:
-    """`times` the slope of x·ndtr(x), in which the product underflows once."""
+    """`times` the slope of x·ndtr(x); the product underflows only once."""
     return reading(x).normal_gate_slope(x, times)
 
 
@@ -395,7 +395,7 @@ def normal_pdf(x: Array, times: Array = 1.0) -> Array:
 
 
 def sum(x: Array) -> Array:
-    """The sum over the last axis, which stays with length 1."""
+    """The sum over the last axis, which keeps length 1."""
     return reading(x).sum(x)
 
 
@@ -415,12 +415,12 @@ def inner(x: Array, y: Array) -> Array:
 
 
 def sum_others(values: Array, x: Array) -> Array:
-    """For each entry of a row the sum of the others: at the largest x summed without it, else by subtraction."""
+    """The sum of the other entries of a row, for each entry: added up at the largest x, else by subtraction."""
     return reading(x).sum_others(values, x)
 
 
 def sum_pairs(term: Callable[..., Array], *rows: Array) -> Array:
-    """The sum of term(*entries, *others) over all pairs of two different places in rows that lie side by side."""
+    """The sum of term(*entries, *others) over all pairs of two different places in parallel rows."""
     return reading(*rows).sum_pairs(term, *rows)
 
 
@@ -446,14 +446,14 @@ def log_softmax(x: Array) -> Array:
 
 
 def above_simplex_threshold(x: Array) -> Array:
-    """x − t, where t is the number for which the positive parts of x − t sum to 1, for each row."""
+    """x − t, with t chosen for each row such that the positive parts of x − t sum to 1."""
     return reading(x).above_simplex_threshold(x)
 
 
 def jaccard_steps(order: Array, target: Array, weight: Array) -> Array:
-    """How much each entry adds to 1 − IoU, if those of a row come in one by one, the largest `order` first.
+    """The rise of 1 − IoU at each entry, as entries of a row turn wrong one by one, the largest `order` first.
 
-    Those that are in are wrong, those that are not are right; `target` says what belongs to the region.
+    `target` is the share of each entry that belongs to the region.
     """
     return reading(order).jaccard_steps(order, target, weight)
 
@@ -464,17 +464,17 @@ def top(x: Array) -> Array:
 
 
 def held(x: Array) -> Array:
-    """`x`, for autograd a constant."""
+    """`x`, as a constant for autograd."""
     return reading(x).held(x)
 
 
 def softmax_logit(x: Array) -> Array:
-    """log(p / (1 − p)) of p = softmax(x): each entry less the logsumexp of the others, whatever their distance."""
+    """log(p / (1 − p)) for p = softmax(x): each entry less the logsumexp of the others, at any distance."""
     return reading(x).softmax_logit(x)
 
 
 def expected(values: Array, target: Array) -> Array:
-    """sum(target · values) over the last axis, which goes; an integer target picks its value.
+    """sum(target · values) over the last axis, which is removed; an integer target picks its value.
 
     A target of 0 contributes 0, whatever the value there.
     """
@@ -482,12 +482,12 @@ def expected(values: Array, target: Array) -> Array:
 
 
 def expected_log(values: Array, target: Array) -> Array:
-    """sum(target · log(values)) over the last axis; the log of what a target of 0 hides is never taken."""
+    """sum(target · log(values)) over the last axis; no log is taken where the target is 0."""
     return reading(values).expected_log(values, target)
 
 
 def one_hot(target: Array, like: Array) -> Array:
-    """The target as probability rows of the shape of `like`: integer labels become 0 and 1."""
+    """The target as probability rows with the shape of `like`: integer labels become one-hot rows."""
     return reading(like).one_hot(target, like)
 
 

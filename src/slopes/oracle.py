@@ -1,4 +1,4 @@
-"""Exact values and slopes of a card, at as many digits as asked of the result."""
+"""Exact values and slopes of a card, with a chosen number of digits."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import numpy as np
 from slopes.card import Card, Loss, Map
 from slopes.extras import require
 
-LARGEST = 20_000  #: digits of working precision at which the search for agreement ends
-ZERO = 400  #: digits at which a 0 is believed: float64 reaches down to 1e-324, and lesser ones are 0 there
+LARGEST = 20_000  #: the working precision, in digits, at which the search for agreement ends
+ZERO = 400  #: the digits at which a 0 is accepted: in float64 numbers below 1e-324 are 0
 SMALLEST = 5e-324
 
 
 def exact(card: Card, digits: int = 50) -> Exactly:
     """Return the card as a function that gives `digits` right digits, as mpmath numbers.
 
-    Called like the card, on numbers or arrays; floats mean their binary value. ``.slope`` gives the derivative.
-    The working precision is raised until two results agree, so that cancellation in the body does no harm.
-    Needs ``slopes[audit]``.
+    Call it like the card, on numbers or arrays; floats mean their binary value. ``.slope`` gives the derivative.
+    The working precision rises until two results agree, so that cancellation in the body does no harm.
+    It needs ``slopes[audit]``.
     """
     require("slopes.exact", "mpmath")
     if not isinstance(card, Card):
@@ -37,7 +37,7 @@ class Exactly:
     def __init__(self, card: Card, digits: int, reach: int = 0) -> None:
         self.card: Any = card
         self.digits = digits
-        self.reach = reach  #: how many digits smaller than 1 a term may be and must not be lost beside it
+        self.reach = reach  #: further digits, with which a term of 10**-reach is not lost beside 1
 
     def __repr__(self) -> str:
         return f"slopes.exact({self.card!r}, digits={self.digits})"
@@ -55,9 +55,9 @@ class Exactly:
         return self._converge(self.card.vjp, arguments, options)
 
     def difference(self, *arguments: Any, **options: Any) -> Any:
-        """Return the slope (of a map: the vjp) by differences of the body, whatever derivative the card has.
+        """Return the slope (of a map: the vjp) by differences of the body, without the card's derivative.
 
-        NaN where they come to no end, as at a jump.
+        It is NaN where they do not converge, as at a jump.
         """
         bare: Any = self.card._twin(slope_body=None)
         compute = bare.vjp if isinstance(bare, Map) else bare.slope
@@ -73,7 +73,7 @@ class Exactly:
         return Exactly(textbook, self.digits, self.reach).tangent(*arguments, **options)
 
     def tangent(self, *arguments: Any, **options: Any) -> Any:
-        """Return the slope of an element-wise card by the rules of calculus from its body, whatever derivative it has.
+        """Return the slope of an element-wise card by the rules of calculus from its body, without its derivative.
 
         At a kink it is the slope of one side.
         """
@@ -91,9 +91,9 @@ class Exactly:
         options: dict[str, Any],
         unsettled: float | None = None,
     ) -> Any:
-        """Compute with ever more digits until two results agree, going on with those entries alone that do not.
+        """Compute with ever more digits until two results agree; repeat only entries that disagree.
 
-        Where there is no end to it, give `unsettled`, or raise ArithmeticError.
+        Beyond the digit limit, return `unsettled` or, if that is None, raise ArithmeticError.
         """
         import mpmath
 
@@ -131,16 +131,16 @@ class Exactly:
         return public[()]
 
     def _check(self, arguments: tuple[Any, ...], options: dict[str, Any]) -> None:
-        """Refuse what the card does: arrays that are none, and values that lie outside of what an argument may be."""
+        """Call the card once, unless arguments are mpmath numbers, to raise its errors for invalid arguments."""
         import mpmath
 
         if not any(isinstance(a, mpmath.mpf) or getattr(a, "dtype", None) == np.dtype(object) for a in arguments):
             given = arguments if isinstance(self.card, Loss) else arguments[:1]
-            own = [a.copy() if isinstance(a, np.ndarray) else a for a in given]  # into which a wrong body may write
+            own = [a.copy() if isinstance(a, np.ndarray) else a for a in given]  # a body may write to them
             self.card(*own, **options)
 
     def _separable(self, entered: list[Any], options: dict[str, Any], open_: Any) -> Any:
-        """A mask of the entries or rows that can be computed again without the others; None if they all go together."""
+        """Return a mask of the open entries or rows to compute again, or None if all must be computed together."""
         settings = (*options.values(), *self.card.settings.values())
         unreduced = not isinstance(self.card, Loss) or options.get("reduction") == "none"
         if open_.ndim == 0 or not unreduced or not all(isinstance(s, (bool, int, float, str)) for s in settings):
@@ -153,7 +153,7 @@ class Exactly:
         return open_.any(axis=-1) if open_.ndim == 2 else open_
 
     def _agree(self, before: Any, after: Any, digits: int) -> bool:
-        """Whether two results are one to the digits asked; a 0 may be a difference that has lost them all."""
+        """Return whether two results agree to `self.digits`; a 0 may be a difference that lost all digits."""
         if before == after and after != 0:
             return True
         if (before != before and after != after) or abs(before - after) * 10**self.digits < abs(after):
