@@ -204,11 +204,13 @@ def losses() -> Iterator[Work]:
     """Forward and backward of the mean of element-wise losses."""
     for elements in (MIDDLE, 10**6, BIG):
         x, y, bits = normal(elements), normal(elements).flip(0), (normal(elements) > 0).float()
+        weight = normal(elements).abs() + 0.1
         for name, ours, theirs, target in (
             ("mse", snn.MSELoss(), nn.MSELoss(), y),
             ("mae", snn.L1Loss(), nn.L1Loss(), y),
             ("huber", snn.HuberLoss(), nn.HuberLoss(), y),
             ("BCE with logits", snn.BCEWithLogitsLoss(), nn.BCEWithLogitsLoss(), bits),
+            ("BCE, weighted", snn.BCEWithLogitsLoss(weight), nn.BCEWithLogitsLoss(weight), bits),
             ("sigmoid focal", slopes.sigmoid_focal, _focal, bits),
             ("a user's own", own, lambda a, b: torch.log1p((a - b) ** 2).mean(), y),
         ):
