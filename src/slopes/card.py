@@ -1,4 +1,4 @@
-"""Cards: decorated functions, from which everything else about an activation or loss is derived.
+"""Cards: decorated functions that provide everything about an activation or loss.
 
 `activation` and `loss` turn a body, written in the primitives of `slopes.ops`, into a callable that takes NumPy
 arrays and torch tensors, validates its parameters, and knows its derivative, formula, claims and peers.
@@ -600,7 +600,7 @@ class Gate(Map):
         return lambda x: body(*halves(x)), None if slopes is None else pull_back
 
     def curve(self, x: Any) -> tuple[str, str, Any, int]:
-        """Return a plot's labels and rows, in which the gate moves and the value is 1, and the gate's place."""
+        """Return a plot's labels, rows of a moving gate and a value of 1, and the gate's place."""
         place = 0 if self.half == "first" else 1
         return "gate, the value being 1", "", np.stack([x, np.ones_like(x)][:: 1 - 2 * place], axis=-1), place
 

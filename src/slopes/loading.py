@@ -45,7 +45,7 @@ def load(spec: str) -> Card:
 def find(spec: str) -> Any:
     """Return any object: a card as in `load`, a name of torch such as ``torch.nn.MSELoss``, or ``file.py:object``.
 
-    A class or function with parameters such as ``(alpha=0.5)`` behind it is called with them. The errors are those of
+    A class or function with parameters such as ``(alpha=0.5)`` behind it is called with them. Raises the errors of
     `load`, but an object need not be a card.
     """
     file, name, arguments = parts(spec)

@@ -148,7 +148,7 @@ def sqrt(x: Array) -> Array:
 def sin(x: Array) -> Array:
     """The sine."""
     if isinstance(x, (int, float)):
-        return math.sin(x)  # a parameter, such as the margin of a loss
+        return math.sin(x)
     return reading(x).sin(x)
 
 
@@ -176,7 +176,7 @@ def sign(x: Array) -> Array:
 
 def where(condition: Array, a: Array, b: Array) -> Array:
     """`a` where the condition holds, else `b`; both are computed."""
-    if isinstance(condition, bool):  # a condition on parameters, on which a trace guards
+    if isinstance(condition, bool):  # a condition on parameters; a trace guards on it
         return a if condition else b
     return reading(condition).where(condition, a, b)
 

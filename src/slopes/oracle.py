@@ -11,8 +11,8 @@ import numpy as np
 from slopes.card import Card, Loss, Map
 from slopes.extras import require
 
-LARGEST = 20_000  #: the working precision, in digits, at which the search for agreement ends
-ZERO = 400  #: the digits at which a 0 is accepted: in float64 numbers below 1e-324 are 0
+LARGEST = 20_000  #: the highest working precision, in digits, of the search for agreement
+ZERO = 400  #: from this number of digits on a 0 is accepted: in float64 numbers below 1e-324 are 0
 SMALLEST = 5e-324
 
 
@@ -37,7 +37,7 @@ class Exactly:
     def __init__(self, card: Card, digits: int, reach: int = 0) -> None:
         self.card: Any = card
         self.digits = digits
-        self.reach = reach  #: further digits, with which a term of 10**-reach is not lost beside 1
+        self.reach = reach  #: further digits, so that a term of 10**-reach is not lost beside 1
 
     def __repr__(self) -> str:
         return f"slopes.exact({self.card!r}, digits={self.digits})"

@@ -142,7 +142,7 @@ class Overlap(Kind):
         return 1e4 * (2 * certain - 1), certain if self.scores else target
 
     def curve(self, x: Any, settings: dict[str, Any]) -> tuple[str, dict[str, Arguments]]:
-        """Return two pixels of two classes, in which the right class has logit x."""
+        """Return two pixels of two classes, with logit x for the right class."""
         right = np.stack([x, -x if self.scores else np.zeros_like(x)], axis=-1)
         target = np.broadcast_to(np.eye(2) if self.scores else [0, 1], (x.size, 2, 2)[: 2 + self.scores])
         return "logit of the right class, in both of two pixels", {

@@ -102,7 +102,7 @@ class Classification(Kind):
         return rows if space.is_probability else 2 * rows - 1 if space.is_cosine else 1e4 * rows, target
 
     def curve(self, x: Any, settings: dict[str, Any]) -> tuple[str, dict[str, Arguments]]:
-        """Return rows of three classes, in which the right one has x and the others are equal."""
+        """Return rows of three classes: x for the right one, equal numbers for the others."""
         space = self.space_of(settings)
         other = (1 - x) / 2 if space.is_probability else np.zeros_like(x)
         known = {"probability": space.is_probability, "logit": space.is_logit, "cosine": space.is_cosine}

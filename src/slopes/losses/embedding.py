@@ -31,7 +31,7 @@ Cosine = Annotated[float, Interval(-1.0, 1.0, closed=True)]
 
 
 def _size(x):
-    """Return the largest size in each row, or 1, as a divisor with which squares neither overflow nor vanish."""
+    """Return the largest size in each row, or 1: after division by it squares neither overflow nor vanish."""
     return nonzero(_largest(x))
 
 

@@ -34,7 +34,7 @@ LAI = Paper(
 )  # fmt: skip
 
 
-# Arguments with which Keras and scikit-learn give one value for each entry.
+# With these arguments Keras and scikit-learn give one value for each entry.
 KERAS = "(target[..., None], prediction[..., None]"
 SKLEARN = ".loss(target.ravel(), prediction.ravel()).reshape(target.shape)"
 METRIC = "(target.reshape(1, -1), prediction.reshape(1, -1), multioutput='raw_values').reshape(target.shape)"
