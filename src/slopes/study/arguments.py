@@ -1,4 +1,4 @@
-"""Check the activations, losses and baseline given to `slopes.compare`; each error is one line with a remedy."""
+"""Checks of the activations, losses and baseline given to `slopes.compare`; each error is one line with a remedy."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LOSSES = {
 
 
 def activations(given: Any) -> tuple[Any, ...]:
-    """Return the activations: cards of one number, modules of torch, or their classes; `ACTIVATIONS` by default."""
+    """Return the activations: cards of one number, modules of torch, or their classes."""
     if given is None:
         return tuple(getattr(slopes, name) for name in ACTIVATIONS)
     chosen = _several("activations", given, "relu")
@@ -55,7 +55,7 @@ def activations(given: Any) -> tuple[Any, ...]:
 
 
 def losses(given: Any, kind: str) -> tuple[Loss, ...]:
-    """Return the losses, all of them cards; by default `LOSSES` for this kind of task."""
+    """Return the losses, all of them cards."""
     if given is None:
         return tuple(getattr(slopes, name) for name in LOSSES[kind])
     chosen = _several("losses", given, "mse")
@@ -95,13 +95,13 @@ def name(each: Any) -> str:
 
 
 def names(chosen: Sequence[Any]) -> list[str]:
-    """Names for tables: each short name, or the full `repr` where two short names are equal."""
+    """Names for tables: short ones, or the full `repr` where two are equal."""
     short = [name(each) for each in chosen]
     return [repr(each) if short.count(own) > 1 else own for each, own in zip(chosen, short, strict=True)]
 
 
 def baseline(given: Any, chosen: dict[str, tuple[Any, ...]]) -> tuple[int, int]:
-    """Return the indices of the baseline's activation and loss in `chosen`; 0 where none is named."""
+    """Return the indices of the baseline in `chosen`; 0 by default."""
     parts = given if isinstance(given, (tuple, list)) else [given]
     if given is None:
         parts = []

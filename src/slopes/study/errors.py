@@ -2,4 +2,4 @@
 
 
 class StudyError(Exception):
-    """A study cannot start or continue; its recorded runs are kept, and the message gives a remedy."""
+    """Failure to start or continue a study; recorded runs are kept, and the message gives a remedy."""

@@ -26,8 +26,8 @@ def export(rows: Iterable[Mapping[str, Any]], path: str | os.PathLike[str]) -> P
     .parquet if all their entries are numbers. A missing value, or in .json one that is not finite, is empty or null.
     The file is written whole or not at all.
 
-    Raises ValueError for another suffix, ImportError where no package for Parquet is installed, StudyError where the
-    file cannot be written.
+    Raises ValueError for another suffix, ImportError without a package for Parquet, StudyError where the file cannot be
+    written.
     """
     target, found, write = Path(path), list(rows), writer(path)
     try:
@@ -42,7 +42,7 @@ def export(rows: Iterable[Mapping[str, Any]], path: str | os.PathLike[str]) -> P
 
 
 def writer(path: str | os.PathLike[str]) -> Callable[[Rows, str], None]:
-    """Return the function that writes rows to a file of this suffix; ValueError for an unknown suffix."""
+    """Return the writer for a file of this suffix; ValueError for an unknown suffix."""
     found = {".csv": _csv, ".json": _json, ".parquet": _parquet}.get(Path(path).suffix.lower())
     if found is None:
         raise ValueError(f"export: the path must end in .csv, .json or .parquet, got {str(path)!r}")
@@ -116,7 +116,7 @@ def _names(rows: Rows) -> list[str]:
 
 
 def _column(values: list[Any]) -> tuple[str, list[Any]]:
-    """Return a column's type and its values, all of that type."""
+    """Return a column's type and its values of that type."""
     kinds = {_kind(value) for value in values if value is not None}
     if kinds <= {"integer", "number"} and len(kinds) == 2:
         return "number", [None if value is None else float(value) for value in values]
@@ -141,7 +141,7 @@ def _plain(value: Any) -> Any:
 
 
 def _finite(value: Any) -> Any:
-    """Return a value with null for numbers that JSON lacks, such as NaN."""
+    """Return a value with null for NaN and infinity."""
     if isinstance(value, Mapping):
         return {name: _finite(inner) for name, inner in value.items()}
     if isinstance(value, (list, tuple)):

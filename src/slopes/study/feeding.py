@@ -1,4 +1,4 @@
-"""How the outputs of a network and the targets of a task become the arguments of a loss, and predictions."""
+"""How outputs of a network and targets of a task become a loss's arguments, and predictions."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from torch.nn.functional import logsigmoid
 from slopes.study.tasks import Task
 
 Map = Callable[[Tensor], Tensor]
-#: If the loss of the prediction ½ for the target 0 exceeds this, the loss divides by its target.
+#: If the loss of ½ for the target 0 exceeds this, the loss divides by its target.
 _HUGE = 1e4
 _TINY = torch.finfo(torch.float32).tiny
 
-#: Names of each task's targets, and losses to suggest where a loss does not fit them.
+#: Names of each task's targets, and losses that suit them.
 _TARGETS = {
     "classification": ("classes", "cross_entropy, binary_cross_entropy or mse"),
     "binary": ("a yes or no", "binary_cross_entropy, cross_entropy or mse"),
@@ -26,7 +26,7 @@ _TARGETS = {
     "count": ("counts", "poisson_nll, mse or mae"),
     "segmentation": ("masks", "binary_cross_entropy, dice or lovasz_hinge"),
 }
-#: Data that a kind of loss needs and no task provides.
+#: Data that a kind of loss needs and no task has.
 _WANTS = {
     "variance": "a prediction with its variance",
     "ranking": "pairs of which one should rank higher",
@@ -37,7 +37,7 @@ _WANTS = {
     "embeddings": "vectors that are compared within a batch",
     "distillation": "the logits of a teacher",
 }
-#: Spaces of predictions that the networks' outputs can be mapped to, by the kind of loss.
+#: Spaces that outputs can be mapped to, by the kind of loss.
 _SPACES = {
     "classification": ("logits", "probabilities", "log-probabilities"),
     "distribution": ("logits", "probabilities", "log-probabilities"),
@@ -49,14 +49,14 @@ _SPACES = {
 
 
 class Unfit(ValueError):
-    """No task of this kind can feed the loss; the message gives the reason and a remedy."""
+    """Misfit of a loss and a task; the message gives the reason and a remedy."""
 
 
 @dataclass(frozen=True, eq=False)
 class Feed:
-    """The maps from outputs and targets to a loss's arguments, and from outputs to predictions."""
+    """Maps from outputs and targets to a loss's arguments, and from outputs to predictions."""
 
-    note: str  #: suffix for the loss's name; empty where the task feeds it natively
+    note: str  #: suffix for the loss's name; empty where the fit is native
     fed: str  #: the arguments in words
     prediction: Map  #: maps the outputs
     target: Map  #: maps the targets
@@ -68,14 +68,14 @@ class Feed:
     """
 
     def __call__(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the loss's arguments, prediction and target, for a batch of one model."""
+        """Return the loss's prediction and target, for a batch of one model."""
         prediction = self.prediction(outputs)
         target = self.target(targets)
         return prediction, target.to(prediction.dtype) if target.is_floating_point() else target
 
 
 def feed(loss: Any, task: Task) -> Feed:
-    """Return how a task feeds a loss; raise Unfit, with the reason, where it cannot."""
+    """Return how a task feeds a loss; raise Unfit if it cannot."""
     kind, space = loss.kind.name, loss.kind.space_of(loss.settings)
     if str(space) not in _SPACES.get(kind, (str(space),)):
         raise _unfit(loss, task.kind, f"takes {space}, which no output of the networks is")
@@ -155,7 +155,7 @@ _ROWS: dict[str, tuple[str, str, Map]] = {
 
 
 def _of_chances(loss: Any, kind: str) -> tuple[str, str, Map]:
-    """Return (note, words, map) for a loss of numbers, where the numbers are probabilities or 0 and 1."""
+    """Return (note, words, map) for a loss of numbers, on probabilities or 0 and 1."""
     first, second = loss.kind.spaces(loss.settings)
     if second.name == "positive":
         raise _unfit(loss, kind, "takes targets above 0, which a no is not")
@@ -171,7 +171,7 @@ def _above_zero(loss: Any, head: Map) -> Map:
 
 
 def _logs(loss: Any, rows: Map) -> Map:
-    """Return the map to the target's logs, where the loss takes logs."""
+    """Return the target's map, through a log where the loss takes logs."""
     logged = loss.kind.spaces(loss.settings)[1].name == "log-probabilities"
     return (lambda targets: rows(targets).log()) if logged else rows
 
@@ -241,7 +241,7 @@ def _no_and_yes(targets: Tensor) -> Tensor:
 
 
 def _numbers(loss: Any, task: Task) -> Feed:
-    """Return the feed from standardised numbers, in the units of the target where the loss needs them."""
+    """Return the feed from standardised numbers, in units of the target where the loss needs them."""
     assert task.centre is not None  # `make` has set them for these kinds.
     assert task.scale is not None
     centre, scale = task.centre, task.scale
@@ -252,7 +252,7 @@ def _numbers(loss: Any, task: Task) -> Feed:
         raise _unfit(loss, task.kind, f"takes {first.name}, which numbers are not")
     if second.name in ("positive", "non-negative", "above -1"):
         _check_targets(loss, task, above=second.name == "positive")
-        # The mean is the initial prediction, as for standardised targets.
+        # The initial prediction is the mean, as for standardised targets.
         start = centre.clamp_min(_TINY).log()
 
         def natural(outputs: Tensor) -> Tensor:
@@ -289,7 +289,7 @@ def _check_targets(loss: Any, task: Task, *, above: bool) -> None:
 
 
 def _is_log(loss: Any) -> bool:
-    """Whether the prediction is a log: any number is allowed, but no target below 0."""
+    """Whether the prediction is a log: it is any number, but no target is below 0."""
     first, second = loss.kind.spaces(loss.settings)
     return first.name == "real" and second.name in ("positive", "non-negative")
 
@@ -299,7 +299,7 @@ def _value(loss: Any, prediction: Any, target: Any) -> float:
 
 
 def _divides(loss: Any) -> bool:
-    """Whether a target of 0 makes a loss of numbers huge, as a division by the target does."""
+    """Whether a loss of numbers divides by the target: it is huge for 0."""
     if loss.kind.spaces(loss.settings)[0].name == "log-probabilities":
         return False
     value = _value(loss, [0.5], [0.0])
@@ -307,13 +307,13 @@ def _divides(loss: Any) -> bool:
 
 
 def _check_falls(loss: Any, kind: str) -> None:
-    """Refuse a loss of signs that does not fall as the score of a yes rises, such as a distance."""
+    """Refuse a loss of signs that does not fall with the score of a yes, such as a distance."""
     if _value(loss, [4.0], [1.0]) >= _value(loss, [-4.0], [1.0]):
         raise _unfit(loss, kind, "rises with the score of a yes, as a loss of distances does")
 
 
 def _shifts_freely(loss: Any) -> bool:
-    """Whether a loss of rows stays the same when all logits of a row rise alike."""
+    """Whether a loss of rows ignores a shift of all logits of a row."""
     rows = [[0.5, -1.0, 0.25]], [[1.5, 0.0, 1.25]]
     values = [_value(loss, row, [[0.0, 1.0, 0.0]]) for row in rows]
     return math.isclose(*values, rel_tol=1e-5)

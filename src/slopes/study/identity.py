@@ -1,8 +1,8 @@
 """Digests of everything that a run depends on, so that changed code never reuses old records.
 
 Code is digested in its compiled form, because that is what runs: a file edited after its import, or code typed in a
-session, has no reliable text. The digest follows the functions and constants of the user that the code names. Values
-cover the rest: the results of a function or a network on fixed numbers, to six digits.
+session, has no reliable text. The digest follows the user's functions and constants that the code names. Beside it
+stand the values of a function or network on fixed numbers, to six digits.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from slopes.study.tasks import Task
 
 PLAIN = (int, float, complex, str, bytes, bool, type(None), type(Ellipsis), range)
-#: Files of slopes that decide how a network is trained and recorded, beside each study's settings.
+#: Files of slopes that decide how a network is trained and recorded.
 TRAINING = {"slopes.study": ("training", "networks", "feeding.py", "metrics.py", "job.py"), "slopes.models": ("",)}
 
 
@@ -42,7 +42,7 @@ def digest(text: str) -> str:
 
 
 def of_card(card: Card, probe: Tensor) -> dict[str, str]:
-    """Return the fields that identify a version of a card: its name, settings, code, and the values in the probe."""
+    """Return the identity of a card: its name, settings, code, and the values in the probe."""
     return {
         "name": repr(card),
         "settings": repr(sorted(card.settings.items())),
@@ -52,7 +52,7 @@ def of_card(card: Card, probe: Tensor) -> dict[str, str]:
 
 
 def of_activation(given: Any) -> dict[str, str]:
-    """Return the same fields for an activation: a card, a module, or a factory of modules."""
+    """Return the same for an activation: a card, a module, or a factory of modules."""
     probe = probe_activation(given)
     if isinstance(given, Card):
         return of_card(given, probe)
@@ -67,7 +67,7 @@ def of_activation(given: Any) -> dict[str, str]:
 
 
 def of_network(network: Network, kept: Mapping[str, Tensor], inputs: Tensor) -> str:
-    """Digest of a network: its code, settings, weights that no seed draws anew, and its outputs for the inputs."""
+    """Digest of a network: its code, settings, weights that no seed draws anew, and outputs for the inputs."""
     model = network.build(0)
     made_by = None if isinstance(network.source, nn.Module) else network.source
     return digest(
@@ -84,7 +84,7 @@ def of_network(network: Network, kept: Mapping[str, Tensor], inputs: Tensor) -> 
 
 @functools.cache
 def of_training() -> str:
-    """Digest of the study's own code for training."""
+    """Digest of the code of slopes that trains."""
     places = [resources.files(package) / name for package, names in TRAINING.items() for name in names]
     return digest("\n".join(text for place in places for text in _texts(place)))
 
@@ -123,7 +123,7 @@ def probe_activation(given: Any) -> Tensor:
 def probe_loss(card: Any, task: Task) -> Tensor:
     """Values and gradient of a loss for fixed outputs of a network, fed as in training.
 
-    Raises ValueError if the loss cannot be trained, and the errors of `feed` for a loss that does not fit the task.
+    Raises ValueError if the loss cannot be trained, and the errors of `feed`.
     """
     targets = task.targets[_telling(task)]
     if targets.is_floating_point():
@@ -146,13 +146,13 @@ def probe_loss(card: Any, task: Task) -> Tensor:
 
 
 def _telling(task: Task) -> Tensor:
-    """Indices of the first samples and of the first sample of every class, as sorted data have some far behind."""
+    """Indices of the first samples, and of the first of every class, as data may be sorted."""
     rows = np.unique(strata_of(task.kind, task.targets).numpy(), return_index=True)[1]
     return torch.from_numpy(np.union1d(rows, np.arange(min(16, len(task.targets)))))
 
 
 class _Severed(ValueError):
-    """No gradient comes through."""
+    """Missing gradient of a function."""
 
 
 def _check_learns(name: str, learns: bool) -> None:
@@ -166,7 +166,7 @@ def _doubled(given: Any) -> nn.Module:
 
 
 def _response(network: Network, inputs: Tensor, training: bool) -> str:
-    """Outputs of the network of seed 0 as text, in float64, so that the order of additions shows in no digit."""
+    """Outputs of the network of seed 0 as text, in float64, so that the order of additions never shows."""
     model = network.build(0).train(training)
     try:
         with seeded(0), torch.no_grad():
@@ -178,7 +178,7 @@ def _response(network: Network, inputs: Tensor, training: bool) -> str:
 
 
 def figures(values: Tensor, digits: int = 6) -> str:
-    """Format numbers to so many digits; numbers that are negligible beside the largest become 0."""
+    """Format numbers to so many digits; those negligible beside the largest become 0."""
     rows = values.double().flatten()
     rows = torch.where(rows.abs() < rows.nan_to_num(0, 0, 0).abs().max() * 1e-9, 0.0, rows)
     return " ".join(f"{value + 0.0:.{digits - 1}e}" for value in rows.tolist())
@@ -197,9 +197,9 @@ def _raw(tensors: Mapping[str, Tensor]) -> str:
 
 
 def code(*things: Any) -> str:
-    """Compiled code of functions and classes, and of everything they name, as a text equal in every process."""
+    """Compiled code of functions and classes and of everything they name, as one text, equal in every process."""
     lines: list[str] = []
-    seen: dict[int, Any] = {}  # Keep the objects alive, so that no id is reused.
+    seen: dict[int, Any] = {}  # This keeps each id in use.
     for thing in things:
         _follow(thing, lines, seen, given=True)
     return "\n".join(lines)
@@ -217,7 +217,7 @@ def _parts(model: nn.Module) -> Iterator[Any]:
 
 
 def _follow(thing: Any, lines: list[str], seen: dict[int, Any], given: bool = False) -> None:
-    """Append a canonical text of an object and of everything it names; a `given` one counts wherever it is from."""
+    """Append a canonical text of an object and of all that it names; a `given` one counts wherever it is from."""
     if isinstance(thing, PLAIN):
         lines.append(repr(thing))
         return
@@ -227,7 +227,7 @@ def _follow(thing: Any, lines: list[str], seen: dict[int, Any], given: bool = Fa
             lines.append(type(thing).__name__)
             for part in _ordered(thing):
                 _follow(part, lines, seen)
-            del seen[id(thing)]  # Equal containers must read alike, be they one object or two.
+            del seen[id(thing)]  # Equal containers read alike, one object or two.
         return
     if isinstance(thing, ModuleType):
         lines.append(thing.__name__)
@@ -283,14 +283,14 @@ def _follow_function(function: FunctionType, lines: list[str], seen: dict[int, A
 
 
 def _follow_names(names: list[str], scope: Mapping[str, Any], lines: list[str], seen: dict[int, Any]) -> None:
-    """Append the values of these names in a scope; look the names up in the user's modules among the values, too."""
+    """Append the values of these names in a scope, and in the user's modules within it."""
     for name in names:
         value = scope.get(name)
         if isinstance(value, ModuleType):
             if not _is_known_name(value.__name__) and id(value) not in seen:
                 seen[id(value)] = value
                 _follow_names(names, vars(value), lines, seen)
-                del seen[id(value)]  # Another function may name other attributes of this module.
+                del seen[id(value)]  # Another function may use other attributes of this module.
         elif name in scope:
             lines.append(name)
             _follow(value, lines, seen)
@@ -311,7 +311,7 @@ def _is_filled(cell: Any) -> bool:
 
 
 def _is_known(thing: Any) -> bool:
-    """Whether a version of this code is recorded anyway: Python's, torch's, NumPy's or slopes' own."""
+    """Whether the version of this code is recorded: Python's, torch's, NumPy's or slopes' own."""
     return _is_known_name(getattr(thing, "__module__", None) or "builtins")
 
 
@@ -323,7 +323,7 @@ def _is_known_name(module: str) -> bool:
 
 
 def _is_installed(thing: Any) -> bool:
-    """Whether it is from an installed package; its own code counts, but not everything that it names."""
+    """Whether it is from an installed package: its own code counts, but not all that it names."""
     file = getattr(sys.modules.get(thing.__module__), "__file__", None) or ""
     return "site-packages" in file or "dist-packages" in file
 

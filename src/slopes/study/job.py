@@ -1,4 +1,4 @@
-"""Units of training: a `Cell` is one run, a `Job` holds everything that the cells of a study share."""
+"""Units of training: a `Cell` is one run, a `Job` is shared by all cells of a study."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """Everything that determines the runs, apart from the fields of each cell."""
+    """Everything that determines the runs, beside the fields of each cell."""
 
     activations: tuple[Any, ...]  #: cards, modules, or factories of modules, as `slopes.swap` takes
     losses: tuple[Loss, ...]

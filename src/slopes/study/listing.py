@@ -1,4 +1,4 @@
-"""Table of the ranking with its verdicts and the untrained pairs, for `print(study)` and for a notebook."""
+"""Table of the ranking and the untrained pairs, for `print(study)` and for a notebook."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from slopes.study.results import Pair, Study
 
 STYLES = {"better": "bold green", "worse": "red", "too few seeds": "yellow"}
-#: Least width, in columns of the terminal, at which a column of the table is shown; all others always are.
+#: Least width of the terminal for these columns; all others are always shown.
 FROM = {"fed": 150, "95 % interval": 96, "p": 125, "diverged": 110, "failed": 125, "ms/epoch": 110}
 
 
 class _Listing(Table):
-    """Table that omits its least important columns where there is little room."""
+    """Table that omits its least important columns in a narrow terminal."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         narrow = copy.copy(self)
@@ -37,7 +37,7 @@ class _Listing(Table):
 
 
 def listing(study: Study, metric: str | None = None) -> Table:
-    """Return the pairs as a table for rich, the best mean first; LookupError if the task has no such metric."""
+    """Return the pairs as a table for rich, the best mean first; LookupError for an unknown metric."""
     chosen = study.metric(metric)
     ranked = study.ranked(chosen.name)
     values = [pair.estimate(chosen.name).mean for pair in ranked]
@@ -78,7 +78,7 @@ def listing(study: Study, metric: str | None = None) -> Table:
 
 
 def html(study: Study) -> str:
-    """Return the cells of `listing` as HTML, with its title above and its caption below."""
+    """Return `listing` as HTML, with its title above and its caption below."""
     listed = listing(study)
     columns = [[_cell(cell) for cell in column.cells] for column in listed.columns]
     head = [escape(column.header) for column in listed.columns]
@@ -88,13 +88,13 @@ def html(study: Study) -> str:
 
 
 def _cell(cell: RenderableType) -> str:
-    """Return the text of a cell as HTML, bold where the terminal has it bold."""
+    """Return a cell as HTML, bold where the terminal has it bold."""
     bold = isinstance(cell, Text) and "bold" in str(cell.style)
     return f"<b>{escape(cell)}</b>" if bold else escape(cell)
 
 
 def _names(pair: Pair, noted: bool) -> list[Text]:
-    """Return the names of the pair, and the note on its loss if the table has a column for it."""
+    """Return the names of the pair, and the note on its loss if there is a column for it."""
     return [Text(pair.activation), Text(pair.loss), *[Text(pair.note)] * noted]
 
 

@@ -1,8 +1,8 @@
 """Operating-system lock on a folder; it ends with the process that holds it, however that ends.
 
-A lock of `fcntl` belongs to one process: a forked child neither shares it nor keeps it alive, unlike one of `flock`.
+A lock of `fcntl` belongs to one process: unlike one of `flock`, a forked child neither shares it nor keeps it alive.
 But it does not exclude its own process, and closing a second handle of the file releases it. So `_held` lists the
-folders that this process has locked, and is checked before the file is opened.
+folders that this process has locked.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _guard = threading.Lock()
 
 
 class Lock:
-    """Lock of a folder, held until `release`; StudyError where another process has it or the file cannot be locked.
+    """Lock of a folder, held until `release`; StudyError where it is taken or cannot be had.
 
     The file stays: without it, two processes could lock two files of one name.
     """
@@ -55,7 +55,7 @@ class Lock:
                 f"{self.path.parent}: this file system has no locks ({error.strerror}), so that two studies could write"
                 " one record; choose an output folder on another."
             ) from error
-        with suppress(OSError):  # The disk may be full; the lock does not need the name of its holder.
+        with suppress(OSError):  # The disk may be full; the lock needs no name.
             os.ftruncate(file, 0)
             os.write(file, f"process {os.getpid()} on {platform.node()}\n".encode())
         return file

@@ -1,4 +1,4 @@
-"""Metrics of the kinds of tasks, never the loss, for many models at once."""
+"""Metrics of tasks, never the loss, for many models at once."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from torch import Tensor
 from slopes.study.feeding import Feed
 from slopes.study.tasks import Task
 
-BINS = 15  #: number of bins of the calibration error, of equal width
+BINS = 15  #: bins of the calibration error, of equal width
 _EPS = torch.finfo(torch.float64).eps  #: least probability that counts, as in scikit-learn
-_MOST = torch.finfo(torch.float32).max  #: A larger prediction counts as no finite number.
-_RARELY = 0.01  #: Least predicted count, as a fraction of the mean: 0 would make the deviance infinite.
+_MOST = torch.finfo(torch.float32).max  #: A larger prediction counts as infinite.
+_RARELY = 0.01  #: Least predicted count, as a fraction of the mean; at 0 the deviance is infinite.
 
 
 class Metric(NamedTuple):
@@ -33,7 +33,7 @@ class Metric(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """Outputs of models for samples of a task, and the samples' targets."""
+    """Outputs of models for samples of a task, with the targets."""
 
     task: Task
     feed: Feed
@@ -73,14 +73,13 @@ class Judged:
 
     @cached_property
     def _finite(self) -> bool:
-        return bool(self.outputs.sum().isfinite())  # This takes a tenth of the time of a test of each entry.
+        return bool(self.outputs.sum().isfinite())  # A sum takes a tenth of the time.
 
 
 def judge(task: Task, feed: Feed, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
     """Return every metric of the task, (model,) in float64, of outputs and targets (model, sample, …).
 
-    A guess that ignores the sample replaces a prediction that is not finite: equal probabilities, or the mean of the
-    training targets.
+    Where a prediction is not finite, a guess replaces it: equal probabilities, or the mean of the training targets.
     """
     judged = Judged(task, feed, outputs, targets)
     return {metric.name: metric.measure(judged) for metric in METRICS[task.kind]}
@@ -153,7 +152,7 @@ def _precision(judged: Judged) -> Tensor:
 
 
 def _balanced_accuracy(judged: Judged) -> Tensor:
-    """Mean of recall and specificity; if only one class is present, its share of right answers."""
+    """Mean of recall and specificity; if only one class is present, its accuracy."""
     predicted, true = judged.yes
     there = torch.stack([true.any(1), (~true).any(1)]).double()
     right = torch.stack([_share(predicted & true, true), _share(~predicted & ~true, ~true)])
@@ -161,18 +160,18 @@ def _balanced_accuracy(judged: Judged) -> Tensor:
 
 
 def _share(part: Tensor, whole: Tensor) -> Tensor:
-    """Fraction of a mask, over (model, sample), that is also in its part; 0 if the mask is empty."""
+    """Fraction of a mask, over (model, sample), that is in its part; 0 if the mask is empty."""
     return part.sum(1).double() / whole.sum(1).clamp_min(1)
 
 
 def _average_precision(judged: Judged) -> Tensor:
-    """Mean, over the true yeses, of the precision at the threshold of their own probability; ties fall together."""
+    """Mean, over the true yeses, of the precision at their own probability; ties count together."""
     order = judged.predicted.argsort(dim=1, descending=True)
     chance, yes = judged.predicted.gather(1, order), judged.yes[1].gather(1, order).double()
     places = torch.arange(chance.shape[1], device=chance.device).expand_as(chance)
     last = torch.ones_like(chance, dtype=torch.bool)
     last[:, :-1] = chance[:, :-1] != chance[:, 1:]
-    # index of the last sample with the same probability: the least such index from here on
+    # index of the last sample with the same probability
     ends = torch.where(last, places, chance.shape[1]).flip(1).cummin(1).values.flip(1)
     precision = (yes.cumsum(1) / (places + 1)).gather(1, ends)
     return (precision * yes).sum(1) / yes.sum(1).clamp_min(1)
@@ -182,7 +181,7 @@ def _average_precision(judged: Judged) -> Tensor:
 
 
 def _iou(judged: Judged) -> Tensor:
-    """Intersection over union, over the pixels of all samples together."""
+    """Intersection over union, over the pixels of all samples."""
     both, either = _overlap(judged, 1)
     return torch.where(either > 0, both / either.clamp_min(1), 1.0)
 
@@ -194,7 +193,7 @@ def _dice(judged: Judged) -> Tensor:
 
 
 def _overlap(judged: Judged, axis: int) -> tuple[Tensor, Tensor]:
-    """Return the sizes of the intersection and the union of mask and prediction, over all axes from `axis` on."""
+    """Return the sizes of intersection and union of mask and prediction, over the axes from `axis` on."""
     predicted, true = judged.yes
     return (predicted & true).flatten(axis).sum(axis).double(), (predicted | true).flatten(axis).sum(axis).double()
 
@@ -214,7 +213,7 @@ def _r2(judged: Judged) -> Tensor:
     targets = judged.targets.double()
     left = (judged.predicted - targets).square().sum(1)
     whole = (targets - targets.mean(1, keepdim=True)).square().sum(1)
-    alike = (left == 0).double()  # If all targets are equal, there is nothing to explain.
+    alike = (left == 0).double()  # Equal targets leave nothing to explain.
     return torch.where(whole > 0, 1 - left / torch.where(whole > 0, whole, 1.0), alike).mean(-1)
 
 
@@ -237,8 +236,8 @@ METRICS: dict[str, tuple[Metric, ...]] = {
         Metric("brier", "Brier score", False, False, 0.005, _brier),
         Metric("calibration", "calibration error", False, True, 0.005, _calibration),
     ),
-    # The first metric needs no threshold: if a yes is rare, "no" for all is nearly always right, and losses that weight
-    # the classes move the threshold.
+    # The first metric needs no threshold: if a yes is rare, "no" is nearly always right, and losses that weight the
+    # classes move the threshold.
     "binary": (
         Metric("average_precision", "average precision", True, True, 0.005, _average_precision),
         Metric("balanced_accuracy", "balanced accuracy", True, True, 0.005, _balanced_accuracy),

@@ -28,7 +28,7 @@ STACK = 60
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """Everything that determines a study's runs, and the baseline of the comparison."""
+    """Everything that determines a study's runs, and the baseline."""
 
     job: Job
     settings: Settings
@@ -68,13 +68,13 @@ class Plan:
                 found.append(feed(loss, self.job.task))
             except Unfit as error:
                 found.append(str(error))
-            except Exception as error:  # A user's own loss may raise anything.
+            except Exception as error:  # A user's loss may raise anything.
                 raise ValueError(f"compare: {loss.name} fails on torch tensors: {describe(error)}") from error
         return found
 
     @property
     def feeds(self) -> list[Feed | None]:
-        """Feed of each loss; None for a loss that does not fit the task."""
+        """Feed of each loss; None where it does not fit."""
         return [None if isinstance(fit, str) else fit for fit in self._fits]
 
     @cached_property
@@ -103,7 +103,7 @@ class Plan:
 
     @property
     def machine(self) -> dict[str, str]:
-        """Python and the system on which the study runs."""
+        """Python and system of this machine."""
         return {"python": platform.python_version(), "system": f"{platform.system()} {platform.machine()}"}
 
     @cached_property
@@ -125,8 +125,7 @@ class Plan:
     def chunks(self, recorded: Collection[str], workers: int) -> list[list[Cell]]:
         """Split the remaining cells into chunks, each trained side by side.
 
-        Chunks are as few as `STACK` allows, equal in size, and a multiple of the workers, so that no worker waits for
-        another.
+        There are as few as `STACK` allows, of equal size, and a multiple of the workers, so that no worker waits.
         """
         left = [cell for cell in self.cells if self.key(cell) not in recorded]
         if not left:
@@ -150,7 +149,7 @@ class Plan:
         }
 
     def key(self, cell: Cell) -> str:
-        """Key of a run in the record: a digest of its spec, so that changed runs are never mixed in."""
+        """Key of a run in the record: a digest of its spec."""
         if cell not in self._keys:
             canonical = json.dumps(self.spec(cell), sort_keys=True, separators=(",", ":"))
             self._keys[cell] = hashlib.sha256(canonical.encode()).hexdigest()
@@ -167,7 +166,7 @@ class Plan:
 
 
 def make_plan(settings: Settings) -> Plan:
-    """Return the plan for the settings; raise TypeError or ValueError with the reason if something does not fit."""
+    """Return the plan for the settings; TypeError or ValueError if something does not fit."""
     from slopes.study import networks, tasks
 
     chosen = arguments.activations(settings.activations)
@@ -183,5 +182,5 @@ def make_plan(settings: Settings) -> Plan:
         if settings.baseline is not None:
             raise ValueError(f"compare: the baseline cannot be trained: {plan.unfit[against]}")
         plan = Plan(job, settings, plan.cells[0][:2])
-    _ = plan.names, plan._identities  # These properties refuse functions that cannot be trained.
+    _ = plan.names, plan._identities  # They refuse functions that cannot be trained.
     return plan

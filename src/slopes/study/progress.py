@@ -1,4 +1,4 @@
-"""Display of a study's progress: a bar on a terminal or in a notebook, lines elsewhere, or the caller's function."""
+"""Display of progress: a bar on a terminal or in a notebook, lines elsewhere, or the caller's function."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from slopes.study.words import duration
 
 @dataclass(frozen=True)
 class Progress:
-    """Progress of a study; the callback receives it at the start and whenever runs have ended."""
+    """Progress of a study, passed to the callback at the start and whenever runs end."""
 
     done: int  #: runs that have ended, failed and earlier ones included
     total: int
-    resumed: int  #: runs among `done` that an earlier start recorded
-    diverged: int  #: runs among `done` that diverged
-    failed: int  #: runs that could not be trained; the next start tries them again
+    resumed: int  #: runs that an earlier start recorded
+    diverged: int  #: runs that diverged
+    failed: int  #: runs to try again at the next start
     elapsed: float  #: seconds since this start
     latest: str = ""  #: name of the pair that ended last
 
@@ -73,7 +73,7 @@ class _Lines:
 
 
 class _BarInNotebook:
-    """Display of one output below a notebook's cell, rewritten by each call."""
+    """Display below a notebook's cell, rewritten by each call."""
 
     def __init__(self) -> None:
         self._handle: Any = None

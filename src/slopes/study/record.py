@@ -1,8 +1,8 @@
 """Record of a study: one SQLite file that keeps every run from the moment it ends.
 
-Only the process that coordinates a study writes, and it holds the folder's `Lock` meanwhile. The journal is a
-write-ahead log, so that others may read at the same time. Where that is refused, and on network folders, whose machines
-share no memory, it is a rollback journal, and SQLite's own exclusive lock keeps readers out.
+Only the process that coordinates a study writes, under the folder's `Lock`. The journal is a write-ahead log, so that
+others may read meanwhile. Where that is refused, and on network folders, whose machines share no memory, it is a
+rollback journal, and SQLite's exclusive lock keeps readers out.
 
 A finished run is never overwritten. A failed run is kept with its reason until it is tried again.
 """
@@ -53,14 +53,14 @@ class Failure(NamedTuple):
 
 
 def machine() -> str:
-    """Describe this machine: its name, system and Python."""
+    """Describe this machine."""
     return f"{platform.node()}, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
 
 
 class Record:
     """Record of a folder, open for writing; a context manager.
 
-    Raises StudyError if the file cannot be used, and never changes a file that it did not write.
+    Raises StudyError if the file cannot be used, and never changes a foreign file.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -88,7 +88,7 @@ class Record:
             raise
 
     def _open(self) -> sqlite3.Connection:
-        # An exclusive lock needs no shared memory to read a file left with a write-ahead log.
+        # An exclusive lock needs no shared memory to read a write-ahead log.
         with closing(_connect(self.path)) as connection:
             connection.execute("PRAGMA locking_mode=EXCLUSIVE")
             known = _check(connection, self.path)
@@ -115,7 +115,7 @@ class Record:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if os.getpid() == self._process:  # A forked child that unwinds must leave its parent's file alone.
+        if os.getpid() == self._process:  # A forked child must leave its parent's file alone.
             self._connection.close()
             self._lock.release()
 
@@ -124,16 +124,16 @@ class Record:
         return {key for (key,) in self._ask("SELECT key FROM runs WHERE status = 'done'")}
 
     def add(self, key: str, spec: dict[str, Any], outcome: dict[str, Any], where: str | None = None) -> None:
-        """Store a run, on the disk before this returns; a finished run stays as it is."""
+        """Store a run on the disk; a finished run stays as it is."""
         self._ask(_PUT, (key, _text(spec), "done", _text(outcome), None, None, where or machine(), _now()))
 
     def fail(self, key: str, spec: dict[str, Any], reason: str, trace: str = "", where: str | None = None) -> None:
-        """Store that a run failed, and why; a finished run stays as it is."""
+        """Store a failure with its reason; a finished run stays as it is."""
         self._ask(_PUT, (key, _text(spec), "failed", None, reason, trace, where or machine(), _now()))
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Commit everything that is added within at its end, all or nothing."""
+        """Commit all additions at the end, or none."""
         with _explained(self.path), _transaction(self._checked()):
             yield
 
@@ -159,7 +159,7 @@ class Record:
             return self._checked().execute(statement, values).fetchall()
 
     def _checked(self) -> sqlite3.Connection:
-        """Return the connection; StudyError in a forked process, or if another file has replaced the record."""
+        """Return the connection; StudyError in a forked process, or if the file was replaced."""
         if os.getpid() != self._process:
             raise StudyError(f"{self.path}: this record is open in the process that forked this one; write there.")
         if _identity(self.path) != self._identity:
@@ -171,7 +171,7 @@ class Record:
 
 
 def rows(folder: Path) -> list[dict[str, Any]]:
-    """Return every run of a folder's record as one flat row, even during a study; StudyError if there is no record."""
+    """Return every run of a folder's record as one flat row, even during a study; StudyError without a record."""
     path = folder / "record.sqlite"
     if not path.is_file():
         raise StudyError(f"{path}: there is no record here; give the output folder of a study.")
@@ -186,7 +186,7 @@ def rows(folder: Path) -> list[dict[str, Any]]:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    # Autocommit, as `_transaction` writes transactions out.
+    # `_transaction` writes transactions out.
     return sqlite3.connect(path, timeout=WAIT, isolation_level=None, check_same_thread=False)
 
 
@@ -217,7 +217,7 @@ def _tables(connection: sqlite3.Connection) -> list[str]:
 
 
 def _journalled(path: Path) -> sqlite3.Connection:
-    """Return a connection with a write-ahead log, or with a rollback journal where a log is not possible."""
+    """Return a connection with a write-ahead log, or else with a rollback journal."""
     if not _remote(path.parent):
         connection = _connect(path)
         with suppress(sqlite3.OperationalError):
@@ -236,7 +236,7 @@ def _journalled(path: Path) -> sqlite3.Connection:
     return connection
 
 
-#: File systems that several machines mount, by their names in the kernel's table.
+#: File systems that several machines mount.
 REMOTE = (
     "nfs",
     "cifs",

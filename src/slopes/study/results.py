@@ -1,4 +1,4 @@
-"""Results of a study: its runs, the table of its pairs, the verdicts, the fitted model, and its page."""
+"""Results of a study: runs, table of pairs, verdicts, fitted model, and page."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Run:
     seconds: float  #: processor time per epoch without diagnostics; a stack's time is divided among its runs
     engine: str  #: "stack" or "loop"
     stack: int  #: number of runs trained side by side
-    why: str  #: the reason why they were not stacked
+    why: str  #: reason why they were not stacked
 
 
 @dataclass(frozen=True)
@@ -66,9 +66,9 @@ class Pair:
 
     activation: str
     loss: str
-    note: str  #: added to the loss's name where the task does not feed it natively
+    note: str  #: added to the loss's name where the fit is not native
     fed: str  #: the loss's arguments in words
-    unfit: str  #: the reason why the pair does not fit the task; empty if it does
+    unfit: str  #: reason why the pair does not fit the task, or ""
     runs: tuple[Run, ...]
     failures: tuple[Failure, ...]
     rates: tuple[float, ...]
@@ -77,7 +77,7 @@ class Pair:
 
     @property
     def names(self) -> tuple[str, str]:
-        """Names of its activation and its loss, which identify it."""
+        """Names of its activation and loss, which identify it."""
         return self.activation, self.loss
 
     @property
@@ -91,7 +91,7 @@ class Pair:
         return bool(self.runs)
 
     def series(self, metric: str | None = None) -> Series:
-        """Validation metric and a test metric, each (rate, seed), NaN where a run failed."""
+        """Return the validation metric and a test metric, each (rate, seed), NaN where a run failed."""
         validation, test = (np.full((len(self.rates), len(self.seeds)), np.nan) for _ in range(2))
         rows, columns = ({value: i for i, value in enumerate(values)} for values in (self.rates, self.seeds))
         for run in self.runs:
@@ -105,7 +105,7 @@ class Pair:
         return [run for run in self.runs if run.rate == rate]
 
     def validated(self, rate: float) -> float:
-        """Mean over seeds of the validation metric at a rate, signed so that higher is better; −inf without runs."""
+        """Mean validation metric over seeds at a rate, signed so that higher is better; −inf without runs."""
         values = [run.validation[self.metric.name] for run in self.at(rate)]
         if not values:
             return -np.inf
@@ -226,7 +226,7 @@ class Study:
         return sorted(pairs, key=lambda pair: sign * pair.estimate(found.name, self._rate(pair, rate)).mean)
 
     def metric(self, name: str | None = None) -> Metric:
-        """Return a metric of the task by its name, the first one by default; LookupError if there is none."""
+        """Return a metric by its name, the first one by default; LookupError if there is none."""
         for metric in self.metrics:
             if name in (None, metric.name):
                 return metric
@@ -255,8 +255,8 @@ class Study:
         """Return one dict per pair, the best mean of the metric on test data first, then the untrained pairs.
 
         All numbers are means over seeds, at the rate that validation chose for each pair or, with ``rate="shared"``, at
-        the `shared_rate` of all pairs. `low` and `high` bound Student's 95 % interval over seeds, None with one seed.
-        `reason` explains why a pair was not trained.
+        `shared_rate`. `low` and `high` bound Student's 95 % interval over seeds, None with one seed. `reason` explains
+        why a pair was not trained.
         """
         chosen = self.metric(metric)
         rows = [self._row(pair, chosen, self._rate(pair, rate)) for pair in self.ranked(chosen.name, rate)]
@@ -352,8 +352,8 @@ class Study:
         """Train the winner once more and return it with its model.
 
         The winner is the pair with the best mean validation metric, at its rate, with the seed of the best validation
-        metric; test data play no part. Its model trains alone, from its seed, and has the recorded weights within
-        rounding, unless training draws at random.
+        metric; test data play no part. Its model trains alone, and has the recorded weights within rounding, unless
+        training draws at random.
 
         Raises LookupError where nothing could be trained.
         """

@@ -1,7 +1,7 @@
-"""Options of a comparison, each with its default, its check and its help, in one place.
+"""Options of a comparison, each with its default, check and help, in one place.
 
 The fields of `Settings` determine the signature and docstring of `slopes.compare`, its options on the command line, the
-digest of a run, and the call on a study's page that repeats it. Importing this module loads nothing heavy.
+digest of a run, and the call on a study's page. Importing this loads nothing heavy.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ Check = Callable[[str, Any], Any]
 
 OPTIMIZERS = ("adam", "adamw", "sgd")
 ENGINES = ("auto", "stack", "loop")
-#: Part of the options that change a run's numbers, beside its pair, rate, seed, network and data.
+#: Options that change a run's numbers, beside its pair, rate, seed, network and data.
 TRAINING = "training"
-#: Part of the options for the place and manner of the work, which change no number.
+#: Options for the place and manner of the work, which change no number.
 PLACE = "place"
 
 
@@ -52,7 +52,7 @@ def option(
 ) -> Any:
     """Return a field of `Settings`; its check takes a name and a value, and returns the value to keep.
 
-    Type checkers see a default only if it is passed by keyword.
+    Type checkers see a default only if passed by keyword.
     """
     return field(
         default=default, metadata={"about": about, "on_command_line": on_command_line, "check": check, "part": part}
@@ -64,13 +64,13 @@ def option(
 
 def shown(value: Any) -> str:
     """Format a value for a message."""
-    from slopes import domains  # Imported late, as it loads NumPy.
+    from slopes import domains  # This loads NumPy.
 
     return domains.shown(value)
 
 
 def whole(name: str, value: Any, least: int, most: int = 10**6) -> int:
-    """Check a whole number; even the default maximum is more runs than anyone can wait for."""
+    """Check a whole number; the default maximum is more runs than anyone can wait for."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or int(value) < least:
         raise ValueError(f"compare: {name} must be a whole number of at least {least}, got {shown(value)}.")
     if int(value) > most:
@@ -152,7 +152,7 @@ def _settings(cls: type) -> Any:
 
 @_settings
 class Settings:
-    """Options of one comparison; each is checked by itself and stored in its usual form."""
+    """Options of one comparison, each checked by itself and in its usual form."""
 
     model: Any = option(
         '``"mlp"``, ``"cnn"`` or ``"transformer"``, with settings as in ``"mlp(hidden=128)"``; or your own: a module, '
@@ -303,7 +303,7 @@ OPTIONS: tuple[Field[Any], ...] = fields(Settings)
 
 
 def takes(settings: Callable[P, Settings]) -> Callable[[Callable[[Settings], Study]], Callable[P, Study]]:
-    """Return a decorator that gives a function of settings their signature and a docstring with their help."""
+    """Return a decorator that gives a function of settings their signature and their help."""
     known = [each.name for each in OPTIONS]
     parameters = "\n".join(
         f"{each.name}\n{textwrap.indent(textwrap.fill(each.metadata['about'], 104), '    ')}" for each in OPTIONS

@@ -1,9 +1,9 @@
 """Tests of which differences are real: by permutation, with a margin, and with intervals that only describe.
 
 Two functions are compared by runs that share their seeds. If the functions are the same in truth, the results of a seed
-at all learning rates may as well be exchanged. The difference is ranked among the differences after all such exchanges.
-Every exchange chooses its learning rates anew, as that choice is part of chance: a test at rates chosen once finds
-differences between a function and itself (docs/compare/statistics.md).
+at all learning rates may be exchanged. The difference is ranked among the differences after all such exchanges. Every
+exchange chooses its learning rates anew: a test at rates chosen once finds differences between a function and itself
+(docs/compare/statistics.md).
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from slopes.study.words import counted
 Array = NDArray[np.float64]
 
 CONFIDENCE = 0.95
-POWER = 0.8  #: how often the seeds suggested for a tie would show a difference of the margin
-EXACT = 16  #: most seeds with all exchanges; beyond, as many are drawn, which is enough for 1,600 comparisons
+POWER = 0.8  #: how often the seeds suggested for a tie would show the margin
+EXACT = 16  #: most seeds with all exchanges; beyond, as many are drawn, enough for 1,600 comparisons
 RESAMPLES = 9999  #: number of bootstrap samples
 ROUNDING = 1e-12  #: relative tolerance: closer numbers are equal
 
@@ -46,7 +46,7 @@ class Comparison(NamedTuple):
     """Comparison of a series with the baseline."""
 
     difference: float  #: of the means, minus the baseline's; NaN if they share no seed
-    low: float | None  #: of the 95 % interval, which plays no part in the verdict; None with fewer than three seeds
+    low: float | None  #: of the 95 % interval, which decides nothing; None with fewer than three seeds
     high: float | None
     p: float  #: Holm's, over all comparisons of the call
     raw: float  #: p before Holm's correction
@@ -78,9 +78,9 @@ def verdicts(
 
     All arrays are (rate, seed), of the same rates and seeds; each series is judged at the rate with its best mean
     validation. `higher`: whether more is better; `higher_validation`: the same for the metric that chooses the rate, by
-    default as `higher`. "better" and "worse" need a difference above `margin` and Holm's p of at most `alpha`. So for
-    functions that are the same in truth, the chance of any such verdict is at most `alpha`. A seed with a failed run,
-    in the series or the baseline, is left out of both.
+    default as `higher`. "better" and "worse" need a difference above `margin` and Holm's p of at most `alpha`, which
+    bounds the chance of any such verdict among functions that are the same in truth. A seed with a failed run, in the
+    series or the baseline, is left out of both.
 
     Verdicts hold for the split of the data that all seeds share. With `resampled` splits they hold for similar data:
     the t-test with the correction of Nadeau and Bengio (2003) for overlapping training sets must agree, and gives the
@@ -130,7 +130,7 @@ def verdicts(
 
 
 def choose(means: Array, higher: bool) -> NDArray[np.intp]:
-    """Return the index of the best entry along the last axis; the first of entries that are equal up to rounding."""
+    """Return the index of the best along the last axis; the first of those equal up to rounding."""
     scores = means if higher else -means
     best = scores.max(-1, keepdims=True)
     enough: NDArray[np.bool_] = scores >= best - ROUNDING * np.abs(scores).max(-1, keepdims=True)
@@ -147,7 +147,7 @@ def at_chosen(one: Series, higher_validation: bool) -> Array:
 
 
 def _without_lost_rates(one: Series, higher_validation: bool) -> Series:
-    """Give rates whose runs all failed values so bad that validation never chooses them, after any exchange."""
+    """Make rates whose runs all failed so bad that validation never chooses them, after any exchange."""
     lost = ~np.isfinite(one.validation).any(1, keepdims=True)
     if not lost.any() or lost.all():
         return one
@@ -168,10 +168,9 @@ def shared(a: Series, b: Series) -> tuple[Series, Series]:
 def chance(a: Series, b: Series, higher_validation: bool) -> float:
     """Return how often exchanges of seeds give a difference at least as large as between a and b, two-sided.
 
-    The value is exact if all exchanges are enumerated. If they are drawn, the observed one counts among them, so that p
-    is valid and never 0. With one rate this is the paired sign-flip test. With several it has less power if a and b
-    prefer different rates, as an exchange then moves seeds to rates that do not suit them (Student's t instead of the
-    mean does no better).
+    Exact up to `EXACT` seeds; beyond, the observed exchange counts among those drawn, so that p holds and is never 0.
+    With one rate this is the paired sign-flip test. With several it has less power if a and b prefer different rates,
+    as an exchange then moves seeds to rates that do not suit them (Student's t instead of the mean does no better).
     """
     seeds = a.test.shape[1]
     if not seeds:
@@ -196,7 +195,7 @@ def chance(a: Series, b: Series, higher_validation: bool) -> float:
 def _exchanges(seeds: int) -> Array:
     """Return signs (exchange, seed), where −1 exchanges a and b; the first row exchanges none.
 
-    The first seed never changes, as exchanging all others instead only flips the difference's sign.
+    The first seed never changes: exchanging all others instead only flips the difference's sign.
     """
     if seeds <= EXACT:
         flipped = np.arange(2 ** (seeds - 1))[:, None] >> np.arange(seeds) & 1
@@ -218,7 +217,7 @@ def seeds_needed(comparisons: int, alpha: float = 0.05) -> int:
 
 
 def holm(p: Sequence[float]) -> Array:
-    """Return p values with Holm's correction: the chance of any false verdict at `alpha` is then at most `alpha`."""
+    """Return p values with Holm's correction, which bounds the chance of any false verdict by `alpha`."""
     values = np.asarray(p, dtype=float)
     order = np.argsort(values)
     adjusted = np.empty_like(values)
@@ -247,7 +246,7 @@ def _error(differences: Array, resampled: Resampled) -> float:
 def interval(differences: Array, resampled: Resampled | None = None) -> Interval | None:
     """Return the 95 % interval of the mean by the BCa bootstrap (Efron, 1987); None for fewer than three values.
 
-    Where BCa fails, it is the bootstrap's percentile interval. It takes the learning rates as chosen.
+    Where BCa fails, it is the percentile interval. It takes the learning rates as chosen.
     """
     if len(differences) < 3:
         return None
@@ -283,7 +282,7 @@ def _tie(
     resampled: Resampled | None,
     show: Callable[[float], str],
 ) -> tuple[str, int | None]:
-    """Describe a tie: identical, equal within the margin, or not distinguished, with a sufficient number of seeds."""
+    """Describe a tie: identical, equal within the margin, or not distinguished, and how many seeds would do."""
     if not differences.any():
         return "the same at every seed", None
     shown = f"a difference is shown (p = {p:.2g}), "
@@ -306,7 +305,7 @@ def seeds_to_tell(
 ) -> float | None:
     """Estimate how many seeds show a difference of the margin four times in five; infinite if none suffices.
 
-    None without a margin. The estimate takes the differences for normal, at Holm's strictest level.
+    None without a margin. It takes the differences for normal, at Holm's strictest level.
     """
     from scipy.stats import norm
 
@@ -344,7 +343,7 @@ class Estimate(NamedTuple):
 
 
 def estimate(values: Sequence[float]) -> Estimate:
-    """Return the mean with Student's 95 % interval, which takes the values for independent and roughly normal."""
+    """Return the mean with Student's 95 % interval, for independent and roughly normal values."""
     from scipy.stats import t
 
     mean = float(np.mean(values))

@@ -1,4 +1,4 @@
-"""Training of one chunk and its result, in whichever process receives the chunk."""
+"""Training of one chunk in the process that receives it."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class Verdict(NamedTuple):
 
 
 def attempt(job: Job, cells: Cells) -> Verdict:
-    """Train the cells; errors become a verdict instead of an exception, as exceptions need not pickle."""
+    """Train the cells; errors become a verdict, as exceptions may not pickle."""
     try:
-        training: Any = import_module("slopes.study.training")  # Imported late, as it loads torch.
+        training: Any = import_module("slopes.study.training")  # This loads torch.
         outcomes = training.train(job, list(cells))
         if len(outcomes) != len(cells):
             raise RuntimeError(f"{len(cells)} cells were trained and {len(outcomes)} outcomes came back")
-    except (Exception, SystemExit) as error:  # The user's own code may raise SystemExit.
+    except (Exception, SystemExit) as error:  # The user's code may raise SystemExit.
         return Verdict("failed", [], describe(error), traceback.format_exc(), machine())
     return Verdict("done", outcomes, machine=machine())
 

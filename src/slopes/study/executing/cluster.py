@@ -1,8 +1,8 @@
 """Training on a Dask cluster.
 
-The job is sent once, and each chunk is one future. When a worker dies, Dask sends its chunk to another; after repeated
-deaths it gives up with KilledWorker. The job is the result of a task, not scattered data: scattered data are lost with
-the last worker that holds them, and Dask could not recompute them.
+The job is sent once, and each chunk is one future. When a worker dies, Dask sends its chunk to another, and finally
+gives up with KilledWorker. The job is the result of a task, because scattered data would be lost with the last worker
+that holds them.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ PATIENCE = 5
 
 
 class Cluster(Place):
-    """The workers of a Dask scheduler, by its address or by the user's client, which stays open."""
+    """Workers of a Dask scheduler, by its address or by the user's client, which stays open."""
 
-    shared = True  # Dask blames all chunks that were waiting on a worker for its death.
+    shared = True  # Dask blames all chunks waiting on a worker for its death.
 
     def __init__(self, job: Job, executor: Any) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class Cluster(Place):
         try:
             self._parcel = pack(job)
             with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", "Sending large graph")  # Data are large, but sent only once.
+                warnings.filterwarnings("ignore", "Sending large graph")  # Data are large, but sent once.
                 self._sent = self._submit(_itself, self._parcel)
         except BaseException:
             self.close()
@@ -55,7 +55,7 @@ class Cluster(Place):
             raise _lost(describe(error)) from error
 
     def submit(self, cells: Cells) -> None:
-        """Submit the chunk as one future, with a reference to the job sent before."""
+        """Submit the chunk as one future."""
         future = self._submit(work, self._sent, cells)
         self._futures[future.key] = (future, cells)
         future.add_done_callback(self._end)
@@ -82,7 +82,7 @@ class Cluster(Place):
         return cells, verdict
 
     def check(self) -> None:
-        """Raise StudyError if the scheduler has been away for too long; warn once if there are no workers."""
+        """Raise StudyError if the scheduler is away for too long; warn once if there are no workers."""
         if self._client.status == "closed":
             raise _lost("the client is closed")
         away = self._client.status != "running"
@@ -93,7 +93,7 @@ class Cluster(Place):
         elif time.monotonic() - self._quiet > PATIENCE:
             if away:
                 raise _lost(f"the client is {self._client.status}")
-            if not self._told:  # A queue may take hours to start them, so this is no error.
+            if not self._told:  # This is no error: a queue may take hours.
                 warnings.warn("executor: the Dask scheduler has no workers; waiting for a `dask worker`.", stacklevel=2)
             self._told = True
 

@@ -1,4 +1,4 @@
-"""Distribution of chunks, and the search for the cells that make a chunk fail."""
+"""Distribution of chunks, and search for the cells that make a chunk fail."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Done(NamedTuple):
 
     cells: Cells
     outcomes: list[dict[str, Any]]  #: one for each cell
-    machine: str  #: name of the machine that trained them
+    machine: str
 
 
 class Failed(NamedTuple):
@@ -42,22 +42,22 @@ def outcomes(
 ) -> Generator[Done | Failed]:
     """Yield a `Done` or `Failed` for the cells, as they end; closing the iterator ends all that it started.
 
-    Without an `executor`, `workers` processes of one thread each train the chunks. This process trains them, on
-    `threads` threads (None: as many as torch has), if there is one worker or one chunk, or if the job does not load in
-    another process. An `executor` is any `concurrent.futures.Executor`, a ``distributed.Client``, or the address of a
-    Dask scheduler as in ``"dask://host:8786"``.
+    Without an `executor`, `workers` processes of one thread each train the chunks; this process does, on `threads`
+    threads (None: as many as torch has), if there is one worker or one chunk, or if the job does not load elsewhere. An
+    `executor` is any `concurrent.futures.Executor`, a ``distributed.Client``, or the address of a Dask scheduler as in
+    ``"dask://host:8786"``.
 
-    A chunk that raises, or that kills its process twice, is halved repeatedly until the cells at fault are alone; these
-    end as `Failed`, all others as `Done`.
+    A chunk that raises, or that kills its process twice, is halved until the cells at fault are alone; these end as
+    `Failed`, all others as `Done`.
 
-    Raises StudyError where the executor itself breaks or cannot be reached, TypeError or ValueError for an invalid
-    executor, ImportError where ``slopes[cluster]`` is not installed.
+    Raises StudyError where the executor breaks or cannot be reached, TypeError or ValueError for an invalid executor,
+    ImportError where ``slopes[cluster]`` is not installed.
     """
     waiting = deque(cells for chunk in chunks if (cells := tuple(chunk)))
     if not waiting:
         return
     refused = []  # chunks whose job did not load
-    suspects: deque[Cells] = deque()  # single cells that died, perhaps because of another chunk
+    suspects: deque[Cells] = deque()  # They died, perhaps because of another chunk.
     alone: Cells | None = None
     with closing(_place(job, len(waiting), executor, workers, threads)) as place:
         busy = 0

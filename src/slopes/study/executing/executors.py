@@ -16,7 +16,7 @@ _one = threading.Lock()
 
 
 def work(parcel: Parcel, cells: Cells) -> Verdict:
-    """Train a chunk on one thread; executors and Dask run this function."""
+    """Train a chunk on one thread, for executors and Dask."""
     with _one:
         try:
             import torch
@@ -33,7 +33,7 @@ def work(parcel: Parcel, cells: Cells) -> Verdict:
 
 
 class Executors(Place):
-    """Adapter to any `concurrent.futures.Executor`; it belongs to the user, and stays open."""
+    """Adapter to any `concurrent.futures.Executor`, which stays open."""
 
     def __init__(self, job: Job, executor: Executor) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ class Executors(Place):
         """Submit the chunk, with the job by value."""
         try:
             future = self._executor.submit(work, self._parcel, cells)
-        except (BrokenExecutor, RuntimeError) as error:  # RuntimeError: it was shut down.
+        except (BrokenExecutor, RuntimeError) as error:  # RuntimeError: it was shut down
             raise self._explained(error) from error
         self._futures[future] = cells
         future.add_done_callback(self._end)
@@ -61,7 +61,7 @@ class Executors(Place):
             self._ends.put((cells, refusal(error)))
 
     def check(self) -> None:
-        """Raise StudyError if the executor has broken; chunks that ended before have been reported by then."""
+        """Raise StudyError if the executor has broken; `ended` returns earlier chunks first."""
         if self._broken is not None:
             raise self._explained(self._broken) from self._broken
 

@@ -8,7 +8,7 @@ from slopes.study.job import Job
 
 
 class Here(Place):
-    """Backend that trains in this process, and restores its number of threads at the end."""
+    """Backend that trains in this process."""
 
     width = 1
 
@@ -22,7 +22,7 @@ class Here(Place):
             torch.set_num_threads(threads)
 
     def submit(self, cells: Cells) -> None:
-        """Train the chunk at once, before this returns."""
+        """Train the chunk at once."""
         self._ends.put((cells, attempt(self._job, cells)))
 
     def close(self) -> None:

@@ -1,9 +1,9 @@
 """A job in a form that a process not started by this one can load.
 
-Cards and modules pickle by reference, that is by the name of their module. Another machine may lack that module, or
-hold an older version of it, as processes of a cluster outlive a study. So a parcel carries the text of the user's own
-modules that the job refers to, and of their own imports; the receiver runs them anew under their names. Definitions in
-a main script or a notebook go by value if cloudpickle is installed, except cards.
+Cards and modules pickle by the name of their module. Another machine may lack that module, or hold an older version, as
+processes of a cluster outlive a study. So a parcel carries the text of the user's modules that the job refers to, and
+of their own imports; the receiver runs them anew. Definitions in a main script or a notebook go by value if cloudpickle
+is installed, except cards.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ class Source(NamedTuple):
 
 @dataclass(frozen=True)
 class Parcel:
-    """A job with everything that another process needs to load it."""
+    """A job with everything needed to load it."""
 
     name: str
     job: bytes
     sources: dict[str, Source]
 
 
-#: Jobs that this process has packed, and the latest that it has opened, by their parcels' names.
+#: Jobs that this process has packed, and the latest that it has opened, by parcel.
 _packed: dict[str, Job] = {}
 _opened: dict[str, Job] = {}
 #: Modules received in parcels.
@@ -77,7 +77,7 @@ def forget(parcel: Parcel) -> None:
 
 
 def open_parcel(parcel: Parcel) -> Job:
-    """Return the job: the original in the process that packed it; elsewhere a copy, loaded once."""
+    """Return the job: the original where it was packed; elsewhere a copy, loaded once."""
     with _guard:
         job = _packed.get(parcel.name) or _opened.get(parcel.name)
         if job is None:
@@ -89,7 +89,7 @@ def open_parcel(parcel: Parcel) -> Job:
 
 
 def _receive(sources: dict[str, Source]) -> None:
-    """Make the modules import anew from these texts, if one of them has changed since the last parcel."""
+    """Make the modules import anew from these texts, if any has changed."""
     if any(_arrived.get(name) != source for name, source in sources.items()):
         for name in sources:
             sys.modules.pop(name, None)
@@ -128,7 +128,7 @@ _FINDER = _Arrived()
 
 
 def _sources(text: bytes) -> dict[str, Source]:
-    """Return the user's modules that a pickle names, and the user's modules that these import."""
+    """Return the user's modules that a pickle names, and those modules' own imports of the user's."""
     found: dict[str, Source] = {}
     names = [value for _, value, _ in pickletools.genops(text) if isinstance(value, str)]
     left = [part for name in names for part in name.split(" ")[:1] if part in sys.modules]
@@ -145,7 +145,7 @@ def _sources(text: bytes) -> dict[str, Source]:
 
 
 def _imports(source: Source, module: ModuleType) -> list[str]:
-    """Return the names of the modules that a text imports anywhere."""
+    """Return the names of all modules that a text imports."""
     names = []
     for node in ast.walk(ast.parse(source.text)):
         if isinstance(node, ast.Import):

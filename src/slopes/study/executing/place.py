@@ -1,4 +1,4 @@
-"""Base class of the backends that train chunks."""
+"""Base class of backends for training chunks."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from slopes.study.executing.attempt import Cells, Verdict
 
 
 class Place:
-    """Backend that takes chunks and returns each with its verdict, in the order in which they end."""
+    """Backend that takes chunks and returns each with its verdict, in order of completion."""
 
-    width: float = math.inf  #: number of chunks that it takes at once
+    width: float = math.inf  #: chunks that it takes at once
     shared = False  #: whether one chunk's crash may be blamed on another
     replaceable = False  #: whether this process may train a job that does not load there
 

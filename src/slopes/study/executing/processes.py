@@ -1,7 +1,7 @@
 """Training in worker processes of this machine.
 
-The workers are plain processes on pipes, not a ProcessPoolExecutor. A spawned pool runs the caller's main script again,
-so a script without a main guard would break, and its processes outlive a parent that is killed.
+The workers are plain processes on pipes. A ProcessPoolExecutor that spawns would run the caller's main script again,
+which breaks without a main guard, and its processes outlive a killed parent.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ def processors() -> int:
 
 
 def pickled(job: Any) -> bytes | None:
-    """Return the pickle of a job for workers, or None where a part does not pickle; loading it may still fail.
+    """Return the pickle of a job, or None where a part does not pickle; loading it may still fail.
 
-    cloudpickle, where installed, also carries the functions and classes of a main script or a notebook.
+    cloudpickle, where installed, also carries definitions in a main script or a notebook.
     """
     try:
         dumps = import_module("cloudpickle").dumps
@@ -38,13 +38,13 @@ def pickled(job: Any) -> bytes | None:
         dumps = pickle.dumps
     try:
         text: bytes = dumps(job)
-    except Exception:  # Pickling runs arbitrary code of the user.
+    except Exception:  # Pickling may run the user's code.
         return None
     return text
 
 
 class Processes(Place):
-    """Backend of worker processes with one thread each, which load the job once and end with this process."""
+    """Backend of worker processes of one thread, which load the job once and end with this process."""
 
     replaceable = True
 
@@ -63,7 +63,7 @@ class Processes(Place):
         self._idle.extend(self._workers)
 
     def submit(self, cells: Cells) -> None:
-        """Give the chunk to an idle worker; there is one while no more than `width` chunks are out."""
+        """Give the chunk to an idle worker; there is one while at most `width` chunks are out."""
         worker = self._idle.pop()
 
         def work() -> None:
@@ -77,7 +77,7 @@ class Processes(Place):
         self._threads.submit(work)
 
     def close(self) -> None:
-        """Kill the workers; every verdict that they finished has been sent."""
+        """Kill the workers; all finished verdicts have been sent."""
         self._threads.shutdown(wait=False, cancel_futures=True)
         for worker in self._workers:
             worker.end()
@@ -85,7 +85,7 @@ class Processes(Place):
 
 
 class _Worker:
-    """A training process, which is restarted if it dies."""
+    """Training process, restarted if it dies."""
 
     def __init__(self, job: bytes) -> None:
         self._job = job
@@ -109,7 +109,7 @@ class _Worker:
             self._loaded = False
 
     def do(self, cells: Cells) -> Verdict:
-        """Train a chunk, and again if the process dies over it; a death while the job loads does not count."""
+        """Train a chunk, and again if the process dies over it; deaths while the job loads do not count."""
         over_chunk: list[str] = []
         over_job: list[str] = []
         while len(over_chunk) < 2 and len(over_job) < 3:
@@ -141,13 +141,13 @@ class _Worker:
         return verdict
 
     def _stop(self) -> int:
-        # A process that closed its pipe is about to end by itself; wait for its exit status.
+        # A process that closed its pipe is about to end; wait for its exit status.
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=0 if self._ended else 1)
         self._process.kill()
         status = self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
-            with suppress(OSError):  # Unsent data have no reader any more.
+            with suppress(OSError):  # Unsent data have no reader.
                 if pipe is not None:
                     pipe.close()
         return status

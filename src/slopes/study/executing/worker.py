@@ -1,6 +1,6 @@
 """Worker process: reads chunks from standard input, writes verdicts to standard output.
 
-It ends when its input or its parent ends, so none outlives the process that started it.
+It ends with its input or its parent, so that none outlives the process that started it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 
 
 def main(parent: int) -> None:
-    """Serve until the input ends; `parent` is the id of the process that started this one."""
+    """Serve until the input ends; `parent` is the id of the parent process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # The parent handles interrupts.
     verdicts = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # A card that prints must not garble the verdicts.
@@ -30,7 +30,7 @@ def main(parent: int) -> None:
         job = pickle.loads(pickled)  # This loads torch; the parent has set its number of threads.
     except (Exception, SystemExit) as error:
         _send(verdicts, refusal(error))
-        chunks.get()  # Nothing arrives: the parent ends this process.
+        chunks.get()  # The parent ends this process.
         return
     del pickled
     _send(verdicts, None)
@@ -39,14 +39,14 @@ def main(parent: int) -> None:
 
 
 def _watch(parent: int) -> None:
-    """End with the parent, even if another process that the parent forked keeps the pipe open."""
+    """End with the parent, even if another of its children keeps the pipe open."""
     while os.name != "posix" or os.getppid() == parent:
         time.sleep(1)
     os._exit(0)
 
 
 def _listen(stream: BinaryIO, chunks: queue.SimpleQueue[Any]) -> None:
-    """Queue incoming chunks while the main thread trains; end the process at once when the input ends."""
+    """Queue chunks while the main thread trains; end the process when the input ends."""
     while True:
         try:
             chunks.put(pickle.load(stream))

@@ -1,7 +1,7 @@
 """Built-in networks: a multilayer perceptron, a small convolutional network, a small transformer.
 
-Each is made for a task from options, with `torch.nn.ReLU` in place of the activations that are compared. Initial
-weights are uniform by Glorot's rule, whatever the activation, and biases are 0.
+Each is made for a task from options, with `torch.nn.ReLU` in place of the activations. Initial weights are uniform by
+Glorot's rule, whatever the activation, and biases are 0.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ START = "initial weights are uniform by Glorot's rule, whatever the activation, 
 
 
 def mlp(task: Task, hidden: Any = None, depth: Any = None) -> tuple[Callable[[], nn.Module], str]:
-    """Return a factory of multilayer perceptrons on the flattened inputs, and a description.
+    """Return a factory of multilayer perceptrons on flattened inputs, and a description.
 
     `hidden` is the width of each hidden layer, or a tuple of widths; `depth` is the number of layers of one width.
     """
@@ -77,7 +77,7 @@ def cnn(task: Task, channels: Any = (16, 32), hidden: Any = 64) -> tuple[Callabl
 
 
 def transformer(task: Task, width: Any = 32, depth: Any = 2, heads: Any = 4) -> tuple[Callable[[], nn.Module], str]:
-    """Return a factory of transformer encoders on (token, feature), or on the rows of an image, and a description."""
+    """Return a factory of transformer encoders on (token, feature) or the rows of an image, and a description."""
     _check_numbers("transformer", task)
     if task.kind == "segmentation":
         raise ValueError(
@@ -120,7 +120,7 @@ class Mlp(nn.Sequential):
 
 
 class Cnn(nn.Sequential):
-    """Convolutions, each with its activation and pooling, then a hidden layer."""
+    """Convolutions with activation and pooling, then a hidden layer."""
 
     def __init__(self, shape: Sequence[int], channels: Sequence[int], hidden: int, outputs: int) -> None:
         layers: list[nn.Module] = []
@@ -181,7 +181,7 @@ class Encoder(nn.Module):
         """Map (batch, token, width) to the same shape."""
         parts = self.attend(self.norm(tokens)).unflatten(-1, (3, self.heads, -1))
         queries, keys, values = parts.permute(2, 0, 3, 1, 4).unbind()  # each (batch, head, token, feature)
-        # The fused kernel has no rule for vmap on a processor and falls back to a loop, so use plain products.
+        # The fused kernel has no rule for vmap on a processor, and falls back to a loop.
         scores = queries @ keys.transpose(-1, -2) / math.sqrt(queries.shape[-1])
         attended = (torch.softmax(scores, -1) @ values).transpose(1, 2).flatten(2)
         tokens = tokens + self.merge(attended)
@@ -190,7 +190,7 @@ class Encoder(nn.Module):
 
 
 def glorot(model: nn.Module) -> None:
-    """Draw the weights of all linear and convolutional layers by Glorot's rule, and set their biases to 0."""
+    """Draw all linear and convolutional weights by Glorot's rule, and set the biases to 0."""
     for module in model.modules():
         if isinstance(module, (nn.Linear, nn.Conv2d)):
             nn.init.xavier_uniform_(module.weight)

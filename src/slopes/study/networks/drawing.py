@@ -17,9 +17,10 @@ def is_lazy(model: nn.Module) -> bool:
 
 
 def drawn_anew(model: nn.Module, example: Tensor | None) -> tuple[nn.Module, list[str]]:
-    """Return a copy whose modules have reset their parameters, and the names of those that keep their values.
+    """Return a copy with reset parameters, and the names of the parameters that keep their values.
 
-    A parameter is kept if no `reset_parameters` reaches it, or if it is frozen. Lazy modules run on the example first.
+    A parameter keeps them if no `reset_parameters` reaches it, or if it is frozen. Lazy modules run on the example
+    first.
     """
     model = copy.deepcopy(model)
     if example is not None and is_lazy(model):
@@ -39,6 +40,6 @@ def drawn_anew(model: nn.Module, example: Tensor | None) -> tuple[nn.Module, lis
                 parameter.copy_(given[name])
                 kept.append(name)
         for name, buffer in model.named_buffers():
-            if buffer.isnan().any():  # The buffer derives from a parameter that is kept, as in a spectral norm.
+            if buffer.isnan().any():  # It derives from a kept parameter, as in a spectral norm.
                 buffer.copy_(given[name])
     return model, kept

@@ -1,4 +1,4 @@
-"""A network that can be built for any seed, with any activation in its slots."""
+"""A network for any seed, with any activation in its slots."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ class Network:
     example: Tensor | None = None  #: inputs that give lazy modules their shapes
 
     def build(self, seed: int) -> nn.Module:
-        """Return the model with its own activations, in training mode; its initial weights depend on the seed alone."""
+        """Return the model with its own activations, in training mode; initial weights depend on the seed alone."""
         with seeded(seed):
             model: nn.Module = self._made().train()
             return model
 
     def slotted(self, seed: int, make: Callable[[], nn.Module]) -> nn.Module:
-        """Return the same model, initial weights included, with a result of `make` in place of each activation.
+        """Return the same model, with the same initial weights, and a result of `make` for each activation.
 
-        A module that occurs several times stays one. Random draws of `make` depend on the seed alone, too.
+        A module that occurs several times stays one. Random draws of `make` depend on the seed, too.
         """
         with seeded(seed):
             model: nn.Module = replaced(self._made(), self.replace, make)[0].train()
@@ -70,7 +70,7 @@ class Network:
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Seed the generators of torch, NumPy and Python, and restore the caller's state at the end.
+    """Seed the generators of torch, NumPy and Python, and restore their states at the end.
 
     Weights have even seeds; odd seeds draw the order of the batches.
     """

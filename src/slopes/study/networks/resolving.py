@@ -34,9 +34,9 @@ def resolve(model: Any, task: Task, replace: Any = None, output: Any = None) -> 
 
     `model` is the name of a built-in network, as in "mlp" or "mlp(hidden=256, depth=2)"; a module, which each seed
     copies and whose parameters it resets; a factory of modules without arguments; or the place of a module or factory
-    in a file, as in "file.py:Model". `replace` is the class of the activations to replace, or a tuple of classes; by
-    default the model's only class of activations. `output` picks the prediction among several outputs: an index, a key
-    or a function.
+    in a file, as in "file.py:Model". `replace` is the class of the activations to replace, or a tuple; by default the
+    model's only class of activations. `output` picks the prediction among several outputs: an index, a key or a
+    function.
 
     Raises TypeError or ValueError where the model cannot be trained on the task, or has no activation to replace.
     """
@@ -50,7 +50,7 @@ def resolve(model: Any, task: Task, replace: Any = None, output: Any = None) -> 
     _check_tensors(name, again)
     if is_lazy(again):
         network = changed(network, example=task.inputs[:2])
-        _run(name, trial, task)  # This raises with the reason if the model fails.
+        _run(name, trial, task)  # If the model fails, this raises the reason.
         again = _built(network, 0)
     first = _built(network, 0)
     if not isinstance(source, nn.Module):
@@ -230,7 +230,7 @@ def _check_factory(name: str, network: Network, again: nn.Module, first: nn.Modu
 
 
 def _probe(network: Network, model: nn.Module, task: Task) -> tuple[Tensor, nn.Module | None]:
-    """Return the prediction for two samples, and the module without children that returned it, if any."""
+    """Return the prediction for two samples, and the childless module that returned it, if any."""
     ends: list[tuple[nn.Module, Any]] = []
     handles = [
         module.register_forward_hook(lambda module, _, given: ends.append((module, given)))
@@ -351,7 +351,7 @@ def _path(kind: type) -> str:
 
 
 class _Other(nn.Module):
-    """Stand-in that differs from every common activation almost everywhere."""
+    """Stand-in unlike every activation."""
 
     def forward(self, x: Tensor) -> Tensor:
         return 1.5 - x
@@ -386,7 +386,7 @@ def _replacement(network: Network, model: nn.Module, predicted: Tensor, task: Ta
 
 
 def _on_the_end(network: Network, predicted: Tensor, last: nn.Module | None, task: Task) -> list[str]:
-    """Return notes on a last module that is an activation or squashes, as losses are fed logits."""
+    """Return notes on a last module that is replaced or squashes, as losses are fed logits."""
     if last is not None and isinstance(last, network.replace):
         return [
             f"The last module, {type(last).__name__}, gives the prediction and is replaced with the others; "

@@ -127,7 +127,7 @@ def _ties(study: Study, leader: Pair) -> list[Answer]:
 
 
 def _shared(study: Study, own: Numbers) -> list[Answer]:
-    """Answer which pair leads if all have the same learning rate."""
+    """Answer which pair leads at one learning rate for all."""
     best = study.ranked(rate="shared")[:1]
     if len(study.plan.rates) == 1 or len(study.ranking) == 1 or not best:
         return []
@@ -169,7 +169,7 @@ def _others(study: Study, numbers: dict[str, Numbers], verdicts: dict[str, list[
 
 
 def _lost(study: Study) -> list[Answer]:
-    """Answer which runs diverged, failed, did not fit, or have their best rate at the edge."""
+    """Answer which runs diverged, failed or did not fit, and which rates are at the edge."""
     said = []
     diverged = sum(pair.diverged_anywhere for pair in study.pairs)
     if diverged:

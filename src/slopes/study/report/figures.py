@@ -1,7 +1,7 @@
 """Figures of the page: numbers turned into positions, which the template draws.
 
 Every figure is a set of small panels with shared axes, one per pair or function. In a panel its own pair stands out,
-and the other pairs of its loss lie behind it in grey.
+and the others of its loss lie behind it in grey.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Panel:
     xticks: Ticks = field(default_factory=list)  #: empty if the group has ticks for all
     yticks: Ticks = field(default_factory=list)
     note: str = ""  #: a line below
-    describes: str = ""  #: description of the panel for those who cannot see it
+    describes: str = ""  #: the panel in words, for those who cannot see it
 
 
 @dataclass
@@ -59,7 +59,7 @@ class Group:
     xticks: Ticks = field(default_factory=list)
     yticks: Ticks = field(default_factory=list)
     rule: float | None = None  #: position of a vertical line
-    behind: list[str] = field(default_factory=list)  #: paths of the lines that lie behind, in grey
+    behind: list[str] = field(default_factory=list)  #: paths that lie behind, in grey
 
 
 # ------------------------------------------------------------------------------------------ positions
@@ -108,7 +108,7 @@ def _few(places: Sequence[float], labels: Sequence[str], most: int = 5) -> Ticks
 
 
 def thinned(count: int, most: int) -> list[int]:
-    """Return the indices of at most `most` evenly spaced epochs, the first and the last included."""
+    """Return at most `most` evenly spaced epochs, the first and the last included."""
     if count <= most:
         return list(range(count))
     return sorted({round(i * (count - 1) / (most - 1)) for i in range(most)})
@@ -120,7 +120,7 @@ Draw = Callable[["Pair", Panel], str]
 
 
 def _by_loss(study: Study, name: str, drawer: Callable[[Group, list[Pair]], Draw]) -> list[Group]:
-    """Return a panel for each trained pair, grouped by loss; `draw` returns the line that lies behind other panels."""
+    """Return a panel for each trained pair, grouped by loss; `draw` returns the line for the background."""
     groups = []
     for colour, loss in enumerate(study.plan.names["loss"]):
         pairs = [pair for pair in study.pairs if pair.loss == loss and pair.chosen]
@@ -139,7 +139,7 @@ def _by_loss(study: Study, name: str, drawer: Callable[[Group, list[Pair]], Draw
 
 
 def curve_axis(study: Study, gap: float) -> Axis:
-    """Return the axis of the learning curves: the first metric on validation data."""
+    """Return the axis of the first metric on validation data."""
     values = (value for pair in study.ranking for run in pair.chosen for value in run.curve)
     return scales.of_metric(study.metrics[0], values, gap)
 
@@ -173,7 +173,7 @@ def learning(study: Study, numbers: Numbers) -> list[Group]:
 
 
 def training(study: Study) -> list[Group]:
-    """Draw the training loss by epoch, the mean over the seeds that are still finite; each loss has a log axis."""
+    """Draw the training loss by epoch, the mean over seeds still finite, on a logarithmic axis per loss."""
     epochs = study.plan.job.epochs
     places, drawn = _places(epochs), thinned(epochs, POINTS)
 
@@ -202,7 +202,7 @@ def _epochs(places: Sequence[float]) -> Ticks:
 
 
 def mean_loss(runs: Sequence[Run]) -> list[Number]:
-    """Return, by epoch, the mean training loss over the runs still finite; None where it is not above 0."""
+    """Return the mean training loss by epoch over the runs still finite; None where it is not above 0."""
     means: list[Number] = []
     for losses in zip(*(run.training_loss for run in runs), strict=True):
         finite = [value for value in losses if value is not None]
@@ -216,7 +216,7 @@ def _cross(x: float, y: float) -> str:
 
 
 def rates(study: Study, numbers: Numbers) -> list[Group]:
-    """Draw the first metric on validation data by learning rate, with intervals; the chosen rate stands out."""
+    """Draw the first metric on validation data by learning rate, with intervals and the chosen rate."""
     grid, name = study.plan.rates, study.metrics[0].name
     found = {
         pair.names: {rate: estimate([run.validation[name] for run in runs]) for rate in grid if (runs := pair.at(rate))}
@@ -249,7 +249,7 @@ def rates(study: Study, numbers: Numbers) -> list[Group]:
 
 
 def gradients(study: Study) -> list[Group]:
-    """Draw the gradient norm by layer in the first and the last epoch, on one logarithmic axis per loss."""
+    """Draw the gradient norm by layer in the first and last epoch, on a logarithmic axis per loss."""
 
     def drawer(group: Group, pairs: list[Pair]) -> Draw:
         norms = {pair.activation: [_norms(pair.chosen, epoch) for epoch in (0, -1)] for pair in pairs}
@@ -280,7 +280,7 @@ def gradients(study: Study) -> list[Group]:
 
 
 def _norms(runs: Sequence[Run], epoch: int) -> list[float] | None:
-    """Return, by layer, the mean norm over the runs that were still finite in that epoch."""
+    """Return the mean norm by layer over the runs still finite in that epoch."""
     rows = [row for run in runs if run.gradient and (row := run.gradient[epoch])]
     return [float(value) for value in np.mean(rows, axis=0)] if rows else None
 
@@ -374,7 +374,7 @@ def loss_curves(study: Study) -> list[Group]:
 
 
 def _tried(sample: Callable[[Any], Any], function: Any) -> tuple[Any, str]:
-    """Return the samples, or nothing and the reason: a user's function may fail, and the page goes on without it."""
+    """Return the samples, or nothing and the reason, as a user's function may fail."""
     try:
         return sample(function), ""
     except Exception as error:
@@ -382,7 +382,7 @@ def _tried(sample: Callable[[Any], Any], function: Any) -> tuple[Any, str]:
 
 
 class _NoCurveError(Exception):
-    """A function has no curve."""
+    """Function without a curve."""
 
 
 def _activation_lines(activation: Any) -> list[Line]:

@@ -40,7 +40,7 @@ CONTENTS = {
 }
 WITHOUT_RUNS = ("lost", "functions", "repeat")  #: the sections shown for a study without runs
 SIZES = ("WIDTH", "HEIGHT", "LEFT", "RIGHT", "TOP", "BOTTOM")
-DIGIT = 0.64  #: width of a label's character in em: a digit takes 0.56 in Arial and 0.64 in DejaVu Sans
+DIGIT = 0.64  #: em per character of a label: a digit takes 0.56 in Arial and 0.64 in DejaVu Sans
 MARKS = {"better": "▲", "worse": "▼", "tie": "=", "too few seeds": "?", "baseline": "·"}
 
 
@@ -68,7 +68,7 @@ def render(study: Study) -> str:
 
 
 def _breakable(name: str) -> Markup:
-    """Return a name as HTML that may break after an underscore and before a parenthesis."""
+    """Return a name as HTML that may break after an underscore or before a parenthesis."""
     from markupsafe import Markup, escape
 
     return escape(name).replace("_", Markup("_<wbr>")).replace("(", Markup("<wbr>("))
@@ -138,7 +138,7 @@ def _numbers(study: Study, metric: Any) -> Numbers:
 
 
 def _json(value: Any) -> str:
-    """Return JSON that can stand in HTML: nothing in it opens or closes a tag or a comment."""
+    """Return JSON without characters that open or close a tag or a comment of HTML."""
     return json.dumps(value, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c").replace("&", "\\u0026")
 
 
@@ -150,7 +150,7 @@ def _digest(script: str) -> str:
 
 
 def _facts(study: Study, pair: Pair, verdicts: dict[tuple[str, str], Verdict]) -> dict[str, Any]:
-    """Return the facts on a pair for every table, and the keys that filter its rows."""
+    """Return a pair's facts for every table, and the keys that filter its rows."""
     names = study.plan.names
     verdict = verdicts.get(pair.names)
     return {
@@ -215,8 +215,8 @@ def _percent(axis: Axis, value: float) -> float:
 def _ticks(axis: Axis) -> list[tuple[float, str, float]]:
     """Return each tick's position in per cent, its label, and the least length of axis in em at which it fits.
 
-    Labels are placed one after the other, each time the label that needs the shortest axis to stay clear of the earlier
-    ones. So a short axis shows few labels, spread over its length.
+    Each time, the label that needs the shortest axis to stay clear of the earlier ones is placed. So a short axis shows
+    few labels, spread over its length.
     """
     waiting = [(_percent(axis, value), label, 0.0) for value, label in axis.ticks]
     placed: list[tuple[float, str, float]] = []
@@ -260,7 +260,7 @@ def milliseconds(seconds: float) -> str:
 
 
 def _cost(study: Study) -> dict[str, Any]:
-    """Return the time per epoch by activation and loss, and the reasons why runs were not stacked."""
+    """Return the time per epoch by activation and loss, and the reasons against stacking."""
     rows = of_pairs([row for row in study.table() if not row["reason"]])
     longest = max((row["seconds_per_epoch"] for row in rows.values()), default=0.0) or 1.0
     names = study.plan.names

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 SHARES = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
 NEAREST = 5e-4  #: least distance to 1 on a stretched axis
-FAR = 6  #: Factor of the median distance from the best value, beyond which an axis ends.
+FAR = 6  #: An axis may end at so many times the median distance from the best value.
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Numbers:
 
     @classmethod
     def of(cls, metric: Metric, values: Iterable[float], unit: str = "") -> Numbers:
-        """Choose one digit for per cent, otherwise enough digits for three significant ones in the median."""
+        """Choose one digit for per cent, otherwise digits for three significant ones in the median."""
         if metric.percent:
             return cls(metric, 1, " %")
         sizes = [abs(value) for value in values if value and math.isfinite(value)]
@@ -79,7 +79,7 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Axis:
-    """Scale from values to positions between 0 and 1; values beyond an end lie at it."""
+    """Scale from values to positions between 0 and 1, clipped."""
 
     kind: str  #: "linear", "log", or "stretched": equal steps divide the distance to 1 by equal factors
     low: float  #: the ends, as values of `place`
@@ -107,7 +107,7 @@ def place(kind: str, value: float) -> float:
 def of_metric(metric: Metric, values: Iterable[float], gap: float = 0.11) -> Axis:
     """Return the axis of a metric's values, with ticks at least `gap` of its length apart.
 
-    It is stretched for fractions near 1, and excludes values far off the others, such as the error of a diverged run.
+    It is stretched for fractions near 1, and excludes values far off the others, as of a diverged run.
     """
     finite = [value for value in values if math.isfinite(value)] or [0.0, 1.0]
     if metric.percent:
@@ -134,7 +134,7 @@ def of_differences(metric: Metric, values: Iterable[float], gap: float = 0.11) -
 
 
 def _near(values: Sequence[float], best: float) -> list[float]:
-    """Drop the values that lie much farther from the best than most do."""
+    """Drop values much farther from the best than most."""
     reach = FAR * float(np.median(np.abs(np.subtract(values, best))))
     near = [value for value in values if abs(value - best) <= reach]
     return near if reach > 0 and len(near) < len(values) else list(values)

@@ -59,8 +59,8 @@ def diabetes(*, resampled: bool = False) -> Task:
 def breast_cancer(*, imbalance: float = IMBALANCE, resampled: bool = False) -> Task:
     """Whether a tumour is malignant, with few malignant ones in the training part.
 
-    The validation and test parts keep all of theirs, as in benchmarks of long-tailed data: five malignant tumours would
-    be too few to estimate a recall.
+    The validation and test parts keep all of theirs, as in benchmarks of long-tailed data: five malignant tumours are
+    too few to estimate a recall.
     """
     from sklearn.datasets import load_breast_cancer
 
@@ -85,7 +85,7 @@ def breast_cancer(*, imbalance: float = IMBALANCE, resampled: bool = False) -> T
 
 
 def randhie(*, resampled: bool = False) -> Task:
-    """Number of a person's visits to a doctor in a year, from their insurance and health."""
+    """Number of visits to a doctor in a year, from insurance and health."""
     require("the task randhie", "statsmodels")
     from statsmodels.datasets import randhie
 
@@ -146,9 +146,9 @@ def _mnist() -> tuple[NDArray[Any], NDArray[Any]]:
 
 
 def _cached(name: str, load: Callable[[], tuple[NDArray[Any], NDArray[Any]]]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return the result of `load` from the user's cache if it is there, as parsing MNIST's text takes seconds."""
+    """Return the result of `load`, from the user's cache if possible: parsing MNIST's text takes seconds."""
     file = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "slopes" / f"{name}.npz"
-    with contextlib.suppress(Exception), file.open("rb") as stream:  # Load anew if the file is missing or damaged.
+    with contextlib.suppress(Exception), file.open("rb") as stream:  # The file may be missing or damaged.
         found = np.load(stream)
         return found["inputs"], found["targets"]
     inputs, targets = load()

@@ -1,4 +1,4 @@
-"""Resolution of the user's `data` argument to a task: a name, or data in any of the usual forms."""
+"""Resolution of the user's `data` argument to a task."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from slopes.study.tasks.builtin import BUILTIN
 from slopes.study.tasks.sources import SUFFIXES, Columns, Raw, read
 from slopes.study.tasks.task import KINDS, Parts, Task, make
 
-FEW = 10  #: least number of samples that can be dealt to three parts
-CLASSES = 20  #: Whole numbers with at most as many different values are labels.
-OFTEN = 5  #: So are whole numbers 0 to C − 1 if each occurs as often.
-LEVELS = 100  #: most texts that a column may have, as each becomes a column; half the samples is a limit, too
+FEW = 10  #: least number of samples for three parts
+CLASSES = 20  #: Whole numbers with at most so many different values are labels.
+OFTEN = 5  #: More values are labels, too, if they are 0 to C − 1 and each occurs so often.
+LEVELS = 100  #: most texts of a column, each of which becomes a column; also at most half the samples
 _FINE = 1e-2  #: coarsest step between numbers of 32 bits, as a fraction of a target's deviation
 
 _MOST = float(np.finfo(np.float32).max)
@@ -33,7 +33,7 @@ def resolve(data: Any, *, target: str | None = None, task: str | None = None, re
     """Return the task for a `data` argument.
 
     `data` is the name of a built-in task, as in "digits" or "breast_cancer(imbalance=10)"; a path to a .csv, .npz or
-    .parquet file, a data frame or a Hugging Face dataset, with `target` as the name of the target; (inputs, targets) as
+    .parquet file, a data frame or a Hugging Face dataset, with `target` as the target's name; (inputs, targets) as
     arrays; a map-style dataset of such pairs; or a triple (train, validation, test) or a dict of any of these. `task`
     overrides the kind that the targets suggest: whole numbers are labels if they are few or 0 to C − 1, counts if they
     begin at 0, and numbers otherwise.
@@ -180,7 +180,7 @@ def _numbers(inputs: NDArray[Any] | Tensor | Columns, where: str) -> Tensor:
 
 
 def _encoded(columns: dict[str, list[NDArray[Any]]]) -> NDArray[np.float64]:
-    """Return the columns of a table side by side; each different text becomes a column of 0 and 1."""
+    """Return a table's columns side by side; each different text becomes a column of 0 and 1."""
     encoded = []
     for name, parts in columns.items():
         values = np.concatenate(parts)
@@ -224,7 +224,7 @@ def _same_width(targets: list[NDArray[Any]], where: list[str]) -> list[NDArray[A
 
 
 def _targets(values: NDArray[Any], task: str | None, name: str) -> _Told:
-    """Return the targets in the form of their kind: `task`, or else the kind that `_kind` finds."""
+    """Return the targets in the form of their kind, which is `task` or found."""
     if values.dtype.kind == "O":
         values = np.array([str(value) if isinstance(value, str) else value for value in values.tolist()])
     if values.dtype.kind not in "biufUS":

@@ -166,7 +166,7 @@ def _npz(path: Path, target: str | None) -> Raw:
 
 
 class _Pickled(ValueError):
-    """Reading the array would run code."""
+    """Array that only running code could read."""
 
 
 def _unpickled(found: Any, name: str, path: Path) -> NDArray[Any]:
@@ -237,7 +237,7 @@ def _parquet(path: Path) -> Columns:
         except Exception as error:
             reason = " ".join(str(error).split())
             raise ValueError(f"compare: {path.name} cannot be read as Parquet: {reason}") from error
-        # pandas stores the index of the rows in such columns; in sorted rows it may reveal the target.
+        # Such columns are the index of pandas, which in sorted rows may reveal the target.
         columns = {name: cells for name, cells in columns.items() if not _INDEX.fullmatch(name)}
         return {name: _objects(name, cells, path.name) for name, cells in columns.items()}
     raise ImportError(f"reading {path.name} needs pyarrow, polars or duckdb: pip install pyarrow")
@@ -294,7 +294,7 @@ def _objects(name: str, cells: Any, where: str) -> NDArray[Any]:
     try:
         if any(isinstance(cell, str) for cell in cells):
             raise TypeError
-        return np.array(cells, dtype=np.float64)  # Lists of numbers of equal length are converted, too.
+        return np.array(cells, dtype=np.float64)  # This converts lists of equal length, too.
     except (TypeError, ValueError):
         kinds = ", ".join(sorted({type(cell).__name__ for cell in cells}))
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Task: data in three parts, to train, to choose the learning rate, and to test."""
+"""Tasks: data in three parts, to train, to choose the learning rate, and to test."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 KINDS = ("classification", "binary", "regression", "count", "segmentation")
-#: Fractions of the samples that train and that choose the learning rate; the rest tests.
+#: Fractions of the samples for training and validation; the rest tests.
 TRAIN, VALIDATION = 0.5, 0.2
-#: Separates the draws of splits from the draws of weights and batches, which have the same seeds.
+#: This separates splits from weights and batches, which have the same seeds.
 _STREAM = 0x5117
 
 
@@ -38,10 +38,10 @@ class Task:
     targets: (
         Tensor  #: (sample,) labels; (sample,) zeros and ones; (sample, column) numbers; (sample, height, width) mask
     )
-    outputs: int  #: numbers that the network returns for a sample (segmentation: for a pixel)
+    outputs: int  #: numbers that the network returns for a sample (segmentation: a pixel)
     parts: Parts
     fingerprint: str  #: digest of every number and of the parts
-    about: str  #: the source of the data and their processing, in a sentence or two
+    about: str  #: source and processing of the data, in a sentence or two
     labels: tuple[str, ...] = ()  #: names of the classes or columns, where known
     unit: str = ""  #: unit of a regression's target
     centre: Tensor | None = None  #: (column,) mean of the training targets of a regression or count
@@ -52,7 +52,7 @@ class Task:
     def split(self, seed: int) -> Parts:
         """Return the parts for a seed: the same for all seeds, unless the task is resampled.
 
-        Then all samples are dealt anew, to parts with as many samples of every class as before.
+        Then all samples are dealt anew, with as many of every class in each part.
         """
         if not self.resampled:
             return self.parts
@@ -79,7 +79,7 @@ def make(
 
     Numbers are shifted and scaled by mean and standard deviation of the training part. Each column has its own; inputs
     with more axes, such as images, share one, so that pixels that are nearly always blank are not blown up. Whole
-    numbers are tokens and stay as they are.
+    numbers are tokens and stay.
     """
     targets = torch.as_tensor(targets).contiguous()
     if parts is None:
@@ -100,8 +100,8 @@ def make(
 def deal(strata: Tensor, seed: int, counts: Callable[[int, int], Sequence[int]]) -> Parts:
     """Deal samples to parts at random, each stratum by itself.
 
-    `strata` (sample,) is the stratum of each sample; `counts` maps a stratum and its size to the size of each part.
-    Remaining samples are in no part.
+    `strata` is (sample,); `counts` maps a stratum and its size to the size of each part. Remaining samples are in no
+    part.
     """
     rng = np.random.default_rng([_STREAM, seed])
     dealt: tuple[list[NDArray[Any]], ...] = ([], [], [])
@@ -122,7 +122,7 @@ def shares(_: int, members: int) -> list[int]:
 
 
 def strata_of(kind: str, targets: Tensor) -> Tensor:
-    """Return the strata to divide among the parts in proportion: the classes, or one stratum for numbers and masks."""
+    """Return the strata to divide among the parts: the classes, or one for numbers and masks."""
     return targets.long() if kind in ("classification", "binary") else torch.zeros(len(targets), dtype=torch.int64)
 
 
@@ -137,7 +137,7 @@ def _standardised(inputs: Tensor, train: Tensor) -> Tensor:
 
 def _fingerprint(task: Task) -> str:
     digest = hashlib.sha256(f"{task.kind} {task.outputs} {task.resampled}".encode())
-    # The split for one seed determines how a resampled task is dealt.
+    # The split for one seed shows how a resampled task is dealt.
     for tensor in (task.inputs, task.targets, *task.parts, *task.split(0)):
         digest.update(f"{tuple(tensor.shape)} {tensor.dtype}".encode())
         digest.update(tensor.numpy().tobytes())

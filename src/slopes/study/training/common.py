@@ -1,4 +1,4 @@
-"""Shared parts of `Stack` and `Single`: the order of batches, the layers of a network, and its slots."""
+"""Parts shared by `Stack` and `Single`: the order of batches, the layers of a network, and its slots."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from slopes.study.training.slots import Slot, pulled
 if TYPE_CHECKING:
     from slopes.study.job import Cell
 
-ROOM = 2**18  #: input numbers to evaluate at once, so that intermediate results stay in the cache
+ROOM = 2**18  #: input numbers to evaluate at once, so that results stay in the cache
 
 
 class Learner(Protocol):
-    """Networks that are trained side by side: a stack, or a single one."""
+    """Networks trained side by side: a stack, or a single one."""
 
     @property
     def cells(self) -> Sequence[Cell]:
@@ -29,25 +29,25 @@ class Learner(Protocol):
     slots: dict[str, nn.Module]  #: the replaced activations, by their names
 
     def gradient(self, rows: Tensor) -> Tensor:
-        """Compute the gradient on samples (network, sample), by index; return the mean loss of each network."""
+        """Compute the gradient on samples (network, sample), by index; return each network's mean loss."""
 
     def norms(self) -> Tensor:
         """Return the norm of the last gradient, (network, layer)."""
 
     def update(self) -> None:
-        """Take a step along the last gradient."""
+        """Update the weights by the last gradient."""
 
     def outputs(self, rows: Tensor) -> Tensor:
-        """Return outputs for samples, (network, sample, ...), in evaluation mode; one row of samples serves all."""
+        """Return outputs (network, sample, ...) in evaluation mode; one row of samples serves all networks."""
 
     def units(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Return the fractions of dead and of saturated units, each (network, slot)."""
 
     def state(self) -> list[Tensor]:
-        """Return all weights and buffers, each (network, ...), as views that can be written."""
+        """Return all weights and buffers, each (network, ...), as writable views."""
 
     def finite(self) -> Tensor:
-        """Return whether all weights, buffers and moments of a network are finite, (network,)."""
+        """Return whether weights, buffers and moments of a network are finite, (network,)."""
 
 
 class Order:
@@ -84,11 +84,10 @@ Counts = tuple[Tensor, Tensor, Tensor]
 
 
 class Units:
-    """Context manager that counts flat and off units of each slot, call by call.
+    """Context that counts flat and off units of each slot, call by call.
 
     A unit is a channel of (batch, channel, height, width), else an entry of the last axis. `counts` has, for each slot
-    and call, the number of samples for which the slope of each unit was flat, the same for off, and the number of
-    samples.
+    and call, the number of samples with a flat slope by unit, the same for off, and the number of samples.
     """
 
     def __init__(self, slots: dict[str, nn.Module]) -> None:
@@ -126,7 +125,7 @@ def shares(batches: Sequence[Sequence[Sequence[Counts]]], shape: Sequence[int]) 
     """Fractions of dead and of saturated units, each (*shape, slot), from the counts by batch, slot and call."""
     dead, saturated = [], []
     for slot in zip(*batches, strict=True):
-        if not any(slot):  # The slot is called in training only, as in a head that evaluation leaves out.
+        if not any(slot):  # Evaluation may leave out a head.
             dead.append(torch.zeros(list(shape), dtype=torch.float64))
             saturated.append(dead[-1])
             continue
@@ -138,11 +137,11 @@ def shares(batches: Sequence[Sequence[Sequence[Counts]]], shape: Sequence[int]) 
 
 
 def samples(of: Tensor, rows: Tensor) -> Tensor:
-    """Return the samples at these indices, in the shape of the indices; six times as fast as ``of[rows]``."""
+    """Return samples in the shape of their indices; six times as fast as ``of[rows]``."""
     return of.index_select(0, rows.reshape(-1)).view(*rows.shape, *of.shape[1:])
 
 
 def portions(rows: Tensor, networks: int, sample: Tensor, least: int) -> tuple[Tensor, ...]:
-    """Split the samples into portions that are evaluated at once."""
+    """Split the samples into portions to evaluate at once."""
     size = max(least, ROOM // max(1, networks * sample.numel()))
     return torch.split(rows, size, dim=-1)

@@ -1,7 +1,7 @@
-"""Direct evaluation of a stack of chains of linear layers and activations, with vmap's results but without it.
+"""Direct evaluation of stacked chains of linear layers and activations, without vmap.
 
-In small networks calls take most of the time, and vmap has a large part in it. Only a `torch.nn.Sequential` of layers
-known here, without hooks, is certain to give the same.
+In small networks calls take most of the time, a large part of it in vmap. Only a `torch.nn.Sequential` of layers known
+here, without hooks, is certain to give the same results.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def stages(model: nn.Module) -> list[Stage] | None:
 
 
 def _chain(model: nn.Module) -> Iterator[nn.Module | None]:
-    """Yield the modules in the order of their calls; None for one whose order is not known."""
+    """Yield the modules in the order of their calls; None where it is not known."""
     if model._forward_hooks or model._forward_pre_hooks or model._backward_hooks or "forward" in vars(model):
         yield None
     elif isinstance(model, nn.Sequential) and type(model).forward is nn.Sequential.forward:

@@ -1,6 +1,6 @@
 """Dropout that depends on a network's seed, not on the networks trained beside it.
 
-So a run is the same in any stack and in the loop, and all pairs of a seed drop alike, which makes them more comparable.
+So a run is the same in any stack and in the loop, and all pairs of a seed drop alike, which makes them comparable.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from slopes.study.training.slots import of_all
 
-STREAM = 2**62  #: lies above all seeds, so that dropout shares no numbers with initial weights and orders
+STREAM = 2**62  #: above all seeds, so that dropout shares no numbers with weights and orders
 
 
 class Streams:
@@ -23,7 +23,7 @@ class Streams:
         self._places = torch.tensor([list(self._generators).index(seed) for seed in seeds])
 
     def kept(self, like: Tensor, share: float) -> Tensor:
-        """Return a mask like (network, ...), with ones for a fraction `share` of the entries and zeros elsewhere."""
+        """Return a mask like (network, ...), with ones for a fraction `share` of the entries, else zeros."""
         drawn = [like.new_empty(like.shape[1:]).bernoulli_(share, generator=g) for g in self._generators.values()]
         return torch.stack(drawn)[self._places]
 

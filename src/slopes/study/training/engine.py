@@ -1,4 +1,4 @@
-"""Choice of an engine for each group of cells: as large a stack as possible, or one by one."""
+"""Choice of an engine for each group of cells: a stack as large as possible, or one by one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def train(job: Job, cells: Sequence[Cell]) -> list[Outcome]:
     """Train each cell and return its outcome, in their order.
 
-    Where a network cannot be stacked, the engine "stack" raises the error of `torch.func.vmap`; "auto" takes the loop.
+    If a network cannot be stacked, the engine "stack" raises the error of `torch.func.vmap`; "auto" takes the loop.
     """
     found: dict[Cell, Outcome] = {}
     feeds = _feeds(job, cells)
@@ -57,7 +57,7 @@ def _feeds(job: Job, cells: Sequence[Cell]) -> dict[int, Any]:
 
 
 class _drawing:
-    """Seed torch's generator from the cells, for draws of other layers than dropout, and restore it afterwards."""
+    """Context that seeds torch's generator from the cells, for layers other than dropout."""
 
     def __init__(self, cells: Sequence[Cell]) -> None:
         self._seed = int.from_bytes(hashlib.sha256(repr([tuple(cell) for cell in cells]).encode()).digest()[:7], "big")

@@ -28,7 +28,7 @@ def activation_kernel(card: Activation) -> Callable[[Tensor], Tensor] | None:
 
 
 class MeanLosses:
-    """Loss as fed by a task: maps outputs and targets, both (network, sample, ...), to each network's mean.
+    """Loss as fed by a task, from outputs and targets (network, sample, ...) to each network's mean.
 
     The first batch decides which of the equivalent ways is the cheapest.
     """
@@ -52,7 +52,7 @@ class MeanLosses:
         try:
             same = all(
                 torch.allclose(self._of_samples(given, targets), self._mapped(given, targets), rtol=1e-6, atol=0.0)
-                for given in (outputs, wide)  # A loss may tie samples together only where they are far off.
+                for given in (outputs, wide)  # A loss may tie samples together only far off.
             )
         except (ValueError, RuntimeError):  # It has no values of single samples.
             same = False

@@ -11,7 +11,7 @@ from torch.optim.adam import adam
 from torch.optim.adamw import adamw
 from torch.optim.sgd import sgd
 
-LANES = 16  #: The fused kernels round the tail of an array, short of a vector of this many numbers, differently.
+LANES = 16  #: The fused kernels round the tail of an array, below so many numbers, differently.
 ADAM = {"amsgrad": False, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "maximize": False, "fused": True}
 SGD = {"weight_decay": 0.0, "momentum": 0.0, "dampening": 0.0, "nesterov": False, "maximize": False, "fused": True}
 
@@ -19,8 +19,8 @@ SGD = {"weight_decay": 0.0, "momentum": 0.0, "dampening": 0.0, "nesterov": False
 class Optimiser:
     """`torch.optim.Adam`, ``AdamW`` or ``SGD`` with PyTorch's defaults, for groups of parameters and their rates.
 
-    It calls their functional forms: their classes load PyTorch's compiler when first made, which takes a second in
-    every process. The fused kernels make one pass over the memory instead of six.
+    It calls their functional forms: their classes load PyTorch's compiler, which takes a second in every process. The
+    fused kernels make one pass over the memory instead of six.
     """
 
     def __init__(self, name: str, groups: Sequence[tuple[Sequence[Tensor], float]]) -> None:
@@ -90,7 +90,7 @@ class Weights:
                 into.copy_(gradient)
 
     def update(self) -> None:
-        """Take a step along the last gradient, shortened to `clip` as by `torch.nn.utils.clip_grad_norm_`."""
+        """Update the weights by the last gradient, clipped as by `torch.nn.utils.clip_grad_norm_`."""
         if self.clip is not None:
             norm = torch.stack([gradient.norm(dim=1) for gradient in self.gradients]).norm(dim=0)
             factor = (self.clip / (norm + 1e-6)).clamp(max=1.0).unsqueeze(1)
@@ -99,7 +99,7 @@ class Weights:
         self.optimiser.step()
 
     def norms(self, layers: Sequence[Sequence[str]]) -> Tensor:
-        """Return the norm of the last gradient, (network, layer); a layer is the names of its parameters."""
+        """Return the norm of the last gradient, (network, layer), for the parameter names of each layer."""
         of = {key: gradient.norm(dim=1) for key, gradient in zip(self.tensors, self.gradients, strict=True)}
         return torch.stack([torch.stack([of[key] for key in keys]).norm(dim=0) for keys in layers], dim=1)
 

@@ -1,4 +1,4 @@
-"""Trial whether a network stacks, and timing whether a stack is faster."""
+"""Trials whether a network stacks, and whether a stack is faster."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def against_stacking(job: Job, cells: Sequence[Cell], feeds: dict[int, Any], *, 
 
 
 def _refusal(job: Job, cells: list[Cell], feeds: dict[int, Any]) -> str:
-    """Return why a stack of the cells cannot be trained, or gives other numbers; empty if neither."""
+    """Return why a stack of the cells cannot be trained, or gives other numbers; else ""."""
     rows = job.task.split(cells[0].seed).train[: job.batch_size]
     try:
         with warnings.catch_warnings():
@@ -64,7 +64,7 @@ def _refusal(job: Job, cells: list[Cell], feeds: dict[int, Any]) -> str:
 
 
 def _no_gain(job: Job, cells: Sequence[Cell], feeds: dict[int, Any]) -> str:
-    """Return why a stack would not be faster; empty if it is."""
+    """Return why a stack would not be faster, or ""."""
     whole = _seconds(Stack(job, cells, feeds), job)
     by_activation = {cell.activation: cell for cell in cells}
     looked_at = list(by_activation.values())[:3]
@@ -73,7 +73,7 @@ def _no_gain(job: Job, cells: Sequence[Cell], feeds: dict[int, Any]) -> str:
 
 
 def _seconds(learner: Learner, job: Job) -> float:
-    """Seconds of a step, in processor time, which holds on a busy machine too; in wall time if torch has threads."""
+    """Seconds of a step: processor time, which holds on a busy machine too, or wall time with several threads."""
     clock = time.thread_time if torch.get_num_threads() == 1 else time.perf_counter
     rows = job.task.split(learner.cells[0].seed).train[: job.batch_size].expand(len(learner.cells), -1)
     best = float("inf")

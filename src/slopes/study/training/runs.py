@@ -77,7 +77,7 @@ def _until(diverged: int | None, epoch: int, value: Any) -> Any:
 
 
 def _epoch(learner: Learner, batches: Tensor) -> tuple[Tensor, Tensor, float]:
-    """Train one pass over (batch, network, sample); return mean loss, mean gradient norms of two steps, and seconds."""
+    """Train one pass over (batch, network, sample): mean loss, mean gradient norms of two steps, processor seconds."""
     total = torch.zeros(batches.shape[1], dtype=torch.float64)
     watched = {len(batches) // 2, len(batches) - 1}
     norms = []
@@ -102,7 +102,7 @@ def _restore(state: list[Tensor], before: list[Tensor], lost: Tensor) -> None:
 
 
 class _Marks:
-    """Evaluation of a learner's networks by the task's metrics, each with the feed of its loss."""
+    """Evaluation of networks by the task's metrics, each with the feed of its loss."""
 
     def __init__(self, learner: Learner, job: Job, feeds: dict[int, Any]) -> None:
         self._learner, self._task = learner, job.task

@@ -1,8 +1,7 @@
 """Modules in place of a network's activations: one for all networks of a stack, each with its own activation.
 
-Under `torch.func.vmap` a module sees one network at a time. A `Slot` avoids that: the vmap rule of its Function
-receives the whole (network, ...) tensor, splits it among the activations, whose networks are adjacent, and joins the
-results.
+Under `torch.func.vmap` a module sees one network at a time. So the vmap rule of a `Slot`'s Function takes the whole
+(network, ...) tensor, splits it among the activations, whose networks are adjacent, and joins the results.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ FIXED = (nn.Identity, *(kind for kind in ELEMENTWISE if kind not in LEARNING_OR_
 
 @cache
 def sharing(activation: Any) -> bool:
-    """Whether an activation can share a slot with others: it is elementwise, without random draws or parameters."""
+    """Whether an activation can share a slot: it is elementwise, without random draws or parameters."""
     if isinstance(activation, Card):
         plain = type(activation) is Activation and activation.noise is None
         return plain and not any(isinstance(value, Tensor) for value in activation.settings.values())
@@ -88,7 +87,7 @@ def _divided(x: Tensor, functions: list[Callable[[Tensor], Tensor]], sizes: list
 
 
 class _Known(torch.autograd.Function):
-    """A card's body that also computes and saves its slope, so that backward is a single product."""
+    """A card's body that also saves its slope, so that backward is a single product."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, value: Any, slope: Any) -> Tensor:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def stacks(job: Job, cells: Sequence[Cell]) -> list[list[Cell]]:
-    """Group the cells that can be one stack, each group sorted by activation, then by rate."""
+    """Group the cells that can be one stack, sorted by activation, then by rate."""
     ordered = sorted(cells, key=lambda cell: (cell.activation, cell.rate, cell.loss, cell.seed))
     alone = {a: None if sharing(activation) else a for a, activation in enumerate(job.activations)}
     found: dict[int | None, list[Cell]] = {}
