@@ -1899,7 +1899,7 @@ margin_ranking: _MarginRanking
 multiclass_hinge: _MulticlassHinge
 """Multi-class hinge: the right class's shortfall to the worst rival plus margin, or summed over all rivals."""
 multilabel_margin: _MultilabelMargin
-"""Multi-label hinge: the shortfalls of each present class to each absent one plus margin, summed, over C."""
+"""Multi-label hinge: the sum of each present class's shortfall to each absent one plus margin, divided by C."""
 multilabel_soft_margin: _Boxes
 """Multi-label soft margin: the binary cross-entropy of each class, of logits, averaged over classes."""
 dice: _Dice

@@ -37,7 +37,7 @@ class Domain(ABC):
 
 
 def plain(value: Any) -> Any:
-    """Return the value, with numbers of NumPy as Python numbers, and objects with ``__array__`` as arrays."""
+    """Return the value: NumPy's numbers as Python numbers, objects with ``__array__`` as arrays unless tensors."""
     if type(value) in (float, int, bool, str):
         return _as_float(value) if type(value) is int and abs(value) > EXACT else value
     if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and not value.ndim):

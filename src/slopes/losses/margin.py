@@ -184,7 +184,7 @@ def _(prediction, target, *, form, margin, p):
     definition=lambda z, y, margin: _over_pairs(lambda lack: maximum(lack, 0), y, 1 - y, z, margin) / _classes(z),
 )  # fmt: skip
 def multilabel_margin(prediction, target, *, margin: Positive = 1.0):
-    """Multi-label hinge: the shortfalls of each present class to each absent one plus margin, summed, over C.
+    """Multi-label hinge: the sum of each present class's shortfall to each absent one plus margin, divided by C.
 
     Targets are rows of 0 and 1, where PyTorch takes lists of classes; a target between is a chance of being present.
     """
