@@ -1,9 +1,8 @@
-"""The audit: what would go wrong in training with a loss or an activation, each fault with an input that shows it.
+"""Audit of a loss or an activation: find faults that would harm training, each with an input that shows it.
 
-A check is a function of a subject that yields findings. Those of `behaviour` look at what anything does that can be
-called; those of `cards` hold a card against exact arithmetic and its own claims. Both lists are in the order in which
-they run, and both test the catalogue. A fault is reported once, by its primary check: later ones pass over its entries,
-or are not run at all.
+A check is a function that takes a subject and yields findings. Checks in `behaviour` apply to any callable; checks in
+`cards` compare a card with exact arithmetic and with its own claims. Both lists are in the order of running, and both
+test the catalogue. Each fault is reported once, by its primary check: later checks skip its entries, or do not run.
 """
 
 from __future__ import annotations
@@ -38,26 +37,26 @@ def audit(
     batch: Any = None,
     time_limit: float = 120.0,
 ) -> Report:
-    """Audit a loss or an activation, and return what was found as a `Report`.
+    """Audit a loss or an activation, and return the findings as a `Report`.
 
-    `subject` is a card, any function of a prediction and a target or of one tensor, a module, a module's class, or
-    text: a name of the catalogue, or ``file.py:object``, which is run in a process of its own for at most
-    `time_limit` seconds. How it wants to be called is found out by calling it; what cannot be found out is declared:
+    `subject` is a card, a function of a prediction and a target or of one tensor, a module, a module class, or text: a
+    name in the catalogue, or ``file.py:object``, which runs in its own process for at most `time_limit` seconds. The
+    audit finds out how to call it by trying; declare the facts that no call can show:
 
-    - `kind`: "activation", or what a loss is fed, one of `slopes.kinds`; "xgboost", "lightgbm" or "catboost" for the
-      gradient and Hessian of a boosting objective.
+    - `kind`: "activation", or for a loss one of `slopes.kinds`; "xgboost", "lightgbm" or "catboost" for the gradient
+      and Hessian of a boosting objective.
     - `space`: whether predictions are "logits", "probabilities" or "log_probabilities".
-    - `elicits`: what the best constant prediction is: "mean", "median", "quantile 0.9" or "probability".
-    - `bounded`: it is to saturate, as robust losses do. `batch_level`: it is to look at a batch as a whole.
-    - `terms`: the parts that it adds up, each a function of the same arguments by its name.
-    - `divisor`: what its mean divides by: "elements", "rows", "weights", "valid" or "one".
+    - `elicits`: the best constant prediction: "mean", "median", "quantile 0.9" or "probability".
+    - `bounded`: it saturates on purpose, as robust losses do. `batch_level`: it depends on a whole batch on purpose.
+    - `terms`: the terms that it adds up, by name, each a function of the same arguments.
+    - `divisor`: the divisor of its mean: "elements", "rows", "weights", "valid" or "one".
 
-    `against` is what it is said to equal: a class or function of torch, a card, any callable, or text. With `model`
-    and `batch` (inputs and targets) the tensors of a real training are looked at too. `quick` leaves out what takes
-    long; `seed` chooses the random inputs.
+    `against` is the reference that it should equal: a class or function of torch, a card, any callable, or text. With
+    `model` and `batch` (inputs and targets), the audit also checks the tensors of a real training. `quick` skips slow
+    checks; `seed` chooses the random inputs.
 
-    The subject is left as it is, and so are random states, default dtype and warnings. Needs ``slopes[torch,audit]``.
-    Raises TypeError or ValueError for what cannot be audited, or is declared and unknown.
+    The audit changes neither the subject nor random states, default dtype and warnings. Needs ``slopes[torch,audit]``.
+    Raises TypeError or ValueError for a subject that cannot be audited, or an unknown declaration.
     """
     from slopes.checks import child
 
@@ -75,7 +74,7 @@ def audit(
     }  # fmt: skip
     options: dict[str, Any] = {"against": against, "quick": quick, "seed": seed, "model": model, "batch": batch}
     is_of_file = isinstance(subject, str) and loading.parts(subject)[0] is not None
-    if is_of_file and are_installed("mpmath", "torch"):  # which the process of the file loads, and this one need not
+    if is_of_file and are_installed("mpmath", "torch"):  # the child process imports them, this one need not
         return child.audit(subject, declared, time_limit=time_limit, **options)
     require("slopes.audit", "mpmath", "torch")
     from slopes.checks.examination import examine

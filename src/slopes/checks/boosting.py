@@ -1,7 +1,7 @@
-"""Objectives of boosting: a person's own gradient and Hessian, against the loss that they are said to be of.
+"""Audit of boosting objectives: a user's gradient and Hessian, compared with the loss that they belong to.
 
-The frameworks ask for derivatives by the raw score, row by row: no sigmoid has been taken, and nothing is averaged.
-XGBoost and LightGBM minimise; CatBoost's derivatives are those of a function that is maximised. None is needed here.
+The frameworks ask for derivatives by the raw score, row by row: without a sigmoid, and without a mean. XGBoost and
+LightGBM minimise; CatBoost takes derivatives of a function to maximise. No framework needs to be installed.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ Derivatives = tuple[Numbers, Numbers]
 
 
 class Data:
-    """What stands for XGBoost's DMatrix and LightGBM's Dataset."""
+    """Stand-in for XGBoost's DMatrix and LightGBM's Dataset."""
 
     def __init__(self, label: Numbers, weight: Numbers | None, framework: str) -> None:
         self.label, self.weight, self.framework = label, weight, framework
 
     def get_label(self) -> Numbers:
-        """The targets."""
+        """Return the targets."""
         return self.label
 
     def get_weight(self) -> Numbers | None:
-        """The weights of the rows; without any XGBoost gives an empty array, LightGBM None."""
+        """Return the weights of the rows; without any, XGBoost gives an empty array, LightGBM None."""
         return np.zeros(0) if self.weight is None and self.framework == "xgboost" else self.weight
 
     def num_row(self) -> int:
-        """The number of rows, as XGBoost calls it."""
+        """Return the number of rows, under XGBoost's name."""
         return len(self.label)
 
     num_data = num_row
@@ -58,18 +58,18 @@ class Batch:
     weight: Numbers | None = None
 
     def row(self, place: int) -> Batch:
-        """One row alone."""
+        """Return one row as a batch."""
         rows = slice(place, place + 1)
         return Batch(self.raw[rows], self.label[rows], None if self.weight is None else self.weight[rows])
 
 
 class Unusable(Exception):
-    """What came is no gradient and Hessian."""
+    """Result that is no gradient and Hessian."""
 
 
 @dataclass(frozen=True)
 class Objective:
-    """An objective as it is called, and as derivatives of what is minimised."""
+    """Objective with a uniform call, which gives the derivatives of the minimised function."""
 
     thing: Any
     framework: str
@@ -79,7 +79,7 @@ class Objective:
     raises: bool = False
 
     def __call__(self, batch: Batch) -> Derivatives:
-        """(gradient, Hessian), each of the shape of the raw scores. Raises Unusable for what is none."""
+        """Return (gradient, Hessian), each in the shape of the raw scores; raise Unusable for other results."""
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             came = self._called(batch)
@@ -118,7 +118,7 @@ class Objective:
         return -pairs[:, 0], -pairs[:, 1]
 
     def _laid_out(self, x: Any, raw: Numbers, what: str) -> Numbers:
-        """What came, in the shape of the raw scores; XGBoost also takes rows flattened."""
+        """Return a result in the shape of the raw scores; XGBoost also takes flattened rows."""
         x = x.detach().numpy() if isinstance(x, torch.Tensor) else np.asarray(x)
         flat = raw.ndim == 1 or self.framework == "xgboost"
         if x.shape == raw.shape or (flat and x.shape in ((raw.size,), (raw.size, 1))):
@@ -126,7 +126,7 @@ class Objective:
         raise Unusable(f"gives a {what} of shape {x.shape} where the raw scores have {raw.shape}")
 
     def code(self, batch: Batch) -> str:
-        """Code that shows what it gives for a batch, or raises."""
+        """Return code that shows the result for a batch, or the exception."""
         lines = ["import numpy as np", *self.setup, f"raw = {_array(batch.raw)}", f"y = {_array(batch.label)}"]
         weight = "None" if batch.weight is None else "weight"
         if batch.weight is not None:
@@ -157,11 +157,11 @@ def examine_objective(
     thing: Any, declared: Mapping[str, Any], *, against: Any = None, seed: int = 0, quick: bool = False,
     spec: str | None = None,
 ) -> Report:  # fmt: skip
-    """The report on an objective of boosting, whose framework is the declared kind.
+    """Return the report on a boosting objective, whose framework is the declared kind.
 
-    `against` is the loss that it is said to be of, summed over rows, as a function of the raw score: a card, a loss of
-    torch, any callable, or a name of the catalogue. Of a loss of probabilities the sigmoid or softmax is taken before,
-    of one of positive predictions the exponential. Without it the Hessian is held to the gradient alone.
+    `against` is its loss, summed over rows, as a function of the raw score: a card, a loss of torch, any callable, or a
+    name in the catalogue. A sigmoid or softmax precedes a loss of probabilities, an exponential a loss of positive
+    predictions. Without `against`, the Hessian is compared with the gradient only.
     """
     framework = declared["kind"]
     name, setup = expression_of(thing, "objective", spec)
@@ -197,7 +197,7 @@ def examine_objective(
 
 
 def _loss(against: Any, declared: Mapping[str, Any], seed: int) -> Subject:
-    """The loss that an objective is said to be of."""
+    """Return the loss `against` as a subject."""
     from slopes import loading
 
     spec = against if isinstance(against, str) else None
@@ -213,7 +213,7 @@ def _loss(against: Any, declared: Mapping[str, Any], seed: int) -> Subject:
 
 
 def _batches(framework: str, thing: Any, loss: Subject | None, rng: np.random.Generator) -> list[Batch]:
-    """What to try: one raw score for each row, a row of them for each, or both where nothing tells."""
+    """Return batches to try: a raw score for each row, a row of scores for each, or both if nothing decides."""
     labels = (0, 1) if loss is None else _labels(loss.form.spaces[1])
     y = np.tile(np.asarray(labels, float), len(RAW))
     plain = Batch(np.repeat(RAW, len(labels)), y)
@@ -227,7 +227,7 @@ def _batches(framework: str, thing: Any, loss: Subject | None, rng: np.random.Ge
 
 
 def _labels(space: Space) -> tuple[float, ...]:
-    """Labels of every size, or both of two."""
+    """Return labels of every size, or both of two."""
     if space.is_sign:
         return -1, 1
     if space.is_real:
@@ -238,7 +238,7 @@ def _labels(space: Space) -> tuple[float, ...]:
 
 
 def _link(loss: Subject) -> Callable[[torch.Tensor], torch.Tensor]:
-    """What makes the prediction of a loss of the raw score."""
+    """Return the function from raw scores to predictions of a loss."""
     if loss.space.is_probability:
         return (lambda z: torch.softmax(z, -1)) if _of_rows(loss) else torch.sigmoid
     if loss.space.is_log_probability and _of_rows(loss):
@@ -251,7 +251,7 @@ def _of_rows(loss: Subject) -> bool:
 
 
 def _adapted(made: Objective, batches: list[Batch]) -> tuple[Objective, Batch, str]:
-    """The objective in the first way of calling it that gives derivatives; else why it does not."""
+    """Return the objective in the first way of calling it that gives derivatives, the batch, and else the reason."""
     apis = ["native", "sklearn"]
     if made.framework == "catboost":
         apis = ["range"] if hasattr(made.thing, "calc_ders_range") else ["multi"]
@@ -277,7 +277,7 @@ def _adapted(made: Objective, batches: list[Batch]) -> tuple[Objective, Batch, s
 
 
 def _asks_for_data(thing: Any) -> bool:
-    """Whether the source asks a data set for its labels, or the second argument's name says that it is one."""
+    """Whether the source asks a data set for its labels, or the names of the arguments suggest one."""
     try:
         if "get_label" in inspect.getsource(thing):
             return True
@@ -302,7 +302,7 @@ def _finding(message: str, objective: Objective, batch: Batch, repair: str, **fi
 
 
 def _gradient(objective: Objective, batch: Batch, loss: Subject | None) -> Iterator[Finding]:
-    """The gradient is that of the loss by the raw score, of the sign and in the order that the framework wants."""
+    """Check that the gradient is the loss's, by the raw score, with the framework's sign and order."""
     gradient, _ = objective(batch)
     if objective.swapped:
         yield _finding(
@@ -319,7 +319,7 @@ def _gradient(objective: Objective, batch: Batch, loss: Subject | None) -> Itera
         return
     factor = _factor(gradient, expected)
     if factor is not None and factor > 0 and not np.isclose(factor, 1 / len(batch.raw), rtol=1e-4):
-        return  # of which the Hessian has its share, or has not
+        return  # `_hessian` compares the factor
     told, repair, severity = _cause(objective, batch, gradient, expected, factor, loss)
     place = _worst(gradient, expected)
     yield _finding(
@@ -334,7 +334,7 @@ def _cause(
     objective: Objective, batch: Batch, gradient: Numbers, expected: Numbers, factor: float | None,
     loss: Subject | None,
 ) -> tuple[str, str, str]:  # fmt: skip
-    """What is wrong with the gradient, what mends it, and how bad that is."""
+    """Return the fault of the gradient, its repair, and its severity."""
     framework = objective.framework
     names = _names(objective.thing)
     first = names[0].lower() if names else ""
@@ -393,7 +393,7 @@ def _cause(
 
 
 def _falling(objective: Objective, batch: Batch, gradient: Numbers) -> Iterator[Finding]:
-    """Without a loss: a gradient that falls all the way climbs away from the target."""
+    """Without a loss, check that the gradient does not fall all the way, which leads away from the target."""
     if batch.raw.ndim != 1:
         return
     low, high = batch.raw == batch.raw.min(), batch.raw == batch.raw.max()
@@ -414,7 +414,7 @@ def _falling(objective: Objective, batch: Batch, gradient: Numbers) -> Iterator[
 
 
 def _hessian(objective: Objective, batch: Batch, loss: Subject | None) -> Iterator[Finding]:
-    """The Hessian is the gradient's derivative, or what is larger than that, and positive."""
+    """Check that the Hessian is positive, and is the gradient's derivative or larger."""
     gradient, hessian = objective(batch)
     if not np.isfinite(hessian).all():
         yield _not_finite(objective, batch, hessian, "Hessian")
@@ -484,7 +484,7 @@ def _hessian(objective: Objective, batch: Batch, loss: Subject | None) -> Iterat
 
 
 def _off(hessian: Numbers, true: Numbers, batch: Batch) -> bool:
-    """Whether it is a multiple of the second derivative that nobody takes for a bound, as a factor forgotten is.
+    """Whether it is a multiple of the second derivative, as with a forgotten factor, and no usual bound.
 
     XGBoost's softmax takes 2 p (1 − p), LightGBM's k / (k − 1) p (1 − p).
     """
@@ -494,7 +494,7 @@ def _off(hessian: Numbers, true: Numbers, batch: Batch) -> bool:
 
 
 def _floored(hessian: Numbers, true: Numbers) -> bool:
-    """Whether it is the second derivative wherever that is not below a floor."""
+    """Whether it is the second derivative, raised to a floor."""
     floor = hessian.min()
     return bool(floor > 0) and _close(hessian, np.maximum(true, floor)) and not np.allclose(hessian, floor)
 
@@ -524,7 +524,7 @@ def _not_finite(objective: Objective, batch: Batch, x: Numbers, what: str) -> Fi
 
 
 def _weights(objective: Objective, batch: Batch, loss: Subject | None) -> Iterator[Finding]:
-    """Weights multiply gradient and Hessian."""
+    """Check that weights multiply gradient and Hessian."""
     weight: Numbers = 1.0 + np.arange(float(len(batch.raw))) % 3
     weighted = replace(batch, weight=weight)
     plain = objective(batch)
@@ -545,7 +545,7 @@ def _weights(objective: Objective, batch: Batch, loss: Subject | None) -> Iterat
         return
     if all(_close(x, y) for x, y in zip(came, plain, strict=True)):
         if objective.api == "sklearn":
-            return  # the framework itself refuses weights, or says that they are the objective's own business
+            return  # the framework refuses weights itself, or leaves them to the objective
         yield _finding(
             "weights of rows do not count", objective, weighted.row(1),
             "multiply gradient and Hessian by them, where there are any: the framework does not",
@@ -566,7 +566,7 @@ def _weights(objective: Objective, batch: Batch, loss: Subject | None) -> Iterat
 
 
 def truth(loss: Subject, batch: Batch) -> Derivatives:
-    """(gradient, Hessian's diagonal) of a loss by the raw score, each row alone, by autograd in float64."""
+    """Return (gradient, Hessian's diagonal) of a loss by the raw score, row by row, by autograd in float64."""
     first, second = np.zeros_like(batch.raw), np.zeros_like(batch.raw)
     link = _link(loss)
     for place in range(len(batch.raw)):
@@ -590,7 +590,7 @@ def truth(loss: Subject, batch: Batch) -> Derivatives:
 
 
 def _goal(loss: Subject, target: torch.Tensor, given: torch.Tensor) -> torch.Tensor:
-    """The target in the form that the loss takes."""
+    """Return the target in the form that the loss takes."""
     if not _of_rows(loss):
         whole = loss.form.target == "whole"
         return target.reshape(given.shape).long() if whole else target.reshape(given.shape)
@@ -601,7 +601,7 @@ def _goal(loss: Subject, target: torch.Tensor, given: torch.Tensor) -> torch.Ten
 
 
 def differences(objective: Objective, batch: Batch, step: float = 1e-3) -> Numbers:
-    """The derivative of the gradient, entry by entry, by differences of fourth order."""
+    """Return the derivative of the gradient, entry by entry, by fourth-order differences."""
     columns = [...] if batch.raw.ndim == 1 else [(slice(None), column) for column in range(batch.raw.shape[1])]
     derived = np.zeros_like(batch.raw)
     for column in columns:
@@ -617,13 +617,13 @@ def differences(objective: Objective, batch: Batch, step: float = 1e-3) -> Numbe
 
 
 def _close(x: Numbers, y: Numbers) -> bool:
-    """Equal but for rounding: in RTOL, and what is too small for any framework's float32 besides."""
+    """Whether arrays are equal within RTOL, or differ by too little for any framework's float32."""
     with np.errstate(invalid="ignore"):
         return bool(np.allclose(x, y, rtol=RTOL, atol=1e-7 * max(1.0, float(np.abs(y).max()))))
 
 
 def _factor(x: Numbers, y: Numbers) -> float | None:
-    """c where x = c · y, and y is not 0; else None."""
+    """Return c if x = c · y and y is not 0; else None."""
     size = float((y * y).sum())
     if size == 0:
         return None
@@ -632,7 +632,7 @@ def _factor(x: Numbers, y: Numbers) -> float | None:
 
 
 def _worst(x: Numbers, y: Numbers) -> int:
-    """The row that is off most."""
+    """Return the row with the largest error."""
     return int(np.argmax(np.abs(x - y).reshape(len(x), -1).max(axis=-1)))
 
 

@@ -1,7 +1,7 @@
-"""Auditing what a file holds in a process of its own, which may hang or die without harm.
+"""Audit of an object in a file, in a child process that may hang or die without harm.
 
-The parent sends a job (pickled) and reads lines of JSON: the name of each check as it begins, at last the report or
-what was wrong with the job. A child ends with its parent, and after its time in any case.
+The parent sends a job (pickled) and reads lines of JSON: the name of each check as it begins, and finally the report or
+the error in the job. The child ends with its parent, and in any case when its time is over.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from typing import Any
 from slopes import loading
 from slopes.checks.report import Finding, Report
 
-#: what a child does before the first check, as a report tells it
+#: stages of a child before the first check, in a report's words
 STARTING, CALLING = "while its file was run", "when it was first called"
 
 
 def audit(spec: str, declared: Mapping[str, Any], *, time_limit: float, **options: Any) -> Report:
-    """Return the report on an object of a file, which is run in a process of its own."""
+    """Return the report on an object in a file, which runs in its own process."""
     try:
         job = pickle.dumps({"spec": spec, "declared": dict(declared), "time_limit": time_limit, **options})
     except Exception as error:
@@ -56,7 +56,7 @@ def _supervised(spec: str, job: bytes, folder: Path, time_limit: float) -> Repor
             with suppress(BrokenPipeError):
                 child.stdin.write(len(job).to_bytes(8, "big") + job)
                 child.stdin.flush()
-            child.wait(time_limit + 300.0)  # importing torch is not counted, but not without end
+            child.wait(time_limit + 300.0)  # time to import torch, which the limit does not count
         except subprocess.TimeoutExpired:
             hung = True
         finally:
@@ -73,7 +73,7 @@ def _supervised(spec: str, job: bytes, folder: Path, time_limit: float) -> Repor
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
-    """Kill the child and all that it has started."""
+    """Kill the child and every process in its group."""
     with suppress(ProcessLookupError, PermissionError, AttributeError):
         os.killpg(child.pid, signal.SIGKILL)
     with suppress(ProcessLookupError):
@@ -89,7 +89,7 @@ def _known_error(name: str) -> type[Exception]:
 
 
 def _lost(spec: str, check: str, hung: bool, status: int | None, trace: str, time_limit: float) -> Report:
-    """The report on a subject with which a process hung or died."""
+    """Return the report on a subject that made its process hang or die."""
     where = check if check in (STARTING, CALLING) else f"in the check {check}"
     line = _line_in(spec, trace)
     at = f", at {line}" if line else ""
@@ -104,7 +104,7 @@ def _lost(spec: str, check: str, hung: bool, status: int | None, trace: str, tim
 
 
 def _line_in(spec: str, trace: str) -> str:
-    """The line of the user's file that ran last, as faulthandler tells it."""
+    """Return the line of the user's file that ran last, from the trace of faulthandler."""
     file, *_ = loading.parts(spec)
     name = Path(str(file)).name
     found = [line.strip() for line in trace.splitlines() if f'{name}"' in line]
@@ -115,7 +115,7 @@ def _line_in(spec: str, trace: str) -> str:
 
 
 def main() -> None:
-    """Do the job that comes on standard input, and tell of it in the file that is named."""
+    """Run the job from standard input, and write progress and result to the file `sys.argv[1]`."""
     with open(sys.argv[1], "a", encoding="utf-8", buffering=1) as told:
 
         def tell(**line: Any) -> None:
@@ -143,11 +143,11 @@ def main() -> None:
         else:
             tell(report=json.loads(report.to_json()))
         sys.stdout.flush()
-        os._exit(0)  # whatever threads the subject has left
+        os._exit(0)  # without waiting for threads of the subject
 
 
 def _end_with_parent() -> None:
-    """Wait for the end of standard input, which comes when the parent ends."""
+    """Exit when standard input ends, which happens when the parent ends."""
     with suppress(Exception):
         sys.stdin.buffer.read()
     os._exit(1)

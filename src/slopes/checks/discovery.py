@@ -1,8 +1,9 @@
-"""Finding out by calling how a subject wants to be called: its arguments, their shapes, and what their numbers are.
+"""Discovery by calls: the arguments that a subject takes, their shapes, and the spaces of their numbers.
 
-A candidate form is tried with a small batch. It is taken where the subject accepts it and behaves as losses of its
-kind do: a regression is least (or, with a wrong sign, most) where prediction and target agree; a loss of logits falls
-all the way as the right logit rises; one of probabilities does so from 0 to 1; one of a margin depends on the product.
+Each candidate form is tried with a small batch. It is taken if the subject accepts it and behaves as losses of its kind
+do: a regression is least (or, with a wrong sign, greatest) where prediction and target agree; a loss of logits falls
+all the way as the right logit rises; a loss of probabilities does so from 0 to 1; a loss of a margin depends on the
+product.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ PREDICTIONS = (
     *("prediction", "predictions", "pred", "preds", "y_pred", "yhat", "y_hat", "input", "inputs", "logits"),
     *("output", "outputs", "z", "p", "probs", "probabilities", "scores"),
 )
-#: words in arguments' names that speak for a kind
+#: words in names of arguments that suggest a kind
 TELLING = {"anchor": "triplets", "neg": "triplets", "var": "variance", "embed": "embeddings", "feature": "embeddings"}
 EXTRAS = {"mask": "mask", "weight": "weight", "weights": "weight", "sample_weight": "weight"}
 ROWS_2, IMAGE, IMAGES = (6, 4), (2, 1, 8, 8), (2, 3, 8, 8)
@@ -42,10 +43,10 @@ OVERLAPPING = (IMAGE, (2, 8, 8), IMAGES, (8,))
 def subject_of(
     thing: Any, *, spec: str | None = None, declared: Declared | None = None, seed: int = 0, quick: bool = False
 ) -> tuple[Subject, list[str]]:
-    """The subject that an object is, and what was found out of it, in words.
+    """Return the subject for an object, and the facts found by calling it, in words.
 
-    Raises ValueError for what is declared and unknown, TypeError for what is no function of tensors, SubjectError
-    where no way of calling it succeeds.
+    Raises ValueError for an unknown declaration, TypeError for an object that is no function of tensors, SubjectError
+    if no way of calling it succeeds.
     """
     declared = declared or Declared()
     check_declared(declared)
@@ -67,7 +68,7 @@ def subject_of(
 
 
 def check_declared(declared: Declared) -> None:
-    """Raise ValueError for a declaration that is not known, TypeError for what is no text."""
+    """Raise ValueError for an unknown declaration, TypeError for one that is not text."""
     for name in ("kind", "space", "elicits", "divisor"):
         value = getattr(declared, name)
         if value is not None and not isinstance(value, str):
@@ -99,7 +100,7 @@ def _instance(thing: type, spec: str | None) -> Any:
 
 
 def _of_card(card: Card) -> Form:
-    """A card's form follows from its kind."""
+    """Return a card's form, which follows from its kind."""
     if isinstance(card, Loss):
         kind = card.kind
         shape = {"boxes": (6, 4), "embeddings": (6, 4), "overlap": (2, 12, 3)}.get(
@@ -115,7 +116,7 @@ def _of_card(card: Card) -> Form:
 
 
 def arguments_of(thing: Any) -> Mapping[str, inspect.Parameter] | None:
-    """The arguments of a call, by name; None where the signature cannot be read."""
+    """Return the arguments of a call by name; None if the signature cannot be read."""
     try:
         return inspect.signature(thing.forward if isinstance(thing, torch.nn.Module) else thing).parameters
     except (TypeError, ValueError):
@@ -123,7 +124,7 @@ def arguments_of(thing: Any) -> Mapping[str, inspect.Parameter] | None:
 
 
 def required(thing: Any) -> list[str] | None:
-    """The names of the arguments that must be given by place; None where the signature cannot be read."""
+    """Return the names of the required positional arguments; None if the signature cannot be read."""
     found = arguments_of(thing)
     if found is None:
         return None
@@ -134,18 +135,18 @@ def required(thing: Any) -> list[str] | None:
         return None
     second = parameters[1] if len(names) == 1 < len(parameters) else None
     if second is not None and second.default is None and second.name in TARGETS:
-        names.append(second.name)  # which only seems optional
+        names.append(second.name)  # it only seems optional
     return names
 
 
 def keywords(thing: Any) -> list[str]:
-    """The names of all that can be given by name."""
+    """Return the names of all arguments that can be given by name."""
     parameters = (arguments_of(thing) or {}).values()
     return [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
 
 
 def default_of(thing: Any, name: str) -> Any:
-    """The default of an argument of a call; `inspect.Parameter.empty` where there is no such one, or none."""
+    """Return the default of an argument; `inspect.Parameter.empty` if there is no argument or no default."""
     found = (arguments_of(thing) or {}).get(name)
     return inspect.Parameter.empty if found is None else found.default
 
@@ -188,7 +189,7 @@ def _find(thing: Any, declared: Declared, make: Callable[[Form], Subject]) -> Fo
 
 
 def _accepted(make: Callable[[Form], Subject], group: Sequence[Form]) -> tuple[Form | None, SubjectError | None]:
-    """The first form of a group for which a finite number comes, and the first error that came instead."""
+    """Return the first form of a group that gives a finite number, or else None and the error to report."""
     trouble = None
     for form in group:
         for attempt in (form, replace(form, dtype=torch.float32), replace(form, numpy=True)):
@@ -204,7 +205,7 @@ def _accepted(make: Callable[[Form], Subject], group: Sequence[Form]) -> tuple[F
 
 
 def _in_numpy(make: Callable[[Form], Subject], form: Form, subject: Subject) -> Form | None:
-    """The form in NumPy, where tensors come out as what NumPy makes of them, or may want no gradient."""
+    """Return the form in NumPy, if results are NumPy's, or a tensor must not require a gradient; else None."""
     if subject.oddities.get("type") not in ("a float64", "a float32", "a ndarray") and not _wants_none(subject):
         return None
     other = make(replace(form, numpy=True))
@@ -216,7 +217,7 @@ def _in_numpy(make: Callable[[Form], Subject], form: Form, subject: Subject) -> 
 
 
 def _wants_none(subject: Subject) -> bool:
-    """Whether it hands a tensor to NumPy, which refuses one that wants a gradient: np.maximum gives a tensor back."""
+    """Whether NumPy refuses a tensor inside it that requires a gradient: np.maximum itself returns a tensor."""
     first, *rest = subject.draw()
     try:
         subject(first.requires_grad_(), *rest)
@@ -226,19 +227,19 @@ def _wants_none(subject: Subject) -> bool:
 
 
 def _telling(first: SubjectError | None, error: SubjectError | None) -> SubjectError | None:
-    """The error to tell of two: the first, unless only the other comes after the subject has run to its end."""
+    """Return the error to report: the first, unless only the other came after the subject ran to its end."""
     if first is None or (error is not None and isinstance(error.cause, NotATensor)):
         return error or first
     return first
 
 
 def _first(make: Callable[[Form], Subject], forms: Sequence[Form]) -> Form | None:
-    """The first of the forms that the subject accepts."""
+    """Return the first form that the subject accepts."""
     return _accepted(make, forms)[0]
 
 
 def _reduction(thing: Any) -> str | None:
-    """How another reduction is asked for."""
+    """Return how to choose another reduction: by keyword or attribute; None if there is no way."""
     if "reduction" in keywords(thing):
         return "keyword"
     return "attribute" if getattr(thing, "reduction", None) in ("mean", "sum", "none") else None
@@ -259,7 +260,7 @@ def _of_activation(make: Callable[[Form], Subject]) -> Form:
 
 
 def _entry_by_entry(subject: Subject, x: Tensor, y: Tensor) -> bool:
-    """Whether changing one entry leaves the others."""
+    """Whether changing one entry leaves the others unchanged."""
     moved = x.clone()
     moved.reshape(-1)[0] = 10.0
     try:
@@ -271,7 +272,7 @@ def _entry_by_entry(subject: Subject, x: Tensor, y: Tensor) -> bool:
 
 
 def _known(thing: Any) -> Form | None:
-    """The form of a loss of torch.nn, torch.nn.functional or slopes.nn, by the card that it is."""
+    """Return the form of a loss of torch.nn, torch.nn.functional or slopes.nn, from its card."""
     from slopes.catalogue import CARDS
     from slopes.nn.losses import LOSSES
 
@@ -283,7 +284,7 @@ def _known(thing: Any) -> Form | None:
     if home not in ("torch.nn.modules.loss", "torch.nn.functional", "slopes.nn"):
         return None
     own = getattr(thing, "card", None)
-    if isinstance(own, Loss):  # of slopes.nn, where classes are on the axis behind the samples
+    if isinstance(own, Loss):  # slopes.nn has the classes on the axis after the samples
         form = _of_card(own)
         return replace(form, shape=(2, 3, 12), axis=1) if own.kind.name == "overlap" else form
     name = type(thing).__name__ if module else getattr(thing, "__name__", "")
@@ -310,7 +311,7 @@ def _known(thing: Any) -> Form | None:
 
 
 def _shaped(form: Form, thing: Any, declared: Declared, make: Callable[[Form], Subject]) -> Form:
-    """A known form, with the first shape that the subject accepts."""
+    """Return a known form with the first shape that the subject accepts."""
     spaced = _spaced(form.kind, declared) if form.kind is not None else None
     form = replace(form, kind=spaced, reduction=_reduction(thing))
     shapes = ((form.shape, form.axis), *LABELLED) if form.kind is not None and form.kind.rowwise else (
@@ -320,20 +321,20 @@ def _shaped(form: Form, thing: Any, declared: Declared, make: Callable[[Form], S
 
 
 def _spaced(kind: Kind, declared: Declared) -> Kind:
-    """The kind with the space that is declared, where predictions of its kind are scores."""
+    """Return the kind with the declared space, if its predictions are scores."""
     if declared.space is None or not kind.arguments[0].space.is_logit:
         return kind
     return _having(kind, declared.space.replace("_", "-"))
 
 
 def _having(kind: Kind, space: str) -> Kind:
-    """The kind with such predictions: probabilities in rows of one class sum to 1."""
+    """Return the kind with predictions in this space; probabilities of one class sum to 1 in each row."""
     rows = kind.name in ("classification", "distribution") and space == "probabilities"
     return kind.having(**{kind.arguments[0].name: "distributions" if rows else space})
 
 
 def _candidates(names: list[str] | None, declared: Declared) -> Iterator[list[Form]]:
-    """Groups of forms to try, the most telling first; those of a group differ in their shapes alone."""
+    """Yield groups of forms to try, the likeliest first; forms of a group differ only in their shapes."""
     names = names or []
     extra = {name: EXTRAS[name] for name in names[2:] if name in EXTRAS}
     count = len(names) - len(extra) if names else 2
@@ -346,7 +347,7 @@ def _candidates(names: list[str] | None, declared: Declared) -> Iterator[list[Fo
 
 
 def _layouts(kind: Kind) -> Iterator[list[Form]]:
-    """The shapes in which a kind may want its arguments."""
+    """Yield groups of forms of a kind, with the shapes that its arguments may have."""
     if kind.name in ("classification", "overlap"):
         space = kind.spaces({})[0].name
         labels = KINDS["classification"].having(prediction=space) if kind.name == "overlap" else kind
@@ -366,7 +367,7 @@ def _layouts(kind: Kind) -> Iterator[list[Form]]:
 
 
 def _kinds_for(count: int, names: list[str]) -> list[str]:
-    """The kinds that take so many arguments, those that the names speak for first."""
+    """Return the kinds with this number of arguments, starting with kinds that the names suggest."""
     named = _named(names)
     if count >= 3:
         return list(dict.fromkeys([*([named] if named else []), "triplets", "variance", "pairs", "ranking"]))
@@ -378,17 +379,17 @@ def _kinds_for(count: int, names: list[str]) -> list[str]:
 
 
 def _named(names: list[str]) -> str | None:
-    """The kind that the arguments' names speak for."""
+    """Return the kind that the names of the arguments suggest."""
     return next((kind for word, kind in TELLING.items() if any(word in name.lower() for name in names)), None)
 
 
 def _views(names: list[str]) -> bool:
-    """Whether the names are of two alike, as z1 and z2, or z_i and z_j."""
+    """Whether the names are of two views, such as z1 and z2, or z_i and z_j."""
     return len(names) == 2 and len(names[0]) > 1 and names[0][:-1] == names[1][:-1] and names[0] != names[1]
 
 
 def _spaces_to_try(kind: Kind, declared: Declared) -> list[Kind]:
-    """The kind with each space that its first argument may have, where none is declared."""
+    """Return the kind with each possible space of its first argument, or with the declared one."""
     if declared.space is not None:
         return [_spaced(kind, declared)]
     others = {
@@ -409,7 +410,7 @@ def _spaces_to_try(kind: Kind, declared: Declared) -> list[Kind]:
 
 
 def _target_first(names: list[str]) -> bool:
-    """Whether the names say that the target comes before the prediction."""
+    """Whether the names suggest that the target comes before the prediction."""
     if len(names) < 2:
         return False
     first, second = (name.lower() for name in names[:2])
@@ -420,7 +421,7 @@ def _target_first(names: list[str]) -> bool:
 
 
 def fitness(subject: Subject) -> float:
-    """How well a subject behaves as its form says: 1 where it does, 0.5 where it cannot be told, else 0."""
+    """Return how well a subject behaves as its form predicts: from 0 to 1, or 0.5 if there is no test."""
     kind = subject.form.kind
     try:
         test = FITS.get(kind.name if kind is not None else "", _unknown)
@@ -430,7 +431,7 @@ def fitness(subject: Subject) -> float:
 
 
 def along(subject: Subject, numbers: Sequence[float], target: float) -> Tensor:
-    """The total as the first prediction takes these numbers, its target being that one."""
+    """Return the totals as the first prediction takes these numbers, for this target."""
     prediction, goal, *rest = subject.draw(1)
     goal = goal.clone()
     goal.reshape(-1)[0] = target
@@ -443,7 +444,7 @@ def along(subject: Subject, numbers: Sequence[float], target: float) -> Tensor:
 
 
 def _monotone(values: Tensor) -> int:
-    """1 where values rise, −1 where they fall, 0 where they do neither or both; equal ones in a row are let pass."""
+    """Return 1 if values rise, −1 if they fall, else 0; equal neighbours are allowed."""
     if not bool(torch.isfinite(values).all()):
         return 0
     steps, size = torch.diff(values), float(values.max() - values.min())
@@ -455,7 +456,7 @@ def _monotone(values: Tensor) -> int:
 
 def _regression(subject: Subject) -> float:
     positive = subject.space.is_positive
-    counts = not positive and subject.form.spaces[1].is_count  # of which the prediction is the log
+    counts = not positive and subject.form.spaces[1].is_count  # the prediction is the log of a count
     targets = (0.5, 1.0, 3.0) if positive or counts else (-1.75, 0.5, 2.25)
     offsets = [-0.375, -0.25, -0.125, 0.0, 0.125, 0.25, 0.5, 1.0]
     for target in targets:
@@ -470,7 +471,7 @@ def _regression(subject: Subject) -> float:
 
 
 def _vectors(subject: Subject) -> float:
-    """Least, or most, where both are alike, and the same where rows change places."""
+    """Return 0.75 if the total is least or greatest where both vectors are equal, else 0."""
     first, second = subject.draw(1)
     at, near, far = (float(subject.total(second + s * (first - second), second).detach()) for s in (0.0, 0.3, 1.0))
     return 0.75 if (at < near < far) or (at > near > far) else 0.0
@@ -486,11 +487,11 @@ def _binary(subject: Subject) -> float:
     yeses = goal.reshape(prediction.shape) == 1
     moved = (torch.where(yeses, x, prediction) for x in numbers)
     alike = [subject.total(x, goal).detach().double() for x in moved]
-    return 1.0 if _monotone(torch.stack(alike)) == yes else 0.0  # where a quotient may have a pole
+    return 1.0 if _monotone(torch.stack(alike)) == yes else 0.0  # not monotone if a quotient has a pole
 
 
 def _clamps(subject: Subject) -> bool:
-    """Whether it changes between 0 and 1 alone, so that what it takes are probabilities."""
+    """Whether it changes only between 0 and 1, so that its predictions are probabilities."""
     values = along(subject, [-12.0, -4.0, -1.0, 0.2, 0.5, 0.8, 2.0, 6.0, 12.0], 1.0)
     below, inside, above = values[:3], values[3:6], values[6:]
     return bool((below == below[0]).all() and (above == above[0]).all() and (torch.diff(inside) != 0).all())
@@ -523,8 +524,8 @@ def _classification(subject: Subject) -> float:
 
 
 def _raises_with(subject: Subject, target: Tensor) -> bool:
-    """Whether the total changes, one way, as the predictions go from the right ones to others."""
-    size = 1.0  # no more, for smoothed targets have a best size
+    """Whether the total changes monotonically as predictions go from right to wrong."""
+    size = 1.0  # no larger, because smoothed targets have a best size
     right, wrong = subject.right(target, size), subject.right(_other(subject, target), size)
     if right is None or wrong is None:
         return False
@@ -535,7 +536,7 @@ def _raises_with(subject: Subject, target: Tensor) -> bool:
 
 
 def _looks_at_the_truth_alone(subject: Subject, target: Tensor) -> bool:
-    """Whether what the wrong classes share among them makes no difference, as to minus the log of a probability."""
+    """Whether it does not matter how the wrong classes share their part, as in minus the log of a probability."""
     right = subject.right(target, 1.0)
     wrong = subject.right(_other(subject, target), 1.0)
     third = subject.right(_other(subject, _other(subject, target)), 1.0)
@@ -547,7 +548,7 @@ def _looks_at_the_truth_alone(subject: Subject, target: Tensor) -> bool:
 
 
 def _other(subject: Subject, target: Tensor) -> Tensor:
-    """Targets of which none is the same."""
+    """Return targets that all differ from the given ones."""
     if target.is_floating_point():
         return target.roll(1, subject.form.axis)
     return (target + 1) % subject.form.shape[subject.form.axis]
@@ -559,7 +560,7 @@ def _distribution(subject: Subject) -> float:
     slack = 1e-9 * max(1.0, abs(base))
     if subject.space.is_logit:
         return 0.9 if abs(once - base) <= slack else 0.0
-    if subject.space.is_log_probability:  # of which such losses are linear
+    if subject.space.is_log_probability:  # such losses are linear in them
         return 0.9 if abs(once - base) > slack and abs(twice - once - (once - base)) <= slack else 0.0
     other = target.roll(1, 0)
     shares = (0.5, 0.95, 1.0, 1.05)

@@ -18,7 +18,7 @@ def examine(
     thing: Any, declared: Mapping[str, Any], *, against: Any = None, quick: bool = False, seed: int = 0,
     model: Any = None, batch: Any = None, spec: str | None = None, watch: Callable[[str], None] | None = None,
 ) -> Report:  # fmt: skip
-    """The report on an object; `spec` is the text by which it was named, and `watch` is told each check's name."""
+    """Return the report on an object; `spec` is its name as text, and `watch` receives the name of each check."""
     with undisturbed():
         if declared.get("kind") in boosting.FRAMEWORKS:
             return boosting.examine_objective(thing, declared, against=against, seed=seed, quick=quick, spec=spec)
@@ -34,13 +34,13 @@ def examine(
         run(subject, [compare], report, watch)
         if model is not None or batch is not None:
             own_data.look(subject, model, batch, report, watch)
-        run(subject, [calling], report, watch)  # last, of what all calls have shown
+        run(subject, [calling], report, watch)  # last, because it reports oddities of all calls
         report.facts.extend(subject.facts)
     return report
 
 
 def _not_called(thing: Any, spec: str | None, error: SubjectError) -> Report:
-    """The report on what raises however it is called."""
+    """Return the report on a subject that raises for every way of calling it."""
     name, _ = expression_of(thing, "loss", spec)
     finding = Finding(
         "calling",

@@ -1,4 +1,4 @@
-"""A look at the tensors of a real training: what the model gives, what the loss is told, what comes back."""
+"""Audit of the tensors of a real training: predictions of the model, targets of the loss, and gradients."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from torch import Tensor
 from slopes.checks.report import Finding, Report, Skip, about, run
 from slopes.checks.subject import Arguments, Subject, SubjectError, attempt
 
-ENOUGH = 16  #: entries of which chance does not make all lie in [0, 1]
-SHOWN = 4  #: rows of a batch that are shown in code
+ENOUGH = 16  #: number of entries that do not all lie in [0, 1] by chance
+SHOWN = 4  #: rows of a batch in code
 SIGNS, ZERO_ONE = {-1.0, 1.0}, {0.0, 1.0}
 
 
 def look(subject: Subject, model: Any, batch: Any, report: Report, watch: Callable[[str], None] | None = None) -> None:
-    """Add to a report what is seen in a batch (inputs, targets) of a model; without a model, (predictions, targets).
+    """Add findings on a batch (inputs, targets) of a model to a report; without a model, (predictions, targets).
 
-    The model is copied, and run in the mode that it is in. The further targets of a loss of several arguments come
-    as a tuple. Raises TypeError for what is no batch.
+    A copy of the model runs in its current mode. The targets of a loss of several arguments are a tuple. Raises
+    TypeError if `model` or `batch` is of another form.
     """
     if model is not None and not callable(model):
         raise TypeError(f"audit: model must be a module or a function of the inputs, got {type(model).__name__}")
@@ -57,7 +57,7 @@ def _applied(model: Any, inputs: Any) -> Any:
 
 
 def _tensor(came: Any) -> Tensor:
-    """The prediction in what a model gives."""
+    """Return the prediction in the output of a model."""
     if isinstance(came, Mapping):
         came = came.get("logits", came.get("out"))
     elif isinstance(came, (tuple, list)) and len(came) == 1:
@@ -68,7 +68,7 @@ def _tensor(came: Any) -> Tensor:
 
 
 def _told(subject: Subject, arguments: Arguments) -> str:
-    """Names, shapes and ranges."""
+    """Return names, shapes and ranges as text."""
     told = []
     for name, x in zip(subject.form.names, arguments, strict=True):
         span = f" in [{float(x.min()):.4g}, {float(x.max()):.4g}]" if x.numel() and x.dtype is not torch.bool else ""
@@ -79,13 +79,13 @@ def _told(subject: Subject, arguments: Arguments) -> str:
 def _finding(
     subject: Subject, arguments: Arguments, message: str, lines: str | tuple[str, ...], repair: str, **fields: Any
 ) -> Finding:  # fmt: skip
-    """A finding with code of the first rows of the batch."""
+    """Return a finding with code for the first rows of the batch."""
     lines = (lines,) if isinstance(lines, str) else lines
     return Finding("own_data", message, _code(subject, arguments, *lines), repair, **fields)
 
 
 def _code(subject: Subject, arguments: Arguments, *lines: str, grad: int | None = None) -> str:
-    """Code of a corner of the batch, or where that is still long of the batch itself, which it leaves to be put in."""
+    """Return code with a corner of the batch, or with placeholders if that is still long."""
     inner = max(x.ndim for x in arguments) - 2  # behind the rows and the classes
     shown = []
     for x in arguments:
@@ -105,7 +105,7 @@ def _code(subject: Subject, arguments: Arguments, *lines: str, grad: int | None 
 
 
 def _finite(subject: Subject, arguments: Arguments) -> Iterator[Finding]:
-    """Nothing is NaN or infinite."""
+    """Check that nothing is NaN or infinite."""
     for place, (name, x) in enumerate(zip(subject.form.names, arguments, strict=True)):
         if not x.is_floating_point() or bool(torch.isfinite(x).all()):
             continue
@@ -123,7 +123,7 @@ def _finite(subject: Subject, arguments: Arguments) -> Iterator[Finding]:
 
 
 def _shapes(subject: Subject, arguments: Arguments) -> Iterator[Finding]:
-    """The loss takes the batch, and does not broadcast it."""
+    """Check that the loss takes the batch, and does not broadcast it."""
     prediction, target, *_ = arguments
     shapes = f"{subject.form.names[0]} {tuple(prediction.shape)}, {subject.form.names[1]} {tuple(target.shape)}"
     wrong_labels = _labels_outside(subject, arguments)
@@ -157,7 +157,7 @@ def _shapes(subject: Subject, arguments: Arguments) -> Iterator[Finding]:
 
 
 def _of_labels(subject: Subject, arguments: Arguments) -> bool:
-    """Whether the target is one whole number for each row of the prediction."""
+    """Whether the target is one integer for each row of the prediction."""
     prediction, target, *_ = arguments
     kind = subject.form.kind
     rows = kind is not None and kind.rowwise and subject.form.spaces[1].has_classes
@@ -170,7 +170,7 @@ def _classes(subject: Subject, prediction: Tensor) -> int:
 
 
 def _labels_outside(subject: Subject, arguments: Arguments) -> Finding | None:
-    """Labels that are no class."""
+    """Return a finding if some labels are no class; else None."""
     if not _of_labels(subject, arguments):
         return None
     prediction, target, *_ = arguments
@@ -192,7 +192,7 @@ def _labels_outside(subject: Subject, arguments: Arguments) -> Finding | None:
 
 
 def _targets(subject: Subject, arguments: Arguments) -> Iterator[Finding]:
-    """The targets are of the set that the loss reads, and are not all alike."""
+    """Check that the targets are in the loss's set of values, and not all equal."""
     prediction, target, *_ = arguments
     sort = "error" if subject.form.sure else "note"
     name, space = subject.form.names[1], subject.form.spaces[1]
@@ -245,7 +245,7 @@ def _label_counts(subject: Subject, arguments: Arguments, classes: int) -> Itera
 
 
 def _space(subject: Subject, arguments: Arguments) -> Iterator[Finding]:
-    """The predictions are what the loss takes them for: logits, log-probabilities or probabilities."""
+    """Check that the predictions are in the loss's space: logits, log-probabilities or probabilities."""
     prediction = arguments[0].double()
     kind, name = subject.form.kind, subject.form.names[0]
     if kind is None or not prediction.numel() or not arguments[0].is_floating_point():
@@ -306,7 +306,7 @@ def _space(subject: Subject, arguments: Arguments) -> Iterator[Finding]:
 def _gradients(
     subject: Subject, arguments: Arguments, predicted: Tensor, model: Any, facts: list[str]
 ) -> Iterator[Finding]:
-    """The gradient is finite, reaches most entries, and each declared term has a share in it."""
+    """Check that the gradient is finite, reaches most entries, and has a share from each declared term."""
     value, gradient = subject.gradient(*arguments)
     code = f"{subject.call}.sum().backward()"
     reproduce = _code(subject, arguments, code, f"{subject.form.names[0]}.grad", grad=0)
@@ -321,7 +321,7 @@ def _gradients(
         return
     still = gradient == 0
     if subject.form.kind is not None and subject.form.kind.rowwise and still.ndim > 1:
-        still = still.all(dim=1 if subject.form.axis in (1, -1) else -1)  # of one right class alone is well
+        still = still.all(dim=1 if subject.form.axis in (1, -1) else -1)  # a 0 for a single class is fine
     zero = float(still.double().mean()) if still.numel() else 0.0
     facts.append(
         f"own data: the loss is {float(value.double().mean()):.4g}, its gradient by {subject.form.names[0]} has the "
@@ -339,7 +339,7 @@ def _gradients(
 
 
 def _terms(subject: Subject, arguments: Arguments, facts: list[str]) -> Iterator[Finding]:
-    """What each declared term has of the gradient."""
+    """Check the share of each declared term in the gradient."""
     norms: dict[str, float] = {}
     for name, term in subject.declared.terms.items():
         leaves = [arguments[0].detach().clone().requires_grad_(), *arguments[1:]]
@@ -368,7 +368,7 @@ def _parameters(
     subject: Subject, arguments: Arguments, predicted: Tensor, model: Any, gradient: Tensor, facts: list[str],
     reproduce: str,
 ) -> Iterator[Finding]:  # fmt: skip
-    """The gradient reaches the model's parameters, and is finite there."""
+    """Check that the gradient by the model's parameters is finite, and report its norm."""
     if not isinstance(model, torch.nn.Module) or not predicted.requires_grad:
         return
     named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]

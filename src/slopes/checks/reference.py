@@ -1,4 +1,4 @@
-"""Comparing a subject with a reference: the one that it is said to equal, or the nearest of the catalogue."""
+"""Comparison of a subject with a reference: the given one, or the nearest card of the catalogue."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ SAME = 1e-9  #: relative differences below it are rounding
 
 
 def comparison(subject: Subject, reference: Any) -> Callable[[Subject], Iterator[Finding]]:
-    """The check that the subject equals a reference: values, gradients, reductions, and what both give at the edges.
+    """Return the check that the subject equals a reference in values, gradients, reductions and at extremes.
 
-    Raises what `slopes.loading.find` raises, and TypeError for a reference that does not take what the subject takes.
+    Raises the errors of `slopes.loading.find`, and TypeError if the reference does not take the subject's arguments.
     """
     other = _as_reference(subject, reference)
 
@@ -44,7 +44,7 @@ def comparison(subject: Subject, reference: Any) -> Callable[[Subject], Iterator
 
 
 def _as_reference(subject: Subject, reference: Any) -> Subject:
-    """The reference, called with what the subject is called with."""
+    """Return the reference as a subject that takes the same arguments."""
     from slopes import loading
 
     thing = loading.find(reference) if isinstance(reference, str) else reference
@@ -104,7 +104,7 @@ def _differ(subject: Subject, reference: Subject, arguments: Arguments) -> bool:
 
 
 def _factor(mine: Tensor, wanted: Tensor) -> str:
-    """ ", but half of it", where one number says how they differ."""
+    """Return ", but 0.5 times it" if one factor explains the difference; else an empty text."""
     ratio = (mine.detach().double() / wanted.detach().double()).reshape(-1)
     ratio = ratio[torch.isfinite(ratio)]
     if ratio.numel() and float((ratio - ratio[0]).abs().max()) <= 1e-6 * abs(float(ratio[0])):
@@ -149,7 +149,7 @@ def _reductions(subject: Subject, reference: Subject) -> Finding | None:
 
 
 def _edges(subject: Subject, reference: Subject) -> Finding | None:
-    """What both give for numbers of every size, where the reference gives a number."""
+    """Compare results for predictions of every size, if the reference's is finite."""
     first, *rest = subject.draw()
     if not subject.space.is_unbounded:
         return None
@@ -193,10 +193,10 @@ def _short(x: Tensor) -> str:
 
 @dataclass(frozen=True)
 class Likeness:
-    """How far a subject is from a card: the largest difference, in parts of the largest value, after scaling."""
+    """Distance of a subject from a card: the largest difference, relative to the largest value, after scaling."""
 
     card: Card
-    options: str  #: of the card's call
+    options: str  #: options of the card's call
     distance: float
     factor: float = 1.0
     largest: float = 0.0  #: the largest difference itself
@@ -208,7 +208,7 @@ class Likeness:
 
 @about("loss", "activation")
 def fingerprint(subject: Subject) -> Iterator[Finding]:
-    """What the subject is called is what it computes, as far as the catalogue knows either."""
+    """Check that the subject computes the function of its name, as far as the catalogue knows it."""
     if subject.card is not None:
         raise Skip("it is a card, which says itself what it is")
     named = _namesake(subject)
@@ -265,7 +265,7 @@ def _likenesses(subject: Subject) -> Iterator[Likeness]:
 
 
 def _points(subject: Subject) -> Iterator[Arguments]:
-    """Where subjects are compared: 64 numbers for an activation, some batches for a loss."""
+    """Yield points of comparison: 64 numbers for an activation, some batches for a loss."""
     if subject.form.kind is None and subject.form.elementwise and subject.form.shape == (64,):
         yield (torch.linspace(-6, 6, 64, dtype=subject.form.dtype),)
     else:
@@ -273,7 +273,7 @@ def _points(subject: Subject) -> Iterator[Arguments]:
 
 
 def _variants(card: Card, subject: Subject) -> Iterator[Card]:
-    """The card, with each of its choices, and with parameters of the subject's that have its names."""
+    """Yield the card, with each of its choices, and with the subject's parameters of the same names."""
     kind = subject.form.kind
     if kind is None:
         if not isinstance(card, Activation) or card.rowwise == subject.form.elementwise:
@@ -295,7 +295,7 @@ def _variants(card: Card, subject: Subject) -> Iterator[Card]:
 
 
 def _own_parameters(subject: Subject) -> dict[str, Any]:
-    """The subject's keywords that have numbers, as a module has them or a function's defaults say."""
+    """Return the subject's numeric parameters: attributes of a module, or defaults of a function."""
     thing = subject.thing
     if isinstance(thing, torch.nn.Module):
         return {name: value for name, value in vars(thing).items() if type(value) in (int, float)}
@@ -304,7 +304,7 @@ def _own_parameters(subject: Subject) -> dict[str, Any]:
 
 
 def _options(card: Any, subject: Subject) -> Iterator[dict[str, Any]]:
-    """The keywords with which a card takes what the subject takes; none where it does not."""
+    """Yield keyword sets under which the card accepts the subject's arguments."""
     kind, axis = subject.form.kind, subject.form.axis
     if kind is None:
         yield {} if subject.form.elementwise else {"axis": axis}
@@ -321,7 +321,7 @@ def _options(card: Any, subject: Subject) -> Iterator[dict[str, Any]]:
 def _values_of(
     card: Any, options: dict[str, Any], subject: Subject, batches: list[Arguments], mine: list[Tensor]
 ) -> Tensor | None:
-    """What the card gives in place of the subject, reduced as the subject is; None where it does not take that."""
+    """Return the card's values for the batches, reduced as the subject's; None if it does not take them."""
     if subject.form.kind is not None:
         options = options | {"reduction": "none" if mine[0].ndim else "mean"}
     if options.get("mode") == "multilabel":
@@ -336,7 +336,7 @@ def _values_of(
 
 
 def _likeness(card: Card, options: str, mine: Tensor, theirs: Tensor) -> Likeness:
-    """The distance as they are, or of a loss after scaling, where that makes them one."""
+    """Return the distance as it is, or for a loss after scaling, if that makes both equal."""
     distance, largest = _distance(mine, theirs)
     plain = Likeness(card, options, distance, largest=largest)
     if not isinstance(card, Loss) or plain.distance <= SAME:
@@ -352,7 +352,7 @@ def _likeness(card: Card, options: str, mine: Tensor, theirs: Tensor) -> Likenes
 
 
 def _distance(mine: Tensor, theirs: Tensor) -> tuple[float, float]:
-    """(the largest difference in parts of the largest value, that difference) where both are finite."""
+    """Return the largest difference (relative to the largest value, absolute) where both are finite."""
     both = torch.isfinite(mine) & torch.isfinite(theirs)
     scale = float(theirs[both].abs().max()) if bool(both.any()) else 0.0
     if not scale:
@@ -362,7 +362,7 @@ def _distance(mine: Tensor, theirs: Tensor) -> tuple[float, float]:
 
 
 def _namesake(subject: Subject) -> Card | None:
-    """The card of the subject's own name, however it is spelled."""
+    """Return the card with the subject's name, however it is spelled."""
     from slopes.catalogue import CARDS
 
     def fold(name: str) -> str:

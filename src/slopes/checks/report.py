@@ -1,4 +1,4 @@
-"""What an audit says: findings, and the report that holds them."""
+"""Findings of an audit, and the report that holds them."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ SEVERITIES = ("error", "warning", "note")
 
 
 class AuditError(Exception):
-    """Raised by `Report.raise_for_errors`."""
+    """Error raised by `Report.raise_for_errors`."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One fault: what came, what was expected, and how to see it again."""
+    """One fault: actual and expected result, and code that reproduces it."""
 
     check: str
     message: str  #: the cause, in one line
     reproduce: str  #: code that can be pasted and run
-    repair: str  #: what usually mends it
-    severity: str = "error"  #: or "warning", or "note", which asks what the author meant
+    repair: str  #: the usual fix
+    severity: str = "error"  #: or "warning", or "note" for a question to the author
     came: str = ""
     expected: str = ""
 
     @property
     def more(self) -> str:
-        """Return the command that prints the page on such faults."""
+        """Command that prints the page on such faults."""
         return f"slopes explain {self.check}"
 
     @property
     def headline(self) -> str:
-        """Return the severity, the check and the cause in one line."""
+        """Severity, check and cause in one line."""
         return f"{self.severity}: {self.check}: {self.message}"
 
     @property
     def rows(self) -> list[tuple[str, str]]:
-        """Return the rest as (label, text)."""
+        """Remaining fields as (label, text)."""
         seen = [("came", self.came), ("expected", self.expected), ("see it", self.reproduce)]
         return [*((label, text) for label, text in seen if text), ("repair", self.repair), ("more", self.more)]
 
@@ -56,13 +56,13 @@ class Finding:
 
 @dataclass
 class Report:
-    """The outcome of an audit: what was found, which checks ran, and why others could not."""
+    """Outcome of an audit: findings, checks that ran, and reasons why others did not."""
 
     subject: str
     findings: list[Finding] = field(default_factory=list)
     ran: list[str] = field(default_factory=list)
-    skipped: dict[str, str] = field(default_factory=dict)  #: why a check did not run
-    facts: list[str] = field(default_factory=list)  #: what was found out of the subject by calling it
+    skipped: dict[str, str] = field(default_factory=dict)  #: reasons, by the names of checks that did not run
+    facts: list[str] = field(default_factory=list)  #: facts about the subject, found by calling it
 
     @property
     def ok(self) -> bool:
@@ -75,13 +75,13 @@ class Report:
             raise AuditError(str(self))
 
     def to_json(self) -> str:
-        """The report as JSON."""
+        """Return the report as JSON."""
         findings = [{**asdict(finding), "more": finding.more} for finding in self.findings]
         return json.dumps({"ok": self.ok, **vars(self), "findings": findings}, indent=2)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """The report that `to_json` has written."""
+        """Return the report that `to_json` wrote."""
         told = json.loads(text)
         known = Finding.__dataclass_fields__
         findings = [Finding(**{name: x for name, x in found.items() if name in known}) for found in told["findings"]]
@@ -89,14 +89,14 @@ class Report:
 
     @property
     def headline(self) -> str:
-        """The subject, and how it fared, in one line."""
+        """Subject, number of findings by severity, and number of checks, in one line."""
         counts = [(severity, sum(f.severity == severity for f in self.findings)) for severity in SEVERITIES]
         told = ", ".join(f"{n} {severity}{'s' * (n > 1)}" for severity, n in counts if n) or "clean"
         return f"{self.subject}: {told}, {len(self.ran)} checks ran"
 
     @property
     def reasons(self) -> dict[str, list[str]]:
-        """The checks that did not run, by the reason why."""
+        """Names of the checks that did not run, by reason."""
         grouped: dict[str, list[str]] = {}
         for name, why in self.skipped.items():
             grouped.setdefault(why, []).append(name)
@@ -104,7 +104,7 @@ class Report:
 
     @property
     def worst_first(self) -> list[Finding]:
-        """The findings, errors before warnings and these before notes."""
+        """Findings in the order errors, warnings, notes."""
         return sorted(self.findings, key=lambda finding: SEVERITIES.index(finding.severity))
 
     def __str__(self) -> str:
@@ -130,7 +130,7 @@ class Report:
 
 
 class Skip(Exception):
-    """Raised by a check that cannot run, with the reason."""
+    """Reason why a check cannot run, raised by the check."""
 
 
 Check = Callable[[Any], Iterator[Finding]]
@@ -138,9 +138,9 @@ C = TypeVar("C", bound=Check)
 
 
 def about(*families: str, unless: tuple[str, ...] = (), slow: bool = False) -> Callable[[C], C]:
-    """Say of a check which families of subjects it is about.
+    """Mark a check with the families of subjects that it applies to.
 
-    It is passed over where a check named in `unless` has found something, for it would see the same fault again,
+    The check is skipped if a check named in `unless` has found something, because it would report the same fault again,
     and in a quick audit if it is `slow`.
     """
 
@@ -152,7 +152,7 @@ def about(*families: str, unless: tuple[str, ...] = (), slow: bool = False) -> C
 
 
 def why_not(check: Check, subject: Any, report: Report) -> str | None:
-    """Why a check is not to run on a subject; None if it is."""
+    """Return the reason why a check does not run on a subject; None if it runs."""
     families = getattr(check, "families", ())
     if families and subject.family not in families:
         return f"not about {subject.family}s"
@@ -168,7 +168,7 @@ def why_not(check: Check, subject: Any, report: Report) -> str | None:
 def run(
     subject: Any, checks: list[Check], report: Report | None = None, watch: Callable[[str], None] | None = None
 ) -> Report:
-    """Run the checks one after the other; a check that raises is itself a finding. `watch` is told each one's name."""
+    """Run the checks in order; a check that raises becomes a finding. `watch` receives the name of each check."""
     report = Report(subject.name) if report is None else report
     for check in checks:
         name = check.__name__

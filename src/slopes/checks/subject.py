@@ -1,4 +1,4 @@
-"""What is under audit, whatever it is: how it is called, what it gives, and code that shows it."""
+"""The subject of an audit: how to call it, its results, and code that reproduces them."""
 
 from __future__ import annotations
 
@@ -26,52 +26,52 @@ from slopes.kinds import Kind
 from slopes.kinds.spaces import REAL, Space
 
 Arguments = tuple[Tensor, ...]
-ROWS = 8  #: of the batches that a subject is given
+ROWS = 8  #: rows of a batch
 
 
 @dataclass(frozen=True, kw_only=True)
 class Declared:
-    """What the author says of a subject, because no call can find it out."""
+    """Declarations of the author about a subject, which no call can find out."""
 
     kind: str | None = None
     space: str | None = None  #: "logits", "probabilities" or "log_probabilities"
     elicits: str | None = None  #: "mean", "median", "quantile 0.9", "probability"
-    bounded: bool = False  #: whether it is to saturate, as robust losses do
-    batch_level: bool = False  #: whether it is to look at a batch as a whole
+    bounded: bool = False  #: whether it saturates on purpose, as robust losses do
+    batch_level: bool = False  #: whether it depends on a whole batch on purpose
     terms: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
-    divisor: str | None = None  #: of the mean: "elements", "rows", "weights", "valid", "one"
+    divisor: str | None = None  #: divisor of the mean: "elements", "rows", "weights", "valid", "one"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Form:
-    """How a subject is called: its kind, the shape of a small batch, and which argument comes first."""
+    """How to call a subject: its kind, the shape of a small batch, and the order of arguments."""
 
     kind: Kind | None = None  #: None for an activation
     shape: tuple[int, ...] = (ROWS,)  #: of the first argument
-    axis: int = -1  #: the class axis, or that of a row
-    target: str = "as drawn"  #: or "rows", one-hot instead of labels; "whole", integers; "squeezed"; "lists"
+    axis: int = -1  #: axis of the classes, or of a row's entries
+    target: str = "as drawn"  #: or "rows" (one-hot), "whole" (integers), "squeezed", "lists"
     swapped: bool = False  #: whether the target comes before the prediction
-    extra: Mapping[str, str] = field(default_factory=dict)  #: further arguments that must be given: "mask" or "weight"
+    extra: Mapping[str, str] = field(default_factory=dict)  #: further required arguments: "mask" or "weight"
     settings: Mapping[str, Any] = field(default_factory=dict)  #: a card's parameters, on which its spaces depend
-    reduction: str | None = None  #: how another one is asked for: "keyword" or "attribute"
-    numpy: bool = False  #: whether it takes NumPy arrays alone
-    dtype: torch.dtype = torch.float64  #: in which it is examined: float32 only where it takes no float64
-    elementwise: bool = True  #: an activation: whether each entry is mapped by itself
-    sure: bool = True  #: whether the kind was declared or shows; else what depends on it is asked, not failed
+    reduction: str | None = None  #: how to choose one: "keyword" or "attribute"
+    numpy: bool = False  #: whether it takes only NumPy arrays
+    dtype: torch.dtype = torch.float64  #: dtype of arguments: float32 only if it takes no float64
+    elementwise: bool = True  #: whether an activation maps each entry by itself
+    sure: bool = True  #: whether the kind is certain; if not, findings that depend on it are notes
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The arguments, prediction first."""
+        """Names of the arguments, prediction first."""
         return ("x",) if self.kind is None else tuple(argument.name for argument in self.kind.arguments)
 
     @property
     def spaces(self) -> tuple[Space, ...]:
-        """What the numbers of each argument are."""
+        """Space of each argument's numbers."""
         return (REAL,) if self.kind is None else tuple(self.kind.spaces(dict(self.settings)))
 
 
 class SubjectError(Exception):
-    """What a subject raised, and the code that makes it."""
+    """Exception that a subject raised, with code that reproduces it."""
 
     def __init__(self, cause: BaseException, code: str) -> None:
         super().__init__(f"{type(cause).__name__}: {cause}")
@@ -79,17 +79,18 @@ class SubjectError(Exception):
 
 
 class NotATensor(TypeError):
-    """What a subject gave is no tensor, and nothing that could be made one."""
+    """Result that is no tensor, and cannot become one."""
 
 
 class Disconnected(Skip):
-    """The result does not depend on the argument, as far as autograd knows."""
+    """Result that does not depend on the argument, according to autograd."""
 
 
 class Subject:
-    """A loss or an activation as the checks call it: prediction first, tensors in, a tensor out.
+    """Loss or activation with a uniform call: prediction first, tensors in, a tensor out.
 
-    It is a copy of what was given, which is never changed. Every call starts from one state of the random numbers.
+    It holds a copy of the given object, so that the original never changes. Every call starts from the same random
+    state.
     """
 
     def __init__(
@@ -97,29 +98,29 @@ class Subject:
         seed: int = 0, quick: bool = False,
     ) -> None:  # fmt: skip
         self.thing, self.form, self.name = own_copy(thing), form, name
-        self.setup = list(setup)  #: lines of code after which `loss` or `f` is the subject
+        self.setup = list(setup)  #: lines of code that assign the subject to `loss` or `f`
         self.declared = declared or Declared()
         self.seed, self.quick = seed, quick
         self.card: Card | None = thing if isinstance(thing, Card) else None
-        self.oddities: dict[str, str] = {}  #: what a call did besides giving a tensor, by its first message
+        self.oddities: dict[str, str] = {}  #: the first print, and the first result that is no tensor
         self._versions: dict[tuple[str | None, torch.dtype], Any] = {}  #: by reduction and dtype
-        self.warned: list[warnings.WarningMessage] = []  #: of what the last call has warned
-        self.notes: dict[str, Any] = {}  #: what one check leaves for a later one
-        self.facts: list[str] = []  #: what checks have found out besides faults, for the report
+        self.warned: list[warnings.WarningMessage] = []  #: warnings of the last call
+        self.notes: dict[str, Any] = {}  #: results that one check leaves for later ones
+        self.facts: list[str] = []  #: facts for the report, besides faults
 
     @property
     def title(self) -> str:
-        """What the author calls it, without where it lies."""
+        """Name that the author gave it, without its module."""
         return str(getattr(self.thing, "__name__", type(self.thing).__name__))
 
     @property
     def family(self) -> str:
-        """Whether it is a loss or an activation."""
+        """Either "loss" or "activation"."""
         return "activation" if self.form.kind is None else "loss"
 
     @property
     def variable(self) -> str:
-        """What the subject is called in code that shows a finding."""
+        """Name of the subject in code that shows a finding."""
         return "f" if self.form.kind is None else "loss"
 
     @property
@@ -129,21 +130,21 @@ class Subject:
 
     @property
     def space(self) -> Space:
-        """What the numbers of the first argument are."""
+        """Space of the first argument's numbers."""
         return self.form.spaces[0]
 
     @property
     def batch_level(self) -> bool:
-        """Whether it was declared, or is known, to look at a batch as a whole."""
+        """Whether it is declared or known to depend on a batch as a whole."""
         kind = self.form.kind
         return self.declared.batch_level or (kind is not None and kind.batched)
 
     def having(self, **changes: Any) -> Subject:
-        """The same subject, called in a form with these changes."""
+        """Return the same subject with these changes to its form."""
         return self.like(form=replace(self.form, **changes))
 
     def tuned(self, **settings: float) -> Subject:
-        """The subject with other parameters: attributes of a module, keywords of a function."""
+        """Return the subject with other parameters: attributes of a module, keywords of a function."""
         thing, setup = self.thing, list(self.setup)
         if self.is_module:
             thing = own_copy(thing)
@@ -158,7 +159,7 @@ class Subject:
         return self.like(thing=thing, setup=setup, notes={}, oddities={})
 
     def like(self, **changes: Any) -> Subject:
-        """The same subject with other attributes."""
+        """Return the same subject with other attributes."""
         other = copy.copy(self)
         other._versions = {}
         vars(other).update(changes)
@@ -167,7 +168,7 @@ class Subject:
     # ------------------------------------------------------------------------------------- arguments
 
     def draw(self, seed: int = 0, rows: int | None = None, dtype: torch.dtype | None = None) -> Arguments:
-        """Random valid arguments: the same for a seed. `rows` is the length of the first axis; targets are hard."""
+        """Return random valid arguments with hard targets, the same for a seed; `rows` is the first axis's length."""
         rng, dtype = np.random.default_rng([self.seed, seed]), dtype or self.form.dtype
         shape = self.form.shape if rows is None else (rows, *self.form.shape[1:])
         form, kind = self.form, self.form.kind
@@ -179,7 +180,7 @@ class Subject:
         for place, (argument, space) in enumerate(zip(kind.arguments, form.spaces, strict=True)):
             x = np.asarray(drawn[place])
             if space.is_unbounded and x.dtype.kind == "f":
-                x = np.round(x, 3)  # which reads better in code
+                x = np.round(x, 3)  # shorter in code
             if place and space.is_yes_or_no:
                 x = np.round(x)
             if place and form.target == "rows" and x.dtype.kind in "iu":
@@ -190,14 +191,14 @@ class Subject:
                 x = np.round(x).astype(np.int64)
             if place and form.target == "squeezed":  # without axis 1
                 x = x.squeeze(1)
-            if place and form.target == "lists":  # of the classes that are there, and then −1
+            if place and form.target == "lists":  # indices of the present classes, then −1
                 x = np.sort(np.where(x == 1, np.arange(shape[-1]), shape[-1]), -1)
                 x = np.where(x == shape[-1], -1, x).astype(np.int64)
             drawn[place] = torch.from_numpy(np.ascontiguousarray(x))
         return tuple(x.to(dtype) if x.is_floating_point() else x.long() for x in drawn)
 
     def right(self, target: Tensor, size: float = 50.0) -> Tensor | None:
-        """The prediction that is right of a target, and as certain as `size` for logits; None where none is."""
+        """Return the right prediction for a target, with logits of magnitude `size`; None if it is not known."""
         kind = self.form.kind
         if kind is None or len(kind.arguments) != 2 or not kind.arguments[1].row or self.form.target == "lists":
             return None
@@ -232,9 +233,9 @@ class Subject:
         self, *arguments: Tensor, reduction: str | None = None, in_place: bool = False, as_given: bool = False,
         **options: Any,
     ) -> Tensor:  # fmt: skip
-        """What the subject gives, as a tensor. Raises SubjectError where it raises, Skip for what it does not take.
+        """Return the subject's result as a tensor; raise SubjectError if it raises, Skip if it lacks an option.
 
-        It is given copies of the arguments, which it may spoil, unless `in_place`. A module computes in the dtype of
+        It gets copies of the arguments, which it may overwrite, unless `in_place`. A module computes in the dtype of
         the arguments, unless `as_given`.
         """
         asked: dict[str, Any] = {"reduction": reduction, "in_place": in_place, "as_given": as_given}
@@ -244,7 +245,7 @@ class Subject:
         self, *arguments: Tensor, reduction: str | None = None, in_place: bool = False, as_given: bool = False,
         **options: Any,
     ) -> Any:  # fmt: skip
-        """What the subject gives, whatever that is."""
+        """Return the subject's result, of any type."""
         dtype = next((x.dtype for x in arguments if x.is_floating_point()), self.form.dtype)
         if reduction is not None and self.form.reduction == "keyword":
             options["reduction"] = reduction
@@ -258,20 +259,20 @@ class Subject:
         return self._watched(thing, given, options, arguments)
 
     def placed(self, arguments: Sequence[Tensor]) -> list[Any]:
-        """The arguments in the order in which the subject takes them."""
+        """Return the arguments in the subject's order."""
         given: list[Any] = list(arguments)
         if self.form.swapped:
             given[:2] = given[1::-1]
         return given
 
     def _extra(self, what: str, arguments: Sequence[Tensor]) -> Any:
-        """A mask or weights that count all."""
+        """Return a mask or weights under which every entry counts."""
         like = arguments[1] if arguments[1].ndim <= arguments[0].ndim else arguments[0]
         ones = torch.ones(like.shape, dtype=torch.bool if what == "mask" else torch.float64)
         return ones.numpy() if self.form.numpy else ones
 
     def _version(self, reduction: str | None, dtype: torch.dtype) -> Any:
-        """The subject with another reduction; a module with its parameters and buffers in that dtype."""
+        """Return the subject with another reduction; a module with its parameters and buffers in that dtype."""
         if reduction is not None and self.form.reduction is None:
             raise Skip("it takes no reduction")
         by_attribute = reduction if self.form.reduction == "attribute" else None
@@ -327,12 +328,12 @@ class Subject:
             raise SubjectError(wrong, self.code(arguments, self.call)) from None
 
     def total(self, *arguments: Tensor, **options: Any) -> Tensor:
-        """What a training would add up: the result, summed where it is not one number."""
+        """Return the quantity that a training minimises: the result, summed unless it is one number."""
         came = self(*arguments, **options)
         return came if came.ndim == 0 else came.sum()
 
     def unreduced(self, *arguments: Tensor) -> Tensor:
-        """A value for each entry or row. Raises Skip where the subject gives but one number."""
+        """Return a value for each entry or row; raise Skip if the subject gives only one number."""
         came = self(*arguments, reduction=None if self.form.reduction is None else "none")
         if came.ndim == 0:
             raise Skip("it gives one number, and takes no reduction")
@@ -341,9 +342,9 @@ class Subject:
     def gradient(
         self, *arguments: Tensor, by: int = 0, cotangent: Tensor | None = None, **options: Any
     ) -> tuple[Tensor, Tensor]:
-        """(result, its gradient by one of the arguments), of the sum or of what the cotangent makes of it.
+        """Return (result, its gradient by one argument), for the cotangent or else for the sum.
 
-        Raises Skip where there is none: that is the business of `connectivity`.
+        Raises Skip if there is no gradient, which `connectivity` reports.
         """
         if self.form.numpy:
             raise Skip("it computes in NumPy, which has no gradients")
@@ -366,13 +367,13 @@ class Subject:
 
     @property
     def call(self) -> str:
-        """A call of the subject by its arguments' names."""
+        """Call of the subject as code, with the names of its arguments."""
         return self.called()
 
     def called(self, *options: str, each: str = "", **instead: str) -> str:
-        """A call, with other code in the place of some arguments, and further keywords, as ``"mask=mask"``.
+        """Return a call as code, with other code for some arguments, and further keywords such as ``"mask=mask"``.
 
-        `each` stands behind every argument, as ``"[:2]"``.
+        `each` follows every argument, for example ``"[:2]"``.
         """
         names = [instead.get(name, name) for name in self.form.names]
         if self.form.swapped:
@@ -385,9 +386,9 @@ class Subject:
         self, arguments: Sequence[Tensor], *lines: str, grad: int | None = None,
         given: Mapping[str, Tensor] | None = None,
     ) -> str:  # fmt: skip
-        """Code that can be pasted: it gets the subject, makes the arguments, and prints what the last line gives.
+        """Return code to paste, which makes the subject and its arguments and prints the value of the last line.
 
-        With `grad` that argument wants a gradient. `given` are further arguments, by their names.
+        Argument number `grad` requires a gradient. `given` holds further arguments by name.
         """
         given = given or {}
         pairs = list(zip(self.form.names, arguments, strict=True))
@@ -405,7 +406,7 @@ class Subject:
         return "\n".join([library, *self.setup, *made, *first, f"print({last})"])
 
     def source(self, x: Tensor, grad: bool = False) -> str:
-        """A tensor (or array, for a subject in NumPy) as code."""
+        """Return a tensor as code (an array for a subject in NumPy)."""
         alike = x.numel() > 64 and bool((x == x.reshape(-1)[0]).all())
         shown = f"{tuple(x.shape)}, {spelled(x.reshape(-1)[0])}" if alike else spelled(x)
         if self.form.numpy:
@@ -418,7 +419,7 @@ class Subject:
         return self.source(torch.as_tensor(ones))
 
     def smallest(self, arguments: Arguments, fails: Callable[[Arguments], bool]) -> Arguments:
-        """A single row of the arguments that still fails, if there is one; else all of them."""
+        """Return a single row of the arguments that still fails; if there is none, all of them."""
         lengths = {x.shape[0] for x in arguments if x.ndim}
         if len(lengths) == 1 and all(x.ndim for x in arguments):
             for place in range(min(lengths.pop(), 64)):
@@ -430,17 +431,17 @@ class Subject:
 
 
 def attempt(call: str) -> str:
-    """Code after which `came` is what a call gives or raises."""
+    """Return code that sets `came` to the result of a call, or to its exception."""
     return f"try:\n    came = {call}\nexcept Exception as error:\n    came = error"
 
 
 def is_own(file: str) -> bool:
-    """Whether a file is the subject's own, and not of torch or of slopes."""
+    """Whether a file belongs to the subject, not to torch or slopes."""
     return not any(file.startswith(os.path.dirname(str(package.__file__)) + os.sep) for package in (torch, slopes))
 
 
 def spelled(x: Tensor) -> str:
-    """The entries as nested lists, in as few digits as tell them; infinities and NaN as Python reads them."""
+    """Return the entries as nested lists, with the fewest digits; infinities and NaN as Python reads them."""
     if x.dtype is torch.float32:
         x = torch.from_numpy(x.detach().numpy().astype(str).astype(float))
     text = repr(x.detach().tolist())
@@ -450,7 +451,7 @@ def spelled(x: Tensor) -> str:
 
 
 def own_copy(thing: Any) -> Any:
-    """A copy of a module or other object with a state, so that the caller's is left as it is."""
+    """Return a copy of a module or other object with a state, so that the original does not change."""
     if isinstance(thing, Card) or inspect.isroutine(thing):
         return thing
     try:
@@ -461,9 +462,9 @@ def own_copy(thing: Any) -> Any:
 
 @contextlib.contextmanager
 def undisturbed() -> Iterator[None]:
-    """Put random states, default dtype, warnings and modes of torch back when the block ends, whatever it does.
+    """Restore random states, default dtype, warnings and modes of torch when the block ends.
 
-    Within it torch has one thread: the tensors are tiny, and threads only wait for each other.
+    Inside the block, torch uses one thread.
     """
     states = torch.get_rng_state(), np.random.get_state(), random.getstate()  # noqa: NPY002
     dtype, threads = torch.get_default_dtype(), torch.get_num_threads()
@@ -473,7 +474,7 @@ def undisturbed() -> Iterator[None]:
     )
     printing = np.get_printoptions()
     with warnings.catch_warnings(), torch.enable_grad():
-        torch.set_num_threads(1)  # of tensors this small, threads that wait for one another take the most time
+        torch.set_num_threads(1)  # for tensors this small, threads mostly wait for one another
         warnings.simplefilter("ignore")
         try:
             yield
@@ -488,7 +489,7 @@ def undisturbed() -> Iterator[None]:
 
 
 def expression_of(thing: Any, variable: str, spec: str | None = None) -> tuple[str, list[str]]:
-    """The subject's name, and lines of code after which the variable is it."""
+    """Return the subject's name, and lines of code that assign it to the variable."""
     if isinstance(thing, Card):
         module = repr(thing).partition(".")[0]
         return repr(thing), [
@@ -518,9 +519,9 @@ def expression_of(thing: Any, variable: str, spec: str | None = None) -> tuple[s
 
 
 def importable(thing: Any) -> str | None:
-    """The package nearest the top from which an object can be imported by its name.
+    """Return the topmost package from which an object can be imported by its name.
 
-    None for what is local, or of the main script.
+    None for a local object, or one of the main script.
     """
     home, name = getattr(thing, "__module__", None), getattr(thing, "__name__", None)
     if not home or not name or home == "__main__":
@@ -537,7 +538,7 @@ def importable(thing: Any) -> str | None:
 
 
 def _given_to(module: torch.nn.Module) -> str | None:
-    """The arguments that make such a module, as code, by the attributes of their names; None where that is unsure."""
+    """Return the constructor arguments of a module as code, from attributes of their names; None if unsure."""
     given = []
     for name, parameter in inspect.signature(type(module).__init__).parameters.items():
         if name == "self" or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):

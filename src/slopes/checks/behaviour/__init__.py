@@ -1,7 +1,8 @@
-"""Checks of what a loss or an activation does, whatever it is made of.
+"""Checks of the behaviour of any loss or activation.
 
-Each takes a `slopes.checks.subject.Subject` and yields findings. What the author may have meant is asked in a note;
-an error is what no author means. In float64, unless precision is the question, so that what is seen is the function.
+Each check takes a `slopes.checks.subject.Subject` and yields findings. A finding is a note if the author may have meant
+the behaviour; an error is never meant. Checks compute in float64 unless they test precision, so that findings are about
+the function itself.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from slopes.checks.report import Check
 __all__ = ["CHECKS", "calling"]
 
 CHECKS: list[Check] = [
-    purity,  # first, for what changes at each call cannot be compared with itself
+    purity,  # first, because other checks compare results of repeated calls
     shape_contract,
     score_space,
     extreme_inputs,

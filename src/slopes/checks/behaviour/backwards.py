@@ -1,4 +1,4 @@
-"""Checks of backwards that were written by hand: where autograd derives all, there is nothing to check."""
+"""Checks of hand-written backwards: if autograd derives everything, there is nothing to check."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from slopes.checks.behaviour.differences import Slope, custom_function, differen
 from slopes.checks.report import Finding, Skip, about
 from slopes.checks.subject import Arguments, Subject
 
-BEFORE = ("derivative", "numpy_equals_torch", "connectivity")  #: checks that see a wrong backward of a card, or a cut
-LEARNING = ("second", "positive", "negative", "variance")  #: arguments besides the first that want a gradient
+BEFORE = ("derivative", "numpy_equals_torch", "connectivity")  #: checks that report wrong backwards of cards, or cuts
+LEARNING = ("second", "positive", "negative", "variance")  #: arguments besides the first that require a gradient
 
 
 @about("loss", "activation", unless=BEFORE)
 def backward(subject: Subject) -> Iterator[Finding]:
-    """A backward that was written by hand is the derivative of its forward, by differences in float64, off kinks."""
+    """Check that a hand-written backward is the derivative of its forward, by float64 differences, off kinks."""
     learning = [place for place, name in enumerate(subject.form.names) if place == 0 or name in LEARNING]
     for seed, by in itertools.product(range(2), learning):
         arguments = subject.draw(seed)
         function = _by_hand(subject, arguments)
-        uneven = subject.family == "activation" and not subject.form.elementwise  # of which a sum may be constant
+        uneven = subject.family == "activation" and not subject.form.elementwise  # its rows may have constant sums
         cotangent, weigh = uneven_weights(subject(*arguments)) if uneven else (None, "")
         found = slopes(subject, arguments, cotangent, by=by)
         wrong = [at for at in found if at.off > 1e-6]
@@ -49,7 +49,7 @@ def _gives_its_argument(subject: Subject, arguments: Arguments) -> bool:
 
 
 def _by_hand(subject: Subject, arguments: Arguments) -> str:
-    """The autograd.Function that is used. Raises Skip where autograd does all."""
+    """Return the name of the autograd.Function in use; raise Skip if autograd derives everything."""
     function = custom_function(subject, arguments)
     if function is None:
         raise Skip("autograd derives it: no backward was written by hand")
@@ -78,7 +78,7 @@ def _not_the_derivative(
 
 @about("loss", "activation", unless=(*BEFORE, "backward"))
 def upstream_gradient(subject: Subject) -> Iterator[Finding]:
-    """A backward by hand heeds the gradient that comes in: another for each result, or a factor before the loss."""
+    """Check that a hand-written backward uses the incoming gradient: uneven for results, or a factor of the loss."""
     arguments = subject.draw()
     function = _by_hand(subject, arguments)
     came, gradient = subject.gradient(*arguments)
@@ -111,7 +111,7 @@ def upstream_gradient(subject: Subject) -> Iterator[Finding]:
 
 
 def _unreduced(subject: Subject) -> Subject:
-    """The subject that gives a value for each entry or row."""
+    """Return the subject with a value for each entry or row."""
     thing, variable = subject.thing, subject.variable
     if subject.form.reduction == "attribute":
         thing = copy.deepcopy(thing)
@@ -123,9 +123,9 @@ def _unreduced(subject: Subject) -> Subject:
 
 @about("loss", "activation", unless=(*BEFORE, "backward", "upstream_gradient"))
 def second_derivative(subject: Subject) -> Iterator[Finding]:
-    """A backward by hand can be differentiated again, and that is the derivative of the gradient; or it refuses."""
+    """Check that differentiating a hand-written backward gives the derivative of the gradient, or an error."""
     first, *rest = subject.draw()
-    near = (first / 8, *rest) if subject.space.is_unbounded else (first, *rest)  # where pieces meet
+    near = (first / 8, *rest) if subject.space.is_unbounded else (first, *rest)  # nearer to 0, where pieces meet
     for arguments in ((first, *rest), near):
         found = list(_differentiated_again(subject, arguments))
         yield from found
@@ -137,7 +137,7 @@ def _differentiated_again(subject: Subject, arguments: Arguments) -> Iterator[Fi
     function = _by_hand(subject, arguments)
     name = subject.form.names[0]
     leaf = arguments[0].clone().requires_grad_()
-    one = torch.ones((), dtype=leaf.dtype, requires_grad=True)  # once_differentiable heeds what comes in, not the input
+    one = torch.ones((), dtype=leaf.dtype, requires_grad=True)  # once_differentiable looks at the incoming gradient
     (gradient,) = torch.autograd.grad(one * subject.total(leaf, *arguments[1:]), leaf, create_graph=True)
     weights, weigh = uneven_weights(gradient)
     assert weights is not None
@@ -149,7 +149,7 @@ def _differentiated_again(subject: Subject, arguments: Arguments) -> Iterator[Fi
     )
     try:
         if gradient.requires_grad:
-            torch.autograd.backward((weights * gradient).sum())  # for `grad` passes over what raises on its way
+            torch.autograd.backward((weights * gradient).sum())  # `grad` would skip a node that raises
     except RuntimeError as error:
         yield Finding(
             "second_derivative",

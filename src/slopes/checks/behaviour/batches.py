@@ -1,4 +1,4 @@
-"""What the checks of batches have in common: comparing results, counting what a batch holds, calls with more given."""
+"""Helpers for checks of batches: comparison of results, counts in a batch, and calls with further arguments."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from slopes.checks.subject import Arguments, Subject, SubjectError
 
 
 def close(a: Tensor | float, b: Tensor | float) -> bool:
-    """Whether two results agree to 1e-5 of the larger, which a loss keeps that computes in float32 inside.
+    """Whether two results agree to 1e-5 of the larger, the precision of losses that compute in float32 inside.
 
     NaN agrees with nothing.
     """
@@ -27,14 +27,14 @@ def close(a: Tensor | float, b: Tensor | float) -> bool:
 
 
 def twice(arguments: Arguments) -> Arguments:
-    """The batch, and the same again behind it."""
+    """Return the batch followed by itself."""
     return tuple(torch.cat([x, x]) for x in arguments)
 
 
 def several(subject: Subject) -> Subject:
-    """The subject with rows of several entries, where it takes such, so that rows and entries are not one.
+    """Return the subject with rows of several entries, if it takes them, so that rows and entries differ.
 
-    Raises Skip where its arguments are a single row.
+    Raises Skip if its arguments are a single row.
     """
     if len(subject.form.shape) > 1:
         return subject
@@ -48,24 +48,24 @@ def several(subject: Subject) -> Subject:
 
 
 def asked(subject: Subject, finding: Finding) -> Finding:
-    """The finding; as a question, where what the subject is fed is a guess."""
+    """Return the finding, as a note if the subject's kind is a guess."""
     return finding if subject.form.sure else replace(finding, severity="note")
 
 
 def own(subject: Subject) -> bool:
-    """Whether it is a loss of torch itself, or one of slopes.nn, which keeps the conventions that torch documents."""
+    """Whether it is a loss of torch or slopes.nn, which keep the conventions in torch's documentation."""
     home = type(subject.thing).__module__ if subject.is_module else getattr(subject.thing, "__module__", "")
     return str(home).startswith(("torch.", "slopes.nn"))
 
 
 def few(x: Tensor) -> str:
-    """The first three entries."""
+    """Return the first three entries as text."""
     shown = [f"{number:.4g}" for number in x.reshape(-1)[:3].tolist()]
     return f"({', '.join(shown)}{', …' if x.numel() > 3 else ''})"
 
 
 def counts(subject: Subject, arguments: Arguments) -> dict[str, float]:
-    """What the mean over a batch may divide by, by its name."""
+    """Return the possible divisors of the mean over a batch, by name."""
     first, kind = arguments[0], subject.form.kind
     assert kind is not None
     rows = first.numel() // first.shape[subject.form.axis] if kind.rowwise else len(first)
@@ -78,7 +78,7 @@ def counts(subject: Subject, arguments: Arguments) -> dict[str, float]:
 
 
 def _tensors(thing: Any) -> list[Tensor]:
-    """The buffers and other tensors of a module."""
+    """Return the buffers and other tensors of a module."""
     held = {**getattr(thing, "__dict__", {}), **getattr(thing, "_buffers", {})}
     return [x for x in held.values() if isinstance(x, Tensor)]
 
@@ -87,17 +87,17 @@ def _tensors(thing: Any) -> list[Tensor]:
 
 
 def literal(x: Any) -> str:
-    """A further argument as code."""
+    """Return a further argument as code."""
     return f"torch.tensor({x.tolist()}, dtype={x.dtype})" if isinstance(x, Tensor) else repr(x)
 
 
 def cut(options: Mapping[str, Any], part: slice) -> dict[str, Any]:
-    """The further arguments of a part of the batch."""
+    """Return the further arguments for a part of the batch."""
     return {name: x[part] if isinstance(x, Tensor) else x for name, x in options.items()}
 
 
 def called(subject: Subject, options: Mapping[str, Any], part: slice | None = None) -> str:
-    """A call with further arguments, tensors by their names; of a part of the batch, if one is given."""
+    """Return a call as code with further arguments, tensors by name, for the batch or a part of it."""
     each = "" if part is None else f"[{part.start}:{part.stop}]"
     more = [f"{name}={name}{each}" if isinstance(x, Tensor) else f"{name}={x!r}" for name, x in options.items()]
     return subject.called(*more, each=each)
@@ -106,6 +106,6 @@ def called(subject: Subject, options: Mapping[str, Any], part: slice | None = No
 def code(
     subject: Subject, arguments: Arguments, options: Mapping[str, Any], *lines: str, grad: int | None = None
 ) -> str:
-    """Code that can be pasted, with the tensors among further arguments."""
+    """Return code to paste, with the tensors among further arguments."""
     given = {name: x for name, x in options.items() if isinstance(x, Tensor)}
     return subject.code(arguments, *lines, grad=grad, given=given)

@@ -1,4 +1,4 @@
-"""Checks of how a subject takes a call, and what it does besides giving a tensor."""
+"""Check of the type of a result, and of printing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from slopes.checks.subject import Subject
 
 
 def calling(subject: Subject) -> Iterator[Finding]:
-    """It gives a tensor, and prints nothing."""
+    """Check that a call gives a tensor, and prints nothing."""
     arguments = subject.draw(rows=2 if len(subject.form.shape) > 1 else None)
     code = subject.code(arguments, f"type({subject.call})")
     if "type" in subject.oddities:

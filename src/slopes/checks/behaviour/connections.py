@@ -1,4 +1,4 @@
-"""The check that what changes a result is in its gradient."""
+"""The check that every influence on a result has a gradient."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ REPAIR_CUT = (
 
 @about("loss", "activation")
 def connectivity(subject: Subject) -> Iterator[Finding]:
-    """What changes the result has a gradient: of the whole, of each entry, of each declared term."""
+    """Check that every influence on the result has a gradient: as a whole, by entry, by declared term."""
     if subject.form.numpy:
         raise Skip("it computes in NumPy, which has no gradients")
     for examine in (_whole, _entries, _terms, _partly_cut):
@@ -32,10 +32,10 @@ def connectivity(subject: Subject) -> Iterator[Finding]:
 
 
 def _whole(subject: Subject) -> Iterator[Finding]:
-    """There is a gradient at all."""
+    """Check that there is a gradient at all."""
     arguments = subject.draw(rows=2 if len(subject.form.shape) > 1 else None)
     name, wrong = subject.form.names[0], ""
-    subject(*arguments)  # what raises without a gradient too is another matter
+    subject(*arguments)  # let it raise here if it raises without a gradient
     try:
         subject.gradient(*arguments)
     except Disconnected as error:
@@ -64,14 +64,14 @@ def _whole(subject: Subject) -> Iterator[Finding]:
 
 
 def _moves(subject: Subject) -> bool:
-    """Whether a small step of the first argument changes the result in most draws."""
+    """Whether a small step of the first argument changes most entries of the result."""
     first, *rest = subject.draw()
     base, moved = subject(first, *rest), subject(first + 1e-6, *rest)
     return bool((base != moved).double().mean() > 0.5)
 
 
 def _entries(subject: Subject) -> Iterator[Finding]:
-    """No entry changes the result and has a derivative of 0."""
+    """Check that no entry with a derivative of 0 changes the result."""
     for seed in range(2):
         arguments = subject.draw(seed)
         cotangent, weigh = uneven_weights(subject(*arguments))
@@ -89,10 +89,10 @@ def _entries(subject: Subject) -> Iterator[Finding]:
 
 
 def _partly_cut(subject: Subject) -> Iterator[Finding]:
-    """Where no backward was written by hand, autograd errs only by what was hidden from it: which may be meant."""
+    """Check for parts hidden from the gradient without a hand-written backward, which may be meant."""
     arguments = subject.draw()
     if custom_function(subject, arguments) is not None:
-        return  # the business of `backward`
+        return  # `backward` checks it
     cotangent, weigh = uneven_weights(subject(*arguments))
     wrong = [at for at in slopes(subject, arguments, cotangent) if at.off > 1e-4]
     if wrong:
@@ -108,7 +108,7 @@ def _partly_cut(subject: Subject) -> Iterator[Finding]:
 
 
 def _terms(subject: Subject) -> Iterator[Finding]:
-    """Each declared term has a gradient, and passes it on to the whole."""
+    """Check that each declared term has a gradient, and passes it on to the whole."""
     terms = {name: _term(subject, name, function) for name, function in subject.declared.terms.items()}
     for name, term in terms.items():
         for finding in (*_whole(term), *_flat(term)):
@@ -127,7 +127,7 @@ def _terms(subject: Subject) -> Iterator[Finding]:
     )
     shares, kept = (torch.linalg.lstsq(columns, column[:, None]).solution[:, 0] for column in (due, came))
     if float((columns @ shares - due).abs().max()) > 1e-4 * float(due.abs().max()):
-        return  # it is no sum of these
+        return  # it is no sum of these terms
     for place, name in enumerate(terms):
         if abs(shares[place]) > 1e-3 * float(shares.abs().max()) and abs(kept[place]) < 1e-3 * abs(shares[place]):
             yield Finding(
@@ -142,7 +142,7 @@ def _terms(subject: Subject) -> Iterator[Finding]:
 
 
 def _flat(term: Subject) -> Iterator[Finding]:
-    """A term whose gradient is 0 everywhere, though its value is not the same everywhere."""
+    """Yield a finding on a term whose gradient is 0 everywhere, although its value varies."""
     draws = [term.draw(seed) for seed in range(3)]
     if any(bool(term.gradient(*arguments)[1].any()) for arguments in draws):
         return
@@ -160,7 +160,7 @@ def _flat(term: Subject) -> Iterator[Finding]:
 
 
 def _term(subject: Subject, name: str, function: Callable[..., object]) -> Subject:
-    """A declared term as a subject that is called as the whole is."""
+    """Return a declared term as a subject with the arguments of the whole loss."""
     path, colon, _ = subject.name.rpartition(":")
     own = f"{path}:{function.__name__}" if colon and inspect.isfunction(function) else None
     _, setup = expression_of(function, subject.variable, own)

@@ -1,4 +1,4 @@
-"""Checks of how a subject takes its arguments: shapes that do not fit, and what a call leaves behind."""
+"""Checks of arguments: shapes that do not fit, and side effects of a call."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ REPAIR_SHAPES = (
 
 @about("loss", unless=("shapes_refused",))
 def shape_contract(subject: Subject) -> Iterator[Finding]:
-    """Arguments that differ by an axis of length 1 are refused, or give what they give in one shape."""
-    twice = (each for seed in (0, 1) for each in _mismatched(subject, seed))  # one draw may give the same by chance
+    """Check that arguments that differ by an axis of length 1 are refused, or give the result of one shape."""
+    twice = (each for seed in (0, 1) for each in _mismatched(subject, seed))  # results of one draw may agree by chance
     for which, arguments, same, options in twice:
         expected = [value for given in same if (value := _value(subject, given, options[1])) is not None]
         came = _value(subject, arguments, options[0])
@@ -51,7 +51,7 @@ Options = tuple[dict[str, Tensor], dict[str, Tensor]]
 
 
 def _mismatched(subject: Subject, seed: int) -> Iterator[tuple[str, Arguments, list[Arguments], Options]]:
-    """What has another shape, all arguments, the same ones in one shape, and further arguments of both calls."""
+    """Yield (name of the argument with another shape, arguments, lists of matching arguments, options of both)."""
     form, kind = subject.form, subject.form.kind
     assert kind is not None
     if kind.name == "classification" and form.target == "as drawn" and len(form.shape) == 2:
@@ -78,7 +78,7 @@ def _mismatched(subject: Subject, seed: int) -> Iterator[tuple[str, Arguments, l
 
 
 def _value(subject: Subject, arguments: Arguments, options: dict[str, Tensor]) -> Tensor | None:
-    """The total, or None where the subject refuses."""
+    """Return the total; None if the subject refuses, or the total is not finite."""
     given: dict[str, Any] = {k: x.numpy() if subject.form.numpy else x for k, x in options.items()}
     try:
         value = subject.total(*arguments, **given).detach().double()
@@ -94,7 +94,7 @@ def _equal(x: Tensor, y: Tensor) -> bool:
 def _shapes_in_code(
     subject: Subject, which: str, arguments: Arguments, same: Arguments, options: dict[str, Tensor]
 ) -> str:
-    """Prints the value as it came, and with one shape."""
+    """Return code that prints the value with different shapes, and with one shape."""
     made = [f"{name} = {subject.source(x)}" for name, x in options.items()]
     labels = not arguments[-1].is_floating_point() and arguments[0].ndim > 1
     like = same[-1] if labels else next(x for k, x in zip(subject.form.names, arguments, strict=True) if k != which)
@@ -105,7 +105,7 @@ def _shapes_in_code(
 
 @about("loss", "activation", unless=("inputs_written",))
 def purity(subject: Subject) -> Iterator[Finding]:
-    """A call changes neither its arguments nor random states nor itself, and the next one gives the same."""
+    """Check that a call changes neither its arguments nor random states nor itself, and can be repeated."""
     for check in (_spoiled, _random, _stateful, _by_mode):
         found = list(check(subject))
         yield from found
@@ -114,7 +114,7 @@ def purity(subject: Subject) -> Iterator[Finding]:
 
 
 def spoiled(subject: Subject) -> tuple[int, Arguments] | None:
-    """Which argument a call changes, and the arguments as they were; None where it leaves them."""
+    """Return (place of an argument that a call changes, arguments before it); None if it changes none."""
     arguments = subject.draw()
     given = tuple(x.clone() for x in arguments)
     subject(*given, in_place=True)
@@ -151,14 +151,14 @@ def _changes(subject: Subject, arguments: Arguments, place: int) -> bool:
 
 
 def _states(subject: Subject) -> tuple[bytes, str, str]:
-    """The random states after a call."""
+    """Return the random states after a call."""
     subject(*subject.draw())
     numpy = str(np.random.get_state())  # noqa: NPY002
     return torch.get_rng_state().numpy().tobytes(), numpy, str(random.getstate())
 
 
 def _fresh_states(seed: int) -> tuple[bytes, str, str]:
-    """The random states with which a call of that seed begins."""
+    """Return the random states at the beginning of a call with this seed."""
     torch.default_generator.manual_seed(seed)
     np.random.seed(seed)  # noqa: NPY002
     random.seed(seed)

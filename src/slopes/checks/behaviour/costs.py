@@ -32,15 +32,15 @@ LAYOUTS: dict[str, tuple[int, Callable[[Tensor], Tensor], str]] = {
         "{0}.contiguous(memory_format=torch.channels_last)",
     ),
 }  # fmt: skip
-SHAPES = ((6, 4), (2, 3, 4, 4))  #: tried besides the subject's own, where entries or rows are alike
-BIG = 4096  #: entries, beside which constants take no memory
-KEPT = {"activation": 2.5, "loss": 8}  #: times the first argument, from which memory is told
+SHAPES = ((6, 4), (2, 3, 4, 4))  #: further shapes to try, if entries or rows are treated alike
+BIG = 4096  #: entries of a batch that makes the memory of constants negligible
+KEPT = {"activation": 2.5, "loss": 8}  #: least memory to report, as a multiple of the first argument's
 LENGTHS = (5, 7, 11)
 
 
 @about("loss", "activation", unless=("purity",), slow=True)
 def layout_and_cost(subject: Subject) -> Iterator[Finding]:
-    """Strides change no result; graph breaks, new compilations and the memory kept for backward are told."""
+    """Check that strides change no result; report graph breaks, new compilations and memory kept for backward."""
     wrong = next(_layouts(subject), None)
     if wrong is not None:
         yield wrong
@@ -48,7 +48,7 @@ def layout_and_cost(subject: Subject) -> Iterator[Finding]:
     if subject.form.numpy:
         return
     yield from _memory(subject)
-    if subject.card is None and not subject.form.extra:  # of cards the tests of transforms hold it
+    if subject.card is None and not subject.form.extra:  # the tests of transforms cover cards
         yield from _compiled(subject)
 
 
@@ -56,7 +56,7 @@ def layout_and_cost(subject: Subject) -> Iterator[Finding]:
 
 
 def _layouts(subject: Subject) -> Iterator[Finding]:
-    """The first argument in other strides, of the same numbers."""
+    """Check the first argument with the same numbers in other strides."""
     for twin in _shaped(subject):
         arguments = twin.draw()
         try:
@@ -106,7 +106,7 @@ def _layouts(subject: Subject) -> Iterator[Finding]:
 
 
 def _shaped(subject: Subject) -> Iterator[Subject]:
-    """The subject, and where entries or rows are alike the same with more axes."""
+    """Yield the subject, and with more axes if entries or rows are treated alike."""
     yield subject
     form = subject.form
     if form.kind is not None and form.kind.rowwise:
@@ -120,7 +120,7 @@ def _shaped(subject: Subject) -> Iterator[Subject]:
 
 
 def _result(subject: Subject, arguments: Arguments) -> tuple[Tensor, Tensor]:
-    """(value, gradient by the first argument), of the arguments as they lie; a gradient of 0 where there is none."""
+    """Return (value, gradient by the first argument) without copying the arguments; gradient 0 if there is none."""
     leaf = arguments[0].detach()
     nothing = torch.zeros(1)
     if subject.form.numpy:
@@ -137,7 +137,7 @@ def _result(subject: Subject, arguments: Arguments) -> tuple[Tensor, Tensor]:
 
 
 def _same(x: Tensor, y: Tensor) -> bool:
-    """Equal but for the order of sums, and for what vector units round otherwise, in the precision of the results."""
+    """Whether results are equal but for the order of sums and rounding of vector units, in their precision."""
     eps = torch.finfo(x.dtype).eps if x.is_floating_point() else 0.0
     if is_of_float32(x) or is_of_float32(y):
         eps = max(eps, torch.finfo(torch.float32).eps)
@@ -149,7 +149,7 @@ def _same(x: Tensor, y: Tensor) -> bool:
 
 
 def _memory(subject: Subject) -> Iterator[Finding]:
-    """What is kept for the backward pass, beside the first argument."""
+    """Report much memory kept for the backward pass, beside the first argument."""
     if subject.batch_level:
         return
     row = int(np.prod(subject.form.shape[1:]))
@@ -179,7 +179,7 @@ def _memory(subject: Subject) -> Iterator[Finding]:
 
 
 def kept(subject: Subject, arguments: Arguments) -> float | None:
-    """The bytes that autograd saves, in those of the first argument; None where nothing can be said."""
+    """Return the bytes that autograd saves, as a multiple of the first argument's; None if the call fails."""
     saved: dict[int, Tensor] = {}
 
     def pack(x: Tensor) -> Tensor:
@@ -199,7 +199,7 @@ def kept(subject: Subject, arguments: Arguments) -> float | None:
 
 
 def _compiled(subject: Subject) -> Iterator[Finding]:
-    """One graph, and no more than a second one for shapes that change."""
+    """Check that it compiles to one graph, and to at most one more for changing shapes."""
     arguments = subject.draw(dtype=torch.float32)
     read = _Reads()  # type: ignore[no-untyped-call]
     with contextlib.suppress(Exception), read:
@@ -246,7 +246,7 @@ def _compiled(subject: Subject) -> Iterator[Finding]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Without what the compiler logs of breaks."""
+    """Silence the compiler's log of graph breaks."""
     logger = logging.getLogger("torch._dynamo")
     level = logger.level
     logger.setLevel(logging.CRITICAL)
@@ -257,7 +257,7 @@ def _quiet() -> Iterator[None]:
 
 
 class _Reads(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Notes the line at which a number is first read out of a tensor."""
+    """Mode that records the line of the first read of a number out of a tensor."""
 
     line = ""
 
@@ -269,7 +269,7 @@ class _Reads(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def _fresh(thing: Any) -> Any:
-    """The same function or module of code of its own, so that nothing compiled here is kept with the subject's."""
+    """Return the function or module with its own code object, so that nothing compiled stays with the subject's."""
     if isinstance(thing, torch.nn.Module):
         thing = copy.deepcopy(thing)
         thing.forward = MethodType(_fresh(type(thing).forward), thing)
@@ -283,7 +283,7 @@ def _fresh(thing: Any) -> Any:
 
 
 def _break(subject: Subject, arguments: Arguments) -> str | None:
-    """The reason of the first graph break and its line; None without one, or where it cannot be told."""
+    """Return the reason and line of the first graph break; None if there is none, or it is unknown."""
     import torch._dynamo
 
     try:
@@ -299,7 +299,7 @@ def _break(subject: Subject, arguments: Arguments) -> str | None:
 
 
 def _graphs(subject: Subject) -> int | None:
-    """How many times it is compiled for batches of three lengths."""
+    """Return the number of compilations for batches of three lengths; None if one fails."""
     made = []
 
     def backend(graph: Any, inputs: Any) -> Any:

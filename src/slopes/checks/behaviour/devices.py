@@ -1,4 +1,4 @@
-"""Checks of devices and types: nothing is left on the CPU, and a result has the dtype of what was given."""
+"""Checks of devices and dtypes: nothing stays on the CPU, and a result has the dtype of its arguments."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from torch import Tensor
 from slopes.checks.report import Finding, Skip, about
 from slopes.checks.subject import Arguments, Subject, SubjectError, attempt, is_own
 
-ELSEWHERE = "is not on the expected device"  #: what torch says where a tensor stayed on the CPU
-MIXED = ("same dtype", "scalar type", "but found", "but got")  #: what torch says where two dtypes meet
+ELSEWHERE = "is not on the expected device"  #: torch's message if a tensor stayed on the CPU
+MIXED = ("same dtype", "scalar type", "but found", "but got")  #: torch's messages if two dtypes meet
 WHOLE = (torch.int64, torch.int32, torch.uint8, torch.bool)
 
 
 @about("loss", "activation", unless=("purity",))
 def device_and_dtype(subject: Subject) -> Iterator[Finding]:
-    """Its tensors move with it, a result has the dtype of the prediction, and whole targets mean what floats do.
+    """Check that its tensors move with it, results keep the prediction's dtype, and integer targets equal floats.
 
-    Devices are tried with torch's "meta", which every machine has and which computes shapes alone.
+    Devices are tried with torch's "meta", which every machine has, and which computes only shapes.
     """
     for look in (_left_behind, _dtypes, _on_another_device, _whole_targets):
         found = next(look(subject), None)
@@ -39,7 +39,7 @@ def device_and_dtype(subject: Subject) -> Iterator[Finding]:
 
 
 def _left_behind(subject: Subject) -> Iterator[Finding]:
-    """Tensors of a module that are neither parameters nor buffers."""
+    """Find tensors of a module that are neither parameters nor buffers."""
     if not subject.is_module:
         return
     for path, module in subject.thing.named_modules():
@@ -69,7 +69,7 @@ def _holds_tensor(value: Any) -> bool:
 
 
 def _on_another_device(subject: Subject) -> Iterator[Finding]:
-    """It makes no tensor on the CPU where its arguments are elsewhere."""
+    """Check that it makes no tensor on the CPU if its arguments are elsewhere."""
     if subject.form.numpy or subject.form.extra:
         return
     arguments = subject.draw(rows=2, dtype=torch.float32)
@@ -93,7 +93,7 @@ def _on_another_device(subject: Subject) -> Iterator[Finding]:
 
 
 def _raised(thing: Any, given: list[Any]) -> Exception | None:
-    """What a direct call raises."""
+    """Return the exception that a direct call raises."""
     try:
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
@@ -104,7 +104,7 @@ def _raised(thing: Any, given: list[Any]) -> Exception | None:
 
 
 def _line(error: BaseException) -> str:
-    """The line of the subject's own code through which an error came."""
+    """Return the line of the subject's own code in the traceback of an error."""
     trace, told = error.__traceback__, ""
     while trace is not None:
         file = trace.tb_frame.f_code.co_filename
@@ -119,7 +119,7 @@ def _line(error: BaseException) -> str:
 
 
 def _dtypes(subject: Subject) -> Iterator[Finding]:
-    """The result has the dtype of the prediction; a loss may answer a half type in float32."""
+    """Check that the result has the prediction's dtype; a loss may return float32 for a half type."""
     if subject.form.numpy:
         yield from _numpy_dtypes(subject)
         return
@@ -144,7 +144,7 @@ def _dtypes(subject: Subject) -> Iterator[Finding]:
         if came.dtype == dtype or not came.is_floating_point() or "type" in subject.oddities:
             continue
         if subject.family == "loss" and dtype.itemsize == 2 and came.dtype == torch.float32:
-            continue  # adding up in float32 is what a careful loss does
+            continue  # a careful loss adds up in float32
         small = subject.smallest(arguments, partial(_answers_in, subject, came.dtype))
         yield Finding(
             "device_and_dtype",
@@ -164,19 +164,19 @@ def _answers_in(subject: Subject, dtype: torch.dtype, given: Arguments) -> bool:
 
 
 def _is_double(subject: Subject) -> bool:
-    """Whether a module is meant for float64: its parameters are."""
+    """Whether a module is meant for float64, as its parameters show."""
     return subject.is_module and any(p.dtype is torch.float64 for p in subject.thing.parameters())
 
 
 def _severity(subject: Subject, given: torch.dtype, came: torch.dtype) -> str:
-    """An activation's next layer raises; a loss in more digits costs time, one in fewer may be meant."""
+    """Return the severity: an activation makes the next layer raise, a wider loss costs time, a narrower is a choice."""
     if subject.family == "activation":
         return "error"
     return "warning" if came.itemsize > given.itemsize else "note"
 
 
 def _numpy_dtypes(subject: Subject) -> Iterator[Finding]:
-    """The same of arrays. A loss is one number, of which nothing more is computed."""
+    """Check the dtype of an activation's arrays; a loss is one number, and no array is computed from it."""
     if subject.family == "loss":
         return
     (x,) = subject.draw(dtype=torch.float32)
@@ -202,7 +202,7 @@ def _short(dtype: torch.dtype) -> str:
 
 
 def _whole_targets(subject: Subject) -> Iterator[Finding]:
-    """Targets of 0 and 1 mean the same as integers and as bools, or are refused."""
+    """Check that targets of 0 and 1 mean the same as integers and bools, or are refused."""
     form = subject.form
     if form.kind is None or form.numpy or "target" not in form.names:
         return
@@ -244,7 +244,7 @@ def _whole_targets(subject: Subject) -> Iterator[Finding]:
 
 
 def _value(subject: Subject, arguments: list[Tensor], place: int, dtype: torch.dtype) -> Tensor | None:
-    """The result with the target in a dtype; None where that is refused."""
+    """Return the result with the target in a dtype; None if that is refused."""
     given = [x.to(dtype) if i == place else x for i, x in enumerate(arguments)]
     try:
         came = subject(*given).detach()

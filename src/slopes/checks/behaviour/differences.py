@@ -1,4 +1,4 @@
-"""Slopes by differences in float64, beside what autograd gives: only where the function is smooth."""
+"""Slopes by differences in float64, next to autograd's, where the function is smooth."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from torch.autograd.function import BackwardCFunction
 from slopes.checks.report import Skip
 from slopes.checks.subject import Arguments, Subject, SubjectError
 
-STEP = 1e-4  #: the fourth power of it is rounding, and so is eps divided by it
+STEP = 1e-4  #: its fourth power is as small as rounding, and so is eps divided by it
 ENTRIES = 10
 
 
 @dataclass(frozen=True)
 class Slope:
-    """The derivative by one entry of an argument: as it came, and as it is due by differences."""
+    """Derivative by one entry of an argument: `came` from autograd, `due` by differences."""
 
     entry: int
     came: float
@@ -29,7 +29,7 @@ class Slope:
 
 
 def custom_function(subject: Subject, arguments: Arguments) -> str | None:
-    """The name of the first autograd.Function in the graph of a call; None where autograd derives all."""
+    """Return the name of the first autograd.Function in the graph of a call; None if there is none."""
     leaf = arguments[0].detach().clone().requires_grad_()
     todo, seen = [subject.total(leaf, *arguments[1:]).grad_fn], set()
     while todo:
@@ -47,10 +47,10 @@ def slopes(
     subject: Subject, arguments: Arguments, cotangent: Tensor | None = None, *, of_gradient: Tensor | None = None,
     gradient: Tensor | None = None, by: int = 0,
 ) -> list[Slope]:  # fmt: skip
-    """The derivatives of the sum (of what a cotangent makes of it), by up to ten entries of an argument.
+    """Return the derivatives of the sum (or its product with a cotangent) by up to ten entries of an argument.
 
-    With `of_gradient` those of the gradient, weighed by that, instead; `gradient` is what autograd has of them.
-    Raises Skip where float64 is not taken or not kept, or a second call gives another result.
+    With `of_gradient`, differentiate the gradient, weighted by it, instead; `gradient` is autograd's result for that.
+    Raises Skip if float64 is not taken or not kept, or a second call gives another result.
     """
     if subject.form.dtype != torch.float64:
         raise Skip("it takes no float64, in which differences can be trusted")
@@ -74,7 +74,7 @@ def slopes(
     entries = sorted({int(i) for i in torch.linspace(0, argument.numel() - 1, ENTRIES)})
     due = {entry: _smooth_slope(value, argument, entry, base) for entry in entries}
     known = {entry: slope for entry, slope in due.items() if slope is not None}
-    floor = 1e-6 if of_gradient is not None else 1e-12  # a gradient that is 0 by nature is rounding
+    floor = 1e-6 if of_gradient is not None else 1e-12  # a gradient that is 0 by nature comes out as rounding
     scale = max([float(flat.abs().max()), *map(abs, known.values()), floor])
     rounding = 1e-11 * abs(base)
     return [
@@ -84,18 +84,18 @@ def slopes(
 
 
 def _refuse_float32(came: Tensor) -> None:
-    """Raise Skip for results that were computed in float32, whatever their dtype: differences of them are rounding."""
+    """Raise Skip for results computed in float32, whatever their dtype: their differences are rounding."""
     if came.dtype != torch.float64 or is_of_float32(came):
         raise Skip("it computes in float32, in which differences cannot be trusted")
 
 
 def is_of_float32(came: Tensor) -> bool:
-    """Whether results, whatever their dtype, have no more digits than float32 has, and not so few as round numbers."""
+    """Whether results, whatever their dtype, have no more digits than float32, and are not just round numbers."""
     return bool((came == came.float()).all()) and not bool((came == came.bfloat16()).all())
 
 
 def _smooth_slope(value: Callable[[Tensor], float], argument: Tensor, entry: int, base: float) -> float | None:
-    """The slope by central differences of the fourth order; None at a kink, a jump or the end of a domain."""
+    """Return the slope by fourth-order central differences; None at a kink, a jump or the end of a domain."""
 
     def at(steps: int) -> float:
         moved = argument.clone()
@@ -115,7 +115,7 @@ def _smooth_slope(value: Callable[[Tensor], float], argument: Tensor, entry: int
 
 
 def uneven_weights(result: Tensor) -> tuple[Tensor | None, str]:
-    """Another weight for each result, and what the result is multiplied with in code: a sum may hide what each does."""
+    """Return another weight for each result, and the factor as code: a plain sum may hide single results."""
     if result.ndim == 0:
         return None, ""
     count, shape = result.numel(), tuple(result.shape)
@@ -124,7 +124,7 @@ def uneven_weights(result: Tensor) -> tuple[Tensor | None, str]:
 
 
 def differences_in_code(subject: Subject, arguments: Arguments, entry: int, weigh: str = "", by: int = 0) -> str:
-    """Prints one entry of the gradient by an argument, and the slope by differences."""
+    """Return code that prints one entry of the gradient by an argument, and the slope by differences."""
     name = subject.form.names[by]
     at, plus, minus = (subject.called(**{name: f"{name}{step}"}) for step in ("", " + step", " - step"))
     total = [f"({call}{weigh}).sum()" if weigh else f"{call}.sum()" for call in (at, plus, minus)]

@@ -1,4 +1,4 @@
-"""Checks of numbers: value and gradient are finite for large arguments, at zeros and at the ends."""
+"""Checks of finite numbers: value and gradient for large arguments, at zeros, and at the ends of a space."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from slopes.checks.report import Finding, Skip, about
 from slopes.checks.subject import Arguments, Disconnected, Subject, SubjectError
 
 SIZES = (1e-3, 20.0, 50.0, 89.0, 100.0, 710.0, 1e3, 1e4)  #: exp overflows at 89 in float32, at 710 in float64
-EXPONENTS = ("gamma", "alpha", "power", "exponent", "focusing", "focal_gamma")  #: parameters at which 0 and 1 are ends
+EXPONENTS = ("gamma", "alpha", "power", "exponent", "focusing", "focal_gamma")  #: parameters with ends at 0 and 1
 REPAIR_WHERE = (
     "both branches of torch.where are differentiated, and 0 · inf is NaN: hold the argument inside each branch "
     "(where(x > 0, x, 0)) or use the stable function (expm1, softplus, log_softmax, logsigmoid)"
@@ -31,7 +31,7 @@ REPAIR_EDGE = (
 
 @about("loss", "activation", unless=("finite",))
 def extreme_inputs(subject: Subject) -> Iterator[Finding]:
-    """Value and gradient are finite for numbers small and large, in float64 and float32, but for natural overflow."""
+    """Check that value and gradient are finite for small and large numbers, except for natural overflow."""
     _ordinary(subject)
     for dtype in dict.fromkeys((subject.form.dtype, torch.float32)):
         for arguments in _stressed(subject, dtype):
@@ -45,13 +45,13 @@ def extreme_inputs(subject: Subject) -> Iterator[Finding]:
 
 
 def _ordinary(subject: Subject) -> None:
-    """Raise Skip unless numbers of ordinary size give numbers: else it is not known which the subject is for."""
+    """Raise Skip unless numbers of ordinary size give finite ones; otherwise the subject's domain is unknown."""
     if not bool(torch.isfinite(subject(*subject.draw())).all()):
         raise Skip("it gives no finite number for some numbers of ordinary size, so what it is for is not known")
 
 
 def _stressed(subject: Subject, dtype: torch.dtype) -> Iterator[Arguments]:
-    """Drawn arguments with the first one at every size and sign, where its space has such numbers."""
+    """Yield arguments with the first at every size and sign, if its space has such numbers."""
     first, *rest = subject.draw(dtype=dtype)
     if not (subject.space.is_unbounded or subject.space.is_positive):
         yield first, *rest
@@ -61,13 +61,13 @@ def _stressed(subject: Subject, dtype: torch.dtype) -> Iterator[Arguments]:
     ones = torch.ones_like(first)
     for pattern in (ones,) if positive else (ones, -ones, alternate, -alternate):
         if _lost(subject, (pattern, *rest)):
-            continue  # not because it is large: `zeros_and_edges` tells that
+            continue  # its size is not the reason: `zeros_and_edges` reports it
         for size in SIZES:
             yield size * pattern, *rest
 
 
 def _lost(subject: Subject, arguments: Arguments) -> str:
-    """What is NaN or infinite and should not be, "" where all is well; what raises is another check's business."""
+    """Return which result is wrongly NaN or infinite, as text; empty if none is, or if the subject raises."""
     try:
         value = subject(*arguments).detach()
         if bool(torch.isnan(value).any()):
@@ -90,7 +90,7 @@ def _lost(subject: Subject, arguments: Arguments) -> str:
 
 
 def _premature(subject: Subject, arguments: Arguments) -> bool:
-    """Whether an infinite value is no natural overflow: float64 has a number for it, or it grew too slowly for that."""
+    """Whether an infinite value is no natural overflow: float64 can hold it, or it grew too slowly for that."""
     first, *rest = arguments
     if not (subject.space.is_unbounded or subject.space.is_positive) or not bool(first.any()):
         return False
@@ -107,7 +107,7 @@ def _premature(subject: Subject, arguments: Arguments) -> bool:
 def _finding(
     subject: Subject, check: str, arguments: Arguments, wrong: str, message: str, repair: str, severity: str = "error"
 ) -> Finding:
-    """A finding of `_lost`, by the smallest arguments of which it says the same."""
+    """Return a finding of `_lost` for the smallest arguments with the same fault."""
     small = subject.smallest(arguments, lambda given: _lost(subject, given) == wrong)
     if wrong.startswith("the value is finite"):
         code = subject.code(small, f"{subject.call}.sum().backward()", f"{subject.form.names[0]}.grad", grad=0)
@@ -119,7 +119,7 @@ def _finding(
 
 
 def _warned(subject: Subject) -> Iterator[Finding]:
-    """NumPy warns where a finite number comes: users see the warning, and lose sight of those that matter."""
+    """Find warnings of NumPy despite finite results: they distract users from warnings that matter."""
     for arguments in _stressed(subject, subject.form.dtype):
         value = subject(*arguments)
         told = [str(warning.message) for warning in subject.warned if warning.category is RuntimeWarning]
@@ -145,7 +145,7 @@ def _warns(subject: Subject, arguments: Arguments) -> bool:
 
 @about("loss", "activation", unless=("finite", "extreme_inputs"))
 def zeros_and_edges(subject: Subject) -> Iterator[Finding]:
-    """The gradient is finite where prediction and target agree, where rows are 0 or equal, and at a space's ends."""
+    """Check that the gradient is finite where arguments agree, where rows are 0 or equal, and at a space's ends."""
     _ordinary(subject)
     for what, arguments in _edges(subject):
         wrong = _lost(subject, arguments)
@@ -188,7 +188,7 @@ def _edges(subject: Subject) -> Iterator[tuple[str, Arguments]]:
 
 
 def _at_other_exponents(subject: Subject) -> Iterator[Finding]:
-    """An exponent that users may choose keeps the gradient finite for certain predictions, right and wrong."""
+    """Check that other exponents keep the gradient finite for certain predictions, right and wrong."""
     for other, line in _others(subject):
         for arguments in _certain(other):
             wrong = _lost(other, arguments)
@@ -203,10 +203,10 @@ def _at_other_exponents(subject: Subject) -> Iterator[Finding]:
 
 
 def _others(subject: Subject) -> Iterator[tuple[Subject, str]]:
-    """The subject with each of its exponents at 0, 0.5 and 1, and what was set."""
+    """Yield the subject with each of its exponents at 0, 0.5 and 1, and the setting as text."""
     thing = subject.thing
     if subject.card is not None:
-        return  # a card says itself what its parameters may be
+        return  # a card's parameters have domains
     for name in EXPONENTS:
         held = getattr(thing, name, None) if subject.is_module else default_of(thing, name)
         if type(held) in (float, int) and (subject.is_module or inspect.isfunction(thing)):
@@ -214,7 +214,7 @@ def _others(subject: Subject) -> Iterator[tuple[Subject, str]]:
 
 
 def _certain(subject: Subject) -> Iterator[Arguments]:
-    """Predictions that are right, and wrong, and sure of it."""
+    """Yield certain predictions: right ones, and wrong ones."""
     _, *rest = subject.draw()
     right = subject.right(rest[0], 200.0) if rest else None
     if right is not None:
@@ -224,13 +224,13 @@ def _certain(subject: Subject) -> Iterator[Arguments]:
 
 
 def _steep(subject: Subject) -> Iterator[Finding]:
-    """A gradient that is finite and huge moves a network out of reach in one step."""
+    """Find gradients that are finite but huge, and move a network out of reach in one step."""
     if subject.form.numpy or not subject.space.is_unbounded:
         return
     try:
         ordinary = max(float(subject.gradient(*subject.draw(seed))[1].abs().max()) for seed in range(3))
     except (SubjectError, Disconnected):
-        return  # which is the business of `connectivity`
+        return  # `connectivity` reports it
     for what, arguments in _edges(subject):
         largest = 0.0
         with contextlib.suppress(SubjectError):

@@ -1,4 +1,4 @@
-"""Checks of labels: options that mean nothing change nothing, and one-hot rows give what labels give."""
+"""Checks of labels: neutral options change nothing, and one-hot rows give the loss of labels."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WEIGHTS = ("weight", "class_weight", "class_weights", "weights")
 
 
 class Options:
-    """A loss of labels with its options, wherever they are given: by keyword, or when a module is made."""
+    """Loss of labels with its options, given in the call or when a module is made."""
 
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
@@ -32,11 +32,11 @@ class Options:
         self.ignore = self._name(("ignore_index",), -100)
 
     def weights(self, dtype: torch.dtype) -> Tensor:
-        """Unequal weights of the classes."""
+        """Return unequal weights of the classes."""
         return (torch.arange(self.classes) + 1.0).to(dtype)
 
     def _name(self, names: tuple[str, ...], trial: Any) -> tuple[str, str] | None:
-        """(name, "call" or "made") of an option that is taken; None where there is none."""
+        """Return (name, "call" or "made") of an option that the loss takes; None if it takes none."""
         for name in names:
             for how in ("call", "made"):
                 if self._takes(name, how):
@@ -52,7 +52,7 @@ class Options:
         return self.subject.is_module and name in inspect.signature(type(thing).__init__).parameters
 
     def made(self, options: dict[tuple[str, str], Any]) -> tuple[Subject, dict[str, Any]]:
-        """The subject made with the options of a module, and those of the call."""
+        """Return the subject made with the options of a module, and the options of the call."""
         when_made = {name: x for (name, how), x in options.items() if how == "made"}
         by_call = {name: x for (name, how), x in options.items() if how == "call"}
         if not when_made:
@@ -70,14 +70,14 @@ class Options:
         return self.subject.like(thing=made, notes={}), by_call
 
     def total(self, arguments: Arguments, options: dict[tuple[str, str], Any], reduction: str | None = None) -> Tensor:
-        """The result with the options, summed where it is not one number."""
+        """Return the result with the options, summed unless it is one number."""
         subject, by_call = self.made(options)
         return subject.total(*arguments, reduction=reduction, **by_call).detach()
 
     def code(
         self, arguments: Arguments, options: dict[tuple[str, str], Any], *lines: str, reduction: str | None = None
     ) -> str:
-        """Code with the options; CALL in a line is the call with them, PART the same of the first three rows."""
+        """Return code with the options; CALL in a line becomes the call, PART the call with the first three rows."""
         variable = self.subject.variable
         asked = reduction is not None and self.subject.form.reduction == "keyword"
         more = [f"{name}={literal(x)}" for (name, how), x in options.items() if how == "call"]
@@ -91,7 +91,7 @@ class Options:
 
 @about("loss", unless=("row_independence", "accumulation", "mask_independence"))
 def label_conventions(subject: Subject) -> Iterator[Finding]:
-    """Options that mean nothing change nothing, alone and together; one-hot rows give what labels give."""
+    """Check that neutral options change nothing, alone and together, and that one-hot rows equal labels."""
     kind = subject.form.kind
     if kind is None or kind.name != "classification" or subject.draw()[-1].is_floating_point():
         raise Skip("it takes no labels")
@@ -106,7 +106,7 @@ def label_conventions(subject: Subject) -> Iterator[Finding]:
 
 
 def _combinations(options: Options, *named: tuple[str, str] | None) -> Iterator[dict[tuple[str, str], Any]]:
-    """Every choice of these options, none of them first."""
+    """Yield every subset of these options, the empty one first."""
     trial = {options.smoothing: 0.1, options.weight: options.weights(options.subject.form.dtype)}
     present = [name for name in named if name is not None]
     for chosen in product((False, True), repeat=len(present)):
@@ -118,7 +118,7 @@ def _told(options: dict[tuple[str, str], Any]) -> str:
 
 
 def _ignoring(options: Options) -> tuple[int, dict[tuple[str, str], Any]] | None:
-    """The label that is ignored, and what must be given for that."""
+    """Return the ignored label, and the options that it needs; None if no label is ignored."""
     way = next((way for way in selections(options.subject) if way.what == "ignore_index"), None)
     if way is not None and not way.given:
         return way.label, {}
@@ -126,7 +126,7 @@ def _ignoring(options: Options) -> tuple[int, dict[tuple[str, str], Any]] | None
 
 
 def _removed(options: Options) -> Finding | None:
-    """Rows whose label is ignored may as well not be there."""
+    """Check that rows with an ignored label count as little as if they were removed."""
     subject, ignoring = options.subject, _ignoring(options)
     if ignoring is None or subject.batch_level or subject.notes.get("coupled") or len(subject.form.shape) > 2:
         return None
@@ -160,7 +160,7 @@ def _removed(options: Options) -> Finding | None:
 
 
 def _neutral(options: Options) -> Finding | None:
-    """Weights of 1 are none, and so is a smoothing of 0."""
+    """Check that weights of 1 and a smoothing of 0 change nothing."""
     subject = options.subject
     arguments = subject.draw()
     one = torch.ones(options.classes, dtype=subject.form.dtype)
@@ -193,7 +193,7 @@ def _off(subject: Subject, name: str) -> bool:
 
 
 def _smoothed(options: Options) -> Finding | None:
-    """Smoothing moves a share of the target, so it changes nothing where all logits are alike."""
+    """Check that smoothing, which moves a share of the target, changes nothing if all logits are equal."""
     subject = options.subject
     if options.smoothing is None or not subject.space.is_logit or not _off(subject, options.smoothing[0]):
         return None
@@ -218,7 +218,7 @@ def _smoothed(options: Options) -> Finding | None:
 
 
 def _one_hot(options: Options) -> Finding | None:
-    """One-hot rows give what labels give, where they are taken."""
+    """Check that one-hot rows, if accepted, give the loss of labels."""
     subject = options.subject
     ratios = []
     for seed in (0, 1):
@@ -253,7 +253,7 @@ def _one_hot(options: Options) -> Finding | None:
 
 
 def _unknown_label(options: Options) -> Finding | None:
-    """A label that is no class raises."""
+    """Check that a label outside the classes raises."""
     subject = options.subject
     first, target = subject.draw(rows=2)
     ignoring = _ignoring(options)

@@ -1,4 +1,4 @@
-"""What a function that goes by a known name is known to be: focal, Dice, Tversky, Huber, smoothed, an activation."""
+"""Known limits of functions with known names: focal, Dice, Tversky, Huber, smoothed, and activations."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CHANCES = (0.1, 0.3, 0.5, 0.7, 0.9)
 @about("loss", "activation", unless=("score_space", "direction", "saturation"))
 @tolerant
 def known_limits(subject: Subject) -> Iterator[Finding]:
-    """Focal at the power 0 is cross-entropy, Dice of what agrees 0, Huber at a large δ half the square, and so on."""
+    """Check limits of known names: focal at power 0 is cross-entropy, Dice of agreement is 0, and so on."""
     name = re.sub(r"[^a-z0-9]", "", subject.title.lower())
     if subject.card is not None or not subject.form.sure:
         raise Skip("a card is held against exact arithmetic" if subject.card is not None else "its kind is a guess")
@@ -31,13 +31,13 @@ def known_limits(subject: Subject) -> Iterator[Finding]:
         yield from _activation(subject, name)
         return
     tests = [test for words, test in LOSSES if re.search(words, name)]
-    if len(tests) != 1 or re.search("bce|dicece|combo|general", name):  # a name of two is a sum of two
+    if len(tests) != 1 or re.search("bce|dicece|combo|general", name):  # such a name means a sum
         raise Skip("no limit is known of its name")
     yield from tests[0](subject)
 
 
 def setting(subject: Subject, *names: str) -> tuple[str, Any] | None:
-    """The first of these parameters that the subject has, and its number."""
+    """Return (name, number) of the first of these parameters that the subject has."""
     for name in names:
         if subject.is_module and isinstance(getattr(subject.thing, name, None), (int, float, Tensor)):
             value = getattr(subject.thing, name)
@@ -64,7 +64,7 @@ def _told(subject: Subject, arguments: Arguments, message: str, repair: str, cam
 
 
 def _certain(subject: Subject, chance: float, value: int = 1) -> Arguments:
-    """Arguments of one row in which what is true has that probability."""
+    """Return arguments of one row with this probability of the true class."""
     rows = 1 if subject.form.shape[0] != 8 or len(subject.form.shape) > 1 else 8
     first, target, *rest = subject.draw(rows=rows)
     axis, kind = subject.form.axis, subject.form.kind
@@ -83,7 +83,7 @@ def _certain(subject: Subject, chance: float, value: int = 1) -> Arguments:
 
 
 def _focal(subject: Subject) -> Iterator[Finding]:
-    """−α · (1 − p)^γ · log p of what has probability p: over −log p it is a power of 1 − p, and that power γ."""
+    """Check that the cost is −α · (1 − p)^γ · log p: divided by −log p it is a power of 1 − p, with exponent γ."""
     hard(subject)
     power = setting(subject, "gamma", "focusing", "focal_gamma")
     factors = {}
@@ -115,7 +115,7 @@ def _focal(subject: Subject) -> Iterator[Finding]:
 
 
 def _balanced(subject: Subject, yes: float, no: float) -> Iterator[Finding]:
-    """A note where alpha weighs both classes alike."""
+    """Yield a note if alpha weights both classes alike."""
     if abs(yes - no) < 1e-6 and min(abs(yes - 1), abs(yes - 0.5)) > 1e-6:
         given = _certain(subject, 0.5, 0)
         yield _told(
@@ -126,7 +126,7 @@ def _balanced(subject: Subject, yes: float, no: float) -> Iterator[Finding]:
 
 
 def _averaged_before(subject: Subject, power: tuple[str, Any] | None) -> Iterator[Finding]:
-    """The focal loss of a mean cross-entropy is not the mean of the rows' focal losses."""
+    """Check that the power is taken row by row, not of the mean cross-entropy."""
     if len(subject.form.shape) != 2 or subject.form.kind is None or not subject.form.kind.rowwise:
         return
     easy, bad = _certain(subject, 0.9), _certain(subject, 0.1)
@@ -152,7 +152,7 @@ def _averaged_before(subject: Subject, power: tuple[str, Any] | None) -> Iterato
 
 
 def _region(subject: Subject) -> Arguments:
-    """One sample of which half the pixels are of the class; of several, each has its share."""
+    """Return one sample with half of its pixels in the class; of several classes, each has its share."""
     target, rest = hard(subject)
     place = torch.arange(target.numel()).reshape(target.shape)
     if not subject.form.spaces[1].has_classes:
@@ -166,19 +166,19 @@ def _region(subject: Subject) -> Arguments:
 
 
 def _unsmoothed(subject: Subject) -> tuple[Subject, float]:
-    """The subject without its smoothing, and how much that may still matter."""
+    """Return the subject without its smoothing, and the tolerance for any that remains."""
     smooth = setting(subject, "smooth", "smoothing", "eps", "epsilon", "smooth_nr")
     return (subject.tuned(**{smooth[0]: 1e-9}), 1e-5) if smooth is not None else (subject, 0.05)
 
 
 def _dice(subject: Subject) -> Iterator[Finding]:
-    """A certain prediction costs 0 where it is right, and one in between what the formula says."""
+    """Check that a certain right prediction costs 0, and one in between the value of the formula."""
     target, *rest = _region(subject)
     right = subject.right(target, 50.0)
     if right is None or MEASURE.search(subject.title):
         raise Skip("no prediction is known to cost nothing")
     at = cost(subject, right, target, *rest)
-    if min(abs(at), abs(at + 1)) > 1e-3:  # minus Dice is meant as well
+    if min(abs(at), abs(at + 1)) > 1e-3:  # minus Dice is fine, too
         yield _told(
             subject, (right, target, *rest), f"costs {at:.4g} where prediction and target agree",
             "Dice is 1 − (2·Σpt + s) / (Σp + Σt + s): the 2, and the same smoothing above and below", at, "0",
@@ -189,7 +189,7 @@ def _dice(subject: Subject) -> Iterator[Finding]:
 
 
 def _in_between(subject: Subject, others: Arguments, slack: float) -> Iterator[Finding]:
-    """Half sure everywhere, of one class: 1 − 2I / (P + T), of probabilities or their squares."""
+    """Check for 1 − 2I / (P + T), of probabilities or their squares, at a prediction of 1/4 for one class."""
     target = others[0]
     if subject.form.spaces[1].has_classes:
         return
@@ -210,7 +210,7 @@ def _in_between(subject: Subject, others: Arguments, slack: float) -> Iterator[F
 
 
 def _tversky(subject: Subject) -> Iterator[Finding]:
-    """With halves for both weights it is Dice."""
+    """Check that it is Dice if both weights are 1/2."""
     if setting(subject, "alpha") is None or setting(subject, "beta") is None:
         yield from _dice(subject)
         return
@@ -239,7 +239,7 @@ def _tversky(subject: Subject) -> Iterator[Finding]:
 
 
 def _huber(subject: Subject) -> Iterator[Finding]:
-    """Half the square up to δ, then a line of slope δ that goes on from there, up to a factor for the whole."""
+    """Check for half the square up to δ, then a line of slope δ that joins it, up to a factor for the whole."""
     if subject.form.kind is None or subject.form.kind.name != "regression" or not subject.space.is_real:
         raise Skip("it is no loss of a residual")
     found = setting(subject, "delta", "beta", "threshold", "huber_delta")
@@ -279,7 +279,7 @@ def _huber(subject: Subject) -> Iterator[Finding]:
 
 
 def _smoothed(subject: Subject) -> Iterator[Finding]:
-    """Without smoothing it is cross-entropy; with it, the smoothed target still sums to 1."""
+    """Check that it is cross-entropy without smoothing, and that the smoothed target sums to 1."""
     hard(subject)
     if subject.form.kind is None or subject.form.kind.name != "classification" or not subject.space.is_logit:
         raise Skip("it is no loss of rows of logits")
@@ -317,7 +317,7 @@ LOSSES: tuple[tuple[str, Callable[[Subject], Iterator[Finding]]], ...] = (
     ("tversky", _tversky),
     ("huber|smoothl1", _huber),
     ("labelsmooth|smooth(ed)?ce|smooth(ed)?cross|crossentropy", _smoothed),
-)  #: what a loss's name has in it, and the test of such losses
+)  #: patterns of names of losses, and their tests
 
 VARIANTS: dict[str, tuple[tuple[str, dict[str, float]], ...]] = {
     "gelu": (("gelu", {}), ("gelu_tanh", {}), ("quick_gelu", {})),
@@ -330,11 +330,11 @@ VARIANTS: dict[str, tuple[tuple[str, dict[str, float]], ...]] = {
             *("tanhshrink", "relu6", "squareplus"),
         )
     },
-}  #: an activation's name without underscores, and the functions that go by it
+}  #: names of activations without underscores, and the functions of that name
 
 
 def _activation(subject: Subject, name: str) -> Iterator[Finding]:
-    """A function with the name of a catalogued one is it, or one of its variants."""
+    """Check that a function with the name of a card is this card, or one of its variants."""
     from slopes.catalogue import ACTIVATIONS
 
     bare = re.sub(r"^(naive|my|custom|fast|exact|approx|torch|manual)|(activation|fn|function|py)$", "", name)

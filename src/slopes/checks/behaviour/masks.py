@@ -1,4 +1,4 @@
-"""Checks of masks, of weights of samples, and of labels that are ignored: what does not count is not read."""
+"""Checks of masks, sample weights and ignored labels: hidden entries are not read."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from slopes.checks.behaviour.selection import Selection, half, selections
 from slopes.checks.report import Finding, Skip, about
 from slopes.checks.subject import Arguments, Subject, SubjectError
 
-JUNK = (0.0, 1e6, float("nan"), float("inf"))  #: what stands behind a mask
+JUNK = (0.0, 1e6, float("nan"), float("inf"))  #: values to hide behind a mask
 
 
 @about("loss", unless=("purity",))
 def mask_independence(subject: Subject) -> Iterator[Finding]:
-    """What a mask hides is not read: no value there changes the result, and more of it does not thin the mean."""
+    """Check that hidden values do not change the result, and that more of them do not thin the mean."""
     if subject.form.numpy:
         raise Skip("it computes in NumPy, which has no gradients")
     subject = several(subject)
@@ -39,7 +39,7 @@ def _masked(subject: Subject, way: Selection, arguments: Arguments) -> tuple[Arg
 
 
 def _leaks(subject: Subject, way: Selection) -> Finding | None:
-    """A gradient where nothing counts."""
+    """Check that hidden entries have no gradient."""
     arguments, options, keep = _masked(subject, way, subject.draw(rows=min(2, subject.form.shape[0])))
     _, gradient = subject.gradient(*arguments, **options)
     hidden = ~way.spread(keep, gradient, subject.form.axis)
@@ -62,7 +62,7 @@ def _leaks(subject: Subject, way: Selection) -> Finding | None:
 
 
 def _junk(subject: Subject, way: Selection) -> Finding | None:
-    """Other numbers where nothing counts change nothing, bit for bit."""
+    """Check that other numbers in hidden entries change nothing, bit for bit."""
     arguments, options, keep = _masked(subject, way, subject.draw(rows=min(2, subject.form.shape[0])))
     value, gradient = subject.gradient(*arguments, **options)
     if not bool(torch.isfinite(value).all()):
@@ -104,7 +104,7 @@ def _junk(subject: Subject, way: Selection) -> Finding | None:
 
 
 def _thins(subject: Subject, way: Selection) -> Finding | None:
-    """More of what does not count leaves a mean as it is."""
+    """Check that more hidden entries leave a mean as it is."""
     if way.what != "mask" or subject.batch_level:
         return None
     arguments = subject.draw(rows=min(2, subject.form.shape[0]))

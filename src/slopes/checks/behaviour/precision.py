@@ -1,4 +1,4 @@
-"""Checks of the numbers between the numbers: jumps of a function that should have none, and few digits."""
+"""Checks of continuity and of digits: jumps of a function that should have none, and low precision."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from slopes.checks.subject import Arguments, Subject, SubjectError
 @about("loss", "activation", unless=("known_limits",))
 @tolerant
 def continuity(subject: Subject) -> Iterator[Finding]:
-    """Along a line of predictions the value has kinks, and no jump."""
+    """Check that the value has no jump along a line of predictions; kinks are allowed."""
     if subject.notes.get("random"):
         raise Skip("it draws random numbers, as many as its argument wants")
     line, low, high, count = _line(subject)
@@ -33,7 +33,7 @@ def continuity(subject: Subject) -> Iterator[Finding]:
         raise Skip("its values are not finite along a line")
     if not torch.allclose(values(grid[7:9]), known[7:9], rtol=1e-9, atol=1e-12):
         raise Skip("its values are drawn at random, or depend on one another")
-    rough = torch.diff(known, n=3).abs()  # a kink shows as well, and is told from a jump by looking closer
+    rough = torch.diff(known, n=3).abs()  # a kink shows as well, until bisection rules it out
     starts = _apart(rough.argsort(descending=True)[:64].tolist())
     (left, right), (before, after) = ((x[starts], x[[i + 3 for i in starts]]) for x in (grid, known))
     for _ in range(48):
@@ -57,7 +57,7 @@ def continuity(subject: Subject) -> Iterator[Finding]:
 
 
 def _apart(places: list[int], most: int = 6) -> list[int]:
-    """The first of the places of which none is within four points of another: a kink fills the points beside it."""
+    """Return the first places at least four points apart: a kink fills the points beside it."""
     kept: list[int] = []
     for place in places:
         if len(kept) < most and all(abs(place - other) >= 4 for other in kept):
@@ -69,7 +69,7 @@ Along = Callable[[Tensor], tuple[list[Arguments], Tensor]]
 
 
 def _line(subject: Subject) -> tuple[Along, float, float, int]:
-    """(what gives arguments and values for numbers along a line, where it begins and ends, its number of points)."""
+    """Return (function from numbers on a line to arguments and values, beginning, end, number of points)."""
     first, *rest = subject.draw()
     kind, space = subject.form.kind, subject.space
     if kind is None and subject.form.elementwise:
@@ -94,7 +94,7 @@ def _line(subject: Subject) -> tuple[Along, float, float, int]:
 
 
 def _ends(subject: Subject, first: Tensor, rest: list[Tensor]) -> tuple[Tensor, Tensor] | None:
-    """Two predictions; those between are valid."""
+    """Return two predictions with valid ones between them; None if there is no known pair."""
     kind, space = subject.form.kind, subject.space
     if not (space.is_unbounded or space.tells_probability or space.is_positive):
         return None
@@ -138,7 +138,7 @@ SIZES = (10.0, 30.0, 80.0, 100.0)
 )
 @tolerant
 def low_precision(subject: Subject) -> Iterator[Finding]:
-    """In float32, half types and under autocast it gives what it gives in float64, as far as their digits go."""
+    """Check that float32, half types and autocast give the float64 result, as far as their digits go."""
     if subject.form.numpy or subject.form.dtype != torch.float64:
         raise Skip("it is computed in one precision alone")
     for seen in (_of_float32, _of_autocast, _of_halves):
@@ -149,7 +149,7 @@ def low_precision(subject: Subject) -> Iterator[Finding]:
 
 
 def _of_float32(subject: Subject) -> Iterator[Finding]:
-    """Lost where values are finite in float64 and infinite or off in float32: numbers large, and far from 0."""
+    """Find float32 values that are infinite or wrong and finite in float64, for large and for shifted numbers."""
     for arguments, offset in _large(subject):
         low, exact = _pair(subject, arguments)
         wide = exact.abs().amax()
@@ -168,13 +168,13 @@ def _of_float32(subject: Subject) -> Iterator[Finding]:
 
 
 def _large(subject: Subject) -> Iterator[tuple[Arguments, bool]]:
-    """(arguments in float32, whether a large number is added to all)."""
+    """Yield (arguments in float32, whether a large number is added to all)."""
     first, *rest = subject.draw(dtype=torch.float32)
     yield (first, *rest), False
     if not subject.space.is_unbounded:
         return
     pattern = torch.where(torch.arange(first.numel()).reshape(first.shape) % 2 == 0, 1.0, -1.0)
-    overlap = OVERLAP.search(subject.title)  # 0 of what underflows is a region that nobody has
+    overlap = OVERLAP.search(subject.title)  # probabilities that underflow make a region without pixels
     for size in SIZES[:2] if overlap else SIZES:
         for sign in (1.0, -1.0):
             yield (sign * size * pattern, *rest), False
@@ -185,7 +185,7 @@ def _large(subject: Subject) -> Iterator[tuple[Arguments, bool]]:
 
 
 def _pair(subject: Subject, arguments: Arguments) -> tuple[Tensor, Tensor]:
-    """What comes in the arguments' precision, and in float64 of the same numbers."""
+    """Return the results in the arguments' precision, and in float64 for the same numbers."""
     wide = tuple(x.double() if x.is_floating_point() else x for x in arguments)
     return subject(*arguments).detach().double(), subject(*wide).detach().double()
 
@@ -211,7 +211,7 @@ def _lost(subject: Subject, arguments: Arguments, low: Tensor, name: str, severi
 
 
 def _in_both(subject: Subject, arguments: Arguments) -> str:
-    """Code that prints the value in the arguments' precision and in float64."""
+    """Return code that prints the value in the arguments' precision and in float64."""
     lines = subject.code(arguments, f"low = {subject.call}", "low").splitlines()[:-1]
     wide = [
         f"{name} = {name}.double()"
@@ -224,7 +224,7 @@ def _in_both(subject: Subject, arguments: Arguments) -> str:
 
 
 def _tail(subject: Subject) -> Iterator[Finding]:
-    """A note where small values of an activation have few right digits, or none, in float32."""
+    """Yield a note if small values of an activation have few right digits, or none, in float32."""
     if not subject.form.elementwise:
         return
     first, *_ = subject.draw(dtype=torch.float32)
@@ -249,7 +249,7 @@ def _tail(subject: Subject) -> Iterator[Finding]:
 
 
 def _of_autocast(subject: Subject) -> Iterator[Finding]:
-    """Under autocast on a CPU, which takes matrix products to bfloat16, it neither raises nor is it far off."""
+    """Check that it works, and is not far off, under CPU autocast, which takes matrix products to bfloat16."""
     arguments = subject.draw(dtype=torch.float32)
     exact = subject(*arguments).detach().double()
     called = f"result = {subject.call}"
@@ -275,12 +275,12 @@ def _of_autocast(subject: Subject) -> Iterator[Finding]:
 
 
 def _of_halves(subject: Subject) -> Iterator[Finding]:
-    """In half precision: a warning where ordinary numbers of float32's range give infinity or NaN, else a note."""
+    """Yield a warning if ordinary numbers give infinity or NaN in half precision, or a note."""
     for arguments, what, severity in _half(subject):
         try:
             low, exact = _pair(subject, arguments)
         except SubjectError:
-            continue  # not made for this type, and it says so
+            continue  # it refuses this type
         top = 3e4 if arguments[0].dtype == torch.float16 else 1e30
         if not bool(torch.isfinite(exact).all()) or float(exact.abs().max()) > top:
             continue
@@ -302,7 +302,7 @@ def _of_halves(subject: Subject) -> Iterator[Finding]:
 
 
 def _half(subject: Subject) -> Iterator[tuple[Arguments, str, str]]:
-    """(arguments, in words, how bad it is where they give no number)."""
+    """Yield (arguments, description, severity if the result is not finite)."""
     kind = subject.form.kind
     for dtype in HALVES:
         first, *rest = subject.draw(dtype=dtype)

@@ -1,4 +1,4 @@
-"""Checks of reductions: what a mean divides by, and whether the parts of a batch add up to the whole."""
+"""Checks of reductions: the divisor of a mean, and whether the parts of a batch add up to the whole."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from slopes.checks.subject import Arguments, Subject, SubjectError
 
 PARTS_OF = (
     "num_items_in_batch", "num_items", "num_tokens", "avg_factor", "normalizer", "divisor", "num_boxes", "total_count"
-)  # fmt: skip  #: arguments by which a caller says what the mean over all parts divides by
-SIZES = ("batch_size", "batchsize", "bs", "n_batch")  #: what a batch size that was fixed beforehand is called
+)  # fmt: skip  #: arguments for the divisor of the mean over all parts
+SIZES = ("batch_size", "batchsize", "bs", "n_batch")  #: names of a batch size that was fixed beforehand
 
 
 @about("loss", unless=("purity", "row_independence"))
 def reduction(subject: Subject) -> Iterator[Finding]:
-    """None, sum and mean agree; a batch and the same again have the same mean and twice the sum; names the divisor."""
+    """Check that none, sum and mean agree, also for a batch taken twice, and name the divisor."""
     subject = several(subject)
     finding = (_by_doubling if subject.form.reduction is None else _by_asking)(subject)
     if finding is not None:
@@ -80,7 +80,7 @@ def _disagree(
 
 
 def _asking(subject: Subject, way: str, each: str = "") -> str:
-    """A call with another reduction, as code."""
+    """Return a call with another reduction as code."""
     if subject.form.reduction == "keyword":
         return subject.called(f"reduction={way!r}", each=each)
     return f"setattr({subject.variable}, 'reduction', {way!r}) or {subject.called(each=each)}"
@@ -109,7 +109,7 @@ def _doubled(subject: Subject, way: str | None, ratio: float, factor: int) -> Fi
 
 
 def _named(subject: Subject, arguments: Arguments, divisor: float) -> Finding | None:
-    """Name the divisor, which must be the same count in another batch, and compare it with what is declared."""
+    """Name the divisor, which must be the same count in another batch, and compare it with the declared one."""
     other = subject.draw(seed=1, rows=max(2, len(arguments[0]) - 2))
     mean = subject(*other, reduction="mean")
     second = float(subject(*other, reduction="sum") / mean) if mean != 0 else math.nan
@@ -161,7 +161,7 @@ def _judged(subject: Subject, arguments: Arguments, names: list[str], divisor: f
 
 
 def _by_doubling(subject: Subject) -> Finding | None:
-    """Of what gives but one number: whether it is a mean or a sum."""
+    """Check whether a subject that gives only one number is a mean or a sum."""
     arguments = subject.draw()
     once = subject(*arguments)
     if once.ndim:
@@ -171,7 +171,7 @@ def _by_doubling(subject: Subject) -> Finding | None:
     ratio = float(subject(*twice(arguments)) / once)
     if not close(ratio, 1.0) and not close(ratio, 2.0):
         if subject.declared.terms:
-            return None  # each of which may be reduced in its own way: the business of `term_balance`
+            return None  # their reductions may differ, which `term_balance` checks
         return _doubled(subject, None, ratio, 1)
     mean = close(ratio, 1.0)
     subject.notes["divisor"] = ["mean"] if mean else ["one"]
@@ -191,7 +191,7 @@ def _by_doubling(subject: Subject) -> Finding | None:
 
 
 def _divergence(subject: Subject, arguments: Arguments) -> Finding | None:
-    """Of a divergence that gives but one number, the divisor, by its known slope."""
+    """Check the divisor of a divergence that gives only one number, by its known slope."""
     kind = subject.form.kind
     assert kind is not None
     if kind.name != "distribution" or subject.form.numpy or not subject.form.sure:
@@ -216,7 +216,7 @@ def _divergence(subject: Subject, arguments: Arguments) -> Finding | None:
 
 @about("loss", unless=("purity", "row_independence", "reduction"))
 def accumulation(subject: Subject) -> Iterator[Finding]:
-    """Micro-batches of unequal counts give the full batch's gradient, by the rule that the divisor implies."""
+    """Check that unequal micro-batches give the full batch's gradient, by the rule that the divisor implies."""
     if subject.batch_level or subject.notes.get("coupled"):
         raise Skip("it looks at a batch as a whole")
     if "divisor" not in subject.notes:
@@ -228,7 +228,7 @@ def accumulation(subject: Subject) -> Iterator[Finding]:
 
 
 def _fixed_size(subject: Subject) -> Finding | None:
-    """A division by a batch size that was settled before the batch was seen."""
+    """Check for a division by a batch size that was fixed before the batch."""
     for name in SIZES:
         held = getattr(subject.thing, name, None)
         size = held if type(held) is int else default_of(subject.thing, name)
@@ -264,7 +264,7 @@ def _with(thing: Any, name: str, value: Any) -> Any:
 
 
 def _split(subject: Subject) -> tuple[Arguments, dict[str, Any], Tensor, list[slice]]:
-    """A batch, what it is given besides, which rows' entries count, and parts of which one counts nothing."""
+    """Return (arguments, options, kept mask, slices); the last slice keeps nothing if there is a mask."""
     arguments = subject.draw(rows=7)
     parts = [slice(0, 3), slice(3, 5), slice(5, 7)]
     way = next((way for way in selections(subject) if way.what != "weight"), None)
@@ -277,7 +277,7 @@ def _split(subject: Subject) -> tuple[Arguments, dict[str, Any], Tensor, list[sl
 
 
 def _parts_of(subject: Subject) -> Finding | None:
-    """With an argument that says what all parts count, the parts add up to the whole."""
+    """Check that the parts add up to the whole if an argument gives the count of all parts."""
     names = keywords(subject.thing)
     name = next((name for name in PARTS_OF if name in names), None)
     if name is None or subject.form.numpy:
@@ -307,7 +307,7 @@ def _parts_of(subject: Subject) -> Finding | None:
 
 
 def _parts(subject: Subject) -> Finding | None:
-    """The full batch's gradient is the parts', each by its share of the divisor."""
+    """Check that the full batch's gradient is the parts', each times its share of the divisor."""
     if subject.form.numpy:
         raise Skip("it computes in NumPy, which has no gradients")
     arguments, options, keep, parts = _split(subject)
@@ -330,7 +330,7 @@ def _parts(subject: Subject) -> Finding | None:
 
 
 def _counts(subject: Subject, arguments: Arguments, keep: Tensor) -> dict[str, float]:
-    """The counts, and how many of the entries are valid."""
+    """Return the possible divisors with weights of kept entries only, and the number of valid entries."""
     known = counts(subject, arguments)
     if "weights" in known and keep.shape == arguments[-1].shape and bool(keep.any()):
         of_class = counts(subject, (arguments[0], torch.where(keep, arguments[-1], 0)))["weights"]

@@ -1,4 +1,4 @@
-"""Checks of rows: that they do not depend on one another, and of batches that hold next to nothing."""
+"""Checks of rows: their independence of one another, and batches that hold next to nothing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ONE_ROW = "in a batch of one"
 
 @about("loss", unless=("purity", "connectivity"))
 def row_independence(subject: Subject) -> Iterator[Finding]:
-    """What a row contributes does not depend on the other rows, and a softmax runs over classes, not over rows."""
+    """Check that a row's gradient does not depend on other rows, and that a softmax runs over classes."""
     if subject.form.numpy:
         raise Skip("it computes in NumPy, which has no gradients")
     subject = several(subject)
@@ -61,9 +61,9 @@ def _of_first_row(subject: Subject, first: Tensor, rest: Sequence[Tensor]) -> Te
 
 
 def _wrong_axis(subject: Subject) -> Finding | None:
-    """A softmax that runs over rows: a number added to all rows of a column changes nothing, one added to a row does.
+    """Find a softmax over rows: adding numbers to whole columns changes nothing, adding one to a row does.
 
-    Likewise of vectors, multiplied by a number.
+    For vectors, likewise by multiplication.
     """
     kind = subject.form.kind
     assert kind is not None
@@ -111,11 +111,11 @@ def _found_wrong(subject: Subject, how: str, what: str, over: str) -> Finding | 
 
 
 def _is_such(subject: Subject, arguments: Arguments, place: int, how: str) -> bool:
-    """Whether it is a softmax, or a cosine, that runs over that axis: statistics of a batch may be meant.
+    """Whether a softmax, or a cosine, runs over that axis; statistics of a batch may be meant.
 
-    Its slices are then independent of one another, which correlations between columns are not. A softmax grows with
-    its logits, and its gradient does not, unlike a squared difference of what has been centred; and a cosine notices
-    what is added, unlike a correlation.
+    Its slices are then independent of one another, unlike correlations between columns. A softmax grows with its logits
+    and its gradient does not, unlike a squared difference of centred values; a cosine changes under addition, unlike a
+    correlation.
     """
     first, *rest = arguments
     if how == "scaling":
@@ -135,18 +135,18 @@ def _is_such(subject: Subject, arguments: Arguments, place: int, how: str) -> bo
 
 
 def _shifted(arguments: Arguments, axis: int, how: str) -> Arguments:
-    """Each slice along the axis moved as a whole: by a number of its own for each place across the axis."""
+    """Return arguments with each slice along the axis moved as a whole, by its own number."""
     first = arguments[0]
     shape = list(first.shape)
     shape[axis] = 1
     rng = torch.Generator().manual_seed(7)
     by = torch.randint(1, 9, shape, generator=rng).to(first.dtype) / 4
     moved = first + by if how == "adding" else first * by
-    return torch.round(moved, decimals=6), *arguments[1:]  # which reads better in code
+    return torch.round(moved, decimals=6), *arguments[1:]  # shorter in code
 
 
 def _blind(subject: Subject, arguments: Arguments, base: Tensor) -> bool:
-    """Whether it is not changed by what it is fed at all."""
+    """Whether it does not depend on its prediction at all."""
     return close(base, subject.total(*subject.draw(seed=3)[:1], *arguments[1:]))
 
 
@@ -157,7 +157,7 @@ def _blind(subject: Subject, arguments: Arguments, base: Tensor) -> bool:
     "loss", unless=("purity", "shape_contract", "extreme_inputs", "zeros_and_edges", "row_independence", "reduction")
 )
 def degenerate_batch(subject: Subject) -> Iterator[Finding]:
-    """Value and gradient are finite where nothing counts, one row counts, or all targets are of one class."""
+    """Check that value and gradient are finite if nothing counts, one row counts, or all targets are of one class."""
     if subject.form.numpy:
         raise Skip("it computes in NumPy, which has no gradients")
     subject = several(subject)
@@ -169,8 +169,8 @@ def degenerate_batch(subject: Subject) -> Iterator[Finding]:
         name = subject.form.names[0]
         bad = not bool(torch.isfinite(gradient).all())
         sure = bad or any(way.name in options and way.what == "mask" for way in selections(subject))
-        severity = "error" if sure else "note"  # NaN for the mean of nothing is a convention of torch's
-        if what == ONE_ROW and sure:  # of which there is no spread
+        severity = "error" if sure else "note"  # torch's convention: the mean of nothing is NaN
+        if what == ONE_ROW and sure:  # one row has no spread
             severity = "note" if subject.batch_level or subject.notes.get("coupled") else "warning"
         finding = Finding(
             "degenerate_batch",
@@ -219,7 +219,7 @@ def _no(way: Selection) -> Any:
 
 
 def _fault(subject: Subject, arguments: Arguments, options: dict[str, Any]) -> tuple[Tensor, Tensor] | None:
-    """Value and gradient where they are not finite; what raises has been refused."""
+    """Return value and gradient if one is not finite; None if both are, or the subject refuses."""
     try:
         value, gradient = subject.gradient(*arguments, **options)
     except (SubjectError, Skip):
@@ -233,7 +233,7 @@ def _first_bad(x: Tensor) -> str:
 
 
 def _batch_of_one(subject: Subject) -> Iterator[Finding]:
-    """A row alone has the value that three copies of it have: a squeeze that takes the batch's axis too loses that."""
+    """Check that a row alone has the value of three copies; a squeeze of the batch's axis too would break that."""
     if subject.batch_level or "divisor" not in subject.notes:
         return
     row = subject.draw(rows=1)

@@ -1,4 +1,4 @@
-"""Checks of what a loss makes of scores: their space, which way it falls, where it stops to teach, what it elicits."""
+"""Checks of scores: their space, the direction of the loss, its saturation, and its best constant prediction."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MEASURE = re.compile(r"similarity|score|metric|coef|accuracy|psnr|ssim|_iou|^iou
 
 
 def hard(subject: Subject) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """(a certain target, what else the subject takes); Skip where predictions are not scores of what is certain."""
+    """Return (a certain target, further arguments); raise Skip if predictions are not scores of such a target."""
     spaces = subject.form.spaces
     if len(spaces) < 2 or not subject.space.tells_probability or not spaces[1].is_probability:
         raise Skip("its predictions are neither logits nor probabilities of a target")
@@ -32,12 +32,12 @@ def hard(subject: Subject) -> tuple[Tensor, tuple[Tensor, ...]]:
 
 
 def cost(subject: Subject, *arguments: Tensor) -> float:
-    """The mean of what the subject gives."""
+    """Return the mean of the subject's result."""
     return float(subject(*arguments).detach().double().mean())
 
 
 def tolerant(check: Check) -> Check:
-    """Let a check be skipped where the subject refuses what it feeds it: what it must take is another's business."""
+    """Skip a check if the subject rejects its inputs; other checks cover that."""
 
     @functools.wraps(check)
     def kindly(subject: Subject) -> Iterator[Finding]:
@@ -50,7 +50,7 @@ def tolerant(check: Check) -> Check:
 
 
 def mildly(subject: Subject, severity: str = "error") -> str:
-    """The severity, or a note where the kind is but a guess."""
+    """Return the severity, or a note if the kind is only a guess."""
     return severity if subject.form.sure else "note"
 
 
@@ -60,7 +60,7 @@ def mildly(subject: Subject, severity: str = "error") -> str:
 @about("loss")
 @tolerant
 def score_space(subject: Subject) -> Iterator[Finding]:
-    """Certain and right predictions cost next to nothing, so no link is applied twice, or not at all."""
+    """Check that certain, right predictions cost next to nothing: no link is missing or applied twice."""
     target, rest = hard(subject)
     right = subject.right(target, 50.0)
     if right is None:
@@ -108,13 +108,13 @@ def _of_logits(subject: Subject, arguments: Arguments, at: float) -> Iterator[Fi
 
 
 def _covers_nothing(subject: Subject, wrong: float) -> bool:
-    """Whether it is an overlap that is lost where all is wrong: behind two links half of it would be left."""
+    """Whether an overlap loses all if every prediction is wrong; behind two links, half of it would be left."""
     left = 0.9 if subject.form.spaces[1].has_classes else 0.75
     return bool(OVERLAP.search(subject.title)) and wrong > left
 
 
 def _settled(subject: Subject, arguments: Arguments, at: float, wrong: float) -> bool:
-    """Whether larger logits change neither what is right nor what is wrong, as behind two links."""
+    """Whether larger logits change the cost of neither right nor wrong predictions, as behind two links."""
     right, target, *rest = arguments
     farther = cost(subject, 10 * right, target, *rest), cost(subject, -10 * right, target, *rest)
     return all(abs(x - y) <= 1e-6 * (1 + abs(y)) for x, y in zip(farther, (at, wrong), strict=True))
@@ -133,7 +133,7 @@ def _minus_the_chance(subject: Subject, arguments: Arguments, at: float) -> bool
 
 
 def _worst(subject: Subject, target: Tensor, rest: tuple[Tensor, ...]) -> float:
-    """What predictions cost that are almost surely wrong."""
+    """Return the cost of predictions that are almost surely wrong."""
     right = subject.right(target, 16.0)
     assert right is not None
     wrong = right.roll(1, subject.form.axis) if subject.form.spaces[1].has_classes else 1 - right
@@ -168,7 +168,7 @@ def _alike(x: float, y: float) -> bool:
 @about("loss", unless=("minimum", "score_space"))
 @tolerant
 def direction(subject: Subject) -> Iterator[Finding]:
-    """What is right costs less than what is wrong."""
+    """Check that right predictions cost less than wrong ones."""
     pairs = list(_ordered(subject))
     if not pairs:
         raise Skip("what is right is not known for its kind")
@@ -195,7 +195,7 @@ def direction(subject: Subject) -> Iterator[Finding]:
 
 
 def _both(subject: Subject, better: Arguments, worse: Arguments) -> str:
-    """Code that prints what both cost: the arguments that differ are written twice."""
+    """Return code that prints both costs; arguments that differ are written twice."""
     lines = subject.code(better, f"right = {subject.call}", "right").splitlines()
     again = [
         f"{name} = {subject.source(y)}"
@@ -211,7 +211,7 @@ def _falls(subject: Subject, better: Arguments, worse: Arguments) -> bool:
 
 
 def _ordered(subject: Subject) -> Iterator[tuple[str, Arguments, Arguments]]:
-    """(what the first arguments are, arguments that are right, others that are wrong)."""
+    """Yield (description of the right arguments, right arguments, wrong arguments)."""
     kind, space = subject.form.kind, subject.space
     assert kind is not None
     first, *rest = drawn = subject.draw(rows=4 if len(subject.form.shape) > 1 else None)
@@ -231,7 +231,7 @@ def _ordered(subject: Subject) -> Iterator[tuple[str, Arguments, Arguments]]:
         target, others = hard(subject)
         right, wrong = (subject.right(goal, 5.0) for goal in (target, _otherwise(subject, target)))
         if right is not None and wrong is not None:
-            if space.is_probability:  # whose logs are finite
+            if space.is_probability:  # so that logs are finite
                 right, wrong = right + 0.05 * (wrong - right), wrong + 0.05 * (right - wrong)
             yield "a prediction that is right", (right, target, *others), (wrong, target, *others)
     elif kind.name in ("regression", "variance", "vectors", "boxes", "distillation"):
@@ -239,7 +239,7 @@ def _ordered(subject: Subject) -> Iterator[tuple[str, Arguments, Arguments]]:
 
 
 def _otherwise(subject: Subject, target: Tensor) -> Tensor:
-    """A target that is the opposite, or another class."""
+    """Return the opposite target, or another class."""
     if not subject.form.spaces[1].has_classes:
         return 1 - target
     if target.is_floating_point():
@@ -248,7 +248,7 @@ def _otherwise(subject: Subject, target: Tensor) -> Tensor:
 
 
 def _with_noise(subject: Subject, drawn: Arguments) -> Iterator[tuple[str, Arguments, Arguments]]:
-    """The target itself as prediction, and predictions off by more and more."""
+    """Yield the target itself as prediction, and predictions that are off by more and more."""
     kind = subject.form.kind
     assert kind is not None
     first, target, *rest = drawn
@@ -256,7 +256,7 @@ def _with_noise(subject: Subject, drawn: Arguments) -> Iterator[tuple[str, Argum
     if space == goal:
         right = target.to(first.dtype)
     elif space.is_real and goal.is_count:
-        right, target = torch.log(target + 1), target + 1  # whose log is what such losses are fed
+        right, target = torch.log(target + 1), target + 1  # such losses take the log of a count
     elif space.is_positive and goal.is_count:
         right, target = target + 1.0, target + 1
     else:
@@ -279,7 +279,7 @@ FAR = (0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0, 39.0, 40.0)
 @about("loss", unless=("score_space", "direction", "extreme_inputs", "zeros_and_edges"))
 @tolerant
 def saturation(subject: Subject) -> Iterator[Finding]:
-    """What is surely wrong still has a gradient: neither a clamp nor an epsilon switches it off."""
+    """Check that surely wrong predictions have a gradient, which no clamp and no epsilon switches off."""
     if subject.declared.bounded:
         raise Skip("it is declared to saturate")
     kind = subject.form.kind
@@ -295,7 +295,7 @@ def saturation(subject: Subject) -> Iterator[Finding]:
 
 
 def _slope(subject: Subject, *arguments: Tensor) -> float:
-    """The largest of the gradient; NaN where it cannot be taken, which is another check's business."""
+    """Return the largest entry of the gradient; NaN if the subject raises, which other checks report."""
     try:
         return float(subject.gradient(*arguments)[1].double().abs().max())
     except SubjectError:
@@ -315,7 +315,7 @@ def _of_wrong_logits(subject: Subject) -> Iterator[Finding]:
         several = not subject.form.spaces[1].has_classes and kind.name != "overlap"
         goals = [torch.full_like(target, value) for value in (1, 0)] if several else [target]
     for goal in goals:
-        right = subject.right(goal, 0.5 if subject.form.spaces[1].has_classes else 1.0)  # from the others, by 1
+        right = subject.right(goal, 0.5 if subject.form.spaces[1].has_classes else 1.0)  # 1 away from the other logits
         if right is None:
             raise Skip("no prediction is known to be wrong")
         slopes = [_slope(subject, -size * right, goal, *rest) for size in FAR]
@@ -332,8 +332,8 @@ def _switched_off(
     if not all(map(math.isfinite, slopes)) or near == 0 or far >= 0.1 * near:
         return None
     steepest = FAR[slopes.index(max(slopes))]
-    dies = far == 0 or last / far > math.exp(0.9)  # as p does; a power of p is a choice, and dies more slowly
-    clamped = steepest >= 3 and dies  # what is bounded by design is steepest about 0
+    dies = far == 0 or last / far > math.exp(0.9)  # as p does; a power of p, a choice, dies more slowly
+    clamped = steepest >= 3 and dies  # a loss that is bounded by design is steepest near 0
     wrong = (-40.0 * right, goal, *rest)
     small = subject.smallest(wrong, lambda given: _slope(subject, *given) <= 0.2 * near)
     where = "at logits of 40 on the wrong side" if subject.space.is_logit else "at a margin of −40"
@@ -351,7 +351,7 @@ def _switched_off(
 
 
 def _of_residuals(subject: Subject) -> Iterator[Finding]:
-    """A note where a far outlier has no gradient any more, as behind a clamp, or of a redescending loss."""
+    """Yield a note if a far outlier has no gradient, as behind a clamp or in a redescending loss."""
     _, target, *rest = subject.draw()
     near, far = (_slope(subject, target + size, target, *rest) for size in (1.0, 1e3))
     if math.isfinite(far) and near > 0 and far < 1e-3 * near:
@@ -366,7 +366,7 @@ def _of_residuals(subject: Subject) -> Iterator[Finding]:
 
 
 def _of_small_chances(subject: Subject) -> Iterator[Finding]:
-    """A log that goes on as the probability of what is true falls from 1e-5 to 1e-12."""
+    """Check that the log goes on as the probability of the true label falls from 1e-5 to 1e-12."""
     _, target, *rest = subject.draw()
     for value in (1, 0):
         goal = torch.full_like(target, value)
@@ -406,7 +406,7 @@ SKEWED = tuple(round(math.expm1(3 * i / 20) / 4, 2) for i in range(21))  #: mean
 @about("loss", unless=("score_space", "direction", "saturation", "known_limits"))
 @tolerant
 def elicitation(subject: Subject) -> Iterator[Finding]:
-    """The best constant prediction of a skewed sample is what was declared; of labels, their shares."""
+    """Check that the best constant prediction of a skewed sample is as declared; of labels, their shares."""
     form, wanted = subject.form, subject.declared.elicits
     if len(form.spaces) != 2 or form.kind is None or subject.batch_level:
         raise Skip("it has no best constant prediction")
@@ -424,7 +424,7 @@ def elicitation(subject: Subject) -> Iterator[Finding]:
 
 
 def functional(name: str) -> tuple[float, float]:
-    """Between which numbers a functional of the skewed sample lies."""
+    """Return the bounds of a functional of the skewed sample."""
     if name == "mean":
         mean = sum(SKEWED) / len(SKEWED)
         return mean, mean
@@ -460,7 +460,7 @@ def _of_sample(subject: Subject, wanted: str) -> Iterator[Finding]:
 
 
 def _searched(subject: Subject, arguments: Arguments, wanted: str) -> str:
-    """Code that prints the best of many constant predictions, and what was declared."""
+    """Return code that prints the best of many constant predictions, and the declared functional."""
     first, target = arguments[:2]
     name, goal, *_ = subject.form.names
     lines = subject.code(arguments, "0").splitlines()[:-1]
@@ -508,7 +508,7 @@ def _of_shares(subject: Subject) -> Iterator[Finding]:
 
 
 def _two_classes(subject: Subject, share: float) -> tuple[Callable[[float], Tensor], Tensor]:
-    """Rows of which three in ten are of class 0 and the rest of class 1, and predictions of no other class."""
+    """Return predictions of classes 0 and 1 as a function of p, and labels with this share of class 0."""
     if subject.space.is_cosine:
         raise Skip("cosines are no probabilities")
     drawn, target, *_ = subject.draw(rows=10)
@@ -529,7 +529,7 @@ def _two_classes(subject: Subject, share: float) -> tuple[Callable[[float], Tens
 
 
 def least(f: Callable[[float], float], low: float, high: float) -> float:
-    """Where a function is least: the best of a grid, and a golden section around it; the middle of a flat one."""
+    """Return a function's minimiser, by a grid and a golden section around its best point; a flat one's middle."""
     grid = [low + (high - low) * i / 40 for i in range(41)]
     values = [f(x) for x in grid]
     if not all(map(math.isfinite, values)):

@@ -1,4 +1,4 @@
-"""How a loss is told which entries count: by a mask, by weights of samples, or by a label that is ignored."""
+"""Ways to choose the entries that count: a mask, sample weights, or an ignored label."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from slopes.checks.subject import Arguments, Subject, SubjectError
 
 @dataclass(frozen=True)
 class Selection:
-    """A way to say what counts. `shape` is that of the mask, or of the labels."""
+    """Way to choose the entries that count; `shape` is the shape of the mask, or of the labels."""
 
     name: str
     what: str  #: "mask", "weight" or "ignore_index"
     shape: tuple[int, ...]
     dtype: torch.dtype = torch.bool
-    inverted: bool = False  #: whether True says what does not count
+    inverted: bool = False  #: whether True marks entries that do not count
     label: int = -100  #: the label that is ignored
     given: bool = False  #: whether that label is given by keyword
 
     def keeping(self, keep: Tensor, arguments: Arguments) -> tuple[Arguments, dict[str, Any]]:
-        """The arguments, and the further ones, with which what `keep` is True for counts alone."""
+        """Return arguments and options under which only entries in `keep` count."""
         if self.what == "ignore_index":
             first, target, *rest = arguments
             target = torch.where(keep, target, self.label)
@@ -37,19 +37,19 @@ class Selection:
         return arguments, {self.name: (keep ^ self.inverted).to(self.dtype)}
 
     def spread(self, keep: Tensor, x: Tensor, axis: int) -> Tensor:
-        """What counts, in the shape of an argument."""
+        """Return `keep` in the shape of an argument."""
         if keep.ndim == x.ndim - 1 and keep.shape != x.shape[:1]:
             keep = keep.unsqueeze(axis)
         return keep.reshape(*keep.shape, *([1] * (x.ndim - keep.ndim))).expand(x.shape)
 
 
 def half(shape: tuple[int, ...]) -> Tensor:
-    """True for two of three entries, in no regular order of the rows."""
+    """Return a mask that keeps two of three entries, in no regular order of the rows."""
     return (torch.arange(max(1, torch.Size(shape).numel())) % 3 != 1).reshape(shape)
 
 
 def selections(subject: Subject) -> list[Selection]:
-    """Every way that the subject takes, found once for each shape."""
+    """Return every way that the subject takes, found once for each shape."""
     held: dict[tuple[int, ...], list[Selection]] = subject.notes.setdefault("selections", {})
     if subject.form.shape not in held:
         held[subject.form.shape] = list(_found(subject))
@@ -58,10 +58,10 @@ def selections(subject: Subject) -> list[Selection]:
 
 def _found(subject: Subject) -> Iterator[Selection]:
     if subject.family != "loss" or (subject.form.names[0] == "embeddings" and subject.card is None):
-        return  # where a mask says who is a positive of whom
+        return  # their masks mark pairs of positives
     arguments, names = subject.draw(), keywords(subject.thing)
     for name in names:
-        if name in EXTRAS and not isinstance(default_of(subject.thing, name), (int, float)):  # which is a factor
+        if name in EXTRAS and not isinstance(default_of(subject.thing, name), (int, float)):  # a number is a factor
             tried = _mask(subject, name, arguments)
             if tried is not None:
                 yield tried
@@ -87,7 +87,7 @@ def _mask(subject: Subject, name: str, arguments: Arguments) -> Selection | None
 
 
 def _turned(subject: Subject, way: Selection, arguments: Arguments) -> Selection:
-    """The mask, with the meaning of its True found out."""
+    """Return the way to use a mask, inverted if True hides an entry."""
     keep = half(way.shape)
     if way.what == "mask" and not subject.form.numpy and keep.numel() > 1:
         _, options = way.keeping(keep, arguments)
@@ -99,7 +99,7 @@ def _turned(subject: Subject, way: Selection, arguments: Arguments) -> Selection
 
 
 def _ignored(subject: Subject, arguments: Arguments) -> Selection | None:
-    """The label that a module has as an attribute, or a function as a default; else −100, where it can be given."""
+    """Return a module's or function's own label to ignore; −100 if the call may give one; else None."""
     if len(arguments) != 2 or arguments[1].is_floating_point():
         return None
     label = getattr(subject.thing, "ignore_index", default_of(subject.thing, "ignore_index"))
@@ -109,7 +109,7 @@ def _ignored(subject: Subject, arguments: Arguments) -> Selection | None:
     shape = tuple(arguments[1].shape)
     way = Selection("ignore_index", "ignore_index", shape, label=-100 if given else label, given=given)
     if 0 <= way.label < subject.form.shape[subject.form.axis]:
-        return None  # a class of its own, which drawn labels have
+        return None  # drawn labels have this class
     try:
         marked, options = way.keeping(half(shape), arguments)
         subject(*marked, **options)

@@ -1,4 +1,4 @@
-"""Checks of the terms that a loss adds up."""
+"""Check of the terms that a loss adds up."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from slopes.checks.subject import Arguments, Subject, SubjectError
 
 @about("loss", unless=("connectivity", "reduction", "accumulation"))
 def term_balance(subject: Subject) -> Iterator[Finding]:
-    """The declared terms add up to the loss, and their shares of the gradient do not depend on the batch's size."""
+    """Check that declared terms add up to the loss, with gradient shares that do not depend on the batch size."""
     terms = dict(subject.declared.terms) or _of_result(subject)
     if len(terms) < 2:
         raise Skip("declare the terms that it adds up, terms={name: function}, to see how they compare")
@@ -36,12 +36,12 @@ def term_balance(subject: Subject) -> Iterator[Finding]:
 
 
 def _as(subject: Subject, term: Callable[..., Any]) -> Subject:
-    """A term as a subject that is called as the whole loss is."""
+    """Return a term as a subject with the arguments of the whole loss."""
     return subject.having(reduction=None).like(thing=term, notes={})
 
 
 def _of_result(subject: Subject) -> dict[str, Callable[..., Any]]:
-    """The terms of a loss that gives them by their names, beside the whole."""
+    """Return the terms of a loss that returns them by name, beside the whole."""
     came = subject.raw(*subject.draw())
     if not isinstance(came, Mapping):
         return {}
@@ -65,7 +65,7 @@ def _not_added(subject: Subject, parts: dict[str, Subject], arguments: Arguments
 
 
 def _shares(subject: Subject, parts: dict[str, Subject], arguments: Arguments) -> Iterator[Finding]:
-    """How the terms' gradients compare, and how that goes with the size of the batch and of a row."""
+    """Compare the terms' gradients, and their change with the size of the batch and of a row."""
     sizes = _norms(parts, arguments)
     if min(sizes.values()) == 0 or any(x != x for x in sizes.values()):
         return
@@ -105,7 +105,7 @@ def _norms(parts: dict[str, Subject], arguments: Arguments) -> dict[str, float]:
 
 
 def _larger(subject: Subject, arguments: Arguments) -> Iterator[tuple[str, Arguments, str]]:
-    """The batch twice; and rows or images of twice the length, where entries are alike."""
+    """Yield the batch twice, and if entries are treated alike, rows or images of twice the length."""
     yield "the batch is taken twice", twice(arguments), "warning"
     kind = subject.form.kind
     assert kind is not None

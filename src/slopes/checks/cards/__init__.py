@@ -1,4 +1,4 @@
-"""Checks of a card: against exact arithmetic, against its own claims, and against what libraries call the same."""
+"""Checks of a card: against exact arithmetic, its own claims, and its equivalents in other libraries."""
 
 from slopes.checks.cards.claims import claims, minimum, peers
 from slopes.checks.cards.contract import dtype_and_shape, inputs_written, parameters_refused, shapes_refused

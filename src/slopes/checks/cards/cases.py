@@ -1,4 +1,4 @@
-"""The inputs at which a card is audited, and the exact results there."""
+"""Inputs for the audit of a card, and the exact results at them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DTYPES = (np.float64, np.float32)
 
 
 class Subject:
-    """A card under audit, with its sample points and their exact results, each computed once."""
+    """Card under audit, with its sample points and their exact results, each computed once."""
 
     def __init__(self, card: Card, seed: int = 0, quick: bool = False) -> None:
         self.card, self.seed, self.quick, self.name = card, seed, quick, repr(card)
@@ -26,18 +26,18 @@ class Subject:
 
     @property
     def rng(self) -> np.random.Generator:
-        """A fresh generator, so that no check depends on which ran before it."""
+        """Fresh generator, so that no check depends on earlier ones."""
         return np.random.default_rng(self.seed)
 
     @cached_property
     def kinks(self) -> tuple[float, ...]:
-        """Where the slope jumps."""
+        """Points at which the slope jumps."""
         return self.card.claims.kinks or ()
 
     # ---------------------------------------------------------------------------------- the inputs
 
     def inputs(self, dtype: Any) -> tuple[Any, ...]:
-        """Arrays of arguments: a line of numbers for an element-wise card, a batch of rows for the others."""
+        """Return arrays of arguments: a line of numbers for an element-wise card, else a batch of rows."""
         if isinstance(self.card, Loss):
             return self._loss_inputs(dtype)
         if isinstance(self.card, Map):
@@ -45,7 +45,7 @@ class Subject:
         return (self.line(dtype),)
 
     def line(self, dtype: Any) -> Any:
-        """Numbers of both signs over the whole range of the dtype: tiny, small, middling, the far tails, kinks."""
+        """Return numbers of both signs over the dtype's whole range: tiny, small, middling, far tails, kinks."""
         info = np.finfo(dtype)
         underflow = -np.log(float(info.smallest_subnormal))
         exhausted = np.sqrt(2 * underflow)  # where exp(−x²/2) underflows
@@ -68,10 +68,10 @@ class Subject:
         return tuple(x if np.asarray(x).dtype.kind in "iu" else x.astype(dtype) for x in drawn)
 
     def conditioning(self, result: str, dtype: Any) -> Any:
-        """How much a result changes, in units of its last place, if those of its arguments change one after the other.
+        """Return the change of a result, in ulps, if its arguments change by one each, one after the other.
 
-        A logit has an exponential's condition, and the entries of a row may cancel by nature; so may the terms of
-        a likelihood. A residual is no excuse: what is lost in it need not be.
+        A logit has an exponential's condition, and the entries of a row, or the terms of a likelihood, may cancel by
+        nature. Residuals do not count: their digits need not be lost.
         """
         inputs = self.inputs(dtype)
         if not any(self._moves(place) for place in range(len(inputs))):
@@ -81,13 +81,13 @@ class Subject:
         with np.errstate(all="ignore"):
             for k, place in self._places(arguments):
                 moved = [x.copy() for x in arguments]
-                moved[k][place] *= 1 - 2.0**-20  # towards 0, which leaves no bounds
+                moved[k][place] *= 1 - 2.0**-20  # towards 0, which stays within bounds
                 change = change + abs(np.asarray(self.call(result, tuple(moved))) - base)
             relative = change * 2.0**20 / np.maximum(abs(base), float(np.finfo(dtype).smallest_subnormal))
         return np.where(np.isfinite(relative), relative, 0.0)
 
     def _places(self, arguments: tuple[Any, ...]) -> Iterator[tuple[int, Any]]:
-        """What is moved alone: an argument, of rows a column of it, and where rows depend on one another an entry."""
+        """Yield (argument, place) to move alone: a column, or a single entry if rows depend on one another."""
         coupled = isinstance(self.card, Loss) and self.card.kind.coupled
         for k, x in enumerate(arguments):
             if x.dtype.kind in "iu" or not self._moves(k):
@@ -99,32 +99,32 @@ class Subject:
         """Whether an argument may be moved a little, and stay valid, to find the condition."""
         card: Any = self.card
         if not isinstance(card, Loss):
-            return card.rowwise and not place  # and no cotangent
+            return card.rowwise and not place  # but no cotangent
         space = card.kind.arguments[place].space
         if space.is_positive or space.is_count:
             return True
         if not (card.rowwise or card.kind.space_of(card.settings).is_logit) or space.is_sign:
             return False
         if space.is_probability:
-            return place > 0 and (space.has_classes or space.is_yes_or_no)  # of a target
+            return place > 0 and (space.has_classes or space.is_yes_or_no)  # only for a target
         return not (space.open and space.low > -np.inf)
 
     # --------------------------------------------------------------------------------- the results
 
     @property
     def options(self) -> dict[str, Any]:
-        """What makes a call give one result for each entry or row."""
+        """Options under which a call gives one result for each entry or row."""
         return {"reduction": "none"} if isinstance(self.card, Loss) else {}
 
     def call(self, result: str, arguments: tuple[Any, ...]) -> Any:
-        """The card's own result: its values, unreduced, or its slope (for a map: the pulled-back cotangent)."""
+        """Return the card's own result: its values, unreduced, or its slope (of a map: the pulled-back cotangent)."""
         card: Any = self.card
         if isinstance(card, Map):
             return card(arguments[0]) if result == "value" else card.vjp(*arguments)
         return (card if result == "value" else card.slope)(*arguments, **self.options)
 
     def exact(self, result: str, dtype: Any) -> Any:
-        """The exact result at the inputs: "value", "slope" (by the derivative, if any) or "difference"."""
+        """Return the exact result at the inputs: "value", "slope" (by the derivative, if any) or "difference"."""
         key = result, np.dtype(dtype).name
         if key not in self._exact:
             arguments = self.inputs(dtype)
@@ -134,7 +134,7 @@ class Subject:
         return self._exact[key]
 
     def oracle(self, result: str) -> Any:
-        """The exact function that belongs to a result; a card without a derivative has its slope by differences."""
+        """Return the exact function for a result; the slope of a card without a derivative is by differences."""
         if result == "value":
             return self.exactly
         if result == "difference" or self.card.slope_body is None:
@@ -142,16 +142,16 @@ class Subject:
         return self.exactly.vjp if isinstance(self.card, Map) else self.exactly.slope
 
     def report(self, result: str, dtype: Any, entries: Any) -> None:
-        """Note the entries (a mask) as reported, so that later checks pass over them."""
+        """Mark the entries (a mask) as reported, so that later checks skip them."""
         if entries.any():
             self.faulty[result, np.dtype(dtype).name] = self.reported(result, dtype, entries.shape) | entries
 
     def reported(self, result: str, dtype: Any, shape: tuple[int, ...]) -> Any:
-        """A mask of the entries that a check has reported."""
+        """Return a mask of the reported entries."""
         return self.faulty.get((result, np.dtype(dtype).name), np.zeros(shape, dtype=bool))
 
     def show(self, index: tuple[int, ...], dtype: Any) -> str:
-        """The arguments at an entry of the result, as source code."""
+        """Return the arguments at an entry of the result, as source code."""
         shown = []
         for argument in self.inputs(dtype):
             entry = argument[index[0]][None] if self.card.rowwise else argument[index]
@@ -160,12 +160,12 @@ class Subject:
 
 
 def peak(values: Any) -> tuple[int, ...]:
-    """The place of the first largest entry; in a mask, of the first True."""
+    """Return the place of the first largest entry; in a mask, of the first True."""
     return tuple(int(i) for i in np.unravel_index(int(np.nanargmax(values)), values.shape))
 
 
 def source(x: Any, dtype: Any = None) -> str:
-    """A number or array as source code that gives the same bits."""
+    """Return a number or array as source code that gives the same bits."""
     listed, name = repr(np.asarray(x).tolist()), np.dtype(dtype or np.float64).name
     if np.ndim(x) == 0:
         return listed if dtype in (None, np.float64) else f"np.{name}({listed})"
@@ -180,5 +180,5 @@ def _rows(rng: np.random.Generator, dtype: Any, width: int) -> Any:
 
 
 def _cotangents(rng: np.random.Generator, dtype: Any) -> Any:
-    """One-hot rows, which pull back a column of the Jacobian, free of cancellation between its entries."""
+    """Return one-hot rows, which pull back a column of the Jacobian without cancellation between its entries."""
     return np.eye(5, dtype=dtype)[rng.integers(0, 5, 40)]

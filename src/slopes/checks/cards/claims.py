@@ -1,4 +1,4 @@
-"""Checks of what a card says of itself: its claims, its definition, its minimum, and its peers."""
+"""Checks of a card's own statements: its claims, its definition, its minimum, and its peers."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from slopes.checks.cards import libraries
 from slopes.checks.cards.cases import Subject, peak, source
 from slopes.checks.report import Finding, Skip
 
-LINE = np.linspace(-12, 12, 4801)  #: where claims are tried, along the prediction for a loss
-SLACK = 1e-7  #: what a claimed number may be off by, as it is written with eight digits
+LINE = np.linspace(-12, 12, 4801)  #: numbers at which claims are tried; for a loss, predictions
+SLACK = 1e-7  #: tolerance of a claimed number, which has eight digits
 
 
 def claims(subject: Subject) -> Iterator[Finding]:
-    """Each claim of the card holds, its numbers are the tightest, and the definition gives the body's values."""
+    """Check that each claim holds, with the tightest numbers, and that the definition gives the body's values."""
     stated = subject.card.claims.stated() if not subject.card.bound else {}  # claims are made at the defaults
     for name, claimed in stated.items():
         refuted = CLAIM_CHECKS[name](subject, claimed)
@@ -32,7 +32,7 @@ def claims(subject: Subject) -> Iterator[Finding]:
 
 
 def _curve(subject: Subject, result: str = "value") -> tuple[Any, Any]:
-    """(x, results) along the line on which claims are tried: for rows the first logit, the others being 0."""
+    """Return (x, results) on the line for claims; for rows x is the first logit, and the others are 0."""
     card: Any = subject.card
     if isinstance(card, Loss):
         settings = card.settings
@@ -124,7 +124,7 @@ def _slope_at(subject: Subject, x: float) -> Any:
 
 
 def _minimum(subject: Subject, claimed: float) -> str | None:
-    """Left to the check `minimum`, whose whole business it is."""
+    """Leave it to the check `minimum`."""
 
 
 def _ulps(subject: Subject, claimed: float) -> str | None:
@@ -172,7 +172,7 @@ def _definition(subject: Subject) -> Iterator[Finding]:
 
 
 def minimum(subject: Subject) -> Iterator[Finding]:
-    """A loss is never below its claimed minimum, and attains it at a perfect prediction."""
+    """Check that a loss is never below its claimed minimum, and attains it at a perfect prediction."""
     card: Any = subject.card
     if not isinstance(card, Loss) or card.claims.minimum is None:
         raise Skip("not a loss that claims a minimum")
@@ -201,7 +201,7 @@ def minimum(subject: Subject) -> Iterator[Finding]:
 
 
 def peers(subject: Subject) -> Iterator[Finding]:
-    """What a peer is said to call the same gives the same, away from the tails where peers lose their digits."""
+    """Check that peers give the same results, away from the tails where peers lose their digits."""
     if not subject.card.same_as:
         raise Skip("the card names no peers")
     if subject.card.switched or any(
@@ -231,7 +231,7 @@ def _compare_with_peer(subject: Subject, library: str, expression: str) -> Itera
     mine = card(*arguments, reduction="none") if isinstance(card, Loss) else card(*arguments)
     try:
         theirs, _ = libraries.call(card, library, arguments)
-    except AttributeError as error:  # of another version than the card was written with, or misspelt
+    except AttributeError as error:  # another version of the library, or a misspelt name
         yield Finding(
             "peers",
             f"nothing was compared with {library}: {error}",

@@ -1,4 +1,4 @@
-"""Checks of how a card takes its arguments: dtypes, shapes, purity, and what it must refuse."""
+"""Checks of a card's arguments: dtypes, shapes, purity, and refusals."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROWS = ((3,), (0, 3), (2, 3), (2, 1))
 
 
 def dtype_and_shape(subject: Subject) -> Iterator[Finding]:
-    """Results keep the argument's dtype (integers: the default one) and shape, also 0-d and empty ones."""
+    """Check that results keep dtype (integers: the default one) and shape, also of 0-d and empty arguments."""
     for kind, make, dtypes in _libraries():
         for dtype, expected in dtypes.items():
             for shape in _shapes(subject):
@@ -39,14 +39,14 @@ def dtype_and_shape(subject: Subject) -> Iterator[Finding]:
 
 
 def _shapes(subject: Subject) -> tuple[tuple[int, ...], ...]:
-    """Shapes of the first argument (of a gate: of its result) to try."""
+    """Return shapes to try for the first argument (of a gate: for its result)."""
     if isinstance(subject.card, Loss) and subject.card.kind.batched:
         return BATCHES
     return ROWS if subject.card.rowwise else SHAPES
 
 
 def _shape(subject: Subject, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape of the values that belong to such a first argument."""
+    """Return the shape of the values for a first argument of this shape."""
     return subject.card.kind.unreduced(shape) if isinstance(subject.card, Loss) else shape
 
 
@@ -62,7 +62,7 @@ def _libraries() -> Iterator[tuple[str, Callable[..., Any], dict[Any, Any]]]:
 
 
 def _sample(subject: Subject, shape: tuple[int, ...], make: Callable[..., Any], dtype: Any) -> tuple[Any, ...] | None:
-    """Arguments of a shape and dtype; None where the dtype cannot hold them."""
+    """Return arguments of a shape and dtype; None if the dtype cannot hold them."""
     rng = subject.rng
     if isinstance(subject.card, Loss):
         settings = subject.card.settings
@@ -83,7 +83,7 @@ def _sample(subject: Subject, shape: tuple[int, ...], make: Callable[..., Any], 
 
 
 def inputs_written(subject: Subject) -> Iterator[Finding]:
-    """Arguments are read, never written to, and the result is memory of its own."""
+    """Check that arguments are never written to, and that the result has its own memory."""
     arguments = tuple(np.array(argument) for argument in subject.inputs(np.float64))
     before = [argument.copy() for argument in arguments]
     for result in ("value", "slope"):
@@ -101,7 +101,7 @@ def inputs_written(subject: Subject) -> Iterator[Finding]:
 
 
 def shapes_refused(subject: Subject) -> Iterator[Finding]:
-    """Arguments whose shapes only broadcast, or do not fit at all, raise ValueError that names the shapes."""
+    """Check that shapes that only broadcast, or do not fit at all, raise ValueError that names the function."""
     card: Any = subject.card
     rows = np.full((4, 3), 1 / 3)
     if isinstance(card, Map):
@@ -139,7 +139,7 @@ def shapes_refused(subject: Subject) -> Iterator[Finding]:
 
 
 def parameters_refused(subject: Subject) -> Iterator[Finding]:
-    """Every parameter has a domain, and a value outside it raises ValueError that names it."""
+    """Check that each parameter has a domain, and values outside raise ValueError that names the parameter."""
     for name, parameter in subject.card.parameters.items():
         if parameter.domain is None:
             yield Finding(

@@ -1,4 +1,4 @@
-"""What other libraries give for a card, by the expression with which it names them."""
+"""Results of other libraries for a card, by the expression that the card gives for them."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ import numpy as np
 
 from slopes.card import Card, Loss
 
-MODULES = {"smp": "segmentation_models_pytorch", "metric_learning": "pytorch_metric_learning"}  #: of other names
+MODULES = {"smp": "segmentation_models_pytorch", "metric_learning": "pytorch_metric_learning"}  #: named otherwise
 PACKAGES = {
     "sklearn": "scikit-learn",
     "smp": "segmentation-models-pytorch",
     "metric_learning": "pytorch-metric-learning",
-}  #: by which they are installed
+}  #: names for pip
 ON_TORCH = ("torch", "torchvision", "kornia", "monai", "timm", "smp", "entmax", "metric_learning", "keras")
 ON_JAX = ("jax", "optax")
 ON_NUMPY = ("scipy", "sklearn")
@@ -27,7 +27,7 @@ KNOWN = (*ON_TORCH, *ON_JAX, *ON_NUMPY)
 
 
 def load(library: str) -> ModuleType:
-    """Import a library, Keras upon PyTorch; ImportError says what is in the way."""
+    """Import a library, Keras with the PyTorch backend; raise ImportError with the reason if that fails."""
     if library == "keras":
         os.environ.setdefault("KERAS_BACKEND", "torch")
     name = MODULES.get(library, library)
@@ -37,7 +37,7 @@ def load(library: str) -> ModuleType:
         if error.name != name:
             raise
         raise ImportError(f"{library} is not installed: pip install {PACKAGES.get(library, library)}") from None
-    except Exception as error:  # a build for another version of PyTorch, say
+    except Exception as error:  # such as a build for another version of PyTorch
         raise ImportError(f"{library} cannot be imported: {type(error).__name__}: {error}") from error
     if library == "keras" and module.backend.backend() != "torch":
         raise ImportError(f"keras runs upon {module.backend.backend()} here: set KERAS_BACKEND=torch")
@@ -47,10 +47,10 @@ def load(library: str) -> ModuleType:
 def call(
     card: Card, library: str, arguments: tuple[Any, ...], *, slope: bool = False, cotangent: Any = None
 ) -> tuple[Any, Any]:
-    """(value, slope) of what the library calls the card, at arrays, as NumPy arrays; it computes in their dtype.
+    """Return (value, slope) of a library's equivalent of a card, as NumPy arrays, in the dtype of the arguments.
 
-    The slope, if asked for, is autograd's by the first argument, of the sum of the values or of what the cotangent
-    makes of them; None where the library has no autograd.
+    The slope, if asked for, is autograd's by the first argument, for the cotangent or else for the sum of the values;
+    None if the library has no autograd.
     """
     module, expression = load(library), card.same_as[library].same
     names = [argument.name for argument in card.kind.arguments] if isinstance(card, Loss) else ["x"]
@@ -62,7 +62,7 @@ def call(
         scope["jax"] = importlib.import_module("jax")
 
     def compute(*given: Any) -> Any:
-        return eval(expression, {**scope, **dict(zip(names, given, strict=True))})  # of the card's own author
+        return eval(expression, {**scope, **dict(zip(names, given, strict=True))})  # the card's author wrote it
 
     with _computing_in(library, module, arguments[0].dtype):
         if library in ON_TORCH:
@@ -73,7 +73,7 @@ def call(
 
 
 def agrees(library: str, theirs: Any, ours: Any) -> bool:
-    """Whether a library gives our result, or where it reduces the mean of it, as far as its precision goes."""
+    """Whether a library gives our result, or if it reduces, its mean, within the library's precision."""
     tolerance = 1e-5 if theirs.dtype == np.float32 or library == "keras" else 1e-9  # Keras has means in float32
     if theirs.shape != ours.shape:
         theirs, ours = np.mean(theirs), np.mean(ours)
@@ -104,7 +104,7 @@ def _by_jax(compute: Any, arguments: tuple[Any, ...], slope: bool, cotangent: An
 
 @contextmanager
 def _computing_in(library: str, module: ModuleType, dtype: Any) -> Iterator[None]:
-    """Let a library that has a dtype of its own compute in this one."""
+    """Let a library that has its own dtype compute in this one."""
     if library in ON_JAX:
         jax = importlib.import_module("jax")
         home = jax if hasattr(jax, "enable_x64") else importlib.import_module("jax.experimental")

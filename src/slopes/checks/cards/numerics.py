@@ -1,4 +1,4 @@
-"""Checks of value and slope against exact arithmetic, and of one reading against another."""
+"""Checks of value and slope against exact arithmetic, and of the torch reading against the NumPy reading."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from slopes.checks.report import Finding, Skip, about
 from slopes.domains import Interval
 from slopes.kinds.spaces import Space
 
-ULPS = 4.0  #: what a card may be off by, unless it claims more
+ULPS = 4.0  #: allowed error of a card, unless it claims more
 
 
 def ulp(x: float, dtype: Any) -> float:
-    """The unit in the last place of a finite number in the dtype."""
+    """Return the unit in the last place of a finite number in the dtype."""
     info = np.finfo(dtype)
     return math.ldexp(1.0, max(math.frexp(x)[1] - info.nmant - 1, info.minexp - info.nmant))
 
 
 def ulps(result: Any, exact: Any, dtype: Any) -> Any:
-    """The error of each entry in units in the last place of the exact result; inf where one alone is finite."""
+    """Return the error of each entry in ulps of the exact result; inf if only one of both is finite."""
     bound = float(np.finfo(dtype).max)
 
     def measure(came: Any, wanted: Any) -> float:
@@ -45,8 +45,8 @@ def _spell(dtype: Any) -> str:
 
 
 def finite(subject: Subject) -> Iterator[Finding]:
-    """Value and slope are finite where the exact ones are; at ±inf they are the limit, and NaN stays NaN."""
-    told = False  # what both types, or value and slope, have alike is one fault
+    """Check that value and slope are finite where the exact ones are, the limit at ±inf, and NaN for NaN."""
+    told = False  # a fault of both dtypes, or of value and slope, is one fault
     for dtype in DTYPES:
         for result in ("value", "slope"):
             came = np.asarray(subject.call(result, subject.inputs(dtype)))
@@ -86,7 +86,7 @@ def _specials(subject: Subject) -> Iterator[Finding]:
 
 
 def _limit(oracle: Any, sign: float) -> float | None:
-    """The limit at an infinity, judged by two far points; None where there is none."""
+    """Return the limit at an infinity, judged by two far points; None if there is none."""
     near, far = (oracle(sign * size) for size in (1e60, 1e80))
     if abs(far) > 1e30:
         return float(np.copysign(np.inf, float(far)))
@@ -96,12 +96,12 @@ def _limit(oracle: Any, sign: float) -> float | None:
 
 
 def value_precision(subject: Subject) -> Iterator[Finding]:
-    """Values lie within 4 units in the last place of the exact ones."""
+    """Check that values lie within 4 units in the last place of the exact ones."""
     yield from _precision(subject, "value")
 
 
 def slope_precision(subject: Subject) -> Iterator[Finding]:
-    """Slopes lie within 4 units in the last place of the exact ones."""
+    """Check that slopes lie within 4 units in the last place of the exact ones."""
     yield from _precision(subject, "slope")
 
 
@@ -126,12 +126,12 @@ def _precision(subject: Subject, result: str) -> Iterator[Finding]:
 
 
 def errors_of(subject: Subject, result: str, dtype: Any) -> tuple[Any, Any, Any, Any]:
-    """(errors in ulps, allowed errors, exact results, results) at the subject's points."""
+    """Return (errors in ulps, allowed errors, exact results, results) at the subject's points."""
     came = np.asarray(subject.call(result, subject.inputs(dtype)))
     exact = subject.exact(result, dtype)
     errors = ulps(came, exact, dtype)
     errors[subject.reported(result, dtype, errors.shape)] = 0.0
-    errors[np.isinf(errors)] = 0.0  # finite's business
+    errors[np.isinf(errors)] = 0.0  # `finite` reports them
     condition = np.asarray(subject.conditioning(result, dtype))
     allowed = np.broadcast_to(max(subject.card.claims.ulps or 0.0, ULPS) * (1 + condition), errors.shape).copy()
     _allow_near_roots(subject, result, dtype, exact, errors, allowed)
@@ -143,13 +143,14 @@ def errors_of(subject: Subject, result: str, dtype: Any) -> tuple[Any, Any, Any,
 
 
 def _allow_near_roots(subject: Subject, result: str, dtype: Any, exact: Any, errors: Any, allowed: Any) -> None:
-    """Near a root other than 0 the terms cancel by nature: allow 4 eps of them instead.
+    """Allow 4 eps of the terms near a root other than 0, where they cancel by nature.
 
-    So it is where the result turns within a unit of x, as a sine far out does near its roots.
+    The same holds where the result turns within a unit of x, as a sine far out does near its roots.
 
-    A root is near if 0 lies no nearer, or within a unit or a quarter of a prediction. The terms are sized by how much
-    the result changes across it, from as near as can be: x·f′(x), or for a prediction that over two of its units.
-    A loss that is 0 at a point and at twice the distance has a hinge between them, where the terms cancel alike.
+    A root is near if 0 lies no nearer, or within a unit or a quarter of a prediction. The size of the terms is the
+    change of the result across the root, from as near as can be: x·f′(x), or for a prediction the change over two of
+    its units. A loss that is 0 at a point and at twice the distance has a hinge between them, where the terms cancel
+    alike.
     """
     entries = np.nonzero(errors > allowed)
     if subject.card.rowwise or not entries[0].size:
@@ -190,7 +191,7 @@ def _allow_near_roots(subject: Subject, result: str, dtype: Any, exact: Any, err
 
 
 def distance_to_bound(space: Space, x: Any) -> Any:
-    """Half the distance from each prediction to the bound of its space; None where there is none, or it is 0.
+    """Return half the distance from each prediction to the bound of its space; None without a bound, or for one of 0.
 
     Towards a bound of 0 numbers get ever finer, so that it is never near.
     """
@@ -201,7 +202,7 @@ def distance_to_bound(space: Space, x: Any) -> Any:
 
 @about(slow=True)
 def derivative(subject: Subject) -> Iterator[Finding]:
-    """The derivative, in exact arithmetic, is that of the body, also at parameters other than the defaults."""
+    """Check that the derivative is the body's in exact arithmetic, also at parameters other than the defaults."""
     if subject.card.slope_body is None:
         raise Skip("the card has no derivative of its own")
     others = {
@@ -234,7 +235,7 @@ def _wrong_slopes(subject: Subject) -> Iterator[Finding]:
 
 
 def _by_calculus(subject: Subject, index: tuple[Any, ...], slope: Any) -> bool:
-    """Whether the rules of calculus give this slope, where a period shorter than its step misleads a difference."""
+    """Whether the rules of calculus give this slope; a period shorter than its step misleads a difference."""
     if subject.card.rowwise:
         return False
     arguments = (np.array([argument[index].item()]) for argument in subject.inputs(np.float64))
@@ -260,7 +261,7 @@ def _at_a_kink(subject: Subject, index: tuple[Any, ...], slope: Any) -> bool:
 
 
 def numpy_equals_torch(subject: Subject) -> Iterator[Finding]:
-    """The torch reading gives what the NumPy reading gives: value, slope and the gradient of autograd."""
+    """Check that the torch reading gives NumPy's value, slope and, by autograd, gradient."""
     try:
         import torch
     except ImportError:
@@ -295,7 +296,7 @@ def numpy_equals_torch(subject: Subject) -> Iterator[Finding]:
 
 
 def _allow_terms(subject: Subject, dtype: Any, exact: Any, allowed: Any) -> Any:
-    """A pulled-back cotangent may cancel: allow eps of the largest cotangent instead."""
+    """Allow eps of the largest cotangent, because a pulled-back cotangent may cancel."""
     unit = np.frompyfunc(lambda v: ulp(float(v), dtype), 1, 1)(exact).astype(float)
     with np.errstate(over="ignore"):
         return np.maximum(allowed, allowed * float(np.finfo(dtype).eps) * 2 / unit)
