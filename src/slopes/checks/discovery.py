@@ -31,7 +31,7 @@ PREDICTIONS = (
     *("prediction", "predictions", "pred", "preds", "y_pred", "yhat", "y_hat", "input", "inputs", "logits"),
     *("output", "outputs", "z", "p", "probs", "probabilities", "scores"),
 )
-#: words in names of arguments that suggest a kind
+#: words in arguments' names that suggest a kind
 TELLING = {"anchor": "triplets", "neg": "triplets", "var": "variance", "embed": "embeddings", "feature": "embeddings"}
 EXTRAS = {"mask": "mask", "weight": "weight", "weights": "weight", "sample_weight": "weight"}
 ROWS_2, IMAGE, IMAGES = (6, 4), (2, 1, 8, 8), (2, 3, 8, 8)
@@ -217,7 +217,7 @@ def _in_numpy(make: Callable[[Form], Subject], form: Form, subject: Subject) -> 
 
 
 def _wants_none(subject: Subject) -> bool:
-    """Whether NumPy refuses a tensor inside it that requires a gradient: np.maximum itself returns a tensor."""
+    """Whether it passes tensors to NumPy, which refuses them if they require a gradient; np.maximum returns one."""
     first, *rest = subject.draw()
     try:
         subject(first.requires_grad_(), *rest)

@@ -14,7 +14,7 @@ from slopes.checks.report import Finding, Report, Skip, about, run
 from slopes.checks.subject import Arguments, Subject, SubjectError, attempt
 
 ENOUGH = 16  #: number of entries that do not all lie in [0, 1] by chance
-SHOWN = 4  #: rows of a batch in code
+SHOWN = 4  #: number of rows in code
 SIGNS, ZERO_ONE = {-1.0, 1.0}, {0.0, 1.0}
 
 

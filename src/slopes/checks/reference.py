@@ -19,7 +19,7 @@ from slopes.domains import OneOf
 
 EXTREMES = (0.0, 1e-4, 30.0, 100.0, 1e3)
 REPAIR = "compare the two formulae term by term, and what each divides by"
-CLOSE = 0.02  #: a subject farther from a card than this is not like it
+CLOSE = 0.02  #: largest distance of a subject from a similar card
 SAME = 1e-9  #: relative differences below it are rounding
 
 
@@ -199,7 +199,7 @@ class Likeness:
     options: str  #: options of the card's call
     distance: float
     factor: float = 1.0
-    largest: float = 0.0  #: the largest difference itself
+    largest: float = 0.0  #: the absolute difference
 
     def __str__(self) -> str:
         name = f"{self.card!r}({self.options})" if self.options else repr(self.card)

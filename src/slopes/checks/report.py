@@ -22,7 +22,7 @@ class Finding:
 
     check: str
     message: str  #: the cause, in one line
-    reproduce: str  #: code that can be pasted and run
+    reproduce: str  #: code to paste and run
     repair: str  #: the usual fix
     severity: str = "error"  #: or "warning", or "note" for a question to the author
     came: str = ""

@@ -78,7 +78,7 @@ def _not_the_derivative(
 
 @about("loss", "activation", unless=(*BEFORE, "backward"))
 def upstream_gradient(subject: Subject) -> Iterator[Finding]:
-    """Check that a hand-written backward uses the incoming gradient: uneven for results, or a factor of the loss."""
+    """Check that a hand-written backward uses the incoming gradient: one for each result, or a factor."""
     arguments = subject.draw()
     function = _by_hand(subject, arguments)
     came, gradient = subject.gradient(*arguments)

@@ -35,7 +35,7 @@ def _whole(subject: Subject) -> Iterator[Finding]:
     """Check that there is a gradient at all."""
     arguments = subject.draw(rows=2 if len(subject.form.shape) > 1 else None)
     name, wrong = subject.form.names[0], ""
-    subject(*arguments)  # let it raise here if it raises without a gradient
+    subject(*arguments)  # a call that raises without a gradient is not reported here
     try:
         subject.gradient(*arguments)
     except Disconnected as error:

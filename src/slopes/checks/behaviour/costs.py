@@ -33,7 +33,7 @@ LAYOUTS: dict[str, tuple[int, Callable[[Tensor], Tensor], str]] = {
     ),
 }  # fmt: skip
 SHAPES = ((6, 4), (2, 3, 4, 4))  #: further shapes to try, if entries or rows are treated alike
-BIG = 4096  #: entries of a batch that makes the memory of constants negligible
+BIG = 4096  #: entries that make the memory of constants negligible
 KEPT = {"activation": 2.5, "loss": 8}  #: least memory to report, as a multiple of the first argument's
 LENGTHS = (5, 7, 11)
 

@@ -169,7 +169,7 @@ def _is_double(subject: Subject) -> bool:
 
 
 def _severity(subject: Subject, given: torch.dtype, came: torch.dtype) -> str:
-    """Return the severity: an activation makes the next layer raise, a wider loss costs time, a narrower is a choice."""
+    """Return the severity: the layer after an activation raises, a wider loss costs time, a narrower is a choice."""
     if subject.family == "activation":
         return "error"
     return "warning" if came.itemsize > given.itemsize else "note"

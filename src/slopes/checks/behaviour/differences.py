@@ -14,7 +14,7 @@ from torch.autograd.function import BackwardCFunction
 from slopes.checks.report import Skip
 from slopes.checks.subject import Arguments, Subject, SubjectError
 
-STEP = 1e-4  #: its fourth power is as small as rounding, and so is eps divided by it
+STEP = 1e-4  #: its fourth power is rounding, and so is eps divided by it
 ENTRIES = 10
 
 
@@ -25,7 +25,7 @@ class Slope:
     entry: int
     came: float
     due: float
-    off: float  #: the difference, as a share of the largest slope
+    off: float  #: difference, as a share of the largest slope
 
 
 def custom_function(subject: Subject, arguments: Arguments) -> str | None:

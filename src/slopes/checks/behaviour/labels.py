@@ -246,7 +246,7 @@ def _one_hot(options: Options) -> Finding | None:
             subject.call,
         ),
         "sum over the classes before the mean over the rows, so that both divide by rows",
-        severity="note",  # it may never be given any
+        severity="note",  # users may never give it any
         came=f"{ratios[0]:.6g} times the loss of the labels",
         expected="the same loss, or a refusal of floats",
     )

@@ -317,7 +317,7 @@ LOSSES: tuple[tuple[str, Callable[[Subject], Iterator[Finding]]], ...] = (
     ("tversky", _tversky),
     ("huber|smoothl1", _huber),
     ("labelsmooth|smooth(ed)?ce|smooth(ed)?cross|crossentropy", _smoothed),
-)  #: patterns of names of losses, and their tests
+)  #: patterns of losses' names, and tests
 
 VARIANTS: dict[str, tuple[tuple[str, dict[str, float]], ...]] = {
     "gelu": (("gelu", {}), ("gelu_tanh", {}), ("quick_gelu", {})),
@@ -330,7 +330,7 @@ VARIANTS: dict[str, tuple[tuple[str, dict[str, float]], ...]] = {
             *("tanhshrink", "relu6", "squareplus"),
         )
     },
-}  #: names of activations without underscores, and the functions of that name
+}  #: activations' names without underscores, and the cards of that name
 
 
 def _activation(subject: Subject, name: str) -> Iterator[Finding]:

@@ -149,7 +149,7 @@ def low_precision(subject: Subject) -> Iterator[Finding]:
 
 
 def _of_float32(subject: Subject) -> Iterator[Finding]:
-    """Find float32 values that are infinite or wrong and finite in float64, for large and for shifted numbers."""
+    """Find values, finite in float64, that are infinite or wrong in float32, for large and for shifted numbers."""
     for arguments, offset in _large(subject):
         low, exact = _pair(subject, arguments)
         wide = exact.abs().amax()

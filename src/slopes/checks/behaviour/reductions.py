@@ -264,7 +264,7 @@ def _with(thing: Any, name: str, value: Any) -> Any:
 
 
 def _split(subject: Subject) -> tuple[Arguments, dict[str, Any], Tensor, list[slice]]:
-    """Return (arguments, options, kept mask, slices); the last slice keeps nothing if there is a mask."""
+    """Return (arguments, options, kept mask, slices); the last slice keeps nothing if entries can be hidden."""
     arguments = subject.draw(rows=7)
     parts = [slice(0, 3), slice(3, 5), slice(5, 7)]
     way = next((way for way in selections(subject) if way.what != "weight"), None)

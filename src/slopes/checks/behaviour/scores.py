@@ -108,7 +108,7 @@ def _of_logits(subject: Subject, arguments: Arguments, at: float) -> Iterator[Fi
 
 
 def _covers_nothing(subject: Subject, wrong: float) -> bool:
-    """Whether an overlap loses all if every prediction is wrong; behind two links, half of it would be left."""
+    """Whether an overlap is lost if every prediction is wrong; behind two links, half of it would be left."""
     left = 0.9 if subject.form.spaces[1].has_classes else 0.75
     return bool(OVERLAP.search(subject.title)) and wrong > left
 
@@ -332,7 +332,7 @@ def _switched_off(
     if not all(map(math.isfinite, slopes)) or near == 0 or far >= 0.1 * near:
         return None
     steepest = FAR[slopes.index(max(slopes))]
-    dies = far == 0 or last / far > math.exp(0.9)  # as p does; a power of p, a choice, dies more slowly
+    dies = far == 0 or last / far > math.exp(0.9)  # a power of p, which dies more slowly, is a choice
     clamped = steepest >= 3 and dies  # a loss that is bounded by design is steepest near 0
     wrong = (-40.0 * right, goal, *rest)
     small = subject.smallest(wrong, lambda given: _slope(subject, *given) <= 0.2 * near)

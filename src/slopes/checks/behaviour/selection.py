@@ -25,8 +25,8 @@ class Selection:
     shape: tuple[int, ...]
     dtype: torch.dtype = torch.bool
     inverted: bool = False  #: whether True marks entries that do not count
-    label: int = -100  #: the label that is ignored
-    given: bool = False  #: whether that label is given by keyword
+    label: int = -100
+    given: bool = False  #: whether the call gives that label
 
     def keeping(self, keep: Tensor, arguments: Arguments) -> tuple[Arguments, dict[str, Any]]:
         """Return arguments and options under which only entries in `keep` count."""

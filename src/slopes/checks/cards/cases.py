@@ -11,7 +11,7 @@ import numpy as np
 from slopes.card import Card, Loss, Map
 from slopes.oracle import Exactly
 
-DIGITS = 25  #: right digits of the exact results
+DIGITS = 25  #: correct digits of the exact results
 DTYPES = (np.float64, np.float32)
 
 
@@ -21,7 +21,7 @@ class Subject:
     def __init__(self, card: Card, seed: int = 0, quick: bool = False) -> None:
         self.card, self.seed, self.quick, self.name = card, seed, quick, repr(card)
         self.exactly = Exactly(card, DIGITS)
-        self.faulty: dict[tuple[str, str], Any] = {}  #: masks of the entries that a check has reported
+        self.faulty: dict[tuple[str, str], Any] = {}  #: masks of reported entries
         self._exact: dict[tuple[str, str], Any] = {}
 
     @property
@@ -99,7 +99,7 @@ class Subject:
         """Whether an argument may be moved a little, and stay valid, to find the condition."""
         card: Any = self.card
         if not isinstance(card, Loss):
-            return card.rowwise and not place  # but no cotangent
+            return card.rowwise and not place  # never a cotangent
         space = card.kind.arguments[place].space
         if space.is_positive or space.is_count:
             return True

@@ -14,7 +14,7 @@ import numpy as np
 
 from slopes.card import Card, Loss
 
-MODULES = {"smp": "segmentation_models_pytorch", "metric_learning": "pytorch_metric_learning"}  #: named otherwise
+MODULES = {"smp": "segmentation_models_pytorch", "metric_learning": "pytorch_metric_learning"}  #: other module names
 PACKAGES = {
     "sklearn": "scikit-learn",
     "smp": "segmentation-models-pytorch",
