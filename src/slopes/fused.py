@@ -1,4 +1,4 @@
-"""The last linear layer and its loss in one, without the whole matrix of logits."""
+"""The last linear layer and its loss in one function, without the whole matrix of logits."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from slopes.activations.smooth import softcap as cap_softly
 from slopes.card import Loss
 from slopes.domains import Interval, Positive, plain, shown
 
-BYTES = 2**25  #: of the logits of a chunk, if the caller does not say how many rows it has
-MULTIPLE = 64  #: of rows in a chunk, and the least number: products of fewer rows take longer
+BYTES = 2**25  #: size of a chunk's logits, unless the caller gives its number of rows
+MULTIPLE = 64  #: a chunk has a multiple of this many rows: products of fewer rows take longer
 CAP = Positive.__metadata__[0]  # type: ignore[attr-defined]
 FACTOR = Interval(0.0, closed=True)
 
@@ -44,8 +44,8 @@ def linear_loss(
     has labels of the shape (...,), or rows of the shape (..., classes).
 
     The logits of a chunk exist only while its loss and gradient are computed, so a large vocabulary takes little
-    memory: besides the gradients about 32 MB, or `chunk` rows of logits. The gradients are those by the features, the
-    weight and the bias. Rows that are masked or ignored are skipped.
+    memory: besides the gradients about 32 MB, or `chunk` rows of logits. Gradients flow to the features, the weight and
+    the bias. Masked and ignored rows are skipped.
 
     `softcap` bounds the logits by ``slopes.softcap`` with that cap. `z_loss` adds that factor times the square of
     log(sum(exp(logits))) to the loss of each row. `mask` and `row_weight` have the shape of the unreduced loss; the
@@ -81,7 +81,7 @@ def linear_loss(
 
 
 def _compose(owner: str, loss: Any, softcap: Any, z_loss: Any) -> Loss:
-    """The card of a loss of capped logits with a z-loss."""
+    """Return the card of the loss with capped logits and a z-loss."""
     names = ["prediction", "target"]
     if not isinstance(loss, Loss) or not loss.rowwise or loss.kind.batched or list(loss.kind.body) != names:
         raise TypeError(
@@ -152,11 +152,11 @@ def _check_shapes(
 
 @dataclass
 class LinearRows:
-    """The loss of the rows of `linear_loss`; a reading computes their logits, chunk by chunk."""
+    """The rows of a `linear_loss`; a reading computes their logits, chunk by chunk."""
 
     r: ModuleType
     card: Loss
-    shape: tuple[int, ...]  #: of the unreduced loss
+    shape: tuple[int, ...]  #: shape of the unreduced loss
     reduction: str
     divisor: Any
     options: Mapping[str, Any]
@@ -164,7 +164,7 @@ class LinearRows:
     target: Any
     row_weight: Any
     mask: Any
-    dtype: Any = None  #: of the result, where that is not the features' own
+    dtype: Any = None  #: dtype of the result, where the features have another
 
     def __post_init__(self) -> None:
         is_labels = self.target.ndim == len(self.shape)
@@ -175,7 +175,7 @@ class LinearRows:
 
     @functools.cached_property
     def kept(self) -> Any:
-        """The places of the rows that count, where they can be looked at and are not all; else None."""
+        """Indices of the rows that count; None if all do, or if the values cannot be read here."""
         counts = self.mask
         if self.ignored is not None:
             known = self.r.labels(self.target) != self.ignored
@@ -185,7 +185,7 @@ class LinearRows:
         return self.r.arange(counts.shape[0], counts)[counts]
 
     def chunks(self, classes: int, itemsize: int) -> Iterator[Any]:
-        """The rows of each chunk, a slice or places; one chunk at least, so that wrong options are found."""
+        """Yield the rows of each chunk, a slice or indices; at least one chunk, so that wrong options raise."""
         count = self.target.shape[0] if self.kept is None else self.kept.shape[0]
         step = max(BYTES // (classes * itemsize) // MULTIPLE, 1) * MULTIPLE if self.chunk is None else self.chunk
         for start in range(0, max(count, 1), step):
@@ -193,7 +193,7 @@ class LinearRows:
             yield rows if self.kept is None else self.kept[rows]
 
     def enter(self, logits: Any, rows: Any, *, wants_slope: bool) -> tuple[kinds.Batch, Any, Any]:
-        """The batch of some rows, whose loss is not reduced, and value and slope of the card."""
+        """Return the batch of some rows (without a reduction), and the card's value and slope."""
         target, weight, mask = (x if x is None else x[rows] for x in (self.target, self.row_weight, self.mask))
         options = dict(self.options)
         if self.kept is not None:
@@ -207,11 +207,11 @@ class LinearRows:
         return batch, value, slope
 
     def count(self, batch: kinds.Batch) -> Any:
-        """How much of a batch counts in the mean; 0 where nothing is divided by that."""
+        """Return a batch's share of the mean's denominator; 0 if the denominator is another, or there is none."""
         return batch.count() if self.reduction == "mean" and self.divisor is None else 0
 
     def compute_values(self, x: Any, weight: Any, bias: Any) -> tuple[Any, Any]:
-        """(the values of all rows, how much of them counts)."""
+        """Return (the values of all rows, their count in the mean)."""
         r, count, parts = self.r, 0, []
         for rows in self.chunks(weight.shape[0], r.widen(x[:0]).dtype.itemsize):
             logits = ops.inner(x[rows], weight)
@@ -224,23 +224,23 @@ class LinearRows:
         return self.join(x, parts), count
 
     def join(self, x: Any, parts: list[Any]) -> Any:
-        """The values of all rows: those of the chunks, and 0 for rows that were skipped."""
+        """Return the values of all rows: the chunks' values, and 0 for skipped rows."""
         values = functools.reduce(self.r.joined, parts)
         return values if self.kept is None else self.r.spread(values, self.kept, x.shape[0])
 
     def finish(self, x: Any, values: Any, count: Any) -> Any:
-        """The values reduced."""
+        """Return the reduced loss."""
         dtype = self.result_dtype(x)
         if self.reduction == "none":
             return self.r.narrow(values.reshape(self.shape), dtype)
         return self.r.narrow(self.batch(x, values, count).reduce(values), dtype)
 
     def result_dtype(self, x: Any) -> Any:
-        """The dtype of the loss."""
+        """Return the dtype of the loss."""
         return self.r.result_dtype(x, loss=True) if self.dtype is None else self.dtype
 
     def batch(self, x: Any, values: Any, count: Any) -> kinds.Batch:
-        """The batch of all rows' values, with the divisor of the mean."""
+        """Return the batch of all rows' values, with the divisor of the mean."""
         batch = kinds.Batch(self.r, "linear_loss", x, (), values, values.dtype)
         if self.reduction == "mean" and self.divisor is not None:
             batch.reduce_by(self.reduction, self.divisor)

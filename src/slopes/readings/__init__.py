@@ -1,6 +1,6 @@
-"""How a primitive of `slopes.ops` is computed, one module per kind of argument.
+"""Implementations of the primitives of `slopes.ops`, one module for each kind of argument.
 
-`numpy` and `torch` give values; `exact` gives digits and `symbol` formulae. Each module defines the names of
-`slopes.ops` and, for the cards, how arguments enter, are rounded, and carry derivatives. A compiled reading
-takes its place beside them.
+`numpy` and `torch` compute values, `exact` as many digits as asked, and `symbol` formulae; `trace` records programs
+for kernels. Each module defines the names of `slopes.ops` and, for the cards, functions that check, convert and round
+arguments and attach derivatives.
 """

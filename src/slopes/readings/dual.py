@@ -1,6 +1,6 @@
-"""Numbers with a slope: what a body does to them gives its derivative beside its value, by the rules of calculus.
+"""Dual numbers: a value and a slope, on which a body computes its derivative beside its value.
 
-The exact reading computes with them where a derivative must owe nothing to the one that a card has, and take no step.
+The exact reading uses them for derivatives that take no step and do not depend on the card's own derivative.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 
 class Dual:
-    """A number and its slope. Comparisons look at the number alone."""
+    """A number and its slope. Comparisons use the number alone."""
 
     __slots__ = ("slope", "value")
 
@@ -43,7 +43,7 @@ class Dual:
         return Dual(other, 0) / self
 
     def __pow__(self, power: Any) -> Dual:
-        """To a power that is a plain number."""
+        """Raise to the power of a plain number."""
         if power == 0:
             return Dual(self.value**power, 0 * self.slope)
         return Dual(self.value**power, power * self.value ** (power - 1) * self.slope)
@@ -83,5 +83,5 @@ def _parts(x: Any) -> tuple[Any, Any]:
 
 
 def chain(x: Any, function: Callable[[Any], Any], slope: Callable[[Any], Any]) -> Any:
-    """function(x) of a number, and of a dual by the chain rule."""
+    """Return function(x); for a dual, by the chain rule."""
     return Dual(function(x.value), slope(x.value) * x.slope) if type(x) is Dual else function(x)

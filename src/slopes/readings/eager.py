@@ -1,9 +1,9 @@
-"""The short way of one plain tensor through a card: a kernel, bound once for its parameters, and nothing around it.
+"""The fast path of plain tensors through a card: a kernel, bound once for its parameters.
 
-Most calls are small, and the code between the call and the arithmetic is then most of their time. So a card keeps a
-kernel for each dtype and choice of parameters, and hands it the tensors of which nothing is special (`is_plain`).
-All others go the plain way, and a backward that is to be differentiated itself is composed as there. Kernels from
-another source, such as compiled ones, belong in `Kernel` too.
+Most calls are small, and the code around the arithmetic takes most of their time. So a card keeps a kernel for each
+dtype and choice of parameters, and calls it for tensors with nothing special about them (`is_plain`). Other tensors
+take the general path of `slopes.readings.torch`, and so does a backward that is differentiated itself. `Kernel` holds
+compiled kernels too.
 """
 
 from __future__ import annotations
@@ -38,19 +38,19 @@ HALF = (torch.float16, torch.bfloat16)
 ALL_DTYPES = _DTYPES + HALF
 
 
-#: Whether a backward runs whose graph may be needed again, so that it must not write to what was saved
+#: Whether the running backward may need its graph again, and so must not write to saved tensors
 keeps_graph: Callable[[], bool] = getattr(_C._autograd, "_get_current_graph_task_keep_graph", lambda: True)
 
 
 class UnfitError(Exception):
-    """A body gives something else than one value for each entry; the plain way says so."""
+    """A body does not return one value per entry; the general path raises the error for the user."""
 
 
 def is_plain(x: Tensor, dtypes: tuple[torch.dtype, ...] = _DTYPES, may_autocast: bool = False) -> bool:
-    """Whether x is a dense tensor of a CPU or GPU, of these dtypes, and no mode or transform is to see operations.
+    """Whether x is a dense CPU or GPU tensor of these dtypes, and no mode or transform must see the operations.
 
-    Autocast changes no result of float32 or float64: bodies have no products of matrices. A half type is not plain
-    under it, unless the caller says that it may be.
+    Autocast changes no result of float32 or float64, as bodies have no matrix products. Under it a half type is plain
+    only with `may_autocast`.
     """
     return (
         not torch.compiler.is_dynamo_compiling()
@@ -65,17 +65,17 @@ def is_plain(x: Tensor, dtypes: tuple[torch.dtype, ...] = _DTYPES, may_autocast:
         and (may_autocast or x.dtype in _DTYPES or not _C._is_any_autocast_enabled())
         and not _C._is_tracing()
         and functorch.peek_interpreter_stack() is None
-        and not functorch.is_functorch_wrapped_tensor(x)  # which outlives its transform
-        and not functorch.is_legacy_batchedtensor(x)  # of a gradient with is_grads_batched
+        and not functorch.is_functorch_wrapped_tensor(x)  # it outlives its transform
+        and not functorch.is_legacy_batchedtensor(x)  # a gradient with is_grads_batched
     )
 
 
 class Kernel:
-    """A function of one number for plain tensors of one dtype: its values and, times a gradient, its slopes.
+    """An element-wise function for plain tensors of one dtype: `value`, and vjps of it.
 
-    `pull_back` is of operations that autograd can differentiate; `pull` is what a backward runs that is not to be.
-    `value_and_slope`, if there is one, saves that backward its work. PyTorch's own function, if it has as many digits
-    and is faster, does all of that itself.
+    Autograd can differentiate `pull_back`; `pull` is faster, for a backward that is not differentiated. If
+    `value_and_slope` is given, the forward computes the slopes for the backward. `own` is PyTorch's own function, if
+    it is as accurate and faster; it replaces all others.
     """
 
     __slots__ = ("in_double", "own", "pull", "pull_back", "value", "value_and_slope")
@@ -85,7 +85,7 @@ class Kernel:
         self.value = _checked(body, dtype)
         self.value_and_slope: Callable[[Tensor], tuple[Tensor, Tensor]] | None = None
         self.own: Body | None = None
-        self.in_double: tuple[Body, float, float] | None = None  #: of `slopes.readings.short.PLAIN_RANGES`
+        self.in_double: tuple[Body, float, float] | None = None  #: an entry of `slopes.readings.short.PLAIN_RANGES`
 
 
 def _checked(body: Body, dtype: torch.dtype) -> Body:
@@ -107,14 +107,19 @@ def _pulling(slope: Body, dtype: torch.dtype) -> Callable[[Tensor, Tensor], Tens
 
 
 def run_kernel(card: Any, x: Tensor, parameters: tuple[tuple[str, Any], ...] = ()) -> Tensor | None:
-    """Return card(x) by a kernel; None where the plain way is due.
+    """Return card(x) by a kernel; None if the general path must compute it.
 
-    The parameters are numbers, words and flags by name. Raises for them as a call of the card does.
+    The parameters are numbers, strings and flags by name. Wrong ones raise as in a call of the card.
     """
     if not is_plain(x, ALL_DTYPES):
         return None
     size = x.numel()
-    key = (x.dtype, x.is_cpu, size.bit_length() if size >= LARGE else 0, parameters)  # as fastest is another by size
+    key = (
+        x.dtype,
+        x.is_cpu,
+        size.bit_length() if size >= LARGE else 0,
+        parameters,
+    )  # the fastest kernel depends on the size
     kernel = card.kernels.get(key)
     if kernel is None:
         if key in card.kernels:
@@ -133,7 +138,7 @@ def run_kernel(card: Any, x: Tensor, parameters: tuple[tuple[str, Any], ...] = (
 
 
 def is_own(card: Any, x: Tensor, parameters: dict[str, Any]) -> bool:
-    """Whether PyTorch's own function of x is as good as the card, wherever it writes the values."""
+    """Whether PyTorch's own function is as accurate as the card for x, in place too."""
     if not is_plain(x, ALL_DTYPES) or not x.is_cpu:
         return False
     try:
@@ -144,17 +149,17 @@ def is_own(card: Any, x: Tensor, parameters: dict[str, Any]) -> bool:
 
 
 def keep(card: Any, key: Any, kernel: Any) -> None:
-    """Remember a card's kernel for a choice of parameters; of choices without end, as by a schedule, only the last."""
+    """Store a card's kernel. At `MOST` clear the others first: a schedule may change parameters without end."""
     if len(card.kernels) >= MOST:
         card.kernels.clear()
     card.kernels[key] = kernel
 
 
-MOST = 100  #: kernels of a card
+MOST = 100  #: kernels that a card keeps
 
 
 def _bind(card: Any, parameters: dict[str, Any], x: Tensor) -> tuple[dict[str, Any], Body, Body | None]:
-    """The card's settings, and its body and slope with them; no slope where one of them is an array."""
+    """Return the card's settings, and its body and slope with them; the slope is None if a setting is an array."""
     from slopes.kernels import are_literals
 
     settings, body, slope = card.bind(sys.modules["slopes.readings.torch"], x, parameters)
@@ -162,13 +167,13 @@ def _bind(card: Any, parameters: dict[str, Any], x: Tensor) -> tuple[dict[str, A
 
 
 LARGE = 2**12  #: entries from which a compiled kernel is worth its compilation
-KEPT = 2**17 - 1  #: entries up to which slopes are computed with the values, and kept until the backward
+KEPT = 2**17 - 1  #: entries up to which the forward computes the slopes and keeps them for the backward
 
 
 def _make_kernel(card: Any, parameters: dict[str, Any], x: Tensor) -> Kernel | None:
-    """Return the kernel of a card for tensors as x is one, in its fastest form.
+    """Return the fastest kernel of a card for tensors like x.
 
-    There is none without a derivative, as autograd must see the operations, and none where an array is bound.
+    None without a derivative, as autograd must see the operations, and None if a parameter is an array.
     """
     settings, body, slope = _bind(card, parameters, x)
     if slope is None:
@@ -201,13 +206,13 @@ def _compile(card: Any, parameters: dict[str, Any], x: Tensor) -> Any:
     return tensors.find(card, parameters, x.dtype) if kernels.are_worthwhile(card, x.numel()) else None
 
 
-EXACT = 2**24  #: the largest number up to which float32 has all whole ones
+EXACT = 2**24  #: float32 holds every integer up to this one
 
 
 class LossKernel:
-    """A loss of plain tensors of one shape and dtype: its reduced values, and their gradient by the first one.
+    """A loss of plain tensors of one shape and dtype, and its gradient by the first one.
 
-    `short` is the loss in few operations, of tensors up to `SMALL` and perhaps not of all of these; `short_slope` its
+    `short` computes the loss in few operations, for tensors up to `SMALL`; it may return None. `short_slope` is its
     slope, None if PyTorch differentiates `short` itself.
     """
 
@@ -256,10 +261,10 @@ def run_loss(
     divisor: Any = None,
     entries: Mapping[str, Tensor] = NO_ENTRIES,
 ) -> Tensor | None:
-    """Return the loss of an element-wise card by a kernel; None where the plain way is due, as over nothing.
+    """Return the loss of an element-wise card by a kernel; None if the general path must compute it.
 
-    The values of the tensors are not looked at unless `is_checked`, which compiled kernels alone do; they alone take
-    weights, a mask, a divisor and parameters that have `entries`, too. Other parameters are as in `run_kernel`.
+    Only compiled kernels check values (`is_checked`) and take weights, a mask, a divisor and `entries` (parameters
+    with one value per entry). Other parameters are as in `run_kernel`. Empty tensors give None.
     """
     x, *others = tensors
     if not is_plain(x):
@@ -317,11 +322,11 @@ def run_loss(
 
 
 Counted = tuple[Tensor | None, float | None]
-"""The weight of each value, None for 1, and the denominator of their sum, None where the loss is not reduced."""
+"""The weight of each value (None for 1), and the denominator of their sum (None if the loss is not reduced)."""
 
 
 def _count(x: Tensor, reduction: str, weight: Any, mask: Any, divisor: Any) -> Counted | None:
-    """Return how values of the shape of x count; None for arguments that are special, or that the plain way refuses."""
+    """Return weights and denominator for values of x's shape; None for arguments that kernels do not take."""
     if reduction not in ("mean", "sum", "none") or (divisor is not None and reduction != "mean"):
         return None
     if mask is not None:
@@ -342,7 +347,7 @@ def _count(x: Tensor, reduction: str, weight: Any, mask: Any, divisor: Any) -> C
 
 
 def _is_autocast(x: Any) -> bool:
-    """Whether autocast makes float32 of a large tensor on a CPU, to which nothing else is special."""
+    """Whether autocast computes x in float32, and x is a large CPU tensor that is plain otherwise."""
     if torch.compiler.is_dynamo_compiling() or type(x) not in TYPES or not x.is_cpu or x.dtype not in AUTOCAST:
         return False
     if not torch.is_autocast_enabled("cpu") or x.numel() < LARGE_FOR_A_LOSS:
@@ -355,7 +360,7 @@ AUTOCAST = (torch.float32, *HALF)
 
 
 def _widen(x: Any) -> Any:
-    """A tensor in float32 if it is of a half type."""
+    """Return a tensor of a half type in float32, anything else unchanged."""
     return x.float() if isinstance(x, Tensor) and x.dtype in HALF else x
 
 
@@ -375,7 +380,7 @@ def _run_compiled_loss(
     entries: Mapping[str, Tensor],
     plain: LossKernel | None = None,
 ) -> Tensor | None:
-    """Return a loss of large tensors of a CPU by a compiled kernel; None where there is none, or one is refused."""
+    """Return a loss of large CPU tensors by a compiled kernel; None if no kernel takes them."""
     from slopes.kernels import TraceError, elementwise_losses, loss_tensors
 
     x, (weight, denominator) = tensors[0], counted
@@ -407,7 +412,7 @@ def _pull_back_counted(
     incoming: Tensor,
     *tensors: Tensor,
 ) -> Tensor:
-    """Return the gradient of such a loss, composed of operations of torch."""
+    """Return the gradient of a weighted loss, composed of torch operations."""
     count = len(card.kind.arguments)
     arguments, (*arrays, weight) = tensors[:count], (*tensors[count:], None)[: len(entries) + 1]
     x, r = tensors[0], sys.modules["slopes.readings.torch"]
@@ -433,9 +438,9 @@ def _make_loss_kernel(card: Any, reduction: str, parameters: dict[str, Any], x: 
 
 
 def run_gate(card: Any, axis: int, parameters: dict[str, Any], *tensors: Tensor) -> Tensor | None:
-    """Return a gate of large tensors of a CPU along an axis by a compiled kernel; None where the plain way is due.
+    """Return a gate of a large CPU tensor along an axis by a compiled kernel; None if the general path must compute it.
 
-    Two tensors, x and a cotangent, go the plain way.
+    Two tensors, x and a cotangent, give None.
     """
     x = tensors[0]
     if len(tensors) > 1 or not is_plain(x) or not x.is_cpu or x.numel() < LARGE or not x.is_contiguous():
@@ -460,7 +465,7 @@ def run_gate(card: Any, axis: int, parameters: dict[str, Any], *tensors: Tensor)
 
 
 def run_map(card: Any, x: Tensor, axis: int) -> Tensor | None:
-    """Return PyTorch's softmax, log_softmax or glu, whichever the card is, along an axis; None where it will not do.
+    """Return PyTorch's softmax, log_softmax or glu (whichever the card is) along an axis; None if it is inaccurate.
 
     PyTorch's convention holds: a row of −inf alone is NaN.
     """
@@ -476,9 +481,9 @@ def run_map(card: Any, x: Tensor, axis: int) -> Tensor | None:
 def run_nll(
     rows: Tensor, labels: Tensor, reduction: str, ignore_index: int, is_normalized: bool = False
 ) -> Tensor | None:  # fmt: skip
-    """Return PyTorch's cross-entropy (`is_normalized`: NLL) of a matrix and labels; None where the plain way is due.
+    """Return PyTorch's cross-entropy (or NLL, if `is_normalized`) of a matrix and labels; None for other arguments.
 
-    PyTorch's conventions hold: labels are looked at by its function, and the mean over nothing is NaN.
+    PyTorch's conventions hold: its function checks the labels, and the mean over nothing is NaN.
     """
     plain = is_plain(rows) and rows.dtype is torch.float32 and rows.is_cpu and rows.ndim == 2 and rows.numel()
     if not plain or type(labels) is not Tensor or labels.dtype is not torch.int64 or labels.shape != rows.shape[:1]:
@@ -489,7 +494,7 @@ def run_nll(
 
 
 class _DirectLoss(torch.autograd.Function):
-    """The same for a loss."""
+    """A loss by a kernel, without the set-up for transforms."""
 
     @staticmethod
     def forward(ctx: Any, kernel: LossKernel, *tensors: Tensor) -> Tensor:
@@ -507,7 +512,7 @@ class _DirectLoss(torch.autograd.Function):
 
 
 class _CompiledLoss(torch.autograd.Function):
-    """A loss by a compiled kernel, such as `LossOfTensors`; the forward of a mean or a sum computes the gradient."""
+    """A loss by a compiled kernel, such as `LossOfTensors`; if it is reduced, the forward computes the gradient."""
 
     @staticmethod
     def forward(ctx: Any, loss: Any, *tensors: Tensor) -> Tensor:
@@ -524,7 +529,7 @@ class _CompiledLoss(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         (incoming,), tensors, loss = gradients, ctx.saved_tensors, ctx.loss
-        gradient, ctx.gradient = ctx.gradient, None  # it is given away; a second backward computes one anew
+        gradient, ctx.gradient = ctx.gradient, None  # the caller owns it; a second backward computes a new one
         if torch.is_grad_enabled() or not is_plain(incoming):
             pulled = loss.pull_back(incoming, *tensors)
         elif gradient is None:
@@ -560,10 +565,10 @@ class _Direct(torch.autograd.Function):
 
 
 class _CompiledGate(_Direct):
-    """The same of a gate, whose kernels are those of tensors of one shape."""
+    """A gate by a kernel for tensors of one shape."""
 
 
-#: `Function.apply` without its Python, which is for the transforms that `is_plain` excludes
+#: `Function.apply` without its Python code, which serves the transforms that `is_plain` excludes
 _apply_loss: Callable[..., Any] = super(torch.autograd.Function, _DirectLoss).apply
 _apply_gate: Callable[..., Any] = super(torch.autograd.Function, _CompiledGate).apply
 apply_compiled_loss: Callable[..., Any] = super(torch.autograd.Function, _CompiledLoss).apply

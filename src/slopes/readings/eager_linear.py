@@ -1,8 +1,8 @@
 """`slopes.linear_loss` for tensors: the forward computes the gradients, chunk by chunk, and the backward scales them.
 
-A chunk's logits lie in one buffer, where a kernel writes their gradient. A loss that is not reduced computes its values
-in the forward, and in the backward the logits again, once it knows the cotangent. Everything special (a compiler, a
-transform, forward mode, a backward that is differentiated itself) is composed of operations on all logits.
+A chunk's logits lie in one buffer, which a kernel may overwrite with their gradient. Without a reduction the forward
+computes only the values; the backward computes the logits again, as it knows the cotangent. Special cases (a
+compiler, a transform, forward mode, a backward that is differentiated itself) are composed of operations on all logits.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ Tensor = torch.Tensor
 
 
 def compute_linear_loss(rows: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """Return the loss of x @ weight.T + bias by the rows' card, where rows is a `slopes.fused.LinearRows`."""
+    """Return the loss of x @ weight.T + bias; `rows` is a `slopes.fused.LinearRows`."""
     if torch.compiler.is_dynamo_compiling() or not rows.r.autocasts(x):
         result = _run_plain(rows, x, weight, bias)
         return _compose(rows, x, weight, bias) if result is None else result
     device = x.device.type
     dtype = torch.get_autocast_dtype(device)
-    rows.dtype = torch.float32 if dtype in HALF else dtype  # of a loss under autocast
+    rows.dtype = torch.float32 if dtype in HALF else dtype  # autocast computes losses in float32
     with torch.autocast(device, enabled=False):
         result = _run_plain(rows, x.to(dtype), weight.to(dtype), None if bias is None else bias.to(dtype))
     return _compose(rows, x, weight, bias) if result is None else result
 
 
 def _run_plain(rows: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor | None:
-    """Return the loss of plain tensors of one type; None for others."""
+    """Return the loss of plain tensors of one dtype; None for others."""
     tensors = [x, weight] if bias is None else [x, weight, bias]
     beside = rows.target, rows.row_weight, rows.mask, rows.divisor, *rows.options.values()
     are_plain = all(is_plain(t, ALL_DTYPES) and t.dtype is x.dtype and t.device == x.device for t in tensors)
@@ -48,7 +48,7 @@ def _run_plain(rows: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Ten
 
 
 def _compose(rows: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """The same of all logits at once, by operations that every transform knows."""
+    """Return the loss of all logits at once, by operations that every transform supports."""
     if bias is not None and bias.dtype is not x.dtype:
         bias = bias.to(x.dtype)
     logits = functional.linear(x, weight.to(x.dtype), bias)
@@ -60,7 +60,7 @@ def _compose(rows: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tenso
 
 
 def _product_dtype(x: Tensor) -> torch.dtype:
-    """The dtype of products of matrices: half types of a CPU only where it multiplies them itself."""
+    """Return the dtype of matrix products: float32 for a half type that the CPU cannot multiply."""
     if x.dtype in HALF and x.is_cpu and not (x.dtype is torch.bfloat16 and _has_bfloat16()):
         return torch.float32
     return x.dtype
@@ -72,7 +72,7 @@ def _has_bfloat16() -> bool:
 
 
 class _Gradients:
-    """The gradients by x, weight and bias, to which chunks are added; those that nobody wants are None."""
+    """The gradients by x, weight and bias, summed over chunks; None if not wanted."""
 
     def __init__(self, x: Tensor, weight: Tensor, bias: Tensor | None, wanted: tuple[bool, ...], skips: bool) -> None:
         self.dtype = _product_dtype(x)
@@ -86,7 +86,7 @@ class _Gradients:
         self._is_first = True
 
     def add(self, rows: Any, x: Tensor, gradient: Tensor) -> None:
-        """Add what comes of the gradient by the logits of some rows, x being those rows."""
+        """Add the contribution of some rows: x has these rows, `gradient` the gradient by their logits."""
         narrow = gradient.to(self.dtype)
         if self.by_x is not None and isinstance(rows, slice):
             torch.mm(narrow, self.weight, out=self.by_x[rows])
@@ -110,7 +110,7 @@ class _Gradients:
 def _compute(
     rows: Any, x: Tensor, weight: Tensor, bias: Tensor | None, wanted: tuple[bool, ...], cotangent: Tensor | None = None
 ) -> tuple[Tensor, Any, list[Tensor | None]]:
-    """(all values, how much of them counts, the gradients of their sum or, with a cotangent, pulled back by it)."""
+    """Return (all values, their count in the mean, the gradients of their sum, weighted by a cotangent if given)."""
     gradients = _Gradients(x, weight, bias, wanted, rows.kept is not None)
     parts: list[Tensor] = []
     count: Any = 0
@@ -143,7 +143,7 @@ def _compute(
 
 
 def _run(batch: Any, buffer: Callable[[str, int], Tensor]) -> tuple[Tensor, Tensor]:
-    """(values, gradient by the logits) of a batch by its kernel, which writes over the logits if it can."""
+    """Return (values, gradient by the logits) of a batch by its kernel, which overwrites the logits if it can."""
     kernel = batch.kernel.get("value", "vjp")
     logits, *others = (x.detach().numpy() for x in (widen_half(batch.arguments[0]), *batch.arguments[1:]))
     is_half = batch.arguments[0].dtype in HALF
@@ -154,7 +154,7 @@ def _run(batch: Any, buffer: Callable[[str, int], Tensor]) -> tuple[Tensor, Tens
 
 
 def _again(rows: Any, tensors: list[Tensor | None], gradient: Tensor, wanted: tuple[bool, ...]) -> list[Tensor | None]:
-    """The gradients as operations on the tensors, which can be differentiated."""
+    """Return the gradients, composed of operations that autograd can differentiate."""
     with torch.enable_grad():
         result = _compose(rows, *tensors).to(gradient.dtype)  # type: ignore[arg-type]
         inputs = [tensor for tensor, is_wanted in zip(tensors, wanted, strict=True) if is_wanted]
@@ -217,6 +217,6 @@ class _Values(torch.autograd.Function):
         return None, *(total if total is None else total.to(tensor.dtype) for tensor, total in pairs)
 
 
-#: `Function.apply` without its Python, which is for the transforms that go another way
+#: `Function.apply` without its Python code, which serves transforms; those are handled before
 _apply_loss: Callable[..., Any] = super(torch.autograd.Function, _Loss).apply
 _apply_values: Callable[..., Any] = super(torch.autograd.Function, _Values).apply

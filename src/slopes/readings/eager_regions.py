@@ -1,7 +1,7 @@
-"""Overlap losses of plain tensors on a CPU, by compiled kernels: the loss and its gradient in one call.
+"""Overlap losses of plain CPU tensors, by compiled kernels: the loss and its gradient in one call.
 
-As for other losses, the forward of a mean or a sum computes the gradient and the backward gives it away; a second
-backward, one of each region's value, and one that is to be differentiated are composed of torch operations.
+As for other losses, the forward of a mean or a sum computes the gradient, and the backward returns it. Torch operations
+compute a second backward, the backward of an unreduced loss, and one that is differentiated itself.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class _Regions:
         self.is_reduced = reduction != "none"
 
     def value(self, gradient: Tensor | None, x: Tensor, target: Tensor) -> Tensor | None:
-        """Return the loss, and write its gradient to a tensor; None where a target is no chance."""
+        """Return the loss, and write its gradient to a tensor; None if a target is no probability."""
         from slopes.kernels.tensors import as_array, flat
 
         arrays = [None if a is None else as_array(flat(a)).reshape(self.shape) for a in (x, target, gradient)]
@@ -38,11 +38,11 @@ class _Regions:
         return torch.full((), float(values.sum(dtype="float64")) / count, dtype=x.dtype)
 
     def pull(self, incoming: Tensor, x: Tensor, target: Tensor) -> Tensor:
-        """Return a gradient pulled back, as there is no kernel for it."""
+        """Return the vjp as `pull_back` does: there is no kernel for it."""
         return self.pull_back(incoming, x, target)
 
     def pull_back(self, incoming: Tensor, x: Tensor, target: Tensor) -> Tensor:
-        """Return a gradient pulled back, composed of torch operations."""
+        """Return the vjp, composed of torch operations."""
         r = sys.modules["slopes.readings.torch"]
         batch, value, slope = self.card._enter(
             r, (x, target), reduction="sum", weight=None, mask=None, divisor=None, options=dict(self.options)
@@ -53,7 +53,7 @@ class _Regions:
 
 
 def run_regions(card: Any, reduction: str, tensors: tuple[Tensor, ...], options: dict[str, Any]) -> Tensor | None:
-    """Return an overlap loss of large tensors of a CPU by a compiled kernel; None where the plain way is due."""
+    """Return an overlap loss of large CPU tensors by a compiled kernel; None if the general path must compute it."""
     x, target = tensors
     if not is_plain(x) or not x.is_cpu or x.numel() < LARGE_FOR_A_LOSS or reduction not in ("mean", "sum", "none"):
         return None

@@ -1,8 +1,8 @@
-"""Losses of rows of plain tensors on a CPU, by compiled kernels: the value and the gradient in one pass.
+"""Losses of rows of plain CPU tensors, by compiled kernels: the value and the gradient in one pass.
 
-The forward computes the gradient of the reduced loss along with its value and saves it: the backward has only to scale
-it. A loss that is not reduced keeps its argument, and the backward computes the gradient for the cotangent it gets.
-Where a backward is to be differentiated itself, it is composed of torch operations, as it is without kernels.
+The forward of a reduced loss computes and saves the gradient too, and the backward scales it. Without a reduction the
+backward computes the gradient for its cotangent. A backward that is differentiated itself is composed of torch
+operations.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ Tensor = torch.Tensor
 
 
 def has_many_entries(x: Any) -> bool:
-    """Whether x is a tensor of so many entries that a kernel may be worth its compilation."""
+    """Whether x is a tensor with enough entries to be worth compiling a kernel."""
     if not isinstance(x, Tensor) or torch.compiler.is_dynamo_compiling():
         return False
     size = x.numel()
-    return type(size) is int and size >= LARGE  # an export has symbols for sizes, of which no question may be asked
+    return type(size) is int and size >= LARGE  # an export's sizes are symbols, which must not be compared
 
 
 def may_have_row_kernel(x: Any) -> bool:
-    """Whether kernels of rows may compute with x."""
+    """Whether kernels of rows may take x."""
     from slopes.kernels.compiling import is_available
 
     return has_many_entries(x) and x.is_cpu and is_available()
 
 
 def run_map_of_rows(card: Any, x: Tensor, axis: int) -> Tensor | None:
-    """Return softmax or log_softmax, whichever the card is, of large rows by a kernel; None where it will not do.
+    """Return softmax or log_softmax (whichever the card is) of large rows by a kernel; None if it does not fit.
 
-    PyTorch's convention holds: a row of −inf alone is NaN. So where a row may begin with −inf there is no result.
+    PyTorch gives NaN for a row of −inf alone, so the result is None if a row begins with −inf.
     """
     if not is_plain(x, ALL_DTYPES) or axis not in (-1, x.ndim - 1) or not x.is_contiguous():
         return None
@@ -53,7 +53,7 @@ def run_map_of_rows(card: Any, x: Tensor, axis: int) -> Tensor | None:
 
 
 def map_by_kernel(card: Any, output: str, settings: dict[str, Any], rows: list[Tensor]) -> Tensor | None:
-    """Return the "value" or "vjp" of a map of rows by its kernel; None where the plain way is due."""
+    """Return the "value" or "vjp" of a map of rows by its kernel; None if the general path must compute it."""
     x = rows[0]
     if not may_have_row_kernel(x) or not all([is_plain(t, ALL_DTYPES) and t.dtype is x.dtype for t in rows]):
         return None
@@ -72,7 +72,7 @@ def map_by_kernel(card: Any, output: str, settings: dict[str, Any], rows: list[T
 def _find_map_kernel(
     card: Any, settings: dict[str, Any], x: Tensor, output: str, wants_gradient: bool, key: tuple[Any, ...]
 ) -> Any:
-    """Return the kernels of a map for x, and remember those of a card of ours under the key."""
+    """Return the kernels of a map for x; keep them under the key if the card is the package's own."""
     from slopes import kernels
     from slopes.kernels.card_kernel import find_map_kernel
 
@@ -86,7 +86,7 @@ def _find_map_kernel(
 
 
 def widen_half(x: Tensor) -> Tensor:
-    """A tensor of a half type in float32, any other one as it is."""
+    """Return a tensor of a half type in float32, any other unchanged."""
     return x.float() if x.dtype in HALF else x
 
 
@@ -94,13 +94,13 @@ def find_row_kernel(
     card: Any, settings: dict[str, Any], x: Tensor, axis: int, labels: bool, smoothing: float, beside: tuple[Any, ...],
     has_slope: bool,
 ) -> Any:  # fmt: skip
-    """Return the kernels of a loss for a tensor x with its rows along an axis; None where the plain way is due.
+    """Return the kernels of a loss for a tensor x with its rows along an axis; None if no kernel takes the call.
 
-    `beside` has the other arguments of the call. With `has_slope` a gradient is asked of the call itself.
+    `beside` has the call's other arguments. With `has_slope` the call itself returns a gradient.
     """
     if not has_many_entries(x) or not x.is_cpu:
         return None
-    # A batch knows the dtype of its loss, which autocast changes.
+    # Autocast is allowed, as a batch knows the dtype that it gives the loss.
     if not is_plain(x, ALL_DTYPES, True) or not all(is_constant(other, x.device) for other in beside):
         return None
     wants_gradient = torch.is_grad_enabled() and x.requires_grad
@@ -118,7 +118,7 @@ def find_row_kernel(
 
 
 def is_constant(x: Any, device: torch.device) -> bool:
-    """Whether x is no tensor, or a plain one on the device that wants no gradient."""
+    """Whether x is no tensor, or a plain one on the device that needs no gradient."""
     if not isinstance(x, Tensor):
         return True
     if type(x) not in TYPES or x.device != device or x.layout is not torch.strided or x.is_nested:
@@ -127,9 +127,9 @@ def is_constant(x: Any, device: torch.device) -> bool:
 
 
 class Reduction:
-    """How the values of a loss become its result: what `finish` makes of them, and its gradient by each value.
+    """The step from a loss's values to its result: `finish`, and its gradient by each value (`cotangent`).
 
-    Where `counts` is given, values count only where it is True.
+    If `counts` is given, values count only where it is True.
     """
 
     __slots__ = ("cotangent", "counts", "finish")
@@ -139,7 +139,7 @@ class Reduction:
 
 
 def compute_loss(kernel: Any, reduction: Reduction, x: Tensor, *others: Tensor) -> Tensor:
-    """Return the loss of rows x by a kernel; of values as they are if the reduction has no cotangent."""
+    """Return the loss of rows x by a kernel; without a cotangent, `finish` is differentiated by autograd."""
     if torch.is_grad_enabled() and x.requires_grad:
         if reduction.cotangent is None:
             return reduction.finish(_apply_values(kernel, reduction.counts, x, *others))
@@ -154,10 +154,10 @@ def run_loss_of_labels(
     card: Any, reduction: str, x: Tensor, labels: Tensor, parameters: tuple[tuple[str, Any], ...] = (),
     ignored: int | None = None,
 ) -> Tensor | None:  # fmt: skip
-    """Return the mean or the sum of a loss of ours for a matrix and labels; None where the plain way is due.
+    """Return the mean or sum of one of our losses of labels; None if the general path must compute it.
 
-    It is due as well where a label is the ignored one, or no class, and where entries of x are to be checked, as
-    probabilities are. The parameters are as in `eager.run_kernel`.
+    None too if a label may be ignored or is no class, or if entries of x must be checked, as probabilities are. The
+    parameters are as in `eager.run_kernel`.
     """
     if not is_plain(x) or not x.is_cpu or x.ndim != 2 or x.numel() < FEWEST or reduction not in ("mean", "sum"):
         return None
@@ -182,7 +182,7 @@ def run_loss_of_labels(
 
 
 def _is_cross_entropy(card: Any) -> bool:
-    """Whether a card is ours of that name, with the default parameters."""
+    """Whether a card is `slopes.cross_entropy` with its default parameters."""
     return card.body.__name__ == "cross_entropy" and card.body.__module__.startswith("slopes.") and not card.bound
 
 
@@ -202,7 +202,7 @@ def _find_label_kernel(card: Any, parameters: dict[str, Any], x: Tensor, has_slo
 
 @lru_cache(maxsize=64)
 def _reduction_of_rows(count: int, reduction: str, dtype: torch.dtype) -> Reduction:
-    """How the values of so many rows, all of which count, become their mean or their sum."""
+    """Return the `Reduction` to the mean or sum of `count` rows that all count."""
     with torch.inference_mode(False):
         cotangent = torch.full((count,), 1 / count if reduction == "mean" else 1.0, dtype=dtype)
     reduce = torch.mean if reduction == "mean" else torch.sum
@@ -228,7 +228,7 @@ def _reduction_of(batch: Any) -> Reduction:
 
 
 def _run(kernel: Any, *tensors: Tensor) -> list[Tensor]:
-    """Return the outputs of a kernel; large ones lie in huge pages."""
+    """Return the outputs of a kernel, large ones in huge pages."""
     from slopes.kernels.tensors import TYPES, advise, as_array
 
     x = tensors[0]
@@ -247,14 +247,14 @@ def _run(kernel: Any, *tensors: Tensor) -> list[Tensor]:
 
 
 def is_to_be_differentiated(gradient: Tensor) -> bool:
-    """Whether the backward is to be differentiated, or runs for many gradients at once."""
+    """Whether the backward is differentiated itself, or runs for many gradients at once."""
     is_batched = functorch.is_functorch_wrapped_tensor(gradient) or functorch.is_legacy_batchedtensor(gradient)
     is_special = type(gradient) is not Tensor or is_batched or bool(_C._len_torch_dispatch_stack())
     return torch.is_grad_enabled() or is_special
 
 
 def _pull_back(kernel: Any, counts: Tensor | None, cotangent: Tensor, x: Tensor, *others: Tensor) -> Tensor:
-    """The gradient by operations that autograd can differentiate; rows that do not count are not read."""
+    """Return the gradient by operations that autograd can differentiate, without reading rows that do not count."""
     if counts is not None:
         x = torch.where(counts.unsqueeze(-1), x, 0.0)
     rows: Tensor = cotangent.unsqueeze(-1) * kernel.slope(widen_half(x), *others)
@@ -310,7 +310,7 @@ class _Values(torch.autograd.Function):
 
 
 class _Map(torch.autograd.Function):
-    """A map of rows, which saves its argument as it came."""
+    """A map of rows, which saves its argument in its own dtype."""
 
     @staticmethod
     def forward(ctx: Any, kernel: Any, x: Tensor) -> Tensor:
@@ -327,7 +327,7 @@ class _Map(torch.autograd.Function):
         return None, _run(ctx.kernel.get("vjp"), widen_half(x), gradient)[0].to(x.dtype)
 
 
-#: `Function.apply` without its Python, which is for the transforms that kernels exclude
+#: `Function.apply` without its Python code, which serves transforms, where kernels do not run
 _apply_loss: Callable[..., Any] = super(torch.autograd.Function, _Loss).apply
 _apply_values: Callable[..., Any] = super(torch.autograd.Function, _Values).apply
 _apply_map: Callable[..., Any] = super(torch.autograd.Function, _Map).apply
