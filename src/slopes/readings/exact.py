@@ -1,7 +1,7 @@
-"""The exact reading: the same bodies at as many digits as asked, by mpmath.
+"""The exact reading: bodies computed by mpmath at any number of digits.
 
-An `Exact` is an array of mpmath numbers at the precision of this module's own context, so that the user's
-`mpmath.mp` is left alone. There is but one such context: `precision` lets one thread at a time compute with it.
+An `Exact` is an array of mpmath numbers in this module's own context, which leaves the user's `mpmath.mp` alone. All
+threads share the context: `precision` admits one at a time.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Number = context.mpf
 
 
 def number(x: Any) -> Any:
-    """x at full precision: constants by their name, floats by their binary value."""
+    """Convert x at full precision: constants by their name, floats by their binary value."""
     if type(x) is Constant:
         return _constant(x.text)
     if type(x) is Dual:
@@ -47,7 +47,7 @@ def _constant(text: str) -> Any:
 
 @contextmanager
 def precision(digits: int) -> Iterator[None]:
-    """Compute with so many digits inside the block, while other threads wait."""
+    """Compute with `digits` digits inside the block, while other threads wait."""
     with _lock:
         before, context.dps = context.dps, digits
         try:
@@ -60,8 +60,8 @@ class Exact(np.ndarray):
     """An object array of mpmath numbers (or, from comparisons, of booleans)."""
 
     def __new__(cls, x: Any) -> Exact:
-        """Take numbers at full precision: constants by their name, floats by their binary value."""
-        x = number(x) if type(x) is Constant else x  # which NumPy would take for a plain float
+        """Convert numbers at full precision, as `number` does."""
+        x = number(x) if type(x) is Constant else x  # NumPy would take it for a plain float
         return np.asarray(np.frompyfunc(number, 1, 1)(x), dtype=object).view(cls)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
@@ -83,13 +83,13 @@ def _map(function: Callable[..., Any], *arrays: Any) -> Exact:
 
 
 def _lift(name: str, slope: Callable[[Any], Any]) -> Callable[[Array], Exact]:
-    """A function of the context, of which duals get the slope."""
+    """Return an array function of the context's function, with its slope for duals."""
     return partial(_map, lambda v: chain(v, getattr(context, name), slope))
 
 
 # --------------------------------------------------------------------------------------- primitives
 
-HUGE = 50  #: from this power of 2 on, mpmath squares e once for each bit of x, which takes long
+HUGE = 50  #: from 2**HUGE on, mpmath squares e once for each bit of x, which is slow
 
 
 def _exp(v: Any) -> Any:
@@ -270,9 +270,9 @@ def ndtr(x: Array, times: Array) -> Array:
     return times * _map(lambda v: chain(v, lambda v: _erfc(-v / context.sqrt(2), context.prec) / 2, _density), x)
 
 
-@lru_cache(maxsize=4096)  # where one column of rows is moved, the others come again
+@lru_cache(maxsize=4096)  # `slope_of` moves one column at a time and computes the others again
 def _erfc(v: Any, bits: int) -> Any:
-    """erfc at so many bits, which are the context's, by its asymptotic series where mpmath's own overflows."""
+    """Return erfc at the context's bits, by its asymptotic series where mpmath's own overflows."""
     if not 1e10 < abs(v) < context.inf:
         return context.erfc(v)
     if v < 0:
@@ -429,12 +429,12 @@ def enter(x: Array, what: str, like: Array | None = None) -> Array:
 
 
 def arange(n: int, like: Array) -> Array:
-    """0, 1, …."""
+    """Return 0, 1, …, n − 1."""
     return np.arange(n)
 
 
 def joined(a: Array, b: Array) -> Array:
-    """Two arrays, one after the other along the last axis."""
+    """Return two arrays, concatenated along the last axis."""
     return np.concatenate([a, b], axis=-1).view(Exact)
 
 
@@ -444,66 +444,66 @@ def is_integer(x: Array) -> bool:
 
 
 def result_dtype(x: Array, loss: bool = False) -> Any:
-    """Exact numbers have but one dtype."""
+    """Return object, the only dtype of exact numbers."""
     return object
 
 
 def widen(x: Array, like: Array | None = None) -> Array:
-    """x as an exact array."""
+    """Return x as an exact array."""
     return x if isinstance(x, Exact) else Exact(x)
 
 
 def narrow(x: Array, dtype: Any) -> Array:
-    """The result as it is."""
+    """Return the result unrounded, as an exact array."""
     return x if isinstance(x, Exact) else Exact(x)
 
 
 def quiet() -> AbstractContextManager[Any]:
-    """Rounding an infinity to a float, as comparisons do, is no cause for a warning."""
+    """Silence NumPy's warnings, as comparisons round infinities to floats."""
     return np.errstate(all="ignore")
 
 
 def is_concrete(x: Array) -> bool:
-    """Exact numbers can be looked at, and are taken as they are."""
+    """Return False, so that values are not checked."""
     return False
 
 
 def isnan(x: Array) -> Array:
-    """Where x is NaN."""
+    """Mask of the NaNs in x."""
     return _map(lambda v: bool(v != v), x)
 
 
 def total(x: Array) -> Array:
-    """The sum of all entries."""
+    """Sum of all entries."""
     return Exact(np.sum(x.view(np.ndarray)))
 
 
 def count(x: Array) -> int:
-    """The number of entries."""
+    """Number of entries."""
     return int(x.size)
 
 
 def differentiable(value: Callable[..., Array], slope: Callable[..., Array] | None, x: Array, *rest: Array) -> Array:
-    """value(x, *rest)."""
+    """Return value(x, *rest)."""
     return value(x, *rest)
 
 
 def pullable(value: Callable[..., Array], pull_back: Callable[..., Array] | None, x: Array, *rest: Array) -> Array:
-    """value(x, *rest)."""
+    """Return value(x, *rest)."""
     return value(x, *rest)
 
 
 def wants_gradient(x: Array) -> bool:
-    """Exact numbers never want one."""
+    """Return False: exact numbers have no gradients."""
     return False
 
 
 def slope_of(
     name: str, value: Callable[..., Array], x: Array, *rest: Array, cotangent: Array = 1, coupled: bool = False
 ) -> Array:
-    """The slope by central differences at three times the working precision, of a body smooth near x.
+    """Return the slope of a body smooth near x, by central differences at three times the working precision.
 
-    Rows are moved one column after the other, or where a value depends on other rows too, one entry after the other.
+    Rows are moved one column at a time, or if `coupled` (a value depends on other rows), one entry at a time.
     """
     digits = context.dps
     with precision(3 * digits):
@@ -522,20 +522,20 @@ def slope_of(
 
 
 def tangent(value: Callable[..., Array], x: Array, *rest: Array) -> Array:
-    """The derivative of value(x, *rest), each entry of which depends on that of x alone, by forward differentiation.
+    """Return the derivative of an element-wise value(x, *rest), by forward differentiation.
 
-    It takes no step, so neither a kink nearby nor a short period misleads it. At a kink it is the slope of one side.
+    As it takes no step, neither a nearby kink nor a short period misleads it. At a kink it is the slope of one side.
     """
     result = value(_map(lambda v: Dual(v, context.one), x), *rest)
     return _map(lambda v: v.slope if type(v) is Dual else context.zero, result)
 
 
 def parameter(name: str, value: Any, like: Array = None) -> Any:
-    """A card's parameter as its body takes it: numbers at full precision."""
+    """Return a card's parameter for its body: numbers at full precision."""
     numeric = isinstance(value, (int, float, np.number, np.ndarray)) and not isinstance(value, bool)
     return Exact(value) if numeric else value
 
 
 def labels(x: Array) -> Array:
-    """Integer labels as indices."""
+    """Return integer labels as indices."""
     return np.asarray(x)

@@ -1,4 +1,4 @@
-"""The NumPy reading: everything is computed in float64 and rounded once to the argument's dtype."""
+"""The NumPy reading: bodies are computed in float64 and rounded once to the argument's dtype."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def inner(x: Array, y: Array) -> Array:
 
 
 def log_odds(p: Array, like: Array) -> tuple[Array, Array]:
-    """See `slopes.readings.tails.log_odds`; of an array there is no low part."""
+    """See `slopes.readings.tails.log_odds`; for an array the low part is 0."""
     return tails.log_odds(float(p)) if np.ndim(p) == 0 else (log(p) - log1p(-p), 0.0)
 
 
@@ -96,33 +96,33 @@ def double_for(x: Array, *parameters: Array) -> Array:
 
 
 def just_above(x: Array) -> Array:
-    """See `slopes.ops.just_above`; float64 can tell."""
+    """See `slopes.ops.just_above`; float64 needs no step."""
     return x
 
 
 def descending(x: Array) -> Array:
-    """Rows sorted, the largest first."""
+    """Sort rows, the largest first."""
     return -np.sort(-x, axis=-1)
 
 
 def places(x: Array) -> Array:
-    """Where the entries of a row lie, the largest first."""
+    """Indices of a row's entries, the largest first."""
     return np.argsort(-x, axis=-1, kind="stable")
 
 
 def picked(x: Array, places: Array) -> Array:
-    """The entries of a row in another order."""
+    """Reorder the entries of rows."""
     return np.take_along_axis(x, places, -1)
 
 
 def reversed(x: Array) -> Array:
-    """Rows backwards."""
+    """Reverse rows."""
     return x[..., ::-1]
 
 
 def shift_by_top(x: Array) -> tuple[Array, Array]:
-    """(a mask of the first largest entry of each row, x less that entry)."""
-    if not x.shape[-1]:  # of an empty batch
+    """Return (a mask of the first largest entry of each row, x less that entry)."""
+    if not x.shape[-1]:  # argmax refuses an empty row
         return x == x, x
     place = np.argmax(x, axis=-1, keepdims=True)
     top = np.arange(x.shape[-1]) == place
@@ -163,9 +163,9 @@ moveaxis, isnan = np.moveaxis, np.isnan
 
 
 def enter(x: Array, what: str, like: Array | None = None) -> Array:
-    """Return x as an array of numbers that a card can take, or raise TypeError naming it.
+    """Return x as an array of numbers for a card, or raise TypeError naming it.
 
-    Numbers, lists of them and whatever converts to an array by ``__array__`` become one.
+    Numbers, lists of numbers and objects with ``__array__`` are converted.
     """
     if type(x) is not np.ndarray:
         x = _array(x, what)
@@ -176,7 +176,7 @@ def enter(x: Array, what: str, like: Array | None = None) -> Array:
 
 
 def _array(x: Any, what: str) -> Any:
-    """x as a NumPy array, or TypeError."""
+    """Return x as a NumPy array, or raise TypeError."""
     name = what.rpartition(" ")[2]
     if isinstance(x, np.ma.MaskedArray):
         raise TypeError(
@@ -201,7 +201,7 @@ def _array(x: Any, what: str) -> Any:
         if not is_list:
             raise _unreadable(x, what, error) from error
         raise TypeError(f"{what} must be an array of numbers, got a list that is none ({error})") from None
-    except Exception as error:  # whatever the other library raises
+    except Exception as error:  # another library may raise anything
         raise _unreadable(x, what, error) from error
 
 
@@ -216,7 +216,7 @@ def _is_tensor(x: Any) -> bool:
 
 
 def _first_leaf(x: Any) -> Any:
-    """The first entry of the first list in it, and so on; arrays have at most 64 axes."""
+    """Return the first entry of nested lists, down to 64 levels (arrays have no more axes)."""
     for _ in range(64):
         if not isinstance(x, (list, tuple)) or not x:
             break
@@ -225,26 +225,26 @@ def _first_leaf(x: Any) -> Any:
 
 
 def arange(n: int, like: Array) -> Array:
-    """0, 1, …."""
+    """Return 0, 1, …, n − 1."""
     return np.arange(n)
 
 
 def draw(distribution: str, generator: Any, like: Array, owner: str) -> Array:
-    """Noise of the shape of `like`."""
+    """Draw noise of the shape of `like`."""
     if not isinstance(generator, np.random.Generator):
         raise TypeError(f"{owner}: generator must be a numpy.random.Generator here, got {type(generator).__name__}")
     return generator.random(like.shape) if distribution == "uniform" else generator.gumbel(size=like.shape)
 
 
 def spread(values: Array, places: Array, count: int) -> Array:
-    """An array of this many entries that holds the values at their places, and 0 elsewhere."""
+    """Return an array of `count` entries: the values at their places, and 0 elsewhere."""
     result = np.zeros(count, dtype=values.dtype)
     result[places] = values
     return result
 
 
 def joined(a: Array, b: Array) -> Array:
-    """Two arrays, one after the other along the last axis."""
+    """Return two arrays, concatenated along the last axis."""
     return np.concatenate([a, b], axis=-1)
 
 
@@ -254,52 +254,52 @@ def is_integer(x: Array) -> bool:
 
 
 def result_dtype(x: Array, loss: bool = False) -> Any:
-    """The dtype of a result: the argument's own, float64 for integers."""
+    """Return the dtype of a result: the argument's own, float64 for integers."""
     return np.dtype(np.float64) if is_integer(x) else x.dtype
 
 
 def widen(x: Array, like: Array | None = None) -> Array:
-    """x in the dtype that bodies compute in."""
+    """Return x in float64, in which bodies compute."""
     return np.asarray(x, dtype=np.float64)
 
 
 def narrow(x: Array, dtype: Any) -> Array:
-    """The result, rounded once; a scalar for a 0-d result, as NumPy's own functions give."""
+    """Round the result to a dtype; a 0-d result becomes a scalar, as in NumPy's own functions."""
     return np.asarray(x).astype(dtype, copy=False)[()]
 
 
 def quiet() -> AbstractContextManager[Any]:
-    """Bodies compute inf and NaN on purpose: no NumPy warning leaves them."""
+    """Silence NumPy's warnings, as bodies compute inf and NaN on purpose."""
     return np.errstate(all="ignore")
 
 
 def is_concrete(x: Array) -> bool:
-    """Whether the values of x can be looked at here and now."""
+    """Whether the values of x can be read, which is always so for arrays."""
     return True
 
 
 def total(x: Array) -> Array:
-    """The sum of all entries."""
+    """Sum of all entries."""
     return np.sum(x)
 
 
 def extremes(x: Array) -> tuple[float, float]:
-    """The least and the largest entry; NaN if one is."""
+    """Return the least and the largest entry; NaN if any entry is."""
     return float(x.min()), float(x.max())
 
 
 def count(x: Array) -> int:
-    """The number of entries."""
+    """Number of entries."""
     return int(x.size)
 
 
 def differentiable(value: Callable[..., Array], slope: Callable[..., Array] | None, x: Array, *rest: Array) -> Array:
-    """value(x, *rest); the torch reading attaches the slope."""
+    """Return value(x, *rest); only the torch reading attaches the slope."""
     return value(widen(x), *rest)
 
 
 def pullable(value: Callable[..., Array], pull_back: Callable[..., Array] | None, x: Array, *rest: Array) -> Array:
-    """value(x, *rest); the torch reading attaches pull_back(x, *rest, cotangent)."""
+    """Return value(x, *rest); only the torch reading attaches pull_back(x, *rest, cotangent)."""
     return value(widen(x), *rest)
 
 
@@ -309,14 +309,14 @@ LARGE = 2**14  #: entries from which a kernel is worth its compilation
 def computed_by_kernel(
     card: Any, output: str, arrays: list[Array], out: Array | None, parameters: dict[str, Any]
 ) -> Array | None:  # fmt: skip
-    """An output of an activation by its kernel, written to `out` if that is given; None where there is none."""
+    """Return an output of an activation by its kernel, written to `out` if given; None without a kernel."""
     from slopes import kernels
 
     return kernels.compute_if_suitable(card, output, arrays, out, parameters)
 
 
 def map_by_kernel(card: Any, output: str, settings: dict[str, Any], rows: list[Array]) -> Array | None:
-    """The "value" or "vjp" of a map of rows by its kernel; None where there is none."""
+    """Return the "value" or "vjp" of a map of rows by its kernel; None without a kernel."""
     x = rows[0]
     if type(x) is not np.ndarray or x.dtype not in (np.float32, np.float64) or x.size < LARGE:
         return None
@@ -327,7 +327,7 @@ def map_by_kernel(card: Any, output: str, settings: dict[str, Any], rows: list[A
 
 
 def run_gate(card: Any, axis: int, parameters: dict[str, Any], *arrays: Any) -> Array | None:
-    """Return a gate of x along an axis, or a cotangent pulled back through it, by a kernel; None if there is none."""
+    """Return a gate of x along an axis, or its vjp if a cotangent is given, by a kernel; None without a kernel."""
     if not all(type(a) is np.ndarray and a.dtype == arrays[0].dtype for a in arrays):
         return None
     x, *cotangent = arrays
@@ -349,7 +349,7 @@ def run_gate(card: Any, axis: int, parameters: dict[str, Any], *arrays: Any) -> 
 
 
 def for_kernel(x: Array, like: Array | None = None) -> Array:
-    """x in the dtype that a kernel of rows computes in: its own, or that of `like`."""
+    """Return x in the dtype of a kernel of rows: its own, or the dtype of `like`."""
     return x if like is None else x.astype(like.dtype, copy=False)
 
 
@@ -357,7 +357,7 @@ def find_row_kernel(
     card: Any, settings: dict[str, Any], x: Array, axis: int, labels: bool, smoothing: float, beside: tuple[Any, ...],
     has_slope: bool,
 ) -> Any:  # fmt: skip
-    """The kernels of a loss for an array x with its rows along an axis; None where there are none."""
+    """Return the kernels of a loss for an array x with its rows along an axis; None if it has none."""
     if x.dtype not in (np.float32, np.float64) or x.size < LARGE:
         return None
     from slopes.kernels.card_kernel import find_loss_kernel
@@ -377,13 +377,13 @@ def find_row_kernel(
 
 
 def loss_by_kernel(batch: Any) -> Array:
-    """The loss of a batch that has a kernel."""
+    """Return the loss of a batch that has a kernel."""
     (values,) = batch.kernel.get("value")(*batch.arguments)
     return narrow(batch.reduce(widen(values)), batch.dtype)
 
 
 def loss_and_slope_by_kernel(batch: Any) -> tuple[Array, Array]:
-    """The loss of a batch that has a kernel, and its gradient by the first argument."""
+    """Return the loss of a batch that has a kernel, and its gradient by the first argument."""
     values, rows = batch.kernel.get("value", "vjp")(*batch.arguments, batch.cotangent())
     gradient = narrow(batch.restore(rows), result_dtype(batch.original))
     return narrow(batch.reduce(widen(values)), batch.dtype), gradient
@@ -393,7 +393,7 @@ def run_loss(
     card: Any, reduction: str, arrays: tuple[Any, ...], parameters: tuple[tuple[str, Any], ...], is_checked: bool,
     **counting: Any,
 ) -> Any:  # fmt: skip
-    """Return the loss of an element-wise card by a kernel; None where the plain way is due.
+    """Return the loss of an element-wise card by a kernel; None if the general path must compute it.
 
     `counting` may have a weight, a mask and a divisor.
     """
@@ -405,7 +405,7 @@ def run_loss_and_slope(
     card: Any, reduction: str, arrays: tuple[Any, ...], parameters: tuple[tuple[str, Any], ...], is_checked: bool,
     **counting: Any,
 ) -> tuple[Any, Any] | None:  # fmt: skip
-    """Return such a loss and its gradient by the first argument, in one pass; None where the plain way is due."""
+    """Return the loss of `run_loss` and its gradient by the first argument, in one pass; None as there."""
     if card.slope_body is None:
         return None
     return _run_loss_kernel(card, reduction, arrays, parameters, is_checked, has_gradient=True, **counting)
@@ -422,7 +422,7 @@ def _run_loss_kernel(
     mask: Any = None,
     divisor: Any = None,
 ) -> tuple[Any, Any] | None:
-    """(the loss, its gradient or None)."""
+    """Return (the loss, its gradient or None)."""
     x = arrays[0]
     if not all(type(a) is np.ndarray and a.shape == x.shape for a in arrays):
         return None
@@ -453,9 +453,9 @@ def _run_loss_kernel(
 
 
 def _count(x: Array, reduction: str, weight: Any, mask: Any, divisor: Any) -> tuple[Array | None, float | None] | None:
-    """Return the weight of each value, None for 1, and the denominator of their sum, None where there is no sum.
+    """Return the weight of each value (None for 1), and the denominator of their sum (None without a reduction).
 
-    None for arguments that are special, or that the plain way refuses.
+    None for arguments that kernels do not take.
     """
     if divisor is not None and not (reduction == "mean" and type(divisor) in (int, float) and 0 < divisor < math.inf):
         return None
@@ -480,7 +480,7 @@ def _count(x: Array, reduction: str, weight: Any, mask: Any, divisor: Any) -> tu
 
 
 def run_regions(card: Any, reduction: str, arrays: tuple[Any, ...], options: dict[str, Any]) -> Any:
-    """Return an overlap loss by a kernel; None where the plain way is due."""
+    """Return an overlap loss by a kernel; None if the general path must compute it."""
     results = _run_region_kernel(card, reduction, arrays, options, has_gradient=False)
     return None if results is None else results[0]
 
@@ -488,14 +488,14 @@ def run_regions(card: Any, reduction: str, arrays: tuple[Any, ...], options: dic
 def run_regions_and_slope(
     card: Any, reduction: str, arrays: tuple[Any, ...], options: dict[str, Any]
 ) -> tuple[Any, Any] | None:
-    """Return such a loss and its gradient by the prediction; None where the plain way is due."""
+    """Return an overlap loss and its gradient by the prediction; None as in `run_regions`."""
     return _run_region_kernel(card, reduction, arrays, options, has_gradient=True)
 
 
 def _run_region_kernel(
     card: Any, reduction: str, arrays: tuple[Any, ...], options: dict[str, Any], has_gradient: bool
 ) -> tuple[Any, Any] | None:
-    """(the loss, its gradient or None)."""
+    """Return (the loss, its gradient or None)."""
     x, target = arrays
     if not all(type(a) is np.ndarray and a.shape == x.shape for a in arrays):
         return None
@@ -523,7 +523,7 @@ def _run_region_kernel(
 def _loss_kernel(
     card: Any, arrays: tuple[Any, ...], parameters: tuple[tuple[str, Any], ...], is_weighted: bool
 ) -> tuple[Any, list[Any], Any] | None:
-    """The kernels of a loss, its arguments as one-dimensional arrays, and the order in which they have the entries."""
+    """Return the kernels of a loss, its arguments flattened, and the memory order of their entries ("C" or "F")."""
     from slopes.kernels import elementwise_losses
 
     x = arrays[0]
@@ -536,7 +536,7 @@ def _loss_kernel(
 
 
 def _as_numbers(x: Any, dtype: Any) -> Any:
-    """An array in a dtype of floats; None if digits would be lost."""
+    """Convert an array to a floating dtype; None if digits would be lost."""
     if x.dtype == dtype:
         return x
     exact = 2 ** (np.finfo(dtype).nmant + 1)
@@ -546,7 +546,7 @@ def _as_numbers(x: Any, dtype: Any) -> Any:
 
 
 def fits_out(owner: str, out: Any, x: Array) -> None:
-    """Raise TypeError or ValueError unless `out` is None or an array that takes results for x."""
+    """Raise TypeError or ValueError unless `out` is None or an array that fits the results for x."""
     if out is None:
         return
     if not isinstance(out, np.ndarray):
@@ -562,20 +562,20 @@ def fits_out(owner: str, out: Any, x: Array) -> None:
 
 
 def written(out: Array, result: Array) -> Array:
-    """`out`, to which the result is written."""
+    """Write the result to `out`, and return it."""
     out[...] = result
     return out
 
 
 def wants_gradient(x: Array) -> bool:
-    """Arrays never want one."""
+    """Return False: arrays have no gradients."""
     return False
 
 
 def slope_of(
     name: str, value: Callable[..., Array], x: Array, *rest: Array, cotangent: Array = None, coupled: bool = False
 ) -> Array:
-    """The slope of a body that has no derivative of its own, by torch's autograd in float64."""
+    """Return the slope of a body without a derivative of its own, by torch's autograd in float64."""
     try:
         import torch
     except ImportError:
@@ -591,7 +591,7 @@ def slope_of(
 
 
 def parameter(name: str, value: Any, like: Array = None) -> Any:
-    """A card's parameter as its body takes it, or TypeError naming it."""
+    """Return a card's parameter for its body, or raise TypeError naming it."""
     if type(value) in (float, int, bool, str):
         return value
     if isinstance(value, np.ma.MaskedArray):
@@ -605,5 +605,5 @@ def parameter(name: str, value: Any, like: Array = None) -> Any:
 
 
 def labels(x: Array) -> Array:
-    """Integer labels as indices."""
+    """Return integer labels as indices."""
     return x.astype(np.intp, copy=False)

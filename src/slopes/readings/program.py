@@ -1,12 +1,11 @@
-"""A straight-line program: one call of a body, as a list of elementary operations.
+"""Straight-line programs: one call of a body, as a list of elementary operations.
 
-`trace` writes programs, and printers turn them into source for a machine. A program is a value: it can be printed,
-compared and hashed, and its digest is the same in every process. `evaluate` runs it with NumPy, which is the reference
-for printers.
+`trace` records programs, and printers turn them into source code for kernels. Programs can be printed, compared and
+hashed, and a program's digest is the same in every process. `evaluate` runs it with NumPy, as the reference for
+printers.
 
-Arrays hold entries, each for itself, or rows of them on the last axis. A line has one result per entry, per row or per
-call, which is what a constant has. Each has an operation, the places of the lines that it takes, a dtype, and perhaps a
-text:
+Arrays hold independent entries, or rows on the last axis. A line has one result per entry, per row or (as a constant)
+per call. It has an operation, the places of its arguments' lines, a dtype, and for inputs and constants a text:
 
 | operation | result |
 |---|---|
@@ -25,10 +24,10 @@ text:
 | shift | an entry less the third argument, the row's largest, at the place in the second; there 0, unless it is −inf |
 | index, width | the place of each entry in its row, an int64; the length of a row |
 | exp, expm1, log, log1p, sin, cos, tanh, sinh | of one |
-| decay | exp(a)·b, or exp(a)·(b + c), for a <= 0, with a c small beside b, nothing if NaN; 0 where exp(a) vanished |
-| low_of_exp | what exp(a), for a <= 0, has beyond the digits of its dtype |
+| decay | exp(a)·b, or exp(a)·(b + c), for a <= 0, with c small beside b (NaN: 0); 0 where exp(a) underflows by far |
+| low_of_exp | the rounding error of exp(a) in its dtype, for a <= 0 |
 | sigmoid | of a; times b; of a + c, times b; see `slopes.ops.sigmoid` |
-| sigmoid_fine | the same, times a b that has been rounded: to half a unit in the last place more than else |
+| sigmoid_fine | the same for a computed b: more accurate by half a unit in the last place |
 | snake, snake_slope | of one, or of a by a parameter b; see `slopes.ops.snake` |
 | silu | of one: the product with its sigmoid |
 | sigmoid_slope | of a; times b; of a + c, times b; see `slopes.ops.sigmoid_slope` |
@@ -37,7 +36,7 @@ text:
 | softcap | of a by a parameter b |
 | softplus, expm1_less, mish, mish_slope, tanhshrink | of one; log(1 + exp(a)) is the first |
 
-Those from decay on are compound: another machine than one with a form of its own takes those of `tails`.
+Operations from decay on are compound: a printer without its own form of one uses the form of `tails`.
 """
 
 from __future__ import annotations
@@ -59,30 +58,30 @@ class Line:
 
     operation: str
     arguments: tuple[int, ...]
-    """The places of the lines whose results it takes."""
+    """Places of the lines whose results it uses."""
     dtype: str
     """float32, float64, bool or int64."""
     text: str = ""
-    """The name of an input, or the digits of a constant."""
+    """Name of an input, or digits of a constant."""
     per: str = "entry"
-    """What it has one result for: an "entry", a "row" or a "call"."""
+    """One result per "entry", "row" or "call"."""
 
 
 @dataclass(frozen=True)
 class Program:
-    """Lines of which each takes results of earlier ones, and the names of the results that count."""
+    """Lines that each use results of earlier ones, and the names of the outputs."""
 
     lines: tuple[Line, ...]
     outputs: tuple[tuple[str, int], ...]
-    """The name and the place of each result."""
+    """Name and place of each output."""
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """The names of the inputs, in their order."""
+        """Names of the inputs, in their order."""
         return tuple(line.text for line in self.lines if line.operation == "input")
 
     def name(self, place: int) -> str:
-        """Return the name of a line's result: an input's own, a constant's digits, else its place."""
+        """Return the name of a line's result: an input's name, a constant's digits, or "v" and its place."""
         line = self.lines[place]
         return line.text if line.operation in ("input", "constant") else f"v{place}"
 
@@ -99,12 +98,12 @@ class Program:
 
     @cached_property
     def digest(self) -> str:
-        """A hash of the program that is the same in every process."""
+        """Hash of the program, the same in every process."""
         return hashlib.sha256(repr((self.lines, self.outputs)).encode()).hexdigest()
 
 
 def _fma(a: Any, b: Any, c: Any) -> Any:
-    """a·b + c: rounded once in float32, and but for the last bit in float64."""
+    """a·b + c: rounded once in float32, and except for the last bit in float64."""
     if a.dtype == np.float64:
         total = a * b + c
         low = tails.fma(reading, a, b, c)
@@ -118,7 +117,7 @@ def _decay(t: Any, times: Any, low: Any = 0.0) -> Any:
 
 
 def _wide(function: Any, *arguments: Any) -> Any:
-    """Compute in float64, numbers but for the first among the arguments, and round to the dtype of the first."""
+    """Compute in float64, and round to the dtype of the first argument; others may be plain numbers."""
     wide = [a if type(a) is float else a.astype(np.float64) for a in arguments]
     return function(reading, *wide).astype(arguments[0].dtype)
 
@@ -175,9 +174,9 @@ _FUNCTIONS = {
 
 
 def evaluate(program: Program, **inputs: Any) -> dict[str, Any]:
-    """Return the results of a program by their names, computed line by line with NumPy.
+    """Return the outputs of a program by name, computed line by line with NumPy.
 
-    What has one value per row has no axis for its entries.
+    Inputs and outputs with one value per row have no axis for entries.
     """
     results: list[Any] = []
     first = next((line.text for line in program.lines if line.operation == "input"), None)

@@ -1,14 +1,14 @@
-"""Short forms for kernels: a few PyTorch operations that give what a body gives, for float32 on a CPU.
+"""Short forms for kernels: a few PyTorch operations with a body's results, for float32 on a CPU.
 
-A body is made for every transform, dtype and parameter, and takes 10 to 40 operations; of 64 numbers each costs as
-much as its call. Two things shorten it. Float64 has digits and range to spare for float32, so that textbook forms do
-there. And a comparison with a tensor of no axes costs half of one with a number, which PyTorch makes a tensor first.
+A body serves every transform, dtype and parameter in 10 to 40 operations, and on 64 numbers most of an operation's time
+is the call. Two things shorten it. Float64 has digits and range to spare, so textbook forms are accurate enough for
+float32. And a comparison with a 0-d tensor costs half of one with a number, which PyTorch converts to a tensor first.
 
-A few functions have no kink, and PyTorch's own, computed in float64, is right to all digits of float32 where its
-arguments are of common size, with all of its derivatives. Of a small tensor that lies there its backward saves more
-time than a look at the least and the largest entry takes (`PLAIN_RANGES`).
+For a few smooth functions PyTorch's own, computed in float64, is right to all digits of float32 with all derivatives,
+if the arguments are of common size. For small tensors its backward saves more time than it takes to find the least and
+the largest entry (`PLAIN_RANGES`).
 
-The tests hold each form to its body, NaN and kinks included. A slope at a kink is composed of comparisons here too.
+Tests compare each form with its body, NaN and kinks included. A slope at a kink is composed of comparisons here too.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from slopes.readings.tails import is_single
 Tensor = torch.Tensor
 Value = Callable[[Tensor], Tensor]
 Pull = Callable[[Tensor, Tensor], Tensor]
-Pair = tuple[Value, Pull]  #: the value at x, and a gradient, the first argument, times the slope at x
+Pair = tuple[Value, Pull]  #: value(x), and pull(gradient, x): the gradient times the slope at x
 
 _aten = torch.ops.aten
-# those of `functional` without its Python
+# Functions of `functional` without its Python code.
 _hardsigmoid: Value = torch._C._nn.hardsigmoid
 _silu: Value = torch._C._nn.silu
 _mish: Value = torch._C._nn.mish
 _nll_loss: Callable[..., Tensor] = torch._C._nn.nll_loss_nd
-_FAR = 1000.0  #: where every exponential has ended; beyond it, infinity times 0 would be NaN
+_FAR = 1000.0  #: beyond it every exponential is 0 or infinite, and infinity times 0 would be NaN
 
 
 def _single(number: float) -> Tensor:
@@ -49,17 +49,17 @@ WIDE_ONE = _wide(1.0)
 
 
 def _constant(x: Tensor, number: float) -> Tensor:
-    """The number for each entry, NaN at NaN."""
+    """Return the number for each entry, NaN at NaN."""
     return torch.clamp(x, number, number)
 
 
 def _is_inside(x: Tensor, low: float, high: float) -> Tensor:
-    """Where low <= x <= high."""
+    """Mask of low <= x <= high."""
     return x == torch.clamp(x, low, high)
 
 
 def _next(number: float, towards: float) -> float:
-    """The next number of float32."""
+    """Return the next float32 number."""
     return float(torch.nextafter(_single(number), _single(towards)))
 
 
@@ -67,9 +67,9 @@ def _next(number: float, towards: float) -> float:
 
 
 def own_function(name: str, settings: dict[str, Any], dtype: torch.dtype) -> tuple[Value, int] | None:
-    """Return PyTorch's own function for a card, and the entries from which a compiled kernel is faster.
+    """Return PyTorch's own function for a card, and the number of entries from which a compiled kernel is faster.
 
-    None where its values or slopes have fewer digits than the card's. At NaN the gradient is the incoming one.
+    None if its values or slopes have fewer digits than the card's. At NaN the gradient is the incoming one.
     """
     make = OWN.get(name)
     fits = dtype is torch.float32 or make in (STRAIGHT if dtype is torch.float64 else STRAIGHT_IN_HALF)
@@ -120,7 +120,7 @@ def hardshrink(lambd: float) -> Value:
 
 
 def elu(alpha: float) -> Value | None:
-    """See `slopes.elu`; PyTorch multiplies a large alpha with an exponential that has lost its digits."""
+    """See `slopes.elu`; PyTorch multiplies a large alpha by an exponential without its digits."""
     return (lambda x: functional.elu(x, alpha)) if is_single(alpha) and alpha <= 1 else None
 
 
@@ -145,11 +145,11 @@ def log_sigmoid() -> Value:
 
 
 STRAIGHT = (relu, leaky_relu, threshold, hard_tanh, relu6, softshrink, hardshrink)
-STRAIGHT_IN_HALF = (relu, leaky_relu, relu6)  # whose bounds half types hold
+STRAIGHT_IN_HALF = (relu, leaky_relu, relu6)  # half types represent their bounds
 OWN: dict[str, Callable[..., Value | None]] = {
     make.__name__: make for make in (*STRAIGHT, elu, celu, selu, softplus, log_sigmoid)
 }  # fmt: skip
-"""By the name of the card: what gives PyTorch's function for its parameters, or None."""
+"""By the card's name: a function of its parameters that returns PyTorch's function, or None."""
 
 
 # ------------------------------------------------------------------------------------------- pieces
@@ -167,7 +167,7 @@ def hard_sigmoid(slope: float) -> Pair | None:
 
 
 def hard_swish() -> Pair:
-    """See `slopes.hard_swish`; its slope (2x + 3)/6 is 0 at −3/2, and 1 at 3/2, which stand for what lies outside."""
+    """See `slopes.hard_swish`; −3/2 and 3/2, where its slope (2x + 3)/6 is 0 and 1, stand for values beyond ±3."""
     three, six = _single(3.0), _single(6.0)
 
     def pull(g: Tensor, x: Tensor) -> Tensor:
@@ -195,7 +195,7 @@ def tanh() -> Pair:
 
 
 def tanhshrink() -> Pair:
-    """See `slopes.tanhshrink`: the beginning of its series, x³/3 − 2x⁵/15, where the difference cancels."""
+    """See `slopes.tanhshrink`: its series x³/3 − 2x⁵/15 where the difference cancels."""
     third, small = _wide(1 / 3), _wide(1e-6)
 
     def value(x: Tensor) -> Tensor:
@@ -208,7 +208,7 @@ def tanhshrink() -> Pair:
 
 
 def softsign() -> Pair:
-    """See `slopes.softsign`; the clamp keeps infinity from being divided by itself."""
+    """See `slopes.softsign`; the clamp avoids infinity divided by itself."""
 
     def value(x: Tensor) -> Tensor:
         wide = torch.clamp(x.double(), -1e40, 1e40)
@@ -286,7 +286,7 @@ FORMS: dict[str, Callable[..., Pair | None]] = {
         gelu_tanh,
     )
 }  # fmt: skip
-"""By the name of the card: what gives value and pull for its parameters, or None where only the body will do."""
+"""By the card's name: a function of its parameters that returns value and pull, or None if only the body fits."""
 
 PLAIN_RANGES: dict[str, tuple[Value, float, float]] = {
     "sigmoid": (torch.sigmoid, -700.0, 15.0),
@@ -296,19 +296,19 @@ PLAIN_RANGES: dict[str, tuple[Value, float, float]] = {
     "gelu": (functional.gelu, -5.0, 5.0),
     "gelu_tanh": (partial(functional.gelu, approximate="tanh"), -5.0, 5.0),
 }
-"""By the name of a card whose parameters are the default ones: PyTorch's function, and from where to where it may do.
+"""By the name of a card with default parameters: PyTorch's function, and the range in which it is accurate.
 
-There 1 − sigmoid(x), 1 − tanh(x)² and 1 + erf(x/√2) keep eight digits at least.
+In the range 1 − sigmoid(x), 1 − tanh(x)² and 1 + erf(x/√2) keep at least eight digits.
 """
 ROUGH: dict[str, Value] = {
     "hard_sigmoid": functional.hardsigmoid, "hard_swish": functional.hardswish, "softsign": functional.softsign,
     "tanhshrink": functional.tanhshrink,
 }  # fmt: skip
-"""PyTorch's functions of further cards with short forms, which have as many digits in no range."""
+"""PyTorch's functions for the other cards with short forms; they are accurate enough in no range."""
 
 
 def rough_function(name: str, settings: dict[str, Any]) -> Value | None:
-    """Return PyTorch's function for a card, to within 1e-6 · (1 + its size) at every number of float32."""
+    """Return PyTorch's function for a card, if it is right to within 1e-6 · (1 + its size) at every float32 number."""
     if name in OWN and (own := OWN[name](**settings)) is not None:
         return own
     if name not in FORMS or FORMS[name](**settings) is None:
@@ -321,12 +321,12 @@ SMALL = 2**12  #: entries up to which PyTorch's backward may keep them in float6
 
 
 def plain_range(name: str, settings: dict[str, Any]) -> tuple[Value, float, float] | None:
-    """Return the entry of `PLAIN_RANGES` of a card that has a short form for these settings."""
+    """Return the entry of `PLAIN_RANGES` for a card that has a short form with these settings."""
     return PLAIN_RANGES.get("gelu_tanh" if settings.get("approximate") == "tanh" else name)
 
 
 def run_in_double(x: Tensor, function: Value, low: float, high: float) -> Tensor | None:
-    """Return the function of x by way of float64; None if x is large, or an entry is beyond the bounds or NaN."""
+    """Return function(x), computed in float64; None if x is large, or an entry is out of bounds or NaN."""
     if not 0 < x.numel() <= SMALL:
         return None
     least, largest = torch.aminmax(x.detach())
@@ -339,9 +339,9 @@ def run_in_double(x: Tensor, function: Value, low: float, high: float) -> Tensor
 
 
 def softmax(x: Tensor, axis: int, is_log: bool) -> Tensor | None:
-    """Return PyTorch's softmax or its logarithm by way of float64; None where a row is certain.
+    """Return PyTorch's softmax or log_softmax, computed in float64; None if a row is certain.
 
-    A certain row's logarithm and slope are then what the other entries have left, not a difference.
+    For a certain row the logarithm and the slope need the sum of the other entries, as a difference would cancel.
     """
     wide = (torch.log_softmax if is_log else torch.softmax)(x, axis, dtype=torch.float64)
     if is_log or wide.requires_grad:
@@ -351,11 +351,11 @@ def softmax(x: Tensor, axis: int, is_log: bool) -> Tensor | None:
     return wide.float()
 
 
-CERTAIN = 1e-8  #: the least difference of a probability and 1 that float64 holds to all digits of float32
+CERTAIN = 1e-8  #: the least 1 − p that float64 keeps to all digits of float32
 
 
 def glu(x: Tensor, axis: int) -> Tensor | None:
-    """Return PyTorch's GLU by way of float64; None beyond the bounds of its sigmoid."""
+    """Return PyTorch's GLU, computed in float64; None beyond the bounds of its sigmoid."""
     _, low, high = PLAIN_RANGES["sigmoid"]
     return run_in_double(x, lambda wide: functional.glu(wide, axis), low, high)
 
@@ -363,8 +363,8 @@ def glu(x: Tensor, axis: int) -> Tensor | None:
 # ------------------------------------------------------------------------------------------- losses
 
 
-Reduced = Callable[[Tensor, Tensor, str], Tensor | None]  #: of prediction, target and reduction
-LossForm = tuple[Reduced, Pull | None]  #: the loss, and its slope unless PyTorch's own derivatives will do
+Reduced = Callable[[Tensor, Tensor, str], Tensor | None]  #: a function of prediction, target and reduction
+LossForm = tuple[Reduced, Pull | None]  #: the loss, and its slope or None if autograd's is accurate
 
 
 def mse() -> LossForm:
@@ -416,7 +416,7 @@ def soft_margin() -> LossForm:
 
 
 def poisson_nll(log_input: bool, full: bool, eps: float) -> LossForm | None:
-    """See `slopes.poisson_nll`; the body has a result where an exponential or a product is infinite."""
+    """See `slopes.poisson_nll`; the body handles an infinite exponential or product."""
     if not log_input or full:
         return None
 
@@ -431,15 +431,15 @@ _REDUCTIONS = {"none": 0, "mean": 1, "sum": 2}
 LOSSES: dict[str, Callable[..., LossForm | None]] = {
     form.__name__: form for form in (mse, binary_cross_entropy, huber, smooth_l1, soft_margin, poisson_nll)
 }
-"""By the name of the card: its loss by PyTorch's function in float64, for its parameters, or None."""
+"""By the card's name: a function of its parameters that returns its loss in float64, or None."""
 
 
 def nll_of_labels(
     rows: Tensor, labels: Tensor, reduction: str, ignore_index: int, is_normalized: bool
 ) -> Tensor | None:
-    """Return the negative log-likelihood of labels, given rows of log-probabilities or else of logits, classes last.
+    """Return the negative log-likelihood of labels for rows of logits, or log-probabilities if `is_normalized`.
 
-    None where a row is certain: its loss and slope are then what the other classes have left, not a difference.
+    Classes are on the last axis. None if a row of logits is certain, for the reason given in `softmax`.
     """
     if is_normalized:
         wide = rows.double()

@@ -1,4 +1,4 @@
-"""The symbol reading: the same bodies as SymPy expressions, from which formulae are printed.
+"""The symbol reading: bodies as SymPy expressions, for printed formulae.
 
 A row is a symbol with index i; sums over the last axis run over j.
 """
@@ -160,7 +160,7 @@ def normal_pdf(x: Array, times: Array) -> Array:
 
 
 class _Total(sp.Sum):  # type: ignore[misc]
-    """A sum over the last axis; to take its one entry is to take it."""
+    """A sum over the last axis; indexing its one entry returns it."""
 
     def __getitem__(self, index: Any) -> Any:
         return self
@@ -291,7 +291,7 @@ def _zero(low: Any) -> Any:
 
 
 def parameter(name: str, value: Any, like: Array = None) -> Any:
-    """A card's parameter as its body takes it: a symbol, lest its value leak into the formula."""
+    """Return a card's parameter for its body: a symbol, so that the formula does not have its value."""
     if type(value) is Constant:
         return sp.sympify(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -300,16 +300,16 @@ def parameter(name: str, value: Any, like: Array = None) -> Any:
 
 
 def scalar(name: str) -> Any:
-    """A number's symbol."""
+    """Return a symbol for a number."""
     return sp.Symbol(name)
 
 
 def row(name: str) -> Any:
-    """The symbol of a row's entry i."""
+    """Return the symbol of a row's entry i."""
     return sp.IndexedBase(name, shape=(C,))[i]
 
 
 def tex(formula: Any) -> str:
-    """The expression as TeX; a name with an underscore is a word, not an index."""
+    """Return the expression as TeX; a name with an underscore is a word, not an index."""
     words = {s: rf"\mathrm{{{s.name}}}".replace("_", r"\_") for s in formula.free_symbols if "_" in s.name}
     return str(sp.latex(formula, ln_notation=False, symbol_names=words))

@@ -1,11 +1,11 @@
-"""The normal tail and its relatives in plain arithmetic, shared by the NumPy and the torch reading.
+"""Accurate forms of compound primitives in plain arithmetic, shared by the readings.
 
-Library functions lose these tails: scipy's `ndtr` is off by 1,400 units in the last place, torch's by all of
-them. Three devices get them back. exp(−x²/2) is split so that its large argument is exact. The Mills ratio is
-a polynomial in a variable that maps [0, ∞) to [−1, 1), fitted by ``tools/fit_mills.py``. And a product that
-underflows is formed so that it is rounded once, after the large factor has joined.
+Library functions lose the normal tail: scipy's `ndtr` is off by 1,400 units in the last place, torch's loses all
+digits. Three devices recover it. exp(−x²/2) is split so that its large argument is exact. The Mills ratio is a
+polynomial in a variable that maps [0, ∞) to [−1, 1), fitted by ``tools/fit_mills.py``. And a product that underflows
+is rounded once, after the multiplication by its large factor.
 
-`r` is the reading's module; `x` has the dtype that `r` computes in.
+`r` is the reading's module; `x` has the dtype in which `r` computes.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ MILLS = (
     -1.32018210841957e-09,
     -2.478119687587931e-10,
 )
-MILLS_LOW = 5.9814649479347676e-18  #: what the first coefficient lacks as a float64
+MILLS_LOW = 5.9814649479347676e-18  #: rounding error of the first coefficient in float64
 
 DENSITY = Constant("1/sqrt(2*pi)", 0.3989422804014327, -2.4923272022777433e-17)  #: of the standard normal at 0
 
@@ -75,7 +75,7 @@ def confine(r: ModuleType, x: Array, most: Array) -> Array:
 
 
 def decay(r: ModuleType, t: Array, times: Array) -> Array:
-    """times · exp(t) for t <= 0, rounded into the subnormals once; 0 where exp(t) has long vanished."""
+    """times · exp(t) for t <= 0, rounded once among the subnormals; 0 where exp(t) underflows by far."""
     shift = r.DEEP[t.dtype]
     deep = r.exp(r.minimum(t + shift, 0.0))  # exactly 1 where exp(t) is a normal number
     return r.where(deep == 0, 0.0, times) * r.exp(r.maximum(t, -shift)) * deep
@@ -111,7 +111,7 @@ def ndtr(r: ModuleType, x: Array, times: Array) -> Array:
     for coefficient in MILLS[-2:0:-1]:
         rest = (rest + coefficient) * u
     q = rest + MILLS[0]
-    q_low = rest - (q - MILLS[0]) + MILLS_LOW  # what rounding took from q
+    q_low = rest - (q - MILLS[0]) + MILLS_LOW  # rounding error of q
     divisor = a + 1.25
     divisor_low = a - (divisor - 1.25)
     t, d = r.gauss(a)
@@ -123,7 +123,7 @@ def ndtr(r: ModuleType, x: Array, times: Array) -> Array:
 def sigmoid(r: ModuleType, x: Array, times: Array, low: Array) -> Array:
     """times / (1 + exp(−x − low)); see `slopes.ops.sigmoid`."""
     left = x < 0
-    t = r.where(left, x, -x)  # no abs: under autograd its slope at 0 is 0
+    t = r.where(left, x, -x)  # autograd gives abs the slope 0 at 0
     small = r.exp(t)
     if type(low) is not float:
         correction = r.expm1(r.where(left, low, -low))
@@ -139,7 +139,7 @@ def sigmoid_slope(r: ModuleType, x: Array, times: Array, low: Array) -> Array:
 
 
 def gate_slope(r: ModuleType, x: Array, y: Array, times: Array, low: Array, y_low: Array) -> Array:
-    """See `slopes.ops.gate_slope`: on the left 1 + y − y·s, where 1 + y·(1 − s) cancels on the right."""
+    """See `slopes.ops.gate_slope`: on the left 1 + y − y·s; on the right 1 + y·(1 − s)."""
     left = (1 + y) + (y_low - r.sigmoid(x, y + y_low, low))
     right = 1 + r.sigmoid(-x, y + y_low, -low)
     return r.sigmoid(x, times * r.where(x < 0, left, right), low)
@@ -153,12 +153,12 @@ def softplus(r: ModuleType, x: Array, beta: Array) -> Array:
     high, low = r.product(size, beta)
     small = r.exp(high)
     near = r.log1p(small + small * low) / beta
-    far = r.decay(high, (1 + low) / beta)  # where log1p(small) is small, which is subnormal before 1 / beta joins
+    far = r.decay(high, (1 + low) / beta)  # log1p(small) is small here, and subnormal before the division by beta
     return r.where(x < 0, 0.0, x) + r.where(high < -r.DEEP[x.dtype], far, near)
 
 
 def cubic(r: ModuleType, x: Array, a: Constant, b: Constant) -> tuple[Array, Array]:
-    """(high, low) of a·x + b·x³, to about 70 bits for |x| up to 32, beyond which x is held."""
+    """(high, low) of a·x + b·x³, to about 70 bits for |x| up to 32; x is clipped there."""
     x = confine(r, x, 32.0)
     h = r.rint(x * 256) / 256  # 13 bits: h³ and its product with 14 bits of b are exact
     d = x - h
@@ -171,7 +171,7 @@ def cubic(r: ModuleType, x: Array, a: Constant, b: Constant) -> tuple[Array, Arr
 
 
 def sigmoid_less(r: ModuleType, x: Array, shift: Array) -> tuple[Array, Array]:
-    """(high, low) of 1 / (1 + exp(−x)) − shift, to about 106 bits, save for the rounding of the exponential.
+    """(high, low) of 1 / (1 + exp(−x)) − shift, to about 106 bits, except for the rounding of the exponential.
 
     Within 1 of the root, where digits would cancel, it is shift·(1 − shift)·g / (1 + shift·g) with g = expm1(x − root).
     """
@@ -194,7 +194,7 @@ def sigmoid_less(r: ModuleType, x: Array, shift: Array) -> tuple[Array, Array]:
 
 
 def sigmoid_mixture(r: ModuleType, x: Array, share: Array) -> tuple[Array, Array]:
-    """(high, low) of share·sigmoid(x) + (1 − share)·sigmoid(−x), which is sigmoid(−x) + share·(1 − 2·sigmoid(−x))."""
+    """(high, low) of share·sigmoid(x) + (1 − share)·sigmoid(−x) = sigmoid(−x) + share·(1 − 2·sigmoid(−x))."""
     no, no_low = sigmoid_parts(r, -x)
     tilt = 1 - 2 * no
     part = share * tilt
@@ -204,9 +204,9 @@ def sigmoid_mixture(r: ModuleType, x: Array, share: Array) -> tuple[Array, Array
 
 
 def sigmoid_parts(r: ModuleType, x: Array) -> tuple[Array, Array]:
-    """(high, low) of sigmoid(x), to about 106 bits, save for the rounding of the exponential.
+    """(high, low) of sigmoid(x), to about 106 bits, except for the rounding of the exponential.
 
-    Near 0 that is 1 + expm1, of which the sum keeps all digits: what is rounded is less than what x was rounded by.
+    Near 0 the exponential is 1 + expm1, as an exact sum: the rounding of expm1 is smaller than that of x.
     """
     left = x < 0
     small, low = r.exp_of_size(x)
@@ -234,8 +234,8 @@ def log_odds(p: float) -> tuple[float, float]:
 
 
 NOTHING = Constant("0", 0.0, 0.0)
-EIGHTH = Constant("pi/4", 0.7853981633974483, 3.061616997868383e-17)  #: of a turn
-HELD = 1e4  #: where every exponential has ended, in 0 or infinity
+EIGHTH = Constant("pi/4", 0.7853981633974483, 3.061616997868383e-17)  #: an eighth of a turn
+HELD = 1e4  #: beyond it every exponential is 0 or infinite
 
 
 def product(r: ModuleType, x: Array, a: Array) -> tuple[Array, Array]:
@@ -252,15 +252,15 @@ def quotient(r: ModuleType, x: Array, a: Array) -> tuple[Array, Array]:
 
 
 def fma(r: ModuleType, x: Array, a: Array, c: Array) -> Array:
-    """a·x + c, rounded once but for the last bit."""
-    near = confine(r, x, 1e290)  # whose halves do not overflow
+    """a·x + c, rounded once except for the last bit."""
+    near = confine(r, x, 1e290)  # so that the halves do not overflow
     rounded = a * near
     total = rounded + c
     return (a * x + c) + (two_sum_low(rounded, c, total) + two_product_low(near, a, rounded))
 
 
 def two_product_low(a: Array, b: Array, total: Array) -> Array:
-    """What rounding took from a · b: in float64, or where a type has a way of its own."""
+    """Rounding error of `total` = a · b: in float64, or by the type's own method `product_low`."""
     own = getattr(type(total), "product_low", None)
     if own is not None:
         return own(a, b, total)
@@ -269,20 +269,20 @@ def two_product_low(a: Array, b: Array, total: Array) -> Array:
 
 
 def halves(x: Array) -> tuple[Array, Array]:
-    """A float64 as a sum of two of half its digits, whose products are exact."""
+    """Split a float64 into two numbers with half its digits, whose products are exact."""
     wide = x * 134217729.0
     high = wide - (wide - x)
     return high, x - high
 
 
 def sin_of_line(r: ModuleType, x: Array, a: Array, shift: Constant) -> Array:
-    """sin(a·x + shift), the digits that product and sum have no room for included; 0 where a·x is infinite."""
+    """sin(a·x + shift), without the rounding errors of product and sum; 0 where a·x is infinite."""
     line = a * x
     x = r.where((line == inf) | (line == -inf), 0.0, x)
     line = a * x
-    scale = 2.0**-64  # lest the halves of a large x overflow
+    scale = 2.0**-64  # so that the halves of a large x do not overflow
     low = 0.0 if type(a) is float and a == 1.0 else two_product_low(x * scale, a, line * scale) / scale
-    far = (line > 2.0**53) | (line < -(2.0**53))  # where `low` may be many turns, beside which the shift would be lost
+    far = (line > 2.0**53) | (line < -(2.0**53))  # `low` may be many turns here, and the shift would be lost
     total = line + shift
     rest = low + (two_sum_low(line, shift, total) + shift.low)
     near = r.sin(total) * r.cos(rest) + r.cos(total) * r.sin(rest)
@@ -293,7 +293,7 @@ def sin_of_line(r: ModuleType, x: Array, a: Array, shift: Constant) -> Array:
 
 
 def snake(r: ModuleType, x: Array, a: Array) -> Array:
-    """x + sin²(a·x) / a, where the terms may cancel as (phase + sin²(phase)) / a with a phase of 106 bits."""
+    """x + sin²(a·x) / a; where the terms may cancel, (phase + sin²(phase)) / a with a phase of 106 bits."""
     line = a * x
     size = r.where(line < 0, -line, line)
     cancelling = (size > 0.5) & (size < 1e9)
@@ -310,7 +310,7 @@ def snake(r: ModuleType, x: Array, a: Array) -> Array:
 
 
 def snake_slope(r: ModuleType, x: Array, a: Array) -> Array:
-    """1 + sin(2·a·x), which cancels twice a turn and is taken as a square; 1 where a·x is infinite."""
+    """1 + sin(2·a·x) as a square, because the sum cancels twice a turn; 1 where a·x is infinite."""
     return 2 * sin_of_line(r, x, a, EIGHTH) ** 2
 
 
@@ -321,7 +321,7 @@ def softcap(r: ModuleType, x: Array, cap: Array) -> Array:
 
 
 def mish(r: ModuleType, x: Array) -> Array:
-    """x·tanh(log(1 + exp(x))), of which the tanh is a rational function of exp(−|x|)."""
+    """x·tanh(log(1 + exp(x))), with the tanh as a rational function of exp(−|x|)."""
     size = r.where(x < 0, x, -x)
     small = r.exp(size)
     tail = r.decay(size, r.where(x < 0, x * ((2 + small) / (2 + small * (2 + small))), x))
@@ -329,7 +329,7 @@ def mish(r: ModuleType, x: Array) -> Array:
 
 
 def mish_slope(r: ModuleType, x: Array) -> Array:
-    """The slope of `mish`, in which nothing but its root cancels."""
+    """The slope of `mish`, which cancels only at its root."""
     x = r.double(x)
     size = r.where(x < 0, x, -x)
     small = r.exp(size)
@@ -341,7 +341,7 @@ def mish_slope(r: ModuleType, x: Array) -> Array:
 
 
 def tanhshrink(r: ModuleType, x: Array) -> Array:
-    """x − tanh(x): up to 1.5 by tanh's continued fraction x / (1 + x²/(3 + x²/(5 + …))), of which no term cancels."""
+    """x − tanh(x): up to 1.5 by tanh's continued fraction x / (1 + x²/(3 + x²/(5 + …))), without cancellation."""
     near = confine(r, x, 1.5)
     square = near * near
     divisor = 25.0
@@ -351,7 +351,7 @@ def tanhshrink(r: ModuleType, x: Array) -> Array:
 
 
 def root_of_square(r: ModuleType, x: Array, b: Array) -> Array:
-    """√(x² + b) for x >= 0: beyond √b it is x and a little more."""
+    """√(x² + b) for x >= 0: beyond √b it is x plus a small term."""
     other = b**0.5
     large, small = r.where(x > other, x, other), r.where(x > other, other, x)
     ratio = small / large
@@ -378,7 +378,7 @@ def inverse(a: float) -> tuple[float, float]:
 
 
 def is_single(a: float) -> bool:
-    """Whether float32 holds the number."""
+    """Whether float32 represents the number exactly."""
     wide = a * 536870913.0
     return a == 0 or (a == wide - (wide - a) and 2.0**-100 < abs(a) < 2.0**100)
 
@@ -391,26 +391,27 @@ def divide(a: Array, a_low: Array, b: Array, b_low: Array) -> tuple[Array, Array
 
 
 def two_sum(a: Array, b: Array) -> tuple[Array, Array]:
-    """a + b as the nearest number and what that lacks, for a b that is small beside a."""
+    """a + b as (rounded sum, rounding error), for a b that is small beside a."""
     high = a + b
     return high, b - (high - a)
 
 
 def split(value: float, step: float) -> float:
-    """The value's leading bits."""
+    """Round a value to a multiple of 1 / step."""
     return round(value * step) / step
 
 
 def two_sum_low(a: Array, b: Array, total: Array) -> Array:
-    """What rounding took from a + b."""
+    """Rounding error of `total` = a + b."""
     part = total - a
     return (a - (total - part)) + (b - part)
 
 
 def softmax_parts(r: ModuleType, x: Array) -> tuple[Array, Array, Array, Array]:
-    """(top, shifted, powers, others): the largest entry's place, x less it, exp of that, its sum without the top.
+    """Return (top, shifted, powers, others).
 
-    Leaving the largest entry's own 1 out of the sum is what keeps log(softmax) and 1 − softmax near 1.
+    `top` marks the largest entry, `shifted` is x less it, `powers` = exp(shifted), and `others` their sum without the
+    top. A sum without the largest entry's 1 keeps the digits of log(softmax) and 1 − softmax where softmax is near 1.
     """
     top, shifted = r.shift_by_top(x)
     powers = r.exp(shifted)
@@ -443,7 +444,7 @@ def top(r: ModuleType, x: Array) -> Array:
 def above_simplex_threshold(r: ModuleType, x: Array) -> Array:
     """See `slopes.ops.above_simplex_threshold`; t is −1 where no entry counts.
 
-    The largest entry is subtracted first, which changes nothing else: a large common part of a row leaves no digits.
+    The largest entry is subtracted first: the result does not depend on it, and a large common part would cost digits.
     """
     _, x = r.shift_by_top(x)
     z = r.descending(x)
@@ -454,7 +455,7 @@ def above_simplex_threshold(r: ModuleType, x: Array) -> Array:
 
 
 def jaccard_steps(r: ModuleType, order: Array, target: Array, weight: Array) -> Array:
-    """See `slopes.ops.jaccard_steps`; no step is formed as the difference of two nearly equal losses."""
+    """See `slopes.ops.jaccard_steps`; no step is the difference of two nearly equal losses."""
     places = r.places(order)
     part, size = r.picked(target, places), r.picked(weight, places)
     strange = size * (1 - part)
@@ -467,7 +468,7 @@ def jaccard_steps(r: ModuleType, order: Array, target: Array, weight: Array) -> 
 
 
 def softmax_logit(r: ModuleType, x: Array) -> Array:
-    """log(p / (1 − p)) of p = softmax(x): at the top the others are summed relative to the second."""
+    """log(p / (1 − p)) of p = softmax(x): at the top, the others are summed relative to the second largest."""
     top, shifted, powers, others = softmax_parts(r, x)
     below = r.maximum(r.where(top, -1e30, shifted), -1e30)  # −inf would give inf − inf
     second, under = r.shift_by_top(below)
@@ -477,12 +478,12 @@ def softmax_logit(r: ModuleType, x: Array) -> Array:
 
 
 def sum_pairs(r: ModuleType, term: Callable[..., Array], *rows: Array) -> Array:
-    """The sum of term(*entries, *others) over all pairs of two different places."""
+    """Sum of term(*entries, *others) over all pairs of two different places."""
     values = term(*(row[..., :, None] for row in rows), *(row[..., None, :] for row in rows))
     return r.sum(r.sum(r.where(eye(rows[0]) == 1, 0.0, values))[..., 0])[..., 0]
 
 
 def sum_others(r: ModuleType, values: Array, x: Array) -> Array:
-    """For each entry of a row the sum of the others."""
+    """Sum of the other entries of its row, for each entry."""
     top, _ = r.shift_by_top(x)
     return r.where(top, r.sum(r.where(top, 0.0, values)), r.sum(values) - values)

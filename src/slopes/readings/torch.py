@@ -1,7 +1,7 @@
 """The torch reading: composed of torch operations, so that every transform works.
 
-float32 and float64 are computed as they are, half types in float32 and rounded once. Where a card has a
-derivative of its own, reverse mode uses it (`differentiable`), also under vmap and torch.compile.
+float32 and float64 are computed in their own dtype, half types in float32 and rounded once. If a card has a derivative
+of its own, reverse mode uses it (`differentiable`), also under vmap and torch.compile.
 """
 
 from __future__ import annotations
@@ -62,24 +62,24 @@ gauss = partial(tails.gauss, _this)
 
 
 def _to_onnx() -> bool:
-    """Whether an ONNX graph is being made, whose operators are fewer."""
+    """Whether an ONNX graph is recorded, which has fewer operators."""
     return _is_traced() and torch.onnx.is_in_onnx_export()
 
 
 def _is_traced() -> bool:
-    """Whether the operations are being recorded, by torch.compile, torch.export or torch.jit.trace."""
+    """Whether torch.compile, torch.export or torch.jit.trace is recording."""
     return torch.compiler.is_compiling() or _is_traced_by_jit()
 
 
 def _is_traced_by_jit() -> bool:
-    """Whether torch.jit.trace is recording, or the exporter to ONNX that uses it."""
+    """Whether torch.jit.trace, or the ONNX exporter that uses it, is recording."""
     return torch.jit.is_tracing()  # type: ignore[attr-defined, no-any-return, no-untyped-call]
 
 
 def expm1(x: Array) -> Array:
-    """exp(x) − 1; autograd forms the slope of torch's own as expm1(x) + 1, which is 0 below −37.
+    """exp(x) − 1; autograd computes the slope of torch.expm1 as expm1(x) + 1, which is 0 below −37.
 
-    Compilers subtract 1 from exp(x), so they get the Taylor series near 0.
+    Compilers compute expm1 as exp(x) − 1, so under them the Taylor series is used near 0.
     """
     if torch.compiler.is_compiling() or _to_onnx():
         near = (x > -0.75) & (x < 0.75)
@@ -100,7 +100,7 @@ def tanh(x: Array) -> Array:
 
 
 def log1p(x: Array) -> Array:
-    """log(1 + x); ONNX would lose a small x, so its log is scaled by what rounding left of that x."""
+    """log(1 + x); in ONNX, log(1 + x) · x / ((1 + x) − 1), as log would lose a small x."""
     if not _to_onnx():
         return torch.log1p(x)
     held = minimum(x, 1.0)
@@ -108,15 +108,15 @@ def log1p(x: Array) -> Array:
 
 
 def where(condition: Array, a: Array, b: Array) -> Array:
-    """`a` where the condition holds, else `b`; two numbers keep the digits of float64."""
+    """`a` where the condition holds, else `b`; two plain numbers give float64."""
     if not isinstance(a, Tensor) and not isinstance(b, Tensor):
         a = torch.full((), a, dtype=_double(condition), device=condition.device)
     return torch.where(condition, a, b)
 
 
-# PyTorch's subgradients differ between its versions (that of clamp at its bound is 1 up to 2.13 and 0 from 2.14 on),
-# so each primitive with a kink states its own: absolute has slope 0 at 0, and minimum and maximum take the first of two
-# equal arguments, with its slope.
+# PyTorch's subgradients differ between versions (at clamp's bound 1 up to 2.13, 0 from 2.14 on), so each primitive with
+# a kink defines its own: absolute has slope 0 at 0, and minimum and maximum take the first of two equal arguments, with
+# its slope.
 
 
 def absolute(x: Array) -> Array:
@@ -125,7 +125,7 @@ def absolute(x: Array) -> Array:
 
 
 def minimum(a: Array, b: Array) -> Array:
-    """The smaller of two, of which one may be a number; of equal ones the first."""
+    """The smaller of two tensors, or of a tensor and a number; of equal ones the first."""
     if not isinstance(b, Tensor):
         return torch.where(a > b, b, a)
     if not isinstance(a, Tensor):
@@ -134,7 +134,7 @@ def minimum(a: Array, b: Array) -> Array:
 
 
 def maximum(a: Array, b: Array) -> Array:
-    """The larger of two, of which one may be a number; of equal ones the first."""
+    """The larger of two tensors, or of a tensor and a number; of equal ones the first."""
     if not isinstance(b, Tensor):
         return torch.where(a < b, b, a)
     if not isinstance(a, Tensor):
@@ -143,17 +143,17 @@ def maximum(a: Array, b: Array) -> Array:
 
 
 def _double(x: Tensor) -> torch.dtype:
-    """float64 where the device has it, and not for the runtimes of ONNX, which lack much of it."""
+    """Return float64 if the device has it; else, and for ONNX runtimes (which lack much of it), float32."""
     single = x.device.type == "mps" or _to_onnx()
     return torch.float32 if single and x.dtype != torch.float64 else torch.float64
 
 
 def _in_double(times: Tensor | float, x: Tensor, tail: Callable[[Tensor], Tensor]) -> Tensor:
-    """times · tail(x) of float32, through float64, whose digits and range make the textbook form do."""
+    """times · tail(x) of float32, computed in float64, where the textbook form is accurate."""
     wide = x.to(torch.float64)
     part = tail(wide)
     if isinstance(times, Tensor):
-        ended = (wide < -400) | (part == 0)  # where an infinite `times` would give 0 · inf, as would its gradient
+        ended = (wide < -400) | (part == 0)  # an infinite `times` and its gradient would give 0 · inf here
         times = torch.where(ended, 0.0, times.to(torch.float64))
     return (part * times).to(x.dtype)
 
@@ -221,7 +221,7 @@ exp_of_size = partial(tails.exp_of_size, _this)
 
 
 def _parts(x: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """A float64 as an unevaluated sum of two numbers of a narrower dtype."""
+    """Split a float64 into an unevaluated sum of two numbers of a narrower dtype."""
     high = x.to(dtype)
     return high, (x - high).to(dtype)
 
@@ -259,7 +259,7 @@ def double(x: Array) -> Array:
 
 
 def double_for(x: Array, *parameters: Array) -> Array:
-    """See `slopes.ops.double_for`; a trace may hold a number as a symbol, at whose digits nobody can look."""
+    """See `slopes.ops.double_for`; under a compiler a number may be a symbol, and its digits are unknown."""
     if x.dtype != torch.float32:
         return x
     numbers = [p for p in parameters if isinstance(p, (int, float))]
@@ -279,7 +279,7 @@ def entry(x: Array, place: int) -> Array:
 
 
 def inner(x: Array, y: Array) -> Array:
-    """See `slopes.ops.inner`; autocast would multiply in half precision."""
+    """See `slopes.ops.inner`; without autocast, which would multiply in half precision."""
     if not autocasts(x):
         return x @ y.transpose(-1, -2)
     with torch.autocast(x.device.type, enabled=False):
@@ -287,7 +287,7 @@ def inner(x: Array, y: Array) -> Array:
 
 
 def log_odds(p: Array, like: Array) -> tuple[Array, Array]:
-    """See `slopes.readings.tails.log_odds`; of a tensor, and under a compiler, there is no low part."""
+    """See `slopes.readings.tails.log_odds`; for a tensor, and under a compiler, the low part is 0."""
     if isinstance(p, Tensor) or torch.compiler.is_compiling():
         p = double(zero_dimensional(p, like))
         return torch.log(p) - torch.log1p(-p), 0.0
@@ -307,7 +307,7 @@ def angle(y: Array, x: Array) -> Array:
 
 
 def just_above(x: Array) -> Array:
-    """See `slopes.ops.just_above`; ONNX has no next number, and is left the nearest."""
+    """See `slopes.ops.just_above`; ONNX has no nextafter, so there x is unchanged."""
     if x.dtype != torch.float32 or _to_onnx():
         return x
     number, last = x.detach(), torch.finfo(x.dtype).max
@@ -320,30 +320,30 @@ def held(x: Array) -> Array:
 
 
 def descending(x: Array) -> Array:
-    """Rows sorted, the largest first."""
+    """Sort rows, the largest first."""
     return torch.sort(x, dim=-1, descending=True).values
 
 
 def places(x: Array) -> Array:
-    """Where the entries of a row lie, the largest first."""
+    """Indices of a row's entries, the largest first."""
     if _to_onnx():
         return torch.sort(x.detach(), dim=-1, descending=True).indices
     return torch.sort(x.detach(), dim=-1, descending=True, stable=True).indices
 
 
 def picked(x: Array, places: Array) -> Array:
-    """The entries of a row in another order."""
+    """Reorder the entries of rows."""
     return torch.gather(x, -1, places)
 
 
 def reversed(x: Array) -> Array:
-    """Rows backwards."""
+    """Reverse rows."""
     return torch.flip(x, (-1,))
 
 
 def shift_by_top(x: Array) -> tuple[Array, Array]:
-    """(a mask of the first largest entry of each row, x less that entry)."""
-    if not x.shape[-1]:  # of an empty batch
+    """Return (a mask of the first largest entry of each row, x less that entry)."""
+    if not x.shape[-1]:  # argmax refuses an empty row
         return x == x, x
     place = torch.argmax(x, dim=-1, keepdim=True)
     top = torch.arange(x.shape[-1], device=x.device) == place
@@ -400,7 +400,7 @@ _WHOLE = (
 
 
 def enter(x: Array, what: str, like: Array | None = None) -> Array:
-    """Return x if it is a tensor that a card can take (on the device of `like`), or raise TypeError."""
+    """Return x if it is a tensor for a card (on the device of `like`), or raise TypeError."""
     if not isinstance(x, Tensor):
         name = what.rpartition(" ")[2]
         raise TypeError(
@@ -418,25 +418,25 @@ def enter(x: Array, what: str, like: Array | None = None) -> Array:
 
 
 def moveaxis(x: Array, source: int, destination: int) -> Array:
-    """x with one axis in another place; the exporter to ONNX by torch.jit.trace mistakes negative places."""
+    """Move an axis of x; the ONNX exporter that uses torch.jit.trace misreads negative axes."""
     source, destination = source % x.ndim, destination % x.ndim
     return x if source == destination else torch.movedim(x, source, destination)
 
 
 def arange(n: int, like: Array) -> Array:
-    """0, 1, … on the device of `like`."""
+    """Return 0, 1, …, n − 1 on the device of `like`."""
     return torch.arange(n, device=like.device)
 
 
 def draw(distribution: str, generator: Any, like: Array, owner: str) -> Array:
-    """Noise of the shape of `like`, in the dtype that bodies compute in."""
+    """Draw noise of the shape of `like`, in the dtype of bodies."""
     if not isinstance(generator, torch.Generator):
         raise TypeError(f"{owner}: generator must be a torch.Generator here, got {type(generator).__name__}")
     return drawn(distribution, like, generator)
 
 
 def drawn(distribution: str, like: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """The same from any generator, or from the one that all of PyTorch draws from."""
+    """Draw noise as `draw` does, by default from PyTorch's global generator."""
     noise = torch.empty_like(widen(like.detach()))
     if distribution == "uniform":
         return noise.uniform_(generator=generator)
@@ -444,12 +444,12 @@ def drawn(distribution: str, like: Tensor, generator: torch.Generator | None = N
 
 
 def spread(values: Array, places: Array, count: int) -> Array:
-    """An array of this many entries that holds the values at their places, and 0 elsewhere."""
+    """Return a tensor of `count` entries: the values at their places, and 0 elsewhere."""
     return torch.zeros(count, dtype=values.dtype, device=values.device).index_copy(0, places, values)
 
 
 def joined(a: Array, b: Array) -> Array:
-    """Two arrays, one after the other along the last axis."""
+    """Return two tensors, concatenated along the last axis."""
     return torch.cat([a, b], dim=-1)
 
 
@@ -459,13 +459,13 @@ def is_integer(x: Array) -> bool:
 
 
 def autocasts(x: Tensor) -> bool:
-    """Whether autocast is on for the device of x; some devices, as meta, have none."""
+    """Whether autocast is on for the device of x; the meta device has none."""
     device = x.device.type
     return device != "meta" and torch.is_autocast_enabled(device)
 
 
 def result_dtype(x: Array, loss: bool = False) -> Any:
-    """The dtype of a result: the argument's own, the default one for integers, float32 under autocast."""
+    """Return the dtype of a result: the argument's own, or the default for integers; float32 for losses in autocast."""
     if is_integer(x):
         return torch.get_default_dtype()
     if loss and x.dtype in _HALF and autocasts(x):
@@ -474,33 +474,33 @@ def result_dtype(x: Array, loss: bool = False) -> Any:
 
 
 def widen(x: Array, like: Array | None = None) -> Array:
-    """x in the dtype that bodies compute in: that of `like`, if given."""
+    """Return x in the dtype of bodies: the dtype of `like` if given, but float32 for a half type."""
     dtype = result_dtype(x) if like is None else like.dtype
     dtype = torch.float32 if dtype in _HALF else dtype
-    return x if x.dtype == dtype else x.to(dtype)  # within torch.func a cast, even to its own dtype, wraps a tensor
+    return x if x.dtype == dtype else x.to(dtype)  # within torch.func even a cast to its own dtype wraps a tensor
 
 
-for_kernel = widen  #: x in the dtype that kernels of rows compute in
+for_kernel = widen  #: x in the dtype of kernels of rows
 
 
 def narrow(x: Array, dtype: Any) -> Array:
-    """The result, rounded once."""
+    """Round the result to a dtype."""
     return x.to(dtype)
 
 
 def fits_out(owner: str, out: Any, x: Array) -> None:
-    """Raise TypeError unless `out` is None: a graph of gradients knows no result that is written elsewhere."""
+    """Raise TypeError unless `out` is None: autograd cannot record a result written elsewhere."""
     if out is not None:
         raise TypeError(f"{owner}: out is for NumPy arrays; out.copy_({owner}(x)) writes a tensor's result to another")
 
 
 def quiet() -> AbstractContextManager[Any]:
-    """Nothing to silence: torch does not warn of overflow."""
+    """Return a context that does nothing, as torch does not warn of overflow."""
     return nullcontext()
 
 
 def is_concrete(x: Array) -> bool:
-    """Whether the values of x can be looked at here and now, without waiting for a device or spoiling a trace."""
+    """Whether the values of x can be read now, without waiting for a device or breaking a trace."""
     return (
         not _is_traced()
         and not torch._C._len_torch_dispatch_stack()  # as make_fx and linearize trace
@@ -511,18 +511,18 @@ def is_concrete(x: Array) -> bool:
 
 
 def total(x: Array) -> Array:
-    """The sum of all entries, accumulated in float64 where the device has it."""
+    """Sum of all entries, accumulated in float64 if the device has it."""
     return x.sum(dtype=_double(x))
 
 
 def extremes(x: Array) -> tuple[float, float]:
-    """The least and the largest entry, found in one pass; NaN if one is."""
+    """Return the least and the largest entry, in one pass; NaN if any entry is."""
     least, largest = torch.aminmax(x.detach())
     return float(least), float(largest)
 
 
 def count(x: Array) -> int:
-    """The number of entries; symbolic where a trace has it so."""
+    """Number of entries; it may be symbolic in a trace."""
     return x.numel()  # type: ignore[no-any-return]
 
 
@@ -530,9 +530,9 @@ def count(x: Array) -> int:
 
 
 class _Pulled(torch.autograd.Function):
-    """value(x, *rest), whose gradient by x is pull_back(gradient, x, *rest), which is differentiated in its turn.
+    """value(x, *rest), with the gradient pull_back(gradient, x, *rest) by x, which can be differentiated again.
 
-    All that runs is element- or row-wise over leading axes, so vmap only has to bring the batch to the front.
+    All operations are element-wise or row-wise over leading axes, so vmap only moves the batch to the front.
     """
 
     @staticmethod
@@ -560,18 +560,18 @@ class _Pulled(torch.autograd.Function):
 
 
 def _apply(value: Callable[..., Array], pull_back: Callable[..., Array], x: Tensor, *rest: Tensor) -> Any:
-    """value(x, *rest) with that gradient; torch.jit.trace gets the operations, as it cannot store a Function."""
+    """Apply `_Pulled`; torch.jit.trace records value's operations instead, as it cannot store a Function."""
     if not torch.compiler.is_compiling() and _is_traced_by_jit():
         return value(widen(x), *rest)
     return _Pulled.apply(value, pull_back, x, *rest)  # type: ignore[no-untyped-call]
 
 
 def differentiable(value: Callable[..., Array], slope: Callable[..., Array] | None, x: Array, *rest: Array) -> Array:
-    """value(x, *rest), differentiated by x through `slope` and never through the value's own operations.
+    """Return value(x, *rest), differentiated by x through `slope`, not through the value's own operations.
 
-    A slope with more axes than the value is the gradient of a row. Where another argument may want a gradient
-    too, and in forward mode, plain autograd takes over: the second derivative of a Function with a ``jvp`` of its
-    own is silently 0 when forward mode is nested.
+    A slope with more axes than the value is the gradient of a row. If another argument may need a gradient too, and in
+    forward mode, autograd differentiates the operations: in nested forward mode the second derivative of a Function
+    with a ``jvp`` of its own is silently 0.
     """
     if slope is None or not _is_pulled(x) or any(map(wants_gradient, rest)):
         return value(widen(x), *rest)
@@ -586,21 +586,21 @@ def differentiable(value: Callable[..., Array], slope: Callable[..., Array] | No
 
 
 def pullable(value: Callable[..., Array], pull_back: Callable[..., Array] | None, x: Array, *rest: Array) -> Array:
-    """value(x, *rest), whose gradient is pull_back(x, *rest, gradient), where `differentiable` has a slope."""
+    """Return value(x, *rest) as `differentiable` does, with the gradient pull_back(x, *rest, gradient)."""
     if pull_back is None or not _is_pulled(x) or any(map(wants_gradient, rest)):
         return value(widen(x), *rest)
     return _apply(value, lambda gradient, *arguments: pull_back(*arguments, gradient), x, *rest)
 
 
 def wants_gradient(x: Tensor) -> bool:
-    """Whether a gradient may be asked of x; inside a transform of torch.func that cannot be known."""
+    """Whether x may need a gradient; inside a transform of torch.func, always (it cannot be known)."""
     if x.requires_grad or not x.is_floating_point() or torch.compiler.is_compiling():
         return x.requires_grad
     return torch._C._functorch.is_functorch_wrapped_tensor(x)
 
 
 def _may_differentiate(x: Tensor) -> bool:
-    """Whether the operations on x may be differentiated, in either mode: a graph of ONNX never, a trace cannot tell."""
+    """Whether the operations on x may be differentiated, in either mode: never in ONNX, always in other traces."""
     if _to_onnx():
         return False
     if _is_traced():
@@ -609,7 +609,7 @@ def _may_differentiate(x: Tensor) -> bool:
 
 
 def _is_pulled(x: Tensor) -> bool:
-    """Whether a gradient may come back to x, rather than a tangent go forward."""
+    """Whether x may need a gradient in reverse mode, outside forward mode and functionalize."""
     if torch.compiler.is_compiling():
         return wants_gradient(x)
     in_forward_mode = torch.autograd.forward_ad._current_level >= 0
@@ -617,7 +617,7 @@ def _is_pulled(x: Tensor) -> bool:
 
 
 def _is_functionalized() -> bool:
-    """Whether torch.func.functionalize is at work, which knows no autograd.Function."""
+    """Whether torch.func.functionalize is active, which does not support autograd.Function."""
     levels = torch._C._functorch.get_interpreter_stack()
     return levels is not None and any(level.key() == TransformType.Functionalize for level in levels)
 
@@ -625,16 +625,16 @@ def _is_functionalized() -> bool:
 def slope_of(
     name: str, value: Callable[..., Array], x: Tensor, *rest: Tensor, cotangent: Array = None, coupled: bool = False
 ) -> Tensor:
-    """The slope by x of a body that has no derivative of its own, by autograd: what pulls the cotangent back."""
+    """Return the vjp by x of a body without a derivative of its own, by autograd."""
     result, pull_back, *_ = torch.func.vjp(lambda x: value(x, *rest), x)
     return pull_back(torch.ones_like(result) if cotangent is None else cotangent.to(result.dtype))[0]  # type: ignore[no-any-return]
 
 
-_LARGEST, _LEAST = torch.finfo(torch.float32).max, 2.0**-150  #: what is not larger than the latter is 0 in float32
+_LARGEST, _LEAST = torch.finfo(torch.float32).max, 2.0**-150  #: numbers up to `_LEAST` are 0 in float32
 
 
 def parameter(name: str, value: Any, like: Array = None) -> Any:
-    """A card's parameter as its body takes it, or an error naming it; `like` is the first argument."""
+    """Return a card's parameter for its body, or raise an error naming it; `like` is the first argument."""
     if type(value) is float or type(value) is int:
         if like is None or value == 0 or _LEAST < abs(value) <= _LARGEST or abs(value) == torch.inf:
             return value
@@ -658,5 +658,5 @@ def parameter(name: str, value: Any, like: Array = None) -> Any:
 
 
 def labels(x: Array) -> Array:
-    """Integer labels as indices."""
+    """Return integer labels as indices."""
     return x.long()

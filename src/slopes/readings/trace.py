@@ -1,9 +1,9 @@
-"""The trace: the same bodies recorded as straight-line programs, from which kernels are printed.
+"""The trace: bodies recorded as straight-line programs, for kernels.
 
 A `Traced` value stands for an array. Its operators, and the primitives below, append a line to a program and return
-the value of that line. Compound primitives are the shared forms of `tails`, or shorter ones by the fused multiply-add
-that machines have. Python's own `if`, on a parameter, simply runs while the body is called. What a body does to
-values that no program can hold, such as a branch on them, raises TraceError.
+the line's value. Compound primitives use the shared forms of `tails`, or shorter ones with the fused multiply-add of
+machines. A Python `if` on a parameter runs during the call of the body. Operations on values that no program can hold,
+such as a branch, raise TraceError.
 
 A program for float32 computes in float32, except where a body or a primitive asks for more digits by `double`.
 """
@@ -27,18 +27,18 @@ _this = sys.modules[__name__]
 
 
 class TraceError(Exception):
-    """A body that cannot be recorded as a program."""
+    """A body cannot be recorded as a program."""
 
 
 def __getattr__(name: str) -> NoReturn:
-    """Refuse a primitive that is not below, such as one that sorts a row."""
+    """Refuse a primitive that this module lacks, such as one that sorts a row."""
     if hasattr(ops, name):
         raise TraceError(f"it uses slopes.ops.{name}, which programs do not have")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 class Recorder:
-    """The lines recorded so far, each once."""
+    """The lines recorded so far, without duplicates."""
 
     def __init__(self, dtype: str, has_rows: bool = False) -> None:
         self.dtype, self.has_rows = dtype, has_rows
@@ -48,7 +48,7 @@ class Recorder:
     def record(
         self, operation: str, *arguments: int, dtype: str, text: str = "", per: str = "", is_flat: bool = False
     ) -> Traced:
-        """Return the value of a line, which is appended unless an equal one stands there."""
+        """Return the value of a line, and append the line unless an equal one exists."""
         if operation in ("add", "multiply", "equal", "not_equal", "and", "or"):
             arguments = tuple(sorted(arguments))
         found = {self.lines[place].per for place in arguments}
@@ -89,12 +89,12 @@ class Recorder:
         return self.record("where", condition.place, first.place, second.place, dtype=dtype, is_flat=is_flat)
 
     def common_dtype(self, *arguments: Any) -> str:
-        """float64 if one of the arguments is that, else the dtype of the program."""
+        """Return float64 if an argument has it, else the dtype of the program."""
         wide = any(isinstance(x, Traced) and x.dtype == "float64" for x in arguments)
         return "float64" if wide else self.dtype
 
     def common_form(self, *arguments: Any) -> bool:
-        """Whether values per row have lost the last axis; they must not meet what has it."""
+        """Whether values per row lack the last axis; raise TraceError if others among the arguments have it."""
         found = {x.is_flat for x in arguments if isinstance(x, Traced) and x.per != "call"}
         if len(found) > 1:
             raise TraceError("it computes with values of rows, without their last axis, and entries")
@@ -102,10 +102,10 @@ class Recorder:
 
 
 class Traced:
-    """A value of which only the line that computes it is known."""
+    """A value known only by the line that computes it."""
 
     __slots__ = ("_recorder", "dtype", "is_flat", "place")
-    __array_ufunc__ = None  # NumPy's numbers leave the operators to this class
+    __array_ufunc__ = None  # NumPy's scalars then use this class's operators
 
     def __init__(self, recorder: Recorder, place: int, dtype: str, is_flat: bool = False) -> None:
         self._recorder, self.place, self.dtype = recorder, place, dtype
@@ -120,18 +120,18 @@ class Traced:
 
     @property
     def per(self) -> str:
-        """What it has one value for: an entry, a row or a call."""
+        """One value per "entry", "row" or "call"."""
         return self._recorder.lines[self.place].per
 
     @property
     def ndim(self) -> int:
-        """2 for rows, 1 for their values: of use to compare."""
+        """2 for rows, 1 for one value per row; only for comparisons."""
         self.needs_rows()
         return 1 if self.is_flat else 2
 
     @property
     def shape(self) -> tuple[Any, ...]:
-        """Its last entry is the length of a row; the others are not known."""
+        """(None, the length of a row), as the other sizes are unknown."""
         self.needs_rows()
         return None, self._recorder.record("width", dtype=self._recorder.dtype, per="call")
 
@@ -144,7 +144,7 @@ class Traced:
         self._refuse()
 
     def needs_rows(self) -> None:
-        """Raise TraceError in a program of entries."""
+        """Raise TraceError unless the program has rows."""
         if not self._recorder.has_rows:
             raise TraceError("it looks at a shape, or works on rows, but is applied to each entry")
 
@@ -243,7 +243,7 @@ class Traced:
 
     @staticmethod
     def product_low(a: Any, b: Any, total: Traced) -> Any:
-        """Return what rounding took from a·b, which is `total`; see `slopes.readings.tails.two_product_low`."""
+        """Return the rounding error of `total` = a·b; see `slopes.readings.tails.two_product_low`."""
         return _fused(a, b, -total)
 
 
@@ -262,12 +262,11 @@ def record(
     per: Mapping[str, str] | None = None,
     has_rows: bool = False,
 ) -> Program:
-    """Call a function with a traced value for each input, and return the program of the results that it names.
+    """Call a function with a traced value for each input, and return the program of its named results.
 
-    Inputs and results have the dtype; `arithmetic` is another one to compute in. `per` says which inputs have one value
-    per "row", or per "call" (of the dtype of the arithmetic), or are the "label" of each row, an int64. The function of
-    a program without rows may neither sum over the last axis nor look at a shape. Raises TraceError, whatever the
-    function raises.
+    Inputs and results have the dtype; `arithmetic` is another one to compute in. By name, `per` marks inputs with one
+    value per "row" or per "call" (in the arithmetic's dtype), and the int64 "label" of each row. Without `has_rows` the
+    function may neither sum over the last axis nor use a shape. Any error of the function becomes a TraceError.
     """
     recorder = Recorder(arithmetic or dtype, has_rows)
     arguments = [_input(recorder, name, dtype, (per or {}).get(name, "entry")) for name in inputs]
@@ -293,7 +292,7 @@ def _input(recorder: Recorder, name: str, dtype: str, per: str) -> Traced:
 
 
 def prune(lines: Sequence[Line], places: Mapping[str, int]) -> Program:
-    """Return the program without lines that no result needs; inputs stay."""
+    """Return the program of the inputs and the lines that results need."""
     needed = set(places.values())
     for place in reversed(range(len(lines))):
         if lines[place].operation == "input":
@@ -330,15 +329,15 @@ DEEP = {"float64": 700.0, "float32": 80.0}  #: exp(−DEEP) is still a normal nu
 
 
 def decay(x: Array, times: Array, low: Array = None) -> Array:
-    """See `slopes.ops.decay`; `low` carries the digits of `times` that it has no room for.
+    """See `slopes.ops.decay`; `low` is the rounding error of `times`.
 
-    One operation, because a machine scales by a power of 2 where other readings take three exponentials.
+    One operation, because a machine scales by a power of 2, and other readings need three exponentials.
     """
     return _any(x, times).compute("decay", x, times, *(() if low is None else (low,)))
 
 
 def exp_of_size(x: Array) -> tuple[Array, Array]:
-    """See `slopes.readings.tails.exp_of_size`; in float32 one exponential, which others of x share."""
+    """See `slopes.readings.tails.exp_of_size`; in float32 one exponential, shared with other uses of x."""
     if x.dtype == "float64":
         return tails.exp_of_size(_this, x)
     size = -absolute(x)
@@ -369,7 +368,7 @@ def maximum(a: Array, b: Array) -> Array:
 
 
 def absolute(x: Array) -> Array:
-    """The absolute value; that of −x is the same line, which shares what comes of it."""
+    """The absolute value; −x has the same line as x, so that both share later lines."""
     line = x._recorder.lines[x.place]
     place = line.arguments[0] if line.operation == "negate" else x.place
     return x._recorder.record("absolute", place, dtype=x.dtype, is_flat=x.is_flat)
@@ -381,7 +380,7 @@ def sign(x: Array) -> Array:
 
 
 def fma(x: Array, a: Array, c: Array) -> Array:
-    """See `slopes.ops.fma`; in float64 where float32 lacks digits of a parameter."""
+    """See `slopes.ops.fma`; in float64 if a parameter has more digits than float32."""
     recorder = _any(x, a, c)
     if recorder.dtype == "float32" and not all(map(_is_exact, (a, c))):
         return recorder.compute("fma", double(x), a, c)
@@ -389,12 +388,12 @@ def fma(x: Array, a: Array, c: Array) -> Array:
 
 
 def _is_exact(a: Any) -> bool:
-    """Whether float32 holds a parameter."""
+    """Whether float32 represents a parameter exactly."""
     return isinstance(a, Traced) or float(np.float32(a)) == a
 
 
 def _parts(a: Any, like: Traced) -> tuple[Any, Any]:
-    """A number as the nearest one in the dtype of `like`, and what that lacks."""
+    """Split a number into the nearest one in the dtype of `like` and its rounding error."""
     low = a.low if type(a) is Constant else 0.0
     if isinstance(a, Traced) or like.dtype == "float64":
         return a, low
@@ -403,9 +402,9 @@ def _parts(a: Any, like: Traced) -> tuple[Any, Any]:
 
 
 def sigmoid(x: Array, times: Array, low: Array) -> Array:
-    """See `slopes.ops.sigmoid`. A low of 0 is left out, and then a `times` of 1, too.
+    """See `slopes.ops.sigmoid`. A `low` of 0 is left out, and then a `times` of 1, too.
 
-    A `times` that has been computed is off already, and so its product is "sigmoid_fine", with one more digit.
+    A computed `times` has a rounding error already, so the line is the more accurate "sigmoid_fine".
     """
     operation = "sigmoid"
     if isinstance(times, Traced) and times._recorder.lines[times.place].operation not in ("input", "constant"):
@@ -420,7 +419,7 @@ def sigmoid(x: Array, times: Array, low: Array) -> Array:
 
 
 def sigmoid_slope(x: Array, times: Array, low: Array) -> Array:
-    """See `slopes.ops.sigmoid_slope`; a low of 0 is left out, and then a `times` of 1, too."""
+    """See `slopes.ops.sigmoid_slope`; a `low` of 0 is left out, and then a `times` of 1, too."""
     if not _is_number(low, 0.0):
         return _any(x, times, low).compute("sigmoid_slope", x, times, low)
     given = () if _is_number(times, 1.0) else (times,)
@@ -447,9 +446,9 @@ def softplus(x: Array, beta: Array) -> Array:
 
 
 def ndtr(x: Array, times: Array) -> Array:
-    """See `slopes.ops.ndtr`; in float32 with two divisions, whose quotients have half a digit more.
+    """See `slopes.ops.ndtr`; in float32 with two divisions, and the rounding error of each step.
 
-    It carries the rounding of each step along. Beside an infinite `times` there is none, and it is NaN.
+    For an infinite `times` the error is NaN, which `decay` ignores.
     """
     if x.dtype == "float64" or (isinstance(times, Traced) and times.dtype == "float64"):
         given = () if _is_number(times, 1.0) else (times,)
@@ -495,18 +494,18 @@ def _decayed_product(t: Array, a: Array, b: Array, b_low: Array) -> Array:
 
 
 def _fused(a: Array, b: Array, c: Array) -> Array:
-    """a·b + c, rounded once, in the dtype that they have."""
+    """a·b + c, rounded once, in the widest dtype among them."""
     return _any(a, b, c).compute("fma", a, b, c)
 
 
 def gauss(x: Array) -> tuple[Array, Array]:
-    """(t, d) with exp(−x²/2) = exp(t)·(1 + d): d is what rounding takes from the square."""
+    """(t, d) with exp(−x²/2) = exp(t)·(1 + d), where d is from the rounding error of the square."""
     square = x * x
     return -0.5 * square, -0.5 * tails.two_product_low(x, x, square)
 
 
 def cubic(x: Array, a: Constant, b: Constant) -> tuple[Array, Array]:
-    """See `slopes.ops.cubic`; x·(a + b·x²), each part with its low half, for |x| up to 32, beyond which x is held."""
+    """See `slopes.ops.cubic`; x·(a + b·x²), each part with its rounding error; x is clipped at ±32."""
     x = tails.confine(_this, x, 32.0)
     (a_high, a_low), (b_high, b_low) = _parts(a, x), _parts(b, x)
     square = x * x
@@ -536,7 +535,7 @@ def quotient(x: Array, a: Array) -> tuple[Array, Array]:
 
 
 def _in_double(form: Callable[..., tuple[Array, Array]], x: Array, parameter: Array) -> tuple[Array, Array]:
-    """Compute a pair (high, low) in float64, and split its sum anew in the dtype of x."""
+    """Compute (high, low) in float64, and split high again in the dtype of x."""
     high, low = form(_this, double(x), double(parameter) if isinstance(parameter, Traced) else parameter)
     if high.dtype == x.dtype:
         return high, low
@@ -548,14 +547,14 @@ sigmoid_less, sigmoid_mixture = partial(_in_double, tails.sigmoid_less), partial
 
 
 def log_odds(p: Array, like: Array) -> tuple[Array, Array]:
-    """See `slopes.readings.tails.log_odds`; of an input there is no low part."""
+    """See `slopes.readings.tails.log_odds`; for a traced value the low part is 0."""
     return (log(p) - log1p(-p), 0.0) if isinstance(p, Traced) else tails.log_odds(float(p))
 
 
 def root_of_square(x: Array, b: Array) -> Array:
     """See `slopes.ops.root_of_square`; with one root and no quotient.
 
-    As x is held where b is nothing beside its square, the square of a 2^30th of x cannot overflow.
+    x is scaled by 2**-30 and clipped where b is negligible beside x², so its square cannot overflow.
     """
     end, part = b**0.5, x * 2.0**-30
     held = where(part > end, end, part)
@@ -569,7 +568,7 @@ def softcap(x: Array, cap: Array) -> Array:
 
 
 def _snake(operation: str, x: Array, a: Array) -> Array:
-    """See `slopes.ops.snake` and `slopes.ops.snake_slope`; by a parameter other than 1 in float64."""
+    """See `slopes.ops.snake` and `slopes.ops.snake_slope`; in float64 if the parameter is not 1."""
     if type(a) is float and a == 1.0:
         return x._recorder.compute(operation, x)
     return x._recorder.value(x._recorder.compute(operation, double(x), a), x.dtype)
@@ -630,7 +629,7 @@ def _index(recorder: Recorder) -> Traced:
 
 
 def shift_by_top(x: Array) -> tuple[Array, Array]:
-    """(a mask of the first largest entry of each row, x less that entry)."""
+    """Return (a mask of the first largest entry of each row, x less that entry)."""
     x.needs_rows()
     recorder = x._recorder
     place = recorder.record("place_of_largest", x.place, dtype="int64", per="row")
