@@ -31,7 +31,7 @@ from slopes.study.settings import OPTIONS
 if TYPE_CHECKING:
     from slopes.card import Card
 
-#: what `slopes.loading.load` raises
+#: exceptions of `slopes.loading.load`
 WRONG_SPEC = (LookupError, OSError, ImportError, AttributeError, TypeError, ValueError)
 
 
@@ -53,7 +53,7 @@ class _Slopes(click.Group):
         except OSError as error:  # a full disk behind the pipe, say
             click.echo(f"slopes: {error.strerror or error}", err=True)
             status = 2
-            with suppress(OSError):  # what is still buffered would fail again at exit, and less clearly
+            with suppress(OSError):  # the rest of the buffer would fail again at exit, and less clearly
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(status or 0)
 
@@ -118,7 +118,7 @@ def _is_piped() -> bool:
 
 
 def _split(option: str, listed: str) -> list[str]:
-    """The names in a list with commas, of which those within brackets do not count."""
+    """Split a list of names at its commas, except at commas within brackets."""
     names = [name.strip() for name in re.split(r",(?![^()]*\))", listed)]
     if not all(names):
         raise click.UsageError(f"{option} takes names with commas between them, as in relu,gelu; got {listed!r}")

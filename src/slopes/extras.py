@@ -23,7 +23,7 @@ def install(*packages: str) -> str:
 
 
 def require(purpose: str, *packages: str) -> None:
-    """Import the packages, or raise ImportError that says which are missing, for what, and how to get them."""
+    """Import the packages, or raise ImportError with the missing ones, their use and the install command."""
     missing = []
     for package in packages:
         try:

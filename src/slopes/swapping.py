@@ -13,14 +13,14 @@ from slopes.extras import require
 def swap(model: Any, old: Any, new: Any) -> Any:
     """Return a copy of a model in which every module of the class `old` is `new`.
 
-    `old` is a class such as ``torch.nn.ReLU``, or several in a tuple; `new` is a card, a module (of which each place
-    gets a copy), or a class or function that makes one. What is kept as a function or a card, such as the
-    ``activation`` of ``torch.nn.TransformerEncoderLayer``, is replaced as well. Weights are those of the model, and so
+    `old` is a class such as ``torch.nn.ReLU``, or several in a tuple; `new` is a card, a module (copied for each
+    place), or a class or function that makes one. Functions and cards kept as attributes, such as the ``activation``
+    of ``torch.nn.TransformerEncoderLayer``, are replaced as well. Weights are those of the model, and so
     are training mode, hooks and device; a module in several places stays one.
 
     Functional calls in the source of a forward, such as ``F.relu(x)``, cannot be reached: a UserWarning names each
-    with its place. Raises ValueError where the model has neither such a module nor such a function, TypeError for
-    what is no model, class or activation.
+    with its place. Raises ValueError where the model has neither such a module nor such a function, TypeError if
+    an argument is not a model, class or activation.
     """
     require("slopes.swap", "torch")
     import torch
@@ -38,7 +38,7 @@ def swap(model: Any, old: Any, new: Any) -> Any:
             raise TypeError(
                 f"swap: old must be a class of modules, such as torch.nn.ReLU, or a tuple of them, got {each!r}"
             )
-    module_of(new)  # which raises for what is no activation, before anything is copied
+    module_of(new)  # raises for anything but an activation, before the copy
     copied, count = replaced(copy.deepcopy(model), classes, new)
     missed = list(functional_calls(model, classes))
     if missed:

@@ -1,4 +1,4 @@
-"""How the activations of a model fare: what is dead, saturated, vanishing, exploding, or too large for half types."""
+"""Health of a model's activations: dead, saturated, vanishing, exploding, or too large for half types."""
 
 from slopes.extras import require
 

@@ -1,4 +1,4 @@
-"""Looking at the activations and weights of a model while it runs."""
+"""Record the activations and weights of a model while it runs."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from slopes.models.recording import Recorder, Use
 
 
 class Look(Recorder):
-    """What is seen of a model while a block runs: its samples, a tally of each activation, and its weights.
+    """Samples, a tally of each activation, and weights of a model, recorded while a block runs.
 
-    An activation that is called several times in one forward has a tally of each.
+    An activation that is called several times in one forward has one tally per call.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -27,17 +27,17 @@ class Look(Recorder):
         self.samples = self.batches = 0
         self._tallies: dict[tuple[Any, ...], Tally] = {}
         self._weights: dict[str, list[tuple[float, float, float]]] = {}  # norms and updates, batch by batch
-        self._order: dict[str, int] = {}  # in which modules first ran
-        self._channels = (-1, 0)  # the axis along which the last weights laid their features, and how many
+        self._order: dict[str, int] = {}  # order of the modules' first runs
+        self._channels = (-1, 0)  # feature axis of the last weights, and its size
 
     def enter(self, name: str, x: Tensor | None, outermost: bool) -> None:
-        """Count the samples, and take note of the order in which modules run."""
+        """Count the samples and record the order of the modules."""
         if outermost and x is not None and x.ndim:
             self.samples += len(x)
         self._order.setdefault(name, len(self._order))
 
     def leave(self, module: nn.Module) -> None:
-        """Take note of the axis along which weights lay their features."""
+        """Record the feature axis of the weights' output."""
         if isinstance(module, nn.modules.conv._ConvNd):
             self._channels = (-1 - len(module.kernel_size), module.out_channels)
         elif isinstance(module, nn.Linear):
@@ -54,7 +54,7 @@ class Look(Recorder):
         self._tallies[key].add(use.x, use.y, use.function, axis)
 
     def _axis(self, y: Tensor) -> int:
-        """Where the units lie: as the last weights laid them, else the channels of pictures, else the last axis."""
+        """Return the unit axis: that of the last weights, else the channels of pictures, else the last axis."""
         axis, count = self._channels
         if y.ndim >= -axis and y.shape[axis] == count:
             return axis
@@ -63,11 +63,11 @@ class Look(Recorder):
     # ---------------------------------------------------------------------------------------- weights
 
     def snapshot(self) -> dict[str, list[Tensor]]:
-        """The weights as they are, by module."""
+        """Return a copy of the current weights, by module."""
         return {name: [p.detach().clone() for p in own] for name, own in _weighted(self.model)}
 
     def weigh(self, before: dict[str, list[Tensor]] | None = None) -> None:
-        """Take note of the weights and their gradients, and of the way that they went since the snapshot."""
+        """Record norms of the weights, their gradients, and their relative change since the snapshot."""
         self.batches += 1
         for name, own in _weighted(self.model):
             gradient, update = _norm(p.grad for p in own if p.grad is not None), math.nan
@@ -76,7 +76,7 @@ class Look(Recorder):
             self._weights.setdefault(name, []).append((_norm(own), gradient, update))
 
     def diagnosis(self, wanted: int, steps: tuple[int, int] | None = None) -> Diagnosis:
-        """What was seen so far; of the weights, means over batches, and the size that they have now."""
+        """Return the diagnosis so far; for weights, the current norm and means over batches."""
         rows = []
         for name in sorted(self._weights, key=self._when):
             sizes, gradients, updates = zip(*self._weights[name], strict=True)
@@ -94,14 +94,14 @@ class Look(Recorder):
         return Diagnosis(layers, rows, self.samples, wanted, steps)
 
     def _when(self, name: str) -> float:
-        """When a module first ran, or the one that holds it and uses its weights."""
+        """Return the position of the module's first run, or else that of the nearest parent that ran."""
         while name and name not in self._order:
             name = name.rpartition(".")[0]
         return self._order.get(name, float("inf"))
 
 
 def _weighted(model: nn.Module) -> Iterator[tuple[str, list[Tensor]]]:
-    """The modules that have weights of two axes or more, and these with the biases beside them."""
+    """Yield each module that has weights of two axes or more, with those weights and their biases."""
     for name, module in model.named_modules():
         own = [p for p in module.parameters(recurse=False) if not nn.parameter.is_lazy(p) and p.is_floating_point()]
         if any(p.ndim >= 2 for p in own):
@@ -109,7 +109,7 @@ def _weighted(model: nn.Module) -> Iterator[tuple[str, list[Tensor]]]:
 
 
 def _norm(tensors: Iterable[Tensor]) -> float:
-    """The norm of all entries together; NaN of nothing."""
+    """Return the norm of all entries together; NaN if there are no tensors."""
     dense = [t.detach().coalesce().values() if t.is_sparse else t.detach() for t in tensors]
     norms = [float(torch.linalg.vector_norm(t if t.dtype == torch.float64 else t.float())) for t in dense]
     return math.hypot(*norms) if norms else math.nan

@@ -1,4 +1,4 @@
-"""What a diagnosis tells: a row for each activation and each module with weights, and findings in words."""
+"""Results of a diagnosis: a row per activation and per module with weights, and findings in words."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ PERCENTILES = (1, 25, 50, 75, 99)
 class Layer:
     """One activation of a model, over the samples that it saw. All shares lie between 0 and 1."""
 
-    name: str  #: where it is in the model, and what it is
+    name: str  #: its place in the model, and its kind
     units: int  #: features, or channels of pictures
-    samples: int  #: what each unit got: of a picture every pixel counts
+    samples: int  #: values per unit; every pixel of a picture counts
     mean: float  #: of the outputs, like the next four
     std: float
     least: float
@@ -49,8 +49,8 @@ class Weights:
 
     name: str
     norm: float
-    gradient: float  #: the norm of the loss's gradient by them; NaN where there is none
-    update: float  #: the norm of an optimizer's step over that of the weights; NaN where none was seen
+    gradient: float  #: norm of the loss's gradient by them; NaN if there is none
+    update: float  #: norm of an optimizer's step over norm of the weights; NaN if no step was seen
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What was found in a model: print it, draw it with `plot`, or take its `table` or `findings`."""
+    """Results for a model: print them, draw them with `plot`, or take the `table` or `findings`."""
 
     layers: list[Layer]  #: activations, as they first ran
     weights: list[Weights]  #: modules with weights, as they first ran
@@ -78,19 +78,19 @@ class Diagnosis:
 
     @property
     def gradient_ratio(self) -> float:
-        """The norm of the last module's gradient over that of the first; far above 1 where gradients vanish."""
+        """Gradient norm of the last module over that of the first; far above 1 where gradients vanish."""
         return ratio([w.gradient for w in self.weights])
 
     @property
     def findings(self) -> list[Finding]:
-        """What hinders training."""
+        """Problems that hinder training."""
         from slopes.diagnosis.rules import RULES
 
         return [finding for rule in RULES for finding in rule(self)]
 
     @property
     def ok(self) -> bool:
-        """Whether nothing was found that hinders training."""
+        """Whether there are no findings."""
         return not self.findings
 
     def table(self) -> list[dict[str, Any]]:
@@ -112,7 +112,7 @@ class Diagnosis:
 
     @property
     def headline(self) -> str:
-        """How much was seen, and how many things were found."""
+        """Numbers of samples and findings, in a line."""
         seen = f"{self.samples:,} samples"
         if self.samples < self.wanted:
             seen += f" of the {self.wanted:,} wanted, so that shares of dead units are too high"
@@ -152,7 +152,7 @@ class Diagnosis:
 
 
 def ratio(sizes: Sequence[float]) -> float:
-    """The last over the first of those that are numbers; NaN where there are not two, or both are 0."""
+    """Return the last over the first size that is not NaN; NaN if there are not two, or both are 0."""
     there = [size for size in sizes if not math.isnan(size)]
     if len(there) < 2 or not (there[0] or there[-1]):
         return math.nan
@@ -160,7 +160,7 @@ def ratio(sizes: Sequence[float]) -> float:
 
 
 def percent(share: float) -> str:
-    """A share between 0 and 1 in percent; what is neither none nor all is not rounded to it."""
+    """Format a share in percent; only an exact 0 or 1 is shown as 0 % or 100 %."""
     if 0 < share < 0.005:
         return "<1 %"
     return ">99 %" if 0.995 <= share < 1 else f"{100 * share:.0f} %"

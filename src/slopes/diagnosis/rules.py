@@ -1,4 +1,4 @@
-"""What hinders training, told from the numbers of a diagnosis: each rule gives its findings with the usual repair."""
+"""Rules that derive findings, each with the usual repair, from the numbers of a diagnosis."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recording what the activations of a model get and give while it runs, without changing what it computes."""
+"""Record inputs and outputs of a model's activations while it runs, without changing its results."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Use(NamedTuple):
 
     parent: str  #: the name of the module whose forward used it
     label: str
-    nth: int  #: how many of that label the parent used before, in the same forward
+    nth: int  #: number of earlier uses of this label by the parent, in the same forward
     x: Tensor  #: a copy, as the activation may work in place
     y: Tensor
     function: Callable[[Tensor], Tensor]
@@ -34,12 +34,12 @@ class Use(NamedTuple):
 
 @dataclass
 class _Call:
-    """A module whose forward runs."""
+    """A module whose forward is running."""
 
     name: str
-    sealed: bool  #: whether it is an activation, so that the functions it calls are its own affair
-    x: Tensor | None = None  #: what an activation got, kept in case it works in place
-    used: Counter[str] = field(default_factory=Counter)  #: the activations that it used so far
+    sealed: bool  #: whether it is an activation; functions that it calls are not recorded
+    x: Tensor | None = None  #: copy of an activation's input, in case it works in place
+    used: Counter[str] = field(default_factory=Counter)  #: number of uses so far, by label
 
 
 class Recorder:
@@ -51,16 +51,16 @@ class Recorder:
     def __init__(self, model: nn.Module) -> None:
         self._names = {module: name for name, module in model.named_modules()}
         self._calls: list[_Call] = []
-        self._inside = ExitStack()  # what is in force while the model runs
+        self._inside = ExitStack()  # contexts that are active while the model runs
 
     def use(self, use: Use) -> None:
-        """Take up a use of an activation."""
+        """Handle a use of an activation."""
 
     def enter(self, name: str, x: Tensor | None, outermost: bool) -> None:
-        """Take up the start of a module's forward, x being its first tensor."""
+        """Handle the start of a module's forward; x is its first tensor."""
 
     def leave(self, module: nn.Module) -> None:
-        """Take up the end of the forward of a module that is no activation."""
+        """Handle the end of the forward of a module that is not an activation."""
 
     @contextmanager
     def recording(self) -> Iterator[None]:
@@ -72,7 +72,7 @@ class Recorder:
             if any(hasattr(module, "_orig_mod") for module in self._names):
                 stack.enter_context(torch.compiler.set_stance("force_eager"))  # compiled code runs no hooks
             self._calls = []
-            stack.enter_context(self._inside)  # which is left here where an interrupted forward did not
+            stack.enter_context(self._inside)  # closes it after an interrupted forward
             yield
 
     def _enter(self, module: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
@@ -115,13 +115,13 @@ class Recorder:
         if x.is_floating_point() and y.shape == x.shape and y.numel():
             nth = parent.used[label]
             parent.used[label] += 1
-            with torch._C.DisableTorchFunction():  # what is made of it is no function of the model
+            with torch._C.DisableTorchFunction():  # computations on it are not part of the model
                 self.use(Use(parent.name, label, nth, x, y, function))
 
 
 @contextmanager
 def _functions(recorder: Recorder) -> Iterator[None]:
-    """Show a recorder the functions of PyTorch and the cards that this thread calls."""
+    """Report to a recorder the PyTorch functions and the cards that this thread calls."""
     thread = threading.get_ident()
 
     def watch(card: Activation, x: Any, parameters: Mapping[str, Any]) -> Any:
@@ -138,7 +138,7 @@ def _functions(recorder: Recorder) -> Iterator[None]:
 
 
 class _Functions(TorchFunctionMode):
-    """Shows a recorder the functions of PyTorch that are activations."""
+    """Mode that reports calls of PyTorch's activation functions to a recorder."""
 
     def __init__(self, recorder: Recorder) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Replacing the activations of a model, in the model itself."""
+"""Replace the activations of a model in place."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from slopes.nn import CardModule
 
 
 def replaced(model: Any, classes: tuple[type, ...], new: Any) -> tuple[Any, int]:
-    """Replace in the model itself; return it, or the module in its place, and the number of replacements."""
+    """Replace in place; return the model, or its replacement, and the number of replacements."""
     if _is_one(model, classes):
         return _in_place_of(model, new), 1
     return model, _replace_modules(model, classes, new) + _replace_functions(model, classes, new)
 
 
 def module_of(new: Any) -> Any:
-    """A new module that computes an activation: a card, a module (which is copied), or what makes one."""
+    """Return a new activation module from a card, a module (copied), or a callable that makes one."""
     if isinstance(new, Card):
         if new.family == "loss":
             raise TypeError(f"swap: new must be an activation, and {new.name} is a loss")
@@ -39,7 +39,7 @@ def module_of(new: Any) -> Any:
 
 
 def _in_place_of(module: Any, new: Any) -> Any:
-    """`new` in the mode that the module is in."""
+    """Return a new module in the training mode of the old one."""
     return module_of(new).train(module.training)
 
 
@@ -63,7 +63,7 @@ def _replace_modules(model: Any, classes: tuple[type, ...], new: Any) -> int:
 
 
 def _like(made: Any, parent: Any, model: Any) -> Any:
-    """The new module on the device and in the dtype of the weights beside it."""
+    """Return the new module on the device and in the dtype of the weights beside it."""
     beside = next(parent.parameters(), None)
     beside = next(model.parameters(), None) if beside is None else beside
     if beside is None or not beside.is_floating_point():

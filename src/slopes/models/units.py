@@ -1,24 +1,24 @@
-"""Dead and saturated units of an activation, by what each gave over many samples."""
+"""Dead and saturated units of an activation, judged over many samples."""
 
 from __future__ import annotations
 
 from typing import Any
 
 FLAT = 1e-3  #: a slope below it lets next to nothing through
-MOSTLY = 0.95  #: of the samples in which a unit is on, flat ones make it saturated
+MOSTLY = 0.95  #: share of flat samples, among those where a unit is on, that makes it saturated
 
 DEAD = "output and slope are under 0.001 in size for every sample"
 SATURATED = "its slope is under 0.001 in size in at least 95 % of the samples in which it is on"
 
 
 def mark_flat(values: Any, slopes: Any) -> tuple[Any, Any]:
-    """Return where the slope is flat, and where the output is near 0 besides, which is called off."""
+    """Return masks of flat slopes, and of flat slopes whose output is near 0 too (off)."""
     flat = abs(slopes) < FLAT
     return flat, flat & (abs(values) < FLAT)
 
 
 def classify_units(flat: Any, off: Any, samples: Any) -> tuple[Any, Any]:
-    """Return which units are dead and which are saturated, by the number of samples in which each was flat and off.
+    """Return which units are dead and which are saturated, by the numbers of samples where each was flat and off.
 
     All are arrays or tensors of one shape, but `samples` may be a number. A unit is never both.
     """

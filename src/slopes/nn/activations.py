@@ -1,4 +1,4 @@
-"""The forwards of PyTorch's activations: the card, and what the module's attributes are to it."""
+"""Forwards of PyTorch's activations: the card of each, and the use of the module's attributes."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from torch import Tensor
 from slopes.nn.common import REAL, Compute, computed_by_kernel, fits, settings_of, values_of, with_contiguous_gradient
 from slopes.readings import torch as r
 
-#: what autocast wants in float32 on an accelerator
+#: modules that autocast runs in float32 on an accelerator
 _WIDE = tuple(getattr(torch.nn, name) for name in ("Softmax", "Softmin", "Softmax2d", "LogSoftmax", "Softplus"))
 _implicit: Callable[[str, int, int], int] = torch.nn.functional._get_softmax_dim  # type: ignore[attr-defined]
 
 
 def _elementwise(*names: str) -> Compute:
-    """Forward of an activation; names are the parameters that it has in common with the card."""
+    """Return the forward of an activation; `names` are the parameters that it shares with the card."""
 
     def compute(self: Any, card: Any, input: Any) -> Any:
         if isinstance(input, Tensor):
@@ -41,9 +41,9 @@ def _elementwise(*names: str) -> Compute:
 
 
 def _applied(self: Any, card: Any, settings: dict[str, Any], input: Tensor) -> Tensor:
-    """The card's values in the type of the input, and if wished in its place."""
+    """Return the card's values in the dtype of the input, in place if the module is `inplace`."""
     inplace = getattr(self, "inplace", False)
-    kept = input.clone() if inplace and r.wants_gradient(input) else input  # what the gradient is computed from
+    kept = input.clone() if inplace and r.wants_gradient(input) else input  # the gradient needs it
     result = values_of(card, settings, kept).to(input.dtype)
     return input.copy_(result) if inplace else result
 
@@ -54,14 +54,14 @@ def _softplus(self: Any, card: Any, input: Any) -> Any:
 
 
 def _autocast(module: torch.nn.Module, input: Tensor) -> Tensor:
-    """The input as float32 where autocast wants that of PyTorch's operation; CPUs want it of losses alone."""
+    """Return the input in float32 where autocast uses it for PyTorch's operation; on CPUs only for losses."""
     device = input.device.type
     wide = isinstance(module, _WIDE) and device != "cpu" and r.autocasts(input)
     return input.float() if wide and input.dtype is not torch.float64 else input
 
 
 def _along(legacy: str, before: Callable[[Tensor], Tensor] | None = None) -> Compute:
-    """Forward of a map of the rows along `dim`; `legacy` is PyTorch's name in its warning that dim is None."""
+    """Return the forward of a map along `dim`; `legacy` is the name in PyTorch's warning that dim is None."""
 
     def compute(self: Any, card: Any, input: Any) -> Any:
         if type(self.dim) is int and isinstance(input, Tensor):
@@ -80,7 +80,7 @@ def _along(legacy: str, before: Callable[[Tensor], Tensor] | None = None) -> Com
 
 
 def _mapped(self: Any, card: Any, input: Tensor, dim: int) -> Tensor:
-    """The card along the axis; a row of −inf alone is NaN, as in PyTorch."""
+    """Apply the card along the axis; a row of only −inf gives NaN, as in PyTorch."""
     nothing = input.detach().amax(dim, keepdim=True) == -math.inf
     mapped: Tensor = card(with_contiguous_gradient(_autocast(self, input)), axis=dim)
     return mapped if r.is_concrete(nothing) and not bool(nothing.any()) else mapped.masked_fill(nothing, math.nan)

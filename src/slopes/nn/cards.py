@@ -1,4 +1,4 @@
-"""Any card as a module, and the classes made of those that PyTorch lacks."""
+"""Modules of any card, and classes for the cards that PyTorch lacks."""
 
 from __future__ import annotations
 
@@ -21,11 +21,10 @@ from slopes.readings import torch as r
 
 
 class CardModule(torch.nn.Module):
-    """A card as a module: its parameters are attributes, and those that are tensors are trained or saved with it.
+    """A card as a module: its parameters are attributes, and tensors among them are trained or saved with it.
 
-    It follows PyTorch: an axis is called `dim`, what is random in training is held still in evaluation, and a loss has
-    a `reduction`, its classes on axis 1 and a `weight` of each, labels of −100 that do not count, and NaN as the mean
-    of nothing.
+    It follows PyTorch: an axis is called `dim`, noise is used in training only, and a loss has a `reduction`, its
+    classes on axis 1 with a `weight` each, labels of −100 that do not count, and NaN as the mean of nothing.
     """
 
     card: Any
@@ -47,7 +46,7 @@ class CardModule(torch.nn.Module):
                 setattr(self, name, value)
 
     def forward(self, *arguments: Any) -> Any:
-        """Return what the card makes of the arguments."""
+        """Apply the card to the arguments."""
         if arguments and isinstance(arguments[0], torch.fx.Proxy):
             return leaf(self, arguments)
         options = {name: getattr(self, name) for name in _options(self.card)}
@@ -67,7 +66,7 @@ class CardModule(torch.nn.Module):
     __prepare_scriptable__ = refuse_script
 
     def extra_repr(self) -> str:
-        """What differs from the defaults."""
+        """Parameters that differ from the defaults."""
         shown = {name: getattr(self, name) for name in _options(self.card)}
         defaults = _options(self.card)
         return ", ".join(
@@ -90,12 +89,12 @@ class module(CardModule):
         super().__init__(**parameters)
 
     def extra_repr(self) -> str:
-        """The card, and what differs from the defaults."""
+        """The card, and parameters that differ from the defaults."""
         return ", ".join(filter(None, [repr(self.card), super().extra_repr()]))
 
 
 def _offer(name: str, known: Mapping[str, Any]) -> str:
-    """The parameter that may have been meant, or all of them."""
+    """Suggest the parameter that was probably meant, or list all."""
     theirs = {ours: name for name, ours in _OURS.items()}
     if theirs.get(name) in known:
         return f"PyTorch and slopes.nn call it {theirs[name]!r}"
@@ -109,14 +108,14 @@ _OURS = {"dim": "axis", "weight": "class_weight"}  #: PyTorch's names, and the c
 
 @functools.cache
 def _options(card: Card) -> dict[str, Any]:
-    """What a module of the card is made with: names and defaults, as PyTorch calls them."""
+    """Return the names and defaults of a module's options, under PyTorch's names."""
     keywords = [p for p in card.call_signature.parameters.values() if p.kind is p.KEYWORD_ONLY]
     options = {
         p.name: p.default for p in keywords if p.name not in _OF_A_CALL or p.name in card.parameters
     } | card.settings
     options.pop(card.noise or "", None)
     if has_classes(card):
-        del options["axis"]  # it is the first behind the samples
+        del options["axis"]  # a module has the classes on axis 1
     if "ignore_index" in options:
         options["ignore_index"] = -100
     theirs = {ours: name for name, ours in _OURS.items() if ours in options}
@@ -132,7 +131,7 @@ def has_classes(card: Card) -> bool:
 
 
 def _in_the_style_of_pytorch(card: Loss, arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
-    """The loss by PyTorch's conventions."""
+    """Compute the loss by PyTorch's conventions."""
     first, target = arguments[0], arguments[-1]
     count: Any = first.numel()
     if has_classes(card):
@@ -159,13 +158,13 @@ _SPELT = {word.lower(): word for word in _NAMES.split()}
 
 
 def _class_name(card: Card) -> str:
-    """The name of a card as PyTorch would write it."""
+    """Return the name of a card in PyTorch's style."""
     name = "".join(_SPELT.get(word, word.capitalize()) for word in card.name.split("_"))
     return name + "Loss" * (isinstance(card, Loss) and not name.endswith("Loss"))
 
 
 def _lacked() -> dict[str, Card]:
-    """The cards that PyTorch has no class for, by the name of theirs."""
+    """Return the cards without a class in PyTorch, by class name."""
     replaced = {card for card, _ in TABLE.values()}
     named = {_class_name(card): card for card in CARDS.values() if card.name not in replaced}
     known = {name.lower() for name in dir(torch.nn)}

@@ -373,7 +373,7 @@ def _are_all_kept(labels: Tensor, classes: int, ignored: int) -> bool:
 
 
 def counted(labels: Tensor, kept: Tensor, weight: Tensor | None) -> Tensor:
-    """What a mean over labels divides by: how many there are, or the sum of their classes' weights."""
+    """Return the divisor of a mean over labels: their number, or the sum of their classes' weights."""
     return kept.sum() if weight is None else torch.where(kept, weight[labels], 0.0).sum()
 
 

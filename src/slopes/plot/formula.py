@@ -89,7 +89,7 @@ class _MathML(MathMLPresentationPrinter):  # type: ignore[misc]
     def _print_Symbol(self, sym: Any, style: str = "plain") -> Any:
         if "_" not in sym.name:
             return super()._print_Symbol(sym, style)
-        name = self.dom.createElement("mi")  # SymPy would take what follows the underscore for an index
+        name = self.dom.createElement("mi")  # SymPy would read the text after an underscore as an index
         name.appendChild(self.dom.createTextNode(sym.name))
         return name
 

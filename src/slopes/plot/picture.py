@@ -61,7 +61,7 @@ class Picture(Figure):
     """A matplotlib figure that a notebook shows by itself, also where pyplot is not loaded."""
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, str], dict[str, Any]]:
-        """Return the PNG, sharp on a screen of high density, and the width at which to show it."""
+        """Return the PNG, sharp on a screen of high density, and the width to show it with."""
         stream = io.BytesIO()
         with style():
             self.savefig(stream, format="png", dpi=2 * CSS_DPI)

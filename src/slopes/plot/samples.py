@@ -1,4 +1,4 @@
-"""What there is to show of a card: its lines, sampled along the axis of its kind, and its facts."""
+"""Contents of a card's plot: its lines, sampled along the axis of its kind, and its facts."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Panel:
-    """What is drawn in one pair of axes: for each line its label, x, y and the points to mark."""
+    """Lines in one pair of axes: for each its label, x, y and the points to mark."""
 
     title: str
     axis: str
@@ -132,7 +132,7 @@ def _indices(x: np.ndarray, kinks: tuple[float, ...]) -> tuple[int, ...]:
 
 
 def facts(card: Card) -> dict[str, Any]:
-    """What is known of a card, as plain values: for `rows`, and for programs."""
+    """Return the facts of a card as plain values, for `rows` and for programs."""
     from slopes import catalogue
 
     lines = curve(card).lines
@@ -159,7 +159,7 @@ def rows(known: dict[str, Any]) -> list[tuple[str, str]]:
         ("kind", known["kind"]),
         ("also called", ", ".join(known["aliases"])),
         *(("parameter", default_words(parameter)) for parameter in known["parameters"]),
-        # A claim is made of the defaults; what is bound here may change the range, the slope, and more.
+        # A claim holds for the defaults; bound parameters may change the range, the slope, and more.
         ("claims at the defaults" if "(" in name else "claims", claims),
         (
             "kink",
@@ -201,7 +201,7 @@ def entries(cards: Iterable[Card]) -> list[dict[str, Any]]:
 
 
 def kind(card: Card) -> str:
-    """What the card is fed, in words."""
+    """Describe the inputs of the card in words."""
     if isinstance(card, Loss):
         space = card.kind.space_of(card.settings)
         return f"{card.kind.name} loss, on {'real numbers' if space.is_real else space}"
@@ -217,13 +217,13 @@ def parameters(card: Card) -> list[dict[str, str]]:
 
 
 def default_words(parameter: dict[str, str]) -> str:
-    """A parameter as in "alpha=1.0 (> 0)": its default, and what it may be."""
+    """Format a parameter as in "alpha=1.0 (> 0)": its default and its domain."""
     domain = f" ({parameter['domain']})" if parameter["domain"] else ""
     return f"{parameter['name']}={parameter['default']}{domain}"
 
 
 def signature(card: Card) -> str:
-    """The card's arguments and own parameters, as in "elu(x, *, alpha=1.0)", with what is bound in place."""
+    """Format the card's arguments and parameters as in "elu(x, *, alpha=1.0)", bound values included."""
     arguments = [argument.name for argument in card.kind.arguments] if isinstance(card, Loss) else card._arguments
     own = [f"{name}={_written(value)}" for name, value in card.settings.items()]
     return f"{card.__name__}({', '.join([*arguments, *(['*'] if own else []), *own])})"

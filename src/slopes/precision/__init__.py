@@ -1,4 +1,4 @@
-"""Measuring: how far values, slopes and second derivatives lie from the exact ones, beside those of peers."""
+"""Measure the errors of values, slopes and second derivatives, beside the errors of peers."""
 
 from __future__ import annotations
 

@@ -18,15 +18,15 @@ from slopes.kernels.compiling import is_available
 from slopes.loading import describe
 from slopes.precision.grid import COARSER, FORMATS, RESULTS, Grid, variants
 
-#: the readings that are measured; kernels (`slopes.kernels`) where there are any, by large arrays
+#: the readings that are measured; kernels (`slopes.kernels`), where they exist, on large arrays
 OURS = ("NumPy", "torch", "NumPy kernel", "torch kernel")
-OF_PEERS = ("float64", "float32")  #: the formats in which peers are, and second derivatives
-MUCH = 1000.0  #: units in the last place from which an error is counted as a loss
+OF_PEERS = ("float64", "float32")  #: formats for peers and second derivatives
+MUCH = 1000.0  #: errors above it, in units in the last place, are counted in `beyond`
 
 
 @dataclass(frozen=True)
 class Figure:
-    """How far one result of one implementation lies from the exact one, over the grid."""
+    """Errors of one result of one implementation against the exact one, over the grid."""
 
     card: str
     result: str  #: "value", "slope" or "second"
@@ -36,20 +36,20 @@ class Figure:
     worst: float  #: the largest error in units in the last place, as the page counts them; inf where a number is lost
     median: float
     raw: float  #: the largest error in plain units in the last place, whatever cancels
-    points: int  #: how many results were measured
-    beyond: int  #: how many of them are off by more than 1000
+    points: int  #: number of results measured
+    beyond: int  #: number of errors above 1000
     lost: int  #: how many are infinite or no number where the exact ones are numbers
     flushed: int  #: how many subnormal numbers were taken for 0, which is not counted in the errors
-    at: tuple[str, ...]  #: the arguments at which the worst came
-    entry: tuple[int, ...]  #: which entry of the result it is, where that is a row
+    at: tuple[str, ...]  #: arguments of the worst error
+    entry: tuple[int, ...]  #: its entry, if the result is a row
     came: str
     exact: str
-    settings: str = ""  #: the parameters that are away from their defaults
+    settings: str = ""  #: parameters that differ from their defaults
 
 
 @dataclass(frozen=True)
 class Failure:
-    """What could not be measured."""
+    """A measurement that failed."""
 
     card: str
     what: str
@@ -57,9 +57,9 @@ class Failure:
 
 
 def measure(card: Card, against: Sequence[str], label: str) -> tuple[list[Figure], list[Failure]]:
-    """The figures of a card in every format, and of those peers that it names among the libraries."""
+    """Measure a card in every format, and its peers among the libraries."""
     figures: list[Figure] = []
-    failures: dict[tuple[str, str], Failure] = {}  # one fault, told once for all formats
+    failures: dict[tuple[str, str], Failure] = {}  # each fault once for all formats
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         for form in FORMATS:
@@ -87,7 +87,7 @@ def measure(card: Card, against: Sequence[str], label: str) -> tuple[list[Figure
 
 
 def _in_format(value: Any, form: str) -> Any:
-    """The nearest number of the format, as which PyTorch takes a parameter; what is no float is left as it is."""
+    """Round a float to the format, as PyTorch does with a parameter; return other values as they are."""
     return float(FORMATS[form](value)) if isinstance(value, float) else value
 
 
@@ -109,7 +109,7 @@ def _at(grid: Grid, results: Sequence[str], against: Sequence[str]) -> Iterator[
 
 
 def libraries_of(card: Card, against: Sequence[str]) -> list[str]:
-    """Those of the libraries that the card names, at its parameters."""
+    """Return the libraries that have a peer of the card at its parameters."""
     return [
         library
         for library, peer in card.same_as.items()
@@ -137,7 +137,7 @@ def _results(grid: Grid, library: str, reading: str) -> dict[str, Any]:
 
 
 def _by_kernel(grid: Grid, reading: str) -> dict[str, Any]:
-    """Values and slopes of arrays that repeat the grid until they are large enough for kernels."""
+    """Return values and slopes by kernels, on arrays that repeat the grid until they are large enough."""
     first = grid.arguments[0]
     if not is_available() or grid.together or grid.second:
         return {}
@@ -167,7 +167,7 @@ def _figures(grid: Grid, result: str, came: dict[tuple[str, str], Any]) -> Itera
     _allow_near_roots(grid, result, grid.dtype, exact, largest, allowed)
     jumps = _jumps(grid, result, largest > allowed)
     for (library, reading), error in errors.items():
-        off = error > plain  # what is not is counted plainly, so that no implementation's figures depend on another's
+        off = error > plain  # smaller errors count plainly: no implementation's figures depend on another's
         flushed = measured & ~(off & jumps) & (error >= 1) & _flushed(grid, came[library, reading], exact)
         counted = measured & ~flushed & ~(off & jumps)
         if counted.any():
@@ -184,12 +184,12 @@ def _figures(grid: Grid, result: str, came: dict[tuple[str, str], Any]) -> Itera
 
 
 def _errors(grid: Grid, came: Any, exact: Any) -> Any:
-    """Errors in units in the last place of the format."""
+    """Return errors in units in the last place of the format."""
     return ulps(came, exact, grid.dtype) / COARSER.get(grid.form, 1.0)
 
 
 def _flushed(grid: Grid, came: Any, exact: Any) -> Any:
-    """Where a subnormal result, or one of a subnormal number, is what 0 stands for or gives."""
+    """Return the mask of subnormal results that are 0, and of subnormal arguments treated as 0."""
     tiny = float(np.finfo(grid.dtype).tiny)
     gone = np.asarray(abs(exact) < tiny, dtype=bool) & (came == 0)
     x = grid.arguments[0]
@@ -199,7 +199,7 @@ def _flushed(grid: Grid, came: Any, exact: Any) -> Any:
 
 
 def _jumps(grid: Grid, result: str, suspects: Any) -> Any:
-    """Of the suspects (a mask), those at which the exact result jumps, so that none is right or wrong.
+    """Return the mask of suspects where the exact result jumps, so that no value is right or wrong.
 
     The gap between the two sides does not shrink with the step.
     """
@@ -213,7 +213,7 @@ def _jumps(grid: Grid, result: str, suspects: Any) -> Any:
     bounded = None if space is None else distance_to_bound(space, first.astype(float))
     farthest = np.inf if bounded is None else bounded
     gaps = []
-    for step in (1e-15, 1e-25):  # both longer than those by which slopes are found
+    for step in (1e-15, 1e-25):  # both longer than the steps that find slopes
         with precision(100):
             x = Exact(first)
             move = Exact(np.minimum(np.maximum(abs(first).astype(float), 1e-10) * step, farthest))
@@ -225,7 +225,7 @@ def _jumps(grid: Grid, result: str, suspects: Any) -> Any:
 
 
 def _shown(grid: Grid, result: str, index: tuple[int, ...]) -> tuple[str, ...]:
-    """The arguments at a result: an entry of each, or a row; of a map's slope the cotangent too."""
+    """Return the arguments of a result: an entry or a row of each; for a map's slope, the cotangent too."""
     arguments = grid.arguments if result == "slope" or not isinstance(grid.card, Map) else grid.arguments[:1]
     return tuple(_number(x[index]) if not grid.card.rowwise else _list(x[index[0]]) for x in arguments)
 
@@ -235,12 +235,12 @@ def _list(row: Any) -> str:
 
 
 def _number(x: Any) -> str:
-    """The shortest text that means this number in its dtype."""
+    """Return the shortest text that gives this number in its dtype."""
     return str(np.asarray(x)[()])
 
 
 def _exactly(x: Any) -> str:
-    """17 digits; what is further out than any exponent worth reading is 0 or infinite."""
+    """Format 17 digits; beyond binary exponents of ±10,000 a number is 0 or inf."""
     from slopes.readings.exact import context
 
     if x != 0 and not -10_000 < context.mag(x) < 10_000:

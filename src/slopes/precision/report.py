@@ -1,4 +1,4 @@
-"""What was measured, as a table for a terminal, as data, and as the page docs/accuracy.md."""
+"""Reports of the measured errors: a table for a terminal, data, and the page docs/accuracy.md."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ the second row of a map's slope is the cotangent that is pulled back. An exact 0
 
 @dataclass(frozen=True)
 class Accuracy:
-    """The figures of some cards and of their peers, and what could not be measured."""
+    """Figures of some cards and of their peers, and failed measurements."""
 
     cards: list[str]
     against: tuple[str, ...]
@@ -221,7 +221,7 @@ class Accuracy:
 
 
 def versions(against: Sequence[str]) -> dict[str, str]:
-    """What the figures depend on."""
+    """Return the versions and machine that the figures depend on."""
     known = {"slopes": __version__, "Python": platform.python_version()}
     packages = ["numpy", "scipy", "numba", "torch", "mpmath", *(libraries.PACKAGES.get(name, name) for name in against)]
     for package in dict.fromkeys(packages):
@@ -240,7 +240,7 @@ def short(error: float) -> str:
 
 
 def sentence(figure: Figure) -> str:
-    """What came where, in a line."""
+    """Format the result, the exact one and their arguments in a line."""
     who = figure.library if not figure.reading else f"slopes ({figure.reading})"
     return (
         f"{_name(figure)}: {NAMES[figure.result]} by {who} in {figure.dtype} is {figure.came} at {_input(figure)}, "
