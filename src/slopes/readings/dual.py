@@ -1,4 +1,4 @@
-"""Dual numbers: a value and a slope, on which a body computes its derivative beside its value.
+"""Dual numbers, a value and a slope: a body computes its derivative from them beside its value.
 
 The exact reading uses them for derivatives that take no step and do not depend on the card's own derivative.
 """

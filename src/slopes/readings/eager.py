@@ -465,7 +465,7 @@ def run_gate(card: Any, axis: int, parameters: dict[str, Any], *tensors: Tensor)
 
 
 def run_map(card: Any, x: Tensor, axis: int) -> Tensor | None:
-    """Return PyTorch's softmax, log_softmax or glu (whichever the card is) along an axis; None if it is inaccurate.
+    """Return PyTorch's softmax, log_softmax or glu (whichever the card is) along an axis; None if it does not fit.
 
     PyTorch's convention holds: a row of −inf alone is NaN.
     """

@@ -9,19 +9,19 @@ per call. It has an operation, the places of its arguments' lines, a dtype, and 
 
 | operation | result |
 |---|---|
-| input | the argument that the text names |
-| constant | the number in the text, rounded to the dtype |
+| input | the argument named by the text |
+| constant | the text's number, rounded to the dtype |
 | float32, float64 | the argument in that dtype |
-| add, subtract, multiply, divide, power | of two numbers |
+| add, subtract, multiply, divide, power | of two numbers a and b |
 | negate, absolute, sqrt, rint | of one; rint rounds half to even |
 | fma | a·b + c, rounded once |
 | less, less_equal, equal, not_equal | a bool |
 | and, or, not | of bools |
-| where | the second argument where the first holds, else the third |
+| where | b where a holds, else c |
 | sum | of a row's entries, one per row |
-| place_of_largest | where the first largest entry of a row lies, an int64 |
-| pick | a row's entry at the place in the second argument |
-| shift | an entry less the third argument, the row's largest, at the place in the second; there 0, unless it is −inf |
+| place_of_largest | the place of a row's first largest entry, an int64 |
+| pick | a row's entry at place b |
+| shift | a − c, where c is the row's largest entry, at place b; 0 at place b unless a is −inf there |
 | index, width | the place of each entry in its row, an int64; the length of a row |
 | exp, expm1, log, log1p, sin, cos, tanh, sinh | of one |
 | decay | exp(a)·b, or exp(a)·(b + c), for a <= 0, with c small beside b (NaN: 0); 0 where exp(a) underflows by far |
@@ -29,7 +29,7 @@ per call. It has an operation, the places of its arguments' lines, a dtype, and 
 | sigmoid | of a; times b; of a + c, times b; see `slopes.ops.sigmoid` |
 | sigmoid_fine | the same for a computed b: more accurate by half a unit in the last place |
 | snake, snake_slope | of one, or of a by a parameter b; see `slopes.ops.snake` |
-| silu | of one: the product with its sigmoid |
+| silu | a · sigmoid(a) |
 | sigmoid_slope | of a; times b; of a + c, times b; see `slopes.ops.sigmoid_slope` |
 | gate_slope | of a and b; with their lows c and d; times e; see `slopes.ops.gate_slope` |
 | ndtr, normal_gate_slope, normal_pdf | of a, times b if it is given; see `slopes.ops` |

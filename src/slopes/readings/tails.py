@@ -206,7 +206,7 @@ def sigmoid_mixture(r: ModuleType, x: Array, share: Array) -> tuple[Array, Array
 def sigmoid_parts(r: ModuleType, x: Array) -> tuple[Array, Array]:
     """(high, low) of sigmoid(x), to about 106 bits, except for the rounding of the exponential.
 
-    Near 0 the exponential is 1 + expm1, as an exact sum: the rounding of expm1 is smaller than that of x.
+    Near 0 the exponential is 1 + expm1, as an exact sum; the rounding error of expm1 is smaller than x's own.
     """
     left = x < 0
     small, low = r.exp_of_size(x)

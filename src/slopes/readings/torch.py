@@ -143,7 +143,7 @@ def maximum(a: Array, b: Array) -> Array:
 
 
 def _double(x: Tensor) -> torch.dtype:
-    """Return float64 if the device has it; else, and for ONNX runtimes (which lack much of it), float32."""
+    """Return float64, but float32 on devices without it and for ONNX runtimes, unless x has float64."""
     single = x.device.type == "mps" or _to_onnx()
     return torch.float32 if single and x.dtype != torch.float64 else torch.float64
 
@@ -569,8 +569,8 @@ def _apply(value: Callable[..., Array], pull_back: Callable[..., Array], x: Tens
 def differentiable(value: Callable[..., Array], slope: Callable[..., Array] | None, x: Array, *rest: Array) -> Array:
     """Return value(x, *rest), differentiated by x through `slope`, not through the value's own operations.
 
-    A slope with more axes than the value is the gradient of a row. If another argument may need a gradient too, and in
-    forward mode, autograd differentiates the operations: in nested forward mode the second derivative of a Function
+    A slope with more axes than the value is the gradient of a row. In forward mode, and if another argument may
+    need a gradient, autograd differentiates the operations: in nested forward mode the second derivative of a Function
     with a ``jvp`` of its own is silently 0.
     """
     if slope is None or not _is_pulled(x) or any(map(wants_gradient, rest)):
@@ -593,7 +593,7 @@ def pullable(value: Callable[..., Array], pull_back: Callable[..., Array] | None
 
 
 def wants_gradient(x: Tensor) -> bool:
-    """Whether x may need a gradient; inside a transform of torch.func, always (it cannot be known)."""
+    """Whether x may need a gradient; True for floats inside torch.func's transforms, as it cannot be known."""
     if x.requires_grad or not x.is_floating_point() or torch.compiler.is_compiling():
         return x.requires_grad
     return torch._C._functorch.is_functorch_wrapped_tensor(x)
