@@ -166,8 +166,8 @@ def _bind(card: Any, parameters: dict[str, Any], x: Tensor) -> tuple[dict[str, A
     return settings, body, slope if are_literals(settings) else None
 
 
-LARGE = 2**12  #: entries from which a compiled kernel is worth its compilation
-KEPT = 2**17 - 1  #: entries up to which the forward computes the slopes and keeps them for the backward
+LARGE = 2**12  #: the fewest entries that are worth compiling a kernel
+KEPT = 2**17 - 1  #: the most entries whose slopes the forward computes and keeps for the backward
 
 
 def _make_kernel(card: Any, parameters: dict[str, Any], x: Tensor) -> Kernel | None:
@@ -368,7 +368,7 @@ def _is_whole(x: Any) -> bool:
     return type(x) is Tensor and not (x.is_floating_point() or x.is_complex()) and x.layout is torch.strided
 
 
-LARGE_FOR_A_LOSS = 2**14  #: entries from which a compiled kernel is worth its compilation
+LARGE_FOR_A_LOSS = 2**14  #: the fewest entries that are worth compiling the kernel of a loss
 
 
 def _run_compiled_loss(

@@ -147,7 +147,7 @@ def compute_loss(kernel: Any, reduction: Reduction, x: Tensor, *others: Tensor) 
     return reduction.finish(_run(kernel.get("value"), widen_half(x), *others)[0])
 
 
-FEWEST = 2**8  #: entries from which the kernel of a loss of labels is worth its compilation
+FEWEST = 2**8  #: the fewest entries that are worth compiling the kernel of a loss of labels
 
 
 def run_loss_of_labels(

@@ -259,7 +259,7 @@ def result_dtype(x: Array, loss: bool = False) -> Any:
 
 
 def widen(x: Array, like: Array | None = None) -> Array:
-    """Return x in float64, in which bodies compute."""
+    """Return x in float64, the dtype of bodies."""
     return np.asarray(x, dtype=np.float64)
 
 
@@ -303,7 +303,7 @@ def pullable(value: Callable[..., Array], pull_back: Callable[..., Array] | None
     return value(widen(x), *rest)
 
 
-LARGE = 2**14  #: entries from which a kernel is worth its compilation
+LARGE = 2**14  #: the fewest entries that are worth compiling a kernel
 
 
 def computed_by_kernel(

@@ -79,7 +79,7 @@ def own_function(name: str, settings: dict[str, Any], dtype: torch.dtype) -> tup
     return function and (function, MAPPED if make in STRAIGHT else 2**16)
 
 
-MAPPED = 2**23  #: entries of float32 from which the C library asks the system for new pages at each call
+MAPPED = 2**23  #: from this many float32 entries on, the C library asks the system for new pages at each call
 
 
 def relu() -> Value:
