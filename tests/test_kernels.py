@@ -800,7 +800,7 @@ from slopes import kernels
 x = np.random.default_rng(0).standard_normal(2**18).astype(np.float32)
 parts = np.array_split(x, 40)
 assert (slopes.silu(x) == np.concatenate([slopes.silu(part) for part in parts])).all()
-assert "sigmoid(x, x)" in kernels.source(slopes.silu, "value")
+assert "= silu(x)" in kernels.source(slopes.silu, "value")
 try:
     kernels.compute(slopes.silu, "value", x)
 except ImportError as error:
