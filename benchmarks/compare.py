@@ -93,7 +93,7 @@ def with_threads(count: int, how: Callable[..., list[float]], *given: object) ->
 def in_workers(
     pool: ProcessPoolExecutor, how: Callable[..., list[float]], cells: Sequence[Cell], epochs: int
 ) -> list[float]:
-    """The same in two processes of one thread, each of which has every other seed."""
+    """Run the same in two processes of one thread, each with every other seed."""
     halves = [[cell for cell in cells if cell.seed % 2 == half] for half in (0, 1)]
     ends = [pool.submit(with_threads, 1, how, half, epochs) for half in halves]
     found = {
@@ -158,7 +158,7 @@ def main() -> None:
 
 
 def append(rows: list[list[object]], size: list[int]) -> None:
-    """Add the rows to the results, with what they were measured on."""
+    """Add the rows to the results, with the machine and versions."""
     on = [f"{platform.system()} {platform.machine()}", os.cpu_count(), platform.python_version()]
     versions = [torch.__version__, slopes.__version__]
     new = not RESULTS.exists()

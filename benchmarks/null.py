@@ -104,7 +104,7 @@ def false_verdicts(
     adjust: Callable[..., Any] = holm,
     first: int = 0,
 ) -> int:
-    """Count the studies in which any comparison of a function with itself has p of at most alpha."""
+    """Count the studies where any comparison of a function with itself has p of at most alpha."""
     found = 0
     for study in range(first, first + studies):
         baseline, *others = draw(np.random.default_rng(study), comparisons + 1, seeds)

@@ -40,7 +40,7 @@ LOSSES = (
 OF_ROWS = ("NLLLoss", "CrossEntropyLoss")
 OPTIONS: dict[str, tuple[Any, ...]] = {"Threshold": (0.1, 0.0), "Softmax": (-1,), "LogSoftmax": (-1,)}
 Calls = tuple[Callable[[], Tensor], Callable[[], None]]
-SHORTEST = 2e-4  #: seconds of a round, in which another process seldom comes between
+SHORTEST = 2e-4  #: seconds of a round, too short for most interruptions by other processes
 
 
 def make_calls(namespace: Any, name: str) -> Calls:

@@ -84,7 +84,7 @@ def measure_memory(work: Callable[[], object]) -> int | None:
     work()
     gc.collect()
     try:
-        ctypes.CDLL(None).malloc_trim(0)  # else what calls before have freed serves this one
+        ctypes.CDLL(None).malloc_trim(0)  # else memory freed by earlier calls serves this one
         Path("/proc/self/clear_refs").write_text("5")  # forgets the largest size so far
         before = _status("VmRSS")
         work()
@@ -125,7 +125,7 @@ def measure(section: str, threads: int, seconds: float, only: str) -> Iterable[R
 
 
 def read_rows() -> list[Row]:
-    """Return what is in the file of results."""
+    """Return the contents of the file of results."""
     if not RESULTS.exists():
         return []
     with RESULTS.open(newline="") as file:

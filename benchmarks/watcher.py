@@ -1,4 +1,4 @@
-"""What a watcher costs: the time of a training step with one, over that of a step without.
+"""Measure the cost of a watcher: the time of a training step with one, over a step without.
 
     python benchmarks/watcher.py            # every 50th step is watched, on one thread
     python benchmarks/watcher.py --every 10 --threads 2

@@ -61,7 +61,7 @@ def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> N
 # 1. The functions
 # ==================================================================================================
 # A card is called like a function, and knows its derivative: card(x), card.slope(x). Softmax mixes the
-# entries of a row, so it has a Jacobian instead, of which softmax.vjp(x, g) gives the row that g selects.
+# entries of a row, so it has a Jacobian instead; softmax.vjp(x, g) gives the row that g selects.
 # A loss gives its value and its gradient by the prediction in one go.
 
 
@@ -104,7 +104,7 @@ def functions() -> dict[str, Any]:
 # 2. The textbook formula beside ours
 # ==================================================================================================
 # These are the lesson's formulae, as NumPy code. Each is right on paper. (The bracket of tanh is put right
-# here; chapter 3 shows what the lesson prints.)
+# here; chapter 3 shows the lesson's output.)
 
 
 def textbook_sigmoid(x: Any) -> Any:
@@ -138,7 +138,7 @@ def textbook_softmax(x: Any) -> Any:
 
 
 def textbook_categorical_cross_entropy(p: Any, y: Any) -> Any:
-    """Return what the lesson calls categorical cross-entropy."""
+    """Return the lesson's categorical cross-entropy."""
     return -np.sum(y * np.log2(p) + (1 - y) * np.log2(1 - p))
 
 
@@ -148,7 +148,7 @@ def lesson_cross_entropy(p: Any, y: Any) -> Any:
 
 
 def heard(function: Callable[..., Any], *arguments: Any) -> tuple[Any, str]:
-    """Return what a function gives and what NumPy warned of meanwhile."""
+    """Return the result of a function and NumPy's warnings meanwhile."""
     with warnings.catch_warnings(record=True) as caught, np.errstate(all="warn", under="ignore"):
         warnings.simplefilter("always")
         result = function(*arguments)
@@ -156,7 +156,7 @@ def heard(function: Callable[..., Any], *arguments: Any) -> tuple[Any, str]:
 
 
 def short(value: Any) -> str:
-    """Print a number or a row in few characters, but with the digits by which wrong differs from right."""
+    """Print a number or a row in few characters, but with the digits that tell wrong from right."""
     if np.ndim(value):
         return "[" + ", ".join(short(entry) for entry in value) + "]"
     if hasattr(value, "_mpf_"):  # an exact number
@@ -165,7 +165,7 @@ def short(value: Any) -> str:
 
 
 def textbook() -> dict[str, Any]:
-    """Chapter 2: inputs at which the textbook formula overflows, turns NaN or loses its digits."""
+    """Chapter 2: inputs where the textbook formula overflows, turns NaN or loses its digits."""
     sigmoid, tanh, softmax = (slopes.exact(card, digits=20) for card in (slopes.sigmoid, slopes.tanh, slopes.softmax))
     bce = slopes.exact(slopes.binary_cross_entropy, digits=20)
     certain = [1.0, 0.0]
@@ -330,7 +330,7 @@ def slips() -> dict[str, Any]:
 # 4. For and against, measured
 # ==================================================================================================
 # Every experiment trains many small networks at once: weights of shape (runs, inputs, outputs), one slice per
-# seed and learning rate. They are drawn on the CPU in float64, so that a GPU prints what a CPU prints.
+# seed and learning rate. They are drawn on the CPU in float64, so that a GPU and a CPU print the same.
 
 
 def normal(*shape: int, seed: int) -> Tensor:
@@ -431,7 +431,7 @@ STARTS: dict[str, tuple[Activation, str]] = {
 
 
 def depth() -> dict[str, Any]:
-    """Chapter 4.1: the gradient that reaches the first layer, and what deep networks then learn."""
+    """Chapter 4.1: the gradient that reaches the first layer, and the accuracy of deep networks."""
     x, y = normal(128, 64, seed=21), normal(128, 1, seed=22)
     found: dict[str, Any] = {"depths": DEPTHS, "norms": {}, "accuracy": {}}
     rows = []
@@ -596,7 +596,7 @@ def linear_layers() -> dict[str, Any]:
     down, up = u[:, :narrow] * s[:narrow], v[:narrow]
     rebuilt = ((down @ up - low_rank).norm() / low_rank.norm()).item()
 
-    # And an autoencoder of linear layers learns what principal component analysis computes.
+    # And an autoencoder of linear layers learns the result of principal component analysis.
     basis = torch.linalg.qr(normal(20, 20, seed=44)).Q
     data = normal(200, 20, seed=45) * 0.8 ** torch.arange(20, device=DEVICE) @ basis
     data = data - data.mean(dim=0)
@@ -628,7 +628,7 @@ def equation(slope: float, offset: float) -> str:
 
 
 def outlier() -> dict[str, Any]:
-    """Chapter 4.7: what one wrong number does to the mean squared and the mean absolute error."""
+    """Chapter 4.7: the effect of one wrong number on the mean squared and the mean absolute error."""
     data = np.array([1.0, 2.0, 3.0, 4.0, 100.0])
     guesses = np.linspace(0, 110, 11001)
     pairs = np.repeat(guesses[:, None], len(data), axis=1), np.repeat(data[None], len(guesses), axis=0)
@@ -749,7 +749,7 @@ def custom_loss() -> dict[str, Any]:
     value_gap = abs(found["mine"][0] / found["torch"][0] - 1).item()
     gradient_gap = ((found["mine"][1] - found["torch"][1]).abs().max() / found["torch"][1].abs().max()).item()
 
-    # What the card gives beyond: a shape that only broadcasts is refused, where PyTorch warns and goes on.
+    # The card does more: it refuses a shape that only broadcasts, where PyTorch warns and goes on.
     flat = Y.flatten()
     broadcast, _ = heard(nn.MSELoss(), mynet(X).detach(), flat)
     try:
@@ -797,7 +797,7 @@ def train(x: Tensor, y: Tensor, rate: float, epochs: int) -> tuple[MyNeuralNet, 
 
 
 def training() -> dict[str, Any]:
-    """Chapter 5.2: training, unseen sums, and what four points on a line cannot teach."""
+    """Chapter 5.2: training, unseen sums, and the limits of four points on a line."""
     X, Y = torch.tensor(x).float().to(DEVICE), torch.tensor(y).float().to(DEVICE)
     mynet, history = train(X, Y, rate=0.005, epochs=300)
     deadnet, dead_history = train(X, Y, rate=0.02, epochs=300)
@@ -813,7 +813,7 @@ def training() -> dict[str, Any]:
     table("5.2 Training: loss after each epoch", ["epoch:", *map(str, marks), "units off"], rows)
 
     # The lesson's four points lie on the line b = a + 1, where a + b, 2a + 1 and 2b - 1 are one and the same.
-    # What the network makes of points off that line is its own invention; sixty pairs settle it.
+    # Off that line the network's output is arbitrary; sixty pairs settle it.
     pairs = torch.randint(0, 11, (60, 2), generator=torch.Generator().manual_seed(2)).float().to(DEVICE)
     taught, _ = train(pairs, pairs.sum(dim=1, keepdim=True), rate=0.002, epochs=60)
     asked = [(1, 2), (7, 8), (2, 3), (9, 10), (20, 21), (2, 2), (10, 1), (1, 10)]
@@ -910,7 +910,7 @@ STYLE = {
 
 
 def note(ax: Any, x: float, y: float, text: str, color: str = INK, **options: Any) -> None:
-    """Write a label right beside what it names."""
+    """Write a label right beside its object."""
     ax.text(x, y, text, color=color, **{"fontsize": 9, "va": "center"} | options)
 
 
@@ -1082,7 +1082,7 @@ def draw_centred(found: dict[str, Any]) -> Any:
 
 
 def draw_linear(found: dict[str, Any]) -> Any:
-    """Draw what a linear and a ReLU network make of two rings."""
+    """Draw how a linear and a ReLU network divide two rings."""
     figure, axes = plt.subplots(1, 2, figsize=(7.6, 3.7), layout="constrained")
     points, labels = (tensor.cpu().numpy() for tensor in rings())
     ticks = torch.linspace(-2.7, 2.7, 181, dtype=torch.float64)
@@ -1107,7 +1107,7 @@ def draw_linear(found: dict[str, Any]) -> Any:
 
 
 def draw_outlier(found: dict[str, Any]) -> Any:
-    """Draw the lines that MSE and MAE put through points of which one is wrong."""
+    """Draw the lines that MSE and MAE put through points, one of them wrong."""
     figure, ax = plt.subplots(figsize=(7.4, 3.7), layout="constrained")
     inputs, outputs = map(np.array, found["data"])
     ends = np.array([0, 3.0])

@@ -20,7 +20,7 @@ def my_mse(prediction, target):
 
 
 class FocalLoss(nn.Module):
-    """Focal loss of two classes, of logits: cross-entropy that cares less about what is already right."""
+    """Focal loss of two classes, of logits: cross-entropy that gives less weight to samples that are already right."""
 
     def __init__(self, gamma: float = 2.0) -> None:
         super().__init__()

@@ -25,7 +25,7 @@ NAMES = {
     "torch": "PyTorch", "jax": "JAX", "optax": "Optax", "keras": "Keras", "scipy": "SciPy", "sklearn": "scikit-learn",
     "torchvision": "torchvision", "timm": "timm", "kornia": "Kornia", "monai": "MONAI",
     "smp": "segmentation_models_pytorch", "metric_learning": "pytorch-metric-learning", "entmax": "entmax",
-}  # fmt: skip  #: the libraries by the names they call themselves, in the order in which they are listed
+}  # fmt: skip  #: the libraries by the names they call themselves, in the order of the page
 HEAD = """\
 # Same name, different number
 
@@ -55,7 +55,7 @@ Those with the most different numbers first. Of an activation the entry is shown
 
 
 class Answer(NamedTuple):
-    """What a library gives."""
+    """Result of a library."""
 
     library: str
     call: str
@@ -65,13 +65,13 @@ class Answer(NamedTuple):
 
 
 def number(card: Card, value: Any) -> Any:
-    """What is compared: the mean of a loss, else the values."""
+    """Return the numbers to compare: the mean of a loss, else the values."""
     value = np.array(value, dtype=float)
     return value.mean() if isinstance(card, Loss) else value
 
 
 def brief(card: Card, ours: Any, given: list[Answer]) -> tuple[str, list[str]]:
-    """Our number and those of the libraries that differ: of an activation, its entry that differs most."""
+    """Return our number and the differing ones of libraries; for an activation, at the entry that differs most."""
     differing = [answer for answer in given if answer.same]
     values = [np.reshape(number(card, value), -1) for value in (ours, *(answer.value for answer in differing))]
     place = int(np.argmax(np.nan_to_num(np.max([abs(value - values[0]) for value in values], axis=0))))

@@ -1,4 +1,4 @@
-"""Make docs/findings.md: what the audit finds in losses and activations that many use.
+"""Make docs/findings.md: findings of the audit in widely used losses and activations.
 
 Run ``python tools/findings.py`` where the packages of the extra ``dev`` are installed. The subjects, what is declared
 of them, and which errors are known to be true, are in tests/well_kept.py; an error that is not listed there ends it.

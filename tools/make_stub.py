@@ -1,4 +1,4 @@
-"""Write what editors and type checkers see of cards and modules: the last parts of two stubs in src/slopes.
+"""Write the types of cards and modules for editors and type checkers: the last parts of two stubs in src/slopes.
 
 python tools/make_stub.py
 """
@@ -27,7 +27,7 @@ HEADING = (
     "# ------------------------------------------------------------------- written by tools/make_stub.py\n# fmt: off\n"
 )
 
-#: what the methods of classes in the first part of the stub describe
+#: sources of the docstrings of methods in the first part of the stub
 DESCRIBED = {"_Elementwise": Activation, "_Rowwise": Map, "_OwnLoss": Loss}
 
 #: types of the keywords that are no parameters, beside arrays and beside tensors
@@ -60,7 +60,7 @@ def renew(stub: str) -> str:
 
 
 def renew_docstrings(head: str) -> str:
-    """Return the head, in which a function that has a docstring gets that of what it describes."""
+    """Return the head, with each docstring replaced by the one of the described function."""
     lines, places = head.split("\n"), []
     for owner in (tree := ast.parse(head), *(node for node in tree.body if isinstance(node, ast.ClassDef))):
         described = DESCRIBED.get(getattr(owner, "name", ""), slopes)
@@ -104,7 +104,7 @@ def renew_modules(stub: str) -> str:
 
 
 def module_type(card: Card, name: str) -> str:
-    """Return the type of an argument with which a module is made, under PyTorch's name."""
+    """Return the type of a module's constructor argument, under PyTorch's name."""
     if name in card.parameters:
         return one_type(card.parameters[name].domain, 1)
     ours = {"dim": "axis", "weight": "class_weight"}.get(name, name)
@@ -112,7 +112,7 @@ def module_type(card: Card, name: str) -> str:
 
 
 def words() -> list[str]:
-    """Return the types of what the decorators take."""
+    """Return the types of the decorators' arguments."""
     two = [name for name, kind in KINDS.items() if [a.name for a in kind.arguments] == ["prediction", "target"]]
     others = [name for name in KINDS if name not in two]
     literals = {"_PairKind": two, "_OtherKind": others, "_Space": list(SPACES)}
@@ -136,7 +136,7 @@ def shapes() -> dict[str, list[Card]]:
 
 
 def class_name(cards: list[Card], taken: set[str]) -> str:
-    """The name of a card's class; one that several share is named after what they take."""
+    """Return the name of a card's class; a shared one is named after its arguments."""
     words = [cards[0].name]
     if len(cards) > 1:
         words = [cards[0].kind.name if isinstance(cards[0], Loss) else cards[0].family, *cards[0].parameters]
@@ -150,7 +150,7 @@ def class_text(card: Card) -> str:
 
 
 def activation_text(card: Activation) -> str:
-    """The class of an activation: how it is called, and what it binds."""
+    """Return the class of an activation: its call, and the parameters that it binds."""
     bases = "_Rowwise, _GateCard" if isinstance(card, Gate) else "_Rowwise" if isinstance(card, Map) else "_Elementwise"
     numbers = [("_Number", 0, "np.float64"), ("_F", 0, "_F")] if bases == "_Elementwise" else []
     ways = [("_Arrays", 0, "_Array"), *numbers, ("Tensor", 1, "Tensor")]

@@ -1,4 +1,4 @@
-"""Record what other libraries give for every card that names them, in tests/data/peers.json.
+"""Record results of other libraries for every card that names them, in tests/data/peers.json.
 
 For each library of a card's `same_as`: the expression that gives the card's number, the library's own default call
 where that gives another one, what each gives at one small input, and the defaults of the function called. The tests
@@ -43,7 +43,7 @@ DULL = ("inplace", "dtype", "name", "size_average", "reduce", "out")  #: paramet
 
 
 def shared_input(card: Card) -> tuple[str, list[Any]]:
-    """The name of the input on which a card is compared, and its arrays; cards of one kind share it."""
+    """Return the name and arrays of the input for a card; cards of one kind share it."""
     if not isinstance(card, Loss):
         return ("rows", [np.array(ROWS)]) if isinstance(card, Map) else ("numbers", [np.array(NUMBERS)])
     kind, spaces = card.kind, card.kind.spaces(card.settings)
@@ -79,7 +79,7 @@ def mine(card: Card, arguments: list[Any]) -> Any:
 
 
 def evaluated(card: Card, library: str, expression: str, arguments: list[Any]) -> dict[str, Any]:
-    """The expression in the library's namespace, with what it gives."""
+    """Return the expression in the library's namespace, with its result."""
     named = card._twin(same_as={library: Peer(expression)})
     value, _ = libraries.call(named, library, tuple(arguments))
     return {"call": expression, "dtype": str(value.dtype), "value": value.tolist()}
@@ -118,7 +118,7 @@ def shown(default: Any) -> str:
 
 
 def compare(card: Card, library: str, arguments: list[Any]) -> tuple[dict[str, Any], list[str]]:
-    """What the record says of a library, and what is wrong with what the card says of it."""
+    """Return the record of a library, and the errors in the card's statements about it."""
     peer, ours, wrong = card.same_as[library], mine(card, arguments), []
     entry: dict[str, Any] = {"same": evaluated(card, library, peer.same, arguments)}
     if not agrees(library, entry["same"], ours):
@@ -203,7 +203,7 @@ def write() -> int:
 
 
 def in_lines(value: Any, indent: str = "") -> str:
-    """The record as JSON, in which a list is one line."""
+    """Format the record as JSON, with each list on one line."""
     if not isinstance(value, dict):
         return json.dumps(value, ensure_ascii=False)
     entries = [f"{indent} {json.dumps(key)}: {in_lines(entry, indent + ' ')}" for key, entry in value.items()]

@@ -41,7 +41,7 @@ class _Slopes(click.Group):
     def main(self, *args: Any, **options: Any) -> Any:
         """Run the command line and exit: as the command says, 2 for bad input, 130 if interrupted."""
         try:
-            if sys.stdout is None:  # files that are opened would take its place, and get what is printed
+            if sys.stdout is None:  # else an opened file would take its place and get the output
                 raise click.UsageError("standard output is closed; to see nothing, send it to /dev/null")
             status = super().main(*args, **{**options, "standalone_mode": False})
         except click.Abort:
@@ -467,7 +467,7 @@ def compare(metric: str | None, export: str | None, as_json: bool, **options: An
         from slopes.study.metrics import METRICS
     if export is not None:
         with _complaining(ValueError):
-            writer(export)  # which says before the training what it would say after it
+            writer(export)  # so that it fails before the training, not after it
     known = list(dict.fromkeys(each.name for metrics in METRICS.values() for each in metrics))
     if metric not in (None, *known):
         raise click.UsageError(f"compare: no metric {metric!r}; there are {', '.join(known)}.")

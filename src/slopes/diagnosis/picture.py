@@ -1,4 +1,4 @@
-"""A diagnosis as a picture: what the layers give, which units are lost, and how the gradient fares."""
+"""Picture of a diagnosis: outputs of the layers, dead and saturated units, and gradient norms."""
 
 from __future__ import annotations
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 
 from slopes.diagnosis.results import HALF, Diagnosis, Finding, percent, ratio
 
-UNITS = 0.1  #: a share of dead or saturated units from which on it is told
-SLOPES = 0.5  #: the same of flat slopes of what is on
-FAR = 1e3  #: between the gradient norms of the first layer and the last
+UNITS = 0.1  #: least share of dead or saturated units that is a finding
+SLOPES = 0.5  #: least share of flat slopes, outputs that are off not counted, that is a finding
+FAR = 1e3  #: ratio of the last layer's gradient norm to the first's, or its inverse, that is a finding
 LEAP, CREEP = 0.1, 1e-6  #: updates over weights beyond which learning is too fast or too slow; about 1e-3 is usual
 
 
@@ -18,7 +18,7 @@ def _not_finite(found: Diagnosis) -> Iterator[Finding]:
         if not math.isfinite(layer.mean):
             what, repair = "gives inf or NaN", "lower the learning rate, clip gradients, or normalise what goes in"
             yield Finding("not finite", layer.name, what, repair)
-            return  # what comes behind it is its doing
+            return  # it causes those of later layers
 
 
 def _range(found: Diagnosis) -> Iterator[Finding]:
@@ -72,7 +72,7 @@ def _gradients(found: Diagnosis) -> Iterator[Finding]:
 
 
 def _updates(found: Diagnosis) -> Iterator[Finding]:
-    faded = any(finding.kind == "vanishing" for finding in _gradients(found))  # which says it already
+    faded = any(finding.kind == "vanishing" for finding in _gradients(found))  # then that finding is enough
     for weights in found.weights:
         if LEAP < weights.update < math.inf:  # weights that start at 0 have nothing to compare with
             what = f"a step changes its weights by {percent(weights.update)} of their norm"

@@ -1,4 +1,4 @@
-"""Counting what one activation got and gave, over batches and for each of its units."""
+"""Statistics of one activation's inputs and outputs, over batches and per unit."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from torch import Tensor
 from slopes.diagnosis.results import HALF, PERCENTILES, Layer
 from slopes.models.units import classify_units, mark_flat
 
-KEPT = 1024  #: values of a batch from which percentiles and the share lost in half types are taken
+KEPT = 1024  #: values per batch for percentiles and for the share lost in half types
 
 
 class Tally:
-    """What one activation got and gave. Nothing is read back from the device before `layer` is called."""
+    """Statistics of one activation; they stay on the device until `layer` is called."""
 
     def __init__(self, name: str, units: int) -> None:
         self.name, self.units = name, units
-        self._counts: list[int] = []  # of values, a number for each call
+        self._counts: list[int] = []  # number of values of each call
         self._moments: list[Tensor] = []
         self._kept: list[Tensor] = []
         self._pulled: list[Tensor] = []  # like _kept, of gradients
         self._squares: list[Tensor] = []  # of the gradient's norm
-        self._flat: Any = 0  # for each unit, in how many samples its slope was flat
+        self._flat: Any = 0  # per unit, the number of samples with a flat slope
         self._off: Any = 0  # the same, with an output near 0 too
 
     def add(self, x: Tensor, y: Tensor, function: Callable[[Tensor], Tensor], axis: int) -> None:
-        """Take up one call, which got x and gave y; the units lie along the axis."""
+        """Add one call with input x and output y, whose units lie along the axis."""
         slopes, values = slopes_of(function, x), y.detach()
         if values.dtype not in (torch.float32, torch.float64):
             values = values.float()
@@ -53,7 +53,7 @@ class Tally:
         self._pulled.append(_some(gradient))
 
     def layer(self, batches: int) -> Layer:
-        """What there is to say of the activation after so many batches."""
+        """Return the statistics of the activation after `batches` batches."""
         counts = np.array(self._counts)
         mean, variance, least, most = torch.stack(self._moments).double().cpu().numpy().T
         middle = (counts * mean).sum() / counts.sum()
@@ -83,32 +83,32 @@ class Tally:
 
 
 def slopes_of(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """The derivative at each entry; what the function draws at random is drawn aside."""
+    """Return the derivative at each entry, without advancing the random state."""
     with torch.random.fork_rng([x.device] if x.is_cuda else []), torch.enable_grad():
         leaf = x.detach().requires_grad_()
-        y = function(leaf.clone())  # of which a function may work in place
+        y = function(leaf.clone())  # a clone, as a function may work in place
         (slopes,) = torch.autograd.grad(y, leaf, torch.ones_like(y), materialize_grads=True)
     return slopes
 
 
 def _some(values: Tensor) -> Tensor:
-    """Up to KEPT values from all over a tensor, in the order in which they lie."""
+    """Return up to KEPT values, sampled from all over a tensor."""
     flat = values.reshape(-1)
     return flat[_places(flat.numel()).to(flat.device)] if flat.numel() > KEPT else flat.clone()
 
 
 @functools.lru_cache(64)
 def _places(count: int) -> Tensor:
-    """KEPT places among so many: multiples of the golden ratio, which fall in step with no shape."""
+    """Return KEPT indices below `count`: multiples of the golden ratio, which align with no shape."""
     return (torch.arange(KEPT, dtype=torch.float64) * ((math.sqrt(5) - 1) / 2) % 1 * count).long()
 
 
 def _numbers(tensors: Sequence[Tensor]) -> np.ndarray:
-    """The numbers of some tensors, one behind the other."""
+    """Concatenate the entries of the tensors."""
     return torch.cat([t.reshape(-1) for t in tensors]).double().cpu().numpy() if tensors else np.empty(0)
 
 
 def _lost(values: np.ndarray, largest: float, least: float) -> float:
-    """The share of the values that a type makes infinite or 0."""
+    """Return the share of finite values that a type turns into inf or 0."""
     sizes = np.abs(values[np.isfinite(values)])
     return float(np.mean((sizes > largest) | ((sizes > 0) & (sizes <= least / 2)))) if len(sizes) else math.nan

@@ -1,4 +1,4 @@
-"""Diagnosing a model on a copy of it, with batches that are given."""
+"""Diagnose a copy of a model on given batches."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from slopes.domains import shown
 def diagnose(model: Any, data: Any, loss: Any, *, optimizer: Any = None, samples: int = 1000) -> Diagnosis:
     """Look at the activations and gradients of a model over at least `samples` inputs.
 
-    `data` is a batch (inputs, target), or an iterable of batches such as a DataLoader, of which as many are taken as
-    are needed; inputs in a tuple or dict are handed to the model one by one, and tensors are brought to its device.
+    `data` is a batch (inputs, target), or an iterable of batches such as a DataLoader, used as far as needed;
+    inputs in a tuple or dict become separate arguments of the model, and tensors are brought to its device.
     `loss(output, target)` gives one number. With an optimizer, a step of it shows how far it moves the weights.
     Activations are found as modules of `torch.nn` and `slopes.nn`, and as functions of torch and cards of slopes that
     a forward calls.
 
-    A copy of the model runs, in the mode that the model is in (call ``model.train()`` before to see what training
-    sees); model, optimizer and random states stay as they are. Raises TypeError for what is no model, batch or loss,
-    ValueError where there is no sample or the loss has no gradient.
+    A copy of the model runs, in the mode that the model is in (call ``model.train()`` before to diagnose
+    training); model, optimizer and random states stay as they are. Raises TypeError for an invalid model, batch or
+    loss, ValueError if there is no sample or the loss has no gradient.
     """
     if not isinstance(model, nn.Module):
         raise TypeError(f"diagnose: model must be a torch.nn.Module, got {type(model).__name__}")
@@ -86,7 +86,7 @@ def _called(model: nn.Module, inputs: Any) -> Any:
 
 
 def _batches(data: Any) -> Iterator[tuple[Any, Any]]:
-    """(inputs, target) of one batch or of many."""
+    """Yield (inputs, target) of one batch or of many."""
     if _is_pair(data) and any(isinstance(part, (Tensor, Mapping)) for part in data):
         data = [data]
     if not isinstance(data, Iterable) or isinstance(data, (Tensor, Mapping, str)):
@@ -107,7 +107,7 @@ def _is_pair(thing: Any) -> bool:
 
 
 def _on_device(model: nn.Module, thing: Any) -> Any:
-    """The tensors of a batch on the device of the model's first weight."""
+    """Move the tensors of a batch to the device of the model's first weight."""
     weight = next(model.parameters(), None)
     if isinstance(thing, Tensor):
         return thing if weight is None else thing.to(weight.device)
@@ -120,7 +120,7 @@ def _on_device(model: nn.Module, thing: Any) -> Any:
 
 @contextmanager
 def _randomness_kept(data: Any) -> Iterator[None]:
-    """Put every random state back: torch's, those of NumPy and Python that transforms draw from, the loader's own."""
+    """Restore the random states of torch, NumPy, Python and the loader's generator after the block."""
     generator = getattr(data, "generator", None)
     own, numpys = random.getstate(), np.random.get_state()  # noqa: NPY002
     loaders = None if generator is None else generator.get_state()

@@ -1,4 +1,4 @@
-"""Diagnosing a model while it trains."""
+"""Diagnose a model while it trains."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from slopes.diagnosis.results import Diagnosis
 
 
 class Watcher:
-    """Looks at a model in every so many steps of a training loop.
+    """Diagnosis of a model at every `every`-th step of a training loop.
 
     ::
 
@@ -24,12 +24,12 @@ class Watcher:
                 optimizer.step()
         print(watcher.diagnosis)
 
-    Steps that are not looked at run as they would without it, and those that are compute the same, bit for bit (but for
-    a compiled model, which runs uncompiled in them). A unit is called dead after at least `samples` inputs, so looks
-    are put together until there are as many, and `history` has a `Diagnosis` of each such lot. The gradients must still
-    be there at the end of the block.
+    Other steps run as they would without it. Watched steps compute the same results, bit for bit, except that a
+    compiled model runs uncompiled in them. A unit is called dead after at least `samples` inputs, so steps are put
+    together until there are as many; `history` has a `Diagnosis` of each group. The gradients must still be there at
+    the end of the block.
 
-    Raises TypeError for what is no model, ValueError for numbers below 1.
+    Raises TypeError if `model` is not a module, ValueError for numbers below 1.
     """
 
     def __init__(self, model: Any, *, every: int = 50, samples: int = 1000) -> None:
@@ -39,16 +39,16 @@ class Watcher:
             if type(value) is not int or value < 1:
                 raise ValueError(f"Watcher: {name} must be an integer >= 1, got {value!r}")
         self.model, self.every, self.samples = model, every, samples
-        self.step = 0  #: how many steps there were
+        self.step = 0  #: number of steps so far
         self.history: list[Diagnosis] = []
         self._look: Look | None = None
-        self._steps = (0, 0)  # the first and the last that the look has seen
-        self._block: AbstractContextManager[None] | None = None  # of the step that is being looked at
+        self._steps = (0, 0)  # the first and the last step in `_look`
+        self._block: AbstractContextManager[None] | None = None  # open during a watched step
         self._before: dict[str, list[Tensor]] = {}
 
     @property
     def diagnosis(self) -> Diagnosis:
-        """The latest; of what was seen so far where that is not enough yet. Raises ValueError where it is nothing."""
+        """Latest full diagnosis, or else a partial one. Raises ValueError if no step was watched yet."""
         if self.history:
             return self.history[-1]
         if self._look is None or not self._look.batches:

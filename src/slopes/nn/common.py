@@ -1,4 +1,4 @@
-"""What the forwards share: what a card can take, and how its values become PyTorch's result."""
+"""Helpers of the forwards: checks of the tensors, and the way from a card's values to PyTorch's result."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from torch import Tensor
 from slopes.card import Card
 from slopes.readings import torch as r
 
-Compute = Callable[..., Any]  #: of the module, its card and forward's arguments; None where PyTorch's forward is due
+Compute = Callable[..., Any]  #: takes module, card and forward's arguments; None: use PyTorch's forward
 REAL = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 def fits(first: Any, *rest: Any) -> bool:
-    """Whether a card can take the tensors: dense, real, on one device, of one type or made so by autocast."""
+    """Whether a card can take the tensors: dense, real, on one device, of one dtype or made so by autocast."""
     tensors = [tensor for tensor in (first, *rest) if tensor is not None]
     if not all(
         isinstance(x, Tensor) and x.dtype in REAL and x.layout is torch.strided and not x.is_nested for x in tensors
@@ -30,7 +30,7 @@ def fits(first: Any, *rest: Any) -> bool:
 
 
 def settings_of(card: Card, module: torch.nn.Module, x: Any, *names: str) -> dict[str, Any] | None:
-    """The card's parameters as the module has them; None where the card refuses one, beside tensors such as x."""
+    """Return the card's parameters from the module's attributes; None if the card refuses one for tensors like x."""
     try:
         return card._settings({name: getattr(module, name) for name in names}, r, x if isinstance(x, Tensor) else None)
     except (ValueError, TypeError):
@@ -44,7 +44,7 @@ def computed_by_kernel(
     types: tuple[type, ...],
     *given: Any,
 ) -> Tensor | None:
-    """What `run` gives for these arguments and the module's parameters; None where one of them is not of the types."""
+    """Call `run` with the arguments and the module's parameters; return None if a parameter has another type."""
     parameters = []
     for name in names:
         value = getattr(module, name)
@@ -58,17 +58,17 @@ def computed_by_kernel(
 
 
 def with_contiguous_gradient(x: Tensor) -> Tensor:
-    """x as a tensor whose gradient is contiguous, as that of PyTorch's kernels along an axis is.
+    """Return x with a contiguous gradient, like the gradients of PyTorch's kernels along an axis.
 
-    The gradient of a reshape is a reshape, which copies what is not contiguous; of a contiguous x both are views.
+    The gradient of a reshape is a reshape, which copies if it is not contiguous; for a contiguous x both are views.
     """
     return x.flatten().reshape(x.shape)
 
 
 def values_of(card: Card, settings: dict[str, Any], x: Tensor, *rest: Tensor) -> Tensor:
-    """The unreduced values of tensors that fit, in float32 at least, differentiated by the card's derivative.
+    """Return the unreduced values in float32 at least, differentiable by the card's derivative.
 
-    A parameter that is a tensor of the shape of x is one of the arguments.
+    A parameter that is a tensor of the shape of x is passed as an argument.
     """
     arrays = {name: value for name, value in settings.items() if isinstance(value, Tensor)}
     plain = {name: value for name, value in settings.items() if name not in arrays}
@@ -84,7 +84,7 @@ def values_of(card: Card, settings: dict[str, Any], x: Tensor, *rest: Tensor) ->
 
 
 def reduced(module: Any, values: Tensor, input: Tensor, count: Any = None, dtype: Any = None) -> Tensor:
-    """The values reduced as PyTorch does it; `count` is what a mean divides by, where that is not their number."""
+    """Reduce the values as PyTorch does; `count` is the divisor of a mean, by default their number."""
     dtype = dtype or r.result_dtype(input, loss=True)
     if module.reduction == "none":
         return values.to(dtype)
@@ -95,7 +95,7 @@ def reduced(module: Any, values: Tensor, input: Tensor, count: Any = None, dtype
 
 
 def composed(*tensors: Tensor | None) -> torch.dtype:
-    """The type of a loss that is no operation of its own in PyTorch, so that autocast on a CPU leaves it alone."""
+    """Return the dtype of a loss that PyTorch composes of operations, so that autocast on a CPU leaves it alone."""
     present = [tensor for tensor in tensors if tensor is not None]
     if present[0].device.type != "cpu":
         return r.result_dtype(present[0], loss=True)  # type: ignore[no-any-return]

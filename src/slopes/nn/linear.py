@@ -17,7 +17,7 @@ class LinearLoss(torch.nn.Module):
     """A linear layer and the loss of its output, computed for a chunk of rows at a time: see `slopes.linear_loss`.
 
     ``LinearLoss(256, 32000)(features, labels)`` is the mean cross-entropy of ``nn.Linear(256, 32000, bias=False)``.
-    Its weight and bias are those of the layer: to share them with an embedding, write ``head.weight =
+    Its weight and bias belong to the layer: to share them with an embedding, write ``head.weight =
     embedding.weight``. `logits` computes the output of the layer where you need it, as to generate text. Labels of
     −100 do not count unless `ignore_index` says otherwise, and the mean over nothing is 0. Other keywords are the
     loss's own.
@@ -46,7 +46,7 @@ class LinearLoss(torch.nn.Module):
     reset_parameters: Any = torch.nn.Linear.reset_parameters
 
     def _refuse_wrong_options(self, takes_labels: bool) -> None:
-        """Compute the loss of no rows."""
+        """Refuse wrong options, by computing the loss of no rows."""
         features = self.weight.new_empty(0, self.in_features)
         target = features.new_empty(0, self.out_features)
         with torch.no_grad():
@@ -74,7 +74,7 @@ class LinearLoss(torch.nn.Module):
     __prepare_scriptable__ = refuse_script
 
     def extra_repr(self) -> str:
-        """The sizes, the loss, and what differs from the defaults."""
+        """Sizes, the loss, and options that differ from the defaults."""
         shown = [f"{self.in_features}, {self.out_features}, loss={self.loss!r}, bias={self.bias is not None}"]
         for name, default in (("chunk", None), ("softcap", None), ("z_loss", 0.0), ("reduction", "mean")):
             if (value := getattr(self, name)) != default:

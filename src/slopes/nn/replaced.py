@@ -22,7 +22,7 @@ REPLACED: dict[str, type[torch.nn.Module]] = {}
 
 
 def _replace(name: str, card: Card, compute: Compute) -> None:
-    """Subclass PyTorch's class of that name by one whose forward is `compute`, or PyTorch's own where that is None."""
+    """Subclass PyTorch's class with `compute` as its forward; where that returns None, PyTorch's forward runs."""
     base = getattr(torch.nn, name)
     names = list(inspect.signature(base.forward).parameters)[1:]
     count = len(names)
@@ -31,7 +31,7 @@ def _replace(name: str, card: Card, compute: Compute) -> None:
         if named and set(named) == set(names[len(arguments) :]):
             arguments, named = (*arguments, *(named[name] for name in names[len(arguments) :])), {}
         if named or len(arguments) != count:
-            return base.forward(self, *arguments, **named)  # which says what is wrong
+            return base.forward(self, *arguments, **named)  # PyTorch raises the error
         if isinstance(arguments[0], Proxy):
             return leaf(self, arguments)
         result = compute(self, card, *arguments)
@@ -47,7 +47,7 @@ def _replace(name: str, card: Card, compute: Compute) -> None:
         "__doc__": doc,
     }
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that a base is deprecated; whoever makes one is told
+        warnings.simplefilter("ignore")  # a deprecated base; its users get the warning below
         REPLACED[name] = type(name, (base, *ours), body)
     if "__deprecated__" in vars(base):
         REPLACED[name] = deprecated(base.__deprecated__, category=FutureWarning)(REPLACED[name])
@@ -59,7 +59,7 @@ def refuse_script(module: torch.nn.Module) -> NoReturn:
 
 
 def leaf(module: torch.nn.Module, arguments: tuple[Any, ...]) -> Any:
-    """The module as one node of a trace by `torch.fx`, as those of torch.nn are."""
+    """Record the module as one node of a `torch.fx` trace, like a module of torch.nn."""
     tracer = arguments[0].tracer
     return tracer.create_proxy("call_module", tracer.path_of_module(module), arguments, {})
 

@@ -1,4 +1,4 @@
-"""A card at a dense grid of inputs in one number format: what its readings give there, and what is exact."""
+"""A card on a dense grid of inputs in one number format: results of its readings, and the exact ones."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from slopes.oracle import Exactly
 #: the format of the inputs, and the NumPy dtype that carries them: bfloat16 is the upper half of a float32
 FORMATS: dict[str, Any] = {"float64": np.float64, "float32": np.float32, "float16": np.float16, "bfloat16": np.float32}
 RESULTS = ("value", "slope", "second")
-COARSER = {"bfloat16": 2.0**16}  #: how many of the carrier's units are one of the format's
-FAR = 1e30  #: beyond it no second derivative is sought, which would take minutes
-ROWS = 10  #: of how many rows one is sought, for the same reason
+COARSER = {"bfloat16": 2.0**16}  #: units of the carrier per unit of the format
+FAR = 1e30  #: no second derivatives beyond it: they would take minutes
+ROWS = 10  #: number of rows with second derivatives, for the same reason
 
 
-#: numbers for a parameter away from its default, of which its domain admits some
+#: candidates for a parameter away from its default
 AWAY = (0.1, 0.7, 3.3, 42.0, -0.7)
-#: how many digits smaller than 1 a term may be and still matter; none where arguments are of ordinary size
+#: digits below 1 down to which a term may matter; 0 for arguments of ordinary size
 REACH = {np.float64: 330}
 ORDINARY = (1e-6, 8.0)
 
 
 def variants(card: Card) -> list[dict[str, Any]]:
-    """Settings away from the defaults, one parameter at a time."""
+    """Return settings away from the defaults, one parameter at a time."""
     settings = []
     for name, parameter in card.parameters.items():
         domain, default = parameter.domain, parameter.default
@@ -55,10 +55,10 @@ def _fits(card: Card, name: str, value: Any) -> bool:
 
 
 class Grid(Subject):
-    """A card, and the inputs at which it is measured: an audit's, and many more over the whole range of the format.
+    """A card and its inputs: those in an audit, and many more over the whole range of the format.
 
-    Values and slopes of element-wise cards are held against the definition and its derivative by calculus. `second`:
-    only second derivatives will be asked for. `thin`: fewer inputs, for one of many settings.
+    The exact values and slopes of element-wise cards are the definition and its derivative by calculus. `second`:
+    only second derivatives are needed. `thin`: fewer inputs, for one of many settings.
     """
 
     def __init__(self, card: Card, form: str, label: str = "", second: bool = False, thin: bool = False) -> None:
@@ -68,7 +68,7 @@ class Grid(Subject):
 
     @cached_property
     def arguments(self) -> tuple[Any, ...]:
-        """The inputs, each of which the format can hold."""
+        """Inputs that the format can represent."""
         most = float(np.finfo(self.dtype).max)
         with np.errstate(all="ignore"):
             drawn = [x if x.dtype.kind in "iu" else np.clip(x, -most, most) for x in super().inputs(self.dtype)]
@@ -91,9 +91,9 @@ class Grid(Subject):
         return tuple(drawn)
 
     def _full_rows(self, drawn: list[Any]) -> list[Any]:
-        """Arguments of which rows of probabilities still sum to 1, nearly, when they are cut to a bfloat16.
+        """Return arguments whose rows of probabilities still nearly sum to 1 when cut to bfloat16.
 
-        What is cut from an entry joins the next smaller one.
+        The part cut from an entry is added to the next smaller one.
         """
         if not (isinstance(self.card, Loss) and self.card.rowwise):
             return drawn
@@ -111,7 +111,7 @@ class Grid(Subject):
         return drawn
 
     def _pairs(self) -> list[Any]:
-        """Arguments of an element-wise loss over the whole range of the dtype, some of them near overflow."""
+        """Return arguments of an element-wise loss over the whole range of the dtype, some near overflow."""
         card: Any = self.card
         spaces, rng = card.kind.spaces(card.settings), self.rng
         columns = [_spread(space, rng, self.dtype, 60 if self.thin else 300) for space in spaces]
@@ -130,11 +130,11 @@ class Grid(Subject):
         return isinstance(self.card, Loss) and self.card.kind.batched
 
     def inputs(self, dtype: Any) -> tuple[Any, ...]:
-        """The inputs, in the dtype that carries the format."""
+        """Return the inputs, in the dtype that carries the format."""
         return self.arguments
 
     def conditioning(self, result: str, dtype: Any) -> Any:
-        """See `Subject.conditioning`; none is granted where inputs of half precision cannot be moved and stay valid."""
+        """See `Subject.conditioning`; 0 if inputs of half precision cannot be moved and stay valid."""
         try:
             return super().conditioning(result, dtype)
         except ValueError:
@@ -166,7 +166,7 @@ class Grid(Subject):
         return lambda *arguments, **options: self._by_definition(result, arguments, options)
 
     def _by_definition(self, result: str, arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
-        """Values of the definition, or its slopes; with more digits where one term may vanish beside another."""
+        """Return values or slopes of the definition, with more digits where one term may vanish beside another."""
         sizes = [abs(np.asarray(x, dtype=np.float64)) for x in arguments]
         plain = np.all([(x == 0) | ((x >= ORDINARY[0]) & (x <= ORDINARY[1])) for x in sizes], axis=0)
         exact = np.empty(plain.shape, dtype=object)
@@ -178,7 +178,7 @@ class Grid(Subject):
         return exact
 
     def _second(self, *arguments: Any, **options: Any) -> Any:
-        """NaN where differences come to no end, and where the slope itself is infinite."""
+        """Return second derivatives; NaN where differences do not converge or the slope is infinite."""
         if isinstance(self.card, Map):
             arguments = arguments[:1]
         if self.card.rowwise:
@@ -269,5 +269,5 @@ def _spread(space: Space, rng: np.random.Generator, dtype: Any, count: int) -> A
 
 
 def _upper_half(x: Any) -> Any:
-    """The float32 without its lower bits: a bfloat16."""
+    """Cut a float32 to its upper half, a bfloat16."""
     return (np.ascontiguousarray(x).view(np.uint32) & np.uint32(0xFFFF0000)).view(np.float32)
