@@ -1,4 +1,4 @@
-"""Kernels: machine code for cards, printed from what their bodies do.
+"""Kernels: machine code for cards, printed from a trace of their bodies.
 
 `program` records a card's body and derivative as a straight-line program (`slopes.readings.trace`), `source` prints it
 as a loop for Numba, and `compute` compiles the loop and runs it on NumPy arrays. Big arrays come here by themselves

@@ -90,7 +90,7 @@ def find_map_kernel(
     card: Card, settings: Mapping[str, Any], pull_back: Callable[..., Any] | None, size: int, dtype: str,
     outputs: tuple[str, ...], arithmetic: str | None = None,
 ) -> CardKernel | None:  # fmt: skip
-    """Return the kernels of a map of rows, of which each of the outputs has one; None where they will not do."""
+    """Return the kernels of a map of rows, one for each output; None where they will not do."""
     if not kernels.are_worthwhile(card, size) or not kernels.are_literals(settings):
         return None
     kernel = CardKernel(card, settings, pull_back, dtype, False, arithmetic)

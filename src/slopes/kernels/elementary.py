@@ -112,7 +112,7 @@ def decay(x, times, low=None):
 
 @inlined
 def low_of_exp(x):
-    """What the rounding of (1 + g)·scale·rest takes from exp(x), for x <= 0; see `fall`."""
+    """Rounding error of (1 + g)·scale·rest as exp(x), for x <= 0; see `fall`."""
     g, scale, rest = fall(x)
     return ((ONE(x) - (ONE(x) + g)) + g) * scale * rest
 

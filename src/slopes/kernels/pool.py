@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 SLICES_PER_THREAD = 4  #: so that a thread that another process keeps from its core is not waited for long
 MOST_SLICES = 64  #: of `collect`, whose slices do not depend on the number of threads
-ALIGNMENT = 64  #: entries, of which the size of a slice is a multiple: no two slices share a cache line
+ALIGNMENT = 64  #: the size of a slice is a multiple of it, in entries, so no two slices share a cache line
 
 _worker = threading.local()
 _lock = threading.Lock()

@@ -35,7 +35,7 @@ class RowKernel:
         return [self.program.lines[place] for _, place in self.program.outputs]
 
     def __call__(self, *arrays: Any, out: Sequence[Any] | None = None) -> list[Any]:
-        """Return the program's outputs for its inputs, of which the first has the rows.
+        """Return the program's outputs for its inputs; the first input has the rows.
 
         The inputs fit the program; those of another dtype are converted. `out` has an array for each output, one that
         can be written to, without gaps; it may be one of the inputs.

@@ -68,7 +68,7 @@ search_by_8, search_by_32, search_by_128 = map(_searching, (8, 32, 128))
 
 @njit(**OPTIONS)
 def place_of_largest(row):
-    """Where the first largest entry lies; 0 if all are NaN or −inf."""
+    """Return the index of the first largest entry; 0 if all are NaN or −inf."""
     if row.size >= 128:
         return search_by_128(row)
     if row.size >= 32:
@@ -84,7 +84,7 @@ def place_of_largest(row):
 
 @njit(**OPTIONS)
 def sum_of(block):
-    """The sum of a block of entries."""
+    """Return the sum of a block of entries."""
     stand_apart()
     total = block.dtype.type(0.0)
     for j in range(block.size):

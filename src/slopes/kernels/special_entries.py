@@ -23,7 +23,7 @@ _COMPUTE: dict[str, Callable[..., Any]] = {
     "and": operator.and_, "or": operator.or_, "not": operator.not_,
 }  # fmt: skip
 _OWN = {"input", "constant", "index", "width", "place_of_largest", "shift"}  #: which do not follow their arguments
-MOST_PERMUTED = 3  #: conditions of which the best order is looked for
+MOST_PERMUTED = 3  #: conditions whose best order is looked for
 Operand = Traced | float | bool  #: a line of the new program, or a number that needs none
 Assumption = Mapping[int, bool]  #: by the place of a condition
 

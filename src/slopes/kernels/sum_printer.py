@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from slopes.kernels.printer import print_kernel
 from slopes.readings.program import Program
 
-BLOCK = 2**10  #: entries, of which the terms stay in the nearest cache
+BLOCK = 2**10  #: entries whose terms stay in the nearest cache
 
 KERNEL = """
 

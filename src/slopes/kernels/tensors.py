@@ -36,7 +36,7 @@ def empty_like(x: Tensor) -> Tensor:
 
 
 def advise(result: Tensor) -> Tensor:
-    """Return a new tensor; if it is large, in huge pages, of which the system need not hand out so many."""
+    """Return a new tensor; if it is large, in huge pages, because the system then hands out fewer."""
     size = result.numel() * result.element_size()
     if size >= HUGE and _advise is not None:
         start = result.data_ptr()
