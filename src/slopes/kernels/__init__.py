@@ -57,9 +57,9 @@ def program(
 
     The outputs are "value", "slope" and "vjp", which takes a further input, the cotangent: one for each value. A gate
     has one slope for each half, "slope_gate" and "slope_value", and "vjp_gate" and "vjp_value", the cotangent times
-    them; a map has no slope. Inputs and outputs have the dtype, and `arithmetic` is the one to compute in, if that is
-    another. Parameters are literals in the program, but those that `inputs` names are inputs after the card's
-    arguments. With `labels` the target of a loss of rows is an integer for each row.
+    them; a map has no slope. Inputs and outputs have the dtype; `arithmetic` names another one to compute in.
+    Parameters are literals in the program, unless `inputs` names them: then they are inputs after the card's arguments.
+    With `labels` the target of a loss of rows is an integer for each row.
 
     Raises TraceError for a body that is no straight line of operations on entries, and of sums and picks on rows.
     """
@@ -193,7 +193,7 @@ def _printed(recorded: Program, title: str, has_rows: bool, scalars: tuple[str, 
 
 
 def _has_rows(card: Card) -> bool:
-    """Whether the body takes rows; that of a gate takes two entries."""
+    """Whether the body takes rows; the body of a gate takes two entries."""
     return card.rowwise and card.family != "gate"
 
 
@@ -422,7 +422,7 @@ LARGE_FOR_A_USER = 2**17  #: entries from which a user's body, which is traced a
 
 
 def are_worthwhile(card: Card, size: int) -> bool:
-    """Whether there are kernels at all, and those of the card gain by so many entries if it is a user's."""
+    """Whether kernels are available, and arrays of this size gain by them: a user's card needs larger ones."""
     return is_available() and (size >= LARGE_FOR_A_USER or is_ours(card))
 
 

@@ -121,8 +121,8 @@ def low_of_exp(x):
 def divisor_of_sigmoid(x, low):
     """(d, what d lacks, scale, rest) with sigmoid(x + low) = 1/d for x >= 0, and scale·rest/d for x < 0.
 
-    The exponential is that of the negative size, 2^k·(1 + g). On the left its inverse is 2^−k·(1 + g) with a g of −r,
-    and 2^k leaves the sum: so the quotient is of a number that has not been rounded, on both sides.
+    It takes the exponential of −|x|, 2^k·(1 + g). On the left its inverse is 2^−k·(1 + g) with g from −r, and 2^k
+    leaves the sum: on both sides the divisor is a number that has not been rounded.
     """
     left = x < ZERO(x)
     size = -abs(x)
@@ -412,7 +412,7 @@ TINY = number(1e-12, 1e-20)  #: up to which exp(x) − 1 and log(1 + x) are x
 def expm1_less(x):
     """exp(x) − 1 − x for x <= 1, where it is (2^k − 1)·(1 + r) − k·log(2) + 2^k·(exp(r) − 1 − r).
 
-    The reduced argument is that of `exp`, so a loop that takes both reduces once.
+    It reduces its argument as `exp` does, so a loop that takes both reduces once.
     """
     held = clipped(x, LEAST(x), MOST(x))
     r, logarithm = reduced(held)

@@ -122,7 +122,7 @@ class ElementwiseLossKernel:
         return _printed(recorded, self.card._root.name, scalars, tuple(name for name in SUMS if name in outputs))
 
     def _function(self, *outputs: str) -> tuple[Any, int]:
-        """The compiled function for these outputs, and the entries for which a thread of its own is worth while."""
+        """Return the compiled function for these outputs, and from how many entries on another thread pays."""
         if outputs not in self._functions:
             text = self.source(*outputs)
             self._functions[outputs] = load(text), kernels.find_grain(text)
@@ -174,7 +174,7 @@ class ElementwiseLossKernel:
 def share_sigmoids(program: Program) -> Program:
     """Return a program whose sigmoids of x and of −x share their exponential and their division, in float32.
 
-    In float64, which is rounded to float32 afterwards, or in which 2 ulp count, they stay as they are.
+    In float64 they stay as they are: the result is rounded to float32 afterwards, or 2 ulp count.
     """
     lines = program.lines
 

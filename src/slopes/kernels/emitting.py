@@ -2,7 +2,7 @@
 
 Numba's function for one signature gets a wrapper that Python calls as one of its own C functions: it checks the
 arguments, takes arrays apart, and lets go of the GIL. Numba's own wrappers are left out, because they need its C
-libraries, and so does its allocator of scratch arrays, for which Python's stands in.
+libraries. Its allocator of scratch arrays needs them too, so Python's allocator replaces it.
 """
 
 from __future__ import annotations

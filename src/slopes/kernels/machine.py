@@ -1,4 +1,4 @@
-"""What kernels need of the machine and Numba does not offer: intrinsics on float32 and float64, all of which vectorise.
+"""Intrinsics on float32 and float64 that Numba does not offer; all of them vectorise.
 
 `where` is a select and no branch, `fma` the fused multiply-add. Numbers and polynomials are made for both dtypes by
 `number` and `polynomial`, because a plain literal would turn float32 arithmetic into float64.
@@ -59,7 +59,7 @@ def add_in_any_order(context: Any, total: Any, x: Any) -> Any:
 
 @intrinsic
 def narrow(context: Any, place: Any) -> Any:
-    """A place in a row as 32 bits, of which a loop compares as many at once as of float32."""
+    """A place in a row as 32 bits: a loop compares as many of them at once as float32 numbers."""
     kind = types.int32
     return kind(place), lambda _, builder, signature, arguments: builder.trunc(arguments[0], ir.IntType(32))
 
@@ -80,7 +80,7 @@ def _load_vectors(builder: Any, row: Any, start: Any, count: int) -> list[Any]:
 def largest_of(count: int) -> Any:
     """Return a function of (row, start) that gives the largest of `count` entries, a multiple of 8; no NaN counts.
 
-    The comparisons are those of vector instructions; LLVM takes three times as many for a loop that finds a maximum.
+    It compares by vector instructions; LLVM takes three times as many for a loop that finds a maximum.
     """
 
     @intrinsic
@@ -262,7 +262,7 @@ def raised_power_in(context: Any, logarithm: Any) -> Any:
 def scales_in(context: Any, logarithm: Any) -> Any:
     """(2^max(k, least), the rest of 2^k) for the k in a result of `binary_logarithm`.
 
-    The least exponent is that of normal numbers, and k must lie between twice that and the largest exponent.
+    The least exponent is the one of the smallest normal number; k lies between twice that and the largest exponent.
     """
     bits, _, bias = _LAYOUT[logarithm]
 
@@ -307,7 +307,7 @@ def lowered_scales_in(context: Any, logarithm: Any) -> Any:
 
 @intrinsic
 def exponent_of(context: Any, x: Any) -> Any:
-    """The k, a float, for which a normal x > 0 is 2^k times a number within [sqrt(1/2), sqrt(2))."""
+    """The float k such that a normal x > 0 is 2^k times a number within [sqrt(1/2), sqrt(2))."""
     bits, magic, _ = _LAYOUT[x]
     root = {types.float32: 0x3F3504F3, types.float64: 0x3FE6A09E667F3BCD}[x]
 

@@ -50,7 +50,7 @@ NEAR_BLOCK = 2**10  #: entries that lie in the nearest cache when they are read 
 def print_kernel(program: Program, title: str, scalars: Sequence[str] = ()) -> str:
     """Return the source of a module with a function `kernel`, which takes one-dimensional arrays without gaps.
 
-    They are the inputs of the program, of which `scalars` are numbers, and then an array for each output.
+    The arguments are the inputs of the program and then an array for each output; inputs in `scalars` are numbers.
     """
     names = [f"{name}_out" for name, _ in program.outputs]
     arrays = [name for name in program.inputs if name not in scalars]

@@ -37,8 +37,8 @@ class RowKernel:
     def __call__(self, *arrays: Any, out: Sequence[Any] | None = None) -> list[Any]:
         """Return the program's outputs for its inputs; the first input has the rows.
 
-        The inputs fit the program; those of another dtype are converted. `out` has an array for each output, one that
-        can be written to, without gaps; it may be one of the inputs.
+        The inputs fit the program; an input of another dtype is converted. `out` has a writable array without gaps for
+        each output, which may be one of the inputs.
         """
         rows = arrays[0]
         width, batch = rows.shape[-1], rows.shape[:-1]

@@ -92,7 +92,7 @@ class _Rows:
         self.kept = self._find_kept()
 
     def _find_kept(self) -> list[int]:
-        """Return the costly lines that more than one loop needs, and those of which the largest is looked for."""
+        """Return the costly lines that more than one loop needs, and the lines whose largest entry is needed."""
         lines = self.program.lines
         kept = [line.arguments[0] for line in lines if line.operation == "place_of_largest"]
         kept = [place for place in dict.fromkeys(kept) if not self.input_of(place)]
@@ -208,7 +208,7 @@ class _Rows:
         return is_array or name in inputs or name in ("start", "width") or bool(re.match(r"v\d", name))
 
     def array(self, place: int) -> str:
-        """The array in which a line's results are kept."""
+        """Name of the array that keeps a line's results."""
         return f"{self.program.name(place)}_kept"
 
     def input_of(self, place: int) -> str:
