@@ -295,6 +295,18 @@ def test_the_snake_turns_by_kernels_as_without(alpha):
         np.testing.assert_allclose(call(x, alpha=alpha), plain, rtol=1e-13, atol=1e-16)
 
 
+def test_the_slope_of_snake_keeps_its_digits_where_the_rounding_of_the_angle_is_many_turns():
+    mpmath = pytest.importorskip("mpmath")
+    x = np.concatenate([[3.928138156326968e23], 10 ** np.random.default_rng(0).uniform(20, 26, 2000)])
+    came = slopes.snake.slope(np.resize(x, 2**15), alpha=42.0)[: len(x)]
+    with mpmath.workprec(300):
+        exact = [1 + mpmath.sin(84 * mpmath.mpf(float(each))) for each in x]
+        errors = [
+            abs(float((float(a) - b) / np.spacing(max(float(b), 1e-3)))) for a, b in zip(came, exact, strict=True)
+        ]
+    assert max(errors) < 4
+
+
 @pytest.mark.parametrize("chosen", mark_exhaustive(ONE_BY_ONE), ids=[card.name for card in ONE_BY_ONE])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_loops_take_several_entries_at_once(chosen, dtype):

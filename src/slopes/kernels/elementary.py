@@ -641,18 +641,23 @@ def snake_slope_near(x, a=None):
 def snake_slope_of_angle(x, low):
     """1 + sin(2·(x + low))."""
     n = fma(x, TWO_BY_PI(x), HALF(x)) + MAGIC(x)
-    turns = (n - MAGIC(x)) - HALF(x)
-    first = fma(turns, -HALF_PI(x), x)
-    less = turns * HALF_PI_MIDDLE(x)
-    r = first - less
-    part = r - first
-    rest = (first - (r - part)) - (less + part) - fma(turns, HALF_PI_MIDDLE(x), -less)
-    rest = fma(turns, -HALF_PI_LOW(x), rest) + (x - fma(turns, HALF_PI(x), first))
+    r, rest = split_quarter_turns((n - MAGIC(x)) - HALF(x), x)
     if low is not None:
         total = r + low
         part = total - r
         r, rest = total, ((r - (total - part)) + (low - part)) + rest
     return snake_slope_after_turns(r, rest, n)
+
+
+@inlined
+def split_quarter_turns(turns, x):
+    """(r, rest) with r + rest = x − turns·π/2 for an x near 0, to twice the digits of r."""
+    first = fma(turns, -HALF_PI(x), x)
+    less = turns * HALF_PI_MIDDLE(x)
+    r = first - less
+    part = r - first
+    rest = (first - (r - part)) - (less + part) - fma(turns, HALF_PI_MIDDLE(x), -less)
+    return r, fma(turns, -HALF_PI_LOW(x), rest) + (x - fma(turns, HALF_PI(x), first))
 
 
 @inlined
@@ -772,11 +777,13 @@ def snake_slope(x, a=None):
         return rounded_as(snake_slope_after_turns(r, r_low, n), x)
     low = fma(a, x, -angle)
     if not is_near(low):
-        other, other_low, turns = without_turns(low, False)
-        low, n = other + other_low, n + (turns - MAGIC(low))
+        low, rest, turns = without_turns(low, False)
+        r_low, n = r_low + rest, n + (turns - MAGIC(low))
     total = r + low  # which may need another quarter turn
     more = fma(total, TWO_BY_PI(total), MAGIC(total))
     part = total - r
-    rest = ((r - (total - part)) + (low - part)) + r_low
-    r = without_quarter_turns(more - MAGIC(more), total)
-    return snake_slope_after_turns(r, rest, n + (more - MAGIC(more)))
+    r_low = ((r - (total - part)) + (low - part)) + r_low
+    r, rest = split_quarter_turns(more - MAGIC(more), total)
+    rest = rest + r_low  # no longer small, where many turns have cancelled
+    total = r + rest
+    return snake_slope_after_turns(total, (r - total) + rest, n + (more - MAGIC(more)))
