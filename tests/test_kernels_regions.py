@@ -7,10 +7,11 @@ import slopes
 from helpers import require_kernels
 from slopes import kernels, ops
 from slopes.kernels import compiling, regions
-from slopes.readings import eager, eager_regions
 
 require_kernels()
 torch = pytest.importorskip("torch")
+
+from slopes.readings import eager, eager_regions  # noqa: E402
 
 OPTIONS = {"axis": 1, "mode": "multilabel"}
 LOSSES = [
