@@ -61,6 +61,16 @@ def value_and_gradient(function, x, *others):
     return value.detach(), x.grad
 
 
+def assert_compiled_as_plain(plainly, call, *tensors, atol):
+    """Check that a loss runs as a kernel whose value and gradient, and value alone, are those without kernels."""
+    assert is_compiled(call(*tensors))
+    expected = plainly(value_and_gradient, call, *tensors)
+    for given, exact in zip(value_and_gradient(call, *tensors), expected, strict=True):
+        torch.testing.assert_close(given, exact, rtol=1e-12, atol=atol)
+    with torch.no_grad():
+        torch.testing.assert_close(call(*tensors), expected[0], rtol=1e-12, atol=atol)
+
+
 # ----------------------------------------------------------------------------------------- the results
 
 
@@ -92,12 +102,7 @@ def test_tensors(chosen, reduction, plainly):
     def call(*tensors):
         return card(*tensors, reduction=reduction)
 
-    assert is_compiled(call(x, *others))
-    expected = plainly(value_and_gradient, call, x, *others)
-    for given, exact in zip(value_and_gradient(call, x, *others), expected, strict=True):
-        torch.testing.assert_close(given, exact, rtol=1e-12, atol=1e-12)
-    with torch.no_grad():
-        torch.testing.assert_close(call(x, *others), expected[0], rtol=1e-12, atol=1e-12)
+    assert_compiled_as_plain(plainly, call, x, *others, atol=1e-12)
     given = value_and_gradient(call, x.float(), *(other.float() for other in others))
     assert given[0].dtype is given[1].dtype is torch.float32
 
@@ -147,12 +152,7 @@ def test_weights_masks_and_divisors(name, library, way, plainly, monkeypatch):
             def call(*tensors, reduction=reduction, options=options):
                 return card(*tensors, reduction=reduction, **options)
 
-            assert is_compiled(call(x, *others))
-            expected = plainly(value_and_gradient, call, x, *others)
-            for one, other in zip(value_and_gradient(call, x, *others), expected, strict=True):
-                torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-13)
-            with torch.no_grad():
-                torch.testing.assert_close(call(x, *others), expected[0], rtol=1e-12, atol=1e-13)
+            assert_compiled_as_plain(plainly, call, x, *others, atol=1e-13)
 
 
 @pytest.mark.parametrize("reduction", ["mean", "none"])
