@@ -26,9 +26,8 @@ HOME = pathlib.Path(__file__).parent
 _lock = threading.RLock()
 _kernels: dict[str, Callable[..., None]] = {}
 
-if hasattr(
-    os, "register_at_fork"
-):  # A fork waits until no thread compiles: Numba's locks would stay shut in the child.
+# A fork waits until no thread compiles: Numba's locks would stay shut in the child.
+if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 

@@ -114,12 +114,8 @@ def run_kernel(card: Any, x: Tensor, parameters: tuple[tuple[str, Any], ...] = (
     if not is_plain(x, ALL_DTYPES):
         return None
     size = x.numel()
-    key = (
-        x.dtype,
-        x.is_cpu,
-        size.bit_length() if size >= LARGE else 0,
-        parameters,
-    )  # the fastest kernel depends on the size
+    # The fastest kernel depends on the size.
+    key = (x.dtype, x.is_cpu, size.bit_length() if size >= LARGE else 0, parameters)
     kernel = card.kernels.get(key)
     if kernel is None:
         if key in card.kernels:
