@@ -20,8 +20,8 @@ sys.path.insert(0, str(TESTS))
 
 import well_kept  # noqa: E402
 from slopes import loading  # noqa: E402
+from slopes.auditing.examination import examine  # noqa: E402
 from slopes.catalogue import CARDS  # noqa: E402
-from slopes.checks.examination import examine  # noqa: E402
 
 
 def groups() -> Iterator[tuple[str, dict[str, Any]]]:

@@ -5,10 +5,10 @@
 
 All train the same networks on digits: same initial weights, same order of batches. The loop is what one writes by
 hand: torch.nn's modules, torch.nn.functional.cross_entropy, torch.optim.Adam, and nothing but the test accuracy at
-the end; the stack is `slopes.study.training.train`, which also validates each epoch, watches gradients and looks for
-dead units. The workers are warm processes of one thread each. Rounds of all are taken in turn, so that whatever else
-the machine does meets all alike; times are medians, ratios are medians of the ratios within a round. A row for each
-is appended to benchmarks/results/compare.csv.
+the end; the stack is `slopes.comparing.training.train`, which also validates each epoch, watches gradients and looks
+for dead units. The workers are warm processes of one thread each. Rounds of all are taken in turn, so that whatever
+else the machine does meets all alike; times are medians, ratios are medians of the ratios within a round. A row for
+each is appended to benchmarks/results/compare.csv.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ import torch
 from torch import nn
 
 import slopes
-from slopes.study import networks, tasks
-from slopes.study.job import Cell, Job
-from slopes.study.settings import Settings
-from slopes.study.training import train
-from slopes.study.training.common import Order
+from slopes.comparing import networks, tasks
+from slopes.comparing.job import Cell, Job
+from slopes.comparing.settings import Settings
+from slopes.comparing.training import train
+from slopes.comparing.training.common import Order
 
 RESULTS = Path(__file__).parent / "results" / "compare.csv"
 RATE = 0.003

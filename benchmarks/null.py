@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import t
 
-from slopes.study.statistics import Series, chance, choose, holm
+from slopes.comparing.statistics import Series, chance, choose, holm
 
 Draw = Callable[[np.random.Generator, int, int], list[Series]]  #: so many series of so many seeds
 

@@ -16,7 +16,7 @@ from statistics import median
 from typing import Any
 
 import slopes
-from slopes.study import Study
+from slopes.comparing import Study
 
 
 def vanishing_gradients(out: Path, **options: Any) -> tuple[bool, str]:

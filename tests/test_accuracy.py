@@ -14,8 +14,8 @@ import pytest
 import slopes
 from helpers import mark_exhaustive
 from slopes import catalogue, precision
-from slopes.checks.cards import libraries, numerics
-from slopes.checks.cards.cases import Subject
+from slopes.auditing.cards import libraries, numerics
+from slopes.auditing.cards.cases import Subject
 from slopes.precision import measure, report
 from slopes.precision.grid import FORMATS, Grid, variants
 

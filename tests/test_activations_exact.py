@@ -10,9 +10,9 @@ import slopes
 torch = pytest.importorskip("torch")
 pytest.importorskip("mpmath")
 
+from slopes.auditing.cards.numerics import ULPS, ulps  # noqa: E402
 from slopes.card import Map  # noqa: E402
 from slopes.catalogue import ACTIVATIONS  # noqa: E402
-from slopes.checks.cards.numerics import ULPS, ulps  # noqa: E402
 from slopes.precision import grid, measure  # noqa: E402
 from slopes.readings import eager  # noqa: E402
 

@@ -17,7 +17,7 @@ from slopes.activations.piecewise import (  # noqa: E402
 )
 from slopes.activations.rectifiers import celu, elu, leaky_relu, prelu, rrelu, selu, threshold  # noqa: E402
 from slopes.activations.sigmoids import softplus, softsign, squareplus  # noqa: E402
-from slopes.checks.cards.numerics import ulps  # noqa: E402
+from slopes.auditing.cards.numerics import ulps  # noqa: E402
 from slopes.oracle import exact  # noqa: E402
 
 F = torch.nn.functional

@@ -9,12 +9,12 @@ import pytest
 import slopes
 from helpers import mark_exhaustive
 from slopes import kinds, ops
+from slopes.auditing import AuditError
+from slopes.auditing.cards import CHECKS
+from slopes.auditing.cards.cases import Subject
+from slopes.auditing.cards.claims import CLAIM_CHECKS
+from slopes.auditing.cards.numerics import errors_of
 from slopes.card import Activation, Loss
-from slopes.checks import AuditError
-from slopes.checks.cards import CHECKS
-from slopes.checks.cards.cases import Subject
-from slopes.checks.cards.claims import CLAIM_CHECKS
-from slopes.checks.cards.numerics import errors_of
 from slopes.domains import Positive, Real, UnitInterval
 from slopes.facts import Claims
 from slopes.ops import exp

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 import slopes.nn
 from helpers import mark_exhaustive
-from slopes.checks.examination import examine
+from slopes.auditing.examination import examine
 
 pytestmark = pytest.mark.filterwarnings("ignore:reduction. 'mean' divides:UserWarning")
 CHECKS = {

@@ -205,7 +205,7 @@ def test_what_is_told_of_each_fault(kind, objective, against, severity, told, ca
 
 def test_the_truth_is_the_derivative_of_the_loss():
     """The reference itself: log loss has p - y and p (1 - p), whichever space the loss is told in."""
-    from slopes.checks import boosting
+    from slopes.auditing import boosting
 
     for name in (BCE, "torch.nn.BCELoss()", "binary_cross_entropy"):
         loss = boosting._loss(name, {}, 0)

@@ -21,7 +21,7 @@ from click.testing import CliRunner  # noqa: E402
 import slopes  # noqa: E402
 from helpers import mark_exhaustive  # noqa: E402
 from slopes import cli  # noqa: E402
-from slopes.checks import Report  # noqa: E402
+from slopes.auditing import Report  # noqa: E402
 
 
 def squared(prediction, target):
@@ -189,7 +189,7 @@ def test_a_file_is_audited_in_its_own_process(folder):
 def test_only_the_process_of_a_file_loads_torch():
     script = (
         "import sys, slopes\n"
-        "from slopes.checks import child\n"
+        "from slopes.auditing import child\n"
         "child._supervised = lambda *given: print('torch' in sys.modules)\n"
         "slopes.audit('mine.py:good')"
     )

@@ -16,8 +16,8 @@ pytest.importorskip("torch")
 
 from helpers import mark_exhaustive
 from slopes import loading
-from slopes.checks.behaviour import CHECKS
-from slopes.checks.examination import examine
+from slopes.auditing.behaviour import CHECKS
+from slopes.auditing.examination import examine
 
 FOLDER = pathlib.Path(__file__).parent / "audit_cases"
 CASES = sorted(FOLDER.glob("*/*.py"))

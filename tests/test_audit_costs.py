@@ -9,8 +9,8 @@ import torch
 from torch.nn import functional as F
 
 import slopes
-from slopes.checks.behaviour.costs import kept
-from slopes.checks.discovery import subject_of
+from slopes.auditing.behaviour.costs import kept
+from slopes.auditing.discovery import subject_of
 
 
 def notes(subject, **options):

@@ -10,14 +10,14 @@ pytest.importorskip("torch")
 import torch
 
 import slopes
-from slopes.checks.behaviour import CHECKS
-from slopes.checks.behaviour.backwards import backward, second_derivative, upstream_gradient
-from slopes.checks.behaviour.connections import connectivity
-from slopes.checks.behaviour.differences import slopes as differences
-from slopes.checks.discovery import subject_of
-from slopes.checks.examination import examine
-from slopes.checks.report import run
-from slopes.checks.subject import Declared
+from slopes.auditing.behaviour import CHECKS
+from slopes.auditing.behaviour.backwards import backward, second_derivative, upstream_gradient
+from slopes.auditing.behaviour.connections import connectivity
+from slopes.auditing.behaviour.differences import slopes as differences
+from slopes.auditing.discovery import subject_of
+from slopes.auditing.examination import examine
+from slopes.auditing.report import run
+from slopes.auditing.subject import Declared
 
 nn, F = torch.nn, torch.nn.functional
 

@@ -10,10 +10,10 @@ from torch.nn import functional as F  # noqa: E402
 
 from helpers import mark_exhaustive  # noqa: E402
 from slopes import nn as own  # noqa: E402
-from slopes.checks.behaviour import limits, precision, scores  # noqa: E402
-from slopes.checks.discovery import subject_of  # noqa: E402
-from slopes.checks.report import run  # noqa: E402
-from slopes.checks.subject import Declared, undisturbed  # noqa: E402
+from slopes.auditing.behaviour import limits, precision, scores  # noqa: E402
+from slopes.auditing.discovery import subject_of  # noqa: E402
+from slopes.auditing.report import run  # noqa: E402
+from slopes.auditing.subject import Declared, undisturbed  # noqa: E402
 
 CHECKS = [
     scores.score_space,

@@ -5,13 +5,13 @@ import pytest
 
 import slopes
 from helpers import is_map, unreduced
+from slopes.auditing.cards import CHECKS
+from slopes.auditing.cards.cases import Subject
+from slopes.auditing.cards.claims import peers
+from slopes.auditing.cards.numerics import ULPS, derivative, ulps
+from slopes.auditing.report import Skip
 from slopes.card import Loss
 from slopes.catalogue import CARDS, aliases, find
-from slopes.checks.cards import CHECKS
-from slopes.checks.cards.cases import Subject
-from slopes.checks.cards.claims import peers
-from slopes.checks.cards.numerics import ULPS, derivative, ulps
-from slopes.checks.report import Skip
 from slopes.oracle import exact
 
 subjects: dict[object, Subject] = {}  # exact results are shared by the checks of a card

@@ -54,7 +54,7 @@ number = 3
 @pytest.fixture
 def here(monkeypatch):
     """A file is audited in this process, since another one takes seconds to load torch; test_audit_calls.py has those."""
-    from slopes.checks import child, examination
+    from slopes.auditing import child, examination
 
     def audited(spec, job, folder, time_limit):
         options = pickle.loads(job)
@@ -205,7 +205,7 @@ def test_audit_of_a_clean_card(folder, here):
 
 
 def test_explain_lists_the_checks_and_prints_the_page_of_one():
-    from slopes.checks import behaviour, cards
+    from slopes.auditing import behaviour, cards
 
     listed = [line.split()[0] for line in run("explain").output.splitlines()]
     assert {check.__name__ for check in behaviour.CHECKS} <= set(listed)
@@ -240,7 +240,7 @@ def test_audit_with_findings(folder, here):
 
 def test_audit_all(monkeypatch):
     seen = []
-    monkeypatch.setattr("slopes.checks.audit", lambda card, **options: seen.append(card) or Clean())
+    monkeypatch.setattr("slopes.auditing.audit", lambda card, **options: seen.append(card) or Clean())
     assert run("audit", "--all").exit_code == 0
     assert len(seen) == len(set(catalogue.CARDS.values()))
 
@@ -284,14 +284,14 @@ class Study:
 
 @pytest.fixture
 def study(monkeypatch, tmp_path):
-    """Stands for `slopes.study.compare`: remembers what it was asked."""
+    """Stands for `slopes.comparing.compare`: remembers what it was asked."""
     asked = {}
 
     def compare(**options):
         asked.update(options)
         return Study(tmp_path)
 
-    monkeypatch.setattr("slopes.study.compare", compare)
+    monkeypatch.setattr("slopes.comparing.compare", compare)
     return asked
 
 
@@ -338,7 +338,7 @@ def test_compare_takes_a_model_and_data_of_ones_own(study, tmp_path):
 def test_a_study_in_which_nothing_was_trained_ends_with_1(study, monkeypatch, tmp_path):
     failed = Study(tmp_path)
     failed.runs = []
-    monkeypatch.setattr("slopes.study.compare", lambda **options: failed)
+    monkeypatch.setattr("slopes.comparing.compare", lambda **options: failed)
     assert run("compare").exit_code == 1
 
 
@@ -350,9 +350,9 @@ def test_compare_complains_in_one_line(study, monkeypatch):
     complains("torch has no 'torch.nn.ReLu'; did you mean 'torch.nn.ReLU'?", "compare", "--replace", "torch.nn.ReLu")
 
     def fail(**options):
-        raise slopes.study.StudyError("the folder is full")
+        raise slopes.comparing.StudyError("the folder is full")
 
-    monkeypatch.setattr("slopes.study.compare", fail)
+    monkeypatch.setattr("slopes.comparing.compare", fail)
     complains("the folder is full", "compare")
     complains("compare: no metric 'recal'; there are accuracy, log_loss, ", "compare", "--metric", "recal")
     complains("export: the path must end in .csv, .json or .parquet, got 'x.xls'", "compare", "--export", "x.xls")
@@ -369,7 +369,7 @@ def test_compare_tells_warnings_in_a_line(study, monkeypatch, tmp_path):
         warnings.warn("compare: two\n  lines", stacklevel=1)
         return Study(tmp_path)
 
-    monkeypatch.setattr("slopes.study.compare", warn)
+    monkeypatch.setattr("slopes.comparing.compare", warn)
     told = run("compare")
     assert told.exit_code == 0
     assert told.stderr == "slopes: compare: two lines\n"
@@ -443,9 +443,9 @@ def test_other_mistakes(folder):
 
 
 def test_a_missing_library_is_named_with_its_extra(monkeypatch):
-    for module in [name for name in sys.modules if name.startswith(("slopes.plot.", "matplotlib", "rich"))]:
+    for module in [name for name in sys.modules if name.startswith(("slopes.plotting.", "matplotlib", "rich"))]:
         monkeypatch.delitem(sys.modules, module)
-    monkeypatch.delattr(slopes.plot, "picture", raising=False)
+    monkeypatch.delattr(slopes.plotting, "picture", raising=False)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     complains("slopes.show needs matplotlib: pip install 'slopes[lab]'", "show", "relu", "--out", "x.svg")
     monkeypatch.setitem(sys.modules, "rich", None)
@@ -534,7 +534,7 @@ def test_an_error_of_ours_keeps_its_traceback(monkeypatch):
     def fail(*_, **__):
         raise RuntimeError("ours")
 
-    monkeypatch.setattr("slopes.plot.show", fail)
+    monkeypatch.setattr("slopes.plotting.show", fail)
     assert isinstance(run("show", "relu").exception, RuntimeError)
 
 

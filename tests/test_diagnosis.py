@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, TensorDataset  # noqa: E402
 
 import slopes  # noqa: E402
 import slopes.nn  # noqa: E402
-from slopes.diagnosis import Diagnosis, Weights  # noqa: E402
+from slopes.diagnosing import Diagnosis, Weights  # noqa: E402
 
 
 @pytest.fixture(autouse=True)

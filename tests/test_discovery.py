@@ -10,8 +10,8 @@ torch = pytest.importorskip("torch")
 import torch.nn.functional as F  # noqa: E402
 
 import slopes  # noqa: E402
-from slopes.checks.discovery import subject_of  # noqa: E402
-from slopes.checks.subject import Declared, SubjectError  # noqa: E402
+from slopes.auditing.discovery import subject_of  # noqa: E402
+from slopes.auditing.subject import Declared, SubjectError  # noqa: E402
 
 
 def squared(prediction, target):

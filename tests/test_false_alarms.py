@@ -10,11 +10,11 @@ pytest.importorskip("torch")
 
 import well_kept
 from helpers import mark_exhaustive
-from slopes.checks.behaviour import CHECKS
-from slopes.checks.discovery import subject_of
-from slopes.checks.examination import examine
-from slopes.checks.report import run
-from slopes.checks.subject import undisturbed
+from slopes.auditing.behaviour import CHECKS
+from slopes.auditing.discovery import subject_of
+from slopes.auditing.examination import examine
+from slopes.auditing.report import run
+from slopes.auditing.subject import undisturbed
 
 
 def errors(report):

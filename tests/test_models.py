@@ -11,9 +11,9 @@ from torch import nn
 
 import slopes
 from slopes.card import WATCHERS, Activation
+from slopes.comparing.training import slots
 from slopes.models import inventory, recording
 from slopes.models.units import classify_units, mark_flat
-from slopes.study.training import slots
 
 
 class Uses(recording.Recorder):

@@ -158,7 +158,7 @@ def test_printing_in_a_kernel_displays_nothing_else(monkeypatch, capsys):
     """As rich would, which sees a notebook wherever `get_ipython` is a builtin of that kind."""
     import rich.console
 
-    from slopes.plot import terminal
+    from slopes.plotting import terminal
 
     monkeypatch.setattr(rich.console, "_is_jupyter", lambda: True)
     monkeypatch.setattr("rich.jupyter.display", lambda *_: pytest.fail("rich displays"))
@@ -180,9 +180,8 @@ def pictures():
     pytest.importorskip("matplotlib")
     pytest.importorskip("torch")
     pytest.importorskip("rich")
-    from torch import nn, rand
-
     from study.synthetic import make_study
+    from torch import nn, rand
 
     model = nn.Sequential(nn.Linear(3, 4), nn.ReLU())
     found = slopes.diagnose(model, (rand(1000, 3), rand(1000, 4)), nn.functional.mse_loss)
@@ -292,7 +291,7 @@ def test_a_diagnosis_in_a_notebook_has_the_words_of_its_text():
 
 
 def test_a_report_in_a_notebook_has_the_words_of_its_text():
-    from slopes.checks.report import Finding, Report
+    from slopes.auditing.report import Finding, Report
 
     finding = Finding("extreme_inputs", "it is <b>inf</b>", "print(f(x < 0))\nprint(2)", "mend & test", came="inf")
     report = Report("f<b>", [finding], ["values"], {"shapes": "not <b> here", "labels": "no labels"}, ["fact & <i>"])
@@ -328,7 +327,7 @@ def test_the_catalogue_in_a_notebook_is_a_table():
 
 def test_progress_in_a_notebook_is_one_output_that_is_rewritten(kernel, capsys):
     pytest.importorskip("torch")
-    from slopes.study.progress import Progress, display
+    from slopes.comparing.progress import Progress, display
 
     with display(None) as show:
         for done in range(1001):
@@ -344,7 +343,7 @@ def test_progress_in_a_notebook_is_one_output_that_is_rewritten(kernel, capsys):
 
 def test_silence_and_a_function_hold_in_a_notebook_too(kernel, capsys):
     pytest.importorskip("torch")
-    from slopes.study.progress import Progress, display
+    from slopes.comparing.progress import Progress, display
 
     states = []
     for progress in (False, states.append):

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 import slopes
-from slopes import catalogue, plot
+from slopes import catalogue, plotting
 from slopes.card import Loss
 
 pytest.importorskip("sympy")
 pytest.importorskip("matplotlib")
-from slopes.plot import formula, page, picture, samples, terminal
+from slopes.plotting import formula, page, picture, samples, terminal
 
 CARDS = [card for card in dict.fromkeys(catalogue.CARDS.values()) if not (isinstance(card, Loss) and card.kind.coupled)]
 
@@ -271,7 +271,7 @@ def test_show_says_what_it_takes(tmp_path):
 
 
 def test_described_gives_points():
-    told = plot.described(slopes.binary_cross_entropy)
+    told = plotting.described(slopes.binary_cross_entropy)
     assert told["curve"]["axis"] == "logit"
     assert [line["label"] for line in told["curve"]["lines"]] == ["target 1", "target 0"]
     assert all(line["x"].shape == line["value"].shape == line["slope"].shape for line in told["curve"]["lines"])

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import slopes
+from slopes.auditing.cards.cases import Subject
+from slopes.auditing.cards.numerics import _limit
 from slopes.card import Loss, Map
-from slopes.checks.cards.cases import Subject
-from slopes.checks.cards.numerics import _limit
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("mpmath")

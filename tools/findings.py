@@ -18,8 +18,8 @@ PAGE = ROOT / "docs" / "findings.md"
 sys.path.insert(0, str(ROOT / "tests"))
 
 import well_kept  # noqa: E402
-from slopes.checks import Report  # noqa: E402
-from slopes.checks.examination import examine  # noqa: E402
+from slopes.auditing import Report  # noqa: E402
+from slopes.auditing.examination import examine  # noqa: E402
 
 LIBRARIES = ("torch", "entmax", "kornia", "monai", "pytorch-metric-learning")
 HEAD = """\

@@ -25,9 +25,9 @@ from typing import Any
 
 import numpy as np
 
+from slopes.auditing.cards import libraries
 from slopes.card import Card, Loss, Map
 from slopes.catalogue import CARDS
-from slopes.checks.cards import libraries
 from slopes.facts import Peer
 from slopes.kinds import KINDS
 

@@ -35,19 +35,19 @@ from slopes import kernels as kernels
 from slopes import nn as nn
 from slopes import ops as ops
 from slopes import testing as testing
+from slopes.auditing import audit as audit
 from slopes.card import Activation as Activation
 from slopes.card import Gate as _GateCard
 from slopes.card import Loss as Loss
 from slopes.card import Map as _MapCard
-from slopes.checks import audit as audit
-from slopes.diagnosis import Watcher as Watcher
-from slopes.diagnosis import diagnose as diagnose
+from slopes.comparing import compare as compare
+from slopes.diagnosing import Watcher as Watcher
+from slopes.diagnosing import diagnose as diagnose
 from slopes.facts import Paper as Paper
 from slopes.fused import linear_loss as linear_loss
 from slopes.oracle import exact as exact
-from slopes.plot import show as show
+from slopes.plotting import show as show
 from slopes.scoring import scorer as scorer
-from slopes.study import compare as compare
 from slopes.swapping import swap as swap
 
 # ------------------------------------------------------------------------------ what cards take and give

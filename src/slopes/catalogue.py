@@ -18,7 +18,7 @@ class Catalogue(dict[str, C]):
     """Cards by name, shown as a table in a notebook."""
 
     def _repr_html_(self) -> str:
-        from slopes.plot import samples
+        from slopes.plotting import samples
 
         rows = [
             (

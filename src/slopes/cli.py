@@ -25,8 +25,8 @@ except ModuleNotFoundError:  # the library works without; this module is only im
     raise SystemExit(2) from None
 
 from slopes import __version__
+from slopes.comparing.settings import OPTIONS
 from slopes.extras import require
-from slopes.study.settings import OPTIONS
 
 if TYPE_CHECKING:
     from slopes.card import Card
@@ -175,7 +175,7 @@ def list_(as_json: bool) -> None:
       slopes list --json
     """
     from slopes import catalogue
-    from slopes.plot import samples
+    from slopes.plotting import samples
 
     entries = samples.entries(catalogue.CARDS.values())
     if as_json:
@@ -184,7 +184,7 @@ def list_(as_json: bool) -> None:
         from rich.table import Table
         from rich.text import Text
 
-        from slopes.plot import terminal
+        from slopes.plotting import terminal
 
     wide = _is_piped()  # one line for each card, however long, so that grep finds it whole
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=False)
@@ -214,15 +214,15 @@ def show(names: tuple[str, ...], out: str | None, as_json: bool) -> None:
       slopes show my_losses.py:my_loss --out my_loss.html
       slopes show huber --json
     """
-    from slopes import plot
+    from slopes import plotting
 
     cards = _load(names)
     with _blaming(names, cards):
         with _complaining(ValueError, OSError, ImportError):
             if out is not None or not as_json:
-                plot.show(*cards, out=out)
+                plotting.show(*cards, out=out)
         if as_json:
-            _json([plot.described(card) for card in cards])
+            _json([plotting.described(card) for card in cards])
         elif out is not None:
             click.echo(f"wrote {out}")
 
@@ -263,11 +263,11 @@ def audit(names: tuple[str, ...], everything: bool, as_json: bool, **options: An
     if bool(names) == everything:
         raise click.UsageError("audit: name what to audit, as in slopes audit my_losses.py:my_loss, or else --all")
     from slopes import catalogue
-    from slopes.plot import terminal
+    from slopes.plotting import terminal
 
     chosen: list[Any] = list(dict.fromkeys(catalogue.CARDS.values())) if everything else list(names)
     with _complaining(*WRONG_SPEC):
-        from slopes.checks import audit as examine
+        from slopes.auditing import audit as examine
 
         reports = []
         for each in chosen:
@@ -291,8 +291,8 @@ def explain(check: str | None) -> None:
       slopes explain
       slopes explain extreme_inputs
     """
-    from slopes.checks import explanations
-    from slopes.plot import terminal
+    from slopes.auditing import explanations
+    from slopes.plotting import terminal
 
     if check is None:
         titles = explanations.list_titles()
@@ -330,7 +330,7 @@ def accuracy(names: tuple[str, ...], against: str | None, out: str | None, worke
     if workers is None:
         workers = 1 if names and len(names) < 8 else os.cpu_count() or 1  # to start a process takes seconds, too
     with _complaining(ImportError):
-        from slopes.plot import terminal
+        from slopes.plotting import terminal
         from slopes.precision import accuracy as measure
     if out is not None and (os.path.isdir(out) or not os.path.isdir(os.path.dirname(out) or ".")):
         raise click.UsageError(f"accuracy: cannot write {out!r}: no such folder, or one of that name")  # not in minutes
@@ -451,7 +451,7 @@ def compare(metric: str | None, export: str | None, as_json: bool, **options: An
     """
     given = {name: value for name, value in options.items() if value is not None and value is not False}
     with _complaining(ImportError):
-        from slopes.study.api import NEEDED
+        from slopes.comparing.api import NEEDED
 
         require("slopes compare", *NEEDED)
     for each in OPTIONS:
@@ -460,11 +460,11 @@ def compare(metric: str | None, export: str | None, as_json: bool, **options: An
             if read is not None:
                 given[each.name] = read(f"--{each.name}", given[each.name])
     with _complaining(ImportError):
-        from slopes.plot import terminal
-        from slopes.study import StudyError
-        from slopes.study import compare as study
-        from slopes.study.export import writer
-        from slopes.study.metrics import METRICS
+        from slopes.comparing import StudyError
+        from slopes.comparing import compare as study
+        from slopes.comparing.export import writer
+        from slopes.comparing.metrics import METRICS
+        from slopes.plotting import terminal
     if export is not None:
         with _complaining(ValueError):
             writer(export)  # so that it fails before the training, not after it

@@ -38,7 +38,7 @@ class Peer(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Claims:
-    """Properties that a card claims. Each has a check in `slopes.checks.cards.claims` that can refute it."""
+    """Properties that a card claims. Each has a check in `slopes.auditing.cards.claims` that can refute it."""
 
     range: tuple[float, float] | None = None  #: the smallest interval that holds all values
     zero: float | None = None  #: the value at 0

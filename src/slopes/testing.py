@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from slopes.checks import Report
+    from slopes.auditing import Report
 
 __all__ = ["assert_audit"]
 
@@ -20,7 +20,7 @@ def assert_audit(subject: Any, *, allow: Iterable[str] = (), **options: Any) -> 
     Raises ValueError for an allowed check that there is not, and what `slopes.audit` raises.
     """
     __tracebackhide__ = True  # pytest shows the line of the test
-    from slopes.checks import audit
+    from slopes.auditing import audit
 
     allowed = {allow} if isinstance(allow, str) else set(allow)
     report = audit(subject, **options)

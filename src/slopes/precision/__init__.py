@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from typing import TYPE_CHECKING, Any
 
+from slopes.auditing.cards import libraries
 from slopes.card import Card
-from slopes.checks.cards import libraries
 from slopes.extras import require
 
 if TYPE_CHECKING:

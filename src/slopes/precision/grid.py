@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from slopes.auditing.cards.cases import DIGITS, Subject
 from slopes.card import Card, Loss, Map
-from slopes.checks.cards.cases import DIGITS, Subject
 from slopes.domains import Interval, OneOf
 from slopes.kinds.spaces import Space
 from slopes.oracle import Exactly

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from slopes import kernels
+from slopes.auditing.cards import libraries
+from slopes.auditing.cards.cases import peak
+from slopes.auditing.cards.numerics import ULPS, _allow_near_roots, distance_to_bound, ulps
 from slopes.card import Card, Loss, Map
-from slopes.checks.cards import libraries
-from slopes.checks.cards.cases import peak
-from slopes.checks.cards.numerics import ULPS, _allow_near_roots, distance_to_bound, ulps
 from slopes.kernels.compiling import is_available
 from slopes.loading import describe
 from slopes.precision.grid import COARSER, FORMATS, RESULTS, Grid, variants

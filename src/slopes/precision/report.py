@@ -11,8 +11,8 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from slopes import __version__
-from slopes.checks.cards import libraries
-from slopes.checks.cards.numerics import ULPS
+from slopes.auditing.cards import libraries
+from slopes.auditing.cards.numerics import ULPS
 from slopes.precision.grid import FORMATS, RESULTS
 from slopes.precision.measure import MUCH, OF_PEERS, OURS, Failure, Figure
 

@@ -1,0 +1,190 @@
+"""Checks of hand-written backwards: if autograd derives everything, there is nothing to check."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import itertools
+from collections.abc import Iterator
+
+import torch
+
+from slopes.auditing.behaviour.differences import Slope, custom_function, differences_in_code, slopes, uneven_weights
+from slopes.auditing.report import Finding, Skip, about
+from slopes.auditing.subject import Arguments, Subject
+
+BEFORE = ("derivative", "numpy_equals_torch", "connectivity")  #: checks that report wrong backwards of cards, or cuts
+LEARNING = ("second", "positive", "negative", "variance")  #: arguments besides the first that require a gradient
+
+
+@about("loss", "activation", unless=BEFORE)
+def backward(subject: Subject) -> Iterator[Finding]:
+    """Check that a hand-written backward is the derivative of its forward, by float64 differences, off kinks."""
+    learning = [place for place, name in enumerate(subject.form.names) if place == 0 or name in LEARNING]
+    for seed, by in itertools.product(range(2), learning):
+        arguments = subject.draw(seed)
+        function = _by_hand(subject, arguments)
+        uneven = subject.family == "activation" and not subject.form.elementwise  # its rows may have constant sums
+        cotangent, weigh = uneven_weights(subject(*arguments)) if uneven else (None, "")
+        found = slopes(subject, arguments, cotangent, by=by)
+        wrong = [at for at in found if at.off > 1e-6]
+        if not wrong:
+            continue
+        if any(at.due != 0 for at in found) and not _gives_its_argument(subject, arguments):
+            yield _not_the_derivative(subject, "backward", function, arguments, wrong, weigh, by)
+            return
+        yield Finding(
+            "backward",
+            f"{function} gives a gradient that is not the derivative of "
+            + ("its argument, which it gives as it is" if any(at.due for at in found) else "a constant"),
+            differences_in_code(subject, arguments, wrong[0].entry, weigh),
+            "if a straight-through, surrogate, reversed or clipped gradient is meant, nothing",
+            severity="note",
+        )
+        return
+
+
+def _gives_its_argument(subject: Subject, arguments: Arguments) -> bool:
+    return torch.equal(subject(*arguments).detach(), arguments[0])
+
+
+def _by_hand(subject: Subject, arguments: Arguments) -> str:
+    """Return the name of the autograd.Function in use; raise Skip if autograd derives everything."""
+    function = custom_function(subject, arguments)
+    if function is None:
+        raise Skip("autograd derives it: no backward was written by hand")
+    return function
+
+
+def _not_the_derivative(
+    subject: Subject, check: str, function: str, arguments: Arguments, wrong: list[Slope], weigh: str,
+    by: int = 0,
+) -> Finding:  # fmt: skip
+    worst = max(wrong, key=lambda at: at.off)
+    entry = worst.entry
+    if subject.form.kind is None and subject.form.elementwise and not weigh:
+        arguments, entry = (arguments[0].reshape(-1)[entry : entry + 1],), 0
+    return Finding(
+        check,
+        f"the backward of {function} is not the derivative of its forward"
+        + (" where the results do not count alike" if check == "upstream_gradient" else ""),
+        differences_in_code(subject, arguments, entry, weigh, by),
+        "multiply the whole incoming gradient, entry by entry, with the derivative of what forward computes; or leave "
+        "the backward to autograd",
+        came=f"a gradient of {worst.came:.8g}",
+        expected=f"{worst.due:.8g}, by differences",
+    )
+
+
+@about("loss", "activation", unless=(*BEFORE, "backward"))
+def upstream_gradient(subject: Subject) -> Iterator[Finding]:
+    """Check that a hand-written backward uses the incoming gradient: one for each result, or a factor."""
+    arguments = subject.draw()
+    function = _by_hand(subject, arguments)
+    came, gradient = subject.gradient(*arguments)
+    if came.ndim == 0:
+        _, scaled = subject.gradient(*arguments, cotangent=torch.full_like(came, 3.5))
+        if not torch.allclose(scaled, 3.5 * gradient, rtol=1e-6, atol=1e-12):
+            at = int((scaled - 3.5 * gradient).abs().argmax())
+            small = subject.draw(rows=2 if len(subject.form.shape) > 1 else None)
+            name = subject.form.names[0]
+            yield Finding(
+                "upstream_gradient",
+                f"the backward of {function} does not heed the factor before the loss",
+                subject.code(
+                    small, f"{subject.call}.backward()", f"once = {name}.grad.clone()", f"{name}.grad = None",
+                    f"(3.5 * {subject.call}).backward()", f"once, {name}.grad", grad=0,
+                ),
+                "multiply what backward returns with grad_output",
+                came=f"a gradient of {scaled.reshape(-1)[at].item():.6g} for 3.5 times the loss",
+                expected=f"{3.5 * gradient.reshape(-1)[at].item():.6g}",
+            )  # fmt: skip
+            return
+    whole = subject if subject.form.reduction is None else _unreduced(subject)
+    cotangent, weigh = uneven_weights(whole(*arguments))
+    if cotangent is None:
+        return
+    found = slopes(whole, arguments, cotangent)
+    wrong = [at for at in found if at.off > 1e-6]
+    if wrong and any(at.due != 0 for at in found) and not _gives_its_argument(whole, arguments):
+        yield _not_the_derivative(whole, "upstream_gradient", function, arguments, wrong, weigh)
+
+
+def _unreduced(subject: Subject) -> Subject:
+    """Return the subject with a value for each entry or row."""
+    thing, variable = subject.thing, subject.variable
+    if subject.form.reduction == "attribute":
+        thing = copy.deepcopy(thing)
+        thing.reduction = "none"
+        return subject.like(thing=thing, setup=[*subject.setup, f"{variable}.reduction = 'none'"])
+    lines = ["import functools", f"{variable} = functools.partial({variable}, reduction='none')"]
+    return subject.like(thing=functools.partial(thing, reduction="none"), setup=[*subject.setup, *lines])
+
+
+@about("loss", "activation", unless=(*BEFORE, "backward", "upstream_gradient"))
+def second_derivative(subject: Subject) -> Iterator[Finding]:
+    """Check that differentiating a hand-written backward gives the derivative of the gradient, or an error."""
+    first, *rest = subject.draw()
+    near = (first / 8, *rest) if subject.space.is_unbounded else (first, *rest)  # nearer to 0, where pieces meet
+    for arguments in ((first, *rest), near):
+        found = list(_differentiated_again(subject, arguments))
+        yield from found
+        if found:
+            return
+
+
+def _differentiated_again(subject: Subject, arguments: Arguments) -> Iterator[Finding]:
+    function = _by_hand(subject, arguments)
+    name = subject.form.names[0]
+    leaf = arguments[0].clone().requires_grad_()
+    one = torch.ones((), dtype=leaf.dtype, requires_grad=True)  # once_differentiable looks at the incoming gradient
+    (gradient,) = torch.autograd.grad(one * subject.total(leaf, *arguments[1:]), leaf, create_graph=True)
+    weights, weigh = uneven_weights(gradient)
+    assert weights is not None
+    small = subject.draw(rows=2 if len(subject.form.shape) > 1 else None)
+    lines = (
+        "one = torch.ones((), requires_grad=True)",
+        f"(slope,) = torch.autograd.grad(one * {subject.call}.sum(), {name}, create_graph=True)",
+        "slope.sum().backward()",
+    )
+    try:
+        if gradient.requires_grad:
+            torch.autograd.backward((weights * gradient).sum())  # `grad` would skip a node that raises
+    except RuntimeError as error:
+        yield Finding(
+            "second_derivative",
+            f"{function} has no second derivative: {str(error).splitlines()[0][:100]}",
+            subject.code(small, *lines, f"{name}.grad", grad=0),
+            "gradient penalties and Hessians need one: write the backward in differentiable operations",
+            severity="note",
+        )
+        return
+    second = torch.zeros_like(gradient) if leaf.grad is None else leaf.grad
+    wrong = [at for at in slopes(subject, arguments, of_gradient=weights, gradient=second) if at.off > 1e-5]
+    if not wrong:
+        return
+    worst = max(wrong, key=lambda at: at.off)
+    given, entry = arguments, worst.entry
+    if subject.form.kind is None and subject.form.elementwise:
+        given, entry, weigh = (arguments[0].reshape(-1)[entry : entry + 1],), 0, ""
+    yield Finding(
+        "second_derivative",
+        f"differentiated twice, {function} gives a wrong number without a word",
+        subject.code(
+            given,
+            f"step = torch.zeros_like({name})",
+            f"step.view(-1)[{entry}] = 1e-5",
+            f"def gradient({name}):",
+            f"    total = torch.ones((), requires_grad=True) * {subject.call}.sum()",
+            f"    (slope,) = torch.autograd.grad(total, {name}, create_graph=True)",
+            f"    return {f'(slope{weigh})' if weigh else 'slope'}.sum()",
+            f"gradient({name}).backward()",
+            f"difference = (gradient({name} + step) - gradient({name} - step)) / 2e-5",
+            f"{name}.grad.view(-1)[{entry}].item() if {name}.grad is not None else 0.0, difference.item()",
+            grad=0,
+        ),
+        "save the input, and compute from it in backward with torch: what was computed in forward and kept on ctx is a "
+        "constant to the second derivative; or decorate backward with once_differentiable",
+        came=f"a second derivative of {worst.came:.6g}",
+        expected=f"{worst.due:.6g}, by differences of the gradient",
+    )

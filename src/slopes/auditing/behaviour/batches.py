@@ -1,0 +1,111 @@
+"""Helpers for checks of batches: comparison of results, counts in a batch, and calls with further arguments."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from slopes.auditing.report import Finding, Skip
+from slopes.auditing.subject import Arguments, Subject, SubjectError
+
+
+def close(a: Tensor | float, b: Tensor | float) -> bool:
+    """Whether two results agree to 1e-5 of the larger, the precision of losses that compute in float32 inside.
+
+    NaN agrees with nothing.
+    """
+    a, b = torch.as_tensor(a).detach().double(), torch.as_tensor(b).detach().double()
+    if a.shape != b.shape or not a.numel():
+        return a.shape == b.shape
+    size = max(float(a.abs().max()), float(b.abs().max()))
+    return size < 1e-300 or float((a - b).abs().max()) <= 1e-5 * size
+
+
+def twice(arguments: Arguments) -> Arguments:
+    """Return the batch followed by itself."""
+    return tuple(torch.cat([x, x]) for x in arguments)
+
+
+def several(subject: Subject) -> Subject:
+    """Return the subject with rows of several entries, if it takes them, so that rows and entries differ.
+
+    Raises Skip if its arguments are a single row.
+    """
+    if len(subject.form.shape) > 1:
+        return subject
+    if subject.form.kind is not None and subject.form.kind.rowwise:
+        raise Skip("it takes a single row, no batch")
+    wider = subject.having(shape=(6, 4))
+    with contextlib.suppress(SubjectError, Skip):
+        if wider(*wider.draw()).shape in ((), (6,), (6, 4)):
+            return wider
+    return subject
+
+
+def asked(subject: Subject, finding: Finding) -> Finding:
+    """Return the finding, as a note if the subject's kind is a guess."""
+    return finding if subject.form.sure else replace(finding, severity="note")
+
+
+def own(subject: Subject) -> bool:
+    """Whether it is a loss of torch or slopes.nn, which keep the conventions in torch's documentation."""
+    home = type(subject.thing).__module__ if subject.is_module else getattr(subject.thing, "__module__", "")
+    return str(home).startswith(("torch.", "slopes.nn"))
+
+
+def few(x: Tensor) -> str:
+    """Return the first three entries as text."""
+    shown = [f"{number:.4g}" for number in x.reshape(-1)[:3].tolist()]
+    return f"({', '.join(shown)}{', …' if x.numel() > 3 else ''})"
+
+
+def counts(subject: Subject, arguments: Arguments) -> dict[str, float]:
+    """Return the possible divisors of the mean over a batch, by name."""
+    first, kind = arguments[0], subject.form.kind
+    assert kind is not None
+    rows = first.numel() // first.shape[subject.form.axis] if kind.rowwise else len(first)
+    known = {"elements": float(first.numel()), "rows": float(rows), "samples": float(len(first))}
+    if not arguments[-1].is_floating_point():
+        weights = next((w for w in _tensors(subject.thing) if w.shape == (first.shape[subject.form.axis],)), None)
+        if weights is not None:
+            known["weights"] = float(weights.double()[arguments[-1].clamp(min=0)].sum())
+    return known
+
+
+def _tensors(thing: Any) -> list[Tensor]:
+    """Return the buffers and other tensors of a module."""
+    held = {**getattr(thing, "__dict__", {}), **getattr(thing, "_buffers", {})}
+    return [x for x in held.values() if isinstance(x, Tensor)]
+
+
+# -------------------------------------------------------------------------------------- further arguments
+
+
+def literal(x: Any) -> str:
+    """Return a further argument as code."""
+    return f"torch.tensor({x.tolist()}, dtype={x.dtype})" if isinstance(x, Tensor) else repr(x)
+
+
+def cut(options: Mapping[str, Any], part: slice) -> dict[str, Any]:
+    """Return the further arguments for a part of the batch."""
+    return {name: x[part] if isinstance(x, Tensor) else x for name, x in options.items()}
+
+
+def called(subject: Subject, options: Mapping[str, Any], part: slice | None = None) -> str:
+    """Return a call as code with further arguments, tensors by name, for the batch or a part of it."""
+    each = "" if part is None else f"[{part.start}:{part.stop}]"
+    more = [f"{name}={name}{each}" if isinstance(x, Tensor) else f"{name}={x!r}" for name, x in options.items()]
+    return subject.called(*more, each=each)
+
+
+def code(
+    subject: Subject, arguments: Arguments, options: Mapping[str, Any], *lines: str, grad: int | None = None
+) -> str:
+    """Return code to paste, with the tensors among further arguments."""
+    given = {name: x for name, x in options.items() if isinstance(x, Tensor)}
+    return subject.code(arguments, *lines, grad=grad, given=given)

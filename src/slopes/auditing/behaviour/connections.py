@@ -1,0 +1,167 @@
+"""The check that every influence on a result has a gradient."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import torch
+
+from slopes.auditing.behaviour.contract import spoiled
+from slopes.auditing.behaviour.differences import custom_function, differences_in_code, slopes, uneven_weights
+from slopes.auditing.report import Finding, Skip, about
+from slopes.auditing.subject import Disconnected, Subject, SubjectError, expression_of
+
+REPAIR_CUT = (
+    "argmax, round, comparisons, .detach(), .item(), .numpy(), .data and torch.tensor(x) end the graph: compute with "
+    "tensors throughout, and put a smooth function in the place of the step (softmax, sigmoid, the probability itself)"
+)
+
+
+@about("loss", "activation")
+def connectivity(subject: Subject) -> Iterator[Finding]:
+    """Check that every influence on the result has a gradient: as a whole, by entry, by declared term."""
+    if subject.form.numpy:
+        raise Skip("it computes in NumPy, which has no gradients")
+    for examine in (_whole, _entries, _terms, _partly_cut):
+        found = list(examine(subject))
+        yield from found
+        if found:
+            return
+
+
+def _whole(subject: Subject) -> Iterator[Finding]:
+    """Check that there is a gradient at all."""
+    arguments = subject.draw(rows=2 if len(subject.form.shape) > 1 else None)
+    name, wrong = subject.form.names[0], ""
+    subject(*arguments)  # a call that raises without a gradient is not reported here
+    try:
+        subject.gradient(*arguments)
+    except Disconnected as error:
+        wrong = str(error)
+    except SubjectError as error:
+        if spoiled(subject):
+            raise Skip("it changes its arguments in place, which purity tells") from None
+        wrong = f"there is no gradient, for it raises {error}"
+    if not wrong:
+        return
+    if not subject(*arguments).requires_grad and "raises" not in wrong:
+        code = subject.code(arguments, f"{subject.call}.requires_grad", grad=0)
+    else:
+        lines = f"    {subject.call}.sum().backward()\n    came = {name}.grad"
+        code = subject.code(arguments, f"try:\n{lines}\nexcept Exception as error:\n    came = error", "came", grad=0)
+    steps = subject.family == "activation" and not _moves(subject)
+    yield Finding(
+        "connectivity",
+        wrong,
+        code,
+        REPAIR_CUT,
+        severity="warning" if steps else "error",
+        came="no gradient",
+        expected=f"the gradient by {name}",
+    )
+
+
+def _moves(subject: Subject) -> bool:
+    """Whether a small step of the first argument changes most entries of the result."""
+    first, *rest = subject.draw()
+    base, moved = subject(first, *rest), subject(first + 1e-6, *rest)
+    return bool((base != moved).double().mean() > 0.5)
+
+
+def _entries(subject: Subject) -> Iterator[Finding]:
+    """Check that no entry with a derivative of 0 changes the result."""
+    for seed in range(2):
+        arguments = subject.draw(seed)
+        cotangent, weigh = uneven_weights(subject(*arguments))
+        for at in slopes(subject, arguments, cotangent):
+            if at.came == 0 and at.off > 1e-6:
+                yield Finding(
+                    "connectivity",
+                    f"an entry of {subject.form.names[0]} changes the result and has no gradient",
+                    differences_in_code(subject, arguments, at.entry, weigh),
+                    REPAIR_CUT,
+                    came="a gradient of 0",
+                    expected=f"{at.due:.6g}, by differences",
+                )
+                return
+
+
+def _partly_cut(subject: Subject) -> Iterator[Finding]:
+    """Check for parts hidden from the gradient without a hand-written backward, which may be meant."""
+    arguments = subject.draw()
+    if custom_function(subject, arguments) is not None:
+        return  # `backward` checks it
+    cotangent, weigh = uneven_weights(subject(*arguments))
+    wrong = [at for at in slopes(subject, arguments, cotangent) if at.off > 1e-4]
+    if wrong:
+        yield Finding(
+            "connectivity",
+            "a part of the result is hidden from the gradient, which is not the derivative",
+            differences_in_code(subject, arguments, wrong[0].entry, weigh),
+            "if a weight or a step is detached on purpose, nothing; if not, find it by terms={name: function}",
+            severity="note",
+            came=f"a gradient of {wrong[0].came:.6g}",
+            expected=f"{wrong[0].due:.6g}, by differences",
+        )
+
+
+def _terms(subject: Subject) -> Iterator[Finding]:
+    """Check that each declared term has a gradient, and passes it on to the whole."""
+    terms = {name: _term(subject, name, function) for name, function in subject.declared.terms.items()}
+    for name, term in terms.items():
+        for finding in (*_whole(term), *_flat(term)):
+            yield replace(finding, message=f"the term {name}: {finding.message}", severity="error")
+            return
+    if not terms:
+        return
+    arguments = subject.draw()
+    mine, theirs = slopes(subject, arguments), [slopes(term, arguments) for term in terms.values()]
+    entries = set.intersection(*({at.entry for at in found} for found in (mine, *theirs)))
+    if len(entries) < len(terms):
+        return
+    columns = torch.tensor([[at.due for at in found if at.entry in entries] for found in theirs]).double().T
+    due, came = (
+        torch.tensor([getattr(at, what) for at in mine if at.entry in entries]).double() for what in ("due", "came")
+    )
+    shares, kept = (torch.linalg.lstsq(columns, column[:, None]).solution[:, 0] for column in (due, came))
+    if float((columns @ shares - due).abs().max()) > 1e-4 * float(due.abs().max()):
+        return  # it is no sum of these terms
+    for place, name in enumerate(terms):
+        if abs(shares[place]) > 1e-3 * float(shares.abs().max()) and abs(kept[place]) < 1e-3 * abs(shares[place]):
+            yield Finding(
+                "connectivity",
+                f"the term {name} is part of the value and not of the gradient",
+                differences_in_code(subject, arguments, next(iter(sorted(entries)))),
+                REPAIR_CUT,
+                came=f"a gradient with {kept[place]:.3g} times that of {name}",
+                expected=f"{shares[place]:.3g} times, as the value has it",
+            )
+            return
+
+
+def _flat(term: Subject) -> Iterator[Finding]:
+    """Yield a finding on a term whose gradient is 0 everywhere, although its value varies."""
+    draws = [term.draw(seed) for seed in range(3)]
+    if any(bool(term.gradient(*arguments)[1].any()) for arguments in draws):
+        return
+    values = {float(term.total(*arguments).detach()) for arguments in draws}
+    if len(values) > 1:
+        name = term.form.names[0]
+        yield Finding(
+            "connectivity",
+            "its gradient is 0 everywhere: it can change the value and never the network",
+            term.code(draws[0], f"{term.call}.sum().backward()", f"{name}.grad", grad=0),
+            REPAIR_CUT,
+            came="a gradient of 0",
+            expected="one that lowers the term",
+        )
+
+
+def _term(subject: Subject, name: str, function: Callable[..., object]) -> Subject:
+    """Return a declared term as a subject with the arguments of the whole loss."""
+    path, colon, _ = subject.name.rpartition(":")
+    own = f"{path}:{function.__name__}" if colon and inspect.isfunction(function) else None
+    _, setup = expression_of(function, subject.variable, own)
+    return subject.like(thing=function, setup=setup, form=replace(subject.form, reduction=None), name=name)

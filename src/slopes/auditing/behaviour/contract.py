@@ -1,0 +1,247 @@
+"""Checks of arguments: shapes that do not fit, and side effects of a call."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from slopes.auditing.discovery import EXTRAS, keywords
+from slopes.auditing.report import Finding, about
+from slopes.auditing.subject import Arguments, Subject, SubjectError
+
+ROWS, IMAGES = ((4,), (4, 1)), ((2, 3, 3), (2, 1, 3, 3))  #: a batch, without and with an axis of length 1
+REPAIR_SHAPES = (
+    "compare the shapes and raise ValueError where they differ; the caller says which one is meant, "
+    "by prediction.squeeze(-1) or target.reshape(prediction.shape)"
+)
+
+
+@about("loss", unless=("shapes_refused",))
+def shape_contract(subject: Subject) -> Iterator[Finding]:
+    """Check that arguments that differ by an axis of length 1 are refused, or give the result of one shape."""
+    twice = (each for seed in (0, 1) for each in _mismatched(subject, seed))  # results of one draw may agree by chance
+    for which, arguments, same, options in twice:
+        expected = [value for given in same if (value := _value(subject, given, options[1])) is not None]
+        came = _value(subject, arguments, options[0])
+        if not expected or came is None or any(_equal(came, value) for value in expected):
+            continue
+        told = any("broadcast" in str(warning.message) for warning in subject.warned)
+        names = subject.form.names
+        shapes = " and ".join(f"{name} {tuple(x.shape)}" for name, x in zip(names, arguments, strict=True))
+        shapes += "".join(f" and {name} {tuple(x.shape)}" for name, x in options[0].items())
+        yield Finding(
+            "shape_contract",
+            f"{shapes} are broadcast against each other, "
+            + ("with a warning that is shown once" if told else "without a word"),
+            _shapes_in_code(subject, which, arguments, same[0], options[0]),
+            REPAIR_SHAPES,
+            severity="note" if told or not subject.form.sure else "error",
+            came=f"{came.item():.6g}",
+            expected=f"{expected[0].item():.6g}, as for one shape, or a ValueError",
+        )
+        return
+
+
+Options = tuple[dict[str, Tensor], dict[str, Tensor]]
+
+
+def _mismatched(subject: Subject, seed: int) -> Iterator[tuple[str, Arguments, list[Arguments], Options]]:
+    """Yield (name of the argument with another shape, arguments, lists of matching arguments, options of both)."""
+    form, kind = subject.form, subject.form.kind
+    assert kind is not None
+    if kind.name == "classification" and form.target == "as drawn" and len(form.shape) == 2:
+        prediction, labels = subject.draw(seed, rows=4)
+        yield "target", (prediction, labels[:, None]), [(prediction, labels)], ({}, {})
+    if form.target == "squeezed" or (kind.name != "multilabel" and (kind.rowwise or kind.batched)):
+        return
+    narrow, wide = IMAGES if len(form.shape) > 2 else ROWS
+    arguments = subject.having(shape=narrow).draw(seed)
+    if len({x.shape for x in arguments}) != 1:
+        return
+    one_shape = [arguments, tuple(x.reshape(wide) for x in arguments)]
+    for place, name in enumerate(form.names):
+        for own, others in ((wide, narrow), (narrow, wide)):
+            mixed = [x.reshape(own if i == place else others) for i, x in enumerate(arguments)]
+            yield name, tuple(mixed), one_shape, ({}, {})
+    for name in keywords(subject.thing):
+        if name in EXTRAS:
+            counts = torch.arange(1, arguments[0].numel() + 1).reshape(narrow)
+            weight = counts % 2 == 0 if EXTRAS[name] == "mask" else counts.to(form.dtype)
+            for given, other in ((one_shape[1], narrow), (one_shape[0], wide)):
+                same = {name: weight.reshape(given[0].shape)}
+                yield name, given, [given], ({name: weight.reshape(other)}, same)
+
+
+def _value(subject: Subject, arguments: Arguments, options: dict[str, Tensor]) -> Tensor | None:
+    """Return the total; None if the subject refuses, or the total is not finite."""
+    given: dict[str, Any] = {k: x.numpy() if subject.form.numpy else x for k, x in options.items()}
+    try:
+        value = subject.total(*arguments, **given).detach().double()
+    except SubjectError:
+        return None
+    return value if bool(torch.isfinite(value)) else None
+
+
+def _equal(x: Tensor, y: Tensor) -> bool:
+    return bool(torch.isclose(x, y, rtol=1e-6, atol=1e-9))
+
+
+def _shapes_in_code(
+    subject: Subject, which: str, arguments: Arguments, same: Arguments, options: dict[str, Tensor]
+) -> str:
+    """Return code that prints the value with different shapes, and with one shape."""
+    made = [f"{name} = {subject.source(x)}" for name, x in options.items()]
+    labels = not arguments[-1].is_floating_point() and arguments[0].ndim > 1
+    like = same[-1] if labels else next(x for k, x in zip(subject.form.names, arguments, strict=True) if k != which)
+    call = subject.call if not options or which in subject.form.extra else f"{subject.call[:-1]}, {which}={which})"
+    again = f"{which} = {which}.reshape({tuple(like.shape)})"
+    return subject.code(arguments, *made, f"print({call})", again, call)
+
+
+@about("loss", "activation", unless=("inputs_written",))
+def purity(subject: Subject) -> Iterator[Finding]:
+    """Check that a call changes neither its arguments nor random states nor itself, and can be repeated."""
+    for check in (_spoiled, _random, _stateful, _by_mode):
+        found = list(check(subject))
+        yield from found
+        if found:
+            return
+
+
+def spoiled(subject: Subject) -> tuple[int, Arguments] | None:
+    """Return (place of an argument that a call changes, arguments before it); None if it changes none."""
+    arguments = subject.draw()
+    given = tuple(x.clone() for x in arguments)
+    subject(*given, in_place=True)
+    for place, (before, after) in enumerate(zip(arguments, given, strict=True)):
+        if not torch.equal(before, after):
+            return place, arguments
+    return None
+
+
+def _spoiled(subject: Subject) -> Iterator[Finding]:
+    found = spoiled(subject)
+    if found is None:
+        return
+    place, arguments = found
+    name = subject.form.names[place]
+    declared = bool(getattr(subject.thing, "inplace", False))
+    small = subject.smallest(arguments, lambda given: _changes(subject, given, place))
+    copies = "copy()" if subject.form.numpy else "clone()"
+    yield Finding(
+        "purity",
+        f"it changes its argument {name} in place" + (", as inplace=True says" if declared else ""),
+        subject.code(small, f"before = {name}.{copies}", subject.call, f"before, {name}"),
+        f"compute a new tensor: x * y for x.mul_(y), x = x + y for x += y; or begin with {name}.{copies}",
+        severity="note" if declared else "error",
+        came=f"another {name} after the call than before it",
+        expected="arguments as they were: others still need them, and their gradients",
+    )
+
+
+def _changes(subject: Subject, arguments: Arguments, place: int) -> bool:
+    given = tuple(x.clone() for x in arguments)
+    subject(*given, in_place=True)
+    return not torch.equal(arguments[place], given[place])
+
+
+def _states(subject: Subject) -> tuple[bytes, str, str]:
+    """Return the random states after a call."""
+    subject(*subject.draw())
+    numpy = str(np.random.get_state())  # noqa: NPY002
+    return torch.get_rng_state().numpy().tobytes(), numpy, str(random.getstate())
+
+
+def _fresh_states(seed: int) -> tuple[bytes, str, str]:
+    """Return the random states at the beginning of a call with this seed."""
+    torch.default_generator.manual_seed(seed)
+    np.random.seed(seed)  # noqa: NPY002
+    random.seed(seed)
+    return torch.get_rng_state().numpy().tobytes(), str(np.random.get_state()), str(random.getstate())  # noqa: NPY002
+
+
+def _random(subject: Subject) -> Iterator[Finding]:
+    others = [subject.like(seed=seed) for seed in (11, 12)]
+    after = [_states(other) for other in others]
+    before = [_fresh_states(other.seed) for other in others]
+    arguments = subject.draw(rows=2 if len(subject.form.shape) > 1 else None)
+    for library, *states in zip(("torch", "numpy", "random"), *after, *before, strict=True):
+        if states[:2] == states[2:]:
+            continue
+        subject.notes["random"] = True
+        draws = {"torch": "torch.rand(1)", "numpy": "np.random.rand()", "random": "random.random()"}[library]
+        imported = "numpy" if subject.form.numpy else "torch"
+        imports = [] if library == imported else [f"import {'numpy as np' if library == 'numpy' else library}"]
+        if states[0] == states[1]:
+            shown = subject.like(setup=[*imports, *subject.setup])
+            yield Finding(
+                "purity",
+                f"it seeds the random numbers of {library}, which are everybody's",
+                shown.code(arguments, subject.call, f"first = {draws}", subject.call, f"first, {draws}"),
+                "draw from a torch.Generator (numpy.random.Generator) of your own",
+                came="the same random number after every call",
+                expected="random states left as they are",
+            )
+        else:
+            yield Finding(
+                "purity",
+                f"it draws random numbers of {library}: each call gives another result",
+                subject.code(arguments, f"print({subject.call})", subject.call),
+                "if that is meant, take a generator= or the noise as an argument, so that a run can be repeated",
+                severity="note",
+            )
+        return
+
+
+def _stateful(subject: Subject) -> Iterator[Finding]:
+    arguments = subject.draw()
+    thing = subject._version(None, subject.form.dtype)
+    buffers = _buffers(thing)
+    first, second = (subject(*arguments).detach() for _ in range(2))
+    same = first.shape == second.shape and torch.allclose(first, second, rtol=1e-9, atol=0, equal_nan=True)
+    kept = all(torch.equal(x, y) for x, y in zip(buffers, _buffers(thing), strict=False))
+    if same and kept:
+        return
+    small = subject.draw(rows=2 if len(subject.form.shape) > 1 else None)
+    yield Finding(
+        "purity",
+        "each call changes its buffers" if not kept else "the second call gives another result than the first",
+        subject.code(small, f"print({subject.call})", subject.call),
+        "if that is meant, keep it in a buffer (register_buffer) and change it in training mode alone; if not, compute "
+        "it anew in each call",
+        severity="warning" if kept else "note",
+        came="" if same else f"{first.double().sum().item():.6g}, then {second.double().sum().item():.6g}",
+        expected="the same result for the same arguments",
+    )
+
+
+def _buffers(thing: Any) -> list[Tensor]:
+    return [x.detach().clone() for x in thing.buffers()] if isinstance(thing, torch.nn.Module) else []
+
+
+def _by_mode(subject: Subject) -> Iterator[Finding]:
+    if not subject.is_module:
+        return
+    thing, arguments = subject._version(None, subject.form.dtype), subject.draw()
+    results, mode_before = [], thing.training
+    for mode in (False, True):
+        thing.train(mode)
+        results.append(subject(*arguments).detach())
+    thing.train(mode_before)
+    if not torch.equal(*results) and not any(bool(torch.isnan(x).any()) for x in results):
+        yield Finding(
+            "purity",
+            "train() and eval() give different results",
+            subject.code(
+                subject.draw(rows=2 if len(subject.form.shape) > 1 else None),
+                f"print({subject.variable}.eval()({subject.call.partition('(')[2]})",
+                f"{subject.variable}.train()({subject.call.partition('(')[2]}",
+            ),
+            "if that is meant, say so where a reader looks; if not, a Dropout or BatchNorm is inside, or self.training",
+            severity="note",
+        )

@@ -1,0 +1,315 @@
+"""Checks of memory layout, compilation and cost: only a wrong result is an error."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import logging
+import re
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from types import FunctionType, MethodType
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from slopes.auditing.behaviour.differences import is_of_float32
+from slopes.auditing.report import Finding, Skip, about
+from slopes.auditing.subject import Arguments, Subject, SubjectError, attempt, is_own
+
+LAYOUTS: dict[str, tuple[int, Callable[[Tensor], Tensor], str]] = {
+    "strided": (1, lambda x: torch.stack([x, x + 1], -1)[..., 0], "torch.stack([{0}, {0} + 1], -1)[..., 0]"),
+    "transposed": (
+        2, lambda x: x.transpose(0, -1).contiguous().transpose(0, -1),
+        "{0}.transpose(0, -1).contiguous().transpose(0, -1)",
+    ),
+    "channels-last": (
+        4, lambda x: x.contiguous(memory_format=torch.channels_last),
+        "{0}.contiguous(memory_format=torch.channels_last)",
+    ),
+}  # fmt: skip
+SHAPES = ((6, 4), (2, 3, 4, 4))  #: further shapes to try, if entries or rows are treated alike
+BIG = 4096  #: entries that make the memory of constants negligible
+KEPT = {"activation": 2.5, "loss": 8}  #: least memory to report, as a multiple of the first argument's
+LENGTHS = (5, 7, 11)
+
+
+@about("loss", "activation", unless=("purity",), slow=True)
+def layout_and_cost(subject: Subject) -> Iterator[Finding]:
+    """Check that strides change no result; report graph breaks, new compilations and memory kept for backward."""
+    wrong = next(_layouts(subject), None)
+    if wrong is not None:
+        yield wrong
+        return
+    if subject.form.numpy:
+        return
+    yield from _memory(subject)
+    if subject.card is None and not subject.form.extra:  # the tests of transforms cover cards
+        yield from _compiled(subject)
+
+
+# ------------------------------------------------------------------------------------------------- layout
+
+
+def _layouts(subject: Subject) -> Iterator[Finding]:
+    """Check the first argument with the same numbers in other strides."""
+    for twin in _shaped(subject):
+        arguments = twin.draw()
+        try:
+            plain = _result(twin, arguments)
+        except (SubjectError, Skip):
+            continue
+        for name, (axes, laid_out, text) in LAYOUTS.items():
+            if arguments[0].ndim < axes or (axes == 4 and arguments[0].ndim != 4):
+                continue
+            if twin.form.numpy and name != "strided":
+                continue
+            other = (laid_out(arguments[0]), *arguments[1:])
+            first = twin.form.names[0]
+            text = text.replace("torch.stack", "np.stack") if twin.form.numpy else text
+            line = f"{first}_2 = {text.format(first)}"
+            again = twin.call.replace(first, f"{first}_2", 1)
+            code = twin.code(arguments, line, attempt(again), f"{twin.call}, came")
+            try:
+                came = _result(twin, other)
+            except SubjectError as error:
+                yield Finding(
+                    "layout_and_cost",
+                    f"raises for a {name} {first}, which a permute or a slice gives",
+                    code,
+                    "write reshape instead of view, or call .contiguous() first",
+                    severity="warning",
+                    came=str(error.cause).splitlines()[0],
+                    expected="what the same numbers give in another layout",
+                )
+                return
+            for one, two, what in zip(plain, came, ("value", "gradient"), strict=True):
+                if _same(one, two):
+                    continue
+                if not all(map(_same, plain, _result(twin, arguments))):
+                    return  # it gives another result at each call
+                place = int((one - two).abs().reshape(-1).nan_to_num(nan=torch.inf).argmax())
+                yield Finding(
+                    "layout_and_cost",
+                    f"the {what} of a {name} {first} is another than that of the same numbers laid out in order",
+                    code,
+                    "as_strided, storage() and data_ptr() see memory, not the tensor: use unfold, reshape or indexing, "
+                    "or call .contiguous() first",
+                    came=f"{two.reshape(-1)[place].item():.6g}",
+                    expected=f"{one.reshape(-1)[place].item():.6g}",
+                )
+                return
+
+
+def _shaped(subject: Subject) -> Iterator[Subject]:
+    """Yield the subject, and with more axes if entries or rows are treated alike."""
+    yield subject
+    form = subject.form
+    if form.kind is not None and form.kind.rowwise:
+        return
+    for shape in SHAPES:
+        if len(shape) > len(form.shape):
+            yield Subject(
+                subject.thing, replace(form, shape=shape), name=subject.name, setup=subject.setup,
+                declared=subject.declared, seed=subject.seed,
+            )  # fmt: skip
+
+
+def _result(subject: Subject, arguments: Arguments) -> tuple[Tensor, Tensor]:
+    """Return (value, gradient by the first argument) without copying the arguments; gradient 0 if there is none."""
+    leaf = arguments[0].detach()
+    nothing = torch.zeros(1)
+    if subject.form.numpy:
+        return subject(*arguments, in_place=True), nothing
+    leaf.requires_grad_()
+    came = subject(leaf, *arguments[1:], in_place=True)
+    if not came.requires_grad:
+        return came, nothing
+    try:
+        (gradient,) = torch.autograd.grad(came.sum(), leaf, allow_unused=True)
+    except RuntimeError as error:
+        raise SubjectError(error, subject.code(arguments, f"{subject.call}.sum().backward()", grad=0)) from error
+    return came.detach(), nothing if gradient is None else gradient
+
+
+def _same(x: Tensor, y: Tensor) -> bool:
+    """Whether results are equal but for the order of sums and rounding of vector units, in their precision."""
+    eps = torch.finfo(x.dtype).eps if x.is_floating_point() else 0.0
+    if is_of_float32(x) or is_of_float32(y):
+        eps = max(eps, torch.finfo(torch.float32).eps)
+    size = float(x.double().abs().nan_to_num(0.0, 0.0, 0.0).max()) if x.numel() else 0.0
+    return x.shape == y.shape and torch.allclose(x, y, rtol=1e4 * eps, atol=1e4 * eps * size, equal_nan=True)
+
+
+# ------------------------------------------------------------------------------------------------- memory
+
+
+def _memory(subject: Subject) -> Iterator[Finding]:
+    """Report much memory kept for the backward pass, beside the first argument."""
+    if subject.batch_level:
+        return
+    row = int(np.prod(subject.form.shape[1:]))
+    arguments = subject.draw(rows=max(BIG // row, 2))
+    times = kept(subject, arguments)
+    if times is None or times < KEPT[subject.family]:
+        return
+    small = subject.draw(rows=2)
+    first = subject.form.names[0]
+    code = subject.code(
+        small,
+        "kept = []",
+        f"with torch.autograd.graph.saved_tensors_hooks(lambda x: kept.append(x) or x, lambda x: x): {subject.call}",
+        "{x.data_ptr(): tuple(x.shape) for x in kept}",
+        grad=0,
+    )
+    yield Finding(
+        "layout_and_cost",
+        f"keeps {times:.1f} times the memory of {first} for the backward pass",
+        code,
+        "where memory is short: a built-in function keeps its input alone, as does a torch.autograd.Function that "
+        "saves it and computes the rest anew; torch.compile joins most of it",
+        severity="note",
+        came=f"{times:.1f} times",
+        expected="1 times" if subject.family == "activation" else f"less than {KEPT['loss']} times",
+    )
+
+
+def kept(subject: Subject, arguments: Arguments) -> float | None:
+    """Return the bytes that autograd saves, as a multiple of the first argument's; None if the call fails."""
+    saved: dict[int, Tensor] = {}
+
+    def pack(x: Tensor) -> Tensor:
+        saved.setdefault(x.untyped_storage().data_ptr(), x)
+        return x
+
+    leaves = (arguments[0].detach().clone().requires_grad_(), *arguments[1:])
+    try:
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda x: x):
+            subject(*leaves, in_place=True)
+    except (SubjectError, Skip):
+        return None
+    return sum(x.untyped_storage().nbytes() for x in saved.values()) / leaves[0].untyped_storage().nbytes()
+
+
+# ------------------------------------------------------------------------------------------------ compile
+
+
+def _compiled(subject: Subject) -> Iterator[Finding]:
+    """Check that it compiles to one graph, and to at most one more for changing shapes."""
+    arguments = subject.draw(dtype=torch.float32)
+    read = _Reads()  # type: ignore[no-untyped-call]
+    with contextlib.suppress(Exception), read:
+        subject.thing(*subject.placed(arguments))
+    given = subject.call.partition("(")[2]
+    explained = "import torch._dynamo", f"told = torch._dynamo.explain({subject.variable})({given}"
+    code = subject.code(arguments, *explained, "told.break_reasons")
+    if any(word in read.line for word in ("item()", "tolist()", "float(", "int(")):
+        yield Finding(
+            "layout_and_cost",
+            f"takes a Python number out of a tensor: {read.line}",
+            code,
+            "compute with the tensor itself: .item(), float() and int() wait for the GPU at each step, break the graph "
+            "of torch.compile, and cut the gradient",
+            severity="warning",
+            came="a break of the graph",
+            expected="one graph",
+        )
+        return
+    with _quiet():
+        broken = _break(subject, arguments)
+        graphs = None if broken else _graphs(subject)
+    if broken:
+        yield Finding(
+            "layout_and_cost",
+            f"torch.compile cannot take it whole: {broken}",
+            code,
+            "choose by torch.where instead of if, and keep prints and NumPy out of what is compiled",
+            severity="note",
+            came="more than one graph",
+            expected="one graph",
+        )
+    if graphs is not None and graphs > 2:
+        yield Finding(
+            "layout_and_cost",
+            f"is compiled {graphs} times for {len(LENGTHS)} lengths of a batch",
+            subject.code(subject.draw(rows=LENGTHS[0], dtype=torch.float32), subject.call),
+            "a length became a Python number that the code depends on: keep it in shapes, or mark the axis as dynamic",
+            severity="note",
+            came=f"{graphs} compilations",
+            expected="2: one for the first length, one for any",
+        )
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence the compiler's log of graph breaks."""
+    logger = logging.getLogger("torch._dynamo")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+class _Reads(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Mode that records the line of the first read of a number out of a tensor."""
+
+    line = ""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is torch.ops.aten._local_scalar_dense.default and not self.line:
+            own = [frame for frame in traceback.extract_stack() if is_own(frame.filename)]
+            self.line = (own[-1].line or "") if own else ""
+        return func(*args, **(kwargs or {}))
+
+
+def _fresh(thing: Any) -> Any:
+    """Return the function or module with its own code object, so that nothing compiled stays with the subject's."""
+    if isinstance(thing, torch.nn.Module):
+        thing = copy.deepcopy(thing)
+        thing.forward = MethodType(_fresh(type(thing).forward), thing)
+    elif isinstance(thing, FunctionType):
+        made = FunctionType(
+            thing.__code__.replace(), thing.__globals__, thing.__name__, thing.__defaults__, thing.__closure__
+        )
+        made.__kwdefaults__ = thing.__kwdefaults__
+        return made
+    return thing
+
+
+def _break(subject: Subject, arguments: Arguments) -> str | None:
+    """Return the reason and line of the first graph break; None if there is none, or it is unknown."""
+    import torch._dynamo
+
+    try:
+        compiled: Any = torch.compile(_fresh(subject.thing), backend="eager", fullgraph=True)
+        compiled(*subject.placed(arguments))
+    except (torch._dynamo.exc.Unsupported, torch._dynamo.exc.UserError) as error:
+        told = str(error)
+        lines = re.findall(r'File "[^"]*", line \d+, in [^\n]*\n\s*([^\n]+)', told.partition("from user code:")[2])
+        return told.splitlines()[0] + (f", at {lines[-1].strip()}" if lines else "")
+    except Exception:
+        return None
+    return None
+
+
+def _graphs(subject: Subject) -> int | None:
+    """Return the number of compilations for batches of three lengths; None if one fails."""
+    made = []
+
+    def backend(graph: Any, inputs: Any) -> Any:
+        made.append(graph)
+        return graph.forward
+
+    compiled: Any = torch.compile(_fresh(subject.thing), backend=backend)
+    try:
+        for rows in LENGTHS:
+            compiled(*subject.placed(subject.draw(rows=rows, dtype=torch.float32)))
+    except Exception:
+        return None
+    return len(made)

@@ -1,0 +1,253 @@
+"""Checks of devices and dtypes: nothing stays on the CPU, and a result has the dtype of its arguments."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import io
+import linecache
+import warnings
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from slopes.auditing.report import Finding, Skip, about
+from slopes.auditing.subject import Arguments, Subject, SubjectError, attempt, is_own
+
+ELSEWHERE = "is not on the expected device"  #: torch's message if a tensor stayed on the CPU
+MIXED = ("same dtype", "scalar type", "but found", "but got")  #: torch's messages if two dtypes meet
+WHOLE = (torch.int64, torch.int32, torch.uint8, torch.bool)
+
+
+@about("loss", "activation", unless=("purity",))
+def device_and_dtype(subject: Subject) -> Iterator[Finding]:
+    """Check that its tensors move with it, results keep the prediction's dtype, and integer targets equal floats.
+
+    Devices are tried with torch's "meta", which every machine has, and which computes only shapes.
+    """
+    for look in (_left_behind, _dtypes, _on_another_device, _whole_targets):
+        found = next(look(subject), None)
+        if found is not None:
+            yield found
+            return
+
+
+# ------------------------------------------------------------------------------------------------ devices
+
+
+def _left_behind(subject: Subject) -> Iterator[Finding]:
+    """Find tensors of a module that are neither parameters nor buffers."""
+    if not subject.is_module:
+        return
+    for path, module in subject.thing.named_modules():
+        for name, value in vars(module).items():
+            if name in ("_parameters", "_buffers", "_modules") or not _holds_tensor(value):
+                continue
+            attribute = f"{path}.{name}" if path else name
+            kept = f"{attribute!r} in {subject.variable}.state_dict()"
+            yield Finding(
+                "device_and_dtype",
+                f"self.{attribute} is a tensor that .to() does not move and state_dict() does not hold",
+                "\n".join(["import torch", *subject.setup, f'{subject.variable}.to("meta")'])
+                + f"\nprint({subject.variable}.{attribute}, {kept})",
+                f'write self.register_buffer("{name}", …) in __init__, or nn.Parameter where it is to be trained',
+                came=f"a tensor on the CPU after .to() of another device, and no {attribute!r} in the checkpoint",
+                expected="every tensor of a module is a parameter or a buffer",
+            )
+            return
+
+
+def _holds_tensor(value: Any) -> bool:
+    if isinstance(value, Tensor):
+        return True
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    return isinstance(value, (list, tuple)) and any(isinstance(entry, Tensor) for entry in value)
+
+
+def _on_another_device(subject: Subject) -> Iterator[Finding]:
+    """Check that it makes no tensor on the CPU if its arguments are elsewhere."""
+    if subject.form.numpy or subject.form.extra:
+        return
+    arguments = subject.draw(rows=2, dtype=torch.float32)
+    moved = copy.deepcopy(subject.thing).to("meta") if subject.is_module else subject.thing
+    error = _raised(moved, [x.to("meta") for x in subject.placed(arguments)])
+    if ELSEWHERE not in str(error):
+        return
+    assert error is not None
+    lines = [f'{subject.variable}.to("meta")'] if subject.is_module else []
+    lines += [f'{name} = {name}.to("meta")' for name in subject.form.names]
+    yield Finding(
+        "device_and_dtype",
+        f"makes a tensor on the CPU, whatever the device of its arguments{_line(error)}",
+        subject.code(arguments, *lines, attempt(subject.call), "came"),
+        "make it where the prediction is: torch.zeros_like(x), x.new_tensor(…), "
+        "or device=x.device, dtype=x.dtype; a constant of a module is a buffer",
+        severity="warning",
+        came=str(error),
+        expected="a result on the device of the prediction",
+    )
+
+
+def _raised(thing: Any, given: list[Any]) -> Exception | None:
+    """Return the exception that a direct call raises."""
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            thing(*given)
+    except Exception as error:
+        return error
+    return None
+
+
+def _line(error: BaseException) -> str:
+    """Return the line of the subject's own code in the traceback of an error."""
+    trace, told = error.__traceback__, ""
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        text = linecache.getline(file, trace.tb_lineno).strip()
+        if text and is_own(file):
+            told = f": {text[:80]}"
+        trace = trace.tb_next
+    return told
+
+
+# ------------------------------------------------------------------------------------------------- dtypes
+
+
+def _dtypes(subject: Subject) -> Iterator[Finding]:
+    """Check that the result has the prediction's dtype; a loss may return float32 for a half type."""
+    if subject.form.numpy:
+        yield from _numpy_dtypes(subject)
+        return
+    for dtype in (torch.float32, torch.float64, torch.float16, torch.bfloat16):
+        arguments = subject.draw(dtype=dtype)
+        short = _short(dtype)
+        try:
+            came = subject(*arguments, as_given=dtype is torch.float32 and not _is_double(subject))
+        except SubjectError as error:
+            if dtype is not subject.form.dtype and any(words in str(error.cause) for words in MIXED):
+                yield Finding(
+                    "device_and_dtype",
+                    f"raises for {short}: a tensor of its own has another dtype{_line(error.cause)}",
+                    subject.code(arguments, attempt(subject.call), "came"),
+                    "give constants the dtype of the prediction: x.new_tensor(…), dtype=x.dtype, .to(x.dtype)",
+                    severity="note" if dtype is torch.float64 else "warning",
+                    came=str(error.cause).splitlines()[0],
+                    expected=f"a result of {short}",
+                )
+                return
+            continue
+        if came.dtype == dtype or not came.is_floating_point() or "type" in subject.oddities:
+            continue
+        if subject.family == "loss" and dtype.itemsize == 2 and came.dtype == torch.float32:
+            continue  # a careful loss adds up in float32
+        small = subject.smallest(arguments, partial(_answers_in, subject, came.dtype))
+        yield Finding(
+            "device_and_dtype",
+            f"gives {_short(came.dtype)} for {short}",
+            subject.code(small, f"{subject.call}.dtype"),
+            "a constant of another dtype decides the result's: make it with x.new_tensor(…) or dtype=x.dtype, "
+            "or write a plain number",
+            severity=_severity(subject, dtype, came.dtype),
+            came=_short(came.dtype),
+            expected=short,
+        )
+        return
+
+
+def _answers_in(subject: Subject, dtype: torch.dtype, given: Arguments) -> bool:
+    return subject(*given, as_given=True).dtype == dtype
+
+
+def _is_double(subject: Subject) -> bool:
+    """Whether a module is meant for float64, as its parameters show."""
+    return subject.is_module and any(p.dtype is torch.float64 for p in subject.thing.parameters())
+
+
+def _severity(subject: Subject, given: torch.dtype, came: torch.dtype) -> str:
+    """Return the severity: the layer after an activation raises, a wider loss costs time, a narrower is a choice."""
+    if subject.family == "activation":
+        return "error"
+    return "warning" if came.itemsize > given.itemsize else "note"
+
+
+def _numpy_dtypes(subject: Subject) -> Iterator[Finding]:
+    """Check the dtype of an activation's arrays; a loss is one number, and no array is computed from it."""
+    if subject.family == "loss":
+        return
+    (x,) = subject.draw(dtype=torch.float32)
+    came = subject.thing(x.numpy())
+    if getattr(came, "dtype", None) is None or came.dtype == "float32" or came.dtype.kind != "f":
+        return
+    yield Finding(
+        "device_and_dtype",
+        f"gives {came.dtype} for float32",
+        subject.code((x,), f"{subject.variable}(x.astype(np.float32)).dtype"),
+        "a NumPy scalar or array of float64 decides the result's dtype: write float(np.sqrt(2)), or x.dtype.type(…)",
+        severity="note",  # some compute in float64 on purpose
+        came=str(came.dtype),
+        expected="float32",
+    )
+
+
+def _short(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+# ---------------------------------------------------------------------------------------- whole targets
+
+
+def _whole_targets(subject: Subject) -> Iterator[Finding]:
+    """Check that targets of 0 and 1 mean the same as integers and bools, or are refused."""
+    form = subject.form
+    if form.kind is None or form.numpy or "target" not in form.names:
+        return
+    place = form.names.index("target")
+    space = form.spaces[place]
+    if space.has_classes or not (space.is_probability or space.is_real or space.is_sign):
+        return
+    arguments = list(subject.draw())
+    if arguments[place].ndim == 0 or space.is_real:
+        arguments[place] = arguments[place].double().abs().round()
+    wide = _value(subject, arguments, place, form.dtype)
+    if wide is None or not bool(torch.isfinite(wide).all()):
+        return
+    for dtype in WHOLE[:2] if space.is_sign else WHOLE[:3] if space.is_real else WHOLE:
+        came = _value(subject, arguments, place, dtype)
+        if came is None or came.shape != wide.shape or torch.allclose(came, wide, rtol=1e-5, atol=1e-8):
+            continue
+
+        def fails(given: Arguments, dtype: torch.dtype = dtype) -> bool:
+            one, other = (_value(subject, list(given), place, kind) for kind in (dtype, form.dtype))
+            return one is not None and other is not None and not torch.allclose(one, other, rtol=1e-5, atol=1e-8)
+
+        small = list(subject.smallest(tuple(arguments), fails))
+        came, wide = (_value(subject, small, place, kind) for kind in (dtype, form.dtype))
+        assert came is not None
+        assert wide is not None
+        small[place] = small[place].to(dtype)
+        yield Finding(
+            "device_and_dtype",
+            f"reads a target of {_short(dtype)} as other numbers than the same target of {_short(form.dtype)}",
+            subject.code(small, subject.call),
+            "bring the target to the prediction's dtype first, target = target.to(prediction.dtype): "
+            "1 - 2 is 255 in uint8, and ~1 is -2 in an integer",
+            severity="warning" if dtype is torch.uint8 else "error",
+            came=f"{came.reshape(-1)[0].item():.6g}",
+            expected=f"{wide.reshape(-1)[0].item():.6g}, or a TypeError that says which dtype is due",
+        )
+        return
+
+
+def _value(subject: Subject, arguments: list[Tensor], place: int, dtype: torch.dtype) -> Tensor | None:
+    """Return the result with the target in a dtype; None if that is refused."""
+    given = [x.to(dtype) if i == place else x for i, x in enumerate(arguments)]
+    try:
+        came = subject(*given).detach()
+    except (SubjectError, Skip):
+        return None
+    return came.double()

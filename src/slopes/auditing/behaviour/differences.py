@@ -1,0 +1,139 @@
+"""Slopes by differences in float64, next to autograd's, where the function is smooth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import BackwardCFunction
+
+from slopes.auditing.report import Skip
+from slopes.auditing.subject import Arguments, Subject, SubjectError
+
+STEP = 1e-4  #: its fourth power is rounding, and so is eps divided by it
+ENTRIES = 10
+
+
+@dataclass(frozen=True)
+class Slope:
+    """Derivative by one entry of an argument: `came` from autograd, `due` by differences."""
+
+    entry: int
+    came: float
+    due: float
+    off: float  #: difference, as a share of the largest slope
+
+
+def custom_function(subject: Subject, arguments: Arguments) -> str | None:
+    """Return the name of the first autograd.Function in the graph of a call; None if there is none."""
+    leaf = arguments[0].detach().clone().requires_grad_()
+    todo, seen = [subject.total(leaf, *arguments[1:]).grad_fn], set()
+    while todo:
+        node: Any = todo.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if isinstance(node, BackwardCFunction):
+            return type(node).__name__.removesuffix("Backward")
+        todo.extend(parent for parent, _ in node.next_functions)
+    return None
+
+
+def slopes(
+    subject: Subject, arguments: Arguments, cotangent: Tensor | None = None, *, of_gradient: Tensor | None = None,
+    gradient: Tensor | None = None, by: int = 0,
+) -> list[Slope]:  # fmt: skip
+    """Return the derivatives of the sum (or its product with a cotangent) by up to ten entries of an argument.
+
+    With `of_gradient`, differentiate the gradient, weighted by it, instead; `gradient` is autograd's result for that.
+    Raises Skip if float64 is not taken or not kept, or a second call gives another result.
+    """
+    if subject.form.dtype != torch.float64:
+        raise Skip("it takes no float64, in which differences can be trusted")
+
+    def value(moved: Tensor) -> float:
+        given = (*arguments[:by], moved, *arguments[by + 1 :])
+        if of_gradient is not None:
+            return float((of_gradient * subject.gradient(*given)[1]).sum())
+        came = subject(*given).detach()
+        return float((came if cotangent is None else cotangent * came).sum())
+
+    argument = arguments[by]
+    if gradient is None:
+        _, gradient = subject.gradient(*arguments, by=by, cotangent=cotangent)
+    _refuse_float32(subject(*arguments).detach())
+    base, flat = value(argument), gradient.reshape(-1)
+    if math.isnan(base):
+        raise Skip("it gives no number for some numbers of ordinary size")
+    if value(argument) != base:
+        raise Skip("a second call gives another result than the first")
+    entries = sorted({int(i) for i in torch.linspace(0, argument.numel() - 1, ENTRIES)})
+    due = {entry: _smooth_slope(value, argument, entry, base) for entry in entries}
+    known = {entry: slope for entry, slope in due.items() if slope is not None}
+    floor = 1e-6 if of_gradient is not None else 1e-12  # a gradient that is 0 by nature comes out as rounding
+    scale = max([float(flat.abs().max()), *map(abs, known.values()), floor])
+    rounding = 1e-11 * abs(base)
+    return [
+        Slope(entry, float(flat[entry]), slope, max(abs(float(flat[entry]) - slope) - rounding, 0.0) / scale)
+        for entry, slope in known.items()
+    ]
+
+
+def _refuse_float32(came: Tensor) -> None:
+    """Raise Skip for results computed in float32, whatever their dtype: their differences are rounding."""
+    if came.dtype != torch.float64 or is_of_float32(came):
+        raise Skip("it computes in float32, in which differences cannot be trusted")
+
+
+def is_of_float32(came: Tensor) -> bool:
+    """Whether results, whatever their dtype, have no more digits than float32, and are not just round numbers."""
+    return bool((came == came.float()).all()) and not bool((came == came.bfloat16()).all())
+
+
+def _smooth_slope(value: Callable[[Tensor], float], argument: Tensor, entry: int, base: float) -> float | None:
+    """Return the slope by fourth-order central differences; None at a kink, a jump or the end of a domain."""
+
+    def at(steps: int) -> float:
+        moved = argument.clone()
+        moved.view(-1)[entry] += steps * STEP
+        return value(moved)
+
+    try:
+        far, near, close, beyond = at(-2), at(-1), at(1), at(2)
+    except SubjectError:
+        return None
+    left, right = (3 * base - 4 * near + far) / (2 * STEP), (-3 * base + 4 * close - beyond) / (2 * STEP)
+    slope = (far - 8 * near + 8 * close - beyond) / (12 * STEP)
+    rounding = 1e-11 * abs(base)
+    if not abs(left - right) <= 1e-5 * max(abs(left), abs(right)) + rounding:  # NaN is no slope either
+        return None
+    return slope
+
+
+def uneven_weights(result: Tensor) -> tuple[Tensor | None, str]:
+    """Return another weight for each result, and the factor as code: a plain sum may hide single results."""
+    if result.ndim == 0:
+        return None, ""
+    count, shape = result.numel(), tuple(result.shape)
+    weights = torch.arange(1, count + 1, dtype=result.dtype).reshape(shape) / count
+    return weights, f" * torch.arange(1, {count + 1}).reshape({shape}) / {count}"
+
+
+def differences_in_code(subject: Subject, arguments: Arguments, entry: int, weigh: str = "", by: int = 0) -> str:
+    """Return code that prints one entry of the gradient by an argument, and the slope by differences."""
+    name = subject.form.names[by]
+    at, plus, minus = (subject.called(**{name: f"{name}{step}"}) for step in ("", " + step", " - step"))
+    total = [f"({call}{weigh}).sum()" if weigh else f"{call}.sum()" for call in (at, plus, minus)]
+    return subject.code(
+        arguments,
+        f"{total[0]}.backward()",
+        f"step = torch.zeros_like({name})",
+        f"step.view(-1)[{entry}] = 1e-5",
+        f"slope = ({total[1]} - {total[2]}) / 2e-5",
+        f"{name}.grad.view(-1)[{entry}].item(), slope.item()",
+        grad=by,
+    )

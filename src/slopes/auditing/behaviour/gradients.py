@@ -1,0 +1,248 @@
+"""Checks of finite numbers: value and gradient for large arguments, at zeros, and at the ends of a space."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import itertools
+from collections.abc import Iterator
+
+import torch
+
+from slopes.auditing.discovery import default_of
+from slopes.auditing.report import Finding, Skip, about
+from slopes.auditing.subject import Arguments, Disconnected, Subject, SubjectError
+
+SIZES = (1e-3, 20.0, 50.0, 89.0, 100.0, 710.0, 1e3, 1e4)  #: exp overflows at 89 in float32, at 710 in float64
+EXPONENTS = ("gamma", "alpha", "power", "exponent", "focusing", "focal_gamma")  #: parameters with ends at 0 and 1
+REPAIR_WHERE = (
+    "both branches of torch.where are differentiated, and 0 · inf is NaN: hold the argument inside each branch "
+    "(where(x > 0, x, 0)) or use the stable function (expm1, softplus, log_softmax, logsigmoid)"
+)
+REPAIR_VALUE = (
+    "exp overflows, or what it left is 0: use the stable function (softplus, log_softmax, logsigmoid, expm1, "
+    "scipy.special.expit), or take the largest number out first"
+)
+REPAIR_EDGE = (
+    "sqrt, norm, pow, log and acos have no finite slope there: add a small number inside the root "
+    "(sqrt(x + eps)), or choose what is taken with two torch.where, one before and one after"
+)
+
+
+@about("loss", "activation", unless=("finite",))
+def extreme_inputs(subject: Subject) -> Iterator[Finding]:
+    """Check that value and gradient are finite for small and large numbers, except for natural overflow."""
+    _ordinary(subject)
+    for dtype in dict.fromkeys((subject.form.dtype, torch.float32)):
+        for arguments in _stressed(subject, dtype):
+            wrong = _lost(subject, arguments)
+            if wrong:
+                named = f" ({str(dtype).removeprefix('torch.')})"
+                yield _finding(subject, "extreme_inputs", arguments, wrong, f"{wrong}{named}", REPAIR_WHERE)
+                return
+    if subject.form.numpy:
+        yield from _warned(subject)
+
+
+def _ordinary(subject: Subject) -> None:
+    """Raise Skip unless numbers of ordinary size give finite ones; otherwise the subject's domain is unknown."""
+    if not bool(torch.isfinite(subject(*subject.draw())).all()):
+        raise Skip("it gives no finite number for some numbers of ordinary size, so what it is for is not known")
+
+
+def _stressed(subject: Subject, dtype: torch.dtype) -> Iterator[Arguments]:
+    """Yield arguments with the first at every size and sign, if its space has such numbers."""
+    first, *rest = subject.draw(dtype=dtype)
+    if not (subject.space.is_unbounded or subject.space.is_positive):
+        yield first, *rest
+        return
+    positive = subject.space.is_positive
+    alternate = torch.where(torch.arange(first.numel()).reshape(first.shape) % 2 == 0, 1.0, -1.0).to(dtype)
+    ones = torch.ones_like(first)
+    for pattern in (ones,) if positive else (ones, -ones, alternate, -alternate):
+        if _lost(subject, (pattern, *rest)):
+            continue  # its size is not the reason: `zeros_and_edges` reports it
+        for size in SIZES:
+            yield size * pattern, *rest
+
+
+def _lost(subject: Subject, arguments: Arguments) -> str:
+    """Return which result is wrongly NaN or infinite, as text; empty if none is, or if the subject raises."""
+    try:
+        value = subject(*arguments).detach()
+        if bool(torch.isnan(value).any()):
+            return "the value is nan"
+        if bool(torch.isinf(value).any()):
+            return "the value is inf" if _premature(subject, arguments) else ""
+        if subject.form.numpy:
+            return ""
+        _, gradient = subject.gradient(*arguments)
+        lost = ~torch.isfinite(gradient)
+        if not bool(lost.any()):
+            return ""
+        if gradient.dtype == torch.float32 and subject.form.dtype == torch.float64:
+            _, wide = subject.gradient(*(x.double() if x.is_floating_point() else x for x in arguments))
+            if not bool((wide[lost].abs() < torch.finfo(torch.float32).max).any()):
+                return ""  # too large for float32 by nature
+        return f"the value is finite and the gradient is {gradient[lost].reshape(-1)[0].item()}"
+    except (SubjectError, Disconnected):
+        return ""
+
+
+def _premature(subject: Subject, arguments: Arguments) -> bool:
+    """Whether an infinite value is no natural overflow: float64 can hold it, or it grew too slowly for that."""
+    first, *rest = arguments
+    if not (subject.space.is_unbounded or subject.space.is_positive) or not bool(first.any()):
+        return False
+    if first.dtype == torch.float32:
+        wide = subject(*(x.double() if x.is_floating_point() else x for x in arguments)).detach()
+        return bool(torch.isfinite(wide).all()) and float(wide.abs().max()) < 1e30
+    sizes = [float(subject(first / 2**k, *rest).detach().abs().max()) for k in range(1, 8)]
+    for k, (larger, smaller) in enumerate(itertools.pairwise(sizes), start=1):
+        if larger < float("inf") and smaller > 0:
+            return larger / smaller <= 2**8 and larger * (larger / smaller) ** k < 1e300
+    return False
+
+
+def _finding(
+    subject: Subject, check: str, arguments: Arguments, wrong: str, message: str, repair: str, severity: str = "error"
+) -> Finding:
+    """Return a finding of `_lost` for the smallest arguments with the same fault."""
+    small = subject.smallest(arguments, lambda given: _lost(subject, given) == wrong)
+    if wrong.startswith("the value is finite"):
+        code = subject.code(small, f"{subject.call}.sum().backward()", f"{subject.form.names[0]}.grad", grad=0)
+        return Finding(check, message, code, repair, severity, wrong, "a finite gradient")
+    return Finding(
+        check, message, subject.code(small, subject.call), REPAIR_VALUE if repair == REPAIR_WHERE else repair,
+        severity, wrong, "a finite value",
+    )  # fmt: skip
+
+
+def _warned(subject: Subject) -> Iterator[Finding]:
+    """Find warnings of NumPy despite finite results: they distract users from warnings that matter."""
+    for arguments in _stressed(subject, subject.form.dtype):
+        value = subject(*arguments)
+        told = [str(warning.message) for warning in subject.warned if warning.category is RuntimeWarning]
+        if told and bool(torch.isfinite(value).all()):
+            names = subject.form.names[0]
+            yield Finding(
+                "extreme_inputs",
+                f"NumPy warns of {told[0]}, though the value is finite",
+                subject.code(subject.smallest(arguments, lambda given: _warns(subject, given)), subject.call),
+                f"np.where computes both branches: hold the argument inside each, as in np.exp(-np.abs({names})), or "
+                "use the stable function (scipy.special.expit, np.logaddexp)",
+                severity="warning",
+                came=f"RuntimeWarning: {told[0]}",
+                expected="no warning",
+            )
+            return
+
+
+def _warns(subject: Subject, arguments: Arguments) -> bool:
+    subject(*arguments)
+    return any(warning.category is RuntimeWarning for warning in subject.warned)
+
+
+@about("loss", "activation", unless=("finite", "extreme_inputs"))
+def zeros_and_edges(subject: Subject) -> Iterator[Finding]:
+    """Check that the gradient is finite where arguments agree, where rows are 0 or equal, and at a space's ends."""
+    _ordinary(subject)
+    for what, arguments in _edges(subject):
+        wrong = _lost(subject, arguments)
+        if wrong:
+            message = f"{wrong.replace('the value is finite and ', '')} {what}"
+            yield _finding(subject, "zeros_and_edges", arguments, wrong, message, REPAIR_EDGE)
+            return
+    yield from _at_other_exponents(subject)
+    yield from _steep(subject)
+
+
+def _edges(subject: Subject) -> Iterator[tuple[str, Arguments]]:
+    first, *rest = subject.draw()
+    kind = subject.form.kind
+    if subject.space.is_unbounded:
+        yield "at 0", (torch.zeros_like(first), *rest)
+        yield "where all are 1", (torch.ones_like(first), *rest)
+        yield "where all are -1", (-torch.ones_like(first), *rest)
+        signs = torch.where(torch.arange(first.numel()).reshape(first.shape) % 2 == 0, 1.0, -1.0).to(first.dtype)
+        yield "where all are 1 or -1", (signs, *rest)
+    if rest:
+        same = subject.right(rest[0], 50.0)
+        if same is not None and same.shape == first.shape:
+            yield "where prediction and target agree", (same, *rest)
+            yield "where they agree but for one entry", (torch.cat([first[:1], same[1:]]), *rest)
+    if subject.space.is_probability and kind is not None and not kind.rowwise:
+        for p in (0.5, 1e-12, 1 - 1e-12):
+            yield f"at a probability of {p}", (torch.full_like(first, p), *rest)
+        return
+    if kind is None or not subject.space.is_unbounded:
+        return
+    if kind.rowwise and first.shape[0] > 1:
+        yield "where a row is 0", (torch.cat([torch.zeros_like(first[:1]), first[1:]]), *rest)
+        yield "where two rows are equal", (torch.cat([first[:1], first[:1], first[2:]]), *rest)
+    alike = [x.shape == first.shape and x.is_floating_point() for x in rest]
+    if kind.rowwise and any(alike) and subject.form.spaces[1].is_real:
+        yield "where both are equal", (first, *(first if a else x for a, x in zip(alike, rest, strict=True)))
+        zero = torch.zeros_like(first)
+        yield "where both are 0", (zero, *(zero if a else x for a, x in zip(alike, rest, strict=True)))
+
+
+def _at_other_exponents(subject: Subject) -> Iterator[Finding]:
+    """Check that other exponents keep the gradient finite for certain predictions, right and wrong."""
+    for other, line in _others(subject):
+        for arguments in _certain(other):
+            wrong = _lost(other, arguments)
+            if wrong:
+                yield _finding(
+                    other, "zeros_and_edges", arguments, wrong, f"with {line}, {wrong}",
+                    "pow with an exponent below 1 has no finite slope at 0: hold its base above 0 by clamp(min=eps), "
+                    "compute it as exp(gamma * log p) from logsigmoid, or refuse such an exponent",
+                    severity="note",
+                )  # fmt: skip
+                return
+
+
+def _others(subject: Subject) -> Iterator[tuple[Subject, str]]:
+    """Yield the subject with each of its exponents at 0, 0.5 and 1, and the setting as text."""
+    thing = subject.thing
+    if subject.card is not None:
+        return  # a card's parameters have domains
+    for name in EXPONENTS:
+        held = getattr(thing, name, None) if subject.is_module else default_of(thing, name)
+        if type(held) in (float, int) and (subject.is_module or inspect.isfunction(thing)):
+            yield from ((subject.tuned(**{name: value}), f"{name}={value}") for value in (0.0, 0.5, 1.0))
+
+
+def _certain(subject: Subject) -> Iterator[Arguments]:
+    """Yield certain predictions: right ones, and wrong ones."""
+    _, *rest = subject.draw()
+    right = subject.right(rest[0], 200.0) if rest else None
+    if right is not None:
+        yield right, *rest
+        if not subject.space.is_probability:
+            yield -right, *rest
+
+
+def _steep(subject: Subject) -> Iterator[Finding]:
+    """Find gradients that are finite but huge, and move a network out of reach in one step."""
+    if subject.form.numpy or not subject.space.is_unbounded:
+        return
+    try:
+        ordinary = max(float(subject.gradient(*subject.draw(seed))[1].abs().max()) for seed in range(3))
+    except (SubjectError, Disconnected):
+        return  # `connectivity` reports it
+    for what, arguments in _edges(subject):
+        largest = 0.0
+        with contextlib.suppress(SubjectError):
+            largest = float(subject.gradient(*arguments)[1].abs().max())
+        if 0 < 1e4 * ordinary < largest:
+            yield Finding(
+                "zeros_and_edges",
+                f"the gradient is {largest:.2g} {what}, and at most {ordinary:.2g} elsewhere",
+                subject.code(arguments, f"{subject.call}.sum().backward()", f"{subject.form.names[0]}.grad", grad=0),
+                REPAIR_EDGE,
+                severity="note",
+                came=f"{largest:.6g}",
+                expected=f"a gradient of the size of {ordinary:.2g}",
+            )
+            return

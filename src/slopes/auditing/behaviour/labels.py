@@ -1,0 +1,281 @@
+"""Checks of labels: neutral options change nothing, and one-hot rows give the loss of labels."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+from collections.abc import Iterator
+from itertools import product
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from slopes.auditing.behaviour.batches import asked, close, counts, literal, own
+from slopes.auditing.behaviour.selection import selections
+from slopes.auditing.discovery import default_of
+from slopes.auditing.report import Finding, Skip, about
+from slopes.auditing.subject import Arguments, Subject, SubjectError
+
+SMOOTHING = ("label_smoothing", "smoothing")
+WEIGHTS = ("weight", "class_weight", "class_weights", "weights")
+
+
+class Options:
+    """Loss of labels with its options, given in the call or when a module is made."""
+
+    def __init__(self, subject: Subject) -> None:
+        self.subject = subject
+        self.classes = subject.form.shape[subject.form.axis]
+        self.smoothing = self._name(SMOOTHING, 0.1)
+        self.weight = self._name(WEIGHTS, self.weights(subject.form.dtype))
+        self.ignore = self._name(("ignore_index",), -100)
+
+    def weights(self, dtype: torch.dtype) -> Tensor:
+        """Return unequal weights of the classes."""
+        return (torch.arange(self.classes) + 1.0).to(dtype)
+
+    def _name(self, names: tuple[str, ...], trial: Any) -> tuple[str, str] | None:
+        """Return (name, "call" or "made") of an option that the loss takes; None if it takes none."""
+        for name in names:
+            for how in ("call", "made"):
+                if self._takes(name, how):
+                    with contextlib.suppress(SubjectError, Skip, TypeError):
+                        self.total(self.subject.draw(), {(name, how): trial})
+                        return name, how
+        return None
+
+    def _takes(self, name: str, how: str) -> bool:
+        thing = self.subject.thing
+        if how == "call":
+            return default_of(thing, name) is not inspect.Parameter.empty
+        return self.subject.is_module and name in inspect.signature(type(thing).__init__).parameters
+
+    def made(self, options: dict[tuple[str, str], Any]) -> tuple[Subject, dict[str, Any]]:
+        """Return the subject made with the options of a module, and the options of the call."""
+        when_made = {name: x for (name, how), x in options.items() if how == "made"}
+        by_call = {name: x for (name, how), x in options.items() if how == "call"}
+        if not when_made:
+            return self.subject, by_call
+        kind = type(self.subject.thing)
+        kept = {
+            name: getattr(self.subject.thing, name)
+            for name in inspect.signature(kind.__init__).parameters
+            if isinstance(getattr(self.subject.thing, name, None), (bool, int, float, str, Tensor))
+        }
+        try:
+            made = kind(**{**kept, **when_made})
+        except Exception as error:
+            raise SubjectError(error, "") from error
+        return self.subject.like(thing=made, notes={}), by_call
+
+    def total(self, arguments: Arguments, options: dict[tuple[str, str], Any], reduction: str | None = None) -> Tensor:
+        """Return the result with the options, summed unless it is one number."""
+        subject, by_call = self.made(options)
+        return subject.total(*arguments, reduction=reduction, **by_call).detach()
+
+    def code(
+        self, arguments: Arguments, options: dict[tuple[str, str], Any], *lines: str, reduction: str | None = None
+    ) -> str:
+        """Return code with the options; CALL in a line becomes the call, PART the call with the first three rows."""
+        variable = self.subject.variable
+        asked = reduction is not None and self.subject.form.reduction == "keyword"
+        more = [f"{name}={literal(x)}" for (name, how), x in options.items() if how == "call"]
+        more += [f"reduction={reduction!r}"] if asked else []
+        when_made = [f"{name}={literal(x)}" for (name, how), x in options.items() if how == "made"]
+        first = [f"{variable} = type({variable})({', '.join(when_made)})"] if when_made else []
+        first += [f"{variable}.reduction = {reduction!r}"] if reduction is not None and not asked else []
+        whole, part = self.subject.called(*more), self.subject.called(*more, each="[:3]")
+        return self.subject.code(arguments, *first, *(x.replace("CALL", whole).replace("PART", part) for x in lines))
+
+
+@about("loss", unless=("row_independence", "accumulation", "mask_independence"))
+def label_conventions(subject: Subject) -> Iterator[Finding]:
+    """Check that neutral options change nothing, alone and together, and that one-hot rows equal labels."""
+    kind = subject.form.kind
+    if kind is None or kind.name != "classification" or subject.draw()[-1].is_floating_point():
+        raise Skip("it takes no labels")
+    if subject.form.numpy:
+        raise Skip("it computes in NumPy, whose options are not known")
+    options = Options(subject)
+    for check in (_removed, _neutral, _smoothed, _one_hot, _unknown_label):
+        finding = check(options)
+        if finding is not None:
+            yield asked(subject, finding)
+            return
+
+
+def _combinations(options: Options, *named: tuple[str, str] | None) -> Iterator[dict[tuple[str, str], Any]]:
+    """Yield every subset of these options, the empty one first."""
+    trial = {options.smoothing: 0.1, options.weight: options.weights(options.subject.form.dtype)}
+    present = [name for name in named if name is not None]
+    for chosen in product((False, True), repeat=len(present)):
+        yield {name: trial[name] for name, on in zip(present, chosen, strict=True) if on}
+
+
+def _told(options: dict[tuple[str, str], Any]) -> str:
+    return " and ".join(name for name, _ in options) or "no other option"
+
+
+def _ignoring(options: Options) -> tuple[int, dict[tuple[str, str], Any]] | None:
+    """Return the ignored label, and the options that it needs; None if no label is ignored."""
+    way = next((way for way in selections(options.subject) if way.what == "ignore_index"), None)
+    if way is not None and not way.given:
+        return way.label, {}
+    return (-100, {options.ignore: -100}) if options.ignore is not None else None
+
+
+def _removed(options: Options) -> Finding | None:
+    """Check that rows with an ignored label count as little as if they were removed."""
+    subject, ignoring = options.subject, _ignoring(options)
+    if ignoring is None or subject.batch_level or subject.notes.get("coupled") or len(subject.form.shape) > 2:
+        return None
+    label, given = ignoring
+    first, target = subject.draw(rows=5)
+    keep = torch.tensor([True, True, True, False, False])
+    marked = torch.where(keep, target, label)
+    ways = (None, "sum") if subject.form.reduction else (None,)
+    for chosen, reduction in product(_combinations(options, options.smoothing, options.weight), ways):
+        both = {**given, **chosen}
+        try:
+            whole = options.total((first, marked), both, reduction)
+            kept = options.total((first[keep], marked[keep]), both, reduction)
+        except (SubjectError, Skip):
+            continue
+        if close(whole, kept):
+            continue
+        thins = close(whole * 5, kept * 3)
+        does = "thin the mean" if thins else "change the loss"
+        return Finding(
+            "label_conventions",
+            f"rows whose label is ignored ({label}) {does}, with {_told(chosen)}",
+            options.code((first, marked), both, "print(CALL)", "PART", reduction=reduction),
+            "take out what is ignored before anything is averaged, the smoothing term too: divide by "
+            "(target != ignore_index).sum(), or by the weights of those that are left",
+            severity="warning" if thins else "error",
+            came=f"{float(whole):.6g} with the ignored rows",
+            expected=f"{float(kept):.6g}, as without them",
+        )
+    return None
+
+
+def _neutral(options: Options) -> Finding | None:
+    """Check that weights of 1 and a smoothing of 0 change nothing."""
+    subject = options.subject
+    arguments = subject.draw()
+    one = torch.ones(options.classes, dtype=subject.form.dtype)
+    for option, number, what in ((options.weight, one, "weights of 1"), (options.smoothing, 0.0, "a smoothing of 0")):
+        if option is None or not _off(subject, option[0]):
+            continue
+        for chosen in _combinations(options, options.smoothing if option == options.weight else options.weight):
+            try:
+                base, came = options.total(arguments, chosen), options.total(arguments, {**chosen, option: number})
+            except (SubjectError, Skip):
+                continue
+            if not close(base, came):
+                return Finding(
+                    "label_conventions",
+                    f"{what} change{'s' if option == options.smoothing else ''} the loss, with {_told(chosen)}",
+                    options.code(arguments, {**chosen, option: number}, "CALL"),
+                    "weights multiply the terms of the sum, and the mean divides by the weights of what counts",
+                    came=f"{float(came):.6g}",
+                    expected=f"{float(base):.6g}, as without",
+                )
+    return None
+
+
+def _off(subject: Subject, name: str) -> bool:
+    """Whether an option is off by default."""
+    now = getattr(subject.thing, name, None)
+    default = default_of(subject.thing, name)
+    now = default if default is not inspect.Parameter.empty else now
+    return now is None or (isinstance(now, (int, float)) and now == 0)
+
+
+def _smoothed(options: Options) -> Finding | None:
+    """Check that smoothing, which moves a share of the target, changes nothing if all logits are equal."""
+    subject = options.subject
+    if options.smoothing is None or not subject.space.is_logit or not _off(subject, options.smoothing[0]):
+        return None
+    first, target = subject.draw()
+    alike = torch.zeros_like(first), target
+    weighted = "weights" in counts(subject, alike)
+    try:
+        base, came = options.total(alike, {}), options.total(alike, {options.smoothing: 0.1})
+    except (SubjectError, Skip):
+        return None
+    if close(base, came):
+        return None
+    return Finding(
+        "label_conventions",
+        "smoothing changes the loss where all logits are alike: the smoothed target does not sum to 1",
+        options.code((alike[0][:1], target[:1]), {options.smoothing: 0.1}, "CALL"),
+        "(1 − ε) · nll + ε · (−log p).mean over the classes: a mean, not a sum, and 1 − ε beside it",
+        severity="note" if weighted else "warning",  # class weights move the smoothed target, in torch too
+        came=f"{float(came / base):.6g} times the loss without smoothing",
+        expected="the loss without smoothing, log K",
+    )
+
+
+def _one_hot(options: Options) -> Finding | None:
+    """Check that one-hot rows, if accepted, give the loss of labels."""
+    subject = options.subject
+    ratios = []
+    for seed in (0, 1):
+        first, target = subject.draw(seed)
+        rows = torch.nn.functional.one_hot(target, options.classes).to(first.dtype).movedim(-1, subject.form.axis)
+        try:
+            came, wanted = options.total((first, rows), {}), options.total((first, target), {})
+        except (SubjectError, Skip):
+            return None
+        if wanted == 0 or not bool(torch.isfinite(came)):
+            return None
+        ratios.append(float(came / wanted))
+    if close(ratios[0], 1.0) and close(ratios[1], 1.0):
+        return None
+    steady = close(*ratios)
+    first, target = subject.draw(rows=2)
+    return Finding(
+        "label_conventions",
+        f"one-hot rows give {f'{ratios[0]:.6g} times' if steady else 'another number than'} what labels give",
+        subject.code(
+            (first, target),
+            f"print({subject.call})",
+            "target = torch.nn.functional.one_hot(target, "
+            f"{options.classes}).to(prediction.dtype).movedim(-1, {subject.form.axis})",
+            subject.call,
+        ),
+        "sum over the classes before the mean over the rows, so that both divide by rows",
+        severity="note",  # users may never give it any
+        came=f"{ratios[0]:.6g} times the loss of the labels",
+        expected="the same loss, or a refusal of floats",
+    )
+
+
+def _unknown_label(options: Options) -> Finding | None:
+    """Check that a label outside the classes raises."""
+    subject = options.subject
+    first, target = subject.draw(rows=2)
+    ignoring = _ignoring(options)
+    for label in (options.classes, -1):
+        if ignoring is not None and label == ignoring[0]:
+            continue
+        wrong = target.clone()
+        wrong.reshape(-1)[0] = label
+        try:
+            came = subject.total(first, wrong)
+        except (SubjectError, Skip):
+            continue
+        if own(subject) or not bool(torch.isfinite(came)):
+            continue
+        return Finding(
+            "label_conventions",
+            f"a label of {label} among {options.classes} classes is taken without a word",
+            subject.code((first, wrong), subject.call),
+            "refuse labels outside [0, classes): an index of −1 is the last class, and a comparison with none of them "
+            "is a row without a target",
+            severity="note",
+            came=f"{float(came):.6g}",
+            expected="an error",
+        )
+    return None

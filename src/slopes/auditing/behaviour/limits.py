@@ -1,0 +1,359 @@
+"""Known limits of functions with known names: focal, Dice, Tversky, Huber, smoothed, and activations."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from slopes.auditing.behaviour.scores import MEASURE, cost, hard, tolerant
+from slopes.auditing.discovery import default_of, keywords
+from slopes.auditing.report import Finding, Skip, about
+from slopes.auditing.subject import Arguments, Subject
+
+SMOOTHING = ("label_smoothing", "smoothing", "smooth_eps")
+CHANCES = (0.1, 0.3, 0.5, 0.7, 0.9)
+
+
+@about("loss", "activation", unless=("score_space", "direction", "saturation"))
+@tolerant
+def known_limits(subject: Subject) -> Iterator[Finding]:
+    """Check limits of known names: focal at power 0 is cross-entropy, Dice of agreement is 0, and so on."""
+    name = re.sub(r"[^a-z0-9]", "", subject.title.lower())
+    if subject.card is not None or not subject.form.sure:
+        raise Skip("a card is held against exact arithmetic" if subject.card is not None else "its kind is a guess")
+    if subject.family == "activation":
+        yield from _activation(subject, name)
+        return
+    tests = [test for words, test in LOSSES if re.search(words, name)]
+    if len(tests) != 1 or re.search("bce|dicece|combo|general", name):  # such a name means a sum
+        raise Skip("no limit is known of its name")
+    yield from tests[0](subject)
+
+
+def setting(subject: Subject, *names: str) -> tuple[str, Any] | None:
+    """Return (name, number) of the first of these parameters that the subject has."""
+    for name in names:
+        if subject.is_module and isinstance(getattr(subject.thing, name, None), (int, float, Tensor)):
+            value = getattr(subject.thing, name)
+            if not isinstance(value, Tensor) or value.numel() == 1:
+                return name, float(value)
+        elif not subject.is_module and name in keywords(subject.thing):
+            default = default_of(subject.thing, name)
+            if isinstance(default, (int, float)):
+                return name, default
+            if default is None or default is inspect.Parameter.empty:
+                return name, None
+    return None
+
+
+def _told(subject: Subject, arguments: Arguments, message: str, repair: str, came: float, expected: str,
+          severity: str = "error") -> Finding:  # fmt: skip
+    small = subject.smallest(arguments, lambda given: math.isclose(cost(subject, *given), came, rel_tol=1e-9))
+    return Finding(
+        "known_limits", message, subject.code(small, subject.call), repair, severity, f"{came:.6g}", expected
+    )
+
+
+# ------------------------------------------------------------------------------------------------ focal
+
+
+def _certain(subject: Subject, chance: float, value: int = 1) -> Arguments:
+    """Return arguments of one row with this probability of the true class."""
+    rows = 1 if subject.form.shape[0] != 8 or len(subject.form.shape) > 1 else 8
+    first, target, *rest = subject.draw(rows=rows)
+    axis, kind = subject.form.axis, subject.form.kind
+    assert kind is not None
+    if not subject.form.spaces[1].has_classes:
+        target = torch.full_like(target, value)
+        p = chance if value else 1 - chance
+        number = p if subject.space.is_probability else math.log(p / (1 - p))
+        return torch.full_like(first, number), target, *rest
+    count = first.shape[axis]
+    labels = torch.full([n for i, n in enumerate(first.shape) if i != axis % first.ndim], value)
+    rows_ = torch.nn.functional.one_hot(labels, count).movedim(-1, axis).to(first.dtype)
+    p_ = torch.where(rows_ == 1, chance, (1 - chance) / (count - 1)).to(first.dtype)
+    prediction = p_ if subject.space.is_probability else torch.log(p_)
+    return prediction, rows_ if target.is_floating_point() else labels, *rest
+
+
+def _focal(subject: Subject) -> Iterator[Finding]:
+    """Check that the cost is −α · (1 − p)^γ · log p: divided by −log p it is a power of 1 − p, with exponent γ."""
+    hard(subject)
+    power = setting(subject, "gamma", "focusing", "focal_gamma")
+    factors = {}
+    for value in (1, 0):
+        given = [_certain(subject, p, value) for p in CHANCES]
+        shares = [cost(subject, *x) / -math.log(p) for x, p in zip(given, CHANCES, strict=True)]
+        if not all(math.isfinite(x) and x > 0 for x in shares):
+            continue
+        logs = [math.log(1 - p) for p in CHANCES]
+        slopes = [
+            (math.log(shares[i + 1]) - math.log(shares[i])) / (logs[i + 1] - logs[i]) for i in range(len(logs) - 1)
+        ]
+        gamma = float(power[1]) if power and power[1] is not None else sum(slopes) / len(slopes)
+        factors[value] = shares[2] / 0.5**gamma
+        off = max(slopes, key=lambda slope: abs(slope - gamma))
+        if abs(off - gamma) > 1e-3 * (1 + gamma):
+            wanted = factors[value] * (1 - CHANCES[-1]) ** gamma * -math.log(CHANCES[-1])
+            yield _told(
+                subject, given[-1],
+                f"is not (1 − p)^γ times the cross-entropy of what has probability p, with γ = {gamma:.3g}: between "
+                "probabilities it goes as another power",
+                "take p from the unweighted cross-entropy of each row: p = exp(−ce), then alpha · (1 − p)**gamma · ce",
+                cost(subject, *given[-1]), f"{wanted:.6g}, as at a probability of 0.5",
+            )  # fmt: skip
+            return
+    yield from _averaged_before(subject, power)
+    if len(factors) == 2 and subject.form.spaces[1].is_yes_or_no and setting(subject, "alpha", "balance"):
+        yield from _balanced(subject, *factors.values())
+
+
+def _balanced(subject: Subject, yes: float, no: float) -> Iterator[Finding]:
+    """Yield a note if alpha weights both classes alike."""
+    if abs(yes - no) < 1e-6 and min(abs(yes - 1), abs(yes - 0.5)) > 1e-6:
+        given = _certain(subject, 0.5, 0)
+        yield _told(
+            subject, given, f"alpha weighs yes and no alike ({yes:.3g}): is it meant to scale the whole loss?",
+            "alpha balances the classes: alpha for yes and 1 − alpha for no", cost(subject, *given),
+            f"{1 - yes:.3g} of the focal term where the target is 0", "note",
+        )  # fmt: skip
+
+
+def _averaged_before(subject: Subject, power: tuple[str, Any] | None) -> Iterator[Finding]:
+    """Check that the power is taken row by row, not of the mean cross-entropy."""
+    if len(subject.form.shape) != 2 or subject.form.kind is None or not subject.form.kind.rowwise:
+        return
+    easy, bad = _certain(subject, 0.9), _certain(subject, 0.1)
+    both = tuple(torch.cat([x, y]) for x, y in zip(easy, bad, strict=True))
+    came = subject(*both).detach()
+    if came.ndim:
+        return
+    costs = cost(subject, *easy), cost(subject, *bad)
+    mean = sum(costs) / 2
+    ce = -(math.log(0.9) + math.log(0.1)) / 2
+    gamma = float(power[1]) if power and power[1] is not None else 2.0
+    scale = costs[1] / (0.9**gamma * -math.log(0.1))
+    slip = scale * (1 - math.exp(-ce)) ** gamma * ce
+    if abs(float(came) - slip) < 1e-6 * slip and abs(float(came) - mean) > 1e-3 * mean:
+        yield _told(
+            subject, both, "the power is taken of the batch's mean cross-entropy, not row by row",
+            "compute the cross-entropy with reduction='none', weigh each row, and average last", float(came),
+            f"{mean:.6g}, the mean of both rows' losses",
+        )  # fmt: skip
+
+
+# -------------------------------------------------------------------------------------- Dice and Tversky
+
+
+def _region(subject: Subject) -> Arguments:
+    """Return one sample with half of its pixels in the class; of several classes, each has its share."""
+    target, rest = hard(subject)
+    place = torch.arange(target.numel()).reshape(target.shape)
+    if not subject.form.spaces[1].has_classes:
+        target = (place % 2 == 0).to(target.dtype)
+    elif target.is_floating_point() or target.ndim < 2:
+        raise Skip("of its regions some would have no pixel")
+    else:
+        target = place % subject.form.shape[subject.form.axis]
+    one = target.shape[0] != subject.form.shape[0] or target.ndim < 2
+    return (target, *rest) if one else (target[:1], *(x[:1] for x in rest))
+
+
+def _unsmoothed(subject: Subject) -> tuple[Subject, float]:
+    """Return the subject without its smoothing, and the tolerance for any that remains."""
+    smooth = setting(subject, "smooth", "smoothing", "eps", "epsilon", "smooth_nr")
+    return (subject.tuned(**{smooth[0]: 1e-9}), 1e-5) if smooth is not None else (subject, 0.05)
+
+
+def _dice(subject: Subject) -> Iterator[Finding]:
+    """Check that a certain right prediction costs 0, and one in between the value of the formula."""
+    target, *rest = _region(subject)
+    right = subject.right(target, 50.0)
+    if right is None or MEASURE.search(subject.title):
+        raise Skip("no prediction is known to cost nothing")
+    at = cost(subject, right, target, *rest)
+    if min(abs(at), abs(at + 1)) > 1e-3:  # minus Dice is fine, too
+        yield _told(
+            subject, (right, target, *rest), f"costs {at:.4g} where prediction and target agree",
+            "Dice is 1 − (2·Σpt + s) / (Σp + Σt + s): the 2, and the same smoothing above and below", at, "0",
+        )  # fmt: skip
+    elif abs(at) <= 1e-3:
+        bare, slack = _unsmoothed(subject)
+        yield from _in_between(bare, (target, *rest), slack)
+
+
+def _in_between(subject: Subject, others: Arguments, slack: float) -> Iterator[Finding]:
+    """Check for 1 − 2I / (P + T), of probabilities or their squares, at a prediction of 1/4 for one class."""
+    target = others[0]
+    if subject.form.spaces[1].has_classes:
+        return
+    p = torch.full(target.shape, 0.25, dtype=subject.form.dtype)
+    prediction = p if subject.space.is_probability else torch.logit(p)
+    came = cost(subject, prediction, *others)
+    both, whole, true = float((p * target).sum()), float(p.sum()), float(target.sum())
+    plain = 1 - 2 * both / (whole + true)
+    squared = 1 - 2 * both / (float((p * p).sum()) + true)
+    index = both / (whole + true - both)
+    others_ = (1 - index, -math.log(1 - plain), math.log(math.cosh(plain)))
+    if min(abs(came - known) for known in (plain, squared, *others_)) > slack:
+        yield _told(
+            subject, (prediction, *others), "is not Dice where the prediction is 1/4 everywhere",
+            "Dice is 1 − 2·Σpt / (Σp + Σt), with p and t alone in the sums below, or their squares", came,
+            f"{plain:.6g}, or {squared:.6g} with squares",
+        )  # fmt: skip
+
+
+def _tversky(subject: Subject) -> Iterator[Finding]:
+    """Check that it is Dice if both weights are 1/2."""
+    if setting(subject, "alpha") is None or setting(subject, "beta") is None:
+        yield from _dice(subject)
+        return
+    bare, slack = _unsmoothed(subject.tuned(alpha=0.5, beta=0.5))
+    target, *rest = _region(bare)
+    right = bare.right(target, 50.0)
+    if right is None:
+        raise Skip("no prediction is known to be right")
+    for prediction, wanted in ((right, 0.0), (0 * right + 0.5 * (bare.space.is_probability), None)):
+        came = cost(bare, prediction, target, *rest)
+        if wanted is None:
+            if bare.form.spaces[1].has_classes:
+                return
+            both, whole = 0.5 * float(target.sum()), 0.5 * target.numel() + float(target.sum())
+            wanted = 1 - 2 * both / whole
+        if abs(came - wanted) > slack:
+            yield _told(
+                bare, (prediction, target, *rest), "with alpha = beta = 1/2 it is not Dice",
+                "Tversky is 1 − TP / (TP + alpha·FP + beta·FN), with FP = Σp(1 − t) and FN = Σ(1 − p)t", came,
+                f"{wanted:.6g}",
+            )  # fmt: skip
+            return
+
+
+# ------------------------------------------------------------------------------------------------ Huber
+
+
+def _huber(subject: Subject) -> Iterator[Finding]:
+    """Check for half the square up to δ, then a line of slope δ that joins it, up to a factor for the whole."""
+    if subject.form.kind is None or subject.form.kind.name != "regression" or not subject.space.is_real:
+        raise Skip("it is no loss of a residual")
+    found = setting(subject, "delta", "beta", "threshold", "huber_delta")
+    if found is None:
+        raise Skip("no δ was found among its parameters")
+    pseudo = "pseudo" in subject.title.lower()
+    for delta in (2.0, 0.5):
+        turned = subject.tuned(**{found[0]: delta})
+
+        def at(residual: float, turned: Subject = turned) -> float:
+            first, target, *rest = turned.draw()
+            zero = torch.zeros_like(target)
+            return cost(turned, torch.full_like(first, residual), zero, *rest)
+
+        near = 1e-3 * delta
+        scale = at(near) / (0.5 * near**2)
+        if not math.isfinite(scale) or scale <= 0:
+            return
+        for residual in (0.5 * delta, 0.999 * delta, 1.5 * delta, 20 * delta):
+            exact = (
+                delta**2 * (math.sqrt(1 + (residual / delta) ** 2) - 1) if pseudo
+                else 0.5 * residual**2 if residual <= delta else delta * (residual - 0.5 * delta)
+            )  # fmt: skip
+            came = at(residual)
+            if abs(came - scale * exact) > 1e-4 * scale * exact:
+                first, target, *rest = turned.draw()
+                yield _told(
+                    turned, (torch.full_like(first, residual), torch.zeros_like(target), *rest),
+                    f"with {found[0]} = {delta:g} it is not half the square up to there, then a line that joins it",
+                    "0.5 · d² where |d| < δ, else δ · (|d| − 0.5 · δ): the constant is half of δ squared", came,
+                    f"{scale * exact:.6g} at a residual of {residual:g}",
+                )  # fmt: skip
+                return
+
+
+# ------------------------------------------------------------------------------------------- smoothing
+
+
+def _smoothed(subject: Subject) -> Iterator[Finding]:
+    """Check that it is cross-entropy without smoothing, and that the smoothed target sums to 1."""
+    hard(subject)
+    if subject.form.kind is None or subject.form.kind.name != "classification" or not subject.space.is_logit:
+        raise Skip("it is no loss of rows of logits")
+    others = ("epsilon", "eps", "alpha") if "smooth" in subject.title.lower() else ()
+    found = setting(subject, *SMOOTHING, *others)
+    if found is None or isinstance(getattr(subject.thing, "weight", None), Tensor):
+        raise Skip("no smoothing was found among its parameters, or it weighs classes")
+    plain = subject.tuned(**{found[0]: 0.0})
+    base = cost(plain, *_certain(plain, 0.5))
+    ratio = cost(plain, *_certain(plain, 0.2)) / base if base else math.inf
+    if abs(ratio - math.log(5) / math.log(2)) > 1e-4:
+        given = _certain(plain, 0.2)
+        yield _told(
+            plain, given, f"with {found[0]} = 0 it is not cross-entropy",
+            "without smoothing all of the target is the label's", cost(plain, *given), f"{base * math.log2(5):.6g}",
+        )  # fmt: skip
+        return
+    smooth = subject.tuned(**{found[0]: 0.2})
+    given = _certain(smooth, 1 / subject.draw(rows=1)[0].shape[subject.form.axis])  # where all classes cost the same
+    even, same = cost(smooth, *given), cost(plain, *given)
+    if abs(even - same) > 1e-4 * abs(same):
+        yield _told(
+            smooth, given, f"with {found[0]} = 0.2 the smoothed target sums to {even / same:.3g} instead of 1",
+            "(1 − ε) · one-hot + ε / classes: the label's share is less by what the others get",
+            even, f"{same:.6g}, as without smoothing where all classes are alike", "warning",
+        )  # fmt: skip
+
+
+# ----------------------------------------------------------------------------------------- activations
+
+
+LOSSES: tuple[tuple[str, Callable[[Subject], Iterator[Finding]]], ...] = (
+    ("focal", _focal),
+    ("dice", _dice),
+    ("tversky", _tversky),
+    ("huber|smoothl1", _huber),
+    ("labelsmooth|smooth(ed)?ce|smooth(ed)?cross|crossentropy", _smoothed),
+)  #: patterns of losses' names, and tests
+
+VARIANTS: dict[str, tuple[tuple[str, dict[str, float]], ...]] = {
+    "gelu": (("gelu", {}), ("gelu_tanh", {}), ("quick_gelu", {})),
+    "swish": (("silu", {}),),
+    "hardsigmoid": (("hard_sigmoid", {}), ("hard_sigmoid", {"slope": 0.2})),
+    **{
+        name.replace("_", ""): ((name, {}),)
+        for name in (
+            *("silu", "mish", "selu", "elu", "softplus", "softsign", "sigmoid", "log_sigmoid", "hard_swish"),
+            *("tanhshrink", "relu6", "squareplus"),
+        )
+    },
+}  #: activations' names without underscores, and the cards of that name
+
+
+def _activation(subject: Subject, name: str) -> Iterator[Finding]:
+    """Check that a function with the name of a card is this card, or one of its variants."""
+    from slopes.catalogue import ACTIVATIONS
+
+    bare = re.sub(r"^(naive|my|custom|fast|exact|approx|torch|manual)|(activation|fn|function|py)$", "", name)
+    given = [setting(subject, name) for name in ("alpha", "beta", "slope")]
+    if bare not in VARIANTS or not subject.form.elementwise or any(x and x[1] not in (None, 1) for x in given):
+        raise Skip("no limit is known of its name, or of its parameters")
+    x = torch.linspace(-8, 8, 64, dtype=subject.form.dtype)
+    came = subject(x).detach().double()
+    known = [torch.as_tensor(ACTIVATIONS[card](x.double(), **settings)) for card, settings in VARIANTS[bare]]
+    exact = min(known, key=lambda y: float((came - y).abs().max()))
+    off = (came - exact).abs()
+    if float(off.max()) <= 1e-5:
+        return
+    at, card = int(off.argmax()), VARIANTS[bare][0][0]
+    slip = float(off.max()) < 0.3
+    yield _told(
+        subject, (x[at : at + 1],),
+        f"goes by the name of {card}, and is off it by up to {float(off.max()):.2g}"
+        + (": a wrong constant" if slip else ": is it another function?"),
+        f"compare its constants with those of slopes.{card}", float(came[at]), f"{float(exact[at]):.6g}",
+        "warning" if slip else "note",
+    )  # fmt: skip

@@ -1,0 +1,136 @@
+"""Checks of masks, sample weights and ignored labels: hidden entries are not read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from slopes.auditing.behaviour.batches import asked, called, close, code, several
+from slopes.auditing.behaviour.selection import Selection, half, selections
+from slopes.auditing.report import Finding, Skip, about
+from slopes.auditing.subject import Arguments, Subject, SubjectError
+
+JUNK = (0.0, 1e6, float("nan"), float("inf"))  #: values to hide behind a mask
+
+
+@about("loss", unless=("purity",))
+def mask_independence(subject: Subject) -> Iterator[Finding]:
+    """Check that hidden values do not change the result, and that more of them do not thin the mean."""
+    if subject.form.numpy:
+        raise Skip("it computes in NumPy, which has no gradients")
+    subject = several(subject)
+    ways = selections(subject)
+    if not ways:
+        raise Skip("it takes no mask, sample weights or ignored label")
+    for way in ways:
+        finding = _leaks(subject, way) or _junk(subject, way) or _thins(subject, way)
+        if finding is not None:
+            yield asked(subject, finding)
+            return
+
+
+def _masked(subject: Subject, way: Selection, arguments: Arguments) -> tuple[Arguments, dict[str, Any], Tensor]:
+    keep = half((len(arguments[0]), *way.shape[1:]))
+    return *way.keeping(keep, arguments), keep
+
+
+def _leaks(subject: Subject, way: Selection) -> Finding | None:
+    """Check that hidden entries have no gradient."""
+    arguments, options, keep = _masked(subject, way, subject.draw(rows=min(2, subject.form.shape[0])))
+    _, gradient = subject.gradient(*arguments, **options)
+    hidden = ~way.spread(keep, gradient, subject.form.axis)
+    if not bool((gradient[hidden] != 0).any()):
+        return None
+    name = subject.form.names[0]
+    unread = False
+    if way.what == "mask":
+        everything, all_options = way.keeping(torch.ones_like(keep), arguments)
+        unread = close(subject.gradient(*everything, **all_options)[1], gradient)
+    return Finding(
+        "mask_independence",
+        f"{way.name} is not read" if unread else f"what {way.name} hides has a gradient",
+        code(subject, arguments, options, f"{called(subject, options)}.sum().backward()", f"{name}.grad", grad=0),
+        f"multiply every term by {way.name} before the sum, and divide by the count of what is left",
+        severity="error" if unread or way.what == "ignore_index" else "note",  # it may weigh both sides
+        came=f"{gradient[hidden][gradient[hidden] != 0][0].item():.4g} where {way.name} says that nothing counts",
+        expected="exactly 0",
+    )
+
+
+def _junk(subject: Subject, way: Selection) -> Finding | None:
+    """Check that other numbers in hidden entries change nothing, bit for bit."""
+    arguments, options, keep = _masked(subject, way, subject.draw(rows=min(2, subject.form.shape[0])))
+    value, gradient = subject.gradient(*arguments, **options)
+    if not bool(torch.isfinite(value).all()):
+        return None
+    numbers = JUNK if way.what == "mask" else JUNK[:2]
+    for number, place in product(numbers, reversed(range(len(arguments)))):
+        x, space = arguments[place], subject.form.spaces[place]
+        if not x.is_floating_point():
+            continue
+        finite = number in JUNK[:2]
+        if finite and not space.is_unbounded:
+            number = space.other
+        changed = list(arguments)
+        changed[place] = torch.where(way.spread(keep, x, subject.form.axis), x, number)
+        try:
+            after, slope = subject.gradient(*changed, **options)
+        except (SubjectError, Skip):
+            continue
+        lost = not (torch.equal(after, value) and bool((slope[gradient != 0] == gradient[gradient != 0]).all()))
+        lost = lost or bool((slope[gradient == 0] != 0).any())
+        finite = finite and bool(torch.isfinite(after).all()) and bool(torch.isfinite(slope).all())
+        if lost:
+            name = subject.form.names[place]
+            return Finding(
+                "mask_independence",
+                f"{number:g} in {name} where {way.name} hides it changes the "
+                f"{'gradient' if torch.equal(after, value) else 'result'}",
+                code(
+                    subject, tuple(changed), options, f"came = {called(subject, options)}", "came.sum().backward()",
+                    f"came, {subject.form.names[0]}.grad", grad=0,
+                ),
+                "0 · NaN is NaN: put a valid number in with torch.where (x = torch.where(mask, x, 0)) before the loss "
+                "is computed, or take the entries that count, x[mask]",
+                severity="error" if finite else "warning" if place else "note",  # a network's output is seldom NaN
+                came=f"{after.reshape(-1)[0].item():.6g}",
+                expected=f"{value.reshape(-1)[0].item():.6g}, as with any other number there",
+            )  # fmt: skip
+    return None
+
+
+def _thins(subject: Subject, way: Selection) -> Finding | None:
+    """Check that more hidden entries leave a mean as it is."""
+    if way.what != "mask" or subject.batch_level:
+        return None
+    arguments = subject.draw(rows=min(2, subject.form.shape[0]))
+    axis = 1 if len(way.shape) > 1 else 0
+    shape = list((len(arguments[0]), *way.shape[1:]))
+    shape[axis] *= 3
+    longer = tuple(torch.cat([x, x, x], axis) if x.ndim > axis else x for x in arguments)
+    keep = (
+        torch.arange(shape[axis]).reshape([-1 if place == axis else 1 for place in range(len(shape))])
+        < shape[axis] // 3
+    )
+    _, all_count = way.keeping(torch.ones(len(arguments[0]), *way.shape[1:], dtype=torch.bool), arguments)
+    padded, options = way.keeping(keep.expand(shape), longer)
+    try:
+        before, after = subject(*arguments, **all_count), subject(*padded, **options)
+    except SubjectError:
+        return None
+    if before.ndim or before == 0 or not bool(torch.isfinite(after)) or close(before, after):
+        return None
+    ratio = float(after / before)
+    return Finding(
+        "mask_independence",
+        f"padding that {way.name} hides {'thins the mean' if close(ratio, 1 / 3) else 'changes the result'}",
+        code(subject, padded, options, called(subject, options)),
+        f"divide by what counts: (loss * {way.name}).sum() / {way.name}.sum().clamp(min=1), not .mean()",
+        severity="warning",
+        came=f"{ratio:.4g} times the value with two hidden entries beside each that counts",
+        expected=f"{float(before):.6g}, as without them",
+    )

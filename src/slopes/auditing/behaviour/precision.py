@@ -1,0 +1,321 @@
+"""Checks of continuity and of digits: jumps of a function that should have none, and low precision."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+
+from slopes.auditing.behaviour.scores import OVERLAP, tolerant
+from slopes.auditing.report import Finding, Skip, about
+from slopes.auditing.subject import Arguments, Subject, SubjectError
+
+# ----------------------------------------------------------------------------------------- continuity
+
+
+@about("loss", "activation", unless=("known_limits",))
+@tolerant
+def continuity(subject: Subject) -> Iterator[Finding]:
+    """Check that the value has no jump along a line of predictions; kinks are allowed."""
+    if subject.notes.get("random"):
+        raise Skip("it draws random numbers, as many as its argument wants")
+    line, low, high, count = _line(subject)
+
+    def values(at: Tensor) -> Tensor:
+        return line(at)[1].detach().double()
+
+    step = (high - low) / count
+    grid = low + step * (torch.arange(count + 1, dtype=torch.float64) + 0.2718)  # no round number is on it
+    known = values(grid)
+    if not bool(torch.isfinite(known).all()):
+        raise Skip("its values are not finite along a line")
+    if not torch.allclose(values(grid[7:9]), known[7:9], rtol=1e-9, atol=1e-12):
+        raise Skip("its values are drawn at random, or depend on one another")
+    rough = torch.diff(known, n=3).abs()  # a kink shows as well, until bisection rules it out
+    starts = _apart(rough.argsort(descending=True)[:64].tolist())
+    (left, right), (before, after) = ((x[starts], x[[i + 3 for i in starts]]) for x in (grid, known))
+    for _ in range(48):
+        middle = (left + right) / 2
+        half = values(middle)
+        first = (half - before).abs() >= (after - half).abs()
+        left, right = torch.where(first, left, middle), torch.where(first, middle, right)
+        before, after = torch.where(first, before, half), torch.where(first, half, after)
+        if float((after - before).abs().max()) <= 1e-9 * float(known.abs().max()):
+            return
+    jumps = (after - before).abs()
+    place = int(jumps.argmax())
+    size = max(float(known.max() - known.min()), 1e-300)
+    jump = float(jumps[place])
+    if jump <= 1e-6 * size or jump <= 1e-7:
+        return
+    below, above = float(left[place]), float(right[place])
+    beside = values(torch.tensor([below - step, below, above, above + step], dtype=torch.float64))
+    flat = bool((torch.diff(beside)[::2].abs() <= 1e-6 * step * size).any())
+    yield _jump(subject, line, below, above, jump, stepped=flat)
+
+
+def _apart(places: list[int], most: int = 6) -> list[int]:
+    """Return the first places at least four points apart: a kink fills the points beside it."""
+    kept: list[int] = []
+    for place in places:
+        if len(kept) < most and all(abs(place - other) >= 4 for other in kept):
+            kept.append(place)
+    return kept
+
+
+Along = Callable[[Tensor], tuple[list[Arguments], Tensor]]
+
+
+def _line(subject: Subject) -> tuple[Along, float, float, int]:
+    """Return (function from numbers on a line to arguments and values, beginning, end, number of points)."""
+    first, *rest = subject.draw()
+    kind, space = subject.form.kind, subject.space
+    if kind is None and subject.form.elementwise:
+        shape = -1, *[1] * (first.ndim - 1)
+
+        def entries(at: Tensor) -> tuple[list[Arguments], Tensor]:
+            x = at.to(subject.form.dtype).reshape(shape)
+            x = x.expand(len(at), *first.shape[1:])
+            return [(x[i : i + 1],) for i in range(len(at))], subject(x).reshape(len(at), -1)[:, 0]
+
+        return entries, -9.0, 9.0, 4000
+    ends = _ends(subject, first, rest)
+    if ends is None:
+        raise Skip("no line is known through its predictions")
+    start, stop = ends
+
+    def mixed(at: Tensor) -> tuple[list[Arguments], Tensor]:
+        given = [(start + float(x) * (stop - start), *rest) for x in at]
+        return given, torch.stack([subject.total(*arguments).detach() for arguments in given])
+
+    return (mixed, 0.01, 0.98, 150) if not space.is_logit and not space.is_real else (mixed, -1.0, 2.0, 150)
+
+
+def _ends(subject: Subject, first: Tensor, rest: list[Tensor]) -> tuple[Tensor, Tensor] | None:
+    """Return two predictions with valid ones between them; None if there is no known pair."""
+    kind, space = subject.form.kind, subject.space
+    if not (space.is_unbounded or space.tells_probability or space.is_positive):
+        return None
+    if kind is None or kind.rowwise:
+        return first, subject.draw(1)[0]
+    start, stop = first.clone(), first.clone()  # one entry alone, across its target, where it has one
+    goal = float(rest[0].reshape(-1)[0]) if space.is_real and kind.name != "margin" else 0.0
+    ends = (0.0, 1.0) if space.is_probability else (0.05, 5.0) if space.is_positive else (goal - 2.0, goal + 2.0)
+    start.reshape(-1)[0], stop.reshape(-1)[0] = ends
+    return start, stop
+
+
+def _jump(subject: Subject, line: Along, below: float, above: float, jump: float, *, stepped: bool) -> Finding:
+    given, came = line(torch.tensor([below, above], dtype=torch.float64))
+    x, y = given
+    name = subject.form.names[0]
+    lines = subject.code(x, f"below = {subject.call}", "below").splitlines()
+    code = "\n".join([*lines[:-1], f"{name} = {subject.source(y[0])}", f"print(below, {subject.call})"])
+    where = f" near {below:.6g}" if subject.form.kind is None else ""
+    return Finding(
+        "continuity",
+        f"jumps by {jump:.3g}{where}, where its argument hardly changes"
+        + (": is it to have a step?" if stepped else ": two pieces do not meet"),
+        code,
+        "no gradient tells of a step: smooth it, or pass the gradient through on purpose" if stepped
+        else "give both pieces the same value where they meet: solve for the constant, or move the threshold",
+        "error" if subject.form.sure and not stepped and not subject.batch_level else "note",
+        came=f"{float(came[0]):.9g} and {float(came[1]):.9g}", expected="one value, or nearly",
+    )  # fmt: skip
+
+
+# -------------------------------------------------------------------------------------- low precision
+
+MANY = 2**18
+HALVES = (torch.bfloat16, torch.float16)
+SIZES = (10.0, 30.0, 80.0, 100.0)
+
+
+@about(
+    "loss", "activation", unless=("purity", "finite", "value_precision", "score_space", "saturation", "extreme_inputs")
+)
+@tolerant
+def low_precision(subject: Subject) -> Iterator[Finding]:
+    """Check that float32, half types and autocast give the float64 result, as far as their digits go."""
+    if subject.form.numpy or subject.form.dtype != torch.float64:
+        raise Skip("it is computed in one precision alone")
+    for seen in (_of_float32, _of_autocast, _of_halves):
+        found = next(seen(subject), None)
+        if found is not None:
+            yield found
+            return
+
+
+def _of_float32(subject: Subject) -> Iterator[Finding]:
+    """Find values, finite in float64, that are infinite or wrong in float32, for large and for shifted numbers."""
+    for arguments, offset in _large(subject):
+        low, exact = _pair(subject, arguments)
+        wide = exact.abs().amax()
+        if not bool(torch.isfinite(exact).all()) or float(wide) > 1e30:
+            continue
+        lost = ~torch.isfinite(low)
+        if bool(lost.any()):
+            yield _lost(subject, arguments, low, "float32", "error")
+            return
+        off = (low - exact).abs() / (1 + exact.abs())
+        if float(off.max()) > 1e-3:
+            yield _lost(subject, arguments, low, "float32", "warning" if offset else "error")
+            return
+    if subject.form.kind is None:
+        yield from _tail(subject)
+
+
+def _large(subject: Subject) -> Iterator[tuple[Arguments, bool]]:
+    """Yield (arguments in float32, whether a large number is added to all)."""
+    first, *rest = subject.draw(dtype=torch.float32)
+    yield (first, *rest), False
+    if not subject.space.is_unbounded:
+        return
+    pattern = torch.where(torch.arange(first.numel()).reshape(first.shape) % 2 == 0, 1.0, -1.0)
+    overlap = OVERLAP.search(subject.title)  # probabilities that underflow make a region without pixels
+    for size in SIZES[:2] if overlap else SIZES:
+        for sign in (1.0, -1.0):
+            yield (sign * size * pattern, *rest), False
+    if subject.form.kind is not None and subject.form.kind.name == "regression" and subject.form.spaces[1].is_real:
+        for seed in range(3):
+            moved, goal, *others = subject.draw(seed, dtype=torch.float32)
+            yield (moved + 1000, goal + 1000, *others), True
+
+
+def _pair(subject: Subject, arguments: Arguments) -> tuple[Tensor, Tensor]:
+    """Return the results in the arguments' precision, and in float64 for the same numbers."""
+    wide = tuple(x.double() if x.is_floating_point() else x for x in arguments)
+    return subject(*arguments).detach().double(), subject(*wide).detach().double()
+
+
+def _lost(subject: Subject, arguments: Arguments, low: Tensor, name: str, severity: str) -> Finding:
+    def fails(given: Arguments) -> bool:
+        a, b = _pair(subject, given)
+        return bool(torch.isfinite(b).all()) and not bool(((a - b).abs() <= 1e-3 * (1 + b.abs())).all())
+
+    small = subject.smallest(arguments, fails)
+    low, exact = _pair(subject, small)
+    place = int(((low - exact).abs() / (1 + exact.abs())).nan_to_num(nan=math.inf).reshape(-1).argmax())
+    came, true = float(low.reshape(-1)[place]), float(exact.reshape(-1)[place])
+    what = f"is {came}" if not math.isfinite(came) else "has lost its digits"
+    return Finding(
+        "low_precision",
+        f"{what} in {name} where float64 gives {true:.6g}",
+        _in_both(subject, small),
+        "overflow and cancellation: log_softmax, logsigmoid, softplus, logsumexp and expm1 for what is made of exp and "
+        "log; a difference before the square, not of squares",
+        severity, came=f"{came:.6g}", expected=f"{true:.6g}",
+    )  # fmt: skip
+
+
+def _in_both(subject: Subject, arguments: Arguments) -> str:
+    """Return code that prints the value in the arguments' precision and in float64."""
+    lines = subject.code(arguments, f"low = {subject.call}", "low").splitlines()[:-1]
+    wide = [
+        f"{name} = {name}.double()"
+        for name, x in zip(subject.form.names, arguments, strict=True)
+        if x.is_floating_point()
+    ]
+    if subject.is_module:
+        wide.append(f"{subject.variable} = {subject.variable}.double()")
+    return "\n".join([*lines, *wide, f"print(low, {subject.call})"])
+
+
+def _tail(subject: Subject) -> Iterator[Finding]:
+    """Yield a note if small values of an activation have few right digits, or none, in float32."""
+    if not subject.form.elementwise:
+        return
+    first, *_ = subject.draw(dtype=torch.float32)
+    x = torch.linspace(-12, 12, 193)
+    x = x.reshape(-1, *[1] * (first.ndim - 1)).expand(193, *first.shape[1:])
+    low, exact = _pair(subject, (x,))
+    off = (low - exact).abs()
+    lost = (off > 0.01 * exact.abs()) & (exact.abs() > 1e-30) & (off > 1e-9)
+    if not bool(lost.any()):
+        return
+    numbers = x[lost]
+    nearest = numbers[numbers.abs().argmin()]
+    small = (torch.full_like(x[:1], float(nearest)),)
+    came, true = _pair(subject, small)
+    yield Finding(
+        "low_precision",
+        f"in float32 more than 1 % of the value is lost from {float(nearest):.4g} on, where it is small",
+        _in_both(subject, small),
+        "1 + erf and 1 + tanh cancel where they are near 0: erfc(−x) and 2·sigmoid(2x) do not",
+        "note", came=f"{float(came.reshape(-1)[0]):.6g}", expected=f"{float(true.reshape(-1)[0]):.6g}",
+    )  # fmt: skip
+
+
+def _of_autocast(subject: Subject) -> Iterator[Finding]:
+    """Check that it works, and is not far off, under CPU autocast, which takes matrix products to bfloat16."""
+    arguments = subject.draw(dtype=torch.float32)
+    exact = subject(*arguments).detach().double()
+    called = f"result = {subject.call}"
+    code = subject.code(arguments, "with torch.autocast('cpu', dtype=torch.bfloat16):", f"    {called}", "result")
+    try:
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            low = subject(*arguments).detach().double()
+    except SubjectError as error:
+        if "not implemented" not in str(error):
+            yield Finding(
+                "low_precision", f"raises under autocast: {error}", code,
+                "wrap it in torch.autocast(enabled=False) and take .float() of what comes in", "note",
+            )  # fmt: skip
+        return
+    off = (low - exact).abs() / (1 + exact.abs())
+    if bool(torch.isfinite(exact).all()) and (not bool(torch.isfinite(low).all()) or float(off.max()) > 0.1):
+        worst = int(off.nan_to_num(nan=math.inf).reshape(-1).argmax())
+        yield Finding(
+            "low_precision", "under autocast (bfloat16) it is far from what it gives without", code,
+            "matrix products run in bfloat16: take .float() of what comes in and disable autocast inside", "note",
+            came=f"{float(low.reshape(-1)[worst]):.6g}", expected=f"{float(exact.reshape(-1)[worst]):.6g}",
+        )  # fmt: skip
+
+
+def _of_halves(subject: Subject) -> Iterator[Finding]:
+    """Yield a warning if ordinary numbers give infinity or NaN in half precision, or a note."""
+    for arguments, what, severity in _half(subject):
+        try:
+            low, exact = _pair(subject, arguments)
+        except SubjectError:
+            continue  # it refuses this type
+        top = 3e4 if arguments[0].dtype == torch.float16 else 1e30
+        if not bool(torch.isfinite(exact).all()) or float(exact.abs().max()) > top:
+            continue
+        eps = torch.finfo(arguments[0].dtype).eps
+        off = (low - exact).abs() / (1 + exact.abs())
+        infinite = not bool(torch.isfinite(low).all())
+        if infinite or float(off.max()) > max(8 * eps, 0.1):
+            worst = int(off.nan_to_num(nan=math.inf).reshape(-1).argmax())
+            came, true = float(low.reshape(-1)[worst]), float(exact.reshape(-1)[worst])
+            name = str(arguments[0].dtype).removeprefix("torch.")
+            yield Finding(
+                "low_precision",
+                f"is {came:.4g} in {name} {what}, where float64 gives {true:.6g} of the same numbers",
+                _in_both(subject, arguments),
+                "take .float() of what comes in: sums pass 65504, and an epsilon of 1e-8 is 0 in float16",
+                severity if infinite else "note", came=f"{came:.6g}", expected=f"{true:.6g}",
+            )  # fmt: skip
+            return
+
+
+def _half(subject: Subject) -> Iterator[tuple[Arguments, str, str]]:
+    """Yield (arguments, description, severity if the result is not finite)."""
+    kind = subject.form.kind
+    for dtype in HALVES:
+        first, *rest = subject.draw(dtype=dtype)
+        yield (first, *rest), "for ordinary numbers", "warning" if dtype == torch.bfloat16 else "note"
+        if subject.space.is_probability and kind is not None and not kind.rowwise and len(rest) == 1:
+            wrong = 1 - rest[0]
+            yield (wrong, *rest), "where a probability is 0 or 1 and wrong", "note"
+    if subject.quick or kind is None or kind.batched or kind.name == "embeddings":
+        return
+    shape = subject.form.shape
+    rows = MANY // max(math.prod(shape[1:]), 1)
+    if kind.rowwise:
+        return  # rows are averaged as entries are
+    for dtype in HALVES[1:]:
+        first, *rest = (x[:1].expand(rows, *x.shape[1:]).contiguous() for x in subject.draw(dtype=dtype))
+        yield (first, *rest), f"for a batch of {MANY} entries", "note"

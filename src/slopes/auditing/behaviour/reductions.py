@@ -1,0 +1,355 @@
+"""Checks of reductions: the divisor of a mean, and whether the parts of a batch add up to the whole."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from slopes.auditing.behaviour.batches import asked, called, close, code, counts, cut, own, several, twice
+from slopes.auditing.behaviour.selection import half, selections
+from slopes.auditing.discovery import default_of, keywords
+from slopes.auditing.report import Finding, Skip, about
+from slopes.auditing.subject import Arguments, Subject, SubjectError
+
+PARTS_OF = (
+    "num_items_in_batch", "num_items", "num_tokens", "avg_factor", "normalizer", "divisor", "num_boxes", "total_count"
+)  # fmt: skip  #: arguments for the divisor of the mean over all parts
+SIZES = ("batch_size", "batchsize", "bs", "n_batch")  #: names of a batch size that was fixed beforehand
+
+
+@about("loss", unless=("purity", "row_independence"))
+def reduction(subject: Subject) -> Iterator[Finding]:
+    """Check that none, sum and mean agree, also for a batch taken twice, and name the divisor."""
+    subject = several(subject)
+    finding = (_by_doubling if subject.form.reduction is None else _by_asking)(subject)
+    if finding is not None:
+        yield asked(subject, finding)
+
+
+def _by_asking(subject: Subject) -> Finding | None:
+    arguments = subject.draw()
+    came = {}
+    for way in ("none", "sum", "mean"):
+        try:
+            came[way] = subject(*arguments, reduction=way)
+        except SubjectError as error:
+            raise Skip(f"reduction={way!r} raises {error}") from None
+    each, total, mean = came.values()
+    if not each.ndim and (subject.batch_level or subject.notes.get("coupled")):
+        raise Skip("it gives one number for a batch as a whole")
+    if not total.ndim and close(total, mean) and not close(total, 0.0):
+        return _disagree(subject, arguments, "sum", f"gives what 'mean' gives, {float(mean):.6g}", "the sum")
+    if not each.ndim:
+        return _disagree(subject, arguments, "none", "gives one number", "a value for each entry or row", "warning")
+    if total.ndim or mean.ndim:
+        way = "sum" if total.ndim else "mean"
+        return _disagree(subject, arguments, way, f"gives shape {tuple(came[way].shape)}", "one number")
+    if not close(total, each.sum()):
+        return _disagree(subject, arguments, "sum", f"gives {float(total):.6g}", f"{each.sum():.6g}, the sum of 'none'")
+    again = twice(arguments)
+    if not close(subject(*again, reduction="none"), torch.cat([each, each])):
+        return None  # rows that depend on one another
+    for way, factor in (("sum", 2), ("mean", 1)):
+        ratio = float(subject(*again, reduction=way) / came[way])
+        if came[way] != 0 and not close(ratio, factor):
+            return _doubled(subject, way, ratio, factor)
+    return _named(subject, arguments, float(total / mean))
+
+
+def _disagree(
+    subject: Subject, arguments: Arguments, way: str, what: str, expected: str, severity: str = "error"
+) -> Finding:
+    small = subject.draw(rows=2)
+    lines = [_asking(subject, each) for each in ("none", "sum", "mean")]
+    return Finding(
+        "reduction",
+        f"reduction={way!r} {what}",
+        subject.code(small, *(f"print({line})" for line in lines[:2]), lines[2]),
+        "reduce once, at the end, and by the argument alone: none gives the values, sum their sum, mean that divided "
+        "by what counts",
+        severity=severity,
+        came=what,
+        expected=expected,
+    )
+
+
+def _asking(subject: Subject, way: str, each: str = "") -> str:
+    """Return a call with another reduction as code."""
+    if subject.form.reduction == "keyword":
+        return subject.called(f"reduction={way!r}", each=each)
+    return f"setattr({subject.variable}, 'reduction', {way!r}) or {subject.called(each=each)}"
+
+
+def _doubled(subject: Subject, way: str | None, ratio: float, factor: int) -> Finding:
+    small = subject.draw(rows=2)
+    double = [f"{name} = torch.cat([{name}, {name}])" for name in (*subject.form.names, *subject.form.extra)]
+    if subject.form.numpy:
+        double = [line.replace("torch.cat", "np.concatenate") for line in double]
+    call = subject.call if way is None else _asking(subject, way)
+    return Finding(
+        "reduction",
+        f"{'the result' if way is None else f'the {way}'} is multiplied by {ratio:.6g} where a batch is taken twice",
+        subject.code(small, f"print({call})", *double, call),
+        "divide once, by what this batch holds (loss.mean(), or loss.sum() / count): not by a number from elsewhere, "
+        "nor after a mean",
+        severity="error"
+        if way is not None
+        else "warning"
+        if any(close(ratio, 2.0**power) for power in (-2, -1, 2))
+        else "note",
+        came=f"{ratio:.6g} times as much",
+        expected=f"{factor} times as much" if way is not None else "the same (a mean) or twice as much (a sum)",
+    )
+
+
+def _named(subject: Subject, arguments: Arguments, divisor: float) -> Finding | None:
+    """Name the divisor, which must be the same count in another batch, and compare it with the declared one."""
+    other = subject.draw(seed=1, rows=max(2, len(arguments[0]) - 2))
+    mean = subject(*other, reduction="mean")
+    second = float(subject(*other, reduction="sum") / mean) if mean != 0 else math.nan
+    known, known_too = (
+        {**counts(subject, given), "values": float(subject(*given, reduction="none").numel())}
+        for given in (arguments, other)
+    )
+    names = [n for n, x in known.items() if close(x, divisor) and close(known_too[n], second)]
+    subject.notes["divisor"] = names
+    subject.facts.append(f"its mean divides by {' = '.join(names) or f'{divisor:.6g}, which is no count of its batch'}")
+    call = (
+        _asking(subject, "sum")
+        + " / "
+        + _asking(subject, "mean").replace("setattr", "(setattr")
+        + (")" if subject.form.reduction == "attribute" else "")
+    )
+    return _judged(subject, arguments, names, divisor, call)
+
+
+def _judged(subject: Subject, arguments: Arguments, names: list[str], divisor: float, call: str) -> Finding | None:
+    kind, declared = subject.form.kind, subject.declared.divisor
+    assert kind is not None
+    found = " = ".join(names) or "no count of the batch"
+    told: dict[str, Any] = {"came": f"{divisor:.6g}: {found}"}
+    code = subject.code(arguments, call)
+    alike = {"valid": ("rows", "samples", "elements")}.get(declared or "", (declared,))
+    if declared is not None and not set(names) & set(alike):
+        return Finding(
+            "reduction", f"the mean divides by {found}, and {declared!r} is declared", code,
+            "divide by what is declared, or declare what it divides by", expected=f"the {declared}", **told,
+        )  # fmt: skip
+    if declared is None and "elements" in names and "rows" not in names and kind.name == "distribution":
+        return Finding(
+            "reduction",
+            "the mean of a divergence divides by all entries, so it is too small by the number of classes",
+            code,
+            "reduction='batchmean', or a sum over the classes before the mean; declare divisor='elements' if meant",
+            severity="note" if own(subject) else "warning",
+            expected=f"{counts(subject, arguments)['rows']:g}, the rows",
+            **told,
+        )
+    if not names and declared is None:
+        return Finding(
+            "reduction", f"the mean divides by {divisor:.6g}, which is no count of the batch", code,
+            "say what it divides by with divisor=, and give the caller the sum besides", severity="note",
+            expected="the number of entries, of rows, or of what counts, or the sum of the weights", **told,
+        )  # fmt: skip
+    return None
+
+
+def _by_doubling(subject: Subject) -> Finding | None:
+    """Check whether a subject that gives only one number is a mean or a sum."""
+    arguments = subject.draw()
+    once = subject(*arguments)
+    if once.ndim:
+        raise Skip("it gives a value for each, and takes no reduction")
+    if subject.batch_level or subject.notes.get("coupled") or once == 0 or not bool(torch.isfinite(once)):
+        return None
+    ratio = float(subject(*twice(arguments)) / once)
+    if not close(ratio, 1.0) and not close(ratio, 2.0):
+        if subject.declared.terms:
+            return None  # their reductions may differ, which `term_balance` checks
+        return _doubled(subject, None, ratio, 1)
+    mean = close(ratio, 1.0)
+    subject.notes["divisor"] = ["mean"] if mean else ["one"]
+    subject.facts.append("its result is a mean" if mean else "its result is a sum over the batch")
+    declared = subject.declared.divisor
+    if declared is not None and (declared == "one") == mean:
+        small = subject.draw(rows=2)
+        return Finding(
+            "reduction",
+            f"divisor={declared!r} is declared, and the result is {'a mean' if mean else 'a sum'}",
+            subject.code(small, f"print({subject.call})", subject.called(each=".repeat_interleave(2, 0)")),
+            "divide by what is declared, or declare what it divides by",
+            came=f"{ratio:g} times as much for a batch taken twice",
+            expected=f"{2 if mean else 1} times",
+        )
+    return _divergence(subject, arguments) if mean else None
+
+
+def _divergence(subject: Subject, arguments: Arguments) -> Finding | None:
+    """Check the divisor of a divergence that gives only one number, by its known slope."""
+    kind = subject.form.kind
+    assert kind is not None
+    if kind.name != "distribution" or subject.form.numpy or not subject.form.sure:
+        return None
+    first, target = arguments
+    slope = -target if subject.space.is_log_probability else torch.softmax(first, subject.form.axis) - target
+    _, gradient = subject.gradient(*arguments)
+    divisor = float(slope.abs().sum() / gradient.abs().sum())
+    if not close(slope / divisor, gradient):
+        return None
+    names = [name for name, count in counts(subject, arguments).items() if close(count, divisor)]
+    call = f"({subject.source(slope)}).abs().sum() / {subject.form.names[0]}.grad.abs().sum()"
+    found = _judged(subject, arguments, names, divisor, call)
+    if found is None or not names:
+        return None
+    code = subject.code(arguments, f"{subject.call}.backward()", call, grad=0)
+    return replace(found, reproduce=code)
+
+
+# ------------------------------------------------------------------------------------------ accumulation
+
+
+@about("loss", unless=("purity", "row_independence", "reduction"))
+def accumulation(subject: Subject) -> Iterator[Finding]:
+    """Check that unequal micro-batches give the full batch's gradient, by the rule that the divisor implies."""
+    if subject.batch_level or subject.notes.get("coupled"):
+        raise Skip("it looks at a batch as a whole")
+    if "divisor" not in subject.notes:
+        raise Skip("it is neither a mean nor a sum")
+    subject = several(subject)
+    finding = _fixed_size(subject) or _parts_of(subject) or _parts(subject)
+    if finding is not None:
+        yield asked(subject, finding)
+
+
+def _fixed_size(subject: Subject) -> Finding | None:
+    """Check for a division by a batch size that was fixed before the batch."""
+    for name in SIZES:
+        held = getattr(subject.thing, name, None)
+        size = held if type(held) is int else default_of(subject.thing, name)
+        if type(size) is not int:
+            continue
+        arguments = subject.draw()
+        small = subject.draw(rows=2)
+        if type(held) is int:
+            other = subject.like(thing=_with(subject.thing, name, 2 * size))
+            after, change = other.total(*arguments), f"{subject.variable}.{name} = {2 * size}"
+            call = subject.call
+        else:
+            after, change = subject.total(*arguments, **{name: 2 * size}), ""
+            call = subject.called(f"{name}={2 * size}")
+        before = subject.total(*arguments)
+        if before != 0 and close(2 * after, before):
+            return Finding(
+                "accumulation",
+                f"divides by a {name} of {size} whatever the batch holds, so a last, smaller batch counts for less",
+                subject.code(small, f"print({subject.call})", *([change] if change else []), call),
+                "divide by what this batch holds: loss.mean(), or loss.sum() / len(target)",
+                severity="warning",
+                came=f"half as much with {name}={2 * size}, on the same rows",
+                expected="a mean over the rows that came",
+            )
+    return None
+
+
+def _with(thing: Any, name: str, value: Any) -> Any:
+    thing = copy.deepcopy(thing)
+    setattr(thing, name, value)
+    return thing
+
+
+def _split(subject: Subject) -> tuple[Arguments, dict[str, Any], Tensor, list[slice]]:
+    """Return (arguments, options, kept mask, slices); the last slice keeps nothing if entries can be hidden."""
+    arguments = subject.draw(rows=7)
+    parts = [slice(0, 3), slice(3, 5), slice(5, 7)]
+    way = next((way for way in selections(subject) if way.what != "weight"), None)
+    if way is None:
+        return arguments, {}, torch.ones(7, dtype=torch.bool), parts
+    keep = half((7, *way.shape[1:]))
+    keep[5:] = False
+    marked, options = way.keeping(keep, arguments)
+    return marked, options, keep, parts
+
+
+def _parts_of(subject: Subject) -> Finding | None:
+    """Check that the parts add up to the whole if an argument gives the count of all parts."""
+    names = keywords(subject.thing)
+    name = next((name for name in PARTS_OF if name in names), None)
+    if name is None or subject.form.numpy:
+        return None
+    arguments, options, keep, parts = _split(subject)
+    count = int(keep.sum())
+    try:
+        options[name] = count
+        whole, gradient = subject.gradient(*arguments, **options)
+        pieces = [subject.gradient(*(x[part] for x in arguments), **cut(options, part)) for part in parts]
+    except SubjectError as error:
+        raise Skip(f"{name}={count} raises {error}") from None
+    if whole.ndim:
+        return None
+    total = sum((value for value, _ in pieces), torch.zeros_like(whole))
+    if close(whole, total) and close(gradient, torch.cat([g for _, g in pieces])):
+        return None
+    each = [called(subject, options, part) for part in parts]
+    return Finding(
+        "accumulation",
+        f"with {name}={count}, the parts of a batch do not add up to the whole",
+        code(subject, arguments, options, f"print({called(subject, options)})", " + ".join(each)),
+        f"sum every term over what counts and divide that by {name}: no term may keep a mean of its own",
+        came=f"{float(total):.6g} from three parts",
+        expected=f"{float(whole):.6g}, as from the whole",
+    )
+
+
+def _parts(subject: Subject) -> Finding | None:
+    """Check that the full batch's gradient is the parts', each times its share of the divisor."""
+    if subject.form.numpy:
+        raise Skip("it computes in NumPy, which has no gradients")
+    arguments, options, keep, parts = _split(subject)
+    whole, gradient = subject.gradient(*arguments, **options)
+    if whole.ndim or not bool(torch.isfinite(gradient).all()):
+        return None
+    pieces = [(tuple(x[part] for x in arguments), part) for part in parts if bool(keep[part].any())]
+    came = [subject.gradient(*piece, **cut(options, part))[1] for piece, part in pieces]
+    whole_counts = _counts(subject, arguments, keep)
+    part_counts = [_counts(subject, piece, keep[part]) for piece, part in pieces]
+    shares = {name: [part[name] / count for part in part_counts] for name, count in whole_counts.items()}
+    shares["one"] = [1.0] * len(pieces)
+    held = torch.cat([gradient[part] for _, part in pieces])
+    declared = subject.declared.divisor
+    rules = list(shares) if declared not in shares else [declared] + ["one"] * (subject.form.reduction is not None)
+    for rule in rules:
+        if close(torch.cat([share * g for share, g in zip(shares[rule], came, strict=True)]), held):
+            return None
+    return _not_combined(subject, arguments, options, parts, declared if declared in shares else None)
+
+
+def _counts(subject: Subject, arguments: Arguments, keep: Tensor) -> dict[str, float]:
+    """Return the possible divisors with weights of kept entries only, and the number of valid entries."""
+    known = counts(subject, arguments)
+    if "weights" in known and keep.shape == arguments[-1].shape and bool(keep.any()):
+        of_class = counts(subject, (arguments[0], torch.where(keep, arguments[-1], 0)))["weights"]
+        of_none = counts(subject, (arguments[0], torch.zeros_like(arguments[-1])))["weights"] / keep.numel()
+        known["weights"] = of_class - of_none * float((~keep).sum())
+    return {**known, "valid": float(keep.sum())}
+
+
+def _not_combined(
+    subject: Subject, arguments: Arguments, options: dict[str, Any], parts: list[slice], declared: str | None
+) -> Finding:
+    lines = [called(subject, options, part) for part in parts]
+    rule = f"each taken {declared!r} times" if declared else "however they are weighed"
+    return Finding(
+        "accumulation",
+        f"the parts of a batch do not give the whole one's gradient, {rule}",
+        code(subject, arguments, options, f"print({called(subject, options)})", f"[{', '.join(lines)}]"),
+        "give the caller the sum and the count, so that it divides once; or declare batch_level=True",
+        severity="error" if declared else "note",
+        came="gradients of micro-batches that do not add up to the full batch's",
+        expected="the full batch's gradient, each part by its share of the entries, rows, valid ones or weights",
+    )

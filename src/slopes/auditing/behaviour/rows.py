@@ -1,0 +1,274 @@
+"""Checks of rows: their independence of one another, and batches that hold next to nothing."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from slopes.auditing.behaviour.batches import asked, called, close, code, few, own, several
+from slopes.auditing.behaviour.selection import Selection, selections
+from slopes.auditing.report import Finding, Skip, about
+from slopes.auditing.subject import Arguments, Subject, SubjectError
+
+ONE_ROW = "in a batch of one"
+
+
+@about("loss", unless=("purity", "connectivity"))
+def row_independence(subject: Subject) -> Iterator[Finding]:
+    """Check that a row's gradient does not depend on other rows, and that a softmax runs over classes."""
+    if subject.form.numpy:
+        raise Skip("it computes in NumPy, which has no gradients")
+    subject = several(subject)
+    wrong = _wrong_axis(subject)
+    if wrong is not None:
+        yield wrong
+        return
+    if subject.batch_level:
+        return
+    arguments = subject.draw()
+    first, *rest = arguments
+    if not first.ndim or len(first) < 2:
+        raise Skip("there is but one row")
+    moved = torch.cat([first[:1], subject.draw(seed=1)[0][1:]])
+    before, after = (_of_first_row(subject, x, rest) for x in (first, moved))
+    if not close(before, after):
+        subject.notes["coupled"] = True
+        name = subject.form.names[0]
+        pair = subject.draw(rows=2)
+        other = torch.cat([pair[0][:1], subject.draw(seed=1, rows=2)[0][1:]])
+        lines = [
+            f"{subject.call}.sum().backward()", f"print({name}.grad[0])",
+            f"{name} = {subject.source(other, grad=True)}  # the same first row", f"{subject.call}.sum().backward()",
+        ]  # fmt: skip
+        yield Finding(
+            "row_independence",
+            "the gradient of a row depends on the predictions in other rows",
+            subject.code(pair, *lines, f"{name}.grad[0]", grad=0),
+            "if it is to look at a batch as a whole (contrastive, overlap over a batch, the root of a mean), declare "
+            "batch_level=True; else reduce over the last axis of each row before anything is divided or rooted",
+            severity="note",
+            came=f"a first row's gradient that changes from {few(before)} to {few(after)}",
+            expected="the same, as its own prediction and target are",
+        )
+
+
+def _of_first_row(subject: Subject, first: Tensor, rest: Sequence[Tensor]) -> Tensor:
+    return subject.gradient(first, *rest)[1][0]
+
+
+def _wrong_axis(subject: Subject) -> Finding | None:
+    """Find a softmax over rows: adding numbers to whole columns changes nothing, adding one to a row does.
+
+    For vectors, likewise by multiplication.
+    """
+    kind = subject.form.kind
+    assert kind is not None
+    if kind.name in ("classification", "distribution") and subject.space.is_logit:
+        return _found_wrong(subject, "adding", "softmax", "classes")
+    if kind.name in ("vectors", "pairs", "triplets", "embeddings"):
+        return _found_wrong(subject, "scaling", "norm or cosine", "entries of a vector")
+    return None
+
+
+def _found_wrong(subject: Subject, how: str, what: str, over: str) -> Finding | None:
+    arguments = subject.draw()
+    axis = subject.form.axis % arguments[0].ndim
+    if not subject.form.sure or arguments[0].ndim < 2:
+        return None
+    with contextlib.suppress(SubjectError, Skip):
+        base = subject.total(*arguments)
+        if not bool(torch.isfinite(base)):
+            return None
+        right = subject.total(*_shifted(arguments, axis, how))
+        if close(base, right) or _blind(subject, arguments, base):
+            return None
+        for place in range(arguments[0].ndim):
+            unnoticed = place != axis and close(base, subject.total(*_shifted(arguments, place, how)))
+            if unnoticed and _is_such(subject, arguments, place, how):
+                small = arguments if place else subject.draw(rows=2)
+                moved = _shifted(small, place, how)
+                first = subject.form.names[0]
+                changes = "adding a number to" if how == "adding" else "scaling"
+                return Finding(
+                    "row_independence",
+                    f"a {what} runs over axis {place} of {first} {tuple(small[0].shape)}"
+                    f"{', the batch' if place == 0 else ''}, not over the {over}",
+                    subject.code(
+                        small,
+                        f"print({subject.call})",
+                        *(f"{name} = {subject.source(x)}" for name, x in zip(subject.form.names, moved, strict=True)),
+                        subject.call,
+                    ),
+                    f"give it the axis of the {over}: dim=1 in torch's layout (N, C, …), dim=-1 where they are last",
+                    came=f"{changes} whole slices along axis {place} changes nothing; {changes} a row does",
+                    expected=f"a loss that is not changed by {changes} a whole row",
+                )
+    return None
+
+
+def _is_such(subject: Subject, arguments: Arguments, place: int, how: str) -> bool:
+    """Whether a softmax, or a cosine, runs over that axis; statistics of a batch may be meant.
+
+    Its slices are then independent of one another, unlike correlations between columns. A softmax grows with its logits
+    and its gradient does not, unlike a squared difference of centred values; a cosine changes under addition, unlike a
+    correlation.
+    """
+    first, *rest = arguments
+    if how == "scaling":
+        if close(subject.total(*arguments), subject.total(*_shifted(arguments, place, "adding"))):
+            return False
+    else:
+        value, slope = subject.gradient(*arguments)
+        later, far = subject.gradient(100 * first, *rest)
+        if not (later.sum() > 2 * value.sum() and far.abs().max() <= 10 * slope.abs().max()):
+            return False
+    across = next(axis for axis in range(first.ndim) if axis != place)
+    moved = first + torch.where(torch.arange(first.shape[across]) == 0, 0.0, 1.0).to(first.dtype).reshape(
+        [-1 if axis == across else 1 for axis in range(first.ndim)]
+    ) * torch.sin(torch.arange(first.numel(), dtype=first.dtype)).reshape(first.shape)
+    before, after = (subject.gradient(x, *rest)[1].select(across, 0) for x in (first, moved))
+    return close(before, after)
+
+
+def _shifted(arguments: Arguments, axis: int, how: str) -> Arguments:
+    """Return arguments with each slice along the axis moved as a whole, by its own number."""
+    first = arguments[0]
+    shape = list(first.shape)
+    shape[axis] = 1
+    rng = torch.Generator().manual_seed(7)
+    by = torch.randint(1, 9, shape, generator=rng).to(first.dtype) / 4
+    moved = first + by if how == "adding" else first * by
+    return torch.round(moved, decimals=6), *arguments[1:]  # shorter in code
+
+
+def _blind(subject: Subject, arguments: Arguments, base: Tensor) -> bool:
+    """Whether it does not depend on its prediction at all."""
+    return close(base, subject.total(*subject.draw(seed=3)[:1], *arguments[1:]))
+
+
+# ------------------------------------------------------------------------------------- degenerate batches
+
+
+@about(
+    "loss", unless=("purity", "shape_contract", "extreme_inputs", "zeros_and_edges", "row_independence", "reduction")
+)
+def degenerate_batch(subject: Subject) -> Iterator[Finding]:
+    """Check that value and gradient are finite if nothing counts, one row counts, or all targets are of one class."""
+    if subject.form.numpy:
+        raise Skip("it computes in NumPy, which has no gradients")
+    subject = several(subject)
+    for what, arguments, options in _degenerate(subject):
+        fault = _fault(subject, arguments, options)
+        if fault is None:
+            continue
+        value, gradient = fault
+        name = subject.form.names[0]
+        bad = not bool(torch.isfinite(gradient).all())
+        sure = bad or any(way.name in options and way.what == "mask" for way in selections(subject))
+        severity = "error" if sure else "note"  # torch's convention: the mean of nothing is NaN
+        if what == ONE_ROW and sure:  # one row has no spread
+            severity = "note" if subject.batch_level or subject.notes.get("coupled") else "warning"
+        finding = Finding(
+            "degenerate_batch",
+            f"{'the gradient' if bad else 'the value'} is {_first_bad(gradient if bad else value)} {what}",
+            code(
+                subject, arguments, options, f"came = {called(subject, options)}", "came.sum().backward()",
+                f"came, {name}.grad", grad=0,
+            ),
+            "divide by max(count, 1) (mask.sum().clamp(min=1)), or return prediction.sum() * 0 where nothing counts",
+            severity=severity,
+            came=f"a value of {value.reshape(-1)[0].item():.6g} and a gradient of "
+            f"{few(gradient[~torch.isfinite(gradient)] if bad else gradient)}",
+            expected="a finite value and gradient (0 where nothing counts), or an error",
+        )  # fmt: skip
+        yield asked(subject, finding)
+        return
+    yield from (asked(subject, finding) for finding in _batch_of_one(subject))
+
+
+def _degenerate(subject: Subject) -> Iterator[tuple[str, Arguments, dict[str, Any]]]:
+    first, *rest = arguments = subject.draw(rows=min(2, subject.form.shape[0]))
+    for way in selections(subject):
+        if way.what == "ignore_index" or way.what == "mask" or not own(subject):
+            none = f"every label is {way.label}" if way.what == "ignore_index" else f"{way.name} is all {_no(way)}"
+            shape = (len(first), *way.shape[1:])
+            for what, count in ((none, 0), ("one entry counts", 1)):
+                keep = (torch.arange(torch.Size(shape).numel()) < count).reshape(shape)
+                yield f"where {what}", *way.keeping(keep, arguments)
+    target = rest[-1] if rest else None
+    if target is not None:
+        spaces = subject.form.spaces
+        if not target.is_floating_point():
+            yield "where all labels are 0", (first, *rest[:-1], torch.zeros_like(target)), {}
+            if subject.form.names[0] == "embeddings":
+                yield "where no two labels are alike", (first, torch.arange(len(target))), {}
+        elif spaces[-1].is_yes_or_no or spaces[-1].is_sign:
+            for number in (1.0, 0.0 if spaces[-1].is_yes_or_no else -1.0):
+                yield f"where all targets are {number:g}", (first, *rest[:-1], torch.full_like(target, number)), {}
+        elif subject.form.kind is not None and subject.form.kind.name == "regression":
+            yield "where all targets are alike", (first, torch.full_like(target, 0.5)), {}
+    yield ONE_ROW, subject.draw(rows=1), {}
+
+
+def _no(way: Selection) -> Any:
+    return way.inverted if way.dtype == torch.bool else int(way.inverted)
+
+
+def _fault(subject: Subject, arguments: Arguments, options: dict[str, Any]) -> tuple[Tensor, Tensor] | None:
+    """Return value and gradient if one is not finite; None if both are, or the subject refuses."""
+    try:
+        value, gradient = subject.gradient(*arguments, **options)
+    except (SubjectError, Skip):
+        return None
+    fine = bool(torch.isfinite(gradient).all()) and bool(torch.isfinite(value).all())
+    return None if fine else (value, gradient)
+
+
+def _first_bad(x: Tensor) -> str:
+    return str(x[~torch.isfinite(x)].reshape(-1)[0].item())
+
+
+def _batch_of_one(subject: Subject) -> Iterator[Finding]:
+    """Check that a row alone has the value of three copies; a squeeze of the batch's axis too would break that."""
+    if subject.batch_level or "divisor" not in subject.notes:
+        return
+    row = subject.draw(rows=1)
+    three = tuple(torch.cat([x] * 3) for x in row)
+    code = subject.code(row, subject.call)
+    try:
+        copies = subject.total(*three)
+    except SubjectError:
+        return
+    try:
+        alone = subject.total(*row)
+    except SubjectError as error:
+        if isinstance(error.cause, (ValueError, TypeError, NotImplementedError, AssertionError)) and not (
+            "target size" in str(error) or "batch_size" in str(error)
+        ):
+            return
+        yield Finding(
+            "degenerate_batch",
+            f"a batch of one raises {type(error.cause).__name__}: {str(error.cause).splitlines()[0][:90]}",
+            code,
+            "squeeze(-1) names the axis to take away; squeeze() takes the batch's too where it is 1",
+            severity="warning",
+            came=str(error).splitlines()[0][:120],
+            expected="the value that it has among others",
+        )
+        return
+    if copies == 0 or any(close(factor * alone, copies) for factor in (1.0, 3.0)):
+        return
+    yield Finding(
+        "degenerate_batch",
+        "a batch of one has another value than three copies of its row",
+        subject.code(row, f"print({subject.call})", subject.called(each=".repeat_interleave(3, 0)")),
+        "squeeze(-1) names the axis to take away; squeeze() takes the batch's too where it is 1, and what is left "
+        "is broadcast or read along another axis",
+        severity="error",
+        came=f"{float(alone):.6g} alone, {float(copies):.6g} for three copies",
+        expected="the same (a mean) or three times as much (a sum)",
+    )

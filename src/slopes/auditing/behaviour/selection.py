@@ -1,0 +1,118 @@
+"""Ways to choose the entries that count: a mask, sample weights, or an ignored label."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from slopes.auditing.discovery import EXTRAS, default_of, keywords
+from slopes.auditing.report import Skip
+from slopes.auditing.subject import Arguments, Subject, SubjectError
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Way to choose the entries that count; `shape` is the shape of the mask, or of the labels."""
+
+    name: str
+    what: str  #: "mask", "weight" or "ignore_index"
+    shape: tuple[int, ...]
+    dtype: torch.dtype = torch.bool
+    inverted: bool = False  #: whether True marks entries that do not count
+    label: int = -100
+    given: bool = False  #: whether the call gives that label
+
+    def keeping(self, keep: Tensor, arguments: Arguments) -> tuple[Arguments, dict[str, Any]]:
+        """Return arguments and options under which only entries in `keep` count."""
+        if self.what == "ignore_index":
+            first, target, *rest = arguments
+            target = torch.where(keep, target, self.label)
+            return (first, target, *rest), {self.name: self.label} if self.given else {}
+        return arguments, {self.name: (keep ^ self.inverted).to(self.dtype)}
+
+    def spread(self, keep: Tensor, x: Tensor, axis: int) -> Tensor:
+        """Return `keep` in the shape of an argument."""
+        if keep.ndim == x.ndim - 1 and keep.shape != x.shape[:1]:
+            keep = keep.unsqueeze(axis)
+        return keep.reshape(*keep.shape, *([1] * (x.ndim - keep.ndim))).expand(x.shape)
+
+
+def half(shape: tuple[int, ...]) -> Tensor:
+    """Return a mask that keeps two of three entries, in no regular order of the rows."""
+    return (torch.arange(max(1, torch.Size(shape).numel())) % 3 != 1).reshape(shape)
+
+
+def selections(subject: Subject) -> list[Selection]:
+    """Return every way that the subject takes, found once for each shape."""
+    held: dict[tuple[int, ...], list[Selection]] = subject.notes.setdefault("selections", {})
+    if subject.form.shape not in held:
+        held[subject.form.shape] = list(_found(subject))
+    return held[subject.form.shape]
+
+
+def _found(subject: Subject) -> Iterator[Selection]:
+    if subject.family != "loss" or (subject.form.names[0] == "embeddings" and subject.card is None):
+        return  # their masks mark pairs of positives
+    arguments, names = subject.draw(), keywords(subject.thing)
+    for name in names:
+        if name in EXTRAS and not isinstance(default_of(subject.thing, name), (int, float)):  # a number is a factor
+            tried = _mask(subject, name, arguments)
+            if tried is not None:
+                yield tried
+    ignored = _ignored(subject, arguments)
+    if ignored is not None:
+        yield ignored
+
+
+def _mask(subject: Subject, name: str, arguments: Arguments) -> Selection | None:
+    first, target = arguments[:2]
+    shapes = dict.fromkeys((tuple(target.shape), tuple(first.shape), tuple(first.shape[:-1]), tuple(first.shape[:1])))
+    dtypes = (torch.bool, subject.form.dtype) if EXTRAS[name] == "mask" else (subject.form.dtype,)
+    for shape in shapes:
+        for dtype in dtypes:
+            way = Selection(name, EXTRAS[name], shape, dtype)
+            with contextlib.suppress(SubjectError, Skip):
+                ones: dict[str, Any] = {name: torch.ones(shape, dtype=dtype)}
+                plain = subject(*arguments, **ones)
+                if plain.ndim and plain.shape != subject(*arguments).shape:
+                    continue  # it was broadcast
+                return _turned(subject, way, arguments)
+    return None
+
+
+def _turned(subject: Subject, way: Selection, arguments: Arguments) -> Selection:
+    """Return the way to use a mask, inverted if True hides an entry."""
+    keep = half(way.shape)
+    if way.what == "mask" and not subject.form.numpy and keep.numel() > 1:
+        _, options = way.keeping(keep, arguments)
+        _, gradient = subject.gradient(*arguments, **options)
+        counted = way.spread(keep, gradient, subject.form.axis)
+        if bool((gradient[counted] == 0).all()) and bool((gradient[~counted] != 0).any()):
+            return Selection(way.name, way.what, way.shape, way.dtype, inverted=True)
+    return way
+
+
+def _ignored(subject: Subject, arguments: Arguments) -> Selection | None:
+    """Return a module's or function's own label to ignore; −100 if the call may give one; else None."""
+    if len(arguments) != 2 or arguments[1].is_floating_point():
+        return None
+    label = getattr(subject.thing, "ignore_index", default_of(subject.thing, "ignore_index"))
+    given = label is None
+    if label is inspect.Parameter.empty or not (given or type(label) is int):
+        return None
+    shape = tuple(arguments[1].shape)
+    way = Selection("ignore_index", "ignore_index", shape, label=-100 if given else label, given=given)
+    if 0 <= way.label < subject.form.shape[subject.form.axis]:
+        return None  # drawn labels have this class
+    try:
+        marked, options = way.keeping(half(shape), arguments)
+        subject(*marked, **options)
+    except (SubjectError, Skip):
+        return None
+    return way

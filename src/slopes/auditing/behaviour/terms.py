@@ -1,0 +1,120 @@
+"""Check of the terms that a loss adds up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from slopes.auditing.behaviour.batches import close, several, twice
+from slopes.auditing.report import Finding, Skip, about
+from slopes.auditing.subject import Arguments, Subject, SubjectError
+
+
+@about("loss", unless=("connectivity", "reduction", "accumulation"))
+def term_balance(subject: Subject) -> Iterator[Finding]:
+    """Check that declared terms add up to the loss, with gradient shares that do not depend on the batch size."""
+    terms = dict(subject.declared.terms) or _of_result(subject)
+    if len(terms) < 2:
+        raise Skip("declare the terms that it adds up, terms={name: function}, to see how they compare")
+    subject = several(subject)
+    arguments = subject.draw()
+    parts = {name: _as(subject, term) for name, term in terms.items()}
+    if subject.declared.terms:
+        finding = _not_added(subject, parts, arguments)
+        if finding is not None:
+            yield finding
+            return
+    if subject.form.numpy:
+        raise Skip("it computes in NumPy, which has no gradients")
+    try:
+        yield from _shares(subject, parts, arguments)
+    except SubjectError as error:
+        raise Skip(f"a term raises {error}") from None
+
+
+def _as(subject: Subject, term: Callable[..., Any]) -> Subject:
+    """Return a term as a subject with the arguments of the whole loss."""
+    return subject.having(reduction=None).like(thing=term, notes={})
+
+
+def _of_result(subject: Subject) -> dict[str, Callable[..., Any]]:
+    """Return the terms of a loss that returns them by name, beside the whole."""
+    came = subject.raw(*subject.draw())
+    if not isinstance(came, Mapping):
+        return {}
+    names = [name for name, x in came.items() if name != "loss" and isinstance(x, Tensor) and x.requires_grad]
+    return {str(name): lambda *given, _name=name, **options: subject.thing(*given, **options)[_name] for name in names}
+
+
+def _not_added(subject: Subject, parts: dict[str, Subject], arguments: Arguments) -> Finding | None:
+    values = {name: float(part.total(*arguments).detach()) for name, part in parts.items()}
+    whole = float(subject.total(*arguments).detach())
+    if close(whole, sum(values.values())):
+        return None
+    return Finding(
+        "term_balance",
+        "the declared terms do not add up to the loss",
+        subject.code(arguments, subject.call),
+        "declare each term with its factor, as it enters the sum; or a term is missing from the sum",
+        came=f"{whole:.6g}",
+        expected=" + ".join(f"{value:.6g} ({name})" for name, value in values.items()),
+    )
+
+
+def _shares(subject: Subject, parts: dict[str, Subject], arguments: Arguments) -> Iterator[Finding]:
+    """Compare the terms' gradients, and their change with the size of the batch and of a row."""
+    sizes = _norms(parts, arguments)
+    if min(sizes.values()) == 0 or any(x != x for x in sizes.values()):
+        return
+    names = sorted(sizes, key=lambda name: sizes[name])
+    total = sum(sizes.values())
+    subject.facts.append(
+        "its terms' gradients: " + ", ".join(f"{name} {100 * sizes[name] / total:.3g} %" for name in reversed(names))
+    )
+    for what, larger, severity in _larger(subject, arguments):
+        grown = _norms(parts, larger)
+        factors = {name: grown[name] / sizes[name] for name in names}
+        first, last = (choose(names, key=lambda name: factors[name]) for choose in (max, min))
+        if factors[last] > 0 and factors[first] / factors[last] > 1.9:
+            ratio = factors[first] / factors[last]
+            yield Finding(
+                "term_balance",
+                f"the share of {first} against {last} grows {ratio:.3g}-fold where {what}",
+                _code(subject, what),
+                "reduce all terms alike, by a mean over the rows, so that their factor means the same for every size",
+                severity=severity,
+                came=f"{first} : {last} = {sizes[first] / sizes[last]:.4g}, and then {grown[first] / grown[last]:.4g}",
+                expected="the same balance",
+            )
+            return
+    if sizes[names[0]] < 1e-4 * sizes[names[-1]]:
+        yield Finding(
+            "term_balance",
+            f"the gradient of {names[0]} is {sizes[names[0]] / sizes[names[-1]]:.2g} of that of {names[-1]}",
+            subject.code(arguments, subject.call),
+            "give it a factor, or leave it out: at this size it changes nothing",
+            severity="note",
+        )
+
+
+def _norms(parts: dict[str, Subject], arguments: Arguments) -> dict[str, float]:
+    return {name: float(part.gradient(*arguments)[1].norm()) for name, part in parts.items()}
+
+
+def _larger(subject: Subject, arguments: Arguments) -> Iterator[tuple[str, Arguments, str]]:
+    """Yield the batch twice, and if entries are treated alike, rows or images of twice the length."""
+    yield "the batch is taken twice", twice(arguments), "warning"
+    kind = subject.form.kind
+    assert kind is not None
+    if not kind.rowwise and len(subject.form.shape) > 1:
+        yield "each row is twice as long", tuple(torch.cat([x, x], -1) for x in arguments), "note"
+
+
+def _code(subject: Subject, what: str) -> str:
+    small = subject.draw(rows=2)
+    axis = 0 if "batch" in what else -1
+    double = [f"{name} = torch.cat([{name}, {name}], {axis})" for name in subject.form.names]
+    return subject.code(small, f"print({subject.call})", *double, subject.call)

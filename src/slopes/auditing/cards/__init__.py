@@ -1,0 +1,23 @@
+"""Checks of a card: against exact arithmetic, its own claims, and its equivalents in other libraries."""
+
+from slopes.auditing.cards.claims import claims, minimum, peers
+from slopes.auditing.cards.contract import dtype_and_shape, inputs_written, parameters_refused, shapes_refused
+from slopes.auditing.cards.numerics import derivative, finite, numpy_equals_torch, slope_precision, value_precision
+from slopes.auditing.report import Check
+
+__all__ = ["CHECKS"]
+
+CHECKS: list[Check] = [
+    dtype_and_shape,
+    inputs_written,
+    shapes_refused,
+    parameters_refused,
+    finite,
+    value_precision,
+    slope_precision,
+    derivative,
+    numpy_equals_torch,
+    claims,
+    minimum,
+    peers,
+]

@@ -1,0 +1,253 @@
+"""Checks of a card's own statements: its claims, its definition, its minimum, and its peers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from slopes.auditing.cards import libraries
+from slopes.auditing.cards.cases import Subject, peak, source
+from slopes.auditing.report import Finding, Skip
+from slopes.card import Loss, Map
+
+LINE = np.linspace(-12, 12, 4801)  #: numbers at which claims are tried; for a loss, predictions
+SLACK = 1e-7  #: tolerance of a claimed number, which has eight digits
+
+
+def claims(subject: Subject) -> Iterator[Finding]:
+    """Check that each claim holds, with the tightest numbers, and that the definition gives the body's values."""
+    stated = subject.card.claims.stated() if not subject.card.bound else {}  # claims are made at the defaults
+    for name, claimed in stated.items():
+        refuted = CLAIM_CHECKS[name](subject, claimed)
+        if refuted:
+            yield Finding(
+                "claims",
+                f"claims {name}={claimed!r}, but {refuted}",
+                f"{subject.name}.claims.{name}",
+                "correct the claim, or the function",
+            )
+    yield from _definition(subject)
+
+
+def _curve(subject: Subject, result: str = "value") -> tuple[Any, Any]:
+    """Return (x, results) on the line for claims; for rows x is the first logit, and the others are 0."""
+    card: Any = subject.card
+    if isinstance(card, Loss):
+        settings = card.settings
+        x = np.linspace(0.001, 0.999, 999) if card.kind.space_of(settings).is_probability else LINE
+        _, lines = card.kind.curve(x, settings)
+        came = subject.call(result, next(iter(lines.values())))
+        return x, came[..., 0] if result == "slope" and card.rowwise else came
+    if isinstance(card, Map):
+        return LINE, card.curve_of(LINE)[result == "slope"]
+    return LINE, subject.call(result, (LINE,))
+
+
+def _range(subject: Subject, claimed: tuple[float, float]) -> str | None:
+    _, values = _curve(subject)
+    far = np.array([-1e300, -1e4, 1e4, 1e300])
+    outer = values if isinstance(subject.card, (Loss, Map)) else np.concatenate([values, subject.call("value", (far,))])
+    low, high = float(np.min(outer)), float(np.max(outer))
+    if low < claimed[0] - SLACK or high > claimed[1] + SLACK:
+        return f"its values reach from {low!r} to {high!r}"
+    loose = [
+        abs(reached - bound) > 1e-3 for reached, bound in ((low, claimed[0]), (high, claimed[1])) if abs(bound) < np.inf
+    ]
+    return f"its values only reach from {low!r} to {high!r}" if any(loose) else None
+
+
+def _zero(subject: Subject, claimed: float) -> str | None:
+    came = float(subject.call("value", (np.array(0.0),)))
+    return None if abs(came - claimed) <= 1e-15 else f"the value at 0 is {came!r}"
+
+
+def _lipschitz(subject: Subject, claimed: float) -> str | None:
+    _, slopes = _curve(subject, "slope")
+    steepest = float(np.max(abs(slopes)))
+    if steepest > claimed + SLACK:
+        return f"its slope reaches {steepest!r}"
+    return f"its slope only reaches {steepest!r}" if steepest < claimed - 1e-4 else None
+
+
+def _monotone(subject: Subject, claimed: bool) -> str | None:
+    x, values = _curve(subject)
+    falls = np.diff(values) < 0
+    if claimed == bool(falls.any()):
+        return f"it falls at {float(x[:-1][falls][0])!r}" if claimed else "it never falls"
+    return None
+
+
+def _symmetry(subject: Subject, claimed: str) -> str | None:
+    if claimed not in ("odd", "even"):
+        return "a symmetry is 'odd' or 'even'"
+    sign = -1 if claimed == "odd" else 1
+    mirrored = sign * subject.call("value", (-LINE,))
+    values = subject.call("value", (LINE,))
+    off = abs(values - mirrored) > 1e-15 * abs(values)
+    return (
+        f"at {float(LINE[off][0])!r} it is {float(values[off][0])!r} and its mirror image {float(mirrored[off][0])!r}"
+        if off.any()
+        else None
+    )
+
+
+def _convex(subject: Subject, claimed: bool) -> str | None:
+    x, slopes = _curve(subject, "slope")
+    falls = np.diff(slopes) < -1e-12
+    if claimed == bool(falls.any()):
+        return f"its slope falls at {float(x[:-1][falls][0])!r}" if claimed else "its slope never falls"
+    return None
+
+
+def _kinks(subject: Subject, claimed: tuple[float, ...]) -> str | None:
+    for kink in claimed:
+        sides = [float(_slope_at(subject, kink + step)) for step in (-1e-9, 1e-9)]
+        if abs(sides[0] - sides[1]) < 1e-6:
+            return f"the slope on both sides of {kink} is {sides[0]!r}"
+    x, slopes = _curve(subject, "slope")
+    jumps = [
+        float(at) for at in x[:-1][abs(np.diff(slopes)) > 0.05] if not any(abs(at - kink) < 0.02 for kink in claimed)
+    ]
+    return f"its slope also jumps at {jumps[0]!r}" if jumps else None
+
+
+def _slope_at(subject: Subject, x: float) -> Any:
+    if isinstance(subject.card, Map):
+        return subject.card.curve_of(np.array([x]))[1][0]
+    arguments: tuple[Any, ...] = (np.array([x]),)
+    if isinstance(subject.card, Loss):
+        _, lines = subject.card.kind.curve(arguments[0], subject.card.settings)
+        arguments = next(iter(lines.values()))
+    return subject.call("slope", arguments)[0]
+
+
+def _minimum(subject: Subject, claimed: float) -> str | None:
+    """Leave it to the check `minimum`."""
+
+
+def _ulps(subject: Subject, claimed: float) -> str | None:
+    from slopes.auditing.cards.numerics import ULPS
+
+    return None if claimed > ULPS else f"{ULPS:g} are allowed anyway"
+
+
+CLAIM_CHECKS: dict[str, Callable[[Subject, Any], str | None]] = {
+    "range": _range,
+    "zero": _zero,
+    "lipschitz": _lipschitz,
+    "monotone": _monotone,
+    "symmetry": _symmetry,
+    "convex": _convex,
+    "kinks": _kinks,
+    "minimum": _minimum,
+    "ulps": _ulps,
+}
+
+
+def _definition(subject: Subject) -> Iterator[Finding]:
+    if subject.card.textbook is subject.card.body:
+        return
+    arguments = subject.inputs(np.float64)
+    chosen = np.ones(len(arguments[0]), bool)
+    if not subject.card.rowwise:
+        chosen = (
+            np.max([abs(argument) for argument in arguments], axis=0) <= 16
+        )  # further out a definition may cancel for ever
+    elif subject.card.family != "loss":
+        arguments = arguments[:1]
+    arguments = tuple(argument[chosen] for argument in arguments)
+    textbook = np.asarray(subject.exactly.definition(*arguments, **subject.options))
+    body = np.asarray(subject.exactly(*arguments, **subject.options))
+    off = np.frompyfunc(lambda a, b: bool(a == a and abs(a - b) > abs(b) * 1e-20), 2, 1)(textbook, body).astype(bool)
+    if off.any():
+        index = peak(off)
+        yield Finding(
+            "claims",
+            f"the definition gives {textbook[index]!s:.22} where the body gives {body[index]!s:.22}",
+            f"slopes.exact({subject.name}).definition at {[argument[index[0]].tolist() for argument in arguments]}",
+            "one of the two is wrong: compare both with the paper",
+        )
+
+
+def minimum(subject: Subject) -> Iterator[Finding]:
+    """Check that a loss is never below its claimed minimum, and attains it at a perfect prediction."""
+    card: Any = subject.card
+    if not isinstance(card, Loss) or card.claims.minimum is None:
+        raise Skip("not a loss that claims a minimum")
+    least = card.claims.minimum
+    values = subject.call("value", subject.inputs(np.float64))
+    if float(np.nanmin(values)) < least - 1e-12:
+        index = peak(-values)
+        yield Finding(
+            "minimum",
+            f"is {float(values[index])!r}, below the minimum of {least!r}",
+            f"{subject.name}({subject.show(index, np.float64)}, reduction='none')",
+            "look at the sign, and at the order of prediction and target",
+        )
+    arguments = card.kind.perfect(subject.rng, card.settings)
+    perfect = card(*arguments, reduction="none")
+    if np.isnan(perfect).any() and subject.faulty:
+        return  # reported already, as not finite
+    if not np.allclose(perfect, least, rtol=0, atol=1e-12):
+        worst = peak(abs(perfect - least))
+        yield Finding(
+            "minimum",
+            f"is {float(perfect[worst])!r} at a perfect prediction, not {least!r}",
+            f"{subject.name}({', '.join(map(source, arguments))}, reduction='none')",
+            "the loss must be least where prediction and target agree; claim minimum=None if it need not",
+        )
+
+
+def peers(subject: Subject) -> Iterator[Finding]:
+    """Check that peers give the same results, away from the tails where peers lose their digits."""
+    if not subject.card.same_as:
+        raise Skip("the card names no peers")
+    if subject.card.switched or any(
+        name not in peer.same for name in subject.card.bound for peer in subject.card.same_as.values()
+    ):
+        raise Skip("peers are named for other parameters")
+    absent = []
+    for library, peer in subject.card.same_as.items():
+        try:
+            libraries.load(library)
+        except ImportError:
+            absent.append(library)
+            continue
+        yield from _compare_with_peer(subject, library, peer.same)
+    if len(absent) == len(subject.card.same_as):
+        raise Skip(f"not installed: {', '.join(absent)}")
+
+
+def _compare_with_peer(subject: Subject, library: str, expression: str) -> Iterator[Finding]:
+    card: Any = subject.card
+    rng = subject.rng
+    arguments: tuple[Any, ...]
+    if isinstance(card, Loss):
+        arguments = card.kind.sample(rng, (50, 5), card.settings)
+    else:
+        arguments = (np.concatenate([np.linspace(-3, 3, 250), rng.uniform(-3, 3, 250)]).reshape(-1, 10),)
+    mine = card(*arguments, reduction="none") if isinstance(card, Loss) else card(*arguments)
+    try:
+        theirs, _ = libraries.call(card, library, arguments)
+    except AttributeError as error:  # another version of the library, or a misspelt name
+        yield Finding(
+            "peers",
+            f"nothing was compared with {library}: {error}",
+            f"{library}.{expression}",
+            "install the version that has it, or correct the name",
+            severity="note",
+        )
+        return
+    if not libraries.agrees(library, theirs, mine):
+        if theirs.shape != mine.shape:  # it reduces
+            theirs, mine = np.mean(theirs), np.mean(mine)
+        index = peak(abs(theirs - mine))
+        shown = [np.asarray(a)[index[: np.ndim(a)]].tolist() for a in arguments] if index else "random arguments"
+        yield Finding(
+            "peers",
+            f"is {float(mine[index])!r} where {library}.{expression} is {float(theirs[index])!r}",
+            f"{subject.name} and {library}.{expression} at {shown}",
+            "correct the function, or name the peer and its arguments as they are",
+        )

@@ -1,0 +1,327 @@
+"""Checks of value and slope against exact arithmetic, and of the torch reading against the NumPy reading."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from slopes.auditing.cards.cases import DTYPES, Subject, peak, source
+from slopes.auditing.report import Finding, Skip, about
+from slopes.card import Activation, Loss, Map
+from slopes.domains import Interval
+from slopes.kinds.spaces import Space
+
+ULPS = 4.0  #: allowed error of a card, unless it claims more
+
+
+def ulp(x: float, dtype: Any) -> float:
+    """Return the unit in the last place of a finite number in the dtype."""
+    info = np.finfo(dtype)
+    return math.ldexp(1.0, max(math.frexp(x)[1] - info.nmant - 1, info.minexp - info.nmant))
+
+
+def ulps(result: Any, exact: Any, dtype: Any) -> Any:
+    """Return the error of each entry in ulps of the exact result; inf if only one of both is finite."""
+    bound = float(np.finfo(dtype).max)
+
+    def measure(came: Any, wanted: Any) -> float:
+        if wanted != wanted or came != came:
+            return 0.0 if wanted != wanted and came != came else np.inf
+        if abs(wanted) > bound:
+            return 0.0 if abs(came) >= bound and (came > 0) == (wanted > 0) else np.inf
+        if abs(came) == np.inf:
+            return np.inf
+        return float(abs(float(came) - wanted) / ulp(float(wanted), dtype))
+
+    with np.errstate(all="ignore"):
+        return np.frompyfunc(measure, 2, 1)(np.asarray(result, dtype), exact).astype(float)
+
+
+def _spell(dtype: Any) -> str:
+    return str(np.dtype(dtype).name)
+
+
+def finite(subject: Subject) -> Iterator[Finding]:
+    """Check that value and slope are finite where the exact ones are, the limit at ±inf, and NaN for NaN."""
+    told = False  # a fault of both dtypes, or of value and slope, is one fault
+    for dtype in DTYPES:
+        for result in ("value", "slope"):
+            came = np.asarray(subject.call(result, subject.inputs(dtype)))
+            exact = subject.exact(result, dtype)
+            bad = np.asarray(abs(exact) <= float(np.finfo(dtype).max), dtype=bool) & ~np.isfinite(came)
+            subject.report(result, dtype, bad)
+            if bad.any() and not told:
+                told = True
+                index = peak(bad)
+                yield Finding(
+                    "finite",
+                    f"{_spell(dtype)} {result} is {float(came[index])!r} where exact is {_digits(exact[index])} "
+                    f"({int(bad.sum())} of {bad.size} points)",
+                    _reproduce(subject, result, index, dtype),
+                    "write it so that no intermediate result overflows, such as exp of −|x| alone",
+                )
+    yield from _specials(subject)
+
+
+def _specials(subject: Subject) -> Iterator[Finding]:
+    card: Any = subject.card
+    if not isinstance(card, Activation) or isinstance(card, Map):
+        return
+    for result in ("value", "slope") if card.slope_body else ("value",):
+        for x in (np.inf, -np.inf, np.nan):
+            wanted = np.nan if x != x else _limit(subject.oracle(result), float(np.sign(x)))
+            if wanted is None:
+                continue
+            came = float(subject.call(result, (x,)))
+            if not (came == wanted or (came != came and wanted != wanted) or abs(came - wanted) <= 1e-15 * abs(wanted)):
+                yield Finding(
+                    "finite",
+                    f"{result} at {x} is {came}, the limit is {wanted}",
+                    f"{subject.name}{'' if result == 'value' else '.slope'}(float('{x}'))",
+                    "avoid 0 · inf and inf − inf: hold the argument, or multiply last",
+                )
+
+
+def _limit(oracle: Any, sign: float) -> float | None:
+    """Return the limit at an infinity, judged by two far points; None if there is none."""
+    near, far = (oracle(sign * size) for size in (1e60, 1e80))
+    if abs(far) > 1e30:
+        return float(np.copysign(np.inf, float(far)))
+    if max(abs(near), abs(far)) < 1e-30:
+        return 0.0
+    return float(far) if abs(near - far) <= 1e-15 * abs(far) else None
+
+
+def value_precision(subject: Subject) -> Iterator[Finding]:
+    """Check that values lie within 4 units in the last place of the exact ones."""
+    yield from _precision(subject, "value")
+
+
+def slope_precision(subject: Subject) -> Iterator[Finding]:
+    """Check that slopes lie within 4 units in the last place of the exact ones."""
+    yield from _precision(subject, "slope")
+
+
+def _precision(subject: Subject, result: str) -> Iterator[Finding]:
+    told = False
+    for dtype in DTYPES:
+        errors, allowed, exact, came = errors_of(subject, result, dtype)
+        excess = np.where(errors > allowed, errors, 0.0)
+        subject.report(result, dtype, excess > 0)
+        if excess.any() and not told:
+            told = True
+            index = peak(excess)
+            yield Finding(
+                f"{result}_precision",
+                f"{_spell(dtype)} {result} is {float(came[index])!r}, exact is {_digits(exact[index])}: off by "
+                f"{errors[index]:.3g} units in the last place, {allowed[index]:.3g} are allowed "
+                f"({int((excess > 0).sum())} of {excess.size} points)",
+                _reproduce(subject, result, index, dtype),
+                "look for a difference of nearly equal numbers, and use the primitive that avoids it "
+                "(expm1, log1p, ndtr, softplus, log_softmax)",
+            )
+
+
+def errors_of(subject: Subject, result: str, dtype: Any) -> tuple[Any, Any, Any, Any]:
+    """Return (errors in ulps, allowed errors, exact results, results) at the subject's points."""
+    came = np.asarray(subject.call(result, subject.inputs(dtype)))
+    exact = subject.exact(result, dtype)
+    errors = ulps(came, exact, dtype)
+    errors[subject.reported(result, dtype, errors.shape)] = 0.0
+    errors[np.isinf(errors)] = 0.0  # `finite` reports them
+    condition = np.asarray(subject.conditioning(result, dtype))
+    allowed = np.broadcast_to(max(subject.card.claims.ulps or 0.0, ULPS) * (1 + condition), errors.shape).copy()
+    _allow_near_roots(subject, result, dtype, exact, errors, allowed)
+    if result == "slope" and subject.card.slope_body is None:  # differences straddle a kink
+        for index in zip(*np.nonzero(errors > allowed), strict=True):
+            if _at_a_kink(subject, index, float(came[index])):
+                errors[index] = 0.0
+    return errors, allowed, exact, came
+
+
+def _allow_near_roots(subject: Subject, result: str, dtype: Any, exact: Any, errors: Any, allowed: Any) -> None:
+    """Allow 4 eps of the terms near a root other than 0, where they cancel by nature.
+
+    The same holds where the result turns within a unit of x, as a sine far out does near its roots.
+
+    A root is near if 0 lies no nearer, or within a unit or a quarter of a prediction. The size of the terms is the
+    change of the result across the root, from as near as can be: x·f′(x), or for a prediction the change over two of
+    its units. A loss that is 0 at a point and at twice the distance has a hinge between them, where the terms cancel
+    alike.
+    """
+    entries = np.nonzero(errors > allowed)
+    if subject.card.rowwise or not entries[0].size:
+        return
+    space = subject.card.kind.space_of(subject.card.settings) if isinstance(subject.card, Loss) else None
+    first, *rest = (argument[entries] for argument in subject.inputs(dtype))
+    x, most = first.astype(float), float(np.finfo(float).max)
+    bounded = None if space is None else distance_to_bound(space, x)
+    reach = abs(x) if space is None else np.maximum(abs(x) / 4, 1.0) if bounded is None else bounded
+    unit = np.array([ulp(float(value), dtype) for value in exact[entries]])
+
+    def results(shares: Iterable[float]) -> Any:
+        with np.errstate(over="ignore"):
+            ends = [np.clip(x + share * reach, -most, most) for share in shares]
+        return np.stack([subject.oracle(result)(end, *rest, **subject.options) for end in ends])
+
+    for share in (1.0, 0.5, 0.125):  # the nearest counts; a convex function may have two roots within the farthest
+        ends = results((-share, share))
+        around = np.concatenate([exact[entries][None], ends])
+        least, largest = np.min(around, axis=0), np.max(around, axis=0)
+        crossed = np.asarray(least * largest < 0, dtype=bool)
+        if space and bounded is None:  # at twice the distance there would be the bound
+            flat = np.any((ends == 0) & (results((-2 * share, 2 * share)) == 0), axis=0)
+            crossed |= np.asarray(flat & (around[0] != 0), dtype=bool)
+        terms = (largest - least) / (share if space else 2 * share) * ULPS * float(np.finfo(dtype).eps)
+        allowed[tuple(places[crossed] for places in entries)] = np.asarray(terms / unit, dtype=float)[crossed]
+    if space is None:  # where numbers nearby have half or twice the result, it turns too fast for the digits of x
+        beside = [first, first]
+        for side in (-np.inf, np.inf) * 2:
+            beside.append(np.nextafter(beside[-2], dtype(side), dtype=dtype))
+        middle = exact[entries]
+        others = np.stack([subject.oracle(result)(end, *rest, **subject.options) for end in beside[2:]])
+        largest = np.maximum(abs(middle), np.max(abs(others), axis=0))
+        turns = np.asarray(np.max(abs(others - middle), axis=0) > largest / 2, dtype=bool)
+        chosen = tuple(places[turns] for places in entries)
+        terms = largest * ULPS * float(np.finfo(dtype).eps) / unit
+        allowed[chosen] = np.maximum(allowed[chosen], np.asarray(terms, dtype=float)[turns])
+
+
+def distance_to_bound(space: Space, x: Any) -> Any:
+    """Return half the distance from each prediction to the bound of its space; None without a bound, or for one of 0.
+
+    Towards a bound of 0 numbers get ever finer, so that it is never near.
+    """
+    if space.is_probability:
+        return np.minimum(x, 1 - x) / 2
+    return (x - space.low) / 2 if -np.inf < space.low < 0 and space.open else None
+
+
+@about(slow=True)
+def derivative(subject: Subject) -> Iterator[Finding]:
+    """Check that the derivative is the body's in exact arithmetic, also at parameters other than the defaults."""
+    if subject.card.slope_body is None:
+        raise Skip("the card has no derivative of its own")
+    others = {
+        name: parameter.domain.other(subject.card.settings[name])
+        for name, parameter in subject.card.parameters.items()
+        if isinstance(parameter.domain, Interval)
+    }
+    yield from _wrong_slopes(subject)
+    if others:
+        yield from _wrong_slopes(Subject(subject.card.with_(**others), subject.seed))
+
+
+def _wrong_slopes(subject: Subject) -> Iterator[Finding]:
+    slopes, expected = subject.exact("slope", np.float64), subject.exact("difference", np.float64)
+    with np.errstate(invalid="ignore"):  # differences are NaN at a jump
+        off = np.frompyfunc(lambda a, b: float(abs(a - b) / max(abs(a), abs(b), 1e-300)), 2, 1)(slopes, expected)
+    off = off.astype(float)
+    for index in zip(*np.nonzero(off > 1e-9), strict=True):
+        if _at_a_kink(subject, index, slopes[index]) or _by_calculus(subject, index, slopes[index]):
+            off[index] = 0.0
+    if (off > 1e-9).any():
+        index = peak(off)
+        yield Finding(
+            "derivative",
+            f"the derivative is {_digits(slopes[index])} where the body's slope is {_digits(expected[index])} "
+            f"({int((off > 1e-9).sum())} of {off.size} points)",
+            _reproduce(subject, "slope", index, np.float64),
+            "derive the body again, or drop the derivative and let autograd find it",
+        )
+
+
+def _by_calculus(subject: Subject, index: tuple[Any, ...], slope: Any) -> bool:
+    """Whether the rules of calculus give this slope; a period shorter than its step misleads a difference."""
+    if subject.card.rowwise:
+        return False
+    arguments = (np.array([argument[index].item()]) for argument in subject.inputs(np.float64))
+    right = subject.exactly.tangent(*arguments, **subject.options)[0]
+    return bool(abs(right - slope) <= 1e-9 * max(abs(right), abs(slope)))
+
+
+def _at_a_kink(subject: Subject, index: tuple[Any, ...], slope: Any) -> bool:
+    """Whether the body has two slopes there, and the card takes one between them."""
+    if subject.card.rowwise:
+        return False
+    first, *rest = (argument[index].item() for argument in subject.inputs(np.float64))
+    step = max(abs(first), 1e-30) * 1e-9
+    left, right = (
+        subject.exactly.difference(
+            *(np.array([argument]) for argument in (first + side * step, *rest)), **subject.options
+        )[0]
+        for side in (-1, 1)
+    )
+    jumps = abs(right - left) > 1e-6 * max(abs(left), abs(right))
+    slack = 1e-6 * max(abs(left), abs(right))
+    return bool(jumps and min(left, right) - slack <= slope <= max(left, right) + slack)
+
+
+def numpy_equals_torch(subject: Subject) -> Iterator[Finding]:
+    """Check that the torch reading gives NumPy's value, slope and, by autograd, gradient."""
+    try:
+        import torch
+    except ImportError:
+        raise Skip("torch is not installed") from None
+    for dtype in DTYPES:
+        tensors = [torch.from_numpy(np.array(argument)) for argument in subject.inputs(dtype)]
+        leaf = tensors[0].requires_grad_()
+        cotangent = tensors.pop() if isinstance(subject.card, Map) else None
+        output = subject.call("value", tuple(tensors))
+        (gradient,) = torch.autograd.grad(output, leaf, torch.ones_like(output) if cotangent is None else cotangent)
+        for result, came in (("value", output.detach().numpy()), ("slope", gradient.numpy())):
+            if any(known == result for known, _ in subject.faulty):
+                continue  # reported already, by the check of its precision
+            mine = np.asarray(subject.call(result, subject.inputs(dtype)))
+            exact = subject.exact(result, dtype)
+            if came.shape != mine.shape:
+                yield _differs(subject, result, dtype, f"has shape {came.shape} in torch and {mine.shape} in NumPy")
+                continue
+            error, base = ulps(came, exact, dtype), ulps(mine, exact, dtype)
+            _, allowed, _, _ = errors_of(subject, result, dtype)
+            _allow_near_roots(subject, result, dtype, exact, error, allowed)
+            if isinstance(subject.card, Map) and result == "slope":
+                allowed = _allow_terms(subject, dtype, exact, allowed)
+            bad = (error > 2 * allowed) & (error > 4 * base)
+            if bad.any():
+                index = peak(bad)
+                yield _differs(
+                    subject, result, dtype,
+                    f"is {float(came[index])!r} in torch and {float(mine[index])!r} in NumPy, "
+                    f"exact is {_digits(exact[index])}", index,
+                )  # fmt: skip
+
+
+def _allow_terms(subject: Subject, dtype: Any, exact: Any, allowed: Any) -> Any:
+    """Allow eps of the largest cotangent, because a pulled-back cotangent may cancel."""
+    unit = np.frompyfunc(lambda v: ulp(float(v), dtype), 1, 1)(exact).astype(float)
+    with np.errstate(over="ignore"):
+        return np.maximum(allowed, allowed * float(np.finfo(dtype).eps) * 2 / unit)
+
+
+def _differs(subject: Subject, result: str, dtype: Any, how: str, index: tuple[int, ...] | None = None) -> Finding:
+    where = "" if index is None else subject.show(index, dtype)
+    return Finding(
+        "numpy_equals_torch",
+        f"{_spell(dtype)} {result} {how}",
+        f"x = {where}; compare {subject.name} at x and at torch.tensor(x)",
+        "write the body in slopes.ops alone, without a branch on the type of its argument",
+    )
+
+
+def _reproduce(subject: Subject, result: str, index: tuple[int, ...], dtype: Any) -> str:
+    method = "" if result == "value" else ".vjp" if isinstance(subject.card, Map) else ".slope"
+    options = ", reduction='none'" if isinstance(subject.card, Loss) else ""
+    arguments = subject.show(index, dtype)
+    if isinstance(subject.card, Map) and result == "value":
+        arguments = source(subject.inputs(dtype)[0][index[0]], dtype)
+    return f"{subject.name}{method}({arguments}{options})"
+
+
+def _digits(x: Any) -> str:
+    from slopes.readings.exact import context
+
+    return str(context.nstr(x, 12))

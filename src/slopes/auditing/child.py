@@ -1,0 +1,157 @@
+"""Audit of an object in a file, in a child process that may hang or die without harm.
+
+The parent sends a job (pickled) and reads lines of JSON: the name of each check as it begins, and finally the report or
+the error in the job. The child ends with its parent, and in any case when its time is over.
+"""
+
+from __future__ import annotations
+
+import builtins
+import faulthandler
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from slopes import loading
+from slopes.auditing.report import Finding, Report
+
+#: stages of a child before the first check, in a report's words
+STARTING, CALLING = "while its file was run", "when it was first called"
+
+
+def audit(spec: str, declared: Mapping[str, Any], *, time_limit: float, **options: Any) -> Report:
+    """Return the report on an object in a file, which runs in its own process."""
+    try:
+        job = pickle.dumps({"spec": spec, "declared": dict(declared), "time_limit": time_limit, **options})
+    except Exception as error:
+        raise TypeError(
+            f"audit: a file is audited in a process of its own, to which this cannot be sent: {error}; "
+            "name it by text, as in against='my_losses.py:reference', or audit the imported object"
+        ) from error
+    with tempfile.TemporaryDirectory() as folder:
+        return _supervised(spec, job, Path(folder), time_limit)
+
+
+def _supervised(spec: str, job: bytes, folder: Path, time_limit: float) -> Report:
+    told, trace = folder / "told", folder / "trace"
+    told.touch()
+    with trace.open("wb") as errors:
+        child = subprocess.Popen(  # -P: nothing of the working directory is imported by surprise
+            [sys.executable, "-P", "-m", __name__, str(told)],
+            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        )  # fmt: skip
+        assert child.stdin is not None
+        hung = False
+        try:
+            with suppress(BrokenPipeError):
+                child.stdin.write(len(job).to_bytes(8, "big") + job)
+                child.stdin.flush()
+            child.wait(time_limit + 300.0)  # time to import torch, which the limit does not count
+        except subprocess.TimeoutExpired:
+            hung = True
+        finally:
+            _end(child)
+    lines = [json.loads(line) for line in told.read_text().splitlines()]
+    last = lines[-1] if lines else {"check": STARTING}
+    if "report" in last:
+        return Report.from_json(json.dumps(last["report"]))
+    if "error" in last:
+        raise _known_error(last["error"])(last["message"])
+    errors_text = trace.read_text(errors="replace")
+    hung = hung or "Timeout (" in errors_text
+    return _lost(spec, last["check"], hung, child.returncode, errors_text, time_limit)
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """Kill the child and every process in its group."""
+    with suppress(ProcessLookupError, PermissionError, AttributeError):
+        os.killpg(child.pid, signal.SIGKILL)
+    with suppress(ProcessLookupError):
+        child.kill()
+    child.wait()
+    with suppress(OSError):
+        child.stdin.close()  # type: ignore[union-attr]
+
+
+def _known_error(name: str) -> type[Exception]:
+    kind = getattr(builtins, name, None)
+    return kind if isinstance(kind, type) and issubclass(kind, Exception) else ValueError
+
+
+def _lost(spec: str, check: str, hung: bool, status: int | None, trace: str, time_limit: float) -> Report:
+    """Return the report on a subject that made its process hang or die."""
+    where = check if check in (STARTING, CALLING) else f"in the check {check}"
+    line = _line_in(spec, trace)
+    at = f", at {line}" if line else ""
+    if hung:
+        what, repair = f"gives no answer within {time_limit:g} s {where}{at}", "look for a loop or a wait without end"
+    else:
+        told = f"by signal {signal.Signals(-status).name}" if status and status < 0 else f"with status {status}"
+        what = f"ends its process {told} {where}{at}"
+        repair = "look for sys.exit, os._exit, or a fault in compiled code"
+    finding = Finding("calling", what, f"slopes.audit({spec!r})", repair, came=what, expected="a tensor")
+    return Report(spec, [finding], ["calling"])
+
+
+def _line_in(spec: str, trace: str) -> str:
+    """Return the line of the user's file that ran last, from the trace of faulthandler."""
+    file, *_ = loading.parts(spec)
+    name = Path(str(file)).name
+    found = [line.strip() for line in trace.splitlines() if f'{name}"' in line]
+    if not found:
+        return ""
+    _, _, rest = found[0].partition('", ')
+    return f"{name}, {rest}"
+
+
+def main() -> None:
+    """Run the job from standard input, and write progress and result to the file `sys.argv[1]`."""
+    with open(sys.argv[1], "a", encoding="utf-8", buffering=1) as told:
+
+        def tell(**line: Any) -> None:
+            told.write(json.dumps(line) + "\n")
+
+        size = int.from_bytes(sys.stdin.buffer.read(8), "big")
+        payload = sys.stdin.buffer.read(size)
+        threading.Thread(target=_end_with_parent, daemon=True).start()
+        tell(check=STARTING)
+        import torch
+
+        torch.set_num_threads(min(torch.get_num_threads(), 2))
+        job = pickle.loads(payload)
+        faulthandler.enable()
+        faulthandler.dump_traceback_later(job.pop("time_limit"), exit=True)
+        from slopes.auditing.examination import examine
+
+        spec, declared = job.pop("spec"), job.pop("declared")
+        try:
+            thing = loading.find(spec)
+            tell(check=CALLING)
+            report = examine(thing, declared, spec=spec, watch=lambda name: tell(check=name), **job)
+        except Exception as error:
+            tell(error=type(error).__name__, message=str(error))
+        else:
+            tell(report=json.loads(report.to_json()))
+        sys.stdout.flush()
+        os._exit(0)  # without waiting for threads of the subject
+
+
+def _end_with_parent() -> None:
+    """Exit when standard input ends, which happens when the parent ends."""
+    with suppress(Exception):
+        sys.stdin.buffer.read()
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

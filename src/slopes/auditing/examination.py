@@ -1,0 +1,52 @@
+"""One audit, from an object to its report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from slopes.auditing import boosting, cards, own_data
+from slopes.auditing.behaviour import CHECKS, calling
+from slopes.auditing.discovery import subject_of
+from slopes.auditing.reference import comparison, fingerprint
+from slopes.auditing.report import Finding, Report, run
+from slopes.auditing.subject import Declared, SubjectError, expression_of, undisturbed
+from slopes.card import Card
+
+
+def examine(
+    thing: Any, declared: Mapping[str, Any], *, against: Any = None, quick: bool = False, seed: int = 0,
+    model: Any = None, batch: Any = None, spec: str | None = None, watch: Callable[[str], None] | None = None,
+) -> Report:  # fmt: skip
+    """Return the report on an object; `spec` is its name as text, and `watch` receives the name of each check."""
+    with undisturbed():
+        if declared.get("kind") in boosting.FRAMEWORKS:
+            return boosting.examine_objective(thing, declared, against=against, seed=seed, quick=quick, spec=spec)
+        try:
+            subject, facts = subject_of(thing, spec=spec, declared=Declared(**declared), seed=seed, quick=quick)
+        except SubjectError as error:
+            return _not_called(thing, spec, error)
+        compare = fingerprint if against is None else comparison(subject, against)
+        report = Report(subject.name, facts=facts)
+        if isinstance(thing, Card):
+            run(cards.cases.Subject(thing, seed, quick), cards.CHECKS, report, watch)
+        run(subject, CHECKS, report, watch)
+        run(subject, [compare], report, watch)
+        if model is not None or batch is not None:
+            own_data.look(subject, model, batch, report, watch)
+        run(subject, [calling], report, watch)  # last, because it reports oddities of all calls
+        report.facts.extend(subject.facts)
+    return report
+
+
+def _not_called(thing: Any, spec: str | None, error: SubjectError) -> Report:
+    """Return the report on a subject that raises for every way of calling it."""
+    name, _ = expression_of(thing, "loss", spec)
+    finding = Finding(
+        "calling",
+        f"raises {error}, however it is called",
+        error.code,
+        "say what it takes with kind= and space=, or make it take a prediction and a target alone "
+        "(functools.partial binds the rest)",
+    )
+    return Report(name, [finding], ["calling"])

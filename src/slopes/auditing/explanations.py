@@ -1,0 +1,36 @@
+"""The pages on the checks: why a fault matters, an example, and the repair."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+from slopes.auditing import cards
+
+
+def read_page(check: str) -> str:
+    """Return the page on a check, in Markdown; raise LookupError for a name that is no check."""
+    pages = _pages()
+    pages.update({function.__name__: pages["cards"] for function in cards.CHECKS})
+    if check not in pages:
+        near = difflib.get_close_matches(check, pages)
+        hint = f"did you mean {near[0]!r}?" if near else "`slopes explain` lists them."
+        raise LookupError(f"no check {check!r}; {hint}")
+    return pages[check].read_text(encoding="utf-8")
+
+
+def list_titles() -> dict[str, str]:
+    """Return the title of each page by the name of its check."""
+    titles = {}
+    for name, path in _pages().items():
+        line = path.read_text(encoding="utf-8").partition("\n")[0]
+        titles[name] = line.removeprefix("# ").removeprefix(f"{name}: ")
+    return titles
+
+
+def _pages() -> dict[str, Path]:
+    """Return the pages by name: in an installed package beside this file, in a clone in docs/audit."""
+    folder = Path(__file__).parent / "pages"
+    if not folder.is_dir():
+        folder = Path(__file__).parents[3] / "docs" / "audit"
+    return {path.stem: path for path in sorted(folder.glob("*.md")) if path.stem != "README"}

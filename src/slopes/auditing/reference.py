@@ -1,0 +1,373 @@
+"""Comparison of a subject with a reference: the given one, or the nearest card of the catalogue."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from slopes.auditing.discovery import default_of, keywords, subject_of
+from slopes.auditing.report import Finding, Skip, about
+from slopes.auditing.subject import Arguments, Declared, Subject, SubjectError
+from slopes.card import Activation, Card, Loss
+from slopes.domains import OneOf
+
+EXTREMES = (0.0, 1e-4, 30.0, 100.0, 1e3)
+REPAIR = "compare the two formulae term by term, and what each divides by"
+CLOSE = 0.02  #: largest distance of a subject from a similar card
+SAME = 1e-9  #: relative differences below it are rounding
+
+
+# ---------------------------------------------------------------------------------------------- against
+
+
+def comparison(subject: Subject, reference: Any) -> Callable[[Subject], Iterator[Finding]]:
+    """Return the check that the subject equals a reference in values, gradients, reductions and at extremes.
+
+    Raises the errors of `slopes.loading.find`, and TypeError if the reference does not take the subject's arguments.
+    """
+    other = _as_reference(subject, reference)
+
+    def against(subject: Subject) -> Iterator[Finding]:
+        for compare in (_values, _gradients, _reductions, _edges):
+            found = compare(subject, other)
+            if found is not None:
+                yield found
+                return
+
+    return against
+
+
+def _as_reference(subject: Subject, reference: Any) -> Subject:
+    """Return the reference as a subject that takes the same arguments."""
+    from slopes import loading
+
+    thing = loading.find(reference) if isinstance(reference, str) else reference
+    kind = subject.form.kind
+    declared = Declared(kind="activation" if kind is None else kind.name)
+    spec = reference if isinstance(reference, str) else None
+    try:
+        other, _ = subject_of(thing, spec=spec, declared=declared, seed=subject.seed)
+    except SubjectError as error:
+        raise TypeError(f"audit: against={reference!r} does not take what the subject takes: {error}") from error
+    form = replace(
+        subject.form, swapped=other.form.swapped, extra=other.form.extra, reduction=other.form.reduction,
+        numpy=other.form.numpy,
+    )  # fmt: skip
+    again = Subject(thing if not isinstance(thing, type) else other.thing, form, name=other.name, setup=other.setup)
+    try:
+        again(*subject.draw())
+    except SubjectError as error:
+        raise TypeError(f"audit: against={reference!r} does not take what the subject takes: {error}") from error
+    return again
+
+
+def _slack(subject: Subject, reference: Subject) -> float:
+    single = torch.float32 in (subject.form.dtype, reference.form.dtype)
+    return 1e-4 if single else 1e-7
+
+
+def _values(subject: Subject, reference: Subject) -> Finding | None:
+    for seed in range(4):
+        arguments = subject.draw(seed)
+        if _differ(subject, reference, arguments):
+            small = subject.smallest(arguments, lambda given: _differ(subject, reference, given))
+            mine, wanted = subject(*small), reference(*small)
+            if mine.shape != wanted.shape:
+                how = f"gives shape {tuple(mine.shape)} where {reference.name} gives {tuple(wanted.shape)}"
+                return _differs(subject, reference, small, how, mine, wanted)
+            return _differs(
+                subject, reference, small, f"is not {reference.name}{_scale(subject, reference)}", mine, wanted
+            )
+    return None
+
+
+def _scale(subject: Subject, reference: Subject) -> str:
+    pairs = [(s.total(*subject.draw(seed)) for s in (subject, reference)) for seed in range(6)]
+    mine, wanted = (torch.stack(totals) for totals in zip(*pairs, strict=True))
+    return _factor(mine, wanted)
+
+
+def _differ(subject: Subject, reference: Subject, arguments: Arguments) -> bool:
+    mine, wanted = subject(*arguments), reference(*arguments)
+    if mine.shape != wanted.shape:
+        return True
+    mine, wanted = mine.detach().double(), wanted.detach().double()
+    scale = wanted[torch.isfinite(wanted)].abs().max() if bool(torch.isfinite(wanted).any()) else 1.0
+    slack = _slack(subject, reference)
+    return not torch.allclose(mine, wanted, rtol=slack, atol=slack * float(scale), equal_nan=True)
+
+
+def _factor(mine: Tensor, wanted: Tensor) -> str:
+    """Return ", but 0.5 times it" if one factor explains the difference; else an empty text."""
+    ratio = (mine.detach().double() / wanted.detach().double()).reshape(-1)
+    ratio = ratio[torch.isfinite(ratio)]
+    if ratio.numel() and float((ratio - ratio[0]).abs().max()) <= 1e-6 * abs(float(ratio[0])):
+        return f", but {float(ratio[0]):.6g} times it"
+    return ""
+
+
+def _gradients(subject: Subject, reference: Subject) -> Finding | None:
+    for seed in range(2):
+        arguments = subject.draw(seed)
+        came = subject(*arguments)
+        uneven = torch.linspace(0.5, 1.5, came.numel(), dtype=came.dtype).reshape(came.shape)
+        try:
+            wanted = reference.gradient(*arguments, cotangent=uneven)[1]
+            mine = subject.gradient(*arguments, cotangent=uneven)[1]
+        except Skip:
+            return None
+        if not torch.allclose(mine, wanted, rtol=1e-6, atol=_slack(subject, reference) * float(wanted.abs().max())):
+            first = subject.form.names[0]
+            return Finding(
+                "against",
+                f"has the values of {reference.name} but another gradient",
+                subject.code(arguments, f"{subject.call}.sum().backward()", f"{first}.grad", grad=0),
+                "look for a detach, a clamp, or a hand-written backward of another function",
+                came=_short(mine),
+                expected=_short(wanted),
+            )
+    return None
+
+
+def _reductions(subject: Subject, reference: Subject) -> Finding | None:
+    if None in (subject.form.reduction, reference.form.reduction):
+        return None
+    arguments = subject.draw()
+    for reduction in ("none", "sum", "mean"):
+        mine, wanted = (s(*arguments, reduction=reduction).detach() for s in (subject, reference))
+        if mine.shape != wanted.shape or not torch.allclose(mine, wanted, rtol=_slack(subject, reference)):
+            how = f"differs from {reference.name} with reduction={reduction!r}"
+            factor = _factor(mine, wanted) if mine.shape == wanted.shape else ""
+            return _differs(subject, reference, arguments, how + factor, mine, wanted, reduction)
+    return None
+
+
+def _edges(subject: Subject, reference: Subject) -> Finding | None:
+    """Compare results for predictions of every size, if the reference's is finite."""
+    first, *rest = subject.draw()
+    if not subject.space.is_unbounded:
+        return None
+    for size in EXTREMES:
+        for sign in (1.0, -1.0):
+            arguments = (torch.full_like(first, sign * size), *rest)
+            wanted = reference.total(*arguments).detach()
+            mine = subject.total(*arguments).detach()
+            off = (mine - wanted).abs() > 1e-3 * wanted.abs() + 1e-12
+            if bool(torch.isfinite(wanted)) and (bool(off) or not bool(torch.isfinite(mine))):
+                small = subject.smallest(arguments, lambda given: _edge_differs(subject, reference, given))
+                how = f"leaves {reference.name} at predictions of {sign * size:g}"
+                return _differs(subject, reference, small, how, subject.total(*small), reference.total(*small))
+    return None
+
+
+def _edge_differs(subject: Subject, reference: Subject, arguments: Arguments) -> bool:
+    mine, wanted = subject.total(*arguments).detach(), reference.total(*arguments).detach()
+    return not bool(((mine - wanted).abs() <= 1e-3 * wanted.abs() + 1e-12).all())
+
+
+def _differs(
+    subject: Subject, reference: Subject, arguments: Arguments, how: str, mine: Tensor, wanted: Tensor,
+    reduction: str | None = None,
+) -> Finding:  # fmt: skip
+    call = subject.call if reduction is None else f"{subject.call[:-1]}, reduction={reduction!r})"
+    return Finding(
+        "against", how, subject.code(arguments, call), REPAIR,
+        came=_short(mine), expected=f"{_short(wanted)}, by {reference.name}",
+    )  # fmt: skip
+
+
+def _short(x: Tensor) -> str:
+    entries = [f"{float(v):.9g}" for v in x.detach().reshape(-1)[:4]]
+    more = ", …" if x.numel() > 4 else ""
+    return entries[0] if x.ndim == 0 else f"[{', '.join(entries)}{more}]"
+
+
+# ------------------------------------------------------------------------------------------ fingerprints
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """Distance of a subject from a card: the largest difference, relative to the largest value, after scaling."""
+
+    card: Card
+    options: str  #: options of the card's call
+    distance: float
+    factor: float = 1.0
+    largest: float = 0.0  #: the absolute difference
+
+    def __str__(self) -> str:
+        name = f"{self.card!r}({self.options})" if self.options else repr(self.card)
+        return name if self.factor == 1.0 else f"{self.factor:.6g} × {name}"
+
+
+@about("loss", "activation")
+def fingerprint(subject: Subject) -> Iterator[Finding]:
+    """Check that the subject computes the function of its name, as far as the catalogue knows it."""
+    if subject.card is not None:
+        raise Skip("it is a card, which says itself what it is")
+    named = _namesake(subject)
+
+    def order(x: Likeness) -> tuple[Any, ...]:  # among equals, the plainest
+        return max(x.distance, SAME), x.factor != 1.0, x.card._root is not named, bool(x.card.bound), bool(x.options)
+
+    likenesses = sorted(_likenesses(subject), key=order)
+    if not likenesses:
+        raise Skip("the catalogue has nothing of its kind")
+    nearest = likenesses[0]
+    subject.facts.append(_told(likenesses))
+    if named is None or not nearest.distance <= 1e-6 or named.name == nearest.card._root.name:
+        return
+    own = min((x for x in likenesses if x.card._root is named), key=lambda x: x.distance, default=None)
+    if own is not None and own.distance > max(100 * nearest.distance, 1e-6):
+        yield Finding(
+            "fingerprint",
+            f"is called {subject.title} and computes {nearest}, which is up to {own.largest:.2g} from {own}",
+            subject.code(subject.draw(), subject.call),
+            f"use {own} if that was meant; or call it what it is, for weights trained with one run ill with the other",
+            severity="warning",
+            came=f"{nearest}, to {nearest.distance:.1g}",
+            expected=str(own),
+        )
+
+
+def _told(likenesses: list[Likeness]) -> str:
+    nearest, *others = likenesses
+    if nearest.distance > CLOSE:
+        return f"like nothing in the catalogue; the nearest is {nearest}, up to {nearest.largest:.2g} away"
+    told = f"computes {nearest}"
+    if nearest.distance > SAME:
+        told = f"nearest in the catalogue: {nearest}, from which it differs by up to {nearest.largest:.2g}"
+    other = next((x for x in others if SAME < x.distance <= CLOSE and x.distance > nearest.distance), None)
+    return told if other is None else f"{told}; {other.largest:.2g} from {other}"
+
+
+def _likenesses(subject: Subject) -> Iterator[Likeness]:
+    from slopes.catalogue import CARDS
+
+    batches = list(_points(subject))
+    try:
+        mine = [subject(*arguments).detach().double() for arguments in batches]
+    except SubjectError:
+        return
+    for card in dict.fromkeys(CARDS.values()):
+        for variant in _variants(card, subject):
+            for options in _options(variant, subject):
+                theirs = _values_of(variant, options, subject, batches, mine)
+                if theirs is not None:
+                    told = f"over={options['over']!r}" if options.get("over", "sample") != "sample" else ""
+                    yield _likeness(variant, told, torch.cat([x.reshape(-1) for x in mine]), theirs)
+
+
+def _points(subject: Subject) -> Iterator[Arguments]:
+    """Yield points of comparison: 64 numbers for an activation, some batches for a loss."""
+    if subject.form.kind is None and subject.form.elementwise and subject.form.shape == (64,):
+        yield (torch.linspace(-6, 6, 64, dtype=subject.form.dtype),)
+    else:
+        yield from (subject.draw(seed) for seed in range(6))
+
+
+def _variants(card: Card, subject: Subject) -> Iterator[Card]:
+    """Yield the card, with each of its choices, and with the subject's parameters of the same names."""
+    kind = subject.form.kind
+    if kind is None:
+        if not isinstance(card, Activation) or card.rowwise == subject.form.elementwise:
+            return
+    elif not isinstance(card, Loss) or len(card.kind.arguments) != len(kind.arguments):
+        return
+    yield card
+    for name, parameter in card.parameters.items():
+        if isinstance(parameter.domain, OneOf):
+            others = [value for value in parameter.domain.values if value != parameter.default]
+            yield from (card.with_(**{name: value}) for value in others)
+    given = {name: value for name, value in _own_parameters(subject).items() if name in card.parameters}
+    try:
+        same = all(value == card.parameters[name].default for name, value in given.items())
+        if given and not same:
+            yield card.with_(**given)
+    except (TypeError, ValueError):
+        return
+
+
+def _own_parameters(subject: Subject) -> dict[str, Any]:
+    """Return the subject's numeric parameters: attributes of a module, or defaults of a function."""
+    thing = subject.thing
+    if isinstance(thing, torch.nn.Module):
+        return {name: value for name, value in vars(thing).items() if type(value) in (int, float)}
+    defaults = {name: default_of(thing, name) for name in keywords(thing)}
+    return {name: value for name, value in defaults.items() if type(value) in (int, float)}
+
+
+def _options(card: Any, subject: Subject) -> Iterator[dict[str, Any]]:
+    """Yield keyword sets under which the card accepts the subject's arguments."""
+    kind, axis = subject.form.kind, subject.form.axis
+    if kind is None:
+        yield {} if subject.form.elementwise else {"axis": axis}
+    elif card.kind.name == "overlap" and kind.name in ("binary", "classification"):
+        shared = {"from_probabilities": subject.space.is_probability}
+        if kind.name == "binary":  # all entries are the pixels of one region
+            yield {"mode": "multilabel", "over": "all", "axis": -1} | shared
+        elif len(subject.form.shape) > 2:
+            yield from ({"axis": axis, "over": over} | shared for over in ("sample", "batch", "all"))
+    elif card.kind.name == kind.name and card.kind.spaces(card.settings)[0] == subject.form.spaces[0]:
+        yield {"axis": axis} if kind.rowwise and "axis" in card.kind.options else {}
+
+
+def _values_of(
+    card: Any, options: dict[str, Any], subject: Subject, batches: list[Arguments], mine: list[Tensor]
+) -> Tensor | None:
+    """Return the card's values for the batches, reduced as the subject's; None if it does not take them."""
+    if subject.form.kind is not None:
+        options = options | {"reduction": "none" if mine[0].ndim else "mean"}
+    if options.get("mode") == "multilabel":
+        batches = [tuple(x.double().reshape(1, -1, 1) for x in given) for given in batches]
+    try:
+        came = [card(*arguments, **options).detach().double() for arguments in batches]
+    except (TypeError, ValueError, RuntimeError):
+        return None
+    if any(x.shape != y.shape for x, y in zip(came, mine, strict=True)):
+        return None
+    return torch.cat([x.reshape(-1) for x in came])
+
+
+def _likeness(card: Card, options: str, mine: Tensor, theirs: Tensor) -> Likeness:
+    """Return the distance as it is, or for a loss after scaling, if that makes both equal."""
+    distance, largest = _distance(mine, theirs)
+    plain = Likeness(card, options, distance, largest=largest)
+    if not isinstance(card, Loss) or plain.distance <= SAME:
+        return plain
+    ratios = mine / theirs
+    ratios = ratios[torch.isfinite(ratios) & (ratios != 0)]
+    if not ratios.numel():
+        return plain
+    factor = float(ratios.median())
+    distance, largest = _distance(mine, factor * theirs)
+    scaled = Likeness(card, options, distance, factor, largest)
+    return scaled if scaled.distance <= SAME else plain
+
+
+def _distance(mine: Tensor, theirs: Tensor) -> tuple[float, float]:
+    """Return the largest difference (relative to the largest value, absolute) where both are finite."""
+    both = torch.isfinite(mine) & torch.isfinite(theirs)
+    scale = float(theirs[both].abs().max()) if bool(both.any()) else 0.0
+    if not scale:
+        return math.inf, math.inf
+    largest = float((mine - theirs)[both].abs().max())
+    return largest / scale, largest
+
+
+def _namesake(subject: Subject) -> Card | None:
+    """Return the card with the subject's name, however it is spelled."""
+    from slopes.catalogue import CARDS
+
+    def fold(name: str) -> str:
+        return re.sub(r"(loss|activation|custom|^my|^naive)", "", name.replace("_", "").lower())
+
+    folded = {fold(name): card for name, card in CARDS.items()}
+    found = folded.get(fold(subject.title))
+    return None if found is None or (found.family == "loss" and subject.family != "loss") else found

@@ -1,0 +1,556 @@
+"""The subject of an audit: how to call it, its results, and code that reproduces them."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import functools
+import importlib
+import inspect
+import io
+import os
+import random
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+import slopes
+from slopes.auditing.report import Skip
+from slopes.card import Card
+from slopes.kinds import Kind
+from slopes.kinds.spaces import REAL, Space
+
+Arguments = tuple[Tensor, ...]
+ROWS = 8  #: rows of a batch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Declared:
+    """Declarations of the author about a subject, which no call can find out."""
+
+    kind: str | None = None
+    space: str | None = None  #: "logits", "probabilities" or "log_probabilities"
+    elicits: str | None = None  #: "mean", "median", "quantile 0.9", "probability"
+    bounded: bool = False  #: whether it saturates on purpose, as robust losses do
+    batch_level: bool = False  #: whether it depends on a whole batch on purpose
+    terms: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    divisor: str | None = None  #: divisor of the mean: "elements", "rows", "weights", "valid", "one"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Form:
+    """How to call a subject: its kind, the shape of a small batch, and the order of arguments."""
+
+    kind: Kind | None = None  #: None for an activation
+    shape: tuple[int, ...] = (ROWS,)  #: of the first argument
+    axis: int = -1  #: axis of the classes, or of a row's entries
+    target: str = "as drawn"  #: or "rows" (one-hot), "whole" (integers), "squeezed", "lists"
+    swapped: bool = False  #: whether the target comes before the prediction
+    extra: Mapping[str, str] = field(default_factory=dict)  #: further required arguments: "mask" or "weight"
+    settings: Mapping[str, Any] = field(default_factory=dict)  #: a card's parameters, on which its spaces depend
+    reduction: str | None = None  #: how to choose one: "keyword" or "attribute"
+    numpy: bool = False  #: whether it takes only NumPy arrays
+    dtype: torch.dtype = torch.float64  #: dtype of arguments: float32 only if it takes no float64
+    elementwise: bool = True  #: whether an activation maps each entry by itself
+    sure: bool = True  #: whether the kind is certain; if not, findings that depend on it are notes
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the arguments, prediction first."""
+        return ("x",) if self.kind is None else tuple(argument.name for argument in self.kind.arguments)
+
+    @property
+    def spaces(self) -> tuple[Space, ...]:
+        """Space of each argument's numbers."""
+        return (REAL,) if self.kind is None else tuple(self.kind.spaces(dict(self.settings)))
+
+
+class SubjectError(Exception):
+    """Exception that a subject raised, with code that reproduces it."""
+
+    def __init__(self, cause: BaseException, code: str) -> None:
+        super().__init__(f"{type(cause).__name__}: {cause}")
+        self.cause, self.code = cause, code
+
+
+class NotATensor(TypeError):
+    """Result that is no tensor, and cannot become one."""
+
+
+class Disconnected(Skip):
+    """Result that does not depend on the argument, according to autograd."""
+
+
+class Subject:
+    """Loss or activation with a uniform call: prediction first, tensors in, a tensor out.
+
+    It holds a copy of the given object, so that the original never changes. Every call starts from the same random
+    state.
+    """
+
+    def __init__(
+        self, thing: Any, form: Form, *, name: str, setup: Sequence[str] = (), declared: Declared | None = None,
+        seed: int = 0, quick: bool = False,
+    ) -> None:  # fmt: skip
+        self.thing, self.form, self.name = own_copy(thing), form, name
+        self.setup = list(setup)  #: lines of code that assign the subject to `loss` or `f`
+        self.declared = declared or Declared()
+        self.seed, self.quick = seed, quick
+        self.card: Card | None = thing if isinstance(thing, Card) else None
+        self.oddities: dict[str, str] = {}  #: the first print, and the first result that is no tensor
+        self._versions: dict[tuple[str | None, torch.dtype], Any] = {}  #: by reduction and dtype
+        self.warned: list[warnings.WarningMessage] = []  #: warnings of the last call
+        self.notes: dict[str, Any] = {}  #: results that one check leaves for later ones
+        self.facts: list[str] = []  #: facts for the report, besides faults
+
+    @property
+    def title(self) -> str:
+        """Name that the author gave it, without its module."""
+        return str(getattr(self.thing, "__name__", type(self.thing).__name__))
+
+    @property
+    def family(self) -> str:
+        """Either "loss" or "activation"."""
+        return "activation" if self.form.kind is None else "loss"
+
+    @property
+    def variable(self) -> str:
+        """Name of the subject in code that shows a finding."""
+        return "f" if self.form.kind is None else "loss"
+
+    @property
+    def is_module(self) -> bool:
+        """Whether it is a module of torch."""
+        return isinstance(self.thing, torch.nn.Module)
+
+    @property
+    def space(self) -> Space:
+        """Space of the first argument's numbers."""
+        return self.form.spaces[0]
+
+    @property
+    def batch_level(self) -> bool:
+        """Whether it is declared or known to depend on a batch as a whole."""
+        kind = self.form.kind
+        return self.declared.batch_level or (kind is not None and kind.batched)
+
+    def having(self, **changes: Any) -> Subject:
+        """Return the same subject with these changes to its form."""
+        return self.like(form=replace(self.form, **changes))
+
+    def tuned(self, **settings: float) -> Subject:
+        """Return the subject with other parameters: attributes of a module, keywords of a function."""
+        thing, setup = self.thing, list(self.setup)
+        if self.is_module:
+            thing = own_copy(thing)
+            for name, value in settings.items():
+                old = getattr(thing, name)
+                setattr(thing, name, torch.full_like(old, value) if isinstance(old, Tensor) else value)
+                setup.append(f"{self.variable}.{name} = {value!r}")
+        else:
+            thing = functools.partial(thing, **settings)
+            given = ", ".join(f"{name}={value!r}" for name, value in settings.items())
+            setup += ["from functools import partial", f"{self.variable} = partial({self.variable}, {given})"]
+        return self.like(thing=thing, setup=setup, notes={}, oddities={})
+
+    def like(self, **changes: Any) -> Subject:
+        """Return the same subject with other attributes."""
+        other = copy.copy(self)
+        other._versions = {}
+        vars(other).update(changes)
+        return other
+
+    # ------------------------------------------------------------------------------------- arguments
+
+    def draw(self, seed: int = 0, rows: int | None = None, dtype: torch.dtype | None = None) -> Arguments:
+        """Return random valid arguments with hard targets, the same for a seed; `rows` is the first axis's length."""
+        rng, dtype = np.random.default_rng([self.seed, seed]), dtype or self.form.dtype
+        shape = self.form.shape if rows is None else (rows, *self.form.shape[1:])
+        form, kind = self.form, self.form.kind
+        if kind is None:
+            return (torch.from_numpy(np.round(3 * rng.standard_normal(shape), 3)).to(dtype),)
+        axis = form.axis % len(shape) if shape else 0
+        last = (*shape[:axis], *shape[axis + 1 :], shape[axis]) if kind.rowwise else shape
+        drawn = list(kind.sample(rng, last, dict(form.settings)))
+        for place, (argument, space) in enumerate(zip(kind.arguments, form.spaces, strict=True)):
+            x = np.asarray(drawn[place])
+            if space.is_unbounded and x.dtype.kind == "f":
+                x = np.round(x, 3)  # shorter in code
+            if place and space.is_yes_or_no:
+                x = np.round(x)
+            if place and form.target == "rows" and x.dtype.kind in "iu":
+                x = np.eye(shape[axis])[x]
+            if kind.rowwise and x.ndim == len(shape):
+                x = np.moveaxis(x, -1, axis)
+            if place and form.target == "whole" and x.dtype.kind == "f" and argument.name == "target":
+                x = np.round(x).astype(np.int64)
+            if place and form.target == "squeezed":  # without axis 1
+                x = x.squeeze(1)
+            if place and form.target == "lists":  # indices of the present classes, then −1
+                x = np.sort(np.where(x == 1, np.arange(shape[-1]), shape[-1]), -1)
+                x = np.where(x == shape[-1], -1, x).astype(np.int64)
+            drawn[place] = torch.from_numpy(np.ascontiguousarray(x))
+        return tuple(x.to(dtype) if x.is_floating_point() else x.long() for x in drawn)
+
+    def right(self, target: Tensor, size: float = 50.0) -> Tensor | None:
+        """Return the right prediction for a target, with logits of magnitude `size`; None if it is not known."""
+        kind = self.form.kind
+        if kind is None or len(kind.arguments) != 2 or not kind.arguments[1].row or self.form.target == "lists":
+            return None
+        space, goal = self.space, self.form.spaces[1]
+        if goal.has_classes:
+            return self._right_row(target, size)
+        wide = target.to(self.form.dtype)
+        if self.form.target == "squeezed":
+            wide = wide.unsqueeze(1)
+        if space.is_logit and (goal.is_probability and not goal.has_classes):
+            return size * (2 * wide - 1)
+        if goal.is_sign:
+            return size * wide
+        alike = space == goal or (space.is_probability and goal.is_yes_or_no)
+        return wide.clone() if alike else None
+
+    def _right_row(self, target: Tensor, size: float) -> Tensor | None:
+        axis = self.form.axis
+        rows = target.to(self.form.dtype)
+        if not target.is_floating_point():
+            rows = torch.nn.functional.one_hot(target, self.form.shape[axis]).to(self.form.dtype).movedim(-1, axis)
+        space = self.space
+        if space.is_logit:
+            return size * (2 * rows - 1)
+        if space.is_log_probability:
+            return torch.log(rows).clamp(min=-size)
+        return rows if space.is_probability else 2 * rows - 1 if space.is_cosine else None
+
+    # ------------------------------------------------------------------------------------------ calls
+
+    def __call__(
+        self, *arguments: Tensor, reduction: str | None = None, in_place: bool = False, as_given: bool = False,
+        **options: Any,
+    ) -> Tensor:  # fmt: skip
+        """Return the subject's result as a tensor; raise SubjectError if it raises, Skip if it lacks an option.
+
+        It gets copies of the arguments, which it may overwrite, unless `in_place`. A module computes in the dtype of
+        the arguments, unless `as_given`.
+        """
+        asked: dict[str, Any] = {"reduction": reduction, "in_place": in_place, "as_given": as_given}
+        return self._tensor(self.raw(*arguments, **asked, **options), arguments)
+
+    def raw(
+        self, *arguments: Tensor, reduction: str | None = None, in_place: bool = False, as_given: bool = False,
+        **options: Any,
+    ) -> Any:  # fmt: skip
+        """Return the subject's result, of any type."""
+        dtype = next((x.dtype for x in arguments if x.is_floating_point()), self.form.dtype)
+        if reduction is not None and self.form.reduction == "keyword":
+            options["reduction"] = reduction
+        thing = self.thing if as_given else self._version(reduction, dtype)
+        given = self.placed(arguments if in_place else [x.clone() for x in arguments])
+        if self.form.numpy:
+            given = [x.detach().numpy() for x in given]
+            options = {name: x.numpy() if isinstance(x, Tensor) else x for name, x in options.items()}
+        for name, what in self.form.extra.items():
+            options.setdefault(name, self._extra(what, arguments))
+        return self._watched(thing, given, options, arguments)
+
+    def placed(self, arguments: Sequence[Tensor]) -> list[Any]:
+        """Return the arguments in the subject's order."""
+        given: list[Any] = list(arguments)
+        if self.form.swapped:
+            given[:2] = given[1::-1]
+        return given
+
+    def _extra(self, what: str, arguments: Sequence[Tensor]) -> Any:
+        """Return a mask or weights under which every entry counts."""
+        like = arguments[1] if arguments[1].ndim <= arguments[0].ndim else arguments[0]
+        ones = torch.ones(like.shape, dtype=torch.bool if what == "mask" else torch.float64)
+        return ones.numpy() if self.form.numpy else ones
+
+    def _version(self, reduction: str | None, dtype: torch.dtype) -> Any:
+        """Return the subject with another reduction; a module with its parameters and buffers in that dtype."""
+        if reduction is not None and self.form.reduction is None:
+            raise Skip("it takes no reduction")
+        by_attribute = reduction if self.form.reduction == "attribute" else None
+        if not self.is_module and by_attribute is None:
+            return self.thing
+        key = by_attribute, dtype
+        if key not in self._versions:
+            version = own_copy(self.thing)
+            if by_attribute is not None:
+                version.reduction = by_attribute
+            self._versions[key] = version.to(dtype) if self.is_module and dtype.is_floating_point else version
+        return self._versions[key]
+
+    def _watched(self, thing: Any, given: list[Any], options: dict[str, Any], arguments: Sequence[Tensor]) -> Any:
+        torch.default_generator.manual_seed(self.seed)
+        np.random.seed(self.seed % 2**32)  # noqa: NPY002 - the subject may draw from it
+        random.seed(self.seed)
+        printed = io.StringIO()
+        try:
+            with (
+                warnings.catch_warnings(record=True) as told,
+                contextlib.redirect_stdout(printed),
+                np.errstate(divide="warn", over="warn", invalid="warn", under="ignore"),
+            ):
+                warnings.simplefilter("always")
+                self.warned = told
+                return thing(*given, **options)
+        except (Exception, SystemExit) as error:
+            raise SubjectError(error, self.code(arguments, self.call)) from error
+        finally:
+            if printed.getvalue():
+                self.oddities.setdefault("prints", printed.getvalue())
+
+    def _tensor(self, came: Any, arguments: Sequence[Tensor]) -> Tensor:
+        if isinstance(came, Tensor):
+            return came
+        if isinstance(came, Mapping) and came:
+            self.oddities.setdefault("type", f"a {type(came).__name__} with the keys {', '.join(map(str, came))}")
+            came = came.get("loss", next(iter(came.values())))
+        elif isinstance(came, (tuple, list)) and came:
+            self.oddities.setdefault("type", f"a {type(came).__name__} of {len(came)}")
+            came = came[0]
+        elif not self.form.numpy:
+            self.oddities.setdefault("type", f"a {type(came).__name__}")
+        if isinstance(came, Tensor):
+            return came
+        try:
+            if came is None:
+                raise TypeError
+            return torch.as_tensor(np.asarray(came, dtype=np.float64)).to(self.form.dtype)
+        except (TypeError, ValueError):
+            wrong = NotATensor(f"gave {'nothing' if came is None else f'a {type(came).__name__}'} instead of a tensor")
+            raise SubjectError(wrong, self.code(arguments, self.call)) from None
+
+    def total(self, *arguments: Tensor, **options: Any) -> Tensor:
+        """Return the quantity that a training minimises: the result, summed unless it is one number."""
+        came = self(*arguments, **options)
+        return came if came.ndim == 0 else came.sum()
+
+    def unreduced(self, *arguments: Tensor) -> Tensor:
+        """Return a value for each entry or row; raise Skip if the subject gives only one number."""
+        came = self(*arguments, reduction=None if self.form.reduction is None else "none")
+        if came.ndim == 0:
+            raise Skip("it gives one number, and takes no reduction")
+        return came
+
+    def gradient(
+        self, *arguments: Tensor, by: int = 0, cotangent: Tensor | None = None, **options: Any
+    ) -> tuple[Tensor, Tensor]:
+        """Return (result, its gradient by one argument), for the cotangent or else for the sum.
+
+        Raises Skip if there is no gradient, which `connectivity` reports.
+        """
+        if self.form.numpy:
+            raise Skip("it computes in NumPy, which has no gradients")
+        leaves = [x.detach().clone() for x in arguments]
+        leaves[by].requires_grad_()
+        came = self(*leaves, **options)
+        if not came.requires_grad:
+            raise Disconnected("its result has no gradient")
+        try:
+            (gradient,) = torch.autograd.grad(
+                came, leaves[by], torch.ones_like(came) if cotangent is None else cotangent, allow_unused=True
+            )
+        except Exception as error:
+            raise SubjectError(error, self.code(arguments, f"{self.call}.sum().backward()", grad=by)) from error
+        if gradient is None:
+            raise Disconnected(f"its result has no gradient by {self.form.names[by]}")
+        return came.detach(), gradient
+
+    # ------------------------------------------------------------------------------------------- code
+
+    @property
+    def call(self) -> str:
+        """Call of the subject as code, with the names of its arguments."""
+        return self.called()
+
+    def called(self, *options: str, each: str = "", **instead: str) -> str:
+        """Return a call as code, with other code for some arguments, and further keywords such as ``"mask=mask"``.
+
+        `each` follows every argument, for example ``"[:2]"``.
+        """
+        names = [instead.get(name, name) for name in self.form.names]
+        if self.form.swapped:
+            names[:2] = names[1::-1]
+        given = {option.partition("=")[0] for option in options}
+        extra = [f"{name}={name}{each}" for name in self.form.extra if name not in given]
+        return f"{self.variable}({', '.join([*(name + each for name in names), *extra, *options])})"
+
+    def code(
+        self, arguments: Sequence[Tensor], *lines: str, grad: int | None = None,
+        given: Mapping[str, Tensor] | None = None,
+    ) -> str:  # fmt: skip
+        """Return code to paste, which makes the subject and its arguments and prints the value of the last line.
+
+        Argument number `grad` requires a gradient. `given` holds further arguments by name.
+        """
+        given = given or {}
+        pairs = list(zip(self.form.names, arguments, strict=True))
+        made = [f"{name} = {self.source(x, place == grad)}" for place, (name, x) in enumerate(pairs)]
+        for name, what in self.form.extra.items():
+            if name not in given:
+                made.append(f"{name} = {self._source_of_extra(what, arguments)}")
+        made += [f"{name} = {self.source(x)}" for name, x in given.items()]
+        library = "import numpy as np" if self.form.numpy else "import torch"
+        dtype = next((x.dtype for x in arguments if x.is_floating_point()), torch.float32)
+        held = [*self.thing.parameters(), *self.thing.buffers()] if self.is_module else []
+        if any(x.is_floating_point() and x.dtype != dtype for x in held):
+            made.insert(0, f"{self.variable} = {self.variable}.to({dtype})")
+        *first, last = lines
+        return "\n".join([library, *self.setup, *made, *first, f"print({last})"])
+
+    def source(self, x: Tensor, grad: bool = False) -> str:
+        """Return a tensor as code (an array for a subject in NumPy)."""
+        alike = x.numel() > 64 and bool((x == x.reshape(-1)[0]).all())
+        shown = f"{tuple(x.shape)}, {spelled(x.reshape(-1)[0])}" if alike else spelled(x)
+        if self.form.numpy:
+            return f"np.{'full' if alike else 'array'}({shown})"
+        kept = "" if x.dtype in (torch.float32, torch.int64, torch.bool) else f", dtype={x.dtype}"
+        return f"torch.{'full' if alike else 'tensor'}({shown}{kept}{', requires_grad=True' if grad else ''})"
+
+    def _source_of_extra(self, what: str, arguments: Sequence[Tensor]) -> str:
+        ones = self._extra(what, arguments)
+        return self.source(torch.as_tensor(ones))
+
+    def smallest(self, arguments: Arguments, fails: Callable[[Arguments], bool]) -> Arguments:
+        """Return a single row of the arguments that still fails; if there is none, all of them."""
+        lengths = {x.shape[0] for x in arguments if x.ndim}
+        if len(lengths) == 1 and all(x.ndim for x in arguments):
+            for place in range(min(lengths.pop(), 64)):
+                row = tuple(x[place : place + 1] for x in arguments)
+                with contextlib.suppress(SubjectError, Skip):
+                    if fails(row):
+                        return row
+        return arguments
+
+
+def attempt(call: str) -> str:
+    """Return code that sets `came` to the result of a call, or to its exception."""
+    return f"try:\n    came = {call}\nexcept Exception as error:\n    came = error"
+
+
+def is_own(file: str) -> bool:
+    """Whether a file belongs to the subject, not to torch or slopes."""
+    return not any(file.startswith(os.path.dirname(str(package.__file__)) + os.sep) for package in (torch, slopes))
+
+
+def spelled(x: Tensor) -> str:
+    """Return the entries as nested lists, with the fewest digits; infinities and NaN as Python reads them."""
+    if x.dtype is torch.float32:
+        x = torch.from_numpy(x.detach().numpy().astype(str).astype(float))
+    text = repr(x.detach().tolist())
+    for word in ("nan", "inf"):
+        text = text.replace(word, f"float('{word}')")
+    return text
+
+
+def own_copy(thing: Any) -> Any:
+    """Return a copy of a module or other object with a state, so that the original does not change."""
+    if isinstance(thing, Card) or inspect.isroutine(thing):
+        return thing
+    try:
+        return copy.deepcopy(thing)
+    except Exception:
+        return thing
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """Restore random states, default dtype, warnings and modes of torch when the block ends.
+
+    Inside the block, torch uses one thread.
+    """
+    states = torch.get_rng_state(), np.random.get_state(), random.getstate()  # noqa: NPY002
+    dtype, threads = torch.get_default_dtype(), torch.get_num_threads()
+    strict, warn_only = (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+    )
+    printing = np.get_printoptions()
+    with warnings.catch_warnings(), torch.enable_grad():
+        torch.set_num_threads(1)  # for tensors this small, threads mostly wait for one another
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        finally:
+            torch.set_rng_state(states[0])
+            np.random.set_state(states[1])  # noqa: NPY002
+            random.setstate(states[2])
+            torch.set_default_dtype(dtype)
+            torch.set_num_threads(threads)
+            torch.use_deterministic_algorithms(strict, warn_only=warn_only)
+            np.set_printoptions(**printing)
+
+
+def expression_of(thing: Any, variable: str, spec: str | None = None) -> tuple[str, list[str]]:
+    """Return the subject's name, and lines of code that assign it to the variable."""
+    if isinstance(thing, Card):
+        module = repr(thing).partition(".")[0]
+        return repr(thing), [
+            f"import {'slopes' if module == 'slopes' else thing.__module__}",
+            f"{variable} = {thing!r}",
+        ]
+    called = "()" if isinstance(thing, type) else ""
+    if spec is not None:
+        return spec, ["import slopes.loading", f"{variable} = slopes.loading.find({spec!r}){called}"]
+    if isinstance(thing, torch.nn.Module):
+        kind = type(thing)
+        given = _given_to(thing)
+        home = importable(kind)
+        if given is None:
+            return kind.__name__, [f"{variable} = ...  # the {kind.__name__} that was audited"]
+        made = f"{kind.__name__}({given})"
+        if home is None:
+            return made, [f"{variable} = {made}  # as it is defined where the audit was called"]
+        return made, [f"from {home} import {kind.__name__}", f"{variable} = {made}"]
+    name = getattr(thing, "__name__", type(thing).__name__)
+    home = importable(thing)
+    if home is not None:
+        return name, [f"from {home} import {name}", f"{variable} = {name}{called}"]
+    if name.isidentifier():
+        return name, [f"{variable} = {name}{called}  # as it is defined where the audit was called"]
+    return name, [f"{variable} = ...  # the {name} that was audited"]
+
+
+def importable(thing: Any) -> str | None:
+    """Return the topmost package from which an object can be imported by its name.
+
+    None for a local object, or one of the main script.
+    """
+    home, name = getattr(thing, "__module__", None), getattr(thing, "__name__", None)
+    if not home or not name or home == "__main__":
+        return None
+    parts = home.split(".")
+    for count in range(1, len(parts) + 1):
+        package = ".".join(parts[:count])
+        try:
+            if getattr(importlib.import_module(package), name, None) is thing:
+                return package
+        except Exception:
+            return None
+    return None
+
+
+def _given_to(module: torch.nn.Module) -> str | None:
+    """Return the constructor arguments of a module as code, from attributes of their names; None if unsure."""
+    given = []
+    for name, parameter in inspect.signature(type(module).__init__).parameters.items():
+        if name == "self" or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
+        value = getattr(module, name, parameter.default)
+        if value is parameter.default or (isinstance(value, (int, float, str)) and value == parameter.default):
+            continue
+        if isinstance(value, Tensor) and value.numel() <= 64:
+            value = f"torch.tensor({spelled(value)})"
+        elif isinstance(value, (bool, int, float, str, tuple)) or value is None:
+            value = repr(value)
+        else:
+            return None
+        given.append(f"{name}={value}")
+    return ", ".join(given)

@@ -1,0 +1,23 @@
+"""Comparisons: train a network for every activation x loss, and show the effect of each choice.
+
+`compare` returns a `Study`. Names load on first use, so that the command line reads the options without torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from slopes.comparing.api import compare as compare
+    from slopes.comparing.errors import StudyError as StudyError
+    from slopes.comparing.progress import Progress as Progress
+    from slopes.comparing.results import Run as Run
+    from slopes.comparing.results import Study as Study
+
+_HOMES = {"compare": "api", "StudyError": "errors", "Progress": "progress", "Run": "results", "Study": "results"}
+__all__ = ["Progress", "Run", "Study", "StudyError", "compare"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

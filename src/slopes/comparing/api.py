@@ -1,0 +1,127 @@
+"""`slopes.compare`: plan, resume, train, record and report a study."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from dataclasses import replace as changed
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from slopes.comparing.executing import Done, Failed, outcomes
+from slopes.comparing.progress import Progress, display
+from slopes.comparing.results import Failure, Run, Study
+from slopes.comparing.settings import Settings, takes
+from slopes.extras import require
+
+if TYPE_CHECKING:
+    from slopes.comparing.plan import Plan
+    from slopes.comparing.record import Record
+
+NEEDED = ("torch", "sklearn", "jinja2", "rich")
+
+
+@takes(Settings)
+def compare(settings: Settings) -> Study:
+    """Train a network for every activation x loss, and say which differences are real.
+
+    Each pair is trained at every learning rate for every seed. A seed fixes the initial weights and the order of the
+    data, alike for all pairs. For each pair the rate with the best mean validation metric is chosen, and test data
+    judge it. A difference to the baseline counts only if it stands a permutation test over the seeds. Networks train
+    side by side in stacks where that is faster, with the same result. Every run is kept in ``out/record.sqlite`` as it
+    ends: after a kill, the same call resumes, and runs of other settings are kept but not mixed in. The page is
+    ``out/report.html``.
+
+    Parameters
+    ----------
+    PARAMETERS
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an option that does not fit, before anything is trained.
+    StudyError
+        Where the record or the folder cannot be used, or a cluster is lost; recorded runs are kept.
+    ImportError
+        Where ``slopes[lab]`` is not installed.
+
+    """
+    require("slopes.compare", *NEEDED)
+    from slopes.comparing.executing.processes import processors
+    from slopes.comparing.plan import make_plan
+    from slopes.comparing.record import Record
+
+    start, folder = time.monotonic(), Path(settings.out)
+    size = settings.workers or processors()
+    plan = make_plan(settings)
+    with Record(folder) as record, display(settings.progress) as show:
+        recorded = record.read(map(plan.key, plan.cells))
+        if record.older and not recorded:  # Explain why training starts from zero.
+            warnings.warn(
+                f"compare: {record.path} also keeps {record.older} run{'s' * (record.older > 1)} of an older slopes, "
+                "which trained other networks; they are not used.",
+                stacklevel=2,
+            )
+        state = Progress(
+            done=len(recorded),
+            total=len(plan.cells),
+            resumed=len(recorded),
+            diverged=_diverged(recorded.values()),
+            failed=0,
+            elapsed=0.0,
+        )
+        show(state)
+        chunks = plan.chunks(recorded, size)
+        with closing(outcomes(plan.job, chunks, executor=settings.executor, workers=size)) as ending:
+            for ended in ending:
+                state = _keep(record, plan, ended, state, time.monotonic() - start)
+                show(state)
+        runs, failures = _read(plan, record)
+    study = Study(plan, runs, failures, folder, time.monotonic() - start)
+    study.report()
+    return study
+
+
+def _keep(record: Record, plan: Plan, ended: Done | Failed, state: Progress, elapsed: float) -> Progress:
+    """Record ended cells, and return the updated progress."""
+    if isinstance(ended, Failed):
+        record.fail(plan.key(ended.cell), plan.spec(ended.cell), ended.reason, ended.trace, ended.machine)
+        ended_cells, diverged, failed = [ended.cell], 0, 1
+    else:
+        with record.together():
+            for cell, outcome in zip(ended.cells, ended.outcomes, strict=True):
+                record.add(plan.key(cell), plan.spec(cell), outcome, ended.machine)
+        ended_cells, diverged, failed = list(ended.cells), _diverged(ended.outcomes), 0
+    return changed(
+        state,
+        done=state.done + len(ended_cells),
+        diverged=state.diverged + diverged,
+        failed=state.failed + failed,
+        elapsed=elapsed,
+        latest=plan.title(ended_cells[-1]),
+    )
+
+
+def _diverged(outcomes: Iterable[Mapping[str, Any]]) -> int:
+    return sum(outcome["diverged"] is not None for outcome in outcomes)
+
+
+def _read(plan: Plan, record: Record) -> tuple[list[Run], list[Failure]]:
+    """Return the plan's runs and failures, in its order."""
+    keys = [plan.key(cell) for cell in plan.cells]
+    outcomes, failed = record.read(keys), record.failures(keys)
+    runs, failures = [], []
+    for cell, key in zip(plan.cells, keys, strict=True):
+        names: dict[str, Any] = {
+            "activation": plan.names["activation"][cell.activation],
+            "loss": plan.names["loss"][cell.loss],
+            "rate": cell.rate,
+            "seed": cell.seed,
+        }
+        if key in outcomes:
+            runs.append(Run(key=key, **names, **outcomes[key]))
+        elif key in failed:
+            failures.append(Failure(**names, reason=failed[key].reason))
+    return runs, failures

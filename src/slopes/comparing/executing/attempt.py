@@ -1,0 +1,40 @@
+"""Training of one chunk in the process that receives it."""
+
+from __future__ import annotations
+
+import traceback
+from importlib import import_module
+from typing import Any, NamedTuple
+
+from slopes.comparing.job import Cell, Job
+from slopes.comparing.record import machine
+from slopes.loading import describe
+
+Cells = tuple[Cell, ...]
+
+
+class Verdict(NamedTuple):
+    """Result of a chunk."""
+
+    kind: str  #: done; failed: it raised; died: its process was killed; refused: the job did not load there
+    outcomes: list[dict[str, Any]]
+    reason: str = ""
+    trace: str = ""
+    machine: str = ""
+
+
+def attempt(job: Job, cells: Cells) -> Verdict:
+    """Train the cells; errors become a verdict, as exceptions may not pickle."""
+    try:
+        training: Any = import_module("slopes.comparing.training")  # This loads torch.
+        outcomes = training.train(job, list(cells))
+        if len(outcomes) != len(cells):
+            raise RuntimeError(f"{len(cells)} cells were trained and {len(outcomes)} outcomes came back")
+    except (Exception, SystemExit) as error:  # The user's code may raise SystemExit.
+        return Verdict("failed", [], describe(error), traceback.format_exc(), machine())
+    return Verdict("done", outcomes, machine=machine())
+
+
+def refusal(error: BaseException) -> Verdict:
+    """Return the verdict on a job that did not load."""
+    return Verdict("refused", [], describe(error), traceback.format_exc(), machine())

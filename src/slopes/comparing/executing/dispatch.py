@@ -1,0 +1,103 @@
+"""Distribution of chunks, and search for the cells that make a chunk fail."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator, Iterable
+from concurrent.futures import Executor
+from contextlib import closing
+from typing import Any, NamedTuple
+
+from slopes.comparing.errors import StudyError
+from slopes.comparing.executing.attempt import Cells
+from slopes.comparing.executing.here import Here
+from slopes.comparing.executing.place import Place
+from slopes.comparing.job import Cell, Job
+
+
+class Done(NamedTuple):
+    """Cells trained together: a whole chunk or a remainder of one."""
+
+    cells: Cells
+    outcomes: list[dict[str, Any]]  #: one for each cell
+    machine: str
+
+
+class Failed(NamedTuple):
+    """A cell that cannot be trained."""
+
+    cell: Cell
+    reason: str  #: in one line
+    trace: str  #: the traceback; "" where the process was killed
+    machine: str
+
+
+def outcomes(
+    job: Job,
+    chunks: Iterable[Iterable[Cell]],
+    *,
+    executor: Any = None,
+    workers: int | None = None,
+    threads: int | None = 1,
+) -> Generator[Done | Failed]:
+    """Yield a `Done` or `Failed` for the cells, as they end; closing the iterator ends all that it started.
+
+    Without an `executor`, `workers` processes of one thread each train the chunks; this process does, on `threads`
+    threads (None: as many as torch has), if there is one worker or one chunk, or if the job does not load elsewhere. An
+    `executor` is any `concurrent.futures.Executor`, a ``distributed.Client``, or the address of a Dask scheduler as in
+    ``"dask://host:8786"``.
+
+    A chunk that raises, or that kills its process twice, is halved until the cells at fault are alone; these end as
+    `Failed`, all others as `Done`.
+
+    Raises StudyError where the executor breaks or cannot be reached, TypeError or ValueError for an invalid executor,
+    ImportError where ``slopes[cluster]`` is not installed.
+    """
+    waiting = deque(cells for chunk in chunks if (cells := tuple(chunk)))
+    if not waiting:
+        return
+    refused = []  # chunks whose job did not load
+    suspects: deque[Cells] = deque()  # They died, perhaps because of another chunk.
+    alone: Cells | None = None
+    with closing(_place(job, len(waiting), executor, workers, threads)) as place:
+        busy = 0
+        while waiting or suspects or busy:
+            if not waiting and not busy:
+                alone = suspects.popleft()
+                waiting.append(alone)
+            while waiting and busy < place.width:
+                place.submit(waiting.popleft())
+                busy += 1
+            cells, verdict = place.ended()
+            busy -= 1
+            if verdict.kind == "done":
+                yield Done(cells, verdict.outcomes, verdict.machine)
+            elif verdict.kind == "refused":
+                if not place.replaceable:
+                    raise StudyError(f"executor: the study does not load where it is to be trained: {verdict.reason}.")
+                refused.append(cells)
+            elif len(cells) > 1:
+                middle = len(cells) // 2
+                waiting.extendleft((cells[middle:], cells[:middle]))
+            elif verdict.kind == "died" and place.shared and cells is not alone:
+                suspects.append(cells)
+            else:
+                yield Failed(cells[0], verdict.reason, verdict.trace, verdict.machine)
+    if refused:
+        yield from outcomes(job, refused, workers=1, threads=threads)
+
+
+def _place(job: Job, chunks: int, executor: Any, workers: int | None, threads: int | None) -> Place:
+    if executor is None:
+        from slopes.comparing.executing.processes import Processes, pickled, processors
+
+        size = min(workers or processors(), chunks)
+        text = pickled(job) if size > 1 else None
+        return Here(job, threads) if text is None else Processes(text, size)
+    if isinstance(executor, Executor):
+        from slopes.comparing.executing.executors import Executors
+
+        return Executors(job, executor)
+    from slopes.comparing.executing.cluster import Cluster
+
+    return Cluster(job, executor)

@@ -1,0 +1,177 @@
+"""A job in a form that a process not started by this one can load.
+
+Cards and modules pickle by the name of their module. Another machine may lack that module, or hold an older version, as
+processes of a cluster outlive a study. So a parcel carries the text of the user's modules that the job refers to, and
+of their own imports; the receiver runs them anew. Definitions in a main script or a notebook go by value if cloudpickle
+is installed, except cards.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import linecache
+import os
+import pickle
+import pickletools
+import sys
+import sysconfig
+import threading
+import uuid
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.abc import InspectLoader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import resolve_name, spec_from_loader
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+from slopes.comparing.executing.processes import pickled
+from slopes.comparing.job import Job
+
+
+class Source(NamedTuple):
+    """Text of a module."""
+
+    text: str
+    path: str
+    package: bool
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """A job with everything needed to load it."""
+
+    name: str
+    job: bytes
+    sources: dict[str, Source]
+
+
+#: Jobs that this process has packed, and the latest that it has opened, by parcel.
+_packed: dict[str, Job] = {}
+_opened: dict[str, Job] = {}
+#: Modules received in parcels.
+_arrived: dict[str, Source] = {}
+_guard = threading.Lock()
+
+
+def pack(job: Job) -> Parcel:
+    """Return the parcel of a job; TypeError where a part of it does not pickle."""
+    text = pickled(job)
+    if text is None:
+        raise TypeError(
+            "executor: the study does not pickle, so it cannot be sent elsewhere; leave executor out to train here, "
+            "or define the model, activations and losses at the top of a file of their own."
+        )
+    sources = _sources(text)
+    name = str(uuid.uuid4())
+    _packed[name] = job
+    return Parcel(name, text, sources)
+
+
+def forget(parcel: Parcel) -> None:
+    """Drop a job that was packed here."""
+    _packed.pop(parcel.name, None)
+
+
+def open_parcel(parcel: Parcel) -> Job:
+    """Return the job: the original where it was packed; elsewhere a copy, loaded once."""
+    with _guard:
+        job = _packed.get(parcel.name) or _opened.get(parcel.name)
+        if job is None:
+            _receive(parcel.sources)
+            job = pickle.loads(parcel.job)
+            _opened.clear()
+            _opened[parcel.name] = job
+        return job
+
+
+def _receive(sources: dict[str, Source]) -> None:
+    """Make the modules import anew from these texts, if any has changed."""
+    if any(_arrived.get(name) != source for name, source in sources.items()):
+        for name in sources:
+            sys.modules.pop(name, None)
+    _arrived.update(sources)
+    if _FINDER not in sys.meta_path:
+        sys.meta_path.insert(0, _FINDER)
+    importlib.invalidate_caches()
+
+
+class _Arrived(MetaPathFinder, InspectLoader):
+    """Import hook for the modules received in parcels."""
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+        source = _arrived.get(name)
+        if source is None:
+            return None
+        lines = source.text.splitlines(keepends=True)
+        # Tracebacks and `inspect.getsource` must see this text, not a local file of that name.
+        linecache.cache[source.path] = (len(source.text), None, lines, source.path)
+        spec = spec_from_loader(name, self, origin=source.path, is_package=source.package)
+        if spec is not None:
+            spec.has_location = True
+        return spec
+
+    def is_package(self, name: str) -> bool:
+        return _arrived[name].package
+
+    def get_source(self, name: str) -> str:
+        return _arrived[name].text
+
+    def get_code(self, name: str) -> Any:
+        return compile(_arrived[name].text, _arrived[name].path, "exec", dont_inherit=True)
+
+
+_FINDER = _Arrived()
+
+
+def _sources(text: bytes) -> dict[str, Source]:
+    """Return the user's modules that a pickle names, and those modules' own imports of the user's."""
+    found: dict[str, Source] = {}
+    names = [value for _, value, _ in pickletools.genops(text) if isinstance(value, str)]
+    left = [part for name in names for part in name.split(" ")[:1] if part in sys.modules]
+    while left:
+        name = left.pop()
+        source = _own(name) if name not in found else None
+        if source is None:
+            continue
+        found[name] = source
+        if "." in name:
+            left.append(name.rpartition(".")[0])
+        left += [used for used in _imports(source, sys.modules[name]) if used in sys.modules]
+    return found
+
+
+def _imports(source: Source, module: ModuleType) -> list[str]:
+    """Return the names of all modules that a text imports."""
+    names = []
+    for node in ast.walk(ast.parse(source.text)):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            with suppress(ImportError):  # A relative import outside a package does not resolve.
+                base = resolve_name("." * node.level + (node.module or ""), module.__package__ or "")
+                names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
+    return names
+
+
+def _own(name: str) -> Source | None:
+    """Return a module's text, or None if it is installed or a part of Python or of slopes."""
+    if name == "__main__" or (name.split(".")[0] == "slopes" and not name.startswith("slopes.loading.")):
+        return None
+    path = getattr(sys.modules[name], "__file__", None)
+    if not path or not path.endswith(".py") or path.startswith(_INSTALLED):
+        return None
+    try:
+        return Source(Path(path).read_text(encoding="utf-8"), path, hasattr(sys.modules[name], "__path__"))
+    except (OSError, ValueError):
+        return None
+
+
+_INSTALLED = tuple(
+    os.path.join(path, "")
+    for key, path in sysconfig.get_paths().items()
+    if key in ("stdlib", "platstdlib", "purelib", "platlib")
+)

@@ -1,0 +1,37 @@
+"""Base class of backends for training chunks."""
+
+from __future__ import annotations
+
+import math
+import queue
+
+from slopes.comparing.executing.attempt import Cells, Verdict
+
+
+class Place:
+    """Backend that takes chunks and returns each with its verdict, in order of completion."""
+
+    width: float = math.inf  #: chunks that it takes at once
+    shared = False  #: whether one chunk's crash may be blamed on another
+    replaceable = False  #: whether this process may train a job that does not load there
+
+    def __init__(self) -> None:
+        self._ends: queue.SimpleQueue[tuple[Cells, Verdict]] = queue.SimpleQueue()
+
+    def submit(self, cells: Cells) -> None:
+        """Take a chunk."""
+        raise NotImplementedError
+
+    def ended(self) -> tuple[Cells, Verdict]:
+        """Wait for the next chunk to end."""
+        while True:
+            try:
+                return self._ends.get(timeout=1)
+            except queue.Empty:
+                self.check()
+
+    def check(self) -> None:
+        """Raise StudyError if a submitted chunk will never end."""
+
+    def close(self) -> None:
+        """End everything that was started."""

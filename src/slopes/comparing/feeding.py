@@ -1,0 +1,319 @@
+"""How outputs of a network and targets of a task become a loss's arguments, and predictions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import logsigmoid
+
+from slopes.comparing.tasks import Task
+
+Map = Callable[[Tensor], Tensor]
+#: If the loss of ½ for the target 0 exceeds this, the loss divides by its target.
+_HUGE = 1e4
+_TINY = torch.finfo(torch.float32).tiny
+
+#: Names of each task's targets, and losses that suit them.
+_TARGETS = {
+    "classification": ("classes", "cross_entropy, binary_cross_entropy or mse"),
+    "binary": ("a yes or no", "binary_cross_entropy, cross_entropy or mse"),
+    "regression": ("numbers", "mse, mae or huber"),
+    "count": ("counts", "poisson_nll, mse or mae"),
+    "segmentation": ("masks", "binary_cross_entropy, dice or lovasz_hinge"),
+}
+#: Data that a kind of loss needs and no task has.
+_WANTS = {
+    "variance": "a prediction with its variance",
+    "ranking": "pairs of which one should rank higher",
+    "vectors": "a vector for each sample",
+    "boxes": "boxes",
+    "pairs": "pairs of vectors",
+    "triplets": "triplets of vectors",
+    "embeddings": "vectors that are compared within a batch",
+    "distillation": "the logits of a teacher",
+}
+#: Spaces that outputs can be mapped to, by the kind of loss.
+_SPACES = {
+    "classification": ("logits", "probabilities", "log-probabilities"),
+    "distribution": ("logits", "probabilities", "log-probabilities"),
+    "binary": ("logits", "probabilities"),
+    "margin": ("real", "logits"),
+    "multilabel": ("real", "logits"),
+    "regression": ("real", "positive", "non-negative", "above -1", "probabilities", "log-probabilities"),
+}
+
+
+class Unfit(ValueError):
+    """Misfit of a loss and a task; the message gives the reason and a remedy."""
+
+
+@dataclass(frozen=True, eq=False)
+class Feed:
+    """Maps from outputs and targets to a loss's arguments, and from outputs to predictions."""
+
+    note: str  #: suffix for the loss's name; empty where the fit is native
+    fed: str  #: the arguments in words
+    prediction: Map  #: maps the outputs
+    target: Map  #: maps the targets
+    natural: Map
+    """Map from outputs to predictions, in float64, with any leading axes.
+
+    These are probabilities of the classes (…, class), the probability of a yes (…,), also for each pixel (…, height,
+    width), or the mean in the units of the target (…, column).
+    """
+
+    def __call__(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the loss's prediction and target, for a batch of one model."""
+        prediction = self.prediction(outputs)
+        target = self.target(targets)
+        return prediction, target.to(prediction.dtype) if target.is_floating_point() else target
+
+
+def feed(loss: Any, task: Task) -> Feed:
+    """Return how a task feeds a loss; raise Unfit if it cannot."""
+    kind, space = loss.kind.name, loss.kind.space_of(loss.settings)
+    if str(space) not in _SPACES.get(kind, (str(space),)):
+        raise _unfit(loss, task.kind, f"takes {space}, which no output of the networks is")
+    if task.kind == "classification":
+        return _classes(loss, task.outputs)
+    return _numbers(loss, task) if task.kind in ("regression", "count") else _yes_or_no(loss, task)
+
+
+def _unfit(loss: Any, kind: str, why: str = "") -> Unfit:
+    targets, others = _TARGETS[kind]
+    if loss.kind.name in _WANTS:
+        why = f"is a loss of {_WANTS[loss.kind.name]}, which {targets} cannot be fed to"
+    if not why:
+        why = f"is a loss of the kind {loss.kind.name!r}, which {targets} cannot be fed to"
+    return Unfit(f"{loss.name} {why}; take one such as {others}")
+
+
+# ------------------------------------------------------------------------------------------- classes
+
+
+def _classes(loss: Any, classes: int) -> Feed:
+    """Return the feed from a logit for each class, and labels."""
+    kind, space = loss.kind.name, loss.kind.space_of(loss.settings)
+
+    def rows(labels: Tensor) -> Tensor:
+        # vmap cannot trace one_hot, so compare.
+        return (labels.unsqueeze(-1) == torch.arange(classes, device=labels.device)).float()
+
+    if kind in ("classification", "distribution"):
+        note, words, head = _ROWS[str(space)]
+        target, told = (rows, "one-hot rows") if kind == "distribution" else (_same, "labels")
+        return Feed(note, f"{words} and {told}", head, target, _softmax)
+    if kind == "regression":
+        note, words, head = _of_chances(loss, "classification")
+        return Feed(note, f"{words} and one-hot rows", _above_zero(loss, head), _logs(loss, rows), _softmax)
+    if kind == "binary":
+        probable = space.is_probability
+        note = "one-vs-rest on sigmoid probabilities" if probable else "one-vs-rest on logits"
+        words = "a sigmoid probability" if probable else "a logit"
+        head = torch.sigmoid if probable else _same
+        return Feed(note, f"{words} and a yes or no for each class", head, rows, _shares)
+    if kind == "margin":
+        _check_falls(loss, "classification")
+        return Feed(
+            "one-vs-rest on scores", "a score and 1 or −1 for each class", _same, lambda y: 2 * rows(y) - 1, _shares
+        )
+    if kind == "multilabel":
+        # If only differences of scores count, single sigmoids have no meaning.
+        natural = _softmax if _shifts_freely(loss) else _shares
+        return Feed("on rows of one label", "a row of logits and its one label", _same, rows, natural)
+    if kind == "vectors":
+        return Feed("on logits and one-hot rows", "logits and one-hot rows, as vectors", _same, rows, _softmax)
+    if "overlap" in kind:
+        raise _unfit(loss, "classification", "is a loss of regions of pixels, which classes do not have")
+    raise _unfit(loss, "classification")
+
+
+def _same(x: Tensor) -> Tensor:
+    return x
+
+
+def _softmax(outputs: Tensor) -> Tensor:
+    return torch.softmax(outputs.double(), -1)
+
+
+def _shares(outputs: Tensor) -> Tensor:
+    """Return the sigmoids of a row, divided by their sum."""
+    return torch.softmax(logsigmoid(outputs.double()), -1)
+
+
+#: (note, words, map) from a row of logits to the space of a loss of rows.
+_ROWS: dict[str, tuple[str, str, Map]] = {
+    "logits": ("", "logits", _same),
+    "probabilities": ("on softmax probabilities", "softmax probabilities", lambda z: torch.softmax(z, -1)),
+    "log-probabilities": ("on log-softmax", "logs of softmax probabilities", lambda z: torch.log_softmax(z, -1)),
+}
+
+
+def _of_chances(loss: Any, kind: str) -> tuple[str, str, Map]:
+    """Return (note, words, map) for a loss of numbers, on probabilities or 0 and 1."""
+    first, second = loss.kind.spaces(loss.settings)
+    if second.name == "positive":
+        raise _unfit(loss, kind, "takes targets above 0, which a no is not")
+    if _divides(loss):
+        raise _unfit(loss, kind, "divides by its target, which is 0 for a no")
+    return _ROWS["log-probabilities" if first.name == "log-probabilities" or _is_log(loss) else "probabilities"]
+
+
+def _above_zero(loss: Any, head: Map) -> Map:
+    """Return the head, clamped above 0 where the loss refuses 0."""
+    held = loss.kind.spaces(loss.settings)[0].name == "positive"
+    return (lambda outputs: head(outputs).clamp_min(_TINY)) if held else head
+
+
+def _logs(loss: Any, rows: Map) -> Map:
+    """Return the target's map, through a log where the loss takes logs."""
+    logged = loss.kind.spaces(loss.settings)[1].name == "log-probabilities"
+    return (lambda targets: rows(targets).log()) if logged else rows
+
+
+# ----------------------------------------------------------------------------------------- yes or no
+
+
+def _yes_or_no(loss: Any, task: Task) -> Feed:
+    """Return the feed from the logit of a yes: per sample, (…, 1), or per pixel, (…, 1, height, width)."""
+    kind, space = loss.kind.name, loss.kind.space_of(loss.settings)
+    axis, each = (-1, "") if task.kind == "binary" else (-3, " of each pixel")
+
+    def logit(outputs: Tensor) -> Tensor:
+        return outputs.squeeze(axis)
+
+    def rows_of(head: Map) -> Map:
+        """Return the map of rows, applied to the logits of no and yes, 0 and z."""
+        return lambda outputs: head(torch.stack([torch.zeros_like(logit(outputs)), logit(outputs)], -1))
+
+    def natural(outputs: Tensor) -> Tensor:
+        return torch.sigmoid(logit(outputs).double())
+
+    def made(note: str, fed: str, prediction: Map, target: Map) -> Feed:
+        return Feed(note, fed + each, prediction, target, natural)
+
+    if kind == "binary" and space.is_probability:
+        words = "a sigmoid probability and a yes or no"
+        return made("on sigmoid probabilities", words, lambda z: torch.sigmoid(logit(z)), _same)
+    if kind == "binary":
+        return made("", "a logit and a yes or no", logit, _same)
+    if kind == "margin":
+        _check_falls(loss, task.kind)
+        return made("on signs", "a score and 1 or −1", logit, lambda y: 2 * y - 1)
+    if kind == "regression":
+        _, _, head = _of_chances(loss, task.kind)
+        if head is _ROWS["log-probabilities"][2]:
+            words = "logs of the probabilities of no and yes, and a one-hot row"
+            return made("on log-probabilities", words, rows_of(head), _logs(loss, _no_and_yes))
+        words = "a sigmoid probability and 0 or 1"
+        return made("on sigmoid probabilities", words, _above_zero(loss, lambda z: torch.sigmoid(logit(z))), _same)
+    if kind in ("classification", "distribution"):
+        note, words, head = _ROWS[str(space)]
+        target, told = (_no_and_yes, "a one-hot row") if kind == "distribution" else (_label, "a label")
+        return made(note or "on the logits 0 and z", f"{words} of no and yes, and {told}", rows_of(head), target)
+    if kind == "multilabel":
+        return made("on the logits 0 and z", "logits of no and yes, and a one-hot row", rows_of(_same), _no_and_yes)
+    if "overlap" in kind and task.kind == "segmentation":
+        if kind == "overlap scores":
+            words = "a map of logits and its mask"
+            return Feed("", words, lambda z: logit(z).unsqueeze(-1), lambda y: y.unsqueeze(-1), natural)
+        words = "the maps of background and object, as logits, and labels"
+        return Feed("on background and object", words, rows_of(_same), _label, natural)
+    if "overlap" in kind:
+        raise _unfit(loss, task.kind, "is a loss of regions of pixels, which a yes or no does not have")
+    raise _unfit(loss, task.kind)
+
+
+def _label(targets: Tensor) -> Tensor:
+    return targets.long()
+
+
+def _no_and_yes(targets: Tensor) -> Tensor:
+    return torch.stack([1 - targets, targets], -1)
+
+
+# ------------------------------------------------------------------------------------------- numbers
+
+
+def _numbers(loss: Any, task: Task) -> Feed:
+    """Return the feed from standardised numbers, in units of the target where the loss needs them."""
+    assert task.centre is not None  # `make` has set them for these kinds.
+    assert task.scale is not None
+    centre, scale = task.centre, task.scale
+    if loss.kind.name != "regression":
+        raise _unfit(loss, task.kind)
+    first, second = loss.kind.spaces(loss.settings)
+    if "probabilities" in first.name:
+        raise _unfit(loss, task.kind, f"takes {first.name}, which numbers are not")
+    if second.name in ("positive", "non-negative", "above -1"):
+        _check_targets(loss, task, above=second.name == "positive")
+        # The initial prediction is the mean, as for standardised targets.
+        start = centre.clamp_min(_TINY).log()
+
+        def natural(outputs: Tensor) -> Tensor:
+            return (outputs.double() + start.double()).exp()
+
+        if _is_log(loss):
+            return Feed("log link", "the log of the mean, and targets", lambda z: z + start, _same, natural)
+        mean = _above_zero(loss, lambda z: (z + start).exp())
+        return Feed("log link", "the mean, which is an exponential, and targets", mean, _same, natural)
+
+    def units(outputs: Tensor) -> Tensor:
+        return outputs * scale + centre
+
+    def in_units(outputs: Tensor) -> Tensor:
+        return outputs.double() * scale.double() + centre.double()
+
+    if _divides(loss):
+        none = int((task.targets == 0).sum())
+        if none:
+            raise _unfit(loss, task.kind, f"divides by its target, which is 0 in {none} of {task.targets.numel()}")
+        return Feed("in units of the target", "predictions and targets in their units", units, _same, in_units)
+    return Feed("", "standardised predictions and targets", _same, lambda y: (y - centre) / scale, in_units)
+
+
+def _check_targets(loss: Any, task: Task, *, above: bool) -> None:
+    wrong = int((task.targets <= 0 if above else task.targets < 0).sum())
+    if wrong:
+        least, many = float(task.targets.min()), task.targets.numel()
+        wanted = f"takes targets {'>' if above else '>='} 0"
+        raise _unfit(loss, task.kind, f"{wanted}, and {wrong} of {many} are not (the least is {least:g})")
+
+
+# ----------------------------------------------- properties found by calling a loss, as cards do not declare them
+
+
+def _is_log(loss: Any) -> bool:
+    """Whether the prediction is a log: it is any number, but no target is below 0."""
+    first, second = loss.kind.spaces(loss.settings)
+    return first.name == "real" and second.name in ("positive", "non-negative")
+
+
+def _value(loss: Any, prediction: Any, target: Any) -> float:
+    return float(loss(torch.tensor(prediction), torch.tensor(target)))
+
+
+def _divides(loss: Any) -> bool:
+    """Whether a loss of numbers divides by the target: it is huge for 0."""
+    if loss.kind.spaces(loss.settings)[0].name == "log-probabilities":
+        return False
+    value = _value(loss, [0.5], [0.0])
+    return not math.isfinite(value) or value > _HUGE
+
+
+def _check_falls(loss: Any, kind: str) -> None:
+    """Refuse a loss of signs that does not fall with the score of a yes, such as a distance."""
+    if _value(loss, [4.0], [1.0]) >= _value(loss, [-4.0], [1.0]):
+        raise _unfit(loss, kind, "rises with the score of a yes, as a loss of distances does")
+
+
+def _shifts_freely(loss: Any) -> bool:
+    """Whether a loss of rows ignores a shift of all logits of a row."""
+    rows = [[0.5, -1.0, 0.25]], [[1.5, 0.0, 1.25]]
+    values = [_value(loss, row, [[0.0, 1.0, 0.0]]) for row in rows]
+    return math.isclose(*values, rel_tol=1e-5)

@@ -1,0 +1,345 @@
+"""Digests of everything that a run depends on, so that changed code never reuses old records.
+
+Code is digested in its compiled form, because that is what runs: a file edited after its import, or code typed in a
+session, has no reliable text. The digest follows the user's functions and constants that the code names. Beside it
+stand the values of a function or network on fixed numbers, to six digits.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import hashlib
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from importlib import resources
+from types import CodeType, FunctionType, MethodType, ModuleType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from slopes.card import Activation, Card
+from slopes.comparing.feeding import feed
+from slopes.comparing.networks.network import seeded
+from slopes.comparing.tasks.task import strata_of
+from slopes.loading import describe
+
+if TYPE_CHECKING:
+    from slopes.comparing.networks.network import Network
+    from slopes.comparing.tasks import Task
+
+PLAIN = (int, float, complex, str, bytes, bool, type(None), type(Ellipsis), range)
+#: Files of slopes that decide how a network is trained and recorded.
+TRAINING = {"slopes.comparing": ("training", "networks", "feeding.py", "metrics.py", "job.py"), "slopes.models": ("",)}
+
+
+def digest(text: str) -> str:
+    """SHA-256 of a text."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def of_card(card: Card, probe: Tensor) -> dict[str, str]:
+    """Return the identity of a card: its name, settings, code, and the values in the probe."""
+    return {
+        "name": repr(card),
+        "settings": repr(sorted(card.settings.items())),
+        "code": digest(code(card.body, card.slope_body)),
+        "values": digest(figures(probe)),
+    }
+
+
+def of_activation(given: Any) -> dict[str, str]:
+    """Return the same for an activation: a card, a module, or a factory of modules."""
+    probe = probe_activation(given)
+    if isinstance(given, Card):
+        return of_card(given, probe)
+    with seeded(0):
+        module = given if isinstance(given, nn.Module) else given()
+    return {
+        "name": repr(module),
+        "settings": digest(_raw(module.state_dict())),
+        "code": digest(code(None if isinstance(given, nn.Module) else given, *_parts(module))),
+        "values": digest(figures(probe)),
+    }
+
+
+def of_network(network: Network, kept: Mapping[str, Tensor], inputs: Tensor) -> str:
+    """Digest of a network: its code, settings, weights that no seed draws anew, and outputs for the inputs."""
+    model = network.build(0)
+    made_by = None if isinstance(network.source, nn.Module) else network.source
+    return digest(
+        json.dumps(
+            {
+                "model": repr(model),
+                "code": code(made_by, *_parts(model), *network.replace, network.output),
+                "kept": _raw(kept),
+                "values": [_response(network, inputs, training) for training in (False, True)],
+            }
+        )
+    )
+
+
+@functools.cache
+def of_training() -> str:
+    """Digest of the code of slopes that trains."""
+    places = [resources.files(package) / name for package, names in TRAINING.items() for name in names]
+    return digest("\n".join(text for place in places for text in _texts(place)))
+
+
+def _texts(place: Any) -> Iterator[str]:
+    if place.is_dir():
+        for inner in sorted(place.iterdir(), key=lambda each: each.name):
+            if inner.is_dir() or inner.name.endswith(".py"):
+                yield from _texts(inner)
+    elif place.is_file():
+        yield place.read_text(encoding="utf-8")
+
+
+# --------------------------------------------------------------------------------------------- probes
+
+
+def probe_activation(given: Any) -> Tensor:
+    """Values and slopes of an activation on a fixed row of tensors; ValueError if it cannot be trained."""
+    name = given.name if isinstance(given, Card) else getattr(given, "__name__", type(given).__name__)
+    x = torch.linspace(-8, 8, 257, dtype=torch.float64).view(1, -1).requires_grad_()
+    try:
+        with torch.enable_grad(), seeded(0):
+            values = (given if isinstance(given, Activation) else _doubled(given))(x)
+            _check_learns(name, values.requires_grad)
+            if isinstance(given, Activation):
+                slope = given.slope(x.detach())
+            else:
+                (slope,) = torch.autograd.grad(values.sum(), x)
+    except _Severed:
+        raise
+    except Exception as error:
+        raise ValueError(f"compare: {name} fails on a torch tensor: {describe(error)}") from error
+    return torch.cat([values.detach(), slope])
+
+
+def probe_loss(card: Any, task: Task) -> Tensor:
+    """Values and gradient of a loss for fixed outputs of a network, fed as in training.
+
+    Raises ValueError if the loss cannot be trained, and the errors of `feed`.
+    """
+    targets = task.targets[_telling(task)]
+    if targets.is_floating_point():
+        targets = targets.double()
+    shape = (1, *targets.shape[1:]) if task.kind == "segmentation" else (task.outputs,)
+    drawn = torch.randn(len(targets), *shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    outputs = drawn.requires_grad_()
+    fed = feed(card, task)
+    try:
+        with torch.enable_grad():
+            values = card(*fed(outputs, targets), reduction="none")
+            _check_learns(card.name, values.requires_grad)
+            values.sum().backward()
+    except _Severed:
+        raise
+    except Exception as error:
+        raise ValueError(f"compare: {card.name} fails on torch tensors: {describe(error)}") from error
+    assert outputs.grad is not None  # backward has just filled it
+    return torch.cat([values.detach().flatten(), outputs.grad.flatten()])
+
+
+def _telling(task: Task) -> Tensor:
+    """Indices of the first samples, and of the first of every class, as data may be sorted."""
+    rows = np.unique(strata_of(task.kind, task.targets).numpy(), return_index=True)[1]
+    return torch.from_numpy(np.union1d(rows, np.arange(min(16, len(task.targets)))))
+
+
+class _Severed(ValueError):
+    """Missing gradient of a function."""
+
+
+def _check_learns(name: str, learns: bool) -> None:
+    if not learns:
+        raise _Severed(f"compare: {name} cuts off the gradient; write its body in slopes.ops, without detach.")
+
+
+def _doubled(given: Any) -> nn.Module:
+    module = copy.deepcopy(given) if isinstance(given, nn.Module) else given()
+    return module.double()
+
+
+def _response(network: Network, inputs: Tensor, training: bool) -> str:
+    """Outputs of the network of seed 0 as text, in float64, so that the order of additions never shows."""
+    model = network.build(0).train(training)
+    try:
+        with seeded(0), torch.no_grad():
+            given = copy.deepcopy(model).double()(inputs.double() if inputs.is_floating_point() else inputs)
+        return figures(network.predict(given))
+    except Exception:  # It casts to float32 somewhere, or makes tensors of it.
+        with seeded(0), torch.no_grad():
+            return figures(network.predict(model(inputs)), 3)
+
+
+def figures(values: Tensor, digits: int = 6) -> str:
+    """Format numbers to so many digits; those negligible beside the largest become 0."""
+    rows = values.double().flatten()
+    rows = torch.where(rows.abs() < rows.nan_to_num(0, 0, 0).abs().max() * 1e-9, 0.0, rows)
+    return " ".join(f"{value + 0.0:.{digits - 1}e}" for value in rows.tolist())
+
+
+def _raw(tensors: Mapping[str, Tensor]) -> str:
+    """Digests of tensors to the last bit."""
+    listed = {
+        name: (str(t.dtype), list(t.shape), hashlib.sha256(t.detach().contiguous().numpy().tobytes()).hexdigest())
+        for name, t in tensors.items()
+    }
+    return json.dumps(listed, sort_keys=True)
+
+
+# ------------------------------------------------------------------------------------------------ code
+
+
+def code(*things: Any) -> str:
+    """Compiled code of functions and classes and of everything they name, as one text, equal in every process."""
+    lines: list[str] = []
+    seen: dict[int, Any] = {}  # This keeps each id in use.
+    for thing in things:
+        _follow(thing, lines, seen, given=True)
+    return "\n".join(lines)
+
+
+def _parts(model: nn.Module) -> Iterator[Any]:
+    """Yield the classes of a model's modules, and their attributes that are plain values or functions."""
+    for place, module in model.named_modules():
+        yield place
+        yield type(module)
+        for name, value in sorted(vars(module).items()):
+            if not name.startswith("_") and not isinstance(value, (Tensor, nn.Module)):
+                yield name
+                yield value
+
+
+def _follow(thing: Any, lines: list[str], seen: dict[int, Any], given: bool = False) -> None:
+    """Append a canonical text of an object and of all that it names; a `given` one counts wherever it is from."""
+    if isinstance(thing, PLAIN):
+        lines.append(repr(thing))
+        return
+    if isinstance(thing, (list, tuple, set, frozenset, dict)):
+        if id(thing) not in seen:
+            seen[id(thing)] = thing
+            lines.append(type(thing).__name__)
+            for part in _ordered(thing):
+                _follow(part, lines, seen)
+            del seen[id(thing)]  # Equal containers read alike, one object or two.
+        return
+    if isinstance(thing, ModuleType):
+        lines.append(thing.__name__)
+        return
+    if isinstance(thing, np.ndarray) or (isinstance(thing, Tensor) and thing.layout is torch.strided):
+        lines.append(str(thing.dtype))
+        _follow(thing.tolist(), lines, seen)
+        return
+    if id(thing) in seen:
+        return
+    seen[id(thing)] = thing
+    if isinstance(thing, (staticmethod, classmethod, MethodType)):
+        _follow(thing.__func__, lines, seen, given)
+    elif isinstance(thing, property):
+        for function in (thing.fget, thing.fset):
+            _follow(function, lines, seen, given)
+    elif isinstance(thing, functools.cached_property):
+        _follow(thing.func, lines, seen, given)
+    elif isinstance(thing, functools.partial):
+        for part in (thing.func, thing.args, thing.keywords):
+            _follow(part, lines, seen, given)
+    elif isinstance(thing, Card):
+        for body in (thing.body, thing.slope_body):
+            _follow(body, lines, seen, given)
+        _follow(thing.settings, lines, seen)
+    elif isinstance(thing, FunctionType):
+        _follow_function(thing, lines, seen, given)
+    elif isinstance(thing, type):
+        lines.append(f"class {thing.__module__}.{thing.__qualname__}" if _is_known(thing) else thing.__qualname__)
+        if not _is_known(thing):
+            for base in thing.__bases__:
+                _follow(base, lines, seen)
+            for name, value in sorted(vars(thing).items()):
+                if name not in ("__module__", "__doc__", "__firstlineno__"):
+                    lines.append(name)
+                    _follow(value, lines, seen)
+    else:
+        lines.append(getattr(thing, "__qualname__", type(thing).__qualname__))
+        _follow(getattr(thing, "__wrapped__", None) or type(thing), lines, seen)
+
+
+def _follow_function(function: FunctionType, lines: list[str], seen: dict[int, Any], given: bool) -> None:
+    if _is_known(function) and not given:
+        lines.append(f"{function.__module__}.{function.__qualname__}")
+        return
+    lines.append(_compiled(function.__code__))
+    cells = [cell.cell_contents for cell in function.__closure__ or () if _is_filled(cell)]
+    for part in (function.__defaults__, function.__kwdefaults__, cells):
+        _follow(part, lines, seen)
+    if _is_known(function) or _is_installed(function):
+        return
+    _follow_names(sorted(_names(function.__code__)), function.__globals__, lines, seen)
+
+
+def _follow_names(names: list[str], scope: Mapping[str, Any], lines: list[str], seen: dict[int, Any]) -> None:
+    """Append the values of these names in a scope, and in the user's modules within it."""
+    for name in names:
+        value = scope.get(name)
+        if isinstance(value, ModuleType):
+            if not _is_known_name(value.__name__) and id(value) not in seen:
+                seen[id(value)] = value
+                _follow_names(names, vars(value), lines, seen)
+                del seen[id(value)]  # Another function may use other attributes of this module.
+        elif name in scope:
+            lines.append(name)
+            _follow(value, lines, seen)
+
+
+def _ordered(things: Any) -> list[Any]:
+    if isinstance(things, dict):
+        return [part for pair in sorted(things.items(), key=lambda pair: str(pair[0])) for part in pair]
+    return sorted(things, key=repr) if isinstance(things, (set, frozenset)) else list(things)
+
+
+def _is_filled(cell: Any) -> bool:
+    try:
+        _ = cell.cell_contents
+    except ValueError:
+        return False
+    return True
+
+
+def _is_known(thing: Any) -> bool:
+    """Whether the version of this code is recorded: Python's, torch's, NumPy's or slopes' own."""
+    return _is_known_name(getattr(thing, "__module__", None) or "builtins")
+
+
+def _is_known_name(module: str) -> bool:
+    top = module.partition(".")[0]
+    if top == "slopes":
+        return not module.startswith("slopes.loading.")
+    return top in ("torch", "numpy") or (top in sys.stdlib_module_names and top != "__main__")
+
+
+def _is_installed(thing: Any) -> bool:
+    """Whether it is from an installed package: its own code counts, but not all that it names."""
+    file = getattr(sys.modules.get(thing.__module__), "__file__", None) or ""
+    return "site-packages" in file or "dist-packages" in file
+
+
+def _names(compiled: CodeType) -> set[str]:
+    inner = [const for const in compiled.co_consts if isinstance(const, CodeType)]
+    return set(compiled.co_names).union(*map(_names, inner))
+
+
+def _compiled(compiled: CodeType) -> str:
+    consts = [_compiled(c) if isinstance(c, CodeType) else _constant(c) for c in compiled.co_consts]
+    parts = (compiled.co_code.hex(), compiled.co_names, compiled.co_varnames, compiled.co_freevars, consts)
+    return repr((*parts, compiled.co_flags, compiled.co_exceptiontable.hex()))
+
+
+def _constant(value: Any) -> str:
+    if isinstance(value, frozenset):  # A frozenset has another order in every process.
+        return repr(sorted(map(repr, value)))
+    return repr(tuple(map(_constant, value))) if isinstance(value, tuple) else repr(value)

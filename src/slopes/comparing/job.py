@@ -1,0 +1,35 @@
+"""Units of training: a `Cell` is one run, a `Job` is shared by all cells of a study."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from slopes.card import Loss
+    from slopes.comparing.networks import Network
+    from slopes.comparing.tasks import Task
+
+
+class Cell(NamedTuple):
+    """One run of a study."""
+
+    activation: int  #: index into the job's `activations`
+    loss: int
+    rate: float
+    seed: int
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """Everything that determines the runs, beside the fields of each cell."""
+
+    activations: tuple[Any, ...]  #: cards, modules, or factories of modules, as `slopes.swap` takes
+    losses: tuple[Loss, ...]
+    network: Network
+    task: Task
+    epochs: int
+    batch_size: int
+    optimizer: str
+    clip: float | None
+    engine: str

@@ -1,0 +1,267 @@
+"""Metrics of tasks, never the loss, for many models at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from slopes.comparing.feeding import Feed
+from slopes.comparing.tasks import Task
+
+BINS = 15  #: bins of the calibration error, of equal width
+_EPS = torch.finfo(torch.float64).eps  #: least probability that counts, as in scikit-learn
+_MOST = torch.finfo(torch.float32).max  #: A larger prediction counts as infinite.
+_RARELY = 0.01  #: Least predicted count, as a fraction of the mean; at 0 the deviance is infinite.
+
+
+class Metric(NamedTuple):
+    """One metric of a task."""
+
+    name: str
+    label: str
+    higher: bool  #: whether more is better
+    percent: bool  #: whether it is a fraction, to be shown in per cent
+    margin: float  #: largest difference of no practical interest
+    measure: Callable[[Judged], Tensor]  #: (model,)
+    in_units: bool = False  #: whether it, and so its margin, is in the units of the target
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """Outputs of models for samples of a task, with the targets."""
+
+    task: Task
+    feed: Feed
+    outputs: Tensor  #: (model, sample, …)
+    targets: Tensor  #: (model, sample, …)
+
+    @cached_property
+    def predicted(self) -> Tensor:
+        """Predictions in float64; see `Feed.natural`. A guess replaces any that is not finite."""
+        natural = self.feed.natural(self.outputs)
+        known = natural.abs() <= _MOST
+        if not self._finite:
+            known &= self.outputs.isfinite().reshape(natural.shape)  # The logit of a yes has one more axis.
+        if known.all():
+            return natural
+        if self.task.kind == "classification":
+            return torch.where(known.all(-1, keepdim=True), natural, 1 / natural.shape[-1])
+        return torch.where(known, natural, 0.5 if self.task.centre is None else self.task.centre.double())
+
+    @cached_property
+    def named(self) -> Tensor:
+        """Most likely class, (model, sample); the first class for a guess."""
+        named = self.outputs.argmax(-1)
+        return named if self._finite else torch.where(self.outputs.isfinite().all(-1), named, 0)
+
+    @cached_property
+    def chance(self) -> Tensor:
+        """Predicted probability of the true class, or of the true yes or no."""
+        if self.task.kind == "classification":
+            return self.predicted.gather(-1, self.targets.unsqueeze(-1)).squeeze(-1)
+        return torch.where(self.targets == 1, self.predicted, 1 - self.predicted)
+
+    @cached_property
+    def yes(self) -> tuple[Tensor, Tensor]:
+        """Masks of the predicted yeses and of the true ones."""
+        return self.predicted > 0.5, self.targets == 1
+
+    @cached_property
+    def _finite(self) -> bool:
+        return bool(self.outputs.sum().isfinite())  # A sum takes a tenth of the time.
+
+
+def judge(task: Task, feed: Feed, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
+    """Return every metric of the task, (model,) in float64, of outputs and targets (model, sample, …).
+
+    Where a prediction is not finite, a guess replaces it: equal probabilities, or the mean of the training targets.
+    """
+    judged = Judged(task, feed, outputs, targets)
+    return {metric.name: metric.measure(judged) for metric in METRICS[task.kind]}
+
+
+def score(task: Task, feed: Feed, outputs: Tensor, targets: Tensor) -> Tensor:
+    """Return the primary metric alone, (model,) in float64; see `judge`."""
+    return METRICS[task.kind][0].measure(Judged(task, feed, outputs, targets))
+
+
+def metrics_of(task: Task) -> tuple[Metric, ...]:
+    """Return the metrics of a task, with margins in the units of its target where the metric is."""
+    if task.scale is None:
+        return METRICS[task.kind]
+    deviation = float(task.scale.mean())
+    return tuple(m._replace(margin=m.margin * deviation) if m.in_units else m for m in METRICS[task.kind])
+
+
+# ------------------------------------------------------------------------- classes, and yes or no
+
+
+def _accuracy(judged: Judged) -> Tensor:
+    return (judged.named == judged.targets).double().mean(1)
+
+
+def _yes_accuracy(judged: Judged) -> Tensor:
+    predicted, true = judged.yes
+    return (predicted == true).double().mean(1)
+
+
+def _log_loss(judged: Judged) -> Tensor:
+    return -judged.chance.clamp_min(_EPS).log().flatten(1).mean(1)
+
+
+def _brier(judged: Judged) -> Tensor:
+    """Squared distance between the row of probabilities and the one-hot truth."""
+    return (judged.predicted.square().sum(-1) - 2 * judged.chance + 1).mean(1)
+
+
+def _yes_brier(judged: Judged) -> Tensor:
+    return (1 - judged.chance).square().mean(1)
+
+
+def _calibration(judged: Judged) -> Tensor:
+    """Calibration error of the probability of the predicted class."""
+    sure = judged.predicted.max(-1).values
+    return _calibration_error(sure, judged.named == judged.targets)
+
+
+def _yes_calibration(judged: Judged) -> Tensor:
+    """Calibration error of the probability of a yes."""
+    return _calibration_error(judged.predicted, judged.yes[1])
+
+
+def _calibration_error(chance: Tensor, happened: Tensor) -> Tensor:
+    """Expected calibration error: bins (0, 1/15], (1/15, 2/15], …, weighted by their numbers of samples."""
+    places = (chance * BINS).ceil().long().clamp(1, BINS) - 1
+    gaps = torch.zeros(len(chance), BINS, dtype=torch.float64, device=chance.device)
+    return gaps.scatter_add(1, places, happened.double() - chance).abs().sum(1) / chance.shape[1]
+
+
+def _recall(judged: Judged) -> Tensor:
+    predicted, true = judged.yes
+    return _share(predicted & true, true)
+
+
+def _precision(judged: Judged) -> Tensor:
+    predicted, true = judged.yes
+    return _share(predicted & true, predicted)
+
+
+def _balanced_accuracy(judged: Judged) -> Tensor:
+    """Mean of recall and specificity; if only one class is present, its accuracy."""
+    predicted, true = judged.yes
+    there = torch.stack([true.any(1), (~true).any(1)]).double()
+    right = torch.stack([_share(predicted & true, true), _share(~predicted & ~true, ~true)])
+    return (right * there).sum(0) / there.sum(0)
+
+
+def _share(part: Tensor, whole: Tensor) -> Tensor:
+    """Fraction of a mask, over (model, sample), that is in its part; 0 if the mask is empty."""
+    return part.sum(1).double() / whole.sum(1).clamp_min(1)
+
+
+def _average_precision(judged: Judged) -> Tensor:
+    """Mean, over the true yeses, of the precision at their own probability; ties count together."""
+    order = judged.predicted.argsort(dim=1, descending=True)
+    chance, yes = judged.predicted.gather(1, order), judged.yes[1].gather(1, order).double()
+    places = torch.arange(chance.shape[1], device=chance.device).expand_as(chance)
+    last = torch.ones_like(chance, dtype=torch.bool)
+    last[:, :-1] = chance[:, :-1] != chance[:, 1:]
+    # index of the last sample with the same probability
+    ends = torch.where(last, places, chance.shape[1]).flip(1).cummin(1).values.flip(1)
+    precision = (yes.cumsum(1) / (places + 1)).gather(1, ends)
+    return (precision * yes).sum(1) / yes.sum(1).clamp_min(1)
+
+
+# ------------------------------------------------------------------------------------------- regions
+
+
+def _iou(judged: Judged) -> Tensor:
+    """Intersection over union, over the pixels of all samples."""
+    both, either = _overlap(judged, 1)
+    return torch.where(either > 0, both / either.clamp_min(1), 1.0)
+
+
+def _dice(judged: Judged) -> Tensor:
+    """Mean Dice coefficient over samples."""
+    both, either = _overlap(judged, 2)
+    return torch.where(either > 0, 2 * both / (either + both).clamp_min(1), 1.0).mean(1)
+
+
+def _overlap(judged: Judged, axis: int) -> tuple[Tensor, Tensor]:
+    """Return the sizes of intersection and union of mask and prediction, over the axes from `axis` on."""
+    predicted, true = judged.yes
+    return (predicted & true).flatten(axis).sum(axis).double(), (predicted | true).flatten(axis).sum(axis).double()
+
+
+# ------------------------------------------------------------------------------------------- numbers
+
+
+def _rmse(judged: Judged) -> Tensor:
+    return (judged.predicted - judged.targets).square().mean(1).sqrt().mean(-1)
+
+
+def _mae(judged: Judged) -> Tensor:
+    return (judged.predicted - judged.targets).abs().mean((1, -1))
+
+
+def _r2(judged: Judged) -> Tensor:
+    targets = judged.targets.double()
+    left = (judged.predicted - targets).square().sum(1)
+    whole = (targets - targets.mean(1, keepdim=True)).square().sum(1)
+    alike = (left == 0).double()  # Equal targets leave nothing to explain.
+    return torch.where(whole > 0, 1 - left / torch.where(whole > 0, whole, 1.0), alike).mean(-1)
+
+
+def _poisson_deviance(judged: Judged) -> Tensor:
+    assert judged.task.centre is not None  # A count has its mean.
+    targets = judged.targets.double()
+    mean = torch.maximum(judged.predicted, _RARELY * judged.task.centre.double())
+    return 2 * (torch.xlogy(targets, targets / mean) - targets + mean).mean((1, -1))
+
+
+#: Metrics of each kind of task; the first one chooses the learning rate.
+#:
+#: Margins are differences too small to matter in practice by default: half a per cent of the samples, a hundredth of a
+#: nat, a hundredth of the target's standard deviation. On a thousand samples, chance alone moves an accuracy of 95 % by
+#: more than twice its margin.
+METRICS: dict[str, tuple[Metric, ...]] = {
+    "classification": (
+        Metric("accuracy", "accuracy", True, True, 0.005, _accuracy),
+        Metric("log_loss", "log loss", False, False, 0.01, _log_loss),
+        Metric("brier", "Brier score", False, False, 0.005, _brier),
+        Metric("calibration", "calibration error", False, True, 0.005, _calibration),
+    ),
+    # The first metric needs no threshold: if a yes is rare, "no" is nearly always right, and losses that weight the
+    # classes move the threshold.
+    "binary": (
+        Metric("average_precision", "average precision", True, True, 0.005, _average_precision),
+        Metric("balanced_accuracy", "balanced accuracy", True, True, 0.005, _balanced_accuracy),
+        Metric("recall", "recall", True, True, 0.005, _recall),
+        Metric("precision", "precision", True, True, 0.005, _precision),
+        Metric("accuracy", "accuracy", True, True, 0.005, _yes_accuracy),
+        Metric("log_loss", "log loss", False, False, 0.01, _log_loss),
+        Metric("brier", "Brier score", False, False, 0.005, _yes_brier),
+        Metric("calibration", "calibration error", False, True, 0.005, _yes_calibration),
+    ),
+    "regression": (
+        Metric("rmse", "RMSE", False, False, 0.01, _rmse, in_units=True),
+        Metric("mae", "MAE", False, False, 0.01, _mae, in_units=True),
+        Metric("r2", "R²", True, False, 0.01, _r2),
+    ),
+    # The first metric is fair to small and large counts; a few of the largest dominate the RMSE.
+    "count": (
+        Metric("poisson_deviance", "Poisson deviance", False, False, 0.02, _poisson_deviance),
+        Metric("rmse", "RMSE", False, False, 0.01, _rmse, in_units=True),
+        Metric("mae", "MAE", False, False, 0.01, _mae, in_units=True),
+    ),
+    "segmentation": (
+        Metric("iou", "IoU", True, True, 0.005, _iou),
+        Metric("dice", "Dice", True, True, 0.005, _dice),
+        Metric("log_loss", "log loss", False, False, 0.01, _log_loss),
+    ),
+}

@@ -1,0 +1,86 @@
+"""A network for any seed, with any activation in its slots."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from slopes.comparing.networks.drawing import drawn_anew, is_lazy
+from slopes.models.replacing import replaced
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A model that can be built for any seed, with any activation in its slots.
+
+    It pickles if its source does: functions and classes by reference, a module by value.
+    """
+
+    name: str
+    source: Any  #: a factory without arguments, or a module that each seed copies with new initial weights
+    replace: tuple[type[nn.Module], ...]  #: the classes of the activations to replace
+    digest: str  #: digest of its code, settings and any weights that no seed draws anew
+    output: Any = None  #: the prediction among several outputs: an index, a key or a function
+    notes: tuple[str, ...] = ()  #: facts that readers of the results should know
+    example: Tensor | None = None  #: inputs that give lazy modules their shapes
+
+    def build(self, seed: int) -> nn.Module:
+        """Return the model with its own activations, in training mode; initial weights depend on the seed alone."""
+        with seeded(seed):
+            model: nn.Module = self._made().train()
+            return model
+
+    def slotted(self, seed: int, make: Callable[[], nn.Module]) -> nn.Module:
+        """Return the same model, with the same initial weights, and a result of `make` for each activation.
+
+        A module that occurs several times stays one. Random draws of `make` depend on the seed, too.
+        """
+        with seeded(seed):
+            model: nn.Module = replaced(self._made(), self.replace, make)[0].train()
+            return model
+
+    def predict(self, returned: Any) -> Tensor:
+        """Return the prediction among the outputs of the model."""
+        picked: Any = returned
+        if callable(self.output):
+            picked = self.output(returned)
+        elif isinstance(self.output, str) and not isinstance(returned, Mapping):
+            picked = getattr(returned, self.output)
+        elif self.output is not None:
+            picked = returned[self.output]
+        prediction: Tensor = picked
+        return prediction
+
+    def _made(self) -> nn.Module:
+        if not isinstance(self.source, nn.Module):
+            model: nn.Module = self.source()
+            if self.example is not None and is_lazy(model):
+                with torch.no_grad():
+                    model.eval()(self.example)
+            return model
+        return drawn_anew(self.source, self.example)[0]
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Seed the generators of torch, NumPy and Python, and restore their states at the end.
+
+    Weights have even seeds; odd seeds draw the order of the batches.
+    """
+    theirs, pythons = np.random.get_state(), random.getstate()  # noqa: NPY002 - models may draw from it
+    with torch.random.fork_rng(devices=[]):  # Networks are made on the processor.
+        try:
+            torch.default_generator.manual_seed(2 * seed)
+            np.random.seed(2 * seed % 2**32)  # noqa: NPY002
+            random.seed(2 * seed)
+            yield
+        finally:
+            np.random.set_state(theirs)  # noqa: NPY002
+            random.setstate(pythons)

@@ -1,0 +1,186 @@
+"""Plan of a study: its pairs, its runs, and the keys that identify recorded runs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import platform
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.metadata import version
+from itertools import pairwise
+from typing import Any
+
+import slopes
+from slopes.comparing import arguments, identity
+from slopes.comparing.feeding import Feed, Unfit, feed
+from slopes.comparing.job import Cell, Job
+from slopes.comparing.metrics import Metric, metrics_of
+from slopes.comparing.settings import Settings
+from slopes.comparing.statistics import Resampled
+from slopes.loading import describe
+
+#: Most runs trained side by side: a larger stack gains little, and a kill loses more.
+STACK = 60
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Everything that determines a study's runs, and the baseline."""
+
+    job: Job
+    settings: Settings
+    baseline: tuple[int, int]  #: indices of its activation and its loss
+    _keys: dict[Cell, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Seeds of each pair."""
+        return tuple(self.settings.seeds)  # type: ignore[arg-type]
+
+    @property
+    def rates(self) -> tuple[float, ...]:
+        """Learning rates, ascending."""
+        return tuple(self.settings.rates)
+
+    @cached_property
+    def names(self) -> dict[str, list[str]]:
+        """Names of the activations and losses in tables."""
+        return {"activation": arguments.names(self.job.activations), "loss": arguments.names(self.job.losses)}
+
+    def title(self, cell: Cell) -> str:
+        """Name of the cell's pair."""
+        return f"{self.names['activation'][cell.activation]} x {self.names['loss'][cell.loss]}"
+
+    @cached_property
+    def metrics(self) -> tuple[Metric, ...]:
+        """Metrics of the task; the first chooses the learning rates."""
+        return metrics_of(self.job.task)
+
+    @cached_property
+    def _fits(self) -> list[Feed | str]:
+        """Feed of each loss, or the reason why it does not fit."""
+        found: list[Feed | str] = []
+        for loss in self.job.losses:
+            try:
+                found.append(feed(loss, self.job.task))
+            except Unfit as error:
+                found.append(str(error))
+            except Exception as error:  # A user's loss may raise anything.
+                raise ValueError(f"compare: {loss.name} fails on torch tensors: {describe(error)}") from error
+        return found
+
+    @property
+    def feeds(self) -> list[Feed | None]:
+        """Feed of each loss; None where it does not fit."""
+        return [None if isinstance(fit, str) else fit for fit in self._fits]
+
+    @cached_property
+    def unfit(self) -> dict[tuple[int, int], str]:
+        """Pairs that cannot be trained, each with the reason."""
+        return {
+            (a, b): fit
+            for b, fit in enumerate(self._fits)
+            if isinstance(fit, str)
+            for a in range(len(self.job.activations))
+        }
+
+    @property
+    def resampled(self) -> Resampled | None:
+        """Sizes of training and test data if each seed has its own split, else None."""
+        if not self.job.task.resampled:
+            return None
+        parts = self.job.task.split(self.seeds[0])
+        return Resampled(len(parts.train), len(parts.test))
+
+    @cached_property
+    def versions(self) -> dict[str, str]:
+        """Versions of the packages that may change a number."""
+        named = {name: version(name) for name in ("torch", "numpy", "scipy", "scikit-learn")}
+        return {"slopes": slopes.__version__, **named}
+
+    @property
+    def machine(self) -> dict[str, str]:
+        """Python and system of this machine."""
+        return {"python": platform.python_version(), "system": f"{platform.system()} {platform.machine()}"}
+
+    @cached_property
+    def cells(self) -> list[Cell]:
+        """Every run, pair by pair, without the pairs that do not fit."""
+        return [
+            Cell(a, b, rate, seed)
+            for b in range(len(self.job.losses))
+            for a in range(len(self.job.activations))
+            if (a, b) not in self.unfit
+            for rate in self.rates
+            for seed in self.seeds
+        ]
+
+    def cell(self, activation: str, loss: str, rate: float, seed: int) -> Cell:
+        """Return the run of an activation and a loss by their names."""
+        return Cell(self.names["activation"].index(activation), self.names["loss"].index(loss), rate, seed)
+
+    def chunks(self, recorded: Collection[str], workers: int) -> list[list[Cell]]:
+        """Split the remaining cells into chunks, each trained side by side.
+
+        There are as few as `STACK` allows, of equal size, and a multiple of the workers, so that no worker waits.
+        """
+        left = [cell for cell in self.cells if self.key(cell) not in recorded]
+        if not left:
+            return []
+        count = min(math.ceil(math.ceil(len(left) / STACK) / workers) * workers, len(left))
+        bounds = [i * len(left) // count for i in range(count + 1)]
+        return [left[start:end] for start, end in pairwise(bounds)]
+
+    def spec(self, cell: Cell) -> dict[str, Any]:
+        """Return everything that a run's numbers depend on."""
+        job = self.job
+        return {
+            "activation": self._identities["activation"][cell.activation],
+            "loss": self._identities["loss"][cell.loss],
+            "rate": cell.rate,
+            "seed": cell.seed,
+            "network": job.network.digest,
+            "data": job.task.fingerprint,
+            "training": self.settings.training | {"code": identity.of_training()},
+            "versions": self.versions,
+        }
+
+    def key(self, cell: Cell) -> str:
+        """Key of a run in the record: a digest of its spec."""
+        if cell not in self._keys:
+            canonical = json.dumps(self.spec(cell), sort_keys=True, separators=(",", ":"))
+            self._keys[cell] = hashlib.sha256(canonical.encode()).hexdigest()
+        return self._keys[cell]
+
+    @cached_property
+    def _identities(self) -> dict[str, list[Any]]:
+        job = self.job
+        fitting = [
+            identity.of_card(loss, identity.probe_loss(loss, job.task)) if found is not None else None
+            for loss, found in zip(job.losses, self.feeds, strict=True)
+        ]
+        return {"activation": [identity.of_activation(each) for each in job.activations], "loss": fitting}
+
+
+def make_plan(settings: Settings) -> Plan:
+    """Return the plan for the settings; TypeError or ValueError if something does not fit."""
+    from slopes.comparing import networks, tasks
+
+    chosen = arguments.activations(settings.activations)
+    task = tasks.resolve(settings.data, target=settings.target, task=settings.task, resampled=settings.resample)
+    losses = arguments.losses(settings.losses, task.kind)
+    network = networks.resolve(settings.model, task, replace=settings.replace, output=settings.output)
+    job = Job(chosen, losses, network, task, **settings.training)
+    against = arguments.baseline(settings.baseline, {"activation": chosen, "loss": losses})
+    plan = Plan(job, settings, against)
+    if not plan.cells:
+        raise ValueError(f"compare: no loss fits {task.name}: {'; '.join(dict.fromkeys(plan.unfit.values()))}")
+    if against in plan.unfit:
+        if settings.baseline is not None:
+            raise ValueError(f"compare: the baseline cannot be trained: {plan.unfit[against]}")
+        plan = Plan(job, settings, plan.cells[0][:2])
+    _ = plan.names, plan._identities  # They refuse functions that cannot be trained.
+    return plan

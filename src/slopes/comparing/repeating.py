@@ -1,0 +1,89 @@
+"""The call of `slopes.compare` that repeats a study, as code to paste."""
+
+from __future__ import annotations
+
+import inspect
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from slopes.card import Card
+from slopes.comparing.settings import OPTIONS, PLACE
+
+if TYPE_CHECKING:
+    from slopes.comparing.results import Study
+
+
+def write_call(study: Study) -> str:
+    """Return the call of `slopes.compare` with all options that are set, after its imports.
+
+    An object without an expression, such as an array or a class of the main script, appears under its own name or its
+    option's, with a comment.
+    """
+    settings, plan = study.plan.settings, study.plan
+    given = {each.name: getattr(settings, each.name) for each in OPTIONS if each.metadata["part"] != PLACE}
+    given |= {"activations": list(plan.job.activations), "losses": list(plan.job.losses)}
+    given["baseline"] = (study.baseline.activation, study.baseline.loss)
+    if plan.seeds == tuple(range(len(plan.seeds))):
+        given["seeds"] = len(plan.seeds)
+    modules, notes, lines = {"slopes"}, [], []
+
+    def write(role: str, value: Any) -> str:
+        if isinstance(value, list):
+            return f"[{', '.join(write(f'{role[:-1]}_{place}', each) for place, each in enumerate(value, 1))}]"
+        text = _code(value, modules)
+        if text is None:
+            text = getattr(value, "__qualname__", role).rpartition(".")[2]
+            notes.append(f"{text}: your own {type(value).__name__}, which is defined elsewhere")
+        return text
+
+    for name, value in given.items():
+        if value is not None and value is not False:
+            lines.append(f"    {'' if name in ('model', 'data') else f'{name}='}{write(name, value)},\n")
+    head = [f"import {module}\n" for module in sorted(modules)] + [f"# {note}\n" for note in notes]
+    return f"{''.join(head)}\nslopes.compare(\n{''.join(lines)})"
+
+
+def _code(value: Any, modules: set[str]) -> str | None:
+    """Return an expression for a value or None, and add its modules to `modules`."""
+    from torch import nn
+
+    if value is None or isinstance(value, (str, int, float)):
+        return repr(value)
+    if isinstance(value, Path):
+        return repr(str(value))
+    if isinstance(value, tuple):
+        parts = [_code(each, modules) for each in value]
+        return None if None in parts else f"({', '.join(map(str, parts))}{',' * (len(parts) == 1)})"
+    if isinstance(value, partial):
+        parts = [_code(value.func, modules), *(_code(each, modules) for each in value.args)]
+        parts += [text and f"{name}={text}" for name, each in value.keywords.items() for text in [_code(each, modules)]]
+        modules.add("functools")
+        return None if None in parts else f"functools.partial({', '.join(map(str, parts))})"
+    if (
+        isinstance(value, nn.Module)
+        and _is_of_torch(type(value))
+        and not value.state_dict()
+        and "\n" not in repr(value)
+    ):
+        modules.add("torch")
+        return f"torch.nn.{value!r}"
+    if not (isinstance(value, Card) or inspect.isclass(value) or inspect.isroutine(value)):
+        return None
+    if _is_of_torch(value):
+        modules.add("torch")
+        return f"torch.nn.{value.__qualname__}"
+    if value.__module__ in ("__main__", None) or "<" in value.__qualname__:
+        return None
+    text = repr(value) if isinstance(value, Card) else f"{value.__module__}.{value.__qualname__}"
+    if text.startswith("slopes.loading."):
+        modules.add("slopes.loading")
+    elif not text.startswith("slopes."):
+        modules.add(value.__module__)
+    return text
+
+
+def _is_of_torch(value: Any) -> bool:
+    from torch import nn
+
+    return inspect.isclass(value) and getattr(nn, value.__name__, None) is value

@@ -1,0 +1,218 @@
+"""Answers of a study: a sentence for each question, and how far to trust it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from slopes.comparing.report.scales import Numbers
+from slopes.comparing.words import counted
+
+if TYPE_CHECKING:
+    from slopes.comparing.results import Pair, Study
+
+Verdict = dict[str, Any]
+NAMED = 4  #: most pairs that a sentence names
+
+
+class Answer(NamedTuple):
+    """A question, and the study's answer."""
+
+    question: str
+    answer: str
+
+
+def answers(study: Study, numbers: dict[str, Numbers], verdicts: dict[str, list[Verdict]]) -> list[Answer]:
+    """Return the answers below the headline; `verdicts` are by metric, at each pair's own best rate."""
+    if not study.ranking:
+        return [Answer("Which is best?", "Nothing could be trained, so there is no answer."), *_lost(study)]
+    leader, own = study.ranking[0], numbers[study.metrics[0].name]
+    by_pair = of_pairs(verdicts[study.metrics[0].name])
+    found = [Answer("By how much?", _lead(study, leader, own, by_pair))]
+    if by_pair:
+        found.append(Answer("How sure?", _sure(study, leader, own, by_pair)))
+    found += _ties(study, leader)
+    found += _shared(study, own)
+    found += _others(study, numbers, verdicts)
+    found += _lost(study)
+    found.append(Answer("For what does it hold?", _scope(study)))
+    return found
+
+
+def title(pair: Pair) -> str:
+    """Name of the pair in a sentence."""
+    return f"{pair.activation} with {pair.loss}"
+
+
+def of_pairs(rows: Sequence[Verdict]) -> dict[tuple[str, str], Verdict]:
+    """Return verdicts, or rows of a table, by the names of their pairs."""
+    return {(row["activation"], row["loss"]): row for row in rows}
+
+
+def split_of(study: Study) -> str:
+    """Name of the data for which verdicts hold."""
+    return "new splits of these data" if study.plan.resampled is not None else "this split of the data"
+
+
+def chance(p: float | None) -> str:
+    """Format a p-value."""
+    if p is None or p != p:
+        return "–"
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"
+
+
+def compared(verdict: Verdict, numbers: Numbers) -> str:
+    """Describe a difference, as in "0.6 points more"."""
+    difference = verdict["difference"]
+    if difference != difference:
+        return "no seed in common"
+    return f"{numbers.gap(difference)} {'less' if difference < 0 else 'more'}"
+
+
+def _lead(study: Study, leader: Pair, own: Numbers, by_pair: dict[tuple[str, str], Verdict]) -> str:
+    baseline = study.baseline
+    if len(study.ranking) == 1:
+        return "Only one pair was trained, so there is nothing to compare it with."
+    if not baseline.trained:
+        return f"The baseline, {title(baseline)}, could not be trained, so nothing is compared with it."
+    if leader is baseline:
+        second = study.ranking[1]
+        verdict = by_pair[second.names]
+        if verdict["difference"] == 0:
+            return f"It is the baseline itself, and the next, {title(second)}, is just as good."
+        return (
+            f"It is the baseline itself. The next, {title(second)}, has {compared(verdict, own)}"
+            f"{_interval(verdict, own)}."
+        )
+    verdict = by_pair[leader.names]
+    return f"That is {compared(verdict, own)} than the baseline, {title(baseline)}{_interval(verdict, own)}."
+
+
+def _interval(verdict: Verdict, own: Numbers) -> str:
+    if verdict["low"] is None:
+        return ""
+    return f" (95 % interval {own.interval(verdict['low'], verdict['high'], sign=True)})"
+
+
+def _sure(study: Study, leader: Pair, own: Numbers, by_pair: dict[tuple[str, str], Verdict]) -> str:
+    verdict = by_pair.get(leader.names) or by_pair[study.ranking[1].names]
+    if verdict["verdict"] == "too few seeds":
+        seeds = counted(len(study.plan.seeds), "seed")
+        return (
+            f"Not at all: {seeds} can show nothing in {counted(len(by_pair), 'comparison')}; it takes at least "
+            f"{verdict['needed']}."
+        )
+    if verdict["verdict"] == "tie":
+        return f"It is a tie: {verdict['words']}."
+    return (
+        f"If the two were the same, chance would give so large a difference with {chance(verdict['p'])} "
+        f"({counted(len(by_pair), 'comparison')} allowed for); and it is more than {own.margin}, up to which "
+        f"differences count as none. So {'the next' if leader is study.baseline else 'it'} is {verdict['verdict']}."
+    )
+
+
+def _ties(study: Study, leader: Pair) -> list[Answer]:
+    """Answer whether other pairs tie with the leader."""
+    rows = study.verdicts(baseline=leader.names)
+    if not rows or rows[0]["verdict"] == "too few seeds":
+        return []
+    tied = [row for row in rows if row["verdict"] == "tie"]
+    flattered = "The leader was picked by the same test data, which flatters it."
+    if all(row["verdict"] == "worse" for row in rows):
+        return [Answer("Is it alone?", f"Yes: each of the others is worse than it. {flattered}")]
+    if not tied:
+        return [Answer("Is it alone?", f"For some pairs too few seeds ended well to tell. {flattered}")]
+    named = _listed([f"{row['activation']} with {row['loss']}" for row in tied])
+    return [Answer("Is it alone?", f"No: it is tied with {named}. {flattered}")]
+
+
+def _shared(study: Study, own: Numbers) -> list[Answer]:
+    """Answer which pair leads at one learning rate for all."""
+    best = study.ranked(rate="shared")[:1]
+    if len(study.plan.rates) == 1 or len(study.ranking) == 1 or not best:
+        return []
+    pair, rate = best[0], study.shared_rate
+    value = own.full(pair.estimate(rate=rate).mean)
+    verdict = of_pairs(study.verdicts(rate="shared")).get(pair.names)
+    words = _against(study, pair, verdict) + (f"; {chance(verdict['p'])}" if verdict else "")
+    leads = "leads there, too," if pair is study.ranking[0] else "leads"
+    return [
+        Answer(
+            "And at one learning rate for all?",
+            f"At {rate:g}, the rate that suits all pairs best together, {title(pair)} {leads} with {value} ({words}).",
+        )
+    ]
+
+
+def _against(study: Study, pair: Pair, verdict: Verdict | None) -> str:
+    if verdict is None:
+        return "the baseline" if pair is study.baseline else "no verdict"
+    return {
+        "better": "better than the baseline",
+        "worse": "worse than the baseline",
+        "tie": "tied with the baseline",
+    }.get(verdict["verdict"], "too few seeds for a verdict")
+
+
+def _others(study: Study, numbers: dict[str, Numbers], verdicts: dict[str, list[Verdict]]) -> list[Answer]:
+    """Answer which pairs lead by the other metrics."""
+    said = []
+    for metric in study.metrics[1:]:
+        pair = study.ranked(metric.name)[0]
+        value = numbers[metric.name].full(pair.estimate(metric.name).mean)
+        if len(study.ranking) == 1:
+            said.append(f"{metric.label}: {value}")
+        else:
+            words = _against(study, pair, of_pairs(verdicts[metric.name]).get(pair.names))
+            said.append(f"{metric.label}: {title(pair)}, {value} ({words})")
+    return [Answer("And by the other metrics?", "; ".join(said) + ".")] if said else []
+
+
+def _lost(study: Study) -> list[Answer]:
+    """Answer which runs diverged, failed or did not fit, and which rates are at the edge."""
+    said = []
+    diverged = sum(pair.diverged_anywhere for pair in study.pairs)
+    if diverged:
+        said.append(
+            f"{diverged} of {counted(len(study.runs), 'run')} diverged; they are judged by their last finite epoch and "
+            "never dropped."
+        )
+    elif study.runs:
+        said.append(f"No run diverged, of {len(study.runs)}.")
+    if study.failures:
+        gone = [title(pair) for pair in study.pairs if pair.failures and not pair.trained]
+        all_of = f", all those of {_listed(gone)}" if gone else ""
+        said.append(f"{counted(len(study.failures), 'run')} failed{all_of}.")
+    unfit = [pair for pair in study.pairs if pair.unfit]
+    if unfit:
+        said.append(f"{counted(len(unfit), 'pair')} did not fit the task: {_listed([title(pair) for pair in unfit])}.")
+    edges = [pair for pair in study.ranking if pair.edge]
+    if edges:
+        said.append(
+            f"For {counted(len(edges), 'pair')} the best learning rate lies at the edge of the grid, beyond which a "
+            f"better one may lie: {_listed([title(pair) for pair in edges])}."
+        )
+    trouble = diverged or study.failures or unfit or edges
+    return [Answer("What went wrong?" if trouble else "Did all train?", " ".join(said))]
+
+
+def _scope(study: Study) -> str:
+    if study.plan.resampled is not None:
+        return (
+            "Each seed drew its own split of the data, so verdicts speak of other splits of these data too; as the "
+            "training sets overlap, tests and intervals are widened after Nadeau and Bengio."
+        )
+    return (
+        "For this network and this one split of the data: seeds vary initial weights and the order of the data, and "
+        "say nothing of other samples."
+    )
+
+
+def _listed(words: Sequence[str]) -> str:
+    """List the first few words, and the number of the others."""
+    named, more = list(words[:NAMED]), len(words) - NAMED
+    if more == 1:
+        named, more = list(words), 0
+    if more > 0:
+        named.append(f"{more} more")
+    return named[0] if len(named) == 1 else f"{', '.join(named[:-1])} and {named[-1]}"

@@ -1,0 +1,287 @@
+"""Page of a study: one self-contained HTML file, readable without scripts, in light, in dark and on paper."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+from datetime import datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from slopes.comparing.errors import StudyError
+from slopes.comparing.repeating import write_call
+from slopes.comparing.report import charts, figures, scales
+from slopes.comparing.report.answer import Verdict, answers, chance, of_pairs
+from slopes.comparing.report.scales import Axis, Numbers
+from slopes.comparing.whole import whole
+from slopes.comparing.words import duration
+from slopes.models import units
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+    from slopes.comparing.results import Pair, Study
+
+CONTENTS = {
+    "ranking": "ranking",
+    "differences": "differences to the baseline",
+    "learning": "learning curves",
+    "gradients": "gradients",
+    "units": "dead units",
+    "rates": "learning rates",
+    "cost": "cost",
+    "lost": "what went wrong",
+    "functions": "the functions",
+    "numbers": "all numbers",
+    "repeat": "how it was done",
+}
+WITHOUT_RUNS = ("lost", "functions", "repeat")  #: the sections shown for a study without runs
+SIZES = ("WIDTH", "HEIGHT", "LEFT", "RIGHT", "TOP", "BOTTOM")
+DIGIT = 0.64  #: em per character of a label: a digit takes 0.56 in Arial and 0.64 in DejaVu Sans
+MARKS = {"better": "▲", "worse": "▼", "tie": "=", "too few seeds": "?", "baseline": "·"}
+
+
+def write(study: Study, path: Path) -> Path:
+    """Write the page, whole or not at all, and return its path; StudyError where it cannot be written."""
+    page = render(study)
+    try:
+        with whole(path) as name:
+            Path(name).write_text(page, encoding="utf-8")
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise StudyError(
+            f"{path}: cannot write the report ({reason}); the runs are recorded, so repair this and start again."
+        ) from error
+    return path
+
+
+def render(study: Study) -> str:
+    """Return the page as text."""
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["breakable"] = _breakable
+    return environment.from_string(_file("report.html.j2")).render(context(study))
+
+
+def _breakable(name: str) -> Markup:
+    """Return a name as HTML that may break after an underscore or before a parenthesis."""
+    from markupsafe import Markup, escape
+
+    return escape(name).replace("_", Markup("_<wbr>")).replace("(", Markup("<wbr>("))
+
+
+def _file(name: str) -> str:
+    return files("slopes.comparing.report").joinpath(name).read_text("utf-8")
+
+
+def context(study: Study) -> dict[str, Any]:
+    """Return every variable of the template."""
+    from markupsafe import Markup
+
+    plan = study.plan
+    numbers = {metric.name: _numbers(study, metric) for metric in study.metrics}
+    verdicts = {metric.name: study.verdicts(metric.name) for metric in study.metrics}
+    first = study.metrics[0]
+    own, trained = numbers[first.name], bool(study.ranking)
+    shown = [*charts.learning(study, own), *charts.training(study)] if trained else []
+    scripts = [_file("uPlot.iife.min.js"), _file("plots.js")] if shown else []
+    sizes = [len(part) for part in plan.job.task.split(plan.seeds[0])]
+    return {
+        "study": study,
+        "plan": plan,
+        "job": plan.job,
+        "metric": first,
+        "numbers": numbers,
+        "own": own,
+        "sizes": dict(zip(("train", "validation", "test"), sizes, strict=True)),
+        "date": datetime.now().astimezone().strftime("%d %B %Y, %H:%M").lstrip("0"),
+        "answers": answers(study, numbers, verdicts),
+        **_ranking(study, own, verdicts[first.name]),
+        **_forest(study, own, verdicts[first.name]),
+        "table": _table(study, numbers, verdicts),
+        "contents": [(id, words) for id, words in CONTENTS.items() if trained or id in WITHOUT_RUNS],
+        "fed": [(name, feed.fed) for name, feed in zip(plan.names["loss"], plan.feeds, strict=True) if feed],
+        "marks": MARKS,
+        "chance": chance,
+        "milliseconds": milliseconds,
+        "learning": figures.learning(study, own) if trained else [],
+        "training": figures.training(study) if trained else [],
+        "rates": figures.rates(study, own) if trained and len(plan.rates) > 1 else [],
+        "gradients": figures.gradients(study) if any(run.layers for run in study.runs) else [],
+        "layers": next((run.layers for run in study.runs if run.layers), ()),
+        "units": figures.units(study) if any(run.slots for run in study.runs) else [],
+        "definitions": {"dead": units.DEAD, "saturated": units.SATURATED},
+        "slots": next((run.slots for run in study.runs if run.slots), ()),
+        "activation_curves": figures.activation_curves(study),
+        "loss_curves": figures.loss_curves(study),
+        "charts": shown,
+        **_cost(study),
+        "diverged_total": sum(pair.diverged_anywhere for pair in study.pairs),
+        "call": write_call(study),
+        "duration": duration(study.seconds),
+        "panel": {name.lower(): getattr(figures, name) for name in SIZES},
+        "style": Markup(_file("uPlot.min.css") + "\n" + _file("style.css")),
+        "licence": Markup(_file("uPlot.LICENSE")),
+        "scripts": [Markup(script) for script in scripts],
+        "policy": " ".join(f"'sha256-{_digest(script)}'" for script in scripts) or "'none'",
+        "data": Markup(_json({"charts": shown})),
+    }
+
+
+def _numbers(study: Study, metric: Any) -> Numbers:
+    values = [pair.estimate(metric.name).mean for pair in study.ranking]
+    return Numbers.of(metric, values, study.plan.job.task.unit)
+
+
+def _json(value: Any) -> str:
+    """Return JSON without characters that open or close a tag or a comment of HTML."""
+    return json.dumps(value, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c").replace("&", "\\u0026")
+
+
+def _digest(script: str) -> str:
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+
+# --------------------------------------------------------------------------------------------- tables
+
+
+def _facts(study: Study, pair: Pair, verdicts: dict[tuple[str, str], Verdict]) -> dict[str, Any]:
+    """Return a pair's facts for every table, and the keys that filter its rows."""
+    names = study.plan.names
+    verdict = verdicts.get(pair.names)
+    return {
+        "pair": pair,
+        "id": study.pairs.index(pair),
+        "activation": names["activation"].index(pair.activation),
+        "loss": names["loss"].index(pair.loss),
+        "verdict": "baseline" if pair is study.baseline else verdict["verdict"] if verdict else "",
+        "compared": verdict,
+    }
+
+
+def _ranking(study: Study, own: Numbers, verdicts: list[Verdict]) -> dict[str, Any]:
+    """Return the ranking's rows, with dots and bars in per cent of the axis."""
+    values = [run.test[own.metric.name] for pair in study.ranking for run in pair.chosen]
+    ends = [end for pair in study.ranking for end in pair.estimate()[1:] if end is not None]
+    axis = scales.of_metric(own.metric, values + ends)
+    by_pair, rows = of_pairs(verdicts), []
+    for pair in study.ranking:
+        estimate = pair.estimate()
+        seeds = [run.test[own.metric.name] for run in pair.chosen]
+        rows.append(
+            _facts(study, pair, by_pair)
+            | {"estimate": estimate, "seeds": [_percent(axis, value) for value in seeds]}
+            | _bar(axis, *estimate)
+        )
+    there = list(dict.fromkeys(row["verdict"] for row in rows if row["verdict"]))
+    return {"rows": rows, "ticks": _ticks(axis), "verdicts": there}
+
+
+def _forest(study: Study, own: Numbers, verdicts: list[Verdict]) -> dict[str, Any]:
+    """Return the rows of differences to the baseline, with positions."""
+    ends = [row[name] for row in verdicts for name in ("difference", "low", "high") if row[name] is not None]
+    axis = scales.of_differences(own.metric, ends)
+    by_pair, margin = of_pairs(verdicts), own.metric.margin
+    rows = []
+    for pair in study.ranking:
+        verdict = by_pair.get(pair.names)
+        if verdict is not None:
+            bar = _bar(axis, verdict["difference"], verdict["low"], verdict["high"])
+            rows.append(_facts(study, pair, by_pair) | bar)
+    low, high = (_percent(axis, end) for end in (-margin, margin))
+    # CSS places a background by the fraction of the free room on its left.
+    region = {"at": round(low / (1 - (high - low) / 100), 2), "width": round(high - low, 2)}
+    return {"forest": rows, "forest_ticks": _ticks(axis), "region": region, "zero": _percent(axis, 0.0)}
+
+
+def _bar(axis: Axis, mean: float, low: float | None, high: float | None) -> dict[str, Any]:
+    start, end = (mean if edge is None else edge for edge in (low, high))
+    return {
+        "at": _percent(axis, mean),
+        "from": _percent(axis, start),
+        "to": _percent(axis, end),
+        "beyond": axis.beyond(mean),
+    }
+
+
+def _percent(axis: Axis, value: float) -> float:
+    return round(100 * axis.at(value), 2)
+
+
+def _ticks(axis: Axis) -> list[tuple[float, str, float]]:
+    """Return each tick's position in per cent, its label, and the least length of axis in em at which it fits.
+
+    Each time, the label that needs the shortest axis to stay clear of the earlier ones is placed. So a short axis shows
+    few labels, spread over its length.
+    """
+    waiting = [(_percent(axis, value), label, 0.0) for value, label in axis.ticks]
+    placed: list[tuple[float, str, float]] = []
+    while waiting:
+        at, label, room = min(waiting, key=lambda tick: tick[2])
+        placed.append((at, label, round(room, 1)))
+        waiting = [
+            (x, text, max(room, 100 * (DIGIT * (len(text) + len(label)) / 2 + 1) / abs(x - at)))
+            for x, text, room in waiting
+            if text != label
+        ]
+    return sorted(placed)
+
+
+def _table(study: Study, numbers: dict[str, Numbers], verdicts: dict[str, list[Verdict]]) -> list[dict[str, Any]]:
+    """Return all metrics of all pairs, each with its interval and verdict."""
+    by_pair = {name: of_pairs(rows) for name, rows in verdicts.items()}
+    rows = of_pairs(study.table())
+    found = []
+    for pair in study.ranking:
+        cells = []
+        for metric in study.metrics:
+            facts = _facts(study, pair, by_pair[metric.name])
+            estimate, own = pair.estimate(metric.name), numbers[metric.name]
+            cells.append(
+                {
+                    "mean": own.bare(estimate.mean, 1),
+                    "interval": "" if estimate.low is None else own.interval(estimate.low, estimate.high),
+                    "verdict": facts["verdict"],
+                }
+            )
+        facts = _facts(study, pair, by_pair[study.metrics[0].name])
+        found.append(facts | {"row": rows[pair.names], "cells": cells})
+    return found
+
+
+def milliseconds(seconds: float) -> str:
+    """Format a time in milliseconds with three digits."""
+    ms = 1e3 * seconds
+    return f"{ms:.{min(max(2 - math.floor(math.log10(ms)), 0), 3)}f}" if ms > 0 else "0"
+
+
+def _cost(study: Study) -> dict[str, Any]:
+    """Return the time per epoch by activation and loss, and the reasons against stacking."""
+    rows = of_pairs([row for row in study.table() if not row["reason"]])
+    longest = max((row["seconds_per_epoch"] for row in rows.values()), default=0.0) or 1.0
+    names = study.plan.names
+    times = [
+        [
+            {
+                "ms": milliseconds(row["seconds_per_epoch"]),
+                "share": row["seconds_per_epoch"] / longest,
+                "engine": row["engine"],
+            }
+            if (row := rows.get((activation, loss)))
+            else None
+            for loss in names["loss"]
+        ]
+        for activation in names["activation"]
+    ]
+    whys: dict[str, list[str]] = {}
+    for run in study.runs:
+        title = f"{run.activation} with {run.loss}"
+        if run.why and title not in whys.setdefault(run.why, []):
+            whys[run.why].append(title)
+    stacked = sum(run.engine == "stack" for run in study.runs)
+    largest = max((run.stack for run in study.runs), default=1)
+    return {"times": times, "whys": whys, "stacked": stacked, "largest": largest}

@@ -1,0 +1,449 @@
+"""Results of a study: runs, table of pairs, verdicts, fitted model, and page."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+
+from slopes.comparing.statistics import Estimate, Series, choose, estimate, verdicts
+
+if TYPE_CHECKING:
+    from rich.table import Table
+    from torch import nn
+
+    from slopes.comparing.metrics import Metric
+    from slopes.comparing.plan import Plan
+
+Rate = Literal["own", "shared"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """Settings and results of one network's training."""
+
+    key: str  #: its key in the record
+    activation: str
+    loss: str
+    rate: float
+    seed: int
+    test: Mapping[str, float]  #: the task's metrics on the test data, after the last epoch
+    validation: Mapping[str, float]  #: the same on the validation data
+    curve: Sequence[float]  #: the first metric on validation data, after each epoch
+    training_loss: Sequence[float | None]  #: mean over each epoch; None from the divergence on
+    layers: Sequence[str]  #: the modules with weights
+    gradient: Sequence[Sequence[float] | None]  #: per epoch, each layer's gradient norm, over two of its steps
+    slots: Sequence[str]  #: places of the activation in the network
+    dead: Sequence[Sequence[float]]  #: in the first and last epoch, each slot's fraction of dead units (`models.units`)
+    saturated: Sequence[Sequence[float]]  #: the same of saturated units
+    diverged: int | None  #: the epoch in which it stopped being finite
+    seconds: float  #: processor time per epoch without diagnostics; a stack's time is divided among its runs
+    engine: str  #: "stack" or "loop"
+    stack: int  #: number of runs trained side by side
+    why: str  #: reason why they were not stacked
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A run that could not be trained."""
+
+    activation: str
+    loss: str
+    rate: float
+    seed: int
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """An activation with a loss: its runs, and the learning rate that validation chose."""
+
+    activation: str
+    loss: str
+    note: str  #: added to the loss's name where the fit is not native
+    fed: str  #: the loss's arguments in words
+    unfit: str  #: reason why the pair does not fit the task, or ""
+    runs: tuple[Run, ...]
+    failures: tuple[Failure, ...]
+    rates: tuple[float, ...]
+    seeds: tuple[int, ...]
+    metric: Metric  #: the metric that chooses the learning rate
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """Names of its activation and loss, which identify it."""
+        return self.activation, self.loss
+
+    @property
+    def title(self) -> str:
+        """Name of the pair."""
+        return f"{self.activation} x {self.loss}"
+
+    @property
+    def trained(self) -> bool:
+        """Whether it has any run."""
+        return bool(self.runs)
+
+    def series(self, metric: str | None = None) -> Series:
+        """Return the validation metric and a test metric, each (rate, seed), NaN where a run failed."""
+        validation, test = (np.full((len(self.rates), len(self.seeds)), np.nan) for _ in range(2))
+        rows, columns = ({value: i for i, value in enumerate(values)} for values in (self.rates, self.seeds))
+        for run in self.runs:
+            place = rows[run.rate], columns[run.seed]
+            validation[place] = run.validation[self.metric.name]
+            test[place] = run.test[metric or self.metric.name]
+        return Series(validation, test)
+
+    def at(self, rate: float) -> list[Run]:
+        """Return the runs at a rate, by seed."""
+        return [run for run in self.runs if run.rate == rate]
+
+    def validated(self, rate: float) -> float:
+        """Mean validation metric over seeds at a rate, signed so that higher is better; −inf without runs."""
+        values = [run.validation[self.metric.name] for run in self.at(rate)]
+        if not values:
+            return -np.inf
+        return float(np.mean(values)) * (1 if self.metric.higher else -1)
+
+    @cached_property
+    def rate(self) -> float:
+        """Rate with the best mean of the validation metric after the last epoch; the lowest of equals."""
+        there = [rate for rate in self.rates if self.at(rate)] or list(self.rates[:1])
+        return there[choose(np.array([self.validated(rate) for rate in there]), higher=True)]
+
+    @property
+    def edge(self) -> str:
+        """Edge of the grid with that rate, "lowest" or "highest", beyond which a better one may lie; else ""."""
+        if len(self.rates) == 1:
+            return ""
+        return {self.rates[0]: "lowest", self.rates[-1]: "highest"}.get(self.rate, "")
+
+    @property
+    def chosen(self) -> list[Run]:
+        """Runs at the chosen rate, by seed."""
+        return self.at(self.rate)
+
+    def estimate(self, metric: str | None = None, rate: float | None = None) -> Estimate:
+        """Estimate a metric on test data with its interval over seeds, at a rate or the chosen one."""
+        return estimate([run.test[metric or self.metric.name] for run in self.at(self.rate if rate is None else rate)])
+
+    @property
+    def diverged(self) -> int:
+        """Number of runs that diverged at the chosen rate."""
+        return sum(run.diverged is not None for run in self.chosen)
+
+    @property
+    def diverged_anywhere(self) -> int:
+        """Number of runs that diverged, over all rates."""
+        return sum(run.diverged is not None for run in self.runs)
+
+
+class Best(NamedTuple):
+    """The pair that validation prefers, and its model."""
+
+    activation: str
+    loss: str
+    rate: float
+    seed: int
+    model: nn.Module  #: fitted, in evaluation mode
+    run: Run  #: the recorded run
+
+
+class Study:
+    """Result of `slopes.compare`: print it, or use its `table`, `verdicts`, `plot`, `report` or `best` model."""
+
+    def __init__(
+        self, plan: Plan, runs: Sequence[Run], failures: Sequence[Failure], folder: Path, seconds: float
+    ) -> None:
+        self.plan = plan
+        self.runs = list(runs)
+        self.failures = list(failures)  #: the runs that could not be trained, each with its reason
+        self.folder = folder  #: the folder of the record
+        self.seconds = seconds  #: duration of this start
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """Metrics of the task; the first chooses the rates and orders the table."""
+        return self.plan.metrics
+
+    @cached_property
+    def pairs(self) -> list[Pair]:
+        """Every pair, by loss and then activation, in the order of the arguments."""
+        plan, names = self.plan, self.plan.names
+        runs: dict[tuple[str, str], list[Run]] = {}
+        failures: dict[tuple[str, str], list[Failure]] = {}
+        for run in self.runs:
+            runs.setdefault((run.activation, run.loss), []).append(run)
+        for failure in self.failures:
+            failures.setdefault((failure.activation, failure.loss), []).append(failure)
+        found = []
+        for b, loss in enumerate(names["loss"]):
+            for a, activation in enumerate(names["activation"]):
+                feed, key = plan.feeds[b], (activation, loss)
+                found.append(
+                    Pair(
+                        activation=activation,
+                        loss=loss,
+                        note="" if feed is None else feed.note,
+                        fed="" if feed is None else feed.fed,
+                        unfit=plan.unfit.get((a, b), ""),
+                        runs=tuple(runs.get(key, ())),
+                        failures=tuple(failures.get(key, ())),
+                        rates=plan.rates,
+                        seeds=plan.seeds,
+                        metric=plan.metrics[0],
+                    )
+                )
+        return found
+
+    def pair(self, activation: str, loss: str) -> Pair:
+        """Return the pair of these names; LookupError if there is none."""
+        for pair in self.pairs:
+            if pair.names == (activation, loss):
+                return pair
+        raise LookupError(f"the study has no {activation} x {loss}; {self._known()}")
+
+    def _known(self) -> str:
+        names = self.plan.names
+        return f"its activations are {', '.join(names['activation'])}, its losses {', '.join(names['loss'])}."
+
+    @cached_property
+    def ranking(self) -> list[Pair]:
+        """Trained pairs, the best mean of the first metric on test data first."""
+        return self.ranked()
+
+    def ranked(self, metric: str | None = None, rate: Rate = "own") -> list[Pair]:
+        """Return the trained pairs, the best mean of a metric on test data first."""
+        found = self.metric(metric)
+        sign = -1 if found.higher else 1
+        pairs = [pair for pair in self.pairs if pair.at(self._rate(pair, rate))]
+        return sorted(pairs, key=lambda pair: sign * pair.estimate(found.name, self._rate(pair, rate)).mean)
+
+    def metric(self, name: str | None = None) -> Metric:
+        """Return a metric by its name, the first one by default; LookupError if there is none."""
+        for metric in self.metrics:
+            if name in (None, metric.name):
+                return metric
+        raise LookupError(f"no metric {name!r}; the study has {', '.join(metric.name for metric in self.metrics)}.")
+
+    @property
+    def baseline(self) -> Pair:
+        """The pair to compare the others with, chosen before training."""
+        a, b = self.plan.baseline
+        return self.pair(self.plan.names["activation"][a], self.plan.names["loss"][b])
+
+    @cached_property
+    def shared_rate(self) -> float:
+        """Rate with the best mean of the validation metric over all trained pairs."""
+        trained = [pair for pair in self.pairs if pair.trained]
+        return max(
+            self.plan.rates, key=lambda rate: (sum(pair.validated(rate) for pair in trained), -rate), default=np.nan
+        )
+
+    def _rate(self, pair: Pair, rate: Rate) -> float:
+        if rate not in ("own", "shared"):
+            raise ValueError(f"rate must be 'own' (each pair's best) or 'shared' (one for all), got {rate!r}.")
+        return self.shared_rate if rate == "shared" else pair.rate
+
+    def table(self, metric: str | None = None, rate: Rate = "own") -> list[dict[str, Any]]:
+        """Return one dict per pair, the best mean of the metric on test data first, then the untrained pairs.
+
+        All numbers are means over seeds, at the rate that validation chose for each pair or, with ``rate="shared"``, at
+        `shared_rate`. `low` and `high` bound Student's 95 % interval over seeds, None with one seed. `reason` explains
+        why a pair was not trained.
+        """
+        chosen = self.metric(metric)
+        rows = [self._row(pair, chosen, self._rate(pair, rate)) for pair in self.ranked(chosen.name, rate)]
+        there = {(row["activation"], row["loss"]) for row in rows}
+        for pair in self.pairs:
+            if pair.names not in there:
+                reason = pair.unfit or (pair.failures[0].reason if pair.failures else "no run at this rate")
+                rows.append({"activation": pair.activation, "loss": pair.loss, "reason": reason})
+        return rows
+
+    def _row(self, pair: Pair, metric: Metric, rate: float) -> dict[str, Any]:
+        runs, found = pair.at(rate), pair.estimate(metric.name, rate)
+        return {
+            "activation": pair.activation,
+            "loss": pair.loss,
+            "fed": pair.fed,
+            "rate": rate,
+            "edge": pair.edge if rate == pair.rate else "",
+            "metric": metric.name,
+            "mean": found.mean,
+            "low": found.low,
+            "high": found.high,
+            **{each.name: float(np.mean([run.test[each.name] for run in runs])) for each in self.metrics},
+            "seeds": len(runs),
+            "diverged": sum(run.diverged is not None for run in runs),
+            "diverged_at_all_rates": pair.diverged_anywhere,
+            "failed": len(pair.failures),
+            "dead": _share([run.dead for run in runs]),
+            "saturated": _share([run.saturated for run in runs]),
+            "seconds_per_epoch": float(np.median([run.seconds for run in runs])),
+            "engine": " and ".join(sorted({run.engine for run in runs})),
+            "reason": "",
+        }
+
+    def verdicts(
+        self,
+        metric: str | None = None,
+        *,
+        rate: Rate = "own",
+        baseline: tuple[str, str] | None = None,
+        margin: float | None = None,
+        alpha: float = 0.05,
+    ) -> list[dict[str, Any]]:
+        """Return one dict per trained pair, the best first, with its difference from the baseline on test data.
+
+        `difference` is the mean over seeds of the pair's metric minus the baseline's, and `low` and `high` are its 95 %
+        interval. `p` comes from a sign-flip permutation test with Holm's correction over all pairs. `verdict` is
+        ``"better"``, ``"worse"``, ``"tie"`` or ``"too few seeds"`` (then `needed` is a sufficient number). Only a
+        difference above `margin`, by default the metric's region of practical equality, is better or worse. `words` is
+        the verdict as a sentence. Verdicts hold for the split of the data, unless it was resampled.
+
+        `baseline` names another pair, as (activation, loss); choosing it after the fact makes the verdicts a search.
+        """
+        chosen = self.metric(metric)
+        against = self.baseline if baseline is None else self.pair(*baseline)
+        pairs = [pair for pair in self.ranked(chosen.name, rate) if pair is not against]
+        if not against.trained:
+            return []
+        series = [self._series(pair, chosen, rate) for pair in (against, *pairs)]
+        found = verdicts(
+            series[1:],
+            series[0],
+            higher=chosen.higher,
+            higher_validation=self.metrics[0].higher,
+            margin=chosen.margin if margin is None else margin,
+            alpha=alpha,
+            resampled=self.plan.resampled,
+            percent=chosen.percent,
+        )
+        return [
+            {
+                "activation": pair.activation,
+                "loss": pair.loss,
+                "metric": chosen.name,
+                "baseline": against.title,
+                "rate": self._rate(pair, rate),
+                **{
+                    name: getattr(each, name)
+                    for name in ("difference", "low", "high", "p", "verdict", "needed", "words")
+                },
+            }
+            for pair, each in zip(pairs, found, strict=True)
+        ]
+
+    def _series(self, pair: Pair, metric: Metric, rate: Rate) -> Series:
+        series = pair.series(metric.name)
+        if rate == "own":
+            return series
+        row = [self.plan.rates.index(self.shared_rate)]
+        return Series(series.validation[row], series.test[row])
+
+    def best(self) -> Best:
+        """Train the winner once more and return it with its model.
+
+        The winner is the pair with the best mean validation metric, at its rate, with the seed of the best validation
+        metric; test data play no part. Its model trains alone, and has the recorded weights within rounding, unless
+        training draws at random.
+
+        Raises LookupError where nothing could be trained.
+        """
+        from slopes.comparing.training import fit
+
+        trained = [pair for pair in self.pairs if pair.trained]
+        if not trained:
+            raise LookupError("nothing could be trained; the rows of table() say why.")
+        pair = max(trained, key=lambda pair: pair.validated(pair.rate))
+        sign = 1 if pair.metric.higher else -1
+        run = max(pair.chosen, key=lambda run: (sign * run.validation[pair.metric.name], -run.seed))
+        model, _ = fit(self.plan.job, self.plan.cell(run.activation, run.loss, run.rate, run.seed))
+        return Best(pair.activation, pair.loss, run.rate, run.seed, model.eval(), run)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return one flat dict per run, failed ones included, as `export` writes them."""
+        found: list[dict[str, Any]] = []
+        for run in self.runs:
+            found.append(
+                {
+                    "activation": run.activation,
+                    "loss": run.loss,
+                    "rate": run.rate,
+                    "seed": run.seed,
+                    **{f"test_{name}": value for name, value in run.test.items()},
+                    **{f"validation_{name}": value for name, value in run.validation.items()},
+                    "diverged": run.diverged,
+                    "seconds_per_epoch": run.seconds,
+                    "engine": run.engine,
+                    "stack": run.stack,
+                    "failed": "",
+                    "key": run.key,
+                }
+            )
+        blank = dict.fromkeys(found[0]) if found else {}
+        for failure in self.failures:
+            facts = {name: getattr(failure, name) for name in ("activation", "loss", "rate", "seed")}
+            found.append(blank | facts | {"failed": failure.reason})
+        return found
+
+    def export(self, path: str | os.PathLike[str]) -> Path:
+        """Write one row per run to a file, ``.csv``, ``.json`` or ``.parquet``, and return its path."""
+        from slopes.comparing.export import export
+
+        return export(self.rows(), Path(path))
+
+    def plot(self, path: str | os.PathLike[str] | None = None, metric: str | None = None) -> Any:
+        """Draw the ranking with its intervals beside the differences to the baseline.
+
+        Returns matplotlib's figure, or with a path (``.png``, ``.svg``, ``.pdf``) writes it there and returns the path.
+        """
+        from slopes.comparing.picture import draw
+
+        return draw(self, path, metric)
+
+    def report(self, path: str | os.PathLike[str] | None = None) -> Path:
+        """Write the page, by default ``report.html`` in the study's folder, and return its path.
+
+        Raises StudyError where it cannot be written.
+        """
+        from slopes.comparing.report import write
+
+        return write(self, Path(path) if path is not None else self.folder / "report.html")
+
+    def listing(self, metric: str | None = None) -> Table:
+        """Return the printed table, ordered by a metric."""
+        from slopes.comparing.listing import listing
+
+        return listing(self, metric)
+
+    def __rich__(self) -> Table:
+        return self.listing()
+
+    def _repr_html_(self) -> str:
+        from slopes.comparing.listing import html
+
+        return html(self)
+
+    def __str__(self) -> str:
+        from rich.console import Console
+
+        stream = io.StringIO()
+        Console(file=stream, width=200, force_jupyter=False).print(self)
+        return "\n".join(line.rstrip() for line in stream.getvalue().rstrip().splitlines())
+
+    def __repr__(self) -> str:
+        return f"<Study: {len(self.pairs)} pairs, {len(self.runs)} runs, in {self.folder}>"
+
+
+def _share(shares: list[Sequence[Sequence[float]]]) -> float:
+    """Mean over runs and slots after the last epoch; 0 where there is no slot."""
+    last = [slots[-1] for slots in shares if slots and slots[-1]]
+    return float(np.mean(last)) if last else 0.0

@@ -1,0 +1,331 @@
+"""Options of a comparison, each with its default, check and help, in one place.
+
+The fields of `Settings` determine the signature and docstring of `slopes.compare`, its options on the command line, the
+digest of a run, and the call on a study's page. Importing this loads nothing heavy.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import math
+import numbers
+import os
+import textwrap
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import KW_ONLY, Field, dataclass, field, fields
+from functools import partial, wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, dataclass_transform
+
+if TYPE_CHECKING:
+    from slopes.card import Loss
+    from slopes.comparing.progress import Callback
+    from slopes.comparing.results import Study
+
+P = ParamSpec("P")
+Check = Callable[[str, Any], Any]
+
+OPTIMIZERS = ("adam", "adamw", "sgd")
+ENGINES = ("auto", "stack", "loop")
+#: Options that change a run's numbers, beside its pair, rate, seed, network and data.
+TRAINING = "training"
+#: Options for the place and manner of the work, which change no number.
+PLACE = "place"
+
+
+class OnCommandLine(NamedTuple):
+    """Form of an option on the command line."""
+
+    metavar: str | None = None
+    kind: str = "text"  #: parser of its text
+    help: str = ""  #: replaces the help of the function
+
+
+def option(
+    about: str,
+    on_command_line: OnCommandLine | None = None,
+    *,
+    default: Any,
+    check: Check | None = None,
+    part: str = "",
+) -> Any:
+    """Return a field of `Settings`; its check takes a name and a value, and returns the value to keep.
+
+    Type checkers see a default only if passed by keyword.
+    """
+    return field(
+        default=default, metadata={"about": about, "on_command_line": on_command_line, "check": check, "part": part}
+    )
+
+
+# ------------------------------------------------------------------------------------------------ checks
+
+
+def shown(value: Any) -> str:
+    """Format a value for a message."""
+    from slopes import domains  # This loads NumPy.
+
+    return domains.shown(value)
+
+
+def whole(name: str, value: Any, least: int, most: int = 10**6) -> int:
+    """Check a whole number; the default maximum is more runs than anyone can wait for."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or int(value) < least:
+        raise ValueError(f"compare: {name} must be a whole number of at least {least}, got {shown(value)}.")
+    if int(value) > most:
+        raise ValueError(f"compare: {name} must be a whole number of at most {most}, got {shown(value)}.")
+    return int(value)
+
+
+def positive(name: str, value: Any) -> float:
+    """Check a finite number above 0."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 < float(value) < math.inf:
+        raise ValueError(f"compare: {name} must be a finite number > 0, got {value!r}.")
+    return float(value)
+
+
+def one_of(name: str, value: Any, choices: Sequence[str]) -> str:
+    """Check a choice among several words."""
+    if value not in choices:
+        near = difflib.get_close_matches(str(value), choices, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else "."
+        raise ValueError(f"compare: {name} must be one of {', '.join(map(repr, choices))}, got {value!r}{hint}")
+    return str(value)
+
+
+def flag(name: str, value: Any) -> bool:
+    """Check True or False, NumPy's included."""
+    if not isinstance(value, bool) and type(value).__name__ not in ("bool", "bool_"):
+        raise TypeError(f"compare: {name} must be True or False, got {value!r}.")
+    return bool(value)
+
+
+def seeds(name: str, given: Any) -> tuple[int, ...]:
+    """Return the seeds; a single number is their count."""
+    if isinstance(given, numbers.Integral):
+        return tuple(range(whole(name, given, 1, most=10_000)))
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise TypeError(f"compare: seeds must be how many there are or a list of them, got {given!r}.")
+    chosen = tuple(whole("a seed", seed, 0, 2**62 - 1) for seed in given)
+    if not chosen or len(set(chosen)) < len(chosen):
+        raise ValueError(f"compare: seeds must be one or more different numbers, got {shown(list(chosen))}.")
+    return chosen
+
+
+def rates(name: str, given: Any) -> tuple[float, ...]:
+    """Return the learning rates, checked and sorted."""
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise TypeError(f"compare: rates must be a list of learning rates, as in rates=(0.001, 0.01), got {given!r}.")
+    chosen = tuple(positive("a learning rate", rate) for rate in given)
+    if not chosen or len(set(chosen)) < len(chosen):
+        raise ValueError(f"compare: rates must be one or more different learning rates, got {list(chosen)}.")
+    return tuple(sorted(chosen))
+
+
+def folder(name: str, given: Any) -> Path:
+    """Return the folder of the record as a path."""
+    if not isinstance(given, (str, os.PathLike)) or not os.fspath(given):
+        raise TypeError(f"compare: out must be the path of a folder, got {given!r}.")
+    return Path(given)
+
+
+def progress(name: str, given: Any) -> Any:
+    """Refuse a value other than None, a bool or a function."""
+    if given is not None and not isinstance(given, bool) and not callable(given):
+        raise TypeError(f"compare: progress must be a function that takes a Progress, or False, got {shown(given)}.")
+    return given
+
+
+def optional(check: Check) -> Check:
+    """Return a check that accepts None."""
+    return lambda name, value: None if value is None else check(name, value)
+
+
+# ----------------------------------------------------------------------------------------------- options
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(option,))
+def _settings(cls: type) -> Any:
+    return dataclass(frozen=True, eq=False)(cls)
+
+
+@_settings
+class Settings:
+    """Options of one comparison, each checked by itself and in its usual form."""
+
+    model: Any = option(
+        '``"mlp"``, ``"cnn"`` or ``"transformer"``, with settings as in ``"mlp(hidden=128)"``; or your own: a module, '
+        'whose weights each seed draws anew, a function or class that makes one, or ``"file.py:Model"``. Its '
+        "activations are replaced as `slopes.swap` does.",
+        default="mlp",
+    )
+    data: Any = option(
+        '``"digits"``, ``"mnist5k"``, ``"diabetes"``, ``"breast_cancer"``, ``"randhie"`` or ``"texture_seg"``; or '
+        "your own: ``(inputs, targets)`` as arrays or tensors, a torch or Hugging Face dataset, a triple of such to "
+        "train, validate and test, or a path to a ``.csv``, ``.npz`` or ``.parquet`` file.",
+        default="digits",
+    )
+    _: KW_ONLY
+    target: Any = option(
+        "The column or array of the data that is to be predicted.",
+        OnCommandLine("NAME", help="The column or array of DATA that is to be predicted."),
+        default=None,
+    )
+    task: str | None = option(
+        '``"classification"``, ``"binary"``, ``"regression"``, ``"count"`` or ``"segmentation"``, where the targets '
+        "do not tell.",
+        OnCommandLine("KIND", help="classification, binary, regression, count or segmentation."),
+        default=None,
+    )
+    activations: Sequence[Any] | None = option(
+        "Cards, one's own included, and modules or classes of them; by default six.",
+        OnCommandLine("NAME,...", "cards", help="Those to compare."),
+        default=None,
+    )
+    losses: Sequence[Loss] | None = option(
+        "Cards, one's own included; by default three that suit the task. One that does not fit is a row with the "
+        "reason.",
+        OnCommandLine("NAME,...", "cards", help="Those to compare; every activation is trained with every loss."),
+        default=None,
+    )
+    seeds: int | Sequence[int] = option(
+        "How many, or which. Verdicts need about ten.",
+        OnCommandLine("N", "count", help="How many times each pair is trained."),
+        check=seeds,
+        default=10,
+    )
+    epochs: int = option(
+        "How long each run lasts.",
+        OnCommandLine("N", "count"),
+        check=partial(whole, least=1),
+        part=TRAINING,
+        default=20,
+    )
+    rates: Sequence[float] = option(
+        "The learning rates from which each pair picks its own.",
+        OnCommandLine("RATE,...", "numbers"),
+        check=rates,
+        default=(0.001, 0.003, 0.01, 0.03),
+    )
+    baseline: Any = option(
+        "The activation, loss or (activation, loss) that the others are compared with; by default the first ones.",
+        OnCommandLine("NAME,...", "names", help="The activation, loss or both to compare with (the first ones)."),
+        default=None,
+    )
+    out: str | os.PathLike[str] = option(
+        "The folder of the record and the report.",
+        OnCommandLine("DIR", help="The folder of the record and the report (slopes-compare)."),
+        check=folder,
+        part=PLACE,
+        default="slopes-compare",
+    )
+    replace: Any = option(
+        "The class of your model's activations to replace, or a tuple of them, where there are several.",
+        OnCommandLine("CLASS", "object", help="The activations of your model to replace, as in torch.nn.ReLU."),
+        default=None,
+    )
+    output: Any = option(
+        "Which of your model's outputs is the prediction: a place, a key or a function.",
+        OnCommandLine("KEY", "place", help="Which of your model's outputs is the prediction: a number or a key."),
+        default=None,
+    )
+    resample: bool = option(
+        "Split the data anew for each seed; otherwise all share one split, for which verdicts then hold.",
+        OnCommandLine(kind="flag", help="Split the data anew for each seed."),
+        check=flag,
+        default=False,
+    )
+    optimizer: str = option(
+        '``"adam"``, ``"adamw"`` or ``"sgd"``.',
+        OnCommandLine("NAME", help="adam, adamw or sgd."),
+        check=partial(one_of, choices=OPTIMIZERS),
+        part=TRAINING,
+        default="adam",
+    )
+    batch_size: int = option(
+        "How many samples make a step.",
+        OnCommandLine("N", "count"),
+        check=partial(whole, least=1, most=2**31),
+        part=TRAINING,
+        default=64,
+    )
+    clip: float | None = option(
+        "The most that the norm of a network's gradient may be.",
+        OnCommandLine("NORM", "number", help="The most that a gradient's norm may be."),
+        check=optional(positive),
+        part=TRAINING,
+        default=None,
+    )
+    engine: str = option(
+        '``"stack"`` trains networks side by side, ``"loop"`` one by one, ``"auto"`` as is faster.',
+        OnCommandLine("NAME", help="stack (side by side), loop (one by one) or auto."),
+        check=partial(one_of, choices=ENGINES),
+        part=TRAINING,
+        default="auto",
+    )
+    executor: Any = option(
+        'Where the work is done: any `concurrent.futures.Executor`, or a cluster as ``"dask://host:8786"`` or a '
+        "``distributed.Client``; by default processes of this machine. Objects that exist in an interactive session "
+        "or a main script only are trained in this process.",
+        OnCommandLine("ADDRESS", help="A Dask cluster that trains, as in dask://host:8786."),
+        part=PLACE,
+        default=None,
+    )
+    workers: int | None = option(
+        "How many processes, with one thread each; by default one for each processor.",
+        OnCommandLine("N", "count", help="How many processes train."),
+        check=optional(partial(whole, least=1, most=4096)),
+        part=PLACE,
+        default=None,
+    )
+    progress: Callback | bool | None = option(
+        "A function that takes `Progress`, or False for silence; the default shows a bar on a terminal or in a "
+        "notebook, and a few lines elsewhere.",
+        check=progress,
+        part=PLACE,
+        default=None,
+    )
+
+    def __post_init__(self) -> None:
+        """Check each option by itself, and store it in its usual form."""
+        for each in fields(self):
+            if each.metadata["check"] is not None:
+                object.__setattr__(self, each.name, each.metadata["check"](each.name, getattr(self, each.name)))
+
+    @property
+    def training(self) -> dict[str, Any]:
+        """Options for the training of each network, by name."""
+        return {each.name: getattr(self, each.name) for each in OPTIONS if each.metadata["part"] == TRAINING}
+
+
+OPTIONS: tuple[Field[Any], ...] = fields(Settings)
+
+
+def takes(settings: Callable[P, Settings]) -> Callable[[Callable[[Settings], Study]], Callable[P, Study]]:
+    """Return a decorator that gives a function of settings their signature and their help."""
+    known = [each.name for each in OPTIONS]
+    parameters = "\n".join(
+        f"{each.name}\n{textwrap.indent(textwrap.fill(each.metadata['about'], 104), '    ')}" for each in OPTIONS
+    )
+
+    def decorate(function: Callable[[Settings], Study]) -> Callable[P, Study]:
+        @wraps(function)
+        def call(*arguments: P.args, **options: P.kwargs) -> Study:
+            for name in options:
+                if name not in known:
+                    near = difflib.get_close_matches(name, known, n=1)
+                    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}."
+                    raise TypeError(f"compare: no option {name!r}; {hint}")
+            if len(arguments) > 2:
+                raise TypeError(f"compare: name the options behind model and data, as in seeds={arguments[2]!r}.")
+            return function(settings(*arguments, **options))
+
+        annotations = inspect.get_annotations(Settings)
+        signature = inspect.signature(settings)
+        call.__signature__ = signature.replace(return_annotation="Study")  # type: ignore[attr-defined]
+        call.__annotations__ = {name: annotations[name] for name in known} | {"return": "Study"}
+        call.__doc__ = inspect.cleandoc(function.__doc__ or "").replace("PARAMETERS", parameters)
+        return call
+
+    return decorate

@@ -1,0 +1,353 @@
+"""Tests of which differences are real: by permutation, with a margin, and with intervals that only describe.
+
+Two functions are compared by runs that share their seeds. If the functions are the same in truth, the results of a seed
+at all learning rates may be exchanged. The difference is ranked among the differences after all such exchanges. Every
+exchange chooses its learning rates anew: a test at rates chosen once finds differences between a function and itself
+(docs/compare/statistics.md).
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from slopes.comparing.words import counted
+
+Array = NDArray[np.float64]
+
+CONFIDENCE = 0.95
+POWER = 0.8  #: how often the seeds suggested for a tie would show the margin
+EXACT = 16  #: most seeds with all exchanges; beyond, as many are drawn, enough for 1,600 comparisons
+RESAMPLES = 9999  #: number of bootstrap samples
+ROUNDING = 1e-12  #: relative tolerance: closer numbers are equal
+
+
+class Series(NamedTuple):
+    """Results of the runs of one pair, both (rate, seed), NaN where a run failed."""
+
+    validation: Array  #: the metric that chooses the rate
+    test: Array  #: the metric to compare
+
+
+class Resampled(NamedTuple):
+    """Numbers of samples in each part, if every seed drew its own split."""
+
+    train: int
+    test: int
+
+
+class Comparison(NamedTuple):
+    """Comparison of a series with the baseline."""
+
+    difference: float  #: of the means, minus the baseline's; NaN if they share no seed
+    low: float | None  #: of the 95 % interval, which decides nothing; None with fewer than three seeds
+    high: float | None
+    p: float  #: Holm's, over all comparisons of the call
+    raw: float  #: p before Holm's correction
+    verdict: str  #: "better", "worse", "tie" or "too few seeds"
+    needed: int | None  #: sufficient number of seeds, if known
+    words: str  #: the verdict as a clause
+
+
+class Interval(NamedTuple):
+    """Confidence interval of a mean."""
+
+    low: float
+    high: float
+    kind: str  #: "BCa" or "percentile", of a bootstrap, or "corrected t"
+
+
+def verdicts(
+    series: Sequence[Series],
+    baseline: Series,
+    *,
+    higher: bool,
+    higher_validation: bool | None = None,
+    margin: float,
+    alpha: float = 0.05,
+    resampled: Resampled | None = None,
+    percent: bool = False,
+) -> list[Comparison]:
+    """Return for each series whether it is better than the baseline, worse, or indistinguishable from it.
+
+    All arrays are (rate, seed), of the same rates and seeds; each series is judged at the rate with its best mean
+    validation. `higher`: whether more is better; `higher_validation`: the same for the metric that chooses the rate, by
+    default as `higher`. "better" and "worse" need a difference above `margin` and Holm's p of at most `alpha`, which
+    bounds the chance of any such verdict among functions that are the same in truth. A seed with a failed run, in the
+    series or the baseline, is left out of both.
+
+    Verdicts hold for the split of the data that all seeds share. With `resampled` splits they hold for similar data:
+    the t-test with the correction of Nadeau and Bengio (2003) for overlapping training sets must agree, and gives the
+    interval. With `percent` the words are in percentage points.
+
+    Raises ValueError where shapes differ, or for an invalid `alpha` or `margin`.
+    """
+    if not 0 < alpha < 0.5:
+        raise ValueError(f"verdicts: alpha is the chance of a false verdict, above 0 and below 0.5, got {alpha}")
+    if not 0 <= margin < math.inf:
+        raise ValueError(f"verdicts: margin is the largest difference that counts as none, from 0 on, got {margin}")
+    for one in (baseline, *series):
+        if np.ndim(one.test) != 2 or not np.shape(one.validation) == np.shape(one.test) == np.shape(baseline.test):
+            got = f"{np.shape(one.validation)} and {np.shape(one.test)}, the baseline's {np.shape(baseline.test)}"
+            raise ValueError(f"verdicts: all arrays are (rate, seed) of the same rates and seeds, got {got}")
+    if higher_validation is None:
+        higher_validation = higher
+    show = _points if percent else _plain
+    against = _without_lost_rates(baseline, higher_validation)
+    both = [shared(_without_lost_rates(one, higher_validation), against) for one in series]
+    differences = [at_chosen(a, higher_validation) - at_chosen(b, higher_validation) for a, b in both]
+    raw = [chance(a, b, higher_validation) for a, b in both]
+    if resampled:
+        raw = [max(p, corrected_t(d, resampled)) for p, d in zip(raw, differences, strict=True)]
+    comparisons = []
+    for d, p, p_raw in zip(differences, holm(raw), raw, strict=True):
+        mean = float(d.mean()) if len(d) else math.nan
+        reach = interval(d, resampled)
+        needed = None
+        if p <= alpha and abs(mean) > margin:
+            verdict = "better" if (mean > 0) == higher else "worse"
+            words = f"{verdict} by {show(abs(mean))} (p = {p:.2g}){_reach(reach, show)}"
+        elif p > alpha and _least(len(d)) * len(series) > alpha:
+            verdict = "too few seeds"
+            needed = seeds_needed(len(series), alpha)
+            words = (
+                f"{counted(len(d), 'seed')} can show nothing in {counted(len(series), 'comparison')}: it takes {needed}"
+            )
+        else:
+            verdict = "tie"
+            words, needed = _tie(d, p, reach, margin, len(series), alpha, resampled, show)
+        if left := baseline.test.shape[1] - len(d):
+            words += f"; {counted(left, 'seed')} left out, where a run failed"
+        low, high = (reach.low, reach.high) if reach else (None, None)
+        comparisons.append(Comparison(mean, low, high, float(p), p_raw, verdict, needed, words))
+    return comparisons
+
+
+def choose(means: Array, higher: bool) -> NDArray[np.intp]:
+    """Return the index of the best along the last axis; the first of those equal up to rounding."""
+    scores = means if higher else -means
+    best = scores.max(-1, keepdims=True)
+    enough: NDArray[np.bool_] = scores >= best - ROUNDING * np.abs(scores).max(-1, keepdims=True)
+    first: NDArray[np.intp] = enough.argmax(-1)
+    return first
+
+
+def at_chosen(one: Series, higher_validation: bool) -> Array:
+    """Return the test metric (seed,) at the rate with the best mean validation."""
+    if not one.test.size:
+        return np.empty(0)
+    best: Array = one.test[choose(one.validation.mean(1), higher_validation)]
+    return best
+
+
+def _without_lost_rates(one: Series, higher_validation: bool) -> Series:
+    """Make rates whose runs all failed so bad that validation never chooses them, after any exchange."""
+    lost = ~np.isfinite(one.validation).any(1, keepdims=True)
+    if not lost.any() or lost.all():
+        return one
+    known = one.validation[np.isfinite(one.validation)]
+    far = 1e3 * len(one.validation[0]) * (1 + np.abs(known).max())
+    return Series(
+        np.where(lost, -far if higher_validation else far, one.validation),
+        np.where(lost, np.nanmean(one.test), one.test),
+    )
+
+
+def shared(a: Series, b: Series) -> tuple[Series, Series]:
+    """Leave out, of both, the seeds with a failed run in either."""
+    kept = np.isfinite([*a, *b]).all((0, 1))
+    return Series(a.validation[:, kept], a.test[:, kept]), Series(b.validation[:, kept], b.test[:, kept])
+
+
+def chance(a: Series, b: Series, higher_validation: bool) -> float:
+    """Return how often exchanges of seeds give a difference at least as large as between a and b, two-sided.
+
+    Exact up to `EXACT` seeds; beyond, the observed exchange counts among those drawn, so that p holds and is never 0.
+    With one rate this is the paired sign-flip test. With several it has less power if a and b prefer different rates,
+    as an exchange then moves seeds to rates that do not suit them (Student's t instead of the mean does no better).
+    """
+    seeds = a.test.shape[1]
+    if not seeds:
+        return 1.0
+    signs = _exchanges(seeds)
+
+    def means(x: Array, y: Array) -> tuple[Array, Array]:
+        """Return the means (exchange, rate) of x and y after each exchange."""
+        middle, swing = (x + y).mean(1) / 2, signs @ (x - y).T / (2 * seeds)
+        return middle + swing, middle - swing
+
+    totals = []
+    validation, test = means(a.validation, b.validation), means(a.test, b.test)
+    for valid, tested in zip(validation, test, strict=True):
+        totals.append(np.take_along_axis(tested, choose(valid, higher_validation)[:, None], 1)[:, 0])
+    sizes = np.abs(totals[0] - totals[1])
+    tolerance = ROUNDING * max(np.abs(a.test).max(), np.abs(b.test).max())
+    return float((sizes >= sizes[0] - tolerance).mean())
+
+
+@lru_cache(maxsize=4)
+def _exchanges(seeds: int) -> Array:
+    """Return signs (exchange, seed), where −1 exchanges a and b; the first row exchanges none.
+
+    The first seed never changes: exchanging all others instead only flips the difference's sign.
+    """
+    if seeds <= EXACT:
+        flipped = np.arange(2 ** (seeds - 1))[:, None] >> np.arange(seeds) & 1
+        flipped = flipped[:, ::-1]
+    else:
+        flipped = np.random.default_rng(0).integers(0, 2, (2 ** (EXACT - 1), seeds))
+        flipped[0], flipped[:, 0] = 0, 0
+    return np.where(flipped, -1.0, 1.0)
+
+
+def _least(seeds: int) -> float:
+    """Least p that so many seeds can give."""
+    return 2.0 ** -max(min(seeds, EXACT) - 1, 0)
+
+
+def seeds_needed(comparisons: int, alpha: float = 0.05) -> int:
+    """Return the fewest seeds with which one of so many comparisons can be better or worse."""
+    return math.ceil(math.log2(comparisons / alpha)) + 1
+
+
+def holm(p: Sequence[float]) -> Array:
+    """Return p values with Holm's correction, which bounds the chance of any false verdict by `alpha`."""
+    values = np.asarray(p, dtype=float)
+    order = np.argsort(values)
+    adjusted = np.empty_like(values)
+    adjusted[order] = np.maximum.accumulate(values[order] * np.arange(len(values), 0, -1))
+    return adjusted.clip(max=1.0)
+
+
+def corrected_t(differences: Array, resampled: Resampled) -> float:
+    """Return p of the corrected t-test, with the variance of a mean over n splits as (1/n + test/train) s²."""
+    from scipy.stats import t
+
+    n = len(differences)
+    if n < 2:
+        return 1.0
+    error = _error(differences, resampled)
+    if error <= ROUNDING * np.abs(differences).max():  # Zero variance: leave it to the permutation test.
+        return 0.0 if differences.any() else 1.0
+    return float(2 * t.sf(abs(differences.mean()) / error, n - 1))
+
+
+def _error(differences: Array, resampled: Resampled) -> float:
+    n = len(differences)
+    return float(differences.std(ddof=1)) * math.sqrt(1 / n + resampled.test / resampled.train)
+
+
+def interval(differences: Array, resampled: Resampled | None = None) -> Interval | None:
+    """Return the 95 % interval of the mean by the BCa bootstrap (Efron, 1987); None for fewer than three values.
+
+    Where BCa fails, it is the percentile interval. It takes the learning rates as chosen.
+    """
+    if len(differences) < 3:
+        return None
+    mean = float(differences.mean())
+    if resampled:
+        from scipy.stats import t
+
+        half = float(t.ppf((1 + CONFIDENCE) / 2, len(differences) - 1)) * _error(differences, resampled)
+        return Interval(mean - half, mean + half, "corrected t")
+    if np.ptp(differences) <= ROUNDING * np.abs(differences).max():
+        return Interval(mean, mean, "BCa")
+    from scipy.stats import bootstrap
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # scipy warns of an interval that is NaN.
+        for kind in ("BCa", "percentile"):
+            low, high = bootstrap(
+                (differences,), np.mean, vectorized=True, n_resamples=RESAMPLES, confidence_level=CONFIDENCE,
+                method=kind, random_state=np.random.default_rng(0),
+            ).confidence_interval  # fmt: skip
+            if np.isfinite([low, high]).all():
+                break
+    return Interval(float(low), float(high), kind)
+
+
+def _tie(
+    differences: Array,
+    p: float,
+    reach: Interval | None,
+    margin: float,
+    comparisons: int,
+    alpha: float,
+    resampled: Resampled | None,
+    show: Callable[[float], str],
+) -> tuple[str, int | None]:
+    """Describe a tie: identical, equal within the margin, or not distinguished, and how many seeds would do."""
+    if not differences.any():
+        return "the same at every seed", None
+    shown = f"a difference is shown (p = {p:.2g}), "
+    if reach is not None and -margin <= reach.low and reach.high <= margin:
+        words = f"{shown if p <= alpha else ''}equal within the margin of {show(margin)}"
+        return words + _reach(reach, show), None
+    if p <= alpha:
+        return f"{shown}but not one above the margin of {show(margin)}{_reach(reach, show)}", None
+    words = f"no difference shown{_reach(reach, show)}"
+    needed = seeds_to_tell(margin, differences, comparisons, alpha, resampled)
+    if needed == math.inf:
+        return f"{words}; a difference of the margin, {show(margin)}, needs more data than these", None
+    if needed is None or needed <= len(differences):
+        return words, None
+    return f"{words}; to tell one of the margin, {show(margin)}, takes about {needed:.0f} seeds", int(needed)
+
+
+def seeds_to_tell(
+    margin: float, differences: Array, comparisons: int, alpha: float = 0.05, resampled: Resampled | None = None
+) -> float | None:
+    """Estimate how many seeds show a difference of the margin four times in five; infinite if none suffices.
+
+    None without a margin. It takes the differences for normal, at Holm's strictest level.
+    """
+    from scipy.stats import norm
+
+    if margin <= 0:
+        return None
+    width = float(norm.isf(alpha / (2 * comparisons)) + norm.ppf(POWER)) * float(differences.std(ddof=1))
+    share = (margin / width) ** 2 - (resampled.test / resampled.train if resampled else 0) if width else math.inf
+    if share <= 0:
+        return math.inf
+    return max(math.ceil(1 / share), seeds_needed(comparisons, alpha))
+
+
+def _reach(reach: Interval | None, show: Callable[[float], str]) -> str:
+    """Format the interval as a clause."""
+    if reach is None:
+        return ""
+    note = " (percentiles, as BCa has no answer here)" if reach.kind == "percentile" else ""
+    return f"; the interval reaches from {show(reach.low)} to {show(reach.high)}{note}"
+
+
+def _plain(value: float) -> str:
+    return f"{value + 0.0:.3g}".replace("-", "−")  # + 0.0 turns −0 into 0
+
+
+def _points(value: float) -> str:
+    return f"{100 * value + 0.0:.2f} points".replace("-", "−")
+
+
+class Estimate(NamedTuple):
+    """A mean with its interval, which is None for a single number."""
+
+    mean: float
+    low: float | None
+    high: float | None
+
+
+def estimate(values: Sequence[float]) -> Estimate:
+    """Return the mean with Student's 95 % interval, for independent and roughly normal values."""
+    from scipy.stats import t
+
+    mean = float(np.mean(values))
+    if len(values) < 2:
+        return Estimate(mean, None, None)
+    half = float(t.ppf((1 + CONFIDENCE) / 2, len(values) - 1)) * float(np.std(values, ddof=1)) / math.sqrt(len(values))
+    return Estimate(mean, mean - half, mean + half)

@@ -1,0 +1,399 @@
+"""Resolution of the user's `data` argument to a task."""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from slopes import loading
+from slopes.comparing.tasks.builtin import BUILTIN
+from slopes.comparing.tasks.sources import SUFFIXES, Columns, Raw, read
+from slopes.comparing.tasks.task import KINDS, Parts, Task, make
+
+FEW = 10  #: least number of samples for three parts
+CLASSES = 20  #: Whole numbers with at most so many different values are labels.
+OFTEN = 5  #: More values are labels, too, if they are 0 to C − 1 and each occurs so often.
+LEVELS = 100  #: most texts of a column, each of which becomes a column; also at most half the samples
+_FINE = 1e-2  #: coarsest step between numbers of 32 bits, as a fraction of a target's deviation
+
+_MOST = float(np.finfo(np.float32).max)
+_PARTS = ("train", "validation", "test")
+_VALIDATION = ("validation", "valid", "val", "dev")
+
+
+def resolve(data: Any, *, target: str | None = None, task: str | None = None, resampled: bool = False) -> Task:
+    """Return the task for a `data` argument.
+
+    `data` is the name of a built-in task, as in "digits" or "breast_cancer(imbalance=10)"; a path to a .csv, .npz or
+    .parquet file, a data frame or a Hugging Face dataset, with `target` as the target's name; (inputs, targets) as
+    arrays; a map-style dataset of such pairs; or a triple (train, validation, test) or a dict of any of these. `task`
+    overrides the kind that the targets suggest: whole numbers are labels if they are few or 0 to C − 1, counts if they
+    begin at 0, and numbers otherwise.
+
+    Raises TypeError, ValueError, FileNotFoundError or ImportError, in one line, for data that do not fit.
+    """
+    if task is not None and task not in KINDS:
+        near = difflib.get_close_matches(str(task), KINDS, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(KINDS)}."
+        raise ValueError(f"compare: no kind of task {task!r}; {hint}")
+    if isinstance(data, str) and Path(data).suffix.lower() not in SUFFIXES:
+        return _builtin(data, target, task, resampled)
+    sources, split = _sources(data)
+    if split and resampled:
+        raise ValueError(
+            "compare: data that come as train, validation and test are not dealt anew; give them as one to resample."
+        )
+    where = [f"the {part} part" for part in _PARTS] if split else ["data"]
+    if target is not None and isinstance(data, (tuple, list)) and not split:
+        raise ValueError(f"compare: targets come with these data already; leave out target={target!r}.")
+    raws = [read(source, target, name) for source, name in zip(sources, where, strict=True)]
+    lengths = [_length(raw, name) for raw, name in zip(raws, where, strict=True)]
+    parts = None
+    if split:
+        parts = Parts(*map(torch.from_numpy, np.split(np.arange(sum(lengths)), np.cumsum(lengths)[:-1])))
+    elif lengths[0] < FEW:
+        raise ValueError(f"compare: {lengths[0]} samples cannot be dealt to three parts; give at least {FEW}.")
+    inputs = _inputs(raws, where)
+    told = _targets(np.concatenate(_same_width([raw.targets for raw in raws], where)), task, raws[0].name)
+    _check_classes(told, parts)
+    made = make(
+        _name(data), told.kind, inputs, told.values, about=_about(data, inputs, told),
+        labels=told.labels, parts=parts, resampled=resampled,
+    )  # fmt: skip
+    _check_varies(made)
+    return made
+
+
+def _builtin(text: str, target: str | None, task: str | None, resampled: bool) -> Task:
+    try:
+        file, name, arguments = loading.parts(text)
+    except ValueError:
+        file, name, arguments = None, text, None
+    if file is not None or name not in BUILTIN:
+        near = difflib.get_close_matches(name.lower(), BUILTIN, n=1)
+        hint = (
+            f"did you mean {near[0]!r}?"
+            if near
+            else f"there are {', '.join(BUILTIN)}, and files {', '.join(SUFFIXES)}."
+        )
+        raise ValueError(f"compare: no task {text!r}; {hint}")
+    for option, value in (("target", target), ("task", task)):
+        if value is not None:
+            raise ValueError(f"compare: {name} knows its own; leave out {option}={value!r}.")
+    try:
+        options = loading.parameters(text, arguments) if arguments else {}
+        return BUILTIN[name](resampled=resampled, **options)
+    except TypeError as error:
+        raise TypeError(f"compare: {name} does not take this: {error}.") from None
+    except ValueError as error:
+        raise ValueError(f"compare: {str(error).removeprefix('compare: ')}") from None
+
+
+def _sources(data: Any) -> tuple[Sequence[Any], bool]:
+    """Return the sources, and whether they are the three parts."""
+    if isinstance(data, Mapping):
+        validation = next((name for name in _VALIDATION if name in data), None)
+        if validation is None or "train" not in data or "test" not in data:
+            raise ValueError(
+                f"compare: a dict must have train, validation and test, got {', '.join(map(str, data)) or 'nothing'}; "
+                "split what is lacking from train."
+            )
+        return (data["train"], data[validation], data["test"]), True
+    if isinstance(data, (tuple, list)) and len(data) == 3:
+        return data, True
+    if isinstance(data, (tuple, list)) and len(data) != 2 and not (isinstance(data, list) and len(data) > 3):
+        raise TypeError(
+            f"compare: data must be two, inputs and targets, or three, to train, validate and test on; got {len(data)}."
+        )
+    return (data,), False
+
+
+# ----------------------------------------------------------------------------------------------- inputs
+
+
+def _length(raw: Raw, where: str) -> int:
+    """Return the number of samples; ValueError if inputs and targets do not agree, or there are none."""
+    targets = tuple(raw.targets.shape)
+    if isinstance(raw.inputs, dict):
+        inputs: tuple[int, ...] = (len(next(iter(raw.inputs.values()), ())), len(raw.inputs))
+    else:
+        inputs = tuple(raw.inputs.shape)
+    if inputs[0] != targets[0]:
+        turned = "; transposed they would have" if inputs[-1] == targets[0] and len(inputs) == 2 else ""
+        raise ValueError(f"compare: inputs {inputs} and targets {targets} of {where} must have one length{turned}.")
+    if 0 in inputs:
+        raise ValueError(f"compare: {where} is empty: inputs {inputs}, targets {targets}.")
+    return int(targets[0])
+
+
+def _inputs(raws: list[Raw], where: list[str]) -> Tensor:
+    """Return the inputs of all parts, as numbers."""
+    tables = [raw.inputs for raw in raws if isinstance(raw.inputs, dict)]
+    if len(tables) == len(raws):
+        for table, name in zip(tables, where, strict=True):
+            if table.keys() != tables[0].keys():
+                odd = ", ".join(sorted(table.keys() ^ tables[0].keys()))
+                raise ValueError(f"compare: {name} must have the columns of {where[0]}; they differ in {odd}.")
+        return torch.from_numpy(_encoded({name: [table[name] for table in tables] for name in tables[0]}))
+    tensors = [_numbers(raw.inputs, name) for raw, name in zip(raws, where, strict=True)]
+    for tensor, name in zip(tensors, where, strict=True):
+        if tensor.shape[1:] != tensors[0].shape[1:]:
+            ours, theirs = tuple(tensors[0].shape[1:]), tuple(tensor.shape[1:])
+            raise ValueError(f"compare: a sample of {name} has shape {theirs}, and one of {where[0]} {ours}.")
+    return torch.cat(tensors)
+
+
+def _numbers(inputs: NDArray[Any] | Tensor | Columns, where: str) -> Tensor:
+    """Return floats, or torch's whole numbers, which are tokens."""
+    if isinstance(inputs, dict):
+        raise ValueError(f"compare: {where} is a table, and other parts are not.")
+    if not isinstance(inputs, Tensor):
+        if inputs.dtype.kind not in "biuf":
+            raise ValueError(
+                f"compare: the inputs of {where} must be numbers, got {inputs.dtype}; give text in a table, with "
+                "target=."
+            )
+        inputs = torch.from_numpy(inputs.astype(np.float64))
+    elif inputs.is_complex():
+        raise ValueError(f"compare: the inputs of {where} must be real numbers, got {inputs.dtype}.")
+    if inputs.ndim == 1:
+        inputs = inputs[:, None]
+    if inputs.dtype == torch.int64:
+        return inputs.clone()
+    inputs = inputs.to(torch.float64)
+    wrong = ~(inputs.abs() <= _MOST)
+    if wrong.any():
+        place = tuple(int(i) for i in wrong.nonzero()[0])
+        raise ValueError(
+            f"compare: {int(wrong.sum())} of the inputs of {where} are NaN or too large for 32 bits, the first in "
+            f"sample {place[0]} at {place[1:]}; fill them in or leave these samples out."
+        )
+    return inputs
+
+
+def _encoded(columns: dict[str, list[NDArray[Any]]]) -> NDArray[np.float64]:
+    """Return a table's columns side by side; each different text becomes a column of 0 and 1."""
+    encoded = []
+    for name, parts in columns.items():
+        values = np.concatenate(parts)
+        if values.dtype.kind == "U":
+            levels = np.unique(values)
+            if len(levels) > min(LEVELS, len(values) / 2):
+                raise ValueError(
+                    f"compare: column {name!r} has {len(levels)} different texts, such as {str(levels[0])!r}; leave it "
+                    "out, or make them fewer."
+                )
+            encoded.append((values[:, None] == levels).astype(np.float64))
+            continue
+        wrong = ~(np.abs(values.astype(np.float64)) <= _MOST)
+        if wrong.any():
+            raise ValueError(
+                f"compare: column {name!r} has {wrong.sum()} values that are NaN or too large for 32 bits, the first "
+                f"in sample {wrong.argmax()}; leave these samples out."
+            )
+        encoded.append(values[:, None].astype(np.float64))
+    return np.concatenate(encoded, axis=1)
+
+
+# ---------------------------------------------------------------------------------------------- targets
+
+
+class _Told(NamedTuple):
+    """Targets of a known kind."""
+
+    kind: str
+    values: NDArray[Any]
+    labels: tuple[str, ...]
+    rare: str = ""  #: the class that is the yes
+
+
+def _same_width(targets: list[NDArray[Any]], where: list[str]) -> list[NDArray[Any]]:
+    for each, name in zip(targets, where, strict=True):
+        if each.shape[1:] != targets[0].shape[1:]:
+            ours, theirs = targets[0].shape[1:], each.shape[1:]
+            raise ValueError(f"compare: a target of {name} has shape {theirs}, and one of {where[0]} {ours}.")
+    return targets
+
+
+def _targets(values: NDArray[Any], task: str | None, name: str) -> _Told:
+    """Return the targets in the form of their kind, which is `task` or found."""
+    if values.dtype.kind == "O":
+        values = np.array([str(value) if isinstance(value, str) else value for value in values.tolist()])
+    if values.dtype.kind not in "biufUS":
+        raise ValueError(f"compare: targets must be numbers or text, got {values.dtype}.")
+    if values.dtype.kind == "S":
+        values = values.astype(str)
+    wrong = ~(np.abs(values) <= _MOST) if values.dtype.kind == "f" else np.zeros(1, bool)
+    if wrong.any():
+        place = int(np.argwhere(wrong)[0][0])
+        raise ValueError(
+            f"compare: {wrong.sum()} of the targets are NaN or too large for 32 bits, the first in sample {place}; "
+            "leave them out."
+        )
+    if values.ndim == 4 and values.shape[1] == 1:
+        values = values[:, 0]
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    kind = task or _kind(values)
+    made = {
+        "classification": _classes, "binary": _yes_or_no, "regression": _regression,
+        "count": _counts, "segmentation": _masks,
+    }[kind](values)  # fmt: skip
+    return made if made.labels or not name else made._replace(labels=(name,))
+
+
+def _kind(values: NDArray[Any]) -> str:
+    """Kind of the targets, by their type and values."""
+    if values.ndim == 3 and np.isin(values, (0, 1)).all():
+        return "segmentation"
+    if values.ndim > 1 and values.dtype.kind in "biuf" and np.isin(values, (0, 1)).all():
+        raise ValueError(
+            f"compare: targets {values.shape} of 0 and 1 are several labels for a sample; give the label of each, as "
+            "in targets.argmax(1), or task='regression'."
+        )
+    if values.ndim > 1:
+        return "regression"
+    found, often = np.unique(values, return_counts=True)
+    if len(found) == 2 and (values.dtype.kind != "f" or found.tolist() == [0, 1]):
+        return "binary"
+    if values.dtype.kind in "US":
+        return "classification"
+    if values.dtype.kind == "f":
+        return "regression"
+    if len(found) <= CLASSES or (np.array_equal(found, np.arange(len(found))) and often.min() >= OFTEN):
+        return "classification"
+    return "count" if found[0] == 0 else "regression"
+
+
+def _labels_of(values: NDArray[Any], kind: str) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the different labels, and each sample's index among them."""
+    if values.ndim > 1:
+        raise ValueError(f"compare: a {kind} task takes one label for a sample, got targets {values.shape}.")
+    if values.dtype.kind == "f" and not np.array_equal(values, values.round()):
+        wrong = values[values != values.round()][0]
+        raise ValueError(
+            f"compare: a {kind} task takes labels, got {wrong}; leave out task={kind!r}, or bin the targets."
+        )
+    found, places = np.unique(values, return_inverse=True)
+    if len(found) < 2:
+        raise ValueError(f"compare: all {len(values)} targets are {found[0]}; there must be two classes or more.")
+    return found, places
+
+
+def _text(label: Any) -> str:
+    return f"{label:g}" if isinstance(label, float) else str(label)
+
+
+def _classes(values: NDArray[Any]) -> _Told:
+    found, places = _labels_of(values, "classification")
+    if len(found) > len(values) / 2:
+        raise ValueError(
+            f"compare: {len(values)} targets have {len(found)} different values, which are no classes; say "
+            "task='regression', or name another target."
+        )
+    return _Told("classification", places.astype(np.int64), tuple(map(_text, found.tolist())))
+
+
+def _yes_or_no(values: NDArray[Any]) -> _Told:
+    found, places = _labels_of(values, "binary")
+    if len(found) > 2:
+        raise ValueError(f"compare: a binary task has two classes, got {len(found)}; say task='classification'.")
+    if 2 * int((places == 0).sum()) < len(places):  # The rarer class is the yes.
+        found, places = found[::-1], 1 - places
+    labels = tuple(map(_text, found.tolist()))
+    return _Told("binary", places.astype(np.float32), labels, labels[1])
+
+
+def _regression(values: NDArray[Any]) -> _Told:
+    if values.dtype.kind not in "biuf" or values.ndim > 2:
+        raise ValueError(f"compare: a regression takes a number or a row of them, got {values.dtype} {values.shape}.")
+    largest, spread = np.abs(values.astype(float)).max(0), values.astype(float).std(0)
+    coarse = (spread > 0) & (largest * np.finfo(np.float32).eps > _FINE * spread)
+    if coarse.any():
+        raise ValueError(
+            f"compare: targets up to {largest[coarse].max():g} with a deviation of {spread[coarse].min():g} lose their "
+            "digits in 32 bits; subtract what they have in common."
+        )
+    return _Told("regression", values.reshape(len(values), -1).astype(np.float32), ())
+
+
+def _counts(values: NDArray[Any]) -> _Told:
+    if values.ndim > 1 or values.dtype.kind not in "biuf":
+        raise ValueError(f"compare: counts are a whole number for each sample, got {values.dtype} {values.shape}.")
+    wrong = values[(values < 0) | (values != values.round())]
+    if len(wrong):
+        raise ValueError(f"compare: counts are whole numbers >= 0, got {wrong[0]}; say task='regression'.")
+    return _Told("count", values[:, None].astype(np.float32), ())
+
+
+def _masks(values: NDArray[Any]) -> _Told:
+    if values.ndim != 3 or not np.isin(values, (0, 1)).all():
+        raise ValueError(
+            f"compare: masks are 0 and 1 of shape (sample, height, width), got {values.dtype} {values.shape}."
+        )
+    return _Told("segmentation", values.astype(np.float32), ())
+
+
+def _check_classes(told: _Told, parts: Parts | None) -> None:
+    """Refuse a class without training samples, and a yes or no that a part lacks."""
+    if told.kind not in ("classification", "binary"):
+        return
+    often = Counter(told.values.astype(int).tolist())
+    for place, label in enumerate(told.labels):
+        if parts is None and often[place] < 3:
+            raise ValueError(
+                f"compare: class {label!r} has {often[place]} of {len(told.values)} samples, and each of three parts "
+                "needs one; leave it out or join it with another."
+            )
+        if parts is not None and not (told.values[parts.train] == place).any():
+            there = next(name for name, part in zip(_PARTS, parts, strict=True) if (told.values[part] == place).any())
+            raise ValueError(f"compare: class {label!r} is in the {there} part, but none of it is there to train on.")
+        for name, part in zip(_PARTS, parts or (), strict=False):
+            if told.kind == "binary" and not (told.values[part] == place).any():
+                raise ValueError(
+                    f"compare: the {name} part has no {label!r}, without which nothing tells how well a yes is found; "
+                    "split the data anew, each class in its proportion."
+                )
+
+
+def _check_varies(made: Task) -> None:
+    """Refuse targets with nothing to learn, and masks that do not fit their images."""
+    known = made.targets[made.parts.train]
+    if made.kind == "segmentation" and known.min() == known.max():
+        raise ValueError(f"compare: all pixels of the masks that train are {known.max():g}; there is nothing to learn.")
+    if made.scale is not None and not (made.scale > 0).all():
+        value = float(made.targets[0, int((made.scale <= 0).int().argmax())])
+        raise ValueError(f"compare: all training targets are {value:g}; there is nothing to learn.")
+    if made.kind == "segmentation" and made.inputs.shape[-2:] != made.targets.shape[-2:]:
+        ours, theirs = tuple(made.inputs.shape[1:]), tuple(made.targets.shape[1:])
+        raise ValueError(f"compare: inputs {ours} end in the height and width of their masks, got masks {theirs}.")
+
+
+# ------------------------------------------------------------------------------------------------ words
+
+
+def _name(data: Any) -> str:
+    if isinstance(data, (str, Path)):
+        return Path(data).stem
+    return "arrays" if isinstance(data, (tuple, list, Mapping)) else type(data).__name__
+
+
+def _about(data: Any, inputs: Tensor, told: _Told) -> str:
+    source = f"from {Path(data).name}" if isinstance(data, (str, Path)) else "of your own"
+    shape = " x ".join(map(str, inputs.shape[1:]))
+    kind = {
+        "classification": f"{len(told.labels)} classes",
+        "binary": f"two classes, of which the yes is {told.rare!r}, with {told.values.mean():.1%} the rarer",
+        "regression": "numbers",
+        "count": "counts",
+        "segmentation": "masks",
+    }[told.kind]
+    return f"{len(inputs):,} samples of {shape} numbers, {source}; the targets are read as {kind}."

@@ -1,0 +1,147 @@
+"""Parts shared by `Stack` and `Single`: the order of batches, the layers of a network, and its slots."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from slopes.comparing.training.slots import Slot, pulled
+from slopes.models.units import classify_units, mark_flat
+
+if TYPE_CHECKING:
+    from slopes.comparing.job import Cell
+
+ROOM = 2**18  #: input numbers to evaluate at once, so that results stay in the cache
+
+
+class Learner(Protocol):
+    """Networks trained side by side: a stack, or a single one."""
+
+    @property
+    def cells(self) -> Sequence[Cell]:
+        """Run of each network."""
+
+    layers: dict[str, list[str]]  #: names of each layer's parameters, by the layer's name
+    slots: dict[str, nn.Module]  #: the replaced activations, by their names
+
+    def gradient(self, rows: Tensor) -> Tensor:
+        """Compute the gradient on samples (network, sample), by index; return each network's mean loss."""
+
+    def norms(self) -> Tensor:
+        """Return the norm of the last gradient, (network, layer)."""
+
+    def update(self) -> None:
+        """Update the weights by the last gradient."""
+
+    def outputs(self, rows: Tensor) -> Tensor:
+        """Return outputs (network, sample, ...) in evaluation mode; one row of samples serves all networks."""
+
+    def units(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the fractions of dead and of saturated units, each (network, slot)."""
+
+    def state(self) -> list[Tensor]:
+        """Return all weights and buffers, each (network, ...), as writable views."""
+
+    def finite(self) -> Tensor:
+        """Return whether weights, buffers and moments of a network are finite, (network,)."""
+
+
+class Order:
+    """Batches for each epoch, shuffled by the seed alone; samples that fill no batch wait for another epoch."""
+
+    def __init__(self, seed: int, rows: Tensor, size: int) -> None:
+        self._generator = torch.Generator().manual_seed(2 * seed + 1)  # Even seeds draw initial weights.
+        self._rows, self._size = rows, min(size, len(rows))
+
+    def epoch(self) -> Tensor:
+        """Return (batch, sample) indices for the next epoch."""
+        order = self._rows[torch.randperm(len(self._rows), generator=self._generator)]
+        return order[: len(order) // self._size * self._size].view(-1, self._size)
+
+
+def layers_of(model: nn.Module) -> dict[str, list[str]]:
+    """Return the names of each module's own trainable parameters; a shared one belongs to its first module."""
+    names = {id(p): name for name, p in model.named_parameters() if p.requires_grad}
+    layers = {}
+    for name, module in model.named_modules():
+        own = [names.pop(id(p)) for p in module._parameters.values() if p is not None and id(p) in names]
+        if own:
+            layers[name] = own
+    return layers
+
+
+def slots_of(model: nn.Module, made: Sequence[nn.Module]) -> dict[str, nn.Module]:
+    """Return the modules of `made` that stand in the model, by their names."""
+    known = {id(module) for module in made}
+    return {name: module for name, module in model.named_modules() if id(module) in known}
+
+
+Counts = tuple[Tensor, Tensor, Tensor]
+
+
+class Units:
+    """Context that counts flat and off units of each slot, call by call.
+
+    A unit is a channel of (batch, channel, height, width), else an entry of the last axis. `counts` has, for each slot
+    and call, the number of samples with a flat slope by unit, the same for off, and the number of samples.
+    """
+
+    def __init__(self, slots: dict[str, nn.Module]) -> None:
+        self._slots = slots
+        self.counts: list[list[Counts]] = [[] for _ in slots]
+        self._hooks: list[Any] = []
+
+    def __enter__(self) -> list[list[Counts]]:
+        for module, calls in zip(self._slots.values(), self.counts, strict=True):
+            inputs: list[Tensor] = []  # inputs of the calls that have not ended
+            self._hooks.append(module.register_forward_pre_hook(partial(self._keep, inputs), with_kwargs=True))
+            self._hooks.append(module.register_forward_hook(partial(self._count, inputs, calls)))
+        return self.counts
+
+    def __exit__(self, *_: object) -> None:
+        for hook in self._hooks:
+            hook.remove()
+
+    @staticmethod
+    def _keep(inputs: list[Tensor], _: nn.Module, given: tuple[Tensor, ...], named: dict[str, Tensor]) -> None:
+        inputs.append(next(iter((*given, *named.values()))).detach().clone())  # The module may overwrite its input.
+
+    @staticmethod
+    def _count(inputs: list[Tensor], calls: list[Counts], module: nn.Module, _: tuple[Tensor, ...], y: Tensor) -> None:
+        x = inputs.pop()
+        slope = module.slope(x) if isinstance(module, Slot) else pulled(module.forward, x)
+        flat, off = mark_flat(y.detach(), slope)
+        kept = 1 if slope.ndim == 4 else slope.ndim - 1
+        others = [axis for axis in range(slope.ndim) if axis != kept]
+        times = slope.new_full((), slope.numel() // slope.shape[kept], dtype=torch.float64)
+        calls.append((flat.sum(others), off.sum(others), times))
+
+
+def shares(batches: Sequence[Sequence[Sequence[Counts]]], shape: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """Fractions of dead and of saturated units, each (*shape, slot), from the counts by batch, slot and call."""
+    dead, saturated = [], []
+    for slot in zip(*batches, strict=True):
+        if not any(slot):  # Evaluation may leave out a head.
+            dead.append(torch.zeros(list(shape), dtype=torch.float64))
+            saturated.append(dead[-1])
+            continue
+        calls = [[torch.stack(part).sum(0) for part in zip(*call, strict=True)] for call in zip(*slot, strict=True)]
+        kinds = [classify_units(flat, off, times.unsqueeze(-1)) for flat, off, times in calls]
+        dead.append(torch.cat([units for units, _ in kinds], -1).double().mean(-1))
+        saturated.append(torch.cat([units for _, units in kinds], -1).double().mean(-1))
+    return torch.stack(dead, -1), torch.stack(saturated, -1)
+
+
+def samples(of: Tensor, rows: Tensor) -> Tensor:
+    """Return samples in the shape of their indices; six times as fast as ``of[rows]``."""
+    return of.index_select(0, rows.reshape(-1)).view(*rows.shape, *of.shape[1:])
+
+
+def portions(rows: Tensor, networks: int, sample: Tensor, least: int) -> tuple[Tensor, ...]:
+    """Split the samples into portions to evaluate at once."""
+    size = max(least, ROOM // max(1, networks * sample.numel()))
+    return torch.split(rows, size, dim=-1)

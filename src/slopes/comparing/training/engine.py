@@ -1,0 +1,70 @@
+"""Choice of an engine for each group of cells: a stack as large as possible, or one by one."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from slopes.comparing import feeding
+from slopes.comparing.training import dropout
+from slopes.comparing.training.loop import Single
+from slopes.comparing.training.probe import against_stacking
+from slopes.comparing.training.runs import Outcome, run
+from slopes.comparing.training.stack import Stack, stacks
+
+if TYPE_CHECKING:
+    from slopes.comparing.job import Cell, Job
+
+
+def train(job: Job, cells: Sequence[Cell]) -> list[Outcome]:
+    """Train each cell and return its outcome, in their order.
+
+    If a network cannot be stacked, the engine "stack" raises the error of `torch.func.vmap`; "auto" takes the loop.
+    """
+    found: dict[Cell, Outcome] = {}
+    feeds = _feeds(job, cells)
+    for stack in stacks(job, cells):
+        with _drawing(stack):
+            why = against_stacking(job, stack, feeds) if job.engine == "auto" else ""
+        engine = ("loop" if why else "stack") if job.engine == "auto" else job.engine
+        if engine == "stack":
+            with _drawing(stack):
+                outcomes = run(Stack(job, stack, feeds), job, feeds)
+        else:
+            outcomes = []
+            for cell in stack:
+                with _drawing([cell]):
+                    outcomes += run(Single(job, cell, feeds), job, feeds)
+        found |= {c: o | {"engine": engine, "why": why} for c, o in zip(stack, outcomes, strict=True)}
+    return [found[cell] for cell in cells]
+
+
+def fit(job: Job, cell: Cell) -> tuple[nn.Module, Outcome]:
+    """Train one cell in the loop; return its network, with the activation's own modules in it, and the outcome."""
+    feeds = _feeds(job, [cell])
+    with _drawing([cell]):
+        learner = Single(job, cell, feeds)
+        (outcome,) = run(learner, job, feeds)
+    return dropout.plain(learner.model).eval(), outcome | {"engine": "loop", "why": ""}
+
+
+def _feeds(job: Job, cells: Sequence[Cell]) -> dict[int, Any]:
+    return {loss: feeding.feed(job.losses[loss], job.task) for loss in {cell.loss for cell in cells}}
+
+
+class _drawing:
+    """Context that seeds torch's generator from the cells, for layers other than dropout."""
+
+    def __init__(self, cells: Sequence[Cell]) -> None:
+        self._seed = int.from_bytes(hashlib.sha256(repr([tuple(cell) for cell in cells]).encode()).digest()[:7], "big")
+
+    def __enter__(self) -> None:
+        self._state = torch.get_rng_state()
+        torch.manual_seed(self._seed)
+
+    def __exit__(self, *_: object) -> None:
+        torch.set_rng_state(self._state)

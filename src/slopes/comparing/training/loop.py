@@ -1,0 +1,91 @@
+"""Training of one network in a plain PyTorch loop: the reference, and the way for networks that do not stack."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from slopes.comparing.training import common, dropout
+from slopes.comparing.training.optimisers import Optimiser
+from slopes.models.replacing import module_of
+
+if TYPE_CHECKING:
+    from slopes.comparing.job import Cell, Job
+
+
+class Single:
+    """`Learner` of one network, with the activation's own modules in it."""
+
+    def __init__(self, job: Job, cell: Cell, feeds: dict[int, Any]) -> None:
+        self.cells: Sequence[Cell] = [cell]
+        self._network, self._task, self._clip, self._batch = job.network, job.task, job.clip, job.batch_size
+        self._loss, self._feed = job.losses[cell.loss], feeds[cell.loss]
+        made: list[nn.Module] = []
+
+        def make() -> nn.Module:
+            made.append(module_of(job.activations[cell.activation]))
+            return made[-1]
+
+        self.model = dropout.own(job.network.slotted(cell.seed, make), [cell.seed], stacked=False)
+        self.layers = common.layers_of(self.model)
+        self.slots = common.slots_of(self.model, made)
+        self._trained = {name: p for name, p in self.model.named_parameters() if p.requires_grad}
+        self._optimiser = Optimiser(job.optimizer, [(list(self._trained.values()), cell.rate)])
+
+    def gradient(self, rows: Tensor) -> Tensor:
+        """See `Learner`."""
+        self.model.train()
+        outputs = self._network.predict(self.model(self._task.inputs[rows[0]]))
+        loss = self._loss(*self._feed(outputs, self._task.targets[rows[0]]), reduction="mean")
+        self.model.zero_grad()
+        loss.backward()
+        return loss.detach().unsqueeze(0)  # type: ignore[no-any-return]
+
+    def norms(self) -> Tensor:
+        """See `Learner`."""
+        gradients = {name: p.grad for name, p in self._trained.items()}
+        norms = [
+            torch.stack([torch.zeros(()) if (g := gradients[key]) is None else g.norm() for key in keys]).norm()
+            for keys in self.layers.values()
+        ]
+        return torch.stack(norms).unsqueeze(0)
+
+    def update(self) -> None:
+        """See `Learner`."""
+        if self._clip is not None:
+            torch.nn.utils.clip_grad_norm_(self._trained.values(), self._clip)
+        self._optimiser.step()
+
+    @torch.no_grad()
+    def outputs(self, rows: Tensor) -> Tensor:
+        """See `Learner`."""
+        return torch.cat([self._predict(portion) for portion in self._portions(rows)]).unsqueeze(0)
+
+    @torch.no_grad()
+    def units(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """See `Learner`."""
+        batches = []
+        for portion in self._portions(rows):
+            with common.Units(self.slots) as counts:
+                self._predict(portion)
+            batches.append(counts)
+        dead, saturated = common.shares(batches, [])
+        return dead.unsqueeze(0), saturated.unsqueeze(0)
+
+    def _predict(self, rows: Tensor) -> Tensor:
+        return self._network.predict(self.model.eval()(self._task.inputs[rows]))
+
+    def _portions(self, rows: Tensor) -> Sequence[Tensor]:
+        return common.portions(rows.flatten(), 1, self._task.inputs[0], self._batch)
+
+    def state(self) -> list[Tensor]:
+        """See `Learner`."""
+        return [value.detach().unsqueeze(0) for value in (*self.model.parameters(), *self.model.buffers())]
+
+    def finite(self) -> Tensor:
+        """See `Learner`."""
+        known = [moment for group in self._optimiser.known for moments in group for moment in moments[:2]]
+        return torch.tensor([all(bool(value.isfinite().all()) for value in (*self.state(), *known))])

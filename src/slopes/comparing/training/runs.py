@@ -1,0 +1,135 @@
+"""Training of a learner's networks, the same for every engine."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from slopes.comparing import metrics
+from slopes.comparing.training.common import Learner, Order
+
+if TYPE_CHECKING:
+    from slopes.comparing.job import Job
+
+Outcome = dict[str, Any]
+
+
+def run(learner: Learner, job: Job, feeds: dict[int, Any]) -> list[Outcome]:
+    """Train the networks of a learner and return the outcome of each, in the order of its cells.
+
+    A network whose loss, gradient or weights stop being finite has diverged. It returns to the end of its last finite
+    epoch, stays there, and is judged like every other.
+    """
+    cells, task = learner.cells, job.task
+    splits = [task.split(cell.seed) for cell in cells]
+    orders = {
+        cell.seed: Order(cell.seed, split.train, job.batch_size) for cell, split in zip(cells, splits, strict=True)
+    }
+    checking, judging = (
+        torch.stack([getattr(split, part) for split in splits]) if task.resampled else getattr(splits[0], part)
+        for part in ("validation", "test")
+    )
+    marks = _Marks(learner, job, feeds)
+    diverged: list[int | None] = [None] * len(cells)
+    losses, gradients, curve, units, seconds = [], [], [], [], []
+    for epoch in range(1, job.epochs + 1):
+        before = [value.clone() for value in learner.state()]
+        drawn = {seed: order.epoch() for seed, order in orders.items()}
+        loss, gradient, cost = _epoch(learner, torch.stack([drawn[cell.seed] for cell in cells], dim=1))
+        fine = learner.finite() & loss.isfinite() & gradient.isfinite().all(1)
+        for i, well in enumerate(fine.tolist()):
+            if not well and diverged[i] is None:
+                diverged[i] = epoch
+        _restore(learner.state(), before, torch.tensor([when is not None for when in diverged]))
+        losses.append(loss.tolist())
+        gradients.append(gradient.tolist())
+        seconds.append(cost / len(cells))
+        curve.append(marks.primary(checking).tolist())
+        if epoch in (1, job.epochs):
+            units.append([share.tolist() for share in learner.units(checking)])
+    validation, test = marks.all(checking), marks.all(judging)
+    return [
+        {
+            "test": test[i],
+            "validation": validation[i],
+            "curve": [values[i] for values in curve],
+            "training_loss": [_until(diverged[i], e, values[i]) for e, values in enumerate(losses, 1)],
+            "layers": list(learner.layers),
+            "gradient": [_until(diverged[i], e, values[i]) for e, values in enumerate(gradients, 1)],
+            "slots": list(learner.slots),
+            "dead": [dead[i] for dead, _ in units],
+            "saturated": [saturated[i] for _, saturated in units],
+            "diverged": diverged[i],
+            "seconds": statistics.median(seconds),
+            "stack": len(cells),
+        }
+        for i in range(len(cells))
+    ]
+
+
+def _until(diverged: int | None, epoch: int, value: Any) -> Any:
+    """Return the value, or None from the epoch of divergence on."""
+    return value if diverged is None or epoch < diverged else None
+
+
+def _epoch(learner: Learner, batches: Tensor) -> tuple[Tensor, Tensor, float]:
+    """Train one pass over (batch, network, sample): mean loss, mean gradient norms of two steps, processor seconds."""
+    total = torch.zeros(batches.shape[1], dtype=torch.float64)
+    watched = {len(batches) // 2, len(batches) - 1}
+    norms = []
+    aside, start = 0.0, time.process_time()
+    for number, rows in enumerate(batches):
+        total += learner.gradient(rows)
+        if number in watched:
+            pause = time.process_time()
+            norms.append(learner.norms())
+            aside += time.process_time() - pause
+        learner.update()
+    seconds = time.process_time() - start - aside
+    return total / len(batches), torch.stack(norms).mean(0), seconds
+
+
+@torch.no_grad()
+def _restore(state: list[Tensor], before: list[Tensor], lost: Tensor) -> None:
+    """Restore the state of diverged networks."""
+    if lost.any():
+        for value, earlier in zip(state, before, strict=True):
+            value[lost] = earlier[lost]
+
+
+class _Marks:
+    """Evaluation of networks by the task's metrics, each with the feed of its loss."""
+
+    def __init__(self, learner: Learner, job: Job, feeds: dict[int, Any]) -> None:
+        self._learner, self._task = learner, job.task
+        self._groups = [
+            (feeds[loss], torch.tensor([i for i, cell in enumerate(learner.cells) if cell.loss == loss]))
+            for loss in dict.fromkeys(cell.loss for cell in learner.cells)
+        ]
+
+    def primary(self, rows: Tensor) -> Tensor:
+        """Return the primary metric of each network."""
+        outputs = self._learner.outputs(rows)
+        scores = torch.empty(len(outputs), dtype=torch.float64)
+        for feed, index in self._groups:
+            scores[index] = metrics.score(self._task, feed, outputs[index], self._targets(rows, index))
+        return scores
+
+    def all(self, rows: Tensor) -> list[dict[str, float]]:
+        """Return all metrics of each network."""
+        outputs = self._learner.outputs(rows)
+        found: list[dict[str, float]] = [{} for _ in self._learner.cells]
+        for feed, index in self._groups:
+            judged = metrics.judge(self._task, feed, outputs[index], self._targets(rows, index))
+            for name, values in judged.items():
+                for i, value in zip(index.tolist(), values.tolist(), strict=True):
+                    found[i][name] = value
+        return found
+
+    def _targets(self, rows: Tensor, index: Tensor) -> Tensor:
+        targets = self._task.targets[rows]
+        return targets[index] if rows.ndim > 1 else targets.expand(len(index), *targets.shape)

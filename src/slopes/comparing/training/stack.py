@@ -1,0 +1,142 @@
+"""Networks of one shape, trained as one stack.
+
+Small networks spend most of their time on calls, so `torch.func.vmap` runs the module on all their weights at once.
+Nothing mixes the networks: the gradient of the sum of their losses is each network's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from slopes.comparing.training import common, dropout
+from slopes.comparing.training.direct import stages
+from slopes.comparing.training.kernels import MeanLosses
+from slopes.comparing.training.optimisers import Weights
+from slopes.comparing.training.slots import Slot, sharing
+from slopes.models.replacing import module_of
+
+if TYPE_CHECKING:
+    from slopes.comparing.job import Cell, Job
+
+
+def stacks(job: Job, cells: Sequence[Cell]) -> list[list[Cell]]:
+    """Group the cells that can be one stack, sorted by activation, then by rate."""
+    ordered = sorted(cells, key=lambda cell: (cell.activation, cell.rate, cell.loss, cell.seed))
+    alone = {a: None if sharing(activation) else a for a, activation in enumerate(job.activations)}
+    found: dict[int | None, list[Cell]] = {}
+    for cell in ordered:
+        found.setdefault(alone[cell.activation], []).append(cell)
+    return list(found.values())
+
+
+class Stack:
+    """`Learner` of many networks; the cells are one group of `stacks`."""
+
+    def __init__(self, job: Job, cells: Sequence[Cell], feeds: dict[int, Any]) -> None:
+        self.cells = cells
+        self._network, self._task, self._batch = job.network, job.task, job.batch_size
+        made: list[nn.Module] = []
+        start = {seed: self._slotted(job, seed, made) for seed in dict.fromkeys(cell.seed for cell in cells)}
+        self.model = dropout.own(start[cells[0].seed], [cell.seed for cell in cells], stacked=True)
+        self._stages = stages(self.model) if job.network.output is None else None
+        self.layers = common.layers_of(self.model)
+        self.slots = common.slots_of(self.model, made)
+        trained = [name for name, p in self.model.named_parameters() if p.requires_grad]
+        tensors = {seed: {**dict(m.named_parameters()), **dict(m.named_buffers())} for seed, m in start.items()}
+        stacked = {
+            name: torch.stack([tensors[cell.seed][name].detach() for cell in cells]) for name in tensors[cells[0].seed]
+        }
+        self.weights = Weights(
+            {name: stacked[name] for name in trained}, [c.rate for c in cells], job.optimizer, job.clip
+        )
+        self.held = {name: value for name, value in stacked.items() if name not in trained}
+        self._losses = []
+        for loss in dict.fromkeys(cell.loss for cell in cells):
+            index = torch.tensor([i for i, cell in enumerate(cells) if cell.loss == loss])
+            self._losses.append((MeanLosses(job.losses[loss], feeds[loss]), index))
+        self._places = torch.cat([index for _, index in self._losses]).argsort()
+
+    def _slotted(self, job: Job, seed: int, made: list[nn.Module]) -> nn.Module:
+        activations = [(job.activations[a], len(list(run))) for a, run in groupby(c.activation for c in self.cells)]
+        shared = sharing(activations[0][0])
+
+        def make() -> nn.Module:
+            made.append(Slot(activations) if shared else module_of(activations[0][0]))
+            return made[-1]
+
+        return job.network.slotted(seed, make)
+
+    def _call(self, state: dict[str, Tensor], x: Tensor) -> Tensor:
+        return self._network.predict(torch.func.functional_call(self.model, state, (x,)))
+
+    def _outputs(self, rows: Tensor) -> Tensor:
+        if self._stages is None:
+            return self._map(self._call, rows)  # type: ignore[no-any-return]
+        x = common.samples(self._task.inputs, rows)
+        x = x if rows.ndim > 1 else x.expand(len(self.cells), *x.shape)
+        for stage in self._stages:
+            x = stage(self.weights.tensors | self.held, x)
+        return x
+
+    def _map(self, function: Any, rows: Tensor) -> Any:
+        """Map a function over every network's tensors and samples; one row of samples serves all."""
+        dims = (0, 0 if rows.ndim > 1 else None)
+        return torch.vmap(function, dims, randomness="different")(
+            {**self.weights.tensors, **self.held}, common.samples(self._task.inputs, rows)
+        )
+
+    def gradient(self, rows: Tensor) -> Tensor:
+        """See `Learner`."""
+        self.model.train()
+        outputs, targets = self._outputs(rows), common.samples(self._task.targets, rows)
+        if len(self._losses) == 1:
+            losses = self._losses[0][0](outputs, targets)
+        else:
+            losses = torch.cat([means(outputs[i], targets[i]) for means, i in self._losses])[self._places]
+        self.weights.gradient(losses)
+        return losses.detach()
+
+    def norms(self) -> Tensor:
+        """See `Learner`."""
+        return self.weights.norms(list(self.layers.values()))
+
+    def update(self) -> None:
+        """See `Learner`."""
+        self.weights.update()
+
+    @torch.no_grad()
+    def outputs(self, rows: Tensor) -> Tensor:
+        """See `Learner`."""
+        self.model.eval()
+        return torch.cat([self._outputs(portion) for portion in self._portions(rows)], dim=1)
+
+    @torch.no_grad()
+    def units(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """See `Learner`."""
+        self.model.eval()
+
+        def count(state: dict[str, Tensor], x: Tensor) -> Any:
+            with common.Units(self.slots) as counts:
+                self._call(state, x)
+            return counts
+
+        return common.shares([self._map(count, portion) for portion in self._portions(rows)], [len(self.cells)])
+
+    def _portions(self, rows: Tensor) -> Sequence[Tensor]:
+        return common.portions(rows, len(self.cells), self._task.inputs[0], self._batch)
+
+    def state(self) -> list[Tensor]:
+        """See `Learner`."""
+        return [*self.weights.stored, *self.held.values()]
+
+    def finite(self) -> Tensor:
+        """See `Learner`."""
+        fine = self.weights.finite()
+        for value in self.held.values():
+            fine &= value.isfinite().view(len(value), -1).all(1)
+        return fine

@@ -1,0 +1,202 @@
+"""Results of a diagnosis: a row per activation and per module with weights, and findings in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from slopes.extras import require
+from slopes.notebook import escape, judged, table
+
+HALF = {"float16": (65504.0, 2.0**-24), "bfloat16": (3.3895313892515355e38, 2.0**-133)}  #: largest, least above 0
+PERCENTILES = (1, 25, 50, 75, 99)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One activation of a model, over the samples that it saw. All shares lie between 0 and 1."""
+
+    name: str  #: its place in the model, and its kind
+    units: int  #: features, or channels of pictures
+    samples: int  #: values per unit; every pixel of a picture counts
+    mean: float  #: of the outputs, like the next four
+    std: float
+    least: float
+    most: float
+    percentiles: tuple[float, ...]  #: 1, 25, 50, 75 and 99 %, of up to 1,024 outputs a batch
+    dead: float  #: share of dead units (`slopes.models.units`)
+    saturated: float  #: share of saturated units
+    flat: float  #: share of all slopes under 1e-3
+    off: float  #: share of all outputs under 1e-3 whose slope is so too
+    gradient: float  #: root mean square over batches of the norm of the loss's gradient by the output; NaN without one
+    lost: dict[str, float]  #: by half type, the share of outputs (of those for percentiles) that become inf or 0
+    gradients_lost: dict[str, float]  #: the same of the gradients by them
+
+    @property
+    def dead_interval(self) -> tuple[float, float]:
+        """Wilson's 95 % interval of the share of dead units, which takes the units for a sample of such units."""
+        from scipy.stats import binomtest
+
+        interval = binomtest(round(self.dead * self.units), self.units).proportion_ci(method="wilson")
+        return float(interval.low), float(interval.high)
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The weights of one module with the biases beside them: means over batches."""
+
+    name: str
+    norm: float
+    gradient: float  #: norm of the loss's gradient by them; NaN if there is none
+    update: float  #: norm of an optimizer's step over norm of the weights; NaN if no step was seen
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that hinders training, in words, with the usual repair."""
+
+    kind: str  #: dead, saturated, vanishing, exploding, not finite, update or range
+    layer: str
+    what: str
+    repair: str
+
+    def __str__(self) -> str:
+        return f"{self.layer}: {self.what}: {self.repair}"
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """Results for a model: print them, draw them with `plot`, or take the `table` or `findings`."""
+
+    layers: list[Layer]  #: activations, as they first ran
+    weights: list[Weights]  #: modules with weights, as they first ran
+    samples: int  #: how many inputs the model got
+    wanted: int  #: how many there should have been
+    steps: tuple[int, int] | None = None  #: the first and the last step that a `Watcher` looked at
+
+    @property
+    def gradient_ratio(self) -> float:
+        """Gradient norm of the last module over that of the first; far above 1 where gradients vanish."""
+        return ratio([w.gradient for w in self.weights])
+
+    @property
+    def findings(self) -> list[Finding]:
+        """Problems that hinder training."""
+        from slopes.diagnosing.rules import RULES
+
+        return [finding for rule in RULES for finding in rule(self)]
+
+    @property
+    def ok(self) -> bool:
+        """Whether there are no findings."""
+        return not self.findings
+
+    def table(self) -> list[dict[str, Any]]:
+        """Return a dict for each activation, in the order of the forward pass: its numbers, by the names of `Layer`."""
+        return [
+            {**asdict(layer), "dead_low": layer.dead_interval[0], "dead_high": layer.dead_interval[1]}
+            for layer in self.layers
+        ]
+
+    def plot(self, out: Any = None) -> Any:
+        """Draw outputs, dead and saturated units, and gradients by layer; return the figure, or write it to `out`."""
+        require("a picture of a diagnosis", "matplotlib")
+        from slopes.diagnosing.picture import picture
+
+        figure = picture(self)
+        if out is None:
+            return figure
+        return figure.savefig(out)
+
+    @property
+    def headline(self) -> str:
+        """Numbers of samples and findings, in a line."""
+        seen = f"{self.samples:,} samples"
+        if self.samples < self.wanted:
+            seen += f" of the {self.wanted:,} wanted, so that shares of dead units are too high"
+        if self.steps is not None:
+            seen += f", steps {self.steps[0]:,} to {self.steps[1]:,}"
+        count = len(self.findings)
+        return f"{seen}: {count or 'no'} finding{'s' * (count != 1)}"
+
+    def __str__(self) -> str:
+        parts = [[self.headline], [f"  {finding}" for finding in self.findings]]
+        parts += [[part] if isinstance(part, str) else ["", *_aligned(part)] for part in self._details()]
+        return "\n".join(line for part in parts for line in part)
+
+    def _details(self) -> Iterator[str | list[list[str]]]:
+        """Yield the rest of the text: sentences, and tables as rows below a heading."""
+        if self.layers:
+            yield _without_empty_columns([list(_OF_LAYERS), *map(_layer_row, self.layers)])
+        else:
+            yield "no activation was seen: those inside torch.nn.LSTM and other fused modules cannot be"
+        if self.weights:
+            yield _without_empty_columns([list(_OF_WEIGHTS), *map(_weights_row, self.weights)])
+            yield f"gradient norm, last over first: {self.gradient_ratio:.3g}"
+
+    def __repr__(self) -> str:
+        return f"<Diagnosis: {len(self.layers)} activations, {self.headline}>"
+
+    def _repr_html_(self) -> str:
+        findings = "".join(f"<li>{escape(finding)}</li>" for finding in self.findings)
+        parts = [f"<p><b>{escape(self.headline)}</b></p>", f"<ul>{findings}</ul>" if findings else ""]
+        for part in self._details():
+            if isinstance(part, str):
+                parts.append(f"<p>{escape(part)}</p>")
+            else:
+                head, *rows = ([escape(cell) for cell in row] for row in part)
+                parts.append(table(rows, head, right=range(1, len(head))))
+        return judged(self.ok, "".join(parts))
+
+
+def ratio(sizes: Sequence[float]) -> float:
+    """Return the last over the first size that is not NaN; NaN if there are not two, or both are 0."""
+    there = [size for size in sizes if not math.isnan(size)]
+    if len(there) < 2 or not (there[0] or there[-1]):
+        return math.nan
+    return there[-1] / there[0] if there[0] else math.inf
+
+
+def percent(share: float) -> str:
+    """Format a share in percent; only an exact 0 or 1 is shown as 0 % or 100 %."""
+    if 0 < share < 0.005:
+        return "<1 %"
+    return ">99 %" if 0.995 <= share < 1 else f"{100 * share:.0f} %"
+
+
+_OF_LAYERS = (
+    *("activation", "units", "mean", "std", "least", "most"),
+    *("dead", "95 % interval", "saturated", "flat slopes", "gradient", "of it 0 in float16"),
+)
+_OF_WEIGHTS = ("weights", "norm", "gradient", "update / weight")
+
+
+def _layer_row(layer: Layer) -> list[str]:
+    low, high = layer.dead_interval
+    numbers = [f"{number:.3g}" for number in (layer.mean, layer.std, layer.least, layer.most)]
+    shares = [percent(layer.dead), f"{100 * low:.0f} to {100 * high:.0f} %", percent(layer.saturated)]
+    lost = layer.gradients_lost["float16"]
+    rest = [percent(layer.flat), _small(layer.gradient), "" if math.isnan(lost) else percent(lost)]
+    return [layer.name, str(layer.units), *numbers, *shares, *rest]
+
+
+def _weights_row(weights: Weights) -> list[str]:
+    return [weights.name, f"{weights.norm:.3g}", _small(weights.gradient), _small(weights.update)]
+
+
+def _small(number: float) -> str:
+    return "" if math.isnan(number) else f"{number:.1e}"
+
+
+def _without_empty_columns(rows: list[list[str]]) -> list[list[str]]:
+    """Return the rows without the columns that are empty below the heading, which is the first row."""
+    kept = [k for k in range(len(rows[0])) if any(row[k] for row in rows[1:])]
+    return [[row[k] for k in kept] for row in rows]
+
+
+def _aligned(rows: list[list[str]]) -> list[str]:
+    """Return the rows as lines of text, names to the left and numbers to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip() for row in rows]

@@ -1,0 +1,134 @@
+"""Diagnose a copy of a model on given batches."""
+
+from __future__ import annotations
+
+import copy
+import random
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from slopes.diagnosing.look import Look
+from slopes.diagnosing.results import Diagnosis
+from slopes.domains import shown
+
+
+def diagnose(model: Any, data: Any, loss: Any, *, optimizer: Any = None, samples: int = 1000) -> Diagnosis:
+    """Look at the activations and gradients of a model over at least `samples` inputs.
+
+    `data` is a batch (inputs, target), or an iterable of batches such as a DataLoader, used as far as needed;
+    inputs in a tuple or dict become separate arguments of the model, and tensors are brought to its device.
+    `loss(output, target)` gives one number. With an optimizer, a step of it shows how far it moves the weights.
+    Activations are found as modules of `torch.nn` and `slopes.nn`, and as functions of torch and cards of slopes that
+    a forward calls.
+
+    A copy of the model runs, in the mode that the model is in (call ``model.train()`` before to diagnose
+    training); model, optimizer and random states stay as they are. Raises TypeError for an invalid model, batch or
+    loss, ValueError if there is no sample or the loss has no gradient.
+    """
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"diagnose: model must be a torch.nn.Module, got {type(model).__name__}")
+    if not callable(loss) or isinstance(loss, type):
+        made = "an instance of the class" if isinstance(loss, type) else f"got {shown(loss)}"
+        raise TypeError(f"diagnose: loss must be a function of (output, target), as torch.nn.MSELoss() is: {made}")
+    if optimizer is not None and not isinstance(optimizer, torch.optim.Optimizer):
+        got = shown(optimizer)
+        raise TypeError(f"diagnose: optimizer must be one of torch.optim, of the model's weights, got {got}")
+    if optimizer is not None and not _share_weights(model, optimizer):
+        raise ValueError("diagnose: optimizer holds no weight of this model; make it of model.parameters()")
+    if type(samples) is not int or samples < 1:
+        raise ValueError(f"diagnose: samples must be an integer >= 1, got {samples!r}")
+    model, optimizer = copy.deepcopy((model, optimizer))  # together, so that they share their weights
+    look = Look(model)
+    with _randomness_kept(data), torch.enable_grad():
+        for inputs, target in _batches(data):
+            model.zero_grad()
+            inputs, target = _on_device(model, inputs), _on_device(model, target)
+            with look.recording():
+                output = _called(model, inputs)
+            torch.autograd.backward(_one_number(loss(output, target)))
+            if optimizer is None or look.samples < samples:
+                look.weigh()
+            if look.samples >= samples:
+                break
+        if not look.samples:
+            raise ValueError("diagnose: data has no sample")
+        if optimizer is not None:
+            before = look.snapshot()
+            optimizer.step()
+            look.weigh(before)
+    return look.diagnosis(samples)
+
+
+def _share_weights(model: nn.Module, optimizer: Any) -> bool:
+    held = {id(weight) for group in optimizer.param_groups for weight in group["params"]}
+    return any(id(weight) in held for weight in model.parameters())
+
+
+def _one_number(value: Any) -> Tensor:
+    if not isinstance(value, Tensor):
+        raise TypeError(f"diagnose: loss must return a tensor, got {type(value).__name__}")
+    if value.numel() != 1:
+        raise TypeError(f"diagnose: loss must return one number, got shape {tuple(value.shape)}: reduce it by its mean")
+    if not value.requires_grad:
+        raise ValueError("diagnose: the loss has no gradient: no weight wants one, or it was detached on the way")
+    return value
+
+
+def _called(model: nn.Module, inputs: Any) -> Any:
+    if isinstance(inputs, Mapping):
+        return model(**inputs)
+    return model(*inputs) if isinstance(inputs, (tuple, list)) else model(inputs)
+
+
+def _batches(data: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield (inputs, target) of one batch or of many."""
+    if _is_pair(data) and any(isinstance(part, (Tensor, Mapping)) for part in data):
+        data = [data]
+    if not isinstance(data, Iterable) or isinstance(data, (Tensor, Mapping, str)):
+        got = type(data).__name__
+        raise TypeError(f"diagnose: data must be a batch (inputs, target) or an iterable of batches, got {got}")
+    for batch in data:
+        if not _is_pair(batch):
+            got = f"{len(batch)} things" if isinstance(batch, (tuple, list)) else type(batch).__name__
+            raise TypeError(
+                f"diagnose: a batch must be (inputs, target), tensors, got {got}; several inputs go in a tuple: "
+                "((x, y), target)"
+            )
+        yield batch[0], batch[1]
+
+
+def _is_pair(thing: Any) -> bool:
+    return isinstance(thing, (tuple, list)) and len(thing) == 2
+
+
+def _on_device(model: nn.Module, thing: Any) -> Any:
+    """Move the tensors of a batch to the device of the model's first weight."""
+    weight = next(model.parameters(), None)
+    if isinstance(thing, Tensor):
+        return thing if weight is None else thing.to(weight.device)
+    if type(thing) in (tuple, list):
+        return type(thing)(_on_device(model, each) for each in thing)
+    if isinstance(thing, Mapping):
+        return {name: _on_device(model, each) for name, each in thing.items()}
+    return thing
+
+
+@contextmanager
+def _randomness_kept(data: Any) -> Iterator[None]:
+    """Restore the random states of torch, NumPy, Python and the loader's generator after the block."""
+    generator = getattr(data, "generator", None)
+    own, numpys = random.getstate(), np.random.get_state()  # noqa: NPY002
+    loaders = None if generator is None else generator.get_state()
+    try:
+        with torch.random.fork_rng():
+            yield
+    finally:
+        random.setstate(own)
+        np.random.set_state(numpys)  # noqa: NPY002
+        if generator is not None:
+            generator.set_state(loaders)

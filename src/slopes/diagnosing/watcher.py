@@ -1,0 +1,77 @@
+"""Diagnose a model while it trains."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Any
+
+from torch import Tensor, nn
+
+from slopes.diagnosing.look import Look
+from slopes.diagnosing.results import Diagnosis
+
+
+class Watcher:
+    """Diagnosis of a model at every `every`-th step of a training loop.
+
+    ::
+
+        watcher = slopes.Watcher(model, every=50)
+        for inputs, target in loader:
+            with watcher:
+                optimizer.zero_grad()
+                loss(model(inputs), target).backward()
+                optimizer.step()
+        print(watcher.diagnosis)
+
+    Other steps run as they would without it. Watched steps compute the same results, bit for bit, except that a
+    compiled model runs uncompiled in them. A unit is called dead after at least `samples` inputs, so steps are put
+    together until there are as many; `history` has a `Diagnosis` of each group. The gradients must still be there at
+    the end of the block.
+
+    Raises TypeError if `model` is not a module, ValueError for numbers below 1.
+    """
+
+    def __init__(self, model: Any, *, every: int = 50, samples: int = 1000) -> None:
+        if not isinstance(model, nn.Module):
+            raise TypeError(f"Watcher: model must be a torch.nn.Module, got {type(model).__name__}")
+        for name, value in (("every", every), ("samples", samples)):
+            if type(value) is not int or value < 1:
+                raise ValueError(f"Watcher: {name} must be an integer >= 1, got {value!r}")
+        self.model, self.every, self.samples = model, every, samples
+        self.step = 0  #: number of steps so far
+        self.history: list[Diagnosis] = []
+        self._look: Look | None = None
+        self._steps = (0, 0)  # the first and the last step in `_look`
+        self._block: AbstractContextManager[None] | None = None  # open during a watched step
+        self._before: dict[str, list[Tensor]] = {}
+
+    @property
+    def diagnosis(self) -> Diagnosis:
+        """Latest full diagnosis, or else a partial one. Raises ValueError if no step was watched yet."""
+        if self.history:
+            return self.history[-1]
+        if self._look is None or not self._look.batches:
+            raise ValueError("Watcher: no step was looked at yet: run the model in a block `with watcher:`")
+        return self._look.diagnosis(self.samples, self._steps)
+
+    def __enter__(self) -> Watcher:
+        if self.step % self.every == 0:
+            if self._look is None:
+                self._look, self._steps = Look(self.model), (self.step, self.step)
+            self._before = self._look.snapshot()
+            self._block = self._look.recording()
+            self._block.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        if self._block is not None and self._look is not None:
+            block, self._block = self._block, None
+            block.__exit__(*error)
+            if error[0] is None:
+                self._look.weigh(self._before)
+            self._before, self._steps = {}, (self._steps[0], self.step)
+            if self._look.samples >= self.samples:
+                self.history.append(self._look.diagnosis(self.samples, self._steps))
+                self._look = None
+        self.step += 1

@@ -1,0 +1,215 @@
+"""Curves and facts as text, for a terminal, a pipe, or an ASCII-only log.
+
+The canvas is our own: 2 x 4 braille dots to a character, which plain text can carry anywhere.
+"""
+
+from __future__ import annotations
+
+import codecs
+import sys
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+import numpy as np
+
+from slopes.card import Card
+from slopes.plotting.samples import Panel, facts, number, panels, rows_with_formula
+
+COLOURS = ("blue", "dark_orange3", "green4", "magenta", "cyan", "yellow4", "red", "bright_black")
+HEIGHT = 12  #: of a panel, in characters
+GUTTER = 7  #: of a panel, for the numbers on its left
+DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  #: a braille cell's bits, by row and column
+
+
+def show(cards: Sequence[Card]) -> None:
+    """Print the picture and the facts of the cards."""
+    for part in _parts(cards, console().width):
+        emit(part)
+
+
+def text(cards: Sequence[Card], width: int = 100) -> str:
+    """Return the printed lines of `show`, without colours."""
+    printer = console(width, color_system=None)
+    with printer.capture() as captured:
+        for part in _parts(cards, width):
+            printer.print(part)
+    return "\n".join(line.rstrip() for line in captured.get().splitlines())
+
+
+def _parts(cards: Sequence[Card], width: int) -> Iterator[Any]:
+    """Yield the lines of the picture, then the facts, for rich."""
+    from rich.text import Text
+
+    known = [facts(card) for card in cards]
+    for pair in panels(cards):
+        beside = width >= 76 and max(len(label) for label, *_ in pair[0].lines) < width // 7
+        each = min(60, (width - 2) // 2 if beside else width)
+        left, right = (draw(panel, each) for panel in pair)
+        lines = [[*a, ("  ", ""), *b] for a, b in zip(left, right, strict=True)] if beside else [*left, [], *right]
+        for line in [*lines, []]:
+            yield Text.assemble(*line, no_wrap=True)
+    for fact in known:
+        yield Text(fact["signature"], style="bold")
+        yield Text(fact["summary"])
+        yield _table(fact)
+
+
+def console(width: int | None = None, **options: Any) -> Any:
+    """A rich console on standard output that leaves text as it is."""
+    from rich.console import Console
+
+    # In a notebook rich would display an element for each print, besides the text that is captured.
+    return Console(width=width, highlight=False, markup=False, emoji=False, force_jupyter=False, **options)
+
+
+def emit(renderable: Any, width: int | None = None) -> None:
+    """Print a rich renderable; characters that standard output cannot show become their look-alikes."""
+    printer = console(width)
+    with printer.capture() as captured:
+        printer.print(renderable)
+    write("\n".join([*(line.rstrip() for line in captured.get().splitlines()), ""]))
+
+
+def write(text: str) -> None:
+    """Write the text to standard output; characters that it cannot show become their look-alikes."""
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(text.encode(encoding, "slopes.lookalike").decode(encoding))
+    sys.stdout.flush()
+
+
+def _table(fact: dict[str, Any]) -> Any:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for label, words in [*rows_with_formula(fact), ("", "")]:
+        table.add_row(label, Text(words))
+    return table
+
+
+# ------------------------------------------------------------------------------------------- canvas
+
+
+def draw(panel: Panel, width: int) -> list[list[tuple[str, str]]]:
+    """The panel as lines of (text, style) pieces, each line `width` characters wide."""
+    labels = [label for label, *_ in panel.lines]
+    margin = min(max((len(label) + 1 for label in labels if label), default=0), width // 3)
+    columns = width - GUTTER - margin
+    low, high = panel.limits()
+    left, right = float(panel.lines[0][1][0]), float(panel.lines[0][1][-1])
+    dots = np.zeros((HEIGHT, columns), dtype=int)
+    owner = np.full((HEIGHT, columns), -1)
+    marked = np.zeros((HEIGHT, columns), dtype=bool)
+    ends: dict[int, tuple[int, float]] = {}
+
+    def row_of(y: float, rows: int) -> int:
+        return int(np.clip(round((high - y) / (high - low) * (rows - 1)), -1, rows))
+
+    for index, (_, x, y, marks) in enumerate(panel.lines):
+        for column, at in _trace(x, y, low, high, left, right, columns):
+            cell = at // 4, column // 2
+            dots[cell] |= DOTS[at % 4][column % 2]
+            owner[cell] = index
+            ends[index] = cell[0], -y[np.isfinite(y)][-1]
+        for x_mark, y_mark in marks:
+            column = round((x_mark - left) / (right - left) * (2 * columns - 1)) // 2
+            at = row_of(y_mark, 4 * HEIGHT)
+            if 0 <= at < 4 * HEIGHT:
+                marked[at // 4, column], owner[at // 4, column] = True, index
+
+    scale = {row_of(tick, 4 * HEIGHT) // 4: number(tick) for tick in _ticks(low, high)}
+    zero = next((row for row, text in scale.items() if text == "0"), -1)
+    names = _spread(ends, labels)
+    lines: list[list[tuple[str, str]]] = [[(f"{'':{GUTTER}}{panel.title}".ljust(width)[:width], "bold")]]
+    for r in range(HEIGHT):
+        line = [(f"{scale.get(r, ''):>{GUTTER - 2}} {'┤' if r in scale else '│'}", "dim")]
+        for c in range(columns):
+            if owner[r, c] >= 0:
+                character = "●" if marked[r, c] else chr(0x2800 + dots[r, c])
+                line.append((character, COLOURS[owner[r, c] % len(COLOURS)]))
+            else:
+                line.append(("┄" if r == zero else " ", "dim"))
+        named = names.get(r, -1)
+        name = f" {labels[named]}"[:margin] if named >= 0 else ""
+        line.append((name.ljust(margin), COLOURS[named % len(COLOURS)] if named >= 0 else ""))
+        # One piece for each stretch of a style: a style for every cell would be ten times the text.
+        runs = groupby(line, key=itemgetter(1))
+        lines.append([("".join(text for text, _ in run), style) for style, run in runs])
+    first, last = number(round(left, 2)), number(round(right, 2))
+    between = max(0, columns - len(first) - len(last))
+    ticks = f"{first}{panel.axis:^{between}.{between}}{last}"
+    lines.append([(f"{'':{GUTTER - 1}}└{'─' * columns}".ljust(width), "dim")])
+    lines.append([(f"{'':{GUTTER}}{ticks}".ljust(width)[:width], "dim")])
+    return lines
+
+
+def _trace(
+    x: np.ndarray, y: np.ndarray, low: float, high: float, left: float, right: float, columns: int
+) -> list[tuple[int, int]]:
+    """The (column, row) dots of a line: one stroke between gaps, upright where it is steep."""
+    found = []
+    gaps = np.flatnonzero(~np.isfinite(y))
+    for start, stop in zip([0, *(gaps + 1)], [*gaps, y.size], strict=True):
+        if stop - start < 2:
+            continue
+        across = (x[start:stop] - left) / (right - left) * (2 * columns - 1)
+        cells = np.arange(int(np.ceil(across[0])), int(np.floor(across[-1])) + 1)
+        heights = (high - np.interp(cells, across, y[start:stop])) / (high - low) * (4 * HEIGHT - 1)
+        at = np.clip(np.rint(heights), -1, 4 * HEIGHT).astype(int)
+        for k, column in enumerate(cells):
+            before = at[k - 1] if k else at[k]
+            step = 1 if at[k] >= before else -1
+            stroke = range(before + step, at[k] + step, step) if at[k] != before else [at[k]]
+            found += [(int(column), int(row)) for row in stroke if 0 <= row < 4 * HEIGHT]
+    return found
+
+
+def _spread(ends: dict[int, tuple[int, float]], labels: list[str]) -> dict[int, int]:
+    """The row of each label: where its line ends, or the nearest row below that is free, or above."""
+    taken: dict[int, int] = {}
+    for index in sorted(ends, key=ends.__getitem__):
+        free = [row for row in range(HEIGHT) if row not in taken]
+        if labels[index] and free:
+            taken[min(free, key=lambda row: (abs(row - ends[index][0]), -row))] = index
+    return taken
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Three or four round numbers between the two, 0 among them if it lies there."""
+    rough = (high - low) / 4
+    power = 10.0 ** np.floor(np.log10(rough))
+    step = power * next(times for times in (1, 2, 2.5, 5, 10) if power * times >= rough)
+    return [float(round(k * step, 12)) for k in range(int(np.ceil(low / step)), int(high // step) + 1)]
+
+
+# --------------------------------------------------------------------------------------- look-alikes
+
+LOOKALIKES = {
+    "−": "-", "–": "-", "·": "*", "×": "x", "…": "...", "≥": ">=", "≤": "<=", "²": "^2", "³": "^3",
+    "√": "sqrt ", "∞": "inf", "Σ": "sum", "ᵢ": "_i", "ⱼ": "_j", "ŷ": "yhat", "│": "|", "┤": "+", "└": "+",
+    "─": "-", "┄": "-", "━": "-", "●": "o", "‘": "'", "’": "'", "“": '"', "”": '"', "α": "alpha", "β": "beta",
+    "γ": "gamma", "δ": "delta", "ε": "epsilon", "λ": "lambda", "μ": "mu", "σ": "sigma", "τ": "tau", "Δ": "d",
+    "á": "a", "✓": "ok", "✗": "x",
+}  # fmt: skip
+
+
+def _lookalike(error: UnicodeError) -> tuple[str, int]:
+    """A codec error handler: the nearest ASCII for a character that an encoding lacks."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(_plain(c) for c in error.object[error.start : error.end]), error.end
+
+
+def _plain(character: str) -> str:
+    bits = ord(character) - 0x2800
+    if not 0 < bits < 256:
+        return LOOKALIKES.get(character, " " if bits == 0 else "?")
+    upper, lower = bits & 0x1B, bits & 0xE4  # a braille cell, by which half of it is dotted
+    return ":" if upper and lower else "'" if upper else "."
+
+
+codecs.register_error("slopes.lookalike", _lookalike)

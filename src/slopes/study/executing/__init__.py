@@ -1,8 +1,0 @@
-"""Execution of chunks of cells: in this process, in worker processes, by any executor, or on a Dask cluster.
-
-Use `outcomes`. This package neither writes the record nor trains.
-"""
-
-from slopes.study.executing.dispatch import Done, Failed, outcomes
-
-__all__ = ["Done", "Failed", "outcomes"]

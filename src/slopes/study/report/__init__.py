@@ -1,5 +1,0 @@
-"""HTML page of a study."""
-
-from slopes.study.report.page import render, write
-
-__all__ = ["render", "write"]

@@ -1,5 +1,0 @@
-"""Training: `train(job, cells)` returns an outcome for each cell, `fit(job, cell)` also the network."""
-
-from slopes.study.training.engine import fit, train
-
-__all__ = ["fit", "train"]
