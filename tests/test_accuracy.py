@@ -13,11 +13,12 @@ import pytest
 
 import slopes
 from helpers import mark_exhaustive
-from slopes import catalogue, precision
-from slopes.auditing.cards import libraries, numerics
-from slopes.auditing.cards.cases import Subject
-from slopes.precision import measure, report
-from slopes.precision.grid import FORMATS, Grid, variants
+from slopes import accuracy, catalogue
+from slopes.accuracy import measuring, report
+from slopes.truth import libraries
+from slopes.truth.errors import allow_near_roots, ulps
+from slopes.truth.grid import FORMATS, Grid, variants
+from slopes.truth.samples import Samples
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("mpmath")
@@ -74,7 +75,7 @@ def run(*arguments):
 
 def figures_of(card, **options):
     """Figures by result, dtype and (peer or reading)."""
-    measured = precision.accuracy(card, **options)
+    measured = accuracy.measure(card, **options)
     assert measured.ok, measured.failures
     return {(f.result, f.dtype, f.reading or f.library): f for f in measured.figures if not f.settings}
 
@@ -142,7 +143,7 @@ def test_the_derivative_of_the_definition_owes_nothing_to_that_of_the_card():
     card.derivative(lambda x: 0 * x)
     x = np.array([-600.0, -0.7, 1e-300, 0.3, 40.0])
     by_autograd = slopes.activation()(body).slope(torch.from_numpy(x)).numpy()
-    came = precision.grid.Grid(card, "float64").oracle("slope")(x).astype(float)
+    came = Grid(card, "float64").oracle("slope")(x).astype(float)
     np.testing.assert_allclose(came[1:], by_autograd[1:], rtol=1e-13)
     assert came[0] == pytest.approx(-math.exp(-600) / 601**1.5, rel=3e-3)
     turning = slopes.activation()(lambda x: slopes.ops.sin(x))
@@ -168,7 +169,7 @@ def test_parameters_away_from_the_default_are_measured():
 
     assert variants(rounded) == [{"beta": value} for value in (0.1, 0.7, 3.3, 42.0)]
     thin = Grid(rounded.with_(beta=0.1), "float32", "rounded", thin=True)
-    figure = next(f for f in measure._at(thin, ("value",), ()) if f.reading == "torch")
+    figure = next(f for f in measuring._at(thin, ("value",), ()) if f.reading == "torch")
     assert figure.worst > 20
     page = report.Accuracy(["rounded"], (), [dataclasses.replace(figure, settings="beta=0.1")], [], {}, False).page()
     assert "| `rounded` | beta=0.1 |" in page
@@ -184,7 +185,7 @@ def test_a_parameter_is_measured_at_the_number_that_the_dtype_holds():
         return slopes.ops.where(x > low, x, 0.0)
 
     gate.derivative(lambda x, *, low: slopes.ops.where(x > low, 1.0, 0.0))
-    figures, failures = measure.measure(gate, (), "gate")
+    figures, failures = measuring.measure_card(gate, (), "gate")
     assert not failures
     away = [figure for figure in figures if figure.settings]
     assert {figure.settings for figure in away} == {f"low={value}" for value in (0.1, 0.7, 3.3, 42.0)}
@@ -208,7 +209,7 @@ def test_a_jump_is_sought_within_the_domain():
     """The logarithm of 1 + x is complex beyond −1, beside which the grid has its nearest number."""
     grid = Grid(slopes.msle, "float64")
     prediction, _ = grid.arguments
-    found = measure._jumps(grid, "value", prediction < -1 + 1e-15)
+    found = measuring._jumps(grid, "value", prediction < -1 + 1e-15)
     assert (prediction < -1 + 1e-15).any()
     assert not found.any()
 
@@ -218,18 +219,18 @@ def test_an_error_near_a_hinge_is_counted_in_the_terms_that_cancel_there():
     card = slopes.margin_ranking.with_(margin=3.3)
     first, second, sign = np.array([[1.28959108446669, 8.0], [-2.0030618758052112, 1.0], [1.0, -1.0]])
     exact = np.asarray(slopes.exact(card, 25)(first, second, sign, reduction="none"))
-    errors = numerics.ulps(card(first, second, sign, reduction="none"), exact, np.float64)
+    errors = ulps(card(first, second, sign, reduction="none"), exact, np.float64)
     assert errors[0] > 100
-    subject = Subject(card)
+    subject = Samples(card)
     subject.inputs = lambda dtype: (first, second, sign)
     errors[1], allowed = 1000, np.full(2, 4.0)  # an error of the second would not be excused
-    numerics._allow_near_roots(subject, "value", np.float64, exact, errors, allowed)
+    allow_near_roots(subject, "value", np.float64, exact, errors, allowed)
     assert errors[0] < allowed[0] < 1e4
     assert allowed[1] < 10
-    square, one = Subject(slopes.mse), np.ones(1)
+    square, one = Samples(slopes.mse), np.ones(1)
     square.inputs = lambda dtype: (0 * one, one)  # a residual is no excuse: at 1, its root, nothing is cut off
     allowed = np.full(1, 4.0)
-    numerics._allow_near_roots(square, "value", np.float64, np.array([square.exactly(0.0, 1.0)]), 100 * one, allowed)
+    allow_near_roots(square, "value", np.float64, np.array([square.exactly(0.0, 1.0)]), 100 * one, allowed)
     assert allowed[0] == 4
 
 
@@ -266,7 +267,7 @@ def test_a_jump_is_no_error():
         return slopes.ops.where(x <= 0, 0, x)
 
     other_relu.derivative(slopes.ops.step)
-    figures = {(f.result, f.library): f for f in precision.accuracy(other_relu, against=["torch"]).figures}
+    figures = {(f.result, f.library): f for f in accuracy.measure(other_relu, against=["torch"]).figures}
     assert figures["slope", "torch"].worst == 0
     assert figures["slope", "torch"].points == figures["value", "torch"].points - 1
 
@@ -288,7 +289,7 @@ def test_a_bfloat16_is_measured_in_its_own_units():
     """1 and its neighbour, 2⁻⁷ away, are one unit apart."""
     grid = Grid(slopes.relu, "bfloat16")
     near = np.array([1 + 2.0**-7, 1 + 2.0**-8], np.float32)
-    np.testing.assert_array_equal(measure._errors(grid, near, np.array([1, 1])), [1, 0.5])
+    np.testing.assert_array_equal(measuring._errors(grid, near, np.array([1, 1])), [1, 0.5])
 
 
 def test_subnormals_taken_for_0_are_counted_apart(monkeypatch):
@@ -297,15 +298,15 @@ def test_subnormals_taken_for_0_are_counted_apart(monkeypatch):
         return x, np.ones_like(x)
 
     monkeypatch.setattr(libraries, "call", flushing)
-    figures = {(f.dtype, f.result, f.library): f for f in precision.accuracy(slopes.linear, against=["torch"]).figures}
+    figures = {(f.dtype, f.result, f.library): f for f in accuracy.measure(slopes.linear, against=["torch"]).figures}
     came = figures["float64", "value", "torch"]
     assert came.worst == 0
     assert came.flushed >= 8
 
 
 def test_figures_do_not_depend_on_the_peers(sparse):
-    alone = [f for f in precision.accuracy(slopes.tanh).figures if f.library == "slopes"]
-    beside = [f for f in precision.accuracy(slopes.tanh, against=["torch"]).figures if f.library == "slopes"]
+    alone = [f for f in accuracy.measure(slopes.tanh).figures if f.library == "slopes"]
+    beside = [f for f in accuracy.measure(slopes.tanh, against=["torch"]).figures if f.library == "slopes"]
     assert alone == beside
 
 
@@ -313,8 +314,8 @@ def test_figures_do_not_depend_on_the_peers(sparse):
 def test_workers_measure_the_same():
     cards = [slopes.relu, slopes.mse]
     seen = []
-    spread = precision.accuracy(cards, workers=2, progress=lambda done, total, name: seen.append((done, total, name)))
-    assert spread.figures == precision.accuracy(cards).figures
+    spread = accuracy.measure(cards, workers=2, progress=lambda done, total, name: seen.append((done, total, name)))
+    assert spread.figures == accuracy.measure(cards).figures
     assert [(done, total) for done, total, _ in seen] == [(1, 2), (2, 2)]
     assert {name for *_, name in seen} == {"relu", "mse"}
 
@@ -392,7 +393,7 @@ def test_a_page_has_a_row_for_each(folder, sparse):
 
 
 def test_a_row_is_shown_with_its_entry_and_once_for_libraries_that_fail_alike():
-    figures = precision.accuracy(slopes.log_softmax, against=["torch"]).figures
+    figures = accuracy.measure(slopes.log_softmax, against=["torch"]).figures
     figure = next(f for f in figures if (f.library, f.result, f.dtype) == ("torch", "value", "float64"))
     row = [float(x) for x in figure.at[0].strip("[]").split(", ")]
     assert len(figure.at) == 1  # no cotangent
@@ -406,7 +407,7 @@ def test_a_row_is_shown_with_its_entry_and_once_for_libraries_that_fail_alike():
 def test_an_exact_result_beyond_all_formats_is_shown_as_such():
     from slopes.readings.exact import context
 
-    shown = [measure._exactly(context.mpf(text)) for text in ("-1e-100000", "1e100000", "-0.5", "0", "-inf")]
+    shown = [measuring._exactly(context.mpf(text)) for text in ("-1e-100000", "1e100000", "-0.5", "0", "-inf")]
     assert shown == ["-0", "inf", "-0.5", "0.0", "-inf"]
 
 
@@ -422,7 +423,7 @@ def test_what_raises_is_told_and_ends_with_1(folder, sparse):
 def test_two_cards_of_one_name_are_told_apart(folder, sparse):
     (folder / "mine.py").write_text(MINE.replace("naive", "relu"))
     mine = slopes.loading.load("mine.py:relu")
-    assert precision.accuracy([slopes.relu, mine]).cards == ["slopes.relu", "slopes.loading.load('mine.py:relu')"]
+    assert accuracy.measure([slopes.relu, mine]).cards == ["slopes.relu", "slopes.loading.load('mine.py:relu')"]
 
 
 WRONG = {
@@ -449,7 +450,7 @@ def test_mistakes_are_one_line(arguments, folder, monkeypatch):
 
 def test_what_is_no_card_is_refused():
     with pytest.raises(TypeError, match="accuracy takes cards, got function"):
-        precision.accuracy([slopes.relu, lambda x: x])
+        accuracy.measure([slopes.relu, lambda x: x])
 
 
 # ---------------------------------------------------------------------------------- the committed page

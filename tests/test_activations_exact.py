@@ -10,11 +10,12 @@ import slopes
 torch = pytest.importorskip("torch")
 pytest.importorskip("mpmath")
 
-from slopes.auditing.cards.numerics import ULPS, ulps  # noqa: E402
+from slopes.accuracy import measuring  # noqa: E402
 from slopes.card import Map  # noqa: E402
 from slopes.catalogue import ACTIVATIONS  # noqa: E402
-from slopes.precision import grid, measure  # noqa: E402
 from slopes.readings import eager  # noqa: E402
+from slopes.truth import grid  # noqa: E402
+from slopes.truth.errors import ULPS, ulps  # noqa: E402
 
 ELEMENTWISE = [card for card in dict.fromkeys(ACTIVATIONS.values()) if not isinstance(card, Map)]
 VARIANTS = [card.with_(**settings) for card in ELEMENTWISE for settings in ({}, *grid.variants(card))]
@@ -137,7 +138,7 @@ def test_float32_in_torch_is_what_float64_gives(function, monkeypatch):
 @everywhere
 def test_values_and_slopes_are_within_four_of_the_definition(function):
     for form in ("float64", "float32"):
-        held = {name: measure._in_format(value, form) for name, value in function.bound.items()}
+        held = {name: measuring._in_format(value, form) for name, value in function.bound.items()}
         at = grid.Grid(function.with_(**held), form, thin=bool(held))
-        for figure in measure._at(at, grid.RESULTS[:2], ()):
+        for figure in measuring._at(at, grid.RESULTS[:2], ()):
             assert figure.worst <= ULPS, figure

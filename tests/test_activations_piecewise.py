@@ -17,8 +17,8 @@ from slopes.activations.piecewise import (  # noqa: E402
 )
 from slopes.activations.rectifiers import celu, elu, leaky_relu, prelu, rrelu, selu, threshold  # noqa: E402
 from slopes.activations.sigmoids import softplus, softsign, squareplus  # noqa: E402
-from slopes.auditing.cards.numerics import ulps  # noqa: E402
-from slopes.oracle import exact  # noqa: E402
+from slopes.truth.errors import ulps  # noqa: E402
+from slopes.truth.oracle import exact  # noqa: E402
 
 F = torch.nn.functional
 inf = np.inf

@@ -9,7 +9,7 @@ import slopes
 from slopes.activations.periodic import snake
 from slopes.activations.shrinkage import hardshrink, softshrink, tanhshrink
 from slopes.activations.smooth import exponential, gelu, gelu_tanh, mish, quick_gelu, silu, softcap, swish, xielu
-from slopes.auditing.cards.numerics import ULPS, ulps
+from slopes.truth.errors import ULPS, ulps
 
 torch = pytest.importorskip("torch")
 mpmath = pytest.importorskip("mpmath")

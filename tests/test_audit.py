@@ -11,9 +11,9 @@ from helpers import mark_exhaustive
 from slopes import kinds, ops
 from slopes.auditing import AuditError
 from slopes.auditing.cards import CHECKS
-from slopes.auditing.cards.cases import Subject
 from slopes.auditing.cards.claims import CLAIM_CHECKS
 from slopes.auditing.cards.numerics import errors_of
+from slopes.auditing.cards.subject import Subject
 from slopes.card import Activation, Loss
 from slopes.domains import Positive, Real, UnitInterval
 from slopes.facts import Claims

@@ -6,13 +6,14 @@ import pytest
 import slopes
 from helpers import is_map, unreduced
 from slopes.auditing.cards import CHECKS
-from slopes.auditing.cards.cases import Subject
 from slopes.auditing.cards.claims import peers
-from slopes.auditing.cards.numerics import ULPS, derivative, ulps
+from slopes.auditing.cards.numerics import derivative
+from slopes.auditing.cards.subject import Subject
 from slopes.auditing.report import Skip
 from slopes.card import Loss
 from slopes.catalogue import CARDS, aliases, find
-from slopes.oracle import exact
+from slopes.truth.errors import ULPS, ulps
+from slopes.truth.oracle import exact
 
 subjects: dict[object, Subject] = {}  # exact results are shared by the checks of a card
 

@@ -7,8 +7,8 @@ import runpy
 import numpy as np
 import pytest
 
-from slopes.auditing.cards.libraries import KNOWN
 from slopes.catalogue import CARDS
+from slopes.truth.libraries import KNOWN
 
 ROOT = pathlib.Path(__file__).parent.parent
 TOOLS = {name: runpy.run_path(str(ROOT / "tools" / f"{name}.py")) for name in ("peers", "conventions")}

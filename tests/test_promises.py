@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import slopes
-from slopes.auditing.cards.cases import Subject
-from slopes.auditing.cards.numerics import _limit
 from slopes.card import Loss, Map
+from slopes.truth.oracle import limit
+from slopes.truth.samples import Samples
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("mpmath")
@@ -22,7 +22,7 @@ def by_torch(card, arguments, second=False):
     tensors = [torch.from_numpy(np.array(argument)) for argument in arguments]
     x = tensors[0].requires_grad_(tensors[0].is_floating_point())
     cotangent = tensors.pop() if isinstance(card, Map) else None
-    value = Subject(card).call("value", tuple(tensors))
+    value = Samples(card).call("value", tuple(tensors))
     cotangent = torch.ones_like(value) if cotangent is None else cotangent
     (slope,) = torch.autograd.grad(value, x, cotangent, create_graph=second, materialize_grads=True)
     found = [value, slope]
@@ -55,7 +55,7 @@ def test_the_limit_at_infinity(card, sign):
     """Value and slope at ±inf are the limits of the exact ones, in both readings and types, where there are limits."""
     if card.rowwise:
         pytest.skip("rows have no limits")
-    subject = Subject(card)
+    subject = Samples(card)
     if isinstance(card, Loss):
         first = card.kind.spaces(card.settings)[0]
         if not first.low <= sign * np.inf <= first.high:
@@ -63,11 +63,13 @@ def test_the_limit_at_infinity(card, sign):
     for rest, result in itertools.product(held_targets(card), ("value", "slope")):
         beside = [np.array(value) for value in rest]
         oracle, options = subject.oracle(result), subject.options
-        limit = _limit(lambda x: oracle(np.array(x), *beside, **options), float(sign))  # noqa: B023
-        for dtype in (np.float64, np.float32) if limit is not None else ():
+        at_infinity = limit(lambda x: oracle(np.array(x), *beside, **options), float(sign))  # noqa: B023
+        for dtype in (np.float64, np.float32) if at_infinity is not None else ():
             arguments = tuple(np.array(value, dtype) for value in (sign * np.inf, *rest))
             found = subject.call(result, arguments), by_torch(card, arguments)[result == "slope"]
-            np.testing.assert_allclose(found, limit, rtol=4 * float(np.finfo(dtype).eps), err_msg=f"{result}, {rest}")
+            np.testing.assert_allclose(
+                found, at_infinity, rtol=4 * float(np.finfo(dtype).eps), err_msg=f"{result}, {rest}"
+            )
 
 
 @pytest.mark.parametrize(
@@ -150,7 +152,7 @@ def awkward(card, dtype):
 @pytest.mark.sampled(every=2)
 def test_no_nan_from_finite_input(card, dtype):
     """In value, slope and second derivative, of every size, of equal arguments, of zeros, of boxes without area."""
-    subject = Subject(card)
+    subject = Samples(card)
     for arguments in [subject.inputs(dtype), *awkward(card, dtype)]:
         with np.errstate(all="ignore"):
             value = subject.call("value", arguments[:1] if isinstance(card, Map) else arguments)
@@ -210,7 +212,7 @@ def half_arguments(card, form):
     )
 
 
-class Given(Subject):
+class Given(Samples):
     """A card at given arguments."""
 
     def __init__(self, card, arguments):

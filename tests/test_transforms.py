@@ -144,7 +144,7 @@ def needs_a_compiler():
 )
 def test_inductor_keeps_the_digits(one):
     """Its own expm1 subtracts 1 from the exponential; every exponent of float32 that matters is tried."""
-    from slopes.auditing.cards.numerics import ULPS, ulps
+    from slopes.truth.errors import ULPS, ulps
 
     needs_a_compiler()
     torch._dynamo.reset()
@@ -333,7 +333,7 @@ def test_only_the_input_is_saved(activation, dtype):
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 @pytest.mark.sampled(1)
 def test_dense_accuracy_of_values_and_gradients(activation, dtype):
-    from slopes.auditing.cards.numerics import ULPS, ulps
+    from slopes.truth.errors import ULPS, ulps
 
     if is_map(activation):
         pytest.skip("maps are audited by rows")

@@ -25,11 +25,11 @@ from typing import Any
 
 import numpy as np
 
-from slopes.auditing.cards import libraries
 from slopes.card import Card, Loss, Map
 from slopes.catalogue import CARDS
 from slopes.facts import Peer
 from slopes.kinds import KINDS
+from slopes.truth import libraries
 
 RECORD = pathlib.Path(__file__).parent.parent / "tests" / "data" / "peers.json"
 NUMBERS = [-3.0, -1.0, -0.25, 0.25, 1.0, 3.0]

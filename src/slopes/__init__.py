@@ -12,7 +12,7 @@ _HOMES = {
     "slopes": ("ops", "catalogue", "domains", "kernels", "nn", "testing"),
     "slopes.card": ("activation", "loss", "Activation", "Loss"),
     "slopes.facts": ("Paper",),
-    "slopes.oracle": ("exact",),
+    "slopes.truth.oracle": ("exact",),
     "slopes.auditing": ("audit",),
     "slopes.comparing": ("compare",),
     "slopes.fused": ("linear_loss",),

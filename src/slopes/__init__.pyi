@@ -45,10 +45,10 @@ from slopes.diagnosing import Watcher as Watcher
 from slopes.diagnosing import diagnose as diagnose
 from slopes.facts import Paper as Paper
 from slopes.fused import linear_loss as linear_loss
-from slopes.oracle import exact as exact
 from slopes.plotting import show as show
 from slopes.scoring import scorer as scorer
 from slopes.swapping import swap as swap
+from slopes.truth.oracle import exact as exact
 
 # ------------------------------------------------------------------------------ what cards take and give
 

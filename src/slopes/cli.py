@@ -330,8 +330,8 @@ def accuracy(names: tuple[str, ...], against: str | None, out: str | None, worke
     if workers is None:
         workers = 1 if names and len(names) < 8 else os.cpu_count() or 1  # to start a process takes seconds, too
     with _complaining(ImportError):
+        from slopes.accuracy import measure
         from slopes.plotting import terminal
-        from slopes.precision import accuracy as measure
     if out is not None and (os.path.isdir(out) or not os.path.isdir(os.path.dirname(out) or ".")):
         raise click.UsageError(f"accuracy: cannot write {out!r}: no such folder, or one of that name")  # not in minutes
 

@@ -29,7 +29,7 @@ def examine(
         compare = fingerprint if against is None else comparison(subject, against)
         report = Report(subject.name, facts=facts)
         if isinstance(thing, Card):
-            run(cards.cases.Subject(thing, seed, quick), cards.CHECKS, report, watch)
+            run(cards.subject.Subject(thing, seed, quick), cards.CHECKS, report, watch)
         run(subject, CHECKS, report, watch)
         run(subject, [compare], report, watch)
         if model is not None or batch is not None:

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from slopes.auditing.cards import libraries
-from slopes.auditing.cards.cases import Subject, peak, source
+from slopes.auditing.cards.subject import Subject, source
 from slopes.auditing.report import Finding, Skip
 from slopes.card import Loss, Map
+from slopes.truth import libraries
+from slopes.truth.errors import ULPS, peak
 
 LINE = np.linspace(-12, 12, 4801)  #: numbers at which claims are tried; for a loss, predictions
 SLACK = 1e-7  #: tolerance of a claimed number, which has eight digits
@@ -128,8 +129,6 @@ def _minimum(subject: Subject, claimed: float) -> str | None:
 
 
 def _ulps(subject: Subject, claimed: float) -> str | None:
-    from slopes.auditing.cards.numerics import ULPS
-
     return None if claimed > ULPS else f"{ULPS:g} are allowed anyway"
 
 

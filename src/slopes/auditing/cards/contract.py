@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from slopes.auditing.cards.cases import Subject
+from slopes.auditing.cards.subject import Subject
 from slopes.auditing.report import Finding
 from slopes.card import Loss, Map
 

@@ -2,42 +2,19 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from slopes.auditing.cards.cases import DTYPES, Subject, peak, source
+from slopes.auditing.cards.subject import Subject, source
 from slopes.auditing.report import Finding, Skip, about
 from slopes.card import Activation, Loss, Map
 from slopes.domains import Interval
-from slopes.kinds.spaces import Space
+from slopes.truth.errors import ULPS, allow_near_roots, peak, ulp, ulps
+from slopes.truth.oracle import limit
 
-ULPS = 4.0  #: allowed error of a card, unless it claims more
-
-
-def ulp(x: float, dtype: Any) -> float:
-    """Return the unit in the last place of a finite number in the dtype."""
-    info = np.finfo(dtype)
-    return math.ldexp(1.0, max(math.frexp(x)[1] - info.nmant - 1, info.minexp - info.nmant))
-
-
-def ulps(result: Any, exact: Any, dtype: Any) -> Any:
-    """Return the error of each entry in ulps of the exact result; inf if only one of both is finite."""
-    bound = float(np.finfo(dtype).max)
-
-    def measure(came: Any, wanted: Any) -> float:
-        if wanted != wanted or came != came:
-            return 0.0 if wanted != wanted and came != came else np.inf
-        if abs(wanted) > bound:
-            return 0.0 if abs(came) >= bound and (came > 0) == (wanted > 0) else np.inf
-        if abs(came) == np.inf:
-            return np.inf
-        return float(abs(float(came) - wanted) / ulp(float(wanted), dtype))
-
-    with np.errstate(all="ignore"):
-        return np.frompyfunc(measure, 2, 1)(np.asarray(result, dtype), exact).astype(float)
+DTYPES = (np.float64, np.float32)
 
 
 def _spell(dtype: Any) -> str:
@@ -72,7 +49,7 @@ def _specials(subject: Subject) -> Iterator[Finding]:
         return
     for result in ("value", "slope") if card.slope_body else ("value",):
         for x in (np.inf, -np.inf, np.nan):
-            wanted = np.nan if x != x else _limit(subject.oracle(result), float(np.sign(x)))
+            wanted = np.nan if x != x else limit(subject.oracle(result), float(np.sign(x)))
             if wanted is None:
                 continue
             came = float(subject.call(result, (x,)))
@@ -83,16 +60,6 @@ def _specials(subject: Subject) -> Iterator[Finding]:
                     f"{subject.name}{'' if result == 'value' else '.slope'}(float('{x}'))",
                     "avoid 0 · inf and inf − inf: hold the argument, or multiply last",
                 )
-
-
-def _limit(oracle: Any, sign: float) -> float | None:
-    """Return the limit at an infinity, judged by two far points; None if there is none."""
-    near, far = (oracle(sign * size) for size in (1e60, 1e80))
-    if abs(far) > 1e30:
-        return float(np.copysign(np.inf, float(far)))
-    if max(abs(near), abs(far)) < 1e-30:
-        return 0.0
-    return float(far) if abs(near - far) <= 1e-15 * abs(far) else None
 
 
 def value_precision(subject: Subject) -> Iterator[Finding]:
@@ -134,70 +101,12 @@ def errors_of(subject: Subject, result: str, dtype: Any) -> tuple[Any, Any, Any,
     errors[np.isinf(errors)] = 0.0  # `finite` reports them
     condition = np.asarray(subject.conditioning(result, dtype))
     allowed = np.broadcast_to(max(subject.card.claims.ulps or 0.0, ULPS) * (1 + condition), errors.shape).copy()
-    _allow_near_roots(subject, result, dtype, exact, errors, allowed)
+    allow_near_roots(subject, result, dtype, exact, errors, allowed)
     if result == "slope" and subject.card.slope_body is None:  # differences straddle a kink
         for index in zip(*np.nonzero(errors > allowed), strict=True):
             if _at_a_kink(subject, index, float(came[index])):
                 errors[index] = 0.0
     return errors, allowed, exact, came
-
-
-def _allow_near_roots(subject: Subject, result: str, dtype: Any, exact: Any, errors: Any, allowed: Any) -> None:
-    """Allow 4 eps of the terms near a root other than 0, where they cancel by nature.
-
-    The same holds where the result turns within a unit of x, as a sine far out does near its roots.
-
-    A root is near if 0 lies no nearer, or within a unit or a quarter of a prediction. The size of the terms is the
-    change of the result across the root, from as near as can be: x·f′(x), or for a prediction the change over two of
-    its units. A loss that is 0 at a point and at twice the distance has a hinge between them, where the terms cancel
-    alike.
-    """
-    entries = np.nonzero(errors > allowed)
-    if subject.card.rowwise or not entries[0].size:
-        return
-    space = subject.card.kind.space_of(subject.card.settings) if isinstance(subject.card, Loss) else None
-    first, *rest = (argument[entries] for argument in subject.inputs(dtype))
-    x, most = first.astype(float), float(np.finfo(float).max)
-    bounded = None if space is None else distance_to_bound(space, x)
-    reach = abs(x) if space is None else np.maximum(abs(x) / 4, 1.0) if bounded is None else bounded
-    unit = np.array([ulp(float(value), dtype) for value in exact[entries]])
-
-    def results(shares: Iterable[float]) -> Any:
-        with np.errstate(over="ignore"):
-            ends = [np.clip(x + share * reach, -most, most) for share in shares]
-        return np.stack([subject.oracle(result)(end, *rest, **subject.options) for end in ends])
-
-    for share in (1.0, 0.5, 0.125):  # the nearest counts; a convex function may have two roots within the farthest
-        ends = results((-share, share))
-        around = np.concatenate([exact[entries][None], ends])
-        least, largest = np.min(around, axis=0), np.max(around, axis=0)
-        crossed = np.asarray(least * largest < 0, dtype=bool)
-        if space and bounded is None:  # at twice the distance there would be the bound
-            flat = np.any((ends == 0) & (results((-2 * share, 2 * share)) == 0), axis=0)
-            crossed |= np.asarray(flat & (around[0] != 0), dtype=bool)
-        terms = (largest - least) / (share if space else 2 * share) * ULPS * float(np.finfo(dtype).eps)
-        allowed[tuple(places[crossed] for places in entries)] = np.asarray(terms / unit, dtype=float)[crossed]
-    if space is None:  # where numbers nearby have half or twice the result, it turns too fast for the digits of x
-        beside = [first, first]
-        for side in (-np.inf, np.inf) * 2:
-            beside.append(np.nextafter(beside[-2], dtype(side), dtype=dtype))
-        middle = exact[entries]
-        others = np.stack([subject.oracle(result)(end, *rest, **subject.options) for end in beside[2:]])
-        largest = np.maximum(abs(middle), np.max(abs(others), axis=0))
-        turns = np.asarray(np.max(abs(others - middle), axis=0) > largest / 2, dtype=bool)
-        chosen = tuple(places[turns] for places in entries)
-        terms = largest * ULPS * float(np.finfo(dtype).eps) / unit
-        allowed[chosen] = np.maximum(allowed[chosen], np.asarray(terms, dtype=float)[turns])
-
-
-def distance_to_bound(space: Space, x: Any) -> Any:
-    """Return half the distance from each prediction to the bound of its space; None without a bound, or for one of 0.
-
-    Towards a bound of 0 numbers get ever finer, so that it is never near.
-    """
-    if space.is_probability:
-        return np.minimum(x, 1 - x) / 2
-    return (x - space.low) / 2 if -np.inf < space.low < 0 and space.open else None
 
 
 @about(slow=True)
@@ -282,7 +191,7 @@ def numpy_equals_torch(subject: Subject) -> Iterator[Finding]:
                 continue
             error, base = ulps(came, exact, dtype), ulps(mine, exact, dtype)
             _, allowed, _, _ = errors_of(subject, result, dtype)
-            _allow_near_roots(subject, result, dtype, exact, error, allowed)
+            allow_near_roots(subject, result, dtype, exact, error, allowed)
             if isinstance(subject.card, Map) and result == "slope":
                 allowed = _allow_terms(subject, dtype, exact, allowed)
             bad = (error > 2 * allowed) & (error > 4 * base)

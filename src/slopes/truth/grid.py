@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from slopes.auditing.cards.cases import DIGITS, Subject
 from slopes.card import Card, Loss, Map
 from slopes.domains import Interval, OneOf
 from slopes.kinds.spaces import Space
-from slopes.oracle import Exactly
+from slopes.truth.oracle import Exactly
+from slopes.truth.samples import DIGITS, Samples
 
 #: the format of the inputs, and the NumPy dtype that carries them: bfloat16 is the upper half of a float32
 FORMATS: dict[str, Any] = {"float64": np.float64, "float32": np.float32, "float16": np.float16, "bfloat16": np.float32}
@@ -54,7 +54,7 @@ def _fits(card: Card, name: str, value: Any) -> bool:
     return True
 
 
-class Grid(Subject):
+class Grid(Samples):
     """A card and its inputs: those in an audit, and many more over the whole range of the format.
 
     The exact values and slopes of element-wise cards are the definition and its derivative by calculus. `second`:
@@ -134,14 +134,14 @@ class Grid(Subject):
         return self.arguments
 
     def conditioning(self, result: str, dtype: Any) -> Any:
-        """See `Subject.conditioning`; 0 if inputs of half precision cannot be moved and stay valid."""
+        """See `Samples.conditioning`; 0 if inputs of half precision cannot be moved and stay valid."""
         try:
             return super().conditioning(result, dtype)
         except ValueError:
             return 0.0
 
     def call(self, result: str, arguments: tuple[Any, ...]) -> Any:
-        """See `Subject.call`; a second derivative is PyTorch's."""
+        """See `Samples.call`; a second derivative is PyTorch's."""
         return (
             _by_torch(self, arguments, second=True)["second"] if result == "second" else super().call(result, arguments)
         )
@@ -158,7 +158,7 @@ class Grid(Subject):
     # ---------------------------------------------------------------------- the exact second derivative
 
     def oracle(self, result: str) -> Any:
-        """See `Subject.oracle`; the second derivative is the difference of exact slopes."""
+        """See `Samples.oracle`; the second derivative is the difference of exact slopes."""
         if result == "second":
             return self._second
         if self.card.rowwise:

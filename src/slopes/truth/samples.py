@@ -1,4 +1,4 @@
-"""Inputs for the audit of a card, and the exact results at them."""
+"""Inputs of a card over the whole range of a format, and its own and the exact results at them."""
 
 from __future__ import annotations
 
@@ -9,19 +9,17 @@ from typing import Any
 import numpy as np
 
 from slopes.card import Card, Loss, Map
-from slopes.oracle import Exactly
+from slopes.truth.oracle import Exactly
 
 DIGITS = 25  #: correct digits of the exact results
-DTYPES = (np.float64, np.float32)
 
 
-class Subject:
-    """Card under audit, with its sample points and their exact results, each computed once."""
+class Samples:
+    """A card with sample points and the exact results there, each computed once."""
 
-    def __init__(self, card: Card, seed: int = 0, quick: bool = False) -> None:
-        self.card, self.seed, self.quick, self.name = card, seed, quick, repr(card)
+    def __init__(self, card: Card, seed: int = 0) -> None:
+        self.card, self.seed = card, seed
         self.exactly = Exactly(card, DIGITS)
-        self.faulty: dict[tuple[str, str], Any] = {}  #: masks of reported entries
         self._exact: dict[tuple[str, str], Any] = {}
 
     @property
@@ -140,36 +138,6 @@ class Subject:
         if result == "difference" or self.card.slope_body is None:
             return self.exactly.difference
         return self.exactly.vjp if isinstance(self.card, Map) else self.exactly.slope
-
-    def report(self, result: str, dtype: Any, entries: Any) -> None:
-        """Mark the entries (a mask) as reported, so that later checks skip them."""
-        if entries.any():
-            self.faulty[result, np.dtype(dtype).name] = self.reported(result, dtype, entries.shape) | entries
-
-    def reported(self, result: str, dtype: Any, shape: tuple[int, ...]) -> Any:
-        """Return a mask of the reported entries."""
-        return self.faulty.get((result, np.dtype(dtype).name), np.zeros(shape, dtype=bool))
-
-    def show(self, index: tuple[int, ...], dtype: Any) -> str:
-        """Return the arguments at an entry of the result, as source code."""
-        shown = []
-        for argument in self.inputs(dtype):
-            entry = argument[index[0]][None] if self.card.rowwise else argument[index]
-            shown.append(source(entry, dtype if np.asarray(argument).dtype.kind == "f" else None))
-        return ", ".join(shown)
-
-
-def peak(values: Any) -> tuple[int, ...]:
-    """Return the place of the first largest entry; in a mask, of the first True."""
-    return tuple(int(i) for i in np.unravel_index(int(np.nanargmax(values)), values.shape))
-
-
-def source(x: Any, dtype: Any = None) -> str:
-    """Return a number or array as source code that gives the same bits."""
-    listed, name = repr(np.asarray(x).tolist()), np.dtype(dtype or np.float64).name
-    if np.ndim(x) == 0:
-        return listed if dtype in (None, np.float64) else f"np.{name}({listed})"
-    return f"np.array({listed})" if dtype in (None, np.float64) else f"np.array({listed}, np.{name})"
 
 
 def _rows(rng: np.random.Generator, dtype: Any, width: int) -> Any:

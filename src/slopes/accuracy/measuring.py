@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 
 from slopes import kernels
-from slopes.auditing.cards import libraries
-from slopes.auditing.cards.cases import peak
-from slopes.auditing.cards.numerics import ULPS, _allow_near_roots, distance_to_bound, ulps
 from slopes.card import Card, Loss, Map
 from slopes.kernels.compiling import is_available
 from slopes.loading import describe
-from slopes.precision.grid import COARSER, FORMATS, RESULTS, Grid, variants
+from slopes.truth import libraries
+from slopes.truth.errors import ULPS, allow_near_roots, distance_to_bound, peak, ulps
+from slopes.truth.grid import COARSER, FORMATS, RESULTS, Grid, variants
 
 #: the readings that are measured; kernels (`slopes.kernels`), where they exist, on large arrays
 OURS = ("NumPy", "torch", "NumPy kernel", "torch kernel")
@@ -56,7 +55,7 @@ class Failure:
     message: str
 
 
-def measure(card: Card, against: Sequence[str], label: str) -> tuple[list[Figure], list[Failure]]:
+def measure_card(card: Card, against: Sequence[str], label: str) -> tuple[list[Figure], list[Failure]]:
     """Measure a card in every format, and its peers among the libraries."""
     figures: list[Figure] = []
     failures: dict[tuple[str, str], Failure] = {}  # each fault once for all formats
@@ -164,7 +163,7 @@ def _figures(grid: Grid, result: str, came: dict[tuple[str, str], Any]) -> Itera
     plain = np.broadcast_to(ULPS * (1 + np.asarray(grid.conditioning(result, grid.dtype))), exact.shape)
     largest = np.max([np.where(measured, error, 0.0) for error in errors.values()], axis=0, initial=0.0)
     allowed = plain.copy()
-    _allow_near_roots(grid, result, grid.dtype, exact, largest, allowed)
+    allow_near_roots(grid, result, grid.dtype, exact, largest, allowed)
     jumps = _jumps(grid, result, largest > allowed)
     for (library, reading), error in errors.items():
         off = error > plain  # smaller errors count plainly: no implementation's figures depend on another's

@@ -11,10 +11,10 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from slopes import __version__
-from slopes.auditing.cards import libraries
-from slopes.auditing.cards.numerics import ULPS
-from slopes.precision.grid import FORMATS, RESULTS
-from slopes.precision.measure import MUCH, OF_PEERS, OURS, Failure, Figure
+from slopes.accuracy.measuring import MUCH, OF_PEERS, OURS, Failure, Figure
+from slopes.truth import libraries
+from slopes.truth.errors import ULPS
+from slopes.truth.grid import FORMATS, RESULTS
 
 NAMES = {"value": "value", "slope": "slope", "second": "second derivative"}
 

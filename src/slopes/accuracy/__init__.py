@@ -9,20 +9,20 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from typing import TYPE_CHECKING, Any
 
-from slopes.auditing.cards import libraries
 from slopes.card import Card
 from slopes.extras import require
+from slopes.truth import libraries
 
 if TYPE_CHECKING:
-    from slopes.precision.measure import Failure, Figure
-    from slopes.precision.report import Accuracy
+    from slopes.accuracy.measuring import Failure, Figure
+    from slopes.accuracy.report import Accuracy
 
-__all__ = ["accuracy"]
+__all__ = ["measure"]
 
 Progress = Callable[[int, int, str], None]
 
 
-def accuracy(
+def measure(
     cards: Card | Sequence[Card] | None = None,
     *,
     against: Sequence[str] = (),
@@ -39,7 +39,7 @@ def accuracy(
     Needs ``slopes[audit]``; with torch the torch reading is measured too, and second derivatives.
     """
     require("slopes.accuracy", "mpmath")
-    from slopes.precision.report import Accuracy, versions
+    from slopes.accuracy.report import Accuracy, versions
 
     chosen = _cards(cards)
     _check_libraries(chosen, against)
@@ -89,17 +89,17 @@ def _measured(
     labels: dict[Card, str], against: tuple[str, ...], workers: int
 ) -> Iterator[tuple[Card, tuple[list[Figure], list[Failure]]]]:
     """Each card with its figures and failures, as they end."""
+    from slopes.accuracy.measuring import Failure, measure_card
     from slopes.loading import describe
-    from slopes.precision.measure import Failure, measure
 
     size = min(workers, len(labels))
     if size <= 1:
-        yield from ((card, measure(card, against, label)) for card, label in labels.items())
+        yield from ((card, measure_card(card, against, label)) for card, label in labels.items())
         return
     before = multiprocessing.active_children()
     pool = ProcessPoolExecutor(size, multiprocessing.get_context("spawn"), initializer=_start)
     try:
-        running = {pool.submit(measure, card, against, label): card for card, label in labels.items()}
+        running = {pool.submit(measure_card, card, against, label): card for card, label in labels.items()}
         for ended in as_completed(running):
             card, error = running[ended], ended.exception()
             yield card, ended.result() if error is None else ([], [Failure(labels[card], "worker", describe(error))])

@@ -164,6 +164,16 @@ class Exactly:
         return bool(vanishing and digits > 2 * ZERO)  # a difference on its way to 0
 
 
+def limit(oracle: Any, sign: float) -> float | None:
+    """Return the limit at an infinity, judged by two far points; None if there is none."""
+    near, far = (oracle(sign * size) for size in (1e60, 1e80))
+    if abs(far) > 1e30:
+        return float(np.copysign(np.inf, float(far)))
+    if max(abs(near), abs(far)) < 1e-30:
+        return 0.0
+    return float(far) if abs(near - far) <= 1e-15 * abs(far) else None
+
+
 def _part(argument: Any, chosen: Any) -> Any:
     part = argument[chosen]
     return part if argument.dtype.kind in "iu" else part.view(type(argument))
