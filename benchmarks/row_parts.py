@@ -17,8 +17,8 @@ from torch.nn import functional
 import slopes
 import slopes.nn
 from slopes import kernels
-from slopes.kernels.elementary import OPTIONS
-from slopes.kernels.rows import place_of_largest
+from slopes.kernels.arithmetic.elementary import OPTIONS
+from slopes.kernels.arithmetic.rows import place_of_largest
 from speed import take_turns
 from works import bare_exponential, normal, step
 

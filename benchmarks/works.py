@@ -20,8 +20,8 @@ from torch.nn import functional as F
 import slopes
 import slopes.nn as snn
 from slopes.catalogue import ACTIVATIONS
-from slopes.kernels.elementary import OPTIONS, growth, reduced
-from slopes.kernels.machine import fma, scales_in
+from slopes.kernels.arithmetic.elementary import OPTIONS, growth, reduced
+from slopes.kernels.arithmetic.machine import fma, scales_in
 
 Contenders = dict[str, Callable[[], object]]
 

@@ -13,7 +13,7 @@ pytest.importorskip("mpmath")
 from slopes.accuracy import measuring  # noqa: E402
 from slopes.card import Map  # noqa: E402
 from slopes.catalogue import ACTIVATIONS  # noqa: E402
-from slopes.readings import eager  # noqa: E402
+from slopes.fast import entries  # noqa: E402
 from slopes.truth import grid  # noqa: E402
 from slopes.truth.errors import ULPS, ulps  # noqa: E402
 
@@ -116,7 +116,7 @@ def test_float32_in_torch_is_what_float64_gives(function, monkeypatch):
 
     Compiled kernels, which would begin at fewer entries, have tests of their own.
     """
-    monkeypatch.setattr(eager, "LARGE", sys.maxsize)
+    monkeypatch.setattr(entries, "LARGE", sys.maxsize)
     x = float32_line()
     tensor = torch.from_numpy(x).requires_grad_()
     value = function(tensor)

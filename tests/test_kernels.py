@@ -25,7 +25,7 @@ from test_trace import CASES, ELEMENTWISE, SPECIAL, arguments_of, cancelling, co
 require_kernels()
 mp = pytest.importorskip("mpmath").mp
 
-from slopes.kernels import emitting, machine_code  # noqa: E402
+from slopes.kernels.compiling import emitting, machine_code  # noqa: E402
 
 ONE_BY_ONE = [card for card in dict.fromkeys(ACTIVATIONS.values()) if not card.rowwise]
 LARGE = 2**17
@@ -158,7 +158,7 @@ def test_elementary_functions_are_within_few_ulp(name, allowed, dtype):
 
 
 def test_an_exponential_of_two_numbers_has_more_digits_than_float32():
-    from slopes.kernels.elementary import decay, low_of_exp
+    from slopes.kernels.arithmetic.elementary import decay, low_of_exp
 
     x = -np.abs(every_exponent())
     x = x[x > -87]
@@ -321,7 +321,8 @@ def test_loops_take_several_entries_at_once(chosen, dtype):
 
 def test_the_polynomials_are_those_of_the_script():
     script = runpy.run_path(str(ROOT / "tools" / "fit_elementary.py"))
-    assert script["text"]() == (ROOT / "src" / "slopes" / "kernels" / "coefficients.py").read_text(encoding="utf-8")
+    home = ROOT / "src" / "slopes" / "kernels" / "arithmetic"
+    assert script["text"]() == (home / "coefficients.py").read_text(encoding="utf-8")
 
 
 # ---------------------------------------------------------------------------------------------- rows
@@ -677,7 +678,7 @@ def test_machine_code_that_this_process_cannot_load_is_left_to_numba(tmp_path):
     """In a process of its own, as a mistake here would end it."""
     script = (
         "import numpy as np, slopes\n"
-        "from slopes.kernels import machine_code\n"
+        "from slopes.kernels.compiling import machine_code\n"
         "def load(code):\n"
         "    raise machine_code.CodeError('this process has no such function')\n"
         "machine_code.load = load\n"

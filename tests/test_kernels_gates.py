@@ -13,7 +13,7 @@ require_kernels()
 torch = pytest.importorskip("torch")
 
 import slopes.nn  # noqa: E402
-from slopes.readings import eager  # noqa: E402
+from slopes.fast import entries  # noqa: E402
 
 GATES = [
     slopes.glu, slopes.swiglu, slopes.geglu, slopes.reglu, slopes.geglu.with_(approximate="tanh"),
@@ -124,7 +124,7 @@ def test_gradients_that_are_special_go_the_plain_way(monkeypatch):
     (gradient,) = torch.autograd.grad(value.sum(), x, create_graph=True)
     (second,) = torch.autograd.grad(gradient.square().sum(), x)
     with monkeypatch.context() as patch:
-        patch.setattr(eager, "is_plain", lambda *_: False)
+        patch.setattr(entries, "is_plain", lambda *_: False)
         plain = slopes.swiglu(x)
         (exact,) = torch.autograd.grad(plain.sum(), x, create_graph=True)
         (exact_second,) = torch.autograd.grad(exact.square().sum(), x)

@@ -14,7 +14,7 @@ require_kernels()
 torch = pytest.importorskip("torch")
 
 import slopes.nn  # noqa: E402
-from slopes.readings import eager  # noqa: E402
+from slopes.fast import entries  # noqa: E402
 
 LOSSES = [card for card in dict.fromkeys(CARDS.values()) if card.family == "loss" and not card.rowwise]
 SIZE = 2**17 + 77
@@ -48,7 +48,7 @@ def plainly(monkeypatch):
 
     def call(function, *arguments):
         with monkeypatch.context() as patch:
-            patch.setattr(eager, "is_plain", lambda x, *_: False)
+            patch.setattr(entries, "is_plain", lambda x, *_: False)
             return function(*arguments)
 
     return call

@@ -11,7 +11,8 @@ from slopes.kernels import compiling, regions
 require_kernels()
 torch = pytest.importorskip("torch")
 
-from slopes.readings import eager, eager_regions  # noqa: E402
+from slopes.fast import entries  # noqa: E402
+from slopes.fast import regions as fast_regions  # noqa: E402
 
 OPTIONS = {"axis": 1, "mode": "multilabel"}
 LOSSES = [
@@ -55,7 +56,7 @@ def is_compiled(value):
 @pytest.mark.parametrize(("dtype", "allowed"), [("float32", 1e-6), ("float64", 1e-13)])
 def test_overlap_losses(chosen, reduction, dtype, allowed):
     card, (logits, chances) = chosen, maps(dtype)
-    assert SHAPE[2] * SHAPE[3] < eager.LARGE_FOR_A_LOSS  # so that a single region is computed without kernels
+    assert SHAPE[2] * SHAPE[3] < entries.LARGE_FOR_A_LOSS  # so that a single region is computed without kernels
     value, gradient = expected(card, reduction)
     result, slope = card.value_and_slope(logits, chances, reduction=reduction, **OPTIONS)
     assert result.dtype == slope.dtype == dtype
@@ -102,7 +103,7 @@ def test_gradients_of_second_order_and_of_each_region(monkeypatch):
         return second, each
 
     compiled = gradients()
-    monkeypatch.setattr(eager_regions, "is_plain", lambda *_: False)
+    monkeypatch.setattr(fast_regions, "is_plain", lambda *_: False)
     assert not is_compiled(slopes.dice(x, target, **OPTIONS))
     for result, exact in zip(compiled, gradients(), strict=True):
         torch.testing.assert_close(result, exact)

@@ -14,7 +14,7 @@ torch = pytest.importorskip("torch")
 
 import slopes.nn  # noqa: E402
 from helpers import require_kernels, whole_graph  # noqa: E402
-from slopes.readings import eager_linear  # noqa: E402
+from slopes.fast import linear  # noqa: E402
 
 N, D, CLASSES = 70, 5, 13
 
@@ -290,7 +290,7 @@ def test_narrow_types_keep_their_digits(dtype, reduction):
 
 @pytest.mark.parametrize("classes", [CLASSES, 300])
 def test_half_types_are_multiplied_in_their_own_type_where_the_machine_can(classes, monkeypatch):
-    monkeypatch.setattr(eager_linear, "_has_bfloat16", lambda: True)
+    monkeypatch.setattr(linear, "_has_bfloat16", lambda: True)
     tensors, labels = draw(dtype=torch.bfloat16, classes=classes)
     value = slopes.linear_loss(*tensors[:2], labels, loss=slopes.cross_entropy, bias=tensors[2], chunk=60)
     wide = [tensor.detach().double().requires_grad_() for tensor in tensors]
@@ -308,7 +308,7 @@ def test_autocast_multiplies_in_its_type():
     assert value.dtype == values.dtype == torch.float32
     exact = unfused([tensor.bfloat16().double() for tensor in tensors], labels, slopes.cross_entropy)
     torch.testing.assert_close(
-        value.double(), exact.detach(), rtol=1e-6 if not eager_linear._has_bfloat16() else 0.01, atol=0
+        value.double(), exact.detach(), rtol=1e-6 if not linear._has_bfloat16() else 0.01, atol=0
     )
     found = torch.autograd.grad(value, tensors, create_graph=True)
     assert all(x.dtype == torch.float32 for x in found)

@@ -10,7 +10,7 @@ from helpers import require_kernels
 from slopes import kernels, ops
 from slopes.card import Map
 from slopes.catalogue import CARDS
-from slopes.kernels.special_entries import split_special_entries
+from slopes.kernels.printing.special_entries import split_special_entries
 from slopes.readings import numpy as numpy_reading
 from slopes.readings.program import evaluate
 from test_trace import CASES, rows_of
@@ -18,7 +18,7 @@ from test_trace import CASES, rows_of
 require_kernels()
 torch = pytest.importorskip("torch")
 
-from slopes.readings import eager_rows  # noqa: E402
+from slopes.fast import rows as fast_rows  # noqa: E402
 
 ROWS, CLASSES = 64, 300
 LOSSES = ("cross_entropy", "poly1", "softmax_focal", "nll", "categorical_cross_entropy", "multiclass_hinge")
@@ -41,8 +41,8 @@ def used(monkeypatch):
 def plainly(function, *arguments):
     """Return the result of a function for which nothing is large."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(eager_rows, "LARGE", sys.maxsize)
-        patch.setattr(eager_rows, "FEWEST", sys.maxsize)
+        patch.setattr(fast_rows, "LARGE", sys.maxsize)
+        patch.setattr(fast_rows, "FEWEST", sys.maxsize)
         patch.setattr(numpy_reading, "LARGE", sys.maxsize)
         return function(*arguments)
 
@@ -136,7 +136,7 @@ def test_rows_without_a_cotangent_are_not_read():
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("width", [1, 7, 8, 13, 31, 32, 33, 100, 127, 128, 129, 255, 256, 257, 1025, 3000])
 def test_the_first_largest_entry_is_found(width, dtype):
-    from slopes.kernels.rows import place_of_largest
+    from slopes.kernels.arithmetic.rows import place_of_largest
 
     rng = np.random.default_rng(width)
     rows = rng.integers(0, 4 * width, (50, width)).astype(dtype)
@@ -150,7 +150,7 @@ def test_the_first_largest_entry_is_found(width, dtype):
 
 
 def test_a_sum_has_its_special_term_in_a_block_alone():
-    from slopes.kernels.rows import BLOCK
+    from slopes.kernels.arithmetic.rows import BLOCK
 
     for width in (5, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK + 7):
         rows = np.random.default_rng(width).standard_normal((40, width)) * 20
@@ -166,7 +166,7 @@ def test_a_sum_has_its_special_term_in_a_block_alone():
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_the_exponential_of_a_difference_is_within_1_ulp(dtype):
-    from slopes.kernels.rows import exp_of_difference
+    from slopes.kernels.arithmetic.rows import exp_of_difference
 
     x = -np.abs(np.random.default_rng(0).standard_normal(20000) * np.logspace(-8, 3.2, 20000)).astype(dtype)
     x = np.concatenate([x, np.array([0.0, -0.0, -np.inf, -87.4, -103.9, -104.5, -745.1, -746.5], dtype)])

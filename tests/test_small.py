@@ -12,7 +12,7 @@ import slopes  # noqa: E402
 import slopes.nn  # noqa: E402
 from slopes.card import Activation, Map  # noqa: E402
 from slopes.catalogue import CARDS  # noqa: E402
-from slopes.readings import eager, short  # noqa: E402
+from slopes.fast import entries, short  # noqa: E402
 from slopes.readings import torch as reading  # noqa: E402
 
 ELEMENTWISE = {card.name: card for card in CARDS.values() if isinstance(card, Activation) and not isinstance(card, Map)}
@@ -22,8 +22,8 @@ LOSSES = {name: card for name, card in CARDS.items() if getattr(card, "_takes_an
 
 @pytest.fixture(autouse=True)
 def no_compiled_kernels(monkeypatch):
-    """Those of more entries than `eager.LARGE` have tests of their own; here are tensors on both sides of `SMALL`."""
-    monkeypatch.setattr(eager, "LARGE", sys.maxsize)
+    """Those of more entries than `entries.LARGE` have tests of their own; here are tensors on both sides of `SMALL`."""
+    monkeypatch.setattr(entries, "LARGE", sys.maxsize)
 
 
 def calls_of(work):
@@ -121,7 +121,7 @@ def test_kernels_give_what_the_plain_way_gives(name, monkeypatch):
         value, gradient = value_and_gradient(card, x, incoming)
         assert reading.run_kernel(card, x) is not None
         with monkeypatch.context() as patch:
-            patch.setattr(eager, "is_plain", lambda x, *_: False)
+            patch.setattr(entries, "is_plain", lambda x, *_: False)
             plain_value, plain_gradient = value_and_gradient(card, x, incoming)
             if dtype is torch.float32 and (name in short.FORMS or name in short.OWN):
                 wide_value, wide_gradient = value_and_gradient(card, x.double(), incoming.double())
@@ -196,7 +196,7 @@ def test_losses_by_kernels_give_what_the_plain_way_gives(name, reduction, monkey
         value, gradient = value_and_gradient(loss, x)
         assert reading.run_loss(card, reduction, (x, *others)) is not None
         with monkeypatch.context() as patch:
-            patch.setattr(eager, "is_plain", lambda x, *_: False)
+            patch.setattr(entries, "is_plain", lambda x, *_: False)
             plain_value, plain_gradient = value_and_gradient(loss, x)
         assert value.dtype is dtype
         assert value.shape == plain_value.shape
@@ -216,7 +216,7 @@ def test_poisson_likelihood_of_few_counts(reduction, far, count, monkeypatch):
     loss = slopes.nn.PoissonNLLLoss(reduction=reduction)
     value, gradient = value_and_gradient(lambda x: loss(x, counts), rates)
     with monkeypatch.context() as patch:
-        patch.setattr(eager, "is_plain", lambda x, *_: False)
+        patch.setattr(entries, "is_plain", lambda x, *_: False)
         exact, slope = value_and_gradient(lambda x: loss(x, counts.double()), rates.double())
     torch.testing.assert_close(value, exact.float(), rtol=1e-6, atol=1e-7)
     torch.testing.assert_close(gradient, slope.float(), rtol=1e-6, atol=2e-8)
@@ -236,7 +236,7 @@ def test_soft_margin_far_out(reduction, monkeypatch):
     loss = slopes.nn.SoftMarginLoss(reduction=reduction)
     value, gradient = value_and_gradient(lambda x: loss(x, target), x)
     with monkeypatch.context() as patch:
-        patch.setattr(eager, "is_plain", lambda x, *_: False)
+        patch.setattr(entries, "is_plain", lambda x, *_: False)
         wide_value, wide_gradient = value_and_gradient(lambda x: loss(x, target.double()), x.double())
     torch.testing.assert_close(value.double(), wide_value, rtol=1e-7, atol=1e-44)
     torch.testing.assert_close(gradient.double(), wide_gradient, rtol=3e-7, atol=1e-44)
@@ -266,7 +266,7 @@ def test_cross_entropy_of_labels_in_both_ways(reduction, scale, monkeypatch):
     value, gradient = value_and_gradient(lambda x: loss(x, labels), rows)
     assert (reading.run_nll(rows, labels, reduction, -100) is None) == (scale == 30.0)  # of which some are certain
     with monkeypatch.context() as patch:
-        patch.setattr(eager, "is_plain", lambda x, *_: False)
+        patch.setattr(entries, "is_plain", lambda x, *_: False)
         wide_value, wide_gradient = value_and_gradient(lambda x: loss(x, labels), rows.double())
     torch.testing.assert_close(value.double(), wide_value, rtol=2.4e-7 if scale == 1.0 else 1e-5, atol=0)
     torch.testing.assert_close(gradient.double(), wide_gradient, rtol=2e-6 if scale == 1.0 else 1e-5, atol=1e-38)
@@ -289,7 +289,7 @@ def test_maps_in_both_ways(module, axis, scale, monkeypatch):
     incoming = torch.linspace(-1, 2, 48).reshape(6, 8)[:, : module(x).shape[1]]
     value, gradient = value_and_gradient(module, x, incoming)
     with monkeypatch.context() as patch:
-        patch.setattr(eager, "is_plain", lambda x, *_: False)
+        patch.setattr(entries, "is_plain", lambda x, *_: False)
         wide_value, wide_gradient = value_and_gradient(module, x.double(), incoming.double())
     torch.testing.assert_close(
         value.double(), wide_value, rtol=5e-7 if scale == 1.0 else 5e-6, atol=1e-44, equal_nan=True
@@ -335,15 +335,15 @@ X = torch.linspace(-1, 1, 5)
 )  # fmt: skip
 def test_what_is_no_plain_tensor_goes_the_plain_way(x):
     assert isinstance(reading.run_kernel(slopes.silu, X), torch.Tensor)
-    assert not isinstance(x, torch.Tensor) or not eager.is_plain(x)
+    assert not isinstance(x, torch.Tensor) or not entries.is_plain(x)
 
 
 def test_transforms_and_modes_go_the_plain_way(monkeypatch):
     for _ in range(2):  # the first tensor of a process goes the plain way, and the next one makes the kernel
         slopes.silu(X)
     seen = []
-    check = eager.is_plain
-    monkeypatch.setattr(eager, "is_plain", lambda x, *options: seen.append(check(x, *options)) or seen[-1])
+    check = entries.is_plain
+    monkeypatch.setattr(entries, "is_plain", lambda x, *options: seen.append(check(x, *options)) or seen[-1])
     slopes.silu(X)
     with Passing():
         slopes.silu(X)
@@ -456,7 +456,7 @@ def test_a_name_alone_gets_no_short_form():
 
 def test_a_schedule_of_parameters_does_not_pile_up_kernels():
     module = slopes.nn.LeakyReLU()
-    for step in range(3 * eager.MOST):
+    for step in range(3 * entries.MOST):
         module.negative_slope = step / 1000
         assert float(module(torch.tensor(-1.0))) == pytest.approx(-step / 1000)
-    assert len(slopes.leaky_relu.kernels) <= eager.MOST
+    assert len(slopes.leaky_relu.kernels) <= entries.MOST

@@ -15,13 +15,14 @@ require_kernels()
 import slopes  # noqa: E402
 import slopes.nn  # noqa: E402
 from slopes import kernels, ops  # noqa: E402
-from slopes.kernels import compiling, pool, tensors  # noqa: E402
-from slopes.readings import eager, short  # noqa: E402
+from slopes.fast import entries, short  # noqa: E402
+from slopes.kernels import compiling, pool  # noqa: E402
+from slopes.kernels.tensors import activations  # noqa: E402
 from test_pool import exit_status_of_fork, needs_fork  # noqa: E402
 from test_small import ELEMENTWISE, assert_near, points, value_and_gradient  # noqa: E402
 
 COMPILED = sorted(ELEMENTWISE.keys() - short.OWN.keys())
-LARGE = eager.LARGE
+LARGE = entries.LARGE
 
 
 def large(dtype=torch.float32, size=LARGE + 7):
@@ -54,7 +55,7 @@ def runs(monkeypatch):
 
 
 @pytest.mark.parametrize("name", COMPILED)
-@pytest.mark.parametrize("least", [LARGE, eager.KEPT + 1])
+@pytest.mark.parametrize("least", [LARGE, entries.KEPT + 1])
 def test_large_tensors_get_what_numpy_gets(name, least, runs):
     card = ELEMENTWISE[name]
     for dtype in (torch.float64, torch.float32):
@@ -63,7 +64,7 @@ def test_large_tensors_get_what_numpy_gets(name, least, runs):
         incoming = torch.linspace(-2, 2, len(x), dtype=dtype)
         runs.clear()
         value, gradient = value_and_gradient(card, x, incoming)
-        is_kept = len(x) <= eager.KEPT and (name not in ("softsign", "tanhshrink") or dtype is torch.float64)
+        is_kept = len(x) <= entries.KEPT and (name not in ("softsign", "tanhshrink") or dtype is torch.float64)
         assert runs == [len(x)] * (1 if is_kept else 2)
         np.testing.assert_array_equal(value, kernels.compute(card, "value", x.numpy()))
         if not is_kept:
@@ -82,7 +83,7 @@ def test_functions_of_pytorch_give_what_the_card_gives(name, dtype, monkeypatch)
     incoming = torch.linspace(1, 2, len(x), dtype=dtype)
     value, gradient = value_and_gradient(card, x, incoming)
     with monkeypatch.context() as patch:
-        patch.setattr(eager, "is_plain", lambda x, *_: False)
+        patch.setattr(entries, "is_plain", lambda x, *_: False)
         exact, slope = value_and_gradient(card, x.double(), incoming.double())
     assert value.dtype is gradient.dtype is dtype
     gradient[x.isnan()] = torch.nan  # where PyTorch's is 1
@@ -193,14 +194,14 @@ def test_the_argument_and_the_gradient_stay_as_they_are():
 
 
 def test_nothing_but_a_large_argument_is_kept():
-    x, kept = large(size=eager.KEPT + 1).requires_grad_(), []
+    x, kept = large(size=entries.KEPT + 1).requires_grad_(), []
     with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t) or t, lambda t: t):
         slopes.gelu(x)
     assert [t.data_ptr() for t in kept] == [x.data_ptr()]
 
 
 def test_the_slopes_of_a_small_argument_are_kept_and_become_its_gradient():
-    x, kept = large(size=eager.KEPT).requires_grad_(), []
+    x, kept = large(size=entries.KEPT).requires_grad_(), []
     with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t.data_ptr()) or t, lambda t: t):
         slopes.gelu(x).backward(torch.full_like(x, 2.0))
     assert set(kept) == {x.data_ptr(), x.grad.data_ptr()}
@@ -266,7 +267,7 @@ def test_gradients_of_a_batch_go_the_plain_way(runs):
 
 
 def test_a_sparse_gradient_is_pulled_back():
-    for size in (LARGE, eager.KEPT + 1):
+    for size in (LARGE, entries.KEPT + 1):
         x = large(size=size).requires_grad_()
         incoming = torch.zeros(x.shape).to_sparse()
         context = slopes.silu(x).grad_fn
@@ -430,11 +431,11 @@ def test_settings_of_torch_and_numba_stay_as_they_are():
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
 def test_tensors_can_be_resized_as_ever(dtype):
-    x = large(dtype, tensors.HUGE // 4)
+    x = large(dtype, activations.HUGE // 4)
     result = slopes.silu(x)
     for tensor in (x, result):
-        tensor.resize_(2 * tensors.HUGE)
-        assert tensor.shape == (2 * tensors.HUGE,)
+        tensor.resize_(2 * activations.HUGE)
+        assert tensor.shape == (2 * activations.HUGE,)
 
 
 @pytest.mark.parametrize("size", [5, LARGE])

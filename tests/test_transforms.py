@@ -319,7 +319,7 @@ def test_forward_mode_at_kinks_and_in_tails():
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_only_the_input_is_saved(activation, dtype):
     from slopes import kernels
-    from slopes.readings.eager import KEPT
+    from slopes.fast.entries import KEPT
 
     saved = []  # of smaller tensors slopes are kept as well, and PyTorch may keep more
     x = torch.linspace(-1, 1, KEPT + 1).reshape(-1, 8).to(dtype).requires_grad_()

@@ -1,4 +1,4 @@
-"""Fit the polynomials of `slopes.kernels`, and write them to src/slopes/kernels/coefficients.py.
+"""Fit the polynomials of `slopes.kernels`, and write them to src/slopes/kernels/arithmetic/coefficients.py.
 
 Interpolation in Chebyshev points at 60 digits; coefficients are rounded to their dtype. Run with
 ``python tools/fit_elementary.py``.
@@ -134,4 +134,4 @@ def text():
 
 
 if __name__ == "__main__":
-    (HOME / "src" / "slopes" / "kernels" / "coefficients.py").write_text(text(), encoding="utf-8")
+    (HOME / "src" / "slopes" / "kernels" / "arithmetic" / "coefficients.py").write_text(text(), encoding="utf-8")

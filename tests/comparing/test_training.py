@@ -21,7 +21,7 @@ from slopes.comparing.networks import Network
 from slopes.comparing.settings import Settings
 from slopes.comparing.tasks.task import Parts, Task
 from slopes.comparing.training import common, engine, probe, runs
-from slopes.readings import short
+from slopes.fast import short
 
 # ------------------------------------------------------------------------------- the other parts, as small as can be
 

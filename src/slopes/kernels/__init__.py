@@ -20,10 +20,10 @@ from slopes.extras import require
 from slopes.kernels import pool
 from slopes.kernels.compiling import folder, load
 from slopes.kernels.compiling import is_available as is_available
-from slopes.kernels.printer import print_kernel
+from slopes.kernels.printing.entries import print_kernel
+from slopes.kernels.printing.rows import print_row_kernel, reads_inputs_last
+from slopes.kernels.printing.special_entries import split_special_entries
 from slopes.kernels.row_kernel import RowKernel
-from slopes.kernels.row_printer import print_row_kernel, reads_inputs_last
-from slopes.kernels.special_entries import split_special_entries
 from slopes.readings.program import Program
 from slopes.readings.trace import TraceError, record
 

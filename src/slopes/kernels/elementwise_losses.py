@@ -18,8 +18,8 @@ import numpy as np
 from slopes import kernels
 from slopes.kernels import pool
 from slopes.kernels.compiling import load
-from slopes.kernels.printer import print_kernel
-from slopes.kernels.sum_printer import print_summing_kernel
+from slopes.kernels.printing.entries import print_kernel
+from slopes.kernels.printing.sums import print_summing_kernel
 from slopes.ops import where
 from slopes.readings.program import Program
 from slopes.readings.trace import TraceError, record

@@ -16,8 +16,8 @@ import numpy as np
 
 from slopes import kernels, ops
 from slopes.kernels.compiling import load
+from slopes.kernels.printing.rows import reads_inputs_last
 from slopes.kernels.row_kernel import RowKernel
-from slopes.kernels.row_printer import reads_inputs_last
 from slopes.kinds.spaces import PROBABILITIES
 from slopes.readings.program import Program
 from slopes.readings.trace import TraceError, record

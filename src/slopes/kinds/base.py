@@ -106,7 +106,7 @@ class Batch:
     denominator: Array | None = None  #: the share of each value in the mean's denominator; None: its coefficient
     may_be_zero: bool = False  #: whether the divisor is an array, whose value a trace cannot read
     reduced: bool = True
-    kernel: Any = None  #: a kernel of `slopes.kernels.rows` for values and gradients of these arguments
+    kernel: Any = None  #: a kernel of `slopes.kernels` for values and gradients of these arguments
     counts: Array | None = None  #: the mask of values that count, if the kernel sees masked rows unchanged
 
     def reduce_by(self, reduction: str, divisor: Any) -> None:

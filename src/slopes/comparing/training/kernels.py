@@ -15,7 +15,7 @@ from torch import Tensor
 import slopes
 from slopes import kernels
 from slopes.card import Activation
-from slopes.readings.short import rough_function
+from slopes.fast.short import rough_function
 
 
 @cache

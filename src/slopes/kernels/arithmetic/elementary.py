@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from slopes.kernels import coefficients
-from slopes.kernels.machine import (
+from slopes.kernels.arithmetic import coefficients
+from slopes.kernels.arithmetic.machine import (
     binary_logarithm,
     bits_of,
     divided_by_power,

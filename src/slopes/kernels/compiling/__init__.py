@@ -22,7 +22,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-HOME = pathlib.Path(__file__).parent
+HOME = pathlib.Path(__file__).parents[1]
 _lock = threading.RLock()
 _kernels: dict[str, Callable[..., None]] = {}
 
@@ -61,10 +61,10 @@ def is_available() -> bool:
 @lru_cache
 def foundation() -> str:
     """Return a line that names all that shapes the machine code of a source."""
-    from slopes.kernels.machine_code import describe_cpu
+    from slopes.kernels.compiling.machine_code import describe_cpu
 
-    names = ("coefficients", "elementary", "machine", "rows", "emitting", "machine_code")
-    functions = hashlib.sha256(b"".join((HOME / f"{name}.py").read_bytes() for name in names))
+    modules = sorted(path for folder in ("arithmetic", "compiling") for path in (HOME / folder).glob("*.py"))
+    functions = hashlib.sha256(b"".join(path.read_bytes() for path in modules))
     versions = [f"{package} {importlib.metadata.version(package)}" for package in ("numba", "llvmlite", "numpy")]
     spec = importlib.util.find_spec("numba")
     place = spec.origin if spec is not None else None
@@ -103,7 +103,7 @@ def load(source: str) -> Callable[..., None]:
 
 
 def _load(source: str) -> Callable[..., None]:
-    from slopes.kernels import machine_code
+    from slopes.kernels.compiling import machine_code
 
     name = f"slopes_{hashlib.sha256(source.encode()).hexdigest()[:32]}"
     place = _place()
@@ -113,7 +113,7 @@ def _load(source: str) -> Callable[..., None]:
             function = machine_code.load(machine_code.MachineCode.from_bytes(path.read_bytes()))
             os.utime(path)
             return function
-    from slopes.kernels.emitting import emit
+    from slopes.kernels.compiling.emitting import emit
 
     try:
         code = emit(_compile(source.replace("**OPTIONS", "no_cpython_wrapper=True, **OPTIONS"), name), name)

@@ -1,7 +1,7 @@
 """Load the machine code of kernels, by llvmlite alone.
 
 Importing Numba and preparing it to load code from its own cache takes a second, so it serves as the compiler alone.
-`slopes.kernels.emitting` makes an object file of the code that Numba gives; here one is loaded in a millisecond, as a
+`emitting` makes an object file of the code that Numba gives; here one is loaded in a millisecond, as a
 function in the calling convention of Python's own C functions.
 """
 

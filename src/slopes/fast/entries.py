@@ -18,7 +18,7 @@ from torch import _C
 from torch._C import _functorch as functorch
 from torch.autograd import forward_ad
 
-from slopes.readings.short import (
+from slopes.fast.short import (
     FORMS,
     LOSSES,
     SMALL,
@@ -85,7 +85,7 @@ class Kernel:
         self.value = _checked(body, dtype)
         self.value_and_slope: Callable[[Tensor], tuple[Tensor, Tensor]] | None = None
         self.own: Body | None = None
-        self.in_double: tuple[Body, float, float] | None = None  #: an entry of `slopes.readings.short.PLAIN_RANGES`
+        self.in_double: tuple[Body, float, float] | None = None  #: an entry of `slopes.fast.short.PLAIN_RANGES`
 
 
 def _checked(body: Body, dtype: torch.dtype) -> Body:
@@ -197,9 +197,9 @@ def _make_kernel(card: Any, parameters: dict[str, Any], x: Tensor) -> Kernel | N
 
 def _compile(card: Any, parameters: dict[str, Any], x: Tensor) -> Any:
     from slopes import kernels
-    from slopes.kernels import tensors
+    from slopes.kernels.tensors import activations
 
-    return tensors.find(card, parameters, x.dtype) if kernels.are_worthwhile(card, x.numel()) else None
+    return activations.find(card, parameters, x.dtype) if kernels.are_worthwhile(card, x.numel()) else None
 
 
 EXACT = 2**24  #: float32 holds every integer up to this one
@@ -377,7 +377,8 @@ def _run_compiled_loss(
     plain: LossKernel | None = None,
 ) -> Tensor | None:
     """Return a loss of large CPU tensors by a compiled kernel; None if no kernel takes them."""
-    from slopes.kernels import TraceError, elementwise_losses, loss_tensors
+    from slopes.kernels import TraceError, elementwise_losses
+    from slopes.kernels.tensors import losses
 
     x, (weight, denominator) = tensors[0], counted
     name, is_weighted = str(x.dtype).removeprefix("torch."), weight is not None
@@ -391,7 +392,7 @@ def _run_compiled_loss(
                 return plain.pull_back(incoming, plain.slope, *tensors)
             return _pull_back_counted(card, dict(parameters), tuple(entries), denominator, incoming, *tensors)
 
-        loss = loss_tensors.LossOfTensors(kernel, denominator, is_checked, pull_back)
+        loss = losses.LossOfTensors(kernel, denominator, is_checked, pull_back)
         given = (*tensors, *entries.values(), *(() if weight is None else (weight,)))
         if x.requires_grad and torch.is_grad_enabled():
             return apply_compiled_loss(loss, *given)  # type: ignore[no-any-return]
@@ -444,7 +445,7 @@ def run_gate(card: Any, axis: int, parameters: dict[str, Any], *tensors: Tensor)
     if not -x.ndim <= axis < x.ndim or x.shape[axis] % 2 or x.is_neg():
         return None
     from slopes import kernels
-    from slopes.kernels import gate_tensors
+    from slopes.kernels.tensors import gates
 
     wants_gradient = x.requires_grad and torch.is_grad_enabled()
     if wants_gradient and card.slope_body is None:
@@ -452,7 +453,7 @@ def run_gate(card: Any, axis: int, parameters: dict[str, Any], *tensors: Tensor)
     key = ("gate", x.dtype, x.shape, axis, *parameters.items())
     gate = card.kernels.get(key)
     if gate is None:
-        gate = gate_tensors.find(card, parameters, x, axis)
+        gate = gates.find(card, parameters, x, axis)
         if gate is None:
             return None
         if kernels.is_ours(card):
@@ -512,7 +513,7 @@ class _CompiledLoss(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, loss: Any, *tensors: Tensor) -> Tensor:
-        from slopes.kernels.tensors import empty_like
+        from slopes.kernels.tensors.activations import empty_like
 
         ctx.loss = loss
         ctx.gradient = empty_like(tensors[0].detach()) if loss.is_reduced else None

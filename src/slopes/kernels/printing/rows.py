@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from slopes.kernels.printer import HEADER, OPERATORS, operand_of
+from slopes.kernels.printing.entries import HEADER, OPERATORS, operand_of
 from slopes.readings.program import Line, Program
 
 #: operations that cost more than to keep their result
@@ -25,8 +25,8 @@ from numba import njit
 from numpy import empty
 """
 ROW_IMPORTS = """\
-from slopes.kernels.machine import add_in_any_order, borrowed, fma, hold, narrow, nearest, stand_apart, where
-from slopes.kernels.rows import BLOCK, exp_of_difference, place_of_largest, shiftable, sum_of
+from slopes.kernels.arithmetic.machine import add_in_any_order, borrowed, fma, hold, narrow, nearest, stand_apart, where
+from slopes.kernels.arithmetic.rows import BLOCK, exp_of_difference, place_of_largest, shiftable, sum_of
 """
 FUNCTION = """\
 @njit(**OPTIONS)
@@ -51,7 +51,7 @@ def print_row_kernel(program: Program, title: str) -> str:
     inputs = [line for line in program.lines if line.operation == "input"]
     lines = [*inputs, *(program.lines[place] for _, place in program.outputs)]
     header = HEADER.replace("\nfrom numba import njit\n", IMPORTS).replace(
-        "from slopes.kernels.machine import fma, nearest, where\n", ROW_IMPORTS
+        "from slopes.kernels.arithmetic.machine import fma, nearest, where\n", ROW_IMPORTS
     )
     header = header.format(
         title=title,

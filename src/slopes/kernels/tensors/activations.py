@@ -16,8 +16,8 @@ import numpy as np
 import torch
 
 from slopes import kernels
+from slopes.fast.entries import HALF
 from slopes.kernels import pool
-from slopes.readings.eager import HALF
 
 Tensor = torch.Tensor
 Prepare = Callable[[], kernels.EntryKernel]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import torch
 
 from slopes.kernels.elementwise_losses import ElementwiseLossKernel
-from slopes.kernels.tensors import as_array, empty_like, flat, lies_as
+from slopes.kernels.tensors.activations import as_array, empty_like, flat, lies_as
 
 Tensor = torch.Tensor
 

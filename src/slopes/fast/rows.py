@@ -17,9 +17,9 @@ import torch
 from torch import _C
 from torch._C import _functorch as functorch
 
-from slopes.readings.eager import ALL_DTYPES, HALF, TYPES, is_plain, keep, keeps_graph
-from slopes.readings.eager import LARGE_FOR_A_LOSS as LARGE
-from slopes.readings.short import nll_of_labels
+from slopes.fast.entries import ALL_DTYPES, HALF, TYPES, is_plain, keep, keeps_graph
+from slopes.fast.entries import LARGE_FOR_A_LOSS as LARGE
+from slopes.fast.short import nll_of_labels
 
 Tensor = torch.Tensor
 
@@ -157,7 +157,7 @@ def run_loss_of_labels(
     """Return the mean or sum of one of our losses of labels; None if the general path must compute it.
 
     None too if a label may be ignored or is no class, or if entries of x must be checked, as probabilities are. The
-    parameters are as in `eager.run_kernel`.
+    parameters are as in `entries.run_kernel`.
     """
     if not is_plain(x) or not x.is_cpu or x.ndim != 2 or x.numel() < FEWEST or reduction not in ("mean", "sum"):
         return None
@@ -229,7 +229,7 @@ def _reduction_of(batch: Any) -> Reduction:
 
 def _run(kernel: Any, *tensors: Tensor) -> list[Tensor]:
     """Return the outputs of a kernel, large ones in huge pages."""
-    from slopes.kernels.tensors import TYPES, advise, as_array
+    from slopes.kernels.tensors.activations import TYPES, advise, as_array
 
     x = tensors[0]
     results = [advise(x.new_empty(x.shape[:-1] if line.per == "row" else x.shape)) for line in kernel.outputs]

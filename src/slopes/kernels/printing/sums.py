@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from slopes.kernels.printer import print_kernel
+from slopes.kernels.printing.entries import print_kernel
 from slopes.readings.program import Program
 
 BLOCK = 2**10  #: entries whose terms stay in the nearest cache
@@ -16,7 +16,7 @@ BLOCK = 2**10  #: entries whose terms stay in the nearest cache
 KERNEL = """
 
 from numpy import empty
-from slopes.kernels.machine import add_in_any_order
+from slopes.kernels.arithmetic.machine import add_in_any_order
 
 entries = kernel
 

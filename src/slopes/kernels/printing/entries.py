@@ -21,12 +21,12 @@ from math import inf, nan
 
 from numba import njit
 from numpy import float32 as single, float64 as double
-from slopes.kernels.elementary import OPTIONS, cos, decay, exp, expm1, expm1_less, log
-from slopes.kernels.elementary import gate_slope, log1p, low_of_exp, mish, mish_slope, ndtr
-from slopes.kernels.elementary import normal_gate_slope, normal_pdf, sigmoid_of_two
-from slopes.kernels.elementary import sigmoid, sigmoid_fine, sigmoid_slope, silu, sin, sinh, snake, snake_slope
-from slopes.kernels.elementary import softcap, softplus, sqrt, tanh, tanhshrink
-from slopes.kernels.machine import fma, nearest, where
+from slopes.kernels.arithmetic.elementary import OPTIONS, cos, decay, exp, expm1, expm1_less, log
+from slopes.kernels.arithmetic.elementary import gate_slope, log1p, low_of_exp, mish, mish_slope, ndtr
+from slopes.kernels.arithmetic.elementary import normal_gate_slope, normal_pdf, sigmoid, sigmoid_of_two
+from slopes.kernels.arithmetic.elementary import sigmoid_fine, sigmoid_slope, silu, sin, sinh, snake, snake_slope
+from slopes.kernels.arithmetic.elementary import softcap, softplus, sqrt, tanh, tanhshrink
+from slopes.kernels.arithmetic.machine import fma, nearest, where
 '''
 FUNCTION = """
 
@@ -41,8 +41,8 @@ ENTRIES = """\
 #: Functions with a form that vectorises but is right only for arguments that are near 0.
 PERIODIC = ("sin", "cos", "snake_slope")
 NEAR_HEADER = """\
-from slopes.kernels.elementary import NEAR, cos_near, sin_near, snake_slope_near
-from slopes.kernels.machine import size
+from slopes.kernels.arithmetic.elementary import NEAR, cos_near, sin_near, snake_slope_near
+from slopes.kernels.arithmetic.machine import size
 """
 NEAR_BLOCK = 2**10  #: entries that lie in the nearest cache when they are read a second time
 

@@ -15,7 +15,7 @@ from typing import Any
 from llvmlite import binding, ir
 from numba.core import types
 
-from slopes.kernels.machine_code import CodeError, MachineCode, make_target_machine
+from slopes.kernels.compiling.machine_code import CodeError, MachineCode, make_target_machine
 
 HEAD = object.__basicsize__  #: bytes of a Python object before its own fields; a pointer to its type is at their end
 # Places of fields in NumPy's structs PyArrayObject_fields and _PyArray_Descr, which its binary interface keeps.

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from slopes.readings.eager import LARGE_FOR_A_LOSS, UnfitError, apply_compiled_loss, is_plain
+from slopes.fast.entries import LARGE_FOR_A_LOSS, UnfitError, apply_compiled_loss, is_plain
 
 Tensor = torch.Tensor
 
@@ -26,7 +26,7 @@ class _Regions:
 
     def value(self, gradient: Tensor | None, x: Tensor, target: Tensor) -> Tensor | None:
         """Return the loss, and write its gradient to a tensor; None if a target is no probability."""
-        from slopes.kernels.tensors import as_array, flat
+        from slopes.kernels.tensors.activations import as_array, flat
 
         arrays = [None if a is None else as_array(flat(a)).reshape(self.shape) for a in (x, target, gradient)]
         count = self.shape[0] if self.reduction == "mean" else 1

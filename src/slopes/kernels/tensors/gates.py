@@ -11,9 +11,9 @@ from typing import Any
 import torch
 
 from slopes import kernels
+from slopes.fast.entries import is_plain
 from slopes.kernels.gates import GateKernel, find_gate_kernel
-from slopes.kernels.tensors import advise, as_array
-from slopes.readings.eager import is_plain
+from slopes.kernels.tensors.activations import advise, as_array
 
 Tensor = torch.Tensor
 

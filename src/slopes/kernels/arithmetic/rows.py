@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from slopes.kernels import coefficients
-from slopes.kernels.elementary import LEAST, LOG2_HIGH, LOG2_LOW, ONE, OPTIONS, inlined
-from slopes.kernels.machine import (
+from slopes.kernels.arithmetic import coefficients
+from slopes.kernels.arithmetic.elementary import LEAST, LOG2_HIGH, LOG2_LOW, ONE, OPTIONS, inlined
+from slopes.kernels.arithmetic.machine import (
     RAISE,
     add_in_any_order,
     equal_among,

@@ -1,0 +1,1 @@
+"""The arithmetic that kernels call, for Numba to compile."""

@@ -1,0 +1,1 @@
+"""Print programs as the source of kernels."""

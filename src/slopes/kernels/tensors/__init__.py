@@ -1,0 +1,1 @@
+"""Run kernels on tensors of a CPU."""
