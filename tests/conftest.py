@@ -67,7 +67,7 @@ def example():
         rng = np.random.default_rng(seed)
         if isinstance(card, Loss):
             pixels = (5,) if "overlap" in card.kind.name else ()
-            arguments = card.kind.sample(rng, (*shape[:-1], *pixels, shape[-1]), card.settings)
+            arguments = card.kind.examples(card.settings).sample(rng, (*shape[:-1], *pixels, shape[-1]))
         else:
             shape = (*shape[:-1], getattr(card, "parts", 1) * shape[-1])
             arguments = (rng.uniform(0.2, 2, shape) * rng.choice([-1, 1], shape),)

@@ -65,7 +65,7 @@ def test_dense_accuracy(activation, dtype, result):
 def test_reductions_keep_half_types_in_float32(loss):
     torch = pytest.importorskip("torch")
     rng = np.random.default_rng(0)
-    prediction, *targets = loss.kind.sample(rng, (3000, 5), loss.settings)  # few enough to go without a kernel
+    prediction, *targets = loss.kind.examples(loss.settings).sample(rng, (3000, 5))  # few enough to go without a kernel
     half = torch.tensor(prediction).to(torch.bfloat16)
     goals = [torch.tensor(target) for target in targets]
     goals = [goal.to(torch.bfloat16) if goal.is_floating_point() else goal for goal in goals]
@@ -85,7 +85,7 @@ def test_reductions_keep_half_types_in_float32(loss):
 
 def test_autocast_gives_float32_losses(loss):
     torch = pytest.importorskip("torch")
-    prediction, *targets = loss.kind.sample(np.random.default_rng(0), (8, 3), loss.settings)
+    prediction, *targets = loss.kind.examples(loss.settings).sample(np.random.default_rng(0), (8, 3))
     prediction = torch.tensor(prediction).to(torch.bfloat16)
     if loss.kind.space_of(loss.settings).is_probability:
         prediction = torch.full_like(prediction, 0.25)[:, :1].expand(8, 4)
@@ -108,7 +108,7 @@ def test_no_warning_and_no_nan_at_extremes(card):
             rows = np.stack([extremes, extremes[::-1]], -1) if card.kind.rowwise else extremes
             if first.name == "boxes":
                 rows = np.stack([0 * extremes, 0 * extremes, *abs(rows.T)], -1)
-            _, *targets = card.kind.sample(np.random.default_rng(0), rows.shape, card.settings)
+            _, *targets = card.kind.examples(card.settings).sample(np.random.default_rng(0), rows.shape)
             arguments = (rows, *targets)
     else:
         arguments = (extremes if not is_map(card) else np.concatenate([extremes, np.ones_like(extremes)]),)

@@ -26,7 +26,7 @@ OWN = [
 
 
 def arguments_of(card, rows=6, seed=0):
-    return card.kind.sample(np.random.default_rng(seed), (rows, 4), card.settings)
+    return card.kind.examples(card.settings).sample(np.random.default_rng(seed), (rows, 4))
 
 
 def gradient(card, *arguments, **options):

@@ -25,7 +25,7 @@ for first in (np.ones(2), torch.ones(2)):  # a type comes to kernels from the se
 
 
 def arguments_of(card, dtype="float32", size=SIZE):
-    return [x.astype(dtype) for x in card.kind.sample(np.random.default_rng(0), (size,), card.settings)]
+    return [x.astype(dtype) for x in card.kind.examples(card.settings).sample(np.random.default_rng(0), (size,))]
 
 
 def in_parts(call, arguments):

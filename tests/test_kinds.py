@@ -75,7 +75,7 @@ def counted(loss, first):
 
 
 def test_reductions(loss):
-    arguments = loss.kind.sample(np.random.default_rng(0), (4, 3), loss.settings)
+    arguments = loss.kind.examples(loss.settings).sample(np.random.default_rng(0), (4, 3))
     each = loss(*arguments, reduction="none")
     assert each.shape == loss.kind.unreduced((4, 3))
     assert both(loss, *arguments, reduction="sum") == pytest.approx(each.sum(), rel=1e-14)
@@ -87,7 +87,7 @@ def test_mean_is_the_weighted_average_of_what_counts(loss):
     if loss.kind.batched:
         pytest.skip("a mask changes the other values too: see test_losses_regions")
     rng = np.random.default_rng(1)
-    arguments = loss.kind.sample(rng, (4, 3), loss.settings)
+    arguments = loss.kind.examples(loss.settings).sample(rng, (4, 3))
     each = loss(*arguments, reduction="none")
     weight, mask = rng.uniform(0.5, 2, each.shape), rng.uniform(size=each.shape) < 0.6
     assert both(loss, *arguments, weight=weight) == pytest.approx((weight * each).sum() / weight.sum(), rel=1e-13)
@@ -98,7 +98,7 @@ def test_mean_is_the_weighted_average_of_what_counts(loss):
 
 
 def test_masked_entries_are_never_read(loss):
-    arguments = loss.kind.sample(np.random.default_rng(2), (4, 3), loss.settings)
+    arguments = loss.kind.examples(loss.settings).sample(np.random.default_rng(2), (4, 3))
     mask = np.ones(counted(loss, arguments[0]), bool)
     mask[1] = False
     clean, slope = loss.value_and_slope(*arguments, mask=mask)
@@ -115,7 +115,7 @@ def test_masked_entries_are_never_read(loss):
 
 
 def test_mean_over_nothing_is_zero_with_a_zero_gradient(loss):
-    arguments = loss.kind.sample(np.random.default_rng(3), (4, 3), loss.settings)
+    arguments = loss.kind.examples(loss.settings).sample(np.random.default_rng(3), (4, 3))
     nothing = np.zeros(counted(loss, arguments[0]), bool)
     assert both(loss, *arguments, mask=nothing) == 0
     assert not loss.slope(*arguments, mask=nothing).any()
@@ -127,7 +127,7 @@ def test_mean_over_nothing_is_zero_with_a_zero_gradient(loss):
 def test_divisor_makes_parts_add_up(loss):
     if loss.kind.name == "embeddings":
         pytest.skip("each vector is compared with all others")
-    arguments = loss.kind.sample(np.random.default_rng(4), (7, 3), loss.settings)
+    arguments = loss.kind.examples(loss.settings).sample(np.random.default_rng(4), (7, 3))
     entries = int(np.prod(loss.kind.unreduced((7, 3))))
     parts = [
         both(loss, *(argument[part] for argument in arguments), divisor=entries) for part in (slice(0, 5), slice(5, 7))
@@ -277,7 +277,7 @@ def test_positive_weight_is_pytorchs():
 
 def test_samplers_cover_what_they_promise(loss):
     assert isinstance(loss, Loss)
-    first, *rest = loss.kind.sample(np.random.default_rng(0), (200, 4), loss.settings)
+    first, *rest = loss.kind.examples(loss.settings).sample(np.random.default_rng(0), (200, 4))
     assert first.std() > 0.1
     for space, drawn in zip(loss.kind.spaces(loss.settings)[1:], rest, strict=True):
         if drawn.dtype.kind == "i":

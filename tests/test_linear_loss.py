@@ -137,7 +137,9 @@ def test_kernels_give_the_same(option, monkeypatch):
 def test_losses_of_rows_of_targets(name, classes):
     tensors, _ = draw(classes=classes)
     loss = CARDS[name]
-    target = torch.from_numpy(np.asarray(loss.kind.sample(np.random.default_rng(0), (N, classes), loss.settings)[1]))
+    target = torch.from_numpy(
+        np.asarray(loss.kind.examples(loss.settings).sample(np.random.default_rng(0), (N, classes))[1])
+    )
     value = slopes.linear_loss(*tensors[:2], target.double(), loss=loss, bias=tensors[2], chunk=50)
     exact = unfused(tensors, target.double(), loss)
     assert_same([value], [exact])

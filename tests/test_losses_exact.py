@@ -13,7 +13,7 @@ from helpers import mark_exhaustive
 def sample(name):
     """Arguments of ordinary size, as the definitions take them: labels as rows, regions as probabilities."""
     card, rng = getattr(slopes, name), np.random.default_rng(0)
-    arguments = list(card.kind.sample(rng, (4, 4 if card.kind.name == "boxes" else 3), card.settings))
+    arguments = list(card.kind.examples(card.settings).sample(rng, (4, 4 if card.kind.name == "boxes" else 3)))
     if card.kind.name == "classification":
         arguments[1] = np.eye(3)[arguments[1]]
     return arguments if card.rowwise else [x.reshape(-1) for x in arguments]

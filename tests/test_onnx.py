@@ -69,7 +69,7 @@ def stress(card):
     """Arguments in float32, ordinary and extreme."""
     rng = np.random.default_rng(3)
     if isinstance(card, Loss):
-        arguments = card.kind.stress(rng, card.settings)
+        arguments = card.kind.examples(card.settings).stress(rng)
     elif is_map(card):
         arguments = (3 * rng.standard_normal((40, 6)) * np.logspace(-3, 3.5, 40)[:, None],)
     else:

@@ -200,9 +200,9 @@ def half_arguments(card, form):
         return tuple(torch.from_numpy(part).to(line.dtype) for part in (x, cotangent))
     kind, spaces = card.kind, card.kind.spaces(card.settings)
     if kind.batched:
-        drawn = kind.sample(rng, (400, 6, 5) if not kind.coupled else (16, 6), card.settings)
+        drawn = kind.examples(card.settings).sample(rng, (400, 6, 5) if not kind.coupled else (16, 6))
     else:
-        drawn = list(kind.sample(rng, (1000, 5) if kind.rowwise else (10_000,), card.settings))
+        drawn = list(kind.examples(card.settings).sample(rng, (1000, 5) if kind.rowwise else (10_000,)))
         for place, space in enumerate(spaces):
             if space.name == "distributions" and np.ndim(drawn[place]) > 1:
                 drawn[place] = (1 + rng.multinomial(59, np.full(5, 0.2), 1000)) / 64

@@ -296,7 +296,7 @@ def test_probability_rows_are_targets(used):
 @pytest.mark.parametrize("name", ["distillation", "cosine", "cosine_embedding", "triplet_margin", "kl_div"])
 def test_losses_of_other_kinds_agree_with_the_plain_way(name, used):
     loss = CARDS[name]
-    drawn = loss.kind.sample(np.random.default_rng(0), (ROWS, CLASSES), loss.settings)
+    drawn = loss.kind.examples(loss.settings).sample(np.random.default_rng(0), (ROWS, CLASSES))
     x, *rest = (torch.from_numpy(np.asarray(argument, float)) for argument in drawn)
     value, gradient = gradient_of(lambda x: loss(x, *rest), x)
     assert used

@@ -69,7 +69,7 @@ def test_activations_at_their_kinks(activation):
 def arguments_at_kinks(loss, seed):
     """Return arguments of which many meet a kink: predictions and numbers are multiples of 1/2."""
     shape = (4, 5, 3) if "overlap" in loss.kind.name else (4, 3)
-    drawn = loss.kind.sample(np.random.default_rng(seed), shape, loss.settings)
+    drawn = loss.kind.examples(loss.settings).sample(np.random.default_rng(seed), shape)
     whole_line = [argument.space.whole for argument in loss.kind.arguments]
     return [
         torch.from_numpy(np.round(2 * x) / 2 if whole and x.dtype.kind == "f" else np.array(x))

@@ -23,7 +23,7 @@ SPECIAL = [0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 5e-324, -5e-324, 1e300
 def arguments_of(card, dtype="float64"):
     rng = np.random.default_rng(0)
     if isinstance(card, Loss):
-        given = card.kind.sample(rng, (1000,), card.settings)
+        given = card.kind.examples(card.settings).sample(rng, (1000,))
     else:
         ordinary = [rng.standard_normal(1000) * scale for scale in (0.1, 1, 10, 100)]
         given = [rng.permutation(np.concatenate([SPECIAL, *ordinary])) for _ in card._arguments]
@@ -120,7 +120,7 @@ def rows_of(card, labels):
         return [rows * 30, rng.standard_normal((7, 11))]
     if card._arguments[-1] == "weight":  # pixels of a region
         return [rng.random((7, 11)), (rng.random((7, 11)) > 0.5) * 1.0, rng.random((7, 11))]
-    given = [np.asarray(argument, float) for argument in card.kind.sample(rng, (7, 11), card.settings)]
+    given = [np.asarray(argument, float) for argument in card.kind.examples(card.settings).sample(rng, (7, 11))]
     if labels:
         given[1] = rng.integers(0, 11, 7)
     elif card.kind.name == "classification":

@@ -48,7 +48,7 @@ def shared_input(card: Card) -> tuple[str, list[Any]]:
         return ("rows", [np.array(ROWS)]) if isinstance(card, Map) else ("numbers", [np.array(NUMBERS)])
     kind, spaces = card.kind, card.kind.spaces(card.settings)
     shape = SHAPES.get(kind.name, (4, 3) if kind.rowwise else (2, 3))
-    drawn = kind.sample(np.random.default_rng(0), shape, card.settings)
+    drawn = kind.examples(card.settings).sample(np.random.default_rng(0), shape)
     name = f"{kind.name}: {', '.join(space.name for space in spaces)}"
     return name, [short(array, space.name) for array, space in zip(drawn, spaces, strict=True)]
 

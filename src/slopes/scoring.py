@@ -24,7 +24,7 @@ def scorer(loss: Loss, **parameters: Any) -> Any:
 
     if not isinstance(loss, Loss):
         raise TypeError(f"scorer: takes a loss of slopes, as in slopes.scorer(slopes.pinball), got {loss!r}")
-    if loss.kind.name != "regression" or loss.kind.space_of(loss.settings) != loss.kind.arguments[1].space:
+    if not loss.kind.compares_numbers or loss.kind.space_of(loss.settings) != loss.kind.arguments[1].space:
         given = ", ".join(f"{argument.name} ({argument.space.name})" for argument in loss.kind.arguments)
         raise TypeError(
             f"scorer: takes a loss whose prediction is a number like its target; {loss.name} takes {given}: write "

@@ -15,7 +15,8 @@ from slopes.kinds.base import (
 )
 from slopes.kinds.batches import MODE, OVER, Embeddings, Overlap
 from slopes.kinds.classification import UNIT, Classification
-from slopes.kinds.others import FLAG, Pairs, Signed, Triplets
+from slopes.kinds.examples import Examples
+from slopes.kinds.others import FLAG, Pairs, Ranking, Signed, Triplets
 from slopes.kinds.spaces import (
     BOXES,
     CHANCES,
@@ -29,12 +30,18 @@ from slopes.kinds.spaces import (
 )
 
 __all__ = [
+    "BINARY",
+    "CLASSIFICATION",
+    "DISTRIBUTION",
     "KINDS",
+    "MULTILABEL",
     "OPTIONS",
     "SPACE",
     "SPACES",
+    "TRIPLETS",
     "Argument",
     "Batch",
+    "Examples",
     "Kind",
     "boolean_mask",
     "broadcasts",
@@ -57,31 +64,89 @@ OPTIONS: dict[str, Domain] = {
     "zero_one": FLAG, "label_smoothing": UNIT,
 }  # fmt: skip
 
+SCORES = (("logits",), ("probabilities",))
+NUMBERS = ("real", "real"), ("positive", "positive"), ("real", "non-negative"), ("positive", "non-negative")
+
+BINARY = Kind("binary", (LOGIT, CHANCE), guess=3, known_spaces=SCORES)
+CLASSIFICATION = Classification(
+    "classification",
+    (LOGIT, ROW),
+    guess=1,
+    known_spaces=(("logits",), ("log-probabilities",), ("probabilities",)),
+)
+MULTILABEL = Kind("multilabel", (LOGIT, CHANCE), rowwise=True, known_spaces=SCORES)
+DISTRIBUTION = Kind(
+    "distribution",
+    (LOGIT, ROW),
+    rowwise=True,
+    about="logit of the right class",
+    guess=5,
+    known_spaces=(("log-probabilities",), ("logits",), ("probabilities",)),
+)
+TRIPLETS = Triplets(
+    "triplets", TRIPLET, rowwise=True, data="triplets of vectors", guess=1, name_parts=("anchor", "neg")
+)
+
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
         # element by element
-        Kind("regression", (PREDICTION, TARGET)),
-        Kind("binary", (LOGIT, CHANCE)),
-        Signed("margin", (PREDICTION, SIGN)),
         Kind(
-            "variance", (PREDICTION, TARGET, Argument("variance", POSITIVE)), about="prediction − target, of variance 1"
+            "regression",
+            (PREDICTION, TARGET),
+            guess=2,
+            known_spaces=NUMBERS,
         ),
-        Signed("ranking", (FIRST, SECOND, SIGN), about="first − second, of target 1"),
+        BINARY,
+        Signed("margin", (PREDICTION, SIGN), guess=4),
+        Kind(
+            "variance",
+            (PREDICTION, TARGET, Argument("variance", POSITIVE)),
+            about="prediction − target, of variance 1",
+            data="a prediction with its variance",
+            guess=2,
+            name_parts=("var",),
+        ),
+        Ranking(
+            "ranking",
+            (FIRST, SECOND, SIGN),
+            about="first − second, of target 1",
+            data="pairs of which one should rank higher",
+            guess=4,
+        ),
         # row by row
-        Classification("classification", (LOGIT, ROW)),
-        Kind("multilabel", (LOGIT, CHANCE), rowwise=True),
-        Kind("distribution", (LOGIT, ROW), rowwise=True, about="logit of the right class"),
-        Kind("distillation", (LOGIT, Argument("target", LOGITS)), rowwise=True, about="a logit whose target is 0"),
-        Kind("vectors", (PREDICTION, TARGET), rowwise=True, about="x in prediction (x, 1), target (0, 1)"),
-        Kind("boxes", BOX, rowwise=True, about="shift between unit boxes"),
-        Pairs("pairs", (FIRST, SECOND, SIGN._replace(row=False)), rowwise=True),
-        Triplets("triplets", TRIPLET, rowwise=True),
+        CLASSIFICATION,
+        MULTILABEL,
+        DISTRIBUTION,
+        Kind(
+            "distillation",
+            (LOGIT, Argument("target", LOGITS)),
+            rowwise=True,
+            about="a logit whose target is 0",
+            data="the logits of a teacher",
+        ),
+        Kind(
+            "vectors",
+            (PREDICTION, TARGET),
+            rowwise=True,
+            about="x in prediction (x, 1), target (0, 1)",
+            data="a vector for each sample",
+            guess=6,
+        ),
+        Kind("boxes", BOX, rowwise=True, about="shift between unit boxes", data="boxes"),
+        Pairs("pairs", (FIRST, SECOND, SIGN._replace(row=False)), rowwise=True, data="pairs of vectors", guess=3),
+        TRIPLETS,
         # region by region, batch by batch
-        Overlap("overlap", (LOGIT, ROW), rowwise=True),
-        Overlap("ranked overlap", (LOGIT, ROW), rowwise=True, ranked=True),
-        Overlap("overlap scores", (LOGIT, CHANCE), rowwise=True, scores=True),
-        Overlap("joint overlap", (LOGIT, ROW), rowwise=True, joint=True),
-        Embeddings("embeddings", BATCH, rowwise=True),
+        Overlap("overlap", (LOGIT, ROW), rowwise=True, known_spaces=SCORES),
+        Overlap("ranked overlap", (LOGIT, ROW), rowwise=True, ranked=True, known_spaces=SCORES),
+        Overlap("overlap scores", (LOGIT, CHANCE), rowwise=True, scores=True, known_spaces=SCORES),
+        Overlap("joint overlap", (LOGIT, ROW), rowwise=True, joint=True, known_spaces=SCORES),
+        Embeddings(
+            "embeddings",
+            BATCH,
+            rowwise=True,
+            data="vectors that are compared within a batch",
+            name_parts=("embed", "feature"),
+        ),
     )
 }

@@ -18,12 +18,12 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from slopes.domains import Interval, OneOf, plain, shown
+from slopes.kinds.examples import Arguments, Examples
 from slopes.kinds.spaces import SPACES, Space, refuse
 from slopes.ops import Array
 
 REDUCTIONS = OneOf(("mean", "sum", "none"))
 DIVISOR = Interval(0.0, closed=True)
-Arguments = tuple[Any, ...]
 FindKernel = Callable[..., Any]
 """A function (prediction, axis, labels, smoothing) that returns kernels for rows along the axis, or None."""
 
@@ -224,9 +224,49 @@ class Kind:
     arguments: tuple[Argument, ...]
     rowwise: bool = False
     about: str = ""  #: the axis label of a plot
+    data: str = ""  #: its data in words, if a prediction for each sample is not enough
+    guess: int = 0  #: its place among kinds to try for an unknown loss; 0: only if names of arguments suggest it
+    name_parts: tuple[str, ...] = ()  #: parts of names of arguments that suggest it
+    known_spaces: tuple[tuple[str, ...], ...] = ()  #: spaces of arguments that losses have, likeliest first
     has_regions: ClassVar[bool] = False  #: whether the rows of the body are regions of pixels
     batched: ClassVar[bool] = False  #: whether the first axis must be the batch
     coupled: ClassVar[bool] = False  #: whether a value depends on other rows: its derivative takes a cotangent
+    example_maker: ClassVar[type[Examples]] = Examples
+
+    # Other code asks for these properties, so that it need not know a kind by its name.
+
+    takes_labels: ClassVar[bool] = False  #: whether the target may be an integer label for each row
+
+    @property
+    def goal(self) -> Space | None:
+        """The space of the target, if there are two arguments, prediction and target."""
+        return self.arguments[1].space if len(self.arguments) == 2 else None
+
+    @property
+    def compares_numbers(self) -> bool:
+        """Whether it compares a number with a number: element by element, with no class or sign to tell."""
+        goal = self.goal
+        return not self.rowwise and goal is not None and not goal.is_yes_or_no and not goal.is_sign
+
+    @property
+    def is_margin(self) -> bool:
+        """Whether it is of a score and a sign, and so of their product."""
+        return not self.rowwise and self.goal is not None and self.goal.is_sign
+
+    @property
+    def tells_yes_or_no(self) -> bool:
+        """Whether each entry of the target is a yes or no, alone or in rows."""
+        return self.goal is not None and self.goal.is_yes_or_no and not self.has_regions
+
+    @property
+    def compares_distributions(self) -> bool:
+        """Whether the target is a row of probabilities, and no label."""
+        return self.goal is not None and self.goal.has_classes and not self.takes_labels and not self.has_regions
+
+    @property
+    def compares_vectors(self) -> bool:
+        """Whether the rows are vectors of any numbers."""
+        return self.rowwise and self.arguments[0].space.is_real
 
     @property
     def body(self) -> tuple[str, ...]:
@@ -254,12 +294,19 @@ class Kind:
         return [declared[name] for name in self.options]
 
     def having(self, **spaces: str) -> Kind:
-        """Return this kind with other spaces for some arguments."""
+        """Return this kind with other spaces for some arguments; probabilities of classes sum to 1 in each row."""
         unknown = spaces.keys() - {argument.name for argument in self.arguments}
         if unknown:
             raise TypeError(f"loss: a {self.name} loss has no argument {', '.join(unknown)}")
+        first = self.arguments[0].name
+        if spaces.get(first) == "probabilities" and (self.takes_labels or self.compares_distributions):
+            spaces[first] = "distributions"
         changed = tuple(a._replace(space=SPACES[spaces[a.name]]) if a.name in spaces else a for a in self.arguments)
         return replace(self, arguments=changed)
+
+    def variants(self) -> list[Kind]:
+        """Return this kind with each of the spaces that are common in its losses."""
+        return [self.having(**dict(zip(self.body, spaces, strict=False))) for spaces in self.known_spaces] or [self]
 
     def space_of(self, settings: dict[str, Any]) -> Space:
         """Return the space of the first argument under the card's parameters."""
@@ -317,99 +364,9 @@ class Kind:
         batch.arguments = tuple(clean)
         return batch
 
-    # ------------------------------------------------------------------- for audits, tests and plots
-
-    def sample(self, rng: np.random.Generator, shape: tuple[int, ...], settings: dict[str, Any]) -> Arguments:
-        """Return random arguments; `shape` is the shape of the first one."""
-        return tuple(
-            space.draw(rng, shape if argument.row or not self.rowwise else shape[:-1])
-            for argument, space in zip(self.arguments, self.spaces(settings), strict=True)
-        )
-
-    def stress(self, rng: np.random.Generator, settings: dict[str, Any]) -> Arguments:
-        """Return arguments for an audit: random ones, with a tiny and huge first argument if its space is unbounded.
-
-        Some rows of logits nearly agree with their target distributions, where losses cancel.
-        """
-        drawn = self.sample(rng, (40, 5), settings)
-        unbounded = self.space_of(settings).is_unbounded
-        if self.rowwise:
-            if not unbounded:
-                return drawn
-            first = drawn[0] * np.logspace(-4, 2.3, 40)[:, None]
-            if self.spaces(settings)[1].has_classes and drawn[1].shape == first.shape:
-                noise = rng.standard_normal((10, 5)) * np.logspace(-7, 0, 10)[:, None]
-                first[10:20] = np.log(drawn[1][10:20]) + noise
-            return first, *drawn[1:]
-        drawn = tuple(argument.reshape(-1) for argument in drawn)
-        if not unbounded:
-            return drawn
-        sizes = np.concatenate([[0.0], np.logspace(-8, 4 if self.space_of(settings).is_real else 3, 99)])
-        beside = (self._beside(space, rng, 200) for space in self.spaces(settings)[1:])
-        others = (np.concatenate(pair) for pair in zip(drawn[1:], beside, strict=True))
-        return (np.concatenate([drawn[0], sizes, -sizes]), *others)
-
-    @staticmethod
-    def _beside(space: Space, rng: np.random.Generator, size: int) -> Any:
-        """Return targets for numbers of every size: 0 for real numbers, 0 or 1 for logits."""
-        if space.is_real:
-            return np.zeros(size)
-        return rng.integers(0, 2, size) if space.is_yes_or_no else space.draw(rng, (size,))
-
-    def perfect(self, rng: np.random.Generator, settings: dict[str, Any]) -> Arguments:
-        """Return arguments with a perfect prediction."""
-        first, *others = self.spaces(settings)
-        target, *rest = (
-            space.draw(rng, (4, 3) if argument.row or not self.rowwise else (4,))
-            for argument, space in zip(self.arguments[1:], others, strict=True)
-        )
-        if first.is_logit and (others[0].is_yes_or_no or others[0].has_classes):
-            target = np.round(target) if others[0].is_yes_or_no else np.eye(3)[rng.integers(0, 3, 4)]
-            return 1e4 * (2 * target - 1), target, *rest
-        if others[0].is_sign:
-            return 1e4 * target, target, *rest
-        if others[0].is_yes_or_no:
-            target = np.round(target)
-        return target.copy(), target, *rest
-
-    def span(self, settings: dict[str, Any]) -> tuple[float, float]:
-        """Return the first and last x of a plot over the first argument."""
-        space = self.spaces(settings)[0]
-        low, high = max(space.low, -4.0), min(space.high, 4.0)
-        inset = (high - low) / 400 if space.open or (space.is_probability and not space.is_yes_or_no) else 0.0
-        return low + inset, high - inset if space.high <= 4.0 else high
-
-    def curve(self, x: Any, settings: dict[str, Any]) -> tuple[str, dict[str, Arguments]]:
-        """Return a plot's axis label, and for each of its lines the arguments at every x."""
-        first, *others = self.spaces(settings)
-        label = self.about or first.axis or self.arguments[0].name
-        if self.rowwise:
-            rest = [
-                _row(argument.space, np.zeros_like(x)) if argument.row else np.ones_like(x)
-                for argument in self.arguments[1:]
-            ]
-            return label, {"": (_row(first, x, moving=True), *rest)}
-        held = [np.full_like(x, float(space.is_positive or space.is_count or space.is_sign)) for space in others]
-        if others[0].is_sign or others[0].is_yes_or_no:
-            values = (1, -1) if others[0].is_sign else (1, 0)
-            return label, {f"target {value}": (x, np.full_like(x, value), *held[1:]) for value in values}
-        if not others[0].is_real and not self.about:
-            label = f"prediction, the {self.arguments[1].name} being 1"
-        return label, {"": (x, *held)}
-
-
-def _row(space: Space, x: Any, moving: bool = False) -> Any:
-    """Return rows to plot: with x as first entry if `moving`, else the fixed rows of another argument."""
-    zero, one = np.zeros_like(x), np.ones_like(x)
-    if space.is_real:
-        entries = [x, one]
-    elif space.has_corners:
-        entries = [x, zero, x + 1, one]
-    elif space.has_classes and moving:
-        entries = [x, (1 - x) / 2, (1 - x) / 2]
-    else:
-        entries = [x if moving else one, zero, zero] if not space.is_logit or moving else [zero] * 3
-    return np.stack(entries, axis=-1)
+    def examples(self, settings: dict[str, Any]) -> Examples:
+        """Return the maker of arguments under the card's parameters, for audits, tests and plots."""
+        return self.example_maker(self, settings)
 
 
 def enter_all(r: ModuleType, owner: str, declared: Sequence[Argument], arguments: Arguments) -> list[Array]:

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, ClassVar
 
-import numpy as np
-
 from slopes import ops
 from slopes.domains import OneOf
 from slopes.kinds.base import Arguments, Batch, FindKernel, Kind, enter_all, no_kernel, same_shape, select, valid_axis
 from slopes.kinds.classification import check_target, class_weights, is_labels, kept_labels
+from slopes.kinds.examples import EmbeddingExamples, Examples, RegionExamples
 from slopes.kinds.others import FLAG
 from slopes.kinds.spaces import DISTRIBUTIONS, PROBABILITIES
 from slopes.ops import Array
@@ -33,6 +32,7 @@ class Overlap(Kind):
     """
 
     has_regions: ClassVar[bool] = True
+    example_maker: ClassVar[type[Examples]] = RegionExamples
     batched: ClassVar[bool] = True
     ranked: bool = False  #: whether a body also gets log(p / (1 − p)), which still differs where p rounds to 1
     scores: bool = False  #: whether a body gets logits, and targets are chances for each class and pixel
@@ -125,30 +125,6 @@ class Overlap(Kind):
         batch.restore = restore
         return batch
 
-    def sample(self, rng: np.random.Generator, shape: tuple[int, ...], settings: dict[str, Any]) -> Arguments:
-        """Return random logits, with labels or chances."""
-        prediction = 3 * rng.standard_normal(shape)
-        return prediction, 1.0 * rng.integers(0, 2, shape) if self.scores else rng.integers(0, shape[-1], shape[:-1])
-
-    def stress(self, rng: np.random.Generator, settings: dict[str, Any]) -> Arguments:
-        """Return samples of six pixels and three classes, with small and large logits."""
-        prediction, target = self.sample(rng, (8, 6, 3), settings)
-        return prediction * np.logspace(-3, 1.3, 8)[:, None, None], target
-
-    def perfect(self, rng: np.random.Generator, settings: dict[str, Any]) -> Arguments:
-        """Return certain and right predictions, with every class present."""
-        target = np.stack([rng.permutation(np.arange(6) % 3) for _ in range(4)])
-        certain = np.eye(3)[target]
-        return 1e4 * (2 * certain - 1), certain if self.scores else target
-
-    def curve(self, x: Any, settings: dict[str, Any]) -> tuple[str, dict[str, Arguments]]:
-        """Return two pixels of two classes, with logit x for the right class."""
-        right = np.stack([x, -x if self.scores else np.zeros_like(x)], axis=-1)
-        target = np.broadcast_to(np.eye(2) if self.scores else [0, 1], (x.size, 2, 2)[: 2 + self.scores])
-        return "logit of the right class, in both of two pixels", {
-            "": (np.stack([right, right[:, ::-1]], axis=1), target)
-        }
-
 
 def _regions(r: ModuleType, over: str, x: Array) -> Array:
     """Reshape (samples, pixels…, classes) to (…regions, pixels of a region)."""
@@ -181,6 +157,7 @@ class Embeddings(Kind):
 
     batched: ClassVar[bool] = True
     coupled: ClassVar[bool] = True
+    example_maker: ClassVar[type[Examples]] = EmbeddingExamples
 
     @property
     def body(self) -> tuple[str, ...]:
@@ -218,20 +195,3 @@ class Embeddings(Kind):
         batch.coefficient = has_one if batch.coefficient is None else has_one * batch.coefficient
         batch.arguments = wide, positives, negatives
         return batch
-
-    def sample(self, rng: np.random.Generator, shape: tuple[int, ...], settings: dict[str, Any]) -> Arguments:
-        """Return random vectors, at least two for each label."""
-        return rng.standard_normal(shape), rng.permutation(np.arange(shape[0]) // 2 % max(shape[0] // 2, 1))
-
-    def stress(self, rng: np.random.Generator, settings: dict[str, Any]) -> Arguments:
-        """Return vectors of several lengths."""
-        vectors, labels = self.sample(rng, (7, 3), settings)
-        return vectors * np.logspace(-2, 1, 7)[:, None], labels
-
-    def perfect(self, rng: np.random.Generator, settings: dict[str, Any]) -> Arguments:
-        """Return equal vectors for each label."""
-        return np.eye(4)[np.arange(8) % 4], np.arange(8) % 4
-
-    def curve(self, x: Any, settings: dict[str, Any]) -> tuple[str, dict[str, Arguments]]:
-        """Return no lines, as each point of a line would be a batch."""
-        return "", {}

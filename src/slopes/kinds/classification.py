@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
-
-import numpy as np
+from typing import Any, ClassVar
 
 from slopes.domains import UnitInterval, plain
 from slopes.kinds.base import Arguments, Batch, FindKernel, Kind, enter_all, no_kernel, select, valid_axis
+from slopes.kinds.examples import Examples, LabelExamples
 from slopes.kinds.spaces import DISTRIBUTIONS, refuse
 from slopes.ops import Array
 
@@ -26,17 +25,13 @@ class Classification(Kind):
     """
 
     rowwise: bool = True
+    takes_labels: ClassVar[bool] = True
+    example_maker: ClassVar[type[Examples]] = LabelExamples
 
     @property
     def options(self) -> tuple[str, ...]:
         """The keywords of a call that belong to the kind."""
         return "axis", "class_weight", "label_smoothing", "ignore_index"
-
-    def having(self, **spaces: str) -> Kind:
-        """Return this kind with another space for the prediction."""
-        if spaces.get("prediction") == "probabilities":
-            spaces["prediction"] = "distributions"
-        return super().having(**spaces)
 
     def enter(
         self, r: ModuleType, owner: str, arguments: Arguments, *,
@@ -80,35 +75,6 @@ class Classification(Kind):
             batch.denominator = counted if batch.coefficient is None else counted * batch.coefficient
         batch.arguments = wide, rows
         return batch
-
-    def sample(self, rng: np.random.Generator, shape: tuple[int, ...], settings: dict[str, Any]) -> Arguments:
-        """Return random rows of logits or probabilities, with labels."""
-        return self.spaces(settings)[0].draw(rng, shape), rng.integers(0, shape[-1], shape[:-1])
-
-    def stress(self, rng: np.random.Generator, settings: dict[str, Any]) -> Arguments:
-        """Return rows of logits of every size, some of them right and nearly certain."""
-        prediction, target = super().stress(rng, settings)
-        if self.space_of(settings).is_logit:
-            prediction[np.arange(20), target[:20]] += 10 * np.arange(20)
-        return prediction, target
-
-    def perfect(self, rng: np.random.Generator, settings: dict[str, Any]) -> Arguments:
-        """Return predictions that are certain of the right class."""
-        target = rng.integers(0, 3, 4)
-        rows = np.eye(3)[target]
-        space = self.space_of(settings)
-        if space.is_log_probability:
-            return np.where(rows == 1, 0.0, -1e4), target
-        return rows if space.is_probability else 2 * rows - 1 if space.is_cosine else 1e4 * rows, target
-
-    def curve(self, x: Any, settings: dict[str, Any]) -> tuple[str, dict[str, Arguments]]:
-        """Return rows of three classes: x for the right one, equal numbers for the others."""
-        space = self.space_of(settings)
-        other = (1 - x) / 2 if space.is_probability else np.zeros_like(x)
-        known = {"probability": space.is_probability, "logit": space.is_logit, "cosine": space.is_cosine}
-        label = next((name for name, holds in known.items() if holds), "log-probability")
-        rows = np.stack([x, other, other], axis=-1)
-        return f"{label} of the right class", {"": (rows, np.zeros(x.shape, dtype=int))}
 
 
 def is_labels(owner: str, r: ModuleType, prediction: Array, target: Array, shape: tuple[int, ...]) -> bool:

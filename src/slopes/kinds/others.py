@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
-
-import numpy as np
+from typing import Any, ClassVar
 
 from slopes.domains import Flag, OneOf
 from slopes.kinds.base import Arguments, Batch, FindKernel, Kind, no_kernel
+from slopes.kinds.examples import Examples, RankedPairExamples, TripletExamples, VectorPairExamples
 from slopes.ops import Array
 
 FLAG: OneOf = Flag.__metadata__[0]  # type: ignore[attr-defined]
@@ -41,31 +40,21 @@ class Signed(Kind):
 
 
 @dataclass(frozen=True)
+class Ranking(Signed):
+    """Two scores, with a sign for which is the higher one."""
+
+    example_maker: ClassVar[type[Examples]] = RankedPairExamples
+
+
+@dataclass(frozen=True)
 class Pairs(Signed):
     """Rows of two vectors, with a sign for whether they belong together."""
 
-    def perfect(self, rng: np.random.Generator, settings: dict[str, Any]) -> Arguments:
-        """Return pairs of equal vectors."""
-        first = rng.standard_normal((4, 3))
-        return first, first.copy(), np.ones(4)
-
-    def curve(self, x: Any, settings: dict[str, Any]) -> tuple[str, dict[str, Arguments]]:
-        """Return a vector that passes the other one."""
-        moving, held = (np.stack([row, np.ones_like(x)], axis=-1) for row in (x, np.zeros_like(x)))
-        lines = {f"target {value:g}": (moving, held, np.full_like(x, value)) for value in (1, -1)}
-        return "x in first (x, 1), second being (0, 1)", lines
+    example_maker: ClassVar[type[Examples]] = VectorPairExamples
 
 
 @dataclass(frozen=True)
 class Triplets(Kind):
     """Rows of an anchor, a positive that belongs to it and a negative that does not."""
 
-    def perfect(self, rng: np.random.Generator, settings: dict[str, Any]) -> Arguments:
-        """Return triplets with a distant negative."""
-        anchor = rng.standard_normal((4, 3))
-        return anchor, anchor.copy(), anchor + 1e3
-
-    def curve(self, x: Any, settings: dict[str, Any]) -> tuple[str, dict[str, Arguments]]:
-        """Return an anchor that passes positive and negative."""
-        rows = [np.stack([entry, np.zeros_like(x)], axis=-1) for entry in (x, np.zeros_like(x), np.full_like(x, 2.0))]
-        return "anchor, the positive at 0 and the negative at 2", {"": tuple(rows)}
+    example_maker: ClassVar[type[Examples]] = TripletExamples

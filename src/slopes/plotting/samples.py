@@ -96,10 +96,9 @@ def curve(card: Card) -> Curve:
 
 
 def _loss_curve(card: Loss, kinks: tuple[float, ...]) -> Curve:
-    settings = card.settings
-    low, high = card.kind.span(settings)
-    x = _grid(low, high, kinks)
-    axis, arguments = card.kind.curve(x, settings)
+    examples = card.kind.examples(card.settings)
+    x = _grid(*examples.span(), kinks)
+    axis, arguments = examples.curve(x)
     lines = []
     for label, (prediction, *rest) in arguments.items():
         value, gradient = card.value_and_slope(prediction, *rest, reduction="none")
@@ -113,7 +112,7 @@ def _loss_curve(card: Loss, kinks: tuple[float, ...]) -> Curve:
 
 def _kinks(card: Card) -> tuple[float, ...]:
     """The kinks that lie on the plot's axis: a loss claims them of the residual."""
-    if isinstance(card, Loss) and card.kind.name != "regression":
+    if isinstance(card, Loss) and not card.kind.compares_numbers:
         return ()
     return tuple(float(k) for k in card.claims.kinks or ())
 

@@ -62,7 +62,7 @@ class Samples:
         return np.concatenate([line, *around])
 
     def _loss_inputs(self, dtype: Any) -> tuple[Any, ...]:
-        drawn = self.card.kind.stress(self.rng, self.card.settings)  # type: ignore[attr-defined]
+        drawn = self.card.kind.examples(self.card.settings).stress(self.rng)  # type: ignore[attr-defined]
         return tuple(x if np.asarray(x).dtype.kind in "iu" else x.astype(dtype) for x in drawn)
 
     def conditioning(self, result: str, dtype: Any) -> Any:

@@ -38,7 +38,7 @@ def _curve(subject: Subject, result: str = "value") -> tuple[Any, Any]:
     if isinstance(card, Loss):
         settings = card.settings
         x = np.linspace(0.001, 0.999, 999) if card.kind.space_of(settings).is_probability else LINE
-        _, lines = card.kind.curve(x, settings)
+        _, lines = card.kind.examples(settings).curve(x)
         came = subject.call(result, next(iter(lines.values())))
         return x, came[..., 0] if result == "slope" and card.rowwise else came
     if isinstance(card, Map):
@@ -119,7 +119,7 @@ def _slope_at(subject: Subject, x: float) -> Any:
         return subject.card.curve_of(np.array([x]))[1][0]
     arguments: tuple[Any, ...] = (np.array([x]),)
     if isinstance(subject.card, Loss):
-        _, lines = subject.card.kind.curve(arguments[0], subject.card.settings)
+        _, lines = subject.card.kind.examples(subject.card.settings).curve(arguments[0])
         arguments = next(iter(lines.values()))
     return subject.call("slope", arguments)[0]
 
@@ -185,7 +185,7 @@ def minimum(subject: Subject) -> Iterator[Finding]:
             f"{subject.name}({subject.show(index, np.float64)}, reduction='none')",
             "look at the sign, and at the order of prediction and target",
         )
-    arguments = card.kind.perfect(subject.rng, card.settings)
+    arguments = card.kind.examples(card.settings).perfect(subject.rng)
     perfect = card(*arguments, reduction="none")
     if np.isnan(perfect).any() and subject.faulty:
         return  # reported already, as not finite
@@ -224,7 +224,7 @@ def _compare_with_peer(subject: Subject, library: str, expression: str) -> Itera
     rng = subject.rng
     arguments: tuple[Any, ...]
     if isinstance(card, Loss):
-        arguments = card.kind.sample(rng, (50, 5), card.settings)
+        arguments = card.kind.examples(card.settings).sample(rng, (50, 5))
     else:
         arguments = (np.concatenate([np.linspace(-3, 3, 250), rng.uniform(-3, 3, 250)]).reshape(-1, 10),)
     mine = card(*arguments, reduction="none") if isinstance(card, Loss) else card(*arguments)

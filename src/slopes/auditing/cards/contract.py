@@ -66,7 +66,7 @@ def _sample(subject: Subject, shape: tuple[int, ...], make: Callable[..., Any], 
     rng = subject.rng
     if isinstance(subject.card, Loss):
         settings = subject.card.settings
-        drawn = subject.card.kind.sample(rng, shape, settings)
+        drawn = subject.card.kind.examples(settings).sample(rng, shape)
         whole = "int" in str(dtype)
         spaces = subject.card.kind.spaces(settings)
         if whole and not all(x.dtype.kind in "iu" or space.whole for x, space in zip(drawn, spaces, strict=True)):
@@ -110,7 +110,7 @@ def shapes_refused(subject: Subject) -> Iterator[Finding]:
             "a single number": lambda: card(1.0),
         }
     elif isinstance(card, Loss):
-        first, second, *rest = card.kind.sample(subject.rng, (4, 4), card.settings)
+        first, second, *rest = card.kind.examples(card.settings).sample(subject.rng, (4, 4))
         column = (*second.shape[:-1], 1) if second.ndim > 1 else (4, 1)
         attempts = {
             "a second argument of the first row": lambda: card(first, second[0], *rest),
