@@ -16,8 +16,8 @@ from slopes.auditing.behaviour.connections import connectivity
 from slopes.auditing.behaviour.differences import slopes as differences
 from slopes.auditing.discovery import subject_of
 from slopes.auditing.examination import examine
+from slopes.auditing.form import Declared
 from slopes.auditing.report import run
-from slopes.auditing.subject import Declared
 
 nn, F = torch.nn, torch.nn.functional
 

@@ -12,8 +12,9 @@ from helpers import mark_exhaustive  # noqa: E402
 from slopes import nn as own  # noqa: E402
 from slopes.auditing.behaviour import limits, precision, scores  # noqa: E402
 from slopes.auditing.discovery import subject_of  # noqa: E402
+from slopes.auditing.form import Declared  # noqa: E402
 from slopes.auditing.report import run  # noqa: E402
-from slopes.auditing.subject import Declared, undisturbed  # noqa: E402
+from slopes.auditing.subject import undisturbed  # noqa: E402
 
 CHECKS = [
     scores.score_space,

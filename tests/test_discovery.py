@@ -11,7 +11,8 @@ import torch.nn.functional as F  # noqa: E402
 
 import slopes  # noqa: E402
 from slopes.auditing.discovery import subject_of  # noqa: E402
-from slopes.auditing.subject import Declared, SubjectError  # noqa: E402
+from slopes.auditing.form import Declared  # noqa: E402
+from slopes.auditing.subject import SubjectError  # noqa: E402
 
 
 def squared(prediction, target):

@@ -17,8 +17,10 @@ import torch
 from numpy.typing import NDArray
 
 from slopes.auditing.discovery import PREDICTIONS, SPACES, TARGETS, subject_of
+from slopes.auditing.form import Declared
 from slopes.auditing.report import Finding, Report
-from slopes.auditing.subject import Declared, Subject, SubjectError, attempt, expression_of
+from slopes.auditing.source import attempt, expression_of
+from slopes.auditing.subject import Subject, SubjectError
 from slopes.kinds.spaces import Space
 
 FRAMEWORKS = ("xgboost", "lightgbm", "catboost")

@@ -19,8 +19,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from slopes.auditing.form import Declared, Form
 from slopes.auditing.report import Skip
-from slopes.auditing.subject import Declared, Form, NotATensor, Subject, SubjectError, expression_of
+from slopes.auditing.source import expression_of
+from slopes.auditing.subject import NotATensor, Subject, SubjectError
 from slopes.card import Activation, Card, Loss, Map
 from slopes.domains import OneOf, shown
 from slopes.kinds import KINDS, Kind

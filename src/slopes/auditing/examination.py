@@ -8,9 +8,11 @@ from typing import Any
 from slopes.auditing import boosting, cards, own_data
 from slopes.auditing.behaviour import CHECKS, calling
 from slopes.auditing.discovery import subject_of
+from slopes.auditing.form import Declared
 from slopes.auditing.reference import comparison, fingerprint
 from slopes.auditing.report import Finding, Report, run
-from slopes.auditing.subject import Declared, SubjectError, expression_of, undisturbed
+from slopes.auditing.source import expression_of
+from slopes.auditing.subject import SubjectError, undisturbed
 from slopes.card import Card
 
 

@@ -10,8 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from slopes.auditing.form import Arguments
 from slopes.auditing.report import Finding, Report, Skip, about, run
-from slopes.auditing.subject import Arguments, Subject, SubjectError, attempt
+from slopes.auditing.source import attempt
+from slopes.auditing.subject import Subject, SubjectError
 
 ENOUGH = 16  #: number of entries that do not all lie in [0, 1] by chance
 SHOWN = 4  #: number of rows in code

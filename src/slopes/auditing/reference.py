@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from slopes.auditing.discovery import default_of, keywords, subject_of
+from slopes.auditing.form import Arguments, Declared
 from slopes.auditing.report import Finding, Skip, about
-from slopes.auditing.subject import Arguments, Declared, Subject, SubjectError
+from slopes.auditing.subject import Subject, SubjectError
 from slopes.card import Activation, Card, Loss
 from slopes.domains import OneOf
 

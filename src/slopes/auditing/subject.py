@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import copy
 import functools
-import importlib
 import inspect
 import io
 import os
 import random
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,54 +19,11 @@ import torch
 from torch import Tensor
 
 import slopes
+from slopes.auditing.form import Arguments, Declared, Form
 from slopes.auditing.report import Skip
+from slopes.auditing.source import spelled
 from slopes.card import Card
-from slopes.kinds import Kind
-from slopes.kinds.spaces import REAL, Space
-
-Arguments = tuple[Tensor, ...]
-ROWS = 8  #: rows of a batch
-
-
-@dataclass(frozen=True, kw_only=True)
-class Declared:
-    """Declarations of the author about a subject, which no call can find out."""
-
-    kind: str | None = None
-    space: str | None = None  #: "logits", "probabilities" or "log_probabilities"
-    elicits: str | None = None  #: "mean", "median", "quantile 0.9", "probability"
-    bounded: bool = False  #: whether it saturates on purpose, as robust losses do
-    batch_level: bool = False  #: whether it depends on a whole batch on purpose
-    terms: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
-    divisor: str | None = None  #: divisor of the mean: "elements", "rows", "weights", "valid", "one"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Form:
-    """How to call a subject: its kind, the shape of a small batch, and the order of arguments."""
-
-    kind: Kind | None = None  #: None for an activation
-    shape: tuple[int, ...] = (ROWS,)  #: of the first argument
-    axis: int = -1  #: axis of the classes, or of a row's entries
-    target: str = "as drawn"  #: or "rows" (one-hot), "whole" (integers), "squeezed", "lists"
-    swapped: bool = False  #: whether the target comes before the prediction
-    extra: Mapping[str, str] = field(default_factory=dict)  #: further required arguments: "mask" or "weight"
-    settings: Mapping[str, Any] = field(default_factory=dict)  #: a card's parameters, on which its spaces depend
-    reduction: str | None = None  #: how to choose one: "keyword" or "attribute"
-    numpy: bool = False  #: whether it takes only NumPy arrays
-    dtype: torch.dtype = torch.float64  #: dtype of arguments: float32 only if it takes no float64
-    elementwise: bool = True  #: whether an activation maps each entry by itself
-    sure: bool = True  #: whether the kind is certain; if not, findings that depend on it are notes
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the arguments, prediction first."""
-        return ("x",) if self.kind is None else tuple(argument.name for argument in self.kind.arguments)
-
-    @property
-    def spaces(self) -> tuple[Space, ...]:
-        """Space of each argument's numbers."""
-        return (REAL,) if self.kind is None else tuple(self.kind.spaces(dict(self.settings)))
+from slopes.kinds.spaces import Space
 
 
 class SubjectError(Exception):
@@ -169,63 +125,35 @@ class Subject:
 
     def draw(self, seed: int = 0, rows: int | None = None, dtype: torch.dtype | None = None) -> Arguments:
         """Return random valid arguments with hard targets, the same for a seed; `rows` is the first axis's length."""
-        rng, dtype = np.random.default_rng([self.seed, seed]), dtype or self.form.dtype
-        shape = self.form.shape if rows is None else (rows, *self.form.shape[1:])
-        form, kind = self.form, self.form.kind
-        if kind is None:
-            return (torch.from_numpy(np.round(3 * rng.standard_normal(shape), 3)).to(dtype),)
-        axis = form.axis % len(shape) if shape else 0
-        last = (*shape[:axis], *shape[axis + 1 :], shape[axis]) if kind.rowwise else shape
-        drawn = list(kind.sample(rng, last, dict(form.settings)))
-        for place, (argument, space) in enumerate(zip(kind.arguments, form.spaces, strict=True)):
-            x = np.asarray(drawn[place])
+        form = self.form if rows is None else replace(self.form, shape=(rows, *self.form.shape[1:]))
+        kind, shape = form.kind, form.shape
+        if kind is not None and kind.rowwise:
+            axis = form.axis % len(shape)
+            shape = (*shape[:axis], *shape[axis + 1 :], shape[axis])
+        drawn = list(form.examples.sample(np.random.default_rng([self.seed, seed]), shape))
+        for place, (x, space) in enumerate(zip(drawn, form.spaces, strict=True)):
+            x = np.asarray(x)
             if space.is_unbounded and x.dtype.kind == "f":
                 x = np.round(x, 3)  # shorter in code
-            if place and space.is_yes_or_no:
-                x = np.round(x)
-            if place and form.target == "rows" and x.dtype.kind in "iu":
-                x = np.eye(shape[axis])[x]
-            if kind.rowwise and x.ndim == len(shape):
-                x = np.moveaxis(x, -1, axis)
-            if place and form.target == "whole" and x.dtype.kind == "f" and argument.name == "target":
-                x = np.round(x).astype(np.int64)
-            if place and form.target == "squeezed":  # without axis 1
-                x = x.squeeze(1)
-            if place and form.target == "lists":  # indices of the present classes, then −1
-                x = np.sort(np.where(x == 1, np.arange(shape[-1]), shape[-1]), -1)
-                x = np.where(x == shape[-1], -1, x).astype(np.int64)
-            drawn[place] = torch.from_numpy(np.ascontiguousarray(x))
-        return tuple(x.to(dtype) if x.is_floating_point() else x.long() for x in drawn)
+            drawn[place] = np.round(x) if place and space.is_yes_or_no else x
+        return form.laid_out(drawn, dtype)
+
+    def plain(self, arguments: Sequence[Tensor]) -> tuple[Any, ...]:
+        """Return arguments in the layout of the form's examples."""
+        return tuple(self.form.plain(place, x) for place, x in enumerate(arguments))
 
     def right(self, target: Tensor, size: float = 50.0) -> Tensor | None:
         """Return the right prediction for a target, with logits of magnitude `size`; None if it is not known."""
-        kind = self.form.kind
-        if kind is None or len(kind.arguments) != 2 or not kind.arguments[1].row or self.form.target == "lists":
+        form = self.form
+        if form.kind is None or form.target == "lists":
             return None
-        space, goal = self.space, self.form.spaces[1]
-        if goal.has_classes:
-            return self._right_row(target, size)
-        wide = target.to(self.form.dtype)
-        if self.form.target == "squeezed":
-            wide = wide.unsqueeze(1)
-        if space.is_logit and (goal.is_probability and not goal.has_classes):
-            return size * (2 * wide - 1)
-        if goal.is_sign:
-            return size * wide
-        alike = space == goal or (space.is_probability and goal.is_yes_or_no)
-        return wide.clone() if alike else None
+        right = form.examples.right(form.plain(1, target), size, form.classes)
+        return None if right is None else form.lay_out(0, right)
 
-    def _right_row(self, target: Tensor, size: float) -> Tensor | None:
-        axis = self.form.axis
-        rows = target.to(self.form.dtype)
-        if not target.is_floating_point():
-            rows = torch.nn.functional.one_hot(target, self.form.shape[axis]).to(self.form.dtype).movedim(-1, axis)
-        space = self.space
-        if space.is_logit:
-            return size * (2 * rows - 1)
-        if space.is_log_probability:
-            return torch.log(rows).clamp(min=-size)
-        return rows if space.is_probability else 2 * rows - 1 if space.is_cosine else None
+    def other(self, target: Tensor) -> Tensor:
+        """Return the opposite target, or another class for each label or row."""
+        form = self.form
+        return form.lay_out(1, form.examples.other(form.plain(1, target), form.classes))
 
     # ------------------------------------------------------------------------------------------ calls
 
@@ -430,24 +358,9 @@ class Subject:
         return arguments
 
 
-def attempt(call: str) -> str:
-    """Return code that sets `came` to the result of a call, or to its exception."""
-    return f"try:\n    came = {call}\nexcept Exception as error:\n    came = error"
-
-
 def is_own(file: str) -> bool:
     """Whether a file belongs to the subject, not to torch or slopes."""
     return not any(file.startswith(os.path.dirname(str(package.__file__)) + os.sep) for package in (torch, slopes))
-
-
-def spelled(x: Tensor) -> str:
-    """Return the entries as nested lists, with the fewest digits; infinities and NaN as Python reads them."""
-    if x.dtype is torch.float32:
-        x = torch.from_numpy(x.detach().numpy().astype(str).astype(float))
-    text = repr(x.detach().tolist())
-    for word in ("nan", "inf"):
-        text = text.replace(word, f"float('{word}')")
-    return text
 
 
 def own_copy(thing: Any) -> Any:
@@ -486,71 +399,3 @@ def undisturbed() -> Iterator[None]:
             torch.set_num_threads(threads)
             torch.use_deterministic_algorithms(strict, warn_only=warn_only)
             np.set_printoptions(**printing)
-
-
-def expression_of(thing: Any, variable: str, spec: str | None = None) -> tuple[str, list[str]]:
-    """Return the subject's name, and lines of code that assign it to the variable."""
-    if isinstance(thing, Card):
-        module = repr(thing).partition(".")[0]
-        return repr(thing), [
-            f"import {'slopes' if module == 'slopes' else thing.__module__}",
-            f"{variable} = {thing!r}",
-        ]
-    called = "()" if isinstance(thing, type) else ""
-    if spec is not None:
-        return spec, ["import slopes.loading", f"{variable} = slopes.loading.find({spec!r}){called}"]
-    if isinstance(thing, torch.nn.Module):
-        kind = type(thing)
-        given = _given_to(thing)
-        home = importable(kind)
-        if given is None:
-            return kind.__name__, [f"{variable} = ...  # the {kind.__name__} that was audited"]
-        made = f"{kind.__name__}({given})"
-        if home is None:
-            return made, [f"{variable} = {made}  # as it is defined where the audit was called"]
-        return made, [f"from {home} import {kind.__name__}", f"{variable} = {made}"]
-    name = getattr(thing, "__name__", type(thing).__name__)
-    home = importable(thing)
-    if home is not None:
-        return name, [f"from {home} import {name}", f"{variable} = {name}{called}"]
-    if name.isidentifier():
-        return name, [f"{variable} = {name}{called}  # as it is defined where the audit was called"]
-    return name, [f"{variable} = ...  # the {name} that was audited"]
-
-
-def importable(thing: Any) -> str | None:
-    """Return the topmost package from which an object can be imported by its name.
-
-    None for a local object, or one of the main script.
-    """
-    home, name = getattr(thing, "__module__", None), getattr(thing, "__name__", None)
-    if not home or not name or home == "__main__":
-        return None
-    parts = home.split(".")
-    for count in range(1, len(parts) + 1):
-        package = ".".join(parts[:count])
-        try:
-            if getattr(importlib.import_module(package), name, None) is thing:
-                return package
-        except Exception:
-            return None
-    return None
-
-
-def _given_to(module: torch.nn.Module) -> str | None:
-    """Return the constructor arguments of a module as code, from attributes of their names; None if unsure."""
-    given = []
-    for name, parameter in inspect.signature(type(module).__init__).parameters.items():
-        if name == "self" or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            continue
-        value = getattr(module, name, parameter.default)
-        if value is parameter.default or (isinstance(value, (int, float, str)) and value == parameter.default):
-            continue
-        if isinstance(value, Tensor) and value.numel() <= 64:
-            value = f"torch.tensor({spelled(value)})"
-        elif isinstance(value, (bool, int, float, str, tuple)) or value is None:
-            value = repr(value)
-        else:
-            return None
-        given.append(f"{name}={value}")
-    return ", ".join(given)

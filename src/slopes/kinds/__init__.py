@@ -30,6 +30,7 @@ from slopes.kinds.spaces import (
 )
 
 __all__ = [
+    "ACTIVATION",
     "BINARY",
     "CLASSIFICATION",
     "DISTRIBUTION",
@@ -64,6 +65,8 @@ OPTIONS: dict[str, Domain] = {
     "zero_one": FLAG, "label_smoothing": UNIT,
 }  # fmt: skip
 
+#: An activation has the examples of a loss of one argument.
+ACTIVATION = Kind("activation", (Argument("x", REAL),))
 SCORES = (("logits",), ("probabilities",))
 NUMBERS = ("real", "real"), ("positive", "positive"), ("real", "non-negative"), ("positive", "non-negative")
 

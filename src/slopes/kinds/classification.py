@@ -7,8 +7,8 @@ from types import ModuleType
 from typing import Any, ClassVar
 
 from slopes.domains import UnitInterval, plain
-from slopes.kinds.base import Arguments, Batch, FindKernel, Kind, enter_all, no_kernel, select, valid_axis
-from slopes.kinds.examples import Examples, LabelExamples
+from slopes.kinds.base import Batch, FindKernel, Kind, enter_all, no_kernel, select, valid_axis
+from slopes.kinds.examples import Arguments, Examples, LabelExamples
 from slopes.kinds.spaces import DISTRIBUTIONS, refuse
 from slopes.ops import Array
 

@@ -7,8 +7,8 @@ from types import ModuleType
 from typing import Any, ClassVar
 
 from slopes.domains import Flag, OneOf
-from slopes.kinds.base import Arguments, Batch, FindKernel, Kind, no_kernel
-from slopes.kinds.examples import Examples, RankedPairExamples, TripletExamples, VectorPairExamples
+from slopes.kinds.base import Batch, FindKernel, Kind, no_kernel
+from slopes.kinds.examples import Arguments, Examples, RankedPairExamples, TripletExamples, VectorPairExamples
 from slopes.ops import Array
 
 FLAG: OneOf = Flag.__metadata__[0]  # type: ignore[attr-defined]

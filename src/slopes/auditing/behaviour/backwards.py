@@ -10,8 +10,9 @@ from collections.abc import Iterator
 import torch
 
 from slopes.auditing.behaviour.differences import Slope, custom_function, differences_in_code, slopes, uneven_weights
+from slopes.auditing.form import Arguments
 from slopes.auditing.report import Finding, Skip, about
-from slopes.auditing.subject import Arguments, Subject
+from slopes.auditing.subject import Subject
 
 BEFORE = ("derivative", "numpy_equals_torch", "connectivity")  #: checks that report wrong backwards of cards, or cuts
 LEARNING = ("second", "positive", "negative", "variance")  #: arguments besides the first that require a gradient

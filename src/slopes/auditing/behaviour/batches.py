@@ -10,8 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from slopes.auditing.form import Arguments
 from slopes.auditing.report import Finding, Skip
-from slopes.auditing.subject import Arguments, Subject, SubjectError
+from slopes.auditing.subject import Subject, SubjectError
 
 
 def close(a: Tensor | float, b: Tensor | float) -> bool:

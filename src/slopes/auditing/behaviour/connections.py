@@ -11,7 +11,8 @@ import torch
 from slopes.auditing.behaviour.contract import spoiled
 from slopes.auditing.behaviour.differences import custom_function, differences_in_code, slopes, uneven_weights
 from slopes.auditing.report import Finding, Skip, about
-from slopes.auditing.subject import Disconnected, Subject, SubjectError, expression_of
+from slopes.auditing.source import expression_of
+from slopes.auditing.subject import Disconnected, Subject, SubjectError
 
 REPAIR_CUT = (
     "argmax, round, comparisons, .detach(), .item(), .numpy(), .data and torch.tensor(x) end the graph: compute with "

@@ -18,8 +18,10 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from slopes.auditing.behaviour.differences import is_of_float32
+from slopes.auditing.form import Arguments
 from slopes.auditing.report import Finding, Skip, about
-from slopes.auditing.subject import Arguments, Subject, SubjectError, attempt, is_own
+from slopes.auditing.source import attempt
+from slopes.auditing.subject import Subject, SubjectError, is_own
 
 LAYOUTS: dict[str, tuple[int, Callable[[Tensor], Tensor], str]] = {
     "strided": (1, lambda x: torch.stack([x, x + 1], -1)[..., 0], "torch.stack([{0}, {0} + 1], -1)[..., 0]"),

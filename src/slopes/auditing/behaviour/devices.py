@@ -14,8 +14,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from slopes.auditing.form import Arguments
 from slopes.auditing.report import Finding, Skip, about
-from slopes.auditing.subject import Arguments, Subject, SubjectError, attempt, is_own
+from slopes.auditing.source import attempt
+from slopes.auditing.subject import Subject, SubjectError, is_own
 
 ELSEWHERE = "is not on the expected device"  #: torch's message if a tensor stayed on the CPU
 MIXED = ("same dtype", "scalar type", "but found", "but got")  #: torch's messages if two dtypes meet

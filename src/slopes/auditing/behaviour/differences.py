@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 from torch.autograd.function import BackwardCFunction
 
+from slopes.auditing.form import Arguments
 from slopes.auditing.report import Skip
-from slopes.auditing.subject import Arguments, Subject, SubjectError
+from slopes.auditing.subject import Subject, SubjectError
 
 STEP = 1e-4  #: its fourth power is rounding, and so is eps divided by it
 ENTRIES = 10

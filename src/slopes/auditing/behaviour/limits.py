@@ -13,8 +13,9 @@ from torch import Tensor
 
 from slopes.auditing.behaviour.scores import MEASURE, cost, hard, tolerant
 from slopes.auditing.discovery import default_of, keywords
+from slopes.auditing.form import Arguments
 from slopes.auditing.report import Finding, Skip, about
-from slopes.auditing.subject import Arguments, Subject
+from slopes.auditing.subject import Subject
 
 SMOOTHING = ("label_smoothing", "smoothing", "smooth_eps")
 CHANCES = (0.1, 0.3, 0.5, 0.7, 0.9)

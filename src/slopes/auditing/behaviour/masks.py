@@ -11,8 +11,9 @@ from torch import Tensor
 
 from slopes.auditing.behaviour.batches import asked, called, close, code, several
 from slopes.auditing.behaviour.selection import Selection, half, selections
+from slopes.auditing.form import Arguments
 from slopes.auditing.report import Finding, Skip, about
-from slopes.auditing.subject import Arguments, Subject, SubjectError
+from slopes.auditing.subject import Subject, SubjectError
 
 JUNK = (0.0, 1e6, float("nan"), float("inf"))  #: values to hide behind a mask
 

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from slopes.auditing.behaviour.scores import OVERLAP, tolerant
+from slopes.auditing.form import Arguments
 from slopes.auditing.report import Finding, Skip, about
-from slopes.auditing.subject import Arguments, Subject, SubjectError
+from slopes.auditing.subject import Subject, SubjectError
 
 # ----------------------------------------------------------------------------------------- continuity
 

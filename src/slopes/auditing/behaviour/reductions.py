@@ -14,8 +14,9 @@ from torch import Tensor
 from slopes.auditing.behaviour.batches import asked, called, close, code, counts, cut, own, several, twice
 from slopes.auditing.behaviour.selection import half, selections
 from slopes.auditing.discovery import default_of, keywords
+from slopes.auditing.form import Arguments
 from slopes.auditing.report import Finding, Skip, about
-from slopes.auditing.subject import Arguments, Subject, SubjectError
+from slopes.auditing.subject import Subject, SubjectError
 
 PARTS_OF = (
     "num_items_in_batch", "num_items", "num_tokens", "avg_factor", "normalizer", "divisor", "num_boxes", "total_count"

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from slopes.auditing.behaviour.batches import asked, called, close, code, few, own, several
 from slopes.auditing.behaviour.selection import Selection, selections
+from slopes.auditing.form import Arguments
 from slopes.auditing.report import Finding, Skip, about
-from slopes.auditing.subject import Arguments, Subject, SubjectError
+from slopes.auditing.subject import Subject, SubjectError
 
 ONE_ROW = "in a batch of one"
 

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from slopes.auditing.discovery import fitness
+from slopes.auditing.form import Arguments
 from slopes.auditing.report import Check, Finding, Skip, about
-from slopes.auditing.subject import Arguments, Subject, SubjectError
+from slopes.auditing.subject import Subject, SubjectError
 
 OVERLAP = re.compile(r"dice|tversky|iou|jaccard|overlap", re.IGNORECASE)
 MEASURE = re.compile(r"similarity|score|metric|coef|accuracy|psnr|ssim|_iou|^iou", re.IGNORECASE)

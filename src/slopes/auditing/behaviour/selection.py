@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from slopes.auditing.discovery import EXTRAS, default_of, keywords
+from slopes.auditing.form import Arguments
 from slopes.auditing.report import Skip
-from slopes.auditing.subject import Arguments, Subject, SubjectError
+from slopes.auditing.subject import Subject, SubjectError
 
 
 @dataclass(frozen=True)

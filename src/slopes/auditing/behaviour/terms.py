@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from slopes.auditing.behaviour.batches import close, several, twice
+from slopes.auditing.form import Arguments
 from slopes.auditing.report import Finding, Skip, about
-from slopes.auditing.subject import Arguments, Subject, SubjectError
+from slopes.auditing.subject import Subject, SubjectError
 
 
 @about("loss", unless=("connectivity", "reduction", "accumulation"))

@@ -1,0 +1,102 @@
+"""Declarations about a subject, and the form of its arguments: their kind, shapes and layout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from slopes.kinds import ACTIVATION, Examples, Kind
+from slopes.kinds.spaces import Space
+
+Arguments = tuple[Tensor, ...]
+ROWS = 8  #: rows of a batch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Declared:
+    """Declarations of the author about a subject, which no call can find out."""
+
+    kind: str | None = None
+    space: str | None = None  #: "logits", "probabilities" or "log_probabilities"
+    elicits: str | None = None  #: "mean", "median", "quantile 0.9", "probability"
+    bounded: bool = False  #: whether it saturates on purpose, as robust losses do
+    batch_level: bool = False  #: whether it depends on a whole batch on purpose
+    terms: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    divisor: str | None = None  #: divisor of the mean: "elements", "rows", "weights", "valid", "one"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Form:
+    """How to call a subject: its kind, the shape of a small batch, and the order of arguments."""
+
+    kind: Kind | None = None  #: None for an activation
+    shape: tuple[int, ...] = (ROWS,)  #: of the first argument
+    axis: int = -1  #: axis of the classes, or of a row's entries
+    target: str = "as drawn"  #: or "rows" (one-hot), "whole" (integers), "squeezed", "lists"
+    swapped: bool = False  #: whether the target comes before the prediction
+    extra: Mapping[str, str] = field(default_factory=dict)  #: further required arguments: "mask" or "weight"
+    settings: Mapping[str, Any] = field(default_factory=dict)  #: a card's parameters, on which its spaces depend
+    reduction: str | None = None  #: how to choose one: "keyword" or "attribute"
+    numpy: bool = False  #: whether it takes only NumPy arrays
+    dtype: torch.dtype = torch.float64  #: dtype of arguments: float32 only if it takes no float64
+    elementwise: bool = True  #: whether an activation maps each entry by itself
+    sure: bool = True  #: whether the kind is certain; if not, findings that depend on it are notes
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the arguments, prediction first."""
+        return tuple(argument.name for argument in (self.kind or ACTIVATION).arguments)
+
+    @property
+    def examples(self) -> Examples:
+        """Maker of arguments in NumPy, with the entries of a row last."""
+        return (self.kind or ACTIVATION).examples(dict(self.settings))
+
+    @property
+    def spaces(self) -> tuple[Space, ...]:
+        """Space of each argument's numbers."""
+        return tuple(self.examples.spaces)
+
+    @property
+    def classes(self) -> int:
+        """Length of the axis of classes, or of a row's entries."""
+        return self.shape[self.axis] if self.shape else 1
+
+    def laid_out(self, arguments: Sequence[Any], dtype: torch.dtype | None = None) -> Arguments:
+        """Return arguments of `examples` as tensors in the subject's layout."""
+        return tuple(self.lay_out(place, x, dtype) for place, x in enumerate(arguments))
+
+    def lay_out(self, place: int, x: Any, dtype: torch.dtype | None = None) -> Tensor:
+        """Return an argument of `examples`, by its place, as a tensor in the subject's layout."""
+        if place and self.target == "rows" and x.dtype.kind in "iu":
+            x = np.eye(self.classes)[x]
+        if self._has_axis(x):
+            x = np.moveaxis(x, -1, self.axis)
+        if place and self.target == "squeezed":  # without axis 1
+            x = x.squeeze(1)
+        if place and x.dtype.kind == "f":
+            if self.target == "whole":
+                x = np.round(x).astype(np.int64)
+            if self.target == "lists":  # indices of the present classes, then −1
+                x = np.sort(np.where(x == 1, np.arange(self.classes), self.classes), -1)
+                x = np.where(x == self.classes, -1, x).astype(np.int64)
+        laid = torch.from_numpy(np.ascontiguousarray(x))
+        return laid.to(dtype or self.dtype) if laid.is_floating_point() else laid.long()
+
+    def plain(self, place: int, x: Tensor) -> Any:
+        """Return an argument in the layout of `examples`; lists of classes stay as they are."""
+        if place and self.target == "squeezed":
+            x = x.unsqueeze(1)
+        if place and self.target == "whole":
+            x = x.to(self.dtype)
+        y = x.detach().numpy()
+        return np.moveaxis(y, self.axis, -1) if self._has_axis(y) else y
+
+    def _has_axis(self, x: Any) -> bool:
+        """Whether an argument has the axis of the rows."""
+        return self.kind is not None and self.kind.rowwise and x.ndim == len(self.shape)
