@@ -10,7 +10,7 @@ from torch.nn import functional as F  # noqa: E402
 
 from helpers import mark_exhaustive  # noqa: E402
 from slopes import nn as own  # noqa: E402
-from slopes.auditing.behaviour import limits, precision, scores  # noqa: E402
+from slopes.auditing.behaviour import direction, elicitation, limits, precision, saturation, scores  # noqa: E402
 from slopes.auditing.discovery import subject_of  # noqa: E402
 from slopes.auditing.form import Declared  # noqa: E402
 from slopes.auditing.report import run  # noqa: E402
@@ -18,11 +18,11 @@ from slopes.auditing.subject import undisturbed  # noqa: E402
 
 CHECKS = [
     scores.score_space,
-    scores.direction,
-    scores.saturation,
+    direction,
+    saturation,
     precision.low_precision,
     limits.known_limits,
-    scores.elicitation,
+    elicitation,
     precision.continuity,
 ]
 

@@ -150,10 +150,31 @@ class Subject:
         right = form.examples.right(form.plain(1, target), size, form.classes)
         return None if right is None else form.lay_out(0, right)
 
+    def certain(self, target: Tensor) -> Tensor:
+        """Return the target with probabilities of 0 and 1 only."""
+        return self.form.lay_out(1, self.form.examples.hard(self.form.plain(1, target)))
+
     def other(self, target: Tensor) -> Tensor:
         """Return the opposite target, or another class for each label or row."""
         form = self.form
         return form.lay_out(1, form.examples.other(form.plain(1, target), form.classes))
+
+    def ordered(self) -> Iterator[tuple[str, Arguments, Arguments]]:
+        """Yield (description, arguments that must cost less, arguments that must cost more)."""
+        form = self.form
+        if form.target == "lists":
+            return
+        drawn = self.plain(self.draw(rows=4 if len(form.shape) > 1 else None))
+        for what, better, worse in form.examples.ordered(np.random.default_rng([self.seed, 0]), drawn):
+            yield what, form.laid_out(better), form.laid_out(worse)
+
+    def degenerate(self) -> Iterator[tuple[str, Arguments]]:
+        """Yield (description, arguments) with zeros, ties, equal rows, and a prediction that agrees with the target."""
+        drawn = self.draw()
+        right = self.right(drawn[1]) if len(drawn) > 1 else None
+        agreeing = None if right is None else self.form.plain(0, right)
+        for what, arguments in self.form.examples.degenerate(self.plain(drawn), agreeing):
+            yield what, self.form.laid_out(arguments)
 
     # ------------------------------------------------------------------------------------------ calls
 

@@ -13,6 +13,8 @@ from slopes.auditing.behaviour.connections import connectivity
 from slopes.auditing.behaviour.contract import purity, shape_contract
 from slopes.auditing.behaviour.costs import layout_and_cost
 from slopes.auditing.behaviour.devices import device_and_dtype
+from slopes.auditing.behaviour.direction import direction
+from slopes.auditing.behaviour.elicitation import elicitation
 from slopes.auditing.behaviour.gradients import extreme_inputs, zeros_and_edges
 from slopes.auditing.behaviour.labels import label_conventions
 from slopes.auditing.behaviour.limits import known_limits
@@ -20,7 +22,8 @@ from slopes.auditing.behaviour.masks import mask_independence
 from slopes.auditing.behaviour.precision import continuity, low_precision
 from slopes.auditing.behaviour.reductions import accumulation, reduction
 from slopes.auditing.behaviour.rows import degenerate_batch, row_independence
-from slopes.auditing.behaviour.scores import direction, elicitation, saturation, score_space
+from slopes.auditing.behaviour.saturation import saturation
+from slopes.auditing.behaviour.scores import score_space
 from slopes.auditing.behaviour.terms import term_balance
 from slopes.auditing.report import Check
 

@@ -55,10 +55,10 @@ def _mismatched(subject: Subject, seed: int) -> Iterator[tuple[str, Arguments, l
     """Yield (name of the argument with another shape, arguments, lists of matching arguments, options of both)."""
     form, kind = subject.form, subject.form.kind
     assert kind is not None
-    if kind.name == "classification" and form.target == "as drawn" and len(form.shape) == 2:
+    if kind.takes_labels and form.target == "as drawn" and len(form.shape) == 2:
         prediction, labels = subject.draw(seed, rows=4)
         yield "target", (prediction, labels[:, None]), [(prediction, labels)], ({}, {})
-    if form.target == "squeezed" or (kind.name != "multilabel" and (kind.rowwise or kind.batched)):
+    if form.target == "squeezed" or (kind.rowwise and not kind.tells_yes_or_no):
         return
     narrow, wide = IMAGES if len(form.shape) > 2 else ROWS
     arguments = subject.having(shape=narrow).draw(seed)

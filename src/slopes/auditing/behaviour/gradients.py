@@ -148,7 +148,7 @@ def _warns(subject: Subject, arguments: Arguments) -> bool:
 def zeros_and_edges(subject: Subject) -> Iterator[Finding]:
     """Check that the gradient is finite where arguments agree, where rows are 0 or equal, and at a space's ends."""
     _ordinary(subject)
-    for what, arguments in _edges(subject):
+    for what, arguments in subject.degenerate():
         wrong = _lost(subject, arguments)
         if wrong:
             message = f"{wrong.replace('the value is finite and ', '')} {what}"
@@ -156,36 +156,6 @@ def zeros_and_edges(subject: Subject) -> Iterator[Finding]:
             return
     yield from _at_other_exponents(subject)
     yield from _steep(subject)
-
-
-def _edges(subject: Subject) -> Iterator[tuple[str, Arguments]]:
-    first, *rest = subject.draw()
-    kind = subject.form.kind
-    if subject.space.is_unbounded:
-        yield "at 0", (torch.zeros_like(first), *rest)
-        yield "where all are 1", (torch.ones_like(first), *rest)
-        yield "where all are -1", (-torch.ones_like(first), *rest)
-        signs = torch.where(torch.arange(first.numel()).reshape(first.shape) % 2 == 0, 1.0, -1.0).to(first.dtype)
-        yield "where all are 1 or -1", (signs, *rest)
-    if rest:
-        same = subject.right(rest[0], 50.0)
-        if same is not None and same.shape == first.shape:
-            yield "where prediction and target agree", (same, *rest)
-            yield "where they agree but for one entry", (torch.cat([first[:1], same[1:]]), *rest)
-    if subject.space.is_probability and kind is not None and not kind.rowwise:
-        for p in (0.5, 1e-12, 1 - 1e-12):
-            yield f"at a probability of {p}", (torch.full_like(first, p), *rest)
-        return
-    if kind is None or not subject.space.is_unbounded:
-        return
-    if kind.rowwise and first.shape[0] > 1:
-        yield "where a row is 0", (torch.cat([torch.zeros_like(first[:1]), first[1:]]), *rest)
-        yield "where two rows are equal", (torch.cat([first[:1], first[:1], first[2:]]), *rest)
-    alike = [x.shape == first.shape and x.is_floating_point() for x in rest]
-    if kind.rowwise and any(alike) and subject.form.spaces[1].is_real:
-        yield "where both are equal", (first, *(first if a else x for a, x in zip(alike, rest, strict=True)))
-        zero = torch.zeros_like(first)
-        yield "where both are 0", (zero, *(zero if a else x for a, x in zip(alike, rest, strict=True)))
 
 
 def _at_other_exponents(subject: Subject) -> Iterator[Finding]:
@@ -232,7 +202,7 @@ def _steep(subject: Subject) -> Iterator[Finding]:
         ordinary = max(float(subject.gradient(*subject.draw(seed))[1].abs().max()) for seed in range(3))
     except (SubjectError, Disconnected):
         return  # `connectivity` reports it
-    for what, arguments in _edges(subject):
+    for what, arguments in subject.degenerate():
         largest = 0.0
         with contextlib.suppress(SubjectError):
             largest = float(subject.gradient(*arguments)[1].abs().max())

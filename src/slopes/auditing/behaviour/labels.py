@@ -94,7 +94,7 @@ class Options:
 def label_conventions(subject: Subject) -> Iterator[Finding]:
     """Check that neutral options change nothing, alone and together, and that one-hot rows equal labels."""
     kind = subject.form.kind
-    if kind is None or kind.name != "classification" or subject.draw()[-1].is_floating_point():
+    if kind is None or not kind.takes_labels or subject.draw()[-1].is_floating_point():
         raise Skip("it takes no labels")
     if subject.form.numpy:
         raise Skip("it computes in NumPy, whose options are not known")

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from slopes.auditing.behaviour.scores import MEASURE, cost, hard, tolerant
+from slopes.auditing.behaviour.common import MEASURE, cost, hard, skip_on_refusal
 from slopes.auditing.discovery import default_of, keywords
 from slopes.auditing.form import Arguments
 from slopes.auditing.report import Finding, Skip, about
@@ -22,7 +22,7 @@ CHANCES = (0.1, 0.3, 0.5, 0.7, 0.9)
 
 
 @about("loss", "activation", unless=("score_space", "direction", "saturation"))
-@tolerant
+@skip_on_refusal
 def known_limits(subject: Subject) -> Iterator[Finding]:
     """Check limits of known names: focal at power 0 is cross-entropy, Dice of agreement is 0, and so on."""
     name = re.sub(r"[^a-z0-9]", "", subject.title.lower())
@@ -67,20 +67,8 @@ def _told(subject: Subject, arguments: Arguments, message: str, repair: str, cam
 def _certain(subject: Subject, chance: float, value: int = 1) -> Arguments:
     """Return arguments of one row with this probability of the true class."""
     rows = 1 if subject.form.shape[0] != 8 or len(subject.form.shape) > 1 else 8
-    first, target, *rest = subject.draw(rows=rows)
-    axis, kind = subject.form.axis, subject.form.kind
-    assert kind is not None
-    if not subject.form.spaces[1].has_classes:
-        target = torch.full_like(target, value)
-        p = chance if value else 1 - chance
-        number = p if subject.space.is_probability else math.log(p / (1 - p))
-        return torch.full_like(first, number), target, *rest
-    count = first.shape[axis]
-    labels = torch.full([n for i, n in enumerate(first.shape) if i != axis % first.ndim], value)
-    rows_ = torch.nn.functional.one_hot(labels, count).movedim(-1, axis).to(first.dtype)
-    p_ = torch.where(rows_ == 1, chance, (1 - chance) / (count - 1)).to(first.dtype)
-    prediction = p_ if subject.space.is_probability else torch.log(p_)
-    return prediction, rows_ if target.is_floating_point() else labels, *rest
+    drawn = subject.plain(subject.draw(rows=rows))
+    return subject.form.laid_out(subject.form.examples.certain(drawn, chance, value))
 
 
 def _focal(subject: Subject) -> Iterator[Finding]:
@@ -155,14 +143,11 @@ def _averaged_before(subject: Subject, power: tuple[str, Any] | None) -> Iterato
 def _region(subject: Subject) -> Arguments:
     """Return one sample with half of its pixels in the class; of several classes, each has its share."""
     target, rest = hard(subject)
-    place = torch.arange(target.numel()).reshape(target.shape)
-    if not subject.form.spaces[1].has_classes:
-        target = (place % 2 == 0).to(target.dtype)
-    elif target.is_floating_point() or target.ndim < 2:
+    form = subject.form
+    if form.spaces[1].has_classes and (target.is_floating_point() or target.ndim < 2):
         raise Skip("of its regions some would have no pixel")
-    else:
-        target = place % subject.form.shape[subject.form.axis]
-    one = target.shape[0] != subject.form.shape[0] or target.ndim < 2
+    target = form.lay_out(1, form.examples.even(form.plain(1, target), form.classes))
+    one = target.shape[0] != form.shape[0] or target.ndim < 2
     return (target, *rest) if one else (target[:1], *(x[:1] for x in rest))
 
 
@@ -241,7 +226,7 @@ def _tversky(subject: Subject) -> Iterator[Finding]:
 
 def _huber(subject: Subject) -> Iterator[Finding]:
     """Check for half the square up to δ, then a line of slope δ that joins it, up to a factor for the whole."""
-    if subject.form.kind is None or subject.form.kind.name != "regression" or not subject.space.is_real:
+    if subject.form.kind is None or not subject.form.kind.compares_numbers or not subject.space.is_real:
         raise Skip("it is no loss of a residual")
     found = setting(subject, "delta", "beta", "threshold", "huber_delta")
     if found is None:
@@ -282,7 +267,7 @@ def _huber(subject: Subject) -> Iterator[Finding]:
 def _smoothed(subject: Subject) -> Iterator[Finding]:
     """Check that it is cross-entropy without smoothing, and that the smoothed target sums to 1."""
     hard(subject)
-    if subject.form.kind is None or subject.form.kind.name != "classification" or not subject.space.is_logit:
+    if subject.form.kind is None or not subject.form.kind.takes_labels or not subject.space.is_logit:
         raise Skip("it is no loss of rows of logits")
     others = ("epsilon", "eps", "alpha") if "smooth" in subject.title.lower() else ()
     found = setting(subject, *SMOOTHING, *others)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from slopes.auditing.behaviour.scores import OVERLAP, tolerant
+from slopes.auditing.behaviour.common import OVERLAP, skip_on_refusal
 from slopes.auditing.form import Arguments
 from slopes.auditing.report import Finding, Skip, about
 from slopes.auditing.subject import Subject, SubjectError
@@ -17,7 +17,7 @@ from slopes.auditing.subject import Subject, SubjectError
 
 
 @about("loss", "activation", unless=("known_limits",))
-@tolerant
+@skip_on_refusal
 def continuity(subject: Subject) -> Iterator[Finding]:
     """Check that the value has no jump along a line of predictions; kinks are allowed."""
     if subject.notes.get("random"):
@@ -102,7 +102,7 @@ def _ends(subject: Subject, first: Tensor, rest: list[Tensor]) -> tuple[Tensor, 
     if kind is None or kind.rowwise:
         return first, subject.draw(1)[0]
     start, stop = first.clone(), first.clone()  # one entry alone, across its target, where it has one
-    goal = float(rest[0].reshape(-1)[0]) if space.is_real and kind.name != "margin" else 0.0
+    goal = float(rest[0].reshape(-1)[0]) if space.is_real and not kind.is_margin else 0.0
     ends = (0.0, 1.0) if space.is_probability else (0.05, 5.0) if space.is_positive else (goal - 2.0, goal + 2.0)
     start.reshape(-1)[0], stop.reshape(-1)[0] = ends
     return start, stop
@@ -137,7 +137,7 @@ SIZES = (10.0, 30.0, 80.0, 100.0)
 @about(
     "loss", "activation", unless=("purity", "finite", "value_precision", "score_space", "saturation", "extreme_inputs")
 )
-@tolerant
+@skip_on_refusal
 def low_precision(subject: Subject) -> Iterator[Finding]:
     """Check that float32, half types and autocast give the float64 result, as far as their digits go."""
     if subject.form.numpy or subject.form.dtype != torch.float64:
@@ -179,7 +179,7 @@ def _large(subject: Subject) -> Iterator[tuple[Arguments, bool]]:
     for size in SIZES[:2] if overlap else SIZES:
         for sign in (1.0, -1.0):
             yield (sign * size * pattern, *rest), False
-    if subject.form.kind is not None and subject.form.kind.name == "regression" and subject.form.spaces[1].is_real:
+    if subject.form.kind is not None and subject.form.kind.compares_numbers and subject.form.spaces[1].is_real:
         for seed in range(3):
             moved, goal, *others = subject.draw(seed, dtype=torch.float32)
             yield (moved + 1000, goal + 1000, *others), True
@@ -311,7 +311,7 @@ def _half(subject: Subject) -> Iterator[tuple[Arguments, str, str]]:
         if subject.space.is_probability and kind is not None and not kind.rowwise and len(rest) == 1:
             wrong = 1 - rest[0]
             yield (wrong, *rest), "where a probability is 0 or 1 and wrong", "note"
-    if subject.quick or kind is None or kind.batched or kind.name == "embeddings":
+    if subject.quick or kind is None or kind.batched:
         return
     shape = subject.form.shape
     rows = MANY // max(math.prod(shape[1:]), 1)

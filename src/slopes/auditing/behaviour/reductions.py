@@ -142,7 +142,7 @@ def _judged(subject: Subject, arguments: Arguments, names: list[str], divisor: f
             "reduction", f"the mean divides by {found}, and {declared!r} is declared", code,
             "divide by what is declared, or declare what it divides by", expected=f"the {declared}", **told,
         )  # fmt: skip
-    if declared is None and "elements" in names and "rows" not in names and kind.name == "distribution":
+    if declared is None and "elements" in names and "rows" not in names and kind.compares_distributions:
         return Finding(
             "reduction",
             "the mean of a divergence divides by all entries, so it is too small by the number of classes",
@@ -195,7 +195,7 @@ def _divergence(subject: Subject, arguments: Arguments) -> Finding | None:
     """Check the divisor of a divergence that gives only one number, by its known slope."""
     kind = subject.form.kind
     assert kind is not None
-    if kind.name != "distribution" or subject.form.numpy or not subject.form.sure:
+    if not kind.compares_distributions or subject.form.numpy or not subject.form.sure:
         return None
     first, target = arguments
     slope = -target if subject.space.is_log_probability else torch.softmax(first, subject.form.axis) - target

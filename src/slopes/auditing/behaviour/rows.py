@@ -68,9 +68,9 @@ def _wrong_axis(subject: Subject) -> Finding | None:
     """
     kind = subject.form.kind
     assert kind is not None
-    if kind.name in ("classification", "distribution") and subject.space.is_logit:
+    if (kind.takes_labels or kind.compares_distributions) and subject.space.is_logit:
         return _found_wrong(subject, "adding", "softmax", "classes")
-    if kind.name in ("vectors", "pairs", "triplets", "embeddings"):
+    if kind.compares_vectors:
         return _found_wrong(subject, "scaling", "norm or cosine", "entries of a vector")
     return None
 
@@ -205,12 +205,12 @@ def _degenerate(subject: Subject) -> Iterator[tuple[str, Arguments, dict[str, An
         spaces = subject.form.spaces
         if not target.is_floating_point():
             yield "where all labels are 0", (first, *rest[:-1], torch.zeros_like(target)), {}
-            if subject.form.names[0] == "embeddings":
+            if subject.form.kind is not None and subject.form.kind.coupled:
                 yield "where no two labels are alike", (first, torch.arange(len(target))), {}
         elif spaces[-1].is_yes_or_no or spaces[-1].is_sign:
             for number in (1.0, 0.0 if spaces[-1].is_yes_or_no else -1.0):
                 yield f"where all targets are {number:g}", (first, *rest[:-1], torch.full_like(target, number)), {}
-        elif subject.form.kind is not None and subject.form.kind.name == "regression":
+        elif subject.form.kind is not None and subject.form.kind.compares_numbers:
             yield "where all targets are alike", (first, torch.full_like(target, 0.5)), {}
     yield ONE_ROW, subject.draw(rows=1), {}
 

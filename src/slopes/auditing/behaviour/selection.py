@@ -58,7 +58,8 @@ def selections(subject: Subject) -> list[Selection]:
 
 
 def _found(subject: Subject) -> Iterator[Selection]:
-    if subject.family != "loss" or (subject.form.names[0] == "embeddings" and subject.card is None):
+    kind = subject.form.kind
+    if kind is None or (kind.coupled and subject.card is None):
         return  # their masks mark pairs of positives
     arguments, names = subject.draw(), keywords(subject.thing)
     for name in names:

@@ -1,0 +1,60 @@
+"""Parts that several checks share: certain targets, costs, severities, and skipping a subject that rejects inputs."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from slopes.auditing.form import Arguments
+from slopes.auditing.report import Check, Finding, Skip
+from slopes.auditing.subject import Subject, SubjectError
+
+OVERLAP = re.compile(r"dice|tversky|iou|jaccard|overlap", re.IGNORECASE)
+MEASURE = re.compile(r"similarity|score|metric|coef|accuracy|psnr|ssim|_iou|^iou", re.IGNORECASE)
+
+
+def hard(subject: Subject) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """Return (a certain target, further arguments); raise Skip if predictions are not scores of such a target."""
+    spaces = subject.form.spaces
+    if len(spaces) < 2 or not subject.space.tells_probability or not spaces[1].is_probability:
+        raise Skip("its predictions are neither logits nor probabilities of a target")
+    _, target, *rest = subject.draw()
+    return subject.certain(target), tuple(rest)
+
+
+def cost(subject: Subject, *arguments: Tensor) -> float:
+    """Return the mean of the subject's result."""
+    return float(subject(*arguments).detach().double().mean())
+
+
+def skip_on_refusal(check: Check) -> Check:
+    """Skip a check if the subject rejects its inputs; other checks cover that."""
+
+    @functools.wraps(check)
+    def checked(subject: Subject) -> Iterator[Finding]:
+        try:
+            yield from check(subject)
+        except SubjectError as error:
+            raise Skip(f"it raises for what it would be given ({error})") from error
+
+    return checked
+
+
+def severity_if_sure(subject: Subject, severity: str = "error") -> str:
+    """Return the severity, or a note if the kind is only a guess."""
+    return severity if subject.form.sure else "note"
+
+
+def code_of_both(subject: Subject, better: Arguments, worse: Arguments) -> str:
+    """Return code that prints both costs; arguments that differ are written twice."""
+    lines = subject.code(better, f"right = {subject.call}", "right").splitlines()
+    again = [
+        f"{name} = {subject.source(y)}"
+        for name, x, y in zip(subject.form.names, better, worse, strict=True)
+        if not torch.equal(x, y)
+    ]
+    return "\n".join([*lines[:-1], *again, f"print(right, {subject.call})"])

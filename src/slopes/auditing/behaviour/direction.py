@@ -1,0 +1,47 @@
+"""Check of the direction of a loss: right predictions cost less than wrong ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from slopes.auditing.behaviour.common import MEASURE, code_of_both, severity_if_sure, skip_on_refusal
+from slopes.auditing.discovery import fitness
+from slopes.auditing.form import Arguments
+from slopes.auditing.report import Finding, Skip, about
+from slopes.auditing.subject import Subject
+
+
+@about("loss", unless=("minimum", "score_space"))
+@skip_on_refusal
+def direction(subject: Subject) -> Iterator[Finding]:
+    """Check that right predictions cost less than wrong ones."""
+    kind = subject.form.kind
+    if kind is not None and kind.is_margin and fitness(subject) <= 0:
+        raise Skip("it is no loss of the product of prediction and target")
+    pairs = list(subject.ordered())
+    if not pairs:
+        raise Skip("what is right is not known for its kind")
+    turned = [pair for pair in pairs if _falls(subject, *pair[1:])]
+    strict = kind is not None and (not kind.rowwise or subject.space.tells_probability) and not kind.batched
+    if not turned or (not strict and len(turned) < len(pairs)):  # rows are compared up to a scale, or with each other
+        return
+    what, better, worse = turned[0]
+    count = len(better)
+    both = subject.smallest((*better, *worse), lambda given: _falls(subject, given[:count], given[count:]))
+    better, worse = both[:count], both[count:]
+    measure = bool(MEASURE.search(subject.title)) and "loss" not in subject.title.lower()
+    low, high = float(subject.total(*better).detach()), float(subject.total(*worse).detach())
+    yield Finding(
+        "direction",
+        f"{what} costs more than what is wrong" + (": a measure that is to grow, not a loss?" if measure else ""),
+        code_of_both(subject, better, worse),
+        "turn the sign (1 − similarity, −log-likelihood), or put prediction and target in the order it wants",
+        "note" if measure else severity_if_sure(subject),
+        came=f"{low:.6g} where right, {high:.6g} where wrong",
+        expected="less where it is right",
+    )
+
+
+def _falls(subject: Subject, better: Arguments, worse: Arguments) -> bool:
+    low, high = subject.total(*better).detach().double(), subject.total(*worse).detach().double()
+    return bool(low > high + 1e-9 * (1 + abs(high)))
