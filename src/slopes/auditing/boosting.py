@@ -16,9 +16,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from slopes.auditing.discovery import PREDICTIONS, SPACES, TARGETS, subject_of
-from slopes.auditing.form import Declared
+from slopes.auditing.discovery import subject_of
+from slopes.auditing.form import DECLARED_SPACES, Declared
 from slopes.auditing.report import Finding, Report
+from slopes.auditing.signatures import PREDICTIONS, TARGETS
 from slopes.auditing.source import attempt, expression_of
 from slopes.auditing.subject import Subject, SubjectError
 from slopes.kinds.spaces import Space
@@ -204,7 +205,7 @@ def _loss(against: Any, declared: Mapping[str, Any], seed: int) -> Subject:
 
     spec = against if isinstance(against, str) else None
     thing = loading.find(against) if spec else against
-    space = declared.get("space") if declared.get("space") in SPACES else None
+    space = declared.get("space") if declared.get("space") in DECLARED_SPACES else None
     try:
         subject, _ = subject_of(thing, spec=spec, declared=Declared(space=space), seed=seed)
     except SubjectError as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,10 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from slopes.kinds import ACTIVATION, Examples, Kind
-from slopes.kinds.spaces import Space
+from slopes.domains import OneOf, shown
+from slopes.kinds import ACTIVATION, KINDS, Examples, Kind
+from slopes.kinds.spaces import LOG_PROBABILITIES, LOGITS, PROBABILITIES, Space
 
 Arguments = tuple[Tensor, ...]
+#: Spaces of predictions as users write them.
+DECLARED_SPACES = tuple(space.name.replace("-", "_") for space in (LOGITS, PROBABILITIES, LOG_PROBABILITIES))
 ROWS = 8  #: rows of a batch
 
 
@@ -28,6 +33,29 @@ class Declared:
     batch_level: bool = False  #: whether it depends on a whole batch on purpose
     terms: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     divisor: str | None = None  #: divisor of the mean: "elements", "rows", "weights", "valid", "one"
+
+    def __post_init__(self) -> None:
+        """Give the space its own name; raise ValueError for an unknown declaration, TypeError if it is not text."""
+        for name in ("kind", "space", "elicits", "divisor"):
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, str):
+                raise TypeError(f"audit: {name} must be text, got {shown(value)}")
+        if self.divisor is not None:
+            OneOf(("elements", "rows", "weights", "valid", "one")).check("audit", "divisor", self.divisor)
+        kinds = ("activation", *KINDS, "xgboost", "lightgbm", "catboost")
+        if self.kind is not None and self.kind not in kinds:
+            near = difflib.get_close_matches(self.kind, kinds, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(kinds)}."
+            raise ValueError(f"audit: no kind {self.kind!r}; {hint}")
+        if self.space is not None:
+            OneOf(DECLARED_SPACES).check("audit", "space", self.space)
+        if self.elicits is not None and not re.fullmatch(r"mean|median|probability|quantile 0?\.\d+", self.elicits):
+            raise ValueError(
+                f"audit: elicits must be 'mean', 'median', 'probability' or a quantile, as 'quantile 0.9', "
+                f"got {self.elicits!r}"
+            )
+        if self.space is not None:
+            object.__setattr__(self, "space", self.space.replace("_", "-"))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -292,7 +292,7 @@ def _space(subject: Subject, arguments: Arguments) -> Iterator[Finding]:
             "take the sigmoid or softmax first, or better a loss of logits",
             f"{name}.min(), {name}.max()",
         )
-    elif subject.space.is_probability and rows and kind.name == "classification" and not summing:
+    elif subject.space.is_probability and rows and kind.takes_labels and not summing:
         told = f"the rows of {name} do not sum to 1", "take the softmax over the classes' axis", f"{name}.sum({axis})"
     if told is not None:
         message, repair, line = told

@@ -11,9 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from slopes.auditing.discovery import default_of, keywords, subject_of
+from slopes.auditing.discovery import subject_of
 from slopes.auditing.form import Arguments, Declared
 from slopes.auditing.report import Finding, Skip, about
+from slopes.auditing.signatures import default_of, keywords
 from slopes.auditing.subject import Subject, SubjectError
 from slopes.card import Activation, Card, Loss
 from slopes.domains import OneOf
@@ -309,9 +310,9 @@ def _options(card: Any, subject: Subject) -> Iterator[dict[str, Any]]:
     kind, axis = subject.form.kind, subject.form.axis
     if kind is None:
         yield {} if subject.form.elementwise else {"axis": axis}
-    elif card.kind.name == "overlap" and kind.name in ("binary", "classification"):
+    elif card.kind.has_regions and (kind.takes_labels or (kind.tells_yes_or_no and not kind.rowwise)):
         shared = {"from_probabilities": subject.space.is_probability}
-        if kind.name == "binary":  # all entries are the pixels of one region
+        if kind.tells_yes_or_no:  # all entries are the pixels of one region
             yield {"mode": "multilabel", "over": "all", "axis": -1} | shared
         elif len(subject.form.shape) > 2:
             yield from ({"axis": axis, "over": over} | shared for over in ("sample", "batch", "all"))
@@ -325,7 +326,7 @@ def _values_of(
     """Return the card's values for the batches, reduced as the subject's; None if it does not take them."""
     if subject.form.kind is not None:
         options = options | {"reduction": "none" if mine[0].ndim else "mean"}
-    if options.get("mode") == "multilabel":
+    if "mode" in options:
         batches = [tuple(x.double().reshape(1, -1, 1) for x in given) for given in batches]
     try:
         came = [card(*arguments, **options).detach().double() for arguments in batches]

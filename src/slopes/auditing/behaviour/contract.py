@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from slopes.auditing.discovery import EXTRAS, keywords
 from slopes.auditing.form import Arguments
 from slopes.auditing.report import Finding, about
+from slopes.auditing.signatures import EXTRAS, keywords
 from slopes.auditing.subject import Subject, SubjectError
 
 ROWS, IMAGES = ((4,), (4, 1)), ((2, 3, 3), (2, 1, 3, 3))  #: a batch, without and with an axis of length 1

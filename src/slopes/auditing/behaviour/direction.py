@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from slopes.auditing.behaviour.common import MEASURE, code_of_both, severity_if_sure, skip_on_refusal
-from slopes.auditing.discovery import fitness
+from slopes.auditing.fitness import fitness
 from slopes.auditing.form import Arguments
 from slopes.auditing.report import Finding, Skip, about
 from slopes.auditing.subject import Subject

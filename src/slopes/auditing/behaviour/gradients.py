@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 import torch
 
-from slopes.auditing.discovery import default_of
 from slopes.auditing.form import Arguments
 from slopes.auditing.report import Finding, Skip, about
+from slopes.auditing.signatures import default_of
 from slopes.auditing.subject import Disconnected, Subject, SubjectError
 
 SIZES = (1e-3, 20.0, 50.0, 89.0, 100.0, 710.0, 1e3, 1e4)  #: exp overflows at 89 in float32, at 710 in float64

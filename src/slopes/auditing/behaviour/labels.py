@@ -13,9 +13,9 @@ from torch import Tensor
 
 from slopes.auditing.behaviour.batches import asked, close, counts, literal, own
 from slopes.auditing.behaviour.selection import selections
-from slopes.auditing.discovery import default_of
 from slopes.auditing.form import Arguments
 from slopes.auditing.report import Finding, Skip, about
+from slopes.auditing.signatures import default_of
 from slopes.auditing.subject import Subject, SubjectError
 
 SMOOTHING = ("label_smoothing", "smoothing")

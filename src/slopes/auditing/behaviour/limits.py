@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from slopes.auditing.behaviour.common import MEASURE, cost, hard, skip_on_refusal
-from slopes.auditing.discovery import default_of, keywords
 from slopes.auditing.form import Arguments
 from slopes.auditing.report import Finding, Skip, about
+from slopes.auditing.signatures import default_of, keywords
 from slopes.auditing.subject import Subject
 
 SMOOTHING = ("label_smoothing", "smoothing", "smooth_eps")

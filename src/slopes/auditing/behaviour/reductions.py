@@ -13,9 +13,9 @@ from torch import Tensor
 
 from slopes.auditing.behaviour.batches import asked, called, close, code, counts, cut, own, several, twice
 from slopes.auditing.behaviour.selection import half, selections
-from slopes.auditing.discovery import default_of, keywords
 from slopes.auditing.form import Arguments
 from slopes.auditing.report import Finding, Skip, about
+from slopes.auditing.signatures import default_of, keywords
 from slopes.auditing.subject import Subject, SubjectError
 
 PARTS_OF = (

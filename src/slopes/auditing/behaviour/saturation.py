@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from slopes.auditing.behaviour.common import cost, hard, severity_if_sure, skip_on_refusal
-from slopes.auditing.discovery import fitness
+from slopes.auditing.fitness import fitness
 from slopes.auditing.report import Finding, Skip, about
 from slopes.auditing.subject import Subject, SubjectError
 

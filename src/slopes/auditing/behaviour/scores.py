@@ -28,8 +28,8 @@ def score_space(subject: Subject) -> Iterator[Finding]:
     if not math.isfinite(at):
         if declared:
             yield _of_space(
-                subject, arguments, f"gives {at} for {declared.replace('_', '-')} that are certain and right",
-                f"it was declared to take {declared.replace('_', '-')}; give it what its formula wants, or change that",
+                subject, arguments, f"gives {at} for {declared} that are certain and right",
+                f"it was declared to take {declared}; give it what its formula wants, or change that",
                 "error",
             )  # fmt: skip
         return

@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from slopes.auditing.discovery import EXTRAS, default_of, keywords
 from slopes.auditing.form import Arguments
 from slopes.auditing.report import Skip
+from slopes.auditing.signatures import EXTRAS, default_of, keywords
 from slopes.auditing.subject import Subject, SubjectError
 
 

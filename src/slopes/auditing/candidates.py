@@ -1,0 +1,70 @@
+"""Candidates for the form of a subject: kinds, spaces and shapes to try, the likeliest first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from slopes.auditing.form import Declared, Form
+from slopes.auditing.signatures import EXTRAS, has_target_first, has_views
+from slopes.kinds import BINARY, CLASSIFICATION, KINDS, Kind
+
+ROWS_2, IMAGE, IMAGES = (6, 4), (2, 1, 8, 8), (2, 3, 8, 8)
+LABELLED = ((ROWS_2, -1), ((2, 4, 3), 1), ((2, 4, 5, 5), 1), ((2, 3, 4), -1))
+PLAIN = ((8,), (8, 1), ROWS_2, IMAGE, IMAGES)
+OVERLAPPING = (IMAGE, (2, 8, 8), IMAGES, (8,))
+
+
+def candidates(names: list[str] | None, declared: Declared) -> Iterator[list[Form]]:
+    """Yield groups of forms to try, the likeliest first; forms of a group differ only in their shapes."""
+    names = names or []
+    extra = {name: EXTRAS[name] for name in names[2:] if name in EXTRAS}
+    count = len(names) - len(extra) if names else 2
+    kinds = [KINDS[declared.kind]] if declared.kind else _kinds(count, names)
+    for swapped in (True, False) if has_target_first(names) else (False, True):
+        for kind in kinds:
+            for variant in kind.variants() if declared.space is None else [with_declared_space(kind, declared)]:
+                for group in _layouts(variant):
+                    yield [replace(form, swapped=swapped and len(form.names) == 2, extra=extra) for form in group]
+
+
+def with_declared_space(kind: Kind, declared: Declared) -> Kind:
+    """Return the kind with the declared space, if its predictions are scores."""
+    first = kind.arguments[0]
+    return kind if declared.space is None or not first.space.is_logit else kind.having(**{first.name: declared.space})
+
+
+def suggested(names: list[str]) -> Kind | None:
+    """Return the kind that the names of the arguments suggest."""
+    parts = ((part, kind) for kind in KINDS.values() for part in kind.name_parts)
+    return next((kind for part, kind in parts if any(part in name.lower() for name in names)), None)
+
+
+def _kinds(count: int, names: list[str]) -> list[Kind]:
+    """Return the kinds with this number of arguments, starting with the kind that the names suggest."""
+    count, named = min(max(count, 2), 3), suggested(names)
+    known = sorted((kind for kind in KINDS.values() if kind.guess), key=lambda kind: kind.guess)
+    known = [kind for kind in known if len(kind.arguments) == count]
+    if named is not None and len(named.arguments) == count:
+        return list(dict.fromkeys([named, *(kind for kind in known if count == 3 or kind.compares_vectors)]))
+    return [kind for kind in known if kind.arguments[1].space.is_real] if has_views(names) else known
+
+
+def _layouts(kind: Kind) -> Iterator[list[Form]]:
+    """Yield groups of forms of a kind, with the shapes that its arguments may have."""
+    if kind.has_regions:
+        space = kind.arguments[0].space.name
+        yield from _layouts(CLASSIFICATION.having(prediction=space))
+        binary = BINARY.having(prediction=space)
+        yield [Form(kind=binary, shape=shape) for shape in OVERLAPPING]
+        yield [Form(kind=binary, shape=IMAGE, target="squeezed")]
+    elif kind.takes_labels:
+        for target in ("as drawn", "rows"):
+            yield [Form(kind=kind, shape=shape, axis=axis, target=target) for shape, axis in LABELLED]
+    elif kind.rowwise:
+        yield [Form(kind=kind, shape=shape) for shape in (ROWS_2, (2, 3, 4), (4,))]
+    else:
+        shapes = PLAIN[:1] if kind.is_margin else PLAIN
+        yield [Form(kind=kind, shape=shape) for shape in shapes]
+        if kind.tells_yes_or_no or kind.is_margin:
+            yield [Form(kind=kind, shape=shape, target="whole") for shape in shapes[:3]]

@@ -1,0 +1,165 @@
+"""Fitness of a form: how well a subject behaves as losses of the form's kind do."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from slopes.auditing.report import Skip
+from slopes.auditing.subject import Subject, SubjectError
+from slopes.kinds import Kind
+
+
+def fitness(subject: Subject) -> float:
+    """Return how well a subject behaves as its form predicts: from 0 to 1, or 0.5 if there is no test."""
+    kind = subject.form.kind
+    test = next((test for holds, test in TESTS if kind is not None and holds(kind)), None)
+    try:
+        return 0.5 if test is None else test(subject)
+    except (SubjectError, Skip):
+        return 0.0
+
+
+def along(subject: Subject, numbers: Sequence[float], target: float) -> Tensor:
+    """Return the totals as the first prediction takes these numbers, for this target."""
+    prediction, goal, *rest = subject.draw(1)
+    goal = goal.clone()
+    goal.reshape(-1)[0] = target
+    came = []
+    for number in numbers:
+        moved = prediction.clone()
+        moved.reshape(-1)[0] = number
+        came.append(subject.total(moved, goal, *rest).detach().double())
+    return torch.stack(came)
+
+
+def _monotone(values: Tensor) -> int:
+    """Return 1 if values rise, −1 if they fall, else 0; equal neighbours are allowed."""
+    if not bool(torch.isfinite(values).all()):
+        return 0
+    steps, size = torch.diff(values), float(values.max() - values.min())
+    if size <= 1e-9 * float(values.abs().max()):
+        return 0
+    slack = 1e-9 * size
+    return 1 if bool((steps >= -slack).all()) else -1 if bool((steps <= slack).all()) else 0
+
+
+def _regression(subject: Subject) -> float:
+    positive = subject.space.is_positive
+    counts = not positive and subject.form.spaces[1].is_count  # the prediction is the log of a count
+    targets = (0.5, 1.0, 3.0) if positive or counts else (-1.75, 0.5, 2.25)
+    offsets = [-0.375, -0.25, -0.125, 0.0, 0.125, 0.25, 0.5, 1.0]
+    for target in targets:
+        truth = math.log(target) if counts else target
+        values = along(subject, [truth + offset for offset in offsets], target)
+        if not bool(torch.isfinite(values).all()) or float(values.max() - values.min()) == 0:
+            return 0.0
+        best, worst = (int(i) for i in (values.argmin(), values.argmax()))
+        if offsets[best] != 0.0 and offsets[worst] != 0.0:
+            return 0.0
+    return 1.0
+
+
+def _vectors(subject: Subject) -> float:
+    """Return 0.75 if the total is least or greatest where both vectors are equal, else 0."""
+    first, second = subject.draw(1)
+    at, near, far = (float(subject.total(second + s * (first - second), second).detach()) for s in (0.0, 0.3, 1.0))
+    return 0.75 if (at < near < far) or (at > near > far) else 0.0
+
+
+def _binary(subject: Subject) -> float:
+    probabilities = subject.space.is_probability
+    numbers = [0.02, 0.2, 0.4, 0.6, 0.8, 0.98] if probabilities else [-12.0, -4.0, -1.0, 0.0, 0.5, 1.0, 2.0, 6.0, 12.0]
+    yes, no = (_monotone(along(subject, numbers, target)) for target in (1.0, 0.0))
+    if yes * no != -1 or (not probabilities and _clamps(subject)):
+        return 0.0
+    prediction, goal = subject.draw(1)
+    yeses = goal.reshape(prediction.shape) == 1
+    moved = (torch.where(yeses, x, prediction) for x in numbers)
+    alike = [subject.total(x, goal).detach().double() for x in moved]
+    return 1.0 if _monotone(torch.stack(alike)) == yes else 0.0  # not monotone if a quotient has a pole
+
+
+def _clamps(subject: Subject) -> bool:
+    """Whether it changes only between 0 and 1, so that its predictions are probabilities."""
+    values = along(subject, [-12.0, -4.0, -1.0, 0.2, 0.5, 0.8, 2.0, 6.0, 12.0], 1.0)
+    below, inside, above = values[:3], values[3:6], values[6:]
+    return bool((below == below[0]).all() and (above == above[0]).all() and (torch.diff(inside) != 0).all())
+
+
+def _margin(subject: Subject) -> float:
+    numbers = [-3.0, -0.5, 0.25, 0.75, 2.0]
+    up, down = (along(subject, [sign * x for x in numbers], sign) for sign in (1.0, -1.0))
+    rest = float((up - down).abs().max())
+    return 1.0 if _monotone(up) and rest <= 1e-9 * max(float(up.abs().max()), 1e-9) else 0.0
+
+
+def _classification(subject: Subject) -> float:
+    prediction, target = subject.draw(1)
+    axis = subject.form.axis
+    shifted = prediction + 1.0
+    base = subject.total(prediction, target).detach()
+    if not bool(torch.isfinite(base)):
+        return 0.0
+    if subject.space.is_probability:
+        return 0.8 if _raises_with(subject, target) and _looks_at_the_truth_alone(subject, target) else 0.0
+    change = float(subject.total(shifted, target).detach() - base)
+    invariant = abs(change) <= 1e-9 * max(1.0, float(base.abs()))
+    if subject.space.is_log_probability:
+        fits = not invariant and _raises_with(subject, target) and _looks_at_the_truth_alone(subject, target)
+        return 0.8 if fits else 0.0
+    if subject.form.target == "rows" and not invariant:
+        return 0.0
+    return 1.0 if invariant and axis is not None and _raises_with(subject, target) else 0.0
+
+
+def _raises_with(subject: Subject, target: Tensor) -> bool:
+    """Whether the total changes monotonically as predictions go from right to wrong."""
+    size = 1.0  # no larger, because smoothed targets have a best size
+    right, wrong = subject.right(target, size), subject.right(subject.other(target), size)
+    if right is None or wrong is None:
+        return False
+    if subject.space.is_probability:
+        right, wrong = (0.9 * x + 0.1 / x.shape[subject.form.axis] for x in (right, wrong))
+    shares = (0.0, 0.25, 0.5, 0.75, 1.0)
+    return _monotone(torch.stack([subject.total(right + s * (wrong - right), target).detach() for s in shares])) != 0
+
+
+def _looks_at_the_truth_alone(subject: Subject, target: Tensor) -> bool:
+    """Whether it does not matter how the wrong classes share their part, as in minus the log of a probability."""
+    right = subject.right(target, 1.0)
+    wrong = subject.right(subject.other(target), 1.0)
+    third = subject.right(subject.other(subject.other(target)), 1.0)
+    if right is None or wrong is None or third is None:
+        return False
+    shared = 0.5 * (wrong + third)
+    one, two = (float(subject.total(0.6 * right + 0.4 * x, target).detach()) for x in (wrong, shared))
+    return abs(one - two) <= 1e-9 * max(1.0, abs(one))
+
+
+def _distribution(subject: Subject) -> float:
+    prediction, target = subject.draw(1)
+    base, once, twice = (float(subject.total(prediction + shift, target).detach()) for shift in (0.0, 1.0, 2.0))
+    slack = 1e-9 * max(1.0, abs(base))
+    if subject.space.is_logit:
+        return 0.9 if abs(once - base) <= slack else 0.0
+    if subject.space.is_log_probability:  # such losses are linear in them
+        return 0.9 if abs(once - base) > slack and abs(twice - once - (once - base)) <= slack else 0.0
+    other = target.roll(1, 0)
+    shares = (0.5, 0.95, 1.0, 1.05)
+    values = [float(subject.total(other + share * (target - other), target).detach()) for share in shares]
+    return 0.7 if values[2] == min(values) < values[0] else 0.0
+
+
+#: Tests of fitness, by the property of the kinds that they are for.
+TESTS: tuple[tuple[Callable[[Kind], bool], Callable[[Subject], float]], ...] = (
+    (lambda kind: kind.compares_numbers, _regression),
+    (lambda kind: kind.tells_yes_or_no and not kind.rowwise, _binary),
+    (lambda kind: kind.is_margin, _margin),
+    (lambda kind: kind.takes_labels, _classification),
+    (lambda kind: kind.compares_distributions, _distribution),
+    (lambda kind: kind.compares_vectors and kind.goal is not None and not kind.batched, _vectors),
+)
