@@ -1,6 +1,5 @@
-"""Implementations of the primitives of `slopes.ops`, one module for each kind of argument.
+"""Implementations of the primitives of `slopes.ops`, which documents them, one module for each kind of argument.
 
-`numpy` and `torch` compute values, `exact` any number of digits, and `symbol` formulae; `trace` records programs for
-kernels. Each module defines the names of `slopes.ops` and, for the cards, functions that check, convert and round
-arguments and attach derivatives.
+`numpy` and `torch` compute values, `exact` any number of digits, `symbol` formulae; `trace` records programs for
+kernels. The modules also check, convert and round the arguments of cards and attach derivatives.
 """

@@ -1,6 +1,6 @@
-"""Dual numbers, a value and a slope: a body computes its derivative from them beside its value.
+"""Dual numbers (a value and a slope): a body called with them computes its derivative beside its value.
 
-The exact reading uses them for derivatives that take no step and do not depend on the card's own derivative.
+The exact reading's derivatives so take no step and do not depend on the card's own derivative.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 
 class Dual:
-    """A number and its slope. Comparisons use the number alone."""
+    """A number and its slope; comparisons use the number alone."""
 
     __slots__ = ("slope", "value")
 
@@ -43,7 +43,6 @@ class Dual:
         return Dual(other, 0) / self
 
     def __pow__(self, power: Any) -> Dual:
-        """Raise to the power of a plain number."""
         if power == 0:
             return Dual(self.value**power, 0 * self.slope)
         return Dual(self.value**power, power * self.value ** (power - 1) * self.slope)

@@ -1,7 +1,7 @@
 """The exact reading: bodies computed by mpmath at any number of digits.
 
-An `Exact` is an array of mpmath numbers in this module's own context, which leaves the user's `mpmath.mp` alone. All
-threads share the context: `precision` admits one at a time.
+An `Exact` is an array of mpmath numbers in a context of this module, so the user's `mpmath.mp` stays as it is. Threads
+share the context: `precision` admits one at a time.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Number = context.mpf
 
 
 def number(x: Any) -> Any:
-    """Convert x at full precision: constants by their name, floats by their binary value."""
+    """Convert x at full precision: constants by name, floats by their binary value."""
     if type(x) is Constant:
         return _constant(x.text)
     if type(x) is Dual:
@@ -57,11 +57,10 @@ def precision(digits: int) -> Iterator[None]:
 
 
 class Exact(np.ndarray):
-    """An object array of mpmath numbers (or, from comparisons, of booleans)."""
+    """An object array of mpmath numbers, or of the booleans of a comparison."""
 
     def __new__(cls, x: Any) -> Exact:
-        """Convert numbers at full precision, as `number` does."""
-        x = number(x) if type(x) is Constant else x  # NumPy would take it for a plain float
+        x = number(x) if type(x) is Constant else x  # NumPy would read a plain float
         return np.asarray(np.frompyfunc(number, 1, 1)(x), dtype=object).view(cls)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
@@ -83,7 +82,6 @@ def _map(function: Callable[..., Any], *arrays: Any) -> Exact:
 
 
 def _lift(name: str, slope: Callable[[Any], Any]) -> Callable[[Array], Exact]:
-    """Return an array function of the context's function, with its slope for duals."""
     return partial(_map, lambda v: chain(v, getattr(context, name), slope))
 
 
@@ -131,148 +129,120 @@ log = partial(_map, _log)
 
 
 def zero_dimensional(number: Array, like: Array) -> Array:
-    """See `slopes.ops.zero_dimensional`; the number itself."""
     return number
 
 
 def absolute(x: Array) -> Array:
-    """See `slopes.ops.absolute`."""
     return _map(abs, x)
 
 
 def sign(x: Array) -> Array:
-    """See `slopes.ops.sign`."""
     return _map(lambda v: chain(v, context.sign, lambda v: 0), x)
 
 
 def where(condition: Array, a: Array, b: Array) -> Array:
-    """See `slopes.ops.where`."""
     return _map(lambda c, u, v: u if c else v, condition, a, b)
 
 
 def minimum(a: Array, b: Array) -> Array:
-    """See `slopes.ops.minimum`."""
     return _map(lambda u, v: u if u != u or u < v else v, a, b)
 
 
 def maximum(a: Array, b: Array) -> Array:
-    """See `slopes.ops.maximum`."""
     return _map(lambda u, v: u if u != u or u > v else v, a, b)
 
 
 def sigmoid(x: Array, times: Array, low: Array) -> Array:
-    """See `slopes.ops.sigmoid`."""
     return times / (1 + exp(-x - low))
 
 
 def sigmoid_slope(x: Array, times: Array, low: Array) -> Array:
-    """See `slopes.ops.sigmoid_slope`."""
     return tails.sigmoid_slope(sys.modules[__name__], x, times, low)
 
 
 def gate_slope(x: Array, y: Array, times: Array, low: Array, y_low: Array) -> Array:
-    """See `slopes.ops.gate_slope`."""
     return tails.gate_slope(sys.modules[__name__], x, y, times, low, y_low)
 
 
 def softplus(x: Array, beta: Array) -> Array:
-    """See `slopes.ops.softplus`."""
     return maximum(x, 0) + log1p(exp(-absolute(x) * beta)) / beta
 
 
 def cubic(x: Array, a: Constant, b: Constant) -> tuple[Array, Array]:
-    """See `slopes.ops.cubic`."""
     return x * a + x * x * x * b, 0
 
 
 def decay(x: Array, times: Array) -> Array:
-    """See `slopes.ops.decay`."""
     return times * exp(x)
 
 
 def product(x: Array, a: Array) -> tuple[Array, Array]:
-    """See `slopes.ops.product`."""
     return x * a, 0
 
 
 def quotient(x: Array, a: Array) -> tuple[Array, Array]:
-    """See `slopes.ops.quotient`."""
     return x / a, 0
 
 
 def sigmoid_less(x: Array, shift: Array) -> tuple[Array, Array]:
-    """See `slopes.ops.sigmoid_less`."""
     return 1 / (1 + exp(-x)) - shift, 0
 
 
 def sigmoid_mixture(x: Array, share: Array) -> tuple[Array, Array]:
-    """See `slopes.ops.sigmoid_mixture`."""
     return share / (1 + exp(-x)) + (1 - share) / (1 + exp(x)), 0
 
 
 def snake(x: Array, a: Array) -> Array:
-    """See `slopes.ops.snake`."""
     return x + sin(x * a) ** 2 / a if a != 0 else x
 
 
 def snake_slope(x: Array, a: Array) -> Array:
-    """See `slopes.ops.snake_slope`."""
     return 1 + sin(2 * (x * a))
 
 
 def root_of_square(x: Array, b: Array) -> Array:
-    """See `slopes.ops.root_of_square`."""
     return sqrt(x * x + b)
 
 
 def expm1_less(x: Array) -> Array:
-    """See `slopes.ops.expm1_less`."""
     return exp(x) - 1 - x
 
 
 def double(x: Array) -> Array:
-    """See `slopes.ops.double`."""
     return x
 
 
 def double_for(x: Array, *parameters: Array) -> Array:
-    """See `slopes.ops.double_for`."""
     return x
 
 
 def fma(x: Array, a: Array, c: Array) -> Array:
-    """See `slopes.ops.fma`."""
     return x * a + c
 
 
 def softcap(x: Array, cap: Array) -> Array:
-    """See `slopes.ops.softcap`."""
     return tanh(x / cap) * cap
 
 
 def mish(x: Array) -> Array:
-    """See `slopes.ops.mish`."""
     return tails.mish(sys.modules[__name__], x)
 
 
 def mish_slope(x: Array) -> Array:
-    """See `slopes.ops.mish_slope`."""
     return tails.mish_slope(sys.modules[__name__], x)
 
 
 def tanhshrink(x: Array) -> Array:
-    """See `slopes.ops.tanhshrink`."""
     return x - tanh(x)
 
 
 def ndtr(x: Array, times: Array) -> Array:
-    """See `slopes.ops.ndtr`."""
     return times * _map(lambda v: chain(v, lambda v: _erfc(-v / context.sqrt(2), context.prec) / 2, _density), x)
 
 
 @lru_cache(maxsize=4096)  # `slope_of` moves one column at a time and computes the others again
 def _erfc(v: Any, bits: int) -> Any:
-    """Return erfc at the context's bits, by its asymptotic series where mpmath's own overflows."""
+    """Return erfc, by its asymptotic series where mpmath's own overflows; `bits` is the key of the cache."""
     if not 1e10 < abs(v) < context.inf:
         return context.erfc(v)
     if v < 0:
@@ -285,12 +255,10 @@ def _erfc(v: Any, bits: int) -> Any:
 
 
 def normal_gate_slope(x: Array, times: Array) -> Array:
-    """See `slopes.ops.normal_gate_slope`."""
     return tails.normal_gate_slope(sys.modules[__name__], x, times)
 
 
 def normal_pdf(x: Array, times: Array) -> Array:
-    """See `slopes.ops.normal_pdf`."""
     return times * _map(lambda v: chain(v, _density, lambda v: -v * _density(v)), x)
 
 
@@ -299,22 +267,18 @@ def _density(v: Any) -> Any:
 
 
 def sum(x: Array) -> Array:
-    """See `slopes.ops.sum`."""
     return np.sum(x, axis=-1, keepdims=True)
 
 
 def sum_pairs(term: Callable[..., Array], *rows: Array) -> Array:
-    """See `slopes.ops.sum_pairs`."""
     return tails.sum_pairs(sys.modules[__name__], term, *rows)
 
 
 def sum_others(values: Array, x: Array) -> Array:
-    """See `slopes.ops.sum_others`."""
     return sum(values) - values
 
 
 def softmax(x: Array) -> Array:
-    """See `slopes.ops.softmax`."""
     largest = np.max(x, axis=-1, keepdims=True)
     powers = exp(x - where(largest == -context.inf, 0, largest))
     total = sum(powers)
@@ -322,54 +286,45 @@ def softmax(x: Array) -> Array:
 
 
 def softmax_complement(x: Array) -> Array:
-    """See `slopes.ops.softmax_complement`."""
     return 1 - softmax(x)
 
 
 def log_softmax(x: Array) -> Array:
-    """See `slopes.ops.log_softmax`."""
     return log(softmax(x))
 
 
 def top(x: Array) -> Array:
-    """See `slopes.ops.top`."""
     return Exact(np.arange(x.shape[-1]) == np.argmax(x, axis=-1)[..., None])
 
 
 def entry(x: Array, place: int) -> Array:
-    """See `slopes.ops.entry`."""
     return x[..., place]
 
 
 def inner(x: Array, y: Array) -> Array:
-    """See `slopes.ops.inner`."""
     return np.dot(x.view(np.ndarray), y.view(np.ndarray).T).view(Exact)
 
 
 def angle(y: Array, x: Array) -> Array:
-    """See `slopes.ops.angle`."""
     return _map(context.atan2, y, x)
 
 
 def just_above(x: Array) -> Array:
-    """See `slopes.ops.just_above`."""
     return x
 
 
 def held(x: Array) -> Array:
-    """See `slopes.ops.held`."""
     return x
 
 
 def above_simplex_threshold(x: Array) -> Array:
-    """See `slopes.ops.above_simplex_threshold`."""
     z = -np.sort(-x, axis=-1)
     inside = 1 + np.arange(1, x.shape[-1] + 1) * z > np.cumsum(z, axis=-1)
     return x - (sum(where(inside, z, 0)) - 1) / maximum(sum(where(inside, 1, 0)), 1)
 
 
 def jaccard_steps(order: Array, target: Array, weight: Array) -> Array:
-    """See `slopes.ops.jaccard_steps`: differences of 1 − IoU as entries come in."""
+    """The differences of 1 − IoU as entries come in."""
     places = np.argsort(-order.view(np.ndarray), axis=-1, kind="stable")
     part, size = (np.take_along_axis(x, places, -1) for x in (target, weight))
     union = sum(size * part) + np.cumsum(size * (1 - part), axis=-1)
@@ -379,40 +334,34 @@ def jaccard_steps(order: Array, target: Array, weight: Array) -> Array:
 
 
 def softmax_logit(x: Array) -> Array:
-    """See `slopes.ops.softmax_logit`; 1 − p would need as many digits as p has nines."""
+    """1 − p would need as many digits as p has nines."""
     others = [np.sum(exp(np.delete(x, place, -1)), axis=-1) for place in range(x.shape[-1])]
     return x - log(np.stack(others, axis=-1).view(Exact))
 
 
 def expected(values: Array, target: Array) -> Array:
-    """See `slopes.ops.expected`."""
     if is_integer(target):
         return np.take_along_axis(values, target[..., None], -1)[..., 0]
     return np.sum(where(target == 0, 0, _map(lambda t, v: t if t == 0 else t * v, target, values)), axis=-1)
 
 
 def expected_log(values: Array, target: Array) -> Array:
-    """See `slopes.ops.expected_log`."""
     return expected(log(values), target)
 
 
 def one_hot(target: Array, like: Array) -> Array:
-    """See `slopes.ops.one_hot`."""
     return Exact(np.arange(like.shape[-1]) == target[..., None]) if is_integer(target) else target
 
 
 def xlogy(x: Array, y: Array) -> Array:
-    """See `slopes.ops.xlogy`."""
     return _map(lambda u, v: u if u == 0 else u * _log(v), x, y)
 
 
 def xlog1py(x: Array, y: Array) -> Array:
-    """See `slopes.ops.xlog1py`."""
     return xlogy(x, y + 1)
 
 
 def ratio(x: Array, y: Array) -> Array:
-    """See `slopes.ops.ratio`."""
     return _map(lambda u, v: u if u == 0 else u / v if v != 0 else context.sign(u) * context.inf, x, y)
 
 
@@ -422,44 +371,38 @@ moveaxis = np.moveaxis
 
 
 def enter(x: Array, what: str, like: Array | None = None) -> Array:
-    """Return x as an exact array; integer arrays stay as they are."""
+    """Return x as an exact array, or an integer array as it is."""
     if isinstance(x, Exact) or (isinstance(x, np.ndarray) and is_integer(x)):
         return x
     return Exact(x)
 
 
 def arange(n: int, like: Array) -> Array:
-    """Return 0, 1, …, n − 1."""
     return np.arange(n)
 
 
 def joined(a: Array, b: Array) -> Array:
-    """Return two arrays, concatenated along the last axis."""
     return np.concatenate([a, b], axis=-1).view(Exact)
 
 
 def is_integer(x: Array) -> bool:
-    """Whether x holds integer labels."""
     return not isinstance(x, Exact) and np.asarray(x).dtype.kind in "iub"
 
 
 def result_dtype(x: Array, loss: bool = False) -> Any:
-    """Return object, the only dtype of exact numbers."""
     return object
 
 
 def widen(x: Array, like: Array | None = None) -> Array:
-    """Return x as an exact array."""
     return x if isinstance(x, Exact) else Exact(x)
 
 
 def narrow(x: Array, dtype: Any) -> Array:
-    """Return the result unrounded, as an exact array."""
     return x if isinstance(x, Exact) else Exact(x)
 
 
 def quiet() -> AbstractContextManager[Any]:
-    """Silence NumPy's warnings, as comparisons round infinities to floats."""
+    """Silence NumPy's warnings: comparisons round infinities to floats."""
     return np.errstate(all="ignore")
 
 
@@ -469,32 +412,26 @@ def is_concrete(x: Array) -> bool:
 
 
 def isnan(x: Array) -> Array:
-    """Mask of the NaNs in x."""
     return _map(lambda v: bool(v != v), x)
 
 
 def total(x: Array) -> Array:
-    """Sum of all entries."""
     return Exact(np.sum(x.view(np.ndarray)))
 
 
 def count(x: Array) -> int:
-    """Number of entries."""
     return int(x.size)
 
 
 def differentiable(value: Callable[..., Array], slope: Callable[..., Array] | None, x: Array, *rest: Array) -> Array:
-    """Return value(x, *rest)."""
     return value(x, *rest)
 
 
 def pullable(value: Callable[..., Array], pull_back: Callable[..., Array] | None, x: Array, *rest: Array) -> Array:
-    """Return value(x, *rest)."""
     return value(x, *rest)
 
 
 def wants_gradient(x: Array) -> bool:
-    """Return False: exact numbers have no gradients."""
     return False
 
 
@@ -503,7 +440,7 @@ def slope_of(
 ) -> Array:
     """Return the slope of a body smooth near x, by central differences at three times the working precision.
 
-    Rows are moved one column at a time, or if `coupled` (a value depends on other rows), one entry at a time.
+    Each column of a row is moved by itself; with `coupled` (a value depends on other rows) each entry.
     """
     digits = context.dps
     with precision(3 * digits):
@@ -522,20 +459,18 @@ def slope_of(
 
 
 def tangent(value: Callable[..., Array], x: Array, *rest: Array) -> Array:
-    """Return the derivative of an element-wise value(x, *rest), by forward differentiation.
+    """Return the derivative of an element-wise value(x, *rest) by dual numbers.
 
-    As it takes no step, neither a nearby kink nor a short period misleads it. At a kink it is the slope of one side.
+    It takes no step, so neither a nearby kink nor a short period misleads it. At a kink it is the slope of one side.
     """
     result = value(_map(lambda v: Dual(v, context.one), x), *rest)
     return _map(lambda v: v.slope if type(v) is Dual else context.zero, result)
 
 
 def parameter(name: str, value: Any, like: Array = None) -> Any:
-    """Return a card's parameter for its body: numbers at full precision."""
     numeric = isinstance(value, (int, float, np.number, np.ndarray)) and not isinstance(value, bool)
     return Exact(value) if numeric else value
 
 
 def labels(x: Array) -> Array:
-    """Return integer labels as indices."""
     return np.asarray(x)

@@ -56,67 +56,54 @@ cumsum = partial(np.cumsum, axis=-1)
 
 
 def entry(x: Array, place: int) -> Array:
-    """See `slopes.ops.entry`."""
     return x[..., place]
 
 
 def inner(x: Array, y: Array) -> Array:
-    """See `slopes.ops.inner`."""
     return x @ y.T
 
 
 def log_odds(p: Array, like: Array) -> tuple[Array, Array]:
-    """See `slopes.readings.tails.log_odds`; for an array the low part is 0."""
     return tails.log_odds(float(p)) if np.ndim(p) == 0 else (log(p) - log1p(-p), 0.0)
 
 
 def zero_dimensional(number: Array, like: Array) -> Array:
-    """See `slopes.ops.zero_dimensional`; the number itself."""
     return number
 
 
 def angle(y: Array, x: Array) -> Array:
-    """See `slopes.ops.angle`."""
     return np.arctan2(y, x)
 
 
 def held(x: Array) -> Array:
-    """See `slopes.ops.held`."""
     return x
 
 
 def double(x: Array) -> Array:
-    """See `slopes.ops.double`."""
     return x
 
 
 def double_for(x: Array, *parameters: Array) -> Array:
-    """See `slopes.ops.double_for`."""
     return x
 
 
 def just_above(x: Array) -> Array:
-    """See `slopes.ops.just_above`; float64 needs no step."""
     return x
 
 
 def descending(x: Array) -> Array:
-    """Sort rows, the largest first."""
     return -np.sort(-x, axis=-1)
 
 
 def places(x: Array) -> Array:
-    """Indices of a row's entries, the largest first."""
     return np.argsort(-x, axis=-1, kind="stable")
 
 
 def picked(x: Array, places: Array) -> Array:
-    """Reorder the entries of rows."""
     return np.take_along_axis(x, places, -1)
 
 
 def reversed(x: Array) -> Array:
-    """Reverse rows."""
     return x[..., ::-1]
 
 
@@ -132,28 +119,24 @@ def shift_by_top(x: Array) -> tuple[Array, Array]:
 
 
 def expected(values: Array, target: Array) -> Array:
-    """See `slopes.ops.expected`."""
     if is_integer(target):
         return np.take_along_axis(values, target[..., None], -1)[..., 0]
     return np.sum(np.where(target == 0, 0.0, target * values), axis=-1)
 
 
 def expected_log(values: Array, target: Array) -> Array:
-    """See `slopes.ops.expected_log`."""
     if is_integer(target):
         return np.log(expected(values, target))
     return np.sum(xlogy(target, values), axis=-1)
 
 
 def one_hot(target: Array, like: Array) -> Array:
-    """See `slopes.ops.one_hot`."""
     if not is_integer(target):
         return target
     return (np.arange(like.shape[-1]) == target[..., None]).astype(like.dtype)
 
 
 def ratio(x: Array, y: Array) -> Array:
-    """See `slopes.ops.ratio`."""
     return np.where(x == 0, 0.0, x / np.where(x == 0, 1.0, y))
 
 
@@ -176,7 +159,6 @@ def enter(x: Array, what: str, like: Array | None = None) -> Array:
 
 
 def _array(x: Any, what: str) -> Any:
-    """Return x as a NumPy array, or raise TypeError."""
     name = what.rpartition(" ")[2]
     if isinstance(x, np.ma.MaskedArray):
         raise TypeError(
@@ -216,7 +198,6 @@ def _is_tensor(x: Any) -> bool:
 
 
 def _first_leaf(x: Any) -> Any:
-    """Return the first entry of nested lists, down to 64 levels (arrays have no more axes)."""
     for _ in range(64):
         if not isinstance(x, (list, tuple)) or not x:
             break
@@ -225,46 +206,41 @@ def _first_leaf(x: Any) -> Any:
 
 
 def arange(n: int, like: Array) -> Array:
-    """Return 0, 1, …, n − 1."""
     return np.arange(n)
 
 
 def draw(distribution: str, generator: Any, like: Array, owner: str) -> Array:
-    """Draw noise of the shape of `like`."""
     if not isinstance(generator, np.random.Generator):
         raise TypeError(f"{owner}: generator must be a numpy.random.Generator here, got {type(generator).__name__}")
     return generator.random(like.shape) if distribution == "uniform" else generator.gumbel(size=like.shape)
 
 
 def spread(values: Array, places: Array, count: int) -> Array:
-    """Return an array of `count` entries: the values at their places, and 0 elsewhere."""
+    """Return an array of `count` entries: the values at their places, 0 elsewhere."""
     result = np.zeros(count, dtype=values.dtype)
     result[places] = values
     return result
 
 
 def joined(a: Array, b: Array) -> Array:
-    """Return two arrays, concatenated along the last axis."""
     return np.concatenate([a, b], axis=-1)
 
 
 def is_integer(x: Array) -> bool:
-    """Whether x holds integers or booleans."""
     return x.dtype.kind in "iub"
 
 
 def result_dtype(x: Array, loss: bool = False) -> Any:
-    """Return the dtype of a result: the argument's own, float64 for integers."""
+    """Dtype of a result: the argument's own, or float64 for integers."""
     return np.dtype(np.float64) if is_integer(x) else x.dtype
 
 
 def widen(x: Array, like: Array | None = None) -> Array:
-    """Return x in float64, the dtype of bodies."""
     return np.asarray(x, dtype=np.float64)
 
 
 def narrow(x: Array, dtype: Any) -> Array:
-    """Round the result to a dtype; a 0-d result becomes a scalar, as in NumPy's own functions."""
+    """Round the result to a dtype; a 0-d result becomes a scalar, as in NumPy's functions."""
     return np.asarray(x).astype(dtype, copy=False)[()]
 
 
@@ -274,12 +250,11 @@ def quiet() -> AbstractContextManager[Any]:
 
 
 def is_concrete(x: Array) -> bool:
-    """Whether the values of x can be read, which is always so for arrays."""
+    """Whether the values of x can be read now."""
     return True
 
 
 def total(x: Array) -> Array:
-    """Sum of all entries."""
     return np.sum(x)
 
 
@@ -289,7 +264,6 @@ def extremes(x: Array) -> tuple[float, float]:
 
 
 def count(x: Array) -> int:
-    """Number of entries."""
     return int(x.size)
 
 
@@ -309,14 +283,14 @@ LARGE = 2**14  #: the fewest entries that are worth compiling a kernel
 def computed_by_kernel(
     card: Any, output: str, arrays: list[Array], out: Array | None, parameters: dict[str, Any]
 ) -> Array | None:  # fmt: skip
-    """Return an output of an activation by its kernel, written to `out` if given; None without a kernel."""
+    """Return an output of an activation from its kernel, written to `out` if given; None without a kernel."""
     from slopes import kernels
 
     return kernels.compute_if_suitable(card, output, arrays, out, parameters)
 
 
 def map_by_kernel(card: Any, output: str, settings: dict[str, Any], rows: list[Array]) -> Array | None:
-    """Return the "value" or "vjp" of a map of rows by its kernel; None without a kernel."""
+    """Return the "value" or "vjp" of a map of rows from its kernel; None without a kernel."""
     x = rows[0]
     if type(x) is not np.ndarray or x.dtype not in (np.float32, np.float64) or x.size < LARGE:
         return None
@@ -377,13 +351,11 @@ def find_row_kernel(
 
 
 def loss_by_kernel(batch: Any) -> Array:
-    """Return the loss of a batch that has a kernel."""
     (values,) = batch.kernel.get("value")(*batch.arguments)
     return narrow(batch.reduce(widen(values)), batch.dtype)
 
 
 def loss_and_slope_by_kernel(batch: Any) -> tuple[Array, Array]:
-    """Return the loss of a batch that has a kernel, and its gradient by the first argument."""
     values, rows = batch.kernel.get("value", "vjp")(*batch.arguments, batch.cotangent())
     gradient = narrow(batch.restore(rows), result_dtype(batch.original))
     return narrow(batch.reduce(widen(values)), batch.dtype), gradient
@@ -393,9 +365,9 @@ def run_loss(
     card: Any, reduction: str, arrays: tuple[Any, ...], parameters: tuple[tuple[str, Any], ...], is_checked: bool,
     **counting: Any,
 ) -> Any:  # fmt: skip
-    """Return the loss of an element-wise card by a kernel; None if the general path must compute it.
+    """Return the loss of an element-wise card from a kernel, or None where the general path must compute it.
 
-    `counting` may have a weight, a mask and a divisor.
+    `counting` may hold a weight, a mask and a divisor.
     """
     results = _run_loss_kernel(card, reduction, arrays, parameters, is_checked, has_gradient=False, **counting)
     return None if results is None else results[0]
@@ -405,7 +377,7 @@ def run_loss_and_slope(
     card: Any, reduction: str, arrays: tuple[Any, ...], parameters: tuple[tuple[str, Any], ...], is_checked: bool,
     **counting: Any,
 ) -> tuple[Any, Any] | None:  # fmt: skip
-    """Return the loss of `run_loss` and its gradient by the first argument, in one pass; None as there."""
+    """Return (the loss, its gradient by the first argument), computed in one pass; None as in `run_loss`."""
     if card.slope_body is None:
         return None
     return _run_loss_kernel(card, reduction, arrays, parameters, is_checked, has_gradient=True, **counting)
@@ -480,7 +452,7 @@ def _count(x: Array, reduction: str, weight: Any, mask: Any, divisor: Any) -> tu
 
 
 def run_regions(card: Any, reduction: str, arrays: tuple[Any, ...], options: dict[str, Any]) -> Any:
-    """Return an overlap loss by a kernel; None if the general path must compute it."""
+    """Return an overlap loss from a kernel, or None where the general path must compute it."""
     results = _run_region_kernel(card, reduction, arrays, options, has_gradient=False)
     return None if results is None else results[0]
 
@@ -488,7 +460,7 @@ def run_regions(card: Any, reduction: str, arrays: tuple[Any, ...], options: dic
 def run_regions_and_slope(
     card: Any, reduction: str, arrays: tuple[Any, ...], options: dict[str, Any]
 ) -> tuple[Any, Any] | None:
-    """Return an overlap loss and its gradient by the prediction; None as in `run_regions`."""
+    """Return (an overlap loss, its gradient by the prediction); None as in `run_regions`."""
     return _run_region_kernel(card, reduction, arrays, options, has_gradient=True)
 
 
@@ -546,7 +518,7 @@ def _as_numbers(x: Any, dtype: Any) -> Any:
 
 
 def fits_out(owner: str, out: Any, x: Array) -> None:
-    """Raise TypeError or ValueError unless `out` is None or an array that fits the results for x."""
+    """Raise TypeError or ValueError unless `out` is None or can hold the results for x."""
     if out is None:
         return
     if not isinstance(out, np.ndarray):
@@ -562,20 +534,18 @@ def fits_out(owner: str, out: Any, x: Array) -> None:
 
 
 def written(out: Array, result: Array) -> Array:
-    """Write the result to `out`, and return it."""
     out[...] = result
     return out
 
 
 def wants_gradient(x: Array) -> bool:
-    """Return False: arrays have no gradients."""
     return False
 
 
 def slope_of(
     name: str, value: Callable[..., Array], x: Array, *rest: Array, cotangent: Array = None, coupled: bool = False
 ) -> Array:
-    """Return the slope of a body without a derivative of its own, by torch's autograd in float64."""
+    """Return the slope of a body without a derivative, by torch's autograd in float64."""
     try:
         import torch
     except ImportError:
@@ -591,7 +561,7 @@ def slope_of(
 
 
 def parameter(name: str, value: Any, like: Array = None) -> Any:
-    """Return a card's parameter for its body, or raise TypeError naming it."""
+    """Return a parameter for a card's body, or raise TypeError naming it."""
     if type(value) in (float, int, bool, str):
         return value
     if isinstance(value, np.ma.MaskedArray):
@@ -605,5 +575,4 @@ def parameter(name: str, value: Any, like: Array = None) -> Any:
 
 
 def labels(x: Array) -> Array:
-    """Return integer labels as indices."""
     return x.astype(np.intp, copy=False)

@@ -1,42 +1,27 @@
 """Straight-line programs: one call of a body, as a list of elementary operations.
 
-`trace` records programs, and printers turn them into source code for kernels. Programs can be printed, compared and
-hashed, and a program's digest is the same in every process. `evaluate` runs it with NumPy, as the reference for
-printers.
+`trace` records them, and printers turn them into the source of kernels. A program has a digest that is the same in
+every process. `evaluate` runs it with NumPy, as the reference for printers.
 
 Arrays hold independent entries, or rows on the last axis. A line has one result per entry, per row or (as a constant)
 per call. It has an operation, the places of its arguments' lines, a dtype, and for inputs and constants a text:
 
-| operation | result |
-|---|---|
-| input | the argument named by the text |
-| constant | the text's number, rounded to the dtype |
-| float32, float64 | the argument in that dtype |
-| add, subtract, multiply, divide, power | of two numbers a and b |
-| negate, absolute, sqrt, rint | of one; rint rounds half to even |
-| fma | a·b + c, rounded once |
-| less, less_equal, equal, not_equal | a bool |
-| and, or, not | of bools |
-| where | b where a holds, else c |
-| sum | of a row's entries, one per row |
-| place_of_largest | the place of a row's first largest entry, an int64 |
-| pick | a row's entry at place b |
-| shift | a − c, where c is the row's largest entry, at place b; 0 at place b unless a is −inf there |
-| index, width | the place of each entry in its row, an int64; the length of a row |
-| exp, expm1, log, log1p, sin, cos, tanh, sinh | of one |
-| decay | exp(a)·b, or exp(a)·(b + c), for a <= 0, with c small beside b (NaN: 0); 0 where exp(a) underflows by far |
-| low_of_exp | the rounding error of exp(a) in its dtype, for a <= 0 |
-| sigmoid | of a; times b; of a + c, times b; see `slopes.ops.sigmoid` |
-| sigmoid_fine | the same for a computed b: more accurate by half a unit in the last place |
-| snake, snake_slope | of one, or of a by a parameter b; see `slopes.ops.snake` |
-| silu | a · sigmoid(a) |
-| sigmoid_slope | of a; times b; of a + c, times b; see `slopes.ops.sigmoid_slope` |
-| gate_slope | of a and b; with their lows c and d; times e; see `slopes.ops.gate_slope` |
-| ndtr, normal_gate_slope, normal_pdf | of a, times b if it is given; see `slopes.ops` |
-| softcap | of a by a parameter b |
-| softplus, expm1_less, mish, mish_slope, tanhshrink | of one; log(1 + exp(a)) is the first |
+| operation | result | |---|---| | input | the argument named by the text | | constant | the text's number, rounded to
+the dtype | | float32, float64 | the argument in that dtype | | add, subtract, multiply, divide, power | of two numbers
+a and b | | negate, absolute, sqrt, rint | of one; rint rounds half to even | | fma | a·b + c, rounded once | | less,
+less_equal, equal, not_equal | a bool | | and, or, not | of bools | | where | b where a holds, else c | | sum | of a
+row's entries, one per row | | place_of_largest | the place of a row's first largest entry, an int64 | | pick | a row's
+entry at place b | | shift | a − c, where c is the row's largest entry, at place b; 0 at place b unless a is −inf there
+| | index, width | the place of each entry in its row, an int64; the length of a row | | exp, expm1, log, log1p, sin,
+cos, tanh, sinh | of one | | decay | exp(a)·b, or exp(a)·(b + c), for a <= 0, with c small beside b (NaN: 0); 0 where
+exp(a) underflows by far | | low_of_exp | the rounding error of exp(a) in its dtype, for a <= 0 | | sigmoid | of a;
+times b; of a + c, times b | | sigmoid_fine | the same for a computed b: more accurate by half a unit in the last place
+| | snake, snake_slope | of one, or of a by a parameter b | | silu | a · sigmoid(a) | | sigmoid_slope | of a; times b;
+of a + c, times b | | gate_slope | of a and b; with their lows c and d; times e | | ndtr, normal_gate_slope, normal_pdf
+| of a, times b if it is given | | softcap | of a by a parameter b | | softplus, expm1_less, mish, mish_slope,
+tanhshrink | of one; log(1 + exp(a)) is the first |
 
-Operations from decay on are compound: a printer without its own form of one uses the form of `tails`.
+From decay on, operations are those of `slopes.ops`, and compound: a printer without a form of its own uses `tails`.
 """
 
 from __future__ import annotations
@@ -54,7 +39,7 @@ from slopes.readings import tails
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One operation of a program."""
+    """One operation."""
 
     operation: str
     arguments: tuple[int, ...]
@@ -69,7 +54,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Program:
-    """Lines that each use results of earlier ones, and the names of the outputs."""
+    """Lines, each of results of earlier ones, and the outputs."""
 
     lines: tuple[Line, ...]
     outputs: tuple[tuple[str, int], ...]
@@ -77,7 +62,6 @@ class Program:
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """Names of the inputs, in their order."""
         return tuple(line.text for line in self.lines if line.operation == "input")
 
     def name(self, place: int) -> str:
@@ -98,12 +82,11 @@ class Program:
 
     @cached_property
     def digest(self) -> str:
-        """Hash of the program, the same in every process."""
         return hashlib.sha256(repr((self.lines, self.outputs)).encode()).hexdigest()
 
 
 def _fma(a: Any, b: Any, c: Any) -> Any:
-    """a·b + c: rounded once in float32, and except for the last bit in float64."""
+    """a·b + c, rounded once; in float64 except for the last bit."""
     if a.dtype == np.float64:
         total = a * b + c
         low = tails.fma(reading, a, b, c)
@@ -117,7 +100,7 @@ def _decay(t: Any, times: Any, low: Any = 0.0) -> Any:
 
 
 def _wide(function: Any, *arguments: Any) -> Any:
-    """Compute in float64, and round to the dtype of the first argument; others may be plain numbers."""
+    """Compute in float64, and round to the first argument's dtype; others may be plain numbers."""
     wide = [a if type(a) is float else a.astype(np.float64) for a in arguments]
     return function(reading, *wide).astype(arguments[0].dtype)
 
@@ -132,8 +115,6 @@ def _sigmoid(x: Any, times: Any = 1.0, low: Any = 0.0) -> Any:
 
 
 def _rounded_once(function: Any) -> Any:
-    """Compute in float64 and round to the dtype of the arguments."""
-
     def compute(*arguments: Any) -> Any:
         return function(*(argument.astype(np.float64) for argument in arguments)).astype(arguments[0].dtype)
 

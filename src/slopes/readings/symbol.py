@@ -15,7 +15,7 @@ from slopes.ops import Array, Constant
 
 i, j, C = sp.symbols("i j C", integer=True)
 
-converter[Constant] = lambda constant: sp.sympify(constant.text)  # a constant is a float, but prints as itself
+converter[Constant] = lambda constant: sp.sympify(constant.text)  # a constant is a float, but prints by name
 
 exp, log, sqrt, tanh, sinh, sin, cos = sp.exp, sp.log, sp.sqrt, sp.tanh, sp.sinh, sp.sin, sp.cos
 erf, sign = sp.erf, sp.sign
@@ -24,261 +24,212 @@ number = sp.sympify
 
 
 def expm1(x: Array) -> Array:
-    """See `slopes.ops.expm1`."""
     return sp.exp(x) - 1
 
 
 def log1p(x: Array) -> Array:
-    """See `slopes.ops.log1p`."""
     return sp.log(1 + x)
 
 
 def where(condition: Array, a: Array, b: Array) -> Array:
-    """See `slopes.ops.where`."""
     return sp.Piecewise((a, condition), (b, True))
 
 
 def sigmoid(x: Array, times: Array, low: Array) -> Array:
-    """See `slopes.ops.sigmoid`."""
     return _one(times) / (1 + sp.exp(-(x + _zero(low))))
 
 
 def sigmoid_slope(x: Array, times: Array, low: Array) -> Array:
-    """See `slopes.ops.sigmoid_slope`."""
     return sigmoid(x, times, low) * sigmoid(-x, 1.0, -_zero(low))
 
 
 def gate_slope(x: Array, y: Array, times: Array, low: Array, y_low: Array) -> Array:
-    """See `slopes.ops.gate_slope`."""
     return sigmoid(x, times, low) * (1 + (y + _zero(y_low)) * sigmoid(-x, 1.0, -_zero(low)))
 
 
 def softplus(x: Array, beta: Array) -> Array:
-    """See `slopes.ops.softplus`."""
     return sp.log(1 + sp.exp(_one(beta) * x)) / _one(beta)
 
 
 def cubic(x: Array, a: Constant, b: Constant) -> tuple[Array, Array]:
-    """See `slopes.ops.cubic`."""
     return sp.sympify(a) * x + sp.sympify(b) * x**3, 0
 
 
 def decay(x: Array, times: Array) -> Array:
-    """See `slopes.ops.decay`."""
     return times * sp.exp(x)
 
 
 def product(x: Array, a: Array) -> tuple[Array, Array]:
-    """See `slopes.ops.product`."""
     return a * x, 0
 
 
 def quotient(x: Array, a: Array) -> tuple[Array, Array]:
-    """See `slopes.ops.quotient`."""
     return x / a, 0
 
 
 def sigmoid_less(x: Array, shift: Array) -> tuple[Array, Array]:
-    """See `slopes.ops.sigmoid_less`."""
     return 1 / (1 + sp.exp(-x)) - shift, 0
 
 
 def sigmoid_mixture(x: Array, share: Array) -> tuple[Array, Array]:
-    """See `slopes.ops.sigmoid_mixture`."""
     return share / (1 + sp.exp(-x)) + (1 - share) / (1 + sp.exp(x)), 0
 
 
 def snake(x: Array, a: Array) -> Array:
-    """See `slopes.ops.snake`."""
     return x + sp.sin(a * x) ** 2 / a
 
 
 def snake_slope(x: Array, a: Array) -> Array:
-    """See `slopes.ops.snake_slope`."""
     return 1 + sp.sin(2 * a * x)
 
 
 def root_of_square(x: Array, b: Array) -> Array:
-    """See `slopes.ops.root_of_square`."""
     return sp.sqrt(x**2 + b)
 
 
 def expm1_less(x: Array) -> Array:
-    """See `slopes.ops.expm1_less`."""
     return sp.exp(x) - 1 - x
 
 
 def double(x: Array) -> Array:
-    """See `slopes.ops.double`."""
     return x
 
 
 def double_for(x: Array, *parameters: Array) -> Array:
-    """See `slopes.ops.double_for`."""
     return x
 
 
 def fma(x: Array, a: Array, c: Array) -> Array:
-    """See `slopes.ops.fma`."""
     return a * x + c
 
 
 def softcap(x: Array, cap: Array) -> Array:
-    """See `slopes.ops.softcap`."""
     return cap * sp.tanh(x / cap)
 
 
 def mish(x: Array) -> Array:
-    """See `slopes.ops.mish`."""
     return x * sp.tanh(sp.log(1 + sp.exp(x)))
 
 
 def mish_slope(x: Array) -> Array:
-    """See `slopes.ops.mish_slope`."""
     argument = sp.Dummy()
     return sp.diff(mish(argument), argument).subs(argument, x)
 
 
 def tanhshrink(x: Array) -> Array:
-    """See `slopes.ops.tanhshrink`."""
     return x - sp.tanh(x)
 
 
 def ndtr(x: Array, times: Array) -> Array:
-    """See `slopes.ops.ndtr`."""
     return _one(times) * sp.Function("Phi")(x)
 
 
 def normal_gate_slope(x: Array, times: Array) -> Array:
-    """See `slopes.ops.normal_gate_slope`."""
     return ndtr(x, times) + normal_pdf(x, times * x)
 
 
 def normal_pdf(x: Array, times: Array) -> Array:
-    """See `slopes.ops.normal_pdf`."""
     return _one(times) * sp.Function("phi")(x)
 
 
 class _Total(sp.Sum):  # type: ignore[misc]
-    """A sum over the last axis; indexing its one entry returns it."""
+    """A sum over the last axis; indexing returns itself."""
 
     def __getitem__(self, index: Any) -> Any:
         return self
 
 
 def sum(x: Array) -> Array:
-    """See `slopes.ops.sum`."""
     return _Total(x.subs(i, j), (j, 1, C))
 
 
 def sum_pairs(term: Callable[..., Array], *rows: Array) -> Array:
-    """See `slopes.ops.sum_pairs`."""
     others = [row.subs(i, j) for row in rows]
     return sp.Sum(term(*rows, *others), (j, 1, C), (i, 1, C))
 
 
 def sum_others(values: Array, x: Array) -> Array:
-    """See `slopes.ops.sum_others`."""
     return sum(values) - values
 
 
 def softmax(x: Array) -> Array:
-    """See `slopes.ops.softmax`."""
     return sp.exp(x) / sum(sp.exp(x))
 
 
 def softmax_complement(x: Array) -> Array:
-    """See `slopes.ops.softmax_complement`."""
     return 1 - softmax(x)
 
 
 def log_softmax(x: Array) -> Array:
-    """See `slopes.ops.log_softmax`."""
     return sp.log(softmax(x))
 
 
 def just_above(x: Array) -> Array:
-    """See `slopes.ops.just_above`."""
     return x
 
 
 def above_simplex_threshold(x: Array) -> Array:
-    """See `slopes.ops.above_simplex_threshold`."""
     return x - sp.Function("tau")(x.base if isinstance(x, sp.Indexed) else x)
 
 
 def jaccard_steps(order: Array, target: Array, weight: Array) -> Array:
-    """See `slopes.ops.jaccard_steps`."""
     return sp.Function("Delta_J")(order)
 
 
 def top(x: Array) -> Array:
-    """See `slopes.ops.top`."""
     return sp.Function("onehot")(x)
 
 
 def entry(x: Array, place: int) -> Array:
-    """See `slopes.ops.entry`."""
     return x.subs(i, place)
 
 
 def joined(a: Array, b: Array) -> Array:
-    """See `slopes.ops.joined`."""
     return sp.Function("joined")(a, b)
 
 
 def inner(x: Array, y: Array) -> Array:
-    """See `slopes.ops.inner`: the similarity s of row a and row i."""
+    """The similarity s of rows a and i."""
     return sp.IndexedBase("s")[sp.Symbol("a"), i]
 
 
 def zero_dimensional(number: Array, like: Array) -> Array:
-    """See `slopes.ops.zero_dimensional`; the number itself."""
     return number
 
 
 def angle(y: Array, x: Array) -> Array:
-    """See `slopes.ops.angle`."""
     return sp.atan2(y, x)
 
 
 def held(x: Array) -> Array:
-    """See `slopes.ops.held`."""
     return x
 
 
 def softmax_logit(x: Array) -> Array:
-    """See `slopes.ops.softmax_logit`."""
     return sp.log(softmax(x) / (1 - softmax(x)))
 
 
 def expected(values: Array, target: Array) -> Array:
-    """See `slopes.ops.expected`."""
     return sp.Sum(target * values, (i, 1, C))
 
 
 def expected_log(values: Array, target: Array) -> Array:
-    """See `slopes.ops.expected_log`."""
     return expected(sp.log(values), target)
 
 
 def one_hot(target: Array, like: Array) -> Array:
-    """See `slopes.ops.one_hot`."""
     return target
 
 
 def xlogy(x: Array, y: Array) -> Array:
-    """See `slopes.ops.xlogy`."""
     return x * sp.log(y)
 
 
 def xlog1py(x: Array, y: Array) -> Array:
-    """See `slopes.ops.xlog1py`."""
     return x * sp.log(1 + y)
 
 
 def ratio(x: Array, y: Array) -> Array:
-    """See `slopes.ops.ratio`."""
     return x / y
 
 
@@ -291,7 +242,7 @@ def _zero(low: Any) -> Any:
 
 
 def parameter(name: str, value: Any, like: Array = None) -> Any:
-    """Return a card's parameter for its body: a symbol, so that the formula does not have its value."""
+    """Return a symbol for a number, so that the formula shows the parameter's name."""
     if type(value) is Constant:
         return sp.sympify(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -300,7 +251,6 @@ def parameter(name: str, value: Any, like: Array = None) -> Any:
 
 
 def scalar(name: str) -> Any:
-    """Return a symbol for a number."""
     return sp.Symbol(name)
 
 
@@ -310,6 +260,6 @@ def row(name: str) -> Any:
 
 
 def tex(formula: Any) -> str:
-    """Return the expression as TeX; a name with an underscore is a word, not an index."""
+    """Return an expression as TeX; a name with an underscore is a word, not an index."""
     words = {s: rf"\mathrm{{{s.name}}}".replace("_", r"\_") for s in formula.free_symbols if "_" in s.name}
     return str(sp.latex(formula, ln_notation=False, symbol_names=words))

@@ -1,11 +1,11 @@
 """Accurate forms of compound primitives in plain arithmetic, shared by the readings.
 
 Library functions lose the normal tail: scipy's `ndtr` is off by 1,400 units in the last place, torch's loses all
-digits. Three devices recover it. exp(−x²/2) is split so that its large argument is exact. The Mills ratio is a
-polynomial in a variable that maps [0, ∞) to [−1, 1), fitted by ``tools/fit_mills.py``. And a product that underflows
-is rounded once, after the multiplication by its large factor.
+digits. Three devices recover it: exp(−x²/2) is split so that its large argument is exact; the Mills ratio is a
+polynomial in a variable that maps [0, ∞) to [−1, 1), fitted by ``tools/fit_mills.py``; and a product that underflows is
+rounded once, after the multiplication by its large factor.
 
-`r` is the reading's module; `x` has the dtype in which `r` computes.
+`r` is the reading's module; `x` has the dtype in which it computes.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ MILLS_LOW = 5.9814649479347676e-18  #: rounding error of the first coefficient i
 
 DENSITY = Constant("1/sqrt(2*pi)", 0.3989422804014327, -2.4923272022777433e-17)  #: of the standard normal at 0
 
-# the same for float32
+# for float32
 MILLS_SINGLE = (
     0.4956558644771576,
     -0.13930290937423706,
@@ -70,7 +70,6 @@ MILLS_SINGLE_LOW = 2.6496972598937866e-09
 
 
 def confine(r: ModuleType, x: Array, most: Array) -> Array:
-    """x confined to [−most, most]; NaN at NaN."""
     return r.minimum(r.maximum(x, -most), most)
 
 
@@ -98,7 +97,6 @@ def normal_pdf(r: ModuleType, x: Array, times: Array) -> Array:
 
 
 def normal_gate_slope(r: ModuleType, x: Array, times: Array) -> Array:
-    """See `slopes.ops.normal_gate_slope`."""
     return r.ndtr(x, times) + r.normal_pdf(x, times * x)
 
 
@@ -121,7 +119,7 @@ def ndtr(r: ModuleType, x: Array, times: Array) -> Array:
 
 
 def sigmoid(r: ModuleType, x: Array, times: Array, low: Array) -> Array:
-    """times / (1 + exp(−x − low)); see `slopes.ops.sigmoid`."""
+    """times / (1 + exp(−x − low))."""
     left = x < 0
     t = r.where(left, x, -x)  # autograd gives abs the slope 0 at 0
     small = r.exp(t)
@@ -134,12 +132,11 @@ def sigmoid(r: ModuleType, x: Array, times: Array, low: Array) -> Array:
 
 
 def sigmoid_slope(r: ModuleType, x: Array, times: Array, low: Array) -> Array:
-    """See `slopes.ops.sigmoid_slope`."""
     return r.sigmoid(x, r.sigmoid(-x, times, -low), low)
 
 
 def gate_slope(r: ModuleType, x: Array, y: Array, times: Array, low: Array, y_low: Array) -> Array:
-    """See `slopes.ops.gate_slope`: on the left 1 + y − y·s; on the right 1 + y·(1 − s)."""
+    """On the left of 0: 1 + y − y·s; on the right: 1 + y·(1 − s)."""
     left = (1 + y) + (y_low - r.sigmoid(x, y + y_low, low))
     right = 1 + r.sigmoid(-x, y + y_low, -low)
     return r.sigmoid(x, times * r.where(x < 0, left, right), low)
@@ -153,12 +150,12 @@ def softplus(r: ModuleType, x: Array, beta: Array) -> Array:
     high, low = r.product(size, beta)
     small = r.exp(high)
     near = r.log1p(small + small * low) / beta
-    far = r.decay(high, (1 + low) / beta)  # log1p(small) is small here, and subnormal before the division by beta
+    far = r.decay(high, (1 + low) / beta)  # log1p(small) = small here, subnormal before the division by beta
     return r.where(x < 0, 0.0, x) + r.where(high < -r.DEEP[x.dtype], far, near)
 
 
 def cubic(r: ModuleType, x: Array, a: Constant, b: Constant) -> tuple[Array, Array]:
-    """(high, low) of a·x + b·x³, to about 70 bits for |x| up to 32; x is clipped there."""
+    """(high, low) of a·x + b·x³, to about 70 bits; x is clipped to [−32, 32]."""
     x = confine(r, x, 32.0)
     h = r.rint(x * 256) / 256  # 13 bits: h³ and its product with 14 bits of b are exact
     d = x - h
@@ -171,9 +168,9 @@ def cubic(r: ModuleType, x: Array, a: Constant, b: Constant) -> tuple[Array, Arr
 
 
 def sigmoid_less(r: ModuleType, x: Array, shift: Array) -> tuple[Array, Array]:
-    """(high, low) of 1 / (1 + exp(−x)) − shift, to about 106 bits, except for the rounding of the exponential.
+    """(high, low) of 1 / (1 + exp(−x)) − shift, to about 106 bits but for the rounding of the exponential.
 
-    Within 1 of the root, where digits would cancel, it is shift·(1 − shift)·g / (1 + shift·g) with g = expm1(x − root).
+    Within 1 of the root digits would cancel: there it is shift·(1 − shift)·g / (1 + shift·g) with g = expm1(x − root).
     """
     share, rest = sigmoid_parts(r, x)
     if type(shift) is float and shift == 0.0:
@@ -204,9 +201,9 @@ def sigmoid_mixture(r: ModuleType, x: Array, share: Array) -> tuple[Array, Array
 
 
 def sigmoid_parts(r: ModuleType, x: Array) -> tuple[Array, Array]:
-    """(high, low) of sigmoid(x), to about 106 bits, except for the rounding of the exponential.
+    """(high, low) of sigmoid(x), to about 106 bits but for the rounding of the exponential.
 
-    Near 0 the exponential is 1 + expm1, as an exact sum; the rounding error of expm1 is smaller than x's own.
+    Near 0 the exponential is 1 + expm1 as an exact sum: the rounding error of expm1 is smaller than that of x.
     """
     left = x < 0
     small, low = r.exp_of_size(x)
@@ -215,7 +212,7 @@ def sigmoid_parts(r: ModuleType, x: Array) -> tuple[Array, Array]:
 
 
 def exp_of_size(r: ModuleType, x: Array) -> tuple[Array, Array]:
-    """(high, low) of exp(−|x|); the low part is 0 for sizes above 1."""
+    """(high, low) of exp(−|x|); low is 0 for sizes above 1."""
     size = r.where(x < 0, x, -x)
     growth = r.expm1(r.maximum(size, -1.0))
     near = size > -1
@@ -225,7 +222,7 @@ def exp_of_size(r: ModuleType, x: Array) -> tuple[Array, Array]:
 
 @lru_cache
 def log_odds(p: float) -> tuple[float, float]:
-    """Return log(p / (1 − p)) as an unevaluated sum (high, low)."""
+    """(high, low) of log(p / (1 − p))."""
     if not 0 < p < 1:
         return (inf if p else -inf), 0.0
     with localcontext(prec=60):
@@ -253,14 +250,14 @@ def quotient(r: ModuleType, x: Array, a: Array) -> tuple[Array, Array]:
 
 def fma(r: ModuleType, x: Array, a: Array, c: Array) -> Array:
     """a·x + c, rounded once except for the last bit."""
-    near = confine(r, x, 1e290)  # so that the halves do not overflow
+    near = confine(r, x, 1e290)  # the halves of larger numbers would overflow
     rounded = a * near
     total = rounded + c
     return (a * x + c) + (two_sum_low(rounded, c, total) + two_product_low(near, a, rounded))
 
 
 def two_product_low(a: Array, b: Array, total: Array) -> Array:
-    """Rounding error of `total` = a · b: in float64, or by the type's own method `product_low`."""
+    """Rounding error of `total` = a · b in float64, or by the type's own method `product_low`."""
     own = getattr(type(total), "product_low", None)
     if own is not None:
         return own(a, b, total)
@@ -269,18 +266,18 @@ def two_product_low(a: Array, b: Array, total: Array) -> Array:
 
 
 def halves(x: Array) -> tuple[Array, Array]:
-    """Split a float64 into two numbers with half its digits, whose products are exact."""
+    """Split a float64 into two numbers of half its digits, whose products are exact."""
     wide = x * 134217729.0
     high = wide - (wide - x)
     return high, x - high
 
 
 def sin_of_line(r: ModuleType, x: Array, a: Array, shift: Constant) -> Array:
-    """sin(a·x + shift), without the rounding errors of product and sum; 0 where a·x is infinite."""
+    """sin(a·x + shift) without the rounding errors of product and sum; 0 where a·x is infinite."""
     line = a * x
     x = r.where((line == inf) | (line == -inf), 0.0, x)
     line = a * x
-    scale = 2.0**-64  # so that the halves of a large x do not overflow
+    scale = 2.0**-64  # the halves of a large x would overflow
     low = 0.0 if type(a) is float and a == 1.0 else two_product_low(x * scale, a, line * scale) / scale
     far = (line > 2.0**53) | (line < -(2.0**53))  # `low` may be many turns here, and the shift would be lost
     total = line + shift
@@ -293,7 +290,7 @@ def sin_of_line(r: ModuleType, x: Array, a: Array, shift: Constant) -> Array:
 
 
 def snake(r: ModuleType, x: Array, a: Array) -> Array:
-    """x + sin²(a·x) / a; where the terms may cancel, (phase + sin²(phase)) / a with a phase of 106 bits."""
+    """x + sin²(a·x) / a; where terms may cancel, (phase + sin²(phase)) / a with a phase of 106 bits."""
     line = a * x
     size = r.where(line < 0, -line, line)
     cancelling = (size > 0.5) & (size < 1e9)
@@ -310,18 +307,18 @@ def snake(r: ModuleType, x: Array, a: Array) -> Array:
 
 
 def snake_slope(r: ModuleType, x: Array, a: Array) -> Array:
-    """1 + sin(2·a·x) as a square, because the sum cancels twice a turn; 1 where a·x is infinite."""
+    """1 + sin(2·a·x) as a square, as the sum cancels twice a turn; 1 where a·x is infinite."""
     return 2 * sin_of_line(r, x, a, EIGHTH) ** 2
 
 
 def softcap(r: ModuleType, x: Array, cap: Array) -> Array:
-    """cap·tanh(x / cap), but x itself where x / cap may be subnormal."""
+    """cap·tanh(x / cap); x itself where x / cap may be subnormal."""
     scaled = confine(r, x, HELD * cap) / cap
     return r.where((scaled > -1e-9) & (scaled < 1e-9), x, cap * r.tanh(scaled))
 
 
 def mish(r: ModuleType, x: Array) -> Array:
-    """x·tanh(log(1 + exp(x))), with the tanh as a rational function of exp(−|x|)."""
+    """x·tanh(log(1 + exp(x))), the tanh as a rational function of exp(−|x|)."""
     size = r.where(x < 0, x, -x)
     small = r.exp(size)
     tail = r.decay(size, r.where(x < 0, x * ((2 + small) / (2 + small * (2 + small))), x))
@@ -341,7 +338,7 @@ def mish_slope(r: ModuleType, x: Array) -> Array:
 
 
 def tanhshrink(r: ModuleType, x: Array) -> Array:
-    """x − tanh(x): up to 1.5 by tanh's continued fraction x / (1 + x²/(3 + x²/(5 + …))), without cancellation."""
+    """x − tanh(x); up to 1.5 by tanh's continued fraction x / (1 + x²/(3 + x²/(5 + …))), without cancellation."""
     near = confine(r, x, 1.5)
     square = near * near
     divisor = 25.0
@@ -351,7 +348,7 @@ def tanhshrink(r: ModuleType, x: Array) -> Array:
 
 
 def root_of_square(r: ModuleType, x: Array, b: Array) -> Array:
-    """√(x² + b) for x >= 0: beyond √b it is x plus a small term."""
+    """√(x² + b) for x >= 0; beyond √b it is x plus a small term."""
     other = b**0.5
     large, small = r.where(x > other, x, other), r.where(x > other, other, x)
     ratio = small / large
@@ -359,13 +356,13 @@ def root_of_square(r: ModuleType, x: Array, b: Array) -> Array:
 
 
 def expm1_less(r: ModuleType, x: Array) -> Array:
-    """exp(x) − 1 − x for x <= 1: from −1 on by the series of exp."""
+    """exp(x) − 1 − x for x <= 1; from −1 on by the series of exp."""
     near = r.maximum(x, -1.0)
     return r.where(x > -1, near * near * exp_series(near, 3) / 2, r.exp(x) - 1 - x)
 
 
 def exp_series(x: Array, first: int) -> Array:
-    """1 + x/first·(1 + x/(first + 1)·(1 + …)) for |x| <= 1: the Taylor series of exp from that term on."""
+    """1 + x/first·(1 + x/(first + 1)·(1 + …)) for |x| <= 1: the Taylor series of exp from a term on."""
     series = 1 + x / 19
     for n in range(18, first - 1, -1):
         series = 1 + x * series / n
@@ -378,7 +375,6 @@ def inverse(a: float) -> tuple[float, float]:
 
 
 def is_single(a: float) -> bool:
-    """Whether float32 represents the number exactly."""
     wide = a * 536870913.0
     return a == 0 or (a == wide - (wide - a) and 2.0**-100 < abs(a) < 2.0**100)
 
@@ -391,13 +387,12 @@ def divide(a: Array, a_low: Array, b: Array, b_low: Array) -> tuple[Array, Array
 
 
 def two_sum(a: Array, b: Array) -> tuple[Array, Array]:
-    """a + b as (rounded sum, rounding error), for a b that is small beside a."""
+    """(rounded sum, rounding error) of a + b, for a b that is small beside a."""
     high = a + b
     return high, b - (high - a)
 
 
 def split(value: float, step: float) -> float:
-    """Round a value to a multiple of 1 / step."""
     return round(value * step) / step
 
 
@@ -408,10 +403,9 @@ def two_sum_low(a: Array, b: Array, total: Array) -> Array:
 
 
 def softmax_parts(r: ModuleType, x: Array) -> tuple[Array, Array, Array, Array]:
-    """Return (top, shifted, powers, others).
+    """Return (a mask of the largest entry, x less that entry, their powers exp(…), the sum of the other powers).
 
-    `top` marks the largest entry, `shifted` is x less it, `powers` = exp(shifted), and `others` their sum without the
-    top. A sum without the largest entry's 1 keeps the digits of log(softmax) and 1 − softmax where softmax is near 1.
+    Without the largest entry's 1 the sum keeps the digits of log(softmax) and 1 − softmax where softmax is near 1.
     """
     top, shifted = r.shift_by_top(x)
     powers = r.exp(shifted)
@@ -444,7 +438,7 @@ def top(r: ModuleType, x: Array) -> Array:
 def above_simplex_threshold(r: ModuleType, x: Array) -> Array:
     """See `slopes.ops.above_simplex_threshold`; t is −1 where no entry counts.
 
-    The largest entry is subtracted first: the result does not depend on it, and a large common part would cost digits.
+    The largest entry is subtracted first: the result stays, and a large common part would cost digits.
     """
     _, x = r.shift_by_top(x)
     z = r.descending(x)
@@ -455,7 +449,7 @@ def above_simplex_threshold(r: ModuleType, x: Array) -> Array:
 
 
 def jaccard_steps(r: ModuleType, order: Array, target: Array, weight: Array) -> Array:
-    """See `slopes.ops.jaccard_steps`; no step is the difference of two nearly equal losses."""
+    """See `slopes.ops.jaccard_steps`; no step is a difference of two nearly equal losses."""
     places = r.places(order)
     part, size = r.picked(target, places), r.picked(weight, places)
     strange = size * (1 - part)
@@ -468,7 +462,7 @@ def jaccard_steps(r: ModuleType, order: Array, target: Array, weight: Array) -> 
 
 
 def softmax_logit(r: ModuleType, x: Array) -> Array:
-    """log(p / (1 − p)) of p = softmax(x): at the top, the others are summed relative to the second largest."""
+    """log(p / (1 − p)) of p = softmax(x); at the top the others are summed relative to the second largest."""
     top, shifted, powers, others = softmax_parts(r, x)
     below = r.maximum(r.where(top, -1e30, shifted), -1e30)  # −inf would give inf − inf
     second, under = r.shift_by_top(below)
@@ -478,12 +472,12 @@ def softmax_logit(r: ModuleType, x: Array) -> Array:
 
 
 def sum_pairs(r: ModuleType, term: Callable[..., Array], *rows: Array) -> Array:
-    """Sum of term(*entries, *others) over all pairs of two different places."""
+    """Sum of term(*entries, *others) over all pairs of different places."""
     values = term(*(row[..., :, None] for row in rows), *(row[..., None, :] for row in rows))
     return r.sum(r.sum(r.where(eye(rows[0]) == 1, 0.0, values))[..., 0])[..., 0]
 
 
 def sum_others(r: ModuleType, values: Array, x: Array) -> Array:
-    """Sum of the other entries of its row, for each entry."""
+    """Sum of the other entries of the row, for each entry."""
     top, _ = r.shift_by_top(x)
     return r.where(top, r.sum(r.where(top, 0.0, values)), r.sum(values) - values)

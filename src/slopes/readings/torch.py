@@ -62,7 +62,7 @@ gauss = partial(tails.gauss, _this)
 
 
 def _to_onnx() -> bool:
-    """Whether an ONNX graph is recorded, which has fewer operators."""
+    """Whether an ONNX graph, which has fewer operators, is recorded."""
     return _is_traced() and torch.onnx.is_in_onnx_export()
 
 
@@ -72,14 +72,14 @@ def _is_traced() -> bool:
 
 
 def _is_traced_by_jit() -> bool:
-    """Whether torch.jit.trace, or the ONNX exporter that uses it, is recording."""
+    """Whether torch.jit.trace records, also for the ONNX exporter."""
     return torch.jit.is_tracing()  # type: ignore[attr-defined, no-any-return, no-untyped-call]
 
 
 def expm1(x: Array) -> Array:
-    """exp(x) − 1; autograd computes the slope of torch.expm1 as expm1(x) + 1, which is 0 below −37.
+    """exp(x) − 1; torch.expm1's own slope, expm1(x) + 1, is 0 below −37.
 
-    Compilers compute expm1 as exp(x) − 1, so under them the Taylor series is used near 0.
+    Compilers replace expm1 by exp(x) − 1, so under them the Taylor series is used near 0.
     """
     if torch.compiler.is_compiling() or _to_onnx():
         near = (x > -0.75) & (x < 0.75)
@@ -89,7 +89,7 @@ def expm1(x: Array) -> Array:
 
 
 def tanh(x: Array) -> Array:
-    """The hyperbolic tangent, differentiated as 4q/(1 + q)² with q = exp(−2|x|): torch's 1 − tanh² is 0 from 19 on."""
+    """The hyperbolic tangent, with the slope 4q/(1 + q)², q = exp(−2|x|); torch's 1 − tanh² is 0 from 19 on."""
     value = torch.tanh(x)
     if not _may_differentiate(x):
         return value
@@ -100,7 +100,7 @@ def tanh(x: Array) -> Array:
 
 
 def log1p(x: Array) -> Array:
-    """log(1 + x); in ONNX, log(1 + x) · x / ((1 + x) − 1), as log would lose a small x."""
+    """log(1 + x); ONNX's log would lose a small x."""
     if not _to_onnx():
         return torch.log1p(x)
     held = minimum(x, 1.0)
@@ -108,24 +108,20 @@ def log1p(x: Array) -> Array:
 
 
 def where(condition: Array, a: Array, b: Array) -> Array:
-    """`a` where the condition holds, else `b`; two plain numbers give float64."""
     if not isinstance(a, Tensor) and not isinstance(b, Tensor):
         a = torch.full((), a, dtype=_double(condition), device=condition.device)
     return torch.where(condition, a, b)
 
 
-# PyTorch's subgradients differ between versions (at clamp's bound 1 up to 2.13, 0 from 2.14 on), so each primitive with
-# a kink defines its own: absolute has slope 0 at 0, and minimum and maximum take the first of two equal arguments, with
-# its slope.
+# PyTorch's subgradients differ between versions (at clamp's bound 1 up to 2.13, 0 from 2.14 on), so primitives with a
+# kink define their own: absolute has slope 0 at 0; minimum and maximum take the first of two equal arguments.
 
 
 def absolute(x: Array) -> Array:
-    """The absolute value; its slope at 0 is 0."""
     return x * torch.sign(x)
 
 
 def minimum(a: Array, b: Array) -> Array:
-    """The smaller of two tensors, or of a tensor and a number; of equal ones the first."""
     if not isinstance(b, Tensor):
         return torch.where(a > b, b, a)
     if not isinstance(a, Tensor):
@@ -134,7 +130,6 @@ def minimum(a: Array, b: Array) -> Array:
 
 
 def maximum(a: Array, b: Array) -> Array:
-    """The larger of two tensors, or of a tensor and a number; of equal ones the first."""
     if not isinstance(b, Tensor):
         return torch.where(a < b, b, a)
     if not isinstance(a, Tensor):
@@ -143,7 +138,7 @@ def maximum(a: Array, b: Array) -> Array:
 
 
 def _double(x: Tensor) -> torch.dtype:
-    """Return float64, but float32 on devices without it and for ONNX runtimes, unless x has float64."""
+    """Return float64, or float32 on devices without it and for ONNX runtimes, unless x has float64."""
     single = x.device.type == "mps" or _to_onnx()
     return torch.float32 if single and x.dtype != torch.float64 else torch.float64
 
@@ -159,7 +154,6 @@ def _in_double(times: Tensor | float, x: Tensor, tail: Callable[[Tensor], Tensor
 
 
 def sigmoid(x: Array, times: Array, low: Array) -> Array:
-    """See `slopes.ops.sigmoid`."""
     if x.dtype == _double(x) or isinstance(times, float):
         return tails.sigmoid(_this, x, times, low)
     return _in_double(times, x, lambda x: 1 / (1 + torch.exp(-maximum(x + low, -700.0))))
@@ -169,14 +163,12 @@ sigmoid_slope, gate_slope = partial(tails.sigmoid_slope, _this), partial(tails.g
 
 
 def ndtr(x: Array, times: Array) -> Array:
-    """See `slopes.ops.ndtr`."""
     if x.dtype == _double(x):
         return tails.ndtr(_this, x, times)
     return _in_double(times, x, lambda x: torch.erfc(x * -0.7071067811865476) / 2)
 
 
 def normal_pdf(x: Array, times: Array) -> Array:
-    """See `slopes.ops.normal_pdf`."""
     if x.dtype == _double(x):
         return tails.normal_pdf(_this, x, times)
     return _in_double(times, x, lambda x: torch.exp(tails.confine(_this, x, 64.0).square() * -0.5) * tails.DENSITY.high)
@@ -186,7 +178,6 @@ normal_gate_slope = partial(tails.normal_gate_slope, _this)
 
 
 def cubic(x: Array, a: Constant, b: Constant) -> tuple[Array, Array]:
-    """See `slopes.ops.cubic`."""
     if x.dtype == _double(x):
         return tails.cubic(_this, x, a, b)
     wide = tails.confine(_this, x.to(torch.float64), 32.0)
@@ -194,25 +185,21 @@ def cubic(x: Array, a: Constant, b: Constant) -> tuple[Array, Array]:
 
 
 def product(x: Array, a: Array) -> tuple[Array, Array]:
-    """See `slopes.ops.product`."""
     high, low = tails.product(_this, double(x), a)
     return (high, low) if x.dtype == high.dtype else _parts(high, x.dtype)
 
 
 def quotient(x: Array, a: Array) -> tuple[Array, Array]:
-    """See `slopes.ops.quotient`."""
     high, low = tails.quotient(_this, double(x), a)
     return (high, low) if x.dtype == high.dtype else _parts(high, x.dtype)
 
 
 def sigmoid_less(x: Array, shift: Array) -> tuple[Array, Array]:
-    """See `slopes.ops.sigmoid_less`."""
     high, low = tails.sigmoid_less(_this, double(x), shift)
     return (high, low) if x.dtype == high.dtype else _parts(high, x.dtype)
 
 
 def sigmoid_mixture(x: Array, share: Array) -> tuple[Array, Array]:
-    """See `slopes.ops.sigmoid_mixture`."""
     high, low = tails.sigmoid_mixture(_this, double(x), double(share))
     return (high, low) if x.dtype == high.dtype else _parts(high, x.dtype)
 
@@ -227,39 +214,33 @@ def _parts(x: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
 
 
 def fma(x: Array, a: Array, c: Array) -> Array:
-    """See `slopes.ops.fma`."""
     if _double(x) == torch.float32:
         return a * x + c
     return tails.fma(_this, x.to(torch.float64), a, c).to(x.dtype)
 
 
 def snake(x: Array, a: Array) -> Array:
-    """See `slopes.ops.snake`."""
     return tails.snake(_this, double(x), a).to(x.dtype)
 
 
 def snake_slope(x: Array, a: Array) -> Array:
-    """See `slopes.ops.snake_slope`."""
     return tails.snake_slope(_this, double(x), a).to(x.dtype)
 
 
 def tanhshrink(x: Array) -> Array:
-    """See `slopes.ops.tanhshrink`."""
     return tails.tanhshrink(_this, double(x)).to(x.dtype)
 
 
 def above_simplex_threshold(x: Array) -> Array:
-    """See `slopes.ops.above_simplex_threshold`."""
     return tails.above_simplex_threshold(_this, double(x)).to(x.dtype)
 
 
 def double(x: Array) -> Array:
-    """See `slopes.ops.double`."""
     return x.to(_double(x))
 
 
 def double_for(x: Array, *parameters: Array) -> Array:
-    """See `slopes.ops.double_for`; under a compiler a number may be a symbol, and its digits are unknown."""
+    """See `slopes.ops.double_for`; under a compiler a number may be a symbol without digits."""
     if x.dtype != torch.float32:
         return x
     numbers = [p for p in parameters if isinstance(p, (int, float))]
@@ -274,12 +255,11 @@ cumsum = partial(torch.cumsum, dim=-1)
 
 
 def entry(x: Array, place: int) -> Array:
-    """See `slopes.ops.entry`."""
     return x[..., place]
 
 
 def inner(x: Array, y: Array) -> Array:
-    """See `slopes.ops.inner`; without autocast, which would multiply in half precision."""
+    """See `slopes.ops.inner`; autocast would multiply in half precision."""
     if not autocasts(x):
         return x @ y.transpose(-1, -2)
     with torch.autocast(x.device.type, enabled=False):
@@ -295,19 +275,17 @@ def log_odds(p: Array, like: Array) -> tuple[Array, Array]:
 
 
 def zero_dimensional(number: Array, like: Array) -> Array:
-    """See `slopes.ops.zero_dimensional`."""
     if isinstance(number, Tensor):
         return number
     return torch.full((), number, dtype=_double(like), device=like.device)
 
 
 def angle(y: Array, x: Array) -> Array:
-    """See `slopes.ops.angle`."""
     return torch.atan2(y, x)
 
 
 def just_above(x: Array) -> Array:
-    """See `slopes.ops.just_above`; ONNX has no nextafter, so there x is unchanged."""
+    """See `slopes.ops.just_above`; ONNX has no nextafter, so x stays unchanged."""
     if x.dtype != torch.float32 or _to_onnx():
         return x
     number, last = x.detach(), torch.finfo(x.dtype).max
@@ -315,34 +293,28 @@ def just_above(x: Array) -> Array:
 
 
 def held(x: Array) -> Array:
-    """See `slopes.ops.held`."""
     return x.detach()
 
 
 def descending(x: Array) -> Array:
-    """Sort rows, the largest first."""
     return torch.sort(x, dim=-1, descending=True).values
 
 
 def places(x: Array) -> Array:
-    """Indices of a row's entries, the largest first."""
     if _to_onnx():
         return torch.sort(x.detach(), dim=-1, descending=True).indices
     return torch.sort(x.detach(), dim=-1, descending=True, stable=True).indices
 
 
 def picked(x: Array, places: Array) -> Array:
-    """Reorder the entries of rows."""
     return torch.gather(x, -1, places)
 
 
 def reversed(x: Array) -> Array:
-    """Reverse rows."""
     return torch.flip(x, (-1,))
 
 
 def shift_by_top(x: Array) -> tuple[Array, Array]:
-    """Return (a mask of the first largest entry of each row, x less that entry)."""
     if not x.shape[-1]:  # argmax refuses an empty row
         return x == x, x
     place = torch.argmax(x, dim=-1, keepdim=True)
@@ -353,28 +325,25 @@ def shift_by_top(x: Array) -> tuple[Array, Array]:
 
 
 def expected(values: Array, target: Array) -> Array:
-    """See `slopes.ops.expected`."""
     if is_integer(target):
         return torch.gather(values, -1, target.unsqueeze(-1)).squeeze(-1)
     return torch.where(target == 0, 0.0, target * values).sum(-1)
 
 
 def expected_log(values: Array, target: Array) -> Array:
-    """See `slopes.ops.expected_log`."""
     if is_integer(target):
         return torch.log(expected(values, target))
     return xlogy(target, values).sum(-1)
 
 
 def one_hot(target: Array, like: Array) -> Array:
-    """See `slopes.ops.one_hot`."""
     if not is_integer(target):
         return target
     return (torch.arange(like.shape[-1], device=like.device) == target.unsqueeze(-1)).to(like.dtype)
 
 
 def xlogy(x: Array, y: Array) -> Array:
-    """See `slopes.ops.xlogy`; torch's own has a NaN gradient at (0, 0)."""
+    """See `slopes.ops.xlogy`; torch.xlogy has a NaN gradient at (0, 0)."""
     return torch.xlogy(x, torch.where((x == 0) & (y == 0), 1.0, y))
 
 
@@ -385,7 +354,6 @@ def xlog1py(x: Array, y: Array) -> Array:
 
 
 def ratio(x: Array, y: Array) -> Array:
-    """See `slopes.ops.ratio`."""
     return torch.where(x == 0, 0.0, x / torch.where(x == 0, 1.0, y))
 
 
@@ -418,25 +386,23 @@ def enter(x: Array, what: str, like: Array | None = None) -> Array:
 
 
 def moveaxis(x: Array, source: int, destination: int) -> Array:
-    """Move an axis of x; the ONNX exporter that uses torch.jit.trace misreads negative axes."""
+    """Move an axis of x; the ONNX exporter by torch.jit.trace misreads negative axes."""
     source, destination = source % x.ndim, destination % x.ndim
     return x if source == destination else torch.movedim(x, source, destination)
 
 
 def arange(n: int, like: Array) -> Array:
-    """Return 0, 1, …, n − 1 on the device of `like`."""
     return torch.arange(n, device=like.device)
 
 
 def draw(distribution: str, generator: Any, like: Array, owner: str) -> Array:
-    """Draw noise of the shape of `like`, in the dtype of bodies."""
     if not isinstance(generator, torch.Generator):
         raise TypeError(f"{owner}: generator must be a torch.Generator here, got {type(generator).__name__}")
     return drawn(distribution, like, generator)
 
 
 def drawn(distribution: str, like: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """Draw noise as `draw` does, by default from PyTorch's global generator."""
+    """Draw noise like `draw`, by default from PyTorch's global generator."""
     noise = torch.empty_like(widen(like.detach()))
     if distribution == "uniform":
         return noise.uniform_(generator=generator)
@@ -444,17 +410,14 @@ def drawn(distribution: str, like: Tensor, generator: torch.Generator | None = N
 
 
 def spread(values: Array, places: Array, count: int) -> Array:
-    """Return a tensor of `count` entries: the values at their places, and 0 elsewhere."""
     return torch.zeros(count, dtype=values.dtype, device=values.device).index_copy(0, places, values)
 
 
 def joined(a: Array, b: Array) -> Array:
-    """Return two tensors, concatenated along the last axis."""
     return torch.cat([a, b], dim=-1)
 
 
 def is_integer(x: Array) -> bool:
-    """Whether x holds integers or booleans."""
     return not (x.is_floating_point() or x.is_complex())
 
 
@@ -465,7 +428,7 @@ def autocasts(x: Tensor) -> bool:
 
 
 def result_dtype(x: Array, loss: bool = False) -> Any:
-    """Return the dtype of a result: the argument's own, or the default for integers; float32 for losses in autocast."""
+    """Dtype of a result: the argument's own, or the default for integers; float32 for losses under autocast."""
     if is_integer(x):
         return torch.get_default_dtype()
     if loss and x.dtype in _HALF and autocasts(x):
@@ -477,14 +440,13 @@ def widen(x: Array, like: Array | None = None) -> Array:
     """Return x in the dtype of bodies: the dtype of `like` if given, but float32 for a half type."""
     dtype = result_dtype(x) if like is None else like.dtype
     dtype = torch.float32 if dtype in _HALF else dtype
-    return x if x.dtype == dtype else x.to(dtype)  # within torch.func even a cast to its own dtype wraps a tensor
+    return x if x.dtype == dtype else x.to(dtype)  # even a cast to its own dtype wraps a tensor in torch.func
 
 
 for_kernel = widen  #: x in the dtype of kernels of rows
 
 
 def narrow(x: Array, dtype: Any) -> Array:
-    """Round the result to a dtype."""
     return x.to(dtype)
 
 
@@ -495,15 +457,14 @@ def fits_out(owner: str, out: Any, x: Array) -> None:
 
 
 def quiet() -> AbstractContextManager[Any]:
-    """Return a context that does nothing, as torch does not warn of overflow."""
     return nullcontext()
 
 
 def is_concrete(x: Array) -> bool:
-    """Whether the values of x can be read now, without waiting for a device or breaking a trace."""
+    """Whether the values of x can be read without waiting for a device or breaking a trace."""
     return (
         not _is_traced()
-        and not torch._C._len_torch_dispatch_stack()  # as make_fx and linearize trace
+        and not torch._C._len_torch_dispatch_stack()  # make_fx and linearize trace by a mode
         and type(x) in (Tensor, torch.nn.Parameter)
         and x.device.type == "cpu"
         and not torch._C._functorch.is_functorch_wrapped_tensor(x)
@@ -511,18 +472,16 @@ def is_concrete(x: Array) -> bool:
 
 
 def total(x: Array) -> Array:
-    """Sum of all entries, accumulated in float64 if the device has it."""
+    """Sum of all entries, in float64 where the device has it."""
     return x.sum(dtype=_double(x))
 
 
 def extremes(x: Array) -> tuple[float, float]:
-    """Return the least and the largest entry, in one pass; NaN if any entry is."""
     least, largest = torch.aminmax(x.detach())
     return float(least), float(largest)
 
 
 def count(x: Array) -> int:
-    """Number of entries; it may be symbolic in a trace."""
     return x.numel()  # type: ignore[no-any-return]
 
 
@@ -530,7 +489,7 @@ def count(x: Array) -> int:
 
 
 class _Pulled(torch.autograd.Function):
-    """value(x, *rest), with the gradient pull_back(gradient, x, *rest) by x, which can be differentiated again.
+    """value(x, *rest) with the gradient pull_back(gradient, x, *rest) by x, which can be differentiated again.
 
     All operations are element-wise or row-wise over leading axes, so vmap only moves the batch to the front.
     """
@@ -567,11 +526,11 @@ def _apply(value: Callable[..., Array], pull_back: Callable[..., Array], x: Tens
 
 
 def differentiable(value: Callable[..., Array], slope: Callable[..., Array] | None, x: Array, *rest: Array) -> Array:
-    """Return value(x, *rest), differentiated by x through `slope`, not through the value's own operations.
+    """Return value(x, *rest), differentiated by x through `slope`, not through its own operations.
 
-    A slope with more axes than the value is the gradient of a row. In forward mode, and if another argument may
-    need a gradient, autograd differentiates the operations: in nested forward mode the second derivative of a Function
-    with a ``jvp`` of its own is silently 0.
+    A slope with more axes than the value is the gradient of a row. Autograd differentiates the operations where another
+    argument may need a gradient, and in forward mode: if that is nested, a Function's own ``jvp`` gives a second
+    derivative of 0 without an error.
     """
     if slope is None or not _is_pulled(x) or any(map(wants_gradient, rest)):
         return value(widen(x), *rest)
@@ -586,21 +545,20 @@ def differentiable(value: Callable[..., Array], slope: Callable[..., Array] | No
 
 
 def pullable(value: Callable[..., Array], pull_back: Callable[..., Array] | None, x: Array, *rest: Array) -> Array:
-    """Return value(x, *rest) as `differentiable` does, with the gradient pull_back(x, *rest, gradient)."""
     if pull_back is None or not _is_pulled(x) or any(map(wants_gradient, rest)):
         return value(widen(x), *rest)
     return _apply(value, lambda gradient, *arguments: pull_back(*arguments, gradient), x, *rest)
 
 
 def wants_gradient(x: Tensor) -> bool:
-    """Whether x may need a gradient; True for floats inside torch.func's transforms, as it cannot be known."""
+    """Whether x may need a gradient; inside torch.func's transforms True for all floats, as it cannot be known."""
     if x.requires_grad or not x.is_floating_point() or torch.compiler.is_compiling():
         return x.requires_grad
     return torch._C._functorch.is_functorch_wrapped_tensor(x)
 
 
 def _may_differentiate(x: Tensor) -> bool:
-    """Whether the operations on x may be differentiated, in either mode: never in ONNX, always in other traces."""
+    """Whether operations on x may be differentiated, in either mode: never in ONNX, always in other traces."""
     if _to_onnx():
         return False
     if _is_traced():
@@ -625,7 +583,7 @@ def _is_functionalized() -> bool:
 def slope_of(
     name: str, value: Callable[..., Array], x: Tensor, *rest: Tensor, cotangent: Array = None, coupled: bool = False
 ) -> Tensor:
-    """Return the vjp by x of a body without a derivative of its own, by autograd."""
+    """Return the vjp by x of a body without a derivative, by autograd."""
     result, pull_back, *_ = torch.func.vjp(lambda x: value(x, *rest), x)
     return pull_back(torch.ones_like(result) if cotangent is None else cotangent.to(result.dtype))[0]  # type: ignore[no-any-return]
 
@@ -634,7 +592,7 @@ _LARGEST, _LEAST = torch.finfo(torch.float32).max, 2.0**-150  #: numbers up to `
 
 
 def parameter(name: str, value: Any, like: Array = None) -> Any:
-    """Return a card's parameter for its body, or raise an error naming it; `like` is the first argument."""
+    """Return a parameter for a card's body, or raise an error naming it; `like` is the first argument."""
     if type(value) is float or type(value) is int:
         if like is None or value == 0 or _LEAST < abs(value) <= _LARGEST or abs(value) == torch.inf:
             return value
@@ -658,5 +616,4 @@ def parameter(name: str, value: Any, like: Array = None) -> Any:
 
 
 def labels(x: Array) -> Array:
-    """Return integer labels as indices."""
     return x.long()

@@ -1,9 +1,8 @@
 """The trace: bodies recorded as straight-line programs, for kernels.
 
-A `Traced` value stands for an array. Its operators, and the primitives below, append a line to a program and return
-the line's value. Compound primitives use the shared forms of `tails`, or shorter ones with the fused multiply-add of
-machines. A Python `if` on a parameter runs during the call of the body. Operations on values that no program can hold,
-such as a branch, raise TraceError.
+A `Traced` value stands for an array: its operators, and the primitives below, append a line to a program and return the
+line's value. Compound primitives use the forms of `tails`, or shorter ones with a fused multiply-add. A Python `if` on
+a parameter runs while tracing. Operations that no program has, such as a branch on a value, raise TraceError.
 
 A program for float32 computes in float32, except where a body or a primitive asks for more digits by `double`.
 """
@@ -38,7 +37,7 @@ def __getattr__(name: str) -> NoReturn:
 
 
 class Recorder:
-    """The lines recorded so far, without duplicates."""
+    """Lines recorded so far, without duplicates."""
 
     def __init__(self, dtype: str, has_rows: bool = False) -> None:
         self.dtype, self.has_rows = dtype, has_rows
@@ -48,7 +47,7 @@ class Recorder:
     def record(
         self, operation: str, *arguments: int, dtype: str, text: str = "", per: str = "", is_flat: bool = False
     ) -> Traced:
-        """Return the value of a line, and append the line unless an equal one exists."""
+        """Return the value of a line; append it unless an equal one exists."""
         if operation in ("add", "multiply", "equal", "not_equal", "and", "or"):
             arguments = tuple(sorted(arguments))
         found = {self.lines[place].per for place in arguments}
@@ -70,14 +69,13 @@ class Recorder:
         return self.record(dtype, x.place, dtype=dtype, is_flat=x.is_flat)
 
     def compute(self, operation: str, *arguments: Any, result: str = "") -> Traced:
-        """Return the result of an operation on numbers, all in the widest dtype among them."""
+        """Return the result of an operation in the widest dtype among its arguments."""
         dtype = self.common_dtype(*arguments)
         values = [self.value(x, dtype) for x in arguments]
         places = [value.place for value in values]
         return self.record(operation, *places, dtype=result or dtype, is_flat=self.common_form(*arguments))
 
     def select(self, condition: Traced, a: Any, b: Any) -> Traced:
-        """Return `a` where the condition holds, else `b`."""
         dtype = self.common_dtype(a, b)
         if all(isinstance(x, Traced) and x.dtype == "bool" for x in (a, b)):
             chosen: Traced = (condition & a) | (~condition & b)
@@ -89,12 +87,12 @@ class Recorder:
         return self.record("where", condition.place, first.place, second.place, dtype=dtype, is_flat=is_flat)
 
     def common_dtype(self, *arguments: Any) -> str:
-        """Return float64 if an argument has it, else the dtype of the program."""
+        """Return float64 if an argument has it, else the program's dtype."""
         wide = any(isinstance(x, Traced) and x.dtype == "float64" for x in arguments)
         return "float64" if wide else self.dtype
 
     def common_form(self, *arguments: Any) -> bool:
-        """Whether values per row lack the last axis; raise TraceError if others among the arguments have it."""
+        """Whether the values per row lack the last axis; raise TraceError if only some do."""
         found = {x.is_flat for x in arguments if isinstance(x, Traced) and x.per != "call"}
         if len(found) > 1:
             raise TraceError("it computes with values of rows, without their last axis, and entries")
@@ -102,10 +100,10 @@ class Recorder:
 
 
 class Traced:
-    """A value known only by the line that computes it."""
+    """The value of a line, standing for an array."""
 
     __slots__ = ("_recorder", "dtype", "is_flat", "place")
-    __array_ufunc__ = None  # NumPy's scalars then use this class's operators
+    __array_ufunc__ = None  # NumPy's scalars then use these operators
 
     def __init__(self, recorder: Recorder, place: int, dtype: str, is_flat: bool = False) -> None:
         self._recorder, self.place, self.dtype = recorder, place, dtype
@@ -120,18 +118,17 @@ class Traced:
 
     @property
     def per(self) -> str:
-        """One value per "entry", "row" or "call"."""
         return self._recorder.lines[self.place].per
 
     @property
     def ndim(self) -> int:
-        """2 for rows, 1 for one value per row; only for comparisons."""
+        """2 for rows, 1 for one value per row."""
         self.needs_rows()
         return 1 if self.is_flat else 2
 
     @property
     def shape(self) -> tuple[Any, ...]:
-        """(None, the length of a row), as the other sizes are unknown."""
+        """(None, length of a row): the other sizes are unknown."""
         self.needs_rows()
         return None, self._recorder.record("width", dtype=self._recorder.dtype, per="call")
 
@@ -144,7 +141,6 @@ class Traced:
         self._refuse()
 
     def needs_rows(self) -> None:
-        """Raise TraceError unless the program has rows."""
         if not self._recorder.has_rows:
             raise TraceError("it looks at a shape, or works on rows, but is applied to each entry")
 
@@ -243,7 +239,7 @@ class Traced:
 
     @staticmethod
     def product_low(a: Any, b: Any, total: Traced) -> Any:
-        """Return the rounding error of `total` = a·b; see `slopes.readings.tails.two_product_low`."""
+        """See `slopes.readings.tails.two_product_low`."""
         return _fused(a, b, -total)
 
 
@@ -265,8 +261,8 @@ def record(
     """Call a function with a traced value for each input, and return the program of its named results.
 
     Inputs and results have the dtype; `arithmetic` is another one to compute in. By name, `per` marks inputs with one
-    value per "row" or per "call" (in the arithmetic's dtype), and the int64 "label" of each row. Without `has_rows` the
-    function may neither sum over the last axis nor use a shape. Any error of the function becomes a TraceError.
+    value per "row" or "call" (in the dtype of the arithmetic), and the int64 "label" of each row. Without `has_rows`,
+    sums over the last axis and shapes are refused. Any error of the function becomes a TraceError.
     """
     recorder = Recorder(arithmetic or dtype, has_rows)
     arguments = [_input(recorder, name, dtype, (per or {}).get(name, "entry")) for name in inputs]
@@ -292,7 +288,7 @@ def _input(recorder: Recorder, name: str, dtype: str, per: str) -> Traced:
 
 
 def prune(lines: Sequence[Line], places: Mapping[str, int]) -> Program:
-    """Return the program of the inputs and the lines that results need."""
+    """Return the program without the lines that no result needs; inputs stay."""
     needed = set(places.values())
     for place in reversed(range(len(lines))):
         if lines[place].operation == "input":
@@ -315,7 +311,6 @@ def _elementary(operation: str) -> Callable[[Array], Array]:
 
 
 def _any(*arguments: Any) -> Recorder:
-    """Return the recorder of the first traced argument."""
     recorder: Recorder = next(x for x in arguments if isinstance(x, Traced))._recorder
     return recorder
 
@@ -329,15 +324,15 @@ DEEP = {"float64": 700.0, "float32": 80.0}  #: exp(−DEEP) is still a normal nu
 
 
 def decay(x: Array, times: Array, low: Array = None) -> Array:
-    """See `slopes.ops.decay`; `low` is the rounding error of `times`.
+    """`low` is the rounding error of `times`.
 
-    One operation, because a machine scales by a power of 2, and other readings need three exponentials.
+    One operation, as a machine scales by a power of 2 where other readings need three exponentials.
     """
     return _any(x, times).compute("decay", x, times, *(() if low is None else (low,)))
 
 
 def exp_of_size(x: Array) -> tuple[Array, Array]:
-    """See `slopes.readings.tails.exp_of_size`; in float32 one exponential, shared with other uses of x."""
+    """In float32 one exponential, shared with other uses of x."""
     if x.dtype == "float64":
         return tails.exp_of_size(_this, x)
     size = -absolute(x)
@@ -345,12 +340,10 @@ def exp_of_size(x: Array) -> tuple[Array, Array]:
 
 
 def where(condition: Array, a: Array, b: Array) -> Array:
-    """`a` where the condition holds, else `b`."""
     return condition._recorder.select(condition, a, b)
 
 
 def minimum(a: Array, b: Array) -> Array:
-    """The smaller of two, of equal ones the first; NaN if either is."""
     if not isinstance(b, Traced):
         return where(a > b, b, a)
     if not isinstance(a, Traced):
@@ -359,7 +352,6 @@ def minimum(a: Array, b: Array) -> Array:
 
 
 def maximum(a: Array, b: Array) -> Array:
-    """The larger of two, of equal ones the first; NaN if either is."""
     if not isinstance(b, Traced):
         return where(a < b, b, a)
     if not isinstance(a, Traced):
@@ -368,19 +360,18 @@ def maximum(a: Array, b: Array) -> Array:
 
 
 def absolute(x: Array) -> Array:
-    """The absolute value; −x has the same line as x, so that both share later lines."""
+    """The absolute value; −x has the line of x, so that later lines are shared."""
     line = x._recorder.lines[x.place]
     place = line.arguments[0] if line.operation == "negate" else x.place
     return x._recorder.record("absolute", place, dtype=x.dtype, is_flat=x.is_flat)
 
 
 def sign(x: Array) -> Array:
-    """−1, 0 or 1 by the sign; NaN at NaN."""
     return where(x > 0, 1.0, where(x < 0, -1.0, where(x == 0, 0.0, x)))
 
 
 def fma(x: Array, a: Array, c: Array) -> Array:
-    """See `slopes.ops.fma`; in float64 if a parameter has more digits than float32."""
+    """In float64 if a parameter has more digits than float32."""
     recorder = _any(x, a, c)
     if recorder.dtype == "float32" and not all(map(_is_exact, (a, c))):
         return recorder.compute("fma", double(x), a, c)
@@ -388,12 +379,11 @@ def fma(x: Array, a: Array, c: Array) -> Array:
 
 
 def _is_exact(a: Any) -> bool:
-    """Whether float32 represents a parameter exactly."""
     return isinstance(a, Traced) or float(np.float32(a)) == a
 
 
 def _parts(a: Any, like: Traced) -> tuple[Any, Any]:
-    """Split a number into the nearest one in the dtype of `like` and its rounding error."""
+    """Split a number into the nearest one in the dtype of `like` and the rounding error."""
     low = a.low if type(a) is Constant else 0.0
     if isinstance(a, Traced) or like.dtype == "float64":
         return a, low
@@ -402,7 +392,7 @@ def _parts(a: Any, like: Traced) -> tuple[Any, Any]:
 
 
 def sigmoid(x: Array, times: Array, low: Array) -> Array:
-    """See `slopes.ops.sigmoid`. A `low` of 0 is left out, and then a `times` of 1, too.
+    """A `low` of 0 is left out, and then a `times` of 1, too.
 
     A computed `times` has a rounding error already, so the line is the more accurate "sigmoid_fine".
     """
@@ -419,7 +409,7 @@ def sigmoid(x: Array, times: Array, low: Array) -> Array:
 
 
 def sigmoid_slope(x: Array, times: Array, low: Array) -> Array:
-    """See `slopes.ops.sigmoid_slope`; a `low` of 0 is left out, and then a `times` of 1, too."""
+    """A `low` of 0 is left out, and then a `times` of 1, too."""
     if not _is_number(low, 0.0):
         return _any(x, times, low).compute("sigmoid_slope", x, times, low)
     given = () if _is_number(times, 1.0) else (times,)
@@ -427,7 +417,7 @@ def sigmoid_slope(x: Array, times: Array, low: Array) -> Array:
 
 
 def gate_slope(x: Array, y: Array, times: Array, low: Array, y_low: Array) -> Array:
-    """See `slopes.ops.gate_slope`; a `times` of 1 is left out, and then both lows where they are 0."""
+    """A `times` of 1 is left out, and then both lows where they are 0."""
     if not _is_number(times, 1.0):
         return _any(x, y, times).compute("gate_slope", x, y, low, y_low, times)
     given = () if _is_number(low, 0.0) and _is_number(y_low, 0.0) else (low, y_low)
@@ -439,14 +429,13 @@ def _is_number(x: Any, number: float) -> bool:
 
 
 def softplus(x: Array, beta: Array) -> Array:
-    """See `slopes.ops.softplus`."""
     if type(beta) is float and beta == 1.0:
         return x._recorder.compute("softplus", x)
     return tails.softplus(_this, x, beta)
 
 
 def ndtr(x: Array, times: Array) -> Array:
-    """See `slopes.ops.ndtr`; in float32 with two divisions, and the rounding error of each step.
+    """In float32 with two divisions, and the rounding error of each step.
 
     For an infinite `times` the error is NaN, which `decay` ignores.
     """
@@ -476,13 +465,11 @@ def ndtr(x: Array, times: Array) -> Array:
 
 
 def normal_gate_slope(x: Array, times: Array) -> Array:
-    """See `slopes.ops.normal_gate_slope`."""
     given = () if _is_number(times, 1.0) else (times,)
     return _any(x, times).compute("normal_gate_slope", x, *given)
 
 
 def normal_pdf(x: Array, times: Array) -> Array:
-    """See `slopes.ops.normal_pdf`."""
     return _any(x, times).compute("normal_pdf", x, times)
 
 
@@ -494,18 +481,17 @@ def _decayed_product(t: Array, a: Array, b: Array, b_low: Array) -> Array:
 
 
 def _fused(a: Array, b: Array, c: Array) -> Array:
-    """a·b + c, rounded once, in the widest dtype among them."""
     return _any(a, b, c).compute("fma", a, b, c)
 
 
 def gauss(x: Array) -> tuple[Array, Array]:
-    """(t, d) with exp(−x²/2) = exp(t)·(1 + d), where d is from the rounding error of the square."""
+    """(t, d) with exp(−x²/2) = exp(t)·(1 + d); d is the rounding error of the square."""
     square = x * x
     return -0.5 * square, -0.5 * tails.two_product_low(x, x, square)
 
 
 def cubic(x: Array, a: Constant, b: Constant) -> tuple[Array, Array]:
-    """See `slopes.ops.cubic`; x·(a + b·x²), each part with its rounding error; x is clipped at ±32."""
+    """x·(a + b·x²), each part with its rounding error; x is clipped at ±32."""
     x = tails.confine(_this, x, 32.0)
     (a_high, a_low), (b_high, b_low) = _parts(a, x), _parts(b, x)
     square = x * x
@@ -519,7 +505,6 @@ def cubic(x: Array, a: Constant, b: Constant) -> tuple[Array, Array]:
 
 
 def product(x: Array, a: Array) -> tuple[Array, Array]:
-    """See `slopes.ops.product`."""
     x = tails.confine(_this, x, tails.HELD / a)
     a_high, a_low = _parts(a, x)
     high = a_high * x
@@ -528,7 +513,6 @@ def product(x: Array, a: Array) -> tuple[Array, Array]:
 
 
 def quotient(x: Array, a: Array) -> tuple[Array, Array]:
-    """See `slopes.ops.quotient`."""
     x = tails.confine(_this, x, tails.HELD * a)
     a_high, a_low = _parts(a, x)
     return tails.divide(x, 0.0, a_high, a_low)
@@ -547,14 +531,14 @@ sigmoid_less, sigmoid_mixture = partial(_in_double, tails.sigmoid_less), partial
 
 
 def log_odds(p: Array, like: Array) -> tuple[Array, Array]:
-    """See `slopes.readings.tails.log_odds`; for a traced value the low part is 0."""
+    """For a traced value the low part is 0."""
     return (log(p) - log1p(-p), 0.0) if isinstance(p, Traced) else tails.log_odds(float(p))
 
 
 def root_of_square(x: Array, b: Array) -> Array:
-    """See `slopes.ops.root_of_square`; with one root and no quotient.
+    """With one root and no quotient.
 
-    x is scaled by 2**-30 and clipped where b is negligible beside x², so its square cannot overflow.
+    x is scaled by 2**-30 and clipped where b is negligible beside x², so that the square cannot overflow.
     """
     end, part = b**0.5, x * 2.0**-30
     held = where(part > end, end, part)
@@ -562,13 +546,12 @@ def root_of_square(x: Array, b: Array) -> Array:
 
 
 def softcap(x: Array, cap: Array) -> Array:
-    """See `slopes.ops.softcap`."""
     wide = x if _is_exact(cap) else double(x)
     return x._recorder.value(wide._recorder.compute("softcap", wide, cap), x.dtype)
 
 
 def _snake(operation: str, x: Array, a: Array) -> Array:
-    """See `slopes.ops.snake` and `slopes.ops.snake_slope`; in float64 if the parameter is not 1."""
+    """In float64 if the parameter is not 1."""
     if type(a) is float and a == 1.0:
         return x._recorder.compute(operation, x)
     return x._recorder.value(x._recorder.compute(operation, double(x), a), x.dtype)
@@ -578,12 +561,10 @@ snake, snake_slope = partial(_snake, "snake"), partial(_snake, "snake_slope")
 
 
 def double(x: Array) -> Array:
-    """See `slopes.ops.double`."""
     return x._recorder.value(x, "float64")
 
 
 def double_for(x: Array, *parameters: Array) -> Array:
-    """See `slopes.ops.double_for`."""
     return x if all(map(_is_exact, parameters)) else double(x)
 
 
@@ -595,17 +576,14 @@ zero_dimensional = held = just_above = _unchanged
 
 
 def xlogy(x: Array, y: Array) -> Array:
-    """See `slopes.ops.xlogy`."""
     return where((x == 0) & (y == y), 0.0, x * log(y))
 
 
 def xlog1py(x: Array, y: Array) -> Array:
-    """See `slopes.ops.xlog1py`."""
     return where((x == 0) & (y == y), 0.0, x * log1p(y))
 
 
 def ratio(x: Array, y: Array) -> Array:
-    """See `slopes.ops.ratio`."""
     return where(x == 0, 0.0, x / y)
 
 
@@ -617,7 +595,6 @@ softmax_logit, top = partial(tails.softmax_logit, _this), partial(tails.top, _th
 
 
 def sum(x: Array) -> Array:
-    """See `slopes.ops.sum`."""
     x.needs_rows()
     if x.is_flat or x.per == "call":
         raise TraceError("it sums over the last axis of what has none")
@@ -629,7 +606,6 @@ def _index(recorder: Recorder) -> Traced:
 
 
 def shift_by_top(x: Array) -> tuple[Array, Array]:
-    """Return (a mask of the first largest entry of each row, x less that entry)."""
     x.needs_rows()
     recorder = x._recorder
     place = recorder.record("place_of_largest", x.place, dtype="int64", per="row")
@@ -639,21 +615,18 @@ def shift_by_top(x: Array) -> tuple[Array, Array]:
 
 
 def expected(values: Array, target: Array) -> Array:
-    """See `slopes.ops.expected`."""
     if target.dtype == "int64":
         return values._recorder.record("pick", values.place, target.place, dtype=values.dtype, per="row", is_flat=True)
     return sum(where(target == 0, 0.0, target * values))[..., 0]
 
 
 def expected_log(values: Array, target: Array) -> Array:
-    """See `slopes.ops.expected_log`."""
     if target.dtype == "int64":
         return log(expected(values, target))
     return sum(xlogy(target, values))[..., 0]
 
 
 def entry(x: Array, place: int) -> Array:
-    """See `slopes.ops.entry`."""
     x.needs_rows()
     if place < 0:
         raise TraceError("it counts entries from the end of a row")
@@ -662,7 +635,6 @@ def entry(x: Array, place: int) -> Array:
 
 
 def one_hot(target: Array, like: Array) -> Array:
-    """See `slopes.ops.one_hot`."""
     if target.dtype != "int64":
         return target
     is_right = like._recorder.record("equal", _index(like._recorder).place, target.place, dtype="bool")
