@@ -1,8 +1,8 @@
 """Kernels: machine code for cards, printed from a trace of their bodies.
 
-`program` records a card's body and derivative as a straight-line program (`slopes.readings.trace`), `source` prints it
-as a loop for Numba, and `compute` compiles the loop and runs it on NumPy arrays. Big arrays come here by themselves
-where Numba is installed (``pip install 'slopes[fast]'``).
+`program` records a card as a straight-line program (`slopes.readings.trace`), `source` prints it as a loop for Numba,
+and `compute` compiles the loop and runs it on NumPy arrays. Large arrays use kernels by themselves where Numba is
+installed (``pip install 'slopes[fast]'``).
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ if TYPE_CHECKING:
 __all__ = ["TraceError", "compile_all", "compute", "folder", "program", "source"]
 
 #: Activations whose value is off by more than 2 ulp in float32 arithmetic, or whose slope by more than 2.5 ulp and an
-#: eps of its terms. Their kernels compute in float64 and round once, as do those of losses, of bound parameters and of
-#: users' own cards, which nobody has measured in float32. That takes about three times as long.
+#: eps of its terms. Their kernels compute in float64 and round once, which takes three times as long. So do kernels of
+#: losses, bound parameters and users' cards, whose errors in float32 are unknown.
 WIDE = {"value": ("squareplus",), "slope": ("softsign", "squareplus", "tanhshrink")}
 
-#: Gates that were measured in float32 arithmetic; the other ones compute in float64.
+#: Gates with measured errors in float32 arithmetic; the others compute in float64.
 GATES = ("glu", "swiglu", "geglu", "reglu")
 
-BLOCK = 2**15  #: entries that are computed at a time where the result takes the place of the argument
-GRAIN = 2**17  #: entries for which a thread of its own is worth the time to wake it up
+BLOCK = 2**15  #: entries computed at a time where a result overwrites its argument
+GRAIN = 2**17  #: entries that repay waking up another thread
 
 
 def program(
@@ -53,13 +53,12 @@ def program(
     labels: bool = False,
     **parameters: Any,
 ) -> Program:
-    """Return the program of a card: its value and its derivative, or the named ones of these outputs.
+    """Return the program of a card's value and derivative, or of the named outputs.
 
-    The outputs are "value", "slope" and "vjp", which takes a further input, the cotangent: one for each value. A gate
-    has one slope for each half, "slope_gate" and "slope_value", and "vjp_gate" and "vjp_value", the cotangent times
-    them; a map has no slope. Inputs and outputs have the dtype; `arithmetic` names another one to compute in.
-    Parameters are literals in the program, unless `inputs` names them: then they are inputs after the card's arguments.
-    With `labels` the target of a loss of rows is an integer for each row.
+    Outputs are "value", "slope" and "vjp", which takes the cotangent as a further input: one per value. A gate has a
+    slope for each half, "slope_gate" and "slope_value", and so "vjp_gate" and "vjp_value"; a map has no slope. Inputs
+    and outputs have the dtype; `arithmetic` names another one to compute in. Parameters are literals, or if `inputs`
+    names them, inputs after the card's arguments. With `labels` the target of a loss of rows is an integer per row.
 
     Raises TraceError for a body that is no straight line of operations on entries, and of sums and picks on rows.
     """
@@ -122,7 +121,7 @@ def _require_card(function: str, card: Any) -> None:
 
 
 def _derivatives(card: Card) -> tuple[str, ...]:
-    """The names of the outputs of a card beside its value."""
+    """Names of a card's outputs beside its value."""
     if card.family == "gate":
         return tuple(f"{output}_{name}" for output in ("slope", "vjp") for name in card._arguments)
     if card.family == "map":
@@ -131,7 +130,7 @@ def _derivatives(card: Card) -> tuple[str, ...]:
 
 
 def source(card: Card, *outputs: str, dtype: str = "float32", labels: bool = False) -> str:
-    """Return the source of a card's kernel for arrays of a dtype, a Python module; see `program` for the rest.
+    """Return the Python module of a card's kernel for arrays of a dtype; arguments as in `program`.
 
     Raises TraceError for a body that is no straight line of operations.
     """
@@ -147,10 +146,9 @@ def source(card: Card, *outputs: str, dtype: str = "float32", labels: bool = Fal
 def source_and_numbers(
     card: Card, outputs: tuple[str, ...], dtype: str, parameters: Mapping[str, Any]
 ) -> tuple[str, tuple[float, ...]]:  # fmt: skip
-    """The source of an element-wise card's kernel, and the numbers that it takes after the card's arguments.
+    """Return (source of an element-wise card's kernel, numbers that it takes after the card's arguments).
 
-    They are the card's parameters, unless all are the default ones: a kernel that takes them does for all of a
-    schedule. Its numbers have the dtype of its arithmetic.
+    The numbers are the card's parameters, unless all have their default: one kernel then serves a whole schedule.
     """
     settings, defaults = card._settings(parameters), card._root.settings
     numbers = {name: value for name, value in settings.items() if _is_number(value)}
@@ -164,7 +162,7 @@ def source_and_numbers(
     try:
         bound = tuple((name, value) for name, value in changed.items() if name in choices)
         return write(root, outputs, dtype, bound, tuple(numbers)), tuple(map(float, numbers.values()))
-    except TraceError:  # as where a body branches on a parameter
+    except TraceError:  # the body branches on a parameter
         return write(root, outputs, dtype, tuple(changed.items()), ()), ()
 
 
@@ -175,14 +173,13 @@ def _is_number(value: Any) -> bool:
 def _write(
     card: Card, outputs: tuple[str, ...], dtype: str, bound: tuple[tuple[str, Any], ...], inputs: tuple[str, ...]
 ) -> str:  # fmt: skip
-    """Return the source of an element-wise card's kernel with these parameters bound, and these as inputs."""
     card = card.with_(**dict(bound))
     arithmetic = "float64" if inputs else arithmetic_of(card, outputs, dtype)
     recorded = program(card, *outputs, dtype=dtype, arithmetic=arithmetic, inputs=inputs)
     return _printed(recorded, card.name, False, inputs)
 
 
-_write_once = lru_cache(maxsize=1024)(_write)  # of a body that is ours, and does not change
+_write_once = lru_cache(maxsize=1024)(_write)  # our bodies do not change
 
 
 @lru_cache(maxsize=1024)
@@ -198,12 +195,12 @@ def _has_rows(card: Card) -> bool:
 
 
 def is_ours(card: Card) -> bool:
-    """Whether a card is the library's: its body and what it reads do not change."""
+    """Whether a card is the library's, so that its body does not change."""
     return card.__module__.startswith(("slopes.activations.", "slopes.losses."))
 
 
 def arithmetic_of(card: Card, outputs: Sequence[str], dtype: str) -> str:
-    """Return the dtype in which a kernel of a card computes outputs of a dtype."""
+    """Return the dtype in which a card's kernel computes outputs of a dtype."""
     if _has_rows(card) and is_ours(card):
         return dtype
     if card.family == "loss" or not is_ours(card) or any(map(_is_number, card.bound.values())):
@@ -215,9 +212,9 @@ def arithmetic_of(card: Card, outputs: Sequence[str], dtype: str) -> str:
 
 
 class EntryKernel:
-    """The kernel of an element-wise card with its parameters, which compiles when it is first called.
+    """The kernel of an element-wise card with its parameters, compiled at the first call.
 
-    It takes one-dimensional arrays without gaps: the card's arguments, and then one for each result.
+    It takes one-dimensional arrays without gaps: the card's arguments, then one for each result.
     """
 
     def __init__(self, source: str, numbers: tuple[float, ...], arguments: int) -> None:
@@ -237,19 +234,19 @@ class EntryKernel:
 
 
 def find_grain(source: str) -> int:
-    """Return the entries that a kernel computes in about 30 microseconds, told from what its loop does."""
+    """Return the number of entries that a kernel computes in about 30 µs, estimated from its loop."""
     lines = re.findall(r"^ {8}v\d+ = (\w+\()?", source, re.MULTILINE)
     functions = [line for line in lines if line and line[:-1] not in CHEAP]
     return max(2**20 // (2 + len(lines) + 15 * len(functions)), 2**14)
 
 
-CHEAP = ("abs", "double", "fma", "nearest", "single", "where")  #: functions that take no longer than a sum
+CHEAP = ("abs", "double", "fma", "nearest", "single", "where")  #: functions as fast as a sum
 
 
 def prepare(card: Card, outputs: tuple[str, ...], dtype: str, parameters: Mapping[str, Any]) -> EntryKernel:
-    """Return the kernel of an element-wise card; raise TraceError for a body that is no straight line of operations."""
+    """Return the kernel of an element-wise card, or raise TraceError."""
     if is_ours(card):
-        with contextlib.suppress(TypeError):  # an array is no key, and a name that the card lacks is refused below
+        with contextlib.suppress(TypeError):  # an array is no key; `_prepare` refuses unknown names
             listed = tuple([(name, value, repr(value)) for name, value in parameters.items()])  # 0.0 equals -0.0
             return _prepare_once(card, outputs, dtype, listed)
     return _prepare(card, outputs, dtype, parameters)
@@ -268,11 +265,11 @@ def _prepare_once(
 
 
 def compute(card: Card, output: str | Sequence[str], *arrays: Any, out: Any = None, **parameters: Any) -> Any:
-    """Return an output of a card, at each entry of NumPy arrays of one shape and dtype, by its kernel.
+    """Return an output of a card's kernel for NumPy arrays of one shape and dtype, float32 or float64.
 
-    The arrays, of float32 or float64, are the card's arguments, and for a "vjp" the cotangent. The result is written
-    to `out` if it is given, which may be one of them. Several outputs, as ("value", "slope"), are computed in one pass
-    and given as a tuple, as is then `out`. A map or a loss of rows takes no `out`; a target of integers has labels.
+    The arrays are the card's arguments, and for a "vjp" the cotangent. The result is written to `out` if given, which
+    may be one of them. Several outputs, as ("value", "slope"), are computed in one pass; the result and `out` are then
+    tuples. A map or a loss of rows takes no `out`; its target may hold labels, as integers.
 
     Raises TraceError for a body that is no straight line of operations.
     """
@@ -307,7 +304,6 @@ def compute(card: Card, output: str | Sequence[str], *arrays: Any, out: Any = No
 
 
 def _compute_rows(card: Card, outputs: tuple[str, ...], arrays: Sequence[Any]) -> list[Any]:
-    """Return the outputs of a card of rows."""
     first = arrays[0]
     if first.dtype not in (np.float32, np.float64) or not first.ndim or not first.shape[-1]:
         raise TypeError(f"{card.name}: a kernel takes rows of float32 or float64, with at least one entry")
@@ -343,9 +339,9 @@ def row_kernel(
     arithmetic: str | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> RowKernel:
-    """Return the kernel of a card of rows for these outputs, with its parameters, or other ones, as literals.
+    """Return the kernel of a card of rows, with parameters as literals, or raise TraceError.
 
-    The arithmetic is the dtype itself for cards of ours, float64 for others, unless it is given. Raises TraceError.
+    The arithmetic is by default the dtype itself for our cards, and float64 for others.
     """
     if arithmetic is None:
         arithmetic = arithmetic_of(card, outputs, dtype)
@@ -367,9 +363,9 @@ _row_kernel_of_ours = lru_cache(maxsize=1024)(_make_row_kernel)
 
 
 def _run(kernel: EntryKernel, arrays: Sequence[Any], results: Sequence[Any]) -> None:
-    """Run a kernel, which takes one-dimensional arrays without gaps that do not overlap, on arrays of any layout."""
+    """Run a kernel on arrays of any layout."""
     order: Literal["C", "F"] = "C" if results[0].flags.c_contiguous or not results[0].flags.f_contiguous else "F"
-    inputs = [a.ravel(order) for a in arrays]  # copies where an array has gaps or another order
+    inputs = [a.ravel(order) for a in arrays]  # a copy where an array has gaps or another order
     if not all(r.flags.c_contiguous if order == "C" else r.flags.f_contiguous for r in results):
         places = [np.empty(r.size, r.dtype) for r in results]
         run_flat(kernel, inputs, places)
@@ -383,8 +379,8 @@ def _run(kernel: EntryKernel, arrays: Sequence[Any], results: Sequence[Any]) -> 
 def run_flat(kernel: EntryKernel, inputs: Sequence[Any], places: Sequence[Any]) -> None:
     """Run a kernel on one-dimensional arrays without gaps, on several threads if they are large.
 
-    Results may take the place of inputs: a loop that writes where it reads does not vectorise, so it goes block by
-    block. An input that overlaps a place otherwise is copied.
+    Results may overwrite inputs: as a loop that writes where it reads does not vectorise, it then goes block by block.
+    An input that overlaps a result otherwise is copied.
     """
     compute: Callable[..., None] = kernel
     if any(np.may_share_memory(a, place) for a in inputs for place in places):
@@ -394,7 +390,7 @@ def run_flat(kernel: EntryKernel, inputs: Sequence[Any], places: Sequence[Any]) 
 
 
 def _in_blocks(kernel: Callable[..., None], outputs: int) -> Callable[..., None]:
-    """Return a form of a kernel in which the places of the outputs, its last arguments, may be its inputs."""
+    """Return a form of a kernel whose outputs, the last arguments, may be its inputs."""
 
     def compute(*arrays: Any) -> None:
         inputs, places = arrays[:-outputs], arrays[-outputs:]
@@ -411,30 +407,29 @@ def _in_blocks(kernel: Callable[..., None], outputs: int) -> Callable[..., None]
 
 
 def _are_same_or_apart(array: Any, places: Sequence[Any]) -> bool:
-    """Whether an array without gaps is in each of the places, or shares nothing with it."""
+    """Whether an array without gaps starts where each place does, or shares no memory with it."""
     start = array.__array_interface__["data"][0]
     return all(
         start == place.__array_interface__["data"][0] or not np.may_share_memory(array, place) for place in places
     )
 
 
-LARGE_FOR_A_USER = 2**17  #: entries from which a user's body, which is traced at each call, gains by a kernel
+LARGE_FOR_A_USER = 2**17  #: as a user's body is traced at each call
 
 
 def are_worthwhile(card: Card, size: int) -> bool:
-    """Whether kernels are available, and arrays of this size gain by them: a user's card needs larger ones."""
+    """Whether kernels are available and arrays of this size gain by them."""
     return is_available() and (size >= LARGE_FOR_A_USER or is_ours(card))
 
 
 def are_literals(settings: Mapping[str, Any]) -> bool:
-    """Whether a program can hold all settings as literals."""
     return all(value is None or isinstance(value, (bool, int, float, str)) for value in settings.values())
 
 
 def compute_if_suitable(
     card: Card, output: str, arrays: Sequence[Any], out: Any, parameters: Mapping[str, Any]
 ) -> Any:  # fmt: skip
-    """Return an output of a card by its kernel, or None for arrays, parameters or a body that have none."""
+    """Return an output of a card's kernel; None where arrays, parameters or the body have none."""
     first = arrays[0]
     if any(a.dtype not in (np.float32, np.float64) or a.dtype != first.dtype for a in arrays):
         return None
@@ -447,10 +442,7 @@ def compute_if_suitable(
 
 
 def compile_all(cards: Iterable[Card]) -> Iterator[tuple[Card, int]]:
-    """Compile the kernels of cards, element-wise and of rows, for float32 and float64 before they are needed.
-
-    Gives each card with the number of its kernels, which is 0 for a card that has none.
-    """
+    """Compile the kernels of cards for float32 and float64, and yield (card, number of its kernels)."""
     require("a kernel", "numba")
     for card in cards:
         count = 0

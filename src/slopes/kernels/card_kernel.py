@@ -1,4 +1,4 @@
-"""The kernels of one loss or map of rows, with its parameters: of values, and of a loss's gradient in the same pass."""
+"""The kernels of one loss or map of rows, with its parameters."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class CardKernel:
-    """Kernels of a card of rows, made when they are needed; `slope` is the derivative with the parameters filled in."""
+    """Kernels of a card of rows, made at first use; `slope` is the derivative with the parameters filled in."""
 
     def __init__(
         self, card: Card, settings: Mapping[str, Any], slope: Callable[..., Any] | None, dtype: str, labels: bool,
@@ -27,7 +27,7 @@ class CardKernel:
         self._kernels: dict[tuple[str, ...], RowKernel] = {}
 
     def get(self, *outputs: str) -> RowKernel:
-        """Return the kernel for "value", "vjp" or both; raise TraceError where there is none."""
+        """Return the kernel for "value", "vjp" or both, or raise TraceError."""
         if outputs not in self._kernels:
             self._kernels[outputs] = kernels.row_kernel(
                 self._card, outputs, self._dtype, labels=self._labels, arithmetic=self._arithmetic,
@@ -42,7 +42,7 @@ def _fill(body: Callable[..., Any], settings: Mapping[str, Any]) -> Callable[...
 
 @lru_cache(maxsize=64)
 def _smooth(card: Card, smoothing: float) -> Card:
-    """A loss of labels that are smoothed: its body makes rows of them, which a program does not hold as a matrix."""
+    """Return a loss that smooths its labels; a program cannot hold the rows that the general path makes of them."""
     from slopes.card import Loss
 
     def smoothed(body: Callable[..., Any]) -> Callable[..., Any]:
@@ -66,10 +66,7 @@ def find_loss_kernel(
     card: Card, settings: Mapping[str, Any], slope: Callable[..., Any] | None, size: int, width: int, dtype: str, *,
     labels: bool, smoothing: float, has_slope: bool, arithmetic: str | None = None,
 ) -> CardKernel | None:  # fmt: skip
-    """Return the kernels of a loss for rows of a width, of this many entries in all; None where they will not do.
-
-    Labels are smoothed by the kernel.
-    """
+    """Return the kernels of a loss for rows of a width, `size` entries in all; None where they are not to be used."""
     if not kernels.are_worthwhile(card, size) or not kernels.are_literals(settings):
         return None
     if has_slope and slope is None:
@@ -90,7 +87,7 @@ def find_map_kernel(
     card: Card, settings: Mapping[str, Any], pull_back: Callable[..., Any] | None, size: int, dtype: str,
     outputs: tuple[str, ...], arithmetic: str | None = None,
 ) -> CardKernel | None:  # fmt: skip
-    """Return the kernels of a map of rows, one for each output; None where they will not do."""
+    """Return the kernels of a map of rows; None where there are none or they do not pay."""
     if not kernels.are_worthwhile(card, size) or not kernels.are_literals(settings):
         return None
     kernel = CardKernel(card, settings, pull_back, dtype, False, arithmetic)

@@ -1,8 +1,7 @@
 """Kernels of element-wise losses: the sum of the values and, in the same pass, the gradient by the first argument.
 
-A sum is of float64, over slices that do not depend on the number of threads, so its digits do not either. A kernel may
-also count the entries that the loss's kind refuses, such as a target of 2 for a chance: then there is no result, and
-the caller takes the plain way, which raises the error.
+Sums are of float64, over slices that do not depend on the number of threads, so the digits do not either. A kernel may
+also count entries that the kind refuses, such as a probability of 2: then the general path runs, and raises the error.
 """
 
 from __future__ import annotations
@@ -27,23 +26,23 @@ from slopes.readings.trace import TraceError, record
 if TYPE_CHECKING:
     from slopes.card import Loss
 
-#: Losses whose value and slope, measured in float32 arithmetic, keep to 4 ulp, and the parameters that were varied. All
-#: others compute in float64, and so do these with other parameters than the default ones.
+#: Losses whose value and slope keep to 4 ulp in float32 arithmetic, and the parameters varied in the measurement. All
+#: others, and other parameters that are not the default, compute in float64.
 NARROW: dict[str, tuple[str, ...]] = {
     "binary_cross_entropy": ("pos_weight",),
     "sigmoid_focal": (),
     "soft_margin": (),
 }
 
-SUMS = ("total", "refused")  #: outputs that are summed over the entries
+SUMS = ("total", "refused")
 
 
 class ElementwiseLossKernel:
-    """The kernels of an element-wise loss for arrays of one dtype and one choice of parameters.
+    """The kernels of an element-wise loss for one dtype and one choice of parameters.
 
-    Each method takes the loss's arguments as one-dimensional arrays without gaps, then the parameters that `entries`
-    names, which have a number for each entry, and last the weights if the loss is weighted: an entry of weight 0 does
-    not count, whatever its arguments are. Raises TraceError for a body that is no straight line of operations.
+    Each method takes one-dimensional arrays without gaps: the loss's arguments, the parameters named in `entries`, and
+    the weights if the loss is weighted. An entry of weight 0 does not count, even if it is NaN. Raises TraceError for a
+    body that is no straight line of operations.
     """
 
     def __init__(
@@ -62,7 +61,7 @@ class ElementwiseLossKernel:
         numbers = {name: value for name, value in numbers.items() if isinstance(value, (int, float))}
         changed = {name for name, value in settings.items() if value != defaults[name]} | set(entries)
         varied = {name: float(value) for name, value in numbers.items() if value != defaults[name]}
-        self.inputs, self.numbers = tuple(varied), tuple(varied.values())  # one kernel does for all of a schedule
+        self.inputs, self.numbers = tuple(varied), tuple(varied.values())  # so that one kernel serves a whole schedule
         known = NARROW.get(card._root.name) if kernels.is_ours(card) else None
         self.arithmetic = dtype if known is not None and changed <= set(known) else "float64"
         self._functions: dict[tuple[str, ...], tuple[Any, int]] = {}
@@ -116,13 +115,13 @@ class ElementwiseLossKernel:
         return refused
 
     def source(self, *outputs: str) -> str:
-        """Return the source of the kernel for these outputs."""
+        """Source of the kernel for these outputs."""
         recorded = share_sigmoids(self.program(*outputs))
         scalars = tuple(line.text for line in recorded.lines if line.operation == "input" and line.per == "call")
         return _printed(recorded, self.card._root.name, scalars, tuple(name for name in SUMS if name in outputs))
 
     def _function(self, *outputs: str) -> tuple[Any, int]:
-        """Return the compiled function for these outputs, and from how many entries on another thread pays."""
+        """Return (compiled function, entries that repay another thread)."""
         if outputs not in self._functions:
             text = self.source(*outputs)
             self._functions[outputs] = load(text), kernels.find_grain(text)
@@ -133,10 +132,9 @@ class ElementwiseLossKernel:
         return any(space.rule for space in self.card.kind.spaces(dict(self.settings)))
 
     def __call__(self, arrays: Sequence[Any], *sums: str, scale: float = 1.0, **places: Any) -> list[float]:
-        """Return sums over the entries, and write other outputs to the arrays given by their names.
+        """Return sums over the entries, and write the other outputs to the arrays of their names.
 
-        The arrays are the loss's arguments, perhaps weights, and the cotangent of a "vjp". `scale` is the one of a
-        "gradient".
+        The arrays are the loss's arguments, any weights, and the cotangent of a "vjp". `scale` multiplies a "gradient".
         """
         (function, grain), count = self._function(*sums, *places), len(self._names)
         numbers = (*self.numbers, scale) if "gradient" in places else self.numbers
@@ -151,15 +149,15 @@ class ElementwiseLossKernel:
         if not sums:
             pool.run(compute, first[0].size, grain)
             return []
-        # Slices of one size, so that the digits of a sum do not depend on what else is computed.
+        # Slices of one size keep the digits of a sum independent of the number of threads.
         return list(np.sum(pool.collect(compute, first[0].size, kernels.GRAIN), axis=0).tolist())
 
     def reduce(
         self, arrays: Sequence[Any], denominator: float, gradient: Any = None, is_checked: bool = False
     ) -> float | None:  # fmt: skip
-        """Return the sum of the values divided by the denominator, and write its gradient to an array if one is given.
+        """Return the sum of the values divided by the denominator, and write its gradient to an array if given.
 
-        None if arguments are to be checked, and the kind refuses one.
+        None if arguments are to be checked and the kind refuses one.
         """
         sums = ("total", "refused")[: 1 + (is_checked and self.is_checked())]
         places = {} if gradient is None else {"gradient": gradient}
@@ -167,14 +165,14 @@ class ElementwiseLossKernel:
         return None if any(refused) else total / denominator
 
     def accepts(self, arrays: Sequence[Any]) -> bool:
-        """Whether the kind refuses no number of the arguments."""
+        """Whether the kind accepts all arguments."""
         return not self.is_checked() or self(arrays, "refused") == [0.0]
 
 
 def share_sigmoids(program: Program) -> Program:
-    """Return a program whose sigmoids of x and of −x share their exponential and their division, in float32.
+    """Share one exponential and division between the float32 sigmoids of x and −x.
 
-    In float64 they stay as they are: the result is rounded to float32 afterwards, or 2 ulp count.
+    float64 keeps both: either the result is rounded to float32 later, or 2 ulp count.
     """
     lines = program.lines
 
@@ -215,9 +213,9 @@ def find(
     entries: tuple[str, ...] = (),
     is_weighted: bool = False,
 ) -> ElementwiseLossKernel | None:
-    """Return the kernels of an element-wise loss; None where there are none, or they do not pay for so few entries.
+    """Return the kernels of an element-wise loss; None where there are none or they do not pay.
 
-    Raises for the parameters as a call of the card does.
+    Refuses parameters as a call of the card does.
     """
     if dtype not in ("float32", "float64") or card.rowwise or not kernels.are_worthwhile(card, size):
         return None
@@ -226,12 +224,12 @@ def find(
         return None
     if kernels.is_ours(card):
         return _find_ours(card._root, dtype, tuple(settings.items()), entries, is_weighted)
-    # at each call, because the body may read a global that changes
+    # the body may read a global that changes
     return ElementwiseLossKernel(card, dtype, settings, entries, is_weighted)
 
 
 def compile_usual(card: Loss, dtype: str) -> int:
-    """Compile the kernels that arrays and tensors come to, and return their number, 0 where there are none."""
+    """Compile the kernels for plain calls, and return their number."""
     kernel = find(card, dtype, {}, kernels.LARGE_FOR_A_USER)
     if kernel is None:
         return 0

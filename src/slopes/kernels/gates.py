@@ -1,7 +1,7 @@
-"""Kernels of gates, which take the halves of rows as they lie, without a copy of either, in either order.
+"""Kernels of gates, which read both halves of rows in place, in either order.
 
-An axis of an array without gaps is one of rows: a row is all that belongs to one place on the axes before it, and its
-first half comes before the last. The kernel of the entries runs on the halves of each row.
+A row is the part of an array without gaps that belongs to one place on the axes before the gate's; its first half
+precedes the other. The kernel of entries runs on the halves of each row.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def kernel({parameters}):
 
 
 class GateKernel:
-    """The kernel of a gate for the "value" or the "vjp" of rows."""
+    """The kernel of a gate for "value" or "vjp"."""
 
     def __init__(self, source: str, numbers: tuple[float, ...], gate: int) -> None:
         self._source, self._numbers, self._gate = source, numbers, gate
@@ -42,10 +42,7 @@ class GateKernel:
         return load(self._source)
 
     def __call__(self, half: int, *arrays: Any) -> None:
-        """Compute rows of one-dimensional arrays without gaps: the rows, the cotangent if there is one, the result.
-
-        `half` is the number of entries of half a row.
-        """
+        """Compute rows of arrays without gaps: the rows, any cotangent, the result; `half` is half a row's length."""
         function, width = self.load(), 2 * half
         sizes = [width if array.size == arrays[0].size else half for array in arrays]
 
@@ -57,7 +54,7 @@ class GateKernel:
 
 
 def prepare_gate(card: Card, output: str, dtype: str, parameters: Mapping[str, Any]) -> GateKernel:
-    """Return the kernel of a gate for an output, "value" or "vjp"; raise TraceError where there is none."""
+    """Return the kernel of a gate for "value" or "vjp", or raise TraceError."""
     outputs = ("value",) if output == "value" else ("vjp_gate", "vjp_value")
     text, numbers = kernels.source_and_numbers(card, outputs, dtype, parameters)
     names = [f"number_{place}" for place in range(len(numbers))]
@@ -80,7 +77,7 @@ def prepare_gate(card: Card, output: str, dtype: str, parameters: Mapping[str, A
 def find_gate_kernel(
     card: Card, output: str, dtype: str, parameters: Mapping[str, Any], size: int
 ) -> GateKernel | None:  # fmt: skip
-    """Return the kernel of a gate for rows of so many entries in all; None where there is none, or it does not pay."""
+    """Return the kernel of a gate for rows of `size` entries in all; None where there is none or it does not pay."""
     if not kernels.are_worthwhile(card, size):
         return None
     try:

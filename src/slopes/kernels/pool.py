@@ -1,8 +1,8 @@
-"""Threads for kernels, which hold no GIL: a big array is cut into slices, which a few threads and the caller share.
+"""Threads for kernels, which hold no GIL: a few threads and the caller share the slices of a large array.
 
-OpenMP is not used: a process that has used it dies when it forks and the child computes, as a DataLoader's worker
-does. Here a forked child starts threads of its own. The caller takes slices as every thread does, so it never waits
-for a thread to wake up, several callers do not wait for one another, and a call from within a slice cannot deadlock.
+OpenMP would kill a forked child that computes, such as a DataLoader's worker; here a child starts threads of its own.
+As the caller takes slices itself, it never waits for a thread to wake up, callers do not wait for one another, and a
+call from within a slice cannot deadlock.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-SLICES_PER_THREAD = 4  #: so that a thread that another process keeps from its core is not waited for long
-MOST_SLICES = 64  #: of `collect`, whose slices do not depend on the number of threads
-ALIGNMENT = 64  #: the size of a slice is a multiple of it, in entries, so no two slices share a cache line
+SLICES_PER_THREAD = 4  #: several, in case another process keeps a thread from its core
+MOST_SLICES = 64  #: for `collect`, whose slices do not depend on the number of threads
+ALIGNMENT = 64  #: divides the size of a slice, in entries, so that no two share a cache line
 
 _worker = threading.local()
 _lock = threading.Lock()
 _jobs: SimpleQueue[_Job] = SimpleQueue()
-_count = 0  #: threads that have been started
+_count = 0  #: threads started
 
 
 def thread_count() -> int:
-    """Return the number of threads that a kernel may use: PyTorch's where it is imported, else OpenMP's setting."""
+    """Return the number of threads for a kernel: PyTorch's where it is imported, else OpenMP's setting."""
     torch = sys.modules.get("torch")
-    get = getattr(torch, "get_num_threads", None)  # None, too, while torch is being imported
+    get = getattr(torch, "get_num_threads", None)  # None while torch is being imported
     if get is not None:
         return get()  # type: ignore[no-any-return]
     setting = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
@@ -43,7 +43,7 @@ def thread_count() -> int:
 
 
 class _Job:
-    """A function of slices, the slices that nobody has taken yet, and a lock that is released after the last one."""
+    """A function of slices, the slices not taken yet, and a lock that is released after the last one."""
 
     def __init__(self, function: Callable[[int, int], object], slices: list[tuple[int, int]]) -> None:
         self.function = function
@@ -76,7 +76,7 @@ def _serve(jobs: SimpleQueue[_Job]) -> None:
 
 
 def _start_threads(count: int) -> None:
-    """Start threads until there are so many, or the system refuses, as it does while the interpreter ends."""
+    """Start threads up to a count, or until the system refuses, as it does while the interpreter ends."""
     global _count
     with _lock, contextlib.suppress(RuntimeError):
         while _count < count:
@@ -85,7 +85,7 @@ def _start_threads(count: int) -> None:
 
 
 def _forget_threads() -> None:
-    """In a forked child there are none, and a lock may have been held at the fork."""
+    """A forked child has no threads, and a lock may have been held at the fork."""
     global _count, _jobs, _lock
     _count, _jobs, _lock = 0, SimpleQueue(), threading.Lock()
     _worker.is_one = False
@@ -96,16 +96,16 @@ if hasattr(os, "register_at_fork"):
 
 
 def _cut(size: int, count: int, grain: int) -> list[tuple[int, int]]:
-    """Return the bounds of at most `count` slices, of `grain` entries at least where there are several."""
+    """Return the bounds of at most `count` slices; several have at least `grain` entries each."""
     length = max(-(-size // count), grain)
     length = -(-length // ALIGNMENT) * ALIGNMENT
     return [(start, min(start + length, size)) for start in range(0, size, length)]
 
 
 def run(function: Callable[[int, int], object], size: int, grain: int) -> None:
-    """Call function(start, stop) for slices of range(size), on several threads where there are `grain` entries for two.
+    """Call function(start, stop) for slices of range(size), on several threads from 2 · `grain` entries on.
 
-    Where the slices lie depends on the number of threads. What the function raises is raised here, by one slice.
+    The slices depend on the number of threads. An error in one of them is raised here.
     """
     threads = 1 if size < 2 * grain or getattr(_worker, "is_one", False) else min(thread_count(), size // grain)
     if threads > 1:
@@ -115,19 +115,18 @@ def run(function: Callable[[int, int], object], size: int, grain: int) -> None:
 
 
 def run_on_arrays(function: Callable[..., object], arrays: Sequence[Any], grain: int) -> None:
-    """Call a function of one-dimensional arrays of one size with the slices that `run` makes of them."""
+    """Call a function of one-dimensional arrays of one size on the slices of `run`."""
     size = arrays[0].size
-    if 0 < size < 2 * grain:  # most calls; a slice takes longer than all else here
+    if 0 < size < 2 * grain:  # most calls; making a slice would take longest
         function(*arrays)
     else:
         run(lambda start, stop: function(*[array[start:stop] for array in arrays]), size, grain)
 
 
 def collect(function: Callable[[int, int], T], size: int, grain: int) -> list[T]:
-    """Return function(start, stop) for slices of range(size), in their order.
+    """Return function(start, stop) for slices of range(size), in order.
 
-    The slices depend on the size and the grain alone, so a sum of the results has the same digits for any number of
-    threads.
+    The slices depend on size and grain alone, so a sum of the results has the same digits for any number of threads.
     """
     slices = _cut(size, MOST_SLICES, grain)
     results: dict[int, T] = {}
@@ -151,6 +150,6 @@ def _share(function: Callable[[int, int], Any], slices: list[tuple[int, int]], t
         _jobs.put(job)
     job.work()
     job.done.acquire()
-    del job.function  # which a thread that wakes up late would keep alive, and the arrays with it
+    del job.function  # a thread that wakes up late would keep it and its arrays alive
     if job.error is not None:
         raise job.error

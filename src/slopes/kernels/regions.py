@@ -1,8 +1,8 @@
-"""Kernels of overlap losses of logits, where each class and pixel has a chance of its own (``mode="multilabel"``).
+"""Kernels of overlap losses of logits whose classes do not exclude one another (``mode="multilabel"``).
 
-A region, the pixels of one class in one sample, is a row. The program of a row takes its logits: it has the sigmoid
-before the card's body, and after its derivative the slope of that sigmoid. So two passes over the logits give the loss
-and its gradient, and no probability is held beyond its row.
+A region, the pixels of one class in one sample, is a row. Its program takes logits: a sigmoid precedes the card's body,
+and the slope of the sigmoid follows its derivative. So two passes give the loss and its gradient, and probabilities are
+never stored.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from slopes.readings.trace import TraceError, record
 if TYPE_CHECKING:
     from slopes.card import Loss
 
-LEAST_PIXELS = 64  #: of a region for which a row of its own pays
+LEAST_PIXELS = 64  #: smaller regions gain nothing by a kernel
 
 
 class RegionKernel:
-    """The kernels of an overlap loss with its parameters, for matrices with a region in each row."""
+    """The kernels of an overlap loss with its parameters, for matrices with a region per row."""
 
     def __init__(self, card: Loss, dtype: str, settings: Mapping[str, Any]) -> None:
         self.card, self.dtype, self.settings = card, dtype, settings
@@ -37,7 +37,7 @@ class RegionKernel:
         self._kernels: dict[bool, RowKernel] = {}
 
     def program(self, has_gradient: bool) -> Program:
-        """Return the program of a region's "value", of how many targets are "refused", and perhaps of the gradient."""
+        """Return the program of a region's "value", the number of "refused" targets, and perhaps the "gradient"."""
         card, settings = self.card, self.settings
 
         def compute(prediction: Any, target: Any, *cotangent: Any) -> dict[str, Any]:
@@ -63,9 +63,9 @@ class RegionKernel:
         return self._kernels[has_gradient]
 
     def compute(self, x: Any, target: Any, cotangent: Any = None, gradient: Any = None) -> Any:
-        """Return the value of each region, and write the gradient, of a cotangent for each, to an array.
+        """Return the value of each region, and write the gradient, given a cotangent for each, to an array.
 
-        None where a target is no chance. Raises TraceError for a body that is no program of rows.
+        None where a target is no probability. Raises TraceError for a body that is no program of rows.
         """
         further = [] if gradient is None else [np.broadcast_to(cotangent, x.shape[:1])]
         values, refused = np.empty((2, len(x)), x.dtype)
@@ -80,10 +80,10 @@ _find_ours = lru_cache(maxsize=256)(lambda card, dtype, settings: RegionKernel(c
 def find_region_kernel(
     card: Loss, options: Mapping[str, Any], shape: tuple[int, ...], dtype: str
 ) -> tuple[RegionKernel, tuple[int, int]] | None:
-    """Return the kernels for options of a call and the shape of the prediction, and the shape of the rows.
+    """Return (the kernels for a call's options and the prediction's shape, the shape of the rows).
 
-    None where the regions are no rows of an array without gaps, or other options need the plain way. Raises for the
-    parameters as a call of the card does.
+    None where regions are no rows of an array without gaps, or options need the general path. Refuses parameters as a
+    call of the card does.
     """
     options = {"axis": -1, "mode": "multiclass", "over": "sample", **options}
     axis, mode, over = (options.pop(name) for name in ("axis", "mode", "over"))
@@ -111,7 +111,7 @@ def find_region_kernel(
 
 
 def compile_usual(card: Loss, dtype: str) -> int:
-    """Compile the kernels of a loss and of its gradient, and return their number, 0 where there are none."""
+    """Compile the kernels of a loss and its gradient, and return their number."""
     options = {"axis": 1, "mode": "multilabel"}
     found = find_region_kernel(card, options, (1, 1, kernels.LARGE_FOR_A_USER), dtype)
     if found is None:

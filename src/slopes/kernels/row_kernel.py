@@ -12,7 +12,7 @@ import numpy as np
 from slopes.kernels import pool
 from slopes.readings.program import Line, Program
 
-GRAIN = 2**15  #: entries for which a thread of its own is worth the time to wake it up
+GRAIN = 2**15  #: entries that repay waking up another thread
 
 
 @dataclass(frozen=True)
@@ -26,19 +26,19 @@ class RowKernel:
 
     @cached_property
     def inputs(self) -> list[Line]:
-        """The program's lines that are inputs."""
+        """Lines that are inputs."""
         return [line for line in self.program.lines if line.operation == "input"]
 
     @cached_property
     def outputs(self) -> list[Line]:
-        """The program's lines that are outputs."""
+        """Lines that are outputs."""
         return [self.program.lines[place] for _, place in self.program.outputs]
 
     def __call__(self, *arrays: Any, out: Sequence[Any] | None = None) -> list[Any]:
         """Return the program's outputs for its inputs; the first input has the rows.
 
-        The inputs fit the program; an input of another dtype is converted. `out` has a writable array without gaps for
-        each output, which may be one of the inputs.
+        Inputs of other dtypes are converted. `out` has a writable array without gaps for each output, which may be an
+        input.
         """
         rows = arrays[0]
         width, batch = rows.shape[-1], rows.shape[:-1]
@@ -52,9 +52,9 @@ class RowKernel:
         return list(out)
 
     def run(self, arrays: list[Any]) -> None:
-        """Write the outputs: the arrays are the inputs and then the outputs, without gaps and of the program's dtypes.
+        """Run the kernel on inputs and outputs without gaps, of the program's dtypes.
 
-        Those with a number for each entry are matrices, and the others have one axis.
+        Arrays with a number per entry are matrices, the others have one axis.
         """
         count, width = arrays[0].shape
         grain = max(1, GRAIN // width)

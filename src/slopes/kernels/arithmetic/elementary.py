@@ -1,7 +1,7 @@
 """Elementary functions for kernels, in the arithmetic of their argument, float32 or float64.
 
-Each is a straight line of operations on numbers, so that a loop of them vectorises: library functions do not, and
-cost ten times as much. Their polynomials come from ``tools/fit_elementary.py``.
+Each is a straight line of operations on numbers, so that its loop vectorises; library functions cost ten times as much.
+Their polynomials come from ``tools/fit_elementary.py``.
 """
 
 from __future__ import annotations
@@ -34,20 +34,20 @@ from slopes.kernels.arithmetic.machine import (
     with_sign_of,
 )  # fmt: skip
 
-#: `contract` is left out, because error-free sums need each of their roundings; `fma` stands where one helps
-OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True, "no_cfunc_wrapper": True}  # which nothing calls
+#: No `contract`: error-free sums need each of their roundings; `fma` stands where fusing helps.
+OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True, "no_cfunc_wrapper": True}  # nothing calls C wrappers
 inlined = njit(forceinline=True, **OPTIONS)
 
 ZERO, HALF, ONE, TWO = number(0.0), number(0.5), number(1.0), number(2.0)
 QUARTER, THREE_HALVES = number(0.25), number(1.5)
 INFINITY, NAN = number(math.inf), number(math.nan)
 
-LOG2_HIGH = number(0.693145751953125, 0.6931471803691238)  # of so few digits that products with exponents are exact
+LOG2_HIGH = number(0.693145751953125, 0.6931471803691238)  # so few digits that products with exponents are exact
 LOG2_LOW = number(1.428606765330187e-06, 1.9082149292705877e-10)
-MOST = number(89.0, 710.0)  #: from which exp is infinite
-LEAST = number(-104.0, -746.0)  #: below which exp is 0
-HELD = number(-174.0, -1415.0)  #: below which `fall` takes exp as it is here, which is 0 but times 2^102 (2^967)
-ENDED = number(-1445.125)  #: below which exp is 0 times anything
+MOST = number(89.0, 710.0)  #: exp is infinite from here on
+LEAST = number(-104.0, -746.0)  #: exp is 0 below
+HELD = number(-174.0, -1415.0)  #: `fall` clips x here, where exp(x) is 0 even times 2^102 (float64: 2^967)
+ENDED = number(-1445.125)  #: exp is 0 below, times any number
 exp_tail = polynomial(coefficients.EXP_SINGLE, coefficients.EXP_DOUBLE)
 log_tail = polynomial(coefficients.LOG_SINGLE, coefficients.LOG_DOUBLE)
 tanhshrink_tail = polynomial(coefficients.TANHSHRINK_SINGLE, coefficients.TANHSHRINK_DOUBLE)
@@ -56,14 +56,13 @@ log1p_share = polynomial(coefficients.LOG1P_SINGLE, coefficients.LOG1P_DOUBLE)
 
 @inlined
 def clipped(x, low, high):
-    """x confined to [low, high]; NaN at NaN."""
     x = where(x < low, low, x)
     return where(x > high, high, x)
 
 
 @inlined
 def reduced(x):
-    """(r, k) with exp(x) = exp(r)·2^k and |r| <= log(2)/2; k as `binary_logarithm` gives it."""
+    """(r, k) with exp(x) = exp(r)·2^k and |r| <= log(2)/2; k in the form of `binary_logarithm`."""
     logarithm = binary_logarithm(x)
     k = exponent_in(logarithm)
     return fma(k, -LOG2_LOW(x), fma(k, -LOG2_HIGH(x), x)), logarithm
@@ -77,9 +76,9 @@ def growth(r):
 
 @inlined
 def fall(x):
-    """(g, scale, rest) with exp(x) = (1 + g)·scale·rest for x <= 0: the scale is normal, and the rest 1 if exp(x) is.
+    """(g, scale, rest) with exp(x) = (1 + g)·scale·rest for x <= 0.
 
-    An x below HELD is held there.
+    The scale is a normal number, the rest 1 where exp(x) is one; x is clipped at HELD.
     """
     r, logarithm = reduced(where(x < HELD(x), HELD(x), x))
     scale, rest = scales_in(logarithm)
@@ -88,7 +87,6 @@ def fall(x):
 
 @inlined
 def exp(x):
-    """The exponential."""
     r, logarithm = reduced(clipped(x, LEAST(x), MOST(x)))
     half = power_of_two(nearest(exponent_in(logarithm) * HALF(x)))
     other = power_of_two(exponent_in(logarithm) - nearest(exponent_in(logarithm) * HALF(x)))
@@ -97,32 +95,32 @@ def exp(x):
 
 @inlined
 def decay(x, times, low=None):
-    """(times + low) · exp(x) for x <= 0 and a low that is small beside times, and nothing where it is NaN."""
+    """(times + low) · exp(x) for x <= 0 and a small `low`, which is ignored where it is NaN."""
     g, scale, rest = fall(x)
-    ended = x < ENDED(x)  # where 0 beats an infinite `times`
+    ended = x < ENDED(x)  # there 0 beats an infinite `times`
     times = where(ended, ZERO(x), times)
     if low is None:
         total = times * (ONE(x) + g)
     else:
         low = where(ended | (low != low), ZERO(x), low)
         total = times + fma(times, g, fma(low, g, low))
-        total = where(times == ZERO(x), times, total)  # which keeps the sign of 0
+        total = where(times == ZERO(x), times, total)  # for the sign of 0
     return total * scale * rest
 
 
 @inlined
 def low_of_exp(x):
-    """Rounding error of (1 + g)·scale·rest as exp(x), for x <= 0; see `fall`."""
+    """Rounding error of exp(x) = (1 + g)·scale·rest, for x <= 0; see `fall`."""
     g, scale, rest = fall(x)
     return ((ONE(x) - (ONE(x) + g)) + g) * scale * rest
 
 
 @inlined
 def divisor_of_sigmoid(x, low):
-    """(d, what d lacks, scale, rest) with sigmoid(x + low) = 1/d for x >= 0, and scale·rest/d for x < 0.
+    """(d, its rounding error, scale, rest): sigmoid(x + low) is 1/d for x >= 0, and scale·rest/d for x < 0.
 
-    It takes the exponential of −|x|, 2^k·(1 + g). On the left its inverse is 2^−k·(1 + g) with g from −r, and 2^k
-    leaves the sum: on both sides the divisor is a number that has not been rounded.
+    The exponential of −|x| is 2^k·(1 + g). On the left its inverse is 2^−k·(1 + g) with g from −r, and 2^k leaves the
+    sum: on both sides the divisor is a number without a rounding error.
     """
     left = x < ZERO(x)
     size = -abs(x)
@@ -139,7 +137,7 @@ def divisor_of_sigmoid(x, low):
 
 @inlined
 def sigmoid(x, times=None, low=None):
-    """times / (1 + exp(−x − low)); 0 where exp(x) has vanished, beside an infinite `times` too."""
+    """times / (1 + exp(−x − low)); 0 where exp(x) underflows by far, even beside an infinite `times`."""
     if times is None:
         if low is None:
             return sigmoid_by(x, ONE(x))
@@ -152,15 +150,14 @@ def sigmoid(x, times=None, low=None):
 
 @inlined
 def silu(x):
-    """x / (1 + exp(−x))."""
     return sigmoid_by(x, where(x < ENDED(x), ZERO(x), x))
 
 
 @inlined
 def sigmoid_by(x, times):
-    """times / (1 + exp(−x)) for a `times` that is no larger than x or 1: with numbers 2^m less above and below.
+    """times / (1 + exp(−x)) for a `times` no larger than x or 1: numerator and denominator are scaled by 2^−m.
 
-    So 1 + exp(−x) does not overflow, and the quotient is rounded into the subnormals once, by 2^−m.
+    So 1 + exp(−x) does not overflow, and the quotient is rounded once among the subnormals, by 2^−m.
     """
     held = clipped(x, GONE_LEFT(x), GONE_RIGHT(x))
     r, logarithm = reduced(-held)
@@ -170,25 +167,25 @@ def sigmoid_by(x, times):
     return times / whole * one
 
 
-GONE_LEFT = number(-118.0, -780.0)  #: where sigmoid is 0 times 1445 and any less
-GONE_RIGHT = number(40.0, 80.0)  #: where it is 1
+GONE_LEFT = number(-118.0, -780.0)  #: sigmoid is 0 here, times 1445 or less
+GONE_RIGHT = number(40.0, 80.0)  #: sigmoid is 1 here
 
 
 @inlined
 def sigmoid_fine(x, times, low=None):
-    """`sigmoid` with what rounding takes from the quotient, for a `times` that has been rounded itself."""
+    """`sigmoid` with the rounding error of the quotient, for a `times` that is rounded itself."""
     whole, whole_low, scale, rest = divisor_of_sigmoid(x, low)
     times = where(x < ENDED(x), ZERO(x), times)
     inverse = ONE(x) / whole
     share = times * inverse
     lost = fma(-share, whole_low, fma(-share, whole, times))
     total = fma(lost, inverse, share)
-    return where(lost == lost, total, share) * scale * rest  # an infinite share has lost nothing
+    return where(lost == lost, total, share) * scale * rest  # an infinite share has no rounding error
 
 
 @inlined
 def bell_parts(x, low):
-    """(e, 1/(1 + e)², what that lacks, g, scale, rest) with e = exp(−|x + low|) = (1 + g)·scale·rest."""
+    """(e, 1/(1 + e)², its rounding error, g, scale, rest) with e = exp(−|x + low|) = (1 + g)·scale·rest."""
     size = -abs(x)
     r, logarithm = reduced(where(size < HELD(x), HELD(x), size))
     if low is not None:
@@ -206,7 +203,7 @@ def bell_parts(x, low):
 
 @inlined
 def sigmoid_slope(x, times=None, low=None):
-    """times·s·(1 − s) with s = sigmoid(x + low), which is times·e/(1 + e)²."""
+    """times·s·(1 − s) with s = sigmoid(x + low), as times·e/(1 + e)²."""
     _, square, square_low, g, scale, rest = bell_parts(x, low)
     value = square + fma(g, square, square_low)
     if times is not None:
@@ -214,7 +211,7 @@ def sigmoid_slope(x, times=None, low=None):
     return value * scale * rest
 
 
-GONE = number(1e4)  #: an infinite y is held there, where e has vanished
+GONE = number(1e4)  #: an infinite y is clipped here, where e is 0
 
 
 @inlined
@@ -246,7 +243,7 @@ MILLS_LOW = number(coefficients.MILLS_SINGLE_LOW, coefficients.MILLS_DOUBLE_LOW)
 DENSITY = number(0.3989422917366028, 0.3989422804014327)
 DENSITY_LOW = number(-1.1335170144e-08, -2.4923272022777433e-17)
 FOUR, EIGHT, BEND_OF_MILLS = number(4.0), number(8.0), number(8.76)
-VANISHED = number(53.75)  #: from which exp(−x²/2) is 0 times anything
+VANISHED = number(53.75)  #: exp(−x²/2) is 0 from here on, times any number
 
 
 @inlined
@@ -261,7 +258,7 @@ def gauss_parts(x):
 
 @inlined
 def mills_ratio(a):
-    """Φ(−a)·exp(a²/2) as (high, low) for a >= 0, which is u·P(1 − 8u) with u = 1/(a + 4).
+    """Φ(−a)·exp(a²/2) as (high, low) for a >= 0, by u·P(1 − 8u) with u = 1/(a + 4).
 
     The error of u counts 1 to 3.2 times.
     """
@@ -278,7 +275,7 @@ def mills_ratio(a):
 
 @inlined
 def ndtr(x, times=None):
-    """`times` the normal distribution function: of −|x| the Mills ratio by exp(−x²/2)."""
+    """`times` the normal distribution function; for −|x| the Mills ratio times exp(−x²/2)."""
     a = where(abs(x) > VANISHED(x), VANISHED(x), abs(x))
     high, low = mills_ratio(a)
     return below_or_above(x, a, high, low, times)
@@ -286,7 +283,7 @@ def ndtr(x, times=None):
 
 @inlined
 def normal_gate_slope(x, times=None):
-    """`times` the slope of x·Φ(x): of −|x| the Mills ratio less |x|/√2π, by exp(−x²/2)."""
+    """`times` the slope of x·Φ(x); for −|x| the Mills ratio less |x|/√2π, times exp(−x²/2)."""
     a = where(abs(x) > VANISHED(x), VANISHED(x), abs(x))
     ratio, ratio_low = mills_ratio(a)
     high = fma(-DENSITY(x), a, ratio)
@@ -296,7 +293,7 @@ def normal_gate_slope(x, times=None):
 
 @inlined
 def below_or_above(x, a, high, low, times):
-    """`times` (high + low)·exp(−a²/2), and for x >= 0 `times` less that."""
+    """`times` (high + low)·exp(−a²/2) for x < 0, and else `times` less that."""
     g, scale, rest = gauss_parts(a)
     if times is None:
         below = (high + fma(high, g, fma(low, g, low))) * scale * rest
@@ -304,18 +301,17 @@ def below_or_above(x, a, high, low, times):
     factor = where(x < ZERO(x), where(abs(x) > VANISHED(x), ZERO(x), times), ONE(x))
     product = factor * high
     low = fma(factor, high, -product) + factor * low
-    low = where(low == low, low, ZERO(x))  # it is NaN beside an infinite factor
+    low = where(low == low, low, ZERO(x))  # NaN beside an infinite factor
     below = (product + fma(product, g, fma(low, g, low))) * scale * rest
     value = where(x < ZERO(x), below, fma(-below, times, times))
-    return where((times == ZERO(x)) | (x > FULL(x)), times, value)  # which keeps the sign of 0, and infinity
+    return where((times == ZERO(x)) | (x > FULL(x)), times, value)  # for the sign of 0, and infinity
 
 
-FULL = number(9.0, 39.0)  #: from which the distribution function is 1
+FULL = number(9.0, 39.0)  #: the distribution function is 1 from here on
 
 
 @inlined
 def normal_pdf(x, times):
-    """`times` the density of the normal distribution."""
     size = abs(x)
     times = where(size > VANISHED(x), ZERO(x), times)
     g, scale, rest = gauss_parts(where(size > VANISHED(x), VANISHED(x), size))
@@ -327,7 +323,7 @@ def normal_pdf(x, times):
 
 @inlined
 def sigmoid_of_two(x):
-    """1 / (1 + exp(−x)) where −x has one, too, within 2 ulp: with one exponential and one division for both."""
+    """1 / (1 + exp(−x)) within 2 ulp; that of −x shares the exponential and the division."""
     g, scale, rest = fall(-abs(x))
     small = fma(scale, g, scale)
     inverse = ONE(x) / (ONE(x) + small)
@@ -336,7 +332,6 @@ def sigmoid_of_two(x):
 
 @inlined
 def softplus(x):
-    """log(1 + exp(x))."""
     g, scale, rest = fall(-abs(x))
     share = log1p_share(fma(scale, g, scale - HALF(x)))
     return where(x < ZERO(x), ZERO(x), x) + fma(share, g, share) * scale * rest
@@ -344,7 +339,7 @@ def softplus(x):
 
 @inlined
 def mish(x):
-    """x·tanh(softplus(x)), which is x − x·c with a rational c of e = exp(−|x|), and on the left times e."""
+    """x·tanh(softplus(x)) as x − x·c, with a rational c of e = exp(−|x|); on the left times e."""
     left = x < ZERO(x)
     g, scale, rest = fall(-abs(x))
     e = fma(scale, g, scale)
@@ -365,7 +360,7 @@ def mish(x):
 
 @inlined
 def mish_slope(x):
-    """The slope of mish: see `slopes.readings.tails.mish_slope`. Near −0.3 all low halves are needed."""
+    """See `slopes.readings.tails.mish_slope`; near −0.3 all low parts are needed."""
     left = x < ZERO(x)
     x = where(x < ENDED(x), ENDED(x), x)
     g, scale, rest = fall(-abs(x))
@@ -397,22 +392,21 @@ def mish_slope(x):
 
 @inlined
 def expm1(x):
-    """exp(x) − 1."""
     r, logarithm = reduced(clipped(x, FALLEN(x), MOST(x)))
     half = power_of_two(exponent_in(logarithm) - ONE(x))
     risen = TWO(x) * fma(half, growth(r), half - HALF(x))
     return where(abs(x) < TINY(x), x, risen)
 
 
-FALLEN = number(-40.0)  #: where exp(x) − 1 is −1
-TINY = number(1e-12, 1e-20)  #: up to which exp(x) − 1 and log(1 + x) are x
+FALLEN = number(-40.0)  #: exp(x) − 1 is −1 here
+TINY = number(1e-12, 1e-20)  #: up to here exp(x) − 1 and log(1 + x) are x
 
 
 @inlined
 def expm1_less(x):
-    """exp(x) − 1 − x for x <= 1, where it is (2^k − 1)·(1 + r) − k·log(2) + 2^k·(exp(r) − 1 − r).
+    """exp(x) − 1 − x for x <= 1, as (2^k − 1)·(1 + r) − k·log(2) + 2^k·(exp(r) − 1 − r).
 
-    It reduces its argument as `exp` does, so a loop that takes both reduces once.
+    The argument is reduced as for `exp`, so that a loop with both reduces once.
     """
     held = clipped(x, LEAST(x), MOST(x))
     r, logarithm = reduced(held)
@@ -426,9 +420,9 @@ def expm1_less(x):
 
 @inlined
 def log_of_sum(u, low):
-    """log(u + low) for a normal u > 0 and a low that is small beside it."""
+    """log(u + low) for a normal u > 0 and a small `low`."""
     k = exponent_of(u)
-    scale = power_of_two(where(k < FAR(u), -k, -FAR(u)))  # further out `low` no longer counts
+    scale = power_of_two(where(k < FAR(u), -k, -FAR(u)))  # further out `low` does not count
     f = (divided_by_power(u, k) - ONE(u)) + low * scale
     s = f / (TWO(u) + f)
     z = s * s
@@ -442,7 +436,6 @@ FAR = number(126.0)
 
 @inlined
 def log(x):
-    """The natural logarithm."""
     small = x < LEAST_NORMAL(x)
     value = log_of_sum(where(small, x * LIFT(x), x), ZERO(x)) - where(small, LOG_OF_LIFT(x), ZERO(x))
     value = where(x == ZERO(x), -INFINITY(x), where(x < ZERO(x), NAN(x), value))
@@ -456,9 +449,8 @@ LOG_OF_LIFT = number(24 * math.log(2), 54 * math.log(2))
 
 @inlined
 def log1p(x):
-    """log(1 + x)."""
     u = ONE(x) + x
-    part = u - x  # of two_sum
+    part = u - x
     low = (ONE(x) - part) + (x - (u - part))
     value = where(abs(x) < TINY(x), x, log_of_sum(u, low))
     value = where(u == ZERO(x), -INFINITY(x), where(u < ZERO(x), NAN(x), value))
@@ -467,7 +459,6 @@ def log1p(x):
 
 @inlined
 def tanh(x):
-    """The hyperbolic tangent."""
     size = abs(x)
     share, rest = minus_tanh(where(size > ENOUGH(x), ENOUGH(x), size))
     return with_sign_of(share + rest, x)
@@ -475,7 +466,7 @@ def tanh(x):
 
 @inlined
 def softcap(x, cap):
-    """cap·tanh(x / cap), where x / cap has low digits; x where it is so small that it may be subnormal."""
+    """cap·tanh(x / cap), with the low part of x / cap; x where the quotient may be subnormal."""
     size, inverse = abs(x), ONE(x) / cap
     held = where(size > cap * ENOUGH(x), cap * ENOUGH(x), size)
     high = held * inverse
@@ -487,14 +478,14 @@ def softcap(x, cap):
     return with_sign_of(where(size < cap * NEARLY(x), size, value), x)
 
 
-NEARLY = number(1e-5, 1e-9)  #: up to which tanh(x) is x
+NEARLY = number(1e-5, 1e-9)  #: tanh(x) is x up to here
 
 
 @inlined
 def minus_tanh(x):
-    """−tanh(x) for x >= 0 as (high, low): (exp(−2x) − 1) / (1 + exp(−2x)) with what rounding takes from the quotient.
+    """−tanh(x) for x >= 0 as (high, low), by (exp(−2x) − 1) / (1 + exp(−2x)).
 
-    In float64 the rounding of the numerator counts too, as the square of the result must be right to 4 units.
+    In float64 the numerator's rounding counts too, as the square of the result must be right to 4 units.
     """
     r, logarithm = reduced(x * -TWO(x))
     scale, _ = scales_in(logarithm)
@@ -511,12 +502,12 @@ def minus_tanh(x):
 
 
 IS_DOUBLE = number(0.0, 1.0)
-ENOUGH = number(20.0, 40.0)  #: from which tanh is 1
+ENOUGH = number(20.0, 40.0)  #: tanh is 1 from here on
 
 
 @inlined
 def tanhshrink(x):
-    """x − tanh(x): near 0 a polynomial times x³, elsewhere x − 1 + 2·exp(−2x) / (1 + exp(−2x)) by size."""
+    """x − tanh(x): near 0 a polynomial times x³; elsewhere |x| − 1 + 2·q / (1 + q), q = exp(−2|x|), signed as x."""
     size = abs(x)
     near = where(size < TURN(x), size, ZERO(x))
     square = near * near
@@ -541,7 +532,6 @@ THIRD, THIRD_LOW = number(1 / 3), number(-9.934107e-09, 1.850371707708594e-17)
 
 @inlined
 def sinh(x):
-    """The hyperbolic sine."""
     size = abs(x)
     growth = expm1(where(size < ONE(x), size, ZERO(x)))
     inner = (growth + growth / (growth + ONE(x))) * HALF(x)
@@ -552,22 +542,21 @@ def sinh(x):
 
 @inlined
 def sqrt(x):
-    """The square root."""
     return math.sqrt(x)
 
 
 # ----------------------------------------------------------------------------- functions with a period
 #
-# Near 0, which is where arguments lie in practice, three numbers that sum to π/2 take the quarter turns out. Where an
-# argument is not near, its turns come from as many digits of 1/π as it takes, one entry after another.
+# Near 0, where most arguments lie, three numbers that sum to π/2 remove the quarter turns. Farther out, as many digits
+# of 1/π as needed do, for one entry after another.
 
 TWO_BY_PI = number(2 / math.pi)
 MAGIC = number(12582912.0, 6755399441055744.0)  #: a sum with it has the nearest integer in its low bits
 HALF_PI, HALF_PI_MIDDLE, HALF_PI_LOW = (
     number(*parts) for parts in zip(coefficients.HALF_PI_SINGLE, coefficients.HALF_PI_DOUBLE, strict=True)
 )
-NEAR = number(2.0**16, 2.0**30)  #: up to which π is known well enough, and the nearest quarter turn certain
-COUNTABLE = number(2.0**22, 2.0**51)  #: up to which quarter turns can be counted
+NEAR = number(2.0**16, 2.0**30)  #: up to here three numbers are enough for π, and the nearest quarter turn is certain
+COUNTABLE = number(2.0**22, 2.0**51)  #: up to here quarter turns can be counted
 WORDS = np.array((0, *coefficients.INVERSE_OF_PI), dtype=np.uint64)
 negated_if_odd, negated_by_second = negated_by_bit(0), negated_by_bit(1)
 sin_tail = polynomial(coefficients.SIN_SINGLE, coefficients.SIN_DOUBLE)
@@ -577,53 +566,51 @@ sin_squared_tail = polynomial(coefficients.SIN_SQUARED_SINGLE, coefficients.SIN_
 
 @inlined
 def is_near(x):
-    """Whether the forms that end in `_near` are right at x. They are not at infinity, but at NaN."""
+    """Whether the `_near` forms are right at x: not at infinity, but at NaN."""
     return not (abs(x) > NEAR(x))
 
 
 @inlined
 def without_quarter_turns(turns, x):
-    """x − turns·π/2, with half a unit in the last place of error, for |x| up to NEAR."""
+    """x − turns·π/2, within half a unit in the last place for |x| up to NEAR."""
     return fma(turns, -HALF_PI_LOW(x), fma(turns, -HALF_PI_MIDDLE(x), fma(turns, -HALF_PI(x), x)))
 
 
 @inlined
 def sin_near(x):
-    """The sine."""
     n = fma(x, TWO_BY_PI(x), MAGIC(x))
     r = without_quarter_turns(n - MAGIC(x), x)
-    return where(x == ZERO(x), x, sin_after_turns(r, n))  # which keeps the sign of 0
+    return where(x == ZERO(x), x, sin_after_turns(r, n))  # for the sign of 0
 
 
 @inlined
 def sin_after_turns(r, n):
-    """The sine of r + n·π/2, with the integer n in a sum with MAGIC."""
+    """The sine of r + n·π/2; n is an integer in a sum with MAGIC."""
     return negated_by_second(where(is_odd(n), cos_of_eighth(r), sin_of_eighth(r)), n)
 
 
 @inlined
 def cos_near(x):
-    """The cosine."""
     n = fma(x, TWO_BY_PI(x), MAGIC(x))
     return cos_after_turns(without_quarter_turns(n - MAGIC(x), x), n)
 
 
 @inlined
 def cos_after_turns(r, n):
-    """The cosine of r + n·π/2, with the integer n in a sum with MAGIC."""
+    """The cosine of r + n·π/2; n is an integer in a sum with MAGIC."""
     return negated_by_second(where(is_odd(n), -sin_of_eighth(r), cos_of_eighth(r)), n)
 
 
 @inlined
 def sin_of_eighth(r):
-    """The sine for |r| up to π/4 and a little more."""
+    """The sine for |r| up to little more than π/4."""
     square = r * r
     return fma(square * r, sin_tail(square), r)
 
 
 @inlined
 def cos_of_eighth(r):
-    """The cosine for |r| up to π/4 and a little more."""
+    """The cosine for |r| up to little more than π/4."""
     square = r * r
     whole = fma(-HALF(r), square, ONE(r))
     return whole + fma(square * square, cos_tail(square), fma(-HALF(r), square, ONE(r) - whole))
@@ -631,7 +618,6 @@ def cos_of_eighth(r):
 
 @inlined
 def snake_slope_near(x, a=None):
-    """1 + sin(2·a·x), where the angle a·x is near 0."""
     if a is None:
         return snake_slope_of_angle(x, None)
     return snake_slope_of_angle(a * x, fma(a, x, -(a * x)))
@@ -639,7 +625,6 @@ def snake_slope_near(x, a=None):
 
 @inlined
 def snake_slope_of_angle(x, low):
-    """1 + sin(2·(x + low))."""
     n = fma(x, TWO_BY_PI(x), HALF(x)) + MAGIC(x)
     r, rest = split_quarter_turns((n - MAGIC(x)) - HALF(x), x)
     if low is not None:
@@ -664,7 +649,7 @@ def split_quarter_turns(turns, x):
 def snake_slope_after_turns(r, low, n):
     """1 + sin(2·(r + low) + (n − ½)·π): twice the square of a sine, or 2 less that.
 
-    The square magnifies errors of the angle, and so it takes the digits that r has no room for.
+    The square magnifies errors of the angle, so it needs the digits in `low`.
     """
     square = fma(r, r, TWO(r) * r * low)
     half = fma(square * square, sin_squared_tail(square), square)
@@ -673,7 +658,7 @@ def snake_slope_after_turns(r, low, n):
 
 @inlined
 def snake(x, a=None):
-    """x + sin(a·x)² / a, which is x itself where a is 0, or the angle a·x underflows or overflows."""
+    """x + sin(a·x)² / a; x itself where a is 0 or the angle underflows or overflows."""
     if a is None:
         return snake_of_angle(x, None)
     angle = a * x
@@ -684,7 +669,7 @@ def snake(x, a=None):
 
 @inlined
 def snake_of_angle(x, low):
-    """x + low + sin(x + low)², which needs few digits of the sine where x is large."""
+    """x + low + sin(x + low)²; a large x needs few digits of the sine."""
     n = fma(x, TWO_BY_PI(x), MAGIC(x))
     turns = n - MAGIC(x)
     r = fma(turns, -HALF_PI_MIDDLE(x), fma(turns, -HALF_PI(x), x))
@@ -700,10 +685,10 @@ def snake_of_angle(x, low):
 
 @njit(**OPTIONS)
 def without_turns(x, has_half):
-    """(r, low, n) with r + low + n·π/2, or (n − ½)·π/2, what a float64 far from 0 is less whole turns; NaN at infinity.
+    """Reduce a float64 far from 0 to (r, low, n): r + low + n·π/2, or (n − ½)·π/2, is the angle less whole turns.
 
-    |r| is at most π/4, and n an integer in a sum with MAGIC. The mantissa is multiplied by 192 bits of 1/π, from the
-    one on that makes a half turn of it: bits before make whole turns. The product is a part of a turn in 128 bits.
+    It is NaN at infinity. |r| is at most π/4, n an integer in a sum with MAGIC. The mantissa is multiplied by 192 bits
+    of 1/π, from the first that does not make whole turns. The product is a part of a turn in 128 bits.
     """
     bits = bits_of(x)
     exponent = (bits >> np.uint64(52)) & np.uint64(0x7FF)
@@ -726,7 +711,7 @@ def without_turns(x, has_half):
         sign = -1.0
         low = ~low + np.uint64(1)
         high = ~high + np.uint64(low == np.uint64(0))
-    # The last 11 bits are summed with the low word, which is most of the part where the others are 0.
+    # The last 11 bits join the low word, which is most of the part where the others are 0.
     start = np.float64(high & ~np.uint64(0x7FF))
     last = np.float64(high & np.uint64(0x7FF)) + np.float64(low) * 2.0**-64
     part = start + last
@@ -742,13 +727,12 @@ EIGHTH_TURN = np.uint64(1 << 61)
 
 @inlined
 def word_from(place, shift):
-    """64 bits of 1/π from one within a word on."""
+    """64 bits of 1/π, from a bit within a word on."""
     return (WORDS[place] << shift) | ((WORDS[place + 1] >> np.uint64(1)) >> (np.uint64(63) - shift))
 
 
 @inlined
 def sin(x):
-    """The sine."""
     if is_near(x):
         return sin_near(x)
     r, low, n = without_turns(np.float64(x), False)
@@ -757,7 +741,6 @@ def sin(x):
 
 @inlined
 def cos(x):
-    """The cosine."""
     if is_near(x):
         return cos_near(x)
     r, low, n = without_turns(np.float64(x), False)
@@ -766,7 +749,7 @@ def cos(x):
 
 @inlined
 def snake_slope(x, a=None):
-    """1 + sin(2·a·x); 1 where the angle a·x is infinite, because there is no limit."""
+    """1 + sin(2·a·x); 1 where the angle is infinite, as there is no limit."""
     angle = x if a is None else a * x
     if is_near(angle):
         return snake_slope_near(x, a)
@@ -779,11 +762,11 @@ def snake_slope(x, a=None):
     if not is_near(low):
         low, rest, turns = without_turns(low, False)
         r_low, n = r_low + rest, n + (turns - MAGIC(low))
-    total = r + low  # which may need another quarter turn
+    total = r + low  # perhaps more than a quarter turn
     more = fma(total, TWO_BY_PI(total), MAGIC(total))
     part = total - r
     r_low = ((r - (total - part)) + (low - part)) + r_low
     r, rest = split_quarter_turns(more - MAGIC(more), total)
-    rest = rest + r_low  # no longer small, where many turns have cancelled
+    rest = rest + r_low  # not small, where many turns have cancelled
     total = r + rest
     return snake_slope_after_turns(total, (r - total) + rest, n + (more - MAGIC(more)))

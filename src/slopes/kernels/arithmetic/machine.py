@@ -1,7 +1,7 @@
-"""Intrinsics on float32 and float64 that Numba does not offer; all of them vectorise.
+"""Vectorising intrinsics on float32 and float64 that Numba does not offer.
 
-`where` is a select and no branch, `fma` the fused multiply-add. Numbers and polynomials are made for both dtypes by
-`number` and `polynomial`, because a plain literal would turn float32 arithmetic into float64.
+`where` is a select, not a branch. `number` and `polynomial` make constants for both dtypes: a plain literal would turn
+float32 arithmetic into float64.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-# (bits of the significand, 1.5 · 2^bits, in which a sum with a small integer has it as its low bits, bits of 1.0)
+# (bits of the significand, 1.5 · 2^bits, bits of 1.0); a small integer added to the second is in the sum's low bits
 _LAYOUT = {types.float32: (23, 12582912.0, 127), types.float64: (52, 6755399441055744.0, 1023)}
-RAISE = 64  #: binary digits by which `raised_power_in` stays clear of subnormal numbers
+RAISE = 64  #: binary digits that keep `raised_power_in` clear of subnormal numbers
 _INTEGER = {types.float32: ir.IntType(32), types.float64: ir.IntType(64)}
 
 
@@ -33,25 +33,22 @@ def _integer(builder: Any, kind: Any, value: int) -> Any:
 
 @intrinsic
 def fma(context: Any, a: Any, b: Any, c: Any) -> Any:
-    """a·b + c, rounded once."""
     return a(a, a, a), lambda _, builder, signature, arguments: _call(builder, "llvm.fma", arguments)
 
 
 @intrinsic
 def where(context: Any, condition: Any, a: Any, b: Any) -> Any:
-    """`a` if the condition holds, else `b`."""
     return a(types.boolean, a, a), lambda _, builder, signature, arguments: builder.select(*arguments)
 
 
 @intrinsic
 def with_sign_of(context: Any, a: Any, b: Any) -> Any:
-    """`a` with the sign of `b`."""
     return a(a, a), lambda _, builder, signature, arguments: _call(builder, "llvm.copysign", arguments)
 
 
 @intrinsic
 def add_in_any_order(context: Any, total: Any, x: Any) -> Any:
-    """total + x, for sums whose terms a loop may take in another order, several at a time."""
+    """total + x, for sums that a loop may reorder to add several terms at a time."""
     return total(total, total), lambda _, builder, signature, arguments: builder.fadd(
         *arguments, flags=("reassoc", "nsz")
     )
@@ -59,16 +56,16 @@ def add_in_any_order(context: Any, total: Any, x: Any) -> Any:
 
 @intrinsic
 def narrow(context: Any, place: Any) -> Any:
-    """A place in a row as 32 bits: a loop compares as many of them at once as float32 numbers."""
+    """Return a place in a row as 32 bits: a loop compares as many at once as float32 numbers."""
     kind = types.int32
     return kind(place), lambda _, builder, signature, arguments: builder.trunc(arguments[0], ir.IntType(32))
 
 
-VECTOR = 32  #: bytes that are compared at once; machines with narrower registers take several
+VECTOR = 32  #: bytes compared at once; machines with narrower registers take several
 
 
 def _load_vectors(builder: Any, row: Any, start: Any, count: int) -> list[Any]:
-    """Return vectors of the entries of an array from `start` on."""
+    """Return vectors of an array's entries from `start` on."""
     entry = row.type.pointee
     lanes = VECTOR // (4 if isinstance(entry, ir.FloatType) else 8)
     kind = ir.VectorType(entry, lanes)
@@ -78,9 +75,9 @@ def _load_vectors(builder: Any, row: Any, start: Any, count: int) -> list[Any]:
 
 
 def largest_of(count: int) -> Any:
-    """Return a function of (row, start) that gives the largest of `count` entries, a multiple of 8; no NaN counts.
+    """Return a function of (row, start) for the largest of `count` entries, a multiple of 8, without NaN.
 
-    It compares by vector instructions; LLVM takes three times as many for a loop that finds a maximum.
+    LLVM takes three times as many instructions for a loop that finds a maximum.
     """
 
     @intrinsic
@@ -113,7 +110,7 @@ def largest_of(count: int) -> Any:
 
 
 def equal_among(count: int) -> Any:
-    """Return a function of (row, start, number) with a bit set for each of `count` entries that is the number."""
+    """Return a function of (row, start, number) that sets a bit for each of `count` entries equal to the number."""
 
     @intrinsic
     def equal(context: Any, row: Any, start: Any, number: Any) -> Any:
@@ -140,7 +137,7 @@ def equal_among(count: int) -> Any:
 
 @intrinsic
 def lowest_bit(context: Any, bits: Any) -> Any:
-    """The number of zeros below the lowest bit that is set."""
+    """Return the number of zeros below the lowest set bit."""
 
     def build(_: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         kind = arguments[0].type
@@ -154,7 +151,7 @@ def lowest_bit(context: Any, bits: Any) -> Any:
 
 @intrinsic
 def borrowed(context: Any, array: Any) -> Any:
-    """An array whose references are not counted, which costs as much as a short row; its memory is another's."""
+    """Return an array whose references are not counted: counting takes as long as a short row."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         view = cgutils.create_struct_proxy(array)(context, builder, arguments[0])
@@ -166,15 +163,14 @@ def borrowed(context: Any, array: Any) -> Any:
 
 @intrinsic
 def hold(context: Any, array: Any) -> Any:
-    """Keep the memory of an array until here."""
     return types.void(array), lambda context, builder, signature, arguments: context.get_dummy_value()
 
 
 @intrinsic
 def stand_apart(context: Any) -> Any:
-    """Keep the function that calls this from being inlined.
+    """Keep the calling function from being inlined.
 
-    In a long function LLVM loads the constants of a loop again in each turn: it holds none across other calls.
+    In a long function LLVM reloads a loop's constants in each turn, as it keeps none across other calls.
     """
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -186,13 +182,13 @@ def stand_apart(context: Any) -> Any:
 
 @intrinsic
 def nearest(context: Any, x: Any) -> Any:
-    """The nearest integer, of two the even one."""
+    """Round half to even."""
     return x(x), lambda _, builder, signature, arguments: _call(builder, "llvm.rint", arguments)
 
 
 @intrinsic
 def power_of_two(context: Any, k: Any) -> Any:
-    """2 to an integral k of the normal range, a float."""
+    """2^k for an integral float k of the normal range."""
     bits, magic, bias = _LAYOUT[k]
 
     def build(_: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -206,7 +202,7 @@ def power_of_two(context: Any, k: Any) -> Any:
 
 @intrinsic
 def binary_logarithm(context: Any, x: Any) -> Any:
-    """x / log(2) + 1.5 · 2^bits: a sum so large that its low bits are the nearest integer; see `exponent_in`."""
+    """x / log(2) + 1.5 · 2^bits: the nearest integer is in the low bits; see `exponent_in`."""
     _, magic, _ = _LAYOUT[x]
 
     def build(_: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -227,7 +223,7 @@ def exponent_in(context: Any, logarithm: Any) -> Any:
 
 @intrinsic
 def raised_logarithm(context: Any, x: Any) -> Any:
-    """As `binary_logarithm`, for `raised_power_in`: the integer is larger by RAISE and the bias of exponents."""
+    """`binary_logarithm` for `raised_power_in`: the integer is larger by RAISE and the bias of exponents."""
     _, magic, bias = _LAYOUT[x]
 
     def build(_: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -239,7 +235,7 @@ def raised_logarithm(context: Any, x: Any) -> Any:
 
 @intrinsic
 def raised_exponent_in(context: Any, logarithm: Any) -> Any:
-    """The integer in a result of `raised_logarithm` without what it was raised by, as a float."""
+    """The k in a result of `raised_logarithm`, as a float."""
     _, magic, bias = _LAYOUT[logarithm]
     return logarithm(logarithm), lambda _, builder, signature, arguments: builder.fsub(
         *arguments, ir.Constant(arguments[0].type, magic + RAISE + bias)
@@ -262,7 +258,7 @@ def raised_power_in(context: Any, logarithm: Any) -> Any:
 def scales_in(context: Any, logarithm: Any) -> Any:
     """(2^max(k, least), the rest of 2^k) for the k in a result of `binary_logarithm`.
 
-    The least exponent is the one of the smallest normal number; k lies between twice that and the largest exponent.
+    `least` is the exponent of the smallest normal number; k lies between twice that and the largest exponent.
     """
     bits, _, bias = _LAYOUT[logarithm]
 
@@ -283,9 +279,9 @@ def scales_in(context: Any, logarithm: Any) -> Any:
 
 @intrinsic
 def lowered_scales_in(context: Any, logarithm: Any) -> Any:
-    """(2^(k − m), 2^−m) for the k in a result of `binary_logarithm`, with an m from 0 on that keeps both normal.
+    """(2^(k − m), 2^−m) for the k in a result of `binary_logarithm`, with an m >= 0 that keeps both normal.
 
-    k must not lie below the least exponent of normal numbers, and not above it by size and half as much again.
+    k lies between the least exponent of normal numbers and −1.5 times it.
     """
     bits, _, bias = _LAYOUT[logarithm]
     most = (bias + (bias + 1) // 2) << bits
@@ -315,7 +311,7 @@ def exponent_of(context: Any, x: Any) -> Any:
         (value,) = arguments
         beyond = builder.sub(builder.bitcast(value, _INTEGER[x]), _integer(builder, x, root))
         exponent = builder.ashr(beyond, _integer(builder, x, bits)) if x == types.float32 else None
-        if exponent is None:  # 64-bit integers have no vectorised arithmetic shift below AVX-512: lift them above 0
+        if exponent is None:  # 64-bit integers vectorise no arithmetic shift below AVX-512: lift them above 0
             lifted = builder.add(beyond, _integer(builder, x, 1024 << bits))
             exponent = builder.sub(builder.lshr(lifted, _integer(builder, x, bits)), _integer(builder, x, 1024))
         large = ir.Constant(value.type, magic)
@@ -327,7 +323,7 @@ def exponent_of(context: Any, x: Any) -> Any:
 
 @intrinsic
 def divided_by_power(context: Any, x: Any, k: Any) -> Any:
-    """x / 2^k for a k of `exponent_of`, which may lie beyond the range of `power_of_two`."""
+    """x / 2^k for a k of `exponent_of`, which `power_of_two` may not reach."""
     bits, magic, _ = _LAYOUT[x]
 
     def build(_: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -341,7 +337,7 @@ def divided_by_power(context: Any, x: Any, k: Any) -> Any:
 
 @intrinsic
 def is_odd(context: Any, n: Any) -> Any:
-    """Whether the integer is odd that is in a sum with 1.5 · 2^bits."""
+    """Whether an integer in a sum with 1.5 · 2^bits is odd."""
     sign = 31 if n == types.float32 else 63
 
     def build(_: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -354,9 +350,9 @@ def is_odd(context: Any, n: Any) -> Any:
 
 @intrinsic
 def size(context: Any, x: Any) -> Any:
-    """The bits of |x|, an integer, which is the larger the farther x lies from 0, and largest for NaN.
+    """Bits of |x| as an integer, which grows with |x| and is largest for NaN.
 
-    A loop finds the largest of them faster than the largest |x|.
+    A loop finds their maximum faster than the largest |x|.
     """
     kind: Any = types.int32 if x == types.float32 else types.int64
 
@@ -368,7 +364,7 @@ def size(context: Any, x: Any) -> Any:
 
 
 def negated_by_bit(place: int) -> Any:
-    """Return a function of x and n that gives −x if that bit of an integer is set, which is in n as in `is_odd`."""
+    """Return a function of x and n for −x if that bit is set in n, an integer in a sum as in `is_odd`."""
 
     @intrinsic
     def negated(context: Any, x: Any, n: Any) -> Any:
@@ -387,14 +383,13 @@ def negated_by_bit(place: int) -> Any:
 
 @intrinsic
 def bits_of(context: Any, x: Any) -> Any:
-    """The bits of a float64, an unsigned integer."""
     kind: Any = types.uint64
     return kind(x), lambda _, builder, signature, arguments: builder.bitcast(arguments[0], ir.IntType(64))
 
 
 @intrinsic
 def upper_product(context: Any, a: Any, b: Any) -> Any:
-    """The upper 64 bits of the product of two unsigned integers of 64."""
+    """Return the upper 64 bits of the product of two unsigned 64-bit integers."""
 
     def build(_: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         wide = ir.IntType(128)
@@ -406,7 +401,7 @@ def upper_product(context: Any, a: Any, b: Any) -> Any:
 
 @intrinsic
 def rounded_as(context: Any, value: Any, x: Any) -> Any:
-    """A float64 in the dtype of x."""
+    """Convert a float64 to the dtype of x."""
     is_same = x == types.float64
     return (
         x(value, x),
@@ -417,7 +412,7 @@ def rounded_as(context: Any, value: Any, x: Any) -> Any:
 
 
 def number(single: float, double: float | None = None) -> Any:
-    """Return a function of x that gives a number in the dtype of x."""
+    """Return a function of x for a number in the dtype of x."""
     values = {types.float32: single, types.float64: single if double is None else double}
 
     @intrinsic
@@ -428,7 +423,7 @@ def number(single: float, double: float | None = None) -> Any:
 
 
 def polynomial(single: Sequence[float], double: Sequence[float]) -> Callable[[Any], Any]:
-    """Return a function that evaluates a polynomial, lowest degree first, in the dtype of its argument."""
+    """Return a function for a polynomial, lowest degree first, in the dtype of its argument."""
     coefficients = {types.float32: single, types.float64: double}
 
     @intrinsic

@@ -23,7 +23,7 @@ from slopes.kernels.arithmetic.machine import (
     where,
 )  # fmt: skip
 
-BLOCK = 1024  #: entries that are summed in their own dtype
+BLOCK = 1024  #: entries summed in their own dtype
 
 LOWERED = number(2.0**-RAISE)
 exp_share = polynomial(coefficients.EXP_SHARE_SINGLE, coefficients.EXP_SHARE_DOUBLE)
@@ -31,7 +31,7 @@ exp_share = polynomial(coefficients.EXP_SHARE_SINGLE, coefficients.EXP_SHARE_DOU
 
 @inlined
 def exp_of_difference(x):
-    """exp(x) for x <= 0, which takes fewer operations than for any x: one power of 2 cannot overflow."""
+    """exp(x) for x <= 0, in fewer operations than for any x: one power of 2 cannot overflow."""
     x = where(x < LEAST(x), LEAST(x), x)
     logarithm = raised_logarithm(x)
     k = raised_exponent_in(logarithm)
@@ -40,7 +40,7 @@ def exp_of_difference(x):
 
 
 def _searching(count):
-    """Return a function that gives where the first largest entry lies in a row of `count` entries at least."""
+    """Return a search for the first largest entry in a row of at least `count` entries."""
     largest_here, compared = largest_of(count), min(count, 64)
     equal_here = equal_among(compared)
 
@@ -51,7 +51,7 @@ def _searching(count):
             most = largest_here(row, start)
             if most > largest:
                 largest, first = most, start
-        most = largest_here(row, row.size - count)  # the rest, and entries that have been searched
+        most = largest_here(row, row.size - count)  # the rest, and some entries again
         if most > largest:
             largest, first = most, row.size - count
         for start in range(first, first + count, compared):
@@ -84,7 +84,6 @@ def place_of_largest(row):
 
 @njit(**OPTIONS)
 def sum_of(block):
-    """Return the sum of a block of entries."""
     stand_apart()
     total = block.dtype.type(0.0)
     for j in range(block.size):
@@ -94,9 +93,9 @@ def sum_of(block):
 
 @njit(**OPTIONS)
 def shiftable(row, place):
-    """(a row, a number) whose difference is the row less its largest entry, 0 at that one unless it is −inf.
+    """Return (row, number) whose difference is the row less its largest entry, 0 at that one unless it is −inf.
 
-    They are the row and its entry, but where that is infinite: inf − inf would be NaN. So loops need no test.
+    They are the row and its entry, unless that is infinite: inf − inf would be NaN. So loops need no test.
     """
     largest = row[place]
     if largest == -np.inf:

@@ -1,9 +1,8 @@
 """Compile the source of a kernel with Numba, once for all processes where a folder can be written.
 
-The machine code lies in the user's cache, in a folder for the versions, the CPU and the elementary functions, under
-the hash of the source. So a changed body or function never meets an old kernel. Where no folder can be written, a
-kernel is compiled in memory. The cache has a largest size: the kernels that were not used for longest make room, those
-of other versions before all.
+Machine code lies in the user's cache under the hash of its source, in a folder for the versions, the CPU and the
+elementary functions, so a change never meets an old kernel. Where no folder can be written, kernels stay in memory. A
+full cache deletes kernels of other versions first, then those unused for longest.
 """
 
 from __future__ import annotations
@@ -33,9 +32,9 @@ if hasattr(os, "register_at_fork"):
 
 @lru_cache
 def is_available() -> bool:
-    """Whether Numba is installed and works, on a machine with a fused multiply-add: in software that takes long.
+    """Whether Numba works here, on a CPU with a fused multiply-add, which is slow in software.
 
-    Kernels in the folder show that Numba of this version works, and spare its import.
+    Kernels in the folder show that this version of Numba works, and spare its import.
     """
     is_imported = "numba" in sys.modules
     if importlib.util.find_spec("numba") is None:
@@ -54,13 +53,13 @@ def is_available() -> bool:
         import numba
 
         return not numba.config.DISABLE_JIT
-    except Exception:  # as where NumPy is newer than Numba knows, or LLVM does not know the machine
+    except Exception:  # NumPy may be newer than Numba knows, or the machine than LLVM
         return False
 
 
 @lru_cache
 def foundation() -> str:
-    """Return a line that names all that shapes the machine code of a source."""
+    """Return a line that names everything that shapes a source's machine code."""
     from slopes.kernels.compiling.machine_code import describe_cpu
 
     modules = sorted(path for folder in ("arithmetic", "compiling") for path in (HOME / folder).glob("*.py"))
@@ -74,7 +73,7 @@ def foundation() -> str:
 
 
 def folder() -> pathlib.Path | None:
-    """Return where kernels are kept: in $SLOPES_CACHE, or in the user's cache; None where that is empty."""
+    """Return the folder for kernels, in $SLOPES_CACHE or the user's cache; None if that is empty."""
     if "SLOPES_CACHE" in os.environ:
         return pathlib.Path(os.environ["SLOPES_CACHE"]) / "kernels" if os.environ["SLOPES_CACHE"] else None
     if sys.platform == "win32":
@@ -88,15 +87,14 @@ def folder() -> pathlib.Path | None:
 
 
 def _place() -> pathlib.Path | None:
-    """Return the folder for kernels of these versions and this CPU."""
     place = folder()
     return None if place is None else place / hashlib.sha256(foundation().encode()).hexdigest()[:16]
 
 
 def load(source: str) -> Callable[..., None]:
-    """Return the function `kernel` of a source, compiled."""
+    """Return the compiled function `kernel` of a source."""
     if source not in _kernels:
-        with _lock:  # Numba's types and its compiler are not safe to load from several threads
+        with _lock:  # Numba's types and compiler are not safe to load from several threads
             if source not in _kernels:
                 _kernels[source] = _load(source)
     return _kernels[source]
@@ -108,7 +106,7 @@ def _load(source: str) -> Callable[..., None]:
     name = f"slopes_{hashlib.sha256(source.encode()).hexdigest()[:32]}"
     place = _place()
     if place is not None:
-        with contextlib.suppress(OSError, machine_code.CodeError):  # there is none, or it is damaged
+        with contextlib.suppress(OSError, machine_code.CodeError):  # no file, or a damaged one
             path = place / name
             function = machine_code.load(machine_code.MachineCode.from_bytes(path.read_bytes()))
             os.utime(path)
@@ -118,24 +116,23 @@ def _load(source: str) -> Callable[..., None]:
     try:
         code = emit(_compile(source.replace("**OPTIONS", "no_cpython_wrapper=True, **OPTIONS"), name), name)
         function = machine_code.load(code)
-    except machine_code.CodeError:  # it calls a function of a library that Numba alone has loaded
+    except machine_code.CodeError:  # it calls a library that Numba alone has loaded
         return _compile(source, name)  # type: ignore[no-any-return]
     if place is not None:
-        with contextlib.suppress(OSError):  # a folder that cannot be written
+        with contextlib.suppress(OSError):  # the folder may not be writable
             _write(place / name, code.to_bytes())
             _make_room(place)
     return function
 
 
 def _compile(source: str, name: str) -> Any:
-    """Return the function `kernel` of a source, compiled by Numba."""
     namespace: dict[str, Any] = {"__name__": name}
     exec(compile(source, f"<{name}>", "exec"), namespace)
     return namespace["kernel"]
 
 
 def _write(path: pathlib.Path, data: bytes) -> None:
-    """Write a file as a whole, because another process may write or read it at the same time."""
+    """Write a file as a whole: other processes may read or write it at the same time."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
     try:
@@ -147,13 +144,13 @@ def _write(path: pathlib.Path, data: bytes) -> None:
         raise
 
 
-MOST_BYTES = 2**27  #: of all kernels together; one takes 5 to 30 thousand
+MOST_BYTES = 2**27  #: of all kernels together; one takes 5 to 30 kB
 
 
 def _make_room(place: pathlib.Path) -> None:
-    """Delete kernels until the rest has its size: first of other versions, and first those unused for longest.
+    """Delete kernels until the rest fits: first those of other versions, and those unused for longest.
 
-    Other processes may do the same, or use a kernel that is deleted: they have read it whole, or compile it anew.
+    Another process may do the same, or use a deleted kernel: it has read it whole, or compiles it again.
     """
     files = []
     for path in place.parent.glob("*/*"):
@@ -167,4 +164,4 @@ def _make_room(place: pathlib.Path) -> None:
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)
             excess -= size
-            path.parent.rmdir()  # if it is empty
+            path.parent.rmdir()  # if empty

@@ -1,8 +1,8 @@
-"""Emit the machine code of a kernel that Numba has compiled, so that it can be loaded without Numba.
+"""Emit the machine code of a compiled kernel, for loading without Numba.
 
-Numba's function for one signature gets a wrapper that Python calls as one of its own C functions: it checks the
-arguments, takes arrays apart, and lets go of the GIL. Numba's own wrappers are left out, because they need its C
-libraries. Its allocator of scratch arrays needs them too, so Python's allocator replaces it.
+Numba's function for one signature gets a wrapper in the calling convention of Python's C functions, which checks the
+arguments, takes arrays apart and releases the GIL. Numba's own wrappers, and its allocator of scratch arrays, need its
+C libraries; Python's allocator replaces the latter.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from numba.core import types
 
 from slopes.kernels.compiling.machine_code import CodeError, MachineCode, make_target_machine
 
-HEAD = object.__basicsize__  #: bytes of a Python object before its own fields; a pointer to its type is at their end
-# Places of fields in NumPy's structs PyArrayObject_fields and _PyArray_Descr, which its binary interface keeps.
+HEAD = object.__basicsize__  #: bytes of a Python object before its own fields; the last hold the pointer to its type
+# Places of fields in NumPy's structs PyArrayObject_fields and _PyArray_Descr, fixed by its ABI.
 DATA, DIMENSIONS, SHAPE, DESCRIPTION, FLAGS = HEAD, HEAD + 8, HEAD + 16, HEAD + 40, HEAD + 48
 KIND, BYTE_ORDER, ITEM_SIZE = HEAD + 8, HEAD + 10, HEAD + 24
 CONTIGUOUS_AND_ALIGNED = 0x101
-RETURNED_NONE = -2  #: the status of a function of Numba's that returns nothing
-# Places of fields in Numba's struct MemInfo: a count of references, and later the pointer to the data and its size.
+RETURNED_NONE = -2  #: status of a Numba function that returns nothing
+# Places of fields in Numba's struct MemInfo, after a count of references.
 MEMORY_DATA, MEMORY_SIZE, MEMORY_INFO = 24, 32, 48
 
 BYTE, WORD, LONG, VOID = ir.IntType(8), ir.IntType(32), ir.IntType(64), ir.VoidType()
@@ -34,7 +34,7 @@ NULL = POINTER(None)
 def emit(dispatcher: Any, name: str) -> MachineCode:
     """Return the machine code of a Numba function that was compiled for one signature and returns nothing.
 
-    Its function gets the name, which no other one in a process may have. Raises CodeError where LLVM refuses it.
+    The function gets a name that must be unique in the process. Raises CodeError where LLVM refuses it.
     """
     (signature,) = dispatcher.signatures
     try:
@@ -53,7 +53,7 @@ def _emit(dispatcher: Any, name: str, signature: Any) -> MachineCode:
 
 
 def _keep_what_is_reached(module: Any, entry: str) -> tuple[str, ...]:
-    """Leave out the functions that the entry does not call; return the symbols that it needs and the module lacks."""
+    """Leave out the functions that the entry does not reach; return the external symbols that it needs."""
     things = {thing.name: thing for thing in (*module.functions, *module.global_variables)}
     reached, waiting = set(), [entry]
     while waiting:
@@ -71,7 +71,7 @@ def _keep_what_is_reached(module: Any, entry: str) -> tuple[str, ...]:
 
 
 class _Wrapper:
-    """A module with the function that Python calls, which calls one that Numba has compiled."""
+    """A module with the function for Python, which calls a function compiled by Numba."""
 
     def __init__(self, name: str, compiled: Any, signature: Sequence[Any], triple: str) -> None:
         self.module = ir.Module("wrapper")
@@ -120,14 +120,14 @@ class _Wrapper:
         builder.ret(NULL)
 
     def _call(self, name: str, result: Any, *arguments: Any) -> Any:
-        """Call a function of Python's."""
+        """Call a function of Python's C API."""
         function = self.module.globals.get(name)
         if function is None:
             function = ir.Function(self.module, ir.FunctionType(result, [a.type for a in arguments]), name)
         return self._builder.call(function, arguments)
 
     def _require(self, conditions: list[Any], otherwise: Any) -> None:
-        """Go on where all conditions hold."""
+        """Continue where all conditions hold, else go to `otherwise`."""
         following = self._builder.append_basic_block("following")
         self._builder.cbranch(reduce(self._builder.and_, conditions), following, otherwise)
         self._builder.position_at_end(following)
@@ -137,7 +137,7 @@ class _Wrapper:
         return self._builder.load(self._builder.bitcast(place, kind.as_pointer()))
 
     def _array(self, thing: Any, kind: Any) -> list[Any]:
-        """Return what Numba takes for an array: two owners, the count and size of entries, the data, shape, strides."""
+        """Return the fields of Numba's arrays: two owners, count and size of entries, data, shape, strides."""
         builder = self._builder
         size = LONG(kind.dtype.bitwidth // 8)
         self._require(

@@ -1,8 +1,7 @@
-"""Load the machine code of kernels, by llvmlite alone.
+"""Load the machine code of kernels by llvmlite alone.
 
-Importing Numba and preparing it to load code from its own cache takes a second, so it serves as the compiler alone.
-`emitting` makes an object file of the code that Numba gives; here one is loaded in a millisecond, as a
-function in the calling convention of Python's own C functions.
+Importing Numba and preparing it to load its own cache takes a second. An object file of `emitting` loads in a
+millisecond, as a function in the calling convention of Python's C functions.
 """
 
 from __future__ import annotations
@@ -21,24 +20,24 @@ METH_FASTCALL = 0x0080
 
 
 class CodeError(Exception):
-    """Machine code cannot be loaded: it is damaged, or needs a function that this process does not have."""
+    """Machine code cannot be loaded: it is damaged, or needs a function that this process lacks."""
 
 
 class MachineCode(NamedTuple):
-    """An object file, the name of its one function, and the symbols that this function needs of the process."""
+    """An object file, the name of its function, and the symbols that it needs."""
 
     name: str
     symbols: tuple[str, ...]
     code: bytes
 
     def to_bytes(self) -> bytes:
-        """Return a line of JSON with a checksum, and the object file."""
+        """Return a line of JSON with a checksum, then the object file."""
         head = {"name": self.name, "symbols": self.symbols, "sha256": hashlib.sha256(self.code).hexdigest()}
         return json.dumps(head).encode() + b"\n" + self.code
 
     @classmethod
     def from_bytes(cls, data: bytes) -> MachineCode:
-        """Return the value that `to_bytes` has written; raise CodeError for anything else."""
+        """Read the bytes of `to_bytes`; raise CodeError for anything else."""
         line, _, code = data.partition(b"\n")
         try:
             head = json.loads(line)
@@ -50,7 +49,7 @@ class MachineCode(NamedTuple):
 
 
 def describe_cpu() -> str:
-    """Return the name and the features of this CPU, in LLVM's words."""
+    """Return LLVM's name and features of this CPU."""
     return f"{binding.get_host_cpu_name()} {binding.get_host_cpu_features().flatten()}"
 
 
@@ -86,15 +85,15 @@ class _MethodDefinition(ctypes.Structure):
     )
 
 
-_definitions: list[_MethodDefinition] = []  # which must live as long as the functions
+_definitions: list[_MethodDefinition] = []  # must live as long as the functions
 _make_function = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)(
     ("PyCFunction_NewEx", ctypes.pythonapi)
 )
 
 
 def load(machine_code: MachineCode) -> Callable[..., None]:
-    """Return the function of machine code; raise CodeError if this process lacks a symbol that it needs."""
-    engine = _engine()  # which makes the symbols of the process known
+    """Return the function of machine code; raise CodeError if the process lacks a symbol."""
+    engine = _engine()  # it makes the symbols of the process known
     missing = [symbol for symbol in machine_code.symbols if binding.address_of_symbol(symbol) is None]
     if missing:  # LLVM would end the process
         raise CodeError(f"this process has no {', '.join(missing)}")

@@ -1,4 +1,4 @@
-"""Print a program as the source of a Numba kernel: a loop over the entries, in which each line is a local variable."""
+"""Print a program as a Numba kernel: a loop over the entries, with a local variable for each line."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ ENTRIES = """\
     for i in range({first}.size):
 """
 
-#: Functions with a form that vectorises but is right only for arguments that are near 0.
+#: Functions with a form that vectorises but is right only near 0.
 PERIODIC = ("sin", "cos", "snake_slope")
 NEAR_HEADER = """\
 from slopes.kernels.arithmetic.elementary import NEAR, cos_near, sin_near, snake_slope_near
 from slopes.kernels.arithmetic.machine import size
 """
-NEAR_BLOCK = 2**10  #: entries that lie in the nearest cache when they are read a second time
+NEAR_BLOCK = 2**10  #: entries that stay in the fastest cache for a second read
 
 
 def print_kernel(program: Program, title: str, scalars: Sequence[str] = ()) -> str:
-    """Return the source of a module with a function `kernel`, which takes one-dimensional arrays without gaps.
+    """Return the source of a module with a function `kernel` of one-dimensional arrays without gaps.
 
-    The arguments are the inputs of the program and then an array for each output; inputs in `scalars` are numbers.
+    Its arguments are the program's inputs, then an array for each output; inputs in `scalars` are numbers.
     """
     names = [f"{name}_out" for name, _ in program.outputs]
     arrays = [name for name in program.inputs if name not in scalars]
@@ -73,7 +73,7 @@ def print_kernel(program: Program, title: str, scalars: Sequence[str] = ()) -> s
 
 
 def _loop(program: Program, arrays: Sequence[str], names: Sequence[str], is_near: bool = False) -> list[str]:
-    """Return the body of a loop over the entries, which writes the outputs to arrays of these names."""
+    """Return the body of a loop over the entries that writes the outputs to the named arrays."""
     body = _statements(program, arrays, set(range(len(program.lines))), is_near)
     return body + [
         f"{name}[i] = {operand_of(program, place)}" for name, (_, place) in zip(names, program.outputs, strict=True)
@@ -81,7 +81,7 @@ def _loop(program: Program, arrays: Sequence[str], names: Sequence[str], is_near
 
 
 def _choice(program: Program, first: str, given: str) -> list[str]:
-    """Return a loop over blocks that calls `near` for those whose arguments of periodic functions are near 0."""
+    """Return a loop over blocks that calls `near` where all arguments of periodic functions are near 0."""
     turning = [line for line in program.lines if line.operation in PERIODIC]
     needed = {place for line in turning for place in line.arguments}
     for place in reversed(range(len(program.lines))):
@@ -106,7 +106,7 @@ def _choice(program: Program, first: str, given: str) -> list[str]:
 
 
 def _angle(program: Program, line: Line) -> tuple[str, str]:
-    """Return a 0 in the dtype of a periodic function's argument, and the angle: the argument times any parameter."""
+    """Return (0 in the dtype of a periodic function's argument, the angle: the argument times any parameter)."""
     zero = "single(0.0)" if program.lines[line.arguments[0]].dtype == "float32" else "0.0"
     return zero, " * ".join(operand_of(program, place) for place in line.arguments)
 
@@ -116,7 +116,7 @@ def _is_array(line: Line) -> bool:
 
 
 def _statements(program: Program, arrays: Sequence[str], places: Set[int], is_near: bool = False) -> list[str]:
-    """Return the statements that compute these lines at the place `i` of arrays."""
+    """Return the statements that compute lines at the place `i` of arrays."""
     body = [f"{name} = {name}_in[i]" for name in arrays]
     for place, line in enumerate(program.lines):
         if place in places and line.operation not in ("input", "constant"):
@@ -140,7 +140,7 @@ def operand_of(program: Program, place: int) -> str:
     """Return the name of a line's result, or a constant in its dtype."""
     line = program.lines[place]
     if line.operation == "input" and line.per == "call":
-        return f"{line.text}_number"  # a name that hides no function
+        return f"{line.text}_number"  # hides no function
     if line.operation != "constant":
         return program.name(place)
     return f"single({line.text})" if line.dtype == "float32" else f"({line.text})" if line.text[0] == "-" else line.text

@@ -1,12 +1,11 @@
-"""Print a program of rows as the source of a Numba kernel: for each row, a loop over its entries per stage of sums.
+"""Print a program of rows as a Numba kernel: for each row, a loop over its entries per stage of sums.
 
-A line has the number of sums and searches that lie one behind the other before it as its stage. The entries that a
-stage needs are computed anew in its loop, but for those that cost much: the first loop keeps them in an array of a
-row's length, which stays in the cache, and later loops read them. Each loop is a function of its own, so that LLVM
-holds its constants in registers.
+A line's stage is the number of sums and searches that it needs one after another. Each stage has a loop, which computes
+the entries again that it needs; costly ones are kept by the first loop in an array of a row's length, which stays in
+the cache. Each loop is a function, so that LLVM holds its constants in registers.
 
-Where a sum has another term at one entry than elsewhere, and the terms elsewhere are kept, that term stands in its
-place while the array is summed: a loop that asks each entry for its place takes longer.
+Where one entry has another term in a sum of kept terms, that term stands in the array while it is summed: comparing
+each entry's place would take longer.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from slopes.kernels.printing.entries import HEADER, OPERATORS, operand_of
 from slopes.readings.program import Line, Program
 
-#: operations that cost more than to keep their result
+#: operations that take longer than reading their kept result
 COSTLY = {"exp", "expm1", "log", "log1p", "sin", "cos", "tanh", "sinh", "decay", "power"}
 
 IMPORTS = """
@@ -42,11 +41,11 @@ EMPTY: Mapping[str, str] = {}
 
 
 def print_row_kernel(program: Program, title: str) -> str:
-    """Return the source of a module with a function `kernel` for the program of a function of rows.
+    """Return the source of a module with a function `kernel` for a program of rows.
 
-    It takes a matrix without gaps for each input of entries and an array for each input of rows, in the order of the
-    program, and then one for each output. An output of entries may take the place of an input. Where the input
-    "cotangent" is one number per row, rows with a 0 there do not count: they are not read, and their results are 0.
+    It takes an array without gaps per input in the program's order, then per output: a matrix for entries, one axis for
+    rows. An output of entries may overwrite an input. Where the input "cotangent" has one number per row, rows with a 0
+    there do not count: they are not read, and their results are 0.
     """
     inputs = [line for line in program.lines if line.operation == "input"]
     lines = [*inputs, *(program.lines[place] for _, place in program.outputs)]
@@ -65,21 +64,21 @@ def print_row_kernel(program: Program, title: str) -> str:
 
 
 def reads_inputs_last(text: str) -> bool:
-    """Whether the last loop of a kernel reads its inputs: if it writes there too, it does not vectorise."""
+    """Whether a kernel's last loop reads its inputs; if it also writes there, it does not vectorise."""
     lines = (line.partition(" = ")[2] for line in text.rpartition("for j in")[2].splitlines())
     return any("_row[j]" in expression for expression in lines)
 
 
 class _Rows:
-    """The lines of a kernel's body."""
+    """The body of a kernel."""
 
     def __init__(self, program: Program) -> None:
         self.program = program
         self.text: list[str] = []
         self.functions: list[str] = []  #: the loops
-        self.known: set[int] = set()  #: lines with one result per row that are written
+        self.known: set[int] = set()  #: written lines with one result per row
         self.filled: set[int] = set()  #: lines whose results are in their array
-        self.at: dict[str, dict[int, str]] = {}  #: by the place of an entry, the names of its results
+        self.at: dict[str, dict[int, str]] = {}  #: by index, the names of the results at it
         self.stages: list[int] = []
         for line in program.lines:
             stage = max((self.stages[place] for place in line.arguments), default=0)
@@ -92,7 +91,7 @@ class _Rows:
         self.kept = self._find_kept()
 
     def _find_kept(self) -> list[int]:
-        """Return the costly lines that more than one loop needs, and the lines whose largest entry is needed."""
+        """Return the costly lines that several loops need, and the lines whose largest entry is needed."""
         lines = self.program.lines
         kept = [line.arguments[0] for line in lines if line.operation == "place_of_largest"]
         kept = [place for place in dict.fromkeys(kept) if not self.input_of(place)]
@@ -119,7 +118,6 @@ class _Rows:
         return sorted(set(kept))
 
     def lines(self) -> list[str]:
-        """Return the body."""
         program = self.program
         inputs = [line for line in program.lines if line.operation == "input"]
         first = next(f"{line.text}_in" for line in inputs if line.per == "entry")
@@ -153,7 +151,7 @@ class _Rows:
         return self.text
 
     def write_results(self) -> None:
-        """Write the loop of the results of entries; those at special entries are put in their places after it."""
+        """Write the loop of the results of entries, and after it those of special entries."""
         program, special = self.program, list[str]()
         for name in self.results:
             self.write(f"{name}_row = {name}_out[i]", 2)
@@ -172,7 +170,7 @@ class _Rows:
             self.write(text, 2)
 
     def special_entry(self, place: int) -> tuple[int, int, int] | None:
-        """(the line of a place, the line of the result there, the line of results elsewhere) of a choice by place."""
+        """Return the lines of (a place, the result there, the results elsewhere) of a choice by place, or None."""
         line, lines = self.program.lines[place], self.program.lines
         if line.operation != "where" or lines[line.arguments[1]].per == "entry":
             return None
@@ -185,9 +183,9 @@ class _Rows:
         self.text.append("    " * depth + text)
 
     def move_loop(self, start: int, name: str, size: str, depth: int, kinds: Mapping[str, str] = EMPTY) -> None:
-        """Make the lines from `start` on a function with a loop over so many entries, and call it.
+        """Make the lines from `start` on a function with a loop of `size` turns, and call it.
 
-        `kinds` has the names of sums that it returns, and their dtypes.
+        `kinds` names the sums that it returns, and their dtypes.
         """
         lines = self.text[start:]
         del self.text[start:]
@@ -202,7 +200,6 @@ class _Rows:
         self.write(f"{results}{name}({', '.join(given)})", depth)
 
     def is_variable(self, name: str) -> bool:
-        """Whether a name in a loop is a variable of the kernel."""
         inputs = {line.text for line in self.program.lines if line.operation == "input"}
         is_array = name.endswith(("_row", "_part", "_kept", "_less", "_number"))
         return is_array or name in inputs or name in ("start", "width") or bool(re.match(r"v\d", name))
@@ -212,16 +209,16 @@ class _Rows:
         return f"{self.program.name(place)}_kept"
 
     def input_of(self, place: int) -> str:
-        """The name of the input that a line is, or is in another dtype; "" if it is none."""
+        """Name of the input that a line is, perhaps in another dtype; "" if it is none."""
         line = self.program.lines[place]
         if line.operation in ("float32", "float64"):
             line = self.program.lines[line.arguments[0]]
         return line.text if line.operation == "input" and line.per == "entry" else ""
 
     def compute_entries(self, targets: Iterable[int], index: str, depth: int, part: str = "row") -> dict[int, str]:
-        """Write the lines that the targets need at an index, and return the names of the results.
+        """Write the lines that the targets need at an index; return the names of the results by place.
 
-        They read the whole rows or, with another `part`, slices that begin at the entry `start`.
+        They read whole rows, or with another `part` slices that begin at the entry `start`.
         """
         suffix = "" if index == "j" else f"_at_{index}"
         is_part = part != "row"
@@ -237,7 +234,7 @@ class _Rows:
                 self.write(f"{name} = {kept}", depth)
                 names[place] = name
                 return
-            if line.operation == "shift" and self.input_of(line.arguments[0]):  # the largest entry is in `less`
+            if line.operation == "shift" and self.input_of(line.arguments[0]):  # `less` is the largest entry
                 shift = self.program.name(place)
                 self.write(f"{name} = {_kind(line)}({shift}_{part}[{index}] - {shift}_less)", depth)
                 names[place] = name
@@ -260,7 +257,6 @@ class _Rows:
         return names
 
     def expression(self, line: Line, names: Mapping[int, str], index: str = "", is_part: bool = False) -> str:
-        """Return the expression of a line, given the names of entries and the index."""
         lines = self.program.lines
         operands = [names.get(place) or operand_of(self.program, place) for place in line.arguments]
         if line.operation == "width":
@@ -279,7 +275,7 @@ class _Rows:
         return f"{line.operation}({', '.join(operands)})"
 
     def compute_rows(self, stage: int) -> None:
-        """Write the lines with one result per row up to a stage, in the order of the program."""
+        """Write the lines with one result per row up to a stage, in order."""
         for place, line in enumerate(self.program.lines):
             is_of_rows = line.per == "row" or (line.per == "call" and line.operation not in ("constant", "index"))
             if not is_of_rows or place in self.known or self.stages[place] > stage:
@@ -295,7 +291,7 @@ class _Rows:
                 self.write(f"{name} = {self.expression(line, {})}", 2)
 
     def find_largest_entries(self, stage: int) -> None:
-        """Write the searches of a stage, and what shifts by their results need."""
+        """Write the searches of a stage, and the rows and numbers for shifts by their results."""
         for place, line in enumerate(self.program.lines):
             if line.operation == "place_of_largest" and self.stages[place] == stage:
                 self.find_largest(place, line.arguments[0])
@@ -307,7 +303,7 @@ class _Rows:
                 self.write(f"{name}_row, {name}_less = shiftable({self.input_of(line.arguments[0])}_row, {largest})", 2)
 
     def find_largest(self, place: int, row: int) -> None:
-        """Write where the first largest entry lies: among entries that are in an array."""
+        """Write the search for the place of the first largest entry, in an array of the entries."""
         name = self.program.name(place)
         if self.input_of(row):
             self.write(f"{name} = place_of_largest({self.input_of(row)}_row)", 2)
@@ -320,7 +316,7 @@ class _Rows:
         self.write(f"{name} = place_of_largest({self.array(row)})", 2)
 
     def compute_sums(self, stage: int) -> None:
-        """Write the loop of a stage's sums: of blocks in the dtype of the entries, and of these sums in float64."""
+        """Write the loop of a stage's sums: of blocks in the entries' dtype, then of these sums in float64."""
         sums = {place: self.program.lines[place].arguments[0] for place in self.sums.get(stage, ())}
         if not sums:
             return
@@ -357,7 +353,7 @@ class _Rows:
                 self.text.insert(slices, f"            {name}_part = {whole}[start : start + BLOCK]")
 
     def sum_with_special_entry(self, place: int, at: int, value: int, rest: int) -> None:
-        """Write a sum of kept entries of a block, in which another term takes the place of one of them."""
+        """Write the sum of a block of kept entries with another term in the place of one of them."""
         part, at_name = f"{self.array(rest)}_part", operand_of(self.program, at)
         self.write(f"if start <= {at_name} < start + BLOCK:", 3)
         self.write(f"usual = {part}[{at_name} - start]", 4)
@@ -368,17 +364,16 @@ class _Rows:
         self.write(f"{self.program.name(place)}_block = sum_of({part})", 4)
 
     def rows(self) -> list[str]:
-        """The names of what loops read."""
+        """Names of the arrays that loops read."""
         lines = enumerate(self.program.lines)
         names = [self.program.name(p) for p, line in lines if line.operation in ("input", "shift")]
         return [*names, *(self.array(place) for place in self.kept)]
 
 
 def _is_at(place: str, index: str, is_part: bool) -> str:
-    """The expression for whether an entry is the one at a place, in 32 bits: loops compare as many as of float32."""
+    """Return the comparison of an entry with a place, in 32 bits: loops compare as many at once as of float32."""
     return f"narrow({place} - start) == narrow({index})" if is_part else f"narrow({place}) == narrow({index})"
 
 
 def _kind(line: Line) -> str:
-    """The function of Numba that converts to a line's dtype."""
     return {"float32": "single", "float64": "double"}[line.dtype]

@@ -1,10 +1,10 @@
-"""Take the entries of a row that are special, such as that of the label, out of what is computed for all.
+"""Move the special entries of a row, such as the label's, out of the loops over all entries.
 
-The derivative of cross-entropy is one expression at the label and another one elsewhere, and a body writes both for
-each entry, multiplied by 1 and 0. Here the expression elsewhere stays in the loop over a row, and that at the label is
-computed once for a row. A sum with terms at the label only needs no loop.
+The derivative of cross-entropy is one expression at the label and another elsewhere; a body writes both for each entry,
+multiplied by 1 and 0. Here the loop keeps the expression elsewhere, and the label's is computed once per row. A sum
+with terms at the label alone needs no loop.
 
-Nothing is rounded otherwise. Only a product of 0 and an infinite or undefined entry, which would be NaN, is 0.
+Rounding stays the same. Only a product of 0 and an infinite or undefined entry, which would be NaN, is 0.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ _COMPUTE: dict[str, Callable[..., Any]] = {
     "less": operator.lt, "less_equal": operator.le, "equal": operator.eq, "not_equal": operator.ne,
     "and": operator.and_, "or": operator.or_, "not": operator.not_,
 }  # fmt: skip
-_OWN = {"input", "constant", "index", "width", "place_of_largest", "shift"}  #: which do not follow their arguments
-MOST_PERMUTED = 3  #: conditions whose best order is looked for
+_OWN = {"input", "constant", "index", "width", "place_of_largest", "shift"}  #: do not follow their arguments
+MOST_PERMUTED = 3  #: more conditions are not tried in every order
 Operand = Traced | float | bool  #: a line of the new program, or a number that needs none
-Assumption = Mapping[int, bool]  #: by the place of a condition
+Assumption = Mapping[int, bool]  #: by a condition's place, whether it holds
 
 
 def split_special_entries(program: Program) -> Program:
-    """Return a program with the same results in which special entries have lines per row of their own."""
+    """Return a program with the same results, in which special entries have lines per row."""
     split = _Split(program)
     places = {}
     for name, place in program.outputs:
@@ -51,8 +51,8 @@ class _Split:
                 self.copies[place, frozenset()] = self.recorder.record(
                     "input", dtype=line.dtype, text=line.text, per=line.per
                 )
-        self.conditions = dict(self._find_conditions())  #: the place of each "is this the entry?": that of the entry's
-        self.dependences: list[frozenset[int]] = []  #: of each line of entries, the conditions in it
+        self.conditions = dict(self._find_conditions())  #: for each test "is this the entry?", the entry's place
+        self.dependences: list[frozenset[int]] = []  #: the conditions in each line of entries
         for place, line in enumerate(program.lines):
             own = {place} if place in self.conditions else set()
             of_entries = line.per == "entry"
@@ -69,7 +69,7 @@ class _Split:
                     yield place, other
 
     def copy(self, place: int) -> Operand:
-        """Return a result in the new program; where results of entries leave a loop, special ones are split off."""
+        """Return a result in the new program; special entries are split off where results leave a loop."""
         key = place, frozenset[tuple[int, bool]]()
         line = self.program.lines[place]
         if key not in self.copies and line.operation == "sum":
@@ -84,7 +84,7 @@ class _Split:
         return self.specialise(place, {})
 
     def specialise(self, place: int, assumption: Assumption) -> Operand:
-        """Return a result where the conditions are as assumed."""
+        """Return a result under an assumption about conditions."""
         assumption = {c: is_true for c, is_true in assumption.items() if c in self.dependences[place]}
         if place in assumption:
             return assumption[place]
@@ -113,7 +113,7 @@ class _Split:
         return self.recorder.record(line.operation, *places, dtype=line.dtype, text=line.text, per=per)
 
     def _scaled(self, operands: list[Operand], dtype: str) -> Operand | None:
-        """An entry divided by 1 + … and multiplied by a number per row is the entry times one number."""
+        """Compute entry / (1 + …) · number as entry · (number / (1 + …)), with one division per row."""
         lines = self.recorder.lines
         for x, factor in (operands, operands[::-1]):
             if not isinstance(x, Traced) or not isinstance(factor, Traced) or factor.per != "row" or x.per != "entry":
@@ -128,9 +128,9 @@ class _Split:
         return None
 
     def _special(self, place: int) -> tuple[Operand, dict[int, Operand]]:
-        """(the result at most entries, by the condition of each special entry its result per row).
+        """Return (result at most entries, {condition: result per row at its special entry}).
 
-        Where two of them are one entry, both results are the entry's.
+        Where two conditions mean one entry, both results are the entry's.
         """
         conditions = sorted(self.dependences[place])
         orders = permutations(conditions) if len(conditions) <= MOST_PERMUTED else [tuple(conditions)]
@@ -139,7 +139,7 @@ class _Split:
         return elsewhere, {c: self._pick(self.specialise(place, {c: True}), self.conditions[c]) for c in needed}
 
     def _needed(self, place: int, conditions: tuple[int, ...]) -> list[int]:
-        """The conditions that make a difference, each where those before it do not hold."""
+        """Return the conditions that change the result, each where those before it do not hold."""
         assumed: dict[int, bool] = {}
         needed = []
         for condition in conditions:
@@ -150,7 +150,7 @@ class _Split:
         return needed
 
     def _pick(self, values: Operand, at: int) -> Operand:
-        """The result per row at the entry at a place of the old program."""
+        """Result per row at the entry at a place of the old program."""
         if not isinstance(values, Traced) or values.per != "entry":
             return values
         entry = self.copy(at)
@@ -158,7 +158,7 @@ class _Split:
         return self.recorder.record("pick", values.place, entry.place, dtype=values.dtype, per="row")
 
     def _chosen(self, place: int) -> Traced:
-        """A result of entries, in which special ones are chosen from results per row."""
+        """Choose a result of entries from the usual one and the special ones per row."""
         dtype = self.program.lines[place].dtype
         elsewhere, special = self._special(place)
         result = self.recorder.value(elsewhere, dtype)
@@ -169,10 +169,10 @@ class _Split:
             result = self.recorder.record("where", is_here.place, *pair, dtype=dtype)
         if result.per == "entry":
             return result
-        return self.recorder.record(dtype, result.place, dtype=dtype, per="entry")  # one for each entry all the same
+        return self.recorder.record(dtype, result.place, dtype=dtype, per="entry")  # the same for each entry
 
     def _sum(self, place: int) -> Operand:
-        """A sum: of one term where the others are 0."""
+        """Return a sum, or its one term where all others are 0."""
         line = self.program.lines[place]
         (term,) = line.arguments
         elsewhere, special = self._special(term)
@@ -193,7 +193,7 @@ def _is_same(a: Operand, b: Operand) -> bool:
 
 
 def _simplify(operation: str, operands: list[Operand]) -> Operand | None:
-    """Return the result of an operation if it needs no line: a number, or one of the operands."""
+    """Return the result of an operation that needs no line: a number or one of the operands; else None."""
     if operands and operation in _COMPUTE and not any(isinstance(x, Traced) for x in operands):
         return _COMPUTE[operation](*operands)  # type: ignore[no-any-return]
     match operation, operands:

@@ -1,7 +1,7 @@
 """Print a program as a kernel that sums some of its outputs over the entries.
 
-A loop that adds numbers of float32 to a sum of float64 takes as few of them at once as it can of float64. So the loop
-over the entries writes the terms of the sums for a block of them, and a loop of its own adds these.
+A loop that adds float32 numbers to a float64 sum handles only as many at once as float64 allows. So the loop over the
+entries writes a block of terms, and another loop adds them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from slopes.kernels.printing.entries import print_kernel
 from slopes.readings.program import Program
 
-BLOCK = 2**10  #: entries whose terms stay in the nearest cache
+BLOCK = 2**10  #: terms that stay in the fastest cache
 
 KERNEL = """
 
@@ -27,9 +27,9 @@ def kernel({parameters}):
 
 
 def print_summing_kernel(program: Program, title: str, scalars: Sequence[str], sums: Sequence[str]) -> str:
-    """Return the source of a module with a function `kernel`, as `print_kernel` does, but with sums for some outputs.
+    """Return the source of a module with a function `kernel` as of `print_kernel`, but with sums of some outputs.
 
-    Outputs that `sums` names have no array. Their sums go into one last array, of float64, in the order of `sums`.
+    Outputs named in `sums` have no array; their sums fill a last array of float64, in that order.
     """
     kinds = {line.text: line.dtype for line in program.lines if line.operation == "input"}
     inputs = {f"{name}_{'number' if name in scalars else 'in'}": kinds[name] for name in program.inputs}

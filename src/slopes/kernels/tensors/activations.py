@@ -1,7 +1,7 @@
-"""Run the kernels of activations on tensors of a CPU, of float32, float64 and, through float32, of half types.
+"""Run the kernels of activations on tensors of a CPU: float32, float64 and, by way of float32, half types.
 
-A result has the memory format of its argument. A tensor with gaps is copied to where its result belongs, and computed
-there, as is a gradient that lies otherwise than the argument. So nothing is held but the result.
+A result has its argument's memory format. A tensor with gaps, or a gradient with another layout than the argument, is
+copied into the result and computed there, so no further memory is needed.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from slopes.kernels import pool
 Tensor = torch.Tensor
 Prepare = Callable[[], kernels.EntryKernel]
 
-BLOCK = 2**14  #: entries of half types that are computed at a time; so few that PyTorch starts no threads
-HUGE = 2**22  #: bytes from which NumPy, too, asks for huge pages
-_ADVICE = 14  #: MADV_HUGEPAGE of Linux
+BLOCK = 2**14  #: entries of half types computed at a time, too few for PyTorch to start threads
+HUGE = 2**22  #: bytes from which NumPy asks for huge pages
+_ADVICE = 14  #: Linux's MADV_HUGEPAGE
 _advise = ctypes.CDLL(None, use_errno=False).madvise if sys.platform == "linux" else None
 if _advise is not None:
     _advise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
 
 
 def empty_like(x: Tensor) -> Tensor:
-    """Return a tensor like x for a result; a large one in huge pages."""
+    """Return a tensor like x, as `advise` does."""
     return advise(torch.empty_like(x))
 
 
 def advise(result: Tensor) -> Tensor:
-    """Return a new tensor; if it is large, in huge pages, because the system then hands out fewer."""
+    """Return a new tensor; a large one is put into huge pages, which the system hands out faster."""
     size = result.numel() * result.element_size()
     if size >= HUGE and _advise is not None:
         start = result.data_ptr()
@@ -46,7 +46,7 @@ def advise(result: Tensor) -> Tensor:
 
 
 def flat(x: Tensor) -> Tensor:
-    """The entries of a tensor without gaps in the order of the memory."""
+    """Entries of a tensor without gaps in the order of memory."""
     x = x.detach()
     return x.view(-1) if x.is_contiguous() else x.as_strided((x.numel(),), (1,))
 
@@ -60,14 +60,14 @@ TYPES: dict[torch.dtype, Any] = {
 def as_array(x: Tensor) -> Any:
     """Return the memory of a tensor without gaps as an array of one axis, which must not outlive the tensor.
 
-    After `numpy()` PyTorch could not resize the tensor any more.
+    Unlike `numpy()` this leaves the tensor resizable.
     """
     memory: Any = (ctypes.c_byte * x.nbytes).from_address(x.data_ptr())
     return np.frombuffer(memory, TYPES[x.dtype])
 
 
 def _run(kernel: kernels.EntryKernel, inputs: Sequence[Tensor], *results: Tensor) -> None:
-    """Run a kernel on tensors without gaps and of one layout; one of the inputs may be a result."""
+    """Run a kernel on tensors of one layout without gaps; a result may be an input."""
     if results[0].dtype in HALF:
         _run_on_half_types(kernel, [flat(x) for x in inputs], flat(results[0]))
     else:
@@ -75,7 +75,7 @@ def _run(kernel: kernels.EntryKernel, inputs: Sequence[Tensor], *results: Tensor
 
 
 def _run_on_half_types(kernel: kernels.EntryKernel, inputs: Sequence[Tensor], result: Tensor) -> None:
-    is_inference = torch.is_inference_mode_enabled()  # which another thread does not know
+    is_inference = torch.is_inference_mode_enabled()  # other threads do not know it
 
     def compute(start: int, stop: int) -> None:
         with torch.inference_mode(is_inference):
@@ -89,7 +89,7 @@ def _run_on_half_types(kernel: kernels.EntryKernel, inputs: Sequence[Tensor], re
 
 
 def lies_as(result: Tensor, x: Tensor) -> bool:
-    """Whether x has the layout of a result, and its own numbers: a tensor may stand for those of another, negated."""
+    """Whether x has a result's layout and its own numbers: a tensor may be a negated view of another."""
     return x.stride() == result.stride() and not x.is_neg()
 
 
@@ -125,7 +125,7 @@ def _pull(prepare: Prepare, gradient: Tensor, x: Tensor) -> Tensor:
 
 
 class ActivationKernels(NamedTuple):
-    """Functions of plain tensors on a CPU, which compile when they are first called."""
+    """Functions of plain tensors on a CPU, compiled at their first call."""
 
     value: Callable[[Tensor], Tensor]
     pull: Callable[[Tensor, Tensor], Tensor]
@@ -141,7 +141,7 @@ def find(card: Any, parameters: Mapping[str, Any], dtype: torch.dtype) -> Activa
     def preparing(*outputs: str) -> Prepare:
         prepare = partial(kernels.prepare, card, outputs, name, parameters)
         kernel = prepare()
-        return (lambda: kernel) if kernels.is_ours(card) else prepare  # as a global that a body reads may change
+        return (lambda: kernel) if kernels.is_ours(card) else prepare  # a user's body may read a global that changes
 
     value, both = ("value",), ("value", "slope")
     is_alike = len({kernels.arithmetic_of(card.with_(**parameters), outputs, name) for outputs in (value, both)}) == 1

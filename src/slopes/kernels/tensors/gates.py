@@ -19,9 +19,9 @@ Tensor = torch.Tensor
 
 
 class GateOfTensors:
-    """A gate along an axis of tensors of one shape: its value, and a gradient pulled back.
+    """A gate along an axis of tensors of one shape, and its vjp.
 
-    `pull_back` is of operations that autograd can differentiate.
+    Autograd can differentiate `pull_back`.
     """
 
     value_and_slope = None
@@ -42,7 +42,7 @@ class GateOfTensors:
         return result
 
     def pull(self, gradient: Tensor, x: Tensor) -> Tensor:
-        """Return a gradient pulled back."""
+        """Return the vjp, from a kernel where it can."""
         kernel = self._find_vjp() if is_plain(gradient) else None
         if kernel is None:
             return self.pull_back(gradient, x)
@@ -52,7 +52,7 @@ class GateOfTensors:
         return result
 
     def pull_back(self, gradient: Tensor, x: Tensor) -> Tensor:
-        """Return the same, composed of operations of torch."""
+        """Return the vjp, composed of torch operations."""
         rows, pulled = x.movedim(self._axis, -1), gradient.movedim(self._axis, -1)
         return self._plain(rows, pulled).movedim(-1, self._axis).to(x.dtype)
 
@@ -60,7 +60,7 @@ class GateOfTensors:
 def find(card: Any, parameters: Mapping[str, Any], x: Tensor, axis: int) -> GateOfTensors | None:
     """Return a gate along an axis of a tensor; None where it has no kernel.
 
-    Raises for the parameters as a call of the card does.
+    Refuses parameters as a call of the card does.
     """
     settings = card._settings(parameters, sys.modules["slopes.readings.torch"], x)
     name = "float64" if x.dtype is torch.float64 else "float32"

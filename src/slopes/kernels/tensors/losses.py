@@ -1,7 +1,7 @@
 """Run the kernels of element-wise losses on tensors of a CPU.
 
-The forward computes the loss and its gradient in one pass, and keeps the gradient for the backward, which scales it in
-place. So nothing is held but the arguments and one gradient, and each argument is read once.
+The forward computes loss and gradient in one pass and keeps the gradient, which the backward scales in place. So only
+the arguments and one gradient are in memory, and each argument is read once.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Tensor = torch.Tensor
 
 
 def _aligned(x: Tensor, tensors: Sequence[Tensor]) -> list[Tensor]:
-    """The entries of tensors of one shape, in the order in which a result for x has them in memory."""
+    """Return the entries of tensors of one shape, in the memory order of a result for x."""
     order = x if x.is_contiguous() else torch.empty_like(x, device="meta")
     return [flat(t if lies_as(order, t) else _copy(t, order.stride())) for t in tensors]
 
@@ -27,10 +27,10 @@ def _copy(x: Tensor, strides: tuple[int, ...]) -> Tensor:
 
 
 class LossOfTensors:
-    """An element-wise loss of tensors of one shape: its value, its gradient by the first one, and that pulled back.
+    """An element-wise loss of tensors of one shape, its gradient by the first one, and its vjp.
 
-    The tensors are the loss's arguments, and last the weights if the kernel is weighted. A loss that is not reduced has
-    no denominator. `pull_back` is of operations that autograd can differentiate.
+    The tensors are the loss's arguments, then the weights if the kernel is weighted. A loss without reduction has no
+    denominator. Autograd can differentiate `pull_back`.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class LossOfTensors:
     def value(self, gradient: Tensor | None, *tensors: Tensor) -> Tensor | None:
         """Return the loss, and write its gradient to a tensor; None where the kind refuses an argument."""
         x = tensors[0]
-        aligned = _aligned(x, tensors)  # held, as its arrays do not hold it
+        aligned = _aligned(x, tensors)  # keeps the memory of `arrays` alive
         arrays = [as_array(t) for t in aligned]
         if self._denominator is None:
             if self._is_checked and not self._kernel.accepts(arrays):
@@ -59,7 +59,7 @@ class LossOfTensors:
         return None if value is None else torch.full((), value, dtype=x.dtype)
 
     def pull(self, incoming: Tensor, *tensors: Tensor) -> Tensor:
-        """Return the gradient by the first argument, times the incoming one."""
+        """Return the vjp by the first argument."""
         x = tensors[0]
         gradient, aligned = empty_like(x.detach()), _aligned(x, tensors)
         place, arrays = as_array(flat(gradient)), [as_array(t) for t in aligned]
@@ -67,6 +67,6 @@ class LossOfTensors:
             (cotangent,) = _aligned(x, [incoming])
             self._kernel([*arrays, as_array(cotangent)], vjp=place)
             return gradient
-        number = incoming.reshape(-1)[0].item()  # one number, perhaps expanded
+        number = incoming.reshape(-1)[0].item()  # perhaps expanded
         self._kernel(arrays, gradient=place, scale=number / (self._denominator or 1.0))
         return gradient
