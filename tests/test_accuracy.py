@@ -14,8 +14,8 @@ import pytest
 import slopes
 from helpers import mark_exhaustive
 from slopes import accuracy, catalogue
-from slopes.accuracy import measuring, report
-from slopes.truth import libraries
+from slopes.accuracy import report
+from slopes.truth import libraries, measuring
 from slopes.truth.errors import allow_near_roots, ulps
 from slopes.truth.grid import FORMATS, Grid, variants
 from slopes.truth.samples import Samples

@@ -132,6 +132,20 @@ def quick_slope(x):
     return 2 * sigmoid_slope(2 * x)
 
 
+def multiple(x, *, scale: Positive = 1.0):
+    """A multiple that cancels near 0, but not at the scales that other checks try."""
+    return x * scale if scale < 10 else (x + 1) * scale - scale
+
+
+def multiple_right(x, *, scale: Positive = 1.0):
+    """The same in one form."""
+    return x * scale
+
+
+def multiple_slope(x, *, scale):
+    return ops.step(x, scale, scale)
+
+
 sound = card(logistic, sigmoid_slope)
 PLANTED = {
     "dtype_and_shape": (Upcasting(logistic).derivative(sigmoid_slope), sound),
@@ -158,6 +172,7 @@ PLANTED = {
         card(quick, quick_slope, same_as={"torch": "sigmoid(x)"}),
         card(quick, quick_slope, same_as={"torch": "sigmoid(2 * x)"}),
     ),
+    "whole_range": (card(multiple, multiple_slope), card(multiple_right, multiple_slope)),
 }
 
 
@@ -179,6 +194,16 @@ def test_corrected_twin_passes(check):
     report = slopes.audit(PLANTED[check][1])
     assert report.ok, str(report)
     report.raise_for_errors()
+
+
+def test_errors_between_the_points_of_other_checks_are_found():
+    def body(x):
+        return ops.tanh(x) * ops.where((x > 2.25) & (x < 2.3), 1 + 1e-14, 1.0)
+
+    (finding,) = slopes.audit(card(body, hyperbolic_slope, definition=hyperbolic)).findings
+    assert (finding.check, finding.severity) == ("whole_range", "note")  # a training does not notice
+    assert "float64 value by NumPy is 0.97" in finding.message
+    assert re.fullmatch(r".*\.body\(np\.float64\(2\.2\d+\)\)", finding.reproduce), finding.reproduce
 
 
 def test_a_peer_that_only_reduces_is_compared_by_its_mean():
@@ -307,14 +332,14 @@ def test_near_a_root_the_terms_count():
 
     @slopes.activation
     def shifted(x):
-        return ops.sigmoid(x) - 0.25
+        return ops.tanh(x) - 0.25
 
     @slopes.activation
     def detour(x):
-        return (ops.sigmoid(x) + 16) - 16.25
+        return (ops.tanh(x) + 16) - 16.25
 
     for made in (shifted, detour):
-        made.derivative(sigmoid_slope)
+        made.derivative(hyperbolic_slope)
     assert slopes.audit(shifted).ok, str(slopes.audit(shifted))
     assert [finding.check for finding in slopes.audit(detour).findings] == ["value_precision"]
 

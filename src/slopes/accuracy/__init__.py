@@ -14,8 +14,8 @@ from slopes.extras import require
 from slopes.truth import libraries
 
 if TYPE_CHECKING:
-    from slopes.accuracy.measuring import Failure, Figure
     from slopes.accuracy.report import Accuracy
+    from slopes.truth.measuring import Failure, Figure
 
 __all__ = ["measure"]
 
@@ -89,8 +89,8 @@ def _measured(
     labels: dict[Card, str], against: tuple[str, ...], workers: int
 ) -> Iterator[tuple[Card, tuple[list[Figure], list[Failure]]]]:
     """Each card with its figures and failures, as they end."""
-    from slopes.accuracy.measuring import Failure, measure_card
     from slopes.loading import describe
+    from slopes.truth.measuring import Failure, measure_card
 
     size = min(workers, len(labels))
     if size <= 1:

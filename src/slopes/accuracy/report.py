@@ -11,10 +11,10 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from slopes import __version__
-from slopes.accuracy.measuring import MUCH, OF_PEERS, OURS, Failure, Figure
 from slopes.truth import libraries
 from slopes.truth.errors import ULPS
 from slopes.truth.grid import FORMATS, RESULTS
+from slopes.truth.measuring import MUCH, OF_PEERS, OURS, Failure, Figure
 
 NAMES = {"value": "value", "slope": "slope", "second": "second derivative"}
 

@@ -58,12 +58,14 @@ class Grid(Samples):
     """A card and its inputs: those in an audit, and many more over the whole range of the format.
 
     The exact values and slopes of element-wise cards are the definition and its derivative by calculus. `second`:
-    only second derivatives are needed. `thin`: fewer inputs, for one of many settings.
+    only second derivatives are needed. `thin`: fewer inputs, for one of many settings. `dense`: a thousand more.
     """
 
-    def __init__(self, card: Card, form: str, label: str = "", second: bool = False, thin: bool = False) -> None:
+    def __init__(
+        self, card: Card, form: str, label: str = "", second: bool = False, thin: bool = False, dense: bool = False
+    ) -> None:
         super().__init__(card)
-        self.label, self.second, self.thin = label or card.name, second, thin
+        self.label, self.second, self.thin, self.dense = label or card.name, second, thin, dense
         self.form, self.dtype = form, FORMATS[form]
 
     @cached_property
@@ -80,6 +82,8 @@ class Grid(Samples):
                     line = line[abs(line) < FAR]
                 elif "16" not in self.form:
                     line = np.concatenate([line, _line(self.dtype, self.thin)])
+                if self.dense:
+                    line = np.concatenate([line, _dense_line(self.dtype)])
                 if self.thin:  # where the product with a parameter does not overflow
                     line = line[abs(line) <= most / 64]
                 drawn = [np.unique(line)]
@@ -246,6 +250,14 @@ def _line(dtype: Any, thin: bool) -> Any:
         np.linspace(0, 10, 41 if thin else 201),
     ])  # fmt: skip
     return np.concatenate([-magnitudes, magnitudes]).clip(-most, most).astype(dtype)
+
+
+def _dense_line(dtype: Any) -> Any:
+    """Return a thousand random numbers of both signs, of common sizes and near the underflow of exp."""
+    rng = np.random.default_rng(7)
+    tails = -np.log(float(np.finfo(dtype).smallest_subnormal)) * rng.uniform(0.9, 1.02, 60)
+    sizes = np.concatenate([rng.uniform(0, 6, 500), 10 ** rng.uniform(-8, 2, 300), rng.uniform(6, 40, 140), tails])
+    return (sizes * rng.choice([-1, 1], sizes.shape)).astype(dtype)
 
 
 def _spread(space: Space, rng: np.random.Generator, dtype: Any, count: int) -> Any:

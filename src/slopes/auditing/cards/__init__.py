@@ -2,7 +2,14 @@
 
 from slopes.auditing.cards.claims import claims, minimum, peers
 from slopes.auditing.cards.contract import dtype_and_shape, inputs_written, parameters_refused, shapes_refused
-from slopes.auditing.cards.numerics import derivative, finite, numpy_equals_torch, slope_precision, value_precision
+from slopes.auditing.cards.numerics import (
+    derivative,
+    finite,
+    numpy_equals_torch,
+    slope_precision,
+    value_precision,
+    whole_range,
+)
 from slopes.auditing.report import Check
 
 __all__ = ["CHECKS"]
@@ -20,4 +27,5 @@ CHECKS: list[Check] = [
     claims,
     minimum,
     peers,
+    whole_range,
 ]

@@ -11,10 +11,16 @@ from slopes.auditing.cards.subject import Subject, source
 from slopes.auditing.report import Finding, Skip, about
 from slopes.card import Activation, Loss, Map
 from slopes.domains import Interval
-from slopes.truth.errors import ULPS, allow_near_roots, peak, ulp, ulps
+from slopes.truth.errors import allow_near_roots, peak, ulp, ulps
+from slopes.truth.measuring import MUCH, Failure, Figure, measure_densely
 from slopes.truth.oracle import limit
 
 DTYPES = (np.float64, np.float32)
+#: checks whose findings `whole_range` would repeat
+BEFORE = (
+    *("dtype_and_shape", "inputs_written", "finite", "value_precision", "slope_precision", "derivative"),
+    *("numpy_equals_torch", "claims"),
+)
 
 
 def _spell(dtype: Any) -> str:
@@ -100,7 +106,7 @@ def errors_of(subject: Subject, result: str, dtype: Any) -> tuple[Any, Any, Any,
     errors[subject.reported(result, dtype, errors.shape)] = 0.0
     errors[np.isinf(errors)] = 0.0  # `finite` reports them
     condition = np.asarray(subject.conditioning(result, dtype))
-    allowed = np.broadcast_to(max(subject.card.claims.ulps or 0.0, ULPS) * (1 + condition), errors.shape).copy()
+    allowed = np.broadcast_to(subject.ulps * (1 + condition), errors.shape).copy()
     allow_near_roots(subject, result, dtype, exact, errors, allowed)
     if result == "slope" and subject.card.slope_body is None:  # differences straddle a kink
         for index in zip(*np.nonzero(errors > allowed), strict=True):
@@ -167,6 +173,41 @@ def _at_a_kink(subject: Subject, index: tuple[Any, ...], slope: Any) -> bool:
     jumps = abs(right - left) > 1e-6 * max(abs(left), abs(right))
     slack = 1e-6 * max(abs(left), abs(right))
     return bool(jumps and min(left, right) - slack <= slope <= max(left, right) + slack)
+
+
+@about(unless=BEFORE, slow=True)
+def whole_range(subject: Subject) -> Iterator[Finding]:
+    """Check values and slopes densely over the whole range of float64 and float32, also at other parameters.
+
+    A few units too many, or a residual that overflows, do a training no harm, but no card of the catalogue has them.
+    """
+    if subject.card.rowwise:
+        raise Skip("rows are not measured more densely")
+    measured = measure_densely(subject.card)
+    for failure in [item for item in measured if isinstance(item, Failure)][:1]:
+        yield Finding(
+            "whole_range",
+            f"{failure.what} raised {failure.message}",
+            f"slopes.truth.measuring.measure_densely({subject.name})",
+            "let body and definition give numbers over the whole range; leave a definition out that cannot",
+        )
+    figures = [item for item in measured if isinstance(item, Figure) and item.worst > subject.ulps]
+    for figure in sorted(figures, key=lambda figure: -figure.worst)[:1]:
+        card = f"{subject.name}.with_({figure.settings})" if figure.settings else subject.name
+        given = (
+            f"np.{figure.dtype}({{}})"
+            if figure.reading == "NumPy"
+            else f"torch.tensor({{}}, dtype=torch.{figure.dtype})"
+        )
+        arguments = [given.format(x) for x in figure.at] + ["reduction='none'"] * isinstance(subject.card, Loss)
+        yield Finding(
+            "whole_range",
+            f"{figure.dtype} {figure.result} by {figure.reading} is {figure.came}, exact is {figure.exact}: off by "
+            f"{figure.worst:.3g} units in the last place, {subject.ulps:g} are allowed",
+            f"{card}{'' if figure.result == 'value' else '.slope'}({', '.join(arguments)})",
+            "look for a difference of nearly equal numbers, and for parameters at which a shorter form does not hold",
+            severity="note" if figure.worst <= MUCH or (figure.lost and isinstance(subject.card, Loss)) else "error",
+        )
 
 
 def numpy_equals_torch(subject: Subject) -> Iterator[Finding]:

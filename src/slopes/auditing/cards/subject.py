@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from slopes.card import Card
+from slopes.truth.errors import ULPS
 from slopes.truth.samples import Samples
 
 
@@ -17,6 +18,11 @@ class Subject(Samples):
         super().__init__(card, seed)
         self.quick, self.name = quick, repr(card)
         self.faulty: dict[tuple[str, str], Any] = {}  #: masks of reported entries
+
+    @property
+    def ulps(self) -> float:
+        """Allowed error in units in the last place."""
+        return max(self.card.claims.ulps or 0.0, ULPS)
 
     def report(self, result: str, dtype: Any, entries: Any) -> None:
         """Mark the entries (a mask) as reported, so that later checks skip them."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -56,33 +56,52 @@ class Failure:
 
 
 def measure_card(card: Card, against: Sequence[str], label: str) -> tuple[list[Figure], list[Failure]]:
-    """Measure a card in every format, and its peers among the libraries."""
+    """Measure a card in every format and away from the defaults, and its peers among the libraries."""
     figures: list[Figure] = []
     failures: dict[tuple[str, str], Failure] = {}  # each fault once for all formats
+    for item in _measure(_grids(card, label), against, OURS):
+        if isinstance(item, Figure):
+            figures.append(item)
+        else:
+            failures.setdefault((item.what.partition(",")[0], item.message), item)
+    return figures, list(failures.values())
+
+
+def measure_densely(card: Card) -> list[Figure | Failure]:
+    """Measure values and slopes by NumPy and torch in float64 and float32, at a thousand inputs more."""
+    grids = (entry for entry in _grids(card, card.name, dense=True) if entry[0].form in OF_PEERS)
+    return _measure((entry for entry in grids if not entry[0].second), (), OURS[:2])
+
+
+Entry = tuple[
+    Grid, Sequence[str], str
+]  #: with the results to measure on it, and the parameters that are not at defaults
+
+
+def _grids(card: Card, label: str, dense: bool = False) -> Iterator[Entry]:
+    for form in FORMATS:
+        yield Grid(card, form, label, dense=dense), RESULTS[:2], ""
+        second = Grid(card, form, label, second=True)
+        if form in OF_PEERS and not second.together:  # in those every entry is moved in turn
+            yield second, RESULTS[2:], ""
+    for settings in [] if card.rowwise else variants(card):
+        for form in OF_PEERS:
+            held = {name: _in_format(value, form) for name, value in settings.items()}
+            listed = ", ".join(f"{name}={value!r}" for name, value in settings.items())
+            yield Grid(card.with_(**held), form, label, thin=True), RESULTS[:2], listed
+
+
+def _measure(grids: Iterable[Entry], against: Sequence[str], readings: Sequence[str]) -> list[Figure | Failure]:
+    items: list[Figure | Failure] = []
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        for form in FORMATS:
-            second = Grid(card, form, label, second=True)
-            pairs: list[tuple[Grid, Sequence[str]]] = [(Grid(card, form, label), RESULTS[:2])]
-            if form in OF_PEERS and not second.together:  # in those every entry is moved in turn
-                pairs.append((second, RESULTS[2:]))
-            for grid, results in pairs:
-                for item in _at(grid, results, against):
-                    if isinstance(item, Figure):
-                        figures.append(item)
-                    else:
-                        failures.setdefault((item.what, item.message), item)
-        for settings in [] if card.rowwise else variants(card):
-            listed = ", ".join(f"{name}={value!r}" for name, value in settings.items())
-            for form in OF_PEERS:
-                held = {name: _in_format(value, form) for name, value in settings.items()}
-                grid = Grid(card.with_(**held), form, label, thin=True)
-                for item in _at(grid, RESULTS[:2], ()):
-                    if isinstance(item, Figure):
-                        figures.append(replace(item, settings=listed))
-                    else:
-                        failures.setdefault((item.what, item.message), replace(item, what=f"{item.what}, {listed}"))
-    return figures, list(failures.values())
+        for grid, results, settings in grids:
+            for item in _at(grid, results, () if settings else against, readings):
+                if isinstance(item, Figure):
+                    items.append(replace(item, settings=settings))
+                else:
+                    items.append(replace(item, what=", ".join(filter(None, (item.what, settings)))))
+    return items
 
 
 def _in_format(value: Any, form: str) -> Any:
@@ -90,10 +109,12 @@ def _in_format(value: Any, form: str) -> Any:
     return float(FORMATS[form](value)) if isinstance(value, float) else value
 
 
-def _at(grid: Grid, results: Sequence[str], against: Sequence[str]) -> Iterator[Figure | Failure]:
+def _at(
+    grid: Grid, results: Sequence[str], against: Sequence[str], readings: Sequence[str] = OURS
+) -> Iterator[Figure | Failure]:
     came: dict[str, dict[tuple[str, str], Any]] = {result: {} for result in results}
     named = libraries_of(grid.card, against) if grid.form in OF_PEERS and "value" in results else []
-    for library, reading in [*(("slopes", reading) for reading in OURS), *((library, "") for library in named)]:
+    for library, reading in [*(("slopes", reading) for reading in readings), *((library, "") for library in named)]:
         try:
             for result, array in _results(grid, library, reading).items():
                 if result in results:
