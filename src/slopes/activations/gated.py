@@ -1,4 +1,4 @@
-"""Gated activations: one half of a row opens or shuts the other, entry by entry.
+"""Gated activations: one half of a row, the gate, opens or shuts the other.
 
 As in papers and libraries, `glu` has its gate last, the others first.
 """
@@ -22,7 +22,7 @@ SHAZEER = Paper("Shazeer", 2020, "GLU variants improve transformer", "arXiv:2002
 
 
 def _through(tail, gate, value):
-    """Return tail(gate)·gate·value: one product for gate < 0, so no tail underflows; else no product overflows."""
+    """Return tail(gate)·gate·value; no tail underflows for a gate below 0, and no product overflows elsewhere."""
     shut, opened = where(gate < 0, gate, 0.0), where(gate < 0, 0.0, gate)
     return where(gate < 0, tail(shut, times=ops.double(shut) * value), tail(opened, times=opened) * value)
 
@@ -53,7 +53,7 @@ def _(gate, value):
 def swiglu(gate, value):
     """Swish-gated linear unit: the value times the silu of the gate, which is the first half of the row.
 
-    PyTorch's glu and this one take their halves in opposite order; ``gate="last"`` turns it round.
+    PyTorch's glu has its gate last, as ``gate="last"`` does here.
     """
     return _through(ops.sigmoid, gate, value)
 
@@ -85,7 +85,7 @@ def _(gate, value, *, approximate):
     papers=(SHAZEER,), same_as={"torch": "nn.functional.relu(x.chunk(2, -1)[0]) * x.chunk(2, -1)[1]"},
 )  # fmt: skip
 def reglu(gate, value):
-    """Rectified gated linear unit: the value where the gate is positive, times it, else 0; the gate comes first.
+    """Rectified gated linear unit: the value times the gate where the gate is positive, else 0; the gate comes first.
 
     The slope at a gate of 0 is 0, as in relu.
     """

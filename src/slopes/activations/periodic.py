@@ -27,7 +27,7 @@ def snake(x, *, alpha: Real = 1.0):
     """Snake: the input plus a ripple of 1/alpha that never makes it fall; at alpha = 0 the input itself.
 
     The phase, alpha times the input, is not rounded, however many turns it has. The slope is computed as a square, as
-    it cancels twice a turn. In float64 the square keeps its digits near its roots up to a phase of 2^53.
+    it cancels twice a turn; in float64 it keeps its digits near its roots up to a phase of 2^53.
     """
     return ops.snake(x, alpha)
 

@@ -31,12 +31,12 @@ SIXTH = Constant("1/6", 0.16666666666666666, 9.25185853854297e-18)
 
 
 def _held(x, low, high):
-    """Return x clipped to [low, high], with autograd slope 0 at the bounds, as in PyTorch's clipped activations."""
+    """Return x clipped to [low, high]; autograd's slope at the bounds is 0, as in PyTorch's clipped activations."""
     return where(x <= low, low, where(x >= high, high, x))
 
 
 def _between(x, low, high):
-    """Return the slope of `_held`: 1 between the bounds, 0 at and beyond them."""
+    """Return the slope of `_held`."""
     return step(x - low) * step(high - x)
 
 
@@ -94,7 +94,7 @@ def _(x, *, min_val, max_val):
 def hard_sigmoid(x, *, slope: Positive = SIXTH):
     """Hard sigmoid: a line through one half at 0, confined to the numbers between 0 and 1.
 
-    The line has its root in x + 3, which is exact near −3 as x/6 + ½ is not. ONNX and older Keras have a slope of 0.2.
+    The line is a multiple of x + 3, which is exact near −3, unlike x/6 + ½. ONNX and older Keras have a slope of 0.2.
     """
     x, end, rest = _ends(x, slope)
     line = ((_held(x, -end, end) + end) + rest) * slope
@@ -108,7 +108,7 @@ def _(x, *, slope):
 
 
 def _ends(x, slope):
-    """Return x (in float64 if needed), the right end of the line, and the rounding error of that end."""
+    """Return (x, in float64 if needed, the right end of the line, the rounding error of that end)."""
     high, low = ops.inverse(slope)
     return ops.double_for(x, high), high / 2, low / 2
 
@@ -127,7 +127,7 @@ def _ends(x, slope):
 def hard_swish(x):
     """Hard swish: the input times its hard sigmoid, a parabola between −3 and 3.
 
-    The parabola takes the input clipped to that interval, so that −inf gives 0; the slope is 0 at −3 and 1 at 3.
+    The parabola's input is clipped to that interval, so that −inf gives 0; the slope is 0 at −3 and 1 at 3.
     """
     held = _held(x, -3.0, 3.0)
     return where(x >= 3, x, held * (held + 3) / 6)
@@ -148,7 +148,7 @@ def _(x):
 def relu_squared(x):
     """Squared ReLU: the square of the input where it is positive, else 0.
 
-    It has no corner; the second derivative at 0 is 0.
+    The second derivative at 0 is 0.
     """
     positive = where(x <= 0, 0.0, x)
     return positive * positive
@@ -168,7 +168,7 @@ def _(x):
 def star_relu(x, *, scale: Real = 1.0, bias: Real = 0.0):
     """StarReLU: the squared ReLU, scaled and shifted.
 
-    Networks learn from the defaults; scale 0.8944 and bias −0.4472 give standardised outputs for normal inputs.
+    Networks learn both, from these defaults; scale 0.8944 and bias −0.4472 standardise the outputs of normal inputs.
     """
     x = ops.double_for(x, scale, bias)
     positive = where(x <= 0, 0.0, x)
@@ -189,7 +189,7 @@ def _(x, *, scale, bias):
 def smelu(x, *, beta: Positive = 1.0):
     """Smooth ReLU, or sparse plus: ReLU whose corner is a parabola between −beta and beta.
 
-    The parabola takes the input clipped to that interval, so that its square cannot overflow.
+    The parabola's input is clipped to that interval, so that its square cannot overflow.
     """
     x = ops.double_for(x, beta)
     height = _held(x, -beta, beta) + beta

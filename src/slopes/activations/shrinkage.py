@@ -1,4 +1,4 @@
-"""Shrinkage: activations that reduce the size of the input, and of small inputs to 0 or nearly 0."""
+"""Shrinkage: activations that move the input towards 0."""
 
 from __future__ import annotations
 

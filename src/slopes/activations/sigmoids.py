@@ -90,9 +90,9 @@ def _(x, *, beta):
     },
 )  # fmt: skip
 def log_sigmoid(x):
-    """Logarithm of the sigmoid: the log-probability that belongs to a logit.
+    """Logarithm of the sigmoid: the log-probability of a logit.
 
-    It is −softplus(−x), which keeps the digits that log(sigmoid(x)) loses on the right and the values on the left.
+    It is −softplus(−x); log(sigmoid(x)) loses digits on the right and values on the left.
     """
     return -ops.softplus(-x)
 
@@ -114,8 +114,8 @@ def _(x):
 def softsign(x):
     """Softsign: any number to one between −1 and 1, more slowly than tanh.
 
-    From 1 on it is 1 less a reciprocal, which is right at infinity, too. The slope is a reciprocal squared, as the
-    reciprocal of a square would overflow.
+    From 1 on it is 1 less a reciprocal, which is right at infinity. The slope is a squared reciprocal, as the square
+    itself would overflow.
     """
     size = absolute(x)
     return where(size < 1, x / (1 + size), sign(x) * (1 - 1 / (1 + size)))
@@ -145,13 +145,13 @@ def squareplus(x, *, b: Positive = 4.0):
 @squareplus.derivative
 def _(x, *, b):
     mean, root, size = _squareplus(x, b)
-    falling = where(size < root / 2, 0.5 - size / root / 2, b / 4 / mean / root)  # the slope at −|x|
+    falling = where(size < root / 2, 0.5 - size / root / 2, b / 4 / mean / root)  # slope at −|x|
     return where(x < 0, falling, 1 - falling)
 
 
 def _squareplus(x, b):
     """Return (|x| + √(x² + b)) / 2, √(x² + b) and |x|."""
     x = ops.double_for(x, b)
-    size = where(x < 0, -x, x)  # no abs: under autograd its slope at 0 is 0
+    size = where(x < 0, -x, x)  # abs would have the slope 0 at 0 under autograd
     root = ops.root_of_square(size, b)
     return size / 2 + root / 2, root, size

@@ -1,4 +1,4 @@
-"""Smooth activations: the input, weighed by a chance that grows with it, and other curves made of exponentials."""
+"""Smooth activations: the input times a probability that grows with it, and other curves made of exponentials."""
 
 from __future__ import annotations
 
@@ -36,8 +36,7 @@ THRICE_CUBIC = Constant("6*sqrt(2/pi)*44715/1000000", 0.21406444881780073, 1.202
 def gelu_tanh(x):
     """GELU's tanh form: the approximation that many language models were trained with, up to 4.7e-4 from GELU.
 
-    It is x·sigmoid(cubic), which does not cancel as 1 + tanh does; the cubic keeps 70 bits, because exp magnifies
-    rounding errors.
+    It is x·sigmoid(cubic), which does not cancel as 1 + tanh does; the cubic keeps 70 bits, as exp magnifies rounding.
     """
     return tanh_gate(x, x)
 
@@ -70,7 +69,7 @@ def tanh_gate(x, times):
     },
 )  # fmt: skip
 def gelu(x, *, approximate: Annotated[str, OneOf(("none", "tanh"))] = "none"):
-    """Gaussian error linear unit: the input, weighed by the chance that a normal draw lies below it.
+    """Gaussian error linear unit: the input times the probability that a normal draw lies below it.
 
     It uses ndtr, because 1 + erf(x/√2) cancels below −5. JAX defaults to the tanh form.
     """
@@ -130,7 +129,7 @@ swish = silu
 def quick_gelu(x):
     """GELU's sigmoid form: the input times the sigmoid of 1.702 times it, as CLIP was trained; up to 0.02 from GELU.
 
-    It is `silu` with beta = 1.702. The product with beta keeps 106 bits, because exp magnifies rounding errors.
+    It is `silu` with beta = 1.702.
     """
     return silu.body(x, beta=1.702)
 
@@ -152,8 +151,8 @@ def _(x):
 def mish(x):
     """Mish: the input times the hyperbolic tangent of its softplus.
 
-    The factor is a rational function of exp(−|x|). On the left the product underflows only once. At −inf it is 0,
-    while PyTorch and JAX give NaN.
+    The factor is a rational function of exp(−|x|); on the left the product underflows only once. PyTorch and JAX give
+    NaN at −inf, where it is 0.
     """
     return ops.mish(x)
 
@@ -171,7 +170,7 @@ def _(x):
 def softcap(x, *, cap: Positive = 30.0):
     """Soft cap: any number to one between −cap and cap, almost unchanged where it is small beside cap.
 
-    Gemma 2 caps logits at 30 and attention scores at 50. The slope decays, and its quotient keeps 106 bits.
+    Gemma 2 caps logits at 30 and attention scores at 50. The slope decays; its quotient keeps 106 bits.
     """
     return ops.softcap(x, cap)
 
@@ -195,9 +194,9 @@ def xielu(
 ):  # fmt: skip
     """xIELU, a trainable ELU integrated: a parabola where the input is positive, else a line bent by an exponential.
 
-    `eps` caps the exponent, as in the authors' and Hugging Face's code, with which models were trained: the value at 0
-    is then −8e-7, and within a millionth below 0 the line falls. The paper's formula has eps=0. Hugging Face's
-    layer stores alpha_p as its inverse softplus, and alpha_n as the inverse softplus of alpha_n − beta.
+    `eps` caps the exponent, as in the authors' and Hugging Face's code: the value at 0 is then −8e-7, and within a
+    millionth below 0 the line falls. The paper's formula has eps=0. Hugging Face's layer stores alpha_p as its inverse
+    softplus, and alpha_n as the inverse softplus of alpha_n − beta.
     """
     x = ops.double(x)
     right, held = maximum(x, 0.0), minimum(x, eps)

@@ -1,1 +1,1 @@
-"""Fast paths of ordinary arrays and tensors through a card, around what every reading does."""
+"""Fast paths of ordinary arrays and tensors around the general path."""

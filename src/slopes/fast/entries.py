@@ -1,9 +1,8 @@
 """The fast path of plain tensors through a card: a kernel, bound once for its parameters.
 
 Most calls are small, and the code around the arithmetic takes most of their time. So a card keeps a kernel for each
-dtype and choice of parameters, and calls it for tensors with nothing special about them (`is_plain`). Other tensors
-take the general path of `slopes.readings.torch`, and so does a backward that is differentiated itself. `Kernel` holds
-compiled kernels too.
+dtype and choice of parameters, for tensors with nothing special about them (`is_plain`). Other tensors, and a backward
+that is itself differentiated, take the general path of `slopes.readings.torch`. `Kernel` also holds compiled kernels.
 """
 
 from __future__ import annotations
@@ -38,18 +37,18 @@ HALF = (torch.float16, torch.bfloat16)
 ALL_DTYPES = _DTYPES + HALF
 
 
-#: Whether the running backward may need its graph again, and so must not write to saved tensors
+#: whether the running backward may need its graph again, and so must not write to saved tensors
 keeps_graph: Callable[[], bool] = getattr(_C._autograd, "_get_current_graph_task_keep_graph", lambda: True)
 
 
 class UnfitError(Exception):
-    """A body does not return one value per entry; the general path raises the error for the user."""
+    """A body does not return one value per entry; the general path raises the user's error."""
 
 
 def is_plain(x: Tensor, dtypes: tuple[torch.dtype, ...] = _DTYPES, may_autocast: bool = False) -> bool:
-    """Whether x is a dense CPU or GPU tensor of these dtypes, and no mode or transform must see the operations.
+    """Whether x is a dense CPU or GPU tensor of these dtypes, outside all modes and transforms.
 
-    Autocast changes no result of float32 or float64, as bodies have no matrix products. Under it a half type is plain
+    Autocast changes no result of float32 or float64, as bodies have no matrix products. Under it half types are plain
     only with `may_autocast`.
     """
     return (
@@ -71,11 +70,10 @@ def is_plain(x: Tensor, dtypes: tuple[torch.dtype, ...] = _DTYPES, may_autocast:
 
 
 class Kernel:
-    """An element-wise function for plain tensors of one dtype: `value`, and vjps of it.
+    """An element-wise function of plain tensors of one dtype: `value`, and its vjps.
 
-    Autograd can differentiate `pull_back`; `pull` is faster, for a backward that is not differentiated. If
-    `value_and_slope` is given, the forward computes the slopes for the backward. `own` is PyTorch's own function, if
-    it is as accurate and faster; it replaces all others.
+    Autograd can differentiate `pull_back`; `pull` is faster. With `value_and_slope` the forward computes the slopes for
+    the backward. `own` is PyTorch's function, if as accurate and faster; it replaces all others.
     """
 
     __slots__ = ("in_double", "own", "pull", "pull_back", "value", "value_and_slope")
@@ -107,14 +105,13 @@ def _pulling(slope: Body, dtype: torch.dtype) -> Callable[[Tensor, Tensor], Tens
 
 
 def run_kernel(card: Any, x: Tensor, parameters: tuple[tuple[str, Any], ...] = ()) -> Tensor | None:
-    """Return card(x) by a kernel; None if the general path must compute it.
+    """Return card(x) from a kernel; None if the general path must compute it.
 
-    The parameters are numbers, strings and flags by name. Wrong ones raise as in a call of the card.
+    The parameters are numbers, strings and flags by name; wrong ones raise as in a call of the card.
     """
     if not is_plain(x, ALL_DTYPES):
         return None
     size = x.numel()
-    # The fastest kernel depends on the size.
     key = (x.dtype, x.is_cpu, size.bit_length() if size >= LARGE else 0, parameters)
     kernel = card.kernels.get(key)
     if kernel is None:
@@ -134,7 +131,7 @@ def run_kernel(card: Any, x: Tensor, parameters: tuple[tuple[str, Any], ...] = (
 
 
 def is_own(card: Any, x: Tensor, parameters: dict[str, Any]) -> bool:
-    """Whether PyTorch's own function is as accurate as the card for x, in place too."""
+    """Whether PyTorch's function is as accurate as the card for x, in place too."""
     if not is_plain(x, ALL_DTYPES) or not x.is_cpu:
         return False
     try:
@@ -145,25 +142,25 @@ def is_own(card: Any, x: Tensor, parameters: dict[str, Any]) -> bool:
 
 
 def keep(card: Any, key: Any, kernel: Any) -> None:
-    """Store a card's kernel. At `MOST` clear the others first: a schedule may change parameters without end."""
+    """Store a card's kernel; at `MOST` the others are dropped, as a schedule may change parameters without end."""
     if len(card.kernels) >= MOST:
         card.kernels.clear()
     card.kernels[key] = kernel
 
 
-MOST = 100  #: kernels that a card keeps
+MOST = 100  #: kernels per card
 
 
 def _bind(card: Any, parameters: dict[str, Any], x: Tensor) -> tuple[dict[str, Any], Body, Body | None]:
-    """Return the card's settings, and its body and slope with them; the slope is None if a setting is an array."""
+    """Return (settings, body, slope) with the settings filled in; the slope is None if a setting is an array."""
     from slopes.kernels import are_literals
 
     settings, body, slope = card.bind(sys.modules["slopes.readings.torch"], x, parameters)
     return settings, body, slope if are_literals(settings) else None
 
 
-LARGE = 2**12  #: the fewest entries that are worth compiling a kernel
-KEPT = 2**17 - 1  #: the most entries whose slopes the forward computes and keeps for the backward
+LARGE = 2**12  #: fewer entries are not worth compiling a kernel
+KEPT = 2**17 - 1  #: up to so many entries the forward computes the slopes for the backward
 
 
 def _make_kernel(card: Any, parameters: dict[str, Any], x: Tensor) -> Kernel | None:
@@ -208,8 +205,8 @@ EXACT = 2**24  #: float32 holds every integer up to this one
 class LossKernel:
     """A loss of plain tensors of one shape and dtype, and its gradient by the first one.
 
-    `short` computes the loss in few operations, for tensors up to `SMALL`; it may return None. `short_slope` is its
-    slope, None if PyTorch differentiates `short` itself.
+    `short` computes the loss of tensors up to `SMALL` in few operations, or returns None. `short_slope` is its slope,
+    None if PyTorch differentiates `short`.
     """
 
     __slots__ = ("body", "reduction", "short", "short_slope", "slope")
@@ -257,10 +254,10 @@ def run_loss(
     divisor: Any = None,
     entries: Mapping[str, Tensor] = NO_ENTRIES,
 ) -> Tensor | None:
-    """Return the loss of an element-wise card by a kernel; None if the general path must compute it.
+    """Return the loss of an element-wise card from a kernel; None if the general path must compute it.
 
-    Only compiled kernels check values (`is_checked`) and take weights, a mask, a divisor and `entries` (parameters
-    with one value per entry). Other parameters are as in `run_kernel`. Empty tensors give None.
+    Only compiled kernels check values (`is_checked`) and take weights, a mask, a divisor and `entries` (parameters with
+    one value per entry). Other parameters are as in `run_kernel`. Empty tensors give None.
     """
     x, *others = tensors
     if not is_plain(x):
@@ -343,7 +340,7 @@ def _count(x: Tensor, reduction: str, weight: Any, mask: Any, divisor: Any) -> C
 
 
 def _is_autocast(x: Any) -> bool:
-    """Whether autocast computes x in float32, and x is a large CPU tensor that is plain otherwise."""
+    """Whether x is a large CPU tensor that autocast computes in float32, plain otherwise."""
     if torch.compiler.is_dynamo_compiling() or type(x) not in TYPES or not x.is_cpu or x.dtype not in AUTOCAST:
         return False
     if not torch.is_autocast_enabled("cpu") or x.numel() < LARGE_FOR_A_LOSS:
@@ -364,7 +361,7 @@ def _is_whole(x: Any) -> bool:
     return type(x) is Tensor and not (x.is_floating_point() or x.is_complex()) and x.layout is torch.strided
 
 
-LARGE_FOR_A_LOSS = 2**14  #: the fewest entries that are worth compiling the kernel of a loss
+LARGE_FOR_A_LOSS = 2**14  #: fewer entries are not worth compiling a loss's kernel
 
 
 def _run_compiled_loss(
@@ -376,7 +373,7 @@ def _run_compiled_loss(
     entries: Mapping[str, Tensor],
     plain: LossKernel | None = None,
 ) -> Tensor | None:
-    """Return a loss of large CPU tensors by a compiled kernel; None if no kernel takes them."""
+    """Return a loss of large CPU tensors from a compiled kernel; None without one."""
     from slopes.kernels import TraceError, elementwise_losses
     from slopes.kernels.tensors import losses
 
@@ -435,7 +432,7 @@ def _make_loss_kernel(card: Any, reduction: str, parameters: dict[str, Any], x: 
 
 
 def run_gate(card: Any, axis: int, parameters: dict[str, Any], *tensors: Tensor) -> Tensor | None:
-    """Return a gate of a large CPU tensor along an axis by a compiled kernel; None if the general path must compute it.
+    """Return a gate of a large CPU tensor along an axis from a kernel; None if the general path must compute it.
 
     Two tensors, x and a cotangent, give None.
     """
@@ -462,9 +459,9 @@ def run_gate(card: Any, axis: int, parameters: dict[str, Any], *tensors: Tensor)
 
 
 def run_map(card: Any, x: Tensor, axis: int) -> Tensor | None:
-    """Return PyTorch's softmax, log_softmax or glu (whichever the card is) along an axis; None if it does not fit.
+    """Return PyTorch's softmax, log_softmax or glu, as the card is, along an axis; None if it does not fit.
 
-    PyTorch's convention holds: a row of −inf alone is NaN.
+    A row of only −inf gives NaN, as in PyTorch.
     """
     if not is_plain(x) or x.dtype is not torch.float32 or not x.is_cpu or not x.numel():
         return None
@@ -480,7 +477,7 @@ def run_nll(
 ) -> Tensor | None:  # fmt: skip
     """Return PyTorch's cross-entropy (or NLL, if `is_normalized`) of a matrix and labels; None for other arguments.
 
-    PyTorch's conventions hold: its function checks the labels, and the mean over nothing is NaN.
+    As in PyTorch, wrong labels are refused and the mean over nothing is NaN.
     """
     plain = is_plain(rows) and rows.dtype is torch.float32 and rows.is_cpu and rows.ndim == 2 and rows.numel()
     if not plain or type(labels) is not Tensor or labels.dtype is not torch.int64 or labels.shape != rows.shape[:1]:
@@ -491,7 +488,7 @@ def run_nll(
 
 
 class _DirectLoss(torch.autograd.Function):
-    """A loss by a kernel, without the set-up for transforms."""
+    """A loss from a kernel, without the set-up for transforms."""
 
     @staticmethod
     def forward(ctx: Any, kernel: LossKernel, *tensors: Tensor) -> Tensor:
@@ -509,7 +506,7 @@ class _DirectLoss(torch.autograd.Function):
 
 
 class _CompiledLoss(torch.autograd.Function):
-    """A loss by a compiled kernel, such as `LossOfTensors`; if it is reduced, the forward computes the gradient."""
+    """A loss from a compiled kernel; if reduced, the forward computes the gradient."""
 
     @staticmethod
     def forward(ctx: Any, loss: Any, *tensors: Tensor) -> Tensor:
@@ -562,10 +559,10 @@ class _Direct(torch.autograd.Function):
 
 
 class _CompiledGate(_Direct):
-    """A gate by a kernel for tensors of one shape."""
+    """A gate from a kernel for tensors of one shape."""
 
 
-#: `Function.apply` without its Python code, which serves the transforms that `is_plain` excludes
+#: `Function.apply` without its Python code for transforms, which `is_plain` excludes
 _apply_loss: Callable[..., Any] = super(torch.autograd.Function, _DirectLoss).apply
 _apply_gate: Callable[..., Any] = super(torch.autograd.Function, _CompiledGate).apply
 apply_compiled_loss: Callable[..., Any] = super(torch.autograd.Function, _CompiledLoss).apply

@@ -1,8 +1,8 @@
-"""`slopes.linear_loss` for tensors: the forward computes the gradients, chunk by chunk, and the backward scales them.
+"""`slopes.linear_loss` for tensors: the forward computes gradients, chunk by chunk, and the backward scales them.
 
 A chunk's logits lie in one buffer, which a kernel may overwrite with their gradient. Without a reduction the forward
-computes only the values; the backward computes the logits again, as it knows the cotangent. Special cases (a
-compiler, a transform, forward mode, a backward that is differentiated itself) are composed of operations on all logits.
+computes values only; the backward computes the logits again for its cotangent. Compilers, transforms, forward mode and
+a backward that is itself differentiated use operations on all logits.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class _Gradients:
         self._is_first = True
 
     def add(self, rows: Any, x: Tensor, gradient: Tensor) -> None:
-        """Add the contribution of some rows: x has these rows, `gradient` the gradient by their logits."""
+        """Add the gradients for some rows x, given the gradient by their logits."""
         narrow = gradient.to(self.dtype)
         if self.by_x is not None and isinstance(rows, slice):
             torch.mm(narrow, self.weight, out=self.by_x[rows])
@@ -110,7 +110,7 @@ class _Gradients:
 def _compute(
     rows: Any, x: Tensor, weight: Tensor, bias: Tensor | None, wanted: tuple[bool, ...], cotangent: Tensor | None = None
 ) -> tuple[Tensor, Any, list[Tensor | None]]:
-    """Return (all values, their count in the mean, the gradients of their sum, weighted by a cotangent if given)."""
+    """Return (all values, their count in the mean, the gradients of their sum, weighted by any cotangent)."""
     gradients = _Gradients(x, weight, bias, wanted, rows.kept is not None)
     parts: list[Tensor] = []
     count: Any = 0
@@ -143,7 +143,7 @@ def _compute(
 
 
 def _run(batch: Any, buffer: Callable[[str, int], Tensor]) -> tuple[Tensor, Tensor]:
-    """Return (values, gradient by the logits) of a batch by its kernel, which overwrites the logits if it can."""
+    """Return (values, gradient by the logits) of a batch from its kernel, which overwrites the logits if it can."""
     kernel = batch.kernel.get("value", "vjp")
     logits, *others = (x.detach().numpy() for x in (widen_half(batch.arguments[0]), *batch.arguments[1:]))
     is_half = batch.arguments[0].dtype in HALF
@@ -217,6 +217,6 @@ class _Values(torch.autograd.Function):
         return None, *(total if total is None else total.to(tensor.dtype) for tensor, total in pairs)
 
 
-#: `Function.apply` without its Python code, which serves transforms; those are handled before
+#: `Function.apply` without its Python code for transforms, which are handled before
 _apply_loss: Callable[..., Any] = super(torch.autograd.Function, _Loss).apply
 _apply_values: Callable[..., Any] = super(torch.autograd.Function, _Values).apply

@@ -1,7 +1,7 @@
-"""Overlap losses of plain CPU tensors, by compiled kernels: the loss and its gradient in one call.
+"""Overlap losses of plain CPU tensors from compiled kernels: the loss and its gradient in one call.
 
-As for other losses, the forward of a mean or a sum computes the gradient, and the backward returns it. Torch operations
-compute a second backward, the backward of an unreduced loss, and one that is differentiated itself.
+The forward of a mean or a sum computes the gradient, and the backward returns it. Torch operations compute a second
+backward, the backward of an unreduced loss, and one that is itself differentiated.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class _Regions:
         return torch.full((), float(values.sum(dtype="float64")) / count, dtype=x.dtype)
 
     def pull(self, incoming: Tensor, x: Tensor, target: Tensor) -> Tensor:
-        """Return the vjp as `pull_back` does: there is no kernel for it."""
+        """Return the vjp as `pull_back` does: it has no kernel."""
         return self.pull_back(incoming, x, target)
 
     def pull_back(self, incoming: Tensor, x: Tensor, target: Tensor) -> Tensor:
@@ -53,7 +53,7 @@ class _Regions:
 
 
 def run_regions(card: Any, reduction: str, tensors: tuple[Tensor, ...], options: dict[str, Any]) -> Tensor | None:
-    """Return an overlap loss of large CPU tensors by a compiled kernel; None if the general path must compute it."""
+    """Return an overlap loss of large CPU tensors from a compiled kernel; None if the general path must compute it."""
     x, target = tensors
     if not is_plain(x) or not x.is_cpu or x.numel() < LARGE_FOR_A_LOSS or reduction not in ("mean", "sum", "none"):
         return None

@@ -1,8 +1,7 @@
-"""Losses of rows of plain CPU tensors, by compiled kernels: the value and the gradient in one pass.
+"""Losses of rows of plain CPU tensors from compiled kernels: the value and the gradient in one pass.
 
-The forward of a reduced loss computes and saves the gradient too, and the backward scales it. Without a reduction the
-backward computes the gradient for its cotangent. A backward that is differentiated itself is composed of torch
-operations.
+The forward of a reduced loss computes and saves the gradient, and the backward scales it. Without a reduction the
+backward computes it for its cotangent. A backward that is itself differentiated is composed of torch operations.
 """
 
 from __future__ import annotations
@@ -40,9 +39,9 @@ def may_have_row_kernel(x: Any) -> bool:
 
 
 def run_map_of_rows(card: Any, x: Tensor, axis: int) -> Tensor | None:
-    """Return softmax or log_softmax (whichever the card is) of large rows by a kernel; None if it does not fit.
+    """Return softmax or log_softmax, as the card is, of large rows from a kernel; None if it does not fit.
 
-    PyTorch gives NaN for a row of −inf alone, so the result is None if a row begins with −inf.
+    None too if a row begins with −inf: PyTorch gives NaN for a row of only −inf.
     """
     if not is_plain(x, ALL_DTYPES) or axis not in (-1, x.ndim - 1) or not x.is_contiguous():
         return None
@@ -53,7 +52,7 @@ def run_map_of_rows(card: Any, x: Tensor, axis: int) -> Tensor | None:
 
 
 def map_by_kernel(card: Any, output: str, settings: dict[str, Any], rows: list[Tensor]) -> Tensor | None:
-    """Return the "value" or "vjp" of a map of rows by its kernel; None if the general path must compute it."""
+    """Return the "value" or "vjp" of a map of rows from its kernel; None if the general path must compute it."""
     x = rows[0]
     if not may_have_row_kernel(x) or not all([is_plain(t, ALL_DTYPES) and t.dtype is x.dtype for t in rows]):
         return None
@@ -72,7 +71,7 @@ def map_by_kernel(card: Any, output: str, settings: dict[str, Any], rows: list[T
 def _find_map_kernel(
     card: Any, settings: dict[str, Any], x: Tensor, output: str, wants_gradient: bool, key: tuple[Any, ...]
 ) -> Any:
-    """Return the kernels of a map for x; keep them under the key if the card is the package's own."""
+    """Return the kernels of a map for x; store them if the card is the package's own."""
     from slopes import kernels
     from slopes.kernels.card_kernel import find_map_kernel
 
@@ -100,7 +99,7 @@ def find_row_kernel(
     """
     if not has_many_entries(x) or not x.is_cpu:
         return None
-    # Autocast is allowed, as a batch knows the dtype that it gives the loss.
+    # Autocast is allowed, as a batch knows the dtype of its loss.
     if not is_plain(x, ALL_DTYPES, True) or not all(is_constant(other, x.device) for other in beside):
         return None
     wants_gradient = torch.is_grad_enabled() and x.requires_grad
@@ -129,7 +128,7 @@ def is_constant(x: Any, device: torch.device) -> bool:
 class Reduction:
     """The step from a loss's values to its result: `finish`, and its gradient by each value (`cotangent`).
 
-    If `counts` is given, values count only where it is True.
+    With `counts`, values count only where it is True.
     """
 
     __slots__ = ("cotangent", "counts", "finish")
@@ -139,7 +138,7 @@ class Reduction:
 
 
 def compute_loss(kernel: Any, reduction: Reduction, x: Tensor, *others: Tensor) -> Tensor:
-    """Return the loss of rows x by a kernel; without a cotangent, `finish` is differentiated by autograd."""
+    """Return the loss of rows x from a kernel; without a cotangent autograd differentiates `finish`."""
     if torch.is_grad_enabled() and x.requires_grad:
         if reduction.cotangent is None:
             return reduction.finish(_apply_values(kernel, reduction.counts, x, *others))
@@ -147,7 +146,7 @@ def compute_loss(kernel: Any, reduction: Reduction, x: Tensor, *others: Tensor) 
     return reduction.finish(_run(kernel.get("value"), widen_half(x), *others)[0])
 
 
-FEWEST = 2**8  #: the fewest entries that are worth compiling the kernel of a loss of labels
+FEWEST = 2**8  #: fewer entries are not worth compiling the kernel of a loss of labels
 
 
 def run_loss_of_labels(
@@ -156,8 +155,8 @@ def run_loss_of_labels(
 ) -> Tensor | None:  # fmt: skip
     """Return the mean or sum of one of our losses of labels; None if the general path must compute it.
 
-    None too if a label may be ignored or is no class, or if entries of x must be checked, as probabilities are. The
-    parameters are as in `entries.run_kernel`.
+    None too if a label may be ignored or is no class, or if entries of x must be checked, as probabilities are.
+    Parameters are as in `entries.run_kernel`.
     """
     if not is_plain(x) or not x.is_cpu or x.ndim != 2 or x.numel() < FEWEST or reduction not in ("mean", "sum"):
         return None
@@ -182,7 +181,6 @@ def run_loss_of_labels(
 
 
 def _is_cross_entropy(card: Any) -> bool:
-    """Whether a card is `slopes.cross_entropy` with its default parameters."""
     return card.body.__name__ == "cross_entropy" and card.body.__module__.startswith("slopes.") and not card.bound
 
 
@@ -215,7 +213,7 @@ def loss_by_kernel(batch: Any) -> Tensor:
 
 
 def loss_and_slope_by_kernel(batch: Any) -> tuple[Tensor, Tensor]:
-    """Return the loss of a batch that has a kernel, and its gradient by the first argument."""
+    """Return (the loss, its gradient by the first argument) of a batch that has a kernel."""
     x, *others = batch.arguments
     values, rows = _run(batch.kernel.get("value", "vjp"), widen_half(x), *others, batch.cotangent())
     dtype = batch.r.result_dtype(batch.original)
@@ -247,14 +245,14 @@ def _run(kernel: Any, *tensors: Tensor) -> list[Tensor]:
 
 
 def is_to_be_differentiated(gradient: Tensor) -> bool:
-    """Whether the backward is differentiated itself, or runs for many gradients at once."""
+    """Whether the backward is itself differentiated, or runs for many gradients at once."""
     is_batched = functorch.is_functorch_wrapped_tensor(gradient) or functorch.is_legacy_batchedtensor(gradient)
     is_special = type(gradient) is not Tensor or is_batched or bool(_C._len_torch_dispatch_stack())
     return torch.is_grad_enabled() or is_special
 
 
 def _pull_back(kernel: Any, counts: Tensor | None, cotangent: Tensor, x: Tensor, *others: Tensor) -> Tensor:
-    """Return the gradient by operations that autograd can differentiate, without reading rows that do not count."""
+    """Return the gradient by operations that autograd can differentiate; rows that do not count are not read."""
     if counts is not None:
         x = torch.where(counts.unsqueeze(-1), x, 0.0)
     rows: Tensor = cotangent.unsqueeze(-1) * kernel.slope(widen_half(x), *others)
@@ -327,7 +325,7 @@ class _Map(torch.autograd.Function):
         return None, _run(ctx.kernel.get("vjp"), widen_half(x), gradient)[0].to(x.dtype)
 
 
-#: `Function.apply` without its Python code, which serves transforms, where kernels do not run
+#: `Function.apply` without its Python code for transforms, where kernels do not run
 _apply_loss: Callable[..., Any] = super(torch.autograd.Function, _Loss).apply
 _apply_values: Callable[..., Any] = super(torch.autograd.Function, _Values).apply
 _apply_map: Callable[..., Any] = super(torch.autograd.Function, _Map).apply

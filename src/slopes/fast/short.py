@@ -1,14 +1,13 @@
-"""Short forms for kernels: a few PyTorch operations with a body's results, for float32 on a CPU.
+"""Short forms of bodies: a few PyTorch operations with the same results, for float32 on a CPU.
 
-A body serves every transform, dtype and parameter in 10 to 40 operations, and on 64 numbers most of an operation's time
-is the call. Two things shorten it. Float64 has digits and range to spare, so textbook forms are accurate enough for
-float32. And a comparison with a 0-d tensor costs half of one with a number, which PyTorch converts to a tensor first.
+A body serves every transform, dtype and parameter in 10 to 40 operations, and for 64 numbers most of an operation's
+time is the call. Two things shorten it: in float64, with digits and range to spare, textbook forms are accurate enough
+for float32; and a comparison with a 0-d tensor takes half the time of one with a number, which PyTorch converts.
 
-For a few smooth functions PyTorch's own, computed in float64, is right to all digits of float32 with all derivatives,
-if the arguments are of common size. For small tensors its backward saves more time than it takes to find the least and
-the largest entry (`PLAIN_RANGES`).
+For a few smooth functions PyTorch's own in float64 has all digits of float32, with all derivatives, for arguments in a
+range (`PLAIN_RANGES`). For small tensors its backward saves more time than the check of the range takes.
 
-Tests compare each form with its body, NaN and kinks included. A slope at a kink is composed of comparisons here too.
+Tests compare each form with its body, NaN and kinks included. Slopes at kinks are composed of comparisons here too.
 """
 
 from __future__ import annotations
@@ -54,12 +53,10 @@ def _constant(x: Tensor, number: float) -> Tensor:
 
 
 def _is_inside(x: Tensor, low: float, high: float) -> Tensor:
-    """Mask of low <= x <= high."""
     return x == torch.clamp(x, low, high)
 
 
 def _next(number: float, towards: float) -> float:
-    """Return the next float32 number."""
     return float(torch.nextafter(_single(number), _single(towards)))
 
 
@@ -67,7 +64,7 @@ def _next(number: float, towards: float) -> float:
 
 
 def own_function(name: str, settings: dict[str, Any], dtype: torch.dtype) -> tuple[Value, int] | None:
-    """Return PyTorch's own function for a card, and the number of entries from which a compiled kernel is faster.
+    """Return (PyTorch's function for a card, number of entries from which a compiled kernel is faster).
 
     None if its values or slopes have fewer digits than the card's. At NaN the gradient is the incoming one.
     """
@@ -79,68 +76,59 @@ def own_function(name: str, settings: dict[str, Any], dtype: torch.dtype) -> tup
     return function and (function, MAPPED if make in STRAIGHT else 2**16)
 
 
-MAPPED = 2**23  #: from this many float32 entries on, the C library asks the system for new pages at each call
+MAPPED = 2**23  #: for so many float32 entries the C library asks the system for new pages at each call
 
 
 def relu() -> Value:
-    """See `slopes.relu`; torch.relu keeps a negative zero."""
+    """torch.relu keeps a negative zero."""
     return threshold(0.0, 0.0)
 
 
 def leaky_relu(negative_slope: float) -> Value | None:
-    """See `slopes.leaky_relu`; a slope of 0 times infinity needs the body."""
+    """A slope of 0 times infinity needs the body."""
     if _single(negative_slope) == 0:
         return None
     return lambda x: functional.leaky_relu(x, negative_slope)
 
 
 def threshold(threshold: float, value: float) -> Value:
-    """See `slopes.threshold`."""
     return lambda x: torch.threshold(x, threshold, value)
 
 
 def hard_tanh(min_val: float, max_val: float) -> Value:
-    """See `slopes.hard_tanh`."""
     return lambda x: functional.hardtanh(x, min_val, max_val)
 
 
 def relu6() -> Value:
-    """See `slopes.relu6`."""
     return hard_tanh(0.0, 6.0)
 
 
 def softshrink(lambd: float) -> Value | None:
-    """See `slopes.softshrink`."""
     return (lambda x: functional.softshrink(x, lambd)) if is_single(lambd) else None
 
 
 def hardshrink(lambd: float) -> Value:
-    """See `slopes.hardshrink`."""
     return lambda x: functional.hardshrink(x, lambd)
 
 
 def elu(alpha: float) -> Value | None:
-    """See `slopes.elu`; PyTorch multiplies a large alpha by an exponential without its digits."""
+    """PyTorch multiplies a large alpha by an exponential without its digits."""
     return (lambda x: functional.elu(x, alpha)) if is_single(alpha) and alpha <= 1 else None
 
 
 def celu(alpha: float) -> Value | None:
-    """See `slopes.celu`."""
     return functional.elu if alpha == 1.0 else None
 
 
 def selu() -> Value:
-    """See `slopes.selu`."""
     return functional.selu
 
 
 def softplus(beta: float) -> Value | None:
-    """See `slopes.softplus`."""
     return functional.softplus if beta == 1.0 else None
 
 
 def log_sigmoid() -> Value:
-    """See `slopes.log_sigmoid`."""
     return functional.logsigmoid
 
 
@@ -156,7 +144,7 @@ OWN: dict[str, Callable[..., Value | None]] = {
 
 
 def hard_sigmoid(slope: float) -> Pair | None:
-    """See `slopes.hard_sigmoid`; PyTorch's own has no second derivative."""
+    """PyTorch's own has no second derivative."""
     if slope != 1 / 6:
         return None
     sixth, low, high = _single(slope), _next(-3.0, 0.0), _next(3.0, 0.0)
@@ -167,7 +155,7 @@ def hard_sigmoid(slope: float) -> Pair | None:
 
 
 def hard_swish() -> Pair:
-    """See `slopes.hard_swish`; −3/2 and 3/2, where its slope (2x + 3)/6 is 0 and 1, stand for values beyond ±3."""
+    """−3/2 and 3/2, where the slope (2x + 3)/6 is 0 and 1, stand for values beyond ±3."""
     three, six = _single(3.0), _single(6.0)
 
     def pull(g: Tensor, x: Tensor) -> Tensor:
@@ -178,7 +166,7 @@ def hard_swish() -> Pair:
 
 
 def sigmoid() -> Pair:
-    """See `slopes.sigmoid`: its slope is 1 / (2 + 2·cosh(x))."""
+    """The slope is 1 / (2 + 2·cosh(x))."""
     two = _wide(2.0)
     return (
         lambda x: torch.sigmoid(x.double()).float(),
@@ -187,7 +175,7 @@ def sigmoid() -> Pair:
 
 
 def tanh() -> Pair:
-    """See `slopes.tanh`: its slope is 1 / cosh(x)²."""
+    """The slope is 1 / cosh(x)²."""
     return (
         lambda x: torch.tanh(x.double()).float(),
         lambda g, x: (g / torch.square(torch.cosh(x.double()))).float(),
@@ -195,7 +183,7 @@ def tanh() -> Pair:
 
 
 def tanhshrink() -> Pair:
-    """See `slopes.tanhshrink`: its series x³/3 − 2x⁵/15 where the difference cancels."""
+    """The series x³/3 − 2x⁵/15 where the difference cancels."""
     third, small = _wide(1 / 3), _wide(1e-6)
 
     def value(x: Tensor) -> Tensor:
@@ -208,7 +196,7 @@ def tanhshrink() -> Pair:
 
 
 def softsign() -> Pair:
-    """See `slopes.softsign`; the clamp avoids infinity divided by itself."""
+    """The clamp avoids infinity divided by itself."""
 
     def value(x: Tensor) -> Tensor:
         wide = torch.clamp(x.double(), -1e40, 1e40)
@@ -220,11 +208,10 @@ def softsign() -> Pair:
     return value, pull
 
 
-# -------------------------------------------------------------------------- the input times a chance
+# -------------------------------------------------------------------- the input times a probability
 
 
 def silu(beta: float) -> Pair | None:
-    """See `slopes.silu`."""
     if beta != 1.0:
         return None
     return (
@@ -234,7 +221,6 @@ def silu(beta: float) -> Pair | None:
 
 
 def mish() -> Pair:
-    """See `slopes.mish`."""
     return (
         lambda x: functional.mish(torch.clamp(x.double(), min=-_FAR)).float(),
         lambda g, x: _aten.mish_backward.default(g, torch.clamp(x.double(), -_FAR, _FAR)).float(),
@@ -242,7 +228,7 @@ def mish() -> Pair:
 
 
 def gelu(approximate: str) -> Pair:
-    """See `slopes.gelu`: half the input times erfc(−x/√2), and for the slope half of that and x times the density."""
+    """Half the input times erfc(−x/√2); the slope is half of that, and x times the density."""
     if approximate == "tanh":
         return gelu_tanh()
     root, half, density = _wide(-math.sqrt(0.5)), _wide(0.5), math.sqrt(2 / math.pi)
@@ -261,7 +247,7 @@ def gelu(approximate: str) -> Pair:
 
 
 def gelu_tanh() -> Pair:
-    """See `slopes.gelu_tanh`: the input times the sigmoid of t = ax + bx³, with t' = a + 3bx² for the slope."""
+    """The input times the sigmoid of t = ax + bx³, with t' = a + 3bx² for the slope."""
     a, one = _wide(math.sqrt(8 / math.pi)), _wide(1.0)
     b, triple = 0.044715 * math.sqrt(8 / math.pi), 3 * 0.044715 * math.sqrt(8 / math.pi)
 
@@ -308,7 +294,7 @@ ROUGH: dict[str, Value] = {
 
 
 def rough_function(name: str, settings: dict[str, Any]) -> Value | None:
-    """Return PyTorch's function for a card, if it is right to within 1e-6 · (1 + its size) at every float32 number."""
+    """Return PyTorch's function for a card, if right to within 1e-6 · (1 + its size) at every float32 number."""
     if name in OWN and (own := OWN[name](**settings)) is not None:
         return own
     if name not in FORMS or FORMS[name](**settings) is None:
@@ -317,7 +303,7 @@ def rough_function(name: str, settings: dict[str, Any]) -> Value | None:
     return within[0] if within is not None else ROUGH[name]
 
 
-SMALL = 2**12  #: entries up to which PyTorch's backward may keep them in float64
+SMALL = 2**12  #: up to so many entries PyTorch's backward may keep them in float64
 
 
 def plain_range(name: str, settings: dict[str, Any]) -> tuple[Value, float, float] | None:
@@ -326,7 +312,7 @@ def plain_range(name: str, settings: dict[str, Any]) -> tuple[Value, float, floa
 
 
 def run_in_double(x: Tensor, function: Value, low: float, high: float) -> Tensor | None:
-    """Return function(x), computed in float64; None if x is large, or an entry is out of bounds or NaN."""
+    """Return function(x), computed in float64; None if x is large, or an entry out of bounds or NaN."""
     if not 0 < x.numel() <= SMALL:
         return None
     least, largest = torch.aminmax(x.detach())
@@ -368,12 +354,11 @@ LossForm = tuple[Reduced, Pull | None]  #: the loss, and its slope or None if au
 
 
 def mse() -> LossForm:
-    """See `slopes.mse`."""
     return lambda p, t, reduction: functional.mse_loss(p.double(), t.double(), reduction=reduction).float(), None
 
 
 def binary_cross_entropy(from_probabilities: bool, base: float, pos_weight: float) -> LossForm | None:
-    """See `slopes.binary_cross_entropy`; a confident logit is left to the body, as its slope is a difference."""
+    """A confident logit is left to the body, as the slope is a difference."""
     if from_probabilities or base != math.e or pos_weight != 1.0:
         return None
 
@@ -387,7 +372,6 @@ def binary_cross_entropy(from_probabilities: bool, base: float, pos_weight: floa
 
 
 def huber(delta: float) -> LossForm:
-    """See `slopes.huber`."""
     return (
         lambda p, t, reduction: functional.huber_loss(p.double(), t.double(), reduction, delta).float(),
         lambda p, t: torch.clamp(p - t, -delta, delta),
@@ -395,7 +379,6 @@ def huber(delta: float) -> LossForm:
 
 
 def smooth_l1(beta: float) -> LossForm:
-    """See `slopes.smooth_l1`."""
     divisor = _single(beta)
     return (
         lambda p, t, reduction: functional.smooth_l1_loss(
@@ -406,8 +389,6 @@ def smooth_l1(beta: float) -> LossForm:
 
 
 def soft_margin() -> LossForm:
-    """See `slopes.soft_margin`."""
-
     def loss(p: Tensor, t: Tensor, reduction: str) -> Tensor:
         values = functional.softplus(p.double() * -t, threshold=40.0)
         return (values if reduction == "none" else values.sum() if reduction == "sum" else values.mean()).float()
@@ -416,7 +397,7 @@ def soft_margin() -> LossForm:
 
 
 def poisson_nll(log_input: bool, full: bool, eps: float) -> LossForm | None:
-    """See `slopes.poisson_nll`; the body handles an infinite exponential or product."""
+    """The body handles an infinite exponential or product."""
     if not log_input or full:
         return None
 
@@ -439,7 +420,7 @@ def nll_of_labels(
 ) -> Tensor | None:
     """Return the negative log-likelihood of labels for rows of logits, or log-probabilities if `is_normalized`.
 
-    Classes are on the last axis. None if a row of logits is certain, for the reason given in `softmax`.
+    Classes are on the last axis. None if a row of logits is certain, as in `softmax`.
     """
     if is_normalized:
         wide = rows.double()

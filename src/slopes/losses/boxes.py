@@ -14,23 +14,23 @@ class Sides(NamedTuple):
     """Lengths of two boxes along both axes, in units of the larger side of the box around them."""
 
     unit: Array
-    own: Array  #: sides of the prediction
-    other: Array  #: sides of the target
-    around: Array  #: sides of the box around both
-    gap: Array  #: sides of the intersection, below 0 where the boxes do not meet
-    shift: Array  #: the way from the target's centre to the prediction's
+    own: Array  #: of the prediction
+    other: Array  #: of the target
+    around: Array  #: of the box around both
+    gap: Array  #: of the intersection, below 0 where the boxes do not meet
+    shift: Array  #: from the target's centre to the prediction's
 
 
 class Pair(NamedTuple):
     """Areas and distances of two boxes, in units of the larger side of the box around them."""
 
-    lapped: Array  #: the area of the intersection
-    wrong: Array  #: the area that only one box covers
+    lapped: Array  #: area of the intersection
+    wrong: Array  #: area that only one box covers
     union: Array
-    hull: Array  #: the area of the box around them
-    apart: Array  #: the squared distance of their centres
-    across: Array  #: the squared diagonal of the box around them
-    aspect: Array  #: the angle between their diagonals, in right angles
+    hull: Array  #: area of the box around both
+    apart: Array  #: squared distance of the centres
+    across: Array  #: squared diagonal of the box around both
+    aspect: Array  #: angle between the diagonals, in right angles
 
 
 def _sides(prediction, target):
@@ -61,7 +61,7 @@ def _pair(sides):
 
 
 class Rise(NamedTuple):
-    """The slopes of a `Pair` by the corners of the prediction."""
+    """Slopes of a `Pair` by the prediction's corners."""
 
     lapped: Array
     union: Array
@@ -74,7 +74,7 @@ class Rise(NamedTuple):
 def _rise(prediction, target, sides):
     low, high = prediction[..., :2] - target[..., :2], prediction[..., 2:] - target[..., 2:]
     beyond = ops.joined(-low, high)
-    outer = where(beyond == 0, 0.5, ops.step(beyond))  # whether a corner moves the box around both; half for a tie
+    outer = where(beyond == 0, 0.5, ops.step(beyond))  # 1 if a corner moves the box around both, half for a tie
     gap = where(sides.gap <= 0, 0.0, sides.gap)
     meets = where(sides.gap <= 0, 0.0, 1.0)
     lapped = (1 - outer) * _outward(meets * _swapped(gap))
@@ -99,7 +99,7 @@ def _swapped(x):
 
 
 def _share(part, whole, nothing):
-    """Return part / whole, with a slope of 0 where the whole is tiny, and `nothing` where it is 0."""
+    """Return part / whole, or `nothing` where the whole is 0; the slope is 0 where the whole is tiny."""
     small = whole**3 == 0
     return where(small, share(held(part), held(whole), nothing), part / where(small, 1.0, whole))
 
@@ -122,7 +122,7 @@ def _columns(x):
 
 
 def _textbook(p, t):
-    """Return intersection, union, area around, squared distance of centres, squared diagonal around and aspect."""
+    """Return (intersection, union, area around, squared distance of centres, squared diagonal around, aspect)."""
     (a, b, c, d), (e, f, g, h) = ([entry(box, place) for place in range(4)] for box in (p, t))
     common = maximum(minimum(c, g) - maximum(a, e), 0) * maximum(minimum(d, h) - maximum(b, f), 0)
     width, height = maximum(c, g) - minimum(a, e), maximum(d, h) - minimum(b, f)
@@ -203,8 +203,8 @@ def _(prediction, target):
 def ciou(prediction, target):
     """Complete IoU loss: the distance IoU loss plus a cost of another aspect, which counts where the boxes overlap.
 
-    The weight of the aspect has a gradient: torchvision's is a constant for autograd, so slopes differ where values
-    agree. The cost of the aspect is an angle between diagonals, which a side of 0 does not break.
+    The weight of the aspect has a gradient; in torchvision it is a constant, so slopes differ where values agree. The
+    cost of the aspect is an angle between diagonals, which a side of 0 does not break.
     """
     pair = _pair(_sides(prediction, target))
     lost, aspect = _share(pair.wrong, pair.union, 1.0), pair.aspect**2

@@ -1,4 +1,4 @@
-"""Losses of a class or of a yes or no: the cost of the probability that the prediction gives to the truth."""
+"""Losses of a class, or of a yes or no: the cost of the probability that the prediction gives to the truth."""
 
 from __future__ import annotations
 
@@ -28,12 +28,11 @@ from slopes.ops import (
 )  # fmt: skip
 
 AboveMinusOne = Annotated[float, Interval(-1.0)]
-Radians = Annotated[float, Interval(0.0, 1.5707963267948966, closed=True)]  #: so that degrees are refused
+Radians = Annotated[float, Interval(0.0, 1.5707963267948966, closed=True)]  #: refuses degrees
 Form = Annotated[str, OneOf(("arcface", "cosface"))]
 
 
 def _with_margin(cosine, margin, form):
-    """Return the textbook's cosine of the right class."""
     if form == "cosface":
         return cosine - margin
     low = 2 * sin(margin / 2) ** 2 - 1  # −cos(margin)
@@ -70,7 +69,7 @@ def _rise_of_taken(cosine, margin, form):
 def categorical_cross_entropy(prediction, target, *, base: AboveOne = e):
     """Categorical cross-entropy: the surprise, −log p, at the right class, of rows of probabilities.
 
-    For training prefer `cross_entropy` on logits: a probability that has underflowed to 0 costs infinity here.
+    For training prefer `cross_entropy` on logits: a probability that underflows to 0 costs infinity.
     """
     return -ops.expected_log(prediction, target) / log(base)
 
@@ -128,7 +127,7 @@ def _(prediction, target, *, from_probabilities, base):
 def nll(prediction, target):
     """Negative log-likelihood: minus the entry of the right class, of rows of log-probabilities.
 
-    The rows are taken as they are, normalised or not; nothing is clipped, so an impossible class costs infinity.
+    Rows are not normalised, and nothing is clipped: an impossible class costs infinity.
     """
     return -ops.expected(prediction, target)
 
@@ -154,9 +153,9 @@ def _(prediction, target):
     },
 )  # fmt: skip
 def poly1(prediction, target, *, epsilon: AboveMinusOne = 2.0):
-    """Cross-entropy plus epsilon times the probability that the right class lacks, of rows of logits.
+    """Cross-entropy plus epsilon times 1 − p of the right class, of rows of logits.
 
-    That probability is summed from the other classes. Epsilon is 2 as in Optax and timm; the paper tunes it.
+    1 − p is summed from the other classes. Epsilon is 2 as in Optax and timm; the paper tunes it.
     """
     return ops.expected(epsilon * softmax_complement(prediction) - log_softmax(prediction), target)
 
@@ -184,9 +183,9 @@ def margin_softmax(
 ):  # fmt: skip
     """Cross-entropy of scaled cosines with a margin, which widens the right class's angle or lowers its cosine.
 
-    The margin is in radians (pytorch_metric_learning: degrees) and, for "cosface", in units of the cosine. No angle
-    is computed. Where it would exceed π, margin·sin(margin) is subtracted from the cosine, as in the authors' code. At
-    a cosine of ±1, where the slope is infinite, only its finite term counts.
+    The margin is in radians (pytorch_metric_learning: degrees) or, for "cosface", in units of the cosine. No angle is
+    computed. Where it would exceed π, margin·sin(margin) is subtracted from the cosine, as in the authors' code. At a
+    cosine of ±1, where the slope is infinite, only its finite term counts.
     """
     logit = ops.softmax_logit(scale * prediction)
     return ops.expected(softplus(scale * _taken(prediction, margin, form) - logit), target)
@@ -198,7 +197,7 @@ def _(prediction, target, *, margin, scale, form):
     excess = scale * _taken(prediction, margin, form) - ops.softmax_logit(logits)
     missed = ops.scaled(sigmoid(excess), ops.one_hot(target, like=prediction))
     others = where(largest, 0.0, missed / where(largest, 1.0, ops.softmax_complement(logits)))
-    rivals = ops.softmax(where(largest, -inf, logits))  # a quotient fails, as the largest's complement may underflow
+    rivals = ops.softmax(where(largest, -inf, logits))  # not by a quotient, as the largest's complement may underflow
     drawn = ops.softmax(logits) * ops.sum_others(others, logits) + rivals * ops.sum(where(largest, missed, 0.0))
     return scale * (missed * (_rise_of_taken(prediction, margin, form) - 1) + drawn)
 
@@ -223,7 +222,7 @@ def _(prediction, target, *, margin, scale, form):
 def binary_cross_entropy(
     prediction, target, *, from_probabilities: Flag = False, base: AboveOne = e, pos_weight: Positive = 1.0
 ):
-    """Binary cross-entropy: the surprise at a yes or no, of logits; targets between 0 and 1 are chances of yes.
+    """Binary cross-entropy: the surprise at a yes or no, of logits; targets between 0 and 1 are probabilities of yes.
 
     It adds two softplus terms and subtracts nothing. Probabilities are not clipped: a certain error costs infinity.
     """

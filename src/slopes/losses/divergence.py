@@ -1,4 +1,4 @@
-"""Losses of one distribution against another: the cost of using the prediction in place of the target."""
+"""Losses of distributions: the cost of using the prediction in place of the target."""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ def _log_mean(gap, part, logit, rest):
 
 
 def _softened(x, temperature):
-    """Return a mask of each row's first largest entry, p = softmax(x / temperature), 1 − p, and log p.
+    """Return (mask of each row's first largest entry, p = softmax(x / temperature), 1 − p, log p).
 
     The largest entry is subtracted before the division, which might overflow.
     """
     first = top(x) == 1
     largest = ops.sum(where(first, x, 0.0))
-    some = largest > -inf  # False for a row that is fully masked
+    some = largest > -inf  # False for a fully masked row
     shifted = where(first & some, 0.0, x / 2 - where(some, largest, 0.0) / 2) / (temperature / 2)
     powers = exp(shifted)
     others = ops.sum(where(first, 0.0, powers))
@@ -68,15 +68,14 @@ def _softened(x, temperature):
 
 
 def _compare(prediction, target, temperature):
-    """Return probabilities of teacher and student, their complements, log(student / teacher), and its terms' size.
+    """Return (teacher's and student's probabilities, their complements, log(student / teacher), its terms' size).
 
-    The log is a difference of logits, less its mean and the log of a mean near 1, so it keeps its digits where both
-    agree. Where that mean is large, the log is a difference of two logs; where the teacher's probability is 0, it is
-    set to 1.
+    The log is a difference of logits less its mean and the log of a mean near 1, which keeps its digits where both
+    agree. Where that mean is large, it is a difference of two logs; where the teacher's probability is 0, it is 1.
     """
     _, other, other_rest, log_other = _softened(prediction, temperature)
     first, share, rest, log_share = _softened(target, temperature)
-    gap = prediction / 2 - target / 2  # halved, so that the difference does not overflow
+    gap = prediction / 2 - target / 2  # halves, as the difference may overflow
     gap = where(first, 0.0, gap - ops.sum(where(first, gap, 0.0))) / (temperature / 2)
     there = share > 0
     known = there & (absolute(gap) < inf)
@@ -101,8 +100,8 @@ def _compare(prediction, target, temperature):
 def relative_entropy(prediction, target, *, log_target: Flag = False):
     """One term of a Kullback-Leibler divergence: target · (log target − prediction), of log-probabilities.
 
-    A target of 0 costs 0, whatever the prediction, even if given as a log of −inf (PyTorch: NaN). The mean is
-    over entries; `kl_div` has one value for each row.
+    A target of 0 costs 0, even as a log of −inf (PyTorch: NaN). The mean is over entries; `kl_div` has one value per
+    row.
     """
     gone = (exp(target) if log_target else target) == 0
     held = where(gone, 0.0 if log_target else 1.0, target)
@@ -138,8 +137,8 @@ def _(prediction, target, *, log_target):
 def kl_div(prediction, target, *, from_probabilities: Flag = False):
     """Kullback-Leibler divergence of the prediction from the target, of rows of logits.
 
-    The mean is over rows, which PyTorch calls "batchmean"; its own default divides by the number of entries. The
-    target's entropy is subtracted, so it is 0 where they agree; nothing is clipped (Keras: at 1e-7).
+    The mean is over rows, which PyTorch calls "batchmean"; its own default divides by the number of entries. It is 0
+    where both agree; nothing is clipped (Keras: at 1e-7).
     """
     if from_probabilities:
         parts = prediction, 1 - prediction, log(where(target == 0, 1.0, prediction))
@@ -172,9 +171,8 @@ def _(prediction, target, *, from_probabilities):
 def js_divergence(prediction, target, *, beta: OpenUnitInterval = 0.5):
     """Jensen-Shannon divergence: how far target and softmax of the logits are from their mixture, by rows.
 
-    Beta is the target's share in the mixture and in the sum. The log-ratio of both is clamped to ±1e4, so that a
-    probability of 0 gives no 0 · inf. Logs of means use log1p, so that nothing cancels where target and softmax nearly
-    agree.
+    Beta is the target's share in the mixture and in the sum. The log-ratio is clamped to ±1e4, so that a probability of
+    0 gives no 0 · inf. Logs of means use log1p, so that nothing cancels where target and softmax nearly agree.
     """
     gap, own, other = _held_ratio(prediction, target), log(beta), log(1 - beta)
     missed = beta * target * _log_mean(-gap, 1 - beta, other - own - gap, own)
@@ -185,7 +183,7 @@ def js_divergence(prediction, target, *, beta: OpenUnitInterval = 0.5):
 @js_divergence.derivative
 def _(prediction, target, *, beta):
     gap = _held_ratio(prediction, target)
-    likeliest = ops.sum(where(softmax(prediction) > 0.5, gap, 0.0))  # subtracted, as most of it would cancel later
+    likeliest = ops.sum(where(softmax(prediction) > 0.5, gap, 0.0))  # subtracted now, as most of it would cancel later
     odds = log(beta) - log(1 - beta)
     known = likeliest + odds
     costs = _log_mean(gap - likeliest, sigmoid(known), gap + odds, -softplus(known))
@@ -206,9 +204,9 @@ def _(prediction, target, *, beta):
 def distillation(prediction, target, *, temperature: Positive = 2.0):
     """Kullback-Leibler divergence of a student's softened softmax from a teacher's, of rows of their logits.
 
-    It is multiplied by the temperature squared, so that slopes keep their size at any temperature. The mean is over
-    rows. There is no agreed temperature (mmdetection: 10, and the mean over entries); scripts use 2 most often.
-    Where teacher and student nearly agree, the terms of the sum do not cancel.
+    It is multiplied by the temperature squared, so that slopes keep their size. The mean is over rows. No temperature
+    is standard (mmdetection: 10, and the mean over entries); scripts use 2 most often. Terms do not cancel where both
+    agree.
     """
     (share, other), _, ratio, _ = _compare(prediction, target, temperature)
     cost = where(ratio < 1, share * expm1_less(minimum(ratio, 1.0)), other - share * (1 + ratio))

@@ -31,7 +31,7 @@ Cosine = Annotated[float, Interval(-1.0, 1.0, closed=True)]
 
 
 def _size(x):
-    """Return the largest size in each row, or 1: after division by it squares neither overflow nor vanish."""
+    """Return the largest size in each row, or 1; squares of x divided by it neither overflow nor vanish."""
     return nonzero(_largest(x))
 
 
@@ -41,7 +41,7 @@ def _largest(x):
 
 
 def _unit(x):
-    """Return rows of length 1 and the lengths; a row of zeros stays zero, with a slope of 0."""
+    """Return (rows of length 1, lengths); a row of zeros stays zero, with a slope of 0."""
     size = _largest(x)
     x, size = steady(x, size), nonzero(size)
     length = sqrt(nonzero(ops.sum((x / size) ** 2)))
@@ -49,7 +49,7 @@ def _unit(x):
 
 
 def _powers(residual, p):
-    """Return the largest size in each row, the entries divided by it, and the sum of their powers to p."""
+    """Return (largest size in each row, entries divided by it, sum of their powers to p)."""
     size = _size(residual)
     part = where(absolute(residual) == inf, sign(residual), steady(residual, size) / size)
     powers = where(p == 2, part * part, where(part == 0, 0.0, nonzero(absolute(part)) ** p))
@@ -110,7 +110,7 @@ def _mean(values, chosen):
 
 
 def _excess(similar, negatives, temperature):
-    """Return the softmax over negatives, logsumexp of the negatives less each similarity, and if there are any."""
+    """Return (softmax over negatives, logsumexp of the negatives less each similarity, whether there are any)."""
     shown = where(negatives, similar, -3 / temperature)  # below any similarity
     most = held(ops.sum(top(shown) * shown))
     powers = where(negatives, exp(where(negatives, similar - most, 0.0)), 0.0)
@@ -119,7 +119,7 @@ def _excess(similar, negatives, temperature):
 
 
 def _count(chosen, like):
-    """Return the number of chosen entries in each row, but at least 1."""
+    """Return the number of chosen entries in each row, or 1."""
     return maximum(ops.sum(where(chosen, 1.0, 0.0 * like)), 1.0)
 
 
@@ -144,7 +144,7 @@ def _through_similar(embeddings, rise, temperature):
 def cosine(prediction, target):
     """Cosine distance: 1 less the cosine of the angle between two vectors, whatever their lengths.
 
-    It is half the squared distance of the unit vectors, which does not cancel where they nearly agree (Keras's
+    It is half the squared distance of the unit vectors, which does not cancel where they agree (Keras's
     `cosine_similarity` is this less 1). A vector of zeros has a cosine of 0 with everything, and no slope.
     """
     return _apart(_unit(prediction)[0], _unit(target)[0])
@@ -196,12 +196,12 @@ def _(first, second, target, *, margin):
 def contrastive_pair(first, second, target, *, margin: Positive = 1.0):
     """Contrastive loss: half the squared distance of vectors that belong together, else half (margin − distance)².
 
-    Vectors that are further apart than the margin cost 0. Both terms are squared and halved as in the paper;
-    pytorch_metric_learning does neither. If two vectors that do not belong together are equal, no direction leads apart
-    and the slope is 0.
+    Other vectors further apart than the margin cost 0. Both terms are squared and halved as in the paper;
+    pytorch_metric_learning does neither. For equal vectors that do not belong together no direction leads apart: the
+    slope is 0.
     """
     lacking = maximum(margin - _distance(first, second, 2.0), 0.0)
-    apart = where(target[..., None] > 0, first - second, 0.0)  # other squares do not count and may overflow
+    apart = where(target[..., None] > 0, first - second, 0.0)  # other squares may overflow
     return where(target > 0, ops.sum(apart * apart)[..., 0], lacking * lacking) / 2
 
 
@@ -215,7 +215,7 @@ def _(first, second, target, *, margin):
 
 def _gap(first, second, middle, p):
     """Return how much further the first lies from the middle than the second, without cancellation where p is 2."""
-    first, second, middle = first / 1024, second / 1024, middle / 1024  # so that no sum of two distances overflows
+    first, second, middle = first / 1024, second / 1024, middle / 1024  # no sum of two distances then overflows
     near, far = _distance(first, middle, p), _distance(second, middle, p)
     along = ((first - middle) + (second - middle)) / nonzero(near + far)[..., None]
     huge = 1024 * (near + far) == inf  # distances that overflow together have no slope
@@ -239,8 +239,8 @@ def _gap(first, second, middle, p):
 def triplet_margin(anchor, positive, negative, *, margin: Positive = 1.0, p: AtLeastOne = 2.0, swap: Flag = False):
     """Triplet loss: the positive's distance from the anchor, less the negative's, plus a margin; at least 0.
 
-    Distances are p-norms without an epsilon under the root (PyTorch's moves every distance, Optax's is wrong at
-    p = 1); a distance of 0 has no slope. With `swap` the negative's distance is its lesser one to anchor and positive.
+    Distances are p-norms without an epsilon under the root (PyTorch's moves every distance, Optax's is wrong at p = 1);
+    a distance of 0 has no slope. With `swap` the negative's distance is the lesser to anchor and positive.
     """
     gap = _gap(positive, negative, anchor, p)
     if swap:
@@ -274,7 +274,7 @@ def _(anchor, positive, negative, *, margin, p, swap):
 def info_nce(embeddings, positives, negatives, *, temperature: Positive = 0.07):
     """Cross-entropy of picking a positive among the negatives by its cosine over a temperature; NT-Xent.
 
-    Each value is the mean over an anchor's positives, each compared with the negatives alone: Optax and
+    Each value is the mean over an anchor's positives, each compared with the negatives alone. Optax and
     pytorch_metric_learning take one mean over all pairs, which differs where classes differ in size.
     """
     _, excess, any_negative = _excess(_similar(embeddings, temperature), negatives, temperature)
@@ -303,7 +303,7 @@ def supcon(embeddings, positives, negatives, *, temperature: Positive = 0.1):
 
 
 def _shown(embeddings, others, temperature):
-    """Return the similarities to others, and elsewhere a number so low that its softmax is 0."""
+    """Return the similarities to others, and elsewhere a number with a softmax of 0."""
     return where(others, _similar(embeddings, temperature), -1e5 - 3 / temperature)
 
 

@@ -27,7 +27,7 @@ def _chances(z):
 def _power(high, low, gamma):
     """Return two factors of (high + low)**gamma; the second is 1 unless the power is almost subnormal.
 
-    Multiply a cost by one factor and then by the other, so that no digits are lost.
+    A cost times one factor and then the other loses no digits.
     """
     power = high**gamma
     deep = power < 1e-30
@@ -36,10 +36,10 @@ def _power(high, low, gamma):
 
 
 def _wrong(prediction, target, gamma):
-    """Return two factors of the chance of being wrong to the power gamma, and the slope of that chance's log."""
+    """Return two factors of P(wrong)**gamma, and the slope of log P(wrong)."""
     doubt, surely = minimum(target, 1 - target), where(target < 0.5, -prediction, prediction)
     no, (chance, low) = sigmoid(surely), ops.sigmoid_mixture(surely, doubt)
-    sure = (doubt == 0) & (chance < 1e-18)  # there the chance is exp(−logit), whose powers have finite slopes
+    sure = (doubt == 0) & (chance < 1e-18)  # P(wrong) = exp(−logit), whose powers have finite slopes
     chance = where(sure, 1.0, chance)
     power, rest = _power(chance, where(sure, 0.0, low), gamma)
     rise = where(doubt == 0, no, (1 - 2 * doubt) * sigmoid(-surely) * no / chance)
@@ -60,7 +60,7 @@ def _unsure(logit, gamma):
 
 
 def _wrong_yes(prediction, gamma, clip):
-    """Return two factors of chance**gamma, the cost, the chance of a yes above the clip, and its complement."""
+    """Return (two factors of p**gamma, the cost, p = P(yes) above the clip, 1 − p)."""
     high, low = ops.sigmoid_less(prediction, clip)
     above = high > where(clip == 0, inf, 0.0)  # False everywhere if there is no clip
     high, low = where(above, high, 1.0), where(above, low, 0.0)
@@ -90,10 +90,10 @@ def _wrong_yes(prediction, gamma, clip):
     },
 )  # fmt: skip
 def sigmoid_focal(prediction, target, *, gamma: NonNegative = 2.0, alpha: UnitIntervalOrNone = None):
-    """Binary cross-entropy times the chance of being wrong to the power gamma, of logits.
+    """Binary cross-entropy times the probability of being wrong to the power gamma, of logits.
 
     Alpha is off by default; a number weighs yes by alpha and no by 1 − alpha (torchvision and kornia: 0.25). For a
-    target between 0 and 1 the chance of being wrong is the mean of both. Slopes stay finite where it underflows.
+    target between 0 and 1 the probability is the mean of both. Slopes stay finite where it underflows.
     """
     power, rest, _ = _wrong(prediction, target, gamma)
     return _balance(target, alpha) * power * binary_cross_entropy.body(prediction, target) * rest
@@ -103,7 +103,7 @@ def sigmoid_focal(prediction, target, *, gamma: NonNegative = 2.0, alpha: UnitIn
 def _(prediction, target, *, gamma, alpha):
     power, rest, rise = _wrong(prediction, target, gamma)
     error = (1 - target) * sigmoid(prediction) - target * sigmoid(-prediction)
-    cost = minimum(binary_cross_entropy.body(prediction, target), 1e4)  # finite, as the rise is 0 beyond that
+    cost = minimum(binary_cross_entropy.body(prediction, target), 1e4)  # finite, as the rise is 0 beyond
     return _balance(target, alpha) * power * (gamma * rise * cost + error) * rest
 
 
@@ -127,7 +127,7 @@ def _(prediction, target, *, gamma, alpha):
     },
 )  # fmt: skip
 def softmax_focal(prediction, target, *, gamma: NonNegative = 2.0):
-    """Cross-entropy times the chance of being wrong to the power gamma, of rows of logits.
+    """Cross-entropy times the probability of being wrong to the power gamma, of rows of logits.
 
     The mean is over rows: kornia and MONAI also divide by the number of classes. The alpha of other libraries (Keras:
     0.25 for every class) is `class_weight`. Value and slope use softplus of log(p / (1 − p)), which never underflows.
@@ -135,7 +135,7 @@ def softmax_focal(prediction, target, *, gamma: NonNegative = 2.0):
     rows = ops.one_hot(target, like=prediction)
     logit = ops.softmax_logit(prediction)
     logit = where((rows == 0) & (logit == -inf), 0.0, logit)  # a target of 0 does not count, but 0 · inf is NaN
-    held = maximum(logit, -1e4)  # below that the power is constant, and gamma times the cost may overflow
+    held = maximum(logit, -1e4)  # below, the power is constant, and gamma times the cost may overflow
     power = exp(-gamma * softplus(held))
     return ops.sum(rows * power * softplus(-logit))[..., 0]
 
@@ -143,7 +143,7 @@ def softmax_focal(prediction, target, *, gamma: NonNegative = 2.0):
 @softmax_focal.derivative
 def _(prediction, target, *, gamma):
     rows = ops.one_hot(target, like=prediction)
-    logit = maximum(ops.softmax_logit(prediction), -1e4)  # below that its sigmoid is 0, and the cost may be infinite
+    logit = maximum(ops.softmax_logit(prediction), -1e4)  # below, the sigmoid is 0, and the cost may be infinite
     power, cost, near = rows * exp(-gamma * softplus(logit)), softplus(-logit), minimum(logit, 40.0)
     own = power * (gamma * sigmoid(logit) * cost + sigmoid(-logit))
     others = power * (1 + gamma * where(logit > 40, 1.0, exp(near) * softplus(-near)))  # own / (1 − p)
@@ -171,9 +171,9 @@ def asymmetric(
 ):
     """Focal cross-entropy of logits with separate exponents for yes and no, and no cost of a no below the clip.
 
-    One value for each label: sum over the labels of a sample for the authors' number. The gradient goes through the
-    powers, as in timm; the authors' code stops it there. No probability is clamped, so surely wrong predictions still
-    learn, except that a clip above 0 flattens the cost of a sure and wrong yes.
+    It has one value per label: sum over a sample's labels for the authors' number. The gradient goes through the
+    powers, as in timm; the authors' code stops it there. Probabilities are not clamped, so surely wrong predictions
+    still learn, except that a clip above 0 flattens the cost of a sure and wrong yes.
     """
     yes = _unsure(prediction, gamma_pos) * softplus(-prediction)
     power, other, cost, *_ = _wrong_yes(prediction, gamma_neg, clip)
@@ -182,7 +182,7 @@ def asymmetric(
 
 @asymmetric.derivative
 def _(prediction, target, *, gamma_neg, gamma_pos, clip):
-    z = ops.clip(prediction, -1e4, 1e4)  # the slope is constant beyond that, and infinite logits would give NaN
+    z = ops.clip(prediction, -1e4, 1e4)  # the slope is constant beyond, and infinite logits would give NaN
     yes = _unsure(z, gamma_pos) * (gamma_pos * sigmoid(z) * softplus(-z) + sigmoid(-z))
     power, other, cost, above, rest = _wrong_yes(z, gamma_neg, clip)
     rise, fall = (where(clip == 0, 1.0, part) for part in (sigmoid(z) / above, sigmoid(-z) / rest))

@@ -16,7 +16,7 @@ HALF_LOG_2PI = Constant("log(2*pi)/2", 0.9189385332046728, -3.8782941580672414e-
 
 
 def _near_one(prediction, target):
-    """Return where exp(prediction) and target are near 1, and the prediction and exp(prediction) − target there."""
+    """Return (where exp(prediction) and target are near 1, the prediction and exp(prediction) − target there)."""
     near = (absolute(prediction) < 0.5) & (target < 4)
     held = where(near, prediction, 0.0)
     return near, held, expm1(held) - (where(near, target, 1.0) - 1)
@@ -45,7 +45,7 @@ def poisson_nll(prediction, target, *, log_input: Flag = True, full: Flag = Fals
     """
     rate = exp(prediction) if log_input else prediction
     if log_input:
-        value = where(rate == inf, rate, rate - ops.scaled(prediction, target))  # not ∞ − ∞, nor 0 · ∞
+        value = where(rate == inf, rate, rate - ops.scaled(prediction, target))  # neither ∞ − ∞ nor 0 · ∞
     else:
         value = rate - xlogy(target, rate + eps)
     if full:
@@ -83,13 +83,12 @@ def _(prediction, target, *, log_input, full, eps):
     },
 )  # fmt: skip
 def gaussian_nll(prediction, target, variance, *, full: Flag = False, eps: Positive = 1e-6):
-    """Gaussian likelihood: how unlikely the target is under a normal distribution of that mean and variance.
+    """Gaussian likelihood: how unlikely the target is under a normal distribution with that mean and variance.
 
-    A variance below eps counts as eps and gets no gradient; PyTorch's gets one as if it were not clamped.
-    Full adds half of log(2π).
+    A variance below eps counts as eps and gets no gradient; PyTorch's gets one. Full adds half of log(2π).
     """
     variance = maximum(variance, eps)
-    half = prediction / 2 - target / 2  # the difference itself may overflow, and so may twice the result
+    half = prediction / 2 - target / 2  # the difference itself, or twice the result, may overflow
     value = log(variance) / 2 + _residual_over(prediction, target, variance) * half
     return value + HALF_LOG_2PI if full else value
 
@@ -113,9 +112,9 @@ def _(prediction, target, variance, *, full, eps):
 def gamma_deviance(prediction, target):
     """Half the gamma deviance: how far off, in proportion, a positive target is where the prediction is its log.
 
-    It omits the part that depends on the target alone, as in scikit-learn, so the least value is 1 + log(target).
+    It omits terms of the target alone, as in scikit-learn, so the least value is 1 + log(target).
     """
-    return maximum(prediction, -1e4) + _times_exp(target, -prediction)  # avoids −∞ + ∞
+    return maximum(prediction, -1e4) + _times_exp(target, -prediction)  # not −∞ + ∞
 
 
 @gamma_deviance.derivative
@@ -125,7 +124,7 @@ def _(prediction, target):
 
 
 def _times_exp(times, x):
-    """Return times · exp(x), in two steps so that the exponential does not overflow before the product."""
+    """Return times · exp(x), in two steps, as the exponential might overflow before the product."""
     half = exp(x / 2)
     return times * half * half
 
@@ -138,8 +137,8 @@ def _times_exp(times, x):
 def tweedie_deviance(prediction, target, *, power: Annotated[float, Interval(1.0, 2.0)] = 1.5):
     """Half the Tweedie deviance of amounts that are often 0, such as claims, where the prediction is their log.
 
-    It omits terms that depend on the target alone, as in scikit-learn. Power 1 would be `poisson_nll` and 2
-    `gamma_deviance`, except for terms that grow without bound.
+    It omits terms of the target alone, as in scikit-learn. Power 1 would be `poisson_nll` and 2 `gamma_deviance`,
+    except for terms that grow without bound.
     """
     high, low = _tweedie(prediction, target, power)
     return high / (2 - power) + low / (power - 1)
@@ -153,7 +152,7 @@ def _(prediction, target, *, power):
 
 
 def _tweedie(prediction, target, power):
-    """Return exp((2 − power) · prediction) and target · exp((1 − power) · prediction), from unrounded exponents."""
+    """Return (exp((2 − power) · prediction), target · exp((1 − power) · prediction)) from unrounded exponents."""
     high, low = (2 - power) * prediction, (1 - power) * prediction
     high_rest = ops.held(product(prediction, 2 - power)[1])
     low_rest = ops.held(product(-prediction, power - 1)[1])

@@ -23,10 +23,10 @@ def _lacks(x):
 
 
 def _rivals(prediction, target, form, margin):
-    """Return the right class as a row of 0 and 1, and its shortfall to each rival that counts."""
+    """Return (the right class as a row of 0 and 1, its shortfall to each rival that counts)."""
     if target.ndim < prediction.ndim:
         scores, right, own = prediction, expected(prediction, target)[..., None], one_hot(target, like=prediction)
-    else:  # each class in its turn is the right one
+    else:  # each class in turn is the right one
         scores, right, own = prediction[..., None, :], prediction[..., :, None], ops.eye(prediction)
     lacks = where(own == 1, 0.0, _lacks(margin + scores - right))
     return own, where(top(lacks) == 1, lacks, 0.0) if form == "crammer_singer" else lacks
@@ -81,7 +81,7 @@ def _(prediction, target):
 def soft_margin(prediction, target):
     """Logistic loss: a hinge without a corner, log(1 + exp(−m)) of the margin m; binary cross-entropy for −1 and 1.
 
-    It is a softplus and stays finite, while PyTorch's overflows from a margin of −89 in float32.
+    PyTorch's overflows from a margin of −89 in float32.
     """
     return softplus(-target * prediction)
 
@@ -110,7 +110,7 @@ def _(prediction, target, *, margin):
 
 
 def _wanting(lack):
-    """Return 1 where lack >= 0, else 0, which is PyTorch's slope of a clamp."""
+    """Return 1 where lack >= 0, else 0: PyTorch's slope of a clamp."""
     return 1 - step(-lack)
 
 
@@ -123,7 +123,7 @@ def _wanting(lack):
 def margin_ranking(first, second, target, *, margin: NonNegative = 0.0):
     """Margin ranking loss: how far the input that should rank higher falls short of the other plus margin.
 
-    Target 1 ranks the first higher, −1 the second. At a lead of exactly the margin the slope is ±1, as in PyTorch.
+    Target 1 ranks the first higher, −1 the second. At a lead of the margin the slope is ±1, as in PyTorch.
     """
     return maximum(margin - target * (first - second), 0.0)
 
@@ -161,8 +161,8 @@ def multiclass_hinge(
     """Multi-class hinge: the right class's shortfall to the worst rival plus margin, or summed over all rivals.
 
     Crammer and Singer's form takes the worst rival (Keras counts a rival below 0 as 0). Weston and Watkins sum over
-    rivals; PyTorch's multi_margin_loss is that sum divided by C. Rows of probabilities, which class weights and
-    smoothing make, take C² memory.
+    rivals; PyTorch's multi_margin_loss is that sum divided by C. Rows of probabilities, as of class weights and
+    smoothing, take C² memory.
     """
     _, lacks = _rivals(prediction, target, form, margin)
     cost = ops.sum(lacks if p == 1 else lacks * lacks)[..., 0]
@@ -186,9 +186,9 @@ def _(prediction, target, *, form, margin, p):
 def multilabel_margin(prediction, target, *, margin: Positive = 1.0):
     """Multi-label hinge: the sum of each present class's shortfall to each absent one plus margin, divided by C.
 
-    Targets are rows of 0 and 1, where PyTorch takes lists of classes; a target between is a chance of being present.
+    Targets are rows of 0 and 1, or probabilities; PyTorch takes lists of classes.
     """
-    absent = maximum(1 - target, 0.0)  # a list of PyTorch's that names a class twice makes a target of 2
+    absent = maximum(1 - target, 0.0)  # PyTorch's list may name a class twice, which makes a target of 2
     return _over_pairs(_lacks, target, absent, prediction, margin) / prediction.shape[-1]
 
 
@@ -210,7 +210,6 @@ def _over_pairs(lacks, present, absent, prediction, margin):
 
 
 def _classes(x):
-    """Return the number of classes, as a part of a formula."""
     return expected(1 + 0 * x, 1 + 0 * x)
 
 
@@ -228,7 +227,7 @@ def _classes(x):
 def multilabel_soft_margin(prediction, target):
     """Multi-label soft margin: the binary cross-entropy of each class, of logits, averaged over classes.
 
-    It has one value for each row, `binary_cross_entropy` one for each class.
+    It has one value per row, `binary_cross_entropy` one per class.
     """
     return ops.sum(binary_cross_entropy.body(prediction, target))[..., 0] / prediction.shape[-1]
 

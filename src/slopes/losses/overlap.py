@@ -123,7 +123,6 @@ def _(prediction, target, weight):
 
 
 def _index(p, t, w, alpha, beta):
-    """Return 1 − TP / (TP + α·FP + β·FN)."""
     return 1 - expected(p * t, w) / (
         expected(p * t, w) + alpha * expected(p * (1 - t), w) + beta * expected((1 - p) * t, w)
     )
@@ -150,8 +149,8 @@ def _index(p, t, w, alpha, beta):
 def tversky(prediction, target, weight, *, alpha: NonNegative = 0.5, beta: NonNegative = 0.5):
     """Tversky loss: Dice with separate weights for false positives and false negatives.
 
-    Alpha weighs false positives and beta false negatives, as in the paper (Keras 3.15 has them swapped). Weights of ½
-    give `dice`, weights of 1 `jaccard`.
+    Alpha weighs false positives and beta false negatives, as in the paper (Keras 3.15 swaps them). Weights of ½ give
+    `dice`, weights of 1 `jaccard`.
     """
     wrong, right = _tversky(prediction, target, weight, alpha, beta)
     return share(wrong, right + wrong)
@@ -219,9 +218,9 @@ def generalized_dice(
 ):
     """Generalized Dice loss: Dice of all classes of a sample together, each weighed by its size to the power of −2.
 
-    "simple" weighs by 1 / size and "uniform" equally. An absent class weighs as much as the rarest class present,
-    as in MONAI, which adds 1e-5 to both sides of the fraction; Optax weighs the Dice loss of each class instead, by
-    sizes over the whole batch, and adds 1.
+    "simple" weighs by 1 / size and "uniform" equally. An absent class weighs as much as the rarest class present, as in
+    MONAI, which adds 1e-5 to both sides of the fraction. Optax weighs the Dice loss of each class, by sizes over the
+    whole batch, and adds 1.
     """
     wrong, whole, rare = _joint(prediction, target, weight, weighting)
     return share(expected(wrong, rare), expected(whole, rare))
@@ -252,7 +251,6 @@ def lovasz_softmax(prediction, target, weight, odds):
 
 
 def _by(target, zero, one, between):
-    """Return `zero` where the target is 0, `one` where it is 1, and `between` elsewhere."""
     return where(target == 0, zero, where(target == 1, one, between))
 
 

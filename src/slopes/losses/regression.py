@@ -34,7 +34,7 @@ LAI = Paper(
 )  # fmt: skip
 
 
-# With these arguments Keras and scikit-learn give one value for each entry.
+# Keras and scikit-learn then give one value per entry.
 KERAS = "(target[..., None], prediction[..., None]"
 SKLEARN = ".loss(target.ravel(), prediction.ravel()).reshape(target.shape)"
 METRIC = "(target.reshape(1, -1), prediction.reshape(1, -1), multioutput='raw_values').reshape(target.shape)"
@@ -51,7 +51,7 @@ class OrMinusInfinity(Interval):
 Shape = Annotated[float, OrMinusInfinity(high=2.0, closed=True)]
 
 
-LARGE = 1e15  #: from here on the rounding of a square no longer counts
+LARGE = 1e15  #: from here on the rounding of a square does not count
 
 
 def _rounding_of_square(prediction, target, b, c):
@@ -68,7 +68,7 @@ def _rounding_of_square(prediction, target, b, c):
 
 
 def _root(square, rest):
-    """Return sqrt(1 + y²) and its relative error; `rest` is the relative error of 1 + y² due to the rounding of y²."""
+    """Return (sqrt(1 + y²), its relative error); `rest` is the relative error of 1 + y² due to the rounding of y²."""
     whole = 1 + square
     root = sqrt(whole)
     lost = where(square < 1, (1 - whole) + square, (square - whole) + 1) + ops.fma(root, -root, whole)
@@ -180,7 +180,7 @@ def _(prediction, target, *, delta):
 def log_cosh(prediction, target):
     """Logarithm of the hyperbolic cosine: a smooth mean absolute error, half the squared residual near 0.
 
-    It has two forms, as |r| − log 2 + log1p(exp(−2|r|)) cancels below 1; there it is log1p(2·sinh²(r/2)).
+    Below 1 it is log1p(2·sinh²(r/2)), as |r| − log 2 + log1p(exp(−2|r|)) cancels.
     """
     residual = prediction - target
     size, half = absolute(residual), sinh(clip(residual, -1.0, 1.0) / 2)
@@ -208,7 +208,7 @@ def _(prediction, target):
 def smooth_l1(prediction, target, *, beta: Positive = 1.0):
     """Smooth L1 loss: the size of the residual less half of beta; within beta a parabola without a kink.
 
-    It is `huber` divided by its delta, so beta bends it and leaves the slope beyond at 1.
+    It is `huber` divided by its delta, so the slope beyond beta is 1.
     """
     residual = prediction - target
     held = clip(residual, -beta, beta)
@@ -297,15 +297,15 @@ def _(prediction, target, *, delta):
     return delta * (held / root)
 
 
-FAR = 2.0**56  #: where sqrt(1 + u²) is |u| to all digits
+FAR = 2.0**56  #: from here on sqrt(1 + u²) is |u| to all digits
 
 
 def _barron(prediction, target, alpha, c):
-    """Return alpha, b = 2 − alpha, y = x / f, y² / b, f, log(1 + y² / b) and rest, where f is 1 unless x is huge.
+    """Return (alpha, b = 2 − alpha, y = x / f, y² / b, f, log(1 + y² / b), rest); f is 1 unless x is huge.
 
     The rest is the relative rounding error of 1 + y² / b, which a power of that sum magnifies.
     """
-    a = where(alpha < -1e20, 0.0, alpha)  # any number will do: that limit has a formula of its own
+    a = where(alpha < -1e20, 0.0, alpha)  # any number will do: that limit has its own formula
     b = where(alpha == 2, 1.0, 2 - a)  # at alpha 2 any b gives the square
     residual = prediction - target
     scaled, farthest = residual / c, FAR * b**0.5
@@ -330,8 +330,8 @@ def _barron(prediction, target, alpha, c):
 def barron_general(prediction, target, *, alpha: Shape = 1.0, c: Positive = 1.0):
     """Barron's loss: half the squared residual within c, and beyond it bent the more, the lower alpha.
 
-    Alpha 2 gives the square, 1 pseudo-Huber, 0 Cauchy, −2 Geman-McClure and −inf (from −1e20 on) Welsch: where the
-    formula has a gap it takes its limit. No square overflows.
+    Alpha 2 gives the square, 1 pseudo-Huber, 0 Cauchy, −2 Geman-McClure and −inf (from −1e20 on) Welsch, as limits
+    where the formula has a gap. No square overflows.
     """
     a, b, _, square, far, log_square, rest = _barron(prediction, target, alpha, c)
     (root, lost), log_square = _root(square, rest), minimum(log_square + 2 * log(far), 1e4)
@@ -353,7 +353,7 @@ def barron_general(prediction, target, *, alpha: Shape = 1.0, c: Positive = 1.0)
 def _(prediction, target, *, alpha, c):
     a, _, held, square, far, log_square, _ = _barron(prediction, target, alpha, c)
     exponent, near = (a - 2) / 2, log_square < where(a < -2, 2.0, 0.5)
-    deep = exponent * log_square < -60  # the power may be subnormal, and its product with x need not be
+    deep = exponent * log_square < -60  # the power may be subnormal where its product with x is not
     power = (1 + square) ** where(deep, exponent / 2, exponent)
     rest = where(deep, power, 1.0) * (1 + (a / 2 - (exponent + 1)) * log_square)  # the exponent is rounded
     power = where(near, exp(exponent * where(near, log_square, 0.0)), power)  # near 1 the log has more digits

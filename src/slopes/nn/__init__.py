@@ -1,18 +1,18 @@
 """`import slopes.nn as nn` in place of `torch.nn` changes nothing but accuracy and speed.
 
-PyTorch's activation and loss modules are here as subclasses of its own, with their constructor, state and conventions
-(divisors, broadcasting, NaN as the mean of nothing, 100 for a certain error of BCELoss), and with a `forward` that a
-card computes. What a card cannot take, PyTorch's own `forward` gets: sparse, nested, complex and integer tensors,
-tensors of several types or shapes, parameters outside the card's domain, and whatever PyTorch warns of or refuses.
-Every other name is PyTorch's: among them MultiheadAttention and the losses that have no card (CTC, those fused with a
-linear layer). Cards that PyTorch lacks are modules of its style, such as ``nn.LogCoshLoss()``, and `module` makes one
-of any card. `LinearLoss` is a linear layer and its loss in one.
+PyTorch's activation and loss modules are here as subclasses with its constructors, states and conventions (divisors,
+broadcasting, NaN as the mean of nothing, at most 100 for an error of BCELoss); cards compute their `forward`. PyTorch's
+own `forward` runs where a card cannot: for sparse, nested, complex and integer tensors, tensors of several types or
+shapes, parameters outside the card's domain, and everything that PyTorch warns of or refuses. All other names are
+PyTorch's, among them MultiheadAttention and losses without a card (CTC, those fused with a linear layer). Cards that
+PyTorch lacks are modules in its style, such as ``nn.LogCoshLoss()``; `module` makes one of any card. `LinearLoss` is a
+linear layer and its loss in one.
 
-A card itself is no module: in `torch.nn.Sequential` it ends in PyTorch's "is not a Module subclass", where none of our
-code runs that could say so; write ``nn.Sequential(layer, slopes.nn.module(slopes.gelu))``.
+`torch.nn.Sequential` refuses a card ("is not a Module subclass"): write ``nn.Sequential(layer,
+slopes.nn.module(slopes.gelu))``.
 
-A module made by `torch.nn` is no instance of these subclasses. `torch.jit.script` refuses them: `torch.compile`,
-`torch.export`, `torch.onnx.export` and `torch.jit.trace` take them.
+A module made by `torch.nn` is no instance of these subclasses. `torch.compile`, `torch.export`, `torch.onnx.export` and
+`torch.jit.trace` take them, `torch.jit.script` does not.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Forwards of PyTorch's activations: the card of each, and the use of the module's attributes."""
+"""Forwards of PyTorch's activations: the card of each, and the module's attributes as its parameters."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _implicit: Callable[[str, int, int], int] = torch.nn.functional._get_softmax_dim
 
 
 def _elementwise(*names: str) -> Compute:
-    """Return the forward of an activation; `names` are the parameters that it shares with the card."""
+    """Return the forward of an activation; `names` are the parameters that module and card share."""
 
     def compute(self: Any, card: Any, input: Any) -> Any:
         if isinstance(input, Tensor):
@@ -41,7 +41,7 @@ def _elementwise(*names: str) -> Compute:
 
 
 def _applied(self: Any, card: Any, settings: dict[str, Any], input: Tensor) -> Tensor:
-    """Return the card's values in the dtype of the input, in place if the module is `inplace`."""
+    """Return the card's values in the input's dtype, in place if the module is `inplace`."""
     inplace = getattr(self, "inplace", False)
     kept = input.clone() if inplace and r.wants_gradient(input) else input  # the gradient needs it
     result = values_of(card, settings, kept).to(input.dtype)
@@ -49,19 +49,19 @@ def _applied(self: Any, card: Any, settings: dict[str, Any], input: Tensor) -> T
 
 
 def _softplus(self: Any, card: Any, input: Any) -> Any:
-    """The card has no threshold: from 20 on, PyTorch's default, the line beyond it is the card's value, rounded."""
+    """Forward of Softplus; beyond a threshold of 20 or more PyTorch's line is the card's value, rounded."""
     return _elementwise("beta")(self, card, input) if self.threshold >= 20 else None
 
 
 def _autocast(module: torch.nn.Module, input: Tensor) -> Tensor:
-    """Return the input in float32 where autocast uses it for PyTorch's operation; on CPUs only for losses."""
+    """Return the input in float32 where autocast does so for PyTorch's operation."""
     device = input.device.type
     wide = isinstance(module, _WIDE) and device != "cpu" and r.autocasts(input)
     return input.float() if wide and input.dtype is not torch.float64 else input
 
 
 def _along(legacy: str, before: Callable[[Tensor], Tensor] | None = None) -> Compute:
-    """Return the forward of a map along `dim`; `legacy` is the name in PyTorch's warning that dim is None."""
+    """Return the forward of a map along `dim`; `legacy` is its name in PyTorch's warning that dim is None."""
 
     def compute(self: Any, card: Any, input: Any) -> Any:
         if type(self.dim) is int and isinstance(input, Tensor):
@@ -80,7 +80,7 @@ def _along(legacy: str, before: Callable[[Tensor], Tensor] | None = None) -> Com
 
 
 def _mapped(self: Any, card: Any, input: Tensor, dim: int) -> Tensor:
-    """Apply the card along the axis; a row of only −inf gives NaN, as in PyTorch."""
+    """Apply the card along an axis; a row of only −inf gives NaN, as in PyTorch."""
     nothing = input.detach().amax(dim, keepdim=True) == -math.inf
     mapped: Tensor = card(with_contiguous_gradient(_autocast(self, input)), axis=dim)
     return mapped if r.is_concrete(nothing) and not bool(nothing.any()) else mapped.masked_fill(nothing, math.nan)
@@ -95,7 +95,7 @@ def _halves(self: Any, card: Any, input: Any) -> Any:
 
 
 def _channels(self: Any, card: Any, input: Any) -> Any:
-    """Forward of PReLU, whose weight is one number or one for each channel, on axis 1.
+    """Forward of PReLU, with one weight or one per channel, on axis 1.
 
     PyTorch's own is as good, and takes plain tensors.
     """
@@ -111,7 +111,7 @@ def _channels(self: Any, card: Any, input: Any) -> Any:
 
 
 def _drawn(self: Any, card: Any, input: Any) -> Any:
-    """Forward of RReLU: in training with the slopes that PyTorch draws, so that a seed gives the same ones."""
+    """Forward of RReLU; in training PyTorch draws the slopes, so that seeds have the same effect."""
     if not fits(input):
         return None
     slope: Any = (self.lower + self.upper) / 2
@@ -122,7 +122,7 @@ def _drawn(self: Any, card: Any, input: Any) -> Any:
 
 
 def _planes(self: Any, card: Any, input: Any) -> Any:
-    """Forward of Softmax2d: of each pixel, in a picture or a batch of them."""
+    """Forward of Softmax2d: for each pixel of a picture or a batch of them."""
     if not fits(input) or input.ndim not in (3, 4) or not input.numel():
         return None
     result = None if r.may_have_row_kernel(input) else r.run_map(card, input, -3)

@@ -1,4 +1,4 @@
-"""Modules of any card, and classes for the cards that PyTorch lacks."""
+"""Modules of cards, and classes for the cards that PyTorch lacks."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from slopes.readings import torch as r
 
 
 class CardModule(torch.nn.Module):
-    """A card as a module: its parameters are attributes, and tensors among them are trained or saved with it.
+    """A card as a module: its parameters are attributes; tensors among them are trained, or saved with it.
 
-    It follows PyTorch: an axis is called `dim`, noise is used in training only, and a loss has a `reduction`, its
-    classes on axis 1 with a `weight` each, labels of −100 that do not count, and NaN as the mean of nothing.
+    It follows PyTorch: an axis is called `dim`, and noise is used in training only. A loss has a `reduction`, classes
+    on axis 1 with a `weight` each, labels of −100 that do not count, and NaN as the mean of nothing.
     """
 
     card: Any
@@ -79,7 +79,7 @@ class CardModule(torch.nn.Module):
 class module(CardModule):
     """A card as a module: ``module(slopes.elu, alpha=0.5)``; a parameter that is an `nn.Parameter` is trained.
 
-    Raises TypeError for what is no card or a parameter it does not have, ValueError for one outside its domain.
+    Raises TypeError for anything but a card and for unknown parameters, ValueError for one outside its domain.
     """
 
     def __init__(self, card: Card, /, **parameters: Any) -> None:
@@ -94,21 +94,20 @@ class module(CardModule):
 
 
 def _offer(name: str, known: Mapping[str, Any]) -> str:
-    """Suggest the parameter that was probably meant, or list all."""
     theirs = {ours: name for name, ours in _OURS.items()}
     if theirs.get(name) in known:
         return f"PyTorch and slopes.nn call it {theirs[name]!r}"
     return did_you_mean(name, known)
 
 
-#: keywords of a card that a module has no place for: they go with the arguments of one call
+#: keywords of a card that belong to a call, not to a module
 _OF_A_CALL = {"mask", "generator", "divisor", "out", "weight"}
-_OURS = {"dim": "axis", "weight": "class_weight"}  #: PyTorch's names, and the card's
+_OURS = {"dim": "axis", "weight": "class_weight"}  #: PyTorch's names and the card's
 
 
 @functools.cache
 def _options(card: Card) -> dict[str, Any]:
-    """Return the names and defaults of a module's options, under PyTorch's names."""
+    """Return names and defaults of a module's options, under PyTorch's names."""
     keywords = [p for p in card.call_signature.parameters.values() if p.kind is p.KEYWORD_ONLY]
     options = {
         p.name: p.default for p in keywords if p.name not in _OF_A_CALL or p.name in card.parameters
@@ -158,7 +157,6 @@ _SPELT = {word.lower(): word for word in _NAMES.split()}
 
 
 def _class_name(card: Card) -> str:
-    """Return the name of a card in PyTorch's style."""
     name = "".join(_SPELT.get(word, word.capitalize()) for word in card.name.split("_"))
     return name + "Loss" * (isinstance(card, Loss) and not name.endswith("Loss"))
 
@@ -175,7 +173,7 @@ LACKED = _lacked()
 
 
 def make(name: str) -> type[CardModule]:
-    """The class of that name, made of its card."""
+    """Make the class for a card that PyTorch lacks."""
     card = LACKED[name]
     known = [
         inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, default=default)

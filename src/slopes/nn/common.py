@@ -1,4 +1,4 @@
-"""Helpers of the forwards: checks of the tensors, and the way from a card's values to PyTorch's result."""
+"""Helpers of forwards: checks of the tensors, and PyTorch's result from a card's values."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from torch import Tensor
 from slopes.card import Card
 from slopes.readings import torch as r
 
-Compute = Callable[..., Any]  #: takes module, card and forward's arguments; None: use PyTorch's forward
+Compute = Callable[..., Any]  #: a function of module, card and forward's arguments; None stands for PyTorch's forward
 REAL = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 def fits(first: Any, *rest: Any) -> bool:
-    """Whether a card can take the tensors: dense, real, on one device, of one dtype or made so by autocast."""
+    """Whether a card takes the tensors: dense, real, on one device, of one dtype or made so by autocast."""
     tensors = [tensor for tensor in (first, *rest) if tensor is not None]
     if not all(
         isinstance(x, Tensor) and x.dtype in REAL and x.layout is torch.strided and not x.is_nested for x in tensors
@@ -44,7 +44,7 @@ def computed_by_kernel(
     types: tuple[type, ...],
     *given: Any,
 ) -> Tensor | None:
-    """Call `run` with the arguments and the module's parameters; return None if a parameter has another type."""
+    """Call `run` with the arguments and the module's parameters; None if one has another type or is refused."""
     parameters = []
     for name in names:
         value = getattr(module, name)
@@ -53,12 +53,12 @@ def computed_by_kernel(
         parameters.append((name, value))
     try:
         return run(*given, tuple(parameters))
-    except (ValueError, TypeError):  # the card refuses one
+    except (ValueError, TypeError):
         return None
 
 
 def with_contiguous_gradient(x: Tensor) -> Tensor:
-    """Return x with a contiguous gradient, like the gradients of PyTorch's kernels along an axis.
+    """Return x with a contiguous gradient, as PyTorch's kernels along an axis give it.
 
     The gradient of a reshape is a reshape, which copies if it is not contiguous; for a contiguous x both are views.
     """
@@ -66,9 +66,9 @@ def with_contiguous_gradient(x: Tensor) -> Tensor:
 
 
 def values_of(card: Card, settings: dict[str, Any], x: Tensor, *rest: Tensor) -> Tensor:
-    """Return the unreduced values in float32 at least, differentiable by the card's derivative.
+    """Return the unreduced values, at least in float32, differentiable by the card's derivative.
 
-    A parameter that is a tensor of the shape of x is passed as an argument.
+    A parameter that is a tensor has the shape of x and becomes an argument.
     """
     arrays = {name: value for name, value in settings.items() if isinstance(value, Tensor)}
     plain = {name: value for name, value in settings.items() if name not in arrays}
@@ -95,7 +95,7 @@ def reduced(module: Any, values: Tensor, input: Tensor, count: Any = None, dtype
 
 
 def composed(*tensors: Tensor | None) -> torch.dtype:
-    """Return the dtype of a loss that PyTorch composes of operations, so that autocast on a CPU leaves it alone."""
+    """Return the dtype of a loss that PyTorch composes of operations: autocast on a CPU leaves it alone."""
     present = [tensor for tensor in tensors if tensor is not None]
     if present[0].device.type != "cpu":
         return r.result_dtype(present[0], loss=True)  # type: ignore[no-any-return]

@@ -14,13 +14,12 @@ from slopes.nn.replaced import refuse_script
 
 
 class LinearLoss(torch.nn.Module):
-    """A linear layer and the loss of its output, computed for a chunk of rows at a time: see `slopes.linear_loss`.
+    """A linear layer and its loss, computed for a chunk of rows at a time: see `slopes.linear_loss`.
 
-    ``LinearLoss(256, 32000)(features, labels)`` is the mean cross-entropy of ``nn.Linear(256, 32000, bias=False)``.
-    Its weight and bias belong to the layer: to share them with an embedding, write ``head.weight =
-    embedding.weight``. `logits` computes the output of the layer where you need it, as to generate text. Labels of
-    −100 do not count unless `ignore_index` says otherwise, and the mean over nothing is 0. Other keywords are the
-    loss's own.
+    ``LinearLoss(256, 32000)(features, labels)`` is the mean cross-entropy of ``nn.Linear(256, 32000, bias=False)``. To
+    share the weight with an embedding, write ``head.weight = embedding.weight``. `logits` returns the output of the
+    layer, as for generating text. Labels of −100 do not count unless `ignore_index` says otherwise; the mean over
+    nothing is 0. Other keywords are the loss's own.
     """
 
     def __init__(
@@ -46,14 +45,14 @@ class LinearLoss(torch.nn.Module):
     reset_parameters: Any = torch.nn.Linear.reset_parameters
 
     def _refuse_wrong_options(self, takes_labels: bool) -> None:
-        """Refuse wrong options, by computing the loss of no rows."""
+        """Refuse wrong options by computing the loss of no rows."""
         features = self.weight.new_empty(0, self.in_features)
         target = features.new_empty(0, self.out_features)
         with torch.no_grad():
             self(features, target.argmax(-1) if takes_labels else target)
 
     def forward(self, features: Tensor, target: Tensor, *, mask: Any = None, row_weight: Any = None) -> Tensor:
-        """Return the loss of features of the shape (..., in_features) and labels (...,), or rows of target."""
+        """Return the loss of features (..., in_features) and labels (...,), or rows of target."""
         options = dict(self.parameters_of_loss)
         if self.class_weight is not None:
             options["class_weight"] = self.class_weight

@@ -1,4 +1,4 @@
-"""The forwards of PyTorch's losses: the card, and PyTorch's conventions of shapes, weights and divisors."""
+"""Forwards of PyTorch's losses: the card, and PyTorch's conventions of shapes, weights and divisors."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from slopes.readings import torch as r
 
 
 def _known(module: Any) -> bool:
-    """Whether the reduction is one of the three; PyTorch has words for others."""
+    """Whether the reduction is one of the three; PyTorch has names for others."""
     return module.reduction in ("mean", "sum", "none")
 
 
 def _loss(*names: str) -> Compute:
-    """Forward of a loss that is computed element by element of arguments of one shape."""
+    """Forward of an element-wise loss."""
 
     def compute(self: Any, card: Any, input: Any, *rest: Any) -> Any:
         result = _by_kernel(self, card, names, input, *rest)
@@ -42,14 +42,14 @@ def _loss(*names: str) -> Compute:
 
 
 def _by_kernel(self: Any, card: Any, names: tuple[str, ...], *tensors: Any) -> Tensor | None:
-    """The loss of plain tensors; None where PyTorch's forward, or the plain way, is due."""
+    """Return the loss of plain tensors; None if PyTorch's forward or the general path must compute it."""
     if not isinstance(tensors[0], Tensor):
         return None
     return computed_by_kernel(r.run_loss, self, names, (float, int, bool), card, self.reduction, tensors)
 
 
 def _whole(*names: str) -> Compute:
-    """Forward of such a loss, whose last argument, of signs or counts, may hold integers."""
+    """Forward of an element-wise loss whose target, of signs or counts, may hold integers."""
 
     def compute(self: Any, card: Any, input: Any, *rest: Any) -> Any:
         *others, target = rest
@@ -59,13 +59,13 @@ def _whole(*names: str) -> Compute:
 
 
 def _as(input: Any, target: Any) -> Any:
-    """An integer target in the type of the input."""
+    """Return an integer target in the input's dtype, any other unchanged."""
     whole = fits(input) and isinstance(target, Tensor) and not target.is_complex() and r.is_integer(target)
     return target.to(input.dtype) if whole else target
 
 
 def _hinges(self: Any, card: Any, input: Any, target: Any) -> Any:
-    """Forward of HingeEmbeddingLoss: PyTorch adds both losses where a target is neither 1 nor −1."""
+    """Forward of HingeEmbeddingLoss; PyTorch adds both losses where a target is neither 1 nor −1."""
     target, settings = _as(input, target), settings_of(card, self, input, "margin")
     if not _known(self) or not fits(input, target) or target.shape != input.shape or settings is None:
         return None
@@ -77,7 +77,7 @@ def _hinges(self: Any, card: Any, input: Any, target: Any) -> Any:
 
 
 def _is_no_sign(target: Tensor) -> Tensor | None:
-    """Where a target is neither 1 nor −1, or cannot be looked at; None where all of them are signs."""
+    """Mask of targets other than 1 and −1; None if there are none."""
     other = target.abs() != 1
     return None if r.is_concrete(target) and not bool(other.any()) else other
 
@@ -96,7 +96,7 @@ def _vectors(self: Any, card: Any, first: Any, second: Any, target: Any) -> Any:
 
 
 def _triplets(self: Any, card: Any, anchor: Any, positive: Any, negative: Any) -> Any:
-    """Forward of TripletMarginLoss; its eps guards PyTorch's root, and is no part of the distance unless enlarged."""
+    """Forward of TripletMarginLoss; its default eps only guards PyTorch's root, and is left out of the distance."""
     settings = settings_of(card, self, anchor, "margin", "p", "swap")
     fit = _known(self) and self.eps <= 1e-6 and fits(anchor, positive, negative) and anchor.ndim and anchor.numel()
     if not fit or settings is None or not anchor.shape == positive.shape == negative.shape:
@@ -105,7 +105,7 @@ def _triplets(self: Any, card: Any, anchor: Any, positive: Any, negative: Any) -
 
 
 def _distances(self: Any, card: Any, anchor: Any, positive: Any, negative: Any) -> Any:
-    """Forward of TripletMarginWithDistanceLoss: the positive's distance is to rank behind the negative's."""
+    """Forward of TripletMarginWithDistanceLoss: the positive's distance ranks behind the negative's."""
     fit = _known(self) and fits(anchor, positive, negative) and anchor.ndim == positive.ndim == negative.ndim
     settings = settings_of(card, self, anchor, "margin")
     if not fit or settings is None:
@@ -119,7 +119,7 @@ def _distances(self: Any, card: Any, anchor: Any, positive: Any, negative: Any) 
 
 
 def _rivals(self: Any, card: Any, input: Any, target: Any) -> Any:
-    """Forward of MultiMarginLoss: a mean over classes, of which the right one's weight is the row's."""
+    """Forward of MultiMarginLoss: a mean over classes, times the weight of the right class."""
     settings = settings_of(card, self, input, "margin", "p")
     fit = _known(self) and fits(input, self.weight) and isinstance(target, Tensor) and input.ndim in (1, 2)
     if not fit or settings is None or not input.numel():
@@ -134,7 +134,7 @@ def _rivals(self: Any, card: Any, input: Any, target: Any) -> Any:
 
 
 def _labels(self: Any, card: Any, input: Any, target: Any) -> Any:
-    """Forward of MultiLabelSoftMarginLoss: a mean over classes, each weighed."""
+    """Forward of MultiLabelSoftMarginLoss: a mean over classes, each weighted."""
     fit = _known(self) and fits(input, target, self.weight) and input.ndim and input.numel()
     if not fit or input.shape != target.shape:
         return None
@@ -149,11 +149,11 @@ def _labels(self: Any, card: Any, input: Any, target: Any) -> Any:
     return reduced(self, values, input, dtype=composed(input, target, self.weight))
 
 
-PAIRS = 2**24  #: of classes that a card may hold in memory, where PyTorch holds none
+PAIRS = 2**24  #: more pairs of classes would need too much memory; PyTorch stores none
 
 
 def _lists(self: Any, card: Any, input: Any, target: Any) -> Any:
-    """Forward of MultiLabelMarginLoss, whose targets are lists of classes, up to a first −1, some of them twice."""
+    """Forward of MultiLabelMarginLoss; a target lists classes, perhaps repeatedly, up to the first −1."""
     fit = _known(self) and fits(input) and isinstance(target, Tensor) and target.dtype is torch.int64
     if not fit or input.ndim not in (1, 2) or target.shape != input.shape or not input.numel():
         return None
@@ -167,7 +167,7 @@ def _lists(self: Any, card: Any, input: Any, target: Any) -> Any:
 
 
 def _variances(self: Any, card: Any, input: Any, target: Any, var: Any) -> Any:
-    """Forward of GaussianNLLLoss; as in PyTorch, a variance that is held at eps has its gradient all the same."""
+    """Forward of GaussianNLLLoss; a variance clipped at eps has a gradient, as in PyTorch."""
     settings = settings_of(card, self, input, "full", "eps")
     if isinstance(var, float) and fits(input):
         var = torch.full_like(input, var)
@@ -179,14 +179,14 @@ def _variances(self: Any, card: Any, input: Any, target: Any, var: Any) -> Any:
         var = var.unsqueeze(-1)
     if var.shape != input.shape:
         unlike = [size for size, wanted in zip(var.shape, input.shape, strict=False) if size != wanted]
-        if var.ndim != input.ndim or unlike != [1]:  # PyTorch spreads a single axis
+        if var.ndim != input.ndim or unlike != [1]:  # PyTorch broadcasts a single axis
             return None
     held = torch.where(var < self.eps, var.detach().clamp(min=self.eps) + (var - var.detach()), var)
     return reduced(self, values_of(card, settings, input, target, held.expand(input.shape)), input, dtype=dtype)
 
 
 def _binary(self: Any, card: Any, input: Any, target: Any) -> Any:
-    """Forward of BCELoss, where a certain error costs 100 and has a slope of 1e12, as in PyTorch."""
+    """Forward of BCELoss: a certain error costs 100 and has a slope of 1e12, as in PyTorch."""
     if not _known(self) or not fits(input, target, self.weight) or target.shape != input.shape:
         return None
     if self.weight is not None and not _spreads(self.weight, input):
@@ -210,20 +210,19 @@ def _binary(self: Any, card: Any, input: Any, target: Any) -> Any:
 
 
 def _held(function: Any, x: Tensor, most: float) -> Tensor:
-    """function(x) as far as ±most, and a constant from there on."""
+    """Return function(x), clipped to ±most and constant beyond."""
     outer = function(r.held(x)).clamp(-most, most)
     beyond = outer.abs() == most
     return torch.where(beyond, outer, function(torch.where(beyond, 0.5, x)))
 
 
 def _spreads(weight: Tensor, input: Tensor) -> bool:
-    """Whether a weight broadcasts to the shape of the input."""
     sizes = zip(reversed(weight.shape), reversed(input.shape), strict=False)
     return weight.ndim <= input.ndim and all(size in (1, wanted) for size, wanted in sizes)
 
 
 def _with_logits_by_kernel(self: Any, card: Any, input: Tensor, target: Any) -> Tensor | None:
-    """The loss of plain tensors; None where the plain way is due."""
+    """Return the loss of plain tensors; None if the general path must compute it."""
     pos_weight, weight = self.pos_weight, self.weight
     parameters: tuple[tuple[str, float], ...] = ()
     counting: dict[str, Any] = {}
@@ -238,7 +237,7 @@ def _with_logits_by_kernel(self: Any, card: Any, input: Tensor, target: Any) -> 
         if type(weight) is not Tensor or not _spreads(weight, input) or not r.is_concrete(weight):
             return None
         if bool((weight == 0).any()):
-            return None  # PyTorch multiplies by 0, too, which makes NaN of an infinite value
+            return None  # PyTorch multiplies an infinite value by 0, which is NaN
         counting |= {"weight": weight.expand(input.shape)}
         counting |= {"divisor": input.numel()} if self.reduction == "mean" else {}
     return r.run_loss(card, self.reduction, (input, target), parameters, **counting)
@@ -259,7 +258,7 @@ def _binary_with_logits(self: Any, card: Any, input: Any, target: Any) -> Any:
 
 
 def _divergence(self: Any, card: Any, input: Any, target: Any) -> Any:
-    """Forward of KLDivLoss, whose mean warns that it is over entries, and that "batchmean" is over rows."""
+    """Forward of KLDivLoss: "mean" is over entries, with PyTorch's warning, "batchmean" over rows."""
     settings = settings_of(card, self, input, "log_target")
     if not fits(input, target) or input.shape != target.shape or settings is None:
         return None
@@ -279,7 +278,7 @@ def _divergence(self: Any, card: Any, input: Any, target: Any) -> Any:
 
 
 def _classes(self: Any, card: Any, input: Any, target: Any) -> Any:
-    """Forward of a loss of rows, with their classes on axis 1: of labels or, where it may smooth, probabilities."""
+    """Forward of a loss of rows, with classes on axis 1, for labels or, where it may smooth, probabilities."""
     is_usual = isinstance(input, Tensor) and self.weight is None and not getattr(self, "label_smoothing", 0)
     is_large = r.has_many_entries(input)
     if is_usual and is_large:
@@ -326,7 +325,7 @@ def _classes(self: Any, card: Any, input: Any, target: Any) -> Any:
 
 
 def _kernel_of_rows(self: Any, card: Any, input: Tensor, target: Any) -> Any:
-    """The kernels of a loss for rows along axis 1; None where there are none."""
+    """Return the kernels of a loss for rows along axis 1, or None."""
     if not isinstance(target, Tensor) or not input.ndim:
         return None
     smoothing = getattr(self, "label_smoothing", None) or 0.0
@@ -342,7 +341,7 @@ def _loss_of_rows(
     self: Any, card: Any, kernel: Any, rows: Tensor, target: Tensor, input: Tensor,
     scale: Tensor | None = None, kept: Tensor | None = None, count: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
-    """The loss of rows, by a kernel if there is one: each value times `scale` where `kept`, and reduced."""
+    """Return the loss of rows, from any kernel: each value times `scale` where `kept`, and reduced."""
 
     def finish(values: Tensor) -> Tensor:
         values = values if scale is None else values * scale
@@ -360,12 +359,12 @@ def _loss_of_rows(
 
 
 def _are_classes(labels: Tensor, classes: int) -> bool:
-    """Whether labels are in range, or cannot be looked at."""
+    """Whether labels are in range, or cannot be read."""
     return not r.is_concrete(labels) or not bool(((labels < 0) | (labels >= classes)).any())
 
 
 def _are_all_kept(labels: Tensor, classes: int, ignored: int) -> bool:
-    """Whether all labels, which can be looked at, are classes and none is the ignored one: found in one pass."""
+    """Whether all labels are classes and none is ignored, found in one pass."""
     if not labels.numel() or 0 <= ignored < classes:
         return False
     least, largest = torch.aminmax(labels)

@@ -17,7 +17,7 @@ from slopes.nn.activations import ACTIVATIONS
 from slopes.nn.common import Compute
 from slopes.nn.losses import LOSSES
 
-TABLE = ACTIVATIONS | LOSSES  #: PyTorch's class, the card, and forward
+TABLE = ACTIVATIONS | LOSSES  #: by PyTorch's class: the card and forward
 REPLACED: dict[str, type[torch.nn.Module]] = {}
 
 
@@ -54,7 +54,7 @@ def _replace(name: str, card: Card, compute: Compute) -> None:
 
 
 def refuse_script(module: torch.nn.Module) -> NoReturn:
-    """Refuse torch.jit.script, which asks each module within the one it compiles for `__prepare_scriptable__`."""
+    """Refuse torch.jit.script, which asks each module that it compiles for `__prepare_scriptable__`."""
     raise refused_script(f"slopes.nn.{type(module).__name__}")
 
 
