@@ -15,7 +15,7 @@ from torch.nn.functional import logsigmoid, one_hot
 import slopes
 from slopes.card import Loss
 from slopes.comparing.feeding import Unfit, feed
-from slopes.comparing.tasks import KINDS, Task
+from slopes.comparing.tasks import Task, TaskKind
 from slopes.comparing.tasks.task import make
 
 MODELS, BATCH, HEIGHT, WIDTH = 2, 6, 4, 5
@@ -48,7 +48,7 @@ def variants(loss: Loss) -> list[Loss]:
 
 
 POSITIVE = np.random.default_rng(2).uniform(1, 9, (20, 2)).astype(np.float32)
-TASKS = [*((kind, task(kind)) for kind in KINDS), ("positive", task("regression", POSITIVE))]
+TASKS = [*((kind, task(kind)) for kind in TaskKind), ("positive", task("regression", POSITIVE))]
 
 
 @pytest.mark.parametrize("fed", [made for _, made in TASKS], ids=[name for name, _ in TASKS])
@@ -232,7 +232,7 @@ def test_a_loss_of_the_users_is_told_by_what_it_does():
             feed(loss, task("binary"))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", TaskKind)
 def test_what_a_loss_of_the_users_takes_is_what_it_gets(kind):
     """A space that no card of the catalogue has with the kind."""
 

@@ -18,7 +18,7 @@ from torch.nn.functional import logsigmoid, softmax
 import slopes
 from slopes.comparing.feeding import feed
 from slopes.comparing.metrics import METRICS, judge, metrics_of, score
-from slopes.comparing.tasks import KINDS
+from slopes.comparing.tasks import TaskKind
 from slopes.comparing.tasks.task import make
 
 MODELS, SAMPLES = 4, 300
@@ -119,7 +119,7 @@ ORACLES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", TaskKind)
 def test_every_measure_agrees_with_another_hand(kind):
     it = made(kind)
     ours = judged(it)
@@ -147,7 +147,7 @@ def test_a_chance_at_an_edge_is_in_the_bin_below():
     assert judged(it)["calibration"] == [pytest.approx((0.8 + 0.21) / 2)]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", TaskKind)
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 3e38])
 def test_what_is_no_number_is_a_guess(kind, bad):
     it = made(kind)
@@ -210,7 +210,7 @@ def test_a_predicted_count_below_zero_has_a_large_deviance_and_no_infinite_one()
     assert min(values) > 10
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", TaskKind)
 def test_better_is_the_way_that_is_said(kind):
     worse, better = made(kind), made(kind)
     noise = worse.outputs - better.outputs.mean()

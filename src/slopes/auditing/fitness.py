@@ -161,5 +161,5 @@ TESTS: tuple[tuple[Callable[[Kind], bool], Callable[[Subject], float]], ...] = (
     (lambda kind: kind.is_margin, _margin),
     (lambda kind: kind.takes_labels, _classification),
     (lambda kind: kind.compares_distributions, _distribution),
-    (lambda kind: kind.compares_vectors and kind.goal is not None and not kind.batched, _vectors),
+    (lambda kind: kind.predicts_vectors, _vectors),
 )

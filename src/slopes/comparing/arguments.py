@@ -11,16 +11,9 @@ from torch import nn
 
 import slopes
 from slopes.card import Activation, Card, Gate, Loss, Map
+from slopes.comparing.tasks import TaskKind
 
 ACTIVATIONS = ("relu", "leaky_relu", "gelu", "silu", "tanh", "sigmoid")
-#: Losses compared by default, by the kind of task.
-LOSSES = {
-    "classification": ("cross_entropy", "mse", "mae"),
-    "binary": ("binary_cross_entropy", "sigmoid_focal", "mse"),
-    "regression": ("mse", "mae", "huber"),
-    "count": ("poisson_nll", "mse", "mae"),
-    "segmentation": ("binary_cross_entropy", "sigmoid_focal", "dice"),
-}
 
 
 def activations(given: Any) -> tuple[Any, ...]:
@@ -54,10 +47,10 @@ def activations(given: Any) -> tuple[Any, ...]:
     return _different("activations", chosen)
 
 
-def losses(given: Any, kind: str) -> tuple[Loss, ...]:
+def losses(given: Any, kind: TaskKind) -> tuple[Loss, ...]:
     """Return the losses, all of them cards."""
     if given is None:
-        return tuple(getattr(slopes, name) for name in LOSSES[kind])
+        return tuple(getattr(slopes, name) for name in kind.losses)
     chosen = _several("losses", given, "mse")
     for each in chosen:
         if isinstance(each, str):

@@ -11,41 +11,15 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from slopes.comparing.tasks import Task
+from slopes.card import Loss
+from slopes.comparing.tasks import Task, TaskKind
+from slopes.kinds import Kind
+from slopes.kinds.spaces import Space
 
 Map = Callable[[Tensor], Tensor]
 #: If the loss of ½ for the target 0 exceeds this, the loss divides by its target.
 _HUGE = 1e4
 _TINY = torch.finfo(torch.float32).tiny
-
-#: Names of each task's targets, and losses that suit them.
-_TARGETS = {
-    "classification": ("classes", "cross_entropy, binary_cross_entropy or mse"),
-    "binary": ("a yes or no", "binary_cross_entropy, cross_entropy or mse"),
-    "regression": ("numbers", "mse, mae or huber"),
-    "count": ("counts", "poisson_nll, mse or mae"),
-    "segmentation": ("masks", "binary_cross_entropy, dice or lovasz_hinge"),
-}
-#: Data that a kind of loss needs and no task has.
-_WANTS = {
-    "variance": "a prediction with its variance",
-    "ranking": "pairs of which one should rank higher",
-    "vectors": "a vector for each sample",
-    "boxes": "boxes",
-    "pairs": "pairs of vectors",
-    "triplets": "triplets of vectors",
-    "embeddings": "vectors that are compared within a batch",
-    "distillation": "the logits of a teacher",
-}
-#: Spaces that outputs can be mapped to, by the kind of loss.
-_SPACES = {
-    "classification": ("logits", "probabilities", "log-probabilities"),
-    "distribution": ("logits", "probabilities", "log-probabilities"),
-    "binary": ("logits", "probabilities"),
-    "margin": ("real", "logits"),
-    "multilabel": ("real", "logits"),
-    "regression": ("real", "positive", "non-negative", "above -1", "probabilities", "log-probabilities"),
-}
 
 
 class Unfit(ValueError):
@@ -74,63 +48,70 @@ class Feed:
         return prediction, target.to(prediction.dtype) if target.is_floating_point() else target
 
 
-def feed(loss: Any, task: Task) -> Feed:
+def feed(loss: Loss, task: Task) -> Feed:
     """Return how a task feeds a loss; raise Unfit if it cannot."""
-    kind, space = loss.kind.name, loss.kind.space_of(loss.settings)
-    if str(space) not in _SPACES.get(kind, (str(space),)):
+    space = loss.kind.space_of(loss.settings)
+    if not loss.kind.data and not loss.kind.has_regions and not _is_output(loss.kind, space):
         raise _unfit(loss, task.kind, f"takes {space}, which no output of the networks is")
-    if task.kind == "classification":
-        return _classes(loss, task.outputs)
-    return _numbers(loss, task) if task.kind in ("regression", "count") else _yes_or_no(loss, task)
+    if task.kind.has_classes:
+        return _classes(loss, task)
+    return _numbers(loss, task) if task.kind.has_numbers else _yes_or_no(loss, task)
 
 
-def _unfit(loss: Any, kind: str, why: str = "") -> Unfit:
-    targets, others = _TARGETS[kind]
-    if loss.kind.name in _WANTS:
-        why = f"is a loss of {_WANTS[loss.kind.name]}, which {targets} cannot be fed to"
-    if not why:
-        why = f"is a loss of the kind {loss.kind.name!r}, which {targets} cannot be fed to"
-    return Unfit(f"{loss.name} {why}; take one such as {others}")
+def _is_output(kind: Kind, space: Space) -> bool:
+    """Whether outputs of a network can be mapped to the space of such a loss's predictions."""
+    if kind.takes_labels or kind.compares_distributions:
+        return space.tells_probability
+    if kind.tells_yes_or_no and not kind.rowwise:
+        return space.is_logit or space.is_probability
+    if kind.compares_numbers:
+        return not (space.is_logit or space.is_cosine or space.is_sign or space.has_corners)
+    return space.is_unbounded
+
+
+def _unfit(loss: Loss, kind: TaskKind, why: str = "") -> Unfit:
+    if loss.kind.data or not why:
+        data = loss.kind.data or f"the kind {loss.kind.name!r}"
+        why = f"is a loss of {data}, which {kind.targets} cannot be fed to"
+    return Unfit(f"{loss.name} {why}; take one such as {kind.suitable}")
 
 
 # ------------------------------------------------------------------------------------------- classes
 
 
-def _classes(loss: Any, classes: int) -> Feed:
+def _classes(loss: Loss, task: Task) -> Feed:
     """Return the feed from a logit for each class, and labels."""
-    kind, space = loss.kind.name, loss.kind.space_of(loss.settings)
+    kind, space, classes = loss.kind, loss.kind.space_of(loss.settings), task.outputs
 
     def rows(labels: Tensor) -> Tensor:
         # vmap cannot trace one_hot, so compare.
         return (labels.unsqueeze(-1) == torch.arange(classes, device=labels.device)).float()
 
-    if kind in ("classification", "distribution"):
-        note, words, head = _ROWS[str(space)]
-        target, told = (rows, "one-hot rows") if kind == "distribution" else (_same, "labels")
+    if kind.takes_labels or kind.compares_distributions:
+        note, words, head = _link(space)
+        target, told = (_same, "labels") if kind.takes_labels else (rows, "one-hot rows")
         return Feed(note, f"{words} and {told}", head, target, _softmax)
-    if kind == "regression":
-        note, words, head = _of_chances(loss, "classification")
+    if kind.compares_numbers:
+        note, words, head = _of_chances(loss, task.kind)
         return Feed(note, f"{words} and one-hot rows", _above_zero(loss, head), _logs(loss, rows), _softmax)
-    if kind == "binary":
+    if kind.tells_yes_or_no and not kind.rowwise:
         probable = space.is_probability
         note = "one-vs-rest on sigmoid probabilities" if probable else "one-vs-rest on logits"
         words = "a sigmoid probability" if probable else "a logit"
         head = torch.sigmoid if probable else _same
         return Feed(note, f"{words} and a yes or no for each class", head, rows, _shares)
-    if kind == "margin":
-        _check_falls(loss, "classification")
+    if kind.is_margin:
+        _check_falls(loss, task.kind)
         return Feed(
             "one-vs-rest on scores", "a score and 1 or −1 for each class", _same, lambda y: 2 * rows(y) - 1, _shares
         )
-    if kind == "multilabel":
+    if kind.tells_yes_or_no:
         # If only differences of scores count, single sigmoids have no meaning.
         natural = _softmax if _shifts_freely(loss) else _shares
         return Feed("on rows of one label", "a row of logits and its one label", _same, rows, natural)
-    if kind == "vectors":
+    if kind.predicts_vectors:
         return Feed("on logits and one-hot rows", "logits and one-hot rows, as vectors", _same, rows, _softmax)
-    if "overlap" in kind:
-        raise _unfit(loss, "classification", "is a loss of regions of pixels, which classes do not have")
-    raise _unfit(loss, "classification")
+    raise _unfit(loss, task.kind, "is a loss of regions of pixels, which classes do not have" * kind.has_regions)
 
 
 def _same(x: Tensor) -> Tensor:
@@ -146,43 +127,46 @@ def _shares(outputs: Tensor) -> Tensor:
     return torch.softmax(logsigmoid(outputs.double()), -1)
 
 
-#: (note, words, map) from a row of logits to the space of a loss of rows.
-_ROWS: dict[str, tuple[str, str, Map]] = {
-    "logits": ("", "logits", _same),
-    "probabilities": ("on softmax probabilities", "softmax probabilities", lambda z: torch.softmax(z, -1)),
-    "log-probabilities": ("on log-softmax", "logs of softmax probabilities", lambda z: torch.log_softmax(z, -1)),
-}
+Link = tuple[str, str, Map]
+"""(note, words, map) from a row of logits to the space of a loss of rows."""
+_SOFTMAX: Link = "on softmax probabilities", "softmax probabilities", lambda z: torch.softmax(z, -1)
+_LOG_SOFTMAX: Link = "on log-softmax", "logs of softmax probabilities", lambda z: torch.log_softmax(z, -1)
 
 
-def _of_chances(loss: Any, kind: str) -> tuple[str, str, Map]:
-    """Return (note, words, map) for a loss of numbers, on probabilities or 0 and 1."""
+def _link(space: Space) -> Link:
+    """Return the link from rows of logits to rows in a space of scores."""
+    return ("", "logits", _same) if space.is_logit else _SOFTMAX if space.is_probability else _LOG_SOFTMAX
+
+
+def _of_chances(loss: Loss, kind: TaskKind) -> Link:
+    """Return the link for a loss of numbers, on probabilities or 0 and 1."""
     first, second = loss.kind.spaces(loss.settings)
-    if second.name == "positive":
+    if second.is_positive:
         raise _unfit(loss, kind, "takes targets above 0, which a no is not")
     if _divides(loss):
         raise _unfit(loss, kind, "divides by its target, which is 0 for a no")
-    return _ROWS["log-probabilities" if first.name == "log-probabilities" or _is_log(loss) else "probabilities"]
+    return _LOG_SOFTMAX if first.is_log_probability or _is_log(loss) else _SOFTMAX
 
 
-def _above_zero(loss: Any, head: Map) -> Map:
+def _above_zero(loss: Loss, head: Map) -> Map:
     """Return the head, clamped above 0 where the loss refuses 0."""
-    held = loss.kind.spaces(loss.settings)[0].name == "positive"
+    held = loss.kind.space_of(loss.settings).is_positive
     return (lambda outputs: head(outputs).clamp_min(_TINY)) if held else head
 
 
-def _logs(loss: Any, rows: Map) -> Map:
+def _logs(loss: Loss, rows: Map) -> Map:
     """Return the target's map, through a log where the loss takes logs."""
-    logged = loss.kind.spaces(loss.settings)[1].name == "log-probabilities"
+    logged = loss.kind.spaces(loss.settings)[1].is_log_probability
     return (lambda targets: rows(targets).log()) if logged else rows
 
 
 # ----------------------------------------------------------------------------------------- yes or no
 
 
-def _yes_or_no(loss: Any, task: Task) -> Feed:
+def _yes_or_no(loss: Loss, task: Task) -> Feed:
     """Return the feed from the logit of a yes: per sample, (…, 1), or per pixel, (…, 1, height, width)."""
-    kind, space = loss.kind.name, loss.kind.space_of(loss.settings)
-    axis, each = (-1, "") if task.kind == "binary" else (-3, " of each pixel")
+    kind, space = loss.kind, loss.kind.space_of(loss.settings)
+    axis, each = (-3, " of each pixel") if task.kind.has_pixels else (-1, "")
 
     def logit(outputs: Tensor) -> Tensor:
         return outputs.squeeze(axis)
@@ -197,36 +181,34 @@ def _yes_or_no(loss: Any, task: Task) -> Feed:
     def made(note: str, fed: str, prediction: Map, target: Map) -> Feed:
         return Feed(note, fed + each, prediction, target, natural)
 
-    if kind == "binary" and space.is_probability:
+    if kind.tells_yes_or_no and not kind.rowwise:
+        if space.is_logit:
+            return made("", "a logit and a yes or no", logit, _same)
         words = "a sigmoid probability and a yes or no"
         return made("on sigmoid probabilities", words, lambda z: torch.sigmoid(logit(z)), _same)
-    if kind == "binary":
-        return made("", "a logit and a yes or no", logit, _same)
-    if kind == "margin":
+    if kind.is_margin:
         _check_falls(loss, task.kind)
         return made("on signs", "a score and 1 or −1", logit, lambda y: 2 * y - 1)
-    if kind == "regression":
-        _, _, head = _of_chances(loss, task.kind)
-        if head is _ROWS["log-probabilities"][2]:
+    if kind.compares_numbers:
+        link = _of_chances(loss, task.kind)
+        if link is _LOG_SOFTMAX:
             words = "logs of the probabilities of no and yes, and a one-hot row"
-            return made("on log-probabilities", words, rows_of(head), _logs(loss, _no_and_yes))
+            return made("on log-probabilities", words, rows_of(link[2]), _logs(loss, _no_and_yes))
         words = "a sigmoid probability and 0 or 1"
         return made("on sigmoid probabilities", words, _above_zero(loss, lambda z: torch.sigmoid(logit(z))), _same)
-    if kind in ("classification", "distribution"):
-        note, words, head = _ROWS[str(space)]
-        target, told = (_no_and_yes, "a one-hot row") if kind == "distribution" else (_label, "a label")
+    if kind.takes_labels or kind.compares_distributions:
+        note, words, head = _link(space)
+        target, told = (_label, "a label") if kind.takes_labels else (_no_and_yes, "a one-hot row")
         return made(note or "on the logits 0 and z", f"{words} of no and yes, and {told}", rows_of(head), target)
-    if kind == "multilabel":
+    if kind.tells_yes_or_no:
         return made("on the logits 0 and z", "logits of no and yes, and a one-hot row", rows_of(_same), _no_and_yes)
-    if "overlap" in kind and task.kind == "segmentation":
-        if kind == "overlap scores":
+    if kind.has_regions and task.kind.has_pixels:
+        if kind.arguments[1].space.is_yes_or_no:
             words = "a map of logits and its mask"
             return Feed("", words, lambda z: logit(z).unsqueeze(-1), lambda y: y.unsqueeze(-1), natural)
         words = "the maps of background and object, as logits, and labels"
         return Feed("on background and object", words, rows_of(_same), _label, natural)
-    if "overlap" in kind:
-        raise _unfit(loss, task.kind, "is a loss of regions of pixels, which a yes or no does not have")
-    raise _unfit(loss, task.kind)
+    raise _unfit(loss, task.kind, "is a loss of regions of pixels, which a yes or no does not have" * kind.has_regions)
 
 
 def _label(targets: Tensor) -> Tensor:
@@ -240,18 +222,18 @@ def _no_and_yes(targets: Tensor) -> Tensor:
 # ------------------------------------------------------------------------------------------- numbers
 
 
-def _numbers(loss: Any, task: Task) -> Feed:
+def _numbers(loss: Loss, task: Task) -> Feed:
     """Return the feed from standardised numbers, in units of the target where the loss needs them."""
     assert task.centre is not None  # `make` has set them for these kinds.
     assert task.scale is not None
     centre, scale = task.centre, task.scale
-    if loss.kind.name != "regression":
+    if not loss.kind.compares_numbers:
         raise _unfit(loss, task.kind)
     first, second = loss.kind.spaces(loss.settings)
-    if "probabilities" in first.name:
+    if first.tells_probability:
         raise _unfit(loss, task.kind, f"takes {first.name}, which numbers are not")
-    if second.name in ("positive", "non-negative", "above -1"):
-        _check_targets(loss, task, above=second.name == "positive")
+    if second.is_half_line:
+        _check_targets(loss, task, above=second.is_positive)
         # The initial prediction is the mean, as for standardised targets.
         start = centre.clamp_min(_TINY).log()
 
@@ -277,7 +259,7 @@ def _numbers(loss: Any, task: Task) -> Feed:
     return Feed("", "standardised predictions and targets", _same, lambda y: (y - centre) / scale, in_units)
 
 
-def _check_targets(loss: Any, task: Task, *, above: bool) -> None:
+def _check_targets(loss: Loss, task: Task, *, above: bool) -> None:
     wrong = int((task.targets <= 0 if above else task.targets < 0).sum())
     if wrong:
         least, many = float(task.targets.min()), task.targets.numel()
@@ -288,31 +270,31 @@ def _check_targets(loss: Any, task: Task, *, above: bool) -> None:
 # ----------------------------------------------- properties found by calling a loss, as cards do not declare them
 
 
-def _is_log(loss: Any) -> bool:
+def _is_log(loss: Loss) -> bool:
     """Whether the prediction is a log: it is any number, but no target is below 0."""
     first, second = loss.kind.spaces(loss.settings)
-    return first.name == "real" and second.name in ("positive", "non-negative")
+    return first.is_real and (second.is_positive or second.is_count)
 
 
-def _value(loss: Any, prediction: Any, target: Any) -> float:
+def _value(loss: Loss, prediction: Any, target: Any) -> float:
     return float(loss(torch.tensor(prediction), torch.tensor(target)))
 
 
-def _divides(loss: Any) -> bool:
+def _divides(loss: Loss) -> bool:
     """Whether a loss of numbers divides by the target: it is huge for 0."""
-    if loss.kind.spaces(loss.settings)[0].name == "log-probabilities":
+    if loss.kind.space_of(loss.settings).is_log_probability:
         return False
     value = _value(loss, [0.5], [0.0])
     return not math.isfinite(value) or value > _HUGE
 
 
-def _check_falls(loss: Any, kind: str) -> None:
+def _check_falls(loss: Loss, kind: TaskKind) -> None:
     """Refuse a loss of signs that does not fall with the score of a yes, such as a distance."""
     if _value(loss, [4.0], [1.0]) >= _value(loss, [-4.0], [1.0]):
         raise _unfit(loss, kind, "rises with the score of a yes, as a loss of distances does")
 
 
-def _shifts_freely(loss: Any) -> bool:
+def _shifts_freely(loss: Loss) -> bool:
     """Whether a loss of rows ignores a shift of all logits of a row."""
     rows = [[0.5, -1.0, 0.25]], [[1.5, 0.0, 1.25]]
     values = [_value(loss, row, [[0.0, 1.0, 0.0]]) for row in rows]

@@ -128,7 +128,7 @@ def probe_loss(card: Any, task: Task) -> Tensor:
     targets = task.targets[_telling(task)]
     if targets.is_floating_point():
         targets = targets.double()
-    shape = (1, *targets.shape[1:]) if task.kind == "segmentation" else (task.outputs,)
+    shape = (1, *targets.shape[1:]) if task.kind.has_pixels else (task.outputs,)
     drawn = torch.randn(len(targets), *shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     outputs = drawn.requires_grad_()
     fed = feed(card, task)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from slopes.comparing.feeding import Feed
-from slopes.comparing.tasks import Task
+from slopes.comparing.tasks import Task, TaskKind
 
 BINS = 15  #: bins of the calibration error, of equal width
 _EPS = torch.finfo(torch.float64).eps  #: least probability that counts, as in scikit-learn
@@ -49,7 +49,7 @@ class Judged:
             known &= self.outputs.isfinite().reshape(natural.shape)  # The logit of a yes has one more axis.
         if known.all():
             return natural
-        if self.task.kind == "classification":
+        if self.task.kind.has_classes:
             return torch.where(known.all(-1, keepdim=True), natural, 1 / natural.shape[-1])
         return torch.where(known, natural, 0.5 if self.task.centre is None else self.task.centre.double())
 
@@ -62,7 +62,7 @@ class Judged:
     @cached_property
     def chance(self) -> Tensor:
         """Predicted probability of the true class, or of the true yes or no."""
-        if self.task.kind == "classification":
+        if self.task.kind.has_classes:
             return self.predicted.gather(-1, self.targets.unsqueeze(-1)).squeeze(-1)
         return torch.where(self.targets == 1, self.predicted, 1 - self.predicted)
 
@@ -229,8 +229,8 @@ def _poisson_deviance(judged: Judged) -> Tensor:
 #: Margins are differences too small to matter in practice by default: half a per cent of the samples, a hundredth of a
 #: nat, a hundredth of the target's standard deviation. On a thousand samples, chance alone moves an accuracy of 95 % by
 #: more than twice its margin.
-METRICS: dict[str, tuple[Metric, ...]] = {
-    "classification": (
+METRICS: dict[TaskKind, tuple[Metric, ...]] = {
+    TaskKind.CLASSES: (
         Metric("accuracy", "accuracy", True, True, 0.005, _accuracy),
         Metric("log_loss", "log loss", False, False, 0.01, _log_loss),
         Metric("brier", "Brier score", False, False, 0.005, _brier),
@@ -238,7 +238,7 @@ METRICS: dict[str, tuple[Metric, ...]] = {
     ),
     # The first metric needs no threshold: if a yes is rare, "no" is nearly always right, and losses that weight the
     # classes move the threshold.
-    "binary": (
+    TaskKind.YES_OR_NO: (
         Metric("average_precision", "average precision", True, True, 0.005, _average_precision),
         Metric("balanced_accuracy", "balanced accuracy", True, True, 0.005, _balanced_accuracy),
         Metric("recall", "recall", True, True, 0.005, _recall),
@@ -248,18 +248,18 @@ METRICS: dict[str, tuple[Metric, ...]] = {
         Metric("brier", "Brier score", False, False, 0.005, _yes_brier),
         Metric("calibration", "calibration error", False, True, 0.005, _yes_calibration),
     ),
-    "regression": (
+    TaskKind.NUMBERS: (
         Metric("rmse", "RMSE", False, False, 0.01, _rmse, in_units=True),
         Metric("mae", "MAE", False, False, 0.01, _mae, in_units=True),
         Metric("r2", "R²", True, False, 0.01, _r2),
     ),
     # The first metric is fair to small and large counts; a few of the largest dominate the RMSE.
-    "count": (
+    TaskKind.COUNTS: (
         Metric("poisson_deviance", "Poisson deviance", False, False, 0.02, _poisson_deviance),
         Metric("rmse", "RMSE", False, False, 0.01, _rmse, in_units=True),
         Metric("mae", "MAE", False, False, 0.01, _mae, in_units=True),
     ),
-    "segmentation": (
+    TaskKind.MASKS: (
         Metric("iou", "IoU", True, True, 0.005, _iou),
         Metric("dice", "Dice", True, True, 0.005, _dice),
         Metric("log_loss", "log loss", False, False, 0.01, _log_loss),

@@ -269,6 +269,11 @@ class Kind:
         return self.rowwise and self.arguments[0].space.is_real
 
     @property
+    def predicts_vectors(self) -> bool:
+        """Whether the prediction and the target are a vector each."""
+        return self.compares_vectors and self.goal is not None and self.arguments[1].row
+
+    @property
     def body(self) -> tuple[str, ...]:
         """The names of the body's arguments."""
         return tuple(argument.name for argument in self.arguments)

@@ -63,6 +63,11 @@ class Space:
         return self.low == 0 and self.open and self.high == math.inf
 
     @property
+    def is_half_line(self) -> bool:
+        """Whether its numbers have a lower bound and no upper one."""
+        return self.low > -math.inf and self.high == math.inf
+
+    @property
     def is_count(self) -> bool:
         """Whether it holds all numbers from 0 on."""
         return self.low == 0 and not self.open and self.high == math.inf

@@ -27,7 +27,7 @@ def mlp(task: Task, hidden: Any = None, depth: Any = None) -> tuple[Callable[[],
     `hidden` is the width of each hidden layer, or a tuple of widths; `depth` is the number of layers of one width.
     """
     _check_numbers("mlp", task)
-    if task.kind == "segmentation":
+    if task.kind.has_pixels:
         raise ValueError(f"compare: the mlp gives no number for each pixel, as the task {task.name} wants; take 'cnn'.")
     if isinstance(hidden, tuple):
         if depth is not None:
@@ -61,7 +61,7 @@ def cnn(task: Task, channels: Any = (16, 32), hidden: Any = 64) -> tuple[Callabl
     if not widths:
         raise ValueError("compare: cnn takes at least one convolution, got channels=().")
     named = ", ".join(map(str, widths))
-    if task.kind == "segmentation":
+    if task.kind.has_pixels:
         words = f"a fully convolutional network of dilated 3 x 3 convolutions with {named} channels"
         return partial(Segmenter, (shape[0], *widths)), words
     if min(shape[1:]) < 2 ** len(widths):
@@ -79,7 +79,7 @@ def cnn(task: Task, channels: Any = (16, 32), hidden: Any = 64) -> tuple[Callabl
 def transformer(task: Task, width: Any = 32, depth: Any = 2, heads: Any = 4) -> tuple[Callable[[], nn.Module], str]:
     """Return a factory of transformer encoders on (token, feature) or the rows of an image, and a description."""
     _check_numbers("transformer", task)
-    if task.kind == "segmentation":
+    if task.kind.has_pixels:
         raise ValueError(
             f"compare: the transformer gives no number for each pixel, as the task {task.name} wants; take 'cnn'."
         )

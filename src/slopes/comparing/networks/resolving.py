@@ -19,6 +19,7 @@ from slopes.comparing import identity
 from slopes.comparing.networks.builtin import BUILTIN, START, dtype_name
 from slopes.comparing.networks.drawing import drawn_anew, is_lazy
 from slopes.comparing.networks.network import Network, seeded
+from slopes.comparing.tasks.kinds import TaskKind
 from slopes.models.finding import count_activations, list_calls, list_counts
 from slopes.models.inventory import ELEMENTWISE
 from slopes.models.replacing import replaced
@@ -305,13 +306,13 @@ def _picked(network: Network, returned: Any) -> Tensor:
 
 def _wanted(task: Task) -> tuple[tuple[int, ...], str]:
     """Return the shape of predictions for two samples, and a reason."""
-    if task.kind == "segmentation":
+    if task.kind.has_pixels:
         return (2, 1, *task.targets.shape[1:]), "wants a logit for each pixel"
     words = {
-        "classification": f"has {task.outputs} classes",
-        "binary": "is a yes or no, of which one logit is wanted",
-        "regression": f"has {task.outputs} column{'s' * (task.outputs > 1)} of targets",
-        "count": "is of counts, of which one number is wanted",
+        TaskKind.CLASSES: f"has {task.outputs} classes",
+        TaskKind.YES_OR_NO: "is a yes or no, of which one logit is wanted",
+        TaskKind.NUMBERS: f"has {task.outputs} column{'s' * (task.outputs > 1)} of targets",
+        TaskKind.COUNTS: "is of counts, of which one number is wanted",
     }
     return (2, task.outputs), words[task.kind]
 
@@ -393,10 +394,10 @@ def _on_the_end(network: Network, predicted: Tensor, last: nn.Module | None, tas
             "a network should end with a linear layer."
         ]
     ending = type(last).__name__ if isinstance(last, (nn.Sigmoid, nn.Softmax, nn.LogSoftmax)) else ""
-    if not ending and task.kind == "classification" and (predicted >= 0).all():
+    if not ending and task.kind.has_classes and (predicted >= 0).all():
         sums = predicted.sum(1)
         ending = "a softmax" * bool(torch.allclose(sums, torch.ones_like(sums), atol=1e-4))
-    if not ending or task.kind not in ("classification", "binary", "segmentation"):
+    if not ending or task.kind.has_numbers:
         return []
     return [
         f"The model ends with {ending}, and losses are fed what it gives as logits: take it off, or what is compared "

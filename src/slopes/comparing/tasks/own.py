@@ -15,8 +15,9 @@ from torch import Tensor
 
 from slopes import loading
 from slopes.comparing.tasks.builtin import BUILTIN
+from slopes.comparing.tasks.kinds import TaskKind
 from slopes.comparing.tasks.sources import SUFFIXES, Columns, Raw, read
-from slopes.comparing.tasks.task import KINDS, Parts, Task, make
+from slopes.comparing.tasks.task import Parts, Task, make
 
 FEW = 10  #: least number of samples for three parts
 CLASSES = 20  #: Whole numbers with at most so many different values are labels.
@@ -40,9 +41,10 @@ def resolve(data: Any, *, target: str | None = None, task: str | None = None, re
 
     Raises TypeError, ValueError, FileNotFoundError or ImportError, in one line, for data that do not fit.
     """
-    if task is not None and task not in KINDS:
-        near = difflib.get_close_matches(str(task), KINDS, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(KINDS)}."
+    kinds = [kind.value for kind in TaskKind]
+    if task is not None and task not in kinds:
+        near = difflib.get_close_matches(str(task), kinds, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(kinds)}."
         raise ValueError(f"compare: no kind of task {task!r}; {hint}")
     if isinstance(data, str) and Path(data).suffix.lower() not in SUFFIXES:
         return _builtin(data, target, task, resampled)
@@ -209,7 +211,7 @@ def _encoded(columns: dict[str, list[NDArray[Any]]]) -> NDArray[np.float64]:
 class _Told(NamedTuple):
     """Targets of a known kind."""
 
-    kind: str
+    kind: TaskKind
     values: NDArray[Any]
     labels: tuple[str, ...]
     rare: str = ""  #: the class that is the yes
@@ -242,45 +244,45 @@ def _targets(values: NDArray[Any], task: str | None, name: str) -> _Told:
         values = values[:, 0]
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
-    kind = task or _kind(values)
+    kind = TaskKind(task) if task else _kind(values)
     made = {
-        "classification": _classes, "binary": _yes_or_no, "regression": _regression,
-        "count": _counts, "segmentation": _masks,
+        TaskKind.CLASSES: _classes, TaskKind.YES_OR_NO: _yes_or_no, TaskKind.NUMBERS: _regression,
+        TaskKind.COUNTS: _counts, TaskKind.MASKS: _masks,
     }[kind](values)  # fmt: skip
     return made if made.labels or not name else made._replace(labels=(name,))
 
 
-def _kind(values: NDArray[Any]) -> str:
+def _kind(values: NDArray[Any]) -> TaskKind:
     """Kind of the targets, by their type and values."""
     if values.ndim == 3 and np.isin(values, (0, 1)).all():
-        return "segmentation"
+        return TaskKind.MASKS
     if values.ndim > 1 and values.dtype.kind in "biuf" and np.isin(values, (0, 1)).all():
         raise ValueError(
             f"compare: targets {values.shape} of 0 and 1 are several labels for a sample; give the label of each, as "
             "in targets.argmax(1), or task='regression'."
         )
     if values.ndim > 1:
-        return "regression"
+        return TaskKind.NUMBERS
     found, often = np.unique(values, return_counts=True)
     if len(found) == 2 and (values.dtype.kind != "f" or found.tolist() == [0, 1]):
-        return "binary"
+        return TaskKind.YES_OR_NO
     if values.dtype.kind in "US":
-        return "classification"
+        return TaskKind.CLASSES
     if values.dtype.kind == "f":
-        return "regression"
+        return TaskKind.NUMBERS
     if len(found) <= CLASSES or (np.array_equal(found, np.arange(len(found))) and often.min() >= OFTEN):
-        return "classification"
-    return "count" if found[0] == 0 else "regression"
+        return TaskKind.CLASSES
+    return TaskKind.COUNTS if found[0] == 0 else TaskKind.NUMBERS
 
 
-def _labels_of(values: NDArray[Any], kind: str) -> tuple[NDArray[Any], NDArray[Any]]:
+def _labels_of(values: NDArray[Any], kind: TaskKind) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return the different labels, and each sample's index among them."""
     if values.ndim > 1:
         raise ValueError(f"compare: a {kind} task takes one label for a sample, got targets {values.shape}.")
     if values.dtype.kind == "f" and not np.array_equal(values, values.round()):
         wrong = values[values != values.round()][0]
         raise ValueError(
-            f"compare: a {kind} task takes labels, got {wrong}; leave out task={kind!r}, or bin the targets."
+            f"compare: a {kind} task takes labels, got {wrong}; leave out task={str(kind)!r}, or bin the targets."
         )
     found, places = np.unique(values, return_inverse=True)
     if len(found) < 2:
@@ -293,23 +295,23 @@ def _text(label: Any) -> str:
 
 
 def _classes(values: NDArray[Any]) -> _Told:
-    found, places = _labels_of(values, "classification")
+    found, places = _labels_of(values, TaskKind.CLASSES)
     if len(found) > len(values) / 2:
         raise ValueError(
             f"compare: {len(values)} targets have {len(found)} different values, which are no classes; say "
             "task='regression', or name another target."
         )
-    return _Told("classification", places.astype(np.int64), tuple(map(_text, found.tolist())))
+    return _Told(TaskKind.CLASSES, places.astype(np.int64), tuple(map(_text, found.tolist())))
 
 
 def _yes_or_no(values: NDArray[Any]) -> _Told:
-    found, places = _labels_of(values, "binary")
+    found, places = _labels_of(values, TaskKind.YES_OR_NO)
     if len(found) > 2:
         raise ValueError(f"compare: a binary task has two classes, got {len(found)}; say task='classification'.")
     if 2 * int((places == 0).sum()) < len(places):  # The rarer class is the yes.
         found, places = found[::-1], 1 - places
     labels = tuple(map(_text, found.tolist()))
-    return _Told("binary", places.astype(np.float32), labels, labels[1])
+    return _Told(TaskKind.YES_OR_NO, places.astype(np.float32), labels, labels[1])
 
 
 def _regression(values: NDArray[Any]) -> _Told:
@@ -322,7 +324,7 @@ def _regression(values: NDArray[Any]) -> _Told:
             f"compare: targets up to {largest[coarse].max():g} with a deviation of {spread[coarse].min():g} lose their "
             "digits in 32 bits; subtract what they have in common."
         )
-    return _Told("regression", values.reshape(len(values), -1).astype(np.float32), ())
+    return _Told(TaskKind.NUMBERS, values.reshape(len(values), -1).astype(np.float32), ())
 
 
 def _counts(values: NDArray[Any]) -> _Told:
@@ -331,7 +333,7 @@ def _counts(values: NDArray[Any]) -> _Told:
     wrong = values[(values < 0) | (values != values.round())]
     if len(wrong):
         raise ValueError(f"compare: counts are whole numbers >= 0, got {wrong[0]}; say task='regression'.")
-    return _Told("count", values[:, None].astype(np.float32), ())
+    return _Told(TaskKind.COUNTS, values[:, None].astype(np.float32), ())
 
 
 def _masks(values: NDArray[Any]) -> _Told:
@@ -339,12 +341,12 @@ def _masks(values: NDArray[Any]) -> _Told:
         raise ValueError(
             f"compare: masks are 0 and 1 of shape (sample, height, width), got {values.dtype} {values.shape}."
         )
-    return _Told("segmentation", values.astype(np.float32), ())
+    return _Told(TaskKind.MASKS, values.astype(np.float32), ())
 
 
 def _check_classes(told: _Told, parts: Parts | None) -> None:
     """Refuse a class without training samples, and a yes or no that a part lacks."""
-    if told.kind not in ("classification", "binary"):
+    if not told.kind.has_strata:
         return
     often = Counter(told.values.astype(int).tolist())
     for place, label in enumerate(told.labels):
@@ -357,7 +359,7 @@ def _check_classes(told: _Told, parts: Parts | None) -> None:
             there = next(name for name, part in zip(_PARTS, parts, strict=True) if (told.values[part] == place).any())
             raise ValueError(f"compare: class {label!r} is in the {there} part, but none of it is there to train on.")
         for name, part in zip(_PARTS, parts or (), strict=False):
-            if told.kind == "binary" and not (told.values[part] == place).any():
+            if told.rare and not (told.values[part] == place).any():
                 raise ValueError(
                     f"compare: the {name} part has no {label!r}, without which nothing tells how well a yes is found; "
                     "split the data anew, each class in its proportion."
@@ -367,12 +369,12 @@ def _check_classes(told: _Told, parts: Parts | None) -> None:
 def _check_varies(made: Task) -> None:
     """Refuse targets with nothing to learn, and masks that do not fit their images."""
     known = made.targets[made.parts.train]
-    if made.kind == "segmentation" and known.min() == known.max():
+    if made.kind.has_pixels and known.min() == known.max():
         raise ValueError(f"compare: all pixels of the masks that train are {known.max():g}; there is nothing to learn.")
     if made.scale is not None and not (made.scale > 0).all():
         value = float(made.targets[0, int((made.scale <= 0).int().argmax())])
         raise ValueError(f"compare: all training targets are {value:g}; there is nothing to learn.")
-    if made.kind == "segmentation" and made.inputs.shape[-2:] != made.targets.shape[-2:]:
+    if made.kind.has_pixels and made.inputs.shape[-2:] != made.targets.shape[-2:]:
         ours, theirs = tuple(made.inputs.shape[1:]), tuple(made.targets.shape[1:])
         raise ValueError(f"compare: inputs {ours} end in the height and width of their masks, got masks {theirs}.")
 
@@ -389,11 +391,9 @@ def _name(data: Any) -> str:
 def _about(data: Any, inputs: Tensor, told: _Told) -> str:
     source = f"from {Path(data).name}" if isinstance(data, (str, Path)) else "of your own"
     shape = " x ".join(map(str, inputs.shape[1:]))
-    kind = {
-        "classification": f"{len(told.labels)} classes",
-        "binary": f"two classes, of which the yes is {told.rare!r}, with {told.values.mean():.1%} the rarer",
-        "regression": "numbers",
-        "count": "counts",
-        "segmentation": "masks",
-    }[told.kind]
-    return f"{len(inputs):,} samples of {shape} numbers, {source}; the targets are read as {kind}."
+    found = told.kind.targets
+    if told.kind.has_classes:
+        found = f"{len(told.labels)} classes"
+    elif told.rare:
+        found = f"two classes, of which the yes is {told.rare!r}, with {told.values.mean():.1%} the rarer"
+    return f"{len(inputs):,} samples of {shape} numbers, {source}; the targets are read as {found}."

@@ -13,7 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-KINDS = ("classification", "binary", "regression", "count", "segmentation")
+from slopes.comparing.tasks.kinds import TaskKind
+
 #: Fractions of the samples for training and validation; the rest tests.
 TRAIN, VALIDATION = 0.5, 0.2
 #: This separates splits from weights and batches, which have the same seeds.
@@ -33,7 +34,7 @@ class Task:
     """Data in three parts: to train on, to choose the learning rate by, and to test on."""
 
     name: str
-    kind: str  #: one of KINDS
+    kind: TaskKind
     inputs: Tensor  #: (sample, ...), as the network takes them
     targets: (
         Tensor  #: (sample,) labels; (sample,) zeros and ones; (sample, column) numbers; (sample, height, width) mask
@@ -48,6 +49,10 @@ class Task:
     scale: Tensor | None = None  #: (column,) their standard deviation
     resampled: bool = False  #: whether each seed has its own split
     _splits: dict[int, Parts] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        """Take the name of a kind for the kind."""
+        object.__setattr__(self, "kind", TaskKind(self.kind))
 
     def split(self, seed: int) -> Parts:
         """Return the parts for a seed: the same for all seeds, unless the task is resampled.
@@ -65,7 +70,7 @@ class Task:
 
 def make(
     name: str,
-    kind: str,
+    kind: TaskKind,
     inputs: NDArray[Any] | Tensor,
     targets: NDArray[Any] | Tensor,
     *,
@@ -81,15 +86,15 @@ def make(
     with more axes, such as images, share one, so that pixels that are nearly always blank are not blown up. Whole
     numbers are tokens and stay.
     """
-    targets = torch.as_tensor(targets).contiguous()
+    kind, targets = TaskKind(kind), torch.as_tensor(targets).contiguous()
     if parts is None:
         parts = deal(strata_of(kind, targets), 0, shares)
     inputs = _standardised(torch.as_tensor(inputs), parts.train).contiguous()
     centre = scale = None
-    if kind in ("regression", "count"):
+    if kind.has_numbers:
         known = targets[parts.train].double()
         centre, scale = known.mean(0).float(), known.std(0, correction=0).float()
-    outputs = {"classification": int(targets.max()) + 1, "regression": targets.shape[-1]}.get(kind, 1)
+    outputs = int(targets.max()) + 1 if kind.has_classes else targets.shape[-1] if kind.has_numbers else 1
     task = Task(
         name, kind, inputs, targets, outputs, parts, "", about,
         labels=tuple(labels), unit=unit, centre=centre, scale=scale, resampled=resampled,
@@ -121,9 +126,9 @@ def shares(_: int, members: int) -> list[int]:
     return [members - judging - validating, validating, judging]
 
 
-def strata_of(kind: str, targets: Tensor) -> Tensor:
+def strata_of(kind: TaskKind, targets: Tensor) -> Tensor:
     """Return the strata to divide among the parts: the classes, or one for numbers and masks."""
-    return targets.long() if kind in ("classification", "binary") else torch.zeros(len(targets), dtype=torch.int64)
+    return targets.long() if kind.has_strata else torch.zeros(len(targets), dtype=torch.int64)
 
 
 def _standardised(inputs: Tensor, train: Tensor) -> Tensor:
