@@ -14,7 +14,7 @@ import pytest
 import slopes
 from helpers import mark_exhaustive
 from slopes import accuracy, catalogue
-from slopes.accuracy import report
+from slopes.accuracy import report, updating
 from slopes.truth import libraries, measuring
 from slopes.truth.errors import allow_near_roots, ulps
 from slopes.truth.grid import FORMATS, Grid, variants
@@ -411,6 +411,57 @@ def test_an_exact_result_beyond_all_formats_is_shown_as_such():
     assert shown == ["-0", "inf", "-0.5", "0.0", "-inf"]
 
 
+def sections(page):
+    """Return the lines of a page by heading."""
+    head, *parts = re.split(r"^## (.*)\n", page, flags=re.M)
+    return {
+        "": head.splitlines(),
+        **{name: text.splitlines() for name, text in zip(parts[::2], parts[1::2], strict=True)},
+    }
+
+
+def test_rows_are_updated_one_by_one_and_peers_keep_their_figures(folder, sparse, monkeypatch):
+    """The page with two rows measured anew is the page measured at once, up to a line that names them."""
+    run("relu", "sigmoid", "elu", "mse", "--against", "torch,scipy", "--out", "all.md")
+    run("relu", "mse", "--against", "torch,scipy", "--out", "page.md")
+    whole, before = ((folder / name).read_text() for name in ("all.md", "page.md"))
+    told = run("sigmoid", "elu", "--update", "--out", "page.md")
+    assert told.output == "wrote page.md\n"
+    after = sections((folder / "page.md").read_text())
+    assert "Measured later, by `slopes accuracy NAME --update`: `sigmoid`, `elu`." in after.pop("")
+    own = ["Away from the defaults", "Where slopes is off by more than 4", "By reading and dtype", "How it is measured"]
+    for heading in own:
+        assert set(after[heading]) == set(sections(whole)[heading]), heading
+    summary = after["Function by function"]
+    assert [line for line in summary if "`relu`" in line or "`mse`" in line] == [
+        line for line in sections(before)["Function by function"] if line.startswith("| `")
+    ]
+    assert [line.split("`")[1] for line in summary if "`" in line] == [
+        "relu",
+        "elu",
+        "sigmoid",
+        "mse",
+    ]  # the catalogue's
+    peers = after.get("Where peers lose more than 1000 ulp", [])
+    assert peers == sections(before).get("Where peers lose more than 1000 ulp", [])
+    damaged = (folder / "page.md").read_text().replace("| `relu` | 0.0 / 0.0 |", "| `relu` | 9.9 / 9.9 |")
+    (folder / "page.md").write_text(damaged)
+    run("relu", "--update", "--out", "page.md")
+    again = (folder / "page.md").read_text()
+    assert next(line for line in summary if "`relu`" in line) in again.splitlines()
+    assert "`sigmoid`, `elu`, `relu`." in again
+    assert "| slopes | 4 | 4 | 0 | 0 |" in again
+
+
+def test_a_page_is_left_alone_if_something_raises(folder, monkeypatch):
+    (folder / "page.md").write_text("# Accuracy\n\nMade by `slopes accuracy relu`\n")
+    monkeypatch.setattr(measuring, "_results", lambda *_: 1 / 0)
+    told = run("relu", "--update", "--out", "page.md")
+    assert told.exit_code == 1
+    assert "relu: slopes (NumPy) raised ZeroDivisionError" in told.output
+    assert "\n## " not in (folder / "page.md").read_text()
+
+
 def test_what_raises_is_told_and_ends_with_1(folder, sparse):
     told = run("relu", "mine.py:misnamed", "mine.py:broken", "--against", "torch", "--out", "page.md")
     assert told.exit_code == 1
@@ -434,6 +485,21 @@ WRONG = {
     ("relu", "--out", "gone/x.md"): "accuracy: cannot write 'gone/x.md'",
     ("relu", "--out", "."): "accuracy: cannot write '.'",
     ("relu", "--workers", "0"): "--workers",
+    ("relu", "--update"): "accuracy: there is no page 'docs/accuracy.md' here: run it in a clone of slopes, or name",
+    (
+        "relu",
+        "--update",
+        "--out",
+        "mine.py",
+    ): "accuracy: 'mine.py' is not a page that `slopes accuracy --out` has written",
+    ("mine.py:naive", "--update", "--out", "mine.py"): "accuracy: --update takes names of the catalogue",
+    ("--update",): "accuracy: --update takes names of the catalogue",
+    (
+        "relu",
+        "--update",
+        "--against",
+        "torch",
+    ): "accuracy: --update takes names of the catalogue, and keeps the figures",
 }
 
 
@@ -457,7 +523,8 @@ def test_what_is_no_card_is_refused():
 
 
 def test_the_committed_page_names_every_card():
-    """Else run `slopes accuracy --against torch,jax,scipy,keras --out docs/accuracy.md`."""
+    """Else run `slopes accuracy NAME --update`, for a new function, or `make docs`."""
+    assert PAGE.read_text() == updating.update_page(PAGE.read_text(), report.Accuracy([], (), [], [], {}, False))
     table = PAGE.read_text().partition("## Function by function")[2].partition("\n## ")[0]
     named = re.findall(r"^\| `(\w+)`", table, flags=re.M)
     assert named == list(dict.fromkeys(card.name for card in catalogue.CARDS.values()))

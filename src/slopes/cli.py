@@ -312,9 +312,14 @@ def explain(check: str | None) -> None:
 @click.argument("names", nargs=-1, metavar="[NAME...]")
 @click.option("--against", metavar="LIBRARY,...", help="Measure what these call the same, as in torch,jax,scipy,keras.")
 @click.option("--out", metavar="FILE", help="Write a page in Markdown instead.")
+@click.option(
+    "--update", is_flag=True, help="Put the rows of these functions into the page, docs/accuracy.md or --out."
+)
 @click.option("--workers", type=click.IntRange(min=1), metavar="N", help="How many processes measure.")
 @click.option("as_json", "--json", is_flag=True, help="Print every figure as JSON.")
-def accuracy(names: tuple[str, ...], against: str | None, out: str | None, workers: int | None, as_json: bool) -> int:
+def accuracy(
+    names: tuple[str, ...], against: str | None, out: str | None, update: bool, workers: int | None, as_json: bool
+) -> int:
     """Measure the errors of values, slopes and second derivatives in units in the last place.
 
     Without names, those of the whole catalogue, which takes minutes. The exit status is 0, or 1 if something could
@@ -325,13 +330,24 @@ def accuracy(names: tuple[str, ...], against: str | None, out: str | None, worke
       slopes accuracy gelu huber
       slopes accuracy gelu --against torch,jax --json
       slopes accuracy --against torch,jax,scipy,keras --out docs/accuracy.md
+      slopes accuracy gelu --update
     """
     cards = _load(names) if names else None
     if workers is None:
         workers = 1 if names and len(names) < 8 else os.cpu_count() or 1  # to start a process takes seconds, too
     with _complaining(ImportError):
-        from slopes.accuracy import measure
+        from slopes import catalogue
+        from slopes.accuracy import measure, updating
         from slopes.plotting import terminal
+    page = None
+    if update:
+        if against or not cards or not set(cards) <= set(catalogue.CARDS.values()):
+            raise click.UsageError(
+                "accuracy: --update takes names of the catalogue, and keeps the figures of all peers"
+            )
+        out = out or "docs/accuracy.md"
+        with _complaining(ValueError, OSError, prefix="accuracy: "):
+            page = updating.read_page(out)
     if out is not None and (os.path.isdir(out) or not os.path.isdir(os.path.dirname(out) or ".")):
         raise click.UsageError(f"accuracy: cannot write {out!r}: no such folder, or one of that name")  # not in minutes
 
@@ -342,9 +358,12 @@ def accuracy(names: tuple[str, ...], against: str | None, out: str | None, worke
     libraries = [] if against is None else _split("--against", against)
     with _complaining(LookupError, ImportError):
         result = measure(cards, against=libraries, workers=workers, progress=progress)
+    if update and not result.ok:
+        out = None  # the page stays as it is
     if out is not None:
+        text = result.page() if page is None else updating.update_page(page, result)
         with _complaining(OSError, prefix="accuracy: "), open(out, "w", encoding="utf-8") as file:
-            file.write(result.page())
+            file.write(text)
     if as_json:
         _json(
             {

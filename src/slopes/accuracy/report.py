@@ -154,7 +154,7 @@ class Accuracy:
         yield from self._by_reading()
         if self.failures:
             yield "\n## What could not be measured\n"
-            yield from _table(
+            yield from table_lines(
                 ["function", "what", "error"],
                 [[f"`{f.card}`", f.what, f.message.replace("|", "\\|")] for f in self.failures],
             )
@@ -175,7 +175,7 @@ class Accuracy:
             lost = [any(figure.lost for figure in figures) for figures in of_card.values()]
             counts = len(worst), sum(w <= ULPS for w in worst), sum(w > MUCH for w in worst), sum(lost)
             rows.append([library, *map(str, counts)])
-        yield from _table(["", "functions", "within 4", "off by more than 1000", "infinity or NaN"], rows)
+        yield from table_lines(["", "functions", "within 4", "off by more than 1000", "infinity or NaN"], rows)
 
     def _summary(self) -> Iterator[str]:
         sources = [("slopes", result) for result in RESULTS]
@@ -186,7 +186,7 @@ class Accuracy:
             [f"`{card}`", *(_pair(self._of(card, library, result)) for library, result in sources)]
             for card in self.cards
         ]
-        yield from _table(["", *headings], rows)
+        yield from table_lines(["", *headings], rows)
 
     def _of(self, card: str | None, library: str, result: str) -> list[Figure]:
         of = [f for f in self.figures if (f.library, f.result, f.settings) == (library, result, "")]
@@ -203,7 +203,7 @@ class Accuracy:
         if rows:
             yield "\n## Away from the defaults\n"
             yield "The worst error of element-wise functions in float64 / float32, over all that was tried.\n"
-            yield from _table(["", "parameters", "value", "slope"], rows)
+            yield from table_lines(["", "parameters", "value", "slope"], rows)
 
     def _by_reading(self) -> Iterator[str]:
         ours = [f for f in self.figures if f.library == "slopes" and not f.settings]
@@ -217,7 +217,7 @@ class Accuracy:
                 if any(figures):
                     cells = ["" if f is None else f"{_cell([f])} ({short(f.median)})" for f in figures]
                     rows.append([f"`{card}`", NAMES[result], *cells])
-        yield from _table(["", "", *(f"{reading} {dtype}" for reading, dtype in columns)], rows)
+        yield from table_lines(["", "", *(f"{reading} {dtype}" for reading, dtype in columns)], rows)
 
 
 def versions(against: Sequence[str]) -> dict[str, str]:
@@ -301,10 +301,11 @@ def _listed(figures: list[Figure]) -> Iterator[str]:
         for group in alike.values()
         for f in group[:1]
     ]  # fmt: skip
-    yield from _table(["", "by", "result", "dtype", "at", "came", "exact", "ulp", "above 1000"], rows)
+    yield from table_lines(["", "by", "result", "dtype", "at", "came", "exact", "ulp", "above 1000"], rows)
 
 
-def _table(headings: list[str], rows: list[list[str]]) -> Iterator[str]:
+def table_lines(headings: list[str], rows: list[list[str]]) -> Iterator[str]:
+    """Yield the lines of a table in Markdown."""
     yield f"| {' | '.join(headings)} |"
     yield f"|{'---|' * len(headings)}"
     for row in rows:

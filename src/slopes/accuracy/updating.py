@@ -1,0 +1,90 @@
+"""Update rows of a page of accuracy, whose peers need not be installed."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+
+from slopes import catalogue
+from slopes.accuracy.report import Accuracy, table_lines
+
+#: the page's sections in order; those with True have rows for slopes, by the name of the function
+SECTIONS = {
+    "How it is measured": False,
+    "Function by function": True,
+    "Away from the defaults": True,
+    "Where peers lose more than 1000 ulp": False,
+    "Where slopes is off by more than 4": True,
+    "By reading and dtype": True,
+    "What could not be measured": False,
+}
+LATER = "Measured later, by `slopes accuracy NAME --update`: "
+
+Row = dict[str, str]  #: cells by heading, or by place where the heading is empty
+
+
+def read_page(path: str) -> str:
+    """Return the page; raise ValueError if there is none, or not one that `slopes accuracy` has written."""
+    if not os.path.isfile(path):
+        raise ValueError(f"there is no page {path!r} here: run it in a clone of slopes, or name the page with --out")
+    with open(path, encoding="utf-8") as file:
+        page = file.read()
+    if not page.startswith("# Accuracy\n\nMade by `slopes accuracy"):
+        raise ValueError(f"{path!r} is not a page that `slopes accuracy --out` has written")
+    return page
+
+
+def update_page(page: str, result: Accuracy) -> str:
+    """Return the page with the rows of the result's cards, in the order of the catalogue; figures of peers stay."""
+    order = [card.name for card in catalogue.CARDS.values()]
+    head, old = _split(page)
+    _, new = _split(result.page())
+    for heading in (heading for heading, has_rows in SECTIONS.items() if has_rows):
+        old[heading] = _merge(old.get(heading, ""), new.get(heading, ""), result.cards, order)
+    head, _, later = head.partition(LATER)
+    named = dict.fromkeys(re.findall(r"`(\w+)`", later) + result.cards)
+    head = head.rstrip() + "\n"
+    if named:
+        head += f"\n{LATER}{', '.join(f'`{name}`' for name in named if name in order)}.\n"
+    counts = _count(old["Function by function"], old["Where slopes is off by more than 4"])
+    head = re.sub(r"^\| slopes \|.*$", counts, head, flags=re.M)
+    return "\n".join([head, *(f"## {heading}\n{old[heading]}" for heading in SECTIONS if old.get(heading))])
+
+
+def _split(page: str) -> tuple[str, dict[str, str]]:
+    head, *parts = re.split(r"^## (.*)\n", page, flags=re.M)
+    return head, dict(zip(parts[::2], (text.rstrip() + "\n" for text in parts[1::2]), strict=True))
+
+
+def _merge(old: str, new: str, names: Sequence[str], order: Sequence[str]) -> str:
+    """Return a section with rows of `names` from the new one, and others from the old one; "" without rows."""
+    before, after = _rows(old), _rows(new)
+    summary = [row for row in before if _name(row) in names] if "second derivative" in next(iter(before), {}) else []
+    peers = {_name(row): row for row in summary}
+    rows = [row for row in before if _name(row) not in names] + [{**peers.get(_name(row), {}), **row} for row in after]
+    rows = [row for row in rows if _name(row) in order]
+    rows.sort(key=lambda row: ("ulp" in row and row["result"] == "second derivative", order.index(_name(row))))
+    headings = list(dict.fromkeys(heading for row in (*before, *after) for heading in row))
+    cells = [[row.get(heading, "") for heading in headings] for row in rows]
+    shown = ["" if heading.isdigit() else heading for heading in headings]
+    return (old or new).partition("\n|")[0] + "\n" + "\n".join(table_lines(shown, cells)) + "\n" if rows else ""
+
+
+def _rows(section: str) -> list[Row]:
+    lines = [line[2:-2].split(" | ") for line in section.splitlines() if line.startswith("| ")]
+    headings = [heading or str(place) for place, heading in enumerate(lines[0])] if lines else []
+    return [dict(zip(headings, line, strict=True)) for line in lines[1:]]
+
+
+def _name(row: Row) -> str:
+    return row["0"].strip("`").partition("(")[0]
+
+
+def _count(summary: str, over: str) -> str:
+    """Return the line that counts functions of slopes, and those that are off."""
+    rows = [row for row in _rows(over) if row["result"] != "second derivative"]
+    much = [row for row in rows if not row["above 1000"].startswith("0 of")]
+    lost = [row for row in much if row["ulp"] == "inf"]
+    functions, (off, far, none) = len(_rows(summary)), (len(set(map(_name, of))) for of in (rows, much, lost))
+    return f"| slopes | {functions} | {functions - off} | {far} | {none} |"
