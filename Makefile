@@ -9,7 +9,7 @@ INSTALL = -m pip install --quiet --disable-pip-version-check
 # So that each of pytest's processes need not rewrite all assertions anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test tests test-exhaustive test-oldest test-newest test-numpy test-all lint bench constraints clean
+.PHONY: demo docs test tests test-exhaustive test-oldest test-newest test-numpy test-all lint bench constraints clean
 
 demo: $(VENV)/.demo
 	$(BIN)/slopes compare
@@ -33,6 +33,12 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# What follows from the catalogue: public names, their types, and tables of the documents.
+docs: $(VENV)/.dev
+	$(BIN)/python tools/make_stub.py
+	$(BIN)/python tools/make_docs.py
+	$(BIN)/python tools/conventions.py
 
 # On an otherwise idle machine: two threads that wait for each other are slow beside anything else.
 bench: $(VENV)/.dev

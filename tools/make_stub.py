@@ -1,4 +1,4 @@
-"""Write the types of cards and modules for editors and type checkers: the last parts of two stubs in src/slopes.
+"""Write the public names of cards, and the types of cards and modules for editors and type checkers.
 
 python tools/make_stub.py
 """
@@ -21,6 +21,8 @@ from slopes.facts import Claims
 from slopes.kinds import KINDS, OPTIONS, SPACES
 
 ROOT = pathlib.Path(__file__).parent.parent
+INIT = ROOT / "src" / "slopes" / "__init__.py"
+NAMES = "    # the cards of the catalogue, written by tools/make_stub.py"
 STUB = ROOT / "src" / "slopes" / "__init__.pyi"
 MODULES = ROOT / "src" / "slopes" / "nn" / "__init__.pyi"
 HEADING = (
@@ -42,6 +44,16 @@ KEYWORDS = {
     "ignore_index": ("int | None", "int | None"),
     "label_smoothing": ("float", "float"),
 }
+
+
+def renew_names(text: str) -> str:
+    """Return the file with the public names, of which those of the cards are the catalogue's."""
+    homes: dict[str, list[str]] = {}
+    for name, card in catalogue.CARDS.items():
+        homes.setdefault(card.body.__module__, []).append(name)
+    head, _, rest = text.partition(NAMES)
+    lines = [f'    "{home}": "{" ".join(names)}",' for home, names in homes.items()]
+    return "\n".join([head + NAMES, *lines, rest[rest.index("}\n") :]])
 
 
 def renew(stub: str) -> str:
@@ -251,5 +263,6 @@ def wrapped(items: Iterable[str], indent: int) -> list[str]:
 
 
 if __name__ == "__main__":
+    INIT.write_text(renew_names(INIT.read_text()))
     STUB.write_text(renew(STUB.read_text()))
     MODULES.write_text(renew_modules(MODULES.read_text()))

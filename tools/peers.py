@@ -4,9 +4,10 @@ For each library of a card's `same_as`: the expression that gives the card's num
 where that gives another one, what each gives at one small input, and the defaults of the function called. The tests
 compare the cards with this record, so they need none of the libraries; tools/conventions.py makes a page of it.
 
-Run ``python tools/peers.py`` where the libraries are installed, with Keras upon PyTorch. Where a library cannot be
-loaded, or does not give what the card says, it tells so and writes nothing, unless asked with ``--partly`` for what it
-has; where an expression less its settings gives another number, of which the card says nothing, it remarks on it.
+Run ``python tools/peers.py`` where the libraries are installed, with Keras upon PyTorch; with names of cards it renews
+these alone, and needs only their libraries. Where a library cannot be loaded, or does not give what the card says, it
+tells so and writes nothing, unless asked with ``--partly`` for what it has; where an expression less its settings gives
+another number, of which the card says nothing, it remarks on it.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from slopes.card import Card, Loss, Map
-from slopes.catalogue import CARDS
+from slopes.catalogue import CARDS, find
 from slopes.facts import Peer
 from slopes.kinds import KINDS
 from slopes.truth import libraries
@@ -175,11 +176,12 @@ def agrees(library: str, answer: dict[str, Any], ours: Any) -> bool:
 
 
 def write() -> int:
-    """Make the record; return how many comparisons failed."""
-    inputs: dict[str, Any] = {}
-    cards: dict[str, Any] = {}
+    """Make the record, or renew the cards named on the command line; return how many comparisons failed."""
+    named = [find(name) for name in sys.argv[1:] if not name.startswith("-")]
+    old = json.loads(RECORD.read_text()) if named else {"versions": {}, "inputs": {}, "cards": {}}
+    inputs, cards = old["inputs"], {name: entry for name, entry in old["cards"].items() if find(name) not in named}
     failed = []
-    for card in sorted(set(CARDS.values()), key=lambda card: card.name):
+    for card in named or set(CARDS.values()):
         name, arguments = shared_input(card)
         entries = {}
         for library in card.same_as:
@@ -193,8 +195,11 @@ def write() -> int:
             inputs[name] = dict(zip(called, (array.tolist() for array in arguments), strict=True))
             cards[card.name] = {"input": name, "libraries": entries}
     used = sorted({library for card in cards.values() for library in card["libraries"]})
-    versions = {library: version(libraries.PACKAGES.get(library, library)) for library in used}
-    record = {"versions": versions, "inputs": dict(sorted(inputs.items())), "cards": cards}
+    of_now = {
+        library: version(libraries.PACKAGES.get(library, library)) for library in used if library not in old["versions"]
+    }
+    versions = dict(sorted({**old["versions"], **of_now}.items()))
+    record = {"versions": versions, "inputs": dict(sorted(inputs.items())), "cards": dict(sorted(cards.items()))}
     for line in failed:
         print(line, file=sys.stderr)
     if not failed or "--partly" in sys.argv:
