@@ -1751,7 +1751,7 @@ swiglu: _Gate
 geglu: _Geglu
 """GELU-gated linear unit: the value times the gelu of the gate, which is the first half of the row."""
 reglu: _Gate
-"""Rectified gated linear unit: the value where the gate is positive, times it, else 0; the gate comes first."""
+"""Rectified gated linear unit: the value times the gate where the gate is positive, else 0; the gate comes first."""
 snake: _ActivationAlpha
 """Snake: the input plus a ripple of 1/alpha that never makes it fall; at alpha = 0 the input itself."""
 relu6: _Activation
@@ -1789,7 +1789,7 @@ elu: _ActivationAlpha
 celu: _ActivationAlpha
 """Continuously differentiable ELU: the exponential is stretched by alpha both ways, so that it has no corner."""
 selu: _Activation
-"""Scaled ELU: an ELU whose two constants keep the mean at 0 and the variance at 1 through the layers."""
+"""Scaled ELU: an ELU with two constants that keep the mean at 0 and the variance at 1 through the layers."""
 softshrink: _ActivationLambd
 """Soft shrinkage: the input, moved towards 0 by lambd; 0 where it is no larger than that."""
 hardshrink: _ActivationLambd
@@ -1803,7 +1803,7 @@ tanh: _Activation
 softplus: _ActivationBeta
 """Softplus: a smooth ReLU, the integral of the sigmoid."""
 log_sigmoid: _Activation
-"""Logarithm of the sigmoid: the log-probability that belongs to a logit."""
+"""Logarithm of the sigmoid: the log-probability of a logit."""
 softsign: _Activation
 """Softsign: any number to one between −1 and 1, more slowly than tanh."""
 squareplus: _Squareplus
@@ -1819,7 +1819,7 @@ gumbel_softmax: _GumbelSoftmax
 gelu_tanh: _Activation
 """GELU's tanh form: the approximation that many language models were trained with, up to 4.7e-4 from GELU."""
 gelu: _Gelu
-"""Gaussian error linear unit: the input, weighed by the chance that a normal draw lies below it."""
+"""Gaussian error linear unit: the input times the probability that a normal draw lies below it."""
 silu: _ActivationBeta
 """Sigmoid linear unit, or swish: the input times the sigmoid of beta times it."""
 swish: _ActivationBeta
@@ -1847,11 +1847,11 @@ cross_entropy: _CrossEntropy
 nll: _Nll
 """Negative log-likelihood: minus the entry of the right class, of rows of log-probabilities."""
 poly1: _Poly1
-"""Cross-entropy plus epsilon times the probability that the right class lacks, of rows of logits."""
+"""Cross-entropy plus epsilon times 1 − p of the right class, of rows of logits."""
 margin_softmax: _MarginSoftmax
 """Cross-entropy of scaled cosines with a margin, which widens the right class's angle or lowers its cosine."""
 binary_cross_entropy: _BinaryCrossEntropy
-"""Binary cross-entropy: the surprise at a yes or no, of logits; targets between 0 and 1 are chances of yes."""
+"""Binary cross-entropy: the surprise at a yes or no, of logits; targets between 0 and 1 are probabilities of yes."""
 relative_entropy: _RelativeEntropy
 """One term of a Kullback-Leibler divergence: target · (log target − prediction), of log-probabilities."""
 kl_div: _KlDiv
@@ -1873,15 +1873,15 @@ info_nce: _InfoNce
 supcon: _Supcon
 """Cross-entropy of picking a positive among all others by its cosine over a temperature, other positives too."""
 sigmoid_focal: _SigmoidFocal
-"""Binary cross-entropy times the chance of being wrong to the power gamma, of logits."""
+"""Binary cross-entropy times the probability of being wrong to the power gamma, of logits."""
 softmax_focal: _SoftmaxFocal
-"""Cross-entropy times the chance of being wrong to the power gamma, of rows of logits."""
+"""Cross-entropy times the probability of being wrong to the power gamma, of rows of logits."""
 asymmetric: _Asymmetric
 """Focal cross-entropy of logits with separate exponents for yes and no, and no cost of a no below the clip."""
 poisson_nll: _PoissonNll
 """Poisson likelihood: how unlikely a count is where the prediction is the log of its rate."""
 gaussian_nll: _GaussianNll
-"""Gaussian likelihood: how unlikely the target is under a normal distribution of that mean and variance."""
+"""Gaussian likelihood: how unlikely the target is under a normal distribution with that mean and variance."""
 gamma_deviance: _Regression
 """Half the gamma deviance: how far off, in proportion, a positive target is where the prediction is its log."""
 tweedie_deviance: _TweedieDeviance

@@ -28,7 +28,8 @@ class GEGLU(CardModule):
     ) -> None: ...
 
 class ReGLU(CardModule):
-    """Rectified gated linear unit: the value where the gate is positive, times it, else 0; the gate comes first."""
+    """Rectified gated linear unit: the value times the gate where the gate is positive, else 0; the gate comes
+    first."""
 
     def __init__(self, *, dim: int = -1, gate: Literal["first", "last"] = "first") -> None: ...
 
@@ -119,7 +120,7 @@ class CategoricalCrossEntropyLoss(CardModule):
     ) -> None: ...
 
 class Poly1Loss(CardModule):
-    """Cross-entropy plus epsilon times the probability that the right class lacks, of rows of logits."""
+    """Cross-entropy plus epsilon times 1 − p of the right class, of rows of logits."""
 
     def __init__(
         self, *, weight: Tensor | None = None, label_smoothing: float = 0.0, ignore_index: int | None = -100,
@@ -178,7 +179,7 @@ class SupConLoss(CardModule):
     ) -> None: ...
 
 class SigmoidFocalLoss(CardModule):
-    """Binary cross-entropy times the chance of being wrong to the power gamma, of logits."""
+    """Binary cross-entropy times the probability of being wrong to the power gamma, of logits."""
 
     def __init__(
         self, *, gamma: _TensorParameter = 2.0, alpha: _TensorParameter | None = None,
@@ -186,7 +187,7 @@ class SigmoidFocalLoss(CardModule):
     ) -> None: ...
 
 class SoftmaxFocalLoss(CardModule):
-    """Cross-entropy times the chance of being wrong to the power gamma, of rows of logits."""
+    """Cross-entropy times the probability of being wrong to the power gamma, of rows of logits."""
 
     def __init__(
         self, *, weight: Tensor | None = None, label_smoothing: float = 0.0, ignore_index: int | None = -100,
