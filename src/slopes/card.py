@@ -1,7 +1,7 @@
 """Cards: decorated functions that provide everything about an activation or loss.
 
-`activation` and `loss` turn a body, written in the primitives of `slopes.ops`, into a callable that takes NumPy
-arrays and torch tensors, validates its parameters, and knows its derivative, formula, claims and peers.
+`activation` and `loss` turn a body, written in the primitives of `slopes.ops`, into a callable for NumPy arrays and
+torch tensors that validates its parameters and knows its derivative, formula, claims and peers.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Body = Callable[..., Array]
 
 
 class Card:
-    """The base class of activations and losses. Only the decorators make cards.
+    """The base class of activations and losses; the decorators make cards.
 
     A card is immutable and unique: copies and pickles are the card itself, and it compares by identity.
     """
@@ -187,7 +187,6 @@ class Card:
                 kinds.broadcasts(self.name, name, tuple(value.shape), first, tuple(x.shape))
 
     def _keywords(self) -> list[str]:
-        """Return the names of all keywords."""
         return [
             name
             for name, parameter in self.call_signature.parameters.items()
@@ -205,9 +204,9 @@ class Card:
     def derivative(self, body: Body) -> Card:
         """Register the derivative by the first argument; used as a decorator, right below the card.
 
-        It takes the arguments of the body and returns the slope of each entry, or of a row's value by the entries of
-        the row. The derivative of a map, or of a loss whose values depend on other rows, takes the cotangent of the
-        values as its last argument and returns the vjp. A gate's derivative returns the slopes by both halves.
+        It takes the body's arguments and returns the slope of each entry, or of a row's value by its entries. The
+        derivative of a map, or of a loss whose values depend on other rows, takes the cotangent last and returns the
+        vjp. A gate's derivative returns the slopes by both halves.
         """
         self.slope_body = body
         self.kernels.clear()
@@ -224,7 +223,7 @@ class Card:
         return _filled(self.body, settings), None if slope is None or learnt else _filled(slope, settings)
 
     def bind(self, r: ModuleType, x: Array, parameters: Mapping[str, Any]) -> tuple[dict[str, Any], Body, Body | None]:
-        """Return the parameters' values for a reading and an array x, and value and slope filled with them."""
+        """Return (parameters for a reading and an array x, value and slope with them filled in)."""
         settings = self._settings(parameters, r, x)
         return settings, *self._bodies(settings)
 
@@ -248,12 +247,12 @@ class Card:
 
     @property
     def textbook(self) -> Body:
-        """The textbook form: the definition, or the body if there is no definition or `switched` holds."""
+        """The definition, or the body if there is none or `switched` holds."""
         return self.body if self.definition is None or self.switched else self.definition
 
     @property
     def switched(self) -> bool:
-        """Whether a flag or choice is bound to another value than its default, which makes another function."""
+        """Whether a flag or choice is not bound to its default, which makes another function."""
         choices = {name: value for name, value in self.bound.items() if isinstance(value, (bool, str))}
         return any(value != self.parameters[name].default for name, value in choices.items())
 
@@ -276,7 +275,7 @@ class Card:
         raise refused_script(self.name)
 
     def _repr_latex_(self) -> str | None:
-        """Return the formula for a notebook, or None without SymPy or a formula; a notebook then shows the repr."""
+        """Return the formula for a notebook; without SymPy or a formula None, so that a notebook shows the repr."""
         try:
             return f"$\\displaystyle {self.tex}$"
         except Exception:  # a user's body may call functions that SymPy lacks, and IPython would print a traceback
@@ -293,7 +292,7 @@ class Card:
 
 
 def refused_script(name: str) -> TypeError:
-    """The error for torch.jit.script of a card, or of a module that computes with one."""
+    """Return the error for torch.jit.script of a card, or of a module that computes with one."""
     return TypeError(
         f"torch.jit.script cannot compile {name}: TorchScript has no functions that take arrays and tensors alike; "
         "use torch.compile, torch.export.export, torch.onnx.export(..., dynamo=True) or torch.jit.trace"
@@ -328,15 +327,14 @@ def _domain(annotation: Any) -> Domain | None:
 
 
 def _are_plain(parameters: Mapping[str, Any]) -> bool:
-    """Return whether all parameters are numbers or strings."""
     return all([type(value) in (float, int, str) for value in parameters.values()])
 
 
 # -------------------------------------------------------------------------------------- activations
 
 
-#: The last watcher receives, and computes, each call of an activation that no kernel answers: every call while a mode
-#: of PyTorch is active. See `slopes.models.recording`.
+#: The last watcher gets, and computes, each call of an activation without a kernel: every call in a mode of PyTorch.
+#: See `slopes.models.recording`.
 WATCHERS: list[Callable[[Activation, Any, Mapping[str, Any]], Any]] = []
 
 
@@ -355,9 +353,9 @@ class Activation(Card):
     def __call__(self, x: Array, *extra: Any, **parameters: Any) -> Any:
         """Return the values, in the shape and dtype of x (a NumPy array, torch tensor, number or nested list).
 
-        An object with ``__array__``, such as a pandas Series, counts as an array and gives a NumPy array.
-        With `out`, a NumPy array of that shape and dtype, which may be x, the values are written to it.
-        Raises TypeError if x is no array of real numbers, ValueError for a parameter outside its domain.
+        Objects with ``__array__``, such as a pandas Series, count as arrays and give NumPy arrays. `out` is a NumPy
+        array of that shape and dtype for the values; it may be x. Raises TypeError if x is no array of real numbers,
+        ValueError for a parameter outside its domain.
         """
         if extra:
             keywords = ", ".join(self._keywords()) or "none"
@@ -393,7 +391,7 @@ class Activation(Card):
     def _read(
         self, output: str, compute: Callable[..., Array], parameters: Mapping[str, Any], *arrays: Array
     ) -> Any:  # fmt: skip
-        """Return the output "value", "slope" or "vjp", by a kernel or else by `compute`."""
+        """Return the output "value", "slope" or "vjp", from a kernel or else by `compute`."""
         r = self._reading(*arrays)
         entered = self._enter(r, arrays)
         out = None
@@ -417,7 +415,7 @@ class Activation(Card):
         return result if out is None else r.written(out, result)
 
     def _enter(self, r: ModuleType, arrays: tuple[Array, ...]) -> list[Array]:
-        """Return x and the cotangent, if there is one, as arrays of one shape."""
+        """Return x and any cotangent as arrays of one shape."""
         entered = [r.enter(a, f"{self.name}: {('x', 'cotangent')[i]}") for i, a in enumerate(arrays)]
         if len(entered) > 1 and self.parts == 1:
             kinds.same_shape(self.name, x=entered[0], cotangent=entered[1])
@@ -519,16 +517,16 @@ class Map(Activation):
 
 
 def _along_rows(r: ModuleType, value: Any, axis: int, ndim: int) -> Any:
-    """Return a parameter for rows: an array gets ndim axes, with `axis` moved to the end."""
+    """Return a parameter for rows: an array gets ndim axes, with `axis` last."""
     if not is_array(value):
         return value
     return r.moveaxis(value.reshape((1,) * (ndim - value.ndim) + tuple(value.shape)), axis, -1)
 
 
 class Gate(Map):
-    """A function of two halves of a row, a gate and a value, which the body takes as two arguments.
+    """A function of a gate and a value, the halves of a row, which the body takes as two arguments.
 
-    Its derivative returns the pair of slopes by both.
+    Its derivative returns the slopes by both.
     """
 
     family = "gate"
@@ -563,7 +561,7 @@ class Gate(Map):
         return super(Gate, card).vjp(x, cotangent, axis=axis, **parameters) if result is None else result
 
     def _by_kernel(self, axis: Any, parameters: dict[str, Any], *arrays: Array) -> Any:
-        """Return the result for x, or the vjp of a cotangent, by a kernel; None if no kernel serves."""
+        """Return the result for x, or the vjp of a cotangent, from a kernel; None without one."""
         run = ops.kernels_of(arrays[0], "run_gate")
         fit = all(type(value) in (bool, int, float, str) for value in parameters.values())
         return run(self, axis, parameters, *arrays) if run is not None and fit and type(axis) is int else None
@@ -629,12 +627,12 @@ def activation(
 ) -> Any:
     """Make a card of a body (x, *, parameters): element-wise, or with ``kind="map"`` a map of rows.
 
-    A map's rows lie on the last axis of its body's argument. With ``kind="gate"`` the body takes a gate and a value,
-    the halves of an axis, and `gate` is the half that is the gate, "first" or "last".
+    A map's rows lie on the last axis. With ``kind="gate"`` the body takes a gate and a value, the halves of an axis;
+    `gate` is the gate's half, "first" or "last".
 
     `definition` is the textbook form, if the body is a numerically stable one. `same_as` has an expression of x for
-    each peer library, or a pair of that and the peer's own default call if that gives another number. Claims are the
-    fields of `Claims`.
+    each peer library, or a pair of it and the peer's default call if that gives another number. Claims are the fields
+    of `Claims`.
     """
     classes: dict[str, type[Activation]] = {"elementwise": Activation, "map": Map, "gate": Gate}
     if kind not in classes:
@@ -652,7 +650,7 @@ def activation(
 
 
 class Loss(Card):
-    """A function of a prediction and a target, or of other arguments of its kind, which owns all but the body."""
+    """A function of a prediction and a target, or of other arguments; its kind owns everything but the body."""
 
     family = "loss"
     kind: kinds.Kind
@@ -688,10 +686,10 @@ class Loss(Card):
     ) -> Any:
         """Return the loss of a prediction and a target: a number, or with ``reduction="none"`` a value for each.
 
-        A kind may take other arguments, as triplets do; the card's signature names them. `mask` (boolean, True
-        counts) and `weight` have the shape of the unreduced loss. The mean is the weighted average of the values that
-        count, 0 if none does, and takes no weight below 0; `divisor` replaces its denominator. Other keywords are the
-        card's parameters and its kind's options.
+        A kind may take other arguments, as triplets do; the card's signature names them. `mask` (boolean, True counts)
+        and `weight` have the shape of the unreduced loss. The mean is the weighted average of the values that count, 0
+        if none does, and takes no weight below 0; `divisor` replaces its denominator. Other keywords are the card's
+        parameters and its kind's options.
 
         Raises ValueError if shapes, labels or parameters do not fit, TypeError if an argument is no real array.
         """
@@ -715,7 +713,7 @@ class Loss(Card):
     def _by_kernel(
         self, ending: str, arguments: tuple[Any, ...], reduction: Any, counting: dict[str, Any], options: dict[str, Any]
     ) -> Any:
-        """Return the loss, or with `ending` "_and_slope" also its gradient, by a kernel; None if no kernel serves."""
+        """Return the loss, with `ending` "_and_slope" also its gradient, from a kernel; None without one."""
         if self.rowwise and counting:
             return None
         if len(arguments) != len(self.kind.arguments) or type(reduction) is not str:
@@ -737,7 +735,7 @@ class Loss(Card):
     def value_and_slope(self, *arguments: Array, **options: Any) -> tuple[Any, Any]:
         """Return the loss and its gradient by the first argument, which has that argument's shape and dtype.
 
-        It takes the keywords of a call. With ``reduction="none"`` the gradient is the gradient of the sum.
+        It takes the keywords of a call. With ``reduction="none"`` the gradient is that of the sum.
         """
         reduction = options.pop("reduction", "mean")
         given = {name: options.pop(name, None) for name in ("weight", "mask", "divisor")}
@@ -819,10 +817,10 @@ def loss(
 ) -> Callable[[Callable[..., Any]], Loss]:
     """Make a card of a body (prediction, target) that gives one value per element, or per row of classes.
 
-    `kind` is "regression", "binary", "classification" or another of `slopes.kinds`; some kinds take other arguments,
-    as triplets do. Predictions of "binary" and "classification" are logits, unless `space` is "probabilities" or the
-    body has a parameter ``from_probabilities``. `space` and `target` replace the kind's spaces of numbers for the first
-    argument and the target. The other fields are as for `activation`. A minimum of 0 is claimed by default.
+    `kind` is "regression", "binary", "classification" or another of `slopes.kinds`; some take other arguments, as
+    triplets do. Predictions of "binary" and "classification" are logits, unless `space` is "probabilities" or the body
+    has a parameter ``from_probabilities``. `space` and `target` replace the kind's spaces of the first argument and the
+    target. Other fields are as for `activation`. A minimum of 0 is claimed by default.
     """
     if not isinstance(kind, str) or kind not in kinds.KINDS:
         raise ValueError(f"loss: kind must be {OneOf(tuple(kinds.KINDS))}, got {kind!r}")

@@ -51,7 +51,7 @@ CARDS: Catalogue[Card] = Catalogue({**ACTIVATIONS, **LOSSES})
 
 
 def aliases(card: Card) -> list[str]:
-    """Return the other names of a card."""
+    """Other names of a card."""
     return [name for name, found in CARDS.items() if found is card and name != card.name]
 
 

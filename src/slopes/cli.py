@@ -1,4 +1,4 @@
-"""``slopes`` on the command line: list, show, audit, explain, accuracy and compare.
+"""The command line: list, show, audit, explain, accuracy, compile and compare.
 
 Nothing heavy is imported until a command needs it, so that ``--help`` answers at once.
 """
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 try:
     import click
-except ModuleNotFoundError:  # the library works without; this module is only imported to be a command
+except ModuleNotFoundError:  # without click the library works, but not its command line
     from slopes.extras import install
 
     print(f"slopes: the command line needs click: {install('click')}", file=sys.stderr)
@@ -36,10 +36,10 @@ WRONG_SPEC = (LookupError, OSError, ImportError, AttributeError, TypeError, Valu
 
 
 class _Slopes(click.Group):
-    """A group that says each error in one line and guesses at a mistyped command."""
+    """A group that prints each error in one line and suggests a command for a mistyped one."""
 
     def main(self, *args: Any, **options: Any) -> Any:
-        """Run the command line and exit: as the command says, 2 for bad input, 130 if interrupted."""
+        """Run the command line and exit: with the command's status, 2 for bad input, 130 if interrupted."""
         try:
             if sys.stdout is None:  # else an opened file would take its place and get the output
                 raise click.UsageError("standard output is closed; to see nothing, send it to /dev/null")
@@ -50,10 +50,10 @@ class _Slopes(click.Group):
         except click.ClickException as error:
             click.echo(f"slopes: {' '.join(error.format_message().split())}", err=True)
             status = 2
-        except OSError as error:  # a full disk behind the pipe, say
+        except OSError as error:  # as for a full disk behind the pipe
             click.echo(f"slopes: {error.strerror or error}", err=True)
             status = 2
-            with suppress(OSError):  # the rest of the buffer would fail again at exit, and less clearly
+            with suppress(OSError):  # flushing the buffer at exit would fail again, with a traceback
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(status or 0)
 
@@ -72,7 +72,7 @@ def _complaining(*kinds: type[Exception], prefix: str = "") -> Iterator[None]:
     """Turn errors of bad input into one line and exit status 2."""
     try:
         yield
-    except BrokenPipeError:  # the reader has seen enough, which is no mistake
+    except BrokenPipeError:  # the reader has closed the pipe, which is no mistake
         raise
     except kinds as error:
         raise click.UsageError(prefix + str(error)) from error
@@ -87,7 +87,7 @@ def _load(specs: Sequence[str]) -> list[Card]:
 
 @contextmanager
 def _blaming(specs: Sequence[str], cards: Sequence[Card]) -> Iterator[None]:
-    """Say in one line which of the user's own cards fails, and where; errors of ours keep their traceback."""
+    """Report an error of a user's card in one line with its place; our own errors keep their traceback."""
     from slopes import loading
 
     try:
@@ -102,7 +102,7 @@ def _blaming(specs: Sequence[str], cards: Sequence[Card]) -> Iterator[None]:
 
 @contextmanager
 def _warning() -> Iterator[None]:
-    """Say each warning in one line, without the place in our code."""
+    """Print each warning in one line, without a place in our code."""
 
     def tell(message: Warning | str, *_: Any, **__: Any) -> None:
         click.echo(f"slopes: {' '.join(str(message).split())}", err=True)
@@ -113,12 +113,12 @@ def _warning() -> Iterator[None]:
 
 
 def _is_piped() -> bool:
-    """Whether the output goes to a file or program, and nobody has said how wide that is."""
+    """Whether the output goes to a file or program without a known width."""
     return not sys.stdout.isatty() and "COLUMNS" not in os.environ
 
 
 def _split(option: str, listed: str) -> list[str]:
-    """Split a list of names at its commas, except at commas within brackets."""
+    """Split a list of names at its commas, except within brackets."""
     names = [name.strip() for name in re.split(r",(?![^()]*\))", listed)]
     if not all(names):
         raise click.UsageError(f"{option} takes names with commas between them, as in relu,gelu; got {listed!r}")
@@ -130,7 +130,7 @@ def _json(value: Any) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """The value as JSON has it; numbers that it lacks become text, which Python's float reads again."""
+    """Convert a value for JSON; inf and NaN become text that Python's float reads."""
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if hasattr(value, "tolist"):
@@ -186,7 +186,7 @@ def list_(as_json: bool) -> None:
 
         from slopes.plotting import terminal
 
-    wide = _is_piped()  # one line for each card, however long, so that grep finds it whole
+    wide = _is_piped()  # one line per card, however long, so that grep finds it
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=False)
     table.add_column(no_wrap=wide, overflow="fold", style="bold")
     for entry in entries:
@@ -334,7 +334,7 @@ def accuracy(
     """
     cards = _load(names) if names else None
     if workers is None:
-        workers = 1 if names and len(names) < 8 else os.cpu_count() or 1  # to start a process takes seconds, too
+        workers = 1 if names and len(names) < 8 else os.cpu_count() or 1  # starting a process takes seconds, too
     with _complaining(ImportError):
         from slopes import catalogue
         from slopes.accuracy import measure, updating
@@ -349,7 +349,9 @@ def accuracy(
         with _complaining(ValueError, OSError, prefix="accuracy: "):
             page = updating.read_page(out)
     if out is not None and (os.path.isdir(out) or not os.path.isdir(os.path.dirname(out) or ".")):
-        raise click.UsageError(f"accuracy: cannot write {out!r}: no such folder, or one of that name")  # not in minutes
+        raise click.UsageError(
+            f"accuracy: cannot write {out!r}: no such folder, or one of that name"
+        )  # now, not in minutes
 
     def progress(done: int, total: int, name: str) -> None:
         if sys.stderr.isatty():
@@ -420,7 +422,7 @@ def _read_object(option: str, spec: str) -> Any:
         return loading.find(spec)
 
 
-#: how the text of an option becomes the value that `slopes.compare` takes, by the kind that the option states
+#: how an option's text becomes a value of `slopes.compare`, by the option's kind
 READERS: dict[str, Callable[[str, str], Any]] = {
     "cards": lambda option, listed: _load(_split(option, listed)),
     "names": lambda option, listed: tuple(_split(option, listed)),
@@ -432,7 +434,7 @@ TYPES: dict[str, Any] = {"count": click.IntRange(min=1), "number": float}
 
 
 def _options_of_a_comparison(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options that `slopes.compare` has."""
+    """Give a command the options of `slopes.compare`."""
     for each in reversed(OPTIONS):
         told = each.metadata["on_command_line"]
         if told is not None:
@@ -486,7 +488,7 @@ def compare(metric: str | None, export: str | None, as_json: bool, **options: An
         from slopes.plotting import terminal
     if export is not None:
         with _complaining(ValueError):
-            writer(export)  # so that it fails before the training, not after it
+            writer(export)  # fails before the training, not after it
     known = list(dict.fromkeys(each.name for metrics in METRICS.values() for each in metrics))
     if metric not in (None, *known):
         raise click.UsageError(f"compare: no metric {metric!r}; there are {', '.join(known)}.")

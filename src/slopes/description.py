@@ -9,7 +9,7 @@ from typing import Any, Literal
 from slopes.domains import Domain, OneOf, OrNone
 from slopes.kinds import OPTIONS, Kind
 
-#: Descriptions of a call's arguments other than the card's parameters.
+#: descriptions of a call's arguments other than the card's parameters
 COMMON = {
     "x": "an array, a tensor, a number or a nested list",
     "axis": "an integer: the axis of the rows",
@@ -21,12 +21,12 @@ COMMON = {
     "out": "a NumPy array of the shape and dtype of the result, which is written to it; it may be x",
     "generator": "a numpy.random.Generator or torch.Generator, which draws the noise",
 }
-INTERNAL = {"curve", "curve_of", "switched", "textbook"}  #: public members that are for plots and the audit
+INTERNAL = {"curve", "curve_of", "switched", "textbook"}  #: public members for plots and the audit
 SPACES = {"real": "real numbers", "positive": "numbers > 0", "non-negative": "numbers >= 0", "above -1": "numbers > -1"}
 
 
 class Described:
-    """An attribute that is computed for a card; a class of cards has the value `of_class`, or no such attribute."""
+    """An attribute computed for a card; on the class it is `of_class`, or missing if that is None."""
 
     def __init__(self, describe: Any, of_class: str | None) -> None:
         self.describe, self.of_class = describe, of_class
@@ -81,7 +81,7 @@ def _annotation(domain: Domain) -> Any:
 
 
 def _argument(card: Any, name: str) -> str:
-    """Return a description of the values that an argument of a call takes."""
+    """Describe the values of an argument."""
     if name in card.parameters:
         return str(card.parameters[name].domain or "anything")
     kind: Kind | None = getattr(card, "kind", None)

@@ -1,4 +1,4 @@
-"""Domains of parameters: checked when a parameter is bound, printed in messages and docs, sampled by the audit.
+"""Domains of parameters: checked when a parameter is bound, shown in messages and docs, sampled by the audit.
 
 A card states a domain in its signature, as in ``alpha: Positive = 1.0``.
 """
@@ -20,10 +20,10 @@ class Domain(ABC):
 
     @abstractmethod
     def admits(self, value: Any) -> bool:
-        """Return whether the value lies in the domain."""
+        """Whether the value lies in the domain."""
 
     def outside(self) -> tuple[Any, ...]:
-        """Return values that must be refused, for the audit."""
+        """Values that must be refused, for the audit."""
         return ()
 
     def check(self, owner: str, name: str, value: Any) -> None:
@@ -32,12 +32,12 @@ class Domain(ABC):
             raise ValueError(f"{owner}: {name} must be {self}, got {self.described(value)}")
 
     def described(self, value: Any) -> str:
-        """Return a message's text for a value that is not admitted."""
+        """Format a refused value for a message."""
         return shown(value)
 
 
 def plain(value: Any) -> Any:
-    """Return the value: NumPy's numbers as Python numbers, objects with ``__array__`` as arrays unless tensors."""
+    """Convert NumPy's numbers to Python's, and objects with ``__array__``, except tensors, to arrays."""
     if type(value) in (float, int, bool, str):
         return _as_float(value) if type(value) is int and abs(value) > EXACT else value
     if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and not value.ndim):
@@ -52,7 +52,7 @@ EXACT = 2**53  #: a float holds every integer up to this
 
 
 def _as_float(number: int) -> float:
-    """Return the integer as a float, as tensors take at most 64 bits; unchanged if it is too large for a float."""
+    """Return the integer as a float if it fits: tensors take at most 64 bits."""
     try:
         return float(number)
     except OverflowError:
@@ -60,12 +60,12 @@ def _as_float(number: int) -> float:
 
 
 def is_tensor(value: Any) -> bool:
-    """Return whether it is a tensor, whose values a card does not read."""
+    """Whether it is a tensor; a card does not read its values."""
     return not isinstance(value, (bool, int, float, str)) and hasattr(value, "requires_grad")
 
 
 def is_array(value: Any) -> bool:
-    """Return whether it is an array or tensor with axes."""
+    """Whether it is an array or tensor with axes."""
     return type(value) not in (float, int, bool, str) and bool(getattr(value, "shape", ()))
 
 
@@ -102,7 +102,7 @@ class Interval(Domain):
         return " and ".join(bounds) or "a finite number"
 
     def admits(self, value: Any) -> bool:
-        """Return whether the number, or each number of an array, lies between the bounds and is finite.
+        """Whether each number lies between the bounds and is finite.
 
         Tensors pass, as reading their values would stop a trace or wait for a device.
         """
@@ -114,7 +114,7 @@ class Interval(Domain):
         return type(number) is not int and bool(self.contains(number))
 
     def contains(self, values: Any) -> Any:
-        """Return whether a number, or each number of an array, lies between the bounds and is finite."""
+        """Whether each number lies between the bounds and is finite."""
         if self.closed:
             inside = (self.low <= values) & (values <= self.high)
         else:
@@ -122,7 +122,7 @@ class Interval(Domain):
         return inside & (abs(values) < math.inf)
 
     def described(self, value: Any) -> str:
-        """Return a message's text for a value that is not admitted, with an array's first wrong number."""
+        """Format a refused value for a message, with an array's first wrong number."""
         if isinstance(value, list):
             return f"{shown(value)}; give an array"
         if not isinstance(value, np.ndarray):
@@ -138,7 +138,7 @@ class Interval(Domain):
         return next(number for number in near if number != value and self.admits(number))
 
     def outside(self) -> tuple[Any, ...]:
-        """Return numbers beyond the bounds, NaN, inf and a string."""
+        """Numbers beyond the bounds, NaN, inf and a string."""
         beyond = [edge for edge in (self.low - 1, self.high + 1) if abs(edge) < math.inf]
         edges = [] if self.closed else [edge for edge in (self.low, self.high) if abs(edge) < math.inf]
         return (*beyond, *edges, math.nan, math.inf, "1.0")
@@ -152,7 +152,7 @@ class OrNone(Interval):
         return f"None or {super().__str__()}"
 
     def admits(self, value: Any) -> bool:
-        """Return whether the value is None or lies in the interval."""
+        """Whether the value is None or lies in the interval."""
         return value is None or super().admits(value)
 
     def other(self, value: float | None) -> float:
@@ -170,7 +170,7 @@ class Above(Interval):
         return f"a finite number {'>=' if self.closed else '>'} {self.than}"
 
     def compare(self, owner: str, name: str, settings: Mapping[str, Any]) -> None:
-        """Raise ValueError with both parameters unless this one is the greater."""
+        """Raise ValueError with both parameters unless this one is greater."""
         value, bound = settings[name], settings[self.than]
         if is_tensor(value) or is_tensor(bound):
             return
@@ -185,7 +185,7 @@ class Above(Interval):
 
 
 def _first_misfit(value: Any, fit: Any) -> str:
-    """Return a message's text for the value, or for an array's number at the first place where `fit` is False."""
+    """Format the value, or an array's number at the first place where `fit` is False, for a message."""
     if not isinstance(value, np.ndarray):
         return shown(value)
     return f"{np.broadcast_to(value, fit.shape)[~fit][0]} in {shown(value)}"
@@ -201,17 +201,17 @@ class OneOf(Domain):
         return "one of " + ", ".join(map(repr, self.values))
 
     def admits(self, value: Any) -> bool:
-        """Return whether the value is one of them, with its type: 1 is not True."""
+        """Whether the value is one of them, with its type: 1 is not True."""
         return any(type(value) is type(member) and value == member for member in self.values)
 
     def outside(self) -> tuple[Any, ...]:
-        """Return values that are never listed."""
+        """Values that are never listed."""
         return ("banana", None)
 
 
 @dataclass(frozen=True)
 class Noise(Domain):
-    """Random numbers, one for each entry, which a call draws if given a generator; a number fixes them."""
+    """Random numbers, one per entry, which a call draws if given a generator; a number fixes them."""
 
     distribution: str
     low: float = -math.inf
@@ -222,15 +222,15 @@ class Noise(Domain):
         return f"a number or an array of {self.distribution} noise{bounds}"
 
     def admits(self, value: Any) -> bool:
-        """Return whether the number, or each number of an array, could have been drawn."""
+        """Whether each number could have been drawn."""
         return Interval(self.low, self.high, closed=True).admits(value)
 
     def outside(self) -> tuple[Any, ...]:
-        """Return values that could not have been drawn."""
+        """Values that could not have been drawn."""
         return Interval(self.low, self.high, closed=True).outside()
 
 
-Number = float | Any  #: a number, or an array beside arrays, or a tensor beside tensors
+Number = float | Any  #: a number, an array beside arrays, or a tensor beside tensors
 Real = Annotated[Number, Interval()]
 Positive = Annotated[Number, Interval(0.0)]
 NonNegative = Annotated[Number, Interval(0.0, closed=True)]

@@ -1,9 +1,9 @@
-"""Packages that only some jobs need, and the extra of ours that installs each."""
+"""Optional packages, and our extra that installs each."""
 
 from importlib import import_module
 from importlib.util import find_spec
 
-#: the packages of each extra, as they are imported; `lab` brings those of `torch` and `audit`, too
+#: imported packages of each extra; `lab` includes `torch` and `audit`
 EXTRAS = {
     "torch": ("torch",),
     "audit": ("mpmath", "sympy"),
@@ -30,14 +30,14 @@ def require(purpose: str, *packages: str) -> None:
             import_module(package)
         except ImportError as error:
             if error.name not in (package, None):
-                raise  # it is there, but broken
+                raise  # installed, but broken
             missing.append(package)
     if missing:
         raise ImportError(f"{purpose} needs {' and '.join(missing)}: {install(*missing)}")
 
 
 def are_installed(*packages: str) -> bool:
-    """Whether all packages can be found, without an import of them."""
+    """Whether all packages can be found, without importing them."""
     try:
         return all(find_spec(package) is not None for package in packages)
     except (ImportError, ValueError):

@@ -27,8 +27,8 @@ class Parameter(NamedTuple):
 class Peer(NamedTuple):
     """A library's function, as expressions in the library's namespace."""
 
-    same: str  #: an expression that gives the card's number, at the card's parameters
-    bare: str | None = None  #: the library's own default call, if that gives another number
+    same: str  #: gives the card's number, at the card's parameters
+    bare: str | None = None  #: the library's default call, if that gives another number
 
     @classmethod
     def of(cls, stated: str | tuple[str, str]) -> Peer:
@@ -38,7 +38,7 @@ class Peer(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Claims:
-    """Properties that a card claims. Each has a check in `slopes.auditing.cards.claims` that can refute it."""
+    """Properties that a card claims; `slopes.auditing.cards.claims` has a check for each that can refute it."""
 
     range: tuple[float, float] | None = None  #: the smallest interval that holds all values
     zero: float | None = None  #: the value at 0

@@ -15,8 +15,8 @@ from slopes.activations.smooth import softcap as cap_softly
 from slopes.card import Loss
 from slopes.domains import Interval, Positive, plain, shown
 
-BYTES = 2**25  #: size of a chunk's logits, unless the caller gives its number of rows
-MULTIPLE = 64  #: a chunk has a multiple of this many rows: products of fewer rows take longer
+BYTES = 2**25  #: of a chunk's logits, unless the caller gives its number of rows
+MULTIPLE = 64  #: divides the rows of a chunk: products of fewer rows take longer
 CAP = Positive.__metadata__[0]  # type: ignore[attr-defined]
 FACTOR = Interval(0.0, closed=True)
 
@@ -39,17 +39,17 @@ def linear_loss(
 ) -> Any:
     """Return ``loss(features @ weight.T + bias, target)``, computed for a chunk of rows at a time.
 
-    The features have the shape (..., D), the weight (classes, D) and the bias (classes,), as in `torch.nn.Linear`.
-    The loss is any card of rows of predictions and targets: ``slopes.cross_entropy``, or one of your own. The target
-    has labels of the shape (...,), or rows of the shape (..., classes).
+    Features have the shape (..., D), the weight (classes, D) and the bias (classes,), as in `torch.nn.Linear`. The loss
+    is any card of rows of predictions and targets: ``slopes.cross_entropy``, or one of your own. The target has labels
+    of the shape (...,), or rows of the shape (..., classes).
 
-    The logits of a chunk exist only while its loss and gradient are computed, so a large vocabulary takes little
-    memory: besides the gradients about 32 MB, or `chunk` rows of logits. Gradients flow to the features, the weight and
-    the bias. Masked and ignored rows are skipped.
+    A chunk's logits exist only while its loss and gradient are computed, so a large vocabulary takes little memory: the
+    gradients, and about 32 MB or `chunk` rows of logits. Gradients flow to features, weight and bias. Masked and
+    ignored rows are skipped.
 
     `softcap` bounds the logits by ``slopes.softcap`` with that cap. `z_loss` adds that factor times the square of
     log(sum(exp(logits))) to the loss of each row. `mask` and `row_weight` have the shape of the unreduced loss; the
-    latter is the keyword `weight` of a loss. The other keywords are the loss's own, such as `label_smoothing`.
+    latter is the keyword `weight` of a loss. Other keywords are the loss's own, such as `label_smoothing`.
 
     Raises TypeError or ValueError for arguments that do not fit.
     """
@@ -156,7 +156,7 @@ class LinearRows:
 
     r: ModuleType
     card: Loss
-    shape: tuple[int, ...]  #: shape of the unreduced loss
+    shape: tuple[int, ...]  #: of the unreduced loss
     reduction: str
     divisor: Any
     options: Mapping[str, Any]
@@ -164,7 +164,7 @@ class LinearRows:
     target: Any
     row_weight: Any
     mask: Any
-    dtype: Any = None  #: dtype of the result, where the features have another
+    dtype: Any = None  #: of the result, where the features have another
 
     def __post_init__(self) -> None:
         is_labels = self.target.ndim == len(self.shape)
@@ -175,7 +175,7 @@ class LinearRows:
 
     @functools.cached_property
     def kept(self) -> Any:
-        """Indices of the rows that count; None if all do, or if the values cannot be read here."""
+        """Indices of the rows that count; None if all do, or if the values cannot be read."""
         counts = self.mask
         if self.ignored is not None:
             known = self.r.labels(self.target) != self.ignored
@@ -193,7 +193,7 @@ class LinearRows:
             yield rows if self.kept is None else self.kept[rows]
 
     def enter(self, logits: Any, rows: Any, *, wants_slope: bool) -> tuple[kinds.Batch, Any, Any]:
-        """Return the batch of some rows (without a reduction), and the card's value and slope."""
+        """Return (the unreduced batch of some rows, the card's value, its slope)."""
         target, weight, mask = (x if x is None else x[rows] for x in (self.target, self.row_weight, self.mask))
         options = dict(self.options)
         if self.kept is not None:
@@ -207,7 +207,7 @@ class LinearRows:
         return batch, value, slope
 
     def count(self, batch: kinds.Batch) -> Any:
-        """Return a batch's share of the mean's denominator; 0 if the denominator is another, or there is none."""
+        """Return a batch's part of the mean's denominator; 0 without one, or with a divisor."""
         return batch.count() if self.reduction == "mean" and self.divisor is None else 0
 
     def compute_values(self, x: Any, weight: Any, bias: Any) -> tuple[Any, Any]:
@@ -224,7 +224,7 @@ class LinearRows:
         return self.join(x, parts), count
 
     def join(self, x: Any, parts: list[Any]) -> Any:
-        """Return the values of all rows: the chunks' values, and 0 for skipped rows."""
+        """Join the chunks' values, with 0 for skipped rows."""
         values = functools.reduce(self.r.joined, parts)
         return values if self.kept is None else self.r.spread(values, self.kept, x.shape[0])
 

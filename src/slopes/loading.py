@@ -1,8 +1,8 @@
 """Loading of a card by its name in the catalogue, or by ``file.py:object`` for a user's own.
 
-A user's file becomes the module ``slopes.loading.<stem>_<its path in hexadecimal>``. The name is unique, shadows
-nothing, and contains the path, so that a worker process that unpickles the user's card can import the same file.
-Therefore this module acts as a package (it has a ``__path__``), whose modules `_Finder` finds.
+A user's file becomes the module ``slopes.loading.<stem>_<its path in hexadecimal>``: a unique name that shadows nothing
+and contains the path, so that a worker process can import the file to unpickle the user's card. Therefore this module
+acts as a package (it has a ``__path__``), whose modules `_Finder` finds.
 """
 
 from __future__ import annotations
@@ -45,8 +45,7 @@ def load(spec: str) -> Card:
 def find(spec: str) -> Any:
     """Return any object: a card as in `load`, a name of torch such as ``torch.nn.MSELoss``, or ``file.py:object``.
 
-    A class or function with parameters such as ``(alpha=0.5)`` behind it is called with them. Raises the errors of
-    `load`, but an object need not be a card.
+    A class or function followed by parameters such as ``(alpha=0.5)`` is called with them. Raises the errors of `load`.
     """
     file, name, arguments = parts(spec)
     if file is None and not name.startswith("torch."):
@@ -149,7 +148,7 @@ def _run(path: Path, shown: str) -> ModuleType:
 
 
 def line_in(path: str, error: BaseException) -> str:
-    """Return ", line 7" if the error's traceback passes through that file, else an empty string."""
+    """Return ", line 7" if the error's traceback passes through that file, else ""."""
     if isinstance(error, SyntaxError) and error.filename == path:
         return f", line {error.lineno}"
     line, trace = "", error.__traceback__
@@ -186,10 +185,10 @@ def _value(node: ast.expr) -> Any:
 
 
 class _File(SourceFileLoader):
-    """A loader of a user's file that makes its folder importable meanwhile and leaves no byte code there."""
+    """A loader of a user's file; meanwhile its folder can be imported from, and no byte code is written."""
 
     def get_code(self, fullname: str) -> Any:
-        """Compile the source anew, as a cache could be stale within the second and would litter the user's folder."""
+        """Compile the source anew: a cache may be stale within the second, and would litter the user's folder."""
         return self.source_to_code(self.get_data(self.path), self.path)
 
     def exec_module(self, module: ModuleType) -> None:

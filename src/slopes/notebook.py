@@ -25,9 +25,9 @@ class Html:
 
 
 def has_kernel() -> bool:
-    """Return whether this process is an IPython kernel, which every Jupyter frontend talks to.
+    """Whether this process is an IPython kernel, as for every Jupyter frontend.
 
-    IPython in a terminal has a shell but no kernel. IPython is not imported: a kernel has loaded it already.
+    IPython in a terminal has no kernel. IPython is not imported: a kernel has loaded it already.
     """
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
@@ -35,12 +35,12 @@ def has_kernel() -> bool:
 
 
 def is_running() -> bool:
-    """Return whether a notebook displays objects: an IPython kernel or marimo."""
+    """Whether a notebook displays objects: an IPython kernel or marimo."""
     return has_kernel() or _has_marimo()
 
 
 def display(*objects: Any) -> None:
-    """Display objects below the running cell; they need a method that notebooks know, such as ``_repr_html_``."""
+    """Display objects with a method for notebooks, such as ``_repr_html_``, below the running cell."""
     if _has_marimo():
         for each in objects:
             sys.modules["marimo"].output.append(each)
@@ -69,7 +69,7 @@ def table(
 ) -> str:
     """Return a table of HTML cells, in the colours of the notebook's theme.
 
-    The first cell of each row is its label if `labelled`; the columns `right` are aligned to the right.
+    If `labelled`, the first cell of each row is its label; the columns `right` are aligned to the right.
     """
 
     def row(cells: Sequence[str], first: str, others: str) -> str:
@@ -85,6 +85,6 @@ def table(
 
 
 def judged(ok: bool, content: str) -> str:
-    """Return the content beside a green bar, or a red one; both are readable on white and on black."""
+    """Return the content beside a green or red bar; both are readable on white and on black."""
     color = "#2da44e" if ok else "#cf222e"
     return f'<div style="border-left: 4px solid {color}; padding-left: 1em">{content}</div>'

@@ -1,12 +1,12 @@
 """The primitives for the bodies of cards, and the dispatch to their readings.
 
-A body such as ``x * ndtr(x)`` runs in several *readings*: on NumPy arrays, torch tensors, exact numbers
-(mpmath) and symbols (SymPy). A primitive calls its namesake in the module under ``slopes.readings`` for the type of
-its argument. Plain ``+ - * / **`` and comparisons need no primitive.
+A body such as ``x * ndtr(x)`` runs in several *readings*: on NumPy arrays, torch tensors, exact numbers (mpmath) and
+symbols (SymPy). A primitive calls its namesake in the module of ``slopes.readings`` for the type of its argument. ``+ -
+* / **`` and comparisons need no primitive.
 
 Rules for bodies: constants come from here (``pi``, ``sqrt2``; a float literal means its binary value), rows lie on the
-last axis, and every branch of a `where` must be finite where the other one is taken, so that gradients are finite too.
-At a kink a primitive has the slope that its docstring states, in every reading.
+last axis, and every branch of a `where` must be finite where the other one is taken, so that gradients are finite. At a
+kink a primitive has the slope in its docstring, in every reading.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _READINGS: dict[type, ModuleType] = {}
 
 
 def reading(*arguments: Array) -> ModuleType:
-    """Return the reading for the first argument that is not a plain Python number, or else the NumPy reading."""
+    """Return the reading for the first argument that is no plain Python number, or else the NumPy reading."""
     for argument in arguments:
         kind = type(argument)
         if kind is not float and kind is not int and kind is not Constant:
@@ -37,7 +37,7 @@ def reading(*arguments: Array) -> ModuleType:
 
 
 def kernels_of(x: Array, name: str) -> Callable[..., Any] | None:
-    """Return the function `name` of x's reading that runs kernels; None if there is none or x's type is new."""
+    """Return the function `name` of x's reading that runs kernels; None without one, or for a new type."""
     return getattr(_READINGS.get(type(x)), name, None)
 
 
@@ -49,7 +49,7 @@ def _resolve(x: Array) -> ModuleType:
     """Find the reading of a new type, without importing a library that the user has not imported."""
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(x, torch.Tensor):
-        from slopes.readings import torch as module  # an import statement, which torch.compile can trace
+        from slopes.readings import torch as module  # torch.compile can trace an import statement
 
         if torch.compiler.is_compiling():
             return module
@@ -68,7 +68,7 @@ def _resolve(x: Array) -> ModuleType:
 
 
 def type_and_remedy(x: Any) -> str:
-    """Return, for a message, the type of an object that is no array, and the way to convert it if there is one."""
+    """Return the type of an object that is no array, for a message, with any way to convert it."""
     name = f"the class {x.__name__}" if isinstance(x, type) else type(x).__name__
     if hasattr(x, "toarray"):
         return f"{name}; its toarray() makes an array"
@@ -84,8 +84,8 @@ def type_and_remedy(x: Any) -> str:
 class Constant(float):
     """A mathematical constant, which each reading resolves to its own digits.
 
-    It is the nearest float64, `high`; `low` is the constant minus `high`, and `text` is an expression for the exact
-    and the symbolic reading.
+    It is the nearest float64, `high`; `low` is the constant minus `high`, and `text` is an expression for the exact and
+    the symbolic reading.
     """
 
     __slots__ = ("high", "low", "text")
@@ -192,7 +192,7 @@ def maximum(a: Array, b: Array) -> Array:
 
 
 def zero_dimensional(number: Array, like: Array) -> Array:
-    """The number, beside tensors as a 0-dimensional one, so that a trace does not record a formula of numbers."""
+    """A number, beside tensors as a 0-dimensional one, so that a trace records no formula of numbers."""
     return reading(like).zero_dimensional(number, like)
 
 
@@ -202,9 +202,9 @@ def clip(x: Array, low: Array, high: Array) -> Array:
 
 
 def just_above(x: Array) -> Array:
-    """The next float32 above x >= 0 if torch computes a half type in float32; else x.
+    """The next float32 above x >= 0 where torch computes a half type in float32; else x.
 
-    A number that exceeds x by less than a float32 step then rounds to a half type as more than x, even at a tie.
+    A number that exceeds x by less then rounds to a half type as more than x, even at a tie.
     """
     return reading(x).just_above(x)
 
@@ -222,7 +222,7 @@ def scaled(x: Array, by: Array) -> Array:
 
 
 def steady(x: Array, size: Array) -> Array:
-    """`x`, as a constant for autograd where size³ is 0 or `size` is inf, as second slopes would overflow there."""
+    """`x`, as a constant for autograd where size³ is 0 or `size` is inf, as second slopes would overflow."""
     return where((size**3 == 0) | (size == math.inf), held(x), x)
 
 
@@ -232,7 +232,7 @@ def share(part: Array, whole: Array, nothing: Array = 0.0) -> Array:
 
 
 def double(x: Array) -> Array:
-    """`x` in float64 if the device has it: for a result that loses digits unless it is rounded only at the end."""
+    """`x` in float64 if the device has it, for a result that must be rounded only at the end."""
     return reading(x).double(x)
 
 
@@ -268,7 +268,7 @@ def sigmoid(x: Array, times: Array = 1.0, low: Array = 0.0) -> Array:
 
 
 def sigmoid_slope(x: Array, times: Array = 1.0, low: Array = 0.0) -> Array:
-    """times·s·(1 − s) with s = sigmoid(x + low), where neither factor loses digits."""
+    """times·s·(1 − s) with s = sigmoid(x + low); neither factor loses digits."""
     return reading(x).sigmoid_slope(x, times, low)
 
 
@@ -321,7 +321,7 @@ def inverse(a: Array) -> tuple[Array, Array]:
     """1 / a as an unevaluated sum (high, low); `a` is a parameter."""
     if not isinstance(a, float) and not hasattr(type(a), "product_low"):  # numbers of a trace have `product_low`
         return 1.0 / a, 0.0
-    from slopes.readings import tails  # an import statement, which torch.compile can trace
+    from slopes.readings import tails  # torch.compile can trace an import statement
 
     return tails.inverse(a)
 
@@ -332,7 +332,7 @@ def fma(x: Array, a: Array, c: Array) -> Array:
 
 
 def softcap(x: Array, cap: Array) -> Array:
-    """cap·tanh(x / cap), a subnormal x included."""
+    """cap·tanh(x / cap), also for a subnormal x."""
     return reading(x).softcap(x, cap)
 
 
@@ -476,7 +476,7 @@ def softmax_logit(x: Array) -> Array:
 def expected(values: Array, target: Array) -> Array:
     """sum(target · values) over the last axis, which is removed; an integer target picks its value.
 
-    A target of 0 contributes 0, whatever the value there.
+    A target of 0 contributes 0, even times infinity or NaN.
     """
     return reading(values).expected(values, target)
 

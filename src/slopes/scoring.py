@@ -1,4 +1,4 @@
-"""Losses as scorers of scikit-learn, which gives the truth first and the prediction second."""
+"""Losses as scorers of scikit-learn, whose arguments are the truth, then the prediction."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from slopes.extras import require
 
 
 def scorer(loss: Loss, **parameters: Any) -> Any:
-    """Return a scorer for scikit-learn: the negative mean loss of what an estimator predicts, so that more is better.
+    """Return a scorer for scikit-learn: the negative mean loss of an estimator's predictions, so that more is better.
 
-    ``sklearn.metrics.make_scorer(slopes.pinball)`` would hand the loss its arguments in the wrong order, since
-    scikit-learn names the truth first. `parameters` are bound as by ``loss.with_``; sample weights become `weight`.
+    ``sklearn.metrics.make_scorer(slopes.pinball)`` would pass the truth as the prediction, as scikit-learn names it
+    first. `parameters` are bound as by ``loss.with_``; sample weights become `weight`.
 
     Raises TypeError for a loss whose prediction is no number like its target, such as a logit, a logarithm or a box;
-    ImportError where scikit-learn is missing.
+    ImportError without scikit-learn.
     """
     require("a scorer", "sklearn")
     from sklearn.metrics import make_scorer

@@ -11,16 +11,16 @@ from slopes.extras import require
 
 
 def swap(model: Any, old: Any, new: Any) -> Any:
-    """Return a copy of a model in which every module of the class `old` is `new`.
+    """Return a copy of a model in which `new` replaces every module of the class `old`.
 
-    `old` is a class such as ``torch.nn.ReLU``, or several in a tuple; `new` is a card, a module (copied for each
-    place), or a class or function that makes one. Functions and cards kept as attributes, such as the ``activation``
-    of ``torch.nn.TransformerEncoderLayer``, are replaced as well. Weights are those of the model, and so
-    are training mode, hooks and device; a module in several places stays one.
+    `old` is a class such as ``torch.nn.ReLU``, or a tuple of them; `new` is a card, a module (copied for each place),
+    or a class or function that makes one. Functions and cards in attributes, such as the ``activation`` of
+    ``torch.nn.TransformerEncoderLayer``, are replaced too. Weights, training mode, hooks and device stay; a module in
+    several places stays one.
 
-    Functional calls in the source of a forward, such as ``F.relu(x)``, cannot be reached: a UserWarning names each
-    with its place. Raises ValueError where the model has neither such a module nor such a function, TypeError if
-    an argument is not a model, class or activation.
+    Functional calls in the source of a forward, such as ``F.relu(x)``, cannot be replaced: a UserWarning lists them
+    with their places. Raises ValueError where the model has neither such a module nor such a function, TypeError if an
+    argument is no model, class or activation.
     """
     require("slopes.swap", "torch")
     import torch

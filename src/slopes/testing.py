@@ -1,4 +1,4 @@
-"""The audit in a test-suite: `assert_audit`, which pytest's marker ``slopes_audit`` calls too."""
+"""The audit in a test-suite: `assert_audit`, which pytest's marker ``slopes_audit`` also calls."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ __all__ = ["assert_audit"]
 
 
 def assert_audit(subject: Any, *, allow: Iterable[str] = (), **options: Any) -> Report:
-    """Audit a loss or an activation, and raise AssertionError with the report unless it is clean, notes apart.
+    """Audit a loss or an activation, and raise AssertionError with the report unless it is clean (notes may remain).
 
-    `allow` names checks whose findings are let pass; `options` are those of `slopes.audit`. Returns the report.
-    Raises ValueError for an allowed check that there is not, and what `slopes.audit` raises.
+    `allow` names checks whose findings pass; `options` are those of `slopes.audit`. Returns the report. Raises
+    ValueError for an unknown check, and the errors of `slopes.audit`.
     """
     __tracebackhide__ = True  # pytest shows the line of the test
     from slopes.auditing import audit

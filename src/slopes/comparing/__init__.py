@@ -1,6 +1,6 @@
 """Comparisons: train a network for every activation x loss, and show the effect of each choice.
 
-`compare` returns a `Study`. Names load on first use, so that the command line reads the options without torch.
+Names load on first use, so that the command line reads the options without torch.
 """
 
 from importlib import import_module

@@ -25,14 +25,13 @@ NEEDED = ("torch", "sklearn", "jinja2", "rich")
 
 @takes(Settings)
 def compare(settings: Settings) -> Study:
-    """Train a network for every activation x loss, and say which differences are real.
+    """Train a network for every activation x loss, and report which differences are real.
 
     Each pair is trained at every learning rate for every seed. A seed fixes the initial weights and the order of the
-    data, alike for all pairs. For each pair the rate with the best mean validation metric is chosen, and test data
-    judge it. A difference to the baseline counts only if it stands a permutation test over the seeds. Networks train
-    side by side in stacks where that is faster, with the same result. Every run is kept in ``out/record.sqlite`` as it
-    ends: after a kill, the same call resumes, and runs of other settings are kept but not mixed in. The page is
-    ``out/report.html``.
+    data, alike for all pairs. Each pair is judged on test data at the rate with the best mean validation metric. A
+    difference to the baseline counts only if it stands a permutation test over the seeds. Networks train side by side
+    in stacks where that is faster, with the same result. Every run is kept in ``out/record.sqlite`` as it ends: after a
+    kill, the same call resumes. Runs of other settings stay there, but are not used. The page is ``out/report.html``.
 
     Parameters
     ----------
@@ -46,7 +45,6 @@ def compare(settings: Settings) -> Study:
         Where the record or the folder cannot be used, or a cluster is lost; recorded runs are kept.
     ImportError
         Where ``slopes[lab]`` is not installed.
-
     """
     require("slopes.compare", *NEEDED)
     from slopes.comparing.executing.processes import processors
@@ -58,7 +56,7 @@ def compare(settings: Settings) -> Study:
     plan = make_plan(settings)
     with Record(folder) as record, display(settings.progress) as show:
         recorded = record.read(map(plan.key, plan.cells))
-        if record.older and not recorded:  # Explain why training starts from zero.
+        if record.older and not recorded:  # Explains why training starts from zero.
             warnings.warn(
                 f"compare: {record.path} also keeps {record.older} run{'s' * (record.older > 1)} of an older slopes, "
                 "which trained other networks; they are not used.",

@@ -1,4 +1,4 @@
-"""Checks of the activations, losses and baseline given to `slopes.compare`; each error is one line with a remedy."""
+"""Checks of the activations, losses and baseline of a comparison; each error is one line with a remedy."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ACTIVATIONS = ("relu", "leaky_relu", "gelu", "silu", "tanh", "sigmoid")
 
 
 def activations(given: Any) -> tuple[Any, ...]:
-    """Return the activations: cards of one number, modules of torch, or their classes."""
+    """Return the activations: element-wise cards, modules of torch, or their classes."""
     if given is None:
         return tuple(getattr(slopes, name) for name in ACTIVATIONS)
     chosen = _several("activations", given, "relu")

@@ -1,5 +1,5 @@
-"""Errors of a study's environment, such as its files or its cluster."""
+"""Errors of a study's environment: its files or its cluster."""
 
 
 class StudyError(Exception):
-    """Failure to start or continue a study; recorded runs are kept, and the message gives a remedy."""
+    """A study cannot start or continue; recorded runs are kept, and the message gives a remedy."""

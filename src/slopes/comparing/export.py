@@ -20,11 +20,10 @@ Rows = Sequence[Mapping[str, Any]]
 
 
 def export(rows: Iterable[Mapping[str, Any]], path: str | os.PathLike[str]) -> Path:
-    """Write flat rows as a table, by the suffix of the path: .csv, .json or .parquet; return the path.
+    """Write flat rows as a table to a .csv, .json or .parquet file, whole or not at all; return the path.
 
     The columns are all names in any row, in order of appearance. Lists become text in JSON, except in .json, and in
-    .parquet if all their entries are numbers. A missing value, or in .json one that is not finite, is empty or null.
-    The file is written whole or not at all.
+    .parquet if all their entries are numbers. Missing values, in .json also infinite ones, are empty or null.
 
     Raises ValueError for another suffix, ImportError without a package for Parquet, StudyError where the file cannot be
     written.
@@ -116,7 +115,7 @@ def _names(rows: Rows) -> list[str]:
 
 
 def _column(values: list[Any]) -> tuple[str, list[Any]]:
-    """Return a column's type and its values of that type."""
+    """Return (type, values of that type) of a column."""
     kinds = {_kind(value) for value in values if value is not None}
     if kinds <= {"integer", "number"} and len(kinds) == 2:
         return "number", [None if value is None else float(value) for value in values]
@@ -136,12 +135,12 @@ def _kind(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value as one field of a line."""
+    """Format a value as one field of a line."""
     return json.dumps(_finite(value), ensure_ascii=False) if isinstance(value, (list, tuple, dict)) else value
 
 
 def _finite(value: Any) -> Any:
-    """Return a value with null for NaN and infinity."""
+    """Replace NaN and infinity in a value by null."""
     if isinstance(value, Mapping):
         return {name: _finite(inner) for name, inner in value.items()}
     if isinstance(value, (list, tuple)):

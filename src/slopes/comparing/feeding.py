@@ -1,4 +1,4 @@
-"""How outputs of a network and targets of a task become a loss's arguments, and predictions."""
+"""Conversion of a network's outputs and a task's targets to a loss's arguments, and of outputs to predictions."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from slopes.kinds import Kind
 from slopes.kinds.spaces import Space
 
 Map = Callable[[Tensor], Tensor]
-#: If the loss of ½ for the target 0 exceeds this, the loss divides by its target.
+#: A loss that exceeds this for ½ and the target 0 divides by its target.
 _HUGE = 1e4
 _TINY = torch.finfo(torch.float32).tiny
 
 
 class Unfit(ValueError):
-    """Misfit of a loss and a task; the message gives the reason and a remedy."""
+    """A loss does not fit a task; the message gives the reason and a remedy."""
 
 
 @dataclass(frozen=True, eq=False)
 class Feed:
     """Maps from outputs and targets to a loss's arguments, and from outputs to predictions."""
 
-    note: str  #: suffix for the loss's name; empty where the fit is native
-    fed: str  #: the arguments in words
-    prediction: Map  #: maps the outputs
-    target: Map  #: maps the targets
+    note: str  #: suffix of the loss's name; "" where the fit is native
+    fed: str  #: description of the loss's arguments
+    prediction: Map  #: of the outputs
+    target: Map  #: of the targets
     natural: Map
     """Map from outputs to predictions, in float64, with any leading axes.
 
@@ -84,7 +84,7 @@ def _classes(loss: Loss, task: Task) -> Feed:
     kind, space, classes = loss.kind, loss.kind.space_of(loss.settings), task.outputs
 
     def rows(labels: Tensor) -> Tensor:
-        # vmap cannot trace one_hot, so compare.
+        # vmap cannot trace one_hot
         return (labels.unsqueeze(-1) == torch.arange(classes, device=labels.device)).float()
 
     if kind.takes_labels or kind.compares_distributions:
@@ -172,7 +172,7 @@ def _yes_or_no(loss: Loss, task: Task) -> Feed:
         return outputs.squeeze(axis)
 
     def rows_of(head: Map) -> Map:
-        """Return the map of rows, applied to the logits of no and yes, 0 and z."""
+        """Apply a map of rows to the logits of no and yes, 0 and z."""
         return lambda outputs: head(torch.stack([torch.zeros_like(logit(outputs)), logit(outputs)], -1))
 
     def natural(outputs: Tensor) -> Tensor:
@@ -224,7 +224,7 @@ def _no_and_yes(targets: Tensor) -> Tensor:
 
 def _numbers(loss: Loss, task: Task) -> Feed:
     """Return the feed from standardised numbers, in units of the target where the loss needs them."""
-    assert task.centre is not None  # `make` has set them for these kinds.
+    assert task.centre is not None  # `make` has set them for these kinds
     assert task.scale is not None
     centre, scale = task.centre, task.scale
     if not loss.kind.compares_numbers:
@@ -267,7 +267,7 @@ def _check_targets(loss: Loss, task: Task, *, above: bool) -> None:
         raise _unfit(loss, task.kind, f"{wanted}, and {wrong} of {many} are not (the least is {least:g})")
 
 
-# ----------------------------------------------- properties found by calling a loss, as cards do not declare them
+# ------------------------------------------- properties that cards do not declare, found by calling a loss
 
 
 def _is_log(loss: Loss) -> bool:

@@ -1,8 +1,8 @@
 """Digests of everything that a run depends on, so that changed code never reuses old records.
 
-Code is digested in its compiled form, because that is what runs: a file edited after its import, or code typed in a
-session, has no reliable text. The digest follows the user's functions and constants that the code names. Beside it
-stand the values of a function or network on fixed numbers, to six digits.
+Code is digested as compiled, because that is what runs: an edited file, or code typed in a session, has no reliable
+text. The digest includes the user's functions and constants that the code names, and the values of a function or
+network on fixed numbers, to six digits.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from slopes.comparing.tasks import Task
 
 PLAIN = (int, float, complex, str, bytes, bool, type(None), type(Ellipsis), range)
-#: Files of slopes that decide how a network is trained and recorded.
+#: files of slopes that decide how a network is trained and recorded
 TRAINING = {"slopes.comparing": ("training", "networks", "feeding.py", "metrics.py", "job.py"), "slopes.models": ("",)}
 
 
@@ -52,7 +52,7 @@ def of_card(card: Card, probe: Tensor) -> dict[str, str]:
 
 
 def of_activation(given: Any) -> dict[str, str]:
-    """Return the same for an activation: a card, a module, or a factory of modules."""
+    """Return the identity of an activation: a card, a module, or a factory of modules."""
     probe = probe_activation(given)
     if isinstance(given, Card):
         return of_card(given, probe)
@@ -152,7 +152,7 @@ def _telling(task: Task) -> Tensor:
 
 
 class _Severed(ValueError):
-    """Missing gradient of a function."""
+    """A function without a gradient."""
 
 
 def _check_learns(name: str, learns: bool) -> None:
@@ -166,13 +166,13 @@ def _doubled(given: Any) -> nn.Module:
 
 
 def _response(network: Network, inputs: Tensor, training: bool) -> str:
-    """Outputs of the network of seed 0 as text, in float64, so that the order of additions never shows."""
+    """Format the outputs of the network of seed 0, in float64, so that the order of additions never shows."""
     model = network.build(0).train(training)
     try:
         with seeded(0), torch.no_grad():
             given = copy.deepcopy(model).double()(inputs.double() if inputs.is_floating_point() else inputs)
         return figures(network.predict(given))
-    except Exception:  # It casts to float32 somewhere, or makes tensors of it.
+    except Exception:  # it casts to float32 somewhere
         with seeded(0), torch.no_grad():
             return figures(network.predict(model(inputs)), 3)
 
@@ -197,9 +197,9 @@ def _raw(tensors: Mapping[str, Tensor]) -> str:
 
 
 def code(*things: Any) -> str:
-    """Compiled code of functions and classes and of everything they name, as one text, equal in every process."""
+    """Return the compiled code of functions and classes and of everything they name, the same in every process."""
     lines: list[str] = []
-    seen: dict[int, Any] = {}  # This keeps each id in use.
+    seen: dict[int, Any] = {}  # keeps each id in use
     for thing in things:
         _follow(thing, lines, seen, given=True)
     return "\n".join(lines)
@@ -227,7 +227,7 @@ def _follow(thing: Any, lines: list[str], seen: dict[int, Any], given: bool = Fa
             lines.append(type(thing).__name__)
             for part in _ordered(thing):
                 _follow(part, lines, seen)
-            del seen[id(thing)]  # Equal containers read alike, one object or two.
+            del seen[id(thing)]  # equal containers read alike, one object or two
         return
     if isinstance(thing, ModuleType):
         lines.append(thing.__name__)
@@ -290,7 +290,7 @@ def _follow_names(names: list[str], scope: Mapping[str, Any], lines: list[str], 
             if not _is_known_name(value.__name__) and id(value) not in seen:
                 seen[id(value)] = value
                 _follow_names(names, vars(value), lines, seen)
-                del seen[id(value)]  # Another function may use other attributes of this module.
+                del seen[id(value)]  # another function may use other attributes of it
         elif name in scope:
             lines.append(name)
             _follow(value, lines, seen)
@@ -340,6 +340,6 @@ def _compiled(compiled: CodeType) -> str:
 
 
 def _constant(value: Any) -> str:
-    if isinstance(value, frozenset):  # A frozenset has another order in every process.
+    if isinstance(value, frozenset):  # the order of a frozenset differs between processes
         return repr(sorted(map(repr, value)))
     return repr(tuple(map(_constant, value))) if isinstance(value, tuple) else repr(value)

@@ -22,9 +22,9 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """Everything that determines the runs, beside the fields of each cell."""
+    """Everything that determines the runs, beside each cell."""
 
-    activations: tuple[Any, ...]  #: cards, modules, or factories of modules, as `slopes.swap` takes
+    activations: tuple[Any, ...]  #: cards, modules, or factories of modules, as for `slopes.swap`
     losses: tuple[Loss, ...]
     network: Network
     task: Task

@@ -1,4 +1,4 @@
-"""Table of the ranking and the untrained pairs, for `print(study)` and for a notebook."""
+"""Table of the ranking and the untrained pairs, for `print(study)` and notebooks."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from slopes.comparing.results import Pair, Study
 
 STYLES = {"better": "bold green", "worse": "red", "too few seeds": "yellow"}
-#: Least width of the terminal for these columns; all others are always shown.
+#: least width of the terminal for these columns; others are always shown
 FROM = {"fed": 150, "95 % interval": 96, "p": 125, "diverged": 110, "failed": 125, "ms/epoch": 110}
 
 
@@ -88,13 +88,12 @@ def html(study: Study) -> str:
 
 
 def _cell(cell: RenderableType) -> str:
-    """Return a cell as HTML, bold where the terminal has it bold."""
     bold = isinstance(cell, Text) and "bold" in str(cell.style)
     return f"<b>{escape(cell)}</b>" if bold else escape(cell)
 
 
 def _names(pair: Pair, noted: bool) -> list[Text]:
-    """Return the names of the pair, and the note on its loss if there is a column for it."""
+    """Names of the pair, and the note on its loss if there is a column for it."""
     return [Text(pair.activation), Text(pair.loss), *[Text(pair.note)] * noted]
 
 

@@ -1,8 +1,7 @@
-"""Operating-system lock on a folder; it ends with the process that holds it, however that ends.
+"""Operating-system lock on a folder, which ends with its process.
 
-A lock of `fcntl` belongs to one process: unlike one of `flock`, a forked child neither shares it nor keeps it alive.
-But it does not exclude its own process, and closing a second handle of the file releases it. So `_held` lists the
-folders that this process has locked.
+Unlike a lock of `flock`, one of `fcntl` is not shared with a forked child. But it does not exclude its own process, and
+closing a second handle of the file releases it; so `_held` lists the folders that this process has locked.
 """
 
 from __future__ import annotations
@@ -22,9 +21,9 @@ _guard = threading.Lock()
 
 
 class Lock:
-    """Lock of a folder, held until `release`; StudyError where it is taken or cannot be had.
+    """Lock of a folder, held until `release`; StudyError where it is taken or not available.
 
-    The file stays: without it, two processes could lock two files of one name.
+    The file stays: else two processes could lock two files of one name.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -55,7 +54,7 @@ class Lock:
                 f"{self.path.parent}: this file system has no locks ({error.strerror}), so that two studies could write"
                 " one record; choose an output folder on another."
             ) from error
-        with suppress(OSError):  # The disk may be full; the lock needs no name.
+        with suppress(OSError):  # the disk may be full; the lock needs no name
             os.ftruncate(file, 0)
             os.write(file, f"process {os.getpid()} on {platform.node()}\n".encode())
         return file
@@ -63,7 +62,7 @@ class Lock:
     def _taken(self) -> StudyError:
         try:
             holder = f" ({self.path.read_text().strip()})" if _held.get(self._folder) != os.getpid() else ""
-        except (OSError, ValueError):  # Windows lets nobody read a locked file.
+        except (OSError, ValueError):  # Windows lets nobody read a locked file
             holder = ""
         record = self.path.with_name("record.sqlite")
         return StudyError(

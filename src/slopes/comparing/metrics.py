@@ -13,10 +13,10 @@ from torch import Tensor
 from slopes.comparing.feeding import Feed
 from slopes.comparing.tasks import Task, TaskKind
 
-BINS = 15  #: bins of the calibration error, of equal width
+BINS = 15  #: of the calibration error, of equal width
 _EPS = torch.finfo(torch.float64).eps  #: least probability that counts, as in scikit-learn
-_MOST = torch.finfo(torch.float32).max  #: A larger prediction counts as infinite.
-_RARELY = 0.01  #: Least predicted count, as a fraction of the mean; at 0 the deviance is infinite.
+_MOST = torch.finfo(torch.float32).max  #: a larger prediction counts as infinite
+_RARELY = 0.01  #: least predicted count, as a fraction of the mean; at 0 the deviance is infinite
 
 
 class Metric(NamedTuple):
@@ -25,10 +25,10 @@ class Metric(NamedTuple):
     name: str
     label: str
     higher: bool  #: whether more is better
-    percent: bool  #: whether it is a fraction, to be shown in per cent
+    percent: bool  #: whether it is a fraction, shown in per cent
     margin: float  #: largest difference of no practical interest
     measure: Callable[[Judged], Tensor]  #: (model,)
-    in_units: bool = False  #: whether it, and so its margin, is in the units of the target
+    in_units: bool = False  #: whether it and its margin are in the units of the target
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,11 +42,11 @@ class Judged:
 
     @cached_property
     def predicted(self) -> Tensor:
-        """Predictions in float64; see `Feed.natural`. A guess replaces any that is not finite."""
+        """Predictions in float64, as of `Feed.natural`; a guess replaces any that is not finite."""
         natural = self.feed.natural(self.outputs)
         known = natural.abs() <= _MOST
         if not self._finite:
-            known &= self.outputs.isfinite().reshape(natural.shape)  # The logit of a yes has one more axis.
+            known &= self.outputs.isfinite().reshape(natural.shape)  # the logit of a yes has one more axis
         if known.all():
             return natural
         if self.task.kind.has_classes:
@@ -68,18 +68,18 @@ class Judged:
 
     @cached_property
     def yes(self) -> tuple[Tensor, Tensor]:
-        """Masks of the predicted yeses and of the true ones."""
+        """Masks of the predicted and of the true yeses."""
         return self.predicted > 0.5, self.targets == 1
 
     @cached_property
     def _finite(self) -> bool:
-        return bool(self.outputs.sum().isfinite())  # A sum takes a tenth of the time.
+        return bool(self.outputs.sum().isfinite())  # a sum takes a tenth of the time
 
 
 def judge(task: Task, feed: Feed, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
     """Return every metric of the task, (model,) in float64, of outputs and targets (model, sample, …).
 
-    Where a prediction is not finite, a guess replaces it: equal probabilities, or the mean of the training targets.
+    A guess replaces predictions that are not finite: equal probabilities, or the mean of the training targets.
     """
     judged = Judged(task, feed, outputs, targets)
     return {metric.name: metric.measure(judged) for metric in METRICS[task.kind]}
@@ -193,7 +193,7 @@ def _dice(judged: Judged) -> Tensor:
 
 
 def _overlap(judged: Judged, axis: int) -> tuple[Tensor, Tensor]:
-    """Return the sizes of intersection and union of mask and prediction, over the axes from `axis` on."""
+    """Sizes of intersection and union of mask and prediction, over the axes from `axis` on."""
     predicted, true = judged.yes
     return (predicted & true).flatten(axis).sum(axis).double(), (predicted | true).flatten(axis).sum(axis).double()
 
@@ -213,12 +213,12 @@ def _r2(judged: Judged) -> Tensor:
     targets = judged.targets.double()
     left = (judged.predicted - targets).square().sum(1)
     whole = (targets - targets.mean(1, keepdim=True)).square().sum(1)
-    alike = (left == 0).double()  # Equal targets leave nothing to explain.
+    alike = (left == 0).double()  # equal targets leave nothing to explain
     return torch.where(whole > 0, 1 - left / torch.where(whole > 0, whole, 1.0), alike).mean(-1)
 
 
 def _poisson_deviance(judged: Judged) -> Tensor:
-    assert judged.task.centre is not None  # A count has its mean.
+    assert judged.task.centre is not None  # a count has its mean
     targets = judged.targets.double()
     mean = torch.maximum(judged.predicted, _RARELY * judged.task.centre.double())
     return 2 * (torch.xlogy(targets, targets / mean) - targets + mean).mean((1, -1))

@@ -25,10 +25,9 @@ MARKS = {"better": "#00714d", "worse": "#b84500"}  #: colours of the verdicts
 def draw(study: Study, path: str | os.PathLike[str] | None = None, metric: str | None = None) -> Any:
     """Return matplotlib's figure of a metric, or write it to a path and return the path.
 
-    On the left are each pair's mean over seeds on test data, its interval, and a dot for every seed. On the right is
-    its difference to the baseline with the verdict, and the region of practical equality. Raises LookupError for an
-    unknown metric or if nothing was trained, ValueError for an unknown suffix, OSError where the file cannot be
-    written.
+    The left half has each pair's mean over seeds on test data, its interval, and a dot per seed; the right half its
+    difference to the baseline with the verdict, and the region of practical equality. Raises LookupError for an unknown
+    metric or if nothing was trained, ValueError for an unknown suffix, OSError where the file cannot be written.
     """
     require("Study.plot", "matplotlib")
     target = None if path is None else Path(path)

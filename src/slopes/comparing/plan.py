@@ -1,4 +1,4 @@
-"""Plan of a study: its pairs, its runs, and the keys that identify recorded runs."""
+"""Plan of a study: its pairs, its runs, and the keys of recorded runs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from slopes.comparing.settings import Settings
 from slopes.comparing.statistics import Resampled
 from slopes.loading import describe
 
-#: Most runs trained side by side: a larger stack gains little, and a kill loses more.
+#: most runs side by side: a larger stack gains little, and a kill loses more
 STACK = 60
 
 
@@ -68,7 +68,7 @@ class Plan:
                 found.append(feed(loss, self.job.task))
             except Unfit as error:
                 found.append(str(error))
-            except Exception as error:  # A user's loss may raise anything.
+            except Exception as error:  # a user's loss may raise anything
                 raise ValueError(f"compare: {loss.name} fails on torch tensors: {describe(error)}") from error
         return found
 
@@ -79,7 +79,7 @@ class Plan:
 
     @cached_property
     def unfit(self) -> dict[tuple[int, int], str]:
-        """Pairs that cannot be trained, each with the reason."""
+        """Reasons why pairs cannot be trained, by pair."""
         return {
             (a, b): fit
             for b, fit in enumerate(self._fits)
@@ -125,7 +125,7 @@ class Plan:
     def chunks(self, recorded: Collection[str], workers: int) -> list[list[Cell]]:
         """Split the remaining cells into chunks, each trained side by side.
 
-        There are as few as `STACK` allows, of equal size, and a multiple of the workers, so that no worker waits.
+        There are as few as `STACK` allows, of equal size, and a multiple of the workers, so that none waits.
         """
         left = [cell for cell in self.cells if self.key(cell) not in recorded]
         if not left:
@@ -182,5 +182,5 @@ def make_plan(settings: Settings) -> Plan:
         if settings.baseline is not None:
             raise ValueError(f"compare: the baseline cannot be trained: {plan.unfit[against]}")
         plan = Plan(job, settings, plan.cells[0][:2])
-    _ = plan.names, plan._identities  # They refuse functions that cannot be trained.
+    _ = plan.names, plan._identities  # raises for functions that cannot be trained
     return plan

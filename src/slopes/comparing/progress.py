@@ -17,13 +17,13 @@ from slopes.comparing.words import duration
 class Progress:
     """Progress of a study, passed to the callback at the start and whenever runs end."""
 
-    done: int  #: runs that have ended, failed and earlier ones included
+    done: int  #: ended runs, with failed and resumed ones
     total: int
     resumed: int  #: runs that an earlier start recorded
-    diverged: int  #: runs that diverged
+    diverged: int  #: diverged runs
     failed: int  #: runs to try again at the next start
     elapsed: float  #: seconds since this start
-    latest: str = ""  #: name of the pair that ended last
+    latest: str = ""  #: pair that ended last
 
     @property
     def left(self) -> float | None:
@@ -45,7 +45,7 @@ Callback = Callable[[Progress], None]
 
 @contextmanager
 def display(progress: Callback | bool | None) -> Iterator[Callback]:
-    """Yield the function to call with each `Progress`: the caller's, none (False), or one that suits the output."""
+    """Yield the function for each `Progress`: the caller's, none (False), or one that suits the output."""
     if progress is False:
         yield lambda state: None
     elif callable(progress):

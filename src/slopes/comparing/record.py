@@ -1,8 +1,8 @@
 """Record of a study: one SQLite file that keeps every run from the moment it ends.
 
-Only the process that coordinates a study writes, under the folder's `Lock`. The journal is a write-ahead log, so that
-others may read meanwhile. Where that is refused, and on network folders, whose machines share no memory, it is a
-rollback journal, and SQLite's exclusive lock keeps readers out.
+Only the coordinating process writes, under the folder's `Lock`. A write-ahead log lets others read meanwhile. Where
+that is refused, and on network folders, whose machines share no memory, a rollback journal serves, and SQLite's
+exclusive lock keeps readers out.
 
 A finished run is never overwritten. A failed run is kept with its reason until it is tried again.
 """
@@ -24,11 +24,11 @@ from slopes.comparing.errors import StudyError
 from slopes.comparing.lock import Lock
 
 FORMAT = 2
-#: Application id of our SQLite files: "slop" in ASCII.
+#: application id of our SQLite files: "slop" in ASCII
 APPLICATION = 0x736C6F70
-#: Seconds to wait for another program to release the file.
+#: seconds to wait for another program to release the file
 WAIT = 5.0
-#: Table of runs of the first format; their networks were different.
+#: table of runs of the first format, with other networks
 OLDER = "runs_of_format_1"
 
 _SCHEMA = """CREATE TABLE runs (
@@ -48,7 +48,7 @@ class Failure(NamedTuple):
     """A run that failed."""
 
     reason: str
-    trace: str  #: the traceback; "" where its process was killed
+    trace: str  #: traceback; "" where its process was killed
     attempts: int
 
 
@@ -65,7 +65,7 @@ class Record:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "record.sqlite"
-        self.older = 0  #: number of runs of an older format in the file
+        self.older = 0  #: runs of an older format in the file
         self._process = os.getpid()
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -75,7 +75,7 @@ class Record:
         try:
             if self.path.exists():
                 try:
-                    self.path.open("r+b").close()  # SQLite would open a read-only file without an error.
+                    self.path.open("r+b").close()  # SQLite would open a read-only file without an error
                 except OSError as error:
                     raise StudyError(
                         f"{self.path}: cannot write here ({_reason(error)}); choose another output folder."
@@ -88,7 +88,7 @@ class Record:
             raise
 
     def _open(self) -> sqlite3.Connection:
-        # An exclusive lock needs no shared memory to read a write-ahead log.
+        # an exclusive lock needs no shared memory to read a write-ahead log
         with closing(_connect(self.path)) as connection:
             connection.execute("PRAGMA locking_mode=EXCLUSIVE")
             known = _check(connection, self.path)
@@ -115,7 +115,7 @@ class Record:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if os.getpid() == self._process:  # A forked child must leave its parent's file alone.
+        if os.getpid() == self._process:  # a forked child must leave its parent's file alone
             self._connection.close()
             self._lock.release()
 
@@ -124,7 +124,7 @@ class Record:
         return {key for (key,) in self._ask("SELECT key FROM runs WHERE status = 'done'")}
 
     def add(self, key: str, spec: dict[str, Any], outcome: dict[str, Any], where: str | None = None) -> None:
-        """Store a run on the disk; a finished run stays as it is."""
+        """Store a run; a finished run stays as it is."""
         self._ask(_PUT, (key, _text(spec), "done", _text(outcome), None, None, where or machine(), _now()))
 
     def fail(self, key: str, spec: dict[str, Any], reason: str, trace: str = "", where: str | None = None) -> None:
@@ -186,7 +186,7 @@ def rows(folder: Path) -> list[dict[str, Any]]:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    # `_transaction` writes transactions out.
+    # `_transaction` writes transactions out
     return sqlite3.connect(path, timeout=WAIT, isolation_level=None, check_same_thread=False)
 
 
@@ -222,7 +222,7 @@ def _journalled(path: Path) -> sqlite3.Connection:
         connection = _connect(path)
         with suppress(sqlite3.OperationalError):
             (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
-            connection.executescript("BEGIN IMMEDIATE; ROLLBACK")  # This fails without shared memory.
+            connection.executescript("BEGIN IMMEDIATE; ROLLBACK")  # fails without shared memory
             if mode == "wal":
                 return connection
         connection.close()
@@ -236,7 +236,7 @@ def _journalled(path: Path) -> sqlite3.Connection:
     return connection
 
 
-#: File systems that several machines mount.
+#: file systems that several machines mount
 REMOTE = (
     "nfs",
     "cifs",
@@ -281,7 +281,7 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
         yield
         connection.execute("COMMIT")
     except BaseException:
-        if connection.in_transaction:  # SQLite may have rolled back by itself, as on a full disk.
+        if connection.in_transaction:  # SQLite may have rolled back by itself, as on a full disk
             with suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
         raise

@@ -45,7 +45,7 @@ def write_call(study: Study) -> str:
 
 
 def _code(value: Any, modules: set[str]) -> str | None:
-    """Return an expression for a value or None, and add its modules to `modules`."""
+    """Return an expression for a value or None; add its modules to `modules`."""
     from torch import nn
 
     if value is None or isinstance(value, (str, int, float)):

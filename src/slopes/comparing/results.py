@@ -28,25 +28,25 @@ Rate = Literal["own", "shared"]
 class Run:
     """Settings and results of one network's training."""
 
-    key: str  #: its key in the record
+    key: str  #: in the record
     activation: str
     loss: str
     rate: float
     seed: int
     test: Mapping[str, float]  #: the task's metrics on the test data, after the last epoch
     validation: Mapping[str, float]  #: the same on the validation data
-    curve: Sequence[float]  #: the first metric on validation data, after each epoch
+    curve: Sequence[float]  #: first metric on validation data, after each epoch
     training_loss: Sequence[float | None]  #: mean over each epoch; None from the divergence on
-    layers: Sequence[str]  #: the modules with weights
+    layers: Sequence[str]  #: modules with weights
     gradient: Sequence[Sequence[float] | None]  #: per epoch, each layer's gradient norm, over two of its steps
     slots: Sequence[str]  #: places of the activation in the network
     dead: Sequence[Sequence[float]]  #: in the first and last epoch, each slot's fraction of dead units (`models.units`)
     saturated: Sequence[Sequence[float]]  #: the same of saturated units
-    diverged: int | None  #: the epoch in which it stopped being finite
+    diverged: int | None  #: epoch in which it stopped being finite
     seconds: float  #: processor time per epoch without diagnostics; a stack's time is divided among its runs
     engine: str  #: "stack" or "loop"
     stack: int  #: number of runs trained side by side
-    why: str  #: reason why they were not stacked
+    why: str  #: reason against stacking
 
 
 @dataclass(frozen=True)
@@ -66,14 +66,14 @@ class Pair:
 
     activation: str
     loss: str
-    note: str  #: added to the loss's name where the fit is not native
-    fed: str  #: the loss's arguments in words
+    note: str  #: suffix of the loss's name where the fit is not native
+    fed: str  #: description of the loss's arguments
     unfit: str  #: reason why the pair does not fit the task, or ""
     runs: tuple[Run, ...]
     failures: tuple[Failure, ...]
     rates: tuple[float, ...]
     seeds: tuple[int, ...]
-    metric: Metric  #: the metric that chooses the learning rate
+    metric: Metric  #: chooses the learning rate
 
     @property
     def names(self) -> tuple[str, str]:
@@ -119,7 +119,7 @@ class Pair:
 
     @property
     def edge(self) -> str:
-        """Edge of the grid with that rate, "lowest" or "highest", beyond which a better one may lie; else ""."""
+        """Edge of the grid at that rate, "lowest" or "highest", beyond which a better one may lie; else ""."""
         if len(self.rates) == 1:
             return ""
         return {self.rates[0]: "lowest", self.rates[-1]: "highest"}.get(self.rate, "")
@@ -135,12 +135,12 @@ class Pair:
 
     @property
     def diverged(self) -> int:
-        """Number of runs that diverged at the chosen rate."""
+        """Number of diverged runs at the chosen rate."""
         return sum(run.diverged is not None for run in self.chosen)
 
     @property
     def diverged_anywhere(self) -> int:
-        """Number of runs that diverged, over all rates."""
+        """Number of diverged runs, over all rates."""
         return sum(run.diverged is not None for run in self.runs)
 
 
@@ -152,7 +152,7 @@ class Best(NamedTuple):
     rate: float
     seed: int
     model: nn.Module  #: fitted, in evaluation mode
-    run: Run  #: the recorded run
+    run: Run  #: recorded run
 
 
 class Study:
@@ -163,8 +163,8 @@ class Study:
     ) -> None:
         self.plan = plan
         self.runs = list(runs)
-        self.failures = list(failures)  #: the runs that could not be trained, each with its reason
-        self.folder = folder  #: the folder of the record
+        self.failures = list(failures)  #: runs that could not be trained, with reasons
+        self.folder = folder  #: of the record
         self.seconds = seconds  #: duration of this start
 
     @property
@@ -254,7 +254,7 @@ class Study:
     def table(self, metric: str | None = None, rate: Rate = "own") -> list[dict[str, Any]]:
         """Return one dict per pair, the best mean of the metric on test data first, then the untrained pairs.
 
-        All numbers are means over seeds, at the rate that validation chose for each pair or, with ``rate="shared"``, at
+        Numbers are means over seeds, at the rate that validation chose for each pair or, with ``rate="shared"``, at
         `shared_rate`. `low` and `high` bound Student's 95 % interval over seeds, None with one seed. `reason` explains
         why a pair was not trained.
         """
@@ -444,6 +444,6 @@ class Study:
 
 
 def _share(shares: list[Sequence[Sequence[float]]]) -> float:
-    """Mean over runs and slots after the last epoch; 0 where there is no slot."""
+    """Mean over runs and slots after the last epoch; 0 without slots."""
     last = [slots[-1] for slots in shares if slots and slots[-1]]
     return float(np.mean(last)) if last else 0.0

@@ -28,9 +28,9 @@ Check = Callable[[str, Any], Any]
 
 OPTIMIZERS = ("adam", "adamw", "sgd")
 ENGINES = ("auto", "stack", "loop")
-#: Options that change a run's numbers, beside its pair, rate, seed, network and data.
+#: change a run's numbers, like its pair, rate, seed, network and data
 TRAINING = "training"
-#: Options for the place and manner of the work, which change no number.
+#: change no number: place and manner of the work
 PLACE = "place"
 
 
@@ -39,7 +39,7 @@ class OnCommandLine(NamedTuple):
 
     metavar: str | None = None
     kind: str = "text"  #: parser of its text
-    help: str = ""  #: replaces the help of the function
+    help: str = ""  #: replaces the function's help
 
 
 def option(
@@ -64,7 +64,7 @@ def option(
 
 def shown(value: Any) -> str:
     """Format a value for a message."""
-    from slopes import domains  # This loads NumPy.
+    from slopes import domains  # loads NumPy
 
     return domains.shown(value)
 

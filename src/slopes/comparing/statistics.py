@@ -1,8 +1,8 @@
 """Tests of which differences are real: by permutation, with a margin, and with intervals that only describe.
 
-Two functions are compared by runs that share their seeds. If the functions are the same in truth, the results of a seed
-at all learning rates may be exchanged. The difference is ranked among the differences after all such exchanges. Every
-exchange chooses its learning rates anew: a test at rates chosen once finds differences between a function and itself
+Two functions are compared by runs of the same seeds. If the functions are truly the same, the results of a seed at all
+learning rates may be exchanged. The difference is ranked among the differences after all such exchanges. Each exchange
+chooses its learning rates anew: a test at rates chosen once finds differences between a function and itself
 (docs/compare/statistics.md).
 """
 
@@ -22,17 +22,17 @@ from slopes.comparing.words import counted
 Array = NDArray[np.float64]
 
 CONFIDENCE = 0.95
-POWER = 0.8  #: how often the seeds suggested for a tie would show the margin
+POWER = 0.8  #: how often the suggested seeds would show the margin
 EXACT = 16  #: most seeds with all exchanges; beyond, as many are drawn, enough for 1,600 comparisons
-RESAMPLES = 9999  #: number of bootstrap samples
-ROUNDING = 1e-12  #: relative tolerance: closer numbers are equal
+RESAMPLES = 9999  #: bootstrap samples
+ROUNDING = 1e-12  #: relative tolerance for equal numbers
 
 
 class Series(NamedTuple):
     """Results of the runs of one pair, both (rate, seed), NaN where a run failed."""
 
-    validation: Array  #: the metric that chooses the rate
-    test: Array  #: the metric to compare
+    validation: Array  #: metric that chooses the rate
+    test: Array  #: metric to compare
 
 
 class Resampled(NamedTuple):
@@ -49,7 +49,7 @@ class Comparison(NamedTuple):
     low: float | None  #: of the 95 % interval, which decides nothing; None with fewer than three seeds
     high: float | None
     p: float  #: Holm's, over all comparisons of the call
-    raw: float  #: p before Holm's correction
+    raw: float  #: before Holm's correction
     verdict: str  #: "better", "worse", "tie" or "too few seeds"
     needed: int | None  #: sufficient number of seeds, if known
     words: str  #: the verdict as a clause
@@ -79,7 +79,7 @@ def verdicts(
     All arrays are (rate, seed), of the same rates and seeds; each series is judged at the rate with its best mean
     validation. `higher`: whether more is better; `higher_validation`: the same for the metric that chooses the rate, by
     default as `higher`. "better" and "worse" need a difference above `margin` and Holm's p of at most `alpha`, which
-    bounds the chance of any such verdict among functions that are the same in truth. A seed with a failed run, in the
+    bounds the chance of any such verdict among functions that are truly the same. A seed with a failed run, in the
     series or the baseline, is left out of both.
 
     Verdicts hold for the split of the data that all seeds share. With `resampled` splits they hold for similar data:
@@ -160,7 +160,7 @@ def _without_lost_rates(one: Series, higher_validation: bool) -> Series:
 
 
 def shared(a: Series, b: Series) -> tuple[Series, Series]:
-    """Leave out, of both, the seeds with a failed run in either."""
+    """Leave out of both the seeds with a failed run in either."""
     kept = np.isfinite([*a, *b]).all((0, 1))
     return Series(a.validation[:, kept], a.test[:, kept]), Series(b.validation[:, kept], b.test[:, kept])
 
@@ -233,7 +233,7 @@ def corrected_t(differences: Array, resampled: Resampled) -> float:
     if n < 2:
         return 1.0
     error = _error(differences, resampled)
-    if error <= ROUNDING * np.abs(differences).max():  # Zero variance: leave it to the permutation test.
+    if error <= ROUNDING * np.abs(differences).max():  # zero variance: leave it to the permutation test
         return 0.0 if differences.any() else 1.0
     return float(2 * t.sf(abs(differences.mean()) / error, n - 1))
 
@@ -261,7 +261,7 @@ def interval(differences: Array, resampled: Resampled | None = None) -> Interval
     from scipy.stats import bootstrap
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # scipy warns of an interval that is NaN.
+        warnings.simplefilter("ignore")  # scipy warns of an interval that is NaN
         for kind in ("BCa", "percentile"):
             low, high = bootstrap(
                 (differences,), np.mean, vectorized=True, n_resamples=RESAMPLES, confidence_level=CONFIDENCE,

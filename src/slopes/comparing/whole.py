@@ -13,7 +13,7 @@ from pathlib import Path
 def whole(target: Path) -> Iterator[str]:
     """Yield the name of a file to write, which replaces the target at the end; make missing folders.
 
-    On an error the target stays as it was. Raises OSError where the file cannot be written.
+    On an error the target stays. Raises OSError where the file cannot be written.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent)

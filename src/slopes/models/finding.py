@@ -1,4 +1,4 @@
-"""Finding the activations of a model, and its calls of functions, which no replacement reaches."""
+"""Finding the activations of a model, and functional calls, which cannot be replaced."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from slopes.nn.cards import CardModule
 
 
 def count_activations(model: nn.Module) -> Counter[type[nn.Module]]:
-    """Count the activations of each class, as modules or as functions that modules keep."""
+    """Count the activations of each class, as modules or as functions in attributes of modules."""
     counted: Counter[type[nn.Module]] = Counter()
     for module in model.modules():
         kind = class_of(module)
@@ -30,20 +30,20 @@ def count_activations(model: nn.Module) -> Counter[type[nn.Module]]:
 
 
 def list_counts(counted: Counter[type[nn.Module]]) -> str:
-    """Return the counts as words: "3 ReLU and 1 Sigmoid"."""
+    """Format the counts as in "3 ReLU and 1 Sigmoid"."""
     parts = [f"{count} {kind.__name__}" for kind, count in counted.most_common()]
     return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))
 
 
 def list_calls(model: nn.Module, classes: Iterable[type]) -> str:
-    """Return the functional calls as words, the first three by name; "" for none."""
+    """Format the functional calls, the first three by name; "" for none."""
     each = list(dict.fromkeys(functional_calls(model, classes)))
     more = f" and {len(each) - 3} more" if len(each) > 3 else ""
     return "; ".join(each[:3]) + more
 
 
 def functional_calls(model: nn.Module, classes: Iterable[type]) -> Iterator[str]:
-    """Yield each call, with its place, in the source of the user's modules that computes the same as a class."""
+    """Yield functional calls of the classes' functions in the source of the user's modules, with their places."""
     names = {name.rstrip("_") for name, _ in twins(classes)}
     names |= {f"{name}_" for name in names}
     for kind in dict.fromkeys(type(module) for module in model.modules()):

@@ -1,4 +1,4 @@
-"""PyTorch's activations of single numbers: the classes, and the functions and cards that compute the same."""
+"""PyTorch's element-wise activations: their classes, and the functions and cards that compute the same."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ELEMENTWISE: tuple[type[nn.Module], ...] = tuple(
 
 
 def class_of(module: nn.Module) -> type[nn.Module] | None:
-    """Return the class of an activation of single numbers: PyTorch's, or the module's own where it computes a card."""
+    """Return the class of an element-wise activation: PyTorch's, or the module's own if it computes a card."""
     card = getattr(module, "card", None)
     if isinstance(card, Card):
         return type(module) if card.family == "activation" else None
@@ -28,7 +28,7 @@ def class_of(module: nn.Module) -> type[nn.Module] | None:
 
 
 def class_of_function(function: Any) -> type[nn.Module] | None:
-    """Return the class that computes the same as a function of PyTorch or a card."""
+    """Return the class for a function of PyTorch or a card that computes the same."""
     return next((kind for kind, twin in _functions() if function is twin), None)
 
 
@@ -38,7 +38,7 @@ def _functions() -> list[tuple[type[nn.Module], Any]]:
 
 
 def twins(classes: Iterable[type]) -> Iterator[tuple[str, Any]]:
-    """Yield the functions of PyTorch, and the cards, that compute the same as the classes, by their names."""
+    """Yield (name, function) for PyTorch's functions and the cards that compute the same as the classes."""
     wanted = {c.__name__.lower() for c in classes if c.__module__.startswith(("torch.nn.", "slopes.nn"))}
     for home in (nn.functional, torch):
         for name in dir(home):

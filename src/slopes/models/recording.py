@@ -22,9 +22,9 @@ _NAMES = {kind.__name__.lower() for kind in ELEMENTWISE}
 
 
 class Use(NamedTuple):
-    """One use of an activation: x went in, y came out."""
+    """One use of an activation: input x, output y."""
 
-    parent: str  #: the name of the module whose forward used it
+    parent: str  #: name of the module whose forward used it
     label: str
     nth: int  #: number of earlier uses of this label by the parent, in the same forward
     x: Tensor  #: a copy, as the activation may work in place
@@ -37,15 +37,15 @@ class _Call:
     """A module whose forward is running."""
 
     name: str
-    sealed: bool  #: whether it is an activation; functions that it calls are not recorded
-    x: Tensor | None = None  #: copy of an activation's input, in case it works in place
+    sealed: bool  #: an activation, whose own calls of functions are not recorded
+    x: Tensor | None = None  #: copy of an activation's input, as it may work in place
     used: Counter[str] = field(default_factory=Counter)  #: number of uses so far, by label
 
 
 class Recorder:
     """Calls `use` for each use of an activation, and `enter` and `leave` for each module that runs.
 
-    Modules are followed by hooks; functions of PyTorch and cards that are called inside them by a mode.
+    Hooks follow modules; a mode follows functions of PyTorch and cards called inside them.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -60,7 +60,7 @@ class Recorder:
         """Handle the start of a module's forward; x is its first tensor."""
 
     def leave(self, module: nn.Module) -> None:
-        """Handle the end of the forward of a module that is not an activation."""
+        """Handle the end of a module's forward, except of activations."""
 
     @contextmanager
     def recording(self) -> Iterator[None]:
@@ -98,7 +98,7 @@ class Recorder:
             self._inside.close()
 
     def follow(self, name: str, function: Callable[..., Any], x: Any, *rest: Any, **named: Any) -> Any:
-        """Call an activation that is a function, and record it where a module of the model called it."""
+        """Call an activation function, and record it if a module of the model called it."""
         if not isinstance(x, Tensor) or not self._calls or self._calls[-1].sealed:
             return function(x, *rest, **named)
         parent, kept = self._calls[-1], x.detach().clone()
@@ -121,7 +121,7 @@ class Recorder:
 
 @contextmanager
 def _functions(recorder: Recorder) -> Iterator[None]:
-    """Report to a recorder the PyTorch functions and the cards that this thread calls."""
+    """Report the PyTorch functions and cards that this thread calls to a recorder."""
     thread = threading.get_ident()
 
     def watch(card: Activation, x: Any, parameters: Mapping[str, Any]) -> Any:
@@ -138,7 +138,7 @@ def _functions(recorder: Recorder) -> Iterator[None]:
 
 
 class _Functions(TorchFunctionMode):
-    """Mode that reports calls of PyTorch's activation functions to a recorder."""
+    """A mode that reports calls of PyTorch's activation functions to a recorder."""
 
     def __init__(self, recorder: Recorder) -> None:
         super().__init__()

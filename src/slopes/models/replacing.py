@@ -14,7 +14,7 @@ from slopes.nn import CardModule
 
 
 def replaced(model: Any, classes: tuple[type, ...], new: Any) -> tuple[Any, int]:
-    """Replace in place; return the model, or its replacement, and the number of replacements."""
+    """Replace in place; return (the model or its replacement, the number of replacements)."""
     if _is_one(model, classes):
         return _in_place_of(model, new), 1
     return model, _replace_modules(model, classes, new) + _replace_functions(model, classes, new)
@@ -44,7 +44,7 @@ def _in_place_of(module: Any, new: Any) -> Any:
 
 
 def _is_one(module: Any, classes: tuple[type, ...]) -> bool:
-    """Whether a module is of one of the classes, or of the user's own subclass: ReLU6 is no Hardtanh here."""
+    """Whether a module is of one of the classes, or of a user's subclass; PyTorch's ReLU6 is no Hardtanh here."""
     kind = type(module)
     theirs = kind.__module__.startswith("torch.nn.")
     return kind in classes or (isinstance(module, classes) and not (theirs and isinstance(module, nn.Module)))
@@ -63,7 +63,7 @@ def _replace_modules(model: Any, classes: tuple[type, ...], new: Any) -> int:
 
 
 def _like(made: Any, parent: Any, model: Any) -> Any:
-    """Return the new module on the device and in the dtype of the weights beside it."""
+    """Move the new module to the device and dtype of nearby weights."""
     beside = next(parent.parameters(), None)
     beside = next(model.parameters(), None) if beside is None else beside
     if beside is None or not beside.is_floating_point():
@@ -72,11 +72,11 @@ def _like(made: Any, parent: Any, model: Any) -> Any:
 
 
 def _replace_functions(model: Any, classes: tuple[type, ...], new: Any) -> int:
-    """Replace functions that modules keep as attributes."""
+    """Replace functions in attributes of modules."""
     kept = [function for _, function in twins(classes)]
     count = 0
     for module in model.modules():
-        if isinstance(module, CardModule):  # which is the activation itself
+        if isinstance(module, CardModule):  # it is an activation itself
             continue
         for name, value in list(vars(module).items()):
             if any(value is function for function in kept):
@@ -88,6 +88,6 @@ def _replace_functions(model: Any, classes: tuple[type, ...], new: Any) -> int:
 
 
 def _leave_fast_path(module: Any) -> None:
-    """Keep torch's transformer layer from going on with the old activation in evaluation."""
+    """Keep torch's transformer layer from using the old activation in evaluation."""
     if hasattr(module, "activation_relu_or_gelu"):
         module.activation_relu_or_gelu = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-FLAT = 1e-3  #: a slope below it lets next to nothing through
+FLAT = 1e-3  #: a smaller slope passes next to nothing on
 MOSTLY = 0.95  #: share of flat samples, among those where a unit is on, that makes it saturated
 
 DEAD = "output and slope are under 0.001 in size for every sample"
@@ -12,15 +12,15 @@ SATURATED = "its slope is under 0.001 in size in at least 95 % of the samples in
 
 
 def mark_flat(values: Any, slopes: Any) -> tuple[Any, Any]:
-    """Return masks of flat slopes, and of flat slopes whose output is near 0 too (off)."""
+    """Return masks of flat slopes, and of flat slopes with an output near 0 (off)."""
     flat = abs(slopes) < FLAT
     return flat, flat & (abs(values) < FLAT)
 
 
 def classify_units(flat: Any, off: Any, samples: Any) -> tuple[Any, Any]:
-    """Return which units are dead and which are saturated, by the numbers of samples where each was flat and off.
+    """Return masks of dead and of saturated units, by the numbers of samples where each was flat and off.
 
-    All are arrays or tensors of one shape, but `samples` may be a number. A unit is never both.
+    All are arrays or tensors of one shape, but `samples` may be a number. No unit is both.
     """
     on = samples - off
     return on == 0, (on > 0) & (flat - off >= MOSTLY * on)

@@ -19,12 +19,11 @@ SUFFIXES = (".png", ".svg", ".html")
 def show(*cards: Card, out: str | os.PathLike[str] | None = None) -> None:
     """Show the curve, the slope and the facts of one or several cards.
 
-    Without `out` they are printed, as far as the terminal is wide, or a notebook displays a picture; else the file
-    is written, in the format of its suffix. A loss is drawn along the axis of its kind, a map of rows along its
-    first entry with the others at 0. Cards of one axis share a picture. A dot marks a kink, at the slope that the
-    card takes there.
+    Without `out` they are printed in the width of the terminal, or a notebook displays a picture; else the file is
+    written, in the format of its suffix. A loss is drawn along the axis of its kind, a map of rows along its first
+    entry with the others at 0. Cards of one axis share a picture. A dot marks a kink, at the card's slope there.
 
-    Raises TypeError for what is no card, ValueError for an unknown suffix, OSError where the file cannot be
+    Raises TypeError for anything but a card, ValueError for an unknown suffix, OSError where the file cannot be
     written, ImportError where the library that draws is not installed.
     """
     if not cards:
@@ -67,7 +66,7 @@ def _show_in_terminal(cards: Sequence[Card]) -> None:
 
 
 def _show_in_notebook(cards: Sequence[Card]) -> None:
-    """Display the picture above the facts; without matplotlib, the text of a terminal."""
+    """Display the picture above the facts; without matplotlib, the text for a terminal."""
     try:
         require("slopes.show", "matplotlib")
     except ImportError as error:
@@ -81,13 +80,13 @@ def _show_in_notebook(cards: Sequence[Card]) -> None:
     notebook.display(picture.draw(cards, heading=False))
     for card in cards:
         facts = samples.facts(card)
-        # Otherwise the formula would stand in the middle of a wide screen, far from the table.
+        # else the formula would stand in the middle of a wide screen, far from the table
         content = f'<div style="width: fit-content">{page.section(facts)}</div>'
         notebook.display(notebook.Html(content, samples.text(facts)))
 
 
 def described(card: Card) -> dict[str, Any]:
-    """The card's facts and its curve's points, for programs: x, value and slope of each line."""
+    """Return the card's facts and its curve's points, for programs: x, value and slope of each line."""
     from slopes.plotting import samples
 
     drawn = samples.curve(card)

@@ -11,7 +11,7 @@ from slopes.card import Card
 
 
 def text(card: Card) -> str:
-    """The formula in one line, as in "x·(1 + erf(x/√2))/2"."""
+    """Return the formula in one line, as in "x·(1 + erf(x/√2))/2"."""
     line = str(_Text().doprint(card.formula))
     for plain, fine in FINE.items():
         line = line.replace(plain, fine)
@@ -19,7 +19,7 @@ def text(card: Card) -> str:
 
 
 def mathml(card: Card) -> str:
-    """The formula as a MathML element, which browsers typeset with their own fonts."""
+    """Return the formula as MathML, which browsers typeset with their own fonts."""
     inner = _MathML().doprint(card.formula)
     for printed, fine in ((r"\hat{y}", "ŷ"), ("<mo>-</mo>", "<mo>−</mo>"), ("&ExponentialE;", "e"), ("delta_j", "ΔJ")):
         inner = inner.replace(printed, fine)
@@ -60,12 +60,12 @@ class _MathML(MathMLPresentationPrinter):  # type: ignore[misc]
         return str(self._print(expr).toxml())
 
     def mathml_tag(self, e: Any) -> str:
-        """The operator's text; SymPy writes it as it is, also where XML would take it for markup."""
+        """Return the operator's text; SymPy does not escape it."""
         return str(super().mathml_tag(e)).replace("<", "&lt;")
 
     def _print_Piecewise(self, expr: Any) -> Any:
         table = self.dom.createElement("mtable")
-        # A brace stretches only where there is a font for mathematics.
+        # A brace stretches only in a font for mathematics.
         table.setAttribute("style", "border-left: .12rem solid; border-radius: .6rem 0 0 .6rem")
         for value, condition in expr.args:
             line = self.dom.createElement("mtr")

@@ -15,7 +15,7 @@ from slopes.plotting.samples import facts, rows
 
 
 def page(cards: Sequence[Card]) -> bytes:
-    """One HTML page: the picture, and for each card its formula and facts; light and dark."""
+    """Return an HTML page: the picture, and for each card its formula and facts; light and dark."""
     from slopes.plotting.picture import COLOURS, DARK, image
 
     names = ", ".join(card.name for card in cards)
@@ -32,7 +32,7 @@ def page(cards: Sequence[Card]) -> bytes:
 
 
 def _themed(svg: str) -> str:
-    """The SVG element alone, its colours handed to the page's style sheet."""
+    """Return the SVG element with the colours of the page's style sheet."""
     from slopes.plotting.picture import COLOURS, FAINT, GRID, INK, PAPER
 
     svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg[svg.index("<svg") :], flags=re.DOTALL)
@@ -58,7 +58,7 @@ def section(fact: dict[str, Any], alone: bool = True) -> str:
 
 
 def _linked(words: str) -> str:
-    """The text for HTML, with arXiv, DOI and web addresses as links."""
+    """Return the text for HTML, with arXiv, DOI and web addresses as links."""
     homes = {"arXiv:": "https://arxiv.org/abs/", "doi:": "https://doi.org/"}
 
     def link(found: re.Match[str]) -> str:

@@ -1,4 +1,4 @@
-"""Curves by matplotlib, as PNG or SVG, or as a figure that notebooks show."""
+"""Curves by matplotlib, as PNG or SVG, or as a figure for notebooks."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from matplotlib.ticker import MaxNLocator
 from slopes.card import Card
 from slopes.plotting.samples import Panel, panels
 
-# Okabe and Ito's colours, which colour-blind people tell apart, each with a lighter twin for a dark page.
+# Okabe and Ito's colours, which colour-blind people can tell apart, each with a lighter twin for a dark page.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#b3589a", "#4aa3d6", "#b8860b", "#8c3b2a", "#5f6670")
 DARK = ("#56a9e8", "#f08a3c", "#33c79a", "#dd8cc3", "#8fd0f5", "#e3b23c", "#d97b66", "#a8b0bb")
-CSS_DPI = 96  #: pixels of CSS to an inch
-LABEL = 0.16  #: the height of a label in inches
-STROKES = ("-", (0, (5, 1.6)), (0, (1.2, 1.4)))  # once the colours are used up
+CSS_DPI = 96  #: CSS pixels per inch
+LABEL = 0.16  #: height of a label in inches
+STROKES = ("-", (0, (5, 1.6)), (0, (1.2, 1.4)))  # for more lines than colours
 INK, FAINT, GRID, PAPER = "#1f2328", "#6b7280", "#d9dde3", "#ffffff"
 STYLE: Any = {
     "font.family": "DejaVu Sans",  # comes with matplotlib, so pictures are the same everywhere
@@ -50,7 +50,7 @@ STYLE: Any = {
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Draw in the style of this package, whatever the user's rcParams are."""
+    """Draw in this package's style instead of the user's rcParams."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(STYLE)
@@ -58,10 +58,10 @@ def style() -> Iterator[None]:
 
 
 class Picture(Figure):
-    """A matplotlib figure that a notebook shows by itself, also where pyplot is not loaded."""
+    """A matplotlib figure that notebooks show even without pyplot."""
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, str], dict[str, Any]]:
-        """Return the PNG, sharp on a screen of high density, and the width to show it with."""
+        """Return the PNG, sharp on a dense screen, and its width in pixels."""
         stream = io.BytesIO()
         with style():
             self.savefig(stream, format="png", dpi=2 * CSS_DPI)
@@ -70,7 +70,7 @@ class Picture(Figure):
 
 
 def image(cards: Sequence[Card], form: str, heading: bool = True) -> bytes:
-    """The picture as a file's content, "png" or "svg"; the same bytes for the same cards."""
+    """Return the picture as "png" or "svg" bytes, always the same for the same cards."""
     with style():
         stream = io.BytesIO()
         unstamped = {"Date": None, "Creator": None} if form == "svg" else {"Software": None}
@@ -80,7 +80,7 @@ def image(cards: Sequence[Card], form: str, heading: bool = True) -> bytes:
 
 @style()
 def draw(cards: Sequence[Card], heading: bool = True) -> Picture:
-    """Return value and slope of the cards as a figure; `heading` names a single card above it."""
+    """Return value and slope of the cards as a figure, under the name of a single card with `heading`."""
     pairs = panels(cards)
     head = 0.75 if heading and len(cards) == 1 else 0.15
     widest = max((len(label) for panel, _ in pairs for label, *_ in panel.lines), default=0)
@@ -142,7 +142,7 @@ def _draw_panel(axes: Any, panel: Panel) -> None:
 
 
 def _spread(ends: list[float], gap: float, ceiling: float) -> list[float]:
-    """The heights of the labels: where the lines end, but a crowd of them is spread about its own middle."""
+    """Return the heights of labels: where the lines end, but crowded ones are spread about their middle."""
     order = sorted(range(len(ends)), key=ends.__getitem__)
     crowds: list[list[int]] = []
     for index in order:

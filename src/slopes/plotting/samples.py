@@ -1,4 +1,4 @@
-"""Contents of a card's plot: its lines, sampled along the axis of its kind, and its facts."""
+"""Contents of a card's plot: lines, sampled along the axis of its kind, and facts."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from slopes.card import Card, Loss
 from slopes.extras import install
 from slopes.ops import Constant
 
-POINTS = 401  #: along the axis, odd so that 0 is among them
+POINTS = 401  #: along the axis; an odd number, so that 0 is among them
 
 
 @dataclass(frozen=True)
 class Line:
-    """A curve and its slope at the points x; at the indices `kinks` the slope jumps."""
+    """A curve and its slope at the points x; the slope jumps at the indices `kinks`."""
 
-    label: str  #: which of the card's lines this is; "" if there is but one
+    label: str  #: tells a card's lines apart; "" if there is one
     x: np.ndarray
     value: np.ndarray
     slope: np.ndarray
     kinks: tuple[int, ...] = ()
 
     def broken_slope(self) -> np.ndarray:
-        """The slope with a gap (NaN) at every kink, so that no stroke bridges a jump."""
+        """The slope with NaN at every kink, so that no stroke bridges a jump."""
         broken = self.slope.copy()
         broken[list(self.kinks)] = np.nan
         return broken
@@ -35,7 +35,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Curve:
-    """A card's lines and the label of the axis that they run along."""
+    """A card's lines and the label of their axis."""
 
     card: Card
     axis: str
@@ -51,7 +51,7 @@ class Panel:
     lines: list[tuple[str, np.ndarray, np.ndarray, list[tuple[float, float]]]]
 
     def limits(self) -> tuple[float, float]:
-        """The y range: all of it, unless a few points (poles) would flatten the rest."""
+        """Return the y range: all of it, unless a few points (poles) would flatten the rest."""
         parts = [y[np.isfinite(y)] for _, _, y, _ in self.lines]
         y = np.concatenate(parts) if any(part.size for part in parts) else np.zeros(1)
         low, high = float(y.min()), float(y.max())
@@ -63,7 +63,7 @@ class Panel:
 
 
 def panels(cards: Iterable[Card]) -> list[tuple[Panel, Panel]]:
-    """A (value, slope) pair of panels for each axis that the cards run along; lines of several bear their names."""
+    """Return a (value, slope) pair of panels for each axis; lines of several cards bear their names."""
     curves = [curve(card) for card in cards]
     pairs = []
     for axis in dict.fromkeys(c.axis for c in curves):
@@ -102,23 +102,23 @@ def _loss_curve(card: Loss, kinks: tuple[float, ...]) -> Curve:
     lines = []
     for label, (prediction, *rest) in arguments.items():
         value, gradient = card.value_and_slope(prediction, *rest, reduction="none")
-        # A row moves along a straight line as x does, so the slope by x is the gradient along that direction.
+        # A row moves along a straight line with x, so the slope by x is the gradient along it.
         direction = (prediction[-1] - prediction[0]) / (x[-1] - x[0])
         slope = (gradient * direction).reshape(x.size, -1).sum(axis=1)
-        several = np.asarray(value).reshape(x.size, -1)  # of regions, a value for each class
+        several = np.asarray(value).reshape(x.size, -1)  # of regions, a value per class
         lines.append(Line(label, x, several.mean(axis=1), slope / several.shape[1], _indices(x, kinks)))
     return Curve(card, axis, tuple(lines))
 
 
 def _kinks(card: Card) -> tuple[float, ...]:
-    """The kinks that lie on the plot's axis: a loss claims them of the residual."""
+    """Return the kinks on the plot's axis: a loss claims them of the residual."""
     if isinstance(card, Loss) and not card.kind.compares_numbers:
         return ()
     return tuple(float(k) for k in card.claims.kinks or ())
 
 
 def _grid(low: float, high: float, kinks: tuple[float, ...]) -> np.ndarray:
-    """Even points, with each kink and its two neighbours among them."""
+    """Return even points, and each kink with its two neighbours."""
     inside = [near for k in kinks if low < k < high for near in (np.nextafter(k, -np.inf), k, np.nextafter(k, np.inf))]
     return np.unique(np.concatenate([np.linspace(low, high, POINTS), inside]))
 
@@ -151,14 +151,14 @@ def facts(card: Card) -> dict[str, Any]:
 
 
 def rows(known: dict[str, Any]) -> list[tuple[str, str]]:
-    """The facts as (label, text) for reading; name, signature and summary are headings and not among them."""
+    """Return facts as (label, text), without name, signature and summary, which are headings."""
     name = known["name"]
     claims = "; ".join(WORDS[claim](value) for claim, value in known["claims"].items())
     listed = [
         ("kind", known["kind"]),
         ("also called", ", ".join(known["aliases"])),
         *(("parameter", default_words(parameter)) for parameter in known["parameters"]),
-        # A claim holds for the defaults; bound parameters may change the range, the slope, and more.
+        # Claims hold for the defaults: bound parameters may change the range, the slope, and more.
         ("claims at the defaults" if "(" in name else "claims", claims),
         (
             "kink",
@@ -171,7 +171,7 @@ def rows(known: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def rows_with_formula(known: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return `rows` below the formula in one line."""
+    """Return the formula in one line, then `rows`."""
     formula = known["formula"].get("text")
     return [*([("formula", formula)] if formula else []), *rows(known)]
 
@@ -183,7 +183,7 @@ def text(known: dict[str, Any]) -> str:
 
 
 def entries(cards: Iterable[Card]) -> list[dict[str, Any]]:
-    """Return the card's names, kind, parameters and summary for a list of cards, each of them once."""
+    """Return names, kind, parameters and summary of each card once."""
     from slopes import catalogue
 
     return [
@@ -200,7 +200,7 @@ def entries(cards: Iterable[Card]) -> list[dict[str, Any]]:
 
 
 def kind(card: Card) -> str:
-    """Describe the inputs of the card in words."""
+    """Describe the inputs of the card."""
     if isinstance(card, Loss):
         space = card.kind.space_of(card.settings)
         return f"{card.kind.name} loss, on {'real numbers' if space.is_real else space}"
@@ -208,7 +208,7 @@ def kind(card: Card) -> str:
 
 
 def parameters(card: Card) -> list[dict[str, str]]:
-    """Each parameter's name, domain and default, in words."""
+    """Describe each parameter by name, domain and default."""
     return [
         {"name": name, "domain": "" if p.domain is None else str(p.domain), "default": _written(p.default)}
         for name, p in card.parameters.items()
@@ -222,14 +222,14 @@ def default_words(parameter: dict[str, str]) -> str:
 
 
 def signature(card: Card) -> str:
-    """Format the card's arguments and parameters as in "elu(x, *, alpha=1.0)", bound values included."""
+    """Format arguments and parameters as in "elu(x, *, alpha=1.0)", bound values included."""
     arguments = [argument.name for argument in card.kind.arguments] if isinstance(card, Loss) else card._arguments
     own = [f"{name}={_written(value)}" for name, value in card.settings.items()]
     return f"{card.__name__}({', '.join([*arguments, *(['*'] if own else []), *own])})"
 
 
 def number(value: float) -> str:
-    """A number as people write it: 1, 0.25, −∞."""
+    """Format a number as in 1, 0.25, −∞."""
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
     return f"{value:.6g}".replace("-", "−")
@@ -252,12 +252,12 @@ def _written(value: Any) -> str:
 
 
 def _formula(card: Card) -> dict[str, str]:
-    """The formula as text, TeX and MathML; nothing where the body defies SymPy."""
+    """Return the formula as text, TeX and MathML; {} if SymPy cannot run the body."""
     try:
         from slopes.plotting import formula
     except ImportError:
         return {"text": f"(needs sympy: {install('sympy')})"}
     try:
         return {"text": formula.text(card), "tex": card.tex, "mathml": formula.mathml(card)}
-    except Exception:  # a user's body may call anything; its picture and facts are worth showing all the same
+    except Exception:  # a user's body may call anything, and its picture and facts are still worth showing
         return {}

@@ -1,6 +1,6 @@
 """Curves and facts as text, for a terminal, a pipe, or an ASCII-only log.
 
-The canvas is our own: 2 x 4 braille dots to a character, which plain text can carry anywhere.
+The canvas has 2 x 4 braille dots per character, which plain text carries anywhere.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from slopes.plotting.samples import Panel, facts, number, panels, rows_with_form
 
 COLOURS = ("blue", "dark_orange3", "green4", "magenta", "cyan", "yellow4", "red", "bright_black")
 HEIGHT = 12  #: of a panel, in characters
-GUTTER = 7  #: of a panel, for the numbers on its left
+GUTTER = 7  #: left of a panel, for its numbers
 DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  #: a braille cell's bits, by row and column
 
 
@@ -57,15 +57,15 @@ def _parts(cards: Sequence[Card], width: int) -> Iterator[Any]:
 
 
 def console(width: int | None = None, **options: Any) -> Any:
-    """A rich console on standard output that leaves text as it is."""
+    """Return a rich console on standard output that leaves text as it is."""
     from rich.console import Console
 
-    # In a notebook rich would display an element for each print, besides the text that is captured.
+    # In a notebook rich would display an element for each print, besides the captured text.
     return Console(width=width, highlight=False, markup=False, emoji=False, force_jupyter=False, **options)
 
 
 def emit(renderable: Any, width: int | None = None) -> None:
-    """Print a rich renderable; characters that standard output cannot show become their look-alikes."""
+    """Print a rich renderable, with look-alikes for characters that standard output lacks."""
     printer = console(width)
     with printer.capture() as captured:
         printer.print(renderable)
@@ -73,7 +73,7 @@ def emit(renderable: Any, width: int | None = None) -> None:
 
 
 def write(text: str) -> None:
-    """Write the text to standard output; characters that it cannot show become their look-alikes."""
+    """Write text to standard output, with look-alikes for characters that it lacks."""
     encoding = sys.stdout.encoding or "utf-8"
     sys.stdout.write(text.encode(encoding, "slopes.lookalike").decode(encoding))
     sys.stdout.flush()
@@ -95,7 +95,7 @@ def _table(fact: dict[str, Any]) -> Any:
 
 
 def draw(panel: Panel, width: int) -> list[list[tuple[str, str]]]:
-    """The panel as lines of (text, style) pieces, each line `width` characters wide."""
+    """Return the panel as lines of (text, style) pieces, each line `width` characters wide."""
     labels = [label for label, *_ in panel.lines]
     margin = min(max((len(label) + 1 for label in labels if label), default=0), width // 3)
     columns = width - GUTTER - margin
@@ -136,7 +136,7 @@ def draw(panel: Panel, width: int) -> list[list[tuple[str, str]]]:
         named = names.get(r, -1)
         name = f" {labels[named]}"[:margin] if named >= 0 else ""
         line.append((name.ljust(margin), COLOURS[named % len(COLOURS)] if named >= 0 else ""))
-        # One piece for each stretch of a style: a style for every cell would be ten times the text.
+        # One piece per run of a style: a style per cell would be ten times the text.
         runs = groupby(line, key=itemgetter(1))
         lines.append([("".join(text for text, _ in run), style) for style, run in runs])
     first, last = number(round(left, 2)), number(round(right, 2))
@@ -150,7 +150,7 @@ def draw(panel: Panel, width: int) -> list[list[tuple[str, str]]]:
 def _trace(
     x: np.ndarray, y: np.ndarray, low: float, high: float, left: float, right: float, columns: int
 ) -> list[tuple[int, int]]:
-    """The (column, row) dots of a line: one stroke between gaps, upright where it is steep."""
+    """Return the (column, row) dots of a line: one stroke between gaps, upright where it is steep."""
     found = []
     gaps = np.flatnonzero(~np.isfinite(y))
     for start, stop in zip([0, *(gaps + 1)], [*gaps, y.size], strict=True):
@@ -169,7 +169,7 @@ def _trace(
 
 
 def _spread(ends: dict[int, tuple[int, float]], labels: list[str]) -> dict[int, int]:
-    """The row of each label: where its line ends, or the nearest row below that is free, or above."""
+    """Return the row of each label: where its line ends, or the nearest free row, below first."""
     taken: dict[int, int] = {}
     for index in sorted(ends, key=ends.__getitem__):
         free = [row for row in range(HEIGHT) if row not in taken]
@@ -179,7 +179,7 @@ def _spread(ends: dict[int, tuple[int, float]], labels: list[str]) -> dict[int, 
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """Three or four round numbers between the two, 0 among them if it lies there."""
+    """Return three or four round numbers between the two, 0 among them if it lies there."""
     rough = (high - low) / 4
     power = 10.0 ** np.floor(np.log10(rough))
     step = power * next(times for times in (1, 2, 2.5, 5, 10) if power * times >= rough)
@@ -198,7 +198,7 @@ LOOKALIKES = {
 
 
 def _lookalike(error: UnicodeError) -> tuple[str, int]:
-    """A codec error handler: the nearest ASCII for a character that an encoding lacks."""
+    """Return the nearest ASCII for a character that an encoding lacks, as a codec error handler."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     return "".join(_plain(c) for c in error.object[error.start : error.end]), error.end
@@ -208,7 +208,7 @@ def _plain(character: str) -> str:
     bits = ord(character) - 0x2800
     if not 0 < bits < 256:
         return LOOKALIKES.get(character, " " if bits == 0 else "?")
-    upper, lower = bits & 0x1B, bits & 0xE4  # a braille cell, by which half of it is dotted
+    upper, lower = bits & 0x1B, bits & 0xE4  # by the half of the braille cell that is dotted
     return ":" if upper and lower else "'" if upper else "."
 
 

@@ -1,7 +1,4 @@
-"""Execution of chunks of cells: in this process, in worker processes, by any executor, or on a Dask cluster.
-
-Use `outcomes`. This package neither writes the record nor trains.
-"""
+"""Execution of chunks of cells: in this process, in worker processes, by any executor, or on a Dask cluster."""
 
 from slopes.comparing.executing.dispatch import Done, Failed, outcomes
 

@@ -26,11 +26,11 @@ class Verdict(NamedTuple):
 def attempt(job: Job, cells: Cells) -> Verdict:
     """Train the cells; errors become a verdict, as exceptions may not pickle."""
     try:
-        training: Any = import_module("slopes.comparing.training")  # This loads torch.
+        training: Any = import_module("slopes.comparing.training")  # loads torch
         outcomes = training.train(job, list(cells))
         if len(outcomes) != len(cells):
             raise RuntimeError(f"{len(cells)} cells were trained and {len(outcomes)} outcomes came back")
-    except (Exception, SystemExit) as error:  # The user's code may raise SystemExit.
+    except (Exception, SystemExit) as error:  # the user's code may raise SystemExit
         return Verdict("failed", [], describe(error), traceback.format_exc(), machine())
     return Verdict("done", outcomes, machine=machine())
 

@@ -1,8 +1,7 @@
 """Training on a Dask cluster.
 
-The job is sent once, and each chunk is one future. When a worker dies, Dask sends its chunk to another, and finally
-gives up with KilledWorker. The job is the result of a task, because scattered data would be lost with the last worker
-that holds them.
+Each chunk is one future. When a worker dies, Dask sends its chunk to another, and at last gives up with KilledWorker.
+The job is sent once, as the result of a task: scattered data would be lost with the last worker that holds them.
 """
 
 from __future__ import annotations
@@ -23,26 +22,26 @@ from slopes.comparing.job import Job
 from slopes.extras import require
 from slopes.loading import describe
 
-#: Seconds within which a scheduler must answer, and for which it may be away.
+#: seconds for a scheduler to answer or to return
 PATIENCE = 5
 
 
 class Cluster(Place):
     """Workers of a Dask scheduler, by its address or by the user's client, which stays open."""
 
-    shared = True  # Dask blames all chunks waiting on a worker for its death.
+    shared = True  # Dask blames all chunks waiting on a worker for its death
 
     def __init__(self, job: Job, executor: Any) -> None:
         super().__init__()
         self._parcel: Parcel | None = None
         self._futures: dict[str, tuple[Any, Cells]] = {}
-        self._quiet: float | None = None  # time since which the scheduler is away or without workers
+        self._quiet: float | None = None  # when the scheduler went away or lost its workers
         self._told = False
         self._client, self._own = _client(executor)
         try:
             self._parcel = pack(job)
             with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", "Sending large graph")  # Data are large, but sent once.
+                warnings.filterwarnings("ignore", "Sending large graph")  # data are large, but sent once
                 self._sent = self._submit(_itself, self._parcel)
         except BaseException:
             self.close()
@@ -69,20 +68,20 @@ class Cluster(Place):
         except import_module("distributed").KilledWorker as error:
             reason = f"killed its Dask worker {error.allowed_failures + 1} times (KilledWorker)"
             verdict = Verdict("died", [], reason, str(error), error.last_worker.address)
-        except BaseException as error:  # CancelledError is no Exception.
+        except BaseException as error:  # CancelledError is no Exception
             kind = "lost" if future.cancelled() or self._client.status != "running" else "refused"
             verdict = refusal(error)._replace(kind=kind)
         self._ends.put((cells, verdict))
 
     def ended(self) -> tuple[Cells, Verdict]:
-        """Wait for the next chunk to end; StudyError if the scheduler is lost or has lost a chunk."""
+        """Wait for the next chunk to end; StudyError if the scheduler or a chunk is lost."""
         cells, verdict = super().ended()
         if verdict.kind == "lost":
             raise _lost("the connection to it broke" if "connection-lost" in verdict.reason else verdict.reason)
         return cells, verdict
 
     def check(self) -> None:
-        """Raise StudyError if the scheduler is away for too long; warn once if there are no workers."""
+        """Raise StudyError if the scheduler is away for too long; warn once if it has no workers."""
         if self._client.status == "closed":
             raise _lost("the client is closed")
         away = self._client.status != "running"
@@ -93,7 +92,7 @@ class Cluster(Place):
         elif time.monotonic() - self._quiet > PATIENCE:
             if away:
                 raise _lost(f"the client is {self._client.status}")
-            if not self._told:  # This is no error: a queue may take hours.
+            if not self._told:  # no error: a queue may take hours
                 warnings.warn("executor: the Dask scheduler has no workers; waiting for a `dask worker`.", stacklevel=2)
             self._told = True
 
@@ -113,7 +112,7 @@ class Cluster(Place):
 
 
 def _client(executor: Any) -> tuple[Any, bool]:
-    """Return a client, and whether we close it."""
+    """Return (a client, whether we close it)."""
     named = isinstance(executor, str) and executor.startswith("dask://") and executor != "dask://"
     if not named and type(executor).__module__.partition(".")[0] != "distributed":
         takes = "a concurrent.futures.Executor, a distributed.Client or 'dask://host:8786'"

@@ -16,10 +16,10 @@ from slopes.comparing.job import Cell, Job
 
 
 class Done(NamedTuple):
-    """Cells trained together: a whole chunk or a remainder of one."""
+    """Cells trained together: a chunk or a part of one."""
 
     cells: Cells
-    outcomes: list[dict[str, Any]]  #: one for each cell
+    outcomes: list[dict[str, Any]]  #: one per cell
     machine: str
 
 
@@ -28,7 +28,7 @@ class Failed(NamedTuple):
 
     cell: Cell
     reason: str  #: in one line
-    trace: str  #: the traceback; "" where the process was killed
+    trace: str  #: traceback; "" where the process was killed
     machine: str
 
 
@@ -40,15 +40,14 @@ def outcomes(
     workers: int | None = None,
     threads: int | None = 1,
 ) -> Generator[Done | Failed]:
-    """Yield a `Done` or `Failed` for the cells, as they end; closing the iterator ends all that it started.
+    """Yield a `Done` or `Failed` for the cells, as they end; closing the iterator ends everything it started.
 
-    Without an `executor`, `workers` processes of one thread each train the chunks; this process does, on `threads`
-    threads (None: as many as torch has), if there is one worker or one chunk, or if the job does not load elsewhere. An
-    `executor` is any `concurrent.futures.Executor`, a ``distributed.Client``, or the address of a Dask scheduler as in
-    ``"dask://host:8786"``.
+    Without an `executor`, `workers` processes of one thread each train the chunks. This process trains them, on
+    `threads` threads (None: torch's number), if there is one worker or one chunk, or if the job does not load
+    elsewhere. An `executor` is any `concurrent.futures.Executor`, a ``distributed.Client``, or the address of a Dask
+    scheduler as in ``"dask://host:8786"``.
 
-    A chunk that raises, or that kills its process twice, is halved until the cells at fault are alone; these end as
-    `Failed`, all others as `Done`.
+    A chunk that raises, or kills its process twice, is halved until the cells at fault are alone and end as `Failed`.
 
     Raises StudyError where the executor breaks or cannot be reached, TypeError or ValueError for an invalid executor,
     ImportError where ``slopes[cluster]`` is not installed.
@@ -57,7 +56,7 @@ def outcomes(
     if not waiting:
         return
     refused = []  # chunks whose job did not load
-    suspects: deque[Cells] = deque()  # They died, perhaps because of another chunk.
+    suspects: deque[Cells] = deque()  # chunks that died, perhaps because of another one
     alone: Cells | None = None
     with closing(_place(job, len(waiting), executor, workers, threads)) as place:
         busy = 0

@@ -11,7 +11,7 @@ from slopes.comparing.executing.parcel import Parcel, forget, open_parcel, pack
 from slopes.comparing.executing.place import Place
 from slopes.comparing.job import Job
 
-#: torch's random numbers and threads belong to the process, so it trains one chunk at a time.
+#: A process trains one chunk at a time, as it has one state of torch's random numbers and threads.
 _one = threading.Lock()
 
 

@@ -1,9 +1,9 @@
-"""A job in a form that a process not started by this one can load.
+"""A job in a form for processes that this one did not start.
 
 Cards and modules pickle by the name of their module. Another machine may lack that module, or hold an older version, as
-processes of a cluster outlive a study. So a parcel carries the text of the user's modules that the job refers to, and
-of their own imports; the receiver runs them anew. Definitions in a main script or a notebook go by value if cloudpickle
-is installed, except cards.
+a cluster's processes outlive a study. So a parcel carries the text of the user's modules that the job needs; the
+receiver runs them anew. Definitions in a main script or a notebook go by value if cloudpickle is installed, except
+cards.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ class Parcel:
     sources: dict[str, Source]
 
 
-#: Jobs that this process has packed, and the latest that it has opened, by parcel.
+#: jobs packed here, and the latest opened here, by parcel
 _packed: dict[str, Job] = {}
 _opened: dict[str, Job] = {}
-#: Modules received in parcels.
+#: modules received in parcels
 _arrived: dict[str, Source] = {}
 _guard = threading.Lock()
 
@@ -77,7 +77,7 @@ def forget(parcel: Parcel) -> None:
 
 
 def open_parcel(parcel: Parcel) -> Job:
-    """Return the job: the original where it was packed; elsewhere a copy, loaded once."""
+    """Return the job: the original where it was packed, elsewhere a copy, loaded once."""
     with _guard:
         job = _packed.get(parcel.name) or _opened.get(parcel.name)
         if job is None:
@@ -89,7 +89,7 @@ def open_parcel(parcel: Parcel) -> Job:
 
 
 def _receive(sources: dict[str, Source]) -> None:
-    """Make the modules import anew from these texts, if any has changed."""
+    """Import the modules anew from these texts, if any has changed."""
     if any(_arrived.get(name) != source for name, source in sources.items()):
         for name in sources:
             sys.modules.pop(name, None)
@@ -107,7 +107,7 @@ class _Arrived(MetaPathFinder, InspectLoader):
         if source is None:
             return None
         lines = source.text.splitlines(keepends=True)
-        # Tracebacks and `inspect.getsource` must see this text, not a local file of that name.
+        # tracebacks and `inspect.getsource` must see this text, not a local file of that name
         linecache.cache[source.path] = (len(source.text), None, lines, source.path)
         spec = spec_from_loader(name, self, origin=source.path, is_package=source.package)
         if spec is not None:
@@ -128,7 +128,7 @@ _FINDER = _Arrived()
 
 
 def _sources(text: bytes) -> dict[str, Source]:
-    """Return the user's modules that a pickle names, and those modules' own imports of the user's."""
+    """Return the user's modules that a pickle names, and the user's modules that those import."""
     found: dict[str, Source] = {}
     names = [value for _, value, _ in pickletools.genops(text) if isinstance(value, str)]
     left = [part for name in names for part in name.split(" ")[:1] if part in sys.modules]
@@ -151,14 +151,14 @@ def _imports(source: Source, module: ModuleType) -> list[str]:
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            with suppress(ImportError):  # A relative import outside a package does not resolve.
+            with suppress(ImportError):  # outside a package a relative import does not resolve
                 base = resolve_name("." * node.level + (node.module or ""), module.__package__ or "")
                 names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
     return names
 
 
 def _own(name: str) -> Source | None:
-    """Return a module's text, or None if it is installed or a part of Python or of slopes."""
+    """Return a module's text; None if it is installed or a part of Python or slopes."""
     if name == "__main__" or (name.split(".")[0] == "slopes" and not name.startswith("slopes.loading.")):
         return None
     path = getattr(sys.modules[name], "__file__", None)

@@ -11,8 +11,8 @@ from slopes.comparing.executing.attempt import Cells, Verdict
 class Place:
     """Backend that takes chunks and returns each with its verdict, in order of completion."""
 
-    width: float = math.inf  #: chunks that it takes at once
-    shared = False  #: whether one chunk's crash may be blamed on another
+    width: float = math.inf  #: chunks taken at once
+    shared = False  #: whether a crash may be blamed on another chunk
     replaceable = False  #: whether this process may train a job that does not load there
 
     def __init__(self) -> None:

@@ -1,7 +1,7 @@
-"""Training in worker processes of this machine.
+"""Training in worker processes of this machine, over pipes.
 
-The workers are plain processes on pipes. A ProcessPoolExecutor that spawns would run the caller's main script again,
-which breaks without a main guard, and its processes outlive a killed parent.
+A ProcessPoolExecutor that spawns would run the caller's main script again, which breaks without a main guard, and its
+processes outlive a killed parent.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from slopes.comparing.record import machine
 
 
 def processors() -> int:
-    """Number of processors that this process may use."""
+    """Number of processors for this process."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -38,7 +38,7 @@ def pickled(job: Any) -> bytes | None:
         dumps = pickle.dumps
     try:
         text: bytes = dumps(job)
-    except Exception:  # Pickling may run the user's code.
+    except Exception:  # pickling may run the user's code
         return None
     return text
 
@@ -69,7 +69,7 @@ class Processes(Place):
         def work() -> None:
             try:
                 verdict = worker.do(cells)
-            except BaseException as error:  # No process or memory is left, and `ended` needs a verdict.
+            except BaseException as error:  # no process or memory is left, and `ended` needs a verdict
                 verdict = Verdict("died", [], f"no worker process could be started ({error})", "", machine())
             self._idle.append(worker)
             self._ends.put((cells, verdict))
@@ -90,7 +90,7 @@ class _Worker:
     def __init__(self, job: bytes) -> None:
         self._job = job
         self._ended = False
-        self._lock = threading.Lock()  # Nothing may start after `end`.
+        self._lock = threading.Lock()  # nothing may start after `end`
         self._start()
 
     def _start(self) -> None:
@@ -141,13 +141,13 @@ class _Worker:
         return verdict
 
     def _stop(self) -> int:
-        # A process that closed its pipe is about to end; wait for its exit status.
+        # a process that closed its pipe is about to end; wait for its status
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=0 if self._ended else 1)
         self._process.kill()
         status = self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
-            with suppress(OSError):  # Unsent data have no reader.
+            with suppress(OSError):  # unsent data have no reader
                 if pipe is not None:
                     pipe.close()
         return status

@@ -1,6 +1,6 @@
 """Worker process: reads chunks from standard input, writes verdicts to standard output.
 
-It ends with its input or its parent, so that none outlives the process that started it.
+It ends with its input or its parent.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import Any, BinaryIO
 
 
 def main(parent: int) -> None:
-    """Serve until the input ends; `parent` is the id of the parent process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # The parent handles interrupts.
+    """Serve until the input ends; `parent` is the parent's process id."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles interrupts
     verdicts = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # A card that prints must not garble the verdicts.
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # a card that prints must not garble the verdicts
     threading.Thread(target=_watch, args=(parent,), daemon=True).start()
     chunks: queue.SimpleQueue[Any] = queue.SimpleQueue()
     pickled = _receive(sys.stdin.buffer)
@@ -27,10 +27,10 @@ def main(parent: int) -> None:
     from slopes.comparing.executing.attempt import attempt, refusal
 
     try:
-        job = pickle.loads(pickled)  # This loads torch; the parent has set its number of threads.
+        job = pickle.loads(pickled)  # loads torch; the parent has set its number of threads
     except (Exception, SystemExit) as error:
         _send(verdicts, refusal(error))
-        chunks.get()  # The parent ends this process.
+        chunks.get()  # the parent ends this process
         return
     del pickled
     _send(verdicts, None)
@@ -46,7 +46,7 @@ def _watch(parent: int) -> None:
 
 
 def _listen(stream: BinaryIO, chunks: queue.SimpleQueue[Any]) -> None:
-    """Queue chunks while the main thread trains; end the process when the input ends."""
+    """Queue chunks while the main thread trains; end the process with the input."""
     while True:
         try:
             chunks.put(pickle.load(stream))

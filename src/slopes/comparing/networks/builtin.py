@@ -1,7 +1,7 @@
 """Built-in networks: a multilayer perceptron, a small convolutional network, a small transformer.
 
-Each is made for a task from options, with `torch.nn.ReLU` in place of the activations. Initial weights are uniform by
-Glorot's rule, whatever the activation, and biases are 0.
+Each is made for a task from options, with `torch.nn.ReLU` in place of the activations. Initial weights are Glorot's
+uniform ones, whatever the activation, and biases are 0.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ START = "initial weights are uniform by Glorot's rule, whatever the activation, 
 
 
 def mlp(task: Task, hidden: Any = None, depth: Any = None) -> tuple[Callable[[], nn.Module], str]:
-    """Return a factory of multilayer perceptrons on flattened inputs, and a description.
+    """Return (a factory of multilayer perceptrons on flattened inputs, a description).
 
     `hidden` is the width of each hidden layer, or a tuple of widths; `depth` is the number of layers of one width.
     """
@@ -44,7 +44,7 @@ def mlp(task: Task, hidden: Any = None, depth: Any = None) -> tuple[Callable[[],
 
 
 def cnn(task: Task, channels: Any = (16, 32), hidden: Any = 64) -> tuple[Callable[[], nn.Module], str]:
-    """Return a factory of convolutional networks for images, and a description.
+    """Return (a factory of convolutional networks for images, a description).
 
     Pooling follows every 3 x 3 convolution, then comes a hidden layer. For a segmentation the convolutions are dilated
     instead, and keep the size.
@@ -77,7 +77,7 @@ def cnn(task: Task, channels: Any = (16, 32), hidden: Any = 64) -> tuple[Callabl
 
 
 def transformer(task: Task, width: Any = 32, depth: Any = 2, heads: Any = 4) -> tuple[Callable[[], nn.Module], str]:
-    """Return a factory of transformer encoders on (token, feature) or the rows of an image, and a description."""
+    """Return (a factory of transformer encoders on (token, feature) or the rows of an image, a description)."""
     _check_numbers("transformer", task)
     if task.kind.has_pixels:
         raise ValueError(
@@ -133,7 +133,7 @@ class Cnn(nn.Sequential):
 
 
 class Segmenter(nn.Sequential):
-    """Convolutions of growing dilation, then a logit for each pixel."""
+    """Convolutions of growing dilation, then a logit per pixel."""
 
     def __init__(self, channels: Sequence[int]) -> None:
         layers: list[nn.Module] = []
@@ -144,7 +144,7 @@ class Segmenter(nn.Sequential):
 
 
 class Transformer(nn.Module):
-    """Transformer encoder over tokens with learned positions, whose outputs are averaged."""
+    """Transformer encoder over tokens with learned positions; the outputs are averaged."""
 
     def __init__(self, shape: Sequence[int], width: int, depth: int, heads: int, outputs: int) -> None:
         super().__init__()
@@ -181,7 +181,7 @@ class Encoder(nn.Module):
         """Map (batch, token, width) to the same shape."""
         parts = self.attend(self.norm(tokens)).unflatten(-1, (3, self.heads, -1))
         queries, keys, values = parts.permute(2, 0, 3, 1, 4).unbind()  # each (batch, head, token, feature)
-        # The fused kernel has no rule for vmap on a processor, and falls back to a loop.
+        # the fused kernel has no rule for vmap on a processor, and falls back to a loop
         scores = queries @ keys.transpose(-1, -2) / math.sqrt(queries.shape[-1])
         attended = (torch.softmax(scores, -1) @ values).transpose(1, 2).flatten(2)
         tokens = tokens + self.merge(attended)

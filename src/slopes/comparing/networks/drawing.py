@@ -17,7 +17,7 @@ def is_lazy(model: nn.Module) -> bool:
 
 
 def drawn_anew(model: nn.Module, example: Tensor | None) -> tuple[nn.Module, list[str]]:
-    """Return a copy with reset parameters, and the names of the parameters that keep their values.
+    """Return (a copy with reset parameters, names of the parameters that keep their values).
 
     A parameter keeps them if no `reset_parameters` reaches it, or if it is frozen. Lazy modules run on the example
     first.
@@ -30,8 +30,8 @@ def drawn_anew(model: nn.Module, example: Tensor | None) -> tuple[nn.Module, lis
     kept = []
     with torch.no_grad():
         for parameter in model.parameters():
-            parameter.fill_(math.nan)  # NaN marks parameters that no reset reaches.
-        for module in reversed(list(model.modules())):  # A module may overwrite its children's weights.
+            parameter.fill_(math.nan)  # marks parameters that no reset reaches
+        for module in reversed(list(model.modules())):  # a module may overwrite its children's weights
             reset = next((getattr(module, name) for name in RESETS if callable(getattr(module, name, None))), None)
             if reset is not None:
                 reset()
@@ -40,6 +40,6 @@ def drawn_anew(model: nn.Module, example: Tensor | None) -> tuple[nn.Module, lis
                 parameter.copy_(given[name])
                 kept.append(name)
         for name, buffer in model.named_buffers():
-            if buffer.isnan().any():  # It derives from a kept parameter, as in a spectral norm.
+            if buffer.isnan().any():  # it derives from a kept parameter, as in a spectral norm
                 buffer.copy_(given[name])
     return model, kept

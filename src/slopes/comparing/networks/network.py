@@ -24,11 +24,11 @@ class Network:
     """
 
     name: str
-    source: Any  #: a factory without arguments, or a module that each seed copies with new initial weights
-    replace: tuple[type[nn.Module], ...]  #: the classes of the activations to replace
+    source: Any  #: factory without arguments, or module that each seed copies with new initial weights
+    replace: tuple[type[nn.Module], ...]  #: classes of the activations to replace
     digest: str  #: digest of its code, settings and any weights that no seed draws anew
-    output: Any = None  #: the prediction among several outputs: an index, a key or a function
-    notes: tuple[str, ...] = ()  #: facts that readers of the results should know
+    output: Any = None  #: prediction among several outputs: an index, a key or a function
+    notes: tuple[str, ...] = ()  #: facts for readers of the results
     example: Tensor | None = None  #: inputs that give lazy modules their shapes
 
     def build(self, seed: int) -> nn.Module:
@@ -38,7 +38,7 @@ class Network:
             return model
 
     def slotted(self, seed: int, make: Callable[[], nn.Module]) -> nn.Module:
-        """Return the same model, with the same initial weights, and a result of `make` for each activation.
+        """Return the same model and initial weights, with a result of `make` for each activation.
 
         A module that occurs several times stays one. Random draws of `make` depend on the seed, too.
         """
@@ -75,7 +75,7 @@ def seeded(seed: int) -> Iterator[None]:
     Weights have even seeds; odd seeds draw the order of the batches.
     """
     theirs, pythons = np.random.get_state(), random.getstate()  # noqa: NPY002 - models may draw from it
-    with torch.random.fork_rng(devices=[]):  # Networks are made on the processor.
+    with torch.random.fork_rng(devices=[]):  # networks are made on the processor
         try:
             torch.default_generator.manual_seed(2 * seed)
             np.random.seed(2 * seed % 2**32)  # noqa: NPY002

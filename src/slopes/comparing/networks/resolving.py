@@ -34,10 +34,9 @@ def resolve(model: Any, task: Task, replace: Any = None, output: Any = None) -> 
     """Return the network for a `model` argument, after trying it on two samples of the task.
 
     `model` is the name of a built-in network, as in "mlp" or "mlp(hidden=256, depth=2)"; a module, which each seed
-    copies and whose parameters it resets; a factory of modules without arguments; or the place of a module or factory
-    in a file, as in "file.py:Model". `replace` is the class of the activations to replace, or a tuple; by default the
-    model's only class of activations. `output` picks the prediction among several outputs: an index, a key or a
-    function.
+    copies with reset parameters; a factory of modules without arguments; or a module or factory in a file, as in
+    "file.py:Model". `replace` is the class of the activations to replace, or a tuple; by default the model's only class
+    of activations. `output` picks the prediction among several outputs: an index, a key or a function.
 
     Raises TypeError or ValueError where the model cannot be trained on the task, or has no activation to replace.
     """
@@ -51,7 +50,7 @@ def resolve(model: Any, task: Task, replace: Any = None, output: Any = None) -> 
     _check_tensors(name, again)
     if is_lazy(again):
         network = changed(network, example=task.inputs[:2])
-        _run(name, trial, task)  # If the model fails, this raises the reason.
+        _run(name, trial, task)  # raises the reason if the model fails
         again = _built(network, 0)
     first = _built(network, 0)
     if not isinstance(source, nn.Module):
@@ -62,7 +61,7 @@ def resolve(model: Any, task: Task, replace: Any = None, output: Any = None) -> 
         network = changed(network, replace=(_only_class(name, first),))
     notes += _replacement(network, first, predicted, task)
     notes += _on_the_end(network, predicted, last, task)
-    first = _built(network, 0)  # Running may have changed buffers.
+    first = _built(network, 0)  # running may have changed buffers
     kept = _kept(network, first)
     if isinstance(source, nn.Module):
         notes += _on_copies(source, network.example)
@@ -76,7 +75,7 @@ def resolve(model: Any, task: Task, replace: Any = None, output: Any = None) -> 
 
 
 def _meant(model: Any, task: Task) -> tuple[str, Any, list[str]]:
-    """Return the name, the factory or module, and notes on it."""
+    """Return (name, factory or module, notes on it)."""
     if isinstance(model, str):
         return _named(model, task)
     if isinstance(model, nn.Module):
@@ -95,7 +94,7 @@ def _meant(model: Any, task: Task) -> tuple[str, Any, list[str]]:
             f"functools.partial({name}, …)."
         ) from None
     except ValueError:
-        pass  # Some callables have no signature; a call will show.
+        pass  # some callables have no signature; a call will show
     return name, model, []
 
 
@@ -231,7 +230,7 @@ def _check_factory(name: str, network: Network, again: nn.Module, first: nn.Modu
 
 
 def _probe(network: Network, model: nn.Module, task: Task) -> tuple[Tensor, nn.Module | None]:
-    """Return the prediction for two samples, and the childless module that returned it, if any."""
+    """Return (the prediction for two samples, the childless module that returned it, if any)."""
     ends: list[tuple[nn.Module, Any]] = []
     handles = [
         module.register_forward_hook(lambda module, _, given: ends.append((module, given)))
@@ -274,7 +273,7 @@ def _check_training(network: Network, model: nn.Module, task: Task) -> None:
 
 
 def _run(name: str, model: nn.Module, task: Task, training: bool = False) -> Any:
-    inputs = task.inputs[: 8 if training else 2]  # Batch normalisation, for one, trains on several samples.
+    inputs = task.inputs[: 8 if training else 2]  # batch normalisation needs several samples
     try:
         with seeded(0), torch.enable_grad():
             return model.train(training)(inputs)

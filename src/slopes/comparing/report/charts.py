@@ -21,7 +21,7 @@ POINTS = 150  #: most epochs of a curve
 def learning(study: Study, numbers: Numbers) -> list[dict[str, Any]]:
     """Return charts of the first metric on validation data by epoch, with the worst and best seed.
 
-    There is a chart for each loss, or one with a line for each loss if there is a single activation.
+    There is a chart per loss, or with a single activation one chart with a line per loss.
     """
     pairs = [pair for pair in study.pairs if pair.chosen]
     losses = study.plan.names["loss"]
@@ -49,7 +49,7 @@ def learning(study: Study, numbers: Numbers) -> list[dict[str, Any]]:
 
 
 def training(study: Study) -> list[dict[str, Any]]:
-    """Return a chart for each loss of the training loss by epoch, the mean over seeds still finite."""
+    """Return a chart per loss of the training loss by epoch, the mean over seeds still finite."""
     charts = []
     for place, loss in enumerate(study.plan.names["loss"]):
         pairs = [pair for pair in study.pairs if pair.loss == loss and pair.chosen]

@@ -1,7 +1,7 @@
-"""Figures of the page: numbers turned into positions, which the template draws.
+"""Figures of the page: numbers turned into positions for the template.
 
-Every figure is a set of small panels with shared axes, one per pair or function. In a panel its own pair stands out,
-and the others of its loss lie behind it in grey.
+Every figure is a set of small panels with shared axes, one per pair or function, which stands out from the others of
+its loss in grey behind it.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ Ticks = list[tuple[float, str]]
 
 @dataclass
 class Panel:
-    """Contents of a small picture, in the template's own units."""
+    """Contents of a small picture, in the template's units."""
 
     title: str
-    value: str = ""  #: a number beside the title
+    value: str = ""  #: number beside the title
     colour: int = 0  #: index into the page's colours
     shapes: list[tuple[str, str]] = field(default_factory=list)  #: (class, path)
     dots: list[tuple[str, float, float, float]] = field(default_factory=list)  #: (class, x, y, radius)
@@ -43,8 +43,8 @@ class Panel:
     texts: list[tuple[float, float, str]] = field(default_factory=list)
     xticks: Ticks = field(default_factory=list)  #: empty if the group has ticks for all
     yticks: Ticks = field(default_factory=list)
-    note: str = ""  #: a line below
-    describes: str = ""  #: the panel in words, for those who cannot see it
+    note: str = ""  #: line below
+    describes: str = ""  #: description for those who cannot see the panel
 
 
 @dataclass
@@ -52,14 +52,14 @@ class Group:
     """Panels with the same axes."""
 
     panels: list[Panel]
-    id: str = ""  #: identifier of the group in the page
+    id: str = ""  #: identifier in the page
     title: str = ""
     note: str = ""
     colour: int = 0
     xticks: Ticks = field(default_factory=list)
     yticks: Ticks = field(default_factory=list)
     rule: float | None = None  #: position of a vertical line
-    behind: list[str] = field(default_factory=list)  #: paths that lie behind, in grey
+    behind: list[str] = field(default_factory=list)  #: paths in grey behind
 
 
 # ------------------------------------------------------------------------------------------ positions
@@ -78,7 +78,7 @@ def _yticks(axis: Axis, top: float = TOP) -> Ticks:
 
 
 def _path(points: Iterable[tuple[float, Number]]) -> str:
-    """Path of a line through the points, broken where y is None."""
+    """Return the path of a line through the points, broken where y is None."""
     parts, pen = [], "M"
     for x, y in points:
         if y is None:
@@ -108,7 +108,7 @@ def _few(places: Sequence[float], labels: Sequence[str], most: int = 5) -> Ticks
 
 
 def thinned(count: int, most: int) -> list[int]:
-    """Return at most `most` evenly spaced epochs, the first and the last included."""
+    """Return at most `most` evenly spaced epochs, with the first and the last."""
     if count <= most:
         return list(range(count))
     return sorted({round(i * (count - 1) / (most - 1)) for i in range(most)})
@@ -120,7 +120,7 @@ Draw = Callable[["Pair", Panel], str]
 
 
 def _by_loss(study: Study, name: str, drawer: Callable[[Group, list[Pair]], Draw]) -> list[Group]:
-    """Return a panel for each trained pair, grouped by loss; `draw` returns the line for the background."""
+    """Return a panel per trained pair, grouped by loss; `draw` returns the line for the background."""
     groups = []
     for colour, loss in enumerate(study.plan.names["loss"]):
         pairs = [pair for pair in study.pairs if pair.loss == loss and pair.chosen]
@@ -351,7 +351,7 @@ def activation_curves(study: Study) -> list[Group]:
 
 
 def loss_curves(study: Study) -> list[Group]:
-    """Draw each loss and its slope along the line for its kind, on axes of its own, as units differ."""
+    """Draw each loss and its slope along the line for its kind, on its own axes, as units differ."""
     panels = []
     for colour, (name, loss) in enumerate(zip(study.plan.names["loss"], study.plan.job.losses, strict=True)):
         curve, trouble = _tried(_loss_curve, loss)
@@ -374,7 +374,7 @@ def loss_curves(study: Study) -> list[Group]:
 
 
 def _tried(sample: Callable[[Any], Any], function: Any) -> tuple[Any, str]:
-    """Return the samples, or nothing and the reason, as a user's function may fail."""
+    """Return (samples, ""), or (nothing, the reason), as a user's function may fail."""
     try:
         return sample(function), ""
     except Exception as error:
@@ -382,7 +382,7 @@ def _tried(sample: Callable[[Any], Any], function: Any) -> tuple[Any, str]:
 
 
 class _NoCurveError(Exception):
-    """Function without a curve."""
+    pass
 
 
 def _activation_lines(activation: Any) -> list[Line]:

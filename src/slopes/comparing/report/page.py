@@ -38,7 +38,7 @@ CONTENTS = {
     "numbers": "all numbers",
     "repeat": "how it was done",
 }
-WITHOUT_RUNS = ("lost", "functions", "repeat")  #: the sections shown for a study without runs
+WITHOUT_RUNS = ("lost", "functions", "repeat")  #: sections for a study without runs
 SIZES = ("WIDTH", "HEIGHT", "LEFT", "RIGHT", "TOP", "BOTTOM")
 DIGIT = 0.64  #: em per character of a label: a digit takes 0.56 in Arial and 0.64 in DejaVu Sans
 MARKS = {"better": "▲", "worse": "▼", "tie": "=", "too few seeds": "?", "baseline": "·"}
@@ -193,7 +193,7 @@ def _forest(study: Study, own: Numbers, verdicts: list[Verdict]) -> dict[str, An
             bar = _bar(axis, verdict["difference"], verdict["low"], verdict["high"])
             rows.append(_facts(study, pair, by_pair) | bar)
     low, high = (_percent(axis, end) for end in (-margin, margin))
-    # CSS places a background by the fraction of the free room on its left.
+    # CSS places a background by the fraction of the free room on its left
     region = {"at": round(low / (1 - (high - low) / 100), 2), "width": round(high - low, 2)}
     return {"forest": rows, "forest_ticks": _ticks(axis), "region": region, "zero": _percent(axis, 0.0)}
 
@@ -215,7 +215,7 @@ def _percent(axis: Axis, value: float) -> float:
 def _ticks(axis: Axis) -> list[tuple[float, str, float]]:
     """Return each tick's position in per cent, its label, and the least length of axis in em at which it fits.
 
-    Each time, the label that needs the shortest axis to stay clear of the earlier ones is placed. So a short axis shows
+    Repeatedly the label is placed that needs the shortest axis to stay clear of the earlier ones. So a short axis shows
     few labels, spread over its length.
     """
     waiting = [(_percent(axis, value), label, 0.0) for value, label in axis.ticks]

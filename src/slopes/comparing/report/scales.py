@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 SHARES = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
 NEAREST = 5e-4  #: least distance to 1 on a stretched axis
-FAR = 6  #: An axis may end at so many times the median distance from the best value.
+FAR = 6  #: an axis may end at so many times the median distance from the best value
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Numbers:
 
     metric: Metric
     digits: int  #: after the decimal point
-    unit: str = ""  #: unit in running text
+    unit: str = ""  #: in running text
 
     @classmethod
     def of(cls, metric: Metric, values: Iterable[float], unit: str = "") -> Numbers:
@@ -82,7 +82,7 @@ class Axis:
     """Scale from values to positions between 0 and 1, clipped."""
 
     kind: str  #: "linear", "log", or "stretched": equal steps divide the distance to 1 by equal factors
-    low: float  #: the ends, as values of `place`
+    low: float  #: ends, as values of `place`
     high: float
     ticks: tuple[tuple[float, str], ...]  #: (value, label)
 
@@ -167,7 +167,7 @@ def _stretched(shares: Sequence[float], gap: float) -> Axis:
         taken = [(place("stretched", tick) - low) / (high - low) for tick, _ in ticks]
         if 0 <= at <= 1 and all(abs(at - other) >= gap for other in taken):
             ticks.append((share, f"{_short(100 * share)} %"))
-    if len(ticks) < 2:  # The axis lies between two of `SHARES`.
+    if len(ticks) < 2:  # the axis lies between two of `SHARES`
         found = round_numbers(100 * _share(low), 100 * _share(high), 4)
         ticks = [(tick / 100, f"{_short(tick)} %") for tick in found]
     return Axis("stretched", low, high, tuple(ticks))

@@ -17,9 +17,9 @@ from slopes.comparing.tasks.task import Task, deal, make, shares, strata_of
 from slopes.comparing.whole import whole
 from slopes.extras import require
 
-IMBALANCE = 20  #: noes for each yes in the training part of breast_cancer
+IMBALANCE = 20  #: noes per yes in the training part of breast_cancer
 VISITS = 5_000  #: rows drawn from randhie
-TEXTURES, SIDE = 900, 24  #: number of images of texture_seg, and their side in pixels
+TEXTURES, SIDE = 900, 24  #: images of texture_seg, and their side in pixels
 
 
 def digits(*, resampled: bool = False) -> Task:
@@ -60,8 +60,8 @@ def diabetes(*, resampled: bool = False) -> Task:
 def breast_cancer(*, imbalance: float = IMBALANCE, resampled: bool = False) -> Task:
     """Whether a tumour is malignant, with few malignant ones in the training part.
 
-    The validation and test parts keep all of theirs, as in benchmarks of long-tailed data: five malignant tumours are
-    too few to estimate a recall.
+    Validation and test keep all of theirs, as in benchmarks of long-tailed data: five malignant tumours are too few to
+    estimate a recall.
     """
     from sklearn.datasets import load_breast_cancer
 
@@ -149,11 +149,11 @@ def _mnist() -> tuple[NDArray[Any], NDArray[Any]]:
 def _cached(name: str, load: Callable[[], tuple[NDArray[Any], NDArray[Any]]]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return the result of `load`, from the user's cache if possible: parsing MNIST's text takes seconds."""
     file = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "slopes" / f"{name}.npz"
-    with contextlib.suppress(Exception), file.open("rb") as stream:  # The file may be missing or damaged.
+    with contextlib.suppress(Exception), file.open("rb") as stream:  # the file may be missing or damaged
         found = np.load(stream)
         return found["inputs"], found["targets"]
     inputs, targets = load()
-    # Others may read meanwhile, so the file must be whole; a cache may fail.
+    # others may read meanwhile, so the file must be whole; a cache may fail
     with contextlib.suppress(OSError), whole(file) as copy:
         np.savez_compressed(copy, inputs=inputs, targets=targets)
     return inputs, targets

@@ -19,9 +19,9 @@ from slopes.comparing.tasks.kinds import TaskKind
 from slopes.comparing.tasks.sources import SUFFIXES, Columns, Raw, read
 from slopes.comparing.tasks.task import Parts, Task, make
 
-FEW = 10  #: least number of samples for three parts
-CLASSES = 20  #: Whole numbers with at most so many different values are labels.
-OFTEN = 5  #: More values are labels, too, if they are 0 to C − 1 and each occurs so often.
+FEW = 10  #: fewest samples for three parts
+CLASSES = 20  #: whole numbers with at most so many different values are labels
+OFTEN = 5  #: more values are labels, too, if they are 0 to C − 1 and each occurs so often
 LEVELS = 100  #: most texts of a column, each of which becomes a column; also at most half the samples
 _FINE = 1e-2  #: coarsest step between numbers of 32 bits, as a fraction of a target's deviation
 
@@ -100,7 +100,7 @@ def _builtin(text: str, target: str | None, task: str | None, resampled: bool) -
 
 
 def _sources(data: Any) -> tuple[Sequence[Any], bool]:
-    """Return the sources, and whether they are the three parts."""
+    """Return (the sources, whether they are the three parts)."""
     if isinstance(data, Mapping):
         validation = next((name for name in _VALIDATION if name in data), None)
         if validation is None or "train" not in data or "test" not in data:
@@ -214,7 +214,7 @@ class _Told(NamedTuple):
     kind: TaskKind
     values: NDArray[Any]
     labels: tuple[str, ...]
-    rare: str = ""  #: the class that is the yes
+    rare: str = ""  #: class that is the yes
 
 
 def _same_width(targets: list[NDArray[Any]], where: list[str]) -> list[NDArray[Any]]:
@@ -308,7 +308,7 @@ def _yes_or_no(values: NDArray[Any]) -> _Told:
     found, places = _labels_of(values, TaskKind.YES_OR_NO)
     if len(found) > 2:
         raise ValueError(f"compare: a binary task has two classes, got {len(found)}; say task='classification'.")
-    if 2 * int((places == 0).sum()) < len(places):  # The rarer class is the yes.
+    if 2 * int((places == 0).sum()) < len(places):  # the rarer class is the yes
         found, places = found[::-1], 1 - places
     labels = tuple(map(_text, found.tolist()))
     return _Told(TaskKind.YES_OR_NO, places.astype(np.float32), labels, labels[1])

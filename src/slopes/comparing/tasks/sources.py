@@ -18,7 +18,7 @@ from torch import Tensor
 
 Columns = dict[str, NDArray[Any]]
 SUFFIXES = (".csv", ".npz", ".parquet")
-#: Texts for a missing value in a text file, in lower case.
+#: texts for a missing value in a text file, in lower case
 _MISSING = {"", "na", "n/a", "nan", "null", "none", "?"}
 _WHOLE = re.compile(r"[+-]?\d+")
 _INDEX = re.compile(r"__index_level_\d+__")
@@ -31,7 +31,7 @@ class Raw:
 
     inputs: NDArray[Any] | Tensor | Columns  #: columns by name if it was a table
     targets: NDArray[Any]
-    name: str  #: name of the target, or ""
+    name: str  #: of the target, or ""
 
 
 def read(source: Any, target: str | None, where: str) -> Raw:
@@ -50,7 +50,7 @@ def read(source: Any, target: str | None, where: str) -> Raw:
             raise TypeError(f"compare: {where} are two datasets; give three, to train, validate and test on.")
         inputs, targets = (_array(each, what) for each, what in zip(source, ("inputs", "targets"), strict=True))
         return Raw(inputs, _plain(targets), "")
-    if _is_dataset(source) or isinstance(source, list):  # A list of pairs is a dataset, too.
+    if _is_dataset(source) or isinstance(source, list):  # a list of pairs is a dataset, too
         return _dataset(source, where)
     if hasattr(source, "__iter__") and not hasattr(source, "dtype"):
         raise TypeError(
@@ -85,7 +85,7 @@ def _array(given: Any, what: str) -> NDArray[Any] | Tensor:
         return given.detach().cpu()
     try:
         masked = isinstance(given, np.ma.MaskedArray) and given.mask.any()
-        array = given.astype(np.float64).filled(np.nan) if masked else np.asarray(given)  # NaN is refused as missing.
+        array = given.astype(np.float64).filled(np.nan) if masked else np.asarray(given)  # NaN is refused as missing
     except ValueError:
         raise ValueError(f"compare: the {what} are lists of unequal lengths; make one array of them.") from None
     if array.ndim == 0:
@@ -95,7 +95,7 @@ def _array(given: Any, what: str) -> NDArray[Any] | Tensor:
 
 def _plain(targets: Any) -> NDArray[Any]:
     if isinstance(targets, Tensor):
-        half = targets.is_floating_point() and targets.dtype.itemsize < 4  # NumPy does not know all of these types.
+        half = targets.is_floating_point() and targets.dtype.itemsize < 4  # NumPy does not know all of these types
         targets = (targets.float() if half else targets).detach().cpu()
     return np.asarray(targets)
 
@@ -166,7 +166,7 @@ def _npz(path: Path, target: str | None) -> Raw:
 
 
 class _Pickled(ValueError):
-    """Array that only running code could read."""
+    """An array that only running code could read."""
 
 
 def _unpickled(found: Any, name: str, path: Path) -> NDArray[Any]:
@@ -237,7 +237,7 @@ def _parquet(path: Path) -> Columns:
         except Exception as error:
             reason = " ".join(str(error).split())
             raise ValueError(f"compare: {path.name} cannot be read as Parquet: {reason}") from error
-        # Such columns are the index of pandas, which in sorted rows may reveal the target.
+        # such columns are the index of pandas, which in sorted rows may reveal the target
         columns = {name: cells for name, cells in columns.items() if not _INDEX.fullmatch(name)}
         return {name: _objects(name, cells, path.name) for name, cells in columns.items()}
     raise ImportError(f"reading {path.name} needs pyarrow, polars or duckdb: pip install pyarrow")
@@ -294,7 +294,7 @@ def _objects(name: str, cells: Any, where: str) -> NDArray[Any]:
     try:
         if any(isinstance(cell, str) for cell in cells):
             raise TypeError
-        return np.array(cells, dtype=np.float64)  # This converts lists of equal length, too.
+        return np.array(cells, dtype=np.float64)  # converts lists of equal length, too
     except (TypeError, ValueError):
         kinds = ", ".join(sorted({type(cell).__name__ for cell in cells}))
         raise ValueError(
@@ -336,7 +336,7 @@ def _of_columns(columns: Columns, target: str | None, where: str) -> Raw:
 
 
 def _chosen(target: str | None, names: Iterable[str], where: str, what: str) -> str:
-    """Name of the target; ValueError, with the available names, if it is missing."""
+    """Return the target's name; ValueError, with the available names, if it is missing."""
     names = list(names)
     if target is None:
         common = [name for name in ("target", "label", "labels", "y") if name in names]

@@ -17,7 +17,7 @@ from slopes.comparing.tasks.kinds import TaskKind
 
 #: Fractions of the samples for training and validation; the rest tests.
 TRAIN, VALIDATION = 0.5, 0.2
-#: This separates splits from weights and batches, which have the same seeds.
+#: separates splits from weights and batches, which have the same seeds
 _STREAM = 0x5117
 
 
@@ -44,7 +44,7 @@ class Task:
     fingerprint: str  #: digest of every number and of the parts
     about: str  #: source and processing of the data, in a sentence or two
     labels: tuple[str, ...] = ()  #: names of the classes or columns, where known
-    unit: str = ""  #: unit of a regression's target
+    unit: str = ""  #: of a regression's target
     centre: Tensor | None = None  #: (column,) mean of the training targets of a regression or count
     scale: Tensor | None = None  #: (column,) their standard deviation
     resampled: bool = False  #: whether each seed has its own split
@@ -83,8 +83,8 @@ def make(
     """Make a task: standardise the inputs, and deal the samples to parts if none are given.
 
     Numbers are shifted and scaled by mean and standard deviation of the training part. Each column has its own; inputs
-    with more axes, such as images, share one, so that pixels that are nearly always blank are not blown up. Whole
-    numbers are tokens and stay.
+    with more axes, such as images, share one, which does not magnify pixels that are nearly always blank. Whole numbers
+    are tokens and stay.
     """
     kind, targets = TaskKind(kind), torch.as_tensor(targets).contiguous()
     if parts is None:
@@ -105,8 +105,7 @@ def make(
 def deal(strata: Tensor, seed: int, counts: Callable[[int, int], Sequence[int]]) -> Parts:
     """Deal samples to parts at random, each stratum by itself.
 
-    `strata` is (sample,); `counts` maps a stratum and its size to the size of each part. Remaining samples are in no
-    part.
+    `strata` is (sample,); `counts` maps a stratum and its size to the size of each part. The rest is in no part.
     """
     rng = np.random.default_rng([_STREAM, seed])
     dealt: tuple[list[NDArray[Any]], ...] = ([], [], [])

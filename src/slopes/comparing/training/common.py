@@ -26,7 +26,7 @@ class Learner(Protocol):
         """Run of each network."""
 
     layers: dict[str, list[str]]  #: names of each layer's parameters, by the layer's name
-    slots: dict[str, nn.Module]  #: the replaced activations, by their names
+    slots: dict[str, nn.Module]  #: replaced activations, by name
 
     def gradient(self, rows: Tensor) -> Tensor:
         """Compute the gradient on samples (network, sample), by index; return each network's mean loss."""
@@ -47,14 +47,14 @@ class Learner(Protocol):
         """Return all weights and buffers, each (network, ...), as writable views."""
 
     def finite(self) -> Tensor:
-        """Return whether weights, buffers and moments of a network are finite, (network,)."""
+        """Return whether weights, buffers and moments are finite, (network,)."""
 
 
 class Order:
     """Batches for each epoch, shuffled by the seed alone; samples that fill no batch wait for another epoch."""
 
     def __init__(self, seed: int, rows: Tensor, size: int) -> None:
-        self._generator = torch.Generator().manual_seed(2 * seed + 1)  # Even seeds draw initial weights.
+        self._generator = torch.Generator().manual_seed(2 * seed + 1)  # even seeds draw initial weights
         self._rows, self._size = rows, min(size, len(rows))
 
     def epoch(self) -> Tensor:
@@ -75,7 +75,7 @@ def layers_of(model: nn.Module) -> dict[str, list[str]]:
 
 
 def slots_of(model: nn.Module, made: Sequence[nn.Module]) -> dict[str, nn.Module]:
-    """Return the modules of `made` that stand in the model, by their names."""
+    """Return the modules of `made` in the model, by name."""
     known = {id(module) for module in made}
     return {name: module for name, module in model.named_modules() if id(module) in known}
 
@@ -97,7 +97,7 @@ class Units:
 
     def __enter__(self) -> list[list[Counts]]:
         for module, calls in zip(self._slots.values(), self.counts, strict=True):
-            inputs: list[Tensor] = []  # inputs of the calls that have not ended
+            inputs: list[Tensor] = []  # of calls that have not ended
             self._hooks.append(module.register_forward_pre_hook(partial(self._keep, inputs), with_kwargs=True))
             self._hooks.append(module.register_forward_hook(partial(self._count, inputs, calls)))
         return self.counts
@@ -108,7 +108,7 @@ class Units:
 
     @staticmethod
     def _keep(inputs: list[Tensor], _: nn.Module, given: tuple[Tensor, ...], named: dict[str, Tensor]) -> None:
-        inputs.append(next(iter((*given, *named.values()))).detach().clone())  # The module may overwrite its input.
+        inputs.append(next(iter((*given, *named.values()))).detach().clone())  # the module may overwrite its input
 
     @staticmethod
     def _count(inputs: list[Tensor], calls: list[Counts], module: nn.Module, _: tuple[Tensor, ...], y: Tensor) -> None:
@@ -122,10 +122,10 @@ class Units:
 
 
 def shares(batches: Sequence[Sequence[Sequence[Counts]]], shape: Sequence[int]) -> tuple[Tensor, Tensor]:
-    """Fractions of dead and of saturated units, each (*shape, slot), from the counts by batch, slot and call."""
+    """Return fractions of dead and of saturated units, each (*shape, slot), from counts by batch, slot and call."""
     dead, saturated = [], []
     for slot in zip(*batches, strict=True):
-        if not any(slot):  # Evaluation may leave out a head.
+        if not any(slot):  # evaluation may leave out a head
             dead.append(torch.zeros(list(shape), dtype=torch.float64))
             saturated.append(dead[-1])
             continue

@@ -1,7 +1,7 @@
 """Direct evaluation of stacked chains of linear layers and activations, without vmap.
 
-In small networks calls take most of the time, a large part of it in vmap. Only a `torch.nn.Sequential` of layers known
-here, without hooks, is certain to give the same results.
+In small networks calls take most of the time, much of it in vmap. Only a `torch.nn.Sequential` of layers known here,
+without hooks, is certain to give the same results.
 """
 
 from __future__ import annotations

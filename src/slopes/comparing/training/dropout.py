@@ -1,6 +1,6 @@
 """Dropout that depends on a network's seed, not on the networks trained beside it.
 
-So a run is the same in any stack and in the loop, and all pairs of a seed drop alike, which makes them comparable.
+So a run is the same in any stack and in the loop, and all pairs of a seed drop alike.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class OwnDropout(nn.Dropout):
         self._streams, self._stacked = streams, stacked
 
     def forward(self, x: Tensor) -> Tensor:
-        """Drop entries in training, of one network; under vmap of all."""
+        """Drop entries of one network in training; under vmap of all."""
         if not self.training:
             return x
         if self._stacked:
@@ -51,7 +51,7 @@ class OwnDropout(nn.Dropout):
 
 
 def own(model: nn.Module, seeds: Sequence[int], stacked: bool) -> nn.Module:
-    """Replace every `torch.nn.Dropout` of a model, whose networks have these seeds; return the model."""
+    """Replace every `torch.nn.Dropout` of a model of networks with these seeds; return the model."""
     streams = Streams(seeds)
     made: dict[nn.Module, OwnDropout] = {}
     for parent in list(model.modules()):

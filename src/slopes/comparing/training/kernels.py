@@ -1,6 +1,6 @@
-"""PyTorch's own functions in place of cards, where both agree to rounding: one pass instead of many.
+"""PyTorch's functions in place of cards, where both agree to rounding: one pass instead of many.
 
-So a stack trains the card's function at PyTorch's speed. The loop computes with the cards.
+The loop computes with the cards.
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ class MeanLosses:
         try:
             same = all(
                 torch.allclose(self._of_samples(given, targets), self._mapped(given, targets), rtol=1e-6, atol=0.0)
-                for given in (outputs, wide)  # A loss may tie samples together only far off.
+                for given in (outputs, wide)  # a loss may tie samples together only far off
             )
-        except (ValueError, RuntimeError):  # It has no values of single samples.
+        except (ValueError, RuntimeError):  # it has no values of single samples
             same = False
         return self._of_samples if same else self._mapped
 

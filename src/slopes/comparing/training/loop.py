@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Single:
-    """`Learner` of one network, with the activation's own modules in it."""
+    """`Learner` of one network, with the activation's own modules."""
 
     def __init__(self, job: Job, cell: Cell, feeds: dict[int, Any]) -> None:
         self.cells: Sequence[Cell] = [cell]

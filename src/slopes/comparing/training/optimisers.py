@@ -11,7 +11,7 @@ from torch.optim.adam import adam
 from torch.optim.adamw import adamw
 from torch.optim.sgd import sgd
 
-LANES = 16  #: The fused kernels round the tail of an array, below so many numbers, differently.
+LANES = 16  #: below so many numbers the fused kernels round the tail of an array differently
 ADAM = {"amsgrad": False, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "maximize": False, "fused": True}
 SGD = {"weight_decay": 0.0, "momentum": 0.0, "dampening": 0.0, "nesterov": False, "maximize": False, "fused": True}
 
@@ -25,7 +25,7 @@ class Optimiser:
 
     def __init__(self, name: str, groups: Sequence[tuple[Sequence[Tensor], float]]) -> None:
         self._name, self._groups = name, groups
-        #: state for each group and parameter: two moments, and the number of steps
+        #: for each group and parameter: two moments, and the number of steps
         self.known = [
             [(torch.zeros_like(p), torch.zeros_like(p), torch.zeros(())) for p in parameters]
             for parameters, _ in (groups if name != "sgd" else ())
@@ -55,7 +55,7 @@ class Weights:
     """Trainable parameters of a stack, each (network, ...), with their optimiser.
 
     Each lies in an array whose rows are whole vectors, so that a network is rounded alike at any place in the stack.
-    The gradients go to arrays of the same layout. The optimiser has one slice for each run of networks with one rate.
+    Gradients have the same layout. The optimiser has one slice per run of networks with one rate.
     """
 
     def __init__(self, initial: dict[str, Tensor], rates: Sequence[float], name: str, clip: float | None) -> None:
@@ -104,9 +104,9 @@ class Weights:
         return torch.stack([torch.stack([of[key] for key in keys]).norm(dim=0) for keys in layers], dim=1)
 
     def finite(self) -> Tensor:
-        """Return whether all weights and moments of a network are finite, (network,)."""
+        """Return whether all weights and moments are finite, (network,)."""
         fine = torch.stack([_finite(stored) for stored in self.stored]).all(0)
-        for runs in zip(*self.optimiser.known, strict=True):  # the moments of one parameter, by groups
+        for runs in zip(*self.optimiser.known, strict=True):  # moments of one parameter, by groups
             for moments in zip(*(known[:2] for known in runs), strict=True):
                 fine &= torch.cat([_finite(moment) for moment in moments])
         return fine

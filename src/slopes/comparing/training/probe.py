@@ -16,7 +16,7 @@ from slopes.comparing.training.stack import Stack
 if TYPE_CHECKING:
     from slopes.comparing.job import Cell, Job
 
-STEPS = 3  #: number of timed steps; the fastest counts
+STEPS = 3  #: timed steps; the fastest counts
 _known: dict[Any, str] = {}
 
 
@@ -33,7 +33,7 @@ def against_stacking(job: Job, cells: Sequence[Cell], feeds: dict[int, Any], *, 
         )
     if _known[tried] or not timed:
         return _known[tried]
-    size = (*setting, len(cells).bit_length(), torch.get_num_threads())  # The gain depends little on the rest.
+    size = (*setting, len(cells).bit_length(), torch.get_num_threads())  # the gain depends little on the rest
     if size not in _known:
         _known[size] = _no_gain(job, cells, feeds)
     return _known[size]
@@ -44,13 +44,13 @@ def _refusal(job: Job, cells: list[Cell], feeds: dict[int, Any]) -> str:
     rows = job.task.split(cells[0].seed).train[: job.batch_size]
     try:
         with warnings.catch_warnings():
-            warnings.filterwarnings("error", "There is a performance drop")  # vmap runs such operations one by one.
+            warnings.filterwarnings("error", "There is a performance drop")  # vmap runs such operations one by one
             stack = Stack(job, cells, feeds)
             outputs = stack.outputs(rows)[0]
             held = {name: value.clone() for name, value in stack.held.items()}
             stack.gradient(rows.expand(len(cells), -1))
             stack.update()
-    except Exception as error:  # The user's module may raise anything under vmap.
+    except Exception as error:  # the user's module may raise anything under vmap
         return f"torch.func.vmap does not take it: {type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
     single = Single(job, cells[0], feeds)
     alone = single.outputs(rows)[0]

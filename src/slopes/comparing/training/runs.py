@@ -21,8 +21,8 @@ Outcome = dict[str, Any]
 def run(learner: Learner, job: Job, feeds: dict[int, Any]) -> list[Outcome]:
     """Train the networks of a learner and return the outcome of each, in the order of its cells.
 
-    A network whose loss, gradient or weights stop being finite has diverged. It returns to the end of its last finite
-    epoch, stays there, and is judged like every other.
+    A network whose loss, gradient or weights stop being finite has diverged. It stays at the end of its last finite
+    epoch, and is judged like every other.
     """
     cells, task = learner.cells, job.task
     splits = [task.split(cell.seed) for cell in cells]

@@ -19,13 +19,13 @@ from slopes.models.inventory import ELEMENTWISE
 from slopes.models.replacing import module_of
 
 LEARNING_OR_DRAWING = (nn.PReLU, nn.RReLU)
-#: PyTorch's elementwise modules without random draws or parameters.
+#: PyTorch's element-wise modules without random draws or parameters
 FIXED = (nn.Identity, *(kind for kind in ELEMENTWISE if kind not in LEARNING_OR_DRAWING))
 
 
 @cache
 def sharing(activation: Any) -> bool:
-    """Whether an activation can share a slot: it is elementwise, without random draws or parameters."""
+    """Whether an activation can share a slot: it is element-wise, without random draws or parameters."""
     if isinstance(activation, Card):
         plain = type(activation) is Activation and activation.noise is None
         return plain and not any(isinstance(value, Tensor) for value in activation.settings.values())

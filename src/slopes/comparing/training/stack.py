@@ -1,7 +1,7 @@
 """Networks of one shape, trained as one stack.
 
-Small networks spend most of their time on calls, so `torch.func.vmap` runs the module on all their weights at once.
-Nothing mixes the networks: the gradient of the sum of their losses is each network's own.
+Small networks spend most of their time on calls, so `torch.func.vmap` runs the module on all their weights at once. The
+gradient of the sum of their losses is each network's own, as nothing mixes them.
 """
 
 from __future__ import annotations
