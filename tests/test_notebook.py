@@ -180,7 +180,7 @@ def pictures():
     pytest.importorskip("matplotlib")
     pytest.importorskip("torch")
     pytest.importorskip("rich")
-    from study.synthetic import make_study
+    from comparing.synthetic import make_study
     from torch import nn, rand
 
     model = nn.Sequential(nn.Linear(3, 4), nn.ReLU())
@@ -257,7 +257,7 @@ def check_theme(content):
 def test_a_study_in_a_notebook_has_the_words_of_its_text():
     pytest.importorskip("torch")
     pytest.importorskip("rich")
-    from study.synthetic import SIX, make_study
+    from comparing.synthetic import SIX, make_study
 
     names = {"activation": [card.name for card in SIX[:5]] + ["<b>mine</b> & yours"], "loss": ["mse", "triplet_margin"]}
     losses, unfit = [slopes.mse, slopes.triplet_margin], {(a, 1): "a loss of <triplets>" for a in range(6)}

@@ -168,9 +168,13 @@ def test_without_torch_the_number_of_threads_is_that_of_openmp_or_of_the_cores(s
     assert int(result.stdout) == (count or cores)
 
 
+FORKING = threading.Lock()  #: filelock, which comes with torch, refuses a fork during another one
+
+
 def exit_status_of_fork(compute):
     """0 if the function gives something true in a forked child; a child that hangs is ended."""
-    child = os.fork()
+    with FORKING:
+        child = os.fork()
     if child == 0:
         try:
             os._exit(0 if compute() else 1)

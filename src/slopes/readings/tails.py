@@ -51,23 +51,6 @@ MILLS_LOW = 5.9814649479347676e-18  #: rounding error of the first coefficient i
 
 DENSITY = Constant("1/sqrt(2*pi)", 0.3989422804014327, -2.4923272022777433e-17)  #: of the standard normal at 0
 
-# for float32
-MILLS_SINGLE = (
-    0.4956558644771576,
-    -0.13930290937423706,
-    0.045094411820173264,
-    0.01067351270467043,
-    -0.024480896070599556,
-    0.015813488513231277,
-    -0.004880804102867842,
-    -0.00013125438999850303,
-    0.0006630881107412279,
-    -8.355440513696522e-05,
-    -9.105994831770658e-05,
-    -8.676547622599173e-06,
-)
-MILLS_SINGLE_LOW = 2.6496972598937866e-09
-
 
 def confine(r: ModuleType, x: Array, most: Array) -> Array:
     return r.minimum(r.maximum(x, -most), most)

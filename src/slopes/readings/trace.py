@@ -435,33 +435,8 @@ def softplus(x: Array, beta: Array) -> Array:
 
 
 def ndtr(x: Array, times: Array) -> Array:
-    """In float32 with two divisions, and the rounding error of each step.
-
-    For an infinite `times` the error is NaN, which `decay` ignores.
-    """
-    if x.dtype == "float64" or (isinstance(times, Traced) and times.dtype == "float64"):
-        given = () if _is_number(times, 1.0) else (times,)
-        return _any(x, times).compute("ndtr", x, *given)
-    left = x < 0
-    a = minimum(absolute(x), 64.0)
-    u = (a - 4) / (a + 4)
-    rest = tails.MILLS_SINGLE[-1]
-    for coefficient in tails.MILLS_SINGLE[-2:0:-1]:
-        rest = _fused(rest, u, coefficient)
-    rest = rest * u
-    q = rest + tails.MILLS_SINGLE[0]
-    q_low = rest - (q - tails.MILLS_SINGLE[0]) + tails.MILLS_SINGLE_LOW
-    divisor = a + 1.25
-    reciprocal = 1 / divisor
-    ratio = q * reciprocal
-    t, d = gauss(a)
-    low = (_fused(-ratio, divisor, q) + q_low - ratio * (a - (divisor - 1.25))) * reciprocal + ratio * d
-    factor = where(left, times, 1.0)
-    tail = _decayed_product(t, factor, ratio, low)
-    right = _fused(-tail, times, times)
-    return where(
-        left, tail, where((tail == 0) | (times == 0) if isinstance(times, Traced) else tail == 0, times, right)
-    )
+    given = () if _is_number(times, 1.0) else (times,)
+    return _any(x, times).compute("ndtr", x, *given)
 
 
 def normal_gate_slope(x: Array, times: Array) -> Array:
@@ -471,13 +446,6 @@ def normal_gate_slope(x: Array, times: Array) -> Array:
 
 def normal_pdf(x: Array, times: Array) -> Array:
     return _any(x, times).compute("normal_pdf", x, times)
-
-
-def _decayed_product(t: Array, a: Array, b: Array, b_low: Array) -> Array:
-    """a·(b + b_low)·exp(t)."""
-    high = a * b
-    low = a * b_low if isinstance(b, float) and not isinstance(a, Traced) else _fused(a, b, -high) + a * b_low
-    return decay(t, high, low)
 
 
 def _fused(a: Array, b: Array, c: Array) -> Array:

@@ -150,25 +150,41 @@ def sigmoid(x, times=None, low=None):
 
 @inlined
 def silu(x):
-    return sigmoid_by(x, where(x < ENDED(x), ZERO(x), x))
+    """x / (1 + exp(−x)), which is x from MANY on."""
+    return where(x > MANY(x), x, sigmoid_by(x, where(x < ENDED(x), ZERO(x), x)))
+
+
+MANY = number(50.0, 90.0)
 
 
 @inlined
 def sigmoid_by(x, times):
-    """times / (1 + exp(−x)) for a `times` no larger than x or 1: numerator and denominator are scaled by 2^−m.
+    """times / (1 + exp(−x)) for a `times` between x and 0, or 1, and below 2^m.
 
-    So 1 + exp(−x) does not overflow, and the quotient is rounded once among the subnormals, by 2^−m.
+    The quotient is rounded into the subnormals once, by 2^−m.
     """
-    held = clipped(x, GONE_LEFT(x), GONE_RIGHT(x))
-    r, logarithm = reduced(-held)
-    scale, one = lowered_scales_in(logarithm)
-    most = one + scale
-    whole = most + fma(scale, growth(r), (scale - most) + one)
-    return times / whole * one
+    _, _, _, whole, _ = lowered_divisor_of_sigmoid(x)
+    return times / whole * LOWERED(x)
 
 
-GONE_LEFT = number(-118.0, -780.0)  #: sigmoid is 0 here, times 1445 or less
-GONE_RIGHT = number(40.0, 80.0)  #: sigmoid is 1 here
+LOWERED = number(2.0**-64, 2.0**-512)  #: 2^−m
+GONE_LEFT = number(-118.0, -780.0)  #: where sigmoid is 0 times 1445 and any less
+GONE_RIGHT = number(130.0, 1000.0)  #: where 1 − sigmoid is 0
+
+
+@inlined
+def lowered_divisor_of_sigmoid(x):
+    """(g, scale, rest, 1 + e, what that lacks) with e = exp(−x) = (1 + g)·scale·rest.
+
+    The scale and the divisor are 2^m less, so that none overflows.
+    """
+    r, logarithm = reduced(-clipped(x, GONE_LEFT(x), GONE_RIGHT(x)))
+    scale, rest = lowered_scales_in(logarithm)
+    g = growth(r)
+    most = LOWERED(x) + scale
+    other = fma(scale, g, (scale - most) + LOWERED(x))
+    whole = most + other
+    return g, scale, rest, whole, (most - whole) + other
 
 
 @inlined
@@ -211,19 +227,31 @@ def sigmoid_slope(x, times=None, low=None):
     return value * scale * rest
 
 
-GONE = number(1e4)  #: an infinite y is clipped here, where e is 0
+@inlined
+def sigmoid_slope_beside(x):
+    """`sigmoid_slope` by the exponential and the divisor of `sigmoid`, for a loop that computes both."""
+    g, scale, rest, whole, whole_low = lowered_divisor_of_sigmoid(x)
+    inverse = ONE(x) / whole
+    lack = fma(-inverse, whole_low, fma(-inverse, whole, ONE(x)))
+    share = inverse * scale
+    bell = share * inverse
+    low = fma(TWO(x) * bell, lack, fma(share, inverse, -bell))
+    return (bell + fma(g, bell, fma(g, low, low))) * rest * LOWERED(x)
+
+
+GONE = number(1e4)  #: an infinite y is held there, where e has vanished
 
 
 @inlined
 def gate_slope(x, y, low=None, y_low=None, times=None):
     """times·s·(1 + (y + y_low)·(1 − s)) with s = sigmoid(x + low): a sum over (1 + e)², on the left times e."""
+    if low is None:
+        return plain_gate_slope(x, y)
     left = x < ZERO(x)
     e, square, square_low, g, scale, rest = bell_parts(x, low)
     y = clipped(y, -GONE(x), GONE(x))
     after = ONE(x) + y
-    after_low = ONE(x) - (after - y)
-    if y_low is not None:
-        after_low = after_low + y_low
+    after_low = ONE(x) - (after - y) + y_low
     first, factor = where(left, after, ONE(x)), where(left, ONE(x), after)
     total = fma(e, factor, first)
     total_low = fma(e, factor, first - total) + where(left, ONE(x), e) * after_low
@@ -233,6 +261,24 @@ def gate_slope(x, y, low=None, y_low=None, times=None):
     if times is not None:
         value = value * where(x < ENDED(x), ZERO(x), times)
     return value * where(left, scale, ONE(x)) * where(left, rest, ONE(x))
+
+
+@inlined
+def plain_gate_slope(x, y):
+    """(1 + e·(1 + y))/(1 + e)² with e = exp(−x): by the exponential and the divisor of `sigmoid`."""
+    g, scale, _, whole, whole_low = lowered_divisor_of_sigmoid(x)
+    inverse = ONE(x) / whole
+    lack = fma(-inverse, whole_low, fma(-inverse, whole, ONE(x)))
+    y = clipped(y, -GONE(x), GONE(x))
+    after = ONE(x) + y
+    e = fma(scale, g, scale)
+    total = fma(e, after, LOWERED(x))
+    total_low = fma(e, after, LOWERED(x) - total)
+    total_low = total_low + fma(fma(scale, g, scale - e), after, e * (ONE(x) - (after - y)))
+    part = total * inverse
+    part_low = fma(total, inverse, -part) + fma(total_low, inverse, TWO(x) * part * lack)
+    value = part * inverse
+    return (value + fma(part_low, inverse, fma(part, inverse, -value))) * LOWERED(x)
 
 
 # --------------------------------------------------------------------------------- the normal distribution
@@ -362,8 +408,8 @@ def mish(x):
 def mish_slope(x):
     """See `slopes.readings.tails.mish_slope`; near −0.3 all low parts are needed."""
     left = x < ZERO(x)
-    x = where(x < ENDED(x), ENDED(x), x)
     g, scale, rest = fall(-abs(x))
+    x = where(x < ENDED(x), ENDED(x), x)
     e = fma(scale, g, scale)
     e_low = fma(scale, g, scale - e)
     square = e * e
@@ -459,8 +505,8 @@ def log1p(x):
 
 @inlined
 def tanh(x):
-    size = abs(x)
-    share, rest = minus_tanh(where(size > ENOUGH(x), ENOUGH(x), size))
+    """The hyperbolic tangent."""
+    share, rest = minus_tanh(x)
     return with_sign_of(share + rest, x)
 
 
@@ -483,11 +529,13 @@ NEARLY = number(1e-5, 1e-9)  #: tanh(x) is x up to here
 
 @inlined
 def minus_tanh(x):
-    """−tanh(x) for x >= 0 as (high, low), by (exp(−2x) − 1) / (1 + exp(−2x)).
+    """−tanh(|x|) as (high, low): (exp(−2x) − 1) / (1 + exp(−2x)) with what rounding takes from the quotient.
 
-    In float64 the numerator's rounding counts too, as the square of the result must be right to 4 units.
+    In float64 the rounding of the numerator counts too, as the square of the result must be right to 4 units. The
+    exponential is the one of `bell_parts`, which a loop with the slope computes once.
     """
-    r, logarithm = reduced(x * -TWO(x))
+    falling = -abs(x * TWO(x))
+    r, logarithm = reduced(where(falling < HELD(x), HELD(x), falling))
     scale, _ = scales_in(logarithm)
     g = growth(r)
     fallen = fma(scale, g, scale - ONE(x))

@@ -279,23 +279,25 @@ def scales_in(context: Any, logarithm: Any) -> Any:
 
 @intrinsic
 def lowered_scales_in(context: Any, logarithm: Any) -> Any:
-    """(2^(k − m), 2^−m) for the k in a result of `binary_logarithm`, with an m >= 0 that keeps both normal.
+    """(2^(max(k, least) − m), the rest of 2^k) for the k in a result of `binary_logarithm`, where 2^−m is LOWERED.
 
-    k lies between the least exponent of normal numbers and −1.5 times it.
+    The least k is the one for which the first is still normal; the rest is normal for a k above −2.9 m.
     """
-    bits, _, bias = _LAYOUT[logarithm]
-    most = (bias + (bias + 1) // 2) << bits
+    bits, magic, bias = _LAYOUT[logarithm]
+    m = (bias + 1) // 2
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        def integer(value: int) -> Any:
-            return _integer(builder, logarithm, value)
-
-        low = builder.bitcast(arguments[0], _INTEGER[logarithm])
-        power = builder.add(builder.shl(low, integer(bits)), integer(bias << bits))
-        scale = builder.select(builder.icmp_unsigned("<", power, integer(most)), power, integer(most))
-        one = builder.sub(builder.add(scale, integer(bias << bits)), power)
-        parts = [builder.bitcast(part, arguments[0].type) for part in (scale, one)]
-        return context.make_tuple(builder, signature.return_type, parts)
+        least = ir.Constant(arguments[0].type, magic + 1 - bias + m)
+        held = builder.select(builder.fcmp_ordered("<", arguments[0], least), least, arguments[0])
+        power, scale = (
+            builder.shl(builder.bitcast(number, _INTEGER[logarithm]), _integer(builder, logarithm, bits))
+            for number in (arguments[0], held)
+        )
+        rest = builder.add(builder.sub(power, scale), _integer(builder, logarithm, bias << bits))
+        scale = builder.add(scale, _integer(builder, logarithm, (bias - m) << bits))
+        return context.make_tuple(
+            builder, signature.return_type, [builder.bitcast(part, arguments[0].type) for part in (scale, rest)]
+        )
 
     pair: Any = types
     return pair.UniTuple(logarithm, 2)(logarithm), build

@@ -21,11 +21,11 @@ from math import inf, nan
 
 from numba import njit
 from numpy import float32 as single, float64 as double
-from slopes.kernels.arithmetic.elementary import OPTIONS, cos, decay, exp, expm1, expm1_less, log
-from slopes.kernels.arithmetic.elementary import gate_slope, log1p, low_of_exp, mish, mish_slope, ndtr
-from slopes.kernels.arithmetic.elementary import normal_gate_slope, normal_pdf, sigmoid, sigmoid_of_two
-from slopes.kernels.arithmetic.elementary import sigmoid_fine, sigmoid_slope, silu, sin, sinh, snake, snake_slope
-from slopes.kernels.arithmetic.elementary import softcap, softplus, sqrt, tanh, tanhshrink
+from slopes.kernels.arithmetic.elementary import OPTIONS, cos, decay, exp, expm1, expm1_less, gate_slope, log
+from slopes.kernels.arithmetic.elementary import log1p, low_of_exp, mish, mish_slope, ndtr, normal_gate_slope
+from slopes.kernels.arithmetic.elementary import normal_pdf, sigmoid, sigmoid_fine, sigmoid_of_two, sigmoid_slope
+from slopes.kernels.arithmetic.elementary import sigmoid_slope_beside, silu, sin, sinh, snake, snake_slope, softcap
+from slopes.kernels.arithmetic.elementary import softplus, sqrt, tanh, tanhshrink
 from slopes.kernels.arithmetic.machine import fma, nearest, where
 '''
 FUNCTION = """
@@ -133,6 +133,8 @@ def _expression(program: Program, line: Line, is_near: bool) -> str:
     if line.operation in OPERATORS:
         return OPERATORS[line.operation].format(*operands)
     form = "_near" if is_near and line.operation in PERIODIC else ""
+    if line.operation == "sigmoid_slope" and Line("sigmoid", line.arguments, line.dtype) in program.lines:
+        form = "_beside"
     return f"{line.operation}{form}({', '.join(operands)})"
 
 
