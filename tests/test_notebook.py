@@ -180,8 +180,9 @@ def pictures():
     pytest.importorskip("matplotlib")
     pytest.importorskip("torch")
     pytest.importorskip("rich")
-    from comparing.synthetic import make_study
     from torch import nn, rand
+
+    from comparing.synthetic import make_study
 
     model = nn.Sequential(nn.Linear(3, 4), nn.ReLU())
     found = slopes.diagnose(model, (rand(1000, 3), rand(1000, 4)), nn.functional.mse_loss)

@@ -154,7 +154,7 @@ def silu(x):
     return where(x > MANY(x), x, sigmoid_by(x, where(x < ENDED(x), ZERO(x), x)))
 
 
-MANY = number(50.0, 90.0)
+MANY = number(50.0, 90.0)  #: a quotient of a larger x would overflow
 
 
 @inlined
@@ -168,8 +168,8 @@ def sigmoid_by(x, times):
 
 
 LOWERED = number(2.0**-64, 2.0**-512)  #: 2^−m
-GONE_LEFT = number(-118.0, -780.0)  #: where sigmoid is 0 times 1445 and any less
-GONE_RIGHT = number(130.0, 1000.0)  #: where 1 − sigmoid is 0
+GONE_LEFT = number(-118.0, -780.0)  #: sigmoid is 0 here, times 1445 or less
+GONE_RIGHT = number(130.0, 1000.0)  #: 1 − sigmoid is 0 here
 
 
 @inlined
@@ -239,7 +239,7 @@ def sigmoid_slope_beside(x):
     return (bell + fma(g, bell, fma(g, low, low))) * rest * LOWERED(x)
 
 
-GONE = number(1e4)  #: an infinite y is held there, where e has vanished
+GONE = number(1e4)  #: an infinite y is clipped here, where e is 0
 
 
 @inlined
@@ -506,7 +506,10 @@ def log1p(x):
 @inlined
 def tanh(x):
     """The hyperbolic tangent."""
-    share, rest = minus_tanh(x)
+    falling = -abs(x * TWO(x))
+    share, rest = tanh_of_half(
+        where(falling < HELD(x), HELD(x), falling)
+    )  # as in `bell_parts`, for the slope beside it
     return with_sign_of(share + rest, x)
 
 
@@ -517,7 +520,7 @@ def softcap(x, cap):
     held = where(size > cap * ENOUGH(x), cap * ENOUGH(x), size)
     high = held * inverse
     low = fma(held, inverse, -high) + held * (fma(-inverse, cap, ONE(x)) * inverse)
-    share, rest = minus_tanh(high)
+    share, rest = tanh_of_half(high * -TWO(x))
     rest = fma(-low, fma(-share, share, ONE(x)), rest)
     value = cap * share
     value = value + fma(cap, rest, fma(cap, share, -value))
@@ -528,14 +531,12 @@ NEARLY = number(1e-5, 1e-9)  #: tanh(x) is x up to here
 
 
 @inlined
-def minus_tanh(x):
-    """−tanh(|x|) as (high, low): (exp(−2x) − 1) / (1 + exp(−2x)) with what rounding takes from the quotient.
+def tanh_of_half(x):
+    """tanh(x / 2) for x <= 0 as (high, low), by (exp(x) − 1) / (1 + exp(x)).
 
-    In float64 the rounding of the numerator counts too, as the square of the result must be right to 4 units. The
-    exponential is the one of `bell_parts`, which a loop with the slope computes once.
+    In float64 the numerator's rounding counts too, as the square of the result must be right to 4 units.
     """
-    falling = -abs(x * TWO(x))
-    r, logarithm = reduced(where(falling < HELD(x), HELD(x), falling))
+    r, logarithm = reduced(x)
     scale, _ = scales_in(logarithm)
     g = growth(r)
     fallen = fma(scale, g, scale - ONE(x))
