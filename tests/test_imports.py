@@ -172,3 +172,32 @@ def test_readings_define_every_primitive():
         pytest.importorskip(package)
         module = importlib.import_module(f"slopes.readings.{reading}")
         assert primitives <= set(vars(module)), reading
+
+
+def test_no_code_knows_a_kind_or_space_by_its_name():
+    """Outside `kinds`, code asks for properties: it neither compares with names nor keeps tables by them."""
+    from slopes.kinds import KINDS, SPACES
+
+    tasks = {"classification", "binary", "regression", "count", "segmentation"}  # of `slopes.compare`
+    names = {*KINDS, *SPACES, *tasks, "log_probabilities"} - {"multilabel"}  # which is a `mode` of a call, too
+    elsewhere = {"auditing/own_data.py": "logits", "cli.py": "count", "comparing/report/page.py": "ranking"}
+    home = pathlib.Path(slopes.__file__).parent
+    for source in set(home.rglob("*.py")) - set((home / "kinds").glob("*.py")):
+        place = str(source.relative_to(home))
+        for node in ast.walk(ast.parse(source.read_text())):
+            used = words_asked_for(node) & names - {elsewhere.get(place)}  # the word means something else there
+            assert not used, f"{place}:{node.lineno} asks for {used}"
+
+
+def words_asked_for(node):
+    """Return the words that a node compares with, or looks up or keeps in a table."""
+    if isinstance(node, ast.Compare):
+        parts = [node.left, *node.comparators]
+    elif isinstance(node, ast.Dict):
+        parts = [key for key in node.keys if key]
+    elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") in ("get", "startswith", "endswith"):
+        parts = node.args[:1]
+    else:
+        parts = [getattr(node, "slice", node.value)] if isinstance(node, (ast.Subscript, ast.MatchValue)) else []
+    constants = (x.value for part in parts for x in ast.walk(part) if isinstance(x, ast.Constant))
+    return {value for value in constants if isinstance(value, str)}

@@ -22,7 +22,6 @@ COMMON = {
     "generator": "a numpy.random.Generator or torch.Generator, which draws the noise",
 }
 INTERNAL = {"curve", "curve_of", "switched", "textbook"}  #: public members for plots and the audit
-SPACES = {"real": "real numbers", "positive": "numbers > 0", "non-negative": "numbers >= 0", "above -1": "numbers > -1"}
 
 
 class Described:
@@ -89,7 +88,7 @@ def _argument(card: Any, name: str) -> str:
         if argument.name == name:
             if name == "target" and "ignore_index" in kind.options:  # type: ignore[union-attr]
                 return "integer labels, or rows of probabilities"
-            return "integers" if name == "labels" else SPACES.get(argument.space.name, argument.space.name)
+            return "integers" if name == "labels" else argument.space.words or argument.space.name
     if name == "mask" and kind is None:
         return "booleans of the shape of x; True counts"
     return COMMON.get(name) or str(OPTIONS[name])

@@ -33,6 +33,7 @@ class Space:
     rule: str = ""
     other: float = 1.0  #: a valid number other than the filler
     axis: str = ""  #: the axis label of a plot of such predictions
+    words: str = ""  #: its numbers in words, where the name does not tell
     is_real: bool = False  #: whether it holds all numbers, without a meaning such as a logit's
     is_logit: bool = False
     is_probability: bool = False
@@ -176,7 +177,7 @@ def _box(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
     return np.concatenate([low, low + rng.uniform(0.5, 3, low.shape)], axis=-1)
 
 
-REAL = Space("real", _normal, whole=True, axis="prediction − target", is_real=True)
+REAL = Space("real", _normal, whole=True, axis="prediction − target", words="real numbers", is_real=True)
 LOGITS = Space("logits", _normal, whole=True, axis="logit", is_logit=True)
 PROBABILITIES = Space(
     "probabilities", _probability, 0.0, 1.0, fill=0.5, whole=True, rule="must be probabilities in [0, 1]", other=0.25,
@@ -189,7 +190,7 @@ LOG_PROBABILITIES = Space(
 )  # fmt: skip  # there is no rule, as rounding may lift a log-probability above 0
 POSITIVE = Space(
     "positive", lambda rng, shape: np.exp(rng.standard_normal(shape)), 0.0, open=True, fill=1.0, rule="must be > 0",
-    other=7.0,
+    other=7.0, words="numbers > 0",
 )  # fmt: skip
 NONNEGATIVE = Space(
     "non-negative",
@@ -198,9 +199,15 @@ NONNEGATIVE = Space(
     fill=1.0,
     whole=True,
     rule="must be >= 0",
+    words="numbers >= 0",
 )
 ABOVE_MINUS_ONE = Space(
-    "above -1", lambda rng, shape: np.expm1(rng.standard_normal(shape)), -1.0, open=True, rule="must be > -1"
+    "above -1",
+    lambda rng, shape: np.expm1(rng.standard_normal(shape)),
+    -1.0,
+    open=True,
+    rule="must be > -1",
+    words="numbers > -1",
 )
 COSINES = Space(
     "cosines", lambda rng, shape: rng.uniform(-1, 1, shape), -1.0, 1.0, rule="must be cosines in [-1, 1]", other=0.25,
