@@ -5,15 +5,13 @@ is declared of both (BUG_OPTIONS and FIXED_OPTIONS of one alone), and SEVERITY w
 said).
 """
 
-import io
 import pathlib
-from contextlib import redirect_stdout
 
-import numpy as np
 import pytest
 
 pytest.importorskip("torch")
 
+from evidence import kept_evidence
 from helpers import mark_exhaustive
 from slopes import loading
 from slopes.auditing.behaviour import CHECKS
@@ -40,16 +38,17 @@ def report_on(case, which):
 
 @pytest.mark.parametrize("case", mark_exhaustive(CASES, 1), ids=names)
 def test_bug_is_caught_by_its_check_alone(case):
-    report = report_on(case, "bug")
+    with kept_evidence() as evidence:
+        report = report_on(case, "bug")
     severity = option(case, "SEVERITY", "error")
     worse = {finding.check for finding in report.findings if finding.severity != "note"}
     found = [f for f in report.findings if (f.check, f.severity) == (case.parent.name, severity)]
     assert worse | {case.parent.name} == {case.parent.name}, str(report)
     assert found, str(report)
-    for finding in found:
-        with redirect_stdout(io.StringIO()) as printed, np.errstate(all="ignore"):
-            exec(finding.reproduce, {})
-        assert printed.getvalue(), finding.reproduce
+    assert "its code" not in str(report)  # every fault is shown by the code that was written for it
+    for finding in report.findings:
+        if finding.check != "boosting":
+            evidence.confirm(finding)
 
 
 @pytest.mark.parametrize("case", mark_exhaustive(CASES), ids=names)

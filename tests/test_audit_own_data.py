@@ -95,7 +95,7 @@ def test_code_of_a_large_batch_stays_short():
     findings, _ = own(nn.CrossEntropyLoss(), (batch_of(2, 3, 64, 64).softmax(1), torch.zeros(2, 64, 64).long()))
     assert [len(f.reproduce) < 2000 for f in findings] == [True, True]
     findings, _ = own(nn.CrossEntropyLoss(), (batch_of(32, 1000).softmax(1), torch.arange(32)))
-    assert "prediction = ...  # of the batch, (32, 1000)" in findings[0].reproduce
+    assert "# prediction is the batch's, (32, 1000)" in findings[0].reproduce
 
 
 def test_a_gradient_that_is_lost_is_told():

@@ -17,10 +17,11 @@ import torch
 from numpy.typing import NDArray
 
 from slopes.auditing.discovery import subject_of
+from slopes.auditing.evidence import attempt
 from slopes.auditing.form import DECLARED_SPACES, Declared
 from slopes.auditing.report import Finding, Report
 from slopes.auditing.signatures import PREDICTIONS, TARGETS
-from slopes.auditing.source import attempt, expression_of
+from slopes.auditing.source import source_of
 from slopes.auditing.subject import Subject, SubjectError
 from slopes.kinds.spaces import Space
 
@@ -167,7 +168,8 @@ def examine_objective(
     predictions. Without `against`, the Hessian is compared with the gradient only.
     """
     framework = declared["kind"]
-    name, setup = expression_of(thing, "objective", spec)
+    source = source_of(thing, spec)
+    name, (setup, _) = source.name, source.assign("objective")
     thing = thing() if isinstance(thing, type) else thing
     if framework == "catboost" and not any(hasattr(thing, method) for method in ("calc_ders_range", "calc_ders_multi")):
         raise TypeError(

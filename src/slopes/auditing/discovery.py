@@ -19,7 +19,7 @@ from slopes.auditing.candidates import IMAGE, LABELLED, ROWS_2, candidates, sugg
 from slopes.auditing.fitness import fitness
 from slopes.auditing.form import Declared, Form
 from slopes.auditing.signatures import EXTRAS, reduction_way, required
-from slopes.auditing.source import expression_of
+from slopes.auditing.source import source_of
 from slopes.auditing.subject import NotATensor, Subject, SubjectError
 from slopes.card import Activation, Card, Loss, Map
 from slopes.kinds import ACTIVATION, DISTRIBUTION, MULTILABEL, TRIPLETS
@@ -42,10 +42,10 @@ def subject_of(
     if not callable(thing):
         raise TypeError(f"audit takes a card, a function or a module, got {type(thing).__name__}")
 
+    source = source_of(origin, spec)
+
     def make(form: Form) -> Subject:
-        variable = "f" if form.kind is None else "loss"
-        name, setup = expression_of(origin, variable, spec)
-        return Subject(thing, form, name=name, setup=setup, declared=declared, seed=seed, quick=quick)
+        return Subject(thing, form, source=source, declared=declared, seed=seed, quick=quick)
 
     form = _of_card(thing) if isinstance(thing, Card) else _find(thing, declared, make)
     subject = make(form)

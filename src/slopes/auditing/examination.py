@@ -10,8 +10,8 @@ from slopes.auditing.behaviour import CHECKS, calling
 from slopes.auditing.discovery import subject_of
 from slopes.auditing.form import Declared
 from slopes.auditing.reference import comparison, fingerprint
-from slopes.auditing.report import Finding, Report, run
-from slopes.auditing.source import expression_of
+from slopes.auditing.report import Report, run
+from slopes.auditing.source import source_of
 from slopes.auditing.subject import SubjectError, undisturbed
 from slopes.card import Card
 
@@ -43,12 +43,10 @@ def examine(
 
 def _not_called(thing: Any, spec: str | None, error: SubjectError) -> Report:
     """Return the report on a subject that raises for every way of calling it."""
-    name, _ = expression_of(thing, "loss", spec)
-    finding = Finding(
+    finding = error.finding(
         "calling",
         f"raises {error}, however it is called",
-        error.code,
         "say what it takes with kind= and space=, or make it take a prediction and a target alone "
         "(functools.partial binds the rest)",
     )
-    return Report(name, [finding], ["calling"])
+    return Report(source_of(thing, spec).name, [finding], ["calling"])

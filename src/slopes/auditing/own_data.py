@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from slopes.auditing.behaviour.terms import norm_by, norm_of, with_terms
+from slopes.auditing.evidence import Script, Unshown, attempt, is_lost
 from slopes.auditing.form import Arguments
 from slopes.auditing.report import Finding, Report, Skip, about, run
-from slopes.auditing.source import attempt
 from slopes.auditing.subject import Subject, SubjectError
 
 ENOUGH = 16  #: number of entries that do not all lie in [0, 1] by chance
 SHOWN = 4  #: number of rows in code
 SIGNS, ZERO_ONE = {-1.0, 1.0}, {0.0, 1.0}
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Output of a model for a batch, and the code that computes it."""
+
+    tensor: Tensor
+    model: Any
+    inputs: Any
+    code: str
 
 
 def look(subject: Subject, model: Any, batch: Any, report: Report, watch: Callable[[str], None] | None = None) -> None:
@@ -34,10 +47,9 @@ def look(subject: Subject, model: Any, batch: Any, report: Report, watch: Callab
 
     @about("loss")
     def own_data(subject: Subject) -> Iterator[Finding]:
-        own = copy.deepcopy(model)
-        predicted = _tensor(batch[0] if own is None else _applied(own, batch[0]))
+        prediction = _predict(copy.deepcopy(model), batch[0])
         targets = batch[1] if isinstance(batch[1], (tuple, list)) else (batch[1],)
-        arguments = (predicted.detach(), *(torch.as_tensor(target) for target in targets))
+        arguments = (prediction.tensor.detach(), *(torch.as_tensor(target) for target in targets))
         if len(arguments) != len(subject.form.names):
             raise Skip(f"the loss takes {', '.join(subject.form.names)}, and the batch holds {len(arguments)} tensors")
         report.facts.append(f"own data: {_told(subject, arguments)}")
@@ -47,25 +59,27 @@ def look(subject: Subject, model: Any, batch: Any, report: Report, watch: Callab
                 yield found
                 if found.severity == "error":
                     return
-        yield from _gradients(subject, arguments, predicted, own, report.facts)
+        yield from _gradients(subject, arguments, prediction, report.facts)
 
     run(subject, [own_data], report, watch)
 
 
-def _applied(model: Any, inputs: Any) -> Any:
-    if isinstance(inputs, Mapping):
-        return model(**inputs)
-    return model(*inputs) if isinstance(inputs, (tuple, list)) else model(inputs)
-
-
-def _tensor(came: Any) -> Tensor:
-    """Return the prediction in the output of a model."""
+def _predict(model: Any, inputs: Any) -> Prediction:
+    """Return the prediction in the output of a model; without a model, the inputs themselves."""
+    code = "inputs"
+    came = inputs
+    if model is not None and isinstance(inputs, Mapping):
+        came, code = model(**inputs), "model(**inputs)"
+    elif model is not None:
+        several = isinstance(inputs, (tuple, list))
+        came, code = (model(*inputs), "model(*inputs)") if several else (model(inputs), "model(inputs)")
     if isinstance(came, Mapping):
-        came = came.get("logits", came.get("out"))
+        key = "logits" if "logits" in came else "out"
+        came, code = came.get(key), f"{code}[{key!r}]"
     elif isinstance(came, (tuple, list)) and len(came) == 1:
-        came = came[0]
+        came, code = came[0], f"{code}[0]"
     if isinstance(came, Tensor) or hasattr(came, "__array__"):
-        return torch.as_tensor(came)
+        return Prediction(torch.as_tensor(came), model, inputs, code)
     raise Skip("the model gives no tensor by itself; give batch=(predictions, targets) and no model")
 
 
@@ -79,15 +93,20 @@ def _told(subject: Subject, arguments: Arguments) -> str:
 
 
 def _finding(
-    subject: Subject, arguments: Arguments, message: str, lines: str | tuple[str, ...], repair: str, **fields: Any
+    subject: Subject, arguments: Arguments, message: str, lines: str | tuple[str, ...], repair: str,
+    grad: int | None = None, **fields: Any,
 ) -> Finding:  # fmt: skip
-    """Return a finding with code for the first rows of the batch."""
+    """Return a finding with code for a corner of the batch, or if that does not show it, for the whole."""
     lines = (lines,) if isinstance(lines, str) else lines
-    return Finding("own_data", message, _code(subject, arguments, *lines), repair, **fields)
+    corner = _corner(arguments)
+    if not _are_long(corner):
+        with contextlib.suppress(Unshown):
+            return _script(subject, corner, *lines, grad=grad).finding("own_data", message, repair, **fields)
+    return _script(subject, arguments, *lines, grad=grad).finding("own_data", message, repair, **fields)
 
 
-def _code(subject: Subject, arguments: Arguments, *lines: str, grad: int | None = None) -> str:
-    """Return code with a corner of the batch, or with placeholders if that is still long."""
+def _corner(arguments: Arguments) -> Arguments:
+    """Return a corner of the batch."""
     inner = max(x.ndim for x in arguments) - 2  # behind the rows and the classes
     shown = []
     for x in arguments:
@@ -95,12 +114,24 @@ def _code(subject: Subject, arguments: Arguments, *lines: str, grad: int | None 
         for axis in range(max(x.ndim - inner, 1), x.ndim):
             x = x.narrow(axis, 0, min(2, x.shape[axis]))
         shown.append(x)
-    if sum(x.numel() for x in shown) <= 40 * SHOWN:
-        return subject.code(shown, *lines, grad=grad)
-    told = [
-        f"{name} = ...  # of the batch, {tuple(x.shape)}" for name, x in zip(subject.form.names, arguments, strict=True)
-    ]
-    return "\n".join(["import torch", *subject.setup, *told, *lines[:-1], f"print({lines[-1]})"])
+    return tuple(shown)
+
+
+def _are_long(arguments: Arguments) -> bool:
+    """Whether the arguments are too many numbers to show."""
+    return sum(x.numel() for x in arguments) > 40 * SHOWN
+
+
+def _script(subject: Subject, arguments: Arguments, *lines: str, grad: int | None = None) -> Script:
+    """Return code with the arguments, or if they are long, for arguments that are the batch's."""
+    if not _are_long(arguments):
+        return subject.script(arguments, *lines, grad=grad)
+    named = subject.by_name(arguments)
+    told = [f"# {name} is the batch's, {tuple(x.shape)}" for name, x in named.items()]
+    if grad is not None:
+        told.append(f"{subject.form.names[grad]}.requires_grad_()")
+    text = ["import torch", *subject.setup_for(arguments), *told, *lines[:-1], f"print({lines[-1]})"]
+    return Script(text, {**subject.given, **named})
 
 
 # ------------------------------------------------------------------------------------------------ the tensors
@@ -119,7 +150,7 @@ def _finite(subject: Subject, arguments: Arguments) -> Iterator[Finding]:
             subject, small, f"{int(bad.sum())} of {x.numel()} entries of {name} are NaN or infinite{where}", name,
             "look at the model from its first layer on, and at its inputs" if not place
             else "find them where the data is loaded; a mask must choose before the loss, as NaN * 0 is NaN",
-            severity="warning" if place else "error", came=f"{x[bad][0].item()}", expected="finite numbers",
+            severity="warning" if place else "error", came="{0}", expected="finite numbers", shows=is_lost,
         )  # fmt: skip
         return
 
@@ -138,7 +169,8 @@ def _shapes(subject: Subject, arguments: Arguments) -> Iterator[Finding]:
         yield _finding(
             subject, arguments, f"raises for {shapes}: {error.cause}",
             (attempt(subject.call), "came"),
-            "bring predictions and targets into the shapes and types that the loss takes", came=str(error.cause),
+            "bring predictions and targets into the shapes and types that the loss takes", came="{0}",
+            shows=lambda came: isinstance(came, Exception),
         )  # fmt: skip
         return
     if _of_labels(subject, arguments) or len(arguments) > 2 or prediction.shape == target.shape:
@@ -151,10 +183,11 @@ def _shapes(subject: Subject, arguments: Arguments) -> Iterator[Finding]:
         return  # a target for a whole row, perhaps
     yield _finding(
         subject, arguments, f"{shapes} are broadcast to {made}: each prediction meets the targets of others",
-        f"torch.broadcast_shapes({subject.form.names[0]}.shape, {subject.form.names[1]}.shape)",
+        f"torch.broadcast_shapes({subject.form.names[0]}.shape, {subject.form.names[1]}.shape), "
+        f"{subject.form.names[0]}.shape",
         "squeeze the prediction's last axis, or unsqueeze the target's: target.unsqueeze(-1)",
         severity="error" if subject.form.sure else "warning",
-        came=f"values for {made}", expected=f"one for each of {tuple(prediction.shape)}",
+        came="values for {0}", expected="one for each of {1}",
     )  # fmt: skip
 
 
@@ -189,7 +222,8 @@ def _labels_outside(subject: Subject, arguments: Arguments) -> Finding | None:
         f"{subject.form.names[1]}.unique()",
         "subtract 1: classes are counted from 0" if first
         else f"give the model as many outputs as there are classes, or mark what is to be ignored ({int(outside[0])})",
-        came=f"labels from {int(counted.min())} to {int(counted.max())}", expected=f"labels from 0 to {classes - 1}",
+        came="the labels {0}", expected=f"labels from 0 to {classes - 1}",
+        shows=lambda seen: bool(torch.isin(outside, seen).any()),
     )  # fmt: skip
 
 
@@ -211,18 +245,20 @@ def _targets(subject: Subject, arguments: Arguments) -> Iterator[Finding]:
             subject, arguments, f"{name} is {'-1 and 1' if signs else f'in [{values.min():g}, {values.max():g}]'}",
             f"{name}.unique()",
             "write (target + 1) / 2" if signs else "divide by the largest, or write (target > 0).to(prediction.dtype)",
-            severity=sort, came=f"{sorted(seen)}", expected="0 and 1, or chances between",
+            severity=sort, came="{0}", expected="0 and 1, or chances between",
+            shows=lambda seen: seen.min() < 0 or seen.max() > 1,
         )  # fmt: skip
     elif space.is_sign and seen == ZERO_ONE:
         yield _finding(
             subject, arguments, f"{name} is 0 and 1 where the loss reads signs: a target of 0 says nothing",
             f"{name}.unique()",
-            "write 2 * target - 1", severity=sort, came="0 and 1", expected="-1 and 1",
+            "write 2 * target - 1", severity=sort, came="{0}", expected="-1 and 1", shows=lambda seen: 0 in seen,
         )  # fmt: skip
     elif len(seen) == 1 and target.numel() >= ENOUGH:
         yield _finding(
             subject, arguments, f"every entry of {name} is {seen.pop():g}", f"{name}.unique()",
             "look whether the data is sorted by class, and shuffle it", severity="note",
+            shows=lambda seen: len(seen) == 1,
         )  # fmt: skip
 
 
@@ -236,94 +272,93 @@ def _label_counts(subject: Subject, arguments: Arguments, classes: int) -> Itera
             subject, arguments, f"every label of the batch is {int(seen[0])}", f"{name}.unique()",
             "look whether the data is sorted by class, and shuffle it",
             severity="warning" if classes > 2 and target.ndim == 1 else "note",
-            came=f"{len(counted)} labels of one class", expected=f"labels of {classes} classes",
+            came="the label {0} alone", expected=f"labels of {classes} classes", shows=lambda seen: len(seen) == 1,
         )  # fmt: skip
     elif missing and len(counted) >= 20 * classes:
         yield _finding(
             subject, arguments, f"class {missing[0]} never comes in {len(counted)} labels", f"{name}.unique()",
             "count labels from 0, and give the model no more outputs than there are classes",
-            severity="note", came=f"without {missing[:8]}", expected=f"all of {classes} classes",
+            severity="note", came="the labels {0}", expected=f"all of {classes} classes",
+            shows=lambda seen: missing[0] not in seen,
         )  # fmt: skip
+
+
+def _in_unit(low: Tensor, high: Tensor, *sums: Tensor) -> bool:
+    """Whether predictions are in [0, 1], and their sums over a row are 1."""
+    return bool(low >= 0 and high <= 1) and all(bool(((x - 1).abs() <= 1e-3).all()) for x in sums)
+
+
+def _outside(low: Tensor, high: Tensor) -> bool:
+    return bool(low < 0 or high > 1)
+
+
+def _uneven(low: Tensor, high: Tensor, sums: Tensor) -> bool:
+    """Whether the sums over a row are not 1."""
+    return bool(((sums - 1).abs() > 1e-2).any())
+
+
+SUMS = "{0}.sum({1})"
+#: space that is due, sums over a row as code, test of the least and largest prediction and the sums, message, repair
+Rule = tuple[str, str, Callable[..., bool], str, str]
+RULES: tuple[Rule, ...] = (
+    ("is_logit", SUMS, _in_unit, "{0} is probabilities, whose rows sum to 1, where logits are due: the softmax is "
+     "taken twice", "take the softmax out of the model, or keep it for evaluation alone"),
+    ("is_logit", "", _in_unit, "every entry of {0} lies in [{1:.3g}, {2:.3g}] where logits are due: is a sigmoid taken "
+     "twice?", "take the sigmoid (or ReLU) out of the model's end: the loss takes it itself"),
+    ("is_log_probability", SUMS, _in_unit, "{0} is probabilities where log-probabilities are due",
+     "take log_softmax instead of softmax"),
+    ("is_log_probability", "{0}.exp().sum({1})", _uneven, "the rows of {0} are no log-probabilities: their "
+     "exponentials do not sum to 1", "take log_softmax of the logits first"),
+    ("is_probability", "", _outside, "{0} lies in [{1:.3g}, {2:.3g}] where probabilities are due",
+     "take the sigmoid or softmax first, or better a loss of logits"),
+    ("is_probability", SUMS, _uneven, "the rows of {0} do not sum to 1", "take the softmax over the classes' axis"),
+)  # fmt: skip
 
 
 def _space(subject: Subject, arguments: Arguments) -> Iterator[Finding]:
     """Check that the predictions are in the loss's space: logits, log-probabilities or probabilities."""
-    prediction = arguments[0].double()
-    kind, name = subject.form.kind, subject.form.names[0]
+    prediction, kind, name = arguments[0].double(), subject.form.kind, subject.form.names[0]
     if kind is None or not prediction.numel() or not arguments[0].is_floating_point():
         return
-    low, high = float(prediction.min()), float(prediction.max())
+    low, high = prediction.min(), prediction.max()
     axis = 1 if prediction.ndim > 1 and subject.form.axis in (1, -1) else -1
-    unit = low >= 0 and high <= 1
     rows = kind.rowwise and prediction.ndim > 1 and prediction.shape[axis] > 1
-    sums = prediction.sum(dim=axis) if rows else torch.zeros(1)
-    summing = rows and bool(((sums - 1).abs() <= 1e-3).all())
-    told: tuple[str, str, str] | None = None
-    many = prediction.numel() >= ENOUGH
-    if subject.space.is_logit and unit and summing:
-        told = (
-            f"{name} is probabilities, whose rows sum to 1, where logits are due: the softmax is taken twice",
-            "take the softmax out of the model, or keep it for evaluation alone",
-            f"{name}.sum({axis})",
-        )
-    elif subject.space.is_logit and unit and many:
-        told = (
-            f"every entry of {name} lies in [{low:.3g}, {high:.3g}] where logits are due: is a sigmoid taken twice?",
-            "take the sigmoid (or ReLU) out of the model's end: the loss takes it itself",
-            f"{name}.min(), {name}.max()",
-        )
-    elif subject.space.is_log_probability and rows:
-        spread = float((torch.logsumexp(prediction, dim=axis)).abs().max())
-        if summing and unit:
-            told = (
-                f"{name} is probabilities where log-probabilities are due",
-                "take log_softmax instead of softmax",
-                f"{name}.sum({axis})",
-            )
-        elif spread > 1e-2:
-            told = (
-                f"the rows of {name} are no log-probabilities: their exponentials do not sum to 1",
-                "take log_softmax of the logits first",
-                f"{name}.exp().sum({axis})",
-            )
-    elif subject.space.is_probability and not unit:
-        told = (
-            f"{name} lies in [{low:.3g}, {high:.3g}] where probabilities are due",
-            "take the sigmoid or softmax first, or better a loss of logits",
-            f"{name}.min(), {name}.max()",
-        )
-    elif subject.space.is_probability and rows and kind.takes_labels and not summing:
-        told = f"the rows of {name} do not sum to 1", "take the softmax over the classes' axis", f"{name}.sum({axis})"
-    if told is not None:
-        message, repair, line = told
-        yield _finding(
-            subject, arguments, message, line, repair, severity="warning" if subject.form.sure else "note",
-            came=f"numbers in [{low:.4g}, {high:.4g}]", expected=str(subject.space),
-        )  # fmt: skip
+    for space, sums, test, message, repair in RULES:
+        least = 1 if sums or space == "is_probability" else ENOUGH
+        told = space == "is_probability" and sums and not kind.takes_labels  # its rows may be anything
+        if not getattr(subject.space, space) or (sums and not rows) or prediction.numel() < least or told:
+            continue
+        sums = sums.format(name, axis)
+        if test(low, high, *([eval(sums, {name: prediction})] if sums else [])):
+            yield _finding(
+                subject, arguments, message.format(name, float(low), float(high)),
+                f"{name}.min(), {name}.max()" + (f", {sums}" if sums else ""), repair,
+                severity="warning" if subject.form.sure else "note", came="numbers in [{0:.4g}, {1:.4g}]",
+                expected=str(subject.space), shows=test,
+            )  # fmt: skip
+            return
 
 
 # ---------------------------------------------------------------------------------------------- the gradients
 
 
-def _gradients(
-    subject: Subject, arguments: Arguments, predicted: Tensor, model: Any, facts: list[str]
-) -> Iterator[Finding]:
+def _gradients(subject: Subject, arguments: Arguments, prediction: Prediction, facts: list[str]) -> Iterator[Finding]:
     """Check that the gradient is finite, reaches most entries, and has a share from each declared term."""
     value, gradient = subject.gradient(*arguments)
-    code = f"{subject.call}.sum().backward()"
-    reproduce = _code(subject, arguments, code, f"{subject.form.names[0]}.grad", grad=0)
+    first, lines = subject.form.names[0], (f"result = {subject.call}", "result.sum().backward()")
     if not bool(torch.isfinite(value).all()) or not bool(torch.isfinite(gradient).all()):
         what = "gradient" if bool(torch.isfinite(value).all()) else "loss"
-        bad = ~torch.isfinite((gradient if what == "gradient" else value).reshape(-1))
-        yield Finding(
-            "own_data", f"the {what} of the batch is not finite, and its tensors are", reproduce,
-            "look at what the audit says of extreme_inputs and zeros_and_edges",
-            came=f"{int(bad.sum())} of {len(bad)} entries", expected="finite numbers",
+        yield _finding(
+            subject, arguments, f"the {what} of the batch is not finite, and its tensors are",
+            (*lines, f"result, {first}.grad"), "look at what the audit says of extreme_inputs and zeros_and_edges",
+            grad=0, came="a loss of {0} with a gradient of {1}", expected="finite numbers",
+            shows=lambda value, gradient: is_lost(value) or is_lost(gradient),
         )  # fmt: skip
         return
-    still = gradient == 0
+    still, rows = gradient == 0, ""
     if subject.form.kind is not None and subject.form.kind.rowwise and still.ndim > 1:
-        still = still.all(dim=1 if subject.form.axis in (1, -1) else -1)  # a 0 for a single class is fine
+        axis = 1 if subject.form.axis in (1, -1) else -1
+        still, rows = still.all(axis), f".all({axis})"  # a 0 for a single class is fine
     zero = float(still.double().mean()) if still.numel() else 0.0
     facts.append(
         f"own data: the loss is {float(value.double().mean()):.4g}, its gradient by {subject.form.names[0]} has the "
@@ -331,13 +366,15 @@ def _gradients(
         f"the {'rows' if still.ndim < gradient.ndim else 'entries'}"
     )
     if zero > 0.5:
-        yield Finding(
-            "own_data", f"the gradient is 0 at {zero:.0%} of the predictions", reproduce,
+        yield _finding(
+            subject, arguments, f"the gradient is 0 at {zero:.0%} of the predictions",
+            (*lines, f"({first}.grad == 0){rows}.double().mean()"),
             "look for a clamp, a rounding or a margin that all have passed, and at the scale of the predictions",
-            severity="warning" if zero == 1 else "note", came=f"0 at {zero:.0%}", expected="most predictions learn",
+            severity="warning" if zero == 1 else "note", grad=0, came="0 at {0:.0%}", expected="most predictions learn",
+            shows=lambda share: share > 0.5,
         )  # fmt: skip
     yield from _terms(subject, arguments, facts)
-    yield from _parameters(subject, arguments, predicted, model, gradient, facts, reproduce)
+    yield from _parameters(subject, arguments, prediction, gradient, facts)
 
 
 def _terms(subject: Subject, arguments: Arguments, facts: list[str]) -> Iterator[Finding]:
@@ -359,18 +396,19 @@ def _terms(subject: Subject, arguments: Arguments, facts: list[str]) -> Iterator
     least = min(norms, key=lambda name: norms[name])
     if len(norms) > 1 and norms[least] < 0.01 * total:
         yield _finding(
-            subject, arguments, f"the term {least} has {norms[least] / total:.2%} of the gradient", subject.call,
+            with_terms(subject), arguments, f"the term {least} has {norms[least] / total:.2%} of the gradient",
+            (*norm_by(subject), f"{norm_of(subject, least)}, {' + '.join(norm_of(subject, name) for name in norms)}"),
             "weigh the terms by what they are to do, or sum and average them over the same axes",
-            severity="note" if norms[least] else "warning", came=f"{norms[least]:.4g} of {total:.4g}",
-            expected="a share that matters",
+            severity="note" if norms[least] else "warning", grad=0, came="{0:.4g} of {1:.4g}",
+            expected="a share that matters", shows=lambda least, total: least < 0.01 * total,
         )  # fmt: skip
 
 
 def _parameters(
-    subject: Subject, arguments: Arguments, predicted: Tensor, model: Any, gradient: Tensor, facts: list[str],
-    reproduce: str,
-) -> Iterator[Finding]:  # fmt: skip
+    subject: Subject, arguments: Arguments, prediction: Prediction, gradient: Tensor, facts: list[str]
+) -> Iterator[Finding]:
     """Check that the gradient by the model's parameters is finite, and report its norm."""
+    model, predicted = prediction.model, prediction.tensor
     if not isinstance(model, torch.nn.Module) or not predicted.requires_grad:
         return
     named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
@@ -382,8 +420,16 @@ def _parameters(
     norm = float(torch.stack([g.double().norm() for _, g in reached]).norm()) if reached else 0.0
     facts.append(f"own data: the gradient by the model's parameters has the norm {norm:.4g}")
     if broken:
-        yield Finding(
-            "own_data", f"the gradient by {broken[0]} is not finite, and that by the predictions is", reproduce,
-            "look inside the model, at roots, logs and divisions", came=f"{len(broken)} of {len(named)} parameters",
-            expected="finite numbers",
+        _, *targets = subject.by_name(arguments).items()
+        lines = [
+            "import torch", *subject.setup_for(arguments),
+            f"# model is the one that was audited; inputs{''.join(f', {name}' for name, _ in targets)} are the batch's",
+            f"{subject.form.names[0]} = {prediction.code}", f"{subject.call}.sum().backward()",
+            f"print(model.get_parameter({broken[0]!r}).grad)",
+        ]  # fmt: skip
+        given = {**subject.given, "model": model, "inputs": prediction.inputs, **dict(targets)}
+        yield Script(lines, given).finding(
+            "own_data", f"the gradient by {broken[0]} is not finite, and that by the predictions is",
+            "look inside the model, at roots, logs and divisions", came="{0}", expected="finite numbers",
+            shows=is_lost,
         )  # fmt: skip

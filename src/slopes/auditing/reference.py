@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from slopes.auditing.behaviour.batches import asking
 from slopes.auditing.discovery import subject_of
+from slopes.auditing.evidence import Script
 from slopes.auditing.form import Arguments, Declared
 from slopes.auditing.report import Finding, Skip, about
 from slopes.auditing.signatures import default_of, keywords
@@ -61,7 +64,8 @@ def _as_reference(subject: Subject, reference: Any) -> Subject:
         subject.form, swapped=other.form.swapped, extra=other.form.extra, reduction=other.form.reduction,
         numpy=other.form.numpy,
     )  # fmt: skip
-    again = Subject(thing if not isinstance(thing, type) else other.thing, form, name=other.name, setup=other.setup)
+    setup, objects = other.source.assign("reference")
+    again = other.like(form=form, variable="reference", setup=setup, given=objects, notes={}, oddities={})
     try:
         again(*subject.draw())
     except SubjectError as error:
@@ -82,10 +86,8 @@ def _values(subject: Subject, reference: Subject) -> Finding | None:
             mine, wanted = subject(*small), reference(*small)
             if mine.shape != wanted.shape:
                 how = f"gives shape {tuple(mine.shape)} where {reference.name} gives {tuple(wanted.shape)}"
-                return _differs(subject, reference, small, how, mine, wanted)
-            return _differs(
-                subject, reference, small, f"is not {reference.name}{_scale(subject, reference)}", mine, wanted
-            )
+                return _differs(subject, reference, small, how)
+            return _differs(subject, reference, small, f"is not {reference.name}{_scale(subject, reference)}")
     return None
 
 
@@ -125,14 +127,17 @@ def _gradients(subject: Subject, reference: Subject) -> Finding | None:
         except Skip:
             return None
         if not torch.allclose(mine, wanted, rtol=1e-6, atol=_slack(subject, reference) * float(wanted.abs().max())):
-            first = subject.form.names[0]
-            return Finding(
+            weights = f" * {subject.spell(uneven)}" if came.ndim else ""
+            seen = [
+                f"torch.autograd.grad(({call}{weights}).sum(), {subject.form.names[0]})[0]"
+                for call in (subject.call, _call_of(reference, subject))
+            ]
+            return _script(subject, reference, arguments, seen, grad=0).finding(
                 "against",
                 f"has the values of {reference.name} but another gradient",
-                subject.code(arguments, f"{subject.call}.sum().backward()", f"{first}.grad", grad=0),
                 "look for a detach, a clamp, or a hand-written backward of another function",
-                came=_short(mine),
-                expected=_short(wanted),
+                came="{0:.9g}",
+                expected="{1:.9g}",
             )
     return None
 
@@ -146,7 +151,7 @@ def _reductions(subject: Subject, reference: Subject) -> Finding | None:
         if mine.shape != wanted.shape or not torch.allclose(mine, wanted, rtol=_slack(subject, reference)):
             how = f"differs from {reference.name} with reduction={reduction!r}"
             factor = _factor(mine, wanted) if mine.shape == wanted.shape else ""
-            return _differs(subject, reference, arguments, how + factor, mine, wanted, reduction)
+            return _differs(subject, reference, arguments, how + factor, reduction)
     return None
 
 
@@ -164,7 +169,7 @@ def _edges(subject: Subject, reference: Subject) -> Finding | None:
             if bool(torch.isfinite(wanted)) and (bool(off) or not bool(torch.isfinite(mine))):
                 small = subject.smallest(arguments, lambda given: _edge_differs(subject, reference, given))
                 how = f"leaves {reference.name} at predictions of {sign * size:g}"
-                return _differs(subject, reference, small, how, subject.total(*small), reference.total(*small))
+                return _differs(subject, reference, small, how)
     return None
 
 
@@ -174,20 +179,30 @@ def _edge_differs(subject: Subject, reference: Subject, arguments: Arguments) ->
 
 
 def _differs(
-    subject: Subject, reference: Subject, arguments: Arguments, how: str, mine: Tensor, wanted: Tensor,
-    reduction: str | None = None,
-) -> Finding:  # fmt: skip
-    call = subject.call if reduction is None else f"{subject.call[:-1]}, reduction={reduction!r})"
-    return Finding(
-        "against", how, subject.code(arguments, call), REPAIR,
-        came=_short(mine), expected=f"{_short(wanted)}, by {reference.name}",
-    )  # fmt: skip
+    subject: Subject, reference: Subject, arguments: Arguments, how: str, reduction: str | None = None
+) -> Finding:
+    calls = [subject.call, _call_of(reference, subject)]
+    if reduction is not None:
+        calls = [asking(x, reduction, call) for x, call in zip((subject, reference), calls, strict=True)]
+    return _script(subject, reference, arguments, calls).finding(
+        "against", how, REPAIR, came="{0:.9g}", expected=f"{{1:.9g}}, by {reference.name}"
+    )
 
 
-def _short(x: Tensor) -> str:
-    entries = [f"{float(v):.9g}" for v in x.detach().reshape(-1)[:4]]
-    more = ", …" if x.numel() > 4 else ""
-    return entries[0] if x.ndim == 0 else f"[{', '.join(entries)}{more}]"
+def _call_of(reference: Subject, subject: Subject) -> str:
+    """Return the call of the reference as code, with the arguments of the subject."""
+    if reference.form.numpy == subject.form.numpy:
+        return reference.call
+    made = "{0}.numpy()" if reference.form.numpy else "torch.from_numpy({0})"
+    return reference.called(**{name: made.format(name) for name in subject.form.names})
+
+
+def _script(
+    subject: Subject, reference: Subject, arguments: Arguments, seen: list[str], grad: int | None = None
+) -> Script:
+    """Return code that makes the subject and the reference, and prints results of both."""
+    setup, given = [*subject.setup, *reference.setup_for(arguments)], {**subject.given, **reference.given}
+    return subject.like(setup=setup, given=given).script(arguments, ", ".join(seen), grad=grad)
 
 
 # ------------------------------------------------------------------------------------------ fingerprints
@@ -198,14 +213,22 @@ class Likeness:
     """Distance of a subject from a card: the largest difference, relative to the largest value, after scaling."""
 
     card: Card
-    options: str  #: options of the card's call
+    options: Mapping[str, Any]  #: options of the card's call
     distance: float
     factor: float = 1.0
     largest: float = 0.0  #: the absolute difference
 
     def __str__(self) -> str:
-        name = f"{self.card!r}({self.options})" if self.options else repr(self.card)
+        over = self.options.get("over", "sample")
+        name = repr(self.card) if over == "sample" else f"{self.card!r}(over={over!r})"
         return name if self.factor == 1.0 else f"{self.factor:.6g} × {name}"
+
+    def call(self, subject: Subject, reduction: str) -> str:
+        """Return the card's result for the subject's arguments as code."""
+        options = dict(self.options) if subject.form.kind is None else {**self.options, "reduction": reduction}
+        shaped = ".reshape(1, -1, 1)" if options.get("mode") == "multilabel" else ""
+        given = [name + shaped for name in subject.form.names] + [f"{name}={x!r}" for name, x in options.items()]
+        return f"{'' if self.factor == 1.0 else f'{self.factor!r} * '}{self.card!r}({', '.join(given)})"
 
 
 @about("loss", "activation")
@@ -216,7 +239,8 @@ def fingerprint(subject: Subject) -> Iterator[Finding]:
     named = _namesake(subject)
 
     def order(x: Likeness) -> tuple[Any, ...]:  # among equals, the plainest
-        return max(x.distance, SAME), x.factor != 1.0, x.card._root is not named, bool(x.card.bound), bool(x.options)
+        told = x.options.get("over", "sample") != "sample"
+        return max(x.distance, SAME), x.factor != 1.0, x.card._root is not named, bool(x.card.bound), told
 
     likenesses = sorted(_likenesses(subject), key=order)
     if not likenesses:
@@ -227,15 +251,27 @@ def fingerprint(subject: Subject) -> Iterator[Finding]:
         return
     own = min((x for x in likenesses if x.card._root is named), key=lambda x: x.distance, default=None)
     if own is not None and own.distance > max(100 * nearest.distance, 1e-6):
-        yield Finding(
+        arguments = next(_points(subject))
+        small = subject.smallest(arguments, lambda given: _is_apart(own, subject, given))
+        reduction = "none" if subject(*small).ndim else "mean"
+        shown = subject.like(setup=["import slopes", *subject.setup])
+        calls = [subject.call, *(x.call(subject, reduction) for x in (nearest, own))]
+        yield shown.script(small, ", ".join(calls)).finding(
             "fingerprint",
             f"is called {subject.title} and computes {nearest}, which is up to {own.largest:.2g} from {own}",
-            subject.code(subject.draw(), subject.call),
             f"use {own} if that was meant; or call it what it is, for weights trained with one run ill with the other",
-            severity="warning",
-            came=f"{nearest}, to {nearest.distance:.1g}",
-            expected=str(own),
+            "warning",
+            came=f"{{0}}, as {nearest} gives ({{1}})",
+            expected=f"{{2}}, as {own} gives",
+            shows=lambda mine, nearest, own: not np.allclose(mine, own, rtol=1e-6, atol=0),
         )
+
+
+def _is_apart(likeness: Likeness, subject: Subject, arguments: Arguments) -> bool:
+    """Whether the subject is half as far from the card, for these arguments, as it is at most."""
+    mine = subject(*arguments).detach().double()
+    theirs = _values_of(likeness.card, dict(likeness.options), subject, [arguments], [mine])
+    return theirs is not None and _distance(mine.reshape(-1), likeness.factor * theirs)[1] > likeness.largest / 2
 
 
 def _told(likenesses: list[Likeness]) -> str:
@@ -262,8 +298,7 @@ def _likenesses(subject: Subject) -> Iterator[Likeness]:
             for options in _options(variant, subject):
                 theirs = _values_of(variant, options, subject, batches, mine)
                 if theirs is not None:
-                    told = f"over={options['over']!r}" if options.get("over", "sample") != "sample" else ""
-                    yield _likeness(variant, told, torch.cat([x.reshape(-1) for x in mine]), theirs)
+                    yield _likeness(variant, options, torch.cat([x.reshape(-1) for x in mine]), theirs)
 
 
 def _points(subject: Subject) -> Iterator[Arguments]:
@@ -337,7 +372,7 @@ def _values_of(
     return torch.cat([x.reshape(-1) for x in came])
 
 
-def _likeness(card: Card, options: str, mine: Tensor, theirs: Tensor) -> Likeness:
+def _likeness(card: Card, options: Mapping[str, Any], mine: Tensor, theirs: Tensor) -> Likeness:
     """Return the distance as it is, or for a loss after scaling, if that makes both equal."""
     distance, largest = _distance(mine, theirs)
     plain = Likeness(card, options, distance, largest=largest)

@@ -189,12 +189,13 @@ def run(
             told = f"{type(cause).__name__}: {cause}"
             if any(told in found.message for found in report.findings):
                 continue  # one broken body, one finding
-            report.findings.append(
-                Finding(
-                    name,
-                    f"raised {told}",
-                    getattr(error, "code", f"slopes.audit({subject.name})"),
-                    "make the function return numbers for every input that its kind allows",
-                )
-            )
+            repair = "make the function return numbers for every input that its kind allows"
+            try:
+                raised = error.finding(name, f"raised {told}", repair)  # type: ignore[attr-defined]
+            except AttributeError:
+                raised = Finding(name, f"raised {told}", f"import slopes\nslopes.audit({subject.name})", repair)
+            except Skip as reason_:
+                report.skipped[name] = str(reason_)
+                continue
+            report.findings.append(raised)
     return report

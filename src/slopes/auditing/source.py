@@ -1,60 +1,211 @@
-"""Code that makes a subject and its arguments, as it can be pasted."""
+"""Code that makes the subject of an audit anew: an import, the loading of a file, or the source of a function."""
 
 from __future__ import annotations
 
+import ast
+import builtins
+import functools
 import importlib
 import inspect
+import linecache
+import sys
+import textwrap
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import FunctionType, ModuleType
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from slopes import domains
 from slopes.card import Card
 
-
-def attempt(call: str) -> str:
-    """Return code that sets `came` to the result of a call, or to its exception."""
-    return f"try:\n    came = {call}\nexcept Exception as error:\n    came = error"
+COMPILED = ["torch", "torch.nn.functional", "numpy", "scipy.special"]  #: homes of functions that do not name theirs
+LOADED = "slopes.loading."  #: modules made of users' files
 
 
-def spelled(x: Tensor) -> str:
-    """Return the entries as nested lists, with the fewest digits; infinities and NaN as Python reads them."""
-    if x.dtype is torch.float32:
-        x = torch.from_numpy(x.detach().numpy().astype(str).astype(float))
-    text = repr(x.detach().tolist())
-    for word in ("nan", "inf"):
-        text = text.replace(word, f"float('{word}')")
-    return text
+class Unwritable(Exception):
+    """Error for an object that no code can make."""
 
 
-def expression_of(thing: Any, variable: str, spec: str | None = None) -> tuple[str, list[str]]:
-    """Return the subject's name, and lines of code that assign it to the variable."""
-    if isinstance(thing, Card):
-        module = repr(thing).partition(".")[0]
-        return repr(thing), [
-            f"import {'slopes' if module == 'slopes' else thing.__module__}",
-            f"{variable} = {thing!r}",
-        ]
+@dataclass(frozen=True)
+class Source:
+    """Code of a subject: imports and definitions, and an expression for it; without an expression, the object."""
+
+    name: str  #: for the report
+    lines: tuple[str, ...] = ()
+    expression: str | None = None
+    thing: Any = field(default=None, repr=False)
+
+    def assign(self, variable: str) -> tuple[list[str], dict[str, Any]]:
+        """Return lines that assign the subject to a variable, and the objects that no line makes, by their names."""
+        if self.expression is None:
+            kind = type(self.thing).__name__
+            told = f"# {variable} is the {kind} that was audited; it cannot be written as code"
+            return [told], {variable: self.thing}
+        made = [] if self.expression == variable else [f"{variable} = {self.expression}"]
+        return [*self.lines, *made], {}
+
+
+def source_of(thing: Any, spec: str | None = None) -> Source:
+    """Return the code of a subject; `spec` is its name as text."""
     called = "()" if isinstance(thing, type) else ""
-    if spec is not None:
-        return spec, ["import slopes.loading", f"{variable} = slopes.loading.find({spec!r}){called}"]
+    if spec is not None and not isinstance(thing, Card):
+        return Source(spec, ("import slopes.loading",), f"slopes.loading.find({spec!r}){called}")
+    name = repr(thing) if isinstance(thing, Card) else getattr(thing, "__name__", type(thing).__name__)
+    try:
+        lines, expression = _written(thing)
+        exec("\n".join([*lines, expression]), {"__name__": __name__})
+    except Exception:
+        return Source(name, thing=thing() if called else thing)
     if isinstance(thing, torch.nn.Module):
-        kind = type(thing)
-        given = _given_to(thing)
-        home = importable(kind)
-        if given is None:
-            return kind.__name__, [f"{variable} = ...  # the {kind.__name__} that was audited"]
-        made = f"{kind.__name__}({given})"
-        if home is None:
-            return made, [f"{variable} = {made}  # as it is defined where the audit was called"]
-        return made, [f"from {home} import {kind.__name__}", f"{variable} = {made}"]
-    name = getattr(thing, "__name__", type(thing).__name__)
+        name = expression.replace(_written(type(thing))[1], type(thing).__name__, 1)
+    return Source(name, tuple(dict.fromkeys(lines)), expression + called)
+
+
+def _written(thing: Any) -> tuple[list[str], str]:
+    """Return (imports and definitions, expression) for an object; raise Unwritable if there are none."""
+    if thing is None or type(thing) in (bool, int, float, str):
+        return [], spell(thing)
+    if isinstance(thing, tuple):
+        parts = [_written(part) for part in thing]
+        return [line for lines, _ in parts for line in lines], f"({''.join(f'{x}, ' for _, x in parts)})"
+    if isinstance(thing, Tensor) and type(thing) is Tensor and thing.numel() <= 64 and not thing.requires_grad:
+        dtype = "" if thing.dtype in (torch.float32, torch.int64, torch.bool) else f", dtype={thing.dtype}"
+        return ["import torch"], f"torch.tensor({spell(thing)}{dtype})"
+    if isinstance(thing, ModuleType):
+        return [f"import {thing.__name__}"], thing.__name__
+    if isinstance(thing, Card):
+        return _of_card(thing)
+    if inspect.ismethod(thing):
+        lines, expression = _written(thing.__self__)
+        return lines, f"{expression}.{thing.__name__}"
+    if isinstance(thing, functools.partial):
+        lines, call = _call(thing.func, thing.args, thing.keywords)
+        return ["import functools", *lines], f"functools.partial({call})"
     home = importable(thing)
     if home is not None:
-        return name, [f"from {home} import {name}", f"{variable} = {name}{called}"]
-    if name.isidentifier():
-        return name, [f"{variable} = {name}{called}  # as it is defined where the audit was called"]
-    return name, [f"{variable} = ...  # the {name} that was audited"]
+        return [f"from {home} import {thing.__name__}"], thing.__name__
+    if not isinstance(thing, (FunctionType, type)):
+        return _of_instance(thing)
+    if thing.__module__.startswith(LOADED) and "<" not in thing.__qualname__:
+        spec = f"{sys.modules[thing.__module__].__file__}:{thing.__qualname__}"
+        return ["import slopes.loading"], f"slopes.loading.find({spec!r})"
+    return _defined(thing)
+
+
+def _call(function: Any, given: tuple[Any, ...], named: Mapping[str, Any]) -> tuple[list[str], str]:
+    """Return (lines, a function and its arguments, separated by commas)."""
+    parts = [("", *_written(x)) for x in (function, *given)] + [(f"{name}=", *_written(x)) for name, x in named.items()]
+    return [line for _, lines, _ in parts for line in lines], ", ".join(name + text for name, _, text in parts)
+
+
+def _of_card(card: Card) -> tuple[list[str], str]:
+    """Return the code of a card: of the catalogue, of a file, of a module, or by its decorated definition."""
+    root = card._root
+    bound = repr(card)[len(repr(root)) :]
+    if root.origin is not None:
+        return ["import slopes.loading"], repr(card)
+    home = importable(root)
+    if home == "slopes":
+        return ["import slopes"], repr(card)
+    if home is not None:
+        return [f"from {home} import {root.name}"], root.name + bound
+    bodies: list[Any] = [body for body in (root.body, root.slope_body) if body is not None]
+    lines = [line for body in bodies for line in _defined(body, root.name)[0]]
+    if not all(line.startswith("@") for line in (_text(body) for body in bodies)):
+        raise Unwritable  # it was decorated elsewhere
+    return lines, root.name + bound
+
+
+def _of_instance(thing: Any) -> tuple[list[str], str]:
+    """Return the code of a module or other object, made with its attributes as arguments, if that gives its state."""
+    kind, given = type(thing), {}
+    if kind.__module__ == "builtins" or isinstance(thing, type):
+        raise Unwritable
+    for name, parameter in inspect.signature(kind.__init__).parameters.items():
+        if name == "self" or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
+        value = getattr(thing, name, parameter.default)
+        if value is not parameter.default and not (isinstance(value, (int, float, str)) and value == parameter.default):
+            given[name] = value
+    lines, text = _call(kind, (), given)
+    kind_text, _, arguments = text.partition(", ")
+    try:
+        twin = kind(**given)
+    except Exception:
+        raise Unwritable from None
+    if isinstance(thing, torch.nn.Module):
+        twin.train(thing.training)
+    if _state(twin) != _state(thing):
+        raise Unwritable
+    mode = "" if getattr(thing, "training", True) else ".eval()"
+    return lines, f"{kind_text}({arguments}){mode}"
+
+
+def _state(thing: Any) -> dict[str, Any]:
+    """Return the plain attributes of an object, and its tensors as text."""
+    tensors = thing.state_dict().items() if isinstance(thing, torch.nn.Module) else ()
+    plain = {name: x for name, x in vars(thing).items() if type(x) in (bool, int, float, str, tuple, type(None))}
+    held = [(name, x) for name, x in vars(thing).items() if isinstance(x, Tensor)]
+    return {**plain, **{name: spell(x) for name, x in (*tensors, *held)}}
+
+
+def _defined(thing: Any, *known: str) -> tuple[list[str], str]:
+    """Return the source of a function or class, after the code of everything that it names, but for `known` names."""
+    text = _text(thing)
+    tree = ast.parse(text)
+    scope = _scope(thing)
+    own = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
+    own |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)} | {str(thing.__name__), *known}
+    lines = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and node.id not in own and not hasattr(builtins, node.id) and node.id in scope:
+            own.add(node.id)
+            if getattr(domains, node.id, None) is scope[node.id]:
+                lines.append(f"from slopes.domains import {node.id}")
+            else:
+                lines += _named(*_written(scope[node.id]), node.id)
+    if thing.__name__ == "<lambda>":
+        return lines, text
+    return [*lines, text], str(thing.__name__)
+
+
+def _named(lines: list[str], expression: str, name: str) -> list[str]:
+    """Return lines that give an object a name."""
+    if expression == name:
+        return lines
+    if lines == [f"import {expression}"]:
+        return [f"import {expression} as {name}"]
+    return [*lines, f"{name} = {expression}"]
+
+
+def _scope(thing: Any) -> dict[str, Any]:
+    """Return the objects that the source of a function or class may name."""
+    if isinstance(thing, type):
+        functions = [x for x in vars(thing).values() if isinstance(x, FunctionType)]
+        return {**vars(sys.modules[thing.__module__]), **{k: x for f in functions for k, x in _scope(f).items()}}
+    names = thing.__code__.co_freevars
+    cells = {name: cell.cell_contents for name, cell in zip(names, thing.__closure__ or (), strict=True)}
+    return {**thing.__globals__, **cells}
+
+
+def _text(thing: Any) -> str:
+    """Return the source of a function, class or lambda; raise Unwritable if it is not known."""
+    try:
+        if getattr(thing, "__name__", "") != "<lambda>":
+            return textwrap.dedent(inspect.getsource(thing)).rstrip()
+        code = thing.__code__
+        whole = "".join(linecache.getlines(code.co_filename))
+        found = [x for x in ast.walk(ast.parse(whole)) if isinstance(x, ast.Lambda) and x.lineno == code.co_firstlineno]
+        texts = {ast.unparse(node) for node in found}
+        if len(texts) > 1:
+            texts = {text for text in texts if eval(text, {}).__code__.co_code == code.co_code}
+        (text,) = texts
+    except (OSError, TypeError, SyntaxError, ValueError):
+        raise Unwritable from None
+    return text
 
 
 def importable(thing: Any) -> str | None:
@@ -63,11 +214,11 @@ def importable(thing: Any) -> str | None:
     None for a local object, or one of the main script.
     """
     home, name = getattr(thing, "__module__", None), getattr(thing, "__name__", None)
-    if not home or not name or home == "__main__":
+    if not name or home == "__main__" or str(home).startswith(LOADED):
         return None
-    parts = home.split(".")
-    for count in range(1, len(parts) + 1):
-        package = ".".join(parts[:count])
+    parts = home.split(".") if home and not home.startswith("torch._C") else []
+    packages = [".".join(parts[: count + 1]) for count in range(len(parts))] or COMPILED
+    for package in packages:
         try:
             if getattr(importlib.import_module(package), name, None) is thing:
                 return package
@@ -76,20 +227,16 @@ def importable(thing: Any) -> str | None:
     return None
 
 
-def _given_to(module: torch.nn.Module) -> str | None:
-    """Return the constructor arguments of a module as code, from attributes of their names; None if unsure."""
-    given = []
-    for name, parameter in inspect.signature(type(module).__init__).parameters.items():
-        if name == "self" or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            continue
-        value = getattr(module, name, parameter.default)
-        if value is parameter.default or (isinstance(value, (int, float, str)) and value == parameter.default):
-            continue
-        if isinstance(value, Tensor) and value.numel() <= 64:
-            value = f"torch.tensor({spelled(value)})"
-        elif isinstance(value, (bool, int, float, str, tuple)) or value is None:
-            value = repr(value)
-        else:
-            return None
-        given.append(f"{name}={value}")
-    return ", ".join(given)
+def spell(x: Any) -> str:
+    """Return numbers, tensors (as nested lists, with the fewest digits) or text as code."""
+    if isinstance(x, str):
+        return repr(x)
+    if isinstance(x, Tensor):
+        x = x.detach()
+        if x.dtype is torch.float32:
+            x = torch.from_numpy(x.numpy().astype(str).astype(float))
+        x = x.tolist()
+    text = repr(x)
+    for word in ("nan", "inf"):
+        text = text.replace(word, f"float('{word}')")
+    return text

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import functools
-import inspect
 import io
 import os
 import random
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,19 +18,26 @@ import torch
 from torch import Tensor
 
 import slopes
+from slopes.auditing.evidence import Script, attempt, own_copy
 from slopes.auditing.form import Arguments, Declared, Form
-from slopes.auditing.report import Skip
-from slopes.auditing.source import spelled
+from slopes.auditing.report import Finding, Skip
+from slopes.auditing.source import Source, spell
 from slopes.card import Card
 from slopes.kinds.spaces import Space
 
 
 class SubjectError(Exception):
-    """Exception that a subject raised, with code that reproduces it."""
+    """Exception that a subject raised, and a function that returns the code that raises it, in the variable `came`."""
 
-    def __init__(self, cause: BaseException, code: str) -> None:
+    def __init__(self, cause: BaseException, script: Callable[[], Script] | None = None) -> None:
         super().__init__(f"{type(cause).__name__}: {cause}")
-        self.cause, self.code = cause, code
+        self.cause, self.script = cause, script
+
+    def finding(self, check: str, message: str, repair: str) -> Finding:
+        """Return the finding that the subject raises."""
+        assert self.script is not None
+        raised = BaseException if not isinstance(self.cause, NotATensor) else object
+        return self.script().finding(check, message, repair, shows=lambda came: isinstance(came, raised))
 
 
 class NotATensor(TypeError):
@@ -50,11 +56,13 @@ class Subject:
     """
 
     def __init__(
-        self, thing: Any, form: Form, *, name: str, setup: Sequence[str] = (), declared: Declared | None = None,
-        seed: int = 0, quick: bool = False,
+        self, thing: Any, form: Form, *, source: Source, declared: Declared | None = None, seed: int = 0,
+        quick: bool = False,
     ) -> None:  # fmt: skip
-        self.thing, self.form, self.name = own_copy(thing), form, name
-        self.setup = list(setup)  #: lines of code that assign the subject to `loss` or `f`
+        self.thing, self.form, self.name, self.source = own_copy(thing), form, source.name, source
+        self.variable = "f" if form.kind is None else "loss"  #: its name in code
+        #: lines of code that assign the subject to that name, and the objects that they take as given
+        self.setup, self.given = source.assign(self.variable)
         self.declared = declared or Declared()
         self.seed, self.quick = seed, quick
         self.card: Card | None = thing if isinstance(thing, Card) else None
@@ -73,11 +81,6 @@ class Subject:
     def family(self) -> str:
         """Either "loss" or "activation"."""
         return "activation" if self.form.kind is None else "loss"
-
-    @property
-    def variable(self) -> str:
-        """Name of the subject in code that shows a finding."""
-        return "f" if self.form.kind is None else "loss"
 
     @property
     def is_module(self) -> bool:
@@ -107,9 +110,10 @@ class Subject:
             for name, value in settings.items():
                 old = getattr(thing, name)
                 setattr(thing, name, torch.full_like(old, value) if isinstance(old, Tensor) else value)
-                setup.append(f"{self.variable}.{name} = {value!r}")
+                made = f"torch.full_like({self.variable}.{name}, {value!r})" if isinstance(old, Tensor) else repr(value)
+                setup.append(f"{self.variable}.{name} = {made}")
         else:
-            thing = functools.partial(thing, **settings)
+            thing = partial(thing, **settings)
             given = ", ".join(f"{name}={value!r}" for name, value in settings.items())
             setup += ["from functools import partial", f"{self.variable} = partial({self.variable}, {given})"]
         return self.like(thing=thing, setup=setup, notes={}, oddities={})
@@ -250,7 +254,7 @@ class Subject:
                 self.warned = told
                 return thing(*given, **options)
         except (Exception, SystemExit) as error:
-            raise SubjectError(error, self.code(arguments, self.call)) from error
+            raise SubjectError(error, partial(self._raising, error, arguments, options)) from error
         finally:
             if printed.getvalue():
                 self.oddities.setdefault("prints", printed.getvalue())
@@ -274,7 +278,7 @@ class Subject:
             return torch.as_tensor(np.asarray(came, dtype=np.float64)).to(self.form.dtype)
         except (TypeError, ValueError):
             wrong = NotATensor(f"gave {'nothing' if came is None else f'a {type(came).__name__}'} instead of a tensor")
-            raise SubjectError(wrong, self.code(arguments, self.call)) from None
+            raise SubjectError(wrong, partial(self._raising, wrong, arguments)) from None
 
     def total(self, *arguments: Tensor, **options: Any) -> Tensor:
         """Return the quantity that a training minimises: the result, summed unless it is one number."""
@@ -307,7 +311,8 @@ class Subject:
                 came, leaves[by], torch.ones_like(came) if cotangent is None else cotangent, allow_unused=True
             )
         except Exception as error:
-            raise SubjectError(error, self.code(arguments, f"{self.call}.sum().backward()", grad=by)) from error
+            lines = attempt(f"{self.call_with(options)}.sum().backward()"), "came"
+            raise SubjectError(error, partial(self.script, arguments, *lines, grad=by, given=options)) from error
         if gradient is None:
             raise Disconnected(f"its result has no gradient by {self.form.names[by]}")
         return came.detach(), gradient
@@ -331,41 +336,69 @@ class Subject:
         extra = [f"{name}={name}{each}" for name in self.form.extra if name not in given]
         return f"{self.variable}({', '.join([*(name + each for name in names), *extra, *options])})"
 
-    def code(
-        self, arguments: Sequence[Tensor], *lines: str, grad: int | None = None,
-        given: Mapping[str, Tensor] | None = None,
-    ) -> str:  # fmt: skip
-        """Return code to paste, which makes the subject and its arguments and prints the value of the last line.
+    def call_with(self, options: Mapping[str, Any], part: slice | None = None) -> str:
+        """Return a call as code with further arguments, tensors by name, for the batch or a part of it."""
+        each = "" if part is None else f"[{part.start}:{part.stop}]"
+        more = [f"{name}={name}{each}" if isinstance(x, Tensor) else f"{name}={x!r}" for name, x in options.items()]
+        return self.called(*more, each=each)
 
-        Argument number `grad` requires a gradient. `given` holds further arguments by name.
+    def script(
+        self, arguments: Sequence[Tensor], *lines: str, grad: int | None = None,
+        given: Mapping[str, Any] | None = None, as_given: bool = False,
+    ) -> Script:  # fmt: skip
+        """Return code that makes the subject and its arguments, and prints the values of the last line.
+
+        Argument number `grad` requires a gradient. `given` holds further arguments, whose tensors are made by name.
         """
-        given = given or {}
-        pairs = list(zip(self.form.names, arguments, strict=True))
-        made = [f"{name} = {self.source(x, place == grad)}" for place, (name, x) in enumerate(pairs)]
-        for name, what in self.form.extra.items():
-            if name not in given:
-                made.append(f"{name} = {self._source_of_extra(what, arguments)}")
-        made += [f"{name} = {self.source(x)}" for name, x in given.items()]
-        library = "import numpy as np" if self.form.numpy else "import torch"
+        tensors = {name: x for name, x in (given or {}).items() if isinstance(x, Tensor)}
+        extra = {name: self._extra(what, arguments) for name, what in self.form.extra.items() if name not in tensors}
+        made = self.assign(arguments, grad)
+        made += [f"{name} = {self.spell(torch.as_tensor(x))}" for name, x in (extra | tensors).items()]
+        *first, last = lines
+        library = ["import numpy as np" if self.form.numpy else "import torch"]
+        if torch.get_default_dtype() != torch.float32:
+            library.append(f"torch.set_default_dtype({torch.get_default_dtype()})")
+        setup = self.setup if as_given else self.setup_for(arguments)
+        seeding = self.notes.get("seeding", ())
+        return Script([*library, *setup, *seeding, *made, *first, f"print({last})"], self.given)
+
+    def setup_for(self, arguments: Sequence[Tensor]) -> list[str]:
+        """Return lines that make the subject; a module computes in the dtype of the arguments."""
         dtype = next((x.dtype for x in arguments if x.is_floating_point()), torch.float32)
         held = [*self.thing.parameters(), *self.thing.buffers()] if self.is_module else []
-        if any(x.is_floating_point() and x.dtype != dtype for x in held):
-            made.insert(0, f"{self.variable} = {self.variable}.to({dtype})")
-        *first, last = lines
-        return "\n".join([library, *self.setup, *made, *first, f"print({last})"])
+        moved = any(x.is_floating_point() and x.dtype != dtype for x in held)
+        return [*self.setup, *([f"{self.variable} = {self.variable}.to({dtype})"] if moved else [])]
 
-    def source(self, x: Tensor, grad: bool = False) -> str:
+    def by_name(self, arguments: Sequence[Tensor]) -> dict[str, Tensor]:
+        """Return the arguments by their names."""
+        return dict(zip(self.form.names, arguments, strict=True))
+
+    def assign(self, arguments: Sequence[Tensor], grad: int | None = None) -> list[str]:
+        """Return lines of code that give the names of the arguments to other ones."""
+        return [f"{name} = {self.spell(x, n == grad)}" for n, (name, x) in enumerate(self.by_name(arguments).items())]
+
+    def to_meta(self) -> list[str]:
+        """Return lines of code that move a module and the arguments to the device that computes only shapes."""
+        moved = [f'{self.variable}.to("meta")'] if self.is_module else []
+        return [*moved, *(f'{name} = {name}.to("meta")' for name in self.form.names)]
+
+    def _raising(
+        self, error: BaseException, arguments: Sequence[Tensor], options: Mapping[str, Any] | None = None
+    ) -> Script:
+        """Return code that shows the exception of a call, or its result that is no tensor."""
+        kind = type(error).__name__ if isinstance(error, SystemExit) else "Exception"
+        options = {name: torch.as_tensor(x) if isinstance(x, np.ndarray) else x for name, x in (options or {}).items()}
+        return self.script(arguments, attempt(self.call_with(options), kind), "came", given=options)
+
+    def spell(self, x: Tensor, grad: bool = False) -> str:
         """Return a tensor as code (an array for a subject in NumPy)."""
         alike = x.numel() > 64 and bool((x == x.reshape(-1)[0]).all())
-        shown = f"{tuple(x.shape)}, {spelled(x.reshape(-1)[0])}" if alike else spelled(x)
+        shown = f"{tuple(x.shape)}, {spell(x.reshape(-1)[0])}" if alike else spell(x)
+        plain = torch.float64 if self.form.numpy else torch.get_default_dtype()
+        kept = "" if x.dtype in (plain, torch.int64, torch.bool) else f", dtype={x.dtype}"
         if self.form.numpy:
-            return f"np.{'full' if alike else 'array'}({shown})"
-        kept = "" if x.dtype in (torch.float32, torch.int64, torch.bool) else f", dtype={x.dtype}"
+            return f"np.{'full' if alike else 'array'}({shown}{kept.replace('torch', 'np')})"
         return f"torch.{'full' if alike else 'tensor'}({shown}{kept}{', requires_grad=True' if grad else ''})"
-
-    def _source_of_extra(self, what: str, arguments: Sequence[Tensor]) -> str:
-        ones = self._extra(what, arguments)
-        return self.source(torch.as_tensor(ones))
 
     def smallest(self, arguments: Arguments, fails: Callable[[Arguments], bool]) -> Arguments:
         """Return a single row of the arguments that still fails; if there is none, all of them."""
@@ -382,16 +415,6 @@ class Subject:
 def is_own(file: str) -> bool:
     """Whether a file belongs to the subject, not to torch or slopes."""
     return not any(file.startswith(os.path.dirname(str(package.__file__)) + os.sep) for package in (torch, slopes))
-
-
-def own_copy(thing: Any) -> Any:
-    """Return a copy of a module or other object with a state, so that the original does not change."""
-    if isinstance(thing, Card) or inspect.isroutine(thing):
-        return thing
-    try:
-        return copy.deepcopy(thing)
-    except Exception:
-        return thing
 
 
 @contextlib.contextmanager

@@ -6,10 +6,12 @@ import copy
 import functools
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 
 from slopes.auditing.behaviour.differences import Slope, custom_function, differences_in_code, slopes, uneven_weights
+from slopes.auditing.evidence import attempt
 from slopes.auditing.form import Arguments
 from slopes.auditing.report import Finding, Skip, about
 from slopes.auditing.subject import Subject
@@ -34,13 +36,13 @@ def backward(subject: Subject) -> Iterator[Finding]:
         if any(at.due != 0 for at in found) and not _gives_its_argument(subject, arguments):
             yield _not_the_derivative(subject, "backward", function, arguments, wrong, weigh, by)
             return
-        yield Finding(
+        yield differences_in_code(subject, arguments, wrong[0], weigh, by).finding(
             "backward",
             f"{function} gives a gradient that is not the derivative of "
             + ("its argument, which it gives as it is" if any(at.due for at in found) else "a constant"),
-            differences_in_code(subject, arguments, wrong[0].entry, weigh),
             "if a straight-through, surrogate, reversed or clipped gradient is meant, nothing",
-            severity="note",
+            "note",
+            shows=wrong[0].is_between,
         )
         return
 
@@ -62,18 +64,17 @@ def _not_the_derivative(
     by: int = 0,
 ) -> Finding:  # fmt: skip
     worst = max(wrong, key=lambda at: at.off)
-    entry = worst.entry
     if subject.form.kind is None and subject.form.elementwise and not weigh:
-        arguments, entry = (arguments[0].reshape(-1)[entry : entry + 1],), 0
-    return Finding(
+        arguments, worst = (arguments[0].reshape(-1)[worst.entry : worst.entry + 1],), replace(worst, entry=0)
+    return differences_in_code(subject, arguments, worst, weigh, by).finding(
         check,
         f"the backward of {function} is not the derivative of its forward"
         + (" where the results do not count alike" if check == "upstream_gradient" else ""),
-        differences_in_code(subject, arguments, entry, weigh, by),
         "multiply the whole incoming gradient, entry by entry, with the derivative of what forward computes; or leave "
         "the backward to autograd",
-        came=f"a gradient of {worst.came:.8g}",
-        expected=f"{worst.due:.8g}, by differences",
+        came="a gradient of {0:.8g}",
+        expected="{1:.8g}, by differences",
+        shows=worst.is_between,
     )
 
 
@@ -86,20 +87,19 @@ def upstream_gradient(subject: Subject) -> Iterator[Finding]:
     if came.ndim == 0:
         _, scaled = subject.gradient(*arguments, cotangent=torch.full_like(came, 3.5))
         if not torch.allclose(scaled, 3.5 * gradient, rtol=1e-6, atol=1e-12):
-            at = int((scaled - 3.5 * gradient).abs().argmax())
             small = subject.draw(rows=2 if len(subject.form.shape) > 1 else None)
             name = subject.form.names[0]
-            yield Finding(
+            lines = f"{subject.call}.backward()", f"once, {name}.grad = {name}.grad, None"
+            yield subject.script(
+                small, *lines, f"(3.5 * {subject.call}).backward()", f"{name}.grad, 3.5 * once", grad=0
+            ).finding(
                 "upstream_gradient",
                 f"the backward of {function} does not heed the factor before the loss",
-                subject.code(
-                    small, f"{subject.call}.backward()", f"once = {name}.grad.clone()", f"{name}.grad = None",
-                    f"(3.5 * {subject.call}).backward()", f"once, {name}.grad", grad=0,
-                ),
                 "multiply what backward returns with grad_output",
-                came=f"a gradient of {scaled.reshape(-1)[at].item():.6g} for 3.5 times the loss",
-                expected=f"{3.5 * gradient.reshape(-1)[at].item():.6g}",
-            )  # fmt: skip
+                came="a gradient of {0} for 3.5 times the loss",
+                expected="{1}",
+                shows=lambda came, due: not torch.allclose(came, due, rtol=1e-6, atol=1e-12),
+            )
             return
     whole = subject if subject.form.reduction is None else _unreduced(subject)
     cotangent, weigh = uneven_weights(whole(*arguments))
@@ -146,18 +146,17 @@ def _differentiated_again(subject: Subject, arguments: Arguments) -> Iterator[Fi
     lines = (
         "one = torch.ones((), requires_grad=True)",
         f"(slope,) = torch.autograd.grad(one * {subject.call}.sum(), {name}, create_graph=True)",
-        "slope.sum().backward()",
     )
     try:
         if gradient.requires_grad:
             torch.autograd.backward((weights * gradient).sum())  # `grad` would skip a node that raises
     except RuntimeError as error:
-        yield Finding(
+        yield subject.script(small, *lines, attempt("slope.sum().backward()"), "came", grad=0).finding(
             "second_derivative",
             f"{function} has no second derivative: {str(error).splitlines()[0][:100]}",
-            subject.code(small, *lines, f"{name}.grad", grad=0),
             "gradient penalties and Hessians need one: write the backward in differentiable operations",
-            severity="note",
+            "note",
+            shows=lambda came: isinstance(came, Exception),
         )
         return
     second = torch.zeros_like(gradient) if leaf.grad is None else leaf.grad
@@ -168,24 +167,24 @@ def _differentiated_again(subject: Subject, arguments: Arguments) -> Iterator[Fi
     given, entry = arguments, worst.entry
     if subject.form.kind is None and subject.form.elementwise:
         given, entry, weigh = (arguments[0].reshape(-1)[entry : entry + 1],), 0, ""
-    yield Finding(
+    yield subject.script(
+        given,
+        f"step = torch.zeros_like({name})",
+        f"step.view(-1)[{entry}] = 1e-5",
+        f"def gradient({name}):",
+        f"    total = torch.ones((), requires_grad=True) * {subject.call}.sum()",
+        f"    (slope,) = torch.autograd.grad(total, {name}, create_graph=True)",
+        f"    return {f'(slope{weigh})' if weigh else 'slope'}.sum()",
+        f"gradient({name}).backward()",
+        f"difference = (gradient({name} + step) - gradient({name} - step)) / 2e-5",
+        f"{name}.grad.view(-1)[{entry}].item() if {name}.grad is not None else 0.0, difference.item()",
+        grad=0,
+    ).finding(
         "second_derivative",
         f"differentiated twice, {function} gives a wrong number without a word",
-        subject.code(
-            given,
-            f"step = torch.zeros_like({name})",
-            f"step.view(-1)[{entry}] = 1e-5",
-            f"def gradient({name}):",
-            f"    total = torch.ones((), requires_grad=True) * {subject.call}.sum()",
-            f"    (slope,) = torch.autograd.grad(total, {name}, create_graph=True)",
-            f"    return {f'(slope{weigh})' if weigh else 'slope'}.sum()",
-            f"gradient({name}).backward()",
-            f"difference = (gradient({name} + step) - gradient({name} - step)) / 2e-5",
-            f"{name}.grad.view(-1)[{entry}].item() if {name}.grad is not None else 0.0, difference.item()",
-            grad=0,
-        ),
         "save the input, and compute from it in backward with torch: what was computed in forward and kept on ctx is a "
         "constant to the second derivative; or decorate backward with once_differentiable",
-        came=f"a second derivative of {worst.came:.6g}",
-        expected=f"{worst.due:.6g}, by differences of the gradient",
+        came="a second derivative of {0}",
+        expected="{1}, by differences of the gradient",
+        shows=worst.is_between,
     )

@@ -59,12 +59,6 @@ def own(subject: Subject) -> bool:
     return str(home).startswith(("torch.", "slopes.nn"))
 
 
-def few(x: Tensor) -> str:
-    """Return the first three entries as text."""
-    shown = [f"{number:.4g}" for number in x.reshape(-1)[:3].tolist()]
-    return f"({', '.join(shown)}{', …' if x.numel() > 3 else ''})"
-
-
 def counts(subject: Subject, arguments: Arguments) -> dict[str, float]:
     """Return the possible divisors of the mean over a batch, by name."""
     first, kind = arguments[0], subject.form.kind
@@ -87,26 +81,13 @@ def _tensors(thing: Any) -> list[Tensor]:
 # -------------------------------------------------------------------------------------- further arguments
 
 
-def literal(x: Any) -> str:
-    """Return a further argument as code."""
-    return f"torch.tensor({x.tolist()}, dtype={x.dtype})" if isinstance(x, Tensor) else repr(x)
-
-
 def cut(options: Mapping[str, Any], part: slice) -> dict[str, Any]:
     """Return the further arguments for a part of the batch."""
     return {name: x[part] if isinstance(x, Tensor) else x for name, x in options.items()}
 
 
-def called(subject: Subject, options: Mapping[str, Any], part: slice | None = None) -> str:
-    """Return a call as code with further arguments, tensors by name, for the batch or a part of it."""
-    each = "" if part is None else f"[{part.start}:{part.stop}]"
-    more = [f"{name}={name}{each}" if isinstance(x, Tensor) else f"{name}={x!r}" for name, x in options.items()]
-    return subject.called(*more, each=each)
-
-
-def code(
-    subject: Subject, arguments: Arguments, options: Mapping[str, Any], *lines: str, grad: int | None = None
-) -> str:
-    """Return code to paste, with the tensors among further arguments."""
-    given = {name: x for name, x in options.items() if isinstance(x, Tensor)}
-    return subject.code(arguments, *lines, grad=grad, given=given)
+def asking(subject: Subject, way: str, call: str) -> str:
+    """Return a call with another reduction as code."""
+    if subject.form.reduction == "keyword":
+        return f"{call[:-1]}, reduction={way!r})"
+    return f"setattr({subject.variable}, 'reduction', {way!r}) or {call}"

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from slopes.auditing.evidence import Script
 from slopes.auditing.form import Arguments
 from slopes.auditing.report import Check, Finding, Skip
 from slopes.auditing.subject import Subject, SubjectError
@@ -49,12 +50,23 @@ def severity_if_sure(subject: Subject, severity: str = "error") -> str:
     return severity if subject.form.sure else "note"
 
 
-def code_of_both(subject: Subject, better: Arguments, worse: Arguments) -> str:
-    """Return code that prints both costs; arguments that differ are written twice."""
-    lines = subject.code(better, f"right = {subject.call}", "right").splitlines()
-    again = [
-        f"{name} = {subject.source(y)}"
-        for name, x, y in zip(subject.form.names, better, worse, strict=True)
-        if not torch.equal(x, y)
-    ]
-    return "\n".join([*lines[:-1], *again, f"print(right, {subject.call})"])
+def print_cost(subject: Subject, arguments: Arguments) -> Script:
+    """Return code that prints the mean of the subject's result."""
+    return subject.script(arguments, subject.call + ".mean()" * (subject(*arguments).ndim > 0))
+
+
+def print_both(subject: Subject, better: Arguments, worse: Arguments) -> Script:
+    """Return code that prints both costs."""
+    return subject.script(better, f"right = {subject.call}", *_other(subject, better, worse), f"right, {subject.call}")
+
+
+def print_steepest(subject: Subject, one: Arguments, other: Arguments) -> Script:
+    """Return code that prints the largest entry of the gradient for two sets of arguments."""
+    steepest = f"torch.autograd.grad({subject.call}.sum(), {subject.form.names[0]})[0].abs().max()"
+    return subject.script(one, f"print({steepest})", *_other(subject, one, other, grad=0), steepest, grad=0)
+
+
+def _other(subject: Subject, one: Arguments, other: Arguments, grad: int | None = None) -> list[str]:
+    """Return lines of code that change the arguments from one set to another."""
+    lines = subject.assign(other, grad)
+    return [line for line, x, y in zip(lines, one, other, strict=True) if not torch.equal(x, y)]

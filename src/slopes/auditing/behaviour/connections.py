@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -10,8 +9,9 @@ import torch
 
 from slopes.auditing.behaviour.contract import spoiled
 from slopes.auditing.behaviour.differences import custom_function, differences_in_code, slopes, uneven_weights
+from slopes.auditing.evidence import attempt
 from slopes.auditing.report import Finding, Skip, about
-from slopes.auditing.source import expression_of
+from slopes.auditing.source import source_of
 from slopes.auditing.subject import Disconnected, Subject, SubjectError
 
 REPAIR_CUT = (
@@ -48,19 +48,18 @@ def _whole(subject: Subject) -> Iterator[Finding]:
     if not wrong:
         return
     if not subject(*arguments).requires_grad and "raises" not in wrong:
-        code = subject.code(arguments, f"{subject.call}.requires_grad", grad=0)
+        lines = [f"{subject.call}.requires_grad"]
     else:
-        lines = f"    {subject.call}.sum().backward()\n    came = {name}.grad"
-        code = subject.code(arguments, f"try:\n{lines}\nexcept Exception as error:\n    came = error", "came", grad=0)
+        lines = [attempt(f"torch.autograd.grad({subject.call}.sum(), {name}, allow_unused=True)[0]"), "came"]
     steps = subject.family == "activation" and not _moves(subject)
-    yield Finding(
+    yield subject.script(arguments, *lines, grad=0).finding(
         "connectivity",
         wrong,
-        code,
         REPAIR_CUT,
-        severity="warning" if steps else "error",
+        "warning" if steps else "error",
         came="no gradient",
         expected=f"the gradient by {name}",
+        shows=lambda came: not isinstance(came, torch.Tensor) and came is not True,
     )
 
 
@@ -78,13 +77,13 @@ def _entries(subject: Subject) -> Iterator[Finding]:
         cotangent, weigh = uneven_weights(subject(*arguments))
         for at in slopes(subject, arguments, cotangent):
             if at.came == 0 and at.off > 1e-6:
-                yield Finding(
+                yield differences_in_code(subject, arguments, at, weigh).finding(
                     "connectivity",
                     f"an entry of {subject.form.names[0]} changes the result and has no gradient",
-                    differences_in_code(subject, arguments, at.entry, weigh),
                     REPAIR_CUT,
-                    came="a gradient of 0",
-                    expected=f"{at.due:.6g}, by differences",
+                    came="a gradient of {0}",
+                    expected="{1}, by differences",
+                    shows=at.is_between,
                 )
                 return
 
@@ -97,14 +96,14 @@ def _partly_cut(subject: Subject) -> Iterator[Finding]:
     cotangent, weigh = uneven_weights(subject(*arguments))
     wrong = [at for at in slopes(subject, arguments, cotangent) if at.off > 1e-4]
     if wrong:
-        yield Finding(
+        yield differences_in_code(subject, arguments, wrong[0], weigh).finding(
             "connectivity",
             "a part of the result is hidden from the gradient, which is not the derivative",
-            differences_in_code(subject, arguments, wrong[0].entry, weigh),
             "if a weight or a step is detached on purpose, nothing; if not, find it by terms={name: function}",
-            severity="note",
-            came=f"a gradient of {wrong[0].came:.6g}",
-            expected=f"{wrong[0].due:.6g}, by differences",
+            "note",
+            came="a gradient of {0}",
+            expected="{1}, by differences",
+            shows=wrong[0].is_between,
         )
 
 
@@ -131,13 +130,14 @@ def _terms(subject: Subject) -> Iterator[Finding]:
         return  # it is no sum of these terms
     for place, name in enumerate(terms):
         if abs(shares[place]) > 1e-3 * float(shares.abs().max()) and abs(kept[place]) < 1e-3 * abs(shares[place]):
-            yield Finding(
+            worst = max((at for at in mine if at.entry in entries), key=lambda at: at.off)
+            yield differences_in_code(subject, arguments, worst).finding(
                 "connectivity",
                 f"the term {name} is part of the value and not of the gradient",
-                differences_in_code(subject, arguments, next(iter(sorted(entries)))),
                 REPAIR_CUT,
-                came=f"a gradient with {kept[place]:.3g} times that of {name}",
-                expected=f"{shares[place]:.3g} times, as the value has it",
+                came="a gradient of {0}",
+                expected=f"{{1}}, by differences, of which {name} has its share",
+                shows=worst.is_between,
             )
             return
 
@@ -150,19 +150,18 @@ def _flat(term: Subject) -> Iterator[Finding]:
     values = {float(term.total(*arguments).detach()) for arguments in draws}
     if len(values) > 1:
         name = term.form.names[0]
-        yield Finding(
+        yield term.script(draws[0], f"{term.call}.sum().backward()", f"{name}.grad", grad=0).finding(
             "connectivity",
             "its gradient is 0 everywhere: it can change the value and never the network",
-            term.code(draws[0], f"{term.call}.sum().backward()", f"{name}.grad", grad=0),
             REPAIR_CUT,
             came="a gradient of 0",
             expected="one that lowers the term",
+            shows=lambda gradient: not gradient.any(),
         )
 
 
 def _term(subject: Subject, name: str, function: Callable[..., object]) -> Subject:
     """Return a declared term as a subject with the arguments of the whole loss."""
-    path, colon, _ = subject.name.rpartition(":")
-    own = f"{path}:{function.__name__}" if colon and inspect.isfunction(function) else None
-    _, setup = expression_of(function, subject.variable, own)
-    return subject.like(thing=function, setup=setup, form=replace(subject.form, reduction=None), name=name)
+    setup, given = source_of(function).assign(subject.variable)
+    form = replace(subject.form, reduction=None)
+    return subject.like(thing=function, setup=setup, given=given, form=form, name=name)

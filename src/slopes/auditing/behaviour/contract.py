@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from slopes.auditing.evidence import Script
 from slopes.auditing.form import Arguments
 from slopes.auditing.report import Finding, about
 from slopes.auditing.signatures import EXTRAS, keywords
@@ -35,15 +36,14 @@ def shape_contract(subject: Subject) -> Iterator[Finding]:
         names = subject.form.names
         shapes = " and ".join(f"{name} {tuple(x.shape)}" for name, x in zip(names, arguments, strict=True))
         shapes += "".join(f" and {name} {tuple(x.shape)}" for name, x in options[0].items())
-        yield Finding(
+        yield _in_both_shapes(subject, which, arguments, same[0], options[0]).finding(
             "shape_contract",
             f"{shapes} are broadcast against each other, "
             + ("with a warning that is shown once" if told else "without a word"),
-            _shapes_in_code(subject, which, arguments, same[0], options[0]),
             REPAIR_SHAPES,
-            severity="note" if told or not subject.form.sure else "error",
-            came=f"{came.item():.6g}",
-            expected=f"{expected[0].item():.6g}, as for one shape, or a ValueError",
+            "note" if told or not subject.form.sure else "error",
+            came="{0}",
+            expected="{1}, as for one shape, or a ValueError",
         )
         return
 
@@ -92,16 +92,14 @@ def _equal(x: Tensor, y: Tensor) -> bool:
     return bool(torch.isclose(x, y, rtol=1e-6, atol=1e-9))
 
 
-def _shapes_in_code(
+def _in_both_shapes(
     subject: Subject, which: str, arguments: Arguments, same: Arguments, options: dict[str, Tensor]
-) -> str:
+) -> Script:
     """Return code that prints the value with different shapes, and with one shape."""
-    made = [f"{name} = {subject.source(x)}" for name, x in options.items()]
     labels = not arguments[-1].is_floating_point() and arguments[0].ndim > 1
     like = same[-1] if labels else next(x for k, x in zip(subject.form.names, arguments, strict=True) if k != which)
-    call = subject.call if not options or which in subject.form.extra else f"{subject.call[:-1]}, {which}={which})"
-    again = f"{which} = {which}.reshape({tuple(like.shape)})"
-    return subject.code(arguments, *made, f"print({call})", again, call)
+    call, again = subject.call_with(options), f"{which} = {which}.reshape({tuple(like.shape)})"
+    return subject.script(arguments, f"print({call})", again, call, given=options)
 
 
 @about("loss", "activation", unless=("inputs_written",))
@@ -134,12 +132,11 @@ def _spoiled(subject: Subject) -> Iterator[Finding]:
     declared = bool(getattr(subject.thing, "inplace", False))
     small = subject.smallest(arguments, lambda given: _changes(subject, given, place))
     copies = "copy()" if subject.form.numpy else "clone()"
-    yield Finding(
+    yield subject.script(small, f"before = {name}.{copies}", subject.call, f"before, {name}").finding(
         "purity",
         f"it changes its argument {name} in place" + (", as inplace=True says" if declared else ""),
-        subject.code(small, f"before = {name}.{copies}", subject.call, f"before, {name}"),
         f"compute a new tensor: x * y for x.mul_(y), x = x + y for x += y; or begin with {name}.{copies}",
-        severity="note" if declared else "error",
+        "note" if declared else "error",
         came=f"another {name} after the call than before it",
         expected="arguments as they were: others still need them, and their gradients",
     )
@@ -180,22 +177,23 @@ def _random(subject: Subject) -> Iterator[Finding]:
         imports = [] if library == imported else [f"import {'numpy as np' if library == 'numpy' else library}"]
         if states[0] == states[1]:
             shown = subject.like(setup=[*imports, *subject.setup])
-            yield Finding(
+            yield shown.script(arguments, subject.call, f"first = {draws}", subject.call, f"first, {draws}").finding(
                 "purity",
                 f"it seeds the random numbers of {library}, which are everybody's",
-                shown.code(arguments, subject.call, f"first = {draws}", subject.call, f"first, {draws}"),
                 "draw from a torch.Generator (numpy.random.Generator) of your own",
                 came="the same random number after every call",
                 expected="random states left as they are",
+                shows=lambda first, second: first == second,
             )
         else:
-            yield Finding(
+            yield subject.script(arguments, f"print({subject.call})", subject.call).finding(
                 "purity",
                 f"it draws random numbers of {library}: each call gives another result",
-                subject.code(arguments, f"print({subject.call})", subject.call),
                 "if that is meant, take a generator= or the noise as an argument, so that a run can be repeated",
-                severity="note",
+                "note",
             )
+            seed = {"torch": "torch.manual_seed", "numpy": "np.random.seed", "random": "random.seed"}[library]
+            subject.notes["seeding"] = [*imports, f"{seed}(0)"]  # so that later code gives the same again
         return
 
 
@@ -209,15 +207,17 @@ def _stateful(subject: Subject) -> Iterator[Finding]:
     if same and kept:
         return
     small = subject.draw(rows=2 if len(subject.form.shape) > 1 else None)
-    yield Finding(
+    held = f"[x.clone() for x in {subject.variable}.buffers()]"
+    lines = (f"print({subject.call})", subject.call) if kept else (f"print({held})", subject.call, held)
+    yield subject.script(small, *lines).finding(
         "purity",
         "each call changes its buffers" if not kept else "the second call gives another result than the first",
-        subject.code(small, f"print({subject.call})", subject.call),
         "if that is meant, keep it in a buffer (register_buffer) and change it in training mode alone; if not, compute "
         "it anew in each call",
-        severity="warning" if kept else "note",
-        came="" if same else f"{first.double().sum().item():.6g}, then {second.double().sum().item():.6g}",
-        expected="the same result for the same arguments",
+        "warning" if kept else "note",
+        came="{0}, then {1}",
+        expected="the same result for the same arguments" if kept else "the same buffers",
+        shows=None if kept else lambda before, after: not all(map(torch.equal, before, after)),
     )
 
 
@@ -235,14 +235,13 @@ def _by_mode(subject: Subject) -> Iterator[Finding]:
         results.append(subject(*arguments).detach())
     thing.train(mode_before)
     if not torch.equal(*results) and not any(bool(torch.isnan(x).any()) for x in results):
-        yield Finding(
+        given = subject.call.removeprefix(subject.variable)
+        yield subject.script(
+            subject.draw(rows=2 if len(subject.form.shape) > 1 else None),
+            f"print({subject.variable}.eval(){given})", f"{subject.variable}.train(){given}",
+        ).finding(
             "purity",
             "train() and eval() give different results",
-            subject.code(
-                subject.draw(rows=2 if len(subject.form.shape) > 1 else None),
-                f"print({subject.variable}.eval()({subject.call.partition('(')[2]})",
-                f"{subject.variable}.train()({subject.call.partition('(')[2]}",
-            ),
             "if that is meant, say so where a reader looks; if not, a Dropout or BatchNorm is inside, or self.training",
-            severity="note",
-        )
+            "note",
+        )  # fmt: skip

@@ -12,15 +12,14 @@ from dataclasses import replace
 from types import FunctionType, MethodType
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from slopes.auditing.behaviour.differences import is_of_float32
+from slopes.auditing.evidence import attempt
 from slopes.auditing.form import Arguments
 from slopes.auditing.report import Finding, Skip, about
-from slopes.auditing.source import attempt
 from slopes.auditing.subject import Subject, SubjectError, is_own
 
 LAYOUTS: dict[str, tuple[int, Callable[[Tensor], Tensor], str]] = {
@@ -74,19 +73,18 @@ def _layouts(subject: Subject) -> Iterator[Finding]:
             first = twin.form.names[0]
             text = text.replace("torch.stack", "np.stack") if twin.form.numpy else text
             line = f"{first}_2 = {text.format(first)}"
-            again = twin.call.replace(first, f"{first}_2", 1)
-            code = twin.code(arguments, line, attempt(again), f"{twin.call}, came")
+            again = twin.called(**{first: f"{first}_2"})
             try:
                 came = _result(twin, other)
-            except SubjectError as error:
-                yield Finding(
+            except SubjectError:
+                yield twin.script(arguments, line, attempt(again), f"{twin.call}, came").finding(
                     "layout_and_cost",
                     f"raises for a {name} {first}, which a permute or a slice gives",
-                    code,
                     "write reshape instead of view, or call .contiguous() first",
-                    severity="warning",
-                    came=str(error.cause).splitlines()[0],
+                    "warning",
+                    came="{1}",
                     expected="what the same numbers give in another layout",
+                    shows=lambda plain, came: isinstance(came, Exception),
                 )
                 return
             for one, two, what in zip(plain, came, ("value", "gradient"), strict=True):
@@ -95,14 +93,22 @@ def _layouts(subject: Subject) -> Iterator[Finding]:
                 if not all(map(_same, plain, _result(twin, arguments))):
                     return  # it gives another result at each call
                 place = int((one - two).abs().reshape(-1).nan_to_num(nan=torch.inf).argmax())
-                yield Finding(
+                seen = [again, twin.call]
+                if what == "gradient":
+                    seen = [
+                        f"torch.autograd.grad({again}.sum(), {first}_2)[0]",
+                        f"torch.autograd.grad({twin.call}.sum(), {first})[0]",
+                    ]
+                seen = [f"{result}.reshape(-1)[{place}]" for result in seen]
+                grad = None if twin.form.numpy else 0
+                yield twin.script(arguments, line, ", ".join(seen), grad=grad).finding(
                     "layout_and_cost",
                     f"the {what} of a {name} {first} is another than that of the same numbers laid out in order",
-                    code,
                     "as_strided, storage() and data_ptr() see memory, not the tensor: use unfold, reshape or indexing, "
                     "or call .contiguous() first",
-                    came=f"{two.reshape(-1)[place].item():.6g}",
-                    expected=f"{one.reshape(-1)[place].item():.6g}",
+                    came="{0}",
+                    expected="{1}",
+                    shows=lambda came, due: not _same(torch.as_tensor(due), torch.as_tensor(came)),
                 )
                 return
 
@@ -115,10 +121,7 @@ def _shaped(subject: Subject) -> Iterator[Subject]:
         return
     for shape in SHAPES:
         if len(shape) > len(form.shape):
-            yield Subject(
-                subject.thing, replace(form, shape=shape), name=subject.name, setup=subject.setup,
-                declared=subject.declared, seed=subject.seed,
-            )  # fmt: skip
+            yield subject.like(form=replace(form, shape=shape), notes={}, oddities={}, facts=[])
 
 
 def _result(subject: Subject, arguments: Arguments) -> tuple[Tensor, Tensor]:
@@ -134,7 +137,7 @@ def _result(subject: Subject, arguments: Arguments) -> tuple[Tensor, Tensor]:
     try:
         (gradient,) = torch.autograd.grad(came.sum(), leaf, allow_unused=True)
     except RuntimeError as error:
-        raise SubjectError(error, subject.code(arguments, f"{subject.call}.sum().backward()", grad=0)) from error
+        raise SubjectError(error) from error
     return came.detach(), nothing if gradient is None else gradient
 
 
@@ -154,29 +157,33 @@ def _memory(subject: Subject) -> Iterator[Finding]:
     """Report much memory kept for the backward pass, beside the first argument."""
     if subject.batch_level:
         return
-    row = int(np.prod(subject.form.shape[1:]))
-    arguments = subject.draw(rows=max(BIG // row, 2))
+    small = subject.draw(rows=2)
+    copies = max(BIG // small[0].numel(), 1)
+    arguments = tuple(torch.cat([x] * copies) for x in small)
     times = kept(subject, arguments)
     if times is None or times < KEPT[subject.family]:
         return
-    small = subject.draw(rows=2)
     first = subject.form.names[0]
-    code = subject.code(
+    script = subject.script(
         small,
-        "kept = []",
-        f"with torch.autograd.graph.saved_tensors_hooks(lambda x: kept.append(x) or x, lambda x: x): {subject.call}",
-        "{x.data_ptr(): tuple(x.shape) for x in kept}",
-        grad=0,
+        *(f"{name} = torch.cat([{name}] * {copies})" for name in subject.form.names),
+        f"{first}.requires_grad_()",
+        "kept = {}",
+        "def keep(tensor):",
+        "    kept[tensor.untyped_storage().data_ptr()] = tensor",
+        "    return tensor",
+        f"with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor): {subject.call}",
+        f"sum(x.untyped_storage().nbytes() for x in kept.values()) / {first}.untyped_storage().nbytes()",
     )
-    yield Finding(
+    yield script.finding(
         "layout_and_cost",
         f"keeps {times:.1f} times the memory of {first} for the backward pass",
-        code,
         "where memory is short: a built-in function keeps its input alone, as does a torch.autograd.Function that "
         "saves it and computes the rest anew; torch.compile joins most of it",
-        severity="note",
-        came=f"{times:.1f} times",
+        "note",
+        came="{0:.1f} times",
         expected="1 times" if subject.family == "activation" else f"less than {KEPT['loss']} times",
+        shows=lambda times: times >= KEPT[subject.family],
     )
 
 
@@ -206,44 +213,52 @@ def _compiled(subject: Subject) -> Iterator[Finding]:
     read = _Reads()  # type: ignore[no-untyped-call]
     with contextlib.suppress(Exception), read:
         subject.thing(*subject.placed(arguments))
-    given = subject.call.partition("(")[2]
-    explained = "import torch._dynamo", f"told = torch._dynamo.explain({subject.variable})({given}"
-    code = subject.code(arguments, *explained, "told.break_reasons")
     if any(word in read.line for word in ("item()", "tolist()", "float(", "int(")):
-        yield Finding(
+        yield subject.script(arguments, *subject.to_meta(), attempt(subject.call), "came").finding(
             "layout_and_cost",
             f"takes a Python number out of a tensor: {read.line}",
-            code,
             "compute with the tensor itself: .item(), float() and int() wait for the GPU at each step, break the graph "
             "of torch.compile, and cut the gradient",
-            severity="warning",
-            came="a break of the graph",
-            expected="one graph",
+            "warning",
+            came="{0}",
+            expected="a result without a look at numbers, which a tensor on the device meta has not",
+            shows=lambda came: isinstance(came, Exception),
         )
         return
     with _quiet():
         broken = _break(subject, arguments)
-        graphs = None if broken else _graphs(subject)
-    if broken:
-        yield Finding(
-            "layout_and_cost",
-            f"torch.compile cannot take it whole: {broken}",
-            code,
-            "choose by torch.where instead of if, and keep prints and NumPy out of what is compiled",
-            severity="note",
-            came="more than one graph",
-            expected="one graph",
-        )
-    if graphs is not None and graphs > 2:
-        yield Finding(
-            "layout_and_cost",
-            f"is compiled {graphs} times for {len(LENGTHS)} lengths of a batch",
-            subject.code(subject.draw(rows=LENGTHS[0], dtype=torch.float32), subject.call),
-            "a length became a Python number that the code depends on: keep it in shapes, or mark the axis as dynamic",
-            severity="note",
-            came=f"{graphs} compilations",
-            expected="2: one for the first length, one for any",
-        )
+        if broken:
+            whole = f"torch.compile({subject.variable}, backend='eager', fullgraph=True)"
+            call = whole + subject.call.removeprefix(subject.variable)
+            yield subject.script(arguments, attempt(call), "came").finding(
+                "layout_and_cost",
+                f"torch.compile cannot take it whole: {broken}",
+                "choose by torch.where instead of if, and keep prints and NumPy out of what is compiled",
+                "note",
+                came="more than one graph",
+                expected="one graph",
+                shows=lambda came: isinstance(came, Exception),
+            )
+            return
+        graphs = _graphs(subject)
+        if graphs is not None and graphs > 2:
+            yield subject.script(
+                subject.draw(rows=max(LENGTHS), dtype=torch.float32),
+                "graphs = []",
+                f"compiled = torch.compile({subject.variable}, backend=lambda x, given: graphs.append(x) or x.forward)",
+                f"for rows in {LENGTHS}:",
+                f"    compiled{subject.called(each='[:rows]').removeprefix(subject.variable)}",
+                "len(graphs)",
+            ).finding(
+                "layout_and_cost",
+                f"is compiled {graphs} times for {len(LENGTHS)} lengths of a batch",
+                "a length became a Python number that the code depends on: keep it in shapes, or mark the axis as "
+                "dynamic",
+                "note",
+                came="{0} compilations",
+                expected="2: one for the first length, one for any",
+                shows=lambda graphs: graphs > 2,
+            )
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ import contextlib
 import copy
 import io
 import linecache
+import operator
 import warnings
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -14,9 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from slopes.auditing.evidence import Script, attempt
 from slopes.auditing.form import Arguments
 from slopes.auditing.report import Finding, Skip, about
-from slopes.auditing.source import attempt
 from slopes.auditing.subject import Subject, SubjectError, is_own
 
 ELSEWHERE = "is not on the expected device"  #: torch's message if a tensor stayed on the CPU
@@ -50,14 +51,14 @@ def _left_behind(subject: Subject) -> Iterator[Finding]:
                 continue
             attribute = f"{path}.{name}" if path else name
             kept = f"{attribute!r} in {subject.variable}.state_dict()"
-            yield Finding(
+            lines = [f'{subject.variable}.to("meta")', f"print({subject.variable}.{attribute}, {kept})"]
+            yield Script(["import torch", *subject.setup, *lines], subject.given).finding(
                 "device_and_dtype",
                 f"self.{attribute} is a tensor that .to() does not move and state_dict() does not hold",
-                "\n".join(["import torch", *subject.setup, f'{subject.variable}.to("meta")'])
-                + f"\nprint({subject.variable}.{attribute}, {kept})",
                 f'write self.register_buffer("{name}", …) in __init__, or nn.Parameter where it is to be trained',
                 came=f"a tensor on the CPU after .to() of another device, and no {attribute!r} in the checkpoint",
                 expected="every tensor of a module is a parameter or a buffer",
+                shows=lambda held, is_kept: _holds_tensor(held) and "meta" not in str(held) and not is_kept,
             )
             return
 
@@ -80,17 +81,15 @@ def _on_another_device(subject: Subject) -> Iterator[Finding]:
     if ELSEWHERE not in str(error):
         return
     assert error is not None
-    lines = [f'{subject.variable}.to("meta")'] if subject.is_module else []
-    lines += [f'{name} = {name}.to("meta")' for name in subject.form.names]
-    yield Finding(
+    yield subject.script(arguments, *subject.to_meta(), attempt(subject.call), "came").finding(
         "device_and_dtype",
         f"makes a tensor on the CPU, whatever the device of its arguments{_line(error)}",
-        subject.code(arguments, *lines, attempt(subject.call), "came"),
         "make it where the prediction is: torch.zeros_like(x), x.new_tensor(…), "
         "or device=x.device, dtype=x.dtype; a constant of a module is a buffer",
-        severity="warning",
-        came=str(error),
+        "warning",
+        came="{0}",
         expected="a result on the device of the prediction",
+        shows=lambda came: ELSEWHERE in str(came),
     )
 
 
@@ -128,18 +127,19 @@ def _dtypes(subject: Subject) -> Iterator[Finding]:
     for dtype in (torch.float32, torch.float64, torch.float16, torch.bfloat16):
         arguments = subject.draw(dtype=dtype)
         short = _short(dtype)
+        as_given = dtype is torch.float32 and not _is_double(subject)
         try:
-            came = subject(*arguments, as_given=dtype is torch.float32 and not _is_double(subject))
+            came = subject(*arguments, as_given=as_given)
         except SubjectError as error:
             if dtype is not subject.form.dtype and any(words in str(error.cause) for words in MIXED):
-                yield Finding(
+                yield subject.script(arguments, attempt(subject.call), "came", as_given=as_given).finding(
                     "device_and_dtype",
                     f"raises for {short}: a tensor of its own has another dtype{_line(error.cause)}",
-                    subject.code(arguments, attempt(subject.call), "came"),
                     "give constants the dtype of the prediction: x.new_tensor(…), dtype=x.dtype, .to(x.dtype)",
-                    severity="note" if dtype is torch.float64 else "warning",
-                    came=str(error.cause).splitlines()[0],
+                    "note" if dtype is torch.float64 else "warning",
+                    came="{0}",
                     expected=f"a result of {short}",
+                    shows=lambda came: isinstance(came, Exception),
                 )
                 return
             continue
@@ -148,15 +148,15 @@ def _dtypes(subject: Subject) -> Iterator[Finding]:
         if subject.family == "loss" and dtype.itemsize == 2 and came.dtype == torch.float32:
             continue  # a careful loss adds up in float32
         small = subject.smallest(arguments, partial(_answers_in, subject, came.dtype))
-        yield Finding(
+        yield subject.script(small, f"{subject.call}.dtype", as_given=as_given).finding(
             "device_and_dtype",
             f"gives {_short(came.dtype)} for {short}",
-            subject.code(small, f"{subject.call}.dtype"),
             "a constant of another dtype decides the result's: make it with x.new_tensor(…) or dtype=x.dtype, "
             "or write a plain number",
-            severity=_severity(subject, dtype, came.dtype),
-            came=_short(came.dtype),
+            _severity(subject, dtype, came.dtype),
+            came="{0}",
             expected=short,
+            shows=partial(operator.ne, dtype),
         )
         return
 
@@ -185,14 +185,14 @@ def _numpy_dtypes(subject: Subject) -> Iterator[Finding]:
     came = subject.thing(x.numpy())
     if getattr(came, "dtype", None) is None or came.dtype == "float32" or came.dtype.kind != "f":
         return
-    yield Finding(
+    yield subject.script((x,), f"{subject.call}.dtype").finding(
         "device_and_dtype",
         f"gives {came.dtype} for float32",
-        subject.code((x,), f"{subject.variable}(x.astype(np.float32)).dtype"),
         "a NumPy scalar or array of float64 decides the result's dtype: write float(np.sqrt(2)), or x.dtype.type(…)",
-        severity="note",  # some compute in float64 on purpose
-        came=str(came.dtype),
+        "note",  # some compute in float64 on purpose
+        came="{0}",
         expected="float32",
+        shows=lambda dtype: dtype != "float32",
     )
 
 
@@ -228,19 +228,16 @@ def _whole_targets(subject: Subject) -> Iterator[Finding]:
             return one is not None and other is not None and not torch.allclose(one, other, rtol=1e-5, atol=1e-8)
 
         small = list(subject.smallest(tuple(arguments), fails))
-        came, wide = (_value(subject, small, place, kind) for kind in (dtype, form.dtype))
-        assert came is not None
-        assert wide is not None
         small[place] = small[place].to(dtype)
-        yield Finding(
+        lines = f"print({subject.call})", f"target = target.to({form.dtype})", subject.call
+        yield subject.script(small, *lines).finding(
             "device_and_dtype",
             f"reads a target of {_short(dtype)} as other numbers than the same target of {_short(form.dtype)}",
-            subject.code(small, subject.call),
             "bring the target to the prediction's dtype first, target = target.to(prediction.dtype): "
             "1 - 2 is 255 in uint8, and ~1 is -2 in an integer",
-            severity="warning" if dtype is torch.uint8 else "error",
-            came=f"{came.reshape(-1)[0].item():.6g}",
-            expected=f"{wide.reshape(-1)[0].item():.6g}, or a TypeError that says which dtype is due",
+            "warning" if dtype is torch.uint8 else "error",
+            came="{0}",
+            expected="{1}, or a TypeError that says which dtype is due",
         )
         return
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import BackwardCFunction
 
+from slopes.auditing.evidence import Script
 from slopes.auditing.form import Arguments
 from slopes.auditing.report import Skip
 from slopes.auditing.subject import Subject, SubjectError
@@ -27,6 +28,10 @@ class Slope:
     came: float
     due: float
     off: float  #: difference, as a share of the largest slope
+
+    def is_between(self, came: float, due: float) -> bool:
+        """Whether other results for it differ by a tenth of what these differ by, or more."""
+        return not abs(came - due) < 0.1 * abs(self.came - self.due)
 
 
 def custom_function(subject: Subject, arguments: Arguments) -> str | None:
@@ -124,17 +129,17 @@ def uneven_weights(result: Tensor) -> tuple[Tensor | None, str]:
     return weights, f" * torch.arange(1, {count + 1}).reshape({shape}) / {count}"
 
 
-def differences_in_code(subject: Subject, arguments: Arguments, entry: int, weigh: str = "", by: int = 0) -> str:
+def differences_in_code(subject: Subject, arguments: Arguments, at: Slope, weigh: str = "", by: int = 0) -> Script:
     """Return code that prints one entry of the gradient by an argument, and the slope by differences."""
     name = subject.form.names[by]
-    at, plus, minus = (subject.called(**{name: f"{name}{step}"}) for step in ("", " + step", " - step"))
-    total = [f"({call}{weigh}).sum()" if weigh else f"{call}.sum()" for call in (at, plus, minus)]
-    return subject.code(
+    here, plus, minus = (subject.called(**{name: f"{name}{step}"}) for step in ("", " + step", " - step"))
+    total = [f"({call}{weigh}).sum()" if weigh else f"{call}.sum()" for call in (here, plus, minus)]
+    return subject.script(
         arguments,
         f"{total[0]}.backward()",
         f"step = torch.zeros_like({name})",
-        f"step.view(-1)[{entry}] = 1e-5",
+        f"step.view(-1)[{at.entry}] = 1e-5",
         f"slope = ({total[1]} - {total[2]}) / 2e-5",
-        f"{name}.grad.view(-1)[{entry}].item(), slope.item()",
+        f"{name}.grad.view(-1)[{at.entry}].item(), slope.item()",
         grad=by,
     )

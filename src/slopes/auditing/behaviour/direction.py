@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from slopes.auditing.behaviour.common import MEASURE, code_of_both, severity_if_sure, skip_on_refusal
+from slopes.auditing.behaviour.common import MEASURE, print_both, severity_if_sure, skip_on_refusal
 from slopes.auditing.fitness import fitness
 from slopes.auditing.form import Arguments
 from slopes.auditing.report import Finding, Skip, about
@@ -30,15 +30,14 @@ def direction(subject: Subject) -> Iterator[Finding]:
     both = subject.smallest((*better, *worse), lambda given: _falls(subject, given[:count], given[count:]))
     better, worse = both[:count], both[count:]
     measure = bool(MEASURE.search(subject.title)) and "loss" not in subject.title.lower()
-    low, high = float(subject.total(*better).detach()), float(subject.total(*worse).detach())
-    yield Finding(
+    yield print_both(subject, better, worse).finding(
         "direction",
         f"{what} costs more than what is wrong" + (": a measure that is to grow, not a loss?" if measure else ""),
-        code_of_both(subject, better, worse),
         "turn the sign (1 − similarity, −log-likelihood), or put prediction and target in the order it wants",
         "note" if measure else severity_if_sure(subject),
-        came=f"{low:.6g} where right, {high:.6g} where wrong",
+        came="{0} where right, {1} where wrong",
         expected="less where it is right",
+        shows=lambda right, wrong: right.sum() > wrong.sum(),
     )
 
 

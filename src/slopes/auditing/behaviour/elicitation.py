@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from slopes.auditing.behaviour.common import OVERLAP, code_of_both, skip_on_refusal
+from slopes.auditing.behaviour.common import OVERLAP, print_both, skip_on_refusal
+from slopes.auditing.evidence import Script
 from slopes.auditing.form import Arguments
 from slopes.auditing.report import Finding, Skip, about
 from slopes.auditing.subject import Subject
@@ -62,31 +63,29 @@ def _of_sample(subject: Subject, wanted: str) -> Iterator[Finding]:
     small = torch.full_like(first, round(best, 3)), sample, *rest
     told = {"mean": "mean", "median": "median", **{f"quantile {q / 10}": f"quantile {q / 10}" for q in range(1, 10)}}
     near = min(told, key=lambda name: abs(functional(name)[0] + offset - best))
-    yield Finding(
+    yield _searched(subject, small, wanted).finding(
         "elicitation",
         f"declared to elicit the {wanted}, and its best constant prediction is nearest to the {near}",
-        _searched(subject, small, wanted),
         "a quantile q costs q · (t − p) where p is too low and (1 − q) · (p − t) where it is too high; a squared error "
         "elicits the mean, an absolute one the median",
-        came=f"{best:.4g}", expected=f"{(low + high) / 2 + offset:.4g}",
+        came="{0:.4g}", expected="{1:.4g}", shows=lambda best, wanted: abs(best - wanted) > 0.02,
     )  # fmt: skip
 
 
-def _searched(subject: Subject, arguments: Arguments, wanted: str) -> str:
+def _searched(subject: Subject, arguments: Arguments, wanted: str) -> Script:
     """Return code that prints the best of many constant predictions, and the declared functional."""
     first, target = arguments[:2]
     name, goal, *_ = subject.form.names
-    lines = subject.code(arguments, "0").splitlines()[:-1]
     library, dtype = ("np", "") if subject.form.numpy else ("torch", f", dtype={first.dtype}")
     functional = f"{library}.{wanted.split()[0]}({', '.join([goal, *wanted.split()[1:]])})"
-    return "\n".join([
-        *(line for line in lines if not line.startswith(f"{name} = ")),
+    return subject.script(
+        arguments,
         "costs = {}",
         f"for x in {library}.linspace({float(target.min())}, {float(target.max())}, 1001):",
         f"    {name} = {library}.full({tuple(first.shape)}, float(x){dtype})",
         f"    costs[float(x)] = float({subject.call}.sum())",
-        f"print(min(costs, key=costs.get), {functional})",
-    ])  # fmt: skip
+        f"min(costs, key=costs.get), {functional}",
+    )
 
 
 def _of_shares(subject: Subject) -> Iterator[Finding]:
@@ -104,19 +103,21 @@ def _of_shares(subject: Subject) -> Iterator[Finding]:
             return torch.full_like(drawn, p if subject.space.is_probability else math.log(p / (1 - p)))
 
     said = subject.declared.elicits is not None
-    best = least(lambda p: float(subject.total(at(p), target).detach().double()), 0.02, 0.98)
-    if abs(best - share) <= (0.01 if said else 0.05):
+
+    def costs(p: float) -> float:
+        return float(subject.total(at(p), target).detach().double())
+
+    best = round(least(costs, 0.02, 0.98), 4)
+    if abs(best - share) <= (0.01 if said else 0.05) or not costs(best) < costs(share):
         return
-    arguments = at(round(best, 4)), target
-    other = at(share), target
-    yield Finding(
+    yield print_both(subject, (at(best), target), (at(share), target)).finding(
         "elicitation",
         f"the best constant prediction where {share:.0%} of the labels are so is a probability of {best:.2g}"
         + ("" if said else ": are its outputs to be read as probabilities?"),
-        code_of_both(subject, arguments, other),
         "proper are log loss and the squared error of probabilities; class weights, smoothing, powers (focal) and "
         "overlaps move the best probability: calibrate afterwards, or declare nothing",
-        "error" if said else "note", came=f"{best:.3g}", expected=f"{share}",
+        "error" if said else "note", came="{0} at that probability, {1} at the labels' share",
+        expected="the least cost at the labels' share", shows=lambda best, share: best.sum() < share.sum(),
     )  # fmt: skip
 
 

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 
 import torch
 
+from slopes.auditing.behaviour.common import print_steepest
+from slopes.auditing.evidence import is_lost
 from slopes.auditing.form import Arguments
 from slopes.auditing.report import Finding, Skip, about
 from slopes.auditing.signatures import default_of
@@ -111,12 +113,12 @@ def _finding(
     """Return a finding of `_lost` for the smallest arguments with the same fault."""
     small = subject.smallest(arguments, lambda given: _lost(subject, given) == wrong)
     if wrong.startswith("the value is finite"):
-        code = subject.code(small, f"{subject.call}.sum().backward()", f"{subject.form.names[0]}.grad", grad=0)
-        return Finding(check, message, code, repair, severity, wrong, "a finite gradient")
-    return Finding(
-        check, message, subject.code(small, subject.call), REPAIR_VALUE if repair == REPAIR_WHERE else repair,
-        severity, wrong, "a finite value",
-    )  # fmt: skip
+        script = subject.script(small, f"{subject.call}.sum().backward()", f"{subject.form.names[0]}.grad", grad=0)
+        told = "the value is finite and the gradient is {0}", "a finite gradient"
+    else:
+        script, told = subject.script(small, subject.call), ("the value is {0}", "a finite value")
+        repair = REPAIR_VALUE if repair == REPAIR_WHERE else repair
+    return script.finding(check, message, repair, severity, came=told[0], expected=told[1], shows=is_lost)
 
 
 def _warned(subject: Subject) -> Iterator[Finding]:
@@ -126,15 +128,18 @@ def _warned(subject: Subject) -> Iterator[Finding]:
         told = [str(warning.message) for warning in subject.warned if warning.category is RuntimeWarning]
         if told and bool(torch.isfinite(value).all()):
             names = subject.form.names[0]
-            yield Finding(
+            small = subject.smallest(arguments, lambda given: _warns(subject, given))
+            lines = "import warnings", "with warnings.catch_warnings(record=True) as told:"
+            more = "    warnings.simplefilter('always')", f"    value = {subject.call}", "value, told[0].message"
+            yield subject.script(small, *lines, *more).finding(
                 "extreme_inputs",
                 f"NumPy warns of {told[0]}, though the value is finite",
-                subject.code(subject.smallest(arguments, lambda given: _warns(subject, given)), subject.call),
                 f"np.where computes both branches: hold the argument inside each, as in np.exp(-np.abs({names})), or "
                 "use the stable function (scipy.special.expit, np.logaddexp)",
-                severity="warning",
-                came=f"RuntimeWarning: {told[0]}",
+                "warning",
+                came="RuntimeWarning: {1}",
                 expected="no warning",
+                shows=lambda value, message: isinstance(message, RuntimeWarning),
             )
             return
 
@@ -207,13 +212,13 @@ def _steep(subject: Subject) -> Iterator[Finding]:
         with contextlib.suppress(SubjectError):
             largest = float(subject.gradient(*arguments)[1].abs().max())
         if 0 < 1e4 * ordinary < largest:
-            yield Finding(
+            yield print_steepest(subject, arguments, subject.draw()).finding(
                 "zeros_and_edges",
                 f"the gradient is {largest:.2g} {what}, and at most {ordinary:.2g} elsewhere",
-                subject.code(arguments, f"{subject.call}.sum().backward()", f"{subject.form.names[0]}.grad", grad=0),
                 REPAIR_EDGE,
-                severity="note",
-                came=f"{largest:.6g}",
-                expected=f"a gradient of the size of {ordinary:.2g}",
+                "note",
+                came="{0}",
+                expected="a gradient of the size of {1:.2g}",
+                shows=lambda here, elsewhere: here > 1e4 * elsewhere,
             )
             return

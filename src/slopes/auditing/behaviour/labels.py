@@ -11,8 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from slopes.auditing.behaviour.batches import asked, close, counts, literal, own
+from slopes.auditing.behaviour.batches import asked, close, counts, own
 from slopes.auditing.behaviour.selection import selections
+from slopes.auditing.evidence import Script, is_lost
 from slopes.auditing.form import Arguments
 from slopes.auditing.report import Finding, Skip, about
 from slopes.auditing.signatures import default_of
@@ -58,36 +59,52 @@ class Options:
         by_call = {name: x for (name, how), x in options.items() if how == "call"}
         if not when_made:
             return self.subject, by_call
-        kind = type(self.subject.thing)
-        kept = {
-            name: getattr(self.subject.thing, name)
-            for name in inspect.signature(kind.__init__).parameters
-            if isinstance(getattr(self.subject.thing, name, None), (bool, int, float, str, Tensor))
-        }
         try:
-            made = kind(**{**kept, **when_made})
+            made = type(self.subject.thing)(**{**self.kept, **when_made})
         except Exception as error:
-            raise SubjectError(error, "") from error
+            raise SubjectError(error) from error
         return self.subject.like(thing=made, notes={}), by_call
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        """Arguments with which the module was made, other than the defaults."""
+        known = inspect.signature(type(self.subject.thing).__init__).parameters
+        held = {name: (getattr(self.subject.thing, name, None), known[name].default) for name in known}
+        plain = (bool, int, float, str)
+        return {
+            name: x for name, (x, default) in held.items()
+            if isinstance(x, Tensor) or (isinstance(x, plain) and x != default)
+        }  # fmt: skip
 
     def total(self, arguments: Arguments, options: dict[tuple[str, str], Any], reduction: str | None = None) -> Tensor:
         """Return the result with the options, summed unless it is one number."""
         subject, by_call = self.made(options)
         return subject.total(*arguments, reduction=reduction, **by_call).detach()
 
-    def code(
-        self, arguments: Arguments, options: dict[tuple[str, str], Any], *lines: str, reduction: str | None = None
-    ) -> str:
-        """Return code with the options; CALL in a line becomes the call, PART the call with the first three rows."""
-        variable = self.subject.variable
-        asked = reduction is not None and self.subject.form.reduction == "keyword"
-        more = [f"{name}={literal(x)}" for (name, how), x in options.items() if how == "call"]
-        more += [f"reduction={reduction!r}"] if asked else []
-        when_made = [f"{name}={literal(x)}" for (name, how), x in options.items() if how == "made"]
-        first = [f"{variable} = type({variable})({', '.join(when_made)})"] if when_made else []
-        first += [f"{variable}.reduction = {reduction!r}"] if reduction is not None and not asked else []
-        whole, part = self.subject.called(*more), self.subject.called(*more, each="[:3]")
-        return self.subject.code(arguments, *first, *(x.replace("CALL", whole).replace("PART", part) for x in lines))
+    def script(
+        self, arguments: Arguments, *several: dict[tuple[str, str], Any], each: str = "", reduction: str | None = None,
+        show: str = "{0}, {1}",
+    ) -> Script:  # fmt: skip
+        """Return code that prints results of several sets of options; `each` follows every argument of the second."""
+        lines: list[str] = []
+        for place, options in enumerate(several):
+            variable, form = self.subject.variable, self.subject.form
+            more = [f"{name}={self.spell(x)}" for (name, how), x in options.items() if how == "call"]
+            made = self.kept | {name: x for (name, how), x in options.items() if how == "made"}
+            if len(made) > len(self.kept):
+                given = ", ".join(f"{name}={self.spell(x)}" for name, x in made.items())
+                lines.append(f"{variable} = type({variable})({given})")
+            if reduction is not None and form.reduction == "keyword":
+                more.append(f"reduction={reduction!r}")
+            elif reduction is not None:
+                lines.append(f"{variable}.reduction = {reduction!r}")
+            lines.append(f"result_{place + 1} = {self.subject.called(*more, each=each if place else '')}")
+        results = [f"result_{place + 1}" for place in range(len(several))]
+        return self.subject.script(arguments, *lines, show.format(*results))
+
+    def spell(self, x: Any) -> str:
+        """Return an option as code."""
+        return self.subject.spell(x) if isinstance(x, Tensor) else repr(x)
 
 
 @about("loss", unless=("row_independence", "accumulation", "mask_independence"))
@@ -147,15 +164,15 @@ def _removed(options: Options) -> Finding | None:
             continue
         thins = close(whole * 5, kept * 3)
         does = "thin the mean" if thins else "change the loss"
-        return Finding(
+        return options.script((first, marked), both, both, each="[:3]", reduction=reduction).finding(
             "label_conventions",
             f"rows whose label is ignored ({label}) {does}, with {_told(chosen)}",
-            options.code((first, marked), both, "print(CALL)", "PART", reduction=reduction),
             "take out what is ignored before anything is averaged, the smoothing term too: divide by "
             "(target != ignore_index).sum(), or by the weights of those that are left",
-            severity="warning" if thins else "error",
-            came=f"{float(whole):.6g} with the ignored rows",
-            expected=f"{float(kept):.6g}, as without them",
+            "warning" if thins else "error",
+            came="{0} with the ignored rows",
+            expected="{1}, as without them",
+            shows=lambda whole, kept: not close(whole.sum(), kept.sum()),
         )
     return None
 
@@ -174,13 +191,13 @@ def _neutral(options: Options) -> Finding | None:
             except (SubjectError, Skip):
                 continue
             if not close(base, came):
-                return Finding(
+                return options.script(arguments, {**chosen, option: number}, chosen).finding(
                     "label_conventions",
                     f"{what} change{'s' if option == options.smoothing else ''} the loss, with {_told(chosen)}",
-                    options.code(arguments, {**chosen, option: number}, "CALL"),
                     "weights multiply the terms of the sum, and the mean divides by the weights of what counts",
-                    came=f"{float(came):.6g}",
-                    expected=f"{float(base):.6g}, as without",
+                    came="{0}",
+                    expected="{1}, as without",
+                    shows=lambda came, base: not close(came.sum(), base.sum()),
                 )
     return None
 
@@ -207,14 +224,15 @@ def _smoothed(options: Options) -> Finding | None:
         return None
     if close(base, came):
         return None
-    return Finding(
+    one_row = alike[0][:1], target[:1]
+    return options.script(one_row, {options.smoothing: 0.1}, {options.smoothing: 0.0}, show="{0} / {1}").finding(
         "label_conventions",
         "smoothing changes the loss where all logits are alike: the smoothed target does not sum to 1",
-        options.code((alike[0][:1], target[:1]), {options.smoothing: 0.1}, "CALL"),
         "(1 − ε) · nll + ε · (−log p).mean over the classes: a mean, not a sum, and 1 − ε beside it",
-        severity="note" if weighted else "warning",  # class weights move the smoothed target, in torch too
-        came=f"{float(came / base):.6g} times the loss without smoothing",
+        "note" if weighted else "warning",  # class weights move the smoothed target, in torch too
+        came="{0} times the loss without smoothing",
         expected="the loss without smoothing, log K",
+        shows=lambda ratio: not close(ratio, torch.ones_like(ratio)),
     )
 
 
@@ -236,20 +254,16 @@ def _one_hot(options: Options) -> Finding | None:
         return None
     steady = close(*ratios)
     first, target = subject.draw(rows=2)
-    return Finding(
+    one_hot = f"torch.nn.functional.one_hot(target, {options.classes}).to(prediction.dtype)"
+    lines = f"labels = {subject.call}.sum()", f"target = {one_hot}.movedim(-1, {subject.form.axis})"
+    return subject.script((first, target), *lines, f"{subject.call}.sum() / labels").finding(
         "label_conventions",
         f"one-hot rows give {f'{ratios[0]:.6g} times' if steady else 'another number than'} what labels give",
-        subject.code(
-            (first, target),
-            f"print({subject.call})",
-            "target = torch.nn.functional.one_hot(target, "
-            f"{options.classes}).to(prediction.dtype).movedim(-1, {subject.form.axis})",
-            subject.call,
-        ),
         "sum over the classes before the mean over the rows, so that both divide by rows",
-        severity="note",  # users may never give it any
-        came=f"{ratios[0]:.6g} times the loss of the labels",
+        "note",  # users may never give it any
+        came="{0} times the loss of the labels",
         expected="the same loss, or a refusal of floats",
+        shows=lambda ratio: not close(ratio, 1.0),
     )
 
 
@@ -269,14 +283,14 @@ def _unknown_label(options: Options) -> Finding | None:
             continue
         if own(subject) or not bool(torch.isfinite(came)):
             continue
-        return Finding(
+        return subject.script((first, wrong), subject.call).finding(
             "label_conventions",
             f"a label of {label} among {options.classes} classes is taken without a word",
-            subject.code((first, wrong), subject.call),
             "refuse labels outside [0, classes): an index of −1 is the last class, and a comparison with none of them "
             "is a row without a target",
-            severity="note",
-            came=f"{float(came):.6g}",
+            "note",
+            came="{0}",
             expected="an error",
+            shows=lambda came: not is_lost(came),
         )
     return None

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from slopes.auditing.behaviour.common import MEASURE, cost, hard, skip_on_refusal
+from slopes.auditing.behaviour.common import MEASURE, cost, hard, print_cost, skip_on_refusal
 from slopes.auditing.form import Arguments
 from slopes.auditing.report import Finding, Skip, about
 from slopes.auditing.signatures import default_of, keywords
@@ -56,9 +56,10 @@ def setting(subject: Subject, *names: str) -> tuple[str, Any] | None:
 def _told(subject: Subject, arguments: Arguments, message: str, repair: str, came: float, expected: str,
           severity: str = "error") -> Finding:  # fmt: skip
     small = subject.smallest(arguments, lambda given: math.isclose(cost(subject, *given), came, rel_tol=1e-9))
-    return Finding(
-        "known_limits", message, subject.code(small, subject.call), repair, severity, f"{came:.6g}", expected
-    )
+    return print_cost(subject, small).finding(
+        "known_limits", message, repair, severity, came="{0}", expected=expected,
+        shows=lambda printed: math.isclose(printed, came, rel_tol=1e-6),
+    )  # fmt: skip
 
 
 # ------------------------------------------------------------------------------------------------ focal

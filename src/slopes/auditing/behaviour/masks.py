@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from slopes.auditing.behaviour.batches import asked, called, close, code, several
+from slopes.auditing.behaviour.batches import asked, close, several
 from slopes.auditing.behaviour.selection import Selection, half, selections
 from slopes.auditing.form import Arguments
 from slopes.auditing.report import Finding, Skip, about
@@ -46,19 +46,20 @@ def _leaks(subject: Subject, way: Selection) -> Finding | None:
     hidden = ~way.spread(keep, gradient, subject.form.axis)
     if not bool((gradient[hidden] != 0).any()):
         return None
-    name = subject.form.names[0]
+    name, place = subject.form.names[0], tuple(torch.nonzero(hidden & (gradient != 0))[0].tolist())
     unread = False
     if way.what == "mask":
         everything, all_options = way.keeping(torch.ones_like(keep), arguments)
         unread = close(subject.gradient(*everything, **all_options)[1], gradient)
-    return Finding(
+    lines = f"{subject.call_with(options)}.sum().backward()", f"{name}.grad{list(place)}"
+    return subject.script(arguments, *lines, grad=0, given=options).finding(
         "mask_independence",
         f"{way.name} is not read" if unread else f"what {way.name} hides has a gradient",
-        code(subject, arguments, options, f"{called(subject, options)}.sum().backward()", f"{name}.grad", grad=0),
         f"multiply every term by {way.name} before the sum, and divide by the count of what is left",
-        severity="error" if unread or way.what == "ignore_index" else "note",  # it may weigh both sides
-        came=f"{gradient[hidden][gradient[hidden] != 0][0].item():.4g} where {way.name} says that nothing counts",
+        "error" if unread or way.what == "ignore_index" else "note",  # it may weigh both sides
+        came=f"{{0:.4g}} where {way.name} says that nothing counts",
         expected="exactly 0",
+        shows=lambda gradient: gradient != 0,
     )
 
 
@@ -86,21 +87,20 @@ def _junk(subject: Subject, way: Selection) -> Finding | None:
         lost = lost or bool((slope[gradient == 0] != 0).any())
         finite = finite and bool(torch.isfinite(after).all()) and bool(torch.isfinite(slope).all())
         if lost:
-            name = subject.form.names[place]
-            return Finding(
+            name, first = subject.form.names[place], subject.form.names[0]
+            kept = torch.equal(after, value)
+            call = subject.call_with(options)
+            seen = f"torch.autograd.grad({call}.sum(), {first})[0]" if kept else call
+            again = subject.assign(changed, grad=0)[place]
+            return subject.script(arguments, f"print({seen})", again, seen, grad=0, given=options).finding(
                 "mask_independence",
-                f"{number:g} in {name} where {way.name} hides it changes the "
-                f"{'gradient' if torch.equal(after, value) else 'result'}",
-                code(
-                    subject, tuple(changed), options, f"came = {called(subject, options)}", "came.sum().backward()",
-                    f"came, {subject.form.names[0]}.grad", grad=0,
-                ),
+                f"{number:g} in {name} where {way.name} hides it changes the {'gradient' if kept else 'result'}",
                 "0 · NaN is NaN: put a valid number in with torch.where (x = torch.where(mask, x, 0)) before the loss "
                 "is computed, or take the entries that count, x[mask]",
-                severity="error" if finite else "warning" if place else "note",  # a network's output is seldom NaN
-                came=f"{after.reshape(-1)[0].item():.6g}",
-                expected=f"{value.reshape(-1)[0].item():.6g}, as with any other number there",
-            )  # fmt: skip
+                "error" if finite else "warning" if place else "note",  # a network's output is seldom NaN
+                came="{1}",
+                expected="{0}, as with any other number there",
+            )
     return None
 
 
@@ -125,13 +125,14 @@ def _thins(subject: Subject, way: Selection) -> Finding | None:
         return None
     if before.ndim or before == 0 or not bool(torch.isfinite(after)) or close(before, after):
         return None
-    ratio = float(after / before)
-    return Finding(
+    call = subject.call_with(options)
+    again = [*subject.assign(padded), *(f"{name} = {subject.spell(x)}" for name, x in options.items())]
+    return subject.script(arguments, f"print({call})", *again, call, given=all_count).finding(
         "mask_independence",
-        f"padding that {way.name} hides {'thins the mean' if close(ratio, 1 / 3) else 'changes the result'}",
-        code(subject, padded, options, called(subject, options)),
+        f"padding that {way.name} hides {'thins the mean' if close(3 * after, before) else 'changes the result'}",
         f"divide by what counts: (loss * {way.name}).sum() / {way.name}.sum().clamp(min=1), not .mean()",
-        severity="warning",
-        came=f"{ratio:.4g} times the value with two hidden entries beside each that counts",
-        expected=f"{float(before):.6g}, as without them",
+        "warning",
+        came="{1} with two hidden entries beside each that counts",
+        expected="{0}, as without them",
+        shows=lambda before, after: not close(before, after),
     )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
 
 from slopes.auditing.behaviour.common import OVERLAP, skip_on_refusal
+from slopes.auditing.evidence import Script, attempt
 from slopes.auditing.form import Arguments
 from slopes.auditing.report import Finding, Skip, about
 from slopes.auditing.subject import Subject, SubjectError
@@ -109,21 +111,19 @@ def _ends(subject: Subject, first: Tensor, rest: list[Tensor]) -> tuple[Tensor, 
 
 
 def _jump(subject: Subject, line: Along, below: float, above: float, jump: float, *, stepped: bool) -> Finding:
-    given, came = line(torch.tensor([below, above], dtype=torch.float64))
-    x, y = given
+    (x, y), _ = line(torch.tensor([below, above], dtype=torch.float64))
     name = subject.form.names[0]
-    lines = subject.code(x, f"below = {subject.call}", "below").splitlines()
-    code = "\n".join([*lines[:-1], f"{name} = {subject.source(y[0])}", f"print(below, {subject.call})"])
+    lines = f"below = {subject.call}", f"{name} = {subject.spell(y[0])}", f"below, {subject.call}"
     where = f" near {below:.6g}" if subject.form.kind is None else ""
-    return Finding(
+    return subject.script(x, *lines).finding(
         "continuity",
         f"jumps by {jump:.3g}{where}, where its argument hardly changes"
         + (": is it to have a step?" if stepped else ": two pieces do not meet"),
-        code,
         "no gradient tells of a step: smooth it, or pass the gradient through on purpose" if stepped
         else "give both pieces the same value where they meet: solve for the constant, or move the threshold",
         "error" if subject.form.sure and not stepped and not subject.batch_level else "note",
-        came=f"{float(came[0]):.9g} and {float(came[1]):.9g}", expected="one value, or nearly",
+        came="{0:.9g} and {1:.9g}", expected="one value, or nearly",
+        shows=lambda below, above: abs((above - below).sum()) > 0.5 * jump,
     )  # fmt: skip
 
 
@@ -198,30 +198,30 @@ def _lost(subject: Subject, arguments: Arguments, low: Tensor, name: str, severi
 
     small = subject.smallest(arguments, fails)
     low, exact = _pair(subject, small)
-    place = int(((low - exact).abs() / (1 + exact.abs())).nan_to_num(nan=math.inf).reshape(-1).argmax())
+    place = _worst(low, exact)
     came, true = float(low.reshape(-1)[place]), float(exact.reshape(-1)[place])
     what = f"is {came}" if not math.isfinite(came) else "has lost its digits"
-    return Finding(
+    return _in_both(subject, small, place).finding(
         "low_precision",
         f"{what} in {name} where float64 gives {true:.6g}",
-        _in_both(subject, small),
         "overflow and cancellation: log_softmax, logsigmoid, softplus, logsumexp and expm1 for what is made of exp and "
         "log; a difference before the square, not of squares",
-        severity, came=f"{came:.6g}", expected=f"{true:.6g}",
+        severity, came="{0}", expected="{1}", shows=lambda low, exact: not abs(low - exact) <= 1e-3 * (1 + abs(exact)),
     )  # fmt: skip
 
 
-def _in_both(subject: Subject, arguments: Arguments) -> str:
-    """Return code that prints the value in the arguments' precision and in float64."""
-    lines = subject.code(arguments, f"low = {subject.call}", "low").splitlines()[:-1]
-    wide = [
-        f"{name} = {name}.double()"
-        for name, x in zip(subject.form.names, arguments, strict=True)
-        if x.is_floating_point()
-    ]
+def _worst(low: Tensor, exact: Tensor) -> int:
+    """Return the place of the largest error."""
+    return int(((low - exact).abs() / (1 + exact.abs())).nan_to_num(nan=math.inf).reshape(-1).argmax())
+
+
+def _in_both(subject: Subject, arguments: Arguments, place: int) -> Script:
+    """Return code that prints one entry of the value in the arguments' precision and in float64."""
+    wide = [f"{name} = {name}.double()" for name, x in subject.by_name(arguments).items() if x.is_floating_point()]
     if subject.is_module:
         wide.append(f"{subject.variable} = {subject.variable}.double()")
-    return "\n".join([*lines, *wide, f"print(low, {subject.call})"])
+    entry = f".reshape(-1)[{place}]" if subject(*arguments).numel() > 1 else ""
+    return subject.script(arguments, f"low = {subject.call}", *wide, f"low{entry}, {subject.call}{entry}")
 
 
 def _tail(subject: Subject) -> Iterator[Finding]:
@@ -239,13 +239,11 @@ def _tail(subject: Subject) -> Iterator[Finding]:
     numbers = x[lost]
     nearest = numbers[numbers.abs().argmin()]
     small = (torch.full_like(x[:1], float(nearest)),)
-    came, true = _pair(subject, small)
-    yield Finding(
+    yield _in_both(subject, small, 0).finding(
         "low_precision",
         f"in float32 more than 1 % of the value is lost from {float(nearest):.4g} on, where it is small",
-        _in_both(subject, small),
         "1 + erf and 1 + tanh cancel where they are near 0: erfc(−x) and 2·sigmoid(2x) do not",
-        "note", came=f"{float(came.reshape(-1)[0]):.6g}", expected=f"{float(true.reshape(-1)[0]):.6g}",
+        "note", came="{0}", expected="{1}", shows=lambda low, exact: abs(low - exact) > 0.01 * abs(exact),
     )  # fmt: skip
 
 
@@ -253,25 +251,25 @@ def _of_autocast(subject: Subject) -> Iterator[Finding]:
     """Check that it works, and is not far off, under CPU autocast, which takes matrix products to bfloat16."""
     arguments = subject.draw(dtype=torch.float32)
     exact = subject(*arguments).detach().double()
-    called = f"result = {subject.call}"
-    code = subject.code(arguments, "with torch.autocast('cpu', dtype=torch.bfloat16):", f"    {called}", "result")
+    lines = "with torch.autocast('cpu', dtype=torch.bfloat16):", textwrap.indent(attempt(subject.call), "    ")
     try:
         with torch.autocast("cpu", dtype=torch.bfloat16):
             low = subject(*arguments).detach().double()
     except SubjectError as error:
         if "not implemented" not in str(error):
-            yield Finding(
-                "low_precision", f"raises under autocast: {error}", code,
+            yield subject.script(arguments, *lines, "came").finding(
+                "low_precision", f"raises under autocast: {error}",
                 "wrap it in torch.autocast(enabled=False) and take .float() of what comes in", "note",
+                shows=lambda came: isinstance(came, Exception),
             )  # fmt: skip
         return
     off = (low - exact).abs() / (1 + exact.abs())
     if bool(torch.isfinite(exact).all()) and (not bool(torch.isfinite(low).all()) or float(off.max()) > 0.1):
-        worst = int(off.nan_to_num(nan=math.inf).reshape(-1).argmax())
-        yield Finding(
-            "low_precision", "under autocast (bfloat16) it is far from what it gives without", code,
+        entry = f".reshape(-1)[{_worst(low, exact)}]"
+        yield subject.script(arguments, *lines, f"came{entry}, {subject.call}{entry}").finding(
+            "low_precision", "under autocast (bfloat16) it is far from what it gives without",
             "matrix products run in bfloat16: take .float() of what comes in and disable autocast inside", "note",
-            came=f"{float(low.reshape(-1)[worst]):.6g}", expected=f"{float(exact.reshape(-1)[worst]):.6g}",
+            came="{0}", expected="{1}", shows=lambda low, exact: not abs(low - exact) <= 0.1 * (1 + abs(exact)),
         )  # fmt: skip
 
 
@@ -289,15 +287,15 @@ def _of_halves(subject: Subject) -> Iterator[Finding]:
         off = (low - exact).abs() / (1 + exact.abs())
         infinite = not bool(torch.isfinite(low).all())
         if infinite or float(off.max()) > max(8 * eps, 0.1):
-            worst = int(off.nan_to_num(nan=math.inf).reshape(-1).argmax())
+            worst = _worst(low, exact)
             came, true = float(low.reshape(-1)[worst]), float(exact.reshape(-1)[worst])
             name = str(arguments[0].dtype).removeprefix("torch.")
-            yield Finding(
+            yield _in_both(subject, arguments, worst).finding(
                 "low_precision",
                 f"is {came:.4g} in {name} {what}, where float64 gives {true:.6g} of the same numbers",
-                _in_both(subject, arguments),
                 "take .float() of what comes in: sums pass 65504, and an epsilon of 1e-8 is 0 in float16",
-                severity if infinite else "note", came=f"{came:.6g}", expected=f"{true:.6g}",
+                severity if infinite else "note", came="{0}", expected="{1}",
+                shows=lambda low, exact, eps=eps: not abs(low - exact) <= max(8 * eps, 0.1) * (1 + abs(exact)),
             )  # fmt: skip
             return
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from slopes.auditing.behaviour.batches import asked, called, close, code, counts, cut, own, several, twice
+from slopes.auditing.behaviour.batches import asked, asking, close, counts, cut, own, several, twice
 from slopes.auditing.behaviour.selection import half, selections
+from slopes.auditing.evidence import Script
 from slopes.auditing.form import Arguments
 from slopes.auditing.report import Finding, Skip, about
 from slopes.auditing.signatures import default_of, keywords
@@ -21,6 +21,16 @@ from slopes.auditing.subject import Subject, SubjectError
 PARTS_OF = (
     "num_items_in_batch", "num_items", "num_tokens", "avg_factor", "normalizer", "divisor", "num_boxes", "total_count"
 )  # fmt: skip  #: arguments for the divisor of the mean over all parts
+Shows = Callable[[Tensor, Tensor, Tensor], bool]
+FAULTS: tuple[tuple[str, str, str, str, Shows], ...] = (
+    ("sum", "gives what 'mean' gives", "{1}", "the sum of {0}",
+     lambda each, total, mean: not total.ndim and close(total, mean) and not close(total, 0.0)),
+    ("none", "gives one number", "{0}", "a value for each entry or row", lambda each, total, mean: not each.ndim),
+    ("sum", "gives several numbers", "{1}", "one number", lambda each, total, mean: total.ndim > 0),
+    ("mean", "gives several numbers", "{2}", "one number", lambda each, total, mean: mean.ndim > 0),
+    ("sum", "gives another number than the sum of what 'none' gives", "{1}", "the sum of {0}",
+     lambda each, total, mean: not close(total, each.sum())),
+)  # fmt: skip  #: faults of the results for "none", "sum" and "mean": way, message, actual and expected result, test
 SIZES = ("batch_size", "batchsize", "bs", "n_batch")  #: names of a batch size that was fixed beforehand
 
 
@@ -44,15 +54,20 @@ def _by_asking(subject: Subject) -> Finding | None:
     each, total, mean = came.values()
     if not each.ndim and (subject.batch_level or subject.notes.get("coupled")):
         raise Skip("it gives one number for a batch as a whole")
-    if not total.ndim and close(total, mean) and not close(total, 0.0):
-        return _disagree(subject, arguments, "sum", f"gives what 'mean' gives, {float(mean):.6g}", "the sum")
-    if not each.ndim:
-        return _disagree(subject, arguments, "none", "gives one number", "a value for each entry or row", "warning")
-    if total.ndim or mean.ndim:
-        way = "sum" if total.ndim else "mean"
-        return _disagree(subject, arguments, way, f"gives shape {tuple(came[way].shape)}", "one number")
-    if not close(total, each.sum()):
-        return _disagree(subject, arguments, "sum", f"gives {float(total):.6g}", f"{each.sum():.6g}, the sum of 'none'")
+    for way, what, came_, expected, shows in FAULTS:
+        if shows(each, total, mean):
+            small = subject.draw(rows=2)
+            lines = [asking(subject, each, subject.call) for each in ("none", "sum", "mean")]
+            return subject.script(small, *(f"print({line})" for line in lines[:2]), lines[2]).finding(
+                "reduction",
+                f"reduction={way!r} {what}",
+                "reduce once, at the end, and by the argument alone: none gives the values, sum their sum, mean that "
+                "divided by what counts",
+                "warning" if way == "none" else "error",
+                came=came_,
+                expected=expected,
+                shows=shows,
+            )
     again = twice(arguments)
     if not close(subject(*again, reduction="none"), torch.cat([each, each])):
         return None  # rows that depend on one another
@@ -63,49 +78,22 @@ def _by_asking(subject: Subject) -> Finding | None:
     return _named(subject, arguments, float(total / mean))
 
 
-def _disagree(
-    subject: Subject, arguments: Arguments, way: str, what: str, expected: str, severity: str = "error"
-) -> Finding:
-    small = subject.draw(rows=2)
-    lines = [_asking(subject, each) for each in ("none", "sum", "mean")]
-    return Finding(
-        "reduction",
-        f"reduction={way!r} {what}",
-        subject.code(small, *(f"print({line})" for line in lines[:2]), lines[2]),
-        "reduce once, at the end, and by the argument alone: none gives the values, sum their sum, mean that divided "
-        "by what counts",
-        severity=severity,
-        came=what,
-        expected=expected,
-    )
-
-
-def _asking(subject: Subject, way: str, each: str = "") -> str:
-    """Return a call with another reduction as code."""
-    if subject.form.reduction == "keyword":
-        return subject.called(f"reduction={way!r}", each=each)
-    return f"setattr({subject.variable}, 'reduction', {way!r}) or {subject.called(each=each)}"
-
-
-def _doubled(subject: Subject, way: str | None, ratio: float, factor: int) -> Finding:
-    small = subject.draw(rows=2)
+def _doubled(subject: Subject, way: str | None, ratio: float, factor: int) -> Finding | None:
     double = [f"{name} = torch.cat([{name}, {name}])" for name in (*subject.form.names, *subject.form.extra)]
     if subject.form.numpy:
         double = [line.replace("torch.cat", "np.concatenate") for line in double]
-    call = subject.call if way is None else _asking(subject, way)
-    return Finding(
+    call = subject.call if way is None else asking(subject, way, subject.call)
+    script = subject.script(subject.draw(rows=2), f"once = {call}", *double, f"{call} / once")
+    is_root = way is None and any(close(ratio, 2.0**power) for power in (-2, -1, 2))
+    return script.finding(
         "reduction",
         f"{'the result' if way is None else f'the {way}'} is multiplied by {ratio:.6g} where a batch is taken twice",
-        subject.code(small, f"print({call})", *double, call),
         "divide once, by what this batch holds (loss.mean(), or loss.sum() / count): not by a number from elsewhere, "
         "nor after a mean",
-        severity="error"
-        if way is not None
-        else "warning"
-        if any(close(ratio, 2.0**power) for power in (-2, -1, 2))
-        else "note",
-        came=f"{ratio:.6g} times as much",
+        "error" if way is not None else "warning" if is_root else "note",
+        came="{0} times as much",
         expected=f"{factor} times as much" if way is not None else "the same (a mean) or twice as much (a sum)",
+        shows=lambda ratio: not any(close(ratio, known) for known in ((1, 2) if way is None else (factor,))),
     )
 
 
@@ -122,40 +110,39 @@ def _named(subject: Subject, arguments: Arguments, divisor: float) -> Finding | 
     subject.notes["divisor"] = names
     subject.facts.append(f"its mean divides by {' = '.join(names) or f'{divisor:.6g}, which is no count of its batch'}")
     call = (
-        _asking(subject, "sum")
+        asking(subject, "sum", subject.call)
         + " / "
-        + _asking(subject, "mean").replace("setattr", "(setattr")
+        + asking(subject, "mean", subject.call).replace("setattr", "(setattr")
         + (")" if subject.form.reduction == "attribute" else "")
     )
-    return _judged(subject, arguments, names, divisor, call)
+    return _judged(subject, subject.script(arguments, call), arguments, names, divisor)
 
 
-def _judged(subject: Subject, arguments: Arguments, names: list[str], divisor: float, call: str) -> Finding | None:
+def _judged(subject: Subject, script: Script, arguments: Arguments, names: list[str], divisor: float) -> Finding | None:
+    """Compare the divisor, which the script prints, with the declared one."""
     kind, declared = subject.form.kind, subject.declared.divisor
     assert kind is not None
     found = " = ".join(names) or "no count of the batch"
-    told: dict[str, Any] = {"came": f"{divisor:.6g}: {found}"}
-    code = subject.code(arguments, call)
+    told: dict[str, Any] = {"came": f"{{0}}: {found}", "shows": lambda printed: close(printed, divisor)}
     alike = {"valid": ("rows", "samples", "elements")}.get(declared or "", (declared,))
     if declared is not None and not set(names) & set(alike):
-        return Finding(
-            "reduction", f"the mean divides by {found}, and {declared!r} is declared", code,
+        return script.finding(
+            "reduction", f"the mean divides by {found}, and {declared!r} is declared",
             "divide by what is declared, or declare what it divides by", expected=f"the {declared}", **told,
         )  # fmt: skip
     if declared is None and "elements" in names and "rows" not in names and kind.compares_distributions:
-        return Finding(
+        return script.finding(
             "reduction",
             "the mean of a divergence divides by all entries, so it is too small by the number of classes",
-            code,
             "reduction='batchmean', or a sum over the classes before the mean; declare divisor='elements' if meant",
-            severity="note" if own(subject) else "warning",
+            "note" if own(subject) else "warning",
             expected=f"{counts(subject, arguments)['rows']:g}, the rows",
             **told,
         )
     if not names and declared is None:
-        return Finding(
-            "reduction", f"the mean divides by {divisor:.6g}, which is no count of the batch", code,
-            "say what it divides by with divisor=, and give the caller the sum besides", severity="note",
+        return script.finding(
+            "reduction", f"the mean divides by {divisor:.6g}, which is no count of the batch",
+            "say what it divides by with divisor=, and give the caller the sum besides", "note",
             expected="the number of entries, of rows, or of what counts, or the sum of the weights", **told,
         )  # fmt: skip
     return None
@@ -179,14 +166,14 @@ def _by_doubling(subject: Subject) -> Finding | None:
     subject.facts.append("its result is a mean" if mean else "its result is a sum over the batch")
     declared = subject.declared.divisor
     if declared is not None and (declared == "one") == mean:
-        small = subject.draw(rows=2)
-        return Finding(
+        twice_as_long = subject.called(each=f".{'repeat' if subject.form.numpy else 'repeat_interleave'}(2, 0)")
+        return subject.script(subject.draw(rows=2), f"{twice_as_long} / {subject.call}").finding(
             "reduction",
             f"divisor={declared!r} is declared, and the result is {'a mean' if mean else 'a sum'}",
-            subject.code(small, f"print({subject.call})", subject.called(each=".repeat_interleave(2, 0)")),
             "divide by what is declared, or declare what it divides by",
-            came=f"{ratio:g} times as much for a batch taken twice",
+            came="{0} times as much for a batch taken twice",
             expected=f"{2 if mean else 1} times",
+            shows=lambda ratio: close(ratio, 1 if mean else 2),
         )
     return _divergence(subject, arguments) if mean else None
 
@@ -204,12 +191,9 @@ def _divergence(subject: Subject, arguments: Arguments) -> Finding | None:
     if not close(slope / divisor, gradient):
         return None
     names = [name for name, count in counts(subject, arguments).items() if close(count, divisor)]
-    call = f"({subject.source(slope)}).abs().sum() / {subject.form.names[0]}.grad.abs().sum()"
-    found = _judged(subject, arguments, names, divisor, call)
-    if found is None or not names:
-        return None
-    code = subject.code(arguments, f"{subject.call}.backward()", call, grad=0)
-    return replace(found, reproduce=code)
+    ratio = f"({subject.spell(slope)}).abs().sum() / {subject.form.names[0]}.grad.abs().sum()"
+    script = subject.script(arguments, f"{subject.call}.backward()", ratio, grad=0)
+    return _judged(subject, script, arguments, names, divisor) if names else None
 
 
 # ------------------------------------------------------------------------------------------ accumulation
@@ -246,14 +230,14 @@ def _fixed_size(subject: Subject) -> Finding | None:
             call = subject.called(f"{name}={2 * size}")
         before = subject.total(*arguments)
         if before != 0 and close(2 * after, before):
-            return Finding(
+            return subject.script(small, f"print({subject.call})", *([change] if change else []), call).finding(
                 "accumulation",
                 f"divides by a {name} of {size} whatever the batch holds, so a last, smaller batch counts for less",
-                subject.code(small, f"print({subject.call})", *([change] if change else []), call),
                 "divide by what this batch holds: loss.mean(), or loss.sum() / len(target)",
-                severity="warning",
+                "warning",
                 came=f"half as much with {name}={2 * size}, on the same rows",
                 expected="a mean over the rows that came",
+                shows=lambda once, twice: close(once, 2 * twice),
             )
     return None
 
@@ -296,14 +280,16 @@ def _parts_of(subject: Subject) -> Finding | None:
     total = sum((value for value, _ in pieces), torch.zeros_like(whole))
     if close(whole, total) and close(gradient, torch.cat([g for _, g in pieces])):
         return None
-    each = [called(subject, options, part) for part in parts]
-    return Finding(
+    seen = [subject.call_with(options), " + ".join(subject.call_with(options, part) for part in parts)]
+    if close(whole, total):
+        seen = [f"torch.autograd.grad({call}, {subject.form.names[0]})[0]" for call in seen]
+    return subject.script(arguments, f"print({seen[0]})", seen[1], grad=0, given=options).finding(
         "accumulation",
         f"with {name}={count}, the parts of a batch do not add up to the whole",
-        code(subject, arguments, options, f"print({called(subject, options)})", " + ".join(each)),
         f"sum every term over what counts and divide that by {name}: no term may keep a mean of its own",
-        came=f"{float(total):.6g} from three parts",
-        expected=f"{float(whole):.6g}, as from the whole",
+        came="{1} from three parts",
+        expected="{0}, as from the whole",
+        shows=lambda whole, parts: not close(whole, parts),
     )
 
 
@@ -321,13 +307,34 @@ def _parts(subject: Subject) -> Finding | None:
     part_counts = [_counts(subject, piece, keep[part]) for piece, part in pieces]
     shares = {name: [part[name] / count for part in part_counts] for name, count in whole_counts.items()}
     shares["one"] = [1.0] * len(pieces)
-    held = torch.cat([gradient[part] for _, part in pieces])
     declared = subject.declared.divisor
     rules = list(shares) if declared not in shares else [declared] + ["one"] * (subject.form.reduction is not None)
-    for rule in rules:
-        if close(torch.cat([share * g for share, g in zip(shares[rule], came, strict=True)]), held):
-            return None
-    return _not_combined(subject, arguments, options, parts, declared if declared in shares else None)
+
+    def is_combined(whole: Tensor, *parts: Tensor) -> bool:
+        return any(close(sum(s * x for s, x in zip(shares[rule], parts, strict=True)), whole) for rule in rules)
+
+    kept = torch.cat([gradient[part] for _, part in pieces])
+    if is_combined(kept, *(_among_zeros(place, came) for place in range(len(came)))):
+        return None
+    seen = [subject.call_with(options), *(subject.call_with(options, part) for _, part in pieces)]
+    seen = [f"torch.autograd.grad({call}, {subject.form.names[0]})[0]" for call in seen]
+    rule = f"each taken {declared!r} times" if declared in shares else "however they are weighed"
+    return subject.script(
+        arguments, *(f"print({line})" for line in seen[:-1]), seen[-1], grad=0, given=options
+    ).finding(
+        "accumulation",
+        f"the parts of a batch do not give the whole one's gradient, {rule}",
+        "give the caller the sum and the count, so that it divides once; or declare batch_level=True",
+        "error" if declared in shares else "note",
+        came="gradients of micro-batches that do not add up to the full batch's",
+        expected="the full batch's gradient, each part by its share of the entries, rows, valid ones or weights",
+        shows=lambda *gradients: not is_combined(*(torch.cat([x[part] for _, part in pieces]) for x in gradients)),
+    )
+
+
+def _among_zeros(place: int, parts: list[Tensor]) -> Tensor:
+    """Return one part's gradient, and 0 for the others."""
+    return torch.cat([x if n == place else torch.zeros_like(x) for n, x in enumerate(parts)])
 
 
 def _counts(subject: Subject, arguments: Arguments, keep: Tensor) -> dict[str, float]:
@@ -338,19 +345,3 @@ def _counts(subject: Subject, arguments: Arguments, keep: Tensor) -> dict[str, f
         of_none = counts(subject, (arguments[0], torch.zeros_like(arguments[-1])))["weights"] / keep.numel()
         known["weights"] = of_class - of_none * float((~keep).sum())
     return {**known, "valid": float(keep.sum())}
-
-
-def _not_combined(
-    subject: Subject, arguments: Arguments, options: dict[str, Any], parts: list[slice], declared: str | None
-) -> Finding:
-    lines = [called(subject, options, part) for part in parts]
-    rule = f"each taken {declared!r} times" if declared else "however they are weighed"
-    return Finding(
-        "accumulation",
-        f"the parts of a batch do not give the whole one's gradient, {rule}",
-        code(subject, arguments, options, f"print({called(subject, options)})", f"[{', '.join(lines)}]"),
-        "give the caller the sum and the count, so that it divides once; or declare batch_level=True",
-        severity="error" if declared else "note",
-        came="gradients of micro-batches that do not add up to the full batch's",
-        expected="the full batch's gradient, each part by its share of the entries, rows, valid ones or weights",
-    )

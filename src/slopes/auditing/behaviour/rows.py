@@ -9,8 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from slopes.auditing.behaviour.batches import asked, called, close, code, few, own, several
+from slopes.auditing.behaviour.batches import asked, close, own, several
 from slopes.auditing.behaviour.selection import Selection, selections
+from slopes.auditing.evidence import attempt, is_lost
 from slopes.auditing.form import Arguments
 from slopes.auditing.report import Finding, Skip, about
 from slopes.auditing.subject import Subject, SubjectError
@@ -39,21 +40,21 @@ def row_independence(subject: Subject) -> Iterator[Finding]:
     if not close(before, after):
         subject.notes["coupled"] = True
         name = subject.form.names[0]
-        pair = subject.draw(rows=2)
-        other = torch.cat([pair[0][:1], subject.draw(seed=1, rows=2)[0][1:]])
+        pair = arguments if len(first) < 4 else subject.draw(rows=2)
+        other = torch.cat([pair[0][:1], subject.draw(seed=1, rows=len(pair[0]))[0][1:]])
         lines = [
             f"{subject.call}.sum().backward()", f"print({name}.grad[0])",
-            f"{name} = {subject.source(other, grad=True)}  # the same first row", f"{subject.call}.sum().backward()",
+            f"{name} = {subject.spell(other, grad=True)}  # the same first row", f"{subject.call}.sum().backward()",
         ]  # fmt: skip
-        yield Finding(
+        yield subject.script(pair, *lines, f"{name}.grad[0]", grad=0).finding(
             "row_independence",
             "the gradient of a row depends on the predictions in other rows",
-            subject.code(pair, *lines, f"{name}.grad[0]", grad=0),
             "if it is to look at a batch as a whole (contrastive, overlap over a batch, the root of a mean), declare "
             "batch_level=True; else reduce over the last axis of each row before anything is divided or rooted",
-            severity="note",
-            came=f"a first row's gradient that changes from {few(before)} to {few(after)}",
+            "note",
+            came="a first row's gradient that changes from {0:.4g} to {1:.4g}",
             expected="the same, as its own prediction and target are",
+            shows=lambda before, after: not close(before, after),
         )
 
 
@@ -91,22 +92,19 @@ def _found_wrong(subject: Subject, how: str, what: str, over: str) -> Finding | 
             unnoticed = place != axis and close(base, subject.total(*_shifted(arguments, place, how)))
             if unnoticed and _is_such(subject, arguments, place, how):
                 small = arguments if place else subject.draw(rows=2)
-                moved = _shifted(small, place, how)
-                first = subject.form.names[0]
+                name = subject.form.names[0]
+                moved = [subject.assign(_shifted(small, by, how))[0] for by in (place, axis)]
                 changes = "adding a number to" if how == "adding" else "scaling"
-                return Finding(
+                return subject.script(
+                    small, f"print({subject.call})", moved[0], f"print({subject.call})", moved[1], subject.call
+                ).finding(
                     "row_independence",
-                    f"a {what} runs over axis {place} of {first} {tuple(small[0].shape)}"
+                    f"a {what} runs over axis {place} of {name} {tuple(small[0].shape)}"
                     f"{', the batch' if place == 0 else ''}, not over the {over}",
-                    subject.code(
-                        small,
-                        f"print({subject.call})",
-                        *(f"{name} = {subject.source(x)}" for name, x in zip(subject.form.names, moved, strict=True)),
-                        subject.call,
-                    ),
                     f"give it the axis of the {over}: dim=1 in torch's layout (N, C, …), dim=-1 where they are last",
                     came=f"{changes} whole slices along axis {place} changes nothing; {changes} a row does",
                     expected=f"a loss that is not changed by {changes} a whole row",
+                    shows=lambda base, wrong, right: close(base, wrong) and not close(base, right),
                 )
     return None
 
@@ -173,19 +171,16 @@ def degenerate_batch(subject: Subject) -> Iterator[Finding]:
         severity = "error" if sure else "note"  # torch's convention: the mean of nothing is NaN
         if what == ONE_ROW and sure:  # one row has no spread
             severity = "note" if subject.batch_level or subject.notes.get("coupled") else "warning"
-        finding = Finding(
+        lines = f"came = {subject.call_with(options)}", "came.sum().backward()", f"came, {name}.grad"
+        finding = subject.script(arguments, *lines, grad=0, given=options).finding(
             "degenerate_batch",
             f"{'the gradient' if bad else 'the value'} is {_first_bad(gradient if bad else value)} {what}",
-            code(
-                subject, arguments, options, f"came = {called(subject, options)}", "came.sum().backward()",
-                f"came, {name}.grad", grad=0,
-            ),
             "divide by max(count, 1) (mask.sum().clamp(min=1)), or return prediction.sum() * 0 where nothing counts",
-            severity=severity,
-            came=f"a value of {value.reshape(-1)[0].item():.6g} and a gradient of "
-            f"{few(gradient[~torch.isfinite(gradient)] if bad else gradient)}",
+            severity,
+            came="a value of {0} and a gradient of {1:.4g}",
             expected="a finite value and gradient (0 where nothing counts), or an error",
-        )  # fmt: skip
+            shows=lambda value, gradient, bad=bad: is_lost(gradient if bad else value),
+        )
         yield asked(subject, finding)
         return
     yield from (asked(subject, finding) for finding in _batch_of_one(subject))
@@ -239,7 +234,6 @@ def _batch_of_one(subject: Subject) -> Iterator[Finding]:
         return
     row = subject.draw(rows=1)
     three = tuple(torch.cat([x] * 3) for x in row)
-    code = subject.code(row, subject.call)
     try:
         copies = subject.total(*three)
     except SubjectError:
@@ -251,25 +245,25 @@ def _batch_of_one(subject: Subject) -> Iterator[Finding]:
             "target size" in str(error) or "batch_size" in str(error)
         ):
             return
-        yield Finding(
+        yield subject.script(row, attempt(subject.call), "came").finding(
             "degenerate_batch",
             f"a batch of one raises {type(error.cause).__name__}: {str(error.cause).splitlines()[0][:90]}",
-            code,
             "squeeze(-1) names the axis to take away; squeeze() takes the batch's too where it is 1",
-            severity="warning",
-            came=str(error).splitlines()[0][:120],
+            "warning",
+            came=f"{type(error.cause).__name__}: {{0}}",
             expected="the value that it has among others",
+            shows=lambda came: isinstance(came, Exception),
         )
         return
     if copies == 0 or any(close(factor * alone, copies) for factor in (1.0, 3.0)):
         return
-    yield Finding(
+    lines = f"print({subject.call})", subject.called(each=".repeat_interleave(3, 0)")
+    yield subject.script(row, *lines).finding(
         "degenerate_batch",
         "a batch of one has another value than three copies of its row",
-        subject.code(row, f"print({subject.call})", subject.called(each=".repeat_interleave(3, 0)")),
         "squeeze(-1) names the axis to take away; squeeze() takes the batch's too where it is 1, and what is left "
         "is broadcast or read along another axis",
-        severity="error",
-        came=f"{float(alone):.6g} alone, {float(copies):.6g} for three copies",
+        came="{0} alone, {1} for three copies",
         expected="the same (a mean) or three times as much (a sum)",
+        shows=lambda one, three: not any(close(factor * one.sum(), three.sum()) for factor in (1.0, 3.0)),
     )

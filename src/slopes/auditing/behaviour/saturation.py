@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from slopes.auditing.behaviour.common import cost, hard, severity_if_sure, skip_on_refusal
+from slopes.auditing.behaviour.common import cost, hard, print_steepest, severity_if_sure, skip_on_refusal
 from slopes.auditing.fitness import fitness
 from slopes.auditing.report import Finding, Skip, about
 from slopes.auditing.subject import Subject, SubjectError
@@ -75,18 +75,19 @@ def _switched_off(
     dies = far == 0 or last / far > math.exp(0.9)  # a power of p, which dies more slowly, is a choice
     clamped = steepest >= 3 and dies  # a loss that is bounded by design is steepest near 0
     wrong = (-40.0 * right, goal, *rest)
-    small = subject.smallest(wrong, lambda given: _slope(subject, *given) <= 0.2 * near)
+    small = subject.smallest(
+        wrong, lambda given: _slope(subject, *given) < 0.1 * _slope(subject, given[0] / 8, *given[1:])
+    )
     where = "at logits of 40 on the wrong side" if subject.space.is_logit else "at a margin of −40"
-    return Finding(
+    return print_steepest(subject, small, (small[0] / 8, *small[1:])).finding(
         "saturation",
         f"the gradient {where} is {far / near:.2g} of that at 5: "
         + ("a clamp or an epsilon switches it off" if clamped else "is it meant to be bounded?"),
-        subject.code(small, f"{subject.call}.sum().backward()", f"{subject.form.names[0]}.grad", grad=0),
         "compute it from logits (binary_cross_entropy_with_logits, cross_entropy, logsigmoid) instead of log(p + eps) "
         "or log(clamp(p))" if clamped else "declare bounded=True if it is to be; else what is surely wrong stays so",
         severity_if_sure(subject) if clamped else "note",
-        came=f"{far:.3g} where a logit is 40 off, {near:.3g} where it is 5 off",
-        expected="at least a tenth",
+        came="{0:.3g} where a logit is 40 off, {1:.3g} where it is 5 off", expected="at least a tenth",
+        shows=lambda far, near: far < 0.1 * near,
     )  # fmt: skip
 
 
@@ -95,13 +96,16 @@ def _of_residuals(subject: Subject) -> Iterator[Finding]:
     _, target, *rest = subject.draw()
     near, far = (_slope(subject, target + size, target, *rest) for size in (1.0, 1e3))
     if math.isfinite(far) and near > 0 and far < 1e-3 * near:
-        small = subject.smallest((target + 1e3, target, *rest), lambda given: _slope(subject, *given) <= 1e-3 * near)
-        yield Finding(
+        small = subject.smallest(
+            (target + 1e3, target, *rest),
+            lambda given: _slope(subject, *given) < 1e-3 * _slope(subject, given[1] + 1.0, *given[1:]),
+        )
+        yield print_steepest(subject, small, (small[1] + 1.0, *small[1:])).finding(
             "saturation", "an outlier has no gradient: is a residual clamped, or is it meant to be ignored?",
-            subject.code(small, f"{subject.call}.sum().backward()", f"{subject.form.names[0]}.grad", grad=0),
             "a clamp of the residual takes the gradient as well: a Huber loss bounds the slope and keeps it; declare "
             "bounded=True if it is to be robust",
-            "note", came=f"{far:.3g} at a residual of 1000, {near:.3g} at 1", expected="more than a thousandth",
+            "note", came="{0:.3g} at a residual of 1000, {1:.3g} at 1", expected="more than a thousandth",
+            shows=lambda far, near: far < 1e-3 * near,
         )  # fmt: skip
 
 
@@ -123,16 +127,20 @@ def _of_small_chances(subject: Subject) -> Iterator[Finding]:
             continue
         wrong = (at(1e-12), goal, *rest)
         small = subject.smallest(wrong, lambda given: True)
-        slope = _slope(subject, *small)
-        exact = costs[1] + rise * math.log(1e7)
-        yield Finding(
+        slope, first = _slope(subject, *small), subject.form.names[0]
+        at_p = f"torch.full_like({first}, {'p' if value else '1 - p'})"
+        lines = (
+            f"result = {subject.call}", "result.sum().backward()",
+            f"costs = [{subject.called(**{first: at_p})} for p in (1e-3, 1e-5)]",
+            f"result, {first}.grad, costs[1] + 3.5 * (costs[1] - costs[0])",
+        )  # fmt: skip
+        yield subject.script(small, *lines, grad=0).finding(
             "saturation",
             "a probability of 1e-12 for what is true costs less than its log says"
             + (", and has no gradient: a clamp" if slope == 0 else ": an epsilon inside the log"),
-            subject.code(small, f"result = {subject.call}", "result.sum().backward()",
-                         f"result, {subject.form.names[0]}.grad", grad=0),
             "take logits and binary_cross_entropy_with_logits, or log p and log1p(−p) from log-sigmoids",
             "note",
-            came=f"{costs[2]:.6g}, with a gradient of {slope:.3g}", expected=f"{exact:.6g}",
+            came="{0}, with a gradient of {1:.3g}", expected="{2}, as a logarithm goes on",
+            shows=lambda came, gradient, due: came.sum() < 0.95 * due.sum(),
         )  # fmt: skip
         return

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from slopes.auditing.behaviour.common import OVERLAP, cost, hard, severity_if_sure, skip_on_refusal
+from slopes.auditing.behaviour.common import OVERLAP, cost, hard, print_cost, severity_if_sure, skip_on_refusal
 from slopes.auditing.form import Arguments
 from slopes.auditing.report import Finding, Skip, about
 from slopes.auditing.subject import Subject
@@ -110,9 +110,10 @@ def _wrong_link(subject: Subject, at: float) -> str:
 def _of_space(subject: Subject, arguments: Arguments, message: str, repair: str, severity: str) -> Finding:
     seen = cost(subject, *arguments)
     small = subject.smallest(arguments, lambda given: _alike(cost(subject, *given), seen))
-    return Finding(
-        "score_space", message, subject.code(small, subject.call), repair, severity,
-        came=f"{cost(subject, *small):.6g}", expected="0, or next to it, for a prediction that is certain and right",
+    return print_cost(subject, small).finding(
+        "score_space", message, repair, severity, came="{0}",
+        expected="0, or next to it, for a prediction that is certain and right",
+        shows=lambda came: _alike(float(came), seen),
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from slopes.auditing.behaviour.batches import close, several, twice
 from slopes.auditing.form import Arguments
 from slopes.auditing.report import Finding, Skip, about
+from slopes.auditing.source import source_of
 from slopes.auditing.subject import Subject, SubjectError
 
 
@@ -55,13 +56,18 @@ def _not_added(subject: Subject, parts: dict[str, Subject], arguments: Arguments
     whole = float(subject.total(*arguments).detach())
     if close(whole, sum(values.values())):
         return None
-    return Finding(
-        "term_balance",
-        "the declared terms do not add up to the loss",
-        subject.code(arguments, subject.call),
-        "declare each term with its factor, as it enters the sum; or a term is missing from the sum",
-        came=f"{whole:.6g}",
-        expected=" + ".join(f"{value:.6g} ({name})" for name, value in values.items()),
+    calls = _calls(subject)
+    return (
+        with_terms(subject)
+        .script(arguments, ", ".join([subject.call, *calls.values()]))
+        .finding(
+            "term_balance",
+            "the declared terms do not add up to the loss",
+            "declare each term with its factor, as it enters the sum; or a term is missing from the sum",
+            came="{0}",
+            expected=" + ".join(f"{{{place}}} ({name})" for place, name in enumerate(calls, start=1)),
+            shows=lambda whole, *terms: not close(whole.sum(), sum(term.sum() for term in terms)),
+        )
     )
 
 
@@ -81,23 +87,34 @@ def _shares(subject: Subject, parts: dict[str, Subject], arguments: Arguments) -
         first, last = (choose(names, key=lambda name: factors[name]) for choose in (max, min))
         if factors[last] > 0 and factors[first] / factors[last] > 1.9:
             ratio = factors[first] / factors[last]
-            yield Finding(
-                "term_balance",
-                f"the share of {first} against {last} grows {ratio:.3g}-fold where {what}",
-                _code(subject, what),
-                "reduce all terms alike, by a mean over the rows, so that their factor means the same for every size",
-                severity=severity,
-                came=f"{first} : {last} = {sizes[first] / sizes[last]:.4g}, and then {grown[first] / grown[last]:.4g}",
-                expected="the same balance",
+            axis = 0 if "batch" in what else -1
+            double = [f"{name} = torch.cat([{name}, {name}], {axis})" for name in subject.form.names]
+            share = f"{norm_of(subject, first)} / {norm_of(subject, last)}"
+            lines = *norm_by(subject), f"print({share})", *double, share
+            script = with_terms(subject).script(arguments, *lines, grad=0)
+            yield (
+                script.finding(
+                    "term_balance",
+                    f"the share of {first} against {last} grows {ratio:.3g}-fold where {what}",
+                    "reduce all terms alike, by a mean over the rows: then their factor means the same for every size",
+                    severity,
+                    came=f"{first} : {last} = {{0:.4g}}, and then {{1:.4g}}",
+                    expected="the same balance",
+                    shows=lambda before, after: after / before > 1.9,
+                )
             )
             return
     if sizes[names[0]] < 1e-4 * sizes[names[-1]]:
-        yield Finding(
-            "term_balance",
-            f"the gradient of {names[0]} is {sizes[names[0]] / sizes[names[-1]]:.2g} of that of {names[-1]}",
-            subject.code(arguments, subject.call),
-            "give it a factor, or leave it out: at this size it changes nothing",
-            severity="note",
+        share = f"{norm_of(subject, names[0])} / {norm_of(subject, names[-1])}"
+        script = with_terms(subject).script(arguments, *norm_by(subject), share, grad=0)
+        yield (
+            script.finding(
+                "term_balance",
+                f"the gradient of {names[0]} is {sizes[names[0]] / sizes[names[-1]]:.2g} of that of {names[-1]}",
+                "give it a factor, or leave it out: at this size it changes nothing",
+                "note",
+                shows=lambda ratio: ratio < 1e-4,
+            )
         )
 
 
@@ -114,8 +131,34 @@ def _larger(subject: Subject, arguments: Arguments) -> Iterator[tuple[str, Argum
         yield "each row is twice as long", tuple(torch.cat([x, x], -1) for x in arguments), "note"
 
 
-def _code(subject: Subject, what: str) -> str:
-    small = subject.draw(rows=2)
-    axis = 0 if "batch" in what else -1
-    double = [f"{name} = torch.cat([{name}, {name}], {axis})" for name in subject.form.names]
-    return subject.code(small, f"print({subject.call})", *double, subject.call)
+def _calls(subject: Subject) -> dict[str, str]:
+    """Return the call of each term as code, by its name."""
+    if not subject.declared.terms:
+        return {name: f"{subject.call}[{name!r}]" for name in _of_result(subject)}
+    arguments = subject.call.removeprefix(subject.variable)
+    return {name: f"term_{place}{arguments}" for place, name in enumerate(subject.declared.terms, start=1)}
+
+
+def norm_by(subject: Subject) -> list[str]:
+    """Return the function that computes the norm of the gradient of a term, as code."""
+    first = subject.form.names[0]
+    return [
+        "def norm(term):",
+        "    if not term.requires_grad: return 0.0",
+        f"    (gradient,) = torch.autograd.grad(term.sum(), {first}, allow_unused=True)",
+        "    return 0.0 if gradient is None else gradient.norm()",
+    ]
+
+
+def norm_of(subject: Subject, term: str) -> str:
+    """Return the norm of a term's gradient as code, by the function of `norm_by`."""
+    return f"norm({_calls(subject)[term]})"
+
+
+def with_terms(subject: Subject) -> Subject:
+    """Return the subject with code that knows the declared terms as term_1, term_2, and so on."""
+    setup, given = list(subject.setup), dict(subject.given)
+    for place, term in enumerate(subject.declared.terms.values(), start=1):
+        more, objects = source_of(term).assign(f"term_{place}")
+        setup, given = [*setup, *more], {**given, **objects}
+    return subject.like(setup=setup, given=given)

@@ -1,0 +1,127 @@
+"""Evidence of a finding: code that is run once, and shown as it ran, and the values that it prints."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import inspect
+import io
+import math
+import random
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from slopes.auditing.report import Finding, Skip
+from slopes.card import Card
+
+
+class Unshown(Skip):
+    """Fault that its own code does not show, so that it is not reported."""
+
+
+class Script:
+    """Code that shows a fault; `given` holds the objects that no code can make, by their names."""
+
+    def __init__(self, lines: Sequence[str], given: Mapping[str, Any] | None = None) -> None:
+        self.text, self.given = "\n".join(lines), given or {}
+        self.output = io.StringIO()  #: what the subject prints by itself
+
+    @cached_property
+    def printed(self) -> list[Any]:
+        """Values that the code prints."""
+        values: list[Any] = []
+        scope = {name: own_copy(x) for name, x in self.given.items()}
+        scope |= {"__name__": "evidence", "print": lambda *given: values.extend(map(_copy, given))}
+        torch.default_generator.manual_seed(0)
+        np.random.seed(0)  # noqa: NPY002 - the subject may draw from it
+        random.seed(0)
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()) as self.output:
+            warnings.simplefilter("ignore")
+            exec(compile(self.text, "<evidence>", "exec"), scope)
+        return values
+
+    def finding(
+        self, check: str, message: str, repair: str, severity: str = "error", *, came: str = "",
+        expected: str = "", shows: Callable[..., Any] | None = None,
+    ) -> Finding:  # fmt: skip
+        """Return a finding with this code; the printed values fill the places {0}, {1}, … of `came` and `expected`.
+
+        Raises Unshown unless `shows` is true for the printed values; without it, the first two must differ.
+        """
+        try:
+            values = self.printed
+            seen = not _equal(*values[:2]) if shows is None else bool(shows(*values))
+        except (Exception, SystemExit) as error:
+            raise Unshown(f"its code raises {type(error).__name__}: {error}: {message}") from error
+        if not seen:
+            raise Unshown(f"its code does not show it: {message}")
+        for digits in (6, 9, 12, 17):
+            texts = [Shown(value, digits) for value in values]
+            if shows is not None or f"{texts[0]}" != f"{texts[1]}":
+                break
+        came, expected = (text.format(*texts) for text in (came, expected))
+        return Finding(check, message, self.text, repair, severity, came, expected)
+
+
+class Shown:
+    """Printed value as text: a few digits of a number, the first three entries of a tensor, or those not finite."""
+
+    def __init__(self, value: Any, digits: int) -> None:
+        self.value, self.digits = value, digits
+
+    def __format__(self, digits: str) -> str:
+        value = self.value
+        if isinstance(value, (Tensor, np.ndarray)) and value.ndim:
+            entries = value.reshape(-1).tolist()
+            lost = [x for x in entries if isinstance(x, float) and not math.isfinite(x)]
+            shown = [format(Shown(x, self.digits), digits) for x in (lost or entries)[:3]]
+            return shown[0] if len(entries) == 1 else f"({', '.join(shown)}{', …' * (len(entries) > len(shown))})"
+        if isinstance(value, (Tensor, np.ndarray, np.generic)):
+            value = value.item()
+        if isinstance(value, float):
+            return format(value, digits or f".{self.digits}g")
+        if isinstance(value, (list, tuple)):
+            return f"({', '.join(format(Shown(x, self.digits), digits) for x in value)})"
+        if isinstance(value, BaseException):
+            return (str(value).splitlines() or [type(value).__name__])[0]
+        return f"a {value.__name__}" if isinstance(value, type) else str(value).removeprefix("torch.")
+
+
+def own_copy(thing: Any) -> Any:
+    """Return a copy of a module or other object with a state, so that the original does not change."""
+    if isinstance(thing, Card) or inspect.isroutine(thing):
+        return thing
+    try:
+        return copy.deepcopy(thing)
+    except Exception:
+        return thing
+
+
+def attempt(call: str, error: str = "Exception") -> str:
+    """Return code that sets `came` to the result of a call, or to its exception."""
+    return f"try:\n    came = {call}\nexcept {error} as error:\n    came = error"
+
+
+def is_lost(value: Any) -> bool:
+    """Whether a printed value is no finite number."""
+    return not bool(torch.isfinite(torch.as_tensor(value)).all())
+
+
+def _copy(value: Any) -> Any:
+    """Return a copy of a printed value, which later lines do not change."""
+    if isinstance(value, (list, tuple)):
+        return [_copy(x) for x in value]
+    return value.detach().clone() if isinstance(value, Tensor) else own_copy(value)
+
+
+def _equal(x: Any, y: Any) -> bool:
+    if isinstance(x, (Tensor, np.ndarray)) or isinstance(y, (Tensor, np.ndarray)):
+        x, y = torch.as_tensor(x), torch.as_tensor(y)
+        return x.shape == y.shape and bool(torch.equal(x.double(), y.double()))
+    return bool(x == y)
