@@ -121,7 +121,6 @@ class Card:
         return body if self.noise is None else _with_keywords(body, generator=(None, Any))
 
     def _draw(self, r: ModuleType, parameters: Mapping[str, Any], x: Array) -> dict[str, Any]:
-        """Return the parameters, with drawn noise in place of a generator."""
         drawn = dict(parameters)
         generator = drawn.pop("generator", None) if self.noise else None
         if generator is not None and self.noise:
@@ -144,7 +143,6 @@ class Card:
         return self._twin(bound=bound, name=f"{self._root.name}({listed})") if parameters else self
 
     def _twin(self, **fields_of_card: Any) -> Self:
-        """Return a copy of the card with other fields."""
         twin = object.__new__(type(self))
         twin.__dict__.update(self.__dict__, kernels={}, **fields_of_card)
         return twin
@@ -181,7 +179,7 @@ class Card:
             raise type(error)(f"{self.name}: {error}") from None
 
     def _fit(self, settings: Mapping[str, Any], first: str, x: Array) -> None:
-        """Raise ValueError for an array parameter that does not broadcast to the shape of x."""
+        """Refuse an array parameter that does not broadcast to the shape of x."""
         for name, value in settings.items():
             if is_array(value):
                 kinds.broadcasts(self.name, name, tuple(value.shape), first, tuple(x.shape))
@@ -213,7 +211,7 @@ class Card:
         return self
 
     def _bodies(self, settings: dict[str, Any]) -> tuple[Body, Body | None]:
-        """Return value and slope functions with parameters filled in; slope None if autograd must compute it."""
+        """Return value and slope with parameters filled in; slope None if autograd must compute it."""
         slope = self.slope_body
         if not settings:
             return self.body, slope
@@ -304,7 +302,7 @@ def _rebind(root: Card, bound: dict[str, Any]) -> Card:
 
 
 def _with_keywords(signature: inspect.Signature, **added: tuple[Any, Any]) -> inspect.Signature:
-    """Return the signature with further keywords, each given as (default, annotation)."""
+    """Add keywords, given as (default, annotation), to a signature."""
     keywords = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
         for name, (default, annotation) in added.items()
@@ -415,7 +413,6 @@ class Activation(Card):
         return result if out is None else r.written(out, result)
 
     def _enter(self, r: ModuleType, arrays: tuple[Array, ...]) -> list[Array]:
-        """Return x and any cotangent as arrays of one shape."""
         entered = [r.enter(a, f"{self.name}: {('x', 'cotangent')[i]}") for i, a in enumerate(arrays)]
         if len(entered) > 1 and self.parts == 1:
             kinds.same_shape(self.name, x=entered[0], cotangent=entered[1])
@@ -487,10 +484,9 @@ class Map(Activation):
             return r.narrow(r.moveaxis(r.where(counts, result, least if len(arrays) == 1 else 0.0), -1, axis), dtype)
 
     def _divide(self, r: ModuleType, axis: int, entered: list[Array]) -> None:
-        """Raise ValueError if a row cannot be divided into `parts`, or a cotangent does not fit one part."""
+        """Refuse a row that cannot be divided into `parts`, or a cotangent that does not fit a part."""
 
     def _mask(self, r: ModuleType, mask: Array, x: Array) -> Array:
-        """Return the mask as an array of the shape of x."""
         if self.parts != 1 or self.claims.range is None:
             raise TypeError(
                 f"{self.name}: takes no mask, having no least value (a claimed range) to give what it hides"
@@ -517,7 +513,7 @@ class Map(Activation):
 
 
 def _along_rows(r: ModuleType, value: Any, axis: int, ndim: int) -> Any:
-    """Return a parameter for rows: an array gets ndim axes, with `axis` last."""
+    """Give an array parameter ndim axes, with `axis` last."""
     if not is_array(value):
         return value
     return r.moveaxis(value.reshape((1,) * (ndim - value.ndim) + tuple(value.shape)), axis, -1)
@@ -561,7 +557,7 @@ class Gate(Map):
         return super(Gate, card).vjp(x, cotangent, axis=axis, **parameters) if result is None else result
 
     def _by_kernel(self, axis: Any, parameters: dict[str, Any], *arrays: Array) -> Any:
-        """Return the result for x, or the vjp of a cotangent, from a kernel; None without one."""
+        """Return the result, or the vjp of a cotangent, from a kernel; None without one."""
         run = ops.kernels_of(arrays[0], "run_gate")
         fit = all(type(value) in (bool, int, float, str) for value in parameters.values())
         return run(self, axis, parameters, *arrays) if run is not None and fit and type(axis) is int else None
@@ -760,7 +756,7 @@ class Loss(Card):
         return self.value_and_slope(*arguments, **options)[1]
 
     def _given(self, arguments: tuple[Any, ...], options: dict[str, Any]) -> tuple[Any, ...]:
-        """Return the kind's arguments, given by place or by name; remove named ones from `options`."""
+        """Return the kind's arguments, by place or by name; remove named ones from `options`."""
         names = [argument.name for argument in self.kind.arguments]
         twice = [name for name in names[: len(arguments)] if name in options]
         if twice:

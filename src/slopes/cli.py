@@ -118,7 +118,7 @@ def _is_piped() -> bool:
 
 
 def _split(option: str, listed: str) -> list[str]:
-    """Split a list of names at its commas, except within brackets."""
+    """Split a list of names at commas outside brackets."""
     names = [name.strip() for name in re.split(r",(?![^()]*\))", listed)]
     if not all(names):
         raise click.UsageError(f"{option} takes names with commas between them, as in relu,gelu; got {listed!r}")
@@ -434,7 +434,6 @@ TYPES: dict[str, Any] = {"count": click.IntRange(min=1), "number": float}
 
 
 def _options_of_a_comparison(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options of `slopes.compare`."""
     for each in reversed(OPTIONS):
         told = each.metadata["on_command_line"]
         if told is not None:

@@ -80,7 +80,6 @@ def _annotation(domain: Domain) -> Any:
 
 
 def _argument(card: Any, name: str) -> str:
-    """Describe the values of an argument."""
     if name in card.parameters:
         return str(card.parameters[name].domain or "anything")
     kind: Kind | None = getattr(card, "kind", None)

@@ -185,7 +185,7 @@ class Above(Interval):
 
 
 def _first_misfit(value: Any, fit: Any) -> str:
-    """Format the value, or an array's number at the first place where `fit` is False, for a message."""
+    """Format the value, or an array's first number where `fit` is False."""
     if not isinstance(value, np.ndarray):
         return shown(value)
     return f"{np.broadcast_to(value, fit.shape)[~fit][0]} in {shown(value)}"

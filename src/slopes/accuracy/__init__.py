@@ -31,12 +31,12 @@ def measure(
 ) -> Accuracy:
     """Measure how far cards, by default the whole catalogue, lie from the exact results, in every format.
 
-    `against` names the libraries whose own functions, as cards state them, are measured beside them. `workers` is
-    how many processes measure; with more than one, a script must have a main guard. `progress` is called with how
-    many cards are done, of how many, and the name of the latest. What raises is told in the result's `failures`.
+    `against` names the libraries whose functions, as cards state them, are measured too. `workers` is the number of
+    processes; with more than one, a script must have a main guard. `progress` is called with the number of cards done,
+    the total, and the latest name. Errors of functions are listed in the result's `failures`.
 
-    Raises TypeError for what is no card, LookupError for an unknown library, ImportError for one that is not there.
-    Needs ``slopes[audit]``; with torch the torch reading is measured too, and second derivatives.
+    Raises TypeError for anything but a card, LookupError for an unknown library, ImportError for a missing one. Needs
+    ``slopes[audit]``; with torch the torch reading and second derivatives are measured too.
     """
     require("slopes.accuracy", "mpmath")
     from slopes.accuracy.report import Accuracy, versions
@@ -111,7 +111,7 @@ def _measured(
 
 
 def _start() -> None:
-    """One thread for each worker; an interrupt ends it without a word."""
+    """Limit a worker to one thread; an interrupt ends it silently."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         import torch

@@ -60,7 +60,7 @@ the second row of a map's slope is the cotangent that is pulled back. An exact 0
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Figures of some cards and of their peers, and failed measurements."""
+    """Figures of cards and of their peers, and failed measurements."""
 
     cards: list[str]
     against: tuple[str, ...]
@@ -79,11 +79,11 @@ class Accuracy:
         return [asdict(figure) for figure in self.figures]
 
     def notable(self) -> list[Figure]:
-        """Of peers, for each function and result, the dtype with most errors above 1000 ulp, if any."""
+        """For each function and result of peers, the dtype with most errors above 1000 ulp, if any."""
         return self._worst_of(lambda figure: bool(figure.library != "slopes") and figure.worst > MUCH)
 
     def own(self) -> list[Figure]:
-        """Of slopes itself, the same for errors above 4, second derivatives last."""
+        """The same of slopes for errors above 4, second derivatives last."""
         found = self._worst_of(lambda figure: figure.library == "slopes" and figure.worst > ULPS)
         return sorted(found, key=lambda figure: figure.result == "second")
 
@@ -233,14 +233,14 @@ def versions(against: Sequence[str]) -> dict[str, str]:
 
 
 def short(error: float) -> str:
-    """An error in a few characters."""
+    """Format an error in a few characters."""
     if error < 9.95:
         return f"{error:.1f}"
     return f"{error:.0f}" if error < 999.5 else f"{error:.0e}".replace("e+0", "e").replace("e+", "e")
 
 
 def sentence(figure: Figure) -> str:
-    """Format the result, the exact one and their arguments in a line."""
+    """Format a result, the exact one and their arguments in a line."""
     who = figure.library if not figure.reading else f"slopes ({figure.reading})"
     return (
         f"{_name(figure)}: {NAMES[figure.result]} by {who} in {figure.dtype} is {figure.came} at {_input(figure)}, "
@@ -257,7 +257,7 @@ def _off(figure: Figure) -> str:
 
 
 def _input(figure: Figure) -> str:
-    """The arguments; the numbers of a row with six digits."""
+    """Format the arguments; numbers of a row with six digits."""
     arguments = ", ".join(
         re.sub(r"[^\[\], ]+", lambda entry: f"{float(entry[0]):.6g}", text) if text.startswith("[") else text
         for text in figure.at
@@ -266,7 +266,7 @@ def _input(figure: Figure) -> str:
 
 
 def _cell(figures: Sequence[Figure | None]) -> str:
-    """The worst of the figures, with a mark where subnormal numbers were taken for 0."""
+    """Format the worst figure, with a mark where subnormal numbers were taken for 0."""
     there = [figure for figure in figures if figure is not None]
     if not there:
         return ""
@@ -274,7 +274,7 @@ def _cell(figures: Sequence[Figure | None]) -> str:
 
 
 def _pair(figures: list[Figure]) -> str:
-    """float64 / float32, bold where it is much."""
+    """Format float64 / float32, bold where it is much."""
     if not figures:
         return ""
     cells = []

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from slopes import catalogue
 from slopes.accuracy.report import Accuracy, table_lines
 
-#: the page's sections in order; those with True have rows for slopes, by the name of the function
+#: sections in order; True for those with rows for slopes, by function
 SECTIONS = {
     "How it is measured": False,
     "Function by function": True,
@@ -25,7 +25,7 @@ Row = dict[str, str]  #: cells by heading, or by place where the heading is empt
 
 
 def read_page(path: str) -> str:
-    """Return the page; raise ValueError if there is none, or not one that `slopes accuracy` has written."""
+    """Return the page; raise ValueError unless `slopes accuracy` has written one."""
     if not os.path.isfile(path):
         raise ValueError(f"there is no page {path!r} here: run it in a clone of slopes, or name the page with --out")
     with open(path, encoding="utf-8") as file:
@@ -36,7 +36,7 @@ def read_page(path: str) -> str:
 
 
 def update_page(page: str, result: Accuracy) -> str:
-    """Return the page with the rows of the result's cards, in the order of the catalogue; figures of peers stay."""
+    """Replace the rows of the result's cards in a page, in the order of the catalogue; figures of peers stay."""
     order = [card.name for card in catalogue.CARDS.values()]
     head, old = _split(page)
     _, new = _split(result.page())
@@ -58,7 +58,7 @@ def _split(page: str) -> tuple[str, dict[str, str]]:
 
 
 def _merge(old: str, new: str, names: Sequence[str], order: Sequence[str]) -> str:
-    """Return a section with rows of `names` from the new one, and others from the old one; "" without rows."""
+    """Return a section with new rows for `names` and old ones for others; "" without rows."""
     before, after = _rows(old), _rows(new)
     summary = [row for row in before if _name(row) in names] if "second derivative" in next(iter(before), {}) else []
     peers = {_name(row): row for row in summary}

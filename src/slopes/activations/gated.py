@@ -22,7 +22,7 @@ SHAZEER = Paper("Shazeer", 2020, "GLU variants improve transformer", "arXiv:2002
 
 
 def _through(tail, gate, value):
-    """Return tail(gate)·gate·value; no tail underflows for a gate below 0, and no product overflows elsewhere."""
+    """tail(gate)·gate·value, where no tail underflows for a gate below 0 and no product overflows."""
     shut, opened = where(gate < 0, gate, 0.0), where(gate < 0, 0.0, gate)
     return where(gate < 0, tail(shut, times=ops.double(shut) * value), tail(opened, times=opened) * value)
 

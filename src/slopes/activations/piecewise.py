@@ -31,12 +31,12 @@ SIXTH = Constant("1/6", 0.16666666666666666, 9.25185853854297e-18)
 
 
 def _held(x, low, high):
-    """Return x clipped to [low, high]; autograd's slope at the bounds is 0, as in PyTorch's clipped activations."""
+    """x clipped to [low, high], with autograd's slope 0 at the bounds, as in PyTorch's activations."""
     return where(x <= low, low, where(x >= high, high, x))
 
 
 def _between(x, low, high):
-    """Return the slope of `_held`."""
+    """The slope of `_held`."""
     return step(x - low) * step(high - x)
 
 
@@ -108,7 +108,7 @@ def _(x, *, slope):
 
 
 def _ends(x, slope):
-    """Return (x, in float64 if needed, the right end of the line, the rounding error of that end)."""
+    """(x, in float64 if needed, right end of the line, its rounding error)."""
     high, low = ops.inverse(slope)
     return ops.double_for(x, high), high / 2, low / 2
 

@@ -150,7 +150,7 @@ def _(x, *, b):
 
 
 def _squareplus(x, b):
-    """Return (|x| + √(x² + b)) / 2, √(x² + b) and |x|."""
+    """(|x| + √(x² + b)) / 2, √(x² + b) and |x|."""
     x = ops.double_for(x, b)
     size = where(x < 0, -x, x)  # abs would have the slope 0 at 0 under autograd
     root = ops.root_of_square(size, b)

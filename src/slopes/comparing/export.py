@@ -115,7 +115,6 @@ def _names(rows: Rows) -> list[str]:
 
 
 def _column(values: list[Any]) -> tuple[str, list[Any]]:
-    """Return (type, values of that type) of a column."""
     kinds = {_kind(value) for value in values if value is not None}
     if kinds <= {"integer", "number"} and len(kinds) == 2:
         return "number", [None if value is None else float(value) for value in values]
@@ -135,12 +134,11 @@ def _kind(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Format a value as one field of a line."""
     return json.dumps(_finite(value), ensure_ascii=False) if isinstance(value, (list, tuple, dict)) else value
 
 
 def _finite(value: Any) -> Any:
-    """Replace NaN and infinity in a value by null."""
+    """Replace NaN and infinity by null."""
     if isinstance(value, Mapping):
         return {name: _finite(inner) for name, inner in value.items()}
     if isinstance(value, (list, tuple)):

@@ -59,7 +59,7 @@ def feed(loss: Loss, task: Task) -> Feed:
 
 
 def _is_output(kind: Kind, space: Space) -> bool:
-    """Whether outputs of a network can be mapped to the space of such a loss's predictions."""
+    """Whether outputs of a network can be mapped to a loss's space of predictions."""
     if kind.takes_labels or kind.compares_distributions:
         return space.tells_probability
     if kind.tells_yes_or_no and not kind.rowwise:
@@ -123,7 +123,7 @@ def _softmax(outputs: Tensor) -> Tensor:
 
 
 def _shares(outputs: Tensor) -> Tensor:
-    """Return the sigmoids of a row, divided by their sum."""
+    """Sigmoids of a row, divided by their sum."""
     return torch.softmax(logsigmoid(outputs.double()), -1)
 
 
@@ -134,7 +134,7 @@ _LOG_SOFTMAX: Link = "on log-softmax", "logs of softmax probabilities", lambda z
 
 
 def _link(space: Space) -> Link:
-    """Return the link from rows of logits to rows in a space of scores."""
+    """Link from rows of logits to a space of scores."""
     return ("", "logits", _same) if space.is_logit else _SOFTMAX if space.is_probability else _LOG_SOFTMAX
 
 
@@ -149,13 +149,13 @@ def _of_chances(loss: Loss, kind: TaskKind) -> Link:
 
 
 def _above_zero(loss: Loss, head: Map) -> Map:
-    """Return the head, clamped above 0 where the loss refuses 0."""
+    """Clamp a head above 0 where the loss refuses 0."""
     held = loss.kind.space_of(loss.settings).is_positive
     return (lambda outputs: head(outputs).clamp_min(_TINY)) if held else head
 
 
 def _logs(loss: Loss, rows: Map) -> Map:
-    """Return the target's map, through a log where the loss takes logs."""
+    """Take the log of targets where the loss takes logs."""
     logged = loss.kind.spaces(loss.settings)[1].is_log_probability
     return (lambda targets: rows(targets).log()) if logged else rows
 
@@ -271,7 +271,7 @@ def _check_targets(loss: Loss, task: Task, *, above: bool) -> None:
 
 
 def _is_log(loss: Loss) -> bool:
-    """Whether the prediction is a log: it is any number, but no target is below 0."""
+    """Whether the prediction is a log: any number, while no target is below 0."""
     first, second = loss.kind.spaces(loss.settings)
     return first.is_real and (second.is_positive or second.is_count)
 
@@ -281,7 +281,7 @@ def _value(loss: Loss, prediction: Any, target: Any) -> float:
 
 
 def _divides(loss: Loss) -> bool:
-    """Whether a loss of numbers divides by the target: it is huge for 0."""
+    """Whether a loss divides by the target: it is huge for 0."""
     if loss.kind.space_of(loss.settings).is_log_probability:
         return False
     value = _value(loss, [0.5], [0.0])
@@ -289,13 +289,13 @@ def _divides(loss: Loss) -> bool:
 
 
 def _check_falls(loss: Loss, kind: TaskKind) -> None:
-    """Refuse a loss of signs that does not fall with the score of a yes, such as a distance."""
+    """Refuse a loss that does not fall with the score of a yes, such as a distance."""
     if _value(loss, [4.0], [1.0]) >= _value(loss, [-4.0], [1.0]):
         raise _unfit(loss, kind, "rises with the score of a yes, as a loss of distances does")
 
 
 def _shifts_freely(loss: Loss) -> bool:
-    """Whether a loss of rows ignores a shift of all logits of a row."""
+    """Whether a loss of rows ignores a shift of a row's logits."""
     rows = [[0.5, -1.0, 0.25]], [[1.5, 0.0, 1.25]]
     values = [_value(loss, row, [[0.0, 1.0, 0.0]]) for row in rows]
     return math.isclose(*values, rel_tol=1e-5)

@@ -146,7 +146,7 @@ def probe_loss(card: Any, task: Task) -> Tensor:
 
 
 def _telling(task: Task) -> Tensor:
-    """Indices of the first samples, and of the first of every class, as data may be sorted."""
+    """Indices of the first samples, and the first of every class, as data may be sorted."""
     rows = np.unique(strata_of(task.kind, task.targets).numpy(), return_index=True)[1]
     return torch.from_numpy(np.union1d(rows, np.arange(min(16, len(task.targets)))))
 
@@ -185,7 +185,6 @@ def figures(values: Tensor, digits: int = 6) -> str:
 
 
 def _raw(tensors: Mapping[str, Tensor]) -> str:
-    """Digests of tensors to the last bit."""
     listed = {
         name: (str(t.dtype), list(t.shape), hashlib.sha256(t.detach().contiguous().numpy().tobytes()).hexdigest())
         for name, t in tensors.items()
@@ -206,7 +205,7 @@ def code(*things: Any) -> str:
 
 
 def _parts(model: nn.Module) -> Iterator[Any]:
-    """Yield the classes of a model's modules, and their attributes that are plain values or functions."""
+    """Yield the classes of a model's modules, and their plain or callable attributes."""
     for place, module in model.named_modules():
         yield place
         yield type(module)
@@ -323,7 +322,7 @@ def _is_known_name(module: str) -> bool:
 
 
 def _is_installed(thing: Any) -> bool:
-    """Whether it is from an installed package: its own code counts, but not all that it names."""
+    """Whether a package is installed: its code counts, but not all that it names."""
     file = getattr(sys.modules.get(thing.__module__), "__file__", None) or ""
     return "site-packages" in file or "dist-packages" in file
 

@@ -28,7 +28,7 @@ FROM = {"fed": 150, "95 % interval": 96, "p": 125, "diverged": 110, "failed": 12
 
 
 class _Listing(Table):
-    """Table that omits its least important columns in a narrow terminal."""
+    """Omits the least important columns in a narrow terminal."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         narrow = copy.copy(self)
@@ -93,7 +93,7 @@ def _cell(cell: RenderableType) -> str:
 
 
 def _names(pair: Pair, noted: bool) -> list[Text]:
-    """Names of the pair, and the note on its loss if there is a column for it."""
+    """Names of the pair, and any note on its loss."""
     return [Text(pair.activation), Text(pair.loss), *[Text(pair.note)] * noted]
 
 

@@ -115,7 +115,7 @@ def _log_loss(judged: Judged) -> Tensor:
 
 
 def _brier(judged: Judged) -> Tensor:
-    """Squared distance between the row of probabilities and the one-hot truth."""
+    """Squared distance of probabilities from the one-hot truth."""
     return (judged.predicted.square().sum(-1) - 2 * judged.chance + 1).mean(1)
 
 
@@ -124,18 +124,16 @@ def _yes_brier(judged: Judged) -> Tensor:
 
 
 def _calibration(judged: Judged) -> Tensor:
-    """Calibration error of the probability of the predicted class."""
     sure = judged.predicted.max(-1).values
     return _calibration_error(sure, judged.named == judged.targets)
 
 
 def _yes_calibration(judged: Judged) -> Tensor:
-    """Calibration error of the probability of a yes."""
     return _calibration_error(judged.predicted, judged.yes[1])
 
 
 def _calibration_error(chance: Tensor, happened: Tensor) -> Tensor:
-    """Expected calibration error: bins (0, 1/15], (1/15, 2/15], …, weighted by their numbers of samples."""
+    """Expected calibration error over bins (0, 1/15], (1/15, 2/15], …."""
     places = (chance * BINS).ceil().long().clamp(1, BINS) - 1
     gaps = torch.zeros(len(chance), BINS, dtype=torch.float64, device=chance.device)
     return gaps.scatter_add(1, places, happened.double() - chance).abs().sum(1) / chance.shape[1]
@@ -160,7 +158,7 @@ def _balanced_accuracy(judged: Judged) -> Tensor:
 
 
 def _share(part: Tensor, whole: Tensor) -> Tensor:
-    """Fraction of a mask, over (model, sample), that is in its part; 0 if the mask is empty."""
+    """Fraction of a mask, over (model, sample), in its part; 0 for an empty mask."""
     return part.sum(1).double() / whole.sum(1).clamp_min(1)
 
 
@@ -193,7 +191,7 @@ def _dice(judged: Judged) -> Tensor:
 
 
 def _overlap(judged: Judged, axis: int) -> tuple[Tensor, Tensor]:
-    """Sizes of intersection and union of mask and prediction, over the axes from `axis` on."""
+    """Sizes of intersection and union, over the axes from `axis` on."""
     predicted, true = judged.yes
     return (predicted & true).flatten(axis).sum(axis).double(), (predicted | true).flatten(axis).sum(axis).double()
 

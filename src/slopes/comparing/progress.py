@@ -60,7 +60,7 @@ def display(progress: Callback | bool | None) -> Iterator[Callback]:
 
 
 class _Lines:
-    """Display for logs, with about one line per tenth of the runs."""
+    """Display for logs: a line per tenth of the runs."""
 
     def __init__(self) -> None:
         self._tenth = -1
@@ -73,7 +73,7 @@ class _Lines:
 
 
 class _BarInNotebook:
-    """Display below a notebook's cell, rewritten by each call."""
+    """Display below a cell, rewritten by each call."""
 
     def __init__(self) -> None:
         self._handle: Any = None

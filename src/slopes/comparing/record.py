@@ -159,7 +159,7 @@ class Record:
             return self._checked().execute(statement, values).fetchall()
 
     def _checked(self) -> sqlite3.Connection:
-        """Return the connection; StudyError in a forked process, or if the file was replaced."""
+        """The connection; StudyError in a forked process, or if the file was replaced."""
         if os.getpid() != self._process:
             raise StudyError(f"{self.path}: this record is open in the process that forked this one; write there.")
         if _identity(self.path) != self._identity:
@@ -255,7 +255,7 @@ REMOTE = (
 
 
 def _remote(folder: Path) -> bool:
-    """Whether a folder is known to be on another machine; only Linux reports that."""
+    """Whether a folder is on another machine; only Linux reports that."""
     try:
         lines = Path("/proc/self/mountinfo").read_text().splitlines()
         device = folder.stat().st_dev
@@ -336,7 +336,6 @@ def _reason(error: OSError) -> str:
 
 @contextmanager
 def _explained(path: Path) -> Iterator[None]:
-    """Turn sqlite3 errors into a StudyError with a remedy."""
     try:
         yield
     except sqlite3.Error as error:

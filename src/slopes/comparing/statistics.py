@@ -147,7 +147,7 @@ def at_chosen(one: Series, higher_validation: bool) -> Array:
 
 
 def _without_lost_rates(one: Series, higher_validation: bool) -> Series:
-    """Make rates whose runs all failed so bad that validation never chooses them, after any exchange."""
+    """Make rates whose runs all failed so bad that they are never chosen, after any exchange."""
     lost = ~np.isfinite(one.validation).any(1, keepdims=True)
     if not lost.any() or lost.all():
         return one
@@ -319,7 +319,6 @@ def seeds_to_tell(
 
 
 def _reach(reach: Interval | None, show: Callable[[float], str]) -> str:
-    """Format the interval as a clause."""
     if reach is None:
         return ""
     note = " (percentiles, as BCa has no answer here)" if reach.kind == "percentile" else ""

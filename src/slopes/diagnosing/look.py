@@ -18,7 +18,7 @@ from slopes.models.recording import Recorder, Use
 class Look(Recorder):
     """Samples, a tally of each activation, and weights of a model, recorded while a block runs.
 
-    An activation that is called several times in one forward has one tally per call.
+    An activation called several times in one forward has a tally per call.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -54,7 +54,7 @@ class Look(Recorder):
         self._tallies[key].add(use.x, use.y, use.function, axis)
 
     def _axis(self, y: Tensor) -> int:
-        """Return the unit axis: that of the last weights, else the channels of pictures, else the last axis."""
+        """Axis of the units: of the last weights, else of the channels of pictures, else the last one."""
         axis, count = self._channels
         if y.ndim >= -axis and y.shape[axis] == count:
             return axis
@@ -63,11 +63,11 @@ class Look(Recorder):
     # ---------------------------------------------------------------------------------------- weights
 
     def snapshot(self) -> dict[str, list[Tensor]]:
-        """Return a copy of the current weights, by module."""
+        """Copy the current weights, by module."""
         return {name: [p.detach().clone() for p in own] for name, own in _weighted(self.model)}
 
     def weigh(self, before: dict[str, list[Tensor]] | None = None) -> None:
-        """Record norms of the weights, their gradients, and their relative change since the snapshot."""
+        """Record norms of weights and gradients, and the weights' relative change since the snapshot."""
         self.batches += 1
         for name, own in _weighted(self.model):
             gradient, update = _norm(p.grad for p in own if p.grad is not None), math.nan
@@ -94,14 +94,14 @@ class Look(Recorder):
         return Diagnosis(layers, rows, self.samples, wanted, steps)
 
     def _when(self, name: str) -> float:
-        """Return the position of the module's first run, or else that of the nearest parent that ran."""
+        """Position of the module's first run, or of its nearest parent's."""
         while name and name not in self._order:
             name = name.rpartition(".")[0]
         return self._order.get(name, float("inf"))
 
 
 def _weighted(model: nn.Module) -> Iterator[tuple[str, list[Tensor]]]:
-    """Yield each module that has weights of two axes or more, with those weights and their biases."""
+    """Yield modules with weights of two axes or more, with these weights and their biases."""
     for name, module in model.named_modules():
         own = [p for p in module.parameters(recurse=False) if not nn.parameter.is_lazy(p) and p.is_floating_point()]
         if any(p.ndim >= 2 for p in own):
@@ -109,7 +109,7 @@ def _weighted(model: nn.Module) -> Iterator[tuple[str, list[Tensor]]]:
 
 
 def _norm(tensors: Iterable[Tensor]) -> float:
-    """Return the norm of all entries together; NaN if there are no tensors."""
+    """Norm of all entries together; NaN without tensors."""
     dense = [t.detach().coalesce().values() if t.is_sparse else t.detach() for t in tensors]
     norms = [float(torch.linalg.vector_norm(t if t.dtype == torch.float64 else t.float())) for t in dense]
     return math.hypot(*norms) if norms else math.nan

@@ -16,7 +16,7 @@ TITLE = {"loc": "left", "size": 9.5, "weight": "bold"}
 
 
 def picture(found: Diagnosis) -> Picture:
-    """One row for each activation, from the first to run to the last."""
+    """Draw a row for each activation, from the first to run to the last."""
     with style():
         figure = Picture(figsize=(10, 1.5 + 0.34 * max(len(found.layers), 2)), layout="constrained")
         outputs, units, gradients = figure.subplots(1, 3, sharey=True)
@@ -33,7 +33,7 @@ def picture(found: Diagnosis) -> Picture:
 
 
 def _outputs(axes: Any, found: Diagnosis) -> None:
-    """Percentiles of the outputs: 1 to 99 thin, 25 to 75 thick, and the median."""
+    """Draw percentiles of the outputs: 1 to 99 thin, 25 to 75 thick, and the median."""
     for place, layer in enumerate(found.layers):
         low, quarter, median, three, high = layer.percentiles
         axes.plot((low, high), (place, place), color=BLUE, linewidth=1, solid_capstyle="butt")
@@ -43,7 +43,7 @@ def _outputs(axes: Any, found: Diagnosis) -> None:
 
 
 def _units(axes: Any, found: Diagnosis) -> None:
-    """Shares of dead and of saturated units, and of flat slopes."""
+    """Draw shares of dead and of saturated units, and of flat slopes."""
     places = range(len(found.layers))
     dead = [layer.dead for layer in found.layers]
     saturated = [layer.saturated for layer in found.layers]
@@ -58,7 +58,7 @@ def _units(axes: Any, found: Diagnosis) -> None:
 
 
 def _gradients(axes: Any, found: Diagnosis) -> None:
-    """Norms of the gradient by the outputs."""
+    """Draw norms of the gradient by the outputs."""
     there = [(layer.gradient, place) for place, layer in enumerate(found.layers) if 0 < layer.gradient < math.inf]
     if there:
         axes.plot(*zip(*there, strict=True), "o-", color=BLUE, linewidth=1.2, markersize=4.5)

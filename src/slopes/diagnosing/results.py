@@ -16,9 +16,9 @@ PERCENTILES = (1, 25, 50, 75, 99)
 
 @dataclass(frozen=True)
 class Layer:
-    """One activation of a model, over the samples that it saw. All shares lie between 0 and 1."""
+    """One activation of a model, over its samples. All shares lie between 0 and 1."""
 
-    name: str  #: its place in the model, and its kind
+    name: str  #: place in the model, and kind
     units: int  #: features, or channels of pictures
     samples: int  #: values per unit; every pixel of a picture counts
     mean: float  #: of the outputs, like the next four
@@ -28,11 +28,11 @@ class Layer:
     percentiles: tuple[float, ...]  #: 1, 25, 50, 75 and 99 %, of up to 1,024 outputs a batch
     dead: float  #: share of dead units (`slopes.models.units`)
     saturated: float  #: share of saturated units
-    flat: float  #: share of all slopes under 1e-3
-    off: float  #: share of all outputs under 1e-3 whose slope is so too
+    flat: float  #: share of slopes under 1e-3
+    off: float  #: share of outputs under 1e-3 with such a slope
     gradient: float  #: root mean square over batches of the norm of the loss's gradient by the output; NaN without one
     lost: dict[str, float]  #: by half type, the share of outputs (of those for percentiles) that become inf or 0
-    gradients_lost: dict[str, float]  #: the same of the gradients by them
+    gradients_lost: dict[str, float]  #: the same for the gradients by them
 
     @property
     def dead_interval(self) -> tuple[float, float]:
@@ -45,17 +45,17 @@ class Layer:
 
 @dataclass(frozen=True)
 class Weights:
-    """The weights of one module with the biases beside them: means over batches."""
+    """Weights of one module with their biases: means over batches."""
 
     name: str
     norm: float
-    gradient: float  #: norm of the loss's gradient by them; NaN if there is none
-    update: float  #: norm of an optimizer's step over norm of the weights; NaN if no step was seen
+    gradient: float  #: norm of the loss's gradient by them; NaN without one
+    update: float  #: norm of an optimizer's step over norm of the weights; NaN without a step
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that hinders training, in words, with the usual repair."""
+    """A problem that hinders training, in words, with the usual repair."""
 
     kind: str  #: dead, saturated, vanishing, exploding, not finite, update or range
     layer: str
@@ -68,17 +68,17 @@ class Finding:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """Results for a model: print them, draw them with `plot`, or take the `table` or `findings`."""
+    """Results for a model: print them, draw them with `plot`, or use the `table` or `findings`."""
 
     layers: list[Layer]  #: activations, as they first ran
     weights: list[Weights]  #: modules with weights, as they first ran
-    samples: int  #: how many inputs the model got
-    wanted: int  #: how many there should have been
-    steps: tuple[int, int] | None = None  #: the first and the last step that a `Watcher` looked at
+    samples: int  #: number of the model's inputs
+    wanted: int  #: wanted number of inputs
+    steps: tuple[int, int] | None = None  #: first and last step that a `Watcher` recorded
 
     @property
     def gradient_ratio(self) -> float:
-        """Gradient norm of the last module over that of the first; far above 1 where gradients vanish."""
+        """Gradient norm of the last module over the first's; far above 1 where gradients vanish."""
         return ratio([w.gradient for w in self.weights])
 
     @property
@@ -94,7 +94,7 @@ class Diagnosis:
         return not self.findings
 
     def table(self) -> list[dict[str, Any]]:
-        """Return a dict for each activation, in the order of the forward pass: its numbers, by the names of `Layer`."""
+        """Return a dict per activation, in the order of the forward pass, by the names of `Layer`."""
         return [
             {**asdict(layer), "dead_low": layer.dead_interval[0], "dead_high": layer.dead_interval[1]}
             for layer in self.layers
@@ -152,7 +152,7 @@ class Diagnosis:
 
 
 def ratio(sizes: Sequence[float]) -> float:
-    """Return the last over the first size that is not NaN; NaN if there are not two, or both are 0."""
+    """Last over first size that is not NaN; NaN without two, or if both are 0."""
     there = [size for size in sizes if not math.isnan(size)]
     if len(there) < 2 or not (there[0] or there[-1]):
         return math.nan
@@ -160,7 +160,7 @@ def ratio(sizes: Sequence[float]) -> float:
 
 
 def percent(share: float) -> str:
-    """Format a share in percent; only an exact 0 or 1 is shown as 0 % or 100 %."""
+    """Format a share in percent; only an exact 0 or 1 is 0 % or 100 %."""
     if 0 < share < 0.005:
         return "<1 %"
     return ">99 %" if 0.995 <= share < 1 else f"{100 * share:.0f} %"
@@ -191,12 +191,12 @@ def _small(number: float) -> str:
 
 
 def _without_empty_columns(rows: list[list[str]]) -> list[list[str]]:
-    """Return the rows without the columns that are empty below the heading, which is the first row."""
+    """Drop columns that are empty below the heading, the first row."""
     kept = [k for k in range(len(rows[0])) if any(row[k] for row in rows[1:])]
     return [[row[k] for k in kept] for row in rows]
 
 
 def _aligned(rows: list[list[str]]) -> list[str]:
-    """Return the rows as lines of text, names to the left and numbers to the right."""
+    """Format rows as lines, names to the left and numbers to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip() for row in rows]

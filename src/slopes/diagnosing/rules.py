@@ -1,4 +1,4 @@
-"""Rules that derive findings, each with the usual repair, from the numbers of a diagnosis."""
+"""Rules for findings, each with the usual repair, from the numbers of a diagnosis."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 
 from slopes.diagnosing.results import HALF, Diagnosis, Finding, percent, ratio
 
-UNITS = 0.1  #: least share of dead or saturated units that is a finding
-SLOPES = 0.5  #: least share of flat slopes, outputs that are off not counted, that is a finding
-FAR = 1e3  #: ratio of the last layer's gradient norm to the first's, or its inverse, that is a finding
-LEAP, CREEP = 0.1, 1e-6  #: updates over weights beyond which learning is too fast or too slow; about 1e-3 is usual
+UNITS = 0.1  #: least share of dead or saturated units for a finding
+SLOPES = 0.5  #: least share of flat slopes for a finding, without outputs that are off
+FAR = 1e3  #: ratio of the last layer's gradient norm to the first's, or its inverse, for a finding
+LEAP, CREEP = 0.1, 1e-6  #: updates over weights for too fast or too slow learning; about 1e-3 is usual
 
 
 def _not_finite(found: Diagnosis) -> Iterator[Finding]:
@@ -58,7 +58,7 @@ def _gradients(found: Diagnosis) -> Iterator[Finding]:
         what = "no gradient reaches it" + f", nor {len(still) - 1} others" * (len(still) > 1)
         yield Finding("vanishing", still[0], what, "look for dead units behind it, or for a slope of 0 in the loss")
         return
-    # Where outputs fade or grow on the way, gradients by weights stay level while those by outputs do not.
+    # Where outputs fade or grow on the way, gradients by weights stay level, but not those by outputs.
     for rows in (found.weights, found.layers):
         change = ratio([row.gradient for row in rows])
         if change > FAR:

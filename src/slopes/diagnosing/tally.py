@@ -18,20 +18,20 @@ KEPT = 1024  #: values per batch for percentiles and for the share lost in half 
 
 
 class Tally:
-    """Statistics of one activation; they stay on the device until `layer` is called."""
+    """Statistics of one activation; they stay on the device until `layer`."""
 
     def __init__(self, name: str, units: int) -> None:
         self.name, self.units = name, units
-        self._counts: list[int] = []  # number of values of each call
+        self._counts: list[int] = []  # values in each call
         self._moments: list[Tensor] = []
         self._kept: list[Tensor] = []
         self._pulled: list[Tensor] = []  # like _kept, of gradients
         self._squares: list[Tensor] = []  # of the gradient's norm
-        self._flat: Any = 0  # per unit, the number of samples with a flat slope
+        self._flat: Any = 0  # per unit, samples with a flat slope
         self._off: Any = 0  # the same, with an output near 0 too
 
     def add(self, x: Tensor, y: Tensor, function: Callable[[Tensor], Tensor], axis: int) -> None:
-        """Add one call with input x and output y, whose units lie along the axis."""
+        """Add a call with input x and output y, whose units lie along the axis."""
         slopes, values = slopes_of(function, x), y.detach()
         if values.dtype not in (torch.float32, torch.float64):
             values = values.float()
@@ -53,7 +53,7 @@ class Tally:
         self._pulled.append(_some(gradient))
 
     def layer(self, batches: int) -> Layer:
-        """Return the statistics of the activation after `batches` batches."""
+        """Return the statistics after `batches` batches."""
         counts = np.array(self._counts)
         mean, variance, least, most = torch.stack(self._moments).double().cpu().numpy().T
         middle = (counts * mean).sum() / counts.sum()
@@ -86,29 +86,28 @@ def slopes_of(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """Return the derivative at each entry, without advancing the random state."""
     with torch.random.fork_rng([x.device] if x.is_cuda else []), torch.enable_grad():
         leaf = x.detach().requires_grad_()
-        y = function(leaf.clone())  # a clone, as a function may work in place
+        y = function(leaf.clone())  # a function may work in place
         (slopes,) = torch.autograd.grad(y, leaf, torch.ones_like(y), materialize_grads=True)
     return slopes
 
 
 def _some(values: Tensor) -> Tensor:
-    """Return up to KEPT values, sampled from all over a tensor."""
+    """Sample up to KEPT values from all over a tensor."""
     flat = values.reshape(-1)
     return flat[_places(flat.numel()).to(flat.device)] if flat.numel() > KEPT else flat.clone()
 
 
 @functools.lru_cache(64)
 def _places(count: int) -> Tensor:
-    """Return KEPT indices below `count`: multiples of the golden ratio, which align with no shape."""
+    """KEPT indices below `count`: multiples of the golden ratio, which align with no shape."""
     return (torch.arange(KEPT, dtype=torch.float64) * ((math.sqrt(5) - 1) / 2) % 1 * count).long()
 
 
 def _numbers(tensors: Sequence[Tensor]) -> np.ndarray:
-    """Concatenate the entries of the tensors."""
     return torch.cat([t.reshape(-1) for t in tensors]).double().cpu().numpy() if tensors else np.empty(0)
 
 
 def _lost(values: np.ndarray, largest: float, least: float) -> float:
-    """Return the share of finite values that a type turns into inf or 0."""
+    """Share of finite values that a type turns into inf or 0."""
     sizes = np.abs(values[np.isfinite(values)])
     return float(np.mean((sizes > largest) | ((sizes > 0) & (sizes <= least / 2)))) if len(sizes) else math.nan

@@ -20,15 +20,15 @@ from slopes.domains import shown
 def diagnose(model: Any, data: Any, loss: Any, *, optimizer: Any = None, samples: int = 1000) -> Diagnosis:
     """Look at the activations and gradients of a model over at least `samples` inputs.
 
-    `data` is a batch (inputs, target), or an iterable of batches such as a DataLoader, used as far as needed;
-    inputs in a tuple or dict become separate arguments of the model, and tensors are brought to its device.
-    `loss(output, target)` gives one number. With an optimizer, a step of it shows how far it moves the weights.
-    Activations are found as modules of `torch.nn` and `slopes.nn`, and as functions of torch and cards of slopes that
-    a forward calls.
+    `data` is a batch (inputs, target), or an iterable of batches such as a DataLoader, used as far as needed; inputs in
+    a tuple or dict are separate arguments of the model, and tensors are moved to its device. `loss(output, target)` is
+    one number. With an optimizer, one step shows how far it moves the weights.
 
-    A copy of the model runs, in the mode that the model is in (call ``model.train()`` before to diagnose
-    training); model, optimizer and random states stay as they are. Raises TypeError for an invalid model, batch or
-    loss, ValueError if there is no sample or the loss has no gradient.
+    Activations are modules of `torch.nn` and `slopes.nn`, and functions of torch and cards that a forward calls.
+
+    A copy of the model runs, in the model's mode (for training call ``model.train()`` before); model, optimizer and
+    random states stay as they are. Raises TypeError for an invalid model, batch or loss, ValueError without samples or
+    without a gradient of the loss.
     """
     if not isinstance(model, nn.Module):
         raise TypeError(f"diagnose: model must be a torch.nn.Module, got {type(model).__name__}")
@@ -107,7 +107,6 @@ def _is_pair(thing: Any) -> bool:
 
 
 def _on_device(model: nn.Module, thing: Any) -> Any:
-    """Move the tensors of a batch to the device of the model's first weight."""
     weight = next(model.parameters(), None)
     if isinstance(thing, Tensor):
         return thing if weight is None else thing.to(weight.device)

@@ -39,16 +39,16 @@ class Watcher:
             if type(value) is not int or value < 1:
                 raise ValueError(f"Watcher: {name} must be an integer >= 1, got {value!r}")
         self.model, self.every, self.samples = model, every, samples
-        self.step = 0  #: number of steps so far
+        self.step = 0  #: steps so far
         self.history: list[Diagnosis] = []
         self._look: Look | None = None
-        self._steps = (0, 0)  # the first and the last step in `_look`
+        self._steps = (0, 0)  # first and last step in `_look`
         self._block: AbstractContextManager[None] | None = None  # open during a watched step
         self._before: dict[str, list[Tensor]] = {}
 
     @property
     def diagnosis(self) -> Diagnosis:
-        """Latest full diagnosis, or else a partial one. Raises ValueError if no step was watched yet."""
+        """Latest full diagnosis, or else a partial one; ValueError before the first watched step."""
         if self.history:
             return self.history[-1]
         if self._look is None or not self._look.batches:

@@ -353,7 +353,6 @@ AUTOCAST = (torch.float32, *HALF)
 
 
 def _widen(x: Any) -> Any:
-    """Return a tensor of a half type in float32, anything else unchanged."""
     return x.float() if isinstance(x, Tensor) and x.dtype in HALF else x
 
 
@@ -559,7 +558,7 @@ class _Direct(torch.autograd.Function):
 
 
 class _CompiledGate(_Direct):
-    """A gate from a kernel for tensors of one shape."""
+    pass
 
 
 #: `Function.apply` without its Python code for transforms, which `is_plain` excludes

@@ -143,7 +143,7 @@ def _compute(
 
 
 def _run(batch: Any, buffer: Callable[[str, int], Tensor]) -> tuple[Tensor, Tensor]:
-    """Return (values, gradient by the logits) of a batch from its kernel, which overwrites the logits if it can."""
+    """(values, gradient by the logits) of a batch from its kernel, which overwrites the logits if it can."""
     kernel = batch.kernel.get("value", "vjp")
     logits, *others = (x.detach().numpy() for x in (widen_half(batch.arguments[0]), *batch.arguments[1:]))
     is_half = batch.arguments[0].dtype in HALF
@@ -154,7 +154,7 @@ def _run(batch: Any, buffer: Callable[[str, int], Tensor]) -> tuple[Tensor, Tens
 
 
 def _again(rows: Any, tensors: list[Tensor | None], gradient: Tensor, wanted: tuple[bool, ...]) -> list[Tensor | None]:
-    """Return the gradients, composed of operations that autograd can differentiate."""
+    """Return the gradients by operations that autograd can differentiate."""
     with torch.enable_grad():
         result = _compose(rows, *tensors).to(gradient.dtype)  # type: ignore[arg-type]
         inputs = [tensor for tensor, is_wanted in zip(tensors, wanted, strict=True) if is_wanted]

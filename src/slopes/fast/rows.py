@@ -71,7 +71,6 @@ def map_by_kernel(card: Any, output: str, settings: dict[str, Any], rows: list[T
 def _find_map_kernel(
     card: Any, settings: dict[str, Any], x: Tensor, output: str, wants_gradient: bool, key: tuple[Any, ...]
 ) -> Any:
-    """Return the kernels of a map for x; store them if the card is the package's own."""
     from slopes import kernels
     from slopes.kernels.card_kernel import find_map_kernel
 
@@ -200,7 +199,6 @@ def _find_label_kernel(card: Any, parameters: dict[str, Any], x: Tensor, has_slo
 
 @lru_cache(maxsize=64)
 def _reduction_of_rows(count: int, reduction: str, dtype: torch.dtype) -> Reduction:
-    """Return the `Reduction` to the mean or sum of `count` rows that all count."""
     with torch.inference_mode(False):
         cotangent = torch.full((count,), 1 / count if reduction == "mean" else 1.0, dtype=dtype)
     reduce = torch.mean if reduction == "mean" else torch.sum
@@ -252,7 +250,7 @@ def is_to_be_differentiated(gradient: Tensor) -> bool:
 
 
 def _pull_back(kernel: Any, counts: Tensor | None, cotangent: Tensor, x: Tensor, *others: Tensor) -> Tensor:
-    """Return the gradient by operations that autograd can differentiate; rows that do not count are not read."""
+    """Return a gradient that autograd can differentiate; rows that do not count are not read."""
     if counts is not None:
         x = torch.where(counts.unsqueeze(-1), x, 0.0)
     rows: Tensor = cotangent.unsqueeze(-1) * kernel.slope(widen_half(x), *others)

@@ -121,7 +121,7 @@ def _require_card(function: str, card: Any) -> None:
 
 
 def _derivatives(card: Card) -> tuple[str, ...]:
-    """Names of a card's outputs beside its value."""
+    """Outputs of a card beside its value."""
     if card.family == "gate":
         return tuple(f"{output}_{name}" for output in ("slope", "vjp") for name in card._arguments)
     if card.family == "map":
@@ -190,7 +190,7 @@ def _printed(recorded: Program, title: str, has_rows: bool, scalars: tuple[str, 
 
 
 def _has_rows(card: Card) -> bool:
-    """Whether the body takes rows; the body of a gate takes two entries."""
+    """Whether the body takes rows; a gate's takes two entries."""
     return card.rowwise and card.family != "gate"
 
 
@@ -363,7 +363,6 @@ _row_kernel_of_ours = lru_cache(maxsize=1024)(_make_row_kernel)
 
 
 def _run(kernel: EntryKernel, arrays: Sequence[Any], results: Sequence[Any]) -> None:
-    """Run a kernel on arrays of any layout."""
     order: Literal["C", "F"] = "C" if results[0].flags.c_contiguous or not results[0].flags.f_contiguous else "F"
     inputs = [a.ravel(order) for a in arrays]  # a copy where an array has gaps or another order
     if not all(r.flags.c_contiguous if order == "C" else r.flags.f_contiguous for r in results):

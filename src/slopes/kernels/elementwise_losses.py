@@ -121,7 +121,7 @@ class ElementwiseLossKernel:
         return _printed(recorded, self.card._root.name, scalars, tuple(name for name in SUMS if name in outputs))
 
     def _function(self, *outputs: str) -> tuple[Any, int]:
-        """Return (compiled function, entries that repay another thread)."""
+        """(compiled function, entries that repay another thread)."""
         if outputs not in self._functions:
             text = self.source(*outputs)
             self._functions[outputs] = load(text), kernels.find_grain(text)

@@ -76,7 +76,7 @@ def _serve(jobs: SimpleQueue[_Job]) -> None:
 
 
 def _start_threads(count: int) -> None:
-    """Start threads up to a count, or until the system refuses, as it does while the interpreter ends."""
+    """Start threads up to a count, unless the system refuses, as while the interpreter ends."""
     global _count
     with _lock, contextlib.suppress(RuntimeError):
         while _count < count:
@@ -96,7 +96,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def _cut(size: int, count: int, grain: int) -> list[tuple[int, int]]:
-    """Return the bounds of at most `count` slices; several have at least `grain` entries each."""
+    """Bounds of at most `count` slices; several have at least `grain` entries each."""
     length = max(-(-size // count), grain)
     length = -(-length // ALIGNMENT) * ALIGNMENT
     return [(start, min(start + length, size)) for start in range(0, size, length)]

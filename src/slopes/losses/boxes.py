@@ -90,7 +90,7 @@ def _rise(prediction, target, sides):
 
 
 def _outward(x):
-    """Return slopes by the lower and upper corners from slopes by the sides."""
+    """Turn slopes by the sides into slopes by the lower and upper corners."""
     return ops.joined(-x, x)
 
 
@@ -99,13 +99,13 @@ def _swapped(x):
 
 
 def _share(part, whole, nothing):
-    """Return part / whole, or `nothing` where the whole is 0; the slope is 0 where the whole is tiny."""
+    """part / whole, or `nothing` for a whole of 0; the slope is 0 for a tiny whole."""
     small = whole**3 == 0
     return where(small, share(held(part), held(whole), nothing), part / where(small, 1.0, whole))
 
 
 def _rise_of_share(part, whole, part_rise, whole_rise):
-    """Return the slope of `_share` by the corners."""
+    """The slope of `_share` by the corners."""
     part, whole = part[..., None], whole[..., None]
     small = whole**3 == 0
     whole = where(small, 1.0, whole)
@@ -113,7 +113,7 @@ def _rise_of_share(part, whole, part_rise, whole_rise):
 
 
 def _rise_of_lost(pair, rise):
-    """Return the slope of 1 − IoU by the corners."""
+    """The slope of 1 − IoU by the corners."""
     return -_rise_of_share(pair.lapped, pair.union, rise.lapped, rise.union)
 
 
@@ -122,7 +122,7 @@ def _columns(x):
 
 
 def _textbook(p, t):
-    """Return (intersection, union, area around, squared distance of centres, squared diagonal around, aspect)."""
+    """(intersection, union, area around, squared distance of centres, squared diagonal around, aspect)."""
     (a, b, c, d), (e, f, g, h) = ([entry(box, place) for place in range(4)] for box in (p, t))
     common = maximum(minimum(c, g) - maximum(a, e), 0) * maximum(minimum(d, h) - maximum(b, f), 0)
     width, height = maximum(c, g) - minimum(a, e), maximum(d, h) - minimum(b, f)

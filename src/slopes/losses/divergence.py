@@ -33,7 +33,7 @@ from slopes.ops import (
 
 
 def _log_ratio(target, chance, lacking, known):
-    """Return log(target / chance), by log1p where they are close; `lacking` is 1 − chance, `known` log(chance)."""
+    """log(target / chance), by log1p where they are close; `lacking` is 1 − chance, `known` log(chance)."""
     near = (target < 2 * chance) & (chance < 2 * target)
     little = where(chance > 0.5, lacking - (1 - target), target - chance)
     little = where(near, little, 0.0) / where(near, chance, 1.0)
@@ -46,7 +46,7 @@ def _held_ratio(prediction, target):
 
 
 def _log_mean(gap, part, logit, rest):
-    """Return log(1 − part + part · exp(gap)), accurate near 0; `logit` is logit(part) + gap, `rest` log(1 − part)."""
+    """log(1 − part + part · exp(gap)), accurate near 0; `logit` is logit(part) + gap, `rest` log(1 − part)."""
     far = gap > 60
     near = log1p(part * expm1(where(far, 0.0, gap)))
     return where(far, softplus(logit) + rest, near)

@@ -31,7 +31,7 @@ Cosine = Annotated[float, Interval(-1.0, 1.0, closed=True)]
 
 
 def _size(x):
-    """Return the largest size in each row, or 1; squares of x divided by it neither overflow nor vanish."""
+    """Largest size in each row, or 1: squares of x divided by it neither overflow nor vanish."""
     return nonzero(_largest(x))
 
 
@@ -41,7 +41,7 @@ def _largest(x):
 
 
 def _unit(x):
-    """Return (rows of length 1, lengths); a row of zeros stays zero, with a slope of 0."""
+    """(rows of length 1, lengths); a row of zeros stays zero, with a slope of 0."""
     size = _largest(x)
     x, size = steady(x, size), nonzero(size)
     length = sqrt(nonzero(ops.sum((x / size) ** 2)))
@@ -49,7 +49,7 @@ def _unit(x):
 
 
 def _powers(residual, p):
-    """Return (largest size in each row, entries divided by it, sum of their powers to p)."""
+    """(largest size in each row, entries divided by it, sum of their powers to p)."""
     size = _size(residual)
     part = where(absolute(residual) == inf, sign(residual), steady(residual, size) / size)
     powers = where(p == 2, part * part, where(part == 0, 0.0, nonzero(absolute(part)) ** p))
@@ -57,7 +57,7 @@ def _powers(residual, p):
 
 
 def _distance(first, second, p):
-    """Return the p-norm of the difference of rows, with a slope of 0 at 0."""
+    """p-norm of the difference of rows, with a slope of 0 at 0."""
     size, _, total = _powers(first - second, p)
     return (size * where(total == 0, 0.0, nonzero(total) ** (1 / p)))[..., 0]
 
@@ -71,7 +71,7 @@ def _cosine(x, y):
 
 
 def _rise_of_gap(gap, first, second, middle, p):
-    """Return the slope of `_gap` by the middle, without cancellation where p is 2."""
+    """Slope of `_gap` by the middle, without cancellation where p is 2."""
     residual = first / 1024 - second / 1024
     distance = _distance(first / 1024, held(middle) / 1024, p) + _distance(second / 1024, held(middle) / 1024, p)
     huge = (1024 * distance == inf)[..., None]
@@ -86,7 +86,7 @@ def _rise_of_gap(gap, first, second, middle, p):
 
 
 def _rise_of_distance(first, second, p):
-    """Return the slope of `_distance` by the first row."""
+    """Slope of `_distance` by the first row."""
     _, part, total = _powers(first / 1024 - second / 1024, p)
     part = part / nonzero(total) ** (1 / p)
     return where(p == 2, part, sign(part) * where(part == 0, 0.0, nonzero(absolute(part)) ** (p - 1)))
@@ -105,12 +105,12 @@ def _picked(x, positives, negatives, temperature, each):
 
 
 def _mean(values, chosen):
-    """Return the mean of the chosen entries in each row, or 0."""
+    """Mean of the chosen entries in each row, or 0."""
     return (ops.sum(where(chosen, values, 0.0)) / _count(chosen, values))[..., 0]
 
 
 def _excess(similar, negatives, temperature):
-    """Return (softmax over negatives, logsumexp of the negatives less each similarity, whether there are any)."""
+    """(softmax over negatives, their logsumexp less each similarity, whether there are any)."""
     shown = where(negatives, similar, -3 / temperature)  # below any similarity
     most = held(ops.sum(top(shown) * shown))
     powers = where(negatives, exp(where(negatives, similar - most, 0.0)), 0.0)
@@ -119,7 +119,7 @@ def _excess(similar, negatives, temperature):
 
 
 def _count(chosen, like):
-    """Return the number of chosen entries in each row, or 1."""
+    """Number of chosen entries in each row, or 1."""
     return maximum(ops.sum(where(chosen, 1.0, 0.0 * like)), 1.0)
 
 
@@ -214,7 +214,7 @@ def _(first, second, target, *, margin):
 
 
 def _gap(first, second, middle, p):
-    """Return how much further the first lies from the middle than the second, without cancellation where p is 2."""
+    """How much further the first lies from the middle than the second, without cancellation where p is 2."""
     first, second, middle = first / 1024, second / 1024, middle / 1024  # no sum of two distances then overflows
     near, far = _distance(first, middle, p), _distance(second, middle, p)
     along = ((first - middle) + (second - middle)) / nonzero(near + far)[..., None]
@@ -303,7 +303,7 @@ def supcon(embeddings, positives, negatives, *, temperature: Positive = 0.1):
 
 
 def _shown(embeddings, others, temperature):
-    """Return the similarities to others, and elsewhere a number with a softmax of 0."""
+    """The similarities to others, and elsewhere a number with a softmax of 0."""
     return where(others, _similar(embeddings, temperature), -1e5 - 3 / temperature)
 
 

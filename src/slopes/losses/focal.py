@@ -36,7 +36,7 @@ def _power(high, low, gamma):
 
 
 def _wrong(prediction, target, gamma):
-    """Return two factors of P(wrong)**gamma, and the slope of log P(wrong)."""
+    """Two factors of P(wrong)**gamma, and the slope of log P(wrong)."""
     doubt, surely = minimum(target, 1 - target), where(target < 0.5, -prediction, prediction)
     no, (chance, low) = sigmoid(surely), ops.sigmoid_mixture(surely, doubt)
     sure = (doubt == 0) & (chance < 1e-18)  # P(wrong) = exp(−logit), whose powers have finite slopes
@@ -47,20 +47,20 @@ def _wrong(prediction, target, gamma):
 
 
 def _decayed(logit, gamma):
-    """Return exp(−gamma · logit) for logits above 0, else 1, without rounding the exponent."""
+    """exp(−gamma · logit) for logits above 0, else 1, without rounding the exponent."""
     high, low = product(where(logit < 0, 0.0, logit), nonzero(gamma))
     far = where(gamma == 0, 0.0, 1.0)
     return exp(-high * far) * (1 - low * far)
 
 
 def _unsure(logit, gamma):
-    """Return sigmoid(−logit)**gamma, as a product of two powers."""
+    """sigmoid(−logit)**gamma, as a product of two powers."""
     near, rest = ops.sigmoid_less(where(logit < 0, -logit, logit), 0.0)
     return _decayed(logit, gamma) * (near**gamma * (1 + gamma * rest / near))
 
 
 def _wrong_yes(prediction, gamma, clip):
-    """Return (two factors of p**gamma, the cost, p = P(yes) above the clip, 1 − p)."""
+    """(two factors of p**gamma, the cost, p = P(yes) above the clip, 1 − p)."""
     high, low = ops.sigmoid_less(prediction, clip)
     above = high > where(clip == 0, inf, 0.0)  # False everywhere if there is no clip
     high, low = where(above, high, 1.0), where(above, low, 0.0)

@@ -16,7 +16,7 @@ HALF_LOG_2PI = Constant("log(2*pi)/2", 0.9189385332046728, -3.8782941580672414e-
 
 
 def _near_one(prediction, target):
-    """Return (where exp(prediction) and target are near 1, the prediction and exp(prediction) − target there)."""
+    """(where exp(prediction) and target are near 1, prediction and exp(prediction) − target there)."""
     near = (absolute(prediction) < 0.5) & (target < 4)
     held = where(near, prediction, 0.0)
     return near, held, expm1(held) - (where(near, target, 1.0) - 1)
@@ -94,7 +94,7 @@ def gaussian_nll(prediction, target, variance, *, full: Flag = False, eps: Posit
 
 
 def _residual_over(prediction, target, size):
-    """Return (prediction − target) / size, even where the difference overflows."""
+    """(prediction − target) / size, even where the difference overflows."""
     residual = prediction - target
     far = absolute(residual) == inf
     return where(far, prediction, residual) / size - where(far, target, 0.0) / size
@@ -124,7 +124,7 @@ def _(prediction, target):
 
 
 def _times_exp(times, x):
-    """Return times · exp(x), in two steps, as the exponential might overflow before the product."""
+    """times · exp(x), in two steps, as the exponential might overflow."""
     half = exp(x / 2)
     return times * half * half
 
@@ -152,7 +152,7 @@ def _(prediction, target, *, power):
 
 
 def _tweedie(prediction, target, power):
-    """Return (exp((2 − power) · prediction), target · exp((1 − power) · prediction)) from unrounded exponents."""
+    """(exp((2 − power) · prediction), target · exp((1 − power) · prediction)) from unrounded exponents."""
     high, low = (2 - power) * prediction, (1 - power) * prediction
     high_rest = ops.held(product(prediction, 2 - power)[1])
     low_rest = ops.held(product(-prediction, power - 1)[1])

@@ -18,12 +18,12 @@ CRAMMER_SINGER = Paper(
 
 
 def _lacks(x):
-    """Return x where it is positive, else 0, with a slope of 0 at 0."""
+    """x where it is positive, else 0, with a slope of 0 at 0."""
     return where(x <= 0, 0.0, x)
 
 
 def _rivals(prediction, target, form, margin):
-    """Return (the right class as a row of 0 and 1, its shortfall to each rival that counts)."""
+    """(the right class as a row of 0 and 1, its shortfall to each rival that counts)."""
     if target.ndim < prediction.ndim:
         scores, right, own = prediction, expected(prediction, target)[..., None], one_hot(target, like=prediction)
     else:  # each class in turn is the right one
@@ -110,7 +110,7 @@ def _(prediction, target, *, margin):
 
 
 def _wanting(lack):
-    """Return 1 where lack >= 0, else 0: PyTorch's slope of a clamp."""
+    """1 where lack >= 0, else 0: PyTorch's slope of a clamp."""
     return 1 - step(-lack)
 
 

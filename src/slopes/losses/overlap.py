@@ -46,7 +46,7 @@ def _joint(p, t, w, weighting):
 
 
 def _rarity(size):
-    """Return the size of the smallest class present, divided by the size of each class."""
+    """Size of the smallest class present, divided by the size of each class."""
     least = ops.sum(top(where(size == 0, -inf, -size)) * size)
     return where(size == 0, 1.0, share(least, size))
 

@@ -55,7 +55,7 @@ LARGE = 1e15  #: from here on the rounding of a square does not count
 
 
 def _rounding_of_square(prediction, target, b, c):
-    """Return ((prediction − target) / c)² / b less its rounded value; 0 where the square is too large to matter."""
+    """((prediction − target) / c)² / b less its rounded value; 0 for a square too large to matter."""
     near = (absolute(prediction) < LARGE) & (absolute(target) < LARGE) & (absolute(prediction - target) < LARGE * c)
     prediction, target = where(near, prediction, 0.0), where(near, target, 0.0)
     residual = prediction - target
@@ -68,7 +68,7 @@ def _rounding_of_square(prediction, target, b, c):
 
 
 def _root(square, rest):
-    """Return (sqrt(1 + y²), its relative error); `rest` is the relative error of 1 + y² due to the rounding of y²."""
+    """(sqrt(1 + y²), its relative error); `rest` is the relative error of 1 + y² from the rounding of y²."""
     whole = 1 + square
     root = sqrt(whole)
     lost = where(square < 1, (1 - whole) + square, (square - whole) + 1) + ops.fma(root, -root, whole)
@@ -140,7 +140,7 @@ def _(prediction, target):
 
 
 def _scaled_residual(prediction, target, by):
-    """Return (prediction − target) · by, even where the difference overflows."""
+    """(prediction − target) · by, even where the difference overflows."""
     residual = prediction - target
     return where(absolute(residual) == inf, prediction * by - target * by, residual * by)
 
@@ -240,7 +240,7 @@ def _(prediction, target, *, quantile):
 
 
 def _bent(u):
-    """Return u clamped to ±1e17, where sqrt(1 + u²) is |u|, and the root of the clamped u."""
+    """u clamped to ±1e17, where sqrt(1 + u²) is |u|, and the root of the clamped u."""
     held = clip(u, -1e17, 1e17)
     return held, sqrt(1 + held * held)
 
@@ -412,7 +412,7 @@ def _(prediction, target):
 
 
 def _log_quotient(x, y):
-    """Return log((1 + x) / (1 + y)), by one log, or by two where the quotient may overflow."""
+    """log((1 + x) / (1 + y)), by one log, or by two where the quotient may overflow."""
     r = x - y
     low, high, gap = where(r < 0, x, y), where(r < 0, y, x), where(r < 0, -r, r)
     far = gap / (1 + low) / (1 + low) == inf  # the quotient's slope, which overflows first

@@ -61,7 +61,7 @@ def functional_calls(model: nn.Module, classes: Iterable[type]) -> Iterator[str]
 
 
 def _called(function: ast.expr) -> str | None:
-    """Return the name of the function called; None for an attribute of self, which is a module."""
+    """Name of the function called; None for an attribute of self, which is a module."""
     if isinstance(function, ast.Name):
         return function.id
     if isinstance(function, ast.Attribute) and not (

@@ -34,8 +34,6 @@ class Use(NamedTuple):
 
 @dataclass
 class _Call:
-    """A module whose forward is running."""
-
     name: str
     sealed: bool  #: an activation, whose own calls of functions are not recorded
     x: Tensor | None = None  #: copy of an activation's input, as it may work in place

@@ -39,12 +39,11 @@ def module_of(new: Any) -> Any:
 
 
 def _in_place_of(module: Any, new: Any) -> Any:
-    """Return a new module in the training mode of the old one."""
     return module_of(new).train(module.training)
 
 
 def _is_one(module: Any, classes: tuple[type, ...]) -> bool:
-    """Whether a module is of one of the classes, or of a user's subclass; PyTorch's ReLU6 is no Hardtanh here."""
+    """Whether a module is of one of the classes or a user's subclass; PyTorch's ReLU6 is no Hardtanh here."""
     kind = type(module)
     theirs = kind.__module__.startswith("torch.nn.")
     return kind in classes or (isinstance(module, classes) and not (theirs and isinstance(module, nn.Module)))
@@ -63,7 +62,6 @@ def _replace_modules(model: Any, classes: tuple[type, ...], new: Any) -> int:
 
 
 def _like(made: Any, parent: Any, model: Any) -> Any:
-    """Move the new module to the device and dtype of nearby weights."""
     beside = next(parent.parameters(), None)
     beside = next(model.parameters(), None) if beside is None else beside
     if beside is None or not beside.is_floating_point():
@@ -72,7 +70,6 @@ def _like(made: Any, parent: Any, model: Any) -> Any:
 
 
 def _replace_functions(model: Any, classes: tuple[type, ...], new: Any) -> int:
-    """Replace functions in attributes of modules."""
     kept = [function for _, function in twins(classes)]
     count = 0
     for module in model.modules():

@@ -41,7 +41,6 @@ def _elementwise(*names: str) -> Compute:
 
 
 def _applied(self: Any, card: Any, settings: dict[str, Any], input: Tensor) -> Tensor:
-    """Return the card's values in the input's dtype, in place if the module is `inplace`."""
     inplace = getattr(self, "inplace", False)
     kept = input.clone() if inplace and r.wants_gradient(input) else input  # the gradient needs it
     result = values_of(card, settings, kept).to(input.dtype)
@@ -87,7 +86,6 @@ def _mapped(self: Any, card: Any, input: Tensor, dim: int) -> Tensor:
 
 
 def _halves(self: Any, card: Any, input: Any) -> Any:
-    """Forward of GLU."""
     if not fits(input) or not input.numel() or not -input.ndim <= self.dim < input.ndim or input.shape[self.dim] % 2:
         return None
     result = r.run_map(card, input, self.dim)

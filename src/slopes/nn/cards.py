@@ -162,7 +162,6 @@ def _class_name(card: Card) -> str:
 
 
 def _lacked() -> dict[str, Card]:
-    """Return the cards without a class in PyTorch, by class name."""
     replaced = {card for card, _ in TABLE.values()}
     named = {_class_name(card): card for card in CARDS.values() if card.name not in replaced}
     known = {name.lower() for name in dir(torch.nn)}

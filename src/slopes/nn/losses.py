@@ -27,8 +27,6 @@ def _known(module: Any) -> bool:
 
 
 def _loss(*names: str) -> Compute:
-    """Forward of an element-wise loss."""
-
     def compute(self: Any, card: Any, input: Any, *rest: Any) -> Any:
         result = _by_kernel(self, card, names, input, *rest)
         if result is not None:
@@ -59,7 +57,7 @@ def _whole(*names: str) -> Compute:
 
 
 def _as(input: Any, target: Any) -> Any:
-    """Return an integer target in the input's dtype, any other unchanged."""
+    """Convert an integer target to the input's dtype."""
     whole = fits(input) and isinstance(target, Tensor) and not target.is_complex() and r.is_integer(target)
     return target.to(input.dtype) if whole else target
 
@@ -210,7 +208,7 @@ def _binary(self: Any, card: Any, input: Any, target: Any) -> Any:
 
 
 def _held(function: Any, x: Tensor, most: float) -> Tensor:
-    """Return function(x), clipped to ±most and constant beyond."""
+    """function(x), clipped to ±most and constant beyond."""
     outer = function(r.held(x)).clamp(-most, most)
     beyond = outer.abs() == most
     return torch.where(beyond, outer, function(torch.where(beyond, 0.5, x)))
@@ -325,7 +323,6 @@ def _classes(self: Any, card: Any, input: Any, target: Any) -> Any:
 
 
 def _kernel_of_rows(self: Any, card: Any, input: Tensor, target: Any) -> Any:
-    """Return the kernels of a loss for rows along axis 1, or None."""
     if not isinstance(target, Tensor) or not input.ndim:
         return None
     smoothing = getattr(self, "label_smoothing", None) or 0.0
@@ -364,7 +361,7 @@ def _are_classes(labels: Tensor, classes: int) -> bool:
 
 
 def _are_all_kept(labels: Tensor, classes: int, ignored: int) -> bool:
-    """Whether all labels are classes and none is ignored, found in one pass."""
+    """Whether all labels are classes and none is ignored, in one pass."""
     if not labels.numel() or 0 <= ignored < classes:
         return False
     least, largest = torch.aminmax(labels)

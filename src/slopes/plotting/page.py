@@ -32,7 +32,7 @@ def page(cards: Sequence[Card]) -> bytes:
 
 
 def _themed(svg: str) -> str:
-    """Return the SVG element with the colours of the page's style sheet."""
+    """The SVG element with the colours of the page's style sheet."""
     from slopes.plotting.picture import COLOURS, FAINT, GRID, INK, PAPER
 
     svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg[svg.index("<svg") :], flags=re.DOTALL)
@@ -58,7 +58,7 @@ def section(fact: dict[str, Any], alone: bool = True) -> str:
 
 
 def _linked(words: str) -> str:
-    """Return the text for HTML, with arXiv, DOI and web addresses as links."""
+    """HTML with arXiv, DOI and web addresses as links."""
     homes = {"arXiv:": "https://arxiv.org/abs/", "doi:": "https://doi.org/"}
 
     def link(found: re.Match[str]) -> str:

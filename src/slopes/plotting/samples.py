@@ -111,14 +111,14 @@ def _loss_curve(card: Loss, kinks: tuple[float, ...]) -> Curve:
 
 
 def _kinks(card: Card) -> tuple[float, ...]:
-    """Return the kinks on the plot's axis: a loss claims them of the residual."""
+    """Kinks on the plot's axis: a loss claims them of the residual."""
     if isinstance(card, Loss) and not card.kind.compares_numbers:
         return ()
     return tuple(float(k) for k in card.claims.kinks or ())
 
 
 def _grid(low: float, high: float, kinks: tuple[float, ...]) -> np.ndarray:
-    """Return even points, and each kink with its two neighbours."""
+    """Even points, and each kink with its two neighbours."""
     inside = [near for k in kinks if low < k < high for near in (np.nextafter(k, -np.inf), k, np.nextafter(k, np.inf))]
     return np.unique(np.concatenate([np.linspace(low, high, POINTS), inside]))
 
@@ -252,7 +252,7 @@ def _written(value: Any) -> str:
 
 
 def _formula(card: Card) -> dict[str, str]:
-    """Return the formula as text, TeX and MathML; {} if SymPy cannot run the body."""
+    """The formula as text, TeX and MathML; {} if SymPy cannot run the body."""
     try:
         from slopes.plotting import formula
     except ImportError:

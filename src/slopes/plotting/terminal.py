@@ -169,7 +169,7 @@ def _trace(
 
 
 def _spread(ends: dict[int, tuple[int, float]], labels: list[str]) -> dict[int, int]:
-    """Return the row of each label: where its line ends, or the nearest free row, below first."""
+    """Row of each label: where its line ends, or the nearest free row, below first."""
     taken: dict[int, int] = {}
     for index in sorted(ends, key=ends.__getitem__):
         free = [row for row in range(HEIGHT) if row not in taken]
@@ -179,7 +179,7 @@ def _spread(ends: dict[int, tuple[int, float]], labels: list[str]) -> dict[int, 
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """Return three or four round numbers between the two, 0 among them if it lies there."""
+    """Three or four round numbers between the two, 0 among them if it lies there."""
     rough = (high - low) / 4
     power = 10.0 ** np.floor(np.log10(rough))
     step = power * next(times for times in (1, 2, 2.5, 5, 10) if power * times >= rough)
@@ -198,7 +198,7 @@ LOOKALIKES = {
 
 
 def _lookalike(error: UnicodeError) -> tuple[str, int]:
-    """Return the nearest ASCII for a character that an encoding lacks, as a codec error handler."""
+    """Codec error handler for the nearest ASCII."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     return "".join(_plain(c) for c in error.object[error.start : error.end]), error.end

@@ -242,7 +242,7 @@ def ndtr(x: Array, times: Array) -> Array:
 
 @lru_cache(maxsize=4096)  # `slope_of` moves one column at a time and computes the others again
 def _erfc(v: Any, bits: int) -> Any:
-    """Return erfc, by its asymptotic series where mpmath's own overflows; `bits` is the key of the cache."""
+    """erfc, by its asymptotic series where mpmath's own overflows; `bits` is the key of the cache."""
     if not 1e10 < abs(v) < context.inf:
         return context.erfc(v)
     if v < 0:

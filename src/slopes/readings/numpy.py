@@ -495,7 +495,7 @@ def _run_region_kernel(
 def _loss_kernel(
     card: Any, arrays: tuple[Any, ...], parameters: tuple[tuple[str, Any], ...], is_weighted: bool
 ) -> tuple[Any, list[Any], Any] | None:
-    """Return the kernels of a loss, its arguments flattened, and the memory order of their entries ("C" or "F")."""
+    """(kernels of a loss, its arguments flattened, the memory order of their entries), or None."""
     from slopes.kernels import elementwise_losses
 
     x = arrays[0]

@@ -67,12 +67,10 @@ def _to_onnx() -> bool:
 
 
 def _is_traced() -> bool:
-    """Whether torch.compile, torch.export or torch.jit.trace is recording."""
     return torch.compiler.is_compiling() or _is_traced_by_jit()
 
 
 def _is_traced_by_jit() -> bool:
-    """Whether torch.jit.trace records, also for the ONNX exporter."""
     return torch.jit.is_tracing()  # type: ignore[attr-defined, no-any-return, no-untyped-call]
 
 
@@ -138,7 +136,7 @@ def maximum(a: Array, b: Array) -> Array:
 
 
 def _double(x: Tensor) -> torch.dtype:
-    """Return float64, or float32 on devices without it and for ONNX runtimes, unless x has float64."""
+    """float64, or float32 on devices without it and for ONNX runtimes, unless x has float64."""
     single = x.device.type == "mps" or _to_onnx()
     return torch.float32 if single and x.dtype != torch.float64 else torch.float64
 
@@ -208,7 +206,7 @@ exp_of_size = partial(tails.exp_of_size, _this)
 
 
 def _parts(x: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Split a float64 into an unevaluated sum of two numbers of a narrower dtype."""
+    """Split a float64 into (high, low) of a narrower dtype."""
     high = x.to(dtype)
     return high, (x - high).to(dtype)
 
@@ -575,7 +573,7 @@ def _is_pulled(x: Tensor) -> bool:
 
 
 def _is_functionalized() -> bool:
-    """Whether torch.func.functionalize is active, which does not support autograd.Function."""
+    """Whether torch.func.functionalize, which does not support autograd.Function, is active."""
     levels = torch._C._functorch.get_interpreter_stack()
     return levels is not None and any(level.key() == TransformType.Functionalize for level in levels)
 

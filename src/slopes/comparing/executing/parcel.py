@@ -145,7 +145,6 @@ def _sources(text: bytes) -> dict[str, Source]:
 
 
 def _imports(source: Source, module: ModuleType) -> list[str]:
-    """Return the names of all modules that a text imports."""
     names = []
     for node in ast.walk(ast.parse(source.text)):
         if isinstance(node, ast.Import):
@@ -158,7 +157,7 @@ def _imports(source: Source, module: ModuleType) -> list[str]:
 
 
 def _own(name: str) -> Source | None:
-    """Return a module's text; None if it is installed or a part of Python or slopes."""
+    """Return a module's text; None if installed or a part of Python or slopes."""
     if name == "__main__" or (name.split(".")[0] == "slopes" and not name.startswith("slopes.loading.")):
         return None
     path = getattr(sys.modules[name], "__file__", None)

@@ -177,7 +177,6 @@ def _built(network: Network, seed: int) -> nn.Module:
 
 
 def _made(name: str, factory: Callable[[], Any]) -> nn.Module:
-    """Return the module that a factory makes for seed 0."""
     try:
         with seeded(0):
             model = factory()
@@ -262,7 +261,7 @@ def _probe(network: Network, model: nn.Module, task: Task) -> tuple[Tensor, nn.M
 
 
 def _check_training(network: Network, model: nn.Module, task: Task) -> None:
-    """Refuse a model whose outputs have another shape in training."""
+    """Refuse outputs of another shape in training."""
     prediction = _picked(network, _run(network.name, model, task, training=True))
     wanted, _ = _wanted(task)
     if tuple(prediction.shape[1:]) != wanted[1:]:
@@ -304,7 +303,7 @@ def _picked(network: Network, returned: Any) -> Tensor:
 
 
 def _wanted(task: Task) -> tuple[tuple[int, ...], str]:
-    """Return the shape of predictions for two samples, and a reason."""
+    """Shape of predictions for two samples, and the reason."""
     if task.kind.has_pixels:
         return (2, 1, *task.targets.shape[1:]), "wants a logit for each pixel"
     words = {
@@ -405,7 +404,7 @@ def _on_the_end(network: Network, predicted: Tensor, last: nn.Module | None, tas
 
 
 def _on_copies(module: nn.Module, example: Tensor | None) -> list[str]:
-    """Return notes on the initial weights of copies of a module."""
+    """Notes on the initial weights of copies of a module."""
     notes = [
         "Each seed draws new initial weights by the reset_parameters of the model's modules, so weights that it came "
         "with are not kept; for those, or for an initialisation of your own, pass a function that makes the model."
@@ -421,7 +420,7 @@ def _on_copies(module: nn.Module, example: Tensor | None) -> list[str]:
 
 
 def _on_same_weights(model: nn.Module, kept: Mapping[str, Tensor]) -> list[str]:
-    """Return notes on weights that a factory makes alike for all seeds, constants apart."""
+    """Notes on weights that a factory makes alike for all seeds, constants apart."""
     varied = [name for name, weight in model.named_parameters() if weight.min() < weight.max()]
     same = [name for name in varied if name in kept]
     if same and same == varied:
@@ -450,7 +449,7 @@ def _equal(one: Tensor, other: Tensor) -> bool:
 
 
 def _kept(network: Network, first: nn.Module) -> dict[str, Tensor]:
-    """Return the weights and buffers that no seed draws anew."""
+    """Weights and buffers that no seed draws anew."""
     second = _tensors(_built(network, 1))
     return {name: tensor for name, tensor in _tensors(first).items() if _equal(tensor, second[name])}
 
@@ -459,7 +458,6 @@ def _kept(network: Network, first: nn.Module) -> dict[str, Tensor]:
 
 
 def _what(thing: Any) -> str:
-    """Describe a value, with the shapes in it."""
     if isinstance(thing, Tensor):
         return f"a tensor of {tuple(thing.shape)}"
     if isinstance(thing, Mapping):
@@ -478,7 +476,7 @@ def _shape(value: Any) -> str:
 
 
 def _batch(shape: Any) -> str:
-    """Format a shape whose first axis is the batch, of size 2 here."""
+    """Format a shape whose first axis, of size 2 here, is the batch."""
     first = "batch" if shape and shape[0] == 2 else str(shape[0]) if shape else ""
     rest = "".join(f", {size}" for size in shape[1:])
     return f"({first}{rest or ',' * bool(shape)})"

@@ -112,7 +112,6 @@ def _sure(study: Study, leader: Pair, own: Numbers, by_pair: dict[tuple[str, str
 
 
 def _ties(study: Study, leader: Pair) -> list[Answer]:
-    """Answer whether other pairs tie with the leader."""
     rows = study.verdicts(baseline=leader.names)
     if not rows or rows[0]["verdict"] == "too few seeds":
         return []
@@ -155,7 +154,6 @@ def _against(study: Study, pair: Pair, verdict: Verdict | None) -> str:
 
 
 def _others(study: Study, numbers: dict[str, Numbers], verdicts: dict[str, list[Verdict]]) -> list[Answer]:
-    """Answer which pairs lead by the other metrics."""
     said = []
     for metric in study.metrics[1:]:
         pair = study.ranked(metric.name)[0]
@@ -209,7 +207,6 @@ def _scope(study: Study) -> str:
 
 
 def _listed(words: Sequence[str]) -> str:
-    """List the first few words, and the number of the others."""
     named, more = list(words[:NAMED]), len(words) - NAMED
     if more == 1:
         named, more = list(words), 0

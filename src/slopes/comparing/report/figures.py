@@ -78,7 +78,7 @@ def _yticks(axis: Axis, top: float = TOP) -> Ticks:
 
 
 def _path(points: Iterable[tuple[float, Number]]) -> str:
-    """Return the path of a line through the points, broken where y is None."""
+    """Path of a line, broken where y is None."""
     parts, pen = [], "M"
     for x, y in points:
         if y is None:
@@ -96,13 +96,12 @@ def _band(xs: Sequence[float], lows: Sequence[float], highs: Sequence[float]) ->
 
 
 def _places(count: int, inset: float = 0.0) -> list[float]:
-    """Return evenly spaced positions across a panel."""
     start, end = LEFT + inset, WIDTH - RIGHT - inset
     return [start + (end - start) * (i / (count - 1) if count > 1 else 0.5) for i in range(count)]
 
 
 def _few(places: Sequence[float], labels: Sequence[str], most: int = 5) -> Ticks:
-    """Return the ticks, or only the first and the last of too many."""
+    """Return the ticks, or the first and last of too many."""
     ticks = list(zip(places, labels, strict=True))
     return ticks if len(ticks) <= most else [ticks[0], ticks[-1]]
 
@@ -280,7 +279,7 @@ def gradients(study: Study) -> list[Group]:
 
 
 def _norms(runs: Sequence[Run], epoch: int) -> list[float] | None:
-    """Return the mean norm by layer over the runs still finite in that epoch."""
+    """Mean norm by layer over the runs still finite."""
     rows = [row for run in runs if run.gradient and (row := run.gradient[epoch])]
     return [float(value) for value in np.mean(rows, axis=0)] if rows else None
 
@@ -315,7 +314,7 @@ def units(study: Study) -> list[Group]:
 
 
 def _share(shares: Sequence[Sequence[Sequence[float]]]) -> list[float]:
-    """Return, by slot, the mean over runs after the last epoch."""
+    """Mean over runs after the last epoch, by slot."""
     last = [run[-1] for run in shares if run and run[-1]]
     return [float(value) for value in np.mean(last, axis=0)] if last else []
 
@@ -374,7 +373,7 @@ def loss_curves(study: Study) -> list[Group]:
 
 
 def _tried(sample: Callable[[Any], Any], function: Any) -> tuple[Any, str]:
-    """Return (samples, ""), or (nothing, the reason), as a user's function may fail."""
+    """Return (samples, "") or (nothing, reason), as a user's function may fail."""
     try:
         return sample(function), ""
     except Exception as error:
@@ -420,7 +419,7 @@ def _draw_function(panel: Panel, lines: Sequence[Line], first: float, last: floa
 
 
 def _straightened(points: list[tuple[float, Number]]) -> list[tuple[float, Number]]:
-    """Drop points that lie on the line between their kept neighbours, to a tenth of a unit."""
+    """Drop points within a tenth of a unit of the line between kept neighbours."""
     kept, passed = points[:1], []
     for point, after in pairwise(points[1:]):
         passed.append(point)

@@ -68,7 +68,7 @@ def render(study: Study) -> str:
 
 
 def _breakable(name: str) -> Markup:
-    """Return a name as HTML that may break after an underscore or before a parenthesis."""
+    """HTML that may break after an underscore or before a parenthesis."""
     from markupsafe import Markup, escape
 
     return escape(name).replace("_", Markup("_<wbr>")).replace("(", Markup("<wbr>("))
@@ -138,7 +138,7 @@ def _numbers(study: Study, metric: Any) -> Numbers:
 
 
 def _json(value: Any) -> str:
-    """Return JSON without characters that open or close a tag or a comment of HTML."""
+    """JSON without characters that open or close a tag or a comment."""
     return json.dumps(value, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c").replace("&", "\\u0026")
 
 
@@ -150,7 +150,7 @@ def _digest(script: str) -> str:
 
 
 def _facts(study: Study, pair: Pair, verdicts: dict[tuple[str, str], Verdict]) -> dict[str, Any]:
-    """Return a pair's facts for every table, and the keys that filter its rows."""
+    """A pair's facts for every table, and the keys that filter its rows."""
     names = study.plan.names
     verdict = verdicts.get(pair.names)
     return {

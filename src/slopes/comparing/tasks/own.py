@@ -122,7 +122,7 @@ def _sources(data: Any) -> tuple[Sequence[Any], bool]:
 
 
 def _length(raw: Raw, where: str) -> int:
-    """Return the number of samples; ValueError if inputs and targets do not agree, or there are none."""
+    """Number of samples; ValueError if inputs and targets disagree or there are none."""
     targets = tuple(raw.targets.shape)
     if isinstance(raw.inputs, dict):
         inputs: tuple[int, ...] = (len(next(iter(raw.inputs.values()), ())), len(raw.inputs))
@@ -209,8 +209,6 @@ def _encoded(columns: dict[str, list[NDArray[Any]]]) -> NDArray[np.float64]:
 
 
 class _Told(NamedTuple):
-    """Targets of a known kind."""
-
     kind: TaskKind
     values: NDArray[Any]
     labels: tuple[str, ...]
@@ -276,7 +274,7 @@ def _kind(values: NDArray[Any]) -> TaskKind:
 
 
 def _labels_of(values: NDArray[Any], kind: TaskKind) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return the different labels, and each sample's index among them."""
+    """(different labels, each sample's index among them)."""
     if values.ndim > 1:
         raise ValueError(f"compare: a {kind} task takes one label for a sample, got targets {values.shape}.")
     if values.dtype.kind == "f" and not np.array_equal(values, values.round()):

@@ -123,7 +123,7 @@ def _dataset(source: Any, where: str) -> Raw:
 
 
 def _sample(given: Any) -> Tensor:
-    """Return one input; a picture of (row, column, colour) becomes (colour, row, column)."""
+    """One input; a picture of (row, column, colour) becomes (colour, row, column)."""
     if isinstance(given, Tensor):
         return given.detach().cpu()
     array = np.array(given)
@@ -217,7 +217,7 @@ def _number(text: str) -> float | None:
 
 
 def _cells(name: str, cells: Sequence[str], where: str) -> NDArray[Any]:
-    """Return a column of text as numbers, if all its cells are numbers."""
+    """Return a column of text as numbers, if all its cells are."""
     cells = [cell.strip() for cell in cells]
     _refuse_missing(name, [cell.lower() in _MISSING for cell in cells], where)
     if all(_WHOLE.fullmatch(cell) and len(cell) < 18 for cell in cells):
@@ -269,12 +269,10 @@ _READERS: dict[str, Callable[[str], dict[str, list[Any]]]] = {
 
 
 def _frame(table: Any) -> Columns:
-    """Return the columns of a data frame."""
     return {str(name): _objects(str(name), list(table[name]), "the table") for name in table.columns}
 
 
 def _hugging_face(dataset: Any) -> Columns:
-    """Return the columns of a Hugging Face dataset, as NumPy arrays."""
     found: Mapping[str, Any] = dataset.with_format("numpy")[:]
     return {name: _objects(name, found[name], "the dataset") for name in dataset.column_names}
 
@@ -336,7 +334,7 @@ def _of_columns(columns: Columns, target: str | None, where: str) -> Raw:
 
 
 def _chosen(target: str | None, names: Iterable[str], where: str, what: str) -> str:
-    """Return the target's name; ValueError, with the available names, if it is missing."""
+    """Name of the target; ValueError with the available names if missing."""
     names = list(names)
     if target is None:
         common = [name for name in ("target", "label", "labels", "y") if name in names]

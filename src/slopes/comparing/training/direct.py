@@ -28,7 +28,7 @@ def stages(model: nn.Module) -> list[Stage] | None:
 
 
 def _chain(model: nn.Module) -> Iterator[nn.Module | None]:
-    """Yield the modules in the order of their calls; None where it is not known."""
+    """Yield the modules in the order of their calls; None where unknown."""
     if model._forward_hooks or model._forward_pre_hooks or model._backward_hooks or "forward" in vars(model):
         yield None
     elif isinstance(model, nn.Sequential) and type(model).forward is nn.Sequential.forward:

@@ -57,7 +57,7 @@ def _feeds(job: Job, cells: Sequence[Cell]) -> dict[int, Any]:
 
 
 class _drawing:
-    """Context that seeds torch's generator from the cells, for layers other than dropout."""
+    """Context that seeds torch from the cells, for layers other than dropout."""
 
     def __init__(self, cells: Sequence[Cell]) -> None:
         self._seed = int.from_bytes(hashlib.sha256(repr([tuple(cell) for cell in cells]).encode()).digest()[:7], "big")

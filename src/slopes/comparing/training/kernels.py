@@ -65,13 +65,13 @@ class MeanLosses:
         return torch.vmap(mean, randomness="different")(outputs, targets)
 
     def _of_samples(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Return each network's mean loss without the slower vmap, for losses that are means over samples."""
+        """Mean loss per network without the slower vmap, for losses that are means over samples."""
         values = self._loss(*self._feed(outputs.flatten(0, 1), targets.flatten(0, 1)), reduction="none")
         return values.view(len(outputs), -1).mean(1, dtype=torch.float64).to(values.dtype)  # type: ignore[no-any-return]
 
 
 def _cross_entropy(outputs: Tensor, labels: Tensor) -> Tensor:
-    """Return each network's mean cross-entropy; log_softmax is 20 times as fast along a long first axis."""
+    """Mean cross-entropy per network; log_softmax is 20 times as fast along a long first axis."""
     logs = torch.log_softmax(outputs.flatten(0, 1).t().contiguous(), 0)
     right = logs.gather(0, labels.reshape(1, -1))
     return -right.view(labels.shape).mean(1)

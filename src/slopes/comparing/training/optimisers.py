@@ -113,11 +113,10 @@ class Weights:
 
 
 def _finite(rows: Tensor) -> Tensor:
-    """Whether each row is finite: by a sum in one pass, and entry by entry only if a sum is not finite."""
+    """Whether each row is finite: by its sum, and entry by entry only if a sum is not finite."""
     fine = rows.sum(1).isfinite()
     return fine if fine.all() else rows.isfinite().all(1)
 
 
 def _part(stored: Tensor, like: Tensor) -> Tensor:
-    """Return a parameter's part of an array, in its shape."""
     return stored[:, : like[0].numel()].view(like.shape) if like.ndim > 1 else stored[:, 0]

@@ -73,7 +73,7 @@ def _no_gain(job: Job, cells: Sequence[Cell], feeds: dict[int, Any]) -> str:
 
 
 def _seconds(learner: Learner, job: Job) -> float:
-    """Seconds of a step: processor time, which holds on a busy machine too, or wall time with several threads."""
+    """Seconds of a step: processor time, which holds on a busy machine, or wall time with several threads."""
     clock = time.thread_time if torch.get_num_threads() == 1 else time.perf_counter
     rows = job.task.split(learner.cells[0].seed).train[: job.batch_size].expand(len(learner.cells), -1)
     best = float("inf")

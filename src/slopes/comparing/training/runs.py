@@ -72,7 +72,6 @@ def run(learner: Learner, job: Job, feeds: dict[int, Any]) -> list[Outcome]:
 
 
 def _until(diverged: int | None, epoch: int, value: Any) -> Any:
-    """Return the value, or None from the epoch of divergence on."""
     return value if diverged is None or epoch < diverged else None
 
 
@@ -95,7 +94,6 @@ def _epoch(learner: Learner, batches: Tensor) -> tuple[Tensor, Tensor, float]:
 
 @torch.no_grad()
 def _restore(state: list[Tensor], before: list[Tensor], lost: Tensor) -> None:
-    """Restore the state of diverged networks."""
     if lost.any():
         for value, earlier in zip(state, before, strict=True):
             value[lost] = earlier[lost]

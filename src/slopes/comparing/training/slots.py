@@ -87,7 +87,7 @@ def _divided(x: Tensor, functions: list[Callable[[Tensor], Tensor]], sizes: list
 
 
 class _Known(torch.autograd.Function):
-    """A card's body that also saves its slope, so that backward is a single product."""
+    """A card's body that saves its slope, so that backward is one product."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, value: Any, slope: Any) -> Tensor:

@@ -84,7 +84,7 @@ class Stack:
         return x
 
     def _map(self, function: Any, rows: Tensor) -> Any:
-        """Map a function over every network's tensors and samples; one row of samples serves all."""
+        """Map a function over networks' tensors and samples; one row of samples serves all."""
         dims = (0, 0 if rows.ndim > 1 else None)
         return torch.vmap(function, dims, randomness="different")(
             {**self.weights.tensors, **self.held}, common.samples(self._task.inputs, rows)

@@ -65,7 +65,6 @@ VECTOR = 32  #: bytes compared at once; machines with narrower registers take se
 
 
 def _load_vectors(builder: Any, row: Any, start: Any, count: int) -> list[Any]:
-    """Return vectors of an array's entries from `start` on."""
     entry = row.type.pointee
     lanes = VECTOR // (4 if isinstance(entry, ir.FloatType) else 8)
     kind = ir.VectorType(entry, lanes)

@@ -132,7 +132,7 @@ def _compile(source: str, name: str) -> Any:
 
 
 def _write(path: pathlib.Path, data: bytes) -> None:
-    """Write a file as a whole: other processes may read or write it at the same time."""
+    """Write a file as a whole: other processes may use it at the same time."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
     try:

@@ -70,7 +70,6 @@ def make_target_machine() -> Any:
 
 @lru_cache
 def _engine() -> Any:
-    """Return the engine that holds the machine code of all kernels."""
     return binding.create_mcjit_compiler(binding.parse_assembly(""), make_target_machine())
 
 

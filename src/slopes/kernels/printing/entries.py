@@ -73,7 +73,7 @@ def print_kernel(program: Program, title: str, scalars: Sequence[str] = ()) -> s
 
 
 def _loop(program: Program, arrays: Sequence[str], names: Sequence[str], is_near: bool = False) -> list[str]:
-    """Return the body of a loop over the entries that writes the outputs to the named arrays."""
+    """Statements of a loop over the entries that write the outputs to the named arrays."""
     body = _statements(program, arrays, set(range(len(program.lines))), is_near)
     return body + [
         f"{name}[i] = {operand_of(program, place)}" for name, (_, place) in zip(names, program.outputs, strict=True)
@@ -106,7 +106,7 @@ def _choice(program: Program, first: str, given: str) -> list[str]:
 
 
 def _angle(program: Program, line: Line) -> tuple[str, str]:
-    """Return (0 in the dtype of a periodic function's argument, the angle: the argument times any parameter)."""
+    """(0 in the dtype of a periodic function's argument, the argument times any parameter)."""
     zero = "single(0.0)" if program.lines[line.arguments[0]].dtype == "float32" else "0.0"
     return zero, " * ".join(operand_of(program, place) for place in line.arguments)
 
@@ -116,7 +116,7 @@ def _is_array(line: Line) -> bool:
 
 
 def _statements(program: Program, arrays: Sequence[str], places: Set[int], is_near: bool = False) -> list[str]:
-    """Return the statements that compute lines at the place `i` of arrays."""
+    """Statements that compute lines at the place `i` of arrays."""
     body = [f"{name} = {name}_in[i]" for name in arrays]
     for place, line in enumerate(program.lines):
         if place in places and line.operation not in ("input", "constant"):

@@ -371,7 +371,7 @@ class _Rows:
 
 
 def _is_at(place: str, index: str, is_part: bool) -> str:
-    """Return the comparison of an entry with a place, in 32 bits: loops compare as many at once as of float32."""
+    """Comparison of an entry with a place, in 32 bits: loops compare as many at once as of float32."""
     return f"narrow({place} - start) == narrow({index})" if is_part else f"narrow({place}) == narrow({index})"
 
 

@@ -139,7 +139,7 @@ class _Split:
         return elsewhere, {c: self._pick(self.specialise(place, {c: True}), self.conditions[c]) for c in needed}
 
     def _needed(self, place: int, conditions: tuple[int, ...]) -> list[int]:
-        """Return the conditions that change the result, each where those before it do not hold."""
+        """Conditions that change the result, each where those before it do not hold."""
         assumed: dict[int, bool] = {}
         needed = []
         for condition in conditions:
@@ -150,7 +150,6 @@ class _Split:
         return needed
 
     def _pick(self, values: Operand, at: int) -> Operand:
-        """Result per row at the entry at a place of the old program."""
         if not isinstance(values, Traced) or values.per != "entry":
             return values
         entry = self.copy(at)
@@ -172,7 +171,7 @@ class _Split:
         return self.recorder.record(dtype, result.place, dtype=dtype, per="entry")  # the same for each entry
 
     def _sum(self, place: int) -> Operand:
-        """Return a sum, or its one term where all others are 0."""
+        """Return a sum, or its one term that is not 0."""
         line = self.program.lines[place]
         (term,) = line.arguments
         elsewhere, special = self._special(term)

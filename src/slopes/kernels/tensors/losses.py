@@ -17,7 +17,7 @@ Tensor = torch.Tensor
 
 
 def _aligned(x: Tensor, tensors: Sequence[Tensor]) -> list[Tensor]:
-    """Return the entries of tensors of one shape, in the memory order of a result for x."""
+    """Entries of tensors in the memory order of a result for x."""
     order = x if x.is_contiguous() else torch.empty_like(x, device="meta")
     return [flat(t if lies_as(order, t) else _copy(t, order.stride())) for t in tensors]
 
