@@ -203,7 +203,7 @@ class _OwnLoss(_OwnLossCall[_Floating, _Array, Tensor], Loss):
     def value_and_slope(self) -> _OwnLossCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
         """Return the loss and its gradient by the first argument, which has that argument's shape and dtype.
 
-        It takes the keywords of a call. With ``reduction="none"`` the gradient is the gradient of the sum.
+        It takes the keywords of a call. With ``reduction="none"`` it is the gradient of the sum.
         """
     @property
     def slope(self) -> _OwnLossCall[_Array, _Array, Tensor]:
@@ -215,12 +215,12 @@ _SameAs: TypeAlias = Mapping[str, str | tuple[str, str]]
 def activation(body: Callable[Concatenate[Any, _P], Any], /) -> _OwnActivation[_P]:
     """Make a card of a body (x, *, parameters): element-wise, or with ``kind="map"`` a map of rows.
 
-    A map's rows lie on the last axis of its body's argument. With ``kind="gate"`` the body takes a gate and a value,
-    the halves of an axis, and `gate` is the half that is the gate, "first" or "last".
+    A map's rows lie on the last axis. With ``kind="gate"`` the body takes a gate and a value, the halves of an axis;
+    `gate` is the gate's half, "first" or "last".
 
     `definition` is the textbook form, if the body is a numerically stable one. `same_as` has an expression of x for
-    each peer library, or a pair of that and the peer's own default call if that gives another number. Claims are the
-    fields of `Claims`.
+    each peer library, or a pair of it and the peer's default call if that gives another number. Claims are the fields
+    of `Claims`.
     """
 
 @overload
@@ -264,10 +264,10 @@ def loss(
 ) -> Callable[[Callable[..., Any]], _OwnLoss]:
     """Make a card of a body (prediction, target) that gives one value per element, or per row of classes.
 
-    `kind` is "regression", "binary", "classification" or another of `slopes.kinds`; some kinds take other arguments,
-    as triplets do. Predictions of "binary" and "classification" are logits, unless `space` is "probabilities" or the
-    body has a parameter ``from_probabilities``. `space` and `target` replace the kind's spaces of numbers for the first
-    argument and the target. The other fields are as for `activation`. A minimum of 0 is claimed by default.
+    `kind` is "regression", "binary", "classification" or another of `slopes.kinds`; some take other arguments, as
+    triplets do. Predictions of "binary" and "classification" are logits, unless `space` is "probabilities" or the body
+    has a parameter ``from_probabilities``. `space` and `target` replace the kind's spaces of the first argument and the
+    target. Other fields are as for `activation`. A minimum of 0 is claimed by default.
     """
 
 @overload

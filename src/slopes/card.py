@@ -731,7 +731,7 @@ class Loss(Card):
     def value_and_slope(self, *arguments: Array, **options: Any) -> tuple[Any, Any]:
         """Return the loss and its gradient by the first argument, which has that argument's shape and dtype.
 
-        It takes the keywords of a call. With ``reduction="none"`` the gradient is that of the sum.
+        It takes the keywords of a call. With ``reduction="none"`` it is the gradient of the sum.
         """
         reduction = options.pop("reduction", "mean")
         given = {name: options.pop(name, None) for name in ("weight", "mask", "divisor")}
