@@ -146,6 +146,20 @@ def multiple_slope(x, *, scale):
     return ops.step(x, scale, scale)
 
 
+def folded(x):
+    """A logarithm of both signs, whose branches have no slope at 0."""
+    return ops.where(x < 0, -ops.log1p(abs(x)), ops.log1p(abs(x)))
+
+
+def folded_right(x):
+    """The same by branches that have one."""
+    return ops.log1p(ops.maximum(x, 0)) - ops.log1p(ops.maximum(0, -x))
+
+
+def folded_slope(x):
+    return 1 / (1 + abs(x))
+
+
 sound = card(logistic, sigmoid_slope)
 PLANTED = {
     "dtype_and_shape": (Upcasting(logistic).derivative(sigmoid_slope), sound),
@@ -160,6 +174,7 @@ PLANTED = {
     "slope_precision": (card(hyperbolic, cancelling_slope), card(hyperbolic, hyperbolic_slope)),
     "derivative": (card(logistic, lambda x: sigmoid_slope(2 * x)), sound),
     "numpy_equals_torch": (card(two_faced, hyperbolic_slope), card(hyperbolic, hyperbolic_slope)),
+    "forward_mode": (card(folded, folded_slope), card(folded_right, folded_slope)),
     "claims": (
         card(logistic, sigmoid_slope, symmetry="odd"),
         card(hyperbolic, hyperbolic_slope, symmetry="odd"),

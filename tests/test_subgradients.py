@@ -1,6 +1,5 @@
 """At a kink every way to a derivative gives the same one, whatever the library's own subgradient is."""
 
-import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -54,43 +53,6 @@ def test_extremes_pass_nan_on(name):
     for extreme in (ops.minimum, ops.maximum):
         assert extreme(first, second).isnan().all()
         assert extreme(second, first).isnan().all()
-
-
-def test_activations_at_their_kinks(activation):
-    if activation.family != "activation":
-        pytest.skip("a map or gate has no slope for each entry")
-    x = torch.tensor([*(activation.claims.kinks or ()), 0.0], dtype=torch.float64)
-    stated = activation.slope(x)
-    np.testing.assert_allclose(activation.slope(x.numpy()), stated, rtol=1e-12)
-    for came in slopes_of(activation, x):
-        torch.testing.assert_close(came, stated, rtol=1e-12, atol=0)
-
-
-def arguments_at_kinks(loss, seed):
-    """Return arguments of which many meet a kink: predictions and numbers are multiples of 1/2."""
-    shape = (4, 5, 3) if "overlap" in loss.kind.name else (4, 3)
-    drawn = loss.kind.examples(loss.settings).sample(np.random.default_rng(seed), shape)
-    whole_line = [argument.space.whole for argument in loss.kind.arguments]
-    return [
-        torch.from_numpy(np.round(2 * x) / 2 if whole and x.dtype.kind == "f" else np.array(x))
-        for x, whole in zip(drawn, whole_line, strict=True)
-    ]
-
-
-def test_losses_at_their_kinks(loss):
-    for seed in range(6):
-        prediction, *rest = arguments_at_kinks(loss, seed)
-        total = lambda x, rest=rest: loss(x, *rest, reduction="sum")  # noqa: E731
-        stated = loss.slope(prediction, *rest, reduction="sum")
-        arrays = [argument.numpy() for argument in (prediction, *rest)]
-        np.testing.assert_allclose(loss.slope(*arrays, reduction="sum"), stated, rtol=1e-9, atol=1e-12)
-        leaf = prediction.clone().requires_grad_()
-        (reverse,) = torch.autograd.grad(total(leaf), leaf)
-        units = torch.eye(prediction.numel(), dtype=torch.float64).reshape(-1, *prediction.shape)
-        push = lambda unit, x=prediction, total=total: torch.func.jvp(total, (x,), (unit,))[1]  # noqa: E731
-        forward = torch.func.vmap(push)(units).reshape(prediction.shape)
-        for came in (reverse, forward):
-            torch.testing.assert_close(came, stated, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from slopes.auditing.cards.claims import claims, minimum, peers
 from slopes.auditing.cards.contract import dtype_and_shape, inputs_written, parameters_refused, shapes_refused
+from slopes.auditing.cards.modes import forward_mode
 from slopes.auditing.cards.numerics import (
     derivative,
     finite,
@@ -24,6 +25,7 @@ CHECKS: list[Check] = [
     slope_precision,
     derivative,
     numpy_equals_torch,
+    forward_mode,
     claims,
     minimum,
     peers,

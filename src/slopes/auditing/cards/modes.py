@@ -1,0 +1,72 @@
+"""Check of the ways in which torch differentiates a card."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from slopes.auditing.cards.subject import Subject, source
+from slopes.auditing.report import Finding, Skip
+from slopes.card import Loss, Map
+
+
+def forward_mode(subject: Subject) -> Iterator[Finding]:
+    """Check that forward mode, which differentiates the body, and reverse mode give the slope, at 0, kinks and ties."""
+    try:
+        import torch
+    except ImportError:
+        raise Skip("torch is not installed") from None
+    card: Any = subject.card
+    tolerance: Any = (
+        {"rtol": 1e-9, "atol": 1e-12} if card.rowwise or isinstance(card, Loss) else {"rtol": 1e-12, "atol": 0}
+    )
+    for arguments in _arguments(subject):
+        first, *rest = (torch.from_numpy(argument) for argument in arguments)
+
+        def total(x: Any, rest: Any = rest) -> Any:
+            return card(x, *rest, reduction="sum") if isinstance(card, Loss) else card(x).sum()
+
+        def push(unit: Any, first: Any = first, total: Any = total) -> Any:
+            return torch.func.jvp(total, (first,), (unit,))[1]
+
+        if isinstance(card, Loss):
+            slope = card.slope(*arguments, reduction="sum")
+        else:
+            slope = card.vjp(arguments[0], np.ones_like(card(arguments[0])))
+        leaf = first.clone().requires_grad_()
+        (reverse,) = torch.autograd.grad(total(leaf), leaf, materialize_grads=True)
+        units = torch.eye(first.numel(), dtype=first.dtype).reshape(-1, *first.shape)
+        try:
+            forward = torch.func.vmap(push)(units).reshape(first.shape)
+        except RuntimeError:  # a body that branches on a value
+            forward = torch.stack([push(unit) for unit in units]).reshape(first.shape)
+        for mode, came in (("reverse", reverse), ("forward", forward)):
+            if not np.allclose(came, slope, **tolerance):
+                index = tuple(np.argwhere(~np.isclose(came, slope, **tolerance))[0].tolist())
+                yield Finding(
+                    "forward_mode",
+                    f"{mode} mode gives {float(came[index])!r} where the slope is {float(slope[index])!r}",
+                    f"{subject.name} at {', '.join(map(source, arguments))}, entry {index}",
+                    "let each branch of the body have the slope: no abs and no tie on the way to a smooth result",
+                    severity="note" if isinstance(card, Loss) or first[index] in subject.kinks else "error",
+                )
+                return
+
+
+def _arguments(subject: Subject) -> Iterator[tuple[Any, ...]]:
+    card: Any = subject.card
+    if isinstance(card, Loss):  # multiples of 1/2, of which many meet a kink
+        shape = (4, 5, 3) if card.kind.has_regions else (4, 3)
+        for seed in range(6):
+            drawn = card.kind.examples(card.settings).sample(np.random.default_rng(seed), shape)
+            pairs = zip(drawn, card.kind.arguments, strict=True)
+            yield tuple(
+                np.round(2 * x) / 2 if argument.space.whole and x.dtype.kind == "f" else np.array(x)
+                for x, argument in pairs
+            )
+    elif isinstance(card, Map):
+        yield (subject.rng.standard_normal((2, 3 * card.parts)),)
+    else:
+        yield (np.array([*subject.kinks, 0.0]),)
