@@ -1,8 +1,8 @@
-"""Audit of a loss or an activation: find faults that would harm training, each with an input that shows it.
+"""Audit of a loss or an activation: faults that would harm training, each with an input that shows it.
 
-A check is a function that takes a subject and yields findings. Checks in `behaviour` apply to any callable; checks in
-`cards` compare a card with exact arithmetic and with its own claims. Both lists are in the order of running, and both
-test the catalogue. Each fault is reported once, by its primary check: later checks skip its entries, or do not run.
+A check takes a subject and yields findings. Checks in `behaviour` apply to any callable; checks in `cards` compare a
+card with exact arithmetic and its own claims. Both lists run in order, and test the catalogue. A fault is reported
+once, by its primary check: later checks skip its entries, or do not run.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Audit of boosting objectives: a user's gradient and Hessian, compared with the loss that they belong to.
+"""Audit of boosting objectives: a user's gradient and Hessian against their loss.
 
-The frameworks ask for derivatives by the raw score, row by row: without a sigmoid, and without a mean. XGBoost and
-LightGBM minimise; CatBoost takes derivatives of a function to maximise. No framework needs to be installed.
+The frameworks ask for derivatives by the raw score, row by row, without a sigmoid or a mean. XGBoost and LightGBM
+minimise; CatBoost maximises. No framework needs to be installed.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ class Data:
         return self.label
 
     def get_weight(self) -> Numbers | None:
-        """Return the weights of the rows; without any, XGBoost gives an empty array, LightGBM None."""
+        """Weights of the rows; without any, an empty array for XGBoost, None for LightGBM."""
         return np.zeros(0) if self.weight is None and self.framework == "xgboost" else self.weight
 
     def num_row(self) -> int:
-        """Return the number of rows, under XGBoost's name."""
+        """Number of rows, by XGBoost's name."""
         return len(self.label)
 
     num_data = num_row
@@ -73,7 +73,7 @@ class Unusable(Exception):
 
 @dataclass(frozen=True)
 class Objective:
-    """Objective with a uniform call, which gives the derivatives of the minimised function."""
+    """Objective with a uniform call for the derivatives of the minimised function."""
 
     thing: Any
     framework: str
@@ -202,7 +202,6 @@ def examine_objective(
 
 
 def _loss(against: Any, declared: Mapping[str, Any], seed: int) -> Subject:
-    """Return the loss `against` as a subject."""
     from slopes import loading
 
     spec = against if isinstance(against, str) else None
@@ -218,7 +217,7 @@ def _loss(against: Any, declared: Mapping[str, Any], seed: int) -> Subject:
 
 
 def _batches(framework: str, thing: Any, loss: Subject | None, rng: np.random.Generator) -> list[Batch]:
-    """Return batches to try: a raw score for each row, a row of scores for each, or both if nothing decides."""
+    """Return batches to try: a raw score per row, a row of scores each, or both if nothing decides."""
     labels = (0, 1) if loss is None else _labels(loss.form.spaces[1])
     y = np.tile(np.asarray(labels, float), len(RAW))
     plain = Batch(np.repeat(RAW, len(labels)), y)
@@ -232,7 +231,7 @@ def _batches(framework: str, thing: Any, loss: Subject | None, rng: np.random.Ge
 
 
 def _labels(space: Space) -> tuple[float, ...]:
-    """Return labels of every size, or both of two."""
+    """Labels of every size, or both of two."""
     if space.is_sign:
         return -1, 1
     if space.is_real:
@@ -243,7 +242,6 @@ def _labels(space: Space) -> tuple[float, ...]:
 
 
 def _link(loss: Subject) -> Callable[[torch.Tensor], torch.Tensor]:
-    """Return the function from raw scores to predictions of a loss."""
     if loss.space.is_probability:
         return (lambda z: torch.softmax(z, -1)) if _of_rows(loss) else torch.sigmoid
     if loss.space.is_log_probability and _of_rows(loss):
@@ -256,7 +254,7 @@ def _of_rows(loss: Subject) -> bool:
 
 
 def _adapted(made: Objective, batches: list[Batch]) -> tuple[Objective, Batch, str]:
-    """Return the objective in the first way of calling it that gives derivatives, the batch, and else the reason."""
+    """Return (the objective in the first call that gives derivatives, the batch), or else the reason."""
     apis = ["native", "sklearn"]
     if made.framework == "catboost":
         apis = ["range"] if hasattr(made.thing, "calc_ders_range") else ["multi"]
@@ -282,7 +280,7 @@ def _adapted(made: Objective, batches: list[Batch]) -> tuple[Objective, Batch, s
 
 
 def _asks_for_data(thing: Any) -> bool:
-    """Whether the source asks a data set for its labels, or the names of the arguments suggest one."""
+    """Whether the source asks a data set for its labels, or argument names suggest one."""
     try:
         if "get_label" in inspect.getsource(thing):
             return True
@@ -339,7 +337,7 @@ def _cause(
     objective: Objective, batch: Batch, gradient: Numbers, expected: Numbers, factor: float | None,
     loss: Subject | None,
 ) -> tuple[str, str, str]:  # fmt: skip
-    """Return the fault of the gradient, its repair, and its severity."""
+    """Return (the gradient's fault, its repair, its severity)."""
     framework = objective.framework
     names = _names(objective.thing)
     first = names[0].lower() if names else ""
@@ -595,7 +593,6 @@ def truth(loss: Subject, batch: Batch) -> Derivatives:
 
 
 def _goal(loss: Subject, target: torch.Tensor, given: torch.Tensor) -> torch.Tensor:
-    """Return the target in the form that the loss takes."""
     if not _of_rows(loss):
         whole = loss.form.target == "whole"
         return target.reshape(given.shape).long() if whole else target.reshape(given.shape)
@@ -637,7 +634,6 @@ def _factor(x: Numbers, y: Numbers) -> float | None:
 
 
 def _worst(x: Numbers, y: Numbers) -> int:
-    """Return the row with the largest error."""
     return int(np.argmax(np.abs(x - y).reshape(len(x), -1).max(axis=-1)))
 
 

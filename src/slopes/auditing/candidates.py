@@ -16,7 +16,7 @@ OVERLAPPING = (IMAGE, (2, 8, 8), IMAGES, (8,))
 
 
 def candidates(names: list[str] | None, declared: Declared) -> Iterator[list[Form]]:
-    """Yield groups of forms to try, the likeliest first; forms of a group differ only in their shapes."""
+    """Yield groups of forms to try, the likeliest first; forms of a group differ only in shapes."""
     names = names or []
     extra = {name: EXTRAS[name] for name in names[2:] if name in EXTRAS}
     count = len(names) - len(extra) if names else 2
@@ -41,7 +41,7 @@ def suggested(names: list[str]) -> Kind | None:
 
 
 def _kinds(count: int, names: list[str]) -> list[Kind]:
-    """Return the kinds with this number of arguments, starting with the kind that the names suggest."""
+    """Kinds with this number of arguments, the suggested one first."""
     count, named = min(max(count, 2), 3), suggested(names)
     known = sorted((kind for kind in KINDS.values() if kind.guess), key=lambda kind: kind.guess)
     known = [kind for kind in known if len(kind.arguments) == count]

@@ -1,7 +1,7 @@
 """Audit of an object in a file, in a child process that may hang or die without harm.
 
-The parent sends a job (pickled) and reads lines of JSON: the name of each check as it begins, and finally the report or
-the error in the job. The child ends with its parent, and in any case when its time is over.
+The parent sends a job (pickled) and reads lines of JSON: the name of each check as it begins, at last the report or the
+error in the job. The child ends with its parent, and at the latest when its time is over.
 """
 
 from __future__ import annotations
@@ -73,7 +73,6 @@ def _supervised(spec: str, job: bytes, folder: Path, time_limit: float) -> Repor
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
-    """Kill the child and every process in its group."""
     with suppress(ProcessLookupError, PermissionError, AttributeError):
         os.killpg(child.pid, signal.SIGKILL)
     with suppress(ProcessLookupError):
@@ -89,7 +88,7 @@ def _known_error(name: str) -> type[Exception]:
 
 
 def _lost(spec: str, check: str, hung: bool, status: int | None, trace: str, time_limit: float) -> Report:
-    """Return the report on a subject that made its process hang or die."""
+    """Report a subject that made its process hang or die."""
     where = check if check in (STARTING, CALLING) else f"in the check {check}"
     line = _line_in(spec, trace)
     at = f", at {line}" if line else ""
@@ -104,7 +103,7 @@ def _lost(spec: str, check: str, hung: bool, status: int | None, trace: str, tim
 
 
 def _line_in(spec: str, trace: str) -> str:
-    """Return the line of the user's file that ran last, from the trace of faulthandler."""
+    """Line of the user's file that ran last, from faulthandler's trace."""
     file, *_ = loading.parts(spec)
     name = Path(str(file)).name
     found = [line.strip() for line in trace.splitlines() if f'{name}"' in line]
@@ -147,7 +146,7 @@ def main() -> None:
 
 
 def _end_with_parent() -> None:
-    """Exit when standard input ends, which happens when the parent ends."""
+    """Exit when standard input ends, as it does with the parent."""
     with suppress(Exception):
         sys.stdin.buffer.read()
     os._exit(1)

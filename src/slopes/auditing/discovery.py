@@ -1,7 +1,7 @@
 """Discovery by calls: the arguments that a subject takes, their shapes, and the spaces of their numbers.
 
-Each candidate form is tried with a small batch. It is taken if the subject accepts it and behaves as losses of its kind
-do: a regression is least (or, with a wrong sign, greatest) where prediction and target agree; a loss of logits falls
+Each candidate form is tried with a small batch, and taken if the subject accepts it and behaves like losses of its
+kind: a regression is least (or, with a wrong sign, greatest) where prediction and target agree; a loss of logits falls
 all the way as the right logit rises; a loss of probabilities does so from 0 to 1; a loss of a margin depends on the
 product.
 """
@@ -29,7 +29,7 @@ from slopes.kinds.spaces import LOG_PROBABILITIES
 def subject_of(
     thing: Any, *, spec: str | None = None, declared: Declared | None = None, seed: int = 0, quick: bool = False
 ) -> tuple[Subject, list[str]]:
-    """Return the subject for an object, and the facts found by calling it, in words.
+    """Return (the subject for an object, the facts found by calling it, in words).
 
     Raises ValueError for an unknown declaration, TypeError for an object that is no function of tensors, SubjectError
     if no way of calling it succeeds.
@@ -63,7 +63,6 @@ def _instance(thing: type, spec: str | None) -> Any:
 
 
 def _of_card(card: Card) -> Form:
-    """Return a card's form, which follows from its kind."""
     if isinstance(card, Loss):
         kind = card.kind
         shape = (2, 12, 3) if kind.has_regions else ROWS_2 if kind.rowwise else (8,)
@@ -91,14 +90,14 @@ def _find(thing: Any, declared: Declared, make: Callable[[Form], Subject]) -> Fo
 
 
 def _is_activation(names: list[str] | None, declared: Declared, make: Callable[[Form], Subject]) -> bool:
-    """Whether a subject takes one tensor: it is declared, or the signature or a call shows it."""
+    """Whether a subject takes one tensor, by declaration, signature or a call."""
     if declared.kind is not None:
         return declared.kind == ACTIVATION.name
     return len(names) == 1 if names is not None else _first(make, [Form(shape=(64,))]) is not None
 
 
 def _fittest(make: Callable[[Form], Subject], groups: Iterable[Sequence[Form]]) -> tuple[Form, float]:
-    """Return the form that fits best, and its fitness; raise the error to report if no form is accepted."""
+    """Return (the form that fits best, its fitness); raise the error to report if none is accepted."""
     best: tuple[Form, float] | None = None
     trouble = None
     for group in groups:
@@ -154,14 +153,13 @@ def _wants_none(subject: Subject) -> bool:
 
 
 def _telling(first: SubjectError | None, error: SubjectError | None) -> SubjectError | None:
-    """Return the error to report: the first, unless only the other came after the subject ran to its end."""
+    """Choose the error to report: the first, unless only the other came after the subject ran to its end."""
     if first is None or (error is not None and isinstance(error.cause, NotATensor)):
         return error or first
     return first
 
 
 def _first(make: Callable[[Form], Subject], forms: Sequence[Form]) -> Form | None:
-    """Return the first form that the subject accepts."""
     return _accepted(make, forms)[0]
 
 
@@ -180,7 +178,6 @@ def _of_activation(make: Callable[[Form], Subject]) -> Form:
 
 
 def _entry_by_entry(subject: Subject, x: Tensor, y: Tensor) -> bool:
-    """Whether changing one entry leaves the others unchanged."""
     moved = x.clone()
     moved.reshape(-1)[0] = 10.0
     try:
@@ -223,7 +220,7 @@ def _known(thing: Any) -> Form | None:
 
 
 def _card_of(bare: str) -> Any:
-    """Return the card of a loss of torch.nn by its bare name; None if there is none."""
+    """Card of a loss of torch.nn by its bare name, or None."""
     from slopes.catalogue import CARDS
     from slopes.nn.losses import LOSSES
 
@@ -237,7 +234,6 @@ def _bare(name: str) -> str:
 
 
 def _shaped(form: Form, thing: Any, declared: Declared, make: Callable[[Form], Subject]) -> Form:
-    """Return a known form with the first shape that the subject accepts."""
     spaced = with_declared_space(form.kind, declared) if form.kind is not None else None
     form = replace(form, kind=spaced, reduction=reduction_way(thing))
     shapes = ((form.shape, form.axis), *LABELLED) if form.kind is not None and form.kind.rowwise else (

@@ -42,7 +42,7 @@ def examine(
 
 
 def _not_called(thing: Any, spec: str | None, error: SubjectError) -> Report:
-    """Return the report on a subject that raises for every way of calling it."""
+    """Report a subject that raises for every way of calling it."""
     finding = error.finding(
         "calling",
         f"raises {error}, however it is called",

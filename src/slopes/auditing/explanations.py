@@ -29,7 +29,7 @@ def list_titles() -> dict[str, str]:
 
 
 def _pages() -> dict[str, Path]:
-    """Return the pages by name: in an installed package beside this file, in a clone in docs/audit."""
+    """Pages by name: in an installed package beside this file, in a clone in docs/audit."""
     folder = Path(__file__).parent / "pages"
     if not folder.is_dir():
         folder = Path(__file__).parents[3] / "docs" / "audit"

@@ -14,7 +14,7 @@ from slopes.kinds import Kind
 
 
 def fitness(subject: Subject) -> float:
-    """Return how well a subject behaves as its form predicts: from 0 to 1, or 0.5 if there is no test."""
+    """Return how well a subject behaves as its form predicts: from 0 to 1, or 0.5 without a test."""
     kind = subject.form.kind
     test = next((test for holds, test in TESTS if kind is not None and holds(kind)), None)
     try:
@@ -24,7 +24,7 @@ def fitness(subject: Subject) -> float:
 
 
 def along(subject: Subject, numbers: Sequence[float], target: float) -> Tensor:
-    """Return the totals as the first prediction takes these numbers, for this target."""
+    """Totals as the first prediction takes these numbers."""
     prediction, goal, *rest = subject.draw(1)
     goal = goal.clone()
     goal.reshape(-1)[0] = target
@@ -37,7 +37,7 @@ def along(subject: Subject, numbers: Sequence[float], target: float) -> Tensor:
 
 
 def _monotone(values: Tensor) -> int:
-    """Return 1 if values rise, −1 if they fall, else 0; equal neighbours are allowed."""
+    """1 if values rise, −1 if they fall, else 0; equal neighbours are allowed."""
     if not bool(torch.isfinite(values).all()):
         return 0
     steps, size = torch.diff(values), float(values.max() - values.min())
@@ -64,7 +64,7 @@ def _regression(subject: Subject) -> float:
 
 
 def _vectors(subject: Subject) -> float:
-    """Return 0.75 if the total is least or greatest where both vectors are equal, else 0."""
+    """0.75 if the total is least or greatest where both vectors are equal, else 0."""
     first, second = subject.draw(1)
     at, near, far = (float(subject.total(second + s * (first - second), second).detach()) for s in (0.0, 0.3, 1.0))
     return 0.75 if (at < near < far) or (at > near > far) else 0.0
@@ -84,7 +84,7 @@ def _binary(subject: Subject) -> float:
 
 
 def _clamps(subject: Subject) -> bool:
-    """Whether it changes only between 0 and 1, so that its predictions are probabilities."""
+    """Whether it changes only between 0 and 1, so that predictions are probabilities."""
     values = along(subject, [-12.0, -4.0, -1.0, 0.2, 0.5, 0.8, 2.0, 6.0, 12.0], 1.0)
     below, inside, above = values[:3], values[3:6], values[6:]
     return bool((below == below[0]).all() and (above == above[0]).all() and (torch.diff(inside) != 0).all())
@@ -117,7 +117,7 @@ def _classification(subject: Subject) -> float:
 
 
 def _raises_with(subject: Subject, target: Tensor) -> bool:
-    """Whether the total changes monotonically as predictions go from right to wrong."""
+    """Whether the total is monotone as predictions go from right to wrong."""
     size = 1.0  # no larger, because smoothed targets have a best size
     right, wrong = subject.right(target, size), subject.right(subject.other(target), size)
     if right is None or wrong is None:
@@ -129,7 +129,7 @@ def _raises_with(subject: Subject, target: Tensor) -> bool:
 
 
 def _looks_at_the_truth_alone(subject: Subject, target: Tensor) -> bool:
-    """Whether it does not matter how the wrong classes share their part, as in minus the log of a probability."""
+    """Whether the wrong classes' shares do not matter, as in minus the log of a probability."""
     right = subject.right(target, 1.0)
     wrong = subject.right(subject.other(target), 1.0)
     third = subject.right(subject.other(subject.other(target)), 1.0)

@@ -126,5 +126,4 @@ class Form:
         return np.moveaxis(y, self.axis, -1) if self._has_axis(y) else y
 
     def _has_axis(self, x: Any) -> bool:
-        """Whether an argument has the axis of the rows."""
         return self.kind is not None and self.kind.rowwise and x.ndim == len(self.shape)

@@ -1,4 +1,4 @@
-"""Audit of the tensors of a real training: predictions of the model, targets of the loss, and gradients."""
+"""Audit of the tensors of a real training: predictions, targets and gradients."""
 
 from __future__ import annotations
 
@@ -84,7 +84,6 @@ def _predict(model: Any, inputs: Any) -> Prediction:
 
 
 def _told(subject: Subject, arguments: Arguments) -> str:
-    """Return names, shapes and ranges as text."""
     told = []
     for name, x in zip(subject.form.names, arguments, strict=True):
         span = f" in [{float(x.min()):.4g}, {float(x.max()):.4g}]" if x.numel() and x.dtype is not torch.bool else ""
@@ -96,7 +95,6 @@ def _finding(
     subject: Subject, arguments: Arguments, message: str, lines: str | tuple[str, ...], repair: str,
     grad: int | None = None, **fields: Any,
 ) -> Finding:  # fmt: skip
-    """Return a finding with code for a corner of the batch, or if that does not show it, for the whole."""
     lines = (lines,) if isinstance(lines, str) else lines
     corner = _corner(arguments)
     if not _are_long(corner):
@@ -192,7 +190,6 @@ def _shapes(subject: Subject, arguments: Arguments) -> Iterator[Finding]:
 
 
 def _of_labels(subject: Subject, arguments: Arguments) -> bool:
-    """Whether the target is one integer for each row of the prediction."""
     prediction, target, *_ = arguments
     kind = subject.form.kind
     rows = kind is not None and kind.rowwise and subject.form.spaces[1].has_classes
@@ -205,7 +202,7 @@ def _classes(subject: Subject, prediction: Tensor) -> int:
 
 
 def _labels_outside(subject: Subject, arguments: Arguments) -> Finding | None:
-    """Return a finding if some labels are no class; else None."""
+    """Report labels that are no class."""
     if not _of_labels(subject, arguments):
         return None
     prediction, target, *_ = arguments

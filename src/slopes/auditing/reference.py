@@ -1,4 +1,4 @@
-"""Comparison of a subject with a reference: the given one, or the nearest card of the catalogue."""
+"""Comparison of a subject with the given reference, or the nearest card of the catalogue."""
 
 from __future__ import annotations
 
@@ -49,7 +49,6 @@ def comparison(subject: Subject, reference: Any) -> Callable[[Subject], Iterator
 
 
 def _as_reference(subject: Subject, reference: Any) -> Subject:
-    """Return the reference as a subject that takes the same arguments."""
     from slopes import loading
 
     thing = loading.find(reference) if isinstance(reference, str) else reference
@@ -108,7 +107,7 @@ def _differ(subject: Subject, reference: Subject, arguments: Arguments) -> bool:
 
 
 def _factor(mine: Tensor, wanted: Tensor) -> str:
-    """Return ", but 0.5 times it" if one factor explains the difference; else an empty text."""
+    """Return ", but 0.5 times it" if one factor explains the difference, else ""."""
     ratio = (mine.detach().double() / wanted.detach().double()).reshape(-1)
     ratio = ratio[torch.isfinite(ratio)]
     if ratio.numel() and float((ratio - ratio[0]).abs().max()) <= 1e-6 * abs(float(ratio[0])):
@@ -156,7 +155,7 @@ def _reductions(subject: Subject, reference: Subject) -> Finding | None:
 
 
 def _edges(subject: Subject, reference: Subject) -> Finding | None:
-    """Compare results for predictions of every size, if the reference's is finite."""
+    """Compare results for predictions of every size where the reference's is finite."""
     first, *rest = subject.draw()
     if not subject.space.is_unbounded:
         return None
@@ -210,7 +209,7 @@ def _script(
 
 @dataclass(frozen=True)
 class Likeness:
-    """Distance of a subject from a card: the largest difference, relative to the largest value, after scaling."""
+    """Distance of a subject from a card: the largest difference relative to the largest value, after scaling."""
 
     card: Card
     options: Mapping[str, Any]  #: options of the card's call
@@ -332,7 +331,7 @@ def _variants(card: Card, subject: Subject) -> Iterator[Card]:
 
 
 def _own_parameters(subject: Subject) -> dict[str, Any]:
-    """Return the subject's numeric parameters: attributes of a module, or defaults of a function."""
+    """Numeric parameters of the subject: a module's attributes, or a function's defaults."""
     thing = subject.thing
     if isinstance(thing, torch.nn.Module):
         return {name: value for name, value in vars(thing).items() if type(value) in (int, float)}
@@ -358,7 +357,7 @@ def _options(card: Any, subject: Subject) -> Iterator[dict[str, Any]]:
 def _values_of(
     card: Any, options: dict[str, Any], subject: Subject, batches: list[Arguments], mine: list[Tensor]
 ) -> Tensor | None:
-    """Return the card's values for the batches, reduced as the subject's; None if it does not take them."""
+    """Return the card's values for the batches, reduced as the subject's, or None."""
     if subject.form.kind is not None:
         options = options | {"reduction": "none" if mine[0].ndim else "mean"}
     if "mode" in options:
@@ -373,7 +372,7 @@ def _values_of(
 
 
 def _likeness(card: Card, options: Mapping[str, Any], mine: Tensor, theirs: Tensor) -> Likeness:
-    """Return the distance as it is, or for a loss after scaling, if that makes both equal."""
+    """Distance as it is, or for a loss after a scaling that makes both equal."""
     distance, largest = _distance(mine, theirs)
     plain = Likeness(card, options, distance, largest=largest)
     if not isinstance(card, Loss) or plain.distance <= SAME:
@@ -389,7 +388,7 @@ def _likeness(card: Card, options: Mapping[str, Any], mine: Tensor, theirs: Tens
 
 
 def _distance(mine: Tensor, theirs: Tensor) -> tuple[float, float]:
-    """Return the largest difference (relative to the largest value, absolute) where both are finite."""
+    """Largest difference (relative to the largest value, absolute) where both are finite."""
     both = torch.isfinite(mine) & torch.isfinite(theirs)
     scale = float(theirs[both].abs().max()) if bool(both.any()) else 0.0
     if not scale:
@@ -399,7 +398,6 @@ def _distance(mine: Tensor, theirs: Tensor) -> tuple[float, float]:
 
 
 def _namesake(subject: Subject) -> Card | None:
-    """Return the card with the subject's name, however it is spelled."""
     from slopes.catalogue import CARDS
 
     def fold(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Findings of an audit, and the report that holds them."""
+"""Findings of an audit, and their report."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class AuditError(Exception):
 
 @dataclass(frozen=True)
 class Finding:
-    """One fault: actual and expected result, and code that reproduces it."""
+    """A fault: actual and expected result, and code that reproduces it."""
 
     check: str
     message: str  #: the cause, in one line
@@ -152,7 +152,7 @@ def about(*families: str, unless: tuple[str, ...] = (), slow: bool = False) -> C
 
 
 def why_not(check: Check, subject: Any, report: Report) -> str | None:
-    """Return the reason why a check does not run on a subject; None if it runs."""
+    """Return the reason why a check does not run on a subject, or None."""
     families = getattr(check, "families", ())
     if families and subject.family not in families:
         return f"not about {subject.family}s"

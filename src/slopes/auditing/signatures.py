@@ -17,7 +17,7 @@ EXTRAS = {"mask": "mask", "weight": "weight", "weights": "weight", "sample_weigh
 
 
 def arguments_of(thing: Any) -> Mapping[str, inspect.Parameter] | None:
-    """Return the arguments of a call by name; None if the signature cannot be read."""
+    """Arguments of a call by name; None if the signature cannot be read."""
     try:
         return inspect.signature(thing.forward if isinstance(thing, torch.nn.Module) else thing).parameters
     except (TypeError, ValueError):
@@ -25,7 +25,7 @@ def arguments_of(thing: Any) -> Mapping[str, inspect.Parameter] | None:
 
 
 def required(thing: Any) -> list[str] | None:
-    """Return the names of the required positional arguments; None if the signature cannot be read."""
+    """Names of the required positional arguments; None if the signature cannot be read."""
     found = arguments_of(thing)
     if found is None:
         return None
@@ -41,19 +41,19 @@ def required(thing: Any) -> list[str] | None:
 
 
 def keywords(thing: Any) -> list[str]:
-    """Return the names of all arguments that can be given by name."""
+    """Names of all arguments that can be given by name."""
     parameters = (arguments_of(thing) or {}).values()
     return [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
 
 
 def default_of(thing: Any, name: str) -> Any:
-    """Return the default of an argument; `inspect.Parameter.empty` if there is no argument or no default."""
+    """Default of an argument; `inspect.Parameter.empty` without one."""
     found = (arguments_of(thing) or {}).get(name)
     return inspect.Parameter.empty if found is None else found.default
 
 
 def reduction_way(thing: Any) -> str | None:
-    """Return how to choose another reduction: by keyword or attribute; None if there is no way."""
+    """How to choose another reduction: by keyword, by attribute, or None."""
     if "reduction" in keywords(thing):
         return "keyword"
     return "attribute" if getattr(thing, "reduction", None) in ("mean", "sum", "none") else None

@@ -1,4 +1,4 @@
-"""Code that makes the subject of an audit anew: an import, the loading of a file, or the source of a function."""
+"""Code to paste that makes a subject and its arguments."""
 
 from __future__ import annotations
 

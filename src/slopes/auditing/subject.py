@@ -41,18 +41,17 @@ class SubjectError(Exception):
 
 
 class NotATensor(TypeError):
-    """Result that is no tensor, and cannot become one."""
+    """A result that cannot become a tensor."""
 
 
 class Disconnected(Skip):
-    """Result that does not depend on the argument, according to autograd."""
+    """A result that does not depend on the argument, according to autograd."""
 
 
 class Subject:
     """Loss or activation with a uniform call: prediction first, tensors in, a tensor out.
 
-    It holds a copy of the given object, so that the original never changes. Every call starts from the same random
-    state.
+    It holds a copy of the given object. Every call starts from the same random state.
     """
 
     def __init__(
@@ -219,13 +218,12 @@ class Subject:
         return given
 
     def _extra(self, what: str, arguments: Sequence[Tensor]) -> Any:
-        """Return a mask or weights under which every entry counts."""
         like = arguments[1] if arguments[1].ndim <= arguments[0].ndim else arguments[0]
         ones = torch.ones(like.shape, dtype=torch.bool if what == "mask" else torch.float64)
         return ones.numpy() if self.form.numpy else ones
 
     def _version(self, reduction: str | None, dtype: torch.dtype) -> Any:
-        """Return the subject with another reduction; a module with its parameters and buffers in that dtype."""
+        """Return the subject with another reduction; a module with its tensors in that dtype."""
         if reduction is not None and self.form.reduction is None:
             raise Skip("it takes no reduction")
         by_attribute = reduction if self.form.reduction == "attribute" else None

@@ -52,7 +52,7 @@ def _gives_its_argument(subject: Subject, arguments: Arguments) -> bool:
 
 
 def _by_hand(subject: Subject, arguments: Arguments) -> str:
-    """Return the name of the autograd.Function in use; raise Skip if autograd derives everything."""
+    """Name of the autograd.Function in use; raise Skip if autograd derives everything."""
     function = custom_function(subject, arguments)
     if function is None:
         raise Skip("autograd derives it: no backward was written by hand")
@@ -112,7 +112,6 @@ def upstream_gradient(subject: Subject) -> Iterator[Finding]:
 
 
 def _unreduced(subject: Subject) -> Subject:
-    """Return the subject with a value for each entry or row."""
     thing, variable = subject.thing, subject.variable
     if subject.form.reduction == "attribute":
         thing = copy.deepcopy(thing)
@@ -124,7 +123,7 @@ def _unreduced(subject: Subject) -> Subject:
 
 @about("loss", "activation", unless=(*BEFORE, "backward", "upstream_gradient"))
 def second_derivative(subject: Subject) -> Iterator[Finding]:
-    """Check that differentiating a hand-written backward gives the derivative of the gradient, or an error."""
+    """Check that a hand-written backward can be differentiated to the gradient's derivative, or raises."""
     first, *rest = subject.draw()
     near = (first / 8, *rest) if subject.space.is_unbounded else (first, *rest)  # nearer to 0, where pieces meet
     for arguments in ((first, *rest), near):

@@ -33,10 +33,7 @@ def twice(arguments: Arguments) -> Arguments:
 
 
 def several(subject: Subject) -> Subject:
-    """Return the subject with rows of several entries, if it takes them, so that rows and entries differ.
-
-    Raises Skip if its arguments are a single row.
-    """
+    """Return the subject with rows of several entries, so that rows and entries differ; raise Skip if it takes none."""
     if len(subject.form.shape) > 1:
         return subject
     if subject.form.kind is not None and subject.form.kind.rowwise:
@@ -54,13 +51,13 @@ def asked(subject: Subject, finding: Finding) -> Finding:
 
 
 def own(subject: Subject) -> bool:
-    """Whether it is a loss of torch or slopes.nn, which keep the conventions in torch's documentation."""
+    """Whether it is a loss of torch or slopes.nn, which keep torch's documented conventions."""
     home = type(subject.thing).__module__ if subject.is_module else getattr(subject.thing, "__module__", "")
     return str(home).startswith(("torch.", "slopes.nn"))
 
 
 def counts(subject: Subject, arguments: Arguments) -> dict[str, float]:
-    """Return the possible divisors of the mean over a batch, by name."""
+    """Return the possible divisors of a batch's mean, by name."""
     first, kind = arguments[0], subject.form.kind
     assert kind is not None
     rows = first.numel() // first.shape[subject.form.axis] if kind.rowwise else len(first)
@@ -73,7 +70,6 @@ def counts(subject: Subject, arguments: Arguments) -> dict[str, float]:
 
 
 def _tensors(thing: Any) -> list[Tensor]:
-    """Return the buffers and other tensors of a module."""
     held = {**getattr(thing, "__dict__", {}), **getattr(thing, "_buffers", {})}
     return [x for x in held.values() if isinstance(x, Tensor)]
 
@@ -82,7 +78,7 @@ def _tensors(thing: Any) -> list[Tensor]:
 
 
 def cut(options: Mapping[str, Any], part: slice) -> dict[str, Any]:
-    """Return the further arguments for a part of the batch."""
+    """Cut the further arguments to a part of the batch."""
     return {name: x[part] if isinstance(x, Tensor) else x for name, x in options.items()}
 
 

@@ -1,4 +1,4 @@
-"""Parts that several checks share: certain targets, costs, severities, and skipping a subject that rejects inputs."""
+"""Parts of several checks: certain targets, costs, severities, and skipping a subject that rejects inputs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MEASURE = re.compile(r"similarity|score|metric|coef|accuracy|psnr|ssim|_iou|^iou
 
 
 def hard(subject: Subject) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """Return (a certain target, further arguments); raise Skip if predictions are not scores of such a target."""
+    """Return (a certain target, further arguments); raise Skip if predictions are not its scores."""
     spaces = subject.form.spaces
     if len(spaces) < 2 or not subject.space.tells_probability or not spaces[1].is_probability:
         raise Skip("its predictions are neither logits nor probabilities of a target")
@@ -46,7 +46,7 @@ def skip_on_refusal(check: Check) -> Check:
 
 
 def severity_if_sure(subject: Subject, severity: str = "error") -> str:
-    """Return the severity, or a note if the kind is only a guess."""
+    """Return the severity, or a note if the kind is a guess."""
     return severity if subject.form.sure else "note"
 
 

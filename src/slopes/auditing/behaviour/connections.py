@@ -89,7 +89,7 @@ def _entries(subject: Subject) -> Iterator[Finding]:
 
 
 def _partly_cut(subject: Subject) -> Iterator[Finding]:
-    """Check for parts hidden from the gradient without a hand-written backward, which may be meant."""
+    """Check for parts hidden from the gradient without a hand-written backward; this may be meant."""
     arguments = subject.draw()
     if custom_function(subject, arguments) is not None:
         return  # `backward` checks it
@@ -143,7 +143,7 @@ def _terms(subject: Subject) -> Iterator[Finding]:
 
 
 def _flat(term: Subject) -> Iterator[Finding]:
-    """Yield a finding on a term whose gradient is 0 everywhere, although its value varies."""
+    """Report a term whose gradient is 0 everywhere, although its value varies."""
     draws = [term.draw(seed) for seed in range(3)]
     if any(bool(term.gradient(*arguments)[1].any()) for arguments in draws):
         return

@@ -79,7 +79,7 @@ def _mismatched(subject: Subject, seed: int) -> Iterator[tuple[str, Arguments, l
 
 
 def _value(subject: Subject, arguments: Arguments, options: dict[str, Tensor]) -> Tensor | None:
-    """Return the total; None if the subject refuses, or the total is not finite."""
+    """Return the total; None if refused or not finite."""
     given: dict[str, Any] = {k: x.numpy() if subject.form.numpy else x for k, x in options.items()}
     try:
         value = subject.total(*arguments, **given).detach().double()
@@ -104,7 +104,7 @@ def _in_both_shapes(
 
 @about("loss", "activation", unless=("inputs_written",))
 def purity(subject: Subject) -> Iterator[Finding]:
-    """Check that a call changes neither its arguments nor random states nor itself, and can be repeated."""
+    """Check that a call changes neither arguments nor random states nor the subject, and can be repeated."""
     for check in (_spoiled, _random, _stateful, _by_mode):
         found = list(check(subject))
         yield from found
@@ -113,7 +113,7 @@ def purity(subject: Subject) -> Iterator[Finding]:
 
 
 def spoiled(subject: Subject) -> tuple[int, Arguments] | None:
-    """Return (place of an argument that a call changes, arguments before it); None if it changes none."""
+    """Return (place of an argument that a call changes, arguments before it), or None."""
     arguments = subject.draw()
     given = tuple(x.clone() for x in arguments)
     subject(*given, in_place=True)
@@ -149,14 +149,12 @@ def _changes(subject: Subject, arguments: Arguments, place: int) -> bool:
 
 
 def _states(subject: Subject) -> tuple[bytes, str, str]:
-    """Return the random states after a call."""
     subject(*subject.draw())
     numpy = str(np.random.get_state())  # noqa: NPY002
     return torch.get_rng_state().numpy().tobytes(), numpy, str(random.getstate())
 
 
 def _fresh_states(seed: int) -> tuple[bytes, str, str]:
-    """Return the random states at the beginning of a call with this seed."""
     torch.default_generator.manual_seed(seed)
     np.random.seed(seed)  # noqa: NPY002
     random.seed(seed)

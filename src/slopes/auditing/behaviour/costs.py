@@ -41,7 +41,7 @@ LENGTHS = (5, 7, 11)
 
 @about("loss", "activation", unless=("purity",), slow=True)
 def layout_and_cost(subject: Subject) -> Iterator[Finding]:
-    """Check that strides change no result; report graph breaks, new compilations and memory kept for backward."""
+    """Check that strides change no result; report graph breaks, recompilations and memory kept for backward."""
     wrong = next(_layouts(subject), None)
     if wrong is not None:
         yield wrong
@@ -125,7 +125,7 @@ def _shaped(subject: Subject) -> Iterator[Subject]:
 
 
 def _result(subject: Subject, arguments: Arguments) -> tuple[Tensor, Tensor]:
-    """Return (value, gradient by the first argument) without copying the arguments; gradient 0 if there is none."""
+    """Return (value, gradient by the first argument, or 0) without copying the arguments."""
     leaf = arguments[0].detach()
     nothing = torch.zeros(1)
     if subject.form.numpy:
@@ -142,7 +142,7 @@ def _result(subject: Subject, arguments: Arguments) -> tuple[Tensor, Tensor]:
 
 
 def _same(x: Tensor, y: Tensor) -> bool:
-    """Whether results are equal but for the order of sums and rounding of vector units, in their precision."""
+    """Whether results are equal but for the order of sums and vector units' rounding."""
     eps = torch.finfo(x.dtype).eps if x.is_floating_point() else 0.0
     if is_of_float32(x) or is_of_float32(y):
         eps = max(eps, torch.finfo(torch.float32).eps)
@@ -154,7 +154,7 @@ def _same(x: Tensor, y: Tensor) -> bool:
 
 
 def _memory(subject: Subject) -> Iterator[Finding]:
-    """Report much memory kept for the backward pass, beside the first argument."""
+    """Report much memory kept for backward, beside the first argument."""
     if subject.batch_level:
         return
     small = subject.draw(rows=2)
@@ -188,7 +188,7 @@ def _memory(subject: Subject) -> Iterator[Finding]:
 
 
 def kept(subject: Subject, arguments: Arguments) -> float | None:
-    """Return the bytes that autograd saves, as a multiple of the first argument's; None if the call fails."""
+    """Bytes that autograd saves, as a multiple of the first argument's; None if the call fails."""
     saved: dict[int, Tensor] = {}
 
     def pack(x: Tensor) -> Tensor:
@@ -263,7 +263,6 @@ def _compiled(subject: Subject) -> Iterator[Finding]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence the compiler's log of graph breaks."""
     logger = logging.getLogger("torch._dynamo")
     level = logger.level
     logger.setLevel(logging.CRITICAL)
@@ -286,7 +285,7 @@ class _Reads(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def _fresh(thing: Any) -> Any:
-    """Return the function or module with its own code object, so that nothing compiled stays with the subject's."""
+    """Return the function or module with its own code object, apart from the subject's compiled code."""
     if isinstance(thing, torch.nn.Module):
         thing = copy.deepcopy(thing)
         thing.forward = MethodType(_fresh(type(thing).forward), thing)
@@ -300,7 +299,7 @@ def _fresh(thing: Any) -> Any:
 
 
 def _break(subject: Subject, arguments: Arguments) -> str | None:
-    """Return the reason and line of the first graph break; None if there is none, or it is unknown."""
+    """Return (reason, line) of the first graph break; None without one, or if unknown."""
     import torch._dynamo
 
     try:
@@ -316,7 +315,7 @@ def _break(subject: Subject, arguments: Arguments) -> str | None:
 
 
 def _graphs(subject: Subject) -> int | None:
-    """Return the number of compilations for batches of three lengths; None if one fails."""
+    """Number of compilations for batches of three lengths; None if one fails."""
     made = []
 
     def backend(graph: Any, inputs: Any) -> Any:

@@ -29,7 +29,7 @@ WHOLE = (torch.int64, torch.int32, torch.uint8, torch.bool)
 def device_and_dtype(subject: Subject) -> Iterator[Finding]:
     """Check that its tensors move with it, results keep the prediction's dtype, and integer targets equal floats.
 
-    Devices are tried with torch's "meta", which every machine has, and which computes only shapes.
+    torch's "meta", which computes only shapes, stands for other devices.
     """
     for look in (_left_behind, _dtypes, _on_another_device, _whole_targets):
         found = next(look(subject), None)
@@ -72,7 +72,7 @@ def _holds_tensor(value: Any) -> bool:
 
 
 def _on_another_device(subject: Subject) -> Iterator[Finding]:
-    """Check that it makes no tensor on the CPU if its arguments are elsewhere."""
+    """Check that no tensor is made on the CPU for arguments elsewhere."""
     if subject.form.numpy or subject.form.extra:
         return
     arguments = subject.draw(rows=2, dtype=torch.float32)
@@ -94,7 +94,6 @@ def _on_another_device(subject: Subject) -> Iterator[Finding]:
 
 
 def _raised(thing: Any, given: list[Any]) -> Exception | None:
-    """Return the exception that a direct call raises."""
     try:
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
@@ -105,7 +104,7 @@ def _raised(thing: Any, given: list[Any]) -> Exception | None:
 
 
 def _line(error: BaseException) -> str:
-    """Return the line of the subject's own code in the traceback of an error."""
+    """Line of the subject's own code in an error's traceback."""
     trace, told = error.__traceback__, ""
     while trace is not None:
         file = trace.tb_frame.f_code.co_filename
@@ -166,19 +165,19 @@ def _answers_in(subject: Subject, dtype: torch.dtype, given: Arguments) -> bool:
 
 
 def _is_double(subject: Subject) -> bool:
-    """Whether a module is meant for float64, as its parameters show."""
+    """Whether a module is meant for float64, by its parameters."""
     return subject.is_module and any(p.dtype is torch.float64 for p in subject.thing.parameters())
 
 
 def _severity(subject: Subject, given: torch.dtype, came: torch.dtype) -> str:
-    """Return the severity: the layer after an activation raises, a wider loss costs time, a narrower is a choice."""
+    """Severity: the layer after an activation raises, a wider loss costs time, a narrower is a choice."""
     if subject.family == "activation":
         return "error"
     return "warning" if came.itemsize > given.itemsize else "note"
 
 
 def _numpy_dtypes(subject: Subject) -> Iterator[Finding]:
-    """Check the dtype of an activation's arrays; a loss is one number, and no array is computed from it."""
+    """Check the dtype of an activation's arrays; a loss is one number, with no computation after it."""
     if subject.family == "loss":
         return
     (x,) = subject.draw(dtype=torch.float32)
@@ -243,7 +242,7 @@ def _whole_targets(subject: Subject) -> Iterator[Finding]:
 
 
 def _value(subject: Subject, arguments: list[Tensor], place: int, dtype: torch.dtype) -> Tensor | None:
-    """Return the result with the target in a dtype; None if that is refused."""
+    """Return the result with the target in a dtype; None if refused."""
     given = [x.to(dtype) if i == place else x for i, x in enumerate(arguments)]
     try:
         came = subject(*given).detach()

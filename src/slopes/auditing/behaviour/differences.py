@@ -35,7 +35,7 @@ class Slope:
 
 
 def custom_function(subject: Subject, arguments: Arguments) -> str | None:
-    """Return the name of the first autograd.Function in the graph of a call; None if there is none."""
+    """Name of the first autograd.Function in a call's graph, or None."""
     leaf = arguments[0].detach().clone().requires_grad_()
     todo, seen = [subject.total(leaf, *arguments[1:]).grad_fn], set()
     while todo:
@@ -55,8 +55,8 @@ def slopes(
 ) -> list[Slope]:  # fmt: skip
     """Return the derivatives of the sum (or its product with a cotangent) by up to ten entries of an argument.
 
-    With `of_gradient`, differentiate the gradient, weighted by it, instead; `gradient` is autograd's result for that.
-    Raises Skip if float64 is not taken or not kept, or a second call gives another result.
+    With `of_gradient`, differentiate the gradient instead, weighted by it; `gradient` is autograd's result for that.
+    Raises Skip if float64 is not taken or not kept, or a second call differs.
     """
     if subject.form.dtype != torch.float64:
         raise Skip("it takes no float64, in which differences can be trusted")
@@ -90,18 +90,18 @@ def slopes(
 
 
 def _refuse_float32(came: Tensor) -> None:
-    """Raise Skip for results computed in float32, whatever their dtype: their differences are rounding."""
+    """Raise Skip for results with the digits of float32: their differences are rounding."""
     if came.dtype != torch.float64 or is_of_float32(came):
         raise Skip("it computes in float32, in which differences cannot be trusted")
 
 
 def is_of_float32(came: Tensor) -> bool:
-    """Whether results, whatever their dtype, have no more digits than float32, and are not just round numbers."""
+    """Whether results of any dtype have no more digits than float32, and are not just round numbers."""
     return bool((came == came.float()).all()) and not bool((came == came.bfloat16()).all())
 
 
 def _smooth_slope(value: Callable[[Tensor], float], argument: Tensor, entry: int, base: float) -> float | None:
-    """Return the slope by fourth-order central differences; None at a kink, a jump or the end of a domain."""
+    """Slope by fourth-order central differences; None at a kink, a jump or the end of a domain."""
 
     def at(steps: int) -> float:
         moved = argument.clone()
@@ -121,7 +121,7 @@ def _smooth_slope(value: Callable[[Tensor], float], argument: Tensor, entry: int
 
 
 def uneven_weights(result: Tensor) -> tuple[Tensor | None, str]:
-    """Return another weight for each result, and the factor as code: a plain sum may hide single results."""
+    """Return a different weight per result, and the factor as code: a plain sum may hide single results."""
     if result.ndim == 0:
         return None, ""
     count, shape = result.numel(), tuple(result.shape)

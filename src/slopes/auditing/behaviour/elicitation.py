@@ -38,7 +38,7 @@ def elicitation(subject: Subject) -> Iterator[Finding]:
 
 
 def functional(name: str) -> tuple[float, float]:
-    """Return the bounds of a functional of the skewed sample."""
+    """Bounds of a functional of the skewed sample."""
     if name == "mean":
         mean = sum(SKEWED) / len(SKEWED)
         return mean, mean

@@ -48,7 +48,7 @@ def extreme_inputs(subject: Subject) -> Iterator[Finding]:
 
 
 def _ordinary(subject: Subject) -> None:
-    """Raise Skip unless numbers of ordinary size give finite ones; otherwise the subject's domain is unknown."""
+    """Raise Skip unless numbers of ordinary size give finite ones: else the subject's domain is unknown."""
     if not bool(torch.isfinite(subject(*subject.draw())).all()):
         raise Skip("it gives no finite number for some numbers of ordinary size, so what it is for is not known")
 
@@ -70,7 +70,7 @@ def _stressed(subject: Subject, dtype: torch.dtype) -> Iterator[Arguments]:
 
 
 def _lost(subject: Subject, arguments: Arguments) -> str:
-    """Return which result is wrongly NaN or infinite, as text; empty if none is, or if the subject raises."""
+    """Name the result that is wrongly NaN or infinite; "" if none is, or the subject raises."""
     try:
         value = subject(*arguments).detach()
         if bool(torch.isnan(value).any()):
@@ -93,7 +93,7 @@ def _lost(subject: Subject, arguments: Arguments) -> str:
 
 
 def _premature(subject: Subject, arguments: Arguments) -> bool:
-    """Whether an infinite value is no natural overflow: float64 can hold it, or it grew too slowly for that."""
+    """Whether an infinite value is no natural overflow: float64 can hold it, or it grew too slowly."""
     first, *rest = arguments
     if not (subject.space.is_unbounded or subject.space.is_positive) or not bool(first.any()):
         return False
@@ -179,7 +179,7 @@ def _at_other_exponents(subject: Subject) -> Iterator[Finding]:
 
 
 def _others(subject: Subject) -> Iterator[tuple[Subject, str]]:
-    """Yield the subject with each of its exponents at 0, 0.5 and 1, and the setting as text."""
+    """Yield (the subject with each of its exponents at 0, 0.5 and 1, the setting as text)."""
     thing = subject.thing
     if subject.card is not None:
         return  # a card's parameters have domains
@@ -190,7 +190,7 @@ def _others(subject: Subject) -> Iterator[tuple[Subject, str]]:
 
 
 def _certain(subject: Subject) -> Iterator[Arguments]:
-    """Yield certain predictions: right ones, and wrong ones."""
+    """Yield certain predictions: right and wrong ones."""
     _, *rest = subject.draw()
     right = subject.right(rest[0], 200.0) if rest else None
     if right is not None:
@@ -200,7 +200,7 @@ def _certain(subject: Subject) -> Iterator[Arguments]:
 
 
 def _steep(subject: Subject) -> Iterator[Finding]:
-    """Find gradients that are finite but huge, and move a network out of reach in one step."""
+    """Find finite but huge gradients, which move a network out of reach in one step."""
     if subject.form.numpy or not subject.space.is_unbounded:
         return
     try:

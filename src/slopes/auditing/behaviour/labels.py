@@ -24,7 +24,7 @@ WEIGHTS = ("weight", "class_weight", "class_weights", "weights")
 
 
 class Options:
-    """Loss of labels with its options, given in the call or when a module is made."""
+    """A loss of labels with its options, given in the call or when a module is made."""
 
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
@@ -38,7 +38,7 @@ class Options:
         return (torch.arange(self.classes) + 1.0).to(dtype)
 
     def _name(self, names: tuple[str, ...], trial: Any) -> tuple[str, str] | None:
-        """Return (name, "call" or "made") of an option that the loss takes; None if it takes none."""
+        """Return (name, "call" or "made") of an option that the loss takes, or None."""
         for name in names:
             for how in ("call", "made"):
                 if self._takes(name, how):
@@ -54,7 +54,7 @@ class Options:
         return self.subject.is_module and name in inspect.signature(type(thing).__init__).parameters
 
     def made(self, options: dict[tuple[str, str], Any]) -> tuple[Subject, dict[str, Any]]:
-        """Return the subject made with the options of a module, and the options of the call."""
+        """Return (the subject made with a module's options, the call's options)."""
         when_made = {name: x for (name, how), x in options.items() if how == "made"}
         by_call = {name: x for (name, how), x in options.items() if how == "call"}
         if not when_made:
@@ -124,7 +124,7 @@ def label_conventions(subject: Subject) -> Iterator[Finding]:
 
 
 def _combinations(options: Options, *named: tuple[str, str] | None) -> Iterator[dict[tuple[str, str], Any]]:
-    """Yield every subset of these options, the empty one first."""
+    """Yield every subset of the options, the empty one first."""
     trial = {options.smoothing: 0.1, options.weight: options.weights(options.subject.form.dtype)}
     present = [name for name in named if name is not None]
     for chosen in product((False, True), repeat=len(present)):
@@ -136,7 +136,7 @@ def _told(options: dict[tuple[str, str], Any]) -> str:
 
 
 def _ignoring(options: Options) -> tuple[int, dict[tuple[str, str], Any]] | None:
-    """Return the ignored label, and the options that it needs; None if no label is ignored."""
+    """Return (the ignored label, the options that it needs), or None."""
     way = next((way for way in selections(options.subject) if way.what == "ignore_index"), None)
     if way is not None and not way.given:
         return way.label, {}
@@ -203,7 +203,6 @@ def _neutral(options: Options) -> Finding | None:
 
 
 def _off(subject: Subject, name: str) -> bool:
-    """Whether an option is off by default."""
     now = getattr(subject.thing, name, None)
     default = default_of(subject.thing, name)
     now = default if default is not inspect.Parameter.empty else now

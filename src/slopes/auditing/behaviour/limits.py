@@ -66,7 +66,7 @@ def _told(subject: Subject, arguments: Arguments, message: str, repair: str, cam
 
 
 def _certain(subject: Subject, chance: float, value: int = 1) -> Arguments:
-    """Return arguments of one row with this probability of the true class."""
+    """Arguments of one row with this probability of the true class."""
     rows = 1 if subject.form.shape[0] != 8 or len(subject.form.shape) > 1 else 8
     drawn = subject.plain(subject.draw(rows=rows))
     return subject.form.laid_out(subject.form.examples.certain(drawn, chance, value))
@@ -105,7 +105,7 @@ def _focal(subject: Subject) -> Iterator[Finding]:
 
 
 def _balanced(subject: Subject, yes: float, no: float) -> Iterator[Finding]:
-    """Yield a note if alpha weights both classes alike."""
+    """Report an alpha that weights both classes alike."""
     if abs(yes - no) < 1e-6 and min(abs(yes - 1), abs(yes - 0.5)) > 1e-6:
         given = _certain(subject, 0.5, 0)
         yield _told(
@@ -142,7 +142,7 @@ def _averaged_before(subject: Subject, power: tuple[str, Any] | None) -> Iterato
 
 
 def _region(subject: Subject) -> Arguments:
-    """Return one sample with half of its pixels in the class; of several classes, each has its share."""
+    """One sample with half of its pixels in the class; of several classes, each has its share."""
     target, rest = hard(subject)
     form = subject.form
     if form.spaces[1].has_classes and (target.is_floating_point() or target.ndim < 2):
@@ -153,7 +153,7 @@ def _region(subject: Subject) -> Arguments:
 
 
 def _unsmoothed(subject: Subject) -> tuple[Subject, float]:
-    """Return the subject without its smoothing, and the tolerance for any that remains."""
+    """Return (the subject without its smoothing, the tolerance for any that remains)."""
     smooth = setting(subject, "smooth", "smoothing", "eps", "epsilon", "smooth_nr")
     return (subject.tuned(**{smooth[0]: 1e-9}), 1e-5) if smooth is not None else (subject, 0.05)
 
@@ -321,7 +321,7 @@ VARIANTS: dict[str, tuple[tuple[str, dict[str, float]], ...]] = {
 
 
 def _activation(subject: Subject, name: str) -> Iterator[Finding]:
-    """Check that a function with the name of a card is this card, or one of its variants."""
+    """Check that a function with a card's name is this card, or one of its variants."""
     from slopes.catalogue import ACTIVATIONS
 
     bare = re.sub(r"^(naive|my|custom|fast|exact|approx|torch|manual)|(activation|fn|function|py)$", "", name)

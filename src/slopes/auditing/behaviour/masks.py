@@ -20,7 +20,7 @@ JUNK = (0.0, 1e6, float("nan"), float("inf"))  #: values to hide behind a mask
 
 @about("loss", unless=("purity",))
 def mask_independence(subject: Subject) -> Iterator[Finding]:
-    """Check that hidden values do not change the result, and that more of them do not thin the mean."""
+    """Check that hidden values do not change the result, and more of them do not thin the mean."""
     if subject.form.numpy:
         raise Skip("it computes in NumPy, which has no gradients")
     subject = several(subject)

@@ -60,7 +60,7 @@ def continuity(subject: Subject) -> Iterator[Finding]:
 
 
 def _apart(places: list[int], most: int = 6) -> list[int]:
-    """Return the first places at least four points apart: a kink fills the points beside it."""
+    """First places at least four points apart: a kink fills the points beside it."""
     kept: list[int] = []
     for place in places:
         if len(kept) < most and all(abs(place - other) >= 4 for other in kept):
@@ -97,7 +97,7 @@ def _line(subject: Subject) -> tuple[Along, float, float, int]:
 
 
 def _ends(subject: Subject, first: Tensor, rest: list[Tensor]) -> tuple[Tensor, Tensor] | None:
-    """Return two predictions with valid ones between them; None if there is no known pair."""
+    """Return two predictions with valid ones between them, or None."""
     kind, space = subject.form.kind, subject.space
     if not (space.is_unbounded or space.tells_probability or space.is_positive):
         return None
@@ -139,7 +139,7 @@ SIZES = (10.0, 30.0, 80.0, 100.0)
 )
 @skip_on_refusal
 def low_precision(subject: Subject) -> Iterator[Finding]:
-    """Check that float32, half types and autocast give the float64 result, as far as their digits go."""
+    """Check that float32, half types and autocast give float64's result, as far as their digits go."""
     if subject.form.numpy or subject.form.dtype != torch.float64:
         raise Skip("it is computed in one precision alone")
     for seen in (_of_float32, _of_autocast, _of_halves):
@@ -225,7 +225,7 @@ def _in_both(subject: Subject, arguments: Arguments, place: int) -> Script:
 
 
 def _tail(subject: Subject) -> Iterator[Finding]:
-    """Yield a note if small values of an activation have few right digits, or none, in float32."""
+    """Report small values of an activation with few right digits, or none, in float32."""
     if not subject.form.elementwise:
         return
     first, *_ = subject.draw(dtype=torch.float32)
@@ -274,7 +274,7 @@ def _of_autocast(subject: Subject) -> Iterator[Finding]:
 
 
 def _of_halves(subject: Subject) -> Iterator[Finding]:
-    """Yield a warning if ordinary numbers give infinity or NaN in half precision, or a note."""
+    """Report infinity or NaN for ordinary numbers in half precision."""
     for arguments, what, severity in _half(subject):
         try:
             low, exact = _pair(subject, arguments)

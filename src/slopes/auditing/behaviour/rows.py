@@ -134,7 +134,7 @@ def _is_such(subject: Subject, arguments: Arguments, place: int, how: str) -> bo
 
 
 def _shifted(arguments: Arguments, axis: int, how: str) -> Arguments:
-    """Return arguments with each slice along the axis moved as a whole, by its own number."""
+    """Move each slice of arguments along the axis as a whole, by its own number."""
     first = arguments[0]
     shape = list(first.shape)
     shape[axis] = 1
@@ -145,7 +145,6 @@ def _shifted(arguments: Arguments, axis: int, how: str) -> Arguments:
 
 
 def _blind(subject: Subject, arguments: Arguments, base: Tensor) -> bool:
-    """Whether it does not depend on its prediction at all."""
     return close(base, subject.total(*subject.draw(seed=3)[:1], *arguments[1:]))
 
 
@@ -215,7 +214,7 @@ def _no(way: Selection) -> Any:
 
 
 def _fault(subject: Subject, arguments: Arguments, options: dict[str, Any]) -> tuple[Tensor, Tensor] | None:
-    """Return value and gradient if one is not finite; None if both are, or the subject refuses."""
+    """Return (value, gradient) if one is not finite; None otherwise, or if refused."""
     try:
         value, gradient = subject.gradient(*arguments, **options)
     except (SubjectError, Skip):
@@ -229,7 +228,7 @@ def _first_bad(x: Tensor) -> str:
 
 
 def _batch_of_one(subject: Subject) -> Iterator[Finding]:
-    """Check that a row alone has the value of three copies; a squeeze of the batch's axis too would break that."""
+    """Check that a row alone has the value of three copies, which squeezing the batch's axis would break."""
     if subject.batch_level or "divisor" not in subject.notes:
         return
     row = subject.draw(rows=1)

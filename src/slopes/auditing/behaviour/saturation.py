@@ -35,7 +35,7 @@ def saturation(subject: Subject) -> Iterator[Finding]:
 
 
 def _slope(subject: Subject, *arguments: Tensor) -> float:
-    """Return the largest entry of the gradient; NaN if the subject raises, which other checks report."""
+    """Largest entry of the gradient; NaN if the subject raises, which other checks report."""
     try:
         return float(subject.gradient(*arguments)[1].double().abs().max())
     except SubjectError:
@@ -92,7 +92,7 @@ def _switched_off(
 
 
 def _of_residuals(subject: Subject) -> Iterator[Finding]:
-    """Yield a note if a far outlier has no gradient, as behind a clamp or in a redescending loss."""
+    """Report a far outlier without a gradient, as behind a clamp or in a redescending loss."""
     _, target, *rest = subject.draw()
     near, far = (_slope(subject, target + size, target, *rest) for size in (1.0, 1e3))
     if math.isfinite(far) and near > 0 and far < 1e-3 * near:

@@ -19,7 +19,7 @@ from slopes.auditing.subject import Subject, SubjectError
 
 @dataclass(frozen=True)
 class Selection:
-    """Way to choose the entries that count; `shape` is the shape of the mask, or of the labels."""
+    """A way to choose the entries that count; `shape` is the shape of the mask or labels."""
 
     name: str
     what: str  #: "mask", "weight" or "ignore_index"
@@ -50,7 +50,7 @@ def half(shape: tuple[int, ...]) -> Tensor:
 
 
 def selections(subject: Subject) -> list[Selection]:
-    """Return every way that the subject takes, found once for each shape."""
+    """Return every way that the subject takes, found once per shape."""
     held: dict[tuple[int, ...], list[Selection]] = subject.notes.setdefault("selections", {})
     if subject.form.shape not in held:
         held[subject.form.shape] = list(_found(subject))
@@ -89,7 +89,7 @@ def _mask(subject: Subject, name: str, arguments: Arguments) -> Selection | None
 
 
 def _turned(subject: Subject, way: Selection, arguments: Arguments) -> Selection:
-    """Return the way to use a mask, inverted if True hides an entry."""
+    """Invert a mask if True hides an entry."""
     keep = half(way.shape)
     if way.what == "mask" and not subject.form.numpy and keep.numel() > 1:
         _, options = way.keeping(keep, arguments)
@@ -101,7 +101,7 @@ def _turned(subject: Subject, way: Selection, arguments: Arguments) -> Selection
 
 
 def _ignored(subject: Subject, arguments: Arguments) -> Selection | None:
-    """Return a module's or function's own label to ignore; −100 if the call may give one; else None."""
+    """Return the label that a module or function ignores; −100 if the call may give one; else None."""
     if len(arguments) != 2 or arguments[1].is_floating_point():
         return None
     label = getattr(subject.thing, "ignore_index", default_of(subject.thing, "ignore_index"))

@@ -38,12 +38,11 @@ def term_balance(subject: Subject) -> Iterator[Finding]:
 
 
 def _as(subject: Subject, term: Callable[..., Any]) -> Subject:
-    """Return a term as a subject with the arguments of the whole loss."""
     return subject.having(reduction=None).like(thing=term, notes={})
 
 
 def _of_result(subject: Subject) -> dict[str, Callable[..., Any]]:
-    """Return the terms of a loss that returns them by name, beside the whole."""
+    """Terms of a loss that returns them by name beside the whole."""
     came = subject.raw(*subject.draw())
     if not isinstance(came, Mapping):
         return {}

@@ -39,14 +39,14 @@ def dtype_and_shape(subject: Subject) -> Iterator[Finding]:
 
 
 def _shapes(subject: Subject) -> tuple[tuple[int, ...], ...]:
-    """Return shapes to try for the first argument (of a gate: for its result)."""
+    """Shapes to try for the first argument (of a gate: for its result)."""
     if isinstance(subject.card, Loss) and subject.card.kind.batched:
         return BATCHES
     return ROWS if subject.card.rowwise else SHAPES
 
 
 def _shape(subject: Subject, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the shape of the values for a first argument of this shape."""
+    """Shape of the values for a first argument of this shape."""
     return subject.card.kind.unreduced(shape) if isinstance(subject.card, Loss) else shape
 
 
@@ -62,7 +62,7 @@ def _libraries() -> Iterator[tuple[str, Callable[..., Any], dict[Any, Any]]]:
 
 
 def _sample(subject: Subject, shape: tuple[int, ...], make: Callable[..., Any], dtype: Any) -> tuple[Any, ...] | None:
-    """Return arguments of a shape and dtype; None if the dtype cannot hold them."""
+    """Arguments of a shape and dtype; None if the dtype cannot hold them."""
     rng = subject.rng
     if isinstance(subject.card, Loss):
         settings = subject.card.settings

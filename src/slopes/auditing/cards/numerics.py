@@ -150,7 +150,7 @@ def _wrong_slopes(subject: Subject) -> Iterator[Finding]:
 
 
 def _by_calculus(subject: Subject, index: tuple[Any, ...], slope: Any) -> bool:
-    """Whether the rules of calculus give this slope; a period shorter than its step misleads a difference."""
+    """Whether calculus gives this slope; a period shorter than its step misleads a difference."""
     if subject.card.rowwise:
         return False
     arguments = (np.array([argument[index].item()]) for argument in subject.inputs(np.float64))
@@ -159,7 +159,7 @@ def _by_calculus(subject: Subject, index: tuple[Any, ...], slope: Any) -> bool:
 
 
 def _at_a_kink(subject: Subject, index: tuple[Any, ...], slope: Any) -> bool:
-    """Whether the body has two slopes there, and the card takes one between them."""
+    """Whether the body has two slopes there, and the card's lies between them."""
     if subject.card.rowwise:
         return False
     first, *rest = (argument[index].item() for argument in subject.inputs(np.float64))

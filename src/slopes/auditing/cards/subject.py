@@ -34,7 +34,7 @@ class Subject(Samples):
         return self.faulty.get((result, np.dtype(dtype).name), np.zeros(shape, dtype=bool))
 
     def show(self, index: tuple[int, ...], dtype: Any) -> str:
-        """Return the arguments at an entry of the result, as source code."""
+        """Return the arguments at an entry of the result as source code."""
         shown = []
         for argument in self.inputs(dtype):
             entry = argument[index[0]][None] if self.card.rowwise else argument[index]
@@ -43,7 +43,7 @@ class Subject(Samples):
 
 
 def source(x: Any, dtype: Any = None) -> str:
-    """Return a number or array as source code that gives the same bits."""
+    """Return a number or array as source code for the same bits."""
     listed, name = repr(np.asarray(x).tolist()), np.dtype(dtype or np.float64).name
     if np.ndim(x) == 0:
         return listed if dtype in (None, np.float64) else f"np.{name}({listed})"
