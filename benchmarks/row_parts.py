@@ -16,9 +16,9 @@ from torch.nn import functional
 
 import slopes
 import slopes.nn
-from slopes import kernels
 from slopes.kernels.arithmetic.elementary import OPTIONS
 from slopes.kernels.arithmetic.rows import place_of_largest
+from slopes.kernels.rows import row_kernel
 from speed import take_turns
 from works import bare_exponential, normal, step
 
@@ -36,7 +36,7 @@ def parts(count: int, classes: int) -> dict[str, Callable[[], object]]:
     rows, labels, gradient = z.numpy(), y.numpy(), np.empty((count, classes), np.float32)
     values, places, short = np.empty(count, np.float32), np.empty(count, np.int64), np.empty(2**13, np.float32)
     cotangent, softmax = np.full(count, 1 / count, np.float32), torch.empty_like(z)
-    kernel = kernels.row_kernel(slopes.cross_entropy, ("value", "vjp"), "float32", labels=True)
+    kernel = row_kernel(slopes.cross_entropy, ("value", "vjp"), "float32", labels=True)
     times = count * classes // short.size
     some = np.resize(rows, short.size)
     return {

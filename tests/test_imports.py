@@ -1,11 +1,13 @@
 """What is loaded when: nothing before it is used, and NumPy alone is enough for NumPy."""
 
 import ast
+import graphlib
 import pathlib
 import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 
 import pytest
 
@@ -122,29 +124,94 @@ def test_modules_are_an_attribute_that_loads_torch_when_used():
     assert out.split() == ["False", "ReLU()"]
 
 
-def test_arrows_point_downwards():
-    """ops knows nothing of cards, cards nothing of checks, plots or training."""
-    home = pathlib.Path(slopes.__file__).parent
+HOME = pathlib.Path(slopes.__file__).parent
+MODULES = {
+    ".".join(path.relative_to(HOME.parent).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in HOME.rglob("*.py")
+}
+#: Imports upwards that annotations alone need: (module or folder, module) with the reason.
+FOR_TYPES = {
+    ("slopes.kernels", "slopes.card"): "a card hands itself to the kernels that it runs by",
+    ("slopes.kinds.examples", "slopes.kinds.base"): "a kind hands itself to the examples that it has",
+}
 
-    def folder(name, allowed):
-        return {str(path.relative_to(home)): allowed | {name} for path in (home / name).glob("*.py")}
 
-    below = {
-        "ops.py": set(),
-        "domains.py": set(),
-        **folder("kinds", {"ops", "domains"}),
-        "facts.py": {"domains"},
-        "description.py": {"domains", "kinds"},
-        "card.py": {"ops", "description", "domains", "extras", "facts", "kinds", "readings"},
-        **folder("truth", {"card", "domains", "extras", "kernels", "kinds", "loading", "readings"}),
-        **folder("accuracy", {"__version__", "card", "catalogue", "extras", "loading", "truth"}),
+def find_imports(module: str, tree: ast.AST, for_types: bool = False) -> Iterator[tuple[str, bool]]:
+    """Yield each module of slopes that a module imports, in functions too, and whether for type checkers alone."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "slopes":
+            for alias in node.names:
+                name = f"{node.module}.{alias.name}"
+                yield name if name in MODULES else node.module, for_types
+        elif isinstance(node, ast.Import):
+            yield from ((alias.name, for_types) for alias in node.names if alias.name.partition(".")[0] == "slopes")
+        elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            yield from find_imports(module, ast.Module(node.body, []), for_types=True)
+            yield from find_imports(module, ast.Module(node.orelse, []), for_types)
+        else:
+            yield from find_imports(module, node, for_types)
+
+
+def import_graph() -> dict[str, set[str]]:
+    """Return the modules that each module imports, without those that `FOR_TYPES` allows."""
+    graph = {
+        module: {
+            name
+            for name, for_types in find_imports(module, ast.parse(path.read_text()))
+            if not (for_types and any(module.startswith(folder) and name == top for folder, top in FOR_TYPES))
+        }
+        for module, path in MODULES.items()
     }
-    for name, allowed in below.items():
-        for node in ast.walk(ast.parse((home / name).read_text())):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("slopes"):
-                parts = [node.module.partition(".")[2].partition(".")[0]] if "." in node.module else []
-                used = set(parts or [alias.name for alias in node.names])
-                assert used <= allowed | {"readings"}, f"{name} imports {used}"
+    return {module: names - {module} for module, names in graph.items()}
+
+
+def read_floors() -> list[set[str]]:
+    """Return the floors of the package in docs/design.md, the uppermost first."""
+    page = (pathlib.Path(__file__).parents[1] / "docs" / "design.md").read_text()
+    lines = page.partition("```\nsrc/slopes/\n")[2].partition("```")[0].splitlines()
+    named = [re.match(r"(?: +[\w/]+(?:\.py|/)(?= |$))+", line)[0].split() for line in lines]
+    return [{name.removesuffix(".py").removesuffix("/") for name in names} for names in named]
+
+
+def top_of(module: str) -> str:
+    """Return the file or folder of slopes that holds a module."""
+    return module.split(".")[1] if "." in module else "__init__"
+
+
+def test_imports_are_found_wherever_they_stand():
+    source = """
+import slopes.card
+if TYPE_CHECKING:
+    from slopes import kinds
+def f():
+    from slopes.ops import exp
+"""
+    assert set(find_imports("m", ast.parse(source))) == {
+        ("slopes.card", False), ("slopes.kinds", True), ("slopes.ops", False)
+    }  # fmt: skip
+
+
+def test_no_modules_import_one_another_in_a_circle():
+    graphlib.TopologicalSorter(import_graph()).prepare()  # raises CycleError with the circle
+
+
+def test_arrows_point_downwards():
+    """A floor of docs/design.md imports from those below it alone."""
+    floors = read_floors()
+    height = {name: -place for place, names in enumerate(floors) for name in names}
+    assert sum(map(len, floors)) == len(height)
+    assert height.keys() == {
+        top_of(f"slopes.{path.stem}")
+        for path in HOME.iterdir()
+        if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+    upwards = {
+        f"{module} imports {name}"
+        for module, names in import_graph().items()
+        for name in names
+        if top_of(name) != top_of(module) and height[top_of(name)] >= height[top_of(module)]
+    }
+    assert not upwards
 
 
 def test_readings_define_every_primitive():
@@ -155,7 +222,6 @@ def test_readings_define_every_primitive():
 
     composed = {
         "reading",
-        "kernels_of",
         "type_and_remedy",
         "clip",
         "step",
@@ -172,6 +238,8 @@ def test_readings_define_every_primitive():
         pytest.importorskip(package)
         module = importlib.import_module(f"slopes.readings.{reading}")
         assert primitives <= set(vars(module)), reading
+    trace = importlib.import_module("slopes.readings.trace")
+    assert primitives - set(vars(trace)) == set(trace.LACKING)
 
 
 def test_no_code_knows_a_kind_or_space_by_its_name():

@@ -17,7 +17,7 @@ import slopes
 from helpers import mark_exhaustive, require_kernels
 from slopes import kernels, ops
 from slopes.catalogue import ACTIVATIONS
-from slopes.kernels import compiling
+from slopes.kernels import compiling, entries, programs
 from slopes.readings.program import evaluate
 from slopes.readings.trace import record
 from test_trace import CASES, ELEMENTWISE, SPECIAL, arguments_of, cancelling, computed, rows_of
@@ -89,7 +89,7 @@ def test_values_of_every_thousandth_number_of_float32_are_within_2_ulp(chosen):
 def test_a_kernel_is_found_by_one_look(monkeypatch):
     x = np.linspace(-3, 3, 64, dtype=np.float32)
     wanted = [kernels.compute(slopes.elu, "value", x, alpha=alpha) for alpha in (0.5, 0.75)]
-    monkeypatch.setattr(kernels, "source_and_numbers", None)
+    monkeypatch.setattr(entries, "source_and_numbers", None)
     for alpha, values in zip((0.5, 0.75), wanted, strict=True):
         np.testing.assert_array_equal(kernels.compute(slopes.elu, "value", x, alpha=alpha), values)
 
@@ -105,15 +105,15 @@ def test_parameters_that_equal_one_another_have_kernels_of_their_own():
         kernels.compute(slopes.elu, "value", x, alpha=True)
 
 
-@pytest.mark.parametrize("name", kernels.WIDE["value"])
+@pytest.mark.parametrize("name", programs.WIDE["value"])
 def test_what_is_computed_in_float64_would_else_lose_digits(name, monkeypatch):
     x, card = every_exponent(), ACTIVATIONS[name]
-    monkeypatch.setattr(kernels, "WIDE", {"value": (), "slope": ()})
-    kernels._write_once.cache_clear()
-    kernels._prepare_once.cache_clear()
+    monkeypatch.setattr(programs, "WIDE", {"value": (), "slope": ()})
+    programs._write_once.cache_clear()
+    entries._prepare_once.cache_clear()
     result = kernels.compute(card, "value", x)
-    kernels._write_once.cache_clear()
-    kernels._prepare_once.cache_clear()
+    programs._write_once.cache_clear()
+    entries._prepare_once.cache_clear()
     assert errors_in_ulp(result, computed(card, [x.astype(np.float64)])["value"]).max() > 2
 
 

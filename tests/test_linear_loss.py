@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 import slopes
-from slopes import kernels, ops
+from slopes import ops
 from slopes.catalogue import CARDS
+from slopes.kernels.rows import RowKernel
 
 torch = pytest.importorskip("torch")
 
@@ -115,10 +116,8 @@ def test_value_and_gradients_are_those_of_all_logits(chosen, option):
 def test_kernels_give_the_same(option, monkeypatch):
     require_kernels()
     ran = []
-    run = kernels.RowKernel.__call__
-    monkeypatch.setattr(
-        kernels.RowKernel, "__call__", lambda kernel, *a, **k: ran.append(len(a[0])) or run(kernel, *a, **k)
-    )
+    run = RowKernel.__call__
+    monkeypatch.setattr(RowKernel, "__call__", lambda kernel, *a, **k: ran.append(len(a[0])) or run(kernel, *a, **k))
     options = dict(OPTIONS[option])
     if "class_weight" in options:
         options["class_weight"] = torch.linspace(0, 1, 300, dtype=torch.float64)

@@ -15,7 +15,7 @@ from slopes.card import Loss
 
 pytest.importorskip("sympy")
 pytest.importorskip("matplotlib")
-from slopes.plotting import formula, page, picture, samples, terminal
+from slopes.plotting import facts, formula, page, picture, samples, terminal
 
 CARDS = [card for card in dict.fromkeys(catalogue.CARDS.values()) if not (isinstance(card, Loss) and card.kind.coupled)]
 
@@ -93,20 +93,20 @@ def test_limits_are_finite_and_apart(values):
 
 
 def test_facts_are_complete_and_json(card):
-    facts = samples.facts(card)
-    assert facts["formula"].keys() == {"text", "tex", "mathml"}
-    assert facts["summary"]
-    assert samples.rows(facts)[0][0] == "kind"
-    ElementTree.fromstring(re.sub(r"&\w+;", "", facts["formula"]["mathml"]))
-    json.dumps(facts)
+    known = facts.collect(card)
+    assert known["formula"].keys() == {"text", "tex", "mathml"}
+    assert known["summary"]
+    assert facts.rows(known)[0][0] == "kind"
+    ElementTree.fromstring(re.sub(r"&\w+;", "", known["formula"]["mathml"]))
+    json.dumps(known)
 
 
 def test_facts_of_a_bound_card_own_up_to_the_defaults():
-    labels = [label for label, _ in samples.rows(samples.facts(slopes.elu.with_(alpha=0.5)))]
+    labels = [label for label, _ in facts.rows(facts.collect(slopes.elu.with_(alpha=0.5)))]
     assert "claims at the defaults" in labels
-    assert samples.signature(slopes.elu.with_(alpha=0.5)) == "elu(x, *, alpha=0.5)"
-    assert samples.signature(slopes.lovasz_softmax) == "lovasz_softmax(prediction, target)"
-    assert samples.signature(slopes.categorical_cross_entropy).endswith("(prediction, target, *, base=e)")
+    assert facts.signature(slopes.elu.with_(alpha=0.5)) == "elu(x, *, alpha=0.5)"
+    assert facts.signature(slopes.lovasz_softmax) == "lovasz_softmax(prediction, target)"
+    assert facts.signature(slopes.categorical_cross_entropy).endswith("(prediction, target, *, base=e)")
 
 
 def test_formulae_read_well():
@@ -120,15 +120,15 @@ def test_formulae_read_well():
 def test_the_formula_follows_a_bound_flag():
     bound = slopes.binary_cross_entropy.with_(from_probabilities=True)
     assert "exp" not in formula.text(bound)
-    assert samples.facts(bound)["same_as"] == {}
+    assert facts.collect(bound)["same_as"] == {}
 
 
 def test_a_body_that_sympy_cannot_follow_is_shown_without_a_formula():
-    assert samples.facts(holed)["formula"] == {}
+    assert facts.collect(holed)["formula"] == {}
 
 
 def test_numbers_are_written_as_people_do():
-    assert [samples.number(x) for x in (1.0, -0.25, float("-inf"))] == ["1", "−0.25", "−∞"]
+    assert [facts.number(x) for x in (1.0, -0.25, float("-inf"))] == ["1", "−0.25", "−∞"]
 
 
 # --------------------------------------------------------------------------------------- the pictures

@@ -12,7 +12,7 @@ import pytest
 import slopes
 from helpers import PATIENCE, require_kernels
 from slopes import kernels
-from slopes.kernels import compiling, pool
+from slopes.kernels import compiling, entries, pool
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 
@@ -237,7 +237,7 @@ def test_a_child_forked_while_a_thread_compiles_can_compile():
 def test_a_kernel_of_many_operations_gets_threads_for_fewer_entries():
     require_kernels()
     grains = [
-        kernels.prepare(card, ("value",), "float32", {}).grain for card in (slopes.relu, slopes.silu, slopes.gelu)
+        entries.prepare(card, ("value",), "float32", {}).grain for card in (slopes.relu, slopes.silu, slopes.gelu)
     ]
     assert grains == sorted(grains, reverse=True)
     assert grains[0] > 4 * grains[-1]

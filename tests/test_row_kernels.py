@@ -10,7 +10,10 @@ from helpers import require_kernels
 from slopes import kernels, ops
 from slopes.card import Map
 from slopes.catalogue import CARDS
+from slopes.fast import arrays
+from slopes.kernels import programs
 from slopes.kernels.printing.special_entries import split_special_entries
+from slopes.kernels.rows import RowKernel
 from slopes.readings import numpy as numpy_reading
 from slopes.readings.program import evaluate
 from test_trace import CASES, rows_of
@@ -28,13 +31,13 @@ LOSSES = ("cross_entropy", "poly1", "softmax_focal", "nll", "categorical_cross_e
 def used(monkeypatch):
     """The outputs of the kernels that run, in their order."""
     outputs = []
-    run = kernels.RowKernel.run
+    run = RowKernel.run
 
     def record(kernel, arrays):
         outputs.append(tuple(name for name, _ in kernel.program.outputs))
         run(kernel, arrays)
 
-    monkeypatch.setattr(kernels.RowKernel, "run", record)
+    monkeypatch.setattr(RowKernel, "run", record)
     return outputs
 
 
@@ -43,7 +46,7 @@ def plainly(function, *arguments):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fast_rows, "LARGE", sys.maxsize)
         patch.setattr(fast_rows, "FEWEST", sys.maxsize)
-        patch.setattr(numpy_reading, "LARGE", sys.maxsize)
+        patch.setattr(arrays, "LARGE", sys.maxsize)
         return function(*arguments)
 
 
@@ -418,7 +421,7 @@ def test_what_is_wrong_is_said_as_ever():
 
 
 def test_a_users_loss_of_rows_follows_its_globals(used, monkeypatch):
-    monkeypatch.setattr(kernels, "LARGE_FOR_A_USER", 1)
+    monkeypatch.setattr(programs, "LARGE_FOR_A_USER", 1)
     settings = {"power": 2.0}
 
     @slopes.loss("classification")

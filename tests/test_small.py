@@ -12,8 +12,7 @@ import slopes  # noqa: E402
 import slopes.nn  # noqa: E402
 from slopes.card import Activation, Map  # noqa: E402
 from slopes.catalogue import CARDS  # noqa: E402
-from slopes.fast import entries, short  # noqa: E402
-from slopes.readings import torch as reading  # noqa: E402
+from slopes.fast import entries, short, tensors  # noqa: E402
 
 ELEMENTWISE = {card.name: card for card in CARDS.values() if isinstance(card, Activation) and not isinstance(card, Map)}
 PIECEWISE = ("relu", "leaky_relu", "threshold", "hard_tanh", "relu6", "softshrink", "hardshrink")
@@ -119,7 +118,7 @@ def test_kernels_give_what_the_plain_way_gives(name, monkeypatch):
         x = points(dtype)
         incoming = torch.linspace(-2, 2, len(x), dtype=dtype)
         value, gradient = value_and_gradient(card, x, incoming)
-        assert reading.run_kernel(card, x) is not None
+        assert tensors.run_kernel(card, x) is not None
         with monkeypatch.context() as patch:
             patch.setattr(entries, "is_plain", lambda x, *_: False)
             plain_value, plain_gradient = value_and_gradient(card, x, incoming)
@@ -194,7 +193,7 @@ def test_losses_by_kernels_give_what_the_plain_way_gives(name, reduction, monkey
         loss = lambda x: card(x, *others, reduction=reduction)  # noqa: B023, E731
         loss(x)
         value, gradient = value_and_gradient(loss, x)
-        assert reading.run_loss(card, reduction, (x, *others)) is not None
+        assert tensors.run_loss(card, reduction, (x, *others)) is not None
         with monkeypatch.context() as patch:
             patch.setattr(entries, "is_plain", lambda x, *_: False)
             plain_value, plain_gradient = value_and_gradient(loss, x)
@@ -264,7 +263,7 @@ def test_cross_entropy_of_labels_in_both_ways(reduction, scale, monkeypatch):
     labels[5] = -100
     loss = slopes.nn.CrossEntropyLoss(reduction=reduction)
     value, gradient = value_and_gradient(lambda x: loss(x, labels), rows)
-    assert (reading.run_nll(rows, labels, reduction, -100) is None) == (scale == 30.0)  # of which some are certain
+    assert (tensors.run_nll(rows, labels, reduction, -100) is None) == (scale == 30.0)  # of which some are certain
     with monkeypatch.context() as patch:
         patch.setattr(entries, "is_plain", lambda x, *_: False)
         wide_value, wide_gradient = value_and_gradient(lambda x: loss(x, labels), rows.double())
@@ -300,9 +299,9 @@ def test_maps_in_both_ways(module, axis, scale, monkeypatch):
 def test_common_rows_take_pytorchs_kernels_and_certain_ones_do_not():
     common, certain = torch.tensor([[0.5, 1.5]], requires_grad=True), torch.tensor([[0.0, 40.0]], requires_grad=True)
     for card in (slopes.softmax, slopes.log_softmax):
-        assert reading.run_map(card, common, -1) is not None
-        assert reading.run_map(card, certain, -1) is None
-    assert reading.run_map(slopes.glu, certain, -1) is None
+        assert tensors.run_map(card, common, -1) is not None
+        assert tensors.run_map(card, certain, -1) is None
+    assert tensors.run_map(slopes.glu, certain, -1) is None
 
 
 # ------------------------------------------------------------------------------ where the plain way is due
@@ -334,7 +333,7 @@ X = torch.linspace(-1, 1, 5)
     ids=str,
 )  # fmt: skip
 def test_what_is_no_plain_tensor_goes_the_plain_way(x):
-    assert isinstance(reading.run_kernel(slopes.silu, X), torch.Tensor)
+    assert isinstance(tensors.run_kernel(slopes.silu, X), torch.Tensor)
     assert not isinstance(x, torch.Tensor) or not entries.is_plain(x)
 
 
@@ -370,7 +369,7 @@ def test_transforms_and_modes_go_the_plain_way(monkeypatch):
 def test_learnt_and_unusual_parameters_go_the_plain_way():
     x = X.clone().requires_grad_()
     weight = torch.tensor(0.5, requires_grad=True)
-    assert reading.run_kernel(slopes.prelu.with_(weight=weight), x) is None
+    assert tensors.run_kernel(slopes.prelu.with_(weight=weight), x) is None
     slopes.prelu.with_(weight=weight)(x).sum().backward()
     assert weight.grad is not None
     module = slopes.nn.LeakyReLU(True)
@@ -395,7 +394,7 @@ def test_a_constant_within_a_transform_goes_the_plain_way():
     seen = []
 
     def function(y):
-        seen.append(reading.run_kernel(slopes.silu, X))
+        seen.append(tensors.run_kernel(slopes.silu, X))
         return y.sum()
 
     torch.func.grad(function)(X)

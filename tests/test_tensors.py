@@ -16,7 +16,8 @@ import slopes  # noqa: E402
 import slopes.nn  # noqa: E402
 from slopes import kernels, ops  # noqa: E402
 from slopes.fast import entries, short  # noqa: E402
-from slopes.kernels import compiling, pool  # noqa: E402
+from slopes.kernels import compiling, pool, programs  # noqa: E402
+from slopes.kernels import entries as kernel_entries  # noqa: E402
 from slopes.kernels.tensors import activations  # noqa: E402
 from test_pool import exit_status_of_fork, needs_fork  # noqa: E402
 from test_small import ELEMENTWISE, assert_near, points, value_and_gradient  # noqa: E402
@@ -116,8 +117,8 @@ def test_pytorch_computes_what_it_computes_as_well(runs):
 @pytest.mark.parametrize("count", [1, 2])
 def test_half_types_are_rounded_once(dtype, count, monkeypatch, runs):
     monkeypatch.setattr(pool, "thread_count", lambda: count)
-    monkeypatch.setattr(kernels, "find_grain", lambda source: 2**13)
-    monkeypatch.setattr(kernels, "_prepare_once", kernels._prepare_once.__wrapped__)
+    monkeypatch.setattr(kernel_entries, "find_grain", lambda source: 2**13)
+    monkeypatch.setattr(kernel_entries, "_prepare_once", kernel_entries._prepare_once.__wrapped__)
     monkeypatch.setattr(slopes.silu, "kernels", {})
     x = large(dtype, 3 * LARGE + 5)
     for card in (slopes.silu, slopes.elu.with_(alpha=0.7)):
@@ -319,7 +320,7 @@ def _(x, *, scale):
 
 
 def test_a_users_card_has_kernels_that_read_it_anew(monkeypatch, runs):
-    x = large(size=kernels.LARGE_FOR_A_USER)
+    x = large(size=programs.LARGE_FOR_A_USER)
     for factor in (2.0, 3.0):
         monkeypatch.setattr(sys.modules[__name__], "FACTOR", factor)
         for scale in (1.0, 0.5):
@@ -342,7 +343,7 @@ def _(x):
 
 
 def test_a_body_that_cannot_be_traced_goes_the_plain_way(runs):
-    x = large(size=kernels.LARGE_FOR_A_USER)
+    x = large(size=programs.LARGE_FOR_A_USER)
     value, gradient = value_and_gradient(that_looks, x)
     assert torch.equal(value, x * len(x))
     assert (gradient == len(x)).all()
@@ -355,7 +356,7 @@ def test_without_numba_large_tensors_go_the_plain_way(monkeypatch, runs):
         expected[card] = value_and_gradient(card, x)
         monkeypatch.setattr(card, "kernels", {})
     runs.clear()
-    monkeypatch.setattr(kernels, "is_available", lambda: False)
+    monkeypatch.setattr(programs, "is_available", lambda: False)
     for card, results in expected.items():
         for result, other in zip(value_and_gradient(card, x), results, strict=True):
             torch.testing.assert_close(result, other, rtol=3e-7, atol=1e-7)
@@ -371,7 +372,7 @@ def test_without_numba_large_tensors_go_the_plain_way(monkeypatch, runs):
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_threads_change_no_digit(count, monkeypatch):
     monkeypatch.setattr(pool, "thread_count", lambda: count)
-    x = large(size=3 * kernels.GRAIN + 5)
+    x = large(size=3 * kernel_entries.GRAIN + 5)
     value, gradient = value_and_gradient(slopes.silu, x)
     parts = [value_and_gradient(slopes.silu, part) for part in x.tensor_split(11)]
     assert torch.equal(value, torch.cat([part for part, _ in parts]))
@@ -380,7 +381,7 @@ def test_threads_change_no_digit(count, monkeypatch):
 
 def test_several_threads_train_at_once(monkeypatch):
     monkeypatch.setattr(pool, "thread_count", lambda: 2)
-    x, results = large(size=2 * kernels.GRAIN), []
+    x, results = large(size=2 * kernel_entries.GRAIN), []
     expected = value_and_gradient(slopes.silu, x)[1]
     callers = [threading.Thread(target=lambda: results.append(value_and_gradient(slopes.silu, x)[1])) for _ in range(6)]
     for caller in callers:
@@ -395,7 +396,7 @@ def test_several_threads_train_at_once(monkeypatch):
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
 def test_a_forked_child_computes(monkeypatch):
     monkeypatch.setattr(pool, "thread_count", lambda: 2)
-    x = large(size=2 * kernels.GRAIN)
+    x = large(size=2 * kernel_entries.GRAIN)
     expected = slopes.silu(x)
     assert exit_status_of_fork(lambda: torch.equal(slopes.silu(x), expected)) == 0
 
@@ -425,7 +426,7 @@ def test_settings_of_torch_and_numba_stay_as_they_are():
         return torch.get_num_threads(), torch.get_num_interop_threads(), numba.config.NUMBA_NUM_THREADS
 
     before = settings()
-    value_and_gradient(slopes.silu, large(size=2 * kernels.GRAIN))
+    value_and_gradient(slopes.silu, large(size=2 * kernel_entries.GRAIN))
     assert settings() == before
 
 

@@ -15,11 +15,11 @@ from typing import Any, Literal, NoReturn, Self, overload
 
 import numpy as np
 
-from slopes import description, kinds, ops
+from slopes import description, fast, kinds, ops
+from slopes.constants import Array
 from slopes.domains import Above, Domain, Flag, Noise, OneOf, did_you_mean, is_array, plain, shown
 from slopes.extras import require
 from slopes.facts import Claims, Paper, Parameter, Peer
-from slopes.ops import Array
 
 Body = Callable[..., Array]
 
@@ -360,7 +360,7 @@ class Activation(Card):
             raise TypeError(
                 f"{self.name}: takes x and, by their names, parameters ({keywords}); got {extra!r} besides x"
             )
-        run = ops.kernels_of(x, "run_kernel")
+        run = fast.find(x, "run_kernel")
         if run is not None and (not parameters or _are_plain(parameters)):
             result = run(self, x, tuple(parameters.items())) if parameters else run(self, x)
             if result is not None:
@@ -398,8 +398,9 @@ class Activation(Card):
             out = parameters.pop("out")
             r.fits_out(self.name, out, entered[0])
         settings = self._settings(self._draw(r, parameters, entered[0]), r, entered[0])
-        if type(entered[0]) is np.ndarray and entered[0].size >= r.LARGE and not any(map(is_array, settings.values())):
-            result = r.computed_by_kernel(self, output, entered, out, settings)
+        run = fast.find(entered[0], "computed_by_kernel")
+        if run is not None:
+            result = run(self, output, entered, out, settings)
             if result is not None:
                 return result
         if settings:
@@ -466,7 +467,7 @@ class Map(Activation):
         dtype = r.result_dtype(entered[0])
         rows = [r.moveaxis(a, axis, -1) for a in entered]
         settings = self._settings(self._draw(r, parameters, entered[0]), r, entered[0])
-        find = getattr(r, "map_by_kernel", None)
+        find = fast.find(rows[0], "map_by_kernel")
         if mask is None and find is not None and self.family == "map":
             result = find(self, output, settings, rows)
             if result is not None:
@@ -558,7 +559,7 @@ class Gate(Map):
 
     def _by_kernel(self, axis: Any, parameters: dict[str, Any], *arrays: Array) -> Any:
         """Return the result, or the vjp of a cotangent, from a kernel; None without one."""
-        run = ops.kernels_of(arrays[0], "run_gate")
+        run = fast.find(arrays[0], "run_gate")
         fit = all(type(value) in (bool, int, float, str) for value in parameters.values())
         return run(self, axis, parameters, *arrays) if run is not None and fit and type(axis) is int else None
 
@@ -702,7 +703,7 @@ class Loss(Card):
                 r, given, reduction=reduction, weight=weight, mask=mask, divisor=divisor, options=options
             )
             if batch.kernel is not None:
-                return r.loss_by_kernel(batch)
+                return fast.loss_by_kernel(batch)
             values = batch.values(value, slope)
             return r.narrow(batch.reduce(values), batch.dtype)
 
@@ -714,7 +715,7 @@ class Loss(Card):
             return None
         if len(arguments) != len(self.kind.arguments) or type(reduction) is not str:
             return None
-        run = ops.kernels_of(arguments[0], self._run + ending)
+        run = fast.find(arguments[0], self._run + ending)
         if run is None:
             return None
         for value in options.values():
@@ -746,7 +747,7 @@ class Loss(Card):
                 r, entered, reduction=reduction, **given, options=options, wants_slope=True
             )
             if batch.kernel is not None:
-                return r.loss_and_slope_by_kernel(batch)  # type: ignore[no-any-return]
+                return fast.loss_and_slope_by_kernel(batch)  # type: ignore[no-any-return]
             values = batch.values(value, slope)
             gradient = r.narrow(batch.pull_back(self._root.name, value, slope), r.result_dtype(batch.original))
             return r.narrow(batch.reduce(values), batch.dtype), gradient
@@ -781,7 +782,7 @@ class Loss(Card):
         if settings and not self.rowwise:
             self._fit(settings, name, first)
         of_kind = {name: options[name] for name in options if name in self.kind.options}
-        find = getattr(r, "find_row_kernel", None)
+        find = fast.find(first, "find_row_kernel")
         if find is not None and self.rowwise:
             beside = *others, weight, mask, divisor, of_kind.get("class_weight")
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import difflib
 import importlib
 import pkgutil
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
-from slopes import activations, losses
+from slopes import activations, description, losses
 from slopes.card import Activation, Card, Loss
 from slopes.notebook import escape, table
 
@@ -18,16 +19,14 @@ class Catalogue(dict[str, C]):
     """Cards by name, shown as a table in a notebook."""
 
     def _repr_html_(self) -> str:
-        from slopes.plotting import samples
-
         rows = [
             (
                 ", ".join(f"<b>{escape(name)}</b>" for name in [entry["name"], *entry["aliases"]]),
                 escape(entry["kind"]),
-                "<br>".join(escape(samples.default_words(parameter)) for parameter in entry["parameters"]),
+                "<br>".join(escape(description.default_words(parameter)) for parameter in entry["parameters"]),
                 escape(entry["summary"]),
             )
-            for entry in samples.entries(self.values())
+            for entry in entries(self.values())
         ]
         return table(rows, ("name", "kind", "parameters", "summary"))
 
@@ -53,6 +52,21 @@ CARDS: Catalogue[Card] = Catalogue({**ACTIVATIONS, **LOSSES})
 def aliases(card: Card) -> list[str]:
     """Other names of a card."""
     return [name for name, found in CARDS.items() if found is card and name != card.name]
+
+
+def entries(cards: Iterable[Card]) -> list[dict[str, Any]]:
+    """Return names, kind, parameters and summary of each card once."""
+    return [
+        {
+            "name": card.name,
+            "aliases": aliases(card),
+            "family": card.family,
+            "kind": description.kind(card),
+            "parameters": description.parameters(card),
+            "summary": card.summary,
+        }
+        for card in dict.fromkeys(cards)
+    ]
 
 
 def find(name: str) -> Card:

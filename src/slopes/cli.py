@@ -174,10 +174,9 @@ def list_(as_json: bool) -> None:
       slopes list | grep logits
       slopes list --json
     """
-    from slopes import catalogue
-    from slopes.plotting import samples
+    from slopes import catalogue, description
 
-    entries = samples.entries(catalogue.CARDS.values())
+    entries = catalogue.entries(catalogue.CARDS.values())
     if as_json:
         return _json(entries)
     with _complaining(ImportError):
@@ -191,7 +190,7 @@ def list_(as_json: bool) -> None:
     table.add_column(no_wrap=wide, overflow="fold", style="bold")
     for entry in entries:
         names, kind, summary = ", ".join([entry["name"], *entry["aliases"]]), entry["kind"], entry["summary"]
-        listed = ", ".join(samples.default_words(parameter) for parameter in entry["parameters"])
+        listed = ", ".join(description.default_words(parameter) for parameter in entry["parameters"])
         if wide:
             table.add_row(names, kind, Text(summary), Text(listed))
         else:

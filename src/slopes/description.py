@@ -1,4 +1,4 @@
-"""Descriptions of cards for `help`, `inspect.signature` and editors, computed on access."""
+"""Descriptions of cards for `help`, `inspect.signature`, editors and lists."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import functools
 import inspect
 from typing import Any, Literal
 
+from slopes.constants import Constant
 from slopes.domains import Domain, OneOf, OrNone
 from slopes.kinds import OPTIONS, Kind
 
@@ -96,3 +97,30 @@ def _argument(card: Any, name: str) -> str:
 def _section(title: str, lines: dict[str, str]) -> str:
     width = max(map(len, lines), default=0)
     return "\n".join([title, *(f"    {name:{width}}  {text}" for name, text in lines.items())]) if lines else ""
+
+
+def kind(card: Any) -> str:
+    """Describe the inputs of the card."""
+    if card.family == "loss":
+        space = card.kind.space_of(card.settings)
+        return f"{card.kind.name} loss, on {'real numbers' if space.is_real else space}"
+    return "map of a row" if card.family == "map" else "activation"
+
+
+def parameters(card: Any) -> list[dict[str, str]]:
+    """Describe each parameter by name, domain and default."""
+    return [
+        {"name": name, "domain": "" if p.domain is None else str(p.domain), "default": written(p.default)}
+        for name, p in card.parameters.items()
+    ]
+
+
+def default_words(parameter: dict[str, str]) -> str:
+    """Format a parameter as in "alpha=1.0 (> 0)": its default and its domain."""
+    domain = f" ({parameter['domain']})" if parameter["domain"] else ""
+    return f"{parameter['name']}={parameter['default']}{domain}"
+
+
+def written(value: Any) -> str:
+    """Return the value of a parameter as a call has it; a constant by its name."""
+    return value.text.lower() if isinstance(value, Constant) else repr(value)

@@ -241,3 +241,14 @@ AboveOne = Annotated[Number, Interval(1.0)]
 Uniform = Annotated[Number, Noise("uniform", 0.0, 1.0)]
 Gumbel = Annotated[Number, Noise("gumbel")]
 Flag = Annotated[bool, OneOf((True, False))]
+
+
+def type_and_remedy(x: Any) -> str:
+    """Return the type of an object that is no array, for a message, with any way to convert it."""
+    name = f"the class {x.__name__}" if isinstance(x, type) else type(x).__name__
+    if hasattr(x, "toarray"):
+        return f"{name}; its toarray() makes an array"
+    if isinstance(x, (str, bytes, dict, type)) or not isinstance(x, Iterable):
+        return name
+    values = "it" if type(x).__name__ in ("memoryview", "array") else "list(it)"
+    return f"{name}; numpy.asarray({values}) makes an array"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from slopes import kinds, ops
+from slopes import fast, kinds, ops
 from slopes.activations.smooth import softcap as cap_softly
 from slopes.card import Loss
 from slopes.domains import Interval, Positive, plain, shown
@@ -75,8 +75,9 @@ def linear_loss(
     rows = LinearRows(r, card, tuple(x.shape[:-1]), reduction, divisor, parameters, chunk, **arrays)
     x = x.reshape(-1, x.shape[-1])
     with r.quiet():
-        if hasattr(r, "compute_linear_loss"):
-            return r.compute_linear_loss(rows, x, matrix, vector)
+        run = fast.find(x, "compute_linear_loss")
+        if run is not None:
+            return run(rows, x, matrix, vector)
         return rows.finish(x, *rows.compute_values(x, matrix, vector))
 
 
@@ -217,7 +218,7 @@ class LinearRows:
             logits = ops.inner(x[rows], weight)
             batch, value, slope = self.enter(logits if bias is None else logits + bias, rows, wants_slope=False)
             if batch.kernel is not None:
-                parts.append(r.loss_by_kernel(batch))
+                parts.append(fast.loss_by_kernel(batch))
             else:
                 parts.append(r.narrow(batch.reduce(batch.values(value, slope)), batch.dtype))
             count = count + self.count(batch)

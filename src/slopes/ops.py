@@ -14,13 +14,19 @@ from __future__ import annotations
 import importlib
 import math
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 
-Array = Any  #: a NumPy array, torch tensor, exact number or symbol
+from slopes.constants import Array as Array
+from slopes.constants import Constant as Constant
+from slopes.constants import e as e
+from slopes.constants import log2 as log2
+from slopes.constants import pi as pi
+from slopes.constants import sqrt2 as sqrt2
+from slopes.domains import type_and_remedy
+from slopes.readings import tails
 
 # ------------------------------------------------------------------------------------------- dispatch
 
@@ -34,11 +40,6 @@ def reading(*arguments: Array) -> ModuleType:
         if kind is not float and kind is not int and kind is not Constant:
             return _READINGS.get(kind) or _resolve(argument)
     return _load("numpy")
-
-
-def kernels_of(x: Array, name: str) -> Callable[..., Any] | None:
-    """Return the function `name` of x's reading that runs kernels; None without one, or for a new type."""
-    return getattr(_READINGS.get(type(x)), name, None)
 
 
 def _load(name: str) -> ModuleType:
@@ -66,47 +67,6 @@ def _resolve(x: Array) -> ModuleType:
     _READINGS[type(x)] = module
     return module
 
-
-def type_and_remedy(x: Any) -> str:
-    """Return the type of an object that is no array, for a message, with any way to convert it."""
-    name = f"the class {x.__name__}" if isinstance(x, type) else type(x).__name__
-    if hasattr(x, "toarray"):
-        return f"{name}; its toarray() makes an array"
-    if isinstance(x, (str, bytes, dict, type)) or not isinstance(x, Iterable):
-        return name
-    values = "it" if type(x).__name__ in ("memoryview", "array") else "list(it)"
-    return f"{name}; numpy.asarray({values}) makes an array"
-
-
-# ------------------------------------------------------------------------------------------ constants
-
-
-class Constant(float):
-    """A mathematical constant, which each reading resolves to its own digits.
-
-    It is the nearest float64, `high`; `low` is the constant minus `high`, and `text` is an expression for the exact and
-    the symbolic reading.
-    """
-
-    __slots__ = ("high", "low", "text")
-    high: float
-    low: float
-    text: str
-
-    def __new__(cls, text: str, high: float, low: float) -> Constant:
-        """Make the constant whose float64 is `high`."""
-        self = super().__new__(cls, high)
-        self.text, self.high, self.low = text, high, low
-        return self
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Constant, (self.text, float(self), self.low)
-
-
-pi = Constant("pi", 3.141592653589793, 1.2246467991473532e-16)
-sqrt2 = Constant("sqrt(2)", 1.4142135623730951, -9.667293313452913e-17)
-log2 = Constant("log(2)", 0.6931471805599453, 2.3190468138462996e-17)
-e = Constant("E", 2.718281828459045, 1.4456468917292502e-16)
 
 # ----------------------------------------------------------------------------------------- elementary
 
@@ -321,8 +281,6 @@ def inverse(a: Array) -> tuple[Array, Array]:
     """1 / a as an unevaluated sum (high, low); `a` is a parameter."""
     if not isinstance(a, float) and not hasattr(type(a), "product_low"):  # numbers of a trace have `product_low`
         return 1.0 / a, 0.0
-    from slopes.readings import tails  # torch.compile can trace an import statement
-
     return tails.inverse(a)
 
 

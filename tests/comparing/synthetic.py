@@ -14,8 +14,9 @@ import torch
 
 import slopes
 from slopes.comparing import metrics
-from slopes.comparing.results import Failure, Run, Study
+from slopes.comparing.results import Failure, Run
 from slopes.comparing.settings import Settings
+from slopes.comparing.study import Study
 from slopes.comparing.tasks import Parts
 
 METRICS = {

@@ -15,7 +15,7 @@ from synthetic import make_study
 
 import slopes
 from helpers import mark_exhaustive
-from slopes.comparing.results import Study
+from slopes.comparing.study import Study
 
 pytestmark = needs_chromium
 

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from slopes.comparing.errors import StudyError as StudyError
     from slopes.comparing.progress import Progress as Progress
     from slopes.comparing.results import Run as Run
-    from slopes.comparing.results import Study as Study
+    from slopes.comparing.study import Study as Study
 
-_HOMES = {"compare": "api", "StudyError": "errors", "Progress": "progress", "Run": "results", "Study": "results"}
+_HOMES = {"compare": "api", "StudyError": "errors", "Progress": "progress", "Run": "results", "Study": "study"}
 __all__ = ["Progress", "Run", "Study", "StudyError", "compare"]
 
 

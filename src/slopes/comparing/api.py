@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from slopes.comparing.executing import Done, Failed, outcomes
 from slopes.comparing.progress import Progress, display
-from slopes.comparing.results import Failure, Run, Study
+from slopes.comparing.results import Failure, Run
 from slopes.comparing.settings import Settings, takes
 from slopes.extras import require
 
 if TYPE_CHECKING:
     from slopes.comparing.plan import Plan
     from slopes.comparing.record import Record
+    from slopes.comparing.study import Study
 
 NEEDED = ("torch", "sklearn", "jinja2", "rich")
 
@@ -50,6 +51,7 @@ def compare(settings: Settings) -> Study:
     from slopes.comparing.executing.processes import processors
     from slopes.comparing.plan import make_plan
     from slopes.comparing.record import Record
+    from slopes.comparing.study import Study
 
     start, folder = time.monotonic(), Path(settings.out)
     size = settings.workers or processors()

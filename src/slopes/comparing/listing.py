@@ -13,6 +13,7 @@ from rich.text import Text
 from slopes.comparing.report.answer import chance, of_pairs, split_of, title
 from slopes.comparing.report.page import milliseconds
 from slopes.comparing.report.scales import Numbers
+from slopes.comparing.results import Pair, Results
 from slopes.comparing.words import counted
 from slopes.notebook import escape, table
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
     from slopes.comparing.report.answer import Verdict
-    from slopes.comparing.results import Pair, Study
 
 STYLES = {"better": "bold green", "worse": "red", "too few seeds": "yellow"}
 #: least width of the terminal for these columns; others are always shown
@@ -36,7 +36,7 @@ class _Listing(Table):
         yield from Table.__rich_console__(narrow, console, options)
 
 
-def listing(study: Study, metric: str | None = None) -> Table:
+def listing(study: Results, metric: str | None = None) -> Table:
     """Return the pairs as a table for rich, the best mean first; LookupError for an unknown metric."""
     chosen = study.metric(metric)
     ranked = study.ranked(chosen.name)
@@ -77,7 +77,7 @@ def listing(study: Study, metric: str | None = None) -> Table:
     return listed
 
 
-def html(study: Study) -> str:
+def html(study: Results) -> str:
     """Return `listing` as HTML, with its title above and its caption below."""
     listed = listing(study)
     columns = [[_cell(cell) for cell in column.cells] for column in listed.columns]
@@ -97,14 +97,14 @@ def _names(pair: Pair, noted: bool) -> list[Text]:
     return [Text(pair.activation), Text(pair.loss), *[Text(pair.note)] * noted]
 
 
-def _verdict(study: Study, pair: Pair, verdict: Verdict | None) -> Text:
+def _verdict(study: Results, pair: Pair, verdict: Verdict | None) -> Text:
     if pair is study.baseline:
         return Text("baseline", style="bold")
     word = "" if verdict is None else verdict["verdict"]
     return Text(word, style=STYLES.get(word, ""))
 
 
-def _title(study: Study, numbers: Numbers) -> Text:
+def _title(study: Results, numbers: Numbers) -> Text:
     plan = study.plan
     samples = len(plan.job.task.split(plan.seeds[0]).test)
     unit = f" in {numbers.unit.strip()}" if numbers.unit and not numbers.metric.percent else ""
@@ -114,7 +114,7 @@ def _title(study: Study, numbers: Numbers) -> Text:
     )
 
 
-def _caption(study: Study, numbers: Numbers) -> Text:
+def _caption(study: Results, numbers: Numbers) -> Text:
     """Return a caption that explains the table and its missing entries."""
     lines = []
     if study.ranking:
@@ -139,7 +139,7 @@ def _caption(study: Study, numbers: Numbers) -> Text:
     return Text("\n".join(lines))
 
 
-def _engine(study: Study) -> str:
+def _engine(study: Results) -> str:
     stacked = sum(run.engine == "stack" for run in study.runs)
     if not stacked:
         return "Trained one by one."

@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from slopes.comparing.report import scales
 from slopes.comparing.report.answer import of_pairs, split_of
 from slopes.comparing.report.scales import Axis, Numbers
+from slopes.comparing.results import Pair, Results
 from slopes.extras import require
-
-if TYPE_CHECKING:
-    from slopes.comparing.results import Pair, Study
 
 FORMATS = (".png", ".svg", ".pdf")
 ROW, TOP, BOTTOM = 0.26, 0.85, 0.75  #: inches
@@ -22,7 +20,7 @@ LONG = 30  #: largest number of characters of a name
 MARKS = {"better": "#00714d", "worse": "#b84500"}  #: colours of the verdicts
 
 
-def draw(study: Study, path: str | os.PathLike[str] | None = None, metric: str | None = None) -> Any:
+def draw(study: Results, path: str | os.PathLike[str] | None = None, metric: str | None = None) -> Any:
     """Return matplotlib's figure of a metric, or write it to a path and return the path.
 
     The left half has each pair's mean over seeds on test data, its interval, and a dot per seed; the right half its
@@ -49,7 +47,7 @@ def draw(study: Study, path: str | os.PathLike[str] | None = None, metric: str |
     return target
 
 
-def _figure(study: Study, metric: str) -> Any:
+def _figure(study: Results, metric: str) -> Any:
     from slopes.plotting.picture import FAINT, INK, Picture
 
     pairs = study.ranked(metric)
@@ -89,7 +87,7 @@ def _cut(name: str) -> str:
     return name if len(name) <= LONG else f"{name[: LONG - 1]}…"
 
 
-def _ranking(axes: Any, study: Study, pairs: Sequence[Pair], numbers: Numbers) -> None:
+def _ranking(axes: Any, study: Results, pairs: Sequence[Pair], numbers: Numbers) -> None:
     seeds = {id(pair): [run.test[numbers.metric.name] for run in pair.chosen] for pair in pairs}
     estimates = [pair.estimate(numbers.metric.name) for pair in pairs]
     ends = [end for estimate in estimates for end in estimate[1:] if end is not None]
@@ -102,7 +100,7 @@ def _ranking(axes: Any, study: Study, pairs: Sequence[Pair], numbers: Numbers) -
         _bar(axes, axis, row, colour, *estimate)
 
 
-def _forest(axes: Any, study: Study, pairs: Sequence[Pair], numbers: Numbers) -> None:
+def _forest(axes: Any, study: Results, pairs: Sequence[Pair], numbers: Numbers) -> None:
     from slopes.plotting.picture import FAINT, INK
 
     verdicts = of_pairs(study.verdicts(numbers.metric.name))
@@ -139,7 +137,7 @@ def _bar(axes: Any, axis: Axis, row: int, colour: str, mean: float, low: float |
     axes.plot(axis.at(mean), row, "o", ms=6.5, mfc=face, mec=edge, mew=1, zorder=4, clip_on=False)
 
 
-def _colour(study: Study, pair: Pair) -> str:
+def _colour(study: Results, pair: Pair) -> str:
     from slopes.plotting.picture import COLOURS
 
     return COLOURS[study.plan.names["loss"].index(pair.loss) % len(COLOURS)]

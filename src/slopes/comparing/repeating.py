@@ -5,16 +5,14 @@ from __future__ import annotations
 import inspect
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from slopes.card import Card
+from slopes.comparing.results import Results
 from slopes.comparing.settings import OPTIONS, PLACE
 
-if TYPE_CHECKING:
-    from slopes.comparing.results import Study
 
-
-def write_call(study: Study) -> str:
+def write_call(study: Results) -> str:
     """Return the call of `slopes.compare` with all options that are set, after its imports.
 
     An object without an expression, such as an array or a class of the main script, appears under its own name or its

@@ -1,9 +1,7 @@
-"""Results of a study: runs, table of pairs, verdicts, fitted model, and page."""
+"""Results of a study as data: runs, table of pairs, verdicts, fitted model."""
 
 from __future__ import annotations
 
-import io
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,7 +13,6 @@ import numpy as np
 from slopes.comparing.statistics import Estimate, Series, choose, estimate, verdicts
 
 if TYPE_CHECKING:
-    from rich.table import Table
     from torch import nn
 
     from slopes.comparing.metrics import Metric
@@ -155,8 +152,8 @@ class Best(NamedTuple):
     run: Run  #: recorded run
 
 
-class Study:
-    """Result of `slopes.compare`: print it, or use its `table`, `verdicts`, `plot`, `report` or `best` model."""
+class Results:
+    """Results of a study as data; the tables, pictures and pages of `Study` are made of them."""
 
     def __init__(
         self, plan: Plan, runs: Sequence[Run], failures: Sequence[Failure], folder: Path, seconds: float
@@ -393,54 +390,6 @@ class Study:
             facts = {name: getattr(failure, name) for name in ("activation", "loss", "rate", "seed")}
             found.append(blank | facts | {"failed": failure.reason})
         return found
-
-    def export(self, path: str | os.PathLike[str]) -> Path:
-        """Write one row per run to a file, ``.csv``, ``.json`` or ``.parquet``, and return its path."""
-        from slopes.comparing.export import export
-
-        return export(self.rows(), Path(path))
-
-    def plot(self, path: str | os.PathLike[str] | None = None, metric: str | None = None) -> Any:
-        """Draw the ranking with its intervals beside the differences to the baseline.
-
-        Returns matplotlib's figure, or with a path (``.png``, ``.svg``, ``.pdf``) writes it there and returns the path.
-        """
-        from slopes.comparing.picture import draw
-
-        return draw(self, path, metric)
-
-    def report(self, path: str | os.PathLike[str] | None = None) -> Path:
-        """Write the page, by default ``report.html`` in the study's folder, and return its path.
-
-        Raises StudyError where it cannot be written.
-        """
-        from slopes.comparing.report import write
-
-        return write(self, Path(path) if path is not None else self.folder / "report.html")
-
-    def listing(self, metric: str | None = None) -> Table:
-        """Return the printed table, ordered by a metric."""
-        from slopes.comparing.listing import listing
-
-        return listing(self, metric)
-
-    def __rich__(self) -> Table:
-        return self.listing()
-
-    def _repr_html_(self) -> str:
-        from slopes.comparing.listing import html
-
-        return html(self)
-
-    def __str__(self) -> str:
-        from rich.console import Console
-
-        stream = io.StringIO()
-        Console(file=stream, width=200, force_jupyter=False).print(self)
-        return "\n".join(line.rstrip() for line in stream.getvalue().rstrip().splitlines())
-
-    def __repr__(self) -> str:
-        return f"<Study: {len(self.pairs)} pairs, {len(self.runs)} runs, in {self.folder}>"
 
 
 def _share(shares: list[Sequence[Sequence[float]]]) -> float:

@@ -16,14 +16,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import KW_ONLY, Field, dataclass, field, fields
 from functools import partial, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, dataclass_transform
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar, dataclass_transform
 
 if TYPE_CHECKING:
     from slopes.card import Loss
     from slopes.comparing.progress import Callback
-    from slopes.comparing.results import Study
 
 P = ParamSpec("P")
+R = TypeVar("R")
 Check = Callable[[str, Any], Any]
 
 OPTIMIZERS = ("adam", "adamw", "sgd")
@@ -302,16 +302,16 @@ class Settings:
 OPTIONS: tuple[Field[Any], ...] = fields(Settings)
 
 
-def takes(settings: Callable[P, Settings]) -> Callable[[Callable[[Settings], Study]], Callable[P, Study]]:
+def takes(settings: Callable[P, Settings]) -> Callable[[Callable[[Settings], R]], Callable[P, R]]:
     """Return a decorator that gives a function of settings their signature and their help."""
     known = [each.name for each in OPTIONS]
     parameters = "\n".join(
         f"{each.name}\n{textwrap.indent(textwrap.fill(each.metadata['about'], 104), '    ')}" for each in OPTIONS
     )
 
-    def decorate(function: Callable[[Settings], Study]) -> Callable[P, Study]:
+    def decorate(function: Callable[[Settings], R]) -> Callable[P, R]:
         @wraps(function)
-        def call(*arguments: P.args, **options: P.kwargs) -> Study:
+        def call(*arguments: P.args, **options: P.kwargs) -> R:
             for name in options:
                 if name not in known:
                     near = difflib.get_close_matches(name, known, n=1)
@@ -322,9 +322,9 @@ def takes(settings: Callable[P, Settings]) -> Callable[[Callable[[Settings], Stu
             return function(settings(*arguments, **options))
 
         annotations = inspect.get_annotations(Settings)
-        signature = inspect.signature(settings)
-        call.__signature__ = signature.replace(return_annotation="Study")  # type: ignore[attr-defined]
-        call.__annotations__ = {name: annotations[name] for name in known} | {"return": "Study"}
+        signature, returned = inspect.signature(settings), inspect.signature(function).return_annotation
+        call.__signature__ = signature.replace(return_annotation=returned)  # type: ignore[attr-defined]
+        call.__annotations__ = {name: annotations[name] for name in known} | {"return": returned}
         call.__doc__ = inspect.cleandoc(function.__doc__ or "").replace("PARAMETERS", parameters)
         return call
 

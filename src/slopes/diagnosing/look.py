@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from slopes.diagnosing.results import Diagnosis, Weights
+from slopes.diagnosing.diagnosis import Diagnosis
+from slopes.diagnosing.results import Weights
 from slopes.diagnosing.tally import Tally
 from slopes.models.recording import Recorder, Use
 

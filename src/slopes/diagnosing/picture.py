@@ -7,7 +7,7 @@ from typing import Any
 
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from slopes.diagnosing.results import Diagnosis
+from slopes.diagnosing.results import Measurements
 from slopes.plotting.picture import COLOURS, FAINT, GRID, INK, Picture, style
 
 BLUE, RED = COLOURS[0], COLOURS[1]
@@ -15,7 +15,7 @@ AMBER = COLOURS[5]
 TITLE = {"loc": "left", "size": 9.5, "weight": "bold"}
 
 
-def picture(found: Diagnosis) -> Picture:
+def picture(found: Measurements, title: str) -> Picture:
     """Draw a row for each activation, from the first to run to the last."""
     with style():
         figure = Picture(figsize=(10, 1.5 + 0.34 * max(len(found.layers), 2)), layout="constrained")
@@ -28,11 +28,11 @@ def picture(found: Diagnosis) -> Picture:
         outputs.set_ylim(max(len(found.layers), 1) - 0.5, -0.5)
         for axes in (outputs, units, gradients):
             axes.grid(axis="y", visible=False)
-        figure.suptitle(found.headline, x=0.01, ha="left", color=FAINT, size=9)
+        figure.suptitle(title, x=0.01, ha="left", color=FAINT, size=9)
     return figure
 
 
-def _outputs(axes: Any, found: Diagnosis) -> None:
+def _outputs(axes: Any, found: Measurements) -> None:
     """Draw percentiles of the outputs: 1 to 99 thin, 25 to 75 thick, and the median."""
     for place, layer in enumerate(found.layers):
         low, quarter, median, three, high = layer.percentiles
@@ -42,7 +42,7 @@ def _outputs(axes: Any, found: Diagnosis) -> None:
     axes.set_title("Outputs: 1 to 99 %, quartiles", **TITLE)
 
 
-def _units(axes: Any, found: Diagnosis) -> None:
+def _units(axes: Any, found: Measurements) -> None:
     """Draw shares of dead and of saturated units, and of flat slopes."""
     places = range(len(found.layers))
     dead = [layer.dead for layer in found.layers]
@@ -57,7 +57,7 @@ def _units(axes: Any, found: Diagnosis) -> None:
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.09), ncols=3, frameon=False, fontsize=8, handlelength=1)
 
 
-def _gradients(axes: Any, found: Diagnosis) -> None:
+def _gradients(axes: Any, found: Measurements) -> None:
     """Draw norms of the gradient by the outputs."""
     there = [(layer.gradient, place) for place, layer in enumerate(found.layers) if 0 < layer.gradient < math.inf]
     if there:

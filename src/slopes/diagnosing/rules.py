@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 
-from slopes.diagnosing.results import HALF, Diagnosis, Finding, percent, ratio
+from slopes.diagnosing.results import HALF, Finding, Measurements, percent, ratio
 
 UNITS = 0.1  #: least share of dead or saturated units for a finding
 SLOPES = 0.5  #: least share of flat slopes for a finding, without outputs that are off
@@ -13,7 +13,7 @@ FAR = 1e3  #: ratio of the last layer's gradient norm to the first's, or its inv
 LEAP, CREEP = 0.1, 1e-6  #: updates over weights for too fast or too slow learning; about 1e-3 is usual
 
 
-def _not_finite(found: Diagnosis) -> Iterator[Finding]:
+def _not_finite(found: Measurements) -> Iterator[Finding]:
     for layer in found.layers:
         if not math.isfinite(layer.mean):
             what, repair = "gives inf or NaN", "lower the learning rate, clip gradients, or normalise what goes in"
@@ -21,7 +21,7 @@ def _not_finite(found: Diagnosis) -> Iterator[Finding]:
             return  # it causes those of later layers
 
 
-def _range(found: Diagnosis) -> Iterator[Finding]:
+def _range(found: Measurements) -> Iterator[Finding]:
     largest, _ = HALF["float16"]
     for layer in found.layers:
         most = max(abs(layer.least), abs(layer.most))
@@ -30,14 +30,14 @@ def _range(found: Diagnosis) -> Iterator[Finding]:
             yield Finding("range", layer.name, what, "use bfloat16 or float32, or normalise what goes in")
 
 
-def _dead(found: Diagnosis) -> Iterator[Finding]:
+def _dead(found: Measurements) -> Iterator[Finding]:
     for layer in found.layers:
         if layer.dead >= UNITS:
             what = f"{percent(layer.dead)} of {layer.units} units never fire in {layer.samples:,} samples"
             yield Finding("dead", layer.name, what, "lower the learning rate, or try leaky_relu or gelu")
 
 
-def _saturated(found: Diagnosis) -> Iterator[Finding]:
+def _saturated(found: Measurements) -> Iterator[Finding]:
     repair = "start with smaller weights, normalise what goes in, or try relu or gelu"
     for layer in found.layers:
         if layer.saturated >= UNITS:
@@ -48,7 +48,7 @@ def _saturated(found: Diagnosis) -> Iterator[Finding]:
             yield Finding("saturated", layer.name, what, repair)
 
 
-def _gradients(found: Diagnosis) -> Iterator[Finding]:
+def _gradients(found: Measurements) -> Iterator[Finding]:
     for weights in found.weights:
         if math.isinf(weights.gradient):
             yield Finding("exploding", weights.name, "its gradient is infinite", _CALM)
@@ -71,7 +71,7 @@ def _gradients(found: Diagnosis) -> Iterator[Finding]:
             return
 
 
-def _updates(found: Diagnosis) -> Iterator[Finding]:
+def _updates(found: Measurements) -> Iterator[Finding]:
     faded = any(finding.kind == "vanishing" for finding in _gradients(found))  # then that finding is enough
     for weights in found.weights:
         if LEAP < weights.update < math.inf:  # weights that start at 0 have nothing to compare with
@@ -83,6 +83,6 @@ def _updates(found: Diagnosis) -> Iterator[Finding]:
 
 
 _CALM = "clip gradients, start with smaller weights, or add normalisation"
-RULES: tuple[Callable[[Diagnosis], Iterator[Finding]], ...] = (
+RULES: tuple[Callable[[Measurements], Iterator[Finding]], ...] = (
     *(_not_finite, _range, _dead, _saturated, _gradients, _updates),
 )

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from slopes.diagnosing.diagnosis import Diagnosis
 from slopes.diagnosing.look import Look
-from slopes.diagnosing.results import Diagnosis
 from slopes.domains import shown
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from slopes.diagnosing.diagnosis import Diagnosis
 from slopes.diagnosing.look import Look
-from slopes.diagnosing.results import Diagnosis
 
 
 class Watcher:

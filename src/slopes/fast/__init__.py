@@ -1,1 +1,47 @@
-"""Fast paths of ordinary arrays and tensors around the general path."""
+"""Fast paths of ordinary arrays and tensors through a card, beside the general path through a reading."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+_MODULES: dict[type, ModuleType] = {}
+
+
+def find(x: Any, name: str) -> Callable[..., Any] | None:
+    """Return the function `name` of the fast paths for arrays like x; None if there is none."""
+    return getattr(_MODULES.get(type(x)) or _resolve(x), name, None)
+
+
+def loss_by_kernel(batch: Any) -> Any:
+    """Return the loss of a batch that has a kernel."""
+    return _MODULES[type(batch.original)].loss_by_kernel(batch)
+
+
+def loss_and_slope_by_kernel(batch: Any) -> Any:
+    """Return the loss of a batch that has a kernel, and its gradient by the first argument."""
+    return _MODULES[type(batch.original)].loss_and_slope_by_kernel(batch)
+
+
+def _resolve(x: Any) -> ModuleType | None:
+    """Find the module for a new type, without importing a library that the user has not imported; None if none."""
+    torch = sys.modules.get("torch")
+    module: ModuleType
+    if type(x) is np.ndarray:
+        from slopes.fast import arrays
+
+        module = arrays
+    elif torch is not None and isinstance(x, torch.Tensor):
+        from slopes.fast import tensors  # an import statement, which torch.compile can trace
+
+        module = tensors
+        if torch.compiler.is_compiling():
+            return module
+    else:
+        return None
+    _MODULES[type(x)] = module
+    return module

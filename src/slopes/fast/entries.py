@@ -8,14 +8,11 @@ that is itself differentiated, take the general path of `slopes.readings.torch`.
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from torch import _C
 from torch._C import _functorch as functorch
-from torch.autograd import forward_ad
 
 from slopes.fast.short import (
     FORMS,
@@ -28,45 +25,15 @@ from slopes.fast.short import (
     run_in_double,
     softmax,
 )
+from slopes.readings import torch as reading
+from slopes.readings.plain import ALL_DTYPES, DTYPES, HALF, TYPES, is_plain, keeps_graph
 
 Tensor = torch.Tensor
 Body = Callable[..., Any]
-TYPES = (Tensor, torch.nn.Parameter)
-_DTYPES = (torch.float32, torch.float64)
-HALF = (torch.float16, torch.bfloat16)
-ALL_DTYPES = _DTYPES + HALF
-
-
-#: whether the running backward may need its graph again, and so must not write to saved tensors
-keeps_graph: Callable[[], bool] = getattr(_C._autograd, "_get_current_graph_task_keep_graph", lambda: True)
 
 
 class UnfitError(Exception):
     """A body does not return one value per entry; the general path raises the user's error."""
-
-
-def is_plain(x: Tensor, dtypes: tuple[torch.dtype, ...] = _DTYPES, may_autocast: bool = False) -> bool:
-    """Whether x is a dense CPU or GPU tensor of these dtypes, outside all modes and transforms.
-
-    Autocast changes no result of float32 or float64, as bodies have no matrix products. Under it half types are plain
-    only with `may_autocast`.
-    """
-    return (
-        not torch.compiler.is_dynamo_compiling()
-        and type(x) in TYPES
-        and x.dtype in dtypes
-        and (x.is_cpu or x.is_cuda)
-        and x.layout is torch.strided
-        and not x.is_nested
-        and forward_ad._current_level < 0
-        and not _C._len_torch_dispatch_stack()
-        and not _C._is_torch_function_mode_enabled()
-        and (may_autocast or x.dtype in _DTYPES or not _C._is_any_autocast_enabled())
-        and not _C._is_tracing()
-        and functorch.peek_interpreter_stack() is None
-        and not functorch.is_functorch_wrapped_tensor(x)  # it outlives its transform
-        and not functorch.is_legacy_batchedtensor(x)  # a gradient with is_grads_batched
-    )
 
 
 class Kernel:
@@ -153,9 +120,9 @@ MOST = 100  #: kernels per card
 
 def _bind(card: Any, parameters: dict[str, Any], x: Tensor) -> tuple[dict[str, Any], Body, Body | None]:
     """Return (settings, body, slope) with the settings filled in; the slope is None if a setting is an array."""
-    from slopes.kernels import are_literals
+    from slopes.kernels.programs import are_literals
 
-    settings, body, slope = card.bind(sys.modules["slopes.readings.torch"], x, parameters)
+    settings, body, slope = card.bind(reading, x, parameters)
     return settings, body, slope if are_literals(settings) else None
 
 
@@ -171,7 +138,7 @@ def _make_kernel(card: Any, parameters: dict[str, Any], x: Tensor) -> Kernel | N
     settings, body, slope = _bind(card, parameters, x)
     if slope is None:
         return None
-    kernel = Kernel(body, slope if x.dtype in _DTYPES else lambda x: slope(x.float()), x.dtype)
+    kernel = Kernel(body, slope if x.dtype in DTYPES else lambda x: slope(x.float()), x.dtype)
     compiled = _compile(card, parameters, x) if x.is_cpu and x.numel() >= LARGE else None
     if x.is_cpu and card.body.__module__.startswith("slopes.activations."):
         name = card.body.__name__
@@ -185,18 +152,18 @@ def _make_kernel(card: Any, parameters: dict[str, Any], x: Tensor) -> Kernel | N
                 kernel.value, kernel.pull = short
                 kernel.in_double = plain_range(name, settings)
     if compiled is None:
-        return kernel if x.dtype in _DTYPES else None
+        return kernel if x.dtype in DTYPES else None
     kernel.value, kernel.pull = compiled.value, compiled.pull
-    if x.numel() <= KEPT and x.dtype in _DTYPES:
+    if x.numel() <= KEPT and x.dtype in DTYPES:
         kernel.value_and_slope = compiled.value_and_slope
     return kernel
 
 
 def _compile(card: Any, parameters: dict[str, Any], x: Tensor) -> Any:
-    from slopes import kernels
+    from slopes.kernels.programs import are_worthwhile
     from slopes.kernels.tensors import activations
 
-    return activations.find(card, parameters, x.dtype) if kernels.are_worthwhile(card, x.numel()) else None
+    return activations.find(card, parameters, x.dtype) if are_worthwhile(card, x.numel()) else None
 
 
 EXACT = 2**24  #: float32 holds every integer up to this one
@@ -408,12 +375,12 @@ def _pull_back_counted(
     """Return the gradient of a weighted loss, composed of torch operations."""
     count = len(card.kind.arguments)
     arguments, (*arrays, weight) = tensors[:count], (*tensors[count:], None)[: len(entries) + 1]
-    x, r = tensors[0], sys.modules["slopes.readings.torch"]
-    settings = card.bind(r, x, parameters)[0] | dict(zip(entries, arrays, strict=True))
+    x = tensors[0]
+    settings = card.bind(reading, x, parameters)[0] | dict(zip(entries, arrays, strict=True))
     scale = incoming if denominator is None else (incoming.double() / denominator).to(x.dtype)
     if weight is not None:
         counts, spaces = weight != 0, card.kind.spaces(settings)
-        arguments = tuple(torch.where(counts, a, s.filler(r, a)) for a, s in zip(arguments, spaces, strict=True))
+        arguments = tuple(torch.where(counts, a, s.filler(reading, a)) for a, s in zip(arguments, spaces, strict=True))
         scale = scale * weight
     pulled: Tensor = scale * card.slope_body(*arguments, **settings)
     return pulled.to(x.dtype)
@@ -440,7 +407,7 @@ def run_gate(card: Any, axis: int, parameters: dict[str, Any], *tensors: Tensor)
         return None
     if not -x.ndim <= axis < x.ndim or x.shape[axis] % 2 or x.is_neg():
         return None
-    from slopes import kernels
+    from slopes.kernels.programs import is_ours
     from slopes.kernels.tensors import gates
 
     wants_gradient = x.requires_grad and torch.is_grad_enabled()
@@ -452,7 +419,7 @@ def run_gate(card: Any, axis: int, parameters: dict[str, Any], *tensors: Tensor)
         gate = gates.find(card, parameters, x, axis)
         if gate is None:
             return None
-        if kernels.is_ours(card):
+        if is_ours(card):
             keep(card, key, gate)
     return _apply_gate(gate, x) if wants_gradient else gate.value(x)  # type: ignore[no-any-return]
 

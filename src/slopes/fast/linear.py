@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from slopes.fast.entries import ALL_DTYPES, HALF, is_plain, keeps_graph
 from slopes.fast.rows import is_constant, is_to_be_differentiated, widen_half
+from slopes.readings.plain import ALL_DTYPES, HALF, is_plain, keeps_graph
 
 Tensor = torch.Tensor
 

@@ -6,12 +6,13 @@ backward, the backward of an unreduced loss, and one that is itself differentiat
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import torch
 
-from slopes.fast.entries import LARGE_FOR_A_LOSS, UnfitError, apply_compiled_loss, is_plain
+from slopes.fast.entries import LARGE_FOR_A_LOSS, UnfitError, apply_compiled_loss
+from slopes.readings import torch as reading
+from slopes.readings.plain import is_plain
 
 Tensor = torch.Tensor
 
@@ -43,9 +44,8 @@ class _Regions:
 
     def pull_back(self, incoming: Tensor, x: Tensor, target: Tensor) -> Tensor:
         """Return the vjp, composed of torch operations."""
-        r = sys.modules["slopes.readings.torch"]
         batch, value, slope = self.card._enter(
-            r, (x, target), reduction="sum", weight=None, mask=None, divisor=None, options=dict(self.options)
+            reading, (x, target), reduction="sum", weight=None, mask=None, divisor=None, options=dict(self.options)
         )
         batch.coefficient = incoming / self.shape[0] if self.reduction == "mean" else incoming
         pulled: Tensor = batch.pull_back(self.card.name, value, slope)

@@ -16,9 +16,11 @@ import torch
 from torch import _C
 from torch._C import _functorch as functorch
 
-from slopes.fast.entries import ALL_DTYPES, HALF, TYPES, is_plain, keep, keeps_graph
 from slopes.fast.entries import LARGE_FOR_A_LOSS as LARGE
+from slopes.fast.entries import keep
 from slopes.fast.short import nll_of_labels
+from slopes.readings import torch as reading
+from slopes.readings.plain import ALL_DTYPES, HALF, TYPES, is_plain, keeps_graph
 
 Tensor = torch.Tensor
 
@@ -71,14 +73,14 @@ def map_by_kernel(card: Any, output: str, settings: dict[str, Any], rows: list[T
 def _find_map_kernel(
     card: Any, settings: dict[str, Any], x: Tensor, output: str, wants_gradient: bool, key: tuple[Any, ...]
 ) -> Any:
-    from slopes import kernels
     from slopes.kernels.card_kernel import find_map_kernel
+    from slopes.kernels.programs import is_ours
 
     _, pull_back = card._bodies(settings)
     dtype = "float64" if x.dtype is torch.float64 else "float32"
     outputs = ("value", "vjp") if wants_gradient else (output,)
     found = find_map_kernel(card, settings, pull_back, x.numel(), dtype, outputs, arithmetic=dtype)
-    if found is not None and kernels.is_ours(card):
+    if found is not None and is_ours(card):
         keep(card, key, found)
     return found
 
@@ -184,11 +186,11 @@ def _is_cross_entropy(card: Any) -> bool:
 
 
 def _find_label_kernel(card: Any, parameters: dict[str, Any], x: Tensor, has_slope: bool) -> Any:
-    from slopes import kernels
     from slopes.kernels.card_kernel import find_loss_kernel
+    from slopes.kernels.programs import is_ours
 
-    settings, _, slope = card.bind(sys.modules["slopes.readings.torch"], x, parameters)
-    if not kernels.is_ours(card) or card.kind.spaces(settings)[0].rule:
+    settings, _, slope = card.bind(reading, x, parameters)
+    if not is_ours(card) or card.kind.spaces(settings)[0].rule:
         return None
     dtype = "float64" if x.dtype is torch.float64 else "float32"
     return find_loss_kernel(

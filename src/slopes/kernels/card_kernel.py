@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from slopes import kernels, ops
-from slopes.kernels.row_kernel import RowKernel
+from slopes import ops
+from slopes.kernels.programs import are_literals, are_worthwhile
+from slopes.kernels.rows import RowKernel, row_kernel
+from slopes.readings.trace import TraceError
 
 if TYPE_CHECKING:
     from slopes.card import Card
@@ -29,7 +31,7 @@ class CardKernel:
     def get(self, *outputs: str) -> RowKernel:
         """Return the kernel for "value", "vjp" or both, or raise TraceError."""
         if outputs not in self._kernels:
-            self._kernels[outputs] = kernels.row_kernel(
+            self._kernels[outputs] = row_kernel(
                 self._card, outputs, self._dtype, labels=self._labels, arithmetic=self._arithmetic,
                 settings=self._settings,
             )  # fmt: skip
@@ -43,7 +45,6 @@ def _fill(body: Callable[..., Any], settings: Mapping[str, Any]) -> Callable[...
 @lru_cache(maxsize=64)
 def _smooth(card: Card, smoothing: float) -> Card:
     """Return a loss that smooths its labels; a program cannot hold the rows that the general path makes of them."""
-    from slopes.card import Loss
 
     def smoothed(body: Callable[..., Any]) -> Callable[..., Any]:
         def compute(prediction: Any, target: Any, **settings: Any) -> Any:
@@ -56,7 +57,7 @@ def _smooth(card: Card, smoothing: float) -> Card:
     body.__signature__ = inspect.signature(card.body, eval_str=True)  # type: ignore[attr-defined]
     body.__name__ = body.__qualname__ = card._root.name
     body.__module__ = card.__module__
-    made = Loss(body, kind=card.kind)  # type: ignore[attr-defined]
+    made: Card = type(card)(body, kind=card.kind)  # type: ignore[attr-defined]
     if card.slope_body is not None:
         made.derivative(smoothed(card.slope_body))
     return made
@@ -67,7 +68,7 @@ def find_loss_kernel(
     labels: bool, smoothing: float, has_slope: bool, arithmetic: str | None = None,
 ) -> CardKernel | None:  # fmt: skip
     """Return the kernels of a loss for rows of a width, `size` entries in all; None where they are not to be used."""
-    if not kernels.are_worthwhile(card, size) or not kernels.are_literals(settings):
+    if not are_worthwhile(card, size) or not are_literals(settings):
         return None
     if has_slope and slope is None:
         return None
@@ -77,7 +78,7 @@ def find_loss_kernel(
     kernel = CardKernel(card, settings, slope, dtype, labels, arithmetic)
     try:
         program = kernel.get(*("value", "vjp") if has_slope else ("value",)).program
-    except kernels.TraceError:
+    except TraceError:
         return None
     places = [int(line.text) for line in program.lines if line.operation == "constant" and line.dtype == "int64"]
     return kernel if max(places, default=0) < width else None
@@ -88,12 +89,12 @@ def find_map_kernel(
     outputs: tuple[str, ...], arithmetic: str | None = None,
 ) -> CardKernel | None:  # fmt: skip
     """Return the kernels of a map of rows; None where there are none or they do not pay."""
-    if not kernels.are_worthwhile(card, size) or not kernels.are_literals(settings):
+    if not are_worthwhile(card, size) or not are_literals(settings):
         return None
     kernel = CardKernel(card, settings, pull_back, dtype, False, arithmetic)
     try:
         for output in outputs:
             kernel.get(output)
-    except kernels.TraceError:
+    except TraceError:
         return None
     return kernel

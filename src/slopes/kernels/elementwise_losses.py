@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from slopes import kernels
 from slopes.kernels import pool
 from slopes.kernels.compiling import load
+from slopes.kernels.entries import GRAIN, find_grain
 from slopes.kernels.printing.entries import print_kernel
 from slopes.kernels.printing.sums import print_summing_kernel
+from slopes.kernels.programs import LARGE_FOR_A_USER, are_literals, are_worthwhile, is_ours
 from slopes.ops import where
 from slopes.readings.program import Program
 from slopes.readings.trace import TraceError, record
@@ -62,7 +63,7 @@ class ElementwiseLossKernel:
         changed = {name for name, value in settings.items() if value != defaults[name]} | set(entries)
         varied = {name: float(value) for name, value in numbers.items() if value != defaults[name]}
         self.inputs, self.numbers = tuple(varied), tuple(varied.values())  # so that one kernel serves a whole schedule
-        known = NARROW.get(card._root.name) if kernels.is_ours(card) else None
+        known = NARROW.get(card._root.name) if is_ours(card) else None
         self.arithmetic = dtype if known is not None and changed <= set(known) else "float64"
         self._functions: dict[tuple[str, ...], tuple[Any, int]] = {}
 
@@ -124,7 +125,7 @@ class ElementwiseLossKernel:
         """(compiled function, entries that repay another thread)."""
         if outputs not in self._functions:
             text = self.source(*outputs)
-            self._functions[outputs] = load(text), kernels.find_grain(text)
+            self._functions[outputs] = load(text), find_grain(text)
         return self._functions[outputs]
 
     def is_checked(self) -> bool:
@@ -150,7 +151,7 @@ class ElementwiseLossKernel:
             pool.run(compute, first[0].size, grain)
             return []
         # Slices of one size keep the digits of a sum independent of the number of threads.
-        return list(np.sum(pool.collect(compute, first[0].size, kernels.GRAIN), axis=0).tolist())
+        return list(np.sum(pool.collect(compute, first[0].size, GRAIN), axis=0).tolist())
 
     def reduce(
         self, arrays: Sequence[Any], denominator: float, gradient: Any = None, is_checked: bool = False
@@ -217,12 +218,12 @@ def find(
 
     Refuses parameters as a call of the card does.
     """
-    if dtype not in ("float32", "float64") or card.rowwise or not kernels.are_worthwhile(card, size):
+    if dtype not in ("float32", "float64") or card.rowwise or not are_worthwhile(card, size):
         return None
     settings = card._settings(parameters)
-    if not kernels.are_literals(settings):
+    if not are_literals(settings):
         return None
-    if kernels.is_ours(card):
+    if is_ours(card):
         return _find_ours(card._root, dtype, tuple(settings.items()), entries, is_weighted)
     # the body may read a global that changes
     return ElementwiseLossKernel(card, dtype, settings, entries, is_weighted)
@@ -230,7 +231,7 @@ def find(
 
 def compile_usual(card: Loss, dtype: str) -> int:
     """Compile the kernels for plain calls, and return their number."""
-    kernel = find(card, dtype, {}, kernels.LARGE_FOR_A_USER)
+    kernel = find(card, dtype, {}, LARGE_FOR_A_USER)
     if kernel is None:
         return 0
     wanted: list[tuple[str, ...]] = [("total",), ("total", "gradient"), ("value",), ("vjp",)]

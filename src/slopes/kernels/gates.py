@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from slopes import kernels
 from slopes.kernels import pool
 from slopes.kernels.compiling import load
+from slopes.kernels.entries import find_grain
+from slopes.kernels.programs import are_worthwhile, source_and_numbers
 from slopes.readings.trace import TraceError
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class GateKernel:
 
     def __init__(self, source: str, numbers: tuple[float, ...], gate: int) -> None:
         self._source, self._numbers, self._gate = source, numbers, gate
-        self.grain = kernels.find_grain(source)
+        self.grain = find_grain(source)
 
     def load(self) -> Callable[..., None]:
         """Return the compiled function."""
@@ -56,7 +57,7 @@ class GateKernel:
 def prepare_gate(card: Card, output: str, dtype: str, parameters: Mapping[str, Any]) -> GateKernel:
     """Return the kernel of a gate for "value" or "vjp", or raise TraceError."""
     outputs = ("value",) if output == "value" else ("vjp_gate", "vjp_value")
-    text, numbers = kernels.source_and_numbers(card, outputs, dtype, parameters)
+    text, numbers = source_and_numbers(card, outputs, dtype, parameters)
     names = [f"number_{place}" for place in range(len(numbers))]
     halves = ("[first : first + half]", "[second : second + half]")
     if output == "value":
@@ -78,7 +79,7 @@ def find_gate_kernel(
     card: Card, output: str, dtype: str, parameters: Mapping[str, Any], size: int
 ) -> GateKernel | None:  # fmt: skip
     """Return the kernel of a gate for rows of `size` entries in all; None where there is none or it does not pay."""
-    if not kernels.are_worthwhile(card, size):
+    if not are_worthwhile(card, size):
         return None
     try:
         return prepare_gate(card, output, dtype, parameters)

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from slopes import kernels, ops
+from slopes import ops
 from slopes.kernels.compiling import load
 from slopes.kernels.printing.rows import reads_inputs_last
-from slopes.kernels.row_kernel import RowKernel
+from slopes.kernels.programs import LARGE_FOR_A_USER, are_literals, are_worthwhile, is_ours, print_program
+from slopes.kernels.rows import RowKernel
 from slopes.kinds.spaces import PROBABILITIES
 from slopes.readings.program import Program
 from slopes.readings.trace import TraceError, record
@@ -33,7 +34,7 @@ class RegionKernel:
 
     def __init__(self, card: Loss, dtype: str, settings: Mapping[str, Any]) -> None:
         self.card, self.dtype, self.settings = card, dtype, settings
-        self.arithmetic = dtype if kernels.is_ours(card) else "float64"
+        self.arithmetic = dtype if is_ours(card) else "float64"
         self._kernels: dict[bool, RowKernel] = {}
 
     def program(self, has_gradient: bool) -> Program:
@@ -58,7 +59,7 @@ class RegionKernel:
     def _get(self, has_gradient: bool) -> RowKernel:
         if has_gradient not in self._kernels:
             recorded = self.program(has_gradient)
-            text = kernels._printed(recorded, self.card._root.name, True)
+            text = print_program(recorded, self.card._root.name, True)
             self._kernels[has_gradient] = RowKernel(recorded, load(text), not reads_inputs_last(text))
         return self._kernels[has_gradient]
 
@@ -93,13 +94,13 @@ def find_region_kernel(
         return None
     if not -len(shape) <= axis < len(shape) or any(name in card.kind.options for name in options):
         return None
-    if not kernels.are_worthwhile(card, math.prod(shape)):
+    if not are_worthwhile(card, math.prod(shape)):
         return None
     pixels = math.prod(shape[2:])
     settings = card._settings(options)
-    if pixels < LEAST_PIXELS or not kernels.are_literals(settings) or card.slope_body is None:
+    if pixels < LEAST_PIXELS or not are_literals(settings) or card.slope_body is None:
         return None
-    if kernels.is_ours(card):
+    if is_ours(card):
         kernel: RegionKernel = _find_ours(card._root, dtype, tuple(settings.items()))
     else:
         kernel = RegionKernel(card, dtype, settings)
@@ -113,7 +114,7 @@ def find_region_kernel(
 def compile_usual(card: Loss, dtype: str) -> int:
     """Compile the kernels of a loss and its gradient, and return their number."""
     options = {"axis": 1, "mode": "multilabel"}
-    found = find_region_kernel(card, options, (1, 1, kernels.LARGE_FOR_A_USER), dtype)
+    found = find_region_kernel(card, options, (1, 1, LARGE_FOR_A_USER), dtype)
     if found is None:
         return 0
     found[0]._get(True)

@@ -17,10 +17,10 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from slopes.constants import Array
 from slopes.domains import Interval, OneOf, plain, shown
 from slopes.kinds.examples import Arguments, Examples
 from slopes.kinds.spaces import SPACES, Space, refuse
-from slopes.ops import Array
 
 REDUCTIONS = OneOf(("mean", "sum", "none"))
 DIVISOR = Interval(0.0, closed=True)

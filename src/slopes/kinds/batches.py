@@ -8,13 +8,13 @@ from types import ModuleType
 from typing import Any, ClassVar
 
 from slopes import ops
+from slopes.constants import Array
 from slopes.domains import OneOf
 from slopes.kinds.base import Batch, FindKernel, Kind, enter_all, no_kernel, same_shape, select, valid_axis
 from slopes.kinds.classification import check_target, class_weights, is_labels, kept_labels
 from slopes.kinds.examples import Arguments, EmbeddingExamples, Examples, RegionExamples
 from slopes.kinds.others import FLAG
 from slopes.kinds.spaces import DISTRIBUTIONS, PROBABILITIES
-from slopes.ops import Array
 
 OVER = OneOf(("sample", "batch", "all"))
 MODE = OneOf(("multiclass", "multilabel"))

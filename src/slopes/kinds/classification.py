@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, ClassVar
 
+from slopes.constants import Array
 from slopes.domains import UnitInterval, plain
 from slopes.kinds.base import Batch, FindKernel, Kind, enter_all, no_kernel, select, valid_axis
 from slopes.kinds.examples import Arguments, Examples, LabelExamples
 from slopes.kinds.spaces import DISTRIBUTIONS, refuse
-from slopes.ops import Array
 
 UNIT = UnitInterval.__metadata__[0]  # type: ignore[attr-defined]
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, ClassVar
 
+from slopes.constants import Array
 from slopes.domains import Flag, OneOf
 from slopes.kinds.base import Batch, FindKernel, Kind, no_kernel
 from slopes.kinds.examples import Arguments, Examples, RankedPairExamples, TripletExamples, VectorPairExamples
-from slopes.ops import Array
 
 FLAG: OneOf = Flag.__metadata__[0]  # type: ignore[attr-defined]
 

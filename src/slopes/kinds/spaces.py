@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from slopes.constants import Array
 from slopes.domains import OneOf
-from slopes.ops import Array
 
 Draw = Callable[[np.random.Generator, tuple[int, ...]], Any]
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from slopes.fast import tensors as fast
 from slopes.nn.common import REAL, Compute, computed_by_kernel, fits, settings_of, values_of, with_contiguous_gradient
 from slopes.readings import torch as r
 
@@ -24,13 +25,13 @@ def _elementwise(*names: str) -> Compute:
         if isinstance(input, Tensor):
             inplace, kept = self.__dict__.get("inplace"), input
             if inplace:
-                if r.is_own(card, input, {name: getattr(self, name) for name in names}):
+                if fast.is_own(card, input, {name: getattr(self, name) for name in names}):
                     return None
                 kept = input.clone() if r.wants_gradient(input) else input
             if names:
-                result = computed_by_kernel(r.run_kernel, self, names, (float, int, str), card, kept)
+                result = computed_by_kernel(fast.run_kernel, self, names, (float, int, str), card, kept)
             else:
-                result = r.run_kernel(card, kept)
+                result = fast.run_kernel(card, kept)
             if result is not None:
                 return input.copy_(result) if inplace else result
         if not fits(input) or (settings := settings_of(card, self, input, *names)) is None:
@@ -64,7 +65,7 @@ def _along(legacy: str, before: Callable[[Tensor], Tensor] | None = None) -> Com
 
     def compute(self: Any, card: Any, input: Any) -> Any:
         if type(self.dim) is int and isinstance(input, Tensor):
-            run = r.run_map_of_rows if r.may_have_row_kernel(input) else r.run_map
+            run = fast.run_map_of_rows if fast.may_have_row_kernel(input) else fast.run_map
             result = run(card, before(input) if before else input, self.dim)
             if result is not None:
                 return result
@@ -88,7 +89,7 @@ def _mapped(self: Any, card: Any, input: Tensor, dim: int) -> Tensor:
 def _halves(self: Any, card: Any, input: Any) -> Any:
     if not fits(input) or not input.numel() or not -input.ndim <= self.dim < input.ndim or input.shape[self.dim] % 2:
         return None
-    result = r.run_map(card, input, self.dim)
+    result = fast.run_map(card, input, self.dim)
     return card(input, axis=self.dim) if result is None else result
 
 
@@ -97,7 +98,7 @@ def _channels(self: Any, card: Any, input: Any) -> Any:
 
     PyTorch's own is as good, and takes plain tensors.
     """
-    if isinstance(input, Tensor) and r.is_plain(input, REAL) and r.is_plain(self.weight, (input.dtype,)):
+    if isinstance(input, Tensor) and fast.is_plain(input, REAL) and fast.is_plain(self.weight, (input.dtype,)):
         return None
     count = self.weight.numel()
     if not fits(input, self.weight) or self.weight.ndim > 1 or r.autocasts(input):
@@ -123,7 +124,7 @@ def _planes(self: Any, card: Any, input: Any) -> Any:
     """Forward of Softmax2d: for each pixel of a picture or a batch of them."""
     if not fits(input) or input.ndim not in (3, 4) or not input.numel():
         return None
-    result = None if r.may_have_row_kernel(input) else r.run_map(card, input, -3)
+    result = None if fast.may_have_row_kernel(input) else fast.run_map(card, input, -3)
     return _mapped(self, card, input, -3) if result is None else result
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from slopes.catalogue import CARDS
+from slopes.fast import tensors as fast
 from slopes.nn.common import (
     Compute,
     composed,
@@ -43,7 +44,7 @@ def _by_kernel(self: Any, card: Any, names: tuple[str, ...], *tensors: Any) -> T
     """Return the loss of plain tensors; None if PyTorch's forward or the general path must compute it."""
     if not isinstance(tensors[0], Tensor):
         return None
-    return computed_by_kernel(r.run_loss, self, names, (float, int, bool), card, self.reduction, tensors)
+    return computed_by_kernel(fast.run_loss, self, names, (float, int, bool), card, self.reduction, tensors)
 
 
 def _whole(*names: str) -> Compute:
@@ -238,7 +239,7 @@ def _with_logits_by_kernel(self: Any, card: Any, input: Tensor, target: Any) -> 
             return None  # PyTorch multiplies an infinite value by 0, which is NaN
         counting |= {"weight": weight.expand(input.shape)}
         counting |= {"divisor": input.numel()} if self.reduction == "mean" else {}
-    return r.run_loss(card, self.reduction, (input, target), parameters, **counting)
+    return fast.run_loss(card, self.reduction, (input, target), parameters, **counting)
 
 
 def _binary_with_logits(self: Any, card: Any, input: Any, target: Any) -> Any:
@@ -269,7 +270,7 @@ def _divergence(self: Any, card: Any, input: Any, target: Any) -> Any:
         reduction = "mean" if count else self.reduction
         parameters = (("log_target", bool(self.log_target)),)
         divisor = count or (input.numel() if reduction == "mean" else None)
-        result = r.run_loss(card, reduction, (input, target), parameters, divisor=divisor)
+        result = fast.run_loss(card, reduction, (input, target), parameters, divisor=divisor)
         if result is not None:
             return result
     return reduced(self, values_of(card, settings, input, target), input, count)
@@ -278,14 +279,14 @@ def _divergence(self: Any, card: Any, input: Any, target: Any) -> Any:
 def _classes(self: Any, card: Any, input: Any, target: Any) -> Any:
     """Forward of a loss of rows, with classes on axis 1, for labels or, where it may smooth, probabilities."""
     is_usual = isinstance(input, Tensor) and self.weight is None and not getattr(self, "label_smoothing", 0)
-    is_large = r.has_many_entries(input)
+    is_large = fast.has_many_entries(input)
     if is_usual and is_large:
-        result = r.run_loss_of_labels(card, self.reduction, input, target, (), self.ignore_index)
+        result = fast.run_loss_of_labels(card, self.reduction, input, target, (), self.ignore_index)
         if result is not None:
             return result
     kernel = _kernel_of_rows(self, card, input, target) if is_large else None
     if kernel is None and is_usual and _known(self):
-        result = r.run_nll(input, target, self.reduction, self.ignore_index, card is CARDS["nll"])
+        result = fast.run_nll(input, target, self.reduction, self.ignore_index, card is CARDS["nll"])
         if result is not None:
             return result
     if not (_known(self) and fits(input, self.weight) and isinstance(target, Tensor) and input.ndim and input.numel()):
@@ -331,7 +332,7 @@ def _kernel_of_rows(self: Any, card: Any, input: Tensor, target: Any) -> Any:
         return None
     smoothing = float(smoothing) if labelled else 0.0
     axis = min(1, input.ndim - 1)
-    return r.find_row_kernel(card, card.settings, input, axis, labelled, smoothing, (target, self.weight), False)
+    return fast.find_row_kernel(card, card.settings, input, axis, labelled, smoothing, (target, self.weight), False)
 
 
 def _loss_of_rows(
@@ -352,7 +353,7 @@ def _loss_of_rows(
         if self.reduction == "mean":
             cotangent = cotangent / (cotangent.numel() if count is None else count)
         cotangent = cotangent if kept is None else torch.where(kept, cotangent, 0.0)
-    return r.compute_loss(kernel, r.Reduction(finish, cotangent, kept), rows, target)
+    return fast.compute_loss(kernel, fast.Reduction(finish, cotangent, kept), rows, target)
 
 
 def _are_classes(labels: Tensor, classes: int) -> bool:

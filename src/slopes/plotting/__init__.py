@@ -75,20 +75,20 @@ def _show_in_notebook(cards: Sequence[Card]) -> None:
 
         text = f"{terminal.text(cards)}\n{error}"
         return notebook.display(notebook.Html(notebook.preformatted(text), text))
-    from slopes.plotting import page, picture, samples
+    from slopes.plotting import facts, page, picture
 
     notebook.display(picture.draw(cards, heading=False))
     for card in cards:
-        facts = samples.facts(card)
+        known = facts.collect(card)
         # else the formula would stand in the middle of a wide screen, far from the table
-        content = f'<div style="width: fit-content">{page.section(facts)}</div>'
-        notebook.display(notebook.Html(content, samples.text(facts)))
+        content = f'<div style="width: fit-content">{page.section(known)}</div>'
+        notebook.display(notebook.Html(content, facts.text(known)))
 
 
 def described(card: Card) -> dict[str, Any]:
     """Return the card's facts and its curve's points, for programs: x, value and slope of each line."""
-    from slopes.plotting import samples
+    from slopes.plotting import facts, samples
 
     drawn = samples.curve(card)
     lines = [{"label": line.label, "x": line.x, "value": line.value, "slope": line.slope} for line in drawn.lines]
-    return {**samples.facts(card), "curve": {"axis": drawn.axis, "lines": lines}}
+    return {**facts.collect(card), "curve": {"axis": drawn.axis, "lines": lines}}

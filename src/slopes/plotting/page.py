@@ -11,7 +11,7 @@ from typing import Any
 
 from slopes.card import Card
 from slopes.notebook import table
-from slopes.plotting.samples import facts, rows
+from slopes.plotting.facts import collect, rows
 
 
 def page(cards: Sequence[Card]) -> bytes:
@@ -26,7 +26,7 @@ def page(cards: Sequence[Card]) -> bytes:
         light="".join(f"--c{k}: {colour}; " for k, colour in enumerate(COLOURS)),
         dark="".join(f"--c{k}: {colour}; " for k, colour in enumerate(DARK)),
         figure=figure.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1),
-        cards="\n".join(section(facts(card), alone=len(cards) == 1) for card in cards),
+        cards="\n".join(section(collect(card), alone=len(cards) == 1) for card in cards),
     )
     return filled.encode()
 

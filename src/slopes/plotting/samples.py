@@ -1,17 +1,13 @@
-"""Contents of a card's plot: lines, sampled along the axis of its kind, and facts."""
+"""Lines of a card's plot, sampled along the axis of its kind."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from slopes.card import Card, Loss
-from slopes.extras import install
-from slopes.ops import Constant
 
 POINTS = 401  #: along the axis; an odd number, so that 0 is among them
 
@@ -125,139 +121,3 @@ def _grid(low: float, high: float, kinks: tuple[float, ...]) -> np.ndarray:
 
 def _indices(x: np.ndarray, kinks: tuple[float, ...]) -> tuple[int, ...]:
     return tuple(int(index) for index in np.flatnonzero(np.isin(x, kinks)))
-
-
-# -------------------------------------------------------------------------------------------- facts
-
-
-def facts(card: Card) -> dict[str, Any]:
-    """Return the facts of a card as plain values, for `rows` and for programs."""
-    from slopes import catalogue
-
-    lines = curve(card).lines
-    return {
-        "name": card.name,
-        "aliases": catalogue.aliases(card),
-        "kind": kind(card),
-        "signature": signature(card),
-        "summary": card.summary,
-        "parameters": parameters(card),
-        "formula": _formula(card),
-        "claims": {name: value for name, value in card.claims.stated().items() if name != "kinks"},
-        "kinks": [{"at": float(line.x[k]), "slope": float(line.slope[k])} for line in lines[:1] for k in line.kinks],
-        "papers": [paper._asdict() for paper in card.papers],
-        "same_as": {} if card.switched else {library: peer.same for library, peer in card.same_as.items()},
-    }
-
-
-def rows(known: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return facts as (label, text), without name, signature and summary, which are headings."""
-    name = known["name"]
-    claims = "; ".join(WORDS[claim](value) for claim, value in known["claims"].items())
-    listed = [
-        ("kind", known["kind"]),
-        ("also called", ", ".join(known["aliases"])),
-        *(("parameter", default_words(parameter)) for parameter in known["parameters"]),
-        # Claims hold for the defaults: bound parameters may change the range, the slope, and more.
-        ("claims at the defaults" if "(" in name else "claims", claims),
-        (
-            "kink",
-            "; ".join(f"at {number(k['at'])}, slope there {number(k['slope'])}" for k in known["kinks"]),
-        ),
-        *(("elsewhere", f"{peer}.{expression}") for peer, expression in known["same_as"].items()),
-        *(("paper", f"{p['authors']} ({p['year']}). {p['title']}. {p['link']}") for p in known["papers"]),
-    ]
-    return [(label, words) for label, words in listed if words]
-
-
-def rows_with_formula(known: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return the formula in one line, then `rows`."""
-    formula = known["formula"].get("text")
-    return [*([("formula", formula)] if formula else []), *rows(known)]
-
-
-def text(known: dict[str, Any]) -> str:
-    """Return the facts as lines of plain text."""
-    lines = (f"{label}: {words}" for label, words in rows_with_formula(known))
-    return "\n".join([known["signature"], known["summary"], *lines])
-
-
-def entries(cards: Iterable[Card]) -> list[dict[str, Any]]:
-    """Return names, kind, parameters and summary of each card once."""
-    from slopes import catalogue
-
-    return [
-        {
-            "name": card.name,
-            "aliases": catalogue.aliases(card),
-            "family": card.family,
-            "kind": kind(card),
-            "parameters": parameters(card),
-            "summary": card.summary,
-        }
-        for card in dict.fromkeys(cards)
-    ]
-
-
-def kind(card: Card) -> str:
-    """Describe the inputs of the card."""
-    if isinstance(card, Loss):
-        space = card.kind.space_of(card.settings)
-        return f"{card.kind.name} loss, on {'real numbers' if space.is_real else space}"
-    return "map of a row" if card.family == "map" else "activation"
-
-
-def parameters(card: Card) -> list[dict[str, str]]:
-    """Describe each parameter by name, domain and default."""
-    return [
-        {"name": name, "domain": "" if p.domain is None else str(p.domain), "default": _written(p.default)}
-        for name, p in card.parameters.items()
-    ]
-
-
-def default_words(parameter: dict[str, str]) -> str:
-    """Format a parameter as in "alpha=1.0 (> 0)": its default and its domain."""
-    domain = f" ({parameter['domain']})" if parameter["domain"] else ""
-    return f"{parameter['name']}={parameter['default']}{domain}"
-
-
-def signature(card: Card) -> str:
-    """Format arguments and parameters as in "elu(x, *, alpha=1.0)", bound values included."""
-    arguments = [argument.name for argument in card.kind.arguments] if isinstance(card, Loss) else card._arguments
-    own = [f"{name}={_written(value)}" for name, value in card.settings.items()]
-    return f"{card.__name__}({', '.join([*arguments, *(['*'] if own else []), *own])})"
-
-
-def number(value: float) -> str:
-    """Format a number as in 1, 0.25, −∞."""
-    if math.isinf(value):
-        return "∞" if value > 0 else "−∞"
-    return f"{value:.6g}".replace("-", "−")
-
-
-WORDS: dict[str, Callable[[Any], str]] = {
-    "range": lambda ends: f"values from {number(ends[0])} to {number(ends[1])}",
-    "zero": lambda value: f"{number(value)} at 0",
-    "lipschitz": lambda value: f"slope at most {number(value)} in size",
-    "monotone": lambda holds: "never falls" if holds else "falls somewhere",
-    "symmetry": str,
-    "convex": lambda holds: "convex" if holds else "not convex",
-    "minimum": lambda value: f"least value {number(value)}, at a perfect prediction",
-    "ulps": lambda value: f"right to {number(value)} units in the last place",
-}
-
-
-def _written(value: Any) -> str:
-    return value.text.lower() if isinstance(value, Constant) else repr(value)
-
-
-def _formula(card: Card) -> dict[str, str]:
-    """The formula as text, TeX and MathML; {} if SymPy cannot run the body."""
-    try:
-        from slopes.plotting import formula
-    except ImportError:
-        return {"text": f"(needs sympy: {install('sympy')})"}
-    try:
-        return {"text": formula.text(card), "tex": card.tex, "mathml": formula.mathml(card)}
-    except Exception:  # a user's body may call anything, and its picture and facts are still worth showing
-        return {}

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from slopes.card import Card
-from slopes.plotting.samples import Panel, facts, number, panels, rows_with_formula
+from slopes.plotting.facts import collect, number, rows_with_formula
+from slopes.plotting.samples import Panel, panels
 
 COLOURS = ("blue", "dark_orange3", "green4", "magenta", "cyan", "yellow4", "red", "bright_black")
 HEIGHT = 12  #: of a panel, in characters
@@ -42,7 +43,7 @@ def _parts(cards: Sequence[Card], width: int) -> Iterator[Any]:
     """Yield the lines of the picture, then the facts, for rich."""
     from rich.text import Text
 
-    known = [facts(card) for card in cards]
+    known = [collect(card) for card in cards]
     for pair in panels(cards):
         beside = width >= 76 and max(len(label) for label, *_ in pair[0].lines) < width // 7
         each = min(60, (width - 2) // 2 if beside else width)

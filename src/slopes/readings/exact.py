@@ -16,7 +16,7 @@ from typing import Any
 import mpmath
 import numpy as np
 
-from slopes.ops import Array, Constant
+from slopes.constants import Array, Constant
 from slopes.readings import tails
 from slopes.readings.dual import Dual, chain
 

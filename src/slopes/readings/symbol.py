@@ -11,7 +11,7 @@ from typing import Any
 import sympy as sp
 from sympy.core.sympify import converter
 
-from slopes.ops import Array, Constant
+from slopes.constants import Array, Constant
 
 i, j, C = sp.symbols("i j C", integer=True)
 

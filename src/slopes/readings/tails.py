@@ -17,7 +17,7 @@ from functools import lru_cache
 from math import inf
 from types import ModuleType
 
-from slopes.ops import Array, Constant, eye, nonzero, share
+from slopes.constants import Array, Constant
 
 # (x + 1.25) · Φ(−x) · exp(x²/2) as a polynomial in (x − 4)/(x + 4), lowest degree first
 MILLS = (
@@ -54,6 +54,17 @@ DENSITY = Constant("1/sqrt(2*pi)", 0.3989422804014327, -2.4923272022777433e-17) 
 
 def confine(r: ModuleType, x: Array, most: Array) -> Array:
     return r.minimum(r.maximum(x, -most), most)
+
+
+def nonzero(r: ModuleType, x: Array) -> Array:
+    """`x`, but 1 where it is 0; `x` may be a parameter."""
+    zero = x == 0
+    return (1.0 if zero else x) if isinstance(zero, bool) else r.where(zero, 1.0, x)
+
+
+def share(r: ModuleType, part: Array, whole: Array, nothing: float) -> Array:
+    """part / whole, or `nothing` where the whole is 0."""
+    return r.where(whole == 0, nothing, part / nonzero(r, whole))
 
 
 def decay(r: ModuleType, t: Array, times: Array) -> Array:
@@ -285,8 +296,8 @@ def snake(r: ModuleType, x: Array, a: Array) -> Array:
     total = phase + square
     rounded = two_sum_low(phase, square, total) + two_product_low(sine, sine, square) + rest * (2 * sine + rest)
     other = sin_of_line(r, x, a, NOTHING)
-    ripple = r.where(line == 0, x, other / nonzero(a))  # sin(a·x) / a, or its limit
-    return r.where(cancelling, (total + (rounded + low)) / nonzero(a), x + other * ripple)
+    ripple = r.where(line == 0, x, other / nonzero(r, a))  # sin(a·x) / a, or its limit
+    return r.where(cancelling, (total + (rounded + low)) / nonzero(r, a), x + other * ripple)
 
 
 def snake_slope(r: ModuleType, x: Array, a: Array) -> Array:
@@ -440,7 +451,7 @@ def jaccard_steps(r: ModuleType, order: Array, target: Array, weight: Array) -> 
     union = region + r.cumsum(strange)
     before = r.joined(region, union)[..., :-1]
     left = r.reversed(r.cumsum(r.reversed(size * part)))
-    steps = share(size, union) * (part + (1 - part) * share(left, before, 1.0))
+    steps = share(r, size, union, 0.0) * (part + (1 - part) * share(r, left, before, 1.0))
     return r.picked(steps, r.places(-places))
 
 
@@ -457,7 +468,9 @@ def softmax_logit(r: ModuleType, x: Array) -> Array:
 def sum_pairs(r: ModuleType, term: Callable[..., Array], *rows: Array) -> Array:
     """Sum of term(*entries, *others) over all pairs of different places."""
     values = term(*(row[..., :, None] for row in rows), *(row[..., None, :] for row in rows))
-    return r.sum(r.sum(r.where(eye(rows[0]) == 1, 0.0, values))[..., 0])[..., 0]
+    like = rows[0]
+    same = r.one_hot(r.arange(like.shape[-1], like), like=like) == 1
+    return r.sum(r.sum(r.where(same, 0.0, values))[..., 0])[..., 0]
 
 
 def sum_others(r: ModuleType, values: Array, x: Array) -> Array:

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from slopes import kernels
 from slopes.card import Card, Loss, Map
 from slopes.kernels.compiling import is_available
+from slopes.kernels.programs import LARGE_FOR_A_USER
 from slopes.loading import describe
 from slopes.truth import libraries
 from slopes.truth.errors import ULPS, allow_near_roots, distance_to_bound, peak, ulps
@@ -161,7 +161,7 @@ def _by_kernel(grid: Grid, reading: str) -> dict[str, Any]:
     first = grid.arguments[0]
     if not is_available() or grid.together or grid.second:
         return {}
-    times = -(-kernels.LARGE_FOR_A_USER // first.size)
+    times = -(-LARGE_FOR_A_USER // first.size)
     repeated = tuple(np.concatenate([x] * times) for x in grid.arguments)
     if reading == "torch kernel":
         return {result: array[: len(first)] for result, array in grid.by_torch(repeated).items()}

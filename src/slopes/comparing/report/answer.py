@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from slopes.comparing.report.scales import Numbers
+from slopes.comparing.results import Pair, Results
 from slopes.comparing.words import counted
-
-if TYPE_CHECKING:
-    from slopes.comparing.results import Pair, Study
 
 Verdict = dict[str, Any]
 NAMED = 4  #: most pairs that a sentence names
@@ -22,7 +20,7 @@ class Answer(NamedTuple):
     answer: str
 
 
-def answers(study: Study, numbers: dict[str, Numbers], verdicts: dict[str, list[Verdict]]) -> list[Answer]:
+def answers(study: Results, numbers: dict[str, Numbers], verdicts: dict[str, list[Verdict]]) -> list[Answer]:
     """Return the answers below the headline; `verdicts` are by metric, at each pair's own best rate."""
     if not study.ranking:
         return [Answer("Which is best?", "Nothing could be trained, so there is no answer."), *_lost(study)]
@@ -49,7 +47,7 @@ def of_pairs(rows: Sequence[Verdict]) -> dict[tuple[str, str], Verdict]:
     return {(row["activation"], row["loss"]): row for row in rows}
 
 
-def split_of(study: Study) -> str:
+def split_of(study: Results) -> str:
     """Name of the data for which verdicts hold."""
     return "new splits of these data" if study.plan.resampled is not None else "this split of the data"
 
@@ -69,7 +67,7 @@ def compared(verdict: Verdict, numbers: Numbers) -> str:
     return f"{numbers.gap(difference)} {'less' if difference < 0 else 'more'}"
 
 
-def _lead(study: Study, leader: Pair, own: Numbers, by_pair: dict[tuple[str, str], Verdict]) -> str:
+def _lead(study: Results, leader: Pair, own: Numbers, by_pair: dict[tuple[str, str], Verdict]) -> str:
     baseline = study.baseline
     if len(study.ranking) == 1:
         return "Only one pair was trained, so there is nothing to compare it with."
@@ -94,7 +92,7 @@ def _interval(verdict: Verdict, own: Numbers) -> str:
     return f" (95 % interval {own.interval(verdict['low'], verdict['high'], sign=True)})"
 
 
-def _sure(study: Study, leader: Pair, own: Numbers, by_pair: dict[tuple[str, str], Verdict]) -> str:
+def _sure(study: Results, leader: Pair, own: Numbers, by_pair: dict[tuple[str, str], Verdict]) -> str:
     verdict = by_pair.get(leader.names) or by_pair[study.ranking[1].names]
     if verdict["verdict"] == "too few seeds":
         seeds = counted(len(study.plan.seeds), "seed")
@@ -111,7 +109,7 @@ def _sure(study: Study, leader: Pair, own: Numbers, by_pair: dict[tuple[str, str
     )
 
 
-def _ties(study: Study, leader: Pair) -> list[Answer]:
+def _ties(study: Results, leader: Pair) -> list[Answer]:
     rows = study.verdicts(baseline=leader.names)
     if not rows or rows[0]["verdict"] == "too few seeds":
         return []
@@ -125,7 +123,7 @@ def _ties(study: Study, leader: Pair) -> list[Answer]:
     return [Answer("Is it alone?", f"No: it is tied with {named}. {flattered}")]
 
 
-def _shared(study: Study, own: Numbers) -> list[Answer]:
+def _shared(study: Results, own: Numbers) -> list[Answer]:
     """Answer which pair leads at one learning rate for all."""
     best = study.ranked(rate="shared")[:1]
     if len(study.plan.rates) == 1 or len(study.ranking) == 1 or not best:
@@ -143,7 +141,7 @@ def _shared(study: Study, own: Numbers) -> list[Answer]:
     ]
 
 
-def _against(study: Study, pair: Pair, verdict: Verdict | None) -> str:
+def _against(study: Results, pair: Pair, verdict: Verdict | None) -> str:
     if verdict is None:
         return "the baseline" if pair is study.baseline else "no verdict"
     return {
@@ -153,7 +151,7 @@ def _against(study: Study, pair: Pair, verdict: Verdict | None) -> str:
     }.get(verdict["verdict"], "too few seeds for a verdict")
 
 
-def _others(study: Study, numbers: dict[str, Numbers], verdicts: dict[str, list[Verdict]]) -> list[Answer]:
+def _others(study: Results, numbers: dict[str, Numbers], verdicts: dict[str, list[Verdict]]) -> list[Answer]:
     said = []
     for metric in study.metrics[1:]:
         pair = study.ranked(metric.name)[0]
@@ -166,7 +164,7 @@ def _others(study: Study, numbers: dict[str, Numbers], verdicts: dict[str, list[
     return [Answer("And by the other metrics?", "; ".join(said) + ".")] if said else []
 
 
-def _lost(study: Study) -> list[Answer]:
+def _lost(study: Results) -> list[Answer]:
     """Answer which runs diverged, failed or did not fit, and which rates are at the edge."""
     said = []
     diverged = sum(pair.diverged_anywhere for pair in study.pairs)
@@ -194,7 +192,7 @@ def _lost(study: Study) -> list[Answer]:
     return [Answer("What went wrong?" if trouble else "Did all train?", " ".join(said))]
 
 
-def _scope(study: Study) -> str:
+def _scope(study: Results) -> str:
     if study.plan.resampled is not None:
         return (
             "Each seed drew its own split of the data, so verdicts speak of other splits of these data too; as the "

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from slopes.comparing.report import scales
 from slopes.comparing.report.figures import curve_axis, mean_loss, thinned
 from slopes.comparing.report.scales import Axis, Numbers
-
-if TYPE_CHECKING:
-    from slopes.comparing.results import Pair, Study
+from slopes.comparing.results import Pair, Results
 
 POINTS = 150  #: most epochs of a curve
 
 
-def learning(study: Study, numbers: Numbers) -> list[dict[str, Any]]:
+def learning(study: Results, numbers: Numbers) -> list[dict[str, Any]]:
     """Return charts of the first metric on validation data by epoch, with the worst and best seed.
 
     There is a chart per loss, or with a single activation one chart with a line per loss.
@@ -48,7 +46,7 @@ def learning(study: Study, numbers: Numbers) -> list[dict[str, Any]]:
     return charts
 
 
-def training(study: Study) -> list[dict[str, Any]]:
+def training(study: Results) -> list[dict[str, Any]]:
     """Return a chart per loss of the training loss by epoch, the mean over seeds still finite."""
     charts = []
     for place, loss in enumerate(study.plan.names["loss"]):
@@ -65,7 +63,7 @@ def training(study: Study) -> list[dict[str, Any]]:
 
 
 def _chart(
-    study: Study, name: str, title: str, label: str, axis: dict[str, Any], pairs: Sequence[Pair], names: Sequence[str]
+    study: Results, name: str, title: str, label: str, axis: dict[str, Any], pairs: Sequence[Pair], names: Sequence[str]
 ) -> dict[str, Any]:
     order = study.plan.names["activation"] if title else study.plan.names["loss"]
     return {

@@ -10,17 +10,15 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from slopes.card import Card
 from slopes.comparing.report import scales
 from slopes.comparing.report.scales import Axis, Numbers
+from slopes.comparing.results import Pair, Results, Run
 from slopes.comparing.statistics import estimate
-
-if TYPE_CHECKING:
-    from slopes.comparing.results import Pair, Run, Study
 
 WIDTH, HEIGHT = 180.0, 122.0
 LEFT, RIGHT, TOP, BOTTOM = 37.0, 5.0, 6.0, 17.0
@@ -118,7 +116,7 @@ def thinned(count: int, most: int) -> list[int]:
 Draw = Callable[["Pair", Panel], str]
 
 
-def _by_loss(study: Study, name: str, drawer: Callable[[Group, list[Pair]], Draw]) -> list[Group]:
+def _by_loss(study: Results, name: str, drawer: Callable[[Group, list[Pair]], Draw]) -> list[Group]:
     """Return a panel per trained pair, grouped by loss; `draw` returns the line for the background."""
     groups = []
     for colour, loss in enumerate(study.plan.names["loss"]):
@@ -137,13 +135,13 @@ def _by_loss(study: Study, name: str, drawer: Callable[[Group, list[Pair]], Draw
     return groups
 
 
-def curve_axis(study: Study, gap: float) -> Axis:
+def curve_axis(study: Results, gap: float) -> Axis:
     """Return the axis of the first metric on validation data."""
     values = (value for pair in study.ranking for run in pair.chosen for value in run.curve)
     return scales.of_metric(study.metrics[0], values, gap)
 
 
-def learning(study: Study, numbers: Numbers) -> list[Group]:
+def learning(study: Results, numbers: Numbers) -> list[Group]:
     """Draw the first metric on validation data by epoch: the mean over seeds, and a band from worst to best."""
     epochs = study.plan.job.epochs
     axis = curve_axis(study, 0.13)
@@ -171,7 +169,7 @@ def learning(study: Study, numbers: Numbers) -> list[Group]:
     return _by_loss(study, "learning", drawer)
 
 
-def training(study: Study) -> list[Group]:
+def training(study: Results) -> list[Group]:
     """Draw the training loss by epoch, the mean over seeds still finite, on a logarithmic axis per loss."""
     epochs = study.plan.job.epochs
     places, drawn = _places(epochs), thinned(epochs, POINTS)
@@ -214,7 +212,7 @@ def _cross(x: float, y: float) -> str:
     return f"M{x - 3:.1f} {y - 3:.1f}l6 6m0 -6l-6 6"
 
 
-def rates(study: Study, numbers: Numbers) -> list[Group]:
+def rates(study: Results, numbers: Numbers) -> list[Group]:
     """Draw the first metric on validation data by learning rate, with intervals and the chosen rate."""
     grid, name = study.plan.rates, study.metrics[0].name
     found = {
@@ -247,7 +245,7 @@ def rates(study: Study, numbers: Numbers) -> list[Group]:
     return _by_loss(study, "rates", drawer)
 
 
-def gradients(study: Study) -> list[Group]:
+def gradients(study: Results) -> list[Group]:
     """Draw the gradient norm by layer in the first and last epoch, on a logarithmic axis per loss."""
 
     def drawer(group: Group, pairs: list[Pair]) -> Draw:
@@ -284,7 +282,7 @@ def _norms(runs: Sequence[Run], epoch: int) -> list[float] | None:
     return [float(value) for value in np.mean(rows, axis=0)] if rows else None
 
 
-def units(study: Study) -> list[Group]:
+def units(study: Results) -> list[Group]:
     """Draw the fractions of dead and of saturated units in each slot after the last epoch."""
     axis = Axis("linear", 0.0, 1.0, ((0.0, "0 %"), (0.5, "50 %"), (1.0, "100 %")))
     slots = max(len(run.slots) for run in study.runs)
@@ -328,7 +326,7 @@ def _percent(share: float) -> str:
 Line = tuple[Any, Any, Any]  #: x, value, slope
 
 
-def activation_curves(study: Study) -> list[Group]:
+def activation_curves(study: Results) -> list[Group]:
     """Draw each activation and its slope, on shared axes."""
     job = study.plan.job
     found = [_tried(_activation_lines, activation) for activation in job.activations]
@@ -349,7 +347,7 @@ def activation_curves(study: Study) -> list[Group]:
     return [Group(panels, "activations", xticks=ticks, yticks=yticks)]
 
 
-def loss_curves(study: Study) -> list[Group]:
+def loss_curves(study: Results) -> list[Group]:
     """Draw each loss and its slope along the line for its kind, on its own axes, as units differ."""
     panels = []
     for colour, (name, loss) in enumerate(zip(study.plan.names["loss"], study.plan.job.losses, strict=True)):

@@ -16,14 +16,13 @@ from slopes.comparing.repeating import write_call
 from slopes.comparing.report import charts, figures, scales
 from slopes.comparing.report.answer import Verdict, answers, chance, of_pairs
 from slopes.comparing.report.scales import Axis, Numbers
+from slopes.comparing.results import Pair, Results
 from slopes.comparing.whole import whole
 from slopes.comparing.words import duration
 from slopes.models import units
 
 if TYPE_CHECKING:
     from markupsafe import Markup
-
-    from slopes.comparing.results import Pair, Study
 
 CONTENTS = {
     "ranking": "ranking",
@@ -44,7 +43,7 @@ DIGIT = 0.64  #: em per character of a label: a digit takes 0.56 in Arial and 0.
 MARKS = {"better": "▲", "worse": "▼", "tie": "=", "too few seeds": "?", "baseline": "·"}
 
 
-def write(study: Study, path: Path) -> Path:
+def write(study: Results, path: Path) -> Path:
     """Write the page, whole or not at all, and return its path; StudyError where it cannot be written."""
     page = render(study)
     try:
@@ -58,7 +57,7 @@ def write(study: Study, path: Path) -> Path:
     return path
 
 
-def render(study: Study) -> str:
+def render(study: Results) -> str:
     """Return the page as text."""
     from jinja2 import Environment, StrictUndefined
 
@@ -78,7 +77,7 @@ def _file(name: str) -> str:
     return files("slopes.comparing.report").joinpath(name).read_text("utf-8")
 
 
-def context(study: Study) -> dict[str, Any]:
+def context(study: Results) -> dict[str, Any]:
     """Return every variable of the template."""
     from markupsafe import Markup
 
@@ -132,7 +131,7 @@ def context(study: Study) -> dict[str, Any]:
     }
 
 
-def _numbers(study: Study, metric: Any) -> Numbers:
+def _numbers(study: Results, metric: Any) -> Numbers:
     values = [pair.estimate(metric.name).mean for pair in study.ranking]
     return Numbers.of(metric, values, study.plan.job.task.unit)
 
@@ -149,7 +148,7 @@ def _digest(script: str) -> str:
 # --------------------------------------------------------------------------------------------- tables
 
 
-def _facts(study: Study, pair: Pair, verdicts: dict[tuple[str, str], Verdict]) -> dict[str, Any]:
+def _facts(study: Results, pair: Pair, verdicts: dict[tuple[str, str], Verdict]) -> dict[str, Any]:
     """A pair's facts for every table, and the keys that filter its rows."""
     names = study.plan.names
     verdict = verdicts.get(pair.names)
@@ -163,7 +162,7 @@ def _facts(study: Study, pair: Pair, verdicts: dict[tuple[str, str], Verdict]) -
     }
 
 
-def _ranking(study: Study, own: Numbers, verdicts: list[Verdict]) -> dict[str, Any]:
+def _ranking(study: Results, own: Numbers, verdicts: list[Verdict]) -> dict[str, Any]:
     """Return the ranking's rows, with dots and bars in per cent of the axis."""
     values = [run.test[own.metric.name] for pair in study.ranking for run in pair.chosen]
     ends = [end for pair in study.ranking for end in pair.estimate()[1:] if end is not None]
@@ -181,7 +180,7 @@ def _ranking(study: Study, own: Numbers, verdicts: list[Verdict]) -> dict[str, A
     return {"rows": rows, "ticks": _ticks(axis), "verdicts": there}
 
 
-def _forest(study: Study, own: Numbers, verdicts: list[Verdict]) -> dict[str, Any]:
+def _forest(study: Results, own: Numbers, verdicts: list[Verdict]) -> dict[str, Any]:
     """Return the rows of differences to the baseline, with positions."""
     ends = [row[name] for row in verdicts for name in ("difference", "low", "high") if row[name] is not None]
     axis = scales.of_differences(own.metric, ends)
@@ -231,7 +230,7 @@ def _ticks(axis: Axis) -> list[tuple[float, str, float]]:
     return sorted(placed)
 
 
-def _table(study: Study, numbers: dict[str, Numbers], verdicts: dict[str, list[Verdict]]) -> list[dict[str, Any]]:
+def _table(study: Results, numbers: dict[str, Numbers], verdicts: dict[str, list[Verdict]]) -> list[dict[str, Any]]:
     """Return all metrics of all pairs, each with its interval and verdict."""
     by_pair = {name: of_pairs(rows) for name, rows in verdicts.items()}
     rows = of_pairs(study.table())
@@ -259,7 +258,7 @@ def milliseconds(seconds: float) -> str:
     return f"{ms:.{min(max(2 - math.floor(math.log10(ms)), 0), 3)}f}" if ms > 0 else "0"
 
 
-def _cost(study: Study) -> dict[str, Any]:
+def _cost(study: Results) -> dict[str, Any]:
     """Return the time per epoch by activation and loss, and the reasons against stacking."""
     rows = of_pairs([row for row in study.table() if not row["reason"]])
     longest = max((row["seconds_per_epoch"] for row in rows.values()), default=0.0) or 1.0

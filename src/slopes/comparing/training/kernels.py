@@ -13,16 +13,16 @@ import torch
 from torch import Tensor
 
 import slopes
-from slopes import kernels
 from slopes.card import Activation
 from slopes.fast.short import rough_function
+from slopes.kernels.programs import is_ours
 
 
 @cache
 def activation_kernel(card: Activation) -> Callable[[Tensor], Tensor] | None:
     """Return PyTorch's function for an activation of the catalogue, if there is one for its parameters."""
     settings = card.settings
-    if not kernels.is_ours(card) or not all(isinstance(value, (bool, int, float, str)) for value in settings.values()):
+    if not is_ours(card) or not all(isinstance(value, (bool, int, float, str)) for value in settings.values()):
         return None
     return rough_function(card.body.__name__, settings)
 

@@ -15,12 +15,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from slopes import kernels
-from slopes.fast.entries import HALF
 from slopes.kernels import pool
+from slopes.kernels.entries import EntryKernel, prepare, run_flat
+from slopes.kernels.programs import arithmetic_of, is_ours
+from slopes.readings.plain import HALF
+from slopes.readings.trace import TraceError
 
 Tensor = torch.Tensor
-Prepare = Callable[[], kernels.EntryKernel]
+Make = Callable[[], EntryKernel]
 
 BLOCK = 2**14  #: entries of half types computed at a time, too few for PyTorch to start threads
 HUGE = 2**22  #: bytes from which NumPy asks for huge pages
@@ -66,15 +68,15 @@ def as_array(x: Tensor) -> Any:
     return np.frombuffer(memory, TYPES[x.dtype])
 
 
-def _run(kernel: kernels.EntryKernel, inputs: Sequence[Tensor], *results: Tensor) -> None:
+def _run(kernel: EntryKernel, inputs: Sequence[Tensor], *results: Tensor) -> None:
     """Run a kernel on tensors of one layout without gaps; a result may be an input."""
     if results[0].dtype in HALF:
         _run_on_half_types(kernel, [flat(x) for x in inputs], flat(results[0]))
     else:
-        kernels.run_flat(kernel, [as_array(x) for x in inputs], [as_array(x) for x in results])
+        run_flat(kernel, [as_array(x) for x in inputs], [as_array(x) for x in results])
 
 
-def _run_on_half_types(kernel: kernels.EntryKernel, inputs: Sequence[Tensor], result: Tensor) -> None:
+def _run_on_half_types(kernel: EntryKernel, inputs: Sequence[Tensor], result: Tensor) -> None:
     is_inference = torch.is_inference_mode_enabled()  # other threads do not know it
 
     def compute(start: int, stop: int) -> None:
@@ -93,34 +95,34 @@ def lies_as(result: Tensor, x: Tensor) -> bool:
     return x.stride() == result.stride() and not x.is_neg()
 
 
-def _value(prepare: Prepare, x: Tensor) -> Tensor:
+def _value(make: Make, x: Tensor) -> Tensor:
     result = empty_like(x)
     if x.is_contiguous() and x.dtype not in HALF and not x.is_neg():
-        kernel = prepare()
+        kernel = make()
         pool.run_on_arrays(kernel, [as_array(x), as_array(result)], kernel.grain)
     else:
-        _run(prepare(), [x if lies_as(result, x) else result.copy_(x)], result)
+        _run(make(), [x if lies_as(result, x) else result.copy_(x)], result)
     return result
 
 
-def _value_and_slope(prepare: Prepare, x: Tensor) -> tuple[Tensor, Tensor]:
+def _value_and_slope(make: Make, x: Tensor) -> tuple[Tensor, Tensor]:
     value, slope = torch.empty_like(x), torch.empty_like(x)
     if x.is_contiguous() and not x.is_neg():
-        kernel = prepare()
+        kernel = make()
         pool.run_on_arrays(kernel, [as_array(x), as_array(value), as_array(slope)], kernel.grain)
     else:
-        _run(prepare(), [x if lies_as(value, x) else value.copy_(x)], value, slope)
+        _run(make(), [x if lies_as(value, x) else value.copy_(x)], value, slope)
     return value, slope
 
 
-def _pull(prepare: Prepare, gradient: Tensor, x: Tensor) -> Tensor:
+def _pull(make: Make, gradient: Tensor, x: Tensor) -> Tensor:
     result = empty_like(x)
     if not lies_as(result, gradient):
         gradient = result.copy_(gradient)
         x = x if lies_as(result, x) else torch.empty_like(result).copy_(x)
     elif not lies_as(result, x):
         x = result.copy_(x)
-    _run(prepare(), [x, gradient], result)
+    _run(make(), [x, gradient], result)
     return result
 
 
@@ -138,18 +140,18 @@ def find(card: Any, parameters: Mapping[str, Any], dtype: torch.dtype) -> Activa
     """Return the kernels of an activation; None for a body that cannot be traced."""
     name = "float64" if dtype is torch.float64 else "float32"
 
-    def preparing(*outputs: str) -> Prepare:
-        prepare = partial(kernels.prepare, card, outputs, name, parameters)
-        kernel = prepare()
-        return (lambda: kernel) if kernels.is_ours(card) else prepare  # a user's body may read a global that changes
+    def preparing(*outputs: str) -> Make:
+        make = partial(prepare, card, outputs, name, parameters)
+        kernel = make()
+        return (lambda: kernel) if is_ours(card) else make  # a user's body may read a global that changes
 
     value, both = ("value",), ("value", "slope")
-    is_alike = len({kernels.arithmetic_of(card.with_(**parameters), outputs, name) for outputs in (value, both)}) == 1
+    is_alike = len({arithmetic_of(card.with_(**parameters), outputs, name) for outputs in (value, both)}) == 1
     try:
         return ActivationKernels(
             partial(_value, preparing(*value)),
             partial(_pull, preparing("vjp")),
             partial(_value_and_slope, preparing(*both)) if is_alike else None,
         )
-    except kernels.TraceError:
+    except TraceError:
         return None

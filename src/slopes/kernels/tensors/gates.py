@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable, Mapping
 from functools import cache, partial
 from typing import Any
 
 import torch
 
-from slopes import kernels
-from slopes.fast.entries import is_plain
 from slopes.kernels.gates import GateKernel, find_gate_kernel
+from slopes.kernels.programs import is_ours
 from slopes.kernels.tensors.activations import advise, as_array
+from slopes.readings import torch as reading
+from slopes.readings.plain import is_plain
 
 Tensor = torch.Tensor
 
@@ -62,7 +62,7 @@ def find(card: Any, parameters: Mapping[str, Any], x: Tensor, axis: int) -> Gate
 
     Refuses parameters as a call of the card does.
     """
-    settings = card._settings(parameters, sys.modules["slopes.readings.torch"], x)
+    settings = card._settings(parameters, reading, x)
     name = "float64" if x.dtype is torch.float64 else "float32"
 
     def find_kernel(output: str) -> GateKernel | None:
@@ -72,6 +72,6 @@ def find(card: Any, parameters: Mapping[str, Any], x: Tensor, axis: int) -> Gate
     if value is None:
         return None
     find_vjp: Callable[[], GateKernel | None] = partial(find_kernel, "vjp")
-    if kernels.is_ours(card):
+    if is_ours(card):
         find_vjp = cache(find_vjp)
     return GateOfTensors(value, find_vjp, card._bodies(settings)[1], x, axis)

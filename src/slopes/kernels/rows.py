@@ -1,16 +1,22 @@
-"""A compiled program of rows, run on matrices of any layout by several threads."""
+"""Kernels of cards of rows, which run on matrices of any layout by several threads."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from slopes.kernels import pool
+from slopes.kernels.compiling import load
+from slopes.kernels.printing.rows import reads_inputs_last
+from slopes.kernels.programs import arithmetic_of, is_ours, print_program, program
 from slopes.readings.program import Line, Program
+
+if TYPE_CHECKING:
+    from slopes.card import Card
 
 GRAIN = 2**15  #: entries that repay waking up another thread
 
@@ -62,3 +68,35 @@ class RowKernel:
             self.function(*arrays)
         else:
             pool.run(lambda start, stop: self.function(*[a[start:stop] for a in arrays]), count, grain)
+
+
+def row_kernel(
+    card: Card,
+    outputs: tuple[str, ...],
+    dtype: str,
+    *,
+    labels: bool = False,
+    arithmetic: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> RowKernel:
+    """Return the kernel of a card of rows, with parameters as literals, or raise TraceError.
+
+    The arithmetic is by default the dtype itself for our cards, and float64 for others.
+    """
+    if arithmetic is None:
+        arithmetic = arithmetic_of(card, outputs, dtype)
+    listed = tuple((card.settings if settings is None else settings).items())
+    if is_ours(card):
+        return _row_kernel_of_ours(card._root, outputs, dtype, labels, arithmetic, listed)
+    return _make_row_kernel(card, outputs, dtype, labels, arithmetic, listed)
+
+
+def _make_row_kernel(
+    card: Card, outputs: tuple[str, ...], dtype: str, labels: bool, arithmetic: str, settings: tuple[Any, ...]
+) -> RowKernel:
+    recorded = program(card, *outputs, dtype=dtype, arithmetic=arithmetic, labels=labels, **dict(settings))
+    text = print_program(recorded, card.name, True)
+    return RowKernel(recorded, load(text), not reads_inputs_last(text))
+
+
+_row_kernel_of_ours = lru_cache(maxsize=1024)(_make_row_kernel)

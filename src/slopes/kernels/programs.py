@@ -1,0 +1,220 @@
+"""Programs of cards, and the source of kernels that compute them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from slopes.kernels.compiling import is_available
+from slopes.kernels.printing.entries import print_kernel
+from slopes.kernels.printing.rows import print_row_kernel
+from slopes.kernels.printing.special_entries import split_special_entries
+from slopes.readings.program import Program
+from slopes.readings.trace import TraceError, record
+
+if TYPE_CHECKING:
+    from slopes.card import Card
+
+#: Activations whose value is off by more than 2 ulp in float32 arithmetic, or whose slope by more than 2.5 ulp and an
+#: eps of its terms. Their kernels compute in float64 and round once, which takes three times as long. So do kernels of
+#: losses, bound parameters and users' cards, whose errors in float32 are unknown.
+WIDE = {"value": ("squareplus",), "slope": ("softsign", "squareplus", "tanhshrink")}
+
+#: Gates with measured errors in float32 arithmetic; the others compute in float64.
+GATES = ("glu", "swiglu", "geglu", "reglu")
+
+
+def program(
+    card: Card,
+    *outputs: str,
+    dtype: str = "float64",
+    arithmetic: str | None = None,
+    inputs: Sequence[str] = (),
+    labels: bool = False,
+    **parameters: Any,
+) -> Program:
+    """Return the program of a card's value and derivative, or of the named outputs.
+
+    Outputs are "value", "slope" and "vjp", which takes the cotangent as a further input: one per value. A gate has a
+    slope for each half, "slope_gate" and "slope_value", and so "vjp_gate" and "vjp_value"; a map has no slope. Inputs
+    and outputs have the dtype; `arithmetic` names another one to compute in. Parameters are literals, or if `inputs`
+    names them, inputs after the card's arguments. With `labels` the target of a loss of rows is an integer per row.
+
+    Raises TraceError for a body that is no straight line of operations on entries, and of sums and picks on rows.
+    """
+    require_card("kernels.program", card)
+    for name in inputs:
+        if name not in card.parameters:
+            raise TypeError(f"{card.name}: no parameter {name!r} to be an input")
+    chosen = _choose_outputs(card, outputs)
+    settings = card.with_(**parameters).settings
+    names = card._arguments
+    pulled = [name for name in chosen if name.startswith("vjp")]
+    cotangent = ["cotangent"] if pulled else []
+
+    def compute(*given: Any) -> dict[str, Any]:
+        arguments, rest = given[: len(names)], given[len(names) :]
+        bound = {**settings, **dict(zip(inputs, rest, strict=False))}
+        results = {"value": card.body(*arguments, **bound)} if "value" in chosen else {}
+        if set(chosen) - {"value"}:
+            results |= _compute_derivatives(card, arguments, bound, pulled, rest[-1] if pulled else None)
+        return {name: results[name] for name in chosen}
+
+    per = _kinds_of_inputs(card, inputs, labels)
+    try:
+        return record(compute, [*names, *inputs, *cotangent], dtype, arithmetic, per=per, has_rows=has_rows(card))
+    except TraceError as error:
+        raise TraceError(f"{card.name} cannot be traced: {error}") from error.__cause__
+
+
+def require_card(function: str, card: Any) -> None:
+    """Raise TypeError unless an object is a card."""
+    if not hasattr(card, "slope_body"):
+        raise TypeError(f"{function} takes a card, such as slopes.silu, got {type(card).__name__}")
+
+
+def _choose_outputs(card: Card, outputs: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the outputs, or the value and the derivative if none is named; raise ValueError for an unknown one."""
+    known = ("value", *derivatives(card))
+    for name in outputs:
+        if name not in known:
+            raise ValueError(f"{card.name}: unknown output {name!r}; a program of it has {', '.join(known)}")
+    if outputs or card.slope_body is None:
+        return outputs or known[:1]
+    return tuple(name for name in known if card.family == "map" or not name.startswith("vjp"))
+
+
+def _compute_derivatives(
+    card: Card, arguments: tuple[Any, ...], bound: Mapping[str, Any], pulled: Sequence[str], cotangent: Any
+) -> dict[str, Any]:  # fmt: skip
+    """Return the slopes of a body by name, and the vjps named in `pulled`."""
+    if card.slope_body is None:
+        raise TraceError("it has no derivative of its own")
+    if card.family == "map":
+        return {"vjp": card.slope_body(*arguments, cotangent, **bound)}
+    slopes = card.slope_body(*arguments, **bound)
+    results = dict(zip(derivatives(card), slopes if isinstance(slopes, tuple) else (slopes,), strict=False))
+    for name in pulled:
+        by = cotangent[..., None] if has_rows(card) else cotangent
+        results[name] = by * results[name.replace("vjp", "slope")]
+    return results
+
+
+def _kinds_of_inputs(card: Card, inputs: Sequence[str], labels: bool) -> dict[str, str]:
+    """Return, by name, which inputs have one value per "call" or "row", or are the "label" of a row."""
+    kinds = dict.fromkeys(inputs, "call")
+    if has_rows(card) and card.family == "loss":
+        kinds |= {argument.name: "row" for argument in card.kind.arguments if not argument.row}  # type: ignore[attr-defined]
+        kinds["cotangent"] = "row"
+    if labels:
+        if not has_rows(card) or "target" not in card._arguments:
+            raise TypeError(f"{card.name}: takes no labels")
+        kinds["target"] = "label"
+    return kinds
+
+
+def derivatives(card: Card) -> tuple[str, ...]:
+    """Outputs of a card beside its value."""
+    if card.family == "gate":
+        return tuple(f"{output}_{name}" for output in ("slope", "vjp") for name in card._arguments)
+    if card.family == "map":
+        return ("vjp",)
+    return "slope", "vjp"
+
+
+def source(card: Card, *outputs: str, dtype: str = "float32", labels: bool = False) -> str:
+    """Return the Python module of a card's kernel for arrays of a dtype; arguments as in `program`.
+
+    Raises TraceError for a body that is no straight line of operations.
+    """
+    require_card("kernels.source", card)
+    if has_rows(card):
+        recorded = program(card, *outputs, dtype=dtype, arithmetic=arithmetic_of(card, outputs, dtype), labels=labels)
+        return print_program(recorded, card.name, True)
+    if labels:
+        raise TypeError(f"{card.name}: takes no labels")
+    return source_and_numbers(card, outputs, dtype, {})[0]
+
+
+def source_and_numbers(
+    card: Card, outputs: tuple[str, ...], dtype: str, parameters: Mapping[str, Any]
+) -> tuple[str, tuple[float, ...]]:  # fmt: skip
+    """Return (source of an element-wise card's kernel, numbers that it takes after the card's arguments).
+
+    The numbers are the card's parameters, unless all have their default: one kernel then serves a whole schedule.
+    """
+    settings, defaults = card._settings(parameters), card._root.settings
+    numbers = {name: value for name, value in settings.items() if is_number(value)}
+    choices = {name: value for name, value in settings.items() if isinstance(value, (bool, str, type(None)))}
+    if len(numbers) + len(choices) < len(settings):
+        raise TraceError(f"{card.name} cannot be traced: a parameter is an array")
+    changed = {name: value for name, value in settings.items() if value != defaults[name]}
+    write, root = _write_once if is_ours(card) else _write, card._root
+    if not any(name in numbers for name in changed):
+        return write(root, outputs, dtype, tuple(changed.items()), ()), ()
+    try:
+        bound = tuple((name, value) for name, value in changed.items() if name in choices)
+        return write(root, outputs, dtype, bound, tuple(numbers)), tuple(map(float, numbers.values()))
+    except TraceError:  # the body branches on a parameter
+        return write(root, outputs, dtype, tuple(changed.items()), ()), ()
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a number, and no flag."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _write(
+    card: Card, outputs: tuple[str, ...], dtype: str, bound: tuple[tuple[str, Any], ...], inputs: tuple[str, ...]
+) -> str:  # fmt: skip
+    card = card.with_(**dict(bound))
+    arithmetic = "float64" if inputs else arithmetic_of(card, outputs, dtype)
+    recorded = program(card, *outputs, dtype=dtype, arithmetic=arithmetic, inputs=inputs)
+    return print_program(recorded, card.name, False, inputs)
+
+
+_write_once = lru_cache(maxsize=1024)(_write)  # our bodies do not change
+
+
+@lru_cache(maxsize=1024)
+def print_program(recorded: Program, title: str, is_of_rows: bool, scalars: tuple[str, ...] = ()) -> str:
+    """Return the source of a kernel for a program."""
+    if is_of_rows:
+        return print_row_kernel(split_special_entries(recorded), title)
+    return print_kernel(recorded, title, scalars)
+
+
+def has_rows(card: Card) -> bool:
+    """Whether the body takes rows; a gate's takes two entries."""
+    return card.rowwise and card.family != "gate"
+
+
+def is_ours(card: Card) -> bool:
+    """Whether a card is the library's, so that its body does not change."""
+    return card.__module__.startswith(("slopes.activations.", "slopes.losses."))
+
+
+def arithmetic_of(card: Card, outputs: Sequence[str], dtype: str) -> str:
+    """Return the dtype in which a card's kernel computes outputs of a dtype."""
+    if has_rows(card) and is_ours(card):
+        return dtype
+    if card.family == "loss" or not is_ours(card) or any(map(is_number, card.bound.values())):
+        return "float64"
+    if card.family == "gate":
+        return dtype if card._root.name in GATES else "float64"
+    wide = any(card._root.name in WIDE.get(output, WIDE["slope"]) for output in outputs or ("value", "slope"))
+    return "float64" if wide else dtype
+
+
+LARGE_FOR_A_USER = 2**17  #: as a user's body is traced at each call
+
+
+def are_worthwhile(card: Card, size: int) -> bool:
+    """Whether kernels are available and arrays of this size gain by them."""
+    return is_available() and (size >= LARGE_FOR_A_USER or is_ours(card))
+
+
+def are_literals(settings: Mapping[str, Any]) -> bool:
+    """Whether a program can hold all settings as literals."""
+    return all(value is None or isinstance(value, (bool, int, float, str)) for value in settings.values())
