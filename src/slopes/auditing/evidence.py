@@ -1,4 +1,4 @@
-"""Evidence of a finding: code that is run once, and shown as it ran, and the values that it prints."""
+"""Evidence of a finding: code that was run, shown as it ran, with the values that it printed."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from slopes.card import Card
 
 
 class Unshown(Skip):
-    """Fault that its own code does not show, so that it is not reported."""
+    """A fault that its own code does not show, so that it is not reported."""
 
 
 class Script:
-    """Code that shows a fault; `given` holds the objects that no code can make, by their names."""
+    """Code that shows a fault; `given` holds objects that no code can make, by name."""
 
     def __init__(self, lines: Sequence[str], given: Mapping[str, Any] | None = None) -> None:
         self.text, self.given = "\n".join(lines), given or {}
@@ -50,9 +50,9 @@ class Script:
         self, check: str, message: str, repair: str, severity: str = "error", *, came: str = "",
         expected: str = "", shows: Callable[..., Any] | None = None,
     ) -> Finding:  # fmt: skip
-        """Return a finding with this code; the printed values fill the places {0}, {1}, … of `came` and `expected`.
+        """Return a finding with this code; printed values fill the places {0}, {1}, … of `came` and `expected`.
 
-        Raises Unshown unless `shows` is true for the printed values; without it, the first two must differ.
+        Raises Unshown unless `shows` is true for the printed values; by default, unless the first two differ.
         """
         try:
             values = self.printed
@@ -70,7 +70,7 @@ class Script:
 
 
 class Shown:
-    """Printed value as text: a few digits of a number, the first three entries of a tensor, or those not finite."""
+    """Printed value as text: some digits of a number; of a tensor the first three entries, or those not finite."""
 
     def __init__(self, value: Any, digits: int) -> None:
         self.value, self.digits = value, digits
@@ -94,7 +94,7 @@ class Shown:
 
 
 def own_copy(thing: Any) -> Any:
-    """Return a copy of a module or other object with a state, so that the original does not change."""
+    """Copy a module or other object with a state, so that the original does not change."""
     if isinstance(thing, Card) or inspect.isroutine(thing):
         return thing
     try:
@@ -114,7 +114,7 @@ def is_lost(value: Any) -> bool:
 
 
 def _copy(value: Any) -> Any:
-    """Return a copy of a printed value, which later lines do not change."""
+    """Copy a printed value, so that later lines do not change it."""
     if isinstance(value, (list, tuple)):
         return [_copy(x) for x in value]
     return value.detach().clone() if isinstance(value, Tensor) else own_copy(value)

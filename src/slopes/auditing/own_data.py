@@ -25,7 +25,7 @@ SIGNS, ZERO_ONE = {-1.0, 1.0}, {0.0, 1.0}
 
 @dataclass(frozen=True)
 class Prediction:
-    """Output of a model for a batch, and the code that computes it."""
+    """Output of a model for a batch, and its code."""
 
     tensor: Tensor
     model: Any
@@ -104,7 +104,6 @@ def _finding(
 
 
 def _corner(arguments: Arguments) -> Arguments:
-    """Return a corner of the batch."""
     inner = max(x.ndim for x in arguments) - 2  # behind the rows and the classes
     shown = []
     for x in arguments:
@@ -116,12 +115,11 @@ def _corner(arguments: Arguments) -> Arguments:
 
 
 def _are_long(arguments: Arguments) -> bool:
-    """Whether the arguments are too many numbers to show."""
     return sum(x.numel() for x in arguments) > 40 * SHOWN
 
 
 def _script(subject: Subject, arguments: Arguments, *lines: str, grad: int | None = None) -> Script:
-    """Return code with the arguments, or if they are long, for arguments that are the batch's."""
+    """Return code with the arguments, or if they are long, with placeholders for the batch's."""
     if not _are_long(arguments):
         return subject.script(arguments, *lines, grad=grad)
     named = subject.by_name(arguments)
@@ -281,7 +279,7 @@ def _label_counts(subject: Subject, arguments: Arguments, classes: int) -> Itera
 
 
 def _in_unit(low: Tensor, high: Tensor, *sums: Tensor) -> bool:
-    """Whether predictions are in [0, 1], and their sums over a row are 1."""
+    """Whether predictions are in [0, 1], with sums of 1 over a row."""
     return bool(low >= 0 and high <= 1) and all(bool(((x - 1).abs() <= 1e-3).all()) for x in sums)
 
 
@@ -290,7 +288,6 @@ def _outside(low: Tensor, high: Tensor) -> bool:
 
 
 def _uneven(low: Tensor, high: Tensor, sums: Tensor) -> bool:
-    """Whether the sums over a row are not 1."""
     return bool(((sums - 1).abs() > 1e-2).any())
 
 

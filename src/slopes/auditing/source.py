@@ -26,12 +26,12 @@ LOADED = "slopes.loading."  #: modules made of users' files
 
 
 class Unwritable(Exception):
-    """Error for an object that no code can make."""
+    """No code can make the object."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """Code of a subject: imports and definitions, and an expression for it; without an expression, the object."""
+    """Code of a subject: imports, definitions and an expression; without an expression, the object."""
 
     name: str  #: for the report
     lines: tuple[str, ...] = ()
@@ -39,7 +39,7 @@ class Source:
     thing: Any = field(default=None, repr=False)
 
     def assign(self, variable: str) -> tuple[list[str], dict[str, Any]]:
-        """Return lines that assign the subject to a variable, and the objects that no line makes, by their names."""
+        """Return (lines that assign the subject to a variable, objects by name that no line makes)."""
         if self.expression is None:
             kind = type(self.thing).__name__
             told = f"# {variable} is the {kind} that was audited; it cannot be written as code"
@@ -65,7 +65,7 @@ def source_of(thing: Any, spec: str | None = None) -> Source:
 
 
 def _written(thing: Any) -> tuple[list[str], str]:
-    """Return (imports and definitions, expression) for an object; raise Unwritable if there are none."""
+    """Return (imports and definitions, expression) for an object; raise Unwritable without any."""
     if thing is None or type(thing) in (bool, int, float, str):
         return [], spell(thing)
     if isinstance(thing, tuple):
@@ -120,7 +120,7 @@ def _of_card(card: Card) -> tuple[list[str], str]:
 
 
 def _of_instance(thing: Any) -> tuple[list[str], str]:
-    """Return the code of a module or other object, made with its attributes as arguments, if that gives its state."""
+    """Return the code of an object, made with its attributes as arguments, if that gives its state."""
     kind, given = type(thing), {}
     if kind.__module__ == "builtins" or isinstance(thing, type):
         raise Unwritable
@@ -145,7 +145,7 @@ def _of_instance(thing: Any) -> tuple[list[str], str]:
 
 
 def _state(thing: Any) -> dict[str, Any]:
-    """Return the plain attributes of an object, and its tensors as text."""
+    """Plain attributes of an object, and its tensors as text."""
     tensors = thing.state_dict().items() if isinstance(thing, torch.nn.Module) else ()
     plain = {name: x for name, x in vars(thing).items() if type(x) in (bool, int, float, str, tuple, type(None))}
     held = [(name, x) for name, x in vars(thing).items() if isinstance(x, Tensor)]
@@ -153,7 +153,7 @@ def _state(thing: Any) -> dict[str, Any]:
 
 
 def _defined(thing: Any, *known: str) -> tuple[list[str], str]:
-    """Return the source of a function or class, after the code of everything that it names, but for `known` names."""
+    """Return the source of a function or class after the code of everything that it names, except `known` names."""
     text = _text(thing)
     tree = ast.parse(text)
     scope = _scope(thing)
@@ -173,7 +173,6 @@ def _defined(thing: Any, *known: str) -> tuple[list[str], str]:
 
 
 def _named(lines: list[str], expression: str, name: str) -> list[str]:
-    """Return lines that give an object a name."""
     if expression == name:
         return lines
     if lines == [f"import {expression}"]:
@@ -182,7 +181,7 @@ def _named(lines: list[str], expression: str, name: str) -> list[str]:
 
 
 def _scope(thing: Any) -> dict[str, Any]:
-    """Return the objects that the source of a function or class may name."""
+    """Objects that the source of a function or class may name."""
     if isinstance(thing, type):
         functions = [x for x in vars(thing).values() if isinstance(x, FunctionType)]
         return {**vars(sys.modules[thing.__module__]), **{k: x for f in functions for k, x in _scope(f).items()}}
@@ -192,7 +191,7 @@ def _scope(thing: Any) -> dict[str, Any]:
 
 
 def _text(thing: Any) -> str:
-    """Return the source of a function, class or lambda; raise Unwritable if it is not known."""
+    """Source of a function, class or lambda; raise Unwritable if unknown."""
     try:
         if getattr(thing, "__name__", "") != "<lambda>":
             return textwrap.dedent(inspect.getsource(thing)).rstrip()

@@ -27,7 +27,7 @@ from slopes.kinds.spaces import Space
 
 
 class SubjectError(Exception):
-    """Exception that a subject raised, and a function that returns the code that raises it, in the variable `came`."""
+    """A subject's exception, and a function for the code that raises it, in the variable `came`."""
 
     def __init__(self, cause: BaseException, script: Callable[[], Script] | None = None) -> None:
         super().__init__(f"{type(cause).__name__}: {cause}")
@@ -146,7 +146,7 @@ class Subject:
         return tuple(self.form.plain(place, x) for place, x in enumerate(arguments))
 
     def right(self, target: Tensor, size: float = 50.0) -> Tensor | None:
-        """Return the right prediction for a target, with logits of magnitude `size`; None if it is not known."""
+        """Return the right prediction for a target, with logits of magnitude `size`; None if unknown."""
         form = self.form
         if form.kind is None or form.target == "lists":
             return None
@@ -361,14 +361,14 @@ class Subject:
         return Script([*library, *setup, *seeding, *made, *first, f"print({last})"], self.given)
 
     def setup_for(self, arguments: Sequence[Tensor]) -> list[str]:
-        """Return lines that make the subject; a module computes in the dtype of the arguments."""
+        """Return lines that make the subject; a module computes in the arguments' dtype."""
         dtype = next((x.dtype for x in arguments if x.is_floating_point()), torch.float32)
         held = [*self.thing.parameters(), *self.thing.buffers()] if self.is_module else []
         moved = any(x.is_floating_point() and x.dtype != dtype for x in held)
         return [*self.setup, *([f"{self.variable} = {self.variable}.to({dtype})"] if moved else [])]
 
     def by_name(self, arguments: Sequence[Tensor]) -> dict[str, Tensor]:
-        """Return the arguments by their names."""
+        """Arguments by name."""
         return dict(zip(self.form.names, arguments, strict=True))
 
     def assign(self, arguments: Sequence[Tensor], grad: int | None = None) -> list[str]:
@@ -376,14 +376,14 @@ class Subject:
         return [f"{name} = {self.spell(x, n == grad)}" for n, (name, x) in enumerate(self.by_name(arguments).items())]
 
     def to_meta(self) -> list[str]:
-        """Return lines of code that move a module and the arguments to the device that computes only shapes."""
+        """Return lines that move a module and the arguments to the device that computes only shapes."""
         moved = [f'{self.variable}.to("meta")'] if self.is_module else []
         return [*moved, *(f'{name} = {name}.to("meta")' for name in self.form.names)]
 
     def _raising(
         self, error: BaseException, arguments: Sequence[Tensor], options: Mapping[str, Any] | None = None
     ) -> Script:
-        """Return code that shows the exception of a call, or its result that is no tensor."""
+        """Return code for a call's exception, or for its result that is no tensor."""
         kind = type(error).__name__ if isinstance(error, SystemExit) else "Exception"
         options = {name: torch.as_tensor(x) if isinstance(x, np.ndarray) else x for name, x in (options or {}).items()}
         return self.script(arguments, attempt(self.call_with(options), kind), "came", given=options)

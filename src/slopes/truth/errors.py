@@ -1,4 +1,4 @@
-"""Errors in units in the last place (ulp), and how many of them are allowed where terms cancel."""
+"""Errors in units in the last place (ulp), and the allowed number where terms cancel."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ ULPS = 4.0  #: allowed error of a card, unless it claims more
 
 
 def ulp(x: float, dtype: Any) -> float:
-    """Return the unit in the last place of a finite number in the dtype."""
+    """Unit in the last place of a finite number in the dtype."""
     info = np.finfo(dtype)
     return math.ldexp(1.0, max(math.frexp(x)[1] - info.nmant - 1, info.minexp - info.nmant))
 
 
 def ulps(result: Any, exact: Any, dtype: Any) -> Any:
-    """Return the error of each entry in ulps of the exact result; inf if only one of both is finite."""
+    """Error of each entry in ulps of the exact result; inf if only one of both is finite."""
     bound = float(np.finfo(dtype).max)
 
     def measure(came: Any, wanted: Any) -> float:
@@ -39,7 +39,7 @@ def ulps(result: Any, exact: Any, dtype: Any) -> Any:
 
 
 def peak(values: Any) -> tuple[int, ...]:
-    """Return the place of the first largest entry; in a mask, of the first True."""
+    """Place of the first largest entry; in a mask, of the first True."""
     return tuple(int(i) for i in np.unravel_index(int(np.nanargmax(values)), values.shape))
 
 
@@ -49,9 +49,9 @@ def allow_near_roots(samples: Samples, result: str, dtype: Any, exact: Any, erro
     The same holds where the result turns within a unit of x, as a sine far out does near its roots.
 
     A root is near if 0 lies no nearer, or within a unit or a quarter of a prediction. The size of the terms is the
-    change of the result across the root, from as near as can be: x·f′(x), or for a prediction the change over two of
-    its units. A loss that is 0 at a point and at twice the distance has a hinge between them, where the terms cancel
-    alike.
+    change of the result across the root, from as near as possible: x·f′(x), or for a prediction the change over two of
+    its units. A loss that is 0 at a point and at twice the distance has a hinge between them, where the terms also
+    cancel.
     """
     entries = np.nonzero(errors > allowed)
     if samples.card.rowwise or not entries[0].size:
@@ -92,9 +92,9 @@ def allow_near_roots(samples: Samples, result: str, dtype: Any, exact: Any, erro
 
 
 def distance_to_bound(space: Space, x: Any) -> Any:
-    """Return half the distance from each prediction to the bound of its space; None without a bound, or for one of 0.
+    """Half the distance from each prediction to its space's bound; None without one, or for a bound of 0.
 
-    Towards a bound of 0 numbers get ever finer, so that it is never near.
+    Numbers get ever finer towards 0, so that it is never near.
     """
     if space.is_probability:
         return np.minimum(x, 1 - x) / 2

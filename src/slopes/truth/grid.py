@@ -25,13 +25,13 @@ ROWS = 10  #: number of rows with second derivatives, for the same reason
 
 #: candidates for a parameter away from its default
 AWAY = (0.1, 0.7, 3.3, 42.0, -0.7)
-#: digits below 1 down to which a term may matter; 0 for arguments of ordinary size
+#: further digits, so that a term of 10**-REACH is not lost beside 1; 50 for other dtypes, none for ordinary arguments
 REACH = {np.float64: 330}
 ORDINARY = (1e-6, 8.0)
 
 
 def variants(card: Card) -> list[dict[str, Any]]:
-    """Return settings away from the defaults, one parameter at a time."""
+    """Settings away from the defaults, one parameter at a time."""
     settings = []
     for name, parameter in card.parameters.items():
         domain, default = parameter.domain, parameter.default
@@ -55,10 +55,10 @@ def _fits(card: Card, name: str, value: Any) -> bool:
 
 
 class Grid(Samples):
-    """A card and its inputs: those in an audit, and many more over the whole range of the format.
+    """A card and its inputs: an audit's, and many more over the whole range of the format.
 
-    The exact values and slopes of element-wise cards are the definition and its derivative by calculus. `second`:
-    only second derivatives are needed. `thin`: fewer inputs, for one of many settings. `dense`: a thousand more.
+    The exact values and slopes of element-wise cards are those of the definition, by calculus. `second`: only second
+    derivatives are needed. `thin`: fewer inputs, for one of many settings. `dense`: a thousand more.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class Grid(Samples):
         return drawn
 
     def _pairs(self) -> list[Any]:
-        """Return arguments of an element-wise loss over the whole range of the dtype, some near overflow."""
+        """Arguments of an element-wise loss over the whole range of the dtype, some near overflow."""
         card: Any = self.card
         spaces, rng = card.kind.spaces(card.settings), self.rng
         columns = [_spread(space, rng, self.dtype, 60 if self.thin else 300) for space in spaces]
@@ -151,9 +151,9 @@ class Grid(Samples):
         )
 
     def by_torch(self, arguments: tuple[Any, ...] | None = None) -> dict[str, Any]:
-        """Value, gradient by autograd, and the gradient of that: of its sum, for rows of one of their entries.
+        """Value, autograd's gradient, and the gradient of that: of its sum, for rows of one of their entries.
 
-        Of other arguments than the grid's there is no gradient of the gradient, and PyTorch does not prepare for it.
+        Other arguments than the grid's have no gradient of the gradient, and PyTorch does not prepare for it.
         """
         if arguments is None:
             return _by_torch(self, self.arguments, second=True)
@@ -170,7 +170,7 @@ class Grid(Samples):
         return lambda *arguments, **options: self._by_definition(result, arguments, options)
 
     def _by_definition(self, result: str, arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
-        """Return values or slopes of the definition, with more digits where one term may vanish beside another."""
+        """Values or slopes of the definition, with more digits where one term may vanish beside another."""
         sizes = [abs(np.asarray(x, dtype=np.float64)) for x in arguments]
         plain = np.all([(x == 0) | ((x >= ORDINARY[0]) & (x <= ORDINARY[1])) for x in sizes], axis=0)
         exact = np.empty(plain.shape, dtype=object)
@@ -182,7 +182,7 @@ class Grid(Samples):
         return exact
 
     def _second(self, *arguments: Any, **options: Any) -> Any:
-        """Return second derivatives; NaN where differences do not converge or the slope is infinite."""
+        """Second derivatives; NaN where differences do not converge or the slope is infinite."""
         if isinstance(self.card, Map):
             arguments = arguments[:1]
         if self.card.rowwise:
@@ -253,7 +253,7 @@ def _line(dtype: Any, thin: bool) -> Any:
 
 
 def _dense_line(dtype: Any) -> Any:
-    """Return a thousand random numbers of both signs, of common sizes and near the underflow of exp."""
+    """A thousand random numbers of both signs, of common sizes and near the underflow of exp."""
     rng = np.random.default_rng(7)
     tails = -np.log(float(np.finfo(dtype).smallest_subnormal)) * rng.uniform(0.9, 1.02, 60)
     sizes = np.concatenate([rng.uniform(0, 6, 500), 10 ** rng.uniform(-8, 2, 300), rng.uniform(6, 40, 140), tails])

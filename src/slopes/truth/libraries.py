@@ -1,4 +1,4 @@
-"""Results of other libraries for a card, by the expression that the card gives for them."""
+"""Results of other libraries for a card, by the card's expressions for them."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def call(
 ) -> tuple[Any, Any]:
     """Return (value, slope) of a library's equivalent of a card, as NumPy arrays, in the dtype of the arguments.
 
-    The slope, if asked for, is autograd's by the first argument, for the cotangent or else for the sum of the values;
-    None if the library has no autograd.
+    The slope, if wanted, is autograd's by the first argument, for the cotangent or else for the sum of the values; None
+    without autograd.
     """
     module, expression = load(library), card.same_as[library].same
     names = [argument.name for argument in card.kind.arguments] if isinstance(card, Loss) else ["x"]
@@ -73,7 +73,7 @@ def call(
 
 
 def agrees(library: str, theirs: Any, ours: Any) -> bool:
-    """Whether a library gives our result, or if it reduces, its mean, within the library's precision."""
+    """Whether a library's result, or if it reduces, its mean, is ours within its precision."""
     tolerance = 1e-5 if theirs.dtype == np.float32 or library == "keras" else 1e-9  # Keras has means in float32
     if theirs.shape != ours.shape:
         theirs, ours = np.mean(theirs), np.mean(ours)
@@ -104,7 +104,7 @@ def _by_jax(compute: Any, arguments: tuple[Any, ...], slope: bool, cotangent: An
 
 @contextmanager
 def _computing_in(library: str, module: ModuleType, dtype: Any) -> Iterator[None]:
-    """Let a library that has its own dtype compute in this one."""
+    """Let a library with its own dtype compute in this one."""
     if library in ON_JAX:
         jax = importlib.import_module("jax")
         home = jax if hasattr(jax, "enable_x64") else importlib.import_module("jax.experimental")

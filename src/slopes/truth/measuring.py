@@ -105,7 +105,7 @@ def _measure(grids: Iterable[Entry], against: Sequence[str], readings: Sequence[
 
 
 def _in_format(value: Any, form: str) -> Any:
-    """Round a float to the format, as PyTorch does with a parameter; return other values as they are."""
+    """Round a float to the format, as PyTorch does with a parameter; others stay."""
     return float(FORMATS[form](value)) if isinstance(value, float) else value
 
 
@@ -129,7 +129,7 @@ def _at(
 
 
 def libraries_of(card: Card, against: Sequence[str]) -> list[str]:
-    """Return the libraries that have a peer of the card at its parameters."""
+    """Libraries with a peer of the card at its parameters."""
     return [
         library
         for library, peer in card.same_as.items()
@@ -157,7 +157,7 @@ def _results(grid: Grid, library: str, reading: str) -> dict[str, Any]:
 
 
 def _by_kernel(grid: Grid, reading: str) -> dict[str, Any]:
-    """Return values and slopes by kernels, on arrays that repeat the grid until they are large enough."""
+    """Values and slopes by kernels, on arrays that repeat the grid until they are large enough."""
     first = grid.arguments[0]
     if not is_available() or grid.together or grid.second:
         return {}
@@ -204,12 +204,11 @@ def _figures(grid: Grid, result: str, came: dict[tuple[str, str], Any]) -> Itera
 
 
 def _errors(grid: Grid, came: Any, exact: Any) -> Any:
-    """Return errors in units in the last place of the format."""
     return ulps(came, exact, grid.dtype) / COARSER.get(grid.form, 1.0)
 
 
 def _flushed(grid: Grid, came: Any, exact: Any) -> Any:
-    """Return the mask of subnormal results that are 0, and of subnormal arguments treated as 0."""
+    """Mask of results where the machine took a subnormal number for 0: the result is 0, or equals the result at 0."""
     tiny = float(np.finfo(grid.dtype).tiny)
     gone = np.asarray(abs(exact) < tiny, dtype=bool) & (came == 0)
     x = grid.arguments[0]
@@ -219,7 +218,7 @@ def _flushed(grid: Grid, came: Any, exact: Any) -> Any:
 
 
 def _jumps(grid: Grid, result: str, suspects: Any) -> Any:
-    """Return the mask of suspects where the exact result jumps, so that no value is right or wrong.
+    """Mask of suspects where the exact result jumps, so that no value is right or wrong.
 
     The gap between the two sides does not shrink with the step.
     """
@@ -245,7 +244,7 @@ def _jumps(grid: Grid, result: str, suspects: Any) -> Any:
 
 
 def _shown(grid: Grid, result: str, index: tuple[int, ...]) -> tuple[str, ...]:
-    """Return the arguments of a result: an entry or a row of each; for a map's slope, the cotangent too."""
+    """Arguments of a result: an entry or a row of each; for a map's slope, the cotangent too."""
     arguments = grid.arguments if result == "slope" or not isinstance(grid.card, Map) else grid.arguments[:1]
     return tuple(_number(x[index]) if not grid.card.rowwise else _list(x[index[0]]) for x in arguments)
 
@@ -255,7 +254,7 @@ def _list(row: Any) -> str:
 
 
 def _number(x: Any) -> str:
-    """Return the shortest text that gives this number in its dtype."""
+    """Shortest text for a number in its dtype."""
     return str(np.asarray(x)[()])
 
 

@@ -17,11 +17,10 @@ SMALLEST = 5e-324
 
 
 def exact(card: Card, digits: int = 50) -> Exactly:
-    """Return the card as a function that gives `digits` right digits, as mpmath numbers.
+    """Return the card as a function with `digits` right digits, as mpmath numbers.
 
-    Call it like the card, on numbers or arrays; floats mean their binary value. ``.slope`` gives the derivative.
-    The working precision rises until two results agree, so that cancellation in the body does no harm.
-    It needs ``slopes[audit]``.
+    Call it like the card, on numbers or arrays; floats mean their binary value. ``.slope`` gives the derivative. The
+    working precision rises until two results agree, so cancellation in the body does no harm. Needs ``slopes[audit]``.
     """
     require("slopes.exact", "mpmath")
     if not isinstance(card, Card):
@@ -64,16 +63,16 @@ class Exactly:
         return self._converge(compute, arguments, options, unsettled=math.nan)
 
     def definition(self, *arguments: Any, **options: Any) -> Any:
-        """Return the value of the card's textbook definition."""
+        """Return the value of the textbook definition."""
         return self._converge(self.card._twin(body=self.card.textbook), arguments, options)
 
     def definition_slope(self, *arguments: Any, **options: Any) -> Any:
-        """Return the slope of an element-wise card by the rules of calculus from its definition; see `tangent`."""
+        """Return the slope of an element-wise card's definition by calculus; see `tangent`."""
         textbook = self.card._twin(body=self.card.textbook)
         return Exactly(textbook, self.digits, self.reach).tangent(*arguments, **options)
 
     def tangent(self, *arguments: Any, **options: Any) -> Any:
-        """Return the slope of an element-wise card by the rules of calculus from its body, without its derivative.
+        """Return the slope of an element-wise card's body by calculus, without its derivative.
 
         At a kink it is the slope of one side.
         """
@@ -140,7 +139,7 @@ class Exactly:
             self.card(*own, **options)
 
     def _separable(self, entered: list[Any], options: dict[str, Any], open_: Any) -> Any:
-        """Return a mask of the open entries or rows to compute again, or None if all must be computed together."""
+        """Mask of the open entries or rows to compute again, or None if all must be computed together."""
         settings = (*options.values(), *self.card.settings.values())
         unreduced = not isinstance(self.card, Loss) or options.get("reduction") == "none"
         if open_.ndim == 0 or not unreduced or not all(isinstance(s, (bool, int, float, str)) for s in settings):
@@ -153,7 +152,7 @@ class Exactly:
         return open_.any(axis=-1) if open_.ndim == 2 else open_
 
     def _agree(self, before: Any, after: Any, digits: int) -> bool:
-        """Return whether two results agree to `self.digits`; a 0 may be a difference that lost all digits."""
+        """Whether two results agree to `self.digits`; a 0 may be a difference that lost all digits."""
         if before == after and after != 0:
             return True
         if (before != before and after != after) or abs(before - after) * 10**self.digits < abs(after):
@@ -165,7 +164,7 @@ class Exactly:
 
 
 def limit(oracle: Any, sign: float) -> float | None:
-    """Return the limit at an infinity, judged by two far points; None if there is none."""
+    """Limit at an infinity, judged by two far points; None without one."""
     near, far = (oracle(sign * size) for size in (1e60, 1e80))
     if abs(far) > 1e30:
         return float(np.copysign(np.inf, float(far)))

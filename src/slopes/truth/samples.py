@@ -35,7 +35,7 @@ class Samples:
     # ---------------------------------------------------------------------------------- the inputs
 
     def inputs(self, dtype: Any) -> tuple[Any, ...]:
-        """Return arrays of arguments: a line of numbers for an element-wise card, else a batch of rows."""
+        """Arrays of arguments: a line of numbers for an element-wise card, else a batch of rows."""
         if isinstance(self.card, Loss):
             return self._loss_inputs(dtype)
         if isinstance(self.card, Map):
@@ -43,7 +43,7 @@ class Samples:
         return (self.line(dtype),)
 
     def line(self, dtype: Any) -> Any:
-        """Return numbers of both signs over the dtype's whole range: tiny, small, middling, far tails, kinks."""
+        """Numbers of both signs over the dtype's whole range: tiny, small, middling, far tails, kinks."""
         info = np.finfo(dtype)
         underflow = -np.log(float(info.smallest_subnormal))
         exhausted = np.sqrt(2 * underflow)  # where exp(−x²/2) underflows
@@ -66,10 +66,10 @@ class Samples:
         return tuple(x if np.asarray(x).dtype.kind in "iu" else x.astype(dtype) for x in drawn)
 
     def conditioning(self, result: str, dtype: Any) -> Any:
-        """Return the change of a result, in ulps, if its arguments change by one each, one after the other.
+        """Change of a result, in ulps, if its arguments change by one each, one after the other.
 
-        A logit has an exponential's condition, and the entries of a row, or the terms of a likelihood, may cancel by
-        nature. Residuals do not count: their digits need not be lost.
+        A logit has an exponential's condition, and entries of a row, or terms of a likelihood, may cancel by nature.
+        Residuals do not count: their digits need not be lost.
         """
         inputs = self.inputs(dtype)
         if not any(self._moves(place) for place in range(len(inputs))):
@@ -85,7 +85,7 @@ class Samples:
         return np.where(np.isfinite(relative), relative, 0.0)
 
     def _places(self, arguments: tuple[Any, ...]) -> Iterator[tuple[int, Any]]:
-        """Yield (argument, place) to move alone: a column, or a single entry if rows depend on one another."""
+        """Yield (argument, place) to move alone: a column, or an entry if rows depend on one another."""
         coupled = isinstance(self.card, Loss) and self.card.kind.coupled
         for k, x in enumerate(arguments):
             if x.dtype.kind in "iu" or not self._moves(k):
@@ -115,7 +115,7 @@ class Samples:
         return {"reduction": "none"} if isinstance(self.card, Loss) else {}
 
     def call(self, result: str, arguments: tuple[Any, ...]) -> Any:
-        """Return the card's own result: its values, unreduced, or its slope (of a map: the pulled-back cotangent)."""
+        """Return the card's result: its values, unreduced, or its slope (of a map: the vjp)."""
         card: Any = self.card
         if isinstance(card, Map):
             return card(arguments[0]) if result == "value" else card.vjp(*arguments)
@@ -132,7 +132,7 @@ class Samples:
         return self._exact[key]
 
     def oracle(self, result: str) -> Any:
-        """Return the exact function for a result; the slope of a card without a derivative is by differences."""
+        """Return the exact function for a result; without a derivative the slope is by differences."""
         if result == "value":
             return self.exactly
         if result == "difference" or self.card.slope_body is None:
@@ -148,5 +148,5 @@ def _rows(rng: np.random.Generator, dtype: Any, width: int) -> Any:
 
 
 def _cotangents(rng: np.random.Generator, dtype: Any) -> Any:
-    """Return one-hot rows, which pull back a column of the Jacobian without cancellation between its entries."""
+    """One-hot rows, which pull back a column of the Jacobian without cancellation between entries."""
     return np.eye(5, dtype=dtype)[rng.integers(0, 5, 40)]
