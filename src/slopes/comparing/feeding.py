@@ -190,12 +190,7 @@ def _yes_or_no(loss: Loss, task: Task) -> Feed:
         _check_falls(loss, task.kind)
         return made("on signs", "a score and 1 or −1", logit, lambda y: 2 * y - 1)
     if kind.compares_numbers:
-        link = _of_chances(loss, task.kind)
-        if link is _LOG_SOFTMAX:
-            words = "logs of the probabilities of no and yes, and a one-hot row"
-            return made("on log-probabilities", words, rows_of(link[2]), _logs(loss, _no_and_yes))
-        words = "a sigmoid probability and 0 or 1"
-        return made("on sigmoid probabilities", words, _above_zero(loss, lambda z: torch.sigmoid(logit(z))), _same)
+        return made(*_number_of_yes(loss, task.kind, logit, rows_of))
     if kind.takes_labels or kind.compares_distributions:
         note, words, head = _link(space)
         target, told = (_label, "a label") if kind.takes_labels else (_no_and_yes, "a one-hot row")
@@ -203,12 +198,29 @@ def _yes_or_no(loss: Loss, task: Task) -> Feed:
     if kind.tells_yes_or_no:
         return made("on the logits 0 and z", "logits of no and yes, and a one-hot row", rows_of(_same), _no_and_yes)
     if kind.has_regions and task.kind.has_pixels:
-        if kind.arguments[1].space.is_yes_or_no:
-            words = "a map of logits and its mask"
-            return Feed("", words, lambda z: logit(z).unsqueeze(-1), lambda y: y.unsqueeze(-1), natural)
-        words = "the maps of background and object, as logits, and labels"
-        return Feed("on background and object", words, rows_of(_same), _label, natural)
+        return Feed(*_maps(kind, logit, rows_of), natural)
     raise _unfit(loss, task.kind, "is a loss of regions of pixels, which a yes or no does not have" * kind.has_regions)
+
+
+Way = tuple[str, str, Map, Map]
+"""(note, words, map of the outputs, map of the targets) of a feed."""
+
+
+def _number_of_yes(loss: Loss, kind: TaskKind, logit: Map, rows_of: Callable[[Map], Map]) -> Way:
+    """Return the way to feed a loss of numbers with a yes or no as 1 or 0."""
+    if _of_chances(loss, kind) is _LOG_SOFTMAX:
+        words = "logs of the probabilities of no and yes, and a one-hot row"
+        return "on log-probabilities", words, rows_of(_LOG_SOFTMAX[2]), _logs(loss, _no_and_yes)
+    prediction = _above_zero(loss, lambda z: torch.sigmoid(logit(z)))
+    return "on sigmoid probabilities", "a sigmoid probability and 0 or 1", prediction, _same
+
+
+def _maps(kind: Kind, logit: Map, rows_of: Callable[[Map], Map]) -> Way:
+    """Return the way to feed a loss of regions with masks."""
+    if kind.arguments[1].space.is_yes_or_no:
+        return "", "a map of logits and its mask", lambda z: logit(z).unsqueeze(-1), lambda y: y.unsqueeze(-1)
+    words = "the maps of background and object, as logits, and labels"
+    return "on background and object", words, rows_of(_same), _label
 
 
 def _label(targets: Tensor) -> Tensor:

@@ -351,23 +351,26 @@ class Kind:
         if self.rowwise:
             clean = [r.moveaxis(x, axis, -1) if a.row else x for a, x in zip(self.arguments, clean, strict=True)]
         like = clean[0][..., 0] if self.rowwise else clean[0]
-        for argument, x in zip(self.arguments, clean, strict=True):
-            if not argument.row and tuple(x.shape) != tuple(like.shape):
-                raise ValueError(
-                    f"{owner}: {argument.name} {tuple(x.shape)} must be {tuple(like.shape)}, one for each row"
-                )
         batch = Batch(r, owner, first, (), like, r.result_dtype(first, loss=True), kernel=kernel)
         if self.rowwise:
             batch.restore = lambda rows: r.moveaxis(rows, -1, axis)
         mask = select(batch, weight, mask)
-        for place, (argument, space) in enumerate(zip(self.arguments, spaces, strict=True)):
-            space.check_shape(owner, argument.name, clean[place], entered[place])
-            if mask is not None:
-                counts = mask[..., None] if self.rowwise and argument.row else mask
-                clean[place] = r.where(counts, clean[place], space.filler(r, clean[place]))
-            space.check(r, owner, argument.name, clean[place], entered[place])
-        batch.arguments = tuple(clean)
+        given = zip(self.arguments, spaces, clean, entered, strict=True)
+        batch.arguments = tuple(self._valid(batch, mask, *each) for each in given)
         return batch
+
+    def _valid(
+        self, batch: Batch, mask: Array | None, argument: Argument, space: Space, x: Array, original: Array
+    ) -> Array:
+        """Return an argument with masked entries filled; raise ValueError for a wrong shape or an invalid number."""
+        r, owner, name, shape = batch.r, batch.owner, argument.name, tuple(batch.like.shape)
+        if not argument.row and tuple(x.shape) != shape:
+            raise ValueError(f"{owner}: {name} {tuple(x.shape)} must be {shape}, one for each row")
+        space.check_shape(owner, name, x, original)
+        if mask is not None:
+            x = r.where(mask[..., None] if self.rowwise and argument.row else mask, x, space.filler(r, x))
+        space.check(r, owner, name, x, original)
+        return x
 
     def examples(self, settings: dict[str, Any]) -> Examples:
         """Return the maker of arguments under the card's parameters, for audits, tests and plots."""

@@ -11,7 +11,7 @@ from slopes import ops
 from slopes.constants import Array
 from slopes.domains import OneOf
 from slopes.kinds.base import Batch, FindKernel, Kind, enter_all, no_kernel, same_shape, select, valid_axis
-from slopes.kinds.classification import check_target, class_weights, is_labels, kept_labels
+from slopes.kinds.classification import check_target, class_weights, filled_target, is_labels, kept_labels
 from slopes.kinds.examples import Arguments, EmbeddingExamples, Examples, RegionExamples
 from slopes.kinds.others import FLAG
 from slopes.kinds.spaces import DISTRIBUTIONS, PROBABILITIES
@@ -62,18 +62,9 @@ class Overlap(Kind):
         ignore_index: int | None = None,
     ) -> Batch:  # fmt: skip
         """Check the arguments and return a clean batch of regions, with probabilities unless the kind has scores."""
-        MODE.check(owner, "mode", mode)
-        OVER.check(owner, "over", over)
-        if self.joint and over == "all":
-            raise ValueError(f"{owner}: joins the classes as it is, over a sample or the batch; got over='all'")
-        FLAG.check(owner, "from_probabilities", from_probabilities)
+        self._check_options(owner, mode, over, from_probabilities, class_weight)
         prediction, target = enter_all(r, owner, self.arguments, arguments)
-        axis = valid_axis(owner, axis, prediction)
-        if prediction.ndim < 2 or axis % prediction.ndim == 0:
-            raise ValueError(
-                f"{owner}: prediction {tuple(prediction.shape)} must have samples first and a class axis behind, "
-                f"got axis {axis}"
-            )
+        axis = _class_axis(owner, axis, prediction)
         wide = r.moveaxis(r.widen(prediction), axis, -1)
         classes, pixel = wide.shape[-1], wide[..., 0]
         several = self.scores or mode == "multilabel"
@@ -88,42 +79,85 @@ class Overlap(Kind):
         rows = r.labels(target) if labelled else r.moveaxis(r.widen(target, like=wide), axis, -1)
         if counts is not None:
             wide = r.where(counts[..., None], wide, 1.0 / classes if from_probabilities else 0.0)
-            rows = r.where(counts, rows, 0) if labelled else r.where(counts[..., None], rows, 1.0 / classes)
+            rows = filled_target(r, counts, rows, classes, labelled)
+        space = PROBABILITIES if several else DISTRIBUTIONS
         if several:
-            PROBABILITIES.check(r, owner, "target", rows, target)
+            space.check(r, owner, "target", rows, target)
         else:
             check_target(batch, rows, target, classes, labelled)
         if from_probabilities:
-            (PROBABILITIES if several else DISTRIBUTIONS).check(r, owner, "prediction", wide, prediction)
+            space.check(r, owner, "prediction", wide, prediction)
         given = from_probabilities or self.scores
-        probabilities = wide if given else ops.sigmoid(wide) if several else ops.softmax(wide)
+        probabilities = wide if given else _probabilities(wide, several)
         regions = _regions(r, over, r.one_hot(rows, like=wide))
-        ones = r.widen(wide == wide, like=wide)
-        weights = ones if pixels is None else ones * pixels[..., None]
-        batch.arguments = _regions(r, over, probabilities), regions, _regions(r, over, weights)
+        weights = _regions(r, over, _pixel_weights(r, wide, pixels))
+        batch.arguments = _regions(r, over, probabilities), regions, weights
         if self.ranked:
-            odds = wide if several else ops.softmax_logit(wide)
-            if from_probabilities:
-                odds = ops.log(wide) - ops.log(1 - wide)
+            odds = _log_odds(wide, several, from_probabilities)
             batch.arguments = *batch.arguments, _regions(r, over, ops.held(odds))
-        batch.like, batch.coefficient = regions[..., 0] if regions.shape[-1] else r.sum(regions)[..., 0], None
+        batch.like, batch.coefficient = _one_per_region(r, regions), None
         if self.joint:
             batch.like, batch.coupled = batch.like[..., 0], True
         if class_weight is not None:
-            if over == "all":
-                raise ValueError(f"{owner}: class_weight weighs regions of one class; it does not go with over='all'")
             batch.coefficient = r.where(batch.like == batch.like, class_weights(batch, class_weight, classes), 0.0)
 
         def restore(rows: Array) -> Array:
             rows = _pixels(r, over, rows, tuple(wide.shape))
-            if not given and several:
-                rows = ops.sigmoid(wide, times=rows * ops.sigmoid(-wide))
-            elif not given:
-                rows = ops.softmax_pulled(wide, rows)
-            return r.moveaxis(rows, -1, axis)
+            return r.moveaxis(rows if given else _pull_back(wide, rows, several), -1, axis)
 
         batch.restore = restore
         return batch
+
+    def _check_options(self, owner: str, mode: str, over: str, from_probabilities: bool, class_weight: Any) -> None:
+        """Raise TypeError or ValueError for a wrong option, or options that do not go together."""
+        MODE.check(owner, "mode", mode)
+        OVER.check(owner, "over", over)
+        FLAG.check(owner, "from_probabilities", from_probabilities)
+        if self.joint and over == "all":
+            raise ValueError(f"{owner}: joins the classes as it is, over a sample or the batch; got over='all'")
+        if class_weight is not None and over == "all":
+            raise ValueError(f"{owner}: class_weight weighs regions of one class; it does not go with over='all'")
+
+
+def _class_axis(owner: str, axis: Any, prediction: Array) -> int:
+    """Return the axis of the classes; raise ValueError if it is the first one, which has the samples."""
+    place = valid_axis(owner, axis, prediction)
+    if prediction.ndim < 2 or place % prediction.ndim == 0:
+        raise ValueError(
+            f"{owner}: prediction {tuple(prediction.shape)} must have samples first and a class axis behind, "
+            f"got axis {place}"
+        )
+    return place
+
+
+def _probabilities(logits: Array, several: bool) -> Array:
+    """Return the probability of each class: by itself if a pixel may have several, else of a row."""
+    return ops.sigmoid(logits) if several else ops.softmax(logits)
+
+
+def _pull_back(logits: Array, cotangent: Array, several: bool) -> Array:
+    """Return the gradient by logits for a gradient by `_probabilities`."""
+    if several:
+        return ops.sigmoid(logits, times=cotangent * ops.sigmoid(-logits))
+    return ops.softmax_pulled(logits, cotangent)
+
+
+def _pixel_weights(r: ModuleType, like: Array, pixels: Array | None) -> Array:
+    """Return the weight of each entry of `like`: that of its pixel, or 1."""
+    ones = r.widen(like == like, like=like)
+    return ones if pixels is None else ones * pixels[..., None]
+
+
+def _one_per_region(r: ModuleType, regions: Array) -> Array:
+    """Return an array with an entry for each region."""
+    return regions[..., 0] if regions.shape[-1] else r.sum(regions)[..., 0]
+
+
+def _log_odds(x: Array, several: bool, from_probabilities: bool) -> Array:
+    """Return log(p / (1 − p)) of predictions: probabilities, logits of several classes, or rows of logits."""
+    if from_probabilities:
+        return ops.log(x) - ops.log(1 - x)
+    return x if several else ops.softmax_logit(x)
 
 
 def _regions(r: ModuleType, over: str, x: Array) -> Array:

@@ -44,10 +44,7 @@ class Classification(Kind):
         axis = valid_axis(owner, axis, prediction)
         moved = r.moveaxis(prediction, axis, -1)
         labelled = is_labels(owner, r, prediction, target, tuple(moved.shape[:-1]))
-        label_smoothing = plain(label_smoothing)
-        if not isinstance(label_smoothing, (int, float)):
-            raise TypeError(f"{owner}: label_smoothing must be a number, got {type(label_smoothing).__name__}")
-        UNIT.check(owner, "label_smoothing", label_smoothing)
+        label_smoothing = checked_smoothing(owner, label_smoothing)
         has_labels = labelled and class_weight is None
         kernel = find_kernel(prediction, axis, has_labels, float(label_smoothing) if has_labels else 0.0)
         prepare = r.widen if kernel is None else r.for_kernel
@@ -57,14 +54,13 @@ class Classification(Kind):
         batch.restore = lambda rows: r.moveaxis(rows, -1, axis)
         kept = kept_labels(batch, target, labelled, ignore_index)
         rows = r.labels(target) if labelled else r.moveaxis(prepare(target, like=wide), axis, -1)
-        mask = select(batch, weight, mask, kept)
-        space = self.spaces(settings)[0]
+        space, mask = self.spaces(settings)[0], select(batch, weight, mask, kept)
         if mask is not None:
             if kernel is None or space.rule:
                 wide = r.where(mask[..., None], wide, space.filler(r, wide))
             else:
                 batch.counts = mask
-            rows = r.where(mask, rows, 0) if labelled else r.where(mask[..., None], rows, 1.0 / classes)
+            rows = filled_target(r, mask, rows, classes, labelled)
         check_target(batch, rows, target, classes, labelled)
         space.check(r, owner, self.arguments[0].name, wide, prediction)
         if label_smoothing and (kernel is None or not has_labels):
@@ -75,6 +71,20 @@ class Classification(Kind):
             batch.denominator = counted if batch.coefficient is None else counted * batch.coefficient
         batch.arguments = wide, rows
         return batch
+
+
+def checked_smoothing(owner: str, smoothing: Any) -> float:
+    """Return the label smoothing as a number; raise TypeError or ValueError unless it is one from 0 to 1."""
+    smoothing = plain(smoothing)
+    if not isinstance(smoothing, (int, float)):
+        raise TypeError(f"{owner}: label_smoothing must be a number, got {type(smoothing).__name__}")
+    UNIT.check(owner, "label_smoothing", smoothing)
+    return smoothing
+
+
+def filled_target(r: ModuleType, mask: Array, rows: Array, classes: int, labelled: bool) -> Array:
+    """Return labels or rows with a valid target in place of what is masked."""
+    return r.where(mask, rows, 0) if labelled else r.where(mask[..., None], rows, 1.0 / classes)
 
 
 def is_labels(owner: str, r: ModuleType, prediction: Array, target: Array, shape: tuple[int, ...]) -> bool:

@@ -154,9 +154,8 @@ class Examples:
     def degenerate(self, drawn: Arguments, agreeing: Any) -> Iterator[tuple[str, Arguments]]:
         """Yield (description, arguments) with zeros, ties, equal rows, and `agreeing`, the right prediction or None."""
         first, *rest = drawn
-        rowwise, unbounded = self.kind.rowwise, self.space.is_unbounded
         zero = np.zeros_like(first)
-        if unbounded:
+        if self.space.is_unbounded:
             yield "at 0", (zero, *rest)
             yield "where all are 1", (zero + 1, *rest)
             yield "where all are -1", (zero - 1, *rest)
@@ -164,11 +163,16 @@ class Examples:
         if agreeing is not None and agreeing.shape == first.shape:
             yield "where prediction and target agree", (agreeing, *rest)
             yield "where they agree but for one entry", (np.concatenate([first[:1], agreeing[1:]]), *rest)
-        if self.space.is_probability and not rowwise:
+        if self.space.is_probability and not self.kind.rowwise:
             for p in (0.5, 1e-12, 1 - 1e-12):
                 yield f"at a probability of {p}", (zero + p, *rest)
-        if not unbounded or not rest or not rowwise:
-            return
+        if self.space.is_unbounded and self.kind.rowwise:
+            yield from self._degenerate_rows(drawn)
+
+    def _degenerate_rows(self, drawn: Arguments) -> Iterator[tuple[str, Arguments]]:
+        """Yield (description, arguments) with rows of 0, and equal rows."""
+        first, *rest = drawn
+        zero = np.zeros_like(first)
         if first.shape[0] > 1:
             yield "where a row is 0", (np.concatenate([zero[:1], first[1:]]), *rest)
             yield "where two rows are equal", (np.concatenate([first[:1], first[:1], first[2:]]), *rest)

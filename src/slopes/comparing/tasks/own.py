@@ -41,11 +41,7 @@ def resolve(data: Any, *, target: str | None = None, task: str | None = None, re
 
     Raises TypeError, ValueError, FileNotFoundError or ImportError, in one line, for data that do not fit.
     """
-    kinds = [kind.value for kind in TaskKind]
-    if task is not None and task not in kinds:
-        near = difflib.get_close_matches(str(task), kinds, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(kinds)}."
-        raise ValueError(f"compare: no kind of task {task!r}; {hint}")
+    _check_kind(task)
     if isinstance(data, str) and Path(data).suffix.lower() not in SUFFIXES:
         return _builtin(data, target, task, resampled)
     sources, split = _sources(data)
@@ -72,6 +68,15 @@ def resolve(data: Any, *, target: str | None = None, task: str | None = None, re
     )  # fmt: skip
     _check_varies(made)
     return made
+
+
+def _check_kind(task: str | None) -> None:
+    """Raise ValueError for a name that is no kind of task."""
+    kinds = [kind.value for kind in TaskKind]
+    if task is not None and task not in kinds:
+        near = difflib.get_close_matches(str(task), kinds, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(kinds)}."
+        raise ValueError(f"compare: no kind of task {task!r}; {hint}")
 
 
 def _builtin(text: str, target: str | None, task: str | None, resampled: bool) -> Task:
@@ -261,6 +266,11 @@ def _kind(values: NDArray[Any]) -> TaskKind:
         )
     if values.ndim > 1:
         return TaskKind.NUMBERS
+    return _kind_of_column(values)
+
+
+def _kind_of_column(values: NDArray[Any]) -> TaskKind:
+    """Kind of targets of one value each."""
     found, often = np.unique(values, return_counts=True)
     if len(found) == 2 and (values.dtype.kind != "f" or found.tolist() == [0, 1]):
         return TaskKind.YES_OR_NO
