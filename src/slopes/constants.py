@@ -1,4 +1,4 @@
-"""Mathematical constants for the bodies of cards, which each reading resolves to its own digits."""
+"""Mathematical constants for the bodies of cards."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def _pulling(slope: Body, dtype: torch.dtype) -> Callable[[Tensor, Tensor], Tens
 
 
 def run_kernel(card: Any, x: Tensor, parameters: tuple[tuple[str, Any], ...] = ()) -> Tensor | None:
-    """Return card(x) from a kernel; None if the general path must compute it.
+    """Return card(x) from a kernel, or None.
 
     The parameters are numbers, strings and flags by name; wrong ones raise as in a call of the card.
     """
@@ -221,7 +221,7 @@ def run_loss(
     divisor: Any = None,
     entries: Mapping[str, Tensor] = NO_ENTRIES,
 ) -> Tensor | None:
-    """Return the loss of an element-wise card from a kernel; None if the general path must compute it.
+    """Return the loss of an element-wise card from a kernel, or None.
 
     Only compiled kernels check values (`is_checked`) and take weights, a mask, a divisor and `entries` (parameters with
     one value per entry). Other parameters are as in `run_kernel`. Empty tensors give None.
@@ -398,10 +398,7 @@ def _make_loss_kernel(card: Any, reduction: str, parameters: dict[str, Any], x: 
 
 
 def run_gate(card: Any, axis: int, parameters: dict[str, Any], *tensors: Tensor) -> Tensor | None:
-    """Return a gate of a large CPU tensor along an axis from a kernel; None if the general path must compute it.
-
-    Two tensors, x and a cotangent, give None.
-    """
+    """Return a gate of a large CPU tensor along an axis, or None, as for x with a cotangent."""
     x = tensors[0]
     if len(tensors) > 1 or not is_plain(x) or not x.is_cpu or x.numel() < LARGE or not x.is_contiguous():
         return None

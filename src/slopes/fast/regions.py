@@ -53,7 +53,7 @@ class _Regions:
 
 
 def run_regions(card: Any, reduction: str, tensors: tuple[Tensor, ...], options: dict[str, Any]) -> Tensor | None:
-    """Return an overlap loss of large CPU tensors from a compiled kernel; None if the general path must compute it."""
+    """Return an overlap loss of large CPU tensors from a compiled kernel, or None."""
     x, target = tensors
     if not is_plain(x) or not x.is_cpu or x.numel() < LARGE_FOR_A_LOSS or reduction not in ("mean", "sum", "none"):
         return None

@@ -54,7 +54,7 @@ def run_map_of_rows(card: Any, x: Tensor, axis: int) -> Tensor | None:
 
 
 def map_by_kernel(card: Any, output: str, settings: dict[str, Any], rows: list[Tensor]) -> Tensor | None:
-    """Return the "value" or "vjp" of a map of rows from its kernel; None if the general path must compute it."""
+    """Return the "value" or "vjp" of a map of rows from its kernel, or None."""
     x = rows[0]
     if not may_have_row_kernel(x) or not all([is_plain(t, ALL_DTYPES) and t.dtype is x.dtype for t in rows]):
         return None
@@ -94,7 +94,7 @@ def find_row_kernel(
     card: Any, settings: dict[str, Any], x: Tensor, axis: int, labels: bool, smoothing: float, beside: tuple[Any, ...],
     has_slope: bool,
 ) -> Any:  # fmt: skip
-    """Return the kernels of a loss for a tensor x with its rows along an axis; None if no kernel takes the call.
+    """Return the kernels of a loss for a tensor x with its rows along an axis, or None.
 
     `beside` has the call's other arguments. With `has_slope` the call itself returns a gradient.
     """
@@ -154,7 +154,7 @@ def run_loss_of_labels(
     card: Any, reduction: str, x: Tensor, labels: Tensor, parameters: tuple[tuple[str, Any], ...] = (),
     ignored: int | None = None,
 ) -> Tensor | None:  # fmt: skip
-    """Return the mean or sum of one of our losses of labels; None if the general path must compute it.
+    """Return the mean or sum of one of our losses of labels from a kernel, or None.
 
     None too if a label may be ignored or is no class, or if entries of x must be checked, as probabilities are.
     Parameters are as in `entries.run_kernel`.
@@ -208,12 +208,12 @@ def _reduction_of_rows(count: int, reduction: str, dtype: torch.dtype) -> Reduct
 
 
 def loss_by_kernel(batch: Any) -> Tensor:
-    """Return the loss of a batch that has a kernel."""
+    """Return the loss of a batch with a kernel."""
     return compute_loss(batch.kernel, _reduction_of(batch), *batch.arguments)
 
 
 def loss_and_slope_by_kernel(batch: Any) -> tuple[Tensor, Tensor]:
-    """Return (the loss, its gradient by the first argument) of a batch that has a kernel."""
+    """Return (loss, gradient by the first argument) of a batch with a kernel."""
     x, *others = batch.arguments
     values, rows = _run(batch.kernel.get("value", "vjp"), widen_half(x), *others, batch.cotangent())
     dtype = batch.r.result_dtype(batch.original)

@@ -69,13 +69,13 @@ def program(
 
 
 def require_card(function: str, card: Any) -> None:
-    """Raise TypeError unless an object is a card."""
+    """Refuse anything but a card."""
     if not hasattr(card, "slope_body"):
         raise TypeError(f"{function} takes a card, such as slopes.silu, got {type(card).__name__}")
 
 
 def _choose_outputs(card: Card, outputs: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the outputs, or the value and the derivative if none is named; raise ValueError for an unknown one."""
+    """Return the outputs, or by default the value and the derivative; refuse unknown ones."""
     known = ("value", *derivatives(card))
     for name in outputs:
         if name not in known:
@@ -102,7 +102,7 @@ def _compute_derivatives(
 
 
 def _kinds_of_inputs(card: Card, inputs: Sequence[str], labels: bool) -> dict[str, str]:
-    """Return, by name, which inputs have one value per "call" or "row", or are the "label" of a row."""
+    """Return by name the inputs with one value per "call" or "row", and the "label" of a row."""
     kinds = dict.fromkeys(inputs, "call")
     if has_rows(card) and card.family == "loss":
         kinds |= {argument.name: "row" for argument in card.kind.arguments if not argument.row}  # type: ignore[attr-defined]

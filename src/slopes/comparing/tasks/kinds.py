@@ -1,4 +1,4 @@
-"""Kinds of tasks: what their targets are, and the losses that suit them."""
+"""Kinds of tasks: their targets, and the losses that suit them."""
 
 from __future__ import annotations
 
@@ -42,20 +42,20 @@ class TaskKind(StrEnum):
 
     @property
     def has_classes(self) -> bool:
-        """Whether the target is one of several classes, for each of which a network gives a logit."""
+        """Whether the target is one of several classes, with a logit for each."""
         return self is TaskKind.CLASSES
 
     @property
     def has_strata(self) -> bool:
-        """Whether samples have labels, in whose proportions they are dealt to parts."""
+        """Whether samples have labels, whose proportions the parts keep."""
         return self in (TaskKind.CLASSES, TaskKind.YES_OR_NO)
 
     @property
     def has_numbers(self) -> bool:
-        """Whether targets are numbers to be standardised; else a network gives logits."""
+        """Whether targets are numbers to standardise; else a network gives logits."""
         return self in (TaskKind.NUMBERS, TaskKind.COUNTS)
 
     @property
     def has_pixels(self) -> bool:
-        """Whether there is a yes or no for each pixel."""
+        """Whether there is a yes or no per pixel."""
         return self is TaskKind.MASKS
