@@ -160,6 +160,17 @@ def folded_slope(x):
     return 1 / (1 + abs(x))
 
 
+def lost_at_infinity(x):
+    """A hyperbolic tangent that is 0 · inf in torch alone."""
+    return ops.tanh(x) + (0 * x if type(x).__module__ == "torch" else 0)
+
+
+def nothing_by_nothing(prediction, target):
+    """The size of a residual, whose float32 tensors are 0 / 0 where both are equal, but for a target of 0."""
+    residual = abs(prediction - target)
+    return ops.where((target == 0) | (residual > 1), residual, residual * (residual / (residual + 1e-300)))
+
+
 sound = card(logistic, sigmoid_slope)
 PLANTED = {
     "dtype_and_shape": (Upcasting(logistic).derivative(sigmoid_slope), sound),
@@ -186,6 +197,11 @@ PLANTED = {
     "peers": (
         card(quick, quick_slope, same_as={"torch": "sigmoid(x)"}),
         card(quick, quick_slope, same_as={"torch": "sigmoid(2 * x)"}),
+    ),
+    "limits": (card(lost_at_infinity, hyperbolic_slope), card(hyperbolic, hyperbolic_slope)),
+    "no_nan": (
+        regression(nothing_by_nothing, lambda p, t: ops.sign(p - t)),
+        regression(lambda p, t: abs(p - t), lambda p, t: ops.sign(p - t)),
     ),
     "whole_range": (card(multiple, multiple_slope), card(multiple_right, multiple_slope)),
 }

@@ -121,6 +121,24 @@ class Samples:
             return card(arguments[0]) if result == "value" else card.vjp(*arguments)
         return (card if result == "value" else card.slope)(*arguments, **self.options)
 
+    def results_by_torch(self, arguments: tuple[Any, ...], second: bool = False) -> dict[str, Any]:
+        """Return value and slope by torch as arrays, and on request the gradients of each column of the slope."""
+        import torch
+
+        tensors = [torch.from_numpy(np.array(argument)) for argument in arguments]
+        x = tensors[0].requires_grad_()
+        value = self.call("value", tuple(tensors))
+        pulled = tensors[1] if isinstance(self.card, Map) else torch.ones_like(value)
+        (slope,) = torch.autograd.grad(value, x, pulled, create_graph=second, materialize_grads=True)
+        results = {"value": value, "slope": slope}
+        if second and slope.requires_grad:
+            columns = slope.flatten(1).unbind(1) if self.card.rowwise else [slope]
+            gradients = [
+                torch.autograd.grad(column.sum(), x, retain_graph=True, materialize_grads=True)[0] for column in columns
+            ]
+            results["second"] = torch.stack(gradients, 1)
+        return {name: result.detach().numpy() for name, result in results.items()}
+
     def exact(self, result: str, dtype: Any) -> Any:
         """Return the exact result at the inputs: "value", "slope" (by the derivative, if any) or "difference"."""
         key = result, np.dtype(dtype).name

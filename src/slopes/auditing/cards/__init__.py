@@ -2,6 +2,7 @@
 
 from slopes.auditing.cards.claims import claims, minimum, peers
 from slopes.auditing.cards.contract import dtype_and_shape, inputs_written, parameters_refused, shapes_refused
+from slopes.auditing.cards.extremes import limits, no_nan
 from slopes.auditing.cards.modes import forward_mode
 from slopes.auditing.cards.numerics import (
     derivative,
@@ -29,5 +30,7 @@ CHECKS: list[Check] = [
     claims,
     minimum,
     peers,
+    limits,
+    no_nan,
     whole_range,
 ]

@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from slopes.auditing.cards.numerics import BEFORE
 from slopes.auditing.cards.subject import Subject, source
-from slopes.auditing.report import Finding, Skip
+from slopes.auditing.report import Finding, Skip, about
 from slopes.card import Loss, Map
 
 
+@about(unless=BEFORE)
 def forward_mode(subject: Subject) -> Iterator[Finding]:
     """Check that forward mode, which differentiates the body, and reverse mode give the slope, at 0, kinks and ties."""
     try:

@@ -16,7 +16,7 @@ from slopes.truth.measuring import MUCH, Failure, Figure, measure_densely
 from slopes.truth.oracle import limit
 
 DTYPES = (np.float64, np.float32)
-#: checks whose findings `whole_range` would repeat
+#: checks whose findings others would repeat
 BEFORE = (
     *("dtype_and_shape", "inputs_written", "finite", "value_precision", "slope_precision", "derivative"),
     *("numpy_equals_torch", "claims"),
@@ -175,7 +175,7 @@ def _at_a_kink(subject: Subject, index: tuple[Any, ...], slope: Any) -> bool:
     return bool(jumps and min(left, right) - slack <= slope <= max(left, right) + slack)
 
 
-@about(unless=BEFORE, slow=True)
+@about(unless=(*BEFORE, "limits", "no_nan"), slow=True)
 def whole_range(subject: Subject) -> Iterator[Finding]:
     """Check values and slopes densely over the whole range of float64 and float32, also at other parameters.
 

@@ -1,0 +1,127 @@
+"""Checks of a card at infinite arguments, and at finite ones of every size and combination."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from slopes.auditing.cards.numerics import BEFORE, DTYPES
+from slopes.auditing.cards.subject import Subject, source
+from slopes.auditing.report import Finding, Skip, about
+from slopes.card import Loss, Map
+from slopes.kinds.spaces import Space
+from slopes.truth.oracle import limit
+
+BESIDE = (1.0, 0.0, 0.25, -1.0)  #: numbers beside an infinite prediction, where their spaces admit them
+
+
+@about(unless=BEFORE)
+def limits(subject: Subject) -> Iterator[Finding]:
+    """Check that values and slopes at ±inf are the limits of the exact ones, by NumPy and torch, in both dtypes."""
+    card: Any = subject.card
+    if card.rowwise:
+        raise Skip("rows have no limits")
+    spaces = card.kind.spaces(card.settings) if isinstance(card, Loss) else []
+    signs = [sign for sign in (1.0, -1.0) if not spaces or spaces[0].low <= sign * np.inf <= spaces[0].high]
+    held = {tuple(x if _admits(space, x) else 1.0 for space in spaces[1:]) for x in BESIDE}
+    results = ("value", "slope") if card.slope_body else ("value",)
+    for sign, rest, result in itertools.product(signs, sorted(held), results):
+        beside, oracle = [np.array(x) for x in rest], subject.oracle(result)
+        wanted: Any = limit(lambda x: oracle(np.array(x), *beside, **subject.options), sign)  # noqa: B023
+        for dtype in DTYPES if wanted is not None else ():
+            arguments = tuple(np.array(x, dtype) for x in (sign * np.inf, *rest))
+            readings = {"NumPy": subject.call(result, arguments), "torch": subject.results_by_torch(arguments)[result]}
+            for reading, came in readings.items():
+                if not np.allclose(came, wanted, rtol=4 * float(np.finfo(dtype).eps), atol=0):
+                    yield Finding(
+                        "limits",
+                        f"{np.dtype(dtype).name} {result} by {reading} is {float(came)!r}, the limit is {wanted!r}",
+                        f"{subject.name}{'' if result == 'value' else '.slope'} at {(sign * np.inf, *rest)}",
+                        "avoid 0 · inf and inf − inf: hold the argument, or multiply last",
+                        severity="note" if isinstance(card, Loss) else "error",
+                    )
+                    return
+
+
+def _admits(space: Space, x: float) -> bool:
+    inside = space.low < x <= space.high or (space.low == x and not space.open)
+    return inside and (not space.is_sign or abs(x) == 1)
+
+
+@about(unless=BEFORE, slow=True)
+def no_nan(subject: Subject) -> Iterator[Finding]:
+    """Check that finite arguments of every size, equal ones and zeros give numbers, in second derivatives too."""
+    for dtype in DTYPES:
+        for arguments in (subject.inputs(dtype), *awkward(subject, dtype)):
+            with np.errstate(all="ignore"):
+                results = {name: subject.call(name, arguments) for name in ("value", "slope")}
+                by_torch = subject.results_by_torch(arguments, second=True)
+            results |= {f"torch {name}": result for name, result in by_torch.items()}
+            for name, result in results.items():
+                bad = np.isnan(result).reshape(len(result), -1).any(-1)
+                if bad.any():
+                    at = ", ".join(source(x[bad.argmax()], x.dtype if x.dtype.kind == "f" else None) for x in arguments)
+                    yield Finding(
+                        "no_nan",
+                        f"{np.dtype(dtype).name} {name} is nan ({bad.sum()} of {bad.size} points)",
+                        f"{subject.name} at {at}",
+                        "look for 0 / 0, inf − inf and 0 · inf, also in the branch that `where` does not take",
+                        severity="note" if name == "torch second" else "error",
+                    )
+                    return
+
+
+def awkward(subject: Subject, dtype: Any) -> Iterator[tuple[Any, ...]]:
+    """Yield arguments in each combination of awkward ones: tiny, huge, equal, zero, at bounds, without area."""
+    card: Any = subject.card
+    real = Space("real", lambda rng, shape: rng.standard_normal(shape), is_real=True)
+    if not isinstance(card, Loss):
+        if not isinstance(card, Map):
+            yield (np.array(_numbers(real, dtype), dtype),)
+            return
+        pairs = itertools.product(_rows(real, dtype), np.eye(4 // card.parts))
+        yield tuple(np.array(column, dtype) for column in zip(*pairs, strict=True))
+        return
+    kind, spaces = card.kind, card.kind.spaces(card.settings)
+    if kind.batched:
+        batches = np.array([[row, row, row[::-1], -row[::-1]] for row in _rows(spaces[0], dtype)], dtype)
+        for labels in ([0, 0, 1, 1], [2, 2, 2, 2], [0, 1, 2, 3]):
+            if kind.coupled:
+                yield from ((batch, np.array(labels)) for batch in batches)
+            else:
+                regions = np.eye(4, dtype=dtype)[labels] if spaces[1].is_yes_or_no else np.array(labels)
+                yield batches, np.stack([regions] * len(batches))
+        return
+    choices = [
+        (_rows if kind.rowwise and argument.row else _numbers)(space, dtype)
+        for argument, space in zip(kind.arguments, spaces, strict=True)
+    ]
+    yield tuple(np.array(column, dtype) for column in zip(*itertools.product(*choices), strict=True))
+
+
+def _numbers(space: Space, dtype: Any) -> list[float]:
+    """Return numbers of a space, of every size, among them its bounds."""
+    if space.is_sign:
+        return [-1.0, 1.0]
+    info = np.finfo(dtype)
+    sizes = [0.0, float(info.smallest_subnormal), float(info.tiny), 1e-30, 1e-7, 0.5, 1.0, 3.0, 1e3, 1e20]
+    sizes.append(float(info.max))
+    low, high = (float(np.clip(bound, -info.max, info.max)) for bound in (space.low, space.high))
+    low = float(np.nextafter(dtype(low), dtype(np.inf))) if space.open else low
+    return [x for x in dict.fromkeys([low, high, *sizes, *(-size for size in sizes)]) if low <= x <= high]
+
+
+def _rows(space: Space, dtype: Any) -> Sequence[Any]:
+    """Return rows of four: all alike, one apart, of both signs; distributions; boxes with and without area."""
+    if space.has_classes:
+        return [np.full(4, 0.25), *np.eye(4), np.array([0.5, 0.5, 0, 0])]
+    if space.has_corners:
+        info = np.finfo(dtype)
+        sizes = [0.0, float(info.smallest_subnormal), 1e-30, 1.0, 1e20, float(info.max) / 8]
+        return [np.array([at, at, at + w, at + h]) for at in (0.0, 1.0) for w in sizes for h in sizes]
+    values = _numbers(space, dtype)
+    least = min(values, key=abs)
+    return [*(np.full(4, x) for x in values), *(np.array([x, -x if -x in values else x, least, least]) for x in values)]
