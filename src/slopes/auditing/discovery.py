@@ -212,11 +212,16 @@ def _known(thing: Any) -> Form | None:
     card = _card_of(bare)
     if card is None:
         return None
-    held = {name: getattr(thing, name) for name in card.parameters if module and hasattr(thing, name)}
-    held = {name: value for name, value in held.items() if isinstance(value, (bool, int, float, str))}
+    held = _settings(thing, card) if module else {}
     if bare in ("bce", "binarycrossentropy"):
         held["from_probabilities"] = True
     return replace(_of_card(card), settings={**card.settings, **held})
+
+
+def _settings(module: torch.nn.Module, card: Card) -> dict[str, Any]:
+    """Return the attributes of a module that are parameters of a card."""
+    held = {name: getattr(module, name, None) for name in card.parameters}
+    return {name: value for name, value in held.items() if isinstance(value, (bool, int, float, str))}
 
 
 def _card_of(bare: str) -> Any:

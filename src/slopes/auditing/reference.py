@@ -310,11 +310,7 @@ def _points(subject: Subject) -> Iterator[Arguments]:
 
 def _variants(card: Card, subject: Subject) -> Iterator[Card]:
     """Yield the card, with each of its choices, and with the subject's parameters of the same names."""
-    kind = subject.form.kind
-    if kind is None:
-        if not isinstance(card, Activation) or card.rowwise == subject.form.elementwise:
-            return
-    elif not isinstance(card, Loss) or len(card.kind.arguments) != len(kind.arguments):
+    if not _takes_as_many(card, subject):
         return
     yield card
     for name, parameter in card.parameters.items():
@@ -328,6 +324,14 @@ def _variants(card: Card, subject: Subject) -> Iterator[Card]:
             yield card.with_(**given)
     except (TypeError, ValueError):
         return
+
+
+def _takes_as_many(card: Card, subject: Subject) -> bool:
+    """Whether the card takes as many arguments as the subject, and an activation entries or rows as it does."""
+    kind = subject.form.kind
+    if kind is None:
+        return isinstance(card, Activation) and card.rowwise != subject.form.elementwise
+    return isinstance(card, Loss) and len(card.kind.arguments) == len(kind.arguments)
 
 
 def _own_parameters(subject: Subject) -> dict[str, Any]:

@@ -16,20 +16,22 @@ from slopes.auditing.subject import Subject
 def direction(subject: Subject) -> Iterator[Finding]:
     """Check that right predictions cost less than wrong ones."""
     kind = subject.form.kind
-    if kind is not None and kind.is_margin and fitness(subject) <= 0:
+    assert kind is not None
+    if kind.is_margin and fitness(subject) <= 0:
         raise Skip("it is no loss of the product of prediction and target")
     pairs = list(subject.ordered())
     if not pairs:
         raise Skip("what is right is not known for its kind")
     turned = [pair for pair in pairs if _falls(subject, *pair[1:])]
-    strict = kind is not None and (not kind.rowwise or subject.space.tells_probability) and not kind.batched
-    if not turned or (not strict and len(turned) < len(pairs)):  # rows are compared up to a scale, or with each other
+    # Rows may be compared up to a scale, or with each other.
+    strict = not kind.batched and (not kind.rowwise or subject.space.tells_probability)
+    if not turned or (not strict and len(turned) < len(pairs)):
         return
     what, better, worse = turned[0]
     count = len(better)
     both = subject.smallest((*better, *worse), lambda given: _falls(subject, given[:count], given[count:]))
     better, worse = both[:count], both[count:]
-    measure = bool(MEASURE.search(subject.title)) and "loss" not in subject.title.lower()
+    measure = _is_measure(subject)
     yield print_both(subject, better, worse).finding(
         "direction",
         f"{what} costs more than what is wrong" + (": a measure that is to grow, not a loss?" if measure else ""),
@@ -39,6 +41,11 @@ def direction(subject: Subject) -> Iterator[Finding]:
         expected="less where it is right",
         shows=lambda right, wrong: right.sum() > wrong.sum(),
     )
+
+
+def _is_measure(subject: Subject) -> bool:
+    """Whether the name is that of a measure, which is to grow."""
+    return bool(MEASURE.search(subject.title)) and "loss" not in subject.title.lower()
 
 
 def _falls(subject: Subject, better: Arguments, worse: Arguments) -> bool:

@@ -25,16 +25,22 @@ def elicitation(subject: Subject) -> Iterator[Finding]:
     if len(form.spaces) != 2 or form.kind is None or subject.batch_level:
         raise Skip("it has no best constant prediction")
     if (form.spaces[1].is_yes_or_no or form.spaces[1].has_classes) and subject.space.tells_probability:
-        if wanted not in (None, "probability", "mean"):
-            raise Skip(f"labels have no {wanted}")
-        if wanted is None and (not form.sure or OVERLAP.search(subject.title)):
-            raise Skip("it was not declared to elicit probabilities")
+        _check_wanted(subject)
         if form.kind.takes_labels or not form.kind.rowwise:
             yield from _of_shares(subject)
     elif wanted is not None and wanted != "probability" and (subject.space.is_real or subject.space.is_positive):
         yield from _of_sample(subject, wanted)
     else:
         raise Skip("what it is to elicit was not declared")
+
+
+def _check_wanted(subject: Subject) -> None:
+    """Raise Skip unless a loss of labels is to elicit their shares."""
+    wanted = subject.declared.elicits
+    if wanted not in (None, "probability", "mean"):
+        raise Skip(f"labels have no {wanted}")
+    if wanted is None and (not subject.form.sure or OVERLAP.search(subject.title)):
+        raise Skip("it was not declared to elicit probabilities")
 
 
 def functional(name: str) -> tuple[float, float]:
