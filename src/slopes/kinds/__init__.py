@@ -1,4 +1,4 @@
-"""Kinds of losses: each owns arguments, shapes, masks, weights, reduction, samples and plot of its losses."""
+"""Kinds of losses: each owns arguments, shapes, masks, weights, reduction, examples and plots."""
 
 from slopes.domains import Domain, OneOf
 from slopes.kinds.base import (

@@ -1,7 +1,7 @@
-"""The base of all kinds of losses: arguments with their shapes, masks and weights, reduction, and samples.
+"""The base of all kinds of losses: arguments with their shapes, masks and weights, reduction, and examples.
 
-A body sees clean arrays: one shape, rows on the last axis, nothing masked, values in range. It returns one value
-per element or row. A kind does the rest, for all its losses.
+A body sees clean arrays: one shape, rows on the last axis, nothing masked, values in range. It returns one value per
+element or row. The kind does the rest.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def no_kernel(prediction: Array, axis: int, labels: bool, smoothing: float = 0.0
 
 
 def same_shape(owner: str, **arrays: Array) -> None:
-    """Raise ValueError unless the arrays have one shape; the message has the shape that broadcasting would give."""
+    """Raise ValueError unless the arrays have one shape; the message has the shape after broadcasting."""
     shapes = [tuple(array.shape) for array in arrays.values()]
     if all(shape == shapes[0] for shape in shapes[1:]):
         return
@@ -46,7 +46,7 @@ def same_shape(owner: str, **arrays: Array) -> None:
 
 
 def keeps_shape(owner: str, came: tuple[int, ...], wanted: tuple[int, ...]) -> None:
-    """Raise ValueError if a body returns another shape, as when a parameter's shape widens the result."""
+    """Raise ValueError if a body returns another shape, as for a parameter that widens the result."""
     if came != wanted:
         raise ValueError(f"{owner}: the body gives shape {came} where {wanted} is due, with one value for each entry")
 
@@ -58,7 +58,7 @@ def gives_numbers(owner: str, computed: Any) -> None:
 
 
 def broadcasts(owner: str, name: str, shape: tuple[int, ...], what: str, wanted: tuple[int, ...]) -> None:
-    """Raise ValueError unless a shape broadcasts to the wanted one; the message suggests a shape that does."""
+    """Raise ValueError unless a shape broadcasts to the wanted one; the message suggests one that does."""
     entries = zip(reversed(shape), reversed(wanted), strict=False)
     if len(shape) <= len(wanted) and all(size in (1, due) for size, due in entries):
         return
@@ -75,7 +75,7 @@ def boolean_mask(owner: str, mask: Array) -> None:
 
 
 def valid_axis(owner: str, axis: Any, x: Array) -> int:
-    """Return the axis as an integer; raise ValueError if x has no such axis or no entries along it."""
+    """Return the axis as an integer; raise ValueError if x lacks it or has no entries along it."""
     if x.ndim == 0:
         raise ValueError(f"{owner}: needs at least one axis, got a single number")
     axis = axis.__index__() if hasattr(axis, "__index__") and not isinstance(axis, bool) else axis
@@ -90,24 +90,24 @@ def valid_axis(owner: str, axis: Any, x: Array) -> int:
 
 @dataclass
 class Batch:
-    """The clean arguments of a body, and the reduction of its values to a number."""
+    """The clean arguments of a body, and the reduction of its values."""
 
     r: ModuleType
     owner: str
-    original: Array  #: the first argument as the caller gave it
+    original: Array  #: first argument as given
     arguments: Arguments
-    like: Array  #: an array of the shape of the unreduced values
+    like: Array  #: has the shape of the unreduced values
     dtype: Any  #: of the result
-    restore: Callable[[Array], Array] | None = None  #: brings a gradient into the layout of the first argument
+    restore: Callable[[Array], Array] | None = None  #: gives a gradient the first argument's layout
     coupled: bool = False  #: whether a value depends on other rows than its own
-    coefficient: Array | None = None  #: the factor of each value; None is 1 everywhere
-    weighted: bool = False  #: whether the coefficient includes the caller's weights
-    divisor: Any = None  #: the mean's denominator; None where nothing is divided
-    denominator: Array | None = None  #: the share of each value in the mean's denominator; None: its coefficient
+    coefficient: Array | None = None  #: factor of each value; None for 1
+    weighted: bool = False  #: whether the coefficient includes weights
+    divisor: Any = None  #: the mean's denominator, or None
+    denominator: Array | None = None  #: share of each value in the mean's denominator; None for its coefficient
     may_be_zero: bool = False  #: whether the divisor is an array, whose value a trace cannot read
     reduced: bool = True
-    kernel: Any = None  #: a kernel of `slopes.kernels` for values and gradients of these arguments
-    counts: Array | None = None  #: the mask of values that count, if the kernel sees masked rows unchanged
+    kernel: Any = None  #: kernel of `slopes.kernels` for values and gradients
+    counts: Array | None = None  #: mask of values that count, if the kernel gets masked rows unchanged
 
     def reduce_by(self, reduction: str, divisor: Any) -> None:
         """Choose the divisor of the values: for a mean the sum of their coefficients, unless `divisor` is given."""
@@ -131,7 +131,7 @@ class Batch:
                 self.divisor = max(self.divisor, 1)
 
     def count(self) -> Any:
-        """Return the denominator of a mean: a number if its value is known and needs no gradient, else an array."""
+        """Return a mean's denominator: a number if its value is known and needs no gradient, else an array."""
         counted = self.coefficient if self.denominator is None else self.denominator
         if counted is None:
             return self.r.count(self.like)
@@ -150,7 +150,6 @@ class Batch:
             refuse(r, self.owner, "weight", weights, wrong, "must be >= 0 and finite", advice=advice)
 
     def _own(self, divisor: Any) -> Any:
-        """Return the caller's divisor as a number or a 0-dimensional array."""
         divisor = plain(divisor)
         if isinstance(divisor, (int, float)):
             DIVISOR.check(self.owner, "divisor", divisor)
@@ -163,7 +162,7 @@ class Batch:
         return self.r.widen(divisor, like=self.like)
 
     def _scaled(self, values: Array) -> Array:
-        """Return the values divided by the divisor; 0 if the divisor is 0."""
+        """Divide the values by the divisor; 0 if it is 0."""
         if self.divisor is None or not self.may_be_zero:
             return values if self.divisor is None else values / self.divisor
         nothing = self.divisor == 0
@@ -185,12 +184,12 @@ class Batch:
         return self._scaled(self.r.where(self.like == self.like, 1.0, 1.0) if counted is None else counted)
 
     def values(self, value: Callable[..., Array], slope: Callable[..., Array] | None) -> Array:
-        """Return the unreduced values of a body; the torch reading attaches the derivative to them."""
+        """Return the unreduced values of a body; the torch reading attaches the derivative."""
         attach = self.r.pullable if self.coupled else self.r.differentiable
         return attach(value, slope, *self.arguments)
 
     def pull_back(self, name: str, value: Callable[..., Array], slope: Callable[..., Array] | None) -> Array:
-        """Return the gradient of the reduced loss by the first argument, in that argument's layout."""
+        """Return the gradient of the reduced loss by the first argument, in its layout."""
         counted = self.coefficient
         if slope is None or self.coupled:
             cotangent = self.cotangent()
@@ -223,28 +222,28 @@ class Kind:
     name: str
     arguments: tuple[Argument, ...]
     rowwise: bool = False
-    about: str = ""  #: the axis label of a plot
+    about: str = ""  #: axis label of a plot
     data: str = ""  #: its data in words, if a prediction for each sample is not enough
-    guess: int = 0  #: its place among kinds to try for an unknown loss; 0: only if names of arguments suggest it
-    name_parts: tuple[str, ...] = ()  #: parts of names of arguments that suggest it
+    guess: int = 0  #: place among kinds to try for an unknown loss; 0: only if argument names suggest it
+    name_parts: tuple[str, ...] = ()  #: parts of argument names that suggest it
     known_spaces: tuple[tuple[str, ...], ...] = ()  #: spaces of arguments that losses have, likeliest first
     has_regions: ClassVar[bool] = False  #: whether the rows of the body are regions of pixels
     batched: ClassVar[bool] = False  #: whether the first axis must be the batch
     coupled: ClassVar[bool] = False  #: whether a value depends on other rows: its derivative takes a cotangent
     example_maker: ClassVar[type[Examples]] = Examples
 
-    # Other code asks for these properties, so that it need not know a kind by its name.
+    # Other code asks for these properties, not for a kind's name.
 
     takes_labels: ClassVar[bool] = False  #: whether the target may be an integer label for each row
 
     @property
     def goal(self) -> Space | None:
-        """The space of the target, if there are two arguments, prediction and target."""
+        """Space of the target, if the arguments are prediction and target."""
         return self.arguments[1].space if len(self.arguments) == 2 else None
 
     @property
     def compares_numbers(self) -> bool:
-        """Whether it compares a number with a number: element by element, with no class or sign to tell."""
+        """Whether it compares two numbers, element by element, without a class or sign."""
         goal = self.goal
         return not self.rowwise and goal is not None and not goal.is_yes_or_no and not goal.is_sign
 
@@ -270,16 +269,16 @@ class Kind:
 
     @property
     def predicts_vectors(self) -> bool:
-        """Whether the prediction and the target are a vector each."""
+        """Whether prediction and target are vectors."""
         return self.compares_vectors and self.goal is not None and self.arguments[1].row
 
     @property
     def body(self) -> tuple[str, ...]:
-        """The names of the body's arguments."""
+        """Names of the body's arguments."""
         return tuple(argument.name for argument in self.arguments)
 
     def unreduced(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Return the shape of the unreduced loss for the shape of the first argument."""
+        """Shape of the unreduced loss for the first argument's shape."""
         return shape[:-1] if self.rowwise else shape
 
     @property
@@ -290,16 +289,16 @@ class Kind:
 
     @property
     def options(self) -> tuple[str, ...]:
-        """The keywords of a call that belong to the kind."""
+        """Keywords of a call that belong to the kind."""
         return ("axis",) if self.rowwise else ()
 
     def signature(self) -> list[inspect.Parameter]:
-        """Return the options as parameters of the card's signature."""
+        """The options as parameters of the card's signature."""
         declared = inspect.signature(type(self).enter).parameters
         return [declared[name] for name in self.options]
 
     def having(self, **spaces: str) -> Kind:
-        """Return this kind with other spaces for some arguments; probabilities of classes sum to 1 in each row."""
+        """Return this kind with other spaces for some arguments; class probabilities sum to 1 in each row."""
         unknown = spaces.keys() - {argument.name for argument in self.arguments}
         if unknown:
             raise TypeError(f"loss: a {self.name} loss has no argument {', '.join(unknown)}")
@@ -314,11 +313,11 @@ class Kind:
         return [self.having(**dict(zip(self.body, spaces, strict=False))) for spaces in self.known_spaces] or [self]
 
     def space_of(self, settings: dict[str, Any]) -> Space:
-        """Return the space of the first argument under the card's parameters."""
+        """Space of the first argument under the card's parameters."""
         return self.spaces(settings)[0]
 
     def spaces(self, settings: dict[str, Any]) -> list[Space]:
-        """Return the space of each argument under the card's parameters."""
+        """Space of each argument under the card's parameters."""
         first, *others = (argument.space for argument in self.arguments)
         if settings.get("from_probabilities"):
             first = SPACES["distributions" if self.rowwise else "probabilities"]
@@ -329,7 +328,7 @@ class Kind:
         return [first, *others]
 
     def takes_any(self, settings: dict[str, Any]) -> bool:
-        """Return whether the kind is element-wise and accepts any numbers, so arguments reach the body unchanged."""
+        """Whether the kind is element-wise and accepts any numbers, so that arguments reach the body unchanged."""
         unchecked = all(type(space) is Space and not space.rule for space in self.spaces(settings))
         return type(self) is Kind and not self.rowwise and unchecked
 
@@ -373,12 +372,12 @@ class Kind:
         return x
 
     def examples(self, settings: dict[str, Any]) -> Examples:
-        """Return the maker of arguments under the card's parameters, for audits, tests and plots."""
+        """Maker of arguments under the card's parameters, for audits, tests and plots."""
         return self.example_maker(self, settings)
 
 
 def enter_all(r: ModuleType, owner: str, declared: Sequence[Argument], arguments: Arguments) -> list[Array]:
-    """Return the arguments as arrays of the reading, on the device of the first one."""
+    """Return the arguments as arrays of the reading, on the first one's device."""
     first = r.enter(arguments[0], f"{owner}: {declared[0].name}")
     pairs = zip(declared[1:], arguments[1:], strict=True)
     return [first, *(r.enter(x, f"{owner}: {argument.name}", first) for argument, x in pairs)]

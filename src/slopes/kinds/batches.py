@@ -24,19 +24,18 @@ MODE = OneOf(("multiclass", "multilabel"))
 class Overlap(Kind):
     """The kind of segmentation losses: the overlap of predicted and true regions of pixels.
 
-    The prediction has samples on the first axis and a class axis. The target is labels or rows, as for
-    classification, or with ``mode="multilabel"`` a chance for each class and pixel. A body gets probabilities, targets
-    and weights with the pixels of a region on the last axis, and returns one value for each region. With `over`
-    "sample" a region is a class of a sample, with "batch" a class over the batch, with "all" everything. `mask` and
-    `weight` have one entry for each pixel.
+    The prediction has samples on the first axis and a class axis. The target is labels or rows, as for classification,
+    or with ``mode="multilabel"`` a probability per class and pixel. A body gets probabilities, targets and weights with
+    the pixels of a region on the last axis, and returns one value per region: with `over` "sample" a class of a sample,
+    with "batch" a class over the batch, with "all" everything. `mask` and `weight` have one entry per pixel.
     """
 
     has_regions: ClassVar[bool] = True
     example_maker: ClassVar[type[Examples]] = RegionExamples
     batched: ClassVar[bool] = True
-    ranked: bool = False  #: whether a body also gets log(p / (1 − p)), which still differs where p rounds to 1
-    scores: bool = False  #: whether a body gets logits, and targets are chances for each class and pixel
-    joint: bool = False  #: whether a body gets all classes of a sample at once and returns one value for them
+    ranked: bool = False  #: whether a body also gets log(p / (1 − p)), which differs where p rounds to 1
+    scores: bool = False  #: whether a body gets logits, and targets are probabilities per class and pixel
+    joint: bool = False  #: whether a body returns one value for all classes of a sample
 
     @property
     def body(self) -> tuple[str, ...]:
@@ -44,7 +43,7 @@ class Overlap(Kind):
         return ("prediction", "target", "weight", "odds")[: 3 + self.ranked]
 
     def unreduced(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Return (samples, classes), or (samples,) if classes are joined."""
+        """(samples, classes), or (samples,) if classes are joined."""
         return shape[:1] if self.joint else (shape[0], shape[-1])
 
     @property
@@ -185,8 +184,8 @@ def _pixels(r: ModuleType, over: str, x: Array, shape: tuple[int, ...]) -> Array
 class Embeddings(Kind):
     """A batch of vectors with integer labels, where each vector is the anchor of one value.
 
-    A body gets the vectors and two boolean matrices (anchor, other) for positives, with the anchor's label, and
-    negatives. It returns a value for each anchor; anchors without a positive do not count.
+    A body gets the vectors and two boolean matrices (anchor, other): positives, with the anchor's label, and negatives.
+    It returns a value per anchor; anchors without a positive do not count.
     """
 
     batched: ClassVar[bool] = True

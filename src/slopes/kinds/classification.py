@@ -1,4 +1,4 @@
-"""The kind with a class axis and the options class weights, label smoothing and ignored labels."""
+"""The kind with a class axis, class weights, label smoothing and ignored labels."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Classification(Kind):
     """The kind of losses whose prediction has a class axis of logits or probabilities.
 
     The target is integer labels, without that axis, or probability rows, with it. One rule holds for all options: with
-    target rows t (labels as one-hot rows, smoothing applied) the loss is −Σ w_c t_c log p_c, and the mean divides
-    by the sum of w_c t_c over the rows that count. So one-hot rows and labels always give the same number.
+    target rows t (labels as one-hot rows, smoothing applied) the loss is −Σ w_c t_c log p_c, and the mean divides by
+    the sum of w_c t_c over the rows that count. So one-hot rows and labels always give the same number.
     """
 
     rowwise: bool = True
@@ -30,7 +30,7 @@ class Classification(Kind):
 
     @property
     def options(self) -> tuple[str, ...]:
-        """The keywords of a call that belong to the kind."""
+        """Keywords of a call that belong to the kind."""
         return "axis", "class_weight", "label_smoothing", "ignore_index"
 
     def enter(
@@ -88,7 +88,7 @@ def filled_target(r: ModuleType, mask: Array, rows: Array, classes: int, labelle
 
 
 def is_labels(owner: str, r: ModuleType, prediction: Array, target: Array, shape: tuple[int, ...]) -> bool:
-    """Return True for integer labels, False for probability rows; raise ValueError for any other target."""
+    """Whether the target is integer labels, not probability rows; raise ValueError for any other."""
     if tuple(target.shape) == tuple(prediction.shape) and "bool" not in str(target.dtype):
         return False
     if tuple(target.shape) == shape and r.is_integer(target) and "bool" not in str(target.dtype):
@@ -100,7 +100,7 @@ def is_labels(owner: str, r: ModuleType, prediction: Array, target: Array, shape
 
 
 def kept_labels(batch: Batch, target: Array, labelled: bool, ignore_index: Any) -> Array | None:
-    """Return the mask of labels other than `ignore_index`, or None if that is None."""
+    """Mask of labels other than `ignore_index`, or None."""
     if ignore_index is None:
         return None
     ignore_index = plain(ignore_index)
@@ -121,7 +121,7 @@ def check_target(batch: Batch, target: Array, original: Array, classes: int, lab
 
 
 def class_weights(batch: Batch, class_weight: Array, classes: int) -> Array:
-    """Return the class weights as an array; raise ValueError unless there is one number >= 0 for each class."""
+    """Return the class weights as an array; raise ValueError unless there is a number >= 0 per class."""
     r, owner = batch.r, batch.owner
     weights = r.widen(r.enter(class_weight, f"{owner}: class_weight", batch.original), like=batch.like)
     if tuple(weights.shape) != (classes,):

@@ -1,7 +1,7 @@
 """Examples of arguments for the losses of a kind: random, right, wrong, certain, degenerate, or along a curve.
 
-Arguments are NumPy arrays with the entries of a row last, in the order of the kind. A kind with examples of its own
-names a subclass in `Kind.example_maker`.
+Arguments are NumPy arrays with the entries of a row last, in the kind's order. `Kind.example_maker` may name a
+subclass.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Examples:
         return tuple(space.draw(rng, shape if argument.row or not rowwise else shape[:-1]) for argument, space in pairs)
 
     def stress(self, rng: np.random.Generator) -> Arguments:
-        """Return arguments for an audit: random ones, with a tiny and huge first argument if its space is unbounded.
+        """Return arguments for an audit: random ones, with tiny and huge first ones in an unbounded space.
 
         Some rows of logits nearly agree with their target distributions, where losses cancel.
         """
@@ -75,12 +75,12 @@ class Examples:
         return np.roll(target, 1, -1) if self._has_rows(target) else (target + 1) % classes
 
     def even(self, target: Any, classes: int) -> Any:
-        """Return a target of this shape in which each class, or a yes and a no, has the same share."""
+        """Return a target of this shape with equal shares of each class, or of yes and no."""
         place = np.arange(target.size).reshape(target.shape)
         return place % classes if self.goal.has_classes else (place % 2 == 0).astype(target.dtype)
 
     def right(self, target: Any, size: float, classes: int) -> Any:
-        """Return the right prediction for a target, with logits of magnitude `size`; None if it is not known."""
+        """Return the right prediction for a target, with logits of magnitude `size`; None if unknown."""
         if len(self.spaces) != 2 or not self.kind.arguments[1].row:
             return None
         if self.goal.has_classes:
@@ -123,7 +123,7 @@ class Examples:
         return target.copy() if prediction is None else prediction, target, *rest
 
     def ordered(self, rng: np.random.Generator, drawn: Arguments) -> Ordered:
-        """Yield pairs of arguments, made of random ones, for which a loss must be less for the first."""
+        """Yield pairs made of random arguments, where a loss must be less for the first."""
         first, target, *rest = drawn
         if self.kind.is_margin:
             yield "the right sign", (5.0 * target, target), (-5.0 * target, target)
@@ -142,7 +142,7 @@ class Examples:
             yield from self._with_noise(rng, target, (target, *rest))
 
     def _with_noise(self, rng: np.random.Generator, right: Any, others: Arguments) -> Ordered:
-        """Yield the right prediction, and predictions that are off by more and more."""
+        """Yield the right prediction, then ever worse ones."""
         low, noise = self.space.low, rng.standard_normal(right.shape)
         for size in (0.1, 1.0, 10.0):
             moved = right + size * noise if math.isinf(low) else low + (right - low) * np.exp(size * noise / 4)
@@ -264,7 +264,7 @@ class RegionExamples(Examples):
     """Arguments for losses of regions of pixels."""
 
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Arguments:
-        """Return random logits, with labels or chances."""
+        """Return random logits, with labels or probabilities."""
         prediction = 3 * rng.standard_normal(shape)
         several = self.goal.is_yes_or_no
         return prediction, 1.0 * rng.integers(0, 2, shape) if several else rng.integers(0, shape[-1], shape[:-1])
@@ -290,7 +290,7 @@ class RegionExamples(Examples):
 
 
 class RankedPairExamples(Examples):
-    """Arguments for losses of two scores and a sign, which tells the higher one."""
+    """Arguments for losses of two scores and a sign for the higher one."""
 
     def ordered(self, rng: np.random.Generator, drawn: Arguments) -> Ordered:
         """Yield scores in the right order, and in the wrong one."""
@@ -299,7 +299,7 @@ class RankedPairExamples(Examples):
 
 
 class VectorPairExamples(Examples):
-    """Arguments for losses of two vectors, with a sign for whether they belong together."""
+    """Arguments for losses of two vectors and a sign for whether they belong together."""
 
     def perfect(self, rng: np.random.Generator) -> Arguments:
         """Return pairs of equal vectors."""

@@ -41,14 +41,14 @@ class Signed(Kind):
 
 @dataclass(frozen=True)
 class Ranking(Signed):
-    """Two scores, with a sign for which is the higher one."""
+    """Two scores, with a sign for the higher one."""
 
     example_maker: ClassVar[type[Examples]] = RankedPairExamples
 
 
 @dataclass(frozen=True)
 class Pairs(Signed):
-    """Rows of two vectors, with a sign for whether they belong together."""
+    """Two vectors per row, with a sign for whether they belong together."""
 
     example_maker: ClassVar[type[Examples]] = VectorPairExamples
 

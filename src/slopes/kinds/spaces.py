@@ -20,7 +20,7 @@ Draw = Callable[[np.random.Generator, tuple[int, ...]], Any]
 class Space:
     """Numbers between two bounds, which are included unless `open`.
 
-    Other code asks for these properties, so that it need not know a space by its name.
+    Other code asks for properties, not for a space's name.
     """
 
     name: str
@@ -32,9 +32,9 @@ class Space:
     whole: bool = False  #: whether drawn numbers may be rounded to integers
     rule: str = ""
     other: float = 1.0  #: a valid number other than the filler
-    axis: str = ""  #: the axis label of a plot of such predictions
+    axis: str = ""  #: axis label of a plot of predictions
     words: str = ""  #: its numbers in words, where the name does not tell
-    is_real: bool = False  #: whether it holds all numbers, without a meaning such as a logit's
+    is_real: bool = False  #: whether it holds all numbers, without a meaning such as a logit
     is_logit: bool = False
     is_probability: bool = False
     is_log_probability: bool = False
@@ -65,7 +65,7 @@ class Space:
 
     @property
     def is_half_line(self) -> bool:
-        """Whether its numbers have a lower bound and no upper one."""
+        """Whether its numbers have a lower bound only."""
         return self.low > -math.inf and self.high == math.inf
 
     @property
@@ -74,7 +74,7 @@ class Space:
         return self.low == 0 and not self.open and self.high == math.inf
 
     def filler(self, r: ModuleType, like: Array) -> Any:
-        """Return the value that replaces masked entries of `like`."""
+        """Return the value for masked entries of `like`."""
         return self.fill
 
     def check_shape(self, owner: str, what: str, rows: Array, original: Array) -> None:
@@ -86,7 +86,7 @@ class Space:
             refuse(r, owner, what, values, self.is_outside(values), self.rule)
 
     def is_outside(self, values: Array) -> Array:
-        """Return a mask of the numbers outside the bounds; NaN counts as inside."""
+        """Mask of the numbers outside the bounds; NaN counts as inside."""
         outside = (values <= self.low) if self.open else (values < self.low)
         return outside | (values > self.high)
 
@@ -97,7 +97,7 @@ class Signs(Space):
     is_sign = True
 
     def is_outside(self, values: Array) -> Array:
-        """Return a mask of the numbers other than −1 and 1; NaN counts as inside."""
+        """Mask of the numbers other than −1 and 1; NaN counts as inside."""
         return (values != 1) & (values != -1) & (values == values)
 
 
@@ -159,7 +159,6 @@ def _normal(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
 
 
 def _chance(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
-    """Return random numbers in [0, 1], half of them 0 or 1."""
     return np.clip(rng.uniform(-0.5, 1.5, shape), 0, 1)
 
 
