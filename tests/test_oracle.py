@@ -114,3 +114,19 @@ def test_messages(call, error, message):
 
 def test_repr():
     assert repr(slopes.exact(slopes.relu, 20)) == "slopes.exact(slopes.relu, digits=20)"
+
+
+def test_calculus_takes_the_branches_that_the_primitives_state():
+    """At a tie `maximum` and `minimum` are their first argument, so that a smooth body has its own slope there."""
+    for card, slope in ((slopes.softplus, 0.5), (slopes.elu, 1.0), (slopes.relu, float(slopes.relu.slope(0.0)))):
+        assert float(slopes.exact(card).tangent(0.0)) == slope
+
+
+def test_a_loss_by_softplus_is_clean():
+    """Its derivative by calculus was once −1/2 at 0, and an infinite logit gives it 0 · inf, which it may."""
+
+    @slopes.loss("binary")
+    def by_softplus(logit, target):
+        return target * slopes.ops.softplus(-logit) + (1 - target) * slopes.ops.softplus(logit)
+
+    assert slopes.audit(by_softplus).findings == []

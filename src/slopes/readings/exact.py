@@ -145,11 +145,11 @@ def where(condition: Array, a: Array, b: Array) -> Array:
 
 
 def minimum(a: Array, b: Array) -> Array:
-    return _map(lambda u, v: u if u != u or u < v else v, a, b)
+    return _map(lambda u, v: v if v != v or v < u else u, a, b)
 
 
 def maximum(a: Array, b: Array) -> Array:
-    return _map(lambda u, v: u if u != u or u > v else v, a, b)
+    return _map(lambda u, v: v if v != v or v > u else u, a, b)
 
 
 def sigmoid(x: Array, times: Array, low: Array) -> Array:

@@ -20,6 +20,11 @@ class Subject(Samples):
         self.faulty: dict[tuple[str, str], Any] = {}  #: masks of reported entries
 
     @property
+    def is_ours(self) -> bool:
+        """Whether the card belongs to slopes."""
+        return self.card.__module__.startswith(("slopes.activations.", "slopes.losses."))
+
+    @property
     def ulps(self) -> float:
         """Allowed error in units in the last place."""
         return max(self.card.claims.ulps or 0.0, ULPS)
