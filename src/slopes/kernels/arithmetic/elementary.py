@@ -369,7 +369,7 @@ def normal_pdf(x, times):
 
 @inlined
 def sigmoid_of_two(x):
-    """1 / (1 + exp(−x)) within 2 ulp; that of −x shares the exponential and the division."""
+    """1 / (1 + exp(−x)) within 2 ulp; the sigmoid of −x shares the exponential and the division."""
     g, scale, rest = fall(-abs(x))
     small = fma(scale, g, scale)
     inverse = ONE(x) / (ONE(x) + small)
@@ -652,14 +652,14 @@ def cos_after_turns(r, n):
 
 @inlined
 def sin_of_eighth(r):
-    """The sine for |r| up to little more than π/4."""
+    """The sine for |r| up to a little more than π/4."""
     square = r * r
     return fma(square * r, sin_tail(square), r)
 
 
 @inlined
 def cos_of_eighth(r):
-    """The cosine for |r| up to little more than π/4."""
+    """The cosine for |r| up to a little more than π/4."""
     square = r * r
     whole = fma(-HALF(r), square, ONE(r))
     return whole + fma(square * square, cos_tail(square), fma(-HALF(r), square, ONE(r) - whole))
