@@ -15,7 +15,7 @@ from slopes.kinds.spaces import Space
 from slopes.truth.oracle import Exactly
 from slopes.truth.samples import DIGITS, Samples
 
-#: the format of the inputs, and the NumPy dtype that carries them: bfloat16 is the upper half of a float32
+#: format of the inputs, and the NumPy dtype that carries them: bfloat16 is the upper half of a float32
 FORMATS: dict[str, Any] = {"float64": np.float64, "float32": np.float32, "float16": np.float16, "bfloat16": np.float32}
 RESULTS = ("value", "slope", "second")
 COARSER = {"bfloat16": 2.0**16}  #: units of the carrier per unit of the format

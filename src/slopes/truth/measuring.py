@@ -17,10 +17,10 @@ from slopes.truth import libraries
 from slopes.truth.errors import ULPS, allow_near_roots, distance_to_bound, peak, ulps
 from slopes.truth.grid import COARSER, FORMATS, RESULTS, Grid, variants
 
-#: the readings that are measured; kernels (`slopes.kernels`), where they exist, on large arrays
+#: measured readings; kernels (`slopes.kernels`), where they exist, on large arrays
 OURS = ("NumPy", "torch", "NumPy kernel", "torch kernel")
 OF_PEERS = ("float64", "float32")  #: formats for peers and second derivatives
-MUCH = 1000.0  #: errors above it, in units in the last place, are counted in `beyond`
+MUCH = 1000.0  #: `beyond` counts errors above it, in units in the last place
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,13 @@ class Figure:
     dtype: str
     library: str  #: "slopes", or a peer
     reading: str  #: of slopes: one of `OURS`
-    worst: float  #: the largest error in units in the last place, as the page counts them; inf where a number is lost
+    worst: float  #: largest error in units in the last place, as counted on the page; inf where a number is lost
     median: float
-    raw: float  #: the largest error in plain units in the last place, whatever cancels
+    raw: float  #: largest error in plain units in the last place, even where terms cancel
     points: int  #: number of results measured
     beyond: int  #: number of errors above 1000
-    lost: int  #: how many are infinite or no number where the exact ones are numbers
-    flushed: int  #: how many subnormal numbers were taken for 0, which is not counted in the errors
+    lost: int  #: number of results that are infinite or NaN where the exact ones are numbers
+    flushed: int  #: number of subnormal numbers taken for 0, which are no errors here
     at: tuple[str, ...]  #: arguments of the worst error
     entry: tuple[int, ...]  #: its entry, if the result is a row
     came: str
@@ -73,9 +73,7 @@ def measure_densely(card: Card) -> list[Figure | Failure]:
     return _measure((entry for entry in grids if not entry[0].second), (), OURS[:2])
 
 
-Entry = tuple[
-    Grid, Sequence[str], str
-]  #: with the results to measure on it, and the parameters that are not at defaults
+Entry = tuple[Grid, Sequence[str], str]  #: with the results to measure, and the parameters away from their defaults
 
 
 def _grids(card: Card, label: str, dense: bool = False) -> Iterator[Entry]:

@@ -12,7 +12,7 @@ from slopes.card import Card, Loss, Map
 from slopes.extras import require
 
 LARGEST = 20_000  #: the highest working precision, in digits, of the search for agreement
-ZERO = 400  #: from this number of digits on a 0 is accepted: in float64 numbers below 1e-324 are 0
+ZERO = 400  #: from so many digits on a 0 is accepted: in float64 numbers below 1e-324 are 0
 SMALLEST = 5e-324
 
 

@@ -27,7 +27,7 @@ def _uneven(low: Tensor, high: Tensor, sums: Tensor) -> bool:
 
 
 SUMS = "{0}.sum({1})"
-#: space that is due, sums over a row as code, test of the least and largest prediction and the sums, message, repair
+#: due space, sums over a row as code, test of the least and largest prediction and the sums, message, repair
 Rule = tuple[str, str, Callable[..., bool], str, str]
 RULES: tuple[Rule, ...] = (
     ("is_logit", SUMS, _in_unit, "{0} is probabilities, whose rows sum to 1, where logits are due: the softmax is "
