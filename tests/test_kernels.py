@@ -18,6 +18,7 @@ from helpers import mark_exhaustive, require_kernels
 from slopes import kernels, ops
 from slopes.catalogue import ACTIVATIONS
 from slopes.kernels import compiling, entries, programs
+from slopes.kernels.printing.entries import print_kernel
 from slopes.readings.program import evaluate
 from slopes.readings.trace import record
 from test_trace import CASES, ELEMENTWISE, SPECIAL, arguments_of, cancelling, computed, rows_of
@@ -139,7 +140,7 @@ def test_elementary_functions_are_within_few_ulp(name, allowed, dtype):
 
     card = slopes.activation(body)
     program = kernels.program(card, "value", dtype=dtype)
-    kernel = kernels.load(kernels.print_kernel(program, name))
+    kernel = kernels.load(print_kernel(program, name))
     x = every_exponent().astype(dtype)
     result = np.empty_like(x)
     kernel(x, result)
@@ -181,7 +182,7 @@ def test_functions_with_a_period_are_right_however_far_out(name, dtype):
     """Near 0, where a loop takes several at once, as far as possible from it, and in blocks that have both."""
     form = {"snake": lambda x: ops.snake(x, 1.0), "snake_slope": lambda x: ops.snake_slope(x, 1.0)}.get(name)
     program = record(lambda x: {"value": (form or getattr(ops, name))(x)}, ["x"], dtype)
-    kernel, rng = kernels.load(kernels.print_kernel(program, name)), np.random.default_rng(0)
+    kernel, rng = kernels.load(print_kernel(program, name)), np.random.default_rng(0)
     turns = np.arange(-40, 40) * np.pi / 4
     near = np.concatenate([turns, rng.uniform(-8, 8, 400), rng.uniform(0.5, 1, 300) * 2.0 ** rng.integers(-9, 17, 300)])
     far = rng.uniform(0.5, 1, 300) * 2.0 ** rng.integers(17, 127 if dtype == "float32" else 1023, 300)
@@ -278,7 +279,7 @@ def test_what_exp_is_beyond_its_line_keeps_its_digits(dtype):
     """And has no more than one polynomial: the series that arrays use divides sixteen times."""
     program = record(lambda x: {"value": ops.expm1_less(x)}, ["x"], dtype)
     assert [line.operation for line in program.lines] == ["input", "expm1_less"]
-    kernel, rng = kernels.load(kernels.print_kernel(program, "expm1_less")), np.random.default_rng(0)
+    kernel, rng = kernels.load(print_kernel(program, "expm1_less")), np.random.default_rng(0)
     sizes = rng.uniform(0.5, 1, 500) * 2.0 ** rng.integers(-40, 12, 500)
     x = np.concatenate([rng.uniform(-1.2, 1, 2000), -sizes, [0.0, -1e30, -np.inf, np.nan]]).astype(dtype)
     result = np.empty_like(x)
@@ -295,7 +296,7 @@ def test_what_exp_is_beyond_its_line_keeps_its_digits(dtype):
 def test_functions_with_a_period_at_zero_and_beyond_all_numbers(name):
     x = np.array([0.0, -0.0, np.inf, -np.inf, np.nan])
     program = record(lambda x: {"value": getattr(ops, name)(x)}, ["x"], "float64")
-    kernel = kernels.load(kernels.print_kernel(program, name))
+    kernel = kernels.load(print_kernel(program, name))
     for part in (x[:2], x[4:], x):  # near 0, and not
         result = np.empty_like(part)
         kernel(part, result)
