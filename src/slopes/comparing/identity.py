@@ -12,7 +12,7 @@ import functools
 import hashlib
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib import resources
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any
@@ -219,53 +219,60 @@ def _follow(thing: Any, lines: list[str], seen: dict[int, Any], given: bool = Fa
     """Append a canonical text of an object and of all that it names; a `given` one counts wherever it is from."""
     if isinstance(thing, PLAIN):
         lines.append(repr(thing))
-        return
-    if isinstance(thing, (list, tuple, set, frozenset, dict)):
-        if id(thing) not in seen:
-            seen[id(thing)] = thing
-            lines.append(type(thing).__name__)
-            for part in _ordered(thing):
-                _follow(part, lines, seen)
-            del seen[id(thing)]  # equal containers read alike, one object or two
-        return
-    if isinstance(thing, ModuleType):
+    elif isinstance(thing, ModuleType):
         lines.append(thing.__name__)
-        return
-    if isinstance(thing, np.ndarray) or (isinstance(thing, Tensor) and thing.layout is torch.strided):
+    elif isinstance(thing, np.ndarray) or (isinstance(thing, Tensor) and thing.layout is torch.strided):
         lines.append(str(thing.dtype))
         _follow(thing.tolist(), lines, seen)
+    elif id(thing) in seen:
         return
-    if id(thing) in seen:
-        return
-    seen[id(thing)] = thing
-    if isinstance(thing, (staticmethod, classmethod, MethodType)):
-        _follow(thing.__func__, lines, seen, given)
-    elif isinstance(thing, property):
-        for function in (thing.fget, thing.fset):
-            _follow(function, lines, seen, given)
-    elif isinstance(thing, functools.cached_property):
-        _follow(thing.func, lines, seen, given)
-    elif isinstance(thing, functools.partial):
-        for part in (thing.func, thing.args, thing.keywords):
-            _follow(part, lines, seen, given)
-    elif isinstance(thing, Card):
-        for body in (thing.body, thing.slope_body):
-            _follow(body, lines, seen, given)
-        _follow(thing.settings, lines, seen)
-    elif isinstance(thing, FunctionType):
+    elif isinstance(thing, (list, tuple, set, frozenset, dict)):
+        seen[id(thing)] = thing
+        lines.append(type(thing).__name__)
+        for part in _ordered(thing):
+            _follow(part, lines, seen)
+        del seen[id(thing)]  # equal containers read alike, one object or two
+    else:
+        seen[id(thing)] = thing
+        _follow_new(thing, lines, seen, given)
+
+
+#: The parts of objects that wrap functions.
+_PARTS: tuple[tuple[Any, Callable[[Any], tuple[Any, ...]]], ...] = (
+    ((staticmethod, classmethod, MethodType), lambda method: (method.__func__,)),
+    (property, lambda own: (own.fget, own.fset)),
+    (functools.cached_property, lambda own: (own.func,)),
+    (functools.partial, lambda call: (call.func, call.args, call.keywords)),
+    (Card, lambda card: (card.body, card.slope_body, card.settings)),
+)
+
+
+def _follow_new(thing: Any, lines: list[str], seen: dict[int, Any], given: bool) -> None:
+    for kinds, parts_of in _PARTS:
+        if isinstance(thing, kinds):
+            for part in parts_of(thing):
+                _follow(part, lines, seen, given)
+            return
+    if isinstance(thing, FunctionType):
         _follow_function(thing, lines, seen, given)
     elif isinstance(thing, type):
-        lines.append(f"class {thing.__module__}.{thing.__qualname__}" if _is_known(thing) else thing.__qualname__)
-        if not _is_known(thing):
-            for base in thing.__bases__:
-                _follow(base, lines, seen)
-            for name, value in sorted(vars(thing).items()):
-                if name not in ("__module__", "__doc__", "__firstlineno__"):
-                    lines.append(name)
-                    _follow(value, lines, seen)
+        _follow_class(thing, lines, seen)
     else:
         lines.append(getattr(thing, "__qualname__", type(thing).__qualname__))
         _follow(getattr(thing, "__wrapped__", None) or type(thing), lines, seen)
+
+
+def _follow_class(kind: type, lines: list[str], seen: dict[int, Any]) -> None:
+    if _is_known(kind):
+        lines.append(f"class {kind.__module__}.{kind.__qualname__}")
+        return
+    lines.append(kind.__qualname__)
+    for base in kind.__bases__:
+        _follow(base, lines, seen)
+    for name, value in sorted(vars(kind).items()):
+        if name not in ("__module__", "__doc__", "__firstlineno__"):
+            lines.append(name)
+            _follow(value, lines, seen)
 
 
 def _follow_function(function: FunctionType, lines: list[str], seen: dict[int, Any], given: bool) -> None:

@@ -54,20 +54,23 @@ def _code(value: Any, modules: set[str]) -> str | None:
         parts = [_code(each, modules) for each in value]
         return None if None in parts else f"({', '.join(map(str, parts))}{',' * (len(parts) == 1)})"
     if isinstance(value, partial):
-        parts = [_code(value.func, modules), *(_code(each, modules) for each in value.args)]
-        parts += [text and f"{name}={text}" for name, each in value.keywords.items() for text in [_code(each, modules)]]
-        modules.add("functools")
-        return None if None in parts else f"functools.partial({', '.join(map(str, parts))})"
-    if (
-        isinstance(value, nn.Module)
-        and _is_of_torch(type(value))
-        and not value.state_dict()
-        and "\n" not in repr(value)
-    ):
-        modules.add("torch")
-        return f"torch.nn.{value!r}"
-    if not (isinstance(value, Card) or inspect.isclass(value) or inspect.isroutine(value)):
-        return None
+        return _code_of_partial(value, modules)
+    if isinstance(value, nn.Module):
+        is_simple = _is_of_torch(type(value)) and not value.state_dict() and "\n" not in repr(value)
+        modules |= {"torch"} if is_simple else set()
+        return f"torch.nn.{value!r}" if is_simple else None
+    is_named = isinstance(value, Card) or inspect.isclass(value) or inspect.isroutine(value)
+    return _code_of_name(value, modules) if is_named else None
+
+
+def _code_of_partial(value: partial[Any], modules: set[str]) -> str | None:
+    parts = [_code(value.func, modules), *(_code(each, modules) for each in value.args)]
+    parts += [text and f"{name}={text}" for name, each in value.keywords.items() for text in [_code(each, modules)]]
+    modules.add("functools")
+    return None if None in parts else f"functools.partial({', '.join(map(str, parts))})"
+
+
+def _code_of_name(value: Any, modules: set[str]) -> str | None:
     if _is_of_torch(value):
         modules.add("torch")
         return f"torch.nn.{value.__qualname__}"

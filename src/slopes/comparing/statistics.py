@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -88,6 +88,23 @@ def verdicts(
 
     Raises ValueError where shapes differ, or for an invalid `alpha` or `margin`.
     """
+    _check(series, baseline, margin, alpha)
+    if higher_validation is None:
+        higher_validation = higher
+    against = _without_lost_rates(baseline, higher_validation)
+    both = [shared(_without_lost_rates(one, higher_validation), against) for one in series]
+    differences = [at_chosen(a, higher_validation) - at_chosen(b, higher_validation) for a, b in both]
+    raw = [chance(a, b, higher_validation) for a, b in both]
+    if resampled:
+        raw = [max(p, corrected_t(d, resampled)) for p, d in zip(raw, differences, strict=True)]
+    judge = partial(
+        _judge, seeds=baseline.test.shape[1], count=len(series), higher=higher, margin=margin, alpha=alpha,
+        resampled=resampled, show=_points if percent else _plain,
+    )  # fmt: skip
+    return [judge(d, float(p), p_raw) for d, p, p_raw in zip(differences, holm(raw), raw, strict=True)]
+
+
+def _check(series: Sequence[Series], baseline: Series, margin: float, alpha: float) -> None:
     if not 0 < alpha < 0.5:
         raise ValueError(f"verdicts: alpha is the chance of a false verdict, above 0 and below 0.5, got {alpha}")
     if not 0 <= margin < math.inf:
@@ -96,37 +113,30 @@ def verdicts(
         if np.ndim(one.test) != 2 or not np.shape(one.validation) == np.shape(one.test) == np.shape(baseline.test):
             got = f"{np.shape(one.validation)} and {np.shape(one.test)}, the baseline's {np.shape(baseline.test)}"
             raise ValueError(f"verdicts: all arrays are (rate, seed) of the same rates and seeds, got {got}")
-    if higher_validation is None:
-        higher_validation = higher
-    show = _points if percent else _plain
-    against = _without_lost_rates(baseline, higher_validation)
-    both = [shared(_without_lost_rates(one, higher_validation), against) for one in series]
-    differences = [at_chosen(a, higher_validation) - at_chosen(b, higher_validation) for a, b in both]
-    raw = [chance(a, b, higher_validation) for a, b in both]
-    if resampled:
-        raw = [max(p, corrected_t(d, resampled)) for p, d in zip(raw, differences, strict=True)]
-    comparisons = []
-    for d, p, p_raw in zip(differences, holm(raw), raw, strict=True):
-        mean = float(d.mean()) if len(d) else math.nan
-        reach = interval(d, resampled)
-        needed = None
-        if p <= alpha and abs(mean) > margin:
-            verdict = "better" if (mean > 0) == higher else "worse"
-            words = f"{verdict} by {show(abs(mean))} (p = {p:.2g}){_reach(reach, show)}"
-        elif p > alpha and _least(len(d)) * len(series) > alpha:
-            verdict = "too few seeds"
-            needed = seeds_needed(len(series), alpha)
-            words = (
-                f"{counted(len(d), 'seed')} can show nothing in {counted(len(series), 'comparison')}: it takes {needed}"
-            )
-        else:
-            verdict = "tie"
-            words, needed = _tie(d, p, reach, margin, len(series), alpha, resampled, show)
-        if left := baseline.test.shape[1] - len(d):
-            words += f"; {counted(left, 'seed')} left out, where a run failed"
-        low, high = (reach.low, reach.high) if reach else (None, None)
-        comparisons.append(Comparison(mean, low, high, float(p), p_raw, verdict, needed, words))
-    return comparisons
+
+
+def _judge(
+    d: Array, p: float, p_raw: float, *, seeds: int, count: int, higher: bool, margin: float, alpha: float,
+    resampled: Resampled | None, show: Callable[[float], str],
+) -> Comparison:  # fmt: skip
+    """Return the comparison of one of `count` series with the baseline, from its differences by seed."""
+    mean = float(d.mean()) if len(d) else math.nan
+    reach = interval(d, resampled)
+    needed = None
+    if p <= alpha and abs(mean) > margin:
+        verdict = "better" if (mean > 0) == higher else "worse"
+        words = f"{verdict} by {show(abs(mean))} (p = {p:.2g}){_reach(reach, show)}"
+    elif p > alpha and _least(len(d)) * count > alpha:
+        verdict = "too few seeds"
+        needed = seeds_needed(count, alpha)
+        words = f"{counted(len(d), 'seed')} can show nothing in {counted(count, 'comparison')}: it takes {needed}"
+    else:
+        verdict = "tie"
+        words, needed = _tie(d, p, reach, margin, count, alpha, resampled, show)
+    if left := seeds - len(d):
+        words += f"; {counted(left, 'seed')} left out, where a run failed"
+    low, high = (reach.low, reach.high) if reach else (None, None)
+    return Comparison(mean, low, high, p, p_raw, verdict, needed, words)
 
 
 def choose(means: Array, higher: bool) -> NDArray[np.intp]:

@@ -30,18 +30,7 @@ def diagnose(model: Any, data: Any, loss: Any, *, optimizer: Any = None, samples
     random states stay as they are. Raises TypeError for an invalid model, batch or loss, ValueError without samples or
     without a gradient of the loss.
     """
-    if not isinstance(model, nn.Module):
-        raise TypeError(f"diagnose: model must be a torch.nn.Module, got {type(model).__name__}")
-    if not callable(loss) or isinstance(loss, type):
-        made = "an instance of the class" if isinstance(loss, type) else f"got {shown(loss)}"
-        raise TypeError(f"diagnose: loss must be a function of (output, target), as torch.nn.MSELoss() is: {made}")
-    if optimizer is not None and not isinstance(optimizer, torch.optim.Optimizer):
-        got = shown(optimizer)
-        raise TypeError(f"diagnose: optimizer must be one of torch.optim, of the model's weights, got {got}")
-    if optimizer is not None and not _share_weights(model, optimizer):
-        raise ValueError("diagnose: optimizer holds no weight of this model; make it of model.parameters()")
-    if type(samples) is not int or samples < 1:
-        raise ValueError(f"diagnose: samples must be an integer >= 1, got {samples!r}")
+    _check(model, loss, optimizer, samples)
     model, optimizer = copy.deepcopy((model, optimizer))  # together, so that they share their weights
     look = Look(model)
     with _randomness_kept(data), torch.enable_grad():
@@ -62,6 +51,21 @@ def diagnose(model: Any, data: Any, loss: Any, *, optimizer: Any = None, samples
             optimizer.step()
             look.weigh(before)
     return look.diagnosis(samples)
+
+
+def _check(model: Any, loss: Any, optimizer: Any, samples: Any) -> None:
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"diagnose: model must be a torch.nn.Module, got {type(model).__name__}")
+    if not callable(loss) or isinstance(loss, type):
+        made = "an instance of the class" if isinstance(loss, type) else f"got {shown(loss)}"
+        raise TypeError(f"diagnose: loss must be a function of (output, target), as torch.nn.MSELoss() is: {made}")
+    if optimizer is not None and not isinstance(optimizer, torch.optim.Optimizer):
+        got = shown(optimizer)
+        raise TypeError(f"diagnose: optimizer must be one of torch.optim, of the model's weights, got {got}")
+    if optimizer is not None and not _share_weights(model, optimizer):
+        raise ValueError("diagnose: optimizer holds no weight of this model; make it of model.parameters()")
+    if type(samples) is not int or samples < 1:
+        raise ValueError(f"diagnose: samples must be an integer >= 1, got {samples!r}")
 
 
 def _share_weights(model: nn.Module, optimizer: Any) -> bool:

@@ -8,7 +8,7 @@ that is itself differentiated, take the general path of `slopes.readings.torch`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -237,46 +237,76 @@ def run_loss(
                 card, reduction, tensors, parameters, is_checked,
                 weight=_widen(weight), mask=mask, divisor=divisor, entries=entries,
             )  # fmt: skip
-    if not x.numel():
+    counting = None
+    if entries or not (weight is None and mask is None and divisor is None):
+        counting = entries, weight, mask, divisor
+    if x.numel() >= LARGE_FOR_A_LOSS and x.is_cpu:
+        return _run_large_loss(card, reduction, tensors, parameters, is_checked, counting)
+    if is_checked or counting is not None or not x.numel() or not _are_alike(x, others):
         return None
-    is_large = x.is_cpu and x.numel() >= LARGE_FOR_A_LOSS
-    is_counted = bool(entries) or not (weight is None and mask is None and divisor is None)
-    if not is_large and (is_checked or is_counted):
+    kernel = card.kernels.get((x.dtype, x.is_cpu, reduction, parameters))
+    return _run_loss_kernel(kernel or _find_loss_kernel(card, reduction, parameters, x), reduction, tensors)
+
+
+def _run_large_loss(
+    card: Any,
+    reduction: str,
+    tensors: tuple[Tensor, ...],
+    parameters: tuple[tuple[str, Any], ...],
+    is_checked: bool,
+    counting: tuple[Mapping[str, Tensor], Any, Any, Any] | None,
+) -> Tensor | None:
+    """Return the loss of large CPU tensors; `counting` has the entries, weight, mask and divisor of `run_loss`."""
+    x, *others = tensors
+    others = [other.to(x.dtype) if _is_whole(other) else other for other in others]
+    tensors = (x, *others)
+    if counting is not None:
+        entries, weight, mask, divisor = counting
+        if not _are_alike(x, [*others, *entries.values(), *(() if weight is None else (weight,))]):
+            return None
+        counted = _count(x, reduction, weight, mask, divisor)
+        return None if counted is None else _run_compiled_loss(card, tensors, parameters, is_checked, counted, entries)
+    if not _are_alike(x, others):
         return None
-    if is_large:
-        others = [other.to(x.dtype) if _is_whole(other) else other for other in others]
-        tensors = (x, *others)
-    beside = [*others, *entries.values(), *(() if weight is None else (weight,))] if is_counted else others
+    kernel = _find_loss_kernel(card, reduction, parameters, x)
+    if kernel is None:
+        return None
+    denominator = {"mean": float(x.numel()), "sum": 1.0, "none": None}[reduction]
+    result = _run_compiled_loss(card, tensors, parameters, is_checked, (None, denominator), NO_ENTRIES, kernel)
+    return result if result is not None or is_checked else _run_loss_kernel(kernel, reduction, tensors)
+
+
+def _are_alike(x: Tensor, others: Sequence[Any]) -> bool:
+    """Whether others are plain constants with the shape, dtype and device of x."""
     wants_gradient = torch.is_grad_enabled()
-    for other in beside:
+    for other in others:
         fits = type(other) in TYPES and other.dtype is x.dtype and other.shape == x.shape and is_plain(other)
         if not fits or other.device != x.device or (wants_gradient and other.requires_grad):
-            return None
-    if is_counted:
-        counted = _count(x, reduction, weight, mask, divisor)
-        if counted is None:
-            return None
-        return _run_compiled_loss(card, tensors, parameters, is_checked, counted, entries)
+            return False
+    return True
+
+
+def _find_loss_kernel(
+    card: Any, reduction: str, parameters: tuple[tuple[str, Any], ...], x: Tensor
+) -> LossKernel | None:  # fmt: skip
     key = (x.dtype, x.is_cpu, reduction, parameters)
     if key not in card.kernels:
         keep(card, key, _make_loss_kernel(card, reduction, dict(parameters), x))
-    kernel = card.kernels[key]
+    return card.kernels[key]  # type: ignore[no-any-return]
+
+
+def _run_loss_kernel(kernel: LossKernel | None, reduction: str, tensors: tuple[Tensor, ...]) -> Tensor | None:
     if kernel is None:
         return None
-    result: Tensor | None
-    if is_large:
-        denominator = {"mean": float(x.numel()), "sum": 1.0, "none": None}[reduction]
-        result = _run_compiled_loss(card, tensors, parameters, is_checked, (None, denominator), NO_ENTRIES, kernel)
-        if result is not None or is_checked:
-            return result
+    x = tensors[0]
     try:
         if kernel.short is not None and kernel.short_slope is None and x.numel() <= SMALL:
-            result = kernel.short(x, *others, reduction)
+            result: Tensor | None = kernel.short(*tensors, reduction)
             if result is not None:
                 return result
-        if wants_gradient and x.requires_grad:
+        if x.requires_grad and torch.is_grad_enabled():
             return _apply_loss(kernel, *tensors)  # type: ignore[no-any-return]
-        return kernel.value(*tensors)  # type: ignore[no-any-return]
+        return kernel.value(*tensors)
     except UnfitError:
         return None
 

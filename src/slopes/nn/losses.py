@@ -289,27 +289,37 @@ def _classes(self: Any, card: Any, input: Any, target: Any) -> Any:
         result = fast.run_nll(input, target, self.reduction, self.ignore_index, card is CARDS["nll"])
         if result is not None:
             return result
-    if not (_known(self) and fits(input, self.weight) and isinstance(target, Tensor) and input.ndim and input.numel()):
-        return None
+    fit = _known(self) and fits(input, self.weight) and isinstance(target, Tensor) and input.ndim and input.numel()
+    return _loss_of_classes(self, card, kernel, input, target) if fit else None
+
+
+def _loss_of_classes(self: Any, card: Any, kernel: Any, input: Tensor, target: Tensor) -> Any:
     axis = min(1, input.ndim - 1)
     rows = with_contiguous_gradient(input).movedim(axis, -1)
-    classes, wide = rows.shape[-1], r.widen(rows).dtype
-    weight = None if self.weight is None else self.weight.to(wide)
     smoothing = getattr(self, "label_smoothing", None)
     labelled = target.dtype in (torch.int64, torch.uint8) and target.shape == rows.shape[:-1]
     soft = smoothing is not None and self.ignore_index < 0 and target.shape == input.shape and fits(input, target)
-    refused = not 0 <= (smoothing or 0) <= 1 or (weight is not None and weight.shape != (classes,))
+    refused = not 0 <= (smoothing or 0) <= 1 or (self.weight is not None and self.weight.shape != rows.shape[-1:])
     if refused or not (labelled or soft):
         return None
+    if labelled:
+        return _loss_of_labels(self, card, kernel, rows, target, input, smoothing)
+    return _loss_of_rows(self, card, kernel, rows, _smooth(self, target.movedim(axis, -1), rows, smoothing), input)
 
-    def smoothed(rows_of_chances: Tensor) -> Tensor:
-        target = rows_of_chances.to(wide)
-        if smoothing:
-            target = target * (1.0 - smoothing) + smoothing / classes
-        return target if weight is None else target * weight
 
-    if not labelled:
-        return _loss_of_rows(self, card, kernel, rows, smoothed(target.movedim(axis, -1)), input)
+def _smooth(self: Any, chances: Tensor, rows: Tensor, smoothing: float | None) -> Tensor:
+    """Return rows of probabilities, smoothed and weighted by class."""
+    wide = r.widen(rows).dtype
+    target = chances.to(wide)
+    if smoothing:
+        target = target * (1.0 - smoothing) + smoothing / rows.shape[-1]
+    return target if self.weight is None else target * self.weight.to(wide)
+
+
+def _loss_of_labels(
+    self: Any, card: Any, kernel: Any, rows: Tensor, target: Tensor, input: Tensor, smoothing: float | None
+) -> Any:  # fmt: skip
+    classes, weight = rows.shape[-1], None if self.weight is None else self.weight.to(r.widen(rows).dtype)
     if kernel is not None and weight is None and _are_all_kept(target, classes, self.ignore_index):
         return _loss_of_rows(self, card, kernel, rows, target.long(), input)
     kept = target != self.ignore_index
@@ -318,7 +328,8 @@ def _classes(self: Any, card: Any, input: Any, target: Any) -> Any:
         return None
     count = counted(labels, kept, weight)
     if smoothing and (kernel is None or weight is not None):
-        return _loss_of_rows(self, card, kernel, rows, smoothed(r.one_hot(labels, rows)), input, None, kept, count)
+        chances = _smooth(self, r.one_hot(labels, rows), rows, smoothing)
+        return _loss_of_rows(self, card, kernel, rows, chances, input, None, kept, count)
     scale = None if weight is None else weight[labels]
     return _loss_of_rows(self, card, kernel, rows, labels, input, scale, kept, count)
 

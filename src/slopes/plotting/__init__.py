@@ -29,16 +29,7 @@ def show(*cards: Card, out: str | os.PathLike[str] | None = None) -> None:
     if not cards:
         raise TypeError("show takes at least one card, as in slopes.show(slopes.relu)")
     for card in cards:
-        if isinstance(card, (list, tuple)):
-            raise TypeError("show: takes the cards one by one; put a star before the list, as in slopes.show(*cards)")
-        if isinstance(card, str):
-            raise TypeError(f"show: takes the cards themselves and not their names, as in slopes.relu; got {card!r}")
-        check_card(card, f"show: {card!r}")
-        if isinstance(card, Loss) and card.kind.coupled:
-            raise ValueError(f"show: {card.name} compares the vectors of a batch, and has no axis to be drawn along")
-        arrays = [name for name, value in card.bound.items() if is_array(value) or is_tensor(value)]
-        if arrays:
-            raise ValueError(f"show: {' and '.join(arrays)} of {card.name} must be a number, for one line to be drawn")
+        _check(card)
     if out is None:
         return _show_in_notebook(cards) if notebook.is_running() else _show_in_terminal(cards)
     if not isinstance(out, (str, os.PathLike)):
@@ -56,6 +47,20 @@ def show(*cards: Card, out: str | os.PathLike[str] | None = None) -> None:
         raise type(error)(f"show: cannot write {str(out)!r}: {error.strerror}") from error
     except ValueError as error:  # a path that no system takes
         raise ValueError(f"show: cannot write {str(out)!r}: {error}") from error
+
+
+def _check(card: Any) -> None:
+    """Raise TypeError or ValueError for an object that cannot be drawn."""
+    if isinstance(card, (list, tuple)):
+        raise TypeError("show: takes the cards one by one; put a star before the list, as in slopes.show(*cards)")
+    if isinstance(card, str):
+        raise TypeError(f"show: takes the cards themselves and not their names, as in slopes.relu; got {card!r}")
+    check_card(card, f"show: {card!r}")
+    if isinstance(card, Loss) and card.kind.coupled:
+        raise ValueError(f"show: {card.name} compares the vectors of a batch, and has no axis to be drawn along")
+    arrays = [name for name, value in card.bound.items() if is_array(value) or is_tensor(value)]
+    if arrays:
+        raise ValueError(f"show: {' and '.join(arrays)} of {card.name} must be a number, for one line to be drawn")
 
 
 def _show_in_terminal(cards: Sequence[Card]) -> None:
