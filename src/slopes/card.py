@@ -165,7 +165,9 @@ class Card:
         settings = {**{name: parameter.default for name, parameter in self.parameters.items()}, **self.bound}
         for name, value in given.items():
             if name not in self.parameters:
-                raise TypeError(f"{self.name}: no parameter {name!r}; {did_you_mean(name, self._keywords())}")
+                known = self._keywords()
+                hint = did_you_mean(name, known, f"it takes {', '.join(known) or 'none'}")
+                raise TypeError(f"{self.name}: no parameter {name!r}; {hint}")
             settings[name] = value = plain(value)
             self._check(name, value)
         for name, parameter in self.parameters.items():

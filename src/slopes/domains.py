@@ -69,10 +69,13 @@ def is_array(value: Any) -> bool:
     return type(value) not in (float, int, bool, str) and bool(getattr(value, "shape", ()))
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return a hint for a message: the nearest known name, or else all of them."""
-    near = difflib.get_close_matches(name.lower(), known, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"it takes {', '.join(known) or 'none'}"
+def did_you_mean(name: Any, known: Iterable[str], otherwise: str | None = None) -> str:
+    """Return a hint for a message: the nearest known name, or else `otherwise`, by default all known names."""
+    known = list(known)
+    for written in (str(name), str(name).lower()):
+        if near := difflib.get_close_matches(written, known, n=1):
+            return f"did you mean {near[0]!r}?"
+    return f"there are {', '.join(known)}." if otherwise is None else otherwise
 
 
 def shown(value: Any) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -21,14 +20,13 @@ def assert_audit(subject: Any, *, allow: Iterable[str] = (), **options: Any) -> 
     """
     __tracebackhide__ = True  # pytest shows the line of the test
     from slopes.auditing import audit
+    from slopes.domains import did_you_mean
 
     allowed = {allow} if isinstance(allow, str) else set(allow)
     report = audit(subject, **options)
     known = {*report.ran, *report.skipped, *(finding.check for finding in report.findings)}
     for name in sorted(allowed - known):
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(known))}."
-        raise ValueError(f"assert_audit: no check {name!r} to allow; {hint}")
+        raise ValueError(f"assert_audit: no check {name!r} to allow; {did_you_mean(name, sorted(known))}")
     counted = replace(report, findings=[finding for finding in report.findings if finding.check not in allowed])
     if not counted.ok:
         raise AssertionError(str(counted))

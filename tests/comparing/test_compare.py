@@ -369,7 +369,7 @@ REFUSALS = [
     ({"rates": [0.1, -1]}, ValueError, "a learning rate must be a finite number > 0, got -1."),
     ({"rates": [float("inf")]}, ValueError, "a learning rate must be a finite number > 0, got inf."),
     ({"baseline": slopes.gelu}, ValueError, "baseline must be an activation, a loss or a pair of them that are compared; there are relu, mse."),
-    ({"baseline": "rellu"}, ValueError, "baseline must be an activation, a loss or a pair of them that are compared; did you mean relu? Got 'rellu'."),
+    ({"baseline": "rellu"}, ValueError, "baseline must be an activation, a loss or a pair of them that are compared; did you mean 'relu'? Got 'rellu'."),
     ({"baseline": ("relu", "relu")}, ValueError, "baseline must be an activation, a loss or a pair"),
     ({"optimizer": "adan"}, ValueError, "optimizer must be one of 'adam', 'adamw', 'sgd', got 'adan'; did you mean 'adam'?"),
     ({"engine": "fast"}, ValueError, "engine must be one of 'auto', 'stack', 'loop', got 'fast'."),

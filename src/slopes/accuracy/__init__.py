@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import multiprocessing
 import signal
 from collections.abc import Callable, Iterator, Sequence
@@ -10,6 +9,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from typing import TYPE_CHECKING, Any
 
 from slopes.card import Card
+from slopes.domains import did_you_mean
 from slopes.extras import require
 from slopes.truth import libraries
 
@@ -76,9 +76,7 @@ def _check_libraries(cards: list[Card], against: Sequence[str]) -> None:
     known = list(dict.fromkeys([*libraries.KNOWN, *(library for card in cards for library in card.same_as)]))
     for library in against:
         if library not in known:
-            near = difflib.get_close_matches(library, known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}."
-            raise LookupError(f"accuracy: no library {library!r}; {hint}")
+            raise LookupError(f"accuracy: no library {library!r}; {did_you_mean(library, known)}")
         try:
             libraries.load(library)
         except ImportError as error:

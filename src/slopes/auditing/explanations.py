@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 
 from slopes.auditing import cards
+from slopes.domains import did_you_mean
 
 
 def read_page(check: str) -> str:
@@ -13,9 +13,7 @@ def read_page(check: str) -> str:
     pages = _pages()
     pages.update({function.__name__: pages["cards"] for function in cards.CHECKS})
     if check not in pages:
-        near = difflib.get_close_matches(check, pages)
-        hint = f"did you mean {near[0]!r}?" if near else "`slopes explain` lists them."
-        raise LookupError(f"no check {check!r}; {hint}")
+        raise LookupError(f"no check {check!r}; {did_you_mean(check, pages, '`slopes explain` lists them.')}")
     return pages[check].read_text(encoding="utf-8")
 
 

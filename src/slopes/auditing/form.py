@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from slopes.domains import OneOf, shown
+from slopes.domains import OneOf, did_you_mean, shown
 from slopes.kinds import ACTIVATION, KINDS, Examples, Kind
 from slopes.kinds.spaces import LOG_PROBABILITIES, LOGITS, PROBABILITIES, Space
 
@@ -44,9 +43,7 @@ class Declared:
             OneOf(("elements", "rows", "weights", "valid", "one")).check("audit", "divisor", self.divisor)
         kinds = ("activation", *KINDS, "xgboost", "lightgbm", "catboost")
         if self.kind is not None and self.kind not in kinds:
-            near = difflib.get_close_matches(self.kind, kinds, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(kinds)}."
-            raise ValueError(f"audit: no kind {self.kind!r}; {hint}")
+            raise ValueError(f"audit: no kind {self.kind!r}; {did_you_mean(self.kind, kinds)}")
         if self.space is not None:
             OneOf(DECLARED_SPACES).check("audit", "space", self.space)
         if self.elicits is not None and not re.fullmatch(r"mean|median|probability|quantile 0?\.\d+", self.elicits):

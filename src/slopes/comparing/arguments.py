@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -12,6 +11,7 @@ from torch import nn
 import slopes
 from slopes.card import Activation, Card, Gate, Loss, Map
 from slopes.comparing.tasks import TaskKind
+from slopes.domains import did_you_mean
 
 ACTIVATIONS = ("relu", "leaky_relu", "gelu", "silu", "tanh", "sigmoid")
 
@@ -108,10 +108,8 @@ def baseline(given: Any, chosen: dict[str, tuple[Any, ...]]) -> tuple[int, int]:
                 break
         else:
             everything = [called for cards in chosen.values() for called in names(cards)]
-            near = difflib.get_close_matches(part, everything, n=1) if isinstance(part, str) else []
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(everything)}."
             raise ValueError(
                 "compare: baseline must be an activation, a loss or a pair of them that are compared; "
-                f"{hint} Got {given!r}."
+                f"{did_you_mean(part, everything)} Got {given!r}."
             )
     return places.get("activation", 0), places.get("loss", 0)

@@ -6,7 +6,6 @@ digest of a run, and the call on a study's page. Importing this loads nothing he
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import math
 import numbers
@@ -88,9 +87,10 @@ def positive(name: str, value: Any) -> float:
 def one_of(name: str, value: Any, choices: Sequence[str]) -> str:
     """Check a choice among several words."""
     if value not in choices:
-        near = difflib.get_close_matches(str(value), choices, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else "."
-        raise ValueError(f"compare: {name} must be one of {', '.join(map(repr, choices))}, got {value!r}{hint}")
+        from slopes.domains import did_you_mean  # This loads NumPy.
+
+        known, hint = ", ".join(map(repr, choices)), did_you_mean(value, choices, "")
+        raise ValueError(f"compare: {name} must be one of {known}, got {value!r}{f'; {hint}' if hint else '.'}")
     return str(value)
 
 
@@ -314,9 +314,9 @@ def takes(settings: Callable[P, Settings]) -> Callable[[Callable[[Settings], R]]
         def call(*arguments: P.args, **options: P.kwargs) -> R:
             for name in options:
                 if name not in known:
-                    near = difflib.get_close_matches(name, known, n=1)
-                    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}."
-                    raise TypeError(f"compare: no option {name!r}; {hint}")
+                    from slopes.domains import did_you_mean  # This loads NumPy.
+
+                    raise TypeError(f"compare: no option {name!r}; {did_you_mean(name, known)}")
             if len(arguments) > 2:
                 raise TypeError(f"compare: name the options behind model and data, as in seeds={arguments[2]!r}.")
             return function(settings(*arguments, **options))

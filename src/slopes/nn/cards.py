@@ -97,7 +97,7 @@ def _offer(name: str, known: Mapping[str, Any]) -> str:
     theirs = {ours: name for name, ours in _OURS.items()}
     if theirs.get(name) in known:
         return f"PyTorch and slopes.nn call it {theirs[name]!r}"
-    return did_you_mean(name, known)
+    return did_you_mean(name, known, f"it takes {', '.join(known) or 'none'}")
 
 
 #: keywords of a card that belong to a call, not to a module

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import difflib
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
@@ -20,6 +19,7 @@ from slopes.comparing.networks.builtin import BUILTIN, START, dtype_name
 from slopes.comparing.networks.drawing import drawn_anew, is_lazy
 from slopes.comparing.networks.network import Network, seeded
 from slopes.comparing.tasks.kinds import TaskKind
+from slopes.domains import did_you_mean
 from slopes.models.finding import count_activations, list_calls, list_counts
 from slopes.models.inventory import ELEMENTWISE
 from slopes.models.replacing import replaced
@@ -118,8 +118,7 @@ def _named(spec: str, task: Task) -> tuple[str, Any, list[str]]:
         _, source, notes = _meant(partial(thing, **given) if given else thing, task)
         return spec, source, notes
     if name not in BUILTIN:
-        near = difflib.get_close_matches(name, BUILTIN, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(BUILTIN)}; or {OWN}."
+        hint = did_you_mean(name, BUILTIN, f"there are {', '.join(BUILTIN)}; or {OWN}.")
         raise ValueError(f"compare: no built-in network is called {name!r}; {hint}")
     takes = list(inspect.signature(BUILTIN[name]).parameters)[1:]
     for option in given:
