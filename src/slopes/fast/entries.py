@@ -240,12 +240,28 @@ def run_loss(
     counting = None
     if entries or not (weight is None and mask is None and divisor is None):
         counting = entries, weight, mask, divisor
+    result: Tensor | None
     if x.numel() >= LARGE_FOR_A_LOSS and x.is_cpu:
-        return _run_large_loss(card, reduction, tensors, parameters, is_checked, counting)
+        others = [other.to(x.dtype) if _is_whole(other) else other for other in others]
+        result = _run_large_loss(card, reduction, (x, *others), parameters, is_checked, counting)
+        if result is not None:
+            return result
     if is_checked or counting is not None or not x.numel() or not _are_alike(x, others):
         return None
     kernel = card.kernels.get((x.dtype, x.is_cpu, reduction, parameters))
-    return _run_loss_kernel(kernel or _find_loss_kernel(card, reduction, parameters, x), reduction, tensors)
+    kernel = kernel or _find_loss_kernel(card, reduction, parameters, x)
+    if kernel is None:
+        return None
+    try:
+        if kernel.short is not None and kernel.short_slope is None and x.numel() <= SMALL:
+            result = kernel.short(x, *others, reduction)
+            if result is not None:
+                return result
+        if x.requires_grad and torch.is_grad_enabled():
+            return _apply_loss(kernel, x, *others)  # type: ignore[no-any-return]
+        return kernel.value(x, *others)
+    except UnfitError:
+        return None
 
 
 def _run_large_loss(
@@ -258,8 +274,6 @@ def _run_large_loss(
 ) -> Tensor | None:
     """Return the loss of large CPU tensors; `counting` has the entries, weight, mask and divisor of `run_loss`."""
     x, *others = tensors
-    others = [other.to(x.dtype) if _is_whole(other) else other for other in others]
-    tensors = (x, *others)
     if counting is not None:
         entries, weight, mask, divisor = counting
         if not _are_alike(x, [*others, *entries.values(), *(() if weight is None else (weight,))]):
@@ -272,8 +286,7 @@ def _run_large_loss(
     if kernel is None:
         return None
     denominator = {"mean": float(x.numel()), "sum": 1.0, "none": None}[reduction]
-    result = _run_compiled_loss(card, tensors, parameters, is_checked, (None, denominator), NO_ENTRIES, kernel)
-    return result if result is not None or is_checked else _run_loss_kernel(kernel, reduction, tensors)
+    return _run_compiled_loss(card, tensors, parameters, is_checked, (None, denominator), NO_ENTRIES, kernel)
 
 
 def _are_alike(x: Tensor, others: Sequence[Any]) -> bool:
@@ -293,22 +306,6 @@ def _find_loss_kernel(
     if key not in card.kernels:
         keep(card, key, _make_loss_kernel(card, reduction, dict(parameters), x))
     return card.kernels[key]  # type: ignore[no-any-return]
-
-
-def _run_loss_kernel(kernel: LossKernel | None, reduction: str, tensors: tuple[Tensor, ...]) -> Tensor | None:
-    if kernel is None:
-        return None
-    x = tensors[0]
-    try:
-        if kernel.short is not None and kernel.short_slope is None and x.numel() <= SMALL:
-            result: Tensor | None = kernel.short(*tensors, reduction)
-            if result is not None:
-                return result
-        if x.requires_grad and torch.is_grad_enabled():
-            return _apply_loss(kernel, *tensors)  # type: ignore[no-any-return]
-        return kernel.value(*tensors)
-    except UnfitError:
-        return None
 
 
 Counted = tuple[Tensor | None, float | None]
