@@ -10,7 +10,9 @@ from slopes import ops
 from slopes.kinds import KINDS, Argument, Examples, Kind
 from slopes.kinds.spaces import Space
 
-ANGLES = Space("angles", lambda rng, shape: rng.uniform(-1, 1, shape), axis="angle", words="angles in radians")
+ANGLES = Space(
+    "angles", lambda rng, shape: rng.uniform(-1, 1, shape), -1.0, 1.0, axis="angle", words="angles in radians"
+)
 
 
 class AngleExamples(Examples):

@@ -113,7 +113,7 @@ class Form:
         laid = torch.from_numpy(np.ascontiguousarray(x))
         return laid.to(dtype or self.dtype) if laid.is_floating_point() else laid.long()
 
-    def plain(self, place: int, x: Tensor) -> Any:
+    def canonical(self, place: int, x: Tensor) -> Any:
         """Return an argument in the layout of `examples`; lists of classes stay as they are."""
         if place and self.target == "squeezed":
             x = x.unsqueeze(1)

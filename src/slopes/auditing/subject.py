@@ -141,33 +141,33 @@ class Subject:
             drawn[place] = np.round(x) if place and space.is_yes_or_no else x
         return form.laid_out(drawn, dtype)
 
-    def plain(self, arguments: Sequence[Tensor]) -> tuple[Any, ...]:
+    def canonical(self, arguments: Sequence[Tensor]) -> tuple[Any, ...]:
         """Return arguments in the layout of the form's examples."""
-        return tuple(self.form.plain(place, x) for place, x in enumerate(arguments))
+        return tuple(self.form.canonical(place, x) for place, x in enumerate(arguments))
 
     def right(self, target: Tensor, size: float = 50.0) -> Tensor | None:
         """Return the right prediction for a target, with logits of magnitude `size`; None if unknown."""
         form = self.form
         if form.kind is None or form.target == "lists":
             return None
-        right = form.examples.right(form.plain(1, target), size, form.classes)
+        right = form.examples.right(form.canonical(1, target), size, form.classes)
         return None if right is None else form.lay_out(0, right)
 
     def certain(self, target: Tensor) -> Tensor:
         """Return the target with probabilities of 0 and 1 only."""
-        return self.form.lay_out(1, self.form.examples.hard(self.form.plain(1, target)))
+        return self.form.lay_out(1, self.form.examples.hard(self.form.canonical(1, target)))
 
     def other(self, target: Tensor) -> Tensor:
         """Return the opposite target, or another class for each label or row."""
         form = self.form
-        return form.lay_out(1, form.examples.other(form.plain(1, target), form.classes))
+        return form.lay_out(1, form.examples.other(form.canonical(1, target), form.classes))
 
     def ordered(self) -> Iterator[tuple[str, Arguments, Arguments]]:
         """Yield (description, arguments that must cost less, arguments that must cost more)."""
         form = self.form
         if form.target == "lists":
             return
-        drawn = self.plain(self.draw(rows=4 if len(form.shape) > 1 else None))
+        drawn = self.canonical(self.draw(rows=4 if len(form.shape) > 1 else None))
         for what, better, worse in form.examples.ordered(np.random.default_rng([self.seed, 0]), drawn):
             yield what, form.laid_out(better), form.laid_out(worse)
 
@@ -175,8 +175,8 @@ class Subject:
         """Yield (description, arguments) with zeros, ties, equal rows, and a prediction that agrees with the target."""
         drawn = self.draw()
         right = self.right(drawn[1]) if len(drawn) > 1 else None
-        agreeing = None if right is None else self.form.plain(0, right)
-        for what, arguments in self.form.examples.degenerate(self.plain(drawn), agreeing):
+        agreeing = None if right is None else self.form.canonical(0, right)
+        for what, arguments in self.form.examples.degenerate(self.canonical(drawn), agreeing):
             yield what, self.form.laid_out(arguments)
 
     # ------------------------------------------------------------------------------------------ calls

@@ -68,7 +68,7 @@ def _told(subject: Subject, arguments: Arguments, message: str, repair: str, cam
 def _certain(subject: Subject, chance: float, value: int = 1) -> Arguments:
     """Arguments of one row with this probability of the true class."""
     rows = 1 if subject.form.shape[0] != 8 or len(subject.form.shape) > 1 else 8
-    drawn = subject.plain(subject.draw(rows=rows))
+    drawn = subject.canonical(subject.draw(rows=rows))
     return subject.form.laid_out(subject.form.examples.certain(drawn, chance, value))
 
 
@@ -147,7 +147,7 @@ def _region(subject: Subject) -> Arguments:
     form = subject.form
     if form.spaces[1].has_classes and (target.is_floating_point() or target.ndim < 2):
         raise Skip("of its regions some would have no pixel")
-    target = form.lay_out(1, form.examples.even(form.plain(1, target), form.classes))
+    target = form.lay_out(1, form.examples.even(form.canonical(1, target), form.classes))
     one = target.shape[0] != form.shape[0] or target.ndim < 2
     return (target, *rest) if one else (target[:1], *(x[:1] for x in rest))
 
