@@ -14,8 +14,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from slopes.auditing.report import Finding, Skip
 from slopes.card import Card
@@ -38,6 +36,8 @@ class Script:
         values: list[Any] = []
         scope = {name: own_copy(x) for name, x in self.given.items()}
         scope |= {"__name__": "evidence", "print": lambda *given: values.extend(map(_copy, given))}
+        import torch
+
         torch.default_generator.manual_seed(0)
         np.random.seed(0)  # noqa: NPY002 - the subject may draw from it
         random.seed(0)
@@ -77,13 +77,15 @@ class Shown:
 
     def __format__(self, digits: str) -> str:
         value = self.value
-        if isinstance(value, (Tensor, np.ndarray)) and value.ndim:
+        if hasattr(value, "tolist") and value.ndim:
             entries = value.reshape(-1).tolist()
             lost = [x for x in entries if isinstance(x, float) and not math.isfinite(x)]
             shown = [format(Shown(x, self.digits), digits) for x in (lost or entries)[:3]]
             return shown[0] if len(entries) == 1 else f"({', '.join(shown)}{', …' * (len(entries) > len(shown))})"
-        if isinstance(value, (Tensor, np.ndarray, np.generic)):
+        if hasattr(value, "item"):
             value = value.item()
+        if hasattr(value, "_mpf_"):
+            return str(value.context.nstr(value, self.digits + 6))
         if isinstance(value, float):
             return format(value, digits or f".{self.digits}g")
         if isinstance(value, (list, tuple)):
@@ -110,18 +112,20 @@ def attempt(call: str, error: str = "Exception") -> str:
 
 def is_lost(value: Any) -> bool:
     """Whether a printed value is no finite number."""
-    return not bool(torch.isfinite(torch.as_tensor(value)).all())
+    return not bool(np.isfinite(_numbers(value)).all())
+
+
+def _numbers(value: Any) -> Any:
+    """Return a tensor, an array or a number as an array."""
+    return value.detach().double().numpy() if hasattr(value, "detach") else np.asarray(value)
 
 
 def _copy(value: Any) -> Any:
     """Copy a printed value, so that later lines do not change it."""
     if isinstance(value, (list, tuple)):
         return [_copy(x) for x in value]
-    return value.detach().clone() if isinstance(value, Tensor) else own_copy(value)
+    return value.detach().clone() if hasattr(value, "detach") else own_copy(value)
 
 
 def _equal(x: Any, y: Any) -> bool:
-    if isinstance(x, (Tensor, np.ndarray)) or isinstance(y, (Tensor, np.ndarray)):
-        x, y = torch.as_tensor(x), torch.as_tensor(y)
-        return x.shape == y.shape and bool(torch.equal(x.double(), y.double()))
-    return bool(x == y)
+    return bool(np.array_equal(_numbers(x), _numbers(y)))

@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from slopes.auditing.cards.subject import Subject, source
+from slopes.auditing.cards.subject import Subject, spell
+from slopes.auditing.evidence import attempt
 from slopes.auditing.report import Finding, Skip
 from slopes.card import Loss, Map
 from slopes.truth import libraries
 from slopes.truth.errors import ULPS, peak
+from slopes.truth.samples import DIGITS
 
 LINE = np.linspace(-12, 12, 4801)  #: numbers at which claims are tried; for a loss, predictions
 SLACK = 1e-7  #: tolerance of a claimed number, which has eight digits
@@ -23,11 +25,17 @@ def claims(subject: Subject) -> Iterator[Finding]:
     for name, claimed in stated.items():
         refuted = CLAIM_CHECKS[name](subject, claimed)
         if refuted:
-            yield Finding(
+            imports = (
+                "from slopes.auditing.cards.claims import CLAIM_CHECKS",
+                "from slopes.auditing.cards.subject import Subject",
+            )
+            yield subject.script(*imports, f"CLAIM_CHECKS[{name!r}](Subject(f), f.claims.{name})").finding(
                 "claims",
                 f"claims {name}={claimed!r}, but {refuted}",
-                f"{subject.name}.claims.{name}",
                 "correct the claim, or the function",
+                came="{0}",
+                expected=f"{name}={claimed!r}",
+                shows=bool,
             )
     yield from _definition(subject)
 
@@ -162,11 +170,17 @@ def _definition(subject: Subject) -> Iterator[Finding]:
     off = np.frompyfunc(lambda a, b: bool(a == a and abs(a - b) > abs(b) * 1e-20), 2, 1)(textbook, body).astype(bool)
     if off.any():
         index = peak(off)
-        yield Finding(
+        body_of = subject.exact_of("value").replace("arguments[0]", "*arguments")
+        definition_of = body_of.replace(f", {DIGITS})", f", {DIGITS}).definition", 1)
+        entry = f"[{', '.join(map(str, (0, *index[1:])))}]"
+        row = spell(tuple(argument[index[0] : index[0] + 1] for argument in arguments))
+        yield subject.script(row, f"{definition_of}{entry}, {body_of}{entry}").finding(
             "claims",
             f"the definition gives {textbook[index]!s:.22} where the body gives {body[index]!s:.22}",
-            f"slopes.exact({subject.name}).definition at {[argument[index[0]].tolist() for argument in arguments]}",
             "one of the two is wrong: compare both with the paper",
+            came="{0} by the definition",
+            expected="{1}, as by the body",
+            shows=lambda textbook, body: abs(textbook - body) > abs(body) * 1e-20,
         )
 
 
@@ -179,11 +193,13 @@ def minimum(subject: Subject) -> Iterator[Finding]:
     values = subject.call("value", subject.inputs(np.float64))
     if float(np.nanmin(values)) < least - 1e-12:
         index = peak(-values)
-        yield Finding(
+        yield subject.script(spell(subject.at(index, np.float64)), f"np.min({subject.call_of('value')})").finding(
             "minimum",
             f"is {float(values[index])!r}, below the minimum of {least!r}",
-            f"{subject.name}({subject.show(index, np.float64)}, reduction='none')",
             "look at the sign, and at the order of prediction and target",
+            came="{0}",
+            expected=f"{least!r} or more",
+            shows=lambda came: came < least - 1e-12,
         )
     arguments = card.kind.examples(card.settings).perfect(subject.rng)
     perfect = card(*arguments, reduction="none")
@@ -191,11 +207,14 @@ def minimum(subject: Subject) -> Iterator[Finding]:
         return  # reported already, as not finite
     if not np.allclose(perfect, least, rtol=0, atol=1e-12):
         worst = peak(abs(perfect - least))
-        yield Finding(
+        entry = f"[{', '.join(map(str, worst))}]"
+        yield subject.script(spell(arguments), f"{subject.call_of('value')}{entry}").finding(
             "minimum",
             f"is {float(perfect[worst])!r} at a perfect prediction, not {least!r}",
-            f"{subject.name}({', '.join(map(source, arguments))}, reduction='none')",
             "the loss must be least where prediction and target agree; claim minimum=None if it need not",
+            came="{0}",
+            expected=f"{least!r}",
+            shows=lambda came: not abs(came - least) <= 1e-12,
         )
 
 
@@ -231,22 +250,34 @@ def _compare_with_peer(subject: Subject, library: str, expression: str) -> Itera
     try:
         theirs, _ = libraries.call(card, library, arguments)
     except AttributeError as error:  # another version of the library, or a misspelt name
-        yield Finding(
+        few = tuple(x[:1] for x in arguments)
+        yield subject.script(*theirs_of(few), attempt(f"libraries.call(f, {library!r}, arguments)"), "came").finding(
             "peers",
             f"nothing was compared with {library}: {error}",
-            f"{library}.{expression}",
             "install the version that has it, or correct the name",
-            severity="note",
+            "note",
+            shows=lambda came: isinstance(came, AttributeError),
         )
         return
     if not libraries.agrees(library, theirs, mine):
+        few = tuple(x[:2] for x in arguments)
         if theirs.shape != mine.shape:  # it reduces
             theirs, mine = np.mean(theirs), np.mean(mine)
+        else:
+            row = peak(abs(theirs - mine))[0]
+            few = tuple(x[row : row + 1] for x in arguments)
         index = peak(abs(theirs - mine))
-        shown = [np.asarray(a)[index[: np.ndim(a)]].tolist() for a in arguments] if index else "random arguments"
-        yield Finding(
+        call = subject.call_of("value").replace("arguments[0]", "*arguments")
+        yield subject.script(*theirs_of(few), f"{call}, libraries.call(f, {library!r}, arguments)[0]").finding(
             "peers",
             f"is {float(mine[index])!r} where {library}.{expression} is {float(theirs[index])!r}",
-            f"{subject.name} and {library}.{expression} at {shown}",
             "correct the function, or name the peer and its arguments as they are",
+            came="{0}",
+            expected="{1}, by " + f"{library}.{expression}".replace("{", "{{").replace("}", "}}"),
+            shows=lambda mine, theirs: not libraries.agrees(library, theirs, mine),
         )
+
+
+def theirs_of(arguments: tuple[Any, ...]) -> tuple[str, str]:
+    """Return lines of code that import the libraries and make arguments."""
+    return "from slopes.truth import libraries", spell(arguments)

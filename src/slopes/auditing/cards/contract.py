@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from slopes.auditing.cards.subject import Subject
+from slopes.auditing.cards.subject import Subject, spell
+from slopes.auditing.evidence import attempt
 from slopes.auditing.report import Finding
 from slopes.card import Loss, Map
 
@@ -28,12 +29,16 @@ def dtype_and_shape(subject: Subject) -> Iterator[Finding]:
                     came = subject.call(result, arguments)
                     wanted = _shape(subject, shape) if result == "value" else tuple(arguments[0].shape)
                     if came.dtype != expected or tuple(came.shape) != wanted:
-                        yield Finding(
+                        library = ["import torch"] if kind == "torch" else []
+                        lines = spell(arguments), f"result = {subject.call_of(result)}", "result.dtype, result.shape"
+                        yield subject.script(*library, *lines).finding(
                             "dtype_and_shape",
                             f"{result} of a {kind} argument of {dtype} {shape} is {came.dtype} {tuple(came.shape)}, "
                             f"expected {expected} {wanted}",
-                            f"{subject.name} on a {kind} argument of dtype {dtype} and shape {shape}",
                             "compute with the primitives alone; do not make arrays of a dtype of your own",
+                            came="{0} {1}",
+                            expected=f"{expected} {wanted}",
+                            shows=lambda *came, due=(expected, list(wanted)): (came[0], list(came[1])) != due,
                         )
                         break
 
@@ -91,11 +96,18 @@ def inputs_written(subject: Subject) -> Iterator[Finding]:
         wrote = any(not np.array_equal(a, b, equal_nan=True) for a, b in zip(arguments, before, strict=True))
         shared = any(np.shares_memory(came, argument) for argument in arguments)
         if wrote or shared:
-            yield Finding(
+            lines = (
+                spell(tuple(x[:2] for x in before)), "before = [x.copy() for x in arguments]",
+                f"result = {subject.call_of(result)}",
+                "[np.shares_memory(result, x) for x in arguments], list(map(np.array_equal, arguments, before))",
+            )  # fmt: skip
+            yield subject.script(*lines).finding(
                 "inputs_written",
                 f"{result} {'writes to its argument' if wrote else 'is a view of its argument'}",
-                f"x = np.array([-1.0, 2.0]); y = {subject.name}(x); y is memory of x, or x has changed",
                 "build a new array instead of assigning into the argument",
+                came="shared memory: {0}; arguments as before: {1}",
+                expected="no memory in common, and arguments as they were",
+                shows=lambda shared, same: any(shared) or not all(same),
             )
             return
 
@@ -103,65 +115,71 @@ def inputs_written(subject: Subject) -> Iterator[Finding]:
 def shapes_refused(subject: Subject) -> Iterator[Finding]:
     """Check that shapes that only broadcast, or do not fit at all, raise ValueError that names the function."""
     card: Any = subject.card
-    rows = np.full((4, 3), 1 / 3)
+    given: tuple[Any, ...] = (np.full((4, 3), 1 / 3),)
     if isinstance(card, Map):
-        attempts: dict[str, Callable[[], Any]] = {
-            "axis 2 of (4, 3)": lambda: card(rows, axis=2),
-            "a single number": lambda: card(1.0),
-        }
+        attempts = {"axis 2 of (4, 3)": "f(*arguments, axis=2)", "a single number": "f(1.0)"}
     elif isinstance(card, Loss):
         first, second, *rest = card.kind.examples(card.settings).sample(subject.rng, (4, 4))
         column = (*second.shape[:-1], 1) if second.ndim > 1 else (4, 1)
+        given = (first, second, *rest)
+        ones = f"np.ones({column}, {str(second.dtype)!r})"
         attempts = {
-            "a second argument of the first row": lambda: card(first, second[0], *rest),
-            f"a second argument of shape {column}": lambda: card(first, np.ones(column, second.dtype), *rest),
-            "a mask (5,)": lambda: card(first, second, *rest, mask=np.ones(5, bool)),
-            "a weight (4, 1)": lambda: card(first, second, *rest, weight=np.ones((4, 1))),
+            "a second argument of the first row": "f(arguments[0], arguments[1][0], *arguments[2:])",
+            f"a second argument of shape {column}": f"f(arguments[0], {ones}, *arguments[2:])",
+            "a mask (5,)": "f(*arguments, mask=np.ones(5, bool))",
+            "a weight (4, 1)": "f(*arguments, weight=np.ones((4, 1)))",
         }
     else:
         attempts = {}
-    for what, attempt in attempts.items():
-        try:
-            attempt()
-            came = "was accepted"
-        except ValueError as error:
-            if str(error).startswith(card.name + ":"):
-                continue
-            came = f"raises without naming the function: {error}"
-        except Exception as error:
-            came = f"raises {type(error).__name__}: {error}"
-        yield Finding(
-            "shapes_refused",
-            f"{what} {came}",
-            f"{subject.name} on {what}",
-            "leave the arguments to the kind, which compares shapes before the body runs",
-        )
+    for what, call in attempts.items():
+        script = subject.script(spell(given), attempt(call), "came")
+        (came,) = script.printed
+        if not _is_refusal(came, f"{card.name}:"):
+            yield script.finding(
+                "shapes_refused",
+                f"{what} {_outcome(came, 'function')}",
+                "leave the arguments to the kind, which compares shapes before the body runs",
+                came="{0}",
+                expected=f"a ValueError that begins with {card.name}",
+                shows=lambda came: not _is_refusal(came, f"{card.name}:"),
+            )
+
+
+def _is_refusal(came: Any, name: str) -> bool:
+    """Whether it is a ValueError that names the function or parameter."""
+    return isinstance(came, ValueError) and name in str(came)
+
+
+def _outcome(came: Any, what: str) -> str:
+    """Return the outcome of a call that had to be refused, as text."""
+    if isinstance(came, ValueError):
+        return f"raises without naming the {what}: {came}"
+    return f"raises {type(came).__name__}: {came}" if isinstance(came, Exception) else "was accepted"
 
 
 def parameters_refused(subject: Subject) -> Iterator[Finding]:
     """Check that each parameter has a domain, and values outside raise ValueError that names the parameter."""
     for name, parameter in subject.card.parameters.items():
         if parameter.domain is None:
-            yield Finding(
+            yield subject.script(f"f.parameters[{name!r}].domain").finding(
                 "parameters_refused",
                 f"parameter {name} has no domain, so nothing is refused",
-                f"{subject.name}.parameters[{name!r}]",
                 f"annotate it, as in {name}: Positive = {parameter.default!r} (slopes.domains)",
+                came="{0}",
+                expected="a domain",
+                shows=lambda domain: domain is None,
             )
             continue
         for value in parameter.domain.outside():
-            try:
-                subject.card.with_(**{name: value})
-                came = "was accepted"
-            except ValueError as error:
-                if name in str(error):
-                    continue
-                came = f"raises without naming the parameter: {error}"
-            except Exception as error:
-                came = f"raises {type(error).__name__}: {error}"
-            yield Finding(
-                "parameters_refused",
-                f"{name}={value!r} {came}; the domain is {parameter.domain}",
-                f"{subject.name}.with_({name}={value!r})",
-                "let the domain's admits() answer False for it",
-            )
+            shown = f"float('{value}')" if isinstance(value, float) and not np.isfinite(value) else repr(value)
+            script = subject.script(attempt(f"f.with_({name}={shown})"), "came")
+            (came,) = script.printed
+            if not _is_refusal(came, name):
+                yield script.finding(
+                    "parameters_refused",
+                    f"{name}={value!r} {_outcome(came, 'parameter')}; the domain is {parameter.domain}",
+                    "let the domain's admits() answer False for it",
+                    came="{0}",
+                    expected=f"a ValueError that names {name}",
+                    shows=lambda came, name=name: not _is_refusal(came, name),
+                )

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from slopes.auditing.cards.numerics import BEFORE, DTYPES
-from slopes.auditing.cards.subject import Subject, source
+from slopes.auditing.cards.subject import Subject, spell
+from slopes.auditing.evidence import is_lost
 from slopes.auditing.report import Finding, Skip, about
 from slopes.card import Loss, Map
 from slopes.kinds.spaces import Space
@@ -38,11 +39,14 @@ def limits(subject: Subject) -> Iterator[Finding]:
             readings = {"NumPy": subject.call(result, arguments), "torch": subject.results_by_torch(arguments)[result]}
             for reading, came in readings.items():
                 if not np.allclose(came, wanted, rtol=4 * float(np.finfo(dtype).eps), atol=0):
-                    yield Finding(
+                    lines = [subject.call_of(result)] if reading == "NumPy" else [*subject.by_torch(result), "result"]
+                    yield subject.script(spell(arguments), *lines).finding(
                         "limits",
                         f"{np.dtype(dtype).name} {result} by {reading} is {float(came)!r}, the limit is {wanted!r}",
-                        f"{subject.name}{'' if result == 'value' else '.slope'} at {(sign * np.inf, *rest)}",
                         "avoid 0 · inf and inf − inf: hold the argument, or multiply last",
+                        came="{0}",
+                        expected=f"{wanted!r}",
+                        shows=lambda came: not np.isclose(float(came), wanted, rtol=1e-6, atol=0),  # noqa: B023
                     )
                     return
 
@@ -64,13 +68,16 @@ def no_nan(subject: Subject) -> Iterator[Finding]:
             for name, result in results.items():
                 bad = np.isnan(result).reshape(len(result), -1).any(-1)
                 if bad.any():
-                    at = ", ".join(source(x[bad.argmax()], x.dtype if x.dtype.kind == "f" else None) for x in arguments)
-                    yield Finding(
+                    of_torch, worst = name.removeprefix("torch "), int(bad.argmax())
+                    lines = [subject.call_of(name)] if of_torch == name else [*subject.by_torch(of_torch), "result"]
+                    yield subject.script(spell(tuple(x[worst : worst + 1] for x in arguments)), *lines).finding(
                         "no_nan",
                         f"{np.dtype(dtype).name} {name} is nan ({bad.sum()} of {bad.size} points)",
-                        f"{subject.name} at {at}",
                         "look for 0 / 0, inf − inf and 0 · inf, also in the branch that `where` does not take",
-                        severity="note" if name == "torch second" else "error",
+                        "note" if name == "torch second" else "error",
+                        came="{0}",
+                        expected="a number",
+                        shows=is_lost,
                     )
                     return
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from slopes.auditing.cards.numerics import BEFORE
-from slopes.auditing.cards.subject import Subject, source
+from slopes.auditing.cards.subject import Subject, spell
+from slopes.auditing.evidence import Script
 from slopes.auditing.report import Finding, Skip, about
 from slopes.card import Loss, Map
 
@@ -47,14 +48,35 @@ def forward_mode(subject: Subject) -> Iterator[Finding]:
         for mode, came in (("reverse", reverse), ("forward", forward)):
             if not np.allclose(came, slope, **tolerance):
                 index = tuple(np.argwhere(~np.isclose(came, slope, **tolerance))[0].tolist())
-                yield Finding(
+                yield _script(subject, arguments, mode, list(index)).finding(
                     "forward_mode",
                     f"{mode} mode gives {float(came[index])!r} where the slope is {float(slope[index])!r}",
-                    f"{subject.name} at {', '.join(map(source, arguments))}, entry {index}",
                     "let each branch of the body have the slope: no abs and no tie on the way to a smooth result",
-                    severity="note" if isinstance(card, Loss) or first[index] in subject.kinks else "error",
+                    "note" if isinstance(card, Loss) or first[index] in subject.kinks else "error",
+                    came="{0}",
+                    expected="{1}",
+                    shows=lambda came, slope: not np.isclose(came, slope, **tolerance),
                 )
                 return
+
+
+def _script(subject: Subject, arguments: tuple[Any, ...], mode: str, index: list[int]) -> Script:
+    """Return code that prints an entry of the slope by a mode, and by the card."""
+    is_loss = isinstance(subject.card, Loss)
+    slope = "f.slope(*arguments, reduction='sum')" if is_loss else "f.vjp(arguments[0], np.ones_like(f(arguments[0])))"
+    by_mode = {
+        "forward": "torch.func.jvp(total, (first,), (unit,))[1]",
+        "reverse": f"torch.autograd.grad(total(first.requires_grad_()), first, materialize_grads=True)[0]{index}",
+    }[mode]
+    return subject.script(
+        "import torch",
+        spell(arguments),
+        "first, *rest = map(torch.as_tensor, arguments)",
+        "unit = torch.zeros_like(first)",
+        f"unit{index} = 1.0",
+        f"def total(x): return {'f(x, *rest, reduction=' + repr('sum') + ')' if is_loss else 'f(x).sum()'}",
+        f"{by_mode}, {slope}{index}",
+    )
 
 
 def _arguments(subject: Subject) -> Iterator[tuple[Any, ...]]:

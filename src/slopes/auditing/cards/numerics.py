@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from slopes.auditing.cards.subject import Subject, source
+from slopes.auditing.cards.subject import Subject, spell
 from slopes.auditing.report import Finding, Skip, about
 from slopes.card import Activation, Loss, Map
 from slopes.domains import Interval
 from slopes.truth.errors import allow_near_roots, peak, ulp, ulps
 from slopes.truth.measuring import MUCH, Failure, Figure, measure_densely
 from slopes.truth.oracle import limit
+from slopes.truth.samples import DIGITS
 
 DTYPES = (np.float64, np.float32)
 #: checks whose findings others would repeat
@@ -39,12 +41,14 @@ def finite(subject: Subject) -> Iterator[Finding]:
             if bad.any() and not told:
                 told = True
                 index = peak(bad)
-                yield Finding(
+                yield subject.compare(result, index, dtype).finding(
                     "finite",
                     f"{_spell(dtype)} {result} is {float(came[index])!r} where exact is {_digits(exact[index])} "
                     f"({int(bad.sum())} of {bad.size} points)",
-                    _reproduce(subject, result, index, dtype),
                     "write it so that no intermediate result overflows, such as exp of −|x| alone",
+                    came="{0}",
+                    expected="{1}",
+                    shows=lambda came, exact: not np.isfinite(came),
                 )
     yield from _specials(subject)
 
@@ -59,13 +63,19 @@ def _specials(subject: Subject) -> Iterator[Finding]:
             if wanted is None:
                 continue
             came = float(subject.call(result, (x,)))
-            if not (came == wanted or (came != came and wanted != wanted) or abs(came - wanted) <= 1e-15 * abs(wanted)):
-                yield Finding(
+            if not _is_limit(came, wanted):
+                yield subject.script(f"f{'' if result == 'value' else '.slope'}(float('{x}'))").finding(
                     "finite",
                     f"{result} at {x} is {came}, the limit is {wanted}",
-                    f"{subject.name}{'' if result == 'value' else '.slope'}(float('{x}'))",
                     "avoid 0 · inf and inf − inf: hold the argument, or multiply last",
+                    came="{0}",
+                    expected=f"{wanted}",
+                    shows=lambda came, wanted=wanted: not _is_limit(came, wanted),
                 )
+
+
+def _is_limit(came: float, wanted: float) -> bool:
+    return came == wanted or (came != came and wanted != wanted) or abs(came - wanted) <= 1e-15 * abs(wanted)
 
 
 def value_precision(subject: Subject) -> Iterator[Finding]:
@@ -87,15 +97,22 @@ def _precision(subject: Subject, result: str) -> Iterator[Finding]:
         if excess.any() and not told:
             told = True
             index = peak(excess)
-            yield Finding(
+            yield subject.compare(result, index, dtype).finding(
                 f"{result}_precision",
                 f"{_spell(dtype)} {result} is {float(came[index])!r}, exact is {_digits(exact[index])}: off by "
                 f"{errors[index]:.3g} units in the last place, {allowed[index]:.3g} are allowed "
                 f"({int((excess > 0).sum())} of {excess.size} points)",
-                _reproduce(subject, result, index, dtype),
                 "look for a difference of nearly equal numbers, and use the primitive that avoids it "
                 "(expm1, log1p, ndtr, softplus, log_softmax)",
+                came="{0}",
+                expected="{1}",
+                shows=partial(_is_off, dtype, float(allowed[index])),
             )
+
+
+def _is_off(dtype: Any, allowed: float, came: Any, exact: Any) -> bool:
+    """Whether a result is off by more than is allowed, in units in the last place."""
+    return bool(ulps(np.array([came]), np.array([exact], dtype=object), dtype)[0] > allowed)
 
 
 def errors_of(subject: Subject, result: str, dtype: Any) -> tuple[Any, Any, Any, Any]:
@@ -140,12 +157,16 @@ def _wrong_slopes(subject: Subject) -> Iterator[Finding]:
             off[index] = 0.0
     if (off > 1e-9).any():
         index = peak(off)
-        yield Finding(
+        entry = f"[{', '.join(map(str, (0, *index[1:])))}]" if subject.card.rowwise else ""
+        both = ", ".join(subject.exact_of(result) + entry for result in ("slope", "difference"))
+        yield subject.script(spell(subject.at(index, np.float64)), both).finding(
             "derivative",
             f"the derivative is {_digits(slopes[index])} where the body's slope is {_digits(expected[index])} "
             f"({int((off > 1e-9).sum())} of {off.size} points)",
-            _reproduce(subject, "slope", index, np.float64),
             "derive the body again, or drop the derivative and let autograd find it",
+            came="{0}",
+            expected="{1}",
+            shows=lambda came, exact: abs(came - exact) > 1e-9 * max(abs(came), abs(exact)),
         )
 
 
@@ -186,30 +207,37 @@ def whole_range(subject: Subject) -> Iterator[Finding]:
         raise Skip("rows are not measured more densely")
     measured = measure_densely(subject.card)
     for failure in [item for item in measured if isinstance(item, Failure)][:1]:
-        yield Finding(
+        measuring = "from slopes.truth.measuring import Failure, measure_densely"
+        failures = "[x.message for x in measure_densely(f) if isinstance(x, Failure)]"
+        yield subject.script(measuring, failures).finding(
             "whole_range",
             f"{failure.what} raised {failure.message}",
-            f"slopes.truth.measuring.measure_densely({subject.name})",
             "let body and definition give numbers over the whole range; leave a definition out that cannot",
+            shows=bool,
         )
     lax = isinstance(subject.card, Loss) and not subject.is_ours
     figures = [item for item in measured if isinstance(item, Figure) and item.worst > subject.ulps]
     figures = [figure for figure in figures if not (lax and figure.lost)]
     for figure in sorted(figures, key=lambda figure: -figure.worst)[:1]:
-        card = f"{subject.name}.with_({figure.settings})" if figure.settings else subject.name
-        given = (
-            f"np.{figure.dtype}({{}})"
-            if figure.reading == "NumPy"
-            else f"torch.tensor({{}}, dtype=torch.{figure.dtype})"
-        )
-        arguments = [given.format(x) for x in figure.at] + ["reduction='none'"] * isinstance(subject.card, Loss)
-        yield Finding(
+        given = f"np.{figure.dtype}({{}})"
+        arguments = f"arguments = ({', '.join(given.format(x) for x in figure.at)},)"
+        settings = [f"f = f.with_({figure.settings})"] if figure.settings else []
+        call = call_text = subject.call_of(figure.result)
+        if figure.reading != "NumPy":
+            settings.append("import torch")
+            call = call.replace("*arguments", "*map(torch.tensor, arguments)")
+        truth = "definition" if figure.result == "value" else "definition_slope"
+        exact = f"slopes.exact(f, {DIGITS}).{truth}{call_text[call_text.index('(') :]}"
+        lines = *settings, arguments, f"{call}.item(), {exact}"
+        yield subject.script(*lines).finding(
             "whole_range",
             f"{figure.dtype} {figure.result} by {figure.reading} is {figure.came}, exact is {figure.exact}: off by "
             f"{figure.worst:.3g} units in the last place, {subject.ulps:g} are allowed",
-            f"{card}{'' if figure.result == 'value' else '.slope'}({', '.join(arguments)})",
             "look for a difference of nearly equal numbers, and for parameters at which a shorter form does not hold",
-            severity="note" if figure.worst <= MUCH else "error",
+            "note" if figure.worst <= MUCH else "error",
+            came="{0}",
+            expected="{1}",
+            shows=partial(_is_off, np.dtype(figure.dtype).type, subject.ulps),
         )
 
 
@@ -256,22 +284,17 @@ def _allow_terms(subject: Subject, dtype: Any, exact: Any, allowed: Any) -> Any:
 
 
 def _differs(subject: Subject, result: str, dtype: Any, how: str, index: tuple[int, ...] | None = None) -> Finding:
-    where = "" if index is None else subject.show(index, dtype)
-    return Finding(
+    """Return a finding with code that prints the result in torch and in NumPy, or their shapes."""
+    row = subject.at(index or (0,) * subject.inputs(dtype)[0].ndim, dtype)
+    entry = ".shape" if index is None else f"[{', '.join(map(str, (0, *index[1:])))}]" if subject.card.rowwise else ""
+    lines = spell(row), *subject.by_torch(result), f"result{entry}, {subject.call_of(result)}{entry}"
+    return subject.script(*lines).finding(
         "numpy_equals_torch",
         f"{_spell(dtype)} {result} {how}",
-        f"x = {where}; compare {subject.name} at x and at torch.tensor(x)",
         "write the body in slopes.ops alone, without a branch on the type of its argument",
+        came="{0} in torch",
+        expected="{1}, as in NumPy",
     )
-
-
-def _reproduce(subject: Subject, result: str, index: tuple[int, ...], dtype: Any) -> str:
-    method = "" if result == "value" else ".vjp" if isinstance(subject.card, Map) else ".slope"
-    options = ", reduction='none'" if isinstance(subject.card, Loss) else ""
-    arguments = subject.show(index, dtype)
-    if isinstance(subject.card, Map) and result == "value":
-        arguments = source(subject.inputs(dtype)[0][index[0]], dtype)
-    return f"{subject.name}{method}({arguments}{options})"
 
 
 def _digits(x: Any) -> str:

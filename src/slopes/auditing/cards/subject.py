@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
 
-from slopes.card import Card
+from slopes.auditing.evidence import Script, attempt
+from slopes.auditing.report import Finding
+from slopes.card import Card, Loss, Map
 from slopes.truth.errors import ULPS
-from slopes.truth.samples import Samples
+from slopes.truth.samples import DIGITS, Samples
 
 
 class Subject(Samples):
@@ -38,18 +41,80 @@ class Subject(Samples):
         """Return a mask of the reported entries."""
         return self.faulty.get((result, np.dtype(dtype).name), np.zeros(shape, dtype=bool))
 
-    def show(self, index: tuple[int, ...], dtype: Any) -> str:
-        """Return the arguments at an entry of the result as source code."""
-        shown = []
-        for argument in self.inputs(dtype):
-            entry = argument[index[0]][None] if self.card.rowwise else argument[index]
-            shown.append(source(entry, dtype if np.asarray(argument).dtype.kind == "f" else None))
-        return ", ".join(shown)
+    def script(self, *lines: str) -> Script:
+        """Return code that makes the card, as `f`, and prints the values of the last line."""
+        from slopes.auditing.source import source_of
+
+        setup, given = source_of(self.card).assign("f")
+        *first, last = lines
+        setup = dict.fromkeys(["import numpy as np", "import slopes", *setup])  # type: ignore[assignment]
+        return Script([*setup, *first, f"print({last})"], given)
+
+    def call(self, result: str, arguments: tuple[Any, ...]) -> Any:
+        """Return the card's own result; see `Samples.call`. A body that raises becomes a finding with its arguments."""
+        try:
+            return super().call(result, arguments)
+        except Exception as error:
+            library = ["import torch"] if any(hasattr(x, "detach") for x in arguments) else []
+            lines = *library, spell(arguments), attempt(self.call_of(result)), "came"
+            raise Raised(error, self.script(*lines)) from error
+
+    def call_of(self, result: str) -> str:
+        """Return the call for a result as code."""
+        if isinstance(self.card, Map):
+            return "f(arguments[0])" if result == "value" else "f.vjp(*arguments)"
+        method, options = "" if result == "value" else ".slope", ", reduction='none'" * isinstance(self.card, Loss)
+        return f"f{method}(*arguments{options})"
+
+    def exact_of(self, result: str) -> str:
+        """Return the call for the exact result as code."""
+        call, exact = self.call_of(result), f"slopes.exact(f, {DIGITS})"
+        if result == "difference" or (result == "slope" and self.card.slope_body is None):
+            return f"{exact}.difference{call[call.index('(') :]}"
+        return exact + call[1:]
+
+    def by_torch(self, result: str) -> list[str]:
+        """Return lines of code that set `result` to torch's "value", "slope" or "second" by autograd."""
+        of_map, options = isinstance(self.card, Map), ", reduction='none'" * isinstance(self.card, Loss)
+        cotangent = "rest[0]" if of_map else "torch.ones_like(result)"
+        call = f"result = f(first.requires_grad_(){'' if of_map else ', *rest'}{options})"
+        derive = (
+            f"(result,) = torch.autograd.grad(result, first, {cotangent}, create_graph=True, materialize_grads=True)"
+        )
+        again = "(result,) = torch.autograd.grad(result.sum(), first)"
+        lines = [call, derive, again][: ("value", "slope", "second").index(result) + 1]
+        return ["import torch", "first, *rest = map(torch.as_tensor, arguments)", *lines]
+
+    def at(self, index: tuple[int, ...], dtype: Any) -> tuple[Any, ...]:
+        """Return the arguments at an entry of the result."""
+        return tuple(x[index[0]][None] if self.card.rowwise else x[index] for x in self.inputs(dtype))
+
+    def compare(self, result: str, index: tuple[int, ...], dtype: Any) -> Script:
+        """Return code that prints an entry of the card's result, and of the exact one."""
+        entry = f"[{', '.join(map(str, (0, *index[1:])))}]" if self.card.rowwise else ""
+        both = f"{self.call_of(result)}{entry}, {self.exact_of(result)}{entry}"
+        return self.script(spell(self.at(index, dtype)), both)
 
 
-def source(x: Any, dtype: Any = None) -> str:
-    """Return a number or array as source code for the same bits."""
-    listed, name = repr(np.asarray(x).tolist()), np.dtype(dtype or np.float64).name
-    if np.ndim(x) == 0:
-        return listed if dtype in (None, np.float64) else f"np.{name}({listed})"
-    return f"np.array({listed})" if dtype in (None, np.float64) else f"np.array({listed}, np.{name})"
+class Raised(Exception):
+    """Exception of a card, with the code that raises it."""
+
+    def __init__(self, cause: Exception, script: Script) -> None:
+        super().__init__(str(cause))
+        self.cause, self.script = cause, script
+
+    def finding(self, check: str, message: str, repair: str) -> Finding:
+        """Return the finding that the card raises."""
+        return self.script.finding(check, message, repair, shows=lambda came: isinstance(came, Exception))
+
+
+def spell(arguments: tuple[Any, ...]) -> str:
+    """Return a line of code that makes arguments, arrays, tensors or numbers, with the same bits."""
+    shown = []
+    for x in arguments:
+        library, dtype = ("torch", str(x.dtype)) if hasattr(x, "detach") else ("np", f"np.{np.asarray(x).dtype}")
+        listed = re.sub(r"\b(nan|inf)\b", r"np.\1", repr(x.tolist() if hasattr(x, "tolist") else x))
+        make = "tensor" if library == "torch" else "array"
+        shape = f".reshape({tuple(x.shape)})" if np.size(listed) and 0 in np.shape(x) else ""
+        shown.append(f"{library}.{make}({listed}, dtype={dtype}){shape}")
+    return f"arguments = ({', '.join(shown)},)"
