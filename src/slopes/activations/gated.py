@@ -42,8 +42,7 @@ def glu(gate, value):
 
 @glu.derivative
 def _(gate, value):
-    size = where(gate < 0, gate, -gate)  # the slope of the sigmoid is even
-    return ops.sigmoid(size, times=value * ops.sigmoid(-size)), ops.sigmoid(gate)
+    return ops.sigmoid_slope(gate, times=value), ops.sigmoid(gate)
 
 
 @activation(
