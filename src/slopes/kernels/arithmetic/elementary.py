@@ -284,7 +284,8 @@ def plain_gate_slope(x, y):
 # --------------------------------------------------------------------------------- the normal distribution
 
 MILLS_START = number(coefficients.MILLS_SINGLE[0], coefficients.MILLS_DOUBLE[0])
-mills_tail = polynomial(coefficients.MILLS_SINGLE[1:], coefficients.MILLS_DOUBLE[1:])
+MILLS_RISE = number(coefficients.MILLS_SINGLE[1], coefficients.MILLS_DOUBLE[1])
+mills_tail = polynomial(coefficients.MILLS_SINGLE[2:], coefficients.MILLS_DOUBLE[2:])
 MILLS_LOW = number(coefficients.MILLS_SINGLE_LOW, coefficients.MILLS_DOUBLE_LOW)
 DENSITY = number(0.3989422917366028, 0.3989422804014327)
 DENSITY_LOW = number(-1.1335170144e-08, -2.4923272022777433e-17)
@@ -313,8 +314,10 @@ def mills_ratio(a):
     lack = fma(-u, a - (divisor - FOUR(a)), fma(-u, divisor, ONE(a)))
     v = fma(-EIGHT(a), u, ONE(a))
     tail = mills_tail(v)
-    share = fma(v, tail, MILLS_START(a))
-    share_low = fma(v, tail, MILLS_START(a) - share) + MILLS_LOW(a)
+    rise = fma(v, tail, MILLS_RISE(a))
+    rise_low = fma(v, tail, MILLS_RISE(a) - rise)
+    share = fma(v, rise, MILLS_START(a))
+    share_low = fma(v, rise_low, fma(v, rise, MILLS_START(a) - share) + MILLS_LOW(a))
     ratio = u * share
     return ratio, fma(u, share, -ratio) + fma(u, share_low, ratio * (lack * fma(BEND_OF_MILLS(a), u, ONE(a))))
 
