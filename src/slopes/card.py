@@ -17,7 +17,7 @@ import numpy as np
 
 from slopes import description, fast, kinds, ops
 from slopes.constants import Array
-from slopes.domains import Above, Domain, Flag, Noise, OneOf, did_you_mean, is_array, plain, shown
+from slopes.domains import Above, Domain, Flag, Noise, OneOf, did_you_mean, is_array, is_tensor, plain, shown
 from slopes.extras import require
 from slopes.facts import Claims, Paper, Parameter, Peer
 
@@ -217,9 +217,7 @@ class Card:
         slope = self.slope_body
         if not settings:
             return self.body, slope
-        plain = (bool, int, float, str)
-        tensors = [v for v in settings.values() if not isinstance(v, plain) and hasattr(v, "requires_grad")]
-        learnt = any(ops.reading(tensor).wants_gradient(tensor) for tensor in tensors)
+        learnt = any([ops.reading(v).wants_gradient(v) for v in settings.values() if is_tensor(v)])
         return _filled(self.body, settings), None if slope is None or learnt else _filled(slope, settings)
 
     def bind(self, r: ModuleType, x: Array, parameters: Mapping[str, Any]) -> tuple[dict[str, Any], Body, Body | None]:
