@@ -199,46 +199,37 @@ def power_of_two(context: Any, k: Any) -> Any:
     return k(k), build
 
 
-@intrinsic
-def binary_logarithm(context: Any, x: Any) -> Any:
-    """x / log(2) + 1.5 · 2^bits: the nearest integer is in the low bits; see `exponent_in`."""
-    _, magic, _ = _LAYOUT[x]
-
-    def build(_: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        constants = [ir.Constant(arguments[0].type, value) for value in (1.4426950408889634, magic)]
-        return _call(builder, "llvm.fma", [*arguments, *constants])
-
-    return x(x), build
+def _offset(kind: Any, is_raised: bool) -> float:
+    _, magic, bias = _LAYOUT[kind]
+    return float(magic + RAISE + bias if is_raised else magic)
 
 
-@intrinsic
-def exponent_in(context: Any, logarithm: Any) -> Any:
-    """The integer in a result of `binary_logarithm`, as a float."""
-    _, magic, _ = _LAYOUT[logarithm]
-    return logarithm(logarithm), lambda _, builder, signature, arguments: builder.fsub(
-        *arguments, ir.Constant(arguments[0].type, magic)
-    )
+def _make_logarithm(is_raised: bool) -> Any:
+    @intrinsic
+    def logarithm(context: Any, x: Any) -> Any:
+        def build(_: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            constants = [ir.Constant(arguments[0].type, value) for value in (1.4426950408889634, _offset(x, is_raised))]
+            return _call(builder, "llvm.fma", [*arguments, *constants])
+
+        return x(x), build
+
+    return logarithm
 
 
-@intrinsic
-def raised_logarithm(context: Any, x: Any) -> Any:
-    """`binary_logarithm` for `raised_power_in`: the integer is larger by RAISE and the bias of exponents."""
-    _, magic, bias = _LAYOUT[x]
+def _make_exponent(is_raised: bool) -> Any:
+    @intrinsic
+    def exponent(context: Any, logarithm: Any) -> Any:
+        return logarithm(logarithm), lambda _, builder, signature, arguments: builder.fsub(
+            *arguments, ir.Constant(arguments[0].type, _offset(logarithm, is_raised))
+        )
 
-    def build(_: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        constants = [ir.Constant(arguments[0].type, value) for value in (1.4426950408889634, magic + RAISE + bias)]
-        return _call(builder, "llvm.fma", [*arguments, *constants])
-
-    return x(x), build
+    return exponent
 
 
-@intrinsic
-def raised_exponent_in(context: Any, logarithm: Any) -> Any:
-    """The k in a result of `raised_logarithm`, as a float."""
-    _, magic, bias = _LAYOUT[logarithm]
-    return logarithm(logarithm), lambda _, builder, signature, arguments: builder.fsub(
-        *arguments, ir.Constant(arguments[0].type, magic + RAISE + bias)
-    )
+#: x / log(2) + 1.5 · 2^bits, whose low bits are the nearest integer; and that integer as a float.
+binary_logarithm, exponent_in = _make_logarithm(False), _make_exponent(False)
+#: The same for `raised_power_in`: the integer in the low bits is larger by RAISE and the bias of exponents.
+raised_logarithm, raised_exponent_in = _make_logarithm(True), _make_exponent(True)
 
 
 @intrinsic
