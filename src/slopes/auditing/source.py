@@ -71,7 +71,9 @@ def _written(thing: Any) -> tuple[list[str], str]:
     if isinstance(thing, tuple):
         parts = [_written(part) for part in thing]
         return [line for lines, _ in parts for line in lines], f"({''.join(f'{x}, ' for _, x in parts)})"
-    if isinstance(thing, Tensor) and type(thing) is Tensor and thing.numel() <= 64 and not thing.requires_grad:
+    if isinstance(thing, Tensor):
+        if type(thing) is not Tensor or thing.numel() > 64 or thing.requires_grad:
+            raise Unwritable
         dtype = "" if thing.dtype in (torch.float32, torch.int64, torch.bool) else f", dtype={thing.dtype}"
         return ["import torch"], f"torch.tensor({spell(thing)}{dtype})"
     if isinstance(thing, ModuleType):

@@ -356,7 +356,7 @@ class Subject:
         library = ["import numpy as np" if self.form.numpy else "import torch"]
         if torch.get_default_dtype() != torch.float32:
             library.append(f"torch.set_default_dtype({torch.get_default_dtype()})")
-        setup = self.setup if as_given else self.setup_for(arguments)
+        setup = [x for x in (self.setup if as_given else self.setup_for(arguments)) if x not in library]
         seeding = self.notes.get("seeding", ())
         return Script([*library, *setup, *seeding, *made, *first, f"print({last})"], self.given)
 

@@ -1,0 +1,97 @@
+"""The code of a finding gives what the finding says, wherever the subject comes from."""
+
+import functools
+import json
+from dataclasses import replace
+
+import pytest
+
+pytest.importorskip("torch")
+
+import torch
+from torch.nn import functional as F
+
+import slopes
+from evidence import kept_evidence
+from slopes.auditing import Report
+from slopes.auditing.evidence import Script, Unshown
+from slopes.auditing.source import source_of
+
+FACTOR = 2.0
+
+
+def naive_elu(x, alpha=1.0):
+    return torch.where(x > 0, x, FACTOR / 2 * alpha * (torch.exp(x) - 1))
+
+
+def local_elu():
+    def elu(x):
+        return naive_elu(x) * FACTOR
+
+    return elu
+
+
+class Elu(torch.nn.Module):
+    def __init__(self, alpha=1.0):
+        super().__init__()
+        self.alpha = alpha
+
+    def forward(self, x):
+        return naive_elu(x, self.alpha)
+
+    def doubled(self, x):
+        return 2 * naive_elu(x, self.alpha)
+
+
+SUBJECTS = {
+    "a function of a module": naive_elu,
+    "a function in a function": local_elu(),
+    "a lambda": lambda x: torch.where(x > 0, x, FACTOR * F.elu(x) * torch.exp(x - x)) + 0 * torch.exp(x),
+    "a module": Elu(alpha=0.5),
+    "a bound method": Elu(alpha=0.5).doubled,
+    "a partial": functools.partial(naive_elu, alpha=0.5),
+}
+
+
+def audited(subject):
+    with kept_evidence() as evidence:
+        report = slopes.audit(subject, quick=True)
+    return evidence, next(f for f in report.findings if f.check == "extreme_inputs")
+
+
+@pytest.mark.parametrize("name", SUBJECTS)
+def test_code_can_be_pasted(name):
+    evidence, finding = audited(SUBJECTS[name])
+    assert finding.came.endswith("is nan")
+    evidence.confirm(finding)
+    evidence.confirm_in_a_process(finding)
+
+
+def test_a_subject_that_is_no_code_is_said_to_be_none():
+    module = Elu()
+    module.alpha = torch.nn.Parameter(torch.rand(100))
+    lines, given = source_of(module).assign("f")
+    assert lines == ["# f is the Elu that was audited; it cannot be written as code"]
+    assert given == {"f": module}
+
+
+def test_code_that_does_not_show_a_fault_is_no_evidence():
+    with pytest.raises(Unshown, match="its code does not show it: two is three"):
+        Script(["print(2, 2)"]).finding("direction", "two is three", "count", came="{0}", expected="{1}")
+    with pytest.raises(Unshown, match="its code raises ZeroDivisionError"):
+        Script(["print(1 / 0)"]).finding("direction", "one is none", "count")
+
+
+def test_a_finding_with_other_code_is_not_confirmed():
+    evidence, finding = audited(naive_elu)
+    other = finding.reproduce.replace("torch.tensor([", "torch.tensor([-1.0 + 0 * ")
+    with pytest.raises(Unshown):
+        evidence.confirm(replace(finding, reproduce=other))
+
+
+def test_every_form_of_a_report_has_the_code():
+    _, finding = audited(naive_elu)
+    report = Report("naive_elu", [finding])
+    assert json.loads(report.to_json())["findings"][0]["reproduce"] == finding.reproduce
+    assert "from test_audit_evidence import naive_elu" in report._repr_html_()
+    assert all(line in str(report) for line in finding.reproduce.splitlines())
