@@ -213,3 +213,8 @@ def test_a_module_is_copied_and_takes_each_dtype():
         assert subject(*subject.draw(dtype=dtype)).dtype == dtype
     assert module.weight.dtype == torch.float32
     assert subject.thing is not module
+
+
+@pytest.mark.parametrize(("card", "start"), [(slopes.dice, "an overlap loss"), (slopes.mse, "a regression loss")])
+def test_a_kind_has_its_article(card, start):
+    assert slopes.audit(card, quick=True).facts[0].startswith(start)

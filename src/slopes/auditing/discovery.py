@@ -261,4 +261,5 @@ def _facts(subject: Subject) -> list[str]:
         told[:2] = told[1::-1]
     reduced = "one number" if subject(*arguments).ndim == 0 else "a value for each"
     doubt = "" if form.sure else "; a guess, so declare kind= and space= for a sharper audit"
-    return [f"a {form.kind.name} loss of {', '.join(told)}; gives {reduced}{doubt}"]
+    article = "an" if form.kind.name[0] in "aeiou" else "a"
+    return [f"{article} {form.kind.name} loss of {', '.join(told)}; gives {reduced}{doubt}"]
