@@ -24,7 +24,7 @@ def test_audit(card, check):
 
 
 @pytest.mark.parametrize("check", SLOW, ids=lambda one: one.__name__)
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(4, every=10)
 def test_audit_by_slow_checks(card, check):
     assert_passes(card, check)
 
