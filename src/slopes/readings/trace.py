@@ -454,12 +454,6 @@ def _fused(a: Array, b: Array, c: Array) -> Array:
     return _any(a, b, c).compute("fma", a, b, c)
 
 
-def gauss(x: Array) -> tuple[Array, Array]:
-    """(t, d) with exp(−x²/2) = exp(t)·(1 + d); d is the rounding error of the square."""
-    square = x * x
-    return -0.5 * square, -0.5 * tails.two_product_low(x, x, square)
-
-
 def cubic(x: Array, a: Constant, b: Constant) -> tuple[Array, Array]:
     """x·(a + b·x²), each part with its rounding error; x is clipped at ±32."""
     x = tails.confine(_this, x, 32.0)

@@ -69,6 +69,19 @@ def reduced(x):
 
 
 @inlined
+def reduced_fall(x):
+    """`reduced` for x <= 0, clipped at HELD."""
+    return reduced(where(x < HELD(x), HELD(x), x))
+
+
+@inlined
+def reciprocal(divisor, low):
+    """(u, d) with 1/(divisor + low) = u·(1 + d), for a low that is small beside the divisor."""
+    inverse = ONE(divisor) / divisor
+    return inverse, fma(-inverse, low, fma(-inverse, divisor, ONE(divisor)))
+
+
+@inlined
 def growth(r):
     """exp(r) − 1 for |r| <= log(2)/2."""
     return fma(r * r, exp_tail(r), r)
@@ -80,7 +93,7 @@ def fall(x):
 
     The scale is a normal number, the rest 1 where exp(x) is one; x is clipped at HELD.
     """
-    r, logarithm = reduced(where(x < HELD(x), HELD(x), x))
+    r, logarithm = reduced_fall(x)
     scale, rest = scales_in(logarithm)
     return growth(r), scale, rest
 
@@ -124,7 +137,7 @@ def divisor_of_sigmoid(x, low):
     """
     left = x < ZERO(x)
     size = -abs(x)
-    r, logarithm = reduced(where(size < HELD(x), HELD(x), size))
+    r, logarithm = reduced_fall(size)
     r = where(left, -r, r)
     if low is not None:
         r = r - low
@@ -203,7 +216,7 @@ def sigmoid_fine(x, times, low=None):
 def bell_parts(x, low):
     """(e, 1/(1 + e)², its rounding error, g, scale, rest) with e = exp(−|x + low|) = (1 + g)·scale·rest."""
     size = -abs(x)
-    r, logarithm = reduced(where(size < HELD(x), HELD(x), size))
+    r, logarithm = reduced_fall(size)
     if low is not None:
         r = r + where(x < ZERO(x), low, -low)
     scale, rest = scales_in(logarithm)
@@ -211,8 +224,7 @@ def bell_parts(x, low):
     e = fma(scale, g, scale)
     whole = ONE(x) + e
     whole_low = ((ONE(x) - whole) + e) + fma(scale, g, scale - e)
-    inverse = ONE(x) / whole
-    lack = fma(-inverse, whole_low, fma(-inverse, whole, ONE(x)))
+    inverse, lack = reciprocal(whole, whole_low)
     square = inverse * inverse
     return e, square, fma(TWO(x) * square, lack, fma(inverse, inverse, -square)), g, scale, rest
 
@@ -231,8 +243,7 @@ def sigmoid_slope(x, times=None, low=None):
 def sigmoid_slope_beside(x):
     """`sigmoid_slope` by the exponential and the divisor of `sigmoid`, for a loop that computes both."""
     g, scale, rest, whole, whole_low = lowered_divisor_of_sigmoid(x)
-    inverse = ONE(x) / whole
-    lack = fma(-inverse, whole_low, fma(-inverse, whole, ONE(x)))
+    inverse, lack = reciprocal(whole, whole_low)
     share = inverse * scale
     bell = share * inverse
     low = fma(TWO(x) * bell, lack, fma(share, inverse, -bell))
@@ -267,8 +278,7 @@ def gate_slope(x, y, low=None, y_low=None, times=None):
 def plain_gate_slope(x, y):
     """(1 + e·(1 + y))/(1 + e)² with e = exp(−x): by the exponential and the divisor of `sigmoid`."""
     g, scale, _, whole, whole_low = lowered_divisor_of_sigmoid(x)
-    inverse = ONE(x) / whole
-    lack = fma(-inverse, whole_low, fma(-inverse, whole, ONE(x)))
+    inverse, lack = reciprocal(whole, whole_low)
     y = clipped(y, -GONE(x), GONE(x))
     after = ONE(x) + y
     e = fma(scale, g, scale)
@@ -298,7 +308,7 @@ def gauss_parts(x):
     """(g, scale, rest) with exp(−x²/2) = (1 + g)·scale·rest for |x| up to VANISHED."""
     square = x * x
     t = -HALF(x) * square
-    r, logarithm = reduced(where(t < HELD(x), HELD(x), t))
+    r, logarithm = reduced_fall(t)
     scale, rest = scales_in(logarithm)
     return growth(fma(fma(x, x, -square), -HALF(x), r)), scale, rest
 
@@ -310,8 +320,7 @@ def mills_ratio(a):
     The error of u counts 1 to 3.2 times.
     """
     divisor = a + FOUR(a)
-    u = ONE(a) / divisor
-    lack = fma(-u, a - (divisor - FOUR(a)), fma(-u, divisor, ONE(a)))
+    u, lack = reciprocal(divisor, a - (divisor - FOUR(a)))
     v = fma(-EIGHT(a), u, ONE(a))
     tail = mills_tail(v)
     rise = fma(v, tail, MILLS_RISE(a))
