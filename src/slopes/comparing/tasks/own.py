@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from slopes.comparing.tasks.builtin import BUILTIN
 from slopes.comparing.tasks.kinds import TaskKind
 from slopes.comparing.tasks.sources import SUFFIXES, Columns, Raw, read
 from slopes.comparing.tasks.task import Parts, Task, make
+from slopes.domains import did_you_mean
 
 FEW = 10  #: fewest samples for three parts
 CLASSES = 20  #: whole numbers with at most so many different values are labels
@@ -74,9 +74,7 @@ def _check_kind(task: str | None) -> None:
     """Raise ValueError for a name that is no kind of task."""
     kinds = [kind.value for kind in TaskKind]
     if task is not None and task not in kinds:
-        near = difflib.get_close_matches(str(task), kinds, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(kinds)}."
-        raise ValueError(f"compare: no kind of task {task!r}; {hint}")
+        raise ValueError(f"compare: no kind of task {task!r}; {did_you_mean(task, kinds)}")
 
 
 def _builtin(text: str, target: str | None, task: str | None, resampled: bool) -> Task:
@@ -85,13 +83,8 @@ def _builtin(text: str, target: str | None, task: str | None, resampled: bool) -
     except ValueError:
         file, name, arguments = None, text, None
     if file is not None or name not in BUILTIN:
-        near = difflib.get_close_matches(name.lower(), BUILTIN, n=1)
-        hint = (
-            f"did you mean {near[0]!r}?"
-            if near
-            else f"there are {', '.join(BUILTIN)}, and files {', '.join(SUFFIXES)}."
-        )
-        raise ValueError(f"compare: no task {text!r}; {hint}")
+        known = f"there are {', '.join(BUILTIN)}, and files {', '.join(SUFFIXES)}."
+        raise ValueError(f"compare: no task {text!r}; {did_you_mean(name, BUILTIN, known)}")
     for option, value in (("target", target), ("task", task)):
         if value is not None:
             raise ValueError(f"compare: {name} knows its own; leave out {option}={value!r}.")

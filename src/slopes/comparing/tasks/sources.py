@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+from slopes.domains import did_you_mean
 
 Columns = dict[str, NDArray[Any]]
 SUFFIXES = (".csv", ".npz", ".parquet")
@@ -342,8 +343,8 @@ def _chosen(target: str | None, names: Iterable[str], where: str, what: str) -> 
             return common[0]
     elif target in names:
         return target
-    near = difflib.get_close_matches(str(target), names, n=1)
     known = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
-    asked = f"has no {what} {target!r}" if target is not None else f"needs target=, the {what} to be told"
-    hint = f"did you mean {near[0]!r}?" if near and target is not None else f"there are {known or 'none'}."
-    raise ValueError(f"compare: {where} {asked}; {hint}")
+    known = f"there are {known or 'none'}."
+    if target is None:
+        raise ValueError(f"compare: {where} needs target=, the {what} to be told; {known}")
+    raise ValueError(f"compare: {where} has no {what} {target!r}; {did_you_mean(target, names, known)}")
