@@ -1,8 +1,8 @@
 """Kernels: machine code for cards, printed from a trace of their bodies.
 
-`program` records a card as a straight-line program (`slopes.readings.trace`), `source` prints it as a loop for Numba,
-and `compute` compiles the loop and runs it on NumPy arrays. Large arrays use kernels by themselves where Numba is
-installed (``pip install 'slopes[fast]'``).
+`program` records a body as a straight line of operations, `source` prints it as a loop, and `compute` compiles the loop
+with Numba and runs it. They raise TraceError for a body that is no such line. Functions that find kernels return None
+where there are none or they do not pay.
 """
 
 from __future__ import annotations
@@ -32,10 +32,8 @@ def compute(card: Card, output: str | Sequence[str], *arrays: Any, out: Any = No
     """Return an output of a card's kernel for NumPy arrays of one shape and dtype, float32 or float64.
 
     The arrays are the card's arguments, and for a "vjp" the cotangent. The result is written to `out` if given, which
-    may be one of them. Several outputs, as ("value", "slope"), are computed in one pass; the result and `out` are then
-    tuples. A map or a loss of rows takes no `out`; its target may hold labels, as integers.
-
-    Raises TraceError for a body that is no straight line of operations.
+    may be an argument. Several outputs, as ("value", "slope"), take one pass; the result and `out` are then tuples. A
+    map or a loss of rows takes no `out`; its target may hold labels, as integers.
     """
     if not is_available():
         require("a kernel", "numba")
@@ -57,7 +55,6 @@ def compute(card: Card, output: str | Sequence[str], *arrays: Any, out: Any = No
 def _compute_entries(
     card: Card, outputs: tuple[str, ...], arrays: Sequence[Any], places: Sequence[Any], parameters: Mapping[str, Any]
 ) -> list[Any]:  # fmt: skip
-    """Return the outputs of an element-wise card, written to places that are given."""
     first = arrays[0]
     if any(a.dtype not in (np.float32, np.float64) or a.shape != first.shape or a.dtype != first.dtype for a in arrays):
         raise TypeError(f"{card.name}: a kernel takes arrays of one shape, all of float32 or all of float64")
@@ -93,7 +90,7 @@ def _compute_rows(card: Card, outputs: tuple[str, ...], arrays: Sequence[Any]) -
 
 
 def _check_input(owner: str, line: Line, array: Any, first: Any) -> None:
-    """Raise TypeError or ValueError unless an array fits an input of a program for rows like the first array."""
+    """Raise an error unless an array fits an input of a program for rows such as `first`."""
     *batch, width = first.shape
     shape = first.shape if line.per == "entry" else tuple(batch)
     is_label = line.dtype == "int64"
@@ -109,7 +106,6 @@ def _check_input(owner: str, line: Line, array: Any, first: Any) -> None:
 def compute_if_suitable(
     card: Card, output: str, arrays: Sequence[Any], out: Any, parameters: Mapping[str, Any]
 ) -> Any:  # fmt: skip
-    """Return an output of a card's kernel; None where arrays, parameters or the body have none."""
     first = arrays[0]
     if any(a.dtype not in (np.float32, np.float64) or a.dtype != first.dtype for a in arrays):
         return None
@@ -122,14 +118,13 @@ def compute_if_suitable(
 
 
 def compile_all(cards: Iterable[Card]) -> Iterator[tuple[Card, int]]:
-    """Compile the kernels of cards for float32 and float64, and yield (card, number of its kernels)."""
+    """Compile the usual kernels of cards, and yield (card, number of its kernels)."""
     require("a kernel", "numba")
     for card in cards:
         yield card, sum(_compile_usual(card, dtype) for dtype in ("float32", "float64"))
 
 
 def _compile_usual(card: Any, dtype: str) -> int:
-    """Compile the kernels that usual calls of a card need, and return their number."""
     if card.family == "loss" and card.kind.has_regions:
         return regions.compile_usual(card, dtype)
     if card.family == "loss" and not card.rowwise:
@@ -151,7 +146,6 @@ def _compile_gate(card: Card, output: str, dtype: str) -> None:
 
 
 def _usual_kernels(card: Any, dtype: str) -> Iterator[Callable[[], Any]]:
-    """Yield functions that compile one kernel each."""
     if card.family == "gate":
         for output in ("value", "vjp"):
             yield partial(_compile_gate, card, output, dtype)

@@ -1,4 +1,4 @@
-"""The kernels of one loss or map of rows, with its parameters."""
+"""Kernels of one loss or map of rows, with its parameters."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class CardKernel:
-    """Kernels of a card of rows, made at first use; `slope` is the derivative with the parameters filled in."""
+    """Kernels made at first use; `slope` is the derivative with its parameters."""
 
     def __init__(
         self, card: Card, settings: Mapping[str, Any], slope: Callable[..., Any] | None, dtype: str, labels: bool,
@@ -29,7 +29,7 @@ class CardKernel:
         self._kernels: dict[tuple[str, ...], RowKernel] = {}
 
     def get(self, *outputs: str) -> RowKernel:
-        """Return the kernel for "value", "vjp" or both, or raise TraceError."""
+        """The kernel for "value", "vjp" or both."""
         if outputs not in self._kernels:
             self._kernels[outputs] = row_kernel(
                 self._card, outputs, self._dtype, labels=self._labels, arithmetic=self._arithmetic,
@@ -44,7 +44,7 @@ def _fill(body: Callable[..., Any], settings: Mapping[str, Any]) -> Callable[...
 
 @lru_cache(maxsize=64)
 def _smooth(card: Card, smoothing: float) -> Card:
-    """Return a loss that smooths its labels; a program cannot hold the rows that the general path makes of them."""
+    """A loss that smooths its labels itself: a program cannot hold the rows that the general path makes."""
 
     def smoothed(body: Callable[..., Any]) -> Callable[..., Any]:
         def compute(prediction: Any, target: Any, **settings: Any) -> Any:
@@ -67,7 +67,7 @@ def find_loss_kernel(
     card: Card, settings: Mapping[str, Any], slope: Callable[..., Any] | None, size: int, width: int, dtype: str, *,
     labels: bool, smoothing: float, has_slope: bool, arithmetic: str | None = None,
 ) -> CardKernel | None:  # fmt: skip
-    """Return the kernels of a loss for rows of a width, `size` entries in all; None where they are not to be used."""
+    """Kernels of a loss for rows of a width, `size` entries in all."""
     if not are_worthwhile(card, size) or not are_literals(settings):
         return None
     if has_slope and slope is None:
@@ -88,7 +88,6 @@ def find_map_kernel(
     card: Card, settings: Mapping[str, Any], pull_back: Callable[..., Any] | None, size: int, dtype: str,
     outputs: tuple[str, ...], arithmetic: str | None = None,
 ) -> CardKernel | None:  # fmt: skip
-    """Return the kernels of a map of rows; None where there are none or they do not pay."""
     if not are_worthwhile(card, size) or not are_literals(settings):
         return None
     kernel = CardKernel(card, settings, pull_back, dtype, False, arithmetic)

@@ -1,7 +1,7 @@
 """Kernels of element-wise losses: the sum of the values and, in the same pass, the gradient by the first argument.
 
-Sums are of float64, over slices that do not depend on the number of threads, so the digits do not either. A kernel may
-also count entries that the kind refuses, such as a probability of 2: then the general path runs, and raises the error.
+Sums are of float64. A kernel may count entries that the kind refuses, such as a probability of 2; then the general path
+runs, and raises the error.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from slopes.readings.trace import TraceError, record
 if TYPE_CHECKING:
     from slopes.card import Loss
 
-#: Losses whose value and slope keep to 4 ulp in float32 arithmetic, and the parameters varied in the measurement. All
+#: Losses whose value and slope keep to 4 ulp in float32 arithmetic, with the parameters varied in the measurement. All
 #: others, and other parameters that are not the default, compute in float64.
 NARROW: dict[str, tuple[str, ...]] = {
     "binary_cross_entropy": ("pos_weight",),
@@ -39,11 +39,10 @@ SUMS = ("total", "refused")
 
 
 class ElementwiseLossKernel:
-    """The kernels of an element-wise loss for one dtype and one choice of parameters.
+    """Kernels of an element-wise loss for one dtype and choice of parameters.
 
-    Each method takes one-dimensional arrays without gaps: the loss's arguments, the parameters named in `entries`, and
-    the weights if the loss is weighted. An entry of weight 0 does not count, even if it is NaN. Raises TraceError for a
-    body that is no straight line of operations.
+    Arrays are one-dimensional, without gaps: the loss's arguments, the parameters named in `entries`, and the weights
+    if the loss is weighted. An entry of weight 0 does not count, even if it is NaN.
     """
 
     def __init__(
@@ -68,7 +67,7 @@ class ElementwiseLossKernel:
         self._functions: dict[tuple[str, ...], tuple[Any, int]] = {}
 
     def program(self, *outputs: str) -> Program:
-        """Return the program of outputs: "total", "value", "refused", "vjp", or "gradient", the slope times a scale."""
+        """Program of "total", "value", "refused", "vjp", or "gradient", the slope times a scale."""
         try:
             return self._record(outputs, self.inputs)
         except TraceError:
@@ -116,7 +115,6 @@ class ElementwiseLossKernel:
         return refused
 
     def source(self, *outputs: str) -> str:
-        """Source of the kernel for these outputs."""
         recorded = share_sigmoids(self.program(*outputs))
         scalars = tuple(line.text for line in recorded.lines if line.operation == "input" and line.per == "call")
         return _printed(recorded, self.card._root.name, scalars, tuple(name for name in SUMS if name in outputs))
@@ -129,13 +127,12 @@ class ElementwiseLossKernel:
         return self._functions[outputs]
 
     def is_checked(self) -> bool:
-        """Whether the kind refuses some numbers."""
         return any(space.rule for space in self.card.kind.spaces(dict(self.settings)))
 
     def __call__(self, arrays: Sequence[Any], *sums: str, scale: float = 1.0, **places: Any) -> list[float]:
         """Return sums over the entries, and write the other outputs to the arrays of their names.
 
-        The arrays are the loss's arguments, any weights, and the cotangent of a "vjp". `scale` multiplies a "gradient".
+        The arrays may end with the cotangent of a "vjp". `scale` multiplies a "gradient".
         """
         (function, grain), count = self._function(*sums, *places), len(self._names)
         numbers = (*self.numbers, scale) if "gradient" in places else self.numbers
@@ -158,7 +155,7 @@ class ElementwiseLossKernel:
     ) -> float | None:  # fmt: skip
         """Return the sum of the values divided by the denominator, and write its gradient to an array if given.
 
-        None if arguments are to be checked and the kind refuses one.
+        None if arguments are checked and the kind refuses one.
         """
         sums = ("total", "refused")[: 1 + (is_checked and self.is_checked())]
         places = {} if gradient is None else {"gradient": gradient}
@@ -166,12 +163,11 @@ class ElementwiseLossKernel:
         return None if any(refused) else total / denominator
 
     def accepts(self, arrays: Sequence[Any]) -> bool:
-        """Whether the kind accepts all arguments."""
         return not self.is_checked() or self(arrays, "refused") == [0.0]
 
 
 def share_sigmoids(program: Program) -> Program:
-    """Share one exponential and division between the float32 sigmoids of x and −x.
+    """Let the float32 sigmoids of x and −x share one exponential and division.
 
     float64 keeps both: either the result is rounded to float32 later, or 2 ulp count.
     """
@@ -214,10 +210,7 @@ def find(
     entries: tuple[str, ...] = (),
     is_weighted: bool = False,
 ) -> ElementwiseLossKernel | None:
-    """Return the kernels of an element-wise loss; None where there are none or they do not pay.
-
-    Refuses parameters as a call of the card does.
-    """
+    """Kernels of an element-wise loss. Refuses parameters as a call of the card does."""
     if dtype not in ("float32", "float64") or card.rowwise or not are_worthwhile(card, size):
         return None
     settings = card._settings(parameters)
@@ -230,7 +223,7 @@ def find(
 
 
 def compile_usual(card: Loss, dtype: str) -> int:
-    """Compile the kernels for plain calls, and return their number."""
+    """Compile the kernels for plain calls; return their number."""
     kernel = find(card, dtype, {}, LARGE_FOR_A_USER)
     if kernel is None:
         return 0

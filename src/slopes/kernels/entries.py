@@ -24,17 +24,16 @@ GRAIN = 2**17  #: entries that repay waking up another thread
 class EntryKernel:
     """The kernel of an element-wise card with its parameters, compiled at the first call.
 
-    It takes one-dimensional arrays without gaps: the card's arguments, then one for each result.
+    It takes one-dimensional arrays without gaps: the card's arguments, then the results.
     """
 
     def __init__(self, source: str, numbers: tuple[float, ...], arguments: int) -> None:
         self._source, self._numbers, self._arguments = source, numbers, arguments
         self._function: Callable[..., None] | None = None
         self.grain = find_grain(source)
-        """The entries for which a thread of its own is worth the time to wake it up."""
+        """Entries that repay waking up another thread."""
 
     def __call__(self, *arrays: Any) -> None:
-        """Compute the results."""
         function = self._function
         if function is None:
             function = self._function = load(self._source)
@@ -45,7 +44,7 @@ class EntryKernel:
 
 
 def find_grain(source: str) -> int:
-    """Return the number of entries that a kernel computes in about 30 µs, estimated from its loop."""
+    """Number of entries that a kernel computes in about 30 µs, estimated from its loop."""
     lines = re.findall(r"^ {8}v\d+ = (\w+\()?", source, re.MULTILINE)
     functions = [line for line in lines if line and line[:-1] not in CHEAP]
     return max(2**20 // (2 + len(lines) + 15 * len(functions)), 2**14)
@@ -55,7 +54,6 @@ CHEAP = ("abs", "double", "fma", "nearest", "single", "where")  #: functions as 
 
 
 def prepare(card: Card, outputs: tuple[str, ...], dtype: str, parameters: Mapping[str, Any]) -> EntryKernel:
-    """Return the kernel of an element-wise card, or raise TraceError."""
     if is_ours(card):
         with contextlib.suppress(TypeError):  # an array is no key; `_prepare` refuses unknown names
             listed = tuple([(name, value, repr(value)) for name, value in parameters.items()])  # 0.0 equals -0.0
@@ -76,7 +74,6 @@ def _prepare_once(
 
 
 def run(kernel: EntryKernel, arrays: Sequence[Any], results: Sequence[Any]) -> None:
-    """Run a kernel on arrays of any layout."""
     order: Literal["C", "F"] = "C" if results[0].flags.c_contiguous or not results[0].flags.f_contiguous else "F"
     inputs = [a.ravel(order) for a in arrays]  # a copy where an array has gaps or another order
     if not all(r.flags.c_contiguous if order == "C" else r.flags.f_contiguous for r in results):
@@ -92,8 +89,7 @@ def run(kernel: EntryKernel, arrays: Sequence[Any], results: Sequence[Any]) -> N
 def run_flat(kernel: EntryKernel, inputs: Sequence[Any], places: Sequence[Any]) -> None:
     """Run a kernel on one-dimensional arrays without gaps, on several threads if they are large.
 
-    Results may overwrite inputs: as a loop that writes where it reads does not vectorise, it then goes block by block.
-    An input that overlaps a result otherwise is copied.
+    If results overwrite inputs it goes block by block, as a loop that writes where it reads does not vectorise.
     """
     compute: Callable[..., None] = kernel
     if any(np.may_share_memory(a, place) for a in inputs for place in places):
@@ -103,7 +99,7 @@ def run_flat(kernel: EntryKernel, inputs: Sequence[Any], places: Sequence[Any]) 
 
 
 def _in_blocks(kernel: Callable[..., None], outputs: int) -> Callable[..., None]:
-    """Return a form of a kernel whose outputs, the last arguments, may be its inputs."""
+    """A form of a kernel whose outputs, the last arguments, may be its inputs."""
 
     def compute(*arrays: Any) -> None:
         inputs, places = arrays[:-outputs], arrays[-outputs:]
@@ -120,7 +116,7 @@ def _in_blocks(kernel: Callable[..., None], outputs: int) -> Callable[..., None]
 
 
 def _are_same_or_apart(array: Any, places: Sequence[Any]) -> bool:
-    """Whether an array without gaps starts where each place does, or shares no memory with it."""
+    """Whether an array starts where each place does, or shares no memory with it."""
     start = array.__array_interface__["data"][0]
     return all(
         start == place.__array_interface__["data"][0] or not np.may_share_memory(array, place) for place in places

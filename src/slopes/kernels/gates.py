@@ -1,7 +1,6 @@
 """Kernels of gates, which read both halves of rows in place, in either order.
 
-A row is the part of an array without gaps that belongs to one place on the axes before the gate's; its first half
-precedes the other. The kernel of entries runs on the halves of each row.
+A row is the part of an array without gaps for one place on the axes before the gate's.
 """
 
 from __future__ import annotations
@@ -32,18 +31,15 @@ def kernel({parameters}):
 
 
 class GateKernel:
-    """The kernel of a gate for "value" or "vjp"."""
-
     def __init__(self, source: str, numbers: tuple[float, ...], gate: int) -> None:
         self._source, self._numbers, self._gate = source, numbers, gate
         self.grain = find_grain(source)
 
     def load(self) -> Callable[..., None]:
-        """Return the compiled function."""
         return load(self._source)
 
     def __call__(self, half: int, *arrays: Any) -> None:
-        """Compute rows of arrays without gaps: the rows, any cotangent, the result; `half` is half a row's length."""
+        """Compute the last array from the rows and any cotangent; `half` is half a row's length."""
         function, width = self.load(), 2 * half
         sizes = [width if array.size == arrays[0].size else half for array in arrays]
 
@@ -55,7 +51,7 @@ class GateKernel:
 
 
 def prepare_gate(card: Card, output: str, dtype: str, parameters: Mapping[str, Any]) -> GateKernel:
-    """Return the kernel of a gate for "value" or "vjp", or raise TraceError."""
+    """Kernel of a gate for "value" or "vjp"."""
     outputs = ("value",) if output == "value" else ("vjp_gate", "vjp_value")
     text, numbers = source_and_numbers(card, outputs, dtype, parameters)
     names = [f"number_{place}" for place in range(len(numbers))]
@@ -78,7 +74,6 @@ def prepare_gate(card: Card, output: str, dtype: str, parameters: Mapping[str, A
 def find_gate_kernel(
     card: Card, output: str, dtype: str, parameters: Mapping[str, Any], size: int
 ) -> GateKernel | None:  # fmt: skip
-    """Return the kernel of a gate for rows of `size` entries in all; None where there is none or it does not pay."""
     if not are_worthwhile(card, size):
         return None
     try:

@@ -1,8 +1,7 @@
 """Threads for kernels, which hold no GIL: a few threads and the caller share the slices of a large array.
 
-OpenMP would kill a forked child that computes, such as a DataLoader's worker; here a child starts threads of its own.
-As the caller takes slices itself, it never waits for a thread to wake up, callers do not wait for one another, and a
-call from within a slice cannot deadlock.
+OpenMP would kill a forked child that computes, such as a DataLoader's worker. The caller takes slices, too, so it waits
+for no thread to wake up and for no other caller, and a call within a slice cannot deadlock.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ _count = 0  #: threads started
 
 
 def thread_count() -> int:
-    """Return the number of threads for a kernel: PyTorch's where it is imported, else OpenMP's setting."""
+    """PyTorch's setting where it is imported, else OpenMP's, else the CPUs."""
     torch = sys.modules.get("torch")
     get = getattr(torch, "get_num_threads", None)  # None while torch is being imported
     if get is not None:
@@ -43,8 +42,6 @@ def thread_count() -> int:
 
 
 class _Job:
-    """A function of slices, the slices not taken yet, and a lock that is released after the last one."""
-
     def __init__(self, function: Callable[[int, int], object], slices: list[tuple[int, int]]) -> None:
         self.function = function
         self.waiting = deque(slices)
@@ -54,7 +51,7 @@ class _Job:
         self.done.acquire()
 
     def work(self) -> None:
-        """Compute slices until none is left; after an error the others are dropped."""
+        """Compute slices until none is left; drop them after an error."""
         while True:
             try:
                 start, stop = self.waiting.popleft()
@@ -76,7 +73,7 @@ def _serve(jobs: SimpleQueue[_Job]) -> None:
 
 
 def _start_threads(count: int) -> None:
-    """Start threads up to a count, unless the system refuses, as while the interpreter ends."""
+    """Start threads, unless the system refuses, as at the interpreter's end."""
     global _count
     with _lock, contextlib.suppress(RuntimeError):
         while _count < count:
@@ -85,7 +82,7 @@ def _start_threads(count: int) -> None:
 
 
 def _forget_threads() -> None:
-    """A forked child has no threads, and a lock may have been held at the fork."""
+    """Start anew: a forked child has no threads, and a lock may have been held at the fork."""
     global _count, _jobs, _lock
     _count, _jobs, _lock = 0, SimpleQueue(), threading.Lock()
     _worker.is_one = False
@@ -96,7 +93,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def _cut(size: int, count: int, grain: int) -> list[tuple[int, int]]:
-    """Bounds of at most `count` slices; several have at least `grain` entries each."""
+    """Bounds of at most `count` slices of at least `grain` entries; the last may be shorter."""
     length = max(-(-size // count), grain)
     length = -(-length // ALIGNMENT) * ALIGNMENT
     return [(start, min(start + length, size)) for start in range(0, size, length)]
@@ -105,7 +102,7 @@ def _cut(size: int, count: int, grain: int) -> list[tuple[int, int]]:
 def run(function: Callable[[int, int], object], size: int, grain: int) -> None:
     """Call function(start, stop) for slices of range(size), on several threads from 2 · `grain` entries on.
 
-    The slices depend on the number of threads. An error in one of them is raised here.
+    The slices depend on the number of threads. An error in a slice is raised here.
     """
     threads = 1 if size < 2 * grain or getattr(_worker, "is_one", False) else min(thread_count(), size // grain)
     if threads > 1:
@@ -126,7 +123,7 @@ def run_on_arrays(function: Callable[..., object], arrays: Sequence[Any], grain:
 def collect(function: Callable[[int, int], T], size: int, grain: int) -> list[T]:
     """Return function(start, stop) for slices of range(size), in order.
 
-    The slices depend on size and grain alone, so a sum of the results has the same digits for any number of threads.
+    The slices, and so the digits of a sum of the results, do not depend on the number of threads.
     """
     slices = _cut(size, MOST_SLICES, grain)
     results: dict[int, T] = {}

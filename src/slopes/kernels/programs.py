@@ -16,12 +16,12 @@ from slopes.readings.trace import TraceError, record
 if TYPE_CHECKING:
     from slopes.card import Card
 
-#: Activations whose value is off by more than 2 ulp in float32 arithmetic, or whose slope by more than 2.5 ulp and an
-#: eps of its terms. Their kernels compute in float64 and round once, which takes three times as long. So do kernels of
-#: losses, bound parameters and users' cards, whose errors in float32 are unknown.
+#: Activations whose float32 arithmetic misses the value by more than 2 ulp, or the slope by more than 2.5 ulp and an
+#: eps of its terms. They compute in float64 and round once, in three times the time; so do bound parameters and users'
+#: cards.
 WIDE = {"value": ("squareplus",), "slope": ("softsign", "squareplus", "tanhshrink")}
 
-#: Gates with measured errors in float32 arithmetic; the others compute in float64.
+#: Gates measured in float32 arithmetic; others compute in float64.
 GATES = ("glu", "swiglu", "geglu", "reglu")
 
 
@@ -36,12 +36,10 @@ def program(
 ) -> Program:
     """Return the program of a card's value and derivative, or of the named outputs.
 
-    Outputs are "value", "slope" and "vjp", which takes the cotangent as a further input: one per value. A gate has a
-    slope for each half, "slope_gate" and "slope_value", and so "vjp_gate" and "vjp_value"; a map has no slope. Inputs
-    and outputs have the dtype; `arithmetic` names another one to compute in. Parameters are literals, or if `inputs`
-    names them, inputs after the card's arguments. With `labels` the target of a loss of rows is an integer per row.
-
-    Raises TraceError for a body that is no straight line of operations on entries, and of sums and picks on rows.
+    Outputs are "value", "slope" and "vjp", with the cotangent, one per value, as a further input. A gate has a slope
+    for each half, "slope_gate" and "slope_value", and so "vjp_gate" and "vjp_value"; a map has no slope. Inputs and
+    outputs have the dtype, operations `arithmetic`. Parameters are literals; those in `inputs` are inputs after the
+    card's arguments. With `labels` the target of a loss of rows is an integer per row.
     """
     require_card("kernels.program", card)
     for name in inputs:
@@ -69,13 +67,12 @@ def program(
 
 
 def require_card(function: str, card: Any) -> None:
-    """Refuse anything but a card."""
     if not hasattr(card, "slope_body"):
         raise TypeError(f"{function} takes a card, such as slopes.silu, got {type(card).__name__}")
 
 
 def _choose_outputs(card: Card, outputs: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the outputs, or by default the value and the derivative; refuse unknown ones."""
+    """The outputs, or by default the value and the derivative; refuse unknown ones."""
     known = ("value", *derivatives(card))
     for name in outputs:
         if name not in known:
@@ -88,7 +85,6 @@ def _choose_outputs(card: Card, outputs: tuple[str, ...]) -> tuple[str, ...]:
 def _compute_derivatives(
     card: Card, arguments: tuple[Any, ...], bound: Mapping[str, Any], pulled: Sequence[str], cotangent: Any
 ) -> dict[str, Any]:  # fmt: skip
-    """Return the slopes of a body by name, and the vjps named in `pulled`."""
     if card.slope_body is None:
         raise TraceError("it has no derivative of its own")
     if card.family == "map":
@@ -102,7 +98,7 @@ def _compute_derivatives(
 
 
 def _kinds_of_inputs(card: Card, inputs: Sequence[str], labels: bool) -> dict[str, str]:
-    """Return by name the inputs with one value per "call" or "row", and the "label" of a row."""
+    """Inputs with one value per "call" or "row", and the "label" of a row."""
     kinds = dict.fromkeys(inputs, "call")
     if has_rows(card) and card.family == "loss":
         kinds |= {argument.name: "row" for argument in card.kind.arguments if not argument.row}  # type: ignore[attr-defined]
@@ -115,7 +111,6 @@ def _kinds_of_inputs(card: Card, inputs: Sequence[str], labels: bool) -> dict[st
 
 
 def derivatives(card: Card) -> tuple[str, ...]:
-    """Outputs of a card beside its value."""
     if card.family == "gate":
         return tuple(f"{output}_{name}" for output in ("slope", "vjp") for name in card._arguments)
     if card.family == "map":
@@ -124,10 +119,7 @@ def derivatives(card: Card) -> tuple[str, ...]:
 
 
 def source(card: Card, *outputs: str, dtype: str = "float32", labels: bool = False) -> str:
-    """Return the Python module of a card's kernel for arrays of a dtype; arguments as in `program`.
-
-    Raises TraceError for a body that is no straight line of operations.
-    """
+    """Return the Python module of a card's kernel; arguments as in `program`."""
     require_card("kernels.source", card)
     if has_rows(card):
         recorded = program(card, *outputs, dtype=dtype, arithmetic=arithmetic_of(card, outputs, dtype), labels=labels)
@@ -140,9 +132,9 @@ def source(card: Card, *outputs: str, dtype: str = "float32", labels: bool = Fal
 def source_and_numbers(
     card: Card, outputs: tuple[str, ...], dtype: str, parameters: Mapping[str, Any]
 ) -> tuple[str, tuple[float, ...]]:  # fmt: skip
-    """Return (source of an element-wise card's kernel, numbers that it takes after the card's arguments).
+    """(source of an element-wise card's kernel, numbers that it takes after the card's arguments).
 
-    The numbers are the card's parameters, unless all have their default: one kernel then serves a whole schedule.
+    The numbers are the parameters, unless all have their default: one kernel then serves a whole schedule.
     """
     settings, defaults = card._settings(parameters), card._root.settings
     numbers = {name: value for name, value in settings.items() if is_number(value)}
@@ -161,7 +153,6 @@ def source_and_numbers(
 
 
 def is_number(value: Any) -> bool:
-    """Whether a value is a number, and no flag."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
@@ -179,7 +170,6 @@ _write_once = lru_cache(maxsize=1024)(_write)  # our bodies do not change
 
 @lru_cache(maxsize=1024)
 def print_program(recorded: Program, title: str, is_of_rows: bool, scalars: tuple[str, ...] = ()) -> str:
-    """Return the source of a kernel for a program."""
     if is_of_rows:
         return print_row_kernel(split_special_entries(recorded), title)
     return print_kernel(recorded, title, scalars)
@@ -191,12 +181,10 @@ def has_rows(card: Card) -> bool:
 
 
 def is_ours(card: Card) -> bool:
-    """Whether a card is the library's, so that its body does not change."""
     return card.__module__.startswith(("slopes.activations.", "slopes.losses."))
 
 
 def arithmetic_of(card: Card, outputs: Sequence[str], dtype: str) -> str:
-    """Return the dtype in which a card's kernel computes outputs of a dtype."""
     if has_rows(card) and is_ours(card):
         return dtype
     if card.family == "loss" or not is_ours(card) or any(map(is_number, card.bound.values())):
@@ -211,10 +199,8 @@ LARGE_FOR_A_USER = 2**17  #: as a user's body is traced at each call
 
 
 def are_worthwhile(card: Card, size: int) -> bool:
-    """Whether kernels are available and arrays of this size gain by them."""
     return is_available() and (size >= LARGE_FOR_A_USER or is_ours(card))
 
 
 def are_literals(settings: Mapping[str, Any]) -> bool:
-    """Whether a program can hold all settings as literals."""
     return all(value is None or isinstance(value, (bool, int, float, str)) for value in settings.values())

@@ -1,8 +1,6 @@
 """Kernels of overlap losses of logits whose classes do not exclude one another (``mode="multilabel"``).
 
-A region, the pixels of one class in one sample, is a row. Its program takes logits: a sigmoid precedes the card's body,
-and the slope of the sigmoid follows its derivative. So two passes give the loss and its gradient, and probabilities are
-never stored.
+A row is a region: the pixels of one class in one sample. Programs take logits, so probabilities are never stored.
 """
 
 from __future__ import annotations
@@ -30,15 +28,13 @@ LEAST_PIXELS = 64  #: smaller regions gain nothing by a kernel
 
 
 class RegionKernel:
-    """The kernels of an overlap loss with its parameters, for matrices with a region per row."""
-
     def __init__(self, card: Loss, dtype: str, settings: Mapping[str, Any]) -> None:
         self.card, self.dtype, self.settings = card, dtype, settings
         self.arithmetic = dtype if is_ours(card) else "float64"
         self._kernels: dict[bool, RowKernel] = {}
 
     def program(self, has_gradient: bool) -> Program:
-        """Return the program of a region's "value", the number of "refused" targets, and perhaps the "gradient"."""
+        """Program of a region's "value", its number of "refused" targets, and perhaps the "gradient"."""
         card, settings = self.card, self.settings
 
         def compute(prediction: Any, target: Any, *cotangent: Any) -> dict[str, Any]:
@@ -64,9 +60,9 @@ class RegionKernel:
         return self._kernels[has_gradient]
 
     def compute(self, x: Any, target: Any, cotangent: Any = None, gradient: Any = None) -> Any:
-        """Return the value of each region, and write the gradient, given a cotangent for each, to an array.
+        """Return the values of the regions, and write the gradient, given a cotangent for each, to an array.
 
-        None where a target is no probability. Raises TraceError for a body that is no program of rows.
+        None where a target is no probability.
         """
         further = [] if gradient is None else [np.broadcast_to(cotangent, x.shape[:1])]
         values, refused = np.empty((2, len(x)), x.dtype)
@@ -81,10 +77,9 @@ _find_ours = lru_cache(maxsize=256)(lambda card, dtype, settings: RegionKernel(c
 def find_region_kernel(
     card: Loss, options: Mapping[str, Any], shape: tuple[int, ...], dtype: str
 ) -> tuple[RegionKernel, tuple[int, int]] | None:
-    """Return (the kernels for a call's options and the prediction's shape, the shape of the rows).
+    """(kernels for a call's options and the prediction's shape, shape of the matrix of regions).
 
-    None where regions are no rows of an array without gaps, or options need the general path. Refuses parameters as a
-    call of the card does.
+    None also where regions are no rows of an array without gaps. Refuses parameters as a call of the card does.
     """
     options = {"axis": -1, "mode": "multiclass", "over": "sample", **options}
     axis, mode, over = (options.pop(name) for name in ("axis", "mode", "over"))
@@ -112,7 +107,7 @@ def find_region_kernel(
 
 
 def compile_usual(card: Loss, dtype: str) -> int:
-    """Compile the kernels of a loss and its gradient, and return their number."""
+    """Compile the kernels of a loss and its gradient; return their number."""
     options = {"axis": 1, "mode": "multilabel"}
     found = find_region_kernel(card, options, (1, 1, LARGE_FOR_A_USER), dtype)
     if found is None:

@@ -28,23 +28,20 @@ class RowKernel:
     program: Program
     function: Callable[..., None]
     works_in_place: bool
-    """Whether it runs fast, too, where its output of entries takes the place of its first input."""
+    """Whether it is as fast where its output of entries overwrites its first input."""
 
     @cached_property
     def inputs(self) -> list[Line]:
-        """Lines that are inputs."""
         return [line for line in self.program.lines if line.operation == "input"]
 
     @cached_property
     def outputs(self) -> list[Line]:
-        """Lines that are outputs."""
         return [self.program.lines[place] for _, place in self.program.outputs]
 
     def __call__(self, *arrays: Any, out: Sequence[Any] | None = None) -> list[Any]:
-        """Return the program's outputs for its inputs; the first input has the rows.
+        """Return the program's outputs; the first input has the rows, and all are converted to its dtypes.
 
-        Inputs of other dtypes are converted. `out` has a writable array without gaps for each output, which may be an
-        input.
+        `out` has a writable array without gaps for each output, which may be an input.
         """
         rows = arrays[0]
         width, batch = rows.shape[-1], rows.shape[:-1]
@@ -58,10 +55,7 @@ class RowKernel:
         return list(out)
 
     def run(self, arrays: list[Any]) -> None:
-        """Run the kernel on inputs and outputs without gaps, of the program's dtypes.
-
-        Arrays with a number per entry are matrices, the others have one axis.
-        """
+        """Run the kernel on inputs and outputs without gaps: matrices, or one axis for a number per row."""
         count, width = arrays[0].shape
         grain = max(1, GRAIN // width)
         if 0 < count < 2 * grain:
@@ -79,10 +73,7 @@ def row_kernel(
     arithmetic: str | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> RowKernel:
-    """Return the kernel of a card of rows, with parameters as literals, or raise TraceError.
-
-    The arithmetic is by default the dtype itself for our cards, and float64 for others.
-    """
+    """Kernel of a card of rows, with parameters as literals; computes in the dtype for our cards, else in float64."""
     if arithmetic is None:
         arithmetic = arithmetic_of(card, outputs, dtype)
     listed = tuple((card.settings if settings is None else settings).items())

@@ -1,7 +1,6 @@
 """Vectorising intrinsics on float32 and float64 that Numba does not offer.
 
-`where` is a select, not a branch. `number` and `polynomial` make constants for both dtypes: a plain literal would turn
-float32 arithmetic into float64.
+`number` and `polynomial` make constants for both dtypes: a plain literal would turn float32 arithmetic into float64.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ def with_sign_of(context: Any, a: Any, b: Any) -> Any:
 
 @intrinsic
 def add_in_any_order(context: Any, total: Any, x: Any) -> Any:
-    """total + x, for sums that a loop may reorder to add several terms at a time."""
+    """Sum that a loop may reorder, to add several terms at a time."""
     return total(total, total), lambda _, builder, signature, arguments: builder.fadd(
         *arguments, flags=("reassoc", "nsz")
     )
@@ -56,7 +55,7 @@ def add_in_any_order(context: Any, total: Any, x: Any) -> Any:
 
 @intrinsic
 def narrow(context: Any, place: Any) -> Any:
-    """Return a place in a row as 32 bits: a loop compares as many at once as float32 numbers."""
+    """A place in a row as 32 bits: a loop compares as many at once as float32 numbers."""
     kind = types.int32
     return kind(place), lambda _, builder, signature, arguments: builder.trunc(arguments[0], ir.IntType(32))
 
@@ -76,7 +75,7 @@ def _load_vectors(builder: Any, row: Any, start: Any, count: int) -> list[Any]:
 def largest_of(count: int) -> Any:
     """Return a function of (row, start) for the largest of `count` entries, a multiple of 8, without NaN.
 
-    LLVM takes three times as many instructions for a loop that finds a maximum.
+    LLVM makes a loop that finds a maximum three times as long.
     """
 
     @intrinsic
@@ -136,7 +135,7 @@ def equal_among(count: int) -> Any:
 
 @intrinsic
 def lowest_bit(context: Any, bits: Any) -> Any:
-    """Return the number of zeros below the lowest set bit."""
+    """Number of zeros below the lowest set bit."""
 
     def build(_: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         kind = arguments[0].type
@@ -150,7 +149,7 @@ def lowest_bit(context: Any, bits: Any) -> Any:
 
 @intrinsic
 def borrowed(context: Any, array: Any) -> Any:
-    """Return an array whose references are not counted: counting takes as long as a short row."""
+    """An array whose references are not counted: counting takes as long as a short row."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         view = cgutils.create_struct_proxy(array)(context, builder, arguments[0])
@@ -167,10 +166,7 @@ def hold(context: Any, array: Any) -> Any:
 
 @intrinsic
 def stand_apart(context: Any) -> Any:
-    """Keep the calling function from being inlined.
-
-    In a long function LLVM reloads a loop's constants in each turn, as it keeps none across other calls.
-    """
+    """Keep the calling function from being inlined: in a long one LLVM reloads a loop's constants in each turn."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         builder.function.attributes.add("noinline")
@@ -226,15 +222,15 @@ def _make_exponent(is_raised: bool) -> Any:
     return exponent
 
 
-#: x / log(2) + 1.5 · 2^bits, whose low bits are the nearest integer; and that integer as a float.
+#: x / log(2) + 1.5 · 2^bits, with the nearest integer in its low bits; and that integer as a float.
 binary_logarithm, exponent_in = _make_logarithm(False), _make_exponent(False)
-#: The same for `raised_power_in`: the integer in the low bits is larger by RAISE and the bias of exponents.
+#: The same, with the integer larger by RAISE and the bias of exponents, for `raised_power_in`.
 raised_logarithm, raised_exponent_in = _make_logarithm(True), _make_exponent(True)
 
 
 @intrinsic
 def raised_power_in(context: Any, logarithm: Any) -> Any:
-    """2^(k + RAISE) for the k in a result of `raised_logarithm`, in one operation."""
+    """2^(k + RAISE) for the k in a `raised_logarithm`, in one operation."""
     bits, _, _ = _LAYOUT[logarithm]
 
     def build(_: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -246,9 +242,9 @@ def raised_power_in(context: Any, logarithm: Any) -> Any:
 
 @intrinsic
 def scales_in(context: Any, logarithm: Any) -> Any:
-    """(2^max(k, least), the rest of 2^k) for the k in a result of `binary_logarithm`.
+    """(2^max(k, least), the rest of 2^k) for the k in a `binary_logarithm`; `least` is that of normal numbers.
 
-    `least` is the exponent of the smallest normal number; k lies between twice that and the largest exponent.
+    k lies between twice `least` and the largest exponent.
     """
     bits, _, bias = _LAYOUT[logarithm]
 
@@ -269,9 +265,9 @@ def scales_in(context: Any, logarithm: Any) -> Any:
 
 @intrinsic
 def lowered_scales_in(context: Any, logarithm: Any) -> Any:
-    """(2^(max(k, least) − m), the rest of 2^k) for the k in a result of `binary_logarithm`, where 2^−m is LOWERED.
+    """(2^(max(k, least) − m), the rest of 2^k) for the k in a `binary_logarithm`, where 2^−m is LOWERED.
 
-    The least k is the one for which the first is still normal; the rest is normal for a k above −2.9 m.
+    `least` is the smallest k whose first part is normal; the rest is normal for k above −2.9 m.
     """
     bits, magic, bias = _LAYOUT[logarithm]
     m = (bias + 1) // 2
@@ -342,10 +338,7 @@ def is_odd(context: Any, n: Any) -> Any:
 
 @intrinsic
 def size(context: Any, x: Any) -> Any:
-    """Bits of |x| as an integer, which grows with |x| and is largest for NaN.
-
-    A loop finds their maximum faster than the largest |x|.
-    """
+    """Bits of |x| as an integer, largest for NaN: a loop finds their maximum faster than the largest |x|."""
     kind: Any = types.int32 if x == types.float32 else types.int64
 
     def build(_: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -356,7 +349,7 @@ def size(context: Any, x: Any) -> Any:
 
 
 def negated_by_bit(place: int) -> Any:
-    """Return a function of x and n for −x if that bit is set in n, an integer in a sum as in `is_odd`."""
+    """Return a function of x and n for −x where that bit is set in n, an integer in a sum as in `is_odd`."""
 
     @intrinsic
     def negated(context: Any, x: Any, n: Any) -> Any:
@@ -381,7 +374,7 @@ def bits_of(context: Any, x: Any) -> Any:
 
 @intrinsic
 def upper_product(context: Any, a: Any, b: Any) -> Any:
-    """Return the upper 64 bits of the product of two unsigned 64-bit integers."""
+    """Upper 64 bits of the product of two unsigned 64-bit integers."""
 
     def build(_: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         wide = ir.IntType(128)
@@ -393,7 +386,7 @@ def upper_product(context: Any, a: Any, b: Any) -> Any:
 
 @intrinsic
 def rounded_as(context: Any, value: Any, x: Any) -> Any:
-    """Convert a float64 to the dtype of x."""
+    """A float64 in the dtype of x."""
     is_same = x == types.float64
     return (
         x(value, x),
@@ -415,7 +408,7 @@ def number(single: float, double: float | None = None) -> Any:
 
 
 def polynomial(single: Sequence[float], double: Sequence[float]) -> Callable[[Any], Any]:
-    """Return a function for a polynomial, lowest degree first, in the dtype of its argument."""
+    """Return a function for a polynomial, lowest degree first, in its argument's dtype."""
     coefficients = {types.float32: single, types.float64: double}
 
     @intrinsic

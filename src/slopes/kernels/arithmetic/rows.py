@@ -31,7 +31,7 @@ exp_share = polynomial(coefficients.EXP_SHARE_SINGLE, coefficients.EXP_SHARE_DOU
 
 @inlined
 def exp_of_difference(x):
-    """exp(x) for x <= 0, in fewer operations than for any x: one power of 2 cannot overflow."""
+    """exp(x) for x <= 0: fewer operations than for any x, as one power of 2 cannot overflow."""
     x = where(x < LEAST(x), LEAST(x), x)
     logarithm = raised_logarithm(x)
     k = raised_exponent_in(logarithm)
@@ -40,7 +40,7 @@ def exp_of_difference(x):
 
 
 def _searching(count):
-    """Return a search for the first largest entry in a row of at least `count` entries."""
+    """Return a search for the first largest of at least `count` entries."""
     largest_here, compared = largest_of(count), min(count, 64)
     equal_here = equal_among(compared)
 
@@ -68,7 +68,7 @@ search_by_8, search_by_32, search_by_128 = map(_searching, (8, 32, 128))
 
 @njit(**OPTIONS)
 def place_of_largest(row):
-    """Return the index of the first largest entry; 0 if all are NaN or −inf."""
+    """Index of the first largest entry; 0 if all are NaN or −inf."""
     if row.size >= 128:
         return search_by_128(row)
     if row.size >= 32:
@@ -93,9 +93,9 @@ def sum_of(block):
 
 @njit(**OPTIONS)
 def shiftable(row, place):
-    """Return (row, number) whose difference is the row less its largest entry, 0 at that one unless it is −inf.
+    """(row, number) whose difference is the row less its largest entry, 0 at that one unless it is −inf.
 
-    They are the row and its entry, unless that is infinite: inf − inf would be NaN. So loops need no test.
+    They are the row and its entry, unless that is infinite, as inf − inf is NaN. So loops need no test.
     """
     largest = row[place]
     if largest == -np.inf:

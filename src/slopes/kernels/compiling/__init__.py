@@ -1,8 +1,7 @@
 """Compile the source of a kernel with Numba, once for all processes where a folder can be written.
 
 Machine code lies in the user's cache under the hash of its source, in a folder for the versions, the CPU and the
-elementary functions, so a change never meets an old kernel. Where no folder can be written, kernels stay in memory. A
-full cache deletes kernels of other versions first, then those unused for longest.
+elementary functions, so a change never meets an old kernel.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ if hasattr(os, "register_at_fork"):
 def is_available() -> bool:
     """Whether Numba works here, on a CPU with a fused multiply-add, which is slow in software.
 
-    Kernels in the folder show that this version of Numba works, and spare its import.
+    Kernels in the folder show that this version works, and spare its import.
     """
     is_imported = "numba" in sys.modules
     if importlib.util.find_spec("numba") is None:
@@ -59,7 +58,7 @@ def is_available() -> bool:
 
 @lru_cache
 def foundation() -> str:
-    """Return a line that names everything that shapes a source's machine code."""
+    """A text that names everything that shapes a source's machine code."""
     from slopes.kernels.compiling.machine_code import describe_cpu
 
     modules = sorted(path for folder in ("arithmetic", "compiling") for path in (HOME / folder).glob("*.py"))
@@ -73,7 +72,7 @@ def foundation() -> str:
 
 
 def folder() -> pathlib.Path | None:
-    """Return the folder for kernels, in $SLOPES_CACHE or the user's cache; None if that is empty."""
+    """Folder for kernels, in $SLOPES_CACHE or the user's cache; None if that is empty."""
     if "SLOPES_CACHE" in os.environ:
         return pathlib.Path(os.environ["SLOPES_CACHE"]) / "kernels" if os.environ["SLOPES_CACHE"] else None
     if sys.platform == "win32":
@@ -132,7 +131,7 @@ def _compile(source: str, name: str) -> Any:
 
 
 def _write(path: pathlib.Path, data: bytes) -> None:
-    """Write a file as a whole: other processes may use it at the same time."""
+    """Write a file as a whole, as other processes may read it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
     try:
@@ -148,9 +147,9 @@ MOST_BYTES = 2**27  #: of all kernels together; one takes 5 to 30 kB
 
 
 def _make_room(place: pathlib.Path) -> None:
-    """Delete kernels until the rest fits: first those of other versions, and those unused for longest.
+    """Delete kernels until the rest fits: first those of other versions, then those unused for longest.
 
-    Another process may do the same, or use a deleted kernel: it has read it whole, or compiles it again.
+    Another process may use a deleted kernel: it has read it whole, or compiles it again.
     """
     files = []
     for path in place.parent.glob("*/*"):

@@ -1,8 +1,7 @@
 """Emit the machine code of a compiled kernel, for loading without Numba.
 
 Numba's function for one signature gets a wrapper in the calling convention of Python's C functions, which checks the
-arguments, takes arrays apart and releases the GIL. Numba's own wrappers, and its allocator of scratch arrays, need its
-C libraries; Python's allocator replaces the latter.
+arguments and releases the GIL. Numba's own wrappers and its allocator would need its C libraries.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ NULL = POINTER(None)
 def emit(dispatcher: Any, name: str) -> MachineCode:
     """Return the machine code of a Numba function that was compiled for one signature and returns nothing.
 
-    The function gets a name that must be unique in the process. Raises CodeError where LLVM refuses it.
+    The name must be unique in the process. Raises CodeError where LLVM refuses it.
     """
     (signature,) = dispatcher.signatures
     try:
@@ -53,7 +52,7 @@ def _emit(dispatcher: Any, name: str, signature: Any) -> MachineCode:
 
 
 def _keep_what_is_reached(module: Any, entry: str) -> tuple[str, ...]:
-    """Leave out the functions that the entry does not reach; return the external symbols that it needs."""
+    """Leave out functions that the entry does not reach; return the external symbols that it needs."""
     things = {thing.name: thing for thing in (*module.functions, *module.global_variables)}
     reached, waiting = set(), [entry]
     while waiting:
@@ -71,7 +70,7 @@ def _keep_what_is_reached(module: Any, entry: str) -> tuple[str, ...]:
 
 
 class _Wrapper:
-    """A module with the function for Python, which calls a function compiled by Numba."""
+    """A module with the function for Python."""
 
     def __init__(self, name: str, compiled: Any, signature: Sequence[Any], triple: str) -> None:
         self.module = ir.Module("wrapper")
@@ -94,7 +93,7 @@ class _Wrapper:
         self._finish(compiled, arguments)
 
     def _finish(self, compiled: Any, arguments: list[Any]) -> None:
-        """Call the function, and return None or raise an exception."""
+        """Call Numba's function, and return None or raise an exception."""
         builder, convention = self._builder, compiled.target_context.call_conv
         kind = convention.get_function_type(compiled.fndesc.restype, compiled.fndesc.argtypes)
         function = ir.Function(self.module, kind, compiled.fndesc.llvm_func_name)
@@ -127,7 +126,6 @@ class _Wrapper:
         return self._builder.call(function, arguments)
 
     def _require(self, conditions: list[Any], otherwise: Any) -> None:
-        """Continue where all conditions hold, else go to `otherwise`."""
         following = self._builder.append_basic_block("following")
         self._builder.cbranch(reduce(self._builder.and_, conditions), following, otherwise)
         self._builder.position_at_end(following)
@@ -137,7 +135,7 @@ class _Wrapper:
         return self._builder.load(self._builder.bitcast(place, kind.as_pointer()))
 
     def _array(self, thing: Any, kind: Any) -> list[Any]:
-        """Return the fields of Numba's arrays: two owners, count and size of entries, data, shape, strides."""
+        """Fields of Numba's arrays: two owners, count and size of entries, data, shape, strides."""
         builder = self._builder
         size = LONG(kind.dtype.bitwidth // 8)
         self._require(
@@ -168,7 +166,7 @@ class _Wrapper:
         return number if kind.bitwidth == 64 else self._builder.fptrunc(number, ir.FloatType())
 
     def _add_allocator(self) -> None:
-        """Define Numba's functions that allocate and free the memory of an array."""
+        """Define Numba's functions for the memory of an array, with Python's allocator."""
         allocate = ir.Function(self.module, ir.FunctionType(POINTER, (LONG, WORD)), "NRT_MemInfo_alloc_aligned")
         self._builder = builder = ir.IRBuilder(allocate.append_basic_block("entry"))
         size, alignment = allocate.args[0], builder.zext(allocate.args[1], LONG)

@@ -1,8 +1,4 @@
-"""Load the machine code of kernels by llvmlite alone.
-
-Importing Numba and preparing it to load its own cache takes a second. An object file of `emitting` loads in a
-millisecond, as a function in the calling convention of Python's C functions.
-"""
+"""Load the machine code of kernels by llvmlite alone: importing Numba and loading its own cache takes a second."""
 
 from __future__ import annotations
 
@@ -20,24 +16,24 @@ METH_FASTCALL = 0x0080
 
 
 class CodeError(Exception):
-    """Machine code cannot be loaded: it is damaged, or needs a function that this process lacks."""
+    """Machine code is damaged, or needs a function that this process lacks."""
 
 
 class MachineCode(NamedTuple):
-    """An object file, the name of its function, and the symbols that it needs."""
+    """An object file, its function's name, and the symbols that it needs."""
 
     name: str
     symbols: tuple[str, ...]
     code: bytes
 
     def to_bytes(self) -> bytes:
-        """Return a line of JSON with a checksum, then the object file."""
+        """A line of JSON with a checksum, then the object file."""
         head = {"name": self.name, "symbols": self.symbols, "sha256": hashlib.sha256(self.code).hexdigest()}
         return json.dumps(head).encode() + b"\n" + self.code
 
     @classmethod
     def from_bytes(cls, data: bytes) -> MachineCode:
-        """Read the bytes of `to_bytes`; raise CodeError for anything else."""
+        """Inverse of `to_bytes`; raise CodeError for anything else."""
         line, _, code = data.partition(b"\n")
         try:
             head = json.loads(line)
@@ -49,12 +45,10 @@ class MachineCode(NamedTuple):
 
 
 def describe_cpu() -> str:
-    """Return LLVM's name and features of this CPU."""
     return f"{binding.get_host_cpu_name()} {binding.get_host_cpu_features().flatten()}"
 
 
 def make_target_machine() -> Any:
-    """Return LLVM's description of this CPU, for code that runs in this process."""
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()
     target = binding.Target.from_default_triple()

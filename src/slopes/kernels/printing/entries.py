@@ -50,7 +50,7 @@ NEAR_BLOCK = 2**10  #: entries that stay in the fastest cache for a second read
 def print_kernel(program: Program, title: str, scalars: Sequence[str] = ()) -> str:
     """Return the source of a module with a function `kernel` of one-dimensional arrays without gaps.
 
-    Its arguments are the program's inputs, then an array for each output; inputs in `scalars` are numbers.
+    It takes an array for each input, or a number if in `scalars`, then an array for each output.
     """
     names = [f"{name}_out" for name, _ in program.outputs]
     arrays = [name for name in program.inputs if name not in scalars]
@@ -73,7 +73,7 @@ def print_kernel(program: Program, title: str, scalars: Sequence[str] = ()) -> s
 
 
 def _loop(program: Program, arrays: Sequence[str], names: Sequence[str], is_near: bool = False) -> list[str]:
-    """Statements of a loop over the entries that write the outputs to the named arrays."""
+    """Statements of a loop that write the outputs to the named arrays."""
     body = _statements(program, arrays, set(range(len(program.lines))), is_near)
     return body + [
         f"{name}[i] = {operand_of(program, place)}" for name, (_, place) in zip(names, program.outputs, strict=True)
@@ -81,7 +81,7 @@ def _loop(program: Program, arrays: Sequence[str], names: Sequence[str], is_near
 
 
 def _choice(program: Program, first: str, given: str) -> list[str]:
-    """Return a loop over blocks that calls `near` where all arguments of periodic functions are near 0."""
+    """A loop over blocks that calls `near` where all arguments of periodic functions are near 0."""
     turning = [line for line in program.lines if line.operation in PERIODIC]
     needed = {place for line in turning for place in line.arguments}
     for place in reversed(range(len(program.lines))):
@@ -106,7 +106,7 @@ def _choice(program: Program, first: str, given: str) -> list[str]:
 
 
 def _angle(program: Program, line: Line) -> tuple[str, str]:
-    """(0 in the dtype of a periodic function's argument, the argument times any parameter)."""
+    """(0 in the argument's dtype, the argument times any parameter) of a periodic function."""
     zero = "single(0.0)" if program.lines[line.arguments[0]].dtype == "float32" else "0.0"
     return zero, " * ".join(operand_of(program, place) for place in line.arguments)
 
@@ -116,7 +116,6 @@ def _is_array(line: Line) -> bool:
 
 
 def _statements(program: Program, arrays: Sequence[str], places: Set[int], is_near: bool = False) -> list[str]:
-    """Statements that compute lines at the place `i` of arrays."""
     body = [f"{name} = {name}_in[i]" for name in arrays]
     for place, line in enumerate(program.lines):
         if place in places and line.operation not in ("input", "constant"):
@@ -139,7 +138,7 @@ def _expression(program: Program, line: Line, is_near: bool) -> str:
 
 
 def operand_of(program: Program, place: int) -> str:
-    """Return the name of a line's result, or a constant in its dtype."""
+    """Name of a line's result, or a constant in its dtype."""
     line = program.lines[place]
     if line.operation == "input" and line.per == "call":
         return f"{line.text}_number"  # hides no function

@@ -1,11 +1,8 @@
 """Print a program of rows as a Numba kernel: for each row, a loop over its entries per stage of sums.
 
-A line's stage is the number of sums and searches that it needs one after another. Each stage has a loop, which computes
-the entries again that it needs; costly ones are kept by the first loop in an array of a row's length, which stays in
-the cache. Each loop is a function, so that LLVM holds its constants in registers.
-
-Where one entry has another term in a sum of kept terms, that term stands in the array while it is summed: comparing
-each entry's place would take longer.
+A line's stage is the number of sums and searches that it needs one after another. Each loop computes the entries that
+it needs again; costly ones are kept by the first loop in an array of a row's length, which stays in the cache. Loops
+are functions of their own, so that LLVM holds their constants in registers.
 """
 
 from __future__ import annotations
@@ -43,9 +40,9 @@ EMPTY: Mapping[str, str] = {}
 def print_row_kernel(program: Program, title: str) -> str:
     """Return the source of a module with a function `kernel` for a program of rows.
 
-    It takes an array without gaps per input in the program's order, then per output: a matrix for entries, one axis for
-    rows. An output of entries may overwrite an input. Where the input "cotangent" has one number per row, rows with a 0
-    there do not count: they are not read, and their results are 0.
+    It takes an array without gaps per input, then per output: a matrix for entries, one axis for rows. An output of
+    entries may overwrite an input. Where the input "cotangent" has a number per row, rows with a 0 there are not read,
+    and their results are 0.
     """
     inputs = [line for line in program.lines if line.operation == "input"]
     lines = [*inputs, *(program.lines[place] for _, place in program.outputs)]
@@ -64,14 +61,12 @@ def print_row_kernel(program: Program, title: str) -> str:
 
 
 def reads_inputs_last(text: str) -> bool:
-    """Whether a kernel's last loop reads its inputs; if it also writes there, it does not vectorise."""
+    """Whether a kernel's last loop reads its inputs; writing there, too, it would not vectorise."""
     lines = (line.partition(" = ")[2] for line in text.rpartition("for j in")[2].splitlines())
     return any("_row[j]" in expression for expression in lines)
 
 
 class _Rows:
-    """The body of a kernel."""
-
     def __init__(self, program: Program) -> None:
         self.program = program
         self.text: list[str] = []
@@ -91,7 +86,7 @@ class _Rows:
         self.kept = self._find_kept()
 
     def _find_kept(self) -> list[int]:
-        """Return the costly lines that several loops need, and the lines whose largest entry is needed."""
+        """Costly lines that several loops need, and lines whose largest entry is needed."""
         lines = self.program.lines
         kept = [line.arguments[0] for line in lines if line.operation == "place_of_largest"]
         kept = [place for place in dict.fromkeys(kept) if not self.input_of(place)]
@@ -151,7 +146,6 @@ class _Rows:
         return self.text
 
     def write_results(self) -> None:
-        """Write the loop of the results of entries, and after it those of special entries."""
         program, special = self.program, list[str]()
         for name in self.results:
             self.write(f"{name}_row = {name}_out[i]", 2)
@@ -170,7 +164,7 @@ class _Rows:
             self.write(text, 2)
 
     def special_entry(self, place: int) -> tuple[int, int, int] | None:
-        """Return the lines of (a place, the result there, the results elsewhere) of a choice by place, or None."""
+        """Lines of (a place, the result there, the results elsewhere) if a line chooses by place."""
         line, lines = self.program.lines[place], self.program.lines
         if line.operation != "where" or lines[line.arguments[1]].per == "entry":
             return None
@@ -185,7 +179,7 @@ class _Rows:
     def move_loop(self, start: int, name: str, size: str, depth: int, kinds: Mapping[str, str] = EMPTY) -> None:
         """Make the lines from `start` on a function with a loop of `size` turns, and call it.
 
-        `kinds` names the sums that it returns, and their dtypes.
+        `kinds` has the sums that it returns, with their dtypes.
         """
         lines = self.text[start:]
         del self.text[start:]
@@ -205,11 +199,10 @@ class _Rows:
         return is_array or name in inputs or name in ("start", "width") or bool(re.match(r"v\d", name))
 
     def array(self, place: int) -> str:
-        """Name of the array that keeps a line's results."""
         return f"{self.program.name(place)}_kept"
 
     def input_of(self, place: int) -> str:
-        """Name of the input that a line is, perhaps in another dtype; "" if it is none."""
+        """Name of the input that a line is, perhaps in another dtype; or ""."""
         line = self.program.lines[place]
         if line.operation in ("float32", "float64"):
             line = self.program.lines[line.arguments[0]]
@@ -218,7 +211,7 @@ class _Rows:
     def compute_entries(self, targets: Iterable[int], index: str, depth: int, part: str = "row") -> dict[int, str]:
         """Write the lines that the targets need at an index; return the names of the results by place.
 
-        They read whole rows, or with another `part` slices that begin at the entry `start`.
+        They read whole rows, or for another `part` slices that begin at the entry `start`.
         """
         suffix = "" if index == "j" else f"_at_{index}"
         is_part = part != "row"
@@ -303,7 +296,6 @@ class _Rows:
                 self.write(f"{name}_row, {name}_less = shiftable({self.input_of(line.arguments[0])}_row, {largest})", 2)
 
     def find_largest(self, place: int, row: int) -> None:
-        """Write the search for the place of the first largest entry, in an array of the entries."""
         name = self.program.name(place)
         if self.input_of(row):
             self.write(f"{name} = place_of_largest({self.input_of(row)}_row)", 2)
@@ -316,7 +308,7 @@ class _Rows:
         self.write(f"{name} = place_of_largest({self.array(row)})", 2)
 
     def compute_sums(self, stage: int) -> None:
-        """Write the loop of a stage's sums: of blocks in the entries' dtype, then of these sums in float64."""
+        """Write a stage's sums: of blocks in the entries' dtype, then of these sums in float64."""
         sums = {place: self.program.lines[place].arguments[0] for place in self.sums.get(stage, ())}
         if not sums:
             return
@@ -353,7 +345,10 @@ class _Rows:
                 self.text.insert(slices, f"            {name}_part = {whole}[start : start + BLOCK]")
 
     def sum_with_special_entry(self, place: int, at: int, value: int, rest: int) -> None:
-        """Write the sum of a block of kept entries with another term in the place of one of them."""
+        """Write the sum of a block of kept entries in which one has another term for the time being.
+
+        Comparing each entry's place would take longer.
+        """
         part, at_name = f"{self.array(rest)}_part", operand_of(self.program, at)
         self.write(f"if start <= {at_name} < start + BLOCK:", 3)
         self.write(f"usual = {part}[{at_name} - start]", 4)
@@ -364,14 +359,13 @@ class _Rows:
         self.write(f"{self.program.name(place)}_block = sum_of({part})", 4)
 
     def rows(self) -> list[str]:
-        """Names of the arrays that loops read."""
         lines = enumerate(self.program.lines)
         names = [self.program.name(p) for p, line in lines if line.operation in ("input", "shift")]
         return [*names, *(self.array(place) for place in self.kept)]
 
 
 def _is_at(place: str, index: str, is_part: bool) -> str:
-    """Comparison of an entry with a place, in 32 bits: loops compare as many at once as of float32."""
+    """Compare an entry's place in 32 bits, so that loops compare as many at once as of float32."""
     return f"narrow({place} - start) == narrow({index})" if is_part else f"narrow({place}) == narrow({index})"
 
 

@@ -1,10 +1,9 @@
 """Move the special entries of a row, such as the label's, out of the loops over all entries.
 
 The derivative of cross-entropy is one expression at the label and another elsewhere; a body writes both for each entry,
-multiplied by 1 and 0. Here the loop keeps the expression elsewhere, and the label's is computed once per row. A sum
-with terms at the label alone needs no loop.
+multiplied by 1 and 0. Here loops keep the one elsewhere, and the label's is computed once per row.
 
-Rounding stays the same. Only a product of 0 and an infinite or undefined entry, which would be NaN, is 0.
+Rounding stays the same, but 0 times an infinite or undefined entry is 0, not NaN.
 """
 
 from __future__ import annotations
@@ -24,12 +23,11 @@ _COMPUTE: dict[str, Callable[..., Any]] = {
 }  # fmt: skip
 _OWN = {"input", "constant", "index", "width", "place_of_largest", "shift"}  #: do not follow their arguments
 MOST_PERMUTED = 3  #: more conditions are not tried in every order
-Operand = Traced | float | bool  #: a line of the new program, or a number that needs none
+Operand = Traced | float | bool  #: a line of the new program, or a number that needs no line
 Assumption = Mapping[int, bool]  #: by a condition's place, whether it holds
 
 
 def split_special_entries(program: Program) -> Program:
-    """Return a program with the same results, in which special entries have lines per row."""
     split = _Split(program)
     places = {}
     for name, place in program.outputs:
@@ -40,8 +38,6 @@ def split_special_entries(program: Program) -> Program:
 
 
 class _Split:
-    """The new program while it grows."""
-
     def __init__(self, program: Program) -> None:
         self.program = program
         self.recorder = Recorder("float64", has_rows=True)
@@ -69,7 +65,7 @@ class _Split:
                     yield place, other
 
     def copy(self, place: int) -> Operand:
-        """Return a result in the new program; special entries are split off where results leave a loop."""
+        """A result in the new program; special entries are split off where it leaves a loop."""
         key = place, frozenset[tuple[int, bool]]()
         line = self.program.lines[place]
         if key not in self.copies and line.operation == "sum":
@@ -84,7 +80,6 @@ class _Split:
         return self.specialise(place, {})
 
     def specialise(self, place: int, assumption: Assumption) -> Operand:
-        """Return a result under an assumption about conditions."""
         assumption = {c: is_true for c, is_true in assumption.items() if c in self.dependences[place]}
         if place in assumption:
             return assumption[place]
@@ -128,7 +123,7 @@ class _Split:
         return None
 
     def _special(self, place: int) -> tuple[Operand, dict[int, Operand]]:
-        """Return (result at most entries, {condition: result per row at its special entry}).
+        """(result at most entries, {condition: result per row at its special entry}).
 
         Where two conditions mean one entry, both results are the entry's.
         """
@@ -139,7 +134,7 @@ class _Split:
         return elsewhere, {c: self._pick(self.specialise(place, {c: True}), self.conditions[c]) for c in needed}
 
     def _needed(self, place: int, conditions: tuple[int, ...]) -> list[int]:
-        """Conditions that change the result, each where those before it do not hold."""
+        """Conditions that change the result where those before them do not hold."""
         assumed: dict[int, bool] = {}
         needed = []
         for condition in conditions:
@@ -157,7 +152,7 @@ class _Split:
         return self.recorder.record("pick", values.place, entry.place, dtype=values.dtype, per="row")
 
     def _chosen(self, place: int) -> Traced:
-        """Choose a result of entries from the usual one and the special ones per row."""
+        """Choose between a result of entries and special ones per row."""
         dtype = self.program.lines[place].dtype
         elsewhere, special = self._special(place)
         result = self.recorder.value(elsewhere, dtype)
@@ -171,7 +166,7 @@ class _Split:
         return self.recorder.record(dtype, result.place, dtype=dtype, per="entry")  # the same for each entry
 
     def _sum(self, place: int) -> Operand:
-        """Return a sum, or its one term that is not 0."""
+        """A sum, or its one term that is not 0."""
         line = self.program.lines[place]
         (term,) = line.arguments
         elsewhere, special = self._special(term)
@@ -192,7 +187,7 @@ def _is_same(a: Operand, b: Operand) -> bool:
 
 
 def _simplify(operation: str, operands: list[Operand]) -> Operand | None:
-    """Return the result of an operation that needs no line: a number or one of the operands; else None."""
+    """Result of an operation that needs no line: a number or an operand; else None."""
     if operands and operation in _COMPUTE and not any(isinstance(x, Traced) for x in operands):
         return _COMPUTE[operation](*operands)  # type: ignore[no-any-return]
     match operation, operands:

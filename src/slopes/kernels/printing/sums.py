@@ -1,7 +1,7 @@
 """Print a program as a kernel that sums some of its outputs over the entries.
 
-A loop that adds float32 numbers to a float64 sum handles only as many at once as float64 allows. So the loop over the
-entries writes a block of terms, and another loop adds them.
+A loop that adds float32 numbers to a float64 sum handles only as many at once as float64 allows. So one loop writes a
+block of terms, and another adds them.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ def kernel({parameters}):
 
 
 def print_summing_kernel(program: Program, title: str, scalars: Sequence[str], sums: Sequence[str]) -> str:
-    """Return the source of a module with a function `kernel` as of `print_kernel`, but with sums of some outputs.
+    """Return the source of a kernel as `print_kernel` does, but with sums of the outputs in `sums`.
 
-    Outputs named in `sums` have no array; their sums fill a last array of float64, in that order.
+    These have no array; their sums fill a last array of float64.
     """
     kinds = {line.text: line.dtype for line in program.lines if line.operation == "input"}
     inputs = {f"{name}_{'number' if name in scalars else 'in'}": kinds[name] for name in program.inputs}

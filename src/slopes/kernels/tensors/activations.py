@@ -1,7 +1,7 @@
 """Run the kernels of activations on tensors of a CPU: float32, float64 and, by way of float32, half types.
 
-A result has its argument's memory format. A tensor with gaps, or a gradient with another layout than the argument, is
-copied into the result and computed there, so no further memory is needed.
+A result has its argument's memory format. An argument with another layout is copied into the result and computed there,
+which needs no further memory.
 """
 
 from __future__ import annotations
@@ -33,12 +33,11 @@ if _advise is not None:
 
 
 def empty_like(x: Tensor) -> Tensor:
-    """Return a tensor like x, as `advise` does."""
     return advise(torch.empty_like(x))
 
 
 def advise(result: Tensor) -> Tensor:
-    """Return a new tensor; a large one is put into huge pages, which the system hands out faster."""
+    """Put a new tensor, if large, into huge pages, which the system hands out faster; return it."""
     size = result.numel() * result.element_size()
     if size >= HUGE and _advise is not None:
         start = result.data_ptr()
@@ -48,7 +47,7 @@ def advise(result: Tensor) -> Tensor:
 
 
 def flat(x: Tensor) -> Tensor:
-    """Entries of a tensor without gaps in the order of memory."""
+    """Entries of a tensor without gaps, in the order of memory."""
     x = x.detach()
     return x.view(-1) if x.is_contiguous() else x.as_strided((x.numel(),), (1,))
 
@@ -56,11 +55,10 @@ def flat(x: Tensor) -> Tensor:
 TYPES: dict[torch.dtype, Any] = {
     torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64), torch.int64: np.dtype(np.int64)
 }  # fmt: skip
-"""The dtypes of arrays that kernels take."""
 
 
 def as_array(x: Tensor) -> Any:
-    """Return the memory of a tensor without gaps as an array of one axis, which must not outlive the tensor.
+    """Memory of a tensor without gaps as an array of one axis, which must not outlive the tensor.
 
     Unlike `numpy()` this leaves the tensor resizable.
     """
@@ -91,7 +89,7 @@ def _run_on_half_types(kernel: EntryKernel, inputs: Sequence[Tensor], result: Te
 
 
 def lies_as(result: Tensor, x: Tensor) -> bool:
-    """Whether x has a result's layout and its own numbers: a tensor may be a negated view of another."""
+    """Whether x has a result's layout and its own numbers: it may be a negated view."""
     return x.stride() == result.stride() and not x.is_neg()
 
 
@@ -127,17 +125,17 @@ def _pull(make: Make, gradient: Tensor, x: Tensor) -> Tensor:
 
 
 class ActivationKernels(NamedTuple):
-    """Functions of plain tensors on a CPU, compiled at their first call."""
+    """Functions of plain tensors, compiled at their first call."""
 
     value: Callable[[Tensor], Tensor]
     pull: Callable[[Tensor, Tensor], Tensor]
-    """Takes a gradient and x, and returns the gradient times the slopes at x."""
+    """Takes a gradient and x."""
     value_and_slope: Callable[[Tensor], tuple[Tensor, Tensor]] | None
-    """None where it would give a value other digits. Takes no half types, whose slopes would be rounded."""
+    """None where it would give a value other digits; takes no half types, whose slopes would be rounded."""
 
 
 def find(card: Any, parameters: Mapping[str, Any], dtype: torch.dtype) -> ActivationKernels | None:
-    """Return the kernels of an activation; None for a body that cannot be traced."""
+    """Kernels of an activation; None for a body that cannot be traced."""
     name = "float64" if dtype is torch.float64 else "float32"
 
     def preparing(*outputs: str) -> Make:

@@ -19,10 +19,7 @@ Tensor = torch.Tensor
 
 
 class GateOfTensors:
-    """A gate along an axis of tensors of one shape, and its vjp.
-
-    Autograd can differentiate `pull_back`.
-    """
+    """A gate along an axis of tensors of one shape, and its vjp."""
 
     value_and_slope = None
 
@@ -36,13 +33,12 @@ class GateOfTensors:
         self._half = math.prod(self._shape[axis % x.ndim :])
 
     def value(self, x: Tensor) -> Tensor:
-        """Return the gated values."""
         result = advise(x.new_empty(self._shape))
         self._value(self._half, as_array(x), as_array(result))
         return result
 
     def pull(self, gradient: Tensor, x: Tensor) -> Tensor:
-        """Return the vjp, from a kernel where it can."""
+        """Return the vjp, from a kernel where there is one."""
         kernel = self._find_vjp() if is_plain(gradient) else None
         if kernel is None:
             return self.pull_back(gradient, x)
@@ -52,16 +48,13 @@ class GateOfTensors:
         return result
 
     def pull_back(self, gradient: Tensor, x: Tensor) -> Tensor:
-        """Return the vjp, composed of torch operations."""
+        """Return the vjp, composed of torch operations, which autograd can differentiate."""
         rows, pulled = x.movedim(self._axis, -1), gradient.movedim(self._axis, -1)
         return self._plain(rows, pulled).movedim(-1, self._axis).to(x.dtype)
 
 
 def find(card: Any, parameters: Mapping[str, Any], x: Tensor, axis: int) -> GateOfTensors | None:
-    """Return a gate along an axis of a tensor; None where it has no kernel.
-
-    Refuses parameters as a call of the card does.
-    """
+    """A gate along an axis of a tensor. Refuses parameters as a call of the card does."""
     settings = card._settings(parameters, reading, x)
     name = "float64" if x.dtype is torch.float64 else "float32"
 

@@ -1,7 +1,7 @@
 """Run the kernels of element-wise losses on tensors of a CPU.
 
-The forward computes loss and gradient in one pass and keeps the gradient, which the backward scales in place. So only
-the arguments and one gradient are in memory, and each argument is read once.
+The forward computes loss and gradient in one pass and keeps the gradient, which the backward scales in place. So each
+argument is read once, and only one gradient is stored.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def _copy(x: Tensor, strides: tuple[int, ...]) -> Tensor:
 class LossOfTensors:
     """An element-wise loss of tensors of one shape, its gradient by the first one, and its vjp.
 
-    The tensors are the loss's arguments, then the weights if the kernel is weighted. A loss without reduction has no
+    The tensors are the loss's arguments, then the weights if the kernel is weighted. Without reduction there is no
     denominator. Autograd can differentiate `pull_back`.
     """
 
@@ -59,7 +59,6 @@ class LossOfTensors:
         return None if value is None else torch.full((), value, dtype=x.dtype)
 
     def pull(self, incoming: Tensor, *tensors: Tensor) -> Tensor:
-        """Return the vjp by the first argument."""
         x = tensors[0]
         gradient, aligned = empty_like(x.detach()), _aligned(x, tensors)
         place, arrays = as_array(flat(gradient)), [as_array(t) for t in aligned]
