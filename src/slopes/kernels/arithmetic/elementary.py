@@ -1,7 +1,6 @@
 """Elementary functions for kernels, in the arithmetic of their argument, float32 or float64.
 
-Each is a straight line of operations on numbers, so that its loop vectorises; library functions cost ten times as much.
-Their polynomials come from ``tools/fit_elementary.py``.
+Each is a straight line of operations, so that its loop vectorises; library functions cost ten times as much.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ from slopes.kernels.arithmetic.machine import (
     with_sign_of,
 )  # fmt: skip
 
-#: No `contract`: error-free sums need each of their roundings; `fma` stands where fusing helps.
+#: No `contract`: error-free sums need each rounding; `fma` stands where fusing helps.
 OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True, "no_cfunc_wrapper": True}  # nothing calls C wrappers
 inlined = njit(forceinline=True, **OPTIONS)
 
@@ -62,7 +61,7 @@ def clipped(x, low, high):
 
 @inlined
 def reduced(x):
-    """(r, k) with exp(x) = exp(r)·2^k and |r| <= log(2)/2; k in the form of `binary_logarithm`."""
+    """(r, k) with exp(x) = exp(r)·2^k and |r| <= log(2)/2; k as a `binary_logarithm`."""
     logarithm = binary_logarithm(x)
     k = exponent_in(logarithm)
     return fma(k, -LOG2_LOW(x), fma(k, -LOG2_HIGH(x), x)), logarithm
@@ -76,7 +75,7 @@ def reduced_fall(x):
 
 @inlined
 def reciprocal(divisor, low):
-    """(u, d) with 1/(divisor + low) = u·(1 + d), for a low that is small beside the divisor."""
+    """(u, d) with 1/(divisor + low) = u·(1 + d), for a small low."""
     inverse = ONE(divisor) / divisor
     return inverse, fma(-inverse, low, fma(-inverse, divisor, ONE(divisor)))
 
@@ -89,9 +88,9 @@ def growth(r):
 
 @inlined
 def fall(x):
-    """(g, scale, rest) with exp(x) = (1 + g)·scale·rest for x <= 0.
+    """(g, scale, rest) with exp(x) = (1 + g)·scale·rest for x <= 0, clipped at HELD.
 
-    The scale is a normal number, the rest 1 where exp(x) is one; x is clipped at HELD.
+    The scale is normal, and the rest is 1 where exp(x) is.
     """
     r, logarithm = reduced_fall(x)
     scale, rest = scales_in(logarithm)
@@ -108,7 +107,7 @@ def exp(x):
 
 @inlined
 def decay(x, times, low=None):
-    """(times + low) · exp(x) for x <= 0 and a small `low`, which is ignored where it is NaN."""
+    """(times + low) · exp(x) for x <= 0 and a small `low`, ignored where it is NaN."""
     g, scale, rest = fall(x)
     ended = x < ENDED(x)  # there 0 beats an infinite `times`
     times = where(ended, ZERO(x), times)
@@ -123,7 +122,7 @@ def decay(x, times, low=None):
 
 @inlined
 def low_of_exp(x):
-    """Rounding error of exp(x) = (1 + g)·scale·rest, for x <= 0; see `fall`."""
+    """Rounding error of exp(x) = (1 + g)·scale·rest for x <= 0; see `fall`."""
     g, scale, rest = fall(x)
     return ((ONE(x) - (ONE(x) + g)) + g) * scale * rest
 
@@ -132,8 +131,8 @@ def low_of_exp(x):
 def divisor_of_sigmoid(x, low):
     """(d, its rounding error, scale, rest): sigmoid(x + low) is 1/d for x >= 0, and scale·rest/d for x < 0.
 
-    The exponential of −|x| is 2^k·(1 + g). On the left its inverse is 2^−k·(1 + g) with g from −r, and 2^k leaves the
-    sum: on both sides the divisor is a number without a rounding error.
+    exp(−|x|) is 2^k·(1 + g). On the left its inverse is 2^−k·(1 + g) with g from −r, and 2^k leaves the sum: on both
+    sides the divisor is a number without a rounding error.
     """
     left = x < ZERO(x)
     size = -abs(x)
@@ -150,7 +149,7 @@ def divisor_of_sigmoid(x, low):
 
 @inlined
 def sigmoid(x, times=None, low=None):
-    """times / (1 + exp(−x − low)); 0 where exp(x) underflows by far, even beside an infinite `times`."""
+    """times / (1 + exp(−x − low)); 0 where exp(x) underflows by far, also for an infinite `times`."""
     if times is None:
         if low is None:
             return sigmoid_by(x, ONE(x))
@@ -163,7 +162,7 @@ def sigmoid(x, times=None, low=None):
 
 @inlined
 def silu(x):
-    """x / (1 + exp(−x)), which is x from MANY on."""
+    """x / (1 + exp(−x)); x from MANY on."""
     return where(x > MANY(x), x, sigmoid_by(x, where(x < ENDED(x), ZERO(x), x)))
 
 
@@ -174,7 +173,7 @@ MANY = number(50.0, 90.0)  #: a quotient of a larger x would overflow
 def sigmoid_by(x, times):
     """times / (1 + exp(−x)) for a `times` between x and 0, or 1, and below 2^m.
 
-    The quotient is rounded into the subnormals once, by 2^−m.
+    The factor 2^−m rounds the quotient into the subnormals once.
     """
     _, _, _, whole, _ = lowered_divisor_of_sigmoid(x)
     return times / whole * LOWERED(x)
@@ -187,9 +186,9 @@ GONE_RIGHT = number(130.0, 1000.0)  #: 1 − sigmoid is 0 here
 
 @inlined
 def lowered_divisor_of_sigmoid(x):
-    """(g, scale, rest, 1 + e, what that lacks) with e = exp(−x) = (1 + g)·scale·rest.
+    """(g, scale, rest, 1 + e, its rounding error) with e = exp(−x) = (1 + g)·scale·rest.
 
-    The scale and the divisor are 2^m less, so that none overflows.
+    Scale and divisor are divided by 2^m, so that none overflows.
     """
     r, logarithm = reduced(-clipped(x, GONE_LEFT(x), GONE_RIGHT(x)))
     scale, rest = lowered_scales_in(logarithm)
@@ -241,7 +240,7 @@ def sigmoid_slope(x, times=None, low=None):
 
 @inlined
 def sigmoid_slope_beside(x):
-    """`sigmoid_slope` by the exponential and the divisor of `sigmoid`, for a loop that computes both."""
+    """`sigmoid_slope` by the exponential and divisor of `sigmoid`, for a loop that computes both."""
     g, scale, rest, whole, whole_low = lowered_divisor_of_sigmoid(x)
     inverse, lack = reciprocal(whole, whole_low)
     share = inverse * scale
@@ -276,7 +275,7 @@ def gate_slope(x, y, low=None, y_low=None, times=None):
 
 @inlined
 def plain_gate_slope(x, y):
-    """(1 + e·(1 + y))/(1 + e)² with e = exp(−x): by the exponential and the divisor of `sigmoid`."""
+    """(1 + e·(1 + y))/(1 + e)² with e = exp(−x): by the exponential and divisor of `sigmoid`."""
     g, scale, _, whole, whole_low = lowered_divisor_of_sigmoid(x)
     inverse, lack = reciprocal(whole, whole_low)
     y = clipped(y, -GONE(x), GONE(x))
@@ -315,10 +314,7 @@ def gauss_parts(x):
 
 @inlined
 def mills_ratio(a):
-    """Φ(−a)·exp(a²/2) as (high, low) for a >= 0, by u·P(1 − 8u) with u = 1/(a + 4).
-
-    The error of u counts 1 to 3.2 times.
-    """
+    """Φ(−a)·exp(a²/2) as (high, low) for a >= 0, by u·P(1 − 8u), u = 1/(a + 4), whose error counts 1 to 3.2 times."""
     divisor = a + FOUR(a)
     u, lack = reciprocal(divisor, a - (divisor - FOUR(a)))
     v = fma(-EIGHT(a), u, ONE(a))
@@ -333,7 +329,7 @@ def mills_ratio(a):
 
 @inlined
 def ndtr(x, times=None):
-    """`times` the normal distribution function; for −|x| the Mills ratio times exp(−x²/2)."""
+    """`times` Φ(x); for −|x| the Mills ratio times exp(−x²/2)."""
     a = where(abs(x) > VANISHED(x), VANISHED(x), abs(x))
     high, low = mills_ratio(a)
     return below_or_above(x, a, high, low, times)
@@ -351,7 +347,7 @@ def normal_gate_slope(x, times=None):
 
 @inlined
 def below_or_above(x, a, high, low, times):
-    """`times` (high + low)·exp(−a²/2) for x < 0, and else `times` less that."""
+    """`times` (high + low)·exp(−a²/2) for x < 0, else `times` less that."""
     g, scale, rest = gauss_parts(a)
     if times is None:
         below = (high + fma(high, g, fma(low, g, low))) * scale * rest
@@ -365,7 +361,7 @@ def below_or_above(x, a, high, low, times):
     return where((times == ZERO(x)) | (x > FULL(x)), times, value)  # for the sign of 0, and infinity
 
 
-FULL = number(9.0, 39.0)  #: the distribution function is 1 from here on
+FULL = number(9.0, 39.0)  #: Φ is 1 from here on
 
 
 @inlined
@@ -418,7 +414,7 @@ def mish(x):
 
 @inlined
 def mish_slope(x):
-    """See `slopes.readings.tails.mish_slope`; near −0.3 all low parts are needed."""
+    """See `slopes.readings.tails.mish_slope`; near −0.3 all low parts count."""
     left = x < ZERO(x)
     g, scale, rest = fall(-abs(x))
     x = where(x < ENDED(x), ENDED(x), x)
@@ -464,7 +460,7 @@ TINY = number(1e-12, 1e-20)  #: up to here exp(x) − 1 and log(1 + x) are x
 def expm1_less(x):
     """exp(x) − 1 − x for x <= 1, as (2^k − 1)·(1 + r) − k·log(2) + 2^k·(exp(r) − 1 − r).
 
-    The argument is reduced as for `exp`, so that a loop with both reduces once.
+    x is reduced as for `exp`, so that a loop with both reduces once.
     """
     held = clipped(x, LEAST(x), MOST(x))
     r, logarithm = reduced(held)
@@ -480,7 +476,7 @@ def expm1_less(x):
 def log_of_sum(u, low):
     """log(u + low) for a normal u > 0 and a small `low`."""
     k = exponent_of(u)
-    scale = power_of_two(where(k < FAR(u), -k, -FAR(u)))  # further out `low` does not count
+    scale = power_of_two(where(k < FAR(u), -k, -FAR(u)))  # farther out `low` does not count
     f = (divided_by_power(u, k) - ONE(u)) + low * scale
     s = f / (TWO(u) + f)
     z = s * s
@@ -517,7 +513,6 @@ def log1p(x):
 
 @inlined
 def tanh(x):
-    """The hyperbolic tangent."""
     falling = -abs(x * TWO(x))
     share, rest = tanh_of_half(
         where(falling < HELD(x), HELD(x), falling)
@@ -546,7 +541,7 @@ NEARLY = number(1e-5, 1e-9)  #: tanh(x) is x up to here
 def tanh_of_half(x):
     """tanh(x / 2) for x <= 0 as (high, low), by (exp(x) − 1) / (1 + exp(x)).
 
-    In float64 the numerator's rounding counts too, as the square of the result must be right to 4 units.
+    In float64 the numerator's rounding counts, as the square must be right to 4 ulp.
     """
     r, logarithm = reduced(x)
     scale, _ = scales_in(logarithm)
@@ -608,15 +603,15 @@ def sqrt(x):
 
 # ----------------------------------------------------------------------------- functions with a period
 #
-# Near 0, where most arguments lie, three numbers that sum to π/2 remove the quarter turns. Farther out, as many digits
-# of 1/π as needed do, for one entry after another.
+# Near 0 three numbers that sum to π/2 remove the quarter turns. Farther out, as many digits of 1/π as needed do, entry
+# by entry.
 
 TWO_BY_PI = number(2 / math.pi)
 MAGIC = number(12582912.0, 6755399441055744.0)  #: a sum with it has the nearest integer in its low bits
 HALF_PI, HALF_PI_MIDDLE, HALF_PI_LOW = (
     number(*parts) for parts in zip(coefficients.HALF_PI_SINGLE, coefficients.HALF_PI_DOUBLE, strict=True)
 )
-NEAR = number(2.0**16, 2.0**30)  #: up to here three numbers are enough for π, and the nearest quarter turn is certain
+NEAR = number(2.0**16, 2.0**30)  #: up to here three numbers are enough for π/2, and the nearest quarter turn is certain
 COUNTABLE = number(2.0**22, 2.0**51)  #: up to here quarter turns can be counted
 WORDS = np.array((0, *coefficients.INVERSE_OF_PI), dtype=np.uint64)
 negated_if_odd, negated_by_second = negated_by_bit(0), negated_by_bit(1)
@@ -627,13 +622,13 @@ sin_squared_tail = polynomial(coefficients.SIN_SQUARED_SINGLE, coefficients.SIN_
 
 @inlined
 def is_near(x):
-    """Whether the `_near` forms are right at x: not at infinity, but at NaN."""
+    """Whether the `_near` forms are right at x: at NaN, not at infinity."""
     return not (abs(x) > NEAR(x))
 
 
 @inlined
 def without_quarter_turns(turns, x):
-    """x − turns·π/2, within half a unit in the last place for |x| up to NEAR."""
+    """x − turns·π/2, within half an ulp for |x| up to NEAR."""
     return fma(turns, -HALF_PI_LOW(x), fma(turns, -HALF_PI_MIDDLE(x), fma(turns, -HALF_PI(x), x)))
 
 
@@ -646,7 +641,7 @@ def sin_near(x):
 
 @inlined
 def sin_after_turns(r, n):
-    """The sine of r + n·π/2; n is an integer in a sum with MAGIC."""
+    """sin(r + n·π/2); n is an integer in a sum with MAGIC."""
     return negated_by_second(where(is_odd(n), cos_of_eighth(r), sin_of_eighth(r)), n)
 
 
@@ -658,20 +653,20 @@ def cos_near(x):
 
 @inlined
 def cos_after_turns(r, n):
-    """The cosine of r + n·π/2; n is an integer in a sum with MAGIC."""
+    """cos(r + n·π/2); n is an integer in a sum with MAGIC."""
     return negated_by_second(where(is_odd(n), -sin_of_eighth(r), cos_of_eighth(r)), n)
 
 
 @inlined
 def sin_of_eighth(r):
-    """The sine for |r| up to a little more than π/4."""
+    """sin(r) for |r| up to a little more than π/4."""
     square = r * r
     return fma(square * r, sin_tail(square), r)
 
 
 @inlined
 def cos_of_eighth(r):
-    """The cosine for |r| up to a little more than π/4."""
+    """cos(r) for |r| up to a little more than π/4."""
     square = r * r
     whole = fma(-HALF(r), square, ONE(r))
     return whole + fma(square * square, cos_tail(square), fma(-HALF(r), square, ONE(r) - whole))
@@ -708,10 +703,7 @@ def split_quarter_turns(turns, x):
 
 @inlined
 def snake_slope_after_turns(r, low, n):
-    """1 + sin(2·(r + low) + (n − ½)·π): twice the square of a sine, or 2 less that.
-
-    The square magnifies errors of the angle, so it needs the digits in `low`.
-    """
+    """1 + sin(2·(r + low) + (n − ½)·π): twice the square of a sine, or 2 less that; the square magnifies errors."""
     square = fma(r, r, TWO(r) * r * low)
     half = fma(square * square, sin_squared_tail(square), square)
     return where(is_odd(n), TWO(r) - TWO(r) * half, TWO(r) * half)
@@ -719,7 +711,7 @@ def snake_slope_after_turns(r, low, n):
 
 @inlined
 def snake(x, a=None):
-    """x + sin(a·x)² / a; x itself where a is 0 or the angle underflows or overflows."""
+    """x + sin(a·x)² / a; x where a is 0 or the angle underflows or overflows."""
     if a is None:
         return snake_of_angle(x, None)
     angle = a * x
@@ -746,10 +738,10 @@ def snake_of_angle(x, low):
 
 @njit(**OPTIONS)
 def without_turns(x, has_half):
-    """Reduce a float64 far from 0 to (r, low, n): r + low + n·π/2, or (n − ½)·π/2, is the angle less whole turns.
+    """Reduce a float64 far from 0 to (r, low, n): r + low + n·π/2, or (n − ½)·π/2, is x less whole turns; NaN at ±inf.
 
-    It is NaN at infinity. |r| is at most π/4, n an integer in a sum with MAGIC. The mantissa is multiplied by 192 bits
-    of 1/π, from the first that does not make whole turns. The product is a part of a turn in 128 bits.
+    |r| is at most π/4, n an integer in a sum with MAGIC. The mantissa times 192 bits of 1/π, from the first that does
+    not make whole turns, is a part of a turn in 128 bits.
     """
     bits = bits_of(x)
     exponent = (bits >> np.uint64(52)) & np.uint64(0x7FF)
@@ -772,7 +764,7 @@ def without_turns(x, has_half):
         sign = -1.0
         low = ~low + np.uint64(1)
         high = ~high + np.uint64(low == np.uint64(0))
-    # The last 11 bits join the low word, which is most of the part where the others are 0.
+    # The last 11 bits join the low word, which matters where the others are 0.
     start = np.float64(high & ~np.uint64(0x7FF))
     last = np.float64(high & np.uint64(0x7FF)) + np.float64(low) * 2.0**-64
     part = start + last
@@ -788,7 +780,7 @@ EIGHTH_TURN = np.uint64(1 << 61)
 
 @inlined
 def word_from(place, shift):
-    """64 bits of 1/π, from a bit within a word on."""
+    """64 bits of 1/π from a bit within a word on."""
     return (WORDS[place] << shift) | ((WORDS[place + 1] >> np.uint64(1)) >> (np.uint64(63) - shift))
 
 

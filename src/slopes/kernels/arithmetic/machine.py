@@ -242,7 +242,7 @@ def raised_power_in(context: Any, logarithm: Any) -> Any:
 
 @intrinsic
 def scales_in(context: Any, logarithm: Any) -> Any:
-    """(2^max(k, least), the rest of 2^k) for the k in a `binary_logarithm`; `least` is that of normal numbers.
+    """(2^max(k, least), the rest of 2^k) for the k in a `binary_logarithm`; `least` is the smallest normal exponent.
 
     k lies between twice `least` and the largest exponent.
     """
