@@ -118,7 +118,7 @@ def test_kernels_give_what_the_plain_way_gives(name, monkeypatch):
         x = points(dtype)
         incoming = torch.linspace(-2, 2, len(x), dtype=dtype)
         value, gradient = value_and_gradient(card, x, incoming)
-        assert tensors.run_kernel(card, x) is not None
+        assert tensors.run_activation(card, x) is not None
         with monkeypatch.context() as patch:
             patch.setattr(entries, "is_plain", lambda x, *_: False)
             plain_value, plain_gradient = value_and_gradient(card, x, incoming)
@@ -333,7 +333,7 @@ X = torch.linspace(-1, 1, 5)
     ids=str,
 )  # fmt: skip
 def test_what_is_no_plain_tensor_goes_the_plain_way(x):
-    assert isinstance(tensors.run_kernel(slopes.silu, X), torch.Tensor)
+    assert isinstance(tensors.run_activation(slopes.silu, X), torch.Tensor)
     assert not isinstance(x, torch.Tensor) or not entries.is_plain(x)
 
 
@@ -369,7 +369,7 @@ def test_transforms_and_modes_go_the_plain_way(monkeypatch):
 def test_learnt_and_unusual_parameters_go_the_plain_way():
     x = X.clone().requires_grad_()
     weight = torch.tensor(0.5, requires_grad=True)
-    assert tensors.run_kernel(slopes.prelu.with_(weight=weight), x) is None
+    assert tensors.run_activation(slopes.prelu.with_(weight=weight), x) is None
     slopes.prelu.with_(weight=weight)(x).sum().backward()
     assert weight.grad is not None
     module = slopes.nn.LeakyReLU(True)
@@ -394,7 +394,7 @@ def test_a_constant_within_a_transform_goes_the_plain_way():
     seen = []
 
     def function(y):
-        seen.append(tensors.run_kernel(slopes.silu, X))
+        seen.append(tensors.run_activation(slopes.silu, X))
         return y.sum()
 
     torch.func.grad(function)(X)
@@ -458,4 +458,4 @@ def test_a_schedule_of_parameters_does_not_pile_up_kernels():
     for step in range(3 * entries.MOST):
         module.negative_slope = step / 1000
         assert float(module(torch.tensor(-1.0))) == pytest.approx(-step / 1000)
-    assert len(slopes.leaky_relu.kernels) <= entries.MOST
+    assert len(slopes.leaky_relu.cache) <= entries.MOST

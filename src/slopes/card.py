@@ -61,8 +61,8 @@ class Card:
     __call__: Callable[..., Any]
     slope: Callable[..., Any]
     _arguments: tuple[str, ...] = ("x",)
-    kernels: dict[tuple[Any, ...], Any]
-    """Kernels for plain tensors, by dtype and parameters."""
+    cache: dict[tuple[Any, ...], Any]
+    """Functions of fast paths, by dtype, parameters and whatever else they depend on."""
     __signature__ = description.Described(description.signature, None)
     __name__: str
     __qualname__: str
@@ -94,7 +94,7 @@ class Card:
         self.bound = {}
         self.slope_body = None
         self._root: Card = self
-        self.kernels = {}
+        self.cache = {}
         self.origin = None
         self.name = self.__name__ = body.__name__
         self.__qualname__, self.__module__ = body.__qualname__, body.__module__
@@ -144,7 +144,7 @@ class Card:
 
     def _twin(self, **fields_of_card: Any) -> Self:
         twin = object.__new__(type(self))
-        twin.__dict__.update(self.__dict__, kernels={}, **fields_of_card)
+        twin.__dict__.update(self.__dict__, cache={}, **fields_of_card)
         return twin
 
     @property
@@ -209,7 +209,7 @@ class Card:
         vjp. A gate's derivative returns the slopes by both halves.
         """
         self.slope_body = body
-        self.kernels.clear()
+        self.cache.clear()
         return self
 
     def _bodies(self, settings: dict[str, Any]) -> tuple[Body, Body | None]:
@@ -360,7 +360,7 @@ class Activation(Card):
             raise TypeError(
                 f"{self.name}: takes x and, by their names, parameters ({keywords}); got {extra!r} besides x"
             )
-        run = fast.find(x, "run_kernel")
+        run = fast.find(x, "run_activation")
         if run is not None and (not parameters or _are_plain(parameters)):
             result = run(self, x, tuple(parameters.items())) if parameters else run(self, x)
             if result is not None:
@@ -548,16 +548,16 @@ class Gate(Map):
         Raises TypeError if x is no array of real numbers, ValueError for an axis that x does not have or of odd length.
         """
         card = self._gated(gate)
-        result = card._by_kernel(axis, parameters, x)
+        result = card._by_fast_path(axis, parameters, x)
         return super(Gate, card).__call__(x, axis=axis, **parameters) if result is None else result
 
     def vjp(self, x: Array, cotangent: Array, *, axis: int = -1, gate: str | None = None, **parameters: Any) -> Any:
         """Return the cotangent (of the shape of the result) pulled back through the gate along the axis."""
         card = self._gated(gate)
-        result = card._by_kernel(axis, parameters, x, cotangent)
+        result = card._by_fast_path(axis, parameters, x, cotangent)
         return super(Gate, card).vjp(x, cotangent, axis=axis, **parameters) if result is None else result
 
-    def _by_kernel(self, axis: Any, parameters: dict[str, Any], *arrays: Array) -> Any:
+    def _by_fast_path(self, axis: Any, parameters: dict[str, Any], *arrays: Array) -> Any:
         """Return the result, or the vjp of a cotangent, from a kernel; None without one."""
         run = fast.find(arrays[0], "run_gate")
         fit = all(type(value) in (bool, int, float, str) for value in parameters.values())
@@ -693,7 +693,7 @@ class Loss(Card):
         counting: dict[str, Any] = {}
         if not (weight is None and mask is None and divisor is None):
             counting = {"weight": weight, "mask": mask, "divisor": divisor}
-        result = self._by_kernel("", arguments, reduction, counting, options)
+        result = self._by_fast_path("", arguments, reduction, counting, options)
         if result is not None:
             return result
         given = self._given(arguments, options)
@@ -707,7 +707,7 @@ class Loss(Card):
             values = batch.values(value, slope)
             return r.narrow(batch.reduce(values), batch.dtype)
 
-    def _by_kernel(
+    def _by_fast_path(
         self, ending: str, arguments: tuple[Any, ...], reduction: Any, counting: dict[str, Any], options: dict[str, Any]
     ) -> Any:
         """Return the loss, with `ending` "_and_slope" also its gradient, from a kernel; None without one."""
@@ -737,7 +737,7 @@ class Loss(Card):
         reduction = options.pop("reduction", "mean")
         given = {name: options.pop(name, None) for name in ("weight", "mask", "divisor")}
         counting = {name: value for name, value in given.items() if value is not None}
-        result = self._by_kernel("_and_slope", arguments, reduction, counting, options)
+        result = self._by_fast_path("_and_slope", arguments, reduction, counting, options)
         if result is not None:
             return result  # type: ignore[no-any-return]
         entered = self._given(arguments, options)

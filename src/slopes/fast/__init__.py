@@ -1,4 +1,7 @@
-"""Fast paths of ordinary arrays and tensors through a card, beside the general path through a reading."""
+"""Fast paths of ordinary arrays and tensors through a card; the general path goes through a reading.
+
+A fast path returns None for all that it cannot compute.
+"""
 
 from __future__ import annotations
 
@@ -13,22 +16,20 @@ _MODULES: dict[type, ModuleType] = {}
 
 
 def find(x: Any, name: str) -> Callable[..., Any] | None:
-    """Return the function `name` of the fast paths for arrays like x; None if there is none."""
+    """Fast path `name` for arrays like x; None if there is none."""
     return getattr(_MODULES.get(type(x)) or _resolve(x), name, None)
 
 
 def loss_by_kernel(batch: Any) -> Any:
-    """Return the loss of a batch that has a kernel."""
     return _MODULES[type(batch.original)].loss_by_kernel(batch)
 
 
 def loss_and_slope_by_kernel(batch: Any) -> Any:
-    """Return the loss of a batch that has a kernel, and its gradient by the first argument."""
     return _MODULES[type(batch.original)].loss_and_slope_by_kernel(batch)
 
 
 def _resolve(x: Any) -> ModuleType | None:
-    """Find the module for a new type, without importing a library that the user has not imported; None if none."""
+    """Module for a new type; imports no library that the user has not imported."""
     torch = sys.modules.get("torch")
     module: ModuleType
     if type(x) is np.ndarray:

@@ -1,4 +1,4 @@
-"""Kernels for large NumPy arrays: each function returns None if the general path must compute the result."""
+"""The fast paths of large NumPy arrays: kernels."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from slopes.constants import Array
 from slopes.domains import is_array
 from slopes.readings.numpy import narrow, result_dtype, widen
 
-LARGE = 2**14  #: the fewest entries that are worth compiling a kernel
+LARGE = 2**14  #: fewer entries are not worth compiling a kernel
 
 
 def computed_by_kernel(
     card: Any, output: str, arrays: list[Array], out: Array | None, parameters: dict[str, Any]
 ) -> Array | None:  # fmt: skip
-    """Return an output of an activation, written to `out` if given."""
     if arrays[0].size < LARGE or any(map(is_array, parameters.values())):
         return None
     from slopes import kernels
@@ -26,7 +25,7 @@ def computed_by_kernel(
 
 
 def map_by_kernel(card: Any, output: str, settings: dict[str, Any], rows: list[Array]) -> Array | None:
-    """Return the "value" or "vjp" of a map of rows."""
+    """The "value" or "vjp" of a map of rows."""
     x = rows[0]
     if type(x) is not np.ndarray or x.dtype not in (np.float32, np.float64) or x.size < LARGE:
         return None
@@ -37,7 +36,7 @@ def map_by_kernel(card: Any, output: str, settings: dict[str, Any], rows: list[A
 
 
 def run_gate(card: Any, axis: int, parameters: dict[str, Any], *arrays: Any) -> Array | None:
-    """Return a gate of x along an axis, or its vjp if a cotangent is given."""
+    """A gate of x along an axis, or with a cotangent its vjp."""
     if not all(type(a) is np.ndarray and a.dtype == arrays[0].dtype for a in arrays):
         return None
     x, *cotangent = arrays
@@ -62,7 +61,7 @@ def find_row_kernel(
     card: Any, settings: dict[str, Any], x: Array, axis: int, labels: bool, smoothing: float, beside: tuple[Any, ...],
     has_slope: bool,
 ) -> Any:  # fmt: skip
-    """Return the kernels of a loss for an array x with its rows along an axis."""
+    """Kernels of a loss for an array x with its rows along an axis."""
     if x.dtype not in (np.float32, np.float64) or x.size < LARGE:
         return None
     from slopes.kernels.card_kernel import find_loss_kernel
@@ -82,13 +81,12 @@ def find_row_kernel(
 
 
 def loss_by_kernel(batch: Any) -> Array:
-    """Return the loss of a batch with a kernel."""
     (values,) = batch.kernel.get("value")(*batch.arguments)
     return narrow(batch.reduce(widen(values)), batch.dtype)
 
 
 def loss_and_slope_by_kernel(batch: Any) -> tuple[Array, Array]:
-    """Return (loss, gradient by the first argument) of a batch with a kernel."""
+    """(loss, gradient by the first argument) of a batch with a kernel."""
     values, rows = batch.kernel.get("value", "vjp")(*batch.arguments, batch.cotangent())
     gradient = narrow(batch.restore(rows), result_dtype(batch.original))
     return narrow(batch.reduce(widen(values)), batch.dtype), gradient
@@ -98,7 +96,7 @@ def run_loss(
     card: Any, reduction: str, arrays: tuple[Any, ...], parameters: tuple[tuple[str, Any], ...], is_checked: bool,
     **counting: Any,
 ) -> Any:  # fmt: skip
-    """Return the loss of an element-wise card; `counting` may hold a weight, a mask and a divisor."""
+    """Loss of an element-wise card; `counting` may hold a weight, a mask and a divisor."""
     results = _run_loss_kernel(card, reduction, arrays, parameters, is_checked, has_gradient=False, **counting)
     return None if results is None else results[0]
 
@@ -107,7 +105,7 @@ def run_loss_and_slope(
     card: Any, reduction: str, arrays: tuple[Any, ...], parameters: tuple[tuple[str, Any], ...], is_checked: bool,
     **counting: Any,
 ) -> tuple[Any, Any] | None:  # fmt: skip
-    """Return (loss, gradient by the first argument), computed in one pass."""
+    """(loss, gradient by the first argument), computed in one pass."""
     if card.slope_body is None:
         return None
     return _run_loss_kernel(card, reduction, arrays, parameters, is_checked, has_gradient=True, **counting)
@@ -124,7 +122,6 @@ def _run_loss_kernel(
     mask: Any = None,
     divisor: Any = None,
 ) -> tuple[Any, Any] | None:
-    """Return (loss, gradient or None)."""
     x = arrays[0]
     if not all(type(a) is np.ndarray and a.shape == x.shape for a in arrays):
         return None
@@ -156,7 +153,7 @@ def _run_loss_kernel(
 
 
 def _count(x: Array, reduction: str, weight: Any, mask: Any, divisor: Any) -> tuple[Array | None, float | None] | None:
-    """Return (weight of each value, or None for 1; denominator of their sum, or None without a reduction).
+    """(weight of each value, or None for 1; denominator of their sum, or None without a reduction).
 
     None for arguments that kernels do not take.
     """
@@ -183,7 +180,6 @@ def _count(x: Array, reduction: str, weight: Any, mask: Any, divisor: Any) -> tu
 
 
 def run_regions(card: Any, reduction: str, arrays: tuple[Any, ...], options: dict[str, Any]) -> Any:
-    """Return an overlap loss."""
     results = _run_region_kernel(card, reduction, arrays, options, has_gradient=False)
     return None if results is None else results[0]
 
@@ -191,14 +187,12 @@ def run_regions(card: Any, reduction: str, arrays: tuple[Any, ...], options: dic
 def run_regions_and_slope(
     card: Any, reduction: str, arrays: tuple[Any, ...], options: dict[str, Any]
 ) -> tuple[Any, Any] | None:
-    """Return (overlap loss, gradient by the prediction)."""
     return _run_region_kernel(card, reduction, arrays, options, has_gradient=True)
 
 
 def _run_region_kernel(
     card: Any, reduction: str, arrays: tuple[Any, ...], options: dict[str, Any], has_gradient: bool
 ) -> tuple[Any, Any] | None:
-    """Return (loss, gradient or None)."""
     x, target = arrays
     if not all(type(a) is np.ndarray and a.shape == x.shape for a in arrays):
         return None
@@ -226,7 +220,7 @@ def _run_region_kernel(
 def _loss_kernel(
     card: Any, arrays: tuple[Any, ...], parameters: tuple[tuple[str, Any], ...], is_weighted: bool
 ) -> tuple[Any, list[Any], Any] | None:
-    """(kernels of a loss, its arguments flattened, the memory order of their entries), or None."""
+    """(kernels of a loss, its arguments flattened, the memory order of their entries)."""
     from slopes.kernels import elementwise_losses
 
     x = arrays[0]
@@ -239,7 +233,7 @@ def _loss_kernel(
 
 
 def _as_numbers(x: Any, dtype: Any) -> Any:
-    """Convert an array to a floating dtype; None if digits would be lost."""
+    """An array in a floating dtype; None if digits would be lost."""
     if x.dtype == dtype:
         return x
     exact = 2 ** (np.finfo(dtype).nmant + 1)

@@ -1,8 +1,8 @@
-"""The fast path of plain tensors through a card: a kernel, bound once for its parameters.
+"""The fast path of plain tensors through a card: functions bound once for its parameters.
 
-Most calls are small, and the code around the arithmetic takes most of their time. So a card keeps a kernel for each
-dtype and choice of parameters, for tensors with nothing special about them (`is_plain`). Other tensors, and a backward
-that is itself differentiated, take the general path of `slopes.readings.torch`. `Kernel` also holds compiled kernels.
+Most calls are small, and the code around the arithmetic takes most of their time. So a card keeps a function for each
+dtype and choice of parameters: a compiled kernel, or operations of PyTorch. Other tensors than plain ones (`is_plain`),
+and a backward that is itself differentiated, take the general path of `slopes.readings.torch`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class UnfitError(Exception):
     """A body does not return one value per entry; the general path raises the user's error."""
 
 
-class Kernel:
+class PlainFunction:
     """An element-wise function of plain tensors of one dtype: `value`, and its vjps.
 
     Autograd can differentiate `pull_back`; `pull` is faster. With `value_and_slope` the forward computes the slopes for
@@ -71,28 +71,28 @@ def _pulling(slope: Body, dtype: torch.dtype) -> Callable[[Tensor, Tensor], Tens
     return pull
 
 
-def run_kernel(card: Any, x: Tensor, parameters: tuple[tuple[str, Any], ...] = ()) -> Tensor | None:
-    """Return card(x) from a kernel, or None.
+def run_activation(card: Any, x: Tensor, parameters: tuple[tuple[str, Any], ...] = ()) -> Tensor | None:
+    """The activation card(x).
 
-    The parameters are numbers, strings and flags by name; wrong ones raise as in a call of the card.
+    Parameters are numbers, strings and flags by name; wrong ones raise as in a call of the card.
     """
     if not is_plain(x, ALL_DTYPES):
         return None
     size = x.numel()
     key = (x.dtype, x.is_cpu, size.bit_length() if size >= LARGE else 0, parameters)
-    kernel = card.kernels.get(key)
-    if kernel is None:
-        if key in card.kernels:
+    function = card.cache.get(key)
+    if function is None:
+        if key in card.cache:
             return None
-        keep(card, key, _make_kernel(card, dict(parameters), x))
-        return run_kernel(card, x, parameters)
-    if kernel.own is not None:
-        return kernel.own(x)  # type: ignore[no-any-return]
+        keep(card, key, _make_function(card, dict(parameters), x))
+        return run_activation(card, x, parameters)
+    if function.own is not None:
+        return function.own(x)  # type: ignore[no-any-return]
     try:
         if x.requires_grad and torch.is_grad_enabled():
-            result = None if kernel.in_double is None else run_in_double(x, *kernel.in_double)
-            return _apply(kernel, x) if result is None else result
-        return kernel.value(x)  # type: ignore[no-any-return]
+            result = None if function.in_double is None else run_in_double(x, *function.in_double)
+            return _apply(function, x) if result is None else result
+        return function.value(x)  # type: ignore[no-any-return]
     except UnfitError:
         return None
 
@@ -108,18 +108,18 @@ def is_own(card: Any, x: Tensor, parameters: dict[str, Any]) -> bool:
     return own_function(card.body.__name__, settings, x.dtype) is not None
 
 
-def keep(card: Any, key: Any, kernel: Any) -> None:
-    """Store a card's kernel; at `MOST` the others are dropped, as a schedule may change parameters without end."""
-    if len(card.kernels) >= MOST:
-        card.kernels.clear()
-    card.kernels[key] = kernel
+def keep(card: Any, key: Any, function: Any) -> None:
+    """Store a function; at `MOST` drop the others, as a schedule may change parameters without end."""
+    if len(card.cache) >= MOST:
+        card.cache.clear()
+    card.cache[key] = function
 
 
-MOST = 100  #: kernels per card
+MOST = 100  #: functions kept per card
 
 
 def _bind(card: Any, parameters: dict[str, Any], x: Tensor) -> tuple[dict[str, Any], Body, Body | None]:
-    """Return (settings, body, slope) with the settings filled in; the slope is None if a setting is an array."""
+    """(settings, body, slope) with the settings filled in; the slope is None if a setting is an array."""
     from slopes.kernels.programs import are_literals
 
     settings, body, slope = card.bind(reading, x, parameters)
@@ -130,33 +130,33 @@ LARGE = 2**12  #: fewer entries are not worth compiling a kernel
 KEPT = 2**17 - 1  #: up to so many entries the forward computes the slopes for the backward
 
 
-def _make_kernel(card: Any, parameters: dict[str, Any], x: Tensor) -> Kernel | None:
-    """Return the fastest kernel of a card for tensors like x.
+def _make_function(card: Any, parameters: dict[str, Any], x: Tensor) -> PlainFunction | None:
+    """Fastest function of a card for tensors like x.
 
     None without a derivative, as autograd must see the operations, and None if a parameter is an array.
     """
     settings, body, slope = _bind(card, parameters, x)
     if slope is None:
         return None
-    kernel = Kernel(body, slope if x.dtype in DTYPES else lambda x: slope(x.float()), x.dtype)
+    function = PlainFunction(body, slope if x.dtype in DTYPES else lambda x: slope(x.float()), x.dtype)
     compiled = _compile(card, parameters, x) if x.is_cpu and x.numel() >= LARGE else None
     if x.is_cpu and card.body.__module__.startswith("slopes.activations."):
         name = card.body.__name__
         own = own_function(name, settings, x.dtype)
         if own is not None and (compiled is None or x.numel() < own[1]):
-            kernel.own = own[0]
-            return kernel
+            function.own = own[0]
+            return function
         if compiled is None and x.dtype is torch.float32 and name in FORMS:
             short = FORMS[name](**settings)
             if short is not None:
-                kernel.value, kernel.pull = short
-                kernel.in_double = plain_range(name, settings)
+                function.value, function.pull = short
+                function.in_double = plain_range(name, settings)
     if compiled is None:
-        return kernel if x.dtype in DTYPES else None
-    kernel.value, kernel.pull = compiled.value, compiled.pull
+        return function if x.dtype in DTYPES else None
+    function.value, function.pull = compiled.value, compiled.pull
     if x.numel() <= KEPT and x.dtype in DTYPES:
-        kernel.value_and_slope = compiled.value_and_slope
-    return kernel
+        function.value_and_slope = compiled.value_and_slope
+    return function
 
 
 def _compile(card: Any, parameters: dict[str, Any], x: Tensor) -> Any:
@@ -169,7 +169,7 @@ def _compile(card: Any, parameters: dict[str, Any], x: Tensor) -> Any:
 EXACT = 2**24  #: float32 holds every integer up to this one
 
 
-class LossKernel:
+class PlainLoss:
     """A loss of plain tensors of one shape and dtype, and its gradient by the first one.
 
     `short` computes the loss of tensors up to `SMALL` in few operations, or returns None. `short_slope` is its slope,
@@ -184,7 +184,6 @@ class LossKernel:
         self.short_slope: Body | None = None
 
     def value(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Return the loss."""
         if self.short is not None and self.short_slope is not None:
             result: Tensor = self.short(x, *others, self.reduction)
             return result
@@ -198,7 +197,6 @@ class LossKernel:
         return values.to(x.dtype)
 
     def pull_back(self, gradient: Tensor, slope: Body, x: Tensor, *others: Tensor) -> Tensor:
-        """Return the gradient by x."""
         if self.reduction == "mean":
             count = x.numel()
             gradient = gradient / count if count <= EXACT else (gradient.double() / count).to(x.dtype)
@@ -221,10 +219,10 @@ def run_loss(
     divisor: Any = None,
     entries: Mapping[str, Tensor] = NO_ENTRIES,
 ) -> Tensor | None:
-    """Return the loss of an element-wise card from a kernel, or None.
+    """Loss of an element-wise card; parameters are as in `run_activation`.
 
-    Only compiled kernels check values (`is_checked`) and take weights, a mask, a divisor and `entries` (parameters with
-    one value per entry). Other parameters are as in `run_kernel`. Empty tensors give None.
+    Only compiled kernels check values (`is_checked`) and take weights, a mask, a divisor and `entries`, parameters with
+    one value per entry. Empty tensors give None.
     """
     x, *others = tensors
     if not is_plain(x):
@@ -248,18 +246,18 @@ def run_loss(
             return result
     if is_checked or counting is not None or not x.numel() or not _are_alike(x, others):
         return None
-    kernel = card.kernels.get((x.dtype, x.is_cpu, reduction, parameters))
-    kernel = kernel or _find_loss_kernel(card, reduction, parameters, x)
-    if kernel is None:
+    plain = card.cache.get((x.dtype, x.is_cpu, reduction, parameters))
+    plain = plain or _find_loss(card, reduction, parameters, x)
+    if plain is None:
         return None
     try:
-        if kernel.short is not None and kernel.short_slope is None and x.numel() <= SMALL:
-            result = kernel.short(x, *others, reduction)
+        if plain.short is not None and plain.short_slope is None and x.numel() <= SMALL:
+            result = plain.short(x, *others, reduction)
             if result is not None:
                 return result
         if x.requires_grad and torch.is_grad_enabled():
-            return _apply_loss(kernel, x, *others)  # type: ignore[no-any-return]
-        return kernel.value(x, *others)
+            return _apply_loss(plain, x, *others)  # type: ignore[no-any-return]
+        return plain.value(x, *others)
     except UnfitError:
         return None
 
@@ -272,7 +270,7 @@ def _run_large_loss(
     is_checked: bool,
     counting: tuple[Mapping[str, Tensor], Any, Any, Any] | None,
 ) -> Tensor | None:
-    """Return the loss of large CPU tensors; `counting` has the entries, weight, mask and divisor of `run_loss`."""
+    """Loss of large CPU tensors; `counting` has the entries, weight, mask and divisor of `run_loss`."""
     x, *others = tensors
     if counting is not None:
         entries, weight, mask, divisor = counting
@@ -282,11 +280,11 @@ def _run_large_loss(
         return None if counted is None else _run_compiled_loss(card, tensors, parameters, is_checked, counted, entries)
     if not _are_alike(x, others):
         return None
-    kernel = _find_loss_kernel(card, reduction, parameters, x)
-    if kernel is None:
+    plain = _find_loss(card, reduction, parameters, x)
+    if plain is None:
         return None
     denominator = {"mean": float(x.numel()), "sum": 1.0, "none": None}[reduction]
-    return _run_compiled_loss(card, tensors, parameters, is_checked, (None, denominator), NO_ENTRIES, kernel)
+    return _run_compiled_loss(card, tensors, parameters, is_checked, (None, denominator), NO_ENTRIES, plain)
 
 
 def _are_alike(x: Tensor, others: Sequence[Any]) -> bool:
@@ -299,13 +297,13 @@ def _are_alike(x: Tensor, others: Sequence[Any]) -> bool:
     return True
 
 
-def _find_loss_kernel(
+def _find_loss(
     card: Any, reduction: str, parameters: tuple[tuple[str, Any], ...], x: Tensor
-) -> LossKernel | None:  # fmt: skip
+) -> PlainLoss | None:  # fmt: skip
     key = (x.dtype, x.is_cpu, reduction, parameters)
-    if key not in card.kernels:
-        keep(card, key, _make_loss_kernel(card, reduction, dict(parameters), x))
-    return card.kernels[key]  # type: ignore[no-any-return]
+    if key not in card.cache:
+        keep(card, key, _make_loss(card, reduction, dict(parameters), x))
+    return card.cache[key]  # type: ignore[no-any-return]
 
 
 Counted = tuple[Tensor | None, float | None]
@@ -313,7 +311,6 @@ Counted = tuple[Tensor | None, float | None]
 
 
 def _count(x: Tensor, reduction: str, weight: Any, mask: Any, divisor: Any) -> Counted | None:
-    """Return weights and denominator for values of x's shape; None for arguments that kernels do not take."""
     if reduction not in ("mean", "sum", "none") or (divisor is not None and reduction != "mean"):
         return None
     if mask is not None:
@@ -364,9 +361,8 @@ def _run_compiled_loss(
     is_checked: bool,
     counted: Counted,
     entries: Mapping[str, Tensor],
-    plain: LossKernel | None = None,
+    plain: PlainLoss | None = None,
 ) -> Tensor | None:
-    """Return a loss of large CPU tensors from a compiled kernel; None without one."""
     from slopes.kernels import TraceError, elementwise_losses
     from slopes.kernels.tensors import losses
 
@@ -399,7 +395,7 @@ def _pull_back_counted(
     incoming: Tensor,
     *tensors: Tensor,
 ) -> Tensor:
-    """Return the gradient of a weighted loss, composed of torch operations."""
+    """Gradient of a weighted loss, composed of torch operations."""
     count = len(card.kind.arguments)
     arguments, (*arrays, weight) = tensors[:count], (*tensors[count:], None)[: len(entries) + 1]
     x = tensors[0]
@@ -413,19 +409,19 @@ def _pull_back_counted(
     return pulled.to(x.dtype)
 
 
-def _make_loss_kernel(card: Any, reduction: str, parameters: dict[str, Any], x: Tensor) -> LossKernel | None:
+def _make_loss(card: Any, reduction: str, parameters: dict[str, Any], x: Tensor) -> PlainLoss | None:
     settings, body, slope = _bind(card, parameters, x)
     if slope is None or card.rowwise or reduction not in ("mean", "sum", "none"):
         return None
-    kernel = LossKernel(body, slope, reduction)
+    plain = PlainLoss(body, slope, reduction)
     if card.body.__module__.startswith("slopes.losses.") and x.is_cpu and x.dtype is torch.float32:
         name = card.body.__name__
-        kernel.short, kernel.short_slope = (LOSSES[name](**settings) if name in LOSSES else None) or (None, None)
-    return kernel
+        plain.short, plain.short_slope = (LOSSES[name](**settings) if name in LOSSES else None) or (None, None)
+    return plain
 
 
 def run_gate(card: Any, axis: int, parameters: dict[str, Any], *tensors: Tensor) -> Tensor | None:
-    """Return a gate of a large CPU tensor along an axis, or None, as for x with a cotangent."""
+    """A gate of a large CPU tensor along an axis; None with a cotangent."""
     x = tensors[0]
     if len(tensors) > 1 or not is_plain(x) or not x.is_cpu or x.numel() < LARGE or not x.is_contiguous():
         return None
@@ -438,7 +434,7 @@ def run_gate(card: Any, axis: int, parameters: dict[str, Any], *tensors: Tensor)
     if wants_gradient and card.slope_body is None:
         return None
     key = ("gate", x.dtype, x.shape, axis, *parameters.items())
-    gate = card.kernels.get(key)
+    gate = card.cache.get(key)
     if gate is None:
         gate = gates.find(card, parameters, x, axis)
         if gate is None:
@@ -449,10 +445,7 @@ def run_gate(card: Any, axis: int, parameters: dict[str, Any], *tensors: Tensor)
 
 
 def run_map(card: Any, x: Tensor, axis: int) -> Tensor | None:
-    """Return PyTorch's softmax, log_softmax or glu, as the card is, along an axis; None if it does not fit.
-
-    A row of only −inf gives NaN, as in PyTorch.
-    """
+    """PyTorch's softmax, log_softmax or glu, as the card is, along an axis; a row of only −inf gives NaN, as there."""
     if not is_plain(x) or x.dtype is not torch.float32 or not x.is_cpu or not x.numel():
         return None
     if not -x.ndim <= axis < x.ndim:
@@ -465,7 +458,7 @@ def run_map(card: Any, x: Tensor, axis: int) -> Tensor | None:
 def run_nll(
     rows: Tensor, labels: Tensor, reduction: str, ignore_index: int, is_normalized: bool = False
 ) -> Tensor | None:  # fmt: skip
-    """Return PyTorch's cross-entropy (or NLL, if `is_normalized`) of a matrix and labels; None for other arguments.
+    """PyTorch's cross-entropy (or NLL, if `is_normalized`) of a matrix and labels.
 
     As in PyTorch, wrong labels are refused and the mean over nothing is NaN.
     """
@@ -478,25 +471,23 @@ def run_nll(
 
 
 class _DirectLoss(torch.autograd.Function):
-    """A loss from a kernel, without the set-up for transforms."""
-
     @staticmethod
-    def forward(ctx: Any, kernel: LossKernel, *tensors: Tensor) -> Tensor:
-        ctx.kernel = kernel
+    def forward(ctx: Any, loss: PlainLoss, *tensors: Tensor) -> Tensor:
+        ctx.loss = loss
         ctx.save_for_backward(*tensors)
-        return kernel.value(*tensors)
+        return loss.value(*tensors)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
-        tensors, kernel = ctx.saved_tensors, ctx.kernel
-        slope = kernel.slope
-        if kernel.short_slope is not None and not torch.is_grad_enabled():
-            slope = kernel.short_slope
-        return None, kernel.pull_back(gradients[0], slope, *tensors), *(None for _ in tensors[1:])
+        tensors, loss = ctx.saved_tensors, ctx.loss
+        slope = loss.slope
+        if loss.short_slope is not None and not torch.is_grad_enabled():
+            slope = loss.short_slope
+        return None, loss.pull_back(gradients[0], slope, *tensors), *(None for _ in tensors[1:])
 
 
 class _CompiledLoss(torch.autograd.Function):
-    """A loss from a compiled kernel; if reduced, the forward computes the gradient."""
+    """If the loss is reduced, the forward computes the gradient."""
 
     @staticmethod
     def forward(ctx: Any, loss: Any, *tensors: Tensor) -> Tensor:
@@ -525,26 +516,24 @@ class _CompiledLoss(torch.autograd.Function):
 
 
 class _Direct(torch.autograd.Function):
-    """A kernel's values and gradient, without the set-up for transforms."""
-
     @staticmethod
-    def forward(ctx: Any, kernel: Kernel, x: Tensor) -> Tensor:
-        ctx.kernel = kernel
-        if kernel.value_and_slope is None:
+    def forward(ctx: Any, function: PlainFunction, x: Tensor) -> Tensor:
+        ctx.function = function
+        if function.value_and_slope is None:
             ctx.save_for_backward(x)
-            return kernel.value(x)  # type: ignore[no-any-return]
-        values, slopes = kernel.value_and_slope(x)
+            return function.value(x)  # type: ignore[no-any-return]
+        values, slopes = function.value_and_slope(x)
         ctx.save_for_backward(x, slopes)
         return values
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         x, *slopes = ctx.saved_tensors
-        kernel, gradient = ctx.kernel, gradients[0]
+        function, gradient = ctx.function, gradients[0]
         if torch.is_grad_enabled() or not is_plain(gradient, ALL_DTYPES):
-            return None, kernel.pull_back(gradient, x)
+            return None, function.pull_back(gradient, x)
         if not slopes:
-            return None, kernel.pull(gradient, x)
+            return None, function.pull(gradient, x)
         return None, slopes[0] * gradient if keeps_graph() else slopes[0].mul_(gradient)
 
 

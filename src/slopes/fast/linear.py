@@ -1,8 +1,8 @@
 """`slopes.linear_loss` for tensors: the forward computes gradients, chunk by chunk, and the backward scales them.
 
-A chunk's logits lie in one buffer, which a kernel may overwrite with their gradient. Without a reduction the forward
-computes values only; the backward computes the logits again for its cotangent. Compilers, transforms, forward mode and
-a backward that is itself differentiated use operations on all logits.
+A chunk's logits lie in one buffer, which a kernel may overwrite with their gradient. Without a reduction the backward
+computes the logits again. Compilers, transforms, forward mode and a backward that is itself differentiated use
+operations on all logits.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Tensor = torch.Tensor
 
 
 def compute_linear_loss(rows: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """Return the loss of x @ weight.T + bias; `rows` is a `slopes.fused.LinearRows`."""
+    """Loss of x @ weight.T + bias; `rows` is a `slopes.fused.LinearRows`."""
     if torch.compiler.is_dynamo_compiling() or not rows.r.autocasts(x):
         result = _run_plain(rows, x, weight, bias)
         return _compose(rows, x, weight, bias) if result is None else result
@@ -34,7 +34,6 @@ def compute_linear_loss(rows: Any, x: Tensor, weight: Tensor, bias: Tensor | Non
 
 
 def _run_plain(rows: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor | None:
-    """Return the loss of plain tensors of one dtype; None for others."""
     tensors = [x, weight] if bias is None else [x, weight, bias]
     beside = rows.target, rows.row_weight, rows.mask, rows.divisor, *rows.options.values()
     are_plain = all(is_plain(t, ALL_DTYPES) and t.dtype is x.dtype and t.device == x.device for t in tensors)
@@ -48,7 +47,7 @@ def _run_plain(rows: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Ten
 
 
 def _compose(rows: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """Return the loss of all logits at once, by operations that every transform supports."""
+    """Loss of all logits at once, by operations that every transform supports."""
     if bias is not None and bias.dtype is not x.dtype:
         bias = bias.to(x.dtype)
     logits = functional.linear(x, weight.to(x.dtype), bias)
@@ -60,7 +59,7 @@ def _compose(rows: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tenso
 
 
 def _product_dtype(x: Tensor) -> torch.dtype:
-    """Return the dtype of matrix products: float32 for a half type that the CPU cannot multiply."""
+    """Dtype of matrix products: float32 for a half type that the CPU cannot multiply."""
     if x.dtype in HALF and x.is_cpu and not (x.dtype is torch.bfloat16 and _has_bfloat16()):
         return torch.float32
     return x.dtype
@@ -72,7 +71,7 @@ def _has_bfloat16() -> bool:
 
 
 class _Gradients:
-    """The gradients by x, weight and bias, summed over chunks; None if not wanted."""
+    """Gradients by x, weight and bias, summed over chunks; None if not wanted."""
 
     def __init__(self, x: Tensor, weight: Tensor, bias: Tensor | None, wanted: tuple[bool, ...], skips: bool) -> None:
         self.dtype = _product_dtype(x)
@@ -86,7 +85,7 @@ class _Gradients:
         self._is_first = True
 
     def add(self, rows: Any, x: Tensor, gradient: Tensor) -> None:
-        """Add the gradients for some rows x, given the gradient by their logits."""
+        """Add the gradients for some rows of x, given the gradient by their logits."""
         narrow = gradient.to(self.dtype)
         if self.by_x is not None and isinstance(rows, slice):
             torch.mm(narrow, self.weight, out=self.by_x[rows])
@@ -103,14 +102,13 @@ class _Gradients:
         self._is_first = False
 
     def results(self) -> list[Tensor | None]:
-        """Return the gradients."""
         return [self.by_x, self.by_weight, self.by_bias]
 
 
 def _compute(
     rows: Any, x: Tensor, weight: Tensor, bias: Tensor | None, wanted: tuple[bool, ...], cotangent: Tensor | None = None
 ) -> tuple[Tensor, Any, list[Tensor | None]]:
-    """Return (all values, their count in the mean, the gradients of their sum, weighted by any cotangent)."""
+    """(all values, their count in the mean, gradients of their sum, weighted by any cotangent)."""
     gradients = _Gradients(x, weight, bias, wanted, rows.kept is not None)
     parts: list[Tensor] = []
     count: Any = 0
@@ -154,7 +152,7 @@ def _run(batch: Any, buffer: Callable[[str, int], Tensor]) -> tuple[Tensor, Tens
 
 
 def _again(rows: Any, tensors: list[Tensor | None], gradient: Tensor, wanted: tuple[bool, ...]) -> list[Tensor | None]:
-    """Return the gradients by operations that autograd can differentiate."""
+    """Gradients by operations that autograd can differentiate."""
     with torch.enable_grad():
         result = _compose(rows, *tensors).to(gradient.dtype)  # type: ignore[arg-type]
         inputs = [tensor for tensor, is_wanted in zip(tensors, wanted, strict=True) if is_wanted]
@@ -163,7 +161,7 @@ def _again(rows: Any, tensors: list[Tensor | None], gradient: Tensor, wanted: tu
 
 
 class _Loss(torch.autograd.Function):
-    """A reduced loss, which saves its gradients."""
+    """Saves the gradients of a reduced loss."""
 
     @staticmethod
     def forward(ctx: Any, rows: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

@@ -1,7 +1,7 @@
-"""Overlap losses of plain CPU tensors from compiled kernels: the loss and its gradient in one call.
+"""Overlap losses of plain CPU tensors from compiled kernels.
 
-The forward of a mean or a sum computes the gradient, and the backward returns it. Torch operations compute a second
-backward, the backward of an unreduced loss, and one that is itself differentiated.
+The forward of a mean or a sum computes the gradient, too. Torch operations compute a second backward, the backward of
+an unreduced loss, and one that is itself differentiated.
 """
 
 from __future__ import annotations
@@ -18,8 +18,6 @@ Tensor = torch.Tensor
 
 
 class _Regions:
-    """An overlap loss of tensors of one shape, with its options and reduction."""
-
     def __init__(self, card: Any, reduction: str, options: dict[str, Any], kernel: Any, shape: tuple[int, int]) -> None:
         self.card, self.reduction, self.options = card, reduction, options
         self.kernel, self.shape = kernel, shape
@@ -39,7 +37,7 @@ class _Regions:
         return torch.full((), float(values.sum(dtype="float64")) / count, dtype=x.dtype)
 
     def pull(self, incoming: Tensor, x: Tensor, target: Tensor) -> Tensor:
-        """Return the vjp as `pull_back` does: it has no kernel."""
+        """There is no kernel for the vjp alone."""
         return self.pull_back(incoming, x, target)
 
     def pull_back(self, incoming: Tensor, x: Tensor, target: Tensor) -> Tensor:
@@ -53,7 +51,6 @@ class _Regions:
 
 
 def run_regions(card: Any, reduction: str, tensors: tuple[Tensor, ...], options: dict[str, Any]) -> Tensor | None:
-    """Return an overlap loss of large CPU tensors from a compiled kernel, or None."""
     x, target = tensors
     if not is_plain(x) or not x.is_cpu or x.numel() < LARGE_FOR_A_LOSS or reduction not in ("mean", "sum", "none"):
         return None

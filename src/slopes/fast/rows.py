@@ -1,7 +1,7 @@
 """Losses of rows of plain CPU tensors from compiled kernels: the value and the gradient in one pass.
 
-The forward of a reduced loss computes and saves the gradient, and the backward scales it. Without a reduction the
-backward computes it for its cotangent. A backward that is itself differentiated is composed of torch operations.
+The forward of a reduced loss saves the gradient, and the backward scales it. Without a reduction the backward computes
+it. A backward that is itself differentiated is composed of torch operations.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Tensor = torch.Tensor
 
 
 def has_many_entries(x: Any) -> bool:
-    """Whether x is a tensor with enough entries to be worth compiling a kernel."""
+    """Whether x is a tensor large enough for a kernel."""
     if not isinstance(x, Tensor) or torch.compiler.is_dynamo_compiling():
         return False
     size = x.numel()
@@ -34,16 +34,15 @@ def has_many_entries(x: Any) -> bool:
 
 
 def may_have_row_kernel(x: Any) -> bool:
-    """Whether kernels of rows may take x."""
     from slopes.kernels.compiling import is_available
 
     return has_many_entries(x) and x.is_cpu and is_available()
 
 
 def run_map_of_rows(card: Any, x: Tensor, axis: int) -> Tensor | None:
-    """Return softmax or log_softmax, as the card is, of large rows from a kernel; None if it does not fit.
+    """Softmax or log_softmax, as the card is, of large rows.
 
-    None too if a row begins with −inf: PyTorch gives NaN for a row of only −inf.
+    None if a row begins with −inf: PyTorch gives NaN for a row of only −inf.
     """
     if not is_plain(x, ALL_DTYPES) or axis not in (-1, x.ndim - 1) or not x.is_contiguous():
         return None
@@ -54,7 +53,7 @@ def run_map_of_rows(card: Any, x: Tensor, axis: int) -> Tensor | None:
 
 
 def map_by_kernel(card: Any, output: str, settings: dict[str, Any], rows: list[Tensor]) -> Tensor | None:
-    """Return the "value" or "vjp" of a map of rows from its kernel, or None."""
+    """The "value" or "vjp" of a map of rows."""
     x = rows[0]
     if not may_have_row_kernel(x) or not all([is_plain(t, ALL_DTYPES) and t.dtype is x.dtype for t in rows]):
         return None
@@ -62,7 +61,7 @@ def map_by_kernel(card: Any, output: str, settings: dict[str, Any], rows: list[T
     if wants_gradient and (output == "vjp" or card.slope_body is None):
         return None
     key = ("rows", output, x.dtype is torch.float64, wants_gradient, *settings.items())
-    kernel = card.kernels.get(key) or _find_map_kernel(card, settings, x, output, wants_gradient, key)
+    kernel = card.cache.get(key) or _find_map_kernel(card, settings, x, output, wants_gradient, key)
     if kernel is None:
         return None
     if wants_gradient:
@@ -86,7 +85,6 @@ def _find_map_kernel(
 
 
 def widen_half(x: Tensor) -> Tensor:
-    """Return a tensor of a half type in float32, any other unchanged."""
     return x.float() if x.dtype in HALF else x
 
 
@@ -94,7 +92,7 @@ def find_row_kernel(
     card: Any, settings: dict[str, Any], x: Tensor, axis: int, labels: bool, smoothing: float, beside: tuple[Any, ...],
     has_slope: bool,
 ) -> Any:  # fmt: skip
-    """Return the kernels of a loss for a tensor x with its rows along an axis, or None.
+    """Kernels of a loss for a tensor x with its rows along an axis.
 
     `beside` has the call's other arguments. With `has_slope` the call itself returns a gradient.
     """
@@ -127,7 +125,7 @@ def is_constant(x: Any, device: torch.device) -> bool:
 
 
 class Reduction:
-    """The step from a loss's values to its result: `finish`, and its gradient by each value (`cotangent`).
+    """From a loss's values to its result: `finish`, and its gradient by each value (`cotangent`).
 
     With `counts`, values count only where it is True.
     """
@@ -139,7 +137,7 @@ class Reduction:
 
 
 def compute_loss(kernel: Any, reduction: Reduction, x: Tensor, *others: Tensor) -> Tensor:
-    """Return the loss of rows x from a kernel; without a cotangent autograd differentiates `finish`."""
+    """Loss of rows x; without a cotangent autograd differentiates `finish`."""
     if torch.is_grad_enabled() and x.requires_grad:
         if reduction.cotangent is None:
             return reduction.finish(_apply_values(kernel, reduction.counts, x, *others))
@@ -154,10 +152,9 @@ def run_loss_of_labels(
     card: Any, reduction: str, x: Tensor, labels: Tensor, parameters: tuple[tuple[str, Any], ...] = (),
     ignored: int | None = None,
 ) -> Tensor | None:  # fmt: skip
-    """Return the mean or sum of one of our losses of labels from a kernel, or None.
+    """Mean or sum of one of our losses of labels; parameters are as in `entries.run_activation`.
 
-    None too if a label may be ignored or is no class, or if entries of x must be checked, as probabilities are.
-    Parameters are as in `entries.run_kernel`.
+    None if a label may be ignored or is no class, or if entries of x must be checked, as probabilities are.
     """
     if not is_plain(x) or not x.is_cpu or x.ndim != 2 or x.numel() < FEWEST or reduction not in ("mean", "sum"):
         return None
@@ -175,9 +172,9 @@ def run_loss_of_labels(
             return result
     has_slope = torch.is_grad_enabled() and x.requires_grad
     key = ("labels", x.dtype is torch.float64, has_slope, parameters)
-    if key not in card.kernels:
+    if key not in card.cache:
         keep(card, key, _find_label_kernel(card, dict(parameters), x, has_slope))
-    kernel = card.kernels[key]
+    kernel = card.cache[key]
     return None if kernel is None else compute_loss(kernel, _reduction_of_rows(len(x), reduction, x.dtype), x, labels)
 
 
@@ -208,12 +205,11 @@ def _reduction_of_rows(count: int, reduction: str, dtype: torch.dtype) -> Reduct
 
 
 def loss_by_kernel(batch: Any) -> Tensor:
-    """Return the loss of a batch with a kernel."""
     return compute_loss(batch.kernel, _reduction_of(batch), *batch.arguments)
 
 
 def loss_and_slope_by_kernel(batch: Any) -> tuple[Tensor, Tensor]:
-    """Return (loss, gradient by the first argument) of a batch with a kernel."""
+    """(loss, gradient by the first argument) of a batch with a kernel."""
     x, *others = batch.arguments
     values, rows = _run(batch.kernel.get("value", "vjp"), widen_half(x), *others, batch.cotangent())
     dtype = batch.r.result_dtype(batch.original)
@@ -226,7 +222,7 @@ def _reduction_of(batch: Any) -> Reduction:
 
 
 def _run(kernel: Any, *tensors: Tensor) -> list[Tensor]:
-    """Return the outputs of a kernel, large ones in huge pages."""
+    """Outputs of a kernel, large ones in huge pages."""
     from slopes.kernels.tensors.activations import TYPES, advise, as_array
 
     x = tensors[0]
@@ -252,7 +248,7 @@ def is_to_be_differentiated(gradient: Tensor) -> bool:
 
 
 def _pull_back(kernel: Any, counts: Tensor | None, cotangent: Tensor, x: Tensor, *others: Tensor) -> Tensor:
-    """Return a gradient that autograd can differentiate; rows that do not count are not read."""
+    """A gradient that autograd can differentiate; rows that do not count are not read."""
     if counts is not None:
         x = torch.where(counts.unsqueeze(-1), x, 0.0)
     rows: Tensor = cotangent.unsqueeze(-1) * kernel.slope(widen_half(x), *others)
@@ -261,7 +257,7 @@ def _pull_back(kernel: Any, counts: Tensor | None, cotangent: Tensor, x: Tensor,
 
 
 class _Loss(torch.autograd.Function):
-    """A reduced loss, which saves its gradient."""
+    """Saves the gradient of a reduced loss."""
 
     @staticmethod
     def forward(ctx: Any, kernel: Any, reduction: Reduction, x: Tensor, *others: Tensor) -> Tensor:
@@ -288,8 +284,6 @@ class _Loss(torch.autograd.Function):
 
 
 class _Values(torch.autograd.Function):
-    """The values of a loss of rows."""
-
     @staticmethod
     def forward(ctx: Any, kernel: Any, counts: Tensor | None, x: Tensor, *others: Tensor) -> Tensor:
         ctx.kernel, ctx.counts = kernel, counts
@@ -308,7 +302,7 @@ class _Values(torch.autograd.Function):
 
 
 class _Map(torch.autograd.Function):
-    """A map of rows, which saves its argument in its own dtype."""
+    """Saves the argument in its own dtype."""
 
     @staticmethod
     def forward(ctx: Any, kernel: Any, x: Tensor) -> Tensor:

@@ -1,13 +1,11 @@
 """Short forms of bodies: a few PyTorch operations with the same results, for float32 on a CPU.
 
-A body serves every transform, dtype and parameter in 10 to 40 operations, and for 64 numbers most of an operation's
-time is the call. Two things shorten it: in float64, with digits and range to spare, textbook forms are accurate enough
-for float32; and a comparison with a 0-d tensor takes half the time of one with a number, which PyTorch converts.
+A body serves every transform, dtype and parameter in 10 to 40 operations, and for 64 numbers an operation's time is the
+call. Two things shorten it: textbook forms in float64 have all digits of float32; and a comparison with a 0-d tensor
+takes half the time of one with a number, which PyTorch converts. For small tensors PyTorch's own functions in float64
+do better still where they are accurate (`PLAIN_RANGES`), as its backward saves more than the check of the range takes.
 
-For a few smooth functions PyTorch's own in float64 has all digits of float32, with all derivatives, for arguments in a
-range (`PLAIN_RANGES`). For small tensors its backward saves more time than the check of the range takes.
-
-Tests compare each form with its body, NaN and kinks included. Slopes at kinks are composed of comparisons here too.
+Slopes at kinks are composed of comparisons here, too.
 """
 
 from __future__ import annotations
@@ -48,7 +46,7 @@ WIDE_ONE = _wide(1.0)
 
 
 def _constant(x: Tensor, number: float) -> Tensor:
-    """Return the number for each entry, NaN at NaN."""
+    """The number for each entry, NaN at NaN."""
     return torch.clamp(x, number, number)
 
 
@@ -64,7 +62,7 @@ def _next(number: float, towards: float) -> float:
 
 
 def own_function(name: str, settings: dict[str, Any], dtype: torch.dtype) -> tuple[Value, int] | None:
-    """Return (PyTorch's function for a card, number of entries from which a compiled kernel is faster).
+    """(PyTorch's function for a card, number of entries from which a compiled kernel is faster).
 
     None if its values or slopes have fewer digits than the card's. At NaN the gradient is the incoming one.
     """
@@ -80,7 +78,7 @@ MAPPED = 2**23  #: for so many float32 entries the C library asks the system for
 
 
 def relu() -> Value:
-    """torch.relu keeps a negative zero."""
+    """Unlike this, torch.relu keeps a negative zero."""
     return threshold(0.0, 0.0)
 
 
@@ -137,7 +135,7 @@ STRAIGHT_IN_HALF = (relu, leaky_relu, relu6)  # half types represent their bound
 OWN: dict[str, Callable[..., Value | None]] = {
     make.__name__: make for make in (*STRAIGHT, elu, celu, selu, softplus, log_sigmoid)
 }  # fmt: skip
-"""By the card's name: a function of its parameters that returns PyTorch's function, or None."""
+"""By the card's name: a function of its parameters for PyTorch's function, or None."""
 
 
 # ------------------------------------------------------------------------------------------- pieces
@@ -272,7 +270,7 @@ FORMS: dict[str, Callable[..., Pair | None]] = {
         gelu_tanh,
     )
 }  # fmt: skip
-"""By the card's name: a function of its parameters that returns value and pull, or None if only the body fits."""
+"""By the card's name: a function of its parameters for value and pull, or None if only the body fits."""
 
 PLAIN_RANGES: dict[str, tuple[Value, float, float]] = {
     "sigmoid": (torch.sigmoid, -700.0, 15.0),
@@ -284,17 +282,17 @@ PLAIN_RANGES: dict[str, tuple[Value, float, float]] = {
 }
 """By the name of a card with default parameters: PyTorch's function, and the range in which it is accurate.
 
-In the range 1 − sigmoid(x), 1 − tanh(x)² and 1 + erf(x/√2) keep at least eight digits.
+There 1 − sigmoid(x), 1 − tanh(x)² and 1 + erf(x/√2) keep at least eight digits.
 """
 ROUGH: dict[str, Value] = {
     "hard_sigmoid": functional.hardsigmoid, "hard_swish": functional.hardswish, "softsign": functional.softsign,
     "tanhshrink": functional.tanhshrink,
 }  # fmt: skip
-"""PyTorch's functions for the other cards with short forms; they are accurate enough in no range."""
+"""PyTorch's functions for the other cards with short forms; accurate enough in no range."""
 
 
 def rough_function(name: str, settings: dict[str, Any]) -> Value | None:
-    """Return PyTorch's function for a card, if right to within 1e-6 · (1 + its size) at every float32 number."""
+    """PyTorch's function for a card, if within 1e-6 · (1 + its size) at every float32 number."""
     if name in OWN and (own := OWN[name](**settings)) is not None:
         return own
     if name not in FORMS or FORMS[name](**settings) is None:
@@ -307,12 +305,12 @@ SMALL = 2**12  #: up to so many entries PyTorch's backward may keep them in floa
 
 
 def plain_range(name: str, settings: dict[str, Any]) -> tuple[Value, float, float] | None:
-    """Return the entry of `PLAIN_RANGES` for a card that has a short form with these settings."""
+    """Entry of `PLAIN_RANGES` for a card that has a short form with these settings."""
     return PLAIN_RANGES.get("gelu_tanh" if settings.get("approximate") == "tanh" else name)
 
 
 def run_in_double(x: Tensor, function: Value, low: float, high: float) -> Tensor | None:
-    """Return function(x), computed in float64; None if x is large, or an entry out of bounds or NaN."""
+    """function(x), computed in float64; None if x is large, or an entry out of bounds or NaN."""
     if not 0 < x.numel() <= SMALL:
         return None
     least, largest = torch.aminmax(x.detach())
@@ -325,9 +323,9 @@ def run_in_double(x: Tensor, function: Value, low: float, high: float) -> Tensor
 
 
 def softmax(x: Tensor, axis: int, is_log: bool) -> Tensor | None:
-    """Return PyTorch's softmax or log_softmax, computed in float64; None if a row is certain.
+    """PyTorch's softmax or log_softmax, computed in float64; None if a row is certain.
 
-    For a certain row the logarithm and the slope need the sum of the other entries, as a difference would cancel.
+    There the logarithm and the slope need the sum of the other entries, as a difference would cancel.
     """
     wide = (torch.log_softmax if is_log else torch.softmax)(x, axis, dtype=torch.float64)
     if is_log or wide.requires_grad:
@@ -341,7 +339,7 @@ CERTAIN = 1e-8  #: the least 1 − p that float64 keeps to all digits of float32
 
 
 def glu(x: Tensor, axis: int) -> Tensor | None:
-    """Return PyTorch's GLU, computed in float64; None beyond the bounds of its sigmoid."""
+    """PyTorch's GLU, computed in float64; None beyond the bounds of its sigmoid."""
     _, low, high = PLAIN_RANGES["sigmoid"]
     return run_in_double(x, lambda wide: functional.glu(wide, axis), low, high)
 
@@ -412,15 +410,15 @@ _REDUCTIONS = {"none": 0, "mean": 1, "sum": 2}
 LOSSES: dict[str, Callable[..., LossForm | None]] = {
     form.__name__: form for form in (mse, binary_cross_entropy, huber, smooth_l1, soft_margin, poisson_nll)
 }
-"""By the card's name: a function of its parameters that returns its loss in float64, or None."""
+"""By the card's name: a function of its parameters for its loss in float64, or None."""
 
 
 def nll_of_labels(
     rows: Tensor, labels: Tensor, reduction: str, ignore_index: int, is_normalized: bool
 ) -> Tensor | None:
-    """Return the negative log-likelihood of labels for rows of logits, or log-probabilities if `is_normalized`.
+    """Negative log-likelihood of labels for rows of logits, or log-probabilities if `is_normalized`.
 
-    Classes are on the last axis. None if a row of logits is certain, as in `softmax`.
+    None if a row of logits is certain, as in `softmax`.
     """
     if is_normalized:
         wide = rows.double()

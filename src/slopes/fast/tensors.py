@@ -1,8 +1,8 @@
-"""Fast paths of plain tensors: each function returns None if the general path must compute the result."""
+"""The fast paths of plain tensors."""
 
 from slopes.fast.entries import is_own as is_own
+from slopes.fast.entries import run_activation as run_activation
 from slopes.fast.entries import run_gate as run_gate
-from slopes.fast.entries import run_kernel as run_kernel
 from slopes.fast.entries import run_loss as run_loss
 from slopes.fast.entries import run_map as run_map
 from slopes.fast.entries import run_nll as run_nll

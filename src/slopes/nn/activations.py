@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from slopes.fast import tensors as fast
-from slopes.nn.common import REAL, Compute, computed_by_kernel, fits, settings_of, values_of, with_contiguous_gradient
+from slopes.nn.common import REAL, Compute, fits, run_fast, settings_of, values_of, with_contiguous_gradient
 from slopes.readings import torch as r
 
 #: modules that autocast runs in float32 on an accelerator
@@ -29,9 +29,9 @@ def _elementwise(*names: str) -> Compute:
                     return None
                 kept = input.clone() if r.wants_gradient(input) else input
             if names:
-                result = computed_by_kernel(fast.run_kernel, self, names, (float, int, str), card, kept)
+                result = run_fast(fast.run_activation, self, names, (float, int, str), card, kept)
             else:
-                result = fast.run_kernel(card, kept)
+                result = fast.run_activation(card, kept)
             if result is not None:
                 return input.copy_(result) if inplace else result
         if not fits(input) or (settings := settings_of(card, self, input, *names)) is None:

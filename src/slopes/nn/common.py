@@ -37,7 +37,7 @@ def settings_of(card: Card, module: torch.nn.Module, x: Any, *names: str) -> dic
         return None
 
 
-def computed_by_kernel(
+def run_fast(
     run: Callable[..., Tensor | None],
     module: torch.nn.Module,
     names: tuple[str, ...],

@@ -12,9 +12,9 @@ from slopes.fast import tensors as fast
 from slopes.nn.common import (
     Compute,
     composed,
-    computed_by_kernel,
     fits,
     reduced,
+    run_fast,
     settings_of,
     values_of,
     with_contiguous_gradient,
@@ -29,7 +29,7 @@ def _known(module: Any) -> bool:
 
 def _loss(*names: str) -> Compute:
     def compute(self: Any, card: Any, input: Any, *rest: Any) -> Any:
-        result = _by_kernel(self, card, names, input, *rest)
+        result = _run_fast(self, card, names, input, *rest)
         if result is not None:
             return result
         fit = fits(input, *rest) and all(x.shape == input.shape for x in rest)
@@ -40,11 +40,11 @@ def _loss(*names: str) -> Compute:
     return compute
 
 
-def _by_kernel(self: Any, card: Any, names: tuple[str, ...], *tensors: Any) -> Tensor | None:
+def _run_fast(self: Any, card: Any, names: tuple[str, ...], *tensors: Any) -> Tensor | None:
     """Return the loss of plain tensors; None if PyTorch's forward or the general path must compute it."""
     if not isinstance(tensors[0], Tensor):
         return None
-    return computed_by_kernel(fast.run_loss, self, names, (float, int, bool), card, self.reduction, tensors)
+    return run_fast(fast.run_loss, self, names, (float, int, bool), card, self.reduction, tensors)
 
 
 def _whole(*names: str) -> Compute:
@@ -220,7 +220,7 @@ def _spreads(weight: Tensor, input: Tensor) -> bool:
     return weight.ndim <= input.ndim and all(size in (1, wanted) for size, wanted in sizes)
 
 
-def _with_logits_by_kernel(self: Any, card: Any, input: Tensor, target: Any) -> Tensor | None:
+def _with_logits_fast(self: Any, card: Any, input: Tensor, target: Any) -> Tensor | None:
     """Return the loss of plain tensors; None if the general path must compute it."""
     pos_weight, weight = self.pos_weight, self.weight
     parameters: tuple[tuple[str, float], ...] = ()
@@ -244,7 +244,7 @@ def _with_logits_by_kernel(self: Any, card: Any, input: Tensor, target: Any) -> 
 
 def _binary_with_logits(self: Any, card: Any, input: Any, target: Any) -> Any:
     if isinstance(input, Tensor):
-        result = _with_logits_by_kernel(self, card, input, target)
+        result = _with_logits_fast(self, card, input, target)
         if result is not None:
             return result
     if not _known(self) or not fits(input, target, self.weight, self.pos_weight) or target.shape != input.shape:
