@@ -1,6 +1,6 @@
 """Dual numbers (a value and a slope): a body called with them computes its derivative beside its value.
 
-The exact reading's derivatives so take no step and do not depend on the card's own derivative.
+So the exact reading takes no step, and does not depend on the card's own derivative.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 
 class Dual:
-    """A number and its slope; comparisons use the number alone."""
+    """Comparisons use the value alone."""
 
     __slots__ = ("slope", "value")
 
@@ -82,5 +82,5 @@ def _parts(x: Any) -> tuple[Any, Any]:
 
 
 def chain(x: Any, function: Callable[[Any], Any], slope: Callable[[Any], Any]) -> Any:
-    """Return function(x); for a dual, by the chain rule."""
+    """function(x); for a dual, by the chain rule."""
     return Dual(function(x.value), slope(x.value) * x.slope) if type(x) is Dual else function(x)

@@ -1,7 +1,7 @@
 """The exact reading: bodies computed by mpmath at any number of digits.
 
-An `Exact` is an array of mpmath numbers in a context of this module, so the user's `mpmath.mp` stays as it is. Threads
-share the context: `precision` admits one at a time.
+An `Exact` is an array of numbers in a context of this module, so the user's `mpmath.mp` stays as it is. Threads share
+the context: `precision` admits one at a time.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Number = context.mpf
 
 
 def number(x: Any) -> Any:
-    """Convert x at full precision: constants by name, floats by their binary value."""
+    """x at full precision: constants by name, floats by their binary value."""
     if type(x) is Constant:
         return _constant(x.text)
     if type(x) is Dual:
@@ -371,7 +371,7 @@ moveaxis = np.moveaxis
 
 
 def enter(x: Array, what: str, like: Array | None = None) -> Array:
-    """Return x as an exact array, or an integer array as it is."""
+    """An exact array of x, or an integer array as it is."""
     if isinstance(x, Exact) or (isinstance(x, np.ndarray) and is_integer(x)):
         return x
     return Exact(x)
@@ -407,7 +407,7 @@ def quiet() -> AbstractContextManager[Any]:
 
 
 def is_concrete(x: Array) -> bool:
-    """Return False, so that values are not checked."""
+    """False, so that values are not checked."""
     return False
 
 
@@ -438,7 +438,7 @@ def wants_gradient(x: Array) -> bool:
 def slope_of(
     name: str, value: Callable[..., Array], x: Array, *rest: Array, cotangent: Array = 1, coupled: bool = False
 ) -> Array:
-    """Return the slope of a body smooth near x, by central differences at three times the working precision.
+    """Slope of a body smooth near x, by central differences at three times the working precision.
 
     Each column of a row is moved by itself; with `coupled` (a value depends on other rows) each entry.
     """
@@ -459,9 +459,9 @@ def slope_of(
 
 
 def tangent(value: Callable[..., Array], x: Array, *rest: Array) -> Array:
-    """Return the derivative of an element-wise value(x, *rest) by dual numbers.
+    """Derivative of an element-wise value(x, *rest) by dual numbers; at a kink, the slope of one side.
 
-    It takes no step, so neither a nearby kink nor a short period misleads it. At a kink it is the slope of one side.
+    It takes no step, so neither a nearby kink nor a short period misleads it.
     """
     result = value(_map(lambda v: Dual(v, context.one), x), *rest)
     return _map(lambda v: v.slope if type(v) is Dual else context.zero, result)

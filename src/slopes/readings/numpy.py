@@ -108,7 +108,7 @@ def reversed(x: Array) -> Array:
 
 
 def shift_by_top(x: Array) -> tuple[Array, Array]:
-    """Return (a mask of the first largest entry of each row, x less that entry)."""
+    """(a mask of the first largest entry of each row, x less that entry)."""
     if not x.shape[-1]:  # argmax refuses an empty row
         return x == x, x
     place = np.argmax(x, axis=-1, keepdims=True)
@@ -146,10 +146,7 @@ moveaxis, isnan = np.moveaxis, np.isnan
 
 
 def enter(x: Array, what: str, like: Array | None = None) -> Array:
-    """Return x as an array of numbers for a card, or raise TypeError naming it.
-
-    Numbers, lists of numbers and objects with ``__array__`` are converted.
-    """
+    """x as an array of numbers for a card; raise TypeError, naming it, if it cannot be converted to one."""
     if type(x) is not np.ndarray:
         x = _array(x, what)
     if x.dtype.kind not in "fiub" or x.dtype.itemsize > 8:
@@ -216,7 +213,6 @@ def draw(distribution: str, generator: Any, like: Array, owner: str) -> Array:
 
 
 def spread(values: Array, places: Array, count: int) -> Array:
-    """Return an array of `count` entries: the values at their places, 0 elsewhere."""
     result = np.zeros(count, dtype=values.dtype)
     result[places] = values
     return result
@@ -231,7 +227,7 @@ def is_integer(x: Array) -> bool:
 
 
 def result_dtype(x: Array, loss: bool = False) -> Any:
-    """Dtype of a result: the argument's own, or float64 for integers."""
+    """The argument's own dtype, or float64 for integers."""
     return np.dtype(np.float64) if is_integer(x) else x.dtype
 
 
@@ -240,7 +236,7 @@ def widen(x: Array, like: Array | None = None) -> Array:
 
 
 def narrow(x: Array, dtype: Any) -> Array:
-    """Round the result to a dtype; a 0-d result becomes a scalar, as in NumPy's functions."""
+    """Round to a dtype; a 0-d result becomes a scalar, as in NumPy's functions."""
     return np.asarray(x).astype(dtype, copy=False)[()]
 
 
@@ -259,7 +255,7 @@ def total(x: Array) -> Array:
 
 
 def extremes(x: Array) -> tuple[float, float]:
-    """Return the least and the largest entry; NaN if any entry is."""
+    """(least, largest) entry; NaN if any entry is."""
     return float(x.min()), float(x.max())
 
 
@@ -268,17 +264,17 @@ def count(x: Array) -> int:
 
 
 def differentiable(value: Callable[..., Array], slope: Callable[..., Array] | None, x: Array, *rest: Array) -> Array:
-    """Return value(x, *rest); only the torch reading attaches the slope."""
+    """Only the torch reading attaches the slope."""
     return value(widen(x), *rest)
 
 
 def pullable(value: Callable[..., Array], pull_back: Callable[..., Array] | None, x: Array, *rest: Array) -> Array:
-    """Return value(x, *rest); only the torch reading attaches pull_back(x, *rest, cotangent)."""
+    """Only the torch reading attaches pull_back(x, *rest, cotangent)."""
     return value(widen(x), *rest)
 
 
 def for_kernel(x: Array, like: Array | None = None) -> Array:
-    """Return x in the dtype of a kernel of rows: its own, or the dtype of `like`."""
+    """x in the dtype of a kernel of rows: its own, or the dtype of `like`."""
     return x if like is None else x.astype(like.dtype, copy=False)
 
 
@@ -310,7 +306,7 @@ def wants_gradient(x: Array) -> bool:
 def slope_of(
     name: str, value: Callable[..., Array], x: Array, *rest: Array, cotangent: Array = None, coupled: bool = False
 ) -> Array:
-    """Return the slope of a body without a derivative, by torch's autograd in float64."""
+    """By torch's autograd in float64, for a body without a derivative."""
     try:
         import torch
     except ImportError:
@@ -326,7 +322,6 @@ def slope_of(
 
 
 def parameter(name: str, value: Any, like: Array = None) -> Any:
-    """Return a parameter for a card's body, or raise TypeError naming it."""
     if type(value) in (float, int, bool, str):
         return value
     if isinstance(value, np.ma.MaskedArray):

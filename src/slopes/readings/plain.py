@@ -23,8 +23,7 @@ keeps_graph: Callable[[], bool] = getattr(_C._autograd, "_get_current_graph_task
 def is_plain(x: Tensor, dtypes: tuple[torch.dtype, ...] = DTYPES, may_autocast: bool = False) -> bool:
     """Whether x is a dense CPU or GPU tensor of these dtypes, outside all modes and transforms.
 
-    Autocast changes no result of float32 or float64, as bodies have no matrix products. Under it half types are plain
-    only with `may_autocast`.
+    Under autocast, which changes only matrix products in float32 and float64, half types need `may_autocast`.
     """
     return (
         not torch.compiler.is_dynamo_compiling()

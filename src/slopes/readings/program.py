@@ -1,27 +1,34 @@
 """Straight-line programs: one call of a body, as a list of elementary operations.
 
-`trace` records them, and printers turn them into the source of kernels. A program has a digest that is the same in
-every process. `evaluate` runs it with NumPy, as the reference for printers.
-
 Arrays hold independent entries, or rows on the last axis. A line has one result per entry, per row or (as a constant)
-per call. It has an operation, the places of its arguments' lines, a dtype, and for inputs and constants a text:
+per call. It has an operation, the places of its arguments' lines a, b, …, a dtype, and for inputs and constants a text:
 
-| operation | result | |---|---| | input | the argument named by the text | | constant | the text's number, rounded to
-the dtype | | float32, float64 | the argument in that dtype | | add, subtract, multiply, divide, power | of two numbers
-a and b | | negate, absolute, sqrt, rint | of one; rint rounds half to even | | fma | a·b + c, rounded once | | less,
-less_equal, equal, not_equal | a bool | | and, or, not | of bools | | where | b where a holds, else c | | sum | of a
-row's entries, one per row | | place_of_largest | the place of a row's first largest entry, an int64 | | pick | a row's
-entry at place b | | shift | a − c, where c is the row's largest entry, at place b; 0 at place b unless a is −inf there
-| | index, width | the place of each entry in its row, an int64; the length of a row | | exp, expm1, log, log1p, sin,
-cos, tanh, sinh | of one | | decay | exp(a)·b, or exp(a)·(b + c), for a <= 0, with c small beside b (NaN: 0); 0 where
-exp(a) underflows by far | | low_of_exp | the rounding error of exp(a) in its dtype, for a <= 0 | | sigmoid | of a;
-times b; of a + c, times b | | sigmoid_fine | the same for a computed b: more accurate by half a unit in the last place
-| | snake, snake_slope | of one, or of a by a parameter b | | silu | a · sigmoid(a) | | sigmoid_slope | of a; times b;
-of a + c, times b | | gate_slope | of a and b; with their lows c and d; times e | | ndtr, normal_gate_slope, normal_pdf
-| of a, times b if it is given | | softcap | of a by a parameter b | | softplus, expm1_less, mish, mish_slope,
-tanhshrink | of one; log(1 + exp(a)) is the first |
+    input, constant           the argument named by the text; the text's number
+    float32, float64          the argument in that dtype
+    add, subtract, multiply, divide, power, negate, absolute, sqrt
+    rint                      rounds half to even
+    fma                       a·b + c, rounded once
+    less, less_equal, equal, not_equal, and, or, not: a bool
+    where                     b where a holds, else c
+    sum                       of a row's entries
+    place_of_largest          the place of a row's first largest entry, an int64
+    pick                      a row's entry at place b
+    shift                     a − c, where c is the row's largest entry, at place b; 0 there unless it is −inf
+    index, width              the place of each entry in its row, an int64; the length of a row
+    exp, expm1, log, log1p, sin, cos, tanh, sinh
+    decay                     exp(a)·b, or exp(a)·(b + c), for a <= 0, with c small beside b (NaN: 0); 0 where exp(a)
+                              underflows by far
+    low_of_exp                the rounding error of exp(a), for a <= 0
+    sigmoid                   of a; times b; of a + c, times b
+    sigmoid_fine              the same for a computed b, more accurate by half a unit in the last place
+    silu                      a · sigmoid(a)
+    sigmoid_slope             as sigmoid
+    gate_slope                of a and b; with their lows c and d; times e
+    ndtr, normal_gate_slope, normal_pdf: of a, times b if given
+    snake, snake_slope, softcap: of a by a parameter b
+    softplus, expm1_less, mish, mish_slope, tanhshrink
 
-From decay on, operations are those of `slopes.ops`, and compound: a printer without a form of its own uses `tails`.
+From decay on, operations are those of `slopes.ops`; a printer without a form of its own uses `tails`.
 """
 
 from __future__ import annotations
@@ -39,11 +46,8 @@ from slopes.readings import tails
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One operation."""
-
     operation: str
     arguments: tuple[int, ...]
-    """Places of the lines whose results it uses."""
     dtype: str
     """float32, float64, bool or int64."""
     text: str = ""
@@ -54,8 +58,6 @@ class Line:
 
 @dataclass(frozen=True)
 class Program:
-    """Lines, each of results of earlier ones, and the outputs."""
-
     lines: tuple[Line, ...]
     outputs: tuple[tuple[str, int], ...]
     """Name and place of each output."""
@@ -65,7 +67,7 @@ class Program:
         return tuple(line.text for line in self.lines if line.operation == "input")
 
     def name(self, place: int) -> str:
-        """Return the name of a line's result: an input's name, a constant's digits, or "v" and its place."""
+        """An input's name, a constant's digits, or "v" and the line's place."""
         line = self.lines[place]
         return line.text if line.operation in ("input", "constant") else f"v{place}"
 
@@ -86,7 +88,7 @@ class Program:
 
 
 def _fma(a: Any, b: Any, c: Any) -> Any:
-    """a·b + c, rounded once; in float64 except for the last bit."""
+    """Rounded once; in float64 except for the last bit."""
     if a.dtype == np.float64:
         total = a * b + c
         low = tails.fma(reading, a, b, c)
@@ -155,7 +157,7 @@ _FUNCTIONS = {
 
 
 def evaluate(program: Program, **inputs: Any) -> dict[str, Any]:
-    """Return the outputs of a program by name, computed line by line with NumPy.
+    """Outputs of a program by name, computed line by line with NumPy: the reference for printers.
 
     Inputs and outputs with one value per row have no axis for entries.
     """

@@ -242,7 +242,7 @@ def _zero(low: Any) -> Any:
 
 
 def parameter(name: str, value: Any, like: Array = None) -> Any:
-    """Return a symbol for a number, so that the formula shows the parameter's name."""
+    """A symbol for a number, so that the formula shows the parameter's name."""
     if type(value) is Constant:
         return sp.sympify(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -255,11 +255,11 @@ def scalar(name: str) -> Any:
 
 
 def row(name: str) -> Any:
-    """Return the symbol of a row's entry i."""
+    """Symbol of a row's entry i."""
     return sp.IndexedBase(name, shape=(C,))[i]
 
 
 def tex(formula: Any) -> str:
-    """Return an expression as TeX; a name with an underscore is a word, not an index."""
+    """An expression as TeX; a name with an underscore is a word, not an index."""
     words = {s: rf"\mathrm{{{s.name}}}".replace("_", r"\_") for s in formula.free_symbols if "_" in s.name}
     return str(sp.latex(formula, ln_notation=False, symbol_names=words))

@@ -1,11 +1,10 @@
-"""Accurate forms of compound primitives in plain arithmetic, shared by the readings.
+"""Accurate forms of the compound primitives of `slopes.ops` in plain arithmetic, shared by the readings.
 
-Library functions lose the normal tail: scipy's `ndtr` is off by 1,400 units in the last place, torch's loses all
-digits. Three devices recover it: exp(−x²/2) is split so that its large argument is exact; the Mills ratio is a
-polynomial in a variable that maps [0, ∞) to [−1, 1), fitted by ``tools/fit_mills.py``; and a product that underflows is
-rounded once, after the multiplication by its large factor.
+Library functions lose the normal tail: scipy's `ndtr` is off by 1,400 ulp, torch's loses all digits. So exp(−x²/2) is
+split, to make its large argument exact; the Mills ratio is a polynomial in a variable that maps [0, ∞) to [−1, 1),
+fitted by ``tools/fit_mills.py``; and a product that underflows is rounded once, after all factors.
 
-`r` is the reading's module; `x` has the dtype in which it computes.
+`r` is the reading's module; `x` has the dtype in which it computes. Sums (high, low) have about 106 bits.
 """
 
 from __future__ import annotations
@@ -63,7 +62,6 @@ def nonzero(r: ModuleType, x: Array) -> Array:
 
 
 def share(r: ModuleType, part: Array, whole: Array, nothing: float) -> Array:
-    """part / whole, or `nothing` where the whole is 0."""
     return r.where(whole == 0, nothing, part / nonzero(r, whole))
 
 
@@ -83,7 +81,6 @@ def gauss(r: ModuleType, x: Array) -> tuple[Array, Array]:
 
 
 def normal_pdf(r: ModuleType, x: Array, times: Array) -> Array:
-    """`times` the standard normal density."""
     a = r.minimum(r.where(x < 0, -x, x), 64.0)
     t, d = r.gauss(a)
     scale = times * DENSITY.high
@@ -95,7 +92,6 @@ def normal_gate_slope(r: ModuleType, x: Array, times: Array) -> Array:
 
 
 def ndtr(r: ModuleType, x: Array, times: Array) -> Array:
-    """`times` the standard normal distribution function."""
     left = x < 0
     a = r.minimum(r.where(left, -x, x), 64.0)
     u = (a - 4) / (a + 4)
@@ -113,7 +109,6 @@ def ndtr(r: ModuleType, x: Array, times: Array) -> Array:
 
 
 def sigmoid(r: ModuleType, x: Array, times: Array, low: Array) -> Array:
-    """times / (1 + exp(−x − low))."""
     left = x < 0
     t = r.where(left, x, -x)  # autograd gives abs the slope 0 at 0
     small = r.exp(t)
@@ -130,14 +125,13 @@ def sigmoid_slope(r: ModuleType, x: Array, times: Array, low: Array) -> Array:
 
 
 def gate_slope(r: ModuleType, x: Array, y: Array, times: Array, low: Array, y_low: Array) -> Array:
-    """On the left of 0: 1 + y − y·s; on the right: 1 + y·(1 − s)."""
+    """1 + y − y·s left of 0; 1 + y·(1 − s) right of it."""
     left = (1 + y) + (y_low - r.sigmoid(x, y + y_low, low))
     right = 1 + r.sigmoid(-x, y + y_low, -low)
     return r.sigmoid(x, times * r.where(x < 0, left, right), low)
 
 
 def softplus(r: ModuleType, x: Array, beta: Array) -> Array:
-    """log(1 + exp(beta·x)) / beta."""
     size = r.where(x < 0, x, -x)
     if type(beta) is float and beta == 1.0:
         return r.where(x < 0, 0.0, x) + r.log1p(r.exp(size))
@@ -149,7 +143,7 @@ def softplus(r: ModuleType, x: Array, beta: Array) -> Array:
 
 
 def cubic(r: ModuleType, x: Array, a: Constant, b: Constant) -> tuple[Array, Array]:
-    """(high, low) of a·x + b·x³, to about 70 bits; x is clipped to [−32, 32]."""
+    """To about 70 bits; x is clipped to [−32, 32]."""
     x = confine(r, x, 32.0)
     h = r.rint(x * 256) / 256  # 13 bits: h³ and its product with 14 bits of b are exact
     d = x - h
@@ -162,7 +156,7 @@ def cubic(r: ModuleType, x: Array, a: Constant, b: Constant) -> tuple[Array, Arr
 
 
 def sigmoid_less(r: ModuleType, x: Array, shift: Array) -> tuple[Array, Array]:
-    """(high, low) of 1 / (1 + exp(−x)) − shift, to about 106 bits but for the rounding of the exponential.
+    """Exact but for the rounding of the exponential.
 
     Within 1 of the root digits would cancel: there it is shift·(1 − shift)·g / (1 + shift·g) with g = expm1(x − root).
     """
@@ -185,7 +179,7 @@ def sigmoid_less(r: ModuleType, x: Array, shift: Array) -> tuple[Array, Array]:
 
 
 def sigmoid_mixture(r: ModuleType, x: Array, share: Array) -> tuple[Array, Array]:
-    """(high, low) of share·sigmoid(x) + (1 − share)·sigmoid(−x) = sigmoid(−x) + share·(1 − 2·sigmoid(−x))."""
+    """As sigmoid(−x) + share·(1 − 2·sigmoid(−x))."""
     no, no_low = sigmoid_parts(r, -x)
     tilt = 1 - 2 * no
     part = share * tilt
@@ -195,9 +189,9 @@ def sigmoid_mixture(r: ModuleType, x: Array, share: Array) -> tuple[Array, Array
 
 
 def sigmoid_parts(r: ModuleType, x: Array) -> tuple[Array, Array]:
-    """(high, low) of sigmoid(x), to about 106 bits but for the rounding of the exponential.
+    """(high, low) of sigmoid(x), exact but for the rounding of the exponential.
 
-    Near 0 the exponential is 1 + expm1 as an exact sum: the rounding error of expm1 is smaller than that of x.
+    Near 0 that is the exact sum 1 + expm1, as the rounding error of expm1 is smaller than that of x.
     """
     left = x < 0
     small, low = r.exp_of_size(x)
@@ -225,25 +219,23 @@ def log_odds(p: float) -> tuple[float, float]:
 
 
 NOTHING = Constant("0", 0.0, 0.0)
-EIGHTH = Constant("pi/4", 0.7853981633974483, 3.061616997868383e-17)  #: an eighth of a turn
+EIGHTH = Constant("pi/4", 0.7853981633974483, 3.061616997868383e-17)
 HELD = 1e4  #: beyond it every exponential is 0 or infinite
 
 
 def product(r: ModuleType, x: Array, a: Array) -> tuple[Array, Array]:
-    """(high, low) of a·x, to about 106 bits."""
     x = confine(r, x, HELD / a)
     high = a * x
     return high, two_product_low(x, a, high)
 
 
 def quotient(r: ModuleType, x: Array, a: Array) -> tuple[Array, Array]:
-    """(high, low) of x / a, to about 106 bits."""
     x = confine(r, x, HELD * a)
     return divide(x, 0.0, a, 0.0)
 
 
 def fma(r: ModuleType, x: Array, a: Array, c: Array) -> Array:
-    """a·x + c, rounded once except for the last bit."""
+    """Rounded once except for the last bit."""
     near = confine(r, x, 1e290)  # the halves of larger numbers would overflow
     rounded = a * near
     total = rounded + c
@@ -260,7 +252,7 @@ def two_product_low(a: Array, b: Array, total: Array) -> Array:
 
 
 def halves(x: Array) -> tuple[Array, Array]:
-    """Split a float64 into two numbers of half its digits, whose products are exact."""
+    """Two numbers of half the digits of a float64, whose products are exact."""
     wide = x * 134217729.0
     high = wide - (wide - x)
     return high, x - high
@@ -284,7 +276,7 @@ def sin_of_line(r: ModuleType, x: Array, a: Array, shift: Constant) -> Array:
 
 
 def snake(r: ModuleType, x: Array, a: Array) -> Array:
-    """x + sin²(a·x) / a; where terms may cancel, (phase + sin²(phase)) / a with a phase of 106 bits."""
+    """Where terms may cancel, (phase + sin²(phase)) / a with a phase of 106 bits."""
     line = a * x
     size = r.where(line < 0, -line, line)
     cancelling = (size > 0.5) & (size < 1e9)
@@ -301,18 +293,18 @@ def snake(r: ModuleType, x: Array, a: Array) -> Array:
 
 
 def snake_slope(r: ModuleType, x: Array, a: Array) -> Array:
-    """1 + sin(2·a·x) as a square, as the sum cancels twice a turn; 1 where a·x is infinite."""
+    """As a square, as the sum cancels twice a turn."""
     return 2 * sin_of_line(r, x, a, EIGHTH) ** 2
 
 
 def softcap(r: ModuleType, x: Array, cap: Array) -> Array:
-    """cap·tanh(x / cap); x itself where x / cap may be subnormal."""
+    """x where x / cap may be subnormal."""
     scaled = confine(r, x, HELD * cap) / cap
     return r.where((scaled > -1e-9) & (scaled < 1e-9), x, cap * r.tanh(scaled))
 
 
 def mish(r: ModuleType, x: Array) -> Array:
-    """x·tanh(log(1 + exp(x))), the tanh as a rational function of exp(−|x|)."""
+    """By tanh as a rational function of exp(−|x|)."""
     size = r.where(x < 0, x, -x)
     small = r.exp(size)
     tail = r.decay(size, r.where(x < 0, x * ((2 + small) / (2 + small * (2 + small))), x))
@@ -320,7 +312,7 @@ def mish(r: ModuleType, x: Array) -> Array:
 
 
 def mish_slope(r: ModuleType, x: Array) -> Array:
-    """The slope of `mish`, which cancels only at its root."""
+    """Cancels only at its root."""
     x = r.double(x)
     size = r.where(x < 0, x, -x)
     small = r.exp(size)
@@ -332,7 +324,7 @@ def mish_slope(r: ModuleType, x: Array) -> Array:
 
 
 def tanhshrink(r: ModuleType, x: Array) -> Array:
-    """x − tanh(x); up to 1.5 by tanh's continued fraction x / (1 + x²/(3 + x²/(5 + …))), without cancellation."""
+    """Up to 1.5 by tanh's continued fraction x / (1 + x²/(3 + x²/(5 + …))), without cancellation."""
     near = confine(r, x, 1.5)
     square = near * near
     divisor = 25.0
@@ -342,7 +334,7 @@ def tanhshrink(r: ModuleType, x: Array) -> Array:
 
 
 def root_of_square(r: ModuleType, x: Array, b: Array) -> Array:
-    """√(x² + b) for x >= 0; beyond √b it is x plus a small term."""
+    """Beyond √b it is x plus a small term."""
     other = b**0.5
     large, small = r.where(x > other, x, other), r.where(x > other, other, x)
     ratio = small / large
@@ -350,7 +342,7 @@ def root_of_square(r: ModuleType, x: Array, b: Array) -> Array:
 
 
 def expm1_less(r: ModuleType, x: Array) -> Array:
-    """exp(x) − 1 − x for x <= 1; from −1 on by the series of exp."""
+    """From −1 on by the series of exp."""
     near = r.maximum(x, -1.0)
     return r.where(x > -1, near * near * exp_series(near, 3) / 2, r.exp(x) - 1 - x)
 
@@ -364,7 +356,6 @@ def exp_series(x: Array, first: int) -> Array:
 
 
 def inverse(a: float) -> tuple[float, float]:
-    """(high, low) of 1 / a."""
     return divide(1.0, 0.0, a, a.low if type(a) is Constant else 0.0)
 
 
@@ -397,7 +388,7 @@ def two_sum_low(a: Array, b: Array, total: Array) -> Array:
 
 
 def softmax_parts(r: ModuleType, x: Array) -> tuple[Array, Array, Array, Array]:
-    """Return (a mask of the largest entry, x less that entry, their powers exp(…), the sum of the other powers).
+    """(mask of the largest entry, x less that entry, their powers exp(…), sum of the other powers).
 
     Without the largest entry's 1 the sum keeps the digits of log(softmax) and 1 − softmax where softmax is near 1.
     """
@@ -407,33 +398,26 @@ def softmax_parts(r: ModuleType, x: Array) -> tuple[Array, Array, Array, Array]:
 
 
 def softmax(r: ModuleType, x: Array) -> Array:
-    """exp(x) / sum(exp(x))."""
     _, _, powers, others = softmax_parts(r, x)
     return powers / (1 + others)
 
 
 def softmax_complement(r: ModuleType, x: Array) -> Array:
-    """1 − softmax(x)."""
     top, _, powers, others = softmax_parts(r, x)
     return r.where(top, others, 1 + others - powers) / (1 + others)
 
 
 def log_softmax(r: ModuleType, x: Array) -> Array:
-    """log(softmax(x))."""
     _, shifted, _, others = softmax_parts(r, x)
     return shifted - r.log1p(others)
 
 
 def top(r: ModuleType, x: Array) -> Array:
-    """1 at the first largest entry of each row."""
     return r.where(r.shift_by_top(x)[0], r.where(x == x, 1.0, x), 0.0)
 
 
 def above_simplex_threshold(r: ModuleType, x: Array) -> Array:
-    """See `slopes.ops.above_simplex_threshold`; t is −1 where no entry counts.
-
-    The largest entry is subtracted first: the result stays, and a large common part would cost digits.
-    """
+    """t is −1 where no entry counts. The largest entry is subtracted first: a large common part would cost digits."""
     _, x = r.shift_by_top(x)
     z = r.descending(x)
     places = r.arange(x.shape[-1], x) + 1
@@ -443,7 +427,7 @@ def above_simplex_threshold(r: ModuleType, x: Array) -> Array:
 
 
 def jaccard_steps(r: ModuleType, order: Array, target: Array, weight: Array) -> Array:
-    """See `slopes.ops.jaccard_steps`; no step is a difference of two nearly equal losses."""
+    """No step is a difference of two nearly equal losses."""
     places = r.places(order)
     part, size = r.picked(target, places), r.picked(weight, places)
     strange = size * (1 - part)
@@ -456,7 +440,7 @@ def jaccard_steps(r: ModuleType, order: Array, target: Array, weight: Array) -> 
 
 
 def softmax_logit(r: ModuleType, x: Array) -> Array:
-    """log(p / (1 − p)) of p = softmax(x); at the top the others are summed relative to the second largest."""
+    """At the top the others are summed relative to the second largest."""
     top, shifted, powers, others = softmax_parts(r, x)
     below = r.maximum(r.where(top, -1e30, shifted), -1e30)  # −inf would give inf − inf
     second, under = r.shift_by_top(below)
@@ -466,7 +450,6 @@ def softmax_logit(r: ModuleType, x: Array) -> Array:
 
 
 def sum_pairs(r: ModuleType, term: Callable[..., Array], *rows: Array) -> Array:
-    """Sum of term(*entries, *others) over all pairs of different places."""
     values = term(*(row[..., :, None] for row in rows), *(row[..., None, :] for row in rows))
     like = rows[0]
     same = r.one_hot(r.arange(like.shape[-1], like), like=like) == 1
@@ -474,6 +457,5 @@ def sum_pairs(r: ModuleType, term: Callable[..., Array], *rows: Array) -> Array:
 
 
 def sum_others(r: ModuleType, values: Array, x: Array) -> Array:
-    """Sum of the other entries of the row, for each entry."""
     top, _ = r.shift_by_top(x)
     return r.where(top, r.sum(r.where(top, 0.0, values)), r.sum(values) - values)

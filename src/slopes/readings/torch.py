@@ -1,7 +1,7 @@
 """The torch reading: composed of torch operations, so that every transform works.
 
-float32 and float64 are computed in their own dtype, half types in float32 and rounded once. If a card has a derivative
-of its own, reverse mode uses it (`differentiable`), also under vmap and torch.compile.
+Half types are computed in float32 and rounded once, others in their own dtype. Reverse mode uses a card's own
+derivative (`differentiable`), also under vmap and torch.compile.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def _is_traced_by_jit() -> bool:
 
 
 def expm1(x: Array) -> Array:
-    """exp(x) − 1; torch.expm1's own slope, expm1(x) + 1, is 0 below −37.
+    """torch.expm1's own slope, expm1(x) + 1, is 0 below −37.
 
     Compilers replace expm1 by exp(x) − 1, so under them the Taylor series is used near 0.
     """
@@ -68,7 +68,7 @@ def expm1(x: Array) -> Array:
 
 
 def tanh(x: Array) -> Array:
-    """The hyperbolic tangent, with the slope 4q/(1 + q)², q = exp(−2|x|); torch's 1 − tanh² is 0 from 19 on."""
+    """The slope is 4q/(1 + q)², q = exp(−2|x|); torch's 1 − tanh² is 0 from 19 on."""
     value = torch.tanh(x)
     if not _may_differentiate(x):
         return value
@@ -79,7 +79,7 @@ def tanh(x: Array) -> Array:
 
 
 def log1p(x: Array) -> Array:
-    """log(1 + x); ONNX's log would lose a small x."""
+    """ONNX's log would lose a small x."""
     if not _to_onnx():
         return torch.log1p(x)
     held = minimum(x, 1.0)
@@ -92,8 +92,8 @@ def where(condition: Array, a: Array, b: Array) -> Array:
     return torch.where(condition, a, b)
 
 
-# PyTorch's subgradients differ between versions (at clamp's bound 1 up to 2.13, 0 from 2.14 on), so primitives with a
-# kink define their own: absolute has slope 0 at 0; minimum and maximum take the first of two equal arguments.
+# PyTorch's subgradients change (at clamp's bound 1 up to 2.13, 0 from 2.14 on), so primitives with a kink state theirs:
+# absolute has slope 0 at 0; minimum and maximum take the first of two equal arguments.
 
 
 def absolute(x: Array) -> Array:
@@ -219,7 +219,7 @@ def double(x: Array) -> Array:
 
 
 def double_for(x: Array, *parameters: Array) -> Array:
-    """See `slopes.ops.double_for`; under a compiler a number may be a symbol without digits."""
+    """Under a compiler a number may be a symbol without digits."""
     if x.dtype != torch.float32:
         return x
     numbers = [p for p in parameters if isinstance(p, (int, float))]
@@ -238,7 +238,7 @@ def entry(x: Array, place: int) -> Array:
 
 
 def inner(x: Array, y: Array) -> Array:
-    """See `slopes.ops.inner`; autocast would multiply in half precision."""
+    """Autocast would multiply in half precision."""
     if not autocasts(x):
         return x @ y.transpose(-1, -2)
     with torch.autocast(x.device.type, enabled=False):
@@ -246,7 +246,7 @@ def inner(x: Array, y: Array) -> Array:
 
 
 def log_odds(p: Array, like: Array) -> tuple[Array, Array]:
-    """See `slopes.readings.tails.log_odds`; for a tensor, and under a compiler, the low part is 0."""
+    """For a tensor, and under a compiler, the low part is 0."""
     if isinstance(p, Tensor) or torch.compiler.is_compiling():
         p = double(zero_dimensional(p, like))
         return torch.log(p) - torch.log1p(-p), 0.0
@@ -264,7 +264,7 @@ def angle(y: Array, x: Array) -> Array:
 
 
 def just_above(x: Array) -> Array:
-    """See `slopes.ops.just_above`; ONNX has no nextafter, so x stays unchanged."""
+    """ONNX has no nextafter, so there x stays unchanged."""
     if x.dtype != torch.float32 or _to_onnx():
         return x
     number, last = x.detach(), torch.finfo(x.dtype).max
@@ -322,12 +322,12 @@ def one_hot(target: Array, like: Array) -> Array:
 
 
 def xlogy(x: Array, y: Array) -> Array:
-    """See `slopes.ops.xlogy`; torch.xlogy has a NaN gradient at (0, 0)."""
+    """torch.xlogy has a NaN gradient at (0, 0)."""
     return torch.xlogy(x, torch.where((x == 0) & (y == 0), 1.0, y))
 
 
 def xlog1py(x: Array, y: Array) -> Array:
-    """See `slopes.ops.xlog1py`; torch's own has a NaN gradient at (0, −1)."""
+    """torch's own has a NaN gradient at (0, −1)."""
     y = torch.where((x == 0) & (y == -1), 0.0, y)
     return x * log1p(y) if _to_onnx() else torch.special.xlog1py(x, y)
 
@@ -347,7 +347,7 @@ _WHOLE = (
 
 
 def enter(x: Array, what: str, like: Array | None = None) -> Array:
-    """Return x if it is a tensor for a card (on the device of `like`), or raise TypeError."""
+    """x if it is a tensor for a card, on the device of `like`; else raise TypeError."""
     if not isinstance(x, Tensor):
         name = what.rpartition(" ")[2]
         raise TypeError(
@@ -365,7 +365,7 @@ def enter(x: Array, what: str, like: Array | None = None) -> Array:
 
 
 def moveaxis(x: Array, source: int, destination: int) -> Array:
-    """Move an axis of x; the ONNX exporter by torch.jit.trace misreads negative axes."""
+    """The ONNX exporter by torch.jit.trace misreads negative axes."""
     source, destination = source % x.ndim, destination % x.ndim
     return x if source == destination else torch.movedim(x, source, destination)
 
@@ -381,7 +381,7 @@ def draw(distribution: str, generator: Any, like: Array, owner: str) -> Array:
 
 
 def drawn(distribution: str, like: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """Draw noise like `draw`, by default from PyTorch's global generator."""
+    """Draw noise, by default from PyTorch's global generator."""
     noise = torch.empty_like(widen(like.detach()))
     if distribution == "uniform":
         return noise.uniform_(generator=generator)
@@ -407,7 +407,7 @@ def autocasts(x: Tensor) -> bool:
 
 
 def result_dtype(x: Array, loss: bool = False) -> Any:
-    """Dtype of a result: the argument's own, or the default for integers; float32 for losses under autocast."""
+    """The argument's own dtype, or the default for integers; float32 for losses under autocast."""
     if is_integer(x):
         return torch.get_default_dtype()
     if loss and x.dtype in _HALF and autocasts(x):
@@ -416,7 +416,7 @@ def result_dtype(x: Array, loss: bool = False) -> Any:
 
 
 def widen(x: Array, like: Array | None = None) -> Array:
-    """Return x in the dtype of bodies: the dtype of `like` if given, but float32 for a half type."""
+    """x in the dtype of bodies: the dtype of `like` if given, but float32 for a half type."""
     dtype = result_dtype(x) if like is None else like.dtype
     dtype = torch.float32 if dtype in _HALF else dtype
     return x if x.dtype == dtype else x.to(dtype)  # even a cast to its own dtype wraps a tensor in torch.func
@@ -451,7 +451,7 @@ def is_concrete(x: Array) -> bool:
 
 
 def total(x: Array) -> Array:
-    """Sum of all entries, in float64 where the device has it."""
+    """In float64 where the device has it."""
     return x.sum(dtype=_double(x))
 
 
@@ -470,7 +470,7 @@ def count(x: Array) -> int:
 class _Pulled(torch.autograd.Function):
     """value(x, *rest) with the gradient pull_back(gradient, x, *rest) by x, which can be differentiated again.
 
-    All operations are element-wise or row-wise over leading axes, so vmap only moves the batch to the front.
+    Operations are element-wise or row-wise over leading axes, so vmap only moves the batch to the front.
     """
 
     @staticmethod
@@ -498,18 +498,17 @@ class _Pulled(torch.autograd.Function):
 
 
 def _apply(value: Callable[..., Array], pull_back: Callable[..., Array], x: Tensor, *rest: Tensor) -> Any:
-    """Apply `_Pulled`; torch.jit.trace records value's operations instead, as it cannot store a Function."""
+    """torch.jit.trace records value's operations, as it cannot store a Function."""
     if not torch.compiler.is_compiling() and _is_traced_by_jit():
         return value(widen(x), *rest)
     return _Pulled.apply(value, pull_back, x, *rest)  # type: ignore[no-untyped-call]
 
 
 def differentiable(value: Callable[..., Array], slope: Callable[..., Array] | None, x: Array, *rest: Array) -> Array:
-    """Return value(x, *rest), differentiated by x through `slope`, not through its own operations.
+    """value(x, *rest), differentiated by x through `slope`; with more axes than the value it is the gradient of a row.
 
-    A slope with more axes than the value is the gradient of a row. Autograd differentiates the operations where another
-    argument may need a gradient, and in forward mode: if that is nested, a Function's own ``jvp`` gives a second
-    derivative of 0 without an error.
+    Autograd differentiates the operations if another argument may need a gradient, and in forward mode: nested, a
+    Function's own ``jvp`` gives a silent second derivative of 0.
     """
     if slope is None or not _is_pulled(x) or any(map(wants_gradient, rest)):
         return value(widen(x), *rest)
@@ -530,14 +529,14 @@ def pullable(value: Callable[..., Array], pull_back: Callable[..., Array] | None
 
 
 def wants_gradient(x: Tensor) -> bool:
-    """Whether x may need a gradient; inside torch.func's transforms True for all floats, as it cannot be known."""
+    """Whether x may need a gradient: True for floats inside torch.func's transforms, where it cannot be known."""
     if x.requires_grad or not x.is_floating_point() or torch.compiler.is_compiling():
         return x.requires_grad
     return torch._C._functorch.is_functorch_wrapped_tensor(x)
 
 
 def _may_differentiate(x: Tensor) -> bool:
-    """Whether operations on x may be differentiated, in either mode: never in ONNX, always in other traces."""
+    """Whether operations on x may be differentiated, in either mode: always in traces, but not in ONNX's."""
     if _to_onnx():
         return False
     if _is_traced():
@@ -562,7 +561,7 @@ def _is_functionalized() -> bool:
 def slope_of(
     name: str, value: Callable[..., Array], x: Tensor, *rest: Tensor, cotangent: Array = None, coupled: bool = False
 ) -> Tensor:
-    """Return the vjp by x of a body without a derivative, by autograd."""
+    """By autograd, for a body without a derivative."""
     result, pull_back, *_ = torch.func.vjp(lambda x: value(x, *rest), x)
     return pull_back(torch.ones_like(result) if cotangent is None else cotangent.to(result.dtype))[0]  # type: ignore[no-any-return]
 
@@ -571,7 +570,7 @@ _LARGEST, _LEAST = torch.finfo(torch.float32).max, 2.0**-150  #: numbers up to `
 
 
 def parameter(name: str, value: Any, like: Array = None) -> Any:
-    """Return a parameter for a card's body, or raise an error naming it; `like` is the first argument."""
+    """A parameter for a card's body; `like` is the first argument."""
     if type(value) is float or type(value) is int:
         if like is None or value == 0 or _LEAST < abs(value) <= _LARGEST or abs(value) == torch.inf:
             return value

@@ -1,10 +1,9 @@
 """The trace: bodies recorded as straight-line programs, for kernels.
 
-A `Traced` value stands for an array: its operators, and the primitives below, append a line to a program and return the
-line's value. Compound primitives use the forms of `tails`, or shorter ones with a fused multiply-add. A Python `if` on
-a parameter runs while tracing. Operations that no program has, such as a branch on a value, raise TraceError.
+A `Traced` value stands for an array: its operators, and the primitives below, append a line to a program. Operations
+that no program has, such as a branch on a value, raise TraceError; an `if` on a parameter runs while tracing.
 
-A program for float32 computes in float32, except where a body or a primitive asks for more digits by `double`.
+A program for float32 computes in float32, except where a body or a primitive asks for `double`.
 """
 
 from __future__ import annotations
@@ -32,15 +31,12 @@ LACKING = ("above_simplex_threshold", "angle", "erf", "inner", "jaccard_steps", 
 
 
 def __getattr__(name: str) -> NoReturn:
-    """Refuse a primitive that this module lacks, such as one that sorts a row."""
     if name in LACKING:
         raise TraceError(f"it uses slopes.ops.{name}, which programs do not have")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 class Recorder:
-    """Lines recorded so far, without duplicates."""
-
     def __init__(self, dtype: str, has_rows: bool = False) -> None:
         self.dtype, self.has_rows = dtype, has_rows
         self.lines: list[Line] = []
@@ -49,7 +45,7 @@ class Recorder:
     def record(
         self, operation: str, *arguments: int, dtype: str, text: str = "", per: str = "", is_flat: bool = False
     ) -> Traced:
-        """Return the value of a line; append it unless an equal one exists."""
+        """Value of a line, which is appended unless an equal one exists."""
         if operation in ("add", "multiply", "equal", "not_equal", "and", "or"):
             arguments = tuple(sorted(arguments))
         found = {self.lines[place].per for place in arguments}
@@ -61,7 +57,7 @@ class Recorder:
         return Traced(self, self._places[line], dtype, is_flat)
 
     def value(self, x: Any, dtype: str) -> Traced:
-        """Return a number as a constant of the dtype, or a traced value converted to it."""
+        """A number as a constant of the dtype, or a traced value converted to it."""
         if not isinstance(x, Traced):
             return self.record("constant", dtype=dtype, text=repr(_number(x)))
         if x.dtype == dtype:
@@ -71,7 +67,7 @@ class Recorder:
         return self.record(dtype, x.place, dtype=dtype, is_flat=x.is_flat)
 
     def compute(self, operation: str, *arguments: Any, result: str = "") -> Traced:
-        """Return the result of an operation in the widest dtype among its arguments."""
+        """Compute in the widest dtype among the arguments."""
         dtype = self.common_dtype(*arguments)
         values = [self.value(x, dtype) for x in arguments]
         places = [value.place for value in values]
@@ -89,7 +85,7 @@ class Recorder:
         return self.record("where", condition.place, first.place, second.place, dtype=dtype, is_flat=is_flat)
 
     def common_dtype(self, *arguments: Any) -> str:
-        """Return float64 if an argument has it, else the program's dtype."""
+        """float64 if an argument has it, else the program's dtype."""
         wide = any(isinstance(x, Traced) and x.dtype == "float64" for x in arguments)
         return "float64" if wide else self.dtype
 
@@ -262,9 +258,9 @@ def record(
 ) -> Program:
     """Call a function with a traced value for each input, and return the program of its named results.
 
-    Inputs and results have the dtype; `arithmetic` is another one to compute in. By name, `per` marks inputs with one
-    value per "row" or "call" (in the dtype of the arithmetic), and the int64 "label" of each row. Without `has_rows`,
-    sums over the last axis and shapes are refused. Any error of the function becomes a TraceError.
+    Inputs and results have the dtype, operations `arithmetic` if given. `per` marks inputs, by name, with one value per
+    "row" or "call" (in the dtype of the operations), and the int64 "label" of each row. Only with `has_rows` are there
+    shapes and sums over the last axis. Any error of the function becomes a TraceError.
     """
     recorder = Recorder(arithmetic or dtype, has_rows)
     arguments = [_input(recorder, name, dtype, (per or {}).get(name, "entry")) for name in inputs]
@@ -290,7 +286,7 @@ def _input(recorder: Recorder, name: str, dtype: str, per: str) -> Traced:
 
 
 def prune(lines: Sequence[Line], places: Mapping[str, int]) -> Program:
-    """Return the program without the lines that no result needs; inputs stay."""
+    """The program without the lines that no result needs; inputs stay."""
     needed = set(places.values())
     for place in reversed(range(len(lines))):
         if lines[place].operation == "input":
@@ -326,10 +322,7 @@ DEEP = {"float64": 700.0, "float32": 80.0}  #: exp(−DEEP) is still a normal nu
 
 
 def decay(x: Array, times: Array, low: Array = None) -> Array:
-    """`low` is the rounding error of `times`.
-
-    One operation, as a machine scales by a power of 2 where other readings need three exponentials.
-    """
+    """One operation, as a machine scales by a power of 2 where other readings need three exponentials."""
     return _any(x, times).compute("decay", x, times, *(() if low is None else (low,)))
 
 
@@ -362,7 +355,7 @@ def maximum(a: Array, b: Array) -> Array:
 
 
 def absolute(x: Array) -> Array:
-    """The absolute value; −x has the line of x, so that later lines are shared."""
+    """−x has the line of x, so that later lines are shared."""
     line = x._recorder.lines[x.place]
     place = line.arguments[0] if line.operation == "negate" else x.place
     return x._recorder.record("absolute", place, dtype=x.dtype, is_flat=x.is_flat)
@@ -394,10 +387,7 @@ def _parts(a: Any, like: Traced) -> tuple[Any, Any]:
 
 
 def sigmoid(x: Array, times: Array, low: Array) -> Array:
-    """A `low` of 0 is left out, and then a `times` of 1, too.
-
-    A computed `times` has a rounding error already, so the line is the more accurate "sigmoid_fine".
-    """
+    """A computed `times` has a rounding error already, so its line is the more accurate "sigmoid_fine"."""
     operation = "sigmoid"
     if isinstance(times, Traced) and times._recorder.lines[times.place].operation not in ("input", "constant"):
         operation = "sigmoid_fine"
@@ -411,7 +401,6 @@ def sigmoid(x: Array, times: Array, low: Array) -> Array:
 
 
 def sigmoid_slope(x: Array, times: Array, low: Array) -> Array:
-    """A `low` of 0 is left out, and then a `times` of 1, too."""
     if not _is_number(low, 0.0):
         return _any(x, times, low).compute("sigmoid_slope", x, times, low)
     given = () if _is_number(times, 1.0) else (times,)
@@ -419,7 +408,6 @@ def sigmoid_slope(x: Array, times: Array, low: Array) -> Array:
 
 
 def gate_slope(x: Array, y: Array, times: Array, low: Array, y_low: Array) -> Array:
-    """A `times` of 1 is left out, and then both lows where they are 0."""
     if not _is_number(times, 1.0):
         return _any(x, y, times).compute("gate_slope", x, y, low, y_low, times)
     given = () if _is_number(low, 0.0) and _is_number(y_low, 0.0) else (low, y_low)
