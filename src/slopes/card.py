@@ -41,13 +41,13 @@ class Card:
     definition: Body | None
     """The textbook form, if the body is a numerically stable one."""
     same_as: dict[str, Peer]
-    """Expressions that give the same values in other libraries, by library."""
+    """Expressions with the same values in other libraries, by library."""
     papers: tuple[Paper, ...]
-    """The first papers that describe it."""
+    """The first papers on it."""
     claims: Claims
-    """Its stated properties, such as the range; the audit tries to refute them."""
+    """Its stated properties, such as the range, which the audit tries to refute."""
     parameters: dict[str, Parameter]
-    """The default and the domain of each parameter."""
+    """Default and domain of each parameter."""
     bound: dict[str, Any]
     """The parameters bound by `with_`."""
     noise: str | None
@@ -62,7 +62,7 @@ class Card:
     slope: Callable[..., Any]
     _arguments: tuple[str, ...] = ("x",)
     cache: dict[tuple[Any, ...], Any]
-    """Functions of fast paths, by dtype, parameters and whatever else they depend on."""
+    """Functions of fast paths, by dtype, parameters and the like."""
     __signature__ = description.Described(description.signature, None)
     __name__: str
     __qualname__: str
@@ -158,7 +158,7 @@ class Card:
             domain.check(self.name, name, value)
 
     def _settings(self, given: Mapping[str, Any], r: ModuleType | None = None, like: Array = None) -> dict[str, Any]:
-        """Return every parameter's value: given, else bound, else the default; converted for the reading, if any.
+        """Every parameter's value: given, else bound, else the default; converted for the reading, if any.
 
         `like` is the first argument; arrays among the values must fit its library, device, dtype and shape.
         """
@@ -213,7 +213,7 @@ class Card:
         return self
 
     def _bodies(self, settings: dict[str, Any]) -> tuple[Body, Body | None]:
-        """Return value and slope with parameters filled in; slope None if autograd must compute it."""
+        """(value, slope) with parameters filled in; the slope is None if autograd must compute it."""
         slope = self.slope_body
         if not settings:
             return self.body, slope
@@ -221,7 +221,7 @@ class Card:
         return _filled(self.body, settings), None if slope is None or learnt else _filled(slope, settings)
 
     def bind(self, r: ModuleType, x: Array, parameters: Mapping[str, Any]) -> tuple[dict[str, Any], Body, Body | None]:
-        """Return (parameters for a reading and an array x, value and slope with them filled in)."""
+        """(parameters for a reading and an array x, value and slope with them filled in)."""
         settings = self._settings(parameters, r, x)
         return settings, *self._bodies(settings)
 
@@ -273,10 +273,10 @@ class Card:
         raise refused_script(self.name)
 
     def _repr_latex_(self) -> str | None:
-        """Return the formula for a notebook; without SymPy or a formula None, so that a notebook shows the repr."""
+        """The formula for a notebook; None without SymPy or a formula, so that it shows the repr."""
         try:
             return f"$\\displaystyle {self.tex}$"
-        except Exception:  # a user's body may call functions that SymPy lacks, and IPython would print a traceback
+        except Exception:  # a user's body may call functions that SymPy lacks; IPython would print a traceback
             return None
 
     def __copy__(self) -> Self:
@@ -290,7 +290,7 @@ class Card:
 
 
 def refused_script(name: str) -> TypeError:
-    """Return the error for torch.jit.script of a card, or of a module that computes with one."""
+    """The error for torch.jit.script of a card, or of a module that computes with one."""
     return TypeError(
         f"torch.jit.script cannot compile {name}: TorchScript has no functions that take arrays and tensors alike; "
         "use torch.compile, torch.export.export, torch.onnx.export(..., dynamo=True) or torch.jit.trace"
@@ -302,7 +302,6 @@ def _rebind(root: Card, bound: dict[str, Any]) -> Card:
 
 
 def _with_keywords(signature: inspect.Signature, **added: tuple[Any, Any]) -> inspect.Signature:
-    """Add keywords, given as (default, annotation), to a signature."""
     keywords = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
         for name, (default, annotation) in added.items()
@@ -331,8 +330,8 @@ def _are_plain(parameters: Mapping[str, Any]) -> bool:
 # -------------------------------------------------------------------------------------- activations
 
 
-#: The last watcher gets, and computes, each call of an activation without a kernel: every call in a mode of PyTorch.
-#: See `slopes.models.recording`.
+#: The last watcher gets, and computes, each call that no fast path takes: in a mode of PyTorch, every call. See
+#: `slopes.models.recording`.
 WATCHERS: list[Callable[[Activation, Any, Mapping[str, Any]], Any]] = []
 
 
@@ -351,9 +350,9 @@ class Activation(Card):
     def __call__(self, x: Array, *extra: Any, **parameters: Any) -> Any:
         """Return the values, in the shape and dtype of x (a NumPy array, torch tensor, number or nested list).
 
-        Objects with ``__array__``, such as a pandas Series, count as arrays and give NumPy arrays. `out` is a NumPy
-        array of that shape and dtype for the values; it may be x. Raises TypeError if x is no array of real numbers,
-        ValueError for a parameter outside its domain.
+        Objects with ``__array__``, such as a pandas Series, give NumPy arrays. `out` is a NumPy array of that shape and
+        dtype for the values; it may be x. Raises TypeError if x is no array of real numbers, ValueError for a parameter
+        outside its domain.
         """
         if extra:
             keywords = ", ".join(self._keywords()) or "none"
@@ -368,7 +367,7 @@ class Activation(Card):
         return WATCHERS[-1](self, x, parameters) if WATCHERS else self.compute(x, parameters)
 
     def compute(self, x: Array, parameters: Mapping[str, Any]) -> Any:
-        """Return the values without kernels for small tensors."""
+        """Return the values without the fast path of tensors."""
         return self._read("value", lambda r, value, slope, x: r.differentiable(value, slope, x), parameters, x)
 
     def slope(self, x: Array, **parameters: Any) -> Any:
@@ -389,7 +388,7 @@ class Activation(Card):
     def _read(
         self, output: str, compute: Callable[..., Array], parameters: Mapping[str, Any], *arrays: Array
     ) -> Any:  # fmt: skip
-        """Return the output "value", "slope" or "vjp", from a kernel or else by `compute`."""
+        """The "value", "slope" or "vjp", from a kernel or else by `compute`."""
         r = self._reading(*arrays)
         entered = self._enter(r, arrays)
         out = None
@@ -432,8 +431,8 @@ class Map(Activation):
     def __call__(self, x: Array, *, axis: int = -1, mask: Array | None = None, **parameters: Any) -> Any:
         """Return the values, in the shape and dtype of x, along the axis.
 
-        Entries where `mask` (boolean, of the shape of x, True counts) is False get the least value, as −inf does. A
-        fully masked row gets it everywhere, with a gradient of 0.
+        Entries where `mask` (boolean, of the shape of x, True counts) is False get the least value, as −inf does; so
+        does a fully masked row, with a gradient of 0.
 
         Raises TypeError if x is no array of real numbers, ValueError for an axis that x does not have.
         """
@@ -521,10 +520,7 @@ def _along_rows(r: ModuleType, value: Any, axis: int, ndim: int) -> Any:
 
 
 class Gate(Map):
-    """A function of a gate and a value, the halves of a row, which the body takes as two arguments.
-
-    Its derivative returns the slopes by both.
-    """
+    """A function of a gate and a value, the halves of a row; its derivative returns the slopes by both."""
 
     family = "gate"
     parts = 2
@@ -545,7 +541,7 @@ class Gate(Map):
     def __call__(self, x: Array, *, axis: int = -1, gate: str | None = None, **parameters: Any) -> Any:
         """Return the gated values, with half of x's axis; `gate` names the gate's half, "first" or "last".
 
-        Raises TypeError if x is no array of real numbers, ValueError for an axis that x does not have or of odd length.
+        Raises TypeError if x is no array of real numbers, ValueError for an axis that x lacks or of odd length.
         """
         card = self._gated(gate)
         result = card._by_fast_path(axis, parameters, x)
@@ -558,7 +554,6 @@ class Gate(Map):
         return super(Gate, card).vjp(x, cotangent, axis=axis, **parameters) if result is None else result
 
     def _by_fast_path(self, axis: Any, parameters: dict[str, Any], *arrays: Array) -> Any:
-        """Return the result, or the vjp of a cotangent, from a kernel; None without one."""
         run = fast.find(arrays[0], "run_gate")
         fit = all(type(value) in (bool, int, float, str) for value in parameters.values())
         return run(self, axis, parameters, *arrays) if run is not None and fit and type(axis) is int else None
@@ -622,10 +617,10 @@ def activation(
     papers: tuple[Paper, ...] = (),
     **claims: Any,
 ) -> Any:
-    """Make a card of a body (x, *, parameters): element-wise, or with ``kind="map"`` a map of rows.
+    """Make a card of a body (x, *, parameters): element-wise, or with ``kind="map"`` a map of rows on the last axis.
 
-    A map's rows lie on the last axis. With ``kind="gate"`` the body takes a gate and a value, the halves of an axis;
-    `gate` is the gate's half, "first" or "last".
+    With ``kind="gate"`` the body takes a gate and a value, the halves of an axis; `gate` is the gate's half, "first" or
+    "last".
 
     `definition` is the textbook form, if the body is a numerically stable one. `same_as` has an expression of x for
     each peer library, or a pair of it and the peer's default call if that gives another number. Claims are the fields
@@ -651,10 +646,10 @@ class Loss(Card):
 
     family = "loss"
     kind: kinds.Kind
-    """The kind, which owns the arguments' names and shapes, masks, weights and the reduction."""
+    """The kind: names and shapes of arguments, masks, weights and the reduction."""
     _takes_any: bool
     _run: str
-    """The name of the function in a reading that runs its kernels; empty if there is none."""
+    """Name of its fast path; empty if there is none."""
 
     def __init__(self, body: Body, *, kind: kinds.Kind, **fields_of_card: Any) -> None:
         self.kind, self.rowwise = kind, kind.rowwise
@@ -710,7 +705,7 @@ class Loss(Card):
     def _by_fast_path(
         self, ending: str, arguments: tuple[Any, ...], reduction: Any, counting: dict[str, Any], options: dict[str, Any]
     ) -> Any:
-        """Return the loss, with `ending` "_and_slope" also its gradient, from a kernel; None without one."""
+        """The loss, with `ending` "_and_slope" also its gradient; None if the general path must compute it."""
         if self.rowwise and counting:
             return None
         if len(arguments) != len(self.kind.arguments) or type(reduction) is not str:
@@ -757,7 +752,7 @@ class Loss(Card):
         return self.value_and_slope(*arguments, **options)[1]
 
     def _given(self, arguments: tuple[Any, ...], options: dict[str, Any]) -> tuple[Any, ...]:
-        """Return the kind's arguments, by place or by name; remove named ones from `options`."""
+        """The kind's arguments, by place or by name; removes named ones from `options`."""
         names = [argument.name for argument in self.kind.arguments]
         twice = [name for name in names[: len(arguments)] if name in options]
         if twice:
@@ -774,7 +769,7 @@ class Loss(Card):
         self, r: ModuleType, arguments: tuple[Any, ...], *, reduction: Any,
         weight: Any, mask: Any, divisor: Any, options: dict[str, Any], wants_slope: bool = False,
     ) -> tuple[kinds.Batch, Body, Body | None]:  # fmt: skip
-        """Return the clean batch, and value and slope as functions of its arguments."""
+        """(clean batch, value and slope as functions of its arguments)."""
         mine = {name: options[name] for name in options if name not in self.kind.options}
         name, (first, *others) = self.kind.arguments[0].name, arguments
         first = r.enter(first, f"{self.name}: {name}")

@@ -40,16 +40,16 @@ def linear_loss(
     """Return ``loss(features @ weight.T + bias, target)``, computed for a chunk of rows at a time.
 
     Features have the shape (..., D), the weight (classes, D) and the bias (classes,), as in `torch.nn.Linear`. The loss
-    is any card of rows of predictions and targets: ``slopes.cross_entropy``, or one of your own. The target has labels
-    of the shape (...,), or rows of the shape (..., classes).
+    is any card of rows of predictions and targets: ``slopes.cross_entropy``, or your own. The target has labels of the
+    shape (...,), or rows of the shape (..., classes).
 
     A chunk's logits exist only while its loss and gradient are computed, so a large vocabulary takes little memory: the
-    gradients, and about 32 MB or `chunk` rows of logits. Gradients flow to features, weight and bias. Masked and
-    ignored rows are skipped.
+    gradients by features, weight and bias, and about 32 MB or `chunk` rows of logits. Masked and ignored rows are
+    skipped.
 
     `softcap` bounds the logits by ``slopes.softcap`` with that cap. `z_loss` adds that factor times the square of
-    log(sum(exp(logits))) to the loss of each row. `mask` and `row_weight` have the shape of the unreduced loss; the
-    latter is the keyword `weight` of a loss. Other keywords are the loss's own, such as `label_smoothing`.
+    log(sum(exp(logits))) to the loss of each row. `mask` and `row_weight` (a loss's `weight`) have the shape of the
+    unreduced loss. Other keywords are the loss's own, such as `label_smoothing`.
 
     Raises TypeError or ValueError for arguments that do not fit.
     """
@@ -82,7 +82,7 @@ def linear_loss(
 
 
 def _compose(owner: str, loss: Any, softcap: Any, z_loss: Any) -> Loss:
-    """Return the card of the loss with capped logits and a z-loss."""
+    """The card of the loss with capped logits and a z-loss."""
     names = ["prediction", "target"]
     if not isinstance(loss, Loss) or not loss.rowwise or loss.kind.batched or list(loss.kind.body) != names:
         raise TypeError(
@@ -194,7 +194,7 @@ class LinearRows:
             yield rows if self.kept is None else self.kept[rows]
 
     def enter(self, logits: Any, rows: Any, *, wants_slope: bool) -> tuple[kinds.Batch, Any, Any]:
-        """Return (the unreduced batch of some rows, the card's value, its slope)."""
+        """(unreduced batch of some rows, the card's value, its slope)."""
         target, weight, mask = (x if x is None else x[rows] for x in (self.target, self.row_weight, self.mask))
         options = dict(self.options)
         if self.kept is not None:
@@ -208,11 +208,11 @@ class LinearRows:
         return batch, value, slope
 
     def count(self, batch: kinds.Batch) -> Any:
-        """Return a batch's part of the mean's denominator; 0 without one, or with a divisor."""
+        """A batch's part of the mean's denominator; 0 without one, or with a divisor."""
         return batch.count() if self.reduction == "mean" and self.divisor is None else 0
 
     def compute_values(self, x: Any, weight: Any, bias: Any) -> tuple[Any, Any]:
-        """Return (the values of all rows, their count in the mean)."""
+        """(values of all rows, their count in the mean)."""
         r, count, parts = self.r, 0, []
         for rows in self.chunks(weight.shape[0], r.widen(x[:0]).dtype.itemsize):
             logits = ops.inner(x[rows], weight)
@@ -230,18 +230,18 @@ class LinearRows:
         return values if self.kept is None else self.r.spread(values, self.kept, x.shape[0])
 
     def finish(self, x: Any, values: Any, count: Any) -> Any:
-        """Return the reduced loss."""
+        """Reduce the loss."""
         dtype = self.result_dtype(x)
         if self.reduction == "none":
             return self.r.narrow(values.reshape(self.shape), dtype)
         return self.r.narrow(self.batch(x, values, count).reduce(values), dtype)
 
     def result_dtype(self, x: Any) -> Any:
-        """Return the dtype of the loss."""
+        """The dtype of the loss."""
         return self.r.result_dtype(x, loss=True) if self.dtype is None else self.dtype
 
     def batch(self, x: Any, values: Any, count: Any) -> kinds.Batch:
-        """Return the batch of all rows' values, with the divisor of the mean."""
+        """The batch of all rows' values, with the divisor of the mean."""
         batch = kinds.Batch(self.r, "linear_loss", x, (), values, values.dtype)
         if self.reduction == "mean" and self.divisor is not None:
             batch.reduce_by(self.reduction, self.divisor)

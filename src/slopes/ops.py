@@ -1,12 +1,12 @@
 """The primitives for the bodies of cards, and the dispatch to their readings.
 
 A body such as ``x * ndtr(x)`` runs in several *readings*: on NumPy arrays, torch tensors, exact numbers (mpmath) and
-symbols (SymPy). A primitive calls its namesake in the module of ``slopes.readings`` for the type of its argument. ``+ -
-* / **`` and comparisons need no primitive.
+symbols (SymPy). A primitive calls its namesake in the module of ``slopes.readings`` for its argument's type.
 
 Rules for bodies: constants come from here (``pi``, ``sqrt2``; a float literal means its binary value), rows lie on the
-last axis, and every branch of a `where` must be finite where the other one is taken, so that gradients are finite. At a
-kink a primitive has the slope in its docstring, in every reading.
+last axis, and every branch of a `where` is finite where the other one is taken, so that gradients are. At a kink a
+primitive has the slope in its docstring, in every reading. A result (high, low) is an unevaluated sum, which keeps more
+digits than one number.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _READINGS: dict[type, ModuleType] = {}
 
 
 def reading(*arguments: Array) -> ModuleType:
-    """Return the reading for the first argument that is no plain Python number, or else the NumPy reading."""
+    """Return the reading for the first argument that is no plain Python number, else the NumPy reading."""
     for argument in arguments:
         kind = type(argument)
         if kind is not float and kind is not int and kind is not Constant:
@@ -47,7 +47,7 @@ def _load(name: str) -> ModuleType:
 
 
 def _resolve(x: Array) -> ModuleType:
-    """Find the reading of a new type, without importing a library that the user has not imported."""
+    """The reading of a new type; imports no library that the user has not imported."""
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(x, torch.Tensor):
         from slopes.readings import torch as module  # torch.compile can trace an import statement
@@ -77,7 +77,7 @@ def exp(x: Array) -> Array:
 
 
 def decay(x: Array, times: Array) -> Array:
-    """times·exp(x) for x <= 0; the product underflows only once, and is 0 for exp(x) = 0 and an infinite `times`."""
+    """times·exp(x) for x <= 0; it underflows only once, and is 0 where exp(x) is, also for infinite `times`."""
     return reading(x).decay(x, times)
 
 
@@ -152,7 +152,7 @@ def maximum(a: Array, b: Array) -> Array:
 
 
 def zero_dimensional(number: Array, like: Array) -> Array:
-    """A number, beside tensors as a 0-dimensional one, so that a trace records no formula of numbers."""
+    """A number, beside tensors a 0-dimensional one, so that a trace records no formula of numbers."""
     return reading(like).zero_dimensional(number, like)
 
 
@@ -182,7 +182,7 @@ def scaled(x: Array, by: Array) -> Array:
 
 
 def steady(x: Array, size: Array) -> Array:
-    """`x`, as a constant for autograd where size³ is 0 or `size` is inf, as second slopes would overflow."""
+    """`x`, as a constant for autograd where size³ is 0 or `size` is inf: second slopes would overflow."""
     return where((size**3 == 0) | (size == math.inf), held(x), x)
 
 
@@ -192,12 +192,12 @@ def share(part: Array, whole: Array, nothing: Array = 0.0) -> Array:
 
 
 def double(x: Array) -> Array:
-    """`x` in float64 if the device has it, for a result that must be rounded only at the end."""
+    """`x` in float64 if the device has it, for a result to be rounded only at the end."""
     return reading(x).double(x)
 
 
 def double_for(x: Array, *parameters: Array) -> Array:
-    """`double(x)` if a parameter has more digits than float32, so that differences with it keep them; else `x`."""
+    """`double(x)` if a parameter has more digits than float32, which differences with it must keep; else `x`."""
     return reading(x).double_for(x, *parameters)
 
 
@@ -220,9 +220,9 @@ def sinh(x: Array) -> Array:
 
 
 def sigmoid(x: Array, times: Array = 1.0, low: Array = 0.0) -> Array:
-    """times / (1 + exp(−x − low)); the product underflows only once, and is 0 for a sigmoid of 0 and infinite `times`.
+    """times / (1 + exp(−x − low)), with further digits of x in `low`; see `cubic`.
 
-    `low` holds further digits of the argument; see `cubic`.
+    The product underflows only once, and is 0 where the sigmoid is, also for infinite `times`.
     """
     return reading(x).sigmoid(x, times, low)
 
@@ -246,13 +246,13 @@ def softplus(x: Array, beta: Array = 1.0) -> Array:
 
 
 def cubic(x: Array, a: Constant, b: Constant) -> tuple[Array, Array]:
-    """a·x + b·x³ as an unevaluated sum (high, low), so that its exponential keeps its digits."""
+    """(high, low) of a·x + b·x³, so that its exponential keeps its digits."""
     high, low = reading(x).cubic(x, a, b)
     return high, low
 
 
 def product(x: Array, a: Array) -> tuple[Array, Array]:
-    """a·x for a > 0 as an unevaluated sum (high, low), clamped where its exponential is 0 or inf; see `cubic`."""
+    """(high, low) of a·x for a > 0, clamped where its exponential is 0 or inf; see `cubic`."""
     if type(a) is float and a == 1.0:
         return x, 0.0
     high, low = reading(x).product(x, a)
@@ -260,26 +260,26 @@ def product(x: Array, a: Array) -> tuple[Array, Array]:
 
 
 def quotient(x: Array, a: Array) -> tuple[Array, Array]:
-    """x / a for a > 0 as an unevaluated sum (high, low), clamped as in `product`."""
+    """(high, low) of x / a for a > 0, clamped as in `product`."""
     high, low = reading(x).quotient(x, a)
     return high, low
 
 
 def sigmoid_less(x: Array, shift: Array) -> tuple[Array, Array]:
-    """sigmoid(x) − shift as an unevaluated sum (high, low), so that its powers keep their digits."""
+    """(high, low) of sigmoid(x) − shift, so that its powers keep their digits."""
     high, low = reading(x).sigmoid_less(x, shift)
     return high, low
 
 
 def sigmoid_mixture(x: Array, share: Array) -> tuple[Array, Array]:
-    """share·sigmoid(x) + (1 − share)·sigmoid(−x) as an unevaluated sum (high, low); see `sigmoid_less`."""
+    """(high, low) of share·sigmoid(x) + (1 − share)·sigmoid(−x); see `sigmoid_less`."""
     high, low = reading(x).sigmoid_mixture(x, share)
     return high, low
 
 
 def inverse(a: Array) -> tuple[Array, Array]:
-    """1 / a as an unevaluated sum (high, low); `a` is a parameter."""
-    if not isinstance(a, float) and not hasattr(type(a), "product_low"):  # numbers of a trace have `product_low`
+    """(high, low) of 1 / a for a parameter `a`."""
+    if not isinstance(a, float) and not hasattr(type(a), "product_low"):  # a traced number has `product_low`
         return 1.0 / a, 0.0
     return tails.inverse(a)
 
@@ -305,12 +305,12 @@ def mish_slope(x: Array) -> Array:
 
 
 def snake(x: Array, a: Array) -> Array:
-    """x + sin²(a·x) / a, or its limit x where a is 0; the product a·x is not rounded."""
+    """x + sin²(a·x) / a, or its limit x where a is 0; a·x is not rounded."""
     return reading(x).snake(x, a)
 
 
 def snake_slope(x: Array, a: Array) -> Array:
-    """1 + sin(2·a·x), accurate near its roots, or 1 where a·x is infinite; the product is not rounded."""
+    """1 + sin(2·a·x), accurate near its roots, or 1 where a·x is infinite; a·x is not rounded."""
     return reading(x).snake_slope(x, a)
 
 
@@ -335,7 +335,7 @@ def erf(x: Array) -> Array:
 
 
 def ndtr(x: Array, times: Array = 1.0) -> Array:
-    """`times` the standard normal distribution function, accurate down to the smallest subnormal."""
+    """`times` the standard normal distribution function, down to the smallest subnormal."""
     return reading(x).ndtr(x, times)
 
 
@@ -345,7 +345,7 @@ def normal_gate_slope(x: Array, times: Array = 1.0) -> Array:
 
 
 def normal_pdf(x: Array, times: Array = 1.0) -> Array:
-    """`times` the standard normal density, accurate down to the smallest subnormal."""
+    """`times` the standard normal density, down to the smallest subnormal."""
     return reading(x).normal_pdf(x, times)
 
 
@@ -373,12 +373,12 @@ def inner(x: Array, y: Array) -> Array:
 
 
 def sum_others(values: Array, x: Array) -> Array:
-    """The sum of the other entries of a row, for each entry: added up at the largest x, else by subtraction."""
+    """The sum of a row's other entries, for each entry: added up at the largest x, else by subtraction."""
     return reading(x).sum_others(values, x)
 
 
 def sum_pairs(term: Callable[..., Array], *rows: Array) -> Array:
-    """The sum of term(*entries, *others) over all pairs of two different places in parallel rows."""
+    """The sum of term(*entries, *others) over all pairs of different places in parallel rows."""
     return reading(*rows).sum_pairs(term, *rows)
 
 
@@ -411,7 +411,7 @@ def above_simplex_threshold(x: Array) -> Array:
 def jaccard_steps(order: Array, target: Array, weight: Array) -> Array:
     """The rise of 1 − IoU at each entry, as entries of a row turn wrong one by one, the largest `order` first.
 
-    `target` is the share of each entry that belongs to the region.
+    `target` is each entry's share that belongs to the region.
     """
     return reading(order).jaccard_steps(order, target, weight)
 
@@ -445,7 +445,7 @@ def expected_log(values: Array, target: Array) -> Array:
 
 
 def one_hot(target: Array, like: Array) -> Array:
-    """The target as probability rows with the shape of `like`: integer labels become one-hot rows."""
+    """The target as probability rows with the shape of `like`; integer labels become one-hot rows."""
     return reading(like).one_hot(target, like)
 
 

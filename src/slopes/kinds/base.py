@@ -1,7 +1,6 @@
 """The base of all kinds of losses: arguments with their shapes, masks and weights, reduction, and examples.
 
-A body sees clean arrays: one shape, rows on the last axis, nothing masked, values in range. It returns one value per
-element or row. The kind does the rest.
+A body sees clean arrays: one shape, rows on the last axis, nothing masked, values in range.
 """
 
 from __future__ import annotations
@@ -25,11 +24,11 @@ from slopes.kinds.spaces import SPACES, Space, refuse
 REDUCTIONS = OneOf(("mean", "sum", "none"))
 DIVISOR = Interval(0.0, closed=True)
 FindKernel = Callable[..., Any]
-"""A function (prediction, axis, labels, smoothing) that returns kernels for rows along the axis, or None."""
+"""A function (prediction, axis, labels, smoothing) for the kernels of rows along the axis, or None."""
 
 
 def no_kernel(prediction: Array, axis: int, labels: bool, smoothing: float = 0.0) -> None:
-    """Return None: there is no kernel."""
+    """There is no kernel."""
 
 
 def same_shape(owner: str, **arrays: Array) -> None:
@@ -69,13 +68,12 @@ def broadcasts(owner: str, name: str, shape: tuple[int, ...], what: str, wanted:
 
 
 def boolean_mask(owner: str, mask: Array) -> None:
-    """Raise TypeError for a mask of numbers."""
     if "bool" not in str(mask.dtype):
         raise TypeError(f"{owner}: mask must be boolean (True counts), got dtype {mask.dtype}")
 
 
 def valid_axis(owner: str, axis: Any, x: Array) -> int:
-    """Return the axis as an integer; raise ValueError if x lacks it or has no entries along it."""
+    """The axis as an integer; raise ValueError if x lacks it or has no entries along it."""
     if x.ndim == 0:
         raise ValueError(f"{owner}: needs at least one axis, got a single number")
     axis = axis.__index__() if hasattr(axis, "__index__") and not isinstance(axis, bool) else axis
@@ -106,11 +104,11 @@ class Batch:
     denominator: Array | None = None  #: share of each value in the mean's denominator; None for its coefficient
     may_be_zero: bool = False  #: whether the divisor is an array, whose value a trace cannot read
     reduced: bool = True
-    kernel: Any = None  #: kernel of `slopes.kernels` for values and gradients
+    kernel: Any = None
     counts: Array | None = None  #: mask of values that count, if the kernel gets masked rows unchanged
 
     def reduce_by(self, reduction: str, divisor: Any) -> None:
-        """Choose the divisor of the values: for a mean the sum of their coefficients, unless `divisor` is given."""
+        """Choose the divisor of the values: for a mean `divisor`, or else the sum of their coefficients."""
         reduction = plain(reduction)
         REDUCTIONS.check(self.owner, "reduction", reduction)
         if divisor is not None and reduction != "mean":
@@ -131,7 +129,7 @@ class Batch:
                 self.divisor = max(self.divisor, 1)
 
     def count(self) -> Any:
-        """Return a mean's denominator: a number if its value is known and needs no gradient, else an array."""
+        """A mean's denominator: a number if its value is known and needs no gradient, else an array."""
         counted = self.coefficient if self.denominator is None else self.denominator
         if counted is None:
             return self.r.count(self.like)
@@ -162,14 +160,14 @@ class Batch:
         return self.r.widen(divisor, like=self.like)
 
     def _scaled(self, values: Array) -> Array:
-        """Divide the values by the divisor; 0 if it is 0."""
+        """Divide by the divisor; 0 if it is 0."""
         if self.divisor is None or not self.may_be_zero:
             return values if self.divisor is None else values / self.divisor
         nothing = self.divisor == 0
         return self.r.where(nothing, 0.0, values / self.r.where(nothing, 1.0, self.divisor))
 
     def reduce(self, values: Array) -> Array:
-        """Return the values of a body, weighted and reduced."""
+        """Weigh and reduce the values of a body."""
         gives_numbers(self.owner, values)
         keeps_shape(self.owner, tuple(getattr(values, "shape", ())), tuple(self.like.shape))
         if self.counts is not None:
@@ -179,17 +177,17 @@ class Batch:
         return self._scaled(self.r.total(values)) if self.reduced else values
 
     def cotangent(self) -> Array:
-        """Return the gradient of the reduced loss by each value."""
+        """Gradient of the reduced loss by each value."""
         counted = self.coefficient
         return self._scaled(self.r.where(self.like == self.like, 1.0, 1.0) if counted is None else counted)
 
     def values(self, value: Callable[..., Array], slope: Callable[..., Array] | None) -> Array:
-        """Return the unreduced values of a body; the torch reading attaches the derivative."""
+        """Unreduced values of a body; the torch reading attaches the derivative."""
         attach = self.r.pullable if self.coupled else self.r.differentiable
         return attach(value, slope, *self.arguments)
 
     def pull_back(self, name: str, value: Callable[..., Array], slope: Callable[..., Array] | None) -> Array:
-        """Return the gradient of the reduced loss by the first argument, in its layout."""
+        """Gradient of the reduced loss by the first argument, in its layout."""
         counted = self.coefficient
         if slope is None or self.coupled:
             cotangent = self.cotangent()
@@ -208,7 +206,7 @@ class Batch:
 
 
 class Argument(NamedTuple):
-    """An argument of a loss: its name, the space of its numbers, and whether it has the axis of the rows."""
+    """An argument of a loss; `row` tells whether it has the axis of the rows."""
 
     name: str
     space: Space
@@ -217,7 +215,10 @@ class Argument(NamedTuple):
 
 @dataclass(frozen=True)
 class Kind:
-    """An element-wise or row-wise kind: arguments of one shape (without the rows' axis where `row` is False)."""
+    """An element-wise or row-wise kind: arguments of one shape (without the rows' axis where `row` is False).
+
+    Other code asks for properties, not for a name.
+    """
 
     name: str
     arguments: tuple[Argument, ...]
@@ -231,8 +232,6 @@ class Kind:
     batched: ClassVar[bool] = False  #: whether the first axis must be the batch
     coupled: ClassVar[bool] = False  #: whether a value depends on other rows: its derivative takes a cotangent
     example_maker: ClassVar[type[Examples]] = Examples
-
-    # Other code asks for these properties, not for a kind's name.
 
     takes_labels: ClassVar[bool] = False  #: whether the target may be an integer label for each row
 
@@ -269,7 +268,6 @@ class Kind:
 
     @property
     def predicts_vectors(self) -> bool:
-        """Whether prediction and target are vectors."""
         return self.compares_vectors and self.goal is not None and self.arguments[1].row
 
     @property
@@ -283,7 +281,7 @@ class Kind:
 
     @property
     def symbols(self) -> tuple[str, ...]:
-        """The body's arguments as TeX symbols."""
+        """The body's arguments as TeX."""
         known = {"prediction": "\\hat{y}", "target": "y", "variance": "v"}
         return tuple(known.get(name, name) for name in self.body)
 
@@ -298,7 +296,7 @@ class Kind:
         return [declared[name] for name in self.options]
 
     def having(self, **spaces: str) -> Kind:
-        """Return this kind with other spaces for some arguments; class probabilities sum to 1 in each row."""
+        """This kind with other spaces for some arguments; class probabilities sum to 1 in each row."""
         unknown = spaces.keys() - {argument.name for argument in self.arguments}
         if unknown:
             raise TypeError(f"loss: a {self.name} loss has no argument {', '.join(unknown)}")
@@ -309,11 +307,10 @@ class Kind:
         return replace(self, arguments=changed)
 
     def variants(self) -> list[Kind]:
-        """Return this kind with each of the spaces that are common in its losses."""
+        """This kind with each of the spaces that are common in its losses."""
         return [self.having(**dict(zip(self.body, spaces, strict=False))) for spaces in self.known_spaces] or [self]
 
     def space_of(self, settings: dict[str, Any]) -> Space:
-        """Space of the first argument under the card's parameters."""
         return self.spaces(settings)[0]
 
     def spaces(self, settings: dict[str, Any]) -> list[Space]:
@@ -361,7 +358,7 @@ class Kind:
     def _valid(
         self, batch: Batch, mask: Array | None, argument: Argument, space: Space, x: Array, original: Array
     ) -> Array:
-        """Return an argument with masked entries filled; raise ValueError for a wrong shape or an invalid number."""
+        """Fill masked entries of an argument; raise ValueError for a wrong shape or an invalid number."""
         r, owner, name, shape = batch.r, batch.owner, argument.name, tuple(batch.like.shape)
         if not argument.row and tuple(x.shape) != shape:
             raise ValueError(f"{owner}: {name} {tuple(x.shape)} must be {shape}, one for each row")
@@ -377,7 +374,7 @@ class Kind:
 
 
 def enter_all(r: ModuleType, owner: str, declared: Sequence[Argument], arguments: Arguments) -> list[Array]:
-    """Return the arguments as arrays of the reading, on the first one's device."""
+    """The arguments as arrays of the reading, on the first one's device."""
     first = r.enter(arguments[0], f"{owner}: {declared[0].name}")
     pairs = zip(declared[1:], arguments[1:], strict=True)
     return [first, *(r.enter(x, f"{owner}: {argument.name}", first) for argument, x in pairs)]

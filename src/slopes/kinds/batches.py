@@ -39,7 +39,6 @@ class Overlap(Kind):
 
     @property
     def body(self) -> tuple[str, ...]:
-        """The names of the body's arguments."""
         return ("prediction", "target", "weight", "odds")[: 3 + self.ranked]
 
     def unreduced(self, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -48,7 +47,6 @@ class Overlap(Kind):
 
     @property
     def options(self) -> tuple[str, ...]:
-        """The keywords of a call that belong to the kind."""
         every = "axis", "mode", "over", "from_probabilities", "class_weight", "ignore_index"
         lacking = ("mode", "from_probabilities", "ignore_index") * self.scores + ("class_weight",) * self.joint
         return tuple(option for option in every if option not in lacking)
@@ -60,7 +58,7 @@ class Overlap(Kind):
         over: str = "sample", from_probabilities: bool = False, class_weight: Array | None = None,
         ignore_index: int | None = None,
     ) -> Batch:  # fmt: skip
-        """Check the arguments and return a clean batch of regions, with probabilities unless the kind has scores."""
+        """A clean batch has regions, with probabilities unless the kind has scores."""
         self._check_options(owner, mode, over, from_probabilities, class_weight)
         prediction, target = enter_all(r, owner, self.arguments, arguments)
         axis = _class_axis(owner, axis, prediction)
@@ -108,7 +106,6 @@ class Overlap(Kind):
         return batch
 
     def _check_options(self, owner: str, mode: str, over: str, from_probabilities: bool, class_weight: Any) -> None:
-        """Raise TypeError or ValueError for a wrong option, or options that do not go together."""
         MODE.check(owner, "mode", mode)
         OVER.check(owner, "over", over)
         FLAG.check(owner, "from_probabilities", from_probabilities)
@@ -119,7 +116,7 @@ class Overlap(Kind):
 
 
 def _class_axis(owner: str, axis: Any, prediction: Array) -> int:
-    """Return the axis of the classes; raise ValueError if it is the first one, which has the samples."""
+    """Axis of the classes; raise ValueError if it is the first one, which has the samples."""
     place = valid_axis(owner, axis, prediction)
     if prediction.ndim < 2 or place % prediction.ndim == 0:
         raise ValueError(
@@ -130,30 +127,29 @@ def _class_axis(owner: str, axis: Any, prediction: Array) -> int:
 
 
 def _probabilities(logits: Array, several: bool) -> Array:
-    """Return the probability of each class: by itself if a pixel may have several, else of a row."""
+    """Probability of each class: by itself if a pixel may have several, else of a row."""
     return ops.sigmoid(logits) if several else ops.softmax(logits)
 
 
 def _pull_back(logits: Array, cotangent: Array, several: bool) -> Array:
-    """Return the gradient by logits for a gradient by `_probabilities`."""
+    """Gradient by logits for a gradient by `_probabilities`."""
     if several:
         return ops.sigmoid(logits, times=cotangent * ops.sigmoid(-logits))
     return ops.softmax_pulled(logits, cotangent)
 
 
 def _pixel_weights(r: ModuleType, like: Array, pixels: Array | None) -> Array:
-    """Return the weight of each entry of `like`: that of its pixel, or 1."""
+    """Weight of each entry of `like`: its pixel's, or 1."""
     ones = r.widen(like == like, like=like)
     return ones if pixels is None else ones * pixels[..., None]
 
 
 def _one_per_region(r: ModuleType, regions: Array) -> Array:
-    """Return an array with an entry for each region."""
     return regions[..., 0] if regions.shape[-1] else r.sum(regions)[..., 0]
 
 
 def _log_odds(x: Array, several: bool, from_probabilities: bool) -> Array:
-    """Return log(p / (1 − p)) of predictions: probabilities, logits of several classes, or rows of logits."""
+    """log(p / (1 − p)) of probabilities, logits of several classes, or rows of logits."""
     if from_probabilities:
         return ops.log(x) - ops.log(1 - x)
     return x if several else ops.softmax_logit(x)
@@ -185,7 +181,7 @@ class Embeddings(Kind):
     """A batch of vectors with integer labels, where each vector is the anchor of one value.
 
     A body gets the vectors and two boolean matrices (anchor, other): positives, with the anchor's label, and negatives.
-    It returns a value per anchor; anchors without a positive do not count.
+    Anchors without a positive do not count.
     """
 
     batched: ClassVar[bool] = True
@@ -194,12 +190,11 @@ class Embeddings(Kind):
 
     @property
     def body(self) -> tuple[str, ...]:
-        """The names of the body's arguments."""
         return "embeddings", "positives", "negatives"
 
     @property
     def options(self) -> tuple[str, ...]:
-        """No keywords: the vectors lie on the last axis."""
+        """None: the vectors lie on the last axis."""
         return ()
 
     def enter(
@@ -207,7 +202,7 @@ class Embeddings(Kind):
         weight: Array | None, mask: Array | None, settings: dict[str, Any], axis: int = -1,
         find_kernel: FindKernel = no_kernel,
     ) -> Batch:  # fmt: skip
-        """Check the arguments and return a clean batch with the masks of positive and negative pairs."""
+        """A clean batch has the masks of positive and negative pairs."""
         vectors, labels = enter_all(r, owner, self.arguments, arguments)
         if vectors.ndim != 2 or tuple(labels.shape) != tuple(vectors.shape[:1]) or not r.is_integer(labels):
             raise ValueError(

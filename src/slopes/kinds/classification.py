@@ -19,9 +19,9 @@ UNIT = UnitInterval.__metadata__[0]  # type: ignore[attr-defined]
 class Classification(Kind):
     """The kind of losses whose prediction has a class axis of logits or probabilities.
 
-    The target is integer labels, without that axis, or probability rows, with it. One rule holds for all options: with
-    target rows t (labels as one-hot rows, smoothing applied) the loss is −Σ w_c t_c log p_c, and the mean divides by
-    the sum of w_c t_c over the rows that count. So one-hot rows and labels always give the same number.
+    The target is integer labels, without that axis, or probability rows, with it. For target rows t (labels as one-hot
+    rows, smoothed) the loss is −Σ w_c t_c log p_c, and the mean divides by the sum of w_c t_c over the rows that count.
+    So one-hot rows and labels always give the same number.
     """
 
     rowwise: bool = True
@@ -30,7 +30,6 @@ class Classification(Kind):
 
     @property
     def options(self) -> tuple[str, ...]:
-        """Keywords of a call that belong to the kind."""
         return "axis", "class_weight", "label_smoothing", "ignore_index"
 
     def enter(
@@ -39,7 +38,7 @@ class Classification(Kind):
         class_weight: Array | None = None, label_smoothing: UnitInterval = 0.0, ignore_index: int | None = None,
         find_kernel: FindKernel = no_kernel,
     ) -> Batch:  # fmt: skip
-        """Check the arguments and return a clean batch: classes last, labels in range, masked rows filled."""
+        """A clean batch has classes last, labels in range and masked rows filled."""
         prediction, target = enter_all(r, owner, self.arguments, arguments)
         axis = valid_axis(owner, axis, prediction)
         moved = r.moveaxis(prediction, axis, -1)
@@ -74,7 +73,7 @@ class Classification(Kind):
 
 
 def checked_smoothing(owner: str, smoothing: Any) -> float:
-    """Return the label smoothing as a number; raise TypeError or ValueError unless it is one from 0 to 1."""
+    """The label smoothing as a number; raise TypeError or ValueError unless it is one from 0 to 1."""
     smoothing = plain(smoothing)
     if not isinstance(smoothing, (int, float)):
         raise TypeError(f"{owner}: label_smoothing must be a number, got {type(smoothing).__name__}")
@@ -83,7 +82,7 @@ def checked_smoothing(owner: str, smoothing: Any) -> float:
 
 
 def filled_target(r: ModuleType, mask: Array, rows: Array, classes: int, labelled: bool) -> Array:
-    """Return labels or rows with a valid target in place of what is masked."""
+    """Labels or rows with a valid target in place of masked ones."""
     return r.where(mask, rows, 0) if labelled else r.where(mask[..., None], rows, 1.0 / classes)
 
 
@@ -121,7 +120,7 @@ def check_target(batch: Batch, target: Array, original: Array, classes: int, lab
 
 
 def class_weights(batch: Batch, class_weight: Array, classes: int) -> Array:
-    """Return the class weights as an array; raise ValueError unless there is a number >= 0 per class."""
+    """Class weights as an array; raise ValueError unless there is a number >= 0 per class."""
     r, owner = batch.r, batch.owner
     weights = r.widen(r.enter(class_weight, f"{owner}: class_weight", batch.original), like=batch.like)
     if tuple(weights.shape) != (classes,):

@@ -1,7 +1,6 @@
 """Examples of arguments for the losses of a kind: random, right, wrong, certain, degenerate, or along a curve.
 
-Arguments are NumPy arrays with the entries of a row last, in the kind's order. `Kind.example_maker` may name a
-subclass.
+Arguments are NumPy arrays with the entries of a row last, in the kind's order.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
 Arguments = tuple[Any, ...]
 Ordered = Iterator[tuple[str, Arguments, Arguments]]
-"""Descriptions of better arguments, the better arguments, and worse ones."""
+"""Descriptions of better arguments, these, and worse ones."""
 
 
 class Examples:
@@ -33,13 +32,13 @@ class Examples:
     # ------------------------------------------------------------------------------------------ random
 
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Arguments:
-        """Return random arguments; `shape` is the shape of the first one."""
+        """Random arguments; `shape` is the first one's."""
         rowwise = self.kind.rowwise
         pairs = zip(self.kind.arguments, self.spaces, strict=True)
         return tuple(space.draw(rng, shape if argument.row or not rowwise else shape[:-1]) for argument, space in pairs)
 
     def stress(self, rng: np.random.Generator) -> Arguments:
-        """Return arguments for an audit: random ones, with tiny and huge first ones in an unbounded space.
+        """Random arguments for an audit, with tiny and huge first ones in an unbounded space.
 
         Some rows of logits nearly agree with their target distributions, where losses cancel.
         """
@@ -63,24 +62,24 @@ class Examples:
     # ---------------------------------------------------------------------------------- right and wrong
 
     def hard(self, target: Any) -> Any:
-        """Return the target with probabilities of 0 and 1 only."""
+        """The target with probabilities of 0 and 1 only."""
         if self.goal.is_yes_or_no:
             return np.round(target)
         return np.eye(target.shape[-1])[target.argmax(-1)] if self._has_rows(target) else target
 
     def other(self, target: Any, classes: int) -> Any:
-        """Return the opposite of a yes or no, or another class for each label or row."""
+        """The opposite of a yes or no, or another class for each label or row."""
         if not self.goal.has_classes:
             return 1 - target
         return np.roll(target, 1, -1) if self._has_rows(target) else (target + 1) % classes
 
     def even(self, target: Any, classes: int) -> Any:
-        """Return a target of this shape with equal shares of each class, or of yes and no."""
+        """A target of this shape with equal shares of each class, or of yes and no."""
         place = np.arange(target.size).reshape(target.shape)
         return place % classes if self.goal.has_classes else (place % 2 == 0).astype(target.dtype)
 
     def right(self, target: Any, size: float, classes: int) -> Any:
-        """Return the right prediction for a target, with logits of magnitude `size`; None if unknown."""
+        """The right prediction for a target, with logits of magnitude `size`; None if unknown."""
         if len(self.spaces) != 2 or not self.kind.arguments[1].row:
             return None
         if self.goal.has_classes:
@@ -101,7 +100,7 @@ class Examples:
         return rows if self.space.is_probability else 2 * rows - 1 if self.space.is_cosine else None
 
     def certain(self, drawn: Arguments, chance: float, value: int) -> Arguments:
-        """Return arguments of these shapes with target `value` everywhere, predicted with this probability."""
+        """Arguments of these shapes with target `value` everywhere, predicted with this probability."""
         first, target, *rest = drawn
         if not self.goal.has_classes:
             p = chance if value else 1 - chance
@@ -115,7 +114,7 @@ class Examples:
         return rows if self.space.is_probability else np.log(rows), target, *rest
 
     def perfect(self, rng: np.random.Generator) -> Arguments:
-        """Return arguments with a perfect prediction."""
+        """Arguments with a perfect prediction."""
         _, target, *rest = self.sample(rng, (4, 3))
         if self.space.is_logit or self.goal.is_yes_or_no:
             target = self.hard(target)
@@ -170,7 +169,6 @@ class Examples:
             yield from self._degenerate_rows(drawn)
 
     def _degenerate_rows(self, drawn: Arguments) -> Iterator[tuple[str, Arguments]]:
-        """Yield (description, arguments) with rows of 0, and equal rows."""
         first, *rest = drawn
         zero = np.zeros_like(first)
         if first.shape[0] > 1:
@@ -184,14 +182,14 @@ class Examples:
     # ---------------------------------------------------------------------------------------------- plots
 
     def span(self) -> tuple[float, float]:
-        """Return the first and last x of a plot over the first argument."""
+        """First and last x of a plot over the first argument."""
         space = self.space
         low, high = max(space.low, -4.0), min(space.high, 4.0)
         inset = (high - low) / 400 if space.open or (space.is_probability and not space.is_yes_or_no) else 0.0
         return low + inset, high - inset if space.high <= 4.0 else high
 
     def curve(self, x: Any) -> tuple[str, dict[str, Arguments]]:
-        """Return a plot's axis label, and for each of its lines the arguments at every x."""
+        """A plot's axis label, and for each of its lines the arguments at every x."""
         first, second, *_ = self.kind.arguments
         label = self.kind.about or self.space.axis or first.name
         if self.kind.rowwise:
@@ -216,14 +214,14 @@ class Examples:
 
 
 def _beside(space: Space, rng: np.random.Generator, size: int) -> Any:
-    """Return targets for numbers of every size: 0 for real numbers, 0 or 1 for logits."""
+    """Targets for numbers of every size: 0 for real numbers, 0 or 1 for logits."""
     if space.is_real:
         return np.zeros(size)
     return rng.integers(0, 2, size) if space.is_yes_or_no else space.draw(rng, (size,))
 
 
 def _row(space: Space, x: Any, moving: bool = False) -> Any:
-    """Return rows to plot: with x as first entry if `moving`, else the fixed rows of another argument."""
+    """Rows to plot: with x as first entry if `moving`, else the fixed rows of another argument."""
     zero, one = np.zeros_like(x), np.ones_like(x)
     if space.is_real:
         entries = [x, one]
@@ -237,21 +235,18 @@ def _row(space: Space, x: Any, moving: bool = False) -> Any:
 
 
 class LabelExamples(Examples):
-    """Arguments for losses of rows and integer labels."""
-
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Arguments:
-        """Return random rows of logits or probabilities, with labels."""
         return self.space.draw(rng, shape), rng.integers(0, shape[-1], shape[:-1])
 
     def stress(self, rng: np.random.Generator) -> Arguments:
-        """Return rows of logits of every size, some of them right and nearly certain."""
+        """Some rows of logits are right and nearly certain."""
         prediction, target = super().stress(rng)
         if self.space.is_logit:
             prediction[np.arange(20), target[:20]] += 10 * np.arange(20)
         return prediction, target
 
     def curve(self, x: Any) -> tuple[str, dict[str, Arguments]]:
-        """Return rows of three classes: x for the right one, equal numbers for the others."""
+        """Rows of three classes: x for the right one, equal numbers for the others."""
         space = self.space
         other = (1 - x) / 2 if space.is_probability else np.zeros_like(x)
         known = {"probability": space.is_probability, "logit": space.is_logit, "cosine": space.is_cosine}
@@ -261,27 +256,24 @@ class LabelExamples(Examples):
 
 
 class RegionExamples(Examples):
-    """Arguments for losses of regions of pixels."""
-
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Arguments:
-        """Return random logits, with labels or probabilities."""
         prediction = 3 * rng.standard_normal(shape)
         several = self.goal.is_yes_or_no
         return prediction, 1.0 * rng.integers(0, 2, shape) if several else rng.integers(0, shape[-1], shape[:-1])
 
     def stress(self, rng: np.random.Generator) -> Arguments:
-        """Return samples of six pixels and three classes, with small and large logits."""
+        """Samples of six pixels and three classes, with small and large logits."""
         prediction, target = self.sample(rng, (8, 6, 3))
         return prediction * np.logspace(-3, 1.3, 8)[:, None, None], target
 
     def perfect(self, rng: np.random.Generator) -> Arguments:
-        """Return certain and right predictions, with every class present."""
+        """Every class is present."""
         labels = np.stack([rng.permutation(np.arange(6) % 3) for _ in range(4)])
         target = np.eye(3)[labels] if self.goal.is_yes_or_no else labels
         return self.right(target, 1e4, 3), target
 
     def curve(self, x: Any) -> tuple[str, dict[str, Arguments]]:
-        """Return two pixels of two classes, with logit x for the right class."""
+        """Two pixels of two classes, with logit x for the right class."""
         several = self.goal.is_yes_or_no
         right = np.stack([x, -x if several else np.zeros_like(x)], axis=-1)
         target = np.broadcast_to(np.eye(2) if several else [0, 1], (x.size, 2, 2)[: 2 + several])
@@ -290,74 +282,59 @@ class RegionExamples(Examples):
 
 
 class RankedPairExamples(Examples):
-    """Arguments for losses of two scores and a sign for the higher one."""
-
     def ordered(self, rng: np.random.Generator, drawn: Arguments) -> Ordered:
-        """Yield scores in the right order, and in the wrong one."""
         signs = drawn[2]
         yield "the right order", (3.0 * signs, -3.0 * signs, signs), (-3.0 * signs, 3.0 * signs, signs)
 
 
 class VectorPairExamples(Examples):
-    """Arguments for losses of two vectors and a sign for whether they belong together."""
-
     def perfect(self, rng: np.random.Generator) -> Arguments:
-        """Return pairs of equal vectors."""
         first = rng.standard_normal((4, 3))
         return first, first.copy(), np.ones(4)
 
     def ordered(self, rng: np.random.Generator, drawn: Arguments) -> Ordered:
-        """Yield equal vectors that belong together, and opposite ones."""
         first, ones = drawn[0], np.ones_like(drawn[2])
         yield "a pair that is alike and belongs together", (first, first, ones), (first, -first, ones)
 
     def curve(self, x: Any) -> tuple[str, dict[str, Arguments]]:
-        """Return a vector that passes the other one."""
+        """A vector passes the other one."""
         moving, held = (np.stack([row, np.ones_like(x)], axis=-1) for row in (x, np.zeros_like(x)))
         lines = {f"target {value:g}": (moving, held, np.full_like(x, value)) for value in (1, -1)}
         return "x in first (x, 1), second being (0, 1)", lines
 
 
 class TripletExamples(Examples):
-    """Arguments for losses of an anchor, a positive and a negative."""
-
     def perfect(self, rng: np.random.Generator) -> Arguments:
-        """Return triplets with a distant negative."""
         anchor = rng.standard_normal((4, 3))
         return anchor, anchor.copy(), anchor + 1e3
 
     def ordered(self, rng: np.random.Generator, drawn: Arguments) -> Ordered:
-        """Yield triplets with a near positive, and with a near negative."""
         first = drawn[0]
         near, far = first + 0.1, first + 5 * np.sign(drawn[1])
         yield "a positive that is near, with a negative that is far,", (first, near, far), (first, far, near)
 
     def curve(self, x: Any) -> tuple[str, dict[str, Arguments]]:
-        """Return an anchor that passes positive and negative."""
+        """An anchor passes positive and negative."""
         rows = [np.stack([entry, np.zeros_like(x)], axis=-1) for entry in (x, np.zeros_like(x), np.full_like(x, 2.0))]
         return "anchor, the positive at 0 and the negative at 2", {"": tuple(rows)}
 
 
 class EmbeddingExamples(Examples):
-    """Arguments for losses of a batch of vectors with labels."""
-
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Arguments:
-        """Return random vectors, at least two for each label."""
+        """There are at least two vectors for each label."""
         return rng.standard_normal(shape), rng.permutation(np.arange(shape[0]) // 2 % max(shape[0] // 2, 1))
 
     def stress(self, rng: np.random.Generator) -> Arguments:
-        """Return vectors of several lengths."""
         vectors, labels = self.sample(rng, (7, 3))
         return vectors * np.logspace(-2, 1, 7)[:, None], labels
 
     def perfect(self, rng: np.random.Generator) -> Arguments:
-        """Return equal vectors for each label."""
         return np.eye(4)[np.arange(8) % 4], np.arange(8) % 4
 
     def ordered(self, rng: np.random.Generator, drawn: Arguments) -> Ordered:
-        """Yield nothing, as vectors are compared with one another."""
+        """Nothing, as vectors are compared with one another."""
         yield from ()
 
     def curve(self, x: Any) -> tuple[str, dict[str, Arguments]]:
-        """Return no lines, as each point of a line would be a batch."""
+        """No lines, as each point of a line would be a batch."""
         return "", {}

@@ -20,7 +20,6 @@ class Signed(Kind):
 
     @property
     def options(self) -> tuple[str, ...]:
-        """The keywords of a call that belong to the kind."""
         return (*super().options, "zero_one")
 
     def enter(
@@ -28,7 +27,6 @@ class Signed(Kind):
         weight: Array | None, mask: Array | None, settings: dict[str, Any], axis: int = -1, zero_one: bool = False,
         find_kernel: FindKernel = no_kernel,
     ) -> Batch:  # fmt: skip
-        """Check the arguments and return a clean batch with targets −1 and 1."""
         FLAG.check(owner, "zero_one", zero_one)
         if zero_one:
             *others, target = arguments
@@ -41,20 +39,14 @@ class Signed(Kind):
 
 @dataclass(frozen=True)
 class Ranking(Signed):
-    """Two scores, with a sign for the higher one."""
-
     example_maker: ClassVar[type[Examples]] = RankedPairExamples
 
 
 @dataclass(frozen=True)
 class Pairs(Signed):
-    """Two vectors per row, with a sign for whether they belong together."""
-
     example_maker: ClassVar[type[Examples]] = VectorPairExamples
 
 
 @dataclass(frozen=True)
 class Triplets(Kind):
-    """Rows of an anchor, a positive that belongs to it and a negative that does not."""
-
     example_maker: ClassVar[type[Examples]] = TripletExamples

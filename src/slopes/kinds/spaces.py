@@ -20,7 +20,7 @@ Draw = Callable[[np.random.Generator, tuple[int, ...]], Any]
 class Space:
     """Numbers between two bounds, which are included unless `open`.
 
-    Other code asks for properties, not for a space's name.
+    Other code asks for properties, not for a name.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Space:
     is_probability: bool = False
     is_log_probability: bool = False
     is_cosine: bool = False
-    is_yes_or_no: bool = False  #: whether it holds a target's probabilities, which are mostly 0 or 1
+    is_yes_or_no: bool = False  #: whether it holds a target's probabilities, mostly 0 or 1
 
     has_classes: ClassVar[bool] = False  #: whether a row holds the probabilities of classes
     has_corners: ClassVar[bool] = False  #: whether a row is a box
@@ -50,22 +50,19 @@ class Space:
 
     @property
     def is_unbounded(self) -> bool:
-        """Whether any number is valid."""
         return self.is_real or self.is_logit
 
     @property
     def tells_probability(self) -> bool:
-        """Whether its numbers are logits, probabilities or log-probabilities."""
         return self.is_logit or self.is_probability or self.is_log_probability
 
     @property
     def is_positive(self) -> bool:
-        """Whether it holds all numbers above 0."""
         return self.low == 0 and self.open and self.high == math.inf
 
     @property
     def is_half_line(self) -> bool:
-        """Whether its numbers have a lower bound only."""
+        """Whether its only bound is below."""
         return self.low > -math.inf and self.high == math.inf
 
     @property
@@ -74,14 +71,14 @@ class Space:
         return self.low == 0 and not self.open and self.high == math.inf
 
     def filler(self, r: ModuleType, like: Array) -> Any:
-        """Return the value for masked entries of `like`."""
+        """Valid value for masked entries of `like`."""
         return self.fill
 
     def check_shape(self, owner: str, what: str, rows: Array, original: Array) -> None:
         """Raise ValueError for rows of a wrong length."""
 
     def check(self, r: ModuleType, owner: str, what: str, values: Array, original: Array) -> None:
-        """Raise ValueError for a number outside the bounds, if the values are concrete."""
+        """Raise ValueError for an invalid number, if the values are concrete."""
         if self.rule:
             refuse(r, owner, what, values, self.is_outside(values), self.rule)
 
@@ -92,12 +89,9 @@ class Space:
 
 
 class Signs(Space):
-    """−1 or 1."""
-
     is_sign = True
 
     def is_outside(self, values: Array) -> Array:
-        """Mask of the numbers other than −1 and 1; NaN counts as inside."""
         return (values != 1) & (values != -1) & (values == values)
 
 
@@ -110,11 +104,9 @@ class Distributions(Space):
         return "probabilities"
 
     def filler(self, r: ModuleType, like: Array) -> Any:
-        """Return the entry of a uniform row."""
         return 1.0 / like.shape[-1]
 
     def check(self, r: ModuleType, owner: str, what: str, values: Array, original: Array) -> None:
-        """Raise ValueError for a row that is no distribution."""
         super().check(r, owner, what, values, original)
         if r.is_concrete(values):
             half = "16" in str(original.dtype)  # float16's least step adds an error for each class
@@ -130,17 +122,14 @@ class Boxes(Space):
     has_corners = True
 
     def filler(self, r: ModuleType, like: Array) -> Any:
-        """Return the unit box."""
         return r.where(r.arange(4, like) < 2, 0.0, 1.0)
 
     def check_shape(self, owner: str, what: str, rows: Array, original: Array) -> None:
-        """Raise ValueError for rows of a length other than four."""
         if rows.shape[-1] != 4:
             shape = tuple(original.shape)
             raise ValueError(f"{owner}: {what} must be rows of four, x1, y1, x2, y2, got shape {shape}")
 
     def check(self, r: ModuleType, owner: str, what: str, values: Array, original: Array) -> None:
-        """Raise ValueError for a box of negative width or height."""
         size = values[..., 2:] - values[..., :2]
         came = "a width or height of "
         refuse(r, owner, what, size, size < 0, "must be boxes x1, y1, x2, y2 with x1 <= x2 and y1 <= y2", came)
