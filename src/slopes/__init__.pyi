@@ -213,10 +213,10 @@ _SameAs: TypeAlias = Mapping[str, str | tuple[str, str]]
 
 @overload
 def activation(body: Callable[Concatenate[Any, _P], Any], /) -> _OwnActivation[_P]:
-    """Make a card of a body (x, *, parameters): element-wise, or with ``kind="map"`` a map of rows.
+    """Make a card of a body (x, *, parameters): element-wise, or with ``kind="map"`` a map of rows on the last axis.
 
-    A map's rows lie on the last axis. With ``kind="gate"`` the body takes a gate and a value, the halves of an axis;
-    `gate` is the gate's half, "first" or "last".
+    With ``kind="gate"`` the body takes a gate and a value, the halves of an axis; `gate` is the gate's half, "first" or
+    "last".
 
     `definition` is the textbook form, if the body is a numerically stable one. `same_as` has an expression of x for
     each peer library, or a pair of it and the peer's default call if that gives another number. Claims are the fields

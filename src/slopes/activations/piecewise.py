@@ -31,12 +31,12 @@ SIXTH = Constant("1/6", 0.16666666666666666, 9.25185853854297e-18)
 
 
 def _held(x, low, high):
-    """x clipped to [low, high], with autograd's slope 0 at the bounds, as in PyTorch's activations."""
+    """x clipped to [low, high], with autograd's slope 0 at the bounds, as in PyTorch."""
     return where(x <= low, low, where(x >= high, high, x))
 
 
 def _between(x, low, high):
-    """The slope of `_held`."""
+    """Slope of `_held`."""
     return step(x - low) * step(high - x)
 
 
@@ -70,7 +70,7 @@ def _(x):
 def hard_tanh(x, *, min_val: Real = -1.0, max_val: Annotated[float, Above(than="min_val")] = 1.0):
     """Hard tanh: the input, confined to an interval.
 
-    The slope at the bounds is 0, as in PyTorch; JAX has 1 there. JAX and Keras fix the bounds at −1 and 1.
+    The slope at the bounds is 0, as in PyTorch (JAX: 1). JAX and Keras fix the bounds at −1 and 1.
     """
     return _held(x, min_val, max_val)
 
@@ -94,7 +94,7 @@ def _(x, *, min_val, max_val):
 def hard_sigmoid(x, *, slope: Positive = SIXTH):
     """Hard sigmoid: a line through one half at 0, confined to the numbers between 0 and 1.
 
-    The line is a multiple of x + 3, which is exact near −3, unlike x/6 + ½. ONNX and older Keras have a slope of 0.2.
+    The line is a multiple of x + 3, which unlike x/6 + ½ is exact near −3. ONNX and older Keras have a slope of 0.2.
     """
     x, end, rest = _ends(x, slope)
     line = ((_held(x, -end, end) + end) + rest) * slope
@@ -127,7 +127,7 @@ def _ends(x, slope):
 def hard_swish(x):
     """Hard swish: the input times its hard sigmoid, a parabola between −3 and 3.
 
-    The parabola's input is clipped to that interval, so that −inf gives 0; the slope is 0 at −3 and 1 at 3.
+    The input is clipped to that interval in the parabola, so that −inf gives 0; the slope is 0 at −3 and 1 at 3.
     """
     held = _held(x, -3.0, 3.0)
     return where(x >= 3, x, held * (held + 3) / 6)
@@ -168,7 +168,7 @@ def _(x):
 def star_relu(x, *, scale: Real = 1.0, bias: Real = 0.0):
     """StarReLU: the squared ReLU, scaled and shifted.
 
-    Networks learn both, from these defaults; scale 0.8944 and bias −0.4472 standardise the outputs of normal inputs.
+    Networks learn both, from these defaults; 0.8944 and −0.4472 standardise the outputs of normal inputs.
     """
     x = ops.double_for(x, scale, bias)
     positive = where(x <= 0, 0.0, x)
@@ -189,7 +189,7 @@ def _(x, *, scale, bias):
 def smelu(x, *, beta: Positive = 1.0):
     """Smooth ReLU, or sparse plus: ReLU whose corner is a parabola between −beta and beta.
 
-    The parabola's input is clipped to that interval, so that its square cannot overflow.
+    The parabola's input is clipped to that interval, so its square cannot overflow.
     """
     x = ops.double_for(x, beta)
     height = _held(x, -beta, beta) + beta

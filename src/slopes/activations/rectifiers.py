@@ -40,7 +40,7 @@ CLEVERT = Paper(
     "arXiv:1511.07289",
 )
 
-# Mean 0 and variance 1 are a fixed point for this pair; it has PyTorch's 32 digits.
+# With these, mean 0 and variance 1 are a fixed point; they have PyTorch's 32 digits.
 LAMBDA = Constant("1.0507009873554804934193349852946", 1.0507009873554805, 3.9874847667154144e-17)
 ALPHA = Constant("1.6732632423543772848170429916717", 1.6732632423543772, 1.0657222547717531e-16)
 
@@ -52,7 +52,7 @@ ALPHA = Constant("1.6732632423543772848170429916717", 1.6732632423543772, 1.0657
 def linear(x):
     """The input itself: for regression outputs and bottlenecks.
 
-    It is a product with 1, so that the result is a new array or tensor.
+    It is a product with 1, so that the result is new.
     """
     return x * 1
 
@@ -116,7 +116,7 @@ def prelu(x, *, weight: Real = 0.25):
     """Parametric ReLU: the input where it is positive, else the input times a learnt slope.
 
     The weight is a number, or an array that broadcasts against the last axes of x: for channels on axis 1 of an image
-    give it the shape (C, 1, 1). It starts at 0.25 in PyTorch and the paper, 0.01 in Flax, 0 in Keras.
+    its shape is (C, 1, 1). It starts at 0.25 in PyTorch and the paper, 0.01 in Flax, 0 in Keras.
     """
     return where(x > 0, x, ops.scaled(x, weight))
 
@@ -136,7 +136,7 @@ def rrelu(
 ):
     """Randomised leaky ReLU: the input where it is positive, else the input times a slope drawn between two bounds.
 
-    It is random only if you give a generator or the noise; else the slope is the mean of the bounds.
+    It is random only with a generator or the noise; else the slope is the mean of the bounds.
     """
     return where(x > 0, x, ops.scaled(x, lower + (upper - lower) * ops.zero_dimensional(noise, like=x)))
 
@@ -157,7 +157,7 @@ def _(x, *, lower, upper, noise):
 def threshold(x, *, threshold: Real = 1.0, value: Real = 0.0):
     """Threshold: the input where it exceeds a threshold, else a fixed value; it may jump there.
 
-    The slope at the threshold is 0, as in PyTorch. The defaults are from ONNX's ThresholdedRelu.
+    The slope at the threshold is 0, as in PyTorch. The defaults are ONNX's.
     """
     return where(x <= threshold, value, x)
 
@@ -180,8 +180,8 @@ def _(x, *, threshold, value):
 def elu(x, *, alpha: Positive = 1.0):
     """Exponential linear unit: the input where it is positive, else alpha times (e to the input, less 1).
 
-    It uses expm1, because exp(x) − 1 cancels near 0, with an argument clipped at 0, so that the other branch is finite.
-    The slope multiplies by alpha before the exponential becomes subnormal.
+    It uses expm1, as exp(x) − 1 cancels near 0, of an argument clipped at 0, so that the other branch is finite. The
+    slope multiplies by alpha before the exponential becomes subnormal.
     """
     return where(x > 0, x, alpha * expm1(minimum(x, 0.0)))
 
@@ -204,8 +204,7 @@ def _(x, *, alpha):
 def celu(x, *, alpha: Positive = 1.0):
     """Continuously differentiable ELU: the exponential is stretched by alpha both ways, so that it has no corner.
 
-    The slope decays; its quotient has 106 bits, and is clamped where exp underflows, so that alpha has a finite
-    gradient.
+    The slope's quotient has 106 bits, and is clamped where exp underflows, so that alpha has a finite gradient.
     """
     high, _ = ops.quotient(minimum(x, 0.0), alpha)
     return where(high > -1e-17, x, alpha * expm1(high))  # a subnormal quotient has lost digits
@@ -226,7 +225,7 @@ def _(x, *, alpha):
 def selu(x):
     """Scaled ELU: an ELU with two constants that keep the mean at 0 and the variance at 1 through the layers.
 
-    Some libraries cut the constants to six digits. The slope at 0 is the left one, as in PyTorch.
+    Some libraries have six digits of the constants. The slope at 0 is the left one, as in PyTorch.
     """
     return LAMBDA * where(x > 0, x, ALPHA * expm1(minimum(x, 0.0)))
 

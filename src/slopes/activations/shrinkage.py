@@ -39,7 +39,7 @@ def _(x, *, lambd):
 def hardshrink(x, *, lambd: NonNegative = 0.5):
     """Hard shrinkage: the input, or 0 where it is no larger than lambd.
 
-    It jumps at ±lambd, where value and slope are 0, as in PyTorch. Keras calls lambd threshold.
+    At ±lambd, where it jumps, value and slope are 0, as in PyTorch. Keras calls lambd threshold.
     """
     return where(absolute(x) <= lambd, 0, x)
 
@@ -57,7 +57,7 @@ def _(x, *, lambd):
 def tanhshrink(x):
     """Tanh shrinkage: the input less its hyperbolic tangent, a third of its cube near 0.
 
-    It uses a continued fraction up to 1.5, because the difference cancels: PyTorch gives 0 at 1e-4 in float32.
+    Up to 1.5 it is a continued fraction, as the difference cancels: PyTorch gives 0 at 1e-4 in float32.
     """
     return ops.tanhshrink(x)
 

@@ -26,7 +26,7 @@ BARRON = Paper("Barron", 2021, "Squareplus: A softplus-like algebraic rectifier"
 def sigmoid(x):
     """Logistic sigmoid: any number to one between 0 and 1, as the probability that belongs to a logit.
 
-    It uses only exp(−|x|), which never overflows and underflows no earlier than the sigmoid.
+    It uses exp(−|x|) alone, which never overflows and underflows no earlier than the sigmoid.
     """
     return ops.sigmoid(x)
 
@@ -67,8 +67,8 @@ def _(x):
 def softplus(x, *, beta: Positive = 1.0):
     """Softplus: a smooth ReLU, the integral of the sigmoid.
 
-    It is max(x, 0) + log1p(exp(−|x|)) everywhere; PyTorch switches to the identity above beta·x = 20 and loses digits.
-    The product with beta keeps 106 bits, because exp magnifies rounding errors.
+    It is max(x, 0) + log1p(exp(−|x|)); PyTorch switches to the identity above beta·x = 20 and loses digits. The product
+    with beta keeps 106 bits, as exp magnifies rounding errors.
     """
     return ops.softplus(x, beta)
 
@@ -115,7 +115,7 @@ def softsign(x):
     """Softsign: any number to one between −1 and 1, more slowly than tanh.
 
     From 1 on it is 1 less a reciprocal, which is right at infinity. The slope is a squared reciprocal, as the square
-    itself would overflow.
+    might overflow.
     """
     size = absolute(x)
     return where(size < 1, x / (1 + size), sign(x) * (1 - 1 / (1 + size)))
@@ -136,7 +136,7 @@ def _(x):
 def squareplus(x, *, b: Positive = 4.0):
     """Squareplus: a smooth ReLU without exponentials, half of a hyperbola.
 
-    On the left, where x + √(x² + b) cancels, it is b/4 over the value at −x. No square in the root overflows.
+    On the left, where x + √(x² + b) cancels, it is b/4 over the value at −x. No square overflows.
     """
     mean, _, _ = _squareplus(x, b)
     return where(x < 0, b / 4 / mean, mean)

@@ -22,7 +22,7 @@ from slopes.ops import exp, log, maximum, where
 def softmax(x):
     """Softmax: a row of logits to their probabilities, which sum to 1.
 
-    The largest logit is subtracted first, which keeps exp from overflowing and changes nothing else.
+    The largest logit is subtracted first, so that exp cannot overflow.
     """
     return ops.softmax(x)
 
@@ -43,7 +43,7 @@ def _(x, cotangent):
 def log_softmax(x):
     """Logarithm of the softmax: a row of logits to log-probabilities.
 
-    A log1p adds the 1 of the largest entry, so that a certain class has a log-probability such as −1e-20, not 0.
+    A log1p adds the largest entry's 1, so that a certain class has a log-probability such as −1e-20, not 0.
     """
     return ops.log_softmax(x)
 
@@ -83,7 +83,7 @@ def _(x, cotangent):
 def gumbel_softmax(x, *, tau: Positive = 1.0, hard: Flag = False, noise: Gumbel = 0.0):
     """Gumbel-softmax: a row of logits to a random choice of one entry, blurred by a temperature.
 
-    It is random only if you give a generator or the noise. A hard choice is a one-hot row with the soft slope.
+    It is random only with a generator or the noise. A hard choice is a one-hot row with the soft slope.
     """
     soft = ops.softmax((x + noise) / tau)
     return ops.top(soft) + (soft - ops.held(soft)) if hard else soft

@@ -36,7 +36,7 @@ THRICE_CUBIC = Constant("6*sqrt(2/pi)*44715/1000000", 0.21406444881780073, 1.202
 def gelu_tanh(x):
     """GELU's tanh form: the approximation that many language models were trained with, up to 4.7e-4 from GELU.
 
-    It is x·sigmoid(cubic), which does not cancel as 1 + tanh does; the cubic keeps 70 bits, as exp magnifies rounding.
+    It is x·sigmoid(cubic), as 1 + tanh cancels; the cubic keeps 70 bits, as exp magnifies rounding.
     """
     return tanh_gate(x, x)
 
@@ -47,14 +47,14 @@ def _(x):
 
 
 def gelu_tanh_slope(x, times):
-    """Return `times` · the slope of gelu_tanh; the product underflows only once."""
+    """`times` the slope of gelu_tanh; the product underflows only once."""
     high, low = ops.cubic(x, LINEAR, CUBIC)
     y, y_low = ops.cubic(x, LINEAR, THRICE_CUBIC)  # x times the logit's slope
     return ops.gate_slope(high, y, times, low, y_low)
 
 
 def tanh_gate(x, times):
-    """Return `times` · the sigmoid of gelu_tanh's cubic."""
+    """`times` the sigmoid of gelu_tanh's cubic."""
     high, low = ops.cubic(x, LINEAR, CUBIC)
     return ops.sigmoid(high, times=times, low=low)
 
@@ -71,7 +71,7 @@ def tanh_gate(x, times):
 def gelu(x, *, approximate: Annotated[str, OneOf(("none", "tanh"))] = "none"):
     """Gaussian error linear unit: the input times the probability that a normal draw lies below it.
 
-    It uses ndtr, because 1 + erf(x/√2) cancels below −5. JAX defaults to the tanh form.
+    It uses ndtr, as 1 + erf(x/√2) cancels below −5. JAX defaults to the tanh form.
     """
     return ndtr(x, times=x) if approximate == "none" else gelu_tanh.body(x)
 
@@ -82,7 +82,7 @@ def _(x, *, approximate):
 
 
 def gelu_slope(x, times, approximate):
-    """Return `times` · the slope of gelu; the product underflows only once."""
+    """`times` the slope of gelu; the product underflows only once."""
     if approximate == "tanh":
         return gelu_tanh_slope(x, times)
     return ops.normal_gate_slope(x, times)
@@ -100,7 +100,7 @@ def gelu_slope(x, times, approximate):
 def silu(x, *, beta: Positive = 1.0):
     """Sigmoid linear unit, or swish: the input times the sigmoid of beta times it.
 
-    The product is rounded once: the sigmoid alone has lost its digits below −708 (float32: −87). ONNX calls beta alpha.
+    The product is rounded once, as the sigmoid has lost its digits below −708 (float32: −87). ONNX calls beta alpha.
     """
     high, low = ops.product(x, beta)
     return ops.sigmoid(high, times=x, low=low)
@@ -112,7 +112,7 @@ def _(x, *, beta):
 
 
 def silu_slope(x, times, beta=1.0):
-    """Return `times` · the slope of silu; the product underflows only once."""
+    """`times` the slope of silu; the product underflows only once."""
     high, low = ops.product(x, beta)
     return ops.gate_slope(high, high, times, low, low)
 
@@ -151,8 +151,8 @@ def _(x):
 def mish(x):
     """Mish: the input times the hyperbolic tangent of its softplus.
 
-    The factor is a rational function of exp(−|x|); on the left the product underflows only once. PyTorch and JAX give
-    NaN at −inf, where it is 0.
+    The factor is a rational function of exp(−|x|); on the left the product underflows only once. At −inf it is 0, where
+    PyTorch and JAX give NaN.
     """
     return ops.mish(x)
 
@@ -170,7 +170,7 @@ def _(x):
 def softcap(x, *, cap: Positive = 30.0):
     """Soft cap: any number to one between −cap and cap, almost unchanged where it is small beside cap.
 
-    Gemma 2 caps logits at 30 and attention scores at 50. The slope decays; its quotient keeps 106 bits.
+    Gemma 2 caps logits at 30 and attention scores at 50. The slope's quotient keeps 106 bits.
     """
     return ops.softcap(x, cap)
 
@@ -195,8 +195,8 @@ def xielu(
     """xIELU, a trainable ELU integrated: a parabola where the input is positive, else a line bent by an exponential.
 
     `eps` caps the exponent, as in the authors' and Hugging Face's code: the value at 0 is then −8e-7, and within a
-    millionth below 0 the line falls. The paper's formula has eps=0. Hugging Face's layer stores alpha_p as its inverse
-    softplus, and alpha_n as the inverse softplus of alpha_n − beta.
+    millionth below 0 the line falls. The paper has eps=0. Hugging Face stores alpha_p as its inverse softplus, and
+    alpha_n as the inverse softplus of alpha_n − beta.
     """
     x = ops.double(x)
     right, held = maximum(x, 0.0), minimum(x, eps)

@@ -11,25 +11,25 @@ from slopes.ops import Array, absolute, angle, entry, held, maximum, minimum, no
 
 
 class Sides(NamedTuple):
-    """Lengths of two boxes along both axes, in units of the larger side of the box around them."""
+    """Lengths of two boxes along both axes, in units of the larger side of their hull, the box around both."""
 
     unit: Array
     own: Array  #: of the prediction
     other: Array  #: of the target
-    around: Array  #: of the box around both
+    around: Array  #: of the hull
     gap: Array  #: of the intersection, below 0 where the boxes do not meet
     shift: Array  #: from the target's centre to the prediction's
 
 
 class Pair(NamedTuple):
-    """Areas and distances of two boxes, in units of the larger side of the box around them."""
+    """Areas and distances of two boxes, in units of the larger side of their hull."""
 
     lapped: Array  #: area of the intersection
     wrong: Array  #: area that only one box covers
     union: Array
-    hull: Array  #: area of the box around both
+    hull: Array  #: its area
     apart: Array  #: squared distance of the centres
-    across: Array  #: squared diagonal of the box around both
+    across: Array  #: squared diagonal of the hull
     aspect: Array  #: angle between the diagonals, in right angles
 
 
@@ -74,7 +74,7 @@ class Rise(NamedTuple):
 def _rise(prediction, target, sides):
     low, high = prediction[..., :2] - target[..., :2], prediction[..., 2:] - target[..., 2:]
     beyond = ops.joined(-low, high)
-    outer = where(beyond == 0, 0.5, ops.step(beyond))  # 1 if a corner moves the box around both, half for a tie
+    outer = where(beyond == 0, 0.5, ops.step(beyond))  # 1 if a corner moves the hull, half for a tie
     gap = where(sides.gap <= 0, 0.0, sides.gap)
     meets = where(sides.gap <= 0, 0.0, 1.0)
     lapped = (1 - outer) * _outward(meets * _swapped(gap))
@@ -122,7 +122,7 @@ def _columns(x):
 
 
 def _textbook(p, t):
-    """(intersection, union, area around, squared distance of centres, squared diagonal around, aspect)."""
+    """(intersection, union, hull, squared distance of centres, squared diagonal around, aspect)."""
     (a, b, c, d), (e, f, g, h) = ([entry(box, place) for place in range(4)] for box in (p, t))
     common = maximum(minimum(c, g) - maximum(a, e), 0) * maximum(minimum(d, h) - maximum(b, f), 0)
     width, height = maximum(c, g) - minimum(a, e), maximum(d, h) - minimum(b, f)
@@ -164,8 +164,7 @@ ZHENG = Paper(
 def giou(prediction, target):
     """Generalized IoU loss: the share of the union that only one box covers, plus the empty share of their hull.
 
-    The hull is the box around both. Areas are in its units, so that none overflows; boxes without an area have an IoU
-    of 0.
+    The hull is the box around both. Areas are in its units, so none overflows; boxes without an area have an IoU of 0.
     """
     pair = _pair(_sides(prediction, target))
     return _share(pair.wrong, pair.union, 1.0) + _share(pair.hull - pair.union, pair.hull, 0.0)
@@ -185,7 +184,7 @@ def _(prediction, target):
 def diou(prediction, target):
     """Distance IoU loss: 1 − IoU plus the squared distance of the centres, in diagonals of the box around both.
 
-    The distance of the centres draws boxes together even if they do not overlap.
+    The distance draws boxes together even if they do not overlap.
     """
     pair = _pair(_sides(prediction, target))
     return _share(pair.wrong, pair.union, 1.0) + share(pair.apart, pair.across, 0.0)
@@ -203,8 +202,8 @@ def _(prediction, target):
 def ciou(prediction, target):
     """Complete IoU loss: the distance IoU loss plus a cost of another aspect, which counts where the boxes overlap.
 
-    The weight of the aspect has a gradient; in torchvision it is a constant, so slopes differ where values agree. The
-    cost of the aspect is an angle between diagonals, which a side of 0 does not break.
+    The aspect's weight has a gradient; in torchvision it is constant, so slopes differ where values agree. Its cost is
+    an angle between diagonals, which a side of 0 does not break.
     """
     pair = _pair(_sides(prediction, target))
     lost, aspect = _share(pair.wrong, pair.union, 1.0), pair.aspect**2

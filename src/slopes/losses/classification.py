@@ -102,7 +102,7 @@ def _(prediction, target, *, base):
 def cross_entropy(prediction, target, *, from_probabilities: Flag = False, base: AboveOne = e):
     """Softmax cross-entropy: the surprise, −log p, at the right class, of rows of logits.
 
-    Both value and slope keep their digits when the network is sure: 1 − p is summed from the other classes.
+    Value and slope keep their digits when the network is sure: 1 − p is summed from the other classes.
     """
     if from_probabilities:
         return categorical_cross_entropy.body(prediction, target, base=base)
@@ -127,7 +127,7 @@ def _(prediction, target, *, from_probabilities, base):
 def nll(prediction, target):
     """Negative log-likelihood: minus the entry of the right class, of rows of log-probabilities.
 
-    Rows are not normalised, and nothing is clipped: an impossible class costs infinity.
+    Rows are not normalised, nothing is clipped: an impossible class costs infinity.
     """
     return -ops.expected(prediction, target)
 
@@ -155,7 +155,7 @@ def _(prediction, target):
 def poly1(prediction, target, *, epsilon: AboveMinusOne = 2.0):
     """Cross-entropy plus epsilon times 1 − p of the right class, of rows of logits.
 
-    1 − p is summed from the other classes. Epsilon is 2 as in Optax and timm; the paper tunes it.
+    1 − p is summed from the other classes. Epsilon is 2 in Optax and timm; the paper tunes it.
     """
     return ops.expected(epsilon * softmax_complement(prediction) - log_softmax(prediction), target)
 
@@ -184,8 +184,8 @@ def margin_softmax(
     """Cross-entropy of scaled cosines with a margin, which widens the right class's angle or lowers its cosine.
 
     The margin is in radians (pytorch_metric_learning: degrees) or, for "cosface", in units of the cosine. No angle is
-    computed. Where it would exceed π, margin·sin(margin) is subtracted from the cosine, as in the authors' code. At a
-    cosine of ±1, where the slope is infinite, only its finite term counts.
+    computed. Where it would exceed π, margin·sin(margin) is subtracted from the cosine, as by the authors. At a cosine
+    of ±1, where the slope is infinite, only its finite term counts.
     """
     logit = ops.softmax_logit(scale * prediction)
     return ops.expected(softplus(scale * _taken(prediction, margin, form) - logit), target)
@@ -224,7 +224,7 @@ def binary_cross_entropy(
 ):
     """Binary cross-entropy: the surprise at a yes or no, of logits; targets between 0 and 1 are probabilities of yes.
 
-    It adds two softplus terms and subtracts nothing. Probabilities are not clipped: a certain error costs infinity.
+    It adds two softplus terms and subtracts nothing. Nothing is clipped: a certain error costs infinity.
     """
     if from_probabilities:
         nats = -(pos_weight * xlogy(target, prediction) + xlog1py(1 - target, -prediction))

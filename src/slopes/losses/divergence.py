@@ -53,7 +53,7 @@ def _log_mean(gap, part, logit, rest):
 
 
 def _softened(x, temperature):
-    """Return (mask of each row's first largest entry, p = softmax(x / temperature), 1 − p, log p).
+    """(mask of each row's first largest entry, p = softmax(x / temperature), 1 − p, log p).
 
     The largest entry is subtracted before the division, which might overflow.
     """
@@ -68,10 +68,10 @@ def _softened(x, temperature):
 
 
 def _compare(prediction, target, temperature):
-    """Return (teacher's and student's probabilities, their complements, log(student / teacher), its terms' size).
+    """(teacher's and student's probabilities, their complements, log(student / teacher), its terms' size).
 
     The log is a difference of logits less its mean and the log of a mean near 1, which keeps its digits where both
-    agree. Where that mean is large, it is a difference of two logs; where the teacher's probability is 0, it is 1.
+    agree; where that mean is large, a difference of two logs; where the teacher's probability is 0, 1.
     """
     _, other, other_rest, log_other = _softened(prediction, temperature)
     first, share, rest, log_share = _softened(target, temperature)
@@ -100,8 +100,7 @@ def _compare(prediction, target, temperature):
 def relative_entropy(prediction, target, *, log_target: Flag = False):
     """One term of a Kullback-Leibler divergence: target · (log target − prediction), of log-probabilities.
 
-    A target of 0 costs 0, even as a log of −inf (PyTorch: NaN). The mean is over entries; `kl_div` has one value per
-    row.
+    A target of 0 costs 0, even as a log of −inf (PyTorch: NaN). The mean is over entries; `kl_div`'s is over rows.
     """
     gone = (exp(target) if log_target else target) == 0
     held = where(gone, 0.0 if log_target else 1.0, target)
@@ -137,8 +136,8 @@ def _(prediction, target, *, log_target):
 def kl_div(prediction, target, *, from_probabilities: Flag = False):
     """Kullback-Leibler divergence of the prediction from the target, of rows of logits.
 
-    The mean is over rows, which PyTorch calls "batchmean"; its own default divides by the number of entries. It is 0
-    where both agree; nothing is clipped (Keras: at 1e-7).
+    The mean is over rows (PyTorch's "batchmean", not its default). It is 0 where both agree; nothing is clipped (Keras:
+    at 1e-7).
     """
     if from_probabilities:
         parts = prediction, 1 - prediction, log(where(target == 0, 1.0, prediction))
@@ -172,7 +171,7 @@ def js_divergence(prediction, target, *, beta: OpenUnitInterval = 0.5):
     """Jensen-Shannon divergence: how far target and softmax of the logits are from their mixture, by rows.
 
     Beta is the target's share in the mixture and in the sum. The log-ratio is clamped to ±1e4, so that a probability of
-    0 gives no 0 · inf. Logs of means use log1p, so that nothing cancels where target and softmax nearly agree.
+    0 gives no 0 · inf. Logs of means use log1p, as target and softmax may nearly agree.
     """
     gap, own, other = _held_ratio(prediction, target), log(beta), log(1 - beta)
     missed = beta * target * _log_mean(-gap, 1 - beta, other - own - gap, own)
@@ -204,9 +203,8 @@ def _(prediction, target, *, beta):
 def distillation(prediction, target, *, temperature: Positive = 2.0):
     """Kullback-Leibler divergence of a student's softened softmax from a teacher's, of rows of their logits.
 
-    It is multiplied by the temperature squared, so that slopes keep their size. The mean is over rows. No temperature
-    is standard (mmdetection: 10, and the mean over entries); scripts use 2 most often. Terms do not cancel where both
-    agree.
+    The temperature squared multiplies it, so that slopes keep their size. The mean is over rows. Scripts use a
+    temperature of 2 most often (mmdetection: 10, and the mean over entries). Terms do not cancel where both agree.
     """
     (share, other), _, ratio, _ = _compare(prediction, target, temperature)
     cost = where(ratio < 1, share * expm1_less(minimum(ratio, 1.0)), other - share * (1 + ratio))

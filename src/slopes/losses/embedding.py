@@ -31,7 +31,7 @@ Cosine = Annotated[float, Interval(-1.0, 1.0, closed=True)]
 
 
 def _size(x):
-    """Largest size in each row, or 1: squares of x divided by it neither overflow nor vanish."""
+    """Largest size in each row, or 1: squares of x over it neither overflow nor vanish."""
     return nonzero(_largest(x))
 
 
@@ -196,9 +196,8 @@ def _(first, second, target, *, margin):
 def contrastive_pair(first, second, target, *, margin: Positive = 1.0):
     """Contrastive loss: half the squared distance of vectors that belong together, else half (margin − distance)².
 
-    Other vectors further apart than the margin cost 0. Both terms are squared and halved as in the paper;
-    pytorch_metric_learning does neither. For equal vectors that do not belong together no direction leads apart: the
-    slope is 0.
+    Other vectors further apart than the margin cost 0. Both terms are squared and halved as in the paper, unlike in
+    pytorch_metric_learning. For equal vectors that do not belong together no direction leads apart: the slope is 0.
     """
     lacking = maximum(margin - _distance(first, second, 2.0), 0.0)
     apart = where(target[..., None] > 0, first - second, 0.0)  # other squares may overflow
@@ -239,8 +238,8 @@ def _gap(first, second, middle, p):
 def triplet_margin(anchor, positive, negative, *, margin: Positive = 1.0, p: AtLeastOne = 2.0, swap: Flag = False):
     """Triplet loss: the positive's distance from the anchor, less the negative's, plus a margin; at least 0.
 
-    Distances are p-norms without an epsilon under the root (PyTorch's moves every distance, Optax's is wrong at p = 1);
-    a distance of 0 has no slope. With `swap` the negative's distance is the lesser to anchor and positive.
+    Distances are p-norms without an epsilon (PyTorch's moves every distance, Optax's is wrong at p = 1); a distance of
+    0 has no slope. With `swap` the negative's distance is the lesser to anchor and positive.
     """
     gap = _gap(positive, negative, anchor, p)
     if swap:
@@ -274,7 +273,7 @@ def _(anchor, positive, negative, *, margin, p, swap):
 def info_nce(embeddings, positives, negatives, *, temperature: Positive = 0.07):
     """Cross-entropy of picking a positive among the negatives by its cosine over a temperature; NT-Xent.
 
-    Each value is the mean over an anchor's positives, each compared with the negatives alone. Optax and
+    Each value is the mean over an anchor's positives, each against the negatives alone. Optax and
     pytorch_metric_learning take one mean over all pairs, which differs where classes differ in size.
     """
     _, excess, any_negative = _excess(_similar(embeddings, temperature), negatives, temperature)
@@ -297,13 +296,13 @@ def _(embeddings, positives, negatives, cotangent, *, temperature):
 def supcon(embeddings, positives, negatives, *, temperature: Positive = 0.1):
     """Cross-entropy of picking a positive among all others by its cosine over a temperature, other positives too.
 
-    Each value is the mean over an anchor's positives. The loss is the mean over anchors with a positive.
+    Each value is the mean over an anchor's positives; the loss is the mean over anchors with one.
     """
     return _mean(-ops.log_softmax(_shown(embeddings, positives | negatives, temperature)), positives)
 
 
 def _shown(embeddings, others, temperature):
-    """The similarities to others, and elsewhere a number with a softmax of 0."""
+    """Similarities to others, and elsewhere a number with a softmax of 0."""
     return where(others, _similar(embeddings, temperature), -1e5 - 3 / temperature)
 
 

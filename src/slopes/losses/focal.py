@@ -25,9 +25,9 @@ def _chances(z):
 
 
 def _power(high, low, gamma):
-    """Return two factors of (high + low)**gamma; the second is 1 unless the power is almost subnormal.
+    """Two factors of (high + low)**gamma, for a cost to be multiplied by one after the other without losing digits.
 
-    A cost times one factor and then the other loses no digits.
+    The second is 1 unless the power is almost subnormal.
     """
     power = high**gamma
     deep = power < 1e-30
@@ -129,8 +129,8 @@ def _(prediction, target, *, gamma, alpha):
 def softmax_focal(prediction, target, *, gamma: NonNegative = 2.0):
     """Cross-entropy times the probability of being wrong to the power gamma, of rows of logits.
 
-    The mean is over rows: kornia and MONAI also divide by the number of classes. The alpha of other libraries (Keras:
-    0.25 for every class) is `class_weight`. Value and slope use softplus of log(p / (1 − p)), which never underflows.
+    The mean is over rows: kornia and MONAI also divide by the number of classes. Other libraries' alpha (Keras: 0.25
+    for every class) is `class_weight`. Value and slope use softplus of log(p / (1 − p)), which never underflows.
     """
     rows = ops.one_hot(target, like=prediction)
     logit = ops.softmax_logit(prediction)
@@ -171,9 +171,9 @@ def asymmetric(
 ):
     """Focal cross-entropy of logits with separate exponents for yes and no, and no cost of a no below the clip.
 
-    It has one value per label: sum over a sample's labels for the authors' number. The gradient goes through the
-    powers, as in timm; the authors' code stops it there. Probabilities are not clamped, so surely wrong predictions
-    still learn, except that a clip above 0 flattens the cost of a sure and wrong yes.
+    It has one value per label; the authors sum over a sample's labels. The gradient goes through the powers, as in
+    timm; the authors stop it there. Probabilities are not clamped, so surely wrong predictions still learn, except that
+    a clip above 0 flattens the cost of a sure and wrong yes.
     """
     yes = _unsure(prediction, gamma_pos) * softplus(-prediction)
     power, other, cost, *_ = _wrong_yes(prediction, gamma_neg, clip)

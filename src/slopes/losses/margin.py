@@ -98,8 +98,7 @@ def _(prediction, target):
 def hinge_embedding(prediction, target, *, margin: Positive = 1.0):
     """Hinge embedding loss of a distance: the distance for target 1, its shortfall to the margin for target −1.
 
-    It sinks without bound for a negative prediction, which is no distance. At the margin the slope is −1, as in
-    PyTorch.
+    A negative prediction, which is no distance, sinks it without bound. At the margin the slope is −1, as in PyTorch.
     """
     return where(target > 0, prediction, maximum(margin - prediction, 0.0))
 
@@ -160,9 +159,9 @@ def multiclass_hinge(
 ):  # fmt: skip
     """Multi-class hinge: the right class's shortfall to the worst rival plus margin, or summed over all rivals.
 
-    Crammer and Singer's form takes the worst rival (Keras counts a rival below 0 as 0). Weston and Watkins sum over
-    rivals; PyTorch's multi_margin_loss is that sum divided by C. Rows of probabilities, as of class weights and
-    smoothing, take C² memory.
+    Crammer and Singer take the worst rival (Keras counts a rival below 0 as 0). Weston and Watkins sum over rivals,
+    which PyTorch's multi_margin_loss divides by C. Rows of probabilities, as of class weights and smoothing, take C²
+    memory.
     """
     _, lacks = _rivals(prediction, target, form, margin)
     cost = ops.sum(lacks if p == 1 else lacks * lacks)[..., 0]
@@ -186,7 +185,7 @@ def _(prediction, target, *, form, margin, p):
 def multilabel_margin(prediction, target, *, margin: Positive = 1.0):
     """Multi-label hinge: the sum of each present class's shortfall to each absent one plus margin, divided by C.
 
-    Targets are rows of 0 and 1, or probabilities; PyTorch takes lists of classes.
+    Targets are rows of 0 and 1, or probabilities (PyTorch: lists of classes).
     """
     absent = maximum(1 - target, 0.0)  # PyTorch's list may name a class twice, which makes a target of 2
     return _over_pairs(_lacks, target, absent, prediction, margin) / prediction.shape[-1]

@@ -46,7 +46,7 @@ def _joint(p, t, w, weighting):
 
 
 def _rarity(size):
-    """Size of the smallest class present, divided by the size of each class."""
+    """Size of the smallest class present over each class's size."""
     least = ops.sum(top(where(size == 0, -inf, -size)) * size)
     return where(size == 0, 1.0, share(least, size))
 
@@ -73,8 +73,8 @@ def dice(prediction, target, weight, *, smooth: NonNegative = 0.0, squared: Flag
     """Dice loss: the share of a region and its prediction, taken together, where they disagree.
 
     Disagreement is summed directly, as 1 less the agreement would cancel; a region that is empty in both costs 0.
-    `smooth` is added to 2·I and to P + T (Optax adds it to I: twice as much). With `squared` a soft target that is
-    matched costs 0.
+    `smooth` is added to 2·I and to P + T (Optax: to I, twice as much). With `squared` a soft target that is matched
+    costs 0.
     """
     wrong, whole = _dice(prediction, target, weight, squared)
     return share(wrong, whole + smooth)
@@ -150,7 +150,7 @@ def tversky(prediction, target, weight, *, alpha: NonNegative = 0.5, beta: NonNe
     """Tversky loss: Dice with separate weights for false positives and false negatives.
 
     Alpha weighs false positives and beta false negatives, as in the paper (Keras 3.15 swaps them). Weights of ½ give
-    `dice`, weights of 1 `jaccard`.
+    `dice`, of 1 `jaccard`.
     """
     wrong, right = _tversky(prediction, target, weight, alpha, beta)
     return share(wrong, right + wrong)
@@ -185,8 +185,8 @@ def focal_tversky(
 ):
     """Tversky loss to the power gamma: a gamma below 1 lifts small losses, a gamma above 1 lessens them.
 
-    Gamma is the exponent itself; the paper writes 1/γ, with γ = 4/3. For a gamma below 1 the slope grows without bound
-    towards a loss of 0, where it is set to 0.
+    Gamma is the exponent; the paper writes 1/γ, with γ = 4/3. Below 1 the slope grows without bound towards a loss of
+    0, where it is set to 0.
     """
     index = tversky.body(prediction, target, weight, alpha=alpha, beta=beta)
     return where(index == 0, 0.0, nonzero(index) ** gamma)
@@ -219,7 +219,7 @@ def generalized_dice(
     """Generalized Dice loss: Dice of all classes of a sample together, each weighed by its size to the power of −2.
 
     "simple" weighs by 1 / size and "uniform" equally. An absent class weighs as much as the rarest class present, as in
-    MONAI, which adds 1e-5 to both sides of the fraction. Optax weighs the Dice loss of each class, by sizes over the
+    MONAI, which adds 1e-5 to numerator and denominator. Optax weighs the Dice loss of each class, by sizes over the
     whole batch, and adds 1.
     """
     wrong, whole, rare = _joint(prediction, target, weight, weighting)

@@ -44,7 +44,7 @@ class OrMinusInfinity(Interval):
     """An interval, or −inf."""
 
     def contains(self, values):
-        """Return whether a number, or each entry of an array, is −inf or lies in the interval."""
+        """Whether a number, or each entry of an array, is −inf or in the interval."""
         return (values == -inf) | super().contains(values)
 
 
@@ -68,7 +68,7 @@ def _rounding_of_square(prediction, target, b, c):
 
 
 def _root(square, rest):
-    """(sqrt(1 + y²), its relative error); `rest` is the relative error of 1 + y² from the rounding of y²."""
+    """(sqrt(1 + y²), its relative error); `rest` is the error of 1 + y² from the rounding of y²."""
     whole = 1 + square
     root = sqrt(whole)
     lost = where(square < 1, (1 - whole) + square, (square - whole) + 1) + ops.fma(root, -root, whole)
@@ -159,7 +159,7 @@ def _scaled_residual(prediction, target, by):
 def huber(prediction, target, *, delta: Positive = 1.0):
     """Huber loss: half the squared residual up to delta, linear beyond it.
 
-    PyTorch's smooth_l1_loss is this divided by its beta.
+    PyTorch's smooth_l1_loss is this over its beta.
     """
     residual = prediction - target
     size = absolute(residual)
@@ -208,7 +208,7 @@ def _(prediction, target):
 def smooth_l1(prediction, target, *, beta: Positive = 1.0):
     """Smooth L1 loss: the size of the residual less half of beta; within beta a parabola without a kink.
 
-    It is `huber` divided by its delta, so the slope beyond beta is 1.
+    It is `huber` over its delta, so the slope beyond beta is 1.
     """
     residual = prediction - target
     held = clip(residual, -beta, beta)
@@ -240,7 +240,7 @@ def _(prediction, target, *, quantile):
 
 
 def _bent(u):
-    """u clamped to ±1e17, where sqrt(1 + u²) is |u|, and the root of the clamped u."""
+    """u clamped to ±1e17, where sqrt(1 + u²) is |u|, and the root of that."""
     held = clip(u, -1e17, 1e17)
     return held, sqrt(1 + held * held)
 
@@ -258,7 +258,7 @@ def _bent(u):
 def charbonnier(prediction, target, *, eps: Positive = 1e-3):
     """Charbonnier loss: the size of the residual, rounded off within eps; eps is its least value.
 
-    No square overflows, and the value stays above the size of the residual, which shows in half types. Kornia's
+    No square overflows, and the value stays above the size of the residual even in half types. Kornia's
     charbonnier_loss is `pseudo_huber`, whose least value is 0.
     """
     residual = prediction - target
@@ -283,7 +283,7 @@ def _(prediction, target, *, eps):
 def pseudo_huber(prediction, target, *, delta: Positive = 1.0):
     """Pseudo-Huber loss: half the squared residual near 0, and delta times its size far beyond delta, all smooth.
 
-    No square overflows, and 1 is not subtracted from a root near 1.
+    No square overflows, and no 1 is subtracted from a root near 1.
     """
     residual = prediction - target
     u = residual / delta
@@ -301,7 +301,7 @@ FAR = 2.0**56  #: from here on sqrt(1 + u²) is |u| to all digits
 
 
 def _barron(prediction, target, alpha, c):
-    """Return (alpha, b = 2 − alpha, y = x / f, y² / b, f, log(1 + y² / b), rest); f is 1 unless x is huge.
+    """(alpha, b = 2 − alpha, y = x / f, y² / b, f, log(1 + y² / b), rest); f is 1 unless x is huge.
 
     The rest is the relative rounding error of 1 + y² / b, which a power of that sum magnifies.
     """
@@ -330,8 +330,8 @@ def _barron(prediction, target, alpha, c):
 def barron_general(prediction, target, *, alpha: Shape = 1.0, c: Positive = 1.0):
     """Barron's loss: half the squared residual within c, and beyond it bent the more, the lower alpha.
 
-    Alpha 2 gives the square, 1 pseudo-Huber, 0 Cauchy, −2 Geman-McClure and −inf (from −1e20 on) Welsch, as limits
-    where the formula has a gap. No square overflows.
+    Alpha 2 gives the square, 1 pseudo-Huber, 0 Cauchy, −2 Geman-McClure and −inf (from −1e20 on) Welsch; gaps of the
+    formula are limits. No square overflows.
     """
     a, b, _, square, far, log_square, rest = _barron(prediction, target, alpha, c)
     (root, lost), log_square = _root(square, rest), minimum(log_square + 2 * log(far), 1e4)
@@ -401,7 +401,7 @@ def _(prediction, target, *, eps):
 def msle(prediction, target):
     """Mean squared logarithmic error: the squared difference of the logs of 1 + prediction and 1 + target.
 
-    It takes one log of the quotient, which does not cancel. Numbers up to −1 are refused; Keras counts negatives as 0.
+    It takes one log, of the quotient, which does not cancel. Numbers up to −1 are refused; Keras counts negatives as 0.
     """
     return _log_quotient(prediction, target) ** 2
 
@@ -412,7 +412,7 @@ def _(prediction, target):
 
 
 def _log_quotient(x, y):
-    """log((1 + x) / (1 + y)), by one log, or by two where the quotient may overflow."""
+    """log((1 + x) / (1 + y)), by two logs where the quotient may overflow."""
     r = x - y
     low, high, gap = where(r < 0, x, y), where(r < 0, y, x), where(r < 0, -r, r)
     far = gap / (1 + low) / (1 + low) == inf  # the quotient's slope, which overflows first
