@@ -19,7 +19,7 @@ _implicit: Callable[[str, int, int], int] = torch.nn.functional._get_softmax_dim
 
 
 def _elementwise(*names: str) -> Compute:
-    """Return the forward of an activation; `names` are the parameters that module and card share."""
+    """Forward of an activation with parameters `names`, which module and card share."""
 
     def compute(self: Any, card: Any, input: Any) -> Any:
         if isinstance(input, Tensor):
@@ -49,19 +49,19 @@ def _applied(self: Any, card: Any, settings: dict[str, Any], input: Tensor) -> T
 
 
 def _softplus(self: Any, card: Any, input: Any) -> Any:
-    """Forward of Softplus; beyond a threshold of 20 or more PyTorch's line is the card's value, rounded."""
+    """Beyond a threshold of 20 or more PyTorch's line is the card's value, rounded."""
     return _elementwise("beta")(self, card, input) if self.threshold >= 20 else None
 
 
 def _autocast(module: torch.nn.Module, input: Tensor) -> Tensor:
-    """Return the input in float32 where autocast does so for PyTorch's operation."""
+    """The input in float32 where autocast does so for PyTorch's operation."""
     device = input.device.type
     wide = isinstance(module, _WIDE) and device != "cpu" and r.autocasts(input)
     return input.float() if wide and input.dtype is not torch.float64 else input
 
 
 def _along(legacy: str, before: Callable[[Tensor], Tensor] | None = None) -> Compute:
-    """Return the forward of a map along `dim`; `legacy` is its name in PyTorch's warning that dim is None."""
+    """Forward of a map along `dim`; `legacy` is its name in PyTorch's warning that dim is None."""
 
     def compute(self: Any, card: Any, input: Any) -> Any:
         if type(self.dim) is int and isinstance(input, Tensor):
@@ -80,7 +80,7 @@ def _along(legacy: str, before: Callable[[Tensor], Tensor] | None = None) -> Com
 
 
 def _mapped(self: Any, card: Any, input: Tensor, dim: int) -> Tensor:
-    """Apply the card along an axis; a row of only −inf gives NaN, as in PyTorch."""
+    """A row of only −inf gives NaN, as in PyTorch."""
     nothing = input.detach().amax(dim, keepdim=True) == -math.inf
     mapped: Tensor = card(with_contiguous_gradient(_autocast(self, input)), axis=dim)
     return mapped if r.is_concrete(nothing) and not bool(nothing.any()) else mapped.masked_fill(nothing, math.nan)
@@ -94,10 +94,7 @@ def _halves(self: Any, card: Any, input: Any) -> Any:
 
 
 def _channels(self: Any, card: Any, input: Any) -> Any:
-    """Forward of PReLU, with one weight or one per channel, on axis 1.
-
-    PyTorch's own is as good, and takes plain tensors.
-    """
+    """PReLU, with one weight or one per channel, on axis 1. PyTorch's own is as good, and takes plain tensors."""
     if isinstance(input, Tensor) and fast.is_plain(input, REAL) and fast.is_plain(self.weight, (input.dtype,)):
         return None
     count = self.weight.numel()
@@ -110,7 +107,7 @@ def _channels(self: Any, card: Any, input: Any) -> Any:
 
 
 def _drawn(self: Any, card: Any, input: Any) -> Any:
-    """Forward of RReLU; in training PyTorch draws the slopes, so that seeds have the same effect."""
+    """RReLU; in training PyTorch draws the slopes, so that seeds have the same effect."""
     if not fits(input):
         return None
     slope: Any = (self.lower + self.upper) / 2
@@ -121,7 +118,7 @@ def _drawn(self: Any, card: Any, input: Any) -> Any:
 
 
 def _planes(self: Any, card: Any, input: Any) -> Any:
-    """Forward of Softmax2d: for each pixel of a picture or a batch of them."""
+    """Softmax2d: for each pixel of a picture or a batch of them."""
     if not fits(input) or input.ndim not in (3, 4) or not input.numel():
         return None
     result = None if fast.may_have_row_kernel(input) else fast.run_map(card, input, -3)

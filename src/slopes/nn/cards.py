@@ -107,7 +107,7 @@ _OURS = {"dim": "axis", "weight": "class_weight"}  #: PyTorch's names and the ca
 
 @functools.cache
 def _options(card: Card) -> dict[str, Any]:
-    """Return names and defaults of a module's options, under PyTorch's names."""
+    """Names and defaults of a module's options, under PyTorch's names."""
     keywords = [p for p in card.call_signature.parameters.values() if p.kind is p.KEYWORD_ONLY]
     options = {
         p.name: p.default for p in keywords if p.name not in _OF_A_CALL or p.name in card.parameters
@@ -130,7 +130,6 @@ def has_classes(card: Card) -> bool:
 
 
 def _in_the_style_of_pytorch(card: Loss, arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
-    """Compute the loss by PyTorch's conventions."""
     first, target = arguments[0], arguments[-1]
     count: Any = first.numel()
     if has_classes(card):
@@ -172,7 +171,7 @@ LACKED = _lacked()
 
 
 def make(name: str) -> type[CardModule]:
-    """Make the class for a card that PyTorch lacks."""
+    """The class for a card that PyTorch lacks."""
     card = LACKED[name]
     known = [
         inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, default=default)

@@ -30,7 +30,7 @@ def fits(first: Any, *rest: Any) -> bool:
 
 
 def settings_of(card: Card, module: torch.nn.Module, x: Any, *names: str) -> dict[str, Any] | None:
-    """Return the card's parameters from the module's attributes; None if the card refuses one for tensors like x."""
+    """The card's parameters from the module's attributes; None if the card refuses one for tensors like x."""
     try:
         return card._settings({name: getattr(module, name) for name in names}, r, x if isinstance(x, Tensor) else None)
     except (ValueError, TypeError):
@@ -58,7 +58,7 @@ def run_fast(
 
 
 def with_contiguous_gradient(x: Tensor) -> Tensor:
-    """Return x with a contiguous gradient, as PyTorch's kernels along an axis give it.
+    """x with a contiguous gradient, as PyTorch's kernels along an axis give it.
 
     The gradient of a reshape is a reshape, which copies if it is not contiguous; for a contiguous x both are views.
     """
@@ -66,7 +66,7 @@ def with_contiguous_gradient(x: Tensor) -> Tensor:
 
 
 def values_of(card: Card, settings: dict[str, Any], x: Tensor, *rest: Tensor) -> Tensor:
-    """Return the unreduced values, at least in float32, differentiable by the card's derivative.
+    """Unreduced values, at least in float32, differentiable by the card's derivative.
 
     A parameter that is a tensor has the shape of x and becomes an argument.
     """
@@ -95,7 +95,7 @@ def reduced(module: Any, values: Tensor, input: Tensor, count: Any = None, dtype
 
 
 def composed(*tensors: Tensor | None) -> torch.dtype:
-    """Return the dtype of a loss that PyTorch composes of operations: autocast on a CPU leaves it alone."""
+    """Dtype of a loss that PyTorch composes of operations: autocast on a CPU leaves it alone."""
     present = [tensor for tensor in tensors if tensor is not None]
     if present[0].device.type != "cpu":
         return r.result_dtype(present[0], loss=True)  # type: ignore[no-any-return]

@@ -16,10 +16,10 @@ from slopes.nn.replaced import refuse_script
 class LinearLoss(torch.nn.Module):
     """A linear layer and its loss, computed for a chunk of rows at a time: see `slopes.linear_loss`.
 
-    ``LinearLoss(256, 32000)(features, labels)`` is the mean cross-entropy of ``nn.Linear(256, 32000, bias=False)``. To
-    share the weight with an embedding, write ``head.weight = embedding.weight``. `logits` returns the output of the
-    layer, as for generating text. Labels of −100 do not count unless `ignore_index` says otherwise; the mean over
-    nothing is 0. Other keywords are the loss's own.
+    ``LinearLoss(256, 32000)(features, labels)`` is the mean cross-entropy of ``nn.Linear(256, 32000, bias=False)``.
+    ``head.weight = embedding.weight`` shares the weight with an embedding. `logits` returns the layer's output, as for
+    generating text. Labels of −100 do not count unless `ignore_index` says otherwise; the mean over nothing is 0. Other
+    keywords are the loss's own.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class LinearLoss(torch.nn.Module):
     reset_parameters: Any = torch.nn.Linear.reset_parameters
 
     def _refuse_wrong_options(self, takes_labels: bool) -> None:
-        """Refuse wrong options by computing the loss of no rows."""
+        """Compute the loss of no rows."""
         features = self.weight.new_empty(0, self.in_features)
         target = features.new_empty(0, self.out_features)
         with torch.no_grad():

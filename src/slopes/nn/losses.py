@@ -41,14 +41,14 @@ def _loss(*names: str) -> Compute:
 
 
 def _run_fast(self: Any, card: Any, names: tuple[str, ...], *tensors: Any) -> Tensor | None:
-    """Return the loss of plain tensors; None if PyTorch's forward or the general path must compute it."""
+    """None if PyTorch's forward or the general path must compute the loss."""
     if not isinstance(tensors[0], Tensor):
         return None
     return run_fast(fast.run_loss, self, names, (float, int, bool), card, self.reduction, tensors)
 
 
 def _whole(*names: str) -> Compute:
-    """Forward of an element-wise loss whose target, of signs or counts, may hold integers."""
+    """An element-wise loss whose target, of signs or counts, may hold integers."""
 
     def compute(self: Any, card: Any, input: Any, *rest: Any) -> Any:
         *others, target = rest
@@ -58,13 +58,12 @@ def _whole(*names: str) -> Compute:
 
 
 def _as(input: Any, target: Any) -> Any:
-    """Convert an integer target to the input's dtype."""
     whole = fits(input) and isinstance(target, Tensor) and not target.is_complex() and r.is_integer(target)
     return target.to(input.dtype) if whole else target
 
 
 def _hinges(self: Any, card: Any, input: Any, target: Any) -> Any:
-    """Forward of HingeEmbeddingLoss; PyTorch adds both losses where a target is neither 1 nor −1."""
+    """HingeEmbeddingLoss; PyTorch adds both losses where a target is neither 1 nor −1."""
     target, settings = _as(input, target), settings_of(card, self, input, "margin")
     if not _known(self) or not fits(input, target) or target.shape != input.shape or settings is None:
         return None
@@ -82,7 +81,7 @@ def _is_no_sign(target: Tensor) -> Tensor | None:
 
 
 def _vectors(self: Any, card: Any, first: Any, second: Any, target: Any) -> Any:
-    """Forward of CosineEmbeddingLoss: 0 where a target is neither 1 nor −1, as in PyTorch."""
+    """CosineEmbeddingLoss: 0 where a target is neither 1 nor −1, as in PyTorch."""
     target, settings = _as(first, target), settings_of(card, self, first, "margin")
     fit = _known(self) and fits(first, second, target) and first.numel() and first.ndim in (1, 2)
     if not fit or settings is None or first.shape != second.shape or target.shape != first.shape[:-1]:
@@ -95,7 +94,7 @@ def _vectors(self: Any, card: Any, first: Any, second: Any, target: Any) -> Any:
 
 
 def _triplets(self: Any, card: Any, anchor: Any, positive: Any, negative: Any) -> Any:
-    """Forward of TripletMarginLoss; its default eps only guards PyTorch's root, and is left out of the distance."""
+    """TripletMarginLoss; its default eps only guards PyTorch's root, and is left out of the distance."""
     settings = settings_of(card, self, anchor, "margin", "p", "swap")
     fit = _known(self) and self.eps <= 1e-6 and fits(anchor, positive, negative) and anchor.ndim and anchor.numel()
     if not fit or settings is None or not anchor.shape == positive.shape == negative.shape:
@@ -104,7 +103,7 @@ def _triplets(self: Any, card: Any, anchor: Any, positive: Any, negative: Any) -
 
 
 def _distances(self: Any, card: Any, anchor: Any, positive: Any, negative: Any) -> Any:
-    """Forward of TripletMarginWithDistanceLoss: the positive's distance ranks behind the negative's."""
+    """TripletMarginWithDistanceLoss: the positive's distance ranks behind the negative's."""
     fit = _known(self) and fits(anchor, positive, negative) and anchor.ndim == positive.ndim == negative.ndim
     settings = settings_of(card, self, anchor, "margin")
     if not fit or settings is None:
@@ -118,7 +117,7 @@ def _distances(self: Any, card: Any, anchor: Any, positive: Any, negative: Any) 
 
 
 def _rivals(self: Any, card: Any, input: Any, target: Any) -> Any:
-    """Forward of MultiMarginLoss: a mean over classes, times the weight of the right class."""
+    """MultiMarginLoss: a mean over classes, times the weight of the right class."""
     settings = settings_of(card, self, input, "margin", "p")
     fit = _known(self) and fits(input, self.weight) and isinstance(target, Tensor) and input.ndim in (1, 2)
     if not fit or settings is None or not input.numel():
@@ -133,7 +132,7 @@ def _rivals(self: Any, card: Any, input: Any, target: Any) -> Any:
 
 
 def _labels(self: Any, card: Any, input: Any, target: Any) -> Any:
-    """Forward of MultiLabelSoftMarginLoss: a mean over classes, each weighted."""
+    """MultiLabelSoftMarginLoss: a mean over classes, each weighted."""
     fit = _known(self) and fits(input, target, self.weight) and input.ndim and input.numel()
     if not fit or input.shape != target.shape:
         return None
@@ -152,7 +151,7 @@ PAIRS = 2**24  #: more pairs of classes would need too much memory; PyTorch stor
 
 
 def _lists(self: Any, card: Any, input: Any, target: Any) -> Any:
-    """Forward of MultiLabelMarginLoss; a target lists classes, perhaps repeatedly, up to the first −1."""
+    """MultiLabelMarginLoss; a target lists classes, perhaps repeatedly, up to the first −1."""
     fit = _known(self) and fits(input) and isinstance(target, Tensor) and target.dtype is torch.int64
     if not fit or input.ndim not in (1, 2) or target.shape != input.shape or not input.numel():
         return None
@@ -166,7 +165,7 @@ def _lists(self: Any, card: Any, input: Any, target: Any) -> Any:
 
 
 def _variances(self: Any, card: Any, input: Any, target: Any, var: Any) -> Any:
-    """Forward of GaussianNLLLoss; a variance clipped at eps has a gradient, as in PyTorch."""
+    """GaussianNLLLoss; a variance clipped at eps has a gradient, as in PyTorch."""
     settings = settings_of(card, self, input, "full", "eps")
     if isinstance(var, float) and fits(input):
         var = torch.full_like(input, var)
@@ -185,7 +184,7 @@ def _variances(self: Any, card: Any, input: Any, target: Any, var: Any) -> Any:
 
 
 def _binary(self: Any, card: Any, input: Any, target: Any) -> Any:
-    """Forward of BCELoss: a certain error costs 100 and has a slope of 1e12, as in PyTorch."""
+    """BCELoss: a certain error costs 100 and has a slope of 1e12, as in PyTorch."""
     if not _known(self) or not fits(input, target, self.weight) or target.shape != input.shape:
         return None
     if self.weight is not None and not _spreads(self.weight, input):
@@ -221,7 +220,6 @@ def _spreads(weight: Tensor, input: Tensor) -> bool:
 
 
 def _with_logits_fast(self: Any, card: Any, input: Tensor, target: Any) -> Tensor | None:
-    """Return the loss of plain tensors; None if the general path must compute it."""
     pos_weight, weight = self.pos_weight, self.weight
     parameters: tuple[tuple[str, float], ...] = ()
     counting: dict[str, Any] = {}
@@ -257,7 +255,7 @@ def _binary_with_logits(self: Any, card: Any, input: Any, target: Any) -> Any:
 
 
 def _divergence(self: Any, card: Any, input: Any, target: Any) -> Any:
-    """Forward of KLDivLoss: "mean" is over entries, with PyTorch's warning, "batchmean" over rows."""
+    """KLDivLoss: "mean" is over entries, with PyTorch's warning, "batchmean" over rows."""
     settings = settings_of(card, self, input, "log_target")
     if not fits(input, target) or input.shape != target.shape or settings is None:
         return None
@@ -277,7 +275,7 @@ def _divergence(self: Any, card: Any, input: Any, target: Any) -> Any:
 
 
 def _classes(self: Any, card: Any, input: Any, target: Any) -> Any:
-    """Forward of a loss of rows, with classes on axis 1, for labels or, where it may smooth, probabilities."""
+    """A loss of rows, with classes on axis 1, for labels or, where it may smooth, probabilities."""
     is_usual = isinstance(input, Tensor) and self.weight is None and not getattr(self, "label_smoothing", 0)
     is_large = fast.has_many_entries(input)
     if is_usual and is_large:
@@ -308,7 +306,7 @@ def _loss_of_classes(self: Any, card: Any, kernel: Any, input: Tensor, target: T
 
 
 def _smooth(self: Any, chances: Tensor, rows: Tensor, smoothing: float | None) -> Tensor:
-    """Return rows of probabilities, smoothed and weighted by class."""
+    """Rows of probabilities, smoothed and weighted by class."""
     wide = r.widen(rows).dtype
     target = chances.to(wide)
     if smoothing:
@@ -350,7 +348,7 @@ def _loss_of_rows(
     self: Any, card: Any, kernel: Any, rows: Tensor, target: Tensor, input: Tensor,
     scale: Tensor | None = None, kept: Tensor | None = None, count: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
-    """Return the loss of rows, from any kernel: each value times `scale` where `kept`, and reduced."""
+    """The loss of rows: each value times `scale` where `kept`, and reduced."""
 
     def finish(values: Tensor) -> Tensor:
         values = values if scale is None else values * scale
@@ -381,7 +379,7 @@ def _are_all_kept(labels: Tensor, classes: int, ignored: int) -> bool:
 
 
 def counted(labels: Tensor, kept: Tensor, weight: Tensor | None) -> Tensor:
-    """Return the divisor of a mean over labels: their number, or the sum of their classes' weights."""
+    """Divisor of a mean over labels: their number, or the sum of their classes' weights."""
     return kept.sum() if weight is None else torch.where(kept, weight[labels], 0.0).sum()
 
 
