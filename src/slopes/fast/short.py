@@ -146,10 +146,7 @@ def hard_sigmoid(slope: float) -> Pair | None:
     if slope != 1 / 6:
         return None
     sixth, low, high = _single(slope), _next(-3.0, 0.0), _next(3.0, 0.0)
-    return (
-        _hardsigmoid,
-        lambda g, x: g * torch.where(_is_inside(x, low, high), sixth, _constant(x, 0.0)),
-    )
+    return (_hardsigmoid, lambda g, x: g * torch.where(_is_inside(x, low, high), sixth, _constant(x, 0.0)))
 
 
 def hard_swish() -> Pair:
@@ -174,10 +171,7 @@ def sigmoid() -> Pair:
 
 def tanh() -> Pair:
     """The slope is 1 / cosh(x)²."""
-    return (
-        lambda x: torch.tanh(x.double()).float(),
-        lambda g, x: (g / torch.square(torch.cosh(x.double()))).float(),
-    )
+    return (lambda x: torch.tanh(x.double()).float(), lambda g, x: (g / torch.square(torch.cosh(x.double()))).float())
 
 
 def tanhshrink() -> Pair:

@@ -29,11 +29,7 @@ if TYPE_CHECKING:
 
 #: Losses whose value and slope keep to 4 ulp in float32 arithmetic, with the parameters varied in the measurement. All
 #: others, and other parameters that are not the default, compute in float64.
-NARROW: dict[str, tuple[str, ...]] = {
-    "binary_cross_entropy": ("pos_weight",),
-    "sigmoid_focal": (),
-    "soft_margin": (),
-}
+NARROW: dict[str, tuple[str, ...]] = {"binary_cross_entropy": ("pos_weight",), "sigmoid_focal": (), "soft_margin": ()}
 
 SUMS = ("total", "refused")
 

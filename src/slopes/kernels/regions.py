@@ -40,10 +40,7 @@ class RegionKernel:
         def compute(prediction: Any, target: Any, *cotangent: Any) -> dict[str, Any]:
             probability, weight = ops.sigmoid(prediction), ops.where(prediction == prediction, 1.0, 1.0)
             refused = ops.where(PROBABILITIES.is_outside(target), 1.0, 0.0)
-            results = {
-                "value": card.body(probability, target, weight, **settings),
-                "refused": ops.sum(refused)[..., 0],
-            }
+            results = {"value": card.body(probability, target, weight, **settings), "refused": ops.sum(refused)[..., 0]}
             if cotangent:
                 slope = cotangent[0][..., None] * card.slope_body(probability, target, weight, **settings)
                 results["gradient"] = ops.sigmoid(prediction, times=slope * ops.sigmoid(-prediction))

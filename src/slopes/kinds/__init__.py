@@ -17,17 +17,7 @@ from slopes.kinds.batches import MODE, OVER, Embeddings, Overlap
 from slopes.kinds.classification import UNIT, Classification
 from slopes.kinds.examples import Examples
 from slopes.kinds.others import FLAG, Pairs, Ranking, Signed, Triplets
-from slopes.kinds.spaces import (
-    BOXES,
-    CHANCES,
-    DISTRIBUTIONS,
-    LOGITS,
-    POSITIVE,
-    REAL,
-    SIGNS,
-    SPACE,
-    SPACES,
-)
+from slopes.kinds.spaces import BOXES, CHANCES, DISTRIBUTIONS, LOGITS, POSITIVE, REAL, SIGNS, SPACE, SPACES
 
 __all__ = [
     "ACTIVATION",
@@ -72,10 +62,7 @@ NUMBERS = ("real", "real"), ("positive", "positive"), ("real", "non-negative"), 
 
 BINARY = Kind("binary", (LOGIT, CHANCE), guess=3, known_spaces=SCORES)
 CLASSIFICATION = Classification(
-    "classification",
-    (LOGIT, ROW),
-    guess=1,
-    known_spaces=(("logits",), ("log-probabilities",), ("probabilities",)),
+    "classification", (LOGIT, ROW), guess=1, known_spaces=(("logits",), ("log-probabilities",), ("probabilities",))
 )
 MULTILABEL = Kind("multilabel", (LOGIT, CHANCE), rowwise=True, known_spaces=SCORES)
 DISTRIBUTION = Kind(
@@ -94,12 +81,7 @@ KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
         # element by element
-        Kind(
-            "regression",
-            (PREDICTION, TARGET),
-            guess=2,
-            known_spaces=NUMBERS,
-        ),
+        Kind("regression", (PREDICTION, TARGET), guess=2, known_spaces=NUMBERS),
         BINARY,
         Signed("margin", (PREDICTION, SIGN), guess=4),
         Kind(

@@ -20,6 +20,7 @@ from slopes.constants import Array, Constant
 from slopes.readings import tails
 from slopes.readings.dual import Dual, chain
 
+_this = sys.modules[__name__]
 context = mpmath.MPContext()
 _lock = threading.RLock()
 Number = context.mpf
@@ -40,8 +41,7 @@ def _constant(text: str) -> Any:
     except ValueError:
         pass
     return eval(
-        text,
-        {"__builtins__": {}, "pi": +context.pi, "sqrt": context.sqrt, "log": context.log, "E": +context.e},
+        text, {"__builtins__": {}, "pi": +context.pi, "sqrt": context.sqrt, "log": context.log, "E": +context.e}
     )
 
 
@@ -128,8 +128,11 @@ def _log(v: Any) -> Any:
 log = partial(_map, _log)
 
 
-def zero_dimensional(number: Array, like: Array) -> Array:
-    return number
+def _unchanged(x: Array, *_: Array, like: Array = None) -> Array:
+    return x
+
+
+zero_dimensional = double = double_for = just_above = held = _unchanged
 
 
 def absolute(x: Array) -> Array:
@@ -156,12 +159,9 @@ def sigmoid(x: Array, times: Array, low: Array) -> Array:
     return times / (1 + exp(-x - low))
 
 
-def sigmoid_slope(x: Array, times: Array, low: Array) -> Array:
-    return tails.sigmoid_slope(sys.modules[__name__], x, times, low)
-
-
-def gate_slope(x: Array, y: Array, times: Array, low: Array, y_low: Array) -> Array:
-    return tails.gate_slope(sys.modules[__name__], x, y, times, low, y_low)
+sigmoid_slope, gate_slope = partial(tails.sigmoid_slope, _this), partial(tails.gate_slope, _this)
+normal_gate_slope, sum_pairs = partial(tails.normal_gate_slope, _this), partial(tails.sum_pairs, _this)
+mish, mish_slope = partial(tails.mish, _this), partial(tails.mish_slope, _this)
 
 
 def softplus(x: Array, beta: Array) -> Array:
@@ -208,28 +208,12 @@ def expm1_less(x: Array) -> Array:
     return exp(x) - 1 - x
 
 
-def double(x: Array) -> Array:
-    return x
-
-
-def double_for(x: Array, *parameters: Array) -> Array:
-    return x
-
-
 def fma(x: Array, a: Array, c: Array) -> Array:
     return x * a + c
 
 
 def softcap(x: Array, cap: Array) -> Array:
     return tanh(x / cap) * cap
-
-
-def mish(x: Array) -> Array:
-    return tails.mish(sys.modules[__name__], x)
-
-
-def mish_slope(x: Array) -> Array:
-    return tails.mish_slope(sys.modules[__name__], x)
 
 
 def tanhshrink(x: Array) -> Array:
@@ -254,10 +238,6 @@ def _erfc(v: Any, bits: int) -> Any:
     return _exp(-v * v) / (v * context.sqrt(context.pi)) * series
 
 
-def normal_gate_slope(x: Array, times: Array) -> Array:
-    return tails.normal_gate_slope(sys.modules[__name__], x, times)
-
-
 def normal_pdf(x: Array, times: Array) -> Array:
     return times * _map(lambda v: chain(v, _density, lambda v: -v * _density(v)), x)
 
@@ -268,10 +248,6 @@ def _density(v: Any) -> Any:
 
 def sum(x: Array) -> Array:
     return np.sum(x, axis=-1, keepdims=True)
-
-
-def sum_pairs(term: Callable[..., Array], *rows: Array) -> Array:
-    return tails.sum_pairs(sys.modules[__name__], term, *rows)
 
 
 def sum_others(values: Array, x: Array) -> Array:
@@ -307,14 +283,6 @@ def inner(x: Array, y: Array) -> Array:
 
 def angle(y: Array, x: Array) -> Array:
     return _map(context.atan2, y, x)
-
-
-def just_above(x: Array) -> Array:
-    return x
-
-
-def held(x: Array) -> Array:
-    return x
 
 
 def above_simplex_threshold(x: Array) -> Array:
@@ -393,12 +361,11 @@ def result_dtype(x: Array, loss: bool = False) -> Any:
     return object
 
 
-def widen(x: Array, like: Array | None = None) -> Array:
+def widen(x: Array, like: Any = None) -> Array:
     return x if isinstance(x, Exact) else Exact(x)
 
 
-def narrow(x: Array, dtype: Any) -> Array:
-    return x if isinstance(x, Exact) else Exact(x)
+narrow = widen
 
 
 def quiet() -> AbstractContextManager[Any]:
@@ -427,8 +394,7 @@ def differentiable(value: Callable[..., Array], slope: Callable[..., Array] | No
     return value(x, *rest)
 
 
-def pullable(value: Callable[..., Array], pull_back: Callable[..., Array] | None, x: Array, *rest: Array) -> Array:
-    return value(x, *rest)
+pullable = differentiable
 
 
 def wants_gradient(x: Array) -> bool:

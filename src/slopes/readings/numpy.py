@@ -28,15 +28,11 @@ sum = partial(np.sum, axis=-1, keepdims=True)
 
 DEEP = {np.dtype(np.float64): 700.0}  #: exp(−700) is still a normal number
 SPLIT = {np.dtype(np.float64): 2.0**20}  #: a number up to 64 rounded to this step has an exact square
-sigmoid, softplus, cubic = (
-    partial(tails.sigmoid, _this),
-    partial(tails.softplus, _this),
-    partial(tails.cubic, _this),
-)
+sigmoid, softplus = partial(tails.sigmoid, _this), partial(tails.softplus, _this)
+cubic, gauss = partial(tails.cubic, _this), partial(tails.gauss, _this)
 sigmoid_slope, gate_slope = partial(tails.sigmoid_slope, _this), partial(tails.gate_slope, _this)
 normal_gate_slope = partial(tails.normal_gate_slope, _this)
 ndtr, normal_pdf = partial(tails.ndtr, _this), partial(tails.normal_pdf, _this)
-gauss = partial(tails.gauss, _this)
 sigmoid_less, sigmoid_mixture = partial(tails.sigmoid_less, _this), partial(tails.sigmoid_mixture, _this)
 exp_of_size = partial(tails.exp_of_size, _this)
 product, quotient = partial(tails.product, _this), partial(tails.quotient, _this)
@@ -67,28 +63,15 @@ def log_odds(p: Array, like: Array) -> tuple[Array, Array]:
     return tails.log_odds(float(p)) if np.ndim(p) == 0 else (log(p) - log1p(-p), 0.0)
 
 
-def zero_dimensional(number: Array, like: Array) -> Array:
-    return number
+def _unchanged(x: Array, *_: Array, like: Array = None) -> Array:
+    return x
+
+
+zero_dimensional = held = double = double_for = just_above = _unchanged
 
 
 def angle(y: Array, x: Array) -> Array:
     return np.arctan2(y, x)
-
-
-def held(x: Array) -> Array:
-    return x
-
-
-def double(x: Array) -> Array:
-    return x
-
-
-def double_for(x: Array, *parameters: Array) -> Array:
-    return x
-
-
-def just_above(x: Array) -> Array:
-    return x
 
 
 def descending(x: Array) -> Array:
@@ -264,13 +247,11 @@ def count(x: Array) -> int:
 
 
 def differentiable(value: Callable[..., Array], slope: Callable[..., Array] | None, x: Array, *rest: Array) -> Array:
-    """Only the torch reading attaches the slope."""
+    """Only the torch reading attaches the derivative."""
     return value(widen(x), *rest)
 
 
-def pullable(value: Callable[..., Array], pull_back: Callable[..., Array] | None, x: Array, *rest: Array) -> Array:
-    """Only the torch reading attaches pull_back(x, *rest, cotangent)."""
-    return value(widen(x), *rest)
+pullable = differentiable
 
 
 def for_kernel(x: Array, like: Array | None = None) -> Array:

@@ -91,12 +91,11 @@ def expm1_less(x: Array) -> Array:
     return sp.exp(x) - 1 - x
 
 
-def double(x: Array) -> Array:
+def _unchanged(x: Array, *_: Array, like: Array = None) -> Array:
     return x
 
 
-def double_for(x: Array, *parameters: Array) -> Array:
-    return x
+double = double_for = just_above = zero_dimensional = held = one_hot = _unchanged
 
 
 def fma(x: Array, a: Array, c: Array) -> Array:
@@ -164,10 +163,6 @@ def log_softmax(x: Array) -> Array:
     return sp.log(softmax(x))
 
 
-def just_above(x: Array) -> Array:
-    return x
-
-
 def above_simplex_threshold(x: Array) -> Array:
     return x - sp.Function("tau")(x.base if isinstance(x, sp.Indexed) else x)
 
@@ -193,16 +188,8 @@ def inner(x: Array, y: Array) -> Array:
     return sp.IndexedBase("s")[sp.Symbol("a"), i]
 
 
-def zero_dimensional(number: Array, like: Array) -> Array:
-    return number
-
-
 def angle(y: Array, x: Array) -> Array:
     return sp.atan2(y, x)
-
-
-def held(x: Array) -> Array:
-    return x
 
 
 def softmax_logit(x: Array) -> Array:
@@ -215,10 +202,6 @@ def expected(values: Array, target: Array) -> Array:
 
 def expected_log(values: Array, target: Array) -> Array:
     return expected(sp.log(values), target)
-
-
-def one_hot(target: Array, like: Array) -> Array:
-    return target
 
 
 def xlogy(x: Array, y: Array) -> Array:

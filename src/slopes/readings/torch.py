@@ -156,6 +156,34 @@ def normal_pdf(x: Array, times: Array) -> Array:
 normal_gate_slope = partial(tails.normal_gate_slope, _this)
 
 
+def _parts(x: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Split a float64 into (high, low) of a narrower dtype."""
+    high = x.to(dtype)
+    return high, (x - high).to(dtype)
+
+
+def _parts_of(form: Callable[..., tuple[Tensor, Tensor]], x: Tensor, parameter: Array) -> tuple[Tensor, Tensor]:
+    high, low = form(_this, double(x), parameter)
+    return (high, low) if x.dtype == high.dtype else _parts(high, x.dtype)
+
+
+product, quotient = partial(_parts_of, tails.product), partial(_parts_of, tails.quotient)
+sigmoid_less = partial(_parts_of, tails.sigmoid_less)
+
+
+def sigmoid_mixture(x: Array, share: Array) -> tuple[Array, Array]:
+    return _parts_of(tails.sigmoid_mixture, x, double(share))
+
+
+def _rounded_once(form: Callable[..., Tensor], x: Tensor, *parameters: Array) -> Tensor:
+    return form(_this, double(x), *parameters).to(x.dtype)
+
+
+snake, snake_slope = partial(_rounded_once, tails.snake), partial(_rounded_once, tails.snake_slope)
+tanhshrink = partial(_rounded_once, tails.tanhshrink)
+above_simplex_threshold = partial(_rounded_once, tails.above_simplex_threshold)
+
+
 def cubic(x: Array, a: Constant, b: Constant) -> tuple[Array, Array]:
     if x.dtype == _double(x):
         return tails.cubic(_this, x, a, b)
@@ -163,55 +191,13 @@ def cubic(x: Array, a: Constant, b: Constant) -> tuple[Array, Array]:
     return _parts(wide * (a + b * wide * wide), x.dtype)
 
 
-def product(x: Array, a: Array) -> tuple[Array, Array]:
-    high, low = tails.product(_this, double(x), a)
-    return (high, low) if x.dtype == high.dtype else _parts(high, x.dtype)
-
-
-def quotient(x: Array, a: Array) -> tuple[Array, Array]:
-    high, low = tails.quotient(_this, double(x), a)
-    return (high, low) if x.dtype == high.dtype else _parts(high, x.dtype)
-
-
-def sigmoid_less(x: Array, shift: Array) -> tuple[Array, Array]:
-    high, low = tails.sigmoid_less(_this, double(x), shift)
-    return (high, low) if x.dtype == high.dtype else _parts(high, x.dtype)
-
-
-def sigmoid_mixture(x: Array, share: Array) -> tuple[Array, Array]:
-    high, low = tails.sigmoid_mixture(_this, double(x), double(share))
-    return (high, low) if x.dtype == high.dtype else _parts(high, x.dtype)
-
-
 exp_of_size = partial(tails.exp_of_size, _this)
-
-
-def _parts(x: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Split a float64 into (high, low) of a narrower dtype."""
-    high = x.to(dtype)
-    return high, (x - high).to(dtype)
 
 
 def fma(x: Array, a: Array, c: Array) -> Array:
     if _double(x) == torch.float32:
         return a * x + c
     return tails.fma(_this, x.to(torch.float64), a, c).to(x.dtype)
-
-
-def snake(x: Array, a: Array) -> Array:
-    return tails.snake(_this, double(x), a).to(x.dtype)
-
-
-def snake_slope(x: Array, a: Array) -> Array:
-    return tails.snake_slope(_this, double(x), a).to(x.dtype)
-
-
-def tanhshrink(x: Array) -> Array:
-    return tails.tanhshrink(_this, double(x)).to(x.dtype)
-
-
-def above_simplex_threshold(x: Array) -> Array:
-    return tails.above_simplex_threshold(_this, double(x)).to(x.dtype)
 
 
 def double(x: Array) -> Array:
