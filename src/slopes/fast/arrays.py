@@ -25,7 +25,6 @@ def computed_by_kernel(
 
 
 def map_by_kernel(card: Any, output: str, settings: dict[str, Any], rows: list[Array]) -> Array | None:
-    """The "value" or "vjp" of a map of rows."""
     x = rows[0]
     if type(x) is not np.ndarray or x.dtype not in (np.float32, np.float64) or x.size < LARGE:
         return None
@@ -36,7 +35,7 @@ def map_by_kernel(card: Any, output: str, settings: dict[str, Any], rows: list[A
 
 
 def run_gate(card: Any, axis: int, parameters: dict[str, Any], *arrays: Any) -> Array | None:
-    """A gate of x along an axis, or with a cotangent its vjp."""
+    """With a cotangent, the vjp."""
     if not all(type(a) is np.ndarray and a.dtype == arrays[0].dtype for a in arrays):
         return None
     x, *cotangent = arrays
@@ -61,7 +60,6 @@ def find_row_kernel(
     card: Any, settings: dict[str, Any], x: Array, axis: int, labels: bool, smoothing: float, beside: tuple[Any, ...],
     has_slope: bool,
 ) -> Any:  # fmt: skip
-    """Kernels of a loss for an array x with its rows along an axis."""
     if x.dtype not in (np.float32, np.float64) or x.size < LARGE:
         return None
     from slopes.kernels.card_kernel import find_loss_kernel
@@ -86,7 +84,6 @@ def loss_by_kernel(batch: Any) -> Array:
 
 
 def loss_and_slope_by_kernel(batch: Any) -> tuple[Array, Array]:
-    """(loss, gradient by the first argument) of a batch with a kernel."""
     values, rows = batch.kernel.get("value", "vjp")(*batch.arguments, batch.cotangent())
     gradient = narrow(batch.restore(rows), result_dtype(batch.original))
     return narrow(batch.reduce(widen(values)), batch.dtype), gradient
@@ -96,7 +93,7 @@ def run_loss(
     card: Any, reduction: str, arrays: tuple[Any, ...], parameters: tuple[tuple[str, Any], ...], is_checked: bool,
     **counting: Any,
 ) -> Any:  # fmt: skip
-    """Loss of an element-wise card; `counting` may hold a weight, a mask and a divisor."""
+    """`counting` may hold a weight, a mask and a divisor."""
     results = _run_loss_kernel(card, reduction, arrays, parameters, is_checked, has_gradient=False, **counting)
     return None if results is None else results[0]
 
@@ -105,7 +102,6 @@ def run_loss_and_slope(
     card: Any, reduction: str, arrays: tuple[Any, ...], parameters: tuple[tuple[str, Any], ...], is_checked: bool,
     **counting: Any,
 ) -> tuple[Any, Any] | None:  # fmt: skip
-    """(loss, gradient by the first argument), computed in one pass."""
     if card.slope_body is None:
         return None
     return _run_loss_kernel(card, reduction, arrays, parameters, is_checked, has_gradient=True, **counting)
@@ -153,10 +149,7 @@ def _run_loss_kernel(
 
 
 def _count(x: Array, reduction: str, weight: Any, mask: Any, divisor: Any) -> tuple[Array | None, float | None] | None:
-    """(weight of each value, or None for 1; denominator of their sum, or None without a reduction).
-
-    None for arguments that kernels do not take.
-    """
+    """(weight of each value, or None for 1; denominator of their sum, or None without a reduction), if kernels can."""
     if divisor is not None and not (reduction == "mean" and type(divisor) in (int, float) and 0 < divisor < math.inf):
         return None
     if not all(a is None or (type(a) is np.ndarray and a.shape == x.shape) for a in (weight, mask)):

@@ -1,8 +1,8 @@
 """The fast path of plain tensors through a card: functions bound once for its parameters.
 
 Most calls are small, and the code around the arithmetic takes most of their time. So a card keeps a function for each
-dtype and choice of parameters: a compiled kernel, or operations of PyTorch. Other tensors than plain ones (`is_plain`),
-and a backward that is itself differentiated, take the general path of `slopes.readings.torch`.
+dtype and choice of parameters: a compiled kernel, or operations of PyTorch. Tensors that are not plain (`is_plain`),
+and a second backward, take the general path of `slopes.readings.torch`.
 """
 
 from __future__ import annotations
@@ -72,10 +72,7 @@ def _pulling(slope: Body, dtype: torch.dtype) -> Callable[[Tensor, Tensor], Tens
 
 
 def run_activation(card: Any, x: Tensor, parameters: tuple[tuple[str, Any], ...] = ()) -> Tensor | None:
-    """The activation card(x).
-
-    Parameters are numbers, strings and flags by name; wrong ones raise as in a call of the card.
-    """
+    """Parameters are numbers, strings and flags by name; wrong ones raise as in a call of the card."""
     if not is_plain(x, ALL_DTYPES):
         return None
     size = x.numel()
@@ -109,7 +106,7 @@ def is_own(card: Any, x: Tensor, parameters: dict[str, Any]) -> bool:
 
 
 def keep(card: Any, key: Any, function: Any) -> None:
-    """Store a function; at `MOST` drop the others, as a schedule may change parameters without end."""
+    """Store a function; drop the others at `MOST`, as a schedule may change parameters without end."""
     if len(card.cache) >= MOST:
         card.cache.clear()
     card.cache[key] = function
@@ -119,7 +116,7 @@ MOST = 100  #: functions kept per card
 
 
 def _bind(card: Any, parameters: dict[str, Any], x: Tensor) -> tuple[dict[str, Any], Body, Body | None]:
-    """(settings, body, slope) with the settings filled in; the slope is None if a setting is an array."""
+    """(settings, body, slope) with the settings filled in; the slope is None if one is an array."""
     from slopes.kernels.programs import are_literals
 
     settings, body, slope = card.bind(reading, x, parameters)
@@ -131,10 +128,7 @@ KEPT = 2**17 - 1  #: up to so many entries the forward computes the slopes for t
 
 
 def _make_function(card: Any, parameters: dict[str, Any], x: Tensor) -> PlainFunction | None:
-    """Fastest function of a card for tensors like x.
-
-    None without a derivative, as autograd must see the operations, and None if a parameter is an array.
-    """
+    """None without a derivative, as autograd must see the operations, and None if a parameter is an array."""
     settings, body, slope = _bind(card, parameters, x)
     if slope is None:
         return None
@@ -219,7 +213,7 @@ def run_loss(
     divisor: Any = None,
     entries: Mapping[str, Tensor] = NO_ENTRIES,
 ) -> Tensor | None:
-    """Loss of an element-wise card; parameters are as in `run_activation`.
+    """Parameters are as in `run_activation`.
 
     Only compiled kernels check values (`is_checked`) and take weights, a mask, a divisor and `entries`, parameters with
     one value per entry. Empty tensors give None.
@@ -270,7 +264,7 @@ def _run_large_loss(
     is_checked: bool,
     counting: tuple[Mapping[str, Tensor], Any, Any, Any] | None,
 ) -> Tensor | None:
-    """Loss of large CPU tensors; `counting` has the entries, weight, mask and divisor of `run_loss`."""
+    """`counting` has the entries, weight, mask and divisor of `run_loss`."""
     x, *others = tensors
     if counting is not None:
         entries, weight, mask, divisor = counting
@@ -307,7 +301,7 @@ def _find_loss(
 
 
 Counted = tuple[Tensor | None, float | None]
-"""The weight of each value (None for 1), and the denominator of their sum (None if the loss is not reduced)."""
+"""(weight of each value, or None for 1; denominator of their sum, or None if the loss is not reduced)."""
 
 
 def _count(x: Tensor, reduction: str, weight: Any, mask: Any, divisor: Any) -> Counted | None:
@@ -395,7 +389,7 @@ def _pull_back_counted(
     incoming: Tensor,
     *tensors: Tensor,
 ) -> Tensor:
-    """Gradient of a weighted loss, composed of torch operations."""
+    """Gradient of a weighted loss, by torch operations."""
     count = len(card.kind.arguments)
     arguments, (*arrays, weight) = tensors[:count], (*tensors[count:], None)[: len(entries) + 1]
     x = tensors[0]
@@ -421,7 +415,6 @@ def _make_loss(card: Any, reduction: str, parameters: dict[str, Any], x: Tensor)
 
 
 def run_gate(card: Any, axis: int, parameters: dict[str, Any], *tensors: Tensor) -> Tensor | None:
-    """A gate of a large CPU tensor along an axis; None with a cotangent."""
     x = tensors[0]
     if len(tensors) > 1 or not is_plain(x) or not x.is_cpu or x.numel() < LARGE or not x.is_contiguous():
         return None
@@ -445,7 +438,7 @@ def run_gate(card: Any, axis: int, parameters: dict[str, Any], *tensors: Tensor)
 
 
 def run_map(card: Any, x: Tensor, axis: int) -> Tensor | None:
-    """PyTorch's softmax, log_softmax or glu, as the card is, along an axis; a row of only −inf gives NaN, as there."""
+    """PyTorch's softmax, log_softmax or glu, as the card is; a row of only −inf gives NaN, as there."""
     if not is_plain(x) or x.dtype is not torch.float32 or not x.is_cpu or not x.numel():
         return None
     if not -x.ndim <= axis < x.ndim:
@@ -458,10 +451,7 @@ def run_map(card: Any, x: Tensor, axis: int) -> Tensor | None:
 def run_nll(
     rows: Tensor, labels: Tensor, reduction: str, ignore_index: int, is_normalized: bool = False
 ) -> Tensor | None:  # fmt: skip
-    """PyTorch's cross-entropy (or NLL, if `is_normalized`) of a matrix and labels.
-
-    As in PyTorch, wrong labels are refused and the mean over nothing is NaN.
-    """
+    """PyTorch's cross-entropy, or NLL if `is_normalized`: it refuses wrong labels, and the mean over nothing is NaN."""
     plain = is_plain(rows) and rows.dtype is torch.float32 and rows.is_cpu and rows.ndim == 2 and rows.numel()
     if not plain or type(labels) is not Tensor or labels.dtype is not torch.int64 or labels.shape != rows.shape[:1]:
         return None
@@ -487,8 +477,6 @@ class _DirectLoss(torch.autograd.Function):
 
 
 class _CompiledLoss(torch.autograd.Function):
-    """If the loss is reduced, the forward computes the gradient."""
-
     @staticmethod
     def forward(ctx: Any, loss: Any, *tensors: Tensor) -> Tensor:
         from slopes.kernels.tensors.activations import empty_like

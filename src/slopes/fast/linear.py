@@ -1,8 +1,7 @@
 """`slopes.linear_loss` for tensors: the forward computes gradients, chunk by chunk, and the backward scales them.
 
 A chunk's logits lie in one buffer, which a kernel may overwrite with their gradient. Without a reduction the backward
-computes the logits again. Compilers, transforms, forward mode and a backward that is itself differentiated use
-operations on all logits.
+computes the logits again. Compilers, transforms, forward mode and a second backward use operations on all logits.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ Tensor = torch.Tensor
 
 
 def compute_linear_loss(rows: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """Loss of x @ weight.T + bias; `rows` is a `slopes.fused.LinearRows`."""
+    """`rows` is a `slopes.fused.LinearRows`."""
     if torch.compiler.is_dynamo_compiling() or not rows.r.autocasts(x):
         result = _run_plain(rows, x, weight, bias)
         return _compose(rows, x, weight, bias) if result is None else result
@@ -59,7 +58,7 @@ def _compose(rows: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tenso
 
 
 def _product_dtype(x: Tensor) -> torch.dtype:
-    """Dtype of matrix products: float32 for a half type that the CPU cannot multiply."""
+    """float32 for a half type that the CPU cannot multiply."""
     if x.dtype in HALF and x.is_cpu and not (x.dtype is torch.bfloat16 and _has_bfloat16()):
         return torch.float32
     return x.dtype
@@ -141,7 +140,7 @@ def _compute(
 
 
 def _run(batch: Any, buffer: Callable[[str, int], Tensor]) -> tuple[Tensor, Tensor]:
-    """(values, gradient by the logits) of a batch from its kernel, which overwrites the logits if it can."""
+    """(values, gradient by the logits) of a batch; its kernel overwrites the logits if it can."""
     kernel = batch.kernel.get("value", "vjp")
     logits, *others = (x.detach().numpy() for x in (widen_half(batch.arguments[0]), *batch.arguments[1:]))
     is_half = batch.arguments[0].dtype in HALF
@@ -152,7 +151,7 @@ def _run(batch: Any, buffer: Callable[[str, int], Tensor]) -> tuple[Tensor, Tens
 
 
 def _again(rows: Any, tensors: list[Tensor | None], gradient: Tensor, wanted: tuple[bool, ...]) -> list[Tensor | None]:
-    """Gradients by operations that autograd can differentiate."""
+    """Gradients that autograd can differentiate."""
     with torch.enable_grad():
         result = _compose(rows, *tensors).to(gradient.dtype)  # type: ignore[arg-type]
         inputs = [tensor for tensor, is_wanted in zip(tensors, wanted, strict=True) if is_wanted]
@@ -161,8 +160,6 @@ def _again(rows: Any, tensors: list[Tensor | None], gradient: Tensor, wanted: tu
 
 
 class _Loss(torch.autograd.Function):
-    """Saves the gradients of a reduced loss."""
-
     @staticmethod
     def forward(ctx: Any, rows: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         values, count, gradients = _compute(rows, x, weight, bias, ctx.needs_input_grad[1:])
@@ -194,8 +191,6 @@ class _Loss(torch.autograd.Function):
 
 
 class _Values(torch.autograd.Function):
-    """The loss of each row."""
-
     @staticmethod
     def forward(ctx: Any, rows: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         ctx.rows = rows

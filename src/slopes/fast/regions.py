@@ -1,7 +1,7 @@
 """Overlap losses of plain CPU tensors from compiled kernels.
 
-The forward of a mean or a sum computes the gradient, too. Torch operations compute a second backward, the backward of
-an unreduced loss, and one that is itself differentiated.
+The forward of a mean or a sum computes the gradient, too. Torch operations compute any second backward, and the
+backward of an unreduced loss.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ class _Regions:
         return torch.full((), float(values.sum(dtype="float64")) / count, dtype=x.dtype)
 
     def pull(self, incoming: Tensor, x: Tensor, target: Tensor) -> Tensor:
-        """There is no kernel for the vjp alone."""
+        """No kernel gives the vjp alone."""
         return self.pull_back(incoming, x, target)
 
     def pull_back(self, incoming: Tensor, x: Tensor, target: Tensor) -> Tensor:
-        """Return the vjp, composed of torch operations."""
+        """By torch operations."""
         batch, value, slope = self.card._enter(
             reading, (x, target), reduction="sum", weight=None, mask=None, divisor=None, options=dict(self.options)
         )

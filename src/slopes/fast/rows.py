@@ -1,7 +1,7 @@
 """Losses of rows of plain CPU tensors from compiled kernels: the value and the gradient in one pass.
 
 The forward of a reduced loss saves the gradient, and the backward scales it. Without a reduction the backward computes
-it. A backward that is itself differentiated is composed of torch operations.
+it. Torch operations compute a second backward.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ Tensor = torch.Tensor
 
 
 def has_many_entries(x: Any) -> bool:
-    """Whether x is a tensor large enough for a kernel."""
     if not isinstance(x, Tensor) or torch.compiler.is_dynamo_compiling():
         return False
     size = x.numel()
@@ -40,10 +39,7 @@ def may_have_row_kernel(x: Any) -> bool:
 
 
 def run_map_of_rows(card: Any, x: Tensor, axis: int) -> Tensor | None:
-    """Softmax or log_softmax, as the card is, of large rows.
-
-    None if a row begins with −inf: PyTorch gives NaN for a row of only −inf.
-    """
+    """Softmax or log_softmax; None if a row begins with −inf, as PyTorch gives NaN for a row of only −inf."""
     if not is_plain(x, ALL_DTYPES) or axis not in (-1, x.ndim - 1) or not x.is_contiguous():
         return None
     entries = x.detach()
@@ -53,7 +49,6 @@ def run_map_of_rows(card: Any, x: Tensor, axis: int) -> Tensor | None:
 
 
 def map_by_kernel(card: Any, output: str, settings: dict[str, Any], rows: list[Tensor]) -> Tensor | None:
-    """The "value" or "vjp" of a map of rows."""
     x = rows[0]
     if not may_have_row_kernel(x) or not all([is_plain(t, ALL_DTYPES) and t.dtype is x.dtype for t in rows]):
         return None
@@ -98,7 +93,7 @@ def find_row_kernel(
     """
     if not has_many_entries(x) or not x.is_cpu:
         return None
-    # Autocast is allowed, as a batch knows the dtype of its loss.
+    # Autocast is allowed, as a batch knows its loss's dtype.
     if not is_plain(x, ALL_DTYPES, True) or not all(is_constant(other, x.device) for other in beside):
         return None
     wants_gradient = torch.is_grad_enabled() and x.requires_grad
@@ -152,7 +147,7 @@ def run_loss_of_labels(
     card: Any, reduction: str, x: Tensor, labels: Tensor, parameters: tuple[tuple[str, Any], ...] = (),
     ignored: int | None = None,
 ) -> Tensor | None:  # fmt: skip
-    """Mean or sum of one of our losses of labels; parameters are as in `entries.run_activation`.
+    """Parameters are as in `entries.run_activation`.
 
     None if a label may be ignored or is no class, or if entries of x must be checked, as probabilities are.
     """
@@ -209,7 +204,6 @@ def loss_by_kernel(batch: Any) -> Tensor:
 
 
 def loss_and_slope_by_kernel(batch: Any) -> tuple[Tensor, Tensor]:
-    """(loss, gradient by the first argument) of a batch with a kernel."""
     x, *others = batch.arguments
     values, rows = _run(batch.kernel.get("value", "vjp"), widen_half(x), *others, batch.cotangent())
     dtype = batch.r.result_dtype(batch.original)
@@ -257,8 +251,6 @@ def _pull_back(kernel: Any, counts: Tensor | None, cotangent: Tensor, x: Tensor,
 
 
 class _Loss(torch.autograd.Function):
-    """Saves the gradient of a reduced loss."""
-
     @staticmethod
     def forward(ctx: Any, kernel: Any, reduction: Reduction, x: Tensor, *others: Tensor) -> Tensor:
         ctx.kernel, ctx.reduction = kernel, reduction

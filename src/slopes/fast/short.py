@@ -1,11 +1,9 @@
 """Short forms of bodies: a few PyTorch operations with the same results, for float32 on a CPU.
 
 A body serves every transform, dtype and parameter in 10 to 40 operations, and for 64 numbers an operation's time is the
-call. Two things shorten it: textbook forms in float64 have all digits of float32; and a comparison with a 0-d tensor
-takes half the time of one with a number, which PyTorch converts. For small tensors PyTorch's own functions in float64
-do better still where they are accurate (`PLAIN_RANGES`), as its backward saves more than the check of the range takes.
-
-Slopes at kinks are composed of comparisons here, too.
+call. Textbook forms in float64 are shorter and have all digits of float32; a comparison with a 0-d tensor takes half
+the time of one with a number. For small tensors PyTorch's own functions in float64 do better still where they are
+accurate (`PLAIN_RANGES`), as their backward saves more than the check of the range takes.
 """
 
 from __future__ import annotations
@@ -220,7 +218,7 @@ def mish() -> Pair:
 
 
 def gelu(approximate: str) -> Pair:
-    """Half the input times erfc(−x/√2); the slope is half of that, and x times the density."""
+    """x/2·erfc(−x/√2); the slope is erfc(−x/√2)/2, and x times the density."""
     if approximate == "tanh":
         return gelu_tanh()
     root, half, density = _wide(-math.sqrt(0.5)), _wide(0.5), math.sqrt(2 / math.pi)
@@ -239,7 +237,7 @@ def gelu(approximate: str) -> Pair:
 
 
 def gelu_tanh() -> Pair:
-    """The input times the sigmoid of t = ax + bx³, with t' = a + 3bx² for the slope."""
+    """x times the sigmoid of t = ax + bx³, with t' = a + 3bx² for the slope."""
     a, one = _wide(math.sqrt(8 / math.pi)), _wide(1.0)
     b, triple = 0.044715 * math.sqrt(8 / math.pi), 3 * 0.044715 * math.sqrt(8 / math.pi)
 
@@ -299,12 +297,12 @@ SMALL = 2**12  #: up to so many entries PyTorch's backward may keep them in floa
 
 
 def plain_range(name: str, settings: dict[str, Any]) -> tuple[Value, float, float] | None:
-    """Entry of `PLAIN_RANGES` for a card that has a short form with these settings."""
+    """The entry of `PLAIN_RANGES` for a card with a short form."""
     return PLAIN_RANGES.get("gelu_tanh" if settings.get("approximate") == "tanh" else name)
 
 
 def run_in_double(x: Tensor, function: Value, low: float, high: float) -> Tensor | None:
-    """function(x), computed in float64; None if x is large, or an entry out of bounds or NaN."""
+    """function(x); None if x is large, or an entry out of bounds or NaN."""
     if not 0 < x.numel() <= SMALL:
         return None
     least, largest = torch.aminmax(x.detach())
@@ -317,10 +315,7 @@ def run_in_double(x: Tensor, function: Value, low: float, high: float) -> Tensor
 
 
 def softmax(x: Tensor, axis: int, is_log: bool) -> Tensor | None:
-    """PyTorch's softmax or log_softmax, computed in float64; None if a row is certain.
-
-    There the logarithm and the slope need the sum of the other entries, as a difference would cancel.
-    """
+    """In float64; None if a row is certain, where logarithm and slope need the sum of the other entries."""
     wide = (torch.log_softmax if is_log else torch.softmax)(x, axis, dtype=torch.float64)
     if is_log or wide.requires_grad:
         most = -CERTAIN if is_log else 1 - CERTAIN
@@ -333,7 +328,7 @@ CERTAIN = 1e-8  #: the least 1 − p that float64 keeps to all digits of float32
 
 
 def glu(x: Tensor, axis: int) -> Tensor | None:
-    """PyTorch's GLU, computed in float64; None beyond the bounds of its sigmoid."""
+    """In float64; None beyond the bounds of the sigmoid."""
     _, low, high = PLAIN_RANGES["sigmoid"]
     return run_in_double(x, lambda wide: functional.glu(wide, axis), low, high)
 
@@ -350,7 +345,7 @@ def mse() -> LossForm:
 
 
 def binary_cross_entropy(from_probabilities: bool, base: float, pos_weight: float) -> LossForm | None:
-    """A confident logit is left to the body, as the slope is a difference."""
+    """The body takes confident logits, as the slope is a difference."""
     if from_probabilities or base != math.e or pos_weight != 1.0:
         return None
 
@@ -389,7 +384,7 @@ def soft_margin() -> LossForm:
 
 
 def poisson_nll(log_input: bool, full: bool, eps: float) -> LossForm | None:
-    """The body handles an infinite exponential or product."""
+    """The body takes an infinite exponential or product."""
     if not log_input or full:
         return None
 

@@ -1,7 +1,7 @@
 """Kernels of element-wise losses: the sum of the values and, in the same pass, the gradient by the first argument.
 
-Sums are of float64. A kernel may count entries that the kind refuses, such as a probability of 2; then the general path
-runs, and raises the error.
+A kernel may count entries that the kind refuses, such as a probability of 2; then the general path runs, and raises the
+error.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from slopes.readings.trace import TraceError, record
 if TYPE_CHECKING:
     from slopes.card import Loss
 
-#: Losses whose value and slope keep to 4 ulp in float32 arithmetic, with the parameters varied in the measurement. All
-#: others, and other parameters that are not the default, compute in float64.
+#: Losses whose value and slope keep to 4 ulp in float32 arithmetic, and the parameters varied in the measurement. All
+#: others, also with another parameter changed, compute in float64.
 NARROW: dict[str, tuple[str, ...]] = {"binary_cross_entropy": ("pos_weight",), "sigmoid_focal": (), "soft_margin": ()}
 
 SUMS = ("total", "refused")
@@ -103,7 +103,6 @@ class ElementwiseLossKernel:
             raise TraceError(f"{card.name} cannot be traced: {error}") from error.__cause__
 
     def _is_refused(self, arguments: Sequence[Any]) -> Any:
-        """1 where the kind refuses an argument, else 0."""
         refused: Any = 0.0
         for space, x in zip(self.card.kind.spaces(dict(self.settings)), arguments, strict=True):
             if space.rule:
@@ -149,7 +148,7 @@ class ElementwiseLossKernel:
     def reduce(
         self, arrays: Sequence[Any], denominator: float, gradient: Any = None, is_checked: bool = False
     ) -> float | None:  # fmt: skip
-        """Return the sum of the values divided by the denominator, and write its gradient to an array if given.
+        """The sum of the values over the denominator; its gradient is written to an array if given.
 
         None if arguments are checked and the kind refuses one.
         """
@@ -219,7 +218,6 @@ def find(
 
 
 def compile_usual(card: Loss, dtype: str) -> int:
-    """Compile the kernels for plain calls; return their number."""
     kernel = find(card, dtype, {}, LARGE_FOR_A_USER)
     if kernel is None:
         return 0

@@ -1,6 +1,6 @@
 """Threads for kernels, which hold no GIL: a few threads and the caller share the slices of a large array.
 
-OpenMP would kill a forked child that computes, such as a DataLoader's worker. The caller takes slices, too, so it waits
+OpenMP would kill a forked child that computes, such as a DataLoader's worker. As the caller takes slices, too, it waits
 for no thread to wake up and for no other caller, and a call within a slice cannot deadlock.
 """
 
@@ -73,7 +73,7 @@ def _serve(jobs: SimpleQueue[_Job]) -> None:
 
 
 def _start_threads(count: int) -> None:
-    """Start threads, unless the system refuses, as at the interpreter's end."""
+    """The system may refuse, as at the interpreter's end."""
     global _count
     with _lock, contextlib.suppress(RuntimeError):
         while _count < count:
@@ -82,7 +82,7 @@ def _start_threads(count: int) -> None:
 
 
 def _forget_threads() -> None:
-    """Start anew: a forked child has no threads, and a lock may have been held at the fork."""
+    """A forked child has no threads, and a lock may have been held at the fork."""
     global _count, _jobs, _lock
     _count, _jobs, _lock = 0, SimpleQueue(), threading.Lock()
     _worker.is_one = False
@@ -93,7 +93,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def _cut(size: int, count: int, grain: int) -> list[tuple[int, int]]:
-    """Bounds of at most `count` slices of at least `grain` entries; the last may be shorter."""
+    """Bounds of at most `count` slices of at least `grain` entries, but for the last."""
     length = max(-(-size // count), grain)
     length = -(-length // ALIGNMENT) * ALIGNMENT
     return [(start, min(start + length, size)) for start in range(0, size, length)]
@@ -112,7 +112,7 @@ def run(function: Callable[[int, int], object], size: int, grain: int) -> None:
 
 
 def run_on_arrays(function: Callable[..., object], arrays: Sequence[Any], grain: int) -> None:
-    """Call a function of one-dimensional arrays of one size on the slices of `run`."""
+    """Call a function on the slices of `run` of arrays of one size."""
     size = arrays[0].size
     if 0 < size < 2 * grain:  # most calls; making a slice would take longest
         function(*arrays)

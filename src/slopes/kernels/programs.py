@@ -134,7 +134,7 @@ def source_and_numbers(
 ) -> tuple[str, tuple[float, ...]]:  # fmt: skip
     """(source of an element-wise card's kernel, numbers that it takes after the card's arguments).
 
-    The numbers are the parameters, unless all have their default: one kernel then serves a whole schedule.
+    The numbers are the parameters, unless all have their default: one kernel serves a whole schedule.
     """
     settings, defaults = card._settings(parameters), card._root.settings
     numbers = {name: value for name, value in settings.items() if is_number(value)}

@@ -1,6 +1,7 @@
 """Elementary functions for kernels, in the arithmetic of their argument, float32 or float64.
 
 Each is a straight line of operations, so that its loop vectorises; library functions cost ten times as much.
+`slopes.readings.program` lists the results; docstrings here say how they are computed.
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ def growth(r):
 def fall(x):
     """(g, scale, rest) with exp(x) = (1 + g)·scale·rest for x <= 0, clipped at HELD.
 
-    The scale is normal, and the rest is 1 where exp(x) is.
+    The scale is a normal number, and the rest is 1 where exp(x) is normal.
     """
     r, logarithm = reduced_fall(x)
     scale, rest = scales_in(logarithm)
@@ -107,7 +108,7 @@ def exp(x):
 
 @inlined
 def decay(x, times, low=None):
-    """(times + low) · exp(x) for x <= 0 and a small `low`, ignored where it is NaN."""
+    """A `low` of NaN is ignored."""
     g, scale, rest = fall(x)
     ended = x < ENDED(x)  # there 0 beats an infinite `times`
     times = where(ended, ZERO(x), times)
@@ -122,7 +123,6 @@ def decay(x, times, low=None):
 
 @inlined
 def low_of_exp(x):
-    """Rounding error of exp(x) = (1 + g)·scale·rest for x <= 0; see `fall`."""
     g, scale, rest = fall(x)
     return ((ONE(x) - (ONE(x) + g)) + g) * scale * rest
 
@@ -131,8 +131,8 @@ def low_of_exp(x):
 def divisor_of_sigmoid(x, low):
     """(d, its rounding error, scale, rest): sigmoid(x + low) is 1/d for x >= 0, and scale·rest/d for x < 0.
 
-    exp(−|x|) is 2^k·(1 + g). On the left its inverse is 2^−k·(1 + g) with g from −r, and 2^k leaves the sum: on both
-    sides the divisor is a number without a rounding error.
+    exp(−|x|) is 2^k·(1 + g). On the left its inverse is 2^−k·(1 + g) with g from −r, and 2^k leaves the sum, so that
+    the divisor is a number without a rounding error.
     """
     left = x < ZERO(x)
     size = -abs(x)
@@ -149,7 +149,7 @@ def divisor_of_sigmoid(x, low):
 
 @inlined
 def sigmoid(x, times=None, low=None):
-    """times / (1 + exp(−x − low)); 0 where exp(x) underflows by far, also for an infinite `times`."""
+    """0 where exp(x) underflows by far, also for an infinite `times`."""
     if times is None:
         if low is None:
             return sigmoid_by(x, ONE(x))
@@ -162,7 +162,7 @@ def sigmoid(x, times=None, low=None):
 
 @inlined
 def silu(x):
-    """x / (1 + exp(−x)); x from MANY on."""
+    """x from MANY on."""
     return where(x > MANY(x), x, sigmoid_by(x, where(x < ENDED(x), ZERO(x), x)))
 
 
@@ -171,10 +171,7 @@ MANY = number(50.0, 90.0)  #: a quotient of a larger x would overflow
 
 @inlined
 def sigmoid_by(x, times):
-    """times / (1 + exp(−x)) for a `times` between x and 0, or 1, and below 2^m.
-
-    The factor 2^−m rounds the quotient into the subnormals once.
-    """
+    """`sigmoid` for a `times` between x and 0, or 1, and below 2^m; the factor 2^−m rounds into the subnormals once."""
     _, _, _, whole, _ = lowered_divisor_of_sigmoid(x)
     return times / whole * LOWERED(x)
 
@@ -201,7 +198,7 @@ def lowered_divisor_of_sigmoid(x):
 
 @inlined
 def sigmoid_fine(x, times, low=None):
-    """`sigmoid` with the rounding error of the quotient, for a `times` that is rounded itself."""
+    """With the rounding error of the quotient, for a `times` that is rounded itself."""
     whole, whole_low, scale, rest = divisor_of_sigmoid(x, low)
     times = where(x < ENDED(x), ZERO(x), times)
     inverse = ONE(x) / whole
@@ -230,7 +227,7 @@ def bell_parts(x, low):
 
 @inlined
 def sigmoid_slope(x, times=None, low=None):
-    """times·s·(1 − s) with s = sigmoid(x + low), as times·e/(1 + e)²."""
+    """As times·e/(1 + e)²."""
     _, square, square_low, g, scale, rest = bell_parts(x, low)
     value = square + fma(g, square, square_low)
     if times is not None:
@@ -240,7 +237,7 @@ def sigmoid_slope(x, times=None, low=None):
 
 @inlined
 def sigmoid_slope_beside(x):
-    """`sigmoid_slope` by the exponential and divisor of `sigmoid`, for a loop that computes both."""
+    """By the exponential and divisor of `sigmoid`, for a loop that computes both."""
     g, scale, rest, whole, whole_low = lowered_divisor_of_sigmoid(x)
     inverse, lack = reciprocal(whole, whole_low)
     share = inverse * scale
@@ -254,7 +251,7 @@ GONE = number(1e4)  #: an infinite y is clipped here, where e is 0
 
 @inlined
 def gate_slope(x, y, low=None, y_low=None, times=None):
-    """times·s·(1 + (y + y_low)·(1 − s)) with s = sigmoid(x + low): a sum over (1 + e)², on the left times e."""
+    """A sum over (1 + e)², on the left times e."""
     if low is None:
         return plain_gate_slope(x, y)
     left = x < ZERO(x)
@@ -275,7 +272,7 @@ def gate_slope(x, y, low=None, y_low=None, times=None):
 
 @inlined
 def plain_gate_slope(x, y):
-    """(1 + e·(1 + y))/(1 + e)² with e = exp(−x): by the exponential and divisor of `sigmoid`."""
+    """As (1 + e·(1 + y))/(1 + e)² with e = exp(−x), by the exponential and divisor of `sigmoid`."""
     g, scale, _, whole, whole_low = lowered_divisor_of_sigmoid(x)
     inverse, lack = reciprocal(whole, whole_low)
     y = clipped(y, -GONE(x), GONE(x))
@@ -329,7 +326,7 @@ def mills_ratio(a):
 
 @inlined
 def ndtr(x, times=None):
-    """`times` Φ(x); for −|x| the Mills ratio times exp(−x²/2)."""
+    """For −|x| the Mills ratio times exp(−x²/2)."""
     a = where(abs(x) > VANISHED(x), VANISHED(x), abs(x))
     high, low = mills_ratio(a)
     return below_or_above(x, a, high, low, times)
@@ -337,7 +334,7 @@ def ndtr(x, times=None):
 
 @inlined
 def normal_gate_slope(x, times=None):
-    """`times` the slope of x·Φ(x); for −|x| the Mills ratio less |x|/√2π, times exp(−x²/2)."""
+    """For −|x| the Mills ratio less |x|/√2π, times exp(−x²/2)."""
     a = where(abs(x) > VANISHED(x), VANISHED(x), abs(x))
     ratio, ratio_low = mills_ratio(a)
     high = fma(-DENSITY(x), a, ratio)
@@ -377,7 +374,7 @@ def normal_pdf(x, times):
 
 @inlined
 def sigmoid_of_two(x):
-    """1 / (1 + exp(−x)) within 2 ulp; the sigmoid of −x shares the exponential and the division."""
+    """Within 2 ulp; the sigmoid of −x shares the exponential and the division."""
     g, scale, rest = fall(-abs(x))
     small = fma(scale, g, scale)
     inverse = ONE(x) / (ONE(x) + small)
@@ -393,7 +390,7 @@ def softplus(x):
 
 @inlined
 def mish(x):
-    """x·tanh(softplus(x)) as x − x·c, with a rational c of e = exp(−|x|); on the left times e."""
+    """As x − x·c, with a rational c of e = exp(−|x|); on the left times e."""
     left = x < ZERO(x)
     g, scale, rest = fall(-abs(x))
     e = fma(scale, g, scale)
@@ -458,10 +455,7 @@ TINY = number(1e-12, 1e-20)  #: up to here exp(x) − 1 and log(1 + x) are x
 
 @inlined
 def expm1_less(x):
-    """exp(x) − 1 − x for x <= 1, as (2^k − 1)·(1 + r) − k·log(2) + 2^k·(exp(r) − 1 − r).
-
-    x is reduced as for `exp`, so that a loop with both reduces once.
-    """
+    """As (2^k − 1)·(1 + r) − k·log(2) + 2^k·(exp(r) − 1 − r); x is reduced as for `exp`, for a loop with both."""
     held = clipped(x, LEAST(x), MOST(x))
     r, logarithm = reduced(held)
     k = exponent_in(logarithm)
@@ -522,7 +516,7 @@ def tanh(x):
 
 @inlined
 def softcap(x, cap):
-    """cap·tanh(x / cap), with the low part of x / cap; x where the quotient may be subnormal."""
+    """With the low part of x / cap; x where the quotient may be subnormal."""
     size, inverse = abs(x), ONE(x) / cap
     held = where(size > cap * ENOUGH(x), cap * ENOUGH(x), size)
     high = held * inverse
@@ -563,7 +557,7 @@ ENOUGH = number(20.0, 40.0)  #: tanh is 1 from here on
 
 @inlined
 def tanhshrink(x):
-    """x − tanh(x): near 0 a polynomial times x³; elsewhere |x| − 1 + 2·q / (1 + q), q = exp(−2|x|), signed as x."""
+    """Near 0 a polynomial times x³; elsewhere |x| − 1 + 2·q / (1 + q), q = exp(−2|x|), signed as x."""
     size = abs(x)
     near = where(size < TURN(x), size, ZERO(x))
     square = near * near
@@ -653,7 +647,6 @@ def cos_near(x):
 
 @inlined
 def cos_after_turns(r, n):
-    """cos(r + n·π/2); n is an integer in a sum with MAGIC."""
     return negated_by_second(where(is_odd(n), -sin_of_eighth(r), cos_of_eighth(r)), n)
 
 
@@ -666,7 +659,6 @@ def sin_of_eighth(r):
 
 @inlined
 def cos_of_eighth(r):
-    """cos(r) for |r| up to a little more than π/4."""
     square = r * r
     whole = fma(-HALF(r), square, ONE(r))
     return whole + fma(square * square, cos_tail(square), fma(-HALF(r), square, ONE(r) - whole))
@@ -711,7 +703,7 @@ def snake_slope_after_turns(r, low, n):
 
 @inlined
 def snake(x, a=None):
-    """x + sin(a·x)² / a; x where a is 0 or the angle underflows or overflows."""
+    """x where a is 0 or the angle underflows or overflows."""
     if a is None:
         return snake_of_angle(x, None)
     angle = a * x
@@ -802,7 +794,7 @@ def cos(x):
 
 @inlined
 def snake_slope(x, a=None):
-    """1 + sin(2·a·x); 1 where the angle is infinite, as there is no limit."""
+    """1 where the angle is infinite, as there is no limit."""
     angle = x if a is None else a * x
     if is_near(angle):
         return snake_slope_near(x, a)

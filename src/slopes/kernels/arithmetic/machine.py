@@ -47,7 +47,7 @@ def with_sign_of(context: Any, a: Any, b: Any) -> Any:
 
 @intrinsic
 def add_in_any_order(context: Any, total: Any, x: Any) -> Any:
-    """Sum that a loop may reorder, to add several terms at a time."""
+    """A loop may reorder the sum, to add several terms at a time."""
     return total(total, total), lambda _, builder, signature, arguments: builder.fadd(
         *arguments, flags=("reassoc", "nsz")
     )
@@ -55,7 +55,7 @@ def add_in_any_order(context: Any, total: Any, x: Any) -> Any:
 
 @intrinsic
 def narrow(context: Any, place: Any) -> Any:
-    """A place in a row as 32 bits: a loop compares as many at once as float32 numbers."""
+    """A place in a row as 32 bits: loops compare as many at once as float32 numbers."""
     kind = types.int32
     return kind(place), lambda _, builder, signature, arguments: builder.trunc(arguments[0], ir.IntType(32))
 
@@ -149,7 +149,7 @@ def lowest_bit(context: Any, bits: Any) -> Any:
 
 @intrinsic
 def borrowed(context: Any, array: Any) -> Any:
-    """An array whose references are not counted: counting takes as long as a short row."""
+    """An array without a count of references, which takes as long as a short row."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         view = cgutils.create_struct_proxy(array)(context, builder, arguments[0])
@@ -166,7 +166,7 @@ def hold(context: Any, array: Any) -> Any:
 
 @intrinsic
 def stand_apart(context: Any) -> Any:
-    """Keep the calling function from being inlined: in a long one LLVM reloads a loop's constants in each turn."""
+    """Keep the calling function from being inlined: LLVM reloads a long one's constants in each turn of a loop."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         builder.function.attributes.add("noinline")
@@ -230,7 +230,7 @@ raised_logarithm, raised_exponent_in = _make_logarithm(True), _make_exponent(Tru
 
 @intrinsic
 def raised_power_in(context: Any, logarithm: Any) -> Any:
-    """2^(k + RAISE) for the k in a `raised_logarithm`, in one operation."""
+    """2^(k + RAISE) for the k in a `raised_logarithm`."""
     bits, _, _ = _LAYOUT[logarithm]
 
     def build(_: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -374,7 +374,7 @@ def bits_of(context: Any, x: Any) -> Any:
 
 @intrinsic
 def upper_product(context: Any, a: Any, b: Any) -> Any:
-    """Upper 64 bits of the product of two unsigned 64-bit integers."""
+    """Upper 64 bits of a product of unsigned 64-bit integers."""
 
     def build(_: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         wide = ir.IntType(128)
@@ -397,7 +397,7 @@ def rounded_as(context: Any, value: Any, x: Any) -> Any:
 
 
 def number(single: float, double: float | None = None) -> Any:
-    """Return a function of x for a number in the dtype of x."""
+    """Return a function for a number in the dtype of its argument."""
     values = {types.float32: single, types.float64: single if double is None else double}
 
     @intrinsic
@@ -408,7 +408,7 @@ def number(single: float, double: float | None = None) -> Any:
 
 
 def polynomial(single: Sequence[float], double: Sequence[float]) -> Callable[[Any], Any]:
-    """Return a function for a polynomial, lowest degree first, in its argument's dtype."""
+    """Return a function for a polynomial, lowest degree first, in the dtype of its argument."""
     coefficients = {types.float32: single, types.float64: double}
 
     @intrinsic

@@ -1,7 +1,7 @@
 """Compile the source of a kernel with Numba, once for all processes where a folder can be written.
 
-Machine code lies in the user's cache under the hash of its source, in a folder for the versions, the CPU and the
-elementary functions, so a change never meets an old kernel.
+Machine code lies under the hash of its source, in a folder for the versions, the CPU and the elementary functions, so a
+change never meets an old kernel.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if hasattr(os, "register_at_fork"):
 def is_available() -> bool:
     """Whether Numba works here, on a CPU with a fused multiply-add, which is slow in software.
 
-    Kernels in the folder show that this version works, and spare its import.
+    Kernels in the folder show that it does, and spare its import.
     """
     is_imported = "numba" in sys.modules
     if importlib.util.find_spec("numba") is None:
@@ -58,7 +58,7 @@ def is_available() -> bool:
 
 @lru_cache
 def foundation() -> str:
-    """A text that names everything that shapes a source's machine code."""
+    """Everything that shapes a source's machine code, as text."""
     from slopes.kernels.compiling.machine_code import describe_cpu
 
     modules = sorted(path for folder in ("arithmetic", "compiling") for path in (HOME / folder).glob("*.py"))
@@ -91,7 +91,7 @@ def _place() -> pathlib.Path | None:
 
 
 def load(source: str) -> Callable[..., None]:
-    """Return the compiled function `kernel` of a source."""
+    """The compiled function `kernel` of a source."""
     if source not in _kernels:
         with _lock:  # Numba's types and compiler are not safe to load from several threads
             if source not in _kernels:
@@ -147,9 +147,9 @@ MOST_BYTES = 2**27  #: of all kernels together; one takes 5 to 30 kB
 
 
 def _make_room(place: pathlib.Path) -> None:
-    """Delete kernels until the rest fits: first those of other versions, then those unused for longest.
+    """Delete kernels until the rest fits: first those of other versions, then the ones unused for longest.
 
-    Another process may use a deleted kernel: it has read it whole, or compiles it again.
+    Another process that uses one has read it whole, or compiles it again.
     """
     files = []
     for path in place.parent.glob("*/*"):

@@ -1,7 +1,7 @@
 """Emit the machine code of a compiled kernel, for loading without Numba.
 
-Numba's function for one signature gets a wrapper in the calling convention of Python's C functions, which checks the
-arguments and releases the GIL. Numba's own wrappers and its allocator would need its C libraries.
+Numba's function gets a wrapper in the calling convention of Python's C functions, which checks the arguments and
+releases the GIL. Numba's own wrappers and its allocator would need its C libraries.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numba.core import types
 
 from slopes.kernels.compiling.machine_code import CodeError, MachineCode, make_target_machine
 
-HEAD = object.__basicsize__  #: bytes of a Python object before its own fields; the last hold the pointer to its type
+HEAD = object.__basicsize__  #: bytes of a Python object before its own fields, ending with the pointer to its type
 # Places of fields in NumPy's structs PyArrayObject_fields and _PyArray_Descr, fixed by its ABI.
 DATA, DIMENSIONS, SHAPE, DESCRIPTION, FLAGS = HEAD, HEAD + 8, HEAD + 16, HEAD + 40, HEAD + 48
 KIND, BYTE_ORDER, ITEM_SIZE = HEAD + 8, HEAD + 10, HEAD + 24
@@ -135,7 +135,7 @@ class _Wrapper:
         return self._builder.load(self._builder.bitcast(place, kind.as_pointer()))
 
     def _array(self, thing: Any, kind: Any) -> list[Any]:
-        """Fields of Numba's arrays: two owners, count and size of entries, data, shape, strides."""
+        """Fields of a Numba array: two owners, count and size of entries, data, shape, strides."""
         builder = self._builder
         size = LONG(kind.dtype.bitwidth // 8)
         self._require(
@@ -166,7 +166,7 @@ class _Wrapper:
         return number if kind.bitwidth == 64 else self._builder.fptrunc(number, ir.FloatType())
 
     def _add_allocator(self) -> None:
-        """Define Numba's functions for the memory of an array, with Python's allocator."""
+        """Define Numba's functions for the memory of an array, by Python's allocator."""
         allocate = ir.Function(self.module, ir.FunctionType(POINTER, (LONG, WORD)), "NRT_MemInfo_alloc_aligned")
         self._builder = builder = ir.IRBuilder(allocate.append_basic_block("entry"))
         size, alignment = allocate.args[0], builder.zext(allocate.args[1], LONG)

@@ -73,7 +73,6 @@ def print_kernel(program: Program, title: str, scalars: Sequence[str] = ()) -> s
 
 
 def _loop(program: Program, arrays: Sequence[str], names: Sequence[str], is_near: bool = False) -> list[str]:
-    """Statements of a loop that write the outputs to the named arrays."""
     body = _statements(program, arrays, set(range(len(program.lines))), is_near)
     return body + [
         f"{name}[i] = {operand_of(program, place)}" for name, (_, place) in zip(names, program.outputs, strict=True)
@@ -81,7 +80,7 @@ def _loop(program: Program, arrays: Sequence[str], names: Sequence[str], is_near
 
 
 def _choice(program: Program, first: str, given: str) -> list[str]:
-    """A loop over blocks that calls `near` where all arguments of periodic functions are near 0."""
+    """Call `near` for blocks where all arguments of periodic functions are near 0."""
     turning = [line for line in program.lines if line.operation in PERIODIC]
     needed = {place for line in turning for place in line.arguments}
     for place in reversed(range(len(program.lines))):

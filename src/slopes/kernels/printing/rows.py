@@ -1,8 +1,8 @@
 """Print a program of rows as a Numba kernel: for each row, a loop over its entries per stage of sums.
 
-A line's stage is the number of sums and searches that it needs one after another. Each loop computes the entries that
-it needs again; costly ones are kept by the first loop in an array of a row's length, which stays in the cache. Loops
-are functions of their own, so that LLVM holds their constants in registers.
+A line's stage is the number of sums and searches that it needs one after another. Each loop computes its entries anew;
+the first keeps costly ones in an array of a row's length, which stays in the cache. Loops are functions of their own,
+so that LLVM holds their constants in registers.
 """
 
 from __future__ import annotations
@@ -40,9 +40,8 @@ EMPTY: Mapping[str, str] = {}
 def print_row_kernel(program: Program, title: str) -> str:
     """Return the source of a module with a function `kernel` for a program of rows.
 
-    It takes an array without gaps per input, then per output: a matrix for entries, one axis for rows. An output of
-    entries may overwrite an input. Where the input "cotangent" has a number per row, rows with a 0 there are not read,
-    and their results are 0.
+    It takes an array without gaps per input and output: a matrix for entries, one axis for rows. An output of entries
+    may overwrite an input. Where the input "cotangent" has a 0 for a row, the row is not read, and its results are 0.
     """
     inputs = [line for line in program.lines if line.operation == "input"]
     lines = [*inputs, *(program.lines[place] for _, place in program.outputs)]
@@ -61,7 +60,7 @@ def print_row_kernel(program: Program, title: str) -> str:
 
 
 def reads_inputs_last(text: str) -> bool:
-    """Whether a kernel's last loop reads its inputs; writing there, too, it would not vectorise."""
+    """Whether a kernel's last loop reads its inputs, so that writing there, too, keeps it from vectorising."""
     lines = (line.partition(" = ")[2] for line in text.rpartition("for j in")[2].splitlines())
     return any("_row[j]" in expression for expression in lines)
 
@@ -179,7 +178,7 @@ class _Rows:
     def move_loop(self, start: int, name: str, size: str, depth: int, kinds: Mapping[str, str] = EMPTY) -> None:
         """Make the lines from `start` on a function with a loop of `size` turns, and call it.
 
-        `kinds` has the sums that it returns, with their dtypes.
+        `kinds` has the dtypes of the sums that it returns.
         """
         lines = self.text[start:]
         del self.text[start:]
@@ -268,7 +267,6 @@ class _Rows:
         return f"{line.operation}({', '.join(operands)})"
 
     def compute_rows(self, stage: int) -> None:
-        """Write the lines with one result per row up to a stage, in order."""
         for place, line in enumerate(self.program.lines):
             is_of_rows = line.per == "row" or (line.per == "call" and line.operation not in ("constant", "index"))
             if not is_of_rows or place in self.known or self.stages[place] > stage:
@@ -345,10 +343,7 @@ class _Rows:
                 self.text.insert(slices, f"            {name}_part = {whole}[start : start + BLOCK]")
 
     def sum_with_special_entry(self, place: int, at: int, value: int, rest: int) -> None:
-        """Write the sum of a block of kept entries in which one has another term for the time being.
-
-        Comparing each entry's place would take longer.
-        """
+        """Sum a block of kept entries with one replaced for a while: comparing each entry's place would take longer."""
         part, at_name = f"{self.array(rest)}_part", operand_of(self.program, at)
         self.write(f"if start <= {at_name} < start + BLOCK:", 3)
         self.write(f"usual = {part}[{at_name} - start]", 4)
@@ -365,7 +360,7 @@ class _Rows:
 
 
 def _is_at(place: str, index: str, is_part: bool) -> str:
-    """Compare an entry's place in 32 bits, so that loops compare as many at once as of float32."""
+    """Compare places in 32 bits, as many at once as of float32."""
     return f"narrow({place} - start) == narrow({index})" if is_part else f"narrow({place}) == narrow({index})"
 
 

@@ -1,9 +1,8 @@
 """Move the special entries of a row, such as the label's, out of the loops over all entries.
 
 The derivative of cross-entropy is one expression at the label and another elsewhere; a body writes both for each entry,
-multiplied by 1 and 0. Here loops keep the one elsewhere, and the label's is computed once per row.
-
-Rounding stays the same, but 0 times an infinite or undefined entry is 0, not NaN.
+multiplied by 1 and 0. Here loops keep the other, and the label's is computed once per row. Rounding stays the same, but
+0 times an infinite or undefined entry is 0, not NaN.
 """
 
 from __future__ import annotations
@@ -47,7 +46,7 @@ class _Split:
                 self.copies[place, frozenset()] = self.recorder.record(
                     "input", dtype=line.dtype, text=line.text, per=line.per
                 )
-        self.conditions = dict(self._find_conditions())  #: for each test "is this the entry?", the entry's place
+        self.conditions = dict(self._find_conditions())  #: each test "is this the entry?", and the entry's place
         self.dependences: list[frozenset[int]] = []  #: the conditions in each line of entries
         for place, line in enumerate(program.lines):
             own = {place} if place in self.conditions else set()
@@ -65,7 +64,7 @@ class _Split:
                     yield place, other
 
     def copy(self, place: int) -> Operand:
-        """A result in the new program; special entries are split off where it leaves a loop."""
+        """Special entries are split off where the result leaves a loop."""
         key = place, frozenset[tuple[int, bool]]()
         line = self.program.lines[place]
         if key not in self.copies and line.operation == "sum":
@@ -125,7 +124,7 @@ class _Split:
     def _special(self, place: int) -> tuple[Operand, dict[int, Operand]]:
         """(result at most entries, {condition: result per row at its special entry}).
 
-        Where two conditions mean one entry, both results are the entry's.
+        Where two conditions mean one entry, both have its result.
         """
         conditions = sorted(self.dependences[place])
         orders = permutations(conditions) if len(conditions) <= MOST_PERMUTED else [tuple(conditions)]
@@ -152,7 +151,7 @@ class _Split:
         return self.recorder.record("pick", values.place, entry.place, dtype=values.dtype, per="row")
 
     def _chosen(self, place: int) -> Traced:
-        """Choose between a result of entries and special ones per row."""
+        """A result of entries, with the special ones where their conditions hold."""
         dtype = self.program.lines[place].dtype
         elsewhere, special = self._special(place)
         result = self.recorder.value(elsewhere, dtype)
@@ -187,7 +186,7 @@ def _is_same(a: Operand, b: Operand) -> bool:
 
 
 def _simplify(operation: str, operands: list[Operand]) -> Operand | None:
-    """Result of an operation that needs no line: a number or an operand; else None."""
+    """A number or an operand, if the result is one; else None."""
     if operands and operation in _COMPUTE and not any(isinstance(x, Traced) for x in operands):
         return _COMPUTE[operation](*operands)  # type: ignore[no-any-return]
     match operation, operands:

@@ -1,7 +1,7 @@
 """Run the kernels of activations on tensors of a CPU: float32, float64 and, by way of float32, half types.
 
-A result has its argument's memory format. An argument with another layout is copied into the result and computed there,
-which needs no further memory.
+A result has its argument's memory format. An argument with another layout is copied into the result, and computed
+there.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Tensor = torch.Tensor
 Make = Callable[[], EntryKernel]
 
 BLOCK = 2**14  #: entries of half types computed at a time, too few for PyTorch to start threads
-HUGE = 2**22  #: bytes from which NumPy asks for huge pages
+HUGE = 2**22  #: bytes for which NumPy asks for huge pages
 _ADVICE = 14  #: Linux's MADV_HUGEPAGE
 _advise = ctypes.CDLL(None, use_errno=False).madvise if sys.platform == "linux" else None
 if _advise is not None:
@@ -37,7 +37,7 @@ def empty_like(x: Tensor) -> Tensor:
 
 
 def advise(result: Tensor) -> Tensor:
-    """Put a new tensor, if large, into huge pages, which the system hands out faster; return it."""
+    """Put a new tensor, if large, into huge pages, which the system hands out faster."""
     size = result.numel() * result.element_size()
     if size >= HUGE and _advise is not None:
         start = result.data_ptr()
@@ -47,7 +47,6 @@ def advise(result: Tensor) -> Tensor:
 
 
 def flat(x: Tensor) -> Tensor:
-    """Entries of a tensor without gaps, in the order of memory."""
     x = x.detach()
     return x.view(-1) if x.is_contiguous() else x.as_strided((x.numel(),), (1,))
 
@@ -58,7 +57,7 @@ TYPES: dict[torch.dtype, Any] = {
 
 
 def as_array(x: Tensor) -> Any:
-    """Memory of a tensor without gaps as an array of one axis, which must not outlive the tensor.
+    """Memory of a tensor without gaps as an array of one axis, which must not outlive it.
 
     Unlike `numpy()` this leaves the tensor resizable.
     """
@@ -67,7 +66,6 @@ def as_array(x: Tensor) -> Any:
 
 
 def _run(kernel: EntryKernel, inputs: Sequence[Tensor], *results: Tensor) -> None:
-    """Run a kernel on tensors of one layout without gaps; a result may be an input."""
     if results[0].dtype in HALF:
         _run_on_half_types(kernel, [flat(x) for x in inputs], flat(results[0]))
     else:
@@ -89,7 +87,7 @@ def _run_on_half_types(kernel: EntryKernel, inputs: Sequence[Tensor], result: Te
 
 
 def lies_as(result: Tensor, x: Tensor) -> bool:
-    """Whether x has a result's layout and its own numbers: it may be a negated view."""
+    """Whether x has a result's layout, and its own numbers: it may be a negated view."""
     return x.stride() == result.stride() and not x.is_neg()
 
 
@@ -129,9 +127,9 @@ class ActivationKernels(NamedTuple):
 
     value: Callable[[Tensor], Tensor]
     pull: Callable[[Tensor, Tensor], Tensor]
-    """Takes a gradient and x."""
+    """Of a gradient and x."""
     value_and_slope: Callable[[Tensor], tuple[Tensor, Tensor]] | None
-    """None where it would give a value other digits; takes no half types, whose slopes would be rounded."""
+    """None where it would give a value other digits. Half types would round the slopes."""
 
 
 def find(card: Any, parameters: Mapping[str, Any], dtype: torch.dtype) -> ActivationKernels | None:

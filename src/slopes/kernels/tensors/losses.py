@@ -1,7 +1,7 @@
 """Run the kernels of element-wise losses on tensors of a CPU.
 
-The forward computes loss and gradient in one pass and keeps the gradient, which the backward scales in place. So each
-argument is read once, and only one gradient is stored.
+The forward computes the gradient, too, and keeps it; the backward scales it in place. So each argument is read once,
+and only one gradient is stored.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def _copy(x: Tensor, strides: tuple[int, ...]) -> Tensor:
 
 
 class LossOfTensors:
-    """An element-wise loss of tensors of one shape, its gradient by the first one, and its vjp.
+    """An element-wise loss of tensors of one shape, and its vjp by the first one.
 
     The tensors are the loss's arguments, then the weights if the kernel is weighted. Without reduction there is no
     denominator. Autograd can differentiate `pull_back`.
