@@ -184,7 +184,7 @@ class Card:
         """Refuse an array parameter that does not broadcast to the shape of x."""
         for name, value in settings.items():
             if is_array(value):
-                kinds.broadcasts(self.name, name, tuple(value.shape), first, tuple(x.shape))
+                kinds.check_broadcast(self.name, name, tuple(value.shape), first, tuple(x.shape))
 
     def _keywords(self) -> list[str]:
         return [
@@ -395,7 +395,7 @@ class Activation(Card):
         if "out" in parameters:
             parameters = dict(parameters)
             out = parameters.pop("out")
-            r.fits_out(self.name, out, entered[0])
+            r.check_out(self.name, out, entered[0])
         settings = self._settings(self._draw(r, parameters, entered[0]), r, entered[0])
         run = fast.find(entered[0], "computed_by_kernel")
         if run is not None:
@@ -407,15 +407,15 @@ class Activation(Card):
         value, slope = self._bodies(settings)
         with r.quiet():
             computed = compute(r, value, slope, *entered)
-            kinds.gives_numbers(self.name, computed)
+            kinds.check_numbers(self.name, computed)
             result = r.narrow(computed, r.result_dtype(entered[0]))
-        kinds.keeps_shape(self.name, tuple(result.shape), tuple(entered[0].shape))
+        kinds.check_shape_kept(self.name, tuple(result.shape), tuple(entered[0].shape))
         return result if out is None else r.written(out, result)
 
     def _enter(self, r: ModuleType, arrays: tuple[Array, ...]) -> list[Array]:
         entered = [r.enter(a, f"{self.name}: {('x', 'cotangent')[i]}") for i, a in enumerate(arrays)]
         if len(entered) > 1 and self.parts == 1:
-            kinds.same_shape(self.name, x=entered[0], cotangent=entered[1])
+            kinds.check_same_shape(self.name, x=entered[0], cotangent=entered[1])
         return entered
 
 
@@ -492,8 +492,8 @@ class Map(Activation):
                 f"{self.name}: takes no mask, having no least value (a claimed range) to give what it hides"
             )
         mask = r.enter(mask, f"{self.name}: mask", x)
-        kinds.same_shape(self.name, x=x, mask=mask)
-        kinds.boolean_mask(self.name, mask)
+        kinds.check_same_shape(self.name, x=x, mask=mask)
+        kinds.check_mask(self.name, mask)
         return mask
 
     def curve(self, x: Any) -> tuple[str, str, Any, int]:
@@ -573,7 +573,7 @@ class Gate(Map):
             )
         half = r.moveaxis(r.moveaxis(x, axis, -1)[..., : n // 2], -1, axis)
         for given in cotangent:
-            kinds.same_shape(self.name, result=half, cotangent=given)
+            kinds.check_same_shape(self.name, result=half, cotangent=given)
 
     def _bodies(self, settings: dict[str, Any]) -> tuple[Body, Body | None]:
         body, slopes = super()._bodies(settings)

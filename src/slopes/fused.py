@@ -148,7 +148,7 @@ def _check_shapes(
         if array is not None and tuple(array.shape) != batch:
             raise ValueError(f"{owner}: {name} {tuple(array.shape)} must have the shape of the unreduced loss, {batch}")
     if mask is not None:
-        kinds.boolean_mask(owner, mask)
+        kinds.check_mask(owner, mask)
 
 
 @dataclass

@@ -6,11 +6,11 @@ from slopes.kinds.base import (
     Argument,
     Batch,
     Kind,
-    boolean_mask,
-    broadcasts,
-    gives_numbers,
-    keeps_shape,
-    same_shape,
+    check_broadcast,
+    check_mask,
+    check_numbers,
+    check_same_shape,
+    check_shape_kept,
     valid_axis,
 )
 from slopes.kinds.batches import MODE, OVER, Embeddings, Overlap
@@ -34,11 +34,11 @@ __all__ = [
     "Batch",
     "Examples",
     "Kind",
-    "boolean_mask",
-    "broadcasts",
-    "gives_numbers",
-    "keeps_shape",
-    "same_shape",
+    "check_broadcast",
+    "check_mask",
+    "check_numbers",
+    "check_same_shape",
+    "check_shape_kept",
     "valid_axis",
 ]
 

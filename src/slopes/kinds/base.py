@@ -31,8 +31,8 @@ def no_kernel(prediction: Array, axis: int, labels: bool, smoothing: float = 0.0
     """There is no kernel."""
 
 
-def same_shape(owner: str, **arrays: Array) -> None:
-    """Raise ValueError unless the arrays have one shape; the message has the shape after broadcasting."""
+def check_same_shape(owner: str, **arrays: Array) -> None:
+    """The message has the shape after broadcasting."""
     shapes = [tuple(array.shape) for array in arrays.values()]
     if all(shape == shapes[0] for shape in shapes[1:]):
         return
@@ -44,19 +44,18 @@ def same_shape(owner: str, **arrays: Array) -> None:
     raise ValueError(f"{owner}: {named} must have one shape; {outcome}.")
 
 
-def keeps_shape(owner: str, came: tuple[int, ...], wanted: tuple[int, ...]) -> None:
-    """Raise ValueError if a body returns another shape, as for a parameter that widens the result."""
+def check_shape_kept(owner: str, came: tuple[int, ...], wanted: tuple[int, ...]) -> None:
+    """A parameter, for one, may widen the result."""
     if came != wanted:
         raise ValueError(f"{owner}: the body gives shape {came} where {wanted} is due, with one value for each entry")
 
 
-def gives_numbers(owner: str, computed: Any) -> None:
-    """Raise TypeError if a body returns neither an array nor a number."""
+def check_numbers(owner: str, computed: Any) -> None:
     if not hasattr(computed, "dtype") and (isinstance(computed, bool) or not isinstance(computed, (int, float))):
         raise TypeError(f"{owner}: the body must give an array or a number, got {shown(computed)}")
 
 
-def broadcasts(owner: str, name: str, shape: tuple[int, ...], what: str, wanted: tuple[int, ...]) -> None:
+def check_broadcast(owner: str, name: str, shape: tuple[int, ...], what: str, wanted: tuple[int, ...]) -> None:
     """Raise ValueError unless a shape broadcasts to the wanted one; the message suggests one that does."""
     entries = zip(reversed(shape), reversed(wanted), strict=False)
     if len(shape) <= len(wanted) and all(size in (1, due) for size, due in entries):
@@ -67,7 +66,7 @@ def broadcasts(owner: str, name: str, shape: tuple[int, ...], what: str, wanted:
     raise ValueError(f"{owner}: {name} {shape} does not broadcast to the shape of {what}, {wanted}{hint}")
 
 
-def boolean_mask(owner: str, mask: Array) -> None:
+def check_mask(owner: str, mask: Array) -> None:
     if "bool" not in str(mask.dtype):
         raise TypeError(f"{owner}: mask must be boolean (True counts), got dtype {mask.dtype}")
 
@@ -108,7 +107,7 @@ class Batch:
     counts: Array | None = None  #: mask of values that count, if the kernel gets masked rows unchanged
 
     def reduce_by(self, reduction: str, divisor: Any) -> None:
-        """Choose the divisor of the values: for a mean `divisor`, or else the sum of their coefficients."""
+        """Choose the divisor: for a mean as given, or else the sum of the coefficients."""
         reduction = plain(reduction)
         REDUCTIONS.check(self.owner, "reduction", reduction)
         if divisor is not None and reduction != "mean":
@@ -138,7 +137,7 @@ class Batch:
         return float(total) if self.r.is_concrete(counted) and not self.r.wants_gradient(counted) else total
 
     def check_weights(self, advice: str = "") -> None:
-        """Raise ValueError for a weight that is negative or not finite, if the weights are concrete."""
+        """Raise ValueError for a weight that is negative or not finite, if they are concrete."""
         weights, r = self.coefficient, self.r
         if not self.weighted or weights is None or not r.is_concrete(weights) or not r.count(weights):
             return
@@ -160,16 +159,15 @@ class Batch:
         return self.r.widen(divisor, like=self.like)
 
     def _scaled(self, values: Array) -> Array:
-        """Divide by the divisor; 0 if it is 0."""
+        """0 for a divisor of 0."""
         if self.divisor is None or not self.may_be_zero:
             return values if self.divisor is None else values / self.divisor
         nothing = self.divisor == 0
         return self.r.where(nothing, 0.0, values / self.r.where(nothing, 1.0, self.divisor))
 
     def reduce(self, values: Array) -> Array:
-        """Weigh and reduce the values of a body."""
-        gives_numbers(self.owner, values)
-        keeps_shape(self.owner, tuple(getattr(values, "shape", ())), tuple(self.like.shape))
+        check_numbers(self.owner, values)
+        check_shape_kept(self.owner, tuple(getattr(values, "shape", ())), tuple(self.like.shape))
         if self.counts is not None:
             values = self.r.where(self.counts, values, 0.0)
         if self.coefficient is not None:
@@ -182,7 +180,7 @@ class Batch:
         return self._scaled(self.r.where(self.like == self.like, 1.0, 1.0) if counted is None else counted)
 
     def values(self, value: Callable[..., Array], slope: Callable[..., Array] | None) -> Array:
-        """Unreduced values of a body; the torch reading attaches the derivative."""
+        """Unreduced values; the torch reading attaches the derivative."""
         attach = self.r.pullable if self.coupled else self.r.differentiable
         return attach(value, slope, *self.arguments)
 
@@ -272,7 +270,6 @@ class Kind:
 
     @property
     def body(self) -> tuple[str, ...]:
-        """Names of the body's arguments."""
         return tuple(argument.name for argument in self.arguments)
 
     def unreduced(self, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -281,7 +278,7 @@ class Kind:
 
     @property
     def symbols(self) -> tuple[str, ...]:
-        """The body's arguments as TeX."""
+        """Arguments of the body as TeX."""
         known = {"prediction": "\\hat{y}", "target": "y", "variance": "v"}
         return tuple(known.get(name, name) for name in self.body)
 
@@ -291,7 +288,7 @@ class Kind:
         return ("axis",) if self.rowwise else ()
 
     def signature(self) -> list[inspect.Parameter]:
-        """The options as parameters of the card's signature."""
+        """Options as parameters of the card's signature."""
         declared = inspect.signature(type(self).enter).parameters
         return [declared[name] for name in self.options]
 
@@ -325,7 +322,7 @@ class Kind:
         return [first, *others]
 
     def takes_any(self, settings: dict[str, Any]) -> bool:
-        """Whether the kind is element-wise and accepts any numbers, so that arguments reach the body unchanged."""
+        """Whether the kind is element-wise and takes any numbers, so that arguments reach the body unchanged."""
         unchecked = all(type(space) is Space and not space.rule for space in self.spaces(settings))
         return type(self) is Kind and not self.rowwise and unchecked
 
@@ -334,12 +331,11 @@ class Kind:
         weight: Array | None, mask: Array | None, settings: dict[str, Any], axis: int = -1,
         find_kernel: FindKernel = no_kernel,
     ) -> Batch:  # fmt: skip
-        """Check the arguments and return them as a clean batch."""
         entered = enter_all(r, owner, self.arguments, arguments)
         first, spaces = entered[0], self.spaces(settings)
         if self.rowwise:
             axis = valid_axis(owner, axis, first)
-        same_shape(owner, **{a.name: x for a, x in zip(self.arguments, entered, strict=True) if a.row})
+        check_same_shape(owner, **{a.name: x for a, x in zip(self.arguments, entered, strict=True) if a.row})
         kernel = find_kernel(first, axis, False) if self.rowwise else None
         prepare = r.widen if kernel is None else r.for_kernel
         wide = prepare(first)
@@ -358,7 +354,7 @@ class Kind:
     def _valid(
         self, batch: Batch, mask: Array | None, argument: Argument, space: Space, x: Array, original: Array
     ) -> Array:
-        """Fill masked entries of an argument; raise ValueError for a wrong shape or an invalid number."""
+        """Fill masked entries; raise ValueError for a wrong shape or an invalid number."""
         r, owner, name, shape = batch.r, batch.owner, argument.name, tuple(batch.like.shape)
         if not argument.row and tuple(x.shape) != shape:
             raise ValueError(f"{owner}: {name} {tuple(x.shape)} must be {shape}, one for each row")
@@ -369,12 +365,11 @@ class Kind:
         return x
 
     def examples(self, settings: dict[str, Any]) -> Examples:
-        """Maker of arguments under the card's parameters, for audits, tests and plots."""
         return self.example_maker(self, settings)
 
 
 def enter_all(r: ModuleType, owner: str, declared: Sequence[Argument], arguments: Arguments) -> list[Array]:
-    """The arguments as arrays of the reading, on the first one's device."""
+    """Arguments as arrays of the reading, on the first one's device."""
     first = r.enter(arguments[0], f"{owner}: {declared[0].name}")
     pairs = zip(declared[1:], arguments[1:], strict=True)
     return [first, *(r.enter(x, f"{owner}: {argument.name}", first) for argument, x in pairs)]
@@ -394,7 +389,7 @@ def select(batch: Batch, weight: Array | None, mask: Array | None, kept: Array |
                 )
     weight, mask = given.values()
     if mask is not None:
-        boolean_mask(owner, mask)
+        check_mask(owner, mask)
     conditions = [condition for condition in (mask, kept) if condition is not None]
     inside = reduce(and_, conditions) if conditions else None
     if weight is not None:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from slopes import ops
 from slopes.constants import Array
 from slopes.domains import OneOf
-from slopes.kinds.base import Batch, FindKernel, Kind, enter_all, no_kernel, same_shape, select, valid_axis
+from slopes.kinds.base import Batch, FindKernel, Kind, check_same_shape, enter_all, no_kernel, select, valid_axis
 from slopes.kinds.classification import check_target, class_weights, filled_target, is_labels, kept_labels
 from slopes.kinds.examples import Arguments, EmbeddingExamples, Examples, RegionExamples
 from slopes.kinds.others import FLAG
@@ -66,7 +66,7 @@ class Overlap(Kind):
         classes, pixel = wide.shape[-1], wide[..., 0]
         several = self.scores or mode == "multilabel"
         if several:
-            same_shape(owner, prediction=prediction, target=target)
+            check_same_shape(owner, prediction=prediction, target=target)
         labelled = not several and is_labels(owner, r, prediction, target, tuple(pixel.shape))
         batch = Batch(r, owner, prediction, (), pixel, r.result_dtype(prediction, loss=True))
         kept = kept_labels(batch, target, labelled, ignore_index)
@@ -116,7 +116,7 @@ class Overlap(Kind):
 
 
 def _class_axis(owner: str, axis: Any, prediction: Array) -> int:
-    """Axis of the classes; raise ValueError if it is the first one, which has the samples."""
+    """Raise ValueError if the axis of the classes is the first one, which has the samples."""
     place = valid_axis(owner, axis, prediction)
     if prediction.ndim < 2 or place % prediction.ndim == 0:
         raise ValueError(
@@ -139,7 +139,6 @@ def _pull_back(logits: Array, cotangent: Array, several: bool) -> Array:
 
 
 def _pixel_weights(r: ModuleType, like: Array, pixels: Array | None) -> Array:
-    """Weight of each entry of `like`: its pixel's, or 1."""
     ones = r.widen(like == like, like=like)
     return ones if pixels is None else ones * pixels[..., None]
 
@@ -149,7 +148,7 @@ def _one_per_region(r: ModuleType, regions: Array) -> Array:
 
 
 def _log_odds(x: Array, several: bool, from_probabilities: bool) -> Array:
-    """log(p / (1 − p)) of probabilities, logits of several classes, or rows of logits."""
+    """Of probabilities, logits of several classes, or rows of logits."""
     if from_probabilities:
         return ops.log(x) - ops.log(1 - x)
     return x if several else ops.softmax_logit(x)
@@ -166,7 +165,6 @@ def _regions(r: ModuleType, over: str, x: Array) -> Array:
 
 
 def _pixels(r: ModuleType, over: str, x: Array, shape: tuple[int, ...]) -> Array:
-    """Undo `_regions`."""
     samples, *pixels, classes = shape
     size = math.prod(pixels)
     if over == "all":

@@ -73,7 +73,7 @@ class Classification(Kind):
 
 
 def checked_smoothing(owner: str, smoothing: Any) -> float:
-    """The label smoothing as a number; raise TypeError or ValueError unless it is one from 0 to 1."""
+    """Raise TypeError or ValueError unless the smoothing is a number from 0 to 1."""
     smoothing = plain(smoothing)
     if not isinstance(smoothing, (int, float)):
         raise TypeError(f"{owner}: label_smoothing must be a number, got {type(smoothing).__name__}")
@@ -120,7 +120,7 @@ def check_target(batch: Batch, target: Array, original: Array, classes: int, lab
 
 
 def class_weights(batch: Batch, class_weight: Array, classes: int) -> Array:
-    """Class weights as an array; raise ValueError unless there is a number >= 0 per class."""
+    """Raise ValueError unless there is a number >= 0 per class."""
     r, owner = batch.r, batch.owner
     weights = r.widen(r.enter(class_weight, f"{owner}: class_weight", batch.original), like=batch.like)
     if tuple(weights.shape) != (classes,):

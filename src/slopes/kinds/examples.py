@@ -22,8 +22,6 @@ Ordered = Iterator[tuple[str, Arguments, Arguments]]
 
 
 class Examples:
-    """Arguments for the losses of a kind under the parameters of a card."""
-
     def __init__(self, kind: Kind, settings: dict[str, Any]) -> None:
         self.kind, self.spaces = kind, kind.spaces(settings)
         self.space = self.spaces[0]  #: of the first argument
@@ -32,7 +30,7 @@ class Examples:
     # ------------------------------------------------------------------------------------------ random
 
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Arguments:
-        """Random arguments; `shape` is the first one's."""
+        """`shape` is the first argument's."""
         rowwise = self.kind.rowwise
         pairs = zip(self.kind.arguments, self.spaces, strict=True)
         return tuple(space.draw(rng, shape if argument.row or not rowwise else shape[:-1]) for argument, space in pairs)
@@ -74,7 +72,7 @@ class Examples:
         return np.roll(target, 1, -1) if self._has_rows(target) else (target + 1) % classes
 
     def even(self, target: Any, classes: int) -> Any:
-        """A target of this shape with equal shares of each class, or of yes and no."""
+        """A target with equal shares of each class, or of yes and no."""
         place = np.arange(target.size).reshape(target.shape)
         return place % classes if self.goal.has_classes else (place % 2 == 0).astype(target.dtype)
 
@@ -114,7 +112,6 @@ class Examples:
         return rows if self.space.is_probability else np.log(rows), target, *rest
 
     def perfect(self, rng: np.random.Generator) -> Arguments:
-        """Arguments with a perfect prediction."""
         _, target, *rest = self.sample(rng, (4, 3))
         if self.space.is_logit or self.goal.is_yes_or_no:
             target = self.hard(target)

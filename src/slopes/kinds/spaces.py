@@ -78,7 +78,7 @@ class Space:
         """Raise ValueError for rows of a wrong length."""
 
     def check(self, r: ModuleType, owner: str, what: str, values: Array, original: Array) -> None:
-        """Raise ValueError for an invalid number, if the values are concrete."""
+        """Raise ValueError for an invalid number, if they are concrete."""
         if self.rule:
             refuse(r, owner, what, values, self.is_outside(values), self.rule)
 
@@ -96,7 +96,7 @@ class Signs(Space):
 
 
 class Distributions(Space):
-    """Rows of probabilities that sum to 1."""
+    """Rows sum to 1."""
 
     has_classes = True
 
@@ -117,7 +117,7 @@ class Distributions(Space):
 
 
 class Boxes(Space):
-    """Rows (x1, y1, x2, y2) with x1 <= x2 and y1 <= y2."""
+    """Rows are (x1, y1, x2, y2) with x1 <= x2 and y1 <= y2."""
 
     has_corners = True
 

@@ -339,7 +339,6 @@ moveaxis = np.moveaxis
 
 
 def enter(x: Array, what: str, like: Array | None = None) -> Array:
-    """An exact array of x, or an integer array as it is."""
     if isinstance(x, Exact) or (isinstance(x, np.ndarray) and is_integer(x)):
         return x
     return Exact(x)
@@ -404,7 +403,7 @@ def wants_gradient(x: Array) -> bool:
 def slope_of(
     name: str, value: Callable[..., Array], x: Array, *rest: Array, cotangent: Array = 1, coupled: bool = False
 ) -> Array:
-    """Slope of a body smooth near x, by central differences at three times the working precision.
+    """By central differences at three times the working precision, for a body smooth near x.
 
     Each column of a row is moved by itself; with `coupled` (a value depends on other rows) each entry.
     """

@@ -129,7 +129,7 @@ moveaxis, isnan = np.moveaxis, np.isnan
 
 
 def enter(x: Array, what: str, like: Array | None = None) -> Array:
-    """x as an array of numbers for a card; raise TypeError, naming it, if it cannot be converted to one."""
+    """Raise TypeError for a thing that cannot be converted to an array of numbers."""
     if type(x) is not np.ndarray:
         x = _array(x, what)
     if x.dtype.kind not in "fiub" or x.dtype.itemsize > 8:
@@ -238,7 +238,7 @@ def total(x: Array) -> Array:
 
 
 def extremes(x: Array) -> tuple[float, float]:
-    """(least, largest) entry; NaN if any entry is."""
+    """NaN if any entry is."""
     return float(x.min()), float(x.max())
 
 
@@ -255,11 +255,11 @@ pullable = differentiable
 
 
 def for_kernel(x: Array, like: Array | None = None) -> Array:
-    """x in the dtype of a kernel of rows: its own, or the dtype of `like`."""
+    """In the dtype of a kernel of rows: x's own, or the dtype of `like`."""
     return x if like is None else x.astype(like.dtype, copy=False)
 
 
-def fits_out(owner: str, out: Any, x: Array) -> None:
+def check_out(owner: str, out: Any, x: Array) -> None:
     """Raise TypeError or ValueError unless `out` is None or can hold the results for x."""
     if out is None:
         return

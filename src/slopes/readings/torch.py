@@ -415,7 +415,7 @@ def narrow(x: Array, dtype: Any) -> Array:
     return x.to(dtype)
 
 
-def fits_out(owner: str, out: Any, x: Array) -> None:
+def check_out(owner: str, out: Any, x: Array) -> None:
     """Raise TypeError unless `out` is None: autograd cannot record a result written elsewhere."""
     if out is not None:
         raise TypeError(f"{owner}: out is for NumPy arrays; out.copy_({owner}(x)) writes a tensor's result to another")

@@ -67,7 +67,6 @@ class Recorder:
         return self.record(dtype, x.place, dtype=dtype, is_flat=x.is_flat)
 
     def compute(self, operation: str, *arguments: Any, result: str = "") -> Traced:
-        """Compute in the widest dtype among the arguments."""
         dtype = self.common_dtype(*arguments)
         values = [self.value(x, dtype) for x in arguments]
         places = [value.place for value in values]
@@ -85,7 +84,6 @@ class Recorder:
         return self.record("where", condition.place, first.place, second.place, dtype=dtype, is_flat=is_flat)
 
     def common_dtype(self, *arguments: Any) -> str:
-        """float64 if an argument has it, else the program's dtype."""
         wide = any(isinstance(x, Traced) and x.dtype == "float64" for x in arguments)
         return "float64" if wide else self.dtype
 
@@ -98,7 +96,7 @@ class Recorder:
 
 
 class Traced:
-    """The value of a line, standing for an array."""
+    """Stands for an array."""
 
     __slots__ = ("_recorder", "dtype", "is_flat", "place")
     __array_ufunc__ = None  # NumPy's scalars then use these operators
@@ -322,7 +320,7 @@ DEEP = {"float64": 700.0, "float32": 80.0}  #: exp(−DEEP) is still a normal nu
 
 
 def decay(x: Array, times: Array, low: Array = None) -> Array:
-    """One operation, as a machine scales by a power of 2 where other readings need three exponentials."""
+    """One operation, as a machine scales by a power of 2; other readings need three exponentials."""
     return _any(x, times).compute("decay", x, times, *(() if low is None else (low,)))
 
 
@@ -443,7 +441,7 @@ def _fused(a: Array, b: Array, c: Array) -> Array:
 
 
 def cubic(x: Array, a: Constant, b: Constant) -> tuple[Array, Array]:
-    """x·(a + b·x²), each part with its rounding error; x is clipped at ±32."""
+    """Each part has its rounding error; x is clipped at ±32."""
     x = tails.confine(_this, x, 32.0)
     (a_high, a_low), (b_high, b_low) = _parts(a, x), _parts(b, x)
     square = x * x
