@@ -187,11 +187,7 @@ class Card:
                 kinds.check_broadcast(self.name, name, tuple(value.shape), first, tuple(x.shape))
 
     def _keywords(self) -> list[str]:
-        return [
-            name
-            for name, parameter in self.call_signature.parameters.items()
-            if parameter.kind is parameter.KEYWORD_ONLY
-        ]
+        return [name for name, p in self.call_signature.parameters.items() if p.kind is p.KEYWORD_ONLY]
 
     def _reading(self, *arguments: Array) -> ModuleType:
         try:
@@ -204,9 +200,9 @@ class Card:
     def derivative(self, body: Body) -> Card:
         """Register the derivative by the first argument; used as a decorator, right below the card.
 
-        It takes the body's arguments and returns the slope of each entry, or of a row's value by its entries. The
-        derivative of a map, or of a loss whose values depend on other rows, takes the cotangent last and returns the
-        vjp. A gate's derivative returns the slopes by both halves.
+        It takes the body's arguments and returns the slope of each entry, or of a row's value by its entries; the
+        derivative of a gate, the slopes by both halves. The derivative of a map, or of a loss whose values depend on
+        other rows, takes the cotangent last and returns the vjp.
         """
         self.slope_body = body
         self.cache.clear()
@@ -350,9 +346,9 @@ class Activation(Card):
     def __call__(self, x: Array, *extra: Any, **parameters: Any) -> Any:
         """Return the values, in the shape and dtype of x (a NumPy array, torch tensor, number or nested list).
 
-        Objects with ``__array__``, such as a pandas Series, give NumPy arrays. `out` is a NumPy array of that shape and
-        dtype for the values; it may be x. Raises TypeError if x is no array of real numbers, ValueError for a parameter
-        outside its domain.
+        Objects with ``__array__``, such as a pandas Series, give NumPy arrays. `out` is a NumPy array for the values,
+        of that shape and dtype; it may be x. Raises TypeError if x is no array of real numbers, ValueError for a
+        parameter outside its domain.
         """
         if extra:
             keywords = ", ".join(self._keywords()) or "none"
@@ -620,11 +616,9 @@ def activation(
     """Make a card of a body (x, *, parameters): element-wise, or with ``kind="map"`` a map of rows on the last axis.
 
     With ``kind="gate"`` the body takes a gate and a value, the halves of an axis; `gate` is the gate's half, "first" or
-    "last".
-
-    `definition` is the textbook form, if the body is a numerically stable one. `same_as` has an expression of x for
-    each peer library, or a pair of it and the peer's default call if that gives another number. Claims are the fields
-    of `Claims`.
+    "last". `definition` is the textbook form, if the body is a numerically stable one. `same_as` has an expression of x
+    for each peer library, or a pair of it and the peer's default call if that gives another number. Claims are the
+    fields of `Claims`.
     """
     classes: dict[str, type[Activation]] = {"elementwise": Activation, "map": Map, "gate": Gate}
     if kind not in classes:
@@ -676,12 +670,12 @@ class Loss(Card):
         divisor: Array | float | None = None,
         **options: Any,
     ) -> Any:
-        """Return the loss of a prediction and a target: a number, or with ``reduction="none"`` a value for each.
+        """Return the loss: a number, or with ``reduction="none"`` a value for each element or row.
 
-        A kind may take other arguments, as triplets do; the card's signature names them. `mask` (boolean, True counts)
-        and `weight` have the shape of the unreduced loss. The mean is the weighted average of the values that count, 0
-        if none does, and takes no weight below 0; `divisor` replaces its denominator. Other keywords are the card's
-        parameters and its kind's options.
+        The arguments are a prediction and a target, unless the card's signature names others. `mask` (boolean, True
+        counts) and `weight` have the shape of the unreduced loss. The mean is the weighted average of the values that
+        count, 0 if none does, and takes no weight below 0; `divisor` replaces its denominator. Other keywords are the
+        card's parameters and its kind's options.
 
         Raises ValueError if shapes, labels or parameters do not fit, TypeError if an argument is no real array.
         """
@@ -725,7 +719,7 @@ class Loss(Card):
         return run(self, reduction, arguments, tuple(options.items()), not self._takes_any, **counting)
 
     def value_and_slope(self, *arguments: Array, **options: Any) -> tuple[Any, Any]:
-        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype.
+        """Return the loss and its gradient by the first argument, in that argument's shape and dtype.
 
         It takes the keywords of a call. With ``reduction="none"`` it is the gradient of the sum.
         """
@@ -809,9 +803,9 @@ def loss(
 ) -> Callable[[Callable[..., Any]], Loss]:
     """Make a card of a body (prediction, target) that gives one value per element, or per row of classes.
 
-    `kind` is "regression", "binary", "classification" or another of `slopes.kinds`; some take other arguments, as
-    triplets do. Predictions of "binary" and "classification" are logits, unless `space` is "probabilities" or the body
-    has a parameter ``from_probabilities``. `space` and `target` replace the kind's spaces of the first argument and the
+    `kind` is "regression", "binary", "classification" or another of `slopes.kinds`; some take other arguments.
+    Predictions of "binary" and "classification" are logits, unless `space` is "probabilities" or the body has a
+    parameter ``from_probabilities``. `space` and `target` replace the kind's spaces of the first argument and the
     target. Other fields are as for `activation`. A minimum of 0 is claimed by default.
     """
     if not isinstance(kind, str) or kind not in kinds.KINDS:

@@ -18,6 +18,7 @@ from slopes.fast.short import (
     FORMS,
     LOSSES,
     SMALL,
+    Value,
     glu,
     nll_of_labels,
     own_function,
@@ -49,11 +50,11 @@ class PlainFunction:
         self.pull_back = self.pull = _pulling(slope, dtype)
         self.value = _checked(body, dtype)
         self.value_and_slope: Callable[[Tensor], tuple[Tensor, Tensor]] | None = None
-        self.own: Body | None = None
-        self.in_double: tuple[Body, float, float] | None = None  #: an entry of `slopes.fast.short.PLAIN_RANGES`
+        self.own: Value | None = None
+        self.in_double: tuple[Value, float, float] | None = None  #: an entry of `slopes.fast.short.PLAIN_RANGES`
 
 
-def _checked(body: Body, dtype: torch.dtype) -> Body:
+def _checked(body: Body, dtype: torch.dtype) -> Value:
     def value(x: Tensor) -> Tensor:
         result = body(x)
         if type(result) is not Tensor or result.shape != x.shape:
@@ -77,19 +78,19 @@ def run_activation(card: Any, x: Tensor, parameters: tuple[tuple[str, Any], ...]
         return None
     size = x.numel()
     key = (x.dtype, x.is_cpu, size.bit_length() if size >= LARGE else 0, parameters)
-    function = card.cache.get(key)
+    function: PlainFunction | None = card.cache.get(key)
     if function is None:
         if key in card.cache:
             return None
         keep(card, key, _make_function(card, dict(parameters), x))
         return run_activation(card, x, parameters)
     if function.own is not None:
-        return function.own(x)  # type: ignore[no-any-return]
+        return function.own(x)
     try:
         if x.requires_grad and torch.is_grad_enabled():
             result = None if function.in_double is None else run_in_double(x, *function.in_double)
             return _apply(function, x) if result is None else result
-        return function.value(x)  # type: ignore[no-any-return]
+        return function.value(x)
     except UnfitError:
         return None
 
@@ -250,7 +251,7 @@ def run_loss(
             if result is not None:
                 return result
         if x.requires_grad and torch.is_grad_enabled():
-            return _apply_loss(plain, x, *others)  # type: ignore[no-any-return]
+            return _apply_loss(plain, x, *others)
         return plain.value(x, *others)
     except UnfitError:
         return None
@@ -375,7 +376,7 @@ def _run_compiled_loss(
         loss = losses.LossOfTensors(kernel, denominator, is_checked, pull_back)
         given = (*tensors, *entries.values(), *(() if weight is None else (weight,)))
         if x.requires_grad and torch.is_grad_enabled():
-            return apply_compiled_loss(loss, *given)  # type: ignore[no-any-return]
+            return apply_compiled_loss(loss, *given)
         return loss.value(None, *given)
     except (TraceError, UnfitError):
         return None
@@ -434,7 +435,7 @@ def run_gate(card: Any, axis: int, parameters: dict[str, Any], *tensors: Tensor)
             return None
         if is_ours(card):
             keep(card, key, gate)
-    return _apply_gate(gate, x) if wants_gradient else gate.value(x)  # type: ignore[no-any-return]
+    return _apply_gate(gate, x) if wants_gradient else gate.value(x)
 
 
 def run_map(card: Any, x: Tensor, axis: int) -> Tensor | None:
@@ -509,7 +510,7 @@ class _Direct(torch.autograd.Function):
         ctx.function = function
         if function.value_and_slope is None:
             ctx.save_for_backward(x)
-            return function.value(x)  # type: ignore[no-any-return]
+            return function.value(x)
         values, slopes = function.value_and_slope(x)
         ctx.save_for_backward(x, slopes)
         return values
@@ -530,7 +531,7 @@ class _CompiledGate(_Direct):
 
 
 #: `Function.apply` without its Python code for transforms, which `is_plain` excludes
-_apply_loss: Callable[..., Any] = super(torch.autograd.Function, _DirectLoss).apply
-_apply_gate: Callable[..., Any] = super(torch.autograd.Function, _CompiledGate).apply
-apply_compiled_loss: Callable[..., Any] = super(torch.autograd.Function, _CompiledLoss).apply
-_apply: Callable[..., Any] = super(torch.autograd.Function, _Direct).apply
+_apply_loss: Callable[..., Tensor] = super(torch.autograd.Function, _DirectLoss).apply
+_apply_gate: Callable[..., Tensor] = super(torch.autograd.Function, _CompiledGate).apply
+apply_compiled_loss: Callable[..., Tensor] = super(torch.autograd.Function, _CompiledLoss).apply
+_apply: Callable[..., Tensor] = super(torch.autograd.Function, _Direct).apply

@@ -42,7 +42,7 @@ def _run_plain(rows: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Ten
         result: Tensor = rows.finish(x, *rows.compute_values(x, weight, bias))
         return result
     apply = _apply_values if rows.reduction == "none" else _apply_loss
-    return apply(rows, x, weight, bias)  # type: ignore[no-any-return]
+    return apply(rows, x, weight, bias)
 
 
 def _compose(rows: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -211,5 +211,5 @@ class _Values(torch.autograd.Function):
 
 
 #: `Function.apply` without its Python code for transforms, which are handled before
-_apply_loss: Callable[..., Any] = super(torch.autograd.Function, _Loss).apply
-_apply_values: Callable[..., Any] = super(torch.autograd.Function, _Values).apply
+_apply_loss: Callable[..., Tensor] = super(torch.autograd.Function, _Loss).apply
+_apply_values: Callable[..., Tensor] = super(torch.autograd.Function, _Values).apply

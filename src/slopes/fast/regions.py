@@ -71,6 +71,6 @@ def run_regions(card: Any, reduction: str, tensors: tuple[Tensor, ...], options:
     if not wants_gradient:
         return regions.value(None, x, target)
     try:
-        return apply_compiled_loss(regions, x, target)  # type: ignore[no-any-return]
+        return apply_compiled_loss(regions, x, target)
     except UnfitError:
         return None

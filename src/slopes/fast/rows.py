@@ -60,7 +60,7 @@ def map_by_kernel(card: Any, output: str, settings: dict[str, Any], rows: list[T
     if kernel is None:
         return None
     if wants_gradient:
-        return _apply_map(kernel, *rows)  # type: ignore[no-any-return]
+        return _apply_map(kernel, *rows)
     return _run(kernel.get(output), *map(widen_half, rows))[0]
 
 
@@ -136,7 +136,7 @@ def compute_loss(kernel: Any, reduction: Reduction, x: Tensor, *others: Tensor) 
     if torch.is_grad_enabled() and x.requires_grad:
         if reduction.cotangent is None:
             return reduction.finish(_apply_values(kernel, reduction.counts, x, *others))
-        return _apply_loss(kernel, reduction, x, *others)  # type: ignore[no-any-return]
+        return _apply_loss(kernel, reduction, x, *others)
     return reduction.finish(_run(kernel.get("value"), widen_half(x), *others)[0])
 
 
@@ -312,6 +312,6 @@ class _Map(torch.autograd.Function):
 
 
 #: `Function.apply` without its Python code for transforms, where kernels do not run
-_apply_loss: Callable[..., Any] = super(torch.autograd.Function, _Loss).apply
-_apply_values: Callable[..., Any] = super(torch.autograd.Function, _Values).apply
-_apply_map: Callable[..., Any] = super(torch.autograd.Function, _Map).apply
+_apply_loss: Callable[..., Tensor] = super(torch.autograd.Function, _Loss).apply
+_apply_values: Callable[..., Tensor] = super(torch.autograd.Function, _Values).apply
+_apply_map: Callable[..., Tensor] = super(torch.autograd.Function, _Map).apply

@@ -29,22 +29,16 @@ def _known(module: Any) -> bool:
 
 def _loss(*names: str) -> Compute:
     def compute(self: Any, card: Any, input: Any, *rest: Any) -> Any:
-        result = _run_fast(self, card, names, input, *rest)
-        if result is not None:
-            return result
+        if isinstance(input, Tensor):
+            result = run_fast(fast.run_loss, self, names, (float, int, bool), card, self.reduction, (input, *rest))
+            if result is not None:
+                return result
         fit = fits(input, *rest) and all(x.shape == input.shape for x in rest)
         if not fit or not _known(self) or (settings := settings_of(card, self, input, *names)) is None:
             return None
         return reduced(self, values_of(card, settings, input, *rest), input)
 
     return compute
-
-
-def _run_fast(self: Any, card: Any, names: tuple[str, ...], *tensors: Any) -> Tensor | None:
-    """None if PyTorch's forward or the general path must compute the loss."""
-    if not isinstance(tensors[0], Tensor):
-        return None
-    return run_fast(fast.run_loss, self, names, (float, int, bool), card, self.reduction, tensors)
 
 
 def _whole(*names: str) -> Compute:

@@ -401,8 +401,7 @@ def sigmoid(x: Array, times: Array, low: Array) -> Array:
 def sigmoid_slope(x: Array, times: Array, low: Array) -> Array:
     if not _is_number(low, 0.0):
         return _any(x, times, low).compute("sigmoid_slope", x, times, low)
-    given = () if _is_number(times, 1.0) else (times,)
-    return _any(x, times).compute("sigmoid_slope", x, *given)
+    return _times("sigmoid_slope", x, times)
 
 
 def gate_slope(x: Array, y: Array, times: Array, low: Array, y_low: Array) -> Array:
@@ -422,14 +421,12 @@ def softplus(x: Array, beta: Array) -> Array:
     return tails.softplus(_this, x, beta)
 
 
-def ndtr(x: Array, times: Array) -> Array:
+def _times(operation: str, x: Array, times: Array) -> Array:
     given = () if _is_number(times, 1.0) else (times,)
-    return _any(x, times).compute("ndtr", x, *given)
+    return _any(x, times).compute(operation, x, *given)
 
 
-def normal_gate_slope(x: Array, times: Array) -> Array:
-    given = () if _is_number(times, 1.0) else (times,)
-    return _any(x, times).compute("normal_gate_slope", x, *given)
+ndtr, normal_gate_slope = partial(_times, "ndtr"), partial(_times, "normal_gate_slope")
 
 
 def normal_pdf(x: Array, times: Array) -> Array:
