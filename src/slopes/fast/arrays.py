@@ -35,7 +35,7 @@ def map_by_kernel(card: Any, output: str, settings: dict[str, Any], rows: list[A
 
 
 def run_gate(card: Any, axis: int, parameters: dict[str, Any], *arrays: Any) -> Array | None:
-    """With a cotangent, the vjp."""
+    """A gate of x along an axis; with a cotangent its vjp."""
     if not all(type(a) is np.ndarray and a.dtype == arrays[0].dtype for a in arrays):
         return None
     x, *cotangent = arrays
@@ -149,7 +149,7 @@ def _run_loss_kernel(
 
 
 def _count(x: Array, reduction: str, weight: Any, mask: Any, divisor: Any) -> tuple[Array | None, float | None] | None:
-    """(weight of each value, or None for 1; denominator of their sum, or None without a reduction), if kernels can."""
+    """(weight of each value, or None for 1; denominator of their sum, or None if unreduced); None if kernels cannot."""
     if divisor is not None and not (reduction == "mean" and type(divisor) in (int, float) and 0 < divisor < math.inf):
         return None
     if not all(a is None or (type(a) is np.ndarray and a.shape == x.shape) for a in (weight, mask)):

@@ -45,7 +45,7 @@ def check_same_shape(owner: str, **arrays: Array) -> None:
 
 
 def check_shape_kept(owner: str, came: tuple[int, ...], wanted: tuple[int, ...]) -> None:
-    """A parameter, for one, may widen the result."""
+    """Refuse another shape, as when a parameter widens the result."""
     if came != wanted:
         raise ValueError(f"{owner}: the body gives shape {came} where {wanted} is due, with one value for each entry")
 
@@ -137,7 +137,7 @@ class Batch:
         return float(total) if self.r.is_concrete(counted) and not self.r.wants_gradient(counted) else total
 
     def check_weights(self, advice: str = "") -> None:
-        """Raise ValueError for a weight that is negative or not finite, if they are concrete."""
+        """Raise ValueError for a weight that is negative or not finite, if the weights are concrete."""
         weights, r = self.coefficient, self.r
         if not self.weighted or weights is None or not r.is_concrete(weights) or not r.count(weights):
             return

@@ -78,7 +78,7 @@ class Space:
         """Raise ValueError for rows of a wrong length."""
 
     def check(self, r: ModuleType, owner: str, what: str, values: Array, original: Array) -> None:
-        """Raise ValueError for an invalid number, if they are concrete."""
+        """Raise ValueError for an invalid number, if the values are concrete."""
         if self.rule:
             refuse(r, owner, what, values, self.is_outside(values), self.rule)
 

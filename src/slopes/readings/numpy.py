@@ -129,7 +129,7 @@ moveaxis, isnan = np.moveaxis, np.isnan
 
 
 def enter(x: Array, what: str, like: Array | None = None) -> Array:
-    """Raise TypeError for a thing that cannot be converted to an array of numbers."""
+    """An array of numbers for a card; raise TypeError if x cannot be converted to one."""
     if type(x) is not np.ndarray:
         x = _array(x, what)
     if x.dtype.kind not in "fiub" or x.dtype.itemsize > 8:

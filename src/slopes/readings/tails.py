@@ -156,7 +156,7 @@ def cubic(r: ModuleType, x: Array, a: Constant, b: Constant) -> tuple[Array, Arr
 
 
 def sigmoid_less(r: ModuleType, x: Array, shift: Array) -> tuple[Array, Array]:
-    """Exact but for the rounding of the exponential.
+    """To about 106 bits but for the rounding of the exponential.
 
     Within 1 of the root digits would cancel: there it is shift·(1 − shift)·g / (1 + shift·g) with g = expm1(x − root).
     """
@@ -189,7 +189,7 @@ def sigmoid_mixture(r: ModuleType, x: Array, share: Array) -> tuple[Array, Array
 
 
 def sigmoid_parts(r: ModuleType, x: Array) -> tuple[Array, Array]:
-    """(high, low) of sigmoid(x), exact but for the rounding of the exponential.
+    """(high, low) of sigmoid(x), to about 106 bits but for the rounding of the exponential.
 
     Near 0 that is the exact sum 1 + expm1, as the rounding error of expm1 is smaller than that of x.
     """

@@ -131,8 +131,8 @@ def low_of_exp(x):
 def divisor_of_sigmoid(x, low):
     """(d, its rounding error, scale, rest): sigmoid(x + low) is 1/d for x >= 0, and scale·rest/d for x < 0.
 
-    exp(−|x|) is 2^k·(1 + g). On the left its inverse is 2^−k·(1 + g) with g from −r, and 2^k leaves the sum, so that
-    the divisor is a number without a rounding error.
+    exp(−|x|) is 2^k·(1 + g). On the left its inverse is 2^−k·(1 + g) with g from −r, and 2^k leaves the sum: on both
+    sides the divisor is a number without a rounding error.
     """
     left = x < ZERO(x)
     size = -abs(x)

@@ -149,7 +149,7 @@ def lowest_bit(context: Any, bits: Any) -> Any:
 
 @intrinsic
 def borrowed(context: Any, array: Any) -> Any:
-    """An array without a count of references, which takes as long as a short row."""
+    """An array whose references are not counted, as counting takes as long as a short row."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         view = cgutils.create_struct_proxy(array)(context, builder, arguments[0])

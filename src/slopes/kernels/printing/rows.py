@@ -360,7 +360,7 @@ class _Rows:
 
 
 def _is_at(place: str, index: str, is_part: bool) -> str:
-    """Compare places in 32 bits, as many at once as of float32."""
+    """Compare places in 32 bits: a loop compares as many at once as float32 numbers."""
     return f"narrow({place} - start) == narrow({index})" if is_part else f"narrow({place}) == narrow({index})"
 
 

@@ -127,7 +127,7 @@ class ActivationKernels(NamedTuple):
 
     value: Callable[[Tensor], Tensor]
     pull: Callable[[Tensor, Tensor], Tensor]
-    """Of a gradient and x."""
+    """Takes a gradient and x."""
     value_and_slope: Callable[[Tensor], tuple[Tensor, Tensor]] | None
     """None where it would give a value other digits. Half types would round the slopes."""
 
