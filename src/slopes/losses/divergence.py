@@ -136,8 +136,8 @@ def _(prediction, target, *, log_target):
 def kl_div(prediction, target, *, from_probabilities: Flag = False):
     """Kullback-Leibler divergence of the prediction from the target, of rows of logits.
 
-    The mean is over rows (PyTorch's "batchmean", not its default). It is 0 where both agree; nothing is clipped (Keras:
-    at 1e-7).
+    The mean is over rows, as PyTorch's "batchmean"; its default is over entries. It is 0 where both agree; nothing is
+    clipped (Keras: at 1e-7).
     """
     if from_probabilities:
         parts = prediction, 1 - prediction, log(where(target == 0, 1.0, prediction))

@@ -86,7 +86,8 @@ def _choice(program: Program, first: str, given: str) -> list[str]:
     for place in reversed(range(len(program.lines))):
         if place in needed:
             needed.update(program.lines[place].arguments)
-    arrays = [program.lines[place].text for place in sorted(needed) if _is_array(program.lines[place])]
+    lines = (program.lines[place] for place in sorted(needed))
+    arrays = [line.text for line in lines if line.operation == "input" and line.per != "call"]
     angles = dict.fromkeys(_angle(program, line) for line in turning)
     most = {angle: f"most_{number}" for number, angle in enumerate(angles)}
     loop = _statements(program, arrays, needed)
@@ -108,10 +109,6 @@ def _angle(program: Program, line: Line) -> tuple[str, str]:
     """(0 in the argument's dtype, the argument times any parameter) of a periodic function."""
     zero = "single(0.0)" if program.lines[line.arguments[0]].dtype == "float32" else "0.0"
     return zero, " * ".join(operand_of(program, place) for place in line.arguments)
-
-
-def _is_array(line: Line) -> bool:
-    return line.operation == "input" and line.per != "call"
 
 
 def _statements(program: Program, arrays: Sequence[str], places: Set[int], is_near: bool = False) -> list[str]:
