@@ -128,7 +128,7 @@ def _composed(loss: Loss, softcap: float | None, z_loss: float) -> Loss:
 
 def _check_shapes(
     owner: str, *, features: Any, weight: Any, target: Any, bias: Any, row_weight: Any, mask: Any
-) -> None:  # fmt: skip
+) -> None:
     if weight.ndim != 2 or not features.ndim or features.shape[-1] != weight.shape[-1]:
         raise ValueError(
             f"{owner}: features {tuple(features.shape)} and weight {tuple(weight.shape)} must have the shapes (..., D) "

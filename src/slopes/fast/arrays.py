@@ -16,7 +16,7 @@ LARGE = 2**14  #: fewer entries are not worth compiling a kernel
 
 def computed_by_kernel(
     card: Any, output: str, arrays: list[Array], out: Array | None, parameters: dict[str, Any]
-) -> Array | None:  # fmt: skip
+) -> Array | None:
     if arrays[0].size < LARGE or any(map(is_array, parameters.values())):
         return None
     from slopes import kernels

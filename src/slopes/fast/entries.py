@@ -451,7 +451,7 @@ def run_map(card: Any, x: Tensor, axis: int) -> Tensor | None:
 
 def run_nll(
     rows: Tensor, labels: Tensor, reduction: str, ignore_index: int, is_normalized: bool = False
-) -> Tensor | None:  # fmt: skip
+) -> Tensor | None:
     """PyTorch's cross-entropy, or NLL if `is_normalized`: it refuses wrong labels, and the mean over nothing is NaN."""
     plain = is_plain(rows) and rows.dtype is torch.float32 and rows.is_cpu and rows.ndim == 2 and rows.numel()
     if not plain or type(labels) is not Tensor or labels.dtype is not torch.int64 or labels.shape != rows.shape[:1]:

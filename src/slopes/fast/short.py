@@ -132,7 +132,7 @@ STRAIGHT = (relu, leaky_relu, threshold, hard_tanh, relu6, softshrink, hardshrin
 STRAIGHT_IN_HALF = (relu, leaky_relu, relu6)  # half types represent their bounds
 OWN: dict[str, Callable[..., Value | None]] = {
     make.__name__: make for make in (*STRAIGHT, elu, celu, selu, softplus, log_sigmoid)
-}  # fmt: skip
+}
 """By the card's name: a function of its parameters for PyTorch's function, or None."""
 
 

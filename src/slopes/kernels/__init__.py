@@ -54,7 +54,7 @@ def compute(card: Card, output: str | Sequence[str], *arrays: Any, out: Any = No
 
 def _compute_entries(
     card: Card, outputs: tuple[str, ...], arrays: Sequence[Any], places: Sequence[Any], parameters: Mapping[str, Any]
-) -> list[Any]:  # fmt: skip
+) -> list[Any]:
     first = arrays[0]
     if any(a.dtype not in (np.float32, np.float64) or a.shape != first.shape or a.dtype != first.dtype for a in arrays):
         raise TypeError(f"{card.name}: a kernel takes arrays of one shape, all of float32 or all of float64")

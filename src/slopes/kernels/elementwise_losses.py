@@ -147,7 +147,7 @@ class ElementwiseLossKernel:
 
     def reduce(
         self, arrays: Sequence[Any], denominator: float, gradient: Any = None, is_checked: bool = False
-    ) -> float | None:  # fmt: skip
+    ) -> float | None:
         """The sum of the values over the denominator; its gradient is written to an array if given.
 
         None if arguments are checked and the kind refuses one.

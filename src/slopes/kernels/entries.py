@@ -69,7 +69,7 @@ def _prepare(card: Card, outputs: tuple[str, ...], dtype: str, parameters: Mappi
 @lru_cache(maxsize=1024)
 def _prepare_once(
     card: Card, outputs: tuple[str, ...], dtype: str, parameters: tuple[tuple[str, Any, str], ...]
-) -> EntryKernel:  # fmt: skip
+) -> EntryKernel:
     return _prepare(card, outputs, dtype, {name: value for name, value, _ in parameters})
 
 

@@ -73,7 +73,7 @@ def prepare_gate(card: Card, output: str, dtype: str, parameters: Mapping[str, A
 
 def find_gate_kernel(
     card: Card, output: str, dtype: str, parameters: Mapping[str, Any], size: int
-) -> GateKernel | None:  # fmt: skip
+) -> GateKernel | None:
     if not are_worthwhile(card, size):
         return None
     try:

@@ -84,7 +84,7 @@ def _choose_outputs(card: Card, outputs: tuple[str, ...]) -> tuple[str, ...]:
 
 def _compute_derivatives(
     card: Card, arguments: tuple[Any, ...], bound: Mapping[str, Any], pulled: Sequence[str], cotangent: Any
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     if card.slope_body is None:
         raise TraceError("it has no derivative of its own")
     if card.family == "map":
@@ -131,7 +131,7 @@ def source(card: Card, *outputs: str, dtype: str = "float32", labels: bool = Fal
 
 def source_and_numbers(
     card: Card, outputs: tuple[str, ...], dtype: str, parameters: Mapping[str, Any]
-) -> tuple[str, tuple[float, ...]]:  # fmt: skip
+) -> tuple[str, tuple[float, ...]]:
     """(source of an element-wise card's kernel, numbers that it takes after the card's arguments).
 
     The numbers are the parameters, unless all have their default: one kernel serves a whole schedule.
@@ -158,7 +158,7 @@ def is_number(value: Any) -> bool:
 
 def _write(
     card: Card, outputs: tuple[str, ...], dtype: str, bound: tuple[tuple[str, Any], ...], inputs: tuple[str, ...]
-) -> str:  # fmt: skip
+) -> str:
     card = card.with_(**dict(bound))
     arithmetic = "float64" if inputs else arithmetic_of(card, outputs, dtype)
     recorded = program(card, *outputs, dtype=dtype, arithmetic=arithmetic, inputs=inputs)

@@ -25,7 +25,7 @@ from slopes.ops import (
     where,
     xlog1py,
     xlogy,
-)  # fmt: skip
+)
 
 AboveMinusOne = Annotated[float, Interval(-1.0)]
 Radians = Annotated[float, Interval(0.0, 1.5707963267948966, closed=True)]  #: refuses degrees

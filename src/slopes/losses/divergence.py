@@ -29,7 +29,7 @@ from slopes.ops import (
     top,
     where,
     xlogy,
-)  # fmt: skip
+)
 
 
 def _log_ratio(target, chance, lacking, known):
@@ -166,7 +166,7 @@ def _(prediction, target, *, from_probabilities):
         "kornia": "losses.js_div_loss_2d(prediction.softmax(-1)[:, None, None], target[:, None, None],"
         " reduction='none')[:, 0]",
     },
-)  # fmt: skip
+)
 def js_divergence(prediction, target, *, beta: OpenUnitInterval = 0.5):
     """Jensen-Shannon divergence: how far target and softmax of the logits are from their mixture, by rows.
 

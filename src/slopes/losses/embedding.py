@@ -166,7 +166,7 @@ def _(prediction, target):
     "pairs",
     definition=lambda x, y, t, margin: where(t > 0, 1 - _cosine(x, y), maximum(_cosine(x, y) - margin, 0)),
     same_as={"torch": "nn.functional.cosine_embedding_loss(first, second, target, margin=margin, reduction='none')"},
-)  # fmt: skip
+)
 def cosine_embedding(first, second, target, *, margin: Cosine = 0.0):
     """Cosine distance for vectors that belong together (1), the cosine beyond a margin for others (−1).
 
@@ -234,7 +234,7 @@ def _gap(first, second, middle, p):
         ),
         "optax": "losses.triplet_margin_loss(anchor, positive, negative, norm_degree=p, margin=margin, eps=0.0)",
     },
-)  # fmt: skip
+)
 def triplet_margin(anchor, positive, negative, *, margin: Positive = 1.0, p: AtLeastOne = 2.0, swap: Flag = False):
     """Triplet loss: the positive's distance from the anchor, less the negative's, plus a margin; at least 0.
 

@@ -25,7 +25,7 @@ from slopes.ops import (
     sqrt,
     tanh,
     where,
-)  # fmt: skip
+)
 
 BARRON = Paper("Barron", 2017, "A general and adaptive robust loss function", "arXiv:1701.03077")
 LAI = Paper(

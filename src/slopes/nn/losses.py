@@ -310,7 +310,7 @@ def _smooth(self: Any, chances: Tensor, rows: Tensor, smoothing: float | None) -
 
 def _loss_of_labels(
     self: Any, card: Any, kernel: Any, rows: Tensor, target: Tensor, input: Tensor, smoothing: float | None
-) -> Any:  # fmt: skip
+) -> Any:
     classes, weight = rows.shape[-1], None if self.weight is None else self.weight.to(r.widen(rows).dtype)
     if kernel is not None and weight is None and _are_all_kept(target, classes, self.ignore_index):
         return _loss_of_rows(self, card, kernel, rows, target.long(), input)

@@ -32,7 +32,7 @@ from slopes.kernels.arithmetic.machine import (
     upper_product,
     where,
     with_sign_of,
-)  # fmt: skip
+)
 
 #: No `contract`: error-free sums need each rounding; `fma` stands where fusing helps.
 OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True, "no_cfunc_wrapper": True}  # nothing calls C wrappers

@@ -21,7 +21,7 @@ from slopes.kernels.arithmetic.machine import (
     raised_power_in,
     stand_apart,
     where,
-)  # fmt: skip
+)
 
 BLOCK = 1024  #: entries summed in their own dtype
 
