@@ -630,6 +630,27 @@ def test_a_map_saves_its_argument_as_it_came(dtype, used):
     torch.testing.assert_close(x.grad.double(), exact, rtol=0.02, atol=1e-4)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_gradient_of_softmax_by_its_result_has_all_digits(dtype, used):
+    x = predictions("cross_entropy").to(dtype)
+    x[::3, 5] += 25.0  # certain: 1 − p would cancel
+    x[1::3, 5] += 2.0
+    x.requires_grad_()
+    saved, incoming = [], x.detach().flip(0)
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: saved.append(t.data_ptr()) or t, lambda t: t):
+        result = slopes.softmax(x)
+    assert saved == [result.data_ptr()]
+    result.backward(incoming)
+    assert used == [("value",), ("vjp",)]
+    wide, cotangent = x.detach().double(), incoming.double()
+    p, others = torch.softmax(wide, -1), -torch.expm1(torch.log_softmax(wide, -1))
+    terms = (p * cotangent).abs()
+    size = p * cotangent.abs() * others + p * (terms.sum(-1, keepdim=True) - terms)
+    exact = plainly(lambda: slopes.softmax.vjp(wide, cotangent))
+    condition = 8 + wide.amax(-1, keepdim=True) - wide  # of the exponential
+    assert ((x.grad - exact).abs() <= torch.finfo(dtype).eps * condition * size).all()
+
+
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("call", [slopes.cross_entropy, slopes.nn.CrossEntropyLoss()], ids=["card", "module"])
 def test_a_loss_of_a_half_type_keeps_no_copy_of_it(dtype, call, used):

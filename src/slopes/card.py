@@ -420,6 +420,8 @@ class Map(Activation):
 
     family = "map"
     rowwise = True
+    by_result: Map | None = None
+    """A map whose derivative takes this one's result in place of x: kernels then save no argument."""
 
     def _signature(self, body: inspect.Signature) -> inspect.Signature:
         return Card._signature(self, _with_keywords(body, axis=(-1, int), mask=(None, Any)))
@@ -450,6 +452,12 @@ class Map(Activation):
             return pull_back(*arguments)
 
         return self._along("vjp", axis, mask, compute, parameters, x, cotangent)
+
+    def derivative_by_result(self, body: Body) -> Card:
+        """Register the vjp as a function of the result and the cotangent, which kernels of tensors use."""
+        self.by_result = self._twin(slope_body=body)
+        self.by_result._root = self.by_result
+        return self
 
     def _along(
         self, output: str, axis: int, mask: Array, compute: Callable[..., Array], parameters: Mapping[str, Any],

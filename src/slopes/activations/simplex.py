@@ -32,6 +32,13 @@ def _(x, cotangent):
     return ops.softmax_pulled(x, cotangent)
 
 
+@softmax.derivative_by_result
+def _(p, cotangent):
+    terms, is_likely = p * cotangent, p > 0.5  # at most one entry is; 1 − p would cancel there
+    others, rest = ops.sum(where(is_likely, 0.0, p)), ops.sum(where(is_likely, 0.0, terms))
+    return p * (cotangent * where(is_likely, others, 1 - p) - where(is_likely, rest, ops.sum(terms) - terms))
+
+
 @activation(
     kind="map", definition=lambda x: log(exp(x) / ops.sum(exp(x))),
     range=(-inf, 0),

@@ -157,3 +157,5 @@ def _usual_kernels(card: Any, dtype: str) -> Iterator[Callable[[], Any]]:
         for outputs in (("value",), ("vjp",) if card.family == "map" else ("value", "vjp")):
             for labels in (False, True) if takes_labels else (False,):
                 yield partial(row_kernel, card, outputs, dtype, labels=labels)
+        if getattr(card, "by_result", None) is not None:
+            yield partial(row_kernel, card.by_result, ("vjp",), dtype)

@@ -13,11 +13,14 @@ from slopes.kernels.rows import RowKernel, row_kernel
 from slopes.readings.trace import TraceError
 
 if TYPE_CHECKING:
-    from slopes.card import Card
+    from slopes.card import Card, Map
 
 
 class CardKernel:
     """Kernels made at first use; `slope` is the derivative with its parameters."""
+
+    by_result: CardKernel | None = None
+    """The vjp of a map by its result."""
 
     def __init__(
         self, card: Card, settings: Mapping[str, Any], slope: Callable[..., Any] | None, dtype: str, labels: bool,
@@ -85,15 +88,17 @@ def find_loss_kernel(
 
 
 def find_map_kernel(
-    card: Card, settings: Mapping[str, Any], pull_back: Callable[..., Any] | None, size: int, dtype: str,
+    card: Map, settings: Mapping[str, Any], pull_back: Callable[..., Any] | None, size: int, dtype: str,
     outputs: tuple[str, ...], arithmetic: str | None = None,
 ) -> CardKernel | None:  # fmt: skip
     if not are_worthwhile(card, size) or not are_literals(settings):
         return None
     kernel = CardKernel(card, settings, pull_back, dtype, False, arithmetic)
+    if card.by_result is not None and outputs == ("value", "vjp"):
+        kernel.by_result = CardKernel(card.by_result, settings, card.by_result.slope_body, dtype, False, arithmetic)
     try:
         for output in outputs:
-            kernel.get(output)
+            (kernel if output == "value" else kernel.by_result or kernel).get(output)
     except TraceError:
         return None
     return kernel

@@ -65,6 +65,24 @@ def reads_inputs_last(text: str) -> bool:
     return any("_row[j]" in expression for expression in lines)
 
 
+def _find_stages(program: Program) -> list[int]:
+    """Return the number of loops before each line; a sum that no other loop needs joins the last one."""
+    lines = program.lines
+    loops = [place for place, line in enumerate(lines) if line.operation in ("sum", "place_of_largest")]
+    needed: set[int] = set()
+    for place in reversed(range(len(lines))):
+        if place in loops or place in needed:
+            needed.update(lines[place].arguments)
+    last = 0
+    for _ in range(2):  # the second turn knows the last loop
+        stages: list[int] = []
+        for place, line in enumerate(lines):
+            stage = max((stages[argument] for argument in line.arguments), default=0) + (place in loops)
+            stages.append(last if last and line.operation == "sum" and place not in needed else stage)
+        last = max((stages[place] for place in loops if lines[place].operation == "sum"), default=0)
+    return stages
+
+
 class _Rows:
     def __init__(self, program: Program) -> None:
         self.program = program
@@ -73,10 +91,7 @@ class _Rows:
         self.known: set[int] = set()  #: written lines with one result per row
         self.filled: set[int] = set()  #: lines whose results are in their array
         self.at: dict[str, dict[int, str]] = {}  #: by index, the names of the results at it
-        self.stages: list[int] = []
-        for line in program.lines:
-            stage = max((self.stages[place] for place in line.arguments), default=0)
-            self.stages.append(stage + (line.operation in ("sum", "place_of_largest")))
+        self.stages = _find_stages(program)
         self.sums: dict[int, list[int]] = {}
         for place, line in enumerate(program.lines):
             if line.operation == "sum":

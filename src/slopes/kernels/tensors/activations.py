@@ -61,8 +61,10 @@ def as_array(x: Tensor) -> Any:
 
     Unlike `numpy()` this leaves the tensor resizable.
     """
-    memory: Any = (ctypes.c_byte * x.nbytes).from_address(x.data_ptr())
-    return np.frombuffer(memory, TYPES[x.dtype])
+    return np.frombuffer(_Memory.from_address(x.data_ptr()), TYPES[x.dtype], x.numel())
+
+
+_Memory: Any = ctypes.c_byte * sys.maxsize  #: one type, as ctypes takes long to make one for each size
 
 
 def _run(kernel: EntryKernel, inputs: Sequence[Tensor], *results: Tensor) -> None:
