@@ -96,12 +96,12 @@ class Batch:
     like: Array  #: has the shape of the unreduced values
     dtype: Any  #: of the result
     restore: Callable[[Array], Array] | None = None  #: gives a gradient the first argument's layout
-    coupled: bool = False  #: whether a value depends on other rows than its own
+    coupled: bool = False  #: a value depends on other rows than its own
     coefficient: Array | None = None  #: factor of each value; None for 1
-    weighted: bool = False  #: whether the coefficient includes weights
+    weighted: bool = False  #: the coefficient includes weights
     divisor: Any = None  #: the mean's denominator, or None
     denominator: Array | None = None  #: share of each value in the mean's denominator; None for its coefficient
-    may_be_zero: bool = False  #: whether the divisor is an array, whose value a trace cannot read
+    may_be_zero: bool = False  #: the divisor is an array, whose value a trace cannot read
     reduced: bool = True
     kernel: Any = None
     counts: Array | None = None  #: mask of values that count, if the kernel gets masked rows unchanged
@@ -226,12 +226,12 @@ class Kind:
     guess: int = 0  #: place among kinds to try for an unknown loss; 0: only if argument names suggest it
     name_parts: tuple[str, ...] = ()  #: parts of argument names that suggest it
     known_spaces: tuple[tuple[str, ...], ...] = ()  #: spaces of arguments that losses have, likeliest first
-    has_regions: ClassVar[bool] = False  #: whether the rows of the body are regions of pixels
-    batched: ClassVar[bool] = False  #: whether the first axis must be the batch
-    coupled: ClassVar[bool] = False  #: whether a value depends on other rows: its derivative takes a cotangent
+    has_regions: ClassVar[bool] = False  #: the rows of the body are regions of pixels
+    batched: ClassVar[bool] = False  #: the first axis must be the batch
+    coupled: ClassVar[bool] = False  #: a value depends on other rows: its derivative takes a cotangent
     example_maker: ClassVar[type[Examples]] = Examples
 
-    takes_labels: ClassVar[bool] = False  #: whether the target may be an integer label for each row
+    takes_labels: ClassVar[bool] = False  #: the target may be an integer label for each row
 
     @property
     def goal(self) -> Space | None:

@@ -33,9 +33,9 @@ class Overlap(Kind):
     has_regions: ClassVar[bool] = True
     example_maker: ClassVar[type[Examples]] = RegionExamples
     batched: ClassVar[bool] = True
-    ranked: bool = False  #: whether a body also gets log(p / (1 − p)), which differs where p rounds to 1
-    scores: bool = False  #: whether a body gets logits, and targets are probabilities per class and pixel
-    joint: bool = False  #: whether a body returns one value for all classes of a sample
+    ranked: bool = False  #: a body also gets log(p / (1 − p)), which differs where p rounds to 1
+    scores: bool = False  #: a body gets logits, and targets are probabilities per class and pixel
+    joint: bool = False  #: a body returns one value for all classes of a sample
 
     @property
     def body(self) -> tuple[str, ...]:

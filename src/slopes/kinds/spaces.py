@@ -29,20 +29,20 @@ class Space:
     high: float = math.inf
     open: bool = False
     fill: float = 0.0
-    whole: bool = False  #: whether drawn numbers may be rounded to integers
+    whole: bool = False  #: drawn numbers may be rounded to integers
     rule: str = ""
     other: float = 1.0  #: a valid number other than the filler
     axis: str = ""  #: axis label of a plot of predictions
     words: str = ""  #: its numbers in words, where the name does not tell
-    is_real: bool = False  #: whether it holds all numbers, without a meaning such as a logit
+    is_real: bool = False  #: holds all numbers, without a meaning such as a logit
     is_logit: bool = False
     is_probability: bool = False
     is_log_probability: bool = False
     is_cosine: bool = False
-    is_yes_or_no: bool = False  #: whether it holds a target's probabilities, mostly 0 or 1
+    is_yes_or_no: bool = False  #: holds a target's probabilities, mostly 0 or 1
 
-    has_classes: ClassVar[bool] = False  #: whether a row holds the probabilities of classes
-    has_corners: ClassVar[bool] = False  #: whether a row is a box
+    has_classes: ClassVar[bool] = False  #: a row holds the probabilities of classes
+    has_corners: ClassVar[bool] = False  #: a row is a box
     is_sign: ClassVar[bool] = False
 
     def __str__(self) -> str:

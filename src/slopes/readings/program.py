@@ -3,32 +3,27 @@
 Arrays hold independent entries, or rows on the last axis. A line has one result per entry, per row or (as a constant)
 per call. It has an operation, the places of its arguments' lines a, b, …, a dtype, and for inputs and constants a text:
 
-    input, constant           the argument named by the text; the text's number
-    float32, float64          the argument in that dtype
-    add, subtract, multiply, divide, power, negate, absolute, sqrt
-    rint                      rounds half to even
-    fma                       a·b + c, rounded once
-    less, less_equal, equal, not_equal, and, or, not: a bool
-    where                     b where a holds, else c
-    sum                       of a row's entries
-    place_of_largest          the place of a row's first largest entry, an int64
-    pick                      a row's entry at place b
-    shift                     a − c, where c is the row's largest entry, at place b; 0 there unless it is −inf
-    index, width              the place of each entry in its row, an int64; the length of a row
-    exp, expm1, log, log1p, sin, cos, tanh, sinh
-    decay                     exp(a)·b, or exp(a)·(b + c), for a <= 0, with c small beside b (NaN: 0); 0 where exp(a)
-                              underflows by far
-    low_of_exp                the rounding error of exp(a), for a <= 0
-    sigmoid                   of a; times b; of a + c, times b
-    sigmoid_fine              the same for a computed b, more accurate by half a unit in the last place
-    silu                      a · sigmoid(a)
-    sigmoid_slope             as sigmoid
-    gate_slope                of a and b; with their lows c and d; times e
-    ndtr, normal_gate_slope, normal_pdf: of a, times b if given
-    snake, snake_slope, softcap: of a by a parameter b
-    softplus, expm1_less, mish, mish_slope, tanhshrink
+    input, constant     the argument named by the text; the text's number
+    float32, float64    the argument in that dtype
+    rint                rounds half to even
+    fma                 a·b + c, rounded once
+    where               b where a holds, else c
+    sum                 of a row's entries
+    place_of_largest    the place of a row's first largest entry, an int64
+    pick                a row's entry at place b
+    shift               a − c, where c is the row's largest entry, at place b; 0 there unless it is −inf
+    index, width        the place of each entry in its row, an int64; the length of a row
+    decay               exp(a)·b, or exp(a)·(b + c), for a <= 0, with c small beside b (NaN: 0); 0 where exp(a)
+                        underflows by far
+    low_of_exp          the rounding error of exp(a), for a <= 0
+    sigmoid             of a; times b; of a + c, times b; sigmoid_slope is alike
+    sigmoid_fine        the same for a computed b, more accurate by half a unit in the last place
+    silu                a · sigmoid(a)
+    gate_slope          of a and b; with their lows c and d; times e
+    ndtr                of a, times b if given; normal_gate_slope and normal_pdf are alike
+    snake, softcap      of a by a parameter b; snake_slope is alike
 
-From decay on, operations are those of `slopes.ops`; a printer without a form of its own uses `tails`.
+`_FUNCTIONS` has all. From decay on they are those of `slopes.ops`; a printer without a form of its own uses `tails`.
 """
 
 from __future__ import annotations
