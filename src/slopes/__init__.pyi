@@ -201,7 +201,7 @@ class _OwnLossCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
 class _OwnLoss(_OwnLossCall[_Floating, _Array, Tensor], Loss):
     @property
     def value_and_slope(self) -> _OwnLossCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
-        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype.
+        """Return the loss and its gradient by the first argument, in that argument's shape and dtype.
 
         It takes the keywords of a call. With ``reduction="none"`` it is the gradient of the sum.
         """
@@ -216,11 +216,9 @@ def activation(body: Callable[Concatenate[Any, _P], Any], /) -> _OwnActivation[_
     """Make a card of a body (x, *, parameters): element-wise, or with ``kind="map"`` a map of rows on the last axis.
 
     With ``kind="gate"`` the body takes a gate and a value, the halves of an axis; `gate` is the gate's half, "first" or
-    "last".
-
-    `definition` is the textbook form, if the body is a numerically stable one. `same_as` has an expression of x for
-    each peer library, or a pair of it and the peer's default call if that gives another number. Claims are the fields
-    of `Claims`.
+    "last". `definition` is the textbook form, if the body is a numerically stable one. `same_as` has an expression of x
+    for each peer library, or a pair of it and the peer's default call if that gives another number. Claims are the
+    fields of `Claims`.
     """
 
 @overload
@@ -264,9 +262,9 @@ def loss(
 ) -> Callable[[Callable[..., Any]], _OwnLoss]:
     """Make a card of a body (prediction, target) that gives one value per element, or per row of classes.
 
-    `kind` is "regression", "binary", "classification" or another of `slopes.kinds`; some take other arguments, as
-    triplets do. Predictions of "binary" and "classification" are logits, unless `space` is "probabilities" or the body
-    has a parameter ``from_probabilities``. `space` and `target` replace the kind's spaces of the first argument and the
+    `kind` is "regression", "binary", "classification" or another of `slopes.kinds`; some take other arguments.
+    Predictions of "binary" and "classification" are logits, unless `space` is "probabilities" or the body has a
+    parameter ``from_probabilities``. `space` and `target` replace the kind's spaces of the first argument and the
     target. Other fields are as for `activation`. A minimum of 0 is claimed by default.
     """
 
@@ -607,7 +605,7 @@ class _BoxesCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
 class _Boxes(_BoxesCall[_Floating, _Array, Tensor], Loss):
     @property
     def value_and_slope(self) -> _BoxesCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
-        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
+        """Return the loss and its gradient by the first argument, in that argument's shape and dtype."""
     @property
     def slope(self) -> _BoxesCall[_Array, _Array, Tensor]:
         """Return the gradient of the loss by the first argument; see `value_and_slope`."""
@@ -638,7 +636,7 @@ class _CategoricalCrossEntropyCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
 class _CategoricalCrossEntropy(_CategoricalCrossEntropyCall[_Floating, _Array, Tensor], Loss):
     @property
     def value_and_slope(self) -> _CategoricalCrossEntropyCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
-        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
+        """Return the loss and its gradient by the first argument, in that argument's shape and dtype."""
     @property
     def slope(self) -> _CategoricalCrossEntropyCall[_Array, _Array, Tensor]:
         """Return the gradient of the loss by the first argument; see `value_and_slope`."""
@@ -669,7 +667,7 @@ class _CrossEntropyCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
 class _CrossEntropy(_CrossEntropyCall[_Floating, _Array, Tensor], Loss):
     @property
     def value_and_slope(self) -> _CrossEntropyCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
-        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
+        """Return the loss and its gradient by the first argument, in that argument's shape and dtype."""
     @property
     def slope(self) -> _CrossEntropyCall[_Array, _Array, Tensor]:
         """Return the gradient of the loss by the first argument; see `value_and_slope`."""
@@ -698,7 +696,7 @@ class _NllCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
 class _Nll(_NllCall[_Floating, _Array, Tensor], Loss):
     @property
     def value_and_slope(self) -> _NllCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
-        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
+        """Return the loss and its gradient by the first argument, in that argument's shape and dtype."""
     @property
     def slope(self) -> _NllCall[_Array, _Array, Tensor]:
         """Return the gradient of the loss by the first argument; see `value_and_slope`."""
@@ -729,7 +727,7 @@ class _Poly1Call(Protocol[_Mean_co, _Each_co, _Tensors_co]):
 class _Poly1(_Poly1Call[_Floating, _Array, Tensor], Loss):
     @property
     def value_and_slope(self) -> _Poly1Call[_FloatingAndArray, _TwoArrays, _TwoTensors]:
-        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
+        """Return the loss and its gradient by the first argument, in that argument's shape and dtype."""
     @property
     def slope(self) -> _Poly1Call[_Array, _Array, Tensor]:
         """Return the gradient of the loss by the first argument; see `value_and_slope`."""
@@ -762,7 +760,7 @@ class _MarginSoftmaxCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
 class _MarginSoftmax(_MarginSoftmaxCall[_Floating, _Array, Tensor], Loss):
     @property
     def value_and_slope(self) -> _MarginSoftmaxCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
-        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
+        """Return the loss and its gradient by the first argument, in that argument's shape and dtype."""
     @property
     def slope(self) -> _MarginSoftmaxCall[_Array, _Array, Tensor]:
         """Return the gradient of the loss by the first argument; see `value_and_slope`."""
@@ -792,7 +790,7 @@ class _BinaryCrossEntropyCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
 class _BinaryCrossEntropy(_BinaryCrossEntropyCall[_Floating, _Array, Tensor], Loss):
     @property
     def value_and_slope(self) -> _BinaryCrossEntropyCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
-        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
+        """Return the loss and its gradient by the first argument, in that argument's shape and dtype."""
     @property
     def slope(self) -> _BinaryCrossEntropyCall[_Array, _Array, Tensor]:
         """Return the gradient of the loss by the first argument; see `value_and_slope`."""
@@ -820,7 +818,7 @@ class _RelativeEntropyCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
 class _RelativeEntropy(_RelativeEntropyCall[_Floating, _Array, Tensor], Loss):
     @property
     def value_and_slope(self) -> _RelativeEntropyCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
-        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
+        """Return the loss and its gradient by the first argument, in that argument's shape and dtype."""
     @property
     def slope(self) -> _RelativeEntropyCall[_Array, _Array, Tensor]:
         """Return the gradient of the loss by the first argument; see `value_and_slope`."""
@@ -848,7 +846,7 @@ class _KlDivCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
 class _KlDiv(_KlDivCall[_Floating, _Array, Tensor], Loss):
     @property
     def value_and_slope(self) -> _KlDivCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
-        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
+        """Return the loss and its gradient by the first argument, in that argument's shape and dtype."""
     @property
     def slope(self) -> _KlDivCall[_Array, _Array, Tensor]:
         """Return the gradient of the loss by the first argument; see `value_and_slope`."""
@@ -876,7 +874,7 @@ class _JsDivergenceCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
 class _JsDivergence(_JsDivergenceCall[_Floating, _Array, Tensor], Loss):
     @property
     def value_and_slope(self) -> _JsDivergenceCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
-        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
+        """Return the loss and its gradient by the first argument, in that argument's shape and dtype."""
     @property
     def slope(self) -> _JsDivergenceCall[_Array, _Array, Tensor]:
         """Return the gradient of the loss by the first argument; see `value_and_slope`."""
@@ -904,7 +902,7 @@ class _DistillationCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
 class _Distillation(_DistillationCall[_Floating, _Array, Tensor], Loss):
     @property
     def value_and_slope(self) -> _DistillationCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
-        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
+        """Return the loss and its gradient by the first argument, in that argument's shape and dtype."""
     @property
     def slope(self) -> _DistillationCall[_Array, _Array, Tensor]:
         """Return the gradient of the loss by the first argument; see `value_and_slope`."""
@@ -932,7 +930,7 @@ class _CosineEmbeddingCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
 class _CosineEmbedding(_CosineEmbeddingCall[_Floating, _Array, Tensor], Loss):
     @property
     def value_and_slope(self) -> _CosineEmbeddingCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
-        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
+        """Return the loss and its gradient by the first argument, in that argument's shape and dtype."""
     @property
     def slope(self) -> _CosineEmbeddingCall[_Array, _Array, Tensor]:
         """Return the gradient of the loss by the first argument; see `value_and_slope`."""
@@ -960,7 +958,7 @@ class _ContrastivePairCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
 class _ContrastivePair(_ContrastivePairCall[_Floating, _Array, Tensor], Loss):
     @property
     def value_and_slope(self) -> _ContrastivePairCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
-        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
+        """Return the loss and its gradient by the first argument, in that argument's shape and dtype."""
     @property
     def slope(self) -> _ContrastivePairCall[_Array, _Array, Tensor]:
         """Return the gradient of the loss by the first argument; see `value_and_slope`."""
@@ -988,7 +986,7 @@ class _TripletMarginCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
 class _TripletMargin(_TripletMarginCall[_Floating, _Array, Tensor], Loss):
     @property
     def value_and_slope(self) -> _TripletMarginCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
-        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
+        """Return the loss and its gradient by the first argument, in that argument's shape and dtype."""
     @property
     def slope(self) -> _TripletMarginCall[_Array, _Array, Tensor]:
         """Return the gradient of the loss by the first argument; see `value_and_slope`."""
@@ -1014,7 +1012,7 @@ class _InfoNceCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
 class _InfoNce(_InfoNceCall[_Floating, _Array, Tensor], Loss):
     @property
     def value_and_slope(self) -> _InfoNceCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
-        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
+        """Return the loss and its gradient by the first argument, in that argument's shape and dtype."""
     @property
     def slope(self) -> _InfoNceCall[_Array, _Array, Tensor]:
         """Return the gradient of the loss by the first argument; see `value_and_slope`."""
@@ -1040,7 +1038,7 @@ class _SupconCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
 class _Supcon(_SupconCall[_Floating, _Array, Tensor], Loss):
     @property
     def value_and_slope(self) -> _SupconCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
-        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
+        """Return the loss and its gradient by the first argument, in that argument's shape and dtype."""
     @property
     def slope(self) -> _SupconCall[_Array, _Array, Tensor]:
         """Return the gradient of the loss by the first argument; see `value_and_slope`."""
@@ -1068,7 +1066,7 @@ class _SigmoidFocalCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
 class _SigmoidFocal(_SigmoidFocalCall[_Floating, _Array, Tensor], Loss):
     @property
     def value_and_slope(self) -> _SigmoidFocalCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
-        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
+        """Return the loss and its gradient by the first argument, in that argument's shape and dtype."""
     @property
     def slope(self) -> _SigmoidFocalCall[_Array, _Array, Tensor]:
         """Return the gradient of the loss by the first argument; see `value_and_slope`."""
@@ -1099,7 +1097,7 @@ class _SoftmaxFocalCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
 class _SoftmaxFocal(_SoftmaxFocalCall[_Floating, _Array, Tensor], Loss):
     @property
     def value_and_slope(self) -> _SoftmaxFocalCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
-        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
+        """Return the loss and its gradient by the first argument, in that argument's shape and dtype."""
     @property
     def slope(self) -> _SoftmaxFocalCall[_Array, _Array, Tensor]:
         """Return the gradient of the loss by the first argument; see `value_and_slope`."""
@@ -1127,7 +1125,7 @@ class _AsymmetricCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
 class _Asymmetric(_AsymmetricCall[_Floating, _Array, Tensor], Loss):
     @property
     def value_and_slope(self) -> _AsymmetricCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
-        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
+        """Return the loss and its gradient by the first argument, in that argument's shape and dtype."""
     @property
     def slope(self) -> _AsymmetricCall[_Array, _Array, Tensor]:
         """Return the gradient of the loss by the first argument; see `value_and_slope`."""
@@ -1155,7 +1153,7 @@ class _PoissonNllCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
 class _PoissonNll(_PoissonNllCall[_Floating, _Array, Tensor], Loss):
     @property
     def value_and_slope(self) -> _PoissonNllCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
-        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
+        """Return the loss and its gradient by the first argument, in that argument's shape and dtype."""
     @property
     def slope(self) -> _PoissonNllCall[_Array, _Array, Tensor]:
         """Return the gradient of the loss by the first argument; see `value_and_slope`."""
@@ -1183,7 +1181,7 @@ class _GaussianNllCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
 class _GaussianNll(_GaussianNllCall[_Floating, _Array, Tensor], Loss):
     @property
     def value_and_slope(self) -> _GaussianNllCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
-        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
+        """Return the loss and its gradient by the first argument, in that argument's shape and dtype."""
     @property
     def slope(self) -> _GaussianNllCall[_Array, _Array, Tensor]:
         """Return the gradient of the loss by the first argument; see `value_and_slope`."""
@@ -1208,7 +1206,7 @@ class _RegressionCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
 class _Regression(_RegressionCall[_Floating, _Array, Tensor], Loss):
     @property
     def value_and_slope(self) -> _RegressionCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
-        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
+        """Return the loss and its gradient by the first argument, in that argument's shape and dtype."""
     @property
     def slope(self) -> _RegressionCall[_Array, _Array, Tensor]:
         """Return the gradient of the loss by the first argument; see `value_and_slope`."""
@@ -1234,7 +1232,7 @@ class _TweedieDevianceCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
 class _TweedieDeviance(_TweedieDevianceCall[_Floating, _Array, Tensor], Loss):
     @property
     def value_and_slope(self) -> _TweedieDevianceCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
-        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
+        """Return the loss and its gradient by the first argument, in that argument's shape and dtype."""
     @property
     def slope(self) -> _TweedieDevianceCall[_Array, _Array, Tensor]:
         """Return the gradient of the loss by the first argument; see `value_and_slope`."""
@@ -1260,7 +1258,7 @@ class _MarginCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
 class _Margin(_MarginCall[_Floating, _Array, Tensor], Loss):
     @property
     def value_and_slope(self) -> _MarginCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
-        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
+        """Return the loss and its gradient by the first argument, in that argument's shape and dtype."""
     @property
     def slope(self) -> _MarginCall[_Array, _Array, Tensor]:
         """Return the gradient of the loss by the first argument; see `value_and_slope`."""
@@ -1288,7 +1286,7 @@ class _HingeEmbeddingCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
 class _HingeEmbedding(_HingeEmbeddingCall[_Floating, _Array, Tensor], Loss):
     @property
     def value_and_slope(self) -> _HingeEmbeddingCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
-        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
+        """Return the loss and its gradient by the first argument, in that argument's shape and dtype."""
     @property
     def slope(self) -> _HingeEmbeddingCall[_Array, _Array, Tensor]:
         """Return the gradient of the loss by the first argument; see `value_and_slope`."""
@@ -1316,7 +1314,7 @@ class _MarginRankingCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
 class _MarginRanking(_MarginRankingCall[_Floating, _Array, Tensor], Loss):
     @property
     def value_and_slope(self) -> _MarginRankingCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
-        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
+        """Return the loss and its gradient by the first argument, in that argument's shape and dtype."""
     @property
     def slope(self) -> _MarginRankingCall[_Array, _Array, Tensor]:
         """Return the gradient of the loss by the first argument; see `value_and_slope`."""
@@ -1350,7 +1348,7 @@ class _MulticlassHingeCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
 class _MulticlassHinge(_MulticlassHingeCall[_Floating, _Array, Tensor], Loss):
     @property
     def value_and_slope(self) -> _MulticlassHingeCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
-        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
+        """Return the loss and its gradient by the first argument, in that argument's shape and dtype."""
     @property
     def slope(self) -> _MulticlassHingeCall[_Array, _Array, Tensor]:
         """Return the gradient of the loss by the first argument; see `value_and_slope`."""
@@ -1381,7 +1379,7 @@ class _MultilabelMarginCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
 class _MultilabelMargin(_MultilabelMarginCall[_Floating, _Array, Tensor], Loss):
     @property
     def value_and_slope(self) -> _MultilabelMarginCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
-        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
+        """Return the loss and its gradient by the first argument, in that argument's shape and dtype."""
     @property
     def slope(self) -> _MultilabelMarginCall[_Array, _Array, Tensor]:
         """Return the gradient of the loss by the first argument; see `value_and_slope`."""
@@ -1416,7 +1414,7 @@ class _DiceCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
 class _Dice(_DiceCall[_Floating, _Array, Tensor], Loss):
     @property
     def value_and_slope(self) -> _DiceCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
-        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
+        """Return the loss and its gradient by the first argument, in that argument's shape and dtype."""
     @property
     def slope(self) -> _DiceCall[_Array, _Array, Tensor]:
         """Return the gradient of the loss by the first argument; see `value_and_slope`."""
@@ -1448,7 +1446,7 @@ class _OverlapCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
 class _Overlap(_OverlapCall[_Floating, _Array, Tensor], Loss):
     @property
     def value_and_slope(self) -> _OverlapCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
-        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
+        """Return the loss and its gradient by the first argument, in that argument's shape and dtype."""
     @property
     def slope(self) -> _OverlapCall[_Array, _Array, Tensor]:
         """Return the gradient of the loss by the first argument; see `value_and_slope`."""
@@ -1483,7 +1481,7 @@ class _TverskyCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
 class _Tversky(_TverskyCall[_Floating, _Array, Tensor], Loss):
     @property
     def value_and_slope(self) -> _TverskyCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
-        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
+        """Return the loss and its gradient by the first argument, in that argument's shape and dtype."""
     @property
     def slope(self) -> _TverskyCall[_Array, _Array, Tensor]:
         """Return the gradient of the loss by the first argument; see `value_and_slope`."""
@@ -1518,7 +1516,7 @@ class _FocalTverskyCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
 class _FocalTversky(_FocalTverskyCall[_Floating, _Array, Tensor], Loss):
     @property
     def value_and_slope(self) -> _FocalTverskyCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
-        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
+        """Return the loss and its gradient by the first argument, in that argument's shape and dtype."""
     @property
     def slope(self) -> _FocalTverskyCall[_Array, _Array, Tensor]:
         """Return the gradient of the loss by the first argument; see `value_and_slope`."""
@@ -1552,7 +1550,7 @@ class _GeneralizedDiceCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
 class _GeneralizedDice(_GeneralizedDiceCall[_Floating, _Array, Tensor], Loss):
     @property
     def value_and_slope(self) -> _GeneralizedDiceCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
-        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
+        """Return the loss and its gradient by the first argument, in that argument's shape and dtype."""
     @property
     def slope(self) -> _GeneralizedDiceCall[_Array, _Array, Tensor]:
         """Return the gradient of the loss by the first argument; see `value_and_slope`."""
@@ -1580,7 +1578,7 @@ class _LovaszHingeCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
 class _LovaszHinge(_LovaszHingeCall[_Floating, _Array, Tensor], Loss):
     @property
     def value_and_slope(self) -> _LovaszHingeCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
-        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
+        """Return the loss and its gradient by the first argument, in that argument's shape and dtype."""
     @property
     def slope(self) -> _LovaszHingeCall[_Array, _Array, Tensor]:
         """Return the gradient of the loss by the first argument; see `value_and_slope`."""
@@ -1606,7 +1604,7 @@ class _RegressionDeltaCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
 class _RegressionDelta(_RegressionDeltaCall[_Floating, _Array, Tensor], Loss):
     @property
     def value_and_slope(self) -> _RegressionDeltaCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
-        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
+        """Return the loss and its gradient by the first argument, in that argument's shape and dtype."""
     @property
     def slope(self) -> _RegressionDeltaCall[_Array, _Array, Tensor]:
         """Return the gradient of the loss by the first argument; see `value_and_slope`."""
@@ -1632,7 +1630,7 @@ class _SmoothL1Call(Protocol[_Mean_co, _Each_co, _Tensors_co]):
 class _SmoothL1(_SmoothL1Call[_Floating, _Array, Tensor], Loss):
     @property
     def value_and_slope(self) -> _SmoothL1Call[_FloatingAndArray, _TwoArrays, _TwoTensors]:
-        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
+        """Return the loss and its gradient by the first argument, in that argument's shape and dtype."""
     @property
     def slope(self) -> _SmoothL1Call[_Array, _Array, Tensor]:
         """Return the gradient of the loss by the first argument; see `value_and_slope`."""
@@ -1658,7 +1656,7 @@ class _PinballCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
 class _Pinball(_PinballCall[_Floating, _Array, Tensor], Loss):
     @property
     def value_and_slope(self) -> _PinballCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
-        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
+        """Return the loss and its gradient by the first argument, in that argument's shape and dtype."""
     @property
     def slope(self) -> _PinballCall[_Array, _Array, Tensor]:
         """Return the gradient of the loss by the first argument; see `value_and_slope`."""
@@ -1684,7 +1682,7 @@ class _CharbonnierCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
 class _Charbonnier(_CharbonnierCall[_Floating, _Array, Tensor], Loss):
     @property
     def value_and_slope(self) -> _CharbonnierCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
-        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
+        """Return the loss and its gradient by the first argument, in that argument's shape and dtype."""
     @property
     def slope(self) -> _CharbonnierCall[_Array, _Array, Tensor]:
         """Return the gradient of the loss by the first argument; see `value_and_slope`."""
@@ -1712,7 +1710,7 @@ class _BarronGeneralCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
 class _BarronGeneral(_BarronGeneralCall[_Floating, _Array, Tensor], Loss):
     @property
     def value_and_slope(self) -> _BarronGeneralCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
-        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
+        """Return the loss and its gradient by the first argument, in that argument's shape and dtype."""
     @property
     def slope(self) -> _BarronGeneralCall[_Array, _Array, Tensor]:
         """Return the gradient of the loss by the first argument; see `value_and_slope`."""
@@ -1738,7 +1736,7 @@ class _MapeCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
 class _Mape(_MapeCall[_Floating, _Array, Tensor], Loss):
     @property
     def value_and_slope(self) -> _MapeCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
-        """Return the loss and its gradient by the first argument, which has that argument's shape and dtype."""
+        """Return the loss and its gradient by the first argument, in that argument's shape and dtype."""
     @property
     def slope(self) -> _MapeCall[_Array, _Array, Tensor]:
         """Return the gradient of the loss by the first argument; see `value_and_slope`."""

@@ -105,7 +105,6 @@ def _share(part, whole, nothing):
 
 
 def _rise_of_share(part, whole, part_rise, whole_rise):
-    """The slope of `_share` by the corners."""
     part, whole = part[..., None], whole[..., None]
     small = whole**3 == 0
     whole = where(small, 1.0, whole)

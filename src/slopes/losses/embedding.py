@@ -86,7 +86,6 @@ def _rise_of_gap(gap, first, second, middle, p):
 
 
 def _rise_of_distance(first, second, p):
-    """Slope of `_distance` by the first row."""
     _, part, total = _powers(first / 1024 - second / 1024, p)
     part = part / nonzero(total) ** (1 / p)
     return where(p == 2, part, sign(part) * where(part == 0, 0.0, nonzero(absolute(part)) ** (p - 1)))

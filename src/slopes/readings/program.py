@@ -23,7 +23,7 @@ per call. It has an operation, the places of its arguments' lines a, b, …, a d
     ndtr                of a, times b if given; normal_gate_slope and normal_pdf are alike
     snake, softcap      of a by a parameter b; snake_slope is alike
 
-`_FUNCTIONS` has all. From decay on they are those of `slopes.ops`; a printer without a form of its own uses `tails`.
+`_FUNCTIONS` has the others. From decay on they are those of `slopes.ops`, for which a printer may use `tails`.
 """
 
 from __future__ import annotations

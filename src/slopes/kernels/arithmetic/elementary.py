@@ -1,7 +1,7 @@
 """Elementary functions for kernels, in the arithmetic of their argument, float32 or float64.
 
 Each is a straight line of operations, so that its loop vectorises; library functions cost ten times as much.
-`slopes.readings.program` lists the results; docstrings here say how they are computed.
+`slopes.ops` and `slopes.readings.program` list the results; docstrings here say how they are computed.
 """
 
 from __future__ import annotations
