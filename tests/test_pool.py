@@ -237,11 +237,11 @@ def test_a_child_forked_while_a_thread_compiles_can_compile():
 def test_a_kernel_of_many_operations_gets_threads_for_fewer_entries():
     require_kernels()
     grains = [
-        entries.prepare(card, ("value",), "float32", {}).grain for card in (slopes.relu, slopes.silu, slopes.gelu)
+        entries.prepare(card, ("value", "slope"), "float32", {}).grain
+        for card in (slopes.relu, slopes.silu, slopes.gelu)
     ]
     assert grains == sorted(grains, reverse=True)
-    assert grains[0] > 4 * grains[-1]
-    assert grains[-1] >= 2**14
+    assert 10**5 < 2 * grains[-1] < 2 * grains[0] < 10**6
 
 
 def test_where_no_thread_can_be_started_the_caller_computes_alone(monkeypatch):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from slopes.card import Card
 
 BLOCK = 2**15  #: entries computed at a time where a result overwrites its argument
-GRAIN = 2**17  #: entries that repay waking up another thread
+GRAIN = 2**18  #: entries that repay waking up another thread, for any kernel
 
 
 class EntryKernel:
@@ -44,10 +44,10 @@ class EntryKernel:
 
 
 def find_grain(source: str) -> int:
-    """Number of entries that a kernel computes in about 30 µs, estimated from its loop."""
+    """Number of entries that a kernel computes in about 120 µs, estimated from its loop; at most `GRAIN`."""
     lines = re.findall(r"^ {8}v\d+ = (\w+\()?", source, re.MULTILINE)
     functions = [line for line in lines if line and line[:-1] not in CHEAP]
-    return max(2**20 // (2 + len(lines) + 15 * len(functions)), 2**14)
+    return min(max(2**22 // (2 + len(lines) + 15 * len(functions)), 2**14), GRAIN)
 
 
 CHEAP = ("abs", "double", "fma", "nearest", "single", "where")  #: functions as fast as a sum

@@ -18,7 +18,7 @@ from slopes.readings.program import Line, Program
 if TYPE_CHECKING:
     from slopes.card import Card
 
-GRAIN = 2**15  #: entries that repay waking up another thread
+GRAIN = 2**17  #: entries that repay waking up another thread
 
 
 @dataclass(frozen=True)
