@@ -58,7 +58,6 @@ def _compute_entries(
     first = arrays[0]
     if any(a.dtype not in (np.float32, np.float64) or a.shape != first.shape or a.dtype != first.dtype for a in arrays):
         raise TypeError(f"{card.name}: a kernel takes arrays of one shape, all of float32 or all of float64")
-    # A user's body is traced at each call: it may read a global that has changed.
     kernel = entries.prepare(card, outputs, "float32" if first.dtype == np.float32 else "float64", parameters)
     results = [np.empty_like(first) if place is None else place for place in places]
     for array in results:

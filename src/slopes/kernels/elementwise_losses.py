@@ -213,7 +213,6 @@ def find(
         return None
     if is_ours(card):
         return _find_ours(card._root, dtype, tuple(settings.items()), entries, is_weighted)
-    # the body may read a global that changes
     return ElementwiseLossKernel(card, dtype, settings, entries, is_weighted)
 
 

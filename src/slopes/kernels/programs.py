@@ -165,7 +165,7 @@ def _write(
     return print_program(recorded, card.name, False, inputs)
 
 
-_write_once = lru_cache(maxsize=1024)(_write)  # our bodies do not change
+_write_once = lru_cache(maxsize=1024)(_write)
 
 
 @lru_cache(maxsize=1024)
@@ -181,6 +181,7 @@ def has_rows(card: Card) -> bool:
 
 
 def is_ours(card: Card) -> bool:
+    """A user's body may read a global that changes, so it is traced at each call."""
     return card.__module__.startswith(("slopes.activations.", "slopes.losses."))
 
 
@@ -195,7 +196,7 @@ def arithmetic_of(card: Card, outputs: Sequence[str], dtype: str) -> str:
     return "float64" if wide else dtype
 
 
-LARGE_FOR_A_USER = 2**17  #: as a user's body is traced at each call
+LARGE_FOR_A_USER = 2**17  #: fewer entries do not repay the trace
 
 
 def are_worthwhile(card: Card, size: int) -> bool:

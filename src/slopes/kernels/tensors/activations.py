@@ -141,7 +141,7 @@ def find(card: Any, parameters: Mapping[str, Any], dtype: torch.dtype) -> Activa
     def preparing(*outputs: str) -> Make:
         make = partial(prepare, card, outputs, name, parameters)
         kernel = make()
-        return (lambda: kernel) if is_ours(card) else make  # a user's body may read a global that changes
+        return (lambda: kernel) if is_ours(card) else make
 
     value, both = ("value",), ("value", "slope")
     is_alike = len({arithmetic_of(card.with_(**parameters), outputs, name) for outputs in (value, both)}) == 1
