@@ -45,6 +45,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/small.py --out benchmarks/results/small.csv
 	$(BIN)/python benchmarks/start.py
+	$(BIN)/python benchmarks/limits.py
 	$(BIN)/python benchmarks/compare.py
 
 # The same tests with other versions, each in an environment of its own. The oldest are the lower bounds of

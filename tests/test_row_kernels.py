@@ -630,6 +630,11 @@ def test_a_map_saves_its_argument_as_it_came(dtype, used):
     torch.testing.assert_close(x.grad.double(), exact, rtol=0.02, atol=1e-4)
 
 
+def test_sums_share_a_loop_if_none_needs_another():
+    for card in (slopes.softmax.by_result, slopes.log_softmax):
+        assert kernels.source(card, "vjp").count("def sum_") == 1
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_the_gradient_of_softmax_by_its_result_has_all_digits(dtype, used):
     x = predictions("cross_entropy").to(dtype)
