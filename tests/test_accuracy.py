@@ -405,9 +405,9 @@ def test_a_row_is_shown_with_its_entry_and_once_for_libraries_that_fail_alike():
 
 
 def test_an_exact_result_beyond_all_formats_is_shown_as_such():
-    from slopes.readings.exact import context
+    import mpmath
 
-    shown = [measuring._exactly(context.mpf(text)) for text in ("-1e-100000", "1e100000", "-0.5", "0", "-inf")]
+    shown = [measuring._exactly(mpmath.mpf(text)) for text in ("-1e-100000", "1e100000", "-0.5", "0", "-inf")]
     assert shown == ["-0", "inf", "-0.5", "0.0", "-inf"]
 
 

@@ -13,7 +13,7 @@ import pytest
 
 import slopes
 
-OPTIONAL = ("torch", "mpmath", "sympy", "numba", "matplotlib", "sklearn", "click", "rich", "jinja2")
+OPTIONAL = ("torch", "flint", "mpmath", "sympy", "numba", "matplotlib", "sklearn", "click", "rich", "jinja2")
 
 
 def run(script: str, *, absent: bool = False) -> str:
@@ -54,8 +54,11 @@ def test_everything_in_numpy_works_without_the_extras():
 @pytest.mark.parametrize(
     ("script", "message"),
     [
-        ("slopes.exact(slopes.relu)", "slopes.exact needs mpmath: pip install 'slopes[audit]'"),
-        ("slopes.audit(slopes.relu)", "slopes.audit needs mpmath and torch: pip install 'slopes[torch,audit]'"),
+        ("slopes.exact(slopes.relu)", "slopes.exact needs flint and mpmath: pip install 'slopes[audit]'"),
+        (
+            "slopes.audit(slopes.relu)",
+            "slopes.audit needs flint and mpmath and torch: pip install 'slopes[torch,audit]'",
+        ),
         ("slopes.compare()", "slopes.compare needs torch and sklearn and jinja2 and rich: pip install 'slopes[lab]'"),
         ("slopes.relu.tex", "a formula needs sympy: pip install 'slopes[audit]'"),
         (
@@ -234,7 +237,7 @@ def test_readings_define_every_primitive():
         "steady",
     }
     primitives = {n for n, f in vars(ops).items() if inspect.isfunction(f) and not n.startswith("_")} - composed
-    for reading, package in (("numpy", "numpy"), ("torch", "torch"), ("exact", "mpmath"), ("symbol", "sympy")):
+    for reading, package in (("numpy", "numpy"), ("torch", "torch"), ("exact", "flint"), ("symbol", "sympy")):
         pytest.importorskip(package)
         module = importlib.import_module(f"slopes.readings.{reading}")
         assert primitives <= set(vars(module)), reading

@@ -57,11 +57,45 @@ def test_arrays_and_losses():
 def test_exponentials_of_huge_numbers_are_those_of_mpmath():
     from slopes.readings import exact as reading
 
-    with reading.precision(60):
+    with reading.precision(60), mpmath.workdps(60):
         for x in (1e15, -3.5e15, 1.7e40, -1e300):
             for name in ("exp", "expm1", "cosh", "sinh"):
-                came, wanted = getattr(reading, f"_{name}")(reading.Number(x)), getattr(reading.context, name)(x)
-                assert abs(came - wanted) <= abs(wanted) * reading.Number(10) ** -59
+                ball, wanted = getattr(reading, f"_{name}")(reading.Number(x)), getattr(mpmath, name)(x)
+                assert ball.rel_accuracy_bits() > 190
+                assert abs(reading.to_mpmath(ball, 200) - wanted) <= abs(wanted) * mpmath.mpf(10) ** -59
+
+
+def test_balls_contain_their_result_whatever_the_precision():
+    """The result with 300 digits lies within the ball with 12."""
+    from slopes.readings import exact as reading
+
+    functions = ("exp", "expm1", "log", "log1p", "sqrt", "tanh", "sinh", "sin", "cos", "erf", "normal_cdf", "absolute")
+    for name in functions:
+        for text in ("1/7", "2", "700/3", "30000000000/7"):
+            with reading.precision(300):
+                right = getattr(reading, name)(reading.Exact(slopes.ops.Constant(text, 1.0, 0.0)))[()]
+            with reading.precision(12):
+                ball = getattr(reading, name)(reading.Exact(slopes.ops.Constant(text, 1.0, 0.0)))[()]
+            assert ball.contains(right), (name, text)
+
+
+def test_balls_that_overlap_are_not_compared():
+    from slopes.readings import exact as reading
+
+    with reading.precision(20):
+        third = reading.Exact(slopes.ops.Constant("1/3", 1 / 3, 0.0))
+        assert [(third < third)[()], (third == third)[()], (third < 1)[()], (third > 1)[()]] == [
+            None,
+            None,
+            True,
+            False,
+        ]
+        assert [(~(third < third))[()], ((third < third) & (third > 1))[()], ((third < third) | (third < 1))[()]] == [
+            None, False, True
+        ]  # fmt: skip
+        both = reading.where(third < third, -1.0, 2.0)[()]
+        assert both.contains(-1)
+        assert both.contains(2)
 
 
 def test_a_lost_difference_is_not_taken_for_zero():

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 #: imported packages of each extra; `lab` includes `torch` and `audit`
 EXTRAS = {
     "torch": ("torch",),
-    "audit": ("mpmath", "sympy"),
+    "audit": ("flint", "mpmath", "sympy"),
     "fast": ("numba",),
     "lab": ("click", "rich", "jinja2", "matplotlib", "PIL", "sklearn"),
     "data": ("mlxtend", "statsmodels", "pyarrow"),

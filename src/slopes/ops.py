@@ -56,8 +56,8 @@ def _resolve(x: Array) -> ModuleType:
             return module
     elif type(x).__module__ in ("slopes.readings.exact", "slopes.readings.trace"):
         module = sys.modules[type(x).__module__]
-    elif type(x).__module__.partition(".")[0] == "mpmath":
-        raise TypeError("mpmath numbers are computed by slopes.exact(card, digits=...)")
+    elif type(x).__module__.partition(".")[0] in ("mpmath", "flint"):
+        raise TypeError("numbers of mpmath and FLINT are computed by slopes.exact(card, digits=...)")
     elif type(x).__module__.partition(".")[0] == "sympy" or type(x).__module__ == "slopes.readings.symbol":
         module = _load("symbol")
     elif isinstance(x, (np.generic, bool, list, tuple)) or hasattr(type(x), "__array__"):

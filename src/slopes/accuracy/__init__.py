@@ -38,7 +38,7 @@ def measure(
     Raises TypeError for anything but a card, LookupError for an unknown library, ImportError for a missing one. Needs
     ``slopes[audit]``; with torch the torch reading and second derivatives are measured too.
     """
-    require("slopes.accuracy", "mpmath")
+    require("slopes.accuracy", "flint", "mpmath")
     from slopes.accuracy.report import Accuracy, versions
 
     chosen = _cards(cards)

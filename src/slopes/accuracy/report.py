@@ -223,7 +223,14 @@ class Accuracy:
 def versions(against: Sequence[str]) -> dict[str, str]:
     """Return the versions and machine that the figures depend on."""
     known = {"slopes": __version__, "Python": platform.python_version()}
-    packages = ["numpy", "scipy", "numba", "torch", "mpmath", *(libraries.PACKAGES.get(name, name) for name in against)]
+    packages = [
+        "numpy",
+        "scipy",
+        "numba",
+        "torch",
+        "python-flint",
+        *(libraries.PACKAGES.get(name, name) for name in against),
+    ]
     for package in dict.fromkeys(packages):
         try:
             known[package] = version(package)

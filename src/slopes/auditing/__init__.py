@@ -74,9 +74,9 @@ def audit(
     }  # fmt: skip
     options: dict[str, Any] = {"against": against, "quick": quick, "seed": seed, "model": model, "batch": batch}
     is_of_file = isinstance(subject, str) and loading.parts(subject)[0] is not None
-    if is_of_file and are_installed("mpmath", "torch"):  # the child process imports them, this one need not
+    if is_of_file and are_installed("flint", "mpmath", "torch"):  # the child process imports them, this one need not
         return child.audit(subject, declared, time_limit=time_limit, **options)
-    require("slopes.audit", "mpmath", "torch")
+    require("slopes.audit", "flint", "mpmath", "torch")
     from slopes.auditing.examination import examine
 
     if isinstance(subject, str):

@@ -1,63 +1,88 @@
-"""The exact reading: bodies computed by mpmath at any number of digits.
+"""The exact reading: bodies computed by Arb, whose numbers are balls that contain the exact result.
 
-An `Exact` is an array of numbers in a context of this module, so the user's `mpmath.mp` stays as it is. Threads share
-the context: `precision` admits one at a time.
+An `Exact` is an array of balls (`flint.arb`). Each operation widens a ball by its own rounding error, so a result tells
+how many of its digits are proven. A comparison of overlapping balls is None, and `where` then gives a ball around both
+of its choices. FLINT has one working precision for all threads: `precision` admits one thread at a time.
 """
 
 from __future__ import annotations
 
+import operator
+import re
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
-import mpmath
 import numpy as np
+from flint import arb as Number
+from flint import ctx
 
 from slopes.constants import Array, Constant
 from slopes.readings import tails
 from slopes.readings.dual import Dual, chain
 
 _this = sys.modules[__name__]
-context = mpmath.MPContext()
 _lock = threading.RLock()
-Number = context.mpf
+BITS = 3.3219280948873626  #: bits of a decimal digit
 
 
 def number(x: Any) -> Any:
-    """x at full precision: constants by name, floats by their binary value."""
+    """x at full precision: constants by name, floats and mpmath numbers by their binary value."""
+    if type(x) is Number or type(x) is Dual:
+        return x
     if type(x) is Constant:
         return _constant(x.text)
-    if type(x) is Dual:
-        return x
-    return Number(float(x) if isinstance(x, (np.floating, np.integer, np.bool_)) else x)
+    if isinstance(x, (int, np.integer, np.bool_)):
+        return Number(int(x))
+    if isinstance(x, (float, np.floating)) or not _is_finite_mpf(x):
+        return Number(float(x))
+    sign, mantissa, exponent, _ = x._mpf_
+    return Number((int(-mantissa if sign else mantissa), int(exponent)))
+
+
+def _is_finite_mpf(x: Any) -> bool:
+    return hasattr(x, "_mpf_") and abs(x) < float("inf")
 
 
 def _constant(text: str) -> Any:
-    try:
-        return Number(text)  # digits, or a fraction such as 1/6, which Python would round
-    except ValueError:
-        pass
-    return eval(
-        text, {"__builtins__": {}, "pi": +context.pi, "sqrt": context.sqrt, "log": context.log, "E": +context.e}
-    )
+    digits = re.sub(r"\d+(\.\d*)?", r"number_of('\g<0>')", text)  # Python would round them
+    names = {
+        "pi": Number.pi(),
+        "E": Number.const_e(),
+        "sqrt": lambda v: v.sqrt(),
+        "log": lambda v: v.log(),
+        "number_of": Number,
+    }
+    return eval(digits, {"__builtins__": {}, **names})
+
+
+def to_mpmath(x: Any, bits: int) -> Any:
+    """Return the middle of a ball as an mpmath number, rounded to `bits`."""
+    import mpmath
+    from mpmath.libmp import from_man_exp
+
+    if not x.is_finite():
+        return mpmath.mpf("nan" if x.is_nan() else "inf" if x > 0 else "-inf")
+    mantissa, exponent = x.mid().man_exp()
+    return mpmath.mp.make_mpf(from_man_exp(int(mantissa), int(exponent), bits, "n"))
 
 
 @contextmanager
 def precision(digits: int) -> Iterator[None]:
     """Compute with `digits` digits inside the block, while other threads wait."""
     with _lock:
-        before, context.dps = context.dps, digits
+        before, ctx.prec = ctx.prec, int(digits * BITS) + 4
         try:
             yield
         finally:
-            context.dps = before
+            ctx.prec = before
 
 
 class Exact(np.ndarray):
-    """An object array of mpmath numbers, or of the booleans of a comparison."""
+    """An object array of balls, or of results of comparisons: True, False or None."""
 
     def __new__(cls, x: Any) -> Exact:
         x = number(x) if type(x) is Constant else x  # NumPy would read a plain float
@@ -67,13 +92,19 @@ class Exact(np.ndarray):
         plain = [x.view(np.ndarray) if isinstance(x, Exact) else _plain(x) for x in inputs]
         if keywords.get("out"):
             return NotImplemented
-        return np.asarray(getattr(ufunc, method)(*plain, **keywords), dtype=object).view(Exact)
+        call = _OWN.get(ufunc) if method == "__call__" else None
+        result = call(*plain) if call else getattr(ufunc, method)(*plain, **keywords)
+        return np.asarray(result, dtype=object).view(Exact)
+
+    def astype(self, *_: Any, **__: Any) -> Exact:
+        """Stay exact: a body's dtype is of no meaning here."""
+        return self
 
 
 def _plain(x: Any) -> Any:
     if isinstance(x, np.ndarray):
-        return x if x.dtype.kind in "biu" else np.frompyfunc(number, 1, 1)(x)
-    return number(x) if isinstance(x, float) else x
+        return x if x.dtype.kind in "bO" else np.frompyfunc(number, 1, 1)(x)
+    return x if isinstance(x, (bool, np.bool_)) or x is None else number(x)
 
 
 def _map(function: Callable[..., Any], *arrays: Any) -> Exact:
@@ -81,51 +112,156 @@ def _map(function: Callable[..., Any], *arrays: Any) -> Exact:
     return np.asarray(np.frompyfunc(function, len(plain), 1)(*plain), dtype=object).view(Exact)
 
 
-def _lift(name: str, slope: Callable[[Any], Any]) -> Callable[[Array], Exact]:
-    return partial(_map, lambda v: chain(v, getattr(context, name), slope))
+# -------------------------------------------------------------------------------------- comparisons
+
+
+def _comparison(holds: Callable[[Any, Any], bool], fails: Callable[[Any, Any], bool]) -> Any:
+    """Comparison of numbers: None unless all numbers of both balls agree; with NaN as with floats."""
+
+    def compare(a: Any, b: Any) -> bool | None:
+        a = a.value if type(a) is Dual else a
+        b = b.value if type(b) is Dual else b
+        if holds(a, b):
+            return True
+        return False if fails(a, b) or a.is_nan() or b.is_nan() else None
+
+    return np.frompyfunc(compare, 2, 1)
+
+
+def _not(a: Any) -> bool | None:
+    return None if a is None else not a
+
+
+def _and(a: Any, b: Any) -> bool | None:
+    return False if a is False or b is False else None if a is None or b is None else bool(a and b)
+
+
+def _or(a: Any, b: Any) -> bool | None:
+    return _not(_and(_not(a), _not(b)))
+
+
+def _power(a: Any, b: Any) -> Any:
+    """Arb has no powers of infinities."""
+    return a**b if type(a) is Dual or a.is_finite() or a.is_nan() else Number(float(a) ** float(b))
+
+
+_OWN = {
+    np.less: _comparison(operator.lt, operator.ge),
+    np.less_equal: _comparison(operator.le, operator.gt),
+    np.greater: _comparison(operator.gt, operator.le),
+    np.greater_equal: _comparison(operator.ge, operator.lt),
+    np.equal: _comparison(operator.eq, operator.ne),
+    np.not_equal: _comparison(operator.ne, operator.eq),
+    np.invert: np.frompyfunc(_not, 1, 1),
+    np.bitwise_and: np.frompyfunc(_and, 2, 1),
+    np.bitwise_or: np.frompyfunc(_or, 2, 1),
+    np.power: np.frompyfunc(_power, 2, 1),
+}
+
+
+def _around(a: Any, b: Any) -> Any:
+    """The smallest ball around two."""
+    if type(a) is Dual or type(b) is Dual:
+        (a, a_slope), (b, b_slope) = ((x.value, x.slope) if type(x) is Dual else (x, 0) for x in (a, b))
+        return Dual(_around(a, b), _around(a_slope, b_slope))
+    return number(a).union(number(b))
+
+
+def where(condition: Array, a: Array, b: Array) -> Array:
+    return _map(lambda c, u, v: _around(u, v) if c is None else u if c else v, condition, a, b)
+
+
+def minimum(a: Array, b: Array) -> Array:
+    """The first where both are equal; NaN if either is NaN."""
+    return where((a <= b) | isnan(a), a, b)
+
+
+def maximum(a: Array, b: Array) -> Array:
+    """The first where both are equal; NaN if either is NaN."""
+    return where((a >= b) | isnan(a), a, b)
 
 
 # --------------------------------------------------------------------------------------- primitives
 
-HUGE = 50  #: from 2**HUGE on, mpmath squares e once for each bit of x, which is slow
+INF, NAN = Number(float("inf")), Number(float("nan"))
+HUGE = Number(2) ** 50  #: beyond, Arb's exponentials may have no digits
+LARGEST = 20_000  #: binary exponent of a number whose exponential is 0 or infinite
+
+
+def _lift(value: Callable[[Any], Any], slope: Callable[[Any], Any]) -> Callable[[Array], Exact]:
+    return partial(_map, lambda v: chain(v, value, slope))
 
 
 def _exp(v: Any) -> Any:
-    if not context.isfinite(v) or context.mag(v) < HUGE:
-        return context.exp(v)
-    with context.workprec(context.prec + context.mag(v) + 10):
-        twos = context.floor(v / context.ln2)
-        rest = v - twos * context.ln2
-    return context.ldexp(context.exp(rest), int(twos))
+    if not abs(v) > HUGE or not v.is_finite():
+        return v.exp()
+    mantissa, exponent = v.mid().man_exp()
+    size = int(mantissa).bit_length() + int(exponent)
+    if size > LARGEST:
+        return v.exp()
+    with _further(size + 10):
+        twos = int((v.mid() / Number(2).log()).mid().floor().mid().unique_fmpz())
+        rest = v - twos * Number(2).log()
+    return rest.exp() * Number((1, twos)) if rest.rad() < 1 else v.exp()
+
+
+@contextmanager
+def _further(bits: int) -> Iterator[None]:
+    ctx.prec += bits
+    try:
+        yield
+    finally:
+        ctx.prec -= bits
 
 
 def _expm1(v: Any) -> Any:
-    return context.expm1(v) if context.mag(v) < HUGE else _exp(v) - 1
+    return _exp(v) - 1 if abs(v) > HUGE else v.expm1()
 
 
 def _cosh(v: Any) -> Any:
-    return context.cosh(v) if context.mag(v) < HUGE else _exp(abs(v)) / 2
+    return (_exp(v) + _exp(-v)) / 2
 
 
 def _sinh(v: Any) -> Any:
-    return context.sinh(v) if context.mag(v) < HUGE else context.sign(v) * _cosh(v)
-
-
-exp = partial(_map, lambda v: chain(v, _exp, _exp))
-expm1 = partial(_map, lambda v: chain(v, _expm1, _exp))
-log1p = _lift("log1p", lambda v: 1 / (1 + v))
-sqrt = _lift("sqrt", lambda v: 1 / (2 * context.sqrt(v)) if v else context.inf)
-tanh = _lift("tanh", lambda v: 1 / _cosh(v) ** 2)
-sinh = partial(_map, lambda v: chain(v, _sinh, _cosh))
-sin, cos = _lift("sin", lambda v: context.cos(v)), _lift("cos", lambda v: -context.sin(v))
-erf = _lift("erf", lambda v: 2 * _exp(-v * v) / context.sqrt(context.pi))
+    return (_exp(v) - _exp(-v)) / 2 if abs(v) > 1 else v.sinh()
 
 
 def _log(v: Any) -> Any:
-    return chain(v, lambda v: context.log(v) if v else -context.inf, lambda v: 1 / v if v else context.inf)
+    return -INF if v == 0 else v.log()
 
 
-log = partial(_map, _log)
+def _periodic(name: str) -> Callable[[Any], Any]:
+    return lambda v: getattr(v, name)() if v.is_finite() else NAN
+
+
+def _erfc(v: Any) -> Any:
+    """erfc, by its asymptotic series where Arb's own underflows."""
+    if not v.is_finite():
+        return 1 - v.sgn()
+    if not abs(v) > 1e10:
+        return v.erfc()
+    if v < 0:
+        return 2 - _erfc(-v)
+    series = term = Number(1)
+    for n in range(1, int(ctx.prec / BITS) // 20 + 2):
+        term *= -(2 * n - 1) / (2 * v * v)
+        series += term
+    return _exp(-v * v) / (v * Number.pi().sqrt()) * (series + Number(0, term.abs_upper()))  # its rest is below a term
+
+
+def _density(v: Any) -> Any:
+    return _exp(-v * v / 2) / (2 * Number.pi()).sqrt()
+
+
+_sine, _cosine = _periodic("sin"), _periodic("cos")
+exp, expm1 = _lift(_exp, _exp), _lift(_expm1, _exp)
+log = _lift(_log, lambda v: INF if v == 0 else 1 / v)
+log1p = _lift(lambda v: _log(1 + v) if v == -1 else v.log1p(), lambda v: 1 / (1 + v))
+sqrt = _lift(lambda v: v.sqrt(), lambda v: INF if v == 0 else 1 / (2 * v.sqrt()))
+tanh, sinh = _lift(lambda v: v.tanh(), lambda v: 1 / _cosh(v) ** 2), _lift(_sinh, _cosh)
+sin, cos = _lift(_sine, _cosine), _lift(_cosine, lambda v: -_sine(v))
+erf = _lift(lambda v: v.erf() if v.is_finite() else v.sgn(), lambda v: 2 * _exp(-v * v) / Number.pi().sqrt())
+normal_cdf = _lift(lambda v: _erfc(-v / Number(2).sqrt()) / 2, _density)
 
 
 def _unchanged(x: Array, *_: Array, like: Array = None) -> Array:
@@ -136,27 +272,15 @@ zero_dimensional = double = double_for = just_above = held = _unchanged
 
 
 def absolute(x: Array) -> Array:
-    return _map(abs, x)
+    return where(x < 0, -x, x)
 
 
-def sign(x: Array) -> Array:
-    return _map(lambda v: chain(v, context.sign, lambda v: 0), x)
-
-
-def where(condition: Array, a: Array, b: Array) -> Array:
-    return _map(lambda c, u, v: u if c else v, condition, a, b)
-
-
-def minimum(a: Array, b: Array) -> Array:
-    return _map(lambda u, v: v if v != v or v < u else u, a, b)
-
-
-def maximum(a: Array, b: Array) -> Array:
-    return _map(lambda u, v: v if v != v or v > u else u, a, b)
+sign = _lift(lambda v: v.sgn(), lambda v: 0)
 
 
 def sigmoid(x: Array, times: Array, low: Array) -> Array:
-    return times / (1 + exp(-x - low))
+    power = exp(-absolute(x + low))
+    return where(x + low < 0, times * power, times) / (1 + power)
 
 
 sigmoid_slope, gate_slope = partial(tails.sigmoid_slope, _this), partial(tails.gate_slope, _this)
@@ -221,29 +345,11 @@ def tanhshrink(x: Array) -> Array:
 
 
 def ndtr(x: Array, times: Array) -> Array:
-    return times * _map(lambda v: chain(v, lambda v: _erfc(-v / context.sqrt(2), context.prec) / 2, _density), x)
-
-
-@lru_cache(maxsize=4096)  # `slope_of` moves one column at a time and computes the others again
-def _erfc(v: Any, bits: int) -> Any:
-    """erfc, by its asymptotic series where mpmath's own overflows; `bits` is the key of the cache."""
-    if not 1e10 < abs(v) < context.inf:
-        return context.erfc(v)
-    if v < 0:
-        return 2 * context.one
-    series = term = context.one
-    for n in range(1, context.dps // 20 + 2):
-        term *= -(2 * n - 1) / (2 * v * v)
-        series += term
-    return _exp(-v * v) / (v * context.sqrt(context.pi)) * series
+    return times * normal_cdf(x)
 
 
 def normal_pdf(x: Array, times: Array) -> Array:
-    return times * _map(lambda v: chain(v, _density, lambda v: -v * _density(v)), x)
-
-
-def _density(v: Any) -> Any:
-    return _exp(-v * v / 2) / context.sqrt(2 * context.pi)
+    return times * _lift(_density, lambda v: -v * _density(v))(x)
 
 
 def sum(x: Array) -> Array:
@@ -256,7 +362,7 @@ def sum_others(values: Array, x: Array) -> Array:
 
 def softmax(x: Array) -> Array:
     largest = np.max(x, axis=-1, keepdims=True)
-    powers = exp(x - where(largest == -context.inf, 0, largest))
+    powers = exp(x - where(largest == -INF, 0, largest))
     total = sum(powers)
     return powers / where(total == 0, 1, total)
 
@@ -282,7 +388,7 @@ def inner(x: Array, y: Array) -> Array:
 
 
 def angle(y: Array, x: Array) -> Array:
-    return _map(context.atan2, y, x)
+    return _map(lambda v, u: v.atan2(u), y, x)
 
 
 def above_simplex_threshold(x: Array) -> Array:
@@ -322,7 +428,7 @@ def one_hot(target: Array, like: Array) -> Array:
 
 
 def xlogy(x: Array, y: Array) -> Array:
-    return _map(lambda u, v: u if u == 0 else u * _log(v), x, y)
+    return where(x == 0, x, x * log(y))
 
 
 def xlog1py(x: Array, y: Array) -> Array:
@@ -330,7 +436,7 @@ def xlog1py(x: Array, y: Array) -> Array:
 
 
 def ratio(x: Array, y: Array) -> Array:
-    return _map(lambda u, v: u if u == 0 else u / v if v != 0 else context.sign(u) * context.inf, x, y)
+    return _map(lambda u, v: u if u == 0 else INF * u if v == 0 else u / v, x, y)
 
 
 # ------------------------------------------------------------------------- how arguments come and go
@@ -378,7 +484,7 @@ def is_concrete(x: Array) -> bool:
 
 
 def isnan(x: Array) -> Array:
-    return _map(lambda v: bool(v != v), x)
+    return _map(lambda v: (v.value if type(v) is Dual else v).is_nan(), x)
 
 
 def total(x: Array) -> Array:
@@ -400,6 +506,11 @@ def wants_gradient(x: Array) -> bool:
     return False
 
 
+def _middle(v: Any) -> Any:
+    """The middle of a ball, whose width would hide a small difference."""
+    return v.mid() if type(v) is Number else v
+
+
 def slope_of(
     name: str, value: Callable[..., Array], x: Array, *rest: Array, cotangent: Array = 1, coupled: bool = False
 ) -> Array:
@@ -407,9 +518,11 @@ def slope_of(
 
     Each column of a row is moved by itself; with `coupled` (a value depends on other rows) each entry.
     """
-    digits = context.dps
+    digits = int(ctx.prec / BITS)
+    x, *rest = (_map(_middle, y) if isinstance(y, Exact) else y for y in (x, *rest))
     with precision(3 * digits):
-        step = number(10) ** -digits * maximum(absolute(x), number(10) ** -(digits // 2))
+        size = maximum(absolute(x), number(10) ** -(digits // 2))
+        step = _map(lambda v: (v * number(10) ** -digits).mid(), size)
         if value(x, *rest).ndim == x.ndim:
             return (value(x + step, *rest) - value(x - step, *rest)) / (2 * step) * cotangent
         places = np.eye(x.size if coupled else x.shape[-1], dtype=int)
@@ -428,13 +541,16 @@ def tangent(value: Callable[..., Array], x: Array, *rest: Array) -> Array:
 
     It takes no step, so neither a nearby kink nor a short period misleads it.
     """
-    result = value(_map(lambda v: Dual(v, context.one), x), *rest)
-    return _map(lambda v: v.slope if type(v) is Dual else context.zero, result)
+    result = value(_map(lambda v: Dual(v, Number(1)), x), *rest)
+    return _map(lambda v: v.slope if type(v) is Dual else Number(0), result)
 
 
 def parameter(name: str, value: Any, like: Array = None) -> Any:
-    numeric = isinstance(value, (int, float, np.number, np.ndarray)) and not isinstance(value, bool)
-    return Exact(value) if numeric else value
+    """Convert a number, a constant to so many digits that the widths of differences within differences stay small."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.number, np.ndarray)):
+        return value
+    with _further(9 * ctx.prec):
+        return Exact(value)
 
 
 def labels(x: Array) -> Array:

@@ -186,13 +186,15 @@ class Grid(Samples):
         if isinstance(self.card, Map):
             arguments = arguments[:1]
         if self.card.rowwise:
-            return self.exactly._converge(self._slope_of_slope, arguments, options, unsettled=math.nan)
+            return self.exactly._converge(self._slope_of_slope, arguments, options, unsettled=math.nan, proven=False)
         slopes = np.asarray(super().oracle("slope")(*arguments, **options))
         finite = np.asarray(abs(slopes) < np.inf, dtype=bool)
         result = np.full(slopes.shape, math.nan, dtype=object)
         if finite.any():
             chosen = tuple(argument[finite] for argument in arguments)
-            result[finite] = self.exactly._converge(self._slope_of_slope, chosen, options, unsettled=math.nan)
+            result[finite] = self.exactly._converge(
+                self._slope_of_slope, chosen, options, unsettled=math.nan, proven=False
+            )
         return result
 
     def _slope_of_slope(self, x: Any, *rest: Any, **options: Any) -> Any:

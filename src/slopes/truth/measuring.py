@@ -258,8 +258,8 @@ def _number(x: Any) -> str:
 
 def _exactly(x: Any) -> str:
     """Format 17 digits; beyond binary exponents of ±10,000 a number is 0 or inf."""
-    from slopes.readings.exact import context
+    import mpmath
 
-    if x != 0 and not -10_000 < context.mag(x) < 10_000:
+    if x != 0 and not -10_000 < mpmath.mag(x) < 10_000:
         return ("-" if x < 0 else "") + ("0" if abs(x) < 1 else "inf")
-    return str(context.nstr(x, 17))
+    return str(mpmath.nstr(x, 17))

@@ -19,10 +19,12 @@ SMALLEST = 5e-324
 def exact(card: Card, digits: int = 50) -> Exactly:
     """Return the card as a function with `digits` right digits, as mpmath numbers.
 
-    Call it like the card, on numbers or arrays; floats mean their binary value. ``.slope`` gives the derivative. The
-    working precision rises until two results agree, so cancellation in the body does no harm. Needs ``slopes[audit]``.
+    Call it like the card, on numbers or arrays; floats mean their binary value. ``.slope`` gives the derivative. Arb
+    computes each number with a bound on its error, and the working precision rises until the bound proves the digits:
+    cancellation in the body does no harm. Where nothing can be proven, two precisions must agree: a 0 that is the
+    difference of inexact numbers, NaN, and slopes by differences. Needs ``slopes[audit]``.
     """
-    require("slopes.exact", "mpmath")
+    require("slopes.exact", "flint", "mpmath")
     if not isinstance(card, Card):
         raise TypeError(f"exact takes a card, got {type(card).__name__}")
     if type(digits) is not int or digits < 1:
@@ -47,11 +49,11 @@ class Exactly:
 
     def slope(self, *arguments: Any, **options: Any) -> Any:
         """Return the derivative by the first argument, in its shape."""
-        return self._converge(self.card.slope, arguments, options)
+        return self._converge(self.card.slope, arguments, options, proven=self.card.slope_body is not None)
 
     def vjp(self, *arguments: Any, **options: Any) -> Any:
         """Return the cotangent (the second argument) pulled back through a map."""
-        return self._converge(self.card.vjp, arguments, options)
+        return self._converge(self.card.vjp, arguments, options, proven=self.card.slope_body is not None)
 
     def difference(self, *arguments: Any, **options: Any) -> Any:
         """Return the slope (of a map: the vjp) by differences of the body, without the card's derivative.
@@ -60,7 +62,7 @@ class Exactly:
         """
         bare: Any = self.card._twin(slope_body=None)
         compute = bare.vjp if isinstance(bare, Map) else bare.slope
-        return self._converge(compute, arguments, options, unsettled=math.nan)
+        return self._converge(compute, arguments, options, unsettled=math.nan, proven=False)
 
     def definition(self, *arguments: Any, **options: Any) -> Any:
         """Return the value of the textbook definition."""
@@ -89,26 +91,29 @@ class Exactly:
         arguments: tuple[Any, ...],
         options: dict[str, Any],
         unsettled: float | None = None,
+        proven: bool = True,
     ) -> Any:
-        """Compute with ever more digits until two results agree; repeat only entries that disagree.
+        """Compute with ever more digits until each result has enough; repeat only entries that have not.
 
+        With `proven` the balls tell how many digits they have; without, as for differences, two results must agree.
         Beyond the digit limit, return `unsettled` or, if that is None, raise ArithmeticError.
         """
-        import mpmath
-
-        from slopes.readings.exact import number, precision
+        from slopes.readings.exact import BITS, number, precision, to_mpmath
 
         self._check(arguments, options)
         loss, digits = isinstance(self.card, Loss), self.digits + 10 + self.reach
+        bits = int(self.digits * BITS) + 4
 
-        def agree(a: Any, b: Any) -> bool:
-            return self._agree(a, b, digits)
+        def is_settled(before: Any, after: Any) -> bool:
+            if proven and after.rel_accuracy_bits() >= bits:
+                return True
+            return self._agree(before, after, digits, proven)
 
         with precision(digits):
             entered = [_labels_or_exact(argument, loss and place > 0) for place, argument in enumerate(arguments)]
-            before = np.asarray(compute(*entered, **options))
-        result, open_ = before.copy(), np.ones(before.shape, dtype=bool)
-        limit = LARGEST if unsettled is None or self.card.rowwise else LARGEST // 6
+            result = np.asarray(compute(*entered, **options))
+        before, limit = result, LARGEST if unsettled is None or self.card.rowwise else LARGEST // 6
+        open_ = ~_mask(lambda x: proven and x.rel_accuracy_bits() >= bits, result)
         while open_.any():
             if digits > limit:
                 if unsettled is None:
@@ -116,18 +121,16 @@ class Exactly:
                 result[open_] = number(unsettled)
                 break
             digits *= 2
+            result = result.copy()
             with precision(digits):
                 again = self._separable(entered, options, open_)
                 if again is None:
                     result = np.asarray(compute(*entered, **options))
                 else:
                     result[again] = compute(*(_part(argument, again) for argument in entered), **options)
-                settled = np.frompyfunc(agree, 2, 1)(before, result)
-            open_ &= ~np.asarray(settled, dtype=bool)
-            before = result.copy()
-        with precision(digits):
-            public = np.asarray(np.frompyfunc(lambda value: mpmath.mp.make_mpf(number(value)._mpf_), 1, 1)(result))
-        return public[()]
+                open_ = open_ & ~_mask(is_settled, before, result)
+            before = result
+        return np.asarray(np.frompyfunc(lambda x: to_mpmath(x, max(bits + 30, 2 * bits)), 1, 1)(result))[()]
 
     def _check(self, arguments: tuple[Any, ...], options: dict[str, Any]) -> None:
         """Call the card once, unless arguments are mpmath numbers, to raise its errors for invalid arguments."""
@@ -151,16 +154,16 @@ class Exactly:
             return None
         return open_.any(axis=-1) if open_.ndim == 2 else open_
 
-    def _agree(self, before: Any, after: Any, digits: int) -> bool:
-        """Whether two results agree to `self.digits`; a 0 may be a difference that lost all digits."""
-        if before == after and after != 0:
+    def _agree(self, before: Any, after: Any, digits: int, proven: bool) -> bool:
+        """Whether two results agree to `self.digits`; a 0 or NaN may be a number that lost all digits."""
+        if digits > 2 * ZERO and ((before.is_nan() and after.is_nan()) or max(abs(before), abs(after)) < SMALLEST):
             return True
-        if (before != before and after != after) or abs(before - after) * 10**self.digits < abs(after):
-            return True
-        if before == after == 0:
-            return digits > ZERO
-        vanishing = abs(before) < SMALLEST and abs(after) < SMALLEST
-        return bool(vanishing and digits > 2 * ZERO)  # a difference on its way to 0
+        if after.is_nan() or after == 0:
+            return digits > ZERO and before == after
+        if proven:
+            return False
+        before, after = before.mid(), after.mid()
+        return bool(before == after or abs(before - after) * 10**self.digits < abs(after))
 
 
 def limit(oracle: Any, sign: float) -> float | None:
@@ -171,6 +174,10 @@ def limit(oracle: Any, sign: float) -> float | None:
     if max(abs(near), abs(far)) < 1e-30:
         return 0.0
     return float(far) if abs(near - far) <= 1e-15 * abs(far) else None
+
+
+def _mask(holds: Callable[..., bool], *arrays: Any) -> Any:
+    return np.asarray(np.frompyfunc(holds, len(arrays), 1)(*arrays), dtype=bool)
 
 
 def _part(argument: Any, chosen: Any) -> Any:

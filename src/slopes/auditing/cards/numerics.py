@@ -298,6 +298,6 @@ def _differs(subject: Subject, result: str, dtype: Any, how: str, index: tuple[i
 
 
 def _digits(x: Any) -> str:
-    from slopes.readings.exact import context
+    import mpmath
 
-    return str(context.nstr(x, 12))
+    return str(mpmath.nstr(x, 12))
