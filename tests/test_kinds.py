@@ -203,7 +203,8 @@ def test_label_types():
     labels = torch.tensor([250, 156])
     expected = slopes.cross_entropy(logits, labels)
     for dtype in (torch.uint8, torch.int16, torch.uint16, torch.int32):
-        assert slopes.cross_entropy(logits, labels.to(dtype), ignore_index=-100) == expected
+        came = slopes.cross_entropy(logits, labels.to(dtype), ignore_index=-100)
+        torch.testing.assert_close(came, expected, rtol=1e-15, atol=0)  # not all of them have a kernel
     rows = torch.full((1, 3), 1 / 3).bfloat16()
     assert float(slopes.cross_entropy(torch.zeros(1, 3), rows)) == pytest.approx(np.log(3), rel=1e-2)
 

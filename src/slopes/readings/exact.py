@@ -519,16 +519,16 @@ def slope_of(
     Each column of a row is moved by itself; with `coupled` (a value depends on other rows) each entry.
     """
     digits = int(ctx.prec / BITS)
-    x, *rest = (_map(_middle, y) if isinstance(y, Exact) else y for y in (x, *rest))
+    x, *others = (_map(_middle, y) if isinstance(y, Exact) else y for y in (x, *rest))
     with precision(3 * digits):
         size = maximum(absolute(x), number(10) ** -(digits // 2))
         step = _map(lambda v: (v * number(10) ** -digits).mid(), size)
-        if value(x, *rest).ndim == x.ndim:
-            return (value(x + step, *rest) - value(x - step, *rest)) / (2 * step) * cotangent
+        if value(x, *others).ndim == x.ndim:
+            return (value(x + step, *others) - value(x - step, *others)) / (2 * step) * cotangent
         places = np.eye(x.size if coupled else x.shape[-1], dtype=int)
         slopes = []
         for place in places.reshape(-1, *x.shape) if coupled else places:
-            change = (value(x + place * step, *rest) - value(x - place * step, *rest)) * cotangent
+            change = (value(x + place * step, *others) - value(x - place * step, *others)) * cotangent
             if coupled:
                 slopes.append(np.sum(change.view(np.ndarray)) / np.sum((2 * place * step).view(np.ndarray)))
             else:
