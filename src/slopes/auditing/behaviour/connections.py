@@ -19,13 +19,18 @@ REPAIR_CUT = (
     "tensors throughout, and put a smooth function in the place of the step (softmax, sigmoid, the probability itself)"
 )
 
+REPAIR_DEAD = (
+    "put a smooth function in the place of a step (round, sign, a comparison); look for a hinge or clamp that is never "
+    "passed, a factor of 0, and a result that is compared with itself"
+)
+
 
 @about("loss", "activation")
 def connectivity(subject: Subject) -> Iterator[Finding]:
     """Check that every influence on the result has a gradient: as a whole, by entry, by declared term."""
     if subject.form.numpy:
         raise Skip("it computes in NumPy, which has no gradients")
-    for examine in (_whole, _entries, _terms, _partly_cut):
+    for examine in (_whole, _dead, _entries, _terms, _partly_cut):
         found = list(examine(subject))
         yield from found
         if found:
@@ -68,6 +73,35 @@ def _moves(subject: Subject) -> bool:
     first, *rest = subject.draw()
     base, moved = subject(first, *rest), subject(first + 1e-6, *rest)
     return bool((base != moved).double().mean() > 0.5)
+
+
+FLAT = "its gradient is 0 everywhere: its value varies, and no training can lower it"
+CONSTANT = "its gradient is 0 everywhere, and its value is always the same: it teaches nothing"
+VANISHING = 1e3  #: gradients below so many units of rounding are 0: the rest of terms that cancel
+
+
+def _dead(subject: Subject) -> Iterator[Finding]:
+    """Check that the gradient is not 0 for all arguments, ordinary and large."""
+    draws = [subject.draw(seed) for seed in range(3)]
+    if subject.space.is_unbounded:  # a threshold may be far
+        draws += [(size * first, *rest) for size in (10.0, 100.0) for first, *rest in draws]
+    values = []
+    for arguments in draws:
+        value, gradient = subject.gradient(*arguments)
+        least = VANISHING * torch.finfo(value.dtype).eps
+        if not float(gradient.abs().max()) <= least:
+            return
+        values.append(float(value.sum()))
+    name = subject.form.names[0]
+    yield subject.script(draws[0], f"{subject.call}.sum().backward()", f"{name}.grad", grad=0).finding(
+        "connectivity",
+        FLAT if max(values) - min(values) > least else CONSTANT,
+        REPAIR_DEAD,
+        "warning" if subject.family == "activation" else "error",
+        came="a gradient of 0",
+        expected="one that lowers it",
+        shows=lambda gradient: not gradient.abs().max() > 1e-3,
+    )
 
 
 def _entries(subject: Subject) -> Iterator[Finding]:
@@ -143,21 +177,8 @@ def _terms(subject: Subject) -> Iterator[Finding]:
 
 
 def _flat(term: Subject) -> Iterator[Finding]:
-    """Report a term whose gradient is 0 everywhere, although its value varies."""
-    draws = [term.draw(seed) for seed in range(3)]
-    if any(bool(term.gradient(*arguments)[1].any()) for arguments in draws):
-        return
-    values = {float(term.total(*arguments).detach()) for arguments in draws}
-    if len(values) > 1:
-        name = term.form.names[0]
-        yield term.script(draws[0], f"{term.call}.sum().backward()", f"{name}.grad", grad=0).finding(
-            "connectivity",
-            "its gradient is 0 everywhere: it can change the value and never the network",
-            REPAIR_CUT,
-            came="a gradient of 0",
-            expected="one that lowers the term",
-            shows=lambda gradient: not gradient.any(),
-        )
+    """Report a term whose gradient is 0 everywhere, although its value varies; a constant one does no harm."""
+    return (finding for finding in _dead(term) if finding.message == FLAT)
 
 
 def _term(subject: Subject, name: str, function: Callable[..., object]) -> Subject:
