@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.overrides import TorchFunctionMode
 
 from slopes.auditing.behaviour.differences import is_of_float32
 from slopes.auditing.evidence import attempt
@@ -36,6 +36,7 @@ LAYOUTS: dict[str, tuple[int, Callable[[Tensor], Tensor], str]] = {
 SHAPES = ((6, 4), (2, 3, 4, 4))  #: further shapes to try, if entries or rows are treated alike
 BIG = 4096  #: entries that make the memory of constants negligible
 KEPT = {"activation": 2.5, "loss": 8}  #: least memory to report, as a multiple of the first argument's
+READS = {Tensor.item, Tensor.tolist, Tensor.__float__, Tensor.__int__, Tensor.__index__}  #: give a Python number
 LENGTHS = (5, 7, 11)
 
 
@@ -210,10 +211,10 @@ def kept(subject: Subject, arguments: Arguments) -> float | None:
 def _compiled(subject: Subject) -> Iterator[Finding]:
     """Check that it compiles to one graph, and to at most one more for changing shapes."""
     arguments = subject.draw(dtype=torch.float32)
-    read = _Reads()  # type: ignore[no-untyped-call]
+    read = _Reads()
     with contextlib.suppress(Exception), read:
         subject.thing(*subject.placed(arguments))
-    if any(word in read.line for word in ("item()", "tolist()", "float(", "int(")):
+    if read.line:
         yield subject.script(arguments, *subject.to_meta(), attempt(subject.call), "came").finding(
             "layout_and_cost",
             f"takes a Python number out of a tensor: {read.line}",
@@ -272,15 +273,15 @@ def _quiet() -> Iterator[None]:
         logger.setLevel(level)
 
 
-class _Reads(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Mode that records the line of the first read of a number out of a tensor."""
+class _Reads(TorchFunctionMode):
+    """Mode that records the first line of the subject's own that takes a number out of a tensor."""
 
     line = ""
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func is torch.ops.aten._local_scalar_dense.default and not self.line:
-            own = [frame for frame in traceback.extract_stack() if is_own(frame.filename)]
-            self.line = (own[-1].line or "") if own else ""
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in READS and not self.line:
+            caller = traceback.extract_stack(limit=2)[0]
+            self.line = (caller.line or "") if is_own(caller.filename) else ""
         return func(*args, **(kwargs or {}))
 
 
