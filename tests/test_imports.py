@@ -85,7 +85,7 @@ def test_extras_bring_what_is_said_of_them():
         extra: {re.match(r"[\w-]+", requirement)[0] for requirement in requirements}
         for extra, requirements in project["optional-dependencies"].items()
     }
-    called = {"sklearn": "scikit-learn", "PIL": "matplotlib"}  # which brings it
+    called = {"sklearn": "scikit-learn", "flint": "python-flint", "PIL": "matplotlib"}  # which brings it
     for extra, packages in EXTRAS.items():
         assert {called.get(package, package) for package in packages} <= brought[extra]
     assert "slopes[torch,audit]" in project["optional-dependencies"]["lab"]

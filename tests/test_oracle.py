@@ -164,3 +164,10 @@ def test_a_loss_by_softplus_is_clean():
         return target * slopes.ops.softplus(-logit) + (1 - target) * slopes.ops.softplus(logit)
 
     assert slopes.audit(by_softplus).findings == []
+
+
+def test_balls_that_nothing_separates_are_equal():
+    """The end of a hard sigmoid's line is the inverse of 1/6, halved: 3, and no precision shows it."""
+    oracle = slopes.exact(slopes.hard_sigmoid, 25)
+    assert [float(x) for x in oracle([-3.0, 3.0])] == [float(x) for x in oracle.definition([-3.0, 3.0])] == [0.0, 1.0]
+    assert [float(x) for x in oracle.slope([-3.0, 3.0])] == [0.0, 0.0]

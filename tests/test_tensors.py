@@ -119,7 +119,7 @@ def test_half_types_are_rounded_once(dtype, count, monkeypatch, runs):
     monkeypatch.setattr(pool, "thread_count", lambda: count)
     monkeypatch.setattr(kernel_entries, "find_grain", lambda source: 2**13)
     monkeypatch.setattr(kernel_entries, "_prepare_once", kernel_entries._prepare_once.__wrapped__)
-    monkeypatch.setattr(slopes.silu, "kernels", {})
+    monkeypatch.setattr(slopes.silu, "cache", {})
     x = large(dtype, 3 * LARGE + 5)
     for card in (slopes.silu, slopes.elu.with_(alpha=0.7)):
         value, gradient = value_and_gradient(card, x)
@@ -354,7 +354,7 @@ def test_without_numba_large_tensors_go_the_plain_way(monkeypatch, runs):
     x, expected = large(), {}
     for card in (slopes.gelu, slopes.elu, slopes.relu):
         expected[card] = value_and_gradient(card, x)
-        monkeypatch.setattr(card, "kernels", {})
+        monkeypatch.setattr(card, "cache", {})
     runs.clear()
     monkeypatch.setattr(programs, "is_available", lambda: False)
     for card, results in expected.items():
@@ -362,7 +362,7 @@ def test_without_numba_large_tensors_go_the_plain_way(monkeypatch, runs):
             torch.testing.assert_close(result, other, rtol=3e-7, atol=1e-7)
         half, _ = value_and_gradient(card, x.bfloat16())
         assert half.dtype is torch.bfloat16
-        monkeypatch.setattr(card, "kernels", {})
+        monkeypatch.setattr(card, "cache", {})
     assert not runs
 
 

@@ -26,6 +26,7 @@ from slopes.readings.dual import Dual, chain
 
 _this = sys.modules[__name__]
 _lock = threading.RLock()
+NOTHING = Number(10) ** -400  #: numbers that differ by less are equal, unless their balls are apart
 BITS = 3.3219280948873626  #: bits of a decimal digit
 
 
@@ -116,14 +117,20 @@ def _map(function: Callable[..., Any], *arrays: Any) -> Exact:
 
 
 def _comparison(holds: Callable[[Any, Any], bool], fails: Callable[[Any, Any], bool]) -> Any:
-    """Comparison of numbers: None unless all numbers of both balls agree; with NaN as with floats."""
+    """Comparison of numbers: None unless all numbers of both balls agree; with NaN as with floats.
+
+    Balls that no reasonable precision separates are taken for equal: 3 is not exactly the inverse of 1/6, halved.
+    """
+    of_equals = holds(0, 0)
 
     def compare(a: Any, b: Any) -> bool | None:
         a = a.value if type(a) is Dual else a
         b = b.value if type(b) is Dual else b
         if holds(a, b):
             return True
-        return False if fails(a, b) or a.is_nan() or b.is_nan() else None
+        if fails(a, b) or a.is_nan() or b.is_nan():
+            return False
+        return of_equals if abs(a - b) < NOTHING else None
 
     return np.frompyfunc(compare, 2, 1)
 
@@ -388,7 +395,7 @@ def inner(x: Array, y: Array) -> Array:
 
 
 def angle(y: Array, x: Array) -> Array:
-    return _map(lambda v, u: v.atan2(u), y, x)
+    return _map(lambda v, u: Number.atan2(v, u), y, x)
 
 
 def above_simplex_threshold(x: Array) -> Array:

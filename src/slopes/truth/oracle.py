@@ -130,7 +130,11 @@ class Exactly:
                     result[again] = compute(*(_part(argument, again) for argument in entered), **options)
                 open_ = open_ & ~_mask(is_settled, before, result)
             before = result
-        return np.asarray(np.frompyfunc(lambda x: to_mpmath(x, max(bits + 30, 2 * bits)), 1, 1)(result))[()]
+
+        def public(x: Any) -> Any:
+            return to_mpmath(number(0) if x.contains(0) and abs(x) < SMALLEST else x, 2 * bits)
+
+        return np.asarray(np.frompyfunc(public, 1, 1)(result))[()]
 
     def _check(self, arguments: tuple[Any, ...], options: dict[str, Any]) -> None:
         """Call the card once, unless arguments are mpmath numbers, to raise its errors for invalid arguments."""
