@@ -221,7 +221,7 @@ class Accuracy:
 
 
 def versions(against: Sequence[str]) -> dict[str, str]:
-    """Return the versions and machine that the figures depend on."""
+    """Versions and machine that the figures depend on."""
     known = {"slopes": __version__, "Python": platform.python_version()}
     packages = [
         "numpy",

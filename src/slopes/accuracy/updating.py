@@ -25,7 +25,7 @@ Row = dict[str, str]  #: cells by heading, or by place where the heading is empt
 
 
 def read_page(path: str) -> str:
-    """Return the page; raise ValueError unless `slopes accuracy` has written one."""
+    """Page; raise ValueError unless `slopes accuracy` has written one."""
     if not os.path.isfile(path):
         raise ValueError(f"there is no page {path!r} here: run it in a clone of slopes, or name the page with --out")
     with open(path, encoding="utf-8") as file:
@@ -58,7 +58,7 @@ def _split(page: str) -> tuple[str, dict[str, str]]:
 
 
 def _merge(old: str, new: str, names: Sequence[str], order: Sequence[str]) -> str:
-    """Return a section with new rows for `names` and old ones for others; "" without rows."""
+    """Section with new rows for `names` and old ones for others; "" without rows."""
     before, after = _rows(old), _rows(new)
     summary = [row for row in before if _name(row) in names] if "second derivative" in next(iter(before), {}) else []
     peers = {_name(row): row for row in summary}
@@ -82,7 +82,7 @@ def _name(row: Row) -> str:
 
 
 def _count(summary: str, over: str) -> str:
-    """Return the line that counts functions of slopes, and those that are off."""
+    """Line that counts functions of slopes, and those that are off."""
     rows = [row for row in _rows(over) if row["result"] != "second derivative"]
     much = [row for row in rows if not row["above 1000"].startswith("0 of")]
     lost = [row for row in much if row["ulp"] == "inf"]

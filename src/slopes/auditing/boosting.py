@@ -39,7 +39,7 @@ class Data:
         self.label, self.weight, self.framework = label, weight, framework
 
     def get_label(self) -> Numbers:
-        """Return the targets."""
+        """Targets."""
         return self.label
 
     def get_weight(self) -> Numbers | None:
@@ -62,7 +62,7 @@ class Batch:
     weight: Numbers | None = None
 
     def row(self, place: int) -> Batch:
-        """Return one row as a batch."""
+        """One row as a batch."""
         rows = slice(place, place + 1)
         return Batch(self.raw[rows], self.label[rows], None if self.weight is None else self.weight[rows])
 
@@ -83,7 +83,7 @@ class Objective:
     raises: bool = False
 
     def __call__(self, batch: Batch) -> Derivatives:
-        """Return (gradient, Hessian), each in the shape of the raw scores; raise Unusable for other results."""
+        """(gradient, Hessian), each in the shape of the raw scores; raise Unusable for other results."""
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             came = self._called(batch)
@@ -122,7 +122,7 @@ class Objective:
         return -pairs[:, 0], -pairs[:, 1]
 
     def _laid_out(self, x: Any, raw: Numbers, what: str) -> Numbers:
-        """Return a result in the shape of the raw scores; XGBoost also takes flattened rows."""
+        """Result in the shape of the raw scores; XGBoost also takes flattened rows."""
         x = x.detach().numpy() if isinstance(x, torch.Tensor) else np.asarray(x)
         flat = raw.ndim == 1 or self.framework == "xgboost"
         if x.shape == raw.shape or (flat and x.shape in ((raw.size,), (raw.size, 1))):
@@ -130,7 +130,7 @@ class Objective:
         raise Unusable(f"gives a {what} of shape {x.shape} where the raw scores have {raw.shape}")
 
     def code(self, batch: Batch) -> str:
-        """Return code that shows the result for a batch, or the exception."""
+        """Code that shows the result for a batch, or the exception."""
         lines = ["import numpy as np", *self.setup, f"raw = {_array(batch.raw)}", f"y = {_array(batch.label)}"]
         weight = "None" if batch.weight is None else "weight"
         if batch.weight is not None:
@@ -161,7 +161,7 @@ def examine_objective(
     thing: Any, declared: Mapping[str, Any], *, against: Any = None, seed: int = 0, quick: bool = False,
     spec: str | None = None,
 ) -> Report:  # fmt: skip
-    """Return the report on a boosting objective, whose framework is the declared kind.
+    """Report on a boosting objective, whose framework is the declared kind.
 
     `against` is its loss, summed over rows, as a function of the raw score: a card, a loss of torch, any callable, or a
     name in the catalogue. A sigmoid or softmax precedes a loss of probabilities, an exponential a loss of positive
@@ -217,7 +217,7 @@ def _loss(against: Any, declared: Mapping[str, Any], seed: int) -> Subject:
 
 
 def _batches(framework: str, thing: Any, loss: Subject | None, rng: np.random.Generator) -> list[Batch]:
-    """Return batches to try: a raw score per row, a row of scores each, or both if nothing decides."""
+    """Batches to try: a raw score per row, a row of scores each, or both if nothing decides."""
     labels = (0, 1) if loss is None else _labels(loss.form.spaces[1])
     y = np.tile(np.asarray(labels, float), len(RAW))
     plain = Batch(np.repeat(RAW, len(labels)), y)
@@ -254,7 +254,7 @@ def _of_rows(loss: Subject) -> bool:
 
 
 def _adapted(made: Objective, batches: list[Batch]) -> tuple[Objective, Batch, str]:
-    """Return (the objective in the first call that gives derivatives, the batch), or else the reason."""
+    """(the objective in the first call that gives derivatives, the batch), or else the reason."""
     apis = ["native", "sklearn"]
     if made.framework == "catboost":
         apis = ["range"] if hasattr(made.thing, "calc_ders_range") else ["multi"]
@@ -337,7 +337,7 @@ def _cause(
     objective: Objective, batch: Batch, gradient: Numbers, expected: Numbers, factor: float | None,
     loss: Subject | None,
 ) -> tuple[str, str, str]:  # fmt: skip
-    """Return (the gradient's fault, its repair, its severity)."""
+    """(the gradient's fault, its repair, its severity)."""
     framework = objective.framework
     names = _names(objective.thing)
     first = names[0].lower() if names else ""
@@ -569,7 +569,7 @@ def _weights(objective: Objective, batch: Batch, loss: Subject | None) -> Iterat
 
 
 def truth(loss: Subject, batch: Batch) -> Derivatives:
-    """Return (gradient, Hessian's diagonal) of a loss by the raw score, row by row, by autograd in float64."""
+    """(gradient, Hessian's diagonal) of a loss by the raw score, row by row, by autograd in float64."""
     first, second = np.zeros_like(batch.raw), np.zeros_like(batch.raw)
     link = _link(loss)
     for place in range(len(batch.raw)):
@@ -603,7 +603,7 @@ def _goal(loss: Subject, target: torch.Tensor, given: torch.Tensor) -> torch.Ten
 
 
 def differences(objective: Objective, batch: Batch, step: float = 1e-3) -> Numbers:
-    """Return the derivative of the gradient, entry by entry, by fourth-order differences."""
+    """Derivative of the gradient, entry by entry, by fourth-order differences."""
     columns = [...] if batch.raw.ndim == 1 else [(slice(None), column) for column in range(batch.raw.shape[1])]
     derived = np.zeros_like(batch.raw)
     for column in columns:
@@ -625,7 +625,7 @@ def _close(x: Numbers, y: Numbers) -> bool:
 
 
 def _factor(x: Numbers, y: Numbers) -> float | None:
-    """Return c if x = c · y and y is not 0; else None."""
+    """c if x = c · y and y is not 0; else None."""
     size = float((y * y).sum())
     if size == 0:
         return None

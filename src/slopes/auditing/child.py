@@ -29,7 +29,7 @@ STARTING, CALLING = "while its file was run", "when it was first called"
 
 
 def audit(spec: str, declared: Mapping[str, Any], *, time_limit: float, **options: Any) -> Report:
-    """Return the report on an object in a file, which runs in its own process."""
+    """Report on an object in a file, which runs in its own process."""
     try:
         job = pickle.dumps({"spec": spec, "declared": dict(declared), "time_limit": time_limit, **options})
     except Exception as error:

@@ -29,7 +29,7 @@ from slopes.kinds.spaces import LOG_PROBABILITIES
 def subject_of(
     thing: Any, *, spec: str | None = None, declared: Declared | None = None, seed: int = 0, quick: bool = False
 ) -> tuple[Subject, list[str]]:
-    """Return (the subject for an object, the facts found by calling it, in words).
+    """(the subject for an object, the facts found by calling it, in words).
 
     Raises ValueError for an unknown declaration, TypeError for an object that is no function of tensors, SubjectError
     if no way of calling it succeeds.
@@ -97,7 +97,7 @@ def _is_activation(names: list[str] | None, declared: Declared, make: Callable[[
 
 
 def _fittest(make: Callable[[Form], Subject], groups: Iterable[Sequence[Form]]) -> tuple[Form, float]:
-    """Return (the form that fits best, its fitness); raise the error to report if none is accepted."""
+    """(the form that fits best, its fitness); raise the error to report if none is accepted."""
     best: tuple[Form, float] | None = None
     trouble = None
     for group in groups:
@@ -115,7 +115,7 @@ def _fittest(make: Callable[[Form], Subject], groups: Iterable[Sequence[Form]]) 
 
 
 def _accepted(make: Callable[[Form], Subject], group: Sequence[Form]) -> tuple[Form | None, SubjectError | None]:
-    """Return the first form of a group that gives a finite number, or else None and the error to report."""
+    """First form of a group that gives a finite number, or else None and the error to report."""
     trouble = None
     for form in group:
         for attempt in (form, replace(form, dtype=torch.float32), replace(form, numpy=True)):
@@ -131,7 +131,7 @@ def _accepted(make: Callable[[Form], Subject], group: Sequence[Form]) -> tuple[F
 
 
 def _in_numpy(make: Callable[[Form], Subject], form: Form, subject: Subject) -> Form | None:
-    """Return the form in NumPy, if results are NumPy's, or a tensor must not require a gradient; else None."""
+    """Form in NumPy, if results are NumPy's, or a tensor must not require a gradient; else None."""
     if subject.oddities.get("type") not in ("a float64", "a float32", "a ndarray") and not _wants_none(subject):
         return None
     other = make(replace(form, numpy=True))
@@ -197,7 +197,7 @@ APART = {
 
 
 def _known(thing: Any) -> Form | None:
-    """Return the form of a loss of torch.nn, torch.nn.functional or slopes.nn, from its card."""
+    """Form of a loss of torch.nn, torch.nn.functional or slopes.nn, from its card."""
     module = isinstance(thing, torch.nn.Module)
     home = type(thing).__module__ if module else getattr(thing, "__module__", None)
     own = getattr(thing, "card", None)
@@ -219,7 +219,7 @@ def _known(thing: Any) -> Form | None:
 
 
 def _settings(module: torch.nn.Module, card: Card) -> dict[str, Any]:
-    """Return the attributes of a module that are parameters of a card."""
+    """Attributes of a module that are parameters of a card."""
     held = {name: getattr(module, name, None) for name in card.parameters}
     return {name: value for name, value in held.items() if isinstance(value, (bool, int, float, str))}
 

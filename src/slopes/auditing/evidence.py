@@ -50,7 +50,7 @@ class Script:
         self, check: str, message: str, repair: str, severity: str = "error", *, came: str = "",
         expected: str = "", shows: Callable[..., Any] | None = None,
     ) -> Finding:  # fmt: skip
-        """Return a finding with this code; printed values fill the places {0}, {1}, … of `came` and `expected`.
+        """Finding with this code; printed values fill the places {0}, {1}, … of `came` and `expected`.
 
         Raises Unshown unless `shows` is true for the printed values; by default, unless the first two differ.
         """
@@ -106,7 +106,7 @@ def own_copy(thing: Any) -> Any:
 
 
 def attempt(call: str, error: str = "Exception") -> str:
-    """Return code that sets `came` to the result of a call, or to its exception."""
+    """Code that sets `came` to the result of a call, or to its exception."""
     return f"try:\n    came = {call}\nexcept {error} as error:\n    came = error"
 
 
@@ -116,7 +116,7 @@ def is_lost(value: Any) -> bool:
 
 
 def _numbers(value: Any) -> Any:
-    """Return a tensor, an array or a number as an array."""
+    """Tensor, an array or a number as an array."""
     return value.detach().double().numpy() if hasattr(value, "detach") else np.asarray(value)
 
 

@@ -20,7 +20,7 @@ def examine(
     thing: Any, declared: Mapping[str, Any], *, against: Any = None, quick: bool = False, seed: int = 0,
     model: Any = None, batch: Any = None, spec: str | None = None, watch: Callable[[str], None] | None = None,
 ) -> Report:  # fmt: skip
-    """Return the report on an object; `spec` is its name as text, and `watch` receives the name of each check."""
+    """Report on an object; `spec` is its name as text, and `watch` receives the name of each check."""
     with undisturbed():
         if declared.get("kind") in boosting.FRAMEWORKS:
             return boosting.examine_objective(thing, declared, against=against, seed=seed, quick=quick, spec=spec)

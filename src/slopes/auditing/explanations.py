@@ -9,7 +9,7 @@ from slopes.domains import did_you_mean
 
 
 def read_page(check: str) -> str:
-    """Return the page on a check, in Markdown; raise LookupError for a name that is no check."""
+    """Page on a check, in Markdown; raise LookupError for a name that is no check."""
     pages = _pages()
     pages.update({function.__name__: pages["cards"] for function in cards.CHECKS})
     if check not in pages:
@@ -18,7 +18,7 @@ def read_page(check: str) -> str:
 
 
 def list_titles() -> dict[str, str]:
-    """Return the title of each page by the name of its check."""
+    """Title of each page by the name of its check."""
     titles = {}
     for name, path in _pages().items():
         line = path.read_text(encoding="utf-8").partition("\n")[0]

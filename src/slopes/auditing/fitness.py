@@ -14,7 +14,7 @@ from slopes.kinds import Kind
 
 
 def fitness(subject: Subject) -> float:
-    """Return how well a subject behaves as its form predicts: from 0 to 1, or 0.5 without a test."""
+    """How well a subject behaves as its form predicts: from 0 to 1, or 0.5 without a test."""
     kind = subject.form.kind
     test = next((test for holds, test in TESTS if kind is not None and holds(kind)), None)
     try:

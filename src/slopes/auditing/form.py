@@ -93,11 +93,11 @@ class Form:
         return self.shape[self.axis] if self.shape else 1
 
     def laid_out(self, arguments: Sequence[Any], dtype: torch.dtype | None = None) -> Arguments:
-        """Return arguments of `examples` as tensors in the subject's layout."""
+        """Arguments of `examples` as tensors in the subject's layout."""
         return tuple(self.lay_out(place, x, dtype) for place, x in enumerate(arguments))
 
     def lay_out(self, place: int, x: Any, dtype: torch.dtype | None = None) -> Tensor:
-        """Return an argument of `examples`, by its place, as a tensor in the subject's layout."""
+        """Argument of `examples`, by its place, as a tensor in the subject's layout."""
         if place and self.target == "rows" and x.dtype.kind in "iu":
             x = np.eye(self.classes)[x]
         if self._has_axis(x):
@@ -114,7 +114,7 @@ class Form:
         return laid.to(dtype or self.dtype) if laid.is_floating_point() else laid.long()
 
     def canonical(self, place: int, x: Tensor) -> Any:
-        """Return an argument in the layout of `examples`; lists of classes stay as they are."""
+        """Argument in the layout of `examples`; lists of classes stay as they are."""
         if place and self.target == "squeezed":
             x = x.unsqueeze(1)
         if place and self.target == "whole":

@@ -32,7 +32,7 @@ SAME = 1e-9  #: relative differences below it are rounding
 
 
 def comparison(subject: Subject, reference: Any) -> Callable[[Subject], Iterator[Finding]]:
-    """Return the check that the subject equals a reference in values, gradients, reductions and at extremes.
+    """Check that the subject equals a reference in values, gradients, reductions and at extremes.
 
     Raises the errors of `slopes.loading.find`, and TypeError if the reference does not take the subject's arguments.
     """
@@ -189,7 +189,7 @@ def _differs(
 
 
 def _call_of(reference: Subject, subject: Subject) -> str:
-    """Return the call of the reference as code, with the arguments of the subject."""
+    """Call of the reference as code, with the arguments of the subject."""
     if reference.form.numpy == subject.form.numpy:
         return reference.call
     made = "{0}.numpy()" if reference.form.numpy else "torch.from_numpy({0})"
@@ -199,7 +199,7 @@ def _call_of(reference: Subject, subject: Subject) -> str:
 def _script(
     subject: Subject, reference: Subject, arguments: Arguments, seen: list[str], grad: int | None = None
 ) -> Script:
-    """Return code that makes the subject and the reference, and prints results of both."""
+    """Code that makes the subject and the reference, and prints results of both."""
     setup, given = [*subject.setup, *reference.setup_for(arguments)], {**subject.given, **reference.given}
     return subject.like(setup=setup, given=given).script(arguments, ", ".join(seen), grad=grad)
 
@@ -223,7 +223,7 @@ class Likeness:
         return name if self.factor == 1.0 else f"{self.factor:.6g} × {name}"
 
     def call(self, subject: Subject, reduction: str) -> str:
-        """Return the card's result for the subject's arguments as code."""
+        """Card's result for the subject's arguments as code."""
         options = dict(self.options) if subject.form.kind is None else {**self.options, "reduction": reduction}
         shaped = ".reshape(1, -1, 1)" if options.get("mode") == "multilabel" else ""
         given = [name + shaped for name in subject.form.names] + [f"{name}={x!r}" for name, x in options.items()]
@@ -361,7 +361,7 @@ def _options(card: Any, subject: Subject) -> Iterator[dict[str, Any]]:
 def _values_of(
     card: Any, options: dict[str, Any], subject: Subject, batches: list[Arguments], mine: list[Tensor]
 ) -> Tensor | None:
-    """Return the card's values for the batches, reduced as the subject's, or None."""
+    """Card's values for the batches, reduced as the subject's, or None."""
     if subject.form.kind is not None:
         options = options | {"reduction": "none" if mine[0].ndim else "mean"}
     if "mode" in options:

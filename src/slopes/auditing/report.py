@@ -75,13 +75,13 @@ class Report:
             raise AuditError(str(self))
 
     def to_json(self) -> str:
-        """Return the report as JSON."""
+        """Report as JSON."""
         findings = [{**asdict(finding), "more": finding.more} for finding in self.findings]
         return json.dumps({"ok": self.ok, **vars(self), "findings": findings}, indent=2)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Return the report that `to_json` wrote."""
+        """Report that `to_json` wrote."""
         told = json.loads(text)
         known = Finding.__dataclass_fields__
         findings = [Finding(**{name: x for name, x in found.items() if name in known}) for found in told["findings"]]
@@ -152,7 +152,7 @@ def about(*families: str, unless: tuple[str, ...] = (), slow: bool = False) -> C
 
 
 def why_not(check: Check, subject: Any, report: Report) -> str | None:
-    """Return the reason why a check does not run on a subject, or None."""
+    """Reason why a check does not run on a subject, or None."""
     families = getattr(check, "families", ())
     if families and subject.family not in families:
         return f"not about {subject.family}s"

@@ -39,7 +39,7 @@ class Source:
     thing: Any = field(default=None, repr=False)
 
     def assign(self, variable: str) -> tuple[list[str], dict[str, Any]]:
-        """Return (lines that assign the subject to a variable, objects by name that no line makes)."""
+        """(lines that assign the subject to a variable, objects by name that no line makes)."""
         if self.expression is None:
             kind = type(self.thing).__name__
             told = f"# {variable} is the {kind} that was audited; it cannot be written as code"
@@ -49,7 +49,7 @@ class Source:
 
 
 def source_of(thing: Any, spec: str | None = None) -> Source:
-    """Return the code of a subject; `spec` is its name as text."""
+    """Code of a subject; `spec` is its name as text."""
     called = "()" if isinstance(thing, type) else ""
     if spec is not None and not isinstance(thing, Card):
         return Source(spec, ("import slopes.loading",), f"slopes.loading.find({spec!r}){called}")
@@ -65,7 +65,7 @@ def source_of(thing: Any, spec: str | None = None) -> Source:
 
 
 def _written(thing: Any) -> tuple[list[str], str]:
-    """Return (imports and definitions, expression) for an object; raise Unwritable without any."""
+    """(imports and definitions, expression) for an object; raise Unwritable without any."""
     if thing is None or type(thing) in (bool, int, float, str):
         return [], spell(thing)
     if isinstance(thing, tuple):
@@ -98,13 +98,13 @@ def _written(thing: Any) -> tuple[list[str], str]:
 
 
 def _call(function: Any, given: tuple[Any, ...], named: Mapping[str, Any]) -> tuple[list[str], str]:
-    """Return (lines, a function and its arguments, separated by commas)."""
+    """(lines, a function and its arguments, separated by commas)."""
     parts = [("", *_written(x)) for x in (function, *given)] + [(f"{name}=", *_written(x)) for name, x in named.items()]
     return [line for _, lines, _ in parts for line in lines], ", ".join(name + text for name, _, text in parts)
 
 
 def _of_card(card: Card) -> tuple[list[str], str]:
-    """Return the code of a card: of the catalogue, of a file, of a module, or by its decorated definition."""
+    """Code of a card: of the catalogue, of a file, of a module, or by its decorated definition."""
     root = card._root
     bound = repr(card)[len(repr(root)) :]
     if root.origin is not None:
@@ -122,7 +122,7 @@ def _of_card(card: Card) -> tuple[list[str], str]:
 
 
 def _of_instance(thing: Any) -> tuple[list[str], str]:
-    """Return the code of an object, made with its attributes as arguments, if that gives its state."""
+    """Code of an object, made with its attributes as arguments, if that gives its state."""
     kind, given = type(thing), {}
     if kind.__module__ == "builtins" or isinstance(thing, type):
         raise Unwritable
@@ -155,7 +155,7 @@ def _state(thing: Any) -> dict[str, Any]:
 
 
 def _defined(thing: Any, *known: str) -> tuple[list[str], str]:
-    """Return the source of a function or class after the code of everything that it names, except `known` names."""
+    """Source of a function or class after the code of everything that it names, except `known` names."""
     text = _text(thing)
     tree = ast.parse(text)
     scope = _scope(thing)
@@ -210,7 +210,7 @@ def _text(thing: Any) -> str:
 
 
 def importable(thing: Any) -> str | None:
-    """Return the topmost package from which an object can be imported by its name.
+    """Topmost package from which an object can be imported by its name.
 
     None for a local object, or one of the main script.
     """
@@ -229,7 +229,7 @@ def importable(thing: Any) -> str | None:
 
 
 def spell(x: Any) -> str:
-    """Return numbers, tensors (as nested lists, with the fewest digits) or text as code."""
+    """Numbers, tensors (as nested lists, with the fewest digits) or text as code."""
     if isinstance(x, str):
         return repr(x)
     if isinstance(x, Tensor):

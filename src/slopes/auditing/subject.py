@@ -34,7 +34,7 @@ class SubjectError(Exception):
         self.cause, self.script = cause, script
 
     def finding(self, check: str, message: str, repair: str) -> Finding:
-        """Return the finding that the subject raises."""
+        """Finding that the subject raises."""
         assert self.script is not None
         raised = BaseException if not isinstance(self.cause, NotATensor) else object
         return self.script().finding(check, message, repair, shows=lambda came: isinstance(came, raised))
@@ -98,11 +98,11 @@ class Subject:
         return self.declared.batch_level or (kind is not None and kind.batched)
 
     def having(self, **changes: Any) -> Subject:
-        """Return the same subject with these changes to its form."""
+        """Same subject with these changes to its form."""
         return self.like(form=replace(self.form, **changes))
 
     def tuned(self, **settings: float) -> Subject:
-        """Return the subject with other parameters: attributes of a module, keywords of a function."""
+        """Subject with other parameters: attributes of a module, keywords of a function."""
         thing, setup = self.thing, list(self.setup)
         if self.is_module:
             thing = own_copy(thing)
@@ -118,7 +118,7 @@ class Subject:
         return self.like(thing=thing, setup=setup, notes={}, oddities={})
 
     def like(self, **changes: Any) -> Subject:
-        """Return the same subject with other attributes."""
+        """Same subject with other attributes."""
         other = copy.copy(self)
         other._versions = {}
         vars(other).update(changes)
@@ -127,7 +127,7 @@ class Subject:
     # ------------------------------------------------------------------------------------- arguments
 
     def draw(self, seed: int = 0, rows: int | None = None, dtype: torch.dtype | None = None) -> Arguments:
-        """Return random valid arguments with hard targets, the same for a seed; `rows` is the first axis's length."""
+        """Random valid arguments with hard targets, the same for a seed; `rows` is the first axis's length."""
         form = self.form if rows is None else replace(self.form, shape=(rows, *self.form.shape[1:]))
         kind, shape = form.kind, form.shape
         if kind is not None and kind.rowwise:
@@ -142,11 +142,11 @@ class Subject:
         return form.laid_out(drawn, dtype)
 
     def canonical(self, arguments: Sequence[Tensor]) -> tuple[Any, ...]:
-        """Return arguments in the layout of the form's examples."""
+        """Arguments in the layout of the form's examples."""
         return tuple(self.form.canonical(place, x) for place, x in enumerate(arguments))
 
     def right(self, target: Tensor, size: float = 50.0) -> Tensor | None:
-        """Return the right prediction for a target, with logits of magnitude `size`; None if unknown."""
+        """Right prediction for a target, with logits of magnitude `size`; None if unknown."""
         form = self.form
         if form.kind is None or form.target == "lists":
             return None
@@ -154,11 +154,11 @@ class Subject:
         return None if right is None else form.lay_out(0, right)
 
     def certain(self, target: Tensor) -> Tensor:
-        """Return the target with probabilities of 0 and 1 only."""
+        """Target with probabilities of 0 and 1 only."""
         return self.form.lay_out(1, self.form.examples.hard(self.form.canonical(1, target)))
 
     def other(self, target: Tensor) -> Tensor:
-        """Return the opposite target, or another class for each label or row."""
+        """Opposite target, or another class for each label or row."""
         form = self.form
         return form.lay_out(1, form.examples.other(form.canonical(1, target), form.classes))
 
@@ -185,7 +185,7 @@ class Subject:
         self, *arguments: Tensor, reduction: str | None = None, in_place: bool = False, as_given: bool = False,
         **options: Any,
     ) -> Tensor:  # fmt: skip
-        """Return the subject's result as a tensor; raise SubjectError if it raises, Skip if it lacks an option.
+        """Subject's result as a tensor; raise SubjectError if it raises, Skip if it lacks an option.
 
         It gets copies of the arguments, which it may overwrite, unless `in_place`. A module computes in the dtype of
         the arguments, unless `as_given`.
@@ -197,7 +197,7 @@ class Subject:
         self, *arguments: Tensor, reduction: str | None = None, in_place: bool = False, as_given: bool = False,
         **options: Any,
     ) -> Any:  # fmt: skip
-        """Return the subject's result, of any type."""
+        """Subject's result, of any type."""
         dtype = next((x.dtype for x in arguments if x.is_floating_point()), self.form.dtype)
         if reduction is not None and self.form.reduction == "keyword":
             options["reduction"] = reduction
@@ -211,7 +211,7 @@ class Subject:
         return self._watched(thing, given, options, arguments)
 
     def placed(self, arguments: Sequence[Tensor]) -> list[Any]:
-        """Return the arguments in the subject's order."""
+        """Arguments in the subject's order."""
         given: list[Any] = list(arguments)
         if self.form.swapped:
             given[:2] = given[1::-1]
@@ -223,7 +223,7 @@ class Subject:
         return ones.numpy() if self.form.numpy else ones
 
     def _version(self, reduction: str | None, dtype: torch.dtype) -> Any:
-        """Return the subject with another reduction; a module with its tensors in that dtype."""
+        """Subject with another reduction; a module with its tensors in that dtype."""
         if reduction is not None and self.form.reduction is None:
             raise Skip("it takes no reduction")
         by_attribute = reduction if self.form.reduction == "attribute" else None
@@ -279,12 +279,12 @@ class Subject:
             raise SubjectError(wrong, partial(self._raising, wrong, arguments)) from None
 
     def total(self, *arguments: Tensor, **options: Any) -> Tensor:
-        """Return the quantity that a training minimises: the result, summed unless it is one number."""
+        """Quantity that a training minimises: the result, summed unless it is one number."""
         came = self(*arguments, **options)
         return came if came.ndim == 0 else came.sum()
 
     def unreduced(self, *arguments: Tensor) -> Tensor:
-        """Return a value for each entry or row; raise Skip if the subject gives only one number."""
+        """Value for each entry or row; raise Skip if the subject gives only one number."""
         came = self(*arguments, reduction=None if self.form.reduction is None else "none")
         if came.ndim == 0:
             raise Skip("it gives one number, and takes no reduction")
@@ -293,7 +293,7 @@ class Subject:
     def gradient(
         self, *arguments: Tensor, by: int = 0, cotangent: Tensor | None = None, **options: Any
     ) -> tuple[Tensor, Tensor]:
-        """Return (result, its gradient by one argument), for the cotangent or else for the sum.
+        """(result, its gradient by one argument), for the cotangent or else for the sum.
 
         Raises Skip if there is no gradient, which `connectivity` reports.
         """
@@ -323,7 +323,7 @@ class Subject:
         return self.called()
 
     def called(self, *options: str, each: str = "", **instead: str) -> str:
-        """Return a call as code, with other code for some arguments, and further keywords such as ``"mask=mask"``.
+        """Call as code, with other code for some arguments, and further keywords such as ``"mask=mask"``.
 
         `each` follows every argument, for example ``"[:2]"``.
         """
@@ -335,7 +335,7 @@ class Subject:
         return f"{self.variable}({', '.join([*(name + each for name in names), *extra, *options])})"
 
     def call_with(self, options: Mapping[str, Any], part: slice | None = None) -> str:
-        """Return a call as code with further arguments, tensors by name, for the batch or a part of it."""
+        """Call as code with further arguments, tensors by name, for the batch or a part of it."""
         each = "" if part is None else f"[{part.start}:{part.stop}]"
         more = [f"{name}={name}{each}" if isinstance(x, Tensor) else f"{name}={x!r}" for name, x in options.items()]
         return self.called(*more, each=each)
@@ -344,7 +344,7 @@ class Subject:
         self, arguments: Sequence[Tensor], *lines: str, grad: int | None = None,
         given: Mapping[str, Any] | None = None, as_given: bool = False,
     ) -> Script:  # fmt: skip
-        """Return code that makes the subject and its arguments, and prints the values of the last line.
+        """Code that makes the subject and its arguments, and prints the values of the last line.
 
         Argument number `grad` requires a gradient. `given` holds further arguments, whose tensors are made by name.
         """
@@ -361,7 +361,7 @@ class Subject:
         return Script([*library, *setup, *seeding, *made, *first, f"print({last})"], self.given)
 
     def setup_for(self, arguments: Sequence[Tensor]) -> list[str]:
-        """Return lines that make the subject; a module computes in the arguments' dtype."""
+        """Lines that make the subject; a module computes in the arguments' dtype."""
         dtype = next((x.dtype for x in arguments if x.is_floating_point()), torch.float32)
         held = [*self.thing.parameters(), *self.thing.buffers()] if self.is_module else []
         moved = any(x.is_floating_point() and x.dtype != dtype for x in held)
@@ -372,24 +372,24 @@ class Subject:
         return dict(zip(self.form.names, arguments, strict=True))
 
     def assign(self, arguments: Sequence[Tensor], grad: int | None = None) -> list[str]:
-        """Return lines of code that give the names of the arguments to other ones."""
+        """Lines of code that give the names of the arguments to other ones."""
         return [f"{name} = {self.spell(x, n == grad)}" for n, (name, x) in enumerate(self.by_name(arguments).items())]
 
     def to_meta(self) -> list[str]:
-        """Return lines that move a module and the arguments to the device that computes only shapes."""
+        """Lines that move a module and the arguments to the device that computes only shapes."""
         moved = [f'{self.variable}.to("meta")'] if self.is_module else []
         return [*moved, *(f'{name} = {name}.to("meta")' for name in self.form.names)]
 
     def _raising(
         self, error: BaseException, arguments: Sequence[Tensor], options: Mapping[str, Any] | None = None
     ) -> Script:
-        """Return code for a call's exception, or for its result that is no tensor."""
+        """Code for a call's exception, or for its result that is no tensor."""
         kind = type(error).__name__ if isinstance(error, SystemExit) else "Exception"
         options = {name: torch.as_tensor(x) if isinstance(x, np.ndarray) else x for name, x in (options or {}).items()}
         return self.script(arguments, attempt(self.call_with(options), kind), "came", given=options)
 
     def spell(self, x: Tensor, grad: bool = False) -> str:
-        """Return a tensor as code (an array for a subject in NumPy)."""
+        """Tensor as code (an array for a subject in NumPy)."""
         alike = x.numel() > 64 and bool((x == x.reshape(-1)[0]).all())
         shown = f"{tuple(x.shape)}, {spell(x.reshape(-1)[0])}" if alike else spell(x)
         plain = torch.float64 if self.form.numpy else torch.get_default_dtype()
@@ -399,7 +399,7 @@ class Subject:
         return f"torch.{'full' if alike else 'tensor'}({shown}{kept}{', requires_grad=True' if grad else ''})"
 
     def smallest(self, arguments: Arguments, fails: Callable[[Arguments], bool]) -> Arguments:
-        """Return a single row of the arguments that still fails; if there is none, all of them."""
+        """Single row of the arguments that still fails; if there is none, all of them."""
         lengths = {x.shape[0] for x in arguments if x.ndim}
         if len(lengths) == 1 and all(x.ndim for x in arguments):
             for place in range(min(lengths.pop(), 64)):

@@ -109,7 +109,7 @@ def _diverged(outcomes: Iterable[Mapping[str, Any]]) -> int:
 
 
 def _read(plan: Plan, record: Record) -> tuple[list[Run], list[Failure]]:
-    """Return the plan's runs and failures, in its order."""
+    """Plan's runs and failures, in its order."""
     keys = [plan.key(cell) for cell in plan.cells]
     outcomes, failed = record.read(keys), record.failures(keys)
     runs, failures = [], []

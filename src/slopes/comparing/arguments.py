@@ -17,7 +17,7 @@ ACTIVATIONS = ("relu", "leaky_relu", "gelu", "silu", "tanh", "sigmoid")
 
 
 def activations(given: Any) -> tuple[Any, ...]:
-    """Return the activations: element-wise cards, modules of torch, or their classes."""
+    """Activations: element-wise cards, modules of torch, or their classes."""
     if given is None:
         return tuple(getattr(slopes, name) for name in ACTIVATIONS)
     chosen = _several("activations", given, "relu")
@@ -48,7 +48,7 @@ def activations(given: Any) -> tuple[Any, ...]:
 
 
 def losses(given: Any, kind: TaskKind) -> tuple[Loss, ...]:
-    """Return the losses, all of them cards."""
+    """Losses, all of them cards."""
     if given is None:
         return tuple(getattr(slopes, name) for name in kind.losses)
     chosen = _several("losses", given, "mse")
@@ -94,7 +94,7 @@ def names(chosen: Sequence[Any]) -> list[str]:
 
 
 def baseline(given: Any, chosen: dict[str, tuple[Any, ...]]) -> tuple[int, int]:
-    """Return the indices of the baseline in `chosen`; 0 by default."""
+    """Indices of the baseline in `chosen`; 0 by default."""
     parts = given if isinstance(given, (tuple, list)) else [given]
     if given is None:
         parts = []

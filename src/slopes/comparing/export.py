@@ -41,7 +41,7 @@ def export(rows: Iterable[Mapping[str, Any]], path: str | os.PathLike[str]) -> P
 
 
 def writer(path: str | os.PathLike[str]) -> Callable[[Rows, str], None]:
-    """Return the writer for a file of this suffix; ValueError for an unknown suffix."""
+    """Writer for a file of this suffix; ValueError for an unknown suffix."""
     found = {".csv": _csv, ".json": _json, ".parquet": _parquet}.get(Path(path).suffix.lower())
     if found is None:
         raise ValueError(f"export: the path must end in .csv, .json or .parquet, got {str(path)!r}")

@@ -42,14 +42,14 @@ class Feed:
     """
 
     def __call__(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the loss's prediction and target, for a batch of one model."""
+        """Loss's prediction and target, for a batch of one model."""
         prediction = self.prediction(outputs)
         target = self.target(targets)
         return prediction, target.to(prediction.dtype) if target.is_floating_point() else target
 
 
 def feed(loss: Loss, task: Task) -> Feed:
-    """Return how a task feeds a loss; raise Unfit if it cannot."""
+    """How a task feeds a loss; raise Unfit if it cannot."""
     space = loss.kind.space_of(loss.settings)
     if not loss.kind.data and not loss.kind.has_regions and not _is_output(loss.kind, space):
         raise _unfit(loss, task.kind, f"takes {space}, which no output of the networks is")
@@ -80,7 +80,7 @@ def _unfit(loss: Loss, kind: TaskKind, why: str = "") -> Unfit:
 
 
 def _classes(loss: Loss, task: Task) -> Feed:
-    """Return the feed from a logit for each class, and labels."""
+    """Feed from a logit for each class, and labels."""
     kind, space, classes = loss.kind, loss.kind.space_of(loss.settings), task.outputs
 
     def rows(labels: Tensor) -> Tensor:
@@ -139,7 +139,7 @@ def _link(space: Space) -> Link:
 
 
 def _of_chances(loss: Loss, kind: TaskKind) -> Link:
-    """Return the link for a loss of numbers, on probabilities or 0 and 1."""
+    """Link for a loss of numbers, on probabilities or 0 and 1."""
     first, second = loss.kind.spaces(loss.settings)
     if second.is_positive:
         raise _unfit(loss, kind, "takes targets above 0, which a no is not")
@@ -164,7 +164,7 @@ def _logs(loss: Loss, rows: Map) -> Map:
 
 
 def _yes_or_no(loss: Loss, task: Task) -> Feed:
-    """Return the feed from the logit of a yes: per sample, (…, 1), or per pixel, (…, 1, height, width)."""
+    """Feed from the logit of a yes: per sample, (…, 1), or per pixel, (…, 1, height, width)."""
     kind, space = loss.kind, loss.kind.space_of(loss.settings)
     axis, each = (-3, " of each pixel") if task.kind.has_pixels else (-1, "")
 
@@ -207,7 +207,7 @@ Way = tuple[str, str, Map, Map]
 
 
 def _number_of_yes(loss: Loss, kind: TaskKind, logit: Map, rows_of: Callable[[Map], Map]) -> Way:
-    """Return the way to feed a loss of numbers with a yes or no as 1 or 0."""
+    """Way to feed a loss of numbers with a yes or no as 1 or 0."""
     if _of_chances(loss, kind) is _LOG_SOFTMAX:
         words = "logs of the probabilities of no and yes, and a one-hot row"
         return "on log-probabilities", words, rows_of(_LOG_SOFTMAX[2]), _logs(loss, _no_and_yes)
@@ -216,7 +216,7 @@ def _number_of_yes(loss: Loss, kind: TaskKind, logit: Map, rows_of: Callable[[Ma
 
 
 def _maps(kind: Kind, logit: Map, rows_of: Callable[[Map], Map]) -> Way:
-    """Return the way to feed a loss of regions with masks."""
+    """Way to feed a loss of regions with masks."""
     if kind.arguments[1].space.is_yes_or_no:
         return "", "a map of logits and its mask", lambda z: logit(z).unsqueeze(-1), lambda y: y.unsqueeze(-1)
     words = "the maps of background and object, as logits, and labels"
@@ -235,7 +235,7 @@ def _no_and_yes(targets: Tensor) -> Tensor:
 
 
 def _numbers(loss: Loss, task: Task) -> Feed:
-    """Return the feed from standardised numbers, in units of the target where the loss needs them."""
+    """Feed from standardised numbers, in units of the target where the loss needs them."""
     assert task.centre is not None  # `make` has set them for these kinds
     assert task.scale is not None
     centre, scale = task.centre, task.scale

@@ -42,7 +42,7 @@ def digest(text: str) -> str:
 
 
 def of_card(card: Card, probe: Tensor) -> dict[str, str]:
-    """Return the identity of a card: its name, settings, code, and the values in the probe."""
+    """Identity of a card: its name, settings, code, and the values in the probe."""
     return {
         "name": repr(card),
         "settings": repr(sorted(card.settings.items())),
@@ -52,7 +52,7 @@ def of_card(card: Card, probe: Tensor) -> dict[str, str]:
 
 
 def of_activation(given: Any) -> dict[str, str]:
-    """Return the identity of an activation: a card, a module, or a factory of modules."""
+    """Identity of an activation: a card, a module, or a factory of modules."""
     probe = probe_activation(given)
     if isinstance(given, Card):
         return of_card(given, probe)
@@ -196,7 +196,7 @@ def _raw(tensors: Mapping[str, Tensor]) -> str:
 
 
 def code(*things: Any) -> str:
-    """Return the compiled code of functions and classes and of everything they name, the same in every process."""
+    """Compiled code of functions and classes and of everything they name, the same in every process."""
     lines: list[str] = []
     seen: dict[int, Any] = {}  # keeps each id in use
     for thing in things:

@@ -37,7 +37,7 @@ class _Listing(Table):
 
 
 def listing(study: Results, metric: str | None = None) -> Table:
-    """Return the pairs as a table for rich, the best mean first; LookupError for an unknown metric."""
+    """Pairs as a table for rich, the best mean first; LookupError for an unknown metric."""
     chosen = study.metric(metric)
     ranked = study.ranked(chosen.name)
     values = [pair.estimate(chosen.name).mean for pair in ranked]
@@ -78,7 +78,7 @@ def listing(study: Results, metric: str | None = None) -> Table:
 
 
 def html(study: Results) -> str:
-    """Return `listing` as HTML, with its title above and its caption below."""
+    """`listing` as HTML, with its title above and its caption below."""
     listed = listing(study)
     columns = [[_cell(cell) for cell in column.cells] for column in listed.columns]
     head = [escape(column.header) for column in listed.columns]
@@ -115,7 +115,7 @@ def _title(study: Results, numbers: Numbers) -> Text:
 
 
 def _caption(study: Results, numbers: Numbers) -> Text:
-    """Return a caption that explains the table and its missing entries."""
+    """Caption that explains the table and its missing entries."""
     lines = []
     if study.ranking:
         lines.append(

@@ -77,7 +77,7 @@ class Judged:
 
 
 def judge(task: Task, feed: Feed, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
-    """Return every metric of the task, (model,) in float64, of outputs and targets (model, sample, …).
+    """Every metric of the task, (model,) in float64, of outputs and targets (model, sample, …).
 
     A guess replaces predictions that are not finite: equal probabilities, or the mean of the training targets.
     """
@@ -86,12 +86,12 @@ def judge(task: Task, feed: Feed, outputs: Tensor, targets: Tensor) -> dict[str,
 
 
 def score(task: Task, feed: Feed, outputs: Tensor, targets: Tensor) -> Tensor:
-    """Return the primary metric alone, (model,) in float64; see `judge`."""
+    """Primary metric alone, (model,) in float64; see `judge`."""
     return METRICS[task.kind][0].measure(Judged(task, feed, outputs, targets))
 
 
 def metrics_of(task: Task) -> tuple[Metric, ...]:
-    """Return the metrics of a task, with margins in the units of its target where the metric is."""
+    """Metrics of a task, with margins in the units of its target where the metric is."""
     if task.scale is None:
         return METRICS[task.kind]
     deviation = float(task.scale.mean())

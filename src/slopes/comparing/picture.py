@@ -21,7 +21,7 @@ MARKS = {"better": "#00714d", "worse": "#b84500"}  #: colours of the verdicts
 
 
 def draw(study: Results, path: str | os.PathLike[str] | None = None, metric: str | None = None) -> Any:
-    """Return matplotlib's figure of a metric, or write it to a path and return the path.
+    """Matplotlib's figure of a metric, or write it to a path and return the path.
 
     The left half has each pair's mean over seeds on test data, its interval, and a dot per seed; the right half its
     difference to the baseline with the verdict, and the region of practical equality. Raises LookupError for an unknown

@@ -119,7 +119,7 @@ class Plan:
         ]
 
     def cell(self, activation: str, loss: str, rate: float, seed: int) -> Cell:
-        """Return the run of an activation and a loss by their names."""
+        """Run of an activation and a loss by their names."""
         return Cell(self.names["activation"].index(activation), self.names["loss"].index(loss), rate, seed)
 
     def chunks(self, recorded: Collection[str], workers: int) -> list[list[Cell]]:
@@ -135,7 +135,7 @@ class Plan:
         return [left[start:end] for start, end in pairwise(bounds)]
 
     def spec(self, cell: Cell) -> dict[str, Any]:
-        """Return everything that a run's numbers depend on."""
+        """Everything that a run's numbers depend on."""
         job = self.job
         return {
             "activation": self._identities["activation"][cell.activation],
@@ -166,7 +166,7 @@ class Plan:
 
 
 def make_plan(settings: Settings) -> Plan:
-    """Return the plan for the settings; TypeError or ValueError if something does not fit."""
+    """Plan for the settings; TypeError or ValueError if something does not fit."""
     from slopes.comparing import networks, tasks
 
     chosen = arguments.activations(settings.activations)

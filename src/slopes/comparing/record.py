@@ -120,7 +120,7 @@ class Record:
             self._lock.release()
 
     def keys(self) -> set[str]:
-        """Return the keys of the finished runs."""
+        """Keys of the finished runs."""
         return {key for (key,) in self._ask("SELECT key FROM runs WHERE status = 'done'")}
 
     def add(self, key: str, spec: dict[str, Any], outcome: dict[str, Any], where: str | None = None) -> None:
@@ -138,19 +138,19 @@ class Record:
             yield
 
     def read(self, keys: Iterable[str]) -> dict[str, dict[str, Any]]:
-        """Return the outcomes of the finished runs among `keys`, by key."""
+        """Outcomes of the finished runs among `keys`, by key."""
         wanted = set(keys)
         rows = self._ask("SELECT key, outcome FROM runs WHERE status = 'done'")
         return {key: _parsed(self.path, outcome) for key, outcome in rows if key in wanted}
 
     def failures(self, keys: Iterable[str]) -> dict[str, Failure]:
-        """Return the failed runs among `keys`, by key."""
+        """Failed runs among `keys`, by key."""
         wanted = set(keys)
         rows = self._ask("SELECT key, reason, trace, attempts FROM runs WHERE status = 'failed'")
         return {key: Failure(*rest) for key, *rest in rows if key in wanted}
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return every run as one flat row, for `export`."""
+        """Every run as one flat row, for `export`."""
         with _explained(self.path):
             return _rows(self._checked(), self.path)
 
@@ -171,7 +171,7 @@ class Record:
 
 
 def rows(folder: Path) -> list[dict[str, Any]]:
-    """Return every run of a folder's record as one flat row, even during a study; StudyError without a record."""
+    """Every run of a folder's record as one flat row, even during a study; StudyError without a record."""
     path = folder / "record.sqlite"
     if not path.is_file():
         raise StudyError(f"{path}: there is no record here; give the output folder of a study.")
@@ -191,7 +191,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _check(connection: sqlite3.Connection, path: Path) -> int:
-    """Return the format of a valid record, or 0 for an empty file; else raise StudyError."""
+    """Format of a valid record, or 0 for an empty file; else raise StudyError."""
     ask = connection.execute
     (application,) = ask("PRAGMA application_id").fetchone()
     (found,) = ask("PRAGMA user_version").fetchone()
@@ -217,7 +217,7 @@ def _tables(connection: sqlite3.Connection) -> list[str]:
 
 
 def _journalled(path: Path) -> sqlite3.Connection:
-    """Return a connection with a write-ahead log, or else with a rollback journal."""
+    """Connection with a write-ahead log, or else with a rollback journal."""
     if not _remote(path.parent):
         connection = _connect(path)
         with suppress(sqlite3.OperationalError):

@@ -13,7 +13,7 @@ from slopes.comparing.settings import OPTIONS, PLACE
 
 
 def write_call(study: Results) -> str:
-    """Return the call of `slopes.compare` with all options that are set, after its imports.
+    """Call of `slopes.compare` with all options that are set, after its imports.
 
     An object without an expression, such as an array or a class of the main script, appears under its own name or its
     option's, with a comment.
@@ -43,7 +43,7 @@ def write_call(study: Results) -> str:
 
 
 def _code(value: Any, modules: set[str]) -> str | None:
-    """Return an expression for a value or None; add its modules to `modules`."""
+    """Expression for a value or None; add its modules to `modules`."""
     from torch import nn
 
     if value is None or isinstance(value, (str, int, float)):

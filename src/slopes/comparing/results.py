@@ -88,7 +88,7 @@ class Pair:
         return bool(self.runs)
 
     def series(self, metric: str | None = None) -> Series:
-        """Return the validation metric and a test metric, each (rate, seed), NaN where a run failed."""
+        """Validation metric and a test metric, each (rate, seed), NaN where a run failed."""
         validation, test = (np.full((len(self.rates), len(self.seeds)), np.nan) for _ in range(2))
         rows, columns = ({value: i for i, value in enumerate(values)} for values in (self.rates, self.seeds))
         for run in self.runs:
@@ -98,7 +98,7 @@ class Pair:
         return Series(validation, test)
 
     def at(self, rate: float) -> list[Run]:
-        """Return the runs at a rate, by seed."""
+        """Runs at a rate, by seed."""
         return [run for run in self.runs if run.rate == rate]
 
     def validated(self, rate: float) -> float:
@@ -200,7 +200,7 @@ class Results:
         return found
 
     def pair(self, activation: str, loss: str) -> Pair:
-        """Return the pair of these names; LookupError if there is none."""
+        """Pair of these names; LookupError if there is none."""
         for pair in self.pairs:
             if pair.names == (activation, loss):
                 return pair
@@ -216,14 +216,14 @@ class Results:
         return self.ranked()
 
     def ranked(self, metric: str | None = None, rate: Rate = "own") -> list[Pair]:
-        """Return the trained pairs, the best mean of a metric on test data first."""
+        """Trained pairs, the best mean of a metric on test data first."""
         found = self.metric(metric)
         sign = -1 if found.higher else 1
         pairs = [pair for pair in self.pairs if pair.at(self._rate(pair, rate))]
         return sorted(pairs, key=lambda pair: sign * pair.estimate(found.name, self._rate(pair, rate)).mean)
 
     def metric(self, name: str | None = None) -> Metric:
-        """Return a metric by its name, the first one by default; LookupError if there is none."""
+        """Metric by its name, the first one by default; LookupError if there is none."""
         for metric in self.metrics:
             if name in (None, metric.name):
                 return metric
@@ -249,7 +249,7 @@ class Results:
         return self.shared_rate if rate == "shared" else pair.rate
 
     def table(self, metric: str | None = None, rate: Rate = "own") -> list[dict[str, Any]]:
-        """Return one dict per pair, the best mean of the metric on test data first, then the untrained pairs.
+        """One dict per pair, the best mean of the metric on test data first, then the untrained pairs.
 
         Numbers are means over seeds, at the rate that validation chose for each pair or, with ``rate="shared"``, at
         `shared_rate`. `low` and `high` bound Student's 95 % interval over seeds, None with one seed. `reason` explains
@@ -297,7 +297,7 @@ class Results:
         margin: float | None = None,
         alpha: float = 0.05,
     ) -> list[dict[str, Any]]:
-        """Return one dict per trained pair, the best first, with its difference from the baseline on test data.
+        """One dict per trained pair, the best first, with its difference from the baseline on test data.
 
         `difference` is the mean over seeds of the pair's metric minus the baseline's, and `low` and `high` are its 95 %
         interval. `p` comes from a sign-flip permutation test with Holm's correction over all pairs. `verdict` is
@@ -366,7 +366,7 @@ class Results:
         return Best(pair.activation, pair.loss, run.rate, run.seed, model.eval(), run)
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return one flat dict per run, failed ones included, as `export` writes them."""
+        """One flat dict per run, failed ones included, as `export` writes them."""
         found: list[dict[str, Any]] = []
         for run in self.runs:
             found.append(

@@ -49,7 +49,7 @@ def option(
     check: Check | None = None,
     part: str = "",
 ) -> Any:
-    """Return a field of `Settings`; its check takes a name and a value, and returns the value to keep.
+    """Field of `Settings`; its check takes a name and a value, and returns the value to keep.
 
     Type checkers see a default only if passed by keyword.
     """
@@ -102,7 +102,7 @@ def flag(name: str, value: Any) -> bool:
 
 
 def seeds(name: str, given: Any) -> tuple[int, ...]:
-    """Return the seeds; a single number is their count."""
+    """Seeds; a single number is their count."""
     if isinstance(given, numbers.Integral):
         return tuple(range(whole(name, given, 1, most=10_000)))
     if isinstance(given, str) or not isinstance(given, Iterable):
@@ -114,7 +114,7 @@ def seeds(name: str, given: Any) -> tuple[int, ...]:
 
 
 def rates(name: str, given: Any) -> tuple[float, ...]:
-    """Return the learning rates, checked and sorted."""
+    """Learning rates, checked and sorted."""
     if isinstance(given, str) or not isinstance(given, Iterable):
         raise TypeError(f"compare: rates must be a list of learning rates, as in rates=(0.001, 0.01), got {given!r}.")
     chosen = tuple(positive("a learning rate", rate) for rate in given)
@@ -124,7 +124,7 @@ def rates(name: str, given: Any) -> tuple[float, ...]:
 
 
 def folder(name: str, given: Any) -> Path:
-    """Return the folder of the record as a path."""
+    """Folder of the record as a path."""
     if not isinstance(given, (str, os.PathLike)) or not os.fspath(given):
         raise TypeError(f"compare: out must be the path of a folder, got {given!r}.")
     return Path(given)
@@ -138,7 +138,7 @@ def progress(name: str, given: Any) -> Any:
 
 
 def optional(check: Check) -> Check:
-    """Return a check that accepts None."""
+    """Check that accepts None."""
     return lambda name, value: None if value is None else check(name, value)
 
 
@@ -303,7 +303,7 @@ OPTIONS: tuple[Field[Any], ...] = fields(Settings)
 
 
 def takes(settings: Callable[P, Settings]) -> Callable[[Callable[[Settings], R]], Callable[P, R]]:
-    """Return a decorator that gives a function of settings their signature and their help."""
+    """Decorator that gives a function of settings their signature and their help."""
     known = [each.name for each in OPTIONS]
     parameters = "\n".join(
         f"{each.name}\n{textwrap.indent(textwrap.fill(each.metadata['about'], 104), '    ')}" for each in OPTIONS

@@ -74,7 +74,7 @@ def verdicts(
     resampled: Resampled | None = None,
     percent: bool = False,
 ) -> list[Comparison]:
-    """Return for each series whether it is better than the baseline, worse, or indistinguishable from it.
+    """For each series whether it is better than the baseline, worse, or indistinguishable from it.
 
     All arrays are (rate, seed), of the same rates and seeds; each series is judged at the rate with its best mean
     validation. `higher`: whether more is better; `higher_validation`: the same for the metric that chooses the rate, by
@@ -119,7 +119,7 @@ def _judge(
     d: Array, p: float, p_raw: float, *, seeds: int, count: int, higher: bool, margin: float, alpha: float,
     resampled: Resampled | None, show: Callable[[float], str],
 ) -> Comparison:  # fmt: skip
-    """Return the comparison of one of `count` series with the baseline, from its differences by seed."""
+    """Comparison of one of `count` series with the baseline, from its differences by seed."""
     mean = float(d.mean()) if len(d) else math.nan
     reach = interval(d, resampled)
     needed = None
@@ -140,7 +140,7 @@ def _judge(
 
 
 def choose(means: Array, higher: bool) -> NDArray[np.intp]:
-    """Return the index of the best along the last axis; the first of those equal up to rounding."""
+    """Index of the best along the last axis; the first of those equal up to rounding."""
     scores = means if higher else -means
     best = scores.max(-1, keepdims=True)
     enough: NDArray[np.bool_] = scores >= best - ROUNDING * np.abs(scores).max(-1, keepdims=True)
@@ -149,7 +149,7 @@ def choose(means: Array, higher: bool) -> NDArray[np.intp]:
 
 
 def at_chosen(one: Series, higher_validation: bool) -> Array:
-    """Return the test metric (seed,) at the rate with the best mean validation."""
+    """Test metric (seed,) at the rate with the best mean validation."""
     if not one.test.size:
         return np.empty(0)
     best: Array = one.test[choose(one.validation.mean(1), higher_validation)]
@@ -176,7 +176,7 @@ def shared(a: Series, b: Series) -> tuple[Series, Series]:
 
 
 def chance(a: Series, b: Series, higher_validation: bool) -> float:
-    """Return how often exchanges of seeds give a difference at least as large as between a and b, two-sided.
+    """How often exchanges of seeds give a difference at least as large as between a and b, two-sided.
 
     Exact up to `EXACT` seeds; beyond, the observed exchange counts among those drawn, so that p holds and is never 0.
     With one rate this is the paired sign-flip test. With several it has less power if a and b prefer different rates,
@@ -188,7 +188,7 @@ def chance(a: Series, b: Series, higher_validation: bool) -> float:
     signs = _exchanges(seeds)
 
     def means(x: Array, y: Array) -> tuple[Array, Array]:
-        """Return the means (exchange, rate) of x and y after each exchange."""
+        """Means (exchange, rate) of x and y after each exchange."""
         middle, swing = (x + y).mean(1) / 2, signs @ (x - y).T / (2 * seeds)
         return middle + swing, middle - swing
 
@@ -203,7 +203,7 @@ def chance(a: Series, b: Series, higher_validation: bool) -> float:
 
 @lru_cache(maxsize=4)
 def _exchanges(seeds: int) -> Array:
-    """Return signs (exchange, seed), where −1 exchanges a and b; the first row exchanges none.
+    """Signs (exchange, seed), where −1 exchanges a and b; the first row exchanges none.
 
     The first seed never changes: exchanging all others instead only flips the difference's sign.
     """
@@ -222,12 +222,12 @@ def _least(seeds: int) -> float:
 
 
 def seeds_needed(comparisons: int, alpha: float = 0.05) -> int:
-    """Return the fewest seeds with which one of so many comparisons can be better or worse."""
+    """Fewest seeds with which one of so many comparisons can be better or worse."""
     return math.ceil(math.log2(comparisons / alpha)) + 1
 
 
 def holm(p: Sequence[float]) -> Array:
-    """Return p values with Holm's correction, which bounds the chance of any false verdict by `alpha`."""
+    """P values with Holm's correction, which bounds the chance of any false verdict by `alpha`."""
     values = np.asarray(p, dtype=float)
     order = np.argsort(values)
     adjusted = np.empty_like(values)
@@ -236,7 +236,7 @@ def holm(p: Sequence[float]) -> Array:
 
 
 def corrected_t(differences: Array, resampled: Resampled) -> float:
-    """Return p of the corrected t-test, with the variance of a mean over n splits as (1/n + test/train) s²."""
+    """P of the corrected t-test, with the variance of a mean over n splits as (1/n + test/train) s²."""
     from scipy.stats import t
 
     n = len(differences)
@@ -254,7 +254,7 @@ def _error(differences: Array, resampled: Resampled) -> float:
 
 
 def interval(differences: Array, resampled: Resampled | None = None) -> Interval | None:
-    """Return the 95 % interval of the mean by the BCa bootstrap (Efron, 1987); None for fewer than three values.
+    """The 95 % interval of the mean by the BCa bootstrap (Efron, 1987); None for fewer than three values.
 
     Where BCa fails, it is the percentile interval. It takes the learning rates as chosen.
     """
@@ -352,7 +352,7 @@ class Estimate(NamedTuple):
 
 
 def estimate(values: Sequence[float]) -> Estimate:
-    """Return the mean with Student's 95 % interval, for independent and roughly normal values."""
+    """Mean with Student's 95 % interval, for independent and roughly normal values."""
     from scipy.stats import t
 
     mean = float(np.mean(values))

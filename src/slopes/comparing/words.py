@@ -4,11 +4,11 @@ from __future__ import annotations
 
 
 def counted(number: int, noun: str) -> str:
-    """Return ``1 seed``, ``2 seeds``."""
+    """``1 seed``, ``2 seeds``."""
     return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def duration(seconds: float) -> str:
-    """Return a time in words: ``45 s``, ``2 min 5 s``."""
+    """Time in words: ``45 s``, ``2 min 5 s``."""
     whole = round(seconds)
     return f"{whole} s" if whole < 90 else f"{whole // 60} min {whole % 60} s"

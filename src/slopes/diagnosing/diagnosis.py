@@ -33,7 +33,7 @@ class Diagnosis(Measurements):
         return not self.findings
 
     def table(self) -> list[dict[str, Any]]:
-        """Return a dict per activation, in the order of the forward pass, by the names of `Layer`."""
+        """Dict per activation, in the order of the forward pass, by the names of `Layer`."""
         return [
             {**asdict(layer), "dead_low": layer.dead_interval[0], "dead_high": layer.dead_interval[1]}
             for layer in self.layers

@@ -77,7 +77,7 @@ class Look(Recorder):
             self._weights.setdefault(name, []).append((_norm(own), gradient, update))
 
     def diagnosis(self, wanted: int, steps: tuple[int, int] | None = None) -> Diagnosis:
-        """Return the diagnosis so far; for weights, the current norm and means over batches."""
+        """Diagnosis so far; for weights, the current norm and means over batches."""
         rows = []
         for name in sorted(self._weights, key=self._when):
             sizes, gradients, updates = zip(*self._weights[name], strict=True)

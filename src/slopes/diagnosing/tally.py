@@ -53,7 +53,7 @@ class Tally:
         self._pulled.append(_some(gradient))
 
     def layer(self, batches: int) -> Layer:
-        """Return the statistics after `batches` batches."""
+        """Statistics after `batches` batches."""
         counts = np.array(self._counts)
         mean, variance, least, most = torch.stack(self._moments).double().cpu().numpy().T
         middle = (counts * mean).sum() / counts.sum()
@@ -83,7 +83,7 @@ class Tally:
 
 
 def slopes_of(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """Return the derivative at each entry, without advancing the random state."""
+    """Derivative at each entry, without advancing the random state."""
     with torch.random.fork_rng([x.device] if x.is_cuda else []), torch.enable_grad():
         leaf = x.detach().requires_grad_()
         y = function(leaf.clone())  # a function may work in place

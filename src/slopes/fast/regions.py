@@ -24,7 +24,7 @@ class _Regions:
         self.is_reduced = reduction != "none"
 
     def value(self, gradient: Tensor | None, x: Tensor, target: Tensor) -> Tensor | None:
-        """Return the loss, and write its gradient to a tensor; None if a target is no probability."""
+        """Loss, and write its gradient to a tensor; None if a target is no probability."""
         from slopes.kernels.tensors.activations import as_array, flat
 
         arrays = [None if a is None else as_array(flat(a)).reshape(self.shape) for a in (x, target, gradient)]

@@ -29,7 +29,7 @@ __all__ = ["TraceError", "compile_all", "compute", "folder", "is_available", "pr
 
 
 def compute(card: Card, output: str | Sequence[str], *arrays: Any, out: Any = None, **parameters: Any) -> Any:
-    """Return an output of a card's kernel for NumPy arrays of one shape and dtype, float32 or float64.
+    """Output of a card's kernel for NumPy arrays of one shape and dtype, float32 or float64.
 
     The arrays are the card's arguments, and for a "vjp" the cotangent. The result is written to `out` if given, which
     may be an argument. Several outputs, as ("value", "slope"), take one pass; the result and `out` are then tuples. A

@@ -125,7 +125,7 @@ class ElementwiseLossKernel:
         return any(space.rule for space in self.card.kind.spaces(dict(self.settings)))
 
     def __call__(self, arrays: Sequence[Any], *sums: str, scale: float = 1.0, **places: Any) -> list[float]:
-        """Return sums over the entries, and write the other outputs to the arrays of their names.
+        """Sums over the entries, and write the other outputs to the arrays of their names.
 
         The arrays may end with the cotangent of a "vjp". `scale` multiplies a "gradient".
         """

@@ -121,7 +121,7 @@ def run_on_arrays(function: Callable[..., object], arrays: Sequence[Any], grain:
 
 
 def collect(function: Callable[[int, int], T], size: int, grain: int) -> list[T]:
-    """Return function(start, stop) for slices of range(size), in order.
+    """function(start, stop) for slices of range(size), in order.
 
     The slices, and so the digits of a sum of the results, do not depend on the number of threads.
     """

@@ -34,7 +34,7 @@ def program(
     labels: bool = False,
     **parameters: Any,
 ) -> Program:
-    """Return the program of a card's value and derivative, or of the named outputs.
+    """Program of a card's value and derivative, or of the named outputs.
 
     Outputs are "value", "slope" and "vjp", with the cotangent, one per value, as a further input. A gate has a slope
     for each half, "slope_gate" and "slope_value", and so "vjp_gate" and "vjp_value"; a map has no slope. Inputs and
@@ -119,7 +119,7 @@ def derivatives(card: Card) -> tuple[str, ...]:
 
 
 def source(card: Card, *outputs: str, dtype: str = "float32", labels: bool = False) -> str:
-    """Return the Python module of a card's kernel; arguments as in `program`."""
+    """Python module of a card's kernel; arguments as in `program`."""
     require_card("kernels.source", card)
     if has_rows(card):
         recorded = program(card, *outputs, dtype=dtype, arithmetic=arithmetic_of(card, outputs, dtype), labels=labels)

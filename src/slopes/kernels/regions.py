@@ -57,7 +57,7 @@ class RegionKernel:
         return self._kernels[has_gradient]
 
     def compute(self, x: Any, target: Any, cotangent: Any = None, gradient: Any = None) -> Any:
-        """Return the values of the regions, and write the gradient, given a cotangent for each, to an array.
+        """Values of the regions, and write the gradient, given a cotangent for each, to an array.
 
         None where a target is no probability.
         """

@@ -39,7 +39,7 @@ class RowKernel:
         return [self.program.lines[place] for _, place in self.program.outputs]
 
     def __call__(self, *arrays: Any, out: Sequence[Any] | None = None) -> list[Any]:
-        """Return the program's outputs; the first input has the rows, and all are converted to its dtypes.
+        """Program's outputs; the first input has the rows, and all are converted to its dtypes.
 
         `out` has a writable array without gaps for each output, which may be an input.
         """

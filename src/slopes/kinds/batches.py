@@ -58,7 +58,7 @@ class Overlap(Kind):
         over: str = "sample", from_probabilities: bool = False, class_weight: Array | None = None,
         ignore_index: int | None = None,
     ) -> Batch:  # fmt: skip
-        """Return a batch of regions, with probabilities unless the kind has scores."""
+        """Batch of regions, with probabilities unless the kind has scores."""
         self._check_options(owner, mode, over, from_probabilities, class_weight)
         prediction, target = enter_all(r, owner, self.arguments, arguments)
         axis = _class_axis(owner, axis, prediction)
@@ -200,7 +200,7 @@ class Embeddings(Kind):
         weight: Array | None, mask: Array | None, settings: dict[str, Any], axis: int = -1,
         find_kernel: FindKernel = no_kernel,
     ) -> Batch:  # fmt: skip
-        """Return a batch with the masks of positive and negative pairs."""
+        """Batch with the masks of positive and negative pairs."""
         vectors, labels = enter_all(r, owner, self.arguments, arguments)
         if vectors.ndim != 2 or tuple(labels.shape) != tuple(vectors.shape[:1]) or not r.is_integer(labels):
             raise ValueError(

@@ -38,7 +38,7 @@ class Classification(Kind):
         class_weight: Array | None = None, label_smoothing: UnitInterval = 0.0, ignore_index: int | None = None,
         find_kernel: FindKernel = no_kernel,
     ) -> Batch:  # fmt: skip
-        """Return a batch with classes last, labels in range and masked rows filled."""
+        """Batch with classes last, labels in range and masked rows filled."""
         prediction, target = enter_all(r, owner, self.arguments, arguments)
         axis = valid_axis(owner, axis, prediction)
         moved = r.moveaxis(prediction, axis, -1)

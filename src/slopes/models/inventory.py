@@ -20,7 +20,7 @@ ELEMENTWISE: tuple[type[nn.Module], ...] = tuple(
 
 
 def class_of(module: nn.Module) -> type[nn.Module] | None:
-    """Return the class of an element-wise activation: PyTorch's, or the module's own if it computes a card."""
+    """Class of an element-wise activation: PyTorch's, or the module's own if it computes a card."""
     card = getattr(module, "card", None)
     if isinstance(card, Card):
         return type(module) if card.family == "activation" else None
@@ -28,7 +28,7 @@ def class_of(module: nn.Module) -> type[nn.Module] | None:
 
 
 def class_of_function(function: Any) -> type[nn.Module] | None:
-    """Return the class for a function of PyTorch or a card that computes the same."""
+    """Class for a function of PyTorch or a card that computes the same."""
     return next((kind for kind, twin in _functions() if function is twin), None)
 
 

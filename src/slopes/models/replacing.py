@@ -21,7 +21,7 @@ def replaced(model: Any, classes: tuple[type, ...], new: Any) -> tuple[Any, int]
 
 
 def module_of(new: Any) -> Any:
-    """Return a new activation module from a card, a module (copied), or a callable that makes one."""
+    """New activation module from a card, a module (copied), or a callable that makes one."""
     if isinstance(new, Card):
         if new.family == "loss":
             raise TypeError(f"swap: new must be an activation, and {new.name} is a loss")

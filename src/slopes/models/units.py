@@ -12,13 +12,13 @@ SATURATED = "its slope is under 0.001 in size in at least 95 % of the samples in
 
 
 def mark_flat(values: Any, slopes: Any) -> tuple[Any, Any]:
-    """Return masks of flat slopes, and of flat slopes with an output near 0 (off)."""
+    """Masks of flat slopes, and of flat slopes with an output near 0 (off)."""
     flat = abs(slopes) < FLAT
     return flat, flat & (abs(values) < FLAT)
 
 
 def classify_units(flat: Any, off: Any, samples: Any) -> tuple[Any, Any]:
-    """Return masks of dead and of saturated units, by the numbers of samples where each was flat and off.
+    """Masks of dead and of saturated units, by the numbers of samples where each was flat and off.
 
     All are arrays or tensors of one shape, but `samples` may be a number. No unit is both.
     """

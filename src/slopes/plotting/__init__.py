@@ -91,7 +91,7 @@ def _show_in_notebook(cards: Sequence[Card]) -> None:
 
 
 def described(card: Card) -> dict[str, Any]:
-    """Return the card's facts and its curve's points, for programs: x, value and slope of each line."""
+    """Card's facts and its curve's points, for programs: x, value and slope of each line."""
     from slopes.plotting import facts, samples
 
     drawn = samples.curve(card)

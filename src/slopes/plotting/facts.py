@@ -13,7 +13,7 @@ from slopes.plotting.samples import curve
 
 
 def collect(card: Card) -> dict[str, Any]:
-    """Return the facts of a card as plain values, for `rows` and for programs."""
+    """Facts of a card as plain values, for `rows` and for programs."""
     lines = curve(card).lines
     return {
         "name": card.name,
@@ -31,7 +31,7 @@ def collect(card: Card) -> dict[str, Any]:
 
 
 def rows(known: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return facts as (label, text), without name, signature and summary, which are headings."""
+    """Facts as (label, text), without name, signature and summary, which are headings."""
     name = known["name"]
     claims = "; ".join(WORDS[claim](value) for claim, value in known["claims"].items())
     listed = [
@@ -51,13 +51,13 @@ def rows(known: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def rows_with_formula(known: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return the formula in one line, then `rows`."""
+    """Formula in one line, then `rows`."""
     formula = known["formula"].get("text")
     return [*([("formula", formula)] if formula else []), *rows(known)]
 
 
 def text(known: dict[str, Any]) -> str:
-    """Return the facts as lines of plain text."""
+    """Facts as lines of plain text."""
     lines = (f"{label}: {words}" for label, words in rows_with_formula(known))
     return "\n".join([known["signature"], known["summary"], *lines])
 

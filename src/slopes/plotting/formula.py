@@ -11,7 +11,7 @@ from slopes.card import Card
 
 
 def text(card: Card) -> str:
-    """Return the formula in one line, as in "x·(1 + erf(x/√2))/2"."""
+    """Formula in one line, as in "x·(1 + erf(x/√2))/2"."""
     line = str(_Text().doprint(card.formula))
     for plain, fine in FINE.items():
         line = line.replace(plain, fine)
@@ -19,7 +19,7 @@ def text(card: Card) -> str:
 
 
 def mathml(card: Card) -> str:
-    """Return the formula as MathML, which browsers typeset with their own fonts."""
+    """Formula as MathML, which browsers typeset with their own fonts."""
     inner = _MathML().doprint(card.formula)
     for printed, fine in ((r"\hat{y}", "ŷ"), ("<mo>-</mo>", "<mo>−</mo>"), ("&ExponentialE;", "e"), ("delta_j", "ΔJ")):
         inner = inner.replace(printed, fine)
@@ -60,7 +60,7 @@ class _MathML(MathMLPresentationPrinter):  # type: ignore[misc]
         return str(self._print(expr).toxml())
 
     def mathml_tag(self, e: Any) -> str:
-        """Return the operator's text; SymPy does not escape it."""
+        """Operator's text; SymPy does not escape it."""
         return str(super().mathml_tag(e)).replace("<", "&lt;")
 
     def _print_Piecewise(self, expr: Any) -> Any:

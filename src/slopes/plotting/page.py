@@ -15,7 +15,7 @@ from slopes.plotting.facts import collect, rows
 
 
 def page(cards: Sequence[Card]) -> bytes:
-    """Return an HTML page: the picture, and for each card its formula and facts; light and dark."""
+    """HTML page: the picture, and for each card its formula and facts; light and dark."""
     from slopes.plotting.picture import COLOURS, DARK, image
 
     names = ", ".join(card.name for card in cards)
@@ -41,7 +41,7 @@ def _themed(svg: str) -> str:
 
 
 def section(fact: dict[str, Any], alone: bool = True) -> str:
-    """Return a card's facts as HTML, below its name unless it is `alone`."""
+    """Card's facts as HTML, below its name unless it is `alone`."""
     formula = fact["formula"]
     shown = formula.get("mathml") or html.escape(formula.get("text", ""))
     source = (

@@ -61,7 +61,7 @@ class Picture(Figure):
     """A matplotlib figure that notebooks show even without pyplot."""
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, str], dict[str, Any]]:
-        """Return the PNG, sharp on a dense screen, and its width in pixels."""
+        """PNG, sharp on a dense screen, and its width in pixels."""
         stream = io.BytesIO()
         with style():
             self.savefig(stream, format="png", dpi=2 * CSS_DPI)
@@ -70,7 +70,7 @@ class Picture(Figure):
 
 
 def image(cards: Sequence[Card], form: str, heading: bool = True) -> bytes:
-    """Return the picture as "png" or "svg" bytes, always the same for the same cards."""
+    """Picture as "png" or "svg" bytes, always the same for the same cards."""
     with style():
         stream = io.BytesIO()
         unstamped = {"Date": None, "Creator": None} if form == "svg" else {"Software": None}
@@ -80,7 +80,7 @@ def image(cards: Sequence[Card], form: str, heading: bool = True) -> bytes:
 
 @style()
 def draw(cards: Sequence[Card], heading: bool = True) -> Picture:
-    """Return value and slope of the cards as a figure, under the name of a single card with `heading`."""
+    """Value and slope of the cards as a figure, under the name of a single card with `heading`."""
     pairs = panels(cards)
     head = 0.75 if heading and len(cards) == 1 else 0.15
     widest = max((len(label) for panel, _ in pairs for label, *_ in panel.lines), default=0)
@@ -142,7 +142,7 @@ def _draw_panel(axes: Any, panel: Panel) -> None:
 
 
 def _spread(ends: list[float], gap: float, ceiling: float) -> list[float]:
-    """Return the heights of labels: where the lines end, but crowded ones are spread about their middle."""
+    """Heights of labels: where the lines end, but crowded ones are spread about their middle."""
     order = sorted(range(len(ends)), key=ends.__getitem__)
     crowds: list[list[int]] = []
     for index in order:

@@ -47,7 +47,7 @@ class Panel:
     lines: list[tuple[str, np.ndarray, np.ndarray, list[tuple[float, float]]]]
 
     def limits(self) -> tuple[float, float]:
-        """Return the y range: all of it, unless a few points (poles) would flatten the rest."""
+        """Y range: all of it, unless a few points (poles) would flatten the rest."""
         parts = [y[np.isfinite(y)] for _, _, y, _ in self.lines]
         y = np.concatenate(parts) if any(part.size for part in parts) else np.zeros(1)
         low, high = float(y.min()), float(y.max())
@@ -59,7 +59,7 @@ class Panel:
 
 
 def panels(cards: Iterable[Card]) -> list[tuple[Panel, Panel]]:
-    """Return a (value, slope) pair of panels for each axis; lines of several cards bear their names."""
+    """(value, slope) pair of panels for each axis; lines of several cards bear their names."""
     curves = [curve(card) for card in cards]
     pairs = []
     for axis in dict.fromkeys(c.axis for c in curves):

@@ -31,7 +31,7 @@ def show(cards: Sequence[Card]) -> None:
 
 
 def text(cards: Sequence[Card], width: int = 100) -> str:
-    """Return the printed lines of `show`, without colours."""
+    """Printed lines of `show`, without colours."""
     printer = console(width, color_system=None)
     with printer.capture() as captured:
         for part in _parts(cards, width):
@@ -58,7 +58,7 @@ def _parts(cards: Sequence[Card], width: int) -> Iterator[Any]:
 
 
 def console(width: int | None = None, **options: Any) -> Any:
-    """Return a rich console on standard output that leaves text as it is."""
+    """Rich console on standard output that leaves text as it is."""
     from rich.console import Console
 
     # In a notebook rich would display an element for each print, besides the captured text.
@@ -96,7 +96,7 @@ def _table(fact: dict[str, Any]) -> Any:
 
 
 def draw(panel: Panel, width: int) -> list[list[tuple[str, str]]]:
-    """Return the panel as lines of (text, style) pieces, each line `width` characters wide."""
+    """Panel as lines of (text, style) pieces, each line `width` characters wide."""
     labels = [label for label, *_ in panel.lines]
     margin = min(max((len(label) + 1 for label in labels if label), default=0), width // 3)
     columns = width - GUTTER - margin
@@ -151,7 +151,7 @@ def draw(panel: Panel, width: int) -> list[list[tuple[str, str]]]:
 def _trace(
     x: np.ndarray, y: np.ndarray, low: float, high: float, left: float, right: float, columns: int
 ) -> list[tuple[int, int]]:
-    """Return the (column, row) dots of a line: one stroke between gaps, upright where it is steep."""
+    """(column, row) dots of a line: one stroke between gaps, upright where it is steep."""
     found = []
     gaps = np.flatnonzero(~np.isfinite(y))
     for start, stop in zip([0, *(gaps + 1)], [*gaps, y.size], strict=True):

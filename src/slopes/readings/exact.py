@@ -61,7 +61,7 @@ def _constant(text: str) -> Any:
 
 
 def to_mpmath(x: Any, bits: int) -> Any:
-    """Return the middle of a ball as an mpmath number, rounded to `bits`."""
+    """Middle of a ball as an mpmath number, rounded to `bits`."""
     import mpmath
     from mpmath.libmp import from_man_exp
 

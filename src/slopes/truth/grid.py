@@ -95,7 +95,7 @@ class Grid(Samples):
         return tuple(drawn)
 
     def _full_rows(self, drawn: list[Any]) -> list[Any]:
-        """Return arguments whose rows of probabilities still nearly sum to 1 when cut to bfloat16.
+        """Arguments whose rows of probabilities still nearly sum to 1 when cut to bfloat16.
 
         The part cut from an entry is added to the next smaller one.
         """
@@ -134,7 +134,7 @@ class Grid(Samples):
         return isinstance(self.card, Loss) and self.card.kind.batched
 
     def inputs(self, dtype: Any) -> tuple[Any, ...]:
-        """Return the inputs, in the dtype that carries the format."""
+        """Inputs, in the dtype that carries the format."""
         return self.arguments
 
     def conditioning(self, result: str, dtype: Any) -> Any:

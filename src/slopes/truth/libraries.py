@@ -47,7 +47,7 @@ def load(library: str) -> ModuleType:
 def call(
     card: Card, library: str, arguments: tuple[Any, ...], *, slope: bool = False, cotangent: Any = None
 ) -> tuple[Any, Any]:
-    """Return (value, slope) of a library's equivalent of a card, as NumPy arrays, in the dtype of the arguments.
+    """(value, slope) of a library's equivalent of a card, as NumPy arrays, in the dtype of the arguments.
 
     The slope, if wanted, is autograd's by the first argument, for the cotangent or else for the sum of the values; None
     without autograd.

@@ -17,7 +17,7 @@ SMALLEST = 5e-324
 
 
 def exact(card: Card, digits: int = 50) -> Exactly:
-    """Return the card as a function with `digits` right digits, as mpmath numbers.
+    """Card as a function with `digits` right digits, as mpmath numbers.
 
     Call it like the card, on numbers or arrays; floats mean their binary value. ``.slope`` gives the derivative. Arb
     computes each number with a bound on its error, and the working precision rises until the bound proves the digits:
@@ -44,19 +44,19 @@ class Exactly:
         return f"slopes.exact({self.card!r}, digits={self.digits})"
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
-        """Return the card's value: one mpmath number, or an object array of them."""
+        """Card's value: one mpmath number, or an object array of them."""
         return self._converge(self.card, arguments, options)
 
     def slope(self, *arguments: Any, **options: Any) -> Any:
-        """Return the derivative by the first argument, in its shape."""
+        """Derivative by the first argument, in its shape."""
         return self._converge(self.card.slope, arguments, options, proven=self.card.slope_body is not None)
 
     def vjp(self, *arguments: Any, **options: Any) -> Any:
-        """Return the cotangent (the second argument) pulled back through a map."""
+        """Cotangent (the second argument) pulled back through a map."""
         return self._converge(self.card.vjp, arguments, options, proven=self.card.slope_body is not None)
 
     def difference(self, *arguments: Any, **options: Any) -> Any:
-        """Return the slope (of a map: the vjp) by differences of the body, without the card's derivative.
+        """Slope (of a map: the vjp) by differences of the body, without the card's derivative.
 
         It is NaN where they do not converge, as at a jump.
         """
@@ -65,16 +65,16 @@ class Exactly:
         return self._converge(compute, arguments, options, unsettled=math.nan, proven=False)
 
     def definition(self, *arguments: Any, **options: Any) -> Any:
-        """Return the value of the textbook definition."""
+        """Value of the textbook definition."""
         return self._converge(self.card._twin(body=self.card.textbook), arguments, options)
 
     def definition_slope(self, *arguments: Any, **options: Any) -> Any:
-        """Return the slope of an element-wise card's definition by calculus; see `tangent`."""
+        """Slope of an element-wise card's definition by calculus; see `tangent`."""
         textbook = self.card._twin(body=self.card.textbook)
         return Exactly(textbook, self.digits, self.reach).tangent(*arguments, **options)
 
     def tangent(self, *arguments: Any, **options: Any) -> Any:
-        """Return the slope of an element-wise card's body by calculus, without its derivative.
+        """Slope of an element-wise card's body by calculus, without its derivative.
 
         At a kink it is the slope of one side.
         """

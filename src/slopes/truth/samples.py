@@ -115,14 +115,14 @@ class Samples:
         return {"reduction": "none"} if isinstance(self.card, Loss) else {}
 
     def call(self, result: str, arguments: tuple[Any, ...]) -> Any:
-        """Return the card's result: its values, unreduced, or its slope (of a map: the vjp)."""
+        """Card's result: its values, unreduced, or its slope (of a map: the vjp)."""
         card: Any = self.card
         if isinstance(card, Map):
             return card(arguments[0]) if result == "value" else card.vjp(*arguments)
         return (card if result == "value" else card.slope)(*arguments, **self.options)
 
     def results_by_torch(self, arguments: tuple[Any, ...], second: bool = False) -> dict[str, Any]:
-        """Return value and slope by torch as arrays, and on request the gradients of each column of the slope."""
+        """Value and slope by torch as arrays, and on request the gradients of each column of the slope."""
         import torch
 
         tensors = [torch.from_numpy(np.array(argument)) for argument in arguments]
@@ -140,7 +140,7 @@ class Samples:
         return {name: result.detach().numpy() for name, result in results.items()}
 
     def exact(self, result: str, dtype: Any) -> Any:
-        """Return the exact result at the inputs: "value", "slope" (by the derivative, if any) or "difference"."""
+        """Exact result at the inputs: "value", "slope" (by the derivative, if any) or "difference"."""
         key = result, np.dtype(dtype).name
         if key not in self._exact:
             arguments = self.inputs(dtype)
@@ -150,7 +150,7 @@ class Samples:
         return self._exact[key]
 
     def oracle(self, result: str) -> Any:
-        """Return the exact function for a result; without a derivative the slope is by differences."""
+        """Exact function for a result; without a derivative the slope is by differences."""
         if result == "value":
             return self.exactly
         if result == "difference" or self.card.slope_body is None:

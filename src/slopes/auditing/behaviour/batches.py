@@ -28,12 +28,12 @@ def close(a: Tensor | float, b: Tensor | float) -> bool:
 
 
 def twice(arguments: Arguments) -> Arguments:
-    """Return the batch followed by itself."""
+    """Batch followed by itself."""
     return tuple(torch.cat([x, x]) for x in arguments)
 
 
 def several(subject: Subject) -> Subject:
-    """Return the subject with rows of several entries, so that rows and entries differ; raise Skip if it takes none."""
+    """Subject with rows of several entries, so that rows and entries differ; raise Skip if it takes none."""
     if len(subject.form.shape) > 1:
         return subject
     if subject.form.kind is not None and subject.form.kind.rowwise:
@@ -46,7 +46,7 @@ def several(subject: Subject) -> Subject:
 
 
 def asked(subject: Subject, finding: Finding) -> Finding:
-    """Return the finding, as a note if the subject's kind is a guess."""
+    """Finding, as a note if the subject's kind is a guess."""
     return finding if subject.form.sure else replace(finding, severity="note")
 
 
@@ -57,7 +57,7 @@ def own(subject: Subject) -> bool:
 
 
 def counts(subject: Subject, arguments: Arguments) -> dict[str, float]:
-    """Return the possible divisors of a batch's mean, by name."""
+    """Possible divisors of a batch's mean, by name."""
     first, kind = arguments[0], subject.form.kind
     assert kind is not None
     rows = first.numel() // first.shape[subject.form.axis] if kind.rowwise else len(first)
@@ -83,7 +83,7 @@ def cut(options: Mapping[str, Any], part: slice) -> dict[str, Any]:
 
 
 def asking(subject: Subject, way: str, call: str) -> str:
-    """Return a call with another reduction as code."""
+    """Call with another reduction as code."""
     if subject.form.reduction == "keyword":
         return f"{call[:-1]}, reduction={way!r})"
     return f"setattr({subject.variable}, 'reduction', {way!r}) or {call}"

@@ -182,7 +182,7 @@ def _flat(term: Subject) -> Iterator[Finding]:
 
 
 def _term(subject: Subject, name: str, function: Callable[..., object]) -> Subject:
-    """Return a declared term as a subject with the arguments of the whole loss."""
+    """Declared term as a subject with the arguments of the whole loss."""
     setup, given = source_of(function).assign(subject.variable)
     form = replace(subject.form, reduction=None)
     return subject.like(thing=function, setup=setup, given=given, form=form, name=name)

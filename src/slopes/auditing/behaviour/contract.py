@@ -79,7 +79,7 @@ def _mismatched(subject: Subject, seed: int) -> Iterator[tuple[str, Arguments, l
 
 
 def _value(subject: Subject, arguments: Arguments, options: dict[str, Tensor]) -> Tensor | None:
-    """Return the total; None if refused or not finite."""
+    """Total; None if refused or not finite."""
     given: dict[str, Any] = {k: x.numpy() if subject.form.numpy else x for k, x in options.items()}
     try:
         value = subject.total(*arguments, **given).detach().double()
@@ -95,7 +95,7 @@ def _equal(x: Tensor, y: Tensor) -> bool:
 def _in_both_shapes(
     subject: Subject, which: str, arguments: Arguments, same: Arguments, options: dict[str, Tensor]
 ) -> Script:
-    """Return code that prints the value with different shapes, and with one shape."""
+    """Code that prints the value with different shapes, and with one shape."""
     labels = not arguments[-1].is_floating_point() and arguments[0].ndim > 1
     like = same[-1] if labels else next(x for k, x in zip(subject.form.names, arguments, strict=True) if k != which)
     call, again = subject.call_with(options), f"{which} = {which}.reshape({tuple(like.shape)})"
@@ -113,7 +113,7 @@ def purity(subject: Subject) -> Iterator[Finding]:
 
 
 def spoiled(subject: Subject) -> tuple[int, Arguments] | None:
-    """Return (place of an argument that a call changes, arguments before it), or None."""
+    """(place of an argument that a call changes, arguments before it), or None."""
     arguments = subject.draw()
     given = tuple(x.clone() for x in arguments)
     subject(*given, in_place=True)

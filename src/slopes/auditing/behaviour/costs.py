@@ -126,7 +126,7 @@ def _shaped(subject: Subject) -> Iterator[Subject]:
 
 
 def _result(subject: Subject, arguments: Arguments) -> tuple[Tensor, Tensor]:
-    """Return (value, gradient by the first argument, or 0) without copying the arguments."""
+    """(value, gradient by the first argument, or 0) without copying the arguments."""
     leaf = arguments[0].detach()
     nothing = torch.zeros(1)
     if subject.form.numpy:
@@ -286,7 +286,7 @@ class _Reads(TorchFunctionMode):
 
 
 def _fresh(thing: Any) -> Any:
-    """Return the function or module with its own code object, apart from the subject's compiled code."""
+    """Function or module with its own code object, apart from the subject's compiled code."""
     if isinstance(thing, torch.nn.Module):
         thing = copy.deepcopy(thing)
         thing.forward = MethodType(_fresh(type(thing).forward), thing)
@@ -300,7 +300,7 @@ def _fresh(thing: Any) -> Any:
 
 
 def _break(subject: Subject, arguments: Arguments) -> str | None:
-    """Return (reason, line) of the first graph break; None without one, or if unknown."""
+    """(reason, line) of the first graph break; None without one, or if unknown."""
     import torch._dynamo
 
     try:

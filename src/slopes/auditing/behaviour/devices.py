@@ -242,7 +242,7 @@ def _whole_targets(subject: Subject) -> Iterator[Finding]:
 
 
 def _value(subject: Subject, arguments: list[Tensor], place: int, dtype: torch.dtype) -> Tensor | None:
-    """Return the result with the target in a dtype; None if refused."""
+    """Result with the target in a dtype; None if refused."""
     given = [x.to(dtype) if i == place else x for i, x in enumerate(arguments)]
     try:
         came = subject(*given).detach()

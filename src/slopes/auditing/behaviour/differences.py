@@ -53,7 +53,7 @@ def slopes(
     subject: Subject, arguments: Arguments, cotangent: Tensor | None = None, *, of_gradient: Tensor | None = None,
     gradient: Tensor | None = None, by: int = 0,
 ) -> list[Slope]:  # fmt: skip
-    """Return the derivatives of the sum (or its product with a cotangent) by up to ten entries of an argument.
+    """Derivatives of the sum (or its product with a cotangent) by up to ten entries of an argument.
 
     With `of_gradient`, differentiate the gradient instead, weighted by it; `gradient` is autograd's result for that.
     Raises Skip if float64 is not taken or not kept, or a second call differs.
@@ -121,7 +121,7 @@ def _smooth_slope(value: Callable[[Tensor], float], argument: Tensor, entry: int
 
 
 def uneven_weights(result: Tensor) -> tuple[Tensor | None, str]:
-    """Return a different weight per result, and the factor as code: a plain sum may hide single results."""
+    """Different weight per result, and the factor as code: a plain sum may hide single results."""
     if result.ndim == 0:
         return None, ""
     count, shape = result.numel(), tuple(result.shape)
@@ -130,7 +130,7 @@ def uneven_weights(result: Tensor) -> tuple[Tensor | None, str]:
 
 
 def differences_in_code(subject: Subject, arguments: Arguments, at: Slope, weigh: str = "", by: int = 0) -> Script:
-    """Return code that prints one entry of the gradient by an argument, and the slope by differences."""
+    """Code that prints one entry of the gradient by an argument, and the slope by differences."""
     name = subject.form.names[by]
     here, plus, minus = (subject.called(**{name: f"{name}{step}"}) for step in ("", " + step", " - step"))
     total = [f"({call}{weigh}).sum()" if weigh else f"{call}.sum()" for call in (here, plus, minus)]

@@ -79,7 +79,7 @@ def _of_sample(subject: Subject, wanted: str) -> Iterator[Finding]:
 
 
 def _searched(subject: Subject, arguments: Arguments, wanted: str) -> Script:
-    """Return code that prints the best of many constant predictions, and the declared functional."""
+    """Code that prints the best of many constant predictions, and the declared functional."""
     first, target = arguments[:2]
     name, goal, *_ = subject.form.names
     library, dtype = ("np", "") if subject.form.numpy else ("torch", f", dtype={first.dtype}")
@@ -128,7 +128,7 @@ def _of_shares(subject: Subject) -> Iterator[Finding]:
 
 
 def _two_classes(subject: Subject, share: float) -> tuple[Callable[[float], Tensor], Tensor]:
-    """Return predictions of classes 0 and 1 as a function of p, and labels with this share of class 0."""
+    """Predictions of classes 0 and 1 as a function of p, and labels with this share of class 0."""
     if subject.space.is_cosine:
         raise Skip("cosines are no probabilities")
     drawn, target, *_ = subject.draw(rows=10)
@@ -149,7 +149,7 @@ def _two_classes(subject: Subject, share: float) -> tuple[Callable[[float], Tens
 
 
 def least(f: Callable[[float], float], low: float, high: float) -> float:
-    """Return a function's minimiser, by a grid and a golden section around its best point; a flat one's middle."""
+    """Function's minimiser, by a grid and a golden section around its best point; a flat one's middle."""
     grid = [low + (high - low) * i / 40 for i in range(41)]
     values = [f(x) for x in grid]
     if not all(map(math.isfinite, values)):

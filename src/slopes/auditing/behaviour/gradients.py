@@ -110,7 +110,7 @@ def _premature(subject: Subject, arguments: Arguments) -> bool:
 def _finding(
     subject: Subject, check: str, arguments: Arguments, wrong: str, message: str, repair: str, severity: str = "error"
 ) -> Finding:
-    """Return a finding of `_lost` for the smallest arguments with the same fault."""
+    """Finding of `_lost` for the smallest arguments with the same fault."""
     small = subject.smallest(arguments, lambda given: _lost(subject, given) == wrong)
     if wrong.startswith("the value is finite"):
         script = subject.script(small, f"{subject.call}.sum().backward()", f"{subject.form.names[0]}.grad", grad=0)

@@ -34,11 +34,11 @@ class Options:
         self.ignore = self._name(("ignore_index",), -100)
 
     def weights(self, dtype: torch.dtype) -> Tensor:
-        """Return unequal weights of the classes."""
+        """Unequal weights of the classes."""
         return (torch.arange(self.classes) + 1.0).to(dtype)
 
     def _name(self, names: tuple[str, ...], trial: Any) -> tuple[str, str] | None:
-        """Return (name, "call" or "made") of an option that the loss takes, or None."""
+        """(name, "call" or "made") of an option that the loss takes, or None."""
         for name in names:
             for how in ("call", "made"):
                 if self._takes(name, how):
@@ -54,7 +54,7 @@ class Options:
         return self.subject.is_module and name in inspect.signature(type(thing).__init__).parameters
 
     def made(self, options: dict[tuple[str, str], Any]) -> tuple[Subject, dict[str, Any]]:
-        """Return (the subject made with a module's options, the call's options)."""
+        """(the subject made with a module's options, the call's options)."""
         when_made = {name: x for (name, how), x in options.items() if how == "made"}
         by_call = {name: x for (name, how), x in options.items() if how == "call"}
         if not when_made:
@@ -77,7 +77,7 @@ class Options:
         }  # fmt: skip
 
     def total(self, arguments: Arguments, options: dict[tuple[str, str], Any], reduction: str | None = None) -> Tensor:
-        """Return the result with the options, summed unless it is one number."""
+        """Result with the options, summed unless it is one number."""
         subject, by_call = self.made(options)
         return subject.total(*arguments, reduction=reduction, **by_call).detach()
 
@@ -85,7 +85,7 @@ class Options:
         self, arguments: Arguments, *several: dict[tuple[str, str], Any], each: str = "", reduction: str | None = None,
         show: str = "{0}, {1}",
     ) -> Script:  # fmt: skip
-        """Return code that prints results of several sets of options; `each` follows every argument of the second."""
+        """Code that prints results of several sets of options; `each` follows every argument of the second."""
         lines: list[str] = []
         for place, options in enumerate(several):
             variable, form = self.subject.variable, self.subject.form
@@ -103,7 +103,7 @@ class Options:
         return self.subject.script(arguments, *lines, show.format(*results))
 
     def spell(self, x: Any) -> str:
-        """Return an option as code."""
+        """Option as code."""
         return self.subject.spell(x) if isinstance(x, Tensor) else repr(x)
 
 
@@ -136,7 +136,7 @@ def _told(options: dict[tuple[str, str], Any]) -> str:
 
 
 def _ignoring(options: Options) -> tuple[int, dict[tuple[str, str], Any]] | None:
-    """Return (the ignored label, the options that it needs), or None."""
+    """(the ignored label, the options that it needs), or None."""
     way = next((way for way in selections(options.subject) if way.what == "ignore_index"), None)
     if way is not None and not way.given:
         return way.label, {}

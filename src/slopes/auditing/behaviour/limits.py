@@ -38,7 +38,7 @@ def known_limits(subject: Subject) -> Iterator[Finding]:
 
 
 def setting(subject: Subject, *names: str) -> tuple[str, Any] | None:
-    """Return (name, number) of the first of these parameters that the subject has."""
+    """(name, number) of the first of these parameters that the subject has."""
     for name in names:
         if subject.is_module and isinstance(getattr(subject.thing, name, None), (int, float, Tensor)):
             value = getattr(subject.thing, name)
@@ -153,7 +153,7 @@ def _region(subject: Subject) -> Arguments:
 
 
 def _unsmoothed(subject: Subject) -> tuple[Subject, float]:
-    """Return (the subject without its smoothing, the tolerance for any that remains)."""
+    """(the subject without its smoothing, the tolerance for any that remains)."""
     smooth = setting(subject, "smooth", "smoothing", "eps", "epsilon", "smooth_nr")
     return (subject.tuned(**{smooth[0]: 1e-9}), 1e-5) if smooth is not None else (subject, 0.05)
 

@@ -72,7 +72,7 @@ Along = Callable[[Tensor], tuple[list[Arguments], Tensor]]
 
 
 def _line(subject: Subject) -> tuple[Along, float, float, int]:
-    """Return (function from numbers on a line to arguments and values, beginning, end, number of points)."""
+    """(function from numbers on a line to arguments and values, beginning, end, number of points)."""
     first, *rest = subject.draw()
     kind, space = subject.form.kind, subject.space
     if kind is None and subject.form.elementwise:
@@ -97,7 +97,7 @@ def _line(subject: Subject) -> tuple[Along, float, float, int]:
 
 
 def _ends(subject: Subject, first: Tensor, rest: list[Tensor]) -> tuple[Tensor, Tensor] | None:
-    """Return two predictions with valid ones between them, or None."""
+    """Two predictions with valid ones between them, or None."""
     kind, space = subject.form.kind, subject.space
     if not (space.is_unbounded or space.tells_probability or space.is_positive):
         return None
@@ -186,7 +186,7 @@ def _large(subject: Subject) -> Iterator[tuple[Arguments, bool]]:
 
 
 def _pair(subject: Subject, arguments: Arguments) -> tuple[Tensor, Tensor]:
-    """Return the results in the arguments' precision, and in float64 for the same numbers."""
+    """Results in the arguments' precision, and in float64 for the same numbers."""
     wide = tuple(x.double() if x.is_floating_point() else x for x in arguments)
     return subject(*arguments).detach().double(), subject(*wide).detach().double()
 
@@ -211,12 +211,12 @@ def _lost(subject: Subject, arguments: Arguments, low: Tensor, name: str, severi
 
 
 def _worst(low: Tensor, exact: Tensor) -> int:
-    """Return the place of the largest error."""
+    """Place of the largest error."""
     return int(((low - exact).abs() / (1 + exact.abs())).nan_to_num(nan=math.inf).reshape(-1).argmax())
 
 
 def _in_both(subject: Subject, arguments: Arguments, place: int) -> Script:
-    """Return code that prints one entry of the value in the arguments' precision and in float64."""
+    """Code that prints one entry of the value in the arguments' precision and in float64."""
     wide = [f"{name} = {name}.double()" for name, x in subject.by_name(arguments).items() if x.is_floating_point()]
     if subject.is_module:
         wide.append(f"{subject.variable} = {subject.variable}.double()")

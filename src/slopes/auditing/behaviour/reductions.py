@@ -249,7 +249,7 @@ def _with(thing: Any, name: str, value: Any) -> Any:
 
 
 def _split(subject: Subject) -> tuple[Arguments, dict[str, Any], Tensor, list[slice]]:
-    """Return (arguments, options, kept mask, slices); the last slice keeps nothing if entries can be hidden."""
+    """(arguments, options, kept mask, slices); the last slice keeps nothing if entries can be hidden."""
     arguments = subject.draw(rows=7)
     parts = [slice(0, 3), slice(3, 5), slice(5, 7)]
     way = next((way for way in selections(subject) if way.what != "weight"), None)
@@ -333,12 +333,12 @@ def _parts(subject: Subject) -> Finding | None:
 
 
 def _among_zeros(place: int, parts: list[Tensor]) -> Tensor:
-    """Return one part's gradient, and 0 for the others."""
+    """One part's gradient, and 0 for the others."""
     return torch.cat([x if n == place else torch.zeros_like(x) for n, x in enumerate(parts)])
 
 
 def _counts(subject: Subject, arguments: Arguments, keep: Tensor) -> dict[str, float]:
-    """Return the possible divisors with weights of kept entries only, and the number of valid entries."""
+    """Possible divisors with weights of kept entries only, and the number of valid entries."""
     known = counts(subject, arguments)
     if "weights" in known and keep.shape == arguments[-1].shape and bool(keep.any()):
         of_class = counts(subject, (arguments[0], torch.where(keep, arguments[-1], 0)))["weights"]

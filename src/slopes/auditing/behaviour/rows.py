@@ -214,7 +214,7 @@ def _no(way: Selection) -> Any:
 
 
 def _fault(subject: Subject, arguments: Arguments, options: dict[str, Any]) -> tuple[Tensor, Tensor] | None:
-    """Return (value, gradient) if one is not finite; None otherwise, or if refused."""
+    """(value, gradient) if one is not finite; None otherwise, or if refused."""
     try:
         value, gradient = subject.gradient(*arguments, **options)
     except (SubjectError, Skip):

@@ -30,7 +30,7 @@ class Selection:
     given: bool = False  #: whether the call gives that label
 
     def keeping(self, keep: Tensor, arguments: Arguments) -> tuple[Arguments, dict[str, Any]]:
-        """Return arguments and options under which only entries in `keep` count."""
+        """Arguments and options under which only entries in `keep` count."""
         if self.what == "ignore_index":
             first, target, *rest = arguments
             target = torch.where(keep, target, self.label)
@@ -38,19 +38,19 @@ class Selection:
         return arguments, {self.name: (keep ^ self.inverted).to(self.dtype)}
 
     def spread(self, keep: Tensor, x: Tensor, axis: int) -> Tensor:
-        """Return `keep` in the shape of an argument."""
+        """`keep` in the shape of an argument."""
         if keep.ndim == x.ndim - 1 and keep.shape != x.shape[:1]:
             keep = keep.unsqueeze(axis)
         return keep.reshape(*keep.shape, *([1] * (x.ndim - keep.ndim))).expand(x.shape)
 
 
 def half(shape: tuple[int, ...]) -> Tensor:
-    """Return a mask that keeps two of three entries, in no regular order of the rows."""
+    """Mask that keeps two of three entries, in no regular order of the rows."""
     return (torch.arange(max(1, torch.Size(shape).numel())) % 3 != 1).reshape(shape)
 
 
 def selections(subject: Subject) -> list[Selection]:
-    """Return every way that the subject takes, found once per shape."""
+    """Every way that the subject takes, found once per shape."""
     held: dict[tuple[int, ...], list[Selection]] = subject.notes.setdefault("selections", {})
     if subject.form.shape not in held:
         held[subject.form.shape] = list(_found(subject))
@@ -101,7 +101,7 @@ def _turned(subject: Subject, way: Selection, arguments: Arguments) -> Selection
 
 
 def _ignored(subject: Subject, arguments: Arguments) -> Selection | None:
-    """Return the label that a module or function ignores; −100 if the call may give one; else None."""
+    """Label that a module or function ignores; −100 if the call may give one; else None."""
     if len(arguments) != 2 or arguments[1].is_floating_point():
         return None
     label = getattr(subject.thing, "ignore_index", default_of(subject.thing, "ignore_index"))

@@ -131,7 +131,7 @@ def _larger(subject: Subject, arguments: Arguments) -> Iterator[tuple[str, Argum
 
 
 def _calls(subject: Subject) -> dict[str, str]:
-    """Return the call of each term as code, by its name."""
+    """Call of each term as code, by its name."""
     if not subject.declared.terms:
         return {name: f"{subject.call}[{name!r}]" for name in _of_result(subject)}
     arguments = subject.call.removeprefix(subject.variable)
@@ -139,7 +139,7 @@ def _calls(subject: Subject) -> dict[str, str]:
 
 
 def norm_by(subject: Subject) -> list[str]:
-    """Return the function that computes the norm of the gradient of a term, as code."""
+    """Function that computes the norm of the gradient of a term, as code."""
     first = subject.form.names[0]
     return [
         "def norm(term):",
@@ -150,12 +150,12 @@ def norm_by(subject: Subject) -> list[str]:
 
 
 def norm_of(subject: Subject, term: str) -> str:
-    """Return the norm of a term's gradient as code, by the function of `norm_by`."""
+    """Norm of a term's gradient as code, by the function of `norm_by`."""
     return f"norm({_calls(subject)[term]})"
 
 
 def with_terms(subject: Subject) -> Subject:
-    """Return the subject with code that knows the declared terms as term_1, term_2, and so on."""
+    """Subject with code that knows the declared terms as term_1, term_2, and so on."""
     setup, given = list(subject.setup), dict(subject.given)
     for place, term in enumerate(subject.declared.terms.values(), start=1):
         more, objects = source_of(term).assign(f"term_{place}")

@@ -41,7 +41,7 @@ def claims(subject: Subject) -> Iterator[Finding]:
 
 
 def _curve(subject: Subject, result: str = "value") -> tuple[Any, Any]:
-    """Return (x, results) on the line for claims; for rows x is the first logit, and the others are 0."""
+    """(x, results) on the line for claims; for rows x is the first logit, and the others are 0."""
     card: Any = subject.card
     if isinstance(card, Loss):
         settings = card.settings
@@ -279,5 +279,5 @@ def _compare_with_peer(subject: Subject, library: str, expression: str) -> Itera
 
 
 def theirs_of(arguments: tuple[Any, ...]) -> tuple[str, str]:
-    """Return lines of code that import the libraries and make arguments."""
+    """Lines of code that import the libraries and make arguments."""
     return "from slopes.truth import libraries", spell(arguments)

@@ -151,7 +151,7 @@ def _is_refusal(came: Any, name: str) -> bool:
 
 
 def _outcome(came: Any, what: str) -> str:
-    """Return the outcome of a call that had to be refused, as text."""
+    """Outcome of a call that had to be refused, as text."""
     if isinstance(came, ValueError):
         return f"raises without naming the {what}: {came}"
     return f"raises {type(came).__name__}: {came}" if isinstance(came, Exception) else "was accepted"

@@ -111,7 +111,7 @@ def awkward(subject: Subject, dtype: Any) -> Iterator[tuple[Any, ...]]:
 
 
 def _numbers(space: Space, dtype: Any) -> list[float]:
-    """Return numbers of a space, of every size, among them its bounds."""
+    """Numbers of a space, of every size, among them its bounds."""
     if space.is_sign:
         return [-1.0, 1.0]
     info = np.finfo(dtype)
@@ -123,7 +123,7 @@ def _numbers(space: Space, dtype: Any) -> list[float]:
 
 
 def _rows(space: Space, dtype: Any) -> Sequence[Any]:
-    """Return rows of four: all alike, one apart, of both signs; distributions; boxes with and without area."""
+    """Rows of four: all alike, one apart, of both signs; distributions; boxes with and without area."""
     if space.has_classes:
         return [np.full(4, 0.25), *np.eye(4), np.array([0.5, 0.5, 0, 0])]
     if space.has_corners:

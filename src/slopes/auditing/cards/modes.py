@@ -61,7 +61,7 @@ def forward_mode(subject: Subject) -> Iterator[Finding]:
 
 
 def _script(subject: Subject, arguments: tuple[Any, ...], mode: str, index: list[int]) -> Script:
-    """Return code that prints an entry of the slope by a mode, and by the card."""
+    """Code that prints an entry of the slope by a mode, and by the card."""
     is_loss = isinstance(subject.card, Loss)
     slope = "f.slope(*arguments, reduction='sum')" if is_loss else "f.vjp(arguments[0], np.ones_like(f(arguments[0])))"
     by_mode = {

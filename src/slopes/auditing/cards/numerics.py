@@ -116,7 +116,7 @@ def _is_off(dtype: Any, allowed: float, came: Any, exact: Any) -> bool:
 
 
 def errors_of(subject: Subject, result: str, dtype: Any) -> tuple[Any, Any, Any, Any]:
-    """Return (errors in ulps, allowed errors, exact results, results) at the subject's points."""
+    """(errors in ulps, allowed errors, exact results, results) at the subject's points."""
     came = np.asarray(subject.call(result, subject.inputs(dtype)))
     exact = subject.exact(result, dtype)
     errors = ulps(came, exact, dtype)
@@ -284,7 +284,7 @@ def _allow_terms(subject: Subject, dtype: Any, exact: Any, allowed: Any) -> Any:
 
 
 def _differs(subject: Subject, result: str, dtype: Any, how: str, index: tuple[int, ...] | None = None) -> Finding:
-    """Return a finding with code that prints the result in torch and in NumPy, or their shapes."""
+    """Finding with code that prints the result in torch and in NumPy, or their shapes."""
     row = subject.at(index or (0,) * subject.inputs(dtype)[0].ndim, dtype)
     entry = ".shape" if index is None else f"[{', '.join(map(str, (0, *index[1:])))}]" if subject.card.rowwise else ""
     lines = spell(row), *subject.by_torch(result), f"result{entry}, {subject.call_of(result)}{entry}"

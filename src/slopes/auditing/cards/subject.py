@@ -38,11 +38,11 @@ class Subject(Samples):
             self.faulty[result, np.dtype(dtype).name] = self.reported(result, dtype, entries.shape) | entries
 
     def reported(self, result: str, dtype: Any, shape: tuple[int, ...]) -> Any:
-        """Return a mask of the reported entries."""
+        """Mask of the reported entries."""
         return self.faulty.get((result, np.dtype(dtype).name), np.zeros(shape, dtype=bool))
 
     def script(self, *lines: str) -> Script:
-        """Return code that makes the card, as `f`, and prints the values of the last line."""
+        """Code that makes the card, as `f`, and prints the values of the last line."""
         from slopes.auditing.source import source_of
 
         setup, given = source_of(self.card).assign("f")
@@ -51,7 +51,7 @@ class Subject(Samples):
         return Script([*setup, *first, f"print({last})"], given)
 
     def call(self, result: str, arguments: tuple[Any, ...]) -> Any:
-        """Return the card's own result; see `Samples.call`. A body that raises becomes a finding with its arguments."""
+        """Card's own result; see `Samples.call`. A body that raises becomes a finding with its arguments."""
         try:
             return super().call(result, arguments)
         except Exception as error:
@@ -60,21 +60,21 @@ class Subject(Samples):
             raise Raised(error, self.script(*lines)) from error
 
     def call_of(self, result: str) -> str:
-        """Return the call for a result as code."""
+        """Call for a result as code."""
         if isinstance(self.card, Map):
             return "f(arguments[0])" if result == "value" else "f.vjp(*arguments)"
         method, options = "" if result == "value" else ".slope", ", reduction='none'" * isinstance(self.card, Loss)
         return f"f{method}(*arguments{options})"
 
     def exact_of(self, result: str) -> str:
-        """Return the call for the exact result as code."""
+        """Call for the exact result as code."""
         call, exact = self.call_of(result), f"slopes.exact(f, {DIGITS})"
         if result == "difference" or (result == "slope" and self.card.slope_body is None):
             return f"{exact}.difference{call[call.index('(') :]}"
         return exact + call[1:]
 
     def by_torch(self, result: str) -> list[str]:
-        """Return lines of code that set `result` to torch's "value", "slope" or "second" by autograd."""
+        """Lines of code that set `result` to torch's "value", "slope" or "second" by autograd."""
         of_map, options = isinstance(self.card, Map), ", reduction='none'" * isinstance(self.card, Loss)
         cotangent = "rest[0]" if of_map else "torch.ones_like(result)"
         call = f"result = f(first.requires_grad_(){'' if of_map else ', *rest'}{options})"
@@ -86,11 +86,11 @@ class Subject(Samples):
         return ["import torch", "first, *rest = map(torch.as_tensor, arguments)", *lines]
 
     def at(self, index: tuple[int, ...], dtype: Any) -> tuple[Any, ...]:
-        """Return the arguments at an entry of the result."""
+        """Arguments at an entry of the result."""
         return tuple(x[index[0]][None] if self.card.rowwise else x[index] for x in self.inputs(dtype))
 
     def compare(self, result: str, index: tuple[int, ...], dtype: Any) -> Script:
-        """Return code that prints an entry of the card's result, and of the exact one."""
+        """Code that prints an entry of the card's result, and of the exact one."""
         entry = f"[{', '.join(map(str, (0, *index[1:])))}]" if self.card.rowwise else ""
         both = f"{self.call_of(result)}{entry}, {self.exact_of(result)}{entry}"
         return self.script(spell(self.at(index, dtype)), both)
@@ -104,12 +104,12 @@ class Raised(Exception):
         self.cause, self.script = cause, script
 
     def finding(self, check: str, message: str, repair: str) -> Finding:
-        """Return the finding that the card raises."""
+        """Finding that the card raises."""
         return self.script.finding(check, message, repair, shows=lambda came: isinstance(came, Exception))
 
 
 def spell(arguments: tuple[Any, ...]) -> str:
-    """Return a line of code that makes arguments, arrays, tensors or numbers, with the same bits."""
+    """Line of code that makes arguments, arrays, tensors or numbers, with the same bits."""
     shown = []
     for x in arguments:
         library, dtype = ("torch", str(x.dtype)) if hasattr(x, "detach") else ("np", f"np.{np.asarray(x).dtype}")

@@ -29,7 +29,7 @@ class Prediction:
 
 
 def predict(model: Any, inputs: Any) -> Prediction:
-    """Return the prediction in the output of a model; without a model, the inputs themselves."""
+    """Prediction in the output of a model; without a model, the inputs themselves."""
     code = "inputs"
     came = inputs
     if model is not None and isinstance(inputs, Mapping):
@@ -51,7 +51,7 @@ def finding(
     subject: Subject, arguments: Arguments, message: str, lines: str | tuple[str, ...], repair: str,
     grad: int | None = None, **fields: Any,
 ) -> Finding:  # fmt: skip
-    """Return a finding with code for a corner of the batch, or for all of it if the corner does not show it."""
+    """Finding with code for a corner of the batch, or for all of it if the corner does not show it."""
     lines = (lines,) if isinstance(lines, str) else lines
     corner = _corner(arguments)
     if not _are_long(corner):
@@ -76,7 +76,7 @@ def _are_long(arguments: Arguments) -> bool:
 
 
 def _script(subject: Subject, arguments: Arguments, *lines: str, grad: int | None = None) -> Script:
-    """Return code with the arguments, or if they are long, with placeholders for the batch's."""
+    """Code with the arguments, or if they are long, with placeholders for the batch's."""
     if not _are_long(arguments):
         return subject.script(arguments, *lines, grad=grad)
     named = subject.by_name(arguments)

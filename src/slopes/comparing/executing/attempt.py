@@ -36,5 +36,5 @@ def attempt(job: Job, cells: Cells) -> Verdict:
 
 
 def refusal(error: BaseException) -> Verdict:
-    """Return the verdict on a job that did not load."""
+    """Verdict on a job that did not load."""
     return Verdict("refused", [], describe(error), traceback.format_exc(), machine())

@@ -112,7 +112,7 @@ class Cluster(Place):
 
 
 def _client(executor: Any) -> tuple[Any, bool]:
-    """Return (a client, whether we close it)."""
+    """(a client, whether we close it)."""
     named = isinstance(executor, str) and executor.startswith("dask://") and executor != "dask://"
     if not named and type(executor).__module__.partition(".")[0] != "distributed":
         takes = "a concurrent.futures.Executor, a distributed.Client or 'dask://host:8786'"

@@ -58,7 +58,7 @@ _guard = threading.Lock()
 
 
 def pack(job: Job) -> Parcel:
-    """Return the parcel of a job; TypeError where a part of it does not pickle."""
+    """Parcel of a job; TypeError where a part of it does not pickle."""
     text = pickled(job)
     if text is None:
         raise TypeError(
@@ -77,7 +77,7 @@ def forget(parcel: Parcel) -> None:
 
 
 def open_parcel(parcel: Parcel) -> Job:
-    """Return the job: the original where it was packed, elsewhere a copy, loaded once."""
+    """Job: the original where it was packed, elsewhere a copy, loaded once."""
     with _guard:
         job = _packed.get(parcel.name) or _opened.get(parcel.name)
         if job is None:
@@ -128,7 +128,7 @@ _FINDER = _Arrived()
 
 
 def _sources(text: bytes) -> dict[str, Source]:
-    """Return the user's modules that a pickle names, and the user's modules that those import."""
+    """User's modules that a pickle names, and the user's modules that those import."""
     found: dict[str, Source] = {}
     names = [value for _, value, _ in pickletools.genops(text) if isinstance(value, str)]
     left = [part for name in names for part in name.split(" ")[:1] if part in sys.modules]
@@ -157,7 +157,7 @@ def _imports(source: Source, module: ModuleType) -> list[str]:
 
 
 def _own(name: str) -> Source | None:
-    """Return a module's text; None if installed or a part of Python or slopes."""
+    """Module's text; None if installed or a part of Python or slopes."""
     if name == "__main__" or (name.split(".")[0] == "slopes" and not name.startswith("slopes.loading.")):
         return None
     path = getattr(sys.modules[name], "__file__", None)

@@ -28,7 +28,7 @@ def processors() -> int:
 
 
 def pickled(job: Any) -> bytes | None:
-    """Return the pickle of a job, or None where a part does not pickle; loading it may still fail.
+    """Pickle of a job, or None where a part does not pickle; loading it may still fail.
 
     cloudpickle, where installed, also carries definitions in a main script or a notebook.
     """

@@ -22,7 +22,7 @@ START = "initial weights are uniform by Glorot's rule, whatever the activation, 
 
 
 def mlp(task: Task, hidden: Any = None, depth: Any = None) -> tuple[Callable[[], nn.Module], str]:
-    """Return (a factory of multilayer perceptrons on flattened inputs, a description).
+    """(a factory of multilayer perceptrons on flattened inputs, a description).
 
     `hidden` is the width of each hidden layer, or a tuple of widths; `depth` is the number of layers of one width.
     """
@@ -44,7 +44,7 @@ def mlp(task: Task, hidden: Any = None, depth: Any = None) -> tuple[Callable[[],
 
 
 def cnn(task: Task, channels: Any = (16, 32), hidden: Any = 64) -> tuple[Callable[[], nn.Module], str]:
-    """Return (a factory of convolutional networks for images, a description).
+    """(a factory of convolutional networks for images, a description).
 
     Pooling follows every 3 x 3 convolution, then comes a hidden layer. For a segmentation the convolutions are dilated
     instead, and keep the size.
@@ -77,7 +77,7 @@ def cnn(task: Task, channels: Any = (16, 32), hidden: Any = 64) -> tuple[Callabl
 
 
 def transformer(task: Task, width: Any = 32, depth: Any = 2, heads: Any = 4) -> tuple[Callable[[], nn.Module], str]:
-    """Return (a factory of transformer encoders on (token, feature) or the rows of an image, a description)."""
+    """(a factory of transformer encoders on (token, feature) or the rows of an image, a description)."""
     _check_numbers("transformer", task)
     if task.kind.has_pixels:
         raise ValueError(

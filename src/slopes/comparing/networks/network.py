@@ -32,13 +32,13 @@ class Network:
     example: Tensor | None = None  #: inputs that give lazy modules their shapes
 
     def build(self, seed: int) -> nn.Module:
-        """Return the model with its own activations, in training mode; initial weights depend on the seed alone."""
+        """Model with its own activations, in training mode; initial weights depend on the seed alone."""
         with seeded(seed):
             model: nn.Module = self._made().train()
             return model
 
     def slotted(self, seed: int, make: Callable[[], nn.Module]) -> nn.Module:
-        """Return the same model and initial weights, with a result of `make` for each activation.
+        """Same model and initial weights, with a result of `make` for each activation.
 
         A module that occurs several times stays one. Random draws of `make` depend on the seed, too.
         """
@@ -47,7 +47,7 @@ class Network:
             return model
 
     def predict(self, returned: Any) -> Tensor:
-        """Return the prediction among the outputs of the model."""
+        """Prediction among the outputs of the model."""
         picked: Any = returned
         if callable(self.output):
             picked = self.output(returned)

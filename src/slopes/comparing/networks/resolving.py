@@ -31,7 +31,7 @@ OWN = "pass a torch.nn.Module, what makes one, or its place, as in 'file.py:Mode
 
 
 def resolve(model: Any, task: Task, replace: Any = None, output: Any = None) -> Network:
-    """Return the network for a `model` argument, after trying it on two samples of the task.
+    """Network for a `model` argument, after trying it on two samples of the task.
 
     `model` is the name of a built-in network, as in "mlp" or "mlp(hidden=256, depth=2)"; a module, which each seed
     copies with reset parameters; a factory of modules without arguments; or a module or factory in a file, as in
@@ -75,7 +75,7 @@ def resolve(model: Any, task: Task, replace: Any = None, output: Any = None) -> 
 
 
 def _meant(model: Any, task: Task) -> tuple[str, Any, list[str]]:
-    """Return (name, factory or module, notes on it)."""
+    """(name, factory or module, notes on it)."""
     if isinstance(model, str):
         return _named(model, task)
     if isinstance(model, nn.Module):
@@ -228,7 +228,7 @@ def _check_factory(name: str, network: Network, again: nn.Module, first: nn.Modu
 
 
 def _probe(network: Network, model: nn.Module, task: Task) -> tuple[Tensor, nn.Module | None]:
-    """Return (the prediction for two samples, the childless module that returned it, if any)."""
+    """(the prediction for two samples, the childless module that returned it, if any)."""
     ends: list[tuple[nn.Module, Any]] = []
     handles = [
         module.register_forward_hook(lambda module, _, given: ends.append((module, given)))
@@ -384,7 +384,7 @@ def _replacement(network: Network, model: nn.Module, predicted: Tensor, task: Ta
 
 
 def _on_the_end(network: Network, predicted: Tensor, last: nn.Module | None, task: Task) -> list[str]:
-    """Return notes on a last module that is replaced or squashes, as losses are fed logits."""
+    """Notes on a last module that is replaced or squashes, as losses are fed logits."""
     if last is not None and isinstance(last, network.replace):
         return [
             f"The last module, {type(last).__name__}, gives the prediction and is replaced with the others; "

@@ -21,7 +21,7 @@ class Answer(NamedTuple):
 
 
 def answers(study: Results, numbers: dict[str, Numbers], verdicts: dict[str, list[Verdict]]) -> list[Answer]:
-    """Return the answers below the headline; `verdicts` are by metric, at each pair's own best rate."""
+    """Answers below the headline; `verdicts` are by metric, at each pair's own best rate."""
     if not study.ranking:
         return [Answer("Which is best?", "Nothing could be trained, so there is no answer."), *_lost(study)]
     leader, own = study.ranking[0], numbers[study.metrics[0].name]
@@ -43,7 +43,7 @@ def title(pair: Pair) -> str:
 
 
 def of_pairs(rows: Sequence[Verdict]) -> dict[tuple[str, str], Verdict]:
-    """Return verdicts, or rows of a table, by the names of their pairs."""
+    """Verdicts, or rows of a table, by the names of their pairs."""
     return {(row["activation"], row["loss"]): row for row in rows}
 
 

@@ -17,7 +17,7 @@ POINTS = 150  #: most epochs of a curve
 
 
 def learning(study: Results, numbers: Numbers) -> list[dict[str, Any]]:
-    """Return charts of the first metric on validation data by epoch, with the worst and best seed.
+    """Charts of the first metric on validation data by epoch, with the worst and best seed.
 
     There is a chart per loss, or with a single activation one chart with a line per loss.
     """
@@ -47,7 +47,7 @@ def learning(study: Results, numbers: Numbers) -> list[dict[str, Any]]:
 
 
 def training(study: Results) -> list[dict[str, Any]]:
-    """Return a chart per loss of the training loss by epoch, the mean over seeds still finite."""
+    """Chart per loss of the training loss by epoch, the mean over seeds still finite."""
     charts = []
     for place, loss in enumerate(study.plan.names["loss"]):
         pairs = [pair for pair in study.pairs if pair.loss == loss and pair.chosen]

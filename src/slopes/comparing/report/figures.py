@@ -99,13 +99,13 @@ def _places(count: int, inset: float = 0.0) -> list[float]:
 
 
 def _few(places: Sequence[float], labels: Sequence[str], most: int = 5) -> Ticks:
-    """Return the ticks, or the first and last of too many."""
+    """Ticks, or the first and last of too many."""
     ticks = list(zip(places, labels, strict=True))
     return ticks if len(ticks) <= most else [ticks[0], ticks[-1]]
 
 
 def thinned(count: int, most: int) -> list[int]:
-    """Return at most `most` evenly spaced epochs, with the first and the last."""
+    """At most `most` evenly spaced epochs, with the first and the last."""
     if count <= most:
         return list(range(count))
     return sorted({round(i * (count - 1) / (most - 1)) for i in range(most)})
@@ -117,7 +117,7 @@ Draw = Callable[["Pair", Panel], str]
 
 
 def _by_loss(study: Results, name: str, drawer: Callable[[Group, list[Pair]], Draw]) -> list[Group]:
-    """Return a panel per trained pair, grouped by loss; `draw` returns the line for the background."""
+    """Panel per trained pair, grouped by loss; `draw` returns the line for the background."""
     groups = []
     for colour, loss in enumerate(study.plan.names["loss"]):
         pairs = [pair for pair in study.pairs if pair.loss == loss and pair.chosen]
@@ -136,7 +136,7 @@ def _by_loss(study: Results, name: str, drawer: Callable[[Group, list[Pair]], Dr
 
 
 def curve_axis(study: Results, gap: float) -> Axis:
-    """Return the axis of the first metric on validation data."""
+    """Axis of the first metric on validation data."""
     values = (value for pair in study.ranking for run in pair.chosen for value in run.curve)
     return scales.of_metric(study.metrics[0], values, gap)
 
@@ -199,7 +199,7 @@ def _epochs(places: Sequence[float]) -> Ticks:
 
 
 def mean_loss(runs: Sequence[Run]) -> list[Number]:
-    """Return the mean training loss by epoch over the runs still finite; None where it is not above 0."""
+    """Mean training loss by epoch over the runs still finite; None where it is not above 0."""
     means: list[Number] = []
     for losses in zip(*(run.training_loss for run in runs), strict=True):
         finite = [value for value in losses if value is not None]
@@ -371,7 +371,7 @@ def loss_curves(study: Results) -> list[Group]:
 
 
 def _tried(sample: Callable[[Any], Any], function: Any) -> tuple[Any, str]:
-    """Return (samples, "") or (nothing, reason), as a user's function may fail."""
+    """(samples, "") or (nothing, reason), as a user's function may fail."""
     try:
         return sample(function), ""
     except Exception as error:
@@ -439,7 +439,7 @@ def _across(first: float, last: float) -> Callable[[float], float]:
 
 
 def _height(low: float, high: float) -> Callable[[float], float]:
-    """Return a vertical scale that reaches beyond the panel, which clips it."""
+    """Vertical scale that reaches beyond the panel, which clips it."""
     far = 9 * (high - low)
     return lambda y: _bottom() - (min(max(y, low - far), high + far) - low) / (high - low) * (_bottom() - TOP)
 

@@ -58,7 +58,7 @@ def write(study: Results, path: Path) -> Path:
 
 
 def render(study: Results) -> str:
-    """Return the page as text."""
+    """Page as text."""
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
@@ -78,7 +78,7 @@ def _file(name: str) -> str:
 
 
 def context(study: Results) -> dict[str, Any]:
-    """Return every variable of the template."""
+    """Every variable of the template."""
     from markupsafe import Markup
 
     plan = study.plan
@@ -163,7 +163,7 @@ def _facts(study: Results, pair: Pair, verdicts: dict[tuple[str, str], Verdict])
 
 
 def _ranking(study: Results, own: Numbers, verdicts: list[Verdict]) -> dict[str, Any]:
-    """Return the ranking's rows, with dots and bars in per cent of the axis."""
+    """Ranking's rows, with dots and bars in per cent of the axis."""
     values = [run.test[own.metric.name] for pair in study.ranking for run in pair.chosen]
     ends = [end for pair in study.ranking for end in pair.estimate()[1:] if end is not None]
     axis = scales.of_metric(own.metric, values + ends)
@@ -181,7 +181,7 @@ def _ranking(study: Results, own: Numbers, verdicts: list[Verdict]) -> dict[str,
 
 
 def _forest(study: Results, own: Numbers, verdicts: list[Verdict]) -> dict[str, Any]:
-    """Return the rows of differences to the baseline, with positions."""
+    """Rows of differences to the baseline, with positions."""
     ends = [row[name] for row in verdicts for name in ("difference", "low", "high") if row[name] is not None]
     axis = scales.of_differences(own.metric, ends)
     by_pair, margin = of_pairs(verdicts), own.metric.margin
@@ -212,7 +212,7 @@ def _percent(axis: Axis, value: float) -> float:
 
 
 def _ticks(axis: Axis) -> list[tuple[float, str, float]]:
-    """Return each tick's position in per cent, its label, and the least length of axis in em at which it fits.
+    """Each tick's position in per cent, its label, and the least length of axis in em at which it fits.
 
     Repeatedly the label is placed that needs the shortest axis to stay clear of the earlier ones. So a short axis shows
     few labels, spread over its length.
@@ -259,7 +259,7 @@ def milliseconds(seconds: float) -> str:
 
 
 def _cost(study: Results) -> dict[str, Any]:
-    """Return the time per epoch by activation and loss, and the reasons against stacking."""
+    """Time per epoch by activation and loss, and the reasons against stacking."""
     rows = of_pairs([row for row in study.table() if not row["reason"]])
     longest = max((row["seconds_per_epoch"] for row in rows.values()), default=0.0) or 1.0
     names = study.plan.names

@@ -87,7 +87,7 @@ class Axis:
     ticks: tuple[tuple[float, str], ...]  #: (value, label)
 
     def at(self, value: float) -> float:
-        """Return the position of a value."""
+        """Position of a value."""
         return min(max((place(self.kind, value) - self.low) / (self.high - self.low), 0.0), 1.0)
 
     def beyond(self, value: float) -> bool:
@@ -96,7 +96,7 @@ class Axis:
 
 
 def place(kind: str, value: float) -> float:
-    """Return the position of a value on an axis without ends."""
+    """Position of a value on an axis without ends."""
     if kind == "stretched":
         return -float(np.log10(max(1 - value, NEAREST)))
     if kind == "log":
@@ -105,7 +105,7 @@ def place(kind: str, value: float) -> float:
 
 
 def of_metric(metric: Metric, values: Iterable[float], gap: float = 0.11) -> Axis:
-    """Return the axis of a metric's values, with ticks at least `gap` of its length apart.
+    """Axis of a metric's values, with ticks at least `gap` of its length apart.
 
     It is stretched for fractions near 1, and excludes values far off the others, as of a diverged run.
     """
@@ -125,7 +125,7 @@ def of_metric(metric: Metric, values: Iterable[float], gap: float = 0.11) -> Axi
 
 
 def of_differences(metric: Metric, values: Iterable[float], gap: float = 0.11) -> Axis:
-    """Return the axis of a metric's differences; it includes 0 and the region of practical equality."""
+    """Axis of a metric's differences; it includes 0 and the region of practical equality."""
     finite = [value for value in values if math.isfinite(value)]
     shown = [0.0, 1.3 * metric.margin, -1.3 * metric.margin, *(_near(finite, 0.0) if finite else [])]
     low, high = min(shown), max(shown)
@@ -141,7 +141,7 @@ def _near(values: Sequence[float], best: float) -> list[float]:
 
 
 def linear(low: float, high: float, gap: float = 0.11, *, percent: bool = False, points: bool = False) -> Axis:
-    """Return a linear axis with ticks at round numbers, in per cent if `percent`."""
+    """Linear axis with ticks at round numbers, in per cent if `percent`."""
     factor = 100.0 if percent else 1.0
     ticks = round_numbers(factor * low, factor * high, max(round(0.7 / gap), 2))
     unit = " %" if percent and not points else ""
@@ -178,7 +178,7 @@ def _share(at: float) -> float:
 
 
 def logarithmic(values: Iterable[float]) -> Axis:
-    """Return a log axis with ticks at powers of ten; below two decades at 1, 2 and 5; below one at round numbers."""
+    """Log axis with ticks at powers of ten; below two decades at 1, 2 and 5; below one at round numbers."""
     exponents = [math.log10(value) for value in values if value > 0 and math.isfinite(value)] or [0.0]
     low, high = min(exponents), max(exponents)
     margin = max(0.05 * (high - low), 0.05)
@@ -202,7 +202,7 @@ def power_of_ten(exponent: int) -> str:
 
 
 def round_numbers(low: float, high: float, steps: int = 4) -> list[float]:
-    """Return a few round numbers between the two."""
+    """Few round numbers between the two."""
     raw = (high - low) / steps
     size = 10.0 ** math.floor(math.log10(raw))
     step = next(size * factor for factor in (1, 2, 5, 10) if size * factor >= raw * (1 - 1e-9))

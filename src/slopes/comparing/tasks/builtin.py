@@ -147,7 +147,7 @@ def _mnist() -> tuple[NDArray[Any], NDArray[Any]]:
 
 
 def _cached(name: str, load: Callable[[], tuple[NDArray[Any], NDArray[Any]]]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return the result of `load`, from the user's cache if possible: parsing MNIST takes seconds."""
+    """Result of `load`, from the user's cache if possible: parsing MNIST takes seconds."""
     file = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "slopes" / f"{name}.npz"
     with contextlib.suppress(Exception), file.open("rb") as stream:  # the file may be missing or damaged
         found = np.load(stream)

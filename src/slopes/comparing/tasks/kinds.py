@@ -34,7 +34,7 @@ class TaskKind(StrEnum):
     )
 
     def __new__(cls, name: str, targets: str = "", losses: tuple[str, ...] = (), suitable: str = "") -> TaskKind:
-        """Return the kind of this name with its facts."""
+        """Kind of this name with its facts."""
         kind = str.__new__(cls, name)
         kind._value_ = name
         kind.targets, kind.losses, kind.suitable = targets, losses, suitable

@@ -31,7 +31,7 @@ _VALIDATION = ("validation", "valid", "val", "dev")
 
 
 def resolve(data: Any, *, target: str | None = None, task: str | None = None, resampled: bool = False) -> Task:
-    """Return the task for a `data` argument.
+    """Task for a `data` argument.
 
     `data` is the name of a built-in task, as in "digits" or "breast_cancer(imbalance=10)"; a path to a .csv, .npz or
     .parquet file, a data frame or a Hugging Face dataset, with `target` as the target's name; (inputs, targets) as
@@ -98,7 +98,7 @@ def _builtin(text: str, target: str | None, task: str | None, resampled: bool) -
 
 
 def _sources(data: Any) -> tuple[Sequence[Any], bool]:
-    """Return (the sources, whether they are the three parts)."""
+    """(the sources, whether they are the three parts)."""
     if isinstance(data, Mapping):
         validation = next((name for name in _VALIDATION if name in data), None)
         if validation is None or "train" not in data or "test" not in data:
@@ -135,7 +135,7 @@ def _length(raw: Raw, where: str) -> int:
 
 
 def _inputs(raws: list[Raw], where: list[str]) -> Tensor:
-    """Return the inputs of all parts, as numbers."""
+    """Inputs of all parts, as numbers."""
     tables = [raw.inputs for raw in raws if isinstance(raw.inputs, dict)]
     if len(tables) == len(raws):
         for table, name in zip(tables, where, strict=True):
@@ -152,7 +152,7 @@ def _inputs(raws: list[Raw], where: list[str]) -> Tensor:
 
 
 def _numbers(inputs: NDArray[Any] | Tensor | Columns, where: str) -> Tensor:
-    """Return floats, or torch's whole numbers, which are tokens."""
+    """Floats, or torch's whole numbers, which are tokens."""
     if isinstance(inputs, dict):
         raise ValueError(f"compare: {where} is a table, and other parts are not.")
     if not isinstance(inputs, Tensor):
@@ -180,7 +180,7 @@ def _numbers(inputs: NDArray[Any] | Tensor | Columns, where: str) -> Tensor:
 
 
 def _encoded(columns: dict[str, list[NDArray[Any]]]) -> NDArray[np.float64]:
-    """Return a table's columns side by side; each different text becomes a column of 0 and 1."""
+    """Table's columns side by side; each different text becomes a column of 0 and 1."""
     encoded = []
     for name, parts in columns.items():
         values = np.concatenate(parts)
@@ -222,7 +222,7 @@ def _same_width(targets: list[NDArray[Any]], where: list[str]) -> list[NDArray[A
 
 
 def _targets(values: NDArray[Any], task: str | None, name: str) -> _Told:
-    """Return the targets in the form of their kind, which is `task` or found."""
+    """Targets in the form of their kind, which is `task` or found."""
     if values.dtype.kind == "O":
         values = np.array([str(value) if isinstance(value, str) else value for value in values.tolist()])
     if values.dtype.kind not in "biufUS":

@@ -102,7 +102,7 @@ def _plain(targets: Any) -> NDArray[Any]:
 
 
 def _dataset(source: Any, where: str) -> Raw:
-    """Return the pairs of a map-style dataset, one after the other."""
+    """Pairs of a map-style dataset, one after the other."""
     if not len(source):
         raise ValueError(f"compare: {where} is empty.")
     inputs, targets = [], []
@@ -218,7 +218,7 @@ def _number(text: str) -> float | None:
 
 
 def _cells(name: str, cells: Sequence[str], where: str) -> NDArray[Any]:
-    """Return a column of text as numbers, if all its cells are."""
+    """Column of text as numbers, if all its cells are."""
     cells = [cell.strip() for cell in cells]
     _refuse_missing(name, [cell.lower() in _MISSING for cell in cells], where)
     if all(_WHOLE.fullmatch(cell) and len(cell) < 18 for cell in cells):
@@ -279,7 +279,7 @@ def _hugging_face(dataset: Any) -> Columns:
 
 
 def _objects(name: str, cells: Any, where: str) -> NDArray[Any]:
-    """Return a column of any values as an array of numbers or of text."""
+    """Column of any values as an array of numbers or of text."""
     if isinstance(cells, np.ndarray) and cells.ndim > 1:
         return cells
     cells = list(cells)

@@ -55,7 +55,7 @@ class Task:
         object.__setattr__(self, "kind", TaskKind(self.kind))
 
     def split(self, seed: int) -> Parts:
-        """Return the parts for a seed: the same for all seeds, unless the task is resampled.
+        """Parts for a seed: the same for all seeds, unless the task is resampled.
 
         Then all samples are dealt anew, with as many of every class in each part.
         """
@@ -119,14 +119,14 @@ def deal(strata: Tensor, seed: int, counts: Callable[[int, int], Sequence[int]])
 
 
 def shares(_: int, members: int) -> list[int]:
-    """Return how many samples of a stratum train, validate and test: at least one each, if there are three."""
+    """How many samples of a stratum train, validate and test: at least one each, if there are three."""
     judging = max(members - round(TRAIN * members) - round(VALIDATION * members), min(members, 1))
     validating = min(max(round(VALIDATION * members), 1), members - judging)
     return [members - judging - validating, validating, judging]
 
 
 def strata_of(kind: TaskKind, targets: Tensor) -> Tensor:
-    """Return the strata to divide among the parts: the classes, or one for numbers and masks."""
+    """Strata to divide among the parts: the classes, or one for numbers and masks."""
     return targets.long() if kind.has_strata else torch.zeros(len(targets), dtype=torch.int64)
 
 

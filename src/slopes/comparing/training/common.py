@@ -32,22 +32,22 @@ class Learner(Protocol):
         """Compute the gradient on samples (network, sample), by index; return each network's mean loss."""
 
     def norms(self) -> Tensor:
-        """Return the norm of the last gradient, (network, layer)."""
+        """Norm of the last gradient, (network, layer)."""
 
     def update(self) -> None:
         """Update the weights by the last gradient."""
 
     def outputs(self, rows: Tensor) -> Tensor:
-        """Return outputs (network, sample, ...) in evaluation mode; one row of samples serves all networks."""
+        """Outputs (network, sample, ...) in evaluation mode; one row of samples serves all networks."""
 
     def units(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the fractions of dead and of saturated units, each (network, slot)."""
+        """Fractions of dead and of saturated units, each (network, slot)."""
 
     def state(self) -> list[Tensor]:
         """Return all weights and buffers, each (network, ...), as writable views."""
 
     def finite(self) -> Tensor:
-        """Return whether weights, buffers and moments are finite, (network,)."""
+        """Whether weights, buffers and moments are finite, (network,)."""
 
 
 class Order:
@@ -58,13 +58,13 @@ class Order:
         self._rows, self._size = rows, min(size, len(rows))
 
     def epoch(self) -> Tensor:
-        """Return (batch, sample) indices for the next epoch."""
+        """(batch, sample) indices for the next epoch."""
         order = self._rows[torch.randperm(len(self._rows), generator=self._generator)]
         return order[: len(order) // self._size * self._size].view(-1, self._size)
 
 
 def layers_of(model: nn.Module) -> dict[str, list[str]]:
-    """Return the names of each module's own trainable parameters; a shared one belongs to its first module."""
+    """Names of each module's own trainable parameters; a shared one belongs to its first module."""
     names = {id(p): name for name, p in model.named_parameters() if p.requires_grad}
     layers = {}
     for name, module in model.named_modules():
@@ -75,7 +75,7 @@ def layers_of(model: nn.Module) -> dict[str, list[str]]:
 
 
 def slots_of(model: nn.Module, made: Sequence[nn.Module]) -> dict[str, nn.Module]:
-    """Return the modules of `made` in the model, by name."""
+    """Modules of `made` in the model, by name."""
     known = {id(module) for module in made}
     return {name: module for name, module in model.named_modules() if id(module) in known}
 
@@ -122,7 +122,7 @@ class Units:
 
 
 def shares(batches: Sequence[Sequence[Sequence[Counts]]], shape: Sequence[int]) -> tuple[Tensor, Tensor]:
-    """Return fractions of dead and of saturated units, each (*shape, slot), from counts by batch, slot and call."""
+    """Fractions of dead and of saturated units, each (*shape, slot), from counts by batch, slot and call."""
     dead, saturated = [], []
     for slot in zip(*batches, strict=True):
         if not any(slot):  # evaluation may leave out a head
@@ -137,7 +137,7 @@ def shares(batches: Sequence[Sequence[Sequence[Counts]]], shape: Sequence[int]) 
 
 
 def samples(of: Tensor, rows: Tensor) -> Tensor:
-    """Return samples in the shape of their indices; six times as fast as ``of[rows]``."""
+    """Samples in the shape of their indices; six times as fast as ``of[rows]``."""
     return of.index_select(0, rows.reshape(-1)).view(*rows.shape, *of.shape[1:])
 
 

@@ -20,7 +20,7 @@ Stage = Callable[[dict[str, Tensor], Tensor], Tensor]
 
 
 def stages(model: nn.Module) -> list[Stage] | None:
-    """Return the steps of the model on (network, sample, ...); None where only vmap knows them."""
+    """Steps of the model on (network, sample, ...); None where only vmap knows them."""
     names = {id(p): name for name, p in model.named_parameters()}
     made = [_stage(module, names) for module in _chain(model)]
     known = [stage for stage in made if stage is not None]

@@ -23,7 +23,7 @@ class Streams:
         self._places = torch.tensor([list(self._generators).index(seed) for seed in seeds])
 
     def kept(self, like: Tensor, share: float) -> Tensor:
-        """Return a mask like (network, ...), with ones for a fraction `share` of the entries, else zeros."""
+        """Mask like (network, ...), with ones for a fraction `share` of the entries, else zeros."""
         drawn = [like.new_empty(like.shape[1:]).bernoulli_(share, generator=g) for g in self._generators.values()]
         return torch.stack(drawn)[self._places]
 

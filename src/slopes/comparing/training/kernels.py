@@ -20,7 +20,7 @@ from slopes.kernels.programs import is_ours
 
 @cache
 def activation_kernel(card: Activation) -> Callable[[Tensor], Tensor] | None:
-    """Return PyTorch's function for an activation of the catalogue, if there is one for its parameters."""
+    """PyTorch's function for an activation of the catalogue, if there is one for its parameters."""
     settings = card.settings
     if not is_ours(card) or not all(isinstance(value, (bool, int, float, str)) for value in settings.values()):
         return None
@@ -38,7 +38,7 @@ class MeanLosses:
         self._way: Callable[[Tensor, Tensor], Tensor] | None = None
 
     def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Return the mean loss of each network, (network,)."""
+        """Mean loss of each network, (network,)."""
         if self._way is None:
             with torch.no_grad():
                 self._way = self._cheapest(outputs, targets)

@@ -99,12 +99,12 @@ class Weights:
         self.optimiser.step()
 
     def norms(self, layers: Sequence[Sequence[str]]) -> Tensor:
-        """Return the norm of the last gradient, (network, layer), for the parameter names of each layer."""
+        """Norm of the last gradient, (network, layer), for the parameter names of each layer."""
         of = {key: gradient.norm(dim=1) for key, gradient in zip(self.tensors, self.gradients, strict=True)}
         return torch.stack([torch.stack([of[key] for key in keys]).norm(dim=0) for keys in layers], dim=1)
 
     def finite(self) -> Tensor:
-        """Return whether all weights and moments are finite, (network,)."""
+        """Whether all weights and moments are finite, (network,)."""
         fine = torch.stack([_finite(stored) for stored in self.stored]).all(0)
         for runs in zip(*self.optimiser.known, strict=True):  # moments of one parameter, by groups
             for moments in zip(*(known[:2] for known in runs), strict=True):

@@ -110,7 +110,7 @@ class _Marks:
         ]
 
     def primary(self, rows: Tensor) -> Tensor:
-        """Return the primary metric of each network."""
+        """Primary metric of each network."""
         outputs = self._learner.outputs(rows)
         scores = torch.empty(len(outputs), dtype=torch.float64)
         for feed, index in self._groups:

@@ -54,7 +54,7 @@ class Slot(nn.Module):
         return _divided(x, self.values, self.sizes)
 
     def slope(self, x: Tensor) -> Tensor:
-        """Return the slope of each network's activation at its part of x."""
+        """Slope of each network's activation at its part of x."""
         return of_all(lambda whole: _divided(whole, self.slopes, self.sizes), x)
 
 
@@ -100,7 +100,7 @@ class _Known(torch.autograd.Function):
 
 
 def compute(activation: Any) -> Callable[[Tensor], Tensor]:
-    """Return the cheapest function for an activation that shares a slot."""
+    """Cheapest function for an activation that shares a slot."""
     if not isinstance(activation, Activation):
         return module_of(activation)  # type: ignore[no-any-return]
     from slopes.readings import torch as reading
@@ -123,7 +123,7 @@ def _tracked(x: Tensor) -> bool:
 
 
 def slope_by(activation: Any) -> Callable[[Tensor], Tensor]:
-    """Return the function for an activation's slope, entry by entry."""
+    """Function for an activation's slope, entry by entry."""
     if isinstance(activation, Activation):
         return activation.slope
     return lambda x: pulled(module_of(activation), x)

@@ -73,7 +73,7 @@ def _load_vectors(builder: Any, row: Any, start: Any, count: int) -> list[Any]:
 
 
 def largest_of(count: int) -> Any:
-    """Return a function of (row, start) for the largest of `count` entries, a multiple of 8, without NaN.
+    """Function of (row, start) for the largest of `count` entries, a multiple of 8, without NaN.
 
     LLVM makes a loop that finds a maximum three times as long.
     """
@@ -108,7 +108,7 @@ def largest_of(count: int) -> Any:
 
 
 def equal_among(count: int) -> Any:
-    """Return a function of (row, start, number) that sets a bit for each of `count` entries equal to the number."""
+    """Function of (row, start, number) that sets a bit for each of `count` entries equal to the number."""
 
     @intrinsic
     def equal(context: Any, row: Any, start: Any, number: Any) -> Any:
@@ -349,7 +349,7 @@ def size(context: Any, x: Any) -> Any:
 
 
 def negated_by_bit(place: int) -> Any:
-    """Return a function of x and n for −x where that bit is set in n, an integer in a sum as in `is_odd`."""
+    """Function of x and n for −x where that bit is set in n, an integer in a sum as in `is_odd`."""
 
     @intrinsic
     def negated(context: Any, x: Any, n: Any) -> Any:
@@ -397,7 +397,7 @@ def rounded_as(context: Any, value: Any, x: Any) -> Any:
 
 
 def number(single: float, double: float | None = None) -> Any:
-    """Return a function for a number in the dtype of its argument."""
+    """Function for a number in the dtype of its argument."""
     values = {types.float32: single, types.float64: single if double is None else double}
 
     @intrinsic
@@ -408,7 +408,7 @@ def number(single: float, double: float | None = None) -> Any:
 
 
 def polynomial(single: Sequence[float], double: Sequence[float]) -> Callable[[Any], Any]:
-    """Return a function for a polynomial, lowest degree first, in the dtype of its argument."""
+    """Function for a polynomial, lowest degree first, in the dtype of its argument."""
     coefficients = {types.float32: single, types.float64: double}
 
     @intrinsic

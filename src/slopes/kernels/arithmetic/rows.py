@@ -40,7 +40,7 @@ def exp_of_difference(x):
 
 
 def _searching(count):
-    """Return a search for the first largest of at least `count` entries."""
+    """Search for the first largest of at least `count` entries."""
     largest_here, compared = largest_of(count), min(count, 64)
     equal_here = equal_among(compared)
 

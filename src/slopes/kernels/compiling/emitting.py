@@ -31,7 +31,7 @@ NULL = POINTER(None)
 
 
 def emit(dispatcher: Any, name: str) -> MachineCode:
-    """Return the machine code of a Numba function that was compiled for one signature and returns nothing.
+    """Machine code of a Numba function that was compiled for one signature and returns nothing.
 
     The name must be unique in the process. Raises CodeError where LLVM refuses it.
     """

@@ -85,7 +85,7 @@ _make_function = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_
 
 
 def load(machine_code: MachineCode) -> Callable[..., None]:
-    """Return the function of machine code; raise CodeError if the process lacks a symbol."""
+    """Function of machine code; raise CodeError if the process lacks a symbol."""
     engine = _engine()  # it makes the symbols of the process known
     missing = [symbol for symbol in machine_code.symbols if binding.address_of_symbol(symbol) is None]
     if missing:  # LLVM would end the process

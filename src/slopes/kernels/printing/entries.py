@@ -48,7 +48,7 @@ NEAR_BLOCK = 2**10  #: entries that stay in the fastest cache for a second read
 
 
 def print_kernel(program: Program, title: str, scalars: Sequence[str] = ()) -> str:
-    """Return the source of a module with a function `kernel` of one-dimensional arrays without gaps.
+    """Source of a module with a function `kernel` of one-dimensional arrays without gaps.
 
     It takes an array for each input, or a number if in `scalars`, then an array for each output.
     """

@@ -38,7 +38,7 @@ EMPTY: Mapping[str, str] = {}
 
 
 def print_row_kernel(program: Program, title: str) -> str:
-    """Return the source of a module with a function `kernel` for a program of rows.
+    """Source of a module with a function `kernel` for a program of rows.
 
     It takes an array without gaps per input and output: a matrix for entries, one axis for rows. An output of entries
     may overwrite an input. Where the input "cotangent" has a 0 for a row, the row is not read, and its results are 0.
@@ -66,7 +66,7 @@ def reads_inputs_last(text: str) -> bool:
 
 
 def _find_stages(program: Program) -> list[int]:
-    """Return the number of loops before each line; a sum that no other loop needs joins the last one."""
+    """Number of loops before each line; a sum that no other loop needs joins the last one."""
     lines = program.lines
     loops = [place for place, line in enumerate(lines) if line.operation in ("sum", "place_of_largest")]
     needed: set[int] = set()

@@ -27,7 +27,7 @@ def kernel({parameters}):
 
 
 def print_summing_kernel(program: Program, title: str, scalars: Sequence[str], sums: Sequence[str]) -> str:
-    """Return the source of a kernel as `print_kernel` does, but with sums of the outputs in `sums`.
+    """Source of a kernel as `print_kernel` does, but with sums of the outputs in `sums`.
 
     These have no array; their sums fill a last array of float64.
     """

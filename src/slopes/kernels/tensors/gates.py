@@ -38,7 +38,7 @@ class GateOfTensors:
         return result
 
     def pull(self, gradient: Tensor, x: Tensor) -> Tensor:
-        """Return the vjp, from a kernel where there is one."""
+        """Vjp, from a kernel where there is one."""
         kernel = self._find_vjp() if is_plain(gradient) else None
         if kernel is None:
             return self.pull_back(gradient, x)
@@ -48,7 +48,7 @@ class GateOfTensors:
         return result
 
     def pull_back(self, gradient: Tensor, x: Tensor) -> Tensor:
-        """Return the vjp, composed of torch operations, which autograd can differentiate."""
+        """Vjp, composed of torch operations, which autograd can differentiate."""
         rows, pulled = x.movedim(self._axis, -1), gradient.movedim(self._axis, -1)
         return self._plain(rows, pulled).movedim(-1, self._axis).to(x.dtype)
 

@@ -44,7 +44,7 @@ class LossOfTensors:
         self.is_reduced, self.pull_back = denominator is not None, pull_back
 
     def value(self, gradient: Tensor | None, *tensors: Tensor) -> Tensor | None:
-        """Return the loss, and write its gradient to a tensor; None where the kind refuses an argument."""
+        """Loss, and write its gradient to a tensor; None where the kind refuses an argument."""
         x = tensors[0]
         aligned = _aligned(x, tensors)  # keeps the memory of `arrays` alive
         arrays = [as_array(t) for t in aligned]
