@@ -213,3 +213,30 @@ def test_a_module_is_copied_and_takes_each_dtype():
         assert subject(*subject.draw(dtype=dtype)).dtype == dtype
     assert module.weight.dtype == torch.float32
     assert subject.thing is not module
+
+
+def probability_of_the_label(logits, labels):
+    """Cross-entropy as a softmax and a log, which loses the gradient of a small probability."""
+    if labels.shape != logits.shape[:1]:
+        raise ValueError("one label for each row")
+    return -torch.softmax(logits, dim=-1, dtype=torch.float32).gather(1, labels[:, None]).log().mean()
+
+
+def test_a_guess_yields_no_error():
+    guessed = slopes.audit(probability_of_the_label)
+    assert "a guess" in guessed.facts[0]
+    found = next(f for f in guessed.findings if f.check == "extreme_inputs")
+    assert found.severity == "warning"
+    assert found.message.endswith(" (its kind is a guess)")
+    assert {f.severity for f in guessed.findings} <= {"warning", "note"}
+    declared = slopes.audit(probability_of_the_label, kind="classification", space="logits")
+    assert [f.severity for f in declared.findings if f.check == "extreme_inputs"] == ["error"]
+
+
+def test_a_missing_gradient_is_an_error_whatever_the_kind():
+    def never_passed(a, b, c):
+        return torch.relu(torch.tanh((a - b).pow(2).sum(-1) - (a - c).pow(2).sum(-1)) - 1.0).mean()
+
+    report = slopes.audit(never_passed)
+    assert "a guess" in report.facts[0]
+    assert [f.check for f in report.findings if f.severity == "error"] == ["connectivity"]

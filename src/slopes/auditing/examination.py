@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from slopes.auditing import boosting, cards, own_data
@@ -10,7 +11,7 @@ from slopes.auditing.behaviour import CHECKS, calling
 from slopes.auditing.discovery import subject_of
 from slopes.auditing.form import Declared
 from slopes.auditing.reference import comparison, fingerprint
-from slopes.auditing.report import Report, run
+from slopes.auditing.report import Finding, Report, run
 from slopes.auditing.source import source_of
 from slopes.auditing.subject import SubjectError, undisturbed
 from slopes.card import Card
@@ -33,12 +34,25 @@ def examine(
         if isinstance(thing, Card):
             run(cards.subject.Subject(thing, seed, quick), cards.CHECKS, report, watch)
         run(subject, CHECKS, report, watch)
+        if not subject.form.sure:
+            report.findings = [_doubted(finding) for finding in report.findings]
         run(subject, [compare], report, watch)
         if model is not None or batch is not None:
             own_data.look(subject, model, batch, report, watch)
         run(subject, [calling], report, watch)  # last, because it reports oddities of all calls
         report.facts.extend(subject.facts)
     return report
+
+
+#: checks whose errors hold however the arguments are read
+CERTAIN = ("connectivity", "purity")
+
+
+def _doubted(finding: Finding) -> Finding:
+    """The finding, an error as a warning: a subject that was read wrongly is not to blame."""
+    if finding.severity != "error" or finding.check in CERTAIN:
+        return finding
+    return replace(finding, severity="warning", message=f"{finding.message} (its kind is a guess)")
 
 
 def _not_called(thing: Any, spec: str | None, error: SubjectError) -> Report:
