@@ -87,13 +87,15 @@ def _dead(subject: Subject) -> Iterator[Finding]:
         draws += [(size * first, *rest) for size in (10.0, 100.0) for first, *rest in draws]
     values = []
     for arguments in draws:
-        value, gradient = subject.gradient(*arguments)
+        cotangent, weigh = uneven_weights(subject(*arguments))
+        value, gradient = subject.gradient(*arguments, cotangent=cotangent)
         least = VANISHING * torch.finfo(value.dtype).eps
         if not float(gradient.abs().max()) <= least:
             return
         values.append(float(value.sum()))
     name = subject.form.names[0]
-    yield subject.script(draws[0], f"{subject.call}.sum().backward()", f"{name}.grad", grad=0).finding(
+    total = f"({subject.call}{weigh}).sum()" if weigh else f"{subject.call}.sum()"
+    yield subject.script(draws[0], f"{total}.backward()", f"{name}.grad", grad=0).finding(
         "connectivity",
         FLAT if max(values) - min(values) > least else CONSTANT,
         REPAIR_DEAD,
