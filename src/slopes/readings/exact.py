@@ -192,7 +192,7 @@ def maximum(a: Array, b: Array) -> Array:
 
 INF, NAN = Number(float("inf")), Number(float("nan"))
 HUGE = Number(2) ** 50  #: beyond, Arb's exponentials may have no digits
-LARGEST = 20_000  #: binary exponent of a number whose exponential is 0 or infinite
+EXTREME = 20_000  #: bits of a number whose exponential counts as 0 or infinite
 
 
 def _lift(value: Callable[[Any], Any], slope: Callable[[Any], Any]) -> Callable[[Array], Exact]:
@@ -204,7 +204,7 @@ def _exp(v: Any) -> Any:
         return v.exp()
     mantissa, exponent = v.mid().man_exp()
     size = int(mantissa).bit_length() + int(exponent)
-    if size > LARGEST:
+    if size > EXTREME:
         return v.exp()
     with _further(size + 10):
         twos = int((v.mid() / Number(2).log()).mid().floor().mid().unique_fmpz())
