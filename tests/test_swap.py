@@ -106,7 +106,7 @@ WRONG = [
     ((mlp(), nn.ReLU, slopes.mse), TypeError, "swap: new must be an activation, and mse is a loss"),
     ((mlp(), nn.ReLU, "gelu"), TypeError, "swap: new must be a card, a module, or what makes one"),
     ((mlp(), nn.ReLU, lambda: 3), TypeError, "swap: new must be a card, a module, or what makes one"),
-    ((mlp(), nn.PReLU, nn.SiLU), ValueError, "swap: the model has no PReLU; did you mean ReLU?"),
+    ((mlp(), nn.PReLU, nn.SiLU), ValueError, "swap: the model has no PReLU; did you mean 'ReLU'?"),
     ((mlp(), nn.Softmax, nn.SiLU), ValueError, "swap: the model has no Softmax; its modules are Linear, ReLU, ReLU6."),
 ]
 

@@ -17,9 +17,10 @@ import numpy as np
 
 from slopes import description, fast, kinds, ops
 from slopes.constants import Array
-from slopes.domains import Above, Domain, Flag, Noise, OneOf, did_you_mean, is_array, is_tensor, plain, shown
+from slopes.domains import Above, Domain, Flag, Noise, OneOf, is_array, is_tensor, plain, shown
 from slopes.extras import require
 from slopes.facts import Claims, Paper, Parameter, Peer
+from slopes.hints import did_you_mean
 
 Body = Callable[..., Array]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import pkgutil
 from collections.abc import Iterable
@@ -10,6 +9,7 @@ from typing import Any, TypeVar
 
 from slopes import activations, description, losses
 from slopes.card import Activation, Card, Loss
+from slopes.hints import did_you_mean
 from slopes.notebook import escape, table
 
 C = TypeVar("C", bound=Card)
@@ -73,6 +73,4 @@ def find(name: str) -> Card:
     """Return the card of that name, or raise LookupError with the nearest names."""
     if name in CARDS:
         return CARDS[name]
-    near = difflib.get_close_matches(name.lower().replace("-", "_"), CARDS, n=3, cutoff=0.6)
-    hint = f"did you mean {' or '.join(map(repr, near))}?" if near else "`slopes list` shows all there are"
-    raise LookupError(f"no function {name!r}; {hint}")
+    raise LookupError(f"no function {name!r}; {did_you_mean(name, CARDS, '`slopes list` shows all there are', most=3)}")

@@ -5,7 +5,6 @@ Nothing heavy is imported until a command needs it, so that ``--help`` answers a
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 import os
@@ -27,6 +26,7 @@ except ModuleNotFoundError:  # without click the library works, but not its comm
 from slopes import __version__
 from slopes.comparing.settings import OPTIONS
 from slopes.extras import require
+from slopes.hints import did_you_mean
 
 if TYPE_CHECKING:
     from slopes.card import Card
@@ -60,10 +60,7 @@ class _Slopes(click.Group):
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """Find the command, or name the nearest ones."""
         if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
-            near = difflib.get_close_matches(args[0], self.list_commands(ctx))
-            known = ", ".join(self.list_commands(ctx))
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {known}."
-            raise click.UsageError(f"no command {args[0]!r}; {hint}")
+            raise click.UsageError(f"no command {args[0]!r}; {did_you_mean(args[0], self.list_commands(ctx))}")
         return super().resolve_command(ctx, args)
 
 

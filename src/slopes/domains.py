@@ -5,7 +5,6 @@ A card states a domain in its signature, as in ``alpha: Positive = 1.0``.
 
 from __future__ import annotations
 
-import difflib
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
@@ -67,15 +66,6 @@ def is_tensor(value: Any) -> bool:
 def is_array(value: Any) -> bool:
     """Whether it is an array or tensor with axes."""
     return type(value) not in (float, int, bool, str) and bool(getattr(value, "shape", ()))
-
-
-def did_you_mean(name: Any, known: Iterable[str], otherwise: str | None = None) -> str:
-    """Return a hint for a message: the nearest known name, or else `otherwise`, by default all known names."""
-    known = list(known)
-    for written in (str(name), str(name).lower()):
-        if near := difflib.get_close_matches(written, known, n=1):
-            return f"did you mean {near[0]!r}?"
-    return f"there are {', '.join(known)}." if otherwise is None else otherwise
 
 
 def shown(value: Any) -> str:

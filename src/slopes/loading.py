@@ -8,7 +8,6 @@ acts as a package (it has a ``__path__``), whose modules `_Finder` finds.
 from __future__ import annotations
 
 import ast
-import difflib
 import importlib
 import os
 import re
@@ -21,6 +20,7 @@ from types import ModuleType
 from typing import Any
 
 from slopes.card import Card
+from slopes.hints import did_you_mean
 
 __path__: list[str] = []
 
@@ -76,9 +76,8 @@ def _in_torch(name: str) -> Any:
         try:
             found = getattr(found, part)
         except AttributeError:
-            near = difflib.get_close_matches(part, dir(found), n=1)
-            hint = f"; did you mean {name.replace(part, near[0])!r}?" if near else ""
-            raise AttributeError(f"torch has no {name!r}{hint}") from None
+            hint = did_you_mean(name, (name.replace(part, known) for known in dir(found)), "")
+            raise AttributeError(f"torch has no {name!r}{hint and f'; {hint}'}") from None
     return found
 
 
@@ -130,11 +129,8 @@ def _offer(module: ModuleType, name: str, wanted: type) -> str:
         if isinstance(value, wanted) and callable(value) and getattr(value, "__module__", None) == module.__name__
     ]
     offered, what = [key for key in own if not key.startswith("_")], "cards" if wanted is Card else "functions"
-    near = difflib.get_close_matches(name, offered, n=3)
-    if near:
-        return f"did you mean {' or '.join(map(repr, near))}?"
     if offered:
-        return f"its {what} are {', '.join(offered)}"
+        return did_you_mean(name, offered, f"its {what} are {', '.join(offered)}", most=3)
     return f"it has no {what}" + (f"; {DECORATE}" if wanted is Card else "")
 
 

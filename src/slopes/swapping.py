@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import copy
-import difflib
 import warnings
 from typing import Any
 
 from slopes.extras import require
+from slopes.hints import did_you_mean
 
 
 def swap(model: Any, old: Any, new: Any) -> Any:
@@ -55,5 +55,4 @@ def swap(model: Any, old: Any, new: Any) -> Any:
 
 def _offer(model: Any, classes: tuple[type, ...]) -> str:
     kinds = sorted({type(module).__name__ for module in model.modules() if not list(module.children())})
-    near = difflib.get_close_matches(classes[0].__name__, kinds, n=1)
-    return f"did you mean {near[0]}?" if near else f"its modules are {', '.join(kinds)}."
+    return did_you_mean(classes[0].__name__, kinds, f"its modules are {', '.join(kinds)}.")

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from slopes.hints import did_you_mean
+
 if TYPE_CHECKING:
     from slopes.auditing import Report
 
@@ -20,7 +22,6 @@ def assert_audit(subject: Any, *, allow: Iterable[str] = (), **options: Any) -> 
     """
     __tracebackhide__ = True  # pytest shows the line of the test
     from slopes.auditing import audit
-    from slopes.domains import did_you_mean
 
     allowed = {allow} if isinstance(allow, str) else set(allow)
     report = audit(subject, **options)

@@ -9,8 +9,8 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from typing import TYPE_CHECKING, Any
 
 from slopes.card import Card
-from slopes.domains import did_you_mean
 from slopes.extras import require
+from slopes.hints import did_you_mean
 from slopes.truth import libraries
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from slopes.auditing import cards
-from slopes.domains import did_you_mean
+from slopes.hints import did_you_mean
 
 
 def read_page(check: str) -> str:

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from slopes.domains import OneOf, did_you_mean, shown
+from slopes.domains import OneOf, shown
+from slopes.hints import did_you_mean
 from slopes.kinds import ACTIVATION, KINDS, Examples, Kind
 from slopes.kinds.spaces import LOG_PROBABILITIES, LOGITS, PROBABILITIES, Space
 

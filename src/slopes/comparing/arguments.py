@@ -11,7 +11,7 @@ from torch import nn
 import slopes
 from slopes.card import Activation, Card, Gate, Loss, Map
 from slopes.comparing.tasks import TaskKind
-from slopes.domains import did_you_mean
+from slopes.hints import did_you_mean
 
 ACTIVATIONS = ("relu", "leaky_relu", "gelu", "silu", "tanh", "sigmoid")
 

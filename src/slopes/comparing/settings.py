@@ -17,6 +17,8 @@ from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar, dataclass_transform
 
+from slopes.hints import did_you_mean
+
 if TYPE_CHECKING:
     from slopes.card import Loss
     from slopes.comparing.progress import Callback
@@ -87,8 +89,6 @@ def positive(name: str, value: Any) -> float:
 def one_of(name: str, value: Any, choices: Sequence[str]) -> str:
     """Check a choice among several words."""
     if value not in choices:
-        from slopes.domains import did_you_mean  # This loads NumPy.
-
         known, hint = ", ".join(map(repr, choices)), did_you_mean(value, choices, "")
         raise ValueError(f"compare: {name} must be one of {known}, got {value!r}{f'; {hint}' if hint else '.'}")
     return str(value)
@@ -314,8 +314,6 @@ def takes(settings: Callable[P, Settings]) -> Callable[[Callable[[Settings], R]]
         def call(*arguments: P.args, **options: P.kwargs) -> R:
             for name in options:
                 if name not in known:
-                    from slopes.domains import did_you_mean  # This loads NumPy.
-
                     raise TypeError(f"compare: no option {name!r}; {did_you_mean(name, known)}")
             if len(arguments) > 2:
                 raise TypeError(f"compare: name the options behind model and data, as in seeds={arguments[2]!r}.")

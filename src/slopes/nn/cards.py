@@ -13,7 +13,7 @@ from torch import Tensor
 
 from slopes.card import Card, Loss
 from slopes.catalogue import CARDS
-from slopes.domains import did_you_mean
+from slopes.hints import did_you_mean
 from slopes.kinds import OPTIONS
 from slopes.nn.losses import counted
 from slopes.nn.replaced import TABLE, leaf, refuse_script

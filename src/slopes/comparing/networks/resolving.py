@@ -19,7 +19,7 @@ from slopes.comparing.networks.builtin import BUILTIN, START, dtype_name
 from slopes.comparing.networks.drawing import drawn_anew, is_lazy
 from slopes.comparing.networks.network import Network, seeded
 from slopes.comparing.tasks.kinds import TaskKind
-from slopes.domains import did_you_mean
+from slopes.hints import did_you_mean
 from slopes.models.finding import count_activations, list_calls, list_counts
 from slopes.models.inventory import ELEMENTWISE
 from slopes.models.replacing import replaced

@@ -17,7 +17,7 @@ from slopes.comparing.tasks.builtin import BUILTIN
 from slopes.comparing.tasks.kinds import TaskKind
 from slopes.comparing.tasks.sources import SUFFIXES, Columns, Raw, read
 from slopes.comparing.tasks.task import Parts, Task, make
-from slopes.domains import did_you_mean
+from slopes.hints import did_you_mean
 
 FEW = 10  #: fewest samples for three parts
 CLASSES = 20  #: whole numbers with at most so many different values are labels

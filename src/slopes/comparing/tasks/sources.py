@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from slopes.domains import did_you_mean
+from slopes.hints import did_you_mean
 
 Columns = dict[str, NDArray[Any]]
 SUFFIXES = (".csv", ".npz", ".parquet")
