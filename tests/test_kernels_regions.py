@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import slopes
-from helpers import require_kernels
+from helpers import mark_exhaustive, require_kernels
 from slopes import kernels, ops
 from slopes.kernels import compiling, regions
 
@@ -51,7 +51,7 @@ def is_compiled(value):
     return type(value.grad_fn).__name__ == "_CompiledLossBackward"
 
 
-@pytest.mark.parametrize("chosen", LOSSES, ids=[card.name for card in LOSSES])
+@pytest.mark.parametrize("chosen", mark_exhaustive(LOSSES, every=3), ids=[card.name for card in LOSSES])
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 @pytest.mark.parametrize(("dtype", "allowed"), [("float32", 1e-6), ("float64", 1e-13)])
 def test_overlap_losses(chosen, reduction, dtype, allowed):
