@@ -86,7 +86,6 @@ def _check_libraries(cards: list[Card], against: Sequence[str]) -> None:
 def _measured(
     labels: dict[Card, str], against: tuple[str, ...], workers: int
 ) -> Iterator[tuple[Card, tuple[list[Figure], list[Failure]]]]:
-    """Each card with its figures and failures, as they end."""
     from slopes.loading import describe
     from slopes.truth.measuring import Failure, measure_card
 

@@ -75,7 +75,6 @@ class Accuracy:
         return not self.failures
 
     def table(self) -> list[dict[str, Any]]:
-        """The figures as dictionaries."""
         return [asdict(figure) for figure in self.figures]
 
     def notable(self) -> list[Figure]:
@@ -127,7 +126,6 @@ class Accuracy:
     # -------------------------------------------------------------------------------------- a page
 
     def page(self) -> str:
-        """The page, in Markdown."""
         return "\n".join(self._page()) + "\n"
 
     def _page(self) -> Iterator[str]:
@@ -312,7 +310,6 @@ def _listed(figures: list[Figure]) -> Iterator[str]:
 
 
 def table_lines(headings: list[str], rows: list[list[str]]) -> Iterator[str]:
-    """Yield the lines of a table in Markdown."""
     yield f"| {' | '.join(headings)} |"
     yield f"|{'---|' * len(headings)}"
     for row in rows:

@@ -39,7 +39,6 @@ class Data:
         self.label, self.weight, self.framework = label, weight, framework
 
     def get_label(self) -> Numbers:
-        """Targets."""
         return self.label
 
     def get_weight(self) -> Numbers | None:
@@ -62,7 +61,6 @@ class Batch:
     weight: Numbers | None = None
 
     def row(self, place: int) -> Batch:
-        """One row as a batch."""
         rows = slice(place, place + 1)
         return Batch(self.raw[rows], self.label[rows], None if self.weight is None else self.weight[rows])
 

@@ -29,13 +29,11 @@ def candidates(names: list[str] | None, declared: Declared) -> Iterator[list[For
 
 
 def with_declared_space(kind: Kind, declared: Declared) -> Kind:
-    """Kind with the declared space, if its predictions are scores."""
     first = kind.arguments[0]
     return kind if declared.space is None or not first.space.is_logit else kind.having(**{first.name: declared.space})
 
 
 def suggested(names: list[str]) -> Kind | None:
-    """Kind that the names of the arguments suggest."""
     parts = ((part, kind) for kind in KINDS.values() for part in kind.name_parts)
     return next((kind for part, kind in parts if any(part in name.lower() for name in names)), None)
 

@@ -219,7 +219,6 @@ def _known(thing: Any) -> Form | None:
 
 
 def _settings(module: torch.nn.Module, card: Card) -> dict[str, Any]:
-    """Attributes of a module that are parameters of a card."""
     held = {name: getattr(module, name, None) for name in card.parameters}
     return {name: value for name, value in held.items() if isinstance(value, (bool, int, float, str))}
 

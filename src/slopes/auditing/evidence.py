@@ -32,7 +32,6 @@ class Script:
 
     @cached_property
     def printed(self) -> list[Any]:
-        """Values that the code prints."""
         values: list[Any] = []
         scope = {name: own_copy(x) for name, x in self.given.items()}
         scope |= {"__name__": "evidence", "print": lambda *given: values.extend(map(_copy, given))}

@@ -189,7 +189,6 @@ def _differs(
 
 
 def _call_of(reference: Subject, subject: Subject) -> str:
-    """Call of the reference as code, with the arguments of the subject."""
     if reference.form.numpy == subject.form.numpy:
         return reference.call
     made = "{0}.numpy()" if reference.form.numpy else "torch.from_numpy({0})"

@@ -34,7 +34,6 @@ class SubjectError(Exception):
         self.cause, self.script = cause, script
 
     def finding(self, check: str, message: str, repair: str) -> Finding:
-        """Finding that the subject raises."""
         assert self.script is not None
         raised = BaseException if not isinstance(self.cause, NotATensor) else object
         return self.script().finding(check, message, repair, shows=lambda came: isinstance(came, raised))
@@ -83,7 +82,6 @@ class Subject:
 
     @property
     def is_module(self) -> bool:
-        """Whether it is a module of torch."""
         return isinstance(self.thing, torch.nn.Module)
 
     @property
@@ -118,7 +116,6 @@ class Subject:
         return self.like(thing=thing, setup=setup, notes={}, oddities={})
 
     def like(self, **changes: Any) -> Subject:
-        """Same subject with other attributes."""
         other = copy.copy(self)
         other._versions = {}
         vars(other).update(changes)
@@ -211,7 +208,6 @@ class Subject:
         return self._watched(thing, given, options, arguments)
 
     def placed(self, arguments: Sequence[Tensor]) -> list[Any]:
-        """Arguments in the subject's order."""
         given: list[Any] = list(arguments)
         if self.form.swapped:
             given[:2] = given[1::-1]
@@ -368,7 +364,6 @@ class Subject:
         return [*self.setup, *([f"{self.variable} = {self.variable}.to({dtype})"] if moved else [])]
 
     def by_name(self, arguments: Sequence[Tensor]) -> dict[str, Tensor]:
-        """Arguments by name."""
         return dict(zip(self.form.names, arguments, strict=True))
 
     def assign(self, arguments: Sequence[Tensor], grad: int | None = None) -> list[str]:

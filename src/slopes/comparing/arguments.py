@@ -48,7 +48,6 @@ def activations(given: Any) -> tuple[Any, ...]:
 
 
 def losses(given: Any, kind: TaskKind) -> tuple[Loss, ...]:
-    """Losses, all of them cards."""
     if given is None:
         return tuple(getattr(slopes, name) for name in kind.losses)
     chosen = _several("losses", given, "mse")

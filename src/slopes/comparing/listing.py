@@ -93,7 +93,6 @@ def _cell(cell: RenderableType) -> str:
 
 
 def _names(pair: Pair, noted: bool) -> list[Text]:
-    """Names of the pair, and any note on its loss."""
     return [Text(pair.activation), Text(pair.loss), *[Text(pair.note)] * noted]
 
 

@@ -20,8 +20,6 @@ _RARELY = 0.01  #: least predicted count, as a fraction of the mean; at 0 the de
 
 
 class Metric(NamedTuple):
-    """One metric of a task."""
-
     name: str
     label: str
     higher: bool  #: whether more is better

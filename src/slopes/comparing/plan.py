@@ -37,7 +37,6 @@ class Plan:
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """Seeds of each pair."""
         return tuple(self.settings.seeds)  # type: ignore[arg-type]
 
     @property
@@ -103,7 +102,6 @@ class Plan:
 
     @property
     def machine(self) -> dict[str, str]:
-        """Python and system of this machine."""
         return {"python": platform.python_version(), "system": f"{platform.system()} {platform.machine()}"}
 
     @cached_property
@@ -119,7 +117,6 @@ class Plan:
         ]
 
     def cell(self, activation: str, loss: str, rate: float, seed: int) -> Cell:
-        """Run of an activation and a loss by their names."""
         return Cell(self.names["activation"].index(activation), self.names["loss"].index(loss), rate, seed)
 
     def chunks(self, recorded: Collection[str], workers: int) -> list[list[Cell]]:

@@ -45,15 +45,12 @@ _PUT = """INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?)
 
 
 class Failure(NamedTuple):
-    """A run that failed."""
-
     reason: str
     trace: str  #: traceback; "" where its process was killed
     attempts: int
 
 
 def machine() -> str:
-    """Describe this machine."""
     return f"{platform.node()}, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
 
 
@@ -120,7 +117,6 @@ class Record:
             self._lock.release()
 
     def keys(self) -> set[str]:
-        """Keys of the finished runs."""
         return {key for (key,) in self._ask("SELECT key FROM runs WHERE status = 'done'")}
 
     def add(self, key: str, spec: dict[str, Any], outcome: dict[str, Any], where: str | None = None) -> None:

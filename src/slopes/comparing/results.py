@@ -79,12 +79,10 @@ class Pair:
 
     @property
     def title(self) -> str:
-        """Name of the pair."""
         return f"{self.activation} x {self.loss}"
 
     @property
     def trained(self) -> bool:
-        """Whether it has any run."""
         return bool(self.runs)
 
     def series(self, metric: str | None = None) -> Series:
@@ -98,7 +96,6 @@ class Pair:
         return Series(validation, test)
 
     def at(self, rate: float) -> list[Run]:
-        """Runs at a rate, by seed."""
         return [run for run in self.runs if run.rate == rate]
 
     def validated(self, rate: float) -> float:
@@ -123,7 +120,6 @@ class Pair:
 
     @property
     def chosen(self) -> list[Run]:
-        """Runs at the chosen rate, by seed."""
         return self.at(self.rate)
 
     def estimate(self, metric: str | None = None, rate: float | None = None) -> Estimate:

@@ -64,7 +64,6 @@ def option(
 
 
 def shown(value: Any) -> str:
-    """Format a value for a message."""
     from slopes import domains  # loads NumPy
 
     return domains.shown(value)
@@ -124,7 +123,6 @@ def rates(name: str, given: Any) -> tuple[float, ...]:
 
 
 def folder(name: str, given: Any) -> Path:
-    """Folder of the record as a path."""
     if not isinstance(given, (str, os.PathLike)) or not os.fspath(given):
         raise TypeError(f"compare: out must be the path of a folder, got {given!r}.")
     return Path(given)

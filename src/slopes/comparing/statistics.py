@@ -43,8 +43,6 @@ class Resampled(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """Comparison of a series with the baseline."""
-
     difference: float  #: of the means, minus the baseline's; NaN if they share no seed
     low: float | None  #: of the 95 % interval, which decides nothing; None with fewer than three seeds
     high: float | None
@@ -56,8 +54,6 @@ class Comparison(NamedTuple):
 
 
 class Interval(NamedTuple):
-    """Confidence interval of a mean."""
-
     low: float
     high: float
     kind: str  #: "BCa" or "percentile", of a bootstrap, or "corrected t"

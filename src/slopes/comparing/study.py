@@ -36,7 +36,6 @@ class Study(Results):
         return report.write(self, Path(path) if path is not None else self.folder / "report.html")
 
     def listing(self, metric: str | None = None) -> Table:
-        """Printed table, ordered by a metric."""
         return listing.listing(self, metric)
 
     def __rich__(self) -> Table:

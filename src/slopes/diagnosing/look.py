@@ -45,7 +45,6 @@ class Look(Recorder):
             self._channels = (-1, module.out_features)
 
     def use(self, use: Use) -> None:
-        """Tally one use of an activation."""
         axis = self._axis(use.y)
         units = use.y.shape[axis] if use.y.ndim else 1
         key = (use.parent, use.label, use.nth, units)

@@ -84,7 +84,6 @@ class _Gradients:
         self._is_first = True
 
     def add(self, rows: Any, x: Tensor, gradient: Tensor) -> None:
-        """Add the gradients for some rows of x, given the gradient by their logits."""
         narrow = gradient.to(self.dtype)
         if self.by_x is not None and isinstance(rows, slice):
             torch.mm(narrow, self.weight, out=self.by_x[rows])

@@ -67,7 +67,6 @@ class Space:
 
     @property
     def is_count(self) -> bool:
-        """Whether it holds all numbers from 0 on."""
         return self.low == 0 and not self.open and self.high == math.inf
 
     def filler(self, r: ModuleType, like: Array) -> Any:

@@ -51,13 +51,11 @@ def rows(known: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def rows_with_formula(known: dict[str, Any]) -> list[tuple[str, str]]:
-    """Formula in one line, then `rows`."""
     formula = known["formula"].get("text")
     return [*([("formula", formula)] if formula else []), *rows(known)]
 
 
 def text(known: dict[str, Any]) -> str:
-    """Facts as lines of plain text."""
     lines = (f"{label}: {words}" for label, words in rows_with_formula(known))
     return "\n".join([known["signature"], known["summary"], *lines])
 

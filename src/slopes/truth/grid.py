@@ -134,7 +134,6 @@ class Grid(Samples):
         return isinstance(self.card, Loss) and self.card.kind.batched
 
     def inputs(self, dtype: Any) -> tuple[Any, ...]:
-        """Inputs, in the dtype that carries the format."""
         return self.arguments
 
     def conditioning(self, result: str, dtype: Any) -> Any:

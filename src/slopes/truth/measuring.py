@@ -48,8 +48,6 @@ class Figure:
 
 @dataclass(frozen=True)
 class Failure:
-    """A measurement that failed."""
-
     card: str
     what: str
     message: str
@@ -127,7 +125,6 @@ def _at(
 
 
 def libraries_of(card: Card, against: Sequence[str]) -> list[str]:
-    """Libraries with a peer of the card at its parameters."""
     return [
         library
         for library, peer in card.same_as.items()

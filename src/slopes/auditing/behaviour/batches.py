@@ -28,7 +28,6 @@ def close(a: Tensor | float, b: Tensor | float) -> bool:
 
 
 def twice(arguments: Arguments) -> Arguments:
-    """Batch followed by itself."""
     return tuple(torch.cat([x, x]) for x in arguments)
 
 

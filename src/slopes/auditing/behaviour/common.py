@@ -56,7 +56,6 @@ def print_cost(subject: Subject, arguments: Arguments) -> Script:
 
 
 def print_both(subject: Subject, better: Arguments, worse: Arguments) -> Script:
-    """Code that prints both costs."""
     return subject.script(better, f"right = {subject.call}", *_other(subject, better, worse), f"right, {subject.call}")
 
 

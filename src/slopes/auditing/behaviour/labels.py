@@ -34,7 +34,6 @@ class Options:
         self.ignore = self._name(("ignore_index",), -100)
 
     def weights(self, dtype: torch.dtype) -> Tensor:
-        """Unequal weights of the classes."""
         return (torch.arange(self.classes) + 1.0).to(dtype)
 
     def _name(self, names: tuple[str, ...], trial: Any) -> tuple[str, str] | None:
@@ -103,7 +102,6 @@ class Options:
         return self.subject.script(arguments, *lines, show.format(*results))
 
     def spell(self, x: Any) -> str:
-        """Option as code."""
         return self.subject.spell(x) if isinstance(x, Tensor) else repr(x)
 
 

@@ -38,7 +38,6 @@ class Selection:
         return arguments, {self.name: (keep ^ self.inverted).to(self.dtype)}
 
     def spread(self, keep: Tensor, x: Tensor, axis: int) -> Tensor:
-        """`keep` in the shape of an argument."""
         if keep.ndim == x.ndim - 1 and keep.shape != x.shape[:1]:
             keep = keep.unsqueeze(axis)
         return keep.reshape(*keep.shape, *([1] * (x.ndim - keep.ndim))).expand(x.shape)

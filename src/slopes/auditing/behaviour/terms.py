@@ -131,7 +131,6 @@ def _larger(subject: Subject, arguments: Arguments) -> Iterator[tuple[str, Argum
 
 
 def _calls(subject: Subject) -> dict[str, str]:
-    """Call of each term as code, by its name."""
     if not subject.declared.terms:
         return {name: f"{subject.call}[{name!r}]" for name in _of_result(subject)}
     arguments = subject.call.removeprefix(subject.variable)

@@ -38,7 +38,6 @@ class Subject(Samples):
             self.faulty[result, np.dtype(dtype).name] = self.reported(result, dtype, entries.shape) | entries
 
     def reported(self, result: str, dtype: Any, shape: tuple[int, ...]) -> Any:
-        """Mask of the reported entries."""
         return self.faulty.get((result, np.dtype(dtype).name), np.zeros(shape, dtype=bool))
 
     def script(self, *lines: str) -> Script:
@@ -60,14 +59,12 @@ class Subject(Samples):
             raise Raised(error, self.script(*lines)) from error
 
     def call_of(self, result: str) -> str:
-        """Call for a result as code."""
         if isinstance(self.card, Map):
             return "f(arguments[0])" if result == "value" else "f.vjp(*arguments)"
         method, options = "" if result == "value" else ".slope", ", reduction='none'" * isinstance(self.card, Loss)
         return f"f{method}(*arguments{options})"
 
     def exact_of(self, result: str) -> str:
-        """Call for the exact result as code."""
         call, exact = self.call_of(result), f"slopes.exact(f, {DIGITS})"
         if result == "difference" or (result == "slope" and self.card.slope_body is None):
             return f"{exact}.difference{call[call.index('(') :]}"
@@ -97,14 +94,11 @@ class Subject(Samples):
 
 
 class Raised(Exception):
-    """Exception of a card, with the code that raises it."""
-
     def __init__(self, cause: Exception, script: Script) -> None:
         super().__init__(str(cause))
         self.cause, self.script = cause, script
 
     def finding(self, check: str, message: str, repair: str) -> Finding:
-        """Finding that the card raises."""
         return self.script.finding(check, message, repair, shows=lambda came: isinstance(came, Exception))
 
 

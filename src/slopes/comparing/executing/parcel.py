@@ -33,8 +33,6 @@ from slopes.comparing.job import Job
 
 
 class Source(NamedTuple):
-    """Text of a module."""
-
     text: str
     path: str
     package: bool

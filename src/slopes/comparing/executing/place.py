@@ -19,7 +19,6 @@ class Place:
         self._ends: queue.SimpleQueue[tuple[Cells, Verdict]] = queue.SimpleQueue()
 
     def submit(self, cells: Cells) -> None:
-        """Take a chunk."""
         raise NotImplementedError
 
     def ended(self) -> tuple[Cells, Verdict]:

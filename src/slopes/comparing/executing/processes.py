@@ -23,7 +23,6 @@ from slopes.comparing.record import machine
 
 
 def processors() -> int:
-    """Number of processors for this process."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -153,7 +152,6 @@ class _Worker:
         return status
 
     def end(self) -> None:
-        """End the process for good."""
         with self._lock:
             self._ended = True
         self._stop()

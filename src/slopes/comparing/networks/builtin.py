@@ -213,5 +213,4 @@ def _check_numbers(network: str, task: Task) -> None:
 
 
 def dtype_name(tensor: Tensor) -> str:
-    """Name of a tensor's dtype, as in ``float32``."""
     return str(tensor.dtype).removeprefix("torch.")

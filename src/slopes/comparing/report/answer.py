@@ -38,12 +38,10 @@ def answers(study: Results, numbers: dict[str, Numbers], verdicts: dict[str, lis
 
 
 def title(pair: Pair) -> str:
-    """Name of the pair in a sentence."""
     return f"{pair.activation} with {pair.loss}"
 
 
 def of_pairs(rows: Sequence[Verdict]) -> dict[tuple[str, str], Verdict]:
-    """Verdicts, or rows of a table, by the names of their pairs."""
     return {(row["activation"], row["loss"]): row for row in rows}
 
 

@@ -47,8 +47,6 @@ class Panel:
 
 @dataclass
 class Group:
-    """Panels with the same axes."""
-
     panels: list[Panel]
     id: str = ""  #: identifier in the page
     title: str = ""

@@ -58,7 +58,6 @@ def write(study: Results, path: Path) -> Path:
 
 
 def render(study: Results) -> str:
-    """Page as text."""
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)

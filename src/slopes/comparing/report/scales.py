@@ -48,7 +48,6 @@ class Numbers:
         return f"−{written}" if value < 0 and written.strip("0.") else written
 
     def full(self, value: float | None) -> str:
-        """Format a value with its unit."""
         return self.bare(value) + self.unit
 
     def signed(self, value: float | None) -> str:
@@ -70,7 +69,6 @@ class Numbers:
         return " points" if self.metric.percent else self.unit
 
     def interval(self, low: float | None, high: float | None, sign: bool = False) -> str:
-        """Format an interval."""
         if low is None or high is None:
             return "–"
         write = self.signed if sign else self.bare
@@ -87,11 +85,9 @@ class Axis:
     ticks: tuple[tuple[float, str], ...]  #: (value, label)
 
     def at(self, value: float) -> float:
-        """Position of a value."""
         return min(max((place(self.kind, value) - self.low) / (self.high - self.low), 0.0), 1.0)
 
     def beyond(self, value: float) -> bool:
-        """Whether a value lies outside."""
         return not self.low - 1e-9 <= place(self.kind, value) <= self.high + 1e-9
 
 

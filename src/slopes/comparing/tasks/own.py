@@ -135,7 +135,6 @@ def _length(raw: Raw, where: str) -> int:
 
 
 def _inputs(raws: list[Raw], where: list[str]) -> Tensor:
-    """Inputs of all parts, as numbers."""
     tables = [raw.inputs for raw in raws if isinstance(raw.inputs, dict)]
     if len(tables) == len(raws):
         for table, name in zip(tables, where, strict=True):
@@ -249,7 +248,6 @@ def _targets(values: NDArray[Any], task: str | None, name: str) -> _Told:
 
 
 def _kind(values: NDArray[Any]) -> TaskKind:
-    """Kind of the targets, by their type and values."""
     if values.ndim == 3 and np.isin(values, (0, 1)).all():
         return TaskKind.MASKS
     if values.ndim > 1 and values.dtype.kind in "biuf" and np.isin(values, (0, 1)).all():
@@ -263,7 +261,6 @@ def _kind(values: NDArray[Any]) -> TaskKind:
 
 
 def _kind_of_column(values: NDArray[Any]) -> TaskKind:
-    """Kind of targets of one value each."""
     found, often = np.unique(values, return_counts=True)
     if len(found) == 2 and (values.dtype.kind != "f" or found.tolist() == [0, 1]):
         return TaskKind.YES_OR_NO

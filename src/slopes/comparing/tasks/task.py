@@ -22,8 +22,6 @@ _STREAM = 0x5117
 
 
 class Parts(NamedTuple):
-    """Samples of each part, by index."""
-
     train: Tensor
     validation: Tensor
     test: Tensor

@@ -75,7 +75,6 @@ def layers_of(model: nn.Module) -> dict[str, list[str]]:
 
 
 def slots_of(model: nn.Module, made: Sequence[nn.Module]) -> dict[str, nn.Module]:
-    """Modules of `made` in the model, by name."""
     known = {id(module) for module in made}
     return {name: module for name, module in model.named_modules() if id(module) in known}
 

@@ -36,7 +36,6 @@ class Single:
         self._optimiser = Optimiser(job.optimizer, [(list(self._trained.values()), cell.rate)])
 
     def gradient(self, rows: Tensor) -> Tensor:
-        """See `Learner`."""
         self.model.train()
         outputs = self._network.predict(self.model(self._task.inputs[rows[0]]))
         loss = self._loss(*self._feed(outputs, self._task.targets[rows[0]]), reduction="mean")
@@ -45,7 +44,6 @@ class Single:
         return loss.detach().unsqueeze(0)  # type: ignore[no-any-return]
 
     def norms(self) -> Tensor:
-        """See `Learner`."""
         gradients = {name: p.grad for name, p in self._trained.items()}
         norms = [
             torch.stack([torch.zeros(()) if (g := gradients[key]) is None else g.norm() for key in keys]).norm()
@@ -54,19 +52,16 @@ class Single:
         return torch.stack(norms).unsqueeze(0)
 
     def update(self) -> None:
-        """See `Learner`."""
         if self._clip is not None:
             torch.nn.utils.clip_grad_norm_(self._trained.values(), self._clip)
         self._optimiser.step()
 
     @torch.no_grad()
     def outputs(self, rows: Tensor) -> Tensor:
-        """See `Learner`."""
         return torch.cat([self._predict(portion) for portion in self._portions(rows)]).unsqueeze(0)
 
     @torch.no_grad()
     def units(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """See `Learner`."""
         batches = []
         for portion in self._portions(rows):
             with common.Units(self.slots) as counts:
@@ -82,10 +77,8 @@ class Single:
         return common.portions(rows.flatten(), 1, self._task.inputs[0], self._batch)
 
     def state(self) -> list[Tensor]:
-        """See `Learner`."""
         return [value.detach().unsqueeze(0) for value in (*self.model.parameters(), *self.model.buffers())]
 
     def finite(self) -> Tensor:
-        """See `Learner`."""
         known = [moment for group in self._optimiser.known for moments in group for moment in moments[:2]]
         return torch.tensor([all(bool(value.isfinite().all()) for value in (*self.state(), *known))])

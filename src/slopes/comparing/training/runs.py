@@ -110,7 +110,6 @@ class _Marks:
         ]
 
     def primary(self, rows: Tensor) -> Tensor:
-        """Primary metric of each network."""
         outputs = self._learner.outputs(rows)
         scores = torch.empty(len(outputs), dtype=torch.float64)
         for feed, index in self._groups:
@@ -118,7 +117,6 @@ class _Marks:
         return scores
 
     def all(self, rows: Tensor) -> list[dict[str, float]]:
-        """Return all metrics of each network."""
         outputs = self._learner.outputs(rows)
         found: list[dict[str, float]] = [{} for _ in self._learner.cells]
         for feed, index in self._groups:

@@ -91,7 +91,6 @@ class Stack:
         )
 
     def gradient(self, rows: Tensor) -> Tensor:
-        """See `Learner`."""
         self.model.train()
         outputs, targets = self._outputs(rows), common.samples(self._task.targets, rows)
         if len(self._losses) == 1:
@@ -102,22 +101,18 @@ class Stack:
         return losses.detach()
 
     def norms(self) -> Tensor:
-        """See `Learner`."""
         return self.weights.norms(list(self.layers.values()))
 
     def update(self) -> None:
-        """See `Learner`."""
         self.weights.update()
 
     @torch.no_grad()
     def outputs(self, rows: Tensor) -> Tensor:
-        """See `Learner`."""
         self.model.eval()
         return torch.cat([self._outputs(portion) for portion in self._portions(rows)], dim=1)
 
     @torch.no_grad()
     def units(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """See `Learner`."""
         self.model.eval()
 
         def count(state: dict[str, Tensor], x: Tensor) -> Any:
@@ -131,11 +126,9 @@ class Stack:
         return common.portions(rows, len(self.cells), self._task.inputs[0], self._batch)
 
     def state(self) -> list[Tensor]:
-        """See `Learner`."""
         return [*self.weights.stored, *self.held.values()]
 
     def finite(self) -> Tensor:
-        """See `Learner`."""
         fine = self.weights.finite()
         for value in self.held.values():
             fine &= value.isfinite().view(len(value), -1).all(1)
