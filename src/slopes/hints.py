@@ -1,0 +1,16 @@
+"""The hint at known names that ends a message on an unknown one."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+
+def did_you_mean(name: Any, known: Iterable[str], otherwise: str | None = None, most: int = 1) -> str:
+    """Return the nearest known names, up to `most`, or else `otherwise`, by default all known names."""
+    known = list(known)
+    for written in (str(name), str(name).lower().replace("-", "_")):
+        if near := difflib.get_close_matches(written, known, n=most):
+            return f"did you mean {' or '.join(map(repr, near))}?"
+    return f"there are {', '.join(known)}." if otherwise is None else otherwise
