@@ -1,8 +1,6 @@
 """Checks of the behaviour of any loss or activation.
 
-Each check takes a `slopes.auditing.subject.Subject` and yields findings: a note if the author may have meant the
-behaviour, an error if nobody means it. Checks compute in float64 unless they test precision, so that findings are about
-the function itself.
+They compute in float64 unless they test precision, so that findings are about the function itself.
 """
 
 from __future__ import annotations

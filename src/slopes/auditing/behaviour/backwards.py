@@ -22,7 +22,6 @@ LEARNING = ("second", "positive", "negative", "variance")  #: arguments besides 
 
 @about("loss", "activation", unless=BEFORE)
 def backward(subject: Subject) -> Iterator[Finding]:
-    """Check that a hand-written backward is the derivative of its forward, by float64 differences, off kinks."""
     learning = [place for place, name in enumerate(subject.form.names) if place == 0 or name in LEARNING]
     for seed, by in itertools.product(range(2), learning):
         arguments = subject.draw(seed)
@@ -52,7 +51,7 @@ def _gives_its_argument(subject: Subject, arguments: Arguments) -> bool:
 
 
 def _by_hand(subject: Subject, arguments: Arguments) -> str:
-    """Name of the autograd.Function in use; raise Skip if autograd derives everything."""
+    """Name of the autograd.Function in use; raise Skip without one."""
     function = custom_function(subject, arguments)
     if function is None:
         raise Skip("autograd derives it: no backward was written by hand")
@@ -80,7 +79,7 @@ def _not_the_derivative(
 
 @about("loss", "activation", unless=(*BEFORE, "backward"))
 def upstream_gradient(subject: Subject) -> Iterator[Finding]:
-    """Check that a hand-written backward uses the incoming gradient: one for each result, or a factor."""
+    """Check that a hand-written backward uses the incoming gradient."""
     arguments = subject.draw()
     function = _by_hand(subject, arguments)
     came, gradient = subject.gradient(*arguments)
@@ -123,7 +122,7 @@ def _unreduced(subject: Subject) -> Subject:
 
 @about("loss", "activation", unless=(*BEFORE, "backward", "upstream_gradient"))
 def second_derivative(subject: Subject) -> Iterator[Finding]:
-    """Check that a hand-written backward can be differentiated to the gradient's derivative, or raises."""
+    """Check that a hand-written backward has a right derivative or raises."""
     first, *rest = subject.draw()
     near = (first / 8, *rest) if subject.space.is_unbounded else (first, *rest)  # nearer to 0, where pieces meet
     for arguments in ((first, *rest), near):

@@ -1,4 +1,4 @@
-"""Helpers for checks of batches: comparison of results, counts in a batch, and calls with further arguments."""
+"""Helpers for checks of batches."""
 
 from __future__ import annotations
 
@@ -16,15 +16,12 @@ from slopes.auditing.subject import Subject, SubjectError
 
 
 def close(a: Tensor | float, b: Tensor | float) -> bool:
-    """Whether two results agree to 1e-5 of the larger, the precision of losses that compute in float32 inside.
-
-    NaN agrees with nothing.
-    """
+    """Whether results agree to 1e-5 of the larger, as losses may compute in float32 inside."""
     a, b = torch.as_tensor(a).detach().double(), torch.as_tensor(b).detach().double()
     if a.shape != b.shape or not a.numel():
         return a.shape == b.shape
     size = max(float(a.abs().max()), float(b.abs().max()))
-    return size < 1e-300 or float((a - b).abs().max()) <= 1e-5 * size
+    return size < 1e-300 or float((a - b).abs().max()) <= 1e-5 * size  # NaN agrees with nothing
 
 
 def twice(arguments: Arguments) -> Arguments:
@@ -32,7 +29,7 @@ def twice(arguments: Arguments) -> Arguments:
 
 
 def several(subject: Subject) -> Subject:
-    """Subject with rows of several entries, so that rows and entries differ; raise Skip if it takes none."""
+    """Subject with several entries per row, so that rows and entries differ; raise Skip if it takes none."""
     if len(subject.form.shape) > 1:
         return subject
     if subject.form.kind is not None and subject.form.kind.rowwise:
@@ -45,7 +42,7 @@ def several(subject: Subject) -> Subject:
 
 
 def asked(subject: Subject, finding: Finding) -> Finding:
-    """Finding, as a note if the subject's kind is a guess."""
+    """Finding, a note if the kind is a guess."""
     return finding if subject.form.sure else replace(finding, severity="note")
 
 
@@ -77,12 +74,11 @@ def _tensors(thing: Any) -> list[Tensor]:
 
 
 def cut(options: Mapping[str, Any], part: slice) -> dict[str, Any]:
-    """Cut the further arguments to a part of the batch."""
     return {name: x[part] if isinstance(x, Tensor) else x for name, x in options.items()}
 
 
 def asking(subject: Subject, way: str, call: str) -> str:
-    """Call with another reduction as code."""
+    """Code of a call with another reduction."""
     if subject.form.reduction == "keyword":
         return f"{call[:-1]}, reduction={way!r})"
     return f"setattr({subject.variable}, 'reduction', {way!r}) or {call}"

@@ -11,7 +11,6 @@ from slopes.auditing.subject import Subject
 
 
 def calling(subject: Subject) -> Iterator[Finding]:
-    """Check that a call gives a tensor, and prints nothing."""
     arguments = subject.draw(rows=2 if len(subject.form.shape) > 1 else None)
     if "type" in subject.oddities:
         yield subject.script(arguments, f"type({subject.call})").finding(

@@ -1,4 +1,4 @@
-"""Parts of several checks: certain targets, costs, severities, and skipping a subject that rejects inputs."""
+"""Parts of several checks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MEASURE = re.compile(r"similarity|score|metric|coef|accuracy|psnr|ssim|_iou|^iou
 
 
 def hard(subject: Subject) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """(a certain target, further arguments); raise Skip if predictions are not its scores."""
+    """(certain target, further arguments); raise Skip if predictions are not its scores."""
     spaces = subject.form.spaces
     if len(spaces) < 2 or not subject.space.tells_probability or not spaces[1].is_probability:
         raise Skip("its predictions are neither logits nor probabilities of a target")
@@ -28,12 +28,11 @@ def hard(subject: Subject) -> tuple[Tensor, tuple[Tensor, ...]]:
 
 
 def cost(subject: Subject, *arguments: Tensor) -> float:
-    """Mean of the subject's result."""
     return float(subject(*arguments).detach().double().mean())
 
 
 def skip_on_refusal(check: Check) -> Check:
-    """Skip a check if the subject rejects its inputs; other checks cover that."""
+    """Skip if the subject rejects its inputs, which other checks report."""
 
     @functools.wraps(check)
     def checked(subject: Subject) -> Iterator[Finding]:
@@ -46,12 +45,10 @@ def skip_on_refusal(check: Check) -> Check:
 
 
 def severity_if_sure(subject: Subject, severity: str = "error") -> str:
-    """Severity, or a note if the kind is a guess."""
     return severity if subject.form.sure else "note"
 
 
 def print_cost(subject: Subject, arguments: Arguments) -> Script:
-    """Code that prints the mean of the subject's result."""
     return subject.script(arguments, subject.call + ".mean()" * (subject(*arguments).ndim > 0))
 
 
@@ -60,12 +57,11 @@ def print_both(subject: Subject, better: Arguments, worse: Arguments) -> Script:
 
 
 def print_steepest(subject: Subject, one: Arguments, other: Arguments) -> Script:
-    """Code that prints the largest entry of the gradient for two sets of arguments."""
     steepest = f"torch.autograd.grad({subject.call}.sum(), {subject.form.names[0]})[0].abs().max()"
     return subject.script(one, f"print({steepest})", *_other(subject, one, other, grad=0), steepest, grad=0)
 
 
 def _other(subject: Subject, one: Arguments, other: Arguments, grad: int | None = None) -> list[str]:
-    """Lines of code that change the arguments from one set to another."""
+    """Lines of code that turn the arguments `one` into `other`."""
     lines = subject.assign(other, grad)
     return [line for line, x, y in zip(lines, one, other, strict=True) if not torch.equal(x, y)]

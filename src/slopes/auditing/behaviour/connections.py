@@ -1,4 +1,4 @@
-"""The check that every influence on a result has a gradient."""
+"""Check that every influence on a result has a gradient."""
 
 from __future__ import annotations
 
@@ -27,7 +27,6 @@ REPAIR_DEAD = (
 
 @about("loss", "activation")
 def connectivity(subject: Subject) -> Iterator[Finding]:
-    """Check that every influence on the result has a gradient: as a whole, by entry, by declared term."""
     if subject.form.numpy:
         raise Skip("it computes in NumPy, which has no gradients")
     for examine in (_whole, _dead, _entries, _terms, _partly_cut):
@@ -38,7 +37,6 @@ def connectivity(subject: Subject) -> Iterator[Finding]:
 
 
 def _whole(subject: Subject) -> Iterator[Finding]:
-    """Check that there is a gradient at all."""
     arguments = subject.draw(rows=2 if len(subject.form.shape) > 1 else None)
     name, wrong = subject.form.names[0], ""
     subject(*arguments)  # a call that raises without a gradient is not reported here
@@ -69,7 +67,7 @@ def _whole(subject: Subject) -> Iterator[Finding]:
 
 
 def _moves(subject: Subject) -> bool:
-    """Whether a small step of the first argument changes most entries of the result."""
+    """Whether a small step changes most entries of the result."""
     first, *rest = subject.draw()
     base, moved = subject(first, *rest), subject(first + 1e-6, *rest)
     return bool((base != moved).double().mean() > 0.5)
@@ -81,7 +79,6 @@ VANISHING = 1e3  #: gradients below so many units of rounding are 0: the rest of
 
 
 def _dead(subject: Subject) -> Iterator[Finding]:
-    """Check that the gradient is not 0 for all arguments, ordinary and large."""
     draws = [subject.draw(seed) for seed in range(3)]
     if subject.space.is_unbounded:  # a threshold may be far
         draws += [(size * first, *rest) for size in (10.0, 100.0) for first, *rest in draws]
@@ -107,7 +104,6 @@ def _dead(subject: Subject) -> Iterator[Finding]:
 
 
 def _entries(subject: Subject) -> Iterator[Finding]:
-    """Check that no entry with a derivative of 0 changes the result."""
     for seed in range(2):
         arguments = subject.draw(seed)
         cotangent, weigh = uneven_weights(subject(*arguments))
@@ -125,7 +121,6 @@ def _entries(subject: Subject) -> Iterator[Finding]:
 
 
 def _partly_cut(subject: Subject) -> Iterator[Finding]:
-    """Check for parts hidden from the gradient without a hand-written backward; this may be meant."""
     arguments = subject.draw()
     if custom_function(subject, arguments) is not None:
         return  # `backward` checks it
@@ -179,12 +174,11 @@ def _terms(subject: Subject) -> Iterator[Finding]:
 
 
 def _flat(term: Subject) -> Iterator[Finding]:
-    """Report a term whose gradient is 0 everywhere, although its value varies; a constant one does no harm."""
+    """Findings of `_dead` but for constant terms, which do no harm."""
     return (finding for finding in _dead(term) if finding.message == FLAT)
 
 
 def _term(subject: Subject, name: str, function: Callable[..., object]) -> Subject:
-    """Declared term as a subject with the arguments of the whole loss."""
     setup, given = source_of(function).assign(subject.variable)
     form = replace(subject.form, reduction=None)
     return subject.like(thing=function, setup=setup, given=given, form=form, name=name)

@@ -1,4 +1,4 @@
-"""Checks of arguments: shapes that do not fit, and side effects of a call."""
+"""Checks of mismatched shapes and of side effects."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ REPAIR_SHAPES = (
 
 @about("loss", unless=("shapes_refused",))
 def shape_contract(subject: Subject) -> Iterator[Finding]:
-    """Check that arguments that differ by an axis of length 1 are refused, or give the result of one shape."""
+    """Check that an additional axis of length 1 is refused or changes no result."""
     twice = (each for seed in (0, 1) for each in _mismatched(subject, seed))  # results of one draw may agree by chance
     for which, arguments, same, options in twice:
         expected = [value for given in same if (value := _value(subject, given, options[1])) is not None]
@@ -52,7 +52,7 @@ Options = tuple[dict[str, Tensor], dict[str, Tensor]]
 
 
 def _mismatched(subject: Subject, seed: int) -> Iterator[tuple[str, Arguments, list[Arguments], Options]]:
-    """Yield (name of the argument with another shape, arguments, lists of matching arguments, options of both)."""
+    """Yield (name of the argument with another shape, arguments, matching arguments, options of both)."""
     form, kind = subject.form, subject.form.kind
     assert kind is not None
     if kind.takes_labels and form.target == "as drawn" and len(form.shape) == 2:
@@ -95,7 +95,6 @@ def _equal(x: Tensor, y: Tensor) -> bool:
 def _in_both_shapes(
     subject: Subject, which: str, arguments: Arguments, same: Arguments, options: dict[str, Tensor]
 ) -> Script:
-    """Code that prints the value with different shapes, and with one shape."""
     labels = not arguments[-1].is_floating_point() and arguments[0].ndim > 1
     like = same[-1] if labels else next(x for k, x in zip(subject.form.names, arguments, strict=True) if k != which)
     call, again = subject.call_with(options), f"{which} = {which}.reshape({tuple(like.shape)})"
@@ -104,7 +103,7 @@ def _in_both_shapes(
 
 @about("loss", "activation", unless=("inputs_written",))
 def purity(subject: Subject) -> Iterator[Finding]:
-    """Check that a call changes neither arguments nor random states nor the subject, and can be repeated."""
+    """Check that a call has no side effects and can be repeated."""
     for check in (_spoiled, _random, _stateful, _by_mode):
         found = list(check(subject))
         yield from found
@@ -113,7 +112,7 @@ def purity(subject: Subject) -> Iterator[Finding]:
 
 
 def spoiled(subject: Subject) -> tuple[int, Arguments] | None:
-    """(place of an argument that a call changes, arguments before it), or None."""
+    """(place of an argument that a call changes, arguments), or None."""
     arguments = subject.draw()
     given = tuple(x.clone() for x in arguments)
     subject(*given, in_place=True)

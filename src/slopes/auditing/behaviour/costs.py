@@ -42,7 +42,6 @@ LENGTHS = (5, 7, 11)
 
 @about("loss", "activation", unless=("purity",), slow=True)
 def layout_and_cost(subject: Subject) -> Iterator[Finding]:
-    """Check that strides change no result; report graph breaks, recompilations and memory kept for backward."""
     wrong = next(_layouts(subject), None)
     if wrong is not None:
         yield wrong
@@ -58,7 +57,6 @@ def layout_and_cost(subject: Subject) -> Iterator[Finding]:
 
 
 def _layouts(subject: Subject) -> Iterator[Finding]:
-    """Check the first argument with the same numbers in other strides."""
     for twin in _shaped(subject):
         arguments = twin.draw()
         try:
@@ -115,7 +113,7 @@ def _layouts(subject: Subject) -> Iterator[Finding]:
 
 
 def _shaped(subject: Subject) -> Iterator[Subject]:
-    """Yield the subject, and with more axes if entries or rows are treated alike."""
+    """Yield the subject, then with more axes unless its kind is rowwise."""
     yield subject
     form = subject.form
     if form.kind is not None and form.kind.rowwise:
@@ -126,7 +124,7 @@ def _shaped(subject: Subject) -> Iterator[Subject]:
 
 
 def _result(subject: Subject, arguments: Arguments) -> tuple[Tensor, Tensor]:
-    """(value, gradient by the first argument, or 0) without copying the arguments."""
+    """(value, gradient or 0) without copying the arguments."""
     leaf = arguments[0].detach()
     nothing = torch.zeros(1)
     if subject.form.numpy:
@@ -143,7 +141,7 @@ def _result(subject: Subject, arguments: Arguments) -> tuple[Tensor, Tensor]:
 
 
 def _same(x: Tensor, y: Tensor) -> bool:
-    """Whether results are equal but for the order of sums and vector units' rounding."""
+    """Equality up to the order of sums and vector units' rounding."""
     eps = torch.finfo(x.dtype).eps if x.is_floating_point() else 0.0
     if is_of_float32(x) or is_of_float32(y):
         eps = max(eps, torch.finfo(torch.float32).eps)
@@ -155,7 +153,6 @@ def _same(x: Tensor, y: Tensor) -> bool:
 
 
 def _memory(subject: Subject) -> Iterator[Finding]:
-    """Report much memory kept for backward, beside the first argument."""
     if subject.batch_level:
         return
     small = subject.draw(rows=2)
@@ -209,7 +206,6 @@ def kept(subject: Subject, arguments: Arguments) -> float | None:
 
 
 def _compiled(subject: Subject) -> Iterator[Finding]:
-    """Check that it compiles to one graph, and to at most one more for changing shapes."""
     arguments = subject.draw(dtype=torch.float32)
     read = _Reads()
     with contextlib.suppress(Exception), read:
@@ -274,7 +270,7 @@ def _quiet() -> Iterator[None]:
 
 
 class _Reads(TorchFunctionMode):
-    """Mode that records the first line of the subject's own that takes a number out of a tensor."""
+    """Record the subject's first line that takes a number out of a tensor."""
 
     line = ""
 
@@ -286,7 +282,7 @@ class _Reads(TorchFunctionMode):
 
 
 def _fresh(thing: Any) -> Any:
-    """Function or module with its own code object, apart from the subject's compiled code."""
+    """Copy with its own code object, by which torch.compile keeps compiled code."""
     if isinstance(thing, torch.nn.Module):
         thing = copy.deepcopy(thing)
         thing.forward = MethodType(_fresh(type(thing).forward), thing)
@@ -300,7 +296,7 @@ def _fresh(thing: Any) -> Any:
 
 
 def _break(subject: Subject, arguments: Arguments) -> str | None:
-    """(reason, line) of the first graph break; None without one, or if unknown."""
+    """Reason and line of the first graph break, if known."""
     import torch._dynamo
 
     try:
@@ -316,7 +312,7 @@ def _break(subject: Subject, arguments: Arguments) -> str | None:
 
 
 def _graphs(subject: Subject) -> int | None:
-    """Number of compilations for batches of three lengths; None if one fails."""
+    """Number of compilations for LENGTHS; None if one fails."""
     made = []
 
     def backend(graph: Any, inputs: Any) -> Any:

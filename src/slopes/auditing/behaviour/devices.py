@@ -1,4 +1,4 @@
-"""Checks of devices and dtypes: nothing stays on the CPU, and a result has the dtype of its arguments."""
+"""Check of devices and dtypes, where torch's "meta", which computes only shapes, stands for other devices."""
 
 from __future__ import annotations
 
@@ -27,10 +27,6 @@ WHOLE = (torch.int64, torch.int32, torch.uint8, torch.bool)
 
 @about("loss", "activation", unless=("purity",))
 def device_and_dtype(subject: Subject) -> Iterator[Finding]:
-    """Check that its tensors move with it, results keep the prediction's dtype, and integer targets equal floats.
-
-    torch's "meta", which computes only shapes, stands for other devices.
-    """
     for look in (_left_behind, _dtypes, _on_another_device, _whole_targets):
         found = next(look(subject), None)
         if found is not None:
@@ -42,7 +38,6 @@ def device_and_dtype(subject: Subject) -> Iterator[Finding]:
 
 
 def _left_behind(subject: Subject) -> Iterator[Finding]:
-    """Find tensors of a module that are neither parameters nor buffers."""
     if not subject.is_module:
         return
     for path, module in subject.thing.named_modules():
@@ -72,7 +67,6 @@ def _holds_tensor(value: Any) -> bool:
 
 
 def _on_another_device(subject: Subject) -> Iterator[Finding]:
-    """Check that no tensor is made on the CPU for arguments elsewhere."""
     if subject.form.numpy or subject.form.extra:
         return
     arguments = subject.draw(rows=2, dtype=torch.float32)
@@ -104,7 +98,7 @@ def _raised(thing: Any, given: list[Any]) -> Exception | None:
 
 
 def _line(error: BaseException) -> str:
-    """Line of the subject's own code in an error's traceback."""
+    """Subject's own line in a traceback."""
     trace, told = error.__traceback__, ""
     while trace is not None:
         file = trace.tb_frame.f_code.co_filename
@@ -119,7 +113,6 @@ def _line(error: BaseException) -> str:
 
 
 def _dtypes(subject: Subject) -> Iterator[Finding]:
-    """Check that the result has the prediction's dtype; a loss may return float32 for a half type."""
     if subject.form.numpy:
         yield from _numpy_dtypes(subject)
         return
@@ -165,7 +158,6 @@ def _answers_in(subject: Subject, dtype: torch.dtype, given: Arguments) -> bool:
 
 
 def _is_double(subject: Subject) -> bool:
-    """Whether a module is meant for float64, by its parameters."""
     return subject.is_module and any(p.dtype is torch.float64 for p in subject.thing.parameters())
 
 
@@ -177,7 +169,7 @@ def _severity(subject: Subject, given: torch.dtype, came: torch.dtype) -> str:
 
 
 def _numpy_dtypes(subject: Subject) -> Iterator[Finding]:
-    """Check the dtype of an activation's arrays; a loss is one number, with no computation after it."""
+    """Check activations alone: no computation follows a loss."""
     if subject.family == "loss":
         return
     (x,) = subject.draw(dtype=torch.float32)
@@ -203,7 +195,6 @@ def _short(dtype: torch.dtype) -> str:
 
 
 def _whole_targets(subject: Subject) -> Iterator[Finding]:
-    """Check that targets of 0 and 1 mean the same as integers and bools, or are refused."""
     form = subject.form
     if form.kind is None or form.numpy or "target" not in form.names:
         return

@@ -30,7 +30,7 @@ class Slope:
     off: float  #: difference, as a share of the largest slope
 
     def is_between(self, came: float, due: float) -> bool:
-        """Whether other results for it differ by a tenth of what these differ by, or more."""
+        """Whether two results differ at least a tenth as much as this slope's."""
         return not abs(came - due) < 0.1 * abs(self.came - self.due)
 
 
@@ -53,10 +53,9 @@ def slopes(
     subject: Subject, arguments: Arguments, cotangent: Tensor | None = None, *, of_gradient: Tensor | None = None,
     gradient: Tensor | None = None, by: int = 0,
 ) -> list[Slope]:  # fmt: skip
-    """Derivatives of the sum (or its product with a cotangent) by up to ten entries of an argument.
+    """Derivatives of the sum, or of the product with `cotangent`, by up to ten entries of an argument.
 
     With `of_gradient`, differentiate the gradient instead, weighted by it; `gradient` is autograd's result for that.
-    Raises Skip if float64 is not taken or not kept, or a second call differs.
     """
     if subject.form.dtype != torch.float64:
         raise Skip("it takes no float64, in which differences can be trusted")
@@ -90,13 +89,12 @@ def slopes(
 
 
 def _refuse_float32(came: Tensor) -> None:
-    """Raise Skip for results with the digits of float32: their differences are rounding."""
     if came.dtype != torch.float64 or is_of_float32(came):
         raise Skip("it computes in float32, in which differences cannot be trusted")
 
 
 def is_of_float32(came: Tensor) -> bool:
-    """Whether results of any dtype have no more digits than float32, and are not just round numbers."""
+    """Whether results have the digits of float32, and are not just round numbers."""
     return bool((came == came.float()).all()) and not bool((came == came.bfloat16()).all())
 
 
@@ -121,7 +119,7 @@ def _smooth_slope(value: Callable[[Tensor], float], argument: Tensor, entry: int
 
 
 def uneven_weights(result: Tensor) -> tuple[Tensor | None, str]:
-    """Different weight per result, and the factor as code: a plain sum may hide single results."""
+    """Weight for each result, also as code: a plain sum may hide single results."""
     if result.ndim == 0:
         return None, ""
     count, shape = result.numel(), tuple(result.shape)
@@ -130,7 +128,7 @@ def uneven_weights(result: Tensor) -> tuple[Tensor | None, str]:
 
 
 def differences_in_code(subject: Subject, arguments: Arguments, at: Slope, weigh: str = "", by: int = 0) -> Script:
-    """Code that prints one entry of the gradient by an argument, and the slope by differences."""
+    """Code that prints a slope by autograd and by differences."""
     name = subject.form.names[by]
     here, plus, minus = (subject.called(**{name: f"{name}{step}"}) for step in ("", " + step", " - step"))
     total = [f"({call}{weigh}).sum()" if weigh else f"{call}.sum()" for call in (here, plus, minus)]

@@ -14,7 +14,6 @@ from slopes.auditing.subject import Subject
 @about("loss", unless=("minimum", "score_space"))
 @skip_on_refusal
 def direction(subject: Subject) -> Iterator[Finding]:
-    """Check that right predictions cost less than wrong ones."""
     kind = subject.form.kind
     assert kind is not None
     if kind.is_margin and fitness(subject) <= 0:
@@ -44,7 +43,6 @@ def direction(subject: Subject) -> Iterator[Finding]:
 
 
 def _is_measure(subject: Subject) -> bool:
-    """Whether the name is that of a measure, which is to grow."""
     return bool(MEASURE.search(subject.title)) and "loss" not in subject.title.lower()
 
 

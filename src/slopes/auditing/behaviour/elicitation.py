@@ -20,7 +20,7 @@ SKEWED = tuple(round(math.expm1(3 * i / 20) / 4, 2) for i in range(21))  #: mean
 @about("loss", unless=("score_space", "direction", "saturation", "known_limits"))
 @skip_on_refusal
 def elicitation(subject: Subject) -> Iterator[Finding]:
-    """Check that the best constant prediction of a skewed sample is as declared; of labels, their shares."""
+    """Check the best constant prediction of a skewed sample, or of labels."""
     form, wanted = subject.form, subject.declared.elicits
     if len(form.spaces) != 2 or form.kind is None or subject.batch_level:
         raise Skip("it has no best constant prediction")
@@ -35,7 +35,7 @@ def elicitation(subject: Subject) -> Iterator[Finding]:
 
 
 def _check_wanted(subject: Subject) -> None:
-    """Raise Skip unless a loss of labels is to elicit their shares."""
+    """Raise Skip unless the loss is to elicit shares of labels."""
     wanted = subject.declared.elicits
     if wanted not in (None, "probability", "mean"):
         raise Skip(f"labels have no {wanted}")
@@ -44,7 +44,7 @@ def _check_wanted(subject: Subject) -> None:
 
 
 def functional(name: str) -> tuple[float, float]:
-    """Bounds of a functional of the skewed sample."""
+    """Bounds of a functional of SKEWED."""
     if name == "mean":
         mean = sum(SKEWED) / len(SKEWED)
         return mean, mean
@@ -79,7 +79,7 @@ def _of_sample(subject: Subject, wanted: str) -> Iterator[Finding]:
 
 
 def _searched(subject: Subject, arguments: Arguments, wanted: str) -> Script:
-    """Code that prints the best of many constant predictions, and the declared functional."""
+    """Code that prints the best constant prediction and the declared functional."""
     first, target = arguments[:2]
     name, goal, *_ = subject.form.names
     library, dtype = ("np", "") if subject.form.numpy else ("torch", f", dtype={first.dtype}")
@@ -128,7 +128,7 @@ def _of_shares(subject: Subject) -> Iterator[Finding]:
 
 
 def _two_classes(subject: Subject, share: float) -> tuple[Callable[[float], Tensor], Tensor]:
-    """Predictions of classes 0 and 1 as a function of p, and labels with this share of class 0."""
+    """(predictions as a function of p, labels with this share of class 0)."""
     if subject.space.is_cosine:
         raise Skip("cosines are no probabilities")
     drawn, target, *_ = subject.draw(rows=10)
@@ -149,7 +149,7 @@ def _two_classes(subject: Subject, share: float) -> tuple[Callable[[float], Tens
 
 
 def least(f: Callable[[float], float], low: float, high: float) -> float:
-    """Function's minimiser, by a grid and a golden section around its best point; a flat one's middle."""
+    """Minimiser, by grid and golden section; the middle of a flat minimum."""
     grid = [low + (high - low) * i / 40 for i in range(41)]
     values = [f(x) for x in grid]
     if not all(map(math.isfinite, values)):

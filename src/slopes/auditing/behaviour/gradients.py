@@ -1,4 +1,4 @@
-"""Checks of finite numbers: value and gradient for large arguments, at zeros, and at the ends of a space."""
+"""Checks that values and gradients are finite."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ REPAIR_EDGE = (
 
 @about("loss", "activation", unless=("finite",))
 def extreme_inputs(subject: Subject) -> Iterator[Finding]:
-    """Check that value and gradient are finite for small and large numbers, except for natural overflow."""
+    """Check small and large numbers, except for natural overflow."""
     _ordinary(subject)
     for dtype in dict.fromkeys((subject.form.dtype, torch.float32)):
         for arguments in _stressed(subject, dtype):
@@ -48,13 +48,12 @@ def extreme_inputs(subject: Subject) -> Iterator[Finding]:
 
 
 def _ordinary(subject: Subject) -> None:
-    """Raise Skip unless numbers of ordinary size give finite ones: else the subject's domain is unknown."""
     if not bool(torch.isfinite(subject(*subject.draw())).all()):
         raise Skip("it gives no finite number for some numbers of ordinary size, so what it is for is not known")
 
 
 def _stressed(subject: Subject, dtype: torch.dtype) -> Iterator[Arguments]:
-    """Yield arguments with the first at every size and sign, if its space has such numbers."""
+    """Yield arguments, the first at every size and sign that its space has."""
     first, *rest = subject.draw(dtype=dtype)
     if not (subject.space.is_unbounded or subject.space.is_positive):
         yield first, *rest
@@ -110,7 +109,6 @@ def _premature(subject: Subject, arguments: Arguments) -> bool:
 def _finding(
     subject: Subject, check: str, arguments: Arguments, wrong: str, message: str, repair: str, severity: str = "error"
 ) -> Finding:
-    """Finding of `_lost` for the smallest arguments with the same fault."""
     small = subject.smallest(arguments, lambda given: _lost(subject, given) == wrong)
     if wrong.startswith("the value is finite"):
         script = subject.script(small, f"{subject.call}.sum().backward()", f"{subject.form.names[0]}.grad", grad=0)
@@ -122,7 +120,7 @@ def _finding(
 
 
 def _warned(subject: Subject) -> Iterator[Finding]:
-    """Find warnings of NumPy despite finite results: they distract users from warnings that matter."""
+    """Find warnings despite finite results, which distract from warnings that matter."""
     for arguments in _stressed(subject, subject.form.dtype):
         value = subject(*arguments)
         told = [str(warning.message) for warning in subject.warned if warning.category is RuntimeWarning]
@@ -151,7 +149,7 @@ def _warns(subject: Subject, arguments: Arguments) -> bool:
 
 @about("loss", "activation", unless=("finite", "extreme_inputs"))
 def zeros_and_edges(subject: Subject) -> Iterator[Finding]:
-    """Check that the gradient is finite where arguments agree, where rows are 0 or equal, and at a space's ends."""
+    """Check where arguments agree, where rows are 0 or equal, and at a space's ends."""
     _ordinary(subject)
     for what, arguments in subject.degenerate():
         wrong = _lost(subject, arguments)
@@ -164,7 +162,6 @@ def zeros_and_edges(subject: Subject) -> Iterator[Finding]:
 
 
 def _at_other_exponents(subject: Subject) -> Iterator[Finding]:
-    """Check that other exponents keep the gradient finite for certain predictions, right and wrong."""
     for other, line in _others(subject):
         for arguments in _certain(other):
             wrong = _lost(other, arguments)
@@ -179,7 +176,7 @@ def _at_other_exponents(subject: Subject) -> Iterator[Finding]:
 
 
 def _others(subject: Subject) -> Iterator[tuple[Subject, str]]:
-    """Yield (the subject with each of its exponents at 0, 0.5 and 1, the setting as text)."""
+    """Yield (subject with another exponent, setting as text)."""
     thing = subject.thing
     if subject.card is not None:
         return  # a card's parameters have domains
@@ -190,7 +187,6 @@ def _others(subject: Subject) -> Iterator[tuple[Subject, str]]:
 
 
 def _certain(subject: Subject) -> Iterator[Arguments]:
-    """Yield certain predictions: right and wrong ones."""
     _, *rest = subject.draw()
     right = subject.right(rest[0], 200.0) if rest else None
     if right is not None:

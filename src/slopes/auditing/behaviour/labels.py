@@ -24,7 +24,7 @@ WEIGHTS = ("weight", "class_weight", "class_weights", "weights")
 
 
 class Options:
-    """A loss of labels with its options, given in the call or when a module is made."""
+    """Loss of labels with options, given in the call or when a module is made."""
 
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
@@ -66,7 +66,7 @@ class Options:
 
     @property
     def kept(self) -> dict[str, Any]:
-        """Arguments with which the module was made, other than the defaults."""
+        """Arguments of the module's constructor, other than defaults."""
         known = inspect.signature(type(self.subject.thing).__init__).parameters
         held = {name: (getattr(self.subject.thing, name, None), known[name].default) for name in known}
         plain = (bool, int, float, str)
@@ -76,7 +76,6 @@ class Options:
         }  # fmt: skip
 
     def total(self, arguments: Arguments, options: dict[tuple[str, str], Any], reduction: str | None = None) -> Tensor:
-        """Result with the options, summed unless it is one number."""
         subject, by_call = self.made(options)
         return subject.total(*arguments, reduction=reduction, **by_call).detach()
 
@@ -84,7 +83,7 @@ class Options:
         self, arguments: Arguments, *several: dict[tuple[str, str], Any], each: str = "", reduction: str | None = None,
         show: str = "{0}, {1}",
     ) -> Script:  # fmt: skip
-        """Code that prints results of several sets of options; `each` follows every argument of the second."""
+        """Code that prints the results; `each` follows every argument of the second."""
         lines: list[str] = []
         for place, options in enumerate(several):
             variable, form = self.subject.variable, self.subject.form
@@ -107,7 +106,6 @@ class Options:
 
 @about("loss", unless=("row_independence", "accumulation", "mask_independence"))
 def label_conventions(subject: Subject) -> Iterator[Finding]:
-    """Check that neutral options change nothing, alone and together, and that one-hot rows equal labels."""
     kind = subject.form.kind
     if kind is None or not kind.takes_labels or subject.draw()[-1].is_floating_point():
         raise Skip("it takes no labels")
@@ -134,7 +132,7 @@ def _told(options: dict[tuple[str, str], Any]) -> str:
 
 
 def _ignoring(options: Options) -> tuple[int, dict[tuple[str, str], Any]] | None:
-    """(the ignored label, the options that it needs), or None."""
+    """(ignored label, options that it needs), or None."""
     way = next((way for way in selections(options.subject) if way.what == "ignore_index"), None)
     if way is not None and not way.given:
         return way.label, {}
@@ -142,7 +140,6 @@ def _ignoring(options: Options) -> tuple[int, dict[tuple[str, str], Any]] | None
 
 
 def _removed(options: Options) -> Finding | None:
-    """Check that rows with an ignored label count as little as if they were removed."""
     subject, ignoring = options.subject, _ignoring(options)
     if ignoring is None or subject.batch_level or subject.notes.get("coupled") or len(subject.form.shape) > 2:
         return None
@@ -176,7 +173,6 @@ def _removed(options: Options) -> Finding | None:
 
 
 def _neutral(options: Options) -> Finding | None:
-    """Check that weights of 1 and a smoothing of 0 change nothing."""
     subject = options.subject
     arguments = subject.draw()
     one = torch.ones(options.classes, dtype=subject.form.dtype)
@@ -208,7 +204,6 @@ def _off(subject: Subject, name: str) -> bool:
 
 
 def _smoothed(options: Options) -> Finding | None:
-    """Check that smoothing, which moves a share of the target, changes nothing if all logits are equal."""
     subject = options.subject
     if options.smoothing is None or not subject.space.is_logit or not _off(subject, options.smoothing[0]):
         return None
@@ -234,7 +229,6 @@ def _smoothed(options: Options) -> Finding | None:
 
 
 def _one_hot(options: Options) -> Finding | None:
-    """Check that one-hot rows, if accepted, give the loss of labels."""
     subject = options.subject
     ratios = []
     for seed in (0, 1):
@@ -265,7 +259,6 @@ def _one_hot(options: Options) -> Finding | None:
 
 
 def _unknown_label(options: Options) -> Finding | None:
-    """Check that a label outside the classes raises."""
     subject = options.subject
     first, target = subject.draw(rows=2)
     ignoring = _ignoring(options)

@@ -1,4 +1,4 @@
-"""Known limits of functions with known names: focal, Dice, Tversky, Huber, smoothed, and activations."""
+"""Known limits of functions with known names."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ CHANCES = (0.1, 0.3, 0.5, 0.7, 0.9)
 @about("loss", "activation", unless=("score_space", "direction", "saturation"))
 @skip_on_refusal
 def known_limits(subject: Subject) -> Iterator[Finding]:
-    """Check limits of known names: focal at power 0 is cross-entropy, Dice of agreement is 0, and so on."""
     name = re.sub(r"[^a-z0-9]", "", subject.title.lower())
     if subject.card is not None or not subject.form.sure:
         raise Skip("a card is held against exact arithmetic" if subject.card is not None else "its kind is a guess")
@@ -38,7 +37,7 @@ def known_limits(subject: Subject) -> Iterator[Finding]:
 
 
 def setting(subject: Subject, *names: str) -> tuple[str, Any] | None:
-    """(name, number) of the first of these parameters that the subject has."""
+    """(name, number if known) of the first of these parameters that the subject has."""
     for name in names:
         if subject.is_module and isinstance(getattr(subject.thing, name, None), (int, float, Tensor)):
             value = getattr(subject.thing, name)
@@ -66,14 +65,14 @@ def _told(subject: Subject, arguments: Arguments, message: str, repair: str, cam
 
 
 def _certain(subject: Subject, chance: float, value: int = 1) -> Arguments:
-    """Arguments of one row with this probability of the true class."""
+    """One row with this probability of the true class."""
     rows = 1 if subject.form.shape[0] != 8 or len(subject.form.shape) > 1 else 8
     drawn = subject.canonical(subject.draw(rows=rows))
     return subject.form.laid_out(subject.form.examples.certain(drawn, chance, value))
 
 
 def _focal(subject: Subject) -> Iterator[Finding]:
-    """Check that the cost is −α · (1 − p)^γ · log p: divided by −log p it is a power of 1 − p, with exponent γ."""
+    """Check that the cost, divided by −log p, is a power of 1 − p with exponent γ."""
     hard(subject)
     power = setting(subject, "gamma", "focusing", "focal_gamma")
     factors = {}
@@ -105,7 +104,6 @@ def _focal(subject: Subject) -> Iterator[Finding]:
 
 
 def _balanced(subject: Subject, yes: float, no: float) -> Iterator[Finding]:
-    """Report an alpha that weights both classes alike."""
     if abs(yes - no) < 1e-6 and min(abs(yes - 1), abs(yes - 0.5)) > 1e-6:
         given = _certain(subject, 0.5, 0)
         yield _told(
@@ -116,7 +114,6 @@ def _balanced(subject: Subject, yes: float, no: float) -> Iterator[Finding]:
 
 
 def _averaged_before(subject: Subject, power: tuple[str, Any] | None) -> Iterator[Finding]:
-    """Check that the power is taken row by row, not of the mean cross-entropy."""
     if len(subject.form.shape) != 2 or subject.form.kind is None or not subject.form.kind.rowwise:
         return
     easy, bad = _certain(subject, 0.9), _certain(subject, 0.1)
@@ -142,7 +139,7 @@ def _averaged_before(subject: Subject, power: tuple[str, Any] | None) -> Iterato
 
 
 def _region(subject: Subject) -> Arguments:
-    """One sample with half of its pixels in the class; of several classes, each has its share."""
+    """One sample, its pixels shared evenly by the classes."""
     target, rest = hard(subject)
     form = subject.form
     if form.spaces[1].has_classes and (target.is_floating_point() or target.ndim < 2):
@@ -153,13 +150,12 @@ def _region(subject: Subject) -> Arguments:
 
 
 def _unsmoothed(subject: Subject) -> tuple[Subject, float]:
-    """(the subject without its smoothing, the tolerance for any that remains)."""
+    """(subject without smoothing, tolerance for any that remains)."""
     smooth = setting(subject, "smooth", "smoothing", "eps", "epsilon", "smooth_nr")
     return (subject.tuned(**{smooth[0]: 1e-9}), 1e-5) if smooth is not None else (subject, 0.05)
 
 
 def _dice(subject: Subject) -> Iterator[Finding]:
-    """Check that a certain right prediction costs 0, and one in between the value of the formula."""
     target, *rest = _region(subject)
     right = subject.right(target, 50.0)
     if right is None or MEASURE.search(subject.title):
@@ -176,7 +172,7 @@ def _dice(subject: Subject) -> Iterator[Finding]:
 
 
 def _in_between(subject: Subject, others: Arguments, slack: float) -> Iterator[Finding]:
-    """Check for 1 − 2I / (P + T), of probabilities or their squares, at a prediction of 1/4 for one class."""
+    """Check a prediction of 1/4 for Dice, squared Dice, Jaccard, −log and log-cosh Dice."""
     target = others[0]
     if subject.form.spaces[1].has_classes:
         return
@@ -197,7 +193,6 @@ def _in_between(subject: Subject, others: Arguments, slack: float) -> Iterator[F
 
 
 def _tversky(subject: Subject) -> Iterator[Finding]:
-    """Check that it is Dice if both weights are 1/2."""
     if setting(subject, "alpha") is None or setting(subject, "beta") is None:
         yield from _dice(subject)
         return
@@ -226,7 +221,7 @@ def _tversky(subject: Subject) -> Iterator[Finding]:
 
 
 def _huber(subject: Subject) -> Iterator[Finding]:
-    """Check for half the square up to δ, then a line of slope δ that joins it, up to a factor for the whole."""
+    """Check for the Huber loss, up to a factor."""
     if subject.form.kind is None or not subject.form.kind.compares_numbers or not subject.space.is_real:
         raise Skip("it is no loss of a residual")
     found = setting(subject, "delta", "beta", "threshold", "huber_delta")
@@ -266,7 +261,6 @@ def _huber(subject: Subject) -> Iterator[Finding]:
 
 
 def _smoothed(subject: Subject) -> Iterator[Finding]:
-    """Check that it is cross-entropy without smoothing, and that the smoothed target sums to 1."""
     hard(subject)
     if subject.form.kind is None or not subject.form.kind.takes_labels or not subject.space.is_logit:
         raise Skip("it is no loss of rows of logits")
@@ -304,7 +298,7 @@ LOSSES: tuple[tuple[str, Callable[[Subject], Iterator[Finding]]], ...] = (
     ("tversky", _tversky),
     ("huber|smoothl1", _huber),
     ("labelsmooth|smooth(ed)?ce|smooth(ed)?cross|crossentropy", _smoothed),
-)  #: patterns of losses' names, and tests
+)  #: patterns of names
 
 VARIANTS: dict[str, tuple[tuple[str, dict[str, float]], ...]] = {
     "gelu": (("gelu", {}), ("gelu_tanh", {}), ("quick_gelu", {})),
@@ -317,11 +311,10 @@ VARIANTS: dict[str, tuple[tuple[str, dict[str, float]], ...]] = {
             *("tanhshrink", "relu6", "squareplus"),
         )
     },
-}  #: activations' names without underscores, and the cards of that name
+}  #: names without underscores, and cards that go by them
 
 
 def _activation(subject: Subject, name: str) -> Iterator[Finding]:
-    """Check that a function with a card's name is this card, or one of its variants."""
     from slopes.catalogue import ACTIVATIONS
 
     bare = re.sub(r"^(naive|my|custom|fast|exact|approx|torch|manual)|(activation|fn|function|py)$", "", name)

@@ -20,7 +20,6 @@ JUNK = (0.0, 1e6, float("nan"), float("inf"))  #: values to hide behind a mask
 
 @about("loss", unless=("purity",))
 def mask_independence(subject: Subject) -> Iterator[Finding]:
-    """Check that hidden values do not change the result, and more of them do not thin the mean."""
     if subject.form.numpy:
         raise Skip("it computes in NumPy, which has no gradients")
     subject = several(subject)
@@ -40,7 +39,6 @@ def _masked(subject: Subject, way: Selection, arguments: Arguments) -> tuple[Arg
 
 
 def _leaks(subject: Subject, way: Selection) -> Finding | None:
-    """Check that hidden entries have no gradient."""
     arguments, options, keep = _masked(subject, way, subject.draw(rows=min(2, subject.form.shape[0])))
     _, gradient = subject.gradient(*arguments, **options)
     hidden = ~way.spread(keep, gradient, subject.form.axis)
@@ -64,7 +62,7 @@ def _leaks(subject: Subject, way: Selection) -> Finding | None:
 
 
 def _junk(subject: Subject, way: Selection) -> Finding | None:
-    """Check that other numbers in hidden entries change nothing, bit for bit."""
+    """Check that numbers in hidden entries change no bit."""
     arguments, options, keep = _masked(subject, way, subject.draw(rows=min(2, subject.form.shape[0])))
     value, gradient = subject.gradient(*arguments, **options)
     if not bool(torch.isfinite(value).all()):
@@ -105,7 +103,6 @@ def _junk(subject: Subject, way: Selection) -> Finding | None:
 
 
 def _thins(subject: Subject, way: Selection) -> Finding | None:
-    """Check that more hidden entries leave a mean as it is."""
     if way.what != "mask" or subject.batch_level:
         return None
     arguments = subject.draw(rows=min(2, subject.form.shape[0]))

@@ -1,4 +1,4 @@
-"""Checks of continuity and of digits: jumps of a function that should have none, and low precision."""
+"""Checks of continuity and of low precision."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from slopes.auditing.subject import Subject, SubjectError
 @about("loss", "activation", unless=("known_limits",))
 @skip_on_refusal
 def continuity(subject: Subject) -> Iterator[Finding]:
-    """Check that the value has no jump along a line of predictions; kinks are allowed."""
+    """Check that the value has no jump along a line of predictions."""
     if subject.notes.get("random"):
         raise Skip("it draws random numbers, as many as its argument wants")
     line, low, high, count = _line(subject)
@@ -139,7 +139,7 @@ SIZES = (10.0, 30.0, 80.0, 100.0)
 )
 @skip_on_refusal
 def low_precision(subject: Subject) -> Iterator[Finding]:
-    """Check that float32, half types and autocast give float64's result, as far as their digits go."""
+    """Check float32, half types and autocast against float64."""
     if subject.form.numpy or subject.form.dtype != torch.float64:
         raise Skip("it is computed in one precision alone")
     for seen in (_of_float32, _of_autocast, _of_halves):
@@ -150,7 +150,6 @@ def low_precision(subject: Subject) -> Iterator[Finding]:
 
 
 def _of_float32(subject: Subject) -> Iterator[Finding]:
-    """Find values, finite in float64, that are infinite or wrong in float32, for large and for shifted numbers."""
     for arguments, offset in _large(subject):
         low, exact = _pair(subject, arguments)
         wide = exact.abs().amax()
@@ -186,7 +185,7 @@ def _large(subject: Subject) -> Iterator[tuple[Arguments, bool]]:
 
 
 def _pair(subject: Subject, arguments: Arguments) -> tuple[Tensor, Tensor]:
-    """Results in the arguments' precision, and in float64 for the same numbers."""
+    """(result, result in float64)."""
     wide = tuple(x.double() if x.is_floating_point() else x for x in arguments)
     return subject(*arguments).detach().double(), subject(*wide).detach().double()
 
@@ -216,7 +215,7 @@ def _worst(low: Tensor, exact: Tensor) -> int:
 
 
 def _in_both(subject: Subject, arguments: Arguments, place: int) -> Script:
-    """Code that prints one entry of the value in the arguments' precision and in float64."""
+    """Code that prints one entry in both precisions."""
     wide = [f"{name} = {name}.double()" for name, x in subject.by_name(arguments).items() if x.is_floating_point()]
     if subject.is_module:
         wide.append(f"{subject.variable} = {subject.variable}.double()")
@@ -225,7 +224,6 @@ def _in_both(subject: Subject, arguments: Arguments, place: int) -> Script:
 
 
 def _tail(subject: Subject) -> Iterator[Finding]:
-    """Report small values of an activation with few right digits, or none, in float32."""
     if not subject.form.elementwise:
         return
     first, *_ = subject.draw(dtype=torch.float32)
@@ -248,7 +246,6 @@ def _tail(subject: Subject) -> Iterator[Finding]:
 
 
 def _of_autocast(subject: Subject) -> Iterator[Finding]:
-    """Check that it works, and is not far off, under CPU autocast, which takes matrix products to bfloat16."""
     arguments = subject.draw(dtype=torch.float32)
     exact = subject(*arguments).detach().double()
     lines = "with torch.autocast('cpu', dtype=torch.bfloat16):", textwrap.indent(attempt(subject.call), "    ")
@@ -274,7 +271,6 @@ def _of_autocast(subject: Subject) -> Iterator[Finding]:
 
 
 def _of_halves(subject: Subject) -> Iterator[Finding]:
-    """Report infinity or NaN for ordinary numbers in half precision."""
     for arguments, what, severity in _half(subject):
         try:
             low, exact = _pair(subject, arguments)

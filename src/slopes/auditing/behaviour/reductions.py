@@ -1,4 +1,4 @@
-"""Checks of reductions: the divisor of a mean, and whether the parts of a batch add up to the whole."""
+"""Checks of reductions, and of micro-batches."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SIZES = ("batch_size", "batchsize", "bs", "n_batch")  #: names of a batch size t
 
 @about("loss", unless=("purity", "row_independence"))
 def reduction(subject: Subject) -> Iterator[Finding]:
-    """Check that none, sum and mean agree, also for a batch taken twice, and name the divisor."""
+    """Check that none, sum and mean agree, and name the divisor."""
     subject = several(subject)
     finding = (_by_doubling if subject.form.reduction is None else _by_asking)(subject)
     if finding is not None:
@@ -98,7 +98,7 @@ def _doubled(subject: Subject, way: str | None, ratio: float, factor: int) -> Fi
 
 
 def _named(subject: Subject, arguments: Arguments, divisor: float) -> Finding | None:
-    """Name the divisor, which must be the same count in another batch, and compare it with the declared one."""
+    """Name the divisor by counts that agree with it in two batches."""
     other = subject.draw(seed=1, rows=max(2, len(arguments[0]) - 2))
     mean = subject(*other, reduction="mean")
     second = float(subject(*other, reduction="sum") / mean) if mean != 0 else math.nan
@@ -149,7 +149,7 @@ def _judged(subject: Subject, script: Script, arguments: Arguments, names: list[
 
 
 def _by_doubling(subject: Subject) -> Finding | None:
-    """Check whether a subject that gives only one number is a mean or a sum."""
+    """Check whether a single number is a mean or a sum."""
     arguments = subject.draw()
     once = subject(*arguments)
     if once.ndim:
@@ -179,7 +179,7 @@ def _by_doubling(subject: Subject) -> Finding | None:
 
 
 def _divergence(subject: Subject, arguments: Arguments) -> Finding | None:
-    """Check the divisor of a divergence that gives only one number, by its known slope."""
+    """Find the divisor of a divergence by its known slope."""
     kind = subject.form.kind
     assert kind is not None
     if not kind.compares_distributions or subject.form.numpy or not subject.form.sure:
@@ -201,7 +201,7 @@ def _divergence(subject: Subject, arguments: Arguments) -> Finding | None:
 
 @about("loss", unless=("purity", "row_independence", "reduction"))
 def accumulation(subject: Subject) -> Iterator[Finding]:
-    """Check that unequal micro-batches give the full batch's gradient, by the rule that the divisor implies."""
+    """Check that unequal micro-batches, weighted by the divisor, give the full batch's gradient."""
     if subject.batch_level or subject.notes.get("coupled"):
         raise Skip("it looks at a batch as a whole")
     if "divisor" not in subject.notes:
@@ -213,7 +213,6 @@ def accumulation(subject: Subject) -> Iterator[Finding]:
 
 
 def _fixed_size(subject: Subject) -> Finding | None:
-    """Check for a division by a batch size that was fixed before the batch."""
     for name in SIZES:
         held = getattr(subject.thing, name, None)
         size = held if type(held) is int else default_of(subject.thing, name)
@@ -262,7 +261,7 @@ def _split(subject: Subject) -> tuple[Arguments, dict[str, Any], Tensor, list[sl
 
 
 def _parts_of(subject: Subject) -> Finding | None:
-    """Check that the parts add up to the whole if an argument gives the count of all parts."""
+    """Check that parts add up if an argument gives the count of all."""
     names = keywords(subject.thing)
     name = next((name for name in PARTS_OF if name in names), None)
     if name is None or subject.form.numpy:
@@ -294,7 +293,6 @@ def _parts_of(subject: Subject) -> Finding | None:
 
 
 def _parts(subject: Subject) -> Finding | None:
-    """Check that the full batch's gradient is the parts', each times its share of the divisor."""
     if subject.form.numpy:
         raise Skip("it computes in NumPy, which has no gradients")
     arguments, options, keep, parts = _split(subject)
@@ -333,12 +331,11 @@ def _parts(subject: Subject) -> Finding | None:
 
 
 def _among_zeros(place: int, parts: list[Tensor]) -> Tensor:
-    """One part's gradient, and 0 for the others."""
     return torch.cat([x if n == place else torch.zeros_like(x) for n, x in enumerate(parts)])
 
 
 def _counts(subject: Subject, arguments: Arguments, keep: Tensor) -> dict[str, float]:
-    """Possible divisors with weights of kept entries only, and the number of valid entries."""
+    """Possible divisors, with weights of kept entries only, and their number."""
     known = counts(subject, arguments)
     if "weights" in known and keep.shape == arguments[-1].shape and bool(keep.any()):
         of_class = counts(subject, (arguments[0], torch.where(keep, arguments[-1], 0)))["weights"]

@@ -1,4 +1,4 @@
-"""Checks of rows: their independence of one another, and batches that hold next to nothing."""
+"""Checks of rows' independence, and of degenerate batches."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ONE_ROW = "in a batch of one"
 
 @about("loss", unless=("purity", "connectivity"))
 def row_independence(subject: Subject) -> Iterator[Finding]:
-    """Check that a row's gradient does not depend on other rows, and that a softmax runs over classes."""
+    """Check that rows are independent, and that a softmax runs over classes."""
     if subject.form.numpy:
         raise Skip("it computes in NumPy, which has no gradients")
     subject = several(subject)
@@ -63,10 +63,7 @@ def _of_first_row(subject: Subject, first: Tensor, rest: Sequence[Tensor]) -> Te
 
 
 def _wrong_axis(subject: Subject) -> Finding | None:
-    """Find a softmax over rows: adding numbers to whole columns changes nothing, adding one to a row does.
-
-    For vectors, likewise by multiplication.
-    """
+    """Find a softmax over rows, which numbers added to columns leave unchanged, or a norm, likewise by factors."""
     kind = subject.form.kind
     assert kind is not None
     if (kind.takes_labels or kind.compares_distributions) and subject.space.is_logit:
@@ -110,11 +107,10 @@ def _found_wrong(subject: Subject, how: str, what: str, over: str) -> Finding | 
 
 
 def _is_such(subject: Subject, arguments: Arguments, place: int, how: str) -> bool:
-    """Whether a softmax, or a cosine, runs over that axis; statistics of a batch may be meant.
+    """Whether a softmax or cosine runs over that axis, rather than statistics of a batch, which may be meant.
 
-    Its slices are then independent of one another, unlike correlations between columns. A softmax grows with its logits
-    and its gradient does not, unlike a squared difference of centred values; a cosine changes under addition, unlike a
-    correlation.
+    Its slices are independent, unlike correlations between columns. A softmax grows with its logits and its gradient
+    does not, unlike a squared difference of centred values. A cosine changes under addition, unlike a correlation.
     """
     first, *rest = arguments
     if how == "scaling":
@@ -134,7 +130,7 @@ def _is_such(subject: Subject, arguments: Arguments, place: int, how: str) -> bo
 
 
 def _shifted(arguments: Arguments, axis: int, how: str) -> Arguments:
-    """Move each slice of arguments along the axis as a whole, by its own number."""
+    """Shift or scale each slice along the axis by its own number."""
     first = arguments[0]
     shape = list(first.shape)
     shape[axis] = 1
@@ -155,7 +151,7 @@ def _blind(subject: Subject, arguments: Arguments, base: Tensor) -> bool:
     "loss", unless=("purity", "shape_contract", "extreme_inputs", "zeros_and_edges", "row_independence", "reduction")
 )
 def degenerate_batch(subject: Subject) -> Iterator[Finding]:
-    """Check that value and gradient are finite if nothing counts, one row counts, or all targets are of one class."""
+    """Check that value and gradient of degenerate batches are finite."""
     if subject.form.numpy:
         raise Skip("it computes in NumPy, which has no gradients")
     subject = several(subject)
@@ -228,7 +224,6 @@ def _first_bad(x: Tensor) -> str:
 
 
 def _batch_of_one(subject: Subject) -> Iterator[Finding]:
-    """Check that a row alone has the value of three copies, which squeezing the batch's axis would break."""
     if subject.batch_level or "divisor" not in subject.notes:
         return
     row = subject.draw(rows=1)

@@ -19,7 +19,6 @@ FAR = (0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0, 39.0, 40.0)
 @about("loss", unless=("score_space", "direction", "extreme_inputs", "zeros_and_edges"))
 @skip_on_refusal
 def saturation(subject: Subject) -> Iterator[Finding]:
-    """Check that surely wrong predictions have a gradient, which no clamp and no epsilon switches off."""
     if subject.declared.bounded:
         raise Skip("it is declared to saturate")
     kind = subject.form.kind
@@ -92,7 +91,6 @@ def _switched_off(
 
 
 def _of_residuals(subject: Subject) -> Iterator[Finding]:
-    """Report a far outlier without a gradient, as behind a clamp or in a redescending loss."""
     _, target, *rest = subject.draw()
     near, far = (_slope(subject, target + size, target, *rest) for size in (1.0, 1e3))
     if math.isfinite(far) and near > 0 and far < 1e-3 * near:
@@ -110,7 +108,7 @@ def _of_residuals(subject: Subject) -> Iterator[Finding]:
 
 
 def _of_small_chances(subject: Subject) -> Iterator[Finding]:
-    """Check that the log goes on as the probability of the true label falls from 1e-5 to 1e-12."""
+    """Check that the cost goes on as a log from 1e-5 to 1e-12."""
     _, target, *rest = subject.draw()
     for value in (1, 0):
         goal = torch.full_like(target, value)

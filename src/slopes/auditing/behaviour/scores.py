@@ -17,7 +17,7 @@ from slopes.auditing.subject import Subject
 @about("loss")
 @skip_on_refusal
 def score_space(subject: Subject) -> Iterator[Finding]:
-    """Check that certain, right predictions cost next to nothing: no link is missing or applied twice."""
+    """Check by certain, right predictions that no link is missing or applied twice."""
     target, rest = hard(subject)
     right = subject.right(target, 50.0)
     if right is None:
@@ -66,20 +66,19 @@ def _of_logits(subject: Subject, arguments: Arguments, at: float) -> Iterator[Fi
 
 
 def _covers_nothing(subject: Subject, wrong: float) -> bool:
-    """Whether an overlap is lost if all predictions are wrong; behind two links half of it would be left."""
+    """Whether wrong predictions have no overlap; behind two links half would be left."""
     left = 0.9 if subject.form.spaces[1].has_classes else 0.75
     return bool(OVERLAP.search(subject.title)) and wrong > left
 
 
 def _settled(subject: Subject, arguments: Arguments, at: float, wrong: float) -> bool:
-    """Whether larger logits change neither cost of right nor of wrong predictions, as behind two links."""
+    """Whether larger logits change no cost, as behind two links."""
     right, target, *rest = arguments
     farther = cost(subject, 10 * right, target, *rest), cost(subject, -10 * right, target, *rest)
     return all(abs(x - y) <= 1e-6 * (1 + abs(y)) for x, y in zip(farther, (at, wrong), strict=True))
 
 
 def _minus_the_chance(subject: Subject, arguments: Arguments, at: float) -> bool:
-    """Whether the loss is the right class's probability times a negative number."""
     axis = subject.form.axis
     if at > -1e-3 or not subject.form.spaces[1].has_classes:
         return False
@@ -91,7 +90,7 @@ def _minus_the_chance(subject: Subject, arguments: Arguments, at: float) -> bool
 
 
 def _worst(subject: Subject, target: Tensor, rest: tuple[Tensor, ...]) -> float:
-    """Cost of predictions that are almost surely wrong."""
+    """Cost of almost surely wrong predictions."""
     right = subject.right(target, 16.0)
     assert right is not None
     wrong = right.roll(1, subject.form.axis) if subject.form.spaces[1].has_classes else 1 - right

@@ -19,13 +19,11 @@ from slopes.auditing.subject import Subject, SubjectError
 
 @dataclass(frozen=True)
 class Selection:
-    """A way to choose the entries that count; `shape` is the shape of the mask or labels."""
-
     name: str
     what: str  #: "mask", "weight" or "ignore_index"
-    shape: tuple[int, ...]
+    shape: tuple[int, ...]  #: shape of the mask or labels
     dtype: torch.dtype = torch.bool
-    inverted: bool = False  #: whether True marks entries that do not count
+    inverted: bool = False  #: True marks entries that do not count
     label: int = -100
     given: bool = False  #: whether the call gives that label
 
@@ -44,12 +42,12 @@ class Selection:
 
 
 def half(shape: tuple[int, ...]) -> Tensor:
-    """Mask that keeps two of three entries, in no regular order of the rows."""
+    """Mask that keeps two of three entries."""
     return (torch.arange(max(1, torch.Size(shape).numel())) % 3 != 1).reshape(shape)
 
 
 def selections(subject: Subject) -> list[Selection]:
-    """Every way that the subject takes, found once per shape."""
+    """Selections that the subject takes, found once per shape."""
     held: dict[tuple[int, ...], list[Selection]] = subject.notes.setdefault("selections", {})
     if subject.form.shape not in held:
         held[subject.form.shape] = list(_found(subject))
@@ -100,7 +98,7 @@ def _turned(subject: Subject, way: Selection, arguments: Arguments) -> Selection
 
 
 def _ignored(subject: Subject, arguments: Arguments) -> Selection | None:
-    """Label that a module or function ignores; −100 if the call may give one; else None."""
+    """Selection by ignore_index; −100 if the call gives it."""
     if len(arguments) != 2 or arguments[1].is_floating_point():
         return None
     label = getattr(subject.thing, "ignore_index", default_of(subject.thing, "ignore_index"))

@@ -17,7 +17,7 @@ from slopes.auditing.subject import Subject, SubjectError
 
 @about("loss", unless=("connectivity", "reduction", "accumulation"))
 def term_balance(subject: Subject) -> Iterator[Finding]:
-    """Check that declared terms add up to the loss, with gradient shares that do not depend on the batch size."""
+    """Check that terms add up to the loss, in shares that no size changes."""
     terms = dict(subject.declared.terms) or _of_result(subject)
     if len(terms) < 2:
         raise Skip("declare the terms that it adds up, terms={name: function}, to see how they compare")
@@ -42,7 +42,7 @@ def _as(subject: Subject, term: Callable[..., Any]) -> Subject:
 
 
 def _of_result(subject: Subject) -> dict[str, Callable[..., Any]]:
-    """Terms of a loss that returns them by name beside the whole."""
+    """Terms that the loss returns by name."""
     came = subject.raw(*subject.draw())
     if not isinstance(came, Mapping):
         return {}
@@ -71,7 +71,6 @@ def _not_added(subject: Subject, parts: dict[str, Subject], arguments: Arguments
 
 
 def _shares(subject: Subject, parts: dict[str, Subject], arguments: Arguments) -> Iterator[Finding]:
-    """Compare the terms' gradients, and their change with the size of the batch and of a row."""
     sizes = _norms(parts, arguments)
     if min(sizes.values()) == 0 or any(x != x for x in sizes.values()):
         return
@@ -122,7 +121,6 @@ def _norms(parts: dict[str, Subject], arguments: Arguments) -> dict[str, float]:
 
 
 def _larger(subject: Subject, arguments: Arguments) -> Iterator[tuple[str, Arguments, str]]:
-    """Yield the batch twice, and if entries are treated alike, rows or images of twice the length."""
     yield "the batch is taken twice", twice(arguments), "warning"
     kind = subject.form.kind
     assert kind is not None
@@ -138,7 +136,7 @@ def _calls(subject: Subject) -> dict[str, str]:
 
 
 def norm_by(subject: Subject) -> list[str]:
-    """Function that computes the norm of the gradient of a term, as code."""
+    """Code of a function for the norm of a term's gradient."""
     first = subject.form.names[0]
     return [
         "def norm(term):",
@@ -149,12 +147,12 @@ def norm_by(subject: Subject) -> list[str]:
 
 
 def norm_of(subject: Subject, term: str) -> str:
-    """Norm of a term's gradient as code, by the function of `norm_by`."""
+    """Code that calls the function of `norm_by`."""
     return f"norm({_calls(subject)[term]})"
 
 
 def with_terms(subject: Subject) -> Subject:
-    """Subject with code that knows the declared terms as term_1, term_2, and so on."""
+    """Subject whose code names the declared terms term_1, term_2, …"""
     setup, given = list(subject.setup), dict(subject.given)
     for place, term in enumerate(subject.declared.terms.values(), start=1):
         more, objects = source_of(term).assign(f"term_{place}")
