@@ -1,6 +1,6 @@
 """Activation and loss functions for deep learning: compute, audit, compare and show them.
 
-Every name below is loaded when first used; importing slopes itself loads nothing but this file.
+Names load when first used; importing slopes loads this file alone.
 """
 
 from importlib import import_module
@@ -40,7 +40,7 @@ _HOMES = {
     "slopes.losses.regression": "mse half_mse mae huber log_cosh smooth_l1 pinball charbonnier pseudo_huber barron_general mape msle",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
-_ON_TORCH = {"nn", "diagnose", "Watcher"}  #: that torch is loaded for; a star must not ask for it
+_ON_TORCH = {"nn", "diagnose", "Watcher"}  #: a star must not load torch
 __all__ = [*(name for name in _HOME_OF if name not in _ON_TORCH), "__version__"]
 
 

@@ -122,10 +122,10 @@ class _Elementwise(Activation):
 
 class _Rowwise(_MapCard):
     def slope(self: Never, x: Any, **parameters: Any) -> Any:  # refused: each call is an error
-        """Refuse: the entries of a row depend on one another."""
+        """Refuse: entries of a row depend on one another."""
     @overload
     def vjp(self: _Call[_P], x: _Arrays, cotangent: _Arrays, *extra: _P.args, **parameters: _P.kwargs) -> _Array:
-        """Return the cotangent (of the shape of the result) pulled back through the map along the axis."""
+        """Return the cotangent (of the result's shape) pulled back through the map along the axis."""
     @overload
     def vjp(self: _Call[_P], x: Tensor, cotangent: Tensor, *extra: _P.args, **parameters: _P.kwargs) -> Tensor: ...
 
@@ -216,9 +216,9 @@ def activation(body: Callable[Concatenate[Any, _P], Any], /) -> _OwnActivation[_
     """Make a card of a body (x, *, parameters): element-wise, or with ``kind="map"`` a map of rows on the last axis.
 
     With ``kind="gate"`` the body takes a gate and a value, the halves of an axis; `gate` is the gate's half, "first" or
-    "last". `definition` is the textbook form, if the body is a numerically stable one. `same_as` has an expression of x
-    for each peer library, or a pair of it and the peer's default call if that gives another number. Claims are the
-    fields of `Claims`.
+    "last". `definition` is the textbook form of a numerically stable body. `same_as` has an expression of x for each
+    peer library, or a pair of it and the peer's default call if that gives another number. Claims are the fields of
+    `Claims`.
     """
 
 @overload
@@ -262,10 +262,10 @@ def loss(
 ) -> Callable[[Callable[..., Any]], _OwnLoss]:
     """Make a card of a body (prediction, target) that gives one value per element, or per row of classes.
 
-    `kind` is "regression", "binary", "classification" or another of `slopes.kinds`; some take other arguments.
+    `kind` is "regression", "binary", "classification" or another of `slopes.kinds`.
     Predictions of "binary" and "classification" are logits, unless `space` is "probabilities" or the body has a
-    parameter ``from_probabilities``. `space` and `target` replace the kind's spaces of the first argument and the
-    target. Other fields are as for `activation`. A minimum of 0 is claimed by default.
+    parameter ``from_probabilities``. `space` and `target` replace the kind's spaces. Other fields are as for
+    `activation`; a minimum of 0 is claimed by default.
     """
 
 @overload

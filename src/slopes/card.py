@@ -1,8 +1,4 @@
-"""Cards: decorated functions that provide everything about an activation or loss.
-
-`activation` and `loss` turn a body, written in the primitives of `slopes.ops`, into a callable for NumPy arrays and
-torch tensors that validates its parameters and knows its derivative, formula, claims and peers.
-"""
+"""Cards: bodies in primitives of `slopes.ops`, made callable for arrays and tensors by `activation` and `loss`."""
 
 from __future__ import annotations
 
@@ -26,9 +22,9 @@ Body = Callable[..., Array]
 
 
 class Card:
-    """The base class of activations and losses; the decorators make cards.
+    """The base class of activations and losses.
 
-    A card is immutable and unique: copies and pickles are the card itself, and it compares by identity.
+    A card is immutable and unique: its copies and pickles are the card itself.
     """
 
     family = "function"
@@ -113,7 +109,7 @@ class Card:
             if parameter.default is inspect.Parameter.empty:
                 raise TypeError(f"{self.name}: parameter {name} needs a default")
             self._check(name, parameter.default)
-        self._settings({})  # raises ValueError if defaults do not fit one another
+        self._settings({})  # raises if defaults do not fit one another
         noisy = [name for name, parameter in self.parameters.items() if isinstance(parameter.domain, Noise)]
         self.noise = noisy[0] if noisy else None
         self.call_signature = self._signature(signature)
@@ -159,10 +155,7 @@ class Card:
             domain.check(self.name, name, value)
 
     def _settings(self, given: Mapping[str, Any], r: ModuleType | None = None, like: Array = None) -> dict[str, Any]:
-        """Every parameter's value: given, else bound, else the default; converted for the reading, if any.
-
-        `like` is the first argument; arrays among the values must fit its library, device, dtype and shape.
-        """
+        """Every parameter's value, converted for the reading, if any, to fit `like`."""
         settings = {**{name: parameter.default for name, parameter in self.parameters.items()}, **self.bound}
         for name, value in given.items():
             if name not in self.parameters:
@@ -182,7 +175,6 @@ class Card:
             raise type(error)(f"{self.name}: {error}") from None
 
     def _fit(self, settings: Mapping[str, Any], first: str, x: Array) -> None:
-        """Refuse an array parameter that does not broadcast to the shape of x."""
         for name, value in settings.items():
             if is_array(value):
                 kinds.check_broadcast(self.name, name, tuple(value.shape), first, tuple(x.shape))
@@ -199,18 +191,18 @@ class Card:
     # --------------------------------------------------------------------------------- derivatives
 
     def derivative(self, body: Body) -> Card:
-        """Register the derivative by the first argument; used as a decorator, right below the card.
+        """Register the derivative by the first argument; a decorator, right below the card.
 
-        It takes the body's arguments and returns the slope of each entry, or of a row's value by its entries; the
-        derivative of a gate, the slopes by both halves. The derivative of a map, or of a loss whose values depend on
-        other rows, takes the cotangent last and returns the vjp.
+        It takes the body's arguments and returns the slope of each entry, or of a row's value by its entries; for a
+        gate, the slopes by both halves. For a map, or a loss whose values depend on other rows, it takes the cotangent
+        last and returns the vjp.
         """
         self.slope_body = body
         self.cache.clear()
         return self
 
     def _bodies(self, settings: dict[str, Any]) -> tuple[Body, Body | None]:
-        """(value, slope) with parameters filled in; the slope is None if autograd must compute it."""
+        """(value, slope) with parameters filled in; slope None leaves it to autograd."""
         slope = self.slope_body
         if not settings:
             return self.body, slope
@@ -218,7 +210,7 @@ class Card:
         return _filled(self.body, settings), None if slope is None or learnt else _filled(slope, settings)
 
     def bind(self, r: ModuleType, x: Array, parameters: Mapping[str, Any]) -> tuple[dict[str, Any], Body, Body | None]:
-        """(parameters for a reading and an array x, value and slope with them filled in)."""
+        """(parameters, value, slope) for a reading and an array."""
         settings = self._settings(parameters, r, x)
         return settings, *self._bodies(settings)
 
@@ -226,7 +218,7 @@ class Card:
 
     @property
     def formula(self) -> Any:
-        """The textbook form as a SymPy expression; parameters are symbols."""
+        """The textbook form as a SymPy expression."""
         require("a formula", "sympy")
         from slopes.readings import symbol
 
@@ -242,12 +234,12 @@ class Card:
 
     @property
     def textbook(self) -> Body:
-        """The definition, or the body if there is none or `switched` holds."""
+        """The definition; the body if there is none, or if `switched`."""
         return self.body if self.definition is None or self.switched else self.definition
 
     @property
     def switched(self) -> bool:
-        """Whether a flag or choice is not bound to its default, which makes another function."""
+        """Whether a bound flag or choice makes another function."""
         choices = {name: value for name, value in self.bound.items() if isinstance(value, (bool, str))}
         return any(value != self.parameters[name].default for name, value in choices.items())
 
@@ -266,14 +258,12 @@ class Card:
         return source + (f".with_({listed})" if listed else "")
 
     def __prepare_scriptable__(self) -> NoReturn:
-        """Refuse torch.jit.script, which looks for this method."""
-        raise refused_script(self.name)
+        raise refused_script(self.name)  # torch.jit.script looks for this method
 
     def _repr_latex_(self) -> str | None:
-        """The formula for a notebook; None without SymPy or a formula, so that it shows the repr."""
         try:
             return f"$\\displaystyle {self.tex}$"
-        except Exception:  # a user's body may call functions that SymPy lacks; IPython would print a traceback
+        except Exception:  # SymPy or a function of the body is missing: the notebook shows the repr
             return None
 
     def __copy__(self) -> Self:
@@ -287,7 +277,7 @@ class Card:
 
 
 def refused_script(name: str) -> TypeError:
-    """The error for torch.jit.script of a card, or of a module that computes with one."""
+    """The error for torch.jit.script."""
     return TypeError(
         f"torch.jit.script cannot compile {name}: TorchScript has no functions that take arrays and tensors alike; "
         "use torch.compile, torch.export.export, torch.onnx.export(..., dynamo=True) or torch.jit.trace"
@@ -327,8 +317,7 @@ def _are_plain(parameters: Mapping[str, Any]) -> bool:
 # -------------------------------------------------------------------------------------- activations
 
 
-#: The last watcher gets, and computes, each call that no fast path takes: in a mode of PyTorch, every call. See
-#: `slopes.models.recording`.
+#: the last computes each call that no fast path takes, hence every call in a mode of PyTorch
 WATCHERS: list[Callable[[Activation, Any, Mapping[str, Any]], Any]] = []
 
 
@@ -345,11 +334,11 @@ class Activation(Card):
         return _with_keywords(super()._signature(body), out=(None, Any))
 
     def __call__(self, x: Array, *extra: Any, **parameters: Any) -> Any:
-        """Return the values, in the shape and dtype of x (a NumPy array, torch tensor, number or nested list).
+        """Return the values, in the shape and dtype of x: a NumPy array, torch tensor, number or nested list.
 
-        Objects with ``__array__``, such as a pandas Series, give NumPy arrays. `out` is a NumPy array for the values,
-        of that shape and dtype; it may be x. Raises TypeError if x is no array of real numbers, ValueError for a
-        parameter outside its domain.
+        Objects with ``__array__``, such as a pandas Series, give NumPy arrays. `out` is a NumPy array of that shape and
+        dtype for the values; it may be x. Raises TypeError if x is no array of real numbers, ValueError for a parameter
+        outside its domain.
         """
         if extra:
             keywords = ", ".join(self._keywords()) or "none"
@@ -364,7 +353,7 @@ class Activation(Card):
         return WATCHERS[-1](self, x, parameters) if WATCHERS else self.compute(x, parameters)
 
     def compute(self, x: Array, parameters: Mapping[str, Any]) -> Any:
-        """Return the values without the fast path of tensors."""
+        """Return the values, without the fast path."""
         return self._read("value", lambda r, value, slope, x: r.differentiable(value, slope, x), parameters, x)
 
     def slope(self, x: Array, **parameters: Any) -> Any:
@@ -385,7 +374,6 @@ class Activation(Card):
     def _read(
         self, output: str, compute: Callable[..., Array], parameters: Mapping[str, Any], *arrays: Array
     ) -> Any:  # fmt: skip
-        """The "value", "slope" or "vjp", from a kernel or else by `compute`."""
         r = self._reading(*arrays)
         entered = self._enter(r, arrays)
         out = None
@@ -428,23 +416,22 @@ class Map(Activation):
         return Card._signature(self, _with_keywords(body, axis=(-1, int), mask=(None, Any)))
 
     def __call__(self, x: Array, *, axis: int = -1, mask: Array | None = None, **parameters: Any) -> Any:
-        """Return the values, in the shape and dtype of x, along the axis.
+        """Return the values along the axis, in the shape and dtype of x.
 
-        Entries where `mask` (boolean, of the shape of x, True counts) is False get the least value, as −inf does; so
-        does a fully masked row, with a gradient of 0.
-
-        Raises TypeError if x is no array of real numbers, ValueError for an axis that x does not have.
+        Entries where `mask` (boolean, of the shape of x) is False, or a whole row of them, get the least value, as −inf
+        does, with a gradient of 0. Raises TypeError if x is no array of real numbers, ValueError for an axis that it
+        lacks.
         """
         return self._along("value", axis, mask, lambda r, value, pull, x: r.pullable(value, pull, x), parameters, x)
 
     def slope(self, x: Array, **parameters: Any) -> Any:
-        """Refuse: the entries of a row depend on one another."""
+        """Refuse: entries of a row depend on one another."""
         raise TypeError(
             f"{self.name} mixes the entries of a row, so it has no slope for each: use {self.name}.vjp(x, g)"
         )
 
     def vjp(self, x: Array, cotangent: Array, *, axis: int = -1, mask: Array | None = None, **parameters: Any) -> Any:
-        """Return the cotangent (of the shape of the result) pulled back through the map along the axis."""
+        """Return the cotangent (of the result's shape) pulled back through the map along the axis."""
 
         def compute(r: ModuleType, value: Body, pull_back: Body | None, x: Array, cotangent: Array) -> Array:
             arguments = r.widen(x), r.widen(cotangent)
@@ -455,7 +442,7 @@ class Map(Activation):
         return self._along("vjp", axis, mask, compute, parameters, x, cotangent)
 
     def derivative_by_result(self, body: Body) -> Card:
-        """Register the vjp as a function of the result and the cotangent, which kernels of tensors use."""
+        """Register the vjp as a function of result and cotangent, for kernels."""
         self.by_result = self._twin(slope_body=body)
         self.by_result._root = self.by_result
         return self
@@ -489,7 +476,7 @@ class Map(Activation):
             return r.narrow(r.moveaxis(r.where(counts, result, least if len(arrays) == 1 else 0.0), -1, axis), dtype)
 
     def _divide(self, r: ModuleType, axis: int, entered: list[Array]) -> None:
-        """Refuse a row that cannot be divided into `parts`, or a cotangent that does not fit a part."""
+        """Refuse a row that has no `parts`, or a cotangent of another shape."""
 
     def _mask(self, r: ModuleType, mask: Array, x: Array) -> Array:
         if self.parts != 1 or self.claims.range is None:
@@ -502,11 +489,11 @@ class Map(Activation):
         return mask
 
     def curve(self, x: Any) -> tuple[str, str, Any, int]:
-        """Return a plot's axis label, its line's label, the rows at every x, and the place of the moving entry."""
+        """Return a plot's axis label, line label, rows, and place of the moving entry."""
         return "x in the row (x, 0, 0)", "first entry", np.stack([x, np.zeros_like(x), np.zeros_like(x)], axis=-1), 0
 
     def curve_of(self, x: Any) -> tuple[Any, Any]:
-        """Return the first entry of the results along `curve`, and its slope by the moving entry."""
+        """Return the first results along `curve`, and their slopes."""
         _, _, rows, place = self.curve(x)
         values = self(rows)
         first = np.zeros_like(values)
@@ -518,14 +505,13 @@ class Map(Activation):
 
 
 def _along_rows(r: ModuleType, value: Any, axis: int, ndim: int) -> Any:
-    """Give an array parameter ndim axes, with `axis` last."""
     if not is_array(value):
         return value
     return r.moveaxis(value.reshape((1,) * (ndim - value.ndim) + tuple(value.shape)), axis, -1)
 
 
 class Gate(Map):
-    """A function of a gate and a value, the halves of a row; its derivative returns the slopes by both."""
+    """A function of a gate and a value, the halves of a row."""
 
     family = "gate"
     parts = 2
@@ -544,7 +530,7 @@ class Gate(Map):
         return _with_keywords(body.replace(parameters=[x, *keywords]), axis=(-1, int), gate=(self.half, str))
 
     def __call__(self, x: Array, *, axis: int = -1, gate: str | None = None, **parameters: Any) -> Any:
-        """Return the gated values, with half of x's axis; `gate` names the gate's half, "first" or "last".
+        """Return the gated values, with half of x's axis; `gate` is the gate's half, "first" or "last".
 
         Raises TypeError if x is no array of real numbers, ValueError for an axis that x lacks or of odd length.
         """
@@ -553,7 +539,7 @@ class Gate(Map):
         return super(Gate, card).__call__(x, axis=axis, **parameters) if result is None else result
 
     def vjp(self, x: Array, cotangent: Array, *, axis: int = -1, gate: str | None = None, **parameters: Any) -> Any:
-        """Return the cotangent (of the shape of the result) pulled back through the gate along the axis."""
+        """Return the cotangent (of the result's shape) pulled back through the gate along the axis."""
         card = self._gated(gate)
         result = card._by_fast_path(axis, parameters, x, cotangent)
         return super(Gate, card).vjp(x, cotangent, axis=axis, **parameters) if result is None else result
@@ -595,7 +581,7 @@ class Gate(Map):
         return lambda x: body(*halves(x)), None if slopes is None else pull_back
 
     def curve(self, x: Any) -> tuple[str, str, Any, int]:
-        """Return a plot's labels, rows of a moving gate and a value of 1, and the gate's place."""
+        """Return labels, rows, and place of the gate."""
         place = 0 if self.half == "first" else 1
         return "gate, the value being 1", "", np.stack([x, np.ones_like(x)][:: 1 - 2 * place], axis=-1), place
 
@@ -625,9 +611,9 @@ def activation(
     """Make a card of a body (x, *, parameters): element-wise, or with ``kind="map"`` a map of rows on the last axis.
 
     With ``kind="gate"`` the body takes a gate and a value, the halves of an axis; `gate` is the gate's half, "first" or
-    "last". `definition` is the textbook form, if the body is a numerically stable one. `same_as` has an expression of x
-    for each peer library, or a pair of it and the peer's default call if that gives another number. Claims are the
-    fields of `Claims`.
+    "last". `definition` is the textbook form of a numerically stable body. `same_as` has an expression of x for each
+    peer library, or a pair of it and the peer's default call if that gives another number. Claims are the fields of
+    `Claims`.
     """
     classes: dict[str, type[Activation]] = {"elementwise": Activation, "map": Map, "gate": Gate}
     if kind not in classes:
@@ -645,7 +631,7 @@ def activation(
 
 
 class Loss(Card):
-    """A function of a prediction and a target, or of other arguments; its kind owns everything but the body."""
+    """A function of a prediction and a target, or of its kind's arguments."""
 
     family = "loss"
     kind: kinds.Kind
@@ -681,12 +667,11 @@ class Loss(Card):
     ) -> Any:
         """Return the loss: a number, or with ``reduction="none"`` a value for each element or row.
 
-        The arguments are a prediction and a target, unless the card's signature names others. `mask` (boolean, True
-        counts) and `weight` have the shape of the unreduced loss. The mean is the weighted average of the values that
-        count, 0 if none does, and takes no weight below 0; `divisor` replaces its denominator. Other keywords are the
-        card's parameters and its kind's options.
-
-        Raises ValueError if shapes, labels or parameters do not fit, TypeError if an argument is no real array.
+        Arguments are a prediction and a target, unless the signature names others. `mask` (boolean, True counts) and
+        `weight` (>= 0 for a mean) have the shape of the unreduced loss. The mean is the weighted average of the values
+        that count, 0 if none does; `divisor` replaces its denominator. Other keywords are the card's parameters and its
+        kind's options. Raises ValueError if shapes, labels or parameters do not fit, TypeError if an argument is no
+        real array.
         """
         counting: dict[str, Any] = {}
         if not (weight is None and mask is None and divisor is None):
@@ -708,7 +693,7 @@ class Loss(Card):
     def _by_fast_path(
         self, ending: str, arguments: tuple[Any, ...], reduction: Any, counting: dict[str, Any], options: dict[str, Any]
     ) -> Any:
-        """The loss, with `ending` "_and_slope" also its gradient; None if the general path must compute it."""
+        """The loss, or (loss, gradient); None for the general path."""
         if self.rowwise and counting:
             return None
         if len(arguments) != len(self.kind.arguments) or type(reduction) is not str:
@@ -755,7 +740,7 @@ class Loss(Card):
         return self.value_and_slope(*arguments, **options)[1]
 
     def _given(self, arguments: tuple[Any, ...], options: dict[str, Any]) -> tuple[Any, ...]:
-        """The kind's arguments, by place or by name; removes named ones from `options`."""
+        """The kind's arguments; removes named ones from `options`."""
         names = [argument.name for argument in self.kind.arguments]
         twice = [name for name in names[: len(arguments)] if name in options]
         if twice:
@@ -772,7 +757,6 @@ class Loss(Card):
         self, r: ModuleType, arguments: tuple[Any, ...], *, reduction: Any,
         weight: Any, mask: Any, divisor: Any, options: dict[str, Any], wants_slope: bool = False,
     ) -> tuple[kinds.Batch, Body, Body | None]:  # fmt: skip
-        """(clean batch, value and slope as functions of its arguments)."""
         mine = {name: options[name] for name in options if name not in self.kind.options}
         name, (first, *others) = self.kind.arguments[0].name, arguments
         first = r.enter(first, f"{self.name}: {name}")
@@ -812,10 +796,10 @@ def loss(
 ) -> Callable[[Callable[..., Any]], Loss]:
     """Make a card of a body (prediction, target) that gives one value per element, or per row of classes.
 
-    `kind` is "regression", "binary", "classification" or another of `slopes.kinds`; some take other arguments.
+    `kind` is "regression", "binary", "classification" or another of `slopes.kinds`.
     Predictions of "binary" and "classification" are logits, unless `space` is "probabilities" or the body has a
-    parameter ``from_probabilities``. `space` and `target` replace the kind's spaces of the first argument and the
-    target. Other fields are as for `activation`. A minimum of 0 is claimed by default.
+    parameter ``from_probabilities``. `space` and `target` replace the kind's spaces. Other fields are as for
+    `activation`; a minimum of 0 is claimed by default.
     """
     if not isinstance(kind, str) or kind not in kinds.KINDS:
         raise ValueError(f"loss: kind must be {OneOf(tuple(kinds.KINDS))}, got {kind!r}")

@@ -1,4 +1,4 @@
-"""The catalogue of all cards of the package, with a look-up by name for the command line."""
+"""The catalogue of all cards of the package."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ C = TypeVar("C", bound=Card)
 
 
 class Catalogue(dict[str, C]):
-    """Cards by name, shown as a table in a notebook."""
+    """Cards by name."""
 
     def _repr_html_(self) -> str:
         rows = [
@@ -32,7 +32,6 @@ class Catalogue(dict[str, C]):
 
 
 def _collect(package: Any) -> dict[str, Card]:
-    """Return the cards in the package's modules by public name; an alias is a second name for one card."""
     modules = [
         importlib.import_module(f"{package.__name__}.{found.name}") for found in pkgutil.iter_modules(package.__path__)
     ]
@@ -55,7 +54,7 @@ def aliases(card: Card) -> list[str]:
 
 
 def entries(cards: Iterable[Card]) -> list[dict[str, Any]]:
-    """Return names, kind, parameters and summary of each card once."""
+    """Return the description of each card, once."""
     return [
         {
             "name": card.name,
@@ -70,7 +69,7 @@ def entries(cards: Iterable[Card]) -> list[dict[str, Any]]:
 
 
 def find(name: str) -> Card:
-    """Return the card of that name, or raise LookupError with the nearest names."""
+    """Return the card, or raise LookupError with the nearest names."""
     if name in CARDS:
         return CARDS[name]
     raise LookupError(f"no function {name!r}; {did_you_mean(name, CARDS, '`slopes list` shows all there are', most=3)}")

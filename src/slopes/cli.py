@@ -1,7 +1,4 @@
-"""The command line: list, show, audit, explain, accuracy, compile and compare.
-
-Nothing heavy is imported until a command needs it, so that ``--help`` answers at once.
-"""
+"""The command line; a command imports what it needs, so that ``--help`` answers at once."""
 
 from __future__ import annotations
 
@@ -17,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 try:
     import click
-except ModuleNotFoundError:  # without click the library works, but not its command line
+except ModuleNotFoundError:  # the library works without click
     from slopes.extras import install
 
     print(f"slopes: the command line needs click: {install('click')}", file=sys.stderr)
@@ -36,12 +33,9 @@ WRONG_SPEC = (LookupError, OSError, ImportError, AttributeError, TypeError, Valu
 
 
 class _Slopes(click.Group):
-    """A group that prints each error in one line and suggests a command for a mistyped one."""
-
     def main(self, *args: Any, **options: Any) -> Any:
-        """Run the command line and exit: with the command's status, 2 for bad input, 130 if interrupted."""
         try:
-            if sys.stdout is None:  # else an opened file would take its place and get the output
+            if sys.stdout is None:  # a file opened later would get its number and the output
                 raise click.UsageError("standard output is closed; to see nothing, send it to /dev/null")
             status = super().main(*args, **{**options, "standalone_mode": False})
         except click.Abort:
@@ -53,12 +47,11 @@ class _Slopes(click.Group):
         except OSError as error:  # as for a full disk behind the pipe
             click.echo(f"slopes: {error.strerror or error}", err=True)
             status = 2
-            with suppress(OSError):  # flushing the buffer at exit would fail again, with a traceback
+            with suppress(OSError):  # flushing at exit would fail again, with a traceback
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(status or 0)
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        """Find the command, or name the nearest ones."""
         if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
             raise click.UsageError(f"no command {args[0]!r}; {did_you_mean(args[0], self.list_commands(ctx))}")
         return super().resolve_command(ctx, args)
@@ -66,10 +59,10 @@ class _Slopes(click.Group):
 
 @contextmanager
 def _complaining(*kinds: type[Exception], prefix: str = "") -> Iterator[None]:
-    """Turn errors of bad input into one line and exit status 2."""
+    """Turn errors of input into one line and status 2."""
     try:
         yield
-    except BrokenPipeError:  # the reader has closed the pipe, which is no mistake
+    except BrokenPipeError:  # the reader closed the pipe: no mistake
         raise
     except kinds as error:
         raise click.UsageError(prefix + str(error)) from error
@@ -84,7 +77,7 @@ def _load(specs: Sequence[str]) -> list[Card]:
 
 @contextmanager
 def _blaming(specs: Sequence[str], cards: Sequence[Card]) -> Iterator[None]:
-    """Report an error of a user's card in one line with its place; our own errors keep their traceback."""
+    """Report an error of a user's card in one line; our own keep their traceback."""
     from slopes import loading
 
     try:
@@ -99,7 +92,7 @@ def _blaming(specs: Sequence[str], cards: Sequence[Card]) -> Iterator[None]:
 
 @contextmanager
 def _warning() -> Iterator[None]:
-    """Print each warning in one line, without a place in our code."""
+    """Print a warning in one line, without its place in our code."""
 
     def tell(message: Warning | str, *_: Any, **__: Any) -> None:
         click.echo(f"slopes: {' '.join(str(message).split())}", err=True)
@@ -110,12 +103,11 @@ def _warning() -> Iterator[None]:
 
 
 def _is_piped() -> bool:
-    """Whether the output goes to a file or program without a known width."""
     return not sys.stdout.isatty() and "COLUMNS" not in os.environ
 
 
 def _split(option: str, listed: str) -> list[str]:
-    """Split a list of names at commas outside brackets."""
+    """Split at commas, except in brackets."""
     names = [name.strip() for name in re.split(r",(?![^()]*\))", listed)]
     if not all(names):
         raise click.UsageError(f"{option} takes names with commas between them, as in relu,gelu; got {listed!r}")
@@ -127,7 +119,7 @@ def _json(value: Any) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """Convert a value for JSON; inf and NaN become text that Python's float reads."""
+    """Convert a value for JSON; inf and NaN become text that float() reads."""
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if hasattr(value, "tolist"):
@@ -145,8 +137,8 @@ def _plain(value: Any) -> Any:
 def main(ctx: click.Context) -> None:
     """Activation and loss functions: list, show, audit, measure and compare them.
 
-    A NAME is one of `slopes list`, with parameters where wanted, as in 'elu(alpha=0.5)', or one of your own
-    cards, as in my_losses.py:my_loss.
+    A NAME is one of `slopes list`, with parameters as in 'elu(alpha=0.5)', or a card of your
+    own, as in my_losses.py:my_loss.
 
     \b
     Examples:
@@ -168,8 +160,6 @@ def list_(as_json: bool) -> None:
     \b
     Examples:
       slopes list
-      slopes list | grep logits
-      slopes list --json
     """
     from slopes import catalogue, description
 
@@ -182,7 +172,7 @@ def list_(as_json: bool) -> None:
 
         from slopes.plotting import terminal
 
-    wide = _is_piped()  # one line per card, however long, so that grep finds it
+    wide = _is_piped()  # one line per card, for grep
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=False)
     table.add_column(no_wrap=wide, overflow="fold", style="bold")
     for entry in entries:
@@ -206,7 +196,7 @@ def show(names: tuple[str, ...], out: str | None, as_json: bool) -> None:
     \b
     Examples:
       slopes show silu
-      slopes show relu 'elu(alpha=0.5)' gelu --out activations.svg
+      slopes show 'elu(alpha=0.5)' gelu --out activations.svg
       slopes show my_losses.py:my_loss --out my_loss.html
       slopes show huber --json
     """
@@ -245,16 +235,14 @@ def audit(names: tuple[str, ...], everything: bool, as_json: bool, **options: An
     """Look for what would silently ruin a training, and show the input that does it.
 
     NAME is a function, class or module of your own (file.py:object), of torch (torch.nn.BCELoss), or of the
-    catalogue. A file is run in a process of its own. How the function wants to be called is found out; what cannot
-    be is declared by the options. The exit status is 0 if all are clean, 1 if something was found, 2 for a usage
-    error.
+    catalogue. A file runs in a process of its own. How to call the function is found out, or declared by options.
+    The exit status is 0 if all are clean, 1 if something was found, 2 for a usage error.
 
     \b
     Examples:
       slopes audit my_losses.py:FocalLoss
       slopes audit my_losses.py:my_mse --against torch.nn.MSELoss
       slopes audit my_losses.py:dice --kind overlap --space probabilities --quick
-      slopes audit --all --json
     """
     if bool(names) == everything:
         raise click.UsageError("audit: name what to audit, as in slopes audit my_losses.py:my_loss, or else --all")
@@ -318,19 +306,17 @@ def accuracy(
 ) -> int:
     """Measure the errors of values, slopes and second derivatives in units in the last place.
 
-    Without names, those of the whole catalogue, which takes minutes. The exit status is 0, or 1 if something could
-    not be measured, 2 for a usage error.
+    Without names, the whole catalogue, in minutes. The exit status is 0, 1 if something could not be measured, 2 for
+    a usage error.
 
     \b
     Examples:
       slopes accuracy gelu huber
-      slopes accuracy gelu --against torch,jax --json
       slopes accuracy --against torch,jax,scipy,keras --out docs/accuracy.md
-      slopes accuracy gelu --update
     """
     cards = _load(names) if names else None
     if workers is None:
-        workers = 1 if names and len(names) < 8 else os.cpu_count() or 1  # starting a process takes seconds, too
+        workers = 1 if names and len(names) < 8 else os.cpu_count() or 1  # a process starts in seconds
     with _complaining(ImportError):
         from slopes import catalogue
         from slopes.accuracy import measure, updating
@@ -382,8 +368,8 @@ def accuracy(
 def compile_(names: tuple[str, ...]) -> None:
     """Compile the kernels of activations and losses before they are needed, and keep them on disk.
 
-    NAME is as for `slopes show`; without one, the whole catalogue, which takes some minutes. The environment
-    variable SLOPES_CACHE names another folder than the user's cache.
+    NAME is as for `slopes show`; without one, the whole catalogue, in some minutes. The environment variable
+    SLOPES_CACHE names a folder other than the user's cache.
 
     \b
     Examples:
@@ -418,7 +404,7 @@ def _read_object(option: str, spec: str) -> Any:
         return loading.find(spec)
 
 
-#: how an option's text becomes a value of `slopes.compare`, by the option's kind
+#: readers of an option's text, by the option's kind
 READERS: dict[str, Callable[[str, str], Any]] = {
     "cards": lambda option, listed: _load(_split(option, listed)),
     "names": lambda option, listed: tuple(_split(option, listed)),
@@ -454,9 +440,8 @@ def compare(metric: str | None, export: str | None, as_json: bool, **options: An
     """Train a network for every activation x loss, and report which differences are real.
 
     MODEL is mlp, cnn, transformer or your own (file.py:Model); DATA is digits, mnist5k, diabetes, breast_cancer,
-    randhie, texture_seg or your own file (.csv, .npz, .parquet). Runs are recorded as they end; the same command
-    after an interruption goes on where it stopped. The exit status is 0, or 1 if no run could be trained, 2 for a usage
-    error.
+    randhie, texture_seg or your own file (.csv, .npz, .parquet). The same command after an interruption goes on
+    where it stopped. The exit status is 0, 1 if no run could be trained, 2 for a usage error.
 
     \b
     Examples:
@@ -483,7 +468,7 @@ def compare(metric: str | None, export: str | None, as_json: bool, **options: An
         from slopes.plotting import terminal
     if export is not None:
         with _complaining(ValueError):
-            writer(export)  # fails before the training, not after it
+            writer(export)  # fails before the training
     known = list(dict.fromkeys(each.name for metrics in METRICS.values() for each in metrics))
     if metric not in (None, *known):
         raise click.UsageError(f"compare: no metric {metric!r}; there are {', '.join(known)}.")

@@ -10,8 +10,7 @@ Array = Any  #: a NumPy array, torch tensor, exact number or symbol
 class Constant(float):
     """A mathematical constant, which each reading resolves to its own digits.
 
-    It is the nearest float64, `high`; `low` is the constant minus `high`, and `text` is an expression for the exact
-    and the symbolic reading.
+    Its value is the nearest float64, `high`, plus `low`; the exact and the symbolic reading evaluate `text`.
     """
 
     __slots__ = ("high", "low", "text")
@@ -20,7 +19,7 @@ class Constant(float):
     text: str
 
     def __new__(cls, text: str, high: float, low: float) -> Constant:
-        """Make the constant whose float64 is `high`."""
+        """Make the constant."""
         self = super().__new__(cls, high)
         self.text, self.high, self.low = text, high, low
         return self

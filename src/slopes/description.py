@@ -1,4 +1,4 @@
-"""Descriptions of cards for `help`, `inspect.signature`, editors and lists."""
+"""Descriptions of cards for `help`, editors and lists."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from slopes.constants import Constant
 from slopes.domains import Domain, OneOf, OrNone
 from slopes.kinds import OPTIONS, Kind
 
-#: descriptions of a call's arguments other than the card's parameters
+#: arguments other than the card's parameters
 COMMON = {
     "x": "an array, a tensor, a number or a nested list",
     "axis": "an integer: the axis of the rows",
@@ -26,7 +26,7 @@ INTERNAL = {"curve", "curve_of", "switched", "textbook"}  #: public members for 
 
 
 class Described:
-    """An attribute computed for a card; on the class it is `of_class`, or missing if that is None."""
+    """An attribute computed for a card; on the class `of_class`, or missing if None."""
 
     def __init__(self, describe: Any, of_class: str | None) -> None:
         self.describe, self.of_class = describe, of_class
@@ -40,7 +40,7 @@ class Described:
 
 
 def signature(card: Any) -> inspect.Signature:
-    """Return the signature of a call, with bound parameters as defaults."""
+    """Return a call's signature, with bound parameters as defaults."""
 
     def described(parameter: inspect.Parameter) -> inspect.Parameter:
         name, own = parameter.name, card.parameters.get(parameter.name)
@@ -54,7 +54,7 @@ def signature(card: Any) -> inspect.Signature:
 
 @functools.lru_cache(maxsize=256)  # torch.func.vmap reads the docstring at each call, by functools.wraps
 def docstring(card: Any) -> str:
-    """Return the signature, the body's docstring, and a line for each argument, method and attribute."""
+    """Return signature, body's docstring, and a line for each argument, method and attribute."""
     call = signature(card)
     bare = call.replace(parameters=[p.replace(annotation=p.empty) for p in call.parameters.values()])
     arguments = {}
@@ -108,7 +108,7 @@ def kind(card: Any) -> str:
 
 
 def parameters(card: Any) -> list[dict[str, str]]:
-    """Describe each parameter by name, domain and default."""
+    """Describe each parameter."""
     return [
         {"name": name, "domain": "" if p.domain is None else str(p.domain), "default": written(p.default)}
         for name, p in card.parameters.items()
@@ -116,11 +116,11 @@ def parameters(card: Any) -> list[dict[str, str]]:
 
 
 def default_words(parameter: dict[str, str]) -> str:
-    """Format a parameter as in "alpha=1.0 (> 0)": its default and its domain."""
+    """Format default and domain as in "alpha=1.0 (> 0)"."""
     domain = f" ({parameter['domain']})" if parameter["domain"] else ""
     return f"{parameter['name']}={parameter['default']}{domain}"
 
 
 def written(value: Any) -> str:
-    """Return the value of a parameter as a call has it; a constant by its name."""
+    """Return the value as a call has it; a constant by its name."""
     return value.text.lower() if isinstance(value, Constant) else repr(value)

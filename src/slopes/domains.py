@@ -1,7 +1,4 @@
-"""Domains of parameters: checked when a parameter is bound, shown in messages and docs, sampled by the audit.
-
-A card states a domain in its signature, as in ``alpha: Positive = 1.0``.
-"""
+"""Domains of parameters, stated in a card's signature: ``alpha: Positive = 1.0``."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ import numpy as np
 
 
 class Domain(ABC):
-    """The base class of domains; its text describes the admitted values."""
+    """The base class; its text describes the admitted values."""
 
     @abstractmethod
     def admits(self, value: Any) -> bool:
@@ -26,7 +23,7 @@ class Domain(ABC):
         return ()
 
     def check(self, owner: str, name: str, value: Any) -> None:
-        """Raise ValueError with owner, parameter, domain and value unless the value is admitted."""
+        """Raise ValueError unless the value is admitted."""
         if not self.admits(value):
             raise ValueError(f"{owner}: {name} must be {self}, got {self.described(value)}")
 
@@ -36,12 +33,12 @@ class Domain(ABC):
 
 
 def plain(value: Any) -> Any:
-    """Convert NumPy's numbers to Python's, and objects with ``__array__``, except tensors, to arrays."""
+    """Convert NumPy's numbers to Python's; anything with ``__array__`` but tensors to arrays."""
     if type(value) in (float, int, bool, str):
         return _as_float(value) if type(value) is int and abs(value) > EXACT else value
     if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and not value.ndim):
         number = value.item()
-        return float(number) if isinstance(number, np.floating) else number  # item() leaves np.longdouble
+        return float(number) if isinstance(number, np.floating) else number  # item() keeps np.longdouble
     if hasattr(type(value), "__array__") and not isinstance(value, np.ndarray) and not is_tensor(value):
         return np.asarray(value)
     return value
@@ -51,7 +48,7 @@ EXACT = 2**53  #: a float holds every integer up to this
 
 
 def _as_float(number: int) -> float:
-    """Return the integer as a float if it fits: tensors take at most 64 bits."""
+    """Return the integer as a float if it fits; tensors take at most 64 bits."""
     try:
         return float(number)
     except OverflowError:
@@ -59,7 +56,7 @@ def _as_float(number: int) -> float:
 
 
 def is_tensor(value: Any) -> bool:
-    """Whether it is a tensor; a card does not read its values."""
+    """Whether it is a tensor, without reading its values."""
     return not isinstance(value, (bool, int, float, str)) and hasattr(value, "requires_grad")
 
 
@@ -69,7 +66,7 @@ def is_array(value: Any) -> bool:
 
 
 def shown(value: Any) -> str:
-    """Return the value as one short line for a message."""
+    """Return one short line for a message."""
     if isinstance(value, int) and abs(value) > EXACT and not isinstance(_as_float(value), float):
         digits = math.floor((value.bit_length() - 1) * math.log10(2)) + 1
         return f"an integer of {digits + (abs(value) >= 10**digits)} digits, which no float holds"
@@ -81,7 +78,7 @@ def shown(value: Any) -> str:
 
 @dataclass(frozen=True)
 class Interval(Domain):
-    """The real numbers between two bounds, which are included only if `closed`."""
+    """The real numbers between two bounds, which only a `closed` one has."""
 
     low: float = -math.inf
     high: float = math.inf
@@ -95,10 +92,7 @@ class Interval(Domain):
         return " and ".join(bounds) or "a finite number"
 
     def admits(self, value: Any) -> bool:
-        """Whether each number lies between the bounds and is finite.
-
-        Tensors pass, as reading their values would stop a trace or wait for a device.
-        """
+        """Whether each number is contained; a tensor passes, since reading it stops traces and waits."""
         if isinstance(value, np.ndarray):
             return value.dtype.kind in "fiu" and bool(np.all(self.contains(value)))
         if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
@@ -107,7 +101,7 @@ class Interval(Domain):
         return type(number) is not int and bool(self.contains(number))
 
     def contains(self, values: Any) -> Any:
-        """Whether each number lies between the bounds and is finite."""
+        """Whether each number is finite and between the bounds."""
         if self.closed:
             inside = (self.low <= values) & (values <= self.high)
         else:
@@ -115,7 +109,7 @@ class Interval(Domain):
         return inside & (abs(values) < math.inf)
 
     def described(self, value: Any) -> str:
-        """Format a refused value for a message, with an array's first wrong number."""
+        """Format a refused value, or an array's first wrong number."""
         if isinstance(value, list):
             return f"{shown(value)}; give an array"
         if not isinstance(value, np.ndarray):
@@ -126,7 +120,7 @@ class Interval(Domain):
         return f"{wrong} in {shown(value)}"
 
     def other(self, value: float) -> float:
-        """Return another number of the domain near the value, to repeat a check with it."""
+        """Return another number near the value, to repeat a check with."""
         near = (1.5 * value + 0.25, 0.5 * value + 0.125, (self.low + self.high) / 2, (self.low + value) / 2)
         return next(number for number in near if number != value and self.admits(number))
 
@@ -145,17 +139,17 @@ class OrNone(Interval):
         return f"None or {super().__str__()}"
 
     def admits(self, value: Any) -> bool:
-        """Whether the value is None or lies in the interval."""
+        """Whether it is None or in the interval."""
         return value is None or super().admits(value)
 
     def other(self, value: float | None) -> float:
-        """Return another number of the interval, even if the parameter is off."""
+        """Return another number, even if the parameter is off."""
         return super().other(self.low if value is None else value)
 
 
 @dataclass(frozen=True)
 class Above(Interval):
-    """The finite numbers greater than another parameter of the card or, if `closed`, equal to it."""
+    """The finite numbers above another parameter or, if `closed`, equal to it."""
 
     than: str = ""
 
@@ -163,7 +157,7 @@ class Above(Interval):
         return f"a finite number {'>=' if self.closed else '>'} {self.than}"
 
     def compare(self, owner: str, name: str, settings: Mapping[str, Any]) -> None:
-        """Raise ValueError with both parameters unless this one is greater."""
+        """Raise ValueError unless this parameter is greater."""
         value, bound = settings[name], settings[self.than]
         if is_tensor(value) or is_tensor(bound):
             return
@@ -178,7 +172,6 @@ class Above(Interval):
 
 
 def _first_misfit(value: Any, fit: Any) -> str:
-    """Format the value, or an array's first number where `fit` is False."""
     if not isinstance(value, np.ndarray):
         return shown(value)
     return f"{np.broadcast_to(value, fit.shape)[~fit][0]} in {shown(value)}"
@@ -194,7 +187,7 @@ class OneOf(Domain):
         return "one of " + ", ".join(map(repr, self.values))
 
     def admits(self, value: Any) -> bool:
-        """Whether the value is one of them, with its type: 1 is not True."""
+        """Whether it is one of them, with its type: 1 is not True."""
         return any(type(value) is type(member) and value == member for member in self.values)
 
     def outside(self) -> tuple[Any, ...]:
@@ -204,7 +197,7 @@ class OneOf(Domain):
 
 @dataclass(frozen=True)
 class Noise(Domain):
-    """Random numbers, one per entry, which a call draws if given a generator; a number fixes them."""
+    """Random numbers, one per entry, that a call with a generator draws; a number fixes them."""
 
     distribution: str
     low: float = -math.inf
@@ -237,7 +230,7 @@ Flag = Annotated[bool, OneOf((True, False))]
 
 
 def type_and_remedy(x: Any) -> str:
-    """Return the type of an object that is no array, for a message, with any way to convert it."""
+    """Return a non-array's type, with any way to convert it."""
     name = f"the class {x.__name__}" if isinstance(x, type) else type(x).__name__
     if hasattr(x, "toarray"):
         return f"{name}; its toarray() makes an array"

@@ -1,9 +1,9 @@
-"""Optional packages, and our extra that installs each."""
+"""Optional packages, and the extras that install them."""
 
 from importlib import import_module
 from importlib.util import find_spec
 
-#: imported packages of each extra; `lab` includes `torch` and `audit`
+#: packages of each extra; `lab` includes `torch` and `audit`
 EXTRAS = {
     "torch": ("torch",),
     "audit": ("flint", "mpmath", "sympy"),
@@ -23,7 +23,7 @@ def install(*packages: str) -> str:
 
 
 def require(purpose: str, *packages: str) -> None:
-    """Import the packages, or raise ImportError with the missing ones, their use and the install command."""
+    """Import the packages, or raise ImportError with their use and the install command."""
     missing = []
     for package in packages:
         try:
@@ -37,7 +37,7 @@ def require(purpose: str, *packages: str) -> None:
 
 
 def are_installed(*packages: str) -> bool:
-    """Whether all packages can be found, without importing them."""
+    """Whether all can be found, without importing them."""
     try:
         return all(find_spec(package) is not None for package in packages)
     except (ImportError, ValueError):

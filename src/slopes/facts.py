@@ -1,4 +1,4 @@
-"""Facts that a card states besides its body: papers, parameters, peers and claims."""
+"""Facts that a card states besides its body."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Paper(NamedTuple):
 
 
 class Parameter(NamedTuple):
-    """A keyword of a card: its default and the domain of its values."""
+    """A card's keyword."""
 
     default: Any
     domain: Domain | None
@@ -27,31 +27,31 @@ class Parameter(NamedTuple):
 class Peer(NamedTuple):
     """A library's function, as expressions in the library's namespace."""
 
-    same: str  #: gives the card's number, at the card's parameters
-    bare: str | None = None  #: the library's default call, if that gives another number
+    same: str  #: gives the card's numbers
+    bare: str | None = None  #: the library's default call, if that gives others
 
     @classmethod
     def of(cls, stated: str | tuple[str, str]) -> Peer:
-        """Return a peer from an expression, or from a pair (same, bare)."""
+        """Return a peer from an expression or a pair (same, bare)."""
         return cls(stated) if isinstance(stated, str) else cls(*stated)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Claims:
-    """Properties that a card claims; `slopes.auditing.cards.claims` has a check for each that can refute it."""
+    """Claims; `slopes.auditing.cards.claims` has a check for each that can refute it."""
 
-    range: tuple[float, float] | None = None  #: the smallest interval that holds all values
+    range: tuple[float, float] | None = None  #: the smallest interval with all values
     zero: float | None = None  #: the value at 0
     lipschitz: float | None = None  #: the largest absolute slope
     monotone: bool | None = None  #: whether it never falls
     symmetry: str | None = None  #: "odd" or "even"
-    convex: bool | None = None  #: whether it is convex (a loss: in the prediction)
+    convex: bool | None = None  #: a loss: in the prediction
     kinks: tuple[float, ...] | None = None  #: where the slope jumps: a residual, or the x of (x, 0, 0)
-    minimum: float | None = None  #: a loss: its value at a perfect prediction and least value
-    ulps: float | None = None  #: the worst error in units in the last place, if it exceeds 4
+    minimum: float | None = None  #: a loss: its value at a perfect prediction, and its least
+    ulps: float | None = None  #: the worst error in units in the last place, if above 4
 
     def stated(self) -> dict[str, Any]:
-        """Return the claims that are not None, by name."""
+        """Return the claims that are not None."""
         return {
             field.name: getattr(self, field.name) for field in fields(self) if getattr(self, field.name) is not None
         }

@@ -15,7 +15,7 @@ from slopes.activations.smooth import softcap as cap_softly
 from slopes.card import Loss
 from slopes.domains import Interval, Positive, plain, shown
 
-BYTES = 2**25  #: of a chunk's logits, unless the caller gives its number of rows
+BYTES = 2**25  #: of a chunk's logits by default
 MULTIPLE = 64  #: divides the rows of a chunk: products of fewer rows take longer
 CAP = Positive.__metadata__[0]  # type: ignore[attr-defined]
 FACTOR = Interval(0.0, closed=True)
@@ -40,18 +40,16 @@ def linear_loss(
     """Return ``loss(features @ weight.T + bias, target)``, computed for a chunk of rows at a time.
 
     Features have the shape (..., D), the weight (classes, D) and the bias (classes,), as in `torch.nn.Linear`. The loss
-    is any card of rows of predictions and targets: ``slopes.cross_entropy``, or your own. The target has labels of the
-    shape (...,), or rows of the shape (..., classes).
+    is any card of rows of predictions and targets: ``slopes.cross_entropy``, or your own. The target has labels (...,)
+    or rows (..., classes).
 
-    A chunk's logits exist only while its loss and gradient are computed, so a large vocabulary takes little memory: the
+    A chunk's logits exist only while its loss and gradient are computed. A large vocabulary takes little memory: the
     gradients by features, weight and bias, and about 32 MB or `chunk` rows of logits. Masked and ignored rows are
     skipped.
 
-    `softcap` bounds the logits by ``slopes.softcap`` with that cap. `z_loss` adds that factor times the square of
-    log(sum(exp(logits))) to the loss of each row. `mask` and `row_weight` (a loss's `weight`) have the shape of the
-    unreduced loss. Other keywords are the loss's own, such as `label_smoothing`.
-
-    Raises TypeError or ValueError for arguments that do not fit.
+    `softcap` bounds the logits as ``slopes.softcap`` does. `z_loss` times the square of log(sum(exp(logits))) is added
+    to the loss of each row. `mask` and `row_weight` (a loss's `weight`) have the shape of the unreduced loss. Other
+    keywords are the loss's own. Raises TypeError or ValueError for arguments that do not fit.
     """
     owner = "linear_loss"
     card = _compose(owner, loss, softcap, z_loss)
@@ -82,7 +80,6 @@ def linear_loss(
 
 
 def _compose(owner: str, loss: Any, softcap: Any, z_loss: Any) -> Loss:
-    """The card of the loss with capped logits and a z-loss."""
     names = ["prediction", "target"]
     if not isinstance(loss, Loss) or not loss.rowwise or loss.kind.batched or list(loss.kind.body) != names:
         raise TypeError(
@@ -153,7 +150,7 @@ def _check_shapes(
 
 @dataclass
 class LinearRows:
-    """The rows of a `linear_loss`; a reading computes their logits, chunk by chunk."""
+    """The rows of a `linear_loss`, whose logits come chunk by chunk."""
 
     r: ModuleType
     card: Loss
@@ -176,7 +173,7 @@ class LinearRows:
 
     @functools.cached_property
     def kept(self) -> Any:
-        """Indices of the rows that count; None if all do, or if the values cannot be read."""
+        """Indices of the rows that count; None if all do, or if values cannot be read."""
         counts = self.mask
         if self.ignored is not None:
             known = self.r.labels(self.target) != self.ignored
@@ -186,7 +183,7 @@ class LinearRows:
         return self.r.arange(counts.shape[0], counts)[counts]
 
     def chunks(self, classes: int, itemsize: int) -> Iterator[Any]:
-        """Yield the rows of each chunk, a slice or indices; at least one chunk, so that wrong options raise."""
+        """Yield slices or indices of rows: at least one chunk, so that wrong options raise."""
         count = self.target.shape[0] if self.kept is None else self.kept.shape[0]
         step = max(BYTES // (classes * itemsize) // MULTIPLE, 1) * MULTIPLE if self.chunk is None else self.chunk
         for start in range(0, max(count, 1), step):
@@ -194,7 +191,7 @@ class LinearRows:
             yield rows if self.kept is None else self.kept[rows]
 
     def enter(self, logits: Any, rows: Any, *, wants_slope: bool) -> tuple[kinds.Batch, Any, Any]:
-        """(unreduced batch of some rows, the card's value, its slope)."""
+        """Return (unreduced batch, value, slope)."""
         target, weight, mask = (x if x is None else x[rows] for x in (self.target, self.row_weight, self.mask))
         options = dict(self.options)
         if self.kept is not None:
@@ -208,11 +205,11 @@ class LinearRows:
         return batch, value, slope
 
     def count(self, batch: kinds.Batch) -> Any:
-        """A batch's part of the mean's denominator; 0 without one, or with a divisor."""
+        """Return the batch's part of a mean's denominator, else 0."""
         return batch.count() if self.reduction == "mean" and self.divisor is None else 0
 
     def compute_values(self, x: Any, weight: Any, bias: Any) -> tuple[Any, Any]:
-        """(values of all rows, their count in the mean)."""
+        """Return (values of all rows, their count in the mean)."""
         r, count, parts = self.r, 0, []
         for rows in self.chunks(weight.shape[0], r.widen(x[:0]).dtype.itemsize):
             logits = ops.inner(x[rows], weight)
@@ -225,7 +222,7 @@ class LinearRows:
         return self.join(x, parts), count
 
     def join(self, x: Any, parts: list[Any]) -> Any:
-        """Join the chunks' values, with 0 for skipped rows."""
+        """Join chunks, with 0 for skipped rows."""
         values = functools.reduce(self.r.joined, parts)
         return values if self.kept is None else self.r.spread(values, self.kept, x.shape[0])
 
@@ -237,11 +234,11 @@ class LinearRows:
         return self.r.narrow(self.batch(x, values, count).reduce(values), dtype)
 
     def result_dtype(self, x: Any) -> Any:
-        """The dtype of the loss."""
+        """Return the loss's dtype."""
         return self.r.result_dtype(x, loss=True) if self.dtype is None else self.dtype
 
     def batch(self, x: Any, values: Any, count: Any) -> kinds.Batch:
-        """The batch of all rows' values, with the divisor of the mean."""
+        """Return the batch of all rows' values, with the mean's divisor."""
         batch = kinds.Batch(self.r, "linear_loss", x, (), values, values.dtype)
         if self.reduction == "mean" and self.divisor is not None:
             batch.reduce_by(self.reduction, self.divisor)

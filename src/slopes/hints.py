@@ -1,4 +1,4 @@
-"""The hint at known names that ends a message on an unknown one."""
+"""Hints at known names."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def did_you_mean(name: Any, known: Iterable[str], otherwise: str | None = None, most: int = 1) -> str:
-    """Return the nearest known names, up to `most`, or else `otherwise`, by default all known names."""
+    """Return up to `most` near names, else `otherwise`, by default all known names."""
     known = list(known)
     for written in (str(name), str(name).lower().replace("-", "_")):
         if near := difflib.get_close_matches(written, known, n=most):

@@ -1,8 +1,7 @@
-"""Loading of a card by its name in the catalogue, or by ``file.py:object`` for a user's own.
+"""Loading of a card by its name in the catalogue, or by ``file.py:object``.
 
-A user's file becomes the module ``slopes.loading.<stem>_<its path in hexadecimal>``: a unique name that shadows nothing
-and contains the path, so that a worker process can import the file to unpickle the user's card. Therefore this module
-acts as a package (it has a ``__path__``), whose modules `_Finder` finds.
+A user's file becomes the module ``slopes.loading.<stem>_<its path in hexadecimal>``. The name shadows nothing, and a
+worker process can import the file from it to unpickle a card. Hence the ``__path__``: this module acts as a package.
 """
 
 from __future__ import annotations
@@ -31,11 +30,10 @@ DECORATE = "decorate the function with @slopes.activation() or @slopes.loss('reg
 def load(spec: str) -> Card:
     """Return the card for ``name`` or ``file.py:object``, which parameters such as ``(alpha=0.5)`` may follow.
 
-    The file runs once, with its folder last on the import path, so that it finds its sibling modules.
-
-    Raises LookupError for an unknown name, FileNotFoundError for an unknown file, ImportError if the file fails,
-    AttributeError if it lacks the object, TypeError if the object is no card, TypeError or ValueError for a parameter
-    that the card refuses, and ValueError for any other text.
+    A file runs once, with its folder last on the import path. Raises LookupError for an unknown name,
+    FileNotFoundError for an unknown file, ImportError if the file fails, AttributeError if it lacks the object,
+    TypeError if the object is no card, TypeError or ValueError for a parameter that the card refuses, and ValueError
+    for any other text.
     """
     file, name, arguments = parts(spec)
     card = _find(name) if file is None else check_card(_find_in(file, name, Card), f"{file}:{name}")
@@ -43,9 +41,9 @@ def load(spec: str) -> Card:
 
 
 def find(spec: str) -> Any:
-    """Return any object: a card as in `load`, a name of torch such as ``torch.nn.MSELoss``, or ``file.py:object``.
+    """Return any object: a card as `load` does, one of torch such as ``torch.nn.MSELoss``, or ``file.py:object``.
 
-    A class or function followed by parameters such as ``(alpha=0.5)`` is called with them. Raises the errors of `load`.
+    A class or function is called with parameters such as ``(alpha=0.5)``. Raises the errors of `load`.
     """
     file, name, arguments = parts(spec)
     if file is None and not name.startswith("torch."):
@@ -58,7 +56,7 @@ def find(spec: str) -> Any:
 
 
 def parts(spec: str) -> tuple[str | None, str, str | None]:
-    """Split a text for `load` or `find` into file, name and parameters; raise ValueError for any other text."""
+    """Split a text into file, name and parameters; raise ValueError for any other."""
     match = SPEC.fullmatch(spec.strip())
     file, name = (match["file"], match["name"].strip()) if match else (None, spec)
     if file is None and (match is None or name.endswith(".py")):
@@ -82,7 +80,7 @@ def _in_torch(name: str) -> Any:
 
 
 def check_card(thing: Any, where: str) -> Card:
-    """Return the thing if it is a card; else raise TypeError with its type and a remedy."""
+    """Return a card; raise TypeError for anything else."""
     if isinstance(thing, Card):
         return thing
     if isinstance(thing, type):
@@ -122,7 +120,6 @@ def _find_in(file: str, name: str, wanted: type = object) -> Any:
 
 
 def _offer(module: ModuleType, name: str, wanted: type) -> str:
-    """Return a hint for a message: the nearest names of the module, or all its cards or functions."""
     own = [
         key
         for key, value in vars(module).items()
@@ -135,7 +132,6 @@ def _offer(module: ModuleType, name: str, wanted: type) -> str:
 
 
 def _run(path: Path, shown: str) -> ModuleType:
-    """Import and return a user's file; raise ImportError with file, line and cause if it fails."""
     stem = re.sub(r"\W", "_", path.stem)
     try:
         return importlib.import_module(f"{__name__}.{stem}_{os.fsencode(path).hex()}")
@@ -144,7 +140,7 @@ def _run(path: Path, shown: str) -> ModuleType:
 
 
 def line_in(path: str, error: BaseException) -> str:
-    """Return ", line 7" if the error's traceback passes through that file, else ""."""
+    """Return ", line 7" if the traceback passes through that file, else ""."""
     if isinstance(error, SyntaxError) and error.filename == path:
         return f", line {error.lineno}"
     line, trace = "", error.__traceback__
@@ -156,13 +152,13 @@ def line_in(path: str, error: BaseException) -> str:
 
 
 def describe(error: BaseException) -> str:
-    """Return the error's type and message in one line."""
+    """Return the type and message in one line."""
     message = error.msg if isinstance(error, SyntaxError) else " ".join(str(error).split())
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
 
 def parameters(spec: str, arguments: str) -> dict[str, Any]:
-    """Return the parameters in "(alpha=0.5, form=tanh)" as a dict; bare words become strings."""
+    """Return the parameters in "(alpha=0.5, form=tanh)"; bare words become strings."""
     try:
         call = ast.parse(f"_{arguments}", mode="eval").body
         if not isinstance(call, ast.Call) or call.args or any(keyword.arg is None for keyword in call.keywords):
@@ -181,14 +177,12 @@ def _value(node: ast.expr) -> Any:
 
 
 class _File(SourceFileLoader):
-    """A loader of a user's file; meanwhile its folder can be imported from, and no byte code is written."""
-
     def get_code(self, fullname: str) -> Any:
-        """Compile the source anew: a cache may be stale within the second, and would litter the user's folder."""
+        """Compile anew: byte code may be stale within the second, and would litter the folder."""
         return self.source_to_code(self.get_data(self.path), self.path)
 
     def exec_module(self, module: ModuleType) -> None:
-        """Run the module with its folder last on the path, so that siblings shadow no installed package."""
+        """Run the module with its folder last on the path: siblings shadow no package."""
         folder = str(Path(self.path).parent)
         sys.path.append(folder)
         try:
@@ -199,13 +193,10 @@ class _File(SourceFileLoader):
 
 
 class _Finder:
-    """A finder of modules ``slopes.loading.<stem>_<path in hexadecimal>``."""
-
     @staticmethod
     def find_spec(
         fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return the spec of a user's file, if the name encodes its path."""
         if not fullname.startswith(f"{__name__}."):
             return None
         try:

@@ -1,4 +1,4 @@
-"""Showing objects in a notebook: Jupyter, VS Code, Colab, marimo and all others that run IPython's kernel."""
+"""Showing objects in marimo, and in Jupyter and others that run IPython's kernel."""
 
 from __future__ import annotations
 
@@ -25,10 +25,7 @@ class Html:
 
 
 def has_kernel() -> bool:
-    """Whether this process is an IPython kernel, as for every Jupyter frontend.
-
-    IPython in a terminal has no kernel. IPython is not imported: a kernel has loaded it already.
-    """
+    """Whether this process is an IPython kernel. IPython in a terminal is none."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
     return getattr(shell, "kernel", None) is not None
@@ -40,7 +37,7 @@ def is_running() -> bool:
 
 
 def display(*objects: Any) -> None:
-    """Display objects with a method for notebooks, such as ``_repr_html_``, below the running cell."""
+    """Display objects, such as with ``_repr_html_``, below the running cell."""
     if _has_marimo():
         for each in objects:
             sys.modules["marimo"].output.append(each)
@@ -54,12 +51,12 @@ def _has_marimo() -> bool:
 
 
 def escape(text: object) -> str:
-    """Return the text for HTML, its lines kept."""
+    """Return the text for HTML, with its lines."""
     return html.escape(str(text)).replace("\n", "<br>")
 
 
 def preformatted(text: str, wrap: bool = False) -> str:
-    """Return an element for code or for characters in columns; a long line wraps or else scrolls."""
+    """Return an element for code or columns; a long line wraps or else scrolls."""
     lines = "white-space: pre-wrap; overflow-wrap: anywhere" if wrap else "white-space: pre; overflow-x: auto"
     return f'<pre style="{lines}; font-family: monospace; line-height: 1.2; margin: 0">{html.escape(text)}</pre>'
 
@@ -69,7 +66,7 @@ def table(
 ) -> str:
     """Return a table of HTML cells, in the colours of the notebook's theme.
 
-    If `labelled`, the first cell of each row is its label; the columns `right` are aligned to the right.
+    If `labelled`, the first of each row is its label; columns `right` are aligned to the right.
     """
 
     def row(cells: Sequence[str], first: str, others: str) -> str:
@@ -85,6 +82,6 @@ def table(
 
 
 def judged(ok: bool, content: str) -> str:
-    """Return the content beside a green or red bar; both are readable on white and on black."""
+    """Return the content beside a green or red bar."""
     color = "#2da44e" if ok else "#cf222e"
     return f'<div style="border-left: 4px solid {color}; padding-left: 1em">{content}</div>'

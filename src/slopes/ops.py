@@ -1,12 +1,11 @@
 """The primitives for the bodies of cards, and the dispatch to their readings.
 
-A body such as ``x * ndtr(x)`` runs in several *readings*: on NumPy arrays, torch tensors, exact numbers (mpmath) and
-symbols (SymPy). A primitive calls its namesake in the module of ``slopes.readings`` for its argument's type.
+A body such as ``x * ndtr(x)`` runs in several *readings*: on NumPy arrays, torch tensors, exact numbers and SymPy
+symbols. A primitive calls its namesake in the module of ``slopes.readings`` for its argument's type.
 
-Rules for bodies: constants come from here (``pi``, ``sqrt2``; a float literal means its binary value), rows lie on the
-last axis, and every branch of a `where` is finite where the other one is taken, so that gradients are. At a kink a
-primitive has the slope in its docstring, in every reading. A result (high, low) is an unevaluated sum, which keeps more
-digits than one number.
+Rules for bodies: constants come from here (``pi``; a float literal means its binary value), rows lie on the last axis,
+and each branch of a `where` is finite where the other is taken, so that gradients are. A primitive states its slope at
+a kink, the same in every reading. A result (high, low) is an unevaluated sum, with more digits than one number.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ _READINGS: dict[type, ModuleType] = {}
 
 
 def reading(*arguments: Array) -> ModuleType:
-    """Return the reading for the first argument that is no plain Python number, else the NumPy reading."""
+    """Return the reading for the first argument that is no Python number; else NumPy's."""
     for argument in arguments:
         kind = type(argument)
         if kind is not float and kind is not int and kind is not Constant:
@@ -47,7 +46,7 @@ def _load(name: str) -> ModuleType:
 
 
 def _resolve(x: Array) -> ModuleType:
-    """The reading of a new type; imports no library that the user has not imported."""
+    """The reading of a new type, whose library is not imported."""
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(x, torch.Tensor):
         from slopes.readings import torch as module  # torch.compile can trace an import statement
@@ -77,7 +76,7 @@ def exp(x: Array) -> Array:
 
 
 def decay(x: Array, times: Array) -> Array:
-    """times·exp(x) for x <= 0; it underflows only once, and is 0 where exp(x) is, also for infinite `times`."""
+    """times·exp(x) for x <= 0, underflowing once; 0 where exp(x) is, also for infinite `times`."""
     return reading(x).decay(x, times)
 
 
@@ -91,12 +90,12 @@ def log(x: Array) -> Array:
     if type(x) is Constant:
         return math.log(x.high)  # torch before 2.13 traces no number of a subclass of float
     if isinstance(x, (int, float)) and x > 0:
-        return math.log(x)  # a parameter, such as the base of a loss
+        return math.log(x)  # a parameter
     return reading(x).log(x)
 
 
 def log1p(x: Array) -> Array:
-    """log(1 + x), without losing a small x."""
+    """log(1 + x), accurate for small x."""
     return reading(x).log1p(x)
 
 
@@ -120,7 +119,7 @@ def cos(x: Array) -> Array:
 
 
 def angle(y: Array, x: Array) -> Array:
-    """The angle of the point (x, y) from the x axis."""
+    """The angle of the point (x, y)."""
     return reading(x).angle(y, x)
 
 
@@ -130,47 +129,44 @@ def absolute(x: Array) -> Array:
 
 
 def sign(x: Array) -> Array:
-    """−1, 0 or 1 by the sign; NaN at NaN."""
+    """−1, 0 or 1; NaN at NaN."""
     return reading(x).sign(x)
 
 
 def where(condition: Array, a: Array, b: Array) -> Array:
-    """`a` where the condition holds, else `b`; both are computed."""
-    if isinstance(condition, bool):  # a condition on parameters; a trace guards on it
+    """`a` where the condition holds, else `b`; computes both."""
+    if isinstance(condition, bool):  # on parameters; a trace guards on it
         return a if condition else b
     return reading(condition).where(condition, a, b)
 
 
 def minimum(a: Array, b: Array) -> Array:
-    """The smaller of two, or the first of equal ones, with its slope; NaN if either is NaN."""
+    """The smaller, or the first of equals, with its slope; NaN if either is NaN."""
     return reading(a, b).minimum(a, b)
 
 
 def maximum(a: Array, b: Array) -> Array:
-    """The larger of two, or the first of equal ones, with its slope; NaN if either is NaN."""
+    """The larger, or the first of equals, with its slope; NaN if either is NaN."""
     return reading(a, b).maximum(a, b)
 
 
 def zero_dimensional(number: Array, like: Array) -> Array:
-    """A number, beside tensors a 0-dimensional one, so that a trace records no formula of numbers."""
+    """A number, beside tensors as a tensor, which a trace records."""
     return reading(like).zero_dimensional(number, like)
 
 
 def clip(x: Array, low: Array, high: Array) -> Array:
-    """`x` confined to [low, high]; NaN at NaN."""
+    """`x` confined to [low, high]."""
     return minimum(maximum(x, low), high)
 
 
 def just_above(x: Array) -> Array:
-    """The next float32 above x >= 0 where torch computes a half type in float32; else x.
-
-    A number that exceeds x by less then rounds to a half type as more than x, even at a tie.
-    """
+    """The next float32 above x >= 0 for half types, so that a tie rounds up; else x."""
     return reading(x).just_above(x)
 
 
 def nonzero(x: Array) -> Array:
-    """`x`, but 1 where it is 0: a safe divisor or argument of a log in a branch that is not taken."""
+    """`x`, but 1 where it is 0: for branches that are not taken."""
     return where(x == 0, 1.0, x)
 
 
@@ -182,27 +178,27 @@ def scaled(x: Array, by: Array) -> Array:
 
 
 def steady(x: Array, size: Array) -> Array:
-    """`x`, as a constant for autograd where size³ is 0 or `size` is inf: second slopes would overflow."""
+    """`x`, as a constant for autograd where second slopes in units of `size` overflow."""
     return where((size**3 == 0) | (size == math.inf), held(x), x)
 
 
 def share(part: Array, whole: Array, nothing: Array = 0.0) -> Array:
-    """part / whole, or `nothing` where the whole is 0; see `ratio` for a part of 0."""
+    """part / whole, or `nothing` where the whole is 0."""
     return where(whole == 0, nothing, part / nonzero(whole))
 
 
 def double(x: Array) -> Array:
-    """`x` in float64 if the device has it, for a result to be rounded only at the end."""
+    """`x` in float64 if the device has it, so that only the result is rounded."""
     return reading(x).double(x)
 
 
 def double_for(x: Array, *parameters: Array) -> Array:
-    """`double(x)` if a parameter has more digits than float32, which differences with it must keep; else `x`."""
+    """`double(x)` if a parameter has more digits than float32; else `x`."""
     return reading(x).double_for(x, *parameters)
 
 
 def step(x: Array, low: Array = 0.0, high: Array = 1.0) -> Array:
-    """`high` where x > 0, `low` where x <= 0, NaN at NaN: the slope of a hinge."""
+    """`high` where x > 0, `low` where x <= 0: the slope of a hinge."""
     return where(x > 0, high, where(x <= 0, low, x))
 
 
@@ -220,9 +216,9 @@ def sinh(x: Array) -> Array:
 
 
 def sigmoid(x: Array, times: Array = 1.0, low: Array = 0.0) -> Array:
-    """times / (1 + exp(−x − low)), with further digits of x in `low`; see `cubic`.
+    """times / (1 + exp(−x − low)), underflowing once; 0 where the sigmoid is, also for infinite `times`.
 
-    The product underflows only once, and is 0 where the sigmoid is, also for infinite `times`.
+    `low` has further digits of x; see `cubic`.
     """
     return reading(x).sigmoid(x, times, low)
 
@@ -233,9 +229,9 @@ def sigmoid_slope(x: Array, times: Array = 1.0, low: Array = 0.0) -> Array:
 
 
 def gate_slope(x: Array, y: Array, times: Array = 1.0, low: Array = 0.0, y_low: Array = 0.0) -> Array:
-    """times·s·(1 + (y + y_low)·(1 − s)) with s = sigmoid(x + low): the slope of an input times a sigmoid of it.
+    """times·s·(1 + (y + y_low)·(1 − s)) with s = sigmoid(x + low), underflowing once: the slope of t·sigmoid(x).
 
-    `y` is the input times the slope of the sigmoid's argument, and has its sign. The product underflows only once.
+    `y` is t times the slope of x by t, and has the sign of t.
     """
     return reading(x).gate_slope(x, y, times, low, y_low)
 
@@ -260,7 +256,7 @@ def product(x: Array, a: Array) -> tuple[Array, Array]:
 
 
 def quotient(x: Array, a: Array) -> tuple[Array, Array]:
-    """(high, low) of x / a for a > 0, clamped as in `product`."""
+    """(high, low) of x / a for a > 0; see `product`."""
     high, low = reading(x).quotient(x, a)
     return high, low
 
@@ -272,7 +268,7 @@ def sigmoid_less(x: Array, shift: Array) -> tuple[Array, Array]:
 
 
 def sigmoid_mixture(x: Array, share: Array) -> tuple[Array, Array]:
-    """(high, low) of share·sigmoid(x) + (1 − share)·sigmoid(−x); see `sigmoid_less`."""
+    """(high, low) of share·sigmoid(x) + (1 − share)·sigmoid(−x)."""
     high, low = reading(x).sigmoid_mixture(x, share)
     return high, low
 
@@ -305,17 +301,17 @@ def mish_slope(x: Array) -> Array:
 
 
 def snake(x: Array, a: Array) -> Array:
-    """x + sin²(a·x) / a, or its limit x where a is 0; a·x is not rounded."""
+    """x + sin²(a·x) / a with an exact a·x, or x where a is 0."""
     return reading(x).snake(x, a)
 
 
 def snake_slope(x: Array, a: Array) -> Array:
-    """1 + sin(2·a·x), accurate near its roots, or 1 where a·x is infinite; a·x is not rounded."""
+    """1 + sin(2·a·x) with an exact a·x, accurate near its roots; 1 where a·x is infinite."""
     return reading(x).snake_slope(x, a)
 
 
 def root_of_square(x: Array, b: Array) -> Array:
-    """√(x² + b) for x >= 0, where the square does not overflow."""
+    """√(x² + b) for x >= 0, also where x² overflows."""
     return reading(x).root_of_square(x, b)
 
 
@@ -335,17 +331,17 @@ def erf(x: Array) -> Array:
 
 
 def ndtr(x: Array, times: Array = 1.0) -> Array:
-    """`times` the standard normal distribution function, down to the smallest subnormal."""
+    """`times` the standard normal distribution function, also where subnormal."""
     return reading(x).ndtr(x, times)
 
 
 def normal_gate_slope(x: Array, times: Array = 1.0) -> Array:
-    """`times` the slope of x·ndtr(x); the product underflows only once."""
+    """`times` the slope of x·ndtr(x), underflowing once."""
     return reading(x).normal_gate_slope(x, times)
 
 
 def normal_pdf(x: Array, times: Array = 1.0) -> Array:
-    """`times` the standard normal density, down to the smallest subnormal."""
+    """`times` the standard normal density, also where subnormal."""
     return reading(x).normal_pdf(x, times)
 
 
@@ -353,42 +349,42 @@ def normal_pdf(x: Array, times: Array = 1.0) -> Array:
 
 
 def sum(x: Array) -> Array:
-    """The sum over the last axis, which keeps length 1."""
+    """The sum of each row, of length 1."""
     return reading(x).sum(x)
 
 
 def entry(x: Array, place: int) -> Array:
-    """One entry of each row."""
+    """An entry of each row."""
     return reading(x).entry(x, place)
 
 
 def joined(a: Array, b: Array) -> Array:
-    """Two arrays, one after the other along the last axis."""
+    """Two arrays along the last axis."""
     return reading(a).joined(a, b)
 
 
 def inner(x: Array, y: Array) -> Array:
-    """The inner product of each row of x with each row of y: a matrix."""
+    """The matrix of inner products of rows."""
     return reading(x).inner(x, y)
 
 
 def sum_others(values: Array, x: Array) -> Array:
-    """The sum of a row's other entries, for each entry: added up at the largest x, else by subtraction."""
+    """The sum of a row's other entries, for each; by subtraction except at the largest x."""
     return reading(x).sum_others(values, x)
 
 
 def sum_pairs(term: Callable[..., Array], *rows: Array) -> Array:
-    """The sum of term(*entries, *others) over all pairs of different places in parallel rows."""
+    """The sum of term(*entries, *others) over all pairs of places."""
     return reading(*rows).sum_pairs(term, *rows)
 
 
 def softmax(x: Array) -> Array:
-    """exp(x) / sum(exp(x)) over the last axis."""
+    """exp(x) / sum(exp(x))."""
     return reading(x).softmax(x)
 
 
 def softmax_complement(x: Array) -> Array:
-    """1 − softmax(x), without cancelling where the softmax is near 1."""
+    """1 − softmax(x), without cancelling."""
     return reading(x).softmax_complement(x)
 
 
@@ -399,19 +395,19 @@ def softmax_pulled(x: Array, cotangent: Array) -> Array:
 
 
 def log_softmax(x: Array) -> Array:
-    """log(softmax(x)), without cancelling where the softmax is near 1."""
+    """log(softmax(x)), without cancelling."""
     return reading(x).log_softmax(x)
 
 
 def above_simplex_threshold(x: Array) -> Array:
-    """x − t, with t chosen for each row such that the positive parts of x − t sum to 1."""
+    """x − t, where a row's t makes its positive parts sum to 1."""
     return reading(x).above_simplex_threshold(x)
 
 
 def jaccard_steps(order: Array, target: Array, weight: Array) -> Array:
-    """The rise of 1 − IoU at each entry, as entries of a row turn wrong one by one, the largest `order` first.
+    """The rise of 1 − IoU at each entry, as a row's entries turn wrong one by one, the largest `order` first.
 
-    `target` is each entry's share that belongs to the region.
+    `target` is each entry's share in the region.
     """
     return reading(order).jaccard_steps(order, target, weight)
 
@@ -427,25 +423,25 @@ def held(x: Array) -> Array:
 
 
 def softmax_logit(x: Array) -> Array:
-    """log(p / (1 − p)) for p = softmax(x): each entry less the logsumexp of the others, at any distance."""
+    """log(p / (1 − p)) for p = softmax(x), at any distance."""
     return reading(x).softmax_logit(x)
 
 
 def expected(values: Array, target: Array) -> Array:
-    """sum(target · values) over the last axis, which is removed; an integer target picks its value.
+    """sum(target · values), without the last axis; an integer target picks its value.
 
-    A target of 0 contributes 0, even times infinity or NaN.
+    A target of 0 gives 0, even times infinity or NaN.
     """
     return reading(values).expected(values, target)
 
 
 def expected_log(values: Array, target: Array) -> Array:
-    """sum(target · log(values)) over the last axis; no log is taken where the target is 0."""
+    """sum(target · log(values)); no logarithm is taken where the target is 0."""
     return reading(values).expected_log(values, target)
 
 
 def one_hot(target: Array, like: Array) -> Array:
-    """The target as probability rows with the shape of `like`; integer labels become one-hot rows."""
+    """Integer labels as one-hot rows, in the shape of `like`; rows stay."""
     return reading(like).one_hot(target, like)
 
 

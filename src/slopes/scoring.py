@@ -1,4 +1,4 @@
-"""Losses as scorers of scikit-learn, whose arguments are the truth, then the prediction."""
+"""Losses as scorers of scikit-learn, which names the truth first."""
 
 from __future__ import annotations
 
@@ -11,13 +11,11 @@ from slopes.extras import require
 
 
 def scorer(loss: Loss, **parameters: Any) -> Any:
-    """Return a scorer for scikit-learn: the negative mean loss of an estimator's predictions, so that more is better.
+    """Return a scorer for scikit-learn: the negative mean loss of an estimator's predictions.
 
-    ``sklearn.metrics.make_scorer(slopes.pinball)`` would pass the truth as the prediction, as scikit-learn names it
-    first. `parameters` are bound as by ``loss.with_``; sample weights become `weight`.
-
-    Raises TypeError for a loss whose prediction is no number like its target, such as a logit, a logarithm or a box;
-    ImportError without scikit-learn.
+    ``sklearn.metrics.make_scorer(slopes.pinball)`` would pass the truth as the prediction. `parameters` are bound as by
+    ``loss.with_``; sample weights become `weight`. Raises TypeError for a loss whose prediction is no number like its
+    target, such as a logit, a logarithm or a box; ImportError without scikit-learn.
     """
     require("a scorer", "sklearn")
     from sklearn.metrics import make_scorer

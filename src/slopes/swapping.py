@@ -15,12 +15,11 @@ def swap(model: Any, old: Any, new: Any) -> Any:
 
     `old` is a class such as ``torch.nn.ReLU``, or a tuple of them; `new` is a card, a module (copied for each place),
     or a class or function that makes one. Functions and cards in attributes, such as the ``activation`` of
-    ``torch.nn.TransformerEncoderLayer``, are replaced too. Weights, training mode, hooks and device stay; a module in
-    several places stays one.
+    ``torch.nn.TransformerEncoderLayer``, are replaced too. Weights, training mode, hooks, device and shared modules
+    stay.
 
-    Functional calls in the source of a forward, such as ``F.relu(x)``, cannot be replaced: a UserWarning lists them
-    with their places. Raises ValueError where the model has neither such a module nor such a function, TypeError if an
-    argument is no model, class or activation.
+    A UserWarning lists functional calls in the source of a forward, such as ``F.relu(x)``, which cannot be replaced.
+    Raises ValueError if there is nothing to replace, TypeError if an argument is no model, class or activation.
     """
     require("slopes.swap", "torch")
     import torch
@@ -38,7 +37,7 @@ def swap(model: Any, old: Any, new: Any) -> Any:
             raise TypeError(
                 f"swap: old must be a class of modules, such as torch.nn.ReLU, or a tuple of them, got {each!r}"
             )
-    module_of(new)  # raises for anything but an activation, before the copy
+    module_of(new)  # raises before the copy
     copied, count = replaced(copy.deepcopy(model), classes, new)
     missed = list(functional_calls(model, classes))
     if missed:

@@ -1,4 +1,4 @@
-"""Pytest plugin: the marker ``slopes_audit``, for a test that returns a loss or activation to audit."""
+"""Pytest plugin: the marker ``slopes_audit`` for a test that returns what is to be audited."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    """Run a marked test and audit its return value."""
+    """Audit the result of a marked test."""
     marker = pyfuncitem.get_closest_marker("slopes_audit")
     if marker is None:
         return None
