@@ -36,5 +36,4 @@ def attempt(job: Job, cells: Cells) -> Verdict:
 
 
 def refusal(error: BaseException) -> Verdict:
-    """Verdict on a job that did not load."""
     return Verdict("refused", [], describe(error), traceback.format_exc(), machine())

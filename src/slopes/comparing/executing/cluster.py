@@ -1,7 +1,7 @@
 """Training on a Dask cluster.
 
-Each chunk is one future. When a worker dies, Dask sends its chunk to another, and at last gives up with KilledWorker.
-The job is sent once, as the result of a task: scattered data would be lost with the last worker that holds them.
+Each chunk is one future. When its worker dies, Dask sends it to another, and at last gives up with KilledWorker. The
+job is sent once, as the result of a task: scattered data would be lost with the last worker that holds them.
 """
 
 from __future__ import annotations
@@ -54,7 +54,6 @@ class Cluster(Place):
             raise _lost(describe(error)) from error
 
     def submit(self, cells: Cells) -> None:
-        """Submit the chunk as one future."""
         future = self._submit(work, self._sent, cells)
         self._futures[future.key] = (future, cells)
         future.add_done_callback(self._end)
@@ -74,7 +73,6 @@ class Cluster(Place):
         self._ends.put((cells, verdict))
 
     def ended(self) -> tuple[Cells, Verdict]:
-        """Wait for the next chunk to end; StudyError if the scheduler or a chunk is lost."""
         cells, verdict = super().ended()
         if verdict.kind == "lost":
             raise _lost("the connection to it broke" if "connection-lost" in verdict.reason else verdict.reason)
@@ -97,7 +95,6 @@ class Cluster(Place):
             self._told = True
 
     def close(self) -> None:
-        """Cancel unfinished chunks, and leave the cluster as it was."""
         left = [future for future, _ in self._futures.values()]
         self._futures.clear()
         with suppress(Exception):

@@ -40,17 +40,14 @@ def outcomes(
     workers: int | None = None,
     threads: int | None = 1,
 ) -> Generator[Done | Failed]:
-    """Yield a `Done` or `Failed` for the cells, as they end; closing the iterator ends everything it started.
+    """Yield a `Done` or `Failed` for the cells as they end; closing the iterator ends everything it started.
 
-    Without an `executor`, `workers` processes of one thread each train the chunks. This process trains them, on
-    `threads` threads (None: torch's number), if there is one worker or one chunk, or if the job does not load
-    elsewhere. An `executor` is any `concurrent.futures.Executor`, a ``distributed.Client``, or the address of a Dask
-    scheduler as in ``"dask://host:8786"``.
+    Without an `executor`, `workers` processes of one thread each train. This process does, on `threads` threads (None:
+    torch's number), if there is one worker or one chunk, or if the job does not load elsewhere.
 
-    A chunk that raises, or kills its process twice, is halved until the cells at fault are alone and end as `Failed`.
+    A chunk that raises, or kills its process twice, is halved until the cells at fault are alone.
 
-    Raises StudyError where the executor breaks or cannot be reached, TypeError or ValueError for an invalid executor,
-    ImportError where ``slopes[cluster]`` is not installed.
+    Raises StudyError where the executor breaks or cannot be reached, TypeError or ValueError for an invalid one.
     """
     waiting = deque(cells for chunk in chunks if (cells := tuple(chunk)))
     if not waiting:

@@ -33,7 +33,7 @@ def work(parcel: Parcel, cells: Cells) -> Verdict:
 
 
 class Executors(Place):
-    """Adapter to any `concurrent.futures.Executor`, which stays open."""
+    """Adapter to an executor, which stays open."""
 
     def __init__(self, job: Job, executor: Executor) -> None:
         super().__init__()
@@ -43,7 +43,6 @@ class Executors(Place):
         self._broken: BaseException | None = None
 
     def submit(self, cells: Cells) -> None:
-        """Submit the chunk, with the job by value."""
         try:
             future = self._executor.submit(work, self._parcel, cells)
         except (BrokenExecutor, RuntimeError) as error:  # RuntimeError: it was shut down
@@ -72,7 +71,6 @@ class Executors(Place):
         )
 
     def close(self) -> None:
-        """Cancel chunks that have not begun."""
         for future in list(self._futures):
             future.cancel()
         forget(self._parcel)

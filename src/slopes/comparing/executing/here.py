@@ -8,8 +8,6 @@ from slopes.comparing.job import Job
 
 
 class Here(Place):
-    """Backend that trains in this process."""
-
     width = 1
 
     def __init__(self, job: Job, threads: int | None) -> None:
@@ -22,11 +20,9 @@ class Here(Place):
             torch.set_num_threads(threads)
 
     def submit(self, cells: Cells) -> None:
-        """Train the chunk at once."""
         self._ends.put((cells, attempt(self._job, cells)))
 
     def close(self) -> None:
-        """Restore the number of threads."""
         import torch
 
         torch.set_num_threads(self._before)

@@ -1,9 +1,8 @@
 """A job in a form for processes that this one did not start.
 
-Cards and modules pickle by the name of their module. Another machine may lack that module, or hold an older version, as
-a cluster's processes outlive a study. So a parcel carries the text of the user's modules that the job needs; the
-receiver runs them anew. Definitions in a main script or a notebook go by value if cloudpickle is installed, except
-cards.
+Cards and modules pickle by the name of their module, which another machine may lack or hold in an older version, as a
+cluster's processes outlive a study. So a parcel carries the text of the user's modules that the job needs, and the
+receiver runs them anew.
 """
 
 from __future__ import annotations
@@ -40,8 +39,6 @@ class Source(NamedTuple):
 
 @dataclass(frozen=True)
 class Parcel:
-    """A job with everything needed to load it."""
-
     name: str
     job: bytes
     sources: dict[str, Source]
@@ -56,7 +53,6 @@ _guard = threading.Lock()
 
 
 def pack(job: Job) -> Parcel:
-    """Parcel of a job; TypeError where a part of it does not pickle."""
     text = pickled(job)
     if text is None:
         raise TypeError(
@@ -70,7 +66,6 @@ def pack(job: Job) -> Parcel:
 
 
 def forget(parcel: Parcel) -> None:
-    """Drop a job that was packed here."""
     _packed.pop(parcel.name, None)
 
 
@@ -87,7 +82,7 @@ def open_parcel(parcel: Parcel) -> Job:
 
 
 def _receive(sources: dict[str, Source]) -> None:
-    """Import the modules anew from these texts, if any has changed."""
+    """Import the modules anew, if any text has changed."""
     if any(_arrived.get(name) != source for name, source in sources.items()):
         for name in sources:
             sys.modules.pop(name, None)
@@ -126,7 +121,7 @@ _FINDER = _Arrived()
 
 
 def _sources(text: bytes) -> dict[str, Source]:
-    """User's modules that a pickle names, and the user's modules that those import."""
+    """User's modules that a pickle names, and all that they import."""
     found: dict[str, Source] = {}
     names = [value for _, value, _ in pickletools.genops(text) if isinstance(value, str)]
     left = [part for name in names for part in name.split(" ")[:1] if part in sys.modules]

@@ -22,7 +22,6 @@ class Place:
         raise NotImplementedError
 
     def ended(self) -> tuple[Cells, Verdict]:
-        """Wait for the next chunk to end."""
         while True:
             try:
                 return self._ends.get(timeout=1)

@@ -29,7 +29,7 @@ def processors() -> int:
 def pickled(job: Any) -> bytes | None:
     """Pickle of a job, or None where a part does not pickle; loading it may still fail.
 
-    cloudpickle, where installed, also carries definitions in a main script or a notebook.
+    cloudpickle, where installed, also carries definitions in a main script or a notebook, except cards.
     """
     try:
         dumps = import_module("cloudpickle").dumps
@@ -43,7 +43,7 @@ def pickled(job: Any) -> bytes | None:
 
 
 class Processes(Place):
-    """Backend of worker processes of one thread, which load the job once and end with this process."""
+    """Worker processes of one thread, which load the job once and end with this process."""
 
     replaceable = True
 
@@ -62,8 +62,7 @@ class Processes(Place):
         self._idle.extend(self._workers)
 
     def submit(self, cells: Cells) -> None:
-        """Give the chunk to an idle worker; there is one while at most `width` chunks are out."""
-        worker = self._idle.pop()
+        worker = self._idle.pop()  # one is idle while at most `width` chunks are out
 
         def work() -> None:
             try:
@@ -76,7 +75,6 @@ class Processes(Place):
         self._threads.submit(work)
 
     def close(self) -> None:
-        """Kill the workers; all finished verdicts have been sent."""
         self._threads.shutdown(wait=False, cancel_futures=True)
         for worker in self._workers:
             worker.end()

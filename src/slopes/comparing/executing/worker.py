@@ -16,7 +16,6 @@ from typing import Any, BinaryIO
 
 
 def main(parent: int) -> None:
-    """Serve until the input ends; `parent` is the parent's process id."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles interrupts
     verdicts = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # a card that prints must not garble the verdicts

@@ -22,8 +22,7 @@ class Learner(Protocol):
     """Networks trained side by side: a stack, or a single one."""
 
     @property
-    def cells(self) -> Sequence[Cell]:
-        """Run of each network."""
+    def cells(self) -> Sequence[Cell]: ...
 
     layers: dict[str, list[str]]  #: names of each layer's parameters, by the layer's name
     slots: dict[str, nn.Module]  #: replaced activations, by name
@@ -51,14 +50,14 @@ class Learner(Protocol):
 
 
 class Order:
-    """Batches for each epoch, shuffled by the seed alone; samples that fill no batch wait for another epoch."""
+    """Batches shuffled by the seed alone; samples that fill no batch wait for another epoch."""
 
     def __init__(self, seed: int, rows: Tensor, size: int) -> None:
         self._generator = torch.Generator().manual_seed(2 * seed + 1)  # even seeds draw initial weights
         self._rows, self._size = rows, min(size, len(rows))
 
     def epoch(self) -> Tensor:
-        """(batch, sample) indices for the next epoch."""
+        """(batch, sample) indices."""
         order = self._rows[torch.randperm(len(self._rows), generator=self._generator)]
         return order[: len(order) // self._size * self._size].view(-1, self._size)
 
@@ -83,10 +82,10 @@ Counts = tuple[Tensor, Tensor, Tensor]
 
 
 class Units:
-    """Context that counts flat and off units of each slot, call by call.
+    """Context that counts each slot's flat and off units.
 
-    A unit is a channel of (batch, channel, height, width), else an entry of the last axis. `counts` has, for each slot
-    and call, the number of samples with a flat slope by unit, the same for off, and the number of samples.
+    A unit is a channel of (batch, channel, height, width), else an entry of the last axis. `counts` has for each slot
+    and call: by unit, the samples with a flat slope and the samples off, and the number of samples.
     """
 
     def __init__(self, slots: dict[str, nn.Module]) -> None:
@@ -141,6 +140,5 @@ def samples(of: Tensor, rows: Tensor) -> Tensor:
 
 
 def portions(rows: Tensor, networks: int, sample: Tensor, least: int) -> tuple[Tensor, ...]:
-    """Split the samples into portions to evaluate at once."""
     size = max(least, ROOM // max(1, networks * sample.numel()))
     return torch.split(rows, size, dim=-1)

@@ -23,7 +23,7 @@ class Streams:
         self._places = torch.tensor([list(self._generators).index(seed) for seed in seeds])
 
     def kept(self, like: Tensor, share: float) -> Tensor:
-        """Mask like (network, ...), with ones for a fraction `share` of the entries, else zeros."""
+        """Mask like (network, ...), where a fraction `share` is 1, else 0."""
         drawn = [like.new_empty(like.shape[1:]).bernoulli_(share, generator=g) for g in self._generators.values()]
         return torch.stack(drawn)[self._places]
 
@@ -36,7 +36,6 @@ class OwnDropout(nn.Dropout):
         self._streams, self._stacked = streams, stacked
 
     def forward(self, x: Tensor) -> Tensor:
-        """Drop entries of one network in training; under vmap of all."""
         if not self.training:
             return x
         if self._stacked:
@@ -44,14 +43,14 @@ class OwnDropout(nn.Dropout):
         return self.whole(x.unsqueeze(0)).squeeze(0)
 
     def whole(self, x: Tensor) -> Tensor:
-        """Drop entries of (network, ...) in training."""
+        """Drop entries of (network, ...)."""
         if not self.training or self.p == 0:
             return x
         return x * self._streams.kept(x, 1 - self.p) / (1 - self.p) if self.p < 1 else x * 0
 
 
 def own(model: nn.Module, seeds: Sequence[int], stacked: bool) -> nn.Module:
-    """Replace every `torch.nn.Dropout` of a model of networks with these seeds; return the model."""
+    """Replace every `torch.nn.Dropout` in place."""
     streams = Streams(seeds)
     made: dict[nn.Module, OwnDropout] = {}
     for parent in list(model.modules()):
@@ -63,7 +62,7 @@ def own(model: nn.Module, seeds: Sequence[int], stacked: bool) -> nn.Module:
 
 
 def plain(model: nn.Module) -> nn.Module:
-    """Restore `torch.nn.Dropout` in a model; return the model."""
+    """Restore `torch.nn.Dropout` in place."""
     for parent in list(model.modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, OwnDropout):

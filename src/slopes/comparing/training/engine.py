@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def train(job: Job, cells: Sequence[Cell]) -> list[Outcome]:
-    """Train each cell and return its outcome, in order.
+    """Return the outcome of each cell, in order.
 
     If a network cannot be stacked, the engine "stack" raises the error of `torch.func.vmap`; "auto" takes the loop.
     """
@@ -44,7 +44,7 @@ def train(job: Job, cells: Sequence[Cell]) -> list[Outcome]:
 
 
 def fit(job: Job, cell: Cell) -> tuple[nn.Module, Outcome]:
-    """Train one cell in the loop; return its network, with the activation's own modules, and the outcome."""
+    """Train in the loop; the network has the activation's own modules."""
     feeds = _feeds(job, [cell])
     with _drawing([cell]):
         learner = Single(job, cell, feeds)

@@ -20,7 +20,7 @@ from slopes.kernels.programs import is_ours
 
 @cache
 def activation_kernel(card: Activation) -> Callable[[Tensor], Tensor] | None:
-    """PyTorch's function for an activation of the catalogue, if there is one for its parameters."""
+    """PyTorch's function for a card, if there is one for its parameters."""
     settings = card.settings
     if not is_ours(card) or not all(isinstance(value, (bool, int, float, str)) for value in settings.values()):
         return None
@@ -28,7 +28,7 @@ def activation_kernel(card: Activation) -> Callable[[Tensor], Tensor] | None:
 
 
 class MeanLosses:
-    """Loss as fed by a task, from outputs and targets (network, sample, ...) to each network's mean.
+    """Mean loss of each network, from outputs and targets (network, sample, ...).
 
     The first batch decides which of the equivalent ways is the cheapest.
     """
@@ -38,7 +38,6 @@ class MeanLosses:
         self._way: Callable[[Tensor, Tensor], Tensor] | None = None
 
     def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Mean loss of each network, (network,)."""
         if self._way is None:
             with torch.no_grad():
                 self._way = self._cheapest(outputs, targets)
@@ -65,13 +64,13 @@ class MeanLosses:
         return torch.vmap(mean, randomness="different")(outputs, targets)
 
     def _of_samples(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Mean loss per network without the slower vmap, for losses that are means over samples."""
+        """Avoid the slower vmap, for losses that are means over samples."""
         values = self._loss(*self._feed(outputs.flatten(0, 1), targets.flatten(0, 1)), reduction="none")
         return values.view(len(outputs), -1).mean(1, dtype=torch.float64).to(values.dtype)  # type: ignore[no-any-return]
 
 
 def _cross_entropy(outputs: Tensor, labels: Tensor) -> Tensor:
-    """Mean cross-entropy per network; log_softmax is 20 times as fast along a long first axis."""
+    """Transpose, as log_softmax is 20 times as fast along a long first axis."""
     logs = torch.log_softmax(outputs.flatten(0, 1).t().contiguous(), 0)
     right = logs.gather(0, labels.reshape(1, -1))
     return -right.view(labels.shape).mean(1)

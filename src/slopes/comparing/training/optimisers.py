@@ -19,8 +19,8 @@ SGD = {"weight_decay": 0.0, "momentum": 0.0, "dampening": 0.0, "nesterov": False
 class Optimiser:
     """`torch.optim.Adam`, ``AdamW`` or ``SGD`` with PyTorch's defaults, for groups of parameters and their rates.
 
-    It calls their functional forms: their classes load PyTorch's compiler, which takes a second in every process. The
-    fused kernels make one pass over the memory instead of six.
+    It calls their functional forms, as their classes load PyTorch's compiler, which takes a second in every process.
+    The fused kernels make one pass over the memory instead of six.
     """
 
     def __init__(self, name: str, groups: Sequence[tuple[Sequence[Tensor], float]]) -> None:
@@ -33,7 +33,6 @@ class Optimiser:
 
     @torch.no_grad()
     def step(self) -> None:
-        """Update every parameter that has a gradient."""
         for i, (parameters, rate) in enumerate(self._groups):
             moved = [place for place, p in enumerate(parameters) if p.grad is not None]
             tensors = [parameters[place] for place in moved]
@@ -55,7 +54,7 @@ class Weights:
     """Trainable parameters of a stack, each (network, ...), with their optimiser.
 
     Each lies in an array whose rows are whole vectors, so that a network is rounded alike at any place in the stack.
-    Gradients have the same layout. The optimiser has one slice per run of networks with one rate.
+    The optimiser has one slice per run of networks with one rate.
     """
 
     def __init__(self, initial: dict[str, Tensor], rates: Sequence[float], name: str, clip: float | None) -> None:
@@ -83,14 +82,13 @@ class Weights:
         self.optimiser = Optimiser(name, groups)
 
     def gradient(self, losses: Tensor) -> None:
-        """Compute the gradient of each network's own loss."""
         found = torch.autograd.grad(losses.sum(), list(self.tensors.values()), allow_unused=True)
         for into, gradient in zip(self._into, found, strict=True):
             if gradient is not None:
                 into.copy_(gradient)
 
     def update(self) -> None:
-        """Update the weights by the last gradient, clipped as by `torch.nn.utils.clip_grad_norm_`."""
+        """Clip as `torch.nn.utils.clip_grad_norm_` does, and step."""
         if self.clip is not None:
             norm = torch.stack([gradient.norm(dim=1) for gradient in self.gradients]).norm(dim=0)
             factor = (self.clip / (norm + 1e-6)).clamp(max=1.0).unsqueeze(1)
@@ -99,12 +97,10 @@ class Weights:
         self.optimiser.step()
 
     def norms(self, layers: Sequence[Sequence[str]]) -> Tensor:
-        """Norm of the last gradient, (network, layer), for the parameter names of each layer."""
         of = {key: gradient.norm(dim=1) for key, gradient in zip(self.tensors, self.gradients, strict=True)}
         return torch.stack([torch.stack([of[key] for key in keys]).norm(dim=0) for keys in layers], dim=1)
 
     def finite(self) -> Tensor:
-        """Whether all weights and moments are finite, (network,)."""
         fine = torch.stack([_finite(stored) for stored in self.stored]).all(0)
         for runs in zip(*self.optimiser.known, strict=True):  # moments of one parameter, by groups
             for moments in zip(*(known[:2] for known in runs), strict=True):
@@ -113,7 +109,6 @@ class Weights:
 
 
 def _finite(rows: Tensor) -> Tensor:
-    """Whether each row is finite: by its sum, and entry by entry only if a sum is not finite."""
     fine = rows.sum(1).isfinite()
     return fine if fine.all() else rows.isfinite().all(1)
 

@@ -40,7 +40,7 @@ def against_stacking(job: Job, cells: Sequence[Cell], feeds: dict[int, Any], *, 
 
 
 def _refusal(job: Job, cells: list[Cell], feeds: dict[int, Any]) -> str:
-    """Why a stack of the cells cannot be trained, or gives other numbers; else ""."""
+    """Why a stack cannot be trained, or gives other numbers; else ""."""
     rows = job.task.split(cells[0].seed).train[: job.batch_size]
     try:
         with warnings.catch_warnings():
@@ -64,7 +64,6 @@ def _refusal(job: Job, cells: list[Cell], feeds: dict[int, Any]) -> str:
 
 
 def _no_gain(job: Job, cells: Sequence[Cell], feeds: dict[int, Any]) -> str:
-    """Why a stack would not be faster, or ""."""
     whole = _seconds(Stack(job, cells, feeds), job)
     by_activation = {cell.activation: cell for cell in cells}
     looked_at = list(by_activation.values())[:3]

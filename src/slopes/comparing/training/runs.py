@@ -19,7 +19,7 @@ Outcome = dict[str, Any]
 
 
 def run(learner: Learner, job: Job, feeds: dict[int, Any]) -> list[Outcome]:
-    """Train the networks of a learner and return the outcome of each, in the order of its cells.
+    """Train a learner's networks, and return their outcomes in the order of its cells.
 
     A network whose loss, gradient or weights stop being finite has diverged. It stays at the end of its last finite
     epoch, and is judged like every other.
@@ -100,8 +100,6 @@ def _restore(state: list[Tensor], before: list[Tensor], lost: Tensor) -> None:
 
 
 class _Marks:
-    """Evaluation of networks by the task's metrics, each with the feed of its loss."""
-
     def __init__(self, learner: Learner, job: Job, feeds: dict[int, Any]) -> None:
         self._learner, self._task = learner, job.task
         self._groups = [

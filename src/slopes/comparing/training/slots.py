@@ -1,7 +1,7 @@
-"""Modules in place of a network's activations: one for all networks of a stack, each with its own activation.
+"""Modules that apply each network's own activation in a stack.
 
-Under `torch.func.vmap` a module sees one network at a time. So the vmap rule of a `Slot`'s Function takes the whole
-(network, ...) tensor, splits it among the activations, whose networks are adjacent, and joins the results.
+Under `torch.func.vmap` a module sees one network. So the vmap rule of a `Slot`'s Function takes the whole (network,
+...) tensor, and splits it among the activations, whose networks are adjacent.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from slopes.models.inventory import ELEMENTWISE
 from slopes.models.replacing import module_of
 
 LEARNING_OR_DRAWING = (nn.PReLU, nn.RReLU)
-#: PyTorch's element-wise modules without random draws or parameters
 FIXED = (nn.Identity, *(kind for kind in ELEMENTWISE if kind not in LEARNING_OR_DRAWING))
 
 
@@ -34,10 +33,7 @@ def sharing(activation: Any) -> bool:
 
 
 class Slot(nn.Module):
-    """Stand-in for one activation of the network, in all networks of a stack.
-
-    `groups` has each activation and its number of networks, in the order of the stack.
-    """
+    """Stand-in for one activation in a stack; `groups` has each activation and its number of networks, in order."""
 
     def __init__(self, groups: Sequence[tuple[Any, int]]) -> None:
         super().__init__()
@@ -46,20 +42,18 @@ class Slot(nn.Module):
         self.sizes = [size for _, size in groups]
 
     def forward(self, x: Tensor) -> Tensor:
-        """Apply each network's activation to its part of x."""
         return of_all(self.whole, x)
 
     def whole(self, x: Tensor) -> Tensor:
-        """Apply each network's activation to (network, ...), outside of vmap."""
+        """Apply to (network, ...), outside of vmap."""
         return _divided(x, self.values, self.sizes)
 
     def slope(self, x: Tensor) -> Tensor:
-        """Slope of each network's activation at its part of x."""
         return of_all(lambda whole: _divided(whole, self.slopes, self.sizes), x)
 
 
 def of_all(whole: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """Apply a function, under vmap, to the whole (network, ...); x is one network's part."""
+    """Apply a function, under vmap, to the whole (network, ...)."""
     return _OfAll.apply(x, whole)  # type: ignore[no-any-return, no-untyped-call]
 
 
@@ -123,7 +117,6 @@ def _tracked(x: Tensor) -> bool:
 
 
 def slope_by(activation: Any) -> Callable[[Tensor], Tensor]:
-    """Function for an activation's slope, entry by entry."""
     if isinstance(activation, Activation):
         return activation.slope
     return lambda x: pulled(module_of(activation), x)

@@ -84,7 +84,6 @@ class Stack:
         return x
 
     def _map(self, function: Any, rows: Tensor) -> Any:
-        """Map a function over networks' tensors and samples; one row of samples serves all."""
         dims = (0, 0 if rows.ndim > 1 else None)
         return torch.vmap(function, dims, randomness="different")(
             {**self.weights.tensors, **self.held}, common.samples(self._task.inputs, rows)
