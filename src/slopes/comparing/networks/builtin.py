@@ -1,8 +1,4 @@
-"""Built-in networks: a multilayer perceptron, a small convolutional network, a small transformer.
-
-Each is made for a task from options, with `torch.nn.ReLU` in place of the activations. Initial weights are Glorot's
-uniform ones, whatever the activation, and biases are 0.
-"""
+"""Built-in networks, made for a task from options, with `torch.nn.ReLU` in place of the activations."""
 
 from __future__ import annotations
 
@@ -22,10 +18,7 @@ START = "initial weights are uniform by Glorot's rule, whatever the activation, 
 
 
 def mlp(task: Task, hidden: Any = None, depth: Any = None) -> tuple[Callable[[], nn.Module], str]:
-    """(a factory of multilayer perceptrons on flattened inputs, a description).
-
-    `hidden` is the width of each hidden layer, or a tuple of widths; `depth` is the number of layers of one width.
-    """
+    """(factory, description); `hidden` is a width or a tuple of widths, `depth` the number of layers of one width."""
     _check_numbers("mlp", task)
     if task.kind.has_pixels:
         raise ValueError(f"compare: the mlp gives no number for each pixel, as the task {task.name} wants; take 'cnn'.")
@@ -44,11 +37,7 @@ def mlp(task: Task, hidden: Any = None, depth: Any = None) -> tuple[Callable[[],
 
 
 def cnn(task: Task, channels: Any = (16, 32), hidden: Any = 64) -> tuple[Callable[[], nn.Module], str]:
-    """(a factory of convolutional networks for images, a description).
-
-    Pooling follows every 3 x 3 convolution, then comes a hidden layer. For a segmentation the convolutions are dilated
-    instead, and keep the size.
-    """
+    """(factory, description); for a segmentation the convolutions are dilated instead of pooled, and keep the size."""
     _check_numbers("cnn", task)
     shape = tuple(task.inputs.shape[1:])
     if len(shape) != 3:
@@ -77,7 +66,7 @@ def cnn(task: Task, channels: Any = (16, 32), hidden: Any = 64) -> tuple[Callabl
 
 
 def transformer(task: Task, width: Any = 32, depth: Any = 2, heads: Any = 4) -> tuple[Callable[[], nn.Module], str]:
-    """(a factory of transformer encoders on (token, feature) or the rows of an image, a description)."""
+    """(factory, description), for (token, feature) or the rows of an image."""
     _check_numbers("transformer", task)
     if task.kind.has_pixels:
         raise ValueError(
@@ -109,8 +98,6 @@ BUILTIN: dict[str, Callable[..., tuple[Callable[[], nn.Module], str]]] = {
 
 
 class Mlp(nn.Sequential):
-    """Linear layers of the given sizes with activations between, on flattened inputs."""
-
     def __init__(self, sizes: Sequence[int]) -> None:
         layers: list[nn.Module] = [nn.Flatten()]
         for inputs, outputs in pairwise(sizes):
@@ -120,8 +107,6 @@ class Mlp(nn.Sequential):
 
 
 class Cnn(nn.Sequential):
-    """Convolutions with activation and pooling, then a hidden layer."""
-
     def __init__(self, shape: Sequence[int], channels: Sequence[int], hidden: int, outputs: int) -> None:
         layers: list[nn.Module] = []
         for inner, outer in pairwise((shape[0], *channels)):
@@ -167,7 +152,7 @@ class Transformer(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Pre-norm encoder layer: attention and a feed-forward part, each added to its input."""
+    """Pre-norm encoder layer."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -178,7 +163,6 @@ class Encoder(nn.Module):
         )
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Map (batch, token, width) to the same shape."""
         parts = self.attend(self.norm(tokens)).unflatten(-1, (3, self.heads, -1))
         queries, keys, values = parts.permute(2, 0, 3, 1, 4).unbind()  # each (batch, head, token, feature)
         # the fused kernel has no rule for vmap on a processor, and falls back to a loop
@@ -190,7 +174,6 @@ class Encoder(nn.Module):
 
 
 def glorot(model: nn.Module) -> None:
-    """Draw all linear and convolutional weights by Glorot's rule, and set the biases to 0."""
     for module in model.modules():
         if isinstance(module, (nn.Linear, nn.Conv2d)):
             nn.init.xavier_uniform_(module.weight)

@@ -19,8 +19,7 @@ def is_lazy(model: nn.Module) -> bool:
 def drawn_anew(model: nn.Module, example: Tensor | None) -> tuple[nn.Module, list[str]]:
     """(a copy with reset parameters, names of the parameters that keep their values).
 
-    A parameter keeps them if no `reset_parameters` reaches it, or if it is frozen. Lazy modules run on the example
-    first.
+    A parameter keeps them if no `reset_parameters` reaches it, or if it is frozen.
     """
     model = copy.deepcopy(model)
     if example is not None and is_lazy(model):

@@ -18,15 +18,12 @@ from slopes.models.replacing import replaced
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """A model that can be built for any seed, with any activation in its slots.
-
-    It pickles if its source does: functions and classes by reference, a module by value.
-    """
+    """Model that pickles if its source does: functions and classes by reference, a module by value."""
 
     name: str
     source: Any  #: factory without arguments, or module that each seed copies with new initial weights
     replace: tuple[type[nn.Module], ...]  #: classes of the activations to replace
-    digest: str  #: digest of its code, settings and any weights that no seed draws anew
+    digest: str  #: of code, settings and weights that no seed draws anew
     output: Any = None  #: prediction among several outputs: an index, a key or a function
     notes: tuple[str, ...] = ()  #: facts for readers of the results
     example: Tensor | None = None  #: inputs that give lazy modules their shapes
@@ -40,14 +37,13 @@ class Network:
     def slotted(self, seed: int, make: Callable[[], nn.Module]) -> nn.Module:
         """Same model and initial weights, with a result of `make` for each activation.
 
-        A module that occurs several times stays one. Random draws of `make` depend on the seed, too.
+        A module that occurs several times stays one. Draws of `make` depend on the seed, too.
         """
         with seeded(seed):
             model: nn.Module = replaced(self._made(), self.replace, make)[0].train()
             return model
 
     def predict(self, returned: Any) -> Tensor:
-        """Prediction among the outputs of the model."""
         picked: Any = returned
         if callable(self.output):
             picked = self.output(returned)
@@ -70,7 +66,7 @@ class Network:
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Seed the generators of torch, NumPy and Python, and restore their states at the end.
+    """Seed torch, NumPy and Python, and restore their states at the end.
 
     Weights have even seeds; odd seeds draw the order of the batches.
     """

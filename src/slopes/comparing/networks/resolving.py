@@ -31,14 +31,11 @@ OWN = "pass a torch.nn.Module, what makes one, or its place, as in 'file.py:Mode
 
 
 def resolve(model: Any, task: Task, replace: Any = None, output: Any = None) -> Network:
-    """Network for a `model` argument, after trying it on two samples of the task.
+    """Try a model on samples of the task, and return its network.
 
-    `model` is the name of a built-in network, as in "mlp" or "mlp(hidden=256, depth=2)"; a module, which each seed
-    copies with reset parameters; a factory of modules without arguments; or a module or factory in a file, as in
-    "file.py:Model". `replace` is the class of the activations to replace, or a tuple; by default the model's only class
-    of activations. `output` picks the prediction among several outputs: an index, a key or a function.
-
-    Raises TypeError or ValueError where the model cannot be trained on the task, or has no activation to replace.
+    `model` is a built-in network, as in "mlp(hidden=256, depth=2)"; a module, which each seed copies with reset
+    parameters; a factory without arguments; or either of these in a file, as in "file.py:Model". `replace` is by
+    default the model's only class of activations. Raises TypeError or ValueError if the model cannot be trained.
     """
     classes = _classes(replace)
     if output is not None and not callable(output) and (isinstance(output, bool) or not isinstance(output, (int, str))):
@@ -188,7 +185,7 @@ def _made(name: str, factory: Callable[[], Any]) -> nn.Module:
 
 
 def _check_tensors(name: str, model: nn.Module) -> None:
-    """Refuse a model whose tensors do not match the data: float32, on the processor."""
+    """Refuse tensors that do not match the data: float32, on the processor."""
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise ValueError(f"compare: {name} has no weight to train.")
     for place, tensor in (*model.named_parameters(), *model.named_buffers()):
@@ -403,7 +400,6 @@ def _on_the_end(network: Network, predicted: Tensor, last: nn.Module | None, tas
 
 
 def _on_copies(module: nn.Module, example: Tensor | None) -> list[str]:
-    """Notes on the initial weights of copies of a module."""
     notes = [
         "Each seed draws new initial weights by the reset_parameters of the model's modules, so weights that it came "
         "with are not kept; for those, or for an initialisation of your own, pass a function that makes the model."

@@ -23,7 +23,6 @@ TEXTURES, SIDE = 900, 24  #: images of texture_seg, and their side in pixels
 
 
 def digits(*, resampled: bool = False) -> Task:
-    """Handwritten digits of scikit-learn, of 8 x 8 pixels."""
     from sklearn.datasets import load_digits
 
     images, labels = load_digits(return_X_y=True)
@@ -35,7 +34,6 @@ def digits(*, resampled: bool = False) -> Task:
 
 
 def mnist5k(*, resampled: bool = False) -> Task:
-    """Five thousand of MNIST's handwritten digits, of 28 x 28 pixels."""
     images, labels = _cached("mnist5k", _mnist)
     return make(
         "mnist5k", TaskKind.CLASSES, images.reshape(-1, 1, 28, 28).astype(np.float32), labels.astype(np.int64),
@@ -45,7 +43,6 @@ def mnist5k(*, resampled: bool = False) -> Task:
 
 
 def diabetes(*, resampled: bool = False) -> Task:
-    """Progression of diabetes in a year, from ten measurements."""
     from sklearn.datasets import load_diabetes
 
     measured, progression = load_diabetes(return_X_y=True, scaled=False)
@@ -58,10 +55,9 @@ def diabetes(*, resampled: bool = False) -> Task:
 
 
 def breast_cancer(*, imbalance: float = IMBALANCE, resampled: bool = False) -> Task:
-    """Whether a tumour is malignant, with few malignant ones in the training part.
+    """Only few malignant tumours train.
 
-    Validation and test keep all of theirs, as in benchmarks of long-tailed data: five malignant tumours are too few to
-    estimate a recall.
+    Validation and test keep all of theirs, as in benchmarks of long-tailed data: five are too few to estimate a recall.
     """
     from sklearn.datasets import load_breast_cancer
 
@@ -86,7 +82,6 @@ def breast_cancer(*, imbalance: float = IMBALANCE, resampled: bool = False) -> T
 
 
 def randhie(*, resampled: bool = False) -> Task:
-    """Number of visits to a doctor in a year, from insurance and health."""
     require("the task randhie", "statsmodels")
     from statsmodels.datasets import randhie
 
@@ -103,7 +98,6 @@ def randhie(*, resampled: bool = False) -> Task:
 
 
 def texture_seg(*, resampled: bool = False) -> Task:
-    """Mask of the pixels of a digit put into a photograph."""
     require("the task texture_seg", "PIL")
     from sklearn.datasets import load_digits, load_sample_images
 

@@ -9,8 +9,8 @@ class TaskKind(StrEnum):
     """A kind of task, by the name that users write; other code asks for its properties."""
 
     targets: str  #: the targets in words
-    losses: tuple[str, ...]  #: losses that are compared by default
-    suitable: str  #: losses to suggest
+    losses: tuple[str, ...]  #: compared by default
+    suitable: str  #: to suggest
 
     CLASSES = (
         "classification",
@@ -34,7 +34,6 @@ class TaskKind(StrEnum):
     )
 
     def __new__(cls, name: str, targets: str = "", losses: tuple[str, ...] = (), suitable: str = "") -> TaskKind:
-        """Kind of this name with its facts."""
         kind = str.__new__(cls, name)
         kind._value_ = name
         kind.targets, kind.losses, kind.suitable = targets, losses, suitable

@@ -22,7 +22,7 @@ from slopes.hints import did_you_mean
 FEW = 10  #: fewest samples for three parts
 CLASSES = 20  #: whole numbers with at most so many different values are labels
 OFTEN = 5  #: more values are labels, too, if they are 0 to C − 1 and each occurs so often
-LEVELS = 100  #: most texts of a column, each of which becomes a column; also at most half the samples
+LEVELS = 100  #: most texts of a column, where each becomes a column; also at most half the samples
 _FINE = 1e-2  #: coarsest step between numbers of 32 bits, as a fraction of a target's deviation
 
 _MOST = float(np.finfo(np.float32).max)
@@ -31,15 +31,11 @@ _VALIDATION = ("validation", "valid", "val", "dev")
 
 
 def resolve(data: Any, *, target: str | None = None, task: str | None = None, resampled: bool = False) -> Task:
-    """Task for a `data` argument.
+    """Task of a built-in name, a file, a table, a dataset, (inputs, targets), or a triple or dict of these for the
+    parts.
 
-    `data` is the name of a built-in task, as in "digits" or "breast_cancer(imbalance=10)"; a path to a .csv, .npz or
-    .parquet file, a data frame or a Hugging Face dataset, with `target` as the target's name; (inputs, targets) as
-    arrays; a map-style dataset of such pairs; or a triple (train, validation, test) or a dict of any of these. `task`
-    overrides the kind that the targets suggest: whole numbers are labels if they are few or 0 to C − 1, counts if they
-    begin at 0, and numbers otherwise.
-
-    Raises TypeError, ValueError, FileNotFoundError or ImportError, in one line, for data that do not fit.
+    `task` overrides the kind that the targets suggest: whole numbers are labels if they are few or 0 to C − 1, counts
+    if they begin at 0, and numbers otherwise.
     """
     _check_kind(task)
     if isinstance(data, str) and Path(data).suffix.lower() not in SUFFIXES:
@@ -71,7 +67,6 @@ def resolve(data: Any, *, target: str | None = None, task: str | None = None, re
 
 
 def _check_kind(task: str | None) -> None:
-    """Raise ValueError for a name that is no kind of task."""
     kinds = [kind.value for kind in TaskKind]
     if task is not None and task not in kinds:
         raise ValueError(f"compare: no kind of task {task!r}; {did_you_mean(task, kinds)}")
@@ -120,7 +115,6 @@ def _sources(data: Any) -> tuple[Sequence[Any], bool]:
 
 
 def _length(raw: Raw, where: str) -> int:
-    """Number of samples; ValueError if inputs and targets disagree or there are none."""
     targets = tuple(raw.targets.shape)
     if isinstance(raw.inputs, dict):
         inputs: tuple[int, ...] = (len(next(iter(raw.inputs.values()), ())), len(raw.inputs))
@@ -179,7 +173,7 @@ def _numbers(inputs: NDArray[Any] | Tensor | Columns, where: str) -> Tensor:
 
 
 def _encoded(columns: dict[str, list[NDArray[Any]]]) -> NDArray[np.float64]:
-    """Table's columns side by side; each different text becomes a column of 0 and 1."""
+    """Columns side by side; each different text becomes a column of 0 and 1."""
     encoded = []
     for name, parts in columns.items():
         values = np.concatenate(parts)
@@ -221,7 +215,6 @@ def _same_width(targets: list[NDArray[Any]], where: list[str]) -> list[NDArray[A
 
 
 def _targets(values: NDArray[Any], task: str | None, name: str) -> _Told:
-    """Targets in the form of their kind, which is `task` or found."""
     if values.dtype.kind == "O":
         values = np.array([str(value) if isinstance(value, str) else value for value in values.tolist()])
     if values.dtype.kind not in "biufUS":
@@ -365,7 +358,6 @@ def _check_classes(told: _Told, parts: Parts | None) -> None:
 
 
 def _check_varies(made: Task) -> None:
-    """Refuse targets with nothing to learn, and masks that do not fit their images."""
     known = made.targets[made.parts.train]
     if made.kind.has_pixels and known.min() == known.max():
         raise ValueError(f"compare: all pixels of the masks that train are {known.max():g}; there is nothing to learn.")

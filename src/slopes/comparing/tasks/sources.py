@@ -28,18 +28,13 @@ _PARQUET = ("pyarrow", "polars", "duckdb")
 
 @dataclass
 class Raw:
-    """Samples as the user gave them."""
-
     inputs: NDArray[Any] | Tensor | Columns  #: columns by name if it was a table
     targets: NDArray[Any]
     name: str  #: of the target, or ""
 
 
 def read(source: Any, target: str | None, where: str) -> Raw:
-    """Read one source: a file, a table, a dataset, or inputs and targets.
-
-    Raises TypeError for any other type, ValueError for data that cannot be read, FileNotFoundError for a missing file.
-    """
+    """Read a file, a table, a dataset, or inputs and targets."""
     if isinstance(source, (str, Path)):
         return _file(Path(source), target)
     if _is_columns(source):
@@ -102,7 +97,7 @@ def _plain(targets: Any) -> NDArray[Any]:
 
 
 def _dataset(source: Any, where: str) -> Raw:
-    """Pairs of a map-style dataset, one after the other."""
+    """Pairs of a map-style dataset."""
     if not len(source):
         raise ValueError(f"compare: {where} is empty.")
     inputs, targets = [], []
@@ -124,7 +119,7 @@ def _dataset(source: Any, where: str) -> Raw:
 
 
 def _sample(given: Any) -> Tensor:
-    """One input; a picture of (row, column, colour) becomes (colour, row, column)."""
+    """A picture (row, column, colour) becomes (colour, row, column)."""
     if isinstance(given, Tensor):
         return given.detach().cpu()
     array = np.array(given)
@@ -279,7 +274,6 @@ def _hugging_face(dataset: Any) -> Columns:
 
 
 def _objects(name: str, cells: Any, where: str) -> NDArray[Any]:
-    """Column of any values as an array of numbers or of text."""
     if isinstance(cells, np.ndarray) and cells.ndim > 1:
         return cells
     cells = list(cells)
@@ -335,7 +329,7 @@ def _of_columns(columns: Columns, target: str | None, where: str) -> Raw:
 
 
 def _chosen(target: str | None, names: Iterable[str], where: str, what: str) -> str:
-    """Name of the target; ValueError with the available names if missing."""
+    """Name of the target; ValueError if missing."""
     names = list(names)
     if target is None:
         common = [name for name in ("target", "label", "labels", "y") if name in names]

@@ -29,8 +29,6 @@ class Parts(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """Data in three parts: to train on, to choose the learning rate by, and to test on."""
-
     name: str
     kind: TaskKind
     inputs: Tensor  #: (sample, ...), as the network takes them
@@ -49,14 +47,10 @@ class Task:
     _splits: dict[int, Parts] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
-        """Take the name of a kind for the kind."""
         object.__setattr__(self, "kind", TaskKind(self.kind))
 
     def split(self, seed: int) -> Parts:
-        """Parts for a seed: the same for all seeds, unless the task is resampled.
-
-        Then all samples are dealt anew, with as many of every class in each part.
-        """
+        """Parts for a seed; a resampled task deals them anew, with as many of every class in each."""
         if not self.resampled:
             return self.parts
         if seed not in self._splits:
@@ -78,12 +72,7 @@ def make(
     parts: Parts | None = None,
     resampled: bool = False,
 ) -> Task:
-    """Make a task: standardise the inputs, and deal the samples to parts if none are given.
-
-    Numbers are shifted and scaled by mean and standard deviation of the training part. Each column has its own; inputs
-    with more axes, such as images, share one, which does not magnify pixels that are nearly always blank. Whole numbers
-    are tokens and stay.
-    """
+    """Standardise the inputs by the training part, and deal the samples to parts if none are given."""
     kind, targets = TaskKind(kind), torch.as_tensor(targets).contiguous()
     if parts is None:
         parts = deal(strata_of(kind, targets), 0, shares)
@@ -103,7 +92,7 @@ def make(
 def deal(strata: Tensor, seed: int, counts: Callable[[int, int], Sequence[int]]) -> Parts:
     """Deal samples to parts at random, each stratum by itself.
 
-    `strata` is (sample,); `counts` maps a stratum and its size to the size of each part. The rest is in no part.
+    `counts` maps a stratum and its size to the size of each part; the rest is in no part.
     """
     rng = np.random.default_rng([_STREAM, seed])
     dealt: tuple[list[NDArray[Any]], ...] = ([], [], [])
@@ -117,19 +106,20 @@ def deal(strata: Tensor, seed: int, counts: Callable[[int, int], Sequence[int]])
 
 
 def shares(_: int, members: int) -> list[int]:
-    """How many samples of a stratum train, validate and test: at least one each, if there are three."""
+    """Sizes of the parts of a stratum: at least one each, if it has three members."""
     judging = max(members - round(TRAIN * members) - round(VALIDATION * members), min(members, 1))
     validating = min(max(round(VALIDATION * members), 1), members - judging)
     return [members - judging - validating, validating, judging]
 
 
 def strata_of(kind: TaskKind, targets: Tensor) -> Tensor:
-    """Strata to divide among the parts: the classes, or one for numbers and masks."""
+    """The classes, or one stratum for numbers and masks."""
     return targets.long() if kind.has_strata else torch.zeros(len(targets), dtype=torch.int64)
 
 
 def _standardised(inputs: Tensor, train: Tensor) -> Tensor:
-    if inputs.dtype == torch.int64:
+    """All pixels share one mean and deviation: their own would magnify those nearly always blank."""
+    if inputs.dtype == torch.int64:  # whole numbers are tokens
         return inputs
     known = inputs[train].double()
     axes = 0 if inputs.ndim == 2 else tuple(range(inputs.ndim))
