@@ -14,14 +14,12 @@ NAMED = 4  #: most pairs that a sentence names
 
 
 class Answer(NamedTuple):
-    """A question, and the study's answer."""
-
     question: str
     answer: str
 
 
 def answers(study: Results, numbers: dict[str, Numbers], verdicts: dict[str, list[Verdict]]) -> list[Answer]:
-    """Answers below the headline; `verdicts` are by metric, at each pair's own best rate."""
+    """`verdicts` are by metric, at each pair's own rate."""
     if not study.ranking:
         return [Answer("Which is best?", "Nothing could be trained, so there is no answer."), *_lost(study)]
     leader, own = study.ranking[0], numbers[study.metrics[0].name]
@@ -46,7 +44,6 @@ def of_pairs(rows: Sequence[Verdict]) -> dict[tuple[str, str], Verdict]:
 
 
 def split_of(study: Results) -> str:
-    """Name of the data for which verdicts hold."""
     return "new splits of these data" if study.plan.resampled is not None else "this split of the data"
 
 
@@ -122,7 +119,6 @@ def _ties(study: Results, leader: Pair) -> list[Answer]:
 
 
 def _shared(study: Results, own: Numbers) -> list[Answer]:
-    """Answer which pair leads at one learning rate for all."""
     best = study.ranked(rate="shared")[:1]
     if len(study.plan.rates) == 1 or len(study.ranking) == 1 or not best:
         return []
@@ -163,7 +159,6 @@ def _others(study: Results, numbers: dict[str, Numbers], verdicts: dict[str, lis
 
 
 def _lost(study: Results) -> list[Answer]:
-    """Answer which runs diverged, failed or did not fit, and which rates are at the edge."""
     said = []
     diverged = sum(pair.diverged_anywhere for pair in study.pairs)
     if diverged:

@@ -17,10 +17,7 @@ POINTS = 150  #: most epochs of a curve
 
 
 def learning(study: Results, numbers: Numbers) -> list[dict[str, Any]]:
-    """Charts of the first metric on validation data by epoch, with the worst and best seed.
-
-    There is a chart per loss, or with a single activation one chart with a line per loss.
-    """
+    """A chart per loss, or with a single activation one chart with a line per loss."""
     pairs = [pair for pair in study.pairs if pair.chosen]
     losses = study.plan.names["loss"]
     axis = _axis(curve_axis(study, 0.07))
@@ -47,7 +44,6 @@ def learning(study: Results, numbers: Numbers) -> list[dict[str, Any]]:
 
 
 def training(study: Results) -> list[dict[str, Any]]:
-    """Chart per loss of the training loss by epoch, the mean over seeds still finite."""
     charts = []
     for place, loss in enumerate(study.plan.names["loss"]):
         pairs = [pair for pair in study.pairs if pair.loss == loss and pair.chosen]

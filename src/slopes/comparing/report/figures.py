@@ -1,7 +1,6 @@
-"""Figures of the page: numbers turned into positions for the template.
+"""Figures of the page, as positions for the template.
 
-Every figure is a set of small panels with shared axes, one per pair or function, which stands out from the others of
-its loss in grey behind it.
+A figure has a panel per pair or function, on shared axes, with the others of its loss in grey behind it.
 """
 
 from __future__ import annotations
@@ -30,8 +29,6 @@ Ticks = list[tuple[float, str]]
 
 @dataclass
 class Panel:
-    """Contents of a small picture, in the template's units."""
-
     title: str
     value: str = ""  #: number beside the title
     colour: int = 0  #: index into the page's colours
@@ -42,7 +39,7 @@ class Panel:
     xticks: Ticks = field(default_factory=list)  #: empty if the group has ticks for all
     yticks: Ticks = field(default_factory=list)
     note: str = ""  #: line below
-    describes: str = ""  #: description for those who cannot see the panel
+    describes: str = ""  #: alternative text
 
 
 @dataclass
@@ -55,7 +52,7 @@ class Group:
     xticks: Ticks = field(default_factory=list)
     yticks: Ticks = field(default_factory=list)
     rule: float | None = None  #: position of a vertical line
-    behind: list[str] = field(default_factory=list)  #: paths in grey behind
+    behind: list[str] = field(default_factory=list)  #: grey paths
 
 
 # ------------------------------------------------------------------------------------------ positions
@@ -140,7 +137,7 @@ def curve_axis(study: Results, gap: float) -> Axis:
 
 
 def learning(study: Results, numbers: Numbers) -> list[Group]:
-    """Draw the first metric on validation data by epoch: the mean over seeds, and a band from worst to best."""
+    """First metric on validation data by epoch: the mean over seeds, and a band from worst to best."""
     epochs = study.plan.job.epochs
     axis = curve_axis(study, 0.13)
     places, drawn = _places(epochs), thinned(epochs, POINTS)
@@ -168,7 +165,6 @@ def learning(study: Results, numbers: Numbers) -> list[Group]:
 
 
 def training(study: Results) -> list[Group]:
-    """Draw the training loss by epoch, the mean over seeds still finite, on a logarithmic axis per loss."""
     epochs = study.plan.job.epochs
     places, drawn = _places(epochs), thinned(epochs, POINTS)
 
@@ -211,7 +207,7 @@ def _cross(x: float, y: float) -> str:
 
 
 def rates(study: Results, numbers: Numbers) -> list[Group]:
-    """Draw the first metric on validation data by learning rate, with intervals and the chosen rate."""
+    """First metric on validation data by learning rate, with intervals."""
     grid, name = study.plan.rates, study.metrics[0].name
     found = {
         pair.names: {rate: estimate([run.validation[name] for run in runs]) for rate in grid if (runs := pair.at(rate))}
@@ -244,7 +240,7 @@ def rates(study: Results, numbers: Numbers) -> list[Group]:
 
 
 def gradients(study: Results) -> list[Group]:
-    """Draw the gradient norm by layer in the first and last epoch, on a logarithmic axis per loss."""
+    """Gradient norms by layer in the first and last epoch."""
 
     def drawer(group: Group, pairs: list[Pair]) -> Draw:
         norms = {pair.activation: [_norms(pair.chosen, epoch) for epoch in (0, -1)] for pair in pairs}
@@ -281,7 +277,7 @@ def _norms(runs: Sequence[Run], epoch: int) -> list[float] | None:
 
 
 def units(study: Results) -> list[Group]:
-    """Draw the fractions of dead and of saturated units in each slot after the last epoch."""
+    """Dead and saturated units by slot after the last epoch."""
     axis = Axis("linear", 0.0, 1.0, ((0.0, "0 %"), (0.5, "50 %"), (1.0, "100 %")))
     slots = max(len(run.slots) for run in study.runs)
     places = _places(slots, inset=26 if slots < 5 else 10)
@@ -325,7 +321,6 @@ Line = tuple[Any, Any, Any]  #: x, value, slope
 
 
 def activation_curves(study: Results) -> list[Group]:
-    """Draw each activation and its slope, on shared axes."""
     job = study.plan.job
     found = [_tried(_activation_lines, activation) for activation in job.activations]
     finite = [y[np.isfinite(y)] for lines, _ in found for _, *both in lines for y in both]
@@ -346,7 +341,7 @@ def activation_curves(study: Results) -> list[Group]:
 
 
 def loss_curves(study: Results) -> list[Group]:
-    """Draw each loss and its slope along the line for its kind, on its own axes, as units differ."""
+    """Each loss has its own axes, as units differ."""
     panels = []
     for colour, (name, loss) in enumerate(zip(study.plan.names["loss"], study.plan.job.losses, strict=True)):
         curve, trouble = _tried(_loss_curve, loss)

@@ -44,7 +44,6 @@ MARKS = {"better": "▲", "worse": "▼", "tie": "=", "too few seeds": "?", "bas
 
 
 def write(study: Results, path: Path) -> Path:
-    """Write the page, whole or not at all, and return its path; StudyError where it cannot be written."""
     page = render(study)
     try:
         with whole(path) as name:
@@ -162,7 +161,6 @@ def _facts(study: Results, pair: Pair, verdicts: dict[tuple[str, str], Verdict])
 
 
 def _ranking(study: Results, own: Numbers, verdicts: list[Verdict]) -> dict[str, Any]:
-    """Ranking's rows, with dots and bars in per cent of the axis."""
     values = [run.test[own.metric.name] for pair in study.ranking for run in pair.chosen]
     ends = [end for pair in study.ranking for end in pair.estimate()[1:] if end is not None]
     axis = scales.of_metric(own.metric, values + ends)
@@ -180,7 +178,6 @@ def _ranking(study: Results, own: Numbers, verdicts: list[Verdict]) -> dict[str,
 
 
 def _forest(study: Results, own: Numbers, verdicts: list[Verdict]) -> dict[str, Any]:
-    """Rows of differences to the baseline, with positions."""
     ends = [row[name] for row in verdicts for name in ("difference", "low", "high") if row[name] is not None]
     axis = scales.of_differences(own.metric, ends)
     by_pair, margin = of_pairs(verdicts), own.metric.margin
@@ -211,10 +208,10 @@ def _percent(axis: Axis, value: float) -> float:
 
 
 def _ticks(axis: Axis) -> list[tuple[float, str, float]]:
-    """Each tick's position in per cent, its label, and the least length of axis in em at which it fits.
+    """(position in per cent, label, shortest axis in em that has room for it) of each tick.
 
-    Repeatedly the label is placed that needs the shortest axis to stay clear of the earlier ones. So a short axis shows
-    few labels, spread over its length.
+    Each round places the label that needs the shortest axis to stay clear of the earlier ones, so that a short axis
+    shows few labels, spread over its length.
     """
     waiting = [(_percent(axis, value), label, 0.0) for value, label in axis.ticks]
     placed: list[tuple[float, str, float]] = []
@@ -230,7 +227,6 @@ def _ticks(axis: Axis) -> list[tuple[float, str, float]]:
 
 
 def _table(study: Results, numbers: dict[str, Numbers], verdicts: dict[str, list[Verdict]]) -> list[dict[str, Any]]:
-    """Return all metrics of all pairs, each with its interval and verdict."""
     by_pair = {name: of_pairs(rows) for name, rows in verdicts.items()}
     rows = of_pairs(study.table())
     found = []
@@ -252,7 +248,7 @@ def _table(study: Results, numbers: dict[str, Numbers], verdicts: dict[str, list
 
 
 def milliseconds(seconds: float) -> str:
-    """Format a time in milliseconds with three digits."""
+    """Format seconds as milliseconds with three digits."""
     ms = 1e3 * seconds
     return f"{ms:.{min(max(2 - math.floor(math.log10(ms)), 0), 3)}f}" if ms > 0 else "0"
 

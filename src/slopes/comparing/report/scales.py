@@ -19,8 +19,6 @@ FAR = 6  #: an axis may end at so many times the median distance from the best v
 
 @dataclass(frozen=True)
 class Numbers:
-    """Format of the values of a metric."""
-
     metric: Metric
     digits: int  #: after the decimal point
     unit: str = ""  #: in running text
@@ -36,7 +34,6 @@ class Numbers:
 
     @property
     def heading(self) -> str:
-        """Label and unit of the metric, for a column."""
         return f"{self.metric.label}{', ' + self.unit.strip() if self.unit else ''}"
 
     def bare(self, value: float | None, more: int = 0) -> str:
@@ -51,7 +48,7 @@ class Numbers:
         return self.bare(value) + self.unit
 
     def signed(self, value: float | None) -> str:
-        """Format a difference with its sign, to one digit more than values."""
+        """Format a difference, to one digit more than values."""
         written = self.bare(value, 1)
         return f"+{written}" if written[0] not in "−–" and written.strip("0.") else written
 
@@ -61,7 +58,6 @@ class Numbers:
 
     @property
     def margin(self) -> str:
-        """Largest difference that counts as none."""
         return f"{(100 if self.metric.percent else 1) * self.metric.margin:.3g}{self._step}"
 
     @property
@@ -101,9 +97,9 @@ def place(kind: str, value: float) -> float:
 
 
 def of_metric(metric: Metric, values: Iterable[float], gap: float = 0.11) -> Axis:
-    """Axis of a metric's values, with ticks at least `gap` of its length apart.
+    """Axis with ticks at least `gap` of its length apart.
 
-    It is stretched for fractions near 1, and excludes values far off the others, as of a diverged run.
+    It is stretched for fractions near 1, and excludes outliers, as of a diverged run.
     """
     finite = [value for value in values if math.isfinite(value)] or [0.0, 1.0]
     if metric.percent:
@@ -121,7 +117,7 @@ def of_metric(metric: Metric, values: Iterable[float], gap: float = 0.11) -> Axi
 
 
 def of_differences(metric: Metric, values: Iterable[float], gap: float = 0.11) -> Axis:
-    """Axis of a metric's differences; it includes 0 and the region of practical equality."""
+    """Axis that includes 0 and the region of practical equality."""
     finite = [value for value in values if math.isfinite(value)]
     shown = [0.0, 1.3 * metric.margin, -1.3 * metric.margin, *(_near(finite, 0.0) if finite else [])]
     low, high = min(shown), max(shown)
@@ -137,7 +133,6 @@ def _near(values: Sequence[float], best: float) -> list[float]:
 
 
 def linear(low: float, high: float, gap: float = 0.11, *, percent: bool = False, points: bool = False) -> Axis:
-    """Linear axis with ticks at round numbers, in per cent if `percent`."""
     factor = 100.0 if percent else 1.0
     ticks = round_numbers(factor * low, factor * high, max(round(0.7 / gap), 2))
     unit = " %" if percent and not points else ""
@@ -198,7 +193,6 @@ def power_of_ten(exponent: int) -> str:
 
 
 def round_numbers(low: float, high: float, steps: int = 4) -> list[float]:
-    """Few round numbers between the two."""
     raw = (high - low) / steps
     size = 10.0 ** math.floor(math.log10(raw))
     step = next(size * factor for factor in (1, 2, 5, 10) if size * factor >= raw * (1 - 1e-9))
