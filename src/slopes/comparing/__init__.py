@@ -1,4 +1,4 @@
-"""Comparisons: train a network for every activation x loss, and show the effect of each choice.
+"""Studies that train a network for every activation x loss.
 
 Names load on first use, so that the command line reads the options without torch.
 """

@@ -28,11 +28,11 @@ NEEDED = ("torch", "sklearn", "jinja2", "rich")
 def compare(settings: Settings) -> Study:
     """Train a network for every activation x loss, and report which differences are real.
 
-    Each pair is trained at every learning rate for every seed. A seed fixes the initial weights and the order of the
-    data, alike for all pairs. Each pair is judged on test data at the rate with the best mean validation metric. A
-    difference to the baseline counts only if it stands a permutation test over the seeds. Networks train side by side
-    in stacks where that is faster, with the same result. Every run is kept in ``out/record.sqlite`` as it ends: after a
-    kill, the same call resumes. Runs of other settings stay there, but are not used. The page is ``out/report.html``.
+    Each pair is trained at every learning rate for every seed, which fixes the initial weights and the order of the
+    data, alike for all pairs. It is judged on test data at the rate with the best mean validation metric. A difference
+    to the baseline counts only if it stands a permutation test over the seeds. Every run is kept in
+    ``out/record.sqlite`` as it ends: after a kill, the same call resumes. Runs of other settings stay there unused. The
+    page is ``out/report.html``.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def compare(settings: Settings) -> Study:
     TypeError, ValueError
         For an option that does not fit, before anything is trained.
     StudyError
-        Where the record or the folder cannot be used, or a cluster is lost; recorded runs are kept.
+        Where the record or the folder cannot be used, or a cluster is lost.
     ImportError
         Where ``slopes[lab]`` is not installed.
     """
@@ -85,7 +85,6 @@ def compare(settings: Settings) -> Study:
 
 
 def _keep(record: Record, plan: Plan, ended: Done | Failed, state: Progress, elapsed: float) -> Progress:
-    """Record ended cells, and return the updated progress."""
     if isinstance(ended, Failed):
         record.fail(plan.key(ended.cell), plan.spec(ended.cell), ended.reason, ended.trace, ended.machine)
         ended_cells, diverged, failed = [ended.cell], 0, 1
@@ -109,7 +108,6 @@ def _diverged(outcomes: Iterable[Mapping[str, Any]]) -> int:
 
 
 def _read(plan: Plan, record: Record) -> tuple[list[Run], list[Failure]]:
-    """Plan's runs and failures, in its order."""
     keys = [plan.key(cell) for cell in plan.cells]
     outcomes, failed = record.read(keys), record.failures(keys)
     runs, failures = [], []

@@ -1,4 +1,4 @@
-"""Checks of the activations, losses and baseline of a comparison; each error is one line with a remedy."""
+"""Checks of the activations, losses and baseline."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ ACTIVATIONS = ("relu", "leaky_relu", "gelu", "silu", "tanh", "sigmoid")
 
 
 def activations(given: Any) -> tuple[Any, ...]:
-    """Activations: element-wise cards, modules of torch, or their classes."""
     if given is None:
         return tuple(getattr(slopes, name) for name in ACTIVATIONS)
     chosen = _several("activations", given, "relu")
@@ -80,20 +79,19 @@ def _different(what: str, chosen: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def name(each: Any) -> str:
-    """Name of a card, a module or a class of modules."""
     if isinstance(each, Card):
         return str(each.name)
     return each.__name__ if isinstance(each, type) else type(each).__name__
 
 
 def names(chosen: Sequence[Any]) -> list[str]:
-    """Names for tables: short ones, or the full `repr` where two are equal."""
+    """Short names, or the full `repr` where two are equal."""
     short = [name(each) for each in chosen]
     return [repr(each) if short.count(own) > 1 else own for each, own in zip(chosen, short, strict=True)]
 
 
 def baseline(given: Any, chosen: dict[str, tuple[Any, ...]]) -> tuple[int, int]:
-    """Indices of the baseline in `chosen`; 0 by default."""
+    """(activation, loss) indices in `chosen`; 0 by default."""
     parts = given if isinstance(given, (tuple, list)) else [given]
     if given is None:
         parts = []

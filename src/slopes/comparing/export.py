@@ -20,10 +20,10 @@ Rows = Sequence[Mapping[str, Any]]
 
 
 def export(rows: Iterable[Mapping[str, Any]], path: str | os.PathLike[str]) -> Path:
-    """Write flat rows as a table to a .csv, .json or .parquet file, whole or not at all; return the path.
+    """Write the file, whole or not at all.
 
-    The columns are all names in any row, in order of appearance. Lists become text in JSON, except in .json, and in
-    .parquet if all their entries are numbers. Missing values, in .json also infinite ones, are empty or null.
+    Columns are all names in any row. Lists become text in JSON, except in .json and, if all entries are numbers, in
+    .parquet. Missing values, in .json also infinite ones, are empty or null.
 
     Raises ValueError for another suffix, ImportError without a package for Parquet, StudyError where the file cannot be
     written.
@@ -41,7 +41,6 @@ def export(rows: Iterable[Mapping[str, Any]], path: str | os.PathLike[str]) -> P
 
 
 def writer(path: str | os.PathLike[str]) -> Callable[[Rows, str], None]:
-    """Writer for a file of this suffix; ValueError for an unknown suffix."""
     found = {".csv": _csv, ".json": _json, ".parquet": _parquet}.get(Path(path).suffix.lower())
     if found is None:
         raise ValueError(f"export: the path must end in .csv, .json or .parquet, got {str(path)!r}")

@@ -23,13 +23,11 @@ _TINY = torch.finfo(torch.float32).tiny
 
 
 class Unfit(ValueError):
-    """A loss does not fit a task; the message gives the reason and a remedy."""
+    """A loss does not fit a task."""
 
 
 @dataclass(frozen=True, eq=False)
 class Feed:
-    """Maps from outputs and targets to a loss's arguments, and from outputs to predictions."""
-
     note: str  #: suffix of the loss's name; "" where the fit is native
     fed: str  #: description of the loss's arguments
     prediction: Map  #: of the outputs
@@ -42,14 +40,14 @@ class Feed:
     """
 
     def __call__(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Loss's prediction and target, for a batch of one model."""
+        """Arguments of the loss, for a batch of one model."""
         prediction = self.prediction(outputs)
         target = self.target(targets)
         return prediction, target.to(prediction.dtype) if target.is_floating_point() else target
 
 
 def feed(loss: Loss, task: Task) -> Feed:
-    """How a task feeds a loss; raise Unfit if it cannot."""
+    """Feed of a loss; Unfit if the task has none."""
     space = loss.kind.space_of(loss.settings)
     if not loss.kind.data and not loss.kind.has_regions and not _is_output(loss.kind, space):
         raise _unfit(loss, task.kind, f"takes {space}, which no output of the networks is")
@@ -59,7 +57,7 @@ def feed(loss: Loss, task: Task) -> Feed:
 
 
 def _is_output(kind: Kind, space: Space) -> bool:
-    """Whether outputs of a network can be mapped to a loss's space of predictions."""
+    """Whether outputs of a network can be mapped to the space."""
     if kind.takes_labels or kind.compares_distributions:
         return space.tells_probability
     if kind.tells_yes_or_no and not kind.rowwise:
@@ -134,7 +132,6 @@ _LOG_SOFTMAX: Link = "on log-softmax", "logs of softmax probabilities", lambda z
 
 
 def _link(space: Space) -> Link:
-    """Link from rows of logits to a space of scores."""
     return ("", "logits", _same) if space.is_logit else _SOFTMAX if space.is_probability else _LOG_SOFTMAX
 
 
@@ -216,7 +213,6 @@ def _number_of_yes(loss: Loss, kind: TaskKind, logit: Map, rows_of: Callable[[Ma
 
 
 def _maps(kind: Kind, logit: Map, rows_of: Callable[[Map], Map]) -> Way:
-    """Way to feed a loss of regions with masks."""
     if kind.arguments[1].space.is_yes_or_no:
         return "", "a map of logits and its mask", lambda z: logit(z).unsqueeze(-1), lambda y: y.unsqueeze(-1)
     words = "the maps of background and object, as logits, and labels"
@@ -293,7 +289,6 @@ def _value(loss: Loss, prediction: Any, target: Any) -> float:
 
 
 def _divides(loss: Loss) -> bool:
-    """Whether a loss divides by the target: it is huge for 0."""
     if loss.kind.space_of(loss.settings).is_log_probability:
         return False
     value = _value(loss, [0.5], [0.0])

@@ -1,8 +1,7 @@
 """Digests of everything that a run depends on, so that changed code never reuses old records.
 
-Code is digested as compiled, because that is what runs: an edited file, or code typed in a session, has no reliable
-text. The digest includes the user's functions and constants that the code names, and the values of a function or
-network on fixed numbers, to six digits.
+Code is digested as compiled, with the user's functions and constants that it names: an edited file, or code typed in a
+session, has no reliable text. Values on fixed numbers, to six digits, count too.
 """
 
 from __future__ import annotations
@@ -37,12 +36,10 @@ TRAINING = {"slopes.comparing": ("training", "networks", "feeding.py", "metrics.
 
 
 def digest(text: str) -> str:
-    """SHA-256 of a text."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def of_card(card: Card, probe: Tensor) -> dict[str, str]:
-    """Identity of a card: its name, settings, code, and the values in the probe."""
     return {
         "name": repr(card),
         "settings": repr(sorted(card.settings.items())),
@@ -52,7 +49,7 @@ def of_card(card: Card, probe: Tensor) -> dict[str, str]:
 
 
 def of_activation(given: Any) -> dict[str, str]:
-    """Identity of an activation: a card, a module, or a factory of modules."""
+    """Identity of a card, a module, or a factory of modules."""
     probe = probe_activation(given)
     if isinstance(given, Card):
         return of_card(given, probe)
@@ -67,7 +64,7 @@ def of_activation(given: Any) -> dict[str, str]:
 
 
 def of_network(network: Network, kept: Mapping[str, Tensor], inputs: Tensor) -> str:
-    """Digest of a network: its code, settings, weights that no seed draws anew, and outputs for the inputs."""
+    """`kept` has the weights that no seed draws anew."""
     model = network.build(0)
     made_by = None if isinstance(network.source, nn.Module) else network.source
     return digest(
@@ -84,7 +81,6 @@ def of_network(network: Network, kept: Mapping[str, Tensor], inputs: Tensor) -> 
 
 @functools.cache
 def of_training() -> str:
-    """Digest of the code of slopes that trains."""
     places = [resources.files(package) / name for package, names in TRAINING.items() for name in names]
     return digest("\n".join(text for place in places for text in _texts(place)))
 
@@ -102,7 +98,7 @@ def _texts(place: Any) -> Iterator[str]:
 
 
 def probe_activation(given: Any) -> Tensor:
-    """Values and slopes of an activation on a fixed row of tensors; ValueError if it cannot be trained."""
+    """Values and slopes on fixed inputs; ValueError if it cannot be trained."""
     name = given.name if isinstance(given, Card) else getattr(given, "__name__", type(given).__name__)
     x = torch.linspace(-8, 8, 257, dtype=torch.float64).view(1, -1).requires_grad_()
     try:
@@ -121,10 +117,7 @@ def probe_activation(given: Any) -> Tensor:
 
 
 def probe_loss(card: Any, task: Task) -> Tensor:
-    """Values and gradient of a loss for fixed outputs of a network, fed as in training.
-
-    Raises ValueError if the loss cannot be trained, and the errors of `feed`.
-    """
+    """Values and gradient for fixed outputs, fed as in training; ValueError if it cannot be trained."""
     targets = task.targets[_telling(task)]
     if targets.is_floating_point():
         targets = targets.double()
@@ -141,7 +134,7 @@ def probe_loss(card: Any, task: Task) -> Tensor:
         raise
     except Exception as error:
         raise ValueError(f"compare: {card.name} fails on torch tensors: {describe(error)}") from error
-    assert outputs.grad is not None  # backward has just filled it
+    assert outputs.grad is not None
     return torch.cat([values.detach().flatten(), outputs.grad.flatten()])
 
 
@@ -166,7 +159,7 @@ def _doubled(given: Any) -> nn.Module:
 
 
 def _response(network: Network, inputs: Tensor, training: bool) -> str:
-    """Format the outputs of the network of seed 0, in float64, so that the order of additions never shows."""
+    """Outputs at seed 0, in float64, so that the order of additions never shows."""
     model = network.build(0).train(training)
     try:
         with seeded(0), torch.no_grad():
@@ -178,7 +171,7 @@ def _response(network: Network, inputs: Tensor, training: bool) -> str:
 
 
 def figures(values: Tensor, digits: int = 6) -> str:
-    """Format numbers to so many digits; those negligible beside the largest become 0."""
+    """Format numbers; those negligible beside the largest become 0."""
     rows = values.double().flatten()
     rows = torch.where(rows.abs() < rows.nan_to_num(0, 0, 0).abs().max() * 1e-9, 0.0, rows)
     return " ".join(f"{value + 0.0:.{digits - 1}e}" for value in rows.tolist())
@@ -205,7 +198,7 @@ def code(*things: Any) -> str:
 
 
 def _parts(model: nn.Module) -> Iterator[Any]:
-    """Yield the classes of a model's modules, and their plain or callable attributes."""
+    """Yield the classes and attributes of a model's modules."""
     for place, module in model.named_modules():
         yield place
         yield type(module)
@@ -289,7 +282,6 @@ def _follow_function(function: FunctionType, lines: list[str], seen: dict[int, A
 
 
 def _follow_names(names: list[str], scope: Mapping[str, Any], lines: list[str], seen: dict[int, Any]) -> None:
-    """Append the values of these names in a scope, and in the user's modules within it."""
     for name in names:
         value = scope.get(name)
         if isinstance(value, ModuleType):

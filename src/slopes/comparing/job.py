@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 
 
 class Cell(NamedTuple):
-    """One run of a study."""
-
     activation: int  #: index into the job's `activations`
     loss: int
     rate: float
@@ -22,8 +20,6 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """Everything that determines the runs, beside each cell."""
-
     activations: tuple[Any, ...]  #: cards, modules, or factories of modules, as for `slopes.swap`
     losses: tuple[Loss, ...]
     network: Network

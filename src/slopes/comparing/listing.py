@@ -23,13 +23,11 @@ if TYPE_CHECKING:
     from slopes.comparing.report.answer import Verdict
 
 STYLES = {"better": "bold green", "worse": "red", "too few seeds": "yellow"}
-#: least width of the terminal for these columns; others are always shown
+#: narrower terminals omit the column
 FROM = {"fed": 150, "95 % interval": 96, "p": 125, "diverged": 110, "failed": 125, "ms/epoch": 110}
 
 
 class _Listing(Table):
-    """Omits the least important columns in a narrow terminal."""
-
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         narrow = copy.copy(self)
         narrow.columns = [c for c in self.columns if options.max_width >= FROM.get(str(c.header), 0)]
@@ -37,7 +35,6 @@ class _Listing(Table):
 
 
 def listing(study: Results, metric: str | None = None) -> Table:
-    """Pairs as a table for rich, the best mean first; LookupError for an unknown metric."""
     chosen = study.metric(metric)
     ranked = study.ranked(chosen.name)
     values = [pair.estimate(chosen.name).mean for pair in ranked]
@@ -78,7 +75,6 @@ def listing(study: Results, metric: str | None = None) -> Table:
 
 
 def html(study: Results) -> str:
-    """`listing` as HTML, with its title above and its caption below."""
     listed = listing(study)
     columns = [[_cell(cell) for cell in column.cells] for column in listed.columns]
     head = [escape(column.header) for column in listed.columns]
@@ -114,7 +110,6 @@ def _title(study: Results, numbers: Numbers) -> Text:
 
 
 def _caption(study: Results, numbers: Numbers) -> Text:
-    """Caption that explains the table and its missing entries."""
     lines = []
     if study.ranking:
         lines.append(

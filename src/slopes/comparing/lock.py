@@ -1,7 +1,7 @@
 """Operating-system lock on a folder, which ends with its process.
 
 Unlike a lock of `flock`, one of `fcntl` is not shared with a forked child. But it does not exclude its own process, and
-closing a second handle of the file releases it; so `_held` lists the folders that this process has locked.
+closing a second handle releases it; so `_held` lists the folders locked here.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Lock:
         )
 
     def release(self) -> None:
-        """Release the lock; a forked child does nothing."""
+        """Release, unless in a forked child."""
         with _guard:
             if _held.get(self._folder) == os.getpid():
                 del _held[self._folder]

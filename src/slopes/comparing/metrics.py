@@ -13,7 +13,7 @@ from torch import Tensor
 from slopes.comparing.feeding import Feed
 from slopes.comparing.tasks import Task, TaskKind
 
-BINS = 15  #: of the calibration error, of equal width
+BINS = 15  #: of the calibration error
 _EPS = torch.finfo(torch.float64).eps  #: least probability that counts, as in scikit-learn
 _MOST = torch.finfo(torch.float32).max  #: a larger prediction counts as infinite
 _RARELY = 0.01  #: least predicted count, as a fraction of the mean; at 0 the deviance is infinite
@@ -22,17 +22,15 @@ _RARELY = 0.01  #: least predicted count, as a fraction of the mean; at 0 the de
 class Metric(NamedTuple):
     name: str
     label: str
-    higher: bool  #: whether more is better
-    percent: bool  #: whether it is a fraction, shown in per cent
+    higher: bool  #: more is better
+    percent: bool  #: a fraction, shown in per cent
     margin: float  #: largest difference of no practical interest
     measure: Callable[[Judged], Tensor]  #: (model,)
-    in_units: bool = False  #: whether it and its margin are in the units of the target
+    in_units: bool = False  #: it and its margin are in the units of the target
 
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """Outputs of models for samples of a task, with the targets."""
-
     task: Task
     feed: Feed
     outputs: Tensor  #: (model, sample, …)
@@ -40,7 +38,7 @@ class Judged:
 
     @cached_property
     def predicted(self) -> Tensor:
-        """Predictions in float64, as of `Feed.natural`; a guess replaces any that is not finite."""
+        """`Feed.natural`; where not finite, equal probabilities or the mean of the training targets."""
         natural = self.feed.natural(self.outputs)
         known = natural.abs() <= _MOST
         if not self._finite:
@@ -53,7 +51,7 @@ class Judged:
 
     @cached_property
     def named(self) -> Tensor:
-        """Most likely class, (model, sample); the first class for a guess."""
+        """Most likely class, (model, sample); the first where outputs are not finite."""
         named = self.outputs.argmax(-1)
         return named if self._finite else torch.where(self.outputs.isfinite().all(-1), named, 0)
 
@@ -66,7 +64,7 @@ class Judged:
 
     @cached_property
     def yes(self) -> tuple[Tensor, Tensor]:
-        """Masks of the predicted and of the true yeses."""
+        """Masks of predicted and true yeses."""
         return self.predicted > 0.5, self.targets == 1
 
     @cached_property
@@ -75,21 +73,17 @@ class Judged:
 
 
 def judge(task: Task, feed: Feed, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
-    """Every metric of the task, (model,) in float64, of outputs and targets (model, sample, …).
-
-    A guess replaces predictions that are not finite: equal probabilities, or the mean of the training targets.
-    """
+    """Every metric, (model,) in float64, of outputs and targets (model, sample, …)."""
     judged = Judged(task, feed, outputs, targets)
     return {metric.name: metric.measure(judged) for metric in METRICS[task.kind]}
 
 
 def score(task: Task, feed: Feed, outputs: Tensor, targets: Tensor) -> Tensor:
-    """Primary metric alone, (model,) in float64; see `judge`."""
+    """First metric alone, as by `judge`."""
     return METRICS[task.kind][0].measure(Judged(task, feed, outputs, targets))
 
 
 def metrics_of(task: Task) -> tuple[Metric, ...]:
-    """Metrics of a task, with margins in the units of its target where the metric is."""
     if task.scale is None:
         return METRICS[task.kind]
     deviation = float(task.scale.mean())
@@ -156,7 +150,7 @@ def _balanced_accuracy(judged: Judged) -> Tensor:
 
 
 def _share(part: Tensor, whole: Tensor) -> Tensor:
-    """Fraction of a mask, over (model, sample), in its part; 0 for an empty mask."""
+    """Fraction of a mask (model, sample) in its part; 0 for an empty mask."""
     return part.sum(1).double() / whole.sum(1).clamp_min(1)
 
 
@@ -214,17 +208,15 @@ def _r2(judged: Judged) -> Tensor:
 
 
 def _poisson_deviance(judged: Judged) -> Tensor:
-    assert judged.task.centre is not None  # a count has its mean
+    assert judged.task.centre is not None
     targets = judged.targets.double()
     mean = torch.maximum(judged.predicted, _RARELY * judged.task.centre.double())
     return 2 * (torch.xlogy(targets, targets / mean) - targets + mean).mean((1, -1))
 
 
-#: Metrics of each kind of task; the first one chooses the learning rate.
-#:
-#: Margins are differences too small to matter in practice by default: half a per cent of the samples, a hundredth of a
-#: nat, a hundredth of the target's standard deviation. On a thousand samples, chance alone moves an accuracy of 95 % by
-#: more than twice its margin.
+#: The first metric chooses the learning rate. Margins are half a per cent of the samples, a hundredth of a nat, or a
+#: hundredth of the target's standard deviation. On a thousand samples, chance alone moves an accuracy of 95 % by more
+#: than twice its margin.
 METRICS: dict[TaskKind, tuple[Metric, ...]] = {
     TaskKind.CLASSES: (
         Metric("accuracy", "accuracy", True, True, 0.005, _accuracy),
@@ -232,7 +224,7 @@ METRICS: dict[TaskKind, tuple[Metric, ...]] = {
         Metric("brier", "Brier score", False, False, 0.005, _brier),
         Metric("calibration", "calibration error", False, True, 0.005, _calibration),
     ),
-    # The first metric needs no threshold: if a yes is rare, "no" is nearly always right, and losses that weight the
+    # Average precision needs no threshold: if a yes is rare, "no" is nearly always right, and losses that weight the
     # classes move the threshold.
     TaskKind.YES_OR_NO: (
         Metric("average_precision", "average precision", True, True, 0.005, _average_precision),
@@ -249,7 +241,7 @@ METRICS: dict[TaskKind, tuple[Metric, ...]] = {
         Metric("mae", "MAE", False, False, 0.01, _mae, in_units=True),
         Metric("r2", "R²", True, False, 0.01, _r2),
     ),
-    # The first metric is fair to small and large counts; a few of the largest dominate the RMSE.
+    # A few of the largest counts dominate the RMSE.
     TaskKind.COUNTS: (
         Metric("poisson_deviance", "Poisson deviance", False, False, 0.02, _poisson_deviance),
         Metric("rmse", "RMSE", False, False, 0.01, _rmse, in_units=True),

@@ -16,16 +16,15 @@ from slopes.extras import require
 FORMATS = (".png", ".svg", ".pdf")
 ROW, TOP, BOTTOM = 0.26, 0.85, 0.75  #: inches
 PLOT, GAP, SIDE = 3.1, 0.3, 1.25
-LONG = 30  #: largest number of characters of a name
+LONG = 30  #: most characters of a name
 MARKS = {"better": "#00714d", "worse": "#b84500"}  #: colours of the verdicts
 
 
 def draw(study: Results, path: str | os.PathLike[str] | None = None, metric: str | None = None) -> Any:
-    """Matplotlib's figure of a metric, or write it to a path and return the path.
+    """Return matplotlib's figure, or write it to a path and return the path.
 
-    The left half has each pair's mean over seeds on test data, its interval, and a dot per seed; the right half its
-    difference to the baseline with the verdict, and the region of practical equality. Raises LookupError for an unknown
-    metric or if nothing was trained, ValueError for an unknown suffix, OSError where the file cannot be written.
+    Raises LookupError for an unknown metric or if nothing was trained, ValueError for an unknown suffix, OSError where
+    the file cannot be written.
     """
     require("Study.plot", "matplotlib")
     target = None if path is None else Path(path)

@@ -1,4 +1,4 @@
-"""Plan of a study: its pairs, its runs, and the keys of recorded runs."""
+"""Plan of a study: its runs, and their keys in the record."""
 
 from __future__ import annotations
 
@@ -28,8 +28,6 @@ STACK = 60
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """Everything that determines a study's runs, and the baseline."""
-
     job: Job
     settings: Settings
     baseline: tuple[int, int]  #: indices of its activation and its loss
@@ -41,21 +39,17 @@ class Plan:
 
     @property
     def rates(self) -> tuple[float, ...]:
-        """Learning rates, ascending."""
         return tuple(self.settings.rates)
 
     @cached_property
     def names(self) -> dict[str, list[str]]:
-        """Names of the activations and losses in tables."""
         return {"activation": arguments.names(self.job.activations), "loss": arguments.names(self.job.losses)}
 
     def title(self, cell: Cell) -> str:
-        """Name of the cell's pair."""
         return f"{self.names['activation'][cell.activation]} x {self.names['loss'][cell.loss]}"
 
     @cached_property
     def metrics(self) -> tuple[Metric, ...]:
-        """Metrics of the task; the first chooses the learning rates."""
         return metrics_of(self.job.task)
 
     @cached_property
@@ -73,12 +67,11 @@ class Plan:
 
     @property
     def feeds(self) -> list[Feed | None]:
-        """Feed of each loss; None where it does not fit."""
         return [None if isinstance(fit, str) else fit for fit in self._fits]
 
     @cached_property
     def unfit(self) -> dict[tuple[int, int], str]:
-        """Reasons why pairs cannot be trained, by pair."""
+        """Reasons by (activation, loss)."""
         return {
             (a, b): fit
             for b, fit in enumerate(self._fits)
@@ -88,7 +81,6 @@ class Plan:
 
     @property
     def resampled(self) -> Resampled | None:
-        """Sizes of training and test data if each seed has its own split, else None."""
         if not self.job.task.resampled:
             return None
         parts = self.job.task.split(self.seeds[0])
@@ -106,7 +98,6 @@ class Plan:
 
     @cached_property
     def cells(self) -> list[Cell]:
-        """Every run, pair by pair, without the pairs that do not fit."""
         return [
             Cell(a, b, rate, seed)
             for b in range(len(self.job.losses))
@@ -120,10 +111,7 @@ class Plan:
         return Cell(self.names["activation"].index(activation), self.names["loss"].index(loss), rate, seed)
 
     def chunks(self, recorded: Collection[str], workers: int) -> list[list[Cell]]:
-        """Split the remaining cells into chunks, each trained side by side.
-
-        There are as few as `STACK` allows, of equal size, and a multiple of the workers, so that none waits.
-        """
+        """Chunks of the cells left: as few as `STACK` allows, equal, and a multiple of the workers, so that none waits."""
         left = [cell for cell in self.cells if self.key(cell) not in recorded]
         if not left:
             return []
@@ -146,7 +134,7 @@ class Plan:
         }
 
     def key(self, cell: Cell) -> str:
-        """Key of a run in the record: a digest of its spec."""
+        """Digest of the spec."""
         if cell not in self._keys:
             canonical = json.dumps(self.spec(cell), sort_keys=True, separators=(",", ":"))
             self._keys[cell] = hashlib.sha256(canonical.encode()).hexdigest()
@@ -163,7 +151,7 @@ class Plan:
 
 
 def make_plan(settings: Settings) -> Plan:
-    """Plan for the settings; TypeError or ValueError if something does not fit."""
+    """Plan the study; TypeError or ValueError if something does not fit."""
     from slopes.comparing import networks, tasks
 
     chosen = arguments.activations(settings.activations)

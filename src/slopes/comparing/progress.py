@@ -1,4 +1,4 @@
-"""Display of progress: a bar on a terminal or in a notebook, lines elsewhere, or the caller's function."""
+"""Display of progress."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Progress:
     done: int  #: ended runs, with failed and resumed ones
     total: int
     resumed: int  #: runs that an earlier start recorded
-    diverged: int  #: diverged runs
+    diverged: int
     failed: int  #: runs to try again at the next start
     elapsed: float  #: seconds since this start
     latest: str = ""  #: pair that ended last
@@ -45,7 +45,7 @@ Callback = Callable[[Progress], None]
 
 @contextmanager
 def display(progress: Callback | bool | None) -> Iterator[Callback]:
-    """Yield the function for each `Progress`: the caller's, none (False), or one that suits the output."""
+    """Yield the callback: the caller's, none (False), or one that suits the output."""
     if progress is False:
         yield lambda state: None
     elif callable(progress):
@@ -60,7 +60,7 @@ def display(progress: Callback | bool | None) -> Iterator[Callback]:
 
 
 class _Lines:
-    """Display for logs: a line per tenth of the runs."""
+    """A line per tenth of the runs, for logs."""
 
     def __init__(self) -> None:
         self._tenth = -1
@@ -73,8 +73,6 @@ class _Lines:
 
 
 class _BarInNotebook:
-    """Display below a cell, rewritten by each call."""
-
     def __init__(self) -> None:
         self._handle: Any = None
 

@@ -1,10 +1,8 @@
 """Record of a study: one SQLite file that keeps every run from the moment it ends.
 
 Only the coordinating process writes, under the folder's `Lock`. A write-ahead log lets others read meanwhile. Where
-that is refused, and on network folders, whose machines share no memory, a rollback journal serves, and SQLite's
-exclusive lock keeps readers out.
-
-A finished run is never overwritten. A failed run is kept with its reason until it is tried again.
+that is refused, and on network folders, whose machines share no memory, a rollback journal and an exclusive lock serve.
+A finished run is never overwritten, and a failed one only when it is tried again.
 """
 
 from __future__ import annotations
@@ -24,11 +22,11 @@ from slopes.comparing.errors import StudyError
 from slopes.comparing.lock import Lock
 
 FORMAT = 2
-#: application id of our SQLite files: "slop" in ASCII
+#: "slop" in ASCII
 APPLICATION = 0x736C6F70
-#: seconds to wait for another program to release the file
+#: seconds to wait for another program
 WAIT = 5.0
-#: table of runs of the first format, with other networks
+#: runs of the first format, with other networks
 OLDER = "runs_of_format_1"
 
 _SCHEMA = """CREATE TABLE runs (
@@ -55,14 +53,14 @@ def machine() -> str:
 
 
 class Record:
-    """Record of a folder, open for writing; a context manager.
+    """Record open for writing; it never changes a foreign file.
 
-    Raises StudyError if the file cannot be used, and never changes a foreign file.
+    Raises StudyError if the file cannot be used.
     """
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "record.sqlite"
-        self.older = 0  #: runs of an older format in the file
+        self.older = 0  #: number of runs of an older format
         self._process = os.getpid()
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -120,11 +118,9 @@ class Record:
         return {key for (key,) in self._ask("SELECT key FROM runs WHERE status = 'done'")}
 
     def add(self, key: str, spec: dict[str, Any], outcome: dict[str, Any], where: str | None = None) -> None:
-        """Store a run; a finished run stays as it is."""
         self._ask(_PUT, (key, _text(spec), "done", _text(outcome), None, None, where or machine(), _now()))
 
     def fail(self, key: str, spec: dict[str, Any], reason: str, trace: str = "", where: str | None = None) -> None:
-        """Store a failure with its reason; a finished run stays as it is."""
         self._ask(_PUT, (key, _text(spec), "failed", None, reason, trace, where or machine(), _now()))
 
     @contextmanager
@@ -140,13 +136,11 @@ class Record:
         return {key: _parsed(self.path, outcome) for key, outcome in rows if key in wanted}
 
     def failures(self, keys: Iterable[str]) -> dict[str, Failure]:
-        """Failed runs among `keys`, by key."""
         wanted = set(keys)
         rows = self._ask("SELECT key, reason, trace, attempts FROM runs WHERE status = 'failed'")
         return {key: Failure(*rest) for key, *rest in rows if key in wanted}
 
     def rows(self) -> list[dict[str, Any]]:
-        """Every run as one flat row, for `export`."""
         with _explained(self.path):
             return _rows(self._checked(), self.path)
 
@@ -155,7 +149,7 @@ class Record:
             return self._checked().execute(statement, values).fetchall()
 
     def _checked(self) -> sqlite3.Connection:
-        """The connection; StudyError in a forked process, or if the file was replaced."""
+        """Connection; StudyError in a forked process, or if the file was replaced."""
         if os.getpid() != self._process:
             raise StudyError(f"{self.path}: this record is open in the process that forked this one; write there.")
         if _identity(self.path) != self._identity:
@@ -167,7 +161,7 @@ class Record:
 
 
 def rows(folder: Path) -> list[dict[str, Any]]:
-    """Every run of a folder's record as one flat row, even during a study; StudyError without a record."""
+    """Every run as one flat row, even during a study; StudyError without a record."""
     path = folder / "record.sqlite"
     if not path.is_file():
         raise StudyError(f"{path}: there is no record here; give the output folder of a study.")
@@ -213,7 +207,6 @@ def _tables(connection: sqlite3.Connection) -> list[str]:
 
 
 def _journalled(path: Path) -> sqlite3.Connection:
-    """Connection with a write-ahead log, or else with a rollback journal."""
     if not _remote(path.parent):
         connection = _connect(path)
         with suppress(sqlite3.OperationalError):

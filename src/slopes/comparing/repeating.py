@@ -13,11 +13,7 @@ from slopes.comparing.settings import OPTIONS, PLACE
 
 
 def write_call(study: Results) -> str:
-    """Call of `slopes.compare` with all options that are set, after its imports.
-
-    An object without an expression, such as an array or a class of the main script, appears under its own name or its
-    option's, with a comment.
-    """
+    """An object without an expression, such as an array, appears under its own name or its option's, with a comment."""
     settings, plan = study.plan.settings, study.plan
     given = {each.name: getattr(settings, each.name) for each in OPTIONS if each.metadata["part"] != PLACE}
     given |= {"activations": list(plan.job.activations), "losses": list(plan.job.losses)}

@@ -1,4 +1,4 @@
-"""Results of a study as data: runs, table of pairs, verdicts, fitted model."""
+"""Results of a study as data, from which tables, pictures and pages are made."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ class Run:
     loss: str
     rate: float
     seed: int
-    test: Mapping[str, float]  #: the task's metrics on the test data, after the last epoch
-    validation: Mapping[str, float]  #: the same on the validation data
-    curve: Sequence[float]  #: first metric on validation data, after each epoch
+    test: Mapping[str, float]  #: metrics on test data, after the last epoch
+    validation: Mapping[str, float]  #: the same on validation data
+    curve: Sequence[float]  #: first metric on validation data, by epoch
     training_loss: Sequence[float | None]  #: mean over each epoch; None from the divergence on
     layers: Sequence[str]  #: modules with weights
-    gradient: Sequence[Sequence[float] | None]  #: per epoch, each layer's gradient norm, over two of its steps
+    gradient: Sequence[Sequence[float] | None]  #: by epoch, each layer's gradient norm, over two steps
     slots: Sequence[str]  #: places of the activation in the network
     dead: Sequence[Sequence[float]]  #: in the first and last epoch, each slot's fraction of dead units (`models.units`)
     saturated: Sequence[Sequence[float]]  #: the same of saturated units
     diverged: int | None  #: epoch in which it stopped being finite
-    seconds: float  #: processor time per epoch without diagnostics; a stack's time is divided among its runs
+    seconds: float  #: processor time per epoch without diagnostics; a stack's is divided among its runs
     engine: str  #: "stack" or "loop"
     stack: int  #: number of runs trained side by side
     why: str  #: reason against stacking
@@ -59,7 +59,7 @@ class Failure:
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """An activation with a loss: its runs, and the learning rate that validation chose."""
+    """An activation with a loss, and its runs."""
 
     activation: str
     loss: str
@@ -74,7 +74,6 @@ class Pair:
 
     @property
     def names(self) -> tuple[str, str]:
-        """Names of its activation and loss, which identify it."""
         return self.activation, self.loss
 
     @property
@@ -86,7 +85,6 @@ class Pair:
         return bool(self.runs)
 
     def series(self, metric: str | None = None) -> Series:
-        """Validation metric and a test metric, each (rate, seed), NaN where a run failed."""
         validation, test = (np.full((len(self.rates), len(self.seeds)), np.nan) for _ in range(2))
         rows, columns = ({value: i for i, value in enumerate(values)} for values in (self.rates, self.seeds))
         for run in self.runs:
@@ -99,7 +97,7 @@ class Pair:
         return [run for run in self.runs if run.rate == rate]
 
     def validated(self, rate: float) -> float:
-        """Mean validation metric over seeds at a rate, signed so that higher is better; −inf without runs."""
+        """Mean validation metric at a rate, signed so that higher is better; −inf without runs."""
         values = [run.validation[self.metric.name] for run in self.at(rate)]
         if not values:
             return -np.inf
@@ -107,13 +105,13 @@ class Pair:
 
     @cached_property
     def rate(self) -> float:
-        """Rate with the best mean of the validation metric after the last epoch; the lowest of equals."""
+        """Rate with the best mean validation metric; the lowest of equals."""
         there = [rate for rate in self.rates if self.at(rate)] or list(self.rates[:1])
         return there[choose(np.array([self.validated(rate) for rate in there]), higher=True)]
 
     @property
     def edge(self) -> str:
-        """Edge of the grid at that rate, "lowest" or "highest", beyond which a better one may lie; else ""."""
+        """Edge of the grid that the rate is at, "lowest" or "highest", beyond which a better one may lie; else ""."""
         if len(self.rates) == 1:
             return ""
         return {self.rates[0]: "lowest", self.rates[-1]: "highest"}.get(self.rate, "")
@@ -123,7 +121,7 @@ class Pair:
         return self.at(self.rate)
 
     def estimate(self, metric: str | None = None, rate: float | None = None) -> Estimate:
-        """Estimate a metric on test data with its interval over seeds, at a rate or the chosen one."""
+        """Mean on test data and its interval over seeds, at the chosen rate by default."""
         return estimate([run.test[metric or self.metric.name] for run in self.at(self.rate if rate is None else rate)])
 
     @property
@@ -133,7 +131,6 @@ class Pair:
 
     @property
     def diverged_anywhere(self) -> int:
-        """Number of diverged runs, over all rates."""
         return sum(run.diverged is not None for run in self.runs)
 
 
@@ -149,14 +146,12 @@ class Best(NamedTuple):
 
 
 class Results:
-    """Results of a study as data; the tables, pictures and pages of `Study` are made of them."""
-
     def __init__(
         self, plan: Plan, runs: Sequence[Run], failures: Sequence[Failure], folder: Path, seconds: float
     ) -> None:
         self.plan = plan
         self.runs = list(runs)
-        self.failures = list(failures)  #: runs that could not be trained, with reasons
+        self.failures = list(failures)
         self.folder = folder  #: of the record
         self.seconds = seconds  #: duration of this start
 
@@ -208,11 +203,11 @@ class Results:
 
     @cached_property
     def ranking(self) -> list[Pair]:
-        """Trained pairs, the best mean of the first metric on test data first."""
+        """Trained pairs by the first metric on test data, best first."""
         return self.ranked()
 
     def ranked(self, metric: str | None = None, rate: Rate = "own") -> list[Pair]:
-        """Trained pairs, the best mean of a metric on test data first."""
+        """Trained pairs by a metric's mean on test data, best first."""
         found = self.metric(metric)
         sign = -1 if found.higher else 1
         pairs = [pair for pair in self.pairs if pair.at(self._rate(pair, rate))]
@@ -227,13 +222,13 @@ class Results:
 
     @property
     def baseline(self) -> Pair:
-        """The pair to compare the others with, chosen before training."""
+        """Pair that the others are compared with."""
         a, b = self.plan.baseline
         return self.pair(self.plan.names["activation"][a], self.plan.names["loss"][b])
 
     @cached_property
     def shared_rate(self) -> float:
-        """Rate with the best mean of the validation metric over all trained pairs."""
+        """Rate with the best mean validation metric over all trained pairs."""
         trained = [pair for pair in self.pairs if pair.trained]
         return max(
             self.plan.rates, key=lambda rate: (sum(pair.validated(rate) for pair in trained), -rate), default=np.nan
@@ -245,11 +240,10 @@ class Results:
         return self.shared_rate if rate == "shared" else pair.rate
 
     def table(self, metric: str | None = None, rate: Rate = "own") -> list[dict[str, Any]]:
-        """One dict per pair, the best mean of the metric on test data first, then the untrained pairs.
+        """One dict per pair, best mean on test data first; untrained pairs come last, with a `reason`.
 
-        Numbers are means over seeds, at the rate that validation chose for each pair or, with ``rate="shared"``, at
-        `shared_rate`. `low` and `high` bound Student's 95 % interval over seeds, None with one seed. `reason` explains
-        why a pair was not trained.
+        The rate is each pair's own or, with ``rate="shared"``, `shared_rate`. `low` and `high` bound Student's 95 %
+        interval over seeds, None with one seed.
         """
         chosen = self.metric(metric)
         rows = [self._row(pair, chosen, self._rate(pair, rate)) for pair in self.ranked(chosen.name, rate)]
@@ -293,13 +287,12 @@ class Results:
         margin: float | None = None,
         alpha: float = 0.05,
     ) -> list[dict[str, Any]]:
-        """One dict per trained pair, the best first, with its difference from the baseline on test data.
+        """One dict per trained pair, best first, with its mean `difference` to the baseline on test data.
 
-        `difference` is the mean over seeds of the pair's metric minus the baseline's, and `low` and `high` are its 95 %
-        interval. `p` comes from a sign-flip permutation test with Holm's correction over all pairs. `verdict` is
-        ``"better"``, ``"worse"``, ``"tie"`` or ``"too few seeds"`` (then `needed` is a sufficient number). Only a
-        difference above `margin`, by default the metric's region of practical equality, is better or worse. `words` is
-        the verdict as a sentence. Verdicts hold for the split of the data, unless it was resampled.
+        `low` and `high` bound its 95 % interval. `p` comes from a sign-flip permutation test with Holm's correction
+        over all pairs. `verdict` is ``"better"``, ``"worse"``, ``"tie"`` or ``"too few seeds"`` (then `needed` is a
+        sufficient number), and `words` is its sentence. Differences up to `margin`, by default the metric's region of
+        practical equality, count as none. Verdicts hold for the split of the data, unless it was resampled.
 
         `baseline` names another pair, as (activation, loss); choosing it after the fact makes the verdicts a search.
         """
@@ -342,13 +335,10 @@ class Results:
         return Series(series.validation[row], series.test[row])
 
     def best(self) -> Best:
-        """Train the winner once more and return it with its model.
+        """Train the winner once more and return it with its model; LookupError if nothing could be trained.
 
-        The winner is the pair with the best mean validation metric, at its rate, with the seed of the best validation
-        metric; test data play no part. Its model trains alone, and has the recorded weights within rounding, unless
-        training draws at random.
-
-        Raises LookupError where nothing could be trained.
+        The winner has the best mean validation metric, and its seed the best value; test data play no part. Its model
+        trains alone, and has the recorded weights within rounding, unless training draws at random.
         """
         from slopes.comparing.training import fit
 

@@ -1,7 +1,7 @@
-"""Options of a comparison, each with its default, check and help, in one place.
+"""Options of a comparison, each with its default, check and help.
 
 The fields of `Settings` determine the signature and docstring of `slopes.compare`, its options on the command line, the
-digest of a run, and the call on a study's page. Importing this loads nothing heavy.
+key of a run, and the call on a study's page. Importing this loads nothing heavy.
 """
 
 from __future__ import annotations
@@ -29,15 +29,13 @@ Check = Callable[[str, Any], Any]
 
 OPTIMIZERS = ("adam", "adamw", "sgd")
 ENGINES = ("auto", "stack", "loop")
-#: change a run's numbers, like its pair, rate, seed, network and data
+#: changes a run's numbers
 TRAINING = "training"
-#: change no number: place and manner of the work
+#: changes no number
 PLACE = "place"
 
 
 class OnCommandLine(NamedTuple):
-    """Form of an option on the command line."""
-
     metavar: str | None = None
     kind: str = "text"  #: parser of its text
     help: str = ""  #: replaces the function's help
@@ -51,7 +49,7 @@ def option(
     check: Check | None = None,
     part: str = "",
 ) -> Any:
-    """Field of `Settings`; its check takes a name and a value, and returns the value to keep.
+    """Field of `Settings`; its check maps a name and a value to the value to keep.
 
     Type checkers see a default only if passed by keyword.
     """
@@ -70,7 +68,7 @@ def shown(value: Any) -> str:
 
 
 def whole(name: str, value: Any, least: int, most: int = 10**6) -> int:
-    """Check a whole number; the default maximum is more runs than anyone can wait for."""
+    """The default maximum is more runs than anyone can wait for."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or int(value) < least:
         raise ValueError(f"compare: {name} must be a whole number of at least {least}, got {shown(value)}.")
     if int(value) > most:
@@ -79,14 +77,12 @@ def whole(name: str, value: Any, least: int, most: int = 10**6) -> int:
 
 
 def positive(name: str, value: Any) -> float:
-    """Check a finite number above 0."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 < float(value) < math.inf:
         raise ValueError(f"compare: {name} must be a finite number > 0, got {value!r}.")
     return float(value)
 
 
 def one_of(name: str, value: Any, choices: Sequence[str]) -> str:
-    """Check a choice among several words."""
     if value not in choices:
         known, hint = ", ".join(map(repr, choices)), did_you_mean(value, choices, "")
         raise ValueError(f"compare: {name} must be one of {known}, got {value!r}{f'; {hint}' if hint else '.'}")
@@ -94,14 +90,13 @@ def one_of(name: str, value: Any, choices: Sequence[str]) -> str:
 
 
 def flag(name: str, value: Any) -> bool:
-    """Check True or False, NumPy's included."""
     if not isinstance(value, bool) and type(value).__name__ not in ("bool", "bool_"):
         raise TypeError(f"compare: {name} must be True or False, got {value!r}.")
     return bool(value)
 
 
 def seeds(name: str, given: Any) -> tuple[int, ...]:
-    """Seeds; a single number is their count."""
+    """A single number is their count."""
     if isinstance(given, numbers.Integral):
         return tuple(range(whole(name, given, 1, most=10_000)))
     if isinstance(given, str) or not isinstance(given, Iterable):
@@ -113,7 +108,6 @@ def seeds(name: str, given: Any) -> tuple[int, ...]:
 
 
 def rates(name: str, given: Any) -> tuple[float, ...]:
-    """Learning rates, checked and sorted."""
     if isinstance(given, str) or not isinstance(given, Iterable):
         raise TypeError(f"compare: rates must be a list of learning rates, as in rates=(0.001, 0.01), got {given!r}.")
     chosen = tuple(positive("a learning rate", rate) for rate in given)
@@ -129,14 +123,12 @@ def folder(name: str, given: Any) -> Path:
 
 
 def progress(name: str, given: Any) -> Any:
-    """Refuse a value other than None, a bool or a function."""
     if given is not None and not isinstance(given, bool) and not callable(given):
         raise TypeError(f"compare: progress must be a function that takes a Progress, or False, got {shown(given)}.")
     return given
 
 
 def optional(check: Check) -> Check:
-    """Check that accepts None."""
     return lambda name, value: None if value is None else check(name, value)
 
 
@@ -150,7 +142,7 @@ def _settings(cls: type) -> Any:
 
 @_settings
 class Settings:
-    """Options of one comparison, each checked by itself and in its usual form."""
+    """Options of one comparison, checked."""
 
     model: Any = option(
         '``"mlp"``, ``"cnn"`` or ``"transformer"``, with settings as in ``"mlp(hidden=128)"``; or your own: a module, '
@@ -286,14 +278,12 @@ class Settings:
     )
 
     def __post_init__(self) -> None:
-        """Check each option by itself, and store it in its usual form."""
         for each in fields(self):
             if each.metadata["check"] is not None:
                 object.__setattr__(self, each.name, each.metadata["check"](each.name, getattr(self, each.name)))
 
     @property
     def training(self) -> dict[str, Any]:
-        """Options for the training of each network, by name."""
         return {each.name: getattr(self, each.name) for each in OPTIONS if each.metadata["part"] == TRAINING}
 
 

@@ -1,9 +1,7 @@
-"""Tests of which differences are real: by permutation, with a margin, and with intervals that only describe.
+"""Permutation tests of paired runs with a margin, and intervals that only describe (docs/compare/statistics.md).
 
-Two functions are compared by runs of the same seeds. If the functions are truly the same, the results of a seed at all
-learning rates may be exchanged. The difference is ranked among the differences after all such exchanges. Each exchange
-chooses its learning rates anew: a test at rates chosen once finds differences between a function and itself
-(docs/compare/statistics.md).
+If two functions are the same, a seed's results at all learning rates may be exchanged between them. Each exchange
+chooses the rates anew: a test at rates chosen once finds differences between a function and itself.
 """
 
 from __future__ import annotations
@@ -29,14 +27,14 @@ ROUNDING = 1e-12  #: relative tolerance for equal numbers
 
 
 class Series(NamedTuple):
-    """Results of the runs of one pair, both (rate, seed), NaN where a run failed."""
+    """Results of one pair, (rate, seed), NaN where a run failed."""
 
     validation: Array  #: metric that chooses the rate
     test: Array  #: metric to compare
 
 
 class Resampled(NamedTuple):
-    """Numbers of samples in each part, if every seed drew its own split."""
+    """Sizes of the parts, if every seed drew its own split."""
 
     train: int
     test: int
@@ -44,7 +42,7 @@ class Resampled(NamedTuple):
 
 class Comparison(NamedTuple):
     difference: float  #: of the means, minus the baseline's; NaN if they share no seed
-    low: float | None  #: of the 95 % interval, which decides nothing; None with fewer than three seeds
+    low: float | None  #: of the 95 % interval; None with fewer than three seeds
     high: float | None
     p: float  #: Holm's, over all comparisons of the call
     raw: float  #: before Holm's correction
@@ -70,19 +68,14 @@ def verdicts(
     resampled: Resampled | None = None,
     percent: bool = False,
 ) -> list[Comparison]:
-    """For each series whether it is better than the baseline, worse, or indistinguishable from it.
+    """Compare each series with the baseline, each at the rate with its best mean validation.
 
-    All arrays are (rate, seed), of the same rates and seeds; each series is judged at the rate with its best mean
-    validation. `higher`: whether more is better; `higher_validation`: the same for the metric that chooses the rate, by
-    default as `higher`. "better" and "worse" need a difference above `margin` and Holm's p of at most `alpha`, which
-    bounds the chance of any such verdict among functions that are truly the same. A seed with a failed run, in the
-    series or the baseline, is left out of both.
+    `higher` and `higher_validation`: whether more of the test or validation metric is better. "better" and "worse" need
+    a difference above `margin` and Holm's p of at most `alpha`, which bounds the chance of any such verdict among equal
+    functions. A seed with a failed run in either is left out of both.
 
-    Verdicts hold for the split of the data that all seeds share. With `resampled` splits they hold for similar data:
-    the t-test with the correction of Nadeau and Bengio (2003) for overlapping training sets must agree, and gives the
-    interval. With `percent` the words are in percentage points.
-
-    Raises ValueError where shapes differ, or for an invalid `alpha` or `margin`.
+    Verdicts hold for the split of the data that all seeds share. With `resampled` splits, whose training sets overlap,
+    the corrected t-test of Nadeau and Bengio (2003) must agree, and gives the interval.
     """
     _check(series, baseline, margin, alpha)
     if higher_validation is None:
@@ -115,7 +108,7 @@ def _judge(
     d: Array, p: float, p_raw: float, *, seeds: int, count: int, higher: bool, margin: float, alpha: float,
     resampled: Resampled | None, show: Callable[[float], str],
 ) -> Comparison:  # fmt: skip
-    """Comparison of one of `count` series with the baseline, from its differences by seed."""
+    """`d`: differences by seed; `count`: number of series."""
     mean = float(d.mean()) if len(d) else math.nan
     reach = interval(d, resampled)
     needed = None
@@ -172,11 +165,10 @@ def shared(a: Series, b: Series) -> tuple[Series, Series]:
 
 
 def chance(a: Series, b: Series, higher_validation: bool) -> float:
-    """How often exchanges of seeds give a difference at least as large as between a and b, two-sided.
+    """Two-sided p: how often exchanges of seeds give at least the difference between a and b.
 
-    Exact up to `EXACT` seeds; beyond, the observed exchange counts among those drawn, so that p holds and is never 0.
     With one rate this is the paired sign-flip test. With several it has less power if a and b prefer different rates,
-    as an exchange then moves seeds to rates that do not suit them (Student's t instead of the mean does no better).
+    as an exchange moves seeds to rates that do not suit them; Student's t instead of the mean does no better.
     """
     seeds = a.test.shape[1]
     if not seeds:
@@ -184,7 +176,7 @@ def chance(a: Series, b: Series, higher_validation: bool) -> float:
     signs = _exchanges(seeds)
 
     def means(x: Array, y: Array) -> tuple[Array, Array]:
-        """Means (exchange, rate) of x and y after each exchange."""
+        """Means, (exchange, rate)."""
         middle, swing = (x + y).mean(1) / 2, signs @ (x - y).T / (2 * seeds)
         return middle + swing, middle - swing
 
@@ -199,9 +191,10 @@ def chance(a: Series, b: Series, higher_validation: bool) -> float:
 
 @lru_cache(maxsize=4)
 def _exchanges(seeds: int) -> Array:
-    """Signs (exchange, seed), where −1 exchanges a and b; the first row exchanges none.
+    """Signs (exchange, seed), −1 to exchange a and b.
 
-    The first seed never changes: exchanging all others instead only flips the difference's sign.
+    The first row exchanges none, so that p is never 0. The first seed never changes: exchanging all others instead only
+    flips the difference's sign.
     """
     if seeds <= EXACT:
         flipped = np.arange(2 ** (seeds - 1))[:, None] >> np.arange(seeds) & 1
@@ -223,7 +216,6 @@ def seeds_needed(comparisons: int, alpha: float = 0.05) -> int:
 
 
 def holm(p: Sequence[float]) -> Array:
-    """P values with Holm's correction, which bounds the chance of any false verdict by `alpha`."""
     values = np.asarray(p, dtype=float)
     order = np.argsort(values)
     adjusted = np.empty_like(values)
@@ -232,7 +224,7 @@ def holm(p: Sequence[float]) -> Array:
 
 
 def corrected_t(differences: Array, resampled: Resampled) -> float:
-    """P of the corrected t-test, with the variance of a mean over n splits as (1/n + test/train) s²."""
+    """P of a t-test where the mean over n splits has the variance (1/n + test/train) s²."""
     from scipy.stats import t
 
     n = len(differences)
@@ -250,9 +242,9 @@ def _error(differences: Array, resampled: Resampled) -> float:
 
 
 def interval(differences: Array, resampled: Resampled | None = None) -> Interval | None:
-    """The 95 % interval of the mean by the BCa bootstrap (Efron, 1987); None for fewer than three values.
+    """95 % interval of the mean by the BCa bootstrap (Efron, 1987), else percentiles; None below three values.
 
-    Where BCa fails, it is the percentile interval. It takes the learning rates as chosen.
+    It takes the learning rates as chosen.
     """
     if len(differences) < 3:
         return None
@@ -288,7 +280,7 @@ def _tie(
     resampled: Resampled | None,
     show: Callable[[float], str],
 ) -> tuple[str, int | None]:
-    """Describe a tie: identical, equal within the margin, or not distinguished, and how many seeds would do."""
+    """(words for a tie, how many seeds would do)."""
     if not differences.any():
         return "the same at every seed", None
     shown = f"a difference is shown (p = {p:.2g}), "
@@ -309,9 +301,9 @@ def _tie(
 def seeds_to_tell(
     margin: float, differences: Array, comparisons: int, alpha: float = 0.05, resampled: Resampled | None = None
 ) -> float | None:
-    """Estimate how many seeds show a difference of the margin four times in five; infinite if none suffices.
+    """How many seeds show a difference of the margin four times in five; infinite if none suffices.
 
-    None without a margin. It takes the differences for normal, at Holm's strictest level.
+    It takes the differences for normal, at Holm's strictest level.
     """
     from scipy.stats import norm
 
@@ -340,7 +332,7 @@ def _points(value: float) -> str:
 
 
 class Estimate(NamedTuple):
-    """A mean with its interval, which is None for a single number."""
+    """Mean with its interval, None for a single number."""
 
     mean: float
     low: float | None

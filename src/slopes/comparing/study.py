@@ -1,4 +1,4 @@
-"""The study that `slopes.compare` returns: its results, and the ways to show and keep them."""
+"""Ways to show and keep the results of a study."""
 
 from __future__ import annotations
 

@@ -11,10 +11,7 @@ from pathlib import Path
 
 @contextmanager
 def whole(target: Path) -> Iterator[str]:
-    """Yield the name of a file to write, which replaces the target at the end; make missing folders.
-
-    On an error the target stays. Raises OSError where the file cannot be written.
-    """
+    """Yield the name of a file to write, which replaces the target at the end; on an error the target stays."""
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent)
     os.close(handle)

@@ -9,6 +9,6 @@ def counted(number: int, noun: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Time in words: ``45 s``, ``2 min 5 s``."""
+    """``45 s``, ``2 min 5 s``."""
     whole = round(seconds)
     return f"{whole} s" if whole < 90 else f"{whole // 60} min {whole % 60} s"
