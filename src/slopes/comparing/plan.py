@@ -111,7 +111,7 @@ class Plan:
         return Cell(self.names["activation"].index(activation), self.names["loss"].index(loss), rate, seed)
 
     def chunks(self, recorded: Collection[str], workers: int) -> list[list[Cell]]:
-        """Chunks of the cells left: as few as `STACK` allows, equal, and a multiple of the workers, so that none waits."""
+        """Chunks of the cells left: as few as `STACK` allows, equal, and a multiple of the workers, so none waits."""
         left = [cell for cell in self.cells if self.key(cell) not in recorded]
         if not left:
             return []
