@@ -1,9 +1,4 @@
-"""Audit of a loss or an activation: faults that would harm training, each with an input that shows it.
-
-A check takes a subject and yields findings. Checks in `behaviour` apply to any callable; checks in `cards` compare a
-card with exact arithmetic and its own claims. Both lists run in order, and test the catalogue. A fault is reported
-once, by its primary check: later checks skip its entries, or do not run.
-"""
+"""Audit of a loss or an activation: faults that would harm training, each with an input that shows it."""
 
 from __future__ import annotations
 

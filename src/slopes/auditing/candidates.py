@@ -1,4 +1,4 @@
-"""Candidates for the form of a subject: kinds, spaces and shapes to try, the likeliest first."""
+"""Candidates for the form of a subject."""
 
 from __future__ import annotations
 
@@ -49,7 +49,6 @@ def _kinds(count: int, names: list[str]) -> list[Kind]:
 
 
 def _layouts(kind: Kind) -> Iterator[list[Form]]:
-    """Yield groups of forms of a kind, with the shapes that its arguments may have."""
     if kind.has_regions:
         space = kind.arguments[0].space.name
         yield from _layouts(CLASSIFICATION.having(prediction=space))

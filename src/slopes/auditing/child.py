@@ -1,7 +1,7 @@
 """Audit of an object in a file, in a child process that may hang or die without harm.
 
-The parent sends a job (pickled) and reads lines of JSON: the name of each check as it begins, at last the report or the
-error in the job. The child ends with its parent, and at the latest when its time is over.
+The parent sends a pickled job and reads lines of JSON: the name of each check as it begins, at last the report or the
+error. The child ends with its parent, and at the latest when its time is over.
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ STARTING, CALLING = "while its file was run", "when it was first called"
 
 
 def audit(spec: str, declared: Mapping[str, Any], *, time_limit: float, **options: Any) -> Report:
-    """Report on an object in a file, which runs in its own process."""
     try:
         job = pickle.dumps({"spec": spec, "declared": dict(declared), "time_limit": time_limit, **options})
     except Exception as error:

@@ -1,10 +1,4 @@
-"""Discovery by calls: the arguments that a subject takes, their shapes, and the spaces of their numbers.
-
-Each candidate form is tried with a small batch, and taken if the subject accepts it and behaves like losses of its
-kind: a regression is least (or, with a wrong sign, greatest) where prediction and target agree; a loss of logits falls
-all the way as the right logit rises; a loss of probabilities does so from 0 to 1; a loss of a margin depends on the
-product.
-"""
+"""Discovery of a subject's form: candidates are tried with a small batch, and the fittest is taken."""
 
 from __future__ import annotations
 
@@ -29,10 +23,9 @@ from slopes.kinds.spaces import LOG_PROBABILITIES
 def subject_of(
     thing: Any, *, spec: str | None = None, declared: Declared | None = None, seed: int = 0, quick: bool = False
 ) -> tuple[Subject, list[str]]:
-    """(the subject for an object, the facts found by calling it, in words).
+    """(subject for an object, facts found by calling it).
 
-    Raises ValueError for an unknown declaration, TypeError for an object that is no function of tensors, SubjectError
-    if no way of calling it succeeds.
+    Raises TypeError for an object that is no function of tensors, SubjectError if no way of calling it succeeds.
     """
     declared = declared or Declared()
     origin = thing
@@ -90,14 +83,13 @@ def _find(thing: Any, declared: Declared, make: Callable[[Form], Subject]) -> Fo
 
 
 def _is_activation(names: list[str] | None, declared: Declared, make: Callable[[Form], Subject]) -> bool:
-    """Whether a subject takes one tensor, by declaration, signature or a call."""
     if declared.kind is not None:
         return declared.kind == ACTIVATION.name
     return len(names) == 1 if names is not None else _first(make, [Form(shape=(64,))]) is not None
 
 
 def _fittest(make: Callable[[Form], Subject], groups: Iterable[Sequence[Form]]) -> tuple[Form, float]:
-    """(the form that fits best, its fitness); raise the error to report if none is accepted."""
+    """(fittest form, its fitness); raise the error to report if none is accepted."""
     best: tuple[Form, float] | None = None
     trouble = None
     for group in groups:
@@ -115,7 +107,7 @@ def _fittest(make: Callable[[Form], Subject], groups: Iterable[Sequence[Form]]) 
 
 
 def _accepted(make: Callable[[Form], Subject], group: Sequence[Form]) -> tuple[Form | None, SubjectError | None]:
-    """First form of a group that gives a finite number, or else None and the error to report."""
+    """First form that gives a finite number, or else None and the error to report."""
     trouble = None
     for form in group:
         for attempt in (form, replace(form, dtype=torch.float32), replace(form, numpy=True)):
@@ -131,7 +123,7 @@ def _accepted(make: Callable[[Form], Subject], group: Sequence[Form]) -> tuple[F
 
 
 def _in_numpy(make: Callable[[Form], Subject], form: Form, subject: Subject) -> Form | None:
-    """Form in NumPy, if results are NumPy's, or a tensor must not require a gradient; else None."""
+    """Form in NumPy, if the subject computes in NumPy; else None."""
     if subject.oddities.get("type") not in ("a float64", "a float32", "a ndarray") and not _wants_none(subject):
         return None
     other = make(replace(form, numpy=True))
@@ -153,7 +145,7 @@ def _wants_none(subject: Subject) -> bool:
 
 
 def _telling(first: SubjectError | None, error: SubjectError | None) -> SubjectError | None:
-    """Choose the error to report: the first, unless only the other came after the subject ran to its end."""
+    """Choose the error to report: the first, or the one that came after the subject ran to its end."""
     if first is None or (error is not None and isinstance(error.cause, NotATensor)):
         return error or first
     return first
@@ -188,7 +180,7 @@ def _entry_by_entry(subject: Subject, x: Tensor, y: Tensor) -> bool:
     return not bool((others > 1e-12 * y.detach().abs().max()).any())
 
 
-#: Forms of losses of torch.nn whose arguments are not those of a card.
+#: forms of losses of torch.nn that take other arguments than a card
 APART = {
     "tripletmarginwithdistance": Form(kind=TRIPLETS, shape=ROWS_2),  # its card takes the distances
     "multilabelmargin": Form(kind=MULTILABEL, shape=ROWS_2, target="lists"),
@@ -224,7 +216,6 @@ def _settings(module: torch.nn.Module, card: Card) -> dict[str, Any]:
 
 
 def _card_of(bare: str) -> Any:
-    """Card of a loss of torch.nn by its bare name, or None."""
     from slopes.catalogue import CARDS
     from slopes.nn.losses import LOSSES
 

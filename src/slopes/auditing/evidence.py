@@ -1,4 +1,4 @@
-"""Evidence of a finding: code that was run, shown as it ran, with the values that it printed."""
+"""Evidence of a finding: code as it ran, with the values that it printed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from slopes.card import Card
 
 
 class Unshown(Skip):
-    """A fault that its own code does not show, so that it is not reported."""
+    """Fault that its own code does not show."""
 
 
 class Script:
@@ -28,7 +28,7 @@ class Script:
 
     def __init__(self, lines: Sequence[str], given: Mapping[str, Any] | None = None) -> None:
         self.text, self.given = "\n".join(lines), given or {}
-        self.output = io.StringIO()  #: what the subject prints by itself
+        self.output = io.StringIO()  #: prints of the subject itself
 
     @cached_property
     def printed(self) -> list[Any]:
@@ -51,7 +51,7 @@ class Script:
     ) -> Finding:  # fmt: skip
         """Finding with this code; printed values fill the places {0}, {1}, … of `came` and `expected`.
 
-        Raises Unshown unless `shows` is true for the printed values; by default, unless the first two differ.
+        Raises Unshown unless `shows` is true for them, or by default, unless the first two differ.
         """
         try:
             values = self.printed
@@ -69,7 +69,7 @@ class Script:
 
 
 class Shown:
-    """Printed value as text: some digits of a number; of a tensor the first three entries, or those not finite."""
+    """Printed value as text; of a tensor the first three entries, or those not finite."""
 
     def __init__(self, value: Any, digits: int) -> None:
         self.value, self.digits = value, digits
@@ -95,7 +95,7 @@ class Shown:
 
 
 def own_copy(thing: Any) -> Any:
-    """Copy a module or other object with a state, so that the original does not change."""
+    """Copy an object with a state, so that the original does not change."""
     if isinstance(thing, Card) or inspect.isroutine(thing):
         return thing
     try:
@@ -105,17 +105,15 @@ def own_copy(thing: Any) -> Any:
 
 
 def attempt(call: str, error: str = "Exception") -> str:
-    """Code that sets `came` to the result of a call, or to its exception."""
+    """Code that sets `came` to a call's result or exception."""
     return f"try:\n    came = {call}\nexcept {error} as error:\n    came = error"
 
 
 def is_lost(value: Any) -> bool:
-    """Whether a printed value is no finite number."""
     return not bool(np.isfinite(_numbers(value)).all())
 
 
 def _numbers(value: Any) -> Any:
-    """Tensor, an array or a number as an array."""
     return value.detach().double().numpy() if hasattr(value, "detach") else np.asarray(value)
 
 

@@ -49,14 +49,13 @@ CERTAIN = ("connectivity", "purity")
 
 
 def _doubted(finding: Finding) -> Finding:
-    """The finding, an error as a warning: a subject that was read wrongly is not to blame."""
+    """Finding, with an error as a warning, because the subject may have been read wrongly."""
     if finding.severity != "error" or finding.check in CERTAIN:
         return finding
     return replace(finding, severity="warning", message=f"{finding.message} (its kind is a guess)")
 
 
 def _not_called(thing: Any, spec: str | None, error: SubjectError) -> Report:
-    """Report a subject that raises for every way of calling it."""
     finding = error.finding(
         "calling",
         f"raises {error}, however it is called",

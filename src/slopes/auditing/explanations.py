@@ -1,4 +1,4 @@
-"""The pages on the checks: why a fault matters, an example, and the repair."""
+"""Pages on the checks, which `slopes explain` prints."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from slopes.hints import did_you_mean
 
 
 def read_page(check: str) -> str:
-    """Page on a check, in Markdown; raise LookupError for a name that is no check."""
+    """Page on a check, in Markdown; raise LookupError for an unknown one."""
     pages = _pages()
     pages.update({function.__name__: pages["cards"] for function in cards.CHECKS})
     if check not in pages:
@@ -18,7 +18,6 @@ def read_page(check: str) -> str:
 
 
 def list_titles() -> dict[str, str]:
-    """Title of each page by the name of its check."""
     titles = {}
     for name, path in _pages().items():
         line = path.read_text(encoding="utf-8").partition("\n")[0]

@@ -1,4 +1,8 @@
-"""Fitness of a form: how well a subject behaves as losses of the form's kind do."""
+"""Fitness of a form, by the behaviour of losses of its kind.
+
+A regression is least (or, with a wrong sign, greatest) where prediction and target agree. A loss of logits falls all
+the way as the right logit rises, a loss of probabilities from 0 to 1. A loss of a margin depends on the product.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ from slopes.kinds import Kind
 
 
 def fitness(subject: Subject) -> float:
-    """How well a subject behaves as its form predicts: from 0 to 1, or 0.5 without a test."""
+    """Fitness from 0 to 1; 0.5 without a test."""
     kind = subject.form.kind
     test = next((test for holds, test in TESTS if kind is not None and holds(kind)), None)
     try:
@@ -64,7 +68,6 @@ def _regression(subject: Subject) -> float:
 
 
 def _vectors(subject: Subject) -> float:
-    """0.75 if the total is least or greatest where both vectors are equal, else 0."""
     first, second = subject.draw(1)
     at, near, far = (float(subject.total(second + s * (first - second), second).detach()) for s in (0.0, 0.3, 1.0))
     return 0.75 if (at < near < far) or (at > near > far) else 0.0
@@ -129,7 +132,7 @@ def _raises_with(subject: Subject, target: Tensor) -> bool:
 
 
 def _looks_at_the_truth_alone(subject: Subject, target: Tensor) -> bool:
-    """Whether the wrong classes' shares do not matter, as in minus the log of a probability."""
+    """Whether the shares of wrong classes do not matter."""
     right = subject.right(target, 1.0)
     wrong = subject.right(subject.other(target), 1.0)
     third = subject.right(subject.other(subject.other(target)), 1.0)
@@ -154,7 +157,7 @@ def _distribution(subject: Subject) -> float:
     return 0.7 if values[2] == min(values) < values[0] else 0.0
 
 
-#: Tests of fitness, by the property of the kinds that they are for.
+#: tests by the property of their kinds
 TESTS: tuple[tuple[Callable[[Kind], bool], Callable[[Subject], float]], ...] = (
     (lambda kind: kind.compares_numbers, _regression),
     (lambda kind: kind.tells_yes_or_no and not kind.rowwise, _binary),

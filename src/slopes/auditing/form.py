@@ -1,4 +1,4 @@
-"""Declarations about a subject, and the form of its arguments: their kind, shapes and layout."""
+"""Declarations about a subject, and the form of its arguments."""
 
 from __future__ import annotations
 
@@ -24,18 +24,17 @@ ROWS = 8  #: rows of a batch
 
 @dataclass(frozen=True, kw_only=True)
 class Declared:
-    """Declarations of the author about a subject, which no call can find out."""
+    """Declarations of the author, which no call can find out; `slopes.audit` explains them."""
 
     kind: str | None = None
-    space: str | None = None  #: "logits", "probabilities" or "log_probabilities"
-    elicits: str | None = None  #: "mean", "median", "quantile 0.9", "probability"
-    bounded: bool = False  #: whether it saturates on purpose, as robust losses do
-    batch_level: bool = False  #: whether it depends on a whole batch on purpose
+    space: str | None = None
+    elicits: str | None = None
+    bounded: bool = False
+    batch_level: bool = False
     terms: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
-    divisor: str | None = None  #: divisor of the mean: "elements", "rows", "weights", "valid", "one"
+    divisor: str | None = None
 
     def __post_init__(self) -> None:
-        """Give the space its own name; raise ValueError for an unknown declaration, TypeError if it is not text."""
         for name in ("kind", "space", "elicits", "divisor"):
             value = getattr(self, name)
             if value is not None and not isinstance(value, str):
@@ -58,7 +57,7 @@ class Declared:
 
 @dataclass(frozen=True, kw_only=True)
 class Form:
-    """How to call a subject: its kind, the shape of a small batch, and the order of arguments."""
+    """Way to call a subject."""
 
     kind: Kind | None = None  #: None for an activation
     shape: tuple[int, ...] = (ROWS,)  #: of the first argument
@@ -69,7 +68,7 @@ class Form:
     settings: Mapping[str, Any] = field(default_factory=dict)  #: a card's parameters, on which its spaces depend
     reduction: str | None = None  #: how to choose one: "keyword" or "attribute"
     numpy: bool = False  #: whether it takes only NumPy arrays
-    dtype: torch.dtype = torch.float64  #: dtype of arguments: float32 only if it takes no float64
+    dtype: torch.dtype = torch.float64  #: float32 only if it takes no float64
     elementwise: bool = True  #: whether an activation maps each entry by itself
     sure: bool = True  #: whether the kind is certain; if not, findings that depend on it are notes
 
@@ -85,12 +84,10 @@ class Form:
 
     @property
     def spaces(self) -> tuple[Space, ...]:
-        """Space of each argument's numbers."""
         return tuple(self.examples.spaces)
 
     @property
     def classes(self) -> int:
-        """Length of the axis of classes, or of a row's entries."""
         return self.shape[self.axis] if self.shape else 1
 
     def laid_out(self, arguments: Sequence[Any], dtype: torch.dtype | None = None) -> Arguments:
@@ -98,7 +95,6 @@ class Form:
         return tuple(self.lay_out(place, x, dtype) for place, x in enumerate(arguments))
 
     def lay_out(self, place: int, x: Any, dtype: torch.dtype | None = None) -> Tensor:
-        """Argument of `examples`, by its place, as a tensor in the subject's layout."""
         if place and self.target == "rows" and x.dtype.kind in "iu":
             x = np.eye(self.classes)[x]
         if self._has_axis(x):

@@ -1,4 +1,4 @@
-"""Comparison of a subject with the given reference, or the nearest card of the catalogue."""
+"""Comparison of a subject with a given reference, or with the nearest card of the catalogue."""
 
 from __future__ import annotations
 
@@ -32,10 +32,7 @@ SAME = 1e-9  #: relative differences below it are rounding
 
 
 def comparison(subject: Subject, reference: Any) -> Callable[[Subject], Iterator[Finding]]:
-    """Check that the subject equals a reference in values, gradients, reductions and at extremes.
-
-    Raises the errors of `slopes.loading.find`, and TypeError if the reference does not take the subject's arguments.
-    """
+    """Check of equality with a reference; raise TypeError if that does not take the subject's arguments."""
     other = _as_reference(subject, reference)
 
     def against(subject: Subject) -> Iterator[Finding]:
@@ -155,7 +152,6 @@ def _reductions(subject: Subject, reference: Subject) -> Finding | None:
 
 
 def _edges(subject: Subject, reference: Subject) -> Finding | None:
-    """Compare results for predictions of every size where the reference's is finite."""
     first, *rest = subject.draw()
     if not subject.space.is_unbounded:
         return None
@@ -198,7 +194,6 @@ def _call_of(reference: Subject, subject: Subject) -> str:
 def _script(
     subject: Subject, reference: Subject, arguments: Arguments, seen: list[str], grad: int | None = None
 ) -> Script:
-    """Code that makes the subject and the reference, and prints results of both."""
     setup, given = [*subject.setup, *reference.setup_for(arguments)], {**subject.given, **reference.given}
     return subject.like(setup=setup, given=given).script(arguments, ", ".join(seen), grad=grad)
 
@@ -222,7 +217,6 @@ class Likeness:
         return name if self.factor == 1.0 else f"{self.factor:.6g} × {name}"
 
     def call(self, subject: Subject, reduction: str) -> str:
-        """Card's result for the subject's arguments as code."""
         options = dict(self.options) if subject.form.kind is None else {**self.options, "reduction": reduction}
         shaped = ".reshape(1, -1, 1)" if options.get("mode") == "multilabel" else ""
         given = [name + shaped for name in subject.form.names] + [f"{name}={x!r}" for name, x in options.items()]
@@ -231,7 +225,7 @@ class Likeness:
 
 @about("loss", "activation")
 def fingerprint(subject: Subject) -> Iterator[Finding]:
-    """Check that the subject computes the function of its name, as far as the catalogue knows it."""
+    """Check that the subject computes the function of its name, if the catalogue knows it."""
     if subject.card is not None:
         raise Skip("it is a card, which says itself what it is")
     named = _namesake(subject)
@@ -266,7 +260,7 @@ def fingerprint(subject: Subject) -> Iterator[Finding]:
 
 
 def _is_apart(likeness: Likeness, subject: Subject, arguments: Arguments) -> bool:
-    """Whether the subject is half as far from the card, for these arguments, as it is at most."""
+    """Whether these arguments show at least half of the largest difference."""
     mine = subject(*arguments).detach().double()
     theirs = _values_of(likeness.card, dict(likeness.options), subject, [arguments], [mine])
     return theirs is not None and _distance(mine.reshape(-1), likeness.factor * theirs)[1] > likeness.largest / 2
@@ -300,7 +294,6 @@ def _likenesses(subject: Subject) -> Iterator[Likeness]:
 
 
 def _points(subject: Subject) -> Iterator[Arguments]:
-    """Yield points of comparison: 64 numbers for an activation, some batches for a loss."""
     if subject.form.kind is None and subject.form.elementwise and subject.form.shape == (64,):
         yield (torch.linspace(-6, 6, 64, dtype=subject.form.dtype),)
     else:
@@ -308,7 +301,7 @@ def _points(subject: Subject) -> Iterator[Arguments]:
 
 
 def _variants(card: Card, subject: Subject) -> Iterator[Card]:
-    """Yield the card, with each of its choices, and with the subject's parameters of the same names."""
+    """Yield the card, its choices, and the card with the subject's parameters of the same names."""
     if not _takes_as_many(card, subject):
         return
     yield card
@@ -326,7 +319,6 @@ def _variants(card: Card, subject: Subject) -> Iterator[Card]:
 
 
 def _takes_as_many(card: Card, subject: Subject) -> bool:
-    """Whether the card takes as many arguments as the subject, and an activation entries or rows as it does."""
     kind = subject.form.kind
     if kind is None:
         return isinstance(card, Activation) and card.rowwise != subject.form.elementwise
@@ -334,7 +326,6 @@ def _takes_as_many(card: Card, subject: Subject) -> bool:
 
 
 def _own_parameters(subject: Subject) -> dict[str, Any]:
-    """Numeric parameters of the subject: a module's attributes, or a function's defaults."""
     thing = subject.thing
     if isinstance(thing, torch.nn.Module):
         return {name: value for name, value in vars(thing).items() if type(value) in (int, float)}

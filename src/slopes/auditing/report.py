@@ -89,7 +89,7 @@ class Report:
 
     @property
     def headline(self) -> str:
-        """Subject, number of findings by severity, and number of checks, in one line."""
+        """Subject, and numbers of findings and checks, in one line."""
         counts = [(severity, sum(f.severity == severity for f in self.findings)) for severity in SEVERITIES]
         told = ", ".join(f"{n} {severity}{'s' * (n > 1)}" for severity, n in counts if n) or "clean"
         return f"{self.subject}: {told}, {len(self.ran)} checks ran"
@@ -138,10 +138,10 @@ C = TypeVar("C", bound=Check)
 
 
 def about(*families: str, unless: tuple[str, ...] = (), slow: bool = False) -> Callable[[C], C]:
-    """Mark a check with the families of subjects that it applies to.
+    """Mark a check with the families of its subjects.
 
-    The check is skipped if a check named in `unless` has found something, because it would report the same fault again,
-    and in a quick audit if it is `slow`.
+    The check is skipped if a check in `unless` has found something, because it would report the same fault again, and
+    in a quick audit if it is `slow`.
     """
 
     def mark(check: C) -> C:
@@ -152,7 +152,6 @@ def about(*families: str, unless: tuple[str, ...] = (), slow: bool = False) -> C
 
 
 def why_not(check: Check, subject: Any, report: Report) -> str | None:
-    """Reason why a check does not run on a subject, or None."""
     families = getattr(check, "families", ())
     if families and subject.family not in families:
         return f"not about {subject.family}s"

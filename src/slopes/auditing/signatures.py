@@ -1,4 +1,4 @@
-"""Signatures of a subject: required arguments, keywords, defaults, and the meaning of common names."""
+"""Signatures of subjects, and the meaning of common names."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def arguments_of(thing: Any) -> Mapping[str, inspect.Parameter] | None:
 
 
 def required(thing: Any) -> list[str] | None:
-    """Names of the required positional arguments; None if the signature cannot be read."""
+    """Names of the required positional arguments; None if unknown."""
     found = arguments_of(thing)
     if found is None:
         return None
@@ -41,26 +41,23 @@ def required(thing: Any) -> list[str] | None:
 
 
 def keywords(thing: Any) -> list[str]:
-    """Names of all arguments that can be given by name."""
     parameters = (arguments_of(thing) or {}).values()
     return [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
 
 
 def default_of(thing: Any, name: str) -> Any:
-    """Default of an argument; `inspect.Parameter.empty` without one."""
+    """Default of an argument, or `inspect.Parameter.empty`."""
     found = (arguments_of(thing) or {}).get(name)
     return inspect.Parameter.empty if found is None else found.default
 
 
 def reduction_way(thing: Any) -> str | None:
-    """How to choose another reduction: by keyword, by attribute, or None."""
     if "reduction" in keywords(thing):
         return "keyword"
     return "attribute" if getattr(thing, "reduction", None) in ("mean", "sum", "none") else None
 
 
 def has_target_first(names: list[str]) -> bool:
-    """Whether the names suggest that the target comes before the prediction."""
     if len(names) < 2:
         return False
     first, second = (name.lower() for name in names[:2])

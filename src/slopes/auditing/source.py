@@ -49,7 +49,6 @@ class Source:
 
 
 def source_of(thing: Any, spec: str | None = None) -> Source:
-    """Code of a subject; `spec` is its name as text."""
     called = "()" if isinstance(thing, type) else ""
     if spec is not None and not isinstance(thing, Card):
         return Source(spec, ("import slopes.loading",), f"slopes.loading.find({spec!r}){called}")
@@ -104,7 +103,6 @@ def _call(function: Any, given: tuple[Any, ...], named: Mapping[str, Any]) -> tu
 
 
 def _of_card(card: Card) -> tuple[list[str], str]:
-    """Code of a card: of the catalogue, of a file, of a module, or by its decorated definition."""
     root = card._root
     bound = repr(card)[len(repr(root)) :]
     if root.origin is not None:
@@ -122,7 +120,7 @@ def _of_card(card: Card) -> tuple[list[str], str]:
 
 
 def _of_instance(thing: Any) -> tuple[list[str], str]:
-    """Code of an object, made with its attributes as arguments, if that gives its state."""
+    """Code that makes an object from its attributes, if that gives its state."""
     kind, given = type(thing), {}
     if kind.__module__ == "builtins" or isinstance(thing, type):
         raise Unwritable
@@ -147,7 +145,6 @@ def _of_instance(thing: Any) -> tuple[list[str], str]:
 
 
 def _state(thing: Any) -> dict[str, Any]:
-    """Plain attributes of an object, and its tensors as text."""
     tensors = thing.state_dict().items() if isinstance(thing, torch.nn.Module) else ()
     plain = {name: x for name, x in vars(thing).items() if type(x) in (bool, int, float, str, tuple, type(None))}
     held = [(name, x) for name, x in vars(thing).items() if isinstance(x, Tensor)]
@@ -183,7 +180,6 @@ def _named(lines: list[str], expression: str, name: str) -> list[str]:
 
 
 def _scope(thing: Any) -> dict[str, Any]:
-    """Objects that the source of a function or class may name."""
     if isinstance(thing, type):
         functions = [x for x in vars(thing).values() if isinstance(x, FunctionType)]
         return {**vars(sys.modules[thing.__module__]), **{k: x for f in functions for k, x in _scope(f).items()}}
@@ -193,7 +189,6 @@ def _scope(thing: Any) -> dict[str, Any]:
 
 
 def _text(thing: Any) -> str:
-    """Source of a function, class or lambda; raise Unwritable if unknown."""
     try:
         if getattr(thing, "__name__", "") != "<lambda>":
             return textwrap.dedent(inspect.getsource(thing)).rstrip()
@@ -210,10 +205,7 @@ def _text(thing: Any) -> str:
 
 
 def importable(thing: Any) -> str | None:
-    """Topmost package from which an object can be imported by its name.
-
-    None for a local object, or one of the main script.
-    """
+    """Topmost package from which an object can be imported by its name; None for a local object."""
     home, name = getattr(thing, "__module__", None), getattr(thing, "__name__", None)
     if not name or home == "__main__" or str(home).startswith(LOADED):
         return None

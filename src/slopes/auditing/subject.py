@@ -1,4 +1,4 @@
-"""The subject of an audit: how to call it, its results, and code that reproduces them."""
+"""Subjects of an audit: their calls, their results, and code that reproduces them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from slopes.kinds.spaces import Space
 
 
 class SubjectError(Exception):
-    """A subject's exception, and a function for the code that raises it, in the variable `came`."""
+    """Exception of a subject; `script` makes code that keeps it in the variable `came`."""
 
     def __init__(self, cause: BaseException, script: Callable[[], Script] | None = None) -> None:
         super().__init__(f"{type(cause).__name__}: {cause}")
@@ -44,13 +44,13 @@ class NotATensor(TypeError):
 
 
 class Disconnected(Skip):
-    """A result that does not depend on the argument, according to autograd."""
+    """Result without a gradient by the argument."""
 
 
 class Subject:
     """Loss or activation with a uniform call: prediction first, tensors in, a tensor out.
 
-    It holds a copy of the given object. Every call starts from the same random state.
+    Every call starts from the same random state.
     """
 
     def __init__(
@@ -59,7 +59,6 @@ class Subject:
     ) -> None:  # fmt: skip
         self.thing, self.form, self.name, self.source = own_copy(thing), form, source.name, source
         self.variable = "f" if form.kind is None else "loss"  #: its name in code
-        #: lines of code that assign the subject to that name, and the objects that they take as given
         self.setup, self.given = source.assign(self.variable)
         self.declared = declared or Declared()
         self.seed, self.quick = seed, quick
@@ -72,12 +71,10 @@ class Subject:
 
     @property
     def title(self) -> str:
-        """Name that the author gave it, without its module."""
         return str(getattr(self.thing, "__name__", type(self.thing).__name__))
 
     @property
     def family(self) -> str:
-        """Either "loss" or "activation"."""
         return "activation" if self.form.kind is None else "loss"
 
     @property
@@ -86,17 +83,14 @@ class Subject:
 
     @property
     def space(self) -> Space:
-        """Space of the first argument's numbers."""
         return self.form.spaces[0]
 
     @property
     def batch_level(self) -> bool:
-        """Whether it is declared or known to depend on a batch as a whole."""
         kind = self.form.kind
         return self.declared.batch_level or (kind is not None and kind.batched)
 
     def having(self, **changes: Any) -> Subject:
-        """Same subject with these changes to its form."""
         return self.like(form=replace(self.form, **changes))
 
     def tuned(self, **settings: float) -> Subject:
@@ -139,7 +133,6 @@ class Subject:
         return form.laid_out(drawn, dtype)
 
     def canonical(self, arguments: Sequence[Tensor]) -> tuple[Any, ...]:
-        """Arguments in the layout of the form's examples."""
         return tuple(self.form.canonical(place, x) for place, x in enumerate(arguments))
 
     def right(self, target: Tensor, size: float = 50.0) -> Tensor | None:
@@ -169,7 +162,7 @@ class Subject:
             yield what, form.laid_out(better), form.laid_out(worse)
 
     def degenerate(self) -> Iterator[tuple[str, Arguments]]:
-        """Yield (description, arguments) with zeros, ties, equal rows, and a prediction that agrees with the target."""
+        """Yield (description, arguments) with zeros, ties, equal rows, and a prediction that is right."""
         drawn = self.draw()
         right = self.right(drawn[1]) if len(drawn) > 1 else None
         agreeing = None if right is None else self.form.canonical(0, right)
@@ -182,10 +175,10 @@ class Subject:
         self, *arguments: Tensor, reduction: str | None = None, in_place: bool = False, as_given: bool = False,
         **options: Any,
     ) -> Tensor:  # fmt: skip
-        """Subject's result as a tensor; raise SubjectError if it raises, Skip if it lacks an option.
+        """Result as a tensor; raise SubjectError if the subject raises, Skip if it lacks an option.
 
-        It gets copies of the arguments, which it may overwrite, unless `in_place`. A module computes in the dtype of
-        the arguments, unless `as_given`.
+        Unless `in_place`, the subject gets copies, which it may overwrite. Unless `as_given`, a module computes in the
+        dtype of the arguments.
         """
         asked: dict[str, Any] = {"reduction": reduction, "in_place": in_place, "as_given": as_given}
         return self._tensor(self.raw(*arguments, **asked, **options), arguments)
@@ -275,7 +268,7 @@ class Subject:
             raise SubjectError(wrong, partial(self._raising, wrong, arguments)) from None
 
     def total(self, *arguments: Tensor, **options: Any) -> Tensor:
-        """Quantity that a training minimises: the result, summed unless it is one number."""
+        """Result, summed unless it is one number."""
         came = self(*arguments, **options)
         return came if came.ndim == 0 else came.sum()
 
@@ -289,10 +282,7 @@ class Subject:
     def gradient(
         self, *arguments: Tensor, by: int = 0, cotangent: Tensor | None = None, **options: Any
     ) -> tuple[Tensor, Tensor]:
-        """(result, its gradient by one argument), for the cotangent or else for the sum.
-
-        Raises Skip if there is no gradient, which `connectivity` reports.
-        """
+        """(result, its gradient by one argument); raise Skip without a gradient, which `connectivity` reports."""
         if self.form.numpy:
             raise Skip("it computes in NumPy, which has no gradients")
         leaves = [x.detach().clone() for x in arguments]
@@ -315,14 +305,10 @@ class Subject:
 
     @property
     def call(self) -> str:
-        """Call of the subject as code, with the names of its arguments."""
         return self.called()
 
     def called(self, *options: str, each: str = "", **instead: str) -> str:
-        """Call as code, with other code for some arguments, and further keywords such as ``"mask=mask"``.
-
-        `each` follows every argument, for example ``"[:2]"``.
-        """
+        """Call as code, with other code for some arguments, options such as "mask=mask", and `each` after every one."""
         names = [instead.get(name, name) for name in self.form.names]
         if self.form.swapped:
             names[:2] = names[1::-1]
@@ -342,7 +328,7 @@ class Subject:
     ) -> Script:  # fmt: skip
         """Code that makes the subject and its arguments, and prints the values of the last line.
 
-        Argument number `grad` requires a gradient. `given` holds further arguments, whose tensors are made by name.
+        Argument number `grad` requires a gradient. Tensors in `given` are made by name.
         """
         tensors = {name: x for name, x in (given or {}).items() if isinstance(x, Tensor)}
         extra = {name: self._extra(what, arguments) for name, what in self.form.extra.items() if name not in tensors}
@@ -367,11 +353,10 @@ class Subject:
         return dict(zip(self.form.names, arguments, strict=True))
 
     def assign(self, arguments: Sequence[Tensor], grad: int | None = None) -> list[str]:
-        """Lines of code that give the names of the arguments to other ones."""
+        """Lines of code that assign other arguments to the names."""
         return [f"{name} = {self.spell(x, n == grad)}" for n, (name, x) in enumerate(self.by_name(arguments).items())]
 
     def to_meta(self) -> list[str]:
-        """Lines that move a module and the arguments to the device that computes only shapes."""
         moved = [f'{self.variable}.to("meta")'] if self.is_module else []
         return [*moved, *(f'{name} = {name}.to("meta")' for name in self.form.names)]
 
@@ -394,7 +379,7 @@ class Subject:
         return f"torch.{'full' if alike else 'tensor'}({shown}{kept}{', requires_grad=True' if grad else ''})"
 
     def smallest(self, arguments: Arguments, fails: Callable[[Arguments], bool]) -> Arguments:
-        """Single row of the arguments that still fails; if there is none, all of them."""
+        """Single row that still fails; if there is none, all rows."""
         lengths = {x.shape[0] for x in arguments if x.ndim}
         if len(lengths) == 1 and all(x.ndim for x in arguments):
             for place in range(min(lengths.pop(), 64)):
@@ -406,16 +391,12 @@ class Subject:
 
 
 def is_own(file: str) -> bool:
-    """Whether a file belongs to the subject, not to torch or slopes."""
     return not any(file.startswith(os.path.dirname(str(package.__file__)) + os.sep) for package in (torch, slopes))
 
 
 @contextlib.contextmanager
 def undisturbed() -> Iterator[None]:
-    """Restore random states, default dtype, warnings and modes of torch when the block ends.
-
-    Inside the block, torch uses one thread.
-    """
+    """Restore random states, default dtype, warnings and modes of torch when the block ends."""
     states = torch.get_rng_state(), np.random.get_state(), random.getstate()  # noqa: NPY002
     dtype, threads = torch.get_default_dtype(), torch.get_num_threads()
     strict, warn_only = (

@@ -1,4 +1,4 @@
-"""Checks of a card: against exact arithmetic, its own claims, and its equivalents in other libraries."""
+"""Checks of a card, by exact arithmetic, its claims and its peers."""
 
 from slopes.auditing.cards.claims import claims, minimum, peers
 from slopes.auditing.cards.contract import dtype_and_shape, inputs_written, parameters_refused, shapes_refused

@@ -1,4 +1,4 @@
-"""Checks of a card's own statements: its claims, its definition, its minimum, and its peers."""
+"""Checks of a card's statements: claims, definition, minimum and peers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SLACK = 1e-7  #: tolerance of a claimed number, which has eight digits
 
 
 def claims(subject: Subject) -> Iterator[Finding]:
-    """Check that each claim holds, with the tightest numbers, and that the definition gives the body's values."""
+    """Check that claims hold, with the tightest numbers, and that definition and body agree."""
     stated = subject.card.claims.stated() if not subject.card.bound else {}  # claims are made at the defaults
     for name, claimed in stated.items():
         refuted = CLAIM_CHECKS[name](subject, claimed)
@@ -41,7 +41,7 @@ def claims(subject: Subject) -> Iterator[Finding]:
 
 
 def _curve(subject: Subject, result: str = "value") -> tuple[Any, Any]:
-    """(x, results) on the line for claims; for rows x is the first logit, and the others are 0."""
+    """(x, results) to try claims at; for rows x is the first logit, and the others are 0."""
     card: Any = subject.card
     if isinstance(card, Loss):
         settings = card.settings
@@ -185,7 +185,6 @@ def _definition(subject: Subject) -> Iterator[Finding]:
 
 
 def minimum(subject: Subject) -> Iterator[Finding]:
-    """Check that a loss is never below its claimed minimum, and attains it at a perfect prediction."""
     card: Any = subject.card
     if not isinstance(card, Loss) or card.claims.minimum is None:
         raise Skip("not a loss that claims a minimum")
@@ -219,7 +218,7 @@ def minimum(subject: Subject) -> Iterator[Finding]:
 
 
 def peers(subject: Subject) -> Iterator[Finding]:
-    """Check that peers give the same results, away from the tails where peers lose their digits."""
+    """Check that peers agree, away from the tails, where they lose digits."""
     if not subject.card.same_as:
         raise Skip("the card names no peers")
     if subject.card.switched or any(
@@ -279,5 +278,4 @@ def _compare_with_peer(subject: Subject, library: str, expression: str) -> Itera
 
 
 def theirs_of(arguments: tuple[Any, ...]) -> tuple[str, str]:
-    """Lines of code that import the libraries and make arguments."""
     return "from slopes.truth import libraries", spell(arguments)

@@ -18,7 +18,7 @@ ROWS = ((3,), (0, 3), (2, 3), (2, 1))
 
 
 def dtype_and_shape(subject: Subject) -> Iterator[Finding]:
-    """Check that results keep dtype (integers: the default one) and shape, also of 0-d and empty arguments."""
+    """Check that results keep dtype and shape, also of 0-d and empty arguments."""
     for kind, make, dtypes in _libraries():
         for dtype, expected in dtypes.items():
             for shape in _shapes(subject):
@@ -51,7 +51,6 @@ def _shapes(subject: Subject) -> tuple[tuple[int, ...], ...]:
 
 
 def _shape(subject: Subject, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Shape of the values for a first argument of this shape."""
     return subject.card.kind.unreduced(shape) if isinstance(subject.card, Loss) else shape
 
 
@@ -67,7 +66,7 @@ def _libraries() -> Iterator[tuple[str, Callable[..., Any], dict[Any, Any]]]:
 
 
 def _sample(subject: Subject, shape: tuple[int, ...], make: Callable[..., Any], dtype: Any) -> tuple[Any, ...] | None:
-    """Arguments of a shape and dtype; None if the dtype cannot hold them."""
+    """Arguments, or None if the dtype cannot hold them."""
     rng = subject.rng
     if isinstance(subject.card, Loss):
         settings = subject.card.settings
@@ -88,7 +87,6 @@ def _sample(subject: Subject, shape: tuple[int, ...], make: Callable[..., Any], 
 
 
 def inputs_written(subject: Subject) -> Iterator[Finding]:
-    """Check that arguments are never written to, and that the result has its own memory."""
     arguments = tuple(np.array(argument) for argument in subject.inputs(np.float64))
     before = [argument.copy() for argument in arguments]
     for result in ("value", "slope"):
@@ -113,7 +111,6 @@ def inputs_written(subject: Subject) -> Iterator[Finding]:
 
 
 def shapes_refused(subject: Subject) -> Iterator[Finding]:
-    """Check that shapes that only broadcast, or do not fit at all, raise ValueError that names the function."""
     card: Any = subject.card
     given: tuple[Any, ...] = (np.full((4, 3), 1 / 3),)
     if isinstance(card, Map):
@@ -146,19 +143,16 @@ def shapes_refused(subject: Subject) -> Iterator[Finding]:
 
 
 def _is_refusal(came: Any, name: str) -> bool:
-    """Whether it is a ValueError that names the function or parameter."""
     return isinstance(came, ValueError) and name in str(came)
 
 
 def _outcome(came: Any, what: str) -> str:
-    """Outcome of a call that had to be refused, as text."""
     if isinstance(came, ValueError):
         return f"raises without naming the {what}: {came}"
     return f"raises {type(came).__name__}: {came}" if isinstance(came, Exception) else "was accepted"
 
 
 def parameters_refused(subject: Subject) -> Iterator[Finding]:
-    """Check that each parameter has a domain, and values outside raise ValueError that names the parameter."""
     for name, parameter in subject.card.parameters.items():
         if parameter.domain is None:
             yield subject.script(f"f.parameters[{name!r}].domain").finding(

@@ -1,4 +1,4 @@
-"""Checks of a card at infinite arguments, and at finite ones of every size and combination."""
+"""Checks of a card at infinite arguments, and at awkward finite ones."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BESIDE = (1.0, 0.0, 0.25, -1.0)  #: numbers beside an infinite prediction, where
 
 @about(unless=BEFORE)
 def limits(subject: Subject) -> Iterator[Finding]:
-    """Check that values and slopes at ±inf are the limits of the exact ones, by NumPy and torch, in both dtypes."""
+    """Check that values and slopes at ±inf are limits of the exact ones."""
     card: Any = subject.card
     if card.rowwise:
         raise Skip("rows have no limits")
@@ -58,7 +58,7 @@ def _admits(space: Space, x: float) -> bool:
 
 @about(unless=BEFORE, slow=True)
 def no_nan(subject: Subject) -> Iterator[Finding]:
-    """Check that finite arguments of every size, equal ones and zeros give numbers, in second derivatives too."""
+    """Check that awkward arguments give numbers, in second derivatives too."""
     for dtype in DTYPES:
         for arguments in (subject.inputs(dtype), *awkward(subject, dtype)):
             with np.errstate(all="ignore"):
@@ -83,7 +83,7 @@ def no_nan(subject: Subject) -> Iterator[Finding]:
 
 
 def awkward(subject: Subject, dtype: Any) -> Iterator[tuple[Any, ...]]:
-    """Yield arguments in each combination of awkward ones: tiny, huge, equal, zero, at bounds, without area."""
+    """Yield every combination of awkward arguments: tiny, huge, equal, zero, at bounds, without area."""
     card: Any = subject.card
     real = Space("real", lambda rng, shape: rng.standard_normal(shape), is_real=True)
     if not isinstance(card, Loss):
@@ -111,7 +111,7 @@ def awkward(subject: Subject, dtype: Any) -> Iterator[tuple[Any, ...]]:
 
 
 def _numbers(space: Space, dtype: Any) -> list[float]:
-    """Numbers of a space, of every size, among them its bounds."""
+    """Numbers of every size, among them the space's bounds."""
     if space.is_sign:
         return [-1.0, 1.0]
     info = np.finfo(dtype)

@@ -1,4 +1,4 @@
-"""Check of the ways in which torch differentiates a card."""
+"""Check of torch's modes of differentiation."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from slopes.card import Loss, Map
 
 @about(unless=BEFORE)
 def forward_mode(subject: Subject) -> Iterator[Finding]:
-    """Check that forward mode, which differentiates the body, and reverse mode give the slope, at 0, kinks and ties."""
+    """Check that forward mode, which differentiates the body, and reverse mode give the slope, also at kinks."""
     try:
         import torch
     except ImportError:
@@ -61,7 +61,6 @@ def forward_mode(subject: Subject) -> Iterator[Finding]:
 
 
 def _script(subject: Subject, arguments: tuple[Any, ...], mode: str, index: list[int]) -> Script:
-    """Code that prints an entry of the slope by a mode, and by the card."""
     is_loss = isinstance(subject.card, Loss)
     slope = "f.slope(*arguments, reduction='sum')" if is_loss else "f.vjp(arguments[0], np.ones_like(f(arguments[0])))"
     by_mode = {

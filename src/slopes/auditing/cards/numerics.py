@@ -1,4 +1,4 @@
-"""Checks of value and slope against exact arithmetic, and of the torch reading against the NumPy reading."""
+"""Checks of the readings against exact arithmetic, and against each other."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def _spell(dtype: Any) -> str:
 
 
 def finite(subject: Subject) -> Iterator[Finding]:
-    """Check that value and slope are finite where the exact ones are, the limit at ±inf, and NaN for NaN."""
-    told = False  # a fault of both dtypes, or of value and slope, is one fault
+    """Check that results are finite where exact ones are, limits at ±inf, and NaN for NaN."""
+    told = False  # one finding for all dtypes and results
     for dtype in DTYPES:
         for result in ("value", "slope"):
             came = np.asarray(subject.call(result, subject.inputs(dtype)))
@@ -79,12 +79,10 @@ def _is_limit(came: float, wanted: float) -> bool:
 
 
 def value_precision(subject: Subject) -> Iterator[Finding]:
-    """Check that values lie within 4 units in the last place of the exact ones."""
     yield from _precision(subject, "value")
 
 
 def slope_precision(subject: Subject) -> Iterator[Finding]:
-    """Check that slopes lie within 4 units in the last place of the exact ones."""
     yield from _precision(subject, "slope")
 
 
@@ -111,7 +109,6 @@ def _precision(subject: Subject, result: str) -> Iterator[Finding]:
 
 
 def _is_off(dtype: Any, allowed: float, came: Any, exact: Any) -> bool:
-    """Whether a result is off by more than is allowed, in units in the last place."""
     return bool(ulps(np.array([came]), np.array([exact], dtype=object), dtype)[0] > allowed)
 
 
@@ -134,7 +131,7 @@ def errors_of(subject: Subject, result: str, dtype: Any) -> tuple[Any, Any, Any,
 
 @about(slow=True)
 def derivative(subject: Subject) -> Iterator[Finding]:
-    """Check that the derivative is the body's in exact arithmetic, also at parameters other than the defaults."""
+    """Check the derivative against the body, also away from default parameters."""
     if subject.card.slope_body is None:
         raise Skip("the card has no derivative of its own")
     others = {
@@ -198,11 +195,7 @@ def _at_a_kink(subject: Subject, index: tuple[Any, ...], slope: Any) -> bool:
 
 @about(unless=(*BEFORE, "limits", "no_nan"), slow=True)
 def whole_range(subject: Subject) -> Iterator[Finding]:
-    """Check values and slopes densely over the whole range of float64 and float32, also at other parameters.
-
-    A few units too many do a training no harm, but no card of the catalogue has them. Only losses of the catalogue are
-    asked for arguments whose difference overflows.
-    """
+    """Check values and slopes densely over the whole range, also away from default parameters."""
     if subject.card.rowwise:
         raise Skip("rows are not measured more densely")
     measured = measure_densely(subject.card)
@@ -215,7 +208,7 @@ def whole_range(subject: Subject) -> Iterator[Finding]:
             "let body and definition give numbers over the whole range; leave a definition out that cannot",
             shows=bool,
         )
-    lax = isinstance(subject.card, Loss) and not subject.is_ours
+    lax = isinstance(subject.card, Loss) and not subject.is_ours  # differences may overflow in users' losses
     figures = [item for item in measured if isinstance(item, Figure) and item.worst > subject.ulps]
     figures = [figure for figure in figures if not (lax and figure.lost)]
     for figure in sorted(figures, key=lambda figure: -figure.worst)[:1]:
@@ -234,7 +227,7 @@ def whole_range(subject: Subject) -> Iterator[Finding]:
             f"{figure.dtype} {figure.result} by {figure.reading} is {figure.came}, exact is {figure.exact}: off by "
             f"{figure.worst:.3g} units in the last place, {subject.ulps:g} are allowed",
             "look for a difference of nearly equal numbers, and for parameters at which a shorter form does not hold",
-            "note" if figure.worst <= MUCH else "error",
+            "note" if figure.worst <= MUCH else "error",  # a few units do a training no harm
             came="{0}",
             expected="{1}",
             shows=partial(_is_off, np.dtype(figure.dtype).type, subject.ulps),
@@ -242,7 +235,6 @@ def whole_range(subject: Subject) -> Iterator[Finding]:
 
 
 def numpy_equals_torch(subject: Subject) -> Iterator[Finding]:
-    """Check that the torch reading gives NumPy's value, slope and, by autograd, gradient."""
     try:
         import torch
     except ImportError:
@@ -284,7 +276,6 @@ def _allow_terms(subject: Subject, dtype: Any, exact: Any, allowed: Any) -> Any:
 
 
 def _differs(subject: Subject, result: str, dtype: Any, how: str, index: tuple[int, ...] | None = None) -> Finding:
-    """Finding with code that prints the result in torch and in NumPy, or their shapes."""
     row = subject.at(index or (0,) * subject.inputs(dtype)[0].ndim, dtype)
     entry = ".shape" if index is None else f"[{', '.join(map(str, (0, *index[1:])))}]" if subject.card.rowwise else ""
     lines = spell(row), *subject.by_torch(result), f"result{entry}, {subject.call_of(result)}{entry}"

@@ -15,7 +15,7 @@ from slopes.truth.samples import DIGITS, Samples
 
 
 class Subject(Samples):
-    """Card under audit, with its sample points, their exact results, and the entries that were reported."""
+    """Card under audit: its samples, and the entries that were reported."""
 
     def __init__(self, card: Card, seed: int = 0, quick: bool = False) -> None:
         super().__init__(card, seed)
@@ -24,7 +24,6 @@ class Subject(Samples):
 
     @property
     def is_ours(self) -> bool:
-        """Whether the card belongs to slopes."""
         return self.card.__module__.startswith(("slopes.activations.", "slopes.losses."))
 
     @property
@@ -50,7 +49,7 @@ class Subject(Samples):
         return Script([*setup, *first, f"print({last})"], given)
 
     def call(self, result: str, arguments: tuple[Any, ...]) -> Any:
-        """Card's own result; see `Samples.call`. A body that raises becomes a finding with its arguments."""
+        """See `Samples.call`; a body that raises becomes a finding with its arguments."""
         try:
             return super().call(result, arguments)
         except Exception as error:
@@ -87,7 +86,6 @@ class Subject(Samples):
         return tuple(x[index[0]][None] if self.card.rowwise else x[index] for x in self.inputs(dtype))
 
     def compare(self, result: str, index: tuple[int, ...], dtype: Any) -> Script:
-        """Code that prints an entry of the card's result, and of the exact one."""
         entry = f"[{', '.join(map(str, (0, *index[1:])))}]" if self.card.rowwise else ""
         both = f"{self.call_of(result)}{entry}, {self.exact_of(result)}{entry}"
         return self.script(spell(self.at(index, dtype)), both)
@@ -103,7 +101,7 @@ class Raised(Exception):
 
 
 def spell(arguments: tuple[Any, ...]) -> str:
-    """Line of code that makes arguments, arrays, tensors or numbers, with the same bits."""
+    """Code that makes arguments with the same bits."""
     shown = []
     for x in arguments:
         library, dtype = ("torch", str(x.dtype)) if hasattr(x, "detach") else ("np", f"np.{np.asarray(x).dtype}")

@@ -18,10 +18,9 @@ from slopes.auditing.subject import Subject
 
 
 def look(subject: Subject, model: Any, batch: Any, report: Report, watch: Callable[[str], None] | None = None) -> None:
-    """Add findings on a batch (inputs, targets) of a model to a report; without a model, (predictions, targets).
+    """Add findings on a batch to a report: (inputs, targets) of a model, or without one, (predictions, targets).
 
-    A copy of the model runs in its current mode. The targets of a loss of several arguments are a tuple. Raises
-    TypeError if `model` or `batch` is of another form.
+    A copy of the model runs in its current mode. A loss of several arguments takes a tuple of targets.
     """
     if model is not None and not callable(model):
         raise TypeError(f"audit: model must be a module or a function of the inputs, got {type(model).__name__}")

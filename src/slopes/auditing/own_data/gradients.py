@@ -1,4 +1,4 @@
-"""Checks of the gradients of a batch, by the prediction and by the model's parameters."""
+"""Checks of a batch's gradients by prediction and parameters."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from slopes.auditing.subject import Subject
 def check_gradients(
     subject: Subject, arguments: Arguments, prediction: Prediction, facts: list[str]
 ) -> Iterator[Finding]:
-    """Check that the gradient is finite, reaches most entries, and has a share from each declared term."""
     value, gradient = subject.gradient(*arguments)
     first, lines = subject.form.names[0], (f"result = {subject.call}", "result.sum().backward()")
     if not bool(torch.isfinite(value).all()) or not bool(torch.isfinite(gradient).all()):
@@ -53,7 +52,6 @@ def check_gradients(
 
 
 def _terms(subject: Subject, arguments: Arguments, facts: list[str]) -> Iterator[Finding]:
-    """Check the share of each declared term in the gradient."""
     norms: dict[str, float] = {}
     for name, term in subject.declared.terms.items():
         leaves = [arguments[0].detach().clone().requires_grad_(), *arguments[1:]]
@@ -82,7 +80,6 @@ def _terms(subject: Subject, arguments: Arguments, facts: list[str]) -> Iterator
 def _parameters(
     subject: Subject, arguments: Arguments, prediction: Prediction, gradient: Tensor, facts: list[str]
 ) -> Iterator[Finding]:
-    """Check that the gradient by the model's parameters is finite, and report its norm."""
     model, predicted = prediction.model, prediction.tensor
     if not isinstance(model, torch.nn.Module) or not predicted.requires_grad:
         return

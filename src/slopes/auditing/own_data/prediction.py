@@ -20,8 +20,6 @@ SHOWN = 4  #: number of rows in code
 
 @dataclass(frozen=True)
 class Prediction:
-    """Output of a model for a batch, and its code."""
-
     tensor: Tensor
     model: Any
     inputs: Any
@@ -29,7 +27,6 @@ class Prediction:
 
 
 def predict(model: Any, inputs: Any) -> Prediction:
-    """Prediction in the output of a model; without a model, the inputs themselves."""
     code = "inputs"
     came = inputs
     if model is not None and isinstance(inputs, Mapping):
@@ -76,7 +73,7 @@ def _are_long(arguments: Arguments) -> bool:
 
 
 def _script(subject: Subject, arguments: Arguments, *lines: str, grad: int | None = None) -> Script:
-    """Code with the arguments, or if they are long, with placeholders for the batch's."""
+    """Code with the arguments, or with placeholders if they are long."""
     if not _are_long(arguments):
         return subject.script(arguments, *lines, grad=grad)
     named = subject.by_name(arguments)

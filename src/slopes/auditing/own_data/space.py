@@ -14,7 +14,6 @@ from slopes.auditing.subject import Subject
 
 
 def _in_unit(low: Tensor, high: Tensor, *sums: Tensor) -> bool:
-    """Whether predictions are in [0, 1], with sums of 1 over a row."""
     return bool(low >= 0 and high <= 1) and all(bool(((x - 1).abs() <= 1e-3).all()) for x in sums)
 
 
@@ -45,7 +44,6 @@ RULES: tuple[Rule, ...] = (
 
 
 def _rules(subject: Subject, entries: int, rows: bool) -> Iterator[Rule]:
-    """Yield the rules for the subject's predictions, of so many entries, in rows or not."""
     assert subject.form.kind is not None
     for rule in RULES:
         space, sums, *_ = rule
@@ -59,7 +57,6 @@ def _rules(subject: Subject, entries: int, rows: bool) -> Iterator[Rule]:
 
 
 def check_space(subject: Subject, arguments: Arguments) -> Iterator[Finding]:
-    """Check that the predictions are in the loss's space: logits, log-probabilities or probabilities."""
     prediction, kind, name = arguments[0].double(), subject.form.kind, subject.form.names[0]
     if kind is None or not prediction.numel() or not arguments[0].is_floating_point():
         return

@@ -1,4 +1,4 @@
-"""Checks of the tensors of a batch: finite numbers, shapes, and targets."""
+"""Checks of a batch's tensors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ SIGNS, ZERO_ONE = {-1.0, 1.0}, {0.0, 1.0}
 
 
 def check_finite(subject: Subject, arguments: Arguments) -> Iterator[Finding]:
-    """Check that nothing is NaN or infinite."""
     for place, (name, x) in enumerate(zip(subject.form.names, arguments, strict=True)):
         if not x.is_floating_point() or bool(torch.isfinite(x).all()):
             continue
@@ -37,7 +36,6 @@ def check_finite(subject: Subject, arguments: Arguments) -> Iterator[Finding]:
 
 
 def check_shapes(subject: Subject, arguments: Arguments) -> Iterator[Finding]:
-    """Check that the loss takes the batch, and does not broadcast it."""
     prediction, target, *_ = arguments
     shapes = f"{subject.form.names[0]} {tuple(prediction.shape)}, {subject.form.names[1]} {tuple(target.shape)}"
     wrong_labels = _labels_outside(subject, arguments)
@@ -85,7 +83,6 @@ def _classes(subject: Subject, prediction: Tensor) -> int:
 
 
 def _labels_outside(subject: Subject, arguments: Arguments) -> Finding | None:
-    """Report labels that are no class."""
     if not _of_labels(subject, arguments):
         return None
     prediction, target, *_ = arguments
@@ -108,7 +105,6 @@ def _labels_outside(subject: Subject, arguments: Arguments) -> Finding | None:
 
 
 def check_targets(subject: Subject, arguments: Arguments) -> Iterator[Finding]:
-    """Check that the targets are in the loss's set of values, and not all equal."""
     space = subject.form.spaces[1]
     if _of_labels(subject, arguments):
         yield from _label_counts(subject, arguments, _classes(subject, arguments[0]))
@@ -117,7 +113,6 @@ def check_targets(subject: Subject, arguments: Arguments) -> Iterator[Finding]:
 
 
 def _two_values(subject: Subject, arguments: Arguments) -> Iterator[Finding]:
-    """Check that targets are 0 and 1, or signs, as the loss takes them."""
     name, space, target = subject.form.names[1], subject.form.spaces[1], arguments[1]
     sort = "error" if subject.form.sure else "note"
     values = target.double()
