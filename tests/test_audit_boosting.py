@@ -6,6 +6,7 @@ import pytest
 pytest.importorskip("torch")
 
 import slopes
+from evidence import kept_evidence
 from slopes.kinds import KINDS
 
 BCE, MSE = "torch.nn.BCEWithLogitsLoss()", "torch.nn.MSELoss()"
@@ -194,10 +195,12 @@ PLANTED = [
 
 @pytest.mark.parametrize(("kind", "objective", "against", "severity", "told"), PLANTED)
 def test_what_is_told_of_each_fault(kind, objective, against, severity, told, capsys):
-    report = slopes.audit(objective, kind=kind, against=against)
+    with kept_evidence() as evidence:
+        report = slopes.audit(objective, kind=kind, against=against)
     (finding,) = [f for f in report.findings if f.severity == severity]
     assert finding.check == "boosting"
     assert told in finding.message, str(report)
+    evidence.confirm(finding)
     with np.errstate(all="ignore"):
         exec(finding.reproduce, {})
     assert capsys.readouterr().out
@@ -205,12 +208,13 @@ def test_what_is_told_of_each_fault(kind, objective, against, severity, told, ca
 
 def test_the_truth_is_the_derivative_of_the_loss():
     """The reference itself: log loss has p - y and p (1 - p), whichever space the loss is told in."""
-    from slopes.auditing import boosting
+    from slopes.auditing.boosting import loss_of
+    from slopes.auditing.boosting.derivatives import Batch, truth
 
     for name in (BCE, "torch.nn.BCELoss()", "binary_cross_entropy"):
-        loss = boosting._loss(name, {}, 0)
-        batch = boosting.Batch(np.array([-3.0, 0.5, 12.0]), np.array([1.0, 0.0, 1.0]))
-        gradient, hessian = boosting.truth(loss, batch)
+        loss = loss_of(name, {}, 0)
+        batch = Batch(np.array([-3.0, 0.5, 12.0]), np.array([1.0, 0.0, 1.0]))
+        gradient, hessian = truth(loss, batch)
         p = sigmoid(batch.raw)
         np.testing.assert_allclose(gradient, p - batch.label, rtol=1e-8)
         np.testing.assert_allclose(hessian, p * (1 - p), rtol=1e-8)

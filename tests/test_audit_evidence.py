@@ -67,6 +67,19 @@ def test_code_can_be_pasted(name):
     evidence.confirm_in_a_process(finding)
 
 
+def divided_by_rows(y_true, y_pred):
+    return (y_pred - y_true) / len(y_true), FACTOR + 0 * y_pred
+
+
+def test_code_of_a_boosting_objective_can_be_pasted():
+    with kept_evidence() as evidence:
+        report = slopes.audit(divided_by_rows, kind="xgboost", against="half_mse")
+    (finding,) = report.findings
+    assert "divided by the number of rows" in finding.message
+    evidence.confirm(finding)
+    evidence.confirm_in_a_process(finding)
+
+
 def test_a_subject_that_is_no_code_is_said_to_be_none():
     module = Elu()
     module.alpha = torch.nn.Parameter(torch.rand(100))

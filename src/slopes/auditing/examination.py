@@ -24,7 +24,7 @@ def examine(
     """Report on an object; `spec` is its name as text, and `watch` receives the name of each check."""
     with undisturbed():
         if declared.get("kind") in boosting.FRAMEWORKS:
-            return boosting.examine_objective(thing, declared, against=against, seed=seed, quick=quick, spec=spec)
+            return boosting.examine_objective(thing, declared, against=against, seed=seed, spec=spec)
         try:
             subject, facts = subject_of(thing, spec=spec, declared=Declared(**declared), seed=seed, quick=quick)
         except SubjectError as error:

@@ -1,0 +1,76 @@
+"""Audit of boosting objectives: a user's gradient and Hessian against their loss.
+
+The frameworks ask for derivatives by the raw score, row by row, without a sigmoid or a mean. XGBoost and LightGBM
+minimise; CatBoost maximises. No framework needs to be installed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from slopes.auditing.boosting.checks import CHECKS, Trial
+from slopes.auditing.boosting.derivatives import trial_batches
+from slopes.auditing.boosting.objective import adapted
+from slopes.auditing.discovery import subject_of
+from slopes.auditing.form import DECLARED_SPACES, Declared
+from slopes.auditing.report import Report, Skip
+from slopes.auditing.source import source_of
+from slopes.auditing.subject import Subject, SubjectError
+
+FRAMEWORKS = ("xgboost", "lightgbm", "catboost")
+
+
+def examine_objective(
+    thing: Any, declared: Mapping[str, Any], *, against: Any = None, seed: int = 0, spec: str | None = None
+) -> Report:
+    """Report on a boosting objective, whose framework is the declared kind.
+
+    `against` is its loss, summed over rows, as a function of the raw score: a card, a loss of torch, any callable, or a
+    name in the catalogue. A sigmoid or softmax precedes a loss of probabilities, an exponential a loss of positive
+    predictions. Without `against`, the Hessian is compared with the gradient only.
+    """
+    framework = declared["kind"]
+    source = source_of(thing, spec)
+    thing = thing() if isinstance(thing, type) else thing
+    is_catboost, methods = framework == "catboost", ("calc_ders_range", "calc_ders_multi")
+    if not (any(hasattr(thing, method) for method in methods) if is_catboost else callable(thing)):
+        due = f"an object with {' or '.join(methods)}" if is_catboost else "a function"
+        raise TypeError(f"audit takes {due} for {framework}, got {type(thing).__name__}")
+    loss = None if against is None else loss_of(against, declared, seed)
+    by_class = not hasattr(thing, "calc_ders_range") if is_catboost else None
+    batches = trial_batches(loss, by_class, np.random.default_rng(seed))
+    objective, batch, error = adapted(thing, framework, source.assign("objective"), batches)
+    report = Report(source.name, ran=["boosting"])
+    try:
+        if error is not None:
+            repair = "return gradient and Hessian by the raw score, row by row"
+            report.findings.append(objective.failure(batch, error, repair))
+            return report
+        compared = "its Hessian is held to its gradient; give against= its loss"
+        compared = f"compared with {loss.name}" if loss else compared
+        report.facts.append(f"an objective of {framework}, called as {objective.interface.title}; {compared}")
+        for check in CHECKS:
+            report.findings += check(Trial(objective, batch, loss))
+            if any(finding.severity == "error" for finding in report.findings):
+                break
+    except Skip as reason:
+        report.skipped["boosting"] = str(reason)
+    return report
+
+
+def loss_of(against: Any, declared: Mapping[str, Any], seed: int) -> Subject:
+    from slopes import loading
+
+    spec = against if isinstance(against, str) else None
+    thing = loading.find(against) if spec else against
+    space = declared.get("space") if declared.get("space") in DECLARED_SPACES else None
+    try:
+        subject, _ = subject_of(thing, spec=spec, declared=Declared(space=space), seed=seed)
+    except SubjectError as error:
+        raise TypeError(f"audit: against= cannot be called as a loss of predictions and targets: {error}") from error
+    if subject.form.kind is None or len(subject.form.names) != 2 or subject.batch_level:
+        raise TypeError(f"audit: against= must be a loss of predictions and targets, row by row, got {subject.name}")
+    return subject
