@@ -1,4 +1,4 @@
-"""Reports of the measured errors: a table for a terminal, data, and the page docs/accuracy.md."""
+"""Reports of measured errors: a table for a terminal, data, and docs/accuracy.md."""
 
 from __future__ import annotations
 
@@ -238,14 +238,12 @@ def versions(against: Sequence[str]) -> dict[str, str]:
 
 
 def short(error: float) -> str:
-    """Format an error in a few characters."""
     if error < 9.95:
         return f"{error:.1f}"
     return f"{error:.0f}" if error < 999.5 else f"{error:.0e}".replace("e+0", "e").replace("e+", "e")
 
 
 def sentence(figure: Figure) -> str:
-    """Format a result, the exact one and their arguments in a line."""
     who = figure.library if not figure.reading else f"slopes ({figure.reading})"
     return (
         f"{_name(figure)}: {NAMES[figure.result]} by {who} in {figure.dtype} is {figure.came} at {_input(figure)}, "
@@ -262,7 +260,6 @@ def _off(figure: Figure) -> str:
 
 
 def _input(figure: Figure) -> str:
-    """Format the arguments; numbers of a row with six digits."""
     arguments = ", ".join(
         re.sub(r"[^\[\], ]+", lambda entry: f"{float(entry[0]):.6g}", text) if text.startswith("[") else text
         for text in figure.at
@@ -279,7 +276,6 @@ def _cell(figures: Sequence[Figure | None]) -> str:
 
 
 def _pair(figures: list[Figure]) -> str:
-    """Format float64 / float32, bold where it is much."""
     if not figures:
         return ""
     cells = []
@@ -291,7 +287,7 @@ def _pair(figures: list[Figure]) -> str:
 
 
 def _listed(figures: list[Figure]) -> Iterator[str]:
-    """A row for each fault; libraries that have one in common share it."""
+    """A row for each fault, with all libraries that have it."""
     alike: dict[Any, list[Figure]] = {}
     for f in figures:
         alike.setdefault((f.card, f.settings, f.result, f.dtype, f.at, f.entry, f.came, f.beyond, f.points), []).append(

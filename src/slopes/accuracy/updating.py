@@ -36,7 +36,7 @@ def read_page(path: str) -> str:
 
 
 def update_page(page: str, result: Accuracy) -> str:
-    """Replace the rows of the result's cards in a page, in the order of the catalogue; figures of peers stay."""
+    """Replace the rows of the result's cards in a page; figures of peers stay."""
     order = [card.name for card in catalogue.CARDS.values()]
     head, old = _split(page)
     _, new = _split(result.page())

@@ -1,1 +1,1 @@
-"""Exact results, inputs over the whole range of a format, errors in ulps, and results of peers."""
+"""Exact results, inputs over whole formats, errors in ulps, and results of peers."""

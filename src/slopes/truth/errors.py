@@ -16,7 +16,6 @@ ULPS = 4.0  #: allowed error of a card, unless it claims more
 
 
 def ulp(x: float, dtype: Any) -> float:
-    """Unit in the last place of a finite number in the dtype."""
     info = np.finfo(dtype)
     return math.ldexp(1.0, max(math.frexp(x)[1] - info.nmant - 1, info.minexp - info.nmant))
 
@@ -39,19 +38,16 @@ def ulps(result: Any, exact: Any, dtype: Any) -> Any:
 
 
 def peak(values: Any) -> tuple[int, ...]:
-    """Place of the first largest entry; in a mask, of the first True."""
+    """Place of the first largest entry, or of the first True."""
     return tuple(int(i) for i in np.unravel_index(int(np.nanargmax(values)), values.shape))
 
 
 def allow_near_roots(samples: Samples, result: str, dtype: Any, exact: Any, errors: Any, allowed: Any) -> None:
     """Allow 4 eps of the terms near a root other than 0, where they cancel by nature.
 
-    The same holds where the result turns within a unit of x, as a sine far out does near its roots.
-
-    A root is near if 0 lies no nearer, or within a unit or a quarter of a prediction. The size of the terms is the
-    change of the result across the root, from as near as possible: x·f′(x), or for a prediction the change over two of
-    its units. A loss that is 0 at a point and at twice the distance has a hinge between them, where the terms also
-    cancel.
+    A root is near if 0 is no nearer, or within a unit or a quarter of a prediction. The size of the terms is the change
+    of the result across the root: x·f′(x), or for a prediction the change over two of its units. A loss that is 0 at
+    some distance and at twice that has a hinge, where terms cancel, too.
     """
     entries = np.nonzero(errors > allowed)
     if samples.card.rowwise or not entries[0].size:
@@ -92,9 +88,9 @@ def allow_near_roots(samples: Samples, result: str, dtype: Any, exact: Any, erro
 
 
 def distance_to_bound(space: Space, x: Any) -> Any:
-    """Half the distance from each prediction to its space's bound; None without one, or for a bound of 0.
+    """Half the distance from each prediction to its space's bound, or None.
 
-    Numbers get ever finer towards 0, so that it is never near.
+    A bound of 0 does not count, because numbers get ever finer towards it.
     """
     if space.is_probability:
         return np.minimum(x, 1 - x) / 2

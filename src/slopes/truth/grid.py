@@ -1,4 +1,4 @@
-"""A card on a dense grid of inputs in one number format: results of its readings, and the exact ones."""
+"""Dense grid of a card's inputs in one format."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from slopes.kinds.spaces import Space
 from slopes.truth.oracle import Exactly
 from slopes.truth.samples import DIGITS, Samples
 
-#: format of the inputs, and the NumPy dtype that carries them: bfloat16 is the upper half of a float32
+#: format, and the NumPy dtype that carries it: bfloat16 is the upper half of a float32
 FORMATS: dict[str, Any] = {"float64": np.float64, "float32": np.float32, "float16": np.float16, "bfloat16": np.float32}
 RESULTS = ("value", "slope", "second")
 COARSER = {"bfloat16": 2.0**16}  #: units of the carrier per unit of the format
@@ -25,7 +25,7 @@ ROWS = 10  #: number of rows with second derivatives, for the same reason
 
 #: candidates for a parameter away from its default
 AWAY = (0.1, 0.7, 3.3, 42.0, -0.7)
-#: further digits, so that a term of 10**-REACH is not lost beside 1; 50 for other dtypes, none for ordinary arguments
+#: `reach` of `Exactly`; 50 for other dtypes, none for ordinary arguments
 REACH = {np.float64: 330}
 ORDINARY = (1e-6, 8.0)
 
@@ -46,7 +46,6 @@ def variants(card: Card) -> list[dict[str, Any]]:
 
 
 def _fits(card: Card, name: str, value: Any) -> bool:
-    """Whether the other parameters admit the value."""
     try:
         card.with_(**{name: value})
     except ValueError:
@@ -55,10 +54,10 @@ def _fits(card: Card, name: str, value: Any) -> bool:
 
 
 class Grid(Samples):
-    """A card and its inputs: an audit's, and many more over the whole range of the format.
+    """Inputs of an audit, and many more over the whole range of the format.
 
-    The exact values and slopes of element-wise cards are those of the definition, by calculus. `second`: only second
-    derivatives are needed. `thin`: fewer inputs, for one of many settings. `dense`: a thousand more.
+    Element-wise cards are held against their definition, by calculus. `second`: only for second derivatives. `thin`:
+    fewer inputs, for one of many settings. `dense`: a thousand more.
     """
 
     def __init__(
@@ -70,7 +69,6 @@ class Grid(Samples):
 
     @cached_property
     def arguments(self) -> tuple[Any, ...]:
-        """Inputs that the format can represent."""
         most = float(np.finfo(self.dtype).max)
         with np.errstate(all="ignore"):
             drawn = [x if x.dtype.kind in "iu" else np.clip(x, -most, most) for x in super().inputs(self.dtype)]
@@ -95,10 +93,7 @@ class Grid(Samples):
         return tuple(drawn)
 
     def _full_rows(self, drawn: list[Any]) -> list[Any]:
-        """Arguments whose rows of probabilities still nearly sum to 1 when cut to bfloat16.
-
-        The part cut from an entry is added to the next smaller one.
-        """
+        """Rows of probabilities that nearly sum to 1 in bfloat16: a part cut off goes to the next smaller entry."""
         if not (isinstance(self.card, Loss) and self.card.rowwise):
             return drawn
         spaces = self.card.kind.spaces(self.card.settings)
@@ -115,7 +110,6 @@ class Grid(Samples):
         return drawn
 
     def _pairs(self) -> list[Any]:
-        """Arguments of an element-wise loss over the whole range of the dtype, some near overflow."""
         card: Any = self.card
         spaces, rng = card.kind.spaces(card.settings), self.rng
         columns = [_spread(space, rng, self.dtype, 60 if self.thin else 300) for space in spaces]
@@ -130,30 +124,25 @@ class Grid(Samples):
 
     @property
     def together(self) -> bool:
-        """Whether a result depends on more than its own row."""
         return isinstance(self.card, Loss) and self.card.kind.batched
 
     def inputs(self, dtype: Any) -> tuple[Any, ...]:
         return self.arguments
 
     def conditioning(self, result: str, dtype: Any) -> Any:
-        """See `Samples.conditioning`; 0 if inputs of half precision cannot be moved and stay valid."""
+        """0 if inputs of half precision cannot be moved and stay valid."""
         try:
             return super().conditioning(result, dtype)
         except ValueError:
             return 0.0
 
     def call(self, result: str, arguments: tuple[Any, ...]) -> Any:
-        """See `Samples.call`; a second derivative is PyTorch's."""
         return (
             _by_torch(self, arguments, second=True)["second"] if result == "second" else super().call(result, arguments)
         )
 
     def by_torch(self, arguments: tuple[Any, ...] | None = None) -> dict[str, Any]:
-        """Value, autograd's gradient, and the gradient of that: of its sum, for rows of one of their entries.
-
-        Other arguments than the grid's have no gradient of the gradient, and PyTorch does not prepare for it.
-        """
+        """Value, autograd's gradient, and for the grid's own arguments, the gradient of that."""
         if arguments is None:
             return _by_torch(self, self.arguments, second=True)
         return _by_torch(self, arguments, second=False)
@@ -161,7 +150,6 @@ class Grid(Samples):
     # ---------------------------------------------------------------------- the exact second derivative
 
     def oracle(self, result: str) -> Any:
-        """See `Samples.oracle`; the second derivative is the difference of exact slopes."""
         if result == "second":
             return self._second
         if self.card.rowwise:
@@ -239,7 +227,7 @@ def _by_torch(grid: Grid, arguments: tuple[Any, ...], second: bool) -> dict[str,
 
 
 def _line(dtype: Any, thin: bool) -> Any:
-    """Numbers of both signs: all exponents of float32 and every eighth of float64, and densely the middle."""
+    """Numbers of both signs, densely in the middle."""
     info, rng = np.finfo(dtype), np.random.default_rng(0)
     lowest, most = int(info.minexp - info.nmant), float(info.max)
     exponents = np.arange(lowest, int(info.maxexp), (8 if thin else 1) * (1 if dtype is np.float32 else 8))
@@ -254,7 +242,7 @@ def _line(dtype: Any, thin: bool) -> Any:
 
 
 def _dense_line(dtype: Any) -> Any:
-    """A thousand random numbers of both signs, of common sizes and near the underflow of exp."""
+    """A thousand random numbers of common sizes, and near the underflow of exp."""
     rng = np.random.default_rng(7)
     tails = -np.log(float(np.finfo(dtype).smallest_subnormal)) * rng.uniform(0.9, 1.02, 60)
     sizes = np.concatenate([rng.uniform(0, 6, 500), 10 ** rng.uniform(-8, 2, 300), rng.uniform(6, 40, 140), tails])
@@ -262,7 +250,7 @@ def _dense_line(dtype: Any) -> Any:
 
 
 def _spread(space: Space, rng: np.random.Generator, dtype: Any, count: int) -> Any:
-    """Numbers of a space with exponents over the whole range of the dtype, half of them of ordinary size."""
+    """Numbers of a space over the dtype's whole range, half of them of ordinary size."""
     info = np.finfo(dtype)
     exponents = np.where(
         rng.random(count) < 0.5, rng.uniform(-12, 5, count), rng.uniform(info.minexp - info.nmant, info.maxexp, count)

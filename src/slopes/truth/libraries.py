@@ -27,7 +27,7 @@ KNOWN = (*ON_TORCH, *ON_JAX, *ON_NUMPY)
 
 
 def load(library: str) -> ModuleType:
-    """Import a library, Keras with the PyTorch backend; raise ImportError with the reason if that fails."""
+    """Import a library, Keras with the PyTorch backend; raise ImportError with a reason."""
     if library == "keras":
         os.environ.setdefault("KERAS_BACKEND", "torch")
     name = MODULES.get(library, library)
@@ -47,10 +47,9 @@ def load(library: str) -> ModuleType:
 def call(
     card: Card, library: str, arguments: tuple[Any, ...], *, slope: bool = False, cotangent: Any = None
 ) -> tuple[Any, Any]:
-    """(value, slope) of a library's equivalent of a card, as NumPy arrays, in the dtype of the arguments.
+    """(value, slope) by a library as NumPy arrays, in the dtype of the arguments.
 
-    The slope, if wanted, is autograd's by the first argument, for the cotangent or else for the sum of the values; None
-    without autograd.
+    The slope is autograd's by the first argument, for the cotangent or else for the sum; None without autograd.
     """
     module, expression = load(library), card.same_as[library].same
     names = [argument.name for argument in card.kind.arguments] if isinstance(card, Loss) else ["x"]

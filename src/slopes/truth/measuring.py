@@ -1,4 +1,4 @@
-"""Errors of a card's readings and of its peers, in units in the last place of the exact results."""
+"""Errors of a card's readings and of its peers, in ulps of the exact results."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from slopes.truth import libraries
 from slopes.truth.errors import ULPS, allow_near_roots, distance_to_bound, peak, ulps
 from slopes.truth.grid import COARSER, FORMATS, RESULTS, Grid, variants
 
-#: measured readings; kernels (`slopes.kernels`), where they exist, on large arrays
+#: measured readings; kernels on large arrays
 OURS = ("NumPy", "torch", "NumPy kernel", "torch kernel")
 OF_PEERS = ("float64", "float32")  #: formats for peers and second derivatives
-MUCH = 1000.0  #: `beyond` counts errors above it, in units in the last place
+MUCH = 1000.0  #: ulps above which `beyond` counts
 
 
 @dataclass(frozen=True)
 class Figure:
-    """Errors of one result of one implementation against the exact one, over the grid."""
+    """Errors of one result of one implementation over the grid."""
 
     card: str
     result: str  #: "value", "slope" or "second"
     dtype: str
     library: str  #: "slopes", or a peer
     reading: str  #: of slopes: one of `OURS`
-    worst: float  #: largest error in units in the last place, as counted on the page; inf where a number is lost
+    worst: float  #: largest error in ulps, as counted on the page; inf where a number is lost
     median: float
-    raw: float  #: largest error in plain units in the last place, even where terms cancel
-    points: int  #: number of results measured
-    beyond: int  #: number of errors above 1000
-    lost: int  #: number of results that are infinite or NaN where the exact ones are numbers
-    flushed: int  #: number of subnormal numbers taken for 0, which are no errors here
+    raw: float  #: largest error in plain ulps, even where terms cancel
+    points: int  #: measured results
+    beyond: int  #: errors above `MUCH`
+    lost: int  #: results that are infinite or NaN where the exact ones are numbers
+    flushed: int  #: subnormal numbers taken for 0, which are no errors here
     at: tuple[str, ...]  #: arguments of the worst error
     entry: tuple[int, ...]  #: its entry, if the result is a row
     came: str
@@ -54,7 +54,7 @@ class Failure:
 
 
 def measure_card(card: Card, against: Sequence[str], label: str) -> tuple[list[Figure], list[Failure]]:
-    """Measure a card in every format and away from the defaults, and its peers among the libraries."""
+    """Measure a card in every format and away from the defaults, and its peers."""
     figures: list[Figure] = []
     failures: dict[tuple[str, str], Failure] = {}  # each fault once for all formats
     for item in _measure(_grids(card, label), against, OURS):
@@ -66,7 +66,7 @@ def measure_card(card: Card, against: Sequence[str], label: str) -> tuple[list[F
 
 
 def measure_densely(card: Card) -> list[Figure | Failure]:
-    """Measure values and slopes by NumPy and torch in float64 and float32, at a thousand inputs more."""
+    """Measure by NumPy and torch in float64 and float32, at a thousand inputs more."""
     grids = (entry for entry in _grids(card, card.name, dense=True) if entry[0].form in OF_PEERS)
     return _measure((entry for entry in grids if not entry[0].second), (), OURS[:2])
 
@@ -101,7 +101,7 @@ def _measure(grids: Iterable[Entry], against: Sequence[str], readings: Sequence[
 
 
 def _in_format(value: Any, form: str) -> Any:
-    """Round a float to the format, as PyTorch does with a parameter; others stay."""
+    """Round a float to the format, as PyTorch does with a parameter."""
     return float(FORMATS[form](value)) if isinstance(value, float) else value
 
 
@@ -152,7 +152,7 @@ def _results(grid: Grid, library: str, reading: str) -> dict[str, Any]:
 
 
 def _by_kernel(grid: Grid, reading: str) -> dict[str, Any]:
-    """Values and slopes by kernels, on arrays that repeat the grid until they are large enough."""
+    """Results by kernels, on arrays that repeat the grid until they are large."""
     first = grid.arguments[0]
     if not is_available() or grid.together or grid.second:
         return {}
@@ -203,7 +203,7 @@ def _errors(grid: Grid, came: Any, exact: Any) -> Any:
 
 
 def _flushed(grid: Grid, came: Any, exact: Any) -> Any:
-    """Mask of results where the machine took a subnormal number for 0: the result is 0, or equals the result at 0."""
+    """Mask of results where the machine took a subnormal number for 0."""
     tiny = float(np.finfo(grid.dtype).tiny)
     gone = np.asarray(abs(exact) < tiny, dtype=bool) & (came == 0)
     x = grid.arguments[0]
@@ -239,7 +239,6 @@ def _jumps(grid: Grid, result: str, suspects: Any) -> Any:
 
 
 def _shown(grid: Grid, result: str, index: tuple[int, ...]) -> tuple[str, ...]:
-    """Arguments of a result: an entry or a row of each; for a map's slope, the cotangent too."""
     arguments = grid.arguments if result == "slope" or not isinstance(grid.card, Map) else grid.arguments[:1]
     return tuple(_number(x[index]) if not grid.card.rowwise else _list(x[index[0]]) for x in arguments)
 
@@ -249,7 +248,6 @@ def _list(row: Any) -> str:
 
 
 def _number(x: Any) -> str:
-    """Shortest text for a number in its dtype."""
     return str(np.asarray(x)[()])
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from slopes.card import Card, Loss, Map
 from slopes.extras import require
 
-LARGEST = 20_000  #: the highest working precision, in digits, of the search for agreement
+LARGEST = 20_000  #: highest working precision in digits
 ZERO = 400  #: from so many digits on a 0 is accepted: in float64 numbers below 1e-324 are 0
 SMALLEST = 5e-324
 
@@ -20,9 +20,9 @@ def exact(card: Card, digits: int = 50) -> Exactly:
     """Card as a function with `digits` right digits, as mpmath numbers.
 
     Call it like the card, on numbers or arrays; floats mean their binary value. ``.slope`` gives the derivative. Arb
-    computes each number with a bound on its error, and the working precision rises until the bound proves the digits:
-    cancellation in the body does no harm. Where nothing can be proven, two precisions must agree: a 0 that is the
-    difference of inexact numbers, NaN, and slopes by differences. Needs ``slopes[audit]``.
+    bounds the error of each number, and the working precision rises until the bound proves the digits. Where nothing
+    can be proven, two precisions must agree: a 0 that is the difference of inexact numbers, NaN, and slopes by
+    differences. Needs ``slopes[audit]``.
     """
     require("slopes.exact", "flint", "mpmath")
     if not isinstance(card, Card):
@@ -56,10 +56,7 @@ class Exactly:
         return self._converge(self.card.vjp, arguments, options, proven=self.card.slope_body is not None)
 
     def difference(self, *arguments: Any, **options: Any) -> Any:
-        """Slope (of a map: the vjp) by differences of the body, without the card's derivative.
-
-        It is NaN where they do not converge, as at a jump.
-        """
+        """Slope (of a map: the vjp) by differences of the body; NaN where they do not converge, as at a jump."""
         bare: Any = self.card._twin(slope_body=None)
         compute = bare.vjp if isinstance(bare, Map) else bare.slope
         return self._converge(compute, arguments, options, unsettled=math.nan, proven=False)
@@ -69,15 +66,12 @@ class Exactly:
         return self._converge(self.card._twin(body=self.card.textbook), arguments, options)
 
     def definition_slope(self, *arguments: Any, **options: Any) -> Any:
-        """Slope of an element-wise card's definition by calculus; see `tangent`."""
+        """Slope of the definition by calculus; see `tangent`."""
         textbook = self.card._twin(body=self.card.textbook)
         return Exactly(textbook, self.digits, self.reach).tangent(*arguments, **options)
 
     def tangent(self, *arguments: Any, **options: Any) -> Any:
-        """Slope of an element-wise card's body by calculus, without its derivative.
-
-        At a kink it is the slope of one side.
-        """
+        """Slope of an element-wise card's body by calculus; at a kink, the slope of one side."""
         from slopes.readings.exact import tangent
 
         def compute(x: Any, *rest: Any, **options: Any) -> Any:
@@ -93,10 +87,10 @@ class Exactly:
         unsettled: float | None = None,
         proven: bool = True,
     ) -> Any:
-        """Compute with ever more digits until each result has enough; repeat only entries that have not.
+        """Compute with ever more digits until each entry has enough.
 
-        With `proven` the balls tell how many digits they have; without, as for differences, two results must agree.
-        Beyond the digit limit, return `unsettled` or, if that is None, raise ArithmeticError.
+        With `proven` the balls tell how many digits they have; without, two results must agree. Beyond the limit,
+        return `unsettled` or, if that is None, raise ArithmeticError.
         """
         from slopes.readings.exact import BITS, number, precision, to_mpmath
 
@@ -137,7 +131,7 @@ class Exactly:
         return np.asarray(np.frompyfunc(public, 1, 1)(result))[()]
 
     def _check(self, arguments: tuple[Any, ...], options: dict[str, Any]) -> None:
-        """Call the card once, unless arguments are mpmath numbers, to raise its errors for invalid arguments."""
+        """Raise the card's errors for invalid arguments, unless they are mpmath numbers."""
         import mpmath
 
         if not any(isinstance(a, mpmath.mpf) or getattr(a, "dtype", None) == np.dtype(object) for a in arguments):
@@ -146,7 +140,7 @@ class Exactly:
             self.card(*own, **options)
 
     def _separable(self, entered: list[Any], options: dict[str, Any], open_: Any) -> Any:
-        """Mask of the open entries or rows to compute again, or None if all must be computed together."""
+        """Mask of entries or rows to compute again, or None for all together."""
         settings = (*options.values(), *self.card.settings.values())
         unreduced = not isinstance(self.card, Loss) or options.get("reduction") == "none"
         if open_.ndim == 0 or not unreduced or not all(isinstance(s, (bool, int, float, str)) for s in settings):
@@ -159,7 +153,7 @@ class Exactly:
         return open_.any(axis=-1) if open_.ndim == 2 else open_
 
     def _agree(self, before: Any, after: Any, digits: int, proven: bool) -> bool:
-        """Whether two results agree to `self.digits`; a 0 or NaN may be a number that lost all digits."""
+        """Whether two results agree to `self.digits`; a 0 or NaN may have lost all digits."""
         if digits > 2 * ZERO and ((before.is_nan() and after.is_nan()) or max(abs(before), abs(after)) < SMALLEST):
             return True
         if after.is_nan() or after == 0:

@@ -1,4 +1,4 @@
-"""Inputs of a card over the whole range of a format, and its own and the exact results at them."""
+"""Inputs of a card over the whole range of a format, and results there."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ DIGITS = 25  #: correct digits of the exact results
 
 
 class Samples:
-    """A card with sample points and the exact results there, each computed once."""
-
     def __init__(self, card: Card, seed: int = 0) -> None:
         self.card, self.seed = card, seed
         self.exactly = Exactly(card, DIGITS)
@@ -29,13 +27,12 @@ class Samples:
 
     @cached_property
     def kinks(self) -> tuple[float, ...]:
-        """Points at which the slope jumps."""
         return self.card.claims.kinks or ()
 
     # ---------------------------------------------------------------------------------- the inputs
 
     def inputs(self, dtype: Any) -> tuple[Any, ...]:
-        """Arrays of arguments: a line of numbers for an element-wise card, else a batch of rows."""
+        """Line of numbers for an element-wise card, else a batch of rows."""
         if isinstance(self.card, Loss):
             return self._loss_inputs(dtype)
         if isinstance(self.card, Map):
@@ -43,7 +40,7 @@ class Samples:
         return (self.line(dtype),)
 
     def line(self, dtype: Any) -> Any:
-        """Numbers of both signs over the dtype's whole range: tiny, small, middling, far tails, kinks."""
+        """Numbers of both signs over the dtype's whole range, and kinks."""
         info = np.finfo(dtype)
         underflow = -np.log(float(info.smallest_subnormal))
         exhausted = np.sqrt(2 * underflow)  # where exp(−x²/2) underflows
@@ -66,9 +63,9 @@ class Samples:
         return tuple(x if np.asarray(x).dtype.kind in "iu" else x.astype(dtype) for x in drawn)
 
     def conditioning(self, result: str, dtype: Any) -> Any:
-        """Change of a result, in ulps, if its arguments change by one each, one after the other.
+        """Change of a result, in ulps, if its arguments change by one each.
 
-        A logit has an exponential's condition, and entries of a row, or terms of a likelihood, may cancel by nature.
+        A logit has an exponential's condition, and entries of a row or terms of a likelihood may cancel by nature.
         Residuals do not count: their digits need not be lost.
         """
         inputs = self.inputs(dtype)
@@ -85,7 +82,7 @@ class Samples:
         return np.where(np.isfinite(relative), relative, 0.0)
 
     def _places(self, arguments: tuple[Any, ...]) -> Iterator[tuple[int, Any]]:
-        """Yield (argument, place) to move alone: a column, or an entry if rows depend on one another."""
+        """Yield (argument, place) to move alone: a column, or an entry if rows are coupled."""
         coupled = isinstance(self.card, Loss) and self.card.kind.coupled
         for k, x in enumerate(arguments):
             if x.dtype.kind in "iu" or not self._moves(k):
@@ -94,7 +91,7 @@ class Samples:
             yield from ((k, place if coupled else (..., *place)) for place in np.ndindex(shape))
 
     def _moves(self, place: int) -> bool:
-        """Whether an argument may be moved a little, and stay valid, to find the condition."""
+        """Whether an argument counts, and can be moved a little and stay valid."""
         card: Any = self.card
         if not isinstance(card, Loss):
             return card.rowwise and not place  # never a cotangent
@@ -111,18 +108,17 @@ class Samples:
 
     @property
     def options(self) -> dict[str, Any]:
-        """Options under which a call gives one result for each entry or row."""
         return {"reduction": "none"} if isinstance(self.card, Loss) else {}
 
     def call(self, result: str, arguments: tuple[Any, ...]) -> Any:
-        """Card's result: its values, unreduced, or its slope (of a map: the vjp)."""
+        """Card's unreduced values, or its slope (of a map: the vjp)."""
         card: Any = self.card
         if isinstance(card, Map):
             return card(arguments[0]) if result == "value" else card.vjp(*arguments)
         return (card if result == "value" else card.slope)(*arguments, **self.options)
 
     def results_by_torch(self, arguments: tuple[Any, ...], second: bool = False) -> dict[str, Any]:
-        """Value and slope by torch as arrays, and on request the gradients of each column of the slope."""
+        """Value and slope by torch, and if `second`, the gradients of the slope's columns."""
         import torch
 
         tensors = [torch.from_numpy(np.array(argument)) for argument in arguments]
@@ -140,7 +136,7 @@ class Samples:
         return {name: result.detach().numpy() for name, result in results.items()}
 
     def exact(self, result: str, dtype: Any) -> Any:
-        """Exact result at the inputs: "value", "slope" (by the derivative, if any) or "difference"."""
+        """Exact "value", "slope" (by the derivative, if any) or "difference" at the inputs."""
         key = result, np.dtype(dtype).name
         if key not in self._exact:
             arguments = self.inputs(dtype)
@@ -150,7 +146,6 @@ class Samples:
         return self._exact[key]
 
     def oracle(self, result: str) -> Any:
-        """Exact function for a result; without a derivative the slope is by differences."""
         if result == "value":
             return self.exactly
         if result == "difference" or self.card.slope_body is None:
