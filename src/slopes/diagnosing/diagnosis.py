@@ -24,7 +24,6 @@ class Diagnosis(Measurements):
 
     @property
     def findings(self) -> list[Finding]:
-        """Problems that hinder training."""
         return [finding for rule in RULES for finding in rule(self)]
 
     @property
@@ -51,7 +50,6 @@ class Diagnosis(Measurements):
 
     @property
     def headline(self) -> str:
-        """Numbers of samples and findings, in a line."""
         seen = f"{self.samples:,} samples"
         if self.samples < self.wanted:
             seen += f" of the {self.wanted:,} wanted, so that shares of dead units are too high"
@@ -66,7 +64,7 @@ class Diagnosis(Measurements):
         return "\n".join(line for part in parts for line in part)
 
     def _details(self) -> Iterator[str | list[list[str]]]:
-        """Yield the rest of the text: sentences, and tables as rows below a heading."""
+        """Yield sentences, and tables as rows below a heading."""
         if self.layers:
             yield _without_empty_columns([list(_OF_LAYERS), *map(_layer_row, self.layers)])
         else:
@@ -115,12 +113,10 @@ def _small(number: float) -> str:
 
 
 def _without_empty_columns(rows: list[list[str]]) -> list[list[str]]:
-    """Drop columns that are empty below the heading, the first row."""
     kept = [k for k in range(len(rows[0])) if any(row[k] for row in rows[1:])]
     return [[row[k] for k in kept] for row in rows]
 
 
 def _aligned(rows: list[list[str]]) -> list[str]:
-    """Format rows as lines, names to the left and numbers to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip() for row in rows]

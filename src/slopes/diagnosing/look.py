@@ -17,10 +17,7 @@ from slopes.models.recording import Recorder, Use
 
 
 class Look(Recorder):
-    """Samples, a tally of each activation, and weights of a model, recorded while a block runs.
-
-    An activation called several times in one forward has a tally per call.
-    """
+    """Recorder with a tally per call of an activation in a forward."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__(model)
@@ -32,13 +29,11 @@ class Look(Recorder):
         self._channels = (-1, 0)  # feature axis of the last weights, and its size
 
     def enter(self, name: str, x: Tensor | None, outermost: bool) -> None:
-        """Count the samples and record the order of the modules."""
         if outermost and x is not None and x.ndim:
             self.samples += len(x)
         self._order.setdefault(name, len(self._order))
 
     def leave(self, module: nn.Module) -> None:
-        """Record the feature axis of the weights' output."""
         if isinstance(module, nn.modules.conv._ConvNd):
             self._channels = (-1 - len(module.kernel_size), module.out_channels)
         elif isinstance(module, nn.Linear):
@@ -54,7 +49,7 @@ class Look(Recorder):
         self._tallies[key].add(use.x, use.y, use.function, axis)
 
     def _axis(self, y: Tensor) -> int:
-        """Axis of the units: of the last weights, else of the channels of pictures, else the last one."""
+        """Axis of the last weights' features, else of the channels of pictures, else the last."""
         axis, count = self._channels
         if y.ndim >= -axis and y.shape[axis] == count:
             return axis
@@ -63,11 +58,10 @@ class Look(Recorder):
     # ---------------------------------------------------------------------------------------- weights
 
     def snapshot(self) -> dict[str, list[Tensor]]:
-        """Copy the current weights, by module."""
         return {name: [p.detach().clone() for p in own] for name, own in _weighted(self.model)}
 
     def weigh(self, before: dict[str, list[Tensor]] | None = None) -> None:
-        """Record norms of weights and gradients, and the weights' relative change since the snapshot."""
+        """Record norms, and the weights' relative change since the snapshot."""
         self.batches += 1
         for name, own in _weighted(self.model):
             gradient, update = _norm(p.grad for p in own if p.grad is not None), math.nan
@@ -76,7 +70,6 @@ class Look(Recorder):
             self._weights.setdefault(name, []).append((_norm(own), gradient, update))
 
     def diagnosis(self, wanted: int, steps: tuple[int, int] | None = None) -> Diagnosis:
-        """Diagnosis so far; for weights, the current norm and means over batches."""
         rows = []
         for name in sorted(self._weights, key=self._when):
             sizes, gradients, updates = zip(*self._weights[name], strict=True)
@@ -101,7 +94,7 @@ class Look(Recorder):
 
 
 def _weighted(model: nn.Module) -> Iterator[tuple[str, list[Tensor]]]:
-    """Yield modules with weights of two axes or more, with these weights and their biases."""
+    """Yield modules with weights of two axes or more, and all their weights."""
     for name, module in model.named_modules():
         own = [p for p in module.parameters(recurse=False) if not nn.parameter.is_lazy(p) and p.is_floating_point()]
         if any(p.ndim >= 2 for p in own):

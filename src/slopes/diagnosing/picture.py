@@ -1,4 +1,4 @@
-"""Picture of a diagnosis: outputs of the layers, dead and saturated units, and gradient norms."""
+"""Picture of a diagnosis."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ TITLE = {"loc": "left", "size": 9.5, "weight": "bold"}
 
 
 def picture(found: Measurements, title: str) -> Picture:
-    """Draw a row for each activation, from the first to run to the last."""
     with style():
         figure = Picture(figsize=(10, 1.5 + 0.34 * max(len(found.layers), 2)), layout="constrained")
         outputs, units, gradients = figure.subplots(1, 3, sharey=True)
@@ -43,7 +42,6 @@ def _outputs(axes: Any, found: Measurements) -> None:
 
 
 def _units(axes: Any, found: Measurements) -> None:
-    """Draw shares of dead and of saturated units, and of flat slopes."""
     places = range(len(found.layers))
     dead = [layer.dead for layer in found.layers]
     saturated = [layer.saturated for layer in found.layers]
@@ -58,7 +56,6 @@ def _units(axes: Any, found: Measurements) -> None:
 
 
 def _gradients(axes: Any, found: Measurements) -> None:
-    """Draw norms of the gradient by the outputs."""
     there = [(layer.gradient, place) for place, layer in enumerate(found.layers) if 0 < layer.gradient < math.inf]
     if there:
         axes.plot(*zip(*there, strict=True), "o-", color=BLUE, linewidth=1.2, markersize=4.5)

@@ -1,4 +1,4 @@
-"""Rules for findings, each with the usual repair, from the numbers of a diagnosis."""
+"""Rules for findings, with their thresholds and the usual repairs."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 
 from slopes.diagnosing.results import HALF, Finding, Measurements, percent, ratio
 
-UNITS = 0.1  #: least share of dead or saturated units for a finding
-SLOPES = 0.5  #: least share of flat slopes for a finding, without outputs that are off
-FAR = 1e3  #: ratio of the last layer's gradient norm to the first's, or its inverse, for a finding
+UNITS = 0.1  #: least share of dead or saturated units
+SLOPES = 0.5  #: least share of flat slopes, without outputs that are off
+FAR = 1e3  #: least ratio of the first and the last gradient norm
 LEAP, CREEP = 0.1, 1e-6  #: updates over weights for too fast or too slow learning; about 1e-3 is usual
 
 

@@ -1,4 +1,4 @@
-"""Statistics of one activation's inputs and outputs, over batches and per unit."""
+"""Statistics of one activation over batches, which stay on the device until `Tally.layer`."""
 
 from __future__ import annotations
 
@@ -18,8 +18,6 @@ KEPT = 1024  #: values per batch for percentiles and for the share lost in half 
 
 
 class Tally:
-    """Statistics of one activation; they stay on the device until `layer`."""
-
     def __init__(self, name: str, units: int) -> None:
         self.name, self.units = name, units
         self._counts: list[int] = []  # values in each call
@@ -31,7 +29,7 @@ class Tally:
         self._off: Any = 0  # the same, with an output near 0 too
 
     def add(self, x: Tensor, y: Tensor, function: Callable[[Tensor], Tensor], axis: int) -> None:
-        """Add a call with input x and output y, whose units lie along the axis."""
+        """Add a call; the units lie along the axis of y."""
         slopes, values = slopes_of(function, x), y.detach()
         if values.dtype not in (torch.float32, torch.float64):
             values = values.float()
@@ -53,7 +51,6 @@ class Tally:
         self._pulled.append(_some(gradient))
 
     def layer(self, batches: int) -> Layer:
-        """Statistics after `batches` batches."""
         counts = np.array(self._counts)
         mean, variance, least, most = torch.stack(self._moments).double().cpu().numpy().T
         middle = (counts * mean).sum() / counts.sum()

@@ -20,9 +20,9 @@ from slopes.domains import shown
 def diagnose(model: Any, data: Any, loss: Any, *, optimizer: Any = None, samples: int = 1000) -> Diagnosis:
     """Look at the activations and gradients of a model over at least `samples` inputs.
 
-    `data` is a batch (inputs, target), or an iterable of batches such as a DataLoader, used as far as needed; inputs in
-    a tuple or dict are separate arguments of the model, and tensors are moved to its device. `loss(output, target)` is
-    one number. With an optimizer, one step shows how far it moves the weights.
+    `data` is a batch (inputs, target), or an iterable of batches such as a DataLoader; inputs in a tuple or dict are
+    separate arguments of the model. `loss(output, target)` is one number. With an optimizer, one step shows how far it
+    moves the weights.
 
     Activations are modules of `torch.nn` and `slopes.nn`, and functions of torch and cards that a forward calls.
 
@@ -90,7 +90,6 @@ def _called(model: nn.Module, inputs: Any) -> Any:
 
 
 def _batches(data: Any) -> Iterator[tuple[Any, Any]]:
-    """Yield (inputs, target) of one batch or of many."""
     if _is_pair(data) and any(isinstance(part, (Tensor, Mapping)) for part in data):
         data = [data]
     if not isinstance(data, Iterable) or isinstance(data, (Tensor, Mapping, str)):
@@ -123,7 +122,7 @@ def _on_device(model: nn.Module, thing: Any) -> Any:
 
 @contextmanager
 def _randomness_kept(data: Any) -> Iterator[None]:
-    """Restore the random states of torch, NumPy, Python and the loader's generator after the block."""
+    """Restore the states of torch, NumPy, Python and the loader's generator."""
     generator = getattr(data, "generator", None)
     own, numpys = random.getstate(), np.random.get_state()  # noqa: NPY002
     loaders = None if generator is None else generator.get_state()

@@ -24,10 +24,9 @@ class Watcher:
                 optimizer.step()
         print(watcher.diagnosis)
 
-    Other steps run as they would without it. Watched steps compute the same results, bit for bit, except that a
-    compiled model runs uncompiled in them. A unit is called dead after at least `samples` inputs, so steps are put
-    together until there are as many; `history` has a `Diagnosis` of each group. The gradients must still be there at
-    the end of the block.
+    Watched steps compute the same results, bit for bit, except that a compiled model runs uncompiled in them. They are
+    put together until there are `samples` inputs, enough to call a unit dead; `history` has a `Diagnosis` of each
+    group. The gradients must still be there at the end of the block.
 
     Raises TypeError if `model` is not a module, ValueError for numbers below 1.
     """
