@@ -19,9 +19,9 @@ SUFFIXES = (".png", ".svg", ".html")
 def show(*cards: Card, out: str | os.PathLike[str] | None = None) -> None:
     """Show the curve, the slope and the facts of one or several cards.
 
-    Without `out` they are printed in the width of the terminal, or a notebook displays a picture; else the file is
-    written, in the format of its suffix. A loss is drawn along the axis of its kind, a map of rows along its first
-    entry with the others at 0. Cards of one axis share a picture. A dot marks a kink, at the card's slope there.
+    Without `out` they are printed, or a notebook displays a picture; else the file is written, in the format of its
+    suffix. A loss is drawn along the axis of its kind, a map of rows along its first entry with the others at 0. Cards
+    of one axis share a picture. A dot marks a kink, at the card's slope there.
 
     Raises TypeError for anything but a card, ValueError for an unknown suffix, OSError where the file cannot be
     written, ImportError where the library that draws is not installed.
@@ -50,7 +50,6 @@ def show(*cards: Card, out: str | os.PathLike[str] | None = None) -> None:
 
 
 def _check(card: Any) -> None:
-    """Raise TypeError or ValueError for an object that cannot be drawn."""
     if isinstance(card, (list, tuple)):
         raise TypeError("show: takes the cards one by one; put a star before the list, as in slopes.show(*cards)")
     if isinstance(card, str):
@@ -71,7 +70,7 @@ def _show_in_terminal(cards: Sequence[Card]) -> None:
 
 
 def _show_in_notebook(cards: Sequence[Card]) -> None:
-    """Display the picture above the facts; without matplotlib, the text for a terminal."""
+    """Display the text for a terminal where matplotlib is missing."""
     try:
         require("slopes.show", "matplotlib")
     except ImportError as error:
@@ -91,7 +90,7 @@ def _show_in_notebook(cards: Sequence[Card]) -> None:
 
 
 def described(card: Card) -> dict[str, Any]:
-    """Card's facts and its curve's points, for programs: x, value and slope of each line."""
+    """Facts and the curve's points, for programs."""
     from slopes.plotting import facts, samples
 
     drawn = samples.curve(card)

@@ -13,7 +13,7 @@ from slopes.plotting.samples import curve
 
 
 def collect(card: Card) -> dict[str, Any]:
-    """Facts of a card as plain values, for `rows` and for programs."""
+    """Facts as plain values, for `rows` and for programs."""
     lines = curve(card).lines
     return {
         "name": card.name,
@@ -31,14 +31,14 @@ def collect(card: Card) -> dict[str, Any]:
 
 
 def rows(known: dict[str, Any]) -> list[tuple[str, str]]:
-    """Facts as (label, text), without name, signature and summary, which are headings."""
+    """Facts as (label, text), without the headings."""
     name = known["name"]
     claims = "; ".join(WORDS[claim](value) for claim, value in known["claims"].items())
     listed = [
         ("kind", known["kind"]),
         ("also called", ", ".join(known["aliases"])),
         *(("parameter", description.default_words(parameter)) for parameter in known["parameters"]),
-        # Claims hold for the defaults: bound parameters may change the range, the slope, and more.
+        # bound parameters may change the range, the slope, and more
         ("claims at the defaults" if "(" in name else "claims", claims),
         (
             "kink",
@@ -61,7 +61,7 @@ def text(known: dict[str, Any]) -> str:
 
 
 def signature(card: Card) -> str:
-    """Format arguments and parameters as in "elu(x, *, alpha=1.0)", bound values included."""
+    """Arguments and parameters, as in "elu(x, *, alpha=1.0)"."""
     arguments = [argument.name for argument in card.kind.arguments] if isinstance(card, Loss) else card._arguments
     own = [f"{name}={description.written(value)}" for name, value in card.settings.items()]
     return f"{card.__name__}({', '.join([*arguments, *(['*'] if own else []), *own])})"
@@ -94,5 +94,5 @@ def _formula(card: Card) -> dict[str, str]:
         return {"text": f"(needs sympy: {install('sympy')})"}
     try:
         return {"text": formula.text(card), "tex": card.tex, "mathml": formula.mathml(card)}
-    except Exception:  # a user's body may call anything, and its picture and facts are still worth showing
+    except Exception:  # a user's body may call anything
         return {}

@@ -19,7 +19,6 @@ def text(card: Card) -> str:
 
 
 def mathml(card: Card) -> str:
-    """Formula as MathML, which browsers typeset with their own fonts."""
     inner = _MathML().doprint(card.formula)
     for printed, fine in ((r"\hat{y}", "ŷ"), ("<mo>-</mo>", "<mo>−</mo>"), ("&ExponentialE;", "e"), ("delta_j", "ΔJ")):
         inner = inner.replace(printed, fine)

@@ -1,4 +1,4 @@
-"""Cards as HTML: a page that needs no network, and the facts of a card for a notebook."""
+"""Cards as HTML: a page that needs no network, and a section for notebooks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from slopes.plotting.facts import collect, rows
 
 
 def page(cards: Sequence[Card]) -> bytes:
-    """HTML page: the picture, and for each card its formula and facts; light and dark."""
     from slopes.plotting.picture import COLOURS, DARK, image
 
     names = ", ".join(card.name for card in cards)
@@ -41,7 +40,7 @@ def _themed(svg: str) -> str:
 
 
 def section(fact: dict[str, Any], alone: bool = True) -> str:
-    """Card's facts as HTML, below its name unless it is `alone`."""
+    """Card's facts, below its name unless it is `alone`."""
     formula = fact["formula"]
     shown = formula.get("mathml") or html.escape(formula.get("text", ""))
     source = (

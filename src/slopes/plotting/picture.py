@@ -17,7 +17,7 @@ from matplotlib.ticker import MaxNLocator
 from slopes.card import Card
 from slopes.plotting.samples import Panel, panels
 
-# Okabe and Ito's colours, which colour-blind people can tell apart, each with a lighter twin for a dark page.
+# Okabe and Ito's colours, safe for the colour-blind, and lighter twins for a dark page
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#b3589a", "#4aa3d6", "#b8860b", "#8c3b2a", "#5f6670")
 DARK = ("#56a9e8", "#f08a3c", "#33c79a", "#dd8cc3", "#8fd0f5", "#e3b23c", "#d97b66", "#a8b0bb")
 CSS_DPI = 96  #: CSS pixels per inch
@@ -58,19 +58,18 @@ def style() -> Iterator[None]:
 
 
 class Picture(Figure):
-    """A matplotlib figure that notebooks show even without pyplot."""
+    """Figure that notebooks show even without pyplot."""
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, str], dict[str, Any]]:
-        """PNG, sharp on a dense screen, and its width in pixels."""
         stream = io.BytesIO()
         with style():
-            self.savefig(stream, format="png", dpi=2 * CSS_DPI)
+            self.savefig(stream, format="png", dpi=2 * CSS_DPI)  # for dense screens
         png, width = base64.b64encode(stream.getvalue()).decode(), round(CSS_DPI * self.get_figwidth())
         return {"image/png": png, "text/plain": repr(self)}, {"image/png": {"width": width}}
 
 
 def image(cards: Sequence[Card], form: str, heading: bool = True) -> bytes:
-    """Picture as "png" or "svg" bytes, always the same for the same cards."""
+    """Bytes that are always the same for the same cards."""
     with style():
         stream = io.BytesIO()
         unstamped = {"Date": None, "Creator": None} if form == "svg" else {"Software": None}
@@ -80,7 +79,7 @@ def image(cards: Sequence[Card], form: str, heading: bool = True) -> bytes:
 
 @style()
 def draw(cards: Sequence[Card], heading: bool = True) -> Picture:
-    """Value and slope of the cards as a figure, under the name of a single card with `heading`."""
+    """Value and slope, under the name of a single card with `heading`."""
     pairs = panels(cards)
     head = 0.75 if heading and len(cards) == 1 else 0.15
     widest = max((len(label) for panel, _ in pairs for label, *_ in panel.lines), default=0)
@@ -142,7 +141,7 @@ def _draw_panel(axes: Any, panel: Panel) -> None:
 
 
 def _spread(ends: list[float], gap: float, ceiling: float) -> list[float]:
-    """Heights of labels: where the lines end, but crowded ones are spread about their middle."""
+    """Heights of labels: where the lines end, but crowded ones spread."""
     order = sorted(range(len(ends)), key=ends.__getitem__)
     crowds: list[list[int]] = []
     for index in order:

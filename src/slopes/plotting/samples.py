@@ -9,12 +9,12 @@ import numpy as np
 
 from slopes.card import Card, Loss
 
-POINTS = 401  #: along the axis; an odd number, so that 0 is among them
+POINTS = 401  #: odd, so that 0 is among them
 
 
 @dataclass(frozen=True)
 class Line:
-    """A curve and its slope at the points x; the slope jumps at the indices `kinks`."""
+    """Curve and slope at x; the slope jumps at the indices `kinks`."""
 
     label: str  #: tells a card's lines apart; "" if there is one
     x: np.ndarray
@@ -23,7 +23,7 @@ class Line:
     kinks: tuple[int, ...] = ()
 
     def broken_slope(self) -> np.ndarray:
-        """The slope with NaN at every kink, so that no stroke bridges a jump."""
+        """Slope with NaN at every kink, so that no stroke bridges a jump."""
         broken = self.slope.copy()
         broken[list(self.kinks)] = np.nan
         return broken
@@ -31,8 +31,6 @@ class Line:
 
 @dataclass(frozen=True)
 class Curve:
-    """A card's lines and the label of their axis."""
-
     card: Card
     axis: str
     lines: tuple[Line, ...]
@@ -40,11 +38,9 @@ class Curve:
 
 @dataclass(frozen=True)
 class Panel:
-    """Lines in one pair of axes: for each its label, x, y and the points to mark."""
-
     title: str
     axis: str
-    lines: list[tuple[str, np.ndarray, np.ndarray, list[tuple[float, float]]]]
+    lines: list[tuple[str, np.ndarray, np.ndarray, list[tuple[float, float]]]]  #: (label, x, y, points to mark)
 
     def limits(self) -> tuple[float, float]:
         """Y range: all of it, unless a few points (poles) would flatten the rest."""
@@ -78,7 +74,6 @@ def panels(cards: Iterable[Card]) -> list[tuple[Panel, Panel]]:
 
 
 def curve(card: Card) -> Curve:
-    """Sample the card along the axis of its kind."""
     kinks = _kinks(card)
     if isinstance(card, Loss):
         return _loss_curve(card, kinks)

@@ -25,7 +25,6 @@ DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  #: a braille ce
 
 
 def show(cards: Sequence[Card]) -> None:
-    """Print the picture and the facts of the cards."""
     for part in _parts(cards, console().width):
         emit(part)
 
@@ -40,7 +39,6 @@ def text(cards: Sequence[Card], width: int = 100) -> str:
 
 
 def _parts(cards: Sequence[Card], width: int) -> Iterator[Any]:
-    """Yield the lines of the picture, then the facts, for rich."""
     from rich.text import Text
 
     known = [collect(card) for card in cards]
@@ -61,12 +59,11 @@ def console(width: int | None = None, **options: Any) -> Any:
     """Rich console on standard output that leaves text as it is."""
     from rich.console import Console
 
-    # In a notebook rich would display an element for each print, besides the captured text.
+    # in a notebook rich would also display an element for each print
     return Console(width=width, highlight=False, markup=False, emoji=False, force_jupyter=False, **options)
 
 
 def emit(renderable: Any, width: int | None = None) -> None:
-    """Print a rich renderable, with look-alikes for characters that standard output lacks."""
     printer = console(width)
     with printer.capture() as captured:
         printer.print(renderable)
@@ -74,7 +71,7 @@ def emit(renderable: Any, width: int | None = None) -> None:
 
 
 def write(text: str) -> None:
-    """Write text to standard output, with look-alikes for characters that it lacks."""
+    """Write to standard output, with look-alikes for characters that it lacks."""
     encoding = sys.stdout.encoding or "utf-8"
     sys.stdout.write(text.encode(encoding, "slopes.lookalike").decode(encoding))
     sys.stdout.flush()
@@ -96,7 +93,7 @@ def _table(fact: dict[str, Any]) -> Any:
 
 
 def draw(panel: Panel, width: int) -> list[list[tuple[str, str]]]:
-    """Panel as lines of (text, style) pieces, each line `width` characters wide."""
+    """Lines of (text, style) pieces, each line `width` characters wide."""
     labels = [label for label, *_ in panel.lines]
     margin = min(max((len(label) + 1 for label in labels if label), default=0), width // 3)
     columns = width - GUTTER - margin
@@ -180,7 +177,7 @@ def _spread(ends: dict[int, tuple[int, float]], labels: list[str]) -> dict[int, 
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """Three or four round numbers between the two, 0 among them if it lies there."""
+    """Three or four round numbers, with 0 if it lies between the two."""
     rough = (high - low) / 4
     power = 10.0 ** np.floor(np.log10(rough))
     step = power * next(times for times in (1, 2, 2.5, 5, 10) if power * times >= rough)
