@@ -15,7 +15,7 @@ from slopes.nn.cards import CardModule
 
 
 def count_activations(model: nn.Module) -> Counter[type[nn.Module]]:
-    """Count the activations of each class, as modules or as functions in attributes of modules."""
+    """Count the activations by class, as modules or as functions in attributes."""
     counted: Counter[type[nn.Module]] = Counter()
     for module in model.modules():
         kind = class_of(module)
@@ -43,7 +43,7 @@ def list_calls(model: nn.Module, classes: Iterable[type]) -> str:
 
 
 def functional_calls(model: nn.Module, classes: Iterable[type]) -> Iterator[str]:
-    """Yield functional calls of the classes' functions in the source of the user's modules, with their places."""
+    """Yield calls of the classes' functions in the source of the user's modules, with their places."""
     names = {name.rstrip("_") for name, _ in twins(classes)}
     names |= {f"{name}_" for name in names}
     for kind in dict.fromkeys(type(module) for module in model.modules()):

@@ -38,7 +38,7 @@ def _functions() -> list[tuple[type[nn.Module], Any]]:
 
 
 def twins(classes: Iterable[type]) -> Iterator[tuple[str, Any]]:
-    """Yield (name, function) for PyTorch's functions and the cards that compute the same as the classes."""
+    """Yield (name, function) of PyTorch and cards that compute the same as the classes."""
     wanted = {c.__name__.lower() for c in classes if c.__module__.startswith(("torch.nn.", "slopes.nn"))}
     for home in (nn.functional, torch):
         for name in dir(home):

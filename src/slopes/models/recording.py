@@ -22,11 +22,9 @@ _NAMES = {kind.__name__.lower() for kind in ELEMENTWISE}
 
 
 class Use(NamedTuple):
-    """One use of an activation: input x, output y."""
-
     parent: str  #: name of the module whose forward used it
     label: str
-    nth: int  #: number of earlier uses of this label by the parent, in the same forward
+    nth: int  #: number of earlier uses of this label by the parent in this forward
     x: Tensor  #: a copy, as the activation may work in place
     y: Tensor
     function: Callable[[Tensor], Tensor]
@@ -35,9 +33,9 @@ class Use(NamedTuple):
 @dataclass
 class _Call:
     name: str
-    sealed: bool  #: an activation, whose own calls of functions are not recorded
-    x: Tensor | None = None  #: copy of an activation's input, as it may work in place
-    used: Counter[str] = field(default_factory=Counter)  #: number of uses so far, by label
+    sealed: bool  #: an activation, whose own calls are not recorded
+    x: Tensor | None = None  #: copy of an activation's input
+    used: Counter[str] = field(default_factory=Counter)  #: uses so far, by label
 
 
 class Recorder:
@@ -49,20 +47,18 @@ class Recorder:
     def __init__(self, model: nn.Module) -> None:
         self._names = {module: name for name, module in model.named_modules()}
         self._calls: list[_Call] = []
-        self._inside = ExitStack()  # contexts that are active while the model runs
+        self._inside = ExitStack()  # contexts open while the model runs
 
-    def use(self, use: Use) -> None:
-        """Handle a use of an activation."""
+    def use(self, use: Use) -> None: ...
 
     def enter(self, name: str, x: Tensor | None, outermost: bool) -> None:
         """Handle the start of a module's forward; x is its first tensor."""
 
     def leave(self, module: nn.Module) -> None:
-        """Handle the end of a module's forward, except of activations."""
+        """Handle the end of a module that is no activation."""
 
     @contextmanager
     def recording(self) -> Iterator[None]:
-        """Record while the block runs."""
         with ExitStack() as stack:
             for module in self._names:
                 stack.callback(module.register_forward_pre_hook(self._enter, with_kwargs=True).remove)
@@ -96,7 +92,7 @@ class Recorder:
             self._inside.close()
 
     def follow(self, name: str, function: Callable[..., Any], x: Any, *rest: Any, **named: Any) -> Any:
-        """Call an activation function, and record it if a module of the model called it."""
+        """Call a function, and record it if a module of the model called it."""
         if not isinstance(x, Tensor) or not self._calls or self._calls[-1].sealed:
             return function(x, *rest, **named)
         parent, kept = self._calls[-1], x.detach().clone()
@@ -136,8 +132,6 @@ def _functions(recorder: Recorder) -> Iterator[None]:
 
 
 class _Functions(TorchFunctionMode):
-    """A mode that reports calls of PyTorch's activation functions to a recorder."""
-
     def __init__(self, recorder: Recorder) -> None:
         super().__init__()
         self.recorder = recorder

@@ -14,7 +14,7 @@ from slopes.nn import CardModule
 
 
 def replaced(model: Any, classes: tuple[type, ...], new: Any) -> tuple[Any, int]:
-    """Replace in place; return (the model or its replacement, the number of replacements)."""
+    """(the model or its replacement, the number of replacements)."""
     if _is_one(model, classes):
         return _in_place_of(model, new), 1
     return model, _replace_modules(model, classes, new) + _replace_functions(model, classes, new)

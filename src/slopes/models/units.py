@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 FLAT = 1e-3  #: a smaller slope passes next to nothing on
-MOSTLY = 0.95  #: share of flat samples, among those where a unit is on, that makes it saturated
+MOSTLY = 0.95
 
 DEAD = "output and slope are under 0.001 in size for every sample"
 SATURATED = "its slope is under 0.001 in size in at least 95 % of the samples in which it is on"
@@ -18,9 +18,6 @@ def mark_flat(values: Any, slopes: Any) -> tuple[Any, Any]:
 
 
 def classify_units(flat: Any, off: Any, samples: Any) -> tuple[Any, Any]:
-    """Masks of dead and of saturated units, by the numbers of samples where each was flat and off.
-
-    All are arrays or tensors of one shape, but `samples` may be a number. No unit is both.
-    """
+    """Masks of dead and of saturated units, by the numbers of samples where each was flat and off; none is both."""
     on = samples - off
     return on == 0, (on > 0) & (flat - off >= MOSTLY * on)
