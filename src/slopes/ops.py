@@ -30,6 +30,8 @@ from slopes.readings import tails
 # ------------------------------------------------------------------------------------------- dispatch
 
 _READINGS: dict[type, ModuleType] = {}
+#: readings whose arguments are of their own types
+OWN_TYPES = tuple(f"slopes.readings.{name}" for name in ("exact", "interval", "trace"))
 
 
 def reading(*arguments: Array) -> ModuleType:
@@ -53,7 +55,7 @@ def _resolve(x: Array) -> ModuleType:
 
         if torch.compiler.is_compiling():
             return module
-    elif type(x).__module__ in ("slopes.readings.exact", "slopes.readings.trace"):
+    elif type(x).__module__ in OWN_TYPES:
         module = sys.modules[type(x).__module__]
     elif type(x).__module__.partition(".")[0] in ("mpmath", "flint"):
         raise TypeError("numbers of mpmath and FLINT are computed by slopes.exact(card, digits=...)")

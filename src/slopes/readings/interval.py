@@ -1,0 +1,820 @@
+"""The interval reading: bodies computed for all numbers of an interval at once, with both derivatives.
+
+A `Jet` holds bounds of a value and of its first and second derivative over the interval of the argument. End points are
+exact numbers of Arb and each operation rounds them outwards, so the bounds hold for every number in between. A
+comparison that holds for only some of them is undecided; `where` then gives the hull of both choices, and the jet
+remembers that it may jump. End points may be left out: of x in (0, 1) it is decided that x > 0. A *limit* holds what
+numbers approach that come to p from one side, so that x > p is decided there as well.
+
+Numbers are rational as long as they can be, so that the inverse of 1/6 is 6.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any, NoReturn
+
+from flint import arb, fmpq
+
+from slopes.constants import Array, Constant
+from slopes.readings import exact
+
+_this = sys.modules[__name__]
+
+NEGATIVE, POSITIVE = arb.neg_inf(), arb.pos_inf()
+_INF = float("inf")
+LOW, HIGH, LIMIT = 1, 2, 4  #: bits of `Bounds.open`: an end that is left out; numbers that only approach the bounds
+KINK, JUMP = 1, 2  #: bits of `Jet.breaks`
+
+LACKING = (
+    "above_simplex_threshold", "angle", "entry", "expected", "expected_log", "inner", "jaccard_steps", "joined",
+    "log_softmax", "one_hot", "softmax", "softmax_complement", "softmax_logit", "sum", "sum_others", "sum_pairs", "top",
+)  # fmt: skip
+
+
+class IntervalError(Exception):
+    """A body cannot be computed for intervals."""
+
+
+def __getattr__(name: str) -> NoReturn:
+    if name in LACKING:
+        raise IntervalError(f"it uses slopes.ops.{name}, which is not computed for intervals")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+# ---------------------------------------------------------------------------------------------- bounds
+
+
+def round_down(ball: Any) -> Any:
+    """Return the lower end of a ball; −inf for NaN."""
+    if ball.is_exact():
+        return ball if ball == ball else NEGATIVE
+    return ball.lower() if ball.is_finite() else NEGATIVE
+
+
+def round_up(ball: Any) -> Any:
+    """Return the upper end of a ball; inf for NaN."""
+    if ball.is_exact():
+        return ball if ball == ball else POSITIVE
+    return ball.upper() if ball.is_finite() else POSITIVE
+
+
+def _swapped(open_: int) -> int:
+    return (0, HIGH, LOW, LOW | HIGH)[open_ & ~LIMIT] | open_ & LIMIT
+
+
+class Bounds:
+    """The numbers between two exact ends, either of which `open` may leave out; `rational` is a known single number.
+
+    Those of a `LIMIT` approach a number between the ends; they are below `high` for certain only if it is left out.
+    """
+
+    __slots__ = ("high", "low", "open", "rational")
+
+    def __init__(self, low: Any, high: Any, open_: int = 0, rational: Any = None) -> None:
+        self.low, self.high, self.open, self.rational = low, high, open_, rational
+
+    def __repr__(self) -> str:
+        brackets = "(" if self.open & LOW else "[", ")" if self.open & HIGH else "]"
+        return f"{brackets[0]}{float(self.low)!r}, {float(self.high)!r}{brackets[1]}"
+
+    def __neg__(self) -> Bounds:
+        rational = None if self.rational is None else -self.rational
+        return Bounds(-self.high, -self.low, _swapped(self.open), rational)
+
+    def __add__(self, other: Bounds) -> Bounds:
+        if other is ZERO:
+            return self
+        if self is ZERO:
+            return other
+        if self.rational is not None and other.rational is not None:
+            return point(self.rational + other.rational)
+        open_ = self.open & other.open if self.open & other.open & LIMIT else self.open | other.open
+        return Bounds(round_down(self.low + other.low), round_up(self.high + other.high), open_)
+
+    def __sub__(self, other: Bounds) -> Bounds:
+        return self + -other
+
+    def __mul__(self, other: Bounds) -> Bounds:
+        if self.rational is not None:
+            return other._scaled(self)
+        if other.rational is not None:
+            return self._scaled(other)
+        limit = (self.open | other.open) & LIMIT
+        if self.low >= 0 and other.low >= 0:
+            return Bounds(round_down(_product(self.low, other.low)), round_up(_product(self.high, other.high)), limit)
+        products = [_product(a, b) for a in (self.low, self.high) for b in (other.low, other.high)]
+        return Bounds(least([round_down(p) for p in products]), greatest([round_up(p) for p in products]), limit)
+
+    def _scaled(self, by: Bounds) -> Bounds:
+        """The product with a rational number, of which end points that are multiples of its divisor stay exact."""
+        factor = by.rational
+        if factor == 1:
+            return self
+        if factor == 0:
+            return ZERO
+        if self.rational is not None:
+            return point(self.rational * factor)
+        ends = self.low, self.high
+        if by.low == by.high:
+            ends = ends[0] * by.low, ends[1] * by.low
+        else:
+            above, below = arb(factor.p), arb(factor.q)
+            ends = ends[0] * above / below, ends[1] * above / below
+        if factor > 0:
+            return Bounds(round_down(ends[0]), round_up(ends[1]), self.open)
+        return Bounds(round_down(ends[1]), round_up(ends[0]), _swapped(self.open))
+
+    def inverse(self) -> Bounds:
+        if self.rational is not None and self.rational != 0:
+            return point(1 / self.rational)
+        if self.low > 0 or self.high < 0:
+            return Bounds(round_down(1 / self.high), round_up(1 / self.low), _swapped(self.open))
+        if self.low == 0 and self.high > 0:
+            return Bounds(round_down(1 / self.high), POSITIVE, LOW if self.open & HIGH else 0)  # no limit has two ends
+        if self.high == 0 and self.low < 0:
+            return Bounds(NEGATIVE, round_up(1 / self.low), HIGH if self.open & LOW else 0)
+        return WHOLE
+
+    def absolute(self) -> Bounds:
+        if self.low > 0 or (self.low == 0 and self.is_bounded(LOW)):
+            return self
+        if self.high < 0 or (self.high == 0 and self.is_bounded(HIGH)):
+            return -self
+        return Bounds(arb(0), greatest([-self.low, self.high]), self.open & LIMIT)
+
+    def power(self, n: int) -> Bounds:
+        """The nth power, for n > 0."""
+        if self.rational is not None:
+            return point(self.rational**n)
+        base = self if n % 2 else self.absolute()
+        return Bounds(round_down(base.low**n), round_up(base.high**n), base.open)
+
+    def hull(self, other: Bounds) -> Bounds:
+        limit = (self.open | other.open) & LIMIT
+        return Bounds(least([self.low, other.low]), greatest([self.high, other.high]), limit)
+
+    def is_bounded(self, end: int) -> bool:
+        """Whether no number is beyond the end: those of a limit may be, but for an end that is left out."""
+        return self.open & (end | LIMIT) != LIMIT
+
+    def is_below(self, other: Bounds) -> bool:
+        """Whether each number of this is less than each of the other."""
+        return bool(self.high < other.low) or (self.is_at_most(other) and bool(self.open & HIGH or other.open & LOW))
+
+    def is_at_most(self, other: Bounds) -> bool:
+        """Whether each number of this is at most as large as each of the other."""
+        return bool(self.high < other.low) or (
+            bool(self.high <= other.low) and self.is_bounded(HIGH) and other.is_bounded(LOW)
+        )
+
+    def is_point(self) -> bool:
+        return not self.open and bool(self.low == self.high)
+
+
+def _product(a: Any, b: Any) -> Any:
+    """An infinite end is a limit, so its product with 0 is 0."""
+    return arb(0) if a == 0 or b == 0 else a * b
+
+
+def least(ends: list[Any]) -> Any:
+    low = ends[0]
+    for end in ends[1:]:
+        if end < low:
+            low = end
+    return low
+
+
+def greatest(ends: list[Any]) -> Any:
+    high = ends[0]
+    for end in ends[1:]:
+        if end > high:
+            high = end
+    return high
+
+
+def point(rational: Any) -> Bounds:
+    """The bounds of a rational number."""
+    ball = arb(rational)
+    return Bounds(round_down(ball), round_up(ball), 0, rational)
+
+
+def around(ball: Any) -> Bounds:
+    """The bounds of a ball of Arb."""
+    return Bounds(round_down(ball), round_up(ball))
+
+
+ZERO, ONE, WHOLE = point(fmpq(0)), point(fmpq(1)), Bounds(NEGATIVE, POSITIVE)
+
+
+# ------------------------------------------------------------------------------------------ comparisons
+
+
+class Truth:
+    """The outcome of a comparison: whether it may hold, and whether it must."""
+
+    __slots__ = ("may", "must")
+
+    def __init__(self, may: bool, must: bool) -> None:
+        self.may, self.must = may, must
+
+    def __bool__(self) -> bool:
+        if self.may and not self.must:
+            raise IntervalError("it branches on a value; use slopes.ops.where")
+        return self.must
+
+    def __and__(self, other: Any) -> Truth:
+        other = _truth(other)
+        return Truth(self.may and other.may, self.must and other.must)
+
+    def __or__(self, other: Any) -> Truth:
+        other = _truth(other)
+        return Truth(self.may or other.may, self.must or other.must)
+
+    def __invert__(self) -> Truth:
+        return Truth(not self.must, not self.may)
+
+    __rand__, __ror__ = __and__, __or__
+
+
+def _truth(x: Any) -> Truth:
+    return x if type(x) is Truth else Truth(bool(x), bool(x))
+
+
+# ------------------------------------------------------------------------------------------------ jets
+
+
+class Jet:
+    """Bounds of a value, its slope and its bend (second derivative), and how smooth they are.
+
+    The slope is None for a constant; the bend is None if nobody asks for it. `breaks` has `KINK` where slopes of
+    several pieces are joined, and `JUMP` where values are.
+    """
+
+    __slots__ = ("bend", "breaks", "slope", "value")
+    __array_ufunc__ = None  # NumPy's scalars then use these operators
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, value: Bounds, slope: Bounds | None = None, bend: Bounds | None = None, breaks: int = 0) -> None:
+        self.value, self.slope, self.bend, self.breaks = value, slope, bend, breaks
+
+    def __repr__(self) -> str:
+        return f"Jet({self.value}, {self.slope}, {self.bend}, breaks={self.breaks})"
+
+    def __neg__(self) -> Jet:
+        slope, bend = (None if part is None else -part for part in (self.slope, self.bend))
+        return Jet(-self.value, slope, bend, self.breaks)
+
+    def __pos__(self) -> Jet:
+        return self
+
+    def __abs__(self) -> Any:
+        return absolute(self)
+
+    def __add__(self, other: Any) -> Any:
+        other = jet(other)
+        value, breaks = self.value + other.value, self.breaks | other.breaks
+        if other.slope is None:
+            return Jet(value, self.slope, self.bend, breaks)
+        if self.slope is None:
+            return Jet(value, other.slope, other.bend, breaks)
+        bend = None if self.bend is None or other.bend is None else self.bend + other.bend
+        return Jet(value, self.slope + other.slope, bend, breaks)
+
+    def __sub__(self, other: Any) -> Any:
+        return self + -jet(other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return jet(other) + -self
+
+    def __mul__(self, other: Any) -> Any:
+        if other is self:
+            return self**2
+        other = jet(other)
+        value, breaks = self.value * other.value, self.breaks | other.breaks
+        if other.slope is None or self.slope is None:
+            factor, varied = (other.value, self) if other.slope is None else (self.value, other)
+            slope, bend = (None if part is None else part * factor for part in (varied.slope, varied.bend))
+            return Jet(value, slope, bend, breaks)
+        slope = self.slope * other.value + self.value * other.slope
+        if self.bend is None or other.bend is None:
+            return Jet(value, slope, None, breaks)
+        both = TWO * (self.slope * other.slope)
+        return Jet(value, slope, self.bend * other.value + both + self.value * other.bend, breaks)
+
+    __radd__, __rmul__ = __add__, __mul__
+
+    def __truediv__(self, other: Any) -> Any:
+        return self * _inverse(jet(other))
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return jet(other) / self
+
+    def __pow__(self, power: Any) -> Any:
+        exponent = jet(power).value.rational
+        if exponent is None or jet(power).slope is not None:
+            return exp(log(self) * power)
+        if exponent == 0:
+            return jet(1)
+        if exponent < 0:
+            return _inverse(self ** jet(-power))
+        if exponent.q != 1:
+            return sqrt(self) if exponent == fmpq(1, 2) else exp(log(self) * power)
+        n = int(exponent.p)
+        if n == 1:
+            return self
+        x = self.value
+        return _chained(
+            self,
+            x.power(n),
+            lambda: point(exponent) * x.power(n - 1),
+            lambda: point(exponent * (exponent - 1)) * (x.power(n - 2) if n > 2 else ONE),
+        )
+
+    def __rpow__(self, base: Any) -> Any:
+        return exp(self * log(jet(base)))
+
+    def __lt__(self, other: Any) -> Any:
+        a, b = self.value, jet(other).value
+        return Truth(not b.is_at_most(a), a.is_below(b))
+
+    def __le__(self, other: Any) -> Any:
+        a, b = self.value, jet(other).value
+        return Truth(not b.is_below(a), a.is_at_most(b))
+
+    def __gt__(self, other: Any) -> Any:
+        return ~(self <= other)
+
+    def __ge__(self, other: Any) -> Any:
+        return ~(self < other)
+
+    def __eq__(self, other: Any) -> Any:
+        a, b = self.value, jet(other).value
+        return Truth(not a.is_below(b) and not b.is_below(a), a.is_point() and b.is_point() and bool(a.low == b.low))
+
+    def __ne__(self, other: Any) -> Any:
+        return ~(self == other)
+
+    def _refuse(self, *_: Any) -> NoReturn:
+        raise IntervalError("it looks at a value, or hands it to a function that is none of slopes.ops")
+
+    __bool__ = __float__ = __int__ = __index__ = __len__ = __iter__ = __array__ = __getitem__ = _refuse
+
+
+def jet(x: Any) -> Jet:
+    """Return a number as a constant; floats mean their binary value."""
+    return x if type(x) is Jet else _constant(x)
+
+
+@lru_cache(maxsize=1024, typed=True)
+def _constant(x: Any) -> Jet:
+    kind = type(x)
+    if kind is Constant:
+        try:
+            fraction = Fraction(x.text)
+        except ValueError:
+            return Jet(around(exact.number(x)))
+    elif kind is Truth or isinstance(x, int):
+        fraction = Fraction(bool(x) if kind is Truth else x)
+    elif isinstance(x, float):
+        if not abs(x) < _INF:
+            return Jet(around(arb(x)))
+        fraction = Fraction(x)
+    else:
+        raise IntervalError(f"it computes with {kind.__name__} beside its argument")
+    return Jet(point(fmpq(fraction.numerator, fraction.denominator)))
+
+
+TWO = point(fmpq(2))
+
+
+def variable(low: float, high: float, open_: int = 0, order: int = 2) -> Jet:
+    """Return the argument of a body: the numbers from `low` to `high`, with so many derivatives."""
+    return Jet(Bounds(arb(low), arb(high), open_), ONE, ZERO if order > 1 else None)
+
+
+Part = Callable[[], Bounds]
+
+
+def _chained(x: Jet, value: Bounds, first: Part, second: Part) -> Jet:
+    """The chain rule."""
+    if x.slope is None:
+        return Jet(value, None, None, x.breaks)
+    slope = first()
+    if x.bend is None:
+        return Jet(value, slope * x.slope, None, x.breaks)
+    bend = second()
+    if x.slope is not ONE:
+        bend, slope, outer = bend * x.slope.power(2), slope * x.slope, slope
+        if x.bend is not ZERO:
+            bend = bend + outer * x.bend
+    return Jet(value, slope, bend, x.breaks)
+
+
+def _inverse(x: Jet) -> Jet:
+    inverse = x.value.inverse()
+    made = _chained(x, inverse, lambda: -inverse.power(2), lambda: TWO * inverse.power(3))
+    is_safe = _is_above(x.value, 0) or _is_above(-x.value, 0)
+    return made if is_safe else _broken(made, KINK | JUMP)
+
+
+def _is_above(x: Bounds, least_value: int) -> bool:
+    return bool(x.low > least_value) or (bool(x.low == least_value) and bool(x.open & LOW))
+
+
+def _broken(x: Jet, breaks: int) -> Jet:
+    return Jet(x.value, x.slope, x.bend, x.breaks | breaks)
+
+
+def _undefined(x: Jet) -> Jet:
+    return Jet(WHOLE, WHOLE, WHOLE, x.breaks | KINK | JUMP)
+
+
+# ---------------------------------------------------------------------------------- monotone functions
+
+
+def _rising(function: Callable[[Any], Any], least_value: float, greatest_value: float) -> Callable[[Bounds], Bounds]:
+    """The bounds of an increasing function with these limits at −inf and inf."""
+    bottom, top = arb(least_value), arb(greatest_value)
+
+    def bounds(x: Bounds) -> Bounds:
+        low = bottom if x.low == NEGATIVE else round_down(function(x.low))
+        high = top if x.high == POSITIVE else round_up(function(x.high))
+        return Bounds(low if low > bottom else bottom, high if high < top else top, x.open)
+
+    return bounds
+
+
+def _peaked(function: Callable[[Any], Any], greatest_value: float = float("inf")) -> Callable[[Bounds], Bounds]:
+    """The bounds of a positive even function that falls away from 0, where it has its greatest value."""
+    top = arb(greatest_value)
+
+    def bounds(x: Bounds) -> Bounds:
+        size = x.absolute()
+        low = arb(0) if size.high == POSITIVE else round_down(function(size.high))
+        high = round_up(function(size.low))
+        return Bounds(low if low > 0 else arb(0), high if high < top else top, x.open & LIMIT)
+
+    return bounds
+
+
+def _sigmoid_at(x: Any) -> Any:
+    small = exact._exp(-abs(x))
+    return 1 / (1 + small) if x >= 0 else small / (1 + small)
+
+
+def _sigmoid_slope_at(x: Any) -> Any:
+    small = exact._exp(-abs(x))
+    return small / (1 + small) ** 2
+
+
+def _softplus_at(x: Any) -> Any:
+    return x + exact._exp(-x).log1p() if x > 0 else exact._exp(x).log1p()
+
+
+_exp = _rising(exact._exp, 0, _INF)
+_expm1 = _rising(exact._expm1, -1, _INF)
+_sinh = _rising(exact._sinh, -_INF, _INF)
+_log = _rising(exact._log, -_INF, _INF)
+_log1p = _rising(lambda x: exact._log(1 + x) if x == -1 else x.log1p(), -_INF, _INF)
+_sqrt = _rising(lambda x: x.sqrt(), 0, _INF)
+_tanh = _rising(lambda x: x.tanh(), -1, 1)
+_tanhshrink = _rising(lambda x: x - x.tanh(), -_INF, _INF)
+_sigmoid = _rising(_sigmoid_at, 0, 1)
+_softplus = _rising(_softplus_at, 0, _INF)
+_erf = _rising(lambda x: x.erf(), -1, 1)
+_ndtr = _rising(lambda x: exact._erfc(-x / arb(2).sqrt()) / 2, 0, 1)
+_sigmoid_slope = _peaked(_sigmoid_slope_at, 0.25)
+_tanh_slope = _peaked(lambda x: 4 * _sigmoid_slope_at(2 * x), 1)
+_density = _peaked(exact._density)
+_erf_slope = _peaked(lambda x: 2 * exact._exp(-x * x) / arb.pi().sqrt())
+
+
+def _cosh(x: Bounds) -> Bounds:
+    size = x.absolute()
+    return Bounds(round_down(exact._cosh(size.low)), round_up(exact._cosh(size.high)), x.open & LIMIT)
+
+
+def _sine(x: Bounds) -> Bounds:
+    """The ends' sines, but 1 or −1 if x has an odd multiple of π/2 in between."""
+    if not (abs(x.low) < 1e15 and x.high - x.low < 3):
+        return Bounds(arb(-1), arb(1))
+    ends = around(x.low.sin()).hull(around(x.high.sin()))
+    low, high = ends.low, ends.high
+    first = int(((x.low / arb.pi()).mid() - 0.5).floor().mid().unique_fmpz())
+    for turn in range(first - 1, first + 4):
+        peak = (arb(turn) + arb(0.5)) * arb.pi()
+        if not (peak < x.low or peak > x.high):
+            low, high = (arb(-1), high) if turn % 2 else (low, arb(1))
+    return Bounds(low if low > -1 else arb(-1), high if high < 1 else arb(1), x.open & LIMIT)
+
+
+def _cosine(x: Bounds) -> Bounds:
+    return _sine(x + around(arb.pi() / 2))
+
+
+# ------------------------------------------------------------------------------------------ primitives
+
+
+def exp(x: Array) -> Array:
+    x = jet(x)
+    value = _exp(x.value)
+    return _chained(x, value, lambda: value, lambda: value)
+
+
+def expm1(x: Array) -> Array:
+    x = jet(x)
+    return _chained(x, _expm1(x.value), lambda: _exp(x.value), lambda: _exp(x.value))
+
+
+def decay(x: Array, times: Array) -> Array:
+    return exp(x) * times
+
+
+def expm1_less(x: Array) -> Array:
+    x = jet(x)
+    size = x.value
+    ends = [exact._expm1(end) - end if abs(end) < _INF else POSITIVE for end in (size.low, size.high)]
+    low = arb(0) if size.low <= 0 <= size.high else least([round_down(end) for end in ends])
+    value = Bounds(low if low > 0 else arb(0), greatest([round_up(end) for end in ends]), size.open & LIMIT)
+    return _chained(x, value, lambda: _expm1(size), lambda: _exp(size))
+
+
+def log(x: Array) -> Array:
+    x = jet(x)
+    if not x.value.low >= 0:
+        return _undefined(x)
+    inverse = x.value.inverse()
+    made = _chained(x, _log(x.value), lambda: inverse, lambda: -inverse.power(2))
+    return made if _is_above(x.value, 0) else _broken(made, KINK | JUMP)
+
+
+def log1p(x: Array) -> Array:
+    x = jet(x)
+    if not x.value.low >= -1:
+        return _undefined(x)
+    inverse = (ONE + x.value).inverse()
+    made = _chained(x, _log1p(x.value), lambda: inverse, lambda: -inverse.power(2))
+    return made if _is_above(x.value, -1) else _broken(made, KINK | JUMP)
+
+
+def sqrt(x: Array) -> Array:
+    x = jet(x)
+    if not x.value.low >= 0:
+        return _undefined(x)
+    value = _sqrt(x.value)
+    inverse = (TWO * value).inverse()
+    made = _chained(x, value, lambda: inverse, lambda: -(TWO * inverse.power(3)))
+    return made if _is_above(x.value, 0) else _broken(made, KINK)
+
+
+def sin(x: Array) -> Array:
+    x = jet(x)
+    value = _sine(x.value)
+    return _chained(x, value, lambda: _cosine(x.value), lambda: -value)
+
+
+def cos(x: Array) -> Array:
+    x = jet(x)
+    value = _cosine(x.value)
+    return _chained(x, value, lambda: -_sine(x.value), lambda: -value)
+
+
+def tanh(x: Array) -> Array:
+    x = jet(x)
+    value, slope = _tanh(x.value), _tanh_slope(x.value)
+    return _chained(x, value, lambda: slope, lambda: -(TWO * (value * slope)))
+
+
+def sinh(x: Array) -> Array:
+    x = jet(x)
+    value = _sinh(x.value)
+    return _chained(x, value, lambda: _cosh(x.value), lambda: value)
+
+
+def erf(x: Array) -> Array:
+    x = jet(x)
+    return _chained(x, _erf(x.value), lambda: _erf_slope(x.value), lambda: -(TWO * (x.value * _erf_slope(x.value))))
+
+
+def absolute(x: Array) -> Array:
+    x = jet(x)
+    negative = x < 0
+    if negative.must or not negative.may:
+        return -x if negative.must else x
+    return _joined(x, -x, KINK, x.value.absolute())
+
+
+def sign(x: Array) -> Array:
+    x = jet(x)
+    return where(x > 0, 1, where(x < 0, -1, 0))
+
+
+def where(condition: Array, a: Array, b: Array) -> Array:
+    condition, a, b = _truth(condition), jet(a), jet(b)
+    if condition.must:
+        return a
+    if not condition.may:
+        return b
+    return _joined(a, b, KINK | JUMP, a.value.hull(b.value))
+
+
+def _joined(a: Jet, b: Jet, breaks: int, value: Bounds) -> Jet:
+    slopes = [ZERO if part.slope is None else part.slope for part in (a, b)]
+    bends = [ZERO if part.slope is None else part.bend for part in (a, b)]
+    bend = None if bends[0] is None or bends[1] is None else bends[0].hull(bends[1])
+    return Jet(value, slopes[0].hull(slopes[1]), bend, a.breaks | b.breaks | breaks)
+
+
+def minimum(a: Array, b: Array) -> Array:
+    a, b = jet(a), jet(b)
+    first = a <= b
+    if first.must or not first.may:
+        return a if first.must else b
+    lows, highs = [a.value.low, b.value.low], [a.value.high, b.value.high]
+    limit = (a.value.open | b.value.open) & LIMIT
+    return _joined(a, b, KINK, Bounds(least(lows), least(highs), limit))
+
+
+def maximum(a: Array, b: Array) -> Array:
+    return -minimum(-jet(a), -jet(b))
+
+
+def _logistic(x: Jet) -> Jet:
+    slope = _sigmoid_slope(x.value)
+    return _chained(x, _sigmoid(x.value), lambda: slope, lambda: -(slope * _tanh(HALF * x.value)))
+
+
+HALF = point(fmpq(1, 2))
+
+
+def sigmoid(x: Array, times: Array = 1, low: Array = 0) -> Array:
+    return _logistic(jet(x) + low) * times
+
+
+def sigmoid_slope(x: Array, times: Array = 1, low: Array = 0) -> Array:
+    x = jet(x) + low
+    value = _sigmoid_slope(x.value)
+    return times * _chained(
+        x,
+        value,
+        lambda: -(value * _tanh(HALF * x.value)),
+        lambda: value * (ONE - point(fmpq(6)) * value),
+    )
+
+
+def gate_slope(x: Array, y: Array, times: Array, low: Array, y_low: Array) -> Array:
+    return sigmoid(x, times, low) * (1 + (y + y_low) * sigmoid(-x, 1, -jet(low)))
+
+
+def softplus(x: Array, beta: Array) -> Array:
+    """The slope, from which beta cancels, has no factor of it."""
+    x, beta = jet(x), jet(beta)
+    y = x * beta
+    if beta.slope is not None or y.slope is None:
+        made = Jet(_softplus(y.value)) if y.slope is None else _softplus_of(y)
+        return made / beta
+    inner = Jet(y.value, x.slope, x.bend, x.breaks)
+    made = _chained(inner, _softplus(y.value), lambda: _sigmoid(y.value), lambda: beta.value * _sigmoid_slope(y.value))
+    return Jet(made.value * beta.value.inverse(), made.slope, made.bend, made.breaks)
+
+
+def _softplus_of(y: Jet) -> Jet:
+    return _chained(y, _softplus(y.value), lambda: _sigmoid(y.value), lambda: _sigmoid_slope(y.value))
+
+
+def softcap(x: Array, cap: Array) -> Array:
+    """The slope, from which the cap cancels, has no factor of it."""
+    x, cap = jet(x), jet(cap)
+    if cap.slope is not None:
+        return tanh(x / cap) * cap
+    y = x.value * cap.value.inverse()
+    value, slope = _tanh(y), _tanh_slope(y)
+    return _chained(x, value * cap.value, lambda: slope, lambda: -(TWO * (value * slope)) * cap.value.inverse())
+
+
+def tanhshrink(x: Array) -> Array:
+    x = jet(x)
+    value = _tanh(x.value)
+    return _chained(x, _tanhshrink(x.value), lambda: value.power(2), lambda: TWO * (value * _tanh_slope(x.value)))
+
+
+def mish(x: Array) -> Array:
+    return jet(x) * tanh(softplus(x, 1))
+
+
+def mish_slope(x: Array) -> Array:
+    inner = softplus(x, 1)
+    return tanh(inner) + x * (sigmoid_slope(2 * inner, 4) * sigmoid(x))
+
+
+def snake(x: Array, a: Array) -> Array:
+    x, a = jet(x), jet(a)
+    if a == 0:
+        return x
+    wave = x + sin(x * a) ** 2 / a
+    return _chained(
+        x,
+        wave.value,
+        lambda: ONE + _sine(TWO * (x.value * a.value)),
+        lambda: TWO * (a.value * _cosine(TWO * (x.value * a.value))),
+    )
+
+
+def snake_slope(x: Array, a: Array) -> Array:
+    return 1 + sin(2 * (jet(x) * a))
+
+
+def root_of_square(x: Array, b: Array) -> Array:
+    x, b = jet(x), jet(b)
+    if b.slope is not None or not b.value.low > 0:
+        return sqrt(x**2 + b)
+    value = _sqrt(x.value.power(2) + b.value)
+    inverse = value.inverse()
+    return _chained(x, value, lambda: _ratio_to_root(x.value, b.value), lambda: b.value * inverse.power(3))
+
+
+def _ratio_to_root(x: Bounds, b: Bounds) -> Bounds:
+    """x / √(x² + b), which rises with x."""
+    near_low, near_high = b.high if x.low > 0 else b.low, b.low if x.high > 0 else b.high
+    low, high = (end / (end * end + b_end).sqrt() for end, b_end in ((x.low, near_low), (x.high, near_high)))
+    return Bounds(greatest([arb(-1), round_down(low)]), least([arb(1), round_up(high)]), x.open)
+
+
+def ndtr(x: Array, times: Array = 1) -> Array:
+    x = jet(x)
+    slope = _density(x.value)
+    return times * _chained(x, _ndtr(x.value), lambda: slope, lambda: -(x.value * slope))
+
+
+def normal_pdf(x: Array, times: Array = 1) -> Array:
+    x = jet(x)
+    value = _density(x.value)
+    return times * _chained(x, value, lambda: -(x.value * value), lambda: value * (x.value.power(2) - ONE))
+
+
+def normal_gate_slope(x: Array, times: Array = 1) -> Array:
+    return (ndtr(x) + jet(x) * normal_pdf(x)) * times
+
+
+def cubic(x: Array, a: Constant, b: Constant) -> tuple[Array, int]:
+    return jet(x) * a + jet(x) ** 3 * b, 0
+
+
+def product(x: Array, a: Array) -> tuple[Array, int]:
+    return jet(x) * a, 0
+
+
+def quotient(x: Array, a: Array) -> tuple[Array, int]:
+    return jet(x) / a, 0
+
+
+def sigmoid_less(x: Array, shift: Array) -> tuple[Array, int]:
+    return sigmoid(x) - shift, 0
+
+
+def sigmoid_mixture(x: Array, share: Array) -> tuple[Array, int]:
+    return share * sigmoid(x) + (1 - jet(share)) * sigmoid(-jet(x)), 0
+
+
+def fma(x: Array, a: Array, c: Array) -> Array:
+    return jet(x) * a + c
+
+
+def xlogy(x: Array, y: Array) -> Array:
+    return where(jet(x) == 0, 0, x * log(y))
+
+
+def xlog1py(x: Array, y: Array) -> Array:
+    return where(jet(x) == 0, 0, x * log1p(y))
+
+
+def ratio(x: Array, y: Array) -> Array:
+    return where(jet(x) == 0, 0, x / jet(y))
+
+
+def _unchanged(x: Array, *_: Array, like: Array = None) -> Array:
+    return x
+
+
+zero_dimensional = double = double_for = just_above = held = widen = _unchanged
+
+
+def isnan(x: Array) -> Truth:
+    return Truth(False, False)
+
+
+def wants_gradient(x: Array) -> bool:
+    return False
+
+
+def parameter(name: str, value: Any, like: Array = None) -> Any:
+    """Convert a number to a constant."""
+    if isinstance(value, (bool, str)) or value is None:
+        return value
+    if not isinstance(value, (int, float)):
+        raise TypeError(f"{name} must be one number for intervals, not {type(value).__name__}")
+    return jet(value)
