@@ -1,8 +1,8 @@
-"""Kernels: machine code for cards, printed from a trace of their bodies.
+"""Kernels: machine code for cards.
 
-`program` records a body as a straight line of operations, `source` prints it as a loop, and `compute` compiles the loop
-with Numba and runs it. They raise TraceError for a body that is no such line. Functions that find kernels return None
-where there are none or they do not pay.
+`program` records a body as a straight line of operations, `source` prints it as a loop, and `compute` compiles and runs
+the loop. They raise TraceError for a body that is no such line. Functions that find kernels return None where there are
+none or they do not pay.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ __all__ = ["TraceError", "compile_all", "compute", "folder", "is_available", "pr
 def compute(card: Card, output: str | Sequence[str], *arrays: Any, out: Any = None, **parameters: Any) -> Any:
     """Output of a card's kernel for NumPy arrays of one shape and dtype, float32 or float64.
 
-    The arrays are the card's arguments, and for a "vjp" the cotangent. The result is written to `out` if given, which
-    may be an argument. Several outputs, as ("value", "slope"), take one pass; the result and `out` are then tuples. A
-    map or a loss of rows takes no `out`; its target may hold labels, as integers.
+    The arrays are the card's arguments, and for a "vjp" the cotangent. `out` gets the result; it may be an argument.
+    Several outputs, as ("value", "slope"), take one pass and are tuples, as is `out`. A map or a loss of rows takes no
+    `out`; its target may be labels.
     """
     if not is_available():
         require("a kernel", "numba")
@@ -89,7 +89,6 @@ def _compute_rows(card: Card, outputs: tuple[str, ...], arrays: Sequence[Any]) -
 
 
 def _check_input(owner: str, line: Line, array: Any, first: Any) -> None:
-    """Raise an error unless an array fits an input of a program for rows such as `first`."""
     *batch, width = first.shape
     shape = first.shape if line.per == "entry" else tuple(batch)
     is_label = line.dtype == "int64"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class CardKernel:
-    """Kernels made at first use; `slope` is the derivative with its parameters."""
+    """Kernels made when first used."""
 
     by_result: CardKernel | None = None
     """The vjp of a map by its result."""
@@ -32,7 +32,6 @@ class CardKernel:
         self._kernels: dict[tuple[str, ...], RowKernel] = {}
 
     def get(self, *outputs: str) -> RowKernel:
-        """The kernel for "value", "vjp" or both."""
         if outputs not in self._kernels:
             self._kernels[outputs] = row_kernel(
                 self._card, outputs, self._dtype, labels=self._labels, arithmetic=self._arithmetic,
@@ -47,7 +46,7 @@ def _fill(body: Callable[..., Any], settings: Mapping[str, Any]) -> Callable[...
 
 @lru_cache(maxsize=64)
 def _smooth(card: Card, smoothing: float) -> Card:
-    """A loss that smooths its labels itself: a program cannot hold the rows that the general path makes."""
+    """A loss that smooths labels itself; a program cannot hold the rows of the general path."""
 
     def smoothed(body: Callable[..., Any]) -> Callable[..., Any]:
         def compute(prediction: Any, target: Any, **settings: Any) -> Any:
@@ -70,7 +69,6 @@ def find_loss_kernel(
     card: Card, settings: Mapping[str, Any], slope: Callable[..., Any] | None, size: int, width: int, dtype: str, *,
     labels: bool, smoothing: float, has_slope: bool, arithmetic: str | None = None,
 ) -> CardKernel | None:  # fmt: skip
-    """Kernels of a loss for rows of a width, `size` entries in all."""
     if not are_worthwhile(card, size) or not are_literals(settings):
         return None
     if has_slope and slope is None:

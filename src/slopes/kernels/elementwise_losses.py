@@ -1,7 +1,6 @@
-"""Kernels of element-wise losses: the sum of the values and, in the same pass, the gradient by the first argument.
+"""Kernels of element-wise losses: in one pass the sum of the values and the gradient by the first argument.
 
-A kernel may count entries that the kind refuses, such as a probability of 2; then the general path runs, and raises the
-error.
+Where a kernel counts entries that the kind refuses, such as a probability of 2, the general path raises the error.
 """
 
 from __future__ import annotations
@@ -27,8 +26,7 @@ from slopes.readings.trace import TraceError, record
 if TYPE_CHECKING:
     from slopes.card import Loss
 
-#: Losses whose value and slope keep to 4 ulp in float32 arithmetic, and the parameters varied in the measurement. All
-#: others, also with another parameter changed, compute in float64.
+#: losses with a value and slope within 4 ulp in float32 arithmetic, and the parameters varied in the measurement
 NARROW: dict[str, tuple[str, ...]] = {"binary_cross_entropy": ("pos_weight",), "sigmoid_focal": (), "soft_margin": ()}
 
 SUMS = ("total", "refused")
@@ -37,8 +35,8 @@ SUMS = ("total", "refused")
 class ElementwiseLossKernel:
     """Kernels of an element-wise loss for one dtype and choice of parameters.
 
-    Arrays are one-dimensional, without gaps: the loss's arguments, the parameters named in `entries`, and the weights
-    if the loss is weighted. An entry of weight 0 does not count, even if it is NaN.
+    Arrays are one-dimensional, without gaps: the arguments, the parameters in `entries`, and any weights. An entry of
+    weight 0 does not count, even if it is NaN.
     """
 
     def __init__(
@@ -57,13 +55,13 @@ class ElementwiseLossKernel:
         numbers = {name: value for name, value in numbers.items() if isinstance(value, (int, float))}
         changed = {name for name, value in settings.items() if value != defaults[name]} | set(entries)
         varied = {name: float(value) for name, value in numbers.items() if value != defaults[name]}
-        self.inputs, self.numbers = tuple(varied), tuple(varied.values())  # so that one kernel serves a whole schedule
+        self.inputs, self.numbers = tuple(varied), tuple(varied.values())  # one kernel serves a schedule
         known = NARROW.get(card._root.name) if is_ours(card) else None
         self.arithmetic = dtype if known is not None and changed <= set(known) else "float64"
         self._functions: dict[tuple[str, ...], tuple[Any, int]] = {}
 
     def program(self, *outputs: str) -> Program:
-        """Program of "total", "value", "refused", "vjp", or "gradient", the slope times a scale."""
+        """Program of "total", "value", "refused", "vjp" or "gradient", the slope times a scale."""
         try:
             return self._record(outputs, self.inputs)
         except TraceError:
@@ -125,9 +123,9 @@ class ElementwiseLossKernel:
         return any(space.rule for space in self.card.kind.spaces(dict(self.settings)))
 
     def __call__(self, arrays: Sequence[Any], *sums: str, scale: float = 1.0, **places: Any) -> list[float]:
-        """Sums over the entries, and write the other outputs to the arrays of their names.
+        """Sums over the entries, and write other outputs to the arrays of their names.
 
-        The arrays may end with the cotangent of a "vjp". `scale` multiplies a "gradient".
+        The arrays may end with a cotangent. `scale` multiplies a "gradient".
         """
         (function, grain), count = self._function(*sums, *places), len(self._names)
         numbers = (*self.numbers, scale) if "gradient" in places else self.numbers
@@ -142,16 +140,13 @@ class ElementwiseLossKernel:
         if not sums:
             pool.run(compute, first[0].size, grain)
             return []
-        # Slices of one size keep the digits of a sum independent of the number of threads.
+        # Slices of one size keep a sum's digits independent of the number of threads.
         return list(np.sum(pool.collect(compute, first[0].size, GRAIN), axis=0).tolist())
 
     def reduce(
         self, arrays: Sequence[Any], denominator: float, gradient: Any = None, is_checked: bool = False
     ) -> float | None:
-        """The sum of the values over the denominator; its gradient is written to an array if given.
-
-        None if arguments are checked and the kind refuses one.
-        """
+        """Sum over the denominator, or None if arguments are refused; writes a gradient."""
         sums = ("total", "refused")[: 1 + (is_checked and self.is_checked())]
         places = {} if gradient is None else {"gradient": gradient}
         total, *refused = self(arrays, *sums, scale=1 / denominator, **places)
@@ -162,10 +157,7 @@ class ElementwiseLossKernel:
 
 
 def share_sigmoids(program: Program) -> Program:
-    """Let the float32 sigmoids of x and −x share one exponential and division.
-
-    float64 keeps both: either the result is rounded to float32 later, or 2 ulp count.
-    """
+    """Let float32 sigmoids of x and −x share an exponential; in float64, 2 ulp would count."""
     lines = program.lines
 
     def negated(place: int) -> int | None:
@@ -205,7 +197,6 @@ def find(
     entries: tuple[str, ...] = (),
     is_weighted: bool = False,
 ) -> ElementwiseLossKernel | None:
-    """Kernels of an element-wise loss. Refuses parameters as a call of the card does."""
     if dtype not in ("float32", "float64") or card.rowwise or not are_worthwhile(card, size):
         return None
     settings = card._settings(parameters)

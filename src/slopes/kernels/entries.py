@@ -1,4 +1,4 @@
-"""Kernels of element-wise cards, and how they run on arrays of any layout."""
+"""Kernels of element-wise cards, for arrays of any layout."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from slopes.kernels.programs import is_ours, source_and_numbers
 if TYPE_CHECKING:
     from slopes.card import Card
 
-BLOCK = 2**15  #: entries computed at a time where a result overwrites its argument
+BLOCK = 2**15  #: entries at a time where a result overwrites its argument
 GRAIN = 2**18  #: entries that repay waking up another thread, for any kernel
 
 
 class EntryKernel:
     """The kernel of an element-wise card with its parameters, compiled at the first call.
 
-    It takes one-dimensional arrays without gaps: the card's arguments, then the results.
+    It takes the card's arguments, then the results: one-dimensional arrays without gaps.
     """
 
     def __init__(self, source: str, numbers: tuple[float, ...], arguments: int) -> None:
@@ -44,7 +44,7 @@ class EntryKernel:
 
 
 def find_grain(source: str) -> int:
-    """Number of entries that a kernel computes in about 120 µs, estimated from its loop; at most `GRAIN`."""
+    """Entries that a kernel computes in about 120 µs, by its loop; at most `GRAIN`."""
     lines = re.findall(r"^ {8}v\d+ = (\w+\()?", source, re.MULTILINE)
     functions = [line for line in lines if line and line[:-1] not in CHEAP]
     return min(max(2**22 // (2 + len(lines) + 15 * len(functions)), 2**14), GRAIN)
@@ -75,7 +75,7 @@ def _prepare_once(
 
 def run(kernel: EntryKernel, arrays: Sequence[Any], results: Sequence[Any]) -> None:
     order: Literal["C", "F"] = "C" if results[0].flags.c_contiguous or not results[0].flags.f_contiguous else "F"
-    inputs = [a.ravel(order) for a in arrays]  # a copy where an array has gaps or another order
+    inputs = [a.ravel(order) for a in arrays]  # a copy of another layout
     if not all(r.flags.c_contiguous if order == "C" else r.flags.f_contiguous for r in results):
         places = [np.empty(r.size, r.dtype) for r in results]
         run_flat(kernel, inputs, places)
@@ -87,10 +87,7 @@ def run(kernel: EntryKernel, arrays: Sequence[Any], results: Sequence[Any]) -> N
 
 
 def run_flat(kernel: EntryKernel, inputs: Sequence[Any], places: Sequence[Any]) -> None:
-    """Run a kernel on one-dimensional arrays without gaps, on several threads if they are large.
-
-    If results overwrite inputs it goes block by block, as a loop that writes where it reads does not vectorise.
-    """
+    """Run a kernel on flat arrays, in blocks where a loop would write what it reads: it does not vectorise."""
     compute: Callable[..., None] = kernel
     if any(np.may_share_memory(a, place) for a in inputs for place in places):
         inputs = [a if _are_same_or_apart(a, places) else a.copy() for a in inputs]
@@ -99,7 +96,7 @@ def run_flat(kernel: EntryKernel, inputs: Sequence[Any], places: Sequence[Any]) 
 
 
 def _in_blocks(kernel: Callable[..., None], outputs: int) -> Callable[..., None]:
-    """A form of a kernel whose outputs, the last arguments, may be its inputs."""
+    """A kernel whose outputs, the last arguments, may be inputs."""
 
     def compute(*arrays: Any) -> None:
         inputs, places = arrays[:-outputs], arrays[-outputs:]
@@ -116,7 +113,7 @@ def _in_blocks(kernel: Callable[..., None], outputs: int) -> Callable[..., None]
 
 
 def _are_same_or_apart(array: Any, places: Sequence[Any]) -> bool:
-    """Whether an array starts where each place does, or shares no memory with it."""
+    """Whether an array starts with each place or is apart from it."""
     start = array.__array_interface__["data"][0]
     return all(
         start == place.__array_interface__["data"][0] or not np.may_share_memory(array, place) for place in places

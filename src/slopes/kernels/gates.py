@@ -1,6 +1,6 @@
-"""Kernels of gates, which read both halves of rows in place, in either order.
+"""Kernels of gates, which read both halves of rows in place.
 
-A row is the part of an array without gaps for one place on the axes before the gate's.
+A row is the part of an array for one place on the axes before the gate's.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class GateKernel:
         return load(self._source)
 
     def __call__(self, half: int, *arrays: Any) -> None:
-        """Compute the last array from the rows and any cotangent; `half` is half a row's length."""
+        """Compute the last array from the others; `half` is half a row's length."""
         function, width = self.load(), 2 * half
         sizes = [width if array.size == arrays[0].size else half for array in arrays]
 
@@ -51,7 +51,6 @@ class GateKernel:
 
 
 def prepare_gate(card: Card, output: str, dtype: str, parameters: Mapping[str, Any]) -> GateKernel:
-    """Kernel of a gate for "value" or "vjp"."""
     outputs = ("value",) if output == "value" else ("vjp_gate", "vjp_value")
     text, numbers = source_and_numbers(card, outputs, dtype, parameters)
     names = [f"number_{place}" for place in range(len(numbers))]

@@ -1,7 +1,7 @@
-"""Threads for kernels, which hold no GIL: a few threads and the caller share the slices of a large array.
+"""Threads for kernels, which hold no GIL; they and the caller share the slices of a large array.
 
 OpenMP would kill a forked child that computes, such as a DataLoader's worker. As the caller takes slices, too, it waits
-for no thread to wake up and for no other caller, and a call within a slice cannot deadlock.
+for no thread to wake up or other caller, and a call within a slice cannot deadlock.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-SLICES_PER_THREAD = 4  #: several, in case another process keeps a thread from its core
-MOST_SLICES = 64  #: for `collect`, whose slices do not depend on the number of threads
-ALIGNMENT = 64  #: divides the size of a slice, in entries, so that no two share a cache line
+SLICES_PER_THREAD = 4  #: in case another process keeps a thread from its core
+MOST_SLICES = 64  #: for any number of threads
+ALIGNMENT = 64  #: divides a slice's entries, so that no two share a cache line
 
 _worker = threading.local()
 _lock = threading.Lock()
 _jobs: SimpleQueue[_Job] = SimpleQueue()
-_count = 0  #: threads started
+_count = 0
 
 
 def thread_count() -> int:
-    """PyTorch's setting where it is imported, else OpenMP's, else the CPUs."""
+    """PyTorch's setting, else OpenMP's, else the CPUs."""
     torch = sys.modules.get("torch")
     get = getattr(torch, "get_num_threads", None)  # None while torch is being imported
     if get is not None:
@@ -51,7 +51,7 @@ class _Job:
         self.done.acquire()
 
     def work(self) -> None:
-        """Compute slices until none is left; drop them after an error."""
+        """Compute slices until none is left or one fails."""
         while True:
             try:
                 start, stop = self.waiting.popleft()
@@ -82,7 +82,7 @@ def _start_threads(count: int) -> None:
 
 
 def _forget_threads() -> None:
-    """A forked child has no threads, and a lock may have been held at the fork."""
+    """A forked child has no threads, and perhaps a held lock."""
     global _count, _jobs, _lock
     _count, _jobs, _lock = 0, SimpleQueue(), threading.Lock()
     _worker.is_one = False
@@ -93,7 +93,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def _cut(size: int, count: int, grain: int) -> list[tuple[int, int]]:
-    """Bounds of at most `count` slices of at least `grain` entries, but for the last."""
+    """Bounds of at most `count` slices of `grain` entries or more, but for the last."""
     length = max(-(-size // count), grain)
     length = -(-length // ALIGNMENT) * ALIGNMENT
     return [(start, min(start + length, size)) for start in range(0, size, length)]
@@ -102,7 +102,7 @@ def _cut(size: int, count: int, grain: int) -> list[tuple[int, int]]:
 def run(function: Callable[[int, int], object], size: int, grain: int) -> None:
     """Call function(start, stop) for slices of range(size), on several threads from 2 · `grain` entries on.
 
-    The slices depend on the number of threads. An error in a slice is raised here.
+    The slices depend on the number of threads. An error in one is raised.
     """
     threads = 1 if size < 2 * grain or getattr(_worker, "is_one", False) else min(thread_count(), size // grain)
     if threads > 1:
@@ -112,18 +112,17 @@ def run(function: Callable[[int, int], object], size: int, grain: int) -> None:
 
 
 def run_on_arrays(function: Callable[..., object], arrays: Sequence[Any], grain: int) -> None:
-    """Call a function on the slices of `run` of arrays of one size."""
     size = arrays[0].size
-    if 0 < size < 2 * grain:  # most calls; making a slice would take longest
+    if 0 < size < 2 * grain:  # most calls; slices would take longest
         function(*arrays)
     else:
         run(lambda start, stop: function(*[array[start:stop] for array in arrays]), size, grain)
 
 
 def collect(function: Callable[[int, int], T], size: int, grain: int) -> list[T]:
-    """function(start, stop) for slices of range(size), in order.
+    """Results of function(start, stop) for slices of range(size), in order.
 
-    The slices, and so the digits of a sum of the results, do not depend on the number of threads.
+    The slices, and so the digits of a sum, do not depend on the number of threads.
     """
     slices = _cut(size, MOST_SLICES, grain)
     results: dict[int, T] = {}
@@ -147,6 +146,6 @@ def _share(function: Callable[[int, int], Any], slices: list[tuple[int, int]], t
         _jobs.put(job)
     job.work()
     job.done.acquire()
-    del job.function  # a thread that wakes up late would keep it and its arrays alive
+    del job.function  # a thread that wakes up late would keep its arrays alive
     if job.error is not None:
         raise job.error

@@ -1,4 +1,4 @@
-"""Programs of cards, and the source of kernels that compute them."""
+"""Programs of cards, and the source of their kernels."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ if TYPE_CHECKING:
     from slopes.card import Card
 
 #: Activations whose float32 arithmetic misses the value by more than 2 ulp, or the slope by more than 2.5 ulp and an
-#: eps of its terms. They compute in float64 and round once, in three times the time; so do bound parameters and users'
-#: cards.
+#: eps of its terms. They compute in float64, as do bound parameters and users' cards, in three times the time.
 WIDE = {"value": ("squareplus",), "slope": ("softsign", "squareplus", "tanhshrink")}
 
-#: Gates measured in float32 arithmetic; others compute in float64.
+#: gates measured in float32 arithmetic
 GATES = ("glu", "swiglu", "geglu", "reglu")
 
 
@@ -36,10 +35,10 @@ def program(
 ) -> Program:
     """Program of a card's value and derivative, or of the named outputs.
 
-    Outputs are "value", "slope" and "vjp", with the cotangent, one per value, as a further input. A gate has a slope
-    for each half, "slope_gate" and "slope_value", and so "vjp_gate" and "vjp_value"; a map has no slope. Inputs and
-    outputs have the dtype, operations `arithmetic`. Parameters are literals; those in `inputs` are inputs after the
-    card's arguments. With `labels` the target of a loss of rows is an integer per row.
+    Outputs are "value", "slope" and "vjp", whose cotangent, one per value, is a further input. A gate has "slope_gate",
+    "slope_value", "vjp_gate" and "vjp_value"; a map has no slope. Inputs and outputs have the dtype, operations
+    `arithmetic`. Parameters are literals; those in `inputs` are inputs after the card's arguments. With `labels` the
+    target of a loss of rows is an integer per row.
     """
     require_card("kernels.program", card)
     for name in inputs:
@@ -72,7 +71,6 @@ def require_card(function: str, card: Any) -> None:
 
 
 def _choose_outputs(card: Card, outputs: tuple[str, ...]) -> tuple[str, ...]:
-    """The outputs, or by default the value and the derivative; refuse unknown ones."""
     known = ("value", *derivatives(card))
     for name in outputs:
         if name not in known:
@@ -98,7 +96,7 @@ def _compute_derivatives(
 
 
 def _kinds_of_inputs(card: Card, inputs: Sequence[str], labels: bool) -> dict[str, str]:
-    """Inputs with one value per "call" or "row", and the "label" of a row."""
+    """Inputs with one value per "call" or "row", and a row's "label"."""
     kinds = dict.fromkeys(inputs, "call")
     if has_rows(card) and card.family == "loss":
         kinds |= {argument.name: "row" for argument in card.kind.arguments if not argument.row}  # type: ignore[attr-defined]
@@ -119,7 +117,7 @@ def derivatives(card: Card) -> tuple[str, ...]:
 
 
 def source(card: Card, *outputs: str, dtype: str = "float32", labels: bool = False) -> str:
-    """Python module of a card's kernel; arguments as in `program`."""
+    """Source of a card's kernel; arguments as in `program`."""
     require_card("kernels.source", card)
     if has_rows(card):
         recorded = program(card, *outputs, dtype=dtype, arithmetic=arithmetic_of(card, outputs, dtype), labels=labels)
@@ -132,9 +130,9 @@ def source(card: Card, *outputs: str, dtype: str = "float32", labels: bool = Fal
 def source_and_numbers(
     card: Card, outputs: tuple[str, ...], dtype: str, parameters: Mapping[str, Any]
 ) -> tuple[str, tuple[float, ...]]:
-    """(source of an element-wise card's kernel, numbers that it takes after the card's arguments).
+    """(source of an element-wise card's kernel, numbers that it takes after the arguments).
 
-    The numbers are the parameters, unless all have their default: one kernel serves a whole schedule.
+    These are the parameters, unless all have their default: one kernel serves a schedule.
     """
     settings, defaults = card._settings(parameters), card._root.settings
     numbers = {name: value for name, value in settings.items() if is_number(value)}
@@ -176,12 +174,12 @@ def print_program(recorded: Program, title: str, is_of_rows: bool, scalars: tupl
 
 
 def has_rows(card: Card) -> bool:
-    """Whether the body takes rows; a gate's takes two entries."""
+    """Whether the body takes rows; a gate's takes entries."""
     return card.rowwise and card.family != "gate"
 
 
 def is_ours(card: Card) -> bool:
-    """A user's body may read a global that changes, so it is traced at each call."""
+    """Whether a trace stays true: a user's body may read a global that changes."""
     return card.__module__.startswith(("slopes.activations.", "slopes.losses."))
 
 

@@ -1,6 +1,6 @@
-"""Kernels of overlap losses of logits whose classes do not exclude one another (``mode="multilabel"``).
+"""Kernels of overlap losses of logits in ``mode="multilabel"``; probabilities are never stored.
 
-A row is a region: the pixels of one class in one sample. Programs take logits, so probabilities are never stored.
+A row is a region: the pixels of one class in one sample.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from slopes.readings.trace import TraceError, record
 if TYPE_CHECKING:
     from slopes.card import Loss
 
-LEAST_PIXELS = 64  #: smaller regions gain nothing by a kernel
+LEAST_PIXELS = 64  #: smaller regions gain nothing
 
 
 class RegionKernel:
@@ -34,7 +34,7 @@ class RegionKernel:
         self._kernels: dict[bool, RowKernel] = {}
 
     def program(self, has_gradient: bool) -> Program:
-        """Program of a region's "value", its number of "refused" targets, and perhaps the "gradient"."""
+        """Program of a region's "value", number of "refused" targets, and perhaps "gradient"."""
         card, settings = self.card, self.settings
 
         def compute(prediction: Any, target: Any, *cotangent: Any) -> dict[str, Any]:
@@ -57,10 +57,7 @@ class RegionKernel:
         return self._kernels[has_gradient]
 
     def compute(self, x: Any, target: Any, cotangent: Any = None, gradient: Any = None) -> Any:
-        """Values of the regions, and write the gradient, given a cotangent for each, to an array.
-
-        None where a target is no probability.
-        """
+        """Values of the regions, and write a gradient, given their cotangents; None if a target is no probability."""
         further = [] if gradient is None else [np.broadcast_to(cotangent, x.shape[:1])]
         values, refused = np.empty((2, len(x)), x.dtype)
         places = [values, refused] if gradient is None else [values, refused, gradient]
@@ -74,9 +71,9 @@ _find_ours = lru_cache(maxsize=256)(lambda card, dtype, settings: RegionKernel(c
 def find_region_kernel(
     card: Loss, options: Mapping[str, Any], shape: tuple[int, ...], dtype: str
 ) -> tuple[RegionKernel, tuple[int, int]] | None:
-    """(kernels for a call's options and the prediction's shape, shape of the matrix of regions).
+    """(kernels for a call's options, shape of the matrix of regions); None if regions are no rows without gaps.
 
-    None also where regions are no rows of an array without gaps. Refuses parameters as a call of the card does.
+    Refuses parameters as a call does.
     """
     options = {"axis": -1, "mode": "multiclass", "over": "sample", **options}
     axis, mode, over = (options.pop(name) for name in ("axis", "mode", "over"))
@@ -104,7 +101,6 @@ def find_region_kernel(
 
 
 def compile_usual(card: Loss, dtype: str) -> int:
-    """Compile the kernels of a loss and its gradient; return their number."""
     options = {"axis": 1, "mode": "multilabel"}
     found = find_region_kernel(card, options, (1, 1, LARGE_FOR_A_USER), dtype)
     if found is None:

@@ -1,4 +1,4 @@
-"""Kernels of cards of rows, which run on matrices of any layout by several threads."""
+"""Kernels of cards of rows, for matrices of any layout."""
 
 from __future__ import annotations
 
@@ -23,8 +23,6 @@ GRAIN = 2**17  #: entries that repay waking up another thread
 
 @dataclass(frozen=True)
 class RowKernel:
-    """A program of rows and its machine code."""
-
     program: Program
     function: Callable[..., None]
     works_in_place: bool
@@ -39,9 +37,9 @@ class RowKernel:
         return [self.program.lines[place] for _, place in self.program.outputs]
 
     def __call__(self, *arrays: Any, out: Sequence[Any] | None = None) -> list[Any]:
-        """Program's outputs; the first input has the rows, and all are converted to its dtypes.
+        """Outputs for rows and other inputs, converted to the program's dtypes.
 
-        `out` has a writable array without gaps for each output, which may be an input.
+        `out` has a writable array without gaps for each, which may be an input.
         """
         rows = arrays[0]
         width, batch = rows.shape[-1], rows.shape[:-1]
@@ -55,7 +53,7 @@ class RowKernel:
         return list(out)
 
     def run(self, arrays: list[Any]) -> None:
-        """Run the kernel on inputs and outputs without gaps: matrices, or one axis for a number per row."""
+        """Run on inputs and outputs without gaps: matrices, or one axis for numbers per row."""
         count, width = arrays[0].shape
         grain = max(1, GRAIN // width)
         if 0 < count < 2 * grain:
@@ -73,7 +71,6 @@ def row_kernel(
     arithmetic: str | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> RowKernel:
-    """Kernel of a card of rows, with parameters as literals; computes in the dtype for our cards, else in float64."""
     if arithmetic is None:
         arithmetic = arithmetic_of(card, outputs, dtype)
     listed = tuple((card.settings if settings is None else settings).items())

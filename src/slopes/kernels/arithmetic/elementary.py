@@ -1,7 +1,7 @@
 """Elementary functions for kernels, in the arithmetic of their argument, float32 or float64.
 
-Each is a straight line of operations, so that its loop vectorises; library functions cost ten times as much.
-`slopes.ops` and `slopes.readings.program` list the results; docstrings here say how they are computed.
+Each is a straight line, so that its loop vectorises; library functions cost ten times as much. `slopes.ops` says which
+result each has, docstrings how.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ ZERO, HALF, ONE, TWO = number(0.0), number(0.5), number(1.0), number(2.0)
 QUARTER, THREE_HALVES = number(0.25), number(1.5)
 INFINITY, NAN = number(math.inf), number(math.nan)
 
-LOG2_HIGH = number(0.693145751953125, 0.6931471803691238)  # so few digits that products with exponents are exact
+LOG2_HIGH = number(0.693145751953125, 0.6931471803691238)  # few digits: products with exponents are exact
 LOG2_LOW = number(1.428606765330187e-06, 1.9082149292705877e-10)
 MOST = number(89.0, 710.0)  #: exp is infinite from here on
 LEAST = number(-104.0, -746.0)  #: exp is 0 below
@@ -70,13 +70,12 @@ def reduced(x):
 
 @inlined
 def reduced_fall(x):
-    """`reduced` for x <= 0, clipped at HELD."""
     return reduced(where(x < HELD(x), HELD(x), x))
 
 
 @inlined
 def reciprocal(divisor, low):
-    """(u, d) with 1/(divisor + low) = u·(1 + d), for a small low."""
+    """(u, d) with 1/(divisor + low) = u·(1 + d)."""
     inverse = ONE(divisor) / divisor
     return inverse, fma(-inverse, low, fma(-inverse, divisor, ONE(divisor)))
 
@@ -89,10 +88,7 @@ def growth(r):
 
 @inlined
 def fall(x):
-    """(g, scale, rest) with exp(x) = (1 + g)·scale·rest for x <= 0, clipped at HELD.
-
-    The scale is a normal number, and the rest is 1 where exp(x) is normal.
-    """
+    """(g, scale, rest) with exp(x) = (1 + g)·scale·rest for x <= 0; the rest is 1 where exp(x) is normal."""
     r, logarithm = reduced_fall(x)
     scale, rest = scales_in(logarithm)
     return growth(r), scale, rest
@@ -110,7 +106,7 @@ def exp(x):
 def decay(x, times, low=None):
     """A `low` of NaN is ignored."""
     g, scale, rest = fall(x)
-    ended = x < ENDED(x)  # there 0 beats an infinite `times`
+    ended = x < ENDED(x)  # 0 beats an infinite `times`
     times = where(ended, ZERO(x), times)
     if low is None:
         total = times * (ONE(x) + g)
@@ -149,7 +145,6 @@ def divisor_of_sigmoid(x, low):
 
 @inlined
 def sigmoid(x, times=None, low=None):
-    """0 where exp(x) underflows by far, also for an infinite `times`."""
     if times is None:
         if low is None:
             return sigmoid_by(x, ONE(x))
@@ -162,7 +157,6 @@ def sigmoid(x, times=None, low=None):
 
 @inlined
 def silu(x):
-    """x from MANY on."""
     return where(x > MANY(x), x, sigmoid_by(x, where(x < ENDED(x), ZERO(x), x)))
 
 
@@ -171,7 +165,7 @@ MANY = number(50.0, 90.0)  #: a quotient of a larger x would overflow
 
 @inlined
 def sigmoid_by(x, times):
-    """`sigmoid` for a `times` between x and 0, or 1, and below 2^m; the factor 2^−m rounds into the subnormals once."""
+    """`sigmoid` for a `times` of 1, or between x and 0 below 2^m; LOWERED rounds into the subnormals once."""
     _, _, _, whole, _ = lowered_divisor_of_sigmoid(x)
     return times / whole * LOWERED(x)
 
@@ -185,7 +179,7 @@ GONE_RIGHT = number(130.0, 1000.0)  #: 1 − sigmoid is 0 here
 def lowered_divisor_of_sigmoid(x):
     """(g, scale, rest, 1 + e, its rounding error) with e = exp(−x) = (1 + g)·scale·rest.
 
-    Scale and divisor are divided by 2^m, so that none overflows.
+    Scale and divisor are times 2^−m, so that none overflows.
     """
     r, logarithm = reduced(-clipped(x, GONE_LEFT(x), GONE_RIGHT(x)))
     scale, rest = lowered_scales_in(logarithm)
@@ -198,14 +192,14 @@ def lowered_divisor_of_sigmoid(x):
 
 @inlined
 def sigmoid_fine(x, times, low=None):
-    """With the rounding error of the quotient, for a `times` that is rounded itself."""
+    """With the quotient's rounding error, for a `times` that is rounded itself."""
     whole, whole_low, scale, rest = divisor_of_sigmoid(x, low)
     times = where(x < ENDED(x), ZERO(x), times)
     inverse = ONE(x) / whole
     share = times * inverse
     lost = fma(-share, whole_low, fma(-share, whole, times))
     total = fma(lost, inverse, share)
-    return where(lost == lost, total, share) * scale * rest  # an infinite share has no rounding error
+    return where(lost == lost, total, share) * scale * rest  # an infinite share has no error
 
 
 @inlined
@@ -227,7 +221,7 @@ def bell_parts(x, low):
 
 @inlined
 def sigmoid_slope(x, times=None, low=None):
-    """As times·e/(1 + e)²."""
+    """By times·e/(1 + e)²."""
     _, square, square_low, g, scale, rest = bell_parts(x, low)
     value = square + fma(g, square, square_low)
     if times is not None:
@@ -237,7 +231,7 @@ def sigmoid_slope(x, times=None, low=None):
 
 @inlined
 def sigmoid_slope_beside(x):
-    """By the exponential and divisor of `sigmoid`, for a loop that computes both."""
+    """By the exponential and divisor of `sigmoid`, in a loop with both."""
     g, scale, rest, whole, whole_low = lowered_divisor_of_sigmoid(x)
     inverse, lack = reciprocal(whole, whole_low)
     share = inverse * scale
@@ -251,7 +245,7 @@ GONE = number(1e4)  #: an infinite y is clipped here, where e is 0
 
 @inlined
 def gate_slope(x, y, low=None, y_low=None, times=None):
-    """A sum over (1 + e)², on the left times e."""
+    """By a sum over (1 + e)², on the left times e."""
     if low is None:
         return plain_gate_slope(x, y)
     left = x < ZERO(x)
@@ -272,7 +266,7 @@ def gate_slope(x, y, low=None, y_low=None, times=None):
 
 @inlined
 def plain_gate_slope(x, y):
-    """As (1 + e·(1 + y))/(1 + e)² with e = exp(−x), by the exponential and divisor of `sigmoid`."""
+    """By (1 + e·(1 + y))/(1 + e)² with e = exp(−x), and the divisor of `sigmoid`."""
     g, scale, _, whole, whole_low = lowered_divisor_of_sigmoid(x)
     inverse, lack = reciprocal(whole, whole_low)
     y = clipped(y, -GONE(x), GONE(x))
@@ -326,7 +320,6 @@ def mills_ratio(a):
 
 @inlined
 def ndtr(x, times=None):
-    """For −|x| the Mills ratio times exp(−x²/2)."""
     a = where(abs(x) > VANISHED(x), VANISHED(x), abs(x))
     high, low = mills_ratio(a)
     return below_or_above(x, a, high, low, times)
@@ -334,7 +327,7 @@ def ndtr(x, times=None):
 
 @inlined
 def normal_gate_slope(x, times=None):
-    """For −|x| the Mills ratio less |x|/√2π, times exp(−x²/2)."""
+    """By the Mills ratio less |x|/√2π, times exp(−x²/2)."""
     a = where(abs(x) > VANISHED(x), VANISHED(x), abs(x))
     ratio, ratio_low = mills_ratio(a)
     high = fma(-DENSITY(x), a, ratio)
@@ -374,7 +367,7 @@ def normal_pdf(x, times):
 
 @inlined
 def sigmoid_of_two(x):
-    """Within 2 ulp; the sigmoid of −x shares the exponential and the division."""
+    """Within 2 ulp; shares the exponential and division with −x."""
     g, scale, rest = fall(-abs(x))
     small = fma(scale, g, scale)
     inverse = ONE(x) / (ONE(x) + small)
@@ -390,7 +383,7 @@ def softplus(x):
 
 @inlined
 def mish(x):
-    """As x − x·c, with a rational c of e = exp(−|x|); on the left times e."""
+    """By x − x·c, with a rational c of e = exp(−|x|); on the left times e."""
     left = x < ZERO(x)
     g, scale, rest = fall(-abs(x))
     e = fma(scale, g, scale)
@@ -411,7 +404,7 @@ def mish(x):
 
 @inlined
 def mish_slope(x):
-    """See `slopes.readings.tails.mish_slope`; near −0.3 all low parts count."""
+    """See `readings.tails.mish_slope`; near −0.3 all low parts count."""
     left = x < ZERO(x)
     g, scale, rest = fall(-abs(x))
     x = where(x < ENDED(x), ENDED(x), x)
@@ -450,12 +443,12 @@ def expm1(x):
 
 
 FALLEN = number(-40.0)  #: exp(x) − 1 is −1 here
-TINY = number(1e-12, 1e-20)  #: up to here exp(x) − 1 and log(1 + x) are x
+TINY = number(1e-12, 1e-20)  #: exp(x) − 1 and log(1 + x) are x
 
 
 @inlined
 def expm1_less(x):
-    """As (2^k − 1)·(1 + r) − k·log(2) + 2^k·(exp(r) − 1 − r); x is reduced as for `exp`, for a loop with both."""
+    """By (2^k − 1)·(1 + r) − k·log(2) + 2^k·(exp(r) − 1 − r); r and k are those of `exp`, for a loop with both."""
     held = clipped(x, LEAST(x), MOST(x))
     r, logarithm = reduced(held)
     k = exponent_in(logarithm)
@@ -468,9 +461,9 @@ def expm1_less(x):
 
 @inlined
 def log_of_sum(u, low):
-    """log(u + low) for a normal u > 0 and a small `low`."""
+    """log(u + low) for a normal u."""
     k = exponent_of(u)
-    scale = power_of_two(where(k < FAR(u), -k, -FAR(u)))  # farther out `low` does not count
+    scale = power_of_two(where(k < FAR(u), -k, -FAR(u)))  # beyond, `low` does not count
     f = (divided_by_power(u, k) - ONE(u)) + low * scale
     s = f / (TWO(u) + f)
     z = s * s
@@ -516,7 +509,7 @@ def tanh(x):
 
 @inlined
 def softcap(x, cap):
-    """With the low part of x / cap; x where the quotient may be subnormal."""
+    """By the low part of x / cap, too; x where the quotient may be subnormal."""
     size, inverse = abs(x), ONE(x) / cap
     held = where(size > cap * ENOUGH(x), cap * ENOUGH(x), size)
     high = held * inverse
@@ -535,7 +528,7 @@ NEARLY = number(1e-5, 1e-9)  #: tanh(x) is x up to here
 def tanh_of_half(x):
     """tanh(x / 2) for x <= 0 as (high, low), by (exp(x) − 1) / (1 + exp(x)).
 
-    In float64 the numerator's rounding counts, as the square must be right to 4 ulp.
+    In float64 the numerator's rounding counts: the square must be right to 4 ulp.
     """
     r, logarithm = reduced(x)
     scale, _ = scales_in(logarithm)
@@ -557,7 +550,7 @@ ENOUGH = number(20.0, 40.0)  #: tanh is 1 from here on
 
 @inlined
 def tanhshrink(x):
-    """Near 0 a polynomial times x³; elsewhere |x| − 1 + 2·q / (1 + q), q = exp(−2|x|), signed as x."""
+    """Near 0 by a polynomial; elsewhere |x| − 1 + 2·q / (1 + q), q = exp(−2|x|)."""
     size = abs(x)
     near = where(size < TURN(x), size, ZERO(x))
     square = near * near
@@ -565,7 +558,7 @@ def tanhshrink(x):
     share = fma(square, tail, THIRD(x))
     share_low = fma(square, tail, THIRD(x) - share) + THIRD_LOW(x)
     risen = square * share
-    bent = fma(square, -BEND(x), ONE(x)) * share  # about the slope of square·share
+    bent = fma(square, -BEND(x), ONE(x)) * share  # about the slope
     risen_low = fma(square, share, -risen) + fma(near, near, -square) * bent + square * share_low
     cube = near * risen
     cube_low = fma(near, risen, -cube)
@@ -597,15 +590,14 @@ def sqrt(x):
 
 # ----------------------------------------------------------------------------- functions with a period
 #
-# Near 0 three numbers that sum to π/2 remove the quarter turns. Farther out, as many digits of 1/π as needed do, entry
-# by entry.
+# Near 0 three numbers that sum to π/2 remove the quarter turns; farther out many digits of 1/π.
 
 TWO_BY_PI = number(2 / math.pi)
 MAGIC = number(12582912.0, 6755399441055744.0)  #: a sum with it has the nearest integer in its low bits
 HALF_PI, HALF_PI_MIDDLE, HALF_PI_LOW = (
     number(*parts) for parts in zip(coefficients.HALF_PI_SINGLE, coefficients.HALF_PI_DOUBLE, strict=True)
 )
-NEAR = number(2.0**16, 2.0**30)  #: up to here three numbers are enough for π/2, and the nearest quarter turn is certain
+NEAR = number(2.0**16, 2.0**30)  #: up to here they suffice, and the nearest quarter turn is certain
 COUNTABLE = number(2.0**22, 2.0**51)  #: up to here quarter turns can be counted
 WORDS = np.array((0, *coefficients.INVERSE_OF_PI), dtype=np.uint64)
 negated_if_odd, negated_by_second = negated_by_bit(0), negated_by_bit(1)
@@ -616,7 +608,7 @@ sin_squared_tail = polynomial(coefficients.SIN_SQUARED_SINGLE, coefficients.SIN_
 
 @inlined
 def is_near(x):
-    """Whether the `_near` forms are right at x: at NaN, not at infinity."""
+    """Whether `_near` forms hold: at NaN, not at infinity."""
     return not (abs(x) > NEAR(x))
 
 
@@ -635,7 +627,7 @@ def sin_near(x):
 
 @inlined
 def sin_after_turns(r, n):
-    """sin(r + n·π/2); n is an integer in a sum with MAGIC."""
+    """sin(r + n·π/2) for an integer n in a sum with MAGIC."""
     return negated_by_second(where(is_odd(n), cos_of_eighth(r), sin_of_eighth(r)), n)
 
 
@@ -652,7 +644,7 @@ def cos_after_turns(r, n):
 
 @inlined
 def sin_of_eighth(r):
-    """sin(r) for |r| up to a little more than π/4."""
+    """sin(r) for |r| up to about π/4."""
     square = r * r
     return fma(square * r, sin_tail(square), r)
 
@@ -684,7 +676,7 @@ def snake_slope_of_angle(x, low):
 
 @inlined
 def split_quarter_turns(turns, x):
-    """(r, rest) with r + rest = x − turns·π/2 for an x near 0, to twice the digits of r."""
+    """(r, rest) that sum to x − turns·π/2 for an x near 0, to twice the digits of r."""
     first = fma(turns, -HALF_PI(x), x)
     less = turns * HALF_PI_MIDDLE(x)
     r = first - less
@@ -703,7 +695,6 @@ def snake_slope_after_turns(r, low, n):
 
 @inlined
 def snake(x, a=None):
-    """x where a is 0 or the angle underflows or overflows."""
     if a is None:
         return snake_of_angle(x, None)
     angle = a * x
@@ -732,8 +723,8 @@ def snake_of_angle(x, low):
 def without_turns(x, has_half):
     """Reduce a float64 far from 0 to (r, low, n): r + low + n·π/2, or (n − ½)·π/2, is x less whole turns; NaN at ±inf.
 
-    |r| is at most π/4, n an integer in a sum with MAGIC. The mantissa times 192 bits of 1/π, from the first that does
-    not make whole turns, is a part of a turn in 128 bits.
+    |r| is at most π/4, n an integer in a sum with MAGIC. The mantissa times 192 bits of 1/π, from the first that makes
+    no whole turns, is a part of a turn in 128 bits.
     """
     bits = bits_of(x)
     exponent = (bits >> np.uint64(52)) & np.uint64(0x7FF)
@@ -756,7 +747,7 @@ def without_turns(x, has_half):
         sign = -1.0
         low = ~low + np.uint64(1)
         high = ~high + np.uint64(low == np.uint64(0))
-    # The last 11 bits join the low word, which matters where the others are 0.
+    # the last 11 bits join the low word, which counts where the others are 0
     start = np.float64(high & ~np.uint64(0x7FF))
     last = np.float64(high & np.uint64(0x7FF)) + np.float64(low) * 2.0**-64
     part = start + last
@@ -794,7 +785,6 @@ def cos(x):
 
 @inlined
 def snake_slope(x, a=None):
-    """1 where the angle is infinite, as there is no limit."""
     angle = x if a is None else a * x
     if is_near(angle):
         return snake_slope_near(x, a)
@@ -812,6 +802,6 @@ def snake_slope(x, a=None):
     part = total - r
     r_low = ((r - (total - part)) + (low - part)) + r_low
     r, rest = split_quarter_turns(more - MAGIC(more), total)
-    rest = rest + r_low  # not small, where many turns have cancelled
+    rest = rest + r_low  # not small where many turns have cancelled
     total = r + rest
     return snake_slope_after_turns(total, (r - total) + rest, n + (more - MAGIC(more)))

@@ -1,6 +1,6 @@
-"""Vectorising intrinsics on float32 and float64 that Numba does not offer.
+"""Vectorising intrinsics that Numba does not offer.
 
-`number` and `polynomial` make constants for both dtypes: a plain literal would turn float32 arithmetic into float64.
+`number` and `polynomial` have constants for both dtypes: a literal would turn float32 arithmetic into float64.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-# (bits of the significand, 1.5 · 2^bits, bits of 1.0); a small integer added to the second is in the sum's low bits
+# (bits of the significand, 1.5 · 2^bits, bits of 1.0); a small integer added to the second is in its low bits
 _LAYOUT = {types.float32: (23, 12582912.0, 127), types.float64: (52, 6755399441055744.0, 1023)}
 RAISE = 64  #: binary digits that keep `raised_power_in` clear of subnormal numbers
 _INTEGER = {types.float32: ir.IntType(32), types.float64: ir.IntType(64)}
@@ -47,7 +47,7 @@ def with_sign_of(context: Any, a: Any, b: Any) -> Any:
 
 @intrinsic
 def add_in_any_order(context: Any, total: Any, x: Any) -> Any:
-    """A loop may reorder the sum, to add several terms at a time."""
+    """Let a loop reorder the sum, to add several terms at a time."""
     return total(total, total), lambda _, builder, signature, arguments: builder.fadd(
         *arguments, flags=("reassoc", "nsz")
     )
@@ -55,12 +55,12 @@ def add_in_any_order(context: Any, total: Any, x: Any) -> Any:
 
 @intrinsic
 def narrow(context: Any, place: Any) -> Any:
-    """A place in a row as 32 bits: loops compare as many at once as float32 numbers."""
+    """A place in 32 bits: loops compare as many at once as float32 numbers."""
     kind = types.int32
     return kind(place), lambda _, builder, signature, arguments: builder.trunc(arguments[0], ir.IntType(32))
 
 
-VECTOR = 32  #: bytes compared at once; machines with narrower registers take several
+VECTOR = 32  #: bytes compared at once; narrower registers take several
 
 
 def _load_vectors(builder: Any, row: Any, start: Any, count: int) -> list[Any]:
@@ -75,7 +75,7 @@ def _load_vectors(builder: Any, row: Any, start: Any, count: int) -> list[Any]:
 def largest_of(count: int) -> Any:
     """Function of (row, start) for the largest of `count` entries, a multiple of 8, without NaN.
 
-    LLVM makes a loop that finds a maximum three times as long.
+    A loop for a maximum takes three times as long.
     """
 
     @intrinsic
@@ -108,7 +108,7 @@ def largest_of(count: int) -> Any:
 
 
 def equal_among(count: int) -> Any:
-    """Function of (row, start, number) that sets a bit for each of `count` entries equal to the number."""
+    """Function of (row, start, number) that sets a bit for each of `count` entries that equal it."""
 
     @intrinsic
     def equal(context: Any, row: Any, start: Any, number: Any) -> Any:
@@ -135,7 +135,6 @@ def equal_among(count: int) -> Any:
 
 @intrinsic
 def lowest_bit(context: Any, bits: Any) -> Any:
-    """Number of zeros below the lowest set bit."""
 
     def build(_: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         kind = arguments[0].type
@@ -149,7 +148,7 @@ def lowest_bit(context: Any, bits: Any) -> Any:
 
 @intrinsic
 def borrowed(context: Any, array: Any) -> Any:
-    """An array whose references are not counted, as counting takes as long as a short row."""
+    """An array without counted references: counting takes as long as a short row."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         view = cgutils.create_struct_proxy(array)(context, builder, arguments[0])
@@ -166,7 +165,7 @@ def hold(context: Any, array: Any) -> Any:
 
 @intrinsic
 def stand_apart(context: Any) -> Any:
-    """Keep the calling function from being inlined: LLVM reloads a long one's constants in each turn of a loop."""
+    """Keep the calling function from being inlined: LLVM reloads constants of a long one in each turn."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         builder.function.attributes.add("noinline")
@@ -222,9 +221,9 @@ def _make_exponent(is_raised: bool) -> Any:
     return exponent
 
 
-#: x / log(2) + 1.5 · 2^bits, with the nearest integer in its low bits; and that integer as a float.
+#: x / log(2) + 1.5 · 2^bits, with the nearest integer in its low bits, and that integer as a float
 binary_logarithm, exponent_in = _make_logarithm(False), _make_exponent(False)
-#: The same, with the integer larger by RAISE and the bias of exponents, for `raised_power_in`.
+#: the same for `raised_power_in`, with the integer larger by RAISE and the bias of exponents
 raised_logarithm, raised_exponent_in = _make_logarithm(True), _make_exponent(True)
 
 
@@ -242,9 +241,9 @@ def raised_power_in(context: Any, logarithm: Any) -> Any:
 
 @intrinsic
 def scales_in(context: Any, logarithm: Any) -> Any:
-    """(2^max(k, least), the rest of 2^k) for the k in a `binary_logarithm`; `least` is the smallest normal exponent.
+    """(2^max(k, least), the rest of 2^k) for the k in a `binary_logarithm`, between 2·least and the largest exponent.
 
-    k lies between twice `least` and the largest exponent.
+    `least` is the smallest normal exponent.
     """
     bits, _, bias = _LAYOUT[logarithm]
 
@@ -267,7 +266,7 @@ def scales_in(context: Any, logarithm: Any) -> Any:
 def lowered_scales_in(context: Any, logarithm: Any) -> Any:
     """(2^(max(k, least) − m), the rest of 2^k) for the k in a `binary_logarithm`, where 2^−m is LOWERED.
 
-    `least` is the smallest k whose first part is normal; the rest is normal for k above −2.9 m.
+    `least` makes the first part normal; the rest is normal for k above −2.9 m.
     """
     bits, magic, bias = _LAYOUT[logarithm]
     m = (bias + 1) // 2
@@ -291,7 +290,7 @@ def lowered_scales_in(context: Any, logarithm: Any) -> Any:
 
 @intrinsic
 def exponent_of(context: Any, x: Any) -> Any:
-    """The float k such that a normal x > 0 is 2^k times a number within [sqrt(1/2), sqrt(2))."""
+    """The float k with a normal x > 0 within 2^k·[sqrt(1/2), sqrt(2))."""
     bits, magic, _ = _LAYOUT[x]
     root = {types.float32: 0x3F3504F3, types.float64: 0x3FE6A09E667F3BCD}[x]
 
@@ -299,7 +298,7 @@ def exponent_of(context: Any, x: Any) -> Any:
         (value,) = arguments
         beyond = builder.sub(builder.bitcast(value, _INTEGER[x]), _integer(builder, x, root))
         exponent = builder.ashr(beyond, _integer(builder, x, bits)) if x == types.float32 else None
-        if exponent is None:  # 64-bit integers vectorise no arithmetic shift below AVX-512: lift them above 0
+        if exponent is None:  # below AVX-512 no arithmetic shift of 64 bits vectorises: lift above 0
             lifted = builder.add(beyond, _integer(builder, x, 1024 << bits))
             exponent = builder.sub(builder.lshr(lifted, _integer(builder, x, bits)), _integer(builder, x, 1024))
         large = ir.Constant(value.type, magic)
@@ -311,7 +310,7 @@ def exponent_of(context: Any, x: Any) -> Any:
 
 @intrinsic
 def divided_by_power(context: Any, x: Any, k: Any) -> Any:
-    """x / 2^k for a k of `exponent_of`, which `power_of_two` may not reach."""
+    """x / 2^k for a k of `exponent_of`, beyond `power_of_two` too."""
     bits, magic, _ = _LAYOUT[x]
 
     def build(_: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -338,7 +337,7 @@ def is_odd(context: Any, n: Any) -> Any:
 
 @intrinsic
 def size(context: Any, x: Any) -> Any:
-    """Bits of |x| as an integer, largest for NaN: a loop finds their maximum faster than the largest |x|."""
+    """Bits of |x|, largest for NaN; their maximum is found faster."""
     kind: Any = types.int32 if x == types.float32 else types.int64
 
     def build(_: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -349,7 +348,7 @@ def size(context: Any, x: Any) -> Any:
 
 
 def negated_by_bit(place: int) -> Any:
-    """Function of x and n for −x where that bit is set in n, an integer in a sum as in `is_odd`."""
+    """Function of (x, n) for −x where that bit is set in n, as in `is_odd`."""
 
     @intrinsic
     def negated(context: Any, x: Any, n: Any) -> Any:
@@ -374,7 +373,7 @@ def bits_of(context: Any, x: Any) -> Any:
 
 @intrinsic
 def upper_product(context: Any, a: Any, b: Any) -> Any:
-    """Upper 64 bits of a product of unsigned 64-bit integers."""
+    """Upper 64 bits of the product."""
 
     def build(_: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         wide = ir.IntType(128)

@@ -23,7 +23,7 @@ from slopes.kernels.arithmetic.machine import (
     where,
 )
 
-BLOCK = 1024  #: entries summed in their own dtype
+BLOCK = 1024  #: entries summed in their dtype
 
 LOWERED = number(2.0**-RAISE)
 exp_share = polynomial(coefficients.EXP_SHARE_SINGLE, coefficients.EXP_SHARE_DOUBLE)
@@ -31,7 +31,7 @@ exp_share = polynomial(coefficients.EXP_SHARE_SINGLE, coefficients.EXP_SHARE_DOU
 
 @inlined
 def exp_of_difference(x):
-    """exp(x) for x <= 0: fewer operations than for any x, as one power of 2 cannot overflow."""
+    """exp(x) for x <= 0, where one power of 2 cannot overflow."""
     x = where(x < LEAST(x), LEAST(x), x)
     logarithm = raised_logarithm(x)
     k = raised_exponent_in(logarithm)
@@ -40,7 +40,7 @@ def exp_of_difference(x):
 
 
 def _searching(count):
-    """Search for the first largest of at least `count` entries."""
+    """Search for the first largest of `count` entries or more."""
     largest_here, compared = largest_of(count), min(count, 64)
     equal_here = equal_among(compared)
 
@@ -51,7 +51,7 @@ def _searching(count):
             most = largest_here(row, start)
             if most > largest:
                 largest, first = most, start
-        most = largest_here(row, row.size - count)  # the rest, and some entries again
+        most = largest_here(row, row.size - count)  # the rest, and some again
         if most > largest:
             largest, first = most, row.size - count
         for start in range(first, first + count, compared):
@@ -68,7 +68,7 @@ search_by_8, search_by_32, search_by_128 = map(_searching, (8, 32, 128))
 
 @njit(**OPTIONS)
 def place_of_largest(row):
-    """Index of the first largest entry; 0 if all are NaN or −inf."""
+    """Index of the first largest; 0 if all are NaN or −inf."""
     if row.size >= 128:
         return search_by_128(row)
     if row.size >= 32:
@@ -93,10 +93,7 @@ def sum_of(block):
 
 @njit(**OPTIONS)
 def shiftable(row, place):
-    """(row, number) whose difference is the row less its largest entry, 0 at that one unless it is −inf.
-
-    They are the row and its entry, unless that is infinite, as inf − inf is NaN. So loops need no test.
-    """
+    """(row, largest entry), or others with the same difference where inf − inf would be NaN: loops need no test."""
     largest = row[place]
     if largest == -np.inf:
         return row, row.dtype.type(0.0)

@@ -1,7 +1,6 @@
-"""Compile the source of a kernel with Numba, once for all processes where a folder can be written.
+"""Compile the source of a kernel with Numba, once for all processes if a folder can be written.
 
-Machine code lies under the hash of its source, in a folder for the versions, the CPU and the elementary functions, so a
-change never meets an old kernel.
+Machine code lies under the hash of its source, in a folder for the versions, the CPU and the elementary functions.
 """
 
 from __future__ import annotations
@@ -24,17 +23,14 @@ HOME = pathlib.Path(__file__).parents[1]
 _lock = threading.RLock()
 _kernels: dict[str, Callable[..., None]] = {}
 
-# A fork waits until no thread compiles: Numba's locks would stay shut in the child.
+# A fork waits until no thread compiles, as Numba's locks would stay shut in the child.
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
 @lru_cache
 def is_available() -> bool:
-    """Whether Numba works here, on a CPU with a fused multiply-add, which is slow in software.
-
-    Kernels in the folder show that it does, and spare its import.
-    """
+    """Whether Numba works, which kept kernels show, on a CPU with a fused multiply-add, slow in software."""
     is_imported = "numba" in sys.modules
     if importlib.util.find_spec("numba") is None:
         return False
@@ -58,7 +54,7 @@ def is_available() -> bool:
 
 @lru_cache
 def foundation() -> str:
-    """Everything that shapes a source's machine code, as text."""
+    """All that shapes machine code besides its source."""
     from slopes.kernels.compiling.machine_code import describe_cpu
 
     modules = sorted(path for folder in ("arithmetic", "compiling") for path in (HOME / folder).glob("*.py"))
@@ -72,7 +68,7 @@ def foundation() -> str:
 
 
 def folder() -> pathlib.Path | None:
-    """Folder for kernels, in $SLOPES_CACHE or the user's cache; None if that is empty."""
+    """Folder for kernels, in $SLOPES_CACHE or the user's cache, if any."""
     if "SLOPES_CACHE" in os.environ:
         return pathlib.Path(os.environ["SLOPES_CACHE"]) / "kernels" if os.environ["SLOPES_CACHE"] else None
     if sys.platform == "win32":
@@ -91,9 +87,8 @@ def _place() -> pathlib.Path | None:
 
 
 def load(source: str) -> Callable[..., None]:
-    """The compiled function `kernel` of a source."""
     if source not in _kernels:
-        with _lock:  # Numba's types and compiler are not safe to load from several threads
+        with _lock:  # Numba cannot load in several threads
             if source not in _kernels:
                 _kernels[source] = _load(source)
     return _kernels[source]
@@ -115,7 +110,7 @@ def _load(source: str) -> Callable[..., None]:
     try:
         code = emit(_compile(source.replace("**OPTIONS", "no_cpython_wrapper=True, **OPTIONS"), name), name)
         function = machine_code.load(code)
-    except machine_code.CodeError:  # it calls a library that Numba alone has loaded
+    except machine_code.CodeError:  # it calls a library that only Numba has loaded
         return _compile(source, name)  # type: ignore[no-any-return]
     if place is not None:
         with contextlib.suppress(OSError):  # the folder may not be writable
@@ -131,7 +126,7 @@ def _compile(source: str, name: str) -> Any:
 
 
 def _write(path: pathlib.Path, data: bytes) -> None:
-    """Write a file as a whole, as other processes may read it."""
+    """Write a file at once, as other processes may read it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
     try:
@@ -143,14 +138,11 @@ def _write(path: pathlib.Path, data: bytes) -> None:
         raise
 
 
-MOST_BYTES = 2**27  #: of all kernels together; one takes 5 to 30 kB
+MOST_BYTES = 2**27  #: of all kernels; one takes 5 to 30 kB
 
 
 def _make_room(place: pathlib.Path) -> None:
-    """Delete kernels until the rest fits: first those of other versions, then the ones unused for longest.
-
-    Another process that uses one has read it whole, or compiles it again.
-    """
+    """Delete kernels until the rest fits: of other versions, then unused for longest. Processes compile them again."""
     files = []
     for path in place.parent.glob("*/*"):
         with contextlib.suppress(OSError):

@@ -1,7 +1,7 @@
 """Emit the machine code of a compiled kernel, for loading without Numba.
 
-Numba's function gets a wrapper in the calling convention of Python's C functions, which checks the arguments and
-releases the GIL. Numba's own wrappers and its allocator would need its C libraries.
+Numba's own wrappers and allocator need its C libraries. Ours is a C function of Python, which checks the arguments and
+releases the GIL.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from numba.core import types
 
 from slopes.kernels.compiling.machine_code import CodeError, MachineCode, make_target_machine
 
-HEAD = object.__basicsize__  #: bytes of a Python object before its own fields, ending with the pointer to its type
-# Places of fields in NumPy's structs PyArrayObject_fields and _PyArray_Descr, fixed by its ABI.
+HEAD = object.__basicsize__  #: bytes of a Python object before its fields, ending with its type
+# places of fields in NumPy's structs PyArrayObject_fields and _PyArray_Descr, fixed by its ABI
 DATA, DIMENSIONS, SHAPE, DESCRIPTION, FLAGS = HEAD, HEAD + 8, HEAD + 16, HEAD + 40, HEAD + 48
 KIND, BYTE_ORDER, ITEM_SIZE = HEAD + 8, HEAD + 10, HEAD + 24
 CONTIGUOUS_AND_ALIGNED = 0x101
 RETURNED_NONE = -2  #: status of a Numba function that returns nothing
-# Places of fields in Numba's struct MemInfo, after a count of references.
+# places of fields in Numba's struct MemInfo, after a count of references
 MEMORY_DATA, MEMORY_SIZE, MEMORY_INFO = 24, 32, 48
 
 BYTE, WORD, LONG, VOID = ir.IntType(8), ir.IntType(32), ir.IntType(64), ir.VoidType()
@@ -31,9 +31,9 @@ NULL = POINTER(None)
 
 
 def emit(dispatcher: Any, name: str) -> MachineCode:
-    """Machine code of a Numba function that was compiled for one signature and returns nothing.
+    """Machine code of a Numba function with one signature and no result, under a name unique in the process.
 
-    The name must be unique in the process. Raises CodeError where LLVM refuses it.
+    Raises CodeError where LLVM refuses it.
     """
     (signature,) = dispatcher.signatures
     try:
@@ -52,7 +52,7 @@ def _emit(dispatcher: Any, name: str, signature: Any) -> MachineCode:
 
 
 def _keep_what_is_reached(module: Any, entry: str) -> tuple[str, ...]:
-    """Leave out functions that the entry does not reach; return the external symbols that it needs."""
+    """Drop functions that the entry does not reach; return the external symbols."""
     things = {thing.name: thing for thing in (*module.functions, *module.global_variables)}
     reached, waiting = set(), [entry]
     while waiting:
@@ -70,8 +70,6 @@ def _keep_what_is_reached(module: Any, entry: str) -> tuple[str, ...]:
 
 
 class _Wrapper:
-    """A module with the function for Python."""
-
     def __init__(self, name: str, compiled: Any, signature: Sequence[Any], triple: str) -> None:
         self.module = ir.Module("wrapper")
         self.module.triple = triple
@@ -93,11 +91,10 @@ class _Wrapper:
         self._finish(compiled, arguments)
 
     def _finish(self, compiled: Any, arguments: list[Any]) -> None:
-        """Call Numba's function, and return None or raise an exception."""
         builder, convention = self._builder, compiled.target_context.call_conv
         kind = convention.get_function_type(compiled.fndesc.restype, compiled.fndesc.argtypes)
         function = ir.Function(self.module, kind, compiled.fndesc.llvm_func_name)
-        given = [builder.alloca(POINTER), builder.alloca(POINTER), *arguments]  # places of a result and an exception
+        given = [builder.alloca(POINTER), builder.alloca(POINTER), *arguments]  # for a result and an exception
         given = [builder.bitcast(a, due) if due.is_pointer else a for a, due in zip(given, kind.args, strict=True)]
         state = self._call("PyEval_SaveThread", POINTER)
         status = builder.call(function, given)
@@ -119,7 +116,6 @@ class _Wrapper:
         builder.ret(NULL)
 
     def _call(self, name: str, result: Any, *arguments: Any) -> Any:
-        """Call a function of Python's C API."""
         function = self.module.globals.get(name)
         if function is None:
             function = ir.Function(self.module, ir.FunctionType(result, [a.type for a in arguments]), name)
@@ -166,7 +162,7 @@ class _Wrapper:
         return number if kind.bitwidth == 64 else self._builder.fptrunc(number, ir.FloatType())
 
     def _add_allocator(self) -> None:
-        """Define Numba's functions for the memory of an array, by Python's allocator."""
+        """Define Numba's functions for an array's memory by Python's allocator."""
         allocate = ir.Function(self.module, ir.FunctionType(POINTER, (LONG, WORD)), "NRT_MemInfo_alloc_aligned")
         self._builder = builder = ir.IRBuilder(allocate.append_basic_block("entry"))
         size, alignment = allocate.args[0], builder.zext(allocate.args[1], LONG)

@@ -1,4 +1,4 @@
-"""Load the machine code of kernels by llvmlite alone: importing Numba and loading its own cache takes a second."""
+"""Load machine code by llvmlite alone: importing Numba and loading its cache takes a second."""
 
 from __future__ import annotations
 
@@ -16,12 +16,10 @@ METH_FASTCALL = 0x0080
 
 
 class CodeError(Exception):
-    """Machine code is damaged, or needs a function that this process lacks."""
+    """Machine code is damaged, or needs a function that is missing."""
 
 
 class MachineCode(NamedTuple):
-    """An object file, its function's name, and the symbols that it needs."""
-
     name: str
     symbols: tuple[str, ...]
     code: bytes
@@ -33,7 +31,7 @@ class MachineCode(NamedTuple):
 
     @classmethod
     def from_bytes(cls, data: bytes) -> MachineCode:
-        """Inverse of `to_bytes`; raise CodeError for anything else."""
+        """Inverse of `to_bytes`, or CodeError."""
         line, _, code = data.partition(b"\n")
         try:
             head = json.loads(line)
@@ -85,8 +83,8 @@ _make_function = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_
 
 
 def load(machine_code: MachineCode) -> Callable[..., None]:
-    """Function of machine code; raise CodeError if the process lacks a symbol."""
-    engine = _engine()  # it makes the symbols of the process known
+    """Function of machine code, or CodeError if a symbol is missing."""
+    engine = _engine()  # makes the process's symbols known
     missing = [symbol for symbol in machine_code.symbols if binding.address_of_symbol(symbol) is None]
     if missing:  # LLVM would end the process
         raise CodeError(f"this process has no {', '.join(missing)}")

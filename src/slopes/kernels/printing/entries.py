@@ -1,4 +1,4 @@
-"""Print a program as a Numba kernel: a loop over the entries, with a local variable for each line."""
+"""Print a program as a Numba kernel: a loop over the entries with a variable per line."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ ENTRIES = """\
     for i in range({first}.size):
 """
 
-#: Functions with a form that vectorises but is right only near 0.
+#: functions with a form that vectorises but is right only near 0
 PERIODIC = ("sin", "cos", "snake_slope")
 NEAR_HEADER = """\
 from slopes.kernels.arithmetic.elementary import NEAR, cos_near, sin_near, snake_slope_near
 from slopes.kernels.arithmetic.machine import size
 """
-NEAR_BLOCK = 2**10  #: entries that stay in the fastest cache for a second read
+NEAR_BLOCK = 2**10  #: entries that the fastest cache keeps for a second read
 
 
 def print_kernel(program: Program, title: str, scalars: Sequence[str] = ()) -> str:
     """Source of a module with a function `kernel` of one-dimensional arrays without gaps.
 
-    It takes an array for each input, or a number if in `scalars`, then an array for each output.
+    It takes arrays for inputs, numbers for those in `scalars`, then arrays for outputs.
     """
     names = [f"{name}_out" for name, _ in program.outputs]
     arrays = [name for name in program.inputs if name not in scalars]
@@ -80,7 +80,7 @@ def _loop(program: Program, arrays: Sequence[str], names: Sequence[str], is_near
 
 
 def _choice(program: Program, first: str, given: str) -> list[str]:
-    """Call `near` for blocks where all arguments of periodic functions are near 0."""
+    """Call `near` for blocks where all angles are near 0."""
     turning = [line for line in program.lines if line.operation in PERIODIC]
     needed = {place for line in turning for place in line.arguments}
     for place in reversed(range(len(program.lines))):
@@ -106,7 +106,7 @@ def _choice(program: Program, first: str, given: str) -> list[str]:
 
 
 def _angle(program: Program, line: Line) -> tuple[str, str]:
-    """(0 in the argument's dtype, the argument times any parameter) of a periodic function."""
+    """(0 in the argument's dtype, the argument times any parameter)."""
     zero = "single(0.0)" if program.lines[line.arguments[0]].dtype == "float32" else "0.0"
     return zero, " * ".join(operand_of(program, place) for place in line.arguments)
 
@@ -134,7 +134,6 @@ def _expression(program: Program, line: Line, is_near: bool) -> str:
 
 
 def operand_of(program: Program, place: int) -> str:
-    """Name of a line's result, or a constant in its dtype."""
     line = program.lines[place]
     if line.operation == "input" and line.per == "call":
         return f"{line.text}_number"  # hides no function

@@ -1,8 +1,8 @@
 """Print a program of rows as a Numba kernel: for each row, a loop over its entries per stage of sums.
 
-A line's stage is the number of sums and searches that it needs one after another. Each loop computes its entries anew;
-the first keeps costly ones in an array of a row's length, which stays in the cache. Loops are functions of their own,
-so that LLVM holds their constants in registers.
+A line's stage is the number of sums and searches that it needs one after another. Loops compute entries anew, but the
+first keeps costly ones in an array of a row's length, which stays in the cache. Loops are functions, so that LLVM holds
+their constants in registers.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from slopes.kernels.printing.entries import HEADER, OPERATORS, operand_of
 from slopes.readings.program import Line, Program
 
-#: operations that take longer than reading their kept result
+#: slower than reading a kept result
 COSTLY = {"exp", "expm1", "log", "log1p", "sin", "cos", "tanh", "sinh", "decay", "power"}
 
 IMPORTS = """
@@ -41,7 +41,7 @@ def print_row_kernel(program: Program, title: str) -> str:
     """Source of a module with a function `kernel` for a program of rows.
 
     It takes an array without gaps per input and output: a matrix for entries, one axis for rows. An output of entries
-    may overwrite an input. Where the input "cotangent" has a 0 for a row, the row is not read, and its results are 0.
+    may overwrite an input. A row whose "cotangent" is 0 is not read; its results are 0.
     """
     inputs = [line for line in program.lines if line.operation == "input"]
     lines = [*inputs, *(program.lines[place] for _, place in program.outputs)]
@@ -60,13 +60,13 @@ def print_row_kernel(program: Program, title: str) -> str:
 
 
 def reads_inputs_last(text: str) -> bool:
-    """Whether a kernel's last loop reads its inputs, so that writing there, too, keeps it from vectorising."""
+    """Whether the last loop reads inputs: writing there, too, would keep it from vectorising."""
     lines = (line.partition(" = ")[2] for line in text.rpartition("for j in")[2].splitlines())
     return any("_row[j]" in expression for expression in lines)
 
 
 def _find_stages(program: Program) -> list[int]:
-    """Number of loops before each line; a sum that no other loop needs joins the last one."""
+    """Number of loops before each line; a sum that no other loop needs joins the last."""
     lines = program.lines
     loops = [place for place, line in enumerate(lines) if line.operation in ("sum", "place_of_largest")]
     needed: set[int] = set()
@@ -89,8 +89,8 @@ class _Rows:
         self.text: list[str] = []
         self.functions: list[str] = []  #: the loops
         self.known: set[int] = set()  #: written lines with one result per row
-        self.filled: set[int] = set()  #: lines whose results are in their array
-        self.at: dict[str, dict[int, str]] = {}  #: by index, the names of the results at it
+        self.filled: set[int] = set()  #: lines whose array is filled
+        self.at: dict[str, dict[int, str]] = {}  #: names of results by index
         self.stages = _find_stages(program)
         self.sums: dict[int, list[int]] = {}
         for place, line in enumerate(program.lines):
@@ -100,7 +100,7 @@ class _Rows:
         self.kept = self._find_kept()
 
     def _find_kept(self) -> list[int]:
-        """Costly lines that several loops need, and lines whose largest entry is needed."""
+        """Costly lines that several loops need, and lines whose largest is needed."""
         lines = self.program.lines
         kept = [line.arguments[0] for line in lines if line.operation == "place_of_largest"]
         kept = [place for place in dict.fromkeys(kept) if not self.input_of(place)]
@@ -178,7 +178,7 @@ class _Rows:
             self.write(text, 2)
 
     def special_entry(self, place: int) -> tuple[int, int, int] | None:
-        """Lines of (a place, the result there, the results elsewhere) if a line chooses by place."""
+        """Lines of (place, result there, results elsewhere) if a line chooses by place."""
         line, lines = self.program.lines[place], self.program.lines
         if line.operation != "where" or lines[line.arguments[1]].per == "entry":
             return None
@@ -191,10 +191,7 @@ class _Rows:
         self.text.append("    " * depth + text)
 
     def move_loop(self, start: int, name: str, size: str, depth: int, kinds: Mapping[str, str] = EMPTY) -> None:
-        """Make the lines from `start` on a function with a loop of `size` turns, and call it.
-
-        `kinds` has the dtypes of the sums that it returns.
-        """
+        """Make the lines from `start` on a function with a loop that returns the sums in `kinds`, and call it."""
         lines = self.text[start:]
         del self.text[start:]
         text = [f"    {total} = {kind}(0.0)" for total, kind in kinds.items()]
@@ -216,16 +213,16 @@ class _Rows:
         return f"{self.program.name(place)}_kept"
 
     def input_of(self, place: int) -> str:
-        """Name of the input that a line is, perhaps in another dtype; or ""."""
+        """Name of the input that a line has, in any dtype, or ""."""
         line = self.program.lines[place]
         if line.operation in ("float32", "float64"):
             line = self.program.lines[line.arguments[0]]
         return line.text if line.operation == "input" and line.per == "entry" else ""
 
     def compute_entries(self, targets: Iterable[int], index: str, depth: int, part: str = "row") -> dict[int, str]:
-        """Write the lines that the targets need at an index; return the names of the results by place.
+        """Write the lines that targets need at an index; return names of results by place.
 
-        They read whole rows, or for another `part` slices that begin at the entry `start`.
+        They read rows, or of another `part` slices from the entry `start` on.
         """
         suffix = "" if index == "j" else f"_at_{index}"
         is_part = part != "row"
@@ -241,7 +238,7 @@ class _Rows:
                 self.write(f"{name} = {kept}", depth)
                 names[place] = name
                 return
-            if line.operation == "shift" and self.input_of(line.arguments[0]):  # `less` is the largest entry
+            if line.operation == "shift" and self.input_of(line.arguments[0]):  # `less` is the largest
                 shift = self.program.name(place)
                 self.write(f"{name} = {_kind(line)}({shift}_{part}[{index}] - {shift}_less)", depth)
                 names[place] = name
@@ -297,7 +294,6 @@ class _Rows:
                 self.write(f"{name} = {self.expression(line, {})}", 2)
 
     def find_largest_entries(self, stage: int) -> None:
-        """Write the searches of a stage, and the rows and numbers for shifts by their results."""
         for place, line in enumerate(self.program.lines):
             if line.operation == "place_of_largest" and self.stages[place] == stage:
                 self.find_largest(place, line.arguments[0])
@@ -321,7 +317,7 @@ class _Rows:
         self.write(f"{name} = place_of_largest({self.array(row)})", 2)
 
     def compute_sums(self, stage: int) -> None:
-        """Write a stage's sums: of blocks in the entries' dtype, then of these sums in float64."""
+        """Write a stage's sums: of blocks in their dtype, then of these in float64."""
         sums = {place: self.program.lines[place].arguments[0] for place in self.sums.get(stage, ())}
         if not sums:
             return
@@ -358,7 +354,7 @@ class _Rows:
                 self.text.insert(slices, f"            {name}_part = {whole}[start : start + BLOCK]")
 
     def sum_with_special_entry(self, place: int, at: int, value: int, rest: int) -> None:
-        """Sum a block of kept entries with one replaced for a while: comparing each entry's place would take longer."""
+        """Sum a block with one entry replaced for a while, as comparing each place takes longer."""
         part, at_name = f"{self.array(rest)}_part", operand_of(self.program, at)
         self.write(f"if start <= {at_name} < start + BLOCK:", 3)
         self.write(f"usual = {part}[{at_name} - start]", 4)
@@ -375,7 +371,6 @@ class _Rows:
 
 
 def _is_at(place: str, index: str, is_part: bool) -> str:
-    """Compare places in 32 bits: a loop compares as many at once as float32 numbers."""
     return f"narrow({place} - start) == narrow({index})" if is_part else f"narrow({place}) == narrow({index})"
 
 

@@ -1,8 +1,7 @@
 """Move the special entries of a row, such as the label's, out of the loops over all entries.
 
 The derivative of cross-entropy is one expression at the label and another elsewhere; a body writes both for each entry,
-multiplied by 1 and 0. Here loops keep the other, and the label's is computed once per row. Rounding stays the same, but
-0 times an infinite or undefined entry is 0, not NaN.
+multiplied by 1 and 0. Here the label's is computed once per row. Rounding stays, but 0 times inf or NaN is 0.
 """
 
 from __future__ import annotations
@@ -21,8 +20,8 @@ _COMPUTE: dict[str, Callable[..., Any]] = {
     "and": operator.and_, "or": operator.or_, "not": operator.not_,
 }  # fmt: skip
 _OWN = {"input", "constant", "index", "width", "place_of_largest", "shift"}  #: do not follow their arguments
-MOST_PERMUTED = 3  #: more conditions are not tried in every order
-Operand = Traced | float | bool  #: a line of the new program, or a number that needs no line
+MOST_PERMUTED = 3  #: conditions tried in every order
+Operand = Traced | float | bool  #: a line, or a number that needs none
 Assumption = Mapping[int, bool]  #: by a condition's place, whether it holds
 
 
@@ -46,8 +45,8 @@ class _Split:
                 self.copies[place, frozenset()] = self.recorder.record(
                     "input", dtype=line.dtype, text=line.text, per=line.per
                 )
-        self.conditions = dict(self._find_conditions())  #: each test "is this the entry?", and the entry's place
-        self.dependences: list[frozenset[int]] = []  #: the conditions in each line of entries
+        self.conditions = dict(self._find_conditions())  #: place of "is this the entry?": place of the entry
+        self.dependences: list[frozenset[int]] = []  #: conditions in each line of entries
         for place, line in enumerate(program.lines):
             own = {place} if place in self.conditions else set()
             of_entries = line.per == "entry"
@@ -64,7 +63,7 @@ class _Split:
                     yield place, other
 
     def copy(self, place: int) -> Operand:
-        """Special entries are split off where the result leaves a loop."""
+        """Split off special entries where the result leaves a loop."""
         key = place, frozenset[tuple[int, bool]]()
         line = self.program.lines[place]
         if key not in self.copies and line.operation == "sum":
@@ -107,7 +106,7 @@ class _Split:
         return self.recorder.record(line.operation, *places, dtype=line.dtype, text=line.text, per=per)
 
     def _scaled(self, operands: list[Operand], dtype: str) -> Operand | None:
-        """Compute entry / (1 + …) · number as entry · (number / (1 + …)), with one division per row."""
+        """Compute entry / (1 + …) · number as entry · (number / (1 + …)): one division per row."""
         lines = self.recorder.lines
         for x, factor in (operands, operands[::-1]):
             if not isinstance(x, Traced) or not isinstance(factor, Traced) or factor.per != "row" or x.per != "entry":
@@ -122,10 +121,7 @@ class _Split:
         return None
 
     def _special(self, place: int) -> tuple[Operand, dict[int, Operand]]:
-        """(result at most entries, {condition: result per row at its special entry}).
-
-        Where two conditions mean one entry, both have its result.
-        """
+        """(result at most entries, {condition: result per row at its entry})."""
         conditions = sorted(self.dependences[place])
         orders = permutations(conditions) if len(conditions) <= MOST_PERMUTED else [tuple(conditions)]
         needed = min((self._needed(place, order) for order in orders), key=len)
@@ -133,7 +129,7 @@ class _Split:
         return elsewhere, {c: self._pick(self.specialise(place, {c: True}), self.conditions[c]) for c in needed}
 
     def _needed(self, place: int, conditions: tuple[int, ...]) -> list[int]:
-        """Conditions that change the result where those before them do not hold."""
+        """Conditions that change the result where earlier ones do not hold."""
         assumed: dict[int, bool] = {}
         needed = []
         for condition in conditions:
@@ -151,7 +147,7 @@ class _Split:
         return self.recorder.record("pick", values.place, entry.place, dtype=values.dtype, per="row")
 
     def _chosen(self, place: int) -> Traced:
-        """A result of entries, with the special ones where their conditions hold."""
+        """Results of entries, with special ones chosen by their conditions."""
         dtype = self.program.lines[place].dtype
         elsewhere, special = self._special(place)
         result = self.recorder.value(elsewhere, dtype)
@@ -162,10 +158,10 @@ class _Split:
             result = self.recorder.record("where", is_here.place, *pair, dtype=dtype)
         if result.per == "entry":
             return result
-        return self.recorder.record(dtype, result.place, dtype=dtype, per="entry")  # the same for each entry
+        return self.recorder.record(dtype, result.place, dtype=dtype, per="entry")
 
     def _sum(self, place: int) -> Operand:
-        """A sum, or its one term that is not 0."""
+        """A sum, or its one term other than 0."""
         line = self.program.lines[place]
         (term,) = line.arguments
         elsewhere, special = self._special(term)
@@ -186,7 +182,7 @@ def _is_same(a: Operand, b: Operand) -> bool:
 
 
 def _simplify(operation: str, operands: list[Operand]) -> Operand | None:
-    """A number or an operand, if the result is one; else None."""
+    """The result, if it is a number or an operand."""
     if operands and operation in _COMPUTE and not any(isinstance(x, Traced) for x in operands):
         return _COMPUTE[operation](*operands)  # type: ignore[no-any-return]
     match operation, operands:

@@ -1,7 +1,6 @@
 """Print a program as a kernel that sums some of its outputs over the entries.
 
-A loop that adds float32 numbers to a float64 sum handles only as many at once as float64 allows. So one loop writes a
-block of terms, and another adds them.
+One loop writes a block of terms, another adds them: adding float32 to a float64 sum would narrow the vectors of all.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from collections.abc import Sequence
 from slopes.kernels.printing.entries import print_kernel
 from slopes.readings.program import Program
 
-BLOCK = 2**10  #: terms that stay in the fastest cache
+BLOCK = 2**10  #: terms in the fastest cache
 
 KERNEL = """
 
@@ -27,10 +26,7 @@ def kernel({parameters}):
 
 
 def print_summing_kernel(program: Program, title: str, scalars: Sequence[str], sums: Sequence[str]) -> str:
-    """Source of a kernel as `print_kernel` does, but with sums of the outputs in `sums`.
-
-    These have no array; their sums fill a last array of float64.
-    """
+    """Source of a kernel as by `print_kernel`; a last array of float64 gets the `sums`, which have no other."""
     kinds = {line.text: line.dtype for line in program.lines if line.operation == "input"}
     inputs = {f"{name}_{'number' if name in scalars else 'in'}": kinds[name] for name in program.inputs}
     outputs = {f"{name}_out": program.lines[place].dtype for name, place in program.outputs if name not in sums}

@@ -1,7 +1,6 @@
-"""Run the kernels of activations on tensors of a CPU: float32, float64 and, by way of float32, half types.
+"""Run the kernels of activations on tensors of a CPU: float32, float64 and, through float32, half types.
 
-A result has its argument's memory format. An argument with another layout is copied into the result, and computed
-there.
+A result has its argument's memory format. An argument of another layout is computed in a copy: the result.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from slopes.readings.trace import TraceError
 Tensor = torch.Tensor
 Make = Callable[[], EntryKernel]
 
-BLOCK = 2**14  #: entries of half types computed at a time, too few for PyTorch to start threads
+BLOCK = 2**14  #: entries of half types at a time, too few for PyTorch to start threads
 HUGE = 2**22  #: bytes for which NumPy asks for huge pages
 _ADVICE = 14  #: Linux's MADV_HUGEPAGE
 _advise = ctypes.CDLL(None, use_errno=False).madvise if sys.platform == "linux" else None
@@ -37,7 +36,7 @@ def empty_like(x: Tensor) -> Tensor:
 
 
 def advise(result: Tensor) -> Tensor:
-    """Put a new tensor, if large, into huge pages, which the system hands out faster."""
+    """Put a large new tensor into huge pages, which the system hands out faster."""
     size = result.numel() * result.element_size()
     if size >= HUGE and _advise is not None:
         start = result.data_ptr()
@@ -57,14 +56,11 @@ TYPES: dict[torch.dtype, Any] = {
 
 
 def as_array(x: Tensor) -> Any:
-    """Memory of a tensor without gaps as an array of one axis, which must not outlive it.
-
-    Unlike `numpy()` this leaves the tensor resizable.
-    """
+    """Memory of a tensor without gaps as an array, which must not outlive it; `numpy()` would forbid resizing."""
     return np.frombuffer(_Memory.from_address(x.data_ptr()), TYPES[x.dtype], x.numel())
 
 
-_Memory: Any = ctypes.c_byte * sys.maxsize  #: one type, as ctypes takes long to make one for each size
+_Memory: Any = ctypes.c_byte * sys.maxsize  #: ctypes takes long to make a type for each size
 
 
 def _run(kernel: EntryKernel, inputs: Sequence[Tensor], *results: Tensor) -> None:
@@ -89,7 +85,7 @@ def _run_on_half_types(kernel: EntryKernel, inputs: Sequence[Tensor], result: Te
 
 
 def lies_as(result: Tensor, x: Tensor) -> bool:
-    """Whether x has a result's layout, and its own numbers: it may be a negated view."""
+    """Whether x has a result's layout and is no negated view."""
     return x.stride() == result.stride() and not x.is_neg()
 
 
@@ -125,7 +121,7 @@ def _pull(make: Make, gradient: Tensor, x: Tensor) -> Tensor:
 
 
 class ActivationKernels(NamedTuple):
-    """Functions of plain tensors, compiled at their first call."""
+    """Functions of plain tensors, compiled when called."""
 
     value: Callable[[Tensor], Tensor]
     pull: Callable[[Tensor, Tensor], Tensor]
@@ -135,7 +131,6 @@ class ActivationKernels(NamedTuple):
 
 
 def find(card: Any, parameters: Mapping[str, Any], dtype: torch.dtype) -> ActivationKernels | None:
-    """Kernels of an activation; None for a body that cannot be traced."""
     name = "float64" if dtype is torch.float64 else "float32"
 
     def preparing(*outputs: str) -> Make:

@@ -19,8 +19,6 @@ Tensor = torch.Tensor
 
 
 class GateOfTensors:
-    """A gate along an axis of tensors of one shape, and its vjp."""
-
     value_and_slope = None
 
     def __init__(
@@ -38,7 +36,6 @@ class GateOfTensors:
         return result
 
     def pull(self, gradient: Tensor, x: Tensor) -> Tensor:
-        """Vjp, from a kernel where there is one."""
         kernel = self._find_vjp() if is_plain(gradient) else None
         if kernel is None:
             return self.pull_back(gradient, x)
@@ -48,13 +45,12 @@ class GateOfTensors:
         return result
 
     def pull_back(self, gradient: Tensor, x: Tensor) -> Tensor:
-        """Vjp, composed of torch operations, which autograd can differentiate."""
+        """Vjp that autograd can differentiate."""
         rows, pulled = x.movedim(self._axis, -1), gradient.movedim(self._axis, -1)
         return self._plain(rows, pulled).movedim(-1, self._axis).to(x.dtype)
 
 
 def find(card: Any, parameters: Mapping[str, Any], x: Tensor, axis: int) -> GateOfTensors | None:
-    """A gate along an axis of a tensor. Refuses parameters as a call of the card does."""
     settings = card._settings(parameters, reading, x)
     name = "float64" if x.dtype is torch.float64 else "float32"
 

@@ -1,7 +1,6 @@
 """Run the kernels of element-wise losses on tensors of a CPU.
 
-The forward computes the gradient, too, and keeps it; the backward scales it in place. So each argument is read once,
-and only one gradient is stored.
+The forward computes and keeps the gradient, which the backward scales in place: each argument is read once.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ Tensor = torch.Tensor
 
 
 def _aligned(x: Tensor, tensors: Sequence[Tensor]) -> list[Tensor]:
-    """Entries of tensors in the memory order of a result for x."""
+    """Entries of tensors in the memory order of x's result."""
     order = x if x.is_contiguous() else torch.empty_like(x, device="meta")
     return [flat(t if lies_as(order, t) else _copy(t, order.stride())) for t in tensors]
 
@@ -29,8 +28,8 @@ def _copy(x: Tensor, strides: tuple[int, ...]) -> Tensor:
 class LossOfTensors:
     """An element-wise loss of tensors of one shape, and its vjp by the first one.
 
-    The tensors are the loss's arguments, then the weights if the kernel is weighted. Without reduction there is no
-    denominator. Autograd can differentiate `pull_back`.
+    The tensors are the loss's arguments, then any weights. Without reduction there is no denominator. Autograd can
+    differentiate `pull_back`.
     """
 
     def __init__(
@@ -44,9 +43,9 @@ class LossOfTensors:
         self.is_reduced, self.pull_back = denominator is not None, pull_back
 
     def value(self, gradient: Tensor | None, *tensors: Tensor) -> Tensor | None:
-        """Loss, and write its gradient to a tensor; None where the kind refuses an argument."""
+        """Loss, and write its gradient; None if an argument is refused."""
         x = tensors[0]
-        aligned = _aligned(x, tensors)  # keeps the memory of `arrays` alive
+        aligned = _aligned(x, tensors)  # owns the memory of `arrays`
         arrays = [as_array(t) for t in aligned]
         if self._denominator is None:
             if self._is_checked and not self._kernel.accepts(arrays):
