@@ -1743,59 +1743,59 @@ class _Mape(_MapeCall[_Floating, _Array, Tensor], Loss):
     def with_(self, *, eps: _Parameter = 1e-07) -> Self: ...
 
 glu: _Glu
-"""Gated linear unit: the value times the sigmoid of the gate, which is the last half of the row."""
+"""Gated linear unit: the value times the sigmoid of the gate, the last half of the row."""
 swiglu: _Gate
-"""Swish-gated linear unit: the value times the silu of the gate, which is the first half of the row."""
+"""Swish-gated linear unit: the value times the silu of the gate, the first half of the row."""
 geglu: _Geglu
-"""GELU-gated linear unit: the value times the gelu of the gate, which is the first half of the row."""
+"""GELU-gated linear unit: the value times the gelu of the gate, the first half of the row."""
 reglu: _Gate
-"""Rectified gated linear unit: the value times the gate where the gate is positive, else 0; the gate comes first."""
+"""Rectified gated linear unit: the value times the gate where that is positive, else 0; the gate comes first."""
 snake: _ActivationAlpha
 """Snake: the input plus a ripple of 1/alpha that never makes it fall; at alpha = 0 the input itself."""
 relu6: _Activation
-"""ReLU capped at 6: the input between 0 and 6, else the nearer bound; for arithmetic of few bits."""
+"""ReLU capped at 6: the input, confined to [0, 6]; for arithmetic of few bits."""
 hard_tanh: _HardTanh
 """Hard tanh: the input, confined to an interval."""
 hard_sigmoid: _HardSigmoid
-"""Hard sigmoid: a line through one half at 0, confined to the numbers between 0 and 1."""
+"""Hard sigmoid: a line through one half at 0, confined to [0, 1]."""
 hard_swish: _Activation
 """Hard swish: the input times its hard sigmoid, a parabola between −3 and 3."""
 relu_squared: _Activation
-"""Squared ReLU: the square of the input where it is positive, else 0."""
+"""Squared ReLU: the square of the input where positive, else 0."""
 star_relu: _StarRelu
 """StarReLU: the squared ReLU, scaled and shifted."""
 smelu: _ActivationBeta
-"""Smooth ReLU, or sparse plus: ReLU whose corner is a parabola between −beta and beta."""
+"""Smooth ReLU, or sparse plus: ReLU with a parabola between −beta and beta."""
 sparse_plus: _ActivationBeta
-"""Smooth ReLU, or sparse plus: ReLU whose corner is a parabola between −beta and beta."""
+"""Smooth ReLU, or sparse plus: ReLU with a parabola between −beta and beta."""
 linear: _Activation
 """The input itself: for regression outputs and bottlenecks."""
 identity: _Activation
 """The input itself: for regression outputs and bottlenecks."""
 relu: _Activation
-"""Rectified linear unit: the input where it is positive, else 0."""
+"""Rectified linear unit: the input where positive, else 0."""
 leaky_relu: _LeakyRelu
-"""Leaky ReLU: the input where it is positive, else the input times a small slope, so that no unit dies."""
+"""Leaky ReLU: the input, times a small slope where negative, so that no unit dies."""
 prelu: _Prelu
-"""Parametric ReLU: the input where it is positive, else the input times a learnt slope."""
+"""Parametric ReLU: the input, times a learnt slope where negative."""
 rrelu: _Rrelu
-"""Randomised leaky ReLU: the input where it is positive, else the input times a slope drawn between two bounds."""
+"""Randomised leaky ReLU: the input, times a slope drawn between two bounds where negative."""
 threshold: _Threshold
-"""Threshold: the input where it exceeds a threshold, else a fixed value; it may jump there."""
+"""Threshold: the input above a threshold, else a fixed value; it may jump there."""
 elu: _ActivationAlpha
-"""Exponential linear unit: the input where it is positive, else alpha times (e to the input, less 1)."""
+"""Exponential linear unit: the input where positive, else alpha times (e to the input, less 1)."""
 celu: _ActivationAlpha
-"""Continuously differentiable ELU: the exponential is stretched by alpha both ways, so that it has no corner."""
+"""Continuously differentiable ELU: alpha stretches the exponential both ways, so that it has no corner."""
 selu: _Activation
-"""Scaled ELU: an ELU with two constants that keep the mean at 0 and the variance at 1 through the layers."""
+"""Scaled ELU: an ELU with constants that keep mean 0 and variance 1 through the layers."""
 softshrink: _ActivationLambd
-"""Soft shrinkage: the input, moved towards 0 by lambd; 0 where it is no larger than that."""
+"""Soft shrinkage: the input, moved towards 0 by up to lambd."""
 hardshrink: _ActivationLambd
-"""Hard shrinkage: the input, or 0 where it is no larger than lambd."""
+"""Hard shrinkage: the input, or 0 where no larger than lambd."""
 tanhshrink: _Activation
-"""Tanh shrinkage: the input less its hyperbolic tangent, a third of its cube near 0."""
+"""Tanh shrinkage: the input less its hyperbolic tangent."""
 sigmoid: _Activation
-"""Logistic sigmoid: any number to one between 0 and 1, as the probability that belongs to a logit."""
+"""Logistic sigmoid: any number to one between 0 and 1, the probability of a logit."""
 tanh: _Activation
 """Hyperbolic tangent: any number to one between −1 and 1, centred at 0."""
 softplus: _ActivationBeta
@@ -1809,27 +1809,27 @@ squareplus: _Squareplus
 softmax: _Map
 """Softmax: a row of logits to their probabilities, which sum to 1."""
 log_softmax: _Map
-"""Logarithm of the softmax: a row of logits to log-probabilities."""
+"""Logarithm of the softmax: logits to log-probabilities."""
 sparsemax: _Map
-"""Sparsemax: a row of scores to the nearest probabilities, most of which may be exactly 0."""
+"""Sparsemax: a row of scores to the nearest probabilities, many exactly 0."""
 gumbel_softmax: _GumbelSoftmax
-"""Gumbel-softmax: a row of logits to a random choice of one entry, blurred by a temperature."""
+"""Gumbel-softmax: a row of logits to a random choice of an entry, blurred by a temperature."""
 gelu_tanh: _Activation
-"""GELU's tanh form: the approximation that many language models were trained with, up to 4.7e-4 from GELU."""
+"""GELU's tanh form, with which many language models were trained, up to 4.7e-4 from GELU."""
 gelu: _Gelu
-"""Gaussian error linear unit: the input times the probability that a normal draw lies below it."""
+"""Gaussian error linear unit: the input times the probability of a normal draw below it."""
 silu: _ActivationBeta
 """Sigmoid linear unit, or swish: the input times the sigmoid of beta times it."""
 swish: _ActivationBeta
 """Sigmoid linear unit, or swish: the input times the sigmoid of beta times it."""
 quick_gelu: _Activation
-"""GELU's sigmoid form: the input times the sigmoid of 1.702 times it, as CLIP was trained; up to 0.02 from GELU."""
+"""GELU's sigmoid form: the input times the sigmoid of 1.702 times it, as in CLIP; up to 0.02 from GELU."""
 mish: _Activation
 """Mish: the input times the hyperbolic tangent of its softplus."""
 softcap: _Softcap
-"""Soft cap: any number to one between −cap and cap, almost unchanged where it is small beside cap."""
+"""Soft cap: any number to one between −cap and cap, almost unchanged if small beside cap."""
 xielu: _Xielu
-"""xIELU, a trainable ELU integrated: a parabola where the input is positive, else a line bent by an exponential."""
+"""xIELU, a trainable ELU integrated: a parabola above 0, a line bent by an exponential below."""
 exponential: _Activation
 """The exponential: any number to a positive one, for rates and variances."""
 giou: _Boxes

@@ -1,4 +1,4 @@
-"""Gated activations: one half of a row, the gate, opens or shuts the other.
+"""Gated activations: one half of a row, the gate, opens the other.
 
 As in papers and libraries, `glu` has its gate last, the others first.
 """
@@ -22,7 +22,7 @@ SHAZEER = Paper("Shazeer", 2020, "GLU variants improve transformer", "arXiv:2002
 
 
 def _through(tail, gate, value):
-    """tail(gate)·gate·value, where no tail underflows for a gate below 0 and no product overflows."""
+    """tail(gate)·gate·value, without underflow of a tail or overflow of a product."""
     shut, opened = where(gate < 0, gate, 0.0), where(gate < 0, 0.0, gate)
     return where(gate < 0, tail(shut, times=ops.double(shut) * value), tail(opened, times=opened) * value)
 
@@ -33,7 +33,7 @@ def _through(tail, gate, value):
     same_as={"torch": "nn.functional.glu(x, -1)", "jax": "nn.glu(x, -1)", "keras": "activations.glu(x)"},
 )  # fmt: skip
 def glu(gate, value):
-    """Gated linear unit: the value times the sigmoid of the gate, which is the last half of the row.
+    """Gated linear unit: the value times the sigmoid of the gate, the last half of the row.
 
     The product is rounded once, as in silu.
     """
@@ -50,9 +50,9 @@ def _(gate, value):
     papers=(SHAZEER,), same_as={"torch": "nn.functional.silu(x.chunk(2, -1)[0]) * x.chunk(2, -1)[1]"},
 )  # fmt: skip
 def swiglu(gate, value):
-    """Swish-gated linear unit: the value times the silu of the gate, which is the first half of the row.
+    """Swish-gated linear unit: the value times the silu of the gate, the first half of the row.
 
-    PyTorch's glu has its gate last, as ``gate="last"`` does here.
+    With ``gate="last"`` the gate is last, as in PyTorch's glu.
     """
     return _through(ops.sigmoid, gate, value)
 
@@ -67,7 +67,7 @@ def _(gate, value):
     papers=(SHAZEER,), same_as={"torch": "nn.functional.gelu(x.chunk(2, -1)[0]) * x.chunk(2, -1)[1]"},
 )  # fmt: skip
 def geglu(gate, value, *, approximate: Annotated[str, OneOf(("none", "tanh"))] = "none"):
-    """GELU-gated linear unit: the value times the gelu of the gate, which is the first half of the row.
+    """GELU-gated linear unit: the value times the gelu of the gate, the first half of the row.
 
     Liger-Kernel's is the tanh form.
     """
@@ -84,7 +84,7 @@ def _(gate, value, *, approximate):
     papers=(SHAZEER,), same_as={"torch": "nn.functional.relu(x.chunk(2, -1)[0]) * x.chunk(2, -1)[1]"},
 )  # fmt: skip
 def reglu(gate, value):
-    """Rectified gated linear unit: the value times the gate where the gate is positive, else 0; the gate comes first.
+    """Rectified gated linear unit: the value times the gate where that is positive, else 0; the gate comes first.
 
     The slope at a gate of 0 is 0, as in relu.
     """

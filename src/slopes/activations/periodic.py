@@ -26,8 +26,8 @@ ZIYIN = Paper(
 def snake(x, *, alpha: Real = 1.0):
     """Snake: the input plus a ripple of 1/alpha that never makes it fall; at alpha = 0 the input itself.
 
-    The phase, alpha times the input, is not rounded. The slope is a square, as the sum cancels twice a turn; in float64
-    it keeps its digits near its roots up to a phase of 2^53.
+    The phase, alpha times the input, is not rounded. The slope is a square, as the sum cancels; in float64 it keeps its
+    digits near its roots up to a phase of 2^53.
     """
     return ops.snake(x, alpha)
 

@@ -1,4 +1,4 @@
-"""Piecewise polynomials: clipped substitutes for smooth functions, and rectifiers whose corner is a parabola."""
+"""Piecewise polynomials: clipped functions, and rectifiers whose corner is a parabola."""
 
 from __future__ import annotations
 
@@ -31,12 +31,11 @@ SIXTH = Constant("1/6", 0.16666666666666666, 9.25185853854297e-18)
 
 
 def _held(x, low, high):
-    """x clipped to [low, high], with autograd's slope 0 at the bounds, as in PyTorch."""
+    """x clipped to [low, high], with a slope of 0 at the bounds."""
     return where(x <= low, low, where(x >= high, high, x))
 
 
 def _between(x, low, high):
-    """Slope of `_held`."""
     return step(x - low) * step(high - x)
 
 
@@ -46,7 +45,7 @@ def _between(x, low, high):
     same_as={"torch": "nn.functional.relu6(x)", "jax": "nn.relu6(x)", "keras": "activations.relu6(x)"},
 )  # fmt: skip
 def relu6(x):
-    """ReLU capped at 6: the input between 0 and 6, else the nearer bound; for arithmetic of few bits.
+    """ReLU capped at 6: the input, confined to [0, 6]; for arithmetic of few bits.
 
     The slope at 0 and at 6 is 0, as in PyTorch.
     """
@@ -92,9 +91,9 @@ def _(x, *, min_val, max_val):
     },
 )  # fmt: skip
 def hard_sigmoid(x, *, slope: Positive = SIXTH):
-    """Hard sigmoid: a line through one half at 0, confined to the numbers between 0 and 1.
+    """Hard sigmoid: a line through one half at 0, confined to [0, 1].
 
-    The line is a multiple of x + 3, which unlike x/6 + ½ is exact near −3. ONNX and older Keras have a slope of 0.2.
+    A multiple of x + 3 is exact near −3, unlike x/6 + ½. ONNX and older Keras have a slope of 0.2.
     """
     x, end, rest = _ends(x, slope)
     line = ((_held(x, -end, end) + end) + rest) * slope
@@ -127,7 +126,7 @@ def _ends(x, slope):
 def hard_swish(x):
     """Hard swish: the input times its hard sigmoid, a parabola between −3 and 3.
 
-    The input is clipped to that interval in the parabola, so that −inf gives 0; the slope is 0 at −3 and 1 at 3.
+    The parabola's input is clipped, so that −inf gives 0; the slope is 0 at −3 and 1 at 3.
     """
     held = _held(x, -3.0, 3.0)
     return where(x >= 3, x, held * (held + 3) / 6)
@@ -146,7 +145,7 @@ def _(x):
     same_as={"torch": "nn.functional.relu(x) ** 2", "jax": "nn.relu(x) ** 2"},
 )  # fmt: skip
 def relu_squared(x):
-    """Squared ReLU: the square of the input where it is positive, else 0.
+    """Squared ReLU: the square of the input where positive, else 0.
 
     The second derivative at 0 is 0.
     """
@@ -168,11 +167,11 @@ def _(x):
 def star_relu(x, *, scale: Real = 1.0, bias: Real = 0.0):
     """StarReLU: the squared ReLU, scaled and shifted.
 
-    Networks learn both, from these defaults; 0.8944 and −0.4472 standardise the outputs of normal inputs.
+    The defaults are initial values; 0.8944 and −0.4472 standardise outputs of normal inputs.
     """
     x = ops.double_for(x, scale, bias)
     positive = where(x <= 0, 0.0, x)
-    return scale * positive * positive + bias  # in this order a scale of 0 gives no 0 · inf
+    return scale * positive * positive + bias  # in this order without 0 · inf
 
 
 @star_relu.derivative
@@ -187,9 +186,9 @@ def _(x, *, scale, bias):
     same_as={"jax": "nn.sparse_plus(x)", "keras": "activations.sparse_plus(x)"},
 )  # fmt: skip
 def smelu(x, *, beta: Positive = 1.0):
-    """Smooth ReLU, or sparse plus: ReLU whose corner is a parabola between −beta and beta.
+    """Smooth ReLU, or sparse plus: ReLU with a parabola between −beta and beta.
 
-    The parabola's input is clipped to that interval, so its square cannot overflow.
+    The parabola's input is clipped, so its square cannot overflow.
     """
     x = ops.double_for(x, beta)
     height = _held(x, -beta, beta) + beta

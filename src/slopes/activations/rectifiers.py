@@ -1,4 +1,4 @@
-"""Piecewise linear activations, and exponential units, which round off their corner."""
+"""Piecewise linear activations, and exponential units."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ CLEVERT = Paper(
     "arXiv:1511.07289",
 )
 
-# With these, mean 0 and variance 1 are a fixed point; they have PyTorch's 32 digits.
+# With these, PyTorch's 32 digits, mean 0 and variance 1 are a fixed point.
 LAMBDA = Constant("1.0507009873554804934193349852946", 1.0507009873554805, 3.9874847667154144e-17)
 ALPHA = Constant("1.6732632423543772848170429916717", 1.6732632423543772, 1.0657222547717531e-16)
 
@@ -52,7 +52,7 @@ ALPHA = Constant("1.6732632423543772848170429916717", 1.6732632423543772, 1.0657
 def linear(x):
     """The input itself: for regression outputs and bottlenecks.
 
-    It is a product with 1, so that the result is new.
+    The product with 1 makes a new result.
     """
     return x * 1
 
@@ -71,7 +71,7 @@ identity = linear
     same_as={"torch": "nn.functional.relu(x)", "jax": "nn.relu(x)", "keras": "activations.relu(x)"},
 )  # fmt: skip
 def relu(x):
-    """Rectified linear unit: the input where it is positive, else 0.
+    """Rectified linear unit: the input where positive, else 0.
 
     The slope at 0 is 0, as in PyTorch; NaN gives NaN.
     """
@@ -92,7 +92,7 @@ def _(x):
     },
 )  # fmt: skip
 def leaky_relu(x, *, negative_slope: Real = 0.01):
-    """Leaky ReLU: the input where it is positive, else the input times a small slope, so that no unit dies.
+    """Leaky ReLU: the input, times a small slope where negative, so that no unit dies.
 
     The slope at 0 is `negative_slope`, as in PyTorch. Keras defaults to 0.2 (function) and 0.3 (layer).
     """
@@ -113,10 +113,10 @@ def _(x, *, negative_slope):
     },
 )  # fmt: skip
 def prelu(x, *, weight: Real = 0.25):
-    """Parametric ReLU: the input where it is positive, else the input times a learnt slope.
+    """Parametric ReLU: the input, times a learnt slope where negative.
 
-    The weight is a number, or an array that broadcasts against the last axes of x: for channels on axis 1 of an image
-    its shape is (C, 1, 1). It starts at 0.25 in PyTorch and the paper, 0.01 in Flax, 0 in Keras.
+    The weight is a number, or an array that broadcasts against x: for channels on axis 1 of an image its shape is
+    (C, 1, 1). It starts at 0.25 in PyTorch and the paper, 0.01 in Flax, 0 in Keras.
     """
     return where(x > 0, x, ops.scaled(x, weight))
 
@@ -134,9 +134,9 @@ def _(x, *, weight):
 def rrelu(
     x, *, lower: Real = 0.125, upper: Annotated[float, Above(closed=True, than="lower")] = 1 / 3, noise: Uniform = 0.5
 ):
-    """Randomised leaky ReLU: the input where it is positive, else the input times a slope drawn between two bounds.
+    """Randomised leaky ReLU: the input, times a slope drawn between two bounds where negative.
 
-    It is random only with a generator or the noise; else the slope is the mean of the bounds.
+    Without a generator or noise, the slope is the mean of the bounds.
     """
     return where(x > 0, x, ops.scaled(x, lower + (upper - lower) * ops.zero_dimensional(noise, like=x)))
 
@@ -155,9 +155,9 @@ def _(x, *, lower, upper, noise):
     },
 )  # fmt: skip
 def threshold(x, *, threshold: Real = 1.0, value: Real = 0.0):
-    """Threshold: the input where it exceeds a threshold, else a fixed value; it may jump there.
+    """Threshold: the input above a threshold, else a fixed value; it may jump there.
 
-    The slope at the threshold is 0, as in PyTorch. The defaults are ONNX's.
+    The slope there is 0, as in PyTorch. The defaults are ONNX's.
     """
     return where(x <= threshold, value, x)
 
@@ -178,10 +178,10 @@ def _(x, *, threshold, value):
     },
 )  # fmt: skip
 def elu(x, *, alpha: Positive = 1.0):
-    """Exponential linear unit: the input where it is positive, else alpha times (e to the input, less 1).
+    """Exponential linear unit: the input where positive, else alpha times (e to the input, less 1).
 
-    It uses expm1, as exp(x) − 1 cancels near 0, of an argument clipped at 0, so that the other branch is finite. The
-    slope multiplies by alpha before the exponential becomes subnormal.
+    It uses expm1, as exp(x) − 1 cancels near 0, clipped at 0, so that the other branch is finite. The slope multiplies
+    by alpha before the exponential becomes subnormal.
     """
     return where(x > 0, x, alpha * expm1(minimum(x, 0.0)))
 
@@ -202,9 +202,9 @@ def _(x, *, alpha):
     },
 )  # fmt: skip
 def celu(x, *, alpha: Positive = 1.0):
-    """Continuously differentiable ELU: the exponential is stretched by alpha both ways, so that it has no corner.
+    """Continuously differentiable ELU: alpha stretches the exponential both ways, so that it has no corner.
 
-    The slope's quotient has 106 bits, and is clamped where exp underflows, so that alpha has a finite gradient.
+    The slope's quotient has 106 bits, clamped where exp underflows, so that alpha has a finite gradient.
     """
     high, _ = ops.quotient(minimum(x, 0.0), alpha)
     return where(high > -1e-17, x, alpha * expm1(high))  # a subnormal quotient has lost digits
@@ -223,9 +223,9 @@ def _(x, *, alpha):
     same_as={"torch": "nn.functional.selu(x)", "jax": "nn.selu(x)", "keras": "activations.selu(x)"},
 )  # fmt: skip
 def selu(x):
-    """Scaled ELU: an ELU with two constants that keep the mean at 0 and the variance at 1 through the layers.
+    """Scaled ELU: an ELU with constants that keep mean 0 and variance 1 through the layers.
 
-    Some libraries have six digits of the constants. The slope at 0 is the left one, as in PyTorch.
+    Some libraries have six digits of them. The slope at 0 is the left one, as in PyTorch.
     """
     return LAMBDA * where(x > 0, x, ALPHA * expm1(minimum(x, 0.0)))
 

@@ -19,7 +19,7 @@ DONOHO = Paper("Donoho", 1995, "De-noising by soft-thresholding", "doi:10.1109/1
     same_as={"torch": "nn.functional.softshrink(x, lambd)", "keras": "activations.soft_shrink(x, threshold=lambd)"},
 )  # fmt: skip
 def softshrink(x, *, lambd: NonNegative = 0.5):
-    """Soft shrinkage: the input, moved towards 0 by lambd; 0 where it is no larger than that.
+    """Soft shrinkage: the input, moved towards 0 by up to lambd.
 
     The slope at ±lambd is 0, as in PyTorch. Keras calls lambd threshold.
     """
@@ -37,7 +37,7 @@ def _(x, *, lambd):
     same_as={"torch": "nn.functional.hardshrink(x, lambd)", "keras": "activations.hard_shrink(x, threshold=lambd)"},
 )  # fmt: skip
 def hardshrink(x, *, lambd: NonNegative = 0.5):
-    """Hard shrinkage: the input, or 0 where it is no larger than lambd.
+    """Hard shrinkage: the input, or 0 where no larger than lambd.
 
     At ±lambd, where it jumps, value and slope are 0, as in PyTorch. Keras calls lambd threshold.
     """
@@ -55,9 +55,9 @@ def _(x, *, lambd):
     same_as={"torch": "nn.functional.tanhshrink(x)", "keras": "activations.tanh_shrink(x)"},
 )  # fmt: skip
 def tanhshrink(x):
-    """Tanh shrinkage: the input less its hyperbolic tangent, a third of its cube near 0.
+    """Tanh shrinkage: the input less its hyperbolic tangent.
 
-    Up to 1.5 it is a continued fraction, as the difference cancels: PyTorch gives 0 at 1e-4 in float32.
+    Up to 1.5 it is a continued fraction: the difference cancels, and PyTorch gives 0 at 1e-4 in float32.
     """
     return ops.tanhshrink(x)
 

@@ -24,9 +24,9 @@ BARRON = Paper("Barron", 2021, "Squareplus: A softplus-like algebraic rectifier"
     },
 )  # fmt: skip
 def sigmoid(x):
-    """Logistic sigmoid: any number to one between 0 and 1, as the probability that belongs to a logit.
+    """Logistic sigmoid: any number to one between 0 and 1, the probability of a logit.
 
-    It uses exp(−|x|) alone, which never overflows and underflows no earlier than the sigmoid.
+    exp(−|x|) never overflows and underflows no earlier than the sigmoid.
     """
     return ops.sigmoid(x)
 
@@ -67,8 +67,8 @@ def _(x):
 def softplus(x, *, beta: Positive = 1.0):
     """Softplus: a smooth ReLU, the integral of the sigmoid.
 
-    It is max(x, 0) + log1p(exp(−|x|)); PyTorch switches to the identity above beta·x = 20 and loses digits. The product
-    with beta keeps 106 bits, as exp magnifies rounding errors.
+    It is max(x, 0) + log1p(exp(−|x|)); PyTorch loses digits above beta·x = 20. The product with beta keeps 106 bits, as
+    exp magnifies rounding errors.
     """
     return ops.softplus(x, beta)
 
@@ -114,8 +114,8 @@ def _(x):
 def softsign(x):
     """Softsign: any number to one between −1 and 1, more slowly than tanh.
 
-    From 1 on it is 1 less a reciprocal, which is right at infinity. The slope is a squared reciprocal, as the square
-    might overflow.
+    From 1 on it is 1 less a reciprocal, right at infinity. The slope is a squared reciprocal, as the square might
+    overflow.
     """
     size = absolute(x)
     return where(size < 1, x / (1 + size), sign(x) * (1 - 1 / (1 + size)))
@@ -136,7 +136,7 @@ def _(x):
 def squareplus(x, *, b: Positive = 4.0):
     """Squareplus: a smooth ReLU without exponentials, half of a hyperbola.
 
-    On the left, where x + √(x² + b) cancels, it is b/4 over the value at −x. No square overflows.
+    On the left, where x + √(x² + b) cancels, it is b/4 over the value at −x.
     """
     mean, _, _ = _squareplus(x, b)
     return where(x < 0, b / 4 / mean, mean)
@@ -152,6 +152,6 @@ def _(x, *, b):
 def _squareplus(x, b):
     """(|x| + √(x² + b)) / 2, √(x² + b) and |x|."""
     x = ops.double_for(x, b)
-    size = where(x < 0, -x, x)  # abs would have the slope 0 at 0 under autograd
+    size = where(x < 0, -x, x)  # abs would have a slope of 0 at 0
     root = ops.root_of_square(size, b)
     return size / 2 + root / 2, root, size

@@ -48,9 +48,9 @@ def _(p, cotangent):
     },
 )  # fmt: skip
 def log_softmax(x):
-    """Logarithm of the softmax: a row of logits to log-probabilities.
+    """Logarithm of the softmax: logits to log-probabilities.
 
-    A log1p adds the largest entry's 1, so that a certain class has a log-probability such as −1e-20, not 0.
+    A log1p adds the largest entry's 1, so that a sure class has a value such as −1e-20, not 0.
     """
     return ops.log_softmax(x)
 
@@ -67,9 +67,9 @@ def _(x, cotangent):
     same_as={"entmax": "sparsemax(x, -1)"},
 )  # fmt: skip
 def sparsemax(x):
-    """Sparsemax: a row of scores to the nearest probabilities, most of which may be exactly 0.
+    """Sparsemax: a row of scores to the nearest probabilities, many exactly 0.
 
-    Sorting finds the threshold; entries at or below it get 0 and a slope of 0.
+    Sorting finds the threshold; entries up to it have a slope of 0.
     """
     above = ops.above_simplex_threshold(x)
     return where(above <= 0, 0.0, above)
@@ -88,9 +88,9 @@ def _(x, cotangent):
     papers=(Paper("Jang, Gu, Poole", 2016, "Categorical reparameterization with Gumbel-softmax", "arXiv:1611.01144"),),
 )  # fmt: skip
 def gumbel_softmax(x, *, tau: Positive = 1.0, hard: Flag = False, noise: Gumbel = 0.0):
-    """Gumbel-softmax: a row of logits to a random choice of one entry, blurred by a temperature.
+    """Gumbel-softmax: a row of logits to a random choice of an entry, blurred by a temperature.
 
-    It is random only with a generator or the noise. A hard choice is a one-hot row with the soft slope.
+    It is random only with a generator or noise. A hard choice is a one-hot row with the soft slope.
     """
     soft = ops.softmax((x + noise) / tau)
     return ops.top(soft) + (soft - ops.held(soft)) if hard else soft

@@ -1,4 +1,4 @@
-"""Smooth activations: the input times a probability that grows with it, and other curves made of exponentials."""
+"""Smooth activations: the input times a growing probability, and other curves of exponentials."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MISRA = Paper("Misra", 2019, "Mish: a self regularized non-monotonic activation 
 GEMMA = Paper("Gemma Team", 2024, "Gemma 2: improving open language models at a practical size", "arXiv:2408.00118")
 HUANG_SCHLAG = Paper("Huang, Schlag", 2024, "Deriving activation functions using integration", "arXiv:2411.13010")
 
-# The tanh form of gelu is x·sigmoid(LINEAR·x + CUBIC·x³), with 2·sqrt(2/pi) and 0.044715 times it.
+# GELU's tanh form is x·sigmoid(LINEAR·x + CUBIC·x³), with 2·sqrt(2/pi) and 0.044715 times it.
 LINEAR = Constant("2*sqrt(2/pi)", 1.5957691216057308, -9.96930880911092e-17)
 CUBIC = Constant("2*sqrt(2/pi)*44715/1000000", 0.07135481627260025, -6.175149918155315e-19)
 THRICE_CUBIC = Constant("6*sqrt(2/pi)*44715/1000000", 0.21406444881780073, 1.2025242832367862e-17)
@@ -34,7 +34,7 @@ THRICE_CUBIC = Constant("6*sqrt(2/pi)*44715/1000000", 0.21406444881780073, 1.202
     },
 )  # fmt: skip
 def gelu_tanh(x):
-    """GELU's tanh form: the approximation that many language models were trained with, up to 4.7e-4 from GELU.
+    """GELU's tanh form, with which many language models were trained, up to 4.7e-4 from GELU.
 
     It is x·sigmoid(cubic), as 1 + tanh cancels; the cubic keeps 70 bits, as exp magnifies rounding.
     """
@@ -47,7 +47,7 @@ def _(x):
 
 
 def gelu_tanh_slope(x, times):
-    """`times` the slope of gelu_tanh; the product underflows only once."""
+    """`times` the slope of gelu_tanh, underflowing once."""
     high, low = ops.cubic(x, LINEAR, CUBIC)
     y, y_low = ops.cubic(x, LINEAR, THRICE_CUBIC)  # x times the logit's slope
     return ops.gate_slope(high, y, times, low, y_low)
@@ -69,7 +69,7 @@ def tanh_gate(x, times):
     },
 )  # fmt: skip
 def gelu(x, *, approximate: Annotated[str, OneOf(("none", "tanh"))] = "none"):
-    """Gaussian error linear unit: the input times the probability that a normal draw lies below it.
+    """Gaussian error linear unit: the input times the probability of a normal draw below it.
 
     It uses ndtr, as 1 + erf(x/√2) cancels below −5. JAX defaults to the tanh form.
     """
@@ -82,7 +82,7 @@ def _(x, *, approximate):
 
 
 def gelu_slope(x, times, approximate):
-    """`times` the slope of gelu; the product underflows only once."""
+    """`times` the slope of gelu, underflowing once."""
     if approximate == "tanh":
         return gelu_tanh_slope(x, times)
     return ops.normal_gate_slope(x, times)
@@ -112,7 +112,7 @@ def _(x, *, beta):
 
 
 def silu_slope(x, times, beta=1.0):
-    """`times` the slope of silu; the product underflows only once."""
+    """`times` the slope of silu, underflowing once."""
     high, low = ops.product(x, beta)
     return ops.gate_slope(high, high, times, low, low)
 
@@ -127,7 +127,7 @@ swish = silu
     same_as={"timm": "layers.quick_gelu(x)"},
 )  # fmt: skip
 def quick_gelu(x):
-    """GELU's sigmoid form: the input times the sigmoid of 1.702 times it, as CLIP was trained; up to 0.02 from GELU.
+    """GELU's sigmoid form: the input times the sigmoid of 1.702 times it, as in CLIP; up to 0.02 from GELU.
 
     It is `silu` with beta = 1.702.
     """
@@ -151,7 +151,7 @@ def _(x):
 def mish(x):
     """Mish: the input times the hyperbolic tangent of its softplus.
 
-    The factor is a rational function of exp(−|x|); on the left the product underflows only once. At −inf it is 0, where
+    The factor is a rational function of exp(−|x|); on the left the product underflows once. At −inf it is 0, where
     PyTorch and JAX give NaN.
     """
     return ops.mish(x)
@@ -168,7 +168,7 @@ def _(x):
     papers=(GEMMA,),
 )  # fmt: skip
 def softcap(x, *, cap: Positive = 30.0):
-    """Soft cap: any number to one between −cap and cap, almost unchanged where it is small beside cap.
+    """Soft cap: any number to one between −cap and cap, almost unchanged if small beside cap.
 
     Gemma 2 caps logits at 30 and attention scores at 50. The slope's quotient keeps 106 bits.
     """
@@ -192,11 +192,11 @@ def xielu(
     x, *, alpha_p: Positive = 0.8, alpha_n: Positive = 0.8, beta: Real = 0.5,
     eps: Annotated[float, Interval(-1.0, 0.0, closed=True)] = -1e-6,
 ):  # fmt: skip
-    """xIELU, a trainable ELU integrated: a parabola where the input is positive, else a line bent by an exponential.
+    """xIELU, a trainable ELU integrated: a parabola above 0, a line bent by an exponential below.
 
-    `eps` caps the exponent, as in the authors' and Hugging Face's code: the value at 0 is then −8e-7, and within a
-    millionth below 0 the line falls. The paper has eps=0. Hugging Face stores alpha_p as its inverse softplus, and
-    alpha_n as the inverse softplus of alpha_n − beta.
+    `eps` caps the exponent, as in the authors' and Hugging Face's code: the value at 0 is −8e-7, and within a millionth
+    below 0 the line falls. The paper has eps=0. Hugging Face stores the inverse softplus of alpha_p and
+    alpha_n − beta.
     """
     x = ops.double(x)
     right, held = maximum(x, 0.0), minimum(x, eps)

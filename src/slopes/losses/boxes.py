@@ -1,4 +1,4 @@
-"""Losses of a box (x1, y1, x2, y2): how badly it covers another one."""
+"""Losses of a box (x1, y1, x2, y2)."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class Sides(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """Areas and distances of two boxes, in units of the larger side of their hull."""
+    """Areas and distances of two boxes, in those units."""
 
-    lapped: Array  #: area of the intersection
-    wrong: Array  #: area that only one box covers
+    lapped: Array  #: intersection
+    wrong: Array  #: covered by one box
     union: Array
-    hull: Array  #: its area
+    hull: Array
     apart: Array  #: squared distance of the centres
     across: Array  #: squared diagonal of the hull
     aspect: Array  #: angle between the diagonals, in right angles
@@ -61,7 +61,7 @@ def _pair(sides):
 
 
 class Rise(NamedTuple):
-    """Slopes of a `Pair` by the prediction's corners."""
+    """Slopes by the corners."""
 
     lapped: Array
     union: Array
@@ -90,7 +90,6 @@ def _rise(prediction, target, sides):
 
 
 def _outward(x):
-    """Turn slopes by the sides into slopes by the lower and upper corners."""
     return ops.joined(-x, x)
 
 
@@ -99,7 +98,7 @@ def _swapped(x):
 
 
 def _share(part, whole, nothing):
-    """part / whole, or `nothing` for a whole of 0; the slope is 0 for a tiny whole."""
+    """part / whole, or `nothing` for a whole of 0; without a slope for a tiny whole."""
     small = whole**3 == 0
     return where(small, share(held(part), held(whole), nothing), part / where(small, 1.0, whole))
 
@@ -112,7 +111,6 @@ def _rise_of_share(part, whole, part_rise, whole_rise):
 
 
 def _rise_of_lost(pair, rise):
-    """The slope of 1 − IoU by the corners."""
     return -_rise_of_share(pair.lapped, pair.union, rise.lapped, rise.union)
 
 
@@ -121,7 +119,6 @@ def _columns(x):
 
 
 def _textbook(p, t):
-    """(intersection, union, hull, squared distance of centres, squared diagonal around, aspect)."""
     (a, b, c, d), (e, f, g, h) = ([entry(box, place) for place in range(4)] for box in (p, t))
     common = maximum(minimum(c, g) - maximum(a, e), 0) * maximum(minimum(d, h) - maximum(b, f), 0)
     width, height = maximum(c, g) - minimum(a, e), maximum(d, h) - minimum(b, f)
@@ -201,8 +198,8 @@ def _(prediction, target):
 def ciou(prediction, target):
     """Complete IoU loss: the distance IoU loss plus a cost of another aspect, which counts where the boxes overlap.
 
-    The aspect's weight has a gradient; in torchvision it is constant, so slopes differ where values agree. Its cost is
-    an angle between diagonals, which a side of 0 does not break.
+    The aspect's weight has a gradient; in torchvision it is constant. Its cost is an angle between diagonals, which a
+    side of 0 does not break.
     """
     pair = _pair(_sides(prediction, target))
     lost, aspect = _share(pair.wrong, pair.union, 1.0), pair.aspect**2

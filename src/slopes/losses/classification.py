@@ -1,4 +1,4 @@
-"""Losses of a class, or of a yes or no: the cost of the probability that the prediction gives to the truth."""
+"""Losses of a class, or of a yes or no."""
 
 from __future__ import annotations
 
@@ -69,14 +69,14 @@ def _rise_of_taken(cosine, margin, form):
 def categorical_cross_entropy(prediction, target, *, base: AboveOne = e):
     """Categorical cross-entropy: the surprise, −log p, at the right class, of rows of probabilities.
 
-    For training prefer `cross_entropy` on logits: a probability that underflows to 0 costs infinity.
+    For training prefer `cross_entropy` on logits: a probability that underflows costs infinity.
     """
     return -ops.expected_log(prediction, target) / log(base)
 
 
 @categorical_cross_entropy.derivative
 def _(prediction, target, *, base):
-    prediction = where(prediction == 0, ops.held(prediction), prediction)  # second slopes would be NaN there
+    prediction = where(prediction == 0, ops.held(prediction), prediction)  # second slopes would be NaN
     return -ratio(ops.one_hot(target, like=prediction), prediction) / log(base)
 
 
@@ -102,7 +102,7 @@ def _(prediction, target, *, base):
 def cross_entropy(prediction, target, *, from_probabilities: Flag = False, base: AboveOne = e):
     """Softmax cross-entropy: the surprise, −log p, at the right class, of rows of logits.
 
-    Value and slope keep their digits when the network is sure: 1 − p is summed from the other classes.
+    Value and slope keep their digits at sure logits: 1 − p is summed from the other classes.
     """
     if from_probabilities:
         return categorical_cross_entropy.body(prediction, target, base=base)
@@ -127,7 +127,7 @@ def _(prediction, target, *, from_probabilities, base):
 def nll(prediction, target):
     """Negative log-likelihood: minus the entry of the right class, of rows of log-probabilities.
 
-    Rows are not normalised, nothing is clipped: an impossible class costs infinity.
+    Nothing is normalised or clipped: an impossible class costs infinity.
     """
     return -ops.expected(prediction, target)
 
@@ -183,9 +183,9 @@ def margin_softmax(
 ):  # fmt: skip
     """Cross-entropy of scaled cosines with a margin, which widens the right class's angle or lowers its cosine.
 
-    The margin is in radians (pytorch_metric_learning: degrees) or, for "cosface", in units of the cosine. No angle is
-    computed. Where it would exceed π, margin·sin(margin) is subtracted from the cosine, as by the authors. At a cosine
-    of ±1, where the slope is infinite, only its finite term counts.
+    The margin is in radians (pytorch_metric_learning: degrees) or, for "cosface", in units of the cosine. Where an
+    angle would exceed π, margin·sin(margin) is subtracted from the cosine, as by the authors. At a cosine of ±1, where
+    the slope is infinite, only its finite term counts.
     """
     logit = ops.softmax_logit(scale * prediction)
     return ops.expected(softplus(scale * _taken(prediction, margin, form) - logit), target)
@@ -197,7 +197,7 @@ def _(prediction, target, *, margin, scale, form):
     excess = scale * _taken(prediction, margin, form) - ops.softmax_logit(logits)
     missed = ops.scaled(sigmoid(excess), ops.one_hot(target, like=prediction))
     others = where(largest, 0.0, missed / where(largest, 1.0, ops.softmax_complement(logits)))
-    rivals = ops.softmax(where(largest, -inf, logits))  # not by a quotient, as the largest's complement may underflow
+    rivals = ops.softmax(where(largest, -inf, logits))  # as a quotient, the largest's complement may underflow
     drawn = ops.softmax(logits) * ops.sum_others(others, logits) + rivals * ops.sum(where(largest, missed, 0.0))
     return scale * (missed * (_rise_of_taken(prediction, margin, form) - 1) + drawn)
 
@@ -224,7 +224,7 @@ def binary_cross_entropy(
 ):
     """Binary cross-entropy: the surprise at a yes or no, of logits; targets between 0 and 1 are probabilities of yes.
 
-    It adds two softplus terms and subtracts nothing. Nothing is clipped: a certain error costs infinity.
+    It subtracts nothing and clips nothing: a certain error costs infinity.
     """
     if from_probabilities:
         nats = -(pos_weight * xlogy(target, prediction) + xlog1py(1 - target, -prediction))

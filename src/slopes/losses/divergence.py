@@ -1,4 +1,4 @@
-"""Losses of distributions: the cost of using the prediction in place of the target."""
+"""Losses of distributions."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _held_ratio(prediction, target):
 
 
 def _log_mean(gap, part, logit, rest):
-    """log(1 − part + part · exp(gap)), accurate near 0; `logit` is logit(part) + gap, `rest` log(1 − part)."""
+    """log(1 − part + part · exp(gap)); `logit` is logit(part) + gap, `rest` log(1 − part)."""
     far = gap > 60
     near = log1p(part * expm1(where(far, 0.0, gap)))
     return where(far, softplus(logit) + rest, near)
@@ -70,12 +70,12 @@ def _softened(x, temperature):
 def _compare(prediction, target, temperature):
     """(teacher's and student's probabilities, their complements, log(student / teacher), its terms' size).
 
-    The log is a difference of logits less its mean and the log of a mean near 1, which keeps its digits where both
-    agree; where that mean is large, a difference of two logs; where the teacher's probability is 0, 1.
+    Where both nearly agree, the log is a difference of logits less its mean and the log of a mean near 1, which keeps
+    its digits; elsewhere a difference of two logs. It is 1 where the teacher's probability is 0.
     """
     _, other, other_rest, log_other = _softened(prediction, temperature)
     first, share, rest, log_share = _softened(target, temperature)
-    gap = prediction / 2 - target / 2  # halves, as the difference may overflow
+    gap = prediction / 2 - target / 2  # the difference may overflow
     gap = where(first, 0.0, gap - ops.sum(where(first, gap, 0.0))) / (temperature / 2)
     there = share > 0
     known = there & (absolute(gap) < inf)
@@ -136,8 +136,7 @@ def _(prediction, target, *, log_target):
 def kl_div(prediction, target, *, from_probabilities: Flag = False):
     """Kullback-Leibler divergence of the prediction from the target, of rows of logits.
 
-    The mean is over rows, as PyTorch's "batchmean"; its default is over entries. It is 0 where both agree; nothing is
-    clipped (Keras: at 1e-7).
+    The mean is over rows, as PyTorch's "batchmean"; its default is over entries. Nothing is clipped (Keras: at 1e-7).
     """
     if from_probabilities:
         parts = prediction, 1 - prediction, log(where(target == 0, 1.0, prediction))
@@ -171,7 +170,7 @@ def js_divergence(prediction, target, *, beta: OpenUnitInterval = 0.5):
     """Jensen-Shannon divergence: how far target and softmax of the logits are from their mixture, by rows.
 
     Beta is the target's share in the mixture and in the sum. The log-ratio is clamped to ±1e4, so that a probability of
-    0 gives no 0 · inf. Logs of means use log1p, as target and softmax may nearly agree.
+    0 gives no 0 · inf; log1p keeps the digits where both nearly agree.
     """
     gap, own, other = _held_ratio(prediction, target), log(beta), log(1 - beta)
     missed = beta * target * _log_mean(-gap, 1 - beta, other - own - gap, own)
@@ -182,7 +181,7 @@ def js_divergence(prediction, target, *, beta: OpenUnitInterval = 0.5):
 @js_divergence.derivative
 def _(prediction, target, *, beta):
     gap = _held_ratio(prediction, target)
-    likeliest = ops.sum(where(softmax(prediction) > 0.5, gap, 0.0))  # subtracted now, as most of it would cancel later
+    likeliest = ops.sum(where(softmax(prediction) > 0.5, gap, 0.0))  # later most of it would cancel
     odds = log(beta) - log(1 - beta)
     known = likeliest + odds
     costs = _log_mean(gap - likeliest, sigmoid(known), gap + odds, -softplus(known))
@@ -203,8 +202,8 @@ def _(prediction, target, *, beta):
 def distillation(prediction, target, *, temperature: Positive = 2.0):
     """Kullback-Leibler divergence of a student's softened softmax from a teacher's, of rows of their logits.
 
-    The temperature squared multiplies it, so that slopes keep their size. The mean is over rows. Scripts use a
-    temperature of 2 most often (mmdetection: 10, and the mean over entries). Terms do not cancel where both agree.
+    The temperature squared multiplies it, so that slopes keep their size. The mean is over rows. Scripts mostly use a
+    temperature of 2 (mmdetection: 10, and the mean over entries). Terms do not cancel where both agree.
     """
     (share, other), _, ratio, _ = _compare(prediction, target, temperature)
     cost = where(ratio < 1, share * expm1_less(minimum(ratio, 1.0)), other - share * (1 + ratio))
@@ -214,6 +213,6 @@ def distillation(prediction, target, *, temperature: Positive = 2.0):
 @distillation.derivative
 def _(prediction, target, *, temperature):
     (share, other), (rest, other_rest), ratio, terms = _compare(prediction, target, temperature)
-    near = terms < rest  # there the log has more digits than a difference of probabilities
+    near = terms < rest  # the log then has more digits than a difference of probabilities
     apart = where(other > 0.5, rest - other_rest, other - share)
     return temperature * where(near, share * expm1(where(near, ratio, 0.0)), apart)

@@ -1,4 +1,4 @@
-"""Losses of vectors: vectors that belong together should be near, others far apart."""
+"""Losses of vectors, near if they belong together."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Cosine = Annotated[float, Interval(-1.0, 1.0, closed=True)]
 
 
 def _size(x):
-    """Largest size in each row, or 1: squares of x over it neither overflow nor vanish."""
+    """Largest size in each row, or 1; squares over it neither overflow nor vanish."""
     return nonzero(_largest(x))
 
 
@@ -41,7 +41,7 @@ def _largest(x):
 
 
 def _unit(x):
-    """(rows of length 1, lengths); a row of zeros stays zero, with a slope of 0."""
+    """(rows of length 1, lengths); a row of zeros stays, without a slope."""
     size = _largest(x)
     x, size = steady(x, size), nonzero(size)
     length = sqrt(nonzero(ops.sum((x / size) ** 2)))
@@ -49,7 +49,7 @@ def _unit(x):
 
 
 def _powers(residual, p):
-    """(largest size in each row, entries divided by it, sum of their powers to p)."""
+    """(largest size in each row, entries over it, sum of their powers to p)."""
     size = _size(residual)
     part = where(absolute(residual) == inf, sign(residual), steady(residual, size) / size)
     powers = where(p == 2, part * part, where(part == 0, 0.0, nonzero(absolute(part)) ** p))
@@ -57,7 +57,7 @@ def _powers(residual, p):
 
 
 def _distance(first, second, p):
-    """p-norm of the difference of rows, with a slope of 0 at 0."""
+    """p-norm of first − second, without a slope at 0."""
     size, _, total = _powers(first - second, p)
     return (size * where(total == 0, 0.0, nonzero(total) ** (1 / p)))[..., 0]
 
@@ -71,11 +71,10 @@ def _cosine(x, y):
 
 
 def _rise_of_gap(gap, first, second, middle, p):
-    """Slope of `_gap` by the middle, without cancellation where p is 2."""
     residual = first / 1024 - second / 1024
     distance = _distance(first / 1024, held(middle) / 1024, p) + _distance(second / 1024, held(middle) / 1024, p)
     huge = (1024 * distance == inf)[..., None]
-    size = where(huge, inf, distance[..., None])  # `steady` then makes second slopes 0 instead of NaN
+    size = where(huge, inf, distance[..., None])  # `steady` then makes second slopes 0, not NaN
     middle, gap = steady(middle, size), steady(gap, size[..., 0])
     near, far = (_distance(x / 1024, middle / 1024, p)[..., None] for x in (first, second))
     nearer = near < far
@@ -104,12 +103,11 @@ def _picked(x, positives, negatives, temperature, each):
 
 
 def _mean(values, chosen):
-    """Mean of the chosen entries in each row, or 0."""
     return (ops.sum(where(chosen, values, 0.0)) / _count(chosen, values))[..., 0]
 
 
 def _excess(similar, negatives, temperature):
-    """(softmax over negatives, their logsumexp less each similarity, whether there are any)."""
+    """(softmax of negatives, logsumexp less each similarity, any)."""
     shown = where(negatives, similar, -3 / temperature)  # below any similarity
     most = held(ops.sum(top(shown) * shown))
     powers = where(negatives, exp(where(negatives, similar - most, 0.0)), 0.0)
@@ -118,12 +116,10 @@ def _excess(similar, negatives, temperature):
 
 
 def _count(chosen, like):
-    """Number of chosen entries in each row, or 1."""
     return maximum(ops.sum(where(chosen, 1.0, 0.0 * like)), 1.0)
 
 
 def _through_similar(embeddings, rise, temperature):
-    """Pull slopes by the similarities back to the embeddings."""
     x, length = _unit(embeddings)
     drawn = ops.inner(rise + rise.mT, x.mT) / temperature
     across = (drawn - x * ops.sum(x * drawn)) / length
@@ -195,8 +191,8 @@ def _(first, second, target, *, margin):
 def contrastive_pair(first, second, target, *, margin: Positive = 1.0):
     """Contrastive loss: half the squared distance of vectors that belong together, else half (margin − distance)².
 
-    Other vectors further apart than the margin cost 0. Both terms are squared and halved as in the paper, unlike in
-    pytorch_metric_learning. For equal vectors that do not belong together no direction leads apart: the slope is 0.
+    Vectors further apart than the margin cost 0. Both terms are squared and halved as in the paper, unlike in
+    pytorch_metric_learning. Equal vectors that do not belong together have a slope of 0: no direction leads apart.
     """
     lacking = maximum(margin - _distance(first, second, 2.0), 0.0)
     apart = where(target[..., None] > 0, first - second, 0.0)  # other squares may overflow
@@ -212,7 +208,7 @@ def _(first, second, target, *, margin):
 
 
 def _gap(first, second, middle, p):
-    """How much further the first lies from the middle than the second, without cancellation where p is 2."""
+    """How much further the first lies from the middle than the second; no cancellation where p is 2."""
     first, second, middle = first / 1024, second / 1024, middle / 1024  # no sum of two distances then overflows
     near, far = _distance(first, middle, p), _distance(second, middle, p)
     along = ((first - middle) + (second - middle)) / nonzero(near + far)[..., None]
@@ -272,8 +268,8 @@ def _(anchor, positive, negative, *, margin, p, swap):
 def info_nce(embeddings, positives, negatives, *, temperature: Positive = 0.07):
     """Cross-entropy of picking a positive among the negatives by its cosine over a temperature; NT-Xent.
 
-    Each value is the mean over an anchor's positives, each against the negatives alone. Optax and
-    pytorch_metric_learning take one mean over all pairs, which differs where classes differ in size.
+    Each value is the mean over an anchor's positives, each against negatives alone. Optax and
+    pytorch_metric_learning take one mean over all pairs, which differs with the sizes of classes.
     """
     _, excess, any_negative = _excess(_similar(embeddings, temperature), negatives, temperature)
     return _mean(where(any_negative, softplus(excess), 0.0), positives)
@@ -301,7 +297,7 @@ def supcon(embeddings, positives, negatives, *, temperature: Positive = 0.1):
 
 
 def _shown(embeddings, others, temperature):
-    """Similarities to others, and elsewhere a number with a softmax of 0."""
+    """Similarities to others, elsewhere a number with a softmax of 0."""
     return where(others, _similar(embeddings, temperature), -1e5 - 3 / temperature)
 
 

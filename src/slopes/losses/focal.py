@@ -1,4 +1,4 @@
-"""Focal losses: cross-entropies that give little weight to examples that are already right."""
+"""Focal losses: cross-entropies with little weight on right examples."""
 
 from __future__ import annotations
 
@@ -25,10 +25,7 @@ def _chances(z):
 
 
 def _power(high, low, gamma):
-    """Two factors of (high + low)**gamma, for a cost to be multiplied by one after the other without losing digits.
-
-    The second is 1 unless the power is almost subnormal.
-    """
+    """Two factors of (high + low)**gamma that keep a product's digits, one after the other."""
     power = high**gamma
     deep = power < 1e-30
     root = where(deep, high, 1.0) ** (gamma / 2)
@@ -36,7 +33,7 @@ def _power(high, low, gamma):
 
 
 def _wrong(prediction, target, gamma):
-    """Two factors of P(wrong)**gamma, and the slope of log P(wrong)."""
+    """(two factors of P(wrong)**gamma, slope of log P(wrong))."""
     doubt, surely = minimum(target, 1 - target), where(target < 0.5, -prediction, prediction)
     no, (chance, low) = sigmoid(surely), ops.sigmoid_mixture(surely, doubt)
     sure = (doubt == 0) & (chance < 1e-18)  # P(wrong) = exp(−logit), whose powers have finite slopes
@@ -47,22 +44,21 @@ def _wrong(prediction, target, gamma):
 
 
 def _decayed(logit, gamma):
-    """exp(−gamma · logit) for logits above 0, else 1, without rounding the exponent."""
+    """exp(−gamma · logit), at most 1, without rounding the exponent."""
     high, low = product(where(logit < 0, 0.0, logit), nonzero(gamma))
     far = where(gamma == 0, 0.0, 1.0)
     return exp(-high * far) * (1 - low * far)
 
 
 def _unsure(logit, gamma):
-    """sigmoid(−logit)**gamma, as a product of two powers."""
     near, rest = ops.sigmoid_less(where(logit < 0, -logit, logit), 0.0)
     return _decayed(logit, gamma) * (near**gamma * (1 + gamma * rest / near))
 
 
 def _wrong_yes(prediction, gamma, clip):
-    """(two factors of p**gamma, the cost, p = P(yes) above the clip, 1 − p)."""
+    """(two factors of p**gamma, cost, p = P(yes) above the clip, 1 − p)."""
     high, low = ops.sigmoid_less(prediction, clip)
-    above = high > where(clip == 0, inf, 0.0)  # False everywhere if there is no clip
+    above = high > where(clip == 0, inf, 0.0)  # False without a clip
     high, low = where(above, high, 1.0), where(above, low, 0.0)
     power, other = _power(high, low, gamma)
     power = where(clip == 0, _unsure(-prediction, gamma), where(above, power, 0.0))  # keeps digits in the far tail
@@ -92,8 +88,8 @@ def _wrong_yes(prediction, gamma, clip):
 def sigmoid_focal(prediction, target, *, gamma: NonNegative = 2.0, alpha: UnitIntervalOrNone = None):
     """Binary cross-entropy times the probability of being wrong to the power gamma, of logits.
 
-    Alpha is off by default; a number weighs yes by alpha and no by 1 − alpha (torchvision and kornia: 0.25). For a
-    target between 0 and 1 the probability is the mean of both. Slopes stay finite where it underflows.
+    Alpha weighs yes by alpha and no by 1 − alpha, off by default (torchvision and kornia: 0.25). For a target between 0
+    and 1 the probability is the mean of both. Slopes stay finite where it underflows.
     """
     power, rest, _ = _wrong(prediction, target, gamma)
     return _balance(target, alpha) * power * binary_cross_entropy.body(prediction, target) * rest
@@ -103,7 +99,7 @@ def sigmoid_focal(prediction, target, *, gamma: NonNegative = 2.0, alpha: UnitIn
 def _(prediction, target, *, gamma, alpha):
     power, rest, rise = _wrong(prediction, target, gamma)
     error = (1 - target) * sigmoid(prediction) - target * sigmoid(-prediction)
-    cost = minimum(binary_cross_entropy.body(prediction, target), 1e4)  # finite, as the rise is 0 beyond
+    cost = minimum(binary_cross_entropy.body(prediction, target), 1e4)  # finite: the rise is 0 beyond
     return _balance(target, alpha) * power * (gamma * rise * cost + error) * rest
 
 
@@ -130,11 +126,11 @@ def softmax_focal(prediction, target, *, gamma: NonNegative = 2.0):
     """Cross-entropy times the probability of being wrong to the power gamma, of rows of logits.
 
     The mean is over rows: kornia and MONAI also divide by the number of classes. Other libraries' alpha (Keras: 0.25
-    for every class) is `class_weight`. Value and slope use softplus of log(p / (1 − p)), which never underflows.
+    for every class) is `class_weight`. Softplus of log(p / (1 − p)) never underflows.
     """
     rows = ops.one_hot(target, like=prediction)
     logit = ops.softmax_logit(prediction)
-    logit = where((rows == 0) & (logit == -inf), 0.0, logit)  # a target of 0 does not count, but 0 · inf is NaN
+    logit = where((rows == 0) & (logit == -inf), 0.0, logit)  # 0 · inf would be NaN
     held = maximum(logit, -1e4)  # below, the power is constant, and gamma times the cost may overflow
     power = exp(-gamma * softplus(held))
     return ops.sum(rows * power * softplus(-logit))[..., 0]
@@ -172,8 +168,8 @@ def asymmetric(
     """Focal cross-entropy of logits with separate exponents for yes and no, and no cost of a no below the clip.
 
     It has one value per label; the authors sum over a sample's labels. The gradient goes through the powers, as in
-    timm; the authors stop it there. Probabilities are not clamped, so surely wrong predictions still learn, except that
-    a clip above 0 flattens the cost of a sure and wrong yes.
+    timm; the authors stop it. Probabilities are not clamped, so surely wrong predictions still learn, unless a clip
+    above 0 flattens the cost of a yes.
     """
     yes = _unsure(prediction, gamma_pos) * softplus(-prediction)
     power, other, cost, *_ = _wrong_yes(prediction, gamma_neg, clip)
@@ -182,7 +178,7 @@ def asymmetric(
 
 @asymmetric.derivative
 def _(prediction, target, *, gamma_neg, gamma_pos, clip):
-    z = ops.clip(prediction, -1e4, 1e4)  # the slope is constant beyond, and infinite logits would give NaN
+    z = ops.clip(prediction, -1e4, 1e4)  # beyond, the slope is constant, and infinite logits give NaN
     yes = _unsure(z, gamma_pos) * (gamma_pos * sigmoid(z) * softplus(-z) + sigmoid(-z))
     power, other, cost, above, rest = _wrong_yes(z, gamma_neg, clip)
     rise, fall = (where(clip == 0, 1.0, part) for part in (sigmoid(z) / above, sigmoid(-z) / rest))

@@ -1,4 +1,4 @@
-"""Likelihoods of numbers: how unlikely the target is under the predicted distribution."""
+"""Likelihoods of numbers under the predicted distribution."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def _near_one(prediction, target):
 def poisson_nll(prediction, target, *, log_input: Flag = True, full: Flag = False, eps: NonNegative = 1e-8):
     """Poisson likelihood: how unlikely a count is where the prediction is the log of its rate.
 
-    With log_input=False the prediction is the rate, as in Keras, and eps is added to it in the log. Full adds
-    Stirling's approximation of log(target!) above 1, as in PyTorch, which does not move the minimum.
+    With log_input=False the prediction is the rate, as in Keras; eps is added to it in the log. Full adds Stirling's
+    approximation of log(target!) above 1, as in PyTorch.
     """
     rate = exp(prediction) if log_input else prediction
     if log_input:
@@ -52,7 +52,7 @@ def poisson_nll(prediction, target, *, log_input: Flag = True, full: Flag = Fals
         many = where(target > 1, target, 1.0)
         known = where(rate == inf, 0.0, prediction if log_input else log(where(target > 1, rate + eps, 1.0)))
         size = log(many)
-        stirling = many * (size - 1 - known) + (size / 2 + HALF_LOG_2PI)  # one product, as two might overflow
+        stirling = many * (size - 1 - known) + (size / 2 + HALF_LOG_2PI)  # two products might overflow
         value = where(target > 1, rate + stirling, value)
     return value
 
@@ -85,10 +85,10 @@ def _(prediction, target, *, log_input, full, eps):
 def gaussian_nll(prediction, target, variance, *, full: Flag = False, eps: Positive = 1e-6):
     """Gaussian likelihood: how unlikely the target is under a normal distribution with that mean and variance.
 
-    A variance below eps counts as eps and gets no gradient (PyTorch's does). Full adds half of log(2π).
+    A variance below eps counts as eps, without a gradient (PyTorch's has one). Full adds half of log(2π).
     """
     variance = maximum(variance, eps)
-    half = prediction / 2 - target / 2  # the difference itself, or twice the result, may overflow
+    half = prediction / 2 - target / 2  # the difference, or twice the result, may overflow
     value = log(variance) / 2 + _residual_over(prediction, target, variance) * half
     return value + HALF_LOG_2PI if full else value
 
@@ -112,7 +112,7 @@ def _(prediction, target, variance, *, full, eps):
 def gamma_deviance(prediction, target):
     """Half the gamma deviance: how far off, in proportion, a positive target is where the prediction is its log.
 
-    Terms of the target alone are left out, as in scikit-learn, so the least value is 1 + log(target).
+    Terms of the target alone are left out, as in scikit-learn: the least value is 1 + log(target).
     """
     return maximum(prediction, -1e4) + _times_exp(target, -prediction)  # not −∞ + ∞
 
@@ -124,7 +124,7 @@ def _(prediction, target):
 
 
 def _times_exp(times, x):
-    """times · exp(x) in two steps, as the exponential might overflow."""
+    """times · exp(x), also where the exponential overflows."""
     half = exp(x / 2)
     return times * half * half
 
@@ -137,8 +137,8 @@ def _times_exp(times, x):
 def tweedie_deviance(prediction, target, *, power: Annotated[float, Interval(1.0, 2.0)] = 1.5):
     """Half the Tweedie deviance of amounts that are often 0, such as claims, where the prediction is their log.
 
-    Terms of the target alone are left out, as in scikit-learn. Power 1 would be `poisson_nll` and 2 `gamma_deviance`,
-    except for terms that grow without bound.
+    Terms of the target alone are left out, as in scikit-learn. Power 1 would be `poisson_nll`, 2 `gamma_deviance`, but
+    for terms without bound.
     """
     high, low = _tweedie(prediction, target, power)
     return high / (2 - power) + low / (power - 1)

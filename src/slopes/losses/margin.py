@@ -1,4 +1,4 @@
-"""Losses of a margin: the cost if the right side is not far enough ahead."""
+"""Losses of a margin by which the right side is to be ahead."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ CRAMMER_SINGER = Paper(
 
 
 def _lacks(x):
-    """x where it is positive, else 0, with a slope of 0 at 0."""
+    """max(x, 0), with a slope of 0 at 0."""
     return where(x <= 0, 0.0, x)
 
 
 def _rivals(prediction, target, form, margin):
-    """(the right class as a row of 0 and 1, its shortfall to each rival that counts)."""
+    """(right class as a row of 0 and 1, its shortfall to each rival that counts)."""
     if target.ndim < prediction.ndim:
         scores, right, own = prediction, expected(prediction, target)[..., None], one_hot(target, like=prediction)
     else:  # each class in turn is the right one
@@ -42,7 +42,7 @@ def _rivals(prediction, target, form, margin):
 def hinge(prediction, target):
     """Hinge loss: 1 less the margin, prediction times target, and 0 for a margin above 1.
 
-    The slope at a margin of 1 is 0, as in Optax. PyTorch's hinge_embedding_loss is something else.
+    The slope at a margin of 1 is 0, as in Optax. PyTorch's hinge_embedding_loss is another loss.
     """
     return _lacks(1 - target * prediction)
 
@@ -59,7 +59,7 @@ def _(prediction, target):
 def squared_hinge(prediction, target):
     """Squared hinge loss: the square of `hinge`.
 
-    There is no factor of one half; the slope has no jump.
+    There is no factor of one half.
     """
     return maximum(1 - target * prediction, 0.0) ** 2
 
@@ -159,9 +159,8 @@ def multiclass_hinge(
 ):  # fmt: skip
     """Multi-class hinge: the right class's shortfall to the worst rival plus margin, or summed over all rivals.
 
-    Crammer and Singer take the worst rival (Keras counts a rival below 0 as 0). Weston and Watkins sum over rivals,
-    which PyTorch's multi_margin_loss divides by C. Rows of probabilities, as of class weights and smoothing, take C²
-    memory.
+    Crammer and Singer take the worst rival (Keras counts one below 0 as 0). Weston and Watkins sum over rivals, which
+    PyTorch's multi_margin_loss divides by C. Rows of probabilities take C² memory.
     """
     _, lacks = _rivals(prediction, target, form, margin)
     cost = ops.sum(lacks if p == 1 else lacks * lacks)[..., 0]
@@ -187,7 +186,7 @@ def multilabel_margin(prediction, target, *, margin: Positive = 1.0):
 
     Targets are rows of 0 and 1, or probabilities (PyTorch: lists of classes).
     """
-    absent = maximum(1 - target, 0.0)  # PyTorch's list may name a class twice, which makes a target of 2
+    absent = maximum(1 - target, 0.0)  # PyTorch's list may name a class twice: a target of 2
     return _over_pairs(_lacks, target, absent, prediction, margin) / prediction.shape[-1]
 
 

@@ -1,4 +1,4 @@
-"""Losses of a region: how badly the pixels predicted as a class cover the pixels of that class."""
+"""Losses of a region of pixels."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _joint(p, t, w, weighting):
 
 
 def _rarity(size):
-    """Size of the smallest class present over each class's size."""
+    """The smallest class's size over each class's size."""
     least = ops.sum(top(where(size == 0, -inf, -size)) * size)
     return where(size == 0, 1.0, share(least, size))
 
@@ -72,9 +72,8 @@ def _rarity(size):
 def dice(prediction, target, weight, *, smooth: NonNegative = 0.0, squared: Flag = False):
     """Dice loss: the share of a region and its prediction, taken together, where they disagree.
 
-    Disagreement is summed directly, as 1 less the agreement would cancel; a region that is empty in both costs 0.
-    `smooth` is added to 2·I and to P + T (Optax: to I, twice as much). With `squared` a soft target that is matched
-    costs 0.
+    Disagreement is summed, as 1 less the agreement would cancel; a region that is empty in both costs 0.
+    `smooth` is added to 2·I and to P + T (Optax: to I, twice as much). With `squared` a matched soft target costs 0.
     """
     wrong, whole = _dice(prediction, target, weight, squared)
     return share(wrong, whole + smooth)
@@ -149,7 +148,7 @@ def _index(p, t, w, alpha, beta):
 def tversky(prediction, target, weight, *, alpha: NonNegative = 0.5, beta: NonNegative = 0.5):
     """Tversky loss: Dice with separate weights for false positives and false negatives.
 
-    Alpha weighs false positives and beta false negatives, as in the paper (Keras 3.15 swaps them). Weights of ½ give
+    Alpha weighs false positives, beta false negatives, as in the paper (Keras 3.15 swaps them). Weights of ½ give
     `dice`, of 1 `jaccard`.
     """
     wrong, right = _tversky(prediction, target, weight, alpha, beta)
@@ -165,7 +164,7 @@ def _(prediction, target, weight, *, alpha, beta):
     wrong, right = (part[..., None] for part in _tversky(prediction, target, weight, alpha, beta))
     whole = wrong + right
     rise = (1 - target) * share(alpha * right, whole) - target * share(beta * right + wrong, whole)
-    return share(weight * rise, whole)  # a rise of 0 stays 0 where 1 / whole overflows
+    return share(weight * rise, whole)  # 0 stays 0 where 1 / whole overflows
 
 
 @loss(
@@ -185,8 +184,8 @@ def focal_tversky(
 ):
     """Tversky loss to the power gamma: a gamma below 1 lifts small losses, a gamma above 1 lessens them.
 
-    Gamma is the exponent; the paper writes 1/γ, with γ = 4/3. Below 1 the slope grows without bound towards a loss of
-    0, where it is set to 0.
+    Gamma is the exponent, the paper's 1/γ with γ = 4/3. Below 1 the slope grows without bound towards a loss of 0,
+    where it is 0.
     """
     index = tversky.body(prediction, target, weight, alpha=alpha, beta=beta)
     return where(index == 0, 0.0, nonzero(index) ** gamma)
@@ -218,9 +217,9 @@ def generalized_dice(
 ):
     """Generalized Dice loss: Dice of all classes of a sample together, each weighed by its size to the power of −2.
 
-    "simple" weighs by 1 / size and "uniform" equally. An absent class weighs as much as the rarest class present, as in
+    "simple" weighs by 1 / size and "uniform" equally. An absent class weighs as much as the rarest present, as in
     MONAI, which adds 1e-5 to numerator and denominator. Optax weighs the Dice loss of each class, by sizes over the
-    whole batch, and adds 1.
+    batch, and adds 1.
     """
     wrong, whole, rare = _joint(prediction, target, weight, weighting)
     return share(expected(wrong, rare), expected(whole, rare))
@@ -243,8 +242,8 @@ def _(prediction, target, weight, cotangent, *, weighting):
 def lovasz_softmax(prediction, target, weight, odds):
     """Lovász-softmax loss: 1 − IoU, extended to probabilities by ranking the pixels of a region by their error.
 
-    Each error is weighed by the rise of 1 − IoU when its pixel joins all worse pixels; log-odds rank probabilities
-    that round to 1. An absent class costs its largest probability, as in kornia; the authors leave it out.
+    Each error is weighed by the rise of 1 − IoU when its pixel joins all worse ones; log-odds rank probabilities that
+    round to 1. An absent class costs its largest probability, as in kornia; the authors leave it out.
     """
     error = _by(target, prediction, 1 - prediction, absolute(prediction - target))
     return expected(error, _ranked(prediction, target, weight, odds))
@@ -272,7 +271,7 @@ def _(prediction, target, weight, odds):
 def lovasz_hinge(prediction, target, weight):
     """Lovász hinge: 1 − IoU, extended to logits by ranking the pixels of a region by 1 less their margin.
 
-    Targets are 0 or 1 for each class and pixel. As in the authors' code, a rank's step weighs the hinge of its pixel.
+    Targets are 0 or 1 for each class and pixel. A rank's step weighs the hinge of its pixel, as in the authors' code.
     """
     lack = 1 - prediction * (2 * target - 1)
     return expected(where(lack <= 0, 0.0, lack), jaccard_steps(lack, target, weight))

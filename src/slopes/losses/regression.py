@@ -1,4 +1,4 @@
-"""Losses of a number: the cost of a residual r = prediction − target."""
+"""Losses of a residual r = prediction − target."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ LAI = Paper(
 )  # fmt: skip
 
 
-# Keras and scikit-learn then give one value per entry.
+# one value per entry
 KERAS = "(target[..., None], prediction[..., None]"
 SKLEARN = ".loss(target.ravel(), prediction.ravel()).reshape(target.shape)"
 METRIC = "(target.reshape(1, -1), prediction.reshape(1, -1), multioutput='raw_values').reshape(target.shape)"
@@ -44,18 +44,18 @@ class OrMinusInfinity(Interval):
     """An interval, or −inf."""
 
     def contains(self, values):
-        """Whether a number, or each entry of an array, is −inf or in the interval."""
+        """Whether each number is −inf or in the interval."""
         return (values == -inf) | super().contains(values)
 
 
 Shape = Annotated[float, OrMinusInfinity(high=2.0, closed=True)]
 
 
-LARGE = 1e15  #: from here on the rounding of a square does not count
+LARGE = 1e15  #: from here on a square's rounding does not count
 
 
 def _rounding_of_square(prediction, target, b, c):
-    """((prediction − target) / c)² / b less its rounded value; 0 for a square too large to matter."""
+    """((prediction − target) / c)² / b less its rounded value; 0 for a large square."""
     near = (absolute(prediction) < LARGE) & (absolute(target) < LARGE) & (absolute(prediction - target) < LARGE * c)
     prediction, target = where(near, prediction, 0.0), where(near, target, 0.0)
     residual = prediction - target
@@ -87,7 +87,7 @@ def _root(square, rest):
 def mse(prediction, target):
     """Mean squared error: the squared residual; it elicits the mean.
 
-    There is no factor of one half, unlike in scikit-learn's HalfSquaredError and Optax's `l2_loss`.
+    There is no factor of one half, unlike in `half_mse`.
     """
     return (prediction - target) ** 2
 
@@ -208,7 +208,7 @@ def _(prediction, target):
 def smooth_l1(prediction, target, *, beta: Positive = 1.0):
     """Smooth L1 loss: the size of the residual less half of beta; within beta a parabola without a kink.
 
-    It is `huber` over its delta, so the slope beyond beta is 1.
+    It is `huber` over its delta: the slope beyond beta is 1.
     """
     residual = prediction - target
     held = clip(residual, -beta, beta)
@@ -228,7 +228,7 @@ def _(prediction, target, *, beta):
 def pinball(prediction, target, *, quantile: OpenUnitInterval = 0.5):
     """Quantile loss: the size of the residual, times quantile where the prediction is too low, else the rest of 1.
 
-    The slope at a residual of 0 is 0, as in `mae`, which is twice this loss at quantile 1/2.
+    The slope at a residual of 0 is 0, as in `mae`, twice this loss at quantile 1/2.
     """
     return absolute(_scaled_residual(prediction, target, where(prediction > target, 1 - quantile, quantile)))
 
@@ -240,7 +240,7 @@ def _(prediction, target, *, quantile):
 
 
 def _bent(u):
-    """u clamped to ±1e17, where sqrt(1 + u²) is |u|, and the root of that."""
+    """(u clamped to ±1e17, beyond which sqrt(1 + u²) is |u|; that root)."""
     held = clip(u, -1e17, 1e17)
     return held, sqrt(1 + held * held)
 
@@ -258,8 +258,8 @@ def _bent(u):
 def charbonnier(prediction, target, *, eps: Positive = 1e-3):
     """Charbonnier loss: the size of the residual, rounded off within eps; eps is its least value.
 
-    No square overflows, and the value stays above the size of the residual even in half types. Kornia's
-    charbonnier_loss is `pseudo_huber`, whose least value is 0.
+    No square overflows, and the value exceeds the size of the residual even in half types. Kornia's charbonnier_loss is
+    `pseudo_huber`.
     """
     residual = prediction - target
     held, root = _bent(residual / eps)
@@ -301,12 +301,12 @@ FAR = 2.0**56  #: from here on sqrt(1 + u²) is |u| to all digits
 
 
 def _barron(prediction, target, alpha, c):
-    """(alpha, b = 2 − alpha, y = x / f, y² / b, f, log(1 + y² / b), rest); f is 1 unless x is huge.
+    """(alpha, b = 2 − alpha, y = x / f, y² / b, f, log(1 + y² / b), its relative rounding error).
 
-    The rest is the relative rounding error of 1 + y² / b, which a power of that sum magnifies.
+    f is 1 unless x is huge. A power of 1 + y² / b magnifies that error.
     """
-    a = where(alpha < -1e20, 0.0, alpha)  # any number will do: that limit has its own formula
-    b = where(alpha == 2, 1.0, 2 - a)  # at alpha 2 any b gives the square
+    a = where(alpha < -1e20, 0.0, alpha)  # that limit has its own formula
+    b = where(alpha == 2, 1.0, 2 - a)  # any b gives the square
     residual = prediction - target
     scaled, farthest = residual / c, FAR * b**0.5
     held = clip(scaled, -farthest, farthest)
@@ -341,7 +341,7 @@ def barron_general(prediction, target, *, alpha: Shape = 1.0, c: Positive = 1.0)
     growth = where(tiny, 1 + held / 2 + held * held / 6, expm1(held) / where(tiny, 1.0, held))
     risen = expm1(held)
     risen = risen + (1 + risen) * ops.held(ops.fma(log_square, a / 2, -z))  # z is rounded
-    less = where(a < 1, a, 1.0)  # so low a power is finite even where root · far overflows
+    less = where(a < 1, a, 1.0)  # a finite power even where root · far overflows
     power = where(a < 1, (root**less * (1 + a * lost) - far**-less) * far**less, (root * far) ** a * (1 + a * lost) - 1)
     power = b / where(a == 0, 1.0, a) * where(a > 0, power, expm1(z))
     near = where((a > -1e-3) & (a < 1e-3), b / 2 * log_square * growth, b / where(a == 0, 1.0, a) * risen)
@@ -353,10 +353,10 @@ def barron_general(prediction, target, *, alpha: Shape = 1.0, c: Positive = 1.0)
 def _(prediction, target, *, alpha, c):
     a, _, held, square, far, log_square, _ = _barron(prediction, target, alpha, c)
     exponent, near = (a - 2) / 2, log_square < where(a < -2, 2.0, 0.5)
-    deep = exponent * log_square < -60  # the power may be subnormal where its product with x is not
+    deep = exponent * log_square < -60  # the power may be subnormal, its product with x not
     power = (1 + square) ** where(deep, exponent / 2, exponent)
     rest = where(deep, power, 1.0) * (1 + (a / 2 - (exponent + 1)) * log_square)  # the exponent is rounded
-    power = where(near, exp(exponent * where(near, log_square, 0.0)), power)  # near 1 the log has more digits
+    power = where(near, exp(exponent * where(near, log_square, 0.0)), power)  # the log has more digits
     bent = held * power * where(near, 1.0, rest) * where(a > 0.5, far ** (a - 1), far**a / far)
     few = clip((prediction - target) / c, -1e4, 1e4)
     return where(alpha < -1e20, few * exp(-few * few / 2), bent) / c
@@ -415,6 +415,6 @@ def _log_quotient(x, y):
     """log((1 + x) / (1 + y)), by two logs where the quotient may overflow."""
     r = x - y
     low, high, gap = where(r < 0, x, y), where(r < 0, y, x), where(r < 0, -r, r)
-    far = gap / (1 + low) / (1 + low) == inf  # the quotient's slope, which overflows first
+    far = gap / (1 + low) / (1 + low) == inf  # the quotient's slope overflows first
     size = where(far, log1p(high) - log1p(low), log1p(where(far, 0.0, gap) / (1 + low)))
     return where(r < 0, -size, size)

@@ -15,12 +15,12 @@ _TensorParameter: TypeAlias = float | np.number | Tensor
 # ------------------------------------------------------------------- written by tools/make_stub.py
 # fmt: off
 class SwiGLU(CardModule):
-    """Swish-gated linear unit: the value times the silu of the gate, which is the first half of the row."""
+    """Swish-gated linear unit: the value times the silu of the gate, the first half of the row."""
 
     def __init__(self, *, dim: int = -1, gate: Literal["first", "last"] = "first") -> None: ...
 
 class GEGLU(CardModule):
-    """GELU-gated linear unit: the value times the gelu of the gate, which is the first half of the row."""
+    """GELU-gated linear unit: the value times the gelu of the gate, the first half of the row."""
 
     def __init__(
         self, *, approximate: Literal["none", "tanh"] = "none", dim: int = -1,
@@ -28,8 +28,7 @@ class GEGLU(CardModule):
     ) -> None: ...
 
 class ReGLU(CardModule):
-    """Rectified gated linear unit: the value times the gate where the gate is positive, else 0; the gate comes
-    first."""
+    """Rectified gated linear unit: the value times the gate where that is positive, else 0; the gate comes first."""
 
     def __init__(self, *, dim: int = -1, gate: Literal["first", "last"] = "first") -> None: ...
 
@@ -39,7 +38,7 @@ class Snake(CardModule):
     def __init__(self, *, alpha: _TensorParameter = 1.0) -> None: ...
 
 class ReLUSquared(CardModule):
-    """Squared ReLU: the square of the input where it is positive, else 0."""
+    """Squared ReLU: the square of the input where positive, else 0."""
 
     def __init__(self) -> None: ...
 
@@ -49,7 +48,7 @@ class StarReLU(CardModule):
     def __init__(self, *, scale: _TensorParameter = 1.0, bias: _TensorParameter = 0.0) -> None: ...
 
 class SmeLU(CardModule):
-    """Smooth ReLU, or sparse plus: ReLU whose corner is a parabola between −beta and beta."""
+    """Smooth ReLU, or sparse plus: ReLU with a parabola between −beta and beta."""
 
     def __init__(self, *, beta: _TensorParameter = 1.0) -> None: ...
 
@@ -59,32 +58,32 @@ class Squareplus(CardModule):
     def __init__(self, *, b: _TensorParameter = 4.0) -> None: ...
 
 class Sparsemax(CardModule):
-    """Sparsemax: a row of scores to the nearest probabilities, most of which may be exactly 0."""
+    """Sparsemax: a row of scores to the nearest probabilities, many exactly 0."""
 
     def __init__(self, *, dim: int = -1) -> None: ...
 
 class GumbelSoftmax(CardModule):
-    """Gumbel-softmax: a row of logits to a random choice of one entry, blurred by a temperature."""
+    """Gumbel-softmax: a row of logits to a random choice of an entry, blurred by a temperature."""
 
     def __init__(self, *, tau: _TensorParameter = 1.0, hard: bool = False, dim: int = -1) -> None: ...
 
 class GELUTanh(CardModule):
-    """GELU's tanh form: the approximation that many language models were trained with, up to 4.7e-4 from GELU."""
+    """GELU's tanh form, with which many language models were trained, up to 4.7e-4 from GELU."""
 
     def __init__(self) -> None: ...
 
 class QuickGELU(CardModule):
-    """GELU's sigmoid form: the input times the sigmoid of 1.702 times it, as CLIP was trained; up to 0.02 from GELU."""
+    """GELU's sigmoid form: the input times the sigmoid of 1.702 times it, as in CLIP; up to 0.02 from GELU."""
 
     def __init__(self) -> None: ...
 
 class Softcap(CardModule):
-    """Soft cap: any number to one between −cap and cap, almost unchanged where it is small beside cap."""
+    """Soft cap: any number to one between −cap and cap, almost unchanged if small beside cap."""
 
     def __init__(self, *, cap: _TensorParameter = 30.0) -> None: ...
 
 class XIELU(CardModule):
-    """xIELU, a trainable ELU integrated: a parabola where the input is positive, else a line bent by an exponential."""
+    """xIELU, a trainable ELU integrated: a parabola above 0, a line bent by an exponential below."""
 
     def __init__(
         self, *, alpha_p: _TensorParameter = 0.8, alpha_n: _TensorParameter = 0.8, beta: _TensorParameter = 0.5,
