@@ -195,3 +195,62 @@ def test_a_squeeze_that_takes_the_batch_is_seen_in_a_batch_of_one():
         return -F.log_softmax(rows, dim=-1)[torch.arange(len(rows)), labels].mean()
 
     assert ("degenerate_batch", "warning") in worse(loss)
+
+
+class OfPixels(nn.Module):
+    """Hands its options on when it is made; attributes that are set later reach nothing."""
+
+    def __init__(self, gamma=2.0, reduction="mean"):
+        super().__init__()
+        self.gamma, self.reduction = gamma, reduction
+        self.inner = nn.CrossEntropyLoss(reduction=reduction)
+
+    def forward(self, logits, labels):
+        return self.inner(logits, labels) * self.gamma
+
+
+class HuberOfTorch(nn.Module):
+    def __init__(self, delta=1.0, reduction="mean"):
+        super().__init__()
+        self.delta, self.reduction = delta, reduction
+        self.inner = nn.HuberLoss(delta=delta, reduction=reduction)
+
+    def forward(self, prediction, target):
+        same(prediction, target)
+        return self.inner(prediction, target)
+
+
+@pytest.mark.parametrize("kind", [OfPixels, HuberOfTorch])
+def test_options_that_a_constructor_hands_on(kind):
+    for loss in (kind, kind(), kind(reduction="sum")):
+        report = examine(loss, {})
+        assert report.ok, str(report)
+        assert "reduction" in report.ran
+
+
+class Scheduled(nn.Module):
+    """Has options for another method, for speed, for one setting alone, and one that is refused."""
+
+    def __init__(self, decay=0.9, gamma=2.0, squared=False, floor=1e-8, flags=3):
+        """Options.
+
+        flags: for the best performance, as many as there are labels.
+        """
+        super().__init__()
+        if flags != 3:
+            raise ValueError("flags")
+        self.decay, self.gamma, self.squared, self.floor, self.flags = decay, gamma, squared, floor, flags
+
+    def step(self):
+        self.gamma *= self.decay
+
+    def forward(self, prediction, target):
+        same(prediction, target)
+        error = (prediction - target) ** 2
+        return self.gamma * (error.mean() if not self.squared else (error**2 + self.floor).mean())
+
+
+def test_an_option_may_serve_elsewhere_or_beside_another():
+    report = examine(Scheduled, {})
+    assert "idle_options" in report.ran
+    assert report.ok, str(report)

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from slopes import domains
+from slopes.auditing.rebuilding import constructor_arguments
 from slopes.card import Card
 
 COMPILED = ["torch", "torch.nn.functional", "numpy", "scipy.special"]  #: homes of functions that do not name theirs
@@ -120,35 +121,20 @@ def _of_card(card: Card) -> tuple[list[str], str]:
 
 
 def _of_instance(thing: Any) -> tuple[list[str], str]:
-    """Code that makes an object from its attributes, if that gives its state."""
-    kind, given = type(thing), {}
-    if kind.__module__ == "builtins" or isinstance(thing, type):
+    """Code of an object, made by its constructor."""
+    arguments = constructor_arguments(thing)
+    if arguments is None:
         raise Unwritable
-    for name, parameter in inspect.signature(kind.__init__).parameters.items():
-        if name == "self" or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            continue
-        value = getattr(thing, name, parameter.default)
-        if value is not parameter.default and not (isinstance(value, (int, float, str)) and value == parameter.default):
-            given[name] = value
-    lines, text = _call(kind, (), given)
-    kind_text, _, arguments = text.partition(", ")
-    try:
-        twin = kind(**given)
-    except Exception:
-        raise Unwritable from None
-    if isinstance(thing, torch.nn.Module):
-        twin.train(thing.training)
-    if _state(twin) != _state(thing):
-        raise Unwritable
+    defaults = {name: p.default for name, p in inspect.signature(type(thing)).parameters.items()}
+
+    def is_default(name: str, value: Any) -> bool:
+        plain = isinstance(value, (int, float, str)) and not isinstance(defaults[name], Tensor)
+        return value is defaults[name] or (plain and value == defaults[name])
+
+    lines, text = _call(type(thing), (), {n: x for n, x in arguments.items() if not is_default(n, x)})
+    kind_text, _, given = text.partition(", ")
     mode = "" if getattr(thing, "training", True) else ".eval()"
-    return lines, f"{kind_text}({arguments}){mode}"
-
-
-def _state(thing: Any) -> dict[str, Any]:
-    tensors = thing.state_dict().items() if isinstance(thing, torch.nn.Module) else ()
-    plain = {name: x for name, x in vars(thing).items() if type(x) in (bool, int, float, str, tuple, type(None))}
-    held = [(name, x) for name, x in vars(thing).items() if isinstance(x, Tensor)]
-    return {**plain, **{name: spell(x) for name, x in (*tensors, *held)}}
+    return lines, f"{kind_text}({given}){mode}"
 
 
 def _defined(thing: Any, *known: str) -> tuple[list[str], str]:

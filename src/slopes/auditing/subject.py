@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import inspect
 import io
 import os
 import random
@@ -20,6 +21,7 @@ from torch import Tensor
 import slopes
 from slopes.auditing.evidence import Script, attempt, own_copy
 from slopes.auditing.form import Arguments, Declared, Form
+from slopes.auditing.rebuilding import PLAIN, constructor_arguments, rebuilt
 from slopes.auditing.report import Finding, Skip
 from slopes.auditing.source import Source, spell
 from slopes.card import Card
@@ -96,7 +98,10 @@ class Subject:
     def tuned(self, **settings: float) -> Subject:
         """Subject with other parameters: attributes of a module, keywords of a function."""
         thing, setup = self.thing, list(self.setup)
-        if self.is_module:
+        if self.is_module and (twin := rebuilt(thing, **settings)) is not None:
+            thing = twin
+            setup.append(f"{self.variable} = {self.rebuilt_code(**settings)}")
+        elif self.is_module:
             thing = own_copy(thing)
             for name, value in settings.items():
                 old = getattr(thing, name)
@@ -220,11 +225,17 @@ class Subject:
             return self.thing
         key = by_attribute, dtype
         if key not in self._versions:
-            version = own_copy(self.thing)
-            if by_attribute is not None:
-                version.reduction = by_attribute
+            version = own_copy(self.thing) if by_attribute is None else self._reduced(by_attribute)
             self._versions[key] = version.to(dtype) if self.is_module and dtype.is_floating_point else version
         return self._versions[key]
+
+    def _reduced(self, reduction: str) -> Any:
+        """Object with another reduction, made by its constructor, or else by setting its attribute."""
+        version = rebuilt(self.thing, reduction=reduction)
+        if version is None:
+            version = own_copy(self.thing)
+            version.reduction = reduction
+        return version
 
     def _watched(self, thing: Any, given: list[Any], options: dict[str, Any], arguments: Sequence[Tensor]) -> Any:
         torch.default_generator.manual_seed(self.seed)
@@ -322,6 +333,25 @@ class Subject:
         more = [f"{name}={name}{each}" if isinstance(x, Tensor) else f"{name}={x!r}" for name, x in options.items()]
         return self.called(*more, each=each)
 
+    def rebuilt_code(self, **settings: Any) -> str:
+        """Code that makes the object again by its constructor, with these arguments changed."""
+        arguments = (constructor_arguments(self.thing) or {}) | settings
+        defaults = {name: p.default for name, p in inspect.signature(type(self.thing)).parameters.items()}
+        given = []
+        for name, value in arguments.items():
+            if type(value) in PLAIN:
+                if name in settings or type(defaults[name]) is not type(value) or defaults[name] != value:
+                    given.append(f"{name}={spell(value)}")
+            elif value is not defaults[name]:
+                given.append(f"{name}={self.variable}.{name}")
+        mode = "" if getattr(self.thing, "training", True) else ".eval()"
+        return f"type({self.variable})({', '.join(given)}){mode}{self._moving(self.form.dtype)}"
+
+    def _moving(self, dtype: torch.dtype) -> str:
+        """Code after a module that moves it to a dtype, if it has tensors of another."""
+        held = [*self.thing.parameters(), *self.thing.buffers()] if self.is_module else []
+        return f".to({dtype})" if any(x.is_floating_point() and x.dtype != dtype for x in held) else ""
+
     def script(
         self, arguments: Sequence[Tensor], *lines: str, grad: int | None = None,
         given: Mapping[str, Any] | None = None, as_given: bool = False,
@@ -345,9 +375,8 @@ class Subject:
     def setup_for(self, arguments: Sequence[Tensor]) -> list[str]:
         """Lines that make the subject; a module computes in the arguments' dtype."""
         dtype = next((x.dtype for x in arguments if x.is_floating_point()), torch.float32)
-        held = [*self.thing.parameters(), *self.thing.buffers()] if self.is_module else []
-        moved = any(x.is_floating_point() and x.dtype != dtype for x in held)
-        return [*self.setup, *([f"{self.variable} = {self.variable}.to({dtype})"] if moved else [])]
+        moving = self._moving(dtype)
+        return [*self.setup, *([f"{self.variable} = {self.variable}{moving}"] if moving else [])]
 
     def by_name(self, arguments: Sequence[Tensor]) -> dict[str, Tensor]:
         return dict(zip(self.form.names, arguments, strict=True))

@@ -17,6 +17,7 @@ from slopes.auditing.behaviour.gradients import extreme_inputs, zeros_and_edges
 from slopes.auditing.behaviour.labels import label_conventions
 from slopes.auditing.behaviour.limits import known_limits
 from slopes.auditing.behaviour.masks import mask_independence
+from slopes.auditing.behaviour.options import idle_options
 from slopes.auditing.behaviour.precision import continuity, low_precision
 from slopes.auditing.behaviour.reductions import accumulation, reduction
 from slopes.auditing.behaviour.rows import degenerate_batch, row_independence
@@ -49,6 +50,7 @@ CHECKS: list[Check] = [
     known_limits,
     elicitation,
     continuity,
+    idle_options,
     term_balance,
     device_and_dtype,
     layout_and_cost,

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from slopes.auditing.form import Arguments
+from slopes.auditing.rebuilding import rebuilt
 from slopes.auditing.report import Finding, Skip
 from slopes.auditing.subject import Subject, SubjectError
 
@@ -81,4 +82,6 @@ def asking(subject: Subject, way: str, call: str) -> str:
     """Code of a call with another reduction."""
     if subject.form.reduction == "keyword":
         return f"{call[:-1]}, reduction={way!r})"
-    return f"setattr({subject.variable}, 'reduction', {way!r}) or {call}"
+    if rebuilt(subject.thing, reduction=way) is not None:
+        return subject.rebuilt_code(reduction=way) + call.removeprefix(subject.variable)
+    return f"(setattr({subject.variable}, 'reduction', {way!r}) or {call})"

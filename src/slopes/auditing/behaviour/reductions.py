@@ -109,12 +109,7 @@ def _named(subject: Subject, arguments: Arguments, divisor: float) -> Finding | 
     names = [n for n, x in known.items() if close(x, divisor) and close(known_too[n], second)]
     subject.notes["divisor"] = names
     subject.facts.append(f"its mean divides by {' = '.join(names) or f'{divisor:.6g}, which is no count of its batch'}")
-    call = (
-        asking(subject, "sum", subject.call)
-        + " / "
-        + asking(subject, "mean", subject.call).replace("setattr", "(setattr")
-        + (")" if subject.form.reduction == "attribute" else "")
-    )
+    call = f"{asking(subject, 'sum', subject.call)} / {asking(subject, 'mean', subject.call)}"
     return _judged(subject, subject.script(arguments, call), arguments, names, divisor)
 
 
