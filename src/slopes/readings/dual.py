@@ -1,7 +1,4 @@
-"""Dual numbers (a value and a slope): a body called with them computes its derivative beside its value.
-
-So the exact reading takes no step, and does not depend on the card's own derivative.
-"""
+"""Dual numbers (value, slope): a body's derivative without a step or the card's own derivative."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ from typing import Any
 
 
 class Dual:
-    """Comparisons use the value alone."""
+    """Compared by value."""
 
     __slots__ = ("slope", "value")
 
@@ -82,5 +79,5 @@ def _parts(x: Any) -> tuple[Any, Any]:
 
 
 def chain(x: Any, function: Callable[[Any], Any], slope: Callable[[Any], Any]) -> Any:
-    """function(x); for a dual, by the chain rule."""
+    """function(x), for a dual by the chain rule."""
     return Dual(function(x.value), slope(x.value) * x.slope) if type(x) is Dual else function(x)

@@ -1,8 +1,8 @@
 """The exact reading: bodies computed by Arb, whose numbers are balls that contain the exact result.
 
-An `Exact` is an array of balls (`flint.arb`). Each operation widens a ball by its own rounding error, so a result tells
-how many of its digits are proven. A comparison of overlapping balls is None, and `where` then gives a ball around both
-of its choices. FLINT has one working precision for all threads: `precision` admits one thread at a time.
+An `Exact` is an array of balls (`flint.arb`). Each operation widens a ball by its rounding error, so a result's
+width shows its proven digits. A comparison of overlapping balls is None, and `where` then gives a ball around both
+choices. FLINT has one working precision for all threads: `precision` admits one at a time.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from slopes.readings.dual import Dual, chain
 
 _this = sys.modules[__name__]
 _lock = threading.RLock()
-NOTHING = Number(10) ** -400  #: numbers that differ by less are equal, unless their balls are apart
+NOTHING = Number(10) ** -400  #: a lesser difference counts only between balls that are apart
 BITS = 3.3219280948873626  #: bits of a decimal digit
 
 
 def number(x: Any) -> Any:
-    """x at full precision: constants by name, floats and mpmath numbers by their binary value."""
+    """x at full precision: constants by name, other numbers by their binary value."""
     if type(x) is Number or type(x) is Dual:
         return x
     if type(x) is Constant:
@@ -61,7 +61,7 @@ def _constant(text: str) -> Any:
 
 
 def to_mpmath(x: Any, bits: int) -> Any:
-    """Middle of a ball as an mpmath number, rounded to `bits`."""
+    """Middle of a ball, rounded to `bits`."""
     import mpmath
     from mpmath.libmp import from_man_exp
 
@@ -73,7 +73,7 @@ def to_mpmath(x: Any, bits: int) -> Any:
 
 @contextmanager
 def precision(digits: int) -> Iterator[None]:
-    """Compute with `digits` digits inside the block, while other threads wait."""
+    """Compute with `digits` digits, while other threads wait."""
     with _lock:
         before, ctx.prec = ctx.prec, int(digits * BITS) + 4
         try:
@@ -83,7 +83,7 @@ def precision(digits: int) -> Iterator[None]:
 
 
 class Exact(np.ndarray):
-    """An object array of balls, or of results of comparisons: True, False or None."""
+    """An array of balls, or of comparisons: True, False or None."""
 
     def __new__(cls, x: Any) -> Exact:
         x = number(x) if type(x) is Constant else x  # NumPy would read a plain float
@@ -98,7 +98,7 @@ class Exact(np.ndarray):
         return np.asarray(result, dtype=object).view(Exact)
 
     def astype(self, *_: Any, **__: Any) -> Exact:
-        """Stay exact: a body's dtype is of no meaning here."""
+        """Stay exact."""
         return self
 
 
@@ -117,9 +117,9 @@ def _map(function: Callable[..., Any], *arrays: Any) -> Exact:
 
 
 def _comparison(holds: Callable[[Any, Any], bool], fails: Callable[[Any, Any], bool]) -> Any:
-    """Comparison of numbers: None unless all numbers of both balls agree; with NaN as with floats.
+    """Comparison that is None unless all numbers of both balls agree; with NaN as with floats.
 
-    Balls that no reasonable precision separates are taken for equal: 3 is not exactly the inverse of 1/6, halved.
+    Balls that no reasonable precision separates are equal: 3 is not exactly the inverse of 1/6, halved.
     """
     of_equals = holds(0, 0)
 
@@ -192,7 +192,7 @@ def maximum(a: Array, b: Array) -> Array:
 
 INF, NAN = Number(float("inf")), Number(float("nan"))
 HUGE = Number(2) ** 50  #: beyond, Arb's exponentials may have no digits
-EXTREME = 20_000  #: bits of a number whose exponential counts as 0 or infinite
+EXTREME = 20_000  #: bits of a number with an exponential of 0 or inf
 
 
 def _lift(value: Callable[[Any], Any], slope: Callable[[Any], Any]) -> Callable[[Array], Exact]:
@@ -405,7 +405,7 @@ def above_simplex_threshold(x: Array) -> Array:
 
 
 def jaccard_steps(order: Array, target: Array, weight: Array) -> Array:
-    """The differences of 1 − IoU as entries come in."""
+    """Differences of 1 − IoU as entries come in."""
     places = np.argsort(-order.view(np.ndarray), axis=-1, kind="stable")
     part, size = (np.take_along_axis(x, places, -1) for x in (target, weight))
     union = sum(size * part) + np.cumsum(size * (1 - part), axis=-1)
@@ -481,12 +481,12 @@ narrow = widen
 
 
 def quiet() -> AbstractContextManager[Any]:
-    """Silence NumPy's warnings: comparisons round infinities to floats."""
+    """Comparisons round infinities to floats."""
     return np.errstate(all="ignore")
 
 
 def is_concrete(x: Array) -> bool:
-    """False, so that values are not checked."""
+    """No checks of values."""
     return False
 
 
@@ -514,7 +514,7 @@ def wants_gradient(x: Array) -> bool:
 
 
 def _middle(v: Any) -> Any:
-    """The middle of a ball, whose width would hide a small difference."""
+    """Middle of a ball, whose width would hide a small difference."""
     return v.mid() if type(v) is Number else v
 
 
@@ -523,7 +523,7 @@ def slope_of(
 ) -> Array:
     """By central differences at three times the working precision, for a body smooth near x.
 
-    Each column of a row is moved by itself; with `coupled` (a value depends on other rows) each entry.
+    Each column is moved by itself; if `coupled` (a value depends on other rows) each entry.
     """
     digits = int(ctx.prec / BITS)
     x, *others = (_map(_middle, y) if isinstance(y, Exact) else y for y in (x, *rest))
@@ -544,16 +544,16 @@ def slope_of(
 
 
 def tangent(value: Callable[..., Array], x: Array, *rest: Array) -> Array:
-    """Derivative of an element-wise value(x, *rest) by dual numbers; at a kink, the slope of one side.
+    """Derivative of an element-wise value(x, *rest) by dual numbers; at a kink, of one side.
 
-    It takes no step, so neither a nearby kink nor a short period misleads it.
+    Without a step, neither a nearby kink nor a short period misleads it.
     """
     result = value(_map(lambda v: Dual(v, Number(1)), x), *rest)
     return _map(lambda v: v.slope if type(v) is Dual else Number(0), result)
 
 
 def parameter(name: str, value: Any, like: Array = None) -> Any:
-    """Convert a number, a constant to so many digits that the widths of differences within differences stay small."""
+    """Convert; a constant to so many digits that differences of differences stay narrow."""
     if isinstance(value, bool) or not isinstance(value, (int, float, np.number, np.ndarray)):
         return value
     with _further(9 * ctx.prec):

@@ -1,4 +1,4 @@
-"""The NumPy reading: bodies are computed in float64 and rounded once to the argument's dtype."""
+"""The NumPy reading: computed in float64 and rounded once to the argument's dtype."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ tanh, sinh, sin, cos = np.tanh, np.sinh, np.sin, np.cos
 erf, xlogy, xlog1py = scipy.special.erf, scipy.special.xlogy, scipy.special.xlog1py
 sum = partial(np.sum, axis=-1, keepdims=True)
 
-DEEP = {np.dtype(np.float64): 700.0}  #: exp(−700) is still a normal number
+DEEP = {np.dtype(np.float64): 700.0}  #: exp(−700) is normal
 SPLIT = {np.dtype(np.float64): 2.0**20}  #: a number up to 64 rounded to this step has an exact square
 sigmoid, softplus = partial(tails.sigmoid, _this), partial(tails.softplus, _this)
 cubic, gauss = partial(tails.cubic, _this), partial(tails.gauss, _this)
@@ -91,7 +91,7 @@ def reversed(x: Array) -> Array:
 
 
 def shift_by_top(x: Array) -> tuple[Array, Array]:
-    """(a mask of the first largest entry of each row, x less that entry)."""
+    """(mask of each row's first largest entry, x less that entry)."""
     if not x.shape[-1]:  # argmax refuses an empty row
         return x == x, x
     place = np.argmax(x, axis=-1, keepdims=True)
@@ -129,7 +129,7 @@ moveaxis, isnan = np.moveaxis, np.isnan
 
 
 def enter(x: Array, what: str, like: Array | None = None) -> Array:
-    """An array of numbers for a card; raise TypeError if x cannot be converted to one."""
+    """An array of numbers; raise TypeError if x is none."""
     if type(x) is not np.ndarray:
         x = _array(x, what)
     if x.dtype.kind not in "fiub" or x.dtype.itemsize > 8:
@@ -219,17 +219,16 @@ def widen(x: Array, like: Array | None = None) -> Array:
 
 
 def narrow(x: Array, dtype: Any) -> Array:
-    """Round to a dtype; a 0-d result becomes a scalar, as in NumPy's functions."""
+    """Round to a dtype; a 0-d result becomes a scalar, as in NumPy."""
     return np.asarray(x).astype(dtype, copy=False)[()]
 
 
 def quiet() -> AbstractContextManager[Any]:
-    """Silence NumPy's warnings, as bodies compute inf and NaN on purpose."""
+    """Bodies compute inf and NaN on purpose."""
     return np.errstate(all="ignore")
 
 
 def is_concrete(x: Array) -> bool:
-    """Whether the values of x can be read now."""
     return True
 
 
@@ -247,7 +246,7 @@ def count(x: Array) -> int:
 
 
 def differentiable(value: Callable[..., Array], slope: Callable[..., Array] | None, x: Array, *rest: Array) -> Array:
-    """Only the torch reading attaches the derivative."""
+    """Only torch attaches the derivative."""
     return value(widen(x), *rest)
 
 
@@ -255,12 +254,12 @@ pullable = differentiable
 
 
 def for_kernel(x: Array, like: Array | None = None) -> Array:
-    """In the dtype of a kernel of rows: x's own, or the dtype of `like`."""
+    """In the dtype of kernels of rows: x's own, or that of `like`."""
     return x if like is None else x.astype(like.dtype, copy=False)
 
 
 def check_out(owner: str, out: Any, x: Array) -> None:
-    """Raise TypeError or ValueError unless `out` is None or can hold the results for x."""
+    """Raise TypeError or ValueError unless `out` can hold results."""
     if out is None:
         return
     if not isinstance(out, np.ndarray):
@@ -287,7 +286,7 @@ def wants_gradient(x: Array) -> bool:
 def slope_of(
     name: str, value: Callable[..., Array], x: Array, *rest: Array, cotangent: Array = None, coupled: bool = False
 ) -> Array:
-    """By torch's autograd in float64, for a body without a derivative."""
+    """By torch's autograd in float64."""
     try:
         import torch
     except ImportError:

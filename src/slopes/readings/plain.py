@@ -1,4 +1,4 @@
-"""Which tensors are plain: no transform, mode or compiler looks at the operations on them."""
+"""Plain tensors: no transform, mode or compiler looks at the operations on them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ keeps_graph: Callable[[], bool] = getattr(_C._autograd, "_get_current_graph_task
 def is_plain(x: Tensor, dtypes: tuple[torch.dtype, ...] = DTYPES, may_autocast: bool = False) -> bool:
     """Whether x is a dense CPU or GPU tensor of these dtypes, outside all modes and transforms.
 
-    Under autocast, which changes only matrix products in float32 and float64, half types need `may_autocast`.
+    Autocast changes only matrix products in float32 and float64; under it half types need `may_autocast`.
     """
     return (
         not torch.compiler.is_dynamo_compiling()

@@ -3,19 +3,19 @@
 Arrays hold independent entries, or rows on the last axis. A line has one result per entry, per row or (as a constant)
 per call. It has an operation, the places of its arguments' lines a, b, …, a dtype, and for inputs and constants a text:
 
-    input, constant     the argument named by the text; the text's number
-    float32, float64    the argument in that dtype
+    input, constant     the argument of that name; that number
+    float32, float64    a in that dtype
     rint                rounds half to even
     fma                 a·b + c, rounded once
     where               b where a holds, else c
     sum                 of a row's entries
-    place_of_largest    the place of a row's first largest entry, an int64
+    place_of_largest    of a row's first largest entry, an int64
     pick                a row's entry at place b
     shift               a − c, where c is the row's largest entry, at place b; 0 there unless it is −inf
-    index, width        the place of each entry in its row, an int64; the length of a row
+    index, width        each entry's place, an int64; a row's length
     decay               exp(a)·b, or exp(a)·(b + c), for a <= 0, with c small beside b (NaN: 0); 0 where exp(a)
                         underflows by far
-    low_of_exp          the rounding error of exp(a), for a <= 0
+    low_of_exp          rounding error of exp(a), for a <= 0
     sigmoid             of a; times b; of a + c, times b; sigmoid_slope is alike
     sigmoid_fine        the same for a computed b, more accurate by half a unit in the last place
     silu                a · sigmoid(a)
@@ -23,7 +23,7 @@ per call. It has an operation, the places of its arguments' lines a, b, …, a d
     ndtr                of a, times b if given; normal_gate_slope and normal_pdf are alike
     snake, softcap      of a by a parameter b; snake_slope is alike
 
-`_FUNCTIONS` has the others. From decay on they are those of `slopes.ops`, for which a printer may use `tails`.
+`_FUNCTIONS` has the others. From decay on they are those of `slopes.ops`.
 """
 
 from __future__ import annotations
@@ -62,7 +62,6 @@ class Program:
         return tuple(line.text for line in self.lines if line.operation == "input")
 
     def name(self, place: int) -> str:
-        """An input's name, a constant's digits, or "v" and the line's place."""
         line = self.lines[place]
         return line.text if line.operation in ("input", "constant") else f"v{place}"
 
@@ -83,7 +82,7 @@ class Program:
 
 
 def _fma(a: Any, b: Any, c: Any) -> Any:
-    """Rounded once; in float64 except for the last bit."""
+    """Rounded once; in float64 but for the last bit."""
     if a.dtype == np.float64:
         total = a * b + c
         low = tails.fma(reading, a, b, c)
@@ -97,7 +96,7 @@ def _decay(t: Any, times: Any, low: Any = 0.0) -> Any:
 
 
 def _wide(function: Any, *arguments: Any) -> Any:
-    """Compute in float64, and round to the first argument's dtype; others may be plain numbers."""
+    """Compute in float64, and round to the first argument's dtype."""
     wide = [a if type(a) is float else a.astype(np.float64) for a in arguments]
     return function(reading, *wide).astype(arguments[0].dtype)
 
@@ -152,7 +151,7 @@ _FUNCTIONS = {
 
 
 def evaluate(program: Program, **inputs: Any) -> dict[str, Any]:
-    """Outputs of a program by name, computed line by line with NumPy: the reference for printers.
+    """Outputs by name, computed line by line with NumPy: the reference for printers.
 
     Inputs and outputs with one value per row have no axis for entries.
     """

@@ -1,6 +1,6 @@
-"""The symbol reading: bodies as SymPy expressions, for printed formulae.
+"""The symbol reading: bodies as SymPy expressions.
 
-A row is a symbol with index i; sums over the last axis run over j.
+A row is a symbol with index i; sums run over j.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from slopes.constants import Array, Constant
 
 i, j, C = sp.symbols("i j C", integer=True)
 
-converter[Constant] = lambda constant: sp.sympify(constant.text)  # a constant is a float, but prints by name
+converter[Constant] = lambda constant: sp.sympify(constant.text)  # by name, though it is a float
 
 exp, log, sqrt, tanh, sinh, sin, cos = sp.exp, sp.log, sp.sqrt, sp.tanh, sp.sinh, sp.sin, sp.cos
 erf, sign = sp.erf, sp.sign
@@ -132,7 +132,7 @@ def normal_pdf(x: Array, times: Array) -> Array:
 
 
 class _Total(sp.Sum):  # type: ignore[misc]
-    """A sum over the last axis; indexing returns itself."""
+    """A sum over the last axis, without indices."""
 
     def __getitem__(self, index: Any) -> Any:
         return self
@@ -184,7 +184,7 @@ def joined(a: Array, b: Array) -> Array:
 
 
 def inner(x: Array, y: Array) -> Array:
-    """The similarity s of rows a and i."""
+    """Similarity s of rows a and i."""
     return sp.IndexedBase("s")[sp.Symbol("a"), i]
 
 
@@ -225,7 +225,7 @@ def _zero(low: Any) -> Any:
 
 
 def parameter(name: str, value: Any, like: Array = None) -> Any:
-    """A symbol for a number, so that the formula shows the parameter's name."""
+    """A symbol for a number, to show its name."""
     if type(value) is Constant:
         return sp.sympify(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -238,11 +238,10 @@ def scalar(name: str) -> Any:
 
 
 def row(name: str) -> Any:
-    """Symbol of a row's entry i."""
     return sp.IndexedBase(name, shape=(C,))[i]
 
 
 def tex(formula: Any) -> str:
-    """An expression as TeX; a name with an underscore is a word, not an index."""
+    """TeX of an expression; a name with an underscore is a word, not an index."""
     words = {s: rf"\mathrm{{{s.name}}}".replace("_", r"\_") for s in formula.free_symbols if "_" in s.name}
     return str(sp.latex(formula, ln_notation=False, symbol_names=words))

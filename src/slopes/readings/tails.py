@@ -1,8 +1,8 @@
 """Accurate forms of the compound primitives of `slopes.ops` in plain arithmetic, shared by the readings.
 
-Library functions lose the normal tail: scipy's `ndtr` is off by 1,400 ulp, torch's loses all digits. So exp(−x²/2) is
-split, to make its large argument exact; the Mills ratio is a polynomial in a variable that maps [0, ∞) to [−1, 1),
-fitted by ``tools/fit_mills.py``; and a product that underflows is rounded once, after all factors.
+Libraries lose the normal tail: scipy's `ndtr` is off by 1,400 ulp, torch's loses all digits. So exp(−x²/2) is split, to
+make its large argument exact; the Mills ratio is a polynomial, fitted by ``tools/fit_mills.py``; and a product that
+underflows is rounded once, after all factors.
 
 `r` is the reading's module; `x` has the dtype in which it computes. Sums (high, low) have about 106 bits.
 """
@@ -46,7 +46,7 @@ MILLS = (
     -1.32018210841957e-09,
     -2.478119687587931e-10,
 )
-MILLS_LOW = 5.9814649479347676e-18  #: rounding error of the first coefficient in float64
+MILLS_LOW = 5.9814649479347676e-18  #: of the first coefficient
 
 DENSITY = Constant("1/sqrt(2*pi)", 0.3989422804014327, -2.4923272022777433e-17)  #: of the standard normal at 0
 
@@ -56,7 +56,7 @@ def confine(r: ModuleType, x: Array, most: Array) -> Array:
 
 
 def nonzero(r: ModuleType, x: Array) -> Array:
-    """`x`, but 1 where it is 0; `x` may be a parameter."""
+    """`x`, but 1 where it is 0; also for parameters."""
     zero = x == 0
     return (1.0 if zero else x) if isinstance(zero, bool) else r.where(zero, 1.0, x)
 
@@ -66,14 +66,14 @@ def share(r: ModuleType, part: Array, whole: Array, nothing: float) -> Array:
 
 
 def decay(r: ModuleType, t: Array, times: Array) -> Array:
-    """times · exp(t) for t <= 0, rounded once among the subnormals; 0 where exp(t) underflows by far."""
+    """Rounded once among the subnormals; 0 where exp(t) underflows by far."""
     shift = r.DEEP[t.dtype]
-    deep = r.exp(r.minimum(t + shift, 0.0))  # exactly 1 where exp(t) is a normal number
+    deep = r.exp(r.minimum(t + shift, 0.0))  # exactly 1 where exp(t) is normal
     return r.where(deep == 0, 0.0, times) * r.exp(r.maximum(t, -shift)) * deep
 
 
 def gauss(r: ModuleType, x: Array) -> tuple[Array, Array]:
-    """(t, d) with exp(−x²/2) = exp(t)·(1 + d), where t is exact."""
+    """(t, d) with exp(−x²/2) = exp(t)·(1 + d) and an exact t."""
     step = r.SPLIT[x.dtype]
     h = r.rint(x * step) / step
     d = -(x - h) * (x + h) / 2
@@ -99,7 +99,7 @@ def ndtr(r: ModuleType, x: Array, times: Array) -> Array:
     for coefficient in MILLS[-2:0:-1]:
         rest = (rest + coefficient) * u
     q = rest + MILLS[0]
-    q_low = rest - (q - MILLS[0]) + MILLS_LOW  # rounding error of q
+    q_low = rest - (q - MILLS[0]) + MILLS_LOW
     divisor = a + 1.25
     divisor_low = a - (divisor - 1.25)
     t, d = r.gauss(a)
@@ -125,7 +125,7 @@ def sigmoid_slope(r: ModuleType, x: Array, times: Array, low: Array) -> Array:
 
 
 def gate_slope(r: ModuleType, x: Array, y: Array, times: Array, low: Array, y_low: Array) -> Array:
-    """1 + y − y·s left of 0; 1 + y·(1 − s) right of it."""
+    """Left of 0 by 1 + y − y·s, right by 1 + y·(1 − s)."""
     left = (1 + y) + (y_low - r.sigmoid(x, y + y_low, low))
     right = 1 + r.sigmoid(-x, y + y_low, -low)
     return r.sigmoid(x, times * r.where(x < 0, left, right), low)
@@ -138,12 +138,12 @@ def softplus(r: ModuleType, x: Array, beta: Array) -> Array:
     high, low = r.product(size, beta)
     small = r.exp(high)
     near = r.log1p(small + small * low) / beta
-    far = r.decay(high, (1 + low) / beta)  # log1p(small) = small here, subnormal before the division by beta
+    far = r.decay(high, (1 + low) / beta)  # log1p(small) = small, subnormal before the division
     return r.where(x < 0, 0.0, x) + r.where(high < -r.DEEP[x.dtype], far, near)
 
 
 def cubic(r: ModuleType, x: Array, a: Constant, b: Constant) -> tuple[Array, Array]:
-    """To about 70 bits; x is clipped to [−32, 32]."""
+    """To about 70 bits, clipped to [−32, 32]."""
     x = confine(r, x, 32.0)
     h = r.rint(x * 256) / 256  # 13 bits: h³ and its product with 14 bits of b are exact
     d = x - h
@@ -156,7 +156,7 @@ def cubic(r: ModuleType, x: Array, a: Constant, b: Constant) -> tuple[Array, Arr
 
 
 def sigmoid_less(r: ModuleType, x: Array, shift: Array) -> tuple[Array, Array]:
-    """To about 106 bits but for the rounding of the exponential.
+    """Exact but for the exponential's rounding.
 
     Within 1 of the root digits would cancel: there it is shift·(1 − shift)·g / (1 + shift·g) with g = expm1(x − root).
     """
@@ -179,7 +179,7 @@ def sigmoid_less(r: ModuleType, x: Array, shift: Array) -> tuple[Array, Array]:
 
 
 def sigmoid_mixture(r: ModuleType, x: Array, share: Array) -> tuple[Array, Array]:
-    """As sigmoid(−x) + share·(1 − 2·sigmoid(−x))."""
+    """By sigmoid(−x) + share·(1 − 2·sigmoid(−x))."""
     no, no_low = sigmoid_parts(r, -x)
     tilt = 1 - 2 * no
     part = share * tilt
@@ -189,9 +189,9 @@ def sigmoid_mixture(r: ModuleType, x: Array, share: Array) -> tuple[Array, Array
 
 
 def sigmoid_parts(r: ModuleType, x: Array) -> tuple[Array, Array]:
-    """(high, low) of sigmoid(x), to about 106 bits but for the rounding of the exponential.
+    """(high, low) of sigmoid(x), exact but for the exponential's rounding.
 
-    Near 0 that is the exact sum 1 + expm1, as the rounding error of expm1 is smaller than that of x.
+    Near 0 that is exactly 1 + expm1, whose rounding error is smaller.
     """
     left = x < 0
     small, low = r.exp_of_size(x)
@@ -220,7 +220,7 @@ def log_odds(p: float) -> tuple[float, float]:
 
 NOTHING = Constant("0", 0.0, 0.0)
 EIGHTH = Constant("pi/4", 0.7853981633974483, 3.061616997868383e-17)
-HELD = 1e4  #: beyond it every exponential is 0 or infinite
+HELD = 1e4  #: beyond, every exponential is 0 or infinite
 
 
 def product(r: ModuleType, x: Array, a: Array) -> tuple[Array, Array]:
@@ -235,15 +235,15 @@ def quotient(r: ModuleType, x: Array, a: Array) -> tuple[Array, Array]:
 
 
 def fma(r: ModuleType, x: Array, a: Array, c: Array) -> Array:
-    """Rounded once except for the last bit."""
-    near = confine(r, x, 1e290)  # the halves of larger numbers would overflow
+    """Rounded once but for the last bit."""
+    near = confine(r, x, 1e290)  # larger halves would overflow
     rounded = a * near
     total = rounded + c
     return (a * x + c) + (two_sum_low(rounded, c, total) + two_product_low(near, a, rounded))
 
 
 def two_product_low(a: Array, b: Array, total: Array) -> Array:
-    """Rounding error of `total` = a · b in float64, or by the type's own method `product_low`."""
+    """Rounding error of `total` = a · b in float64, or by the type's `product_low`."""
     own = getattr(type(total), "product_low", None)
     if own is not None:
         return own(a, b, total)
@@ -252,20 +252,20 @@ def two_product_low(a: Array, b: Array, total: Array) -> Array:
 
 
 def halves(x: Array) -> tuple[Array, Array]:
-    """Two numbers of half the digits of a float64, whose products are exact."""
+    """Halves of a float64, whose products are exact."""
     wide = x * 134217729.0
     high = wide - (wide - x)
     return high, x - high
 
 
 def sin_of_line(r: ModuleType, x: Array, a: Array, shift: Constant) -> Array:
-    """sin(a·x + shift) without the rounding errors of product and sum; 0 where a·x is infinite."""
+    """sin(a·x + shift) with unrounded product and sum; 0 where a·x is infinite."""
     line = a * x
     x = r.where((line == inf) | (line == -inf), 0.0, x)
     line = a * x
-    scale = 2.0**-64  # the halves of a large x would overflow
+    scale = 2.0**-64  # larger halves would overflow
     low = 0.0 if type(a) is float and a == 1.0 else two_product_low(x * scale, a, line * scale) / scale
-    far = (line > 2.0**53) | (line < -(2.0**53))  # `low` may be many turns here, and the shift would be lost
+    far = (line > 2.0**53) | (line < -(2.0**53))  # `low` may be many turns, and the shift would be lost
     total = line + shift
     rest = low + (two_sum_low(line, shift, total) + shift.low)
     near = r.sin(total) * r.cos(rest) + r.cos(total) * r.sin(rest)
@@ -293,7 +293,7 @@ def snake(r: ModuleType, x: Array, a: Array) -> Array:
 
 
 def snake_slope(r: ModuleType, x: Array, a: Array) -> Array:
-    """As a square, as the sum cancels twice a turn."""
+    """By a square, as the sum cancels."""
     return 2 * sin_of_line(r, x, a, EIGHTH) ** 2
 
 
@@ -304,7 +304,7 @@ def softcap(r: ModuleType, x: Array, cap: Array) -> Array:
 
 
 def mish(r: ModuleType, x: Array) -> Array:
-    """By tanh as a rational function of exp(−|x|)."""
+    """By a rational function of exp(−|x|)."""
     size = r.where(x < 0, x, -x)
     small = r.exp(size)
     tail = r.decay(size, r.where(x < 0, x * ((2 + small) / (2 + small * (2 + small))), x))
@@ -324,7 +324,7 @@ def mish_slope(r: ModuleType, x: Array) -> Array:
 
 
 def tanhshrink(r: ModuleType, x: Array) -> Array:
-    """Up to 1.5 by tanh's continued fraction x / (1 + x²/(3 + x²/(5 + …))), without cancellation."""
+    """Up to 1.5 by tanh's continued fraction x / (1 + x²/(3 + x²/(5 + …)))."""
     near = confine(r, x, 1.5)
     square = near * near
     divisor = 25.0
@@ -334,7 +334,7 @@ def tanhshrink(r: ModuleType, x: Array) -> Array:
 
 
 def root_of_square(r: ModuleType, x: Array, b: Array) -> Array:
-    """Beyond √b it is x plus a small term."""
+    """Beyond √b by x plus a small term."""
     other = b**0.5
     large, small = r.where(x > other, x, other), r.where(x > other, other, x)
     ratio = small / large
@@ -348,7 +348,7 @@ def expm1_less(r: ModuleType, x: Array) -> Array:
 
 
 def exp_series(x: Array, first: int) -> Array:
-    """1 + x/first·(1 + x/(first + 1)·(1 + …)) for |x| <= 1: the Taylor series of exp from a term on."""
+    """1 + x/first·(1 + x/(first + 1)·(1 + …)) for |x| <= 1: a Taylor series of exp from a term on."""
     series = 1 + x / 19
     for n in range(18, first - 1, -1):
         series = 1 + x * series / n
@@ -365,14 +365,14 @@ def is_single(a: float) -> bool:
 
 
 def divide(a: Array, a_low: Array, b: Array, b_low: Array) -> tuple[Array, Array]:
-    """(high, low) of (a + a_low) / (b + b_low), in float64."""
+    """(high, low) of (a + a_low) / (b + b_low)."""
     high = a / b
     back = high * b
     return high, ((a - back) - two_product_low(high, b, back) + (a_low - high * b_low)) / b
 
 
 def two_sum(a: Array, b: Array) -> tuple[Array, Array]:
-    """(rounded sum, rounding error) of a + b, for a b that is small beside a."""
+    """(rounded sum, rounding error) of a + b, for a small b."""
     high = a + b
     return high, b - (high - a)
 
@@ -388,9 +388,9 @@ def two_sum_low(a: Array, b: Array, total: Array) -> Array:
 
 
 def softmax_parts(r: ModuleType, x: Array) -> tuple[Array, Array, Array, Array]:
-    """(mask of the largest entry, x less that entry, their powers exp(…), sum of the other powers).
+    """(mask of the largest entry, x less that entry, powers, sum of the other powers).
 
-    Without the largest entry's 1 the sum keeps the digits of log(softmax) and 1 − softmax where softmax is near 1.
+    Without the largest's 1 the sum keeps the digits of log(softmax) and 1 − softmax near 1.
     """
     top, shifted = r.shift_by_top(x)
     powers = r.exp(shifted)
@@ -417,7 +417,7 @@ def top(r: ModuleType, x: Array) -> Array:
 
 
 def above_simplex_threshold(r: ModuleType, x: Array) -> Array:
-    """t is −1 where no entry counts. The largest entry is subtracted first: a large common part would cost digits."""
+    """t is −1 where no entry counts. First the largest is subtracted: a large common part costs digits."""
     _, x = r.shift_by_top(x)
     z = r.descending(x)
     places = r.arange(x.shape[-1], x) + 1
@@ -427,7 +427,7 @@ def above_simplex_threshold(r: ModuleType, x: Array) -> Array:
 
 
 def jaccard_steps(r: ModuleType, order: Array, target: Array, weight: Array) -> Array:
-    """No step is a difference of two nearly equal losses."""
+    """No step is a difference of nearly equal losses."""
     places = r.places(order)
     part, size = r.picked(target, places), r.picked(weight, places)
     strange = size * (1 - part)
@@ -440,7 +440,7 @@ def jaccard_steps(r: ModuleType, order: Array, target: Array, weight: Array) -> 
 
 
 def softmax_logit(r: ModuleType, x: Array) -> Array:
-    """At the top the others are summed relative to the second largest."""
+    """At the top, the others are summed relative to the second largest."""
     top, shifted, powers, others = softmax_parts(r, x)
     below = r.maximum(r.where(top, -1e30, shifted), -1e30)  # −inf would give inf − inf
     second, under = r.shift_by_top(below)

@@ -1,7 +1,6 @@
 """The torch reading: composed of torch operations, so that every transform works.
 
-Half types are computed in float32 and rounded once, others in their own dtype. Reverse mode uses a card's own
-derivative (`differentiable`), also under vmap and torch.compile.
+Half types are computed in float32 and rounded once, others in their own dtype.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ sinh, erf, sign = torch.sinh, torch.erf, torch.sign
 sin, cos = torch.sin, torch.cos
 sum = partial(torch.sum, dim=-1, keepdim=True)
 
-#: exp(−DEEP) is still a normal number
+#: exp(−DEEP) is normal
 DEEP = {torch.float64: 700.0, torch.float32: 80.0}
 #: a number up to 64 rounded to this step has an exact square
 SPLIT = {torch.float64: 2.0**20, torch.float32: 2.0**6}
@@ -43,7 +42,7 @@ gauss = partial(tails.gauss, _this)
 
 
 def _to_onnx() -> bool:
-    """Whether an ONNX graph, which has fewer operators, is recorded."""
+    """Whether ONNX, which has fewer operators, records a graph."""
     return _is_traced() and torch.onnx.is_in_onnx_export()
 
 
@@ -56,10 +55,7 @@ def _is_traced_by_jit() -> bool:
 
 
 def expm1(x: Array) -> Array:
-    """torch.expm1's own slope, expm1(x) + 1, is 0 below −37.
-
-    Compilers replace expm1 by exp(x) − 1, so under them the Taylor series is used near 0.
-    """
+    """torch.expm1's slope, expm1(x) + 1, is 0 below −37; compilers replace expm1 by exp(x) − 1."""
     if torch.compiler.is_compiling() or _to_onnx():
         near = (x > -0.75) & (x < 0.75)
         held = torch.where(near, x, 0.0)
@@ -92,8 +88,7 @@ def where(condition: Array, a: Array, b: Array) -> Array:
     return torch.where(condition, a, b)
 
 
-# PyTorch's subgradients change (at clamp's bound 1 up to 2.13, 0 from 2.14 on), so primitives with a kink state theirs:
-# absolute has slope 0 at 0; minimum and maximum take the first of two equal arguments.
+# PyTorch's subgradients change (at clamp's bound 1 up to 2.13, 0 from 2.14 on), so primitives with a kink state theirs.
 
 
 def absolute(x: Array) -> Array:
@@ -123,11 +118,11 @@ def _double(x: Tensor) -> torch.dtype:
 
 
 def _in_double(times: Tensor | float, x: Tensor, tail: Callable[[Tensor], Tensor]) -> Tensor:
-    """times · tail(x) of float32, computed in float64, where the textbook form is accurate."""
+    """times · tail(x) of float32, by the textbook form in float64."""
     wide = x.to(torch.float64)
     part = tail(wide)
     if isinstance(times, Tensor):
-        ended = (wide < -400) | (part == 0)  # an infinite `times` and its gradient would give 0 · inf here
+        ended = (wide < -400) | (part == 0)  # an infinite `times` and its gradient would give 0 · inf
         times = torch.where(ended, 0.0, times.to(torch.float64))
     return (part * times).to(x.dtype)
 
@@ -157,7 +152,6 @@ normal_gate_slope = partial(tails.normal_gate_slope, _this)
 
 
 def _parts(x: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Split a float64 into (high, low) of a narrower dtype."""
     high = x.to(dtype)
     return high, (x - high).to(dtype)
 
@@ -232,7 +226,7 @@ def inner(x: Array, y: Array) -> Array:
 
 
 def log_odds(p: Array, like: Array) -> tuple[Array, Array]:
-    """For a tensor, and under a compiler, the low part is 0."""
+    """The low part is 0 for a tensor or under a compiler."""
     if isinstance(p, Tensor) or torch.compiler.is_compiling():
         p = double(zero_dimensional(p, like))
         return torch.log(p) - torch.log1p(-p), 0.0
@@ -250,7 +244,7 @@ def angle(y: Array, x: Array) -> Array:
 
 
 def just_above(x: Array) -> Array:
-    """ONNX has no nextafter, so there x stays unchanged."""
+    """ONNX has no nextafter: x stays."""
     if x.dtype != torch.float32 or _to_onnx():
         return x
     number, last = x.detach(), torch.finfo(x.dtype).max
@@ -333,7 +327,7 @@ _WHOLE = (
 
 
 def enter(x: Array, what: str, like: Array | None = None) -> Array:
-    """x if it is a tensor for a card, on the device of `like`; else raise TypeError."""
+    """A tensor on the device of `like`; else raise TypeError."""
     if not isinstance(x, Tensor):
         name = what.rpartition(" ")[2]
         raise TypeError(
@@ -351,7 +345,7 @@ def enter(x: Array, what: str, like: Array | None = None) -> Array:
 
 
 def moveaxis(x: Array, source: int, destination: int) -> Array:
-    """The ONNX exporter by torch.jit.trace misreads negative axes."""
+    """torch.jit.trace's ONNX exporter misreads negative axes."""
     source, destination = source % x.ndim, destination % x.ndim
     return x if source == destination else torch.movedim(x, source, destination)
 
@@ -367,7 +361,7 @@ def draw(distribution: str, generator: Any, like: Array, owner: str) -> Array:
 
 
 def drawn(distribution: str, like: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """Draw noise, by default from PyTorch's global generator."""
+    """Draw noise, by default from the global generator."""
     noise = torch.empty_like(widen(like.detach()))
     if distribution == "uniform":
         return noise.uniform_(generator=generator)
@@ -387,7 +381,7 @@ def is_integer(x: Array) -> bool:
 
 
 def autocasts(x: Tensor) -> bool:
-    """Whether autocast is on for the device of x; the meta device has none."""
+    """Whether autocast is on for x; the meta device has none."""
     device = x.device.type
     return device != "meta" and torch.is_autocast_enabled(device)
 
@@ -402,13 +396,13 @@ def result_dtype(x: Array, loss: bool = False) -> Any:
 
 
 def widen(x: Array, like: Array | None = None) -> Array:
-    """x in the dtype of bodies: the dtype of `like` if given, but float32 for a half type."""
+    """x in the dtype of bodies: of `like` if given, but float32 for a half type."""
     dtype = result_dtype(x) if like is None else like.dtype
     dtype = torch.float32 if dtype in _HALF else dtype
-    return x if x.dtype == dtype else x.to(dtype)  # even a cast to its own dtype wraps a tensor in torch.func
+    return x if x.dtype == dtype else x.to(dtype)  # under torch.func any cast wraps a tensor
 
 
-for_kernel = widen  #: x in the dtype of kernels of rows
+for_kernel = widen
 
 
 def narrow(x: Array, dtype: Any) -> Array:
@@ -416,7 +410,7 @@ def narrow(x: Array, dtype: Any) -> Array:
 
 
 def check_out(owner: str, out: Any, x: Array) -> None:
-    """Raise TypeError unless `out` is None: autograd cannot record a result written elsewhere."""
+    """Refuse `out`: autograd cannot record it."""
     if out is not None:
         raise TypeError(f"{owner}: out is for NumPy arrays; out.copy_({owner}(x)) writes a tensor's result to another")
 
@@ -426,7 +420,7 @@ def quiet() -> AbstractContextManager[Any]:
 
 
 def is_concrete(x: Array) -> bool:
-    """Whether the values of x can be read without waiting for a device or breaking a trace."""
+    """Whether values can be read without waiting for a device or breaking a trace."""
     return (
         not _is_traced()
         and not torch._C._len_torch_dispatch_stack()  # make_fx and linearize trace by a mode
@@ -437,7 +431,6 @@ def is_concrete(x: Array) -> bool:
 
 
 def total(x: Array) -> Array:
-    """In float64 where the device has it."""
     return x.sum(dtype=_double(x))
 
 
@@ -484,7 +477,7 @@ class _Pulled(torch.autograd.Function):
 
 
 def _apply(value: Callable[..., Array], pull_back: Callable[..., Array], x: Tensor, *rest: Tensor) -> Any:
-    """torch.jit.trace records value's operations, as it cannot store a Function."""
+    """torch.jit.trace records operations, as it cannot store a Function."""
     if not torch.compiler.is_compiling() and _is_traced_by_jit():
         return value(widen(x), *rest)
     return _Pulled.apply(value, pull_back, x, *rest)  # type: ignore[no-untyped-call]
@@ -515,14 +508,14 @@ def pullable(value: Callable[..., Array], pull_back: Callable[..., Array] | None
 
 
 def wants_gradient(x: Tensor) -> bool:
-    """Whether x may need a gradient: True for floats inside torch.func's transforms, where it cannot be known."""
+    """Whether x may need a gradient: unknown, hence True, for floats in torch.func's transforms."""
     if x.requires_grad or not x.is_floating_point() or torch.compiler.is_compiling():
         return x.requires_grad
     return torch._C._functorch.is_functorch_wrapped_tensor(x)
 
 
 def _may_differentiate(x: Tensor) -> bool:
-    """Whether operations on x may be differentiated, in either mode: always in traces, but not in ONNX's."""
+    """Whether x may be differentiated, in either mode: always in traces, but not in ONNX's."""
     if _to_onnx():
         return False
     if _is_traced():
@@ -539,7 +532,7 @@ def _is_pulled(x: Tensor) -> bool:
 
 
 def _is_functionalized() -> bool:
-    """Whether torch.func.functionalize, which does not support autograd.Function, is active."""
+    """Whether torch.func.functionalize, without support for autograd.Function, is active."""
     levels = torch._C._functorch.get_interpreter_stack()
     return levels is not None and any(level.key() == TransformType.Functionalize for level in levels)
 
@@ -547,16 +540,15 @@ def _is_functionalized() -> bool:
 def slope_of(
     name: str, value: Callable[..., Array], x: Tensor, *rest: Tensor, cotangent: Array = None, coupled: bool = False
 ) -> Tensor:
-    """By autograd, for a body without a derivative."""
     result, pull_back, *_ = torch.func.vjp(lambda x: value(x, *rest), x)
     return pull_back(torch.ones_like(result) if cotangent is None else cotangent.to(result.dtype))[0]  # type: ignore[no-any-return]
 
 
-_LARGEST, _LEAST = torch.finfo(torch.float32).max, 2.0**-150  #: numbers up to `_LEAST` are 0 in float32
+_LARGEST, _LEAST = torch.finfo(torch.float32).max, 2.0**-150  #: `_LEAST` is 0 in float32
 
 
 def parameter(name: str, value: Any, like: Array = None) -> Any:
-    """A parameter for a card's body; `like` is the first argument."""
+    """A parameter for a card's body, with a first argument `like`."""
     if type(value) is float or type(value) is int:
         if like is None or value == 0 or _LEAST < abs(value) <= _LARGEST or abs(value) == torch.inf:
             return value

@@ -1,9 +1,9 @@
 """The trace: bodies recorded as straight-line programs, for kernels.
 
-A `Traced` value stands for an array: its operators, and the primitives below, append a line to a program. Operations
-that no program has, such as a branch on a value, raise TraceError; an `if` on a parameter runs while tracing.
+A `Traced` value stands for an array: its operators, and the primitives below, append a line to a program. Others,
+such as a branch on a value, raise TraceError; an `if` on a parameter runs while tracing.
 
-A program for float32 computes in float32, except where a body or a primitive asks for `double`.
+A float32 program computes in float32, except where a body or a primitive asks for `double`.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Recorder:
     def record(
         self, operation: str, *arguments: int, dtype: str, text: str = "", per: str = "", is_flat: bool = False
     ) -> Traced:
-        """Value of a line, which is appended unless an equal one exists."""
+        """Value of a line, appended unless an equal one exists."""
         if operation in ("add", "multiply", "equal", "not_equal", "and", "or"):
             arguments = tuple(sorted(arguments))
         found = {self.lines[place].per for place in arguments}
@@ -57,7 +57,7 @@ class Recorder:
         return Traced(self, self._places[line], dtype, is_flat)
 
     def value(self, x: Any, dtype: str) -> Traced:
-        """A number as a constant of the dtype, or a traced value converted to it."""
+        """A number or traced value in the dtype."""
         if not isinstance(x, Traced):
             return self.record("constant", dtype=dtype, text=repr(_number(x)))
         if x.dtype == dtype:
@@ -88,7 +88,7 @@ class Recorder:
         return "float64" if wide else self.dtype
 
     def common_form(self, *arguments: Any) -> bool:
-        """Whether the values per row lack the last axis; raise TraceError if only some do."""
+        """Whether values per row lack the last axis; raise TraceError if only some do."""
         found = {x.is_flat for x in arguments if isinstance(x, Traced) and x.per != "call"}
         if len(found) > 1:
             raise TraceError("it computes with values of rows, without their last axis, and entries")
@@ -96,10 +96,8 @@ class Recorder:
 
 
 class Traced:
-    """Stands for an array."""
-
     __slots__ = ("_recorder", "dtype", "is_flat", "place")
-    __array_ufunc__ = None  # NumPy's scalars then use these operators
+    __array_ufunc__ = None  # for NumPy's scalars to use these operators
 
     def __init__(self, recorder: Recorder, place: int, dtype: str, is_flat: bool = False) -> None:
         self._recorder, self.place, self.dtype = recorder, place, dtype
@@ -235,7 +233,6 @@ class Traced:
 
     @staticmethod
     def product_low(a: Any, b: Any, total: Traced) -> Any:
-        """See `slopes.readings.tails.two_product_low`."""
         return _fused(a, b, -total)
 
 
@@ -254,11 +251,11 @@ def record(
     per: Mapping[str, str] | None = None,
     has_rows: bool = False,
 ) -> Program:
-    """Call a function with a traced value for each input, and return the program of its named results.
+    """Call a function with traced inputs, and return the program of its named results.
 
-    Inputs and results have the dtype, operations `arithmetic` if given. `per` marks inputs, by name, with one value per
-    "row" or "call" (in the dtype of the operations), and the int64 "label" of each row. Only with `has_rows` are there
-    shapes and sums over the last axis. Any error of the function becomes a TraceError.
+    Inputs and results have the dtype, operations any `arithmetic`. `per` marks inputs, by name, with one value per
+    "row" or "call" (in the dtype of operations), and the int64 "label" of a row. Only `has_rows` allows shapes and
+    sums over the last axis. Errors of the function become a TraceError.
     """
     recorder = Recorder(arithmetic or dtype, has_rows)
     arguments = [_input(recorder, name, dtype, (per or {}).get(name, "entry")) for name in inputs]
@@ -284,7 +281,7 @@ def _input(recorder: Recorder, name: str, dtype: str, per: str) -> Traced:
 
 
 def prune(lines: Sequence[Line], places: Mapping[str, int]) -> Program:
-    """The program without the lines that no result needs; inputs stay."""
+    """The program without lines that no result needs; inputs stay."""
     needed = set(places.values())
     for place in reversed(range(len(lines))):
         if lines[place].operation == "input":
@@ -320,12 +317,12 @@ DEEP = {"float64": 700.0, "float32": 80.0}  #: exp(−DEEP) is still a normal nu
 
 
 def decay(x: Array, times: Array, low: Array = None) -> Array:
-    """One operation, as a machine scales by a power of 2; other readings need three exponentials."""
+    """One operation: a machine scales by a power of 2, where other readings need three exponentials."""
     return _any(x, times).compute("decay", x, times, *(() if low is None else (low,)))
 
 
 def exp_of_size(x: Array) -> tuple[Array, Array]:
-    """In float32 one exponential, shared with other uses of x."""
+    """In float32 an exponential shared with other uses."""
     if x.dtype == "float64":
         return tails.exp_of_size(_this, x)
     size = -absolute(x)
@@ -376,7 +373,7 @@ def _is_exact(a: Any) -> bool:
 
 
 def _parts(a: Any, like: Traced) -> tuple[Any, Any]:
-    """Split a number into the nearest one in the dtype of `like` and the rounding error."""
+    """(number in the dtype of `like`, rounding error)."""
     low = a.low if type(a) is Constant else 0.0
     if isinstance(a, Traced) or like.dtype == "float64":
         return a, low
@@ -385,7 +382,7 @@ def _parts(a: Any, like: Traced) -> tuple[Any, Any]:
 
 
 def sigmoid(x: Array, times: Array, low: Array) -> Array:
-    """A computed `times` has a rounding error already, so its line is the more accurate "sigmoid_fine"."""
+    """A computed `times` has a rounding error already, so its line is the finer "sigmoid_fine"."""
     operation = "sigmoid"
     if isinstance(times, Traced) and times._recorder.lines[times.place].operation not in ("input", "constant"):
         operation = "sigmoid_fine"
@@ -466,7 +463,7 @@ def quotient(x: Array, a: Array) -> tuple[Array, Array]:
 
 
 def _in_double(form: Callable[..., tuple[Array, Array]], x: Array, parameter: Array) -> tuple[Array, Array]:
-    """Compute (high, low) in float64, and split high again in the dtype of x."""
+    """Compute (high, low) in float64, and split high in the dtype of x."""
     high, low = form(_this, double(x), double(parameter) if isinstance(parameter, Traced) else parameter)
     if high.dtype == x.dtype:
         return high, low
@@ -478,7 +475,7 @@ sigmoid_less, sigmoid_mixture = partial(_in_double, tails.sigmoid_less), partial
 
 
 def log_odds(p: Array, like: Array) -> tuple[Array, Array]:
-    """For a traced value the low part is 0."""
+    """Low is 0 for a traced value."""
     return (log(p) - log1p(-p), 0.0) if isinstance(p, Traced) else tails.log_odds(float(p))
 
 
