@@ -1,4 +1,4 @@
-"""Kinds of losses: each owns arguments, shapes, masks, weights, reduction, examples and plots."""
+"""Kinds of losses: arguments, shapes, masks, weights, reduction, examples and plots."""
 
 from slopes.domains import Domain, OneOf
 from slopes.kinds.base import (
@@ -49,13 +49,13 @@ BOX = tuple(Argument(name, BOXES) for name in ("prediction", "target"))
 TRIPLET = tuple(Argument(name, REAL) for name in ("anchor", "positive", "negative"))
 BATCH = Argument("embeddings", REAL), Argument("labels", REAL, row=False)
 
-#: Domains of the options of a call that are words, flags or numbers.
+#: domains of a call's options
 OPTIONS: dict[str, Domain] = {
     "reduction": REDUCTIONS, "gate": OneOf(("first", "last")), "mode": MODE, "over": OVER, "from_probabilities": FLAG,
     "zero_one": FLAG, "label_smoothing": UNIT,
 }  # fmt: skip
 
-#: An activation has the examples of a loss of one argument.
+#: for the examples of an activation
 ACTIVATION = Kind("activation", (Argument("x", REAL),))
 SCORES = (("logits",), ("probabilities",))
 NUMBERS = ("real", "real"), ("positive", "positive"), ("real", "non-negative"), ("positive", "non-negative")

@@ -1,4 +1,4 @@
-"""The base of all kinds of losses: arguments with their shapes, masks and weights, reduction, and examples.
+"""The base of all kinds of losses.
 
 A body sees clean arrays: one shape, rows on the last axis, nothing masked, values in range.
 """
@@ -32,7 +32,6 @@ def no_kernel(prediction: Array, axis: int, labels: bool, smoothing: float = 0.0
 
 
 def check_same_shape(owner: str, **arrays: Array) -> None:
-    """The message has the shape after broadcasting."""
     shapes = [tuple(array.shape) for array in arrays.values()]
     if all(shape == shapes[0] for shape in shapes[1:]):
         return
@@ -45,7 +44,6 @@ def check_same_shape(owner: str, **arrays: Array) -> None:
 
 
 def check_shape_kept(owner: str, came: tuple[int, ...], wanted: tuple[int, ...]) -> None:
-    """Refuse another shape, as when a parameter widens the result."""
     if came != wanted:
         raise ValueError(f"{owner}: the body gives shape {came} where {wanted} is due, with one value for each entry")
 
@@ -56,7 +54,7 @@ def check_numbers(owner: str, computed: Any) -> None:
 
 
 def check_broadcast(owner: str, name: str, shape: tuple[int, ...], what: str, wanted: tuple[int, ...]) -> None:
-    """Raise ValueError unless a shape broadcasts to the wanted one; the message suggests one that does."""
+    """Raise ValueError unless a shape broadcasts to the wanted one, with one that does."""
     entries = zip(reversed(shape), reversed(wanted), strict=False)
     if len(shape) <= len(wanted) and all(size in (1, due) for size, due in entries):
         return
@@ -72,7 +70,7 @@ def check_mask(owner: str, mask: Array) -> None:
 
 
 def valid_axis(owner: str, axis: Any, x: Array) -> int:
-    """The axis as an integer; raise ValueError if x lacks it or has no entries along it."""
+    """The axis as an integer; raise ValueError if x lacks it or its entries."""
     if x.ndim == 0:
         raise ValueError(f"{owner}: needs at least one axis, got a single number")
     axis = axis.__index__() if hasattr(axis, "__index__") and not isinstance(axis, bool) else axis
@@ -87,27 +85,27 @@ def valid_axis(owner: str, axis: Any, x: Array) -> int:
 
 @dataclass
 class Batch:
-    """The clean arguments of a body, and the reduction of its values."""
+    """Clean arguments of a body, and the reduction of its values."""
 
     r: ModuleType
     owner: str
     original: Array  #: first argument as given
     arguments: Arguments
-    like: Array  #: has the shape of the unreduced values
+    like: Array  #: in the shape of the unreduced values
     dtype: Any  #: of the result
-    restore: Callable[[Array], Array] | None = None  #: gives a gradient the first argument's layout
-    coupled: bool = False  #: a value depends on other rows than its own
-    coefficient: Array | None = None  #: factor of each value; None for 1
+    restore: Callable[[Array], Array] | None = None  #: a gradient to the first argument's layout
+    coupled: bool = False  #: a value depends on other rows
+    coefficient: Array | None = None  #: factor of each value, or None
     weighted: bool = False  #: the coefficient includes weights
     divisor: Any = None  #: the mean's denominator, or None
-    denominator: Array | None = None  #: share of each value in the mean's denominator; None for its coefficient
-    may_be_zero: bool = False  #: the divisor is an array, whose value a trace cannot read
+    denominator: Array | None = None  #: summed for the mean, in place of the coefficient
+    may_be_zero: bool = False  #: the divisor's value cannot be read in a trace
     reduced: bool = True
     kernel: Any = None
-    counts: Array | None = None  #: mask of values that count, if the kernel gets masked rows unchanged
+    counts: Array | None = None  #: mask of values, if the kernel gets masked rows unchanged
 
     def reduce_by(self, reduction: str, divisor: Any) -> None:
-        """Choose the divisor: for a mean as given, or else the sum of the coefficients."""
+        """Choose the divisor: of a mean, as given or else the sum of coefficients."""
         reduction = plain(reduction)
         REDUCTIONS.check(self.owner, "reduction", reduction)
         if divisor is not None and reduction != "mean":
@@ -120,15 +118,15 @@ class Batch:
                 self.divisor = self._own(divisor)
                 return
             self.divisor = self.count()
-            if isinstance(self.divisor, (int, float)):  # the sum over nothing is 0 already
+            if isinstance(self.divisor, (int, float)):  # the sum over nothing is 0
                 self.divisor = self.divisor or math.inf
             elif hasattr(self.divisor, "ndim"):
                 self.may_be_zero = True
-            else:  # a symbol, as torch.export has for a dynamic size
+            else:  # a symbol, torch.export's dynamic size
                 self.divisor = max(self.divisor, 1)
 
     def count(self) -> Any:
-        """A mean's denominator: a number if its value is known and needs no gradient, else an array."""
+        """A mean's denominator: a number if it is known and needs no gradient, else an array."""
         counted = self.coefficient if self.denominator is None else self.denominator
         if counted is None:
             return self.r.count(self.like)
@@ -137,7 +135,7 @@ class Batch:
         return float(total) if self.r.is_concrete(counted) and not self.r.wants_gradient(counted) else total
 
     def check_weights(self, advice: str = "") -> None:
-        """Raise ValueError for a weight that is negative or not finite, if the weights are concrete."""
+        """Raise ValueError for a concrete weight that is negative or not finite."""
         weights, r = self.coefficient, self.r
         if not self.weighted or weights is None or not r.is_concrete(weights) or not r.count(weights):
             return
@@ -150,7 +148,7 @@ class Batch:
         divisor = plain(divisor)
         if isinstance(divisor, (int, float)):
             DIVISOR.check(self.owner, "divisor", divisor)
-            return float(divisor) or math.inf  # a divisor of 0 gives 0, like the mean over nothing
+            return float(divisor) or math.inf  # 0 gives 0, like the mean over nothing
         self.may_be_zero = True
         divisor = self.r.enter(divisor, f"{self.owner}: divisor", self.original)
         if divisor.ndim:
@@ -159,7 +157,6 @@ class Batch:
         return self.r.widen(divisor, like=self.like)
 
     def _scaled(self, values: Array) -> Array:
-        """0 for a divisor of 0."""
         if self.divisor is None or not self.may_be_zero:
             return values if self.divisor is None else values / self.divisor
         nothing = self.divisor == 0
@@ -180,12 +177,11 @@ class Batch:
         return self._scaled(self.r.where(self.like == self.like, 1.0, 1.0) if counted is None else counted)
 
     def values(self, value: Callable[..., Array], slope: Callable[..., Array] | None) -> Array:
-        """Unreduced values; the torch reading attaches the derivative."""
         attach = self.r.pullable if self.coupled else self.r.differentiable
         return attach(value, slope, *self.arguments)
 
     def pull_back(self, name: str, value: Callable[..., Array], slope: Callable[..., Array] | None) -> Array:
-        """Gradient of the reduced loss by the first argument, in its layout."""
+        """Gradient of the reduced loss by the first argument."""
         counted = self.coefficient
         if slope is None or self.coupled:
             cotangent = self.cotangent()
@@ -204,7 +200,7 @@ class Batch:
 
 
 class Argument(NamedTuple):
-    """An argument of a loss; `row` tells whether it has the axis of the rows."""
+    """An argument of a loss; without `row` it lacks the rows' axis."""
 
     name: str
     space: Space
@@ -213,7 +209,7 @@ class Argument(NamedTuple):
 
 @dataclass(frozen=True)
 class Kind:
-    """An element-wise or row-wise kind: arguments of one shape (without the rows' axis where `row` is False).
+    """An element-wise or row-wise kind.
 
     Other code asks for properties, not for a name.
     """
@@ -221,47 +217,47 @@ class Kind:
     name: str
     arguments: tuple[Argument, ...]
     rowwise: bool = False
-    about: str = ""  #: axis label of a plot
-    data: str = ""  #: its data in words, if a prediction for each sample is not enough
-    guess: int = 0  #: place among kinds to try for an unknown loss; 0: only if argument names suggest it
-    name_parts: tuple[str, ...] = ()  #: parts of argument names that suggest it
-    known_spaces: tuple[tuple[str, ...], ...] = ()  #: spaces of arguments that losses have, likeliest first
-    has_regions: ClassVar[bool] = False  #: the rows of the body are regions of pixels
+    about: str = ""  #: a plot's axis label
+    data: str = ""  #: its data in words, if other than a prediction per sample
+    guess: int = 0  #: place among kinds tried for an unknown loss; 0: only by argument names
+    name_parts: tuple[str, ...] = ()  #: of argument names that suggest it
+    known_spaces: tuple[tuple[str, ...], ...] = ()  #: arguments' spaces, likeliest first
+    has_regions: ClassVar[bool] = False  #: rows are regions of pixels
     batched: ClassVar[bool] = False  #: the first axis must be the batch
-    coupled: ClassVar[bool] = False  #: a value depends on other rows: its derivative takes a cotangent
+    coupled: ClassVar[bool] = False  #: a value depends on other rows: the derivative takes a cotangent
     example_maker: ClassVar[type[Examples]] = Examples
 
-    takes_labels: ClassVar[bool] = False  #: the target may be an integer label for each row
+    takes_labels: ClassVar[bool] = False  #: the target may be integer labels
 
     @property
     def goal(self) -> Space | None:
-        """Space of the target, if the arguments are prediction and target."""
+        """Space of the target, in kinds of two arguments."""
         return self.arguments[1].space if len(self.arguments) == 2 else None
 
     @property
     def compares_numbers(self) -> bool:
-        """Whether it compares two numbers, element by element, without a class or sign."""
+        """Whether it compares numbers element-wise, no class or sign."""
         goal = self.goal
         return not self.rowwise and goal is not None and not goal.is_yes_or_no and not goal.is_sign
 
     @property
     def is_margin(self) -> bool:
-        """Whether it is of a score and a sign, and so of their product."""
+        """Whether it is of a score times a sign."""
         return not self.rowwise and self.goal is not None and self.goal.is_sign
 
     @property
     def tells_yes_or_no(self) -> bool:
-        """Whether each entry of the target is a yes or no, alone or in rows."""
+        """Whether each entry of the target is a yes or no."""
         return self.goal is not None and self.goal.is_yes_or_no and not self.has_regions
 
     @property
     def compares_distributions(self) -> bool:
-        """Whether the target is a row of probabilities, and no label."""
+        """Whether the target is a row of probabilities, no label."""
         return self.goal is not None and self.goal.has_classes and not self.takes_labels and not self.has_regions
 
     @property
     def compares_vectors(self) -> bool:
-        """Whether the rows are vectors of any numbers."""
+        """Whether rows are vectors of any numbers."""
         return self.rowwise and self.arguments[0].space.is_real
 
     @property
@@ -273,7 +269,7 @@ class Kind:
         return tuple(argument.name for argument in self.arguments)
 
     def unreduced(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Shape of the unreduced loss for the first argument's shape."""
+        """Shape of the unreduced loss."""
         return shape[:-1] if self.rowwise else shape
 
     @property
@@ -284,16 +280,16 @@ class Kind:
 
     @property
     def options(self) -> tuple[str, ...]:
-        """Keywords of a call that belong to the kind."""
+        """The kind's keywords of a call."""
         return ("axis",) if self.rowwise else ()
 
     def signature(self) -> list[inspect.Parameter]:
-        """Options as parameters of the card's signature."""
+        """Options as parameters of a signature."""
         declared = inspect.signature(type(self).enter).parameters
         return [declared[name] for name in self.options]
 
     def having(self, **spaces: str) -> Kind:
-        """This kind with other spaces for some arguments; class probabilities sum to 1 in each row."""
+        """This kind with other spaces; class probabilities sum to 1."""
         unknown = spaces.keys() - {argument.name for argument in self.arguments}
         if unknown:
             raise TypeError(f"loss: a {self.name} loss has no argument {', '.join(unknown)}")
@@ -304,14 +300,14 @@ class Kind:
         return replace(self, arguments=changed)
 
     def variants(self) -> list[Kind]:
-        """This kind with each of the spaces that are common in its losses."""
+        """This kind with each of its common spaces."""
         return [self.having(**dict(zip(self.body, spaces, strict=False))) for spaces in self.known_spaces] or [self]
 
     def space_of(self, settings: dict[str, Any]) -> Space:
         return self.spaces(settings)[0]
 
     def spaces(self, settings: dict[str, Any]) -> list[Space]:
-        """Space of each argument under the card's parameters."""
+        """Each argument's space under the card's parameters."""
         first, *others = (argument.space for argument in self.arguments)
         if settings.get("from_probabilities"):
             first = SPACES["distributions" if self.rowwise else "probabilities"]
@@ -322,7 +318,7 @@ class Kind:
         return [first, *others]
 
     def takes_any(self, settings: dict[str, Any]) -> bool:
-        """Whether the kind is element-wise and takes any numbers, so that arguments reach the body unchanged."""
+        """Whether it is element-wise and takes any numbers, so that arguments need no checks."""
         unchecked = all(type(space) is Space and not space.rule for space in self.spaces(settings))
         return type(self) is Kind and not self.rowwise and unchecked
 
@@ -354,7 +350,7 @@ class Kind:
     def _valid(
         self, batch: Batch, mask: Array | None, argument: Argument, space: Space, x: Array, original: Array
     ) -> Array:
-        """Fill masked entries; raise ValueError for a wrong shape or an invalid number."""
+        """Fill masked entries; raise ValueError for a wrong shape or number."""
         r, owner, name, shape = batch.r, batch.owner, argument.name, tuple(batch.like.shape)
         if not argument.row and tuple(x.shape) != shape:
             raise ValueError(f"{owner}: {name} {tuple(x.shape)} must be {shape}, one for each row")
@@ -369,14 +365,14 @@ class Kind:
 
 
 def enter_all(r: ModuleType, owner: str, declared: Sequence[Argument], arguments: Arguments) -> list[Array]:
-    """Arguments as arrays of the reading, on the first one's device."""
+    """Arguments as arrays, on the first one's device."""
     first = r.enter(arguments[0], f"{owner}: {declared[0].name}")
     pairs = zip(declared[1:], arguments[1:], strict=True)
     return [first, *(r.enter(x, f"{owner}: {argument.name}", first) for argument, x in pairs)]
 
 
 def select(batch: Batch, weight: Array | None, mask: Array | None, kept: Array | None = None) -> Array | None:
-    """Set the batch's coefficients from weight, mask and kept labels; return the mask of values that count, or None."""
+    """Set the batch's coefficients; return the mask of values that count, if any."""
     r, owner = batch.r, batch.owner
     wanted = tuple(batch.like.shape)
     given = {"weight": weight, "mask": mask}
@@ -396,7 +392,7 @@ def select(batch: Batch, weight: Array | None, mask: Array | None, kept: Array |
         weight, batch.weighted = r.widen(weight, like=batch.like), True
         batch.coefficient = weight if inside is None else r.where(inside, weight, 0.0)
         if not r.wants_gradient(weight):
-            conditions.append(weight != 0)  # a value of weight 0 may be infinite, and 0 · inf is NaN
+            conditions.append(weight != 0)  # its value may be infinite, and 0 · inf is NaN
     elif inside is not None:
         batch.coefficient = r.widen(inside, like=batch.like)
     return reduce(and_, conditions) if conditions else None

@@ -1,4 +1,4 @@
-"""Kinds whose losses depend on more than one row: regions of pixels, and batches of embeddings."""
+"""Kinds of regions of pixels, and of batches of embeddings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MODE = OneOf(("multiclass", "multilabel"))
 
 @dataclass(frozen=True)
 class Overlap(Kind):
-    """The kind of segmentation losses: the overlap of predicted and true regions of pixels.
+    """Overlap of predicted and true regions of pixels.
 
     The prediction has samples on the first axis and a class axis. The target is labels or rows, as for classification,
     or with ``mode="multilabel"`` a probability per class and pixel. A body gets probabilities, targets and weights with
@@ -33,9 +33,9 @@ class Overlap(Kind):
     has_regions: ClassVar[bool] = True
     example_maker: ClassVar[type[Examples]] = RegionExamples
     batched: ClassVar[bool] = True
-    ranked: bool = False  #: a body also gets log(p / (1 − p)), which differs where p rounds to 1
-    scores: bool = False  #: a body gets logits, and targets are probabilities per class and pixel
-    joint: bool = False  #: a body returns one value for all classes of a sample
+    ranked: bool = False  #: a body also gets log-odds, which differ where p rounds to 1
+    scores: bool = False  #: a body gets logits; targets are probabilities per class and pixel
+    joint: bool = False  #: a body returns one value per sample
 
     @property
     def body(self) -> tuple[str, ...]:
@@ -58,7 +58,6 @@ class Overlap(Kind):
         over: str = "sample", from_probabilities: bool = False, class_weight: Array | None = None,
         ignore_index: int | None = None,
     ) -> Batch:  # fmt: skip
-        """Batch of regions, with probabilities unless the kind has scores."""
         self._check_options(owner, mode, over, from_probabilities, class_weight)
         prediction, target = enter_all(r, owner, self.arguments, arguments)
         axis = _class_axis(owner, axis, prediction)
@@ -116,7 +115,7 @@ class Overlap(Kind):
 
 
 def _class_axis(owner: str, axis: Any, prediction: Array) -> int:
-    """Raise ValueError if the axis of the classes is the first one, which has the samples."""
+    """Raise ValueError for the first axis, which has the samples."""
     place = valid_axis(owner, axis, prediction)
     if prediction.ndim < 2 or place % prediction.ndim == 0:
         raise ValueError(
@@ -127,12 +126,12 @@ def _class_axis(owner: str, axis: Any, prediction: Array) -> int:
 
 
 def _probabilities(logits: Array, several: bool) -> Array:
-    """Probability of each class: by itself if a pixel may have several, else of a row."""
+    """Probability of each class, or of a row if a pixel has one."""
     return ops.sigmoid(logits) if several else ops.softmax(logits)
 
 
 def _pull_back(logits: Array, cotangent: Array, several: bool) -> Array:
-    """Gradient by logits for a gradient by `_probabilities`."""
+    """Gradient by logits, from one by `_probabilities`."""
     if several:
         return ops.sigmoid(logits, times=cotangent * ops.sigmoid(-logits))
     return ops.softmax_pulled(logits, cotangent)
@@ -155,7 +154,7 @@ def _log_odds(x: Array, several: bool, from_probabilities: bool) -> Array:
 
 
 def _regions(r: ModuleType, over: str, x: Array) -> Array:
-    """Reshape (samples, pixels…, classes) to (…regions, pixels of a region)."""
+    """Reshape (samples, pixels…, classes) to (…regions, pixels)."""
     samples, *pixels, classes = x.shape
     size = math.prod(pixels)
     if over == "all":
@@ -176,10 +175,10 @@ def _pixels(r: ModuleType, over: str, x: Array, shape: tuple[int, ...]) -> Array
 
 @dataclass(frozen=True)
 class Embeddings(Kind):
-    """A batch of vectors with integer labels, where each vector is the anchor of one value.
+    """Vectors with integer labels, each the anchor of one value.
 
     A body gets the vectors and two boolean matrices (anchor, other): positives, with the anchor's label, and negatives.
-    Anchors without a positive do not count.
+    Anchors without positives do not count.
     """
 
     batched: ClassVar[bool] = True
@@ -192,7 +191,7 @@ class Embeddings(Kind):
 
     @property
     def options(self) -> tuple[str, ...]:
-        """None: the vectors lie on the last axis."""
+        """None: vectors lie on the last axis."""
         return ()
 
     def enter(
@@ -200,7 +199,6 @@ class Embeddings(Kind):
         weight: Array | None, mask: Array | None, settings: dict[str, Any], axis: int = -1,
         find_kernel: FindKernel = no_kernel,
     ) -> Batch:  # fmt: skip
-        """Batch with the masks of positive and negative pairs."""
         vectors, labels = enter_all(r, owner, self.arguments, arguments)
         if vectors.ndim != 2 or tuple(labels.shape) != tuple(vectors.shape[:1]) or not r.is_integer(labels):
             raise ValueError(

@@ -1,4 +1,4 @@
-"""The kind with a class axis, class weights, label smoothing and ignored labels."""
+"""The kind with a class axis."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ UNIT = UnitInterval.__metadata__[0]  # type: ignore[attr-defined]
 
 @dataclass(frozen=True)
 class Classification(Kind):
-    """The kind of losses whose prediction has a class axis of logits or probabilities.
+    """Losses of predictions with a class axis of logits or probabilities.
 
     The target is integer labels, without that axis, or probability rows, with it. For target rows t (labels as one-hot
-    rows, smoothed) the loss is −Σ w_c t_c log p_c, and the mean divides by the sum of w_c t_c over the rows that count.
-    So one-hot rows and labels always give the same number.
+    rows, smoothed) the loss is −Σ w_c t_c log p_c, and the mean divides by the sum of w_c t_c over rows that count.
+    So one-hot rows and labels give the same number.
     """
 
     rowwise: bool = True
@@ -38,7 +38,6 @@ class Classification(Kind):
         class_weight: Array | None = None, label_smoothing: UnitInterval = 0.0, ignore_index: int | None = None,
         find_kernel: FindKernel = no_kernel,
     ) -> Batch:  # fmt: skip
-        """Batch with classes last, labels in range and masked rows filled."""
         prediction, target = enter_all(r, owner, self.arguments, arguments)
         axis = valid_axis(owner, axis, prediction)
         moved = r.moveaxis(prediction, axis, -1)
@@ -82,12 +81,12 @@ def checked_smoothing(owner: str, smoothing: Any) -> float:
 
 
 def filled_target(r: ModuleType, mask: Array, rows: Array, classes: int, labelled: bool) -> Array:
-    """Labels or rows with a valid target in place of masked ones."""
+    """Targets, valid in place of masked ones."""
     return r.where(mask, rows, 0) if labelled else r.where(mask[..., None], rows, 1.0 / classes)
 
 
 def is_labels(owner: str, r: ModuleType, prediction: Array, target: Array, shape: tuple[int, ...]) -> bool:
-    """Whether the target is integer labels, not probability rows; raise ValueError for any other."""
+    """Whether the target is labels, not rows; raise ValueError for any other."""
     if tuple(target.shape) == tuple(prediction.shape) and "bool" not in str(target.dtype):
         return False
     if tuple(target.shape) == shape and r.is_integer(target) and "bool" not in str(target.dtype):
@@ -111,7 +110,7 @@ def kept_labels(batch: Batch, target: Array, labelled: bool, ignore_index: Any) 
 
 
 def check_target(batch: Batch, target: Array, original: Array, classes: int, labelled: bool) -> None:
-    """Raise ValueError for a label outside the classes, or a row that is no distribution, if values are concrete."""
+    """Raise ValueError for a concrete label outside the classes, or row that is no distribution."""
     if labelled:
         wrong = (target < 0) | (target >= classes)
         refuse(batch.r, batch.owner, "label", target, wrong, f"must lie in [0, {classes})")
@@ -120,7 +119,7 @@ def check_target(batch: Batch, target: Array, original: Array, classes: int, lab
 
 
 def class_weights(batch: Batch, class_weight: Array, classes: int) -> Array:
-    """Raise ValueError unless there is a number >= 0 per class."""
+    """Raise ValueError unless there is one >= 0 per class."""
     r, owner = batch.r, batch.owner
     weights = r.widen(r.enter(class_weight, f"{owner}: class_weight", batch.original), like=batch.like)
     if tuple(weights.shape) != (classes,):

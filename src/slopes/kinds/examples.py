@@ -1,6 +1,6 @@
-"""Examples of arguments for the losses of a kind: random, right, wrong, certain, degenerate, or along a curve.
+"""Examples of arguments for a kind's losses: random, right, wrong, certain, degenerate, or along a curve.
 
-Arguments are NumPy arrays with the entries of a row last, in the kind's order.
+Arguments are NumPy arrays, in the kind's order, with a row's entries last.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ class Examples:
         return tuple(space.draw(rng, shape if argument.row or not rowwise else shape[:-1]) for argument, space in pairs)
 
     def stress(self, rng: np.random.Generator) -> Arguments:
-        """Random arguments for an audit, with tiny and huge first ones in an unbounded space.
+        """Random arguments for an audit, tiny and huge in an unbounded space.
 
-        Some rows of logits nearly agree with their target distributions, where losses cancel.
+        Some rows of logits nearly agree with their targets, where losses cancel.
         """
         first, *rest = self.sample(rng, (40, 5))
         if self.kind.rowwise:
@@ -60,24 +60,24 @@ class Examples:
     # ---------------------------------------------------------------------------------- right and wrong
 
     def hard(self, target: Any) -> Any:
-        """The target with probabilities of 0 and 1 only."""
+        """Target with probabilities of 0 and 1 only."""
         if self.goal.is_yes_or_no:
             return np.round(target)
         return np.eye(target.shape[-1])[target.argmax(-1)] if self._has_rows(target) else target
 
     def other(self, target: Any, classes: int) -> Any:
-        """The opposite of a yes or no, or another class for each label or row."""
+        """Opposite of a yes or no, or another class per label or row."""
         if not self.goal.has_classes:
             return 1 - target
         return np.roll(target, 1, -1) if self._has_rows(target) else (target + 1) % classes
 
     def even(self, target: Any, classes: int) -> Any:
-        """A target with equal shares of each class, or of yes and no."""
+        """Target with equal shares of classes, or of yes and no."""
         place = np.arange(target.size).reshape(target.shape)
         return place % classes if self.goal.has_classes else (place % 2 == 0).astype(target.dtype)
 
     def right(self, target: Any, size: float, classes: int) -> Any:
-        """The right prediction for a target, with logits of magnitude `size`; None if unknown."""
+        """Right prediction for a target, with logits of magnitude `size`; None if unknown."""
         if len(self.spaces) != 2 or not self.kind.arguments[1].row:
             return None
         if self.goal.has_classes:
@@ -98,7 +98,7 @@ class Examples:
         return rows if self.space.is_probability else 2 * rows - 1 if self.space.is_cosine else None
 
     def certain(self, drawn: Arguments, chance: float, value: int) -> Arguments:
-        """Arguments of these shapes with target `value` everywhere, predicted with this probability."""
+        """Arguments with target `value` everywhere, predicted with this probability."""
         first, target, *rest = drawn
         if not self.goal.has_classes:
             p = chance if value else 1 - chance
@@ -119,7 +119,7 @@ class Examples:
         return target.copy() if prediction is None else prediction, target, *rest
 
     def ordered(self, rng: np.random.Generator, drawn: Arguments) -> Ordered:
-        """Yield pairs made of random arguments, where a loss must be less for the first."""
+        """Yield pairs of arguments, where a loss must be less for the first."""
         first, target, *rest = drawn
         if self.kind.is_margin:
             yield "the right sign", (5.0 * target, target), (-5.0 * target, target)
@@ -138,7 +138,7 @@ class Examples:
             yield from self._with_noise(rng, target, (target, *rest))
 
     def _with_noise(self, rng: np.random.Generator, right: Any, others: Arguments) -> Ordered:
-        """Yield the right prediction, then ever worse ones."""
+        """Yield predictions from right to ever worse."""
         low, noise = self.space.low, rng.standard_normal(right.shape)
         for size in (0.1, 1.0, 10.0):
             moved = right + size * noise if math.isinf(low) else low + (right - low) * np.exp(size * noise / 4)
@@ -148,7 +148,7 @@ class Examples:
     # ----------------------------------------------------------------------------------------- degenerate
 
     def degenerate(self, drawn: Arguments, agreeing: Any) -> Iterator[tuple[str, Arguments]]:
-        """Yield (description, arguments) with zeros, ties, equal rows, and `agreeing`, the right prediction or None."""
+        """Yield (description, arguments): zeros, ties, equal rows, and any `agreeing`, the right prediction."""
         first, *rest = drawn
         zero = np.zeros_like(first)
         if self.space.is_unbounded:
@@ -179,14 +179,14 @@ class Examples:
     # ---------------------------------------------------------------------------------------------- plots
 
     def span(self) -> tuple[float, float]:
-        """First and last x of a plot over the first argument."""
+        """First and last x of a plot."""
         space = self.space
         low, high = max(space.low, -4.0), min(space.high, 4.0)
         inset = (high - low) / 400 if space.open or (space.is_probability and not space.is_yes_or_no) else 0.0
         return low + inset, high - inset if space.high <= 4.0 else high
 
     def curve(self, x: Any) -> tuple[str, dict[str, Arguments]]:
-        """A plot's axis label, and for each of its lines the arguments at every x."""
+        """A plot's axis label, and each line's arguments at every x."""
         first, second, *_ = self.kind.arguments
         label = self.kind.about or self.space.axis or first.name
         if self.kind.rowwise:
@@ -206,19 +206,18 @@ class Examples:
         return label, {"": (x, *held)}
 
     def _has_rows(self, target: Any) -> bool:
-        """Whether the target is rows of probabilities, not labels."""
         return self.goal.has_classes and target.dtype.kind == "f"
 
 
 def _beside(space: Space, rng: np.random.Generator, size: int) -> Any:
-    """Targets for numbers of every size: 0 for real numbers, 0 or 1 for logits."""
+    """Targets for numbers of every size: 0, or for logits 0 or 1."""
     if space.is_real:
         return np.zeros(size)
     return rng.integers(0, 2, size) if space.is_yes_or_no else space.draw(rng, (size,))
 
 
 def _row(space: Space, x: Any, moving: bool = False) -> Any:
-    """Rows to plot: with x as first entry if `moving`, else the fixed rows of another argument."""
+    """Rows to plot: with x as first entry if `moving`, else fixed."""
     zero, one = np.zeros_like(x), np.ones_like(x)
     if space.is_real:
         entries = [x, one]
@@ -236,14 +235,14 @@ class LabelExamples(Examples):
         return self.space.draw(rng, shape), rng.integers(0, shape[-1], shape[:-1])
 
     def stress(self, rng: np.random.Generator) -> Arguments:
-        """Some rows of logits are right and nearly certain."""
+        """Some rows are right and nearly certain."""
         prediction, target = super().stress(rng)
         if self.space.is_logit:
             prediction[np.arange(20), target[:20]] += 10 * np.arange(20)
         return prediction, target
 
     def curve(self, x: Any) -> tuple[str, dict[str, Arguments]]:
-        """Rows of three classes: x for the right one, equal numbers for the others."""
+        """Rows of three classes: x for the right one, equal others."""
         space = self.space
         other = (1 - x) / 2 if space.is_probability else np.zeros_like(x)
         known = {"probability": space.is_probability, "logit": space.is_logit, "cosine": space.is_cosine}
@@ -259,7 +258,7 @@ class RegionExamples(Examples):
         return prediction, 1.0 * rng.integers(0, 2, shape) if several else rng.integers(0, shape[-1], shape[:-1])
 
     def stress(self, rng: np.random.Generator) -> Arguments:
-        """Samples of six pixels and three classes, with small and large logits."""
+        """Samples of six pixels and three classes, of small and large logits."""
         prediction, target = self.sample(rng, (8, 6, 3))
         return prediction * np.logspace(-3, 1.3, 8)[:, None, None], target
 
@@ -270,7 +269,7 @@ class RegionExamples(Examples):
         return self.right(target, 1e4, 3), target
 
     def curve(self, x: Any) -> tuple[str, dict[str, Arguments]]:
-        """Two pixels of two classes, with logit x for the right class."""
+        """Two pixels of two classes, logit x for the right one."""
         several = self.goal.is_yes_or_no
         right = np.stack([x, -x if several else np.zeros_like(x)], axis=-1)
         target = np.broadcast_to(np.eye(2) if several else [0, 1], (x.size, 2, 2)[: 2 + several])
@@ -329,9 +328,9 @@ class EmbeddingExamples(Examples):
         return np.eye(4)[np.arange(8) % 4], np.arange(8) % 4
 
     def ordered(self, rng: np.random.Generator, drawn: Arguments) -> Ordered:
-        """Nothing, as vectors are compared with one another."""
+        """Nothing: vectors are compared with one another."""
         yield from ()
 
     def curve(self, x: Any) -> tuple[str, dict[str, Arguments]]:
-        """No lines, as each point of a line would be a batch."""
+        """No lines: a point would be a batch."""
         return "", {}

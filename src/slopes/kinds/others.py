@@ -16,7 +16,7 @@ FLAG: OneOf = Flag.__metadata__[0]  # type: ignore[attr-defined]
 
 @dataclass(frozen=True)
 class Signed(Kind):
-    """A kind whose last argument is −1 or 1, or with ``zero_one=True`` 0 or 1."""
+    """The last argument is −1 or 1, or with ``zero_one=True`` 0 or 1."""
 
     @property
     def options(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Spaces of numbers: their bounds, a valid filler for masked entries, and random numbers."""
+"""Spaces of numbers: bounds, a filler for masked entries, and random numbers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Draw = Callable[[np.random.Generator, tuple[int, ...]], Any]
 
 @dataclass(frozen=True)
 class Space:
-    """Numbers between two bounds, which are included unless `open`.
+    """Numbers between two bounds, included unless `open`.
 
     Other code asks for properties, not for a name.
     """
@@ -29,19 +29,19 @@ class Space:
     high: float = math.inf
     open: bool = False
     fill: float = 0.0
-    whole: bool = False  #: drawn numbers may be rounded to integers
+    whole: bool = False  #: drawn numbers may be rounded
     rule: str = ""
     other: float = 1.0  #: a valid number other than the filler
-    axis: str = ""  #: axis label of a plot of predictions
-    words: str = ""  #: its numbers in words, where the name does not tell
-    is_real: bool = False  #: holds all numbers, without a meaning such as a logit
+    axis: str = ""  #: a plot's axis label
+    words: str = ""  #: its numbers in words, if the name does not tell
+    is_real: bool = False  #: all numbers, without a meaning such as a logit
     is_logit: bool = False
     is_probability: bool = False
     is_log_probability: bool = False
     is_cosine: bool = False
-    is_yes_or_no: bool = False  #: holds a target's probabilities, mostly 0 or 1
+    is_yes_or_no: bool = False  #: a target's probabilities, mostly 0 or 1
 
-    has_classes: ClassVar[bool] = False  #: a row holds the probabilities of classes
+    has_classes: ClassVar[bool] = False  #: a row has probabilities of classes
     has_corners: ClassVar[bool] = False  #: a row is a box
     is_sign: ClassVar[bool] = False
 
@@ -74,15 +74,15 @@ class Space:
         return self.fill
 
     def check_shape(self, owner: str, what: str, rows: Array, original: Array) -> None:
-        """Raise ValueError for rows of a wrong length."""
+        """Raise ValueError for rows of wrong length."""
 
     def check(self, r: ModuleType, owner: str, what: str, values: Array, original: Array) -> None:
-        """Raise ValueError for an invalid number, if the values are concrete."""
+        """Raise ValueError for a concrete invalid number."""
         if self.rule:
             refuse(r, owner, what, values, self.is_outside(values), self.rule)
 
     def is_outside(self, values: Array) -> Array:
-        """Mask of the numbers outside the bounds; NaN counts as inside."""
+        """Mask of numbers outside the bounds; NaN is inside."""
         outside = (values <= self.low) if self.open else (values < self.low)
         return outside | (values > self.high)
 
@@ -137,7 +137,7 @@ class Boxes(Space):
 def refuse(
     r: ModuleType, owner: str, what: str, values: Array, wrong: Array, rule: str, came: str = "", advice: str = ""
 ) -> None:
-    """Raise ValueError with the first wrong value, if the values are concrete."""
+    """Raise ValueError with the first wrong value that is concrete."""
     if r.is_concrete(values) and bool(wrong.any()):
         raise ValueError(f"{owner}: {what} {rule}, got {came}{values[wrong].reshape(-1)[0]}{advice}")
 
