@@ -1,6 +1,6 @@
-"""Fast paths of ordinary arrays and tensors through a card; the general path goes through a reading.
+"""Fast paths of ordinary arrays and tensors through a card.
 
-A fast path returns None for all that it cannot compute.
+They return None for all that the general path, through a reading, must compute.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _MODULES: dict[type, ModuleType] = {}
 
 
 def find(x: Any, name: str) -> Callable[..., Any] | None:
-    """Fast path `name` for arrays like x; None if there is none."""
+    """Fast path `name` for arrays like x, if any."""
     return getattr(_MODULES.get(type(x)) or _resolve(x), name, None)
 
 
@@ -29,7 +29,7 @@ def loss_and_slope_by_kernel(batch: Any) -> Any:
 
 
 def _resolve(x: Any) -> ModuleType | None:
-    """Module for a new type; imports no library that the user has not imported."""
+    """Module for a new type, whose library is not imported."""
     torch = sys.modules.get("torch")
     module: ModuleType
     if type(x) is np.ndarray:
@@ -37,7 +37,7 @@ def _resolve(x: Any) -> ModuleType | None:
 
         module = arrays
     elif torch is not None and isinstance(x, torch.Tensor):
-        from slopes.fast import tensors  # an import statement, which torch.compile can trace
+        from slopes.fast import tensors  # torch.compile can trace an import statement
 
         module = tensors
         if torch.compiler.is_compiling():

@@ -11,7 +11,7 @@ from slopes.constants import Array
 from slopes.domains import is_array
 from slopes.readings.numpy import narrow, result_dtype, widen
 
-LARGE = 2**14  #: fewer entries are not worth compiling a kernel
+LARGE = 2**14  #: entries that are worth compiling a kernel
 
 
 def computed_by_kernel(
@@ -35,7 +35,7 @@ def map_by_kernel(card: Any, output: str, settings: dict[str, Any], rows: list[A
 
 
 def run_gate(card: Any, axis: int, parameters: dict[str, Any], *arrays: Any) -> Array | None:
-    """A gate of x along an axis; with a cotangent its vjp."""
+    """A gate, or with a cotangent its vjp."""
     if not all(type(a) is np.ndarray and a.dtype == arrays[0].dtype for a in arrays):
         return None
     x, *cotangent = arrays
@@ -149,7 +149,7 @@ def _run_loss_kernel(
 
 
 def _count(x: Array, reduction: str, weight: Any, mask: Any, divisor: Any) -> tuple[Array | None, float | None] | None:
-    """(weight of each value, or None for 1; denominator of their sum, or None if unreduced); None if kernels cannot."""
+    """(weight of each value, denominator of their sum), None for 1 or if unreduced; None if kernels cannot."""
     if divisor is not None and not (reduction == "mean" and type(divisor) in (int, float) and 0 < divisor < math.inf):
         return None
     if not all(a is None or (type(a) is np.ndarray and a.shape == x.shape) for a in (weight, mask)):
@@ -213,7 +213,7 @@ def _run_region_kernel(
 def _loss_kernel(
     card: Any, arrays: tuple[Any, ...], parameters: tuple[tuple[str, Any], ...], is_weighted: bool
 ) -> tuple[Any, list[Any], Any] | None:
-    """(kernels of a loss, its arguments flattened, the memory order of their entries)."""
+    """(kernels of a loss, its arguments flattened, their memory order)."""
     from slopes.kernels import elementwise_losses
 
     x = arrays[0]
@@ -226,7 +226,7 @@ def _loss_kernel(
 
 
 def _as_numbers(x: Any, dtype: Any) -> Any:
-    """An array in a floating dtype; None if digits would be lost."""
+    """An array of floats; None if digits would be lost."""
     if x.dtype == dtype:
         return x
     exact = 2 ** (np.finfo(dtype).nmant + 1)

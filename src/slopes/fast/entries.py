@@ -1,4 +1,4 @@
-"""The fast path of plain tensors through a card: functions bound once for its parameters.
+"""The fast path of plain tensors through a card.
 
 Most calls are small, and the code around the arithmetic takes most of their time. So a card keeps a function for each
 dtype and choice of parameters: a compiled kernel, or operations of PyTorch. Tensors that are not plain (`is_plain`),
@@ -34,14 +34,14 @@ Body = Callable[..., Any]
 
 
 class UnfitError(Exception):
-    """A body does not return one value per entry; the general path raises the user's error."""
+    """A body gives other values than one per entry: the general path raises the error."""
 
 
 class PlainFunction:
-    """An element-wise function of plain tensors of one dtype: `value`, and its vjps.
+    """An element-wise function of plain tensors of one dtype, and its vjps.
 
-    Autograd can differentiate `pull_back`; `pull` is faster. With `value_and_slope` the forward computes the slopes for
-    the backward. `own` is PyTorch's function, if as accurate and faster; it replaces all others.
+    Autograd can differentiate `pull_back`; `pull` is faster. With `value_and_slope` the forward computes slopes for the
+    backward. `own` is PyTorch's function, if as accurate and faster.
     """
 
     __slots__ = ("in_double", "own", "pull", "pull_back", "value", "value_and_slope")
@@ -73,7 +73,7 @@ def _pulling(slope: Body, dtype: torch.dtype) -> Callable[[Tensor, Tensor], Tens
 
 
 def run_activation(card: Any, x: Tensor, parameters: tuple[tuple[str, Any], ...] = ()) -> Tensor | None:
-    """Parameters are numbers, strings and flags by name; wrong ones raise as in a call of the card."""
+    """Parameters are numbers, strings and flags by name; wrong ones raise as in a call."""
     if not is_plain(x, ALL_DTYPES):
         return None
     size = x.numel()
@@ -96,7 +96,7 @@ def run_activation(card: Any, x: Tensor, parameters: tuple[tuple[str, Any], ...]
 
 
 def is_own(card: Any, x: Tensor, parameters: dict[str, Any]) -> bool:
-    """Whether PyTorch's function is as accurate as the card for x, in place too."""
+    """Whether PyTorch's function is as accurate for x, in place too."""
     if not is_plain(x, ALL_DTYPES) or not x.is_cpu:
         return False
     try:
@@ -107,7 +107,7 @@ def is_own(card: Any, x: Tensor, parameters: dict[str, Any]) -> bool:
 
 
 def keep(card: Any, key: Any, function: Any) -> None:
-    """Store a function; drop the others at `MOST`, as a schedule may change parameters without end."""
+    """Store a function, among `MOST`: a schedule may change parameters without end."""
     if len(card.cache) >= MOST:
         card.cache.clear()
     card.cache[key] = function
@@ -117,7 +117,7 @@ MOST = 100  #: functions kept per card
 
 
 def _bind(card: Any, parameters: dict[str, Any], x: Tensor) -> tuple[dict[str, Any], Body, Body | None]:
-    """(settings, body, slope) with the settings filled in; the slope is None if one is an array."""
+    """(settings, body, slope) with settings filled in; slope None if one is an array."""
     from slopes.kernels.programs import are_literals
 
     settings, body, slope = card.bind(reading, x, parameters)
@@ -125,11 +125,11 @@ def _bind(card: Any, parameters: dict[str, Any], x: Tensor) -> tuple[dict[str, A
 
 
 LARGE = 2**12  #: fewer entries are not worth compiling a kernel
-KEPT = 2**17 - 1  #: up to so many entries the forward computes the slopes for the backward
+KEPT = 2**17 - 1  #: entries for which the forward computes slopes
 
 
 def _make_function(card: Any, parameters: dict[str, Any], x: Tensor) -> PlainFunction | None:
-    """None without a derivative, as autograd must see the operations, and None if a parameter is an array."""
+    """None without a derivative, as autograd must see operations, or with an array as parameter."""
     settings, body, slope = _bind(card, parameters, x)
     if slope is None:
         return None
@@ -161,13 +161,13 @@ def _compile(card: Any, parameters: dict[str, Any], x: Tensor) -> Any:
     return activations.find(card, parameters, x.dtype) if are_worthwhile(card, x.numel()) else None
 
 
-EXACT = 2**24  #: float32 holds every integer up to this one
+EXACT = 2**24  #: float32 holds every integer up to this
 
 
 class PlainLoss:
-    """A loss of plain tensors of one shape and dtype, and its gradient by the first one.
+    """A loss of plain tensors of one shape and dtype, and its gradient by the first.
 
-    `short` computes the loss of tensors up to `SMALL` in few operations, or returns None. `short_slope` is its slope,
+    `short` computes the loss of up to `SMALL` entries in few operations, or returns None. `short_slope` is its slope,
     None if PyTorch differentiates `short`.
     """
 
@@ -216,7 +216,7 @@ def run_loss(
 ) -> Tensor | None:
     """Parameters are as in `run_activation`.
 
-    Only compiled kernels check values (`is_checked`) and take weights, a mask, a divisor and `entries`, parameters with
+    Only kernels check values (`is_checked`) and take weights, a mask, a divisor and `entries`, parameters with
     one value per entry. Empty tensors give None.
     """
     x, *others = tensors
@@ -265,7 +265,6 @@ def _run_large_loss(
     is_checked: bool,
     counting: tuple[Mapping[str, Tensor], Any, Any, Any] | None,
 ) -> Tensor | None:
-    """`counting` has the entries, weight, mask and divisor of `run_loss`."""
     x, *others = tensors
     if counting is not None:
         entries, weight, mask, divisor = counting
@@ -283,7 +282,7 @@ def _run_large_loss(
 
 
 def _are_alike(x: Tensor, others: Sequence[Any]) -> bool:
-    """Whether others are plain constants with the shape, dtype and device of x."""
+    """Whether others are plain constants like x."""
     wants_gradient = torch.is_grad_enabled()
     for other in others:
         fits = type(other) in TYPES and other.dtype is x.dtype and other.shape == x.shape and is_plain(other)
@@ -326,7 +325,7 @@ def _count(x: Tensor, reduction: str, weight: Any, mask: Any, divisor: Any) -> C
 
 
 def _is_autocast(x: Any) -> bool:
-    """Whether x is a large CPU tensor that autocast computes in float32, plain otherwise."""
+    """Whether x is a large plain CPU tensor that autocast computes in float32."""
     if torch.compiler.is_dynamo_compiling() or type(x) not in TYPES or not x.is_cpu or x.dtype not in AUTOCAST:
         return False
     if not torch.is_autocast_enabled("cpu") or x.numel() < LARGE_FOR_A_LOSS:
@@ -346,7 +345,7 @@ def _is_whole(x: Any) -> bool:
     return type(x) is Tensor and not (x.is_floating_point() or x.is_complex()) and x.layout is torch.strided
 
 
-LARGE_FOR_A_LOSS = 2**14  #: fewer entries are not worth compiling a loss's kernel
+LARGE_FOR_A_LOSS = 2**14  #: entries that are worth compiling a loss's kernel
 
 
 def _run_compiled_loss(
@@ -390,7 +389,6 @@ def _pull_back_counted(
     incoming: Tensor,
     *tensors: Tensor,
 ) -> Tensor:
-    """Gradient of a weighted loss, by torch operations."""
     count = len(card.kind.arguments)
     arguments, (*arrays, weight) = tensors[:count], (*tensors[count:], None)[: len(entries) + 1]
     x = tensors[0]
@@ -439,7 +437,7 @@ def run_gate(card: Any, axis: int, parameters: dict[str, Any], *tensors: Tensor)
 
 
 def run_map(card: Any, x: Tensor, axis: int) -> Tensor | None:
-    """PyTorch's softmax, log_softmax or glu, as the card is; a row of only −inf gives NaN, as there."""
+    """PyTorch's softmax, log_softmax or glu; a row of only −inf gives NaN."""
     if not is_plain(x) or x.dtype is not torch.float32 or not x.is_cpu or not x.numel():
         return None
     if not -x.ndim <= axis < x.ndim:
@@ -452,7 +450,7 @@ def run_map(card: Any, x: Tensor, axis: int) -> Tensor | None:
 def run_nll(
     rows: Tensor, labels: Tensor, reduction: str, ignore_index: int, is_normalized: bool = False
 ) -> Tensor | None:
-    """PyTorch's cross-entropy, or NLL if `is_normalized`: it refuses wrong labels, and the mean over nothing is NaN."""
+    """PyTorch's cross-entropy, or NLL if `is_normalized`, which refuses wrong labels; the mean over nothing is NaN."""
     plain = is_plain(rows) and rows.dtype is torch.float32 and rows.is_cpu and rows.ndim == 2 and rows.numel()
     if not plain or type(labels) is not Tensor or labels.dtype is not torch.int64 or labels.shape != rows.shape[:1]:
         return None
@@ -493,7 +491,7 @@ class _CompiledLoss(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         (incoming,), tensors, loss = gradients, ctx.saved_tensors, ctx.loss
-        gradient, ctx.gradient = ctx.gradient, None  # the caller owns it; a second backward computes a new one
+        gradient, ctx.gradient = ctx.gradient, None  # the caller owns it
         if torch.is_grad_enabled() or not is_plain(incoming):
             pulled = loss.pull_back(incoming, *tensors)
         elif gradient is None:
@@ -530,7 +528,7 @@ class _CompiledGate(_Direct):
     pass
 
 
-#: `Function.apply` without its Python code for transforms, which `is_plain` excludes
+#: `Function.apply` without code for transforms, which `is_plain` excludes
 _apply_loss: Callable[..., Tensor] = super(torch.autograd.Function, _DirectLoss).apply
 _apply_gate: Callable[..., Tensor] = super(torch.autograd.Function, _CompiledGate).apply
 apply_compiled_loss: Callable[..., Tensor] = super(torch.autograd.Function, _CompiledLoss).apply

@@ -1,7 +1,7 @@
-"""`slopes.linear_loss` for tensors: the forward computes gradients, chunk by chunk, and the backward scales them.
+"""`slopes.linear_loss` for tensors: the forward computes gradients by chunks, the backward scales them.
 
 A chunk's logits lie in one buffer, which a kernel may overwrite with their gradient. Without a reduction the backward
-computes the logits again. Compilers, transforms, forward mode and a second backward use operations on all logits.
+computes them again. Compilers, transforms, forward mode and a second backward use operations on all logits.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def _run_plain(rows: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Ten
 
 
 def _compose(rows: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """Loss of all logits at once, by operations that every transform supports."""
+    """Loss of all logits at once, for every transform."""
     if bias is not None and bias.dtype is not x.dtype:
         bias = bias.to(x.dtype)
     logits = functional.linear(x, weight.to(x.dtype), bias)
@@ -70,7 +70,7 @@ def _has_bfloat16() -> bool:
 
 
 class _Gradients:
-    """Gradients by x, weight and bias, summed over chunks; None if not wanted."""
+    """Gradients by x, weight and bias, summed over chunks."""
 
     def __init__(self, x: Tensor, weight: Tensor, bias: Tensor | None, wanted: tuple[bool, ...], skips: bool) -> None:
         self.dtype = _product_dtype(x)
@@ -106,7 +106,7 @@ class _Gradients:
 def _compute(
     rows: Any, x: Tensor, weight: Tensor, bias: Tensor | None, wanted: tuple[bool, ...], cotangent: Tensor | None = None
 ) -> tuple[Tensor, Any, list[Tensor | None]]:
-    """(all values, their count in the mean, gradients of their sum, weighted by any cotangent)."""
+    """(values, their count in the mean, gradients of their weighted sum)."""
     gradients = _Gradients(x, weight, bias, wanted, rows.kept is not None)
     parts: list[Tensor] = []
     count: Any = 0
@@ -139,7 +139,7 @@ def _compute(
 
 
 def _run(batch: Any, buffer: Callable[[str, int], Tensor]) -> tuple[Tensor, Tensor]:
-    """(values, gradient by the logits) of a batch; its kernel overwrites the logits if it can."""
+    """(values, gradient by logits), which a kernel may overwrite."""
     kernel = batch.kernel.get("value", "vjp")
     logits, *others = (x.detach().numpy() for x in (widen_half(batch.arguments[0]), *batch.arguments[1:]))
     is_half = batch.arguments[0].dtype in HALF
@@ -150,7 +150,6 @@ def _run(batch: Any, buffer: Callable[[str, int], Tensor]) -> tuple[Tensor, Tens
 
 
 def _again(rows: Any, tensors: list[Tensor | None], gradient: Tensor, wanted: tuple[bool, ...]) -> list[Tensor | None]:
-    """Gradients that autograd can differentiate."""
     with torch.enable_grad():
         result = _compose(rows, *tensors).to(gradient.dtype)  # type: ignore[arg-type]
         inputs = [tensor for tensor, is_wanted in zip(tensors, wanted, strict=True) if is_wanted]

@@ -1,7 +1,7 @@
 """Overlap losses of plain CPU tensors from compiled kernels.
 
-The forward of a mean or a sum computes the gradient, too. Torch operations compute any second backward, and the
-backward of an unreduced loss.
+The forward of a mean or sum computes the gradient, too. Torch operations compute a second backward, and that of an
+unreduced loss.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class _Regions:
         self.is_reduced = reduction != "none"
 
     def value(self, gradient: Tensor | None, x: Tensor, target: Tensor) -> Tensor | None:
-        """Loss, and write its gradient to a tensor; None if a target is no probability."""
+        """Loss, and write a gradient; None if a target is no probability."""
         from slopes.kernels.tensors.activations import as_array, flat
 
         arrays = [None if a is None else as_array(flat(a)).reshape(self.shape) for a in (x, target, gradient)]
@@ -41,7 +41,6 @@ class _Regions:
         return self.pull_back(incoming, x, target)
 
     def pull_back(self, incoming: Tensor, x: Tensor, target: Tensor) -> Tensor:
-        """By torch operations."""
         batch, value, slope = self.card._enter(
             reading, (x, target), reduction="sum", weight=None, mask=None, divisor=None, options=dict(self.options)
         )

@@ -1,6 +1,6 @@
-"""Losses of rows of plain CPU tensors from compiled kernels: the value and the gradient in one pass.
+"""Losses of rows of plain CPU tensors from compiled kernels.
 
-The forward of a reduced loss saves the gradient, and the backward scales it. Without a reduction the backward computes
+The forward of a reduced loss computes the gradient, which the backward scales; without reduction the backward computes
 it. Torch operations compute a second backward.
 """
 
@@ -29,7 +29,7 @@ def has_many_entries(x: Any) -> bool:
     if not isinstance(x, Tensor) or torch.compiler.is_dynamo_compiling():
         return False
     size = x.numel()
-    return type(size) is int and size >= LARGE  # an export's sizes are symbols, which must not be compared
+    return type(size) is int and size >= LARGE  # an export's symbols must not be compared
 
 
 def may_have_row_kernel(x: Any) -> bool:
@@ -39,11 +39,11 @@ def may_have_row_kernel(x: Any) -> bool:
 
 
 def run_map_of_rows(card: Any, x: Tensor, axis: int) -> Tensor | None:
-    """Softmax or log_softmax; None if a row begins with −inf, as PyTorch gives NaN for a row of only −inf."""
+    """Softmax or log_softmax; None if a row begins with −inf: PyTorch gives NaN for one of only −inf."""
     if not is_plain(x, ALL_DTYPES) or axis not in (-1, x.ndim - 1) or not x.is_contiguous():
         return None
     result = _map_plain_rows(card, "value", {}, [x])
-    # The result lies in the cache, and tells most often.
+    # The result lies in the cache.
     if result is None or _least_first_entry(result) > card.claims.range[0] or _least_first_entry(x) > -math.inf:
         return result
     return None
@@ -104,11 +104,11 @@ def find_row_kernel(
 ) -> Any:  # fmt: skip
     """Kernels of a loss for a tensor x with its rows along an axis.
 
-    `beside` has the call's other arguments. With `has_slope` the call itself returns a gradient.
+    `beside` has the other arguments. With `has_slope` the call returns a gradient.
     """
     if not has_many_entries(x) or not x.is_cpu:
         return None
-    # Autocast is allowed, as a batch knows its loss's dtype.
+    # autocast is allowed, as a batch knows its loss's dtype
     if not is_plain(x, ALL_DTYPES, True) or not all(is_constant(other, x.device) for other in beside):
         return None
     wants_gradient = torch.is_grad_enabled() and x.requires_grad
@@ -126,7 +126,7 @@ def find_row_kernel(
 
 
 def is_constant(x: Any, device: torch.device) -> bool:
-    """Whether x is no tensor, or a plain one on the device that needs no gradient."""
+    """Whether x is no tensor, or a plain one without a gradient."""
     if not isinstance(x, Tensor):
         return True
     if type(x) not in TYPES or x.device != device or x.layout is not torch.strided or x.is_nested:
@@ -135,7 +135,7 @@ def is_constant(x: Any, device: torch.device) -> bool:
 
 
 class Reduction:
-    """From a loss's values to its result: `finish`, and its gradient by each value (`cotangent`).
+    """`finish` makes a loss's result of its values; `cotangent` is its gradient by each.
 
     With `counts`, values count only where it is True.
     """
@@ -147,7 +147,7 @@ class Reduction:
 
 
 def compute_loss(kernel: Any, reduction: Reduction, x: Tensor, *others: Tensor) -> Tensor:
-    """Loss of rows x; without a cotangent autograd differentiates `finish`."""
+    """Loss of rows; without a cotangent autograd differentiates `finish`."""
     if torch.is_grad_enabled() and x.requires_grad:
         if reduction.cotangent is None:
             return reduction.finish(_apply_values(kernel, reduction.counts, x, *others))
@@ -155,7 +155,7 @@ def compute_loss(kernel: Any, reduction: Reduction, x: Tensor, *others: Tensor) 
     return reduction.finish(_run(kernel.get("value"), widen_half(x), *others)[0])
 
 
-FEWEST = 2**8  #: fewer entries are not worth compiling the kernel of a loss of labels
+FEWEST = 2**8  #: entries that are worth compiling a kernel of labels
 
 
 def run_loss_of_labels(
@@ -234,7 +234,6 @@ NAMES = {torch.float32: "float32", torch.float64: "float64", torch.int64: "int64
 
 
 def _run(kernel: Any, *tensors: Tensor) -> list[Tensor]:
-    """Outputs of a kernel, large ones in huge pages."""
     from slopes.kernels.tensors.activations import advise, as_array
 
     shape, dtype = tensors[0].shape, tensors[0].dtype
@@ -252,14 +251,14 @@ def _run(kernel: Any, *tensors: Tensor) -> list[Tensor]:
 
 
 def is_to_be_differentiated(gradient: Tensor) -> bool:
-    """Whether the backward is itself differentiated, or runs for many gradients at once."""
+    """Whether the backward is differentiated, or runs for many gradients."""
     is_batched = functorch.is_functorch_wrapped_tensor(gradient) or functorch.is_legacy_batchedtensor(gradient)
     is_special = type(gradient) is not Tensor or is_batched or bool(_C._len_torch_dispatch_stack())
     return torch.is_grad_enabled() or is_special
 
 
 def _pull_back(kernel: Any, counts: Tensor | None, cotangent: Tensor, x: Tensor, *others: Tensor) -> Tensor:
-    """A gradient that autograd can differentiate; rows that do not count are not read."""
+    """A gradient that autograd can differentiate, without rows that do not count."""
     if counts is not None:
         x = torch.where(counts.unsqueeze(-1), x, 0.0)
     rows: Tensor = cotangent.unsqueeze(-1) * kernel.slope(widen_half(x), *others)
@@ -285,7 +284,7 @@ class _Loss(torch.autograd.Function):
             cotangent = ctx.reduction.cotangent * gradient.to(rows.dtype)
             return None, None, _pull_back(ctx.kernel, ctx.reduction.counts, cotangent, *arguments), *nothing
         factor = gradient.item()
-        if keeps_graph():  # the gradient is needed again
+        if keeps_graph():  # it is needed again
             rows = rows * factor
         elif factor != 1.0:
             rows = rows.mul_(factor)
@@ -311,7 +310,7 @@ class _Values(torch.autograd.Function):
 
 
 class _Map(torch.autograd.Function):
-    """Saves the argument in its own dtype."""
+    """Saves the argument in its dtype."""
 
     @staticmethod
     def forward(ctx: Any, kernel: Any, x: Tensor) -> Tensor:
@@ -339,7 +338,7 @@ class _MapByResult(_Map):
         return result
 
 
-#: `Function.apply` without its Python code for transforms, where kernels do not run
+#: `Function.apply` without code for transforms, where kernels do not run
 _apply_loss: Callable[..., Tensor] = super(torch.autograd.Function, _Loss).apply
 _apply_values: Callable[..., Tensor] = super(torch.autograd.Function, _Values).apply
 _apply_map: Callable[..., Tensor] = super(torch.autograd.Function, _Map).apply

@@ -1,9 +1,9 @@
 """Short forms of bodies: a few PyTorch operations with the same results, for float32 on a CPU.
 
-A body serves every transform, dtype and parameter in 10 to 40 operations, and for 64 numbers an operation's time is the
-call. Textbook forms in float64 are shorter and have all digits of float32; a comparison with a 0-d tensor takes half
-the time of one with a number. For small tensors PyTorch's own functions in float64 do better still where they are
-accurate (`PLAIN_RANGES`), as their backward saves more than the check of the range takes.
+A body takes 10 to 40 operations, and for 64 numbers an operation's time is the call. Textbook forms in float64 are
+shorter and have all digits of float32; a comparison with a 0-d tensor takes half the time of one with a number. For
+small tensors PyTorch's own functions in float64 are faster still where accurate (`PLAIN_RANGES`), as their backward
+saves more than the check of the range takes.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from slopes.readings.tails import is_single
 Tensor = torch.Tensor
 Value = Callable[[Tensor], Tensor]
 Pull = Callable[[Tensor, Tensor], Tensor]
-Pair = tuple[Value, Pull]  #: value(x), and pull(gradient, x): the gradient times the slope at x
+Pair = tuple[Value, Pull]  #: value(x), pull(gradient, x)
 
 _aten = torch.ops.aten
-# Functions of `functional` without its Python code.
+# functions of `functional` without its Python code
 _hardsigmoid: Value = torch._C._nn.hardsigmoid
 _silu: Value = torch._C._nn.silu
 _mish: Value = torch._C._nn.mish
 _nll_loss: Callable[..., Tensor] = torch._C._nn.nll_loss_nd
-_FAR = 1000.0  #: beyond it every exponential is 0 or infinite, and infinity times 0 would be NaN
+_FAR = 1000.0  #: beyond, exponentials are 0 or infinite, and their product NaN
 
 
 def _single(number: float) -> Tensor:
@@ -44,7 +44,7 @@ WIDE_ONE = _wide(1.0)
 
 
 def _constant(x: Tensor, number: float) -> Tensor:
-    """The number for each entry, NaN at NaN."""
+    """The number, NaN at NaN."""
     return torch.clamp(x, number, number)
 
 
@@ -60,9 +60,9 @@ def _next(number: float, towards: float) -> float:
 
 
 def own_function(name: str, settings: dict[str, Any], dtype: torch.dtype) -> tuple[Value, int] | None:
-    """(PyTorch's function for a card, number of entries from which a compiled kernel is faster).
+    """(PyTorch's function for a card, entries from which a kernel is faster).
 
-    None if its values or slopes have fewer digits than the card's. At NaN the gradient is the incoming one.
+    None if it has fewer digits than the card. At NaN the gradient is the incoming one.
     """
     make = OWN.get(name)
     fits = dtype is torch.float32 or make in (STRAIGHT if dtype is torch.float64 else STRAIGHT_IN_HALF)
@@ -72,7 +72,7 @@ def own_function(name: str, settings: dict[str, Any], dtype: torch.dtype) -> tup
     return function and (function, MAPPED if make in STRAIGHT else 2**16)
 
 
-MAPPED = 2**23  #: for so many float32 entries the C library asks the system for new pages at each call
+MAPPED = 2**23  #: float32 entries for which the C library asks the system for new pages at each call
 
 
 def relu() -> Value:
@@ -108,7 +108,7 @@ def hardshrink(lambd: float) -> Value:
 
 
 def elu(alpha: float) -> Value | None:
-    """PyTorch multiplies a large alpha by an exponential without its digits."""
+    """PyTorch multiplies a large alpha by an exponential without digits."""
     return (lambda x: functional.elu(x, alpha)) if is_single(alpha) and alpha <= 1 else None
 
 
@@ -148,7 +148,7 @@ def hard_sigmoid(slope: float) -> Pair | None:
 
 
 def hard_swish() -> Pair:
-    """−3/2 and 3/2, where the slope (2x + 3)/6 is 0 and 1, stand for values beyond ±3."""
+    """−3/2 and 3/2, where the slope (2x + 3)/6 is 0 and 1, stand for numbers beyond ±3."""
     three, six = _single(3.0), _single(6.0)
 
     def pull(g: Tensor, x: Tensor) -> Tensor:
@@ -284,7 +284,7 @@ ROUGH: dict[str, Value] = {
 
 
 def rough_function(name: str, settings: dict[str, Any]) -> Value | None:
-    """PyTorch's function for a card, if within 1e-6 · (1 + its size) at every float32 number."""
+    """PyTorch's function, if within 1e-6 · (1 + its size) at every float32 number."""
     if name in OWN and (own := OWN[name](**settings)) is not None:
         return own
     if name not in FORMS or FORMS[name](**settings) is None:
@@ -293,16 +293,15 @@ def rough_function(name: str, settings: dict[str, Any]) -> Value | None:
     return within[0] if within is not None else ROUGH[name]
 
 
-SMALL = 2**12  #: up to so many entries PyTorch's backward may keep them in float64
+SMALL = 2**12  #: entries that PyTorch's backward may keep in float64
 
 
 def plain_range(name: str, settings: dict[str, Any]) -> tuple[Value, float, float] | None:
-    """The entry of `PLAIN_RANGES` for a card with a short form."""
     return PLAIN_RANGES.get("gelu_tanh" if settings.get("approximate") == "tanh" else name)
 
 
 def run_in_double(x: Tensor, function: Value, low: float, high: float) -> Tensor | None:
-    """function(x); None if x is large, or an entry out of bounds or NaN."""
+    """function(x); None if x is large, or an entry is out of bounds."""
     if not 0 < x.numel() <= SMALL:
         return None
     least, largest = torch.aminmax(x.detach())
@@ -315,7 +314,7 @@ def run_in_double(x: Tensor, function: Value, low: float, high: float) -> Tensor
 
 
 def softmax(x: Tensor, axis: int, is_log: bool) -> Tensor | None:
-    """In float64; None if a row is certain, where logarithm and slope need the sum of the other entries."""
+    """In float64; None if a row is certain: logarithm and slope need the sum of other entries."""
     wide = (torch.log_softmax if is_log else torch.softmax)(x, axis, dtype=torch.float64)
     if is_log or wide.requires_grad:
         most = -CERTAIN if is_log else 1 - CERTAIN
@@ -324,7 +323,7 @@ def softmax(x: Tensor, axis: int, is_log: bool) -> Tensor | None:
     return wide.float()
 
 
-CERTAIN = 1e-8  #: the least 1 − p that float64 keeps to all digits of float32
+CERTAIN = 1e-8  #: the least 1 − p with all digits of float32
 
 
 def glu(x: Tensor, axis: int) -> Tensor | None:
@@ -336,7 +335,7 @@ def glu(x: Tensor, axis: int) -> Tensor | None:
 # ------------------------------------------------------------------------------------------- losses
 
 
-Reduced = Callable[[Tensor, Tensor, str], Tensor | None]  #: a function of prediction, target and reduction
+Reduced = Callable[[Tensor, Tensor, str], Tensor | None]  #: of prediction, target and reduction
 LossForm = tuple[Reduced, Pull | None]  #: the loss, and its slope or None if autograd's is accurate
 
 
@@ -405,7 +404,7 @@ LOSSES: dict[str, Callable[..., LossForm | None]] = {
 def nll_of_labels(
     rows: Tensor, labels: Tensor, reduction: str, ignore_index: int, is_normalized: bool
 ) -> Tensor | None:
-    """Negative log-likelihood of labels for rows of logits, or log-probabilities if `is_normalized`.
+    """Negative log-likelihood of labels for logits, or log-probabilities if `is_normalized`.
 
     None if a row of logits is certain, as in `softmax`.
     """
