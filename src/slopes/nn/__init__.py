@@ -2,12 +2,11 @@
 
 PyTorch's activation and loss modules are here as subclasses with its constructors, states and conventions (divisors,
 broadcasting, NaN as the mean of nothing, at most 100 for an error of BCELoss); cards compute their `forward`. PyTorch's
-own runs where a card cannot: for sparse, nested, complex and integer tensors, tensors of several types or shapes,
-parameters outside the card's domain, and everything that PyTorch warns of or refuses. All other names are PyTorch's,
-among them MultiheadAttention and losses without a card (CTC, those fused with a linear layer). Cards that PyTorch lacks
-are modules in its style, such as ``nn.LogCoshLoss()``; `module` makes one of any card, as `torch.nn.Sequential` refuses
-a card ("is not a Module subclass"): ``nn.Sequential(layer, slopes.nn.module(slopes.gelu))``. `LinearLoss` is a linear
-layer and its loss in one.
+own runs for sparse, nested, complex and integer tensors, tensors of several types or shapes, parameters outside the
+card's domain, and everything that PyTorch warns of or refuses. All other names are PyTorch's, among them
+MultiheadAttention and losses without a card (CTC, those fused with a linear layer). Cards that PyTorch lacks are
+modules in its style, such as ``nn.LogCoshLoss()``; `module` makes one of any card, as `torch.nn.Sequential` needs:
+``nn.Sequential(layer, slopes.nn.module(slopes.gelu))``. `LinearLoss` is a linear layer and its loss in one.
 
 A module made by `torch.nn` is no instance of these subclasses. `torch.compile`, `torch.export`, `torch.onnx.export` and
 `torch.jit.trace` take them, `torch.jit.script` does not.

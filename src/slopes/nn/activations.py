@@ -1,4 +1,4 @@
-"""Forwards of PyTorch's activations: the card of each, and the module's attributes as its parameters."""
+"""Forwards of PyTorch's activations: the card of each, and attributes that are its parameters."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ _implicit: Callable[[str, int, int], int] = torch.nn.functional._get_softmax_dim
 
 
 def _elementwise(*names: str) -> Compute:
-    """Forward of an activation with parameters `names`, which module and card share."""
 
     def compute(self: Any, card: Any, input: Any) -> Any:
         if isinstance(input, Tensor):
@@ -49,19 +48,19 @@ def _applied(self: Any, card: Any, settings: dict[str, Any], input: Tensor) -> T
 
 
 def _softplus(self: Any, card: Any, input: Any) -> Any:
-    """Beyond a threshold of 20 or more PyTorch's line is the card's value, rounded."""
+    """From a threshold of 20 on PyTorch's line is the card's value, rounded."""
     return _elementwise("beta")(self, card, input) if self.threshold >= 20 else None
 
 
 def _autocast(module: torch.nn.Module, input: Tensor) -> Tensor:
-    """The input in float32 where autocast does so for PyTorch's operation."""
+    """The input, in float32 where autocast computes PyTorch's operation so."""
     device = input.device.type
     wide = isinstance(module, _WIDE) and device != "cpu" and r.autocasts(input)
     return input.float() if wide and input.dtype is not torch.float64 else input
 
 
 def _along(legacy: str, before: Callable[[Tensor], Tensor] | None = None) -> Compute:
-    """Forward of a map along `dim`; `legacy` is its name in PyTorch's warning that dim is None."""
+    """Forward of a map along `dim`; PyTorch's warning that dim is None calls it `legacy`."""
 
     def compute(self: Any, card: Any, input: Any) -> Any:
         if type(self.dim) is int and isinstance(input, Tensor):
@@ -94,7 +93,7 @@ def _halves(self: Any, card: Any, input: Any) -> Any:
 
 
 def _channels(self: Any, card: Any, input: Any) -> Any:
-    """PReLU, with one weight or one per channel, on axis 1. PyTorch's own is as good, and takes plain tensors."""
+    """PReLU, with one weight or one per channel, on axis 1; PyTorch's is as good for plain tensors."""
     if isinstance(input, Tensor) and fast.is_plain(input, REAL) and fast.is_plain(self.weight, (input.dtype,)):
         return None
     count = self.weight.numel()
@@ -107,7 +106,7 @@ def _channels(self: Any, card: Any, input: Any) -> Any:
 
 
 def _drawn(self: Any, card: Any, input: Any) -> Any:
-    """RReLU; in training PyTorch draws the slopes, so that seeds have the same effect."""
+    """RReLU; in training PyTorch draws the slopes, for seeds to have the same effect."""
     if not fits(input):
         return None
     slope: Any = (self.lower + self.upper) / 2
@@ -118,7 +117,7 @@ def _drawn(self: Any, card: Any, input: Any) -> Any:
 
 
 def _planes(self: Any, card: Any, input: Any) -> Any:
-    """Softmax2d: for each pixel of a picture or a batch of them."""
+    """Softmax2d, of each pixel."""
     if not fits(input) or input.ndim not in (3, 4) or not input.numel():
         return None
     result = None if fast.may_have_row_kernel(input) else fast.run_map(card, input, -3)

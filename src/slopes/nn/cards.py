@@ -1,4 +1,4 @@
-"""Modules of cards, and classes for the cards that PyTorch lacks."""
+"""Modules of cards, and classes for those that PyTorch lacks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from slopes.readings import torch as r
 
 
 class CardModule(torch.nn.Module):
-    """A card as a module: its parameters are attributes; tensors among them are trained, or saved with it.
+    """A card as a module, with its parameters as attributes; tensors among them are trained, or saved with it.
 
     It follows PyTorch: an axis is called `dim`, and noise is used in training only. A loss has a `reduction`, classes
     on axis 1 with a `weight` each, labels of −100 that do not count, and NaN as the mean of nothing.
@@ -66,7 +66,7 @@ class CardModule(torch.nn.Module):
     __prepare_scriptable__ = refuse_script
 
     def extra_repr(self) -> str:
-        """Parameters that differ from the defaults."""
+        """Parameters other than the defaults."""
         shown = {name: getattr(self, name) for name in _options(self.card)}
         defaults = _options(self.card)
         return ", ".join(
@@ -77,9 +77,9 @@ class CardModule(torch.nn.Module):
 
 
 class module(CardModule):
-    """A card as a module: ``module(slopes.elu, alpha=0.5)``; a parameter that is an `nn.Parameter` is trained.
+    """A card as a module: ``module(slopes.elu, alpha=0.5)``; an `nn.Parameter` is trained.
 
-    Raises TypeError for anything but a card and for unknown parameters, ValueError for one outside its domain.
+    Raises TypeError for no card or unknown parameters, ValueError for one outside its domain.
     """
 
     def __init__(self, card: Card, /, **parameters: Any) -> None:
@@ -89,7 +89,7 @@ class module(CardModule):
         super().__init__(**parameters)
 
     def extra_repr(self) -> str:
-        """The card, and parameters that differ from the defaults."""
+        """The card, and parameters other than the defaults."""
         return ", ".join(filter(None, [repr(self.card), super().extra_repr()]))
 
 
@@ -100,21 +100,21 @@ def _offer(name: str, known: Mapping[str, Any]) -> str:
     return did_you_mean(name, known, f"it takes {', '.join(known) or 'none'}")
 
 
-#: keywords of a card that belong to a call, not to a module
+#: keywords of calls, not of modules
 _OF_A_CALL = {"mask", "generator", "divisor", "out", "weight"}
 _OURS = {"dim": "axis", "weight": "class_weight"}  #: PyTorch's names and the card's
 
 
 @functools.cache
 def _options(card: Card) -> dict[str, Any]:
-    """Names and defaults of a module's options, under PyTorch's names."""
+    """A module's options and defaults, under PyTorch's names."""
     keywords = [p for p in card.call_signature.parameters.values() if p.kind is p.KEYWORD_ONLY]
     options = {
         p.name: p.default for p in keywords if p.name not in _OF_A_CALL or p.name in card.parameters
     } | card.settings
     options.pop(card.noise or "", None)
     if has_classes(card):
-        del options["axis"]  # a module has the classes on axis 1
+        del options["axis"]  # it has the classes on axis 1
     if "ignore_index" in options:
         options["ignore_index"] = -100
     theirs = {ours: name for name, ours in _OURS.items() if ours in options}
@@ -125,7 +125,7 @@ def _options(card: Card) -> dict[str, Any]:
 
 
 def has_classes(card: Card) -> bool:
-    """Whether the rows of a loss are the classes of a sample or a pixel."""
+    """Whether rows are the classes of a sample or pixel."""
     return isinstance(card, Loss) and not {"class_weight", "ignore_index"}.isdisjoint(card.kind.options)
 
 
@@ -171,7 +171,7 @@ LACKED = _lacked()
 
 
 def make(name: str) -> type[CardModule]:
-    """The class for a card that PyTorch lacks."""
+    """The class of a card that PyTorch lacks."""
     card = LACKED[name]
     known = [
         inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, default=default)

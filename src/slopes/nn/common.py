@@ -1,4 +1,4 @@
-"""Helpers of forwards: checks of the tensors, and PyTorch's result from a card's values."""
+"""Helpers of forwards: checks of tensors, and PyTorch's result from a card's values."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from torch import Tensor
 from slopes.card import Card
 from slopes.readings import torch as r
 
-Compute = Callable[..., Any]  #: a function of module, card and forward's arguments; None stands for PyTorch's forward
+Compute = Callable[..., Any]  #: of module, card and forward's arguments; None stands for PyTorch's forward
 REAL = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 def fits(first: Any, *rest: Any) -> bool:
-    """Whether a card takes the tensors: dense, real, on one device, of one dtype or made so by autocast."""
+    """Whether tensors are dense, real, on one device, and of one dtype or made so by autocast."""
     tensors = [tensor for tensor in (first, *rest) if tensor is not None]
     if not all(
         isinstance(x, Tensor) and x.dtype in REAL and x.layout is torch.strided and not x.is_nested for x in tensors
@@ -30,7 +30,7 @@ def fits(first: Any, *rest: Any) -> bool:
 
 
 def settings_of(card: Card, module: torch.nn.Module, x: Any, *names: str) -> dict[str, Any] | None:
-    """The card's parameters from the module's attributes; None if the card refuses one for tensors like x."""
+    """The card's parameters from the module's attributes; None if it refuses one for tensors like x."""
     try:
         return card._settings({name: getattr(module, name) for name in names}, r, x if isinstance(x, Tensor) else None)
     except (ValueError, TypeError):
@@ -44,7 +44,7 @@ def run_fast(
     types: tuple[type, ...],
     *given: Any,
 ) -> Tensor | None:
-    """Call `run` with the arguments and the module's parameters; None if one has another type or is refused."""
+    """Call `run` with the module's parameters; None if one has another type or is refused."""
     parameters = []
     for name in names:
         value = getattr(module, name)
@@ -58,15 +58,12 @@ def run_fast(
 
 
 def with_contiguous_gradient(x: Tensor) -> Tensor:
-    """x with a contiguous gradient, as PyTorch's kernels along an axis give it.
-
-    The gradient of a reshape is a reshape, which copies if it is not contiguous; for a contiguous x both are views.
-    """
+    """x with a contiguous gradient, as PyTorch's kernels along an axis give it: a reshape's gradient copies others."""
     return x.flatten().reshape(x.shape)
 
 
 def values_of(card: Card, settings: dict[str, Any], x: Tensor, *rest: Tensor) -> Tensor:
-    """Unreduced values, at least in float32, differentiable by the card's derivative.
+    """Unreduced values, in float32 or more, with the card's derivative.
 
     A parameter that is a tensor has the shape of x and becomes an argument.
     """
@@ -84,7 +81,7 @@ def values_of(card: Card, settings: dict[str, Any], x: Tensor, *rest: Tensor) ->
 
 
 def reduced(module: Any, values: Tensor, input: Tensor, count: Any = None, dtype: Any = None) -> Tensor:
-    """Reduce the values as PyTorch does; `count` is the divisor of a mean, by default their number."""
+    """Reduce as PyTorch does; `count` is the divisor of a mean, by default the number of values."""
     dtype = dtype or r.result_dtype(input, loss=True)
     if module.reduction == "none":
         return values.to(dtype)
@@ -95,7 +92,7 @@ def reduced(module: Any, values: Tensor, input: Tensor, count: Any = None, dtype
 
 
 def composed(*tensors: Tensor | None) -> torch.dtype:
-    """Dtype of a loss that PyTorch composes of operations: autocast on a CPU leaves it alone."""
+    """Dtype of a loss that PyTorch composes of operations, which autocast on a CPU leaves alone."""
     present = [tensor for tensor in tensors if tensor is not None]
     if present[0].device.type != "cpu":
         return r.result_dtype(present[0], loss=True)  # type: ignore[no-any-return]

@@ -18,7 +18,7 @@ class LinearLoss(torch.nn.Module):
 
     ``LinearLoss(256, 32000)(features, labels)`` is the mean cross-entropy of ``nn.Linear(256, 32000, bias=False)``.
     ``head.weight = embedding.weight`` shares the weight with an embedding. `logits` returns the layer's output, as for
-    generating text. Labels of −100 do not count unless `ignore_index` says otherwise; the mean over nothing is 0. Other
+    generating text. Labels of −100 do not count by default; the mean over nothing is 0. Other
     keywords are the loss's own.
     """
 
@@ -65,7 +65,7 @@ class LinearLoss(torch.nn.Module):
         return loss
 
     def logits(self, features: Tensor) -> Tensor:
-        """Return the output of the layer, capped if the loss caps it."""
+        """Return the layer's output, capped if the loss caps it."""
         logits = torch.nn.functional.linear(features, self.weight, self.bias)
         capped: Tensor = logits if self.softcap is None else CARDS["softcap"](logits, cap=self.softcap)
         return capped
@@ -73,7 +73,7 @@ class LinearLoss(torch.nn.Module):
     __prepare_scriptable__ = refuse_script
 
     def extra_repr(self) -> str:
-        """Sizes, the loss, and options that differ from the defaults."""
+        """Sizes, loss, and options other than the defaults."""
         shown = [f"{self.in_features}, {self.out_features}, loss={self.loss!r}, bias={self.bias is not None}"]
         for name, default in (("chunk", None), ("softcap", None), ("z_loss", 0.0), ("reduction", "mean")):
             if (value := getattr(self, name)) != default:

@@ -1,4 +1,4 @@
-"""Forwards of PyTorch's losses: the card, and PyTorch's conventions of shapes, weights and divisors."""
+"""Forwards of PyTorch's losses: the card, and PyTorch's conventions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from slopes.readings import torch as r
 
 
 def _known(module: Any) -> bool:
-    """Whether the reduction is one of the three; PyTorch has names for others."""
+    """Whether the reduction is one of three; PyTorch knows more names."""
     return module.reduction in ("mean", "sum", "none")
 
 
@@ -42,7 +42,7 @@ def _loss(*names: str) -> Compute:
 
 
 def _whole(*names: str) -> Compute:
-    """An element-wise loss whose target, of signs or counts, may hold integers."""
+    """An element-wise loss whose target, signs or counts, may be integers."""
 
     def compute(self: Any, card: Any, input: Any, *rest: Any) -> Any:
         *others, target = rest
@@ -69,7 +69,7 @@ def _hinges(self: Any, card: Any, input: Any, target: Any) -> Any:
 
 
 def _is_no_sign(target: Tensor) -> Tensor | None:
-    """Mask of targets other than 1 and −1; None if there are none."""
+    """Mask of targets other than 1 and −1, if any."""
     other = target.abs() != 1
     return None if r.is_concrete(target) and not bool(other.any()) else other
 
@@ -88,7 +88,7 @@ def _vectors(self: Any, card: Any, first: Any, second: Any, target: Any) -> Any:
 
 
 def _triplets(self: Any, card: Any, anchor: Any, positive: Any, negative: Any) -> Any:
-    """TripletMarginLoss; its default eps only guards PyTorch's root, and is left out of the distance."""
+    """TripletMarginLoss; its default eps only guards PyTorch's root, and is left out."""
     settings = settings_of(card, self, anchor, "margin", "p", "swap")
     fit = _known(self) and self.eps <= 1e-6 and fits(anchor, positive, negative) and anchor.ndim and anchor.numel()
     if not fit or settings is None or not anchor.shape == positive.shape == negative.shape:
@@ -97,7 +97,7 @@ def _triplets(self: Any, card: Any, anchor: Any, positive: Any, negative: Any) -
 
 
 def _distances(self: Any, card: Any, anchor: Any, positive: Any, negative: Any) -> Any:
-    """TripletMarginWithDistanceLoss: the positive's distance ranks behind the negative's."""
+    """TripletMarginWithDistanceLoss: the positive's distance ranks behind."""
     fit = _known(self) and fits(anchor, positive, negative) and anchor.ndim == positive.ndim == negative.ndim
     settings = settings_of(card, self, anchor, "margin")
     if not fit or settings is None:
@@ -111,7 +111,7 @@ def _distances(self: Any, card: Any, anchor: Any, positive: Any, negative: Any) 
 
 
 def _rivals(self: Any, card: Any, input: Any, target: Any) -> Any:
-    """MultiMarginLoss: a mean over classes, times the weight of the right class."""
+    """MultiMarginLoss: a mean over classes, times the right class's weight."""
     settings = settings_of(card, self, input, "margin", "p")
     fit = _known(self) and fits(input, self.weight) and isinstance(target, Tensor) and input.ndim in (1, 2)
     if not fit or settings is None or not input.numel():
@@ -141,11 +141,11 @@ def _labels(self: Any, card: Any, input: Any, target: Any) -> Any:
     return reduced(self, values, input, dtype=composed(input, target, self.weight))
 
 
-PAIRS = 2**24  #: more pairs of classes would need too much memory; PyTorch stores none
+PAIRS = 2**24  #: more pairs need too much memory; PyTorch stores none
 
 
 def _lists(self: Any, card: Any, input: Any, target: Any) -> Any:
-    """MultiLabelMarginLoss; a target lists classes, perhaps repeatedly, up to the first −1."""
+    """MultiLabelMarginLoss; a target lists classes, perhaps twice, up to the first −1."""
     fit = _known(self) and fits(input) and isinstance(target, Tensor) and target.dtype is torch.int64
     if not fit or input.ndim not in (1, 2) or target.shape != input.shape or not input.numel():
         return None
@@ -269,7 +269,7 @@ def _divergence(self: Any, card: Any, input: Any, target: Any) -> Any:
 
 
 def _classes(self: Any, card: Any, input: Any, target: Any) -> Any:
-    """A loss of rows, with classes on axis 1, for labels or, where it may smooth, probabilities."""
+    """A loss of rows, with classes on axis 1, for labels or, if it may smooth, probabilities."""
     is_usual = isinstance(input, Tensor) and self.weight is None and not getattr(self, "label_smoothing", 0)
     is_large = fast.has_many_entries(input)
     if is_usual and is_large:
@@ -300,7 +300,6 @@ def _loss_of_classes(self: Any, card: Any, kernel: Any, input: Tensor, target: T
 
 
 def _smooth(self: Any, chances: Tensor, rows: Tensor, smoothing: float | None) -> Tensor:
-    """Rows of probabilities, smoothed and weighted by class."""
     wide = r.widen(rows).dtype
     target = chances.to(wide)
     if smoothing:
@@ -342,7 +341,7 @@ def _loss_of_rows(
     self: Any, card: Any, kernel: Any, rows: Tensor, target: Tensor, input: Tensor,
     scale: Tensor | None = None, kept: Tensor | None = None, count: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
-    """The loss of rows: each value times `scale` where `kept`, and reduced."""
+    """The loss of rows: values times `scale` where `kept`, reduced."""
 
     def finish(values: Tensor) -> Tensor:
         values = values if scale is None else values * scale
@@ -365,7 +364,6 @@ def _are_classes(labels: Tensor, classes: int) -> bool:
 
 
 def _are_all_kept(labels: Tensor, classes: int, ignored: int) -> bool:
-    """Whether all labels are classes and none is ignored, in one pass."""
     if not labels.numel() or 0 <= ignored < classes:
         return False
     least, largest = torch.aminmax(labels)
@@ -373,7 +371,7 @@ def _are_all_kept(labels: Tensor, classes: int, ignored: int) -> bool:
 
 
 def counted(labels: Tensor, kept: Tensor, weight: Tensor | None) -> Tensor:
-    """Divisor of a mean over labels: their number, or the sum of their classes' weights."""
+    """Divisor of a mean over labels: their number or weights."""
     return kept.sum() if weight is None else torch.where(kept, weight[labels], 0.0).sum()
 
 

@@ -1,4 +1,4 @@
-"""PyTorch's activation and loss classes, each with a forward that a card computes."""
+"""PyTorch's activation and loss classes, with forwards of cards."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from slopes.nn.activations import ACTIVATIONS
 from slopes.nn.common import Compute
 from slopes.nn.losses import LOSSES
 
-TABLE = ACTIVATIONS | LOSSES  #: by PyTorch's class: the card and forward
+TABLE = ACTIVATIONS | LOSSES  #: card and forward by PyTorch's class
 REPLACED: dict[str, type[torch.nn.Module]] = {}
 
 
 def _replace(name: str, card: Card, compute: Compute) -> None:
-    """Subclass PyTorch's class with `compute` as its forward; where that returns None, PyTorch's forward runs."""
+    """Subclass PyTorch's class with the forward `compute`; where that returns None, PyTorch's runs."""
     base = getattr(torch.nn, name)
     names = list(inspect.signature(base.forward).parameters)[1:]
     count = len(names)
@@ -54,12 +54,12 @@ def _replace(name: str, card: Card, compute: Compute) -> None:
 
 
 def refuse_script(module: torch.nn.Module) -> NoReturn:
-    """Refuse torch.jit.script, which asks each module that it compiles for `__prepare_scriptable__`."""
+    """Refuse torch.jit.script, which calls a module's `__prepare_scriptable__`."""
     raise refused_script(f"slopes.nn.{type(module).__name__}")
 
 
 def leaf(module: torch.nn.Module, arguments: tuple[Any, ...]) -> Any:
-    """Record the module as one node of a `torch.fx` trace, like a module of torch.nn."""
+    """Record the module as a node of a `torch.fx` trace, like torch.nn's."""
     tracer = arguments[0].tracer
     return tracer.create_proxy("call_module", tracer.path_of_module(module), arguments, {})
 
