@@ -30,7 +30,7 @@ class Evidence:
         """Run the code of a finding in a fresh namespace, and compare with what it says."""
         assert self._key(finding) in self.made, f"no code was run for {finding}"
         given, templates = self.made[self._key(finding)]
-        again = Script([finding.reproduce], given).finding(finding.check, "", finding.repair, **templates)
+        again = Script([finding.reproduce], given).finding("", finding.repair, **templates)
         assert (again.came, again.expected) == (finding.came, finding.expected), str(finding)
 
     def confirm_in_a_process(self, finding: Finding) -> None:
@@ -46,7 +46,7 @@ class Evidence:
 
     @staticmethod
     def _key(finding: Finding) -> tuple[str, ...]:
-        return finding.check, finding.repair, finding.came, finding.expected
+        return finding.repair, finding.came, finding.expected
 
 
 @contextlib.contextmanager
@@ -54,10 +54,8 @@ def kept_evidence() -> Iterator[Evidence]:
     """Record the evidence of the findings that are made meanwhile."""
     evidence, plain = Evidence(), Script.finding
 
-    def finding(
-        self: Script, check: str, message: str, repair: str, severity: str = "error", **templates: Any
-    ) -> Finding:
-        made = plain(self, check, message, repair, severity, **templates)
+    def finding(self: Script, message: str, repair: str, severity: str = "error", **templates: Any) -> Finding:
+        made = plain(self, message, repair, severity, **templates)
         evidence.keep(self, made, templates)
         return made
 

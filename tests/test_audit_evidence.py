@@ -90,9 +90,9 @@ def test_a_subject_that_is_no_code_is_said_to_be_none():
 
 def test_code_that_does_not_show_a_fault_is_no_evidence():
     with pytest.raises(Unshown, match="its code does not show it: two is three"):
-        Script(["print(2, 2)"]).finding("direction", "two is three", "count", came="{0}", expected="{1}")
+        Script(["print(2, 2)"]).finding("two is three", "count", came="{0}", expected="{1}")
     with pytest.raises(Unshown, match="its code raises ZeroDivisionError"):
-        Script(["print(1 / 0)"]).finding("direction", "one is none", "count")
+        Script(["print(1 / 0)"]).finding("one is none", "count")
 
 
 def test_a_finding_with_other_code_is_not_confirmed():

@@ -46,7 +46,7 @@ class Script:
         return values
 
     def finding(
-        self, check: str, message: str, repair: str, severity: str = "error", *, came: str = "",
+        self, message: str, repair: str, severity: str = "error", *, came: str = "",
         expected: str = "", shows: Callable[..., Any] | None = None,
     ) -> Finding:  # fmt: skip
         """Finding with this code; printed values fill the places {0}, {1}, … of `came` and `expected`.
@@ -65,7 +65,7 @@ class Script:
             if shows is not None or f"{texts[0]}" != f"{texts[1]}":
                 break
         came, expected = (text.format(*texts) for text in (came, expected))
-        return Finding(check, message, self.text, repair, severity, came, expected)
+        return Finding("", message, self.text, repair, severity, came, expected)
 
 
 class Shown:

@@ -57,9 +57,8 @@ def _doubted(finding: Finding) -> Finding:
 
 def _not_called(thing: Any, spec: str | None, error: SubjectError) -> Report:
     finding = error.finding(
-        "calling",
         f"raises {error}, however it is called",
         "say what it takes with kind= and space=, or make it take a prediction and a target alone "
         "(functools.partial binds the rest)",
     )
-    return Report(source_of(thing, spec).name, [finding], ["calling"])
+    return Report(source_of(thing, spec).name, [replace(finding, check="calling")], ["calling"])

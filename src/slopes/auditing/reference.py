@@ -129,7 +129,6 @@ def _gradients(subject: Subject, reference: Subject) -> Finding | None:
                 for call in (subject.call, _call_of(reference, subject))
             ]
             return _script(subject, reference, arguments, seen, grad=0).finding(
-                "against",
                 f"has the values of {reference.name} but another gradient",
                 "look for a detach, a clamp, or a hand-written backward of another function",
                 came="{0:.9g}",
@@ -180,7 +179,7 @@ def _differs(
     if reduction is not None:
         calls = [asking(x, reduction, call) for x, call in zip((subject, reference), calls, strict=True)]
     return _script(subject, reference, arguments, calls).finding(
-        "against", how, REPAIR, came="{0:.9g}", expected=f"{{1:.9g}}, by {reference.name}"
+        how, REPAIR, came="{0:.9g}", expected=f"{{1:.9g}}, by {reference.name}"
     )
 
 
@@ -249,7 +248,6 @@ def fingerprint(subject: Subject) -> Iterator[Finding]:
         shown = subject.like(setup=["import slopes", *subject.setup])
         calls = [subject.call, *(x.call(subject, reduction) for x in (nearest, own))]
         yield shown.script(small, ", ".join(calls)).finding(
-            "fingerprint",
             f"is called {subject.title} and computes {nearest}, which is up to {own.largest:.2g} from {own}",
             f"use {own} if that was meant; or call it what it is, for weights trained with one run ill with the other",
             "warning",

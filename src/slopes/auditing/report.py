@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self, TypeVar
 
 from slopes.notebook import escape, judged, preformatted, table
@@ -20,7 +20,7 @@ class AuditError(Exception):
 class Finding:
     """A fault: actual and expected result, and code that reproduces it."""
 
-    check: str
+    check: str  #: its name, which `run` fills in
     message: str  #: the cause, in one line
     reproduce: str  #: code to paste and run
     repair: str  #: the usual fix
@@ -178,7 +178,7 @@ def run(
             report.skipped[name] = reason
             continue
         try:
-            report.findings.extend(check(subject))
+            report.findings.extend(replace(finding, check=name) for finding in check(subject))
             report.ran.append(name)
         except Skip as reason_:
             report.skipped[name] = str(reason_)
@@ -190,7 +190,7 @@ def run(
                 continue  # one broken body, one finding
             repair = "make the function return numbers for every input that its kind allows"
             try:
-                raised = error.finding(name, f"raised {told}", repair)  # type: ignore[attr-defined]
+                raised = replace(error.finding(f"raised {told}", repair), check=name)  # type: ignore[attr-defined]
             except AttributeError:
                 raised = Finding(name, f"raised {told}", f"import slopes\nslopes.audit({subject.name})", repair)
             except Skip as reason_:

@@ -35,10 +35,10 @@ class SubjectError(Exception):
         super().__init__(f"{type(cause).__name__}: {cause}")
         self.cause, self.script = cause, script
 
-    def finding(self, check: str, message: str, repair: str) -> Finding:
+    def finding(self, message: str, repair: str) -> Finding:
         assert self.script is not None
         raised = BaseException if not isinstance(self.cause, NotATensor) else object
-        return self.script().finding(check, message, repair, shows=lambda came: isinstance(came, raised))
+        return self.script().finding(message, repair, shows=lambda came: isinstance(came, raised))
 
 
 class NotATensor(TypeError):

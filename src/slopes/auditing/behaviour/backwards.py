@@ -33,10 +33,9 @@ def backward(subject: Subject) -> Iterator[Finding]:
         if not wrong:
             continue
         if any(at.due != 0 for at in found) and not _gives_its_argument(subject, arguments):
-            yield _not_the_derivative(subject, "backward", function, arguments, wrong, weigh, by)
+            yield _not_the_derivative(subject, function, arguments, wrong, weigh, by)
             return
         yield differences_in_code(subject, arguments, wrong[0], weigh, by).finding(
-            "backward",
             f"{function} gives a gradient that is not the derivative of "
             + ("its argument, which it gives as it is" if any(at.due for at in found) else "a constant"),
             "if a straight-through, surrogate, reversed or clipped gradient is meant, nothing",
@@ -59,16 +58,13 @@ def _by_hand(subject: Subject, arguments: Arguments) -> str:
 
 
 def _not_the_derivative(
-    subject: Subject, check: str, function: str, arguments: Arguments, wrong: list[Slope], weigh: str,
-    by: int = 0,
-) -> Finding:  # fmt: skip
+    subject: Subject, function: str, arguments: Arguments, wrong: list[Slope], weigh: str, by: int = 0, where: str = ""
+) -> Finding:
     worst = max(wrong, key=lambda at: at.off)
     if subject.form.kind is None and subject.form.elementwise and not weigh:
         arguments, worst = (arguments[0].reshape(-1)[worst.entry : worst.entry + 1],), replace(worst, entry=0)
     return differences_in_code(subject, arguments, worst, weigh, by).finding(
-        check,
-        f"the backward of {function} is not the derivative of its forward"
-        + (" where the results do not count alike" if check == "upstream_gradient" else ""),
+        f"the backward of {function} is not the derivative of its forward{where}",
         "multiply the whole incoming gradient, entry by entry, with the derivative of what forward computes; or leave "
         "the backward to autograd",
         came="a gradient of {0:.8g}",
@@ -92,7 +88,6 @@ def upstream_gradient(subject: Subject) -> Iterator[Finding]:
             yield subject.script(
                 small, *lines, f"(3.5 * {subject.call}).backward()", f"{name}.grad, 3.5 * once", grad=0
             ).finding(
-                "upstream_gradient",
                 f"the backward of {function} does not heed the factor before the loss",
                 "multiply what backward returns with grad_output",
                 came="a gradient of {0} for 3.5 times the loss",
@@ -107,7 +102,9 @@ def upstream_gradient(subject: Subject) -> Iterator[Finding]:
     found = slopes(whole, arguments, cotangent)
     wrong = [at for at in found if at.off > 1e-6]
     if wrong and any(at.due != 0 for at in found) and not _gives_its_argument(whole, arguments):
-        yield _not_the_derivative(whole, "upstream_gradient", function, arguments, wrong, weigh)
+        yield _not_the_derivative(
+            whole, function, arguments, wrong, weigh, where=" where the results do not count alike"
+        )
 
 
 def _unreduced(subject: Subject) -> Subject:
@@ -150,7 +147,6 @@ def _differentiated_again(subject: Subject, arguments: Arguments) -> Iterator[Fi
             torch.autograd.backward((weights * gradient).sum())  # `grad` would skip a node that raises
     except RuntimeError as error:
         yield subject.script(small, *lines, attempt("slope.sum().backward()"), "came", grad=0).finding(
-            "second_derivative",
             f"{function} has no second derivative: {str(error).splitlines()[0][:100]}",
             "gradient penalties and Hessians need one: write the backward in differentiable operations",
             "note",
@@ -178,7 +174,6 @@ def _differentiated_again(subject: Subject, arguments: Arguments) -> Iterator[Fi
         f"{name}.grad.view(-1)[{entry}].item() if {name}.grad is not None else 0.0, difference.item()",
         grad=0,
     ).finding(
-        "second_derivative",
         f"differentiated twice, {function} gives a wrong number without a word",
         "save the input, and compute from it in backward with torch: what was computed in forward and kept on ctx is a "
         "constant to the second derivative; or decorate backward with once_differentiable",

@@ -14,7 +14,6 @@ def calling(subject: Subject) -> Iterator[Finding]:
     arguments = subject.draw(rows=2 if len(subject.form.shape) > 1 else None)
     if "type" in subject.oddities:
         yield subject.script(arguments, f"type({subject.call})").finding(
-            "calling",
             f"gives {subject.oddities['type']} instead of a tensor",
             "return the tensor that is to be minimised, and nothing beside it; never .item() or float() of it",
             came="{0}",
@@ -25,7 +24,6 @@ def calling(subject: Subject) -> Iterator[Finding]:
         first = subject.oddities["prints"].strip().splitlines() or [""]
         script = subject.script(arguments, subject.call)
         yield script.finding(
-            "calling",
             f"prints at every call: {first[0][:80]!r}",
             "take the print out, or put it behind a logger",
             "warning",

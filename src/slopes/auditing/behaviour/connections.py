@@ -56,7 +56,6 @@ def _whole(subject: Subject) -> Iterator[Finding]:
         lines = [attempt(f"torch.autograd.grad({subject.call}.sum(), {name}, allow_unused=True)[0]"), "came"]
     steps = subject.family == "activation" and not _moves(subject)
     yield subject.script(arguments, *lines, grad=0).finding(
-        "connectivity",
         wrong,
         REPAIR_CUT,
         "warning" if steps else "error",
@@ -93,7 +92,6 @@ def _dead(subject: Subject) -> Iterator[Finding]:
     name = subject.form.names[0]
     total = f"({subject.call}{weigh}).sum()" if weigh else f"{subject.call}.sum()"
     yield subject.script(draws[0], f"{total}.backward()", f"{name}.grad", grad=0).finding(
-        "connectivity",
         FLAT if max(values) - min(values) > least else CONSTANT,
         REPAIR_DEAD,
         "warning" if subject.family == "activation" else "error",
@@ -110,7 +108,6 @@ def _entries(subject: Subject) -> Iterator[Finding]:
         for at in slopes(subject, arguments, cotangent):
             if at.came == 0 and at.off > 1e-6:
                 yield differences_in_code(subject, arguments, at, weigh).finding(
-                    "connectivity",
                     f"an entry of {subject.form.names[0]} changes the result and has no gradient",
                     REPAIR_CUT,
                     came="a gradient of {0}",
@@ -128,7 +125,6 @@ def _partly_cut(subject: Subject) -> Iterator[Finding]:
     wrong = [at for at in slopes(subject, arguments, cotangent) if at.off > 1e-4]
     if wrong:
         yield differences_in_code(subject, arguments, wrong[0], weigh).finding(
-            "connectivity",
             "a part of the result is hidden from the gradient, which is not the derivative",
             "if a weight or a step is detached on purpose, nothing; if not, find it by terms={name: function}",
             "note",
@@ -163,7 +159,6 @@ def _terms(subject: Subject) -> Iterator[Finding]:
         if abs(shares[place]) > 1e-3 * float(shares.abs().max()) and abs(kept[place]) < 1e-3 * abs(shares[place]):
             worst = max((at for at in mine if at.entry in entries), key=lambda at: at.off)
             yield differences_in_code(subject, arguments, worst).finding(
-                "connectivity",
                 f"the term {name} is part of the value and not of the gradient",
                 REPAIR_CUT,
                 came="a gradient of {0}",

@@ -37,7 +37,6 @@ def shape_contract(subject: Subject) -> Iterator[Finding]:
         shapes = " and ".join(f"{name} {tuple(x.shape)}" for name, x in zip(names, arguments, strict=True))
         shapes += "".join(f" and {name} {tuple(x.shape)}" for name, x in options[0].items())
         yield _in_both_shapes(subject, which, arguments, same[0], options[0]).finding(
-            "shape_contract",
             f"{shapes} are broadcast against each other, "
             + ("with a warning that is shown once" if told else "without a word"),
             REPAIR_SHAPES,
@@ -132,7 +131,6 @@ def _spoiled(subject: Subject) -> Iterator[Finding]:
     small = subject.smallest(arguments, lambda given: _changes(subject, given, place))
     copies = "copy()" if subject.form.numpy else "clone()"
     yield subject.script(small, f"before = {name}.{copies}", subject.call, f"before, {name}").finding(
-        "purity",
         f"it changes its argument {name} in place" + (", as inplace=True says" if declared else ""),
         f"compute a new tensor: x * y for x.mul_(y), x = x + y for x += y; or begin with {name}.{copies}",
         "note" if declared else "error",
@@ -175,7 +173,6 @@ def _random(subject: Subject) -> Iterator[Finding]:
         if states[0] == states[1]:
             shown = subject.like(setup=[*imports, *subject.setup])
             yield shown.script(arguments, subject.call, f"first = {draws}", subject.call, f"first, {draws}").finding(
-                "purity",
                 f"it seeds the random numbers of {library}, which are everybody's",
                 "draw from a torch.Generator (numpy.random.Generator) of your own",
                 came="the same random number after every call",
@@ -184,7 +181,6 @@ def _random(subject: Subject) -> Iterator[Finding]:
             )
         else:
             yield subject.script(arguments, f"print({subject.call})", subject.call).finding(
-                "purity",
                 f"it draws random numbers of {library}: each call gives another result",
                 "if that is meant, take a generator= or the noise as an argument, so that a run can be repeated",
                 "note",
@@ -207,7 +203,6 @@ def _stateful(subject: Subject) -> Iterator[Finding]:
     held = f"[x.clone() for x in {subject.variable}.buffers()]"
     lines = (f"print({subject.call})", subject.call) if kept else (f"print({held})", subject.call, held)
     yield subject.script(small, *lines).finding(
-        "purity",
         "each call changes its buffers" if not kept else "the second call gives another result than the first",
         "if that is meant, keep it in a buffer (register_buffer) and change it in training mode alone; if not, compute "
         "it anew in each call",
@@ -237,7 +232,6 @@ def _by_mode(subject: Subject) -> Iterator[Finding]:
             subject.draw(rows=2 if len(subject.form.shape) > 1 else None),
             f"print({subject.variable}.eval(){given})", f"{subject.variable}.train(){given}",
         ).finding(
-            "purity",
             "train() and eval() give different results",
             "if that is meant, say so where a reader looks; if not, a Dropout or BatchNorm is inside, or self.training",
             "note",

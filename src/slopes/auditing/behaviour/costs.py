@@ -77,7 +77,6 @@ def _layouts(subject: Subject) -> Iterator[Finding]:
                 came = _result(twin, other)
             except SubjectError:
                 yield twin.script(arguments, line, attempt(again), f"{twin.call}, came").finding(
-                    "layout_and_cost",
                     f"raises for a {name} {first}, which a permute or a slice gives",
                     "write reshape instead of view, or call .contiguous() first",
                     "warning",
@@ -101,7 +100,6 @@ def _layouts(subject: Subject) -> Iterator[Finding]:
                 seen = [f"{result}.reshape(-1)[{place}]" for result in seen]
                 grad = None if twin.form.numpy else 0
                 yield twin.script(arguments, line, ", ".join(seen), grad=grad).finding(
-                    "layout_and_cost",
                     f"the {what} of a {name} {first} is another than that of the same numbers laid out in order",
                     "as_strided, storage() and data_ptr() see memory, not the tensor: use unfold, reshape or indexing, "
                     "or call .contiguous() first",
@@ -174,7 +172,6 @@ def _memory(subject: Subject) -> Iterator[Finding]:
         f"sum(x.untyped_storage().nbytes() for x in kept.values()) / {first}.untyped_storage().nbytes()",
     )
     yield script.finding(
-        "layout_and_cost",
         f"keeps {times:.1f} times the memory of {first} for the backward pass",
         "where memory is short: a built-in function keeps its input alone, as does a torch.autograd.Function that "
         "saves it and computes the rest anew; torch.compile joins most of it",
@@ -212,7 +209,6 @@ def _compiled(subject: Subject) -> Iterator[Finding]:
         subject.thing(*subject.placed(arguments))
     if read.line:
         yield subject.script(arguments, *subject.to_meta(), attempt(subject.call), "came").finding(
-            "layout_and_cost",
             f"takes a Python number out of a tensor: {read.line}",
             "compute with the tensor itself: .item(), float() and int() wait for the GPU at each step, break the graph "
             "of torch.compile, and cut the gradient",
@@ -228,7 +224,6 @@ def _compiled(subject: Subject) -> Iterator[Finding]:
             whole = f"torch.compile({subject.variable}, backend='eager', fullgraph=True)"
             call = whole + subject.call.removeprefix(subject.variable)
             yield subject.script(arguments, attempt(call), "came").finding(
-                "layout_and_cost",
                 f"torch.compile cannot take it whole: {broken}",
                 "choose by torch.where instead of if, and keep prints and NumPy out of what is compiled",
                 "note",
@@ -247,7 +242,6 @@ def _compiled(subject: Subject) -> Iterator[Finding]:
                 f"    compiled{subject.called(each='[:rows]').removeprefix(subject.variable)}",
                 "len(graphs)",
             ).finding(
-                "layout_and_cost",
                 f"is compiled {graphs} times for {len(LENGTHS)} lengths of a batch",
                 "a length became a Python number that the code depends on: keep it in shapes, or mark the axis as "
                 "dynamic",

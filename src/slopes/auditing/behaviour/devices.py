@@ -48,7 +48,6 @@ def _left_behind(subject: Subject) -> Iterator[Finding]:
             kept = f"{attribute!r} in {subject.variable}.state_dict()"
             lines = [f'{subject.variable}.to("meta")', f"print({subject.variable}.{attribute}, {kept})"]
             yield Script(["import torch", *subject.setup, *lines], subject.given).finding(
-                "device_and_dtype",
                 f"self.{attribute} is a tensor that .to() does not move and state_dict() does not hold",
                 f'write self.register_buffer("{name}", …) in __init__, or nn.Parameter where it is to be trained',
                 came=f"a tensor on the CPU after .to() of another device, and no {attribute!r} in the checkpoint",
@@ -76,7 +75,6 @@ def _on_another_device(subject: Subject) -> Iterator[Finding]:
         return
     assert error is not None
     yield subject.script(arguments, *subject.to_meta(), attempt(subject.call), "came").finding(
-        "device_and_dtype",
         f"makes a tensor on the CPU, whatever the device of its arguments{_line(error)}",
         "make it where the prediction is: torch.zeros_like(x), x.new_tensor(…), "
         "or device=x.device, dtype=x.dtype; a constant of a module is a buffer",
@@ -125,7 +123,6 @@ def _dtypes(subject: Subject) -> Iterator[Finding]:
         except SubjectError as error:
             if dtype is not subject.form.dtype and any(words in str(error.cause) for words in MIXED):
                 yield subject.script(arguments, attempt(subject.call), "came", as_given=as_given).finding(
-                    "device_and_dtype",
                     f"raises for {short}: a tensor of its own has another dtype{_line(error.cause)}",
                     "give constants the dtype of the prediction: x.new_tensor(…), dtype=x.dtype, .to(x.dtype)",
                     "note" if dtype is torch.float64 else "warning",
@@ -141,7 +138,6 @@ def _dtypes(subject: Subject) -> Iterator[Finding]:
             continue  # a careful loss adds up in float32
         small = subject.smallest(arguments, partial(_answers_in, subject, came.dtype))
         yield subject.script(small, f"{subject.call}.dtype", as_given=as_given).finding(
-            "device_and_dtype",
             f"gives {_short(came.dtype)} for {short}",
             "a constant of another dtype decides the result's: make it with x.new_tensor(…) or dtype=x.dtype, "
             "or write a plain number",
@@ -177,7 +173,6 @@ def _numpy_dtypes(subject: Subject) -> Iterator[Finding]:
     if getattr(came, "dtype", None) is None or came.dtype == "float32" or came.dtype.kind != "f":
         return
     yield subject.script((x,), f"{subject.call}.dtype").finding(
-        "device_and_dtype",
         f"gives {came.dtype} for float32",
         "a NumPy scalar or array of float64 decides the result's dtype: write float(np.sqrt(2)), or x.dtype.type(…)",
         "note",  # some compute in float64 on purpose
@@ -221,7 +216,6 @@ def _whole_targets(subject: Subject) -> Iterator[Finding]:
         small[place] = small[place].to(dtype)
         lines = f"print({subject.call})", f"target = target.to({form.dtype})", subject.call
         yield subject.script(small, *lines).finding(
-            "device_and_dtype",
             f"reads a target of {_short(dtype)} as other numbers than the same target of {_short(form.dtype)}",
             "bring the target to the prediction's dtype first, target = target.to(prediction.dtype): "
             "1 - 2 is 255 in uint8, and ~1 is -2 in an integer",

@@ -32,7 +32,6 @@ def direction(subject: Subject) -> Iterator[Finding]:
     better, worse = both[:count], both[count:]
     measure = _is_measure(subject)
     yield print_both(subject, better, worse).finding(
-        "direction",
         f"{what} costs more than what is wrong" + (": a measure that is to grow, not a loss?" if measure else ""),
         "turn the sign (1 − similarity, −log-likelihood), or put prediction and target in the order it wants",
         "note" if measure else severity_if_sure(subject),

@@ -70,7 +70,6 @@ def _of_sample(subject: Subject, wanted: str) -> Iterator[Finding]:
     told = {"mean": "mean", "median": "median", **{f"quantile {q / 10}": f"quantile {q / 10}" for q in range(1, 10)}}
     near = min(told, key=lambda name: abs(functional(name)[0] + offset - best))
     yield _searched(subject, small, wanted).finding(
-        "elicitation",
         f"declared to elicit the {wanted}, and its best constant prediction is nearest to the {near}",
         "a quantile q costs q · (t − p) where p is too low and (1 − q) · (p − t) where it is too high; a squared error "
         "elicits the mean, an absolute one the median",
@@ -117,7 +116,6 @@ def _of_shares(subject: Subject) -> Iterator[Finding]:
     if abs(best - share) <= (0.01 if said else 0.05) or not costs(best) < costs(share):
         return
     yield print_both(subject, (at(best), target), (at(share), target)).finding(
-        "elicitation",
         f"the best constant prediction where {share:.0%} of the labels are so is a probability of {best:.2g}"
         + ("" if said else ": are its outputs to be read as probabilities?"),
         "proper are log loss and the squared error of probabilities; class weights, smoothing, powers (focal) and "

@@ -41,7 +41,7 @@ def extreme_inputs(subject: Subject) -> Iterator[Finding]:
             wrong = _lost(subject, arguments)
             if wrong:
                 named = f" ({str(dtype).removeprefix('torch.')})"
-                yield _finding(subject, "extreme_inputs", arguments, wrong, f"{wrong}{named}", REPAIR_WHERE)
+                yield _finding(subject, arguments, wrong, f"{wrong}{named}", REPAIR_WHERE)
                 return
     if subject.form.numpy:
         yield from _warned(subject)
@@ -107,7 +107,7 @@ def _premature(subject: Subject, arguments: Arguments) -> bool:
 
 
 def _finding(
-    subject: Subject, check: str, arguments: Arguments, wrong: str, message: str, repair: str, severity: str = "error"
+    subject: Subject, arguments: Arguments, wrong: str, message: str, repair: str, severity: str = "error"
 ) -> Finding:
     small = subject.smallest(arguments, lambda given: _lost(subject, given) == wrong)
     if wrong.startswith("the value is finite"):
@@ -116,7 +116,7 @@ def _finding(
     else:
         script, told = subject.script(small, subject.call), ("the value is {0}", "a finite value")
         repair = REPAIR_VALUE if repair == REPAIR_WHERE else repair
-    return script.finding(check, message, repair, severity, came=told[0], expected=told[1], shows=is_lost)
+    return script.finding(message, repair, severity, came=told[0], expected=told[1], shows=is_lost)
 
 
 def _warned(subject: Subject) -> Iterator[Finding]:
@@ -130,7 +130,6 @@ def _warned(subject: Subject) -> Iterator[Finding]:
             lines = "import warnings", "with warnings.catch_warnings(record=True) as told:"
             more = "    warnings.simplefilter('always')", f"    value = {subject.call}", "value, told[0].message"
             yield subject.script(small, *lines, *more).finding(
-                "extreme_inputs",
                 f"NumPy warns of {told[0]}, though the value is finite",
                 f"np.where computes both branches: hold the argument inside each, as in np.exp(-np.abs({names})), or "
                 "use the stable function (scipy.special.expit, np.logaddexp)",
@@ -155,7 +154,7 @@ def zeros_and_edges(subject: Subject) -> Iterator[Finding]:
         wrong = _lost(subject, arguments)
         if wrong:
             message = f"{wrong.replace('the value is finite and ', '')} {what}"
-            yield _finding(subject, "zeros_and_edges", arguments, wrong, message, REPAIR_EDGE)
+            yield _finding(subject, arguments, wrong, message, REPAIR_EDGE)
             return
     yield from _at_other_exponents(subject)
     yield from _steep(subject)
@@ -167,7 +166,7 @@ def _at_other_exponents(subject: Subject) -> Iterator[Finding]:
             wrong = _lost(other, arguments)
             if wrong:
                 yield _finding(
-                    other, "zeros_and_edges", arguments, wrong, f"with {line}, {wrong}",
+                    other, arguments, wrong, f"with {line}, {wrong}",
                     "pow with an exponent below 1 has no finite slope at 0: hold its base above 0 by clamp(min=eps), "
                     "compute it as exp(gamma * log p) from logsigmoid, or refuse such an exponent",
                     severity="note",
@@ -209,7 +208,6 @@ def _steep(subject: Subject) -> Iterator[Finding]:
             largest = float(subject.gradient(*arguments)[1].abs().max())
         if 0 < 1e4 * ordinary < largest:
             yield print_steepest(subject, arguments, subject.draw()).finding(
-                "zeros_and_edges",
                 f"the gradient is {largest:.2g} {what}, and at most {ordinary:.2g} elsewhere",
                 REPAIR_EDGE,
                 "note",

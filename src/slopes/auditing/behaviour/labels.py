@@ -160,7 +160,6 @@ def _removed(options: Options) -> Finding | None:
         thins = close(whole * 5, kept * 3)
         does = "thin the mean" if thins else "change the loss"
         return options.script((first, marked), both, both, each="[:3]", reduction=reduction).finding(
-            "label_conventions",
             f"rows whose label is ignored ({label}) {does}, with {_told(chosen)}",
             "take out what is ignored before anything is averaged, the smoothing term too: divide by "
             "(target != ignore_index).sum(), or by the weights of those that are left",
@@ -186,7 +185,6 @@ def _neutral(options: Options) -> Finding | None:
                 continue
             if not close(base, came):
                 return options.script(arguments, {**chosen, option: number}, chosen).finding(
-                    "label_conventions",
                     f"{what} change{'s' if option == options.smoothing else ''} the loss, with {_told(chosen)}",
                     "weights multiply the terms of the sum, and the mean divides by the weights of what counts",
                     came="{0}",
@@ -218,7 +216,6 @@ def _smoothed(options: Options) -> Finding | None:
         return None
     one_row = alike[0][:1], target[:1]
     return options.script(one_row, {options.smoothing: 0.1}, {options.smoothing: 0.0}, show="{0} / {1}").finding(
-        "label_conventions",
         "smoothing changes the loss where all logits are alike: the smoothed target does not sum to 1",
         "(1 − ε) · nll + ε · (−log p).mean over the classes: a mean, not a sum, and 1 − ε beside it",
         "note" if weighted else "warning",  # class weights move the smoothed target, in torch too
@@ -248,7 +245,6 @@ def _one_hot(options: Options) -> Finding | None:
     one_hot = f"torch.nn.functional.one_hot(target, {options.classes}).to(prediction.dtype)"
     lines = f"labels = {subject.call}.sum()", f"target = {one_hot}.movedim(-1, {subject.form.axis})"
     return subject.script((first, target), *lines, f"{subject.call}.sum() / labels").finding(
-        "label_conventions",
         f"one-hot rows give {f'{ratios[0]:.6g} times' if steady else 'another number than'} what labels give",
         "sum over the classes before the mean over the rows, so that both divide by rows",
         "note",  # users may never give it any
@@ -274,7 +270,6 @@ def _unknown_label(options: Options) -> Finding | None:
         if own(subject) or not bool(torch.isfinite(came)):
             continue
         return subject.script((first, wrong), subject.call).finding(
-            "label_conventions",
             f"a label of {label} among {options.classes} classes is taken without a word",
             "refuse labels outside [0, classes): an index of −1 is the last class, and a comparison with none of them "
             "is a row without a target",

@@ -51,7 +51,6 @@ def _leaks(subject: Subject, way: Selection) -> Finding | None:
         unread = close(subject.gradient(*everything, **all_options)[1], gradient)
     lines = f"{subject.call_with(options)}.sum().backward()", f"{name}.grad{list(place)}"
     return subject.script(arguments, *lines, grad=0, given=options).finding(
-        "mask_independence",
         f"{way.name} is not read" if unread else f"what {way.name} hides has a gradient",
         f"multiply every term by {way.name} before the sum, and divide by the count of what is left",
         "error" if unread or way.what == "ignore_index" else "note",  # it may weigh both sides
@@ -91,7 +90,6 @@ def _junk(subject: Subject, way: Selection) -> Finding | None:
             seen = f"torch.autograd.grad({call}.sum(), {first})[0]" if kept else call
             again = subject.assign(changed, grad=0)[place]
             return subject.script(arguments, f"print({seen})", again, seen, grad=0, given=options).finding(
-                "mask_independence",
                 f"{number:g} in {name} where {way.name} hides it changes the {'gradient' if kept else 'result'}",
                 "0 · NaN is NaN: put a valid number in with torch.where (x = torch.where(mask, x, 0)) before the loss "
                 "is computed, or take the entries that count, x[mask]",
@@ -125,7 +123,6 @@ def _thins(subject: Subject, way: Selection) -> Finding | None:
     call = subject.call_with(options)
     again = [*subject.assign(padded), *(f"{name} = {subject.spell(x)}" for name, x in options.items())]
     return subject.script(arguments, f"print({call})", *again, call, given=all_count).finding(
-        "mask_independence",
         f"padding that {way.name} hides {'thins the mean' if close(3 * after, before) else 'changes the result'}",
         f"divide by what counts: (loss * {way.name}).sum() / {way.name}.sum().clamp(min=1), not .mean()",
         "warning",

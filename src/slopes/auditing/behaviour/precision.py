@@ -116,7 +116,6 @@ def _jump(subject: Subject, line: Along, below: float, above: float, jump: float
     lines = f"below = {subject.call}", f"{name} = {subject.spell(y[0])}", f"below, {subject.call}"
     where = f" near {below:.6g}" if subject.form.kind is None else ""
     return subject.script(x, *lines).finding(
-        "continuity",
         f"jumps by {jump:.3g}{where}, where its argument hardly changes"
         + (": is it to have a step?" if stepped else ": two pieces do not meet"),
         "no gradient tells of a step: smooth it, or pass the gradient through on purpose" if stepped
@@ -201,7 +200,6 @@ def _lost(subject: Subject, arguments: Arguments, low: Tensor, name: str, severi
     came, true = float(low.reshape(-1)[place]), float(exact.reshape(-1)[place])
     what = f"is {came}" if not math.isfinite(came) else "has lost its digits"
     return _in_both(subject, small, place).finding(
-        "low_precision",
         f"{what} in {name} where float64 gives {true:.6g}",
         "overflow and cancellation: log_softmax, logsigmoid, softplus, logsumexp and expm1 for what is made of exp and "
         "log; a difference before the square, not of squares",
@@ -238,7 +236,6 @@ def _tail(subject: Subject) -> Iterator[Finding]:
     nearest = numbers[numbers.abs().argmin()]
     small = (torch.full_like(x[:1], float(nearest)),)
     yield _in_both(subject, small, 0).finding(
-        "low_precision",
         f"in float32 more than 1 % of the value is lost from {float(nearest):.4g} on, where it is small",
         "1 + erf and 1 + tanh cancel where they are near 0: erfc(−x) and 2·sigmoid(2x) do not",
         "note", came="{0}", expected="{1}", shows=lambda low, exact: abs(low - exact) > 0.01 * abs(exact),
@@ -255,7 +252,7 @@ def _of_autocast(subject: Subject) -> Iterator[Finding]:
     except SubjectError as error:
         if "not implemented" not in str(error):
             yield subject.script(arguments, *lines, "came").finding(
-                "low_precision", f"raises under autocast: {error}",
+                f"raises under autocast: {error}",
                 "wrap it in torch.autocast(enabled=False) and take .float() of what comes in", "note",
                 shows=lambda came: isinstance(came, Exception),
             )  # fmt: skip
@@ -264,7 +261,7 @@ def _of_autocast(subject: Subject) -> Iterator[Finding]:
     if bool(torch.isfinite(exact).all()) and (not bool(torch.isfinite(low).all()) or float(off.max()) > 0.1):
         entry = f".reshape(-1)[{_worst(low, exact)}]"
         yield subject.script(arguments, *lines, f"came{entry}, {subject.call}{entry}").finding(
-            "low_precision", "under autocast (bfloat16) it is far from what it gives without",
+            "under autocast (bfloat16) it is far from what it gives without",
             "matrix products run in bfloat16: take .float() of what comes in and disable autocast inside", "note",
             came="{0}", expected="{1}", shows=lambda low, exact: not abs(low - exact) <= 0.1 * (1 + abs(exact)),
         )  # fmt: skip
@@ -287,7 +284,6 @@ def _of_halves(subject: Subject) -> Iterator[Finding]:
             came, true = float(low.reshape(-1)[worst]), float(exact.reshape(-1)[worst])
             name = str(arguments[0].dtype).removeprefix("torch.")
             yield _in_both(subject, arguments, worst).finding(
-                "low_precision",
                 f"is {came:.4g} in {name} {what}, where float64 gives {true:.6g} of the same numbers",
                 "take .float() of what comes in: sums pass 65504, and an epsilon of 1e-8 is 0 in float16",
                 severity if infinite else "note", came="{0}", expected="{1}",

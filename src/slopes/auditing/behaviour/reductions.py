@@ -59,7 +59,6 @@ def _by_asking(subject: Subject) -> Finding | None:
             small = subject.draw(rows=2)
             lines = [asking(subject, each, subject.call) for each in ("none", "sum", "mean")]
             return subject.script(small, *(f"print({line})" for line in lines[:2]), lines[2]).finding(
-                "reduction",
                 f"reduction={way!r} {what}",
                 "reduce once, at the end, and by the argument alone: none gives the values, sum their sum, mean that "
                 "divided by what counts",
@@ -86,7 +85,6 @@ def _doubled(subject: Subject, way: str | None, ratio: float, factor: int) -> Fi
     script = subject.script(subject.draw(rows=2), f"once = {call}", *double, f"{call} / once")
     is_root = way is None and any(close(ratio, 2.0**power) for power in (-2, -1, 2))
     return script.finding(
-        "reduction",
         f"{'the result' if way is None else f'the {way}'} is multiplied by {ratio:.6g} where a batch is taken twice",
         "divide once, by what this batch holds (loss.mean(), or loss.sum() / count): not by a number from elsewhere, "
         "nor after a mean",
@@ -122,12 +120,11 @@ def _judged(subject: Subject, script: Script, arguments: Arguments, names: list[
     alike = {"valid": ("rows", "samples", "elements")}.get(declared or "", (declared,))
     if declared is not None and not set(names) & set(alike):
         return script.finding(
-            "reduction", f"the mean divides by {found}, and {declared!r} is declared",
+            f"the mean divides by {found}, and {declared!r} is declared",
             "divide by what is declared, or declare what it divides by", expected=f"the {declared}", **told,
         )  # fmt: skip
     if declared is None and "elements" in names and "rows" not in names and kind.compares_distributions:
         return script.finding(
-            "reduction",
             "the mean of a divergence divides by all entries, so it is too small by the number of classes",
             "reduction='batchmean', or a sum over the classes before the mean; declare divisor='elements' if meant",
             "note" if own(subject) else "warning",
@@ -136,7 +133,7 @@ def _judged(subject: Subject, script: Script, arguments: Arguments, names: list[
         )
     if not names and declared is None:
         return script.finding(
-            "reduction", f"the mean divides by {divisor:.6g}, which is no count of the batch",
+            f"the mean divides by {divisor:.6g}, which is no count of the batch",
             "say what it divides by with divisor=, and give the caller the sum besides", "note",
             expected="the number of entries, of rows, or of what counts, or the sum of the weights", **told,
         )  # fmt: skip
@@ -163,7 +160,6 @@ def _by_doubling(subject: Subject) -> Finding | None:
     if declared is not None and (declared == "one") == mean:
         twice_as_long = subject.called(each=f".{'repeat' if subject.form.numpy else 'repeat_interleave'}(2, 0)")
         return subject.script(subject.draw(rows=2), f"{twice_as_long} / {subject.call}").finding(
-            "reduction",
             f"divisor={declared!r} is declared, and the result is {'a mean' if mean else 'a sum'}",
             "divide by what is declared, or declare what it divides by",
             came="{0} times as much for a batch taken twice",
@@ -225,7 +221,6 @@ def _fixed_size(subject: Subject) -> Finding | None:
         before = subject.total(*arguments)
         if before != 0 and close(2 * after, before):
             return subject.script(small, f"print({subject.call})", *([change] if change else []), call).finding(
-                "accumulation",
                 f"divides by a {name} of {size} whatever the batch holds, so a last, smaller batch counts for less",
                 "divide by what this batch holds: loss.mean(), or loss.sum() / len(target)",
                 "warning",
@@ -278,7 +273,6 @@ def _parts_of(subject: Subject) -> Finding | None:
     if close(whole, total):
         seen = [f"torch.autograd.grad({call}, {subject.form.names[0]})[0]" for call in seen]
     return subject.script(arguments, f"print({seen[0]})", seen[1], grad=0, given=options).finding(
-        "accumulation",
         f"with {name}={count}, the parts of a batch do not add up to the whole",
         f"sum every term over what counts and divide that by {name}: no term may keep a mean of its own",
         came="{1} from three parts",
@@ -315,7 +309,6 @@ def _parts(subject: Subject) -> Finding | None:
     return subject.script(
         arguments, *(f"print({line})" for line in seen[:-1]), seen[-1], grad=0, given=options
     ).finding(
-        "accumulation",
         f"the parts of a batch do not give the whole one's gradient, {rule}",
         "give the caller the sum and the count, so that it divides once; or declare batch_level=True",
         "error" if declared in shares else "note",

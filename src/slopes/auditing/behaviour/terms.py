@@ -60,7 +60,6 @@ def _not_added(subject: Subject, parts: dict[str, Subject], arguments: Arguments
         with_terms(subject)
         .script(arguments, ", ".join([subject.call, *calls.values()]))
         .finding(
-            "term_balance",
             "the declared terms do not add up to the loss",
             "declare each term with its factor, as it enters the sum; or a term is missing from the sum",
             came="{0}",
@@ -92,7 +91,6 @@ def _shares(subject: Subject, parts: dict[str, Subject], arguments: Arguments) -
             script = with_terms(subject).script(arguments, *lines, grad=0)
             yield (
                 script.finding(
-                    "term_balance",
                     f"the share of {first} against {last} grows {ratio:.3g}-fold where {what}",
                     "reduce all terms alike, by a mean over the rows: then their factor means the same for every size",
                     severity,
@@ -107,7 +105,6 @@ def _shares(subject: Subject, parts: dict[str, Subject], arguments: Arguments) -
         script = with_terms(subject).script(arguments, *norm_by(subject), share, grad=0)
         yield (
             script.finding(
-                "term_balance",
                 f"the gradient of {names[0]} is {sizes[names[0]] / sizes[names[-1]]:.2g} of that of {names[-1]}",
                 "give it a factor, or leave it out: at this size it changes nothing",
                 "note",

@@ -6,17 +6,17 @@ minimise; CatBoost maximises. No framework needs to be installed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from slopes.auditing.boosting.checks import CHECKS, Trial
 from slopes.auditing.boosting.derivatives import trial_batches
-from slopes.auditing.boosting.objective import adapted
+from slopes.auditing.boosting.objective import Objective, adapted
 from slopes.auditing.discovery import subject_of
 from slopes.auditing.form import DECLARED_SPACES, Declared
-from slopes.auditing.report import Report, Skip
+from slopes.auditing.report import Finding, Report, run
 from slopes.auditing.source import source_of
 from slopes.auditing.subject import Subject, SubjectError
 
@@ -24,7 +24,7 @@ FRAMEWORKS = ("xgboost", "lightgbm", "catboost")
 
 
 def examine_objective(
-    thing: Any, declared: Mapping[str, Any], *, against: Any = None, seed: int = 0, spec: str | None = None
+    given: Any, declared: Mapping[str, Any], *, against: Any = None, seed: int = 0, spec: str | None = None
 ) -> Report:
     """Report on a boosting objective, whose framework is the declared kind.
 
@@ -33,8 +33,7 @@ def examine_objective(
     predictions. Without `against`, the Hessian is compared with the gradient only.
     """
     framework = declared["kind"]
-    source = source_of(thing, spec)
-    thing = thing() if isinstance(thing, type) else thing
+    thing = given() if isinstance(given, type) else given
     is_catboost, methods = framework == "catboost", ("calc_ders_range", "calc_ders_multi")
     if not (any(hasattr(thing, method) for method in methods) if is_catboost else callable(thing)):
         due = f"an object with {' or '.join(methods)}" if is_catboost else "a function"
@@ -42,23 +41,24 @@ def examine_objective(
     loss = None if against is None else loss_of(against, declared, seed)
     by_class = not hasattr(thing, "calc_ders_range") if is_catboost else None
     batches = trial_batches(loss, by_class, np.random.default_rng(seed))
-    objective, batch, error = adapted(thing, framework, source.assign("objective"), batches)
-    report = Report(source.name, ran=["boosting"])
-    try:
-        if error is not None:
-            repair = "return gradient and Hessian by the raw score, row by row"
-            report.findings.append(objective.failure(batch, error, repair))
-            return report
+    objective, batch, error = adapted(thing, framework, source_of(given, spec), batches)
+    report = Report(objective.name)
+    if error is None:
         compared = "its Hessian is held to its gradient; give against= its loss"
         compared = f"compared with {loss.name}" if loss else compared
         report.facts.append(f"an objective of {framework}, called as {objective.interface.title}; {compared}")
+
+    def boosting(objective: Objective) -> Iterator[Finding]:
+        if error is not None:
+            yield objective.failure(batch, error, "return gradient and Hessian by the raw score, row by row")
+            return
         for check in CHECKS:
-            report.findings += check(Trial(objective, batch, loss))
-            if any(finding.severity == "error" for finding in report.findings):
-                break
-    except Skip as reason:
-        report.skipped["boosting"] = str(reason)
-    return report
+            findings = list(check(Trial(objective, batch, loss)))
+            yield from findings
+            if any(finding.severity == "error" for finding in findings):
+                return
+
+    return run(objective, [boosting], report)
 
 
 def loss_of(against: Any, declared: Mapping[str, Any], seed: int) -> Subject:

@@ -43,7 +43,7 @@ class Trial:
         for batch, row in ((self.batch.rows(place), 0), (self.batch, place)):
             try:
                 return self.objective.show(batch, *(f"{name}[{row}]" for name in (*names, "raw", "y"))).finding(
-                    "boosting", message, repair, severity, came=came,
+                    message, repair, severity, came=came,
                     expected=expected if isinstance(expected, str) else f"{Shown(expected, 6)}",
                     shows=lambda *printed: all(map(_is_same, printed, values)),
                 )  # fmt: skip
@@ -92,7 +92,7 @@ def _falling(trial: Trial) -> Iterator[Finding]:
         why = "CatBoost maximises" if trial.is_maximised else f"{trial.objective.framework} minimises"
         batch = trial.batch.rows(int(np.argmin(raw)), int(np.argmax(raw)))
         yield trial.objective.show(batch, "gradient[0]", "raw[0]", "gradient[1]", "raw[1]").finding(
-            "boosting", f"the gradient falls as the raw score rises, so that training runs away from the target: {why}",
+            f"the gradient falls as the raw score rises, so that training runs away from the target: {why}",
             "turn the sign of both derivatives" if trial.is_maximised else "turn the sign",
             came="a gradient of {2} at a raw score of {3}, of {0} at {1}" + trial.minimised,
             expected="one that rises with the raw score", shows=lambda low, _, high, __: low > high,

@@ -17,6 +17,7 @@ from slopes.auditing.boosting.derivatives import Batch, Derivatives, Numbers
 from slopes.auditing.evidence import Script, attempt
 from slopes.auditing.report import Finding
 from slopes.auditing.signatures import arguments_of
+from slopes.auditing.source import Source
 
 #: stand-in for XGBoost's DMatrix and LightGBM's Dataset
 DATA = """\
@@ -64,8 +65,12 @@ class Objective:
 
     thing: Any
     framework: str
-    code: tuple[Sequence[str], Mapping[str, Any]]  #: lines that make it, and objects by name that they take as given
+    source: Source
     interface: Interface
+
+    @property
+    def name(self) -> str:
+        return self.source.name
 
     def __call__(self, batch: Batch) -> Derivatives:
         """(gradient, Hessian), each in the shape of the raw scores; raise Unusable for other results."""
@@ -117,8 +122,9 @@ class Objective:
         made = [
             f"{name} = {x if x is None else f'np.array({x.tolist()})'}" for name, x in self._arguments(batch).items()
         ]
-        setup = [line for line in self.code[0] if line != "import numpy as np"]
-        return Script(["import numpy as np", *setup, *made, *self._data, *lines], self.code[1])
+        setup, given = self.source.assign("objective")
+        setup = [line for line in setup if line != "import numpy as np"]
+        return Script(["import numpy as np", *setup, *made, *self._data, *lines], given)
 
     def show(self, batch: Batch, *values: str) -> Script:
         """Code that prints values made of the derivatives."""
@@ -129,7 +135,7 @@ class Objective:
 
     def raising(self, batch: Batch, message: str, repair: str) -> Finding:
         script = self._script(batch, attempt(self._call(batch)), "print(came)")
-        return script.finding("boosting", message, repair, shows=lambda came: isinstance(came, Exception))
+        return script.finding(message, repair, shows=lambda came: isinstance(came, Exception))
 
     def failure(self, batch: Batch, error: Exception, repair: str, when: str = "") -> Finding:
         """Finding about a call that raises, or gives no derivatives."""
@@ -137,7 +143,7 @@ class Objective:
             return self.raising(batch, f"raises {type(error).__name__}{when}: {error}", repair)
         unpack = [] if "result" in error.shown else [self.interface.unpack]
         script = self._script(batch, f"result = {self._call(batch)}", *unpack, f"print({error.shown})")
-        return script.finding("boosting", f"{error}{when}", repair, **error.claim)
+        return script.finding(f"{error}{when}", repair, **error.claim)
 
 
 def _is_pair(result: Any) -> bool:
@@ -145,14 +151,14 @@ def _is_pair(result: Any) -> bool:
 
 
 def adapted(
-    thing: Any, framework: str, code: tuple[Sequence[str], Mapping[str, Any]], batches: Sequence[Batch]
+    thing: Any, framework: str, source: Source, batches: Sequence[Batch]
 ) -> tuple[Objective, Batch, Exception | None]:
     """(the objective in the first call that gives derivatives, the batch, None), or a failing call and its error."""
     native = [NATIVE, DATA_FIRST]
     interfaces = [*native, SKLEARN] if asks_for_data(thing) else [SKLEARN, *native]
     if framework == "catboost":
         interfaces = [RANGE if hasattr(thing, "calc_ders_range") else MULTI]
-    made = Objective(thing, framework, code, interfaces[0])
+    made = Objective(thing, framework, source, interfaces[0])
     failures: list[tuple[Objective, Batch, Exception]] = []
     for batch, interface in product(batches, interfaces):
         objective = replace(made, interface=interface)

@@ -30,7 +30,6 @@ def claims(subject: Subject) -> Iterator[Finding]:
                 "from slopes.auditing.cards.subject import Subject",
             )
             yield subject.script(*imports, f"CLAIM_CHECKS[{name!r}](Subject(f), f.claims.{name})").finding(
-                "claims",
                 f"claims {name}={claimed!r}, but {refuted}",
                 "correct the claim, or the function",
                 came="{0}",
@@ -175,7 +174,6 @@ def _definition(subject: Subject) -> Iterator[Finding]:
         entry = f"[{', '.join(map(str, (0, *index[1:])))}]"
         row = spell(tuple(argument[index[0] : index[0] + 1] for argument in arguments))
         yield subject.script(row, f"{definition_of}{entry}, {body_of}{entry}").finding(
-            "claims",
             f"the definition gives {textbook[index]!s:.22} where the body gives {body[index]!s:.22}",
             "one of the two is wrong: compare both with the paper",
             came="{0} by the definition",
@@ -193,7 +191,6 @@ def minimum(subject: Subject) -> Iterator[Finding]:
     if float(np.nanmin(values)) < least - 1e-12:
         index = peak(-values)
         yield subject.script(spell(subject.at(index, np.float64)), f"np.min({subject.call_of('value')})").finding(
-            "minimum",
             f"is {float(values[index])!r}, below the minimum of {least!r}",
             "look at the sign, and at the order of prediction and target",
             came="{0}",
@@ -208,7 +205,6 @@ def minimum(subject: Subject) -> Iterator[Finding]:
         worst = peak(abs(perfect - least))
         entry = f"[{', '.join(map(str, worst))}]"
         yield subject.script(spell(arguments), f"{subject.call_of('value')}{entry}").finding(
-            "minimum",
             f"is {float(perfect[worst])!r} at a perfect prediction, not {least!r}",
             "the loss must be least where prediction and target agree; claim minimum=None if it need not",
             came="{0}",
@@ -251,7 +247,6 @@ def _compare_with_peer(subject: Subject, library: str, expression: str) -> Itera
     except AttributeError as error:  # another version of the library, or a misspelt name
         few = tuple(x[:1] for x in arguments)
         yield subject.script(*theirs_of(few), attempt(f"libraries.call(f, {library!r}, arguments)"), "came").finding(
-            "peers",
             f"nothing was compared with {library}: {error}",
             "install the version that has it, or correct the name",
             "note",
@@ -268,7 +263,6 @@ def _compare_with_peer(subject: Subject, library: str, expression: str) -> Itera
         index = peak(abs(theirs - mine))
         call = subject.call_of("value").replace("arguments[0]", "*arguments")
         yield subject.script(*theirs_of(few), f"{call}, libraries.call(f, {library!r}, arguments)[0]").finding(
-            "peers",
             f"is {float(mine[index])!r} where {library}.{expression} is {float(theirs[index])!r}",
             "correct the function, or name the peer and its arguments as they are",
             came="{0}",

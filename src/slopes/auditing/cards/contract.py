@@ -32,7 +32,6 @@ def dtype_and_shape(subject: Subject) -> Iterator[Finding]:
                         library = ["import torch"] if kind == "torch" else []
                         lines = spell(arguments), f"result = {subject.call_of(result)}", "result.dtype, result.shape"
                         yield subject.script(*library, *lines).finding(
-                            "dtype_and_shape",
                             f"{result} of a {kind} argument of {dtype} {shape} is {came.dtype} {tuple(came.shape)}, "
                             f"expected {expected} {wanted}",
                             "compute with the primitives alone; do not make arrays of a dtype of your own",
@@ -100,7 +99,6 @@ def inputs_written(subject: Subject) -> Iterator[Finding]:
                 "[np.shares_memory(result, x) for x in arguments], list(map(np.array_equal, arguments, before))",
             )  # fmt: skip
             yield subject.script(*lines).finding(
-                "inputs_written",
                 f"{result} {'writes to its argument' if wrote else 'is a view of its argument'}",
                 "build a new array instead of assigning into the argument",
                 came="shared memory: {0}; arguments as before: {1}",
@@ -133,7 +131,6 @@ def shapes_refused(subject: Subject) -> Iterator[Finding]:
         (came,) = script.printed
         if not _is_refusal(came, f"{card.name}:"):
             yield script.finding(
-                "shapes_refused",
                 f"{what} {_outcome(came, 'function')}",
                 "leave the arguments to the kind, which compares shapes before the body runs",
                 came="{0}",
@@ -156,7 +153,6 @@ def parameters_refused(subject: Subject) -> Iterator[Finding]:
     for name, parameter in subject.card.parameters.items():
         if parameter.domain is None:
             yield subject.script(f"f.parameters[{name!r}].domain").finding(
-                "parameters_refused",
                 f"parameter {name} has no domain, so nothing is refused",
                 f"annotate it, as in {name}: Positive = {parameter.default!r} (slopes.domains)",
                 came="{0}",
@@ -170,7 +166,6 @@ def parameters_refused(subject: Subject) -> Iterator[Finding]:
             (came,) = script.printed
             if not _is_refusal(came, name):
                 yield script.finding(
-                    "parameters_refused",
                     f"{name}={value!r} {_outcome(came, 'parameter')}; the domain is {parameter.domain}",
                     "let the domain's admits() answer False for it",
                     came="{0}",

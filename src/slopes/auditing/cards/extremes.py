@@ -41,7 +41,6 @@ def limits(subject: Subject) -> Iterator[Finding]:
                 if not np.allclose(came, wanted, rtol=4 * float(np.finfo(dtype).eps), atol=0):
                     lines = [subject.call_of(result)] if reading == "NumPy" else [*subject.by_torch(result), "result"]
                     yield subject.script(spell(arguments), *lines).finding(
-                        "limits",
                         f"{np.dtype(dtype).name} {result} by {reading} is {float(came)!r}, the limit is {wanted!r}",
                         "avoid 0 · inf and inf − inf: hold the argument, or multiply last",
                         came="{0}",
@@ -71,7 +70,6 @@ def no_nan(subject: Subject) -> Iterator[Finding]:
                     of_torch, worst = name.removeprefix("torch "), int(bad.argmax())
                     lines = [subject.call_of(name)] if of_torch == name else [*subject.by_torch(of_torch), "result"]
                     yield subject.script(spell(tuple(x[worst : worst + 1] for x in arguments)), *lines).finding(
-                        "no_nan",
                         f"{np.dtype(dtype).name} {name} is nan ({bad.sum()} of {bad.size} points)",
                         "look for 0 / 0, inf − inf and 0 · inf, also in the branch that `where` does not take",
                         "note" if name == "torch second" else "error",

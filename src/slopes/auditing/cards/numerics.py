@@ -42,7 +42,6 @@ def finite(subject: Subject) -> Iterator[Finding]:
                 told = True
                 index = peak(bad)
                 yield subject.compare(result, index, dtype).finding(
-                    "finite",
                     f"{_spell(dtype)} {result} is {float(came[index])!r} where exact is {_digits(exact[index])} "
                     f"({int(bad.sum())} of {bad.size} points)",
                     "write it so that no intermediate result overflows, such as exp of −|x| alone",
@@ -65,7 +64,6 @@ def _specials(subject: Subject) -> Iterator[Finding]:
             came = float(subject.call(result, (x,)))
             if not _is_limit(came, wanted):
                 yield subject.script(f"f{'' if result == 'value' else '.slope'}(float('{x}'))").finding(
-                    "finite",
                     f"{result} at {x} is {came}, the limit is {wanted}",
                     "avoid 0 · inf and inf − inf: hold the argument, or multiply last",
                     came="{0}",
@@ -96,7 +94,6 @@ def _precision(subject: Subject, result: str) -> Iterator[Finding]:
             told = True
             index = peak(excess)
             yield subject.compare(result, index, dtype).finding(
-                f"{result}_precision",
                 f"{_spell(dtype)} {result} is {float(came[index])!r}, exact is {_digits(exact[index])}: off by "
                 f"{errors[index]:.3g} units in the last place, {allowed[index]:.3g} are allowed "
                 f"({int((excess > 0).sum())} of {excess.size} points)",
@@ -157,7 +154,6 @@ def _wrong_slopes(subject: Subject) -> Iterator[Finding]:
         entry = f"[{', '.join(map(str, (0, *index[1:])))}]" if subject.card.rowwise else ""
         both = ", ".join(subject.exact_of(result) + entry for result in ("slope", "difference"))
         yield subject.script(spell(subject.at(index, np.float64)), both).finding(
-            "derivative",
             f"the derivative is {_digits(slopes[index])} where the body's slope is {_digits(expected[index])} "
             f"({int((off > 1e-9).sum())} of {off.size} points)",
             "derive the body again, or drop the derivative and let autograd find it",
@@ -203,7 +199,6 @@ def whole_range(subject: Subject) -> Iterator[Finding]:
         measuring = "from slopes.truth.measuring import Failure, measure_densely"
         failures = "[x.message for x in measure_densely(f) if isinstance(x, Failure)]"
         yield subject.script(measuring, failures).finding(
-            "whole_range",
             f"{failure.what} raised {failure.message}",
             "let body and definition give numbers over the whole range; leave a definition out that cannot",
             shows=bool,
@@ -223,7 +218,6 @@ def whole_range(subject: Subject) -> Iterator[Finding]:
         exact = f"slopes.exact(f, {DIGITS}).{truth}{call_text[call_text.index('(') :]}"
         lines = *settings, arguments, f"{call}.item(), {exact}"
         yield subject.script(*lines).finding(
-            "whole_range",
             f"{figure.dtype} {figure.result} by {figure.reading} is {figure.came}, exact is {figure.exact}: off by "
             f"{figure.worst:.3g} units in the last place, {subject.ulps:g} are allowed",
             "look for a difference of nearly equal numbers, and for parameters at which a shorter form does not hold",
@@ -280,7 +274,6 @@ def _differs(subject: Subject, result: str, dtype: Any, how: str, index: tuple[i
     entry = ".shape" if index is None else f"[{', '.join(map(str, (0, *index[1:])))}]" if subject.card.rowwise else ""
     lines = spell(row), *subject.by_torch(result), f"result{entry}, {subject.call_of(result)}{entry}"
     return subject.script(*lines).finding(
-        "numpy_equals_torch",
         f"{_spell(dtype)} {result} {how}",
         "write the body in slopes.ops alone, without a branch on the type of its argument",
         came="{0} in torch",

@@ -96,8 +96,8 @@ class Raised(Exception):
         super().__init__(str(cause))
         self.cause, self.script = cause, script
 
-    def finding(self, check: str, message: str, repair: str) -> Finding:
-        return self.script.finding(check, message, repair, shows=lambda came: isinstance(came, Exception))
+    def finding(self, message: str, repair: str) -> Finding:
+        return self.script.finding(message, repair, shows=lambda came: isinstance(came, Exception))
 
 
 def spell(arguments: tuple[Any, ...]) -> str:

@@ -101,7 +101,7 @@ def _parameters(
         ]  # fmt: skip
         given = {**subject.given, "model": model, "inputs": prediction.inputs, **dict(targets)}
         yield Script(lines, given).finding(
-            "own_data", f"the gradient by {broken[0]} is not finite, and that by the predictions is",
+            f"the gradient by {broken[0]} is not finite, and that by the predictions is",
             "look inside the model, at roots, logs and divisions", came="{0}", expected="finite numbers",
             shows=is_lost,
         )  # fmt: skip

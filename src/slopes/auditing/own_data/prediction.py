@@ -53,8 +53,8 @@ def finding(
     corner = _corner(arguments)
     if not _are_long(corner):
         with contextlib.suppress(Unshown):
-            return _script(subject, corner, *lines, grad=grad).finding("own_data", message, repair, **fields)
-    return _script(subject, arguments, *lines, grad=grad).finding("own_data", message, repair, **fields)
+            return _script(subject, corner, *lines, grad=grad).finding(message, repair, **fields)
+    return _script(subject, arguments, *lines, grad=grad).finding(message, repair, **fields)
 
 
 def _corner(arguments: Arguments) -> Arguments:
