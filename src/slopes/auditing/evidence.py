@@ -49,7 +49,7 @@ class Script:
         self, message: str, repair: str, severity: str = "error", *, came: str = "",
         expected: str = "", shows: Callable[..., Any] | None = None,
     ) -> Finding:  # fmt: skip
-        """Finding with this code; printed values fill the places {0}, {1}, … of `came` and `expected`.
+        """Finding with this code; printed values fill the places {0}, {1}, … of `came` (by default {0}) and `expected`.
 
         Raises Unshown unless `shows` is true for them, or by default, unless the first two differ.
         """
@@ -64,7 +64,7 @@ class Script:
             texts = [Shown(value, digits) for value in values]
             if shows is not None or f"{texts[0]}" != f"{texts[1]}":
                 break
-        came, expected = (text.format(*texts) for text in (came, expected))
+        came, expected = (text.format(*texts) for text in (came or "{0}" * bool(expected), expected))
         return Finding("", message, self.text, repair, severity, came, expected)
 
 

@@ -16,7 +16,6 @@ def calling(subject: Subject) -> Iterator[Finding]:
         yield subject.script(arguments, f"type({subject.call})").finding(
             f"gives {subject.oddities['type']} instead of a tensor",
             "return the tensor that is to be minimised, and nothing beside it; never .item() or float() of it",
-            came="{0}",
             expected="a tensor",
             shows=lambda kind: not issubclass(kind, torch.Tensor),
         )

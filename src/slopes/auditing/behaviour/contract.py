@@ -41,7 +41,6 @@ def shape_contract(subject: Subject) -> Iterator[Finding]:
             + ("with a warning that is shown once" if told else "without a word"),
             REPAIR_SHAPES,
             "note" if told or not subject.form.sure else "error",
-            came="{0}",
             expected="{1}, as for one shape, or a ValueError",
         )
         return

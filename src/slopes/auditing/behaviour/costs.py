@@ -103,7 +103,6 @@ def _layouts(subject: Subject) -> Iterator[Finding]:
                     f"the {what} of a {name} {first} is another than that of the same numbers laid out in order",
                     "as_strided, storage() and data_ptr() see memory, not the tensor: use unfold, reshape or indexing, "
                     "or call .contiguous() first",
-                    came="{0}",
                     expected="{1}",
                     shows=lambda came, due: not _same(torch.as_tensor(due), torch.as_tensor(came)),
                 )
@@ -213,7 +212,6 @@ def _compiled(subject: Subject) -> Iterator[Finding]:
             "compute with the tensor itself: .item(), float() and int() wait for the GPU at each step, break the graph "
             "of torch.compile, and cut the gradient",
             "warning",
-            came="{0}",
             expected="a result without a look at numbers, which a tensor on the device meta has not",
             shows=lambda came: isinstance(came, Exception),
         )

@@ -79,7 +79,6 @@ def _on_another_device(subject: Subject) -> Iterator[Finding]:
         "make it where the prediction is: torch.zeros_like(x), x.new_tensor(…), "
         "or device=x.device, dtype=x.dtype; a constant of a module is a buffer",
         "warning",
-        came="{0}",
         expected="a result on the device of the prediction",
         shows=lambda came: ELSEWHERE in str(came),
     )
@@ -126,7 +125,6 @@ def _dtypes(subject: Subject) -> Iterator[Finding]:
                     f"raises for {short}: a tensor of its own has another dtype{_line(error.cause)}",
                     "give constants the dtype of the prediction: x.new_tensor(…), dtype=x.dtype, .to(x.dtype)",
                     "note" if dtype is torch.float64 else "warning",
-                    came="{0}",
                     expected=f"a result of {short}",
                     shows=lambda came: isinstance(came, Exception),
                 )
@@ -142,7 +140,6 @@ def _dtypes(subject: Subject) -> Iterator[Finding]:
             "a constant of another dtype decides the result's: make it with x.new_tensor(…) or dtype=x.dtype, "
             "or write a plain number",
             _severity(subject, dtype, came.dtype),
-            came="{0}",
             expected=short,
             shows=partial(operator.ne, dtype),
         )
@@ -176,7 +173,6 @@ def _numpy_dtypes(subject: Subject) -> Iterator[Finding]:
         f"gives {came.dtype} for float32",
         "a NumPy scalar or array of float64 decides the result's dtype: write float(np.sqrt(2)), or x.dtype.type(…)",
         "note",  # some compute in float64 on purpose
-        came="{0}",
         expected="float32",
         shows=lambda dtype: dtype != "float32",
     )
@@ -220,7 +216,6 @@ def _whole_targets(subject: Subject) -> Iterator[Finding]:
             "bring the target to the prediction's dtype first, target = target.to(prediction.dtype): "
             "1 - 2 is 255 in uint8, and ~1 is -2 in an integer",
             "warning" if dtype is torch.uint8 else "error",
-            came="{0}",
             expected="{1}, or a TypeError that says which dtype is due",
         )
         return

@@ -211,7 +211,6 @@ def _steep(subject: Subject) -> Iterator[Finding]:
                 f"the gradient is {largest:.2g} {what}, and at most {ordinary:.2g} elsewhere",
                 REPAIR_EDGE,
                 "note",
-                came="{0}",
                 expected="a gradient of the size of {1:.2g}",
                 shows=lambda here, elsewhere: here > 1e4 * elsewhere,
             )

@@ -187,7 +187,6 @@ def _neutral(options: Options) -> Finding | None:
                 return options.script(arguments, {**chosen, option: number}, chosen).finding(
                     f"{what} change{'s' if option == options.smoothing else ''} the loss, with {_told(chosen)}",
                     "weights multiply the terms of the sum, and the mean divides by the weights of what counts",
-                    came="{0}",
                     expected="{1}, as without",
                     shows=lambda came, base: not close(came.sum(), base.sum()),
                 )
@@ -274,7 +273,6 @@ def _unknown_label(options: Options) -> Finding | None:
             "refuse labels outside [0, classes): an index of −1 is the last class, and a comparison with none of them "
             "is a row without a target",
             "note",
-            came="{0}",
             expected="an error",
             shows=lambda came: not is_lost(came),
         )

@@ -56,7 +56,7 @@ def _told(subject: Subject, arguments: Arguments, message: str, repair: str, cam
           severity: str = "error") -> Finding:  # fmt: skip
     small = subject.smallest(arguments, lambda given: math.isclose(cost(subject, *given), came, rel_tol=1e-9))
     return print_cost(subject, small).finding(
-        message, repair, severity, came="{0}", expected=expected,
+        message, repair, severity, expected=expected,
         shows=lambda printed: math.isclose(printed, came, rel_tol=1e-6),
     )  # fmt: skip
 

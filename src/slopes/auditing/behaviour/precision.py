@@ -203,7 +203,7 @@ def _lost(subject: Subject, arguments: Arguments, low: Tensor, name: str, severi
         f"{what} in {name} where float64 gives {true:.6g}",
         "overflow and cancellation: log_softmax, logsigmoid, softplus, logsumexp and expm1 for what is made of exp and "
         "log; a difference before the square, not of squares",
-        severity, came="{0}", expected="{1}", shows=lambda low, exact: not abs(low - exact) <= 1e-3 * (1 + abs(exact)),
+        severity, expected="{1}", shows=lambda low, exact: not abs(low - exact) <= 1e-3 * (1 + abs(exact)),
     )  # fmt: skip
 
 
@@ -238,7 +238,7 @@ def _tail(subject: Subject) -> Iterator[Finding]:
     yield _in_both(subject, small, 0).finding(
         f"in float32 more than 1 % of the value is lost from {float(nearest):.4g} on, where it is small",
         "1 + erf and 1 + tanh cancel where they are near 0: erfc(−x) and 2·sigmoid(2x) do not",
-        "note", came="{0}", expected="{1}", shows=lambda low, exact: abs(low - exact) > 0.01 * abs(exact),
+        "note", expected="{1}", shows=lambda low, exact: abs(low - exact) > 0.01 * abs(exact),
     )  # fmt: skip
 
 
@@ -263,7 +263,7 @@ def _of_autocast(subject: Subject) -> Iterator[Finding]:
         yield subject.script(arguments, *lines, f"came{entry}, {subject.call}{entry}").finding(
             "under autocast (bfloat16) it is far from what it gives without",
             "matrix products run in bfloat16: take .float() of what comes in and disable autocast inside", "note",
-            came="{0}", expected="{1}", shows=lambda low, exact: not abs(low - exact) <= 0.1 * (1 + abs(exact)),
+            expected="{1}", shows=lambda low, exact: not abs(low - exact) <= 0.1 * (1 + abs(exact)),
         )  # fmt: skip
 
 
@@ -286,7 +286,7 @@ def _of_halves(subject: Subject) -> Iterator[Finding]:
             yield _in_both(subject, arguments, worst).finding(
                 f"is {came:.4g} in {name} {what}, where float64 gives {true:.6g} of the same numbers",
                 "take .float() of what comes in: sums pass 65504, and an epsilon of 1e-8 is 0 in float16",
-                severity if infinite else "note", came="{0}", expected="{1}",
+                severity if infinite else "note", expected="{1}",
                 shows=lambda low, exact, eps=eps: not abs(low - exact) <= max(8 * eps, 0.1) * (1 + abs(exact)),
             )  # fmt: skip
             return

@@ -110,7 +110,7 @@ def _of_space(subject: Subject, arguments: Arguments, message: str, repair: str,
     seen = cost(subject, *arguments)
     small = subject.smallest(arguments, lambda given: _alike(cost(subject, *given), seen))
     return print_cost(subject, small).finding(
-        message, repair, severity, came="{0}",
+        message, repair, severity,
         expected="0, or next to it, for a prediction that is certain and right",
         shows=lambda came: _alike(float(came), seen),
     )  # fmt: skip

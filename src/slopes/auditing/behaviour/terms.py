@@ -62,7 +62,6 @@ def _not_added(subject: Subject, parts: dict[str, Subject], arguments: Arguments
         .finding(
             "the declared terms do not add up to the loss",
             "declare each term with its factor, as it enters the sum; or a term is missing from the sum",
-            came="{0}",
             expected=" + ".join(f"{{{place}}} ({name})" for place, name in enumerate(calls, start=1)),
             shows=lambda whole, *terms: not close(whole.sum(), sum(term.sum() for term in terms)),
         )

@@ -60,7 +60,7 @@ class Trial:
             at = f"{Shown(x[place], 6)} at a raw score of {Shown(self.batch.raw[place], 6)}"
             yield self.finding(
                 shown, place, f"the {shown.replace('h', 'H')} is {at}", "use scipy.special.expit for the sigmoid, and "
-                "hold probabilities away from 0 and 1 before dividing by them", came="{0}", expected="a finite number",
+                "hold probabilities away from 0 and 1 before dividing by them", expected="a finite number",
             )  # fmt: skip
 
 

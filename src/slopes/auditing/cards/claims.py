@@ -32,7 +32,6 @@ def claims(subject: Subject) -> Iterator[Finding]:
             yield subject.script(*imports, f"CLAIM_CHECKS[{name!r}](Subject(f), f.claims.{name})").finding(
                 f"claims {name}={claimed!r}, but {refuted}",
                 "correct the claim, or the function",
-                came="{0}",
                 expected=f"{name}={claimed!r}",
                 shows=bool,
             )
@@ -193,7 +192,6 @@ def minimum(subject: Subject) -> Iterator[Finding]:
         yield subject.script(spell(subject.at(index, np.float64)), f"np.min({subject.call_of('value')})").finding(
             f"is {float(values[index])!r}, below the minimum of {least!r}",
             "look at the sign, and at the order of prediction and target",
-            came="{0}",
             expected=f"{least!r} or more",
             shows=lambda came: came < least - 1e-12,
         )
@@ -207,7 +205,6 @@ def minimum(subject: Subject) -> Iterator[Finding]:
         yield subject.script(spell(arguments), f"{subject.call_of('value')}{entry}").finding(
             f"is {float(perfect[worst])!r} at a perfect prediction, not {least!r}",
             "the loss must be least where prediction and target agree; claim minimum=None if it need not",
-            came="{0}",
             expected=f"{least!r}",
             shows=lambda came: not abs(came - least) <= 1e-12,
         )
@@ -265,7 +262,6 @@ def _compare_with_peer(subject: Subject, library: str, expression: str) -> Itera
         yield subject.script(*theirs_of(few), f"{call}, libraries.call(f, {library!r}, arguments)[0]").finding(
             f"is {float(mine[index])!r} where {library}.{expression} is {float(theirs[index])!r}",
             "correct the function, or name the peer and its arguments as they are",
-            came="{0}",
             expected="{1}, by " + f"{library}.{expression}".replace("{", "{{").replace("}", "}}"),
             shows=lambda mine, theirs: not libraries.agrees(library, theirs, mine),
         )

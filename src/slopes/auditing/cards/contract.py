@@ -133,7 +133,6 @@ def shapes_refused(subject: Subject) -> Iterator[Finding]:
             yield script.finding(
                 f"{what} {_outcome(came, 'function')}",
                 "leave the arguments to the kind, which compares shapes before the body runs",
-                came="{0}",
                 expected=f"a ValueError that begins with {card.name}",
                 shows=lambda came: not _is_refusal(came, f"{card.name}:"),
             )
@@ -155,7 +154,6 @@ def parameters_refused(subject: Subject) -> Iterator[Finding]:
             yield subject.script(f"f.parameters[{name!r}].domain").finding(
                 f"parameter {name} has no domain, so nothing is refused",
                 f"annotate it, as in {name}: Positive = {parameter.default!r} (slopes.domains)",
-                came="{0}",
                 expected="a domain",
                 shows=lambda domain: domain is None,
             )
@@ -168,7 +166,6 @@ def parameters_refused(subject: Subject) -> Iterator[Finding]:
                 yield script.finding(
                     f"{name}={value!r} {_outcome(came, 'parameter')}; the domain is {parameter.domain}",
                     "let the domain's admits() answer False for it",
-                    came="{0}",
                     expected=f"a ValueError that names {name}",
                     shows=lambda came, name=name: not _is_refusal(came, name),
                 )

@@ -43,7 +43,6 @@ def limits(subject: Subject) -> Iterator[Finding]:
                     yield subject.script(spell(arguments), *lines).finding(
                         f"{np.dtype(dtype).name} {result} by {reading} is {float(came)!r}, the limit is {wanted!r}",
                         "avoid 0 · inf and inf − inf: hold the argument, or multiply last",
-                        came="{0}",
                         expected=f"{wanted!r}",
                         shows=lambda came: not np.isclose(float(came), wanted, rtol=1e-6, atol=0),  # noqa: B023
                     )
@@ -73,7 +72,6 @@ def no_nan(subject: Subject) -> Iterator[Finding]:
                         f"{np.dtype(dtype).name} {name} is nan ({bad.sum()} of {bad.size} points)",
                         "look for 0 / 0, inf − inf and 0 · inf, also in the branch that `where` does not take",
                         "note" if name == "torch second" else "error",
-                        came="{0}",
                         expected="a number",
                         shows=is_lost,
                     )

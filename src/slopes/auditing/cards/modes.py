@@ -52,7 +52,6 @@ def forward_mode(subject: Subject) -> Iterator[Finding]:
                     f"{mode} mode gives {float(came[index])!r} where the slope is {float(slope[index])!r}",
                     "let each branch of the body have the slope: no abs and no tie on the way to a smooth result",
                     "note" if isinstance(card, Loss) or first[index] in subject.kinks else "error",
-                    came="{0}",
                     expected="{1}",
                     shows=lambda came, slope: not np.isclose(came, slope, **tolerance),
                 )

@@ -45,7 +45,6 @@ def finite(subject: Subject) -> Iterator[Finding]:
                     f"{_spell(dtype)} {result} is {float(came[index])!r} where exact is {_digits(exact[index])} "
                     f"({int(bad.sum())} of {bad.size} points)",
                     "write it so that no intermediate result overflows, such as exp of −|x| alone",
-                    came="{0}",
                     expected="{1}",
                     shows=lambda came, exact: not np.isfinite(came),
                 )
@@ -66,7 +65,6 @@ def _specials(subject: Subject) -> Iterator[Finding]:
                 yield subject.script(f"f{'' if result == 'value' else '.slope'}(float('{x}'))").finding(
                     f"{result} at {x} is {came}, the limit is {wanted}",
                     "avoid 0 · inf and inf − inf: hold the argument, or multiply last",
-                    came="{0}",
                     expected=f"{wanted}",
                     shows=lambda came, wanted=wanted: not _is_limit(came, wanted),
                 )
@@ -99,7 +97,6 @@ def _precision(subject: Subject, result: str) -> Iterator[Finding]:
                 f"({int((excess > 0).sum())} of {excess.size} points)",
                 "look for a difference of nearly equal numbers, and use the primitive that avoids it "
                 "(expm1, log1p, ndtr, softplus, log_softmax)",
-                came="{0}",
                 expected="{1}",
                 shows=partial(_is_off, dtype, float(allowed[index])),
             )
@@ -157,7 +154,6 @@ def _wrong_slopes(subject: Subject) -> Iterator[Finding]:
             f"the derivative is {_digits(slopes[index])} where the body's slope is {_digits(expected[index])} "
             f"({int((off > 1e-9).sum())} of {off.size} points)",
             "derive the body again, or drop the derivative and let autograd find it",
-            came="{0}",
             expected="{1}",
             shows=lambda came, exact: abs(came - exact) > 1e-9 * max(abs(came), abs(exact)),
         )
@@ -222,7 +218,6 @@ def whole_range(subject: Subject) -> Iterator[Finding]:
             f"{figure.worst:.3g} units in the last place, {subject.ulps:g} are allowed",
             "look for a difference of nearly equal numbers, and for parameters at which a shorter form does not hold",
             "note" if figure.worst <= MUCH else "error",  # a few units do a training no harm
-            came="{0}",
             expected="{1}",
             shows=partial(_is_off, np.dtype(figure.dtype).type, subject.ulps),
         )

@@ -102,6 +102,6 @@ def _parameters(
         given = {**subject.given, "model": model, "inputs": prediction.inputs, **dict(targets)}
         yield Script(lines, given).finding(
             f"the gradient by {broken[0]} is not finite, and that by the predictions is",
-            "look inside the model, at roots, logs and divisions", came="{0}", expected="finite numbers",
+            "look inside the model, at roots, logs and divisions", expected="finite numbers",
             shows=is_lost,
         )  # fmt: skip

@@ -30,7 +30,7 @@ def check_finite(subject: Subject, arguments: Arguments) -> Iterator[Finding]:
             subject, small, f"{int(bad.sum())} of {x.numel()} entries of {name} are NaN or infinite{where}", name,
             "look at the model from its first layer on, and at its inputs" if not place
             else "find them where the data is loaded; a mask must choose before the loss, as NaN * 0 is NaN",
-            severity="warning" if place else "error", came="{0}", expected="finite numbers", shows=is_lost,
+            severity="warning" if place else "error", expected="finite numbers", shows=is_lost,
         )  # fmt: skip
         return
 
@@ -123,14 +123,14 @@ def _two_values(subject: Subject, arguments: Arguments) -> Iterator[Finding]:
             subject, arguments, f"{name} is {'-1 and 1' if signs else f'in [{values.min():g}, {values.max():g}]'}",
             f"{name}.unique()",
             "write (target + 1) / 2" if signs else "divide by the largest, or write (target > 0).to(prediction.dtype)",
-            severity=sort, came="{0}", expected="0 and 1, or chances between",
+            severity=sort, expected="0 and 1, or chances between",
             shows=lambda seen: seen.min() < 0 or seen.max() > 1,
         )  # fmt: skip
     elif space.is_sign and seen == ZERO_ONE:
         yield finding(
             subject, arguments, f"{name} is 0 and 1 where the loss reads signs: a target of 0 says nothing",
             f"{name}.unique()",
-            "write 2 * target - 1", severity=sort, came="{0}", expected="-1 and 1", shows=lambda seen: 0 in seen,
+            "write 2 * target - 1", severity=sort, expected="-1 and 1", shows=lambda seen: 0 in seen,
         )  # fmt: skip
     elif len(seen) == 1 and target.numel() >= ENOUGH:
         yield finding(
