@@ -14,7 +14,7 @@ import torch
 
 import slopes
 from slopes.comparing import metrics
-from slopes.comparing.results import Failure, Run
+from slopes.comparing.pair import FailedRun, Run
 from slopes.comparing.settings import Settings
 from slopes.comparing.study import Study
 from slopes.comparing.tasks import Parts
@@ -122,7 +122,7 @@ def make_study(
                 for seed in plan.seeds:
                     if (activation, loss) in failing:
                         reason = "RuntimeError: the worker was killed by signal 9 in all of 3 attempts"
-                        failures.append(Failure(activation, loss, rate, seed, reason))
+                        failures.append(FailedRun(activation, loss, rate, seed, reason))
                         continue
                     numbers = np.random.default_rng([seed, r, a, b])
                     shared = np.random.default_rng(seed).normal()

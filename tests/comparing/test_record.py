@@ -14,7 +14,7 @@ pytest.importorskip("torch")
 
 from slopes.comparing import StudyError
 from slopes.comparing import record as module
-from slopes.comparing.record import FORMAT, OLDER, Failure, Record, rows
+from slopes.comparing.record import FORMAT, OLDER, FailedAttempt, Record, rows
 
 
 def kept(folder):
@@ -236,7 +236,7 @@ def test_a_failed_run_is_kept_with_its_reason_and_tried_again(tmp_path):
     for attempts in (1, 2):
         with Record(tmp_path) as record:
             record.fail("k", {"seed": 3}, "ArithmeticError: no", "Traceback ...")
-            assert record.failures(["k", "l"]) == {"k": Failure("ArithmeticError: no", "Traceback ...", attempts)}
+            assert record.failures(["k", "l"]) == {"k": FailedAttempt("ArithmeticError: no", "Traceback ...", attempts)}
             assert record.keys() == set()
             assert record.read(["k"]) == {}
     with Record(tmp_path) as record:

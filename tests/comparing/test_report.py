@@ -18,7 +18,7 @@ from synthetic import ACTIVATIONS, LOSSES, METRICS, SIX, make_study
 
 import slopes
 from slopes.comparing.errors import StudyError
-from slopes.comparing.report import answer, figures, render, scales, write
+from slopes.comparing.report import answer, functions, panels, render, scales, write
 from slopes.comparing.report.page import _json, milliseconds
 from slopes.comparing.report.scales import Numbers
 from slopes.comparing.statistics import Resampled
@@ -424,12 +424,12 @@ class Squared(torch.nn.Module):
 
 @pytest.mark.parametrize("module", [torch.nn.Softmax(-1), torch.nn.GLU()])
 def test_a_module_that_mixes_entries_has_no_curve(module):
-    _, trouble = figures._tried(figures._activation_lines, module)
+    _, trouble = functions._tried(functions._activation_lines, module)
     assert trouble
 
 
 def test_a_module_is_drawn_with_its_slope():
-    ((x, value, slope),) = figures._activation_lines(Squared)
+    ((x, value, slope),) = functions._activation_lines(Squared)
     np.testing.assert_allclose(value, np.maximum(x, 0) ** 2, rtol=1e-6)
     np.testing.assert_allclose(slope, 2 * np.maximum(x, 0), rtol=1e-6)
 
@@ -446,13 +446,13 @@ def test_functions_that_have_no_curve_say_so():
 
 def test_straight_parts_lose_their_points_and_bends_keep_theirs():
     line = [(float(x), 2.0 * x) for x in range(101)]
-    assert len(figures._straightened(line)) < 8
+    assert len(functions._straightened(line)) < 8
     curve = [(float(x), 0.02 * x * x) for x in range(101)]
-    kept = figures._straightened(curve)
+    kept = functions._straightened(curve)
     xs, ys = zip(*kept, strict=True)
     assert np.abs(np.interp([x for x, _ in curve], xs, ys) - [y for _, y in curve]).max() <= 0.1
     gap = [(0.0, 1.0), (1.0, None), (2.0, 1.0), (3.0, 1.0)]
-    assert (1.0, None) in figures._straightened(gap)
+    assert (1.0, None) in functions._straightened(gap)
 
 
 # ---------------------------------------------------------------------------------------------- geometry
@@ -513,7 +513,7 @@ def test_logarithmic_axes_have_ticks_at_any_length(ends, labels):
 
 
 def test_a_line_breaks_where_there_is_nothing():
-    assert figures._path([(0, 1.0), (1, None), (2, 3.0), (3, 4.0)]) == "M0.0 1.0M2.0 3.0L3.0 4.0"
+    assert panels.path([(0, 1.0), (1, None), (2, 3.0), (3, 4.0)]) == "M0.0 1.0M2.0 3.0L3.0 4.0"
 
 
 @pytest.mark.parametrize(("exponent", "label"), [(-12, "10⁻¹²"), (0, "1"), (1, "10"), (3, "10³")])

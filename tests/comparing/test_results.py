@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("torch")
 
 from slopes.comparing.metrics import METRICS
-from slopes.comparing.results import Pair, Run
+from slopes.comparing.pair import Pair, Run
 
 ACCURACY = METRICS["classification"][0]
 RMSE = METRICS["regression"][0]

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from slopes.comparing.api import compare as compare
     from slopes.comparing.errors import StudyError as StudyError
+    from slopes.comparing.pair import Run as Run
     from slopes.comparing.progress import Progress as Progress
-    from slopes.comparing.results import Run as Run
     from slopes.comparing.study import Study as Study
 
-_HOMES = {"compare": "api", "StudyError": "errors", "Progress": "progress", "Run": "results", "Study": "study"}
+_HOMES = {"compare": "api", "StudyError": "errors", "Progress": "progress", "Run": "pair", "Study": "study"}
 __all__ = ["Progress", "Run", "Study", "StudyError", "compare"]
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slopes.comparing.executing import Done, Failed, outcomes
+from slopes.comparing.pair import FailedRun, Run
 from slopes.comparing.progress import Progress, display
-from slopes.comparing.results import Failure, Run
 from slopes.comparing.settings import Settings, takes
 from slopes.extras import require
 
@@ -107,7 +107,7 @@ def _diverged(outcomes: Iterable[Mapping[str, Any]]) -> int:
     return sum(outcome["diverged"] is not None for outcome in outcomes)
 
 
-def _read(plan: Plan, record: Record) -> tuple[list[Run], list[Failure]]:
+def _read(plan: Plan, record: Record) -> tuple[list[Run], list[FailedRun]]:
     keys = [plan.key(cell) for cell in plan.cells]
     outcomes, failed = record.read(keys), record.failures(keys)
     runs, failures = [], []
@@ -121,5 +121,5 @@ def _read(plan: Plan, record: Record) -> tuple[list[Run], list[Failure]]:
         if key in outcomes:
             runs.append(Run(key=key, **names, **outcomes[key]))
         elif key in failed:
-            failures.append(Failure(**names, reason=failed[key].reason))
+            failures.append(FailedRun(**names, reason=failed[key].reason))
     return runs, failures

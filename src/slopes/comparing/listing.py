@@ -10,10 +10,11 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from slopes.comparing.pair import Pair
 from slopes.comparing.report.answer import chance, of_pairs, split_of, title
 from slopes.comparing.report.page import milliseconds
 from slopes.comparing.report.scales import Numbers
-from slopes.comparing.results import Pair, Results
+from slopes.comparing.results import Results
 from slopes.comparing.words import counted
 from slopes.notebook import escape, table
 

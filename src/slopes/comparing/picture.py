@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from slopes.comparing.pair import Pair
 from slopes.comparing.report import scales
 from slopes.comparing.report.answer import of_pairs, split_of
 from slopes.comparing.report.scales import Axis, Numbers
-from slopes.comparing.results import Pair, Results
+from slopes.comparing.results import Results
 from slopes.extras import require
 
 FORMATS = (".png", ".svg", ".pdf")

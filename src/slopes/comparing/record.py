@@ -42,7 +42,7 @@ _PUT = """INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?)
     WHERE status = 'failed'"""
 
 
-class Failure(NamedTuple):
+class FailedAttempt(NamedTuple):
     reason: str
     trace: str  #: traceback; "" where its process was killed
     attempts: int
@@ -135,10 +135,10 @@ class Record:
         rows = self._ask("SELECT key, outcome FROM runs WHERE status = 'done'")
         return {key: _parsed(self.path, outcome) for key, outcome in rows if key in wanted}
 
-    def failures(self, keys: Iterable[str]) -> dict[str, Failure]:
+    def failures(self, keys: Iterable[str]) -> dict[str, FailedAttempt]:
         wanted = set(keys)
         rows = self._ask("SELECT key, reason, trace, attempts FROM runs WHERE status = 'failed'")
-        return {key: Failure(*rest) for key, *rest in rows if key in wanted}
+        return {key: FailedAttempt(*rest) for key, *rest in rows if key in wanted}
 
     def rows(self) -> list[dict[str, Any]]:
         with _explained(self.path):
@@ -225,22 +225,8 @@ def _journalled(path: Path) -> sqlite3.Connection:
     return connection
 
 
-#: file systems that several machines mount
-REMOTE = (
-    "nfs",
-    "cifs",
-    "smb",
-    "lustre",
-    "gpfs",
-    "beegfs",
-    "ceph",
-    "gluster",
-    "glusterfs",
-    "9p",
-    "afs",
-    "fuse.",
-    "pvfs",
-)
+#: prefixes of file systems that several machines mount
+REMOTE = ("nfs", "cifs", "smb", "lustre", "gpfs", "beegfs", "ceph", "gluster", "9p", "afs", "fuse.", "pvfs")
 
 
 def _remote(folder: Path) -> bool:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 
-from slopes.comparing.statistics import Estimate, Series, choose, estimate, verdicts
+from slopes.comparing.pair import FailedRun, Pair, Run
+from slopes.comparing.statistics import Series, verdicts
 
 if TYPE_CHECKING:
     from torch import nn
@@ -19,119 +19,6 @@ if TYPE_CHECKING:
     from slopes.comparing.plan import Plan
 
 Rate = Literal["own", "shared"]
-
-
-@dataclass(frozen=True)
-class Run:
-    """Settings and results of one network's training."""
-
-    key: str  #: in the record
-    activation: str
-    loss: str
-    rate: float
-    seed: int
-    test: Mapping[str, float]  #: metrics on test data, after the last epoch
-    validation: Mapping[str, float]  #: the same on validation data
-    curve: Sequence[float]  #: first metric on validation data, by epoch
-    training_loss: Sequence[float | None]  #: mean over each epoch; None from the divergence on
-    layers: Sequence[str]  #: modules with weights
-    gradient: Sequence[Sequence[float] | None]  #: by epoch, each layer's gradient norm, over two steps
-    slots: Sequence[str]  #: places of the activation in the network
-    dead: Sequence[Sequence[float]]  #: in the first and last epoch, each slot's fraction of dead units (`models.units`)
-    saturated: Sequence[Sequence[float]]  #: the same of saturated units
-    diverged: int | None  #: epoch in which it stopped being finite
-    seconds: float  #: processor time per epoch without diagnostics; a stack's is divided among its runs
-    engine: str  #: "stack" or "loop"
-    stack: int  #: number of runs trained side by side
-    why: str  #: reason against stacking
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A run that could not be trained."""
-
-    activation: str
-    loss: str
-    rate: float
-    seed: int
-    reason: str
-
-
-@dataclass(frozen=True, eq=False)
-class Pair:
-    """An activation with a loss, and its runs."""
-
-    activation: str
-    loss: str
-    note: str  #: suffix of the loss's name where the fit is not native
-    fed: str  #: description of the loss's arguments
-    unfit: str  #: reason why the pair does not fit the task, or ""
-    runs: tuple[Run, ...]
-    failures: tuple[Failure, ...]
-    rates: tuple[float, ...]
-    seeds: tuple[int, ...]
-    metric: Metric  #: chooses the learning rate
-
-    @property
-    def names(self) -> tuple[str, str]:
-        return self.activation, self.loss
-
-    @property
-    def title(self) -> str:
-        return f"{self.activation} x {self.loss}"
-
-    @property
-    def trained(self) -> bool:
-        return bool(self.runs)
-
-    def series(self, metric: str | None = None) -> Series:
-        validation, test = (np.full((len(self.rates), len(self.seeds)), np.nan) for _ in range(2))
-        rows, columns = ({value: i for i, value in enumerate(values)} for values in (self.rates, self.seeds))
-        for run in self.runs:
-            place = rows[run.rate], columns[run.seed]
-            validation[place] = run.validation[self.metric.name]
-            test[place] = run.test[metric or self.metric.name]
-        return Series(validation, test)
-
-    def at(self, rate: float) -> list[Run]:
-        return [run for run in self.runs if run.rate == rate]
-
-    def validated(self, rate: float) -> float:
-        """Mean validation metric at a rate, signed so that higher is better; −inf without runs."""
-        values = [run.validation[self.metric.name] for run in self.at(rate)]
-        if not values:
-            return -np.inf
-        return float(np.mean(values)) * (1 if self.metric.higher else -1)
-
-    @cached_property
-    def rate(self) -> float:
-        """Rate with the best mean validation metric; the lowest of equals."""
-        there = [rate for rate in self.rates if self.at(rate)] or list(self.rates[:1])
-        return there[choose(np.array([self.validated(rate) for rate in there]), higher=True)]
-
-    @property
-    def edge(self) -> str:
-        """Edge of the grid that the rate is at, "lowest" or "highest", beyond which a better one may lie; else ""."""
-        if len(self.rates) == 1:
-            return ""
-        return {self.rates[0]: "lowest", self.rates[-1]: "highest"}.get(self.rate, "")
-
-    @property
-    def chosen(self) -> list[Run]:
-        return self.at(self.rate)
-
-    def estimate(self, metric: str | None = None, rate: float | None = None) -> Estimate:
-        """Mean on test data and its interval over seeds, at the chosen rate by default."""
-        return estimate([run.test[metric or self.metric.name] for run in self.at(self.rate if rate is None else rate)])
-
-    @property
-    def diverged(self) -> int:
-        """Number of diverged runs at the chosen rate."""
-        return sum(run.diverged is not None for run in self.chosen)
-
-    @property
-    def diverged_anywhere(self) -> int:
-        return sum(run.diverged is not None for run in self.runs)
 
 
 class Best(NamedTuple):
@@ -147,7 +34,7 @@ class Best(NamedTuple):
 
 class Results:
     def __init__(
-        self, plan: Plan, runs: Sequence[Run], failures: Sequence[Failure], folder: Path, seconds: float
+        self, plan: Plan, runs: Sequence[Run], failures: Sequence[FailedRun], folder: Path, seconds: float
     ) -> None:
         self.plan = plan
         self.runs = list(runs)
@@ -164,31 +51,16 @@ class Results:
     def pairs(self) -> list[Pair]:
         """Every pair, by loss and then activation, in the order of the arguments."""
         plan, names = self.plan, self.plan.names
-        runs: dict[tuple[str, str], list[Run]] = {}
-        failures: dict[tuple[str, str], list[Failure]] = {}
-        for run in self.runs:
-            runs.setdefault((run.activation, run.loss), []).append(run)
-        for failure in self.failures:
-            failures.setdefault((failure.activation, failure.loss), []).append(failure)
-        found = []
+        runs, failures = _by_pair(self.runs), _by_pair(self.failures)
+        pairs = []
         for b, loss in enumerate(names["loss"]):
+            feed = plan.feeds[b]
+            note, fed = ("", "") if feed is None else (feed.note, feed.fed)
             for a, activation in enumerate(names["activation"]):
-                feed, key = plan.feeds[b], (activation, loss)
-                found.append(
-                    Pair(
-                        activation=activation,
-                        loss=loss,
-                        note="" if feed is None else feed.note,
-                        fed="" if feed is None else feed.fed,
-                        unfit=plan.unfit.get((a, b), ""),
-                        runs=tuple(runs.get(key, ())),
-                        failures=tuple(failures.get(key, ())),
-                        rates=plan.rates,
-                        seeds=plan.seeds,
-                        metric=plan.metrics[0],
-                    )
-                )
-        return found
+                key, unfit = (activation, loss), plan.unfit.get((a, b), "")
+                of_pair = tuple(runs.get(key, ())), tuple(failures.get(key, ()))
+                pairs.append(Pair(*key, note, fed, unfit, *of_pair, plan.rates, plan.seeds, plan.metrics[0]))
+        return pairs
 
     def pair(self, activation: str, loss: str) -> Pair:
         """Pair of these names; LookupError if there is none."""
@@ -257,15 +129,11 @@ class Results:
     def _row(self, pair: Pair, metric: Metric, rate: float) -> dict[str, Any]:
         runs, found = pair.at(rate), pair.estimate(metric.name, rate)
         return {
-            "activation": pair.activation,
-            "loss": pair.loss,
-            "fed": pair.fed,
+            **_fields(pair, "activation", "loss", "fed"),
             "rate": rate,
             "edge": pair.edge if rate == pair.rate else "",
             "metric": metric.name,
-            "mean": found.mean,
-            "low": found.low,
-            "high": found.high,
+            **_fields(found, "mean", "low", "high"),
             **{each.name: float(np.mean([run.test[each.name] for run in runs])) for each in self.metrics},
             "seeds": len(runs),
             "diverged": sum(run.diverged is not None for run in runs),
@@ -314,15 +182,11 @@ class Results:
         )
         return [
             {
-                "activation": pair.activation,
-                "loss": pair.loss,
+                **_fields(pair, "activation", "loss"),
                 "metric": chosen.name,
                 "baseline": against.title,
                 "rate": self._rate(pair, rate),
-                **{
-                    name: getattr(each, name)
-                    for name in ("difference", "low", "high", "p", "verdict", "needed", "words")
-                },
+                **_fields(each, "difference", "low", "high", "p", "verdict", "needed", "words"),
             }
             for pair, each in zip(pairs, found, strict=True)
         ]
@@ -353,29 +217,36 @@ class Results:
 
     def rows(self) -> list[dict[str, Any]]:
         """One flat dict per run, failed ones included, as `export` writes them."""
-        found: list[dict[str, Any]] = []
-        for run in self.runs:
-            found.append(
-                {
-                    "activation": run.activation,
-                    "loss": run.loss,
-                    "rate": run.rate,
-                    "seed": run.seed,
-                    **{f"test_{name}": value for name, value in run.test.items()},
-                    **{f"validation_{name}": value for name, value in run.validation.items()},
-                    "diverged": run.diverged,
-                    "seconds_per_epoch": run.seconds,
-                    "engine": run.engine,
-                    "stack": run.stack,
-                    "failed": "",
-                    "key": run.key,
-                }
-            )
-        blank = dict.fromkeys(found[0]) if found else {}
-        for failure in self.failures:
-            facts = {name: getattr(failure, name) for name in ("activation", "loss", "rate", "seed")}
-            found.append(blank | facts | {"failed": failure.reason})
-        return found
+        identity = "activation", "loss", "rate", "seed"
+        rows: list[dict[str, Any]] = [
+            {
+                **_fields(run, *identity),
+                **{f"test_{name}": value for name, value in run.test.items()},
+                **{f"validation_{name}": value for name, value in run.validation.items()},
+                "diverged": run.diverged,
+                "seconds_per_epoch": run.seconds,
+                **_fields(run, "engine", "stack"),
+                "failed": "",
+                "key": run.key,
+            }
+            for run in self.runs
+        ]
+        blank = dict.fromkeys(rows[0]) if rows else {}
+        return rows + [blank | _fields(run, *identity) | {"failed": run.reason} for run in self.failures]
+
+
+def _fields(thing: Any, *names: str) -> dict[str, Any]:
+    return {name: getattr(thing, name) for name in names}
+
+
+R = TypeVar("R", Run, FailedRun)
+
+
+def _by_pair(runs: Sequence[R]) -> dict[tuple[str, str], list[R]]:
+    grouped: dict[tuple[str, str], list[R]] = {}
+    for run in runs:
+        grouped.setdefault((run.activation, run.loss), []).append(run)
+    return grouped
 
 
 def _share(shares: list[Sequence[Sequence[float]]]) -> float:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from slopes.comparing.pair import Pair
 from slopes.comparing.report.scales import Numbers
-from slopes.comparing.results import Pair, Results
+from slopes.comparing.results import Results
 from slopes.comparing.words import counted
 
 Verdict = dict[str, Any]

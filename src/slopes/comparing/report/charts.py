@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from slopes.comparing.pair import Pair
 from slopes.comparing.report import scales
-from slopes.comparing.report.figures import curve_axis, mean_loss, thinned
+from slopes.comparing.report.figures import curve_axis, mean_loss
+from slopes.comparing.report.panels import thinned
 from slopes.comparing.report.scales import Axis, Numbers
-from slopes.comparing.results import Pair, Results
+from slopes.comparing.results import Results
 
 POINTS = 150  #: most epochs of a curve
 

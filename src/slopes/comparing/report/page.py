@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slopes.comparing.errors import StudyError
+from slopes.comparing.pair import Pair
 from slopes.comparing.repeating import write_call
-from slopes.comparing.report import charts, figures, scales
+from slopes.comparing.report import charts, figures, functions, panels, scales
 from slopes.comparing.report.answer import Verdict, answers, chance, of_pairs
 from slopes.comparing.report.scales import Axis, Numbers
-from slopes.comparing.results import Pair, Results
+from slopes.comparing.results import Results
 from slopes.comparing.whole import whole
 from slopes.comparing.words import duration
 from slopes.models import units
@@ -105,27 +106,37 @@ def context(study: Results) -> dict[str, Any]:
         "marks": MARKS,
         "chance": chance,
         "milliseconds": milliseconds,
-        "learning": figures.learning(study, own) if trained else [],
-        "training": figures.training(study) if trained else [],
-        "rates": figures.rates(study, own) if trained and len(plan.rates) > 1 else [],
-        "gradients": figures.gradients(study) if any(run.layers for run in study.runs) else [],
-        "layers": next((run.layers for run in study.runs if run.layers), ()),
-        "units": figures.units(study) if any(run.slots for run in study.runs) else [],
+        **_figures(study, own),
         "definitions": {"dead": units.DEAD, "saturated": units.SATURATED},
-        "slots": next((run.slots for run in study.runs if run.slots), ()),
-        "activation_curves": figures.activation_curves(study),
-        "loss_curves": figures.loss_curves(study),
+        "activation_curves": functions.activation_curves(study),
+        "loss_curves": functions.loss_curves(study),
         "charts": shown,
         **_cost(study),
         "diverged_total": sum(pair.diverged_anywhere for pair in study.pairs),
         "call": write_call(study),
         "duration": duration(study.seconds),
-        "panel": {name.lower(): getattr(figures, name) for name in SIZES},
+        "panel": {name.lower(): getattr(panels, name) for name in SIZES},
         "style": Markup(_file("uPlot.min.css") + "\n" + _file("style.css")),
         "licence": Markup(_file("uPlot.LICENSE")),
         "scripts": [Markup(script) for script in scripts],
         "policy": " ".join(f"'sha256-{_digest(script)}'" for script in scripts) or "'none'",
         "data": Markup(_json({"charts": shown})),
+    }
+
+
+def _figures(study: Results, own: Numbers) -> dict[str, Any]:
+    trained = bool(study.ranking)
+    layers, slots = (
+        next((named for run in study.runs if (named := getattr(run, kind))), ()) for kind in ("layers", "slots")
+    )
+    return {
+        "learning": figures.learning(study, own) if trained else [],
+        "training": figures.training(study) if trained else [],
+        "rates": figures.rates(study, own) if trained and len(study.plan.rates) > 1 else [],
+        "gradients": figures.gradients(study) if layers else [],
+        "units": figures.units(study) if slots else [],
+        "layers": layers,
+        "slots": slots,
     }
 
 
