@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import Any
 
@@ -137,15 +137,27 @@ class Grid(Samples):
             return 0.0
 
     def call(self, result: str, arguments: tuple[Any, ...]) -> Any:
-        return (
-            _by_torch(self, arguments, second=True)["second"] if result == "second" else super().call(result, arguments)
-        )
+        """See `Samples.call`; a second derivative is PyTorch's."""
+        if result == "second":
+            return self.results_by_torch(arguments, second=True)["second"]
+        return super().call(result, arguments)
 
     def by_torch(self, arguments: tuple[Any, ...] | None = None) -> dict[str, Any]:
-        """Value, autograd's gradient, and for the grid's own arguments, the gradient of that."""
-        if arguments is None:
-            return _by_torch(self, self.arguments, second=True)
-        return _by_torch(self, arguments, second=False)
+        """Results by PyTorch; the second derivative for the grid's own arguments alone, as it takes long to prepare."""
+        return self.results_by_torch(self.arguments if arguments is None else arguments, second=arguments is None)
+
+    def tensors(self, arguments: tuple[Any, ...]) -> list[Any]:
+        import torch
+
+        is_half = self.form == "bfloat16"
+        return [x.bfloat16() if is_half and x.dtype == torch.float32 else x for x in super().tensors(arguments)]
+
+    def second_by_torch(self, pull: Callable[[Any], Any], value: Any, slope: Any) -> Any:
+        """Gradient of the slope's sum, for rows of one of their entries."""
+        if isinstance(self.card, Map):
+            slope = pull(value[..., 0])
+            return pull(slope[..., slope.shape[-1] // 2])
+        return pull(slope[..., 0] if self.card.rowwise else slope)
 
     # ---------------------------------------------------------------------- the exact second derivative
 
@@ -198,32 +210,6 @@ class Grid(Samples):
             return slopes[..., 0] if card.rowwise else slopes
 
         return exact.slope_of(card.name, slope, x, *rest)
-
-
-def _by_torch(grid: Grid, arguments: tuple[Any, ...], second: bool) -> dict[str, Any]:
-    import torch
-
-    tensors = [torch.from_numpy(np.array(argument)) for argument in arguments]
-    if grid.form == "bfloat16":
-        tensors = [x.bfloat16() if x.dtype == torch.float32 else x for x in tensors]
-    x = tensors[0].requires_grad_()
-    value = grid.call("value", tuple(tensors))
-
-    def pulled(output: Any, cotangent: Any) -> Any:
-        if not output.requires_grad:
-            return torch.zeros_like(x)
-        (gradient,) = torch.autograd.grad(output, x, cotangent, create_graph=second, materialize_grads=True)
-        return gradient
-
-    is_map = isinstance(grid.card, Map)
-    came = {"value": value, "slope": pulled(value, tensors[1] if is_map else torch.ones_like(value))}
-    if second:
-        first = came["slope"][..., 0] if grid.card.rowwise else came["slope"]
-        if is_map:
-            first = pulled(value[..., 0], torch.ones_like(value[..., 0]))[..., x.shape[-1] // 2]
-        came["second"] = pulled(first, torch.ones_like(first))
-    carried = {name: y.detach().float() if y.dtype == torch.bfloat16 else y.detach() for name, y in came.items()}
-    return {name: y.numpy() for name, y in carried.items()}
 
 
 def _line(dtype: Any, thin: bool) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any
 
@@ -118,22 +118,36 @@ class Samples:
         return (card if result == "value" else card.slope)(*arguments, **self.options)
 
     def results_by_torch(self, arguments: tuple[Any, ...], second: bool = False) -> dict[str, Any]:
-        """Value and slope by torch, and if `second`, the gradients of the slope's columns."""
+        """Value, autograd's slope and, on request, its second derivative, as arrays."""
         import torch
 
-        tensors = [torch.from_numpy(np.array(argument)) for argument in arguments]
+        tensors = self.tensors(arguments)
         x = tensors[0].requires_grad_()
+
+        def pull(output: Any, cotangent: Any = None) -> Any:
+            if not output.requires_grad:
+                return torch.zeros_like(x)
+            cotangent = torch.ones_like(output) if cotangent is None else cotangent
+            return torch.autograd.grad(output, x, cotangent, create_graph=second, materialize_grads=True)[0]
+
         value = self.call("value", tuple(tensors))
-        pulled = tensors[1] if isinstance(self.card, Map) else torch.ones_like(value)
-        (slope,) = torch.autograd.grad(value, x, pulled, create_graph=second, materialize_grads=True)
-        results = {"value": value, "slope": slope}
-        if second and slope.requires_grad:
-            columns = slope.flatten(1).unbind(1) if self.card.rowwise else [slope]
-            gradients = [
-                torch.autograd.grad(column.sum(), x, retain_graph=True, materialize_grads=True)[0] for column in columns
-            ]
-            results["second"] = torch.stack(gradients, 1)
-        return {name: result.detach().numpy() for name, result in results.items()}
+        results = {"value": value, "slope": pull(value, tensors[1] if isinstance(self.card, Map) else None)}
+        if second:
+            results["second"] = self.second_by_torch(pull, **results)
+        carried = {name: y.detach() for name, y in results.items()}
+        return {name: (y.float() if y.dtype == torch.bfloat16 else y).numpy() for name, y in carried.items()}
+
+    def tensors(self, arguments: tuple[Any, ...]) -> list[Any]:
+        import torch
+
+        return [torch.from_numpy(np.array(argument)) for argument in arguments]
+
+    def second_by_torch(self, pull: Callable[[Any], Any], value: Any, slope: Any) -> Any:
+        """Gradients of each column of the slope."""
+        import torch
+
+        columns = slope.flatten(1).unbind(1) if self.card.rowwise else [slope]
+        return torch.stack([pull(column) for column in columns], 1)
 
     def exact(self, result: str, dtype: Any) -> Any:
         """Exact "value", "slope" (by the derivative, if any) or "difference" at the inputs."""
