@@ -232,7 +232,6 @@ def _idle(subject: Subject, option: Option, values: list[Any]) -> Finding:
     tried = " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
     sized = bool(SIZES.search(option.name)) and isinstance(option.value, int)
     return _script(subject, option, values[-1]).finding(
-        "idle_options",
         f"its option {option.name} changes neither value nor gradient on any input that was tried: with {tried} it "
         f"gives the same as with {option.value}",
         f"use {option.name} where it was meant, or take it out of the signature: who sets it trains with something "
