@@ -1759,9 +1759,9 @@ hard_tanh: _HardTanh
 hard_sigmoid: _HardSigmoid
 """Hard sigmoid: a line through one half at 0, confined to [0, 1]."""
 hard_swish: _Activation
-"""Hard swish: the input times its hard sigmoid, a parabola between −3 and 3."""
+"""Hard swish: the input times its hard sigmoid."""
 relu_squared: _Activation
-"""Squared ReLU: the square of the input where positive, else 0."""
+"""Squared ReLU: the input squared where positive, else 0."""
 star_relu: _StarRelu
 """StarReLU: the squared ReLU, scaled and shifted."""
 smelu: _ActivationBeta
@@ -1781,7 +1781,7 @@ prelu: _Prelu
 rrelu: _Rrelu
 """Randomised leaky ReLU: the input, times a slope drawn between two bounds where negative."""
 threshold: _Threshold
-"""Threshold: the input above a threshold, else a fixed value; it may jump there."""
+"""Threshold: the input above a threshold, else a fixed value."""
 elu: _ActivationAlpha
 """Exponential linear unit: the input where positive, else alpha times (e to the input, less 1)."""
 celu: _ActivationAlpha
@@ -1807,7 +1807,7 @@ softsign: _Activation
 squareplus: _Squareplus
 """Squareplus: a smooth ReLU without exponentials, half of a hyperbola."""
 softmax: _Map
-"""Softmax: a row of logits to their probabilities, which sum to 1."""
+"""Softmax: a row of logits to probabilities."""
 log_softmax: _Map
 """Logarithm of the softmax: logits to log-probabilities."""
 sparsemax: _Map
@@ -1837,7 +1837,7 @@ giou: _Boxes
 diou: _Boxes
 """Distance IoU loss: 1 − IoU plus the squared distance of the centres, in diagonals of the box around both."""
 ciou: _Boxes
-"""Complete IoU loss: the distance IoU loss plus a cost of another aspect, which counts where the boxes overlap."""
+"""Complete IoU loss: the distance IoU loss plus a cost of another aspect where the boxes overlap."""
 categorical_cross_entropy: _CategoricalCrossEntropy
 """Categorical cross-entropy: the surprise, −log p, at the right class, of rows of probabilities."""
 cross_entropy: _CrossEntropy
@@ -1869,21 +1869,21 @@ triplet_margin: _TripletMargin
 info_nce: _InfoNce
 """Cross-entropy of picking a positive among the negatives by its cosine over a temperature; NT-Xent."""
 supcon: _Supcon
-"""Cross-entropy of picking a positive among all others by its cosine over a temperature, other positives too."""
+"""Cross-entropy of picking a positive among all others, positives too, by its cosine over a temperature."""
 sigmoid_focal: _SigmoidFocal
 """Binary cross-entropy times the probability of being wrong to the power gamma, of logits."""
 softmax_focal: _SoftmaxFocal
 """Cross-entropy times the probability of being wrong to the power gamma, of rows of logits."""
 asymmetric: _Asymmetric
-"""Focal cross-entropy of logits with separate exponents for yes and no, and no cost of a no below the clip."""
+"""Focal cross-entropy of logits with an exponent for yes and for no, and no cost of a no below the clip."""
 poisson_nll: _PoissonNll
-"""Poisson likelihood: how unlikely a count is where the prediction is the log of its rate."""
+"""Poisson likelihood: how unlikely a count is if the prediction is the log of its rate."""
 gaussian_nll: _GaussianNll
-"""Gaussian likelihood: how unlikely the target is under a normal distribution with that mean and variance."""
+"""Gaussian likelihood: how unlikely the target is for that mean and variance."""
 gamma_deviance: _Regression
-"""Half the gamma deviance: how far off, in proportion, a positive target is where the prediction is its log."""
+"""Half the gamma deviance: how far off, in proportion, a positive target is if the prediction is its log."""
 tweedie_deviance: _TweedieDeviance
-"""Half the Tweedie deviance of amounts that are often 0, such as claims, where the prediction is their log."""
+"""Half the Tweedie deviance of amounts that are often 0, such as claims, if the prediction is their log."""
 hinge: _Margin
 """Hinge loss: 1 less the margin, prediction times target, and 0 for a margin above 1."""
 squared_hinge: _Margin
@@ -1891,17 +1891,17 @@ squared_hinge: _Margin
 soft_margin: _Margin
 """Logistic loss: a hinge without a corner, log(1 + exp(−m)) of the margin m; binary cross-entropy for −1 and 1."""
 hinge_embedding: _HingeEmbedding
-"""Hinge embedding loss of a distance: the distance for target 1, its shortfall to the margin for target −1."""
+"""Hinge embedding loss: a distance for target 1, its shortfall to the margin for target −1."""
 margin_ranking: _MarginRanking
-"""Margin ranking loss: how far the input that should rank higher falls short of the other plus margin."""
+"""Margin ranking loss: how far the input to rank higher falls short of the other plus margin."""
 multiclass_hinge: _MulticlassHinge
-"""Multi-class hinge: the right class's shortfall to the worst rival plus margin, or summed over all rivals."""
+"""Multi-class hinge: the right class's shortfall to the worst rival plus margin, or summed over rivals."""
 multilabel_margin: _MultilabelMargin
 """Multi-label hinge: the sum of each present class's shortfall to each absent one plus margin, divided by C."""
 multilabel_soft_margin: _Boxes
 """Multi-label soft margin: the binary cross-entropy of each class, of logits, averaged over classes."""
 dice: _Dice
-"""Dice loss: the share of a region and its prediction, taken together, where they disagree."""
+"""Dice loss: the share of a region and its prediction together where they disagree."""
 jaccard: _Overlap
 """Jaccard loss, 1 − IoU: the share of the union of a region and its prediction where they disagree."""
 tversky: _Tversky
@@ -1909,7 +1909,7 @@ tversky: _Tversky
 focal_tversky: _FocalTversky
 """Tversky loss to the power gamma: a gamma below 1 lifts small losses, a gamma above 1 lessens them."""
 generalized_dice: _GeneralizedDice
-"""Generalized Dice loss: Dice of all classes of a sample together, each weighed by its size to the power of −2."""
+"""Generalized Dice loss: Dice of all classes of a sample together, weighed by size to the power of −2."""
 lovasz_softmax: _Overlap
 """Lovász-softmax loss: 1 − IoU, extended to probabilities by ranking the pixels of a region by their error."""
 lovasz_hinge: _LovaszHinge
@@ -1925,16 +1925,16 @@ huber: _RegressionDelta
 log_cosh: _Regression
 """Logarithm of the hyperbolic cosine: a smooth mean absolute error, half the squared residual near 0."""
 smooth_l1: _SmoothL1
-"""Smooth L1 loss: the size of the residual less half of beta; within beta a parabola without a kink."""
+"""Smooth L1 loss: the size of the residual less half of beta; within beta a parabola."""
 pinball: _Pinball
-"""Quantile loss: the size of the residual, times quantile where the prediction is too low, else the rest of 1."""
+"""Quantile loss: the size of the residual, times quantile where the prediction is low, else 1 − quantile."""
 charbonnier: _Charbonnier
 """Charbonnier loss: the size of the residual, rounded off within eps; eps is its least value."""
 pseudo_huber: _RegressionDelta
-"""Pseudo-Huber loss: half the squared residual near 0, and delta times its size far beyond delta, all smooth."""
+"""Pseudo-Huber loss: half the squared residual near 0, delta times its size far beyond delta, all smooth."""
 barron_general: _BarronGeneral
 """Barron's loss: half the squared residual within c, and beyond it bent the more, the lower alpha."""
 mape: _Mape
-"""Mean absolute percentage error, as a fraction: the size of the residual divided by that of the target."""
+"""Mean absolute percentage error, as a fraction: the size of the residual over the target's."""
 msle: _Regression
-"""Mean squared logarithmic error: the squared difference of the logs of 1 + prediction and 1 + target."""
+"""Mean squared logarithmic error: the squared difference of log(1 + prediction) and log(1 + target)."""

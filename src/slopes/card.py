@@ -371,9 +371,7 @@ class Activation(Card):
     def _slope(self, r: ModuleType, value: Body, slope: Body | None, x: Array) -> Array:
         return r.slope_of(self._root.name, value, r.widen(x)) if slope is None else slope(r.widen(x))
 
-    def _read(
-        self, output: str, compute: Callable[..., Array], parameters: Mapping[str, Any], *arrays: Array
-    ) -> Any:  # fmt: skip
+    def _read(self, output: str, compute: Callable[..., Array], parameters: Mapping[str, Any], *arrays: Array) -> Any:
         r = self._reading(*arrays)
         entered = self._enter(r, arrays)
         out = None
@@ -772,9 +770,7 @@ class Loss(Card):
                 return find(self, settings, x, axis, labels, smoothing, beside, wants_slope)
 
             of_kind["find_kernel"] = find_kernel
-        batch = self.kind.enter(
-            r, self.name, (first, *others), weight=weight, mask=mask, settings=settings, **of_kind
-        )  # fmt: skip
+        batch = self.kind.enter(r, self.name, (first, *others), weight=weight, mask=mask, settings=settings, **of_kind)
         batch.reduce_by(reduction, divisor)
         return batch, *self._bodies(settings)
 

@@ -361,7 +361,7 @@ def entry(x: Array, place: int) -> Array:
 
 
 def joined(a: Array, b: Array) -> Array:
-    """Two arrays along the last axis."""
+    """Concatenation along the last axis."""
     return reading(a).joined(a, b)
 
 

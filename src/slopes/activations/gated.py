@@ -22,7 +22,7 @@ SHAZEER = Paper("Shazeer", 2020, "GLU variants improve transformer", "arXiv:2002
 
 
 def _through(tail, gate, value):
-    """tail(gate)·gate·value, without underflow of a tail or overflow of a product."""
+    """tail(gate)·gate·value without underflow or overflow on the way."""
     shut, opened = where(gate < 0, gate, 0.0), where(gate < 0, 0.0, gate)
     return where(gate < 0, tail(shut, times=ops.double(shut) * value), tail(opened, times=opened) * value)
 

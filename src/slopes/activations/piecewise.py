@@ -124,7 +124,7 @@ def _ends(x, slope):
     },
 )  # fmt: skip
 def hard_swish(x):
-    """Hard swish: the input times its hard sigmoid, a parabola between −3 and 3.
+    """Hard swish: the input times its hard sigmoid.
 
     The parabola's input is clipped, so that −inf gives 0; the slope is 0 at −3 and 1 at 3.
     """
@@ -145,7 +145,7 @@ def _(x):
     same_as={"torch": "nn.functional.relu(x) ** 2", "jax": "nn.relu(x) ** 2"},
 )  # fmt: skip
 def relu_squared(x):
-    """Squared ReLU: the square of the input where positive, else 0.
+    """Squared ReLU: the input squared where positive, else 0.
 
     The second derivative at 0 is 0.
     """

@@ -155,7 +155,7 @@ def _(x, *, lower, upper, noise):
     },
 )  # fmt: skip
 def threshold(x, *, threshold: Real = 1.0, value: Real = 0.0):
-    """Threshold: the input above a threshold, else a fixed value; it may jump there.
+    """Threshold: the input above a threshold, else a fixed value.
 
     The slope there is 0, as in PyTorch. The defaults are ONNX's.
     """
@@ -180,7 +180,7 @@ def _(x, *, threshold, value):
 def elu(x, *, alpha: Positive = 1.0):
     """Exponential linear unit: the input where positive, else alpha times (e to the input, less 1).
 
-    It uses expm1, as exp(x) − 1 cancels near 0, clipped at 0, so that the other branch is finite. The slope multiplies
+    expm1, as exp(x) − 1 cancels near 0, is clipped at 0 to be finite in the other branch. The slope multiplies
     by alpha before the exponential becomes subnormal.
     """
     return where(x > 0, x, alpha * expm1(minimum(x, 0.0)))
@@ -225,7 +225,7 @@ def _(x, *, alpha):
 def selu(x):
     """Scaled ELU: an ELU with constants that keep mean 0 and variance 1 through the layers.
 
-    Some libraries have six digits of them. The slope at 0 is the left one, as in PyTorch.
+    Some libraries have six digits of them. The slope at 0 is the left one.
     """
     return LAMBDA * where(x > 0, x, ALPHA * expm1(minimum(x, 0.0)))
 

@@ -20,7 +20,7 @@ from slopes.ops import exp, log, maximum, where
     },
 )  # fmt: skip
 def softmax(x):
-    """Softmax: a row of logits to their probabilities, which sum to 1.
+    """Softmax: a row of logits to probabilities.
 
     The largest logit is subtracted first, so that exp cannot overflow.
     """

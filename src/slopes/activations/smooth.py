@@ -47,7 +47,7 @@ def _(x):
 
 
 def gelu_tanh_slope(x, times):
-    """`times` the slope of gelu_tanh, underflowing once."""
+    """`times` gelu_tanh's slope, underflowing once."""
     high, low = ops.cubic(x, LINEAR, CUBIC)
     y, y_low = ops.cubic(x, LINEAR, THRICE_CUBIC)  # x times the logit's slope
     return ops.gate_slope(high, y, times, low, y_low)
@@ -71,7 +71,7 @@ def tanh_gate(x, times):
 def gelu(x, *, approximate: Annotated[str, OneOf(("none", "tanh"))] = "none"):
     """Gaussian error linear unit: the input times the probability of a normal draw below it.
 
-    It uses ndtr, as 1 + erf(x/√2) cancels below −5. JAX defaults to the tanh form.
+    It uses ndtr: 1 + erf(x/√2) cancels below −5. JAX defaults to the tanh form.
     """
     return ndtr(x, times=x) if approximate == "none" else gelu_tanh.body(x)
 
@@ -82,7 +82,7 @@ def _(x, *, approximate):
 
 
 def gelu_slope(x, times, approximate):
-    """`times` the slope of gelu, underflowing once."""
+    """`times` gelu's slope, underflowing once."""
     if approximate == "tanh":
         return gelu_tanh_slope(x, times)
     return ops.normal_gate_slope(x, times)
@@ -112,7 +112,7 @@ def _(x, *, beta):
 
 
 def silu_slope(x, times, beta=1.0):
-    """`times` the slope of silu, underflowing once."""
+    """`times` silu's slope, underflowing once."""
     high, low = ops.product(x, beta)
     return ops.gate_slope(high, high, times, low, low)
 
@@ -127,10 +127,7 @@ swish = silu
     same_as={"timm": "layers.quick_gelu(x)"},
 )  # fmt: skip
 def quick_gelu(x):
-    """GELU's sigmoid form: the input times the sigmoid of 1.702 times it, as in CLIP; up to 0.02 from GELU.
-
-    It is `silu` with beta = 1.702.
-    """
+    """GELU's sigmoid form: the input times the sigmoid of 1.702 times it, as in CLIP; up to 0.02 from GELU."""
     return silu.body(x, beta=1.702)
 
 

@@ -291,9 +291,7 @@ def _are_alike(x: Tensor, others: Sequence[Any]) -> bool:
     return True
 
 
-def _find_loss(
-    card: Any, reduction: str, parameters: tuple[tuple[str, Any], ...], x: Tensor
-) -> PlainLoss | None:  # fmt: skip
+def _find_loss(card: Any, reduction: str, parameters: tuple[tuple[str, Any], ...], x: Tensor) -> PlainLoss | None:
     key = (x.dtype, x.is_cpu, reduction, parameters)
     if key not in card.cache:
         keep(card, key, _make_loss(card, reduction, dict(parameters), x))

@@ -101,9 +101,7 @@ def _check_input(owner: str, line: Line, array: Any, first: Any) -> None:
         raise ValueError(f"{owner}: labels must lie between 0 and {width - 1}")
 
 
-def compute_if_suitable(
-    card: Card, output: str, arrays: Sequence[Any], out: Any, parameters: Mapping[str, Any]
-) -> Any:  # fmt: skip
+def compute_if_suitable(card: Card, output: str, arrays: Sequence[Any], out: Any, parameters: Mapping[str, Any]) -> Any:
     first = arrays[0]
     if any(a.dtype not in (np.float32, np.float64) or a.dtype != first.dtype for a in arrays):
         return None

@@ -24,7 +24,7 @@ from slopes.readings.trace import TraceError, record
 if TYPE_CHECKING:
     from slopes.card import Loss
 
-LEAST_PIXELS = 64  #: smaller regions gain nothing
+LEAST_PIXELS = 64  #: fewer gain nothing
 
 
 class RegionKernel:

@@ -11,14 +11,14 @@ from slopes.ops import Array, absolute, angle, entry, held, maximum, minimum, no
 
 
 class Sides(NamedTuple):
-    """Lengths of two boxes along both axes, in units of the larger side of their hull, the box around both."""
+    """Lengths of two boxes along both axes, in units of the larger side of their hull."""
 
     unit: Array
     own: Array  #: of the prediction
     other: Array  #: of the target
     around: Array  #: of the hull
-    gap: Array  #: of the intersection, below 0 where the boxes do not meet
-    shift: Array  #: from the target's centre to the prediction's
+    gap: Array  #: of the intersection, below 0 for boxes apart
+    shift: Array  #: from centre to centre
 
 
 class Pair(NamedTuple):
@@ -160,7 +160,7 @@ ZHENG = Paper(
 def giou(prediction, target):
     """Generalized IoU loss: the share of the union that only one box covers, plus the empty share of their hull.
 
-    The hull is the box around both. Areas are in its units, so none overflows; boxes without an area have an IoU of 0.
+    The hull is the box around both. In its units no area overflows; boxes without an area have an IoU of 0.
     """
     pair = _pair(_sides(prediction, target))
     return _share(pair.wrong, pair.union, 1.0) + _share(pair.hull - pair.union, pair.hull, 0.0)
@@ -196,10 +196,10 @@ def _(prediction, target):
 
 @loss("boxes", definition=_ciou, papers=(ZHENG,))
 def ciou(prediction, target):
-    """Complete IoU loss: the distance IoU loss plus a cost of another aspect, which counts where the boxes overlap.
+    """Complete IoU loss: the distance IoU loss plus a cost of another aspect where the boxes overlap.
 
-    The aspect's weight has a gradient; in torchvision it is constant. Its cost is an angle between diagonals, which a
-    side of 0 does not break.
+    The aspect's weight has a gradient; in torchvision it is constant. An angle between diagonals gives the cost, also
+    for a side of 0.
     """
     pair = _pair(_sides(prediction, target))
     lost, aspect = _share(pair.wrong, pair.union, 1.0), pair.aspect**2

@@ -178,9 +178,7 @@ def _(prediction, target, *, epsilon):
         log(1 + (ops.sum(exp(scale * c)) - exp(scale * c)) / exp(scale * _with_margin(c, margin, form))), y
     ),
 )  # fmt: skip
-def margin_softmax(
-    prediction, target, *, margin: Radians = 0.5, scale: Positive = 64.0, form: Form = "arcface"
-):  # fmt: skip
+def margin_softmax(prediction, target, *, margin: Radians = 0.5, scale: Positive = 64.0, form: Form = "arcface"):
     """Cross-entropy of scaled cosines with a margin, which widens the right class's angle or lowers its cosine.
 
     The margin is in radians (pytorch_metric_learning: degrees) or, for "cosface", in units of the cosine. Where an
@@ -224,7 +222,7 @@ def binary_cross_entropy(
 ):
     """Binary cross-entropy: the surprise at a yes or no, of logits; targets between 0 and 1 are probabilities of yes.
 
-    It subtracts nothing and clips nothing: a certain error costs infinity.
+    Nothing is subtracted or clipped: a certain error costs infinity.
     """
     if from_probabilities:
         nats = -(pos_weight * xlogy(target, prediction) + xlog1py(1 - target, -prediction))

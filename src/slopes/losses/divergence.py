@@ -33,7 +33,7 @@ from slopes.ops import (
 
 
 def _log_ratio(target, chance, lacking, known):
-    """log(target / chance), by log1p where they are close; `lacking` is 1 − chance, `known` log(chance)."""
+    """log(target / chance); `lacking` is 1 − chance, `known` log(chance)."""
     near = (target < 2 * chance) & (chance < 2 * target)
     little = where(chance > 0.5, lacking - (1 - target), target - chance)
     little = where(near, little, 0.0) / where(near, chance, 1.0)
@@ -55,7 +55,7 @@ def _log_mean(gap, part, logit, rest):
 def _softened(x, temperature):
     """(mask of each row's first largest entry, p = softmax(x / temperature), 1 − p, log p).
 
-    The largest entry is subtracted before the division, which might overflow.
+    The largest is subtracted before the division, which might overflow.
     """
     first = top(x) == 1
     largest = ops.sum(where(first, x, 0.0))
@@ -71,7 +71,7 @@ def _compare(prediction, target, temperature):
     """(teacher's and student's probabilities, their complements, log(student / teacher), its terms' size).
 
     Where both nearly agree, the log is a difference of logits less its mean and the log of a mean near 1, which keeps
-    its digits; elsewhere a difference of two logs. It is 1 where the teacher's probability is 0.
+    its digits; elsewhere of two logs. It is 1 where the teacher's probability is 0.
     """
     _, other, other_rest, log_other = _softened(prediction, temperature)
     first, share, rest, log_share = _softened(target, temperature)
@@ -100,7 +100,7 @@ def _compare(prediction, target, temperature):
 def relative_entropy(prediction, target, *, log_target: Flag = False):
     """One term of a Kullback-Leibler divergence: target · (log target − prediction), of log-probabilities.
 
-    A target of 0 costs 0, even as a log of −inf (PyTorch: NaN). The mean is over entries; `kl_div`'s is over rows.
+    A target of 0 costs 0, even as a log of −inf (PyTorch: NaN). The mean is over entries.
     """
     gone = (exp(target) if log_target else target) == 0
     held = where(gone, 0.0 if log_target else 1.0, target)
@@ -213,6 +213,6 @@ def distillation(prediction, target, *, temperature: Positive = 2.0):
 @distillation.derivative
 def _(prediction, target, *, temperature):
     (share, other), (rest, other_rest), ratio, terms = _compare(prediction, target, temperature)
-    near = terms < rest  # the log then has more digits than a difference of probabilities
+    near = terms < rest  # the log then has more digits
     apart = where(other > 0.5, rest - other_rest, other - share)
     return temperature * where(near, share * expm1(where(near, ratio, 0.0)), apart)

@@ -191,8 +191,8 @@ def _(first, second, target, *, margin):
 def contrastive_pair(first, second, target, *, margin: Positive = 1.0):
     """Contrastive loss: half the squared distance of vectors that belong together, else half (margin − distance)².
 
-    Vectors further apart than the margin cost 0. Both terms are squared and halved as in the paper, unlike in
-    pytorch_metric_learning. Equal vectors that do not belong together have a slope of 0: no direction leads apart.
+    Vectors further apart than the margin cost 0. Both terms are squared and halved as in the paper (not in
+    pytorch_metric_learning). Equal vectors that do not belong together have no slope: no direction leads apart.
     """
     lacking = maximum(margin - _distance(first, second, 2.0), 0.0)
     apart = where(target[..., None] > 0, first - second, 0.0)  # other squares may overflow
@@ -208,11 +208,11 @@ def _(first, second, target, *, margin):
 
 
 def _gap(first, second, middle, p):
-    """How much further the first lies from the middle than the second; no cancellation where p is 2."""
+    """How much further the first lies from the middle; no cancellation where p is 2."""
     first, second, middle = first / 1024, second / 1024, middle / 1024  # no sum of two distances then overflows
     near, far = _distance(first, middle, p), _distance(second, middle, p)
     along = ((first - middle) + (second - middle)) / nonzero(near + far)[..., None]
-    huge = 1024 * (near + far) == inf  # distances that overflow together have no slope
+    huge = 1024 * (near + far) == inf  # then there is no slope
     gap = where(p == 2, ops.sum(where(huge[..., None], 0.0, first - second) * along)[..., 0], near - far)
     return 1024 * where(huge, held(near - far), gap)
 
@@ -289,7 +289,7 @@ def _(embeddings, positives, negatives, cotangent, *, temperature):
     same_as={"metric_learning": "losses.SupConLoss(temperature)(embeddings, labels)"},
 )  # fmt: skip
 def supcon(embeddings, positives, negatives, *, temperature: Positive = 0.1):
-    """Cross-entropy of picking a positive among all others by its cosine over a temperature, other positives too.
+    """Cross-entropy of picking a positive among all others, positives too, by its cosine over a temperature.
 
     Each value is the mean over an anchor's positives; the loss is the mean over anchors with one.
     """

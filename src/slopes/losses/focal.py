@@ -125,7 +125,7 @@ def _(prediction, target, *, gamma, alpha):
 def softmax_focal(prediction, target, *, gamma: NonNegative = 2.0):
     """Cross-entropy times the probability of being wrong to the power gamma, of rows of logits.
 
-    The mean is over rows: kornia and MONAI also divide by the number of classes. Other libraries' alpha (Keras: 0.25
+    The mean is over rows: kornia and MONAI also divide by the number of classes. Others' alpha (Keras: 0.25
     for every class) is `class_weight`. Softplus of log(p / (1 − p)) never underflows.
     """
     rows = ops.one_hot(target, like=prediction)
@@ -151,8 +151,7 @@ def _(prediction, target, *, gamma):
     papers=(Paper("Ridnik et al.", 2020, "Asymmetric Loss For Multi-Label Classification", "arXiv:2009.14119"),),
     definition=lambda z, y, gamma_neg, gamma_pos, clip: (
         y * log(1 + exp(-z)) / (1 + exp(z)) ** gamma_pos
-        - (1 - y) * maximum(1 / (1 + exp(-z)) - clip, 0) ** gamma_neg
-        * log(1 - maximum(1 / (1 + exp(-z)) - clip, 0))
+        - (1 - y) * maximum(1 / (1 + exp(-z)) - clip, 0) ** gamma_neg * log(1 - maximum(1 / (1 + exp(-z)) - clip, 0))
     ),
     same_as={
         "timm": (
@@ -161,11 +160,11 @@ def _(prediction, target, *, gamma):
             "loss.AsymmetricLossMultiLabel()(prediction, target)",
         ),
     },
-)  # fmt: skip
+)
 def asymmetric(
     prediction, target, *, gamma_neg: NonNegative = 4.0, gamma_pos: NonNegative = 1.0, clip: UnitInterval = 0.05
 ):
-    """Focal cross-entropy of logits with separate exponents for yes and no, and no cost of a no below the clip.
+    """Focal cross-entropy of logits with an exponent for yes and for no, and no cost of a no below the clip.
 
     It has one value per label; the authors sum over a sample's labels. The gradient goes through the powers, as in
     timm; the authors stop it. Probabilities are not clamped, so surely wrong predictions still learn, unless a clip

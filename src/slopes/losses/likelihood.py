@@ -38,7 +38,7 @@ def _near_one(prediction, target):
     },
 )  # fmt: skip
 def poisson_nll(prediction, target, *, log_input: Flag = True, full: Flag = False, eps: NonNegative = 1e-8):
-    """Poisson likelihood: how unlikely a count is where the prediction is the log of its rate.
+    """Poisson likelihood: how unlikely a count is if the prediction is the log of its rate.
 
     With log_input=False the prediction is the rate, as in Keras; eps is added to it in the log. Full adds Stirling's
     approximation of log(target!) above 1, as in PyTorch.
@@ -83,7 +83,7 @@ def _(prediction, target, *, log_input, full, eps):
     },
 )  # fmt: skip
 def gaussian_nll(prediction, target, variance, *, full: Flag = False, eps: Positive = 1e-6):
-    """Gaussian likelihood: how unlikely the target is under a normal distribution with that mean and variance.
+    """Gaussian likelihood: how unlikely the target is for that mean and variance.
 
     A variance below eps counts as eps, without a gradient (PyTorch's has one). Full adds half of log(2π).
     """
@@ -110,7 +110,7 @@ def _(prediction, target, variance, *, full, eps):
     same_as={"sklearn": f"_loss.HalfGammaLoss(){SKLEARN}"},
 )  # fmt: skip
 def gamma_deviance(prediction, target):
-    """Half the gamma deviance: how far off, in proportion, a positive target is where the prediction is its log.
+    """Half the gamma deviance: how far off, in proportion, a positive target is if the prediction is its log.
 
     Terms of the target alone are left out, as in scikit-learn: the least value is 1 + log(target).
     """
@@ -135,7 +135,7 @@ def _times_exp(times, x):
     same_as={"sklearn": f"_loss.HalfTweedieLoss(power=power){SKLEARN}"},
 )  # fmt: skip
 def tweedie_deviance(prediction, target, *, power: Annotated[float, Interval(1.0, 2.0)] = 1.5):
-    """Half the Tweedie deviance of amounts that are often 0, such as claims, where the prediction is their log.
+    """Half the Tweedie deviance of amounts that are often 0, such as claims, if the prediction is their log.
 
     Terms of the target alone are left out, as in scikit-learn. Power 1 would be `poisson_nll`, 2 `gamma_deviance`, but
     for terms without bound.

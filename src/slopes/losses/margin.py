@@ -96,9 +96,9 @@ def _(prediction, target):
     same_as={"torch": "nn.functional.hinge_embedding_loss(prediction, target, reduction='none', margin=margin)"},
 )  # fmt: skip
 def hinge_embedding(prediction, target, *, margin: Positive = 1.0):
-    """Hinge embedding loss of a distance: the distance for target 1, its shortfall to the margin for target −1.
+    """Hinge embedding loss: a distance for target 1, its shortfall to the margin for target −1.
 
-    A negative prediction, which is no distance, sinks it without bound. At the margin the slope is −1, as in PyTorch.
+    A negative prediction sinks it without bound. At the margin the slope is −1, as in PyTorch.
     """
     return where(target > 0, prediction, maximum(margin - prediction, 0.0))
 
@@ -120,7 +120,7 @@ def _wanting(lack):
     },
 )  # fmt: skip
 def margin_ranking(first, second, target, *, margin: NonNegative = 0.0):
-    """Margin ranking loss: how far the input that should rank higher falls short of the other plus margin.
+    """Margin ranking loss: how far the input to rank higher falls short of the other plus margin.
 
     Target 1 ranks the first higher, −1 the second. At a lead of the margin the slope is ±1, as in PyTorch.
     """
@@ -157,9 +157,9 @@ def multiclass_hinge(
     form: Annotated[str, OneOf(("crammer_singer", "weston_watkins"))] = "crammer_singer",
     margin: Positive = 1.0, p: Annotated[int, OneOf((1, 2))] = 1,
 ):  # fmt: skip
-    """Multi-class hinge: the right class's shortfall to the worst rival plus margin, or summed over all rivals.
+    """Multi-class hinge: the right class's shortfall to the worst rival plus margin, or summed over rivals.
 
-    Crammer and Singer take the worst rival (Keras counts one below 0 as 0). Weston and Watkins sum over rivals, which
+    Crammer and Singer take the worst (Keras counts one below 0 as 0). Weston and Watkins sum over rivals, which
     PyTorch's multi_margin_loss divides by C. Rows of probabilities take C² memory.
     """
     _, lacks = _rivals(prediction, target, form, margin)

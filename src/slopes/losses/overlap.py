@@ -70,7 +70,7 @@ def _rarity(size):
     },
 )  # fmt: skip
 def dice(prediction, target, weight, *, smooth: NonNegative = 0.0, squared: Flag = False):
-    """Dice loss: the share of a region and its prediction, taken together, where they disagree.
+    """Dice loss: the share of a region and its prediction together where they disagree.
 
     Disagreement is summed, as 1 less the agreement would cancel; a region that is empty in both costs 0.
     `smooth` is added to 2·I and to P + T (Optax: to I, twice as much). With `squared` a matched soft target costs 0.
@@ -215,7 +215,7 @@ def _(prediction, target, weight, *, gamma, alpha, beta):
 def generalized_dice(
     prediction, target, weight, *, weighting: Annotated[str, OneOf(("square", "simple", "uniform"))] = "square"
 ):
-    """Generalized Dice loss: Dice of all classes of a sample together, each weighed by its size to the power of −2.
+    """Generalized Dice loss: Dice of all classes of a sample together, weighed by size to the power of −2.
 
     "simple" weighs by 1 / size and "uniform" equally. An absent class weighs as much as the rarest present, as in
     MONAI, which adds 1e-5 to numerator and denominator. Optax weighs the Dice loss of each class, by sizes over the
@@ -235,7 +235,7 @@ def _(prediction, target, weight, cotangent, *, weighting):
 
 @loss(
     "ranked overlap", papers=(BERMAN,),
-    ulps=24.0,  # the steps of a pixel's classes may nearly cancel in the slope by a logit
+    ulps=24.0,  # steps of a pixel's classes may nearly cancel in a slope
     definition=lambda p, t, w, _: expected(absolute(p - t), jaccard_steps(absolute(p - t), t, w)),
     same_as={"kornia": BY_SOFTMAX},
 )  # fmt: skip
@@ -271,7 +271,7 @@ def _(prediction, target, weight, odds):
 def lovasz_hinge(prediction, target, weight):
     """Lovász hinge: 1 − IoU, extended to logits by ranking the pixels of a region by 1 less their margin.
 
-    Targets are 0 or 1 for each class and pixel. A rank's step weighs the hinge of its pixel, as in the authors' code.
+    Targets are 0 or 1 for each class and pixel. A rank's step weighs its pixel's hinge, as in the authors' code.
     """
     lack = 1 - prediction * (2 * target - 1)
     return expected(where(lack <= 0, 0.0, lack), jaccard_steps(lack, target, weight))

@@ -206,7 +206,7 @@ def _(prediction, target):
     },
 )  # fmt: skip
 def smooth_l1(prediction, target, *, beta: Positive = 1.0):
-    """Smooth L1 loss: the size of the residual less half of beta; within beta a parabola without a kink.
+    """Smooth L1 loss: the size of the residual less half of beta; within beta a parabola.
 
     It is `huber` over its delta: the slope beyond beta is 1.
     """
@@ -226,7 +226,7 @@ def _(prediction, target, *, beta):
     same_as={"sklearn": f"_loss.PinballLoss(quantile=quantile){SKLEARN}"},
 )  # fmt: skip
 def pinball(prediction, target, *, quantile: OpenUnitInterval = 0.5):
-    """Quantile loss: the size of the residual, times quantile where the prediction is too low, else the rest of 1.
+    """Quantile loss: the size of the residual, times quantile where the prediction is low, else 1 − quantile.
 
     The slope at a residual of 0 is 0, as in `mae`, twice this loss at quantile 1/2.
     """
@@ -281,7 +281,7 @@ def _(prediction, target, *, eps):
     },
 )  # fmt: skip
 def pseudo_huber(prediction, target, *, delta: Positive = 1.0):
-    """Pseudo-Huber loss: half the squared residual near 0, and delta times its size far beyond delta, all smooth.
+    """Pseudo-Huber loss: half the squared residual near 0, delta times its size far beyond delta, all smooth.
 
     No square overflows, and no 1 is subtracted from a root near 1.
     """
@@ -373,7 +373,7 @@ def _(prediction, target, *, alpha, c):
     },
 )  # fmt: skip
 def mape(prediction, target, *, eps: Positive = 1e-7):
-    """Mean absolute percentage error, as a fraction: the size of the residual divided by that of the target.
+    """Mean absolute percentage error, as a fraction: the size of the residual over the target's.
 
     A target smaller than eps counts as eps, as in Keras, which gives per cent.
     """
@@ -399,9 +399,9 @@ def _(prediction, target, *, eps):
     },
 )  # fmt: skip
 def msle(prediction, target):
-    """Mean squared logarithmic error: the squared difference of the logs of 1 + prediction and 1 + target.
+    """Mean squared logarithmic error: the squared difference of log(1 + prediction) and log(1 + target).
 
-    It takes one log, of the quotient, which does not cancel. Numbers up to −1 are refused; Keras counts negatives as 0.
+    One log, of the quotient, does not cancel. Numbers up to −1 are refused; Keras counts negatives as 0.
     """
     return _log_quotient(prediction, target) ** 2
 

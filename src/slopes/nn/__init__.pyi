@@ -38,7 +38,7 @@ class Snake(CardModule):
     def __init__(self, *, alpha: _TensorParameter = 1.0) -> None: ...
 
 class ReLUSquared(CardModule):
-    """Squared ReLU: the square of the input where positive, else 0."""
+    """Squared ReLU: the input squared where positive, else 0."""
 
     def __init__(self) -> None: ...
 
@@ -106,7 +106,7 @@ class DIoULoss(CardModule):
     def __init__(self, *, dim: int = -1, reduction: Literal["mean", "sum", "none"] = "mean") -> None: ...
 
 class CIoULoss(CardModule):
-    """Complete IoU loss: the distance IoU loss plus a cost of another aspect, which counts where the boxes overlap."""
+    """Complete IoU loss: the distance IoU loss plus a cost of another aspect where the boxes overlap."""
 
     def __init__(self, *, dim: int = -1, reduction: Literal["mean", "sum", "none"] = "mean") -> None: ...
 
@@ -171,7 +171,7 @@ class InfoNCELoss(CardModule):
     ) -> None: ...
 
 class SupConLoss(CardModule):
-    """Cross-entropy of picking a positive among all others by its cosine over a temperature, other positives too."""
+    """Cross-entropy of picking a positive among all others, positives too, by its cosine over a temperature."""
 
     def __init__(
         self, *, temperature: _TensorParameter = 0.1, reduction: Literal["mean", "sum", "none"] = "mean",
@@ -194,7 +194,7 @@ class SoftmaxFocalLoss(CardModule):
     ) -> None: ...
 
 class AsymmetricLoss(CardModule):
-    """Focal cross-entropy of logits with separate exponents for yes and no, and no cost of a no below the clip."""
+    """Focal cross-entropy of logits with an exponent for yes and for no, and no cost of a no below the clip."""
 
     def __init__(
         self, *, gamma_neg: _TensorParameter = 4.0, gamma_pos: _TensorParameter = 1.0, clip: _TensorParameter = 0.05,
@@ -202,12 +202,12 @@ class AsymmetricLoss(CardModule):
     ) -> None: ...
 
 class GammaDevianceLoss(CardModule):
-    """Half the gamma deviance: how far off, in proportion, a positive target is where the prediction is its log."""
+    """Half the gamma deviance: how far off, in proportion, a positive target is if the prediction is its log."""
 
     def __init__(self, *, reduction: Literal["mean", "sum", "none"] = "mean") -> None: ...
 
 class TweedieDevianceLoss(CardModule):
-    """Half the Tweedie deviance of amounts that are often 0, such as claims, where the prediction is their log."""
+    """Half the Tweedie deviance of amounts that are often 0, such as claims, if the prediction is their log."""
 
     def __init__(
         self, *, power: _TensorParameter = 1.5, reduction: Literal["mean", "sum", "none"] = "mean",
@@ -224,7 +224,7 @@ class SquaredHingeLoss(CardModule):
     def __init__(self, *, zero_one: bool = False, reduction: Literal["mean", "sum", "none"] = "mean") -> None: ...
 
 class DiceLoss(CardModule):
-    """Dice loss: the share of a region and its prediction, taken together, where they disagree."""
+    """Dice loss: the share of a region and its prediction together where they disagree."""
 
     def __init__(
         self, *, mode: Literal["multiclass", "multilabel"] = "multiclass",
@@ -265,7 +265,7 @@ class FocalTverskyLoss(CardModule):
     ) -> None: ...
 
 class GeneralizedDiceLoss(CardModule):
-    """Generalized Dice loss: Dice of all classes of a sample together, each weighed by its size to the power of −2."""
+    """Generalized Dice loss: Dice of all classes of a sample together, weighed by size to the power of −2."""
 
     def __init__(
         self, *, mode: Literal["multiclass", "multilabel"] = "multiclass",
@@ -303,7 +303,7 @@ class LogCoshLoss(CardModule):
     def __init__(self, *, reduction: Literal["mean", "sum", "none"] = "mean") -> None: ...
 
 class PinballLoss(CardModule):
-    """Quantile loss: the size of the residual, times quantile where the prediction is too low, else the rest of 1."""
+    """Quantile loss: the size of the residual, times quantile where the prediction is low, else 1 − quantile."""
 
     def __init__(
         self, *, quantile: _TensorParameter = 0.5, reduction: Literal["mean", "sum", "none"] = "mean",
@@ -317,7 +317,7 @@ class CharbonnierLoss(CardModule):
     ) -> None: ...
 
 class PseudoHuberLoss(CardModule):
-    """Pseudo-Huber loss: half the squared residual near 0, and delta times its size far beyond delta, all smooth."""
+    """Pseudo-Huber loss: half the squared residual near 0, delta times its size far beyond delta, all smooth."""
 
     def __init__(
         self, *, delta: _TensorParameter = 1.0, reduction: Literal["mean", "sum", "none"] = "mean",
@@ -332,13 +332,13 @@ class BarronGeneralLoss(CardModule):
     ) -> None: ...
 
 class MAPELoss(CardModule):
-    """Mean absolute percentage error, as a fraction: the size of the residual divided by that of the target."""
+    """Mean absolute percentage error, as a fraction: the size of the residual over the target's."""
 
     def __init__(
         self, *, eps: _TensorParameter = 1e-07, reduction: Literal["mean", "sum", "none"] = "mean",
     ) -> None: ...
 
 class MSLELoss(CardModule):
-    """Mean squared logarithmic error: the squared difference of the logs of 1 + prediction and 1 + target."""
+    """Mean squared logarithmic error: the squared difference of log(1 + prediction) and log(1 + target)."""
 
     def __init__(self, *, reduction: Literal["mean", "sum", "none"] = "mean") -> None: ...

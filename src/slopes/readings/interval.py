@@ -1,10 +1,10 @@
 """The interval reading: bodies computed for all numbers of an interval at once, with both derivatives.
 
-A `Jet` holds bounds of a value and of its first and second derivative over the interval of the argument. End points are
+A `Jet` has bounds of a value and of its first and second derivative over the argument's interval. End points are
 exact numbers of Arb and each operation rounds them outwards, so the bounds hold for every number in between. A
-comparison that holds for only some of them is undecided; `where` then gives the hull of both choices, and the jet
-remembers that it may jump. End points may be left out: of x in (0, 1) it is decided that x > 0. A *limit* holds what
-numbers approach that come to p from one side, so that x > p is decided there as well.
+comparison of only some of them is undecided; `where` then gives the hull of both choices, and the jet remembers that
+it may jump. End points may be left out: of x in (0, 1) it is decided that x > 0. A *limit* has the numbers that
+approach p from one side, so that x > p is decided there as well.
 
 Numbers are rational as long as they can be, so that the inverse of 1/6 is 6.
 """
@@ -26,7 +26,7 @@ _this = sys.modules[__name__]
 
 NEGATIVE, POSITIVE = arb.neg_inf(), arb.pos_inf()
 _INF = float("inf")
-LOW, HIGH, LIMIT = 1, 2, 4  #: bits of `Bounds.open`: an end that is left out; numbers that only approach the bounds
+LOW, HIGH, LIMIT = 1, 2, 4  #: bits of `Bounds.open`: an end left out; numbers that only approach bounds
 KINK, JUMP = 1, 2  #: bits of `Jet.breaks`
 
 LACKING = (
@@ -36,7 +36,7 @@ LACKING = (
 
 
 class IntervalError(Exception):
-    """A body cannot be computed for intervals."""
+    """A body has no intervals."""
 
 
 def __getattr__(name: str) -> NoReturn:
@@ -67,9 +67,9 @@ def _swapped(open_: int) -> int:
 
 
 class Bounds:
-    """The numbers between two exact ends, either of which `open` may leave out; `rational` is a known single number.
+    """The numbers between two exact ends, which `open` may leave out; `rational` is a known single number.
 
-    Those of a `LIMIT` approach a number between the ends; they are below `high` for certain only if it is left out.
+    Those of a `LIMIT` approach one between the ends; they are certainly below `high` only if it is left out.
     """
 
     __slots__ = ("high", "low", "open", "rational")
@@ -110,7 +110,7 @@ class Bounds:
         return Bounds(least([round_down(p) for p in products]), greatest([round_up(p) for p in products]), limit)
 
     def _scaled(self, by: Bounds) -> Bounds:
-        """The product with a rational number, of which end points that are multiples of its divisor stay exact."""
+        """Product with a rational number; multiples of its divisor stay exact."""
         factor = by.rational
         if factor == 1:
             return self
@@ -158,15 +158,15 @@ class Bounds:
         return Bounds(least([self.low, other.low]), greatest([self.high, other.high]), limit)
 
     def is_bounded(self, end: int) -> bool:
-        """Whether no number is beyond the end: those of a limit may be, but for an end that is left out."""
+        """Whether no number is beyond the end, as those of a limit may be."""
         return self.open & (end | LIMIT) != LIMIT
 
     def is_below(self, other: Bounds) -> bool:
-        """Whether each number of this is less than each of the other."""
+        """Whether each number is less than each of the other."""
         return bool(self.high < other.low) or (self.is_at_most(other) and bool(self.open & HIGH or other.open & LOW))
 
     def is_at_most(self, other: Bounds) -> bool:
-        """Whether each number of this is at most as large as each of the other."""
+        """Whether each number is at most each of the other."""
         return bool(self.high < other.low) or (
             bool(self.high <= other.low) and self.is_bounded(HIGH) and other.is_bounded(LOW)
         )
@@ -176,7 +176,7 @@ class Bounds:
 
 
 def _product(a: Any, b: Any) -> Any:
-    """An infinite end is a limit, so its product with 0 is 0."""
+    """An infinite end is a limit: times 0 it is 0."""
     return arb(0) if a == 0 or b == 0 else a * b
 
 
@@ -197,13 +197,12 @@ def greatest(ends: list[Any]) -> Any:
 
 
 def point(rational: Any) -> Bounds:
-    """The bounds of a rational number."""
     ball = arb(rational)
     return Bounds(round_down(ball), round_up(ball), 0, rational)
 
 
 def around(ball: Any) -> Bounds:
-    """The bounds of a ball of Arb."""
+    """Bounds of a ball."""
     return Bounds(round_down(ball), round_up(ball))
 
 
@@ -214,7 +213,7 @@ ZERO, ONE, WHOLE = point(fmpq(0)), point(fmpq(1)), Bounds(NEGATIVE, POSITIVE)
 
 
 class Truth:
-    """The outcome of a comparison: whether it may hold, and whether it must."""
+    """Whether a comparison may hold, and whether it must."""
 
     __slots__ = ("may", "must")
 
@@ -250,12 +249,12 @@ def _truth(x: Any) -> Truth:
 class Jet:
     """Bounds of a value, its slope and its bend (second derivative), and how smooth they are.
 
-    The slope is None for a constant; the bend is None if nobody asks for it. `breaks` has `KINK` where slopes of
-    several pieces are joined, and `JUMP` where values are.
+    The slope is None for a constant, the bend if nobody asks for it. `breaks` has `KINK` where slopes of several pieces
+    are joined, and `JUMP` where values are.
     """
 
     __slots__ = ("bend", "breaks", "slope", "value")
-    __array_ufunc__ = None  # NumPy's scalars then use these operators
+    __array_ufunc__ = None  # for NumPy's scalars to use these operators
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, value: Bounds, slope: Bounds | None = None, bend: Bounds | None = None, breaks: int = 0) -> None:
@@ -365,7 +364,7 @@ class Jet:
 
 
 def jet(x: Any) -> Jet:
-    """Return a number as a constant; floats mean their binary value."""
+    """Return a constant; floats mean their binary value."""
     return x if type(x) is Jet else _constant(x)
 
 
@@ -392,7 +391,7 @@ TWO = point(fmpq(2))
 
 
 def variable(low: float, high: float, open_: int = 0, order: int = 2) -> Jet:
-    """Return the argument of a body: the numbers from `low` to `high`, with so many derivatives."""
+    """Return the argument of a body, from `low` to `high`, with so many derivatives."""
     return Jet(Bounds(arb(low), arb(high), open_), ONE, ZERO if order > 1 else None)
 
 
@@ -437,7 +436,7 @@ def _undefined(x: Jet) -> Jet:
 
 
 def _rising(function: Callable[[Any], Any], least_value: float, greatest_value: float) -> Callable[[Bounds], Bounds]:
-    """The bounds of an increasing function with these limits at −inf and inf."""
+    """Bounds of an increasing function with these limits at ±inf."""
     bottom, top = arb(least_value), arb(greatest_value)
 
     def bounds(x: Bounds) -> Bounds:
@@ -449,7 +448,7 @@ def _rising(function: Callable[[Any], Any], least_value: float, greatest_value: 
 
 
 def _peaked(function: Callable[[Any], Any], greatest_value: float = float("inf")) -> Callable[[Bounds], Bounds]:
-    """The bounds of a positive even function that falls away from 0, where it has its greatest value."""
+    """Bounds of a positive even function that is greatest at 0."""
     top = arb(greatest_value)
 
     def bounds(x: Bounds) -> Bounds:
@@ -499,7 +498,7 @@ def _cosh(x: Bounds) -> Bounds:
 
 
 def _sine(x: Bounds) -> Bounds:
-    """The ends' sines, but 1 or −1 if x has an odd multiple of π/2 in between."""
+    """The ends' sines, but ±1 at odd multiples of π/2 in between."""
     if not (abs(x.low) < 1e15 and x.high - x.low < 3):
         return Bounds(arb(-1), arb(1))
     ends = around(x.low.sin()).hull(around(x.high.sin()))
@@ -671,7 +670,7 @@ def gate_slope(x: Array, y: Array, times: Array, low: Array, y_low: Array) -> Ar
 
 
 def softplus(x: Array, beta: Array) -> Array:
-    """The slope, from which beta cancels, has no factor of it."""
+    """Beta cancels from the slope."""
     x, beta = jet(x), jet(beta)
     y = x * beta
     if beta.slope is not None or y.slope is None:
@@ -687,7 +686,7 @@ def _softplus_of(y: Jet) -> Jet:
 
 
 def softcap(x: Array, cap: Array) -> Array:
-    """The slope, from which the cap cancels, has no factor of it."""
+    """The cap cancels from the slope."""
     x, cap = jet(x), jet(cap)
     if cap.slope is not None:
         return tanh(x / cap) * cap

@@ -56,7 +56,7 @@ def confine(r: ModuleType, x: Array, most: Array) -> Array:
 
 
 def nonzero(r: ModuleType, x: Array) -> Array:
-    """`x`, but 1 where it is 0; also for parameters."""
+    """As in `ops`, also for parameters."""
     zero = x == 0
     return (1.0 if zero else x) if isinstance(zero, bool) else r.where(zero, 1.0, x)
 
@@ -348,7 +348,7 @@ def expm1_less(r: ModuleType, x: Array) -> Array:
 
 
 def exp_series(x: Array, first: int) -> Array:
-    """1 + x/first·(1 + x/(first + 1)·(1 + …)) for |x| <= 1: a Taylor series of exp from a term on."""
+    """1 + x/first·(1 + x/(first + 1)·(1 + …)) for |x| <= 1, of exp's Taylor series."""
     series = 1 + x / 19
     for n in range(18, first - 1, -1):
         series = 1 + x * series / n
@@ -427,7 +427,7 @@ def above_simplex_threshold(r: ModuleType, x: Array) -> Array:
 
 
 def jaccard_steps(r: ModuleType, order: Array, target: Array, weight: Array) -> Array:
-    """No step is a difference of nearly equal losses."""
+    """No step is a difference of near losses."""
     places = r.places(order)
     part, size = r.picked(target, places), r.picked(weight, places)
     strange = size * (1 - part)

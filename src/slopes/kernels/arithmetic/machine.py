@@ -138,9 +138,7 @@ def lowest_bit(context: Any, bits: Any) -> Any:
 
     def build(_: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         kind = arguments[0].type
-        function = builder.module.declare_intrinsic(
-            "llvm.cttz", [kind], ir.FunctionType(kind, [kind, ir.IntType(1)])
-        )  # fmt: skip
+        function = builder.module.declare_intrinsic("llvm.cttz", [kind], ir.FunctionType(kind, [kind, ir.IntType(1)]))
         return builder.call(function, [*arguments, ir.IntType(1)(0)])
 
     return types.int64(bits), build
@@ -385,7 +383,6 @@ def upper_product(context: Any, a: Any, b: Any) -> Any:
 
 @intrinsic
 def rounded_as(context: Any, value: Any, x: Any) -> Any:
-    """A float64 in the dtype of x."""
     is_same = x == types.float64
     return (
         x(value, x),
