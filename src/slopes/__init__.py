@@ -15,6 +15,7 @@ _HOMES = {
     "slopes.truth.oracle": "exact",
     "slopes.auditing": "audit",
     "slopes.comparing": "compare",
+    "slopes.proving": "prove",
     "slopes.fused": "linear_loss",
     "slopes.scoring": "scorer",
     "slopes.swapping": "swap",

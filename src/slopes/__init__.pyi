@@ -46,6 +46,7 @@ from slopes.diagnosing import diagnose as diagnose
 from slopes.facts import Paper as Paper
 from slopes.fused import linear_loss as linear_loss
 from slopes.plotting import show as show
+from slopes.proving import prove as prove
 from slopes.scoring import scorer as scorer
 from slopes.swapping import swap as swap
 from slopes.truth.oracle import exact as exact

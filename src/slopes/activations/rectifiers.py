@@ -218,7 +218,7 @@ def _(x, *, alpha):
 
 @activation(
     definition=lambda x: LAMBDA * where(x > 0, x, ALPHA * (exp(x) - 1)),
-    range=(-1.7580993408473768, inf), zero=0.0, lipschitz=1.7580993408473768, monotone=True, kinks=(0.0,),
+    range=(-1.758099340847377, inf), zero=0.0, lipschitz=1.758099340847377, monotone=True, kinks=(0.0,),
     papers=(KLAMBAUER,),
     same_as={"torch": "nn.functional.selu(x)", "jax": "nn.selu(x)", "keras": "activations.selu(x)"},
 )  # fmt: skip

@@ -26,7 +26,7 @@ THRICE_CUBIC = Constant("6*sqrt(2/pi)*44715/1000000", 0.21406444881780073, 1.202
 
 @activation(
     definition=lambda x: x * (1 + tanh((LINEAR * x + CUBIC * x**3) / 2)) / 2,
-    range=(-0.17004075, inf), zero=0.0, lipschitz=1.12899262,
+    range=(-0.17004076, inf), zero=0.0, lipschitz=1.1289931,
     papers=(HENDRYCKS_GIMPEL,),
     same_as={
         "torch": "nn.functional.gelu(x, approximate='tanh')", "jax": "nn.gelu(x)",
@@ -138,7 +138,7 @@ def _(x):
 
 @activation(
     definition=lambda x: x * tanh(log(1 + exp(x))),
-    range=(-0.30884341, inf), zero=0.0, lipschitz=1.08850,
+    range=(-0.30884342, inf), zero=0.0, lipschitz=1.08850,
     papers=(MISRA,),
     same_as={
         "torch": "nn.functional.mish(x)", "jax": "nn.mish(x)", "keras": "activations.mish(x)",
@@ -182,7 +182,7 @@ def _(x, *, cap):
     definition=lambda x, alpha_p, alpha_n, beta, eps: where(
         x > 0, alpha_p * x**2 + beta * x, alpha_n * (exp(minimum(x, eps)) - 1 - x) + beta * x
     ),
-    range=(-0.20575122, inf), zero=-7.99999600000133e-07, kinks=(-1e-6, 0.0),
+    range=(-0.20575123, inf), zero=-7.999996000001333e-07, kinks=(-1e-6, 0.0),
     papers=(HUANG_SCHLAG,),
 )  # fmt: skip
 def xielu(

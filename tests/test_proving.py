@@ -1,0 +1,309 @@
+"""Claims are proved for all numbers, or refuted at one that exact arithmetic confirms."""
+
+import math
+import time
+
+import numpy as np
+import pytest
+
+import slopes
+from slopes import ops
+from slopes.card import Map
+from slopes.catalogue import ACTIVATIONS
+from slopes.facts import Claims
+
+pytest.importorskip("flint")
+
+from slopes.proving import PROVABLE, prove
+from slopes.proving.confirming import is_refuted
+from slopes.readings import parity
+
+ELEMENTWISE = [card for card in dict.fromkeys(ACTIVATIONS.values()) if not isinstance(card, Map)]
+INF = math.inf
+
+
+@pytest.mark.parametrize("each", ELEMENTWISE, ids=lambda card: card.name)
+def test_the_claims_of_each_activation_are_proved(each):
+    start = time.process_time()
+    proof = prove(each)
+    assert {verdict.claim for verdict in proof.verdicts} == set(each.claims.stated()) - {"ulps"}
+    assert [verdict for verdict in proof.verdicts if verdict.status != "proved"] == []
+    assert time.process_time() - start < 20
+
+
+def test_every_claim_of_an_activation_can_be_proved():
+    assert set(PROVABLE) == set(Claims.__dataclass_fields__) - {"minimum", "ulps"}
+
+
+#: a card, a wrong claim, and what is said of it
+WRONG = [
+    (slopes.silu, {"range": (-0.278, INF)}, "its value is -0.27846"),
+    (slopes.silu, {"range": (-0.27846454, INF)}, "its value is -0.27846454"),
+    (slopes.gelu_tanh, {"range": (-0.17004075, INF)}, "its value is -0.170040750"),
+    (slopes.sigmoid, {"range": (0, 0.999)}, "its value is"),
+    (slopes.relu, {"range": (0, 1e300)}, "its value is"),
+    (slopes.hard_swish, {"range": (-0.3749999999999999, INF)}, "its value is -0.375 at -1.5"),
+    (slopes.sigmoid, {"zero": 0.4999999999999999}, "its value is 0.5 at 0.0"),
+    (slopes.softplus, {"zero": 0.6931471805599454}, "its value is 0.693147180559945"),
+    (slopes.gelu_tanh, {"lipschitz": 1.12899262}, "its slope is 1.1289930"),
+    (slopes.selu, {"lipschitz": 1.7580993408473768}, "its slope is 1.758"),
+    (slopes.tanh, {"lipschitz": 0.9999999999999999}, "its slope is 1.0 in size at 0.0"),
+    (slopes.hardshrink, {"lipschitz": 1e6}, "it rises or falls by"),
+    (slopes.relu_squared, {"lipschitz": 1e9}, "its slope is"),
+    (slopes.silu, {"monotone": True}, "its slope is negative around"),
+    (slopes.xielu, {"monotone": True}, "its slope is negative around"),
+    (slopes.hard_swish, {"monotone": True}, "its slope is negative around"),
+    (slopes.tanh, {"monotone": False}, "it never falls"),
+    (slopes.tanh, {"convex": True}, "its bend is negative around"),
+    (slopes.selu, {"convex": True}, "its slope falls at 0.0"),
+    (slopes.hard_tanh, {"convex": True}, "its slope falls at 1.0"),
+    (slopes.softplus, {"convex": False}, "its slope never falls"),
+    (slopes.silu, {"symmetry": "odd"}, "its values are"),
+    (slopes.tanh, {"symmetry": "even"}, "its values are"),
+    (slopes.relu, {"kinks": ()}, "its slope also jumps at 0.0"),
+    (slopes.silu, {"kinks": (0.0,)}, "its slope does not jump at 0.0"),
+    (slopes.elu, {"kinks": (0.0,)}, "its slope does not jump at 0.0"),
+    (slopes.xielu, {"kinks": (0.0,)}, "its slope also jumps at -1e-06"),
+    (slopes.relu6, {"kinks": (0.0, 5.0, 6.0)}, "its slope does not jump at 5.0"),
+]
+
+
+@pytest.mark.parametrize(("known", "wrong", "reason"), WRONG, ids=[f"{c.name}-{wrong}" for c, wrong, _ in WRONG])
+def test_a_wrong_claim_is_refuted_at_a_point(known, wrong, reason):
+    (verdict,) = prove(known, claims=wrong).verdicts
+    assert verdict.status == "refuted", verdict
+    assert reason in verdict.reason
+    if False in wrong.values():
+        assert not verdict.points  # no single point denies that it falls somewhere
+    else:
+        assert is_refuted(known, verdict.claim, verdict.stated, verdict.points)
+
+
+def test_each_sort_of_claim_has_a_wrong_one():
+    assert {name for _, wrong, _ in WRONG for name in wrong} == set(PROVABLE)
+
+
+def test_tightest_bounds_are_proved_and_close():
+    proof = prove(slopes.mish)
+    low, high = proof["range"].tightest
+    assert low == pytest.approx(-0.30884341, abs=1e-8)
+    assert high == INF
+    assert prove(slopes.mish, claims={"range": (low, INF)}).ok
+    steepest = proof["lipschitz"].tightest
+    assert steepest < slopes.mish.claims.lipschitz
+    assert prove(slopes.mish, claims={"lipschitz": steepest})["lipschitz"].status == "proved"
+    assert prove(slopes.mish, claims={"lipschitz": steepest - 2e-8})["lipschitz"].status == "refuted"
+
+
+# ------------------------------------------------------------------------------------------- users' cards
+
+
+@slopes.activation(range=(-0.5, INF), zero=0.0, lipschitz=2.0, monotone=True, convex=True, kinks=(-0.25, 1.0))
+def bent(x, *, high: float = 2.0):
+    """Two bends, with constants and a parameter."""
+    return ops.maximum(ops.where(x > 1, high * (x - 1) + 1, x), -0.25) * 1.0
+
+
+@slopes.activation()
+def own_silu(x):
+    """The product as it is written, which is NaN at −inf."""
+    return x / (1 + ops.exp(-x))
+
+
+@slopes.activation()
+def slow(x):
+    """Its parts are equal at 1, but no digits show it."""
+    return ops.where(x > 1, ops.exp(x), ops.e * x)
+
+
+@slopes.activation(definition=lambda x: x)
+def wrong_body(x):
+    """A body that is not its definition."""
+    return 2 * x
+
+
+@slopes.activation()
+def falling_at_root(x):
+    """It falls between two float64 numbers."""
+    return ops.where(x * x < 2, x, x - 1)
+
+
+@slopes.activation()
+def falling_at_one(x):
+    """It falls right of 1."""
+    return ops.where(x > 1, x - 1, x)
+
+
+@slopes.activation()
+def nearly_odd(x):
+    """It is odd up to 1e20."""
+    return ops.where(x > 1e20, 2 * x, x)
+
+
+@slopes.activation()
+def of_rows(x):
+    """It needs a row."""
+    return ops.softmax(x)
+
+
+@slopes.activation()
+def branching(x):
+    """Python branches on the value."""
+    return x if x > 0 else -x
+
+
+@slopes.activation()
+def root(x):
+    """A root without a slope at 0, and values on one side alone."""
+    return ops.sqrt(x)
+
+
+def test_a_card_of_ones_own_is_proved():
+    assert [verdict.status for verdict in prove(bent).verdicts if verdict.claim != "range"] == ["proved"] * 5
+    found = prove(bent)["range"]
+    assert (found.status, found.tightest) == ("proved", (-0.25, INF))
+
+
+def test_bound_parameters_need_claims_of_their_own():
+    with pytest.raises(ValueError, match=r"hold for its defaults; give claims=\{\.\.\.\}"):
+        prove(bent.with_(high=3.0))
+    claims = {"lipschitz": 3.0, "convex": True, "monotone": True}
+    assert [verdict.status for verdict in prove(bent.with_(high=3.0), claims=claims).verdicts] == ["proved"] * 3
+    assert prove(bent.with_(high=0.5), claims={"convex": True})["convex"].points == (
+        math.nextafter(1, 0), 1.0, math.nextafter(1, 2)
+    )  # fmt: skip
+    assert prove(slopes.elu.with_(alpha=2.0), claims={"lipschitz": 2.0, "range": (-2, INF), "kinks": (0.0,)}).ok
+    assert not prove(slopes.silu.with_(beta=0.3), claims={"range": (-0.9, INF)}).ok
+
+
+def test_infinities_are_looked_at():
+    with np.errstate(all="ignore"):
+        verdict = prove(own_silu, claims={"range": (-0.2785, INF)})["range"]
+    assert (verdict.status, verdict.points) == ("refuted", (-INF,))
+    assert "its value at -inf is nan" in verdict.reason
+
+
+def test_a_claim_that_cannot_be_decided_is_open_with_the_interval():
+    verdict = prove(slow, claims={"kinks": ()})["kinks"]
+    assert (verdict.status, verdict.points) == ("open", ())
+    assert "whether its slope jumps at 1.0" in verdict.reason
+    few = prove(slopes.gelu, claims={"lipschitz": 1.128905}, effort=40)["lipschitz"]
+    assert few.status == "open"
+    low, high = few.left
+    assert low < high
+    assert f"in [{low!r}, {high!r}]" in few.reason
+
+
+@pytest.mark.parametrize("own", [falling_at_root, falling_at_one])
+def test_a_step_down_is_found(own):
+    assert prove(own, claims={"monotone": True})["monotone"].status == "refuted"
+    assert prove(own, claims={"lipschitz": 1e9})["lipschitz"].status == "refuted"
+    assert prove(own, claims={"kinks": ()})["kinks"].status != "proved"
+    assert prove(own, claims={"convex": True})["convex"].status == "refuted"
+
+
+def test_a_symmetry_of_samples_is_not_proved():
+    assert prove(nearly_odd, claims={"symmetry": "odd"})["symmetry"].status == "open"
+
+
+def test_what_exact_arithmetic_denies_is_not_refuted(monkeypatch):
+    monkeypatch.setattr("slopes.proving.confirming.is_refuted", lambda *_: False)
+    verdict = prove(slopes.silu, claims={"monotone": True})["monotone"]
+    assert verdict.status == "open"
+    assert verdict.reason.endswith("which exact arithmetic denies")
+
+
+def test_a_wrong_body_is_not_proved_by_its_definition():
+    assert prove(wrong_body, claims={"lipschitz": 1.0})["lipschitz"].status == "refuted"
+
+
+def test_a_step_that_float64_does_not_show_is_no_counterexample():
+    """The body of celu takes x for expm1(x) above −1e-17."""
+    assert prove(slopes.celu)["convex"].by == "definition"
+
+
+@pytest.mark.parametrize(
+    ("own", "message"),
+    [
+        (of_rows, r"of_rows: nothing can be proved of its body: IntervalError: it uses slopes\.ops\.softmax"),
+        (branching, "branching: nothing can be proved of its body: IntervalError: it branches on a value"),
+    ],
+)
+def test_a_body_that_cannot_be_computed_is_refused_with_the_reason(own, message):
+    with pytest.raises(ValueError, match=message):
+        prove(own, claims={"monotone": True})
+
+
+def test_outside_the_domain_nothing_is_proved():
+    with np.errstate(all="ignore"):
+        proof = prove(root, claims={"monotone": True, "lipschitz": 1e9, "kinks": ()}, effort=3000)
+    assert "proved" not in {verdict.status for verdict in proof.verdicts}
+
+
+@pytest.mark.parametrize(
+    ("thing", "claims", "error", "message"),
+    [
+        (slopes.softmax, None, TypeError, "takes an element-wise activation, got softmax, a map"),
+        (slopes.mse, None, TypeError, "got mse, a loss"),
+        ("relu", None, TypeError, "got str"),
+        (slopes.relu, {"rnge": (0, 1)}, ValueError, "no claim 'rnge'; did you mean 'range'"),
+        (slopes.relu, {"range": 1}, ValueError, r"range must be a pair \(low, high\), got 1"),
+        (slopes.relu, {"symmetry": "strange"}, ValueError, "symmetry must be 'odd' or 'even'"),
+        (slopes.relu, {"lipschitz": math.nan}, ValueError, "lipschitz must be a number of at least 0"),
+        (own_silu, None, ValueError, "own_silu: states no claims"),
+        (slopes.prelu.with_(weight=np.ones(3)), {"monotone": True}, ValueError, "weight must be one number"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused(thing, claims, error, message):
+    with pytest.raises(error, match=message):
+        prove(thing, claims=claims)
+
+
+# ------------------------------------------------------------------------------------------------- parity
+
+
+def parity_of(function):
+    table = parity.Table()
+    return parity.find_parity(function, table.x)
+
+
+@pytest.mark.parametrize(
+    ("function", "wanted"),
+    [
+        (lambda x: x * ops.absolute(x), "odd"),
+        (lambda x: ops.where(x < -1, -1, ops.where(x > 1, 1, x)), "odd"),
+        (lambda x: ops.sigmoid(x) - 0.5, None),
+        (lambda x: ops.exp(x) + ops.exp(-x), "even"),
+        (lambda x: (ops.exp(x) - ops.exp(-x)) / (ops.exp(x) + ops.exp(-x)), "odd"),
+        (lambda x: x**3 - ops.sin(2 * x), "odd"),
+        (lambda x: x**2 + ops.cos(x), "even"),
+        (lambda x: x**2 + x, None),
+        (lambda x: ops.clip(x, -1, 1), "odd"),
+        (lambda x: ops.clip(x, -1, 2), None),
+        (lambda x: ops.where((x > 1) | (x < -1), x * x, 1), "even"),
+        (lambda x: ops.where((x > 1) & (x < -1), x * x, 1), "even"),
+        (lambda x: ops.where(x > 1, x, 1), None),
+        (lambda x: ops.softcap(x, 3.0) + ops.tanhshrink(x) * ops.erf(x) ** 2, "odd"),
+        (lambda x: ops.where(x >= 0, ops.tanh(x), ops.tanh(x) - 0.0), "odd"),
+        (lambda x: ops.step(x), None),
+        (lambda x: x - x, "even"),
+    ],
+)
+def test_parity_is_found_by_the_form(function, wanted):
+    assert parity_of(function) == wanted
+
+
+# ------------------------------------------------------------------------------------------------ printed
+
+
+def test_a_proof_is_printed_as_a_table():
+    proof = prove(slopes.gelu, claims={"range": (-0.2, INF), "monotone": True})
+    lines = str(proof).splitlines()
+    assert lines[0] == "gelu: 1 proved, 1 refuted for all float64 numbers"
+    assert "range     (-0.2, inf)  proved   tightest: (-0.169971208, inf)" in lines[1]
+    assert "monotone  True         refuted  its slope is negative around" in lines[2]
+    assert lines[1].endswith(" s")
+    assert "<td" in proof._repr_html_()
+    assert proof.table()[0]["tightest"] == (-0.169971208, INF)
+    with pytest.raises(KeyError):
+        proof["zero"]
