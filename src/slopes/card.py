@@ -474,7 +474,7 @@ class Map(Activation):
             return r.narrow(r.moveaxis(r.where(counts, result, least if len(arrays) == 1 else 0.0), -1, axis), dtype)
 
     def _divide(self, r: ModuleType, axis: int, entered: list[Array]) -> None:
-        """Refuse a row that has no `parts`, or a cotangent of another shape."""
+        """Refuse rows that `parts` do not divide, or a cotangent unlike a part."""
 
     def _mask(self, r: ModuleType, mask: Array, x: Array) -> Array:
         if self.parts != 1 or self.claims.range is None:

@@ -78,7 +78,7 @@ def shown(value: Any) -> str:
 
 @dataclass(frozen=True)
 class Interval(Domain):
-    """The real numbers between two bounds, which only a `closed` one has."""
+    """The real numbers between two bounds, included if `closed`."""
 
     low: float = -math.inf
     high: float = math.inf

@@ -23,7 +23,7 @@ def install(*packages: str) -> str:
 
 
 def require(purpose: str, *packages: str) -> None:
-    """Import the packages, or raise ImportError with their use and the install command."""
+    """Import the packages, or raise ImportError with the command that installs them."""
     missing = []
     for package in packages:
         try:

@@ -51,7 +51,7 @@ def _has_marimo() -> bool:
 
 
 def escape(text: object) -> str:
-    """Return the text for HTML, with its lines."""
+    """Return text as HTML."""
     return html.escape(str(text)).replace("\n", "<br>")
 
 

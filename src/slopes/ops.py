@@ -153,7 +153,7 @@ def maximum(a: Array, b: Array) -> Array:
 
 
 def zero_dimensional(number: Array, like: Array) -> Array:
-    """A number, beside tensors as a tensor, which a trace records."""
+    """A number, beside tensors a 0-dimensional one: a trace then records no formula of numbers."""
     return reading(like).zero_dimensional(number, like)
 
 

@@ -139,7 +139,7 @@ def _compute(
 
 
 def _run(batch: Any, buffer: Callable[[str, int], Tensor]) -> tuple[Tensor, Tensor]:
-    """(values, gradient by logits), which a kernel may overwrite."""
+    """(values, gradient by logits) of a batch; a kernel may overwrite the logits."""
     kernel = batch.kernel.get("value", "vjp")
     logits, *others = (x.detach().numpy() for x in (widen_half(batch.arguments[0]), *batch.arguments[1:]))
     is_half = batch.arguments[0].dtype in HALF

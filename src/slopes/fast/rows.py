@@ -43,7 +43,7 @@ def run_map_of_rows(card: Any, x: Tensor, axis: int) -> Tensor | None:
     if not is_plain(x, ALL_DTYPES) or axis not in (-1, x.ndim - 1) or not x.is_contiguous():
         return None
     result = _map_plain_rows(card, "value", {}, [x])
-    # The result lies in the cache.
+    # the result, in the cache, mostly tells
     if result is None or _least_first_entry(result) > card.claims.range[0] or _least_first_entry(x) > -math.inf:
         return result
     return None
@@ -126,7 +126,7 @@ def find_row_kernel(
 
 
 def is_constant(x: Any, device: torch.device) -> bool:
-    """Whether x is no tensor, or a plain one without a gradient."""
+    """Whether x is no tensor, or a plain one on the device without a gradient."""
     if not isinstance(x, Tensor):
         return True
     if type(x) not in TYPES or x.device != device or x.layout is not torch.strided or x.is_nested:

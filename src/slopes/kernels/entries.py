@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from slopes.card import Card
 
 BLOCK = 2**15  #: entries at a time where a result overwrites its argument
-GRAIN = 2**18  #: entries that repay waking up another thread, for any kernel
+GRAIN = 2**18  #: entries that repay waking up another thread
 
 
 class EntryKernel:

@@ -93,7 +93,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def _cut(size: int, count: int, grain: int) -> list[tuple[int, int]]:
-    """Bounds of at most `count` slices of `grain` entries or more, but for the last."""
+    """Bounds of at most `count` slices of `grain` entries or more."""
     length = max(-(-size // count), grain)
     length = -(-length // ALIGNMENT) * ALIGNMENT
     return [(start, min(start + length, size)) for start in range(0, size, length)]

@@ -1,4 +1,4 @@
-"""Programs of cards, and the source of their kernels."""
+"""Programs of cards, and kernels' source."""
 
 from __future__ import annotations
 

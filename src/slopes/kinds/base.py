@@ -70,7 +70,7 @@ def check_mask(owner: str, mask: Array) -> None:
 
 
 def valid_axis(owner: str, axis: Any, x: Array) -> int:
-    """The axis as an integer; raise ValueError if x lacks it or its entries."""
+    """The axis as an integer; raise ValueError if x lacks it or is empty along it."""
     if x.ndim == 0:
         raise ValueError(f"{owner}: needs at least one axis, got a single number")
     axis = axis.__index__() if hasattr(axis, "__index__") and not isinstance(axis, bool) else axis
@@ -102,7 +102,7 @@ class Batch:
     may_be_zero: bool = False  #: the divisor's value cannot be read in a trace
     reduced: bool = True
     kernel: Any = None
-    counts: Array | None = None  #: mask of values, if the kernel gets masked rows unchanged
+    counts: Array | None = None  #: mask of values that count, if the kernel gets masked rows
 
     def reduce_by(self, reduction: str, divisor: Any) -> None:
         """Choose the divisor: of a mean, as given or else the sum of coefficients."""
@@ -318,7 +318,7 @@ class Kind:
         return [first, *others]
 
     def takes_any(self, settings: dict[str, Any]) -> bool:
-        """Whether it is element-wise and takes any numbers, so that arguments need no checks."""
+        """Whether it is element-wise and takes any numbers, so that arguments reach the body unchanged."""
         unchecked = all(type(space) is Space and not space.rule for space in self.spaces(settings))
         return type(self) is Kind and not self.rowwise and unchecked
 

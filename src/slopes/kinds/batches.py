@@ -126,7 +126,7 @@ def _class_axis(owner: str, axis: Any, prediction: Array) -> int:
 
 
 def _probabilities(logits: Array, several: bool) -> Array:
-    """Probability of each class, or of a row if a pixel has one."""
+    """Probabilities: of each class by itself if a pixel may have several, else of a row."""
     return ops.sigmoid(logits) if several else ops.softmax(logits)
 
 

@@ -137,7 +137,7 @@ class Boxes(Space):
 def refuse(
     r: ModuleType, owner: str, what: str, values: Array, wrong: Array, rule: str, came: str = "", advice: str = ""
 ) -> None:
-    """Raise ValueError with the first wrong value that is concrete."""
+    """Raise ValueError with the first wrong value, if values are concrete."""
     if r.is_concrete(values) and bool(wrong.any()):
         raise ValueError(f"{owner}: {what} {rule}, got {came}{values[wrong].reshape(-1)[0]}{advice}")
 

@@ -46,7 +46,7 @@ MILLS = (
     -1.32018210841957e-09,
     -2.478119687587931e-10,
 )
-MILLS_LOW = 5.9814649479347676e-18  #: of the first coefficient
+MILLS_LOW = 5.9814649479347676e-18  #: rounding error of the first coefficient
 
 DENSITY = Constant("1/sqrt(2*pi)", 0.3989422804014327, -2.4923272022777433e-17)  #: of the standard normal at 0
 
@@ -156,7 +156,7 @@ def cubic(r: ModuleType, x: Array, a: Constant, b: Constant) -> tuple[Array, Arr
 
 
 def sigmoid_less(r: ModuleType, x: Array, shift: Array) -> tuple[Array, Array]:
-    """Exact but for the exponential's rounding.
+    """Right but for the exponential's rounding.
 
     Within 1 of the root digits would cancel: there it is shift·(1 − shift)·g / (1 + shift·g) with g = expm1(x − root).
     """
@@ -189,9 +189,9 @@ def sigmoid_mixture(r: ModuleType, x: Array, share: Array) -> tuple[Array, Array
 
 
 def sigmoid_parts(r: ModuleType, x: Array) -> tuple[Array, Array]:
-    """(high, low) of sigmoid(x), exact but for the exponential's rounding.
+    """(high, low) of sigmoid(x), right but for the exponential's rounding.
 
-    Near 0 that is exactly 1 + expm1, whose rounding error is smaller.
+    Near 0 that is exactly 1 + expm1, whose rounding error is smaller than x's.
     """
     left = x < 0
     small, low = r.exp_of_size(x)
@@ -427,7 +427,7 @@ def above_simplex_threshold(r: ModuleType, x: Array) -> Array:
 
 
 def jaccard_steps(r: ModuleType, order: Array, target: Array, weight: Array) -> Array:
-    """No step is a difference of near losses."""
+    """No step is a difference of nearly equal losses."""
     places = r.places(order)
     part, size = r.picked(target, places), r.picked(weight, places)
     strange = size * (1 - part)

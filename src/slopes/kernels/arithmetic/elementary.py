@@ -75,7 +75,7 @@ def reduced_fall(x):
 
 @inlined
 def reciprocal(divisor, low):
-    """(u, d) with 1/(divisor + low) = u·(1 + d)."""
+    """(u, d) with 1/(divisor + low) = u·(1 + d), for a small low."""
     inverse = ONE(divisor) / divisor
     return inverse, fma(-inverse, low, fma(-inverse, divisor, ONE(divisor)))
 
@@ -443,7 +443,7 @@ def expm1(x):
 
 
 FALLEN = number(-40.0)  #: exp(x) − 1 is −1 here
-TINY = number(1e-12, 1e-20)  #: exp(x) − 1 and log(1 + x) are x
+TINY = number(1e-12, 1e-20)  #: up to here exp(x) − 1 and log(1 + x) are x
 
 
 @inlined
@@ -461,7 +461,7 @@ def expm1_less(x):
 
 @inlined
 def log_of_sum(u, low):
-    """log(u + low) for a normal u."""
+    """log(u + low) for a normal u > 0 and a small low."""
     k = exponent_of(u)
     scale = power_of_two(where(k < FAR(u), -k, -FAR(u)))  # beyond, `low` does not count
     f = (divided_by_power(u, k) - ONE(u)) + low * scale
@@ -558,7 +558,7 @@ def tanhshrink(x):
     share = fma(square, tail, THIRD(x))
     share_low = fma(square, tail, THIRD(x) - share) + THIRD_LOW(x)
     risen = square * share
-    bent = fma(square, -BEND(x), ONE(x)) * share  # about the slope
+    bent = fma(square, -BEND(x), ONE(x)) * share  # about the slope of square·share
     risen_low = fma(square, share, -risen) + fma(near, near, -square) * bent + square * share_low
     cube = near * risen
     cube_low = fma(near, risen, -cube)
@@ -608,7 +608,7 @@ sin_squared_tail = polynomial(coefficients.SIN_SQUARED_SINGLE, coefficients.SIN_
 
 @inlined
 def is_near(x):
-    """Whether `_near` forms hold: at NaN, not at infinity."""
+    """True at NaN, not at infinity."""
     return not (abs(x) > NEAR(x))
 
 

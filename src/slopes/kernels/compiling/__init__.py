@@ -30,7 +30,7 @@ if hasattr(os, "register_at_fork"):
 
 @lru_cache
 def is_available() -> bool:
-    """Whether Numba works, which kept kernels show, on a CPU with a fused multiply-add, slow in software."""
+    """Whether Numba works, which kept kernels show, on a CPU with a fused multiply-add: slow in software."""
     is_imported = "numba" in sys.modules
     if importlib.util.find_spec("numba") is None:
         return False
