@@ -214,8 +214,16 @@ def show(names: tuple[str, ...], out: str | None, as_json: bool) -> None:
 
 
 @main.command()
-@click.argument("names", nargs=-1, metavar="NAME...")
+@click.argument("names", nargs=-1, metavar="NAME|PATH...")
 @click.option("everything", "--all", is_flag=True, help="Audit the whole catalogue.")
+@click.option("--pattern", metavar="GLOB", help="In files, audit classes and functions of such names, as in '*Loss'.")
+@click.option("--changed-since", metavar="REV", help="Audit only subjects with lines that git says changed since REV.")
+@click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="How many processes audit files at once.")
+@click.option("--details", is_flag=True, help="Show all findings of files, below the list.")
+@click.option(
+    "--format", "style", type=click.Choice(["text", "json", "sarif", "github", "junit"]), default="text",
+    show_default=True, help="How to print the results.",
+)  # fmt: skip
 @click.option(
     "--against", metavar="NAME", help="What it is said to equal: torch.nn.MSELoss, a card, or file.py:object."
 )
@@ -230,37 +238,40 @@ def show(names: tuple[str, ...], out: str | None, as_json: bool) -> None:
 @click.option("--quick", is_flag=True, help="Leave out what takes long.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Chooses the random inputs.")
 @click.option("--time-limit", type=click.FloatRange(min=1), default=120.0, show_default=True, help="Seconds for each.")
-@click.option("as_json", "--json", is_flag=True, help="Print the reports as JSON.")
-def audit(names: tuple[str, ...], everything: bool, as_json: bool, **options: Any) -> int:
+@click.option("as_json", "--json", is_flag=True, help="The same as --format json.")
+def audit(
+    names: tuple[str, ...], everything: bool, pattern: str | None, changed_since: str | None, jobs: int | None,
+    details: bool, style: str, as_json: bool, **options: Any,
+) -> int:  # fmt: skip
     """Look for what would silently ruin a training, and show the input that does it.
 
     NAME is a function, class or module of your own (file.py:object), of torch (torch.nn.BCELoss), or of the
-    catalogue. A file runs in a process of its own. How to call the function is found out, or declared by options.
-    The exit status is 0 if all are clean, 1 if something was found, 2 for a usage error.
+    catalogue, or a PATH: of a file or folder all losses and activations are audited. Files run, in a process for each
+    subject. How to call the function is found out, or declared by options. The exit status is 0 if all are clean, 1
+    if something was found, 2 for a usage error.
 
     \b
     Examples:
       slopes audit my_losses.py:FocalLoss
       slopes audit my_losses.py:my_mse --against torch.nn.MSELoss
       slopes audit my_losses.py:dice --kind overlap --space probabilities --quick
+      slopes audit src --quick --details
+      slopes audit src --changed-since main --format sarif > audit.sarif
     """
     if bool(names) == everything:
         raise click.UsageError("audit: name what to audit, as in slopes audit my_losses.py:my_loss, or else --all")
-    from slopes import catalogue
-    from slopes.plotting import terminal
-
-    chosen: list[Any] = list(dict.fromkeys(catalogue.CARDS.values())) if everything else list(names)
     with _complaining(*WRONG_SPEC):
-        from slopes.auditing import audit as examine
+        from slopes.auditing import survey
+        from slopes.plotting import terminal
 
-        reports = []
-        for each in chosen:
-            reports.append(examine(each, **options))
-            if not as_json:
-                terminal.write(f"{reports[-1]}\n")
-    if as_json:
-        _json([json.loads(report.to_json()) for report in reports])
-    return 0 if all(report.ok for report in reports) else 1
+        cases = survey.catalogue_cases() if everything else survey.find_cases(names, pattern, changed_since)
+        writer = survey.FORMATS["json" if as_json else style](cases, details)
+        results = []
+        for result in survey.audit_cases(cases, jobs, **options):
+            results.append(result)
+            terminal.write(writer.each(result))
+    terminal.write(writer.end(results))
+    return 0 if all(result.ok for result in results) else 1
 
 
 @main.command()

@@ -22,10 +22,12 @@ from pathlib import Path
 from typing import Any
 
 from slopes import loading
-from slopes.auditing.report import Finding, Report
+from slopes.auditing.report import Report, unusable
 
 #: stages of a child before the first check, in a report's words
 STARTING, CALLING = "while its file was run", "when it was first called"
+
+_running: set[subprocess.Popen[bytes]] = set()
 
 
 def audit(spec: str, declared: Mapping[str, Any], *, time_limit: float, **options: Any) -> Report:
@@ -50,6 +52,7 @@ def _supervised(spec: str, job: bytes, folder: Path, time_limit: float) -> Repor
             env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
         )  # fmt: skip
         assert child.stdin is not None
+        _running.add(child)
         hung = False
         try:
             with suppress(BrokenPipeError):
@@ -60,6 +63,7 @@ def _supervised(spec: str, job: bytes, folder: Path, time_limit: float) -> Repor
             hung = True
         finally:
             _end(child)
+            _running.discard(child)
     lines = [json.loads(line) for line in told.read_text().splitlines()]
     last = lines[-1] if lines else {"check": STARTING}
     if "report" in last:
@@ -69,6 +73,13 @@ def _supervised(spec: str, job: bytes, folder: Path, time_limit: float) -> Repor
     errors_text = trace.read_text(errors="replace")
     hung = hung or "Timeout (" in errors_text
     return _lost(spec, last["check"], hung, child.returncode, errors_text, time_limit)
+
+
+def end_all() -> None:
+    """End the processes of all audits that run in other threads."""
+    for child in list(_running):
+        with suppress(ProcessLookupError):
+            child.kill()
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
@@ -97,8 +108,7 @@ def _lost(spec: str, check: str, hung: bool, status: int | None, trace: str, tim
         told = f"by signal {signal.Signals(-status).name}" if status and status < 0 else f"with status {status}"
         what = f"ends its process {told} {where}{at}"
         repair = "look for sys.exit, os._exit, or a fault in compiled code"
-    finding = Finding("calling", what, f"slopes.audit({spec!r})", repair, came=what, expected="a tensor")
-    return Report(spec, [finding], ["calling"])
+    return unusable(spec, what, repair)
 
 
 def _line_in(spec: str, trace: str) -> str:
@@ -126,11 +136,11 @@ def main() -> None:
         import torch
 
         torch.set_num_threads(min(torch.get_num_threads(), 2))
+        from slopes.auditing.examination import examine
+
         job = pickle.loads(payload)
         faulthandler.enable()
         faulthandler.dump_traceback_later(job.pop("time_limit"), exit=True)
-        from slopes.auditing.examination import examine
-
         spec, declared = job.pop("spec"), job.pop("declared")
         try:
             thing = loading.find(spec)

@@ -11,7 +11,7 @@ from slopes.auditing.behaviour import CHECKS, calling
 from slopes.auditing.discovery import subject_of
 from slopes.auditing.form import Declared
 from slopes.auditing.reference import comparison, fingerprint
-from slopes.auditing.report import Finding, Report, run
+from slopes.auditing.report import NEVER_CALLED, Finding, Report, run
 from slopes.auditing.source import source_of
 from slopes.auditing.subject import SubjectError, undisturbed
 from slopes.card import Card
@@ -57,7 +57,7 @@ def _doubted(finding: Finding) -> Finding:
 
 def _not_called(thing: Any, spec: str | None, error: SubjectError) -> Report:
     finding = error.finding(
-        f"raises {error}, however it is called",
+        f"raises {error}, {NEVER_CALLED}",
         "say what it takes with kind= and space=, or make it take a prediction and a target alone "
         "(functools.partial binds the rest)",
     )

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self, TypeVar
 
 from slopes.notebook import escape, judged, preformatted, table
 
 SEVERITIES = ("error", "warning", "note")
+NEVER_CALLED = "however it is called"  #: ends the message about a subject that raises for all arguments
 
 
 class AuditError(Exception):
@@ -39,14 +41,18 @@ class Finding:
         return f"{self.severity}: {self.check}: {self.message}"
 
     @property
+    def details(self) -> str:
+        """Remaining fields, a label and its text on each line."""
+        return "\n".join(f"    {label + ':':<10}" + text.replace("\n", "\n" + " " * 14) for label, text in self.rows)
+
+    @property
     def rows(self) -> list[tuple[str, str]]:
         """Remaining fields as (label, text)."""
         seen = [("came", self.came), ("expected", self.expected), ("see it", self.reproduce)]
         return [*((label, text) for label, text in seen if text), ("repair", self.repair), ("more", self.more)]
 
     def __str__(self) -> str:
-        told = (f"    {label + ':':<10}" + text.replace("\n", "\n" + " " * 14) for label, text in self.rows)
-        return "\n".join([self.headline, *told])
+        return f"{self.headline}\n{self.details}"
 
     def _repr_html_(self) -> str:
         code = {"see it", "more"}
@@ -90,9 +96,7 @@ class Report:
     @property
     def headline(self) -> str:
         """Subject, and numbers of findings and checks, in one line."""
-        counts = [(severity, sum(f.severity == severity for f in self.findings)) for severity in SEVERITIES]
-        told = ", ".join(f"{n} {severity}{'s' * (n > 1)}" for severity, n in counts if n) or "clean"
-        return f"{self.subject}: {told}, {len(self.ran)} checks ran"
+        return f"{self.subject}: {count_findings(self.findings) or 'clean'}, {len(self.ran)} checks ran"
 
     @property
     def reasons(self) -> dict[str, list[str]]:
@@ -127,6 +131,18 @@ class Report:
             f"<details><summary>not run: {len(self.skipped)}</summary>{table(not_run)}</details>" if not_run else "",
         ]
         return judged(self.ok, "".join(parts))
+
+
+def count_findings(findings: Iterable[Finding]) -> str:
+    """Number of findings by severity, in words; "" without findings."""
+    counts = Counter(finding.severity for finding in findings)
+    return ", ".join(f"{counts[x]} {x}{'s' * (counts[x] > 1)}" for x in SEVERITIES if counts[x])
+
+
+def unusable(spec: str, fault: str, repair: str) -> Report:
+    """Report on an object of a file that no check could look at."""
+    finding = Finding("calling", fault, f"slopes.audit({spec!r})", repair, came=fault, expected="a tensor")
+    return Report(spec, [finding], ["calling"])
 
 
 class Skip(Exception):

@@ -48,10 +48,10 @@ def compare(settings: Settings) -> Study:
         Where ``slopes[lab]`` is not installed.
     """
     require("slopes.compare", *NEEDED)
-    from slopes.comparing.executing.processes import processors
     from slopes.comparing.plan import make_plan
     from slopes.comparing.record import Record
     from slopes.comparing.study import Study
+    from slopes.kernels.pool import processors
 
     start, folder = time.monotonic(), Path(settings.out)
     size = settings.workers or processors()

@@ -36,9 +36,12 @@ def thread_count() -> int:
     setting = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
     if setting.isdecimal() and int(setting) > 0:
         return int(setting)
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return processors()
+
+
+def processors() -> int:
+    """Number of processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class _Job:

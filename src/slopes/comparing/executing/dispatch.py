@@ -85,7 +85,8 @@ def outcomes(
 
 def _place(job: Job, chunks: int, executor: Any, workers: int | None, threads: int | None) -> Place:
     if executor is None:
-        from slopes.comparing.executing.processes import Processes, pickled, processors
+        from slopes.comparing.executing.processes import Processes, pickled
+        from slopes.kernels.pool import processors
 
         size = min(workers or processors(), chunks)
         text = pickled(job) if size > 1 else None

@@ -22,10 +22,6 @@ from slopes.comparing.executing.place import Place
 from slopes.comparing.record import machine
 
 
-def processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def pickled(job: Any) -> bytes | None:
     """Pickle of a job, or None where a part does not pickle; loading it may still fail.
 

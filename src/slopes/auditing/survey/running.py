@@ -1,0 +1,73 @@
+"""Audits of a survey's cases: those of files side by side, each in a process of its own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+from slopes import auditing
+from slopes.auditing import child
+from slopes.auditing.report import NEVER_CALLED, Report, unusable
+from slopes.auditing.survey.cases import Case, CaseResult
+from slopes.extras import require
+from slopes.kernels.pool import processors
+
+RUN_FILE = "make the file run by itself, as in python FILE, or leave it out"
+
+
+def audit_cases(cases: Sequence[Case], workers: int | None = None, **options: Any) -> Iterator[CaseResult]:
+    """Yield the result of each case in order, with the options of `slopes.audit`.
+
+    Up to `workers` processes, by default one for each processor, run at once. A case that the user named raises the
+    errors of `slopes.audit`.
+    """
+    if cases:
+        require("slopes.audit", "flint", "mpmath", "torch")
+    with _audits_of_files(cases, workers or processors(), options) as futures:
+        for case in cases:
+            yield futures[case].result() if case in futures else _audit_case(case, options)
+
+
+@contextmanager
+def _audits_of_files(
+    cases: Sequence[Case], workers: int, options: dict[str, Any]
+) -> Iterator[dict[Case, Future[CaseResult]]]:
+    """Audits that run beside this thread; at an early end, their processes are ended."""
+    beside = [case for case in cases if case.file and not case.obstacle and not case.unreadable]
+    if min(len(beside), workers) < 2:
+        yield {}
+        return
+    pool = ThreadPoolExecutor(workers)  # the threads only wait for processes
+    futures = {case: pool.submit(_audit_case, case, options) for case in beside}
+    try:
+        yield futures
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        while not all(future.done() for future in futures.values()):
+            child.end_all()
+            time.sleep(0.05)
+
+
+def _audit_case(case: Case, options: dict[str, Any]) -> CaseResult:
+    start = time.monotonic()
+    report, obstacle = (auditing.audit(case.subject, **options), "") if case.is_named else _audit_guess(case, options)
+    return CaseResult(case, report, obstacle, time.monotonic() - start)
+
+
+def _audit_guess(case: Case, options: dict[str, Any]) -> tuple[Report | None, str]:
+    """(report or None, obstacle or "") for a subject that may be no loss after all."""
+    if case.obstacle:
+        return None, case.obstacle
+    if case.unreadable:
+        return unusable(case.subject, f"its file cannot be read: {case.unreadable}", RUN_FILE), ""
+    try:
+        report = auditing.audit(case.subject, **options)
+    except ImportError as error:
+        return unusable(case.subject, f"its file does not run: {error}", RUN_FILE), ""
+    except (TypeError, AttributeError) as error:  # a class that takes arguments, a name that is deleted
+        return None, str(error).removeprefix("audit: ")
+    refusals = [finding.message for finding in report.findings if finding.message.endswith(NEVER_CALLED)]
+    return (None, refusals[0]) if refusals else (report, "")
