@@ -1,7 +1,7 @@
 """How often the statistics of a study find a difference between a function and itself, and how often a real one.
 
-Run ``python benchmarks/null.py``: it prints the tables of docs/compare/statistics.md in about three minutes. The
-tests run the same on fewer studies.
+Run ``python benchmarks/null.py``: it prints the tables of docs/compare/statistics.md in about ten minutes. The tests
+run the same on fewer studies.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from scipy.stats import t
 
-from slopes.comparing.statistics import Series, chance, choose, holm
+from slopes.comparing.statistics import Series, chance, choose, equivalence, exchanged_together, holm, step_down
 
 Draw = Callable[[np.random.Generator, int, int], list[Series]]  #: so many series of so many seeds
+Test = Callable[[Sequence[Series], Series], Any]  #: p of each series beside a baseline, corrected
 
 RECORD = pathlib.Path(__file__).parent.parent / "tests" / "data" / "null_runs.npz"
 SAMPLES = 600  #: of the test set, where accuracies are drawn
@@ -93,6 +94,26 @@ def students(a: Series, b: Series, higher_validation: bool = True) -> float:
     return float(2 * t.sf(abs((x - y).mean()) / spread, len(x) - 1)) if spread else float(x[0] == y[0])
 
 
+def together(series: Sequence[Series], baseline: Series) -> Any:
+    """Return p values as a study has them: corrected by the largest difference in each exchange."""
+    return step_down(exchanged_together(series, baseline, True))
+
+
+def one_by_one(test: Callable[..., float] = chance, adjust: Callable[..., Any] = holm) -> Test:
+    """Return a test of each series by itself, with a correction of its p values."""
+    return lambda series, baseline: adjust([test(one, baseline, True) for one in series])
+
+
+def equal(margin: float) -> Test:
+    """Return the test of equality within a margin, with Holm's correction."""
+    return one_by_one(lambda one, baseline, higher: equivalence(one, baseline, higher, margin))
+
+
+def moved(series: Series, shift: float) -> Series:
+    """Return the series with its test results moved; validation, which chooses the rate, moves with them."""
+    return Series(series.validation + shift, series.test + shift)
+
+
 def false_verdicts(
     draw: Draw,
     studies: int,
@@ -100,16 +121,29 @@ def false_verdicts(
     comparisons: int = 1,
     seeds: int = 10,
     alpha: float = 0.05,
-    test: Callable[..., float] = chance,
-    adjust: Callable[..., Any] = holm,
+    test: Test = together,
+    shift: float = 0.0,
     first: int = 0,
 ) -> int:
-    """Count the studies where any comparison of a function with itself has p of at most alpha."""
+    """Count the studies where any comparison of a function with itself, moved by `shift`, has p of at most alpha."""
     found = 0
     for study in range(first, first + studies):
         baseline, *others = draw(np.random.default_rng(study), comparisons + 1, seeds)
-        found += min(adjust([test(one, baseline, True) for one in others])) <= alpha
+        found += min(test([moved(one, shift) for one in others], baseline)) <= alpha
     return found
+
+
+def power(draw: Draw, studies: int, shift: float, *, comparisons: int, seeds: int, test: Test = together) -> float:
+    """Return the share of studies that find the only difference among so many comparisons."""
+    found = 0
+    for study in range(studies):
+        baseline, first, *others = draw(np.random.default_rng(study), comparisons + 1, seeds)
+        found += test([moved(first, shift), *others], baseline)[0] <= 0.05
+    return found / studies
+
+
+def _row(name: str, shares: Sequence[float], digits: int = 1) -> None:
+    print(f"| {name} |", " | ".join(f"{100 * share:.{digits}f} %" for share in shares), "|", flush=True)
 
 
 def main() -> None:
@@ -117,15 +151,30 @@ def main() -> None:
     studies = 4000
     print("| | exchanges | signs at chosen rates | t-test |\n|---|---|---|---|")
     for name, draw in LAWS.items():
-        rates = [false_verdicts(draw, studies, test=test) / studies for test in (chance, at_chosen_rates, students)]
-        print(f"| {name} |", " | ".join(f"{100 * rate:.1f} %" for rate in rates), "|")
+        tests = [one_by_one(test) for test in (chance, at_chosen_rates, students)]
+        _row(name, [false_verdicts(draw, studies, test=test) / studies for test in tests])
     studies = 2000
-    print("\n| 17 comparisons | with Holm | without |\n|---|---|---|")
+    print("\n| 17 comparisons | largest of each exchange | Holm | uncorrected |\n|---|---|---|---|")
     for name, draw in LAWS.items():
-        rates = [
-            false_verdicts(draw, studies, comparisons=17, adjust=adjust) / studies for adjust in (holm, np.asarray)
+        tests = [together, one_by_one(), one_by_one(adjust=np.asarray)]
+        _row(name, [false_verdicts(draw, studies, comparisons=17, test=test) / studies for test in tests])
+    print("\n| 17 differences of the margin | called equal | uncorrected |\n|---|---|---|")
+    for name, margin in (("real runs, accuracy", 0.005), ("real runs, log loss", 0.02)):
+        tests = [
+            equal(margin),
+            one_by_one(lambda one, base, up, m=margin: equivalence(one, base, up, m), adjust=np.asarray),
         ]
-        print(f"| {name} |", " | ".join(f"{100 * rate:.1f} %" for rate in rates), "|")
+        _row(name, [false_verdicts(LAWS[name], 500, comparisons=17, test=t, shift=margin) / 500 for t in tests])
+    print("\n| points | seeds | 5 comparisons | with Holm | 17 comparisons | with Holm |\n|---|---|---|---|---|---|")
+    draw = recorded("right")
+    for points in (0.5, 1, 2, 5):
+        for seeds in (10, 20):
+            shares = [
+                power(draw, 300, points / 100, comparisons=count, seeds=seeds, test=test)
+                for count in (5, 17)
+                for test in (together, one_by_one())
+            ]
+            _row(f"{points} | {seeds}", shares, digits=0)
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ def forms_of_gelu(out: Path, **options: Any) -> tuple[bool, str]:
         "mlp", "digits", activations=[slopes.gelu, slopes.gelu_tanh], losses=[slopes.cross_entropy], out=out, **options
     )
     (verdict,) = study.verdicts()
-    return verdict["verdict"] == "tie", f"GELU on digits: {verdict['words']}"
+    return verdict["verdict"] == "equal", f"GELU on digits: {verdict['words']}"
 
 
 def focal_for_the_rare(out: Path, **options: Any) -> tuple[bool, str]:

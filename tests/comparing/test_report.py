@@ -18,7 +18,7 @@ from synthetic import ACTIVATIONS, LOSSES, METRICS, SIX, make_study
 
 import slopes
 from slopes.comparing.errors import StudyError
-from slopes.comparing.report import answer, functions, panels, render, scales, write
+from slopes.comparing.report import functions, panels, render, scales, write
 from slopes.comparing.report.page import _json, milliseconds
 from slopes.comparing.report.scales import Numbers
 from slopes.comparing.statistics import Resampled
@@ -193,18 +193,27 @@ def test_at_the_shared_rate_and_by_other_metrics(page, study):
         assert f"{metric.label}: {best.activation} with {best.loss}, " in answer
 
 
-def test_a_tie_is_called_a_tie():
-    words = page_of(lead={"relu": 0, "gelu": 0.001, "tanh": 0.002}, losses=[slopes.cross_entropy]).words
-    assert "How sure? It is a tie: " in words
-    assert "Is it alone? No: it is tied with " in words
+def test_equal_pairs_are_called_equal():
+    words = page_of(lead={"relu": 0, "gelu": 0.001, "tanh": 0.002}, losses=[slopes.cross_entropy], noise=0.1).words
+    assert re.search(r"How sure\? The two are equal within the margin of 0\.50 points \(p = ", words)
+    assert "Is it alone? No: relu with cross_entropy and gelu with cross_entropy are equal to it within" in words
 
 
-def test_a_leader_is_not_called_alone_where_seeds_are_missing(monkeypatch):
-    study = make_study()
-    rows = [{"activation": "relu", "loss": "mse", "verdict": word} for word in ("worse", "too few seeds")]
-    monkeypatch.setattr(study, "verdicts", lambda **_: rows)
-    (found,) = answer._ties(study, study.ranking[0])
-    assert found.answer.startswith("For some pairs too few seeds ended well to tell.")
+def test_pairs_that_are_not_told_apart_are_undecided_and_it_says_how_many_seeds_would_tell():
+    words = page_of(lead={"relu": 0, "gelu": 0.02, "tanh": 0.04}, losses=[slopes.cross_entropy], noise=6.0).words
+    assert re.search(r"How sure\? Nothing is decided: no difference shown \(p = .*?would take about \d+ seeds", words)
+    assert "Is it alone? Whether it is better than " in words
+    assert " is undecided. The leader was picked by the same test data" in words
+
+
+def test_a_pair_that_never_learned_has_no_rank():
+    study = make_study(diverging=[("gelu", "mse", rate) for rate in (0.001, 0.01, 0.1)], epochs=1)
+    assert ("gelu", "mse") not in [pair.names for pair in study.ranking]
+    assert len(study.ranking) == len(study.verdicts()) + 1 == 5
+    reason = "never learned: 30 runs, and none was finite after its first epoch"
+    assert study.table()[-1] == {"activation": "gelu", "loss": "mse", "reason": reason}
+    assert reason in Page(render(study)).words
+    assert "Not trained, gelu with mse: never learned: 30 runs" in " ".join(str(study).split())
 
 
 def test_a_lone_leader_is_called_alone():
@@ -222,11 +231,9 @@ def test_a_leading_baseline_is_set_beside_the_next():
 def test_too_few_seeds_say_how_many_are_needed(seeds):
     study = make_study(seeds=seeds)
     words = Page(render(study)).words
-    needed = study.verdicts()[0]["needed"]
-    assert f"Not at all: {seeds} seed{'s' * (seeds > 1)} can show nothing in 5 comparisons" in words
-    assert f"it takes at least {needed}." in words
-    assert "Is it alone?" not in words
-    assert "? too few seeds" in words
+    assert study.verdicts()[0]["needed"] == 6
+    assert f"Nothing is decided: {seeds} seed{'s' * (seeds > 1)} can show nothing: it takes 6." in words
+    assert "? undecided" in words
 
 
 def test_resampled_splits_are_told_apart():
@@ -346,14 +353,19 @@ def test_json_opens_and_closes_nothing():
 
 def test_diverged_runs_are_counted_and_shown_not_dropped():
     everywhere = [(a.name, b.name, rate) for a in ACTIVATIONS for b in LOSSES for rate in (0.001, 0.01, 0.1)]
-    study = make_study(diverging=everywhere, seeds=3, epochs=1)
+    study = make_study(diverging=everywhere, seeds=3, epochs=2)
     html = render(study)
     words = Page(html).words
     assert "54 of 54 runs diverged; they are judged by their last finite epoch and never dropped." in words
     assert "54 of 54 runs diverged. A run diverges when" in words
-    assert "every run diverged at once" in words
     assert html.count('class="cross"') == 18 + 1, "one for each run at a chosen rate, one in the key"
     assert "No run diverged, of 180." in page_of().words
+
+
+def test_a_chosen_rate_at_which_every_run_diverged_at_once_has_no_gradients_to_show():
+    study = make_study(lead={"relu": -9}, diverging=[("relu", "mse", 0.001)], epochs=1)
+    assert study.pair("relu", "mse").rate == 0.001
+    assert "every run diverged at once" in Page(render(study)).words
 
 
 def test_failed_and_unfit_pairs_have_their_reasons():

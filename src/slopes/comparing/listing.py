@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from slopes.comparing.report.answer import Verdict
 
-STYLES = {"better": "bold green", "worse": "red", "too few seeds": "yellow"}
+STYLES = {"better": "bold green", "worse": "red", "undecided": "yellow"}
 #: narrower terminals omit the column
 FROM = {"fed": 150, "95 % interval": 96, "p": 125, "diverged": 110, "failed": 125, "ms/epoch": 110}
 
@@ -68,8 +68,8 @@ def listing(study: Results, metric: str | None = None) -> Table:
             milliseconds(median(run.seconds for run in pair.chosen)),
         )
     for pair in study.pairs:
-        if not pair.chosen:
-            what = "does not fit" if pair.unfit else "failed"
+        if not pair.trained:
+            what = "does not fit" if pair.unfit else "never learned" if pair.runs else "failed"
             blank = [Text()] * 4  # for the columns from the mean to p
             listed.add_row("–", *_names(pair, noted), *blank, Text(what, style="yellow"))
     return listed
@@ -125,9 +125,8 @@ def _caption(study: Results, numbers: Numbers) -> Text:
         lines.append(f"{diverged} of {counted(len(study.runs), 'run')} diverged, at whatever rate.")
     reasons: dict[str, list[str]] = {}
     for pair in study.pairs:
-        if not pair.chosen:
-            reason = pair.unfit or (pair.failures[0].reason if pair.failures else "no run")
-            reasons.setdefault(reason, []).append(title(pair))
+        if not pair.trained:
+            reasons.setdefault(pair.reason, []).append(title(pair))
     for reason, pairs in reasons.items():
         more = f" and {len(pairs) - 3} more" if len(pairs) > 3 else ""
         lines.append(f"Not trained, {', '.join(pairs[:3])}{more}: {reason}")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from slopes.comparing.statistics import Estimate, Series, choose, estimate
+from slopes.comparing.words import counted
 
 if TYPE_CHECKING:
     from slopes.comparing.metrics import Metric
@@ -76,7 +77,17 @@ class Pair:
 
     @property
     def trained(self) -> bool:
-        return bool(self.runs)
+        """Whether any run has learned: not if each stopped being finite in its first epoch."""
+        return any(run.diverged != 1 for run in self.runs)
+
+    @property
+    def reason(self) -> str:
+        """Reason why it is not trained, or ""."""
+        if self.trained:
+            return ""
+        if self.runs:
+            return f"never learned: {counted(len(self.runs), 'run')}, and none was finite after its first epoch"
+        return self.unfit or (self.failures[0].reason if self.failures else "")
 
     def series(self, metric: str | None = None) -> Series:
         validation, test = (np.full((len(self.rates), len(self.seeds)), np.nan) for _ in range(2))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from slopes.comparing.plan import Plan
 
 Rate = Literal["own", "shared"]
+REPORTED = ("difference", "low", "high", "p", "p_equal", "verdict", "needed", "needed_for_margin", "words")
 
 
 class Best(NamedTuple):
@@ -82,7 +83,7 @@ class Results:
         """Trained pairs by a metric's mean on test data, best first."""
         found = self.metric(metric)
         sign = -1 if found.higher else 1
-        pairs = [pair for pair in self.pairs if pair.at(self._rate(pair, rate))]
+        pairs = [pair for pair in self.pairs if pair.trained and pair.at(self._rate(pair, rate))]
         return sorted(pairs, key=lambda pair: sign * pair.estimate(found.name, self._rate(pair, rate)).mean)
 
     def metric(self, name: str | None = None) -> Metric:
@@ -122,7 +123,7 @@ class Results:
         there = {(row["activation"], row["loss"]) for row in rows}
         for pair in self.pairs:
             if pair.names not in there:
-                reason = pair.unfit or (pair.failures[0].reason if pair.failures else "no run at this rate")
+                reason = pair.reason or "no run at this rate"
                 rows.append({"activation": pair.activation, "loss": pair.loss, "reason": reason})
         return rows
 
@@ -157,10 +158,12 @@ class Results:
     ) -> list[dict[str, Any]]:
         """One dict per trained pair, best first, with its mean `difference` to the baseline on test data.
 
-        `low` and `high` bound its 95 % interval. `p` comes from a sign-flip permutation test with Holm's correction
-        over all pairs. `verdict` is ``"better"``, ``"worse"``, ``"tie"`` or ``"too few seeds"`` (then `needed` is a
-        sufficient number), and `words` is its sentence. Differences up to `margin`, by default the metric's region of
-        practical equality, count as none. Verdicts hold for the split of the data, unless it was resampled.
+        `low` and `high` bound its 95 % interval. `p` comes from a sign-flip permutation test, corrected for all pairs,
+        and `p_equal` from a test of equivalence. `verdict` is ``"better"`` or ``"worse"`` for a difference above
+        `margin`, by default the metric's region of practical equality; ``"equal"`` for one shown to be below it; else
+        ``"undecided"``; `words` is its sentence. `needed` is the estimated number of seeds that would show this
+        difference, `needed_for_margin` one of the margin. Verdicts hold for the split of the data, unless it was
+        resampled.
 
         `baseline` names another pair, as (activation, loss); choosing it after the fact makes the verdicts a search.
         """
@@ -186,7 +189,7 @@ class Results:
                 "metric": chosen.name,
                 "baseline": against.title,
                 "rate": self._rate(pair, rate),
-                **_fields(each, "difference", "low", "high", "p", "verdict", "needed", "words"),
+                **_fields(each, *REPORTED),
             }
             for pair, each in zip(pairs, found, strict=True)
         ]

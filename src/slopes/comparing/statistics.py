@@ -23,6 +23,7 @@ CONFIDENCE = 0.95
 POWER = 0.8  #: how often the suggested seeds would show the margin
 EXACT = 16  #: most seeds with all exchanges; beyond, as many are drawn, enough for 1,600 comparisons
 RESAMPLES = 9999  #: bootstrap samples
+MANY = 1000  #: seeds, beyond which no number is given
 ROUNDING = 1e-12  #: relative tolerance for equal numbers
 
 
@@ -44,10 +45,12 @@ class Comparison(NamedTuple):
     difference: float  #: of the means, minus the baseline's; NaN if they share no seed
     low: float | None  #: of the 95 % interval; None with fewer than three seeds
     high: float | None
-    p: float  #: Holm's, over all comparisons of the call
-    raw: float  #: before Holm's correction
-    verdict: str  #: "better", "worse", "tie" or "too few seeds"
-    needed: int | None  #: sufficient number of seeds, if known
+    p: float  #: of no difference, corrected for all comparisons of the call
+    raw: float  #: the same before the correction
+    p_equal: float  #: of a difference of the margin or more, corrected likewise
+    verdict: str  #: "better", "worse", "equal" or "undecided"
+    needed: int | None  #: seeds that would show this difference, if known
+    needed_for_margin: int | None  #: seeds that would show a difference of the margin, if known
     words: str  #: the verdict as a clause
 
 
@@ -71,26 +74,35 @@ def verdicts(
     """Compare each series with the baseline, each at the rate with its best mean validation.
 
     `higher` and `higher_validation`: whether more of the test or validation metric is better. "better" and "worse" need
-    a difference above `margin` and Holm's p of at most `alpha`, which bounds the chance of any such verdict among equal
-    functions. A seed with a failed run in either is left out of both.
+    a difference above `margin`, "equal" one shown to be below it, at a p of at most `alpha`, corrected for all series:
+    `alpha` bounds the chance of any false difference, and of any false equality. A seed with a failed run in either is
+    left out of both.
 
     Verdicts hold for the split of the data that all seeds share. With `resampled` splits, whose training sets overlap,
     the corrected t-test of Nadeau and Bengio (2003) must agree, and gives the interval.
     """
     _check(series, baseline, margin, alpha)
+    if not series:
+        return []
     if higher_validation is None:
         higher_validation = higher
     against = _without_lost_rates(baseline, higher_validation)
     both = [shared(_without_lost_rates(one, higher_validation), against) for one in series]
     differences = [at_chosen(a, higher_validation) - at_chosen(b, higher_validation) for a, b in both]
-    raw = [chance(a, b, higher_validation) for a, b in both]
+    exchanged = exchanged_together(series, baseline, higher_validation)
+    raw = [_share_as_large(each) for each in exchanged]
+    p = step_down(exchanged)
+    p_equal = holm([equivalence(a, b, higher_validation, margin) for a, b in both])
     if resampled:
-        raw = [max(p, corrected_t(d, resampled)) for p, d in zip(raw, differences, strict=True)]
+        of_t = [corrected_t(d, resampled) for d in differences]
+        raw = [max(pair) for pair in zip(raw, of_t, strict=True)]
+        p = np.maximum(p, holm(of_t))
+        p_equal = np.maximum(p_equal, holm([corrected_t_of_equivalence(d, resampled, margin) for d in differences]))
     judge = partial(
         _judge, seeds=baseline.test.shape[1], count=len(series), higher=higher, margin=margin, alpha=alpha,
         resampled=resampled, show=_points if percent else _plain,
     )  # fmt: skip
-    return [judge(d, float(p), p_raw) for d, p, p_raw in zip(differences, holm(raw), raw, strict=True)]
+    return [judge(*each) for each in zip(differences, p.tolist(), raw, p_equal.tolist(), strict=True)]
 
 
 def _check(series: Sequence[Series], baseline: Series, margin: float, alpha: float) -> None:
@@ -105,27 +117,38 @@ def _check(series: Sequence[Series], baseline: Series, margin: float, alpha: flo
 
 
 def _judge(
-    d: Array, p: float, p_raw: float, *, seeds: int, count: int, higher: bool, margin: float, alpha: float,
-    resampled: Resampled | None, show: Callable[[float], str],
+    d: Array, p: float, p_raw: float, p_equal: float, *, seeds: int, count: int, higher: bool, margin: float,
+    alpha: float, resampled: Resampled | None, show: Callable[[float], str],
 ) -> Comparison:  # fmt: skip
     """`d`: differences by seed; `count`: number of series."""
     mean = float(d.mean()) if len(d) else math.nan
     reach = interval(d, resampled)
-    needed = None
+    needed = for_margin = None
     if p <= alpha and abs(mean) > margin:
         verdict = "better" if (mean > 0) == higher else "worse"
         words = f"{verdict} by {show(abs(mean))} (p = {p:.2g}){_reach(reach, show)}"
-    elif p > alpha and _least(len(d)) * count > alpha:
-        verdict = "too few seeds"
-        needed = seeds_needed(count, alpha)
-        words = f"{counted(len(d), 'seed')} can show nothing in {counted(count, 'comparison')}: it takes {needed}"
+    elif len(d) and not d.any():
+        verdict, words = "equal", "the same at every seed"
+    elif p_equal <= alpha:
+        verdict = "equal"
+        though = f", though a difference is shown (p = {p:.2g})" if p <= alpha else ""
+        words = f"equal within the margin of {show(margin)} (p = {p_equal:.2g}){though}{_reach(reach, show)}"
+    elif p <= alpha:
+        verdict = "undecided"
+        words = f"a difference is shown (p = {p:.2g}), but not whether it is above the margin of {show(margin)}"
+        words += _reach(reach, show)
+    elif _least(len(d)) > alpha:
+        verdict, needed = "undecided", seeds_needed(alpha)
+        words = f"{counted(len(d), 'seed')} can show nothing: it takes {needed}"
     else:
-        verdict = "tie"
-        words, needed = _tie(d, p, reach, margin, count, alpha, resampled, show)
+        verdict = "undecided"
+        sizes = abs(mean) if abs(mean) > margin else 0.0, margin
+        needed, for_margin = (_if_more(seeds_to_tell(size, d, count, alpha, resampled), len(d)) for size in sizes)
+        words = f"no difference shown (p = {p:.2g}){_reach(reach, show)}{_outlook(needed, for_margin, show(margin))}"
     if left := seeds - len(d):
         words += f"; {counted(left, 'seed')} left out, where a run failed"
     low, high = (reach.low, reach.high) if reach else (None, None)
-    return Comparison(mean, low, high, p, p_raw, verdict, needed, words)
+    return Comparison(mean, low, high, p, p_raw, p_equal, verdict, _whole(needed), _whole(for_margin), words)
 
 
 def choose(means: Array, higher: bool) -> NDArray[np.intp]:
@@ -170,23 +193,73 @@ def chance(a: Series, b: Series, higher_validation: bool) -> float:
     With one rate this is the paired sign-flip test. With several it has less power if a and b prefer different rates,
     as an exchange moves seeds to rates that do not suit them; Student's t instead of the mean does no better.
     """
+    return _share_as_large(exchanged_differences(a, b, higher_validation, _exchanges(a.test.shape[1])))
+
+
+def exchanged_differences(a: Series, b: Series, higher_validation: bool, signs: Array) -> Array:
+    """Differences of means (exchange,), at rates that each exchange chooses; the first is the observed one."""
     seeds = a.test.shape[1]
     if not seeds:
-        return 1.0
-    signs = _exchanges(seeds)
+        return np.zeros(len(signs))
 
     def means(x: Array, y: Array) -> tuple[Array, Array]:
         """Means, (exchange, rate)."""
         middle, swing = (x + y).mean(1) / 2, signs @ (x - y).T / (2 * seeds)
         return middle + swing, middle - swing
 
-    totals = []
     validation, test = means(a.validation, b.validation), means(a.test, b.test)
-    for valid, tested in zip(validation, test, strict=True):
-        totals.append(np.take_along_axis(tested, choose(valid, higher_validation)[:, None], 1)[:, 0])
-    sizes = np.abs(totals[0] - totals[1])
-    tolerance = ROUNDING * max(np.abs(a.test).max(), np.abs(b.test).max())
-    return float((sizes >= sizes[0] - tolerance).mean())
+    first, second = (
+        np.take_along_axis(tested, choose(valid, higher_validation)[:, None], 1)[:, 0]
+        for valid, tested in zip(validation, test, strict=True)
+    )
+    differences: Array = first - second
+    # equal up to rounding is equal
+    differences[np.abs(differences) <= ROUNDING * max(np.abs(a.test).max(), np.abs(b.test).max())] = 0
+    return differences
+
+
+def _share_as_large(differences: Array) -> float:
+    sizes = np.abs(differences)
+    return float((sizes >= sizes[0] * (1 - ROUNDING)).mean())
+
+
+def exchanged_together(series: Sequence[Series], baseline: Series, higher_validation: bool) -> Array:
+    """Differences (series, exchange), where an exchange moves the same seeds of all series."""
+    signs, found = _exchanges(baseline.test.shape[1]), []
+    against = _without_lost_rates(baseline, higher_validation)
+    for one in series:
+        a, b = _without_lost_rates(one, higher_validation), against
+        kept = np.isfinite([*a, *b]).all((0, 1))
+        found.append(exchanged_differences(*shared(a, b), higher_validation, signs[:, kept]))
+    return np.array(found)
+
+
+def step_down(differences: Array) -> Array:
+    """P values (series,) corrected for all series by their largest difference in each exchange.
+
+    `differences` are (series, exchange), in units of their root mean square over all exchanges. The step-down procedure
+    of Westfall and Young (1993): a series is compared with the largest of those that are not clearer than itself.
+    """
+    scale = np.sqrt((differences**2).mean(1, keepdims=True))
+    sizes = np.abs(differences) / np.where(scale > 0, scale, 1)
+    order = np.argsort(-sizes[:, 0], kind="stable")
+    largest = np.maximum.accumulate(sizes[order][::-1])[::-1]
+    p = (largest >= sizes[order, :1] * (1 - ROUNDING)).mean(1)
+    adjusted = np.empty(len(order))
+    adjusted[order] = np.maximum.accumulate(p)
+    return adjusted
+
+
+def equivalence(a: Series, b: Series, higher_validation: bool, margin: float) -> float:
+    """P of a difference of `margin` or more: the larger of two one-sided tests, each with `a` moved by the margin."""
+    if not a.test.shape[1]:
+        return 1.0
+    signs, p = _exchanges(a.test.shape[1]), []
+    for shift in (margin, -margin):
+        moved = exchanged_differences(Series(a.validation, a.test - shift), b, higher_validation, signs)
+        both = np.concatenate([moved, -moved]) * math.copysign(1, shift)  # `signs` hold half of the exchanges
+        p.append(float((both <= both[0] + ROUNDING * abs(both[0])).mean()))
+    return max(p)
 
 
 @lru_cache(maxsize=4)
@@ -210,9 +283,9 @@ def _least(seeds: int) -> float:
     return 2.0 ** -max(min(seeds, EXACT) - 1, 0)
 
 
-def seeds_needed(comparisons: int, alpha: float = 0.05) -> int:
-    """Fewest seeds with which one of so many comparisons can be better or worse."""
-    return math.ceil(math.log2(comparisons / alpha)) + 1
+def seeds_needed(alpha: float = 0.05) -> int:
+    """Fewest seeds with which a pair can be better or worse."""
+    return math.ceil(-math.log2(alpha)) + 1
 
 
 def holm(p: Sequence[float]) -> Array:
@@ -234,6 +307,17 @@ def corrected_t(differences: Array, resampled: Resampled) -> float:
     if error <= ROUNDING * np.abs(differences).max():  # zero variance: leave it to the permutation test
         return 0.0 if differences.any() else 1.0
     return float(2 * t.sf(abs(differences.mean()) / error, n - 1))
+
+
+def corrected_t_of_equivalence(differences: Array, resampled: Resampled, margin: float) -> float:
+    """P of a difference of `margin` or more, by two one-sided t-tests with the same correction."""
+    from scipy.stats import t
+
+    n = len(differences)
+    if n < 2:
+        return 1.0
+    gap, error = margin - abs(float(differences.mean())), _error(differences, resampled)
+    return float(t.sf(gap / error, n - 1)) if error else float(gap <= 0)
 
 
 def _error(differences: Array, resampled: Resampled) -> float:
@@ -270,50 +354,46 @@ def interval(differences: Array, resampled: Resampled | None = None) -> Interval
     return Interval(float(low), float(high), kind)
 
 
-def _tie(
-    differences: Array,
-    p: float,
-    reach: Interval | None,
-    margin: float,
-    comparisons: int,
-    alpha: float,
-    resampled: Resampled | None,
-    show: Callable[[float], str],
-) -> tuple[str, int | None]:
-    """(words for a tie, how many seeds would do)."""
-    if not differences.any():
-        return "the same at every seed", None
-    shown = f"a difference is shown (p = {p:.2g}), "
-    if reach is not None and -margin <= reach.low and reach.high <= margin:
-        words = f"{shown if p <= alpha else ''}equal within the margin of {show(margin)}"
-        return words + _reach(reach, show), None
-    if p <= alpha:
-        return f"{shown}but not one above the margin of {show(margin)}{_reach(reach, show)}", None
-    words = f"no difference shown{_reach(reach, show)}"
-    needed = seeds_to_tell(margin, differences, comparisons, alpha, resampled)
-    if needed == math.inf:
-        return f"{words}; a difference of the margin, {show(margin)}, needs more data than these", None
-    if needed is None or needed <= len(differences):
-        return words, None
-    return f"{words}; to tell one of the margin, {show(margin)}, takes about {needed:.0f} seeds", int(needed)
+def _outlook(needed: float | None, for_margin: float | None, margin: str) -> str:
+    """Clause on how many seeds would decide."""
+    parts = []
+    if needed is not None:
+        parts.append(f"this difference would take {_about(needed)}")
+    if for_margin is not None:
+        parts.append(f"one of the margin, {margin}, {'' if parts else 'would take '}{_about(for_margin)}")
+    return f"; {', '.join(parts)}" if parts else ""
+
+
+def _about(seeds: float) -> str:
+    if seeds == math.inf:
+        return "more data than these"
+    return f"about {seeds:.0f} seeds" if seeds <= MANY else f"more than {MANY:,} seeds"
+
+
+def _if_more(seeds: float | None, present: int) -> float | None:
+    return None if seeds is None or seeds <= present else seeds
+
+
+def _whole(seeds: float | None) -> int | None:
+    return None if seeds is None or seeds == math.inf else int(seeds)
 
 
 def seeds_to_tell(
-    margin: float, differences: Array, comparisons: int, alpha: float = 0.05, resampled: Resampled | None = None
+    size: float, differences: Array, comparisons: int, alpha: float = 0.05, resampled: Resampled | None = None
 ) -> float | None:
-    """How many seeds show a difference of the margin four times in five; infinite if none suffices.
+    """Estimate how many seeds show a difference of `size` four times in five; infinite if none suffices.
 
-    It takes the differences for normal, at Holm's strictest level.
+    None for a size of 0. It takes the differences for normal, at Bonferroni's level.
     """
     from scipy.stats import norm
 
-    if margin <= 0:
+    if size <= 0:
         return None
     width = float(norm.isf(alpha / (2 * comparisons)) + norm.ppf(POWER)) * float(differences.std(ddof=1))
-    share = (margin / width) ** 2 - (resampled.test / resampled.train if resampled else 0) if width else math.inf
+    share = (size / width) ** 2 - (resampled.test / resampled.train if resampled else 0) if width else math.inf
     if share <= 0:
         return math.inf
-    return max(math.ceil(1 / share), seeds_needed(comparisons, alpha))
+    return max(math.ceil(1 / share), seeds_needed(alpha))
 
 
 def _reach(reach: Interval | None, show: Callable[[float], str]) -> str:

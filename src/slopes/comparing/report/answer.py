@@ -28,7 +28,7 @@ def answers(study: Results, numbers: dict[str, Numbers], verdicts: dict[str, lis
     found = [Answer("By how much?", _lead(study, leader, own, by_pair))]
     if by_pair:
         found.append(Answer("How sure?", _sure(study, leader, own, by_pair)))
-    found += _ties(study, leader)
+    found += _rivals(study, leader)
     found += _shared(study, own)
     found += _others(study, numbers, verdicts)
     found += _lost(study)
@@ -90,14 +90,10 @@ def _interval(verdict: Verdict, own: Numbers) -> str:
 
 def _sure(study: Results, leader: Pair, own: Numbers, by_pair: dict[tuple[str, str], Verdict]) -> str:
     verdict = by_pair.get(leader.names) or by_pair[study.ranking[1].names]
-    if verdict["verdict"] == "too few seeds":
-        seeds = counted(len(study.plan.seeds), "seed")
-        return (
-            f"Not at all: {seeds} can show nothing in {counted(len(by_pair), 'comparison')}; it takes at least "
-            f"{verdict['needed']}."
-        )
-    if verdict["verdict"] == "tie":
-        return f"It is a tie: {verdict['words']}."
+    if verdict["verdict"] == "undecided":
+        return f"Nothing is decided: {verdict['words']}."
+    if verdict["verdict"] == "equal":
+        return f"The two are {'' if verdict['difference'] else 'equal, '}{verdict['words']}."
     return (
         f"If the two were the same, chance would give so large a difference with {chance(verdict['p'])} "
         f"({counted(len(by_pair), 'comparison')} allowed for); and it is more than {own.margin}, up to which "
@@ -105,18 +101,21 @@ def _sure(study: Results, leader: Pair, own: Numbers, by_pair: dict[tuple[str, s
     )
 
 
-def _ties(study: Results, leader: Pair) -> list[Answer]:
+def _rivals(study: Results, leader: Pair) -> list[Answer]:
     rows = study.verdicts(baseline=leader.names)
-    if not rows or rows[0]["verdict"] == "too few seeds":
+    if not rows:
         return []
-    tied = [row for row in rows if row["verdict"] == "tie"]
     flattered = "The leader was picked by the same test data, which flatters it."
     if all(row["verdict"] == "worse" for row in rows):
         return [Answer("Is it alone?", f"Yes: each of the others is worse than it. {flattered}")]
-    if not tied:
-        return [Answer("Is it alone?", f"For some pairs too few seeds ended well to tell. {flattered}")]
-    named = _listed([f"{row['activation']} with {row['loss']}" for row in tied])
-    return [Answer("Is it alone?", f"No: it is tied with {named}. {flattered}")]
+    equal, undecided = (
+        _listed([f"{row['activation']} with {row['loss']}" for row in rows if row["verdict"] == verdict])
+        for verdict in ("equal", "undecided")
+    )
+    said = [f"No: {equal} {'are' if ' and ' in equal else 'is'} equal to it within the margin." if equal else ""]
+    if undecided:
+        said.append(f"Whether it is better than {undecided} is undecided.")
+    return [Answer("Is it alone?", " ".join([*filter(None, said), flattered]))]
 
 
 def _shared(study: Results, own: Numbers) -> list[Answer]:
@@ -126,7 +125,7 @@ def _shared(study: Results, own: Numbers) -> list[Answer]:
     pair, rate = best[0], study.shared_rate
     value = own.full(pair.estimate(rate=rate).mean)
     verdict = of_pairs(study.verdicts(rate="shared")).get(pair.names)
-    words = _against(study, pair, verdict) + (f"; {chance(verdict['p'])}" if verdict else "")
+    words = _against(study, pair, verdict)
     leads = "leads there, too," if pair is study.ranking[0] else "leads"
     return [
         Answer(
@@ -140,10 +139,10 @@ def _against(study: Results, pair: Pair, verdict: Verdict | None) -> str:
     if verdict is None:
         return "the baseline" if pair is study.baseline else "no verdict"
     return {
-        "better": "better than the baseline",
-        "worse": "worse than the baseline",
-        "tie": "tied with the baseline",
-    }.get(verdict["verdict"], "too few seeds for a verdict")
+        "better": f"better than the baseline; {chance(verdict['p'])}",
+        "worse": f"worse than the baseline; {chance(verdict['p'])}",
+        "equal": "equal to the baseline",
+    }.get(verdict["verdict"], "undecided against the baseline")
 
 
 def _others(study: Results, numbers: dict[str, Numbers], verdicts: dict[str, list[Verdict]]) -> list[Answer]:
@@ -204,4 +203,4 @@ def _listed(words: Sequence[str]) -> str:
         named, more = list(words), 0
     if more > 0:
         named.append(f"{more} more")
-    return named[0] if len(named) == 1 else f"{', '.join(named[:-1])} and {named[-1]}"
+    return f"{', '.join(named[:-1])} and {named[-1]}" if len(named) > 1 else "".join(named)

@@ -20,7 +20,7 @@ POINTS = 150  #: most epochs of a curve
 
 def learning(study: Results, numbers: Numbers) -> list[dict[str, Any]]:
     """A chart per loss, or with a single activation one chart with a line per loss."""
-    pairs = [pair for pair in study.pairs if pair.chosen]
+    pairs = [pair for pair in study.pairs if pair.trained]
     losses = study.plan.names["loss"]
     axis = _axis(curve_axis(study, 0.07))
     label = f"validation {numbers.heading}"
@@ -48,7 +48,7 @@ def learning(study: Results, numbers: Numbers) -> list[dict[str, Any]]:
 def training(study: Results) -> list[dict[str, Any]]:
     charts = []
     for place, loss in enumerate(study.plan.names["loss"]):
-        pairs = [pair for pair in study.pairs if pair.loss == loss and pair.chosen]
+        pairs = [pair for pair in study.pairs if pair.loss == loss and pair.trained]
         means = [mean_loss(pair.chosen) for pair in pairs]
         axis = scales.logarithmic(value for values in means for value in values if value is not None)
         if pairs:

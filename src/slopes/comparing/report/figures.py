@@ -37,7 +37,7 @@ def _by_loss(study: Results, name: str, drawer: Callable[[Group, list[Pair]], Dr
     """Panel per trained pair, grouped by loss; `draw` returns the line for the background."""
     groups = []
     for colour, loss in enumerate(study.plan.names["loss"]):
-        pairs = [pair for pair in study.pairs if pair.loss == loss and pair.chosen]
+        pairs = [pair for pair in study.pairs if pair.loss == loss and pair.trained]
         if not pairs:
             continue
         group = Group([], f"{name}-{colour}", loss, pairs[0].note, colour)

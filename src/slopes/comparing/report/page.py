@@ -41,7 +41,7 @@ CONTENTS = {
 WITHOUT_RUNS = ("lost", "functions", "repeat")  #: sections for a study without runs
 SIZES = ("WIDTH", "HEIGHT", "LEFT", "RIGHT", "TOP", "BOTTOM")
 DIGIT = 0.64  #: em per character of a label: a digit takes 0.56 in Arial and 0.64 in DejaVu Sans
-MARKS = {"better": "▲", "worse": "▼", "tie": "=", "too few seeds": "?", "baseline": "·"}
+MARKS = {"better": "▲", "worse": "▼", "equal": "=", "undecided": "?", "baseline": "·"}
 
 
 def write(study: Results, path: Path) -> Path:
