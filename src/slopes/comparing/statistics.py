@@ -123,7 +123,8 @@ def _judge(
     """`d`: differences by seed; `count`: number of series."""
     mean = float(d.mean()) if len(d) else math.nan
     reach = interval(d, resampled)
-    needed = for_margin = None
+    needed: float | None = None
+    for_margin: float | None = None
     if p <= alpha and abs(mean) > margin:
         verdict = "better" if (mean > 0) == higher else "worse"
         words = f"{verdict} by {show(abs(mean))} (p = {p:.2g}){_reach(reach, show)}"
