@@ -125,10 +125,13 @@ def _judge(
     reach = interval(d, resampled)
     needed: float | None = None
     for_margin: float | None = None
-    if p <= alpha and abs(mean) > margin:
+    if _least(len(d)) > alpha:
+        verdict, needed = "undecided", seeds_needed(alpha)
+        words = f"{counted(len(d), 'seed')} can show nothing: it takes {needed}"
+    elif p <= alpha and abs(mean) > margin:
         verdict = "better" if (mean > 0) == higher else "worse"
         words = f"{verdict} by {show(abs(mean))} (p = {p:.2g}){_reach(reach, show)}"
-    elif len(d) and not d.any():
+    elif not d.any():
         verdict, words = "equal", "the same at every seed"
     elif p_equal <= alpha:
         verdict = "equal"
@@ -138,9 +141,6 @@ def _judge(
         verdict = "undecided"
         words = f"a difference is shown (p = {p:.2g}), but not whether it is above the margin of {show(margin)}"
         words += _reach(reach, show)
-    elif _least(len(d)) > alpha:
-        verdict, needed = "undecided", seeds_needed(alpha)
-        words = f"{counted(len(d), 'seed')} can show nothing: it takes {needed}"
     else:
         verdict = "undecided"
         sizes = abs(mean) if abs(mean) > margin else 0.0, margin
