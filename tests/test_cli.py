@@ -120,7 +120,7 @@ def test_list_does_not_load_torch():
     assert ended.stdout.splitlines()[-1] == "0 False False"
 
 
-@pytest.mark.parametrize("command", ["list", "show", "audit", "explain", "compare"])
+@pytest.mark.parametrize("command", ["list", "show", "audit", "explain", "prove", "compare"])
 def test_every_command_has_help_with_examples(command):
     told = run(command, "--help")
     assert told.exit_code == 0
@@ -256,6 +256,50 @@ def test_audit_wants_names_or_all(arguments):
         "audit",
         *arguments,
     )
+
+
+# --------------------------------------------------------------------------------------------- prove
+
+
+def test_prove_prints_verdicts():
+    pytest.importorskip("flint")
+    told = run("prove", "relu", "elu(alpha=0.5)", "--claim", "monotone=true", "--claim", "range=-1,inf")
+    assert told.exit_code == 0
+    assert "relu: 2 proved for all float64 numbers" in told.output
+    assert "range     (-1.0, inf)  proved  tightest: (-0.5, inf)" in told.output
+
+
+def test_prove_fails_for_a_false_claim(folder):
+    pytest.importorskip("flint")
+    told = run("prove", "relu", "mine.py:boastful", "--json")
+    assert told.exit_code == 1
+    first, second = json.loads(told.output)
+    assert (first["ok"], second["ok"]) == (True, False)
+    assert [verdict["status"] for verdict in second["verdicts"]] == ["refuted", "refuted"]
+    assert run("prove", "relu", "--claim", "kinks=").exit_code == 1
+    assert run("prove", "silu", "--claim", "lipschitz=1.09985", "--claim", "symmetry=odd", "--effort", 9).exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("claim", "message"),
+    [
+        ("rnge=0,1", "prove: no claim 'rnge'; did you mean 'range'?"),
+        ("range=zero", "prove: cannot read --claim 'range=zero'; write it as in range=-1,inf"),
+        ("range", "prove: cannot read --claim 'range'"),
+        ("monotone=yes", "prove: cannot read --claim 'monotone=yes'"),
+        ("range=1", "slopes.prove: range must be a pair (low, high), got (1.0,)"),
+        ("symmetry=strange", "slopes.prove: symmetry must be 'odd' or 'even', got 'strange'"),
+    ],
+)
+def test_a_mistaken_claim_says_what_is_wrong(claim, message):
+    pytest.importorskip("flint")
+    complains(message, "prove", "relu", "--claim", claim)
+
+
+def test_prove_takes_activations_alone(folder):
+    pytest.importorskip("flint")
+    complains("slopes.prove takes an element-wise activation, got mse, a loss", "prove", "mse")
+    complains("broken: nothing can be proved of its body: NameError: name 'undefined'", "prove", "mine.py:broken")
 
 
 # ------------------------------------------------------------------------------------------- compare
@@ -432,7 +476,7 @@ def test_a_card_that_fails_is_named_with_its_line(folder):
 
 def test_other_mistakes(folder):
     complains("no command 'lst'; did you mean 'list'?", "lst")
-    complains("no command 'zzz'; there are accuracy, audit, compare, compile, explain, list, show.", "zzz")
+    complains("no command 'zzz'; there are accuracy, audit, compare, compile, explain, list, prove, show.", "zzz")
     complains("Missing argument 'NAME...'", "show")
     complains("No such option", "show", "relu", "--colour")
     complains("unexpected extra argument", "list", "relu")

@@ -164,9 +164,9 @@ def test_a_card_of_ones_own_is_proved():
     assert (found.status, found.tightest) == ("proved", (-0.25, INF))
 
 
-def test_bound_parameters_need_claims_of_their_own():
-    with pytest.raises(ValueError, match=r"hold for its defaults; give claims=\{\.\.\.\}"):
-        prove(bent.with_(high=3.0))
+def test_bound_parameters_have_claims_of_their_own():
+    found = {verdict.claim: verdict.tightest for verdict in prove(bent.with_(high=3.0)).verdicts}
+    assert found == {"range": (-0.25, INF), "lipschitz": 3.0}
     claims = {"lipschitz": 3.0, "convex": True, "monotone": True}
     assert [verdict.status for verdict in prove(bent.with_(high=3.0), claims=claims).verdicts] == ["proved"] * 3
     assert prove(bent.with_(high=0.5), claims={"convex": True})["convex"].points == (
@@ -250,7 +250,6 @@ def test_outside_the_domain_nothing_is_proved():
         (slopes.relu, {"range": 1}, ValueError, r"range must be a pair \(low, high\), got 1"),
         (slopes.relu, {"symmetry": "strange"}, ValueError, "symmetry must be 'odd' or 'even'"),
         (slopes.relu, {"lipschitz": math.nan}, ValueError, "lipschitz must be a number of at least 0"),
-        (own_silu, None, ValueError, "own_silu: states no claims"),
         (slopes.prelu.with_(weight=np.ones(3)), {"monotone": True}, ValueError, "weight must be one number"),
     ],
 )

@@ -303,6 +303,78 @@ def explain(check: str | None) -> None:
     terminal.emit(Markdown(page))
 
 
+def _numbers_of_claim(text: str) -> tuple[float, ...]:
+    return tuple(float(number) for number in text.split(",") if number.strip())
+
+
+def _truth_of_claim(text: str) -> bool:
+    return {"true": True, "false": False}[text.strip().lower()]
+
+
+#: readers of the values of claims
+CLAIMS: dict[str, Callable[[str], Any]] = {
+    "range": _numbers_of_claim,
+    "zero": float,
+    "lipschitz": float,
+    "monotone": _truth_of_claim,
+    "convex": _truth_of_claim,
+    "symmetry": str.strip,
+    "kinks": _numbers_of_claim,
+}
+
+
+def _read_claim(stated: str) -> tuple[str, Any]:
+    name, is_given, text = stated.partition("=")
+    if name not in CLAIMS:
+        raise click.UsageError(f"prove: no claim {name!r}; {did_you_mean(name, CLAIMS)}")
+    with suppress(ValueError, KeyError):
+        if is_given:
+            return name, CLAIMS[name](text)
+    raise click.UsageError(
+        f"prove: cannot read --claim {stated!r}; write it as in range=-1,inf, lipschitz=1.5 or monotone=true"
+    )
+
+
+@main.command()
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.option(
+    "--claim", "stated", multiple=True, metavar="CLAIM=VALUE",
+    help="Prove this in place of the card's claims: range=LOW,HIGH, zero=, lipschitz=, monotone=true, convex=, "
+    "symmetry=odd or kinks=X,...; repeat it for more.",
+)  # fmt: skip
+@click.option(
+    "--effort", type=click.IntRange(min=1), default=20_000, show_default=True, help="Most intervals for each claim."
+)
+@click.option("as_json", "--json", is_flag=True, help="Print the verdicts as JSON.")
+def prove(names: tuple[str, ...], stated: tuple[str, ...], effort: int, as_json: bool) -> int:
+    """Prove the claims of activations for all floating-point numbers, or show a number that refutes them.
+
+    NAME is an element-wise activation, as for `slopes show`. The exit status is 0, also if a claim stays open, 1 if one
+    is refuted, 2 for a usage error.
+
+    \b
+    Examples:
+      slopes prove silu gelu
+      slopes prove my_activations.py:my_activation --claim range=-0.5,inf --claim lipschitz=1.1
+      slopes prove 'elu(alpha=0.5)' --claim monotone=true --claim kinks=0
+    """
+    from slopes.plotting import terminal
+
+    claims = dict(map(_read_claim, stated)) or None
+    cards: list[Any] = _load(names)
+    proofs = []
+    with _complaining(ImportError, TypeError, ValueError):
+        from slopes.proving import prove as prove_claims
+
+        for card in cards:
+            proofs.append(prove_claims(card, claims=claims, effort=effort))
+            if not as_json:
+                terminal.write(f"{proofs[-1]}\n")
+    if as_json:
+        _json([{"card": proof.card, "ok": proof.ok, "verdicts": proof.table()} for proof in proofs])
+    return 0 if all(proof.ok for proof in proofs) else 1
+
+
 @main.command()
 @click.argument("names", nargs=-1, metavar="[NAME...]")
 @click.option("--against", metavar="LIBRARY,...", help="Measure what these call the same, as in torch,jax,scipy,keras.")

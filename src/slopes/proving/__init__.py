@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["prove"]
 
 PROVABLE = ("range", "zero", "lipschitz", "monotone", "convex", "symmetry", "kinks")
+NOTHING = {"range": (-math.inf, math.inf), "lipschitz": math.inf}  #: claims of any function
 DIGITS = 40  #: of end points
 
 
@@ -35,11 +36,12 @@ def prove(card: Activation, *, claims: Mapping[str, Any] | None = None, effort: 
     the body does not decide. A symmetry is proved by the form of the formula.
 
     `claims` are other claims than the card's, by name: ``{"range": (0, inf), "lipschitz": 1.0}``, also `zero`,
-    `monotone`, `convex`, `symmetry` and `kinks`; a card with bound parameters needs them, as its own hold for the
-    defaults. `effort` is the greatest number of intervals for a claim and a formula.
+    `monotone`, `convex`, `symmetry` and `kinks`. The card's own hold for its defaults: where parameters are bound, or a
+    card claims nothing, the tightest range and Lipschitz constant are looked for. `effort` is the greatest number of
+    intervals for a claim and a formula.
 
-    Raises TypeError for anything but an element-wise activation, ValueError for a claim that cannot be stated, if there
-    is none, and, with the reason, if a body cannot be computed on intervals. Needs ``slopes[audit]``.
+    Raises TypeError for anything but an element-wise activation, ValueError for a claim that cannot be stated and, with
+    the reason, for a body that cannot be computed on intervals. Needs ``slopes[audit]``.
     """
     require("slopes.prove", "flint", "mpmath")
     if not isinstance(card, Activation) or isinstance(card, Map):
@@ -57,16 +59,12 @@ def prove(card: Activation, *, claims: Mapping[str, Any] | None = None, effort: 
 
 def _stated(card: Activation, claims: Mapping[str, Any] | None) -> dict[str, Any]:
     if claims is None:
-        if card.bound:
-            raise ValueError(f"{card.name}: the card's claims hold for its defaults; give claims={{...}} for others")
-        claims = card.claims.stated()
-        claims = {name: claims[name] for name in PROVABLE if name in claims}
+        own = {} if card.bound else card.claims.stated()
+        claims = {name: own[name] for name in PROVABLE if name in own} or NOTHING
     for name, value in claims.items():
         if name not in PROVABLE:
             raise ValueError(f"slopes.prove: no claim {name!r}; {did_you_mean(name, PROVABLE)}")
         _check(name, value)
-    if not claims:
-        raise ValueError(f"{card.name}: states no claims; give some, as in claims={{'range': (0, 1)}}")
     return dict(claims)
 
 
