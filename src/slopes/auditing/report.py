@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
+from itertools import islice
 from typing import Any, Self, TypeVar
 
 from slopes.notebook import escape, judged, preformatted, table
@@ -153,15 +154,15 @@ Check = Callable[[Any], Iterator[Finding]]
 C = TypeVar("C", bound=Check)
 
 
-def about(*families: str, unless: tuple[str, ...] = (), slow: bool = False) -> Callable[[C], C]:
+def about(*families: str, unless: tuple[str, ...] = (), slow: bool = False, once: bool = False) -> Callable[[C], C]:
     """Mark a check with the families of its subjects.
 
     The check is skipped if a check in `unless` has found something, because it would report the same fault again, and
-    in a quick audit if it is `slow`.
+    in a quick audit if it is `slow`. It ends at its first finding if it reports one fault `once`.
     """
 
     def mark(check: C) -> C:
-        vars(check).update(families=families, unless=unless, slow=slow)
+        vars(check).update(families=families, unless=unless, slow=slow, once=once)
         return check
 
     return mark
@@ -194,7 +195,8 @@ def run(
             report.skipped[name] = reason
             continue
         try:
-            report.findings.extend(replace(finding, check=name) for finding in check(subject))
+            findings = islice(check(subject), 1 if getattr(check, "once", False) else None)
+            report.findings.extend(replace(finding, check=name) for finding in findings)
             report.ran.append(name)
         except Skip as reason_:
             report.skipped[name] = str(reason_)

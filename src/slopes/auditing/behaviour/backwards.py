@@ -20,7 +20,7 @@ BEFORE = ("derivative", "numpy_equals_torch", "connectivity")  #: checks that re
 LEARNING = ("second", "positive", "negative", "variance")  #: arguments besides the first that require a gradient
 
 
-@about("loss", "activation", unless=BEFORE)
+@about("loss", "activation", unless=BEFORE, once=True)
 def backward(subject: Subject) -> Iterator[Finding]:
     learning = [place for place, name in enumerate(subject.form.names) if place == 0 or name in LEARNING]
     for seed, by in itertools.product(range(2), learning):
@@ -34,7 +34,6 @@ def backward(subject: Subject) -> Iterator[Finding]:
             continue
         if any(at.due != 0 for at in found) and not _gives_its_argument(subject, arguments):
             yield _not_the_derivative(subject, function, arguments, wrong, weigh, by)
-            return
         yield differences_in_code(subject, arguments, wrong[0], weigh, by).finding(
             f"{function} gives a gradient that is not the derivative of "
             + ("its argument, which it gives as it is" if any(at.due for at in found) else "a constant"),
@@ -42,7 +41,6 @@ def backward(subject: Subject) -> Iterator[Finding]:
             "note",
             shows=wrong[0].is_between,
         )
-        return
 
 
 def _gives_its_argument(subject: Subject, arguments: Arguments) -> bool:
@@ -73,7 +71,7 @@ def _not_the_derivative(
     )
 
 
-@about("loss", "activation", unless=(*BEFORE, "backward"))
+@about("loss", "activation", unless=(*BEFORE, "backward"), once=True)
 def upstream_gradient(subject: Subject) -> Iterator[Finding]:
     """Check that a hand-written backward uses the incoming gradient."""
     arguments = subject.draw()
@@ -94,7 +92,6 @@ def upstream_gradient(subject: Subject) -> Iterator[Finding]:
                 expected="{1}",
                 shows=lambda came, due: not torch.allclose(came, due, rtol=1e-6, atol=1e-12),
             )
-            return
     whole = subject if subject.form.reduction is None else _unreduced(subject)
     cotangent, weigh = uneven_weights(whole(*arguments))
     if cotangent is None:
@@ -117,16 +114,13 @@ def _unreduced(subject: Subject) -> Subject:
     return subject.like(thing=functools.partial(thing, reduction="none"), setup=[*subject.setup, *lines])
 
 
-@about("loss", "activation", unless=(*BEFORE, "backward", "upstream_gradient"))
+@about("loss", "activation", unless=(*BEFORE, "backward", "upstream_gradient"), once=True)
 def second_derivative(subject: Subject) -> Iterator[Finding]:
     """Check that a hand-written backward has a right derivative or raises."""
     first, *rest = subject.draw()
     near = (first / 8, *rest) if subject.space.is_unbounded else (first, *rest)  # nearer to 0, where pieces meet
     for arguments in ((first, *rest), near):
-        found = list(_differentiated_again(subject, arguments))
-        yield from found
-        if found:
-            return
+        yield from _differentiated_again(subject, arguments)
 
 
 def _differentiated_again(subject: Subject, arguments: Arguments) -> Iterator[Finding]:
@@ -152,7 +146,6 @@ def _differentiated_again(subject: Subject, arguments: Arguments) -> Iterator[Fi
             "note",
             shows=lambda came: isinstance(came, Exception),
         )
-        return
     second = torch.zeros_like(gradient) if leaf.grad is None else leaf.grad
     wrong = [at for at in slopes(subject, arguments, of_gradient=weights, gradient=second) if at.off > 1e-5]
     if not wrong:

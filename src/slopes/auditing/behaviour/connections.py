@@ -25,15 +25,12 @@ REPAIR_DEAD = (
 )
 
 
-@about("loss", "activation")
+@about("loss", "activation", once=True)
 def connectivity(subject: Subject) -> Iterator[Finding]:
     if subject.form.numpy:
         raise Skip("it computes in NumPy, which has no gradients")
     for examine in (_whole, _dead, _entries, _terms, _partly_cut):
-        found = list(examine(subject))
-        yield from found
-        if found:
-            return
+        yield from examine(subject)
 
 
 def _whole(subject: Subject) -> Iterator[Finding]:
@@ -114,7 +111,6 @@ def _entries(subject: Subject) -> Iterator[Finding]:
                     expected="{1}, by differences",
                     shows=at.is_between,
                 )
-                return
 
 
 def _partly_cut(subject: Subject) -> Iterator[Finding]:
@@ -140,7 +136,6 @@ def _terms(subject: Subject) -> Iterator[Finding]:
     for name, term in terms.items():
         for finding in (*_whole(term), *_flat(term)):
             yield replace(finding, message=f"the term {name}: {finding.message}", severity="error")
-            return
     if not terms:
         return
     arguments = subject.draw()
@@ -165,7 +160,6 @@ def _terms(subject: Subject) -> Iterator[Finding]:
                 expected=f"{{1}}, by differences, of which {name} has its share",
                 shows=worst.is_between,
             )
-            return
 
 
 def _flat(term: Subject) -> Iterator[Finding]:

@@ -23,7 +23,7 @@ REPAIR_SHAPES = (
 )
 
 
-@about("loss", unless=("shapes_refused",))
+@about("loss", unless=("shapes_refused",), once=True)
 def shape_contract(subject: Subject) -> Iterator[Finding]:
     """Check that an additional axis of length 1 is refused or changes no result."""
     twice = (each for seed in (0, 1) for each in _mismatched(subject, seed))  # results of one draw may agree by chance
@@ -43,7 +43,6 @@ def shape_contract(subject: Subject) -> Iterator[Finding]:
             "note" if told or not subject.form.sure else "error",
             expected="{1}, as for one shape, or a ValueError",
         )
-        return
 
 
 Options = tuple[dict[str, Tensor], dict[str, Tensor]]
@@ -99,14 +98,11 @@ def _in_both_shapes(
     return subject.script(arguments, f"print({call})", again, call, given=options)
 
 
-@about("loss", "activation", unless=("inputs_written",))
+@about("loss", "activation", unless=("inputs_written",), once=True)
 def purity(subject: Subject) -> Iterator[Finding]:
     """Check that a call has no side effects and can be repeated."""
     for check in (_spoiled, _random, _stateful, _by_mode):
-        found = list(check(subject))
-        yield from found
-        if found:
-            return
+        yield from check(subject)
 
 
 def spoiled(subject: Subject) -> tuple[int, Arguments] | None:
@@ -179,14 +175,14 @@ def _random(subject: Subject) -> Iterator[Finding]:
                 shows=lambda first, second: first == second,
             )
         else:
-            yield subject.script(arguments, f"print({subject.call})", subject.call).finding(
+            finding = subject.script(arguments, f"print({subject.call})", subject.call).finding(
                 f"it draws random numbers of {library}: each call gives another result",
                 "if that is meant, take a generator= or the noise as an argument, so that a run can be repeated",
                 "note",
             )
             seed = {"torch": "torch.manual_seed", "numpy": "np.random.seed", "random": "random.seed"}[library]
             subject.notes["seeding"] = [*imports, f"{seed}(0)"]  # so that later code gives the same again
-        return
+            yield finding
 
 
 def _stateful(subject: Subject) -> Iterator[Finding]:

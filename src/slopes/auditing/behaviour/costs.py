@@ -84,7 +84,6 @@ def _layouts(subject: Subject) -> Iterator[Finding]:
                     expected="what the same numbers give in another layout",
                     shows=lambda plain, came: isinstance(came, Exception),
                 )
-                return
             for one, two, what in zip(plain, came, ("value", "gradient"), strict=True):
                 if _same(one, two):
                     continue
@@ -106,7 +105,6 @@ def _layouts(subject: Subject) -> Iterator[Finding]:
                     expected="{1}",
                     shows=lambda came, due: not _same(torch.as_tensor(due), torch.as_tensor(came)),
                 )
-                return
 
 
 def _shaped(subject: Subject) -> Iterator[Subject]:

@@ -25,13 +25,10 @@ MIXED = ("same dtype", "scalar type", "but found", "but got")  #: torch's messag
 WHOLE = (torch.int64, torch.int32, torch.uint8, torch.bool)
 
 
-@about("loss", "activation", unless=("purity",))
+@about("loss", "activation", unless=("purity",), once=True)
 def device_and_dtype(subject: Subject) -> Iterator[Finding]:
     for look in (_left_behind, _dtypes, _on_another_device, _whole_targets):
-        found = next(look(subject), None)
-        if found is not None:
-            yield found
-            return
+        yield from look(subject)
 
 
 # ------------------------------------------------------------------------------------------------ devices
@@ -54,7 +51,6 @@ def _left_behind(subject: Subject) -> Iterator[Finding]:
                 expected="every tensor of a module is a parameter or a buffer",
                 shows=lambda held, is_kept: _holds_tensor(held) and "meta" not in str(held) and not is_kept,
             )
-            return
 
 
 def _holds_tensor(value: Any) -> bool:
@@ -128,7 +124,6 @@ def _dtypes(subject: Subject) -> Iterator[Finding]:
                     expected=f"a result of {short}",
                     shows=lambda came: isinstance(came, Exception),
                 )
-                return
             continue
         if came.dtype == dtype or not came.is_floating_point() or "type" in subject.oddities:
             continue
@@ -143,7 +138,6 @@ def _dtypes(subject: Subject) -> Iterator[Finding]:
             expected=short,
             shows=partial(operator.ne, dtype),
         )
-        return
 
 
 def _answers_in(subject: Subject, dtype: torch.dtype, given: Arguments) -> bool:
@@ -218,7 +212,6 @@ def _whole_targets(subject: Subject) -> Iterator[Finding]:
             "warning" if dtype is torch.uint8 else "error",
             expected="{1}, or a TypeError that says which dtype is due",
         )
-        return
 
 
 def _value(subject: Subject, arguments: list[Tensor], place: int, dtype: torch.dtype) -> Tensor | None:

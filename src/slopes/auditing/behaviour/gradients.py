@@ -32,7 +32,7 @@ REPAIR_EDGE = (
 )
 
 
-@about("loss", "activation", unless=("finite",))
+@about("loss", "activation", unless=("finite",), once=True)
 def extreme_inputs(subject: Subject) -> Iterator[Finding]:
     """Check small and large numbers, except for natural overflow."""
     _ordinary(subject)
@@ -42,7 +42,6 @@ def extreme_inputs(subject: Subject) -> Iterator[Finding]:
             if wrong:
                 named = f" ({str(dtype).removeprefix('torch.')})"
                 yield _finding(subject, arguments, wrong, f"{wrong}{named}", REPAIR_WHERE)
-                return
     if subject.form.numpy:
         yield from _warned(subject)
 
@@ -138,7 +137,6 @@ def _warned(subject: Subject) -> Iterator[Finding]:
                 expected="no warning",
                 shows=lambda value, message: isinstance(message, RuntimeWarning),
             )
-            return
 
 
 def _warns(subject: Subject, arguments: Arguments) -> bool:

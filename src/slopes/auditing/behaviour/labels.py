@@ -104,7 +104,7 @@ class Options:
         return self.subject.spell(x) if isinstance(x, Tensor) else repr(x)
 
 
-@about("loss", unless=("row_independence", "accumulation", "mask_independence"))
+@about("loss", unless=("row_independence", "accumulation", "mask_independence"), once=True)
 def label_conventions(subject: Subject) -> Iterator[Finding]:
     kind = subject.form.kind
     if kind is None or not kind.takes_labels or subject.draw()[-1].is_floating_point():
@@ -116,7 +116,6 @@ def label_conventions(subject: Subject) -> Iterator[Finding]:
         finding = check(options)
         if finding is not None:
             yield asked(subject, finding)
-            return
 
 
 def _combinations(options: Options, *named: tuple[str, str] | None) -> Iterator[dict[tuple[str, str], Any]]:

@@ -18,7 +18,7 @@ from slopes.auditing.subject import Subject, SubjectError
 JUNK = (0.0, 1e6, float("nan"), float("inf"))  #: values to hide behind a mask
 
 
-@about("loss", unless=("purity",))
+@about("loss", unless=("purity",), once=True)
 def mask_independence(subject: Subject) -> Iterator[Finding]:
     if subject.form.numpy:
         raise Skip("it computes in NumPy, which has no gradients")
@@ -30,7 +30,6 @@ def mask_independence(subject: Subject) -> Iterator[Finding]:
         finding = _leaks(subject, way) or _junk(subject, way) or _thins(subject, way)
         if finding is not None:
             yield asked(subject, finding)
-            return
 
 
 def _masked(subject: Subject, way: Selection, arguments: Arguments) -> tuple[Arguments, dict[str, Any], Tensor]:

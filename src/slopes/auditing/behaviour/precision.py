@@ -134,18 +134,16 @@ SIZES = (10.0, 30.0, 80.0, 100.0)
 
 
 @about(
-    "loss", "activation", unless=("purity", "finite", "value_precision", "score_space", "saturation", "extreme_inputs")
-)
+    "loss", "activation", once=True,
+    unless=("purity", "finite", "value_precision", "score_space", "saturation", "extreme_inputs"),
+)  # fmt: skip
 @skip_on_refusal
 def low_precision(subject: Subject) -> Iterator[Finding]:
     """Check float32, half types and autocast against float64."""
     if subject.form.numpy or subject.form.dtype != torch.float64:
         raise Skip("it is computed in one precision alone")
     for seen in (_of_float32, _of_autocast, _of_halves):
-        found = next(seen(subject), None)
-        if found is not None:
-            yield found
-            return
+        yield from seen(subject)
 
 
 def _of_float32(subject: Subject) -> Iterator[Finding]:
@@ -157,11 +155,9 @@ def _of_float32(subject: Subject) -> Iterator[Finding]:
         lost = ~torch.isfinite(low)
         if bool(lost.any()):
             yield _lost(subject, arguments, low, "float32", "error")
-            return
         off = (low - exact).abs() / (1 + exact.abs())
         if float(off.max()) > 1e-3:
             yield _lost(subject, arguments, low, "float32", "warning" if offset else "error")
-            return
     if subject.form.kind is None:
         yield from _tail(subject)
 
@@ -289,7 +285,6 @@ def _of_halves(subject: Subject) -> Iterator[Finding]:
                 severity if infinite else "note", expected="{1}",
                 shows=lambda low, exact, eps=eps: not abs(low - exact) <= max(8 * eps, 0.1) * (1 + abs(exact)),
             )  # fmt: skip
-            return
 
 
 def _half(subject: Subject) -> Iterator[tuple[Arguments, str, str]]:

@@ -19,7 +19,7 @@ from slopes.auditing.subject import Subject, SubjectError
 ONE_ROW = "in a batch of one"
 
 
-@about("loss", unless=("purity", "connectivity"))
+@about("loss", unless=("purity", "connectivity"), once=True)
 def row_independence(subject: Subject) -> Iterator[Finding]:
     """Check that rows are independent, and that a softmax runs over classes."""
     if subject.form.numpy:
@@ -28,7 +28,6 @@ def row_independence(subject: Subject) -> Iterator[Finding]:
     wrong = _wrong_axis(subject)
     if wrong is not None:
         yield wrong
-        return
     if subject.batch_level:
         return
     arguments = subject.draw()
@@ -146,8 +145,9 @@ def _blind(subject: Subject, arguments: Arguments, base: Tensor) -> bool:
 
 
 @about(
-    "loss", unless=("purity", "shape_contract", "extreme_inputs", "zeros_and_edges", "row_independence", "reduction")
-)
+    "loss", once=True,
+    unless=("purity", "shape_contract", "extreme_inputs", "zeros_and_edges", "row_independence", "reduction"),
+)  # fmt: skip
 def degenerate_batch(subject: Subject) -> Iterator[Finding]:
     """Check that value and gradient of degenerate batches are finite."""
     if subject.form.numpy:
@@ -174,7 +174,6 @@ def degenerate_batch(subject: Subject) -> Iterator[Finding]:
             shows=lambda value, gradient, bad=bad: is_lost(gradient if bad else value),
         )
         yield asked(subject, finding)
-        return
     yield from (asked(subject, finding) for finding in _batch_of_one(subject))
 
 
@@ -244,7 +243,6 @@ def _batch_of_one(subject: Subject) -> Iterator[Finding]:
             expected="the value that it has among others",
             shows=lambda came: isinstance(came, Exception),
         )
-        return
     if copies == 0 or any(close(factor * alone, copies) for factor in (1.0, 3.0)):
         return
     lines = f"print({subject.call})", subject.called(each=".repeat_interleave(3, 0)")

@@ -19,7 +19,7 @@ from slopes.truth.oracle import limit
 BESIDE = (1.0, 0.0, 0.25, -1.0)  #: numbers beside an infinite prediction, where their spaces admit them
 
 
-@about(unless=BEFORE)
+@about(unless=BEFORE, once=True)
 def limits(subject: Subject) -> Iterator[Finding]:
     """Check that values and slopes at ±inf are limits of the exact ones."""
     card: Any = subject.card
@@ -46,7 +46,6 @@ def limits(subject: Subject) -> Iterator[Finding]:
                         expected=f"{wanted!r}",
                         shows=lambda came: not np.isclose(float(came), wanted, rtol=1e-6, atol=0),  # noqa: B023
                     )
-                    return
 
 
 def _admits(space: Space, x: float) -> bool:
@@ -54,7 +53,7 @@ def _admits(space: Space, x: float) -> bool:
     return inside and (not space.is_sign or abs(x) == 1)
 
 
-@about(unless=BEFORE, slow=True)
+@about(unless=BEFORE, slow=True, once=True)
 def no_nan(subject: Subject) -> Iterator[Finding]:
     """Check that awkward arguments give numbers, in second derivatives too."""
     for dtype in DTYPES:
@@ -75,7 +74,6 @@ def no_nan(subject: Subject) -> Iterator[Finding]:
                         expected="a number",
                         shows=is_lost,
                     )
-                    return
 
 
 def awkward(subject: Subject, dtype: Any) -> Iterator[tuple[Any, ...]]:

@@ -14,7 +14,7 @@ from slopes.auditing.report import Finding, Skip, about
 from slopes.card import Loss, Map
 
 
-@about(unless=BEFORE)
+@about(unless=BEFORE, once=True)
 def forward_mode(subject: Subject) -> Iterator[Finding]:
     """Check that forward mode, which differentiates the body, and reverse mode give the slope, also at kinks."""
     try:
@@ -55,7 +55,6 @@ def forward_mode(subject: Subject) -> Iterator[Finding]:
                     expected="{1}",
                     shows=lambda came, slope: not np.isclose(came, slope, **tolerance),
                 )
-                return
 
 
 def _script(subject: Subject, arguments: tuple[Any, ...], mode: str, index: list[int]) -> Script:

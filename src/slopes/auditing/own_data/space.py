@@ -72,4 +72,3 @@ def check_space(subject: Subject, arguments: Arguments) -> Iterator[Finding]:
                 severity="warning" if subject.form.sure else "note", came="numbers in [{0:.4g}, {1:.4g}]",
                 expected=str(subject.space), shows=test,
             )  # fmt: skip
-            return

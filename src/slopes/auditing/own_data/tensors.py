@@ -32,7 +32,6 @@ def check_finite(subject: Subject, arguments: Arguments) -> Iterator[Finding]:
             else "find them where the data is loaded; a mask must choose before the loss, as NaN * 0 is NaN",
             severity="warning" if place else "error", expected="finite numbers", shows=is_lost,
         )  # fmt: skip
-        return
 
 
 def check_shapes(subject: Subject, arguments: Arguments) -> Iterator[Finding]:
@@ -41,7 +40,6 @@ def check_shapes(subject: Subject, arguments: Arguments) -> Iterator[Finding]:
     wrong_labels = _labels_outside(subject, arguments)
     if wrong_labels is not None:
         yield wrong_labels
-        return
     try:
         subject(*arguments)
     except SubjectError as error:
