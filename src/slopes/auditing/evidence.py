@@ -51,18 +51,19 @@ class Script:
     ) -> Finding:  # fmt: skip
         """Finding with this code; printed values fill the places {0}, {1}, … of `came` (by default {0}) and `expected`.
 
-        Raises Unshown unless `shows` is true for them, or by default, unless the first two differ.
+        Raises Unshown unless `shows` is true for them; by default, unless the first two differ or the only one is an
+        exception.
         """
         try:
             values = self.printed
-            seen = not _equal(*values[:2]) if shows is None else bool(shows(*values))
+            seen = _is_fault(*values) if shows is None else bool(shows(*values))
         except (Exception, SystemExit) as error:
             raise Unshown(f"its code raises {type(error).__name__}: {error}: {message}") from error
         if not seen:
             raise Unshown(f"its code does not show it: {message}")
         for digits in (6, 9, 12, 17):
             texts = [Shown(value, digits) for value in values]
-            if shows is not None or f"{texts[0]}" != f"{texts[1]}":
+            if shows is not None or len({f"{text}" for text in texts[:2]}) == len(texts[:2]):
                 break
         came, expected = (text.format(*texts) for text in (came or "{0}" * bool(expected), expected))
         return Finding("", message, self.text, repair, severity, came, expected)
@@ -124,5 +125,8 @@ def _copy(value: Any) -> Any:
     return value.detach().clone() if hasattr(value, "detach") else own_copy(value)
 
 
-def _equal(x: Any, y: Any) -> bool:
-    return bool(np.array_equal(_numbers(x), _numbers(y)))
+def _is_fault(*values: Any) -> bool:
+    """Whether a call raised, or gave another value than was due."""
+    if len(values) == 1:
+        return isinstance(values[0], Exception)
+    return not np.array_equal(*map(_numbers, values[:2]))

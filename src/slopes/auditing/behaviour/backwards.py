@@ -144,7 +144,6 @@ def _differentiated_again(subject: Subject, arguments: Arguments) -> Iterator[Fi
             f"{function} has no second derivative: {str(error).splitlines()[0][:100]}",
             "gradient penalties and Hessians need one: write the backward in differentiable operations",
             "note",
-            shows=lambda came: isinstance(came, Exception),
         )
     second = torch.zeros_like(gradient) if leaf.grad is None else leaf.grad
     wrong = [at for at in slopes(subject, arguments, of_gradient=weights, gradient=second) if at.off > 1e-5]

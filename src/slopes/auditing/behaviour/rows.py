@@ -241,7 +241,6 @@ def _batch_of_one(subject: Subject) -> Iterator[Finding]:
             "warning",
             came=f"{type(error.cause).__name__}: {{0}}",
             expected="the value that it has among others",
-            shows=lambda came: isinstance(came, Exception),
         )
     if copies == 0 or any(close(factor * alone, copies) for factor in (1.0, 3.0)):
         return

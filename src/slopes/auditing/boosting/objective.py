@@ -135,7 +135,7 @@ class Objective:
 
     def raising(self, batch: Batch, message: str, repair: str) -> Finding:
         script = self._script(batch, attempt(self._call(batch)), "print(came)")
-        return script.finding(message, repair, shows=lambda came: isinstance(came, Exception))
+        return script.finding(message, repair)
 
     def failure(self, batch: Batch, error: Exception, repair: str, when: str = "") -> Finding:
         """Finding about a call that raises, or gives no derivatives."""

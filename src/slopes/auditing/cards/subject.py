@@ -97,7 +97,7 @@ class Raised(Exception):
         self.cause, self.script = cause, script
 
     def finding(self, message: str, repair: str) -> Finding:
-        return self.script.finding(message, repair, shows=lambda came: isinstance(came, Exception))
+        return self.script.finding(message, repair)
 
 
 def spell(arguments: tuple[Any, ...]) -> str:

@@ -47,7 +47,6 @@ def check_shapes(subject: Subject, arguments: Arguments) -> Iterator[Finding]:
             subject, arguments, f"raises for {shapes}: {error.cause}",
             (attempt(subject.call), "came"),
             "bring predictions and targets into the shapes and types that the loss takes", came="{0}",
-            shows=lambda came: isinstance(came, Exception),
         )  # fmt: skip
         return
     if _of_labels(subject, arguments) or len(arguments) > 2 or prediction.shape == target.shape:
