@@ -68,14 +68,9 @@ class Card:
         cls.__doc__ = description.Described(description.docstring, cls.__doc__ or "")  # type: ignore[assignment]
 
     def __init__(
-        self,
-        body: Body,
-        *,
-        definition: Body | None = None,
-        same_as: Mapping[str, str | tuple[str, str]] | None = None,
-        papers: tuple[Paper, ...] = (),
-        **claims: Any,
-    ) -> None:
+        self, body: Body, *, definition: Body | None = None, same_as: Mapping[str, str | tuple[str, str]] | None = None,
+        papers: tuple[Paper, ...] = (), **claims: Any,
+    ) -> None:  # fmt: skip
         if not callable(body) or not hasattr(body, "__name__"):
             raise TypeError(f"slopes.{self.family}: decorates a function, got {shown(body)}")
         self.body = body
@@ -781,15 +776,9 @@ class Loss(Card):
 
 
 def loss(
-    kind: str,
-    *,
-    space: str | None = None,
-    target: str | None = None,
-    definition: Body | None = None,
-    same_as: Mapping[str, str | tuple[str, str]] | None = None,
-    papers: tuple[Paper, ...] = (),
-    **claims: Any,
-) -> Callable[[Callable[..., Any]], Loss]:
+    kind: str, *, space: str | None = None, target: str | None = None, definition: Body | None = None,
+    same_as: Mapping[str, str | tuple[str, str]] | None = None, papers: tuple[Paper, ...] = (), **claims: Any,
+) -> Callable[[Callable[..., Any]], Loss]:  # fmt: skip
     """Make a card of a body (prediction, target) that gives one value per element, or per row of classes.
 
     `kind` is "regression", "binary", "classification" or another of `slopes.kinds`.

@@ -23,12 +23,9 @@ Progress = Callable[[int, int, str], None]
 
 
 def measure(
-    cards: Card | Sequence[Card] | None = None,
-    *,
-    against: Sequence[str] = (),
-    workers: int = 1,
+    cards: Card | Sequence[Card] | None = None, *, against: Sequence[str] = (), workers: int = 1,
     progress: Progress | None = None,
-) -> Accuracy:
+) -> Accuracy:  # fmt: skip
     """Measure how far cards, by default the whole catalogue, lie from the exact results, in every format.
 
     `against` names the libraries whose functions, as cards state them, are measured too. `workers` is the number of

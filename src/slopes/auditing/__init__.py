@@ -16,22 +16,11 @@ FLAG = Flag.__metadata__[0]  # type: ignore[attr-defined]
 
 
 def audit(
-    subject: Any,
-    *,
-    kind: str | None = None,
-    against: Any = None,
-    quick: bool = False,
-    seed: int = 0,
-    space: str | None = None,
-    elicits: str | None = None,
-    bounded: bool = False,
-    batch_level: bool = False,
-    terms: Mapping[str, Callable[..., Any]] | None = None,
-    divisor: str | None = None,
-    model: Any = None,
-    batch: Any = None,
-    time_limit: float = 120.0,
-) -> Report:
+    subject: Any, *, kind: str | None = None, against: Any = None, quick: bool = False, seed: int = 0,
+    space: str | None = None, elicits: str | None = None, bounded: bool = False, batch_level: bool = False,
+    terms: Mapping[str, Callable[..., Any]] | None = None, divisor: str | None = None, model: Any = None,
+    batch: Any = None, time_limit: float = 120.0,
+) -> Report:  # fmt: skip
     """Audit a loss or an activation, and return the findings as a `Report`.
 
     `subject` is a card, a function of a prediction and a target or of one tensor, a module, a module class, or text: a

@@ -107,13 +107,8 @@ def _bar() -> Iterator[Callback]:
                 left = f"{duration(state.left)} left"
             text = state.latest or "training"
             bar.update(
-                task,
-                completed=state.done,
-                total=state.total,
-                diverged=state.diverged,
-                failed=state.failed,
-                left=left,
+                task, completed=state.done, total=state.total, diverged=state.diverged, failed=state.failed, left=left,
                 description=text,
-            )
+            )  # fmt: skip
 
         yield update

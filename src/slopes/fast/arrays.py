@@ -108,16 +108,9 @@ def run_loss_and_slope(
 
 
 def _run_loss_kernel(
-    card: Any,
-    reduction: str,
-    arrays: tuple[Any, ...],
-    parameters: tuple[tuple[str, Any], ...],
-    is_checked: bool,
-    has_gradient: bool,
-    weight: Any = None,
-    mask: Any = None,
-    divisor: Any = None,
-) -> tuple[Any, Any] | None:
+    card: Any, reduction: str, arrays: tuple[Any, ...], parameters: tuple[tuple[str, Any], ...], is_checked: bool,
+    has_gradient: bool, weight: Any = None, mask: Any = None, divisor: Any = None,
+) -> tuple[Any, Any] | None:  # fmt: skip
     x = arrays[0]
     if not all(type(a) is np.ndarray and a.shape == x.shape for a in arrays):
         return None

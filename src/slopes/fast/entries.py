@@ -203,17 +203,10 @@ NO_ENTRIES: Mapping[str, Tensor] = {}
 
 
 def run_loss(
-    card: Any,
-    reduction: str,
-    tensors: tuple[Tensor, ...],
-    parameters: tuple[tuple[str, Any], ...] = (),
-    is_checked: bool = False,
-    *,
-    weight: Any = None,
-    mask: Any = None,
-    divisor: Any = None,
+    card: Any, reduction: str, tensors: tuple[Tensor, ...], parameters: tuple[tuple[str, Any], ...] = (),
+    is_checked: bool = False, *, weight: Any = None, mask: Any = None, divisor: Any = None,
     entries: Mapping[str, Tensor] = NO_ENTRIES,
-) -> Tensor | None:
+) -> Tensor | None:  # fmt: skip
     """Parameters are as in `run_activation`.
 
     Only kernels check values (`is_checked`) and take weights, a mask, a divisor and `entries`, parameters with
@@ -258,13 +251,9 @@ def run_loss(
 
 
 def _run_large_loss(
-    card: Any,
-    reduction: str,
-    tensors: tuple[Tensor, ...],
-    parameters: tuple[tuple[str, Any], ...],
-    is_checked: bool,
+    card: Any, reduction: str, tensors: tuple[Tensor, ...], parameters: tuple[tuple[str, Any], ...], is_checked: bool,
     counting: tuple[Mapping[str, Tensor], Any, Any, Any] | None,
-) -> Tensor | None:
+) -> Tensor | None:  # fmt: skip
     x, *others = tensors
     if counting is not None:
         entries, weight, mask, divisor = counting
@@ -347,14 +336,9 @@ LARGE_FOR_A_LOSS = 2**14  #: entries that are worth compiling a loss's kernel
 
 
 def _run_compiled_loss(
-    card: Any,
-    tensors: tuple[Tensor, ...],
-    parameters: tuple[tuple[str, Any], ...],
-    is_checked: bool,
-    counted: Counted,
-    entries: Mapping[str, Tensor],
-    plain: PlainLoss | None = None,
-) -> Tensor | None:
+    card: Any, tensors: tuple[Tensor, ...], parameters: tuple[tuple[str, Any], ...], is_checked: bool, counted: Counted,
+    entries: Mapping[str, Tensor], plain: PlainLoss | None = None,
+) -> Tensor | None:  # fmt: skip
     from slopes.kernels import TraceError, elementwise_losses
     from slopes.kernels.tensors import losses
 
@@ -380,13 +364,9 @@ def _run_compiled_loss(
 
 
 def _pull_back_counted(
-    card: Any,
-    parameters: dict[str, Any],
-    entries: tuple[str, ...],
-    denominator: float | None,
-    incoming: Tensor,
+    card: Any, parameters: dict[str, Any], entries: tuple[str, ...], denominator: float | None, incoming: Tensor,
     *tensors: Tensor,
-) -> Tensor:
+) -> Tensor:  # fmt: skip
     count = len(card.kind.arguments)
     arguments, (*arrays, weight) = tensors[:count], (*tensors[count:], None)[: len(entries) + 1]
     x = tensors[0]

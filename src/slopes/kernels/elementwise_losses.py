@@ -40,13 +40,9 @@ class ElementwiseLossKernel:
     """
 
     def __init__(
-        self,
-        card: Loss,
-        dtype: str,
-        settings: Mapping[str, Any],
-        entries: tuple[str, ...] = (),
+        self, card: Loss, dtype: str, settings: Mapping[str, Any], entries: tuple[str, ...] = (),
         is_weighted: bool = False,
-    ) -> None:
+    ) -> None:  # fmt: skip
         settings = {name: value for name, value in settings.items() if name not in entries}
         self.card, self.dtype, self.settings, self.is_weighted = card, dtype, settings, is_weighted
         self._names = (*card._arguments, *entries, *["weight"] * is_weighted)
@@ -190,13 +186,9 @@ def _find_ours(
 
 
 def find(
-    card: Loss,
-    dtype: str,
-    parameters: Mapping[str, Any],
-    size: int,
-    entries: tuple[str, ...] = (),
+    card: Loss, dtype: str, parameters: Mapping[str, Any], size: int, entries: tuple[str, ...] = (),
     is_weighted: bool = False,
-) -> ElementwiseLossKernel | None:
+) -> ElementwiseLossKernel | None:  # fmt: skip
     if dtype not in ("float32", "float64") or card.rowwise or not are_worthwhile(card, size):
         return None
     settings = card._settings(parameters)

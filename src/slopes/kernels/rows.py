@@ -63,14 +63,9 @@ class RowKernel:
 
 
 def row_kernel(
-    card: Card,
-    outputs: tuple[str, ...],
-    dtype: str,
-    *,
-    labels: bool = False,
-    arithmetic: str | None = None,
+    card: Card, outputs: tuple[str, ...], dtype: str, *, labels: bool = False, arithmetic: str | None = None,
     settings: Mapping[str, Any] | None = None,
-) -> RowKernel:
+) -> RowKernel:  # fmt: skip
     if arithmetic is None:
         arithmetic = arithmetic_of(card, outputs, dtype)
     listed = tuple((card.settings if settings is None else settings).items())

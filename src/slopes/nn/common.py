@@ -38,12 +38,9 @@ def settings_of(card: Card, module: torch.nn.Module, x: Any, *names: str) -> dic
 
 
 def run_fast(
-    run: Callable[..., Tensor | None],
-    module: torch.nn.Module,
-    names: tuple[str, ...],
-    types: tuple[type, ...],
+    run: Callable[..., Tensor | None], module: torch.nn.Module, names: tuple[str, ...], types: tuple[type, ...],
     *given: Any,
-) -> Tensor | None:
+) -> Tensor | None:  # fmt: skip
     """Call `run` with the module's parameters; None if one has another type or is refused."""
     parameters = []
     for name in names:

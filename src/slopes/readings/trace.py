@@ -243,14 +243,9 @@ def _number(x: Any) -> float:
 
 
 def record(
-    function: Callable[..., Mapping[str, Any]],
-    inputs: Sequence[str],
-    dtype: str,
-    arithmetic: str | None = None,
-    *,
-    per: Mapping[str, str] | None = None,
-    has_rows: bool = False,
-) -> Program:
+    function: Callable[..., Mapping[str, Any]], inputs: Sequence[str], dtype: str, arithmetic: str | None = None, *,
+    per: Mapping[str, str] | None = None, has_rows: bool = False,
+) -> Program:  # fmt: skip
     """Call a function with traced inputs, and return the program of its named results.
 
     Inputs and results have the dtype, operations any `arithmetic`. `per` marks inputs, by name, with one value per

@@ -80,13 +80,9 @@ class Exactly:
         return self._converge(compute, arguments, options)
 
     def _converge(
-        self,
-        compute: Callable[..., Any],
-        arguments: tuple[Any, ...],
-        options: dict[str, Any],
-        unsettled: float | None = None,
-        proven: bool = True,
-    ) -> Any:
+        self, compute: Callable[..., Any], arguments: tuple[Any, ...], options: dict[str, Any],
+        unsettled: float | None = None, proven: bool = True,
+    ) -> Any:  # fmt: skip
         """Compute with ever more digits until each entry has enough.
 
         With `proven` the balls tell how many digits they have; without, two results must agree. Beyond the limit,

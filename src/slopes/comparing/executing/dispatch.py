@@ -33,13 +33,9 @@ class Failed(NamedTuple):
 
 
 def outcomes(
-    job: Job,
-    chunks: Iterable[Iterable[Cell]],
-    *,
-    executor: Any = None,
-    workers: int | None = None,
+    job: Job, chunks: Iterable[Iterable[Cell]], *, executor: Any = None, workers: int | None = None,
     threads: int | None = 1,
-) -> Generator[Done | Failed]:
+) -> Generator[Done | Failed]:  # fmt: skip
     """Yield a `Done` or `Failed` for the cells as they end; closing the iterator ends everything it started.
 
     Without an `executor`, `workers` processes of one thread each train. This process does, on `threads` threads (None:

@@ -33,12 +33,9 @@ class LossOfTensors:
     """
 
     def __init__(
-        self,
-        kernel: ElementwiseLossKernel,
-        denominator: float | None,
-        is_checked: bool,
+        self, kernel: ElementwiseLossKernel, denominator: float | None, is_checked: bool,
         pull_back: Callable[..., Tensor],
-    ) -> None:
+    ) -> None:  # fmt: skip
         self._kernel, self._denominator, self._is_checked = kernel, denominator, is_checked
         self.is_reduced, self.pull_back = denominator is not None, pull_back
 
