@@ -136,30 +136,33 @@ def _terms(subject: Subject) -> Iterator[Finding]:
     for name, term in terms.items():
         for finding in (*_whole(term), *_flat(term)):
             yield replace(finding, message=f"the term {name}: {finding.message}", severity="error")
-    if not terms:
-        return
+    if terms:
+        yield from _unheeded(subject, terms)
+
+
+def _unheeded(subject: Subject, terms: dict[str, Subject]) -> Iterator[Finding]:
+    """Report a term that has a share in the values and none in the gradients, by least squares."""
     arguments = subject.draw()
     mine, theirs = slopes(subject, arguments), [slopes(term, arguments) for term in terms.values()]
     entries = set.intersection(*({at.entry for at in found} for found in (mine, *theirs)))
+    mine, *theirs = ([at for at in found if at.entry in entries] for found in (mine, *theirs))
+    columns = torch.tensor([[at.due for at in found] for found in theirs]).double().T
+    due, came = (torch.tensor([getattr(at, what) for at in mine]).double() for what in ("due", "came"))
     if len(entries) < len(terms):
         return
-    columns = torch.tensor([[at.due for at in found if at.entry in entries] for found in theirs]).double().T
-    due, came = (
-        torch.tensor([getattr(at, what) for at in mine if at.entry in entries]).double() for what in ("due", "came")
-    )
     shares, kept = (torch.linalg.lstsq(columns, column[:, None]).solution[:, 0] for column in (due, came))
     if float((columns @ shares - due).abs().max()) > 1e-4 * float(due.abs().max()):
         return  # it is no sum of these terms
-    for place, name in enumerate(terms):
-        if abs(shares[place]) > 1e-3 * float(shares.abs().max()) and abs(kept[place]) < 1e-3 * abs(shares[place]):
-            worst = max((at for at in mine if at.entry in entries), key=lambda at: at.off)
-            yield differences_in_code(subject, arguments, worst).finding(
-                f"the term {name} is part of the value and not of the gradient",
-                REPAIR_CUT,
-                came="a gradient of {0}",
-                expected=f"{{1}}, by differences, of which {name} has its share",
-                shows=worst.is_between,
-            )
+    cut = (shares.abs() > 1e-3 * shares.abs().max()) & (kept.abs() < 1e-3 * shares.abs())
+    if bool(cut.any()):
+        name, worst = list(terms)[int(cut.int().argmax())], max(mine, key=lambda at: at.off)
+        yield differences_in_code(subject, arguments, worst).finding(
+            f"the term {name} is part of the value and not of the gradient",
+            REPAIR_CUT,
+            came="a gradient of {0}",
+            expected=f"{{1}}, by differences, of which {name} has its share",
+            shows=worst.is_between,
+        )
 
 
 def _flat(term: Subject) -> Iterator[Finding]:

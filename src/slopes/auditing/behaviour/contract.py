@@ -45,11 +45,11 @@ def shape_contract(subject: Subject) -> Iterator[Finding]:
         )
 
 
-Options = tuple[dict[str, Tensor], dict[str, Tensor]]
+#: (name of the argument with another shape, arguments, matching arguments, options of both)
+Case = tuple[str, Arguments, list[Arguments], tuple[dict[str, Tensor], dict[str, Tensor]]]
 
 
-def _mismatched(subject: Subject, seed: int) -> Iterator[tuple[str, Arguments, list[Arguments], Options]]:
-    """Yield (name of the argument with another shape, arguments, matching arguments, options of both)."""
+def _mismatched(subject: Subject, seed: int) -> Iterator[Case]:
     form, kind = subject.form, subject.form.kind
     assert kind is not None
     if kind.takes_labels and form.target == "as drawn" and len(form.shape) == 2:
@@ -66,13 +66,16 @@ def _mismatched(subject: Subject, seed: int) -> Iterator[tuple[str, Arguments, l
         for own, others in ((wide, narrow), (narrow, wide)):
             mixed = [x.reshape(own if i == place else others) for i, x in enumerate(arguments)]
             yield name, tuple(mixed), one_shape, ({}, {})
-    for name in keywords(subject.thing):
-        if name in EXTRAS:
-            counts = torch.arange(1, arguments[0].numel() + 1).reshape(narrow)
-            weight = counts % 2 == 0 if EXTRAS[name] == "mask" else counts.to(form.dtype)
-            for given, other in ((one_shape[1], narrow), (one_shape[0], wide)):
-                same = {name: weight.reshape(given[0].shape)}
-                yield name, given, [given], ({name: weight.reshape(other)}, same)
+    yield from _mismatched_options(subject, *one_shape)
+
+
+def _mismatched_options(subject: Subject, narrow: Arguments, wide: Arguments) -> Iterator[Case]:
+    for name in [name for name in keywords(subject.thing) if name in EXTRAS]:
+        counts = torch.arange(1, narrow[0].numel() + 1)
+        weight = counts % 2 == 0 if EXTRAS[name] == "mask" else counts.to(subject.form.dtype)
+        for given, other in ((wide, narrow), (narrow, wide)):
+            same, mixed = ({name: weight.reshape(like[0].shape)} for like in (given, other))
+            yield name, given, [given], (mixed, same)
 
 
 def _value(subject: Subject, arguments: Arguments, options: dict[str, Tensor]) -> Tensor | None:

@@ -59,52 +59,49 @@ def layout_and_cost(subject: Subject) -> Iterator[Finding]:
 def _layouts(subject: Subject) -> Iterator[Finding]:
     for twin in _shaped(subject):
         arguments = twin.draw()
+        axes = arguments[0].ndim
         try:
             plain = _result(twin, arguments)
         except (SubjectError, Skip):
             continue
-        for name, (axes, laid_out, text) in LAYOUTS.items():
-            if arguments[0].ndim < axes or (axes == 4 and arguments[0].ndim != 4):
-                continue
-            if twin.form.numpy and name != "strided":
-                continue
-            other = (laid_out(arguments[0]), *arguments[1:])
-            first = twin.form.names[0]
-            text = text.replace("torch.stack", "np.stack") if twin.form.numpy else text
-            line = f"{first}_2 = {text.format(first)}"
-            again = twin.called(**{first: f"{first}_2"})
-            try:
-                came = _result(twin, other)
-            except SubjectError:
-                yield twin.script(arguments, line, attempt(again), f"{twin.call}, came").finding(
-                    f"raises for a {name} {first}, which a permute or a slice gives",
-                    "write reshape instead of view, or call .contiguous() first",
-                    "warning",
-                    came="{1}",
-                    expected="what the same numbers give in another layout",
-                    shows=lambda plain, came: isinstance(came, Exception),
-                )
-            for one, two, what in zip(plain, came, ("value", "gradient"), strict=True):
-                if _same(one, two):
-                    continue
-                if not all(map(_same, plain, _result(twin, arguments))):
-                    return  # it gives another result at each call
-                place = int((one - two).abs().reshape(-1).nan_to_num(nan=torch.inf).argmax())
-                seen = [again, twin.call]
-                if what == "gradient":
-                    seen = [
-                        f"torch.autograd.grad({again}.sum(), {first}_2)[0]",
-                        f"torch.autograd.grad({twin.call}.sum(), {first})[0]",
-                    ]
-                seen = [f"{result}.reshape(-1)[{place}]" for result in seen]
-                grad = None if twin.form.numpy else 0
-                yield twin.script(arguments, line, ", ".join(seen), grad=grad).finding(
-                    f"the {what} of a {name} {first} is another than that of the same numbers laid out in order",
-                    "as_strided, storage() and data_ptr() see memory, not the tensor: use unfold, reshape or indexing, "
-                    "or call .contiguous() first",
-                    expected="{1}",
-                    shows=lambda came, due: not _same(torch.as_tensor(due), torch.as_tensor(came)),
-                )
+        for name, (fewest, *_) in LAYOUTS.items():
+            if (axes == 4 if fewest == 4 else axes >= fewest) and (name == "strided" or not twin.form.numpy):
+                yield from _laid_out(twin, name, arguments, plain)
+
+
+def _laid_out(subject: Subject, name: str, arguments: Arguments, plain: tuple[Tensor, Tensor]) -> Iterator[Finding]:
+    _, lay_out, text = LAYOUTS[name]
+    first, is_numpy = subject.form.names[0], subject.form.numpy
+    line = f"{first}_2 = {text.format(first)}".replace("torch.stack", "np.stack" if is_numpy else "torch.stack")
+    again = subject.called(**{first: f"{first}_2"})
+    try:
+        came = _result(subject, (lay_out(arguments[0]), *arguments[1:]))
+    except SubjectError:
+        yield subject.script(arguments, line, attempt(again), f"{subject.call}, came").finding(
+            f"raises for a {name} {first}, which a permute or a slice gives",
+            "write reshape instead of view, or call .contiguous() first",
+            "warning",
+            came="{1}",
+            expected="what the same numbers give in another layout",
+            shows=lambda plain, came: isinstance(came, Exception),
+        )
+        return
+    for one, two, what in zip(plain, came, ("value", "gradient"), strict=True):
+        if _same(one, two) or not all(map(_same, plain, _result(subject, arguments))):
+            continue  # or it gives another result at each call
+        place = int((one - two).abs().reshape(-1).nan_to_num(nan=torch.inf).argmax())
+        seen = {again: f"{first}_2", subject.call: first}
+        results = list(seen)
+        if what == "gradient":
+            results = [f"torch.autograd.grad({call}.sum(), {by})[0]" for call, by in seen.items()]
+        shown = ", ".join(f"{result}.reshape(-1)[{place}]" for result in results)
+        yield subject.script(arguments, line, shown, grad=None if is_numpy else 0).finding(
+            f"the {what} of a {name} {first} is another than that of the same numbers laid out in order",
+            "as_strided, storage() and data_ptr() see memory, not the tensor: use unfold, reshape or indexing, "
+            "or call .contiguous() first",
+            expected="{1}",
+            shows=lambda came, due: not _same(torch.as_tensor(due), torch.as_tensor(came)),
+        )
 
 
 def _shaped(subject: Subject) -> Iterator[Subject]:

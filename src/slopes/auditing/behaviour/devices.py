@@ -186,23 +186,15 @@ def _whole_targets(subject: Subject) -> Iterator[Finding]:
     space = form.spaces[place]
     if space.has_classes or not (space.is_probability or space.is_real or space.is_sign):
         return
-    arguments = list(subject.draw())
+    arguments = subject.draw()
     if arguments[place].ndim == 0 or space.is_real:
-        arguments[place] = arguments[place].double().abs().round()
-    wide = _value(subject, arguments, place, form.dtype)
-    if wide is None or not bool(torch.isfinite(wide).all()):
-        return
+        arguments = _replaced(arguments, place, arguments[place].double().abs().round())
     for dtype in WHOLE[:2] if space.is_sign else WHOLE[:3] if space.is_real else WHOLE:
-        came = _value(subject, arguments, place, dtype)
-        if came is None or came.shape != wide.shape or torch.allclose(came, wide, rtol=1e-5, atol=1e-8):
+        is_misread = partial(_is_misread, subject, place, dtype)
+        if not is_misread(arguments):
             continue
-
-        def fails(given: Arguments, dtype: torch.dtype = dtype) -> bool:
-            one, other = (_value(subject, list(given), place, kind) for kind in (dtype, form.dtype))
-            return one is not None and other is not None and not torch.allclose(one, other, rtol=1e-5, atol=1e-8)
-
-        small = list(subject.smallest(tuple(arguments), fails))
-        small[place] = small[place].to(dtype)
+        small = subject.smallest(arguments, is_misread)
+        small = _replaced(small, place, small[place].to(dtype))
         lines = f"print({subject.call})", f"target = target.to({form.dtype})", subject.call
         yield subject.script(small, *lines).finding(
             f"reads a target of {_short(dtype)} as other numbers than the same target of {_short(form.dtype)}",
@@ -213,11 +205,18 @@ def _whole_targets(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def _value(subject: Subject, arguments: list[Tensor], place: int, dtype: torch.dtype) -> Tensor | None:
-    """Result with the target in a dtype; None if refused."""
-    given = [x.to(dtype) if i == place else x for i, x in enumerate(arguments)]
+def _replaced(arguments: Arguments, place: int, x: Tensor) -> Arguments:
+    return *arguments[:place], x, *arguments[place + 1 :]
+
+
+def _is_misread(subject: Subject, place: int, dtype: torch.dtype, arguments: Arguments) -> bool:
+    """Whether a target gives another finite result in this dtype, if it is taken."""
     try:
-        came = subject(*given).detach()
+        came, wide = (
+            subject(*_replaced(arguments, place, arguments[place].to(kind))).detach().double()
+            for kind in (dtype, subject.form.dtype)
+        )
     except (SubjectError, Skip):
-        return None
-    return came.double()
+        return False
+    is_finite = bool(torch.isfinite(wide).all())
+    return is_finite and came.shape == wide.shape and not torch.allclose(came, wide, rtol=1e-5, atol=1e-8)

@@ -73,16 +73,14 @@ def _junk(subject: Subject, way: Selection) -> Finding | None:
         finite = number in JUNK[:2]
         if finite and not space.is_unbounded:
             number = space.other
-        changed = list(arguments)
-        changed[place] = torch.where(way.spread(keep, x, subject.form.axis), x, number)
+        hidden = torch.where(way.spread(keep, x, subject.form.axis), x, number)
+        changed = (*arguments[:place], hidden, *arguments[place + 1 :])
         try:
             after, slope = subject.gradient(*changed, **options)
         except (SubjectError, Skip):
             continue
-        lost = not (torch.equal(after, value) and bool((slope[gradient != 0] == gradient[gradient != 0]).all()))
-        lost = lost or bool((slope[gradient == 0] != 0).any())
         finite = finite and bool(torch.isfinite(after).all()) and bool(torch.isfinite(slope).all())
-        if lost:
+        if not (torch.equal(after, value) and torch.equal(slope, gradient)):
             name, first = subject.form.names[place], subject.form.names[0]
             kept = torch.equal(after, value)
             call = subject.call_with(options)

@@ -54,19 +54,9 @@ def _by_asking(subject: Subject) -> Finding | None:
     each, total, mean = came.values()
     if not each.ndim and (subject.batch_level or subject.notes.get("coupled")):
         raise Skip("it gives one number for a batch as a whole")
-    for way, what, came_, expected, shows in FAULTS:
-        if shows(each, total, mean):
-            small = subject.draw(rows=2)
-            lines = [asking(subject, each, subject.call) for each in ("none", "sum", "mean")]
-            return subject.script(small, *(f"print({line})" for line in lines[:2]), lines[2]).finding(
-                f"reduction={way!r} {what}",
-                "reduce once, at the end, and by the argument alone: none gives the values, sum their sum, mean that "
-                "divided by what counts",
-                "warning" if way == "none" else "error",
-                came=came_,
-                expected=expected,
-                shows=shows,
-            )
+    fault = next((fault for fault in FAULTS if fault[-1](each, total, mean)), None)
+    if fault is not None:
+        return _disagreeing(subject, *fault)
     again = twice(arguments)
     if not close(subject(*again, reduction="none"), torch.cat([each, each])):
         return None  # rows that depend on one another
@@ -75,6 +65,19 @@ def _by_asking(subject: Subject) -> Finding | None:
         if came[way] != 0 and not close(ratio, factor):
             return _doubled(subject, way, ratio, factor)
     return _named(subject, arguments, float(total / mean))
+
+
+def _disagreeing(subject: Subject, way: str, what: str, came: str, expected: str, shows: Shows) -> Finding:
+    none, total, mean = (asking(subject, each, subject.call) for each in ("none", "sum", "mean"))
+    return subject.script(subject.draw(rows=2), f"print({none})", f"print({total})", mean).finding(
+        f"reduction={way!r} {what}",
+        "reduce once, at the end, and by the argument alone: none gives the values, sum their sum, mean that "
+        "divided by what counts",
+        "warning" if way == "none" else "error",
+        came=came,
+        expected=expected,
+        shows=shows,
+    )
 
 
 def _doubled(subject: Subject, way: str | None, ratio: float, factor: int) -> Finding | None:
@@ -156,6 +159,10 @@ def _by_doubling(subject: Subject) -> Finding | None:
     mean = close(ratio, 1.0)
     subject.notes["divisor"] = ["mean"] if mean else ["one"]
     subject.facts.append("its result is a mean" if mean else "its result is a sum over the batch")
+    return _misdeclared(subject, mean) or (_divergence(subject, arguments) if mean else None)
+
+
+def _misdeclared(subject: Subject, mean: bool) -> Finding | None:
     declared = subject.declared.divisor
     if declared is not None and (declared == "one") == mean:
         twice_as_long = subject.called(each=f".{'repeat' if subject.form.numpy else 'repeat_interleave'}(2, 0)")
@@ -166,7 +173,7 @@ def _by_doubling(subject: Subject) -> Finding | None:
             expected=f"{2 if mean else 1} times",
             shows=lambda ratio: close(ratio, 1 if mean else 2),
         )
-    return _divergence(subject, arguments) if mean else None
+    return None
 
 
 def _divergence(subject: Subject, arguments: Arguments) -> Finding | None:
@@ -290,10 +297,7 @@ def _parts(subject: Subject) -> Finding | None:
         return None
     pieces = [(tuple(x[part] for x in arguments), part) for part in parts if bool(keep[part].any())]
     came = [subject.gradient(*piece, **cut(options, part))[1] for piece, part in pieces]
-    whole_counts = _counts(subject, arguments, keep)
-    part_counts = [_counts(subject, piece, keep[part]) for piece, part in pieces]
-    shares = {name: [part[name] / count for part in part_counts] for name, count in whole_counts.items()}
-    shares["one"] = [1.0] * len(pieces)
+    shares = _shares(subject, arguments, keep, [part for _, part in pieces])
     declared = subject.declared.divisor
     rules = list(shares) if declared not in shares else [declared] + ["one"] * (subject.form.reduction is not None)
 
@@ -316,6 +320,16 @@ def _parts(subject: Subject) -> Finding | None:
         expected="the full batch's gradient, each part by its share of the entries, rows, valid ones or weights",
         shows=lambda *gradients: not is_combined(*(torch.cat([x[part] for _, part in pieces]) for x in gradients)),
     )
+
+
+def _shares(subject: Subject, arguments: Arguments, keep: Tensor, parts: list[slice]) -> dict[str, list[float]]:
+    """Each part's share of a whole batch, by the divisor that decides it."""
+    whole = _counts(subject, arguments, keep)
+    counted = [_counts(subject, tuple(x[part] for x in arguments), keep[part]) for part in parts]
+    return {
+        **{name: [part[name] / count for part in counted] for name, count in whole.items()},
+        "one": [1.0] * len(parts),
+    }
 
 
 def _among_zeros(place: int, parts: list[Tensor]) -> Tensor:

@@ -27,13 +27,9 @@ def limits(subject: Subject) -> Iterator[Finding]:
         raise Skip("rows have no limits")
     if isinstance(card, Loss) and not subject.is_ours:
         raise Skip("asked of losses of the catalogue alone: no prediction need be infinite")
-    spaces = card.kind.spaces(card.settings) if isinstance(card, Loss) else []
-    signs = [sign for sign in (1.0, -1.0) if not spaces or spaces[0].low <= sign * np.inf <= spaces[0].high]
-    held = {tuple(x if _admits(space, x) else 1.0 for space in spaces[1:]) for x in BESIDE}
     results = ("value", "slope") if card.slope_body else ("value",)
-    for sign, rest, result in itertools.product(signs, sorted(held), results):
-        beside, oracle = [np.array(x) for x in rest], subject.oracle(result)
-        wanted: Any = limit(lambda x: oracle(np.array(x), *beside, **subject.options), sign)  # noqa: B023
+    for (sign, rest), result in itertools.product(_at_infinity(card), results):
+        wanted = _limit(subject, result, sign, rest)
         for dtype in DTYPES if wanted is not None else ():
             arguments = tuple(np.array(x, dtype) for x in (sign * np.inf, *rest))
             readings = {"NumPy": subject.call(result, arguments), "torch": subject.results_by_torch(arguments)[result]}
@@ -46,6 +42,19 @@ def limits(subject: Subject) -> Iterator[Finding]:
                         expected=f"{wanted!r}",
                         shows=lambda came: not np.isclose(float(came), wanted, rtol=1e-6, atol=0),  # noqa: B023
                     )
+
+
+def _at_infinity(card: Any) -> list[tuple[float, tuple[float, ...]]]:
+    """(sign of an infinite first argument, further arguments) that a card takes."""
+    first, *spaces = card.kind.spaces(card.settings) if isinstance(card, Loss) else (None,)
+    signs = [sign for sign in (1.0, -1.0) if first is None or first.low <= sign * np.inf <= first.high]
+    rests = {tuple(x if _admits(space, x) else 1.0 for space in spaces) for x in BESIDE}
+    return list(itertools.product(signs, sorted(rests)))
+
+
+def _limit(subject: Subject, result: str, sign: float, rest: tuple[float, ...]) -> Any:
+    beside, oracle = [np.array(x) for x in rest], subject.oracle(result)
+    return limit(lambda x: oracle(np.array(x), *beside, **subject.options), sign)
 
 
 def _admits(space: Space, x: float) -> bool:
