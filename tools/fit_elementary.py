@@ -6,6 +6,7 @@ Interpolation in Chebyshev points at 60 digits; coefficients are rounded to thei
 
 import pathlib
 import sys
+import textwrap
 
 import mpmath
 import numpy as np
@@ -97,14 +98,19 @@ FITS = [
 ]  # fmt: skip
 
 
+def table(name, numbers):
+    """Return the lines of a tuple of numbers, given as text."""
+    rows = textwrap.wrap(", ".join(numbers) + ",", 116)
+    return [f"{name} = (", *(f"    {row}" for row in rows), ")  # fmt: skip"]
+
+
 def parts(kind, round_to):
     """Return the lines of π/2 as a sum of numbers of a dtype, each the nearest to the rest."""
-    rest, lines = mpmath.pi / 2, []
+    rest, numbers = mpmath.pi / 2, []
     for _ in range(3):
-        part = float(round_to(str(rest)))
-        lines.append(f"    {part!r},")
-        rest -= part
-    return [f"HALF_PI_{kind} = (", *lines, ")"]
+        numbers.append(float(round_to(str(rest))))
+        rest -= numbers[-1]
+    return table(f"HALF_PI_{kind}", map(repr, numbers))
 
 
 def text():
@@ -114,9 +120,7 @@ def text():
         lines.append(f"# {comment}")
         for kind, degree, round_to in (("SINGLE", single, np.float32), ("DOUBLE", double, float)):
             exact = fit(function, low, high, degree)
-            lines.append(f"{name}_{kind} = (")
-            lines += [f"    {float(round_to(str(c)))!r}," for c in exact]
-            lines.append(")")
+            lines += table(f"{name}_{kind}", [repr(float(round_to(str(c)))) for c in exact])
             if name == "MILLS":
                 start = round_to(str(exact[0]))
                 lines.append(f"{name}_{kind}_LOW = {float(exact[0] - float(start))!r}  # of the first coefficient")
@@ -125,11 +129,11 @@ def text():
             print(name, kind, degree, "relative error of the fit:", mpmath.nstr(error, 2), file=sys.stderr)
         lines.append("")
     lines.append(f"# the {64 * WORDS} bits of 1/π after its point, 64 in each")
-    lines.append("INVERSE_OF_PI = (")
     with mpmath.workprec(64 * WORDS + 64):
         bits = int(mpmath.floor(mpmath.ldexp(1 / mpmath.pi, 64 * WORDS)))
-    lines += [f"    0x{bits >> 64 * (WORDS - 1 - place) & (1 << 64) - 1:016X}," for place in range(WORDS)]
-    lines += [")", "", "# π/2 as a sum of three numbers", *parts("SINGLE", np.float32), *parts("DOUBLE", float), ""]
+    words = [f"0x{bits >> 64 * (WORDS - 1 - place) & (1 << 64) - 1:016X}" for place in range(WORDS)]
+    lines += table("INVERSE_OF_PI", words)
+    lines += ["", "# π/2 as a sum of three numbers", *parts("SINGLE", np.float32), *parts("DOUBLE", float), ""]
     return "\n".join(lines)
 
 
