@@ -51,6 +51,17 @@ def test_weights_of_either_sign_are_summed():
     assert slopes.mse([], [], weight=[]) == 0
 
 
+def test_weights_with_more_digits_than_the_loss_count():
+    rng = np.random.default_rng(0)
+    x, target = rng.normal(size=(2, 2**15)).astype(np.float32)
+    weight = rng.uniform(0, 3, 2**15)
+    expected = (weight * (x - target) ** 2).sum()
+    for arrays in both(x, target, weight):
+        total = slopes.mse(*arrays[:2], weight=arrays[2], reduction="sum")
+        mean = slopes.mse(*arrays[:2], weight=arrays[2])
+        assert [float(total), float(mean)] == pytest.approx([expected, expected / weight.sum()], rel=1e-5)
+
+
 def test_learnt_weights_are_looked_at_without_a_warning():
     torch = pytest.importorskip("torch")
     weight = torch.tensor([1.0, 3.0], requires_grad=True)

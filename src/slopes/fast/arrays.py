@@ -9,6 +9,7 @@ import numpy as np
 
 from slopes.constants import Array
 from slopes.domains import is_array
+from slopes.fast.counting import counted
 from slopes.readings.numpy import narrow, result_dtype, widen
 
 LARGE = 2**14  #: entries that are worth compiling a kernel
@@ -66,16 +67,9 @@ def find_row_kernel(
 
     _, slope = card._bodies(settings)
     return find_loss_kernel(
-        card,
-        settings,
-        slope,
-        x.size,
-        x.shape[axis],
-        x.dtype.name,
-        labels=labels,
-        smoothing=smoothing,
+        card, settings, slope, x.size, x.shape[axis], x.dtype.name, labels=labels, smoothing=smoothing,
         has_slope=has_slope,
-    )
+    )  # fmt: skip
 
 
 def loss_by_kernel(batch: Any) -> Array:
@@ -118,10 +112,10 @@ def _run_loss_kernel(
         return None
     from slopes.kernels import TraceError
 
-    counted = _count(x, reduction, weight, mask, divisor)
-    if counted is None:
+    count = _count(x, reduction, weight, mask, divisor)
+    if count is None:
         return None
-    weight, denominator = counted
+    weight, denominator = count
     found = _loss_kernel(card, arrays if weight is None else (*arrays, weight), parameters, weight is not None)
     if found is None:
         return None
@@ -142,27 +136,16 @@ def _run_loss_kernel(
 
 
 def _count(x: Array, reduction: str, weight: Any, mask: Any, divisor: Any) -> tuple[Array | None, float | None] | None:
-    """(weight of each value, denominator of their sum), None for 1 or if unreduced; None if kernels cannot."""
-    if divisor is not None and not (reduction == "mean" and type(divisor) in (int, float) and 0 < divisor < math.inf):
-        return None
     if not all(a is None or (type(a) is np.ndarray and a.shape == x.shape) for a in (weight, mask)):
         return None
     if mask is not None:
         if mask.dtype != bool:
             return None
         weight = mask if weight is None else np.where(mask, weight, weight.dtype.type(0))
-    weight = None if weight is None else _as_numbers(weight, x.dtype)
-    if weight is None and (mask is not None or reduction != "mean"):
-        return None if mask is not None else (None, 1.0 if reduction == "sum" else None)
-    if reduction != "mean":
-        return weight, 1.0 if reduction == "sum" else None
-    if divisor is not None:
-        return weight, float(divisor)
-    if weight is None:
-        return None, float(x.size)
-    if not (weight.min() >= 0 and weight.max() < math.inf):
-        return None
-    return weight, float(weight.sum(dtype=np.float64)) or math.inf
+    numbers = None if weight is None else _as_numbers(weight, x.dtype)
+    if numbers is None and weight is not None:
+        return None  # digits would be lost
+    return counted(reduction, divisor, x.size, numbers, lambda w: (w.min(), w.max(), float(w.sum(dtype=np.float64))))
 
 
 def run_regions(card: Any, reduction: str, arrays: tuple[Any, ...], options: dict[str, Any]) -> Any:

@@ -7,13 +7,13 @@ and a second backward, take the general path of `slopes.readings.torch`.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch._C import _functorch as functorch
 
+from slopes.fast.counting import counted
 from slopes.fast.short import (
     FORMS,
     LOSSES,
@@ -259,8 +259,8 @@ def _run_large_loss(
         entries, weight, mask, divisor = counting
         if not _are_alike(x, [*others, *entries.values(), *(() if weight is None else (weight,))]):
             return None
-        counted = _count(x, reduction, weight, mask, divisor)
-        return None if counted is None else _run_compiled_loss(card, tensors, parameters, is_checked, counted, entries)
+        count = _count(x, reduction, weight, mask, divisor)
+        return None if count is None else _run_compiled_loss(card, tensors, parameters, is_checked, count, entries)
     if not _are_alike(x, others):
         return None
     plain = _find_loss(card, reduction, parameters, x)
@@ -292,23 +292,17 @@ Counted = tuple[Tensor | None, float | None]
 
 
 def _count(x: Tensor, reduction: str, weight: Any, mask: Any, divisor: Any) -> Counted | None:
-    if reduction not in ("mean", "sum", "none") or (divisor is not None and reduction != "mean"):
-        return None
     if mask is not None:
         fits = type(mask) is Tensor and mask.dtype is torch.bool and mask.shape == x.shape and mask.device == x.device
         if not fits or mask.layout is not torch.strided or functorch.is_functorch_wrapped_tensor(mask):
             return None
         weight = mask.to(x.dtype) if weight is None else torch.where(mask, weight, 0.0)
-    if reduction != "mean":
-        return weight, 1.0 if reduction == "sum" else None
-    if divisor is not None:
-        return (weight, float(divisor)) if type(divisor) in (int, float) and 0 < divisor < math.inf else None
-    if weight is None:
-        return None, float(x.numel())
+    return counted(reduction, divisor, x.numel(), weight, _measure)
+
+
+def _measure(weight: Tensor) -> tuple[float, float, float]:
     least, largest = torch.aminmax(weight.detach())
-    if not (least >= 0 and largest < math.inf):
-        return None
-    return weight, weight.detach().sum(dtype=torch.float64).item() or math.inf
+    return least.item(), largest.item(), weight.detach().sum(dtype=torch.float64).item()
 
 
 def _is_autocast(x: Any) -> bool:
@@ -336,13 +330,13 @@ LARGE_FOR_A_LOSS = 2**14  #: entries that are worth compiling a loss's kernel
 
 
 def _run_compiled_loss(
-    card: Any, tensors: tuple[Tensor, ...], parameters: tuple[tuple[str, Any], ...], is_checked: bool, counted: Counted,
+    card: Any, tensors: tuple[Tensor, ...], parameters: tuple[tuple[str, Any], ...], is_checked: bool, count: Counted,
     entries: Mapping[str, Tensor], plain: PlainLoss | None = None,
 ) -> Tensor | None:  # fmt: skip
     from slopes.kernels import TraceError, elementwise_losses
     from slopes.kernels.tensors import losses
 
-    x, (weight, denominator) = tensors[0], counted
+    x, (weight, denominator) = tensors[0], count
     name, is_weighted = str(x.dtype).removeprefix("torch."), weight is not None
     try:
         kernel = elementwise_losses.find(card, name, dict(parameters), x.numel(), tuple(entries), is_weighted)
