@@ -22,21 +22,10 @@ FACTOR = Interval(0.0, closed=True)
 
 
 def linear_loss(
-    features: Any,
-    weight: Any,
-    target: Any,
-    *,
-    loss: Loss,
-    bias: Any = None,
-    chunk: int | None = None,
-    softcap: float | None = None,
-    z_loss: float = 0.0,
-    row_weight: Any = None,
-    mask: Any = None,
-    reduction: str = "mean",
-    divisor: Any = None,
-    **parameters: Any,
-) -> Any:
+    features: Any, weight: Any, target: Any, *, loss: Loss, bias: Any = None, chunk: int | None = None,
+    softcap: float | None = None, z_loss: float = 0.0, row_weight: Any = None, mask: Any = None,
+    reduction: str = "mean", divisor: Any = None, **parameters: Any,
+) -> Any:  # fmt: skip
     """Return ``loss(features @ weight.T + bias, target)``, computed for a chunk of rows at a time.
 
     Features have the shape (..., D), the weight (classes, D) and the bias (classes,), as in `torch.nn.Linear`. The loss

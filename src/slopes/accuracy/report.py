@@ -222,13 +222,8 @@ def versions(against: Sequence[str]) -> dict[str, str]:
     """Versions and machine that the figures depend on."""
     known = {"slopes": __version__, "Python": platform.python_version()}
     packages = [
-        "numpy",
-        "scipy",
-        "numba",
-        "torch",
-        "python-flint",
-        *(libraries.PACKAGES.get(name, name) for name in against),
-    ]
+        "numpy", "scipy", "numba", "torch", "python-flint", *(libraries.PACKAGES.get(name, name) for name in against),
+    ]  # fmt: skip
     for package in dict.fromkeys(packages):
         try:
             known[package] = version(package)

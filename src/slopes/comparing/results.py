@@ -148,14 +148,9 @@ class Results:
         }
 
     def verdicts(
-        self,
-        metric: str | None = None,
-        *,
-        rate: Rate = "own",
-        baseline: tuple[str, str] | None = None,
-        margin: float | None = None,
-        alpha: float = 0.05,
-    ) -> list[dict[str, Any]]:
+        self, metric: str | None = None, *, rate: Rate = "own", baseline: tuple[str, str] | None = None,
+        margin: float | None = None, alpha: float = 0.05,
+    ) -> list[dict[str, Any]]:  # fmt: skip
         """One dict per trained pair, best first, with its mean `difference` to the baseline on test data.
 
         `low` and `high` bound its 95 % interval. `p` comes from a sign-flip permutation test, corrected for all pairs,
@@ -174,15 +169,10 @@ class Results:
             return []
         series = [self._series(pair, chosen, rate) for pair in (against, *pairs)]
         found = verdicts(
-            series[1:],
-            series[0],
-            higher=chosen.higher,
-            higher_validation=self.metrics[0].higher,
-            margin=chosen.margin if margin is None else margin,
-            alpha=alpha,
-            resampled=self.plan.resampled,
+            series[1:], series[0], higher=chosen.higher, higher_validation=self.metrics[0].higher,
+            margin=chosen.margin if margin is None else margin, alpha=alpha, resampled=self.plan.resampled,
             percent=chosen.percent,
-        )
+        )  # fmt: skip
         return [
             {
                 **_fields(pair, "activation", "loss"),

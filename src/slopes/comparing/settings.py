@@ -42,13 +42,9 @@ class OnCommandLine(NamedTuple):
 
 
 def option(
-    about: str,
-    on_command_line: OnCommandLine | None = None,
-    *,
-    default: Any,
-    check: Check | None = None,
+    about: str, on_command_line: OnCommandLine | None = None, *, default: Any, check: Check | None = None,
     part: str = "",
-) -> Any:
+) -> Any:  # fmt: skip
     """Field of `Settings`; its check maps a name and a value to the value to keep.
 
     Type checkers see a default only if passed by keyword.

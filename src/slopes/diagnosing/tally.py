@@ -61,22 +61,15 @@ class Tally:
         kept, pulled = _numbers(self._kept), _numbers(self._pulled)
         finite = kept[np.isfinite(kept)]
         return Layer(
-            name=self.name,
-            units=self.units,
-            samples=samples,
-            mean=float(middle),
-            std=math.sqrt(spread),
-            least=float(least.min()),
-            most=float(most.max()),
+            name=self.name, units=self.units, samples=samples, mean=float(middle), std=math.sqrt(spread),
+            least=float(least.min()), most=float(most.max()),
             percentiles=tuple(np.percentile(finite, PERCENTILES).tolist() if len(finite) else [math.nan] * 5),
-            dead=float(dead.mean()),
-            saturated=float(saturated.mean()),
-            flat=float(flat.mean() / samples),
+            dead=float(dead.mean()), saturated=float(saturated.mean()), flat=float(flat.mean() / samples),
             off=float(off.mean() / samples),
             gradient=math.sqrt(_numbers(self._squares).sum() / batches) if self._squares else math.nan,
             lost={name: _lost(kept, *limits) for name, limits in HALF.items()},
             gradients_lost={name: _lost(pulled, *limits) for name, limits in HALF.items()},
-        )
+        )  # fmt: skip
 
 
 def slopes_of(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:

@@ -83,27 +83,19 @@ def loss_and_slope_by_kernel(batch: Any) -> tuple[Array, Array]:
     return narrow(batch.reduce(widen(values)), batch.dtype), gradient
 
 
-def run_loss(
-    card: Any, reduction: str, arrays: tuple[Any, ...], parameters: tuple[tuple[str, Any], ...], is_checked: bool,
-    **counting: Any,
-) -> Any:  # fmt: skip
-    """`counting` may hold a weight, a mask and a divisor."""
-    results = _run_loss_kernel(card, reduction, arrays, parameters, is_checked, has_gradient=False, **counting)
+def run_loss(*given: Any, **counting: Any) -> Any:
+    """Loss; `counting` may hold a weight, a mask and a divisor."""
+    results = _run_loss_kernel(False, *given, **counting)
     return None if results is None else results[0]
 
 
-def run_loss_and_slope(
-    card: Any, reduction: str, arrays: tuple[Any, ...], parameters: tuple[tuple[str, Any], ...], is_checked: bool,
-    **counting: Any,
-) -> tuple[Any, Any] | None:  # fmt: skip
-    if card.slope_body is None:
-        return None
-    return _run_loss_kernel(card, reduction, arrays, parameters, is_checked, has_gradient=True, **counting)
+def run_loss_and_slope(card: Any, *given: Any, **counting: Any) -> tuple[Any, Any] | None:
+    return None if card.slope_body is None else _run_loss_kernel(True, card, *given, **counting)
 
 
 def _run_loss_kernel(
-    card: Any, reduction: str, arrays: tuple[Any, ...], parameters: tuple[tuple[str, Any], ...], is_checked: bool,
-    has_gradient: bool, weight: Any = None, mask: Any = None, divisor: Any = None,
+    has_gradient: bool, card: Any, reduction: str, arrays: tuple[Any, ...], parameters: tuple[tuple[str, Any], ...],
+    is_checked: bool, weight: Any = None, mask: Any = None, divisor: Any = None,
 ) -> tuple[Any, Any] | None:  # fmt: skip
     x = arrays[0]
     if not all(type(a) is np.ndarray and a.shape == x.shape for a in arrays):
@@ -148,19 +140,17 @@ def _count(x: Array, reduction: str, weight: Any, mask: Any, divisor: Any) -> tu
     return counted(reduction, divisor, x.size, numbers, lambda w: (w.min(), w.max(), float(w.sum(dtype=np.float64))))
 
 
-def run_regions(card: Any, reduction: str, arrays: tuple[Any, ...], options: dict[str, Any]) -> Any:
-    results = _run_region_kernel(card, reduction, arrays, options, has_gradient=False)
+def run_regions(*given: Any) -> Any:
+    results = _run_region_kernel(False, *given)
     return None if results is None else results[0]
 
 
-def run_regions_and_slope(
-    card: Any, reduction: str, arrays: tuple[Any, ...], options: dict[str, Any]
-) -> tuple[Any, Any] | None:
-    return _run_region_kernel(card, reduction, arrays, options, has_gradient=True)
+def run_regions_and_slope(*given: Any) -> tuple[Any, Any] | None:
+    return _run_region_kernel(True, *given)
 
 
 def _run_region_kernel(
-    card: Any, reduction: str, arrays: tuple[Any, ...], options: dict[str, Any], has_gradient: bool
+    has_gradient: bool, card: Any, reduction: str, arrays: tuple[Any, ...], options: dict[str, Any]
 ) -> tuple[Any, Any] | None:
     x, target = arrays
     if not all(type(a) is np.ndarray and a.shape == x.shape for a in arrays):

@@ -25,14 +25,9 @@ GATES = ("glu", "swiglu", "geglu", "reglu")
 
 
 def program(
-    card: Card,
-    *outputs: str,
-    dtype: str = "float64",
-    arithmetic: str | None = None,
-    inputs: Sequence[str] = (),
-    labels: bool = False,
-    **parameters: Any,
-) -> Program:
+    card: Card, *outputs: str, dtype: str = "float64", arithmetic: str | None = None, inputs: Sequence[str] = (),
+    labels: bool = False, **parameters: Any,
+) -> Program:  # fmt: skip
     """Program of a card's value and derivative, or of the named outputs.
 
     Outputs are "value", "slope" and "vjp", whose cotangent, one per value, is a further input. A gate has "slope_gate",

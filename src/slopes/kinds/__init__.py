@@ -20,27 +20,10 @@ from slopes.kinds.others import FLAG, Pairs, Ranking, Signed, Triplets
 from slopes.kinds.spaces import BOXES, CHANCES, DISTRIBUTIONS, LOGITS, POSITIVE, REAL, SIGNS, SPACE, SPACES
 
 __all__ = [
-    "ACTIVATION",
-    "BINARY",
-    "CLASSIFICATION",
-    "DISTRIBUTION",
-    "KINDS",
-    "MULTILABEL",
-    "OPTIONS",
-    "SPACE",
-    "SPACES",
-    "TRIPLETS",
-    "Argument",
-    "Batch",
-    "Examples",
-    "Kind",
-    "check_broadcast",
-    "check_mask",
-    "check_numbers",
-    "check_same_shape",
-    "check_shape_kept",
-    "valid_axis",
-]
+    "ACTIVATION", "BINARY", "CLASSIFICATION", "DISTRIBUTION", "KINDS", "MULTILABEL", "OPTIONS", "SPACE", "SPACES",
+    "TRIPLETS", "Argument", "Batch", "Examples", "Kind", "check_broadcast", "check_mask", "check_numbers",
+    "check_same_shape", "check_shape_kept", "valid_axis",
+]  # fmt: skip
 
 PREDICTION, TARGET, LOGIT = Argument("prediction", REAL), Argument("target", REAL), Argument("prediction", LOGITS)
 SIGN, CHANCE, ROW = Argument("target", SIGNS), Argument("target", CHANCES), Argument("target", DISTRIBUTIONS)

@@ -118,16 +118,9 @@ def _draw_panel(axes: Any, panel: Panel) -> None:
         axes.plot(x, y, color=colour, linestyle=stroke, linewidth=1.8, solid_capstyle="round", zorder=3)
         for x_mark, y_mark in marks:
             axes.plot(
-                x_mark,
-                y_mark,
-                "o",
-                color=colour,
-                markersize=5,
-                markeredgecolor=PAPER,
-                markeredgewidth=1,
-                zorder=4,
+                x_mark, y_mark, "o", color=colour, markersize=5, markeredgecolor=PAPER, markeredgewidth=1, zorder=4,
                 clip_on=False,
-            )
+            )  # fmt: skip
         finite = y[np.isfinite(y)]
         if label and finite.size:
             ends.append((float(np.clip(finite[-1], low, high)), label, colour))

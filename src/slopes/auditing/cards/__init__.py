@@ -17,20 +17,6 @@ from slopes.auditing.report import Check
 __all__ = ["CHECKS"]
 
 CHECKS: list[Check] = [
-    dtype_and_shape,
-    inputs_written,
-    shapes_refused,
-    parameters_refused,
-    finite,
-    value_precision,
-    slope_precision,
-    derivative,
-    numpy_equals_torch,
-    forward_mode,
-    claims,
-    minimum,
-    peers,
-    limits,
-    no_nan,
-    whole_range,
-]
+    dtype_and_shape, inputs_written, shapes_refused, parameters_refused, finite, value_precision, slope_precision,
+    derivative, numpy_equals_torch, forward_mode, claims, minimum, peers, limits, no_nan, whole_range,
+]  # fmt: skip

@@ -61,17 +61,9 @@ class Task:
 
 
 def make(
-    name: str,
-    kind: TaskKind,
-    inputs: NDArray[Any] | Tensor,
-    targets: NDArray[Any] | Tensor,
-    *,
-    about: str,
-    labels: Iterable[str] = (),
-    unit: str = "",
-    parts: Parts | None = None,
-    resampled: bool = False,
-) -> Task:
+    name: str, kind: TaskKind, inputs: NDArray[Any] | Tensor, targets: NDArray[Any] | Tensor, *, about: str,
+    labels: Iterable[str] = (), unit: str = "", parts: Parts | None = None, resampled: bool = False,
+) -> Task:  # fmt: skip
     """Standardise the inputs by the training part, and deal the samples to parts if none are given."""
     kind, targets = TaskKind(kind), torch.as_tensor(targets).contiguous()
     if parts is None:
