@@ -200,6 +200,7 @@ class PlainLoss:
 
 
 NO_ENTRIES: Mapping[str, Tensor] = {}
+Counting = tuple[Mapping[str, Tensor], Any, Any, Any]  #: entries, weight, mask and divisor of `run_loss`
 
 
 def run_loss(
@@ -213,19 +214,10 @@ def run_loss(
     one value per entry. Empty tensors give None.
     """
     x, *others = tensors
+    given = entries, weight, mask, divisor
     if not is_plain(x):
-        if not _is_autocast(x):
-            return None
-        with torch.autocast("cpu", enabled=False):
-            tensors = tuple(map(_widen, tensors))
-            entries = {name: _widen(entry) for name, entry in entries.items()}
-            return run_loss(
-                card, reduction, tensors, parameters, is_checked,
-                weight=_widen(weight), mask=mask, divisor=divisor, entries=entries,
-            )  # fmt: skip
-    counting = None
-    if entries or not (weight is None and mask is None and divisor is None):
-        counting = entries, weight, mask, divisor
+        return _run_widened_loss(card, reduction, tensors, parameters, is_checked, given)
+    counting = None if not entries and weight is None and mask is None and divisor is None else given
     result: Tensor | None
     if x.numel() >= LARGE_FOR_A_LOSS and x.is_cpu:
         others = [other.to(x.dtype) if _is_whole(other) else other for other in others]
@@ -250,9 +242,24 @@ def run_loss(
         return None
 
 
+def _run_widened_loss(
+    card: Any, reduction: str, tensors: tuple[Tensor, ...], parameters: tuple[tuple[str, Any], ...], is_checked: bool,
+    counting: Counting,
+) -> Tensor | None:  # fmt: skip
+    """Loss in float32 where autocast asks for that, else None."""
+    if not _is_autocast(tensors[0]):
+        return None
+    entries, weight, mask, divisor = counting
+    with torch.autocast("cpu", enabled=False):
+        return run_loss(
+            card, reduction, tuple(map(_widen, tensors)), parameters, is_checked, weight=_widen(weight), mask=mask,
+            divisor=divisor, entries={name: _widen(entry) for name, entry in entries.items()},
+        )  # fmt: skip
+
+
 def _run_large_loss(
     card: Any, reduction: str, tensors: tuple[Tensor, ...], parameters: tuple[tuple[str, Any], ...], is_checked: bool,
-    counting: tuple[Mapping[str, Tensor], Any, Any, Any] | None,
+    counting: Counting | None,
 ) -> Tensor | None:  # fmt: skip
     x, *others = tensors
     if counting is not None:

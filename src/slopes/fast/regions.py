@@ -49,17 +49,22 @@ class _Regions:
         return pulled
 
 
+def _is_constant_like(target: Any, x: Tensor) -> bool:
+    """Whether the target is a dense real tensor of the shape of x, without a gradient."""
+    if type(target) is not Tensor or target.shape != x.shape or not target.is_cpu or target.is_complex():
+        return False
+    return target.layout is torch.strided and not (torch.is_grad_enabled() and target.requires_grad)
+
+
 def run_regions(card: Any, reduction: str, tensors: tuple[Tensor, ...], options: dict[str, Any]) -> Tensor | None:
     x, target = tensors
     if not is_plain(x) or not x.is_cpu or x.numel() < LARGE_FOR_A_LOSS or reduction not in ("mean", "sum", "none"):
         return None
-    if type(target) is not Tensor or target.shape != x.shape or not (target.is_cpu and target.layout is torch.strided):
+    if not _is_constant_like(target, x):
         return None
-    if not target.is_floating_point() and not target.is_complex():
-        target = target.to(x.dtype)
+    target = target if target.is_floating_point() else target.to(x.dtype)
     wants_gradient = torch.is_grad_enabled() and x.requires_grad
-    fits = is_plain(target) and target.dtype is x.dtype and x.is_contiguous() and target.is_contiguous()
-    if not fits or x.is_neg() or target.is_neg() or (torch.is_grad_enabled() and target.requires_grad):
+    if not all(is_plain(t) and t.dtype is x.dtype and t.is_contiguous() and not t.is_neg() for t in (x, target)):
         return None
     from slopes.kernels.regions import find_region_kernel
 

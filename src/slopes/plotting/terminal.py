@@ -99,27 +99,8 @@ def draw(panel: Panel, width: int) -> list[list[tuple[str, str]]]:
     columns = width - GUTTER - margin
     low, high = panel.limits()
     left, right = float(panel.lines[0][1][0]), float(panel.lines[0][1][-1])
-    dots = np.zeros((HEIGHT, columns), dtype=int)
-    owner = np.full((HEIGHT, columns), -1)
-    marked = np.zeros((HEIGHT, columns), dtype=bool)
-    ends: dict[int, tuple[int, float]] = {}
-
-    def row_of(y: float, rows: int) -> int:
-        return int(np.clip(round((high - y) / (high - low) * (rows - 1)), -1, rows))
-
-    for index, (_, x, y, marks) in enumerate(panel.lines):
-        for column, at in _trace(x, y, low, high, left, right, columns):
-            cell = at // 4, column // 2
-            dots[cell] |= DOTS[at % 4][column % 2]
-            owner[cell] = index
-            ends[index] = cell[0], -y[np.isfinite(y)][-1]
-        for x_mark, y_mark in marks:
-            column = round((x_mark - left) / (right - left) * (2 * columns - 1)) // 2
-            at = row_of(y_mark, 4 * HEIGHT)
-            if 0 <= at < 4 * HEIGHT:
-                marked[at // 4, column], owner[at // 4, column] = True, index
-
-    scale = {row_of(tick, 4 * HEIGHT) // 4: number(tick) for tick in _ticks(low, high)}
+    characters, owner, ends = _canvas(panel, columns, low, high, left, right)
+    scale = {_dot_of(tick, low, high) // 4: number(tick) for tick in _ticks(low, high)}
     zero = next((row for row, text in scale.items() if text == "0"), -1)
     names = _spread(ends, labels)
     lines: list[list[tuple[str, str]]] = [[(f"{'':{GUTTER}}{panel.title}".ljust(width)[:width], "bold")]]
@@ -127,8 +108,7 @@ def draw(panel: Panel, width: int) -> list[list[tuple[str, str]]]:
         line = [(f"{scale.get(r, ''):>{GUTTER - 2}} {'┤' if r in scale else '│'}", "dim")]
         for c in range(columns):
             if owner[r, c] >= 0:
-                character = "●" if marked[r, c] else chr(0x2800 + dots[r, c])
-                line.append((character, COLOURS[owner[r, c] % len(COLOURS)]))
+                line.append((characters[r, c], COLOURS[owner[r, c] % len(COLOURS)]))
             else:
                 line.append(("┄" if r == zero else " ", "dim"))
         named = names.get(r, -1)
@@ -143,6 +123,31 @@ def draw(panel: Panel, width: int) -> list[list[tuple[str, str]]]:
     lines.append([(f"{'':{GUTTER - 1}}└{'─' * columns}".ljust(width), "dim")])
     lines.append([(f"{'':{GUTTER}}{ticks}".ljust(width)[:width], "dim")])
     return lines
+
+
+def _dot_of(y: float, low: float, high: float) -> int:
+    """Row of dots, four of which make a character."""
+    return int(np.clip(round((high - y) / (high - low) * (4 * HEIGHT - 1)), -1, 4 * HEIGHT))
+
+
+def _canvas(
+    panel: Panel, columns: int, low: float, high: float, left: float, right: float
+) -> tuple[np.ndarray, np.ndarray, dict[int, tuple[int, float]]]:
+    """(characters, the line that each belongs to or −1, where each line ends: row and −y)."""
+    dots, owner = np.zeros((HEIGHT, columns), dtype=int), np.full((HEIGHT, columns), -1)
+    marked, ends = np.zeros((HEIGHT, columns), dtype=bool), {}
+    for index, (_, x, y, marks) in enumerate(panel.lines):
+        for column, at in _trace(x, y, low, high, left, right, columns):
+            cell = at // 4, column // 2
+            dots[cell] |= DOTS[at % 4][column % 2]
+            owner[cell] = index
+            ends[index] = cell[0], -y[np.isfinite(y)][-1]
+        for x_mark, y_mark in marks:
+            column = round((x_mark - left) / (right - left) * (2 * columns - 1)) // 2
+            at = _dot_of(y_mark, low, high)
+            if 0 <= at < 4 * HEIGHT:
+                marked[at // 4, column], owner[at // 4, column] = True, index
+    return np.where(marked, "●", np.vectorize(chr, otypes=["U1"])(0x2800 + dots)), owner, ends
 
 
 def _trace(

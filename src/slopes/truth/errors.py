@@ -74,17 +74,23 @@ def allow_near_roots(samples: Samples, result: str, dtype: Any, exact: Any, erro
             crossed |= np.asarray(flat & (around[0] != 0), dtype=bool)
         terms = (largest - least) / (share if space else 2 * share) * ULPS * float(np.finfo(dtype).eps)
         allowed[tuple(places[crossed] for places in entries)] = np.asarray(terms / unit, dtype=float)[crossed]
-    if space is None:  # where numbers nearby have half or twice the result, it turns too fast for the digits of x
-        beside = [first, first]
-        for side in (-np.inf, np.inf) * 2:
-            beside.append(np.nextafter(beside[-2], dtype(side), dtype=dtype))
-        middle = exact[entries]
-        others = np.stack([samples.oracle(result)(end, *rest, **samples.options) for end in beside[2:]])
-        largest = np.maximum(abs(middle), np.max(abs(others), axis=0))
-        turns = np.asarray(np.max(abs(others - middle), axis=0) > largest / 2, dtype=bool)
-        chosen = tuple(places[turns] for places in entries)
-        terms = largest * ULPS * float(np.finfo(dtype).eps) / unit
-        allowed[chosen] = np.maximum(allowed[chosen], np.asarray(terms, dtype=float)[turns])
+    if space is None:
+        _allow_turns(samples, result, dtype, exact, entries, unit, allowed)
+
+
+def _allow_turns(samples: Samples, result: str, dtype: Any, exact: Any, entries: Any, unit: Any, allowed: Any) -> None:
+    """Allow 4 eps where numbers nearby have half or twice the result: it turns too fast for the digits of x."""
+    first, *rest = (argument[entries] for argument in samples.inputs(dtype))
+    beside = [first, first]
+    for side in (-np.inf, np.inf) * 2:
+        beside.append(np.nextafter(beside[-2], dtype(side), dtype=dtype))
+    middle = exact[entries]
+    others = np.stack([samples.oracle(result)(end, *rest, **samples.options) for end in beside[2:]])
+    largest = np.maximum(abs(middle), np.max(abs(others), axis=0))
+    turns = np.asarray(np.max(abs(others - middle), axis=0) > largest / 2, dtype=bool)
+    chosen = tuple(places[turns] for places in entries)
+    terms = largest * ULPS * float(np.finfo(dtype).eps) / unit
+    allowed[chosen] = np.maximum(allowed[chosen], np.asarray(terms, dtype=float)[turns])
 
 
 def distance_to_bound(space: Space, x: Any) -> Any:
