@@ -560,3 +560,75 @@ def test_wrong_use_is_one_line(command, arguments, message):
     assert told.exit_code == 2
     assert told.stderr.startswith(f"slopes: {message}")
     assert told.stderr.count("\n") == 1
+
+
+# ---------------------------------------------------------------------------------- GitHub's action, and the hook
+
+
+def load_yaml(text):
+    return pytest.importorskip("yaml").safe_load(text)
+
+
+def documented(start):
+    """Return the example of the documentation that starts so."""
+    page = (ROOT / "docs/audit/README.md").read_text()
+    (text,) = re.findall(rf"```yaml\n({start}.*?)```", page, flags=re.S)
+    return load_yaml(text)
+
+
+ACTION = (ROOT / "action.yml").read_text()
+
+
+def test_the_action_and_the_workflow_are_as_their_schemas_say():
+    jsonschema = pytest.importorskip("jsonschema")
+    workflow = documented("name: audit")
+    workflow["on"] = workflow.pop(True)  # which YAML 1.1 makes of `on`
+    jsonschema.Draft7Validator(schema("github-action")).validate(load_yaml(ACTION))
+    jsonschema.Draft7Validator(schema("github-workflow")).validate(workflow)
+
+
+def test_the_workflow_calls_the_action_as_it_is():
+    home = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]["Homepage"]
+    *_, step = documented("name: audit")["jobs"]["audit"]["steps"]
+    assert step["uses"] == f"{home.removeprefix('https://github.com/')}@main"
+    assert set(step["with"]) <= set(load_yaml(ACTION)["inputs"])
+
+
+@pytest.mark.parametrize(
+    ("given", "asked"),
+    [
+        ({}, ["--format", "github", "--quick", "--", "."]),
+        (
+            {"paths": "src\nmore/*.py", "options": "", "changed-since": "origin/main...", "format": "sarif"},
+            ["--format", "sarif", "--changed-since", "origin/main...", "--", "src", "more/*.py"],
+        ),
+        ({"paths": "$(touch written) ; touch written"}, ["--format", "github", "--quick", "--", "$(touch", "written)", ";", "touch", "written"]),
+        ({"output": "audit.sarif"}, ["--format", "github", "--quick", "--", "."]),
+    ],
+)  # fmt: skip
+def test_the_action_runs_the_audit(given, asked, tmp_path):
+    action = load_yaml(ACTION)
+    step = action["runs"]["steps"][-1]
+    inputs = {name: given.get(name, entry["default"]) for name, entry in action["inputs"].items()}
+    values = {
+        name: re.sub(r"\$\{\{ inputs\.([\w-]+) \}\}", lambda x: inputs[x[1]], text)
+        for name, text in step["env"].items()
+    }
+    (tmp_path / "slopes").write_text('#!/bin/sh\nprintf "%s\\n" "$@"\nexit 1\n')
+    (tmp_path / "slopes").chmod(0o755)
+    environment = {**os.environ, **values, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    script = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]]  # as GitHub calls it
+    ended = subprocess.run(script, capture_output=True, text=True, cwd=tmp_path, env=environment, check=False)
+    assert ended.returncode == 1, ended.stderr
+    output = (tmp_path / "audit.sarif").read_text() if "output" in given else ended.stdout
+    assert output.splitlines() == ["audit", *asked]
+    assert not (tmp_path / "written").exists()
+
+
+def test_the_hook_is_one_that_pre_commit_reads():
+    client = pytest.importorskip("pre_commit.clientlib")
+    (hook,) = client.load_manifest(ROOT / ".pre-commit-hooks.yaml")
+    (repository,) = documented("repos:")["repos"]
+    assert [hook["id"]] == [entry["id"] for entry in repository["hooks"]]
+    assert "runs the code" in hook["name"]
+    assert hook["entry"] == "slopes audit"
