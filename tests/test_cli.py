@@ -136,6 +136,27 @@ def test_version():
     assert run("--version").output == f"slopes {slopes.__version__}\n"
 
 
+# ------------------------------------------------------------------------------------------- users' files
+
+
+def test_a_file_of_a_package_imports_as_in_its_package(folder):
+    inner = folder / "src" / "a_package" / "inner"
+    inner.mkdir(parents=True)
+    for place in (inner, inner.parent):
+        (place / "__init__.py").touch()
+    (inner.parent / "numbers.py").write_text("FACTOR = 3")
+    (inner / "shapes.py").write_text("def same(x): return x")
+    (inner / "losses.py").write_text(
+        "import a_package.numbers\nfrom . import shapes\nfrom ..numbers import FACTOR\n"
+        "def my_loss(p, t): return shapes.same(FACTOR * (p - t))\n"
+    )
+    before = list(sys.path)
+    my_loss = loading.find("src/a_package/inner/losses.py:my_loss")
+    assert my_loss(3, 1) == 6
+    assert pickle.loads(pickle.dumps(my_loss)) is my_loss
+    assert sys.path == before
+
+
 # ---------------------------------------------------------------------------------------------- list
 
 

@@ -13,7 +13,6 @@ import re
 import sys
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec, SourceFileLoader
-from importlib.util import spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -183,13 +182,31 @@ class _File(SourceFileLoader):
 
     def exec_module(self, module: ModuleType) -> None:
         """Run the module with its folder last on the path: siblings shadow no package."""
-        folder = str(Path(self.path).parent)
-        sys.path.append(folder)
+        folders = [str(Path(self.path).parent), str(_package_of(self.path)[0])]
+        sys.path += folders
         try:
             super().exec_module(module)
         finally:
-            if folder in sys.path:
-                del sys.path[len(sys.path) - 1 - sys.path[::-1].index(folder)]
+            for folder in folders:
+                if folder in sys.path:
+                    del sys.path[len(sys.path) - 1 - sys.path[::-1].index(folder)]
+
+
+class _Spec(ModuleSpec):
+    """Spec of a user's file, whose relative imports are those of its package."""
+
+    @property
+    def parent(self) -> str:
+        return _package_of(str(self.origin))[1] or __name__
+
+
+def _package_of(file: str) -> tuple[Path, str]:
+    """(folder that contains the outermost package of a file, name of its package or "")."""
+    folder, names = Path(file).parent, []
+    while (folder / "__init__.py").is_file() and folder.name:
+        names.append(folder.name)
+        folder = folder.parent
+    return folder, ".".join(reversed(names))
 
 
 class _Finder:
@@ -203,7 +220,9 @@ class _Finder:
             file = os.fsdecode(bytes.fromhex(fullname.rpartition("_")[2]))
         except ValueError:
             return None
-        return spec_from_file_location(fullname, file, loader=_File(fullname, file))
+        spec = _Spec(fullname, _File(fullname, file), origin=file)
+        spec.has_location = True
+        return spec
 
 
 sys.meta_path.append(_Finder)

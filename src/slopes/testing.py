@@ -17,7 +17,7 @@ __all__ = ["assert_audit"]
 def assert_audit(subject: Any, *, allow: Iterable[str] = (), **options: Any) -> Report:
     """Audit a loss or an activation, and raise AssertionError with the report unless it is clean (notes may remain).
 
-    `allow` names checks whose findings pass; `options` are those of `slopes.audit`. Raises
+    `allow` names checks whose findings pass; `options` go to `slopes.audit`. Raises
     ValueError for an unknown check, and the errors of `slopes.audit`.
     """
     __tracebackhide__ = True  # pytest shows the line of the test

@@ -191,7 +191,7 @@ def _text(thing: Any) -> str:
 
 
 def importable(thing: Any) -> str | None:
-    """Topmost package from which an object can be imported by its name; None for a local object."""
+    """Topmost package that has an object by its name; None for a local object."""
     home, name = getattr(thing, "__module__", None), getattr(thing, "__name__", None)
     if not name or home == "__main__" or str(home).startswith(LOADED):
         return None
