@@ -323,5 +323,12 @@ def test_the_code_that_trains_is_read_in_full(monkeypatch):
     monkeypatch.setattr(identity, "digest", lambda text: read.append(text) or "digest")
     identity.of_training.__wrapped__()
     (text,) = read
-    for part in ("class Network:", "def drawn_anew", "class Transformer", "class Job:", "def feed("):
+    for part in ("ClassDef(name='Network'", "FunctionDef(name='drawn_anew'", "'Transformer'", "'Job'", "name='feed'"):
         assert part in text
+
+
+def test_words_about_the_code_that_trains_are_not_part_of_it():
+    text = "def half(x):\n    return x / 2\n"
+    commented = '"""Halves."""\n\ndef half(x):\n    """Half of x."""\n    return x / 2  # exact\n'
+    assert identity.code_of_text(text) == identity.code_of_text(commented)
+    assert identity.code_of_text(text) != identity.code_of_text(text.replace("2", "3"))

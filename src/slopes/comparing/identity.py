@@ -1,11 +1,12 @@
 """Digests of everything that a run depends on, so that changed code never reuses old records.
 
-Code is digested as compiled, with the user's functions and constants that it names: an edited file, or code typed in a
+A user's code is digested as compiled, with the functions and constants that it names: an edited file, or code typed in a
 session, has no reliable text. Values on fixed numbers, to six digits, count too.
 """
 
 from __future__ import annotations
 
+import ast
 import copy
 import functools
 import hashlib
@@ -82,7 +83,16 @@ def of_network(network: Network, kept: Mapping[str, Tensor], inputs: Tensor) -> 
 @functools.cache
 def of_training() -> str:
     places = [resources.files(package) / name for package, names in TRAINING.items() for name in names]
-    return digest("\n".join(text for place in places for text in _texts(place)))
+    return digest("\n".join(code_of_text(text) for place in places for text in _texts(place)))
+
+
+def code_of_text(text: str) -> str:
+    """The syntax tree without docstrings: comments and layout do not make old runs others."""
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            node.body = node.body[ast.get_docstring(node) is not None :]
+    return ast.dump(tree)
 
 
 def _texts(place: Any) -> Iterator[str]:
