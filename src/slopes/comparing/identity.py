@@ -1,7 +1,7 @@
 """Digests of everything that a run depends on, so that changed code never reuses old records.
 
-A user's code is digested as compiled, with the functions and constants that it names: an edited file, or code typed in a
-session, has no reliable text. Values on fixed numbers, to six digits, count too.
+A user's code is digested as compiled, with the functions and constants that it names: an edited file, or code typed
+in a session, has no reliable text. Values on fixed numbers, to six digits, count too.
 """
 
 from __future__ import annotations
