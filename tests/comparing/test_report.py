@@ -193,6 +193,14 @@ def test_at_the_shared_rate_and_by_other_metrics(page, study):
         assert f"{metric.label}: {best.activation} with {best.loss}, " in answer
 
 
+def test_activations_and_losses_are_answered_apart():
+    study = make_study(lead={"relu": 0, "gelu": 0.6, "tanh": -0.6})
+    words = Page(render(study)).words
+    activations = "With cross_entropy, gelu is better than relu; tanh is worse than relu (corrected for 2 comparisons)."
+    assert f"Which activation? {activations} Which loss? With relu, mse is worse than cross_entropy" in words
+    assert "Which activation?" not in page_of(losses=[slopes.cross_entropy]).words, "these are all there are"
+
+
 def test_equal_pairs_are_called_equal():
     words = page_of(lead={"relu": 0, "gelu": 0.001, "tanh": 0.002}, losses=[slopes.cross_entropy], noise=0.1).words
     assert re.search(r"How sure\? The two are equal within the margin of 0\.50 points \(p = ", words)

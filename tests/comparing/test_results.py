@@ -7,6 +7,8 @@ import pytest
 
 pytest.importorskip("torch")
 
+from synthetic import make_study
+
 from slopes.comparing.metrics import METRICS
 from slopes.comparing.pair import Pair, Run
 
@@ -70,6 +72,24 @@ def test_a_run_that_failed_leaves_a_hole_in_the_series():
     assert np.isnan(pair.series().test[1, 1])
     assert np.isnan(pair.series().validation[1, 1])
     assert pair.series("brier").test[0, 0] == pytest.approx(0.3)
+
+
+def test_verdicts_among_activations_keep_the_loss_and_are_corrected_by_themselves():
+    study = make_study(noise=3.0)
+    for among, field in (("activations", "loss"), ("losses", "activation")):
+        rows = study.verdicts(among=among)
+        assert {row[field] for row in rows} == {getattr(study.baseline, field)}
+        assert len(rows) == len(getattr(study.plan.job, among)) - 1
+        for row in rows:
+            (whole,) = [
+                each
+                for each in study.verdicts()
+                if (each["activation"], each["loss"]) == (row["activation"], row["loss"])
+            ]
+            assert row["p"] <= whole["p"]
+            assert row["difference"] == whole["difference"]
+    with pytest.raises(ValueError, match="among is one of 'pairs', 'activations', 'losses', got 'loss'"):
+        study.verdicts(among="loss")
 
 
 def test_diverged_runs_count_in_the_mean_and_are_counted():

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from slopes.comparing.plan import Plan
 
 Rate = Literal["own", "shared"]
+Among = Literal["pairs", "activations", "losses"]
+FIELD_KEPT = {"pairs": "", "activations": "loss", "losses": "activation"}  #: the baseline's, of pairs to compare
 REPORTED = ("difference", "low", "high", "p", "p_equal", "verdict", "needed", "needed_for_margin", "words")
 
 
@@ -149,7 +151,7 @@ class Results:
 
     def verdicts(
         self, metric: str | None = None, *, rate: Rate = "own", baseline: tuple[str, str] | None = None,
-        margin: float | None = None, alpha: float = 0.05,
+        among: Among = "pairs", margin: float | None = None, alpha: float = 0.05,
     ) -> list[dict[str, Any]]:  # fmt: skip
         """One dict per trained pair, best first, with its mean `difference` to the baseline on test data.
 
@@ -160,11 +162,20 @@ class Results:
         difference, `needed_for_margin` one of the margin. Verdicts hold for the split of the data, unless it was
         resampled.
 
-        `baseline` names another pair, as (activation, loss); choosing it after the fact makes the verdicts a search.
+        `among` the ``"activations"`` the baseline's loss is kept, among the ``"losses"`` its activation: fewer
+        comparisons, corrected for by themselves, show more. `baseline` names another pair, as (activation, loss);
+        choosing it after the fact makes the verdicts a search.
         """
         chosen = self.metric(metric)
         against = self.baseline if baseline is None else self.pair(*baseline)
-        pairs = [pair for pair in self.ranked(chosen.name, rate) if pair is not against]
+        kept = FIELD_KEPT.get(among)
+        if kept is None:
+            raise ValueError(f"verdicts: among is one of {', '.join(map(repr, FIELD_KEPT))}, got {among!r}.")
+        pairs = [
+            pair
+            for pair in self.ranked(chosen.name, rate)
+            if pair is not against and (not kept or getattr(pair, kept) == getattr(against, kept))
+        ]
         if not against.trained:
             return []
         series = [self._series(pair, chosen, rate) for pair in (against, *pairs)]

@@ -7,11 +7,16 @@ from typing import Any, NamedTuple
 
 from slopes.comparing.pair import Pair
 from slopes.comparing.report.scales import Numbers
-from slopes.comparing.results import Results
+from slopes.comparing.results import Among, Results
 from slopes.comparing.words import counted
 
 Verdict = dict[str, Any]
 NAMED = 4  #: most pairs that a sentence names
+PARTS: tuple[tuple[Among, str, str, str], ...] = (
+    ("activations", "Which activation?", "activation", "loss"),
+    ("losses", "Which loss?", "loss", "activation"),
+)
+AGAINST = {"better": "better than", "worse": "worse than", "equal": "equal to", "undecided": "undecided against"}
 
 
 class Answer(NamedTuple):
@@ -28,6 +33,7 @@ def answers(study: Results, numbers: dict[str, Numbers], verdicts: dict[str, lis
     found = [Answer("By how much?", _lead(study, leader, own, by_pair))]
     if by_pair:
         found.append(Answer("How sure?", _sure(study, leader, own, by_pair)))
+        found += _parts(study)
     found += _rivals(study, leader)
     found += _shared(study, own)
     found += _others(study, numbers, verdicts)
@@ -99,6 +105,26 @@ def _sure(study: Results, leader: Pair, own: Numbers, by_pair: dict[tuple[str, s
         f"({counted(len(by_pair), 'comparison')} allowed for); and it is more than {own.margin}, up to which "
         f"differences count as none. So {'the next' if leader is study.baseline else 'it'} is {verdict['verdict']}."
     )
+
+
+def _parts(study: Results) -> list[Answer]:
+    """Answer which activation is best with the baseline's loss, and which loss with its activation."""
+    baseline, found = study.baseline, []
+    for among, question, part, other in PARTS:
+        rows = study.verdicts(among=among)
+        if not 0 < len(rows) < len(study.ranking) - 1:
+            continue
+        groups = {word: _listed([row[part] for row in rows if row["verdict"] == word]) for word in AGAINST}
+        said = [
+            f"{names} {'are' if ' and ' in names else 'is'} {AGAINST[word]} {getattr(baseline, part)}"
+            for word, names in groups.items()
+            if names
+        ]
+        answer = (
+            f"With {getattr(baseline, other)}, {'; '.join(said)} (corrected for {counted(len(rows), 'comparison')})."
+        )
+        found.append(Answer(question, answer))
+    return found
 
 
 def _rivals(study: Results, leader: Pair) -> list[Answer]:
