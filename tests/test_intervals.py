@@ -177,6 +177,18 @@ def test_a_ratio_to_a_root_is_bounded_for_each_sign():
                 assert holds(bounds, x / (x * x + arb(b)).sqrt())
 
 
+def test_the_slope_of_a_normal_gate_is_bounded_where_its_terms_cancel():
+    """Against the asymptotic series of the tail."""
+    for x in (-1.1e5, -2e6, -1e300):
+        far = arb(x)
+        with exact.precision(40):
+            ball = interval._normal_gate_slope_at(far)
+            term = 1 / far
+            near = exact._density(far) * (far - term + term**3)
+            assert ball.overlaps(near)
+            assert ball < 0
+
+
 def test_primitives_of_rows_are_refused():
     with pytest.raises(
         interval.IntervalError, match=r"it uses slopes\.ops\.softmax, which is not computed for intervals"

@@ -32,7 +32,7 @@ def test_the_claims_of_each_activation_are_proved(each):
 
 
 def test_every_claim_of_an_activation_can_be_proved():
-    assert set(PROVABLE) == set(Claims.__dataclass_fields__) - {"minimum", "ulps"}
+    assert set(PROVABLE) - {"slope_roots"} == set(Claims.__dataclass_fields__) - {"minimum", "ulps"}
 
 
 #: a card, a wrong claim, and what is said of it
@@ -64,6 +64,12 @@ WRONG = [
     (slopes.silu, {"kinks": (0.0,)}, "its slope does not jump at 0.0"),
     (slopes.elu, {"kinks": (0.0,)}, "its slope does not jump at 0.0"),
     (slopes.xielu, {"kinks": (0.0,)}, "its slope also jumps at -1e-06"),
+    (slopes.silu, {"slope_roots": ()}, "its slope is also 0 at -1.278464542761073"),
+    (slopes.silu, {"slope_roots": (-1.27846454, 1.0)}, "its slope is not 0 at 1.0"),
+    (slopes.gelu, {"slope_roots": (-0.7517912,)}, "its slope is also 0 at -0.751791524"),
+    (slopes.softplus, {"slope_roots": (-800.0,)}, "its slope is not 0 at -800.0"),
+    (slopes.relu, {"slope_roots": (0.0,)}, "its slope is 0 in [-1.797"),
+    (slopes.tanhshrink, {"slope_roots": ()}, "its slope is also 0 at 0.0"),
     (slopes.relu6, {"kinks": (0.0, 5.0, 6.0)}, "its slope does not jump at 5.0"),
 ]
 
@@ -81,6 +87,26 @@ def test_a_wrong_claim_is_refuted_at_a_point(known, wrong, reason):
 
 def test_each_sort_of_claim_has_a_wrong_one():
     assert {name for _, wrong, _ in WRONG for name in wrong} == set(PROVABLE)
+
+
+@pytest.mark.parametrize(
+    ("known", "roots"),
+    [
+        (slopes.silu, (-1.278464542761074,)), (slopes.quick_gelu, (-0.7511542554412889,)), (slopes.softsign, ()),
+        (slopes.gelu, (-0.7517915246935645,)), (slopes.gelu_tanh, (-0.7524614220710163,)), (slopes.exponential, ()),
+        (slopes.mish, (-1.1924312145154952,)), (slopes.xielu, (-0.9808292530117262,)), (slopes.tanhshrink, (0.0,)),
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)  # fmt: skip
+def test_roots_of_the_slope_are_proved(known, roots):
+    verdict = prove(known, claims={"slope_roots": roots})["slope_roots"]
+    assert verdict.status == "proved"
+    assert verdict.tightest == pytest.approx(roots, rel=1e-15)
+
+
+def test_roots_of_a_slope_without_a_derivative_are_those_of_the_body():
+    assert prove(own_cubic, claims={"slope_roots": (-1.0, 1.0)})["slope_roots"].status == "proved"
+    assert prove(own_cubic, claims={"slope_roots": (1.0,)})["slope_roots"].points == (-1.0,)
 
 
 def test_tightest_bounds_are_proved_and_close():
@@ -108,6 +134,12 @@ def bent(x, *, high: float = 2.0):
 def own_silu(x):
     """The product as it is written, which is NaN at −inf."""
     return x / (1 + ops.exp(-x))
+
+
+@slopes.activation()
+def own_cubic(x):
+    """A cubic."""
+    return x * (x * x / 3 - 1)
 
 
 @slopes.activation()
@@ -187,6 +219,7 @@ def test_a_claim_that_cannot_be_decided_is_open_with_the_interval():
     verdict = prove(slow, claims={"kinks": ()})["kinks"]
     assert (verdict.status, verdict.points) == ("open", ())
     assert "whether its slope jumps at 1.0" in verdict.reason
+    assert prove(slopes.snake, claims={"slope_roots": ()}, effort=300)["slope_roots"].status == "open"
     few = prove(slopes.gelu, claims={"lipschitz": 1.128905}, effort=40)["lipschitz"]
     assert few.status == "open"
     low, high = few.left

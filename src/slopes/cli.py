@@ -320,6 +320,7 @@ CLAIMS: dict[str, Callable[[str], Any]] = {
     "convex": _truth_of_claim,
     "symmetry": str.strip,
     "kinks": _numbers_of_claim,
+    "slope_roots": _numbers_of_claim,
 }
 
 
@@ -340,7 +341,7 @@ def _read_claim(stated: str) -> tuple[str, Any]:
 @click.option(
     "--claim", "stated", multiple=True, metavar="CLAIM=VALUE",
     help="Prove this in place of the card's claims: range=LOW,HIGH, zero=, lipschitz=, monotone=true, convex=, "
-    "symmetry=odd or kinks=X,...; repeat it for more.",
+    "symmetry=odd, kinks=X,... or slope_roots=X,...; repeat it for more.",
 )  # fmt: skip
 @click.option(
     "--effort", type=click.IntRange(min=1), default=20_000, show_default=True, help="Most intervals for each claim."

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["prove"]
 
-PROVABLE = ("range", "zero", "lipschitz", "monotone", "convex", "symmetry", "kinks")
+PROVABLE = ("range", "zero", "lipschitz", "monotone", "convex", "symmetry", "kinks", "slope_roots")
 NOTHING = {"range": (-math.inf, math.inf), "lipschitz": math.inf}  #: claims of any function
 DIGITS = 40  #: of end points
 
@@ -36,9 +36,9 @@ def prove(card: Activation, *, claims: Mapping[str, Any] | None = None, effort: 
     the body does not decide. A symmetry is proved by the form of the formula.
 
     `claims` are other claims than the card's, by name: ``{"range": (0, inf), "lipschitz": 1.0}``, also `zero`,
-    `monotone`, `convex`, `symmetry` and `kinks`. The card's own hold for its defaults: where parameters are bound, or a
-    card claims nothing, the tightest range and Lipschitz constant are looked for. `effort` is the greatest number of
-    intervals for a claim and a formula.
+    `monotone`, `convex`, `symmetry`, `kinks` and, to eight digits, `slope_roots`, all points where the derivative is 0.
+    The card's own hold for its defaults: where parameters are bound, or a card claims nothing, the tightest range and
+    Lipschitz constant are looked for. `effort` is the greatest number of intervals for a claim and a formula.
 
     Raises TypeError for anything but an element-wise activation, ValueError for a claim that cannot be stated and, with
     the reason, for a body that cannot be computed on intervals. Needs ``slopes[audit]``.
@@ -76,7 +76,8 @@ def _check(name: str, value: Any) -> None:
         "monotone": ("True or False", lambda x: isinstance(x, bool)),
         "convex": ("True or False", lambda x: isinstance(x, bool)),
         "symmetry": ("'odd' or 'even'", lambda x: x in ("odd", "even")),
-        "kinks": ("a tuple of numbers", lambda x: isinstance(x, tuple) and all(map(_is_number, x))),
+        "kinks": ("a tuple of numbers", _is_tuple),
+        "slope_roots": ("a tuple of numbers", _is_tuple),
     }
     words, is_fit = wanted[name]
     if not is_fit(value):
@@ -87,8 +88,12 @@ def _is_number(x: Any) -> bool:
     return isinstance(x, (int, float)) and not isinstance(x, bool) and not math.isnan(x)
 
 
+def _is_tuple(x: Any) -> bool:
+    return isinstance(x, tuple) and all(map(_is_number, x))
+
+
 def _is_pair(x: Any) -> bool:
-    return isinstance(x, tuple) and len(x) == 2 and all(map(_is_number, x)) and x[0] <= x[1]
+    return _is_tuple(x) and len(x) == 2 and bool(x[0] <= x[1])
 
 
 def _judge(card: Activation, looked_at: list[Formula], claim: str, stated: Any, effort: int) -> Verdict:

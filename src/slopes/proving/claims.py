@@ -12,8 +12,9 @@ import numpy as np
 from flint import arb
 
 from slopes.card import Activation
-from slopes.proving.functions import LARGEST, Formula, neighbours
+from slopes.proving.functions import LARGEST, Formula, derivative_of, is_near, neighbours
 from slopes.proving.results import OPEN, PROVED, REFUTED
+from slopes.proving.roots import Slope, find_roots
 from slopes.proving.searching import HUGE, Cover, Steepness, Value, cover, find_greatest
 from slopes.readings import parity
 from slopes.readings.interval import JUMP, KINK, Bounds, Jet, point
@@ -255,6 +256,27 @@ def _agree(a: Bounds | None, b: Bounds | None) -> bool:
     return a is not None and b is not None and bool(a.low == a.high) and bool(a.low == b.low) and bool(b.low == b.high)
 
 
+# ------------------------------------------------------------------------------------ roots of the slope
+
+
+def prove_slope_roots(card: Activation, formula: Formula, claimed: tuple[float, ...], effort: int) -> Outcome:
+    """Each root is a claimed one, and each claimed one is a root, to eight digits."""
+    made = find_roots(Slope(derivative_of(card), formula), effort)
+    if made.flat:
+        low, high = made.flat
+        return refuted(f"its slope is 0 in [{low!r}, {high!r}]", (low + high) / 2)
+    roots = tuple(sorted(made.found))
+    for root in roots:
+        if not any(is_near(root, x) for x in claimed):
+            return refuted(f"its slope is also 0 at {root!r}", root, tightest=roots)
+    if made.left:
+        return still_open("its slope may have a root", made.left, tightest=roots)
+    for x in claimed:
+        if not any(is_near(root, x) for root in roots):
+            return refuted(f"its slope is not 0 at {x!r}", x, tightest=roots)
+    return Outcome(status=PROVED, tightest=roots)
+
+
 # --------------------------------------------------------------------------------------------- symmetry
 
 
@@ -287,4 +309,5 @@ PROVERS: dict[str, Prover] = {
     "convex": prove_convex,
     "symmetry": prove_symmetry,
     "kinks": prove_kinks,
+    "slope_roots": prove_slope_roots,
 }

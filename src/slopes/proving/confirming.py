@@ -10,7 +10,7 @@ from typing import Any
 from mpmath import mpf, workdps
 
 from slopes.card import Activation
-from slopes.proving.functions import neighbours
+from slopes.proving.functions import NEAR, is_near, neighbours
 from slopes.truth.oracle import Exactly, exact
 
 DIGITS = 40
@@ -76,6 +76,14 @@ def _kinks(oracle: Exactly, stated: Any, points: tuple[float, ...]) -> bool:
     return bool(is_kink) != (points[0] in stated)
 
 
+def _slope_roots(oracle: Exactly, stated: Any, points: tuple[float, ...]) -> bool:
+    """Look at the slope, and at its signs on both sides."""
+    (x,) = points
+    reach = NEAR * max(1.0, abs(x))
+    is_root = oracle.tangent(x) == 0 or oracle.tangent(x - reach) * oracle.tangent(x + reach) <= 0
+    return bool(is_root) != any(is_near(x, y) for y in stated)
+
+
 CONTRADICTIONS: dict[str, Callable[[Exactly, Any, tuple[float, ...]], bool]] = {
     "range": _range,
     "zero": _zero,
@@ -84,4 +92,5 @@ CONTRADICTIONS: dict[str, Callable[[Exactly, Any, tuple[float, ...]], bool]] = {
     "convex": _convex,
     "symmetry": _symmetry,
     "kinks": _kinks,
+    "slope_roots": _slope_roots,
 }

@@ -13,6 +13,7 @@ from slopes.readings import interval
 from slopes.readings.interval import HIGH, JUMP, LIMIT, LOW, Bounds, Jet
 
 LARGEST = sys.float_info.max
+NEAR = 1e-8
 
 
 class Formula:
@@ -113,6 +114,24 @@ def formulas(card: Activation) -> list[Formula]:
     if not made:
         raise ValueError(f"{card.name}: nothing can be proved of its body: {reasons[0]}")
     return made
+
+
+def derivative_of(card: Activation) -> Formula | None:
+    """Return the card's own derivative, if it has one that intervals can compute."""
+    _, _, slope = card.bind(interval, None, {})
+    if slope is None:
+        return None
+    formula = Formula("derivative", slope)
+    try:
+        formula.between(-LARGEST, LARGEST)
+    except Exception:  # the slope of the body is looked at
+        return None
+    return formula
+
+
+def is_near(x: float, y: float) -> bool:
+    """Whether two numbers agree to eight digits, or decimal places below 1."""
+    return abs(x - y) <= NEAR * max(1.0, abs(x))
 
 
 def middle(low: float, high: float) -> float | None:

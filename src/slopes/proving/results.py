@@ -31,7 +31,7 @@ class Verdict:
         """Reason, tightest bound and formula in one line."""
         parts = [self.reason] if self.reason else []
         if self.tightest is not None and self.tightest != self.stated:
-            parts.append(f"tightest: {self.tightest!r}")
+            parts.append(f"{'roots' if self.claim == 'slope_roots' else 'tightest'}: {self.tightest!r}")
         if self.by != "body":
             parts.append(f"by its {self.by}")
         return "; ".join(parts)

@@ -706,6 +706,11 @@ def mish(x: Array) -> Array:
 
 
 def mish_slope(x: Array) -> Array:
+    x = jet(x)
+    if (x < 0).must:  # one product, whose sign does not depend on a sum of tiny numbers
+        small = exp(x)
+        left = (1 + x) + small * (1.5 + x + small * (1 + small / 4))
+        return small * left / (1 + small * (2 + small * (2 + small * (1 + small / 4))))
     inner = softplus(x, 1)
     return tanh(inner) + x * (sigmoid_slope(2 * inner, 4) * sigmoid(x))
 
@@ -756,7 +761,33 @@ def normal_pdf(x: Array, times: Array = 1) -> Array:
 
 
 def normal_gate_slope(x: Array, times: Array = 1) -> Array:
-    return (ndtr(x) + jet(x) * normal_pdf(x)) * times
+    x = jet(x)
+    density, square = _density(x.value), x.value.power(2)
+    made = _chained(
+        x,
+        _normal_gate_slope(x.value),
+        lambda: density * (TWO - square),
+        lambda: x.value * density * (square - point(fmpq(4))),
+    )
+    return made * times
+
+
+def _normal_gate_slope(x: Bounds) -> Bounds:
+    """The slope of x·ndtr(x) falls up to −√2, rises up to √2, and falls to 1."""
+    ends = [_normal_gate_slope_at(x.low), _normal_gate_slope_at(x.high)]
+    root = arb(2).sqrt()
+    ends += [_normal_gate_slope_at(turn) for turn in (-root, root) if not (turn < x.low or turn > x.high)]
+    return Bounds(least([round_down(end) for end in ends]), greatest([round_up(end) for end in ends]), x.open & LIMIT)
+
+
+def _normal_gate_slope_at(x: Any) -> Any:
+    """Far on the left, where both terms cancel, it lies between x and x + 1/|x| times the density."""
+    if not abs(x) < _INF:
+        return arb(1) if x > 0 else arb(0)
+    density = exact._density(x)
+    if x < -1e5:
+        return (density * x).union(density * (x - 1 / x))
+    return exact._erfc(-x / arb(2).sqrt()) / 2 + x * density
 
 
 def cubic(x: Array, a: Constant, b: Constant) -> tuple[Array, int]:
