@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -18,11 +18,11 @@ from slopes.kernels.pool import processors
 RUN_FILE = "make the file run by itself, as in python FILE, or leave it out"
 
 
-def audit_cases(cases: Sequence[Case], workers: int | None = None, **options: Any) -> Iterator[CaseResult]:
+def audit_cases(cases: Sequence[Case], workers: int | None = None, **options: Any) -> Generator[CaseResult, None, None]:
     """Yield the result of each case in order, with the options of `slopes.audit`.
 
-    Up to `workers` processes, by default one for each processor, run at once. A case that the user named raises the
-    errors of `slopes.audit`.
+    Up to `workers` processes, by default one for each processor, run at once, and end when the generator is
+    closed. A case that the user named raises the errors of `slopes.audit`.
     """
     if cases:
         require("slopes.audit", "flint", "mpmath", "torch")
