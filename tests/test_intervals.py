@@ -135,6 +135,7 @@ def test_limits_come_from_one_side():
     slopes_ = [float(ops.where(x > 1, 3 * x - 2, x).slope.low) for x in (left, right)]
     assert slopes_ == [1, 3]
     zero = interval.variable(0.0, 0.0, interval.HIGH | interval.LIMIT)
+    assert float((zero * (1 / zero)).value.high) == np.inf  # it is 1, which the ends do not tell
     assert float(ops.absolute(zero).slope.low) == -1
     assert not (zero - zero < 0).must
     assert not (zero - zero > 0).must

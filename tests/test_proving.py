@@ -173,6 +173,24 @@ def nearly_odd(x):
 
 
 @slopes.activation()
+def hidden_kink(x):
+    """The absolute value."""
+    return ops.sqrt(x * x)
+
+
+@slopes.activation()
+def own_step(x):
+    """0 or 1."""
+    return ops.where(x >= 0, 1, ops.tanh(x) * 0)
+
+
+@slopes.activation()
+def caller(x):
+    """It calls a card."""
+    return slopes.silu(x)
+
+
+@slopes.activation()
 def of_rows(x):
     """It needs a row."""
     return ops.softmax(x)
@@ -246,6 +264,16 @@ def test_what_exact_arithmetic_denies_is_not_refuted(monkeypatch):
     assert verdict.reason.endswith("which exact arithmetic denies")
 
 
+def test_a_kink_between_formulas_that_have_no_branch_is_not_overlooked():
+    assert prove(hidden_kink, claims={"kinks": ()})["kinks"].status == "open"
+    assert prove(hidden_kink, claims={"convex": True}, effort=2000)["convex"].status != "refuted"
+
+
+def test_a_jump_between_equal_slopes_is_a_kink():
+    assert prove(own_step, claims={"kinks": ()})["kinks"].status == "refuted"
+    assert prove(own_step, claims={"kinks": (0.0,)})["kinks"].status == "proved"
+
+
 def test_a_wrong_body_is_not_proved_by_its_definition():
     assert prove(wrong_body, claims={"lipschitz": 1.0})["lipschitz"].status == "refuted"
 
@@ -259,6 +287,7 @@ def test_a_step_that_float64_does_not_show_is_no_counterexample():
     ("own", "message"),
     [
         (of_rows, r"of_rows: nothing can be proved of its body: IntervalError: it uses slopes\.ops\.softmax"),
+        (caller, "caller: nothing can be proved of its body: IntervalError: it calls a card; it can call the body"),
         (branching, "branching: nothing can be proved of its body: IntervalError: it branches on a value"),
     ],
 )

@@ -70,9 +70,12 @@ def _symmetry(oracle: Exactly, stated: Any, points: tuple[float, ...]) -> bool:
 
 
 def _kinks(oracle: Exactly, stated: Any, points: tuple[float, ...]) -> bool:
-    """Compare the slopes of the neighbours."""
-    left, right = (oracle.tangent(x) for x in neighbours(points[0]))
-    is_kink = abs(left - right) > 1e-9 * (abs(left) + abs(right))
+    """Compare the slopes of the neighbours, and the line through them."""
+    below, above = neighbours(points[0])
+    left, right = (oracle.tangent(x) for x in (below, above))
+    steepest = abs(left) + abs(right)
+    is_jump = abs(oracle(above) - oracle(below)) > (above - below) * (1 + steepest) * 1e3
+    is_kink = is_jump or abs(left - right) > 1e-9 * steepest
     return bool(is_kink) != (points[0] in stated)
 
 

@@ -42,6 +42,8 @@ class IntervalError(Exception):
 def __getattr__(name: str) -> NoReturn:
     if name in LACKING:
         raise IntervalError(f"it uses slopes.ops.{name}, which is not computed for intervals")
+    if name == "enter":
+        raise IntervalError("it calls a card; it can call the body of one, as in slopes.relu.body(x)")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
@@ -104,6 +106,8 @@ class Bounds:
         if other.rational is not None:
             return self._scaled(other)
         limit = (self.open | other.open) & LIMIT
+        if limit and any(a._may_vanish() and b._is_infinite() for a, b in ((self, other), (other, self))):
+            return WHOLE  # an approach to 0 is no 0
         if self.low >= 0 and other.low >= 0:
             return Bounds(round_down(_product(self.low, other.low)), round_up(_product(self.high, other.high)), limit)
         products = [_product(a, b) for a in (self.low, self.high) for b in (other.low, other.high)]
@@ -170,6 +174,12 @@ class Bounds:
         return bool(self.high < other.low) or (
             bool(self.high <= other.low) and self.is_bounded(HIGH) and other.is_bounded(LOW)
         )
+
+    def _may_vanish(self) -> bool:
+        return bool(self.low <= 0) and bool(self.high >= 0)
+
+    def _is_infinite(self) -> bool:
+        return bool(self.low == NEGATIVE) or bool(self.high == POSITIVE)
 
     def is_point(self) -> bool:
         return not self.open and bool(self.low == self.high)
