@@ -257,7 +257,6 @@ def results(tmp_path_factory):
     """Results of the planted subjects, by name, as audited in processes of their own."""
     folder = tmp_path_factory.mktemp("planted")
     (folder / "planted.py").write_text(PLANTED)
-    (folder / "lacking.py").write_text("import not_there_at_all\ndef lost_loss(p, t): ...\n")
     (folder / "broken.py").write_text("def f(:\n")
     before = os.getcwd()
     os.chdir(folder)
@@ -274,7 +273,6 @@ def test_each_subject_ends_in_a_line(results):
     assert {name: survey.formats.summary(result) for name, result in results.items()} == {
         "hanging_loss": "1 error: gives no answer within 1 s when it was first called, at planted.py, line 13 in hanging_loss",
         "broken.py": "1 error: its file cannot be read: SyntaxError: invalid syntax",
-        "lost_loss": "1 error: its file does not run: lacking.py, line 1: ModuleNotFoundError: No module named 'not_there_at_all'",
         "good_loss": "ok, 1 note",
         "elu": "1 error: extreme_inputs",
         "dying_loss": "1 error: ends its process with status 3 when it was first called",
@@ -315,6 +313,19 @@ def test_results_come_in_order_whichever_ends_first(monkeypatch):
     came = audited(monkeypatch, [case(name) for name in names], audit, workers=2)
     assert [result.case.name for result in came] == list(names)
     assert ended[-1] == "losses.py:first"
+
+
+def test_a_file_that_does_not_run_is_an_error(monkeypatch):
+    def audit(subject, **options):
+        raise ImportError("losses.py, line 1: ModuleNotFoundError: No module named 'missing'")
+
+    (lost,) = audited(monkeypatch, [case()], audit)
+    assert survey.formats.summary(lost) == (
+        "1 error: its file does not run: losses.py, line 1: ModuleNotFoundError: No module named 'missing'"
+    )
+    assert lost.is_lost
+    with pytest.raises(ImportError, match="No module named 'missing'"):
+        audited(monkeypatch, [case(is_named=True)], audit)
 
 
 def test_what_is_no_loss_after_all_is_skipped(monkeypatch):
@@ -365,7 +376,7 @@ def test_text(everything):
         "nasty         a,b:c%.py:3    1 warning: saturation",
         "other         losses.py:9    skipped: it cannot be made",
         "relu                         ok, 1 note",
-        "9 subjects: 2 ok, 6 faulty, 1 skipped; 5 errors, 1 warning, 2 notes",
+        "8 subjects: 2 ok, 5 faulty, 1 skipped; 4 errors, 1 warning, 2 notes",
     ]
     details = written("text", everything, details=True)
     assert "\nwarning: saturation: 50%0A of" in details
@@ -480,7 +491,7 @@ def test_junit(everything):
     (suite,) = suites
     assert (suites.tag, suite.tag) == ("testsuites", "testsuite")
     counts = {name: int(suite.get(name)) for name in ("tests", "failures", "errors", "skipped")}
-    assert counts == {"tests": 9, "failures": 2, "errors": 4, "skipped": 1}
+    assert counts == {"tests": 8, "failures": 2, "errors": 3, "skipped": 1}
     cases = {element.get("name"): element for element in suite}
     assert cases["elu"].get("classname") == "planted"
     assert cases["elu"].find("failure").get("message") == "1 error: extreme_inputs"
