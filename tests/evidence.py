@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from slopes.auditing.evidence import Script
 from slopes.auditing.report import Finding
 
 TESTS = Path(__file__).parent
+RUNNER = r"import json, sys; [(exec(code, {}), print(end='\0')) for code in json.load(sys.stdin)]"
 
 
 class Evidence:
@@ -33,16 +35,19 @@ class Evidence:
         again = Script([finding.reproduce], given).finding("", finding.repair, **templates)
         assert (again.came, again.expected) == (finding.came, finding.expected), str(finding)
 
-    def confirm_in_a_process(self, finding: Finding) -> None:
-        """Run the code in a fresh process, and compare what it prints with what it prints here."""
-        assert not self.made[self._key(finding)][0], "nothing but the code may be needed"
-        paths = {"PYTHONPATH": ":".join([str(TESTS), *sys.path])}
+    def confirm_in_a_process(self, *findings: Finding) -> None:
+        """Run the codes in a fresh process, each in a namespace of its own, and compare what they print with here."""
+        codes = [finding.reproduce for finding in findings]
+        assert not any(self.made[self._key(finding)][0] for finding in findings), "nothing but the code may be needed"
         ended = subprocess.run(
-            [sys.executable, "-c", finding.reproduce], capture_output=True, text=True, env=paths, check=True
-        )
-        with contextlib.redirect_stdout(io.StringIO()) as printed:
-            exec(finding.reproduce, {})
-        assert ended.stdout == printed.getvalue() != "", str(finding)
+            [sys.executable, "-c", RUNNER], input=json.dumps(codes), capture_output=True, text=True, check=True,
+            env={"PYTHONPATH": ":".join([str(TESTS), *sys.path])},
+        )  # fmt: skip
+        *printed, _ = ended.stdout.split("\0")
+        for code, there in zip(codes, printed, strict=True):
+            with contextlib.redirect_stdout(io.StringIO()) as here:
+                exec(code, {})
+            assert there == here.getvalue() != "", code
 
     @staticmethod
     def _key(finding: Finding) -> tuple[str, ...]:

@@ -176,10 +176,8 @@ def folder(tmp_path, monkeypatch):
 
 
 def test_a_file_is_audited_in_its_own_process(folder):
-    report = slopes.audit("mine.py:good", quick=True)
-    assert report.ok, str(report)
-    assert report.subject == "mine.py:good"
     report = slopes.audit("mine.py:elu", quick=True)
+    assert report.subject == "mine.py:elu"
     assert [finding.check for finding in report.findings] == ["extreme_inputs"]
     with redirect_stdout(io.StringIO()) as printed:
         exec(report.findings[0].reproduce, {})

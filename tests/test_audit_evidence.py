@@ -53,18 +53,18 @@ SUBJECTS = {
 }
 
 
-def audited(subject):
+def finding_of(subject):
+    report = slopes.audit(subject, quick=True)
+    return next(finding for finding in report.findings if finding.check == "extreme_inputs")
+
+
+def test_code_can_be_pasted():
     with kept_evidence() as evidence:
-        report = slopes.audit(subject, quick=True)
-    return evidence, next(f for f in report.findings if f.check == "extreme_inputs")
-
-
-@pytest.mark.parametrize("name", SUBJECTS)
-def test_code_can_be_pasted(name):
-    evidence, finding = audited(SUBJECTS[name])
-    assert finding.came.endswith("is nan")
-    evidence.confirm(finding)
-    evidence.confirm_in_a_process(finding)
+        findings = {name: finding_of(subject) for name, subject in SUBJECTS.items()}
+    for name, finding in findings.items():
+        assert finding.came.endswith("is nan"), name
+        evidence.confirm(finding)
+    evidence.confirm_in_a_process(*findings.values())
 
 
 def divided_by_rows(y_true, y_pred):
@@ -96,14 +96,15 @@ def test_code_that_does_not_show_a_fault_is_no_evidence():
 
 
 def test_a_finding_with_other_code_is_not_confirmed():
-    evidence, finding = audited(naive_elu)
+    with kept_evidence() as evidence:
+        finding = finding_of(naive_elu)
     other = finding.reproduce.replace("torch.tensor([", "torch.tensor([-1.0 + 0 * ")
     with pytest.raises(Unshown):
         evidence.confirm(replace(finding, reproduce=other))
 
 
 def test_every_form_of_a_report_has_the_code():
-    _, finding = audited(naive_elu)
+    finding = finding_of(naive_elu)
     report = Report("naive_elu", [finding])
     assert json.loads(report.to_json())["findings"][0]["reproduce"] == finding.reproduce
     assert "from test_audit_evidence import naive_elu" in report._repr_html_()
