@@ -402,18 +402,10 @@ def accuracy(
     if workers is None:
         workers = 1 if names and len(names) < 8 else os.cpu_count() or 1  # a process starts in seconds
     with _complaining(ImportError):
-        from slopes import catalogue
         from slopes.accuracy import measure, updating
         from slopes.plotting import terminal
-    page = None
-    if update:
-        if against or not cards or not set(cards) <= set(catalogue.CARDS.values()):
-            raise click.UsageError(
-                "accuracy: --update takes names of the catalogue, and keeps the figures of all peers"
-            )
-        out = out or "docs/accuracy.md"
-        with _complaining(ValueError, OSError, prefix="accuracy: "):
-            page = updating.read_page(out)
+    out = out or ("docs/accuracy.md" if update else None)
+    page = _page_to_update(str(out), cards, against) if update else None
     if out is not None and (os.path.isdir(out) or not os.path.isdir(os.path.dirname(out) or ".")):
         raise click.UsageError(
             f"accuracy: cannot write {out!r}: no such folder, or one of that name"
@@ -433,18 +425,23 @@ def accuracy(
         with _complaining(OSError, prefix="accuracy: "), open(out, "w", encoding="utf-8") as file:
             file.write(text)
     if as_json:
-        _json(
-            {
-                "versions": result.versions,
-                "figures": result.table(),
-                "failures": [vars(failure) for failure in result.failures],
-            }
-        )
+        failures = [vars(failure) for failure in result.failures]
+        _json({"versions": result.versions, "figures": result.table(), "failures": failures})
     elif out is not None:
         click.echo(f"wrote {out}")
     else:
         terminal.emit(result, width=240 if _is_piped() else None)
     return 0 if result.ok else 1
+
+
+def _page_to_update(file: str, cards: Sequence[Card] | None, against: str | None) -> Any:
+    from slopes import catalogue
+    from slopes.accuracy import updating
+
+    if against or not cards or not set(cards) <= set(catalogue.CARDS.values()):
+        raise click.UsageError("accuracy: --update takes names of the catalogue, and keeps the figures of all peers")
+    with _complaining(ValueError, OSError, prefix="accuracy: "):
+        return updating.read_page(file)
 
 
 @main.command("compile")
@@ -540,10 +537,9 @@ def compare(metric: str | None, export: str | None, as_json: bool, **options: An
 
         require("slopes compare", *NEEDED)
     for each in OPTIONS:
-        if each.name in given and each.metadata["on_command_line"] is not None:
-            read = READERS.get(each.metadata["on_command_line"].kind)
-            if read is not None:
-                given[each.name] = read(f"--{each.name}", given[each.name])
+        told = each.metadata["on_command_line"]
+        if each.name in given and told is not None and told.kind in READERS:
+            given[each.name] = READERS[told.kind](f"--{each.name}", given[each.name])
     with _complaining(ImportError):
         from slopes.comparing import StudyError
         from slopes.comparing import compare as study

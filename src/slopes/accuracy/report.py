@@ -98,6 +98,14 @@ class Accuracy:
 
     def __rich__(self) -> Any:
         from rich.console import Group
+        from rich.text import Text
+
+        head = Text("worst errors in units in the last place; see docs/accuracy.md for how they are counted\n")
+        lines = [Text(sentence(figure)) for figure in (*self.own(), *self.notable())]
+        lines += [Text(f"{failure.card}: {failure.what} raised {failure.message}") for failure in self.failures]
+        return Group(head, self._table(), *([Text("")] if lines else []), *lines)
+
+    def _table(self) -> Any:
         from rich.table import Table
         from rich.text import Text
 
@@ -118,10 +126,7 @@ class Accuracy:
                         for figure in row
                     ]
                     table.add_row(card if result == "value" else "", NAMES[result], *cells)
-        head = Text("worst errors in units in the last place; see docs/accuracy.md for how they are counted\n")
-        lines = [Text(sentence(figure)) for figure in (*self.own(), *self.notable())]
-        lines += [Text(f"{failure.card}: {failure.what} raised {failure.message}") for failure in self.failures]
-        return Group(head, table, *([Text("")] if lines else []), *lines)
+        return table
 
     # -------------------------------------------------------------------------------------- a page
 

@@ -168,13 +168,7 @@ def run_loss_of_labels(
     """
     if not is_plain(x) or not x.is_cpu or x.ndim != 2 or x.numel() < FEWEST or reduction not in ("mean", "sum"):
         return None
-    if type(labels) is not Tensor or labels.dtype is not torch.int64 or labels.shape != x.shape[:1]:
-        return None
-    if not labels.is_cpu or functorch.is_functorch_wrapped_tensor(labels) or functorch.is_legacy_batchedtensor(labels):
-        return None
-    least, largest = torch.aminmax(labels)
-    classes = x.shape[1]
-    if least.item() < 0 or largest.item() >= classes or (ignored is not None and 0 <= ignored < classes):
+    if not _are_classes(labels, x) or (ignored is not None and 0 <= ignored < x.shape[1]):
         return None
     if x.numel() < LARGE and x.dtype is torch.float32 and not parameters and _is_cross_entropy(card):
         result = nll_of_labels(x, labels, reduction, -100, False)
@@ -186,6 +180,15 @@ def run_loss_of_labels(
         keep(card, key, _find_label_kernel(card, dict(parameters), x, has_slope))
     kernel = card.cache[key]
     return None if kernel is None else compute_loss(kernel, _reduction_of_rows(len(x), reduction, x.dtype), x, labels)
+
+
+def _are_classes(labels: Any, x: Tensor) -> bool:
+    if type(labels) is not Tensor or labels.dtype is not torch.int64 or labels.shape != x.shape[:1]:
+        return False
+    if not labels.is_cpu or functorch.is_functorch_wrapped_tensor(labels) or functorch.is_legacy_batchedtensor(labels):
+        return False
+    least, largest = torch.aminmax(labels)
+    return least.item() >= 0 and largest.item() < x.shape[1]
 
 
 def _is_cross_entropy(card: Any) -> bool:

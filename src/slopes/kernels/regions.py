@@ -77,11 +77,10 @@ def find_region_kernel(
     """
     options = {"axis": -1, "mode": "multiclass", "over": "sample", **options}
     axis, mode, over = (options.pop(name) for name in ("axis", "mode", "over"))
-    if any(getattr(card.kind, special) for special in ("ranked", "scores", "joint")):
+    is_usual = mode == "multilabel" and over == "sample" and not any(name in card.kind.options for name in options)
+    if not is_usual or any(getattr(card.kind, special) for special in ("ranked", "scores", "joint")):
         return None
-    if mode != "multilabel" or over != "sample" or type(axis) is not int or len(shape) < 3 or axis % len(shape) != 1:
-        return None
-    if not -len(shape) <= axis < len(shape) or any(name in card.kind.options for name in options):
+    if len(shape) < 3 or type(axis) is not int or axis not in (1, 1 - len(shape)):
         return None
     if not are_worthwhile(card, math.prod(shape)):
         return None

@@ -75,22 +75,24 @@ class Grid(Samples):
             if self.form == "bfloat16":
                 drawn = [x if x.dtype.kind in "iu" else _upper_half(x) for x in self._full_rows(drawn)]
             if len(drawn) == 1:
-                line = drawn[0]
-                if self.second:
-                    line = line[abs(line) < FAR]
-                elif "16" not in self.form:
-                    line = np.concatenate([line, _line(self.dtype, self.thin)])
-                if self.dense:
-                    line = np.concatenate([line, _dense_line(self.dtype)])
-                if self.thin:  # where the product with a parameter does not overflow
-                    line = line[abs(line) <= most / 64]
-                drawn = [np.unique(line)]
+                drawn = [self._extended(drawn[0], most)]
             elif not self.card.rowwise and not self.second and "16" not in self.form:
                 further = self._pairs()
                 drawn = [np.concatenate([x, more.astype(x.dtype)]) for x, more in zip(drawn, further, strict=True)]
             elif self.second and self.card.rowwise:
                 drawn = [x[:: max(len(x) // ROWS, 1)] for x in drawn]
         return tuple(drawn)
+
+    def _extended(self, line: Any, most: float) -> Any:
+        if self.second:
+            line = line[abs(line) < FAR]
+        elif "16" not in self.form:
+            line = np.concatenate([line, _line(self.dtype, self.thin)])
+        if self.dense:
+            line = np.concatenate([line, _dense_line(self.dtype)])
+        if self.thin:  # where the product with a parameter does not overflow
+            line = line[abs(line) <= most / 64]
+        return np.unique(line)
 
     def _full_rows(self, drawn: list[Any]) -> list[Any]:
         """Rows of probabilities that nearly sum to 1 in bfloat16: a part cut off goes to the next smaller entry."""

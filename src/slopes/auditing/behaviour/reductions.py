@@ -307,8 +307,8 @@ def _parts(subject: Subject) -> Finding | None:
     kept = torch.cat([gradient[part] for _, part in pieces])
     if is_combined(kept, *(_among_zeros(place, came) for place in range(len(came)))):
         return None
-    seen = [subject.call_with(options), *(subject.call_with(options, part) for _, part in pieces)]
-    seen = [f"torch.autograd.grad({call}, {subject.form.names[0]})[0]" for call in seen]
+    calls = subject.call_with(options), *(subject.call_with(options, part) for _, part in pieces)
+    seen = [f"torch.autograd.grad({call}, {subject.form.names[0]})[0]" for call in calls]
     rule = f"each taken {declared!r} times" if declared in shares else "however they are weighed"
     return subject.script(
         arguments, *(f"print({line})" for line in seen[:-1]), seen[-1], grad=0, given=options

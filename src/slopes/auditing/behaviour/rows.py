@@ -186,19 +186,23 @@ def _degenerate(subject: Subject) -> Iterator[tuple[str, Arguments, dict[str, An
             for what, count in ((none, 0), ("one entry counts", 1)):
                 keep = (torch.arange(torch.Size(shape).numel()) < count).reshape(shape)
                 yield f"where {what}", *way.keeping(keep, arguments)
-    target = rest[-1] if rest else None
-    if target is not None:
-        spaces = subject.form.spaces
-        if not target.is_floating_point():
-            yield "where all labels are 0", (first, *rest[:-1], torch.zeros_like(target)), {}
-            if subject.form.kind is not None and subject.form.kind.coupled:
-                yield "where no two labels are alike", (first, torch.arange(len(target))), {}
-        elif spaces[-1].is_yes_or_no or spaces[-1].is_sign:
-            for number in (1.0, 0.0 if spaces[-1].is_yes_or_no else -1.0):
-                yield f"where all targets are {number:g}", (first, *rest[:-1], torch.full_like(target, number)), {}
-        elif subject.form.kind is not None and subject.form.kind.compares_numbers:
-            yield "where all targets are alike", (first, torch.full_like(target, 0.5)), {}
+    if rest:
+        for what, target in _equal_targets(subject, rest[-1]):
+            yield what, (*arguments[:-1], target), {}
     yield ONE_ROW, subject.draw(rows=1), {}
+
+
+def _equal_targets(subject: Subject, target: Tensor) -> Iterator[tuple[str, Tensor]]:
+    kind, space = subject.form.kind, subject.form.spaces[-1]
+    if not target.is_floating_point():
+        yield "where all labels are 0", torch.zeros_like(target)
+        if kind is not None and kind.coupled:
+            yield "where no two labels are alike", torch.arange(len(target))
+    elif space.is_yes_or_no or space.is_sign:
+        for number in (1.0, 0.0 if space.is_yes_or_no else -1.0):
+            yield f"where all targets are {number:g}", torch.full_like(target, number)
+    elif kind is not None and kind.compares_numbers:
+        yield "where all targets are alike", torch.full_like(target, 0.5)
 
 
 def _no(way: Selection) -> Any:

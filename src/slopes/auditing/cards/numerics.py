@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -202,39 +203,35 @@ def whole_range(subject: Subject) -> Iterator[Finding]:
     lax = isinstance(subject.card, Loss) and not subject.is_ours  # differences may overflow in users' losses
     figures = [item for item in measured if isinstance(item, Figure) and item.worst > subject.ulps]
     figures = [figure for figure in figures if not (lax and figure.lost)]
-    for figure in sorted(figures, key=lambda figure: -figure.worst)[:1]:
-        given = f"np.{figure.dtype}({{}})"
-        arguments = f"arguments = ({', '.join(given.format(x) for x in figure.at)},)"
-        settings = [f"f = f.with_({figure.settings})"] if figure.settings else []
-        call = call_text = subject.call_of(figure.result)
-        if figure.reading != "NumPy":
-            settings.append("import torch")
-            call = call.replace("*arguments", "*map(torch.tensor, arguments)")
-        truth = "definition" if figure.result == "value" else "definition_slope"
-        exact = f"slopes.exact(f, {DIGITS}).{truth}{call_text[call_text.index('(') :]}"
-        lines = *settings, arguments, f"{call}.item(), {exact}"
-        yield subject.script(*lines).finding(
-            f"{figure.dtype} {figure.result} by {figure.reading} is {figure.came}, exact is {figure.exact}: off by "
-            f"{figure.worst:.3g} units in the last place, {subject.ulps:g} are allowed",
-            "look for a difference of nearly equal numbers, and for parameters at which a shorter form does not hold",
-            "note" if figure.worst <= MUCH else "error",  # a few units do a training no harm
-            expected="{1}",
-            shows=partial(_is_off, np.dtype(figure.dtype).type, subject.ulps),
-        )
+    if figures:
+        yield _far_off(subject, max(figures, key=lambda figure: figure.worst))
+
+
+def _far_off(subject: Subject, figure: Figure) -> Finding:
+    given = f"np.{figure.dtype}({{}})"
+    arguments = f"arguments = ({', '.join(given.format(x) for x in figure.at)},)"
+    settings = [f"f = f.with_({figure.settings})"] if figure.settings else []
+    call = call_text = subject.call_of(figure.result)
+    if figure.reading != "NumPy":
+        settings.append("import torch")
+        call = call.replace("*arguments", "*map(torch.tensor, arguments)")
+    truth = "definition" if figure.result == "value" else "definition_slope"
+    exact = f"slopes.exact(f, {DIGITS}).{truth}{call_text[call_text.index('(') :]}"
+    return subject.script(*settings, arguments, f"{call}.item(), {exact}").finding(
+        f"{figure.dtype} {figure.result} by {figure.reading} is {figure.came}, exact is {figure.exact}: off by "
+        f"{figure.worst:.3g} units in the last place, {subject.ulps:g} are allowed",
+        "look for a difference of nearly equal numbers, and for parameters at which a shorter form does not hold",
+        "note" if figure.worst <= MUCH else "error",  # a few units do a training no harm
+        expected="{1}",
+        shows=partial(_is_off, np.dtype(figure.dtype).type, subject.ulps),
+    )
 
 
 def numpy_equals_torch(subject: Subject) -> Iterator[Finding]:
-    try:
-        import torch
-    except ImportError:
-        raise Skip("torch is not installed") from None
+    if find_spec("torch") is None:
+        raise Skip("torch is not installed")
     for dtype in DTYPES:
-        tensors = [torch.from_numpy(np.array(argument)) for argument in subject.inputs(dtype)]
-        leaf = tensors[0].requires_grad_()
-        cotangent = tensors.pop() if isinstance(subject.card, Map) else None
-        output = subject.call("value", tuple(tensors))
-        (gradient,) = torch.autograd.grad(output, leaf, torch.ones_like(output) if cotangent is None else cotangent)
-        for result, came in (("value", output.detach().numpy()), ("slope", gradient.numpy())):
+        for result, came in subject.results_by_torch(subject.inputs(dtype)).items():
             if any(known == result for known, _ in subject.faulty):
                 continue  # reported already, by the check of its precision
             mine = np.asarray(subject.call(result, subject.inputs(dtype)))

@@ -111,20 +111,23 @@ class _Rows:
             [self.program.lines[place].arguments[0] for place in places] for _, places in sorted(self.sums.items())
         ]
         for targets in [*loops, list(self.results.values())]:
-            visited: set[int] = set()
-            stack = list(targets)
-            while stack:
-                place = stack.pop()
-                line = self.program.lines[place]
-                if place in visited or line.per != "entry":
-                    continue
-                visited.add(place)
-                if line.operation in COSTLY and place in seen:
-                    kept.append(place)
-                if place not in kept or place not in seen:
-                    stack.extend(line.arguments)
-            seen |= visited
+            seen |= self._keep_repeated(targets, seen, kept)
         return sorted(set(kept))
+
+    def _keep_repeated(self, stack: list[int], seen: set[int], kept: list[int]) -> set[int]:
+        """Lines that a loop needs; costly ones among those `seen` are added to `kept`."""
+        visited: set[int] = set()
+        while stack:
+            place = stack.pop()
+            line = self.program.lines[place]
+            if place in visited or line.per != "entry":
+                continue
+            visited.add(place)
+            if line.operation in COSTLY and place in seen:
+                kept.append(place)
+            if place not in kept or place not in seen:
+                stack.extend(line.arguments)
+        return visited
 
     def lines(self) -> list[str]:
         program = self.program
@@ -140,9 +143,15 @@ class _Rows:
         self.write(f"for i in range({first}.shape[0]):", 1)
         for line in inputs:
             self.write(f"{line.text}{'_row' if line.per == 'entry' else ''} = {line.text}_in[i]", 2)
+        self._write_row(inputs)
+        for place in self.kept:
+            self.write(f"hold({self.array(place)}_memory)", 1)
+        return self.text
+
+    def _write_row(self, inputs: list[Line]) -> None:
         if any(line.text == "cotangent" and line.per == "row" for line in inputs):
             self.write("if cotangent == 0:", 2)
-            for name, _ in program.outputs:
+            for name, _ in self.program.outputs:
                 self.write(f"{name}_out[i] = 0", 3)
             self.write("continue", 3)
         self.compute_rows(0)
@@ -150,14 +159,11 @@ class _Rows:
             self.find_largest_entries(stage)
             self.compute_sums(stage)
             self.compute_rows(stage)
-        for name, place in program.outputs:
+        for name, place in self.program.outputs:
             if name not in self.results:
-                self.write(f"{name}_out[i] = {operand_of(program, place)}", 2)
+                self.write(f"{name}_out[i] = {operand_of(self.program, place)}", 2)
         if self.results:
             self.write_results()
-        for place in self.kept:
-            self.write(f"hold({self.array(place)}_memory)", 1)
-        return self.text
 
     def write_results(self) -> None:
         program, special = self.program, list[str]()
@@ -347,11 +353,15 @@ class _Rows:
             name, kind = self.program.name(place), _kind(self.program.lines[place])
             self.write(f"{name} = {kind}({name}_sum)", 2)
             self.known.add(place)
-        body = "\n".join(self.text[slices:])
+        self._slice_rows(slices)
+
+    def _slice_rows(self, place: int) -> None:
+        """Write, at a place of the text, the blocks of rows that later lines read."""
+        body = "\n".join(self.text[place:])
         for name in self.rows():
             if re.search(rf"\b{name}_part\b", body):
                 whole = name if name.endswith("_kept") else f"{name}_row"
-                self.text.insert(slices, f"            {name}_part = {whole}[start : start + BLOCK]")
+                self.text.insert(place, f"            {name}_part = {whole}[start : start + BLOCK]")
 
     def sum_with_special_entry(self, place: int, at: int, value: int, rest: int) -> None:
         """Sum a block with one entry replaced for a while, as comparing each place takes longer."""
