@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -52,27 +53,26 @@ def listing(study: Results, metric: str | None = None) -> Table:
     for heading in ("95 % interval", "difference", "p", "verdict", "rate", "diverged", "failed", "ms/epoch"):
         listed.add_column(heading, justify="left" if heading == "verdict" else "right", no_wrap=True)
     for place, pair in enumerate(ranked, 1):
-        verdict = verdicts.get(pair.names)
-        estimate = pair.estimate(chosen.name)
-        listed.add_row(
-            str(place),
-            *_names(pair, noted),
-            numbers.bare(estimate.mean),
-            "" if estimate.low is None else numbers.interval(estimate.low, estimate.high),
-            "" if verdict is None else numbers.signed(verdict["difference"]),
-            "" if verdict is None else chance(verdict["p"]).removeprefix("p = ").removeprefix("p "),
-            _verdict(study, pair, verdict),
-            f"{pair.rate:g}{'*' if pair.edge else ' '}",
-            f"{pair.diverged} of {len(pair.chosen)}",
-            str(len(pair.failures) or ""),
-            milliseconds(median(run.seconds for run in pair.chosen)),
-        )
+        listed.add_row(str(place), *_names(pair, noted), *_cells(study, pair, numbers, verdicts.get(pair.names)))
     for pair in study.pairs:
         if not pair.trained:
             what = "does not fit" if pair.unfit else "never learned" if pair.runs else "failed"
             blank = [Text()] * 4  # for the columns from the mean to p
             listed.add_row("–", *_names(pair, noted), *blank, Text(what, style="yellow"))
     return listed
+
+
+def _cells(study: Results, pair: Pair, numbers: Numbers, verdict: Verdict | None) -> Iterator[str | Text]:
+    estimate = pair.estimate(numbers.metric.name)
+    yield numbers.bare(estimate.mean)
+    yield "" if estimate.low is None else numbers.interval(estimate.low, estimate.high)
+    yield "" if verdict is None else numbers.signed(verdict["difference"])
+    yield "" if verdict is None else chance(verdict["p"]).removeprefix("p = ").removeprefix("p ")
+    yield _verdict(study, pair, verdict)
+    yield f"{pair.rate:g}{'*' if pair.edge else ' '}"
+    yield f"{pair.diverged} of {len(pair.chosen)}"
+    yield str(len(pair.failures) or "")
+    yield milliseconds(median(run.seconds for run in pair.chosen))
 
 
 def html(study: Results) -> str:

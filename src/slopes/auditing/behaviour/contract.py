@@ -28,9 +28,7 @@ def shape_contract(subject: Subject) -> Iterator[Finding]:
     """Check that an additional axis of length 1 is refused or changes no result."""
     twice = (each for seed in (0, 1) for each in _mismatched(subject, seed))  # results of one draw may agree by chance
     for which, arguments, same, options in twice:
-        expected = [value for given in same if (value := _value(subject, given, options[1])) is not None]
-        came = _value(subject, arguments, options[0])
-        if not expected or came is None or any(_equal(came, value) for value in expected):
+        if not _is_broadcast(subject, arguments, same, options):
             continue
         told = any("broadcast" in str(warning.message) for warning in subject.warned)
         names = subject.form.names
@@ -45,8 +43,9 @@ def shape_contract(subject: Subject) -> Iterator[Finding]:
         )
 
 
+Options = tuple[dict[str, Tensor], dict[str, Tensor]]
 #: (name of the argument with another shape, arguments, matching arguments, options of both)
-Case = tuple[str, Arguments, list[Arguments], tuple[dict[str, Tensor], dict[str, Tensor]]]
+Case = tuple[str, Arguments, list[Arguments], Options]
 
 
 def _mismatched(subject: Subject, seed: int) -> Iterator[Case]:
@@ -76,6 +75,13 @@ def _mismatched_options(subject: Subject, narrow: Arguments, wide: Arguments) ->
         for given, other in ((wide, narrow), (narrow, wide)):
             same, mixed = ({name: weight.reshape(like[0].shape)} for like in (given, other))
             yield name, given, [given], (mixed, same)
+
+
+def _is_broadcast(subject: Subject, arguments: Arguments, same: list[Arguments], options: Options) -> bool:
+    """Whether mismatched shapes give another number than each of the matching ones."""
+    expected = [value for given in same if (value := _value(subject, given, options[1])) is not None]
+    came = _value(subject, arguments, options[0])
+    return bool(expected) and came is not None and not any(_equal(came, value) for value in expected)
 
 
 def _value(subject: Subject, arguments: Arguments, options: dict[str, Tensor]) -> Tensor | None:

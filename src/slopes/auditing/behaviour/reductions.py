@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import torch
@@ -295,19 +296,16 @@ def _parts(subject: Subject) -> Finding | None:
     whole, gradient = subject.gradient(*arguments, **options)
     if whole.ndim or not bool(torch.isfinite(gradient).all()):
         return None
-    pieces = [(tuple(x[part] for x in arguments), part) for part in parts if bool(keep[part].any())]
-    came = [subject.gradient(*piece, **cut(options, part))[1] for piece, part in pieces]
-    shares = _shares(subject, arguments, keep, [part for _, part in pieces])
+    parts = [part for part in parts if bool(keep[part].any())]
+    came = [subject.gradient(*(x[part] for x in arguments), **cut(options, part))[1] for part in parts]
+    shares = _shares(subject, arguments, keep, parts)
     declared = subject.declared.divisor
     rules = list(shares) if declared not in shares else [declared] + ["one"] * (subject.form.reduction is not None)
-
-    def is_combined(whole: Tensor, *parts: Tensor) -> bool:
-        return any(close(sum(s * x for s, x in zip(shares[rule], parts, strict=True)), whole) for rule in rules)
-
-    kept = torch.cat([gradient[part] for _, part in pieces])
+    is_combined = partial(_is_combined, [shares[rule] for rule in rules])
+    kept = torch.cat([gradient[part] for part in parts])
     if is_combined(kept, *(_among_zeros(place, came) for place in range(len(came)))):
         return None
-    calls = subject.call_with(options), *(subject.call_with(options, part) for _, part in pieces)
+    calls = subject.call_with(options), *(subject.call_with(options, part) for part in parts)
     seen = [f"torch.autograd.grad({call}, {subject.form.names[0]})[0]" for call in calls]
     rule = f"each taken {declared!r} times" if declared in shares else "however they are weighed"
     return subject.script(
@@ -318,8 +316,13 @@ def _parts(subject: Subject) -> Finding | None:
         "error" if declared in shares else "note",
         came="gradients of micro-batches that do not add up to the full batch's",
         expected="the full batch's gradient, each part by its share of the entries, rows, valid ones or weights",
-        shows=lambda *gradients: not is_combined(*(torch.cat([x[part] for _, part in pieces]) for x in gradients)),
+        shows=lambda *gradients: not is_combined(*(torch.cat([x[part] for part in parts]) for x in gradients)),
     )
+
+
+def _is_combined(shares: list[list[float]], whole: Tensor, *parts: Tensor) -> bool:
+    """Whether a sum of the parts in one of the shares is the whole."""
+    return any(close(sum(s * x for s, x in zip(each, parts, strict=True)), whole) for each in shares)
 
 
 def _shares(subject: Subject, arguments: Arguments, keep: Tensor, parts: list[slice]) -> dict[str, list[float]]:

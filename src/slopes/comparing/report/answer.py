@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from slopes.comparing.pair import Pair
@@ -185,30 +185,30 @@ def _others(study: Results, numbers: dict[str, Numbers], verdicts: dict[str, lis
 
 
 def _lost(study: Results) -> list[Answer]:
-    said = []
-    diverged = sum(pair.diverged_anywhere for pair in study.pairs)
-    if diverged:
-        said.append(
-            f"{diverged} of {counted(len(study.runs), 'run')} diverged; they are judged by their last finite epoch and "
-            "never dropped."
-        )
-    elif study.runs:
-        said.append(f"No run diverged, of {len(study.runs)}.")
+    troubles = list(_troubles(study))
+    none = [f"No run diverged, of {len(study.runs)}."] if study.runs and not _diverged(study) else []
+    return [Answer("What went wrong?" if troubles else "Did all train?", " ".join([*none, *troubles]))]
+
+
+def _diverged(study: Results) -> int:
+    return sum(pair.diverged_anywhere for pair in study.pairs)
+
+
+def _troubles(study: Results) -> Iterator[str]:
+    if diverged := _diverged(study):
+        runs = counted(len(study.runs), "run")
+        yield f"{diverged} of {runs} diverged; they are judged by their last finite epoch and never dropped."
     if study.failures:
         gone = [title(pair) for pair in study.pairs if pair.failures and not pair.trained]
         all_of = f", all those of {_listed(gone)}" if gone else ""
-        said.append(f"{counted(len(study.failures), 'run')} failed{all_of}.")
-    unfit = [pair for pair in study.pairs if pair.unfit]
-    if unfit:
-        said.append(f"{counted(len(unfit), 'pair')} did not fit the task: {_listed([title(pair) for pair in unfit])}.")
-    edges = [pair for pair in study.ranking if pair.edge]
-    if edges:
-        said.append(
+        yield f"{counted(len(study.failures), 'run')} failed{all_of}."
+    if unfit := [title(pair) for pair in study.pairs if pair.unfit]:
+        yield f"{counted(len(unfit), 'pair')} did not fit the task: {_listed(unfit)}."
+    if edges := [title(pair) for pair in study.ranking if pair.edge]:
+        yield (
             f"For {counted(len(edges), 'pair')} the best learning rate lies at the edge of the grid, beyond which a "
-            f"better one may lie: {_listed([title(pair) for pair in edges])}."
+            f"better one may lie: {_listed(edges)}."
         )
-    trouble = diverged or study.failures or unfit or edges
-    return [Answer("What went wrong?" if trouble else "Did all train?", " ".join(said))]
 
 
 def _scope(study: Results) -> str:

@@ -49,6 +49,12 @@ class Learner(Protocol):
         """Whether weights, buffers and moments are finite, (network,)."""
 
 
+def by_loss(cells: Sequence[Cell]) -> list[tuple[int, Tensor]]:
+    """(loss, places of its cells) of each loss."""
+    losses = dict.fromkeys(cell.loss for cell in cells)
+    return [(loss, torch.tensor([i for i, cell in enumerate(cells) if cell.loss == loss])) for loss in losses]
+
+
 class Order:
     """Batches shuffled by the seed alone; samples that fill no batch wait for another epoch."""
 

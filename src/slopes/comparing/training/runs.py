@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from slopes.comparing import metrics
-from slopes.comparing.training.common import Learner, Order
+from slopes.comparing.training.common import Learner, Order, by_loss
 
 if TYPE_CHECKING:
     from slopes.comparing.job import Job
@@ -57,9 +57,9 @@ def run(learner: Learner, job: Job, feeds: dict[int, Any]) -> list[Outcome]:
             "test": test[i],
             "validation": validation[i],
             "curve": [values[i] for values in curve],
-            "training_loss": [_until(diverged[i], e, values[i]) for e, values in enumerate(losses, 1)],
+            "training_loss": _until(diverged[i], losses, i),
             "layers": list(learner.layers),
-            "gradient": [_until(diverged[i], e, values[i]) for e, values in enumerate(gradients, 1)],
+            "gradient": _until(diverged[i], gradients, i),
             "slots": list(learner.slots),
             "dead": [dead[i] for dead, _ in units],
             "saturated": [saturated[i] for _, saturated in units],
@@ -71,8 +71,9 @@ def run(learner: Learner, job: Job, feeds: dict[int, Any]) -> list[Outcome]:
     ]
 
 
-def _until(diverged: int | None, epoch: int, value: Any) -> Any:
-    return value if diverged is None or epoch < diverged else None
+def _until(diverged: int | None, epochs: list[Any], place: int) -> list[Any]:
+    """One network's values by epoch, None from the divergence on."""
+    return [None if diverged and epoch >= diverged else values[place] for epoch, values in enumerate(epochs, 1)]
 
 
 def _epoch(learner: Learner, batches: Tensor) -> tuple[Tensor, Tensor, float]:
@@ -102,10 +103,7 @@ def _restore(state: list[Tensor], before: list[Tensor], lost: Tensor) -> None:
 class _Marks:
     def __init__(self, learner: Learner, job: Job, feeds: dict[int, Any]) -> None:
         self._learner, self._task = learner, job.task
-        self._groups = [
-            (feeds[loss], torch.tensor([i for i, cell in enumerate(learner.cells) if cell.loss == loss]))
-            for loss in dict.fromkeys(cell.loss for cell in learner.cells)
-        ]
+        self._groups = [(feeds[loss], index) for loss, index in by_loss(learner.cells)]
 
     def primary(self, rows: Tensor) -> Tensor:
         outputs = self._learner.outputs(rows)

@@ -55,10 +55,7 @@ class Stack:
             {name: stacked[name] for name in trained}, [c.rate for c in cells], job.optimizer, job.clip
         )
         self.held = {name: value for name, value in stacked.items() if name not in trained}
-        self._losses = []
-        for loss in dict.fromkeys(cell.loss for cell in cells):
-            index = torch.tensor([i for i, cell in enumerate(cells) if cell.loss == loss])
-            self._losses.append((MeanLosses(job.losses[loss], feeds[loss]), index))
+        self._losses = [(MeanLosses(job.losses[loss], feeds[loss]), index) for loss, index in common.by_loss(cells)]
         self._places = torch.cat([index for _, index in self._losses]).argsort()
 
     def _slotted(self, job: Job, seed: int, made: list[nn.Module]) -> nn.Module:

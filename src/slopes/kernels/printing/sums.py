@@ -35,6 +35,12 @@ def print_summing_kernel(program: Program, title: str, scalars: Sequence[str], s
     first = next(name for name in inputs if name.endswith("_in"))
     given = [name if name.endswith("_number") else f"{name}[start:stop]" for name in inputs]
     given += [f"{name}_terms" if name in sums else f"{name}_out[start:stop]" for name, _ in program.outputs]
+    lines = _summing(program, first, ", ".join(given), sums)
+    header = KERNEL.format(signature=", ".join(signature), parameters=", ".join([*inputs, *outputs, "sums_out"]))
+    return print_kernel(program, title, scalars) + header + "".join(f"    {line}\n" for line in lines)
+
+
+def _summing(program: Program, first: str, given: str, sums: Sequence[str]) -> list[str]:
     lines = []
     for name, place in program.outputs:
         if name in sums:
@@ -42,10 +48,8 @@ def print_summing_kernel(program: Program, title: str, scalars: Sequence[str], s
             lines += [f"{name}_room, {name}_sum = empty({BLOCK}, {kind}), 0.0"]
     lines += [f"for start in range(0, {first}.size, {BLOCK}):", f"    stop = min(start + {BLOCK}, {first}.size)"]
     lines += [f"    {name}_terms = {name}_room[: stop - start]" for name in sums]
-    lines += [f"    entries({', '.join(given)})"]
+    lines += [f"    entries({given})"]
     for name in sums:
         lines += [f"    for i in range({name}_terms.size):"]
         lines += [f"        {name}_sum = add_in_any_order({name}_sum, double({name}_terms[i]))"]
-    lines += [f"sums_out[{place}] = {name}_sum" for place, name in enumerate(sums)]
-    header = KERNEL.format(signature=", ".join(signature), parameters=", ".join([*inputs, *outputs, "sums_out"]))
-    return print_kernel(program, title, scalars) + header + "".join(f"    {line}\n" for line in lines)
+    return lines + [f"sums_out[{place}] = {name}_sum" for place, name in enumerate(sums)]
