@@ -591,16 +591,9 @@ def activation(*, kind: Literal["gate"], **fields: Any) -> Callable[[Body], Gate
 @overload
 def activation(**fields: Any) -> Callable[[Body], Activation]: ...
 def activation(
-    body: Body | None = None,
-    /,
-    *,
-    kind: str = "elementwise",
-    definition: Body | None = None,
-    gate: str | None = None,
-    same_as: Mapping[str, str | tuple[str, str]] | None = None,
-    papers: tuple[Paper, ...] = (),
-    **claims: Any,
-) -> Any:
+    body: Body | None = None, /, *, kind: str = "elementwise", definition: Body | None = None, gate: str | None = None,
+    same_as: Mapping[str, str | tuple[str, str]] | None = None, papers: tuple[Paper, ...] = (), **claims: Any,
+) -> Any:  # fmt: skip
     """Make a card of a body (x, *, parameters): element-wise, or with ``kind="map"`` a map of rows on the last axis.
 
     With ``kind="gate"`` the body takes a gate and a value, the halves of an axis; `gate` is the gate's half, "first" or
@@ -650,14 +643,9 @@ class Loss(Card):
         return body.replace(parameters=[*named, *common, *self.kind.signature(), *keyword])
 
     def __call__(
-        self,
-        *arguments: Array,
-        reduction: str = "mean",
-        weight: Array | None = None,
-        mask: Array | None = None,
-        divisor: Array | float | None = None,
-        **options: Any,
-    ) -> Any:
+        self, *arguments: Array, reduction: str = "mean", weight: Array | None = None, mask: Array | None = None,
+        divisor: Array | float | None = None, **options: Any,
+    ) -> Any:  # fmt: skip
         """Return the loss: a number, or with ``reduction="none"`` a value for each element or row.
 
         Arguments are a prediction and a target, unless the signature names others. `mask` (boolean, True counts) and

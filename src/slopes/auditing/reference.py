@@ -35,12 +35,11 @@ def comparison(subject: Subject, reference: Any) -> Callable[[Subject], Iterator
     """Check of equality with a reference; raise TypeError if that does not take the subject's arguments."""
     other = _as_reference(subject, reference)
 
+    @about(once=True)
     def against(subject: Subject) -> Iterator[Finding]:
         for compare in (_values, _gradients, _reductions, _edges):
-            found = compare(subject, other)
-            if found is not None:
-                yield found
-                return
+            if (finding := compare(subject, other)) is not None:
+                yield finding
 
     return against
 

@@ -65,13 +65,9 @@ def compare(settings: Settings) -> Study:
                 stacklevel=2,
             )
         state = Progress(
-            done=len(recorded),
-            total=len(plan.cells),
-            resumed=len(recorded),
-            diverged=_diverged(recorded.values()),
-            failed=0,
-            elapsed=0.0,
-        )
+            done=len(recorded), total=len(plan.cells), resumed=len(recorded), diverged=_diverged(recorded.values()),
+            failed=0, elapsed=0.0,
+        )  # fmt: skip
         show(state)
         chunks = plan.chunks(recorded, size)
         with closing(outcomes(plan.job, chunks, executor=settings.executor, workers=size)) as ending:
@@ -94,13 +90,9 @@ def _keep(record: Record, plan: Plan, ended: Done | Failed, state: Progress, ela
                 record.add(plan.key(cell), plan.spec(cell), outcome, ended.machine)
         ended_cells, diverged, failed = list(ended.cells), _diverged(ended.outcomes), 0
     return changed(
-        state,
-        done=state.done + len(ended_cells),
-        diverged=state.diverged + diverged,
-        failed=state.failed + failed,
-        elapsed=elapsed,
-        latest=plan.title(ended_cells[-1]),
-    )
+        state, done=state.done + len(ended_cells), diverged=state.diverged + diverged, failed=state.failed + failed,
+        elapsed=elapsed, latest=plan.title(ended_cells[-1]),
+    )  # fmt: skip
 
 
 def _diverged(outcomes: Iterable[Mapping[str, Any]]) -> int:

@@ -113,8 +113,7 @@ def label_conventions(subject: Subject) -> Iterator[Finding]:
         raise Skip("it computes in NumPy, whose options are not known")
     options = Options(subject)
     for check in (_removed, _neutral, _smoothed, _one_hot, _unknown_label):
-        finding = check(options)
-        if finding is not None:
+        if (finding := check(options)) is not None:
             yield asked(subject, finding)
 
 

@@ -24,11 +24,9 @@ def term_balance(subject: Subject) -> Iterator[Finding]:
     subject = several(subject)
     arguments = subject.draw()
     parts = {name: _as(subject, term) for name, term in terms.items()}
-    if subject.declared.terms:
-        finding = _not_added(subject, parts, arguments)
-        if finding is not None:
-            yield finding
-            return
+    if subject.declared.terms and (finding := _not_added(subject, parts, arguments)) is not None:
+        yield finding
+        return
     if subject.form.numpy:
         raise Skip("it computes in NumPy, which has no gradients")
     try:
