@@ -137,6 +137,10 @@ def test_lines_are_those_of_the_definition():
     assert find_definition(source, "missing") is None
 
 
+def test_reading_a_source_warns_of_nothing():
+    assert found("path = '\\d'\ndef a_loss(p, t): ...\n") == {"a_loss": ""}
+
+
 @pytest.fixture
 def tree(tmp_path, monkeypatch):
     """A working directory with a loss in each of several files."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -44,7 +45,7 @@ def find_definitions(source: bytes, pattern: str | None = None) -> list[Definiti
     Raises SyntaxError or ValueError for a source that Python cannot read.
     """
     found = {}
-    for node in _top_level(ast.parse(source).body):
+    for node in _top_level(_parse(source)):
         if pattern is None:
             obstacle = _obstacle(node)
         else:
@@ -58,7 +59,7 @@ def find_definitions(source: bytes, pattern: str | None = None) -> list[Definiti
 def find_definition(source: bytes, name: str) -> Definition | None:
     """Class, function or assignment of a name, or None."""
     last = None
-    for node in _statements(ast.parse(source).body):
+    for node in _statements(_parse(source)):
         names = [node.name] if isinstance(node, _NAMED) else [x.id for x in _assigned(node) if isinstance(x, ast.Name)]
         if name in names:
             last = Definition(name, node.lineno, _lines(node))
@@ -66,6 +67,12 @@ def find_definition(source: bytes, name: str) -> Definition | None:
 
 
 _NAMED = (ast.FunctionDef, ast.ClassDef)
+
+
+def _parse(source: bytes) -> list[ast.stmt]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # whoever runs the file is warned
+        return ast.parse(source).body
 
 
 def _assigned(node: ast.stmt) -> list[ast.expr]:
