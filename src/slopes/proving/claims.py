@@ -12,7 +12,7 @@ import numpy as np
 from flint import arb
 
 from slopes.card import Activation
-from slopes.proving.functions import LARGEST, Formula, derivative_of, is_near, neighbours
+from slopes.proving.functions import LARGEST, Formula, derivative_of, is_near, middle, neighbours
 from slopes.proving.results import OPEN, PROVED, REFUTED
 from slopes.proving.roots import Slope, find_roots
 from slopes.proving.searching import HUGE, Cover, Steepness, Value, cover, find_greatest
@@ -122,7 +122,7 @@ def prove_zero(card: Activation, formula: Formula, claimed: float, effort: int) 
 
 def prove_monotone(card: Activation, formula: Formula, claimed: bool, effort: int) -> Outcome:
     """The slope is at least 0 in each cell, and no neighbour of a joint is out of order."""
-    made = cover(formula, _rises, _falls, JUMP, effort)
+    made = cover(formula, _rises, _find_fall, JUMP, effort)
     joints = (x for x in made.joints if not _steps_up(formula, x))
     gaps = {*made.gaps, *(tuple(sorted((x, other))) for x in joints for other in neighbours(x))}
     outcome = _shape(made, "its slope", lambda: _first_bad(sorted(gaps), lambda pair: _order(formula, *pair)))
@@ -139,8 +139,12 @@ def _rises(formula: Formula, low: float, high: float, jet: Jet) -> bool:
     return bool(formula.slope(low, high, jet).low >= 0)
 
 
-def _falls(formula: Formula, low: float, high: float, jet: Jet) -> bool:
-    return jet.slope is not None and bool(jet.slope.high < 0)
+def _find_fall(formula: Formula, low: float, high: float, jet: Jet) -> tuple[float, float, float] | None:
+    half = middle(low, high)
+    slope = None if half is None else formula.near(half).slope
+    if half is None or slope is None or not slope.high < 0:
+        return None
+    return math.nextafter(half, low), half, math.nextafter(half, high)
 
 
 def _steps_up(formula: Formula, x: float) -> bool:
@@ -159,7 +163,7 @@ def _order(formula: Formula, low: float, high: float) -> Outcome:
 
 def prove_convex(card: Activation, formula: Formula, claimed: bool, effort: int) -> Outcome:
     """The bend is at least 0 in each cell; at a joint neither slopes of both sides nor of lines to neighbours fall."""
-    made = cover(formula, _bends_up, _bends_down, KINK | JUMP, effort)
+    made = cover(formula, _bends_up, _find_bend_down, KINK | JUMP, effort)
     joints = {x for x in made.joints if not _turns_up(formula, x)} | {x for gap in made.gaps for x in gap}
     around = {x for joint in joints for x in (joint, *neighbours(joint)) if abs(x) < LARGEST}
     outcome = _shape(made, "its bend", lambda: _first_bad(sorted(around), lambda x: _turn(formula, x)))
@@ -170,8 +174,12 @@ def _bends_up(formula: Formula, low: float, high: float, jet: Jet) -> bool:
     return jet.bend is not None and bool(jet.bend.low >= 0)
 
 
-def _bends_down(formula: Formula, low: float, high: float, jet: Jet) -> bool:
-    return jet.bend is not None and bool(jet.bend.high < 0)
+def _find_bend_down(formula: Formula, low: float, high: float, jet: Jet) -> tuple[float, float, float] | None:
+    half = middle(low, high)
+    if half is None or jet.bend is None or not jet.bend.high < 0:
+        return None
+    inner = math.nextafter(low, high), math.nextafter(high, low)  # the function may jump at the ends
+    return (inner[0] if inner[0] < half else low), half, (inner[1] if inner[1] > half else high)
 
 
 def _turns_up(formula: Formula, x: float) -> bool:
@@ -198,10 +206,7 @@ def _divided(rise: Bounds, run: Any) -> Bounds:
 
 def _shape(made: Cover, what: str, settle: Callable[[], Outcome]) -> Outcome:
     if made.failed:
-        low, half, high = made.failed
-        inner = math.nextafter(low, high), half, math.nextafter(high, low)
-        points = inner if len(set(inner)) == 3 else made.failed
-        return refuted(f"{what} is negative around {half!r}", *points)
+        return refuted(f"{what} is negative around {made.failed[1]!r}", *made.failed)
     if made.left:
         return still_open(f"the sign of {what} is not known", made.left)
     return settle()
@@ -226,7 +231,7 @@ def _negated(outcome: Outcome, claimed: bool, words: str) -> Outcome:
 def prove_kinks(card: Activation, formula: Formula, claimed: tuple[float, ...], effort: int) -> Outcome:
     """Slopes of both sides differ at each kink, and elsewhere the formula is in one piece or its pieces agree."""
     kinks = {float(x) for x in claimed}
-    made = cover(formula, lambda *_: True, lambda *_: False, KINK | JUMP, effort)
+    made = cover(formula, lambda *_: True, lambda *_: None, KINK | JUMP, effort)
     if made.left or made.gaps:
         return still_open("it is not known where its slope jumps", made.left or made.gaps[0])
     return _first_bad(sorted(made.joints | kinks), lambda x: _kink(formula, x, x in kinks, made.joints))

@@ -173,14 +173,15 @@ class Cover:
 
     joints: set[float]  #: ends of cells, where pieces meet
     gaps: list[Interval]  #: neighbouring numbers with a joint between them
-    failed: tuple[float, float, float] | None = None  #: the ends and the middle of a cell where it does not hold
+    failed: tuple[float, float, float] | None = None  #: three numbers of a cell that show that it does not hold
     left: Interval | None = None  #: where it is unknown
 
 
 Test = Callable[[Formula, float, float, Jet], bool]
+Search = Callable[[Formula, float, float, Jet], tuple[float, float, float] | None]
 
 
-def cover(formula: Formula, holds: Test, fails: Test, breaks: int, effort: int) -> Cover:
+def cover(formula: Formula, holds: Test, find_failure: Search, breaks: int, effort: int) -> Cover:
     """Split the line until a property holds in each cell, in which the formula has none of the breaks."""
     made, most = Cover(set(), []), formula.evaluations + effort
     cells = deque([(-LARGEST, 0.0), (0.0, LARGEST)])
@@ -196,8 +197,8 @@ def cover(formula: Formula, holds: Test, fails: Test, breaks: int, effort: int) 
                 if is_joined:
                     made.joints |= formula.joints(low, high, breaks)
                 continue
-            if half is not None and fails(formula, low, high, jet):
-                made.failed = low, half, high
+            made.failed = find_failure(formula, low, high, jet)
+            if made.failed:
                 return made
         if half is None:
             made.gaps.append((low, high))
