@@ -252,8 +252,7 @@ def check_weights(trial: Trial) -> Iterator[Finding]:
         repair = "multiply gradient and Hessian by them, where there are any: the framework does not"
         why = ("weights of rows do not count", repair, "note")
     shown = wrong[0].lower()
-    due = 2 * getattr(trial, shown)[1]
-    yield weighted.finding(shown, 1, *why, came="{0} with a weight of 2", expected=due)
+    yield weighted.finding(shown, 1, *why, came="{0} with a weight of 2", expected=2 * getattr(trial, shown)[1])
 
 
 CHECKS = (check_gradient, check_hessian, check_weights)
