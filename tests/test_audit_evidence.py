@@ -3,6 +3,7 @@
 import functools
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -14,8 +15,12 @@ from torch.nn import functional as F
 import slopes
 from evidence import kept_evidence
 from slopes.auditing import Report
+from slopes.auditing import report as report_module
 from slopes.auditing.evidence import Script, Unshown
+from slopes.auditing.form import Form
+from slopes.auditing.report import run
 from slopes.auditing.source import source_of
+from slopes.auditing.subject import Subject
 
 FACTOR = 2.0
 
@@ -109,3 +114,61 @@ def test_every_form_of_a_report_has_the_code():
     assert json.loads(report.to_json())["findings"][0]["reproduce"] == finding.reproduce
     assert "from test_audit_evidence import naive_elu" in report._repr_html_()
     assert all(line in str(report) for line in finding.reproduce.splitlines())
+
+
+class RaisingBackward(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x * 1.0
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        raise IndexError("no such row")
+
+
+def raise_in_the_check(subject):
+    raise LookupError("a table of the audit has no such key")
+    yield
+
+
+def raise_in_a_library(subject):
+    yield torch.ones(2).reshape(3)
+
+
+def raise_in_the_samples(subject):
+    subject.form.examples.sample("no generator", (4,))
+    yield
+
+
+def call_the_subject(subject):
+    subject(*subject.draw())
+    yield
+
+
+def differentiate_the_subject(subject):
+    x = torch.ones(3, requires_grad=True)
+    subject.thing(x).sum().backward()
+    yield
+
+
+def broken(x):
+    raise IndexError("no such row")
+
+
+@pytest.mark.parametrize("check", [raise_in_the_check, raise_in_a_library, raise_in_the_samples])
+def test_a_fault_of_the_audit_is_a_skipped_check(check, monkeypatch):
+    of_audit = report_module._is_of_audit
+    own = Path(__file__)  # these checks stand for the audit's
+    monkeypatch.setattr(report_module, "_is_of_audit", lambda file: file == own or of_audit(file))
+    report = run(Subject(naive_elu, Form(), source=source_of(naive_elu)), [check])
+    assert not report.findings, str(report)
+    assert report.skipped[check.__name__].startswith("the check itself failed with ")
+
+
+@pytest.mark.parametrize(
+    ("check", "thing"), [(call_the_subject, broken), (differentiate_the_subject, RaisingBackward.apply)]
+)
+def test_an_exception_of_the_subject_is_a_finding(check, thing):
+    report = run(Subject(thing, Form(), source=source_of(thing)), [check])
+    assert [finding.message for finding in report.findings] == ["raised IndexError: no such row"]
+    assert not report.skipped

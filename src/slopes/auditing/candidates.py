@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -15,12 +16,15 @@ PLAIN = ((8,), (8, 1), ROWS_2, IMAGE, IMAGES)
 OVERLAPPING = (IMAGE, (2, 8, 8), IMAGES, (8,))
 
 
-def candidates(names: list[str] | None, declared: Declared) -> Iterator[list[Form]]:
-    """Yield groups of forms to try, the likeliest first; forms of a group differ only in shapes."""
+def candidates(names: list[str] | None, declared: Declared, hints: list[str]) -> Iterator[list[Form]]:
+    """Yield groups of forms to try, the likeliest first; forms of a group differ only in shapes.
+
+    `hints` are the names of the arguments, and the title if it hints at a kind.
+    """
     names = names or []
     extra = {name: EXTRAS[name] for name in names[2:] if name in EXTRAS}
     count = len(names) - len(extra) if names else 2
-    kinds = [KINDS[declared.kind]] if declared.kind else _kinds(count, names)
+    kinds = [KINDS[declared.kind]] if declared.kind else _kinds(count, names, suggested(hints))
     for swapped in (True, False) if has_target_first(names) else (False, True):
         for kind in kinds:
             for variant in kind.variants() if declared.space is None else [with_declared_space(kind, declared)]:
@@ -35,15 +39,17 @@ def with_declared_space(kind: Kind, declared: Declared) -> Kind:
 
 def suggested(names: list[str]) -> Kind | None:
     parts = ((part, kind) for kind in KINDS.values() for part in kind.name_parts)
-    return next((kind for part, kind in parts if any(part in name.lower() for name in names)), None)
+    return next((kind for part, kind in parts if any(re.search(part, name.lower()) for name in names)), None)
 
 
-def _kinds(count: int, names: list[str]) -> list[Kind]:
+def _kinds(count: int, names: list[str], named: Kind | None) -> list[Kind]:
     """Kinds with this number of arguments, the suggested one first."""
-    count, named = min(max(count, 2), 3), suggested(names)
+    count = min(max(count, 2), 3)
     known = sorted((kind for kind in KINDS.values() if kind.guess), key=lambda kind: kind.guess)
     known = [kind for kind in known if len(kind.arguments) == count]
     if named is not None and len(named.arguments) == count:
+        if named.compares_logits or named.compares_boxes:  # they may be features or numbers, too
+            return [named, *known]
         return list(dict.fromkeys([named, *(kind for kind in known if count == 3 or kind.compares_vectors)]))
     return [kind for kind in known if kind.arguments[1].space.is_real] if has_views(names) else known
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -77,9 +78,17 @@ def _find(thing: Any, declared: Declared, make: Callable[[Form], Subject]) -> Fo
     known = _known(thing) if declared.kind is None else None
     if known is not None:
         return _shaped(known, thing, declared, make)
-    form, score = _fittest(make, candidates(names, declared))
-    sure = score >= 0.7 or declared.kind is not None or form.kind == suggested(names or [])
+    hints = [*(names or []), *([_title(thing)] if BOXED.search(_title(thing)) else [])]
+    form, score = _fittest(make, candidates(names, declared, hints))
+    sure = score >= 0.7 or declared.kind is not None or (score > 0 and form.kind == suggested(hints))
     return replace(form, sure=sure, reduction=reduction_way(thing))
+
+
+BOXED = re.compile(r"[gdc]iou")  #: titles that hint at boxes
+
+
+def _title(thing: Any) -> str:
+    return str(getattr(thing, "__name__", type(thing).__name__)).lower()
 
 
 def _is_activation(names: list[str] | None, declared: Declared, make: Callable[[Form], Subject]) -> bool:

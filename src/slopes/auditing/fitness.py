@@ -157,12 +157,33 @@ def _distribution(subject: Subject) -> float:
     return 0.7 if values[2] == min(values) < values[0] else 0.0
 
 
+def _logits(subject: Subject) -> float:
+    """1 if a constant added to the logits of either changes nothing, and another student does."""
+    student, teacher = subject.draw(1)
+    base = subject.total(student, teacher).detach()
+    slack = 1e-9 * max(1.0, float(base.abs()))
+    shifted = ((student + 1.0, teacher), (student, teacher + 1.0))
+    invariant = all(abs(float(subject.total(*given).detach() - base)) <= slack for given in shifted)
+    return float(invariant and abs(float(subject.total(student.flip(0), teacher).detach() - base)) > slack)
+
+
+def _boxes(subject: Subject) -> float:
+    """1 if it is extreme where both boxes agree, and the unit of length does not matter."""
+    first, second = subject.draw(1)
+    moved = (float(subject.total(second + shift, second).detach()) for shift in (0.0, 0.1, 1.0))
+    at, near, far = moved
+    one, other = (float(subject.total(size * first, size * second).detach()) for size in (1.0, 4.0))
+    return float((at < near < far or at > near > far) and abs(one - other) <= 1e-3 * abs(one))
+
+
 #: tests by the property of their kinds
 TESTS: tuple[tuple[Callable[[Kind], bool], Callable[[Subject], float]], ...] = (
     (lambda kind: kind.compares_numbers, _regression),
     (lambda kind: kind.tells_yes_or_no and not kind.rowwise, _binary),
     (lambda kind: kind.is_margin, _margin),
     (lambda kind: kind.takes_labels, _classification),
+    (lambda kind: kind.compares_logits, _logits),
+    (lambda kind: kind.compares_boxes, _boxes),
     (lambda kind: kind.compares_distributions, _distribution),
     (lambda kind: kind.predicts_vectors, _vectors),
 )

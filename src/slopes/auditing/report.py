@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
-from itertools import islice
+from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from slopes.notebook import escape, judged, preformatted, table
 
+#: folders of libraries on the way from an exception to the function that called them
+LIBRARIES = {"torch", "numpy", "scipy", "mpmath", "flint", "sympy"}
 SEVERITIES = ("error", "warning", "note")
 NEVER_CALLED = "however it is called"  #: ends the message about a subject that raises for all arguments
 
@@ -157,8 +160,9 @@ C = TypeVar("C", bound=Check)
 def about(*families: str, unless: tuple[str, ...] = (), slow: bool = False, once: bool = False) -> Callable[[C], C]:
     """Mark a check with the families of its subjects.
 
-    The check is skipped if a check in `unless` has found something, because it would report the same fault again, and
-    in a quick audit if it is `slow`. It ends at its first finding if it reports one fault `once`.
+    The check is skipped if a check in `unless` has found an error, because it would report the same fault again, and
+    in a quick audit if it is `slow`. If the other has found a warning, only errors are kept. Of a check that reports
+    one fault `once`, the strongest finding is kept.
     """
 
     def mark(check: C) -> C:
@@ -172,19 +176,33 @@ def why_not(check: Check, subject: Any, report: Report) -> str | None:
     families = getattr(check, "families", ())
     if families and subject.family not in families:
         return f"not about {subject.family}s"
-    found = {finding.check for finding in report.findings if finding.severity != "note"}
-    before = [name for name in getattr(check, "unless", ()) if name in found]
-    if before:
-        return f"would see again what {before[0]} found"
+    before = _before(check, report)
+    if any(finding.severity == "error" or finding.check == "purity" for finding in before):  # impure calls differ
+        return f"would see again what {before[0].check} found"
     if getattr(check, "slow", False) and subject.quick:
         return "left out of a quick audit"
     return None
 
 
+def _before(check: Check, report: Report) -> list[Finding]:
+    """Findings that the check may report again, the worst first."""
+    return [x for x in report.worst_first if x.check in getattr(check, "unless", ()) and x.severity != "note"]
+
+
+def _worst(check: Check, report: Report) -> str | None:
+    """Severity of the worst finding that the check may report again."""
+    return next((finding.severity for finding in _before(check, report)), None)
+
+
+def strongest(findings: Iterable[Finding]) -> Finding:
+    """First of the worst findings, so that no note hides an error."""
+    return min(findings, key=lambda finding: SEVERITIES.index(finding.severity))
+
+
 def run(
     subject: Any, checks: list[Check], report: Report | None = None, watch: Callable[[str], None] | None = None
 ) -> Report:
-    """Run the checks in order; a check that raises becomes a finding. `watch` receives the name of each check."""
+    """Run the checks in order; a subject's exception becomes a finding. `watch` receives the name of each check."""
     report = Report(subject.name) if report is None else report
     for check in checks:
         name = check.__name__
@@ -194,25 +212,60 @@ def run(
         if reason is not None:
             report.skipped[name] = reason
             continue
+        found: list[Finding] = []
+        is_once = getattr(check, "once", False)
         try:
-            findings = islice(check(subject), 1 if getattr(check, "once", False) else None)
-            report.findings.extend(replace(finding, check=name) for finding in findings)
+            for finding in check(subject):
+                if finding.severity == "error" or _worst(check, report) is None:  # a warning hides no error
+                    found.append(replace(finding, check=name))
+                if is_once and finding.severity == "error":
+                    break
             report.ran.append(name)
         except Skip as reason_:
             report.skipped[name] = str(reason_)
         except Exception as error:
-            report.ran.append(name)
-            cause = getattr(error, "cause", error)
-            told = f"{type(cause).__name__}: {cause}"
-            if any(told in found.message for found in report.findings):
-                continue  # one broken body, one finding
-            repair = "make the function return numbers for every input that its kind allows"
-            try:
-                raised = replace(error.finding(f"raised {told}", repair), check=name)  # type: ignore[attr-defined]
-            except AttributeError:
-                raised = Finding(name, f"raised {told}", f"import slopes\nslopes.audit({subject.name})", repair)
-            except Skip as reason_:
-                report.skipped[name] = str(reason_)
-                continue
-            report.findings.append(raised)
+            _record(error, name, subject, report)
+        report.findings += found if not is_once else found and [strongest(found)]
     return report
+
+
+def _record(error: Exception, name: str, subject: Any, report: Report) -> None:
+    """Add a finding for the subject's exception; skip the check for its own."""
+    cause = getattr(error, "cause", error)
+    told = f"{type(cause).__name__}: {cause}"
+    if not _is_of_subject(error):
+        report.skipped[name] = f"the check itself failed with {told}"
+        return
+    report.ran.append(name)
+    if any(told in found.message for found in report.findings):
+        return  # one broken body, one finding
+    repair = "make the function return numbers for every input that its kind allows"
+    try:
+        if hasattr(error, "finding"):
+            report.findings.append(replace(error.finding(f"raised {told}", repair), check=name))
+        else:
+            code = f"import slopes\nslopes.audit({subject.name})"
+            report.findings.append(Finding(name, f"raised {told}", code, repair))
+    except Skip as reason_:
+        report.ran.remove(name)
+        report.skipped[name] = str(reason_)
+
+
+def _is_of_subject(error: Exception) -> bool:
+    """Whether the innermost frame outside of libraries belongs to the subject, not to the audit."""
+    if hasattr(error, "finding"):
+        return True
+    standard = Path(traceback.__file__).parent
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        file = Path(frame.filename)
+        is_standard = file.is_relative_to(standard) and "site-packages" not in file.parts
+        if not is_standard and not LIBRARIES & set(file.parts) and not file.name.startswith("<"):
+            return not _is_of_audit(file)
+    return False
+
+
+def _is_of_audit(file: Path) -> bool:
+    audit = Path(__file__).parent
+    kinds = audit.parent / "kinds"
+    places = (audit, audit.parent / "truth", kinds / "examples.py", kinds / "spaces.py")
+    return any(file.is_relative_to(place) for place in places)

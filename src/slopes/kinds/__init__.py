@@ -92,6 +92,7 @@ KINDS: dict[str, Kind] = {
             rowwise=True,
             about="a logit whose target is 0",
             data="the logits of a teacher",
+            name_parts=("student", "teacher"),
         ),
         Kind(
             "vectors",
@@ -101,7 +102,9 @@ KINDS: dict[str, Kind] = {
             data="a vector for each sample",
             guess=6,
         ),
-        Kind("boxes", BOX, rowwise=True, about="shift between unit boxes", data="boxes"),
+        Kind(
+            "boxes", BOX, rowwise=True, about="shift between unit boxes", data="boxes", name_parts=("box", "[gdc]iou")
+        ),
         Pairs("pairs", (FIRST, SECOND, SIGN._replace(row=False)), rowwise=True, data="pairs of vectors", guess=3),
         TRIPLETS,
         # region by region, batch by batch

@@ -256,6 +256,15 @@ class Kind:
         return self.goal is not None and self.goal.has_classes and not self.takes_labels and not self.has_regions
 
     @property
+    def compares_boxes(self) -> bool:
+        return self.goal is not None and self.goal.has_corners
+
+    @property
+    def compares_logits(self) -> bool:
+        """Whether prediction and target are logits, of a student and its teacher."""
+        return self.rowwise and self.goal is not None and self.goal.is_logit
+
+    @property
     def compares_vectors(self) -> bool:
         """Whether rows are vectors of any numbers."""
         return self.rowwise and self.arguments[0].space.is_real

@@ -159,11 +159,23 @@ class Examples:
         if agreeing is not None and agreeing.shape == first.shape:
             yield "where prediction and target agree", (agreeing, *rest)
             yield "where they agree but for one entry", (np.concatenate([first[:1], agreeing[1:]]), *rest)
+        if self.kind.compares_boxes:
+            yield from self._degenerate_boxes(first, rest[0])
         if self.space.is_probability and not self.kind.rowwise:
             for p in (0.5, 1e-12, 1 - 1e-12):
                 yield f"at a probability of {p}", (zero + p, *rest)
         if self.space.is_unbounded and self.kind.rowwise:
             yield from self._degenerate_rows(drawn)
+
+    def _degenerate_boxes(self, first: Any, target: Any) -> Iterator[tuple[str, Arguments]]:
+        low, size = first[..., :2], first[..., 2:] - first[..., :2]
+        point = np.concatenate([low, low], -1)
+        yield "for a box without a width", (np.concatenate([low, low + size * [0, 1]], -1), target)
+        yield "for a box without width and height", (point, target)
+        yield "where both boxes are one point", (point, point)
+        yield "for a box inside the other", (np.concatenate([low + 0.25 * size, low + 0.75 * size], -1), first)
+        yield "for boxes that are apart", (first + 100.0, target)
+        yield "for boxes that touch", (np.concatenate([low + size, low + 2 * size], -1), first)
 
     def _degenerate_rows(self, drawn: Arguments) -> Iterator[tuple[str, Arguments]]:
         first, *rest = drawn

@@ -17,6 +17,6 @@ class bug(nn.Module):
 
 class fixed(bug):
     def forward(self, anchor, positive, negative):
-        near = ((anchor - positive).pow(2).sum(dim=-1) + 1e-8).sqrt()
-        far = ((anchor - negative).pow(2).sum(dim=-1) + 1e-8).sqrt()
+        near = ((anchor - positive).pow(2).sum(dim=-1) + 1e-6).sqrt()
+        far = ((anchor - negative).pow(2).sum(dim=-1) + 1e-6).sqrt()
         return torch.relu(near - far + self.margin).mean()

@@ -24,6 +24,7 @@ from slopes.auditing.behaviour.rows import degenerate_batch, row_independence
 from slopes.auditing.behaviour.saturation import saturation
 from slopes.auditing.behaviour.scores import score_space
 from slopes.auditing.behaviour.terms import term_balance
+from slopes.auditing.behaviour.weights import sample_weights
 from slopes.auditing.report import Check
 
 __all__ = ["CHECKS", "calling"]
@@ -45,6 +46,7 @@ CHECKS: list[Check] = [
     reduction,
     accumulation,
     degenerate_batch,
+    sample_weights,
     mask_independence,
     label_conventions,
     known_limits,

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from slopes.auditing.behaviour.selection import half, selections
 from slopes.auditing.evidence import Script
 from slopes.auditing.form import Arguments
 from slopes.auditing.report import Finding, about
@@ -114,39 +115,55 @@ def purity(subject: Subject) -> Iterator[Finding]:
         yield from check(subject)
 
 
-def spoiled(subject: Subject) -> tuple[int, Arguments] | None:
-    """(place of an argument that a call changes, arguments), or None."""
-    arguments = subject.draw()
-    given = tuple(x.clone() for x in arguments)
-    subject(*given, in_place=True)
-    for place, (before, after) in enumerate(zip(arguments, given, strict=True)):
-        if not torch.equal(before, after):
-            return place, arguments
+def spoiled(subject: Subject) -> tuple[str, Arguments, dict[str, Any]] | None:
+    """(name of an argument that a call changes, arguments, options), or None."""
+    for arguments, options in _calls(subject):
+        try:
+            names = _changed(subject, arguments, options)
+        except SubjectError:
+            if not options:
+                raise
+            continue
+        if names:
+            return names[0], arguments, options
     return None
+
+
+def _calls(subject: Subject) -> Iterator[tuple[Arguments, dict[str, Any]]]:
+    """Yield (arguments, options) of a plain call, and where a mask, weights or an ignored label hide some entries."""
+    yield subject.draw(), {}
+    if not subject.form.numpy:
+        for way in selections(subject):
+            yield way.keeping(half(way.shape), subject.draw())
+
+
+def _changed(subject: Subject, arguments: Arguments, options: dict[str, Any]) -> list[str]:
+    """Names of the tensors that a call changes in place."""
+    given = tuple(x.clone() for x in arguments)
+    more: dict[str, Any] = {name: x.clone() if isinstance(x, Tensor) else x for name, x in options.items()}
+    subject(*given, in_place=True, **more)
+    before, after = {**subject.by_name(arguments), **options}, {**subject.by_name(given), **more}
+    return [name for name, x in before.items() if isinstance(x, Tensor) and not torch.equal(x, after[name])]
 
 
 def _spoiled(subject: Subject) -> Iterator[Finding]:
     found = spoiled(subject)
     if found is None:
         return
-    place, arguments = found
-    name = subject.form.names[place]
+    name, arguments, options = found
     declared = bool(getattr(subject.thing, "inplace", False))
-    small = subject.smallest(arguments, lambda given: _changes(subject, given, place))
+    if not options:
+        arguments = subject.smallest(arguments, lambda given: name in _changed(subject, given, {}))
     copies = "copy()" if subject.form.numpy else "clone()"
-    yield subject.script(small, f"before = {name}.{copies}", subject.call, f"before, {name}").finding(
-        f"it changes its argument {name} in place" + (", as inplace=True says" if declared else ""),
+    lines = f"before = {name}.{copies}", subject.call_with(options), f"before, {name}"
+    hidden = f" where {next(iter(options))} hides some entries" if options else ""
+    yield subject.script(arguments, *lines, given=options).finding(
+        f"it changes its argument {name} in place{hidden}" + (", as inplace=True says" if declared else ""),
         f"compute a new tensor: x * y for x.mul_(y), x = x + y for x += y; or begin with {name}.{copies}",
         "note" if declared else "error",
         came=f"another {name} after the call than before it",
         expected="arguments as they were: others still need them, and their gradients",
     )
-
-
-def _changes(subject: Subject, arguments: Arguments, place: int) -> bool:
-    given = tuple(x.clone() for x in arguments)
-    subject(*given, in_place=True)
-    return not torch.equal(arguments[place], given[place])
 
 
 def _states(subject: Subject) -> tuple[bytes, str, str]:

@@ -18,6 +18,9 @@ def direction(subject: Subject) -> Iterator[Finding]:
     assert kind is not None
     if kind.is_margin and fitness(subject) <= 0:
         raise Skip("it is no loss of the product of prediction and target")
+    if kind.compares_logits:
+        yield from _not_least(subject)
+        return
     pairs = list(subject.ordered())
     if not pairs:
         raise Skip("what is right is not known for its kind")
@@ -39,6 +42,28 @@ def direction(subject: Subject) -> Iterator[Finding]:
         expected="less where it is right",
         shows=lambda right, wrong: right.sum() > wrong.sum(),
     )
+
+
+def _not_least(subject: Subject) -> Iterator[Finding]:
+    """Check that nothing near the teacher's own logits costs less."""
+    teacher = subject.draw(rows=2)[1]
+    _, gradient = subject.gradient(teacher, teacher)
+    steepest = float(gradient.abs().max())
+    if not steepest > 1e-6 * float(subject.gradient(*subject.draw(rows=2))[1].abs().max()):
+        return
+    for step in (1.0, 0.1, 0.01):
+        beside = (teacher - step * gradient / steepest).round(decimals=3)
+        if _falls(subject, (teacher, teacher), (beside, teacher)):
+            yield print_both(subject, (teacher, teacher), (beside, teacher)).finding(
+                "it is not least where the student's logits equal the teacher's",
+                "give F.kl_div log_softmax of the student and softmax of the teacher (log_softmax with "
+                "log_target=True), both divided by one temperature",
+                severity_if_sure(subject),
+                came="{0} where both are equal, {1} beside it",
+                expected="less where both are equal",
+                shows=lambda right, beside: right.sum() > beside.sum(),
+            )
+            return
 
 
 def _is_measure(subject: Subject) -> bool:

@@ -30,6 +30,10 @@ def known_limits(subject: Subject) -> Iterator[Finding]:
     if subject.family == "activation":
         yield from _activation(subject, name)
         return
+    kind = subject.form.kind
+    if kind is not None and (kind.compares_logits or kind.compares_boxes):
+        yield from _distilled(subject) if kind.compares_logits else _boxes(subject, name)
+        return
     tests = [test for words, test in LOSSES if re.search(words, name)]
     if len(tests) != 1 or re.search("bce|dicece|combo|general", name):  # such a name means a sum
         raise Skip("no limit is known of its name")
@@ -287,6 +291,61 @@ def _smoothed(subject: Subject) -> Iterator[Finding]:
             "(1 − ε) · one-hot + ε / classes: the label's share is less by what the others get",
             even, f"{same:.6g}, as without smoothing where all classes are alike", "warning",
         )  # fmt: skip
+
+
+# --------------------------------------------------------------------------------------------- boxes
+
+BOX_PAIRS = (
+    ("overlap", (0.0, 0.0, 4.0, 3.0), (1.0, 1.0, 6.0, 4.0)),
+    ("lie one in the other", (1.0, 1.0, 3.0, 2.0), (0.0, 0.0, 5.0, 5.0)),
+    ("are apart, side by side", (0.0, 0.0, 2.0, 3.0), (4.0, 1.0, 5.0, 4.0)),
+    ("are apart in both directions", (0.0, 0.0, 2.0, 1.0), (5.0, 4.0, 7.0, 8.0)),
+)
+
+
+def _boxes(subject: Subject, name: str) -> Iterator[Finding]:
+    """Check GIoU, DIoU and CIoU for boxes that overlap, that lie one in the other, and that are apart."""
+    from slopes.catalogue import CARDS
+
+    named = re.search("[gdc]iou", name)
+    if named is None:
+        raise Skip("no limit is known of its name")
+    card = CARDS[named[0]]
+    for what, *boxes in BOX_PAIRS:
+        first, target = (torch.tensor([box], dtype=subject.form.dtype) for box in boxes)
+        came, exact = cost(subject, first, target), float(torch.as_tensor(card(first, target)))
+        if not abs(came - exact) <= 1e-3 * (1 + abs(exact)):
+            yield _told(
+                subject, (first, target), f"goes by the name of {card.name}, and is off it for boxes that {what}",
+                f"compare it with slopes.{card.name}: widths and heights of the intersection are clamped at 0, and all "
+                "beyond the union is divided by the box around both", came, f"{exact:.6g}", "warning",
+            )  # fmt: skip
+            return
+
+
+# -------------------------------------------------------------------------------------- distillation
+
+
+def _distilled(subject: Subject) -> Iterator[Finding]:
+    """Check that the temperature leaves the gradient's size as it is: the loss has the factor T²."""
+    found = setting(subject, "temperature", "T", "tau", "temp", "kd_temperature", "kd_T")
+    if found is None:
+        raise Skip("no temperature was found among its parameters")
+    arguments = subject.draw()
+    mild, hot = (subject.tuned(**{found[0]: value}) for value in (30.0, 120.0))
+    before, after = (float(turned.gradient(*arguments)[1].abs().max()) for turned in (mild, hot))
+    if not after < 0.5 * before:
+        return
+    steepest = f"torch.autograd.grad({hot.call}.sum(), {hot.form.names[0]})[0].abs().max()"
+    yield hot.script(arguments, steepest, grad=0).finding(
+        f"its gradient falls with {found[0]} as its power {math.log(after / before, 4):.2g}: beside the loss of the "
+        "labels a soft target counts for ever less",
+        f"multiply the divergence of the softened probabilities by {found[0]}**2, and only once",
+        "warning",
+        came=f"a gradient of {{0:.3g}} with {found[0]} = 120",
+        expected=f"about {before:.3g}, as with {found[0]} = 30",
+        shows=lambda steepest: steepest < 0.5 * before,
+    )
 
 
 # ----------------------------------------------------------------------------------------- activations

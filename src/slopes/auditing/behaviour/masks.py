@@ -18,7 +18,7 @@ from slopes.auditing.subject import Subject, SubjectError
 JUNK = (0.0, 1e6, float("nan"), float("inf"))  #: values to hide behind a mask
 
 
-@about("loss", unless=("purity",), once=True)
+@about("loss", unless=("purity", "sample_weights"), once=True)
 def mask_independence(subject: Subject) -> Iterator[Finding]:
     if subject.form.numpy:
         raise Skip("it computes in NumPy, which has no gradients")
@@ -27,9 +27,16 @@ def mask_independence(subject: Subject) -> Iterator[Finding]:
     if not ways:
         raise Skip("it takes no mask, sample weights or ignored label")
     for way in ways:
-        finding = _leaks(subject, way) or _junk(subject, way) or _thins(subject, way)
-        if finding is not None:
-            yield asked(subject, finding)
+        for finding in _findings(subject, way):
+            if finding is not None:
+                yield asked(subject, finding)
+
+
+def _findings(subject: Subject, way: Selection) -> Iterator[Finding | None]:
+    leak = _leaks(subject, way)
+    yield leak
+    yield from _junk(subject, way, first=int(leak is not None))
+    yield _thins(subject, way)
 
 
 def _masked(subject: Subject, way: Selection, arguments: Arguments) -> tuple[Arguments, dict[str, Any], Tensor]:
@@ -59,14 +66,14 @@ def _leaks(subject: Subject, way: Selection) -> Finding | None:
     )
 
 
-def _junk(subject: Subject, way: Selection) -> Finding | None:
+def _junk(subject: Subject, way: Selection, first: int) -> Iterator[Finding]:
     """Check that numbers in hidden entries change no bit."""
     arguments, options, keep = _masked(subject, way, subject.draw(rows=min(2, subject.form.shape[0])))
     value, gradient = subject.gradient(*arguments, **options)
     if not bool(torch.isfinite(value).all()):
-        return None
+        return
     numbers = JUNK if way.what == "mask" else JUNK[:2]
-    for number, place in product(numbers, reversed(range(len(arguments)))):
+    for number, place in product(numbers, reversed(range(first, len(arguments)))):
         x, space = arguments[place], subject.form.spaces[place]
         if not x.is_floating_point():
             continue
@@ -81,12 +88,12 @@ def _junk(subject: Subject, way: Selection) -> Finding | None:
             continue
         finite = finite and bool(torch.isfinite(after).all()) and bool(torch.isfinite(slope).all())
         if not (torch.equal(after, value) and torch.equal(slope, gradient)):
-            name, first = subject.form.names[place], subject.form.names[0]
+            name, prediction = subject.form.names[place], subject.form.names[0]
             kept = torch.equal(after, value)
             call = subject.call_with(options)
-            seen = f"torch.autograd.grad({call}.sum(), {first})[0]" if kept else call
+            seen = f"torch.autograd.grad({call}.sum(), {prediction})[0]" if kept else call
             again = subject.assign(changed, grad=0)[place]
-            return subject.script(arguments, f"print({seen})", again, seen, grad=0, given=options).finding(
+            yield subject.script(arguments, f"print({seen})", again, seen, grad=0, given=options).finding(
                 f"{number:g} in {name} where {way.name} hides it changes the {'gradient' if kept else 'result'}",
                 "0 · NaN is NaN: put a valid number in with torch.where (x = torch.where(mask, x, 0)) before the loss "
                 "is computed, or take the entries that count, x[mask]",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import textwrap
 from collections.abc import Callable, Iterator
@@ -142,7 +143,7 @@ def low_precision(subject: Subject) -> Iterator[Finding]:
     """Check float32, half types and autocast against float64."""
     if subject.form.numpy or subject.form.dtype != torch.float64:
         raise Skip("it is computed in one precision alone")
-    for seen in (_of_float32, _of_autocast, _of_halves):
+    for seen in (_of_float32, _vanished, _of_halves, _of_autocast):
         yield from seen(subject)
 
 
@@ -277,6 +278,9 @@ def _of_halves(subject: Subject) -> Iterator[Finding]:
         if infinite or float(off.max()) > max(8 * eps, 0.1):
             worst = _worst(low, exact)
             came, true = float(low.reshape(-1)[worst]), float(exact.reshape(-1)[worst])
+            by_size = arguments[0].numel() >= MANY  # so many entries are seldom a batch of half types
+            if bool(low.isnan().any()) and not by_size:
+                severity = "warning"
             name = str(arguments[0].dtype).removeprefix("torch.")
             yield _in_both(subject, arguments, worst).finding(
                 f"is {came:.4g} in {name} {what}, where float64 gives {true:.6g} of the same numbers",
@@ -284,6 +288,52 @@ def _of_halves(subject: Subject) -> Iterator[Finding]:
                 severity if infinite else "note", expected="{1}",
                 shows=lambda low, exact, eps=eps: not abs(low - exact) <= max(8 * eps, 0.1) * (1 + abs(exact)),
             )  # fmt: skip
+
+
+def _vanished(subject: Subject) -> Iterator[Finding]:
+    """Report NaN in a half type at zeros, ties and agreement, where an epsilon protects float64 alone."""
+    for dtype in HALVES:
+        for what, drawn in subject.degenerate():
+            arguments = tuple(x.to(dtype) if x.is_floating_point() else x for x in drawn)
+            with contextlib.suppress(SubjectError, Skip):
+                low, exact = _with_gradients(subject, arguments)
+                place = next((n for n, (x, y) in enumerate(zip(low, exact, strict=True)) if _is_lost(x, y)), None)
+                if place is None:
+                    continue
+                entry = int(low[place].isnan().reshape(-1).nonzero()[0])
+                yield _with_slopes(subject, arguments, place, entry).finding(
+                    f"{'its gradient' if place else 'the value'} is NaN in {str(dtype).removeprefix('torch.')} {what}, "
+                    "where float64 gives a number",
+                    "an epsilon of 1e-8 is 0 in float16 and 1 − 1e-7 is 1 in both half types: take .float() of what "
+                    "comes in, or an epsilon of the dtype, torch.finfo(x.dtype).eps",
+                    "warning", came="{0}", expected="{1}", shows=lambda low, exact: bool(low.isnan() > exact.isnan()),
+                )  # fmt: skip
+                return
+
+
+def _with_gradients(subject: Subject, arguments: Arguments) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    """(value and gradient, both in float64 for the same numbers)."""
+    wide = tuple(x.double() if x.is_floating_point() else x for x in arguments)
+    return subject.gradient(*arguments), subject.gradient(*wide)
+
+
+def _is_lost(low: Tensor, exact: Tensor) -> bool:
+    """Whether there is NaN for ordinary numbers."""
+    ordinary = bool(exact.isfinite().all()) and float(exact.abs().max()) < 3e4
+    return ordinary and low.shape == exact.shape and bool(low.isnan().any())
+
+
+def _with_slopes(subject: Subject, arguments: Arguments, place: int, entry: int) -> Script:
+    """Code that prints one entry of the value or the gradient in the arguments' precision and in float64."""
+    names = subject.by_name(arguments)
+    first = subject.form.names[0]
+    wide = [f"{name} = {name}.detach().double()" for name, x in names.items() if x.is_floating_point()]
+    wide.append(f"{first}.requires_grad_()")
+    if subject.is_module:
+        wide.append(f"{subject.variable} = {subject.variable}.double()")
+    seen = f"torch.autograd.grad({subject.call}.sum(), {first})[0]" if place else f"{subject.call}.detach()"
+    seen += f".reshape(-1)[{entry}]"
+    return subject.script(arguments, f"low = {seen}", *wide, f"low, {seen}", grad=0)
 
 
 def _half(subject: Subject) -> Iterator[tuple[Arguments, str, str]]:
@@ -295,6 +345,9 @@ def _half(subject: Subject) -> Iterator[tuple[Arguments, str, str]]:
         if subject.space.is_probability and kind is not None and not kind.rowwise and len(rest) == 1:
             wrong = 1 - rest[0]
             yield (wrong, *rest), "where a probability is 0 or 1 and wrong", "note"
+    if kind is not None and kind.compares_boxes:
+        for dtype in HALVES:
+            yield tuple(500 * x for x in subject.draw(dtype=dtype)), "for boxes in pixels", "warning"
     if subject.quick or kind is None or kind.batched:
         return
     shape = subject.form.shape

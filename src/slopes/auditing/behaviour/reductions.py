@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import math
 from collections.abc import Callable, Iterator
@@ -39,7 +40,7 @@ SIZES = ("batch_size", "batchsize", "bs", "n_batch")  #: names of a batch size t
 def reduction(subject: Subject) -> Iterator[Finding]:
     """Check that none, sum and mean agree, and name the divisor."""
     subject = several(subject)
-    finding = (_by_doubling if subject.form.reduction is None else _by_asking)(subject)
+    finding = (_by_doubling if subject.form.reduction is None else _by_asking)(subject) or _by_classes(subject)
     if finding is not None:
         yield asked(subject, finding)
 
@@ -58,6 +59,8 @@ def _by_asking(subject: Subject) -> Finding | None:
     fault = next((fault for fault in FAULTS if fault[-1](each, total, mean)), None)
     if fault is not None:
         return _disagreeing(subject, *fault)
+    if tuple(each.shape) not in _shapes(subject, arguments):
+        return _misshapen(subject, each)
     again = twice(arguments)
     if not close(subject(*again, reduction="none"), torch.cat([each, each])):
         return None  # rows that depend on one another
@@ -78,6 +81,31 @@ def _disagreeing(subject: Subject, way: str, what: str, came: str, expected: str
         came=came,
         expected=expected,
         shows=shows,
+    )
+
+
+def _shapes(subject: Subject, arguments: Arguments) -> list[tuple[int, ...]]:
+    """Shapes that the values of a batch may have: of entries, of the target, of samples or of rows."""
+    first, target, *_ = arguments
+    kind, axis = subject.form.kind, subject.form.axis % first.ndim
+    assert kind is not None
+    known = [tuple(first.shape), tuple(target.shape), tuple(first.shape[:1])]
+    return [*known, (*first.shape[:axis], *first.shape[axis + 1 :])] if kind.rowwise else known
+
+
+def _misshapen(subject: Subject, each: Tensor) -> Finding | None:
+    """Report values for reduction="none" in a shape that no weight or mask of the batch has, unless it selects some."""
+    arguments = subject.draw()
+    shapes = _shapes(subject, arguments)
+    kept = next((shape for shape in reversed(shapes) if math.prod(shape) == each.numel()), None)
+    if subject.batch_level or kept is None:
+        return None
+    return subject.script(arguments, f"tuple({asking(subject, 'none', subject.call)}.shape)").finding(
+        f"reduction='none' gives the shape {tuple(each.shape)}, which is that of no argument",
+        "keep the shape of the target (of the rows): weights and masks of that shape would be broadcast against it",
+        "warning",
+        expected=f"{kept}",
+        shows=lambda shape: shape not in shapes,
     )
 
 
@@ -156,6 +184,8 @@ def _by_doubling(subject: Subject) -> Finding | None:
     if not close(ratio, 1.0) and not close(ratio, 2.0):
         if subject.declared.terms:
             return None  # their reductions may differ, which `term_balance` checks
+        if close(2 * once - subject(*twice(arguments)), 1.0):
+            return _once(subject)
         return _doubled(subject, None, ratio, 1)
     mean = close(ratio, 1.0)
     subject.notes["divisor"] = ["mean"] if mean else ["one"]
@@ -175,6 +205,70 @@ def _misdeclared(subject: Subject, mean: bool) -> Finding | None:
             shows=lambda ratio: close(ratio, 1 if mean else 2),
         )
     return None
+
+
+def _once(subject: Subject) -> Finding | None:
+    """Report 1 minus the sum of similarities, where each row should be subtracted from 1."""
+    double = [f"{name} = torch.cat([{name}, {name}])" for name in (*subject.form.names, *subject.form.extra)]
+    if subject.form.numpy:
+        double = [line.replace("torch.cat", "np.concatenate") for line in double]
+    lines = f"once = {subject.call}", *double, f"2 * once - {subject.call}"
+    return subject.script(subject.draw(rows=2), *lines).finding(
+        "it is 1 minus a sum over the batch, so it falls below 0 as the batch grows",
+        "subtract each row from 1 before the sum, Σ(1 − s), or average first, 1 − mean(s)",
+        "warning",
+        came="{0}, as twice its value less that for the batch taken twice",
+        expected="0",
+        shows=lambda rest: close(rest, 1.0),
+    )
+
+
+def _by_classes(subject: Subject) -> Finding | None:
+    """Check that as many classes again, all but impossible, leave a mean over rows of a softmax as it is."""
+    kind, axis = subject.form.kind, subject.form.axis
+    assert kind is not None
+    softmax = kind.takes_labels or kind.compares_distributions or kind.compares_logits
+    if not softmax or kind.has_regions or subject.declared.divisor == "elements" or own(subject) or subject.form.numpy:
+        return None
+    if not (subject.space.is_logit or subject.space.is_log_probability):
+        return None
+    arguments, low = subject.draw(rows=2), (-200.0, -200.0 if kind.compares_logits else 0.0)
+    more = tuple(
+        torch.cat([x, torch.full_like(x, number)], axis) if x.is_floating_point() else x
+        for x, number in zip(arguments, low, strict=True)
+    )
+    with contextlib.suppress(SubjectError, Skip):
+        before, after = subject.total(*arguments), subject.total(*more)
+        if before != 0 and close(2 * after, before) and _is_log_of_softmax(subject, arguments):
+            again = [line for line, x in zip(subject.assign(more), more, strict=True) if x.is_floating_point()]
+            return subject.script(arguments, f"print({subject.call})", *again, subject.call).finding(
+                "its mean is taken over classes, too: it is too small by the number of classes",
+                "sum over the classes, then average over the rows (reduction='batchmean' of kl_div)",
+                "warning",
+                came="{1} beside as many classes that are all but impossible",
+                expected="{0}, as without them",
+                shows=lambda before, after: close(2 * after.sum(), before.sum()),
+            )
+    return None
+
+
+def _is_log_of_softmax(subject: Subject, arguments: Arguments) -> bool:
+    """Whether it looks at differences of logits, and grows with a wrong one without bound, but is no hinge."""
+    first, target = arguments
+    kind = subject.form.kind
+    assert kind is not None
+    if subject.space.is_logit and not close(subject.total(first + 1.0, target), subject.total(first, target)):
+        return False
+    if kind.compares_logits or subject.space.is_log_probability:
+        return True
+    target = subject.certain(target)
+    costs = []
+    for size in (-40.0, -20.0, 3.0):
+        prediction = subject.right(target, abs(size))
+        if prediction is None:
+            return False
+        costs.append(float(subject.total(prediction * math.copysign(1.0, size), target).detach()))
+    return 1.8 < costs[0] / costs[1] < 2.2 and costs[2] > 0
 
 
 def _divergence(subject: Subject, arguments: Arguments) -> Finding | None:
