@@ -246,7 +246,7 @@ def _batch_of_one(subject: Subject) -> Iterator[Finding]:
             came=f"{type(error.cause).__name__}: {{0}}",
             expected="the value that it has among others",
         )
-    if copies == 0 or any(close(factor * alone, copies) for factor in (1.0, 3.0)):
+    if copies == 0 or not bool(torch.isfinite(copies)) or any(close(factor * alone, copies) for factor in (1.0, 3.0)):
         return
     lines = f"print({subject.call})", subject.called(each=".repeat_interleave(3, 0)")
     yield subject.script(row, *lines).finding(
