@@ -35,7 +35,8 @@ def mask_independence(subject: Subject) -> Iterator[Finding]:
 def _findings(subject: Subject, way: Selection) -> Iterator[Finding | None]:
     leak = _leaks(subject, way)
     yield leak
-    yield from _junk(subject, way, first=int(leak is not None))
+    if leak is None:
+        yield from _junk(subject, way)
     yield _thins(subject, way)
 
 
@@ -66,14 +67,14 @@ def _leaks(subject: Subject, way: Selection) -> Finding | None:
     )
 
 
-def _junk(subject: Subject, way: Selection, first: int) -> Iterator[Finding]:
+def _junk(subject: Subject, way: Selection) -> Iterator[Finding]:
     """Check that numbers in hidden entries change no bit."""
     arguments, options, keep = _masked(subject, way, subject.draw(rows=min(2, subject.form.shape[0])))
     value, gradient = subject.gradient(*arguments, **options)
     if not bool(torch.isfinite(value).all()):
         return
     numbers = JUNK if way.what == "mask" else JUNK[:2]
-    for number, place in product(numbers, reversed(range(first, len(arguments)))):
+    for number, place in product(numbers, reversed(range(len(arguments)))):
         x, space = arguments[place], subject.form.spaces[place]
         if not x.is_floating_point():
             continue
