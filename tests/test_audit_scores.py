@@ -107,7 +107,7 @@ def smooth_l1(pred, target, beta=1.0):
 
 
 def rmse(pred, target):
-    return torch.sqrt(F.mse_loss(pred, target) + 1e-12)
+    return torch.sqrt(F.mse_loss(pred, target) + 1e-6)
 
 
 def welsch(pred, target):
@@ -175,7 +175,10 @@ OWN = [
     kind for name in dir(own) if name.endswith("Loss") and (kind := getattr(own, name)).__module__.startswith("slopes")
     if kind is not own.LinearLoss  # which has no default sizes, and takes no prediction
 ]  # fmt: skip
-WRONG_IN_TORCH = {"SoftMarginLoss": {("low_precision", "error")}}  # log(1 + exp(100)) is inf in float32
+WRONG_IN_TORCH = {
+    "SoftMarginLoss": {("low_precision", "error")},  # log(1 + exp(100)) is inf in float32
+    "BCELoss": {("low_precision", "warning")},  # its slope's epsilon of 1e-12 is 0 in float16
+}
 
 
 @pytest.mark.parametrize("function", RIGHT, ids=lambda f: f.__name__)

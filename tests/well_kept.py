@@ -61,8 +61,6 @@ TRULY_WRONG: dict[str, dict[str, str]] = {
 #: warnings that are true: what a loss is called, and what it computes
 TRULY_WARNED: dict[str, dict[str, str]] = {
     "BCELoss": {"low_precision": "its gradient is NaN in float16 at 0 and 1: the epsilon of its slope is 1e-12"},
-    "CosineEmbeddingLoss": {"low_precision": "it is NaN in float16 for a zero vector: its epsilon is 1e-12"},
-    "pytorch_metric_learning.losses.NTXentLoss": {"low_precision": "it is NaN in float16 for a zero vector"},
     "kornia.losses.CharbonnierLoss": {"fingerprint": "it is sqrt(d² + 1) − 1, the pseudo-Huber loss"},
     "kornia.losses.FocalLoss": {
         "label_conventions": "ignored labels count in its mean",

@@ -136,7 +136,7 @@ SIZES = (10.0, 30.0, 80.0, 100.0)
 
 @about(
     "loss", "activation", once=True,
-    unless=("purity", "finite", "value_precision", "score_space", "saturation", "extreme_inputs"),
+    unless=("purity", "finite", "no_nan", "value_precision", "score_space", "saturation", "extreme_inputs"),
 )  # fmt: skip
 @skip_on_refusal
 def low_precision(subject: Subject) -> Iterator[Finding]:
@@ -292,6 +292,8 @@ def _of_halves(subject: Subject) -> Iterator[Finding]:
 
 def _vanished(subject: Subject) -> Iterator[Finding]:
     """Report NaN in a half type at zeros, ties and agreement, where an epsilon protects float64 alone."""
+    kind = subject.form.kind
+    severity = "note" if kind is not None and kind.compares_vectors else "warning"  # few vectors are 0
     for dtype in HALVES:
         for what, drawn in subject.degenerate():
             arguments = tuple(x.to(dtype) if x.is_floating_point() else x for x in drawn)
@@ -306,7 +308,7 @@ def _vanished(subject: Subject) -> Iterator[Finding]:
                     "where float64 gives a number",
                     "an epsilon of 1e-8 is 0 in float16 and 1 − 1e-7 is 1 in both half types: take .float() of what "
                     "comes in, or an epsilon of the dtype, torch.finfo(x.dtype).eps",
-                    "warning", came="{0}", expected="{1}", shows=lambda low, exact: bool(low.isnan() > exact.isnan()),
+                    severity, expected="{1}", shows=lambda low, exact: bool(low.isnan() > exact.isnan()),
                 )  # fmt: skip
                 return
 

@@ -104,10 +104,8 @@ def _not_linear(subject: Subject, way: Selection) -> Finding | None:
 
 
 def _is_multiple(one: Tensor, other: Tensor) -> bool:
-    counts = other != 0
-    if not bool(counts.any()) or not bool((one[~counts] == 0).all()):
-        return not bool(counts.any()) and not bool(one.any())
-    return close(one, other * (one[counts].sum() / other[counts].sum()))
+    size = (other * other).sum()
+    return close(one, other * ((one * other).sum() / size) if size > 0 else other)
 
 
 def _divided(subject: Subject, way: Selection) -> Finding | None:
