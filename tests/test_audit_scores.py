@@ -12,6 +12,7 @@ from helpers import mark_exhaustive  # noqa: E402
 from slopes import nn as own  # noqa: E402
 from slopes.auditing.behaviour import direction, elicitation, limits, precision, saturation, scores  # noqa: E402
 from slopes.auditing.discovery import subject_of  # noqa: E402
+from slopes.auditing.examination import examine  # noqa: E402
 from slopes.auditing.form import Declared  # noqa: E402
 from slopes.auditing.report import run  # noqa: E402
 from slopes.auditing.subject import undisturbed  # noqa: E402
@@ -314,3 +315,41 @@ def test_a_small_jump_is_seen_beside_kinks():
 
     assert worse(kinked) == set()
     assert worse(lambda x: kinked(x, 2e-3)) == {("continuity", "error")}
+
+
+class PolyCrossEntropy(nn.Module):
+    def __init__(self, epsilon=1.0, label_smoothing=0.0):
+        super().__init__()
+        self.epsilon, self.label_smoothing = epsilon, label_smoothing
+
+    def forward(self, logits, labels):
+        if labels.shape != logits.shape[:-1]:
+            raise ValueError("labels")
+        p = torch.softmax(logits, -1).gather(-1, labels[:, None])[:, 0]
+        return F.cross_entropy(logits, labels, label_smoothing=self.label_smoothing) + self.epsilon * (1 - p).mean()
+
+
+def focal_one_by_one(logits, labels):
+    if labels.shape != logits.shape[:-1]:
+        raise ValueError("labels")
+    target = F.one_hot(labels, logits.shape[-1]).to(logits.dtype)
+    log_missed = F.logsigmoid((1 - 2 * target) * logits)
+    return (
+        ((2 * log_missed).exp() * F.binary_cross_entropy_with_logits(logits, target, reduction="none")).sum(-1).mean()
+    )
+
+
+@pytest.mark.parametrize("kind", [PolyCrossEntropy, focal_one_by_one])
+def test_a_name_that_is_a_part_of_another_promises_nothing(kind):
+    report = examine(kind, {"kind": "classification"})
+    assert "known_limits" not in {finding.check for finding in report.findings}, str(report)
+
+
+def test_no_factor_is_told_where_values_are_off_by_more_than_one():
+    def gelu(x):
+        return 0.5 * x * (1 + torch.tanh(0.7979 * (x + 0.044715 * x**3)))
+
+    (finding,) = [x for x in examine(gelu, {}, against=nn.GELU()).findings if x.check == "against"]
+    assert finding.message == "is not GELU()"
+    (finding,) = [x for x in examine(lambda x: 2 * F.gelu(x), {}, against=nn.GELU()).findings if x.check == "against"]
+    assert finding.message == "is not GELU(), but 2 times it"

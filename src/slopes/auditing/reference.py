@@ -87,8 +87,8 @@ def _values(subject: Subject, reference: Subject) -> Finding | None:
 
 
 def _scale(subject: Subject, reference: Subject) -> str:
-    pairs = [(s.total(*subject.draw(seed)) for s in (subject, reference)) for seed in range(6)]
-    mine, wanted = (torch.stack(totals) for totals in zip(*pairs, strict=True))
+    pairs = [(s(*subject.draw(seed)).reshape(-1) for s in (subject, reference)) for seed in range(6)]
+    mine, wanted = (torch.cat(results) for results in zip(*pairs, strict=True))
     return _factor(mine, wanted)
 
 

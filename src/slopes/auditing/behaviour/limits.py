@@ -35,7 +35,7 @@ def known_limits(subject: Subject) -> Iterator[Finding]:
         yield from _distilled(subject) if kind.compares_logits else _boxes(subject, name)
         return
     tests = [test for words, test in LOSSES if re.search(words, name)]
-    if len(tests) != 1 or re.search("bce|dicece|combo|general", name):  # such a name means a sum
+    if len(tests) != 1 or re.search("bce|dicece|combo|general|poly", name):  # such a name means a sum
         raise Skip("no limit is known of its name")
     yield from tests[0](subject)
 
@@ -78,6 +78,10 @@ def _certain(subject: Subject, chance: float, value: int = 1) -> Arguments:
 def _focal(subject: Subject) -> Iterator[Finding]:
     """Check that the cost, divided by −log p, is a power of 1 − p with exponent γ."""
     hard(subject)
+    if subject.form.spaces[1].has_classes and subject.space.is_logit:
+        first, *rest = subject.draw()
+        if not math.isclose(cost(subject, first + 1.0, *rest), cost(subject, first, *rest), rel_tol=1e-5):
+            raise Skip("it judges each class by itself, so no row has one probability")
     power = setting(subject, "gamma", "focusing", "focal_gamma")
     factors = {}
     for value in (1, 0):
@@ -219,6 +223,26 @@ def _tversky(subject: Subject) -> Iterator[Finding]:
                 f"{wanted:.6g}",
             )  # fmt: skip
             return
+    yield from _sides(subject)
+
+
+def _sides(subject: Subject) -> Iterator[Finding]:
+    """Check that alpha weighs false positives, and beta false negatives."""
+    bare, slack = _unsmoothed(subject.tuned(alpha=0.9, beta=0.1))
+    target, *rest = _region(bare)
+    if bare.form.spaces[1].has_classes:
+        return
+    p = torch.full(target.shape, 0.25, dtype=bare.form.dtype)
+    prediction = p if bare.space.is_probability else torch.logit(p)
+    came, true = cost(bare, prediction, target, *rest), float(target.sum())
+    both, over, missed = 0.25 * true, 0.25 * (target.numel() - true), 0.75 * true
+    named, swapped = (1 - both / (both + a * over + b * missed) for a, b in ((0.9, 0.1), (0.1, 0.9)))
+    if abs(came - swapped) <= slack < abs(came - named):
+        yield _told(
+            bare, (prediction, target, *rest), "alpha weighs false negatives, and beta false positives",
+            "Tversky's alpha is the weight of false positives, Σp(1 − t), and beta of false negatives, Σ(1 − p)t", came,
+            f"{named:.6g}, with alpha = 0.9 and beta = 0.1", "warning",
+        )  # fmt: skip
 
 
 # ------------------------------------------------------------------------------------------------ Huber
@@ -259,6 +283,42 @@ def _huber(subject: Subject) -> Iterator[Finding]:
                     f"{scale * exact:.6g} at a residual of {residual:g}",
                 )  # fmt: skip
                 return
+
+
+# ------------------------------------------------------------------------------- quantiles, concordance
+
+
+def _quantile(subject: Subject) -> Iterator[Finding]:
+    """Check that a prediction that is too low costs by the quantile, and one that is too high by the rest."""
+    found = setting(subject, "q", "quantile", "tau", "alpha")
+    kind = subject.form.kind
+    if kind is None or not kind.compares_numbers or not subject.space.is_real or found is None:
+        raise Skip("it is no loss of a residual, or no quantile was found among its parameters")
+    turned = subject.tuned(**{found[0]: 0.9})
+    first, target, *rest = turned.draw()
+    zero, one = torch.zeros_like(target), torch.ones_like(target)
+    low = (0 * first, one, *rest)
+    below, above = cost(turned, *low), cost(turned, 0 * first + 1, zero, *rest)
+    if math.isclose(9 * below, above, rel_tol=1e-3):
+        yield _told(
+            turned, low, f"with {found[0]} = 0.9 a prediction that is too high costs most: it gives the 0.1 quantile",
+            f"max({found[0]} · e, ({found[0]} − 1) · e) wants e = target − prediction", below, f"{9 * below:.6g}",
+            "warning",
+        )  # fmt: skip
+
+
+def _concordance(subject: Subject) -> Iterator[Finding]:
+    """Check that it costs 0, or −1, where prediction and target agree."""
+    first, target, *_ = subject.draw()
+    if first.shape != target.shape or MEASURE.search(subject.title):
+        raise Skip("it is no loss of two series of numbers")
+    came = cost(subject, first, first)
+    if min(abs(came), abs(came + 1)) > 1e-4:
+        yield _told(
+            subject, (first, first), "costs something where prediction and target agree",
+            "take variances and the covariance by one divisor: unbiased=False (correction=0) beside means", came, "0",
+            "warning",
+        )  # fmt: skip
 
 
 # ------------------------------------------------------------------------------------------- smoothing
@@ -356,6 +416,8 @@ LOSSES: tuple[tuple[str, Callable[[Subject], Iterator[Finding]]], ...] = (
     ("dice", _dice),
     ("tversky", _tversky),
     ("huber|smoothl1", _huber),
+    ("quantile|pinball", _quantile),
+    ("ccc|concordance", _concordance),
     ("labelsmooth|smooth(ed)?ce|smooth(ed)?cross|crossentropy", _smoothed),
 )  #: patterns of names
 
