@@ -435,10 +435,36 @@ VARIANTS: dict[str, tuple[tuple[str, dict[str, float]], ...]] = {
 }  #: names without underscores, and cards that go by them
 
 
+GATES = ("glu", "geglu", "swiglu", "reglu")
+
+
+def _gate(subject: Subject, name: str) -> Iterator[Finding]:
+    """Check that one half of a row passes as it is, times a function of the other, whichever is first."""
+    from slopes.catalogue import ACTIVATIONS
+
+    (x,) = subject.draw()
+    came = subject(x).detach().double()
+    sides = [(card, side) for card in (name, *GATES) for side in ("first", "last")]
+    known = [torch.as_tensor(ACTIVATIONS[card](x.double(), gate=side)) for card, side in sides]
+    if any(y.shape != came.shape for y in known):
+        raise Skip("its rows are no halves side by side")
+    distances = [float((came - y).abs().max() / came.abs().max()) for y in known]
+    if min(distances[:2]) <= 0.05 or min(distances) <= 1e-6:  # an approximation, or another gate: see `fingerprint`
+        return
+    yield _told(
+        subject, (x,), f"goes by the name of {name}, and is not {name} with either half as the gate",
+        f"the function is taken of one half alone, the gate: see slopes.{name}", cost(subject, x),
+        " or ".join(f"{float(y.mean()):.6g}" for y in known[:2]) + " on average", "warning",
+    )  # fmt: skip
+
+
 def _activation(subject: Subject, name: str) -> Iterator[Finding]:
     from slopes.catalogue import ACTIVATIONS
 
     bare = re.sub(r"^(naive|my|custom|fast|exact|approx|torch|manual)|(activation|fn|function|py)$", "", name)
+    if bare in GATES and not subject.form.elementwise:
+        yield from _gate(subject, bare)
+        return
     given = [setting(subject, name) for name in ("alpha", "beta", "slope")]
     if bare not in VARIANTS or not subject.form.elementwise or any(x and x[1] not in (None, 1) for x in given):
         raise Skip("no limit is known of its name, or of its parameters")
