@@ -88,7 +88,7 @@ def test_verdicts_among_activations_keep_the_loss_and_are_corrected_by_themselve
             ]
             assert row["p"] <= whole["p"]
             assert row["difference"] == whole["difference"]
-    with pytest.raises(ValueError, match="among is one of 'pairs', 'activations', 'losses', got 'loss'"):
+    with pytest.raises(ValueError, match="among is one of 'all', 'activations', 'losses', got 'loss'"):
         study.verdicts(among="loss")
 
 

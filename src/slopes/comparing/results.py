@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from slopes.comparing.plan import Plan
 
 Rate = Literal["own", "shared"]
-Among = Literal["pairs", "activations", "losses"]
-FIELD_KEPT = {"pairs": "", "activations": "loss", "losses": "activation"}  #: the baseline's, of pairs to compare
+Among = Literal["all", "activations", "losses"]
+FIELD_KEPT = {"all": "", "activations": "loss", "losses": "activation"}  #: the baseline's, of pairs to compare
 REPORTED = ("difference", "low", "high", "p", "p_equal", "verdict", "needed", "needed_for_margin", "words")
 
 
@@ -151,7 +151,7 @@ class Results:
 
     def verdicts(
         self, metric: str | None = None, *, rate: Rate = "own", baseline: tuple[str, str] | None = None,
-        among: Among = "pairs", margin: float | None = None, alpha: float = 0.05,
+        among: Among = "all", margin: float | None = None, alpha: float = 0.05,
     ) -> list[dict[str, Any]]:  # fmt: skip
         """One dict per trained pair, best first, with its mean `difference` to the baseline on test data.
 
