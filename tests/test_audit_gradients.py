@@ -112,6 +112,10 @@ def test_a_step_is_asked_about_and_a_detached_value_is_not():
     assert message.startswith("error")
 
 
+def test_rows_that_are_certain_of_large_numbers_learn_from_small_ones():
+    assert not slopes.audit(slopes.sparsemax, quick=True).findings
+
+
 def test_a_detached_weight_may_be_meant():
     def focal(logits, targets):
         ce = F.binary_cross_entropy_with_logits(logits, targets, reduction="none")

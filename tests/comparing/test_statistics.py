@@ -513,7 +513,7 @@ def test_the_largest_of_each_exchange_finds_more_than_holms_correction():
     assert found > 0.4 > 0.3 > with_holm
 
 
-@pytest.mark.parametrize("margin", [0.0, 0.005])
+@pytest.mark.parametrize("margin", [pytest.param(0.0, marks=pytest.mark.exhaustive), 0.005])
 def test_verdicts_as_they_are_given(margin):
     """The whole of it on real runs: seventeen aliases, each with seeds of its own."""
     false = 0

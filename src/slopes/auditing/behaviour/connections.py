@@ -76,8 +76,8 @@ VANISHING = 1e3  #: gradients below so many units of rounding are 0: the rest of
 
 def _dead(subject: Subject) -> Iterator[Finding]:
     draws = [subject.draw(seed) for seed in range(3)]
-    if subject.space.is_unbounded:  # a threshold may be far
-        draws += [(size * first, *rest) for size in (10.0, 100.0) for first, *rest in draws]
+    if subject.space.is_unbounded:  # a threshold may be far, and rows of large numbers may be certain
+        draws += [(size * first, *rest) for size in (0.01, 10.0, 100.0) for first, *rest in draws]
     values = []
     for arguments in draws:
         cotangent, weigh = uneven_weights(subject(*arguments))
