@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import inspect
 import io
 from collections.abc import Iterator, Mapping
@@ -76,8 +77,15 @@ def _state(thing: Any, path: str, seen: frozenset[int]) -> Iterator[tuple[str, s
         if name == "training":
             continue
         if isinstance(x, Tensor):
-            yield path + name, f"{x.dtype} {x.tolist()}" if x.device.type != "meta" else str(x)
+            yield path + name, f"{x.dtype} {tuple(x.shape)} {_digest(x)}"
         elif type(x) in PLAIN:
             yield path + name, repr(x)
     for name, module in inside.items():
         yield from _state(module, f"{path}{name}.", seen | {id(thing)})
+
+
+def _digest(x: Tensor) -> str:
+    """Digest of the numbers of a tensor; a module may have many millions."""
+    if x.layout is not torch.strided or x.device.type == "meta" or x.is_quantized:
+        return str(x)
+    return hashlib.sha256(x.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()).hexdigest()
