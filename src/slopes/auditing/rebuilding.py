@@ -88,4 +88,4 @@ def _digest(x: Tensor) -> str:
     """Digest of the numbers of a tensor; a module may have many millions."""
     if x.layout is not torch.strided or x.device.type == "meta" or x.is_quantized:
         return str(x)
-    return hashlib.sha256(x.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()).hexdigest()
+    return hashlib.sha256(x.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()).hexdigest()
