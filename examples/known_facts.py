@@ -43,8 +43,9 @@ def first_to_last(study: Study, activation: str) -> float:
 def forms_of_gelu(out: Path, **options: Any) -> tuple[bool, str]:
     """GELU and its approximation by tanh differ by less than 0.0005, which no network should notice."""
     study = slopes.compare(
-        "mlp", "digits", activations=[slopes.gelu, slopes.gelu_tanh], losses=[slopes.cross_entropy], out=out, **options
-    )
+        "mlp", "digits", activations=[slopes.gelu, slopes.gelu_tanh], losses=[slopes.cross_entropy], seeds=30, out=out,
+        **options,
+    )  # fmt: skip
     (verdict,) = study.verdicts()
     return verdict["verdict"] == "equal", f"GELU on digits: {verdict['words']}"
 
