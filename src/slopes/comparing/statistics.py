@@ -214,9 +214,8 @@ def exchanged_differences(a: Series, b: Series, higher_validation: bool, signs: 
         for valid, tested in zip(validation, test, strict=True)
     )
     differences: Array = first - second
-    # equal up to rounding is equal
-    differences[np.abs(differences) <= ROUNDING * max(np.abs(a.test).max(), np.abs(b.test).max())] = 0
-    return differences
+    step = ROUNDING * max(np.abs(a.test).max(), np.abs(b.test).max())
+    return np.round(differences / step) * step if step else differences  # equal up to rounding is equal
 
 
 def _share_as_large(differences: Array) -> float:
