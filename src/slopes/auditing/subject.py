@@ -283,13 +283,6 @@ class Subject:
         came = self(*arguments, **options)
         return came if came.ndim == 0 else came.sum()
 
-    def unreduced(self, *arguments: Tensor) -> Tensor:
-        """Value for each entry or row; raise Skip if the subject gives only one number."""
-        came = self(*arguments, reduction=None if self.form.reduction is None else "none")
-        if came.ndim == 0:
-            raise Skip("it gives one number, and takes no reduction")
-        return came
-
     def gradient(
         self, *arguments: Tensor, by: int = 0, cotangent: Tensor | None = None, **options: Any
     ) -> tuple[Tensor, Tensor]:
