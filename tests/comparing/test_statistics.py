@@ -134,7 +134,7 @@ def test_as_many_seeds_as_are_looked_at_completely_have_all_exchanges_once():
     assert (signs[0] == 1).all()
 
 
-@pytest.mark.parametrize("offset", [0, 10**6, 10**9])
+@pytest.mark.parametrize("offset", [0, 10**6])
 def test_rounding_makes_no_difference_of_equal_ones(offset):
     """Without a tolerance, some exchanges of these accuracies that are as large as what is seen come out as smaller."""
     a = offset + rows(556, 588, 580, 540, 563, 591, 573, 542, 585, 583)
