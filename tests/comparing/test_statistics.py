@@ -112,9 +112,9 @@ def test_two_seeds_by_hand():
 def few_exchanges(monkeypatch):
     """Look at 1,024 exchanges at most, which are all for 11 seeds."""
     monkeypatch.setattr(statistics, "EXACT", 11)
-    statistics._exchanges.cache_clear()
+    statistics.exchanges.cache_clear()
     yield 1024
-    statistics._exchanges.cache_clear()
+    statistics.exchanges.cache_clear()
 
 
 def test_drawn_exchanges_come_close_to_all_and_are_never_surer_than_their_number(request):
@@ -129,7 +129,7 @@ def test_drawn_exchanges_come_close_to_all_and_are_never_surer_than_their_number
 
 
 def test_as_many_seeds_as_are_looked_at_completely_have_all_exchanges_once():
-    signs = statistics._exchanges(5)
+    signs = statistics.exchanges(5)
     assert len({tuple(row) for row in signs} | {tuple(-row) for row in signs}) == 32
     assert (signs[0] == 1).all()
 
@@ -436,7 +436,7 @@ def test_without_the_correction_it_is_students():
 
 
 @pytest.mark.parametrize(("differences", "p"), [([0.5] * 4, 0.0), ([0.0] * 4, 1.0), ([3.0], 1.0), ([], 1.0)])
-def test_without_spread_the_t_test_leaves_it_to_the_exchanges(differences, p):
+def test_without_spread_the_t_test_leaves_it_to_theexchanges(differences, p):
     assert corrected_t(rows(*differences), Resampled(100, 50)) == p
     assert verdict_of(one_rate(*[0.5] * 4), one_rate(*[0] * 4), resampled=Resampled(100, 50)).raw == 0.125
 
@@ -506,10 +506,7 @@ def test_without_a_correction_it_would_be_more_often():
 
 def test_the_largest_of_each_exchange_finds_more_than_holms_correction():
     """One difference of 1.4 standard deviations among seventeen comparisons of ten seeds."""
-    found, with_holm = (
-        power(LAWS["exponential"], 100, 1.4, comparisons=17, seeds=10, **options)
-        for options in ({}, {"test": one_by_one()})
-    )
+    ((found, with_holm),) = power(LAWS["exponential"], 100, [1.4], comparisons=[17], seeds=10).values()
     assert found > 0.4 > 0.3 > with_holm
 
 

@@ -90,7 +90,7 @@ def verdicts(
     both = [shared(_without_lost_rates(one, higher_validation), against) for one in series]
     differences = [at_chosen(a, higher_validation) - at_chosen(b, higher_validation) for a, b in both]
     exchanged = exchanged_together(series, baseline, higher_validation)
-    raw = [_share_as_large(each) for each in exchanged]
+    raw = [share_as_large(each) for each in exchanged]
     p = step_down(exchanged)
     p_equal = holm([equivalence(a, b, higher_validation, margin) for a, b in both])
     if resampled:
@@ -194,7 +194,7 @@ def chance(a: Series, b: Series, higher_validation: bool) -> float:
     With one rate this is the paired sign-flip test. With several it has less power if a and b prefer different rates,
     as an exchange moves seeds to rates that do not suit them; Student's t instead of the mean does no better.
     """
-    return _share_as_large(exchanged_differences(a, b, higher_validation, _exchanges(a.test.shape[1])))
+    return share_as_large(exchanged_differences(a, b, higher_validation, exchanges(a.test.shape[1])))
 
 
 def exchanged_differences(a: Series, b: Series, higher_validation: bool, signs: Array) -> Array:
@@ -218,14 +218,14 @@ def exchanged_differences(a: Series, b: Series, higher_validation: bool, signs: 
     return np.round(differences / step) * step if step else differences  # equal up to rounding is equal
 
 
-def _share_as_large(differences: Array) -> float:
+def share_as_large(differences: Array) -> float:
     sizes = np.abs(differences)
     return float((sizes >= sizes[0] * (1 - ROUNDING)).mean())
 
 
 def exchanged_together(series: Sequence[Series], baseline: Series, higher_validation: bool) -> Array:
     """Differences (series, exchange), where an exchange moves the same seeds of all series."""
-    signs, found = _exchanges(baseline.test.shape[1]), []
+    signs, found = exchanges(baseline.test.shape[1]), []
     against = _without_lost_rates(baseline, higher_validation)
     for one in series:
         a, b = _without_lost_rates(one, higher_validation), against
@@ -254,7 +254,7 @@ def equivalence(a: Series, b: Series, higher_validation: bool, margin: float) ->
     """P of a difference of `margin` or more: the larger of two one-sided tests, each with `a` moved by the margin."""
     if not a.test.shape[1]:
         return 1.0
-    signs, p = _exchanges(a.test.shape[1]), []
+    signs, p = exchanges(a.test.shape[1]), []
     for shift in (margin, -margin):
         moved = exchanged_differences(Series(a.validation, a.test - shift), b, higher_validation, signs)
         both = np.concatenate([moved, -moved]) * math.copysign(1, shift)  # `signs` hold half of the exchanges
@@ -263,7 +263,7 @@ def equivalence(a: Series, b: Series, higher_validation: bool, margin: float) ->
 
 
 @lru_cache(maxsize=4)
-def _exchanges(seeds: int) -> Array:
+def exchanges(seeds: int) -> Array:
     """Signs (exchange, seed), −1 to exchange a and b.
 
     The first row exchanges none, so that p is never 0. The first seed never changes: exchanging all others instead only
