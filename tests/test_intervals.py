@@ -165,7 +165,7 @@ def test_rational_numbers_stay_exact():
     end = (1 / sixth) / 2
     assert (end == 3).must
     assert (interval.variable(-3.0, 3.0) + end).value._scaled(sixth.value).high == 1
-    with pytest.raises(TypeError, match="alpha must be one number for intervals, not ndarray"):
+    with pytest.raises(TypeError, match="alpha must be one number here, not ndarray"):
         interval.parameter("alpha", np.ones(2))
 
 

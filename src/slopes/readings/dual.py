@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any
+
+
+def _comparing(compare: Callable[[Any, Any], Any]) -> Callable[[Any, Any], bool]:
+    return lambda self, other: bool(compare(self.value, _parts(other)[0]))
 
 
 class Dual:
@@ -53,24 +58,9 @@ class Dual:
     def __abs__(self) -> Dual:
         return -self if self.value < 0 else self
 
-    def __eq__(self, other: Any) -> bool:
-        return bool(self.value == _parts(other)[0])
-
-    def __ne__(self, other: Any) -> bool:
-        return bool(self.value != _parts(other)[0])
-
-    def __lt__(self, other: Any) -> bool:
-        return bool(self.value < _parts(other)[0])
-
-    def __le__(self, other: Any) -> bool:
-        return bool(self.value <= _parts(other)[0])
-
-    def __gt__(self, other: Any) -> bool:
-        return bool(self.value > _parts(other)[0])
-
-    def __ge__(self, other: Any) -> bool:
-        return bool(self.value >= _parts(other)[0])
-
+    __eq__, __ne__ = _comparing(operator.eq), _comparing(operator.ne)
+    __lt__, __le__ = _comparing(operator.lt), _comparing(operator.le)
+    __gt__, __ge__ = _comparing(operator.gt), _comparing(operator.ge)
     __hash__ = None  # type: ignore[assignment]
 
 

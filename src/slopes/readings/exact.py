@@ -21,7 +21,7 @@ from flint import arb as Number
 from flint import ctx
 
 from slopes.constants import Array, Constant
-from slopes.readings import tails
+from slopes.readings import tails, textbook
 from slopes.readings.dual import Dual, chain
 
 _this = sys.modules[__name__]
@@ -271,11 +271,14 @@ erf = _lift(lambda v: v.erf() if v.is_finite() else v.sgn(), lambda v: 2 * _exp(
 normal_cdf = _lift(lambda v: _erfc(-v / Number(2).sqrt()) / 2, _density)
 
 
-def _unchanged(x: Array, *_: Array, like: Array = None) -> Array:
-    return x
-
-
-zero_dimensional = double = double_for = just_above = held = _unchanged
+zero_dimensional = double = double_for = just_above = held = textbook.unchanged
+wants_gradient, product, quotient, fma = textbook.wants_no_gradient, textbook.product, textbook.quotient, textbook.fma
+decay, softcap, tanhshrink = (partial(form, _this) for form in (textbook.decay, textbook.softcap, textbook.tanhshrink))
+sigmoid_less, sigmoid_mixture = partial(textbook.sigmoid_less, _this), partial(textbook.sigmoid_mixture, _this)
+snake, snake_slope = partial(textbook.snake, _this), partial(textbook.snake_slope, _this)
+root_of_square, expm1_less = partial(textbook.root_of_square, _this), partial(textbook.expm1_less, _this)
+softmax_complement, log_softmax = partial(textbook.softmax_complement, _this), partial(textbook.log_softmax, _this)
+sum_others, expected_log = partial(textbook.sum_others, _this), partial(textbook.expected_log, _this)
 
 
 def absolute(x: Array) -> Array:
@@ -303,54 +306,6 @@ def cubic(x: Array, a: Constant, b: Constant) -> tuple[Array, Array]:
     return x * a + x * x * x * b, 0
 
 
-def decay(x: Array, times: Array) -> Array:
-    return times * exp(x)
-
-
-def product(x: Array, a: Array) -> tuple[Array, Array]:
-    return x * a, 0
-
-
-def quotient(x: Array, a: Array) -> tuple[Array, Array]:
-    return x / a, 0
-
-
-def sigmoid_less(x: Array, shift: Array) -> tuple[Array, Array]:
-    return 1 / (1 + exp(-x)) - shift, 0
-
-
-def sigmoid_mixture(x: Array, share: Array) -> tuple[Array, Array]:
-    return share / (1 + exp(-x)) + (1 - share) / (1 + exp(x)), 0
-
-
-def snake(x: Array, a: Array) -> Array:
-    return x + sin(x * a) ** 2 / a if a != 0 else x
-
-
-def snake_slope(x: Array, a: Array) -> Array:
-    return 1 + sin(2 * (x * a))
-
-
-def root_of_square(x: Array, b: Array) -> Array:
-    return sqrt(x * x + b)
-
-
-def expm1_less(x: Array) -> Array:
-    return exp(x) - 1 - x
-
-
-def fma(x: Array, a: Array, c: Array) -> Array:
-    return x * a + c
-
-
-def softcap(x: Array, cap: Array) -> Array:
-    return tanh(x / cap) * cap
-
-
-def tanhshrink(x: Array) -> Array:
-    return x - tanh(x)
-
-
 def ndtr(x: Array, times: Array) -> Array:
     return times * normal_cdf(x)
 
@@ -363,23 +318,11 @@ def sum(x: Array) -> Array:
     return np.sum(x, axis=-1, keepdims=True)
 
 
-def sum_others(values: Array, x: Array) -> Array:
-    return sum(values) - values
-
-
 def softmax(x: Array) -> Array:
     largest = np.max(x, axis=-1, keepdims=True)
     powers = exp(x - where(largest == -INF, 0, largest))
     total = sum(powers)
     return powers / where(total == 0, 1, total)
-
-
-def softmax_complement(x: Array) -> Array:
-    return 1 - softmax(x)
-
-
-def log_softmax(x: Array) -> Array:
-    return log(softmax(x))
 
 
 def top(x: Array) -> Array:
@@ -424,10 +367,6 @@ def expected(values: Array, target: Array) -> Array:
     if is_integer(target):
         return np.take_along_axis(values, target[..., None], -1)[..., 0]
     return np.sum(where(target == 0, 0, _map(lambda t, v: t if t == 0 else t * v, target, values)), axis=-1)
-
-
-def expected_log(values: Array, target: Array) -> Array:
-    return expected(log(values), target)
 
 
 def one_hot(target: Array, like: Array) -> Array:
@@ -507,10 +446,6 @@ def differentiable(value: Callable[..., Array], slope: Callable[..., Array] | No
 
 
 pullable = differentiable
-
-
-def wants_gradient(x: Array) -> bool:
-    return False
 
 
 def _middle(v: Any) -> Any:

@@ -14,13 +14,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from fractions import Fraction
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NoReturn
 
 from flint import arb, fmpq
 
 from slopes.constants import Array, Constant
-from slopes.readings import exact
+from slopes.readings import exact, textbook
 
 _this = sys.modules[__name__]
 
@@ -340,7 +340,7 @@ class Jet:
             self,
             x.power(n),
             lambda: point(exponent) * x.power(n - 1),
-            lambda: point(exponent * (exponent - 1)) * (x.power(n - 2) if n > 2 else ONE),
+            lambda _: point(exponent * (exponent - 1)) * (x.power(n - 2) if n > 2 else ONE),
         )
 
     def __rpow__(self, base: Any) -> Any:
@@ -397,7 +397,7 @@ def _constant(x: Any) -> Jet:
     return Jet(point(fmpq(fraction.numerator, fraction.denominator)))
 
 
-TWO = point(fmpq(2))
+HALF, TWO = point(fmpq(1, 2)), point(fmpq(2))
 
 
 def variable(low: float, high: float, open_: int = 0, order: int = 2) -> Jet:
@@ -405,17 +405,14 @@ def variable(low: float, high: float, open_: int = 0, order: int = 2) -> Jet:
     return Jet(Bounds(arb(low), arb(high), open_), ONE, ZERO if order > 1 else None)
 
 
-Part = Callable[[], Bounds]
-
-
-def _chained(x: Jet, value: Bounds, first: Part, second: Part) -> Jet:
-    """The chain rule."""
+def _chained(x: Jet, value: Bounds, first: Callable[[], Bounds], second: Callable[[Bounds], Bounds]) -> Jet:
+    """The chain rule; `second` takes the first derivative."""
     if x.slope is None:
         return Jet(value, None, None, x.breaks)
     slope = first()
     if x.bend is None:
         return Jet(value, slope * x.slope, None, x.breaks)
-    bend = second()
+    bend = second(slope)
     if x.slope is not ONE:
         bend, slope, outer = bend * x.slope.power(2), slope * x.slope, slope
         if x.bend is not ZERO:
@@ -425,7 +422,7 @@ def _chained(x: Jet, value: Bounds, first: Part, second: Part) -> Jet:
 
 def _inverse(x: Jet) -> Jet:
     inverse = x.value.inverse()
-    made = _chained(x, inverse, lambda: -inverse.power(2), lambda: TWO * inverse.power(3))
+    made = _chained(x, inverse, lambda: -inverse.power(2), lambda _: TWO * inverse.power(3))
     is_safe = _is_above(x.value, 0) or _is_above(-x.value, 0)
     return made if is_safe else _broken(made, KINK | JUMP)
 
@@ -525,88 +522,97 @@ def _cosine(x: Bounds) -> Bounds:
     return _sine(x + around(arb.pi() / 2))
 
 
+def _expm1_less(x: Bounds) -> Bounds:
+    ends = [exact._expm1(end) - end if abs(end) < _INF else POSITIVE for end in (x.low, x.high)]
+    low = arb(0) if x.low <= 0 <= x.high else least([round_down(end) for end in ends])
+    return Bounds(low if low > 0 else arb(0), greatest([round_up(end) for end in ends]), x.open & LIMIT)
+
+
+def _normal_gate_slope(x: Bounds) -> Bounds:
+    """The slope of x·ndtr(x) falls up to −√2, rises up to √2, and falls to 1."""
+    ends = [_normal_gate_slope_at(x.low), _normal_gate_slope_at(x.high)]
+    root = arb(2).sqrt()
+    ends += [_normal_gate_slope_at(turn) for turn in (-root, root) if not (turn < x.low or turn > x.high)]
+    return Bounds(least([round_down(end) for end in ends]), greatest([round_up(end) for end in ends]), x.open & LIMIT)
+
+
+def _normal_gate_slope_at(x: Any) -> Any:
+    """Far on the left, where both terms cancel, it lies between x and x + 1/|x| times the density."""
+    if not abs(x) < _INF:
+        return arb(1) if x > 0 else arb(0)
+    density = exact._density(x)
+    if x < -1e5:
+        return (density * x).union(density * (x - 1 / x))
+    return exact._erfc(-x / arb(2).sqrt()) / 2 + x * density
+
+
 # ------------------------------------------------------------------------------------------ primitives
 
 
-def exp(x: Array) -> Array:
-    x = jet(x)
-    value = _exp(x.value)
-    return _chained(x, value, lambda: value, lambda: value)
+def _function(
+    value: Callable[[Bounds], Bounds], first: Callable[[Bounds, Bounds], Bounds],
+    second: Callable[[Bounds, Bounds, Bounds], Bounds],
+) -> Callable[[Array], Jet]:  # fmt: skip
+    """A function of jets: `first` takes argument and value, `second` also the first derivative."""
+
+    def apply(x: Array) -> Jet:
+        x = jet(x)
+        y = value(x.value)
+        return _chained(x, y, lambda: first(x.value, y), lambda slope: second(x.value, y, slope))
+
+    return apply
 
 
-def expm1(x: Array) -> Array:
-    x = jet(x)
-    return _chained(x, _expm1(x.value), lambda: _exp(x.value), lambda: _exp(x.value))
+def _defined_from(least_value: int, breaks: int, function: Callable[[Array], Jet]) -> Callable[[Array], Jet]:
+    def apply(x: Array) -> Jet:
+        x = jet(x)
+        if not x.value.low >= least_value:
+            return _undefined(x)
+        return function(x) if _is_above(x.value, least_value) else _broken(function(x), breaks)
+
+    return apply
 
 
-def decay(x: Array, times: Array) -> Array:
-    return exp(x) * times
+exp = _function(_exp, lambda x, y: y, lambda x, y, d: y)
+expm1 = _function(_expm1, lambda x, y: _exp(x), lambda x, y, d: d)
+expm1_less = _function(_expm1_less, lambda x, y: _expm1(x), lambda x, y, d: _exp(x))
+log = _defined_from(0, KINK | JUMP, _function(_log, lambda x, y: x.inverse(), lambda x, y, d: -d.power(2)))
+log1p = _defined_from(-1, KINK | JUMP, _function(_log1p, lambda x, y: (ONE + x).inverse(), lambda x, y, d: -d.power(2)))
+sqrt = _defined_from(0, KINK, _function(_sqrt, lambda x, y: (TWO * y).inverse(), lambda x, y, d: -(TWO * d.power(3))))
+sin = _function(_sine, lambda x, y: _cosine(x), lambda x, y, d: -y)
+cos = _function(_cosine, lambda x, y: -_sine(x), lambda x, y, d: -y)
+sinh = _function(_sinh, lambda x, y: _cosh(x), lambda x, y, d: y)
+tanh = _function(_tanh, lambda x, y: _tanh_slope(x), lambda x, y, d: -(TWO * (y * d)))
+tanhshrink = _function(_tanhshrink, lambda x, y: _tanh(x).power(2), lambda x, y, d: TWO * (_tanh(x) * _tanh_slope(x)))
+erf = _function(_erf, lambda x, y: _erf_slope(x), lambda x, y, d: -(TWO * (x * d)))
+_logistic = _function(_sigmoid, lambda x, y: _sigmoid_slope(x), lambda x, y, d: -(d * _tanh(HALF * x)))
+_logistic_slope = _function(
+    _sigmoid_slope,
+    lambda x, y: -(y * _tanh(HALF * x)),
+    lambda x, y, d: y * (ONE - point(fmpq(6)) * y),
+)
+_soft_hinge = _function(_softplus, lambda x, y: _sigmoid(x), lambda x, y, d: _sigmoid_slope(x))
+_normal_cdf = _function(_ndtr, lambda x, y: _density(x), lambda x, y, d: -(x * d))
+_normal_density = _function(_density, lambda x, y: -(x * y), lambda x, y, d: y * (x.power(2) - ONE))
+_gate_slope = _function(
+    _normal_gate_slope,
+    lambda x, y: _density(x) * (TWO - x.power(2)),
+    lambda x, y, d: x * _density(x) * (x.power(2) - point(fmpq(4))),
+)
 
 
-def expm1_less(x: Array) -> Array:
-    x = jet(x)
-    size = x.value
-    ends = [exact._expm1(end) - end if abs(end) < _INF else POSITIVE for end in (size.low, size.high)]
-    low = arb(0) if size.low <= 0 <= size.high else least([round_down(end) for end in ends])
-    value = Bounds(low if low > 0 else arb(0), greatest([round_up(end) for end in ends]), size.open & LIMIT)
-    return _chained(x, value, lambda: _expm1(size), lambda: _exp(size))
+def minimum(a: Array, b: Array) -> Array:
+    a, b = jet(a), jet(b)
+    first = a <= b
+    if first.must or not first.may:
+        return a if first.must else b
+    lows, highs = [a.value.low, b.value.low], [a.value.high, b.value.high]
+    limit = (a.value.open | b.value.open) & LIMIT
+    return _joined(a, b, KINK, Bounds(least(lows), least(highs), limit))
 
 
-def log(x: Array) -> Array:
-    x = jet(x)
-    if not x.value.low >= 0:
-        return _undefined(x)
-    inverse = x.value.inverse()
-    made = _chained(x, _log(x.value), lambda: inverse, lambda: -inverse.power(2))
-    return made if _is_above(x.value, 0) else _broken(made, KINK | JUMP)
-
-
-def log1p(x: Array) -> Array:
-    x = jet(x)
-    if not x.value.low >= -1:
-        return _undefined(x)
-    inverse = (ONE + x.value).inverse()
-    made = _chained(x, _log1p(x.value), lambda: inverse, lambda: -inverse.power(2))
-    return made if _is_above(x.value, -1) else _broken(made, KINK | JUMP)
-
-
-def sqrt(x: Array) -> Array:
-    x = jet(x)
-    if not x.value.low >= 0:
-        return _undefined(x)
-    value = _sqrt(x.value)
-    inverse = (TWO * value).inverse()
-    made = _chained(x, value, lambda: inverse, lambda: -(TWO * inverse.power(3)))
-    return made if _is_above(x.value, 0) else _broken(made, KINK)
-
-
-def sin(x: Array) -> Array:
-    x = jet(x)
-    value = _sine(x.value)
-    return _chained(x, value, lambda: _cosine(x.value), lambda: -value)
-
-
-def cos(x: Array) -> Array:
-    x = jet(x)
-    value = _cosine(x.value)
-    return _chained(x, value, lambda: -_sine(x.value), lambda: -value)
-
-
-def tanh(x: Array) -> Array:
-    x = jet(x)
-    value, slope = _tanh(x.value), _tanh_slope(x.value)
-    return _chained(x, value, lambda: slope, lambda: -(TWO * (value * slope)))
-
-
-def sinh(x: Array) -> Array:
-    x = jet(x)
-    value = _sinh(x.value)
-    return _chained(x, value, lambda: _cosh(x.value), lambda: value)
-
-
-def erf(x: Array) -> Array:
-    x = jet(x)
-    return _chained(x, _erf(x.value), lambda: _erf_slope(x.value), lambda: -(TWO * (x.value * _erf_slope(x.value))))
+def maximum(a: Array, b: Array) -> Array:
+    return -minimum(-jet(a), -jet(b))
 
 
 def absolute(x: Array) -> Array:
@@ -638,41 +644,24 @@ def _joined(a: Jet, b: Jet, breaks: int, value: Bounds) -> Jet:
     return Jet(value, slopes[0].hull(slopes[1]), bend, a.breaks | b.breaks | breaks)
 
 
-def minimum(a: Array, b: Array) -> Array:
-    a, b = jet(a), jet(b)
-    first = a <= b
-    if first.must or not first.may:
-        return a if first.must else b
-    lows, highs = [a.value.low, b.value.low], [a.value.high, b.value.high]
-    limit = (a.value.open | b.value.open) & LIMIT
-    return _joined(a, b, KINK, Bounds(least(lows), least(highs), limit))
-
-
-def maximum(a: Array, b: Array) -> Array:
-    return -minimum(-jet(a), -jet(b))
-
-
-def _logistic(x: Jet) -> Jet:
-    slope = _sigmoid_slope(x.value)
-    return _chained(x, _sigmoid(x.value), lambda: slope, lambda: -(slope * _tanh(HALF * x.value)))
-
-
-HALF = point(fmpq(1, 2))
-
-
 def sigmoid(x: Array, times: Array = 1, low: Array = 0) -> Array:
     return _logistic(jet(x) + low) * times
 
 
 def sigmoid_slope(x: Array, times: Array = 1, low: Array = 0) -> Array:
-    x = jet(x) + low
-    value = _sigmoid_slope(x.value)
-    return times * _chained(
-        x,
-        value,
-        lambda: -(value * _tanh(HALF * x.value)),
-        lambda: value * (ONE - point(fmpq(6)) * value),
-    )
+    return times * _logistic_slope(jet(x) + low)
+
+
+def ndtr(x: Array, times: Array = 1) -> Array:
+    return times * _normal_cdf(x)
+
+
+def normal_pdf(x: Array, times: Array = 1) -> Array:
+    return times * _normal_density(x)
+
+
+def normal_gate_slope(x: Array, times: Array = 1) -> Array:
+    return times * _gate_slope(x)
 
 
 def gate_slope(x: Array, y: Array, times: Array, low: Array, y_low: Array) -> Array:
@@ -684,15 +673,12 @@ def softplus(x: Array, beta: Array) -> Array:
     x, beta = jet(x), jet(beta)
     y = x * beta
     if beta.slope is not None or y.slope is None:
-        made = Jet(_softplus(y.value)) if y.slope is None else _softplus_of(y)
-        return made / beta
+        return _soft_hinge(y) / beta
     inner = Jet(y.value, x.slope, x.bend, x.breaks)
-    made = _chained(inner, _softplus(y.value), lambda: _sigmoid(y.value), lambda: beta.value * _sigmoid_slope(y.value))
+    made = _chained(
+        inner, _softplus(y.value), lambda: _sigmoid(y.value), lambda _: beta.value * _sigmoid_slope(y.value)
+    )
     return Jet(made.value * beta.value.inverse(), made.slope, made.bend, made.breaks)
-
-
-def _softplus_of(y: Jet) -> Jet:
-    return _chained(y, _softplus(y.value), lambda: _sigmoid(y.value), lambda: _sigmoid_slope(y.value))
 
 
 def softcap(x: Array, cap: Array) -> Array:
@@ -702,17 +688,7 @@ def softcap(x: Array, cap: Array) -> Array:
         return tanh(x / cap) * cap
     y = x.value * cap.value.inverse()
     value, slope = _tanh(y), _tanh_slope(y)
-    return _chained(x, value * cap.value, lambda: slope, lambda: -(TWO * (value * slope)) * cap.value.inverse())
-
-
-def tanhshrink(x: Array) -> Array:
-    x = jet(x)
-    value = _tanh(x.value)
-    return _chained(x, _tanhshrink(x.value), lambda: value.power(2), lambda: TWO * (value * _tanh_slope(x.value)))
-
-
-def mish(x: Array) -> Array:
-    return jet(x) * tanh(softplus(x, 1))
+    return _chained(x, value * cap.value, lambda: slope, lambda _: -(TWO * (value * slope)) * cap.value.inverse())
 
 
 def mish_slope(x: Array) -> Array:
@@ -734,12 +710,8 @@ def snake(x: Array, a: Array) -> Array:
         x,
         wave.value,
         lambda: ONE + _sine(TWO * (x.value * a.value)),
-        lambda: TWO * (a.value * _cosine(TWO * (x.value * a.value))),
+        lambda _: TWO * (a.value * _cosine(TWO * (x.value * a.value))),
     )
-
-
-def snake_slope(x: Array, a: Array) -> Array:
-    return 1 + sin(2 * (jet(x) * a))
 
 
 def root_of_square(x: Array, b: Array) -> Array:
@@ -748,7 +720,7 @@ def root_of_square(x: Array, b: Array) -> Array:
         return sqrt(x**2 + b)
     value = _sqrt(x.value.power(2) + b.value)
     inverse = value.inverse()
-    return _chained(x, value, lambda: _ratio_to_root(x.value, b.value), lambda: b.value * inverse.power(3))
+    return _chained(x, value, lambda: _ratio_to_root(x.value, b.value), lambda _: b.value * inverse.power(3))
 
 
 def _ratio_to_root(x: Bounds, b: Bounds) -> Bounds:
@@ -758,70 +730,12 @@ def _ratio_to_root(x: Bounds, b: Bounds) -> Bounds:
     return Bounds(greatest([arb(-1), round_down(low)]), least([arb(1), round_up(high)]), x.open)
 
 
-def ndtr(x: Array, times: Array = 1) -> Array:
-    x = jet(x)
-    slope = _density(x.value)
-    return times * _chained(x, _ndtr(x.value), lambda: slope, lambda: -(x.value * slope))
-
-
-def normal_pdf(x: Array, times: Array = 1) -> Array:
-    x = jet(x)
-    value = _density(x.value)
-    return times * _chained(x, value, lambda: -(x.value * value), lambda: value * (x.value.power(2) - ONE))
-
-
-def normal_gate_slope(x: Array, times: Array = 1) -> Array:
-    x = jet(x)
-    density, square = _density(x.value), x.value.power(2)
-    made = _chained(
-        x,
-        _normal_gate_slope(x.value),
-        lambda: density * (TWO - square),
-        lambda: x.value * density * (square - point(fmpq(4))),
-    )
-    return made * times
-
-
-def _normal_gate_slope(x: Bounds) -> Bounds:
-    """The slope of x·ndtr(x) falls up to −√2, rises up to √2, and falls to 1."""
-    ends = [_normal_gate_slope_at(x.low), _normal_gate_slope_at(x.high)]
-    root = arb(2).sqrt()
-    ends += [_normal_gate_slope_at(turn) for turn in (-root, root) if not (turn < x.low or turn > x.high)]
-    return Bounds(least([round_down(end) for end in ends]), greatest([round_up(end) for end in ends]), x.open & LIMIT)
-
-
-def _normal_gate_slope_at(x: Any) -> Any:
-    """Far on the left, where both terms cancel, it lies between x and x + 1/|x| times the density."""
-    if not abs(x) < _INF:
-        return arb(1) if x > 0 else arb(0)
-    density = exact._density(x)
-    if x < -1e5:
-        return (density * x).union(density * (x - 1 / x))
-    return exact._erfc(-x / arb(2).sqrt()) / 2 + x * density
-
-
-def cubic(x: Array, a: Constant, b: Constant) -> tuple[Array, int]:
-    return jet(x) * a + jet(x) ** 3 * b, 0
-
-
-def product(x: Array, a: Array) -> tuple[Array, int]:
-    return jet(x) * a, 0
-
-
-def quotient(x: Array, a: Array) -> tuple[Array, int]:
-    return jet(x) / a, 0
-
-
 def sigmoid_less(x: Array, shift: Array) -> tuple[Array, int]:
     return sigmoid(x) - shift, 0
 
 
 def sigmoid_mixture(x: Array, share: Array) -> tuple[Array, int]:
     return share * sigmoid(x) + (1 - jet(share)) * sigmoid(-jet(x)), 0
-
-
-def fma(x: Array, a: Array, c: Array) -> Array:
-    return jet(x) * a + c
 
 
 def xlogy(x: Array, y: Array) -> Array:
@@ -836,25 +750,12 @@ def ratio(x: Array, y: Array) -> Array:
     return where(jet(x) == 0, 0, x / jet(y))
 
 
-def _unchanged(x: Array, *_: Array, like: Array = None) -> Array:
-    return x
-
-
-zero_dimensional = double = double_for = just_above = held = widen = _unchanged
+zero_dimensional = double = double_for = just_above = held = widen = textbook.unchanged
+wants_gradient, product, quotient, fma = textbook.wants_no_gradient, textbook.product, textbook.quotient, textbook.fma
+cubic, decay, mish = textbook.cubic, partial(textbook.decay, _this), partial(textbook.mish, _this)
+snake_slope = partial(textbook.snake_slope, _this)
+parameter = partial(textbook.number_or_choice, lambda value, like: jet(value), TypeError)
 
 
 def isnan(x: Array) -> Truth:
     return Truth(False, False)
-
-
-def wants_gradient(x: Array) -> bool:
-    return False
-
-
-def parameter(name: str, value: Any, like: Array = None) -> Any:
-    """Convert a number to a constant."""
-    if isinstance(value, (bool, str)) or value is None:
-        return value
-    if not isinstance(value, (int, float)):
-        raise TypeError(f"{name} must be one number for intervals, not {type(value).__name__}")
-    return jet(value)

@@ -14,7 +14,7 @@ import scipy.special
 from slopes.constants import Array
 from slopes.domains import type_and_remedy
 from slopes.extras import install
-from slopes.readings import tails
+from slopes.readings import tails, textbook
 
 _this = sys.modules[__name__]
 
@@ -49,6 +49,8 @@ softmax_logit = partial(tails.softmax_logit, _this)
 top, above_simplex_threshold = partial(tails.top, _this), partial(tails.above_simplex_threshold, _this)
 sum_pairs, jaccard_steps = partial(tails.sum_pairs, _this), partial(tails.jaccard_steps, _this)
 cumsum = partial(np.cumsum, axis=-1)
+zero_dimensional = held = double = double_for = just_above = textbook.unchanged
+wants_gradient = textbook.wants_no_gradient
 
 
 def entry(x: Array, place: int) -> Array:
@@ -61,13 +63,6 @@ def inner(x: Array, y: Array) -> Array:
 
 def log_odds(p: Array, like: Array) -> tuple[Array, Array]:
     return tails.log_odds(float(p)) if np.ndim(p) == 0 else (log(p) - log1p(-p), 0.0)
-
-
-def _unchanged(x: Array, *_: Array, like: Array = None) -> Array:
-    return x
-
-
-zero_dimensional = held = double = double_for = just_above = _unchanged
 
 
 def angle(y: Array, x: Array) -> Array:
@@ -277,10 +272,6 @@ def check_out(owner: str, out: Any, x: Array) -> None:
 def written(out: Array, result: Array) -> Array:
     out[...] = result
     return out
-
-
-def wants_gradient(x: Array) -> bool:
-    return False
 
 
 def slope_of(

@@ -10,9 +10,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
 from typing import Any, NoReturn
 
 from slopes.constants import Array, Constant
+from slopes.readings import textbook
 
 _this = sys.modules[__name__]
 
@@ -131,7 +133,7 @@ class Signed:
             positive = self.place in self.table.positive
             sign = self.sign if power % 2 else 1
             return self.table.signed(sign, ("power", self.place, float(power)), positive)
-        return _other("power", self, self.of(power))
+        return _other("power", self, power)
 
     def __lt__(self, other: Any) -> Any:
         return _compare("<", self, self.of(other))
@@ -256,43 +258,22 @@ def _even(name: str) -> Callable[..., Array]:
     return lambda x, *rest: x.table.signed(1, (name, x.place, *(x.of(other).key for other in rest)))
 
 
-def _other(name: str, *arguments: Signed) -> Signed:
+def _other(name: str, x: Signed, *rest: Any) -> Signed:
     positive = name in ("exp", "sigmoid", "ndtr")
-    return arguments[0].table.signed(1, (name, *(x.key for x in arguments)), positive=positive)
+    return x.table.signed(1, (name, x.key, *(x.of(other).key for other in rest)), positive=positive)
 
 
 tanh, sinh, erf, tanhshrink = _odd("tanh"), _odd("sinh"), _odd("erf"), _odd("tanhshrink")
 softcap = _odd("softcap")
 cos, root_of_square = _even("cos"), _even("root_of_square")
+exp, expm1, log, log1p, sqrt, softplus = (
+    partial(_other, name) for name in ("exp", "expm1", "log", "log1p", "sqrt", "softplus")
+)
 
 
 def sin(x: Array) -> Array:
     """No sign is known of it."""
     return x if x.is_zero else x.table.signed(x.sign, ("sin", x.place))
-
-
-def exp(x: Array) -> Array:
-    return _other("exp", x)
-
-
-def expm1(x: Array) -> Array:
-    return _other("expm1", x)
-
-
-def log(x: Array) -> Array:
-    return _other("log", x)
-
-
-def log1p(x: Array) -> Array:
-    return _other("log1p", x)
-
-
-def sqrt(x: Array) -> Array:
-    return _other("sqrt", x)
-
-
-def decay(x: Array, times: Array) -> Array:
-    return exp(x) * times
 
 
 def sigmoid(x: Array, times: Array, low: Array) -> Array:
@@ -303,10 +284,6 @@ def sigmoid_slope(x: Array, times: Array, low: Array) -> Array:
     return x.table.signed(1, ("sigmoid_slope", (x + low).place), positive=True) * times
 
 
-def softplus(x: Array, beta: Array) -> Array:
-    return _other("softplus", x, x.of(beta))
-
-
 def ndtr(x: Array, times: Array) -> Array:
     return _other("ndtr", x) * times
 
@@ -315,39 +292,10 @@ def normal_pdf(x: Array, times: Array) -> Array:
     return x.table.signed(1, ("normal_pdf", x.place), positive=True) * times
 
 
-def product(x: Array, a: Array) -> tuple[Array, Array]:
-    return x * a, 0
-
-
-def quotient(x: Array, a: Array) -> tuple[Array, Array]:
-    return x / a, 0
-
-
-def fma(x: Array, a: Array, c: Array) -> Array:
-    return x * a + c
-
-
-def cubic(x: Array, a: Array, b: Array) -> tuple[Array, Array]:
-    return x * a + x**3 * b, 0
-
-
-def _unchanged(x: Array, *_: Array, like: Array = None) -> Array:
-    return x
-
-
-zero_dimensional = double = double_for = just_above = held = widen = _unchanged
-
-
-def wants_gradient(x: Array) -> bool:
-    return False
-
-
-def parameter(name: str, value: Any, like: Array = None) -> Any:
-    if isinstance(value, (bool, str)) or value is None:
-        return value
-    if not isinstance(value, (int, float)):
-        raise ParityError(f"{name} must be one number, not {type(value).__name__}")
-    return like.of(value)
+zero_dimensional = double = double_for = just_above = held = widen = textbook.unchanged
+wants_gradient, product, quotient, fma = textbook.wants_no_gradient, textbook.product, textbook.quotient, textbook.fma
+cubic, decay = textbook.cubic, partial(textbook.decay, _this)
+parameter = partial(textbook.number_or_choice, lambda value, like: like.of(value), ParityError)
 
 
 def find_parity(body: Callable[[Any], Any], x: Signed) -> str | None:

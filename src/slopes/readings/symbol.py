@@ -5,13 +5,18 @@ A row is a symbol with index i; sums run over j.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import sympy as sp
 from sympy.core.sympify import converter
 
 from slopes.constants import Array, Constant
+from slopes.readings import tails, textbook
+
+_this = sys.modules[__name__]
 
 i, j, C = sp.symbols("i j C", integer=True)
 
@@ -21,6 +26,15 @@ exp, log, sqrt, tanh, sinh, sin, cos = sp.exp, sp.log, sp.sqrt, sp.tanh, sp.sinh
 erf, sign = sp.erf, sp.sign
 absolute, minimum, maximum = sp.Abs, sp.Min, sp.Max
 number = sp.sympify
+double = double_for = just_above = zero_dimensional = held = one_hot = textbook.unchanged
+product, quotient, fma, cubic = textbook.product, textbook.quotient, textbook.fma, textbook.cubic
+decay, softcap, tanhshrink = (partial(form, _this) for form in (textbook.decay, textbook.softcap, textbook.tanhshrink))
+sigmoid_less, sigmoid_mixture = partial(textbook.sigmoid_less, _this), partial(textbook.sigmoid_mixture, _this)
+snake, snake_slope = partial(textbook.snake, _this), partial(textbook.snake_slope, _this)
+root_of_square, expm1_less = partial(textbook.root_of_square, _this), partial(textbook.expm1_less, _this)
+softmax_complement, log_softmax = partial(textbook.softmax_complement, _this), partial(textbook.log_softmax, _this)
+sum_others, expected_log = partial(textbook.sum_others, _this), partial(textbook.expected_log, _this)
+mish, normal_gate_slope = partial(textbook.mish, _this), partial(tails.normal_gate_slope, _this)
 
 
 def expm1(x: Array) -> Array:
@@ -51,80 +65,13 @@ def softplus(x: Array, beta: Array) -> Array:
     return sp.log(1 + sp.exp(_one(beta) * x)) / _one(beta)
 
 
-def cubic(x: Array, a: Constant, b: Constant) -> tuple[Array, Array]:
-    return sp.sympify(a) * x + sp.sympify(b) * x**3, 0
-
-
-def decay(x: Array, times: Array) -> Array:
-    return times * sp.exp(x)
-
-
-def product(x: Array, a: Array) -> tuple[Array, Array]:
-    return a * x, 0
-
-
-def quotient(x: Array, a: Array) -> tuple[Array, Array]:
-    return x / a, 0
-
-
-def sigmoid_less(x: Array, shift: Array) -> tuple[Array, Array]:
-    return 1 / (1 + sp.exp(-x)) - shift, 0
-
-
-def sigmoid_mixture(x: Array, share: Array) -> tuple[Array, Array]:
-    return share / (1 + sp.exp(-x)) + (1 - share) / (1 + sp.exp(x)), 0
-
-
-def snake(x: Array, a: Array) -> Array:
-    return x + sp.sin(a * x) ** 2 / a
-
-
-def snake_slope(x: Array, a: Array) -> Array:
-    return 1 + sp.sin(2 * a * x)
-
-
-def root_of_square(x: Array, b: Array) -> Array:
-    return sp.sqrt(x**2 + b)
-
-
-def expm1_less(x: Array) -> Array:
-    return sp.exp(x) - 1 - x
-
-
-def _unchanged(x: Array, *_: Array, like: Array = None) -> Array:
-    return x
-
-
-double = double_for = just_above = zero_dimensional = held = one_hot = _unchanged
-
-
-def fma(x: Array, a: Array, c: Array) -> Array:
-    return a * x + c
-
-
-def softcap(x: Array, cap: Array) -> Array:
-    return cap * sp.tanh(x / cap)
-
-
-def mish(x: Array) -> Array:
-    return x * sp.tanh(sp.log(1 + sp.exp(x)))
-
-
 def mish_slope(x: Array) -> Array:
     argument = sp.Dummy()
     return sp.diff(mish(argument), argument).subs(argument, x)
 
 
-def tanhshrink(x: Array) -> Array:
-    return x - sp.tanh(x)
-
-
 def ndtr(x: Array, times: Array) -> Array:
     return _one(times) * sp.Function("Phi")(x)
-
-
-def normal_gate_slope(x: Array, times: Array) -> Array:
-    return ndtr(x, times) + normal_pdf(x, times * x)
 
 
 def normal_pdf(x: Array, times: Array) -> Array:
@@ -147,20 +94,8 @@ def sum_pairs(term: Callable[..., Array], *rows: Array) -> Array:
     return sp.Sum(term(*rows, *others), (j, 1, C), (i, 1, C))
 
 
-def sum_others(values: Array, x: Array) -> Array:
-    return sum(values) - values
-
-
 def softmax(x: Array) -> Array:
     return sp.exp(x) / sum(sp.exp(x))
-
-
-def softmax_complement(x: Array) -> Array:
-    return 1 - softmax(x)
-
-
-def log_softmax(x: Array) -> Array:
-    return sp.log(softmax(x))
 
 
 def above_simplex_threshold(x: Array) -> Array:
@@ -198,10 +133,6 @@ def softmax_logit(x: Array) -> Array:
 
 def expected(values: Array, target: Array) -> Array:
     return sp.Sum(target * values, (i, 1, C))
-
-
-def expected_log(values: Array, target: Array) -> Array:
-    return expected(sp.log(values), target)
 
 
 def xlogy(x: Array, y: Array) -> Array:

@@ -15,6 +15,7 @@ from decimal import Decimal, localcontext
 from functools import lru_cache
 from math import inf
 from types import ModuleType
+from typing import Any
 
 from slopes.constants import Array, Constant
 
@@ -34,6 +35,23 @@ DENSITY = Constant("1/sqrt(2*pi)", 0.3989422804014327, -2.4923272022777433e-17) 
 
 def confine(r: ModuleType, x: Array, most: Array) -> Array:
     return r.minimum(r.maximum(x, -most), most)
+
+
+def minimum(r: ModuleType, own: Any, a: Array, b: Array) -> Array:
+    """With its slope at ties; `own` is the type that is no number."""
+    if not isinstance(b, own):
+        return r.where(a > b, b, a)
+    if not isinstance(a, own):
+        return r.where(b >= a, a, b)
+    return r.where((b < a) | (b != b), b, a)
+
+
+def maximum(r: ModuleType, own: Any, a: Array, b: Array) -> Array:
+    if not isinstance(b, own):
+        return r.where(a < b, b, a)
+    if not isinstance(a, own):
+        return r.where(b <= a, a, b)
+    return r.where((b > a) | (b != b), b, a)
 
 
 def nonzero(r: ModuleType, x: Array) -> Array:

@@ -89,26 +89,11 @@ def where(condition: Array, a: Array, b: Array) -> Array:
 
 
 # PyTorch's subgradients change (at clamp's bound 1 up to 2.13, 0 from 2.14 on), so primitives with a kink state theirs.
+minimum, maximum = partial(tails.minimum, _this, Tensor), partial(tails.maximum, _this, Tensor)
 
 
 def absolute(x: Array) -> Array:
     return x * torch.sign(x)
-
-
-def minimum(a: Array, b: Array) -> Array:
-    if not isinstance(b, Tensor):
-        return torch.where(a > b, b, a)
-    if not isinstance(a, Tensor):
-        return torch.where(b >= a, a, b)
-    return torch.where((b < a) | (b != b), b, a)
-
-
-def maximum(a: Array, b: Array) -> Array:
-    if not isinstance(b, Tensor):
-        return torch.where(a < b, b, a)
-    if not isinstance(a, Tensor):
-        return torch.where(b <= a, a, b)
-    return torch.where((b > a) | (b != b), b, a)
 
 
 def _double(x: Tensor) -> torch.dtype:

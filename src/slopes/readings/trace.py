@@ -11,13 +11,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import partial, partialmethod
 from typing import Any, NoReturn
 
 import numpy as np
 
 from slopes.constants import Array, Constant
-from slopes.readings import tails
+from slopes.readings import tails, textbook
 from slopes.readings.program import Line, Program
 
 _this = sys.modules[__name__]
@@ -144,29 +144,28 @@ class Traced:
         arguments = (other, self) if swapped else (self, other)
         return self._recorder.compute(operation, *arguments, result=result)
 
-    def __add__(self, other: Any) -> Any:
-        return self._binary("add", other)
-
-    def __sub__(self, other: Any) -> Any:
-        return self._binary("subtract", other)
-
-    def __rsub__(self, other: Any) -> Any:
-        return self._binary("subtract", other, swapped=True)
+    __add__ = __radd__ = partialmethod(_binary, "add")
+    __sub__, __rsub__ = partialmethod(_binary, "subtract"), partialmethod(_binary, "subtract", swapped=True)
+    __rtruediv__ = partialmethod(_binary, "divide", swapped=True)
+    __rpow__ = partialmethod(_binary, "power", swapped=True)
+    __lt__ = partialmethod(_binary, "less", result="bool")
+    __le__ = partialmethod(_binary, "less_equal", result="bool")
+    __gt__ = partialmethod(_binary, "less", swapped=True, result="bool")
+    __ge__ = partialmethod(_binary, "less_equal", swapped=True, result="bool")
+    __eq__ = partialmethod(_binary, "equal", result="bool")
+    __ne__ = partialmethod(_binary, "not_equal", result="bool")
 
     def __mul__(self, other: Any) -> Any:
         if not isinstance(other, Traced) and other == 1 and self.dtype != "bool":
             return self
         return self._binary("multiply", other)
 
-    __radd__, __rmul__ = __add__, __mul__
+    __rmul__ = __mul__
 
     def __truediv__(self, other: Any) -> Any:
         if not isinstance(other, Traced) and other == 1 and self.dtype != "bool":
             return self
         return self._binary("divide", other)
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return self._binary("divide", other, swapped=True)
 
     def __pow__(self, power: Any) -> Any:
         if isinstance(power, Traced):
@@ -177,9 +176,6 @@ class Traced:
             return self._binary("power", float(power))
         half = self ** (power // 2) if power > 1 else 1.0
         return half * half * (self if power % 2 else 1.0)
-
-    def __rpow__(self, base: Any) -> Any:
-        return self._binary("power", base, swapped=True)
 
     def __neg__(self) -> Traced:
         line = self._recorder.lines[self.place]
@@ -193,24 +189,6 @@ class Traced:
     def __abs__(self) -> Any:
         return absolute(self)
 
-    def __lt__(self, other: Any) -> Any:
-        return self._binary("less", other, result="bool")
-
-    def __le__(self, other: Any) -> Any:
-        return self._binary("less_equal", other, result="bool")
-
-    def __gt__(self, other: Any) -> Any:
-        return self._binary("less", other, swapped=True, result="bool")
-
-    def __ge__(self, other: Any) -> Any:
-        return self._binary("less_equal", other, swapped=True, result="bool")
-
-    def __eq__(self, other: Any) -> Any:
-        return self._binary("equal", other, result="bool")
-
-    def __ne__(self, other: Any) -> Any:
-        return self._binary("not_equal", other, result="bool")
-
     def _logical(self, operation: str, other: Any) -> Any:
         if isinstance(other, (bool, np.bool_)):
             absorbing = other == (operation == "or")
@@ -220,13 +198,8 @@ class Traced:
         is_flat = self._recorder.common_form(self, other)
         return self._recorder.record(operation, self.place, other.place, dtype="bool", is_flat=is_flat)
 
-    def __and__(self, other: Any) -> Any:
-        return self._logical("and", other)
-
-    def __or__(self, other: Any) -> Any:
-        return self._logical("or", other)
-
-    __rand__, __ror__ = __and__, __or__
+    __and__ = __rand__ = partialmethod(_logical, "and")
+    __or__ = __ror__ = partialmethod(_logical, "or")
 
     def __invert__(self) -> Traced:
         return self._recorder.record("not", self.place, dtype="bool", is_flat=self.is_flat)
@@ -307,6 +280,8 @@ exp, expm1, log, log1p, sqrt, rint = map(_elementary, ("exp", "expm1", "log", "l
 sin, cos, tanh, sinh = map(_elementary, ("sin", "cos", "tanh", "sinh"))
 mish, mish_slope, tanhshrink = map(_elementary, ("mish", "mish_slope", "tanhshrink"))
 expm1_less = _elementary("expm1_less")
+minimum, maximum = partial(tails.minimum, _this, Traced), partial(tails.maximum, _this, Traced)
+zero_dimensional = held = just_above = textbook.unchanged
 
 DEEP = {"float64": 700.0, "float32": 80.0}  #: exp(−DEEP) is still a normal number
 
@@ -326,22 +301,6 @@ def exp_of_size(x: Array) -> tuple[Array, Array]:
 
 def where(condition: Array, a: Array, b: Array) -> Array:
     return condition._recorder.select(condition, a, b)
-
-
-def minimum(a: Array, b: Array) -> Array:
-    if not isinstance(b, Traced):
-        return where(a > b, b, a)
-    if not isinstance(a, Traced):
-        return where(b >= a, a, b)
-    return where((b < a) | (b != b), b, a)
-
-
-def maximum(a: Array, b: Array) -> Array:
-    if not isinstance(b, Traced):
-        return where(a < b, b, a)
-    if not isinstance(a, Traced):
-        return where(b <= a, a, b)
-    return where((b > a) | (b != b), b, a)
 
 
 def absolute(x: Array) -> Array:
@@ -505,13 +464,6 @@ def double(x: Array) -> Array:
 
 def double_for(x: Array, *parameters: Array) -> Array:
     return x if all(map(_is_exact, parameters)) else double(x)
-
-
-def _unchanged(x: Array, *_: Array, like: Array = None) -> Array:
-    return x
-
-
-zero_dimensional = held = just_above = _unchanged
 
 
 def xlogy(x: Array, y: Array) -> Array:
