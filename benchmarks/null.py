@@ -67,6 +67,21 @@ def trap(generator: np.random.Generator, count: int, seeds: int) -> list[Series]
     return [Series(*both) for both in zip(validation, test, strict=True)]
 
 
+def extending(generator: np.random.Generator, count: int, seeds: int) -> list[Series]:
+    """Four rates and up to two more on either side, added for all while any prefers an edge, as a study adds them.
+
+    Validation cannot tell them apart, and they differ on the test data.
+    """
+    validation = generator.normal(size=(count, 8, seeds))
+    test = generator.normal(size=(count, 8, seeds)) + np.linspace(-2, 2, 8)[:, None]
+    ends, previous = (2, 6), None
+    while ends != previous:
+        previous, (low, high) = ends, ends
+        chosen = low + choose(validation[:, low:high].mean(2), True)
+        ends = max(low - (low in chosen), 0), min(high + (high - 1 in chosen), 8)
+    return [Series(v[low:high], t[low:high]) for v, t in zip(validation, test, strict=True)]
+
+
 def recorded(metric: str, rates: Sequence[int] = (0, 1, 2)) -> Draw:
     """Series of real runs, chosen by validation accuracy; `metric` is "right" or "log_loss" on the test data."""
     with np.load(RECORD) as record:
@@ -88,6 +103,7 @@ LAWS: dict[str, Draw] = {
     "accuracies near 1, k/600": one_rate(shares),
     "accuracies, three rates, seeds matter": paired,
     "three rates that validation cannot tell apart": trap,
+    "such rates, in a grid that is extended": extending,
     "real runs, accuracy": recorded("right"),
     "real runs, log loss": recorded("log_loss"),
 }

@@ -84,6 +84,7 @@ def make_plan(
         job=job,
         settings=settings,
         rates=settings.rates,
+        steps=(0, 0),
         seeds=settings.seeds,
         names=names,
         metrics=METRICS[kind],

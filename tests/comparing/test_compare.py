@@ -14,7 +14,11 @@ pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 
 import slopes
-from slopes.comparing import Progress, StudyError
+from slopes.comparing import Progress, StudyError, api, executing
+from slopes.comparing.executing import Failed
+from slopes.comparing.plan import make_plan
+from slopes.comparing.repeating import write_call
+from slopes.comparing.settings import Settings
 from slopes.comparing.words import duration
 
 RELU_MSE = {"activations": [slopes.relu], "losses": [slopes.mse]}
@@ -261,9 +265,6 @@ def card_from(tmp_path, monkeypatch, text):
 
 
 def key(model="mlp", data="digits", **options):
-    from slopes.comparing.plan import make_plan
-    from slopes.comparing.settings import Settings
-
     chosen = {"activations": [slopes.elu], "losses": [slopes.mse], "seeds": [1], "epochs": 2, "rates": [0.1]}
     plan = make_plan(Settings(model, data, **(chosen | options)))
     return plan.key(plan.cells[0])
@@ -425,6 +426,73 @@ def test_a_report_that_cannot_be_written(study, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
 
 
+# ------------------------------------------------------------------------------------- the default grid
+
+
+@pytest.fixture
+def one_step(tmp_path):
+    """Options of a study without rates, whose single step does best with relu and mse at 0.1."""
+    options = {
+        "data": "diabetes",
+        "epochs": 1,
+        "batch_size": 256,
+        "seeds": 2,
+        "workers": 1,
+        "optimizer": "sgd",
+        "out": tmp_path,
+    }
+    return {**RELU_MSE, **options}
+
+
+def test_a_default_grid_is_extended_for_all_pairs_while_any_picks_its_edge(one_step):
+    states: list[Progress] = []
+    study = slopes.compare(**(one_step | {"losses": [slopes.mse, slopes.mae], "progress": states.append}))
+    assert study.plan.rates == (0.03, 0.1, 0.3, 1.0, 3.0)
+    assert [pair.rate for pair in study.pairs] == [0.1, 0.3]
+    assert len(study.runs) == 20
+    assert [(states[place].added, states[place].total) for place in (0, -1)] == [(0, 16), (1, 20)]
+    assert f"rates={study.plan.rates}" in write_call(study)
+    again: list[Progress] = []
+    slopes.compare(**(one_step | {"losses": [slopes.mse, slopes.mae], "progress": again.append}))
+    assert all(state.done == state.resumed == state.total for state in again)
+
+
+def test_what_failed_is_not_tried_again_at_each_step_of_the_grid(one_step, monkeypatch):
+    """Runs of the second activation fail; the first one picks the edge."""
+    tried = []
+
+    def outcomes(job, chunks, **options):
+        cells = [cell for chunk in chunks for cell in chunk]
+        tried.extend(cells)
+        yield from (Failed(cell, "it fails", "", "here") for cell in cells if cell.activation)
+        yield from executing.outcomes(job, [[cell for cell in cells if not cell.activation]], **options)
+
+    monkeypatch.setattr(api, "outcomes", outcomes)
+    states: list[Progress] = []
+    pair = [slopes.relu, slopes.tanh]
+    study = slopes.compare(**(one_step | {"activations": pair, "progress": states.append}))
+    assert study.plan.steps == (1, 0)
+    assert len(tried) == len(set(tried)) == len(study.plan.cells)
+    assert (states[-1].done, states[-1].failed) == (len(tried), len(tried) // 2)
+
+
+def test_a_default_grid_suits_the_optimizer_and_has_bounds():
+    def plan(**options):
+        return make_plan(Settings(**RELU_MSE, seeds=1, **options))
+
+    adam, sgd = plan(), plan(optimizer="sgd")
+    assert adam.rates == plan(optimizer="adamw").rates == (0.001, 0.003, 0.01, 0.03)
+    assert sgd.rates == (0.1, 0.3, 1.0, 3.0)
+    assert adam.extended([""]) is adam
+    assert adam.extended(["lowest"]).rates == (0.0003, *adam.rates)
+    assert adam.extended(["highest", "lowest"]).rates == (0.0003, *adam.rates, 0.1)
+    widest = adam.extended(["highest"]).extended(["highest"])
+    assert widest.rates == (*adam.rates, 0.1, 0.3)
+    assert widest.extended(["highest"]) is widest
+    given = plan(rates=adam.rates)
+    assert given.extended(["highest"]) is given, "a grid of one's own stays as it is"
+
+
 # --------------------------------------------------------------------------------------------- progress
 
 
@@ -443,6 +511,9 @@ def test_progress_in_words():
     )
     assert str(Progress(40, 40, 0, 0, 0, 30.0)) == "40/40 runs, 0 diverged, 0 failed"
     assert str(Progress(7, 40, 7, 0, 0, 0.0)) == "7/40 runs, 0 diverged, 0 failed, recorded earlier"
+    assert str(Progress(40, 50, 0, 0, 0, 30.0, added=1)).startswith(
+        "40/50 runs, 0 diverged, 0 failed, 1 learning rate added"
+    )
     assert duration(89.4) == "89 s"
 
 
@@ -460,7 +531,10 @@ def test_a_long_study_prints_about_a_line_per_tenth(capsys):
     with display(None) as show:
         for done in range(1001):
             show(Progress(done, 1000, 0, 0, 0, 1.0))
-    assert len(capsys.readouterr().err.splitlines()) == 11
+        assert len(capsys.readouterr().err.splitlines()) == 11
+        for done in range(1000, 1101):
+            show(Progress(done, 1100, 0, 0, 0, 1.0))
+        assert len(capsys.readouterr().err.splitlines()) == 2, "more runs than there were"
 
 
 def test_silence(tmp_path, tiny, capfd):

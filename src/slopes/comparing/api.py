@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from slopes.comparing.executing import Done, Failed, outcomes
 from slopes.comparing.pair import FailedRun, Run
-from slopes.comparing.progress import Progress, display
+from slopes.comparing.progress import Callback, Progress, display
 from slopes.comparing.settings import Settings, takes
 from slopes.extras import require
 
@@ -57,27 +57,39 @@ def compare(settings: Settings) -> Study:
     size = settings.workers or processors()
     plan = make_plan(settings)
     with Record(folder) as record, display(settings.progress) as show:
-        recorded = record.read(map(plan.key, plan.cells))
-        if record.older and not recorded:  # Explains why training starts from zero.
+        if record.older and not record.read(map(plan.key, plan.cells)):  # Explains why training starts from zero.
             warnings.warn(
                 f"compare: {record.path} also keeps {record.older} run{'s' * (record.older > 1)} of an older slopes, "
                 "which trained other networks; they are not used.",
                 stacklevel=2,
             )
-        state = Progress(
-            done=len(recorded), total=len(plan.cells), resumed=len(recorded), diverged=_diverged(recorded.values()),
-            failed=0, elapsed=0.0,
-        )  # fmt: skip
-        show(state)
-        chunks = plan.chunks(recorded, size)
-        with closing(outcomes(plan.job, chunks, executor=settings.executor, workers=size)) as ending:
-            for ended in ending:
-                state = _keep(record, plan, ended, state, time.monotonic() - start)
-                show(state)
-        runs, failures = _read(plan, record)
-    study = Study(plan, runs, failures, folder, time.monotonic() - start)
+        tried: set[str] = set()
+        while True:
+            _train(plan, record, tried, show, start, size)
+            study = Study(plan, *_read(plan, record), folder, time.monotonic() - start)
+            extended = plan.extended({pair.edge for pair in study.pairs if pair.trained})
+            if extended is plan:
+                break
+            plan = extended
     study.report()
     return study
+
+
+def _train(plan: Plan, record: Record, tried: set[str], show: Callback, start: float, size: int) -> None:
+    """Train the cells that are neither recorded nor tried by this start, and add their keys to `tried`."""
+    recorded = record.read(map(plan.key, plan.cells))
+    ended = recorded.keys() | tried
+    state = Progress(
+        done=len(ended), total=len(plan.cells), resumed=len(recorded.keys() - tried),
+        diverged=_diverged(recorded.values()), failed=len(tried - recorded.keys()), elapsed=time.monotonic() - start,
+        added=sum(plan.steps),
+    )  # fmt: skip
+    show(state)
+    with closing(outcomes(plan.job, plan.chunks(ended, size), executor=plan.settings.executor, workers=size)) as ending:
+        for each in ending:
+            state = _keep(record, plan, each, state, time.monotonic() - start)
+            show(state)
+    tried.update({*map(plan.key, plan.cells)} - recorded.keys())
 
 
 def _keep(record: Record, plan: Plan, ended: Done | Failed, state: Progress, elapsed: float) -> Progress:

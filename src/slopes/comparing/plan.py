@@ -7,7 +7,7 @@ import json
 import math
 import platform
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.metadata import version
 from itertools import pairwise
@@ -22,6 +22,9 @@ from slopes.comparing.settings import Settings
 from slopes.comparing.statistics import Resampled
 from slopes.loading import describe
 
+LADDER = tuple(float(f"{digit}e{power}") for power in range(-6, 4) for digit in (1, 3))  #: rates of a default grid
+GRIDS = {"adam": (0.001, 0.03), "adamw": (0.001, 0.03), "sgd": (0.1, 3.0)}  #: its first ends, by optimizer
+STEPS = 2  #: most steps that a default grid is extended by, on either side
 #: most runs side by side: a larger stack gains little, and a kill loses more
 STACK = 60
 
@@ -31,6 +34,7 @@ class Plan:
     job: Job
     settings: Settings
     baseline: tuple[int, int]  #: indices of its activation and its loss
+    steps: tuple[int, int] = (0, 0)  #: by which a default grid of rates is extended, downwards and upwards
     _keys: dict[Cell, str] = field(default_factory=dict, repr=False)
 
     @property
@@ -39,7 +43,17 @@ class Plan:
 
     @property
     def rates(self) -> tuple[float, ...]:
-        return tuple(self.settings.rates)
+        if self.settings.rates is not None:
+            return tuple(self.settings.rates)
+        (low, high), (down, up) = GRIDS[self.job.optimizer], self.steps
+        return LADDER[LADDER.index(low) - down : LADDER.index(high) + up + 1]
+
+    def extended(self, edges: Collection[str]) -> Plan:
+        """Plan with one more rate at each of the edges, "lowest" or "highest"; itself if the grid cannot grow there."""
+        if self.settings.rates is not None:
+            return self
+        down, up = (min(n + (edge in edges), STEPS) for n, edge in zip(self.steps, ("lowest", "highest"), strict=True))
+        return self if (down, up) == self.steps else replace(self, steps=(down, up))
 
     @cached_property
     def names(self) -> dict[str, list[str]]:

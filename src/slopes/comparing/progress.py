@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import Any
 
 from slopes import notebook
-from slopes.comparing.words import duration
+from slopes.comparing.words import counted, duration
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class Progress:
     failed: int  #: runs to try again at the next start
     elapsed: float  #: seconds since this start
     latest: str = ""  #: pair that ended last
+    added: int = 0  #: learning rates by which the default grid was extended
 
     @property
     def left(self) -> float | None:
@@ -33,6 +34,8 @@ class Progress:
 
     def __str__(self) -> str:
         parts = [f"{self.done}/{self.total} runs", f"{self.diverged} diverged", f"{self.failed} failed"]
+        if self.added:
+            parts.append(f"{counted(self.added, 'learning rate')} added")
         if self.left is not None and self.done < self.total:
             parts.append(f"about {duration(self.left)} left")
         elif self.done == self.resumed and self.resumed:
@@ -63,12 +66,12 @@ class _Lines:
     """A line per tenth of the runs, for logs."""
 
     def __init__(self) -> None:
-        self._tenth = -1
+        self._shown = (0, -1)
 
     def __call__(self, state: Progress) -> None:
-        tenth = 10 * state.done // max(state.total, 1)
-        if tenth > self._tenth:
-            self._tenth = tenth
+        shown = state.total, 10 * state.done // max(state.total, 1)
+        if shown > self._shown:
+            self._shown = shown
             print(f"compare: {state}", file=sys.stderr, flush=True)
 
 

@@ -18,6 +18,7 @@ def write_call(study: Results) -> str:
     given = {each.name: getattr(settings, each.name) for each in OPTIONS if each.metadata["part"] != PLACE}
     given |= {"activations": list(plan.job.activations), "losses": list(plan.job.losses)}
     given["baseline"] = (study.baseline.activation, study.baseline.loss)
+    given["rates"] = plan.rates
     if plan.seeds == tuple(range(len(plan.seeds))):
         given["seeds"] = len(plan.seeds)
     modules, notes, lines = {"slopes"}, [], []

@@ -188,11 +188,12 @@ class Settings:
         part=TRAINING,
         default=20,
     )
-    rates: Sequence[float] = option(
-        "The learning rates from which each pair picks its own.",
-        OnCommandLine("RATE,...", "numbers"),
-        check=rates,
-        default=(0.001, 0.003, 0.01, 0.03),
+    rates: Sequence[float] | None = option(
+        "The learning rates from which each pair picks its own; by default a grid that suits the optimizer, which is "
+        "extended for all pairs while any picks its edge, by two steps at most on either side.",
+        OnCommandLine("RATE,...", "numbers", help="The learning rates from which each pair picks its own."),
+        check=optional(rates),
+        default=None,
     )
     baseline: Any = option(
         "The activation, loss or (activation, loss) that the others are compared with; by default the first ones.",
