@@ -149,12 +149,12 @@ FACTOR = 1.0
 @slopes.loss("overlap")
 def of_a_user(prediction, target, weight):
     missed = ops.expected((1 - prediction) * target, weight)
-    return FACTOR * ops.share(missed, ops.expected(target, weight))
+    return FACTOR * ops.safe_divide(missed, ops.expected(target, weight))
 
 
 @of_a_user.derivative
 def _(prediction, target, weight):
-    return -FACTOR * ops.share(target * weight, ops.expected(target, weight)[..., None])
+    return -FACTOR * ops.safe_divide(target * weight, ops.expected(target, weight)[..., None])
 
 
 def test_a_users_loss_is_read_at_each_call(monkeypatch):

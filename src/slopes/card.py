@@ -654,22 +654,12 @@ class Loss(Card):
         kind's options. Raises ValueError if shapes, labels or parameters do not fit, TypeError if an argument is no
         real array.
         """
-        counting: dict[str, Any] = {}
-        if not (weight is None and mask is None and divisor is None):
-            counting = {"weight": weight, "mask": mask, "divisor": divisor}
+        given: dict[str, Any] = {"weight": weight, "mask": mask, "divisor": divisor}
+        counting = {} if weight is None and mask is None and divisor is None else given
         result = self._by_fast_path("", arguments, reduction, counting, options)
         if result is not None:
             return result
-        given = self._given(arguments, options)
-        r = self._reading(*given)
-        with r.quiet():
-            batch, value, slope = self._enter(
-                r, given, reduction=reduction, weight=weight, mask=mask, divisor=divisor, options=options
-            )
-            if batch.kernel is not None:
-                return fast.loss_by_kernel(batch)
-            values = batch.values(value, slope)
-            return r.narrow(batch.reduce(values), batch.dtype)
+        return self._by_general_path(arguments, reduction, given, options, wants_slope=False)
 
     def _by_fast_path(
         self, ending: str, arguments: tuple[Any, ...], reduction: Any, counting: dict[str, Any], options: dict[str, Any]
@@ -693,6 +683,24 @@ class Loss(Card):
             return run(self, reduction, *arguments, tuple(options.items()))
         return run(self, reduction, arguments, tuple(options.items()), not self._takes_any, **counting)
 
+    def _by_general_path(
+        self, arguments: tuple[Any, ...], reduction: Any, given: dict[str, Any], options: dict[str, Any], *,
+        wants_slope: bool,
+    ) -> Any:  # fmt: skip
+        """The loss, or (loss, gradient)."""
+        entered = self._given(arguments, options)
+        r = self._reading(*entered)
+        with r.quiet():
+            batch, value, slope = self._enter(
+                r, entered, reduction=reduction, **given, options=options, wants_slope=wants_slope
+            )
+            if batch.kernel is not None:
+                return (fast.loss_and_slope_by_kernel if wants_slope else fast.loss_by_kernel)(batch)
+            loss = r.narrow(batch.reduce(batch.values(value, slope)), batch.dtype)
+            if not wants_slope:
+                return loss
+            return loss, r.narrow(batch.pull_back(self._root.name, value, slope), r.result_dtype(batch.original))
+
     def value_and_slope(self, *arguments: Array, **options: Any) -> tuple[Any, Any]:
         """Return the loss and its gradient by the first argument, in that argument's shape and dtype.
 
@@ -704,17 +712,7 @@ class Loss(Card):
         result = self._by_fast_path("_and_slope", arguments, reduction, counting, options)
         if result is not None:
             return result  # type: ignore[no-any-return]
-        entered = self._given(arguments, options)
-        r = self._reading(*entered)
-        with r.quiet():
-            batch, value, slope = self._enter(
-                r, entered, reduction=reduction, **given, options=options, wants_slope=True
-            )
-            if batch.kernel is not None:
-                return fast.loss_and_slope_by_kernel(batch)  # type: ignore[no-any-return]
-            values = batch.values(value, slope)
-            gradient = r.narrow(batch.pull_back(self._root.name, value, slope), r.result_dtype(batch.original))
-            return r.narrow(batch.reduce(values), batch.dtype), gradient
+        return self._by_general_path(arguments, reduction, given, options, wants_slope=True)  # type: ignore[no-any-return]
 
     def slope(self, *arguments: Array, **options: Any) -> Any:
         """Return the gradient of the loss by the first argument; see `value_and_slope`."""

@@ -179,12 +179,12 @@ def scaled(x: Array, by: Array) -> Array:
     return by * where((by == 0) & ((x == math.inf) | (x == -math.inf)), 0.0, x)
 
 
-def steady(x: Array, size: Array) -> Array:
+def stop_gradient_if_tiny(x: Array, size: Array) -> Array:
     """`x`, as a constant for autograd where second slopes in units of `size` overflow."""
-    return where((size**3 == 0) | (size == math.inf), held(x), x)
+    return where((size**3 == 0) | (size == math.inf), stop_gradient(x), x)
 
 
-def share(part: Array, whole: Array, nothing: Array = 0.0) -> Array:
+def safe_divide(part: Array, whole: Array, nothing: Array = 0.0) -> Array:
     """part / whole, or `nothing` where the whole is 0."""
     return where(whole == 0, nothing, part / nonzero(whole))
 
@@ -419,9 +419,9 @@ def top(x: Array) -> Array:
     return reading(x).top(x)
 
 
-def held(x: Array) -> Array:
+def stop_gradient(x: Array) -> Array:
     """`x`, as a constant for autograd."""
-    return reading(x).held(x)
+    return reading(x).stop_gradient(x)
 
 
 def softmax_logit(x: Array) -> Array:

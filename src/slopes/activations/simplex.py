@@ -93,7 +93,7 @@ def gumbel_softmax(x, *, tau: Positive = 1.0, hard: Flag = False, noise: Gumbel 
     It is random only with a generator or noise. A hard choice is a one-hot row with the soft slope.
     """
     soft = ops.softmax((x + noise) / tau)
-    return ops.top(soft) + (soft - ops.held(soft)) if hard else soft
+    return ops.top(soft) + (soft - ops.stop_gradient(soft)) if hard else soft
 
 
 @gumbel_softmax.derivative

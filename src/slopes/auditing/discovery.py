@@ -103,7 +103,7 @@ def _fittest(make: Callable[[Form], Subject], groups: Iterable[Sequence[Form]]) 
     trouble = None
     for group in groups:
         form, error = _accepted(make, group)
-        trouble = _telling(trouble, error)
+        trouble = _choose_error(trouble, error)
         if form is not None:
             score = fitness(make(form))
             if best is None or score > best[1]:
@@ -124,7 +124,7 @@ def _accepted(make: Callable[[Form], Subject], group: Sequence[Form]) -> tuple[F
             try:
                 came = subject(*subject.draw())
             except SubjectError as error:
-                trouble = _telling(trouble, error)
+                trouble = _choose_error(trouble, error)
                 continue
             if bool(torch.isfinite(came.double()).any()):
                 return _in_numpy(make, attempt, subject) or attempt, None
@@ -133,7 +133,7 @@ def _accepted(make: Callable[[Form], Subject], group: Sequence[Form]) -> tuple[F
 
 def _in_numpy(make: Callable[[Form], Subject], form: Form, subject: Subject) -> Form | None:
     """Form in NumPy, if the subject computes in NumPy; else None."""
-    if subject.oddities.get("type") not in ("a float64", "a float32", "a ndarray") and not _wants_none(subject):
+    if subject.oddities.get("type") not in ("a float64", "a float32", "a ndarray") and not _refuses_gradients(subject):
         return None
     other = make(replace(form, numpy=True))
     try:
@@ -143,7 +143,7 @@ def _in_numpy(make: Callable[[Form], Subject], form: Form, subject: Subject) -> 
     return other.form
 
 
-def _wants_none(subject: Subject) -> bool:
+def _refuses_gradients(subject: Subject) -> bool:
     """Whether it passes tensors to NumPy, which refuses them if they require a gradient; np.maximum returns one."""
     first, *rest = subject.draw()
     try:
@@ -153,7 +153,7 @@ def _wants_none(subject: Subject) -> bool:
     return False
 
 
-def _telling(first: SubjectError | None, error: SubjectError | None) -> SubjectError | None:
+def _choose_error(first: SubjectError | None, error: SubjectError | None) -> SubjectError | None:
     """Choose the error to report: the first, or the one that came after the subject ran to its end."""
     if first is None or (error is not None and isinstance(error.cause, NotATensor)):
         return error or first

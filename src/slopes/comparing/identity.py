@@ -128,7 +128,7 @@ def probe_activation(given: Any) -> Tensor:
 
 def probe_loss(card: Any, task: Task) -> Tensor:
     """Values and gradient for fixed outputs, fed as in training; ValueError if it cannot be trained."""
-    targets = task.targets[_telling(task)]
+    targets = task.targets[_probe_samples(task)]
     if targets.is_floating_point():
         targets = targets.double()
     shape = (1, *targets.shape[1:]) if task.kind.has_pixels else (task.outputs,)
@@ -148,7 +148,7 @@ def probe_loss(card: Any, task: Task) -> Tensor:
     return torch.cat([values.detach().flatten(), outputs.grad.flatten()])
 
 
-def _telling(task: Task) -> Tensor:
+def _probe_samples(task: Task) -> Tensor:
     """Indices of the first samples, and the first of every class, as data may be sorted."""
     rows = np.unique(strata_of(task.kind, task.targets).numpy(), return_index=True)[1]
     return torch.from_numpy(np.union1d(rows, np.arange(min(16, len(task.targets)))))

@@ -50,10 +50,10 @@ class Judged:
         return torch.where(known, natural, 0.5 if self.task.centre is None else self.task.centre.double())
 
     @cached_property
-    def named(self) -> Tensor:
+    def predicted_class(self) -> Tensor:
         """Most likely class, (model, sample); the first where outputs are not finite."""
-        named = self.outputs.argmax(-1)
-        return named if self._finite else torch.where(self.outputs.isfinite().all(-1), named, 0)
+        likeliest = self.outputs.argmax(-1)
+        return likeliest if self._finite else torch.where(self.outputs.isfinite().all(-1), likeliest, 0)
 
     @cached_property
     def chance(self) -> Tensor:
@@ -63,7 +63,7 @@ class Judged:
         return torch.where(self.targets == 1, self.predicted, 1 - self.predicted)
 
     @cached_property
-    def yes(self) -> tuple[Tensor, Tensor]:
+    def yes_masks(self) -> tuple[Tensor, Tensor]:
         """Masks of predicted and true yeses."""
         return self.predicted > 0.5, self.targets == 1
 
@@ -94,11 +94,11 @@ def metrics_of(task: Task) -> tuple[Metric, ...]:
 
 
 def _accuracy(judged: Judged) -> Tensor:
-    return (judged.named == judged.targets).double().mean(1)
+    return (judged.predicted_class == judged.targets).double().mean(1)
 
 
 def _yes_accuracy(judged: Judged) -> Tensor:
-    predicted, true = judged.yes
+    predicted, true = judged.yes_masks
     return (predicted == true).double().mean(1)
 
 
@@ -117,11 +117,11 @@ def _yes_brier(judged: Judged) -> Tensor:
 
 def _calibration(judged: Judged) -> Tensor:
     sure = judged.predicted.max(-1).values
-    return _calibration_error(sure, judged.named == judged.targets)
+    return _calibration_error(sure, judged.predicted_class == judged.targets)
 
 
 def _yes_calibration(judged: Judged) -> Tensor:
-    return _calibration_error(judged.predicted, judged.yes[1])
+    return _calibration_error(judged.predicted, judged.yes_masks[1])
 
 
 def _calibration_error(chance: Tensor, happened: Tensor) -> Tensor:
@@ -132,18 +132,18 @@ def _calibration_error(chance: Tensor, happened: Tensor) -> Tensor:
 
 
 def _recall(judged: Judged) -> Tensor:
-    predicted, true = judged.yes
+    predicted, true = judged.yes_masks
     return _share(predicted & true, true)
 
 
 def _precision(judged: Judged) -> Tensor:
-    predicted, true = judged.yes
+    predicted, true = judged.yes_masks
     return _share(predicted & true, predicted)
 
 
 def _balanced_accuracy(judged: Judged) -> Tensor:
     """Mean of recall and specificity; if only one class is present, its accuracy."""
-    predicted, true = judged.yes
+    predicted, true = judged.yes_masks
     there = torch.stack([true.any(1), (~true).any(1)]).double()
     right = torch.stack([_share(predicted & true, true), _share(~predicted & ~true, ~true)])
     return (right * there).sum(0) / there.sum(0)
@@ -157,7 +157,7 @@ def _share(part: Tensor, whole: Tensor) -> Tensor:
 def _average_precision(judged: Judged) -> Tensor:
     """Mean, over the true yeses, of the precision at their own probability; ties count together."""
     order = judged.predicted.argsort(dim=1, descending=True)
-    chance, yes = judged.predicted.gather(1, order), judged.yes[1].gather(1, order).double()
+    chance, yes = judged.predicted.gather(1, order), judged.yes_masks[1].gather(1, order).double()
     places = torch.arange(chance.shape[1], device=chance.device).expand_as(chance)
     last = torch.ones_like(chance, dtype=torch.bool)
     last[:, :-1] = chance[:, :-1] != chance[:, 1:]
@@ -184,7 +184,7 @@ def _dice(judged: Judged) -> Tensor:
 
 def _overlap(judged: Judged, axis: int) -> tuple[Tensor, Tensor]:
     """Sizes of intersection and union, over the axes from `axis` on."""
-    predicted, true = judged.yes
+    predicted, true = judged.yes_masks
     return (predicted & true).flatten(axis).sum(axis).double(), (predicted | true).flatten(axis).sum(axis).double()
 
 

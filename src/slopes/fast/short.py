@@ -64,76 +64,44 @@ def own_function(name: str, settings: dict[str, Any], dtype: torch.dtype) -> tup
 
     None if it has fewer digits than the card. At NaN the gradient is the incoming one.
     """
-    make = OWN.get(name)
-    fits = dtype is torch.float32 or make in (STRAIGHT if dtype is torch.float64 else STRAIGHT_IN_HALF)
-    if make is None or not fits:
+    fits = dtype is torch.float32 or name in (STRAIGHT if dtype is torch.float64 else STRAIGHT_IN_HALF)
+    if name not in OWN or not fits:
         return None
-    function = make(**settings)
-    return function and (function, MAPPED if make in STRAIGHT else 2**16)
+    function = OWN[name](**settings)
+    return function and (function, MAPPED if name in STRAIGHT else 2**16)
 
 
 MAPPED = 2**23  #: float32 entries for which the C library asks the system for new pages at each call
 
 
-def relu() -> Value:
-    """Unlike this, torch.relu keeps a negative zero."""
-    return threshold(0.0, 0.0)
-
-
-def leaky_relu(negative_slope: float) -> Value | None:
-    """A slope of 0 times infinity needs the body."""
-    if _single(negative_slope) == 0:
-        return None
-    return lambda x: functional.leaky_relu(x, negative_slope)
-
-
-def threshold(threshold: float, value: float) -> Value:
+def _threshold(threshold: float, value: float) -> Value:
     return lambda x: torch.threshold(x, threshold, value)
 
 
-def hard_tanh(min_val: float, max_val: float) -> Value:
-    return lambda x: functional.hardtanh(x, min_val, max_val)
+def _hardtanh(low: float, high: float) -> Value:
+    return lambda x: functional.hardtanh(x, low, high)
 
 
-def relu6() -> Value:
-    return hard_tanh(0.0, 6.0)
-
-
-def softshrink(lambd: float) -> Value | None:
-    return (lambda x: functional.softshrink(x, lambd)) if is_single(lambd) else None
-
-
-def hardshrink(lambd: float) -> Value:
-    return lambda x: functional.hardshrink(x, lambd)
-
-
-def elu(alpha: float) -> Value | None:
-    """PyTorch multiplies a large alpha by an exponential without digits."""
-    return (lambda x: functional.elu(x, alpha)) if is_single(alpha) and alpha <= 1 else None
-
-
-def celu(alpha: float) -> Value | None:
-    return functional.elu if alpha == 1.0 else None
-
-
-def selu() -> Value:
-    return functional.selu
-
-
-def softplus(beta: float) -> Value | None:
-    return functional.softplus if beta == 1.0 else None
-
-
-def log_sigmoid() -> Value:
-    return functional.logsigmoid
-
-
-STRAIGHT = (relu, leaky_relu, threshold, hard_tanh, relu6, softshrink, hardshrink)
-STRAIGHT_IN_HALF = (relu, leaky_relu, relu6)  # half types represent their bounds
 OWN: dict[str, Callable[..., Value | None]] = {
-    make.__name__: make for make in (*STRAIGHT, elu, celu, selu, softplus, log_sigmoid)
+    "relu": lambda: _threshold(0.0, 0.0),  # torch.relu keeps a negative zero
+    "leaky_relu": lambda negative_slope: (  # a slope of 0 times infinity needs the body
+        (lambda x: functional.leaky_relu(x, negative_slope)) if _single(negative_slope) != 0 else None
+    ),
+    "relu6": lambda: _hardtanh(0.0, 6.0),
+    "threshold": _threshold,
+    "hard_tanh": lambda min_val, max_val: _hardtanh(min_val, max_val),
+    "softshrink": lambda lambd: (lambda x: functional.softshrink(x, lambd)) if is_single(lambd) else None,
+    "hardshrink": lambda lambd: lambda x: functional.hardshrink(x, lambd),
+    # PyTorch multiplies a large alpha by an exponential without digits
+    "elu": lambda alpha: (lambda x: functional.elu(x, alpha)) if is_single(alpha) and alpha <= 1 else None,
+    "celu": lambda alpha: functional.elu if alpha == 1.0 else None,
+    "selu": lambda: functional.selu,
+    "softplus": lambda beta: functional.softplus if beta == 1.0 else None,
+    "log_sigmoid": lambda: functional.logsigmoid,
 }
 """By the card's name: a function of its parameters for PyTorch's function, or None."""
+STRAIGHT_IN_HALF = ("relu", "leaky_relu", "relu6")  # half types represent their bounds
+STRAIGHT = (*STRAIGHT_IN_HALF, "threshold", "hard_tanh", "softshrink", "hardshrink")
 
 
 # ------------------------------------------------------------------------------------------- pieces

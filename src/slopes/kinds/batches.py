@@ -90,7 +90,7 @@ class Overlap(Kind):
         batch.arguments = _regions(r, over, probabilities), regions, weights
         if self.ranked:
             odds = _log_odds(wide, several, from_probabilities)
-            batch.arguments = *batch.arguments, _regions(r, over, ops.held(odds))
+            batch.arguments = *batch.arguments, _regions(r, over, ops.stop_gradient(odds))
         batch.like, batch.coefficient = _one_per_region(r, regions), None
         if self.joint:
             batch.like, batch.coupled = batch.like[..., 0], True

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from slopes import ops
 from slopes.card import loss
 from slopes.facts import Paper
-from slopes.ops import Array, absolute, angle, entry, held, maximum, minimum, nonzero, pi, share, steady, where
+from slopes.ops import Array, absolute, angle, entry, maximum, minimum, nonzero, pi, stop_gradient, where
 
 
 class Sides(NamedTuple):
@@ -36,9 +36,9 @@ class Pair(NamedTuple):
 def _sides(prediction, target):
     low, high = prediction[..., :2], prediction[..., 2:]
     left, right = target[..., :2], target[..., 2:]
-    around = held(maximum(high, right) - minimum(low, left))
+    around = stop_gradient(maximum(high, right) - minimum(low, left))
     size = maximum(around[..., :1], around[..., 1:])
-    low, high, unit = steady(low, size), steady(high, size), nonzero(size)
+    low, high, unit = ops.stop_gradient_if_tiny(low, size), ops.stop_gradient_if_tiny(high, size), nonzero(size)
     around = maximum(high, right) - minimum(low, left)
     gap = minimum(high, right) - maximum(low, left)
     shift = ((low - left) / unit + (high - right) / unit) / 2
@@ -51,7 +51,9 @@ def _pair(sides):
     across, along = v * h - w * g, g * h + v * w
     small = (absolute(across) + along) ** 3 == 0
     turn = where(
-        small, angle(held(across), nonzero(held(along))), angle(where(small, 0.0, across), where(small, 1.0, along))
+        small,
+        angle(stop_gradient(across), nonzero(stop_gradient(along))),
+        angle(where(small, 0.0, across), where(small, 1.0, along)),
     )
     lapped = c * d
     return Pair(
@@ -80,8 +82,8 @@ def _rise(prediction, target, sides):
     lapped = (1 - outer) * _outward(meets * _swapped(gap))
     largest = maximum(sides.own[..., :1], sides.own[..., 1:])
     flat = largest**3 == 0
-    w, h = _columns(where(flat, 0.0, sides.own) / where(flat, 1.0, held(largest)))
-    turn = ops.joined(-h[..., None], w[..., None]) / where(flat, 1.0, held(largest))
+    w, h = _columns(where(flat, 0.0, sides.own) / where(flat, 1.0, stop_gradient(largest)))
+    turn = ops.joined(-h[..., None], w[..., None]) / where(flat, 1.0, stop_gradient(largest))
     turn = _outward(turn / nonzero(w * w + h * h)[..., None])
     return Rise(
         lapped, _outward(_swapped(sides.own)) - lapped, outer * _outward(_swapped(sides.around)),
@@ -100,7 +102,8 @@ def _swapped(x):
 def _share(part, whole, nothing):
     """part / whole, or `nothing` for a whole of 0; without a slope for a tiny whole."""
     small = whole**3 == 0
-    return where(small, share(held(part), held(whole), nothing), part / where(small, 1.0, whole))
+    constant = ops.safe_divide(stop_gradient(part), stop_gradient(whole), nothing)
+    return where(small, constant, part / where(small, 1.0, whole))
 
 
 def _rise_of_share(part, whole, part_rise, whole_rise):
@@ -183,7 +186,7 @@ def diou(prediction, target):
     The distance draws boxes together even if they do not overlap.
     """
     pair = _pair(_sides(prediction, target))
-    return _share(pair.wrong, pair.union, 1.0) + share(pair.apart, pair.across, 0.0)
+    return _share(pair.wrong, pair.union, 1.0) + ops.safe_divide(pair.apart, pair.across, 0.0)
 
 
 @diou.derivative
@@ -203,7 +206,7 @@ def ciou(prediction, target):
     """
     pair = _pair(_sides(prediction, target))
     lost, aspect = _share(pair.wrong, pair.union, 1.0), pair.aspect**2
-    return lost + share(pair.apart, pair.across, 0.0) + _share(aspect * aspect, lost + aspect, 0.0)
+    return lost + ops.safe_divide(pair.apart, pair.across, 0.0) + _share(aspect * aspect, lost + aspect, 0.0)
 
 
 @ciou.derivative

@@ -76,7 +76,7 @@ def categorical_cross_entropy(prediction, target, *, base: AboveOne = e):
 
 @categorical_cross_entropy.derivative
 def _(prediction, target, *, base):
-    prediction = where(prediction == 0, ops.held(prediction), prediction)  # second slopes would be NaN
+    prediction = where(prediction == 0, ops.stop_gradient(prediction), prediction)  # second slopes would be NaN
     return -ratio(ops.one_hot(target, like=prediction), prediction) / log(base)
 
 

@@ -13,7 +13,6 @@ from slopes.ops import (
     absolute,
     exp,
     expected,
-    held,
     log,
     maximum,
     nonzero,
@@ -21,7 +20,8 @@ from slopes.ops import (
     sign,
     softplus,
     sqrt,
-    steady,
+    stop_gradient,
+    stop_gradient_if_tiny,
     top,
     where,
 )
@@ -36,14 +36,14 @@ def _size(x):
 
 
 def _largest(x):
-    sizes = absolute(held(x))
+    sizes = absolute(stop_gradient(x))
     return ops.sum(where(top(sizes) > 0, sizes, 0.0))
 
 
 def _unit(x):
     """(rows of length 1, lengths); a row of zeros stays, without a slope."""
     size = _largest(x)
-    x, size = steady(x, size), nonzero(size)
+    x, size = stop_gradient_if_tiny(x, size), nonzero(size)
     length = sqrt(nonzero(ops.sum((x / size) ** 2)))
     return x / size / length, size * length
 
@@ -51,7 +51,7 @@ def _unit(x):
 def _powers(residual, p):
     """(largest size in each row, entries over it, sum of their powers to p)."""
     size = _size(residual)
-    part = where(absolute(residual) == inf, sign(residual), steady(residual, size) / size)
+    part = where(absolute(residual) == inf, sign(residual), stop_gradient_if_tiny(residual, size) / size)
     powers = where(p == 2, part * part, where(part == 0, 0.0, nonzero(absolute(part)) ** p))
     return size, part, ops.sum(powers)
 
@@ -72,10 +72,11 @@ def _cosine(x, y):
 
 def _rise_of_gap(gap, first, second, middle, p):
     residual = first / 1024 - second / 1024
-    distance = _distance(first / 1024, held(middle) / 1024, p) + _distance(second / 1024, held(middle) / 1024, p)
+    centre = stop_gradient(middle) / 1024
+    distance = _distance(first / 1024, centre, p) + _distance(second / 1024, centre, p)
     huge = (1024 * distance == inf)[..., None]
-    size = where(huge, inf, distance[..., None])  # `steady` then makes second slopes 0, not NaN
-    middle, gap = steady(middle, size), steady(gap, size[..., 0])
+    size = where(huge, inf, distance[..., None])  # `stop_gradient_if_tiny` then makes second slopes 0, not NaN
+    middle, gap = stop_gradient_if_tiny(middle, size), stop_gradient_if_tiny(gap, size[..., 0])
     near, far = (_distance(x / 1024, middle / 1024, p)[..., None] for x in (first, second))
     nearer = near < far
     to_first, to_second = _rise_of_distance(middle, first, p), _rise_of_distance(middle, second, p)
@@ -109,7 +110,7 @@ def _mean(values, chosen):
 def _excess(similar, negatives, temperature):
     """(softmax of negatives, logsumexp less each similarity, any)."""
     shown = where(negatives, similar, -3 / temperature)  # below any similarity
-    most = held(ops.sum(top(shown) * shown))
+    most = stop_gradient(ops.sum(top(shown) * shown))
     powers = where(negatives, exp(where(negatives, similar - most, 0.0)), 0.0)
     total = ops.sum(powers)
     return powers / nonzero(total), log(nonzero(total)) + most - similar, total != 0
@@ -214,7 +215,7 @@ def _gap(first, second, middle, p):
     along = ((first - middle) + (second - middle)) / nonzero(near + far)[..., None]
     huge = 1024 * (near + far) == inf  # then there is no slope
     gap = where(p == 2, ops.sum(where(huge[..., None], 0.0, first - second) * along)[..., 0], near - far)
-    return 1024 * where(huge, held(near - far), gap)
+    return 1024 * where(huge, stop_gradient(near - far), gap)
 
 
 @loss(

@@ -154,7 +154,7 @@ def _(prediction, target, *, power):
 def _tweedie(prediction, target, power):
     """(exp((2 − power) · prediction), target · exp((1 − power) · prediction)) from unrounded exponents."""
     high, low = (2 - power) * prediction, (1 - power) * prediction
-    high_rest = ops.held(product(prediction, 2 - power)[1])
-    low_rest = ops.held(product(-prediction, power - 1)[1])
+    high_rest = ops.stop_gradient(product(prediction, 2 - power)[1])
+    low_rest = ops.stop_gradient(product(-prediction, power - 1)[1])
     low = where((target == 0) & (low > 80), 0.0, low)  # 0 · ∞ would be NaN
     return exp(high) * (1 + high_rest), _times_exp(target, low) * (1 + low_rest)

@@ -9,7 +9,7 @@ from slopes import ops
 from slopes.card import loss
 from slopes.domains import Flag, NonNegative, OneOf, Positive
 from slopes.facts import Paper
-from slopes.ops import absolute, expected, jaccard_steps, log, maximum, nonzero, ratio, share, sign, step, top, where
+from slopes.ops import absolute, expected, jaccard_steps, log, maximum, nonzero, ratio, sign, step, top, where
 
 MONAI = "softmax=True, to_onehot_y=True"
 MONAI_ARGUMENTS = "(prediction[:, None].movedim(-1, 1), target[:, None, None])"
@@ -48,7 +48,7 @@ def _joint(p, t, w, weighting):
 def _rarity(size):
     """The smallest class's size over each class's size."""
     least = ops.sum(top(where(size == 0, -inf, -size)) * size)
-    return where(size == 0, 1.0, share(least, size))
+    return where(size == 0, 1.0, ops.safe_divide(least, size))
 
 
 @loss(
@@ -76,7 +76,7 @@ def dice(prediction, target, weight, *, smooth: NonNegative = 0.0, squared: Flag
     `smooth` is added to 2·I and to P + T (Optax: to I, twice as much). With `squared` a matched soft target costs 0.
     """
     wrong, whole = _dice(prediction, target, weight, squared)
-    return share(wrong, whole + smooth)
+    return ops.safe_divide(wrong, whole + smooth)
 
 
 def _dice(p, t, w, squared):
@@ -89,9 +89,9 @@ def _dice(p, t, w, squared):
 def _(prediction, target, weight, *, smooth, squared):
     _, whole = _dice(prediction, target, weight, squared)
     whole = whole + smooth
-    agreed = share(2 * expected(prediction * target, weight) + smooth, whole)[..., None]
+    agreed = ops.safe_divide(2 * expected(prediction * target, weight) + smooth, whole)[..., None]
     rise = agreed * prediction - target if squared else agreed / 2 - target
-    return share(2 * weight * rise, whole[..., None])
+    return ops.safe_divide(2 * weight * rise, whole[..., None])
 
 
 @loss(
@@ -152,7 +152,7 @@ def tversky(prediction, target, weight, *, alpha: NonNegative = 0.5, beta: NonNe
     `dice`, of 1 `jaccard`.
     """
     wrong, right = _tversky(prediction, target, weight, alpha, beta)
-    return share(wrong, right + wrong)
+    return ops.safe_divide(wrong, right + wrong)
 
 
 def _tversky(p, t, w, alpha, beta):
@@ -163,8 +163,8 @@ def _tversky(p, t, w, alpha, beta):
 def _(prediction, target, weight, *, alpha, beta):
     wrong, right = (part[..., None] for part in _tversky(prediction, target, weight, alpha, beta))
     whole = wrong + right
-    rise = (1 - target) * share(alpha * right, whole) - target * share(beta * right + wrong, whole)
-    return share(weight * rise, whole)  # 0 stays 0 where 1 / whole overflows
+    rise = (1 - target) * ops.safe_divide(alpha * right, whole) - target * ops.safe_divide(beta * right + wrong, whole)
+    return ops.safe_divide(weight * rise, whole)  # 0 stays 0 where 1 / whole overflows
 
 
 @loss(
@@ -222,14 +222,14 @@ def generalized_dice(
     batch, and adds 1.
     """
     wrong, whole, rare = _joint(prediction, target, weight, weighting)
-    return share(expected(wrong, rare), expected(whole, rare))
+    return ops.safe_divide(expected(wrong, rare), expected(whole, rare))
 
 
 @generalized_dice.derivative
 def _(prediction, target, weight, cotangent, *, weighting):
     _, whole, rare = _joint(prediction, target, weight, weighting)
     agreed, whole = (expected(part, rare)[..., None, None] for part in (expected(prediction * target, weight), whole))
-    rise = weight * rare[..., None] * share(2 * (share(agreed, whole) - target), whole)
+    rise = weight * rare[..., None] * ops.safe_divide(2 * (ops.safe_divide(agreed, whole) - target), whole)
     return cotangent[..., None, None] * rise
 
 

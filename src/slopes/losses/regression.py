@@ -72,7 +72,7 @@ def _root(square, rest):
     whole = 1 + square
     root = sqrt(whole)
     lost = where(square < 1, (1 - whole) + square, (square - whole) + 1) + ops.fma(root, -root, whole)
-    return root, (rest + ops.held(lost / whole)) / 2
+    return root, (rest + ops.stop_gradient(lost / whole)) / 2
 
 
 @loss(
@@ -313,7 +313,7 @@ def _barron(prediction, target, alpha, c):
     square = held * (held / b)
     beyond = where(absolute(residual) == inf, prediction / FAR - target / FAR, residual / FAR)
     far = maximum(absolute(where(absolute(scaled) < farthest, 0.0, beyond / c / b**0.5)), 1.0)
-    rest = ops.held(_rounding_of_square(prediction, target, b, c) / (1 + square))
+    rest = ops.stop_gradient(_rounding_of_square(prediction, target, b, c) / (1 + square))
     return a, b, held, square, far, log1p(square) + rest, rest
 
 
@@ -340,7 +340,7 @@ def barron_general(prediction, target, *, alpha: Shape = 1.0, c: Positive = 1.0)
     tiny = absolute(held) < 1e-8
     growth = where(tiny, 1 + held / 2 + held * held / 6, expm1(held) / where(tiny, 1.0, held))
     risen = expm1(held)
-    risen = risen + (1 + risen) * ops.held(ops.fma(log_square, a / 2, -z))  # z is rounded
+    risen = risen + (1 + risen) * ops.stop_gradient(ops.fma(log_square, a / 2, -z))  # z is rounded
     less = where(a < 1, a, 1.0)  # a finite power even where root · far overflows
     power = where(a < 1, (root**less * (1 + a * lost) - far**-less) * far**less, (root * far) ** a * (1 + a * lost) - 1)
     power = b / where(a == 0, 1.0, a) * where(a > 0, power, expm1(z))

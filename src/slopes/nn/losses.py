@@ -203,7 +203,7 @@ def _binary(self: Any, card: Any, input: Any, target: Any) -> Any:
 
 def _held(function: Any, x: Tensor, most: float) -> Tensor:
     """function(x), clipped to ±most and constant beyond."""
-    outer = function(r.held(x)).clamp(-most, most)
+    outer = function(r.stop_gradient(x)).clamp(-most, most)
     beyond = outer.abs() == most
     return torch.where(beyond, outer, function(torch.where(beyond, 0.5, x)))
 

@@ -750,7 +750,7 @@ def ratio(x: Array, y: Array) -> Array:
     return where(jet(x) == 0, 0, x / jet(y))
 
 
-zero_dimensional = double = double_for = just_above = held = widen = textbook.unchanged
+zero_dimensional = double = double_for = just_above = stop_gradient = widen = textbook.unchanged
 wants_gradient, product, quotient, fma = textbook.wants_no_gradient, textbook.product, textbook.quotient, textbook.fma
 cubic, decay, mish = textbook.cubic, partial(textbook.decay, _this), partial(textbook.mish, _this)
 snake_slope = partial(textbook.snake_slope, _this)

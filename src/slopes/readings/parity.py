@@ -292,7 +292,7 @@ def normal_pdf(x: Array, times: Array) -> Array:
     return x.table.signed(1, ("normal_pdf", x.place), positive=True) * times
 
 
-zero_dimensional = double = double_for = just_above = held = widen = textbook.unchanged
+zero_dimensional = double = double_for = just_above = stop_gradient = widen = textbook.unchanged
 wants_gradient, product, quotient, fma = textbook.wants_no_gradient, textbook.product, textbook.quotient, textbook.fma
 cubic, decay = textbook.cubic, partial(textbook.decay, _this)
 parameter = partial(textbook.number_or_choice, lambda value, like: like.of(value), ParityError)

@@ -60,7 +60,7 @@ def nonzero(r: ModuleType, x: Array) -> Array:
     return (1.0 if zero else x) if isinstance(zero, bool) else r.where(zero, 1.0, x)
 
 
-def share(r: ModuleType, part: Array, whole: Array, nothing: float) -> Array:
+def safe_divide(r: ModuleType, part: Array, whole: Array, nothing: float) -> Array:
     return r.where(whole == 0, nothing, part / nonzero(r, whole))
 
 
@@ -434,7 +434,7 @@ def jaccard_steps(r: ModuleType, order: Array, target: Array, weight: Array) -> 
     union = region + r.cumsum(strange)
     before = r.joined(region, union)[..., :-1]
     left = r.reversed(r.cumsum(r.reversed(size * part)))
-    steps = share(r, size, union, 0.0) * (part + (1 - part) * share(r, left, before, 1.0))
+    steps = safe_divide(r, size, union, 0.0) * (part + (1 - part) * safe_divide(r, left, before, 1.0))
     return r.picked(steps, r.places(-places))
 
 

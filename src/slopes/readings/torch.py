@@ -236,7 +236,7 @@ def just_above(x: Array) -> Array:
     return x + torch.where(number < last, torch.nextafter(number, torch.full_like(number, last)) - number, 0.0)
 
 
-def held(x: Array) -> Array:
+def stop_gradient(x: Array) -> Array:
     return x.detach()
 
 

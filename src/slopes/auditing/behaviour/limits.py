@@ -191,8 +191,8 @@ def _in_between(subject: Subject, others: Arguments, slack: float) -> Iterator[F
     plain = 1 - 2 * both / (whole + true)
     squared = 1 - 2 * both / (float((p * p).sum()) + true)
     index = both / (whole + true - both)
-    others_ = (1 - index, -math.log(1 - plain), math.log(math.cosh(plain)))
-    if min(abs(came - known) for known in (plain, squared, *others_)) > slack:
+    variants = (1 - index, -math.log(1 - plain), math.log(math.cosh(plain)))
+    if min(abs(came - known) for known in (plain, squared, *variants)) > slack:
         yield _told(
             subject, (prediction, *others), "is not Dice where the prediction is 1/4 everywhere",
             "Dice is 1 − 2·Σpt / (Σp + Σt), with p and t alone in the sums below, or their squares", came,
