@@ -48,10 +48,6 @@ def _constant(x: Tensor, number: float) -> Tensor:
     return torch.clamp(x, number, number)
 
 
-def _is_inside(x: Tensor, low: float, high: float) -> Tensor:
-    return x == torch.clamp(x, low, high)
-
-
 def _next(number: float, towards: float) -> float:
     return float(torch.nextafter(_single(number), _single(towards)))
 
@@ -112,7 +108,7 @@ def hard_sigmoid(slope: float) -> Pair | None:
     if slope != 1 / 6:
         return None
     sixth, low, high = _single(slope), _next(-3.0, 0.0), _next(3.0, 0.0)
-    return (_hardsigmoid, lambda g, x: g * torch.where(_is_inside(x, low, high), sixth, _constant(x, 0.0)))
+    return (_hardsigmoid, lambda g, x: g * torch.where(x == torch.clamp(x, low, high), sixth, _constant(x, 0.0)))
 
 
 def hard_swish() -> Pair:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from slopes import ops
@@ -40,10 +40,6 @@ class CardKernel:
         return self._kernels[outputs]
 
 
-def _fill(body: Callable[..., Any], settings: Mapping[str, Any]) -> Callable[..., Any]:
-    return lambda *arguments: body(*arguments, **settings)
-
-
 @lru_cache(maxsize=64)
 def _smooth(card: Card, smoothing: float) -> Card:
     """A loss that smooths labels itself; a program cannot hold the rows of the general path."""
@@ -75,7 +71,7 @@ def find_loss_kernel(
         return None
     if smoothing:
         card = _smooth(card, smoothing)
-        slope = slope and _fill(card.slope_body, settings)
+        slope = slope and partial(card.slope_body, **settings)
     kernel = CardKernel(card, settings, slope, dtype, labels, arithmetic)
     try:
         program = kernel.get(*("value", "vjp") if has_slope else ("value",)).program

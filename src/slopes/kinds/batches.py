@@ -86,12 +86,14 @@ class Overlap(Kind):
         given = from_probabilities or self.scores
         probabilities = wide if given else _probabilities(wide, several)
         regions = _regions(r, over, r.one_hot(rows, like=wide))
-        weights = _regions(r, over, _pixel_weights(r, wide, pixels))
+        ones = r.widen(wide == wide, like=wide)
+        weights = _regions(r, over, ones if pixels is None else ones * pixels[..., None])
         batch.arguments = _regions(r, over, probabilities), regions, weights
         if self.ranked:
             odds = _log_odds(wide, several, from_probabilities)
             batch.arguments = *batch.arguments, _regions(r, over, ops.stop_gradient(odds))
-        batch.like, batch.coefficient = _one_per_region(r, regions), None
+        batch.like = regions[..., 0] if regions.shape[-1] else r.sum(regions)[..., 0]  # one per region
+        batch.coefficient = None
         if self.joint:
             batch.like, batch.coupled = batch.like[..., 0], True
         if class_weight is not None:
@@ -135,15 +137,6 @@ def _pull_back(logits: Array, cotangent: Array, several: bool) -> Array:
     if several:
         return ops.sigmoid(logits, times=cotangent * ops.sigmoid(-logits))
     return ops.softmax_pulled(logits, cotangent)
-
-
-def _pixel_weights(r: ModuleType, like: Array, pixels: Array | None) -> Array:
-    ones = r.widen(like == like, like=like)
-    return ones if pixels is None else ones * pixels[..., None]
-
-
-def _one_per_region(r: ModuleType, regions: Array) -> Array:
-    return regions[..., 0] if regions.shape[-1] else r.sum(regions)[..., 0]
 
 
 def _log_odds(x: Array, several: bool, from_probabilities: bool) -> Array:

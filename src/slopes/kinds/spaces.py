@@ -146,14 +146,6 @@ def _normal(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
     return 3 * rng.standard_normal(shape)
 
 
-def _chance(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
-    return np.clip(rng.uniform(-0.5, 1.5, shape), 0, 1)
-
-
-def _probability(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
-    return 1 / (1 + np.exp(-_normal(rng, shape)))
-
-
 def _distribution(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
     rows = np.exp(_normal(rng, shape))
     return rows / np.sum(rows, axis=-1, keepdims=True)
@@ -167,10 +159,13 @@ def _box(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
 REAL = Space("real", _normal, whole=True, axis="prediction − target", words="real numbers", is_real=True)
 LOGITS = Space("logits", _normal, whole=True, axis="logit", is_logit=True)
 PROBABILITIES = Space(
-    "probabilities", _probability, 0.0, 1.0, fill=0.5, whole=True, rule="must be probabilities in [0, 1]", other=0.25,
-    axis="probability of 1", is_probability=True,
+    "probabilities", lambda rng, shape: 1 / (1 + np.exp(-_normal(rng, shape))), 0.0, 1.0, fill=0.5, whole=True,
+    rule="must be probabilities in [0, 1]", other=0.25, axis="probability of 1", is_probability=True,
 )  # fmt: skip
-CHANCES = replace(PROBABILITIES, name="chances", draw=_chance, other=1.0, axis="", is_yes_or_no=True)
+CHANCES = replace(
+    PROBABILITIES, name="chances", draw=lambda rng, shape: np.clip(rng.uniform(-0.5, 1.5, shape), 0, 1), other=1.0,
+    axis="", is_yes_or_no=True,
+)  # fmt: skip
 LOG_PROBABILITIES = Space(
     "log-probabilities", lambda rng, shape: np.log(_distribution(rng, shape)), fill=-1.0, other=-1.5,
     is_log_probability=True,

@@ -143,10 +143,6 @@ def _and(a: Any, b: Any) -> bool | None:
     return False if a is False or b is False else None if a is None or b is None else bool(a and b)
 
 
-def _or(a: Any, b: Any) -> bool | None:
-    return _not(_and(_not(a), _not(b)))
-
-
 def _power(a: Any, b: Any) -> Any:
     """Arb has no powers of infinities."""
     return a**b if type(a) is Dual or a.is_finite() or a.is_nan() else Number(float(a) ** float(b))
@@ -161,7 +157,7 @@ _OWN = {
     np.not_equal: _comparison(operator.ne, operator.eq),
     np.invert: np.frompyfunc(_not, 1, 1),
     np.bitwise_and: np.frompyfunc(_and, 2, 1),
-    np.bitwise_or: np.frompyfunc(_or, 2, 1),
+    np.bitwise_or: np.frompyfunc(lambda a, b: _not(_and(_not(a), _not(b))), 2, 1),
     np.power: np.frompyfunc(_power, 2, 1),
 }
 

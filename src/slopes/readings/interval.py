@@ -435,10 +435,6 @@ def _broken(x: Jet, breaks: int) -> Jet:
     return Jet(x.value, x.slope, x.bend, x.breaks | breaks)
 
 
-def _undefined(x: Jet) -> Jet:
-    return Jet(WHOLE, WHOLE, WHOLE, x.breaks | KINK | JUMP)
-
-
 # ---------------------------------------------------------------------------------- monotone functions
 
 
@@ -477,10 +473,6 @@ def _sigmoid_slope_at(x: Any) -> Any:
     return small / (1 + small) ** 2
 
 
-def _softplus_at(x: Any) -> Any:
-    return x + exact._exp(-x).log1p() if x > 0 else exact._exp(x).log1p()
-
-
 _exp = _rising(exact._exp, 0, _INF)
 _expm1 = _rising(exact._expm1, -1, _INF)
 _sinh = _rising(exact._sinh, -_INF, _INF)
@@ -490,7 +482,7 @@ _sqrt = _rising(lambda x: x.sqrt(), 0, _INF)
 _tanh = _rising(lambda x: x.tanh(), -1, 1)
 _tanhshrink = _rising(lambda x: x - x.tanh(), -_INF, _INF)
 _sigmoid = _rising(_sigmoid_at, 0, 1)
-_softplus = _rising(_softplus_at, 0, _INF)
+_softplus = _rising(lambda x: x + exact._exp(-x).log1p() if x > 0 else exact._exp(x).log1p(), 0, _INF)
 _erf = _rising(lambda x: x.erf(), -1, 1)
 _ndtr = _rising(lambda x: exact._erfc(-x / arb(2).sqrt()) / 2, 0, 1)
 _sigmoid_slope = _peaked(_sigmoid_slope_at, 0.25)
@@ -567,7 +559,7 @@ def _defined_from(least_value: int, breaks: int, function: Callable[[Array], Jet
     def apply(x: Array) -> Jet:
         x = jet(x)
         if not x.value.low >= least_value:
-            return _undefined(x)
+            return Jet(WHOLE, WHOLE, WHOLE, x.breaks | KINK | JUMP)
         return function(x) if _is_above(x.value, least_value) else _broken(function(x), breaks)
 
     return apply

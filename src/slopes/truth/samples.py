@@ -34,9 +34,12 @@ class Samples:
     def inputs(self, dtype: Any) -> tuple[Any, ...]:
         """Line of numbers for an element-wise card, else a batch of rows."""
         if isinstance(self.card, Loss):
-            return self._loss_inputs(dtype)
+            drawn = self.card.kind.examples(self.card.settings).stress(self.rng)
+            return tuple(x if np.asarray(x).dtype.kind in "iu" else x.astype(dtype) for x in drawn)
         if isinstance(self.card, Map):
-            return _rows(self.rng, dtype, 5 * self.card.parts), _cotangents(self.rng, dtype)
+            # one-hot rows pull back a column of the Jacobian without cancellation between entries
+            columns = np.eye(5, dtype=dtype)[self.rng.integers(0, 5, 40)]
+            return _rows(self.rng, dtype, 5 * self.card.parts), columns
         return (self.line(dtype),)
 
     def line(self, dtype: Any) -> Any:
@@ -57,10 +60,6 @@ class Samples:
             kinks = np.asarray(self.kinks, dtype)
             around = [kinks, np.nextafter(kinks, dtype(-np.inf)), np.nextafter(kinks, dtype(np.inf))]
         return np.concatenate([line, *around])
-
-    def _loss_inputs(self, dtype: Any) -> tuple[Any, ...]:
-        drawn = self.card.kind.examples(self.card.settings).stress(self.rng)  # type: ignore[attr-defined]
-        return tuple(x if np.asarray(x).dtype.kind in "iu" else x.astype(dtype) for x in drawn)
 
     def conditioning(self, result: str, dtype: Any) -> Any:
         """Change of a result, in ulps, if its arguments change by one each.
@@ -172,8 +171,3 @@ def _rows(rng: np.random.Generator, dtype: Any, width: int) -> Any:
     extremes = [[0, 0, 0, 0, 0], [800, 0, -800, 1, 2], [1e4, -1e4, 0, 1, 2], [50, 0, 0, 0, 0], [-50, -50, -50, -50, 0]]
     rows[: len(extremes)] = np.tile(np.array(extremes), width // 5)
     return rows.astype(dtype)
-
-
-def _cotangents(rng: np.random.Generator, dtype: Any) -> Any:
-    """One-hot rows, which pull back a column of the Jacobian without cancellation between entries."""
-    return np.eye(5, dtype=dtype)[rng.integers(0, 5, 40)]

@@ -33,7 +33,7 @@ def direction(subject: Subject) -> Iterator[Finding]:
     count = len(better)
     both = subject.smallest((*better, *worse), lambda given: _falls(subject, given[:count], given[count:]))
     better, worse = both[:count], both[count:]
-    measure = _is_measure(subject)
+    measure = bool(MEASURE.search(subject.title)) and "loss" not in subject.title.lower()
     yield print_both(subject, better, worse).finding(
         f"{what} costs more than what is wrong" + (": a measure that is to grow, not a loss?" if measure else ""),
         "turn the sign (1 − similarity, −log-likelihood), or put prediction and target in the order it wants",
@@ -64,10 +64,6 @@ def _not_least(subject: Subject) -> Iterator[Finding]:
                 shows=lambda right, beside: right.sum() > beside.sum(),
             )
             return
-
-
-def _is_measure(subject: Subject) -> bool:
-    return bool(MEASURE.search(subject.title)) and "loss" not in subject.title.lower()
 
 
 def _falls(subject: Subject, better: Arguments, worse: Arguments) -> bool:

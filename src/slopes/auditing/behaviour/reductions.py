@@ -397,7 +397,8 @@ def _parts(subject: Subject) -> Finding | None:
     rules = list(shares) if declared not in shares else [declared] + ["one"] * (subject.form.reduction is not None)
     is_combined = partial(_is_combined, [shares[rule] for rule in rules])
     kept = torch.cat([gradient[part] for part in parts])
-    if is_combined(kept, *(_among_zeros(place, came) for place in range(len(came)))):
+    rows = [[x if n == place else torch.zeros_like(x) for n, x in enumerate(came)] for place in range(len(came))]
+    if is_combined(kept, *map(torch.cat, rows)):
         return None
     calls = subject.call_with(options), *(subject.call_with(options, part) for part in parts)
     seen = [f"torch.autograd.grad({call}, {subject.form.names[0]})[0]" for call in calls]
@@ -427,10 +428,6 @@ def _shares(subject: Subject, arguments: Arguments, keep: Tensor, parts: list[sl
         **{name: [part[name] / count for part in counted] for name, count in whole.items()},
         "one": [1.0] * len(parts),
     }
-
-
-def _among_zeros(place: int, parts: list[Tensor]) -> Tensor:
-    return torch.cat([x if n == place else torch.zeros_like(x) for n, x in enumerate(parts)])
 
 
 def _counts(subject: Subject, arguments: Arguments, keep: Tensor) -> dict[str, float]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from slopes.auditing.behaviour.batches import asked, close, own, several
-from slopes.auditing.behaviour.selection import Selection, selections
+from slopes.auditing.behaviour.selection import selections
 from slopes.auditing.evidence import attempt, is_lost
 from slopes.auditing.form import Arguments
 from slopes.auditing.report import Finding, Skip, about
@@ -35,7 +35,7 @@ def row_independence(subject: Subject) -> Iterator[Finding]:
     if not first.ndim or len(first) < 2:
         raise Skip("there is but one row")
     moved = torch.cat([first[:1], subject.draw(seed=1)[0][1:]])
-    before, after = (_of_first_row(subject, x, rest) for x in (first, moved))
+    before, after = (subject.gradient(x, *rest)[1][0] for x in (first, moved))
     if not close(before, after):
         subject.notes["coupled"] = True
         name = subject.form.names[0]
@@ -54,10 +54,6 @@ def row_independence(subject: Subject) -> Iterator[Finding]:
             expected="the same, as its own prediction and target are",
             shows=lambda before, after: not close(before, after),
         )
-
-
-def _of_first_row(subject: Subject, first: Tensor, rest: Sequence[Tensor]) -> Tensor:
-    return subject.gradient(first, *rest)[1][0]
 
 
 def _wrong_axis(subject: Subject) -> Finding | None:
@@ -81,7 +77,7 @@ def _found_wrong(subject: Subject, how: str, what: str, over: str) -> Finding | 
         if not bool(torch.isfinite(base)):
             return None
         right = subject.total(*_shifted(arguments, axis, how))
-        if close(base, right) or _blind(subject, arguments, base):
+        if close(base, right) or close(base, subject.total(subject.draw(seed=3)[0], *arguments[1:])):
             return None
         for place in range(arguments[0].ndim):
             unnoticed = place != axis and close(base, subject.total(*_shifted(arguments, place, how)))
@@ -137,10 +133,6 @@ def _shifted(arguments: Arguments, axis: int, how: str) -> Arguments:
     return torch.round(moved, decimals=6), *arguments[1:]  # shorter in code
 
 
-def _blind(subject: Subject, arguments: Arguments, base: Tensor) -> bool:
-    return close(base, subject.total(*subject.draw(seed=3)[:1], *arguments[1:]))
-
-
 # ------------------------------------------------------------------------------------- degenerate batches
 
 
@@ -181,7 +173,8 @@ def _degenerate(subject: Subject) -> Iterator[tuple[str, Arguments, dict[str, An
     first, *rest = arguments = subject.draw(rows=min(2, subject.form.shape[0]))
     for way in selections(subject):
         if way.what == "ignore_index" or way.what == "mask" or not own(subject):
-            none = f"every label is {way.label}" if way.what == "ignore_index" else f"{way.name} is all {_no(way)}"
+            no = way.inverted if way.dtype == torch.bool else int(way.inverted)
+            none = f"every label is {way.label}" if way.what == "ignore_index" else f"{way.name} is all {no}"
             shape = (len(first), *way.shape[1:])
             for what, count in ((none, 0), ("one entry counts", 1)):
                 keep = (torch.arange(torch.Size(shape).numel()) < count).reshape(shape)
@@ -203,10 +196,6 @@ def _equal_targets(subject: Subject, target: Tensor) -> Iterator[tuple[str, Tens
             yield f"where all targets are {number:g}", torch.full_like(target, number)
     elif kind is not None and kind.compares_numbers:
         yield "where all targets are alike", torch.full_like(target, 0.5)
-
-
-def _no(way: Selection) -> Any:
-    return way.inverted if way.dtype == torch.bool else int(way.inverted)
 
 
 def _fault(subject: Subject, arguments: Arguments, options: dict[str, Any]) -> tuple[Tensor, Tensor] | None:

@@ -121,11 +121,8 @@ def _python_files(path: str) -> Iterator[str]:
         yield os.path.normpath(path)
     for folder, folders, files in os.walk(path):
         folders[:] = sorted(name for name in folders if not _is_skipped(folder, name))
-        yield from (os.path.normpath(os.path.join(folder, file)) for file in sorted(files) if _is_source(file))
-
-
-def _is_source(file: str) -> bool:
-    return file.endswith(".py") and not file.startswith(".")
+        sources = sorted(file for file in files if file.endswith(".py") and not file.startswith("."))
+        yield from (os.path.normpath(os.path.join(folder, file)) for file in sources)
 
 
 def _is_skipped(parent: str, name: str) -> bool:

@@ -45,7 +45,7 @@ def find_definitions(source: bytes, pattern: str | None = None) -> list[Definiti
     Raises SyntaxError or ValueError for a source that Python cannot read.
     """
     found = {}
-    for node in _top_level(_parse(source)):
+    for node in (node for node in _statements(_parse(source)) if isinstance(node, _NAMED)):
         if pattern is None:
             obstacle = _obstacle(node)
         else:
@@ -92,10 +92,6 @@ def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
                 yield from _statements(getattr(node, part, []))
             for handler in getattr(node, "handlers", []):
                 yield from _statements(handler.body)
-
-
-def _top_level(body: list[ast.stmt]) -> Iterator[ast.FunctionDef | ast.ClassDef]:
-    return (node for node in _statements(body) if isinstance(node, _NAMED))
 
 
 def _lines(node: ast.stmt) -> tuple[int, int]:

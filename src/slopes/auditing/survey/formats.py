@@ -42,7 +42,7 @@ class Text(Document):
         if not self.has_lines:
             return f"{result.report}\n"
         cells = [text.ljust(width) for text, width in zip(_columns(result.case), self.columns, strict=True)]
-        return f"{_one_line('  '.join([*cells, summary(result)]))}\n"
+        return re.sub(r"[\r\n]+", " ", "  ".join([*cells, summary(result)])) + "\n"
 
     def end(self, results: Sequence[CaseResult]) -> str:
         if not self.has_lines:
@@ -133,10 +133,6 @@ def totals(results: Sequence[CaseResult]) -> str:
 
 def _columns(case: Case) -> tuple[str, str]:
     return case.name, case.place
-
-
-def _one_line(text: str) -> str:
-    return re.sub(r"[\r\n]+", " ", text)
 
 
 def _escape(text: str) -> str:
