@@ -134,8 +134,8 @@ def test_kind_space_and_shape_are_found(thing):
 
 
 def test_argument_order_reduction_and_numpy_are_found():
-    assert subject_of(bce_as_keras_has_it)[0].form.swapped
-    assert not subject_of(squared)[0].form.swapped
+    assert subject_of(bce_as_keras_has_it)[0].form.place == 1
+    assert subject_of(squared)[0].form.place == 0
     assert subject_of(squared_in_numpy)[0].form.numpy
     assert subject_of(torch.nn.HuberLoss)[0].form.reduction == "attribute"
     assert subject_of(F.huber_loss)[0].form.reduction == "keyword"

@@ -18,8 +18,9 @@ FLAG = Flag.__metadata__[0]  # type: ignore[attr-defined]
 def audit(
     subject: Any, *, kind: str | None = None, against: Any = None, quick: bool = False, seed: int = 0,
     space: str | None = None, elicits: str | None = None, bounded: bool = False, batch_level: bool = False,
-    terms: Mapping[str, Callable[..., Any]] | None = None, divisor: str | None = None, model: Any = None,
-    batch: Any = None, time_limit: float = 120.0,
+    terms: Mapping[str, Callable[..., Any]] | None = None, divisor: str | None = None, example: Any = None,
+    roles: Any = None, call: Callable[..., Any] | None = None, model: Any = None, batch: Any = None,
+    time_limit: float = 120.0,
 ) -> Report:  # fmt: skip
     """Audit a loss or an activation, and return the findings as a `Report`.
 
@@ -34,6 +35,10 @@ def audit(
     - `bounded`: it saturates on purpose, as robust losses do. `batch_level`: it depends on a whole batch on purpose.
     - `terms`: the terms that it adds up, by name, each a function of the same arguments.
     - `divisor`: the divisor of its mean: "elements", "rows", "weights", "valid" or "one".
+    - `example`: for a loss that no kind describes, a batch: a tuple or dict of tensors with one row per sample. `roles`
+      names the role of each: "prediction", "logits", "probabilities", "log_probabilities", "positive", "chosen" or
+      "rejected" for the outputs of a model; "target", "labels", "teacher", "reference", "input", "weight" or "mask".
+      `call` is a function of the loss and the batch, where the loss does not take the tensors in this order.
 
     `against` is the reference that it should equal: a class or function of torch, a card, any callable, or text. With
     `model` and `batch` (inputs and targets), the audit also checks the tensors of a real training. `quick` skips slow
@@ -54,7 +59,7 @@ def audit(
         raise TypeError(f"audit: terms must be a dict of functions by their names, got {shown(terms)}")
     declared: dict[str, Any] = {
         "kind": kind, "space": space, "elicits": elicits, "bounded": bounded, "batch_level": batch_level,
-        "terms": dict(terms or {}), "divisor": divisor,
+        "terms": dict(terms or {}), "divisor": divisor, "example": example, "roles": roles, "call": call,
     }  # fmt: skip
     options: dict[str, Any] = {"against": against, "quick": quick, "seed": seed, "model": model, "batch": batch}
     is_of_file = isinstance(subject, str) and loading.parts(subject)[0] is not None

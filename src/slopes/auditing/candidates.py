@@ -29,7 +29,7 @@ def candidates(names: list[str] | None, declared: Declared, hints: list[str]) ->
         for kind in kinds:
             for variant in kind.variants() if declared.space is None else [with_declared_space(kind, declared)]:
                 for group in _layouts(variant):
-                    yield [replace(form, swapped=swapped and len(form.names) == 2, extra=extra) for form in group]
+                    yield [replace(form, place=int(swapped and len(form.names) == 2), extra=extra) for form in group]
 
 
 def with_declared_space(kind: Kind, declared: Declared) -> Kind:

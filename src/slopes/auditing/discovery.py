@@ -13,6 +13,7 @@ from torch import Tensor
 from slopes.auditing.candidates import IMAGE, LABELLED, ROWS_2, candidates, suggested, with_declared_space
 from slopes.auditing.fitness import fitness
 from slopes.auditing.form import Declared, Form
+from slopes.auditing.roles import example_kind
 from slopes.auditing.signatures import EXTRAS, reduction_way, required
 from slopes.auditing.source import source_of
 from slopes.auditing.subject import NotATensor, Subject, SubjectError
@@ -68,12 +69,14 @@ def _of_card(card: Card) -> Form:
 
 def _find(thing: Any, declared: Declared, make: Callable[[Form], Subject]) -> Form:
     names = required(thing)
+    if declared.example is not None:
+        return _of_example(thing, declared, make)
     if _is_activation(names, declared, make):
         return _of_activation(make)
     if names is not None and len([name for name in names if name not in EXTRAS]) > 3:
         raise TypeError(
             f"audit: takes {len(names)} arguments ({', '.join(names)}), and losses of more than three are not known; "
-            "bind some with functools.partial"
+            "give example=(tensor, ...), one for each, or bind some with functools.partial"
         )
     known = _known(thing) if declared.kind is None else None
     if known is not None:
@@ -82,6 +85,19 @@ def _find(thing: Any, declared: Declared, make: Callable[[Form], Subject]) -> Fo
     form, score = _fittest(make, candidates(names, declared, hints))
     sure = score >= 0.7 or declared.kind is not None or (score > 0 and form.kind == suggested(hints))
     return replace(form, sure=sure, reduction=reduction_way(thing))
+
+
+def _of_example(thing: Any, declared: Declared, make: Callable[[Form], Subject]) -> Form:
+    """Form of a batch that was given; raise the subject's error if it refuses it."""
+    signature = None if declared.call is not None else required(thing)
+    kind, place = example_kind(declared.example, declared.roles, signature)
+    way = reduction_way(thing)
+    way = None if way == "keyword" and declared.call is not None else way
+    form = Form(kind=kind, shape=kind.batch[0].shape, place=place, reduction=way)
+    accepted, trouble = _accepted(make, [form])
+    if accepted is None:
+        raise trouble or TypeError("audit: it gives no finite number for the example")
+    return accepted
 
 
 BOXED = re.compile(r"[gdc]iou")  #: titles that hint at boxes
@@ -256,8 +272,9 @@ def _facts(subject: Subject) -> list[str]:
         f"{name} {tuple(x.shape)} of {'labels' if not x.is_floating_point() else space}"
         for name, x, space in zip(names, arguments, form.spaces, strict=True)
     ]
-    if form.swapped:
-        told[:2] = told[1::-1]
+    told.insert(form.place, told.pop(0))
+    if form.has_fixed_shape:
+        return [f"a loss of {', '.join(told)}, as declared"]
     reduced = "one number" if subject(*arguments).ndim == 0 else "a value for each"
     doubt = "" if form.sure else "; a guess, so declare kind= and space= for a sharper audit"
     article = "an" if form.kind.name[0] in "aeiou" else "a"

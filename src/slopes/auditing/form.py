@@ -33,6 +33,9 @@ class Declared:
     batch_level: bool = False
     terms: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     divisor: str | None = None
+    example: Any = None
+    roles: Any = None
+    call: Callable[..., Any] | None = None
 
     def __post_init__(self) -> None:
         for name in ("kind", "space", "elicits", "divisor"):
@@ -51,8 +54,18 @@ class Declared:
                 f"audit: elicits must be 'mean', 'median', 'probability' or a quantile, as 'quantile 0.9', "
                 f"got {self.elicits!r}"
             )
+        self._check_example()
         if self.space is not None:
             object.__setattr__(self, "space", self.space.replace("_", "-"))
+
+    def _check_example(self) -> None:
+        if self.call is not None and not callable(self.call):
+            raise TypeError(f"audit: call must be a function of the loss and a batch, got {shown(self.call)}")
+        beside = [name for name in ("kind", "space", "elicits") if getattr(self, name) is not None]
+        if self.example is None and (self.roles is not None or self.call is not None):
+            raise ValueError("audit: roles and call describe the tensors of example, which is missing")
+        if self.example is not None and beside:
+            raise ValueError(f"audit: {beside[0]} is for losses without example; give roles to its tensors instead")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +76,7 @@ class Form:
     shape: tuple[int, ...] = (ROWS,)  #: of the first argument
     axis: int = -1  #: axis of the classes, or of a row's entries
     target: str = "as drawn"  #: or "rows" (one-hot), "whole" (integers), "squeezed", "lists"
-    swapped: bool = False  #: whether the target comes before the prediction
+    place: int = 0  #: place of the first argument in a call
     extra: Mapping[str, str] = field(default_factory=dict)  #: further required arguments: "mask" or "weight"
     settings: Mapping[str, Any] = field(default_factory=dict)  #: a card's parameters, on which its spaces depend
     reduction: str | None = None  #: how to choose one: "keyword" or "attribute"
@@ -71,6 +84,15 @@ class Form:
     dtype: torch.dtype = torch.float64  #: float32 only if it takes no float64
     elementwise: bool = True  #: whether an activation maps each entry by itself
     sure: bool = True  #: whether the kind is certain; if not, findings that depend on it are notes
+
+    @property
+    def learned(self) -> tuple[int, ...]:
+        """Places of the arguments that come out of a model."""
+        return (self.kind or ACTIVATION).learned
+
+    @property
+    def has_fixed_shape(self) -> bool:
+        return self.kind is not None and self.kind.has_fixed_shape
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -108,6 +130,8 @@ class Form:
                 x = np.sort(np.where(x == 1, np.arange(self.classes), self.classes), -1)
                 x = np.where(x == self.classes, -1, x).astype(np.int64)
         laid = torch.from_numpy(np.ascontiguousarray(x))
+        if laid.dtype is torch.bool:
+            return laid
         return laid.to(dtype or self.dtype) if laid.is_floating_point() else laid.long()
 
     def canonical(self, place: int, x: Tensor) -> Any:

@@ -56,7 +56,7 @@ def _as_reference(subject: Subject, reference: Any) -> Subject:
     except SubjectError as error:
         raise TypeError(f"audit: against={reference!r} does not take what the subject takes: {error}") from error
     form = replace(
-        subject.form, swapped=other.form.swapped, extra=other.form.extra, reduction=other.form.reduction,
+        subject.form, place=other.form.place, extra=other.form.extra, reduction=other.form.reduction,
         numpy=other.form.numpy,
     )  # fmt: skip
     setup, objects = other.source.assign("reference")

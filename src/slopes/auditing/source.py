@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import copy
 import functools
 import importlib
 import inspect
@@ -12,7 +13,7 @@ import sys
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import FunctionType, ModuleType
+from types import CellType, CodeType, FunctionType, ModuleType
 from typing import Any
 
 import torch
@@ -47,6 +48,24 @@ class Source:
             return [told], {variable: self.thing}
         made = [] if self.expression == variable else [f"{variable} = {self.expression}"]
         return [*self.lines, *made], {}
+
+
+def with_own_modules(function: Any) -> tuple[Any, dict[str, Any]]:
+    """(function with copies of the modules that it names, these copies by name); another callable as it is."""
+    if not isinstance(function, FunctionType):
+        return function, {}
+    held = {name: x for name, x in _scope(function).items() if name in _names(function.__code__)}
+    models = {name: copy.deepcopy(x) for name, x in held.items() if isinstance(x, torch.nn.Module)}
+    cells = (CellType(models.get(name, held.get(name))) for name in function.__code__.co_freevars)
+    scope = {**function.__globals__, **models}
+    own = FunctionType(function.__code__, scope, function.__name__, function.__defaults__, tuple(cells))
+    own.__kwdefaults__ = function.__kwdefaults__
+    return own, models
+
+
+def _names(code: CodeType) -> set[str]:
+    inner = (x for x in code.co_consts if isinstance(x, CodeType))
+    return {*code.co_names, *code.co_freevars}.union(*map(_names, inner))
 
 
 def source_of(thing: Any, spec: str | None = None) -> Source:

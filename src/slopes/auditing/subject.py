@@ -23,7 +23,8 @@ from slopes.auditing.evidence import Script, attempt, own_copy
 from slopes.auditing.form import Arguments, Declared, Form
 from slopes.auditing.rebuilding import PLAIN, constructor_arguments, rebuilt
 from slopes.auditing.report import Finding, Skip
-from slopes.auditing.source import Source, spell
+from slopes.auditing.signatures import keywords
+from slopes.auditing.source import Source, source_of, spell, with_own_modules
 from slopes.card import Card
 from slopes.kinds.spaces import Space
 
@@ -63,6 +64,10 @@ class Subject:
         self.variable = "f" if form.kind is None else "loss"  #: its name in code
         self.setup, self.given = source.assign(self.variable)
         self.declared = declared or Declared()
+        self._call: Any = None
+        self.models: dict[str, Any] = {}  #: modules that the declared call names
+        if self.declared.call is not None:
+            self._call, self.models = with_own_modules(self.declared.call)
         self.seed, self.quick = seed, quick
         self.card: Card | None = thing if isinstance(thing, Card) else None
         self.oddities: dict[str, str] = {}  #: the first print, and the first result that is no tensor
@@ -197,6 +202,10 @@ class Subject:
         if reduction is not None and self.form.reduction == "keyword":
             options["reduction"] = reduction
         thing = self.thing if as_given else self._version(reduction, dtype)
+        if self._call is not None:
+            if options:
+                raise Skip("its call passes no further options on")
+            thing = self._through_call(thing, dtype)
         given = self.placed(arguments if in_place else [x.clone() for x in arguments])
         if self.form.numpy:
             given = [x.detach().numpy() for x in given]
@@ -205,10 +214,30 @@ class Subject:
             options.setdefault(name, self._extra(what, arguments))
         return self._watched(thing, given, options, arguments)
 
+    def _through_call(self, thing: Any, dtype: torch.dtype) -> Callable[..., Any]:
+        for model in self.models.values():
+            model.to(dtype)
+        return lambda *given: self._call(thing, given)
+
+    def parameters(self) -> dict[str, torch.nn.Parameter]:
+        """Parameters of the loss, and of models that its call names, by their code."""
+        held = {**({self.variable: self._version(None, self.form.dtype)} if self.is_module else {}), **self.models}
+        return {
+            f"{variable}.get_parameter({name!r})": p
+            for variable, module in held.items()
+            for name, p in module.named_parameters()
+            if p.requires_grad
+        }
+
+    @property
+    def keywords(self) -> list[str]:
+        """Options of a call, besides the declared arguments."""
+        known = self.form.names if self.form.has_fixed_shape else ()
+        return [] if self._call is not None else [name for name in keywords(self.thing) if name not in known]
+
     def placed(self, arguments: Sequence[Tensor]) -> list[Any]:
         given: list[Any] = list(arguments)
-        if self.form.swapped:
-            given[:2] = given[1::-1]
+        given.insert(self.form.place, given.pop(0))
         return given
 
     def _extra(self, what: str, arguments: Sequence[Tensor]) -> Any:
@@ -314,8 +343,9 @@ class Subject:
     def called(self, *options: str, each: str = "", **instead: str) -> str:
         """Call as code, with other code for some arguments, options such as "mask=mask", and `each` after every one."""
         names = [instead.get(name, name) for name in self.form.names]
-        if self.form.swapped:
-            names[:2] = names[1::-1]
+        names.insert(self.form.place, names.pop(0))
+        if self.declared.call is not None:
+            return f"call({self.variable}, ({', '.join(name + each for name in names)},))"
         given = {option.partition("=")[0] for option in options}
         extra = [f"{name}={name}{each}" for name in self.form.extra if name not in given]
         return f"{self.variable}({', '.join([*(name + each for name in names), *extra, *options])})"
@@ -361,9 +391,11 @@ class Subject:
         library = ["import numpy as np" if self.form.numpy else "import torch"]
         if torch.get_default_dtype() != torch.float32:
             library.append(f"torch.set_default_dtype({torch.get_default_dtype()})")
-        setup = [x for x in (self.setup if as_given else self.setup_for(arguments)) if x not in library]
+        calling, more = ([], {}) if self._call is None else source_of(self._call).assign("call")
+        setup = [*(self.setup if as_given else self.setup_for(arguments)), *calling]
+        setup = [line for line in dict.fromkeys(setup) if line not in library]
         seeding = self.notes.get("seeding", ())
-        return Script([*library, *setup, *seeding, *made, *first, f"print({last})"], self.given)
+        return Script([*library, *setup, *seeding, *made, *first, f"print({last})"], {**self.given, **more})
 
     def setup_for(self, arguments: Sequence[Tensor]) -> list[str]:
         """Lines that make the subject; a module computes in the arguments' dtype."""

@@ -21,6 +21,7 @@ from slopes.domains import Interval, OneOf, plain, shown
 from slopes.kinds.examples import Arguments, Examples
 from slopes.kinds.spaces import SPACES, Space, refuse
 
+LEARNED = ("second", "positive", "negative", "variance")  #: arguments besides the first that come out of a model
 REDUCTIONS = OneOf(("mean", "sum", "none"))
 DIVISOR = Interval(0.0, closed=True)
 FindKernel = Callable[..., Any]
@@ -222,9 +223,11 @@ class Kind:
     guess: int = 0  #: place among kinds tried for an unknown loss; 0: only by argument names
     name_parts: tuple[str, ...] = ()  #: of argument names that suggest it
     known_spaces: tuple[tuple[str, ...], ...] = ()  #: arguments' spaces, likeliest first
+    roles: tuple[str, ...] = ()  #: of the arguments, where a user declares them
     has_regions: ClassVar[bool] = False  #: rows are regions of pixels
     batched: ClassVar[bool] = False  #: the first axis must be the batch
     coupled: ClassVar[bool] = False  #: a value depends on other rows: the derivative takes a cotangent
+    has_fixed_shape: ClassVar[bool] = False  #: its examples take no other shapes
     example_maker: ClassVar[type[Examples]] = Examples
 
     takes_labels: ClassVar[bool] = False  #: the target may be integer labels
@@ -276,6 +279,11 @@ class Kind:
     @property
     def body(self) -> tuple[str, ...]:
         return tuple(argument.name for argument in self.arguments)
+
+    @property
+    def learned(self) -> tuple[int, ...]:
+        """Places of the arguments that come out of a model."""
+        return tuple(place for place, name in enumerate(self.body) if place == 0 or name in LEARNED)
 
     def unreduced(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Shape of the unreduced loss."""

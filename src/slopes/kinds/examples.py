@@ -183,10 +183,14 @@ class Examples:
         if first.shape[0] > 1:
             yield "where a row is 0", (np.concatenate([zero[:1], first[1:]]), *rest)
             yield "where two rows are equal", (np.concatenate([first[:1], first[:1], first[2:]]), *rest)
-        alike = [x.shape == first.shape and x.dtype.kind == "f" for x in rest]
+        alike = [self.may_equal(place, x, first) for place, x in enumerate(rest, start=1)]
         if any(alike) and self.goal.is_real:
             for what, same in (("where both are equal", first), ("where both are 0", zero)):
                 yield what, (same, *(same if a else x for a, x in zip(alike, rest, strict=True)))
+
+    def may_equal(self, place: int, x: Any, first: Any) -> bool:
+        """Whether an argument may have the numbers of the first."""
+        return bool(x.shape == first.shape and x.dtype.kind == "f")
 
     # ---------------------------------------------------------------------------------------------- plots
 

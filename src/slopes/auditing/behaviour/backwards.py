@@ -17,13 +17,11 @@ from slopes.auditing.report import Finding, Skip, about
 from slopes.auditing.subject import Subject
 
 BEFORE = ("derivative", "numpy_equals_torch", "connectivity")  #: checks that report wrong backwards of cards, or cuts
-LEARNING = ("second", "positive", "negative", "variance")  #: arguments besides the first that require a gradient
 
 
 @about("loss", "activation", unless=BEFORE, once=True)
 def backward(subject: Subject) -> Iterator[Finding]:
-    learning = [place for place, name in enumerate(subject.form.names) if place == 0 or name in LEARNING]
-    for seed, by in itertools.product(range(2), learning):
+    for seed, by in itertools.product(range(2), subject.form.learned):
         arguments = subject.draw(seed)
         function = _by_hand(subject, arguments)
         uneven = subject.family == "activation" and not subject.form.elementwise  # its rows may have constant sums

@@ -31,7 +31,7 @@ def twice(arguments: Arguments) -> Arguments:
 
 def several(subject: Subject) -> Subject:
     """Subject with several entries per row, so that rows and entries differ; raise Skip if it takes none."""
-    if len(subject.form.shape) > 1:
+    if len(subject.form.shape) > 1 or subject.form.has_fixed_shape:
         return subject
     if subject.form.kind is not None and subject.form.kind.rowwise:
         raise Skip("it takes a single row, no batch")
@@ -59,7 +59,9 @@ def counts(subject: Subject, arguments: Arguments) -> dict[str, float]:
     assert kind is not None
     rows = first.numel() // first.shape[subject.form.axis] if kind.rowwise else len(first)
     known = {"elements": float(first.numel()), "rows": float(rows), "samples": float(len(first))}
-    if not arguments[-1].is_floating_point():
+    if "weight" in kind.roles:
+        known["weights"] = float(arguments[kind.roles.index("weight")].sum())
+    elif not arguments[-1].is_floating_point():
         weights = next((w for w in _tensors(subject.thing) if w.shape == (first.shape[subject.form.axis],)), None)
         if weights is not None:
             known["weights"] = float(weights.double()[arguments[-1].clamp(min=0)].sum())

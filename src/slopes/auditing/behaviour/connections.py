@@ -9,6 +9,7 @@ import torch
 
 from slopes.auditing.behaviour.contract import spoiled
 from slopes.auditing.behaviour.differences import custom_function, differences_in_code, slopes, uneven_weights
+from slopes.auditing.behaviour.learning import declared_roles, parameters
 from slopes.auditing.evidence import attempt
 from slopes.auditing.report import Finding, Skip, about
 from slopes.auditing.source import source_of
@@ -29,8 +30,12 @@ REPAIR_DEAD = (
 def connectivity(subject: Subject) -> Iterator[Finding]:
     if subject.form.numpy:
         raise Skip("it computes in NumPy, which has no gradients")
-    for examine in (_whole, _dead, _entries, _terms, _partly_cut):
-        yield from examine(subject)
+    if subject.form.learned:
+        for examine in (_whole, _dead, _entries, _terms, _partly_cut):
+            yield from examine(subject)
+    yield from parameters(subject)
+    if subject.form.has_fixed_shape:
+        yield from declared_roles(subject)
 
 
 def _whole(subject: Subject) -> Iterator[Finding]:

@@ -14,7 +14,7 @@ from slopes.auditing.behaviour.selection import half, selections
 from slopes.auditing.evidence import Script
 from slopes.auditing.form import Arguments
 from slopes.auditing.report import Finding, about
-from slopes.auditing.signatures import EXTRAS, keywords
+from slopes.auditing.signatures import EXTRAS
 from slopes.auditing.subject import Subject, SubjectError
 
 ROWS, IMAGES = ((4,), (4, 1)), ((2, 3, 3), (2, 1, 3, 3))  #: a batch, without and with an axis of length 1
@@ -70,7 +70,7 @@ def _mismatched(subject: Subject, seed: int) -> Iterator[Case]:
 
 
 def _mismatched_options(subject: Subject, narrow: Arguments, wide: Arguments) -> Iterator[Case]:
-    for name in [name for name in keywords(subject.thing) if name in EXTRAS]:
+    for name in [name for name in subject.keywords if name in EXTRAS]:
         counts = torch.arange(1, narrow[0].numel() + 1)
         weight = counts % 2 == 0 if EXTRAS[name] == "mask" else counts.to(subject.form.dtype)
         for given, other in ((wide, narrow), (narrow, wide)):

@@ -49,7 +49,8 @@ def layout_and_cost(subject: Subject) -> Iterator[Finding]:
     if subject.form.numpy:
         return
     yield from _memory(subject)
-    if subject.card is None and not subject.form.extra:  # the tests of transforms cover cards
+    is_called_plainly = not subject.form.extra and subject.declared.call is None
+    if subject.card is None and is_called_plainly:  # the tests of transforms cover cards
         yield from _compiled(subject)
 
 
@@ -145,7 +146,7 @@ def _same(x: Tensor, y: Tensor) -> bool:
 
 
 def _memory(subject: Subject) -> Iterator[Finding]:
-    if subject.batch_level:
+    if subject.batch_level or not subject.form.learned:
         return
     small = subject.draw(rows=2)
     copies = max(BIG // small[0].numel(), 1)

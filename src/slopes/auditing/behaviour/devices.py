@@ -54,11 +54,11 @@ def _left_behind(subject: Subject) -> Iterator[Finding]:
 
 
 def _holds_tensor(value: Any) -> bool:
-    if isinstance(value, Tensor):
-        return True
+    """Whether it is or holds a constant tensor; those that are to be trained are reported by `connectivity`."""
     if isinstance(value, Mapping):
         value = list(value.values())
-    return isinstance(value, (list, tuple)) and any(isinstance(entry, Tensor) for entry in value)
+    entries = value if isinstance(value, (list, tuple)) else [value]
+    return any(isinstance(entry, Tensor) and not entry.requires_grad for entry in entries)
 
 
 def _on_another_device(subject: Subject) -> Iterator[Finding]:

@@ -14,7 +14,7 @@ from torch import Tensor
 from slopes.auditing.behaviour.common import MEASURE, cost, hard, print_cost, skip_on_refusal
 from slopes.auditing.form import Arguments
 from slopes.auditing.report import Finding, Skip, about
-from slopes.auditing.signatures import default_of, keywords
+from slopes.auditing.signatures import default_of
 from slopes.auditing.subject import Subject
 
 SMOOTHING = ("label_smoothing", "smoothing", "smooth_eps")
@@ -47,7 +47,7 @@ def setting(subject: Subject, *names: str) -> tuple[str, Any] | None:
             value = getattr(subject.thing, name)
             if not isinstance(value, Tensor) or value.numel() == 1:
                 return name, float(value)
-        elif not subject.is_module and name in keywords(subject.thing):
+        elif not subject.is_module and name in subject.keywords:
             default = default_of(subject.thing, name)
             if isinstance(default, (int, float)):
                 return name, default

@@ -77,7 +77,7 @@ def _junk(subject: Subject, way: Selection) -> Iterator[Finding]:
     numbers = JUNK if way.what == "mask" else JUNK[:2]
     for number, place in product(numbers, reversed(range(len(arguments)))):
         x, space = arguments[place], subject.form.spaces[place]
-        if not x.is_floating_point():
+        if not x.is_floating_point() or place == way.place or x.ndim < keep.ndim:
             continue
         finite = number in JUNK[:2]
         if finite and not space.is_unbounded:
@@ -118,7 +118,7 @@ def _thins(subject: Subject, way: Selection) -> Finding | None:
         torch.arange(shape[axis]).reshape([-1 if place == axis else 1 for place in range(len(shape))])
         < shape[axis] // 3
     )
-    _, all_count = way.keeping(torch.ones(len(arguments[0]), *way.shape[1:], dtype=torch.bool), arguments)
+    arguments, all_count = way.keeping(torch.ones(len(arguments[0]), *way.shape[1:], dtype=torch.bool), arguments)
     padded, options = way.keeping(keep.expand(shape), longer)
     try:
         before, after = subject(*arguments, **all_count), subject(*padded, **options)

@@ -20,7 +20,7 @@ from slopes.auditing.evidence import Script
 from slopes.auditing.form import Arguments
 from slopes.auditing.rebuilding import constructor_arguments, rebuilt
 from slopes.auditing.report import Finding, Skip, about
-from slopes.auditing.signatures import EXTRAS, default_of, keywords
+from slopes.auditing.signatures import EXTRAS, default_of
 from slopes.auditing.subject import Subject, SubjectError
 
 #: Names of options that choose how to compute or report, and leave the values alone.
@@ -79,7 +79,7 @@ def idle_options(subject: Subject) -> Iterator[Finding]:
 
 def _options(subject: Subject) -> Iterator[Option]:
     thing = subject.thing
-    of_call = {name: default_of(thing, name) for name in keywords(thing)}
+    of_call = {name: default_of(thing, name) for name in subject.keywords}
     for place, given in enumerate(((constructor_arguments(thing) or {}), of_call)):
         for name, value in given.items():
             numeric = type(value) in (bool, int, float) and value == value
@@ -155,7 +155,7 @@ def _contexts(subject: Subject, option: Option, options: list[Option]) -> Iterat
         if (other.name, other.of_call) != (option.name, option.of_call):
             yield from ({(other.name, other.of_call): value} for value in other.others[:4])
     words = [((name, False), value) for name, value in (constructor_arguments(subject.thing) or {}).items()]
-    words += [((name, True), default_of(subject.thing, name)) for name in keywords(subject.thing)]
+    words += [((name, True), default_of(subject.thing, name)) for name in subject.keywords]
     classes = subject.form.classes
     for place, value in words:
         if place[0] == "reduction":

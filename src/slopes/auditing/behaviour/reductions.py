@@ -17,7 +17,7 @@ from slopes.auditing.behaviour.selection import half, selections
 from slopes.auditing.evidence import Script
 from slopes.auditing.form import Arguments
 from slopes.auditing.report import Finding, Skip, about
-from slopes.auditing.signatures import default_of, keywords
+from slopes.auditing.signatures import default_of
 from slopes.auditing.subject import Subject, SubjectError
 
 PARTS_OF = (
@@ -354,7 +354,7 @@ def _split(subject: Subject) -> tuple[Arguments, dict[str, Any], Tensor, list[sl
 
 def _parts_of(subject: Subject) -> Finding | None:
     """Check that parts add up if an argument gives the count of all."""
-    names = keywords(subject.thing)
+    names = subject.keywords
     name = next((name for name in PARTS_OF if name in names), None)
     if name is None or subject.form.numpy:
         return None
@@ -432,9 +432,10 @@ def _shares(subject: Subject, arguments: Arguments, keep: Tensor, parts: list[sl
 
 def _counts(subject: Subject, arguments: Arguments, keep: Tensor) -> dict[str, float]:
     """Possible divisors, with weights of kept entries only, and their number."""
-    known = counts(subject, arguments)
-    if "weights" in known and keep.shape == arguments[-1].shape and bool(keep.any()):
-        of_class = counts(subject, (arguments[0], torch.where(keep, arguments[-1], 0)))["weights"]
-        of_none = counts(subject, (arguments[0], torch.zeros_like(arguments[-1])))["weights"] / keep.numel()
+    known, labels = counts(subject, arguments), arguments[-1]
+    of_classes = "weights" in known and not labels.is_floating_point()
+    if of_classes and keep.shape == labels.shape and bool(keep.any()):
+        of_class = counts(subject, (arguments[0], torch.where(keep, labels, 0)))["weights"]
+        of_none = counts(subject, (arguments[0], torch.zeros_like(labels)))["weights"] / keep.numel()
         known["weights"] = of_class - of_none * float((~keep).sum())
     return {**known, "valid": float(keep.sum())}

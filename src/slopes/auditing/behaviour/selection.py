@@ -13,7 +13,7 @@ from torch import Tensor
 
 from slopes.auditing.form import Arguments
 from slopes.auditing.report import Skip
-from slopes.auditing.signatures import EXTRAS, default_of, keywords
+from slopes.auditing.signatures import EXTRAS, default_of
 from slopes.auditing.subject import Subject, SubjectError
 
 
@@ -26,6 +26,7 @@ class Selection:
     inverted: bool = False  #: True marks entries that do not count
     label: int = -100
     given: bool = False  #: whether the call gives that label
+    place: int | None = None  #: of a mask or weights among the arguments, if they are no option
 
     def keeping(self, keep: Tensor, arguments: Arguments) -> tuple[Arguments, dict[str, Any]]:
         """Arguments and options under which only entries in `keep` count."""
@@ -33,7 +34,13 @@ class Selection:
             first, target, *rest = arguments
             target = torch.where(keep, target, self.label)
             return (first, target, *rest), {self.name: self.label} if self.given else {}
-        return arguments, {self.name: (keep ^ self.inverted).to(self.dtype)}
+        return self.giving((keep ^ self.inverted).to(self.dtype), arguments)
+
+    def giving(self, x: Tensor, arguments: Arguments) -> tuple[Arguments, dict[str, Any]]:
+        """Arguments and options with this mask or these weights."""
+        if self.place is None:
+            return arguments, {self.name: x}
+        return (*arguments[: self.place], x, *arguments[self.place + 1 :]), {}
 
     def spread(self, keep: Tensor, x: Tensor, axis: int) -> Tensor:
         if keep.ndim == x.ndim - 1 and keep.shape != x.shape[:1]:
@@ -58,7 +65,11 @@ def _found(subject: Subject) -> Iterator[Selection]:
     kind = subject.form.kind
     if kind is None or (kind.coupled and subject.card is None):
         return  # their masks mark pairs of positives
-    arguments, names = subject.draw(), keywords(subject.thing)
+    arguments, names = subject.draw(), subject.keywords
+    for place, (name, what) in enumerate(zip(subject.form.names, kind.roles, strict=False)):
+        if what in EXTRAS.values():
+            x = arguments[place]
+            yield _turned(subject, Selection(name, what, tuple(x.shape), x.dtype, place=place), arguments)
     for name in names:
         if name in EXTRAS and not isinstance(default_of(subject.thing, name), (int, float)):  # a number is a factor
             tried = _mask(subject, name, arguments)

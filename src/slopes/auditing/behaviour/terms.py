@@ -42,7 +42,7 @@ def _as(subject: Subject, term: Callable[..., Any]) -> Subject:
 def _of_result(subject: Subject) -> dict[str, Callable[..., Any]]:
     """Terms that the loss returns by name."""
     came = subject.raw(*subject.draw())
-    if not isinstance(came, Mapping):
+    if not isinstance(came, Mapping) or subject.declared.call is not None:
         return {}
     names = [name for name, x in came.items() if name != "loss" and isinstance(x, Tensor) and x.requires_grad]
     return {str(name): lambda *given, _name=name, **options: subject.thing(*given, **options)[_name] for name in names}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -40,32 +40,33 @@ def _uneven(way: Selection) -> Tensor:
     return (0.5 + 1.5 * (torch.arange(count) * 5 % 8) / 8).to(way.dtype).reshape(way.shape)
 
 
-def _given(way: Selection, weight: Tensor) -> dict[str, Any]:
-    return {way.name: weight}
-
-
 def _is_coupled(subject: Subject, way: Selection) -> bool:
     """Whether an entry's gradient depends on other entries, so that weights need not be factors."""
     first, *rest = subject.draw()
     other = subject.draw(1)[0]
     moved = torch.cat([first[:1], other[1:]])
-    ones = _given(way, torch.ones(way.shape, dtype=way.dtype))
-    before, after = (subject.gradient(x, *rest, **ones)[1][:1] for x in (first, moved))
+    ones = torch.ones(way.shape, dtype=way.dtype)
+    before, after = (_gradient(subject, way, ones, (x, *rest))[:1] for x in (first, moved))
     return not close(before, after)
+
+
+def _gradient(subject: Subject, way: Selection, weight: Tensor, arguments: Arguments) -> Tensor:
+    given, options = way.giving(weight, arguments)
+    return subject.gradient(*given, **options)[1]
 
 
 def _of_ones(subject: Subject, way: Selection) -> Finding | None:
     """Check that weights of 1 give the result without weights."""
-    if way.name in subject.form.extra:
+    if way.name in subject.form.extra or way.place is not None:
         return None
-    arguments, ones = subject.draw(), _given(way, torch.ones(way.shape, dtype=way.dtype))
+    arguments, ones = way.giving(torch.ones(way.shape, dtype=way.dtype), subject.draw())
     try:
         plain, weighted = subject(*arguments), subject(*arguments, **ones)
     except SubjectError:
         return None
     if plain.shape != weighted.shape or close(plain, weighted):
         return None
-    return _script(subject, arguments, [{}, ones]).finding(
+    return _script(subject, way, arguments, {}, ones, ones[way.name]).finding(
         f"{way.name} of 1 everywhere changes the result",
         f"divide once: (loss * {way.name}).sum() / {way.name}.sum(), or the mean over the entries",
         "warning",
@@ -78,7 +79,7 @@ def _of_ones(subject: Subject, way: Selection) -> Finding | None:
 def _not_linear(subject: Subject, way: Selection) -> Finding | None:
     """Check that the gradient by each entry is its weight times the gradient for weights of 1, up to one factor."""
     arguments, uneven, ones = subject.draw(), _uneven(way), torch.ones(way.shape, dtype=way.dtype)
-    plain, weighted = (subject.gradient(*arguments, **_given(way, w))[1] for w in (ones, uneven))
+    plain, weighted = (_gradient(subject, way, w, arguments) for w in (ones, uneven))
     spread = way.spread(uneven, plain, subject.form.axis)
     if _is_multiple(weighted, spread * plain):
         return None
@@ -89,11 +90,10 @@ def _not_linear(subject: Subject, way: Selection) -> Finding | None:
     else:
         what, severity = f"an entry's gradient is not proportional to its {way.name}", "warning"
     first = subject.form.names[0]
-    calls = (subject.call_with(_given(way, ones)), subject.call_with(_given(way, uneven)))
-    slopes = [f"torch.autograd.grad({call}.sum(), {first})[0]" for call in calls]
+    given, options = way.giving(ones, arguments)
+    slope = f"torch.autograd.grad({subject.call_with(options)}.sum(), {first})[0]"
     again = f"{way.name} = {subject.spell(uneven)}"
-    given = _given(way, ones)
-    return subject.script(arguments, f"print({slopes[0]})", again, slopes[1], grad=0, given=given).finding(
+    return subject.script(given, f"print({slope})", again, slope, grad=0, given=options).finding(
         what,
         f"multiply the loss of each entry by {way.name}, once, after every other step",
         severity,
@@ -114,12 +114,12 @@ def _divided(subject: Subject, way: Selection) -> Finding | None:
     if declared is None or subject(*subject.draw()).ndim:
         return None
     arguments, uneven = subject.draw(), _uneven(way)
-    ones, doubled = (_given(way, torch.ones_like(uneven)), _given(way, 2 * torch.ones_like(uneven)))
-    before, after = subject(*arguments, **ones), subject(*arguments, **doubled)
+    (one, ones), (two, doubled) = (way.giving(torch.full_like(uneven, x), arguments) for x in (1, 2))
+    before, after = subject(*one, **ones), subject(*two, **doubled)
     by_weights = close(before, after)
     if before == 0 or not (by_weights or close(2 * before, after)) or by_weights == (declared == "weights"):
         return None
-    return _script(subject, arguments, [ones, doubled]).finding(
+    return _script(subject, way, one, ones, doubled, torch.full_like(uneven, 2)).finding(
         f"divisor={declared!r} is declared, and the weighted mean divides by "
         + ("the sum of the weights" if by_weights else "a count"),
         f"divide by what is declared, (loss * {way.name}).sum() / {way.name}.sum() for 'weights', or declare what it "
@@ -130,9 +130,8 @@ def _divided(subject: Subject, way: Selection) -> Finding | None:
     )
 
 
-def _script(subject: Subject, arguments: Arguments, options: list[Mapping[str, Any]]) -> Script:
-    """Code that prints the results with two sets of options."""
-    calls = [subject.call_with(given) for given in options]
-    again = [f"{name} = {subject.spell(x)}" for name, x in options[1].items()]
-    given = options[0] or None
-    return subject.script(arguments, f"print({calls[0]})", *again, calls[1], given=given)
+def _script(subject: Subject, way: Selection, arguments: Arguments, before: Any, after: Any, weight: Tensor) -> Script:
+    """Code that prints the results with two sets of options, the second after the weights were set."""
+    again = f"{way.name} = {subject.spell(weight)}"
+    lines = f"print({subject.call_with(before)})", again, subject.call_with(after)
+    return subject.script(arguments, *lines, given=before)
