@@ -402,8 +402,7 @@ def accuracy(
     if workers is None:
         workers = 1 if names and len(names) < 8 else os.cpu_count() or 1  # a process starts in seconds
     with _complaining(ImportError):
-        from slopes.accuracy import measure, updating
-        from slopes.plotting import terminal
+        from slopes.accuracy import measure
     out = out or ("docs/accuracy.md" if update else None)
     page = _page_to_update(str(out), cards, against) if update else None
     if out is not None and (os.path.isdir(out) or not os.path.isdir(os.path.dirname(out) or ".")):
@@ -411,15 +410,24 @@ def accuracy(
             f"accuracy: cannot write {out!r}: no such folder, or one of that name"
         )  # now, not in minutes
 
-    def progress(done: int, total: int, name: str) -> None:
-        if sys.stderr.isatty():
-            click.echo(f"\r\x1b[Kmeasured {done} of {total}: {name}\r", err=True, nl=done == total)
-
     libraries = [] if against is None else _split("--against", against)
     with _complaining(LookupError, ImportError):
-        result = measure(cards, against=libraries, workers=workers, progress=progress)
+        result = measure(cards, against=libraries, workers=workers, progress=_print_progress)
     if update and not result.ok:
         out = None  # the page stays as it is
+    _report_accuracy(result, out, page, as_json)
+    return 0 if result.ok else 1
+
+
+def _print_progress(done: int, total: int, name: str) -> None:
+    if sys.stderr.isatty():
+        click.echo(f"\r\x1b[Kmeasured {done} of {total}: {name}\r", err=True, nl=done == total)
+
+
+def _report_accuracy(result: Any, out: str | None, page: Any, as_json: bool) -> None:
+    from slopes.accuracy import updating
+    from slopes.plotting import terminal
+
     if out is not None:
         text = result.page() if page is None else updating.update_page(page, result)
         with _complaining(OSError, prefix="accuracy: "), open(out, "w", encoding="utf-8") as file:
@@ -431,7 +439,6 @@ def accuracy(
         click.echo(f"wrote {out}")
     else:
         terminal.emit(result, width=240 if _is_piped() else None)
-    return 0 if result.ok else 1
 
 
 def _page_to_update(file: str, cards: Sequence[Card] | None, against: str | None) -> Any:

@@ -86,8 +86,8 @@ def verdicts(
         return []
     if higher_validation is None:
         higher_validation = higher
-    against = _without_lost_rates(baseline, higher_validation)
-    both = [shared(_without_lost_rates(one, higher_validation), against) for one in series]
+    baseline, *series = (_without_lost_rates(one, higher_validation) for one in (baseline, *series))
+    both = [shared(one, baseline) for one in series]
     differences = [at_chosen(a, higher_validation) - at_chosen(b, higher_validation) for a, b in both]
     exchanged = exchanged_together(series, baseline, higher_validation)
     raw = [share_as_large(each) for each in exchanged]
@@ -226,11 +226,9 @@ def share_as_large(differences: Array) -> float:
 def exchanged_together(series: Sequence[Series], baseline: Series, higher_validation: bool) -> Array:
     """Differences (series, exchange), where an exchange moves the same seeds of all series."""
     signs, found = exchanges(baseline.test.shape[1]), []
-    against = _without_lost_rates(baseline, higher_validation)
     for one in series:
-        a, b = _without_lost_rates(one, higher_validation), against
-        kept = np.isfinite([*a, *b]).all((0, 1))
-        found.append(exchanged_differences(*shared(a, b), higher_validation, signs[:, kept]))
+        kept = np.isfinite([*one, *baseline]).all((0, 1))
+        found.append(exchanged_differences(*shared(one, baseline), higher_validation, signs[:, kept]))
     return np.array(found)
 
 

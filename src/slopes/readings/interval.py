@@ -256,7 +256,7 @@ def _truth(x: Any) -> Truth:
 # ------------------------------------------------------------------------------------------------ jets
 
 
-class Jet:
+class Jet(textbook.Algebra):
     """Bounds of a value, its slope and its bend (second derivative), and how smooth they are.
 
     The slope is None for a constant, the bend if nobody asks for it. `breaks` has `KINK` where slopes of several pieces
@@ -264,8 +264,8 @@ class Jet:
     """
 
     __slots__ = ("bend", "breaks", "slope", "value")
-    __array_ufunc__ = None  # for NumPy's scalars to use these operators
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
+    error = IntervalError
 
     def __init__(self, value: Bounds, slope: Bounds | None = None, bend: Bounds | None = None, breaks: int = 0) -> None:
         self.value, self.slope, self.bend, self.breaks = value, slope, bend, breaks
@@ -277,11 +277,11 @@ class Jet:
         slope, bend = (None if part is None else -part for part in (self.slope, self.bend))
         return Jet(-self.value, slope, bend, self.breaks)
 
-    def __pos__(self) -> Jet:
-        return self
-
     def __abs__(self) -> Any:
         return absolute(self)
+
+    def of(self, x: Any) -> Jet:
+        return jet(x)
 
     def __add__(self, other: Any) -> Any:
         other = jet(other)
@@ -292,12 +292,6 @@ class Jet:
             return Jet(value, other.slope, other.bend, breaks)
         bend = None if self.bend is None or other.bend is None else self.bend + other.bend
         return Jet(value, self.slope + other.slope, bend, breaks)
-
-    def __sub__(self, other: Any) -> Any:
-        return self + -jet(other)
-
-    def __rsub__(self, other: Any) -> Any:
-        return jet(other) + -self
 
     def __mul__(self, other: Any) -> Any:
         if other is self:
@@ -318,9 +312,6 @@ class Jet:
 
     def __truediv__(self, other: Any) -> Any:
         return self * _inverse(jet(other))
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return jet(other) / self
 
     def __pow__(self, power: Any) -> Any:
         exponent = jet(power).value.rational
@@ -363,14 +354,6 @@ class Jet:
     def __eq__(self, other: Any) -> Any:
         a, b = self.value, jet(other).value
         return Truth(not a.is_below(b) and not b.is_below(a), a.is_point() and b.is_point() and bool(a.low == b.low))
-
-    def __ne__(self, other: Any) -> Any:
-        return ~(self == other)
-
-    def _refuse(self, *_: Any) -> NoReturn:
-        raise IntervalError("it looks at a value, or hands it to a function that is none of slopes.ops")
-
-    __bool__ = __float__ = __int__ = __index__ = __len__ = __iter__ = __array__ = __getitem__ = _refuse
 
 
 def jet(x: Any) -> Jet:

@@ -51,12 +51,12 @@ class Table:
         return self.signed(1 if x > 0 else -1, ("constant", text), positive=True)
 
 
-class Signed:
+class Signed(textbook.Algebra):
     """Plus or minus the expression at a place of the table."""
 
     __slots__ = ("place", "sign", "table")
-    __array_ufunc__ = None  # NumPy's scalars then use these operators
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
+    error = ParityError
 
     def __init__(self, table: Table, sign: int, place: int) -> None:
         self.table, self.sign, self.place = table, sign, place
@@ -81,9 +81,6 @@ class Signed:
     def __neg__(self) -> Signed:
         return Signed(self.table, -self.sign, self.place)
 
-    def __pos__(self) -> Signed:
-        return self
-
     def __abs__(self) -> Any:
         return absolute(self)
 
@@ -96,12 +93,6 @@ class Signed:
         signs = (a.known_sign, b.known_sign)
         form = ("add", a.place, b.place, a.sign * b.sign)
         return self.table.signed(a.sign, form, positive=signs[0] == signs[1] and signs[0] is not None)
-
-    def __sub__(self, other: Any) -> Signed:
-        return self + -self.of(other)
-
-    def __rsub__(self, other: Any) -> Signed:
-        return self.of(other) + -self
 
     def __mul__(self, other: Any) -> Any:
         other = self.of(other)
@@ -124,9 +115,6 @@ class Signed:
             return self
         form = ("divide", self.place, other.place)
         return self.table.signed(self.sign * other.sign, form, positive=_are_known(self, other))
-
-    def __rtruediv__(self, other: Any) -> Signed:
-        return self.of(other) / self
 
     def __pow__(self, power: Any) -> Signed:
         if isinstance(power, (int, float)) and float(power).is_integer():
@@ -154,14 +142,6 @@ class Signed:
         if None not in (a.known_sign, b.known_sign) and a.known_sign != b.known_sign:
             return Condition(self.table, False)
         return Condition(self.table, ("==", min(tuple(sorted((x.key, y.key))) for x, y in ((a, b), (-a, -b)))))
-
-    def __ne__(self, other: Any) -> Any:
-        return ~(self == other)
-
-    def _refuse(self, *_: Any) -> NoReturn:
-        raise ParityError("it looks at a value, or hands it to a function that is none of slopes.ops")
-
-    __bool__ = __float__ = __int__ = __index__ = __len__ = __iter__ = __array__ = __getitem__ = _refuse
 
 
 def _are_known(a: Signed, b: Signed) -> bool:

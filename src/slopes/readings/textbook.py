@@ -7,9 +7,42 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar, NoReturn, Self
 
 from slopes.constants import Array
+
+
+class Algebra:
+    """Operators that follow from others, and a refusal of whatever looks at a value."""
+
+    __slots__ = ()
+    __array_ufunc__ = None  # for NumPy's scalars to use these operators
+    __hash__ = None  # type: ignore[assignment]
+    error: ClassVar[type[Exception]]
+
+    def of(self, x: Any) -> Any:
+        """x as a number of this algebra."""
+        raise NotImplementedError
+
+    def __pos__(self) -> Self:
+        return self
+
+    def __sub__(self, other: Any) -> Any:
+        return self + -self.of(other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return self.of(other) + -self  # type: ignore[operator]
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return self.of(other) / self
+
+    def __ne__(self, other: Any) -> Any:
+        return ~(self == other)
+
+    def _refuse(self, *_: Any) -> NoReturn:
+        raise self.error("it looks at a value, or hands it to a function that is none of slopes.ops")
+
+    __bool__ = __float__ = __int__ = __index__ = __len__ = __iter__ = __array__ = __getitem__ = _refuse
 
 
 def unchanged(x: Array, *_: Array, like: Array = None) -> Array:
