@@ -154,9 +154,7 @@ class Card:
         settings = {**{name: parameter.default for name, parameter in self.parameters.items()}, **self.bound}
         for name, value in given.items():
             if name not in self.parameters:
-                known = self._keywords()
-                hint = did_you_mean(name, known, f"it takes {', '.join(known) or 'none'}")
-                raise TypeError(f"{self.name}: no parameter {name!r}; {hint}")
+                raise TypeError(f"{self.name}: no parameter {name!r}; {self._hint_at(name)}")
             settings[name] = value = plain(value)
             self._check(name, value)
         for name, parameter in self.parameters.items():
@@ -168,6 +166,13 @@ class Card:
             return {name: r.parameter(name, value, like) for name, value in settings.items()}
         except (TypeError, ValueError) as error:
             raise type(error)(f"{self.name}: {error}") from None
+
+    def _hint_at(self, name: str) -> str:
+        known = self._keywords()
+        if name in known:
+            own = self._root.__qualname__
+            return f"it belongs to a call; bind it by functools.partial(slopes.{own}, {name}=…)"
+        return did_you_mean(name, known, f"it takes {', '.join(known) or 'none'}")
 
     def _fit(self, settings: Mapping[str, Any], first: str, x: Array) -> None:
         for name, value in settings.items():
@@ -729,7 +734,9 @@ class Loss(Card):
         if len(given) != len(names):
             missing = [name for name in names[len(arguments) :] if name not in named]
             problem = f"{' and '.join(missing)} is missing" if missing else f"got {len(given)} arguments before them"
-            raise TypeError(f"{self.name}: takes {', '.join(names)} and then keywords; {problem}")
+            bound = ", ".join(f"{name}={shown(value)}" for name, value in options.items() if name in self.parameters)
+            hint = f"; {self.name}.with_({bound}) binds parameters" if bound and len(missing) == len(names) else ""
+            raise TypeError(f"{self.name}: takes {', '.join(names)} and then keywords; {problem}{hint}")
         return tuple(given)
 
     def _enter(

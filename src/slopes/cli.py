@@ -494,7 +494,6 @@ def _read_object(option: str, spec: str) -> Any:
 
 #: readers of an option's text, by the option's kind
 READERS: dict[str, Callable[[str, str], Any]] = {
-    "cards": lambda option, listed: _load(_split(option, listed)),
     "names": lambda option, listed: tuple(_split(option, listed)),
     "numbers": _read_numbers,
     "object": _read_object,

@@ -343,13 +343,14 @@ def broken(prediction, target):
 
 
 REFUSALS = [
-    ({"activations": ["relu"]}, TypeError, "activations takes the functions, not their names: write slopes.relu, got 'relu'."),
+    ({"activations": ["rellu"]}, ValueError, "no function 'rellu'; did you mean 'relu' or 'rrelu' or 'relu6'?"),
     ({"activations": slopes.relu}, TypeError, "activations must be a list of cards, as in activations=[slopes.relu], got slopes.relu."),
     ({"activations": []}, ValueError, "activations must name at least one card, got an empty list."),
     ({"activations": [slopes.mse]}, TypeError, "mse is no activation; pass it in losses=[...]."),
     ({"losses": [slopes.relu]}, TypeError, "relu is no loss; pass it in activations=[...]."),
-    ({"activations": [abs]}, TypeError, "activations takes cards and modules; decorate your function with @slopes.activation(), got <built-in function abs>."),
-    ({"losses": [abs]}, TypeError, 'losses takes cards; decorate your function with @slopes.loss("regression"), got <built-in function abs>.'),
+    ({"activations": [2]}, TypeError, "activations takes functions, modules and their names, got 2."),
+    ({"losses": [None]}, TypeError, "losses takes functions, modules and their names, got None."),
+    ({"losses": [abs]}, ValueError, "abs fails on torch tensors: TypeError: abs() takes exactly one argument (2 given)"),
     ({"activations": [slopes.softmax]}, ValueError, "softmax mixes the entries of a row, and hidden layers take functions of one number; take one such as slopes.relu."),
     ({"activations": [slopes.swiglu]}, ValueError, "swiglu halves the row it is given, so that the next layer does not fit; "),
     ({"activations": [slopes.relu, slopes.relu]}, ValueError, "activations names relu twice; leave one out, or rename one of your own."),

@@ -9,9 +9,12 @@ from typing import Any
 from torch import nn
 
 import slopes
+from slopes import loading
 from slopes.card import Activation, Card, Gate, Loss, Map
+from slopes.comparing.plain import FunctionModule, PlainLoss, as_loss, name_function
 from slopes.comparing.tasks import TaskKind
 from slopes.hints import did_you_mean
+from slopes.models.inventory import class_of_function
 
 ACTIVATIONS = ("relu", "leaky_relu", "gelu", "silu", "tanh", "sigmoid")
 
@@ -19,47 +22,56 @@ ACTIVATIONS = ("relu", "leaky_relu", "gelu", "silu", "tanh", "sigmoid")
 def activations(given: Any) -> tuple[Any, ...]:
     if given is None:
         return tuple(getattr(slopes, name) for name in ACTIVATIONS)
-    chosen = _several("activations", given, "relu")
-    for each in chosen:
-        if isinstance(each, str):
-            raise TypeError(
-                f"compare: activations takes the functions, not their names: write slopes.{each}, got {each!r}."
-            )
-        if isinstance(each, Loss):
-            raise TypeError(f"compare: {each.name} is no activation; pass it in losses=[...].")
-        if isinstance(each, Gate):
-            raise ValueError(
-                f"compare: {each.name} halves the row it is given, so that the next layer does not fit; build it into "
-                "a model of your own, or take a function of one number such as slopes.silu."
-            )
-        if isinstance(each, Map):
-            raise ValueError(
-                f"compare: {each.name} mixes the entries of a row, and hidden layers take functions "
-                "of one number; take one such as slopes.relu."
-            )
-        module = isinstance(each, nn.Module) or (inspect.isclass(each) and issubclass(each, nn.Module))
-        if not (isinstance(each, Activation) or module):
-            raise TypeError(
-                "compare: activations takes cards and modules; decorate your function with @slopes.activation(), "
-                f"got {each!r}."
-            )
-    return _different("activations", chosen)
+    return _different("activations", tuple(map(_activation, _several("activations", given, "relu"))))
 
 
-def losses(given: Any, kind: TaskKind) -> tuple[Loss, ...]:
+def _activation(given: Any) -> Any:
+    each = _find(given)
+    if isinstance(each, Loss):
+        raise TypeError(f"compare: {each.name} is no activation; pass it in losses=[...].")
+    if isinstance(each, Gate):
+        raise ValueError(
+            f"compare: {each.name} halves the row it is given, so that the next layer does not fit; build it into "
+            "a model of your own, or take a function of one number such as slopes.silu."
+        )
+    if isinstance(each, Map):
+        raise ValueError(
+            f"compare: {each.name} mixes the entries of a row, and hidden layers take functions "
+            "of one number; take one such as slopes.relu."
+        )
+    if isinstance(each, (Activation, nn.Module)) or (inspect.isclass(each) and issubclass(each, nn.Module)):
+        return each
+    if not callable(each):
+        raise TypeError(f"compare: activations takes functions, modules and their names, got {each!r}.")
+    return class_of_function(each) or FunctionModule(each)
+
+
+def _find(given: Any) -> Any:
+    """Object of a name, as in "relu", "elu(alpha=0.5)" or "my_file.py:my_loss"; others as they are."""
+    if not isinstance(given, str):
+        return given
+    try:
+        return loading.find(given)
+    except (LookupError, OSError, ImportError, AttributeError, TypeError, ValueError) as error:
+        words = str(error.args[0] if error.args else error)
+        raise ValueError(f"compare: {words}{'' if words.endswith(('.', '?')) else '.'}") from error
+
+
+def losses(given: Any, kind: TaskKind) -> tuple[Loss | PlainLoss, ...]:
     if given is None:
         return tuple(getattr(slopes, name) for name in kind.losses)
-    chosen = _several("losses", given, "mse")
-    for each in chosen:
-        if isinstance(each, str):
-            raise TypeError(f"compare: losses takes the functions, not their names: write slopes.{each}, got {each!r}.")
-        if isinstance(each, Card) and not isinstance(each, Loss):
-            raise TypeError(f"compare: {each.name} is no loss; pass it in activations=[...].")
-        if not isinstance(each, Loss):
-            raise TypeError(
-                f'compare: losses takes cards; decorate your function with @slopes.loss("regression"), got {each!r}.'
-            )
-    return _different("losses", chosen)
+    return _different("losses", tuple(map(_loss, _several("losses", given, "mse"))))
+
+
+def _loss(given: Any) -> Loss | PlainLoss:
+    each = _find(given)
+    if isinstance(each, Loss):
+        return each
+    if isinstance(each, Card):
+        raise TypeError(f"compare: {each.name} is no loss; pass it in activations=[...].")
+    if not callable(each):
+        raise TypeError(f"compare: losses takes functions, modules and their names, got {each!r}.")
+    return as_loss(each)
 
 
 def _several(what: str, given: Any, example: str) -> tuple[Any, ...]:
@@ -79,8 +91,10 @@ def _different(what: str, chosen: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def name(each: Any) -> str:
-    if isinstance(each, Card):
+    if isinstance(each, (Card, PlainLoss)):
         return str(each.name)
+    if isinstance(each, FunctionModule):
+        return name_function(each.function)
     return each.__name__ if isinstance(each, type) else type(each).__name__
 
 
@@ -99,7 +113,11 @@ def baseline(given: Any, chosen: dict[str, tuple[Any, ...]]) -> tuple[int, int]:
     for part in parts:
         for family, cards in chosen.items():
             called = names(cards)
-            found = [i for i, each in enumerate(cards) if part is each or part in (called[i], name(each))]
+            found = [
+                i
+                for i, each in enumerate(cards)
+                if part is each or part is getattr(each, "function", each) or part in (called[i], name(each))
+            ]
             if len(found) == 1 and family not in places:
                 places[family] = found[0]
                 break

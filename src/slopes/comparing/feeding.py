@@ -11,7 +11,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
+import slopes
 from slopes.card import Loss
+from slopes.comparing.plain import PlainLoss
 from slopes.comparing.tasks import Task, TaskKind
 from slopes.kinds import Kind
 from slopes.kinds.spaces import Space
@@ -46,14 +48,32 @@ class Feed:
         return prediction, target.to(prediction.dtype) if target.is_floating_point() else target
 
 
-def feed(loss: Loss, task: Task) -> Feed:
+def feed(loss: Loss | PlainLoss, task: Task) -> Feed:
     """Feed of a loss; Unfit if the task has none."""
+    if isinstance(loss, PlainLoss):
+        if loss.card is None:
+            return _as_they_are(task)
+        loss = loss.card
     space = loss.kind.space_of(loss.settings)
     if not loss.kind.data and not loss.kind.has_regions and not _is_output(loss.kind, space):
         raise _unfit(loss, task.kind, f"takes {space}, which no output of the networks is")
     if task.kind.has_classes:
         return _classes(loss, task)
     return _numbers(loss, task) if task.kind.has_numbers else _yes_or_no(loss, task)
+
+
+def _as_they_are(task: Task) -> Feed:
+    """Feed from outputs and targets of one shape, or from logits and labels."""
+    if task.kind.has_classes:
+        return Feed("", "logits and labels", _same, _same, _softmax)
+    if task.kind.has_numbers:
+        return _numbers(slopes.mse, task)
+    axis = -3 if task.kind.has_pixels else -1
+
+    def chance(outputs: Tensor) -> Tensor:
+        return torch.sigmoid(outputs.squeeze(axis).double())
+
+    return Feed("", "a logit and 0 or 1, in the shape of the outputs", _same, lambda y: y.unsqueeze(axis), chance)
 
 
 def _is_output(kind: Kind, space: Space) -> bool:

@@ -49,6 +49,19 @@ def of_card(card: Card, probe: Tensor) -> dict[str, str]:
     }
 
 
+def of_loss(loss: Any, task: Task) -> dict[str, str]:
+    probe = probe_loss(loss, task)
+    if isinstance(loss, Card):
+        return of_card(loss, probe)
+    module = loss.function if isinstance(loss.function, nn.Module) else None
+    return {
+        "name": loss.name,
+        "settings": digest(_raw(module.state_dict()) if module else ""),
+        "code": digest(code(loss.function, *(_parts(module) if module else ()))),
+        "values": digest(figures(probe, 3)),
+    }
+
+
 def of_activation(given: Any) -> dict[str, str]:
     """Identity of a card, a module, or a factory of modules."""
     probe = probe_activation(given)
@@ -128,16 +141,17 @@ def probe_activation(given: Any) -> Tensor:
 
 def probe_loss(card: Any, task: Task) -> Tensor:
     """Values and gradient for fixed outputs, fed as in training; ValueError if it cannot be trained."""
+    exact = isinstance(card, Card)  # others may hold weights in float32
     targets = task.targets[_probe_samples(task)]
-    if targets.is_floating_point():
+    if targets.is_floating_point() and exact:
         targets = targets.double()
     shape = (1, *targets.shape[1:]) if task.kind.has_pixels else (task.outputs,)
     drawn = torch.randn(len(targets), *shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    outputs = drawn.requires_grad_()
+    outputs = (drawn if exact else drawn.float()).requires_grad_()
     fed = feed(card, task)
     try:
         with torch.enable_grad():
-            values = card(*fed(outputs, targets), reduction="none")
+            values = card(*fed(outputs, targets), reduction="none" if exact else "mean")
             _check_learns(card.name, values.requires_grad)
             values.sum().backward()
     except _Severed:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from slopes.card import Loss
     from slopes.comparing.networks import Network
+    from slopes.comparing.plain import PlainLoss
     from slopes.comparing.tasks import Task
 
 
@@ -21,7 +22,7 @@ class Cell(NamedTuple):
 @dataclass(frozen=True, eq=False)
 class Job:
     activations: tuple[Any, ...]  #: cards, modules, or factories of modules, as for `slopes.swap`
-    losses: tuple[Loss, ...]
+    losses: tuple[Loss | PlainLoss, ...]
     network: Network
     task: Task
     epochs: int

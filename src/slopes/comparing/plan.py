@@ -158,7 +158,7 @@ class Plan:
     def _identities(self) -> dict[str, list[Any]]:
         job = self.job
         fitting = [
-            identity.of_card(loss, identity.probe_loss(loss, job.task)) if found is not None else None
+            identity.of_loss(loss, job.task) if found is not None else None
             for loss, found in zip(job.losses, self.feeds, strict=True)
         ]
         return {"activation": [identity.of_activation(each) for each in job.activations], "loss": fitting}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import re
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from slopes.card import Card
+from slopes.comparing.plain import FunctionModule, PlainLoss, name_function
 from slopes.comparing.results import Results
 from slopes.comparing.settings import OPTIONS, PLACE
 
@@ -43,6 +45,8 @@ def _code(value: Any, modules: set[str]) -> str | None:
     """Expression for a value or None; add its modules to `modules`."""
     from torch import nn
 
+    if isinstance(value, (FunctionModule, PlainLoss)):
+        value = value.function
     if value is None or isinstance(value, (str, int, float)):
         return repr(value)
     if isinstance(value, Path):
@@ -53,9 +57,12 @@ def _code(value: Any, modules: set[str]) -> str | None:
     if isinstance(value, partial):
         return _code_of_partial(value, modules)
     if isinstance(value, nn.Module):
-        is_simple = _is_of_torch(type(value)) and not value.state_dict() and "\n" not in repr(value)
+        text = (
+            name_function(value) if isinstance(value, nn.modules.loss._Loss) else repr(value)
+        )  # its repr has no settings
+        is_simple = _is_of_torch(type(value)) and not value.state_dict() and not re.search(r"\n|…", text)
         modules |= {"torch"} if is_simple else set()
-        return f"torch.nn.{value!r}" if is_simple else None
+        return f"torch.nn.{text}{'' if text.endswith(')') else '()'}" if is_simple else None
     is_named = isinstance(value, Card) or inspect.isclass(value) or inspect.isroutine(value)
     return _code_of_name(value, modules) if is_named else None
 

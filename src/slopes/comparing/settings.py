@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar, dataclass
 from slopes.hints import did_you_mean
 
 if TYPE_CHECKING:
-    from slopes.card import Loss
     from slopes.comparing.progress import Callback
 
 P = ParamSpec("P")
@@ -165,14 +164,15 @@ class Settings:
         default=None,
     )
     activations: Sequence[Any] | None = option(
-        "Cards, one's own included, and modules or classes of them; by default six.",
-        OnCommandLine("NAME,...", "cards", help="Those to compare."),
+        "Cards, one's own included, modules or classes of them, functions such as `torch.tanh`, and names of these; by "
+        "default six.",
+        OnCommandLine("NAME,...", "names", help="Those to compare: relu, torch.nn.ELU, file.py:my_activation."),
         default=None,
     )
-    losses: Sequence[Loss] | None = option(
-        "Cards, one's own included; by default three that suit the task. One that does not fit is a row with the "
-        "reason.",
-        OnCommandLine("NAME,...", "cards", help="Those to compare; every activation is trained with every loss."),
+    losses: Sequence[Any] | None = option(
+        "Cards, one's own included, modules, functions of outputs and targets, and names of these; by default three "
+        "that suit the task. One that does not fit is a row with the reason.",
+        OnCommandLine("NAME,...", "names", help="Those to compare: mse, torch.nn.L1Loss, file.py:my_loss."),
         default=None,
     )
     seeds: int | Sequence[int] = option(

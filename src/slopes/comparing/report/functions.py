@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from slopes.card import Card
+from slopes.card import Card, Loss
 from slopes.comparing.report import scales
 from slopes.comparing.report.panels import LEFT, RIGHT, TOP, WIDTH, Group, Number, Panel, bottom, path
 from slopes.comparing.results import Results
@@ -93,6 +93,8 @@ def _activation_lines(activation: Any) -> list[Line]:
 def _loss_curve(loss: Any) -> Any:
     from slopes.plotting.samples import curve
 
+    if not isinstance(loss, Loss):
+        raise _NoCurveError("It is trained as it is, and no card tells its arguments")
     if loss.kind.coupled:
         raise _NoCurveError("It compares the entries of a batch, so that no curve shows it")
     return curve(loss)

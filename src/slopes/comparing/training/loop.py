@@ -41,7 +41,7 @@ class Single:
         loss = self._loss(*self._feed(outputs, self._task.targets[rows[0]]), reduction="mean")
         self.model.zero_grad()
         loss.backward()
-        return loss.detach().unsqueeze(0)  # type: ignore[no-any-return]
+        return loss.detach().unsqueeze(0)
 
     def norms(self) -> Tensor:
         gradients = {name: p.grad for name, p in self._trained.items()}
