@@ -11,10 +11,12 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
+from torch.nn import functional as F  # noqa: E402
 
 import slopes  # noqa: E402
 from slopes.comparing.networks import resolve  # noqa: E402
 from slopes.comparing.tasks import Parts, Task  # noqa: E402
+from slopes.models.finding import functional_calls  # noqa: E402
 
 
 def make_task(shape=(64,), kind="classification", outputs=10, dtype=torch.float32):
@@ -418,6 +420,46 @@ class Both(Functional):
         return self.last(self.act(torch.relu(self.first(x)) - 0.5))
 
 
+class Gated(Functional):
+    def forward(self, x):
+        return self.last(torch.relu(self.first(x)) * self.first(x).sigmoid())
+
+
+class Forms(nn.Module):
+    """Calls of a function in all forms, one in a part that runs twice."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.part, self.last = nn.Linear(64, 8), Part(), nn.Linear(8, 10)
+
+    def forward(self, x):
+        x = F.relu(self.first(x))
+        x = self.part(x - 0.1).relu() - 0.1
+        x = getattr(F, "relu")(input=x) - 0.1  # noqa: B009
+        (self.part(x) - 0.1).relu_()
+        return self.last(F.relu(x - 0.1, inplace=True))
+
+
+class Part(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer, self.relu = nn.Linear(8, 8), nn.ReLU()
+
+    def forward(self, x):
+        return self.relu(torch.relu(self.layer(x)) - 0.1)
+
+
+class Owned(nn.Module):
+    """Runs the activation of its part."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.part, self.last = nn.Linear(64, 8), Part(), nn.Linear(8, 10)
+
+    def forward(self, x):
+        return self.last(self.part.relu(self.first(x)))
+
+
 class Own(nn.Module):
     def forward(self, x):
         return x * torch.cos(x)
@@ -448,13 +490,59 @@ def test_which_activations_are_replaced():
     assert resolve(layers(slopes.nn.module(slopes.gelu)), task).replace == (slopes.nn.module,)
 
 
+def test_calls_of_functions_are_replaced():
+    network = resolve(Forms, make_task())
+    assert network.notes == ()
+    made = []
+
+    def make():
+        made.append(nn.PReLU(init=0.5))
+        return made[-1]
+
+    model = network.slotted(0, make)
+    assert len(made) == 7
+    assert {name for name, module in model.named_modules() if module in made} == {
+        "part.relu", "part.relu_call_1", *(f"relu_call_{place}" for place in range(1, 6))
+    }  # fmt: skip
+    x = make_task().inputs
+    weights = {name: value for name, value in model.state_dict().items() if "relu" not in name}
+    twin = Forms()
+    twin.load_state_dict(weights)
+    with pytest.MonkeyPatch.context() as patched:
+        for home, name in ((F, "relu"), (torch, "relu"), (torch.Tensor, "relu"), (torch.Tensor, "relu_")):
+            patched.setattr(
+                home, name, lambda x=None, inplace=False, input=None: F.leaky_relu(x if input is None else input, 0.5)
+            )
+        twin.part.relu = nn.LeakyReLU(0.5)
+        expected = twin(x)
+    torch.testing.assert_close(model(x), expected)
+    model(x).sum().backward()
+    assert all(module.weight.grad is not None for module in made[:-2])
+    again = pickle.loads(pickle.dumps(model))
+    torch.testing.assert_close(again(x), expected)
+    assert F.relu(torch.tensor(-1.0)) == 0
+
+
+def test_a_module_of_a_part_is_no_call():
+    assert resolve(Owned, make_task()).notes == ()
+    (call,) = functional_calls(Owned(), (nn.ReLU,))
+    assert call.startswith("torch.relu(self.layer(x)) in Part, ")
+
+
+def test_a_factory_makes_its_activations():
+    network = resolve(lambda act: layers(act(), act()), make_task())
+    assert [type(m).__name__ for m in network.slotted(0, nn.Tanh)] == ["Linear", "Tanh", "Tanh", "Linear"]
+    assert same(network.build(3), network.slotted(3, nn.GELU))
+
+
 NO_ACTIVATION = [
     (lambda: layers(nn.ReLU(), nn.ReLU(), nn.Tanh()), None, "<lambda> has 2 ReLU and 1 Tanh; say which are replaced, as in replace=torch.nn.ReLU."),
     (lambda: layers(nn.Dropout()), None, "<lambda> has no activation of torch.nn; its modules are Linear, Dropout; if one of these is an activation, pass its class by replace=."),
     (layers(Own()), None, "Sequential has no activation of torch.nn; its modules are Linear, Own; if one of these"),
-    (Functional, None, "Functional has no activation as a module, and calls functions, which cannot be replaced: torch.relu(self.first(x)) in Functional, "),
-    (Functional, nn.ReLU, "Functional has no ReLU as a module; it calls functions, which cannot be replaced: torch.relu(self.first(x)) in Fu"),
-    (Plain, nn.GELU, "Plain has no GELU as a module; it has 1 ReLU."),
+    (Gated, None, "Gated has 1 ReLU and 1 Sigmoid; say which are replaced, as in replace=torch.nn.ReLU."),
+    (Functional, nn.GELU, "Functional has no GELU; it has no activation of torch.nn."),
+    (lambda act: layers(nn.ReLU()), None, "<lambda> makes no activation by its argument act."),
+    (Plain, nn.GELU, "Plain has no GELU; it has 1 ReLU."),
     (Fixed, None, "Fixed has no activation of torch.nn; its modules are LSTM, Linear; those within LSTM are fixed; "),
     (Idle, None, "replacing ReLU changes nothing that Idle gives: they are not on the way to its prediction."),
     (Plain, "relu", "replace must be a class of modules, such as torch.nn.ReLU, or a tuple of them, got 'relu'."),
@@ -472,7 +560,6 @@ def test_activations_that_cannot_be_told_or_reached(model, replace, message):
 
 
 NOTES = [
-    (Both, {}, "Calls of functions that are not replaced: torch.relu(self.first(x)) in Both, "),
     (Recurrent, {}, "The activations within LSTM are fixed, and not replaced."),
     (lambda: layers(nn.ReLU()).append(nn.Softmax(1)), {}, "The model ends with Softmax, and losses are fed what it gives as logits: take it off, or what is compared is training on squashed numbers."),
     (lambda: layers(nn.ReLU()).append(nn.LogSoftmax(1)), {}, "The model ends with LogSoftmax, and"),
@@ -574,7 +661,8 @@ WRONG = [
     (layers(nn.ReLU()).requires_grad_(False), {}, "Sequential has no weight to train."),
     (nn.DataParallel(layers(nn.ReLU())), {}, "DataParallel spreads a model over devices, and each run has one; pass the model inside it, its .module."),
     (torch.compile(layers(nn.ReLU())), {}, "OptimizedModule is compiled, which hides its activations; pass it as it was before."),
-    (nn.Linear, {}, "a model is made without arguments, and Linear is missing a required argument: 'in_features'; bind it, as in functools.partial(Linear, …)."),
+    (nn.Linear, {}, "a model is made without arguments, or with one that makes its activations, and Linear needs in_features and out_features; bind the others, as in functools.partial(Linear, …)."),
+    (partial(nn.Linear, 64), {}, "Linear: making it fails: TypeError: empty()"),
     (lambda: 3, {}, "<lambda> must make a torch.nn.Module, and gives a value of type int."),
     (lambda: None, {}, "<lambda> must make a torch.nn.Module, and gives None."),
     (lambda: 1 / 0, {}, "<lambda>: making it fails: ZeroDivisionError: division by zero."),

@@ -128,6 +128,46 @@ def test_functions_are_activations(tmp_path):
     assert study.baseline.activation == "atan"
 
 
+class Called(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.last = nn.Linear(4, 8), nn.Linear(8, 3)
+
+    def forward(self, x):
+        return self.last(F.relu(self.first(x)))
+
+
+@pytest.mark.parametrize(
+    "model", [Called, lambda activation: nn.Sequential(nn.Linear(4, 8), activation(), nn.Linear(8, 3))]
+)
+def test_activations_are_swapped_and_kept(model, tmp_path):
+    """A model that calls functions trains like one with modules; "own" is the model as it is."""
+    given = {"losses": ["cross_entropy"], "baseline": "relu", "out": tmp_path}
+    activations = ["relu", "tanh", *["own"] * (model is Called)]
+    curves = []
+    for engine in ("stack", "loop"):
+        options = QUICK | {"engine": engine, "epochs": 2}
+        study = slopes.compare(model, FLOWERS, activations=activations, **given, **options)
+        curves.append({run.activation: run.training_loss for run in study.runs})
+        assert all(len(run.dead[0]) == (1 if run.activation != "own" else 0) for run in study.runs)
+    stack, loop = curves
+    for name, curve in stack.items():
+        assert curve == pytest.approx(loop[name], rel=1e-4)
+    assert stack["relu"] != pytest.approx(stack["tanh"], rel=1e-3)
+    assert stack.get("own", stack["relu"]) == pytest.approx(stack["relu"], rel=1e-4)
+
+
+def test_losses_alone_are_compared(tmp_path):
+    """A model without any activation to replace."""
+    study = slopes.compare(
+        nn.Linear(4, 3), FLOWERS, activations=["own"], losses=["cross_entropy", "mse"], out=tmp_path, **QUICK
+    )
+    assert [pair.title for pair in study.ranking] in (
+        ["own x cross_entropy", "own x mse"], ["own x mse", "own x cross_entropy"]
+    )  # fmt: skip
+    assert "activations=['own']" in write_call(study)
+
+
 def test_a_loss_changed_in_its_settings_is_another(tmp_path):
     keys = [
         slopes.compare("mlp(hidden=8)", FLOWERS, activations=["relu"], losses=[loss], out=tmp_path, **QUICK).runs[0].key

@@ -11,7 +11,7 @@ from torch import nn
 import slopes
 from slopes import loading
 from slopes.card import Activation, Card, Gate, Loss, Map
-from slopes.comparing.plain import FunctionModule, PlainLoss, as_loss, name_function
+from slopes.comparing.plain import OWN, FunctionModule, Own, PlainLoss, as_loss, name_function
 from slopes.comparing.tasks import TaskKind
 from slopes.hints import did_you_mean
 from slopes.models.inventory import class_of_function
@@ -26,6 +26,8 @@ def activations(given: Any) -> tuple[Any, ...]:
 
 
 def _activation(given: Any) -> Any:
+    if isinstance(given, str) and given == OWN.name:
+        return OWN
     each = _find(given)
     if isinstance(each, Loss):
         raise TypeError(f"compare: {each.name} is no activation; pass it in losses=[...].")
@@ -39,7 +41,7 @@ def _activation(given: Any) -> Any:
             f"compare: {each.name} mixes the entries of a row, and hidden layers take functions "
             "of one number; take one such as slopes.relu."
         )
-    if isinstance(each, (Activation, nn.Module)) or (inspect.isclass(each) and issubclass(each, nn.Module)):
+    if isinstance(each, (Activation, Own, nn.Module)) or (inspect.isclass(each) and issubclass(each, nn.Module)):
         return each
     if not callable(each):
         raise TypeError(f"compare: activations takes functions, modules and their names, got {each!r}.")
@@ -91,7 +93,7 @@ def _different(what: str, chosen: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def name(each: Any) -> str:
-    if isinstance(each, (Card, PlainLoss)):
+    if isinstance(each, (Card, Own, PlainLoss)):
         return str(each.name)
     if isinstance(each, FunctionModule):
         return name_function(each.function)

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from slopes.card import Activation, Card
 from slopes.comparing.feeding import feed
 from slopes.comparing.networks.network import seeded
+from slopes.comparing.plain import OWN
 from slopes.comparing.tasks.task import strata_of
 from slopes.loading import describe
 
@@ -64,6 +65,8 @@ def of_loss(loss: Any, task: Task) -> dict[str, str]:
 
 def of_activation(given: Any) -> dict[str, str]:
     """Identity of a card, a module, or a factory of modules."""
+    if given is OWN:
+        return {"name": given.name, "settings": "", "code": "", "values": ""}
     probe = probe_activation(given)
     if isinstance(given, Card):
         return of_card(given, probe)

@@ -63,6 +63,21 @@ class PlainLoss:
         return self.name
 
 
+class Own:
+    """Stands for the activations that a model has itself."""
+
+    name = "own"
+
+    def __repr__(self) -> str:
+        return "own"
+
+    def __reduce__(self) -> str:
+        return "OWN"
+
+
+OWN = Own()
+
+
 class FunctionModule(nn.Module):
     """An activation module that calls a function."""
 

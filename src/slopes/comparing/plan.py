@@ -18,6 +18,7 @@ from slopes.comparing import arguments, identity
 from slopes.comparing.feeding import Feed, Unfit, feed
 from slopes.comparing.job import Cell, Job
 from slopes.comparing.metrics import Metric, metrics_of
+from slopes.comparing.plain import OWN
 from slopes.comparing.settings import Settings
 from slopes.comparing.statistics import Resampled
 from slopes.loading import describe
@@ -171,7 +172,11 @@ def make_plan(settings: Settings) -> Plan:
     chosen = arguments.activations(settings.activations)
     task = tasks.resolve(settings.data, target=settings.target, task=settings.task, resampled=settings.resample)
     losses = arguments.losses(settings.losses, task.kind)
-    network = networks.resolve(settings.model, task, replace=settings.replace, output=settings.output)
+    network = networks.resolve(
+        settings.model, task, replace=settings.replace, output=settings.output, replaces=chosen != (OWN,)
+    )
+    if network.takes and OWN in chosen:
+        raise ValueError(f"compare: {network.name} takes its activations, so it has none of its own to keep.")
     job = Job(chosen, losses, network, task, **settings.training)
     against = arguments.baseline(settings.baseline, {"activation": chosen, "loss": losses})
     plan = Plan(job, settings, against)

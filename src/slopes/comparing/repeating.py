@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from slopes.card import Card
-from slopes.comparing.plain import FunctionModule, PlainLoss, name_function
+from slopes.comparing.plain import OWN, FunctionModule, PlainLoss, name_function
 from slopes.comparing.results import Results
 from slopes.comparing.settings import OPTIONS, PLACE
 
@@ -45,6 +45,8 @@ def _code(value: Any, modules: set[str]) -> str | None:
     """Expression for a value or None; add its modules to `modules`."""
     from torch import nn
 
+    if value is OWN:
+        return repr(OWN.name)
     if isinstance(value, (FunctionModule, PlainLoss)):
         value = value.function
     if value is None or isinstance(value, (str, int, float)):

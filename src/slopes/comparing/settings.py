@@ -142,7 +142,7 @@ class Settings:
     model: Any = option(
         '``"mlp"``, ``"cnn"`` or ``"transformer"``, with settings as in ``"mlp(hidden=128)"``; or your own: a module, '
         'whose weights each seed draws anew, a function or class that makes one, or ``"file.py:Model"``. Its '
-        "activations are replaced as `slopes.swap` does.",
+        "activations, as modules or calls of functions, are replaced; a function with one argument gets their maker.",
         default="mlp",
     )
     data: Any = option(
@@ -164,9 +164,11 @@ class Settings:
         default=None,
     )
     activations: Sequence[Any] | None = option(
-        "Cards, one's own included, modules or classes of them, functions such as `torch.tanh`, and names of these; by "
-        "default six.",
-        OnCommandLine("NAME,...", "names", help="Those to compare: relu, torch.nn.ELU, file.py:my_activation."),
+        "Cards, one's own included, modules or classes of them, functions such as `torch.tanh`, and names of these; "
+        '``"own"`` keeps those of the model; by default six.',
+        OnCommandLine(
+            "NAME,...", "names", help="Those to compare: relu, torch.nn.ELU, file.py:my_activation, own (the model's)."
+        ),
         default=None,
     )
     losses: Sequence[Any] | None = option(

@@ -35,13 +35,6 @@ def list_counts(counted: Counter[type[nn.Module]]) -> str:
     return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))
 
 
-def list_calls(model: nn.Module, classes: Iterable[type]) -> str:
-    """Format the functional calls, the first three by name; "" for none."""
-    each = list(dict.fromkeys(functional_calls(model, classes)))
-    more = f" and {len(each) - 3} more" if len(each) > 3 else ""
-    return "; ".join(each[:3]) + more
-
-
 def functional_calls(model: nn.Module, classes: Iterable[type]) -> Iterator[str]:
     """Yield calls of the classes' functions in the source of the user's modules, with their places."""
     names = {name.rstrip("_") for name, _ in twins(classes)}
@@ -55,17 +48,20 @@ def functional_calls(model: nn.Module, classes: Iterable[type]) -> Iterator[str]
         except (OSError, TypeError, SyntaxError):
             continue
         for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and _called(node.func) in names:
+            if isinstance(node, ast.Call) and _called(node) in names:
                 place = f"{inspect.getsourcefile(kind)}:{first + node.lineno - 1}"
                 yield f"{ast.unparse(node)} in {kind.__qualname__}, {place}"
 
 
-def _called(function: ast.expr) -> str | None:
-    """Name of the function called; None for an attribute of self, which is a module."""
+def _called(call: ast.Call) -> str | None:
+    """Name of the function called; None for a module, which is an attribute of self or of its parts."""
+    function = call.func
     if isinstance(function, ast.Name):
         return function.id
-    if isinstance(function, ast.Attribute) and not (
-        isinstance(function.value, ast.Name) and function.value.id == "self"
-    ):
-        return function.attr
-    return None
+    if not isinstance(function, ast.Attribute):
+        return None
+    root = function.value
+    while isinstance(root, ast.Attribute):
+        root = root.value
+    is_part = isinstance(root, ast.Name) and root.id == "self"
+    return None if is_part and (root is function.value or call.args) else function.attr

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from slopes.comparing.networks.calls import Place, replace_calls
 from slopes.comparing.networks.drawing import drawn_anew, is_lazy
 from slopes.models.replacing import replaced
 
@@ -21,12 +22,14 @@ class Network:
     """Model that pickles if its source does: functions and classes by reference, a module by value."""
 
     name: str
-    source: Any  #: factory without arguments, or module that each seed copies with new initial weights
+    source: Any  #: factory, or module that each seed copies with new initial weights
     replace: tuple[type[nn.Module], ...]  #: classes of the activations to replace
     digest: str  #: of code, settings and weights that no seed draws anew
     output: Any = None  #: prediction among several outputs: an index, a key or a function
     notes: tuple[str, ...] = ()  #: facts for readers of the results
     example: Tensor | None = None  #: inputs that give lazy modules their shapes
+    takes: str = ""  #: the factory's argument that makes an activation module
+    calls: tuple[Place, ...] = ()  #: calls of functions to replace
 
     def build(self, seed: int) -> nn.Module:
         """Model with its own activations, in training mode; initial weights depend on the seed alone."""
@@ -40,7 +43,10 @@ class Network:
         A module that occurs several times stays one. Draws of `make` depend on the seed, too.
         """
         with seeded(seed):
+            if self.takes:
+                return self._made(make).train()
             model: nn.Module = replaced(self._made(), self.replace, make)[0].train()
+            replace_calls(model, self.calls, make)
             return model
 
     def predict(self, returned: Any) -> Tensor:
@@ -54,9 +60,9 @@ class Network:
         prediction: Tensor = picked
         return prediction
 
-    def _made(self) -> nn.Module:
+    def _made(self, make: Callable[[], nn.Module] = nn.ReLU) -> nn.Module:
         if not isinstance(self.source, nn.Module):
-            model: nn.Module = self.source()
+            model: nn.Module = self.source(**{self.takes: make} if self.takes else {})
             if self.example is not None and is_lazy(model):
                 with torch.no_grad():
                     model.eval()(self.example)

@@ -11,8 +11,8 @@ from slopes.comparing import identity
 from slopes.comparing.networks.drawing import is_lazy
 from slopes.comparing.networks.network import Network
 from slopes.comparing.networks.notes import on_copies, on_same_weights, on_the_end
-from slopes.comparing.networks.replacing import check_replacement, only_class
-from slopes.comparing.networks.source import copied, made_by, source_of
+from slopes.comparing.networks.replacing import check_replacement, find_calls, only_class
+from slopes.comparing.networks.source import argument_of, copied, made_by, source_of
 from slopes.comparing.networks.trial import (
     built,
     check_factory,
@@ -27,18 +27,19 @@ if TYPE_CHECKING:
     from slopes.comparing.tasks import Task
 
 
-def resolve(model: Any, task: Task, replace: Any = None, output: Any = None) -> Network:
+def resolve(model: Any, task: Task, replace: Any = None, output: Any = None, replaces: bool = True) -> Network:
     """Try a model on samples of the task, and return its network.
 
     `model` is a built-in network, as in "mlp(hidden=256, depth=2)"; a module, which each seed copies with reset
-    parameters; a factory without arguments; or either of these in a file, as in "file.py:Model". `replace` is by
-    default the model's only class of activations. Raises TypeError or ValueError if the model cannot be trained.
+    parameters; a factory, without arguments or with one that makes an activation module; or either of these in a file,
+    as in "file.py:Model". `replace` is by default the model's only class of activations, unless nothing is replaced.
+    Raises TypeError or ValueError if the model cannot be trained.
     """
     classes = _classes(replace)
     if output is not None and not callable(output) and (isinstance(output, bool) or not isinstance(output, (int, str))):
         raise TypeError(f"compare: output must be a place, a key or a function, got {output!r}.")
     name, source, notes = source_of(model, task)
-    network = Network(name, source, classes, "", output)
+    network = Network(name, source, classes, "", output, takes=argument_of(source))
     again = source if isinstance(source, nn.Module) else made_by(name, source)
     trial = copied(name, source) if again is source else again
     check_tensors(name, again)
@@ -51,9 +52,11 @@ def resolve(model: Any, task: Task, replace: Any = None, output: Any = None) -> 
         check_factory(name, network, again, first)
     predicted, last = probe(network, first, task)
     check_training(network, first, task)
-    if not classes:
-        network = changed(network, replace=(only_class(name, first),))
-    notes += check_replacement(network, first, predicted, task)
+    if replaces:
+        if not classes and not network.takes:
+            network = changed(network, replace=(only_class(network, task),))
+        network = changed(network, calls=find_calls(network, task))
+        notes += check_replacement(network, first, predicted, task)
     notes += on_the_end(network, predicted, last, task)
     first = built(network, 0)  # running may have changed buffers
     kept = kept_weights(network, first)

@@ -24,7 +24,7 @@ OWN = "pass a torch.nn.Module, what makes one, or its place, as in 'file.py:Mode
 
 
 def source_of(model: Any, task: Task) -> tuple[str, Any, list[str]]:
-    """(name, factory or module, notes on it)."""
+    """(name, factory or module, notes on it); see `argument_of` for a factory's argument."""
     if isinstance(model, str):
         return _named(model, task)
     if isinstance(model, nn.Module):
@@ -35,16 +35,26 @@ def source_of(model: Any, task: Task) -> tuple[str, Any, list[str]]:
             f"compare: model must be the name of a built-in network, such as 'mlp', or your own; {OWN}; got {model!r}."
         )
     name = _name(model)
-    try:
-        inspect.signature(model).bind()
-    except TypeError as error:
+    needed = _needed(model)
+    if len(needed) > 1:
         raise TypeError(
-            f"compare: a model is made without arguments, and {name} is {error}; bind it, as in "
-            f"functools.partial({name}, …)."
-        ) from None
-    except ValueError:
-        pass  # some callables have no signature; a call will show
+            f"compare: a model is made without arguments, or with one that makes its activations, and {name} needs "
+            f"{' and '.join(needed)}; bind the others, as in functools.partial({name}, …)."
+        )
     return name, model, []
+
+
+def argument_of(source: Any) -> str:
+    """Name of a factory's argument that makes an activation: the only one without a default; else ""."""
+    return "".join(_needed(source)) if not isinstance(source, nn.Module) else ""
+
+
+def _needed(factory: Any) -> list[str]:
+    try:
+        parameters = inspect.signature(factory).parameters.values()
+    except ValueError:
+        return []  # some callables have no signature; a call will show
+    return [p.name for p in parameters if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
 
 
 def _name(model: Any) -> str:
@@ -93,12 +103,14 @@ def _check_kind(name: str, model: nn.Module) -> None:
             )
 
 
-def made_by(name: str, factory: Callable[[], Any]) -> nn.Module:
+def made_by(name: str, factory: Callable[..., Any]) -> nn.Module:
+    argument = argument_of(factory)
     try:
         with seeded(0):
-            model = factory()
+            model = factory(**{argument: nn.ReLU} if argument else {})
     except Exception as error:
-        raise ValueError(f"compare: {name}: making it fails: {loading.describe(error)}.") from error
+        hint = f"; {argument} is called to make an activation, so bind any other value" if argument else ""
+        raise ValueError(f"compare: {name}: making it fails: {loading.describe(error)}{hint}.") from error
     if not isinstance(model, nn.Module):
         raise TypeError(f"compare: {name} must make a torch.nn.Module, and gives {described(model)}.")
     _check_kind(name, model)

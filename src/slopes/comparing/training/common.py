@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
+from slopes.comparing.plain import OWN
 from slopes.comparing.training.slots import Slot, pulled
+from slopes.models.inventory import class_of
 from slopes.models.units import classify_units, mark_flat
 
 if TYPE_CHECKING:
     from slopes.comparing.job import Cell
+    from slopes.comparing.networks import Network
 
 ROOM = 2**18  #: input numbers to evaluate at once, so that results stay in the cache
 
@@ -79,9 +82,23 @@ def layers_of(model: nn.Module) -> dict[str, list[str]]:
     return layers
 
 
-def slots_of(model: nn.Module, made: Sequence[nn.Module]) -> dict[str, nn.Module]:
+def with_activation(
+    network: Network, seed: int, activation: Any, make: Callable[[], nn.Module]
+) -> tuple[nn.Module, dict[str, nn.Module]]:
+    """(model with the results of `make` in the places of its activations, these by name)."""
+    made: list[nn.Module] = []
+
+    def keep() -> nn.Module:
+        made.append(make())
+        return made[-1]
+
+    if activation is OWN:
+        model = network.build(seed)
+        made += [module for module in model.modules() if class_of(module) is not None]
+    else:
+        model = network.slotted(seed, keep)
     known = {id(module) for module in made}
-    return {name: module for name, module in model.named_modules() if id(module) in known}
+    return model, {name: module for name, module in model.named_modules() if id(module) in known}
 
 
 Counts = tuple[Tensor, Tensor, Tensor]
@@ -137,7 +154,8 @@ def shares(batches: Sequence[Sequence[Sequence[Counts]]], shape: Sequence[int]) 
         kinds = [classify_units(flat, off, times.unsqueeze(-1)) for flat, off, times in calls]
         dead.append(torch.cat([units for units, _ in kinds], -1).double().mean(-1))
         saturated.append(torch.cat([units for _, units in kinds], -1).double().mean(-1))
-    return torch.stack(dead, -1), torch.stack(saturated, -1)
+    none = [torch.zeros(list(shape), dtype=torch.float64)][: not dead]  # a model may have no slot
+    return torch.stack(dead + none, -1)[..., : len(dead)], torch.stack(saturated + none, -1)[..., : len(dead)]
 
 
 def samples(of: Tensor, rows: Tensor) -> Tensor:

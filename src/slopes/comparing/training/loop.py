@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from slopes.comparing.training import common, dropout
 from slopes.comparing.training.optimisers import Optimiser
@@ -23,15 +23,10 @@ class Single:
         self.cells: Sequence[Cell] = [cell]
         self._network, self._task, self._clip, self._batch = job.network, job.task, job.clip, job.batch_size
         self._loss, self._feed = job.losses[cell.loss], feeds[cell.loss]
-        made: list[nn.Module] = []
-
-        def make() -> nn.Module:
-            made.append(module_of(job.activations[cell.activation]))
-            return made[-1]
-
-        self.model = dropout.own(job.network.slotted(cell.seed, make), [cell.seed], stacked=False)
+        activation = job.activations[cell.activation]
+        model, self.slots = common.with_activation(job.network, cell.seed, activation, lambda: module_of(activation))
+        self.model = dropout.own(model, [cell.seed], stacked=False)
         self.layers = common.layers_of(self.model)
-        self.slots = common.slots_of(self.model, made)
         self._trained = {name: p for name, p in self.model.named_parameters() if p.requires_grad}
         self._optimiser = Optimiser(job.optimizer, [(list(self._trained.values()), cell.rate)])
 

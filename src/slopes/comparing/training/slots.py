@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from slopes.card import Activation, Card
+from slopes.comparing.plain import OWN
 from slopes.comparing.training.kernels import activation_kernel
 from slopes.models.inventory import ELEMENTWISE
 from slopes.models.replacing import module_of
@@ -28,6 +29,8 @@ def sharing(activation: Any) -> bool:
     if isinstance(activation, Card):
         plain = type(activation) is Activation and activation.noise is None
         return plain and not any(isinstance(value, Tensor) for value in activation.settings.values())
+    if activation is OWN:
+        return False
     made = module_of(activation)
     return type(made) in FIXED or (type(made).__mro__[1] in FIXED and type(made).__module__ == "slopes.nn")
 

@@ -7,6 +7,7 @@ gradient of the sum of their losses is each network's own, as nothing mixes them
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -40,12 +41,12 @@ class Stack:
     def __init__(self, job: Job, cells: Sequence[Cell], feeds: dict[int, Any]) -> None:
         self.cells = cells
         self._network, self._task, self._batch = job.network, job.task, job.batch_size
-        made: list[nn.Module] = []
-        start = {seed: self._slotted(job, seed, made) for seed in dict.fromkeys(cell.seed for cell in cells)}
+        made = {seed: self._slotted(job, seed) for seed in dict.fromkeys(cell.seed for cell in cells)}
+        start = {seed: model for seed, (model, _) in made.items()}
+        self.slots = made[cells[0].seed][1]
         self.model = dropout.own(start[cells[0].seed], [cell.seed for cell in cells], stacked=True)
         self._stages = stages(self.model) if job.network.output is None else None
         self.layers = common.layers_of(self.model)
-        self.slots = common.slots_of(self.model, made)
         trained = [name for name, p in self.model.named_parameters() if p.requires_grad]
         tensors = {seed: {**dict(m.named_parameters()), **dict(m.named_buffers())} for seed, m in start.items()}
         stacked = {
@@ -58,15 +59,11 @@ class Stack:
         self._losses = [(MeanLosses(job.losses[loss], feeds[loss]), index) for loss, index in common.by_loss(cells)]
         self._places = torch.cat([index for _, index in self._losses]).argsort()
 
-    def _slotted(self, job: Job, seed: int, made: list[nn.Module]) -> nn.Module:
+    def _slotted(self, job: Job, seed: int) -> tuple[nn.Module, dict[str, nn.Module]]:
         activations = [(job.activations[a], len(list(run))) for a, run in groupby(c.activation for c in self.cells)]
-        shared = sharing(activations[0][0])
-
-        def make() -> nn.Module:
-            made.append(Slot(activations) if shared else module_of(activations[0][0]))
-            return made[-1]
-
-        return job.network.slotted(seed, make)
+        first = activations[0][0]
+        make = partial(Slot, activations) if sharing(first) else partial(module_of, first)
+        return common.with_activation(job.network, seed, first, make)
 
     def _call(self, state: dict[str, Tensor], x: Tensor) -> Tensor:
         return self._network.predict(torch.func.functional_call(self.model, state, (x,)))

@@ -1,0 +1,91 @@
+"""Activations that a model calls as functions, as in ``F.relu(x)``, ``x.relu()`` or ``torch.tanh(x)``."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from slopes.models.inventory import ELEMENTWISE
+
+_KINDS = {kind.__name__.lower(): kind for kind in ELEMENTWISE}
+
+
+class Place(NamedTuple):
+    owner: str  #: name of the module whose forward makes the call
+    nth: int  #: number of earlier calls in this forward
+    kind: type[nn.Module]  #: class of modules that compute the same
+
+
+class _Mode(TorchFunctionMode):
+    def __init__(self, follower: Follower) -> None:
+        super().__init__()
+        self._follower = follower
+
+    def __torch_function__(self, function: Any, _: Any, arguments: Any = (), named: Any = None) -> Any:
+        named = named or {}
+        name = getattr(function, "__name__", "")
+        kind = _KINDS.get(name.replace("_", ""))
+        x = arguments[0] if arguments else named.get("input")
+        if kind is None or not isinstance(x, Tensor):
+            return function(*arguments, **named)
+        module = self._follower.module_for(kind)
+        if module is None:
+            return function(*arguments, **named)
+        return x.copy_(module(x.clone())) if name.endswith("_") else module(x)
+
+
+class Follower:
+    """Hooks of a model that see the activation functions that its modules call; those of `torch.nn` count as one.
+
+    `places` are the calls of the latest forward. Where `modules` has a module for a call, it computes the result; a
+    forward with more calls than were seen before uses the last one again.
+    """
+
+    def __init__(self, model: nn.Module, modules: dict[tuple[str, type[nn.Module]], list[str]]) -> None:
+        self.places: list[Place] = []
+        self._modules = modules  #: names of attributes by owner and class, in the order of the calls
+        self._running: list[tuple[str, nn.Module, Counter[type[nn.Module]]] | None] = []
+        self._mode: _Mode | None = None
+        self._names = {module: name for name, module in model.named_modules()}
+        for module in self._names:
+            module.register_forward_pre_hook(self._enter)
+            module.register_forward_hook(self._leave, always_call=True)
+
+    def _enter(self, module: nn.Module, _: Any) -> None:
+        if not self._running:
+            self.places = []
+            self._mode = _Mode(self)
+            self._mode.__enter__()  # type: ignore[no-untyped-call]
+        own = not type(module).__module__.startswith(("torch.", "slopes."))
+        self._running.append((self._names[module], module, Counter()) if own else None)
+
+    def _leave(self, *_: Any) -> None:
+        self._running.pop()
+        if not self._running and self._mode is not None:
+            self._mode.__exit__(None, None, None)  # type: ignore[no-untyped-call]
+            self._mode = None
+
+    def module_for(self, kind: type[nn.Module]) -> Callable[[Tensor], Tensor] | None:
+        running = self._running[-1] if self._running else None
+        if running is None:
+            return None
+        name, owner, counts = running
+        self.places.append(Place(name, counts[kind], kind))
+        known = self._modules.get((name, kind))
+        counts[kind] += 1
+        return getattr(owner, known[min(counts[kind], len(known)) - 1]) if known else None
+
+
+def replace_calls(model: nn.Module, places: tuple[Place, ...], new: Callable[[], nn.Module]) -> None:
+    """Put a module in the place of each call: it joins the module that makes the call."""
+    modules: dict[tuple[str, type[nn.Module]], list[str]] = {}
+    for owner, nth, kind in dict.fromkeys(places):
+        name = f"{kind.__name__.lower()}_call_{nth + 1}"
+        model.get_submodule(owner).add_module(name, new())
+        modules.setdefault((owner, kind), []).append(name)
+    if places:
+        Follower(model, modules)
