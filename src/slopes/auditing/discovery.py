@@ -110,7 +110,7 @@ def _title(thing: Any) -> str:
 def _is_activation(names: list[str] | None, declared: Declared, make: Callable[[Form], Subject]) -> bool:
     if declared.kind is not None:
         return declared.kind == ACTIVATION.name
-    return len(names) == 1 if names is not None else _first(make, [Form(shape=(64,))]) is not None
+    return len(names) == 1 if names is not None else _accepted(make, [Form(shape=(64,))])[0] is not None
 
 
 def _fittest(make: Callable[[Form], Subject], groups: Iterable[Sequence[Form]]) -> tuple[Form, float]:
@@ -176,10 +176,6 @@ def _choose_error(first: SubjectError | None, error: SubjectError | None) -> Sub
     return first
 
 
-def _first(make: Callable[[Form], Subject], forms: Sequence[Form]) -> Form | None:
-    return _accepted(make, forms)[0]
-
-
 def _of_activation(make: Callable[[Form], Subject]) -> Form:
     shapes = ((64,), (6, 8), (2, 4, 6), (2, 4, 6, 6))
     form, trouble = _accepted(make, [Form(shape=shape) for shape in shapes])
@@ -190,7 +186,7 @@ def _of_activation(make: Callable[[Form], Subject]) -> Form:
     y = subject(x)
     if y.shape == x.shape and _entry_by_entry(subject, x, y):
         return form
-    rows = _first(make, [replace(form, shape=shape, elementwise=False) for shape in ((6, 8), *shapes)])
+    rows, _ = _accepted(make, [replace(form, shape=shape, elementwise=False) for shape in ((6, 8), *shapes)])
     return replace(rows or form, elementwise=False)
 
 
@@ -259,7 +255,7 @@ def _shaped(form: Form, thing: Any, declared: Declared, make: Callable[[Form], S
     shapes = ((form.shape, form.axis), *LABELLED) if form.kind is not None and form.kind.rowwise else (
         (form.shape, -1), (IMAGE, -1)
     )  # fmt: skip
-    return _first(make, [replace(form, shape=shape, axis=axis) for shape, axis in shapes]) or form
+    return _accepted(make, [replace(form, shape=shape, axis=axis) for shape, axis in shapes])[0] or form
 
 
 def _facts(subject: Subject) -> list[str]:

@@ -23,6 +23,15 @@ class Unshown(Skip):
     """Fault that its own code does not show."""
 
 
+def seed_libraries(seed: int) -> None:
+    """Seed the random numbers that a subject may draw."""
+    import torch
+
+    torch.default_generator.manual_seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002
+    random.seed(seed)
+
+
 class Script:
     """Code that shows a fault; `given` holds objects that no code can make, by name."""
 
@@ -35,11 +44,7 @@ class Script:
         values: list[Any] = []
         scope = {name: own_copy(x) for name, x in self.given.items()}
         scope |= {"__name__": "evidence", "print": lambda *given: values.extend(map(_copy, given))}
-        import torch
-
-        torch.default_generator.manual_seed(0)
-        np.random.seed(0)  # noqa: NPY002 - the subject may draw from it
-        random.seed(0)
+        seed_libraries(0)
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()) as self.output:
             warnings.simplefilter("ignore")
             exec(compile(self.text, "<evidence>", "exec"), scope)

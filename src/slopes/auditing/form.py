@@ -22,6 +22,10 @@ DECLARED_SPACES = tuple(space.name.replace("-", "_") for space in (LOGITS, PROBA
 ROWS = 8  #: rows of a batch
 
 
+def widened(arguments: Arguments) -> Arguments:
+    return tuple(x.double() if x.is_floating_point() else x for x in arguments)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Declared:
     """Declarations of the author, which no call can find out; `slopes.audit` explains them."""

@@ -149,6 +149,9 @@ def unusable(spec: str, fault: str, repair: str) -> Report:
     return Report(spec, [finding], ["calling"])
 
 
+NO_GRADIENTS = "it computes in NumPy, which has no gradients"
+
+
 class Skip(Exception):
     """Reason why a check cannot run, raised by the check."""
 
@@ -157,16 +160,18 @@ Check = Callable[[Any], Iterator[Finding]]
 C = TypeVar("C", bound=Check)
 
 
-def about(*families: str, unless: tuple[str, ...] = (), slow: bool = False, once: bool = False) -> Callable[[C], C]:
+def about(
+    *families: str, unless: tuple[str, ...] = (), slow: bool = False, once: bool = False, by_gradients: bool = False
+) -> Callable[[C], C]:
     """Mark a check with the families of its subjects.
 
     The check is skipped if a check in `unless` has found an error, because it would report the same fault again, and
-    in a quick audit if it is `slow`. If the other has found a warning, only errors are kept. Of a check that reports
-    one fault `once`, the strongest finding is kept.
+    in a quick audit if it is `slow`, and `by_gradients` for a subject in NumPy. If the other has found a warning, only
+    errors are kept. Of a check that reports one fault `once`, the strongest finding is kept.
     """
 
     def mark(check: C) -> C:
-        vars(check).update(families=families, unless=unless, slow=slow, once=once)
+        vars(check).update(families=families, unless=unless, slow=slow, once=once, by_gradients=by_gradients)
         return check
 
     return mark
@@ -181,6 +186,8 @@ def why_not(check: Check, subject: Any, report: Report) -> str | None:
         return f"would see again what {before[0].check} found"
     if getattr(check, "slow", False) and subject.quick:
         return "left out of a quick audit"
+    if getattr(check, "by_gradients", False) and subject.form.numpy:
+        return NO_GRADIENTS
     return None
 
 

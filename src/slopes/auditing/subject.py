@@ -19,10 +19,10 @@ import torch
 from torch import Tensor
 
 import slopes
-from slopes.auditing.evidence import Script, attempt, own_copy
+from slopes.auditing.evidence import Script, attempt, own_copy, seed_libraries
 from slopes.auditing.form import Arguments, Declared, Form
 from slopes.auditing.rebuilding import PLAIN, constructor_arguments, rebuilt
-from slopes.auditing.report import Finding, Skip
+from slopes.auditing.report import NO_GRADIENTS, Finding, Skip
 from slopes.auditing.signatures import keywords
 from slopes.auditing.source import Source, source_of, spell, with_own_modules
 from slopes.card import Card
@@ -142,6 +142,10 @@ class Subject:
             drawn[place] = np.round(x) if place and space.is_yes_or_no else x
         return form.laid_out(drawn, dtype)
 
+    def draw_few(self, rows: int = 2) -> Arguments:
+        """Arguments of few rows, for code; entries without rows stay as many."""
+        return self.draw(rows=rows if len(self.form.shape) > 1 else None)
+
     def canonical(self, arguments: Sequence[Tensor]) -> tuple[Any, ...]:
         return tuple(self.form.canonical(place, x) for place, x in enumerate(arguments))
 
@@ -167,7 +171,7 @@ class Subject:
         form = self.form
         if form.target == "lists":
             return
-        drawn = self.canonical(self.draw(rows=4 if len(form.shape) > 1 else None))
+        drawn = self.canonical(self.draw_few(4))
         for what, better, worse in form.examples.ordered(np.random.default_rng([self.seed, 0]), drawn):
             yield what, form.laid_out(better), form.laid_out(worse)
 
@@ -267,9 +271,7 @@ class Subject:
         return version
 
     def _watched(self, thing: Any, given: list[Any], options: dict[str, Any], arguments: Sequence[Tensor]) -> Any:
-        torch.default_generator.manual_seed(self.seed)
-        np.random.seed(self.seed % 2**32)  # noqa: NPY002 - the subject may draw from it
-        random.seed(self.seed)
+        seed_libraries(self.seed)
         printed = io.StringIO()
         try:
             with (
@@ -317,7 +319,7 @@ class Subject:
     ) -> tuple[Tensor, Tensor]:
         """(result, its gradient by one argument); raise Skip without a gradient, which `connectivity` reports."""
         if self.form.numpy:
-            raise Skip("it computes in NumPy, which has no gradients")
+            raise Skip(NO_GRADIENTS)
         leaves = [x.detach().clone() for x in arguments]
         leaves[by].requires_grad_()
         came = self(*leaves, **options)

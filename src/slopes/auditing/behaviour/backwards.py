@@ -78,7 +78,7 @@ def upstream_gradient(subject: Subject) -> Iterator[Finding]:
     if came.ndim == 0:
         _, scaled = subject.gradient(*arguments, cotangent=torch.full_like(came, 3.5))
         if not torch.allclose(scaled, 3.5 * gradient, rtol=1e-6, atol=1e-12):
-            small = subject.draw(rows=2 if len(subject.form.shape) > 1 else None)
+            small = subject.draw_few()
             name = subject.form.names[0]
             lines = f"{subject.call}.backward()", f"once, {name}.grad = {name}.grad, None"
             yield subject.script(
@@ -129,7 +129,7 @@ def _differentiated_again(subject: Subject, arguments: Arguments) -> Iterator[Fi
     (gradient,) = torch.autograd.grad(one * subject.total(leaf, *arguments[1:]), leaf, create_graph=True)
     weights, weigh = uneven_weights(gradient)
     assert weights is not None
-    small = subject.draw(rows=2 if len(subject.form.shape) > 1 else None)
+    small = subject.draw_few()
     lines = (
         "one = torch.ones((), requires_grad=True)",
         f"(slope,) = torch.autograd.grad(one * {subject.call}.sum(), {name}, create_graph=True)",

@@ -29,6 +29,11 @@ def twice(arguments: Arguments) -> Arguments:
     return tuple(torch.cat([x, x]) for x in arguments)
 
 
+def twice_in_code(subject: Subject) -> list[str]:
+    join = "np.concatenate" if subject.form.numpy else "torch.cat"
+    return [f"{name} = {join}([{name}, {name}])" for name in (*subject.form.names, *subject.form.extra)]
+
+
 def several(subject: Subject) -> Subject:
     """Subject with several entries per row, so that rows and entries differ; raise Skip if it takes none."""
     if len(subject.form.shape) > 1 or subject.form.has_fixed_shape:

@@ -11,7 +11,7 @@ from slopes.auditing.subject import Subject
 
 
 def calling(subject: Subject) -> Iterator[Finding]:
-    arguments = subject.draw(rows=2 if len(subject.form.shape) > 1 else None)
+    arguments = subject.draw_few()
     if "type" in subject.oddities:
         yield subject.script(arguments, f"type({subject.call})").finding(
             f"gives {subject.oddities['type']} instead of a tensor",

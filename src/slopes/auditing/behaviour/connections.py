@@ -26,10 +26,8 @@ REPAIR_DEAD = (
 )
 
 
-@about("loss", "activation", once=True)
+@about("loss", "activation", once=True, by_gradients=True)
 def connectivity(subject: Subject) -> Iterator[Finding]:
-    if subject.form.numpy:
-        raise Skip("it computes in NumPy, which has no gradients")
     if subject.form.learned:
         for examine in (_whole, _dead, _entries, _terms, _partly_cut):
             yield from examine(subject)
@@ -39,7 +37,7 @@ def connectivity(subject: Subject) -> Iterator[Finding]:
 
 
 def _whole(subject: Subject) -> Iterator[Finding]:
-    arguments = subject.draw(rows=2 if len(subject.form.shape) > 1 else None)
+    arguments = subject.draw_few()
     name, wrong = subject.form.names[0], ""
     subject(*arguments)  # a call that raises without a gradient is not reported here
     try:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor
 
 from slopes.auditing.behaviour.selection import half, selections
-from slopes.auditing.evidence import Script
+from slopes.auditing.evidence import Script, seed_libraries
 from slopes.auditing.form import Arguments
 from slopes.auditing.report import Finding, about
 from slopes.auditing.signatures import EXTRAS
@@ -166,24 +167,17 @@ def _spoiled(subject: Subject) -> Iterator[Finding]:
     )
 
 
-def _states(subject: Subject) -> tuple[bytes, str, str]:
-    subject(*subject.draw())
-    numpy = str(np.random.get_state())  # noqa: NPY002
-    return torch.get_rng_state().numpy().tobytes(), numpy, str(random.getstate())
-
-
-def _fresh_states(seed: int) -> tuple[bytes, str, str]:
-    torch.default_generator.manual_seed(seed)
-    np.random.seed(seed)  # noqa: NPY002
-    random.seed(seed)
+def _states_after(change: Callable[[], Any]) -> tuple[bytes, str, str]:
+    """Random states of torch, NumPy and Python."""
+    change()
     return torch.get_rng_state().numpy().tobytes(), str(np.random.get_state()), str(random.getstate())  # noqa: NPY002
 
 
 def _random(subject: Subject) -> Iterator[Finding]:
     others = [subject.like(seed=seed) for seed in (11, 12)]
-    after = [_states(other) for other in others]
-    before = [_fresh_states(other.seed) for other in others]
-    arguments = subject.draw(rows=2 if len(subject.form.shape) > 1 else None)
+    after = [_states_after(partial(other, *other.draw())) for other in others]
+    before = [_states_after(partial(seed_libraries, other.seed)) for other in others]
+    arguments = subject.draw_few()
     for library, *states in zip(("torch", "numpy", "random"), *after, *before, strict=True):
         if states[:2] == states[2:]:
             continue
@@ -220,7 +214,7 @@ def _stateful(subject: Subject) -> Iterator[Finding]:
     kept = all(torch.equal(x, y) for x, y in zip(buffers, _buffers(thing), strict=False))
     if same and kept:
         return
-    small = subject.draw(rows=2 if len(subject.form.shape) > 1 else None)
+    small = subject.draw_few()
     held = f"[x.clone() for x in {subject.variable}.buffers()]"
     lines = (f"print({subject.call})", subject.call) if kept else (f"print({held})", subject.call, held)
     yield subject.script(small, *lines).finding(
@@ -250,7 +244,7 @@ def _by_mode(subject: Subject) -> Iterator[Finding]:
     if not torch.equal(*results) and not any(bool(torch.isnan(x).any()) for x in results):
         given = subject.call.removeprefix(subject.variable)
         yield subject.script(
-            subject.draw(rows=2 if len(subject.form.shape) > 1 else None),
+            subject.draw_few(),
             f"print({subject.variable}.eval(){given})", f"{subject.variable}.train(){given}",
         ).finding(
             "train() and eval() give different results",

@@ -11,7 +11,7 @@ import torch
 
 from slopes.auditing.behaviour.common import print_steepest
 from slopes.auditing.evidence import is_lost
-from slopes.auditing.form import Arguments
+from slopes.auditing.form import Arguments, widened
 from slopes.auditing.report import Finding, Skip, about
 from slopes.auditing.signatures import default_of
 from slopes.auditing.subject import Disconnected, Subject, SubjectError
@@ -82,7 +82,7 @@ def _lost(subject: Subject, arguments: Arguments) -> str:
         if not bool(lost.any()):
             return ""
         if gradient.dtype == torch.float32 and subject.form.dtype == torch.float64:
-            _, wide = subject.gradient(*(x.double() if x.is_floating_point() else x for x in arguments))
+            _, wide = subject.gradient(*widened(arguments))
             if not bool((wide[lost].abs() < torch.finfo(torch.float32).max).any()):
                 return ""  # too large for float32 by nature
         return f"the value is finite and the gradient is {gradient[lost].reshape(-1)[0].item()}"
@@ -96,7 +96,7 @@ def _premature(subject: Subject, arguments: Arguments) -> bool:
     if not (subject.space.is_unbounded or subject.space.is_positive) or not bool(first.any()):
         return False
     if first.dtype == torch.float32:
-        wide = subject(*(x.double() if x.is_floating_point() else x for x in arguments)).detach()
+        wide = subject(*widened(arguments)).detach()
         return bool(torch.isfinite(wide).all()) and float(wide.abs().max()) < 1e30
     sizes = [float(subject(first / 2**k, *rest).detach().abs().max()) for k in range(1, 8)]
     for k, (larger, smaller) in enumerate(itertools.pairwise(sizes), start=1):

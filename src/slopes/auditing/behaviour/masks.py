@@ -18,10 +18,8 @@ from slopes.auditing.subject import Subject, SubjectError
 JUNK = (0.0, 1e6, float("nan"), float("inf"))  #: values to hide behind a mask
 
 
-@about("loss", unless=("purity", "sample_weights"), once=True)
+@about("loss", unless=("purity", "sample_weights"), once=True, by_gradients=True)
 def mask_independence(subject: Subject) -> Iterator[Finding]:
-    if subject.form.numpy:
-        raise Skip("it computes in NumPy, which has no gradients")
     subject = several(subject)
     ways = selections(subject)
     if not ways:

@@ -245,7 +245,7 @@ def _idle(subject: Subject, option: Option, values: list[Any]) -> Finding:
 
 def _script(subject: Subject, option: Option, value: Any) -> Script:
     """Code that prints the result with the option as it is, and with another value."""
-    arguments = subject.draw(rows=2) if len(subject.form.shape) > 1 else subject.draw()
+    arguments = subject.draw_few()
     if option.of_call:
         return subject.script(arguments, f"{subject.call}, {subject.called(f'{option.name}={value!r}')}")
     code = subject.rebuilt_code(**{option.name: value})

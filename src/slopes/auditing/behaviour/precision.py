@@ -12,7 +12,7 @@ from torch import Tensor
 
 from slopes.auditing.behaviour.common import OVERLAP, skip_on_refusal
 from slopes.auditing.evidence import Script, attempt
-from slopes.auditing.form import Arguments
+from slopes.auditing.form import Arguments, widened
 from slopes.auditing.report import Finding, Skip, about
 from slopes.auditing.subject import Subject, SubjectError
 
@@ -182,7 +182,7 @@ def _large(subject: Subject) -> Iterator[tuple[Arguments, bool]]:
 
 def _pair(subject: Subject, arguments: Arguments) -> tuple[Tensor, Tensor]:
     """(result, result in float64)."""
-    wide = tuple(x.double() if x.is_floating_point() else x for x in arguments)
+    wide = widened(arguments)
     return subject(*arguments).detach().double(), subject(*wide).detach().double()
 
 
@@ -298,7 +298,7 @@ def _vanished(subject: Subject) -> Iterator[Finding]:
         for what, drawn in subject.degenerate():
             arguments = tuple(x.to(dtype) if x.is_floating_point() else x for x in drawn)
             with contextlib.suppress(SubjectError, Skip):
-                low, exact = _with_gradients(subject, arguments)
+                low, exact = (subject.gradient(*given) for given in (arguments, widened(arguments)))
                 place = next((n for n, (x, y) in enumerate(zip(low, exact, strict=True)) if _is_lost(x, y)), None)
                 if place is None:
                     continue
@@ -311,12 +311,6 @@ def _vanished(subject: Subject) -> Iterator[Finding]:
                     severity, expected="{1}", shows=lambda low, exact: bool(low.isnan() > exact.isnan()),
                 )  # fmt: skip
                 return
-
-
-def _with_gradients(subject: Subject, arguments: Arguments) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
-    """(value and gradient, both in float64 for the same numbers)."""
-    wide = tuple(x.double() if x.is_floating_point() else x for x in arguments)
-    return subject.gradient(*arguments), subject.gradient(*wide)
 
 
 def _is_lost(low: Tensor, exact: Tensor) -> bool:

@@ -12,11 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from slopes.auditing.behaviour.batches import asked, asking, close, counts, cut, own, several, twice
+from slopes.auditing.behaviour.batches import asked, asking, close, counts, cut, own, several, twice, twice_in_code
 from slopes.auditing.behaviour.selection import half, selections
 from slopes.auditing.evidence import Script
 from slopes.auditing.form import Arguments
-from slopes.auditing.report import Finding, Skip, about
+from slopes.auditing.report import NO_GRADIENTS, Finding, Skip, about
 from slopes.auditing.signatures import default_of
 from slopes.auditing.subject import Subject, SubjectError
 
@@ -110,11 +110,8 @@ def _misshapen(subject: Subject, each: Tensor) -> Finding | None:
 
 
 def _doubled(subject: Subject, way: str | None, ratio: float, factor: int) -> Finding | None:
-    double = [f"{name} = torch.cat([{name}, {name}])" for name in (*subject.form.names, *subject.form.extra)]
-    if subject.form.numpy:
-        double = [line.replace("torch.cat", "np.concatenate") for line in double]
     call = subject.call if way is None else asking(subject, way, subject.call)
-    script = subject.script(subject.draw(rows=2), f"once = {call}", *double, f"{call} / once")
+    script = subject.script(subject.draw(rows=2), f"once = {call}", *twice_in_code(subject), f"{call} / once")
     is_root = way is None and any(close(ratio, 2.0**power) for power in (-2, -1, 2))
     return script.finding(
         f"{'the result' if way is None else f'the {way}'} is multiplied by {ratio:.6g} where a batch is taken twice",
@@ -209,10 +206,7 @@ def _misdeclared(subject: Subject, mean: bool) -> Finding | None:
 
 def _once(subject: Subject) -> Finding | None:
     """Report 1 minus the sum of similarities, where each row should be subtracted from 1."""
-    double = [f"{name} = torch.cat([{name}, {name}])" for name in (*subject.form.names, *subject.form.extra)]
-    if subject.form.numpy:
-        double = [line.replace("torch.cat", "np.concatenate") for line in double]
-    lines = f"once = {subject.call}", *double, f"2 * once - {subject.call}"
+    lines = f"once = {subject.call}", *twice_in_code(subject), f"2 * once - {subject.call}"
     return subject.script(subject.draw(rows=2), *lines).finding(
         "it is 1 minus a sum over the batch, so it falls below 0 as the batch grows",
         "subtract each row from 1 before the sum, Σ(1 − s), or average first, 1 − mean(s)",
@@ -385,7 +379,7 @@ def _parts_of(subject: Subject) -> Finding | None:
 
 def _parts(subject: Subject) -> Finding | None:
     if subject.form.numpy:
-        raise Skip("it computes in NumPy, which has no gradients")
+        raise Skip(NO_GRADIENTS)
     arguments, options, keep, parts = _split(subject)
     whole, gradient = subject.gradient(*arguments, **options)
     if whole.ndim or not bool(torch.isfinite(gradient).all()):

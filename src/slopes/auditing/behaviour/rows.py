@@ -19,11 +19,9 @@ from slopes.auditing.subject import Subject, SubjectError
 ONE_ROW = "in a batch of one"
 
 
-@about("loss", unless=("purity", "connectivity"), once=True)
+@about("loss", unless=("purity", "connectivity"), once=True, by_gradients=True)
 def row_independence(subject: Subject) -> Iterator[Finding]:
     """Check that rows are independent, and that a softmax runs over classes."""
-    if subject.form.numpy:
-        raise Skip("it computes in NumPy, which has no gradients")
     subject = several(subject)
     wrong = _wrong_axis(subject)
     if wrong is not None:
@@ -137,13 +135,11 @@ def _shifted(arguments: Arguments, axis: int, how: str) -> Arguments:
 
 
 @about(
-    "loss", once=True,
+    "loss", once=True, by_gradients=True,
     unless=("purity", "shape_contract", "extreme_inputs", "zeros_and_edges", "row_independence", "reduction"),
 )  # fmt: skip
 def degenerate_batch(subject: Subject) -> Iterator[Finding]:
     """Check that value and gradient of degenerate batches are finite."""
-    if subject.form.numpy:
-        raise Skip("it computes in NumPy, which has no gradients")
     subject = several(subject)
     for what, arguments, options in _degenerate(subject):
         fault = _fault(subject, arguments, options)

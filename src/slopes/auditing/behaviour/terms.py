@@ -10,7 +10,7 @@ from torch import Tensor
 
 from slopes.auditing.behaviour.batches import close, several, twice
 from slopes.auditing.form import Arguments
-from slopes.auditing.report import Finding, Skip, about
+from slopes.auditing.report import NO_GRADIENTS, Finding, Skip, about
 from slopes.auditing.source import source_of
 from slopes.auditing.subject import Subject, SubjectError
 
@@ -28,7 +28,7 @@ def term_balance(subject: Subject) -> Iterator[Finding]:
         yield finding
         return
     if subject.form.numpy:
-        raise Skip("it computes in NumPy, which has no gradients")
+        raise Skip(NO_GRADIENTS)
     try:
         yield from _shares(subject, parts, arguments)
     except SubjectError as error:

@@ -17,12 +17,10 @@ from slopes.auditing.report import Finding, Skip, about
 from slopes.auditing.subject import Subject, SubjectError
 
 
-@about("loss", unless=("purity", "row_independence"))
+@about("loss", unless=("purity", "row_independence"), by_gradients=True)
 @skip_on_refusal
 def sample_weights(subject: Subject) -> Iterator[Finding]:
     """Check that weights of 1 change nothing, and that an entry's gradient is proportional to its weight."""
-    if subject.form.numpy:
-        raise Skip("it computes in NumPy, which has no gradients")
     subject = several(subject)
     way = next((way for way in selections(subject) if way.what == "weight"), None)
     if way is None:
