@@ -4,6 +4,7 @@ import gc
 import os
 import pathlib
 import signal
+import sys
 from typing import Any
 
 # Before torch is loaded, and for all processes that tests start: threads that wait for each other on a busy machine take
@@ -40,9 +41,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Spare the garbage collector the thousands of tests, which live to the end."""
+    """Spare the garbage collector the thousands of tests, which live to the end.
+
+    And spare torch.compile the timing of its guards, for its log alone: it takes more than half of a small compilation.
+    """
     gc.collect()
     gc.freeze()
+    guards = sys.modules.get("torch._dynamo.guards")
+    if hasattr(guards, "profile_guard_manager"):
+        guards.profile_guard_manager = lambda *_: 0.0
 
 
 @pytest.hookimpl(optionalhook=True)

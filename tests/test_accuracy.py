@@ -285,11 +285,34 @@ def test_the_grid_holds_numbers_of_its_format(form):
     assert 0 < abs(line[line != 0]).min() <= info.tiny
 
 
+def test_units_are_of_the_exact_result_and_no_digit_of_it_is_lost():
+    import mpmath
+
+    third = mpmath.mpf(1) / 3
+    for came, exact, dtype, expected in (
+        (1.0, third * 3, np.float64, 0.0),
+        (1 / 3, third, np.float64, float((third - 1 / 3) * 2**54)),
+        (1e-302, mpmath.mpf(10) ** -5000, np.float64, 1e-302 * 2.0**1022 * 2.0**52),
+        (5e-324, mpmath.mpf(2) ** -1076, np.float64, 0.75),
+        (np.inf, mpmath.mpf(2) ** 1024, np.float64, 0.0),
+        (np.finfo(float).max, mpmath.mpf(2) ** 1030, np.float64, 0.0),
+        (-np.inf, mpmath.mpf(2) ** 1024, np.float64, np.inf),
+        (np.nan, mpmath.mpf("nan"), np.float64, 0.0),
+        (np.nan, 1.0, np.float64, np.inf),
+        (1 + 2.0**-10, 1.0, np.float16, 1.0),
+        (2.0**-24, 2.0**-25, np.float16, 0.5),
+    ):
+        (error,) = ulps(np.array([came]), np.array([exact], dtype=object), dtype)
+        assert error == pytest.approx(expected, rel=1e-12), (came, exact)
+
+
 def test_a_bfloat16_is_measured_in_its_own_units():
-    """1 and its neighbour, 2⁻⁷ away, are one unit apart."""
+    """From 1 to 2, neighbours are 2⁻⁷ apart."""
     grid = Grid(slopes.relu, "bfloat16")
-    near = np.array([1 + 2.0**-7, 1 + 2.0**-8], np.float32)
-    np.testing.assert_array_equal(measuring._errors(grid, near, np.array([1, 1])), [1, 0.5])
+    came = np.maximum(grid.arguments[0], 0)
+    came[np.flatnonzero((came >= 1) & (came < 2))[0]] += 2.0**-7
+    (figure,) = measuring._figures(grid, "value", {("slopes", "torch"): came})
+    assert figure.raw == 1
 
 
 def test_subnormals_taken_for_0_are_counted_apart(monkeypatch):

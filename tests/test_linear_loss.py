@@ -14,7 +14,7 @@ from slopes.kernels.rows import RowKernel
 torch = pytest.importorskip("torch")
 
 import slopes.nn  # noqa: E402
-from helpers import require_kernels, whole_graph  # noqa: E402
+from helpers import mark_exhaustive, require_kernels, whole_graph  # noqa: E402
 from slopes.fast import linear  # noqa: E402
 
 N, D, CLASSES = 70, 5, 13
@@ -112,7 +112,7 @@ def test_value_and_gradients_are_those_of_all_logits(chosen, option):
     assert_same(gradients(value, tensors), gradients(exact, tensors))
 
 
-@pytest.mark.parametrize("option", OPTIONS)
+@pytest.mark.parametrize("option", mark_exhaustive(OPTIONS, len(OPTIONS) - 1, every=4))
 def test_kernels_give_the_same(option, monkeypatch):
     require_kernels()
     ran = []

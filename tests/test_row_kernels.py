@@ -1,12 +1,13 @@
 """Losses and maps of rows are computed by kernels above a size, with the results and conventions of the plain way."""
 
+import itertools
 import sys
 
 import numpy as np
 import pytest
 
 import slopes
-from helpers import require_kernels
+from helpers import mark_exhaustive, require_kernels
 from slopes import kernels, ops
 from slopes.card import Map
 from slopes.catalogue import CARDS
@@ -199,9 +200,9 @@ def test_losses_under_autocast_come_to_kernels(dtype, used):
     torch.testing.assert_close(gradient.double(), wide.grad, rtol=8e-3 if dtype is torch.bfloat16 else 1e-5, atol=1e-9)
 
 
-@pytest.mark.parametrize("option", OPTIONS)
-@pytest.mark.parametrize("name", LOSSES)
-def test_losses_of_tensors_agree_with_the_plain_way(name, option, used):
+@pytest.mark.parametrize("case", mark_exhaustive(itertools.product(LOSSES, OPTIONS), every=4), ids="-".join)
+def test_losses_of_tensors_agree_with_the_plain_way(case, used):
+    name, option = case
     options, loss = OPTIONS[option], CARDS[name]
     x = predictions(name)
     if name == "multiclass_hinge" and ("label_smoothing" in options or "class_weight" in options):

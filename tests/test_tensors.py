@@ -7,7 +7,7 @@ import threading
 import numpy as np
 import pytest
 
-from helpers import require_kernels
+from helpers import mark_exhaustive, require_kernels
 
 torch = pytest.importorskip("torch")
 require_kernels()
@@ -55,7 +55,7 @@ def runs(monkeypatch):
 # ---------------------------------------------------------------------------------------- the results
 
 
-@pytest.mark.parametrize("name", COMPILED)
+@pytest.mark.parametrize("name", mark_exhaustive(COMPILED, every=3))
 @pytest.mark.parametrize("least", [LARGE, entries.KEPT + 1])
 def test_large_tensors_get_what_numpy_gets(name, least, runs):
     card = ELEMENTWISE[name]

@@ -86,6 +86,7 @@ def test_jvp(card, example):
     torch.testing.assert_close(pushed.reshape(-1), pulled, rtol=1e-10, atol=1e-13)
 
 
+@pytest.mark.sampled(2, every=3)
 def test_hessian_by_every_composition(card, example):
     function, x = split(card, example, shape=(2, 3))
     total = lambda x: function(x).sum()  # noqa: E731
@@ -266,12 +267,12 @@ def test_traces(card, example):
     torch.testing.assert_close(functional, function(x), rtol=1e-12, atol=1e-14)
 
 
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
-def test_shapes_alone(card, example, dtype):
+@pytest.mark.sampled(0, every=2)
+def test_shapes_alone(card, example):
     """On the device meta, where there are no values."""
-    arguments = [x.to("meta", dtype=dtype if x.is_floating_point() else x.dtype) for x in example(card)]
-    result = card(*arguments)
-    assert (result.device.type, result.dtype) == ("meta", dtype)
+    for dtype in (torch.float16, torch.bfloat16, torch.float32):
+        result = card(*(x.to("meta", dtype=dtype if x.is_floating_point() else x.dtype) for x in example(card)))
+        assert (result.device.type, result.dtype) == ("meta", dtype)
 
 
 @whole_graph

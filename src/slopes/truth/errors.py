@@ -22,19 +22,43 @@ def ulp(x: float, dtype: Any) -> float:
 
 def ulps(result: Any, exact: Any, dtype: Any) -> Any:
     """Error of each entry in ulps of the exact result; inf if only one of both is finite."""
-    bound = float(np.finfo(dtype).max)
-
-    def measure(came: Any, wanted: Any) -> float:
-        if wanted != wanted or came != came:
-            return 0.0 if wanted != wanted and came != came else np.inf
-        if abs(wanted) > bound:
-            return 0.0 if abs(came) >= bound and (came > 0) == (wanted > 0) else np.inf
-        if abs(came) == np.inf:
-            return np.inf
-        return float(abs(float(came) - wanted) / ulp(float(wanted), dtype))
-
+    info = np.finfo(dtype)
+    came = np.asarray(result, dtype).astype(np.float64)
+    high, low, exponent = split(exact)
+    unit = np.maximum(exponent - info.nmant - 1, info.minexp - info.nmant)  # of the exact result: 2**unit
     with np.errstate(all="ignore"):
-        return np.frompyfunc(measure, 2, 1)(np.asarray(result, dtype), exact).astype(float)
+        errors = abs(np.ldexp(came, -unit) - np.ldexp(high, exponent - unit) - np.ldexp(low, exponent - unit))
+        wanted = np.ldexp(high, exponent)
+        beyond = (abs(wanted) > info.max) | ((abs(wanted) == info.max) & (low * high > 0))
+        right = (abs(came) >= info.max) & ((came > 0) == (wanted > 0))
+    errors = np.where(beyond, np.where(right, 0.0, np.inf), errors)
+    absent = np.isnan(wanted), np.isnan(came)
+    return np.where(absent[0] | absent[1], np.where(absent[0] & absent[1], 0.0, np.inf), errors)
+
+
+def split(exact: Any) -> tuple[Any, Any, Any]:
+    """Split numbers of mpmath or floats into (high + low) · 2**exponent, where high is in [½, 1] or 0."""
+    exact = np.asarray(exact)
+    if exact.dtype != object:
+        high, exponent = np.frexp(exact.astype(np.float64))
+        return high, np.zeros_like(high), exponent.astype(int)
+    with np.errstate(invalid="ignore"):
+        high, low, exponent = np.frompyfunc(_split, 1, 3)(exact)
+    return np.asarray(high, float), np.asarray(low, float), np.asarray(exponent, int)
+
+
+def _split(x: Any) -> tuple[float, float, int]:
+    _, mantissa, exponent, bits = getattr(x, "_mpf_", (0, 0, 0, 0))
+    if not mantissa:  # 0, inf and NaN; a float
+        high, exponent = math.frexp(x)
+        return high, 0.0, exponent
+    excess = max(int(bits) - 53, 0)
+    top, rest = mantissa >> excess, mantissa & ((1 << excess) - 1)
+    sign = -1.0 if x < 0 else 1.0
+    high = sign * math.ldexp(top, excess - bits)
+    low = sign * math.ldexp(rest >> max(excess - 53, 0), max(excess - 53, 0) - bits)
+    # beyond these powers of 2 a number is inf or 0 in any format
+    return high, low, min(max(int(exponent) + int(bits), -(2**20)), 2**20)
 
 
 def peak(values: Any) -> tuple[int, ...]:
