@@ -129,6 +129,9 @@ def test_every_measure_agrees_with_another_hand(kind):
         assert len(set(values)) > 1, name
     first = score(it.task, it.feed, it.outputs, it.targets)
     assert first.tolist() == ours[METRICS[kind][0].name]
+    for metric in METRICS[kind]:
+        assert all(metric.bounds[0] <= value <= metric.bounds[1] for value in ours[metric.name]), metric.name
+        assert metric.bounds == (0, 1) or not metric.percent
     assert first.dtype == torch.float64
 
 

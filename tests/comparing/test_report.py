@@ -182,6 +182,42 @@ def test_the_answer_comes_first_and_says_how_sure_it_is(page, study):
     assert "this one split of the data" in answer
 
 
+def first_lines(words):
+    """The words of a page from the header to the first question."""
+    return words.partition("order of the data for all pairs. The answer ")[2].partition(" Which has the best mean?")[0]
+
+
+def test_the_first_lines_say_what_was_decided():
+    study = make_study(lead={"relu": 0, "gelu": 0.6, "tanh": -0.6})
+    gaps = {(row["activation"], row["loss"]): f"{100 * abs(row['difference']):.2f}" for row in study.verdicts()}
+    assert first_lines(Page(render(study)).words) == (
+        f"gelu with cross_entropy is better than the baseline, relu with cross_entropy, by {gaps['gelu', 'cross_entropy']} "
+        f"points; 1 more is better, too. ▲ better gelu with cross_entropy and gelu with mse, by {gaps['gelu', 'mse']} to "
+        f"{gaps['gelu', 'cross_entropy']} points. ▼ worse relu with mse, tanh with cross_entropy and tanh with mse, by "
+        f"{gaps['relu', 'mse']} to {gaps['tanh', 'mse']} points. The chance that any “better” or “worse” is false is at "
+        "most 5 %, and so is that of any “equal”, with 5 comparisons allowed for."
+    )
+
+
+def test_the_first_lines_name_what_is_equal_and_what_is_worse():
+    words = page_of(lead={"relu": 0, "gelu": 0.001, "tanh": -0.6}, losses=[slopes.cross_entropy], noise=0.1).words
+    assert first_lines(words).startswith(
+        "No pair is shown to be better than the baseline, relu with cross_entropy. ▼ worse tanh with cross_entropy, by "
+    )
+    assert "= equal gelu with cross_entropy, within 0.5 points." in first_lines(words)
+
+
+@pytest.mark.parametrize(("options", "seeds"), [({"seeds": 1}, "6 seeds"), ({"noise": 6.0}, r"\d+ seeds")])
+def test_the_first_lines_say_that_nothing_is_decided_and_how_many_seeds_it_would_take(options, seeds):
+    words = page_of(lead={"relu": 0, "gelu": 0.02, "tanh": 0.04}, losses=[slopes.cross_entropy], **options).words
+    assert re.fullmatch(
+        "Nothing is decided: no pair is shown to be better than, worse than or equal to the baseline, relu with "
+        r"cross_entropy\. \? undecided \w+ with cross_entropy and \w+ with cross_entropy; the first of them would take "
+        f"about {seeds}\\.",
+        first_lines(words),
+    )
+
+
 def test_at_the_shared_rate_and_by_other_metrics(page, study):
     answer = page.words.split("Ranking by")[0]
     shared = study.ranked(rate="shared")[0]
@@ -209,7 +245,10 @@ def test_equal_pairs_are_called_equal():
 
 def test_pairs_that_are_not_told_apart_are_undecided_and_it_says_how_many_seeds_would_tell():
     words = page_of(lead={"relu": 0, "gelu": 0.02, "tanh": 0.04}, losses=[slopes.cross_entropy], noise=6.0).words
-    assert re.search(r"How sure\? Nothing is decided: no difference shown \(p = .*?would take about \d+ seeds", words)
+    assert re.search(
+        r"How sure\? Whether the two differ is undecided: no difference shown \(p = .*?would take about \d+ seeds",
+        words,
+    )
     assert "Is it alone? Whether it is better than " in words
     assert " is undecided. The leader was picked by the same test data" in words
 
@@ -240,7 +279,9 @@ def test_too_few_seeds_say_how_many_are_needed(seeds):
     study = make_study(seeds=seeds)
     words = Page(render(study)).words
     assert study.verdicts()[0]["needed"] == 6
-    assert f"Nothing is decided: {seeds} seed{'s' * (seeds > 1)} can show nothing: it takes 6." in words
+    assert (
+        f"Whether the two differ is undecided: {seeds} seed{'s' * (seeds > 1)} can show nothing: it takes 6." in words
+    )
     assert "? undecided" in words
 
 

@@ -27,7 +27,7 @@ def made(seed=0, rate=0.1, test=0.5, validation=0.5, diverged=None, metric=ACCUR
 
 def pair_of(*runs, metric=ACCURACY):
     rates, seeds = (tuple(sorted({getattr(run, name) for run in runs})) for name in ("rate", "seed"))
-    return Pair("a", "l", "", "", "", runs, (), rates, seeds, metric)
+    return Pair("a", "l", "", "", "", runs, (), rates, seeds, (metric, *METRICS["classification"][1:]))
 
 
 def test_the_rate_is_chosen_by_validation_and_never_by_the_test_data():
@@ -41,6 +41,14 @@ def test_the_rate_is_chosen_by_validation_and_never_by_the_test_data():
     assert pair.estimate("brier").mean == 0.99
     assert pair.estimate(rate=0.1).mean == 0.99
     assert pair.edge == ""
+
+
+def test_intervals_stay_in_the_range_of_the_metric():
+    runs = [made(seed=seed, test=test) for seed, test in enumerate((0.999, 1.0, 0.98))]
+    accuracy, brier = (pair_of(*runs).estimate(name) for name in ("accuracy", "brier"))
+    assert accuracy.low > 0.9
+    assert accuracy.high == 1
+    assert brier.low == 0 < brier.high < 0.1
 
 
 def test_where_less_is_better_the_least_is_chosen():

@@ -140,7 +140,7 @@ def test_every_option_that_decides_a_number_is_in_the_call():
 def test_the_signature_and_the_docstring_are_those_of_the_fields():
     signature = inspect.signature(slopes.compare)
     assert list(signature.parameters) == [each.name for each in OPTIONS]
-    assert signature.parameters["seeds"].default == 10
+    assert signature.parameters["seeds"].default == 20
     assert signature.parameters["rates"].kind is inspect.Parameter.KEYWORD_ONLY
     for each in OPTIONS:
         assert f"\n{each.name}\n    " in slopes.compare.__doc__, each.name

@@ -616,6 +616,12 @@ def test_the_interval_is_students():
     assert ours == pytest.approx((np.mean(values), low, high))
 
 
+def test_the_interval_stays_within_bounds():
+    assert estimate([0.4, 0.5], (0, 1)) == (0.45, 0, 1)
+    inside = [0.5, 0.6, 0.55]
+    assert estimate(inside, (0, 1)) == estimate(inside)
+
+
 def test_one_seed_has_no_interval():
     assert estimate([0.9]) == (0.9, None, None)
 

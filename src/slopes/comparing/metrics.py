@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,6 +28,7 @@ class Metric(NamedTuple):
     margin: float  #: largest difference of no practical interest
     measure: Callable[[Judged], Tensor]  #: (model,)
     in_units: bool = False  #: it and its margin are in the units of the target
+    bounds: tuple[float, float] = (0.0, math.inf)
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,27 +221,27 @@ def _poisson_deviance(judged: Judged) -> Tensor:
 #: than twice its margin.
 METRICS: dict[TaskKind, tuple[Metric, ...]] = {
     TaskKind.CLASSES: (
-        Metric("accuracy", "accuracy", True, True, 0.005, _accuracy),
+        Metric("accuracy", "accuracy", True, True, 0.005, _accuracy, bounds=(0.0, 1.0)),
         Metric("log_loss", "log loss", False, False, 0.01, _log_loss),
         Metric("brier", "Brier score", False, False, 0.005, _brier),
-        Metric("calibration", "calibration error", False, True, 0.005, _calibration),
+        Metric("calibration", "calibration error", False, True, 0.005, _calibration, bounds=(0.0, 1.0)),
     ),
     # Average precision needs no threshold: if a yes is rare, "no" is nearly always right, and losses that weight the
     # classes move the threshold.
     TaskKind.YES_OR_NO: (
-        Metric("average_precision", "average precision", True, True, 0.005, _average_precision),
-        Metric("balanced_accuracy", "balanced accuracy", True, True, 0.005, _balanced_accuracy),
-        Metric("recall", "recall", True, True, 0.005, _recall),
-        Metric("precision", "precision", True, True, 0.005, _precision),
-        Metric("accuracy", "accuracy", True, True, 0.005, _yes_accuracy),
+        Metric("average_precision", "average precision", True, True, 0.005, _average_precision, bounds=(0.0, 1.0)),
+        Metric("balanced_accuracy", "balanced accuracy", True, True, 0.005, _balanced_accuracy, bounds=(0.0, 1.0)),
+        Metric("recall", "recall", True, True, 0.005, _recall, bounds=(0.0, 1.0)),
+        Metric("precision", "precision", True, True, 0.005, _precision, bounds=(0.0, 1.0)),
+        Metric("accuracy", "accuracy", True, True, 0.005, _yes_accuracy, bounds=(0.0, 1.0)),
         Metric("log_loss", "log loss", False, False, 0.01, _log_loss),
         Metric("brier", "Brier score", False, False, 0.005, _yes_brier),
-        Metric("calibration", "calibration error", False, True, 0.005, _yes_calibration),
+        Metric("calibration", "calibration error", False, True, 0.005, _yes_calibration, bounds=(0.0, 1.0)),
     ),
     TaskKind.NUMBERS: (
         Metric("rmse", "RMSE", False, False, 0.01, _rmse, in_units=True),
         Metric("mae", "MAE", False, False, 0.01, _mae, in_units=True),
-        Metric("r2", "R²", True, False, 0.01, _r2),
+        Metric("r2", "R²", True, False, 0.01, _r2, bounds=(-math.inf, 1.0)),
     ),
     # A few of the largest counts dominate the RMSE.
     TaskKind.COUNTS: (
@@ -248,8 +250,8 @@ METRICS: dict[TaskKind, tuple[Metric, ...]] = {
         Metric("mae", "MAE", False, False, 0.01, _mae, in_units=True),
     ),
     TaskKind.MASKS: (
-        Metric("iou", "IoU", True, True, 0.005, _iou),
-        Metric("dice", "Dice", True, True, 0.005, _dice),
+        Metric("iou", "IoU", True, True, 0.005, _iou, bounds=(0.0, 1.0)),
+        Metric("dice", "Dice", True, True, 0.005, _dice, bounds=(0.0, 1.0)),
         Metric("log_loss", "log loss", False, False, 0.01, _log_loss),
     ),
 }

@@ -65,7 +65,11 @@ class Pair:
     failures: tuple[FailedRun, ...]
     rates: tuple[float, ...]
     seeds: tuple[int, ...]
-    metric: Metric  #: chooses the learning rate
+    metrics: tuple[Metric, ...]  #: the first chooses the learning rate
+
+    @property
+    def metric(self) -> Metric:
+        return self.metrics[0]
 
     @property
     def names(self) -> tuple[str, str]:
@@ -127,7 +131,9 @@ class Pair:
 
     def estimate(self, metric: str | None = None, rate: float | None = None) -> Estimate:
         """Mean on test data and its interval over seeds, at the chosen rate by default."""
-        return estimate([run.test[metric or self.metric.name] for run in self.at(self.rate if rate is None else rate)])
+        chosen = next(each for each in self.metrics if metric in (None, each.name))
+        runs = self.at(self.rate if rate is None else rate)
+        return estimate([run.test[chosen.name] for run in runs], chosen.bounds)
 
     @property
     def diverged(self) -> int:

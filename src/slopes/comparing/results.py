@@ -62,7 +62,7 @@ class Results:
             for a, activation in enumerate(names["activation"]):
                 key, unfit = (activation, loss), plan.unfit.get((a, b), "")
                 of_pair = tuple(runs.get(key, ())), tuple(failures.get(key, ()))
-                pairs.append(Pair(*key, note, fed, unfit, *of_pair, plan.rates, plan.seeds, plan.metrics[0]))
+                pairs.append(Pair(*key, note, fed, unfit, *of_pair, plan.rates, plan.seeds, plan.metrics))
         return pairs
 
     def pair(self, activation: str, loss: str) -> Pair:

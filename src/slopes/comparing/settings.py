@@ -178,10 +178,10 @@ class Settings:
         default=None,
     )
     seeds: int | Sequence[int] = option(
-        "How many, or which. Verdicts need about ten.",
-        OnCommandLine("N", "count", help="How many times each pair is trained."),
+        "How many, or which. Half of them take half as long and show only large differences.",
+        OnCommandLine("N", "count", help="How many times each pair is trained (20)."),
         check=seeds,
-        default=10,
+        default=20,
     )
     epochs: int = option(
         "How long each run lasts.",

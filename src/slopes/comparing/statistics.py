@@ -356,13 +356,13 @@ def _outlook(needed: float | None, for_margin: float | None, margin: str) -> str
     """Clause on how many seeds would decide."""
     parts = []
     if needed is not None:
-        parts.append(f"this difference would take {_about(needed)}")
+        parts.append(f"this difference would take {about(needed)}")
     if for_margin is not None:
-        parts.append(f"one of the margin, {margin}, {'' if parts else 'would take '}{_about(for_margin)}")
+        parts.append(f"one of the margin, {margin}, {'' if parts else 'would take '}{about(for_margin)}")
     return f"; {', '.join(parts)}" if parts else ""
 
 
-def _about(seeds: float) -> str:
+def about(seeds: float) -> str:
     if seeds == math.inf:
         return "more data than these"
     return f"about {seeds:.0f} seeds" if seeds <= MANY else f"more than {MANY:,} seeds"
@@ -417,12 +417,12 @@ class Estimate(NamedTuple):
     high: float | None
 
 
-def estimate(values: Sequence[float]) -> Estimate:
-    """Mean with Student's 95 % interval, for independent and roughly normal values."""
+def estimate(values: Sequence[float], bounds: tuple[float, float] = (-math.inf, math.inf)) -> Estimate:
+    """Mean with Student's 95 % interval within `bounds`, for independent and roughly normal values."""
     from scipy.stats import t
 
     mean = float(np.mean(values))
     if len(values) < 2:
         return Estimate(mean, None, None)
     half = float(t.ppf((1 + CONFIDENCE) / 2, len(values) - 1)) * float(np.std(values, ddof=1)) / math.sqrt(len(values))
-    return Estimate(mean, mean - half, mean + half)
+    return Estimate(mean, max(mean - half, bounds[0]), min(mean + half, bounds[1]))

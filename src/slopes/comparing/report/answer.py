@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from slopes.comparing.pair import Pair
 from slopes.comparing.report.scales import Numbers
 from slopes.comparing.results import Among, Results
+from slopes.comparing.statistics import about
 from slopes.comparing.words import counted
 
 Verdict = dict[str, Any]
@@ -24,13 +25,69 @@ class Answer(NamedTuple):
     answer: str
 
 
+class Decision(NamedTuple):
+    """Summary of a study's verdicts."""
+
+    headline: str
+    groups: list[tuple[str, str]]  #: (verdict, its pairs and their differences)
+    error: str  #: chance that any of it is false; "" if nothing is decided
+
+
+def decide(study: Results, own: Numbers, verdicts: Sequence[Verdict]) -> Decision | None:
+    """Summarise the verdicts by the first metric; None if nothing is compared."""
+    if not verdicts:
+        return None
+    baseline = f"the baseline, {title(study.baseline)}"
+    rows = {word: [row for row in verdicts if row["verdict"] == word] for word in AGAINST}
+    if rows["better"]:
+        best, more = rows["better"][0], len(rows["better"]) - 1
+        headline = f"{_title(best)} is better than {baseline}, by {own.gap(best['difference'])}"
+        headline += f"; {more} more {'is' if more == 1 else 'are'} better, too." if more else "."
+    elif len(rows["undecided"]) < len(verdicts):
+        headline = f"No pair is shown to be better than {baseline}."
+    else:
+        headline = f"Nothing is decided: no pair is shown to be better than, worse than or equal to {baseline}."
+    groups = [
+        (word, f"{_listed([_title(row) for row in group])}{_sizes(word, group, own)}.")
+        for word, group in rows.items()
+        if group
+    ]
+    error = (
+        "The chance that any “better” or “worse” is false is at most 5 %, and so is that of any “equal”, with "
+        f"{counted(len(verdicts), 'comparison')} allowed for."
+    )
+    return Decision(headline, groups, error if len(rows["undecided"]) < len(verdicts) else "")
+
+
+def _title(row: Verdict) -> str:
+    return f"{row['activation']} with {row['loss']}"
+
+
+def _sizes(word: str, rows: Sequence[Verdict], own: Numbers) -> str:
+    """Clause on the sizes of differences of one verdict, or on the seeds that would decide."""
+    if word == "equal":
+        return f", within {own.margin}"
+    if word == "undecided":
+        seeds = {field: [row[field] for row in rows if row[field]] for field in ("needed", "needed_for_margin")}
+        if seeds["needed"]:
+            return f"; the first of them would take {about(min(seeds['needed']))}"
+        if seeds["needed_for_margin"]:
+            return f"; a difference of {own.margin} would take {about(min(seeds['needed_for_margin']))}"
+        return ""
+    sizes = sorted(abs(row["difference"]) for row in rows)
+    if own.gap(sizes[0]) == own.gap(sizes[-1]):
+        return f", by {own.gap(sizes[0])}"
+    return f", by {own.bare(sizes[0], 1)} to {own.gap(sizes[-1])}"
+
+
 def answers(study: Results, numbers: dict[str, Numbers], verdicts: dict[str, list[Verdict]]) -> list[Answer]:
     """`verdicts` are by metric, at each pair's own rate."""
     if not study.ranking:
         return [Answer("Which is best?", "Nothing could be trained, so there is no answer."), *_lost(study)]
     leader, own = study.ranking[0], numbers[study.metrics[0].name]
     by_pair = of_pairs(verdicts[study.metrics[0].name])
-    found = [Answer("By how much?", _lead(study, leader, own, by_pair))]
+    found = [Answer("Which has the best mean?", _leader(study, leader, own))]
+    found.append(Answer("By how much?", _lead(study, leader, own, by_pair)))
     if by_pair:
         found.append(Answer("How sure?", _sure(study, leader, own, by_pair)))
         found += _parts(study)
@@ -69,6 +126,15 @@ def compared(verdict: Verdict, numbers: Numbers) -> str:
     return f"{numbers.gap(difference)} {'less' if difference < 0 else 'more'}"
 
 
+def _leader(study: Results, leader: Pair, own: Numbers) -> str:
+    estimate = leader.estimate()
+    reach = "" if estimate.low is None else f" (95 % interval {own.interval(estimate.low, estimate.high)})"
+    return (
+        f"{title(leader)} has the {'best' if len(study.ranking) > 1 else 'only'} {own.metric.label} on test data: "
+        f"{own.full(estimate.mean)}{reach}, at its own best learning rate, {leader.rate:g}."
+    )
+
+
 def _lead(study: Results, leader: Pair, own: Numbers, by_pair: dict[tuple[str, str], Verdict]) -> str:
     baseline = study.baseline
     if len(study.ranking) == 1:
@@ -97,7 +163,7 @@ def _interval(verdict: Verdict, own: Numbers) -> str:
 def _sure(study: Results, leader: Pair, own: Numbers, by_pair: dict[tuple[str, str], Verdict]) -> str:
     verdict = by_pair.get(leader.names) or by_pair[study.ranking[1].names]
     if verdict["verdict"] == "undecided":
-        return f"Nothing is decided: {verdict['words']}."
+        return f"Whether the two differ is undecided: {verdict['words']}."
     if verdict["verdict"] == "equal":
         return f"The two are {'' if verdict['difference'] else 'equal, '}{verdict['words']}."
     return (
@@ -135,8 +201,7 @@ def _rivals(study: Results, leader: Pair) -> list[Answer]:
     if all(row["verdict"] == "worse" for row in rows):
         return [Answer("Is it alone?", f"Yes: each of the others is worse than it. {flattered}")]
     equal, undecided = (
-        _listed([f"{row['activation']} with {row['loss']}" for row in rows if row["verdict"] == verdict])
-        for verdict in ("equal", "undecided")
+        _listed([_title(row) for row in rows if row["verdict"] == verdict]) for verdict in ("equal", "undecided")
     )
     said = [f"No: {equal} {'are' if ' and ' in equal else 'is'} equal to it within the margin." if equal else ""]
     if undecided:

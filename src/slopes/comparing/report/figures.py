@@ -130,13 +130,17 @@ def _cross(x: float, y: float) -> str:
 
 def rates(study: Results, numbers: Numbers) -> list[Group]:
     """First metric on validation data by learning rate, with intervals."""
-    grid, name = study.plan.rates, study.metrics[0].name
+    grid, metric = study.plan.rates, study.metrics[0]
     found = {
-        pair.names: {rate: estimate([run.validation[name] for run in runs]) for rate in grid if (runs := pair.at(rate))}
+        pair.names: {
+            rate: estimate([run.validation[metric.name] for run in runs], metric.bounds)
+            for rate in grid
+            if (runs := pair.at(rate))
+        }
         for pair in study.ranking
     }
     ends = [end for each in found.values() for e in each.values() for end in e if end is not None]
-    axis = scales.of_metric(study.metrics[0], ends, 0.14)
+    axis = scales.of_metric(metric, ends, 0.14)
     places = dict(zip(grid, places_across(len(grid), inset=12), strict=True))
 
     def draw(pair: Pair, panel: Panel) -> str:

@@ -15,7 +15,7 @@ from slopes.comparing.errors import StudyError
 from slopes.comparing.pair import Pair
 from slopes.comparing.repeating import write_call
 from slopes.comparing.report import charts, figures, functions, panels, scales
-from slopes.comparing.report.answer import Verdict, answers, chance, of_pairs
+from slopes.comparing.report.answer import Verdict, answers, chance, decide, of_pairs
 from slopes.comparing.report.scales import Axis, Numbers
 from slopes.comparing.results import Results
 from slopes.comparing.whole import whole
@@ -97,6 +97,7 @@ def context(study: Results) -> dict[str, Any]:
         "own": own,
         "sizes": dict(zip(("train", "validation", "test"), sizes, strict=True)),
         "date": datetime.now().astimezone().strftime("%d %B %Y, %H:%M").lstrip("0"),
+        "decision": decide(study, own, verdicts[first.name]),
         "answers": answers(study, numbers, verdicts),
         **_ranking(study, own, verdicts[first.name]),
         **_forest(study, own, verdicts[first.name]),
