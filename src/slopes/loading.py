@@ -14,6 +14,7 @@ import sys
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
+from traceback import walk_tb
 from types import ModuleType
 from typing import Any
 
@@ -142,12 +143,9 @@ def line_in(path: str, error: BaseException) -> str:
     """Return ", line 7" if the traceback passes through that file, else ""."""
     if isinstance(error, SyntaxError) and error.filename == path:
         return f", line {error.lineno}"
-    line, trace = "", error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == path:
-            line = f", line {trace.tb_lineno}"
-        trace = trace.tb_next
-    return line
+    places = walk_tb(error.__traceback__)
+    lines = [number for frame, number in places if frame.f_code.co_filename == path]
+    return f", line {lines[-1]}" if lines else ""
 
 
 def describe(error: BaseException) -> str:

@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from slopes.comparing.errors import StudyError
+from slopes.comparing.errors import StudyError, reason_of
 from slopes.comparing.whole import whole
 from slopes.extras import install
 
@@ -33,9 +33,9 @@ def export(rows: Iterable[Mapping[str, Any]], path: str | os.PathLike[str]) -> P
         with whole(target) as name:
             write(found, name)
     except OSError as error:
-        what = (error.strerror or str(error)).lower()
         raise StudyError(
-            f"{target}: cannot write this file ({what}), and what was there is as it was; choose another path."
+            f"{target}: cannot write this file ({reason_of(error)}), and what was there is as it was; "
+            "choose another path."
         ) from error
     return target
 

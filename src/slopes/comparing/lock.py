@@ -14,7 +14,7 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
-from slopes.comparing.errors import StudyError
+from slopes.comparing.errors import StudyError, reason_of
 
 _held: dict[tuple[int, int], int] = {}  # process id by folder; a fork copies this table, but not the locks
 _guard = threading.Lock()
@@ -40,9 +40,8 @@ class Lock:
         try:
             file = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
         except OSError as error:
-            what = (error.strerror or str(error)).lower()
             raise StudyError(
-                f"{self.path.parent}: cannot write here ({what}); choose another output folder."
+                f"{self.path.parent}: cannot write here ({reason_of(error)}); choose another output folder."
             ) from error
         try:
             _lock(file)

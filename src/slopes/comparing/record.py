@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from slopes.comparing.errors import StudyError
+from slopes.comparing.errors import StudyError, reason_of
 from slopes.comparing.lock import Lock
 
 FORMAT = 2
@@ -65,7 +65,9 @@ class Record:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise StudyError(f"{folder}: cannot make this output folder ({_reason(error)}); choose another.") from error
+            raise StudyError(
+                f"{folder}: cannot make this output folder ({reason_of(error)}); choose another."
+            ) from error
         self._lock = Lock(folder)
         try:
             if self.path.exists():
@@ -73,7 +75,7 @@ class Record:
                     self.path.open("r+b").close()  # SQLite would open a read-only file without an error
                 except OSError as error:
                     raise StudyError(
-                        f"{self.path}: cannot write here ({_reason(error)}); choose another output folder."
+                        f"{self.path}: cannot write here ({reason_of(error)}); choose another output folder."
                     ) from error
             with _explained(self.path):
                 self._connection = self._open()
@@ -303,10 +305,6 @@ def _now() -> str:
 
 
 _ASIDE = "move it aside or choose another output folder."
-
-
-def _reason(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()
 
 
 @contextmanager

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import copy
 import io
-import linecache
 import operator
+import traceback
 import warnings
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -92,14 +92,8 @@ def _raised(thing: Any, given: list[Any]) -> Exception | None:
 
 def _line(error: BaseException) -> str:
     """Subject's own line in a traceback."""
-    trace, told = error.__traceback__, ""
-    while trace is not None:
-        file = trace.tb_frame.f_code.co_filename
-        text = linecache.getline(file, trace.tb_lineno).strip()
-        if text and is_own(file):
-            told = f": {text[:80]}"
-        trace = trace.tb_next
-    return told
+    own = [place.line for place in traceback.extract_tb(error.__traceback__) if place.line and is_own(place.filename)]
+    return f": {own[-1][:80]}" if own else ""
 
 
 # ------------------------------------------------------------------------------------------------- dtypes

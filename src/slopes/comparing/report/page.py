@@ -11,7 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slopes.comparing.errors import StudyError
+from slopes.comparing.errors import StudyError, reason_of
 from slopes.comparing.pair import Pair
 from slopes.comparing.repeating import write_call
 from slopes.comparing.report import charts, figures, functions, panels, scales
@@ -50,9 +50,9 @@ def write(study: Results, path: Path) -> Path:
         with whole(path) as name:
             Path(name).write_text(page, encoding="utf-8")
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
         raise StudyError(
-            f"{path}: cannot write the report ({reason}); the runs are recorded, so repair this and start again."
+            f"{path}: cannot write the report ({reason_of(error)}); the runs are recorded, so repair this and "
+            "start again."
         ) from error
     return path
 

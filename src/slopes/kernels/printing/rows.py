@@ -176,7 +176,7 @@ class _Rows:
                 special.append(f"{name}_row[{operand_of(program, at)}] = {operand_of(program, value)}")
             ends[name] = place
         start = len(self.text)
-        names = self.compute_entries(ends.values(), "j", 2)
+        names = self.compute_entries(ends.values(), "j")
         for name, place in ends.items():
             self.write(f"{name}_row[j] = {names.get(place) or operand_of(program, place)}", 2)
         self.move_loop(start, "compute_results", "width", 2)
@@ -225,7 +225,7 @@ class _Rows:
             line = self.program.lines[line.arguments[0]]
         return line.text if line.operation == "input" and line.per == "entry" else ""
 
-    def compute_entries(self, targets: Iterable[int], index: str, depth: int, part: str = "row") -> dict[int, str]:
+    def compute_entries(self, targets: Iterable[int], index: str, part: str = "row") -> dict[int, str]:
         """Write the lines that targets need at an index; return names of results by place.
 
         They read rows, or of another `part` slices from the entry `start` on.
@@ -238,29 +238,24 @@ class _Rows:
             line = self.program.lines[place]
             if line.per != "entry" or place in names:
                 return
-            name = f"{self.program.name(place)}{suffix}"
-            kept = f"{self.array(place)}{'_part' if is_part else ''}[{index}]" if place in self.kept else ""
-            if place in self.filled:
-                self.write(f"{name} = {kept}", depth)
-                names[place] = name
-                return
-            if line.operation == "shift" and self.input_of(line.arguments[0]):  # `less` is the largest
-                shift = self.program.name(place)
-                self.write(f"{name} = {_kind(line)}({shift}_{part}[{index}] - {shift}_less)", depth)
-                names[place] = name
-                return
-            for argument in line.arguments:
-                visit(argument)
             if line.operation == "index":
                 names[place] = f"narrow(start + {index})" if is_part else f"narrow({index})"
                 return
-            names[place] = name
-            if line.operation == "input":
-                self.write(f"{name} = {line.text}_{part}[{index}]", depth)
-                return
-            self.write(f"{name} = {self.expression(line, names, index, is_part)}", depth)
-            if kept and index == "j":
-                self.write(f"{kept} = {name}", depth)
+            name = names[place] = f"{self.program.name(place)}{suffix}"
+            kept = f"{self.array(place)}{'_part' if is_part else ''}[{index}]" if place in self.kept else ""
+            if place in self.filled:
+                self.write(f"{name} = {kept}", 2)
+            elif line.operation == "shift" and self.input_of(line.arguments[0]):  # `less` is the largest
+                shift = self.program.name(place)
+                self.write(f"{name} = {_kind(line)}({shift}_{part}[{index}] - {shift}_less)", 2)
+            elif line.operation == "input":
+                self.write(f"{name} = {line.text}_{part}[{index}]", 2)
+            else:
+                for argument in line.arguments:
+                    visit(argument)
+                self.write(f"{name} = {self.expression(line, names, index, is_part)}", 2)
+                if kept and index == "j":
+                    self.write(f"{kept} = {name}", 2)
 
         for target in targets:
             visit(target)
@@ -294,7 +289,7 @@ class _Rows:
             if line.operation == "pick":
                 values, at = line.arguments
                 index = operand_of(self.program, at)
-                names = self.compute_entries([values], index, 2)
+                names = self.compute_entries([values], index)
                 self.write(f"{name} = {names.get(values) or operand_of(self.program, values)}", 2)
             elif line.operation != "input":
                 self.write(f"{name} = {self.expression(line, {})}", 2)
@@ -317,7 +312,7 @@ class _Rows:
             return
         if row not in self.filled:
             start = len(self.text)
-            self.compute_entries([row], "j", 2)
+            self.compute_entries([row], "j")
             self.move_loop(start, f"keep_{self.program.name(row)}", "width", 2)
             self.filled.add(row)
         self.write(f"{name} = place_of_largest({self.array(row)})", 2)
@@ -327,33 +322,38 @@ class _Rows:
         sums = {place: self.program.lines[place].arguments[0] for place in self.sums.get(stage, ())}
         if not sums:
             return
-        special = {place: entry for place, term in sums.items() if (entry := self.special_entry(term))}
-        special = {place: entry for place, entry in special.items() if entry[2] in self.kept}
+        entries = {place: self.special_entry(term) for place, term in sums.items()}
+        special = {place: entry for place, entry in entries.items() if entry and entry[2] in self.kept}
         plain = {place: term for place, term in sums.items() if place not in special}
-        for place in sums:
-            self.write(f"{self.program.name(place)}_sum = 0.0", 2)
+        kinds = {self.program.name(place): _kind(self.program.lines[place]) for place in sums}
+        for name in kinds:
+            self.write(f"{name}_sum = 0.0", 2)
         self.write("for start in range(0, width, BLOCK):", 2)
-        slices = loop = len(self.text)
-        lacking = [entry[2] for entry in special.values() if entry[2] not in self.filled]
-        names = self.compute_entries([*lacking, *plain.values()], "j", 2, "part")
-        for place, term in plain.items():
-            total = f"{self.program.name(place)}_block"
-            value = names.get(term) or operand_of(self.program, term)
-            self.write(f"{total} = add_in_any_order({total}, {value})", 2)
-        self.filled |= {p for p in self.kept if any(f"{self.array(p)}_part[j] = " in line for line in self.text[loop:])}
-        if lacking or plain:
-            totals = {f"{self.program.name(p)}_block": _kind(self.program.lines[p]) for p in plain}
-            self.move_loop(loop, f"sum_{stage}", "min(BLOCK, width - start)", 3, totals)
+        start = len(self.text)
+        self.sum_entries(stage, plain, [entry[2] for entry in special.values() if entry[2] not in self.filled])
         for place, (at, other, rest) in special.items():
             self.sum_with_special_entry(place, at, other, rest)
-        for place in sums:
-            name = self.program.name(place)
+        for name in kinds:
             self.write(f"{name}_sum += {name}_block", 3)
-        for place in sums:
-            name, kind = self.program.name(place), _kind(self.program.lines[place])
+        for name, kind in kinds.items():
             self.write(f"{name} = {kind}({name}_sum)", 2)
-            self.known.add(place)
-        self._slice_rows(slices)
+        self.known |= sums.keys()
+        self._slice_rows(start)
+
+    def sum_entries(self, stage: int, sums: dict[int, int], lacking: list[int]) -> None:
+        """Sum a block, and fill the arrays of lines that other sums lack."""
+        if not sums and not lacking:
+            return
+        start = len(self.text)
+        names = self.compute_entries([*lacking, *sums.values()], "j", "part")
+        totals = {f"{self.program.name(place)}_block": place for place in sums}
+        for total, place in totals.items():
+            value = names.get(sums[place]) or operand_of(self.program, sums[place])
+            self.write(f"{total} = add_in_any_order({total}, {value})", 2)
+        lines = self.text[start:]
+        self.filled |= {p for p in self.kept if any(f"{self.array(p)}_part[j] = " in line for line in lines)}
+        kinds = {total: _kind(self.program.lines[place]) for total, place in totals.items()}
+        self.move_loop(start, f"sum_{stage}", "min(BLOCK, width - start)", 3, kinds)
 
     def _slice_rows(self, place: int) -> None:
         """Write, at a place of the text, the blocks of rows that later lines read."""
