@@ -82,7 +82,7 @@ def _grids(card: Card, label: str, dense: bool = False) -> Iterator[Entry]:
             yield second, RESULTS[2:], ""
     for settings in [] if card.rowwise else variants(card):
         for form in OF_PEERS:
-            rounded = {name: FORMATS[form](v) if isinstance(v, float) else v for name, v in settings.items()}
+            rounded = {name: float(FORMATS[form](v)) if isinstance(v, float) else v for name, v in settings.items()}
             listed = ", ".join(f"{name}={value!r}" for name, value in settings.items())
             yield Grid(card.with_(**rounded), form, label, thin=True), RESULTS[:2], listed
 
@@ -168,7 +168,7 @@ def _figures(grid: Grid, result: str, came: dict[tuple[str, str], Any]) -> Itera
     errors = {}
     for (library, reading), array in came.items():
         if array.shape == exact.shape:
-            errors[library, reading] = ulps(array, exact, grid.dtype) / COARSER.get(grid.form, 1.0)
+            errors[library, reading] = _errors(grid, array, exact)
         else:
             yield Failure(grid.label, library, f"{result} of shape {array.shape}, not {exact.shape}")
     plain = np.broadcast_to(ULPS * (1 + np.asarray(grid.conditioning(result, grid.dtype))), exact.shape)
@@ -191,6 +191,10 @@ def _figures(grid: Grid, result: str, came: dict[tuple[str, str], Any]) -> Itera
                 at=_shown(grid, result, index), entry=index[1:] if grid.card.rowwise else (),
                 came=_number(came[library, reading][index]), exact=_exactly(exact[index]),
             )  # fmt: skip
+
+
+def _errors(grid: Grid, came: Any, exact: Any) -> Any:
+    return ulps(came, exact, grid.dtype) / COARSER.get(grid.form, 1.0)
 
 
 def _flushed(grid: Grid, came: Any, exact: Any) -> Any:
