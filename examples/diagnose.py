@@ -61,7 +61,7 @@ def main() -> None:
     print(slopes.diagnose(model, loader, nn.functional.cross_entropy, optimizer=optimizer))
 
     print("\n# The same, watched while a learning rate that is too high kills units\n")
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
     watcher = slopes.Watcher(model, every=10)
     for _ in range(20):
         for inputs, target in loader:

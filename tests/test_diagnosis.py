@@ -5,6 +5,8 @@ import dataclasses
 import itertools
 import math
 import random
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -13,10 +15,12 @@ torch = pytest.importorskip("torch")
 
 import torch.nn.functional as F  # noqa: E402
 from torch import nn  # noqa: E402
+from torch.utils.checkpoint import checkpoint  # noqa: E402
 from torch.utils.data import DataLoader, TensorDataset  # noqa: E402
 
 import slopes  # noqa: E402
 import slopes.nn  # noqa: E402
+from helpers import mark_exhaustive  # noqa: E402
 from slopes.diagnosing import Diagnosis, Weights  # noqa: E402
 
 
@@ -68,7 +72,8 @@ def test_dead_units_are_counted():
     )  # Wilson: (p + z²/2n ± z√(pq/n + z²/4n²))/(1 + z²/n)
     (finding,) = found.findings
     assert str(finding) == (
-        "3 (ReLU): 41 % of 32 units never fire in 1,000 samples: lower the learning rate, or try leaky_relu or gelu"
+        "3 (ReLU): 41 % of 32 units never fire in 1,000 samples: draw the weights by torch.nn.init.kaiming_normal_, "
+        "normalise what goes in, or try leaky_relu or gelu"
     )
 
 
@@ -184,6 +189,238 @@ def test_an_update_is_that_of_a_real_step():
     optimizer.step()
     new = torch.cat([p.detach().flatten() for p in model[0].parameters()])
     assert found.weights[0].update == pytest.approx(((new - old).norm() / old.norm()).item(), rel=1e-4)
+
+
+# ---------------------------------------------------------------------------- mistakes around the model
+
+
+class Detached(nn.Module):
+    """A body whose output loses its graph before the head."""
+
+    def __init__(self):
+        super().__init__()
+        self.body, self.head = nn.Sequential(nn.Linear(8, 8), nn.Tanh(), nn.Linear(8, 8)), nn.Linear(8, 3)
+
+    def forward(self, x):
+        return self.head(self.body(x).detach())
+
+
+def tokens(classes=6):
+    return torch.randint(0, classes, (200, 7))
+
+
+class Tokens(nn.Module):
+    """A model that gives logits of the next token, as (sample, token, place)."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed, self.act, self.head = nn.Embedding(6, 16), nn.GELU(), nn.Linear(16, 6)
+
+    def forward(self, x):
+        return self.head(self.act(self.embed(x))).mT
+
+
+def binary(n=1000):
+    return torch.randn(n, 8), torch.randint(0, 2, (n, 1)).float()
+
+
+def sgd(model, lr=0.01, **options):
+    return torch.optim.SGD(model.parameters(), lr=lr, **options)
+
+
+#: by name: model, data, loss, optimizer, (kind, layer, words) of the one finding
+WRONG = {
+    "the optimizer holds the head alone": (
+        mlp, batch, F.cross_entropy, lambda model: sgd(model[-1]),
+        ("update", "0 (Linear)", "a step leaves its weights as they are, and those of 2 others: give it to the optimizer"),
+    ),
+    "a learning rate of 0": (
+        mlp, batch, F.cross_entropy, lambda model: sgd(model, 0.0),
+        ("update", "0 (Linear)", "a step leaves its weights as they are, and those of 3 others: give it to the optimizer"),
+    ),
+    "a learning rate ten thousand times too small": (
+        mlp, batch, F.cross_entropy, lambda model: torch.optim.Adam(model.parameters(), 1e-7),
+        ("update", "0 (Linear)", "of their norm, and those of 3 others: raise the learning rate"),
+    ),
+    "a learning rate ten times too big": (
+        mlp, batch, F.cross_entropy, lambda model: sgd(model, 3.0, momentum=0.9),
+        ("update", "loss", "10 steps on one batch raise its loss from 1."),
+    ),
+    "a body without a gradient": (
+        Detached, batch, F.cross_entropy, None,
+        ("detached", "body.0 (Linear)", "no gradient comes back to it, nor 1 other: look for detach"),
+    ),
+    "softmax before cross_entropy": (
+        lambda: nn.Sequential(mlp(), nn.Softmax(-1)), batch, nn.CrossEntropyLoss(), None,
+        ("softmax", "loss", "cross_entropy gets probabilities, and takes the softmax of them again"),
+    ),
+    "softmax before the card": (
+        lambda: nn.Sequential(mlp(), nn.Softmax(-1)), batch, slopes.cross_entropy, None,
+        ("softmax", "loss", "cross_entropy gets probabilities"),
+    ),
+    "sigmoid before logits": (
+        lambda: nn.Sequential(nn.Linear(8, 1), nn.Sigmoid()), binary, F.binary_cross_entropy_with_logits, None,
+        ("softmax", "loss", "binary_cross_entropy_with_logits gets numbers from 0 to 1"),
+    ),
+    "labels that count from 1": (
+        lambda: mlp(gain=1), lambda: (batch()[0], torch.randint(1, 3, (1000,))), F.cross_entropy, None,
+        ("labels", "loss", "labels are 1 to 2, never 0, for 3 outputs: subtract 1"),
+    ),
+    "tokens that predict themselves": (
+        Tokens, lambda: (tokens(),) * 2, F.cross_entropy, None,
+        ("labels", "loss", "the labels are the input tokens, each to be predicted from itself"),
+    ),
+    "pictures of 0 to 255": (
+        lambda: nn.Sequential(nn.Conv2d(1, 4, 3), nn.GELU(), nn.Flatten(), nn.Linear(4 * 36, 3)),
+        lambda: (torch.rand(1000, 1, 8, 8) * 255, batch()[1]), F.cross_entropy, None,
+        ("inputs", "0 (Conv2d)", "a feature that goes in has a root mean square of 14"),
+    ),
+    "one column in thousands": (
+        lambda: nn.Sequential(nn.Linear(8, 8), nn.LeakyReLU(), nn.Linear(8, 3)),
+        lambda: (batch()[0] * torch.tensor([1.0] * 7 + [3e3]), batch()[1]), F.cross_entropy, None,
+        ("inputs", "0 (Linear)", "a feature that goes in has a root mean square of 3"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_mistake_around_the_model_is_found(name):
+    make, data, loss, optimizer, (kind, layer, words) = WRONG[name]
+    model = make()
+    found = slopes.diagnose(model, data(), loss, optimizer=optimizer and optimizer(model))
+    assert [(finding.kind, finding.layer) for finding in found.findings] == [(kind, layer)], found
+    assert words in str(found.findings[0])
+
+
+def test_labels_that_are_out_of_range_are_explained():
+    x, y = batch()
+    with pytest.raises(ValueError, match=r"Target 3 is out of bounds.*subtract 1 if they count from 1"):
+        slopes.diagnose(mlp(), (x, y + 1), F.cross_entropy)
+
+
+def test_only_a_model_in_training_is_told_to_lower_its_learning_rate():
+    model = mlp()
+    with torch.no_grad():
+        model[2].bias[:] = -1e3
+    optimizer = torch.optim.Adam(model.parameters())
+    fresh = slopes.diagnose(model, batch(), F.cross_entropy, optimizer=optimizer).findings
+    F.cross_entropy(model(batch()[0]), batch()[1]).backward()
+    optimizer.step()
+    later = slopes.diagnose(model, batch(), F.cross_entropy, optimizer=optimizer).findings
+    assert "dead" in {finding.kind for finding in fresh}
+    assert not any("learning rate" in finding.repair for finding in fresh if finding.kind == "dead")
+    assert [finding.repair for finding in later if finding.kind == "dead"] == [
+        "lower the learning rate, or try leaky_relu or gelu"
+    ] * 2
+
+
+def test_one_dead_channel_of_eight_is_no_finding():
+    model = nn.Sequential(nn.Conv2d(1, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 36, 3))
+    model[0].bias.data[3] = -1e3
+    found = slopes.diagnose(model, batch(1000, 1, 8, 8), F.cross_entropy)
+    assert found.layers[0].dead == 1 / 8
+    assert found.ok, found
+
+
+def test_a_schedule_that_starts_at_0_is_no_finding():
+    model = mlp()
+    optimizer = sgd(model, 0.1)
+    torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: step / 100)
+    assert slopes.diagnose(model, batch(), F.cross_entropy, optimizer=optimizer).ok
+
+
+class Encoder(nn.Module):
+    """A transformer of the sequence of rows of a picture."""
+
+    def __init__(self, **options):
+        super().__init__()
+        self.embed = nn.Linear(4, 16)
+        layer = nn.TransformerEncoderLayer(16, 2, 32, batch_first=True, **options)
+        self.layers, self.head = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False), nn.Linear(16, 3)
+
+    def forward(self, x):
+        return self.head(self.layers(self.embed(x.unflatten(-1, (-1, 4)))).mean(1))
+
+
+def normalised():
+    return nn.Sequential(nn.BatchNorm1d(8), nn.Linear(8, 32), nn.BatchNorm1d(32), nn.ReLU(), nn.Linear(32, 3))
+
+
+def pictures():
+    conv = nn.Sequential(nn.Unflatten(1, (1, 2, 4)), nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.Flatten())
+    return nn.Sequential(*conv, nn.Linear(64, 3))
+
+
+def frozen():
+    """A pretrained body that stays, and a new head."""
+    model = nn.Sequential(nn.Linear(8, 32), nn.GELU(), nn.Linear(32, 32), nn.GELU(), nn.Linear(32, 3))
+    model[:4].requires_grad_(False)
+    return model
+
+
+class Featured(nn.Sequential):
+    """A body that runs without a graph, and a head."""
+
+    def forward(self, x):
+        with torch.no_grad():
+            x = self[0](x)
+        return self[1](x)
+
+
+def learnable(x):
+    """Labels of the inputs, all of 3 classes."""
+    return (x[:, 0] > 0.4).long() + (x[:, 1] > 0).long()
+
+
+def next_token(output, target):
+    return F.cross_entropy(output[..., :-1], target[:, 1:])
+
+
+def hot(model):
+    return torch.optim.Adam(model.parameters(), 0.003)
+
+
+#: by name: model, inputs and targets, loss, optimizer of correct trainings
+RIGHT = {
+    "mlp": (lambda: mlp(width=64), learnable, F.cross_entropy, lambda model: sgd(model, 0.1, momentum=0.9)),
+    "mlp of PyTorch's weights": (lambda: nn.Sequential(nn.Linear(8, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 3)), learnable, F.cross_entropy, hot),
+    "tanh": (lambda: mlp(nn.Tanh, gain=1), learnable, slopes.cross_entropy, hot),
+    "cnn": (pictures, learnable, F.cross_entropy, hot),
+    "transformer": (Encoder, learnable, F.cross_entropy, lambda model: torch.optim.AdamW(model.parameters(), 1e-3)),
+    "normalised": (normalised, learnable, F.cross_entropy, lambda model: sgd(model, 0.1)),
+    "regression": (lambda: nn.Sequential(mlp(), nn.Linear(3, 1)), lambda x: x[:, :1] * x[:, 1:2], F.mse_loss, hot),
+    "autoencoder": (lambda: nn.Sequential(nn.Linear(8, 4), nn.GELU(), nn.Linear(4, 8)), lambda x: x, F.mse_loss, hot),
+    "two classes": (lambda: nn.Sequential(mlp(), nn.Linear(3, 1)), lambda x: (x[:, :1] > 0).float(), F.binary_cross_entropy_with_logits, hot),
+    "frozen body": (frozen, learnable, F.cross_entropy, lambda model: torch.optim.Adam(model[4].parameters(), 1e-3)),
+    "body without a graph": (lambda: Featured(nn.Sequential(nn.Linear(8, 8), nn.Tanh()), nn.Linear(8, 3)), learnable, F.cross_entropy, lambda model: torch.optim.Adam(model[1].parameters(), 1e-3)),
+    "probabilities": (lambda: nn.Sequential(mlp(), nn.LogSoftmax(-1)), learnable, F.nll_loss, hot),
+    "tokens": (Tokens, lambda x: x, next_token, hot),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", mark_exhaustive(RIGHT, every=2))
+def test_a_correct_training_has_no_finding(name):
+    make, label, loss, optimizer_of = RIGHT[name]
+    model, draw = make(), torch.Generator().manual_seed(1)
+    optimizer, watcher = optimizer_of(model), slopes.Watcher(model, every=3)
+
+    def drawn(count):
+        x = torch.randn(count, 8, generator=draw)
+        x = x if name != "tokens" else (x > 0).long() + (x > 1).long()
+        return x, label(x)
+
+    before = slopes.diagnose(model, drawn(1000), loss, optimizer=optimizer)
+    for _ in range(60):
+        x, y = drawn(100)
+        with watcher:
+            loss(model(x), y).backward()
+            optimizer.step()
+            optimizer.zero_grad()
+    after = slopes.diagnose(model, drawn(1000), loss, optimizer=optimizer)
+    assert len(watcher.history) == 2
+    assert not [
+        f"{found.headline}: {finding}" for found in (before, *watcher.history, after) for finding in found.findings
+    ]
 
 
 # ------------------------------------------------------------------------------------------- numbers
@@ -564,6 +801,165 @@ def test_watching_changes_nothing():
     assert train(other, 7, slopes.Watcher(other, every=2)) == losses
     torch.testing.assert_close(model.state_dict(), other.state_dict(), rtol=0, atol=0)
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in other.modules())
+
+
+class Checkpointed(nn.Module):
+    """Blocks whose activations are computed again in the backward pass, or kept."""
+
+    def __init__(self, how):
+        super().__init__()
+        self.blocks = nn.ModuleList(nn.Sequential(nn.Linear(8, 8), act()) for act in (nn.ReLU, nn.Tanh))
+        self.map, self.head, self.how = nn.Linear(8, 8), nn.Linear(8, 3), how
+
+    def forward(self, x):
+        parts = (*self.blocks, lambda x: F.gelu(self.map(x)))
+        for part in parts:
+            x = part(x) if self.how is None else checkpoint(part, x, use_reentrant=self.how)
+        return self.head(x)
+
+
+def numbers(watcher):
+    """Layers and weights as numbers, but not how their batches were named or counted."""
+    found = watcher.diagnosis
+    return [(x.units, x.samples, x.mean, x.dead, x.gradient) for x in found.layers], [
+        (x.norm, x.gradient, x.update) for x in found.weights
+    ]
+
+
+def watched(model, run=None, step=step, steps=10):
+    """Watch every step of a training; the model that runs may wrap the one that is watched."""
+    watcher, run = slopes.Watcher(model, every=1), run or model
+    optimizer, data = torch.optim.SGD(model.parameters(), lr=0.1), torch.Generator().manual_seed(2)
+    for _ in range(steps):
+        x = torch.randn(100, 8, generator=data)
+        with watcher:
+            step(run, optimizer, x, (x[:, 0] > 0).long())
+    assert watcher.history[0].samples == 1000
+    return watcher
+
+
+@pytest.mark.parametrize("reentrant", [False, True])
+def test_a_watcher_under_checkpointing(reentrant):
+    kept, again = Checkpointed(None), Checkpointed(reentrant)
+    again.load_state_dict(kept.state_dict())
+
+    def follows_inputs(model, optimizer, x, y):
+        step(model, optimizer, x.requires_grad_(), y)
+
+    layers, weights = numbers(watched(kept))
+    found_layers, found_weights = numbers(watched(again, step=follows_inputs))
+    assert [layer[:4] for layer in found_layers] == [layer[:4] for layer in layers]
+    assert [layer[4] for layer in found_layers[:2]] == [layer[4] for layer in layers[:2]]
+    assert found_weights == weights
+    torch.testing.assert_close(again.state_dict(), kept.state_dict(), rtol=0, atol=0)
+
+
+class Copies(nn.Module):
+    """Runs copies of a module in threads, as `torch.nn.DataParallel` does on several devices."""
+
+    def __init__(self, module):
+        super().__init__()
+        self.module = module
+
+    def forward(self, x):
+        copies = [self.copy(self.module) for _ in range(2)]
+        with ThreadPoolExecutor(2) as threads:
+            return torch.cat(list(threads.map(lambda copy, part: copy(part), copies, x.chunk(2))))
+
+    def copy(self, module):
+        new = module._replicate_for_data_parallel()
+        for name, parameter in module._parameters.items():
+            setattr(new, name, parameter)
+        for name, child in module._modules.items():
+            new._modules[name] = self.copy(child)
+        return new
+
+
+class Functional(nn.Sequential):
+    def forward(self, x):
+        return self[1](F.relu(self[0](x)))
+
+
+@pytest.mark.parametrize("wrap", [nn.DataParallel, Copies])
+@pytest.mark.parametrize("inner", [False, True])
+def test_a_watcher_of_a_parallel_model(wrap, inner):
+    model = Functional(nn.Linear(8, 8), nn.Linear(8, 3))
+    wrapped = wrap(copy.deepcopy(model))
+    layers, weights = numbers(watched(model))
+    found = watched(wrapped.module, wrapped) if inner else watched(wrapped)
+    found_layers, found_weights = numbers(found)
+    assert [layer[:2] for layer in found_layers] == [layer[:2] for layer in layers]
+    np.testing.assert_allclose(found_layers, layers, rtol=1e-4)
+    np.testing.assert_allclose(found_weights, weights, rtol=1e-4)
+
+
+@pytest.mark.parametrize("way", ["module", "in place"])
+def test_a_watcher_of_the_model_inside_a_compiled_one(way):
+    model = mlp()
+    other = copy.deepcopy(model)
+    run = other if way == "in place" else torch.compile(other, backend="eager")
+    if way == "in place":
+        other.compile(backend="eager")
+    assert numbers(watched(other, run)) == numbers(watched(model))
+
+
+def test_a_watcher_of_half_precision_and_accumulation():
+    model = mlp()
+    whole, in_parts, in_half = (copy.deepcopy(model) for _ in range(3))
+
+    def accumulating(model, optimizer, x, y):
+        for part, target in zip(x.chunk(4), y.chunk(4), strict=True):
+            (F.cross_entropy(model(part), target) / 4).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    def halved(model, optimizer, x, y):
+        with torch.autocast("cpu", torch.bfloat16):
+            loss = F.cross_entropy(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    layers, weights = numbers(watched(whole))
+    for found, step, close in ((in_parts, accumulating, 1e-4), (in_half, halved, 0.1)):
+        found_layers, found_weights = numbers(watched(found, step=step))
+        np.testing.assert_allclose(found_layers, layers, rtol=close, atol=close / 10)
+        np.testing.assert_allclose(found_weights, weights, rtol=close)
+
+
+def test_blocks_that_only_accumulate_are_no_slow_steps():
+    model = mlp()
+    watcher, optimizer = slopes.Watcher(model, every=5), sgd(model)
+    for k in range(150):
+        x, y = batch(100)
+        with watcher:
+            (F.cross_entropy(model(x), y) / 4).backward()
+            if k % 4 == 3:
+                optimizer.step()
+                optimizer.zero_grad()
+    assert [found.ok for found in watcher.history] == [True] * 3
+    assert all(1e-5 < weights.update < 0.1 for weights in watcher.diagnosis.weights)
+
+
+@pytest.mark.parametrize(("steps", "found"), [(100, []), (110, ["no weight has changed in 109 steps"])])
+def test_an_optimizer_of_other_weights_is_found_after_a_hundred_steps(steps, found):
+    other = sgd(mlp())
+    watcher = watched(mlp(), steps=steps, step=lambda model, _, x, y: step(model, other, x, y))
+    assert [finding.what for finding in watcher.history[-1].findings] == found
+
+
+@pytest.mark.parametrize("act", [nn.Mish, slopes.nn.Mish, lambda: slopes.nn.module(slopes.gelu)])
+@pytest.mark.parametrize("judge", [F.cross_entropy, slopes.cross_entropy])
+def test_watching_changes_no_bit_of_what_slopes_computes(act, judge):
+    model = nn.Sequential(nn.Linear(8, 64), act(), nn.Linear(64, 100))
+    gradients = []
+    for watcher in (nullcontext(), slopes.Watcher(model)):
+        x, y = torch.randn(1000, 8, generator=torch.Generator().manual_seed(3)), torch.arange(1000) % 100
+        model.zero_grad()
+        with watcher:
+            judge(model(x), y).backward()
+        gradients.append([p.grad.clone() for p in model.parameters()])
+    torch.testing.assert_close(*gradients, rtol=0, atol=0)
 
 
 def test_looks_are_put_together_until_there_are_enough_samples():

@@ -345,7 +345,7 @@ class Activation(Card):
             raise TypeError(
                 f"{self.name}: takes x and, by their names, parameters ({keywords}); got {extra!r} besides x"
             )
-        run = fast.find(x, "run_activation")
+        run = None if WATCHERS else fast.find(x, "run_activation")
         if run is not None and (not parameters or _are_plain(parameters)):
             result = run(self, x, tuple(parameters.items())) if parameters else run(self, x)
             if result is not None:
@@ -353,7 +353,11 @@ class Activation(Card):
         return WATCHERS[-1](self, x, parameters) if WATCHERS else self.compute(x, parameters)
 
     def compute(self, x: Array, parameters: Mapping[str, Any]) -> Any:
-        """Return the values, without the fast path."""
+        """Return the values, though somebody watches."""
+        run = fast.find(x, "run_activation") if WATCHERS and _are_plain(parameters) else None
+        result = None if run is None else run(self, x, tuple(parameters.items()))
+        if result is not None:
+            return result
         return self._read("value", lambda r, value, slope, x: r.differentiable(value, slope, x), parameters, x)
 
     def slope(self, x: Array, **parameters: Any) -> Any:

@@ -3,46 +3,88 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from statistics import fmean
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from slopes.diagnosing.diagnosis import Diagnosis
+from slopes.diagnosing.mistakes import Mistakes
 from slopes.diagnosing.results import Weights
 from slopes.diagnosing.tally import Tally
 from slopes.models.recording import Recorder, Use
 
 
+class _Seen(NamedTuple):
+    """Norms of one module's weights, gradient and update in one batch."""
+
+    norm: float
+    gradient: float
+    update: float
+
+
 class Look(Recorder):
-    """Recorder with a tally per call of an activation in a forward."""
+    """Recorder with a tally per call of an activation in a forward.
 
-    def __init__(self, model: nn.Module) -> None:
+    An `earlier` look of the same training tells which weights have ever changed, and how fast.
+    """
+
+    def __init__(self, model: nn.Module, earlier: Look | None = None, *, begun: bool = False) -> None:
         super().__init__(model)
-        self.model = model
         self.samples = self.batches = 0
+        self.losses: list[float] = []
+        self.begun = begun or earlier is not None
         self._tallies: dict[tuple[Any, ...], Tally] = {}
-        self._weights: dict[str, list[tuple[float, float, float]]] = {}  # norms and updates, batch by batch
+        self.mistakes = Mistakes()
+        self._weights: dict[str, list[_Seen]] = {}
         self._order: dict[str, int] = {}  # order of the modules' first runs
-        self._channels = (-1, 0)  # feature axis of the last weights, and its size
+        self._followed: set[str] = set()  # modules that ran where autograd records
+        self._arrived: dict[Tensor, Tensor] = {}  # norms of gradients, by weight
+        self._fastest: dict[str, float] = {} if earlier is None else earlier._fastest
+        self._first: dict[str, float] = {} if earlier is None else earlier._first  # norms of weights
 
-    def enter(self, name: str, x: Tensor | None, outermost: bool) -> None:
+    @contextmanager
+    def recording(self) -> Iterator[None]:
+        with ExitStack() as stack:
+            for _, own in _weighted(self.model):
+                for p in own:
+                    if p.requires_grad and p.is_leaf:
+                        hook = p.register_post_accumulate_grad_hook(self._arrive)  # type: ignore[no-untyped-call]
+                        stack.callback(hook.remove)
+            stack.enter_context(self.mistakes)
+            stack.enter_context(super().recording())
+            yield
+
+    def _arrive(self, weight: Tensor) -> None:
+        if weight.grad is not None:
+            self._arrived[weight] = _norms([weight.grad])[0]
+
+    def enter(self, name: str, module: nn.Module, x: Tensor | None, outermost: bool) -> None:
         if outermost and x is not None and x.ndim:
             self.samples += len(x)
+            self.mistakes.begin(x)
+        self.mistakes.enter(name, module, x)
         self._order.setdefault(name, len(self._order))
+        if torch.is_grad_enabled():
+            self._followed.add(name)
 
     def leave(self, module: nn.Module) -> None:
         if isinstance(module, nn.modules.conv._ConvNd):
-            self._channels = (-1 - len(module.kernel_size), module.out_channels)
+            self._here.channels = (-1 - len(module.kernel_size), module.out_channels)
         elif isinstance(module, nn.Linear):
-            self._channels = (-1, module.out_features)
+            self._here.channels = (-1, module.out_features)
 
     def use(self, use: Use) -> None:
         axis = self._axis(use.y)
         units = use.y.shape[axis] if use.y.ndim else 1
         key = (use.parent, use.label, use.nth, units)
+        if use.again:
+            if key in self._tallies:
+                self._tallies[key].follow(use.y)
+            return
         if key not in self._tallies:
             earlier = sum(other[1] == use.label for other in self._tallies)
             self._tallies[key] = Tally(f"{use.label} #{earlier + 1}" if earlier else use.label, units)
@@ -50,7 +92,7 @@ class Look(Recorder):
 
     def _axis(self, y: Tensor) -> int:
         """Axis of the last weights' features, else of the channels of pictures, else the last."""
-        axis, count = self._channels
+        axis, count = self._here.channels
         if y.ndim >= -axis and y.shape[axis] == count:
             return axis
         return 1 if y.ndim in (4, 5) else -1
@@ -60,31 +102,59 @@ class Look(Recorder):
     def snapshot(self) -> dict[str, list[Tensor]]:
         return {name: [p.detach().clone() for p in own] for name, own in _weighted(self.model)}
 
-    def weigh(self, before: dict[str, list[Tensor]] | None = None) -> None:
-        """Record norms, and the weights' relative change since the snapshot."""
+    def weigh(self, before: dict[str, list[Tensor]] | None = None, *, stepped: bool = False) -> None:
+        """Record norms, and the weights' relative change since the snapshot.
+
+        Unless the optimizer is known to have `stepped`, weights that all stayed may be waiting for more gradients.
+        """
         self.batches += 1
+        seen = {}
         for name, own in _weighted(self.model):
-            gradient, update = _norm(p.grad for p in own if p.grad is not None), math.nan
+            update = math.nan
             if before and name in before and (size := _norm(before[name])):
-                update = _norm(p - old for p, old in zip(own, before[name], strict=True)) / size
-            self._weights.setdefault(name, []).append((_norm(own), gradient, update))
+                update = _norm([p.detach() - old for p, old in zip(own, before[name], strict=True)]) / size
+            seen[name] = _Seen(_norm(own), self._gradient(own), update)
+        self._arrived.clear()
+        moved = stepped or any(each.update > 0 for each in seen.values())
+        for name, each in seen.items():
+            self._weights.setdefault(name, []).append(each if moved else each._replace(update=math.nan))
+            self._first.setdefault(name, each.norm)
+            self._fastest[name] = max(self._fastest.get(name, 0.0), each.update if each.update > 0 else 0.0)
+
+    def _gradient(self, own: Sequence[Tensor]) -> float:
+        """Norm of the gradients, even if the training loop has cleared them since."""
+        there = [p.grad for p in own if p.grad is not None]
+        norm = _norm(there) if there else math.nan
+        arrived = [self._arrived[p] for p in own if p in self._arrived]
+        return norm if norm > 0 or not arrived else math.hypot(*map(float, arrived))
 
     def diagnosis(self, wanted: int, steps: tuple[int, int] | None = None) -> Diagnosis:
         rows = []
         for name in sorted(self._weights, key=self._when):
-            sizes, gradients, updates = zip(*self._weights[name], strict=True)
-            known = [update for update in updates if not math.isnan(update)]
-            kind = type(self.model.get_submodule(name)).__name__
+            seen, module = self._weights[name], self.model.get_submodule(name)
+            kind = type(module).__name__
             rows.append(
                 Weights(
                     name=f"{name} ({kind})" if name else kind,
-                    norm=sizes[-1],
-                    gradient=fmean(gradients),
-                    update=fmean(known) if known else math.nan,
+                    norm=seen[-1].norm,
+                    gradient=_mean([each.gradient for each in seen]),
+                    update=_mean([each.update for each in seen]),
+                    fastest=self._fastest[name],
+                    followed=name in self._followed and any(p.requires_grad for p in module.parameters(recurse=False)),
                 )
             )
         layers = [tally.layer(self.batches) for tally in self._tallies.values()]
-        return Diagnosis(layers, rows, self.samples, wanted, steps)
+        return Diagnosis(
+            layers, rows, self.samples, wanted, steps,
+            begun=self.begun,
+            idle=steps[1] if steps is not None and self._is_still() else 0,
+            losses=tuple(self.losses),
+            mistakes=self.mistakes.found(),
+        )  # fmt: skip
+
+    def _is_still(self) -> bool:
+        """Whether all weights are as they were at the first look."""
+        return all(each.norm == self._first[name] for name, seen in self._weights.items() for each in seen)
 
     def _when(self, name: str) -> float:
         """Position of the module's first run, or of its nearest parent's."""
@@ -101,8 +171,17 @@ def _weighted(model: nn.Module) -> Iterator[tuple[str, list[Tensor]]]:
             yield name, own
 
 
-def _norm(tensors: Iterable[Tensor]) -> float:
+def _mean(numbers: Sequence[float]) -> float:
+    """Mean of the numbers that are known."""
+    known = [number for number in numbers if not math.isnan(number)]
+    return fmean(known) if known else math.nan
+
+
+def _norm(tensors: Sequence[Tensor]) -> float:
     """Norm of all entries together; NaN without tensors."""
+    return math.hypot(*map(float, _norms(tensors))) if tensors else math.nan
+
+
+def _norms(tensors: Sequence[Tensor]) -> Sequence[Tensor]:
     dense = [t.detach().coalesce().values() if t.is_sparse else t.detach() for t in tensors]
-    norms = [float(torch.linalg.vector_norm(t if t.dtype == torch.float64 else t.float())) for t in dense]
-    return math.hypot(*norms) if norms else math.nan
+    return [torch.linalg.vector_norm(t if t.dtype == torch.float64 else t.float()) for t in dense]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 HALF = {"float16": (65504.0, 2.0**-24), "bfloat16": (3.3895313892515355e38, 2.0**-133)}  #: largest, least above 0
 PERCENTILES = (1, 25, 50, 75, 99)
@@ -33,10 +33,7 @@ class Layer:
     @property
     def dead_interval(self) -> tuple[float, float]:
         """Wilson's 95 % interval of `dead`, which takes the units for a sample of such units."""
-        from scipy.stats import binomtest
-
-        interval = binomtest(round(self.dead * self.units), self.units).proportion_ci(method="wilson")
-        return float(interval.low), float(interval.high)
+        return wilson(self.dead, self.units)
 
 
 @dataclass(frozen=True)
@@ -47,13 +44,15 @@ class Weights:
     norm: float  #: the latest
     gradient: float  #: norm of the gradient; NaN without one
     update: float  #: norm of a step over norm of the weights; NaN without a step
+    fastest: float = math.nan  #: largest update so far
+    followed: bool = False  #: whether autograd follows its forward, for weights that want a gradient
 
 
 @dataclass(frozen=True)
 class Finding:
     """A problem that hinders training, with the usual repair."""
 
-    kind: str  #: dead, saturated, vanishing, exploding, not finite, update or range
+    kind: str  #: dead, saturated, vanishing, exploding, detached, not finite, update, range, inputs, softmax or labels
     layer: str
     what: str
     repair: str
@@ -69,6 +68,18 @@ class Measurements:
     samples: int  #: number of the model's inputs
     wanted: int
     steps: tuple[int, int] | None = None  #: first and last step that a `Watcher` recorded
+    begun: bool = False  #: whether the model is known to have been trained before
+    idle: int = 0  #: steps since the first look, if all weights are as they were then
+    losses: tuple[float, ...] = ()  #: of one batch, in the first steps of a trial
+    mistakes: list[Finding] = field(default_factory=list)  #: in the code around the model
+
+
+def wilson(share: float, count: int) -> tuple[float, float]:
+    """95 % interval of a share."""
+    z = 1.959963984540054
+    middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
+    half = z * math.sqrt(share * (1 - share) / count + z**2 / (4 * count**2)) / (1 + z**2 / count)
+    return max(middle - half, 0.0), min(middle + half, 1.0)
 
 
 def ratio(sizes: Sequence[float]) -> float:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
-from slopes.diagnosing.results import HALF, Finding, Measurements, percent, ratio
+from slopes.diagnosing.results import HALF, Finding, Measurements, percent, ratio, wilson
 
-UNITS = 0.1  #: least share of dead or saturated units
+UNITS = 0.2  #: least share of dead or saturated units, by the lower end of its interval
 SLOPES = 0.5  #: least share of flat slopes, without outputs that are off
 FAR = 1e3  #: least ratio of the first and the last gradient norm
-LEAP, CREEP = 0.1, 1e-6  #: updates over weights for too fast or too slow learning; about 1e-3 is usual
+LEAP, JUMP, CREEP = 0.1, 0.3, 1e-5  #: updates over weights: too fast on average, in one step; too slow (1e-3 is usual)
+PUSH = 1e-3  #: least gradient over weights for which an update can be too slow; below, there may be nothing to learn
+RISE = 1.05  #: least ratio of later and first losses in a trial
+IDLE = 100  #: least number of steps in which no weight changes
 
 
 def _not_finite(found: Measurements) -> Iterator[Finding]:
     for layer in found.layers:
         if not math.isfinite(layer.mean):
-            what, repair = "gives inf or NaN", "lower the learning rate, clip gradients, or normalise what goes in"
+            begun = found.begun or (found.steps is not None and found.steps[1] > 0)
+            what, repair = "gives inf or NaN", _advice(begun, "clip gradients, or normalise what goes in")
             yield Finding("not finite", layer.name, what, repair)
             return  # it causes those of later layers
 
@@ -31,16 +35,23 @@ def _range(found: Measurements) -> Iterator[Finding]:
 
 
 def _dead(found: Measurements) -> Iterator[Finding]:
+    before = "draw the weights by torch.nn.init.kaiming_normal_, normalise what goes in"
+    repair = ("" if found.begun else f"{before}, ") + "or try leaky_relu or gelu"
     for layer in found.layers:
-        if layer.dead >= UNITS:
+        if layer.dead_interval[0] >= UNITS:
             what = f"{percent(layer.dead)} of {layer.units} units never fire in {layer.samples:,} samples"
-            yield Finding("dead", layer.name, what, "lower the learning rate, or try leaky_relu or gelu")
+            yield Finding("dead", layer.name, what, _advice(found.begun, repair))
+
+
+def _advice(begun: bool, rest: str) -> str:
+    """Repair, with a lower learning rate once training has begun: it cannot help before."""
+    return f"lower the learning rate, {rest}" if begun else rest
 
 
 def _saturated(found: Measurements) -> Iterator[Finding]:
     repair = "start with smaller weights, normalise what goes in, or try relu or gelu"
     for layer in found.layers:
-        if layer.saturated >= UNITS:
+        if wilson(layer.saturated, layer.units)[0] >= UNITS:
             what = f"{percent(layer.saturated)} of {layer.units} units are saturated, their slope being under 0.001"
             yield Finding("saturated", layer.name, what, repair)
         elif layer.flat - layer.off >= SLOPES:
@@ -55,9 +66,13 @@ def _gradients(found: Measurements) -> Iterator[Finding]:
             return
     still = [weights.name for weights in found.weights if weights.gradient == 0]
     if still:
-        what = "no gradient reaches it" + f", nor {len(still) - 1} others" * (len(still) > 1)
+        what = "no gradient reaches it" + _others(still)
         yield Finding("vanishing", still[0], what, "look for dead units behind it, or for a slope of 0 in the loss")
         return
+    cut = [weights.name for weights in found.weights if weights.followed and math.isnan(weights.gradient)]
+    if cut and any(weights.gradient > 0 for weights in found.weights):
+        repair = "look for detach, no_grad or numpy behind it, or freeze it by requires_grad_(False)"
+        yield Finding("detached", cut[0], "no gradient comes back to it" + _others(cut), repair)
     # Where outputs fade or grow on the way, gradients by weights stay level, but not those by outputs.
     for rows in (found.weights, found.layers):
         change = ratio([row.gradient for row in rows])
@@ -71,18 +86,49 @@ def _gradients(found: Measurements) -> Iterator[Finding]:
             return
 
 
+def _others(found: Sequence[object], words: str = "nor") -> str:
+    others = len(found) - 1
+    return f", {words} {others} other{'s' * (others > 1)}" if others else ""
+
+
 def _updates(found: Measurements) -> Iterator[Finding]:
+    if found.losses and not max(found.losses) <= RISE * found.losses[0]:
+        what = f"{len(found.losses) - 1} steps on one batch raise its loss from {found.losses[0]:.3g} to "
+        yield Finding("update", "loss", f"{what}{_most(found.losses):.3g}", "lower the learning rate")
+        return
+    if found.idle >= IDLE:
+        repair = "make the optimizer of this model's parameters, call its step, and check its learning rate"
+        yield Finding("update", "model", f"no weight has changed in {found.idle:,} steps", repair)
+        return
+    kept = [weights.name for weights in found.weights if weights.fastest == weights.update == 0 < weights.gradient]
+    if kept:
+        repair = "give it to the optimizer with a learning rate, or freeze it by requires_grad_(False)"
+        yield Finding(
+            "update", kept[0], "a step leaves its weights as they are" + _others(kept, "and those of"), repair
+        )
     faded = any(finding.kind == "vanishing" for finding in _gradients(found))  # then that finding is enough
-    for weights in found.weights:
-        if LEAP < weights.update < math.inf:  # weights that start at 0 have nothing to compare with
-            what = f"a step changes its weights by {percent(weights.update)} of their norm"
-            yield Finding("update", weights.name, what, "lower the learning rate")
-        elif 0 < weights.update < CREEP and not faded:
-            what = f"a step changes its weights by {weights.update:.0e} of their norm"
-            yield Finding("update", weights.name, what, "raise the learning rate")
+    most = JUMP if found.steps is None else LEAP
+    fast = [
+        weights for weights in found.weights if most < weights.update < math.inf
+    ]  # weights of 0 compare with nothing
+    slow = [w for w in found.weights if 0 < w.fastest < CREEP and w.gradient > PUSH * w.norm and not faded]
+    if fast:
+        what = f"a step changes its weights by {percent(fast[0].update)} of their norm" + _others(fast, "and those of")
+        yield Finding("update", fast[0].name, what, "lower the learning rate")
+    if slow:
+        what = f"a step changes its weights by {slow[0].update:.0e} of their norm" + _others(slow, "and those of")
+        yield Finding("update", slow[0].name, what, "raise the learning rate")
+
+
+def _most(losses: tuple[float, ...]) -> float:
+    return next((loss for loss in losses if not math.isfinite(loss)), max(losses))
+
+
+def _mistakes(found: Measurements) -> Iterator[Finding]:
+    yield from found.mistakes
 
 
 _CALM = "clip gradients, start with smaller weights, or add normalisation"
 RULES: tuple[Callable[[Measurements], Iterator[Finding]], ...] = (
-    *(_not_finite, _range, _dead, _saturated, _gradients, _updates),
+    *(_mistakes, _not_finite, _range, _dead, _saturated, _gradients, _updates),
 )

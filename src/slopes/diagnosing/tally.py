@@ -42,6 +42,10 @@ class Tally:
         self._moments.append(torch.stack([mean, variance, *values.aminmax()]))
         self._counts.append(values.numel())
         self._kept.append(_some(values))
+        self.follow(y)
+
+    def follow(self, y: Tensor) -> None:
+        """Record the gradient by the output, once the backward pass has it."""
         if y.requires_grad:
             y.register_hook(self._pull)  # type: ignore[no-untyped-call]
 

@@ -12,9 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from slopes.card import Loss
 from slopes.diagnosing.diagnosis import Diagnosis
 from slopes.diagnosing.look import Look
 from slopes.domains import shown
+
+STEPS = 10  #: of the optimizer, on one batch, to see whether its loss falls
 
 
 def diagnose(model: Any, data: Any, loss: Any, *, optimizer: Any = None, samples: int = 1000) -> Diagnosis:
@@ -32,14 +35,14 @@ def diagnose(model: Any, data: Any, loss: Any, *, optimizer: Any = None, samples
     """
     _check(model, loss, optimizer, samples)
     model, optimizer = copy.deepcopy((model, optimizer))  # together, so that they share their weights
-    look = Look(model)
+    look = Look(model, begun=_has_begun(model, optimizer))
+    loss = _watched(loss, look)
     with _randomness_kept(data), torch.enable_grad():
         for inputs, target in _batches(data):
-            model.zero_grad()
             inputs, target = _on_device(model, inputs), _on_device(model, target)
+            state = torch.get_rng_state()
             with look.recording():
-                output = _called(model, inputs)
-            torch.autograd.backward(_one_number(loss(output, target)))
+                value = _backward(model, inputs, target, loss)
             if optimizer is None or look.samples < samples:
                 look.weigh()
             if look.samples >= samples:
@@ -49,8 +52,58 @@ def diagnose(model: Any, data: Any, loss: Any, *, optimizer: Any = None, samples
         if optimizer is not None:
             before = look.snapshot()
             optimizer.step()
-            look.weigh(before)
+            look.weigh(before, stepped=not _is_warming_up(optimizer))
+            if not look.begun:
+                look.losses = [value, *_later_losses(model, inputs, target, loss, optimizer, state)]
     return look.diagnosis(samples)
+
+
+def _backward(model: nn.Module, inputs: Any, target: Any, loss: Any) -> float:
+    """Compute the gradient of the loss; return the loss."""
+    model.zero_grad()
+    output = _called(model, inputs)
+    try:
+        value = _one_number(loss(output, target))
+    except IndexError as error:
+        hint = "labels go from 0 to the number of outputs less one: subtract 1 if they count from 1"
+        raise ValueError(f"diagnose: the loss raises IndexError: {error} ({hint})") from error
+    torch.autograd.backward(value)
+    return float(value.detach())
+
+
+def _watched(loss: Any, look: Look) -> Any:
+    """Loss, or a function that shows the arguments of a card to the look, as PyTorch's functions do by themselves."""
+    name = loss.name.partition("(")[0] if isinstance(loss, Loss) and not loss.bound.get("from_probabilities") else ""
+    function = getattr(nn.functional, {"binary_cross_entropy": f"{name}_with_logits"}.get(name, name), None)
+    if function is None:
+        return loss
+
+    def watched(output: Any, target: Any) -> Any:
+        look.mistakes.judge(function, output, target)
+        return loss(output, target)
+
+    return watched
+
+
+def _later_losses(
+    model: nn.Module, inputs: Any, target: Any, loss: Any, optimizer: Any, state: Tensor
+) -> Iterator[float]:
+    """Yield the losses of one batch while the optimizer lowers them, all with the same random numbers."""
+    for _ in range(STEPS):
+        torch.set_rng_state(state)
+        yield _backward(model, inputs, target, loss)
+        optimizer.step()
+
+
+def _has_begun(model: nn.Module, optimizer: Any) -> bool:
+    """Whether an optimizer or a normalisation remembers steps."""
+    counts = [buffer for name, buffer in model.named_buffers() if name.endswith("num_batches_tracked")]
+    return bool(optimizer is not None and optimizer.state) or any(bool(count > 0) for count in counts)
+
+
+def _is_warming_up(optimizer: Any) -> bool:
+    """Whether a schedule holds a learning rate below its first."""
+    return any(group["lr"] < group.get("initial_lr", 0) for group in optimizer.param_groups)
 
 
 def _check(model: Any, loss: Any, optimizer: Any, samples: Any) -> None:

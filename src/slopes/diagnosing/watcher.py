@@ -26,7 +26,7 @@ class Watcher:
 
     Watched steps compute the same results, bit for bit, except that a compiled model runs uncompiled in them. They are
     put together until there are `samples` inputs, enough to call a unit dead; `history` has a `Diagnosis` of each
-    group. The gradients must still be there at the end of the block.
+    group.
 
     Raises TypeError if `model` is not a module, ValueError for numbers below 1.
     """
@@ -41,6 +41,7 @@ class Watcher:
         self.step = 0  #: steps so far
         self.history: list[Diagnosis] = []
         self._look: Look | None = None
+        self._earlier: Look | None = None
         self._steps = (0, 0)  # first and last step in `_look`
         self._block: AbstractContextManager[None] | None = None  # open during a watched step
         self._before: dict[str, list[Tensor]] = {}
@@ -57,7 +58,7 @@ class Watcher:
     def __enter__(self) -> Watcher:
         if self.step % self.every == 0:
             if self._look is None:
-                self._look, self._steps = Look(self.model), (self.step, self.step)
+                self._look, self._steps = Look(self.model, self._earlier), (self.step, self.step)
             self._before = self._look.snapshot()
             self._block = self._look.recording()
             self._block.__enter__()
@@ -72,5 +73,5 @@ class Watcher:
             self._before, self._steps = {}, (self._steps[0], self.step)
             if self._look.samples >= self.samples:
                 self.history.append(self._look.diagnosis(self.samples, self._steps))
-                self._look = None
+                self._earlier, self._look = self._look, None
         self.step += 1

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
 from torch.overrides import TorchFunctionMode
 
 from slopes.card import WATCHERS, Activation, Card
 from slopes.models.inventory import ELEMENTWISE, class_of
 from slopes.nn.activations import ACTIVATIONS
+from slopes.readings import plain
 
 _MODULES = tuple(getattr(nn, name) for name in (*ACTIVATIONS, "MultiheadAttention"))
 _NAMES = {kind.__name__.lower() for kind in ELEMENTWISE}
@@ -28,6 +32,7 @@ class Use(NamedTuple):
     x: Tensor  #: a copy, as the activation may work in place
     y: Tensor
     function: Callable[[Tensor], Tensor]
+    again: bool  #: a checkpoint repeats the forward in the backward pass
 
 
 @dataclass
@@ -38,6 +43,15 @@ class _Call:
     used: Counter[str] = field(default_factory=Counter)  #: uses so far, by label
 
 
+class _Thread(threading.local):
+    """State of one thread, as DataParallel runs copies of a model in several."""
+
+    def __init__(self) -> None:
+        self.calls: list[_Call] = []
+        self.inside = ExitStack()  # contexts open while the model runs
+        self.channels = (-1, 0)  #: feature axis of the last weights, and its size
+
+
 class Recorder:
     """Calls `use` for each use of an activation, and `enter` and `leave` for each module that runs.
 
@@ -45,13 +59,14 @@ class Recorder:
     """
 
     def __init__(self, model: nn.Module) -> None:
-        self._names = {module: name for name, module in model.named_modules()}
-        self._calls: list[_Call] = []
-        self._inside = ExitStack()  # contexts open while the model runs
+        self.model = model
+        self._here = _Thread()
+        self._main = self._here.calls  # of the thread that trains
+        self._lock = threading.RLock()
 
     def use(self, use: Use) -> None: ...
 
-    def enter(self, name: str, x: Tensor | None, outermost: bool) -> None:
+    def enter(self, name: str, module: nn.Module, x: Tensor | None, outermost: bool) -> None:
         """Handle the start of a module's forward; x is its first tensor."""
 
     def leave(self, module: nn.Module) -> None:
@@ -60,78 +75,82 @@ class Recorder:
     @contextmanager
     def recording(self) -> Iterator[None]:
         with ExitStack() as stack:
-            for module in self._names:
-                stack.callback(module.register_forward_pre_hook(self._enter, with_kwargs=True).remove)
-                stack.callback(module.register_forward_hook(self._leave, always_call=True).remove)
-            if any(hasattr(module, "_orig_mod") for module in self._names):
-                stack.enter_context(torch.compiler.set_stance("force_eager"))  # compiled code runs no hooks
-            self._calls = []
-            stack.enter_context(self._inside)  # closes it after an interrupted forward
+            for name, module in self.model.named_modules():
+                enter, leave = partial(self._enter, name), self._leave
+                stack.callback(module.register_forward_pre_hook(enter, with_kwargs=True).remove)
+                stack.callback(module.register_forward_hook(leave, always_call=True).remove)
+            if "torch._dynamo" in sys.modules:  # compiled code runs no hooks
+                stack.enter_context(torch.compiler.set_stance("force_eager"))
+            self._here = _Thread()
+            self._main = self._here.calls
+            stack.enter_context(self._here.inside)  # closes it after an interrupted forward
+            WATCHERS.append(self._watch)
+            stack.callback(WATCHERS.remove, self._watch)
             yield
 
-    def _enter(self, module: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
-        name = self._names[module]
+    def _watch(self, card: Activation, x: Any, parameters: Mapping[str, Any]) -> Any:
+        return self.follow(card.name, lambda x, **named: card.compute(x, named), x, **parameters)
+
+    def _enter(self, name: str, module: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+        here = self._here
         x = next(_tensors((*arguments, *named.values())), None)
-        if not self._calls:
-            self._inside.enter_context(_functions(self))
-        self.enter(name, x, outermost=not self._calls)
+        with self._lock:
+            if not in_backward():
+                self.enter(name, module, x, outermost=not here.calls and not self._main)
+            if not here.calls:
+                here.inside.enter_context(_Functions(self))
         kept = x.detach().clone() if class_of(module) is not None and x is not None else None
-        self._calls.append(_Call(name, isinstance(module, _MODULES) or hasattr(module, "card"), kept))
+        here.calls.append(_Call(name, isinstance(module, _MODULES) or hasattr(module, "card"), kept))
 
     def _leave(self, module: nn.Module, _: Any, y: Any) -> None:
-        call = self._calls[-1]
+        here = self._here
+        call = here.calls[-1]
         if call.x is None:
             self.leave(module)
         elif isinstance(y, Tensor):
             card = getattr(module, "card", None)
             kind = card.name if isinstance(card, Card) else type(module).__name__
-            parent = self._calls[-2] if len(self._calls) > 1 else _Call("", False)
+            parent = here.calls[-2] if len(here.calls) > 1 else _Call("", False)
             self._use(parent, f"{call.name} ({kind})" if call.name else kind, call.x, y, module.forward)
-        self._calls.pop()
-        if not self._calls:
-            self._inside.close()
+        here.calls.pop()
+        if not here.calls:
+            here.inside.close()
 
     def follow(self, name: str, function: Callable[..., Any], x: Any, *rest: Any, **named: Any) -> Any:
         """Call a function, and record it if a module of the model called it."""
-        if not isinstance(x, Tensor) or not self._calls or self._calls[-1].sealed:
+        calls = self._here.calls
+        if not isinstance(x, Tensor) or not calls or calls[-1].sealed:
             return function(x, *rest, **named)
-        parent, kept = self._calls[-1], x.detach().clone()
+        parent, kept = calls[-1], x.detach().clone()
         again = {key: v.clone_state() if isinstance(v, torch.Generator) else v for key, v in named.items()}
-        self._calls.append(_Call(parent.name, True))
+        calls.append(_Call(parent.name, True))
         try:
             y = function(x, *rest, **named)
             self._use(parent, f"{parent.name} {name}()".strip(), kept, y, lambda x: function(x, *rest, **again))
         finally:
-            self._calls.pop()
+            calls.pop()
         return y
 
     def _use(self, parent: _Call, label: str, x: Tensor, y: Tensor, function: Callable[..., Any]) -> None:
         if x.is_floating_point() and y.shape == x.shape and y.numel():
             nth = parent.used[label]
             parent.used[label] += 1
-            with torch._C.DisableTorchFunction():  # computations on it are not part of the model
-                self.use(Use(parent.name, label, nth, x, y, function))
+            # computations on it are not part of the model, nor of what a checkpoint saves
+            with self._lock, torch._C.DisableTorchFunction(), saved_tensors_hooks(_itself, _itself):
+                self.use(Use(parent.name, label, nth, x, y, function, in_backward()))
 
 
-@contextmanager
-def _functions(recorder: Recorder) -> Iterator[None]:
-    """Report the PyTorch functions and cards that this thread calls to a recorder."""
-    thread = threading.get_ident()
+def in_backward() -> bool:
+    return bool(torch._C._current_graph_task_id() != -1)
 
-    def watch(card: Activation, x: Any, parameters: Mapping[str, Any]) -> Any:
-        if threading.get_ident() != thread:
-            return card.compute(x, parameters)
-        return recorder.follow(card.name, lambda x, **named: card.compute(x, named), x, **parameters)
 
-    WATCHERS.append(watch)
-    try:
-        with _Functions(recorder):
-            yield
-    finally:
-        WATCHERS.remove(watch)
+def _itself(x: Tensor) -> Tensor:
+    return x
 
 
 class _Functions(TorchFunctionMode):
+    """Reports the PyTorch functions that this thread calls to a recorder."""
+
     def __init__(self, recorder: Recorder) -> None:
         super().__init__()
         self.recorder = recorder
@@ -144,6 +163,9 @@ class _Functions(TorchFunctionMode):
         if arguments:
             return self.recorder.follow(name, function, *arguments, **named)
         return self.recorder.follow(name, lambda x, **named: function(input=x, **named), named.pop("input"), **named)
+
+
+plain.WATCHING.add(_Functions)
 
 
 def _tensors(things: Iterable[Any]) -> Iterator[Tensor]:

@@ -1,4 +1,4 @@
-"""Modules of cards, and classes for those that PyTorch lacks."""
+"""Modules of cards, and classes that PyTorch lacks."""
 
 from __future__ import annotations
 
