@@ -307,6 +307,8 @@ def test_a_report_in_a_notebook_has_the_words_of_its_text():
     assert "#2da44e" in clean._repr_html_()
     assert "<details" not in clean._repr_html_()
     assert ["repair", "mend & test"] in Texts(finding._repr_html_()).rows
+    head, _, evidence = finding._repr_html_().partition("</summary>")
+    assert ("it is" in head, "repair" in head, "repair" in evidence) == (True, False, True)  # the evidence is folded
 
 
 def test_the_catalogue_in_a_notebook_is_a_table():

@@ -548,6 +548,24 @@ def test_the_command_lists_subjects_of_files_and_folders(command):
     assert command("src", "--pattern", "nothing").output == "nothing to audit: no loss or activation found\n"
 
 
+def test_allowed_checks_are_notes_and_the_least_severity_is_chosen(command):
+    told = command("src", "a.py", "--allow", "saturation")
+    assert (told.exit_code, "a_loss  a.py:1           ok, 1 note\n" in told.output) == (0, True)
+    told = command("src", "a.py", "--allow", "saturation", "--fail-on", "note")
+    assert (told.exit_code, "a_loss  a.py:1           1 note: saturation\n" in told.output) == (1, True)
+    assert command("a.py", "--fail-on", "error").exit_code == 1
+    assert command("a.py", "--allow", "direction", "--format", "junit").output.count("<failure") == 1
+    assert command("a.py", "--allow", "saturation", "--format", "junit").output.count("<failure") == 0
+    told = command("a.py", "--allow", "saturaton")
+    assert (told.exit_code, "did you mean 'saturation'?" in told.output) == (2, True)
+
+
+def test_a_warning_counts_unless_errors_alone_are_asked_for():
+    report = Report("f", [Finding("saturation", "no slope", "f(x)", "less", "warning")])
+    for least, ok in (("error", True), ("warning", False), ("note", False)):
+        assert CaseResult(case("f"), report, fail_on=least).ok is ok
+
+
 @pytest.mark.parametrize("style", ["json", "sarif", "junit"])
 def test_documents_are_all_that_is_printed(command, style):
     read = ElementTree.fromstring if style == "junit" else json.loads

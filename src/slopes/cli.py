@@ -235,20 +235,25 @@ def show(names: tuple[str, ...], out: str | None, as_json: bool) -> None:
 @click.option("--divisor", metavar="WHAT", help="What a mean divides by: elements, rows, weights, valid or one.")
 @click.option("--bounded", is_flag=True, help="It is to saturate, as robust losses do.")
 @click.option("--batch-level", is_flag=True, help="It is to look at a batch as a whole.")
+@click.option("--allow", multiple=True, metavar="CHECK", help="Take the findings of this check as notes; repeatable.")
+@click.option(
+    "--fail-on", type=click.Choice(["error", "warning", "note"]), default="warning", show_default=True,
+    help="The least severe finding that makes the exit status 1.",
+)  # fmt: skip
 @click.option("--quick", is_flag=True, help="Leave out what takes long.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Chooses the random inputs.")
 @click.option("--time-limit", type=click.FloatRange(min=1), default=120.0, show_default=True, help="Seconds for each.")
 @click.option("as_json", "--json", is_flag=True, help="The same as --format json.")
 def audit(
     names: tuple[str, ...], everything: bool, pattern: str | None, changed_since: str | None, jobs: int | None,
-    details: bool, style: str, as_json: bool, **options: Any,
+    details: bool, style: str, as_json: bool, allow: tuple[str, ...], **options: Any,
 ) -> int:  # fmt: skip
     """Look for what would silently ruin a training, and show the input that does it.
 
     NAME is a function, class or module of your own (file.py:object), of torch (torch.nn.BCELoss), or of the
     catalogue, or a PATH: of a file or folder all losses and activations are audited. Files run, in a process for each
     subject. How to call the function is found out, or declared by options. The exit status is 0 if all are clean, 1
-    if something was found, 2 for a usage error.
+    if something was found that --fail-on asks for, 2 for a usage error.
 
     \b
     Examples:
@@ -256,18 +261,21 @@ def audit(
       slopes audit my_losses.py:my_mse --against torch.nn.MSELoss
       slopes audit my_losses.py:dice --kind overlap --space probabilities --quick
       slopes audit src --quick --details
+      slopes audit src --allow saturation --fail-on error
       slopes audit src --changed-since main --format sarif > audit.sarif
     """
     if bool(names) == everything:
         raise click.UsageError("audit: name what to audit, as in slopes audit my_losses.py:my_loss, or else --all")
     with _complaining(*WRONG_SPEC):
-        from slopes.auditing import survey
+        from slopes.auditing import explanations, survey
         from slopes.plotting import terminal
 
+        for check in allow:
+            explanations.read_page(check)  # raises for an unknown one
         cases = survey.catalogue_cases() if everything else survey.find_cases(names, pattern, changed_since)
         writer = survey.FORMATS["json" if as_json else style](cases, details)
         results = []
-        for result in survey.audit_cases(cases, jobs, **options):
+        for result in survey.audit_cases(cases, jobs, allow=allow, **options):
             results.append(result)
             terminal.write(writer.each(result))
     terminal.write(writer.end(results))

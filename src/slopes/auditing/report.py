@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -61,7 +61,7 @@ class Finding:
     def _repr_html_(self) -> str:
         code = {"see it", "more"}
         rows = [(label, preformatted(text, wrap=True) if label in code else escape(text)) for label, text in self.rows]
-        return f"<p><b>{escape(self.headline)}</b></p>{table(rows, labelled=True)}"
+        return f"<details><summary><b>{escape(self.headline)}</b></summary>{table(rows, labelled=True)}</details>"
 
 
 @dataclass
@@ -78,6 +78,11 @@ class Report:
     def ok(self) -> bool:
         """Whether nothing worse than a note was found."""
         return all(finding.severity == "note" for finding in self.findings)
+
+    def allowing(self, checks: Collection[str]) -> Report:
+        """Report in which the findings of these checks are notes."""
+        findings = [replace(x, severity="note") if x.check in checks else x for x in self.findings]
+        return replace(self, findings=findings)
 
     def raise_for_errors(self) -> None:
         """Raise AuditError with the report's text if an error was found."""

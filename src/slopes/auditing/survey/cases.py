@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from slopes import catalogue, loading
-from slopes.auditing.report import Finding, Report
+from slopes.auditing.report import SEVERITIES, Finding, Report
 from slopes.auditing.survey.changes import Changes
 from slopes.auditing.survey.definitions import Definition, find_definition, find_definitions
 
@@ -42,10 +42,16 @@ class CaseResult:
     report: Report | None = None
     obstacle: str = ""
     seconds: float = 0.0
+    fail_on: str = "warning"  #: severity of the least finding that counts
 
     @property
     def ok(self) -> bool:
-        return self.report is None or self.report.ok
+        return not self.faults
+
+    @property
+    def faults(self) -> list[Finding]:
+        """Findings that are as severe as `fail_on`."""
+        return [x for x in self.findings if x.severity in SEVERITIES[: SEVERITIES.index(self.fail_on) + 1]]
 
     @property
     def is_lost(self) -> bool:

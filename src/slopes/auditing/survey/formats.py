@@ -115,7 +115,7 @@ def summary(result: CaseResult) -> str:
     counts = count_findings(result.findings)
     if result.ok:
         return f"ok, {counts}" if counts else "ok"
-    checks = dict.fromkeys(finding.check for finding in result.findings if finding.severity != "note")
+    checks = dict.fromkeys(finding.check for finding in result.faults)
     return f"{counts}: {', '.join(checks)}"
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from slopes import auditing
@@ -18,8 +19,13 @@ from slopes.kernels.pool import processors
 RUN_FILE = "make the file run by itself, as in python FILE, or leave it out"
 
 
-def audit_cases(cases: Sequence[Case], workers: int | None = None, **options: Any) -> Generator[CaseResult, None, None]:
+def audit_cases(
+    cases: Sequence[Case], workers: int | None = None, *, allow: Collection[str] = (), fail_on: str = "warning",
+    **options: Any,
+) -> Generator[CaseResult, None, None]:  # fmt: skip
     """Yield the result of each case in order, with the options of `slopes.audit`.
+
+    Findings of the checks in `allow` become notes; a result is ok if no finding is as severe as `fail_on`.
 
     Up to `workers` processes, by default one for each processor, run at once, and end when the generator is
     closed. A case that the user named raises the errors of `slopes.audit`.
@@ -28,7 +34,9 @@ def audit_cases(cases: Sequence[Case], workers: int | None = None, **options: An
         require("slopes.audit", "flint", "mpmath", "torch")
     with _audits_of_files(cases, workers or processors(), options) as futures:
         for case in cases:
-            yield futures[case].result() if case in futures else _audit_case(case, options)
+            result = futures[case].result() if case in futures else _audit_case(case, options)
+            report = result.report and result.report.allowing(allow)
+            yield replace(result, report=report, fail_on=fail_on)
 
 
 @contextmanager
