@@ -11,6 +11,8 @@ from torch.nn import functional as F
 import slopes
 from slopes.auditing.behaviour.costs import kept
 from slopes.auditing.discovery import subject_of
+from slopes.auditing.form import Declared
+from slopes.auditing.growth import measure
 
 
 def notes(subject, **options):
@@ -94,3 +96,59 @@ def test_strides_of_numpy_arrays_count_too():
     (finding,) = [f for f in slopes.audit(by_memory).findings if f.check == "layout_and_cost"]
     assert "of a strided x is another" in finding.message
     assert finding.severity == "error"
+
+
+class SemiHardTriplet(torch.nn.Module):
+    """All triplets of a batch at once: n³ differences for n rows."""
+
+    def forward(self, embeddings, labels):
+        distances = torch.cdist(embeddings, embeddings)
+        same = labels[:, None] == labels
+        positive = same & (torch.arange(len(labels)) != torch.arange(len(labels))[:, None])
+        gaps = distances[:, :, None] - distances[:, None] + 0.2
+        semi_hard = positive[:, :, None] & ~same[:, None] & (gaps < 0.2)
+        return torch.where(semi_hard, gaps.clamp(min=0), 0.0).sum() / semi_hard.sum().clamp(min=1)
+
+
+def test_all_triplets_of_a_batch_are_told_and_the_audit_stays_small():
+    seen = []
+
+    class Watched(SemiHardTriplet):
+        def forward(self, embeddings, labels):
+            seen.append(len(labels))
+            return super().forward(embeddings, labels)
+
+    report = slopes.audit(Watched(), kind="embeddings")
+    (finding,) = [f for f in report.findings if f.check == "layout_and_cost" and f.severity == "warning"]
+    assert "1024 rows take 7" in finding.message
+    assert "the power 3 of the rows" in finding.message
+    assert max(seen) <= 64  # 64³ numbers are 2 MB
+
+
+def test_a_batch_above_the_budget_is_skipped_with_the_reason():
+    report = slopes.audit(SemiHardTriplet(), kind="embeddings", batch=(torch.randn(4096, 4), torch.arange(4096) % 9))
+    assert "a batch of 4096 rows would take" in report.skipped["own_data"]
+    assert "GB, above memory_limit" in report.skipped["own_data"]
+
+
+def test_what_comes_after_the_time_is_skipped_with_the_reason():
+    report = slopes.audit(torch.nn.MSELoss(), time_limit=1e-9)
+    late = [name for name, why in report.skipped.items() if why == "its time is over: time_limit gives it more"]
+    assert {"purity", "connectivity", "low_precision", "reduction"} <= set(late)
+    with pytest.raises(ValueError, match="memory_limit must be"):
+        slopes.audit(torch.nn.MSELoss(), memory_limit=0)
+
+
+def pairs_of_rows(x, y):
+    return np.abs(x[:, None] - y[None]).mean()
+
+
+@pytest.mark.parametrize(
+    ("subject", "power"), [(pairs_of_rows, 2), (lambda x, y: ((x - y) ** 2).mean(), 1), (SemiHardTriplet(), 3)]
+)
+def test_the_power_of_growth_is_measured(subject, power):
+    kind = "embeddings" if power == 3 else "regression"
+    given, _ = subject_of(subject, declared=Declared(kind=kind))
+    if power == 2:
+        given = given.having(shape=(8, 64))
+    assert measure(given).power == pytest.approx(power, abs=0.15)

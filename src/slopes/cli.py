@@ -243,6 +243,10 @@ def show(names: tuple[str, ...], out: str | None, as_json: bool) -> None:
 @click.option("--quick", is_flag=True, help="Leave out what takes long.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Chooses the random inputs.")
 @click.option("--time-limit", type=click.FloatRange(min=1), default=120.0, show_default=True, help="Seconds for each.")
+@click.option(
+    "--memory-limit", type=click.FloatRange(min=1), default=400.0, show_default=True, metavar="MB",
+    help="Skip batches that would take more.",
+)  # fmt: skip
 @click.option("as_json", "--json", is_flag=True, help="The same as --format json.")
 def audit(
     names: tuple[str, ...], everything: bool, pattern: str | None, changed_since: str | None, jobs: int | None,

@@ -20,13 +20,14 @@ def audit(
     space: str | None = None, elicits: str | None = None, bounded: bool = False, batch_level: bool = False,
     terms: Mapping[str, Callable[..., Any]] | None = None, divisor: str | None = None, example: Any = None,
     roles: Any = None, call: Callable[..., Any] | None = None, model: Any = None, batch: Any = None,
-    time_limit: float = 120.0,
+    time_limit: float = 120.0, memory_limit: float = 400.0,
 ) -> Report:  # fmt: skip
     """Audit a loss or an activation, and return the findings as a `Report`.
 
     `subject` is a card, a function of a prediction and a target or of one tensor, a module, a module class, or text: a
     name in the catalogue, or ``file.py:object``, which runs in its own process for at most `time_limit` seconds. The
-    audit finds out how to call it by trying; declare the facts that no call can show:
+    audit finds out how to call it by trying. Checks that come after `time_limit`, or whose batches would take more than
+    `memory_limit` megabytes, are skipped. Declare the facts that no call can show:
 
     - `kind`: "activation", or for a loss one of `slopes.kinds`; "xgboost", "lightgbm" or "catboost" for the gradient
       and Hessian of a boosting objective.
@@ -49,22 +50,26 @@ def audit(
     """
     from slopes.auditing import child
 
-    seed, time_limit = plain(seed), plain(time_limit)
+    seed, time_limit, memory_limit = plain(seed), plain(time_limit), plain(memory_limit)
     for name, flag in (("quick", quick), ("bounded", bounded), ("batch_level", batch_level)):
         FLAG.check("audit", name, flag)
     if type(seed) is not int or not 0 <= seed < 2**62:
         raise ValueError(f"audit: seed must be an integer from 0 to 2**62 - 1, got {shown(seed)}")
     Interval(0.0).check("audit", "time_limit", time_limit)
+    Interval(0.0).check("audit", "memory_limit", memory_limit)
     if not isinstance(terms or {}, Mapping) or not all(map(callable, (terms or {}).values())):
         raise TypeError(f"audit: terms must be a dict of functions by their names, got {shown(terms)}")
     declared: dict[str, Any] = {
         "kind": kind, "space": space, "elicits": elicits, "bounded": bounded, "batch_level": batch_level,
         "terms": dict(terms or {}), "divisor": divisor, "example": example, "roles": roles, "call": call,
     }  # fmt: skip
-    options: dict[str, Any] = {"against": against, "quick": quick, "seed": seed, "model": model, "batch": batch}
+    options: dict[str, Any] = {
+        "against": against, "quick": quick, "seed": seed, "model": model, "batch": batch, "time_limit": time_limit,
+        "memory_limit": memory_limit,
+    }  # fmt: skip
     is_of_file = isinstance(subject, str) and loading.parts(subject)[0] is not None
     if is_of_file and are_installed("flint", "mpmath", "torch"):  # the child process imports them, this one need not
-        return child.audit(subject, declared, time_limit=time_limit, **options)
+        return child.audit(subject, declared, **options)
     require("slopes.audit", "flint", "mpmath", "torch")
     from slopes.auditing.examination import examine
 

@@ -140,7 +140,8 @@ def main() -> None:
 
         job = pickle.loads(payload)
         faulthandler.enable()
-        faulthandler.dump_traceback_later(job.pop("time_limit"), exit=True)
+        faulthandler.dump_traceback_later(job["time_limit"], exit=True)
+        job["time_limit"] *= 0.9  # checks that come later are skipped, so that a report is made before the end
         spec, declared = job.pop("spec"), job.pop("declared")
         try:
             thing = loading.find(spec)

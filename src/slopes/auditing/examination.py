@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -10,6 +12,7 @@ from slopes.auditing import boosting, cards, own_data
 from slopes.auditing.behaviour import CHECKS, calling
 from slopes.auditing.discovery import subject_of
 from slopes.auditing.form import Declared
+from slopes.auditing.growth import Budget, measure
 from slopes.auditing.reference import comparison, fingerprint
 from slopes.auditing.report import NEVER_CALLED, Finding, Report, run
 from slopes.auditing.source import source_of
@@ -20,6 +23,7 @@ from slopes.card import Card
 def examine(
     thing: Any, declared: Mapping[str, Any], *, against: Any = None, quick: bool = False, seed: int = 0,
     model: Any = None, batch: Any = None, spec: str | None = None, watch: Callable[[str], None] | None = None,
+    time_limit: float = math.inf, memory_limit: float = math.inf,
 ) -> Report:  # fmt: skip
     """Report on an object; `spec` is its name as text, and `watch` receives the name of each check."""
     with undisturbed():
@@ -29,6 +33,8 @@ def examine(
             subject, facts = subject_of(thing, spec=spec, declared=Declared(**declared), seed=seed, quick=quick)
         except SubjectError as error:
             return _not_called(thing, spec, error)
+        subject.growth = measure(subject)
+        subject.budget = Budget(1e6 * memory_limit, time_limit, time.monotonic())
         compare = fingerprint if against is None else comparison(subject, against)
         report = Report(subject.name, facts=facts)
         if isinstance(thing, Card):

@@ -80,7 +80,7 @@ class Report:
         return all(finding.severity == "note" for finding in self.findings)
 
     def allowing(self, checks: Collection[str]) -> Report:
-        """Report in which the findings of these checks are notes."""
+        """Copy of the report, with the findings of these checks as notes."""
         findings = [replace(x, severity="note") if x.check in checks else x for x in self.findings]
         return replace(self, findings=findings)
 

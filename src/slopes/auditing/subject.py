@@ -21,6 +21,7 @@ from torch import Tensor
 import slopes
 from slopes.auditing.evidence import Script, attempt, own_copy, seed_libraries
 from slopes.auditing.form import Arguments, Declared, Form
+from slopes.auditing.growth import Budget, Growth
 from slopes.auditing.rebuilding import PLAIN, constructor_arguments, rebuilt
 from slopes.auditing.report import NO_GRADIENTS, Finding, Skip
 from slopes.auditing.signatures import keywords
@@ -73,6 +74,8 @@ class Subject:
         self.oddities: dict[str, str] = {}  #: the first print, and the first result that is no tensor
         self._versions: dict[tuple[str | None, torch.dtype], Any] = {}  #: by reduction and dtype
         self.warned: list[warnings.WarningMessage] = []  #: warnings of the last call
+        self.growth: Growth | None = None
+        self.budget = Budget()
         self.notes: dict[str, Any] = {}  #: results that one check leaves for later ones
         self.facts: list[str] = []  #: facts for the report, besides faults
 
@@ -201,7 +204,8 @@ class Subject:
         self, *arguments: Tensor, reduction: str | None = None, in_place: bool = False, as_given: bool = False,
         **options: Any,
     ) -> Any:  # fmt: skip
-        """Subject's result, of any type."""
+        """Subject's result, of any type; raise Skip if it would exceed the budget."""
+        self.budget.check(self.growth, arguments)
         dtype = next((x.dtype for x in arguments if x.is_floating_point()), self.form.dtype)
         if reduction is not None and self.form.reduction == "keyword":
             options["reduction"] = reduction

@@ -19,6 +19,7 @@ from torch.overrides import TorchFunctionMode
 from slopes.auditing.behaviour.differences import is_of_float32
 from slopes.auditing.evidence import attempt
 from slopes.auditing.form import Arguments
+from slopes.auditing.growth import told_bytes
 from slopes.auditing.report import Finding, Skip, about
 from slopes.auditing.subject import Subject, SubjectError, is_own
 
@@ -38,10 +39,12 @@ BIG = 4096  #: entries that make the memory of constants negligible
 KEPT = {"activation": 2.5, "loss": 8}  #: least memory to report, as a multiple of the first argument's
 READS = {Tensor.item, Tensor.tolist, Tensor.__float__, Tensor.__int__, Tensor.__index__}  #: give a Python number
 LENGTHS = (5, 7, 11)
+FULL = 1024  #: rows of a usual batch
 
 
 @about("loss", "activation", unless=("purity",), slow=True)
 def layout_and_cost(subject: Subject) -> Iterator[Finding]:
+    yield from _growth(subject)
     wrong = next(_layouts(subject), None)
     if wrong is not None:
         yield wrong
@@ -143,6 +146,30 @@ def _same(x: Tensor, y: Tensor) -> bool:
 
 
 # ------------------------------------------------------------------------------------------------- memory
+
+
+def _growth(subject: Subject) -> Iterator[Finding]:
+    """Report memory that grows faster than the batch: with its square where rows are no pairs, or faster."""
+    growth, kind = subject.growth, subject.form.kind
+    if growth is None or not subject.form.shape:
+        return
+    is_of_pairs = subject.batch_level or (kind is not None and kind.coupled)
+    if growth.power <= (2.5 if is_of_pairs else 1.5):
+        return
+    entries = growth.entries // 32 * FULL
+    few, many = (f"allocated(lambda: {subject.called(each=each)})" for each in ("[:16]", ""))
+    yield subject.script(
+        subject.draw(rows=32), "from slopes.auditing.growth import allocated", f"{many} / {few}"
+    ).finding(
+        f"training runs out of memory as the batch grows: {FULL} rows take {told_bytes(growth.bytes_at(entries))}, "
+        f"because memory grows with the power {growth.power:.2g} of the rows",
+        "choose triplets or pairs before their terms are computed, go through the batch in parts, or take a matrix "
+        "product in place of tensors of all pairs",
+        "warning" if growth.power > 2.5 else "note",
+        came="{0:.3g} times the memory for a batch of twice as many rows",
+        expected="4 times at most" if is_of_pairs else "twice the memory",
+        shows=lambda ratio: ratio > 2**1.5,
+    )
 
 
 def _memory(subject: Subject) -> Iterator[Finding]:

@@ -54,7 +54,7 @@ def _left_behind(subject: Subject) -> Iterator[Finding]:
 
 
 def _holds_tensor(value: Any) -> bool:
-    """Whether it is or holds a constant tensor; those that are to be trained are reported by `connectivity`."""
+    """Whether it is or holds a constant tensor; `connectivity` reports trainable ones."""
     if isinstance(value, Mapping):
         value = list(value.values())
     entries = value if isinstance(value, (list, tuple)) else [value]

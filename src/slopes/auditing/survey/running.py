@@ -35,7 +35,7 @@ def audit_cases(
     with _audits_of_files(cases, workers or processors(), options) as futures:
         for case in cases:
             result = futures[case].result() if case in futures else _audit_case(case, options)
-            report = result.report and result.report.allowing(allow)
+            report = result.report.allowing(allow) if result.report and allow else result.report
             yield replace(result, report=report, fail_on=fail_on)
 
 

@@ -1,0 +1,122 @@
+"""Memory and time of a call by the size of a batch, measured at 16 and 32 rows, so that no call exceeds a budget."""
+
+from __future__ import annotations
+
+import math
+import time
+import tracemalloc
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from slopes.auditing.report import Skip
+
+ROWS = (16, 32)
+SHARE = 0.2  #: largest share of the time for one call
+
+
+@dataclass(frozen=True)
+class Growth:
+    """Bytes and seconds of a call for a number of entries of the first argument, as a power law."""
+
+    entries: int  #: at 32 rows
+    size: float  #: bytes that a call allocates
+    seconds: float
+    power: float  #: 1 if memory is proportional to the batch
+
+    def bytes_at(self, entries: int) -> float:
+        """Bytes of a value and its gradient; at least proportional, because constants are small."""
+        return 2 * self.size * self._factor(entries)
+
+    def seconds_at(self, entries: int) -> float:
+        return self.seconds * self._factor(entries)
+
+    def _factor(self, entries: int) -> float:
+        return float((entries / self.entries) ** max(self.power, 1.0)) if entries > self.entries else 1.0
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Bytes and seconds that an audit may take."""
+
+    size: float = math.inf
+    seconds: float = math.inf
+    start: float = 0.0
+
+    @property
+    def left(self) -> float:
+        return self.seconds - (time.monotonic() - self.start)
+
+    def check(self, growth: Growth | None, arguments: Sequence[Tensor]) -> None:
+        """Raise Skip for a call that would exceed the budget."""
+        if self.left <= 0:
+            raise Skip("its time is over: time_limit gives it more")
+        if growth is None or not arguments or arguments[0].numel() <= growth.entries:
+            return
+        rows = len(arguments[0]) if arguments[0].ndim else 1
+        size, seconds = (at(arguments[0].numel()) for at in (growth.bytes_at, growth.seconds_at))
+        if size > self.size:
+            raise Skip(f"a batch of {rows} rows would take {told_bytes(size)}, above memory_limit")
+        if seconds > SHARE * self.seconds:
+            raise Skip(f"a batch of {rows} rows would take {seconds:.3g} s, too much for time_limit")
+
+
+def told_bytes(size: float) -> str:
+    return f"{size / 1e9:.3g} GB" if size >= 1e9 else f"{size / 1e6:.3g} MB"
+
+
+def measure(subject: Any) -> Growth | None:
+    """Growth of a subject between 16 and 32 rows; None if it takes no such batches."""
+    try:
+        (few, small, _), (many, large, seconds) = (_cost(subject, subject.draw(rows=rows)) for rows in ROWS)
+    except Exception:
+        return None
+    power = math.log(large / small) / math.log(many / few) if small > 0 and many > few else 1.0
+    return Growth(many, large, seconds, power)
+
+
+def _cost(subject: Any, arguments: Sequence[Tensor]) -> tuple[int, float, float]:
+    """(entries of the first argument, bytes that a call allocates, seconds)."""
+    subject(*arguments)  # the first call may set things up
+    start = time.monotonic()
+    subject(*arguments)
+    seconds = time.monotonic() - start
+    return arguments[0].numel(), allocated(lambda: subject.raw(*arguments, in_place=True)), seconds
+
+
+def allocated(call: Callable[[], Any]) -> float:
+    """Bytes of the tensors that a call makes, or if it makes none, the peak of NumPy's memory."""
+    counted = _Allocated()  # type: ignore[no-untyped-call]
+    with counted:
+        call()
+    return counted.size or _traced_peak(call)
+
+
+class _Allocated(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Count the bytes of the tensors that operations make."""
+
+    size = 0.0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        came = func(*args, **(kwargs or {}))
+        if not func.is_view:
+            made = came if isinstance(came, (tuple, list)) else [came]
+            self.size += sum(x.numel() * x.element_size() for x in made if isinstance(x, Tensor))
+        return came
+
+
+def _traced_peak(call: Callable[[], Any]) -> float:
+    is_first = not tracemalloc.is_tracing()
+    if is_first:
+        tracemalloc.start()
+    before, _ = tracemalloc.get_traced_memory()
+    tracemalloc.reset_peak()
+    try:
+        call()
+        return float(max(tracemalloc.get_traced_memory()[1] - before, 0))
+    finally:
+        if is_first:
+            tracemalloc.stop()
