@@ -417,11 +417,9 @@ def accuracy(
         from slopes.accuracy import measure
     out = out or ("docs/accuracy.md" if update else None)
     page = _page_to_update(str(out), cards, against) if update else None
+    # now, not in minutes
     if out is not None and (os.path.isdir(out) or not os.path.isdir(os.path.dirname(out) or ".")):
-        raise click.UsageError(
-            f"accuracy: cannot write {out!r}: no such folder, or one of that name"
-        )  # now, not in minutes
-
+        raise click.UsageError(f"accuracy: cannot write {out!r}: no such folder, or one of that name")
     libraries = [] if against is None else _split("--against", against)
     with _complaining(LookupError, ImportError):
         result = measure(cards, against=libraries, workers=workers, progress=_print_progress)

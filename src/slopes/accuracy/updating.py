@@ -60,15 +60,17 @@ def _split(page: str) -> tuple[str, dict[str, str]]:
 def _merge(old: str, new: str, names: Sequence[str], order: Sequence[str]) -> str:
     """Section with new rows for `names` and old ones for others; "" without rows."""
     before, after = _rows(old), _rows(new)
-    summary = [row for row in before if _name(row) in names] if "second derivative" in next(iter(before), {}) else []
-    peers = {_name(row): row for row in summary}
-    rows = [row for row in before if _name(row) not in names] + [{**peers.get(_name(row), {}), **row} for row in after]
-    rows = [row for row in rows if _name(row) in order]
+    is_summary = "second derivative" in next(iter(before), {})
+    peers = {_name(row): row for row in before if is_summary and _name(row) in names}
+    kept = [row for row in before if _name(row) not in names]
+    rows = [row for row in kept + [{**peers.get(_name(row), {}), **row} for row in after] if _name(row) in order]
+    if not rows:
+        return ""
     rows.sort(key=lambda row: ("ulp" in row and row["result"] == "second derivative", order.index(_name(row))))
     headings = list(dict.fromkeys(heading for row in (*before, *after) for heading in row))
-    cells = [[row.get(heading, "") for heading in headings] for row in rows]
     shown = ["" if heading.isdigit() else heading for heading in headings]
-    return (old or new).partition("\n|")[0] + "\n" + "\n".join(table_lines(shown, cells)) + "\n" if rows else ""
+    table = table_lines(shown, [[row.get(heading, "") for heading in headings] for row in rows])
+    return "\n".join([(old or new).partition("\n|")[0], *table, ""])
 
 
 def _rows(section: str) -> list[Row]:

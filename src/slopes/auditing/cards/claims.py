@@ -93,11 +93,10 @@ def _symmetry(subject: Subject, claimed: str) -> str | None:
     mirrored = sign * subject.call("value", (-LINE,))
     values = subject.call("value", (LINE,))
     off = abs(values - mirrored) > 1e-15 * abs(values)
-    return (
-        f"at {float(LINE[off][0])!r} it is {float(values[off][0])!r} and its mirror image {float(mirrored[off][0])!r}"
-        if off.any()
-        else None
-    )
+    if not off.any():
+        return None
+    at, value, mirror = (float(x[off][0]) for x in (LINE, values, mirrored))
+    return f"at {at!r} it is {value!r} and its mirror image {mirror!r}"
 
 
 def _convex(subject: Subject, claimed: bool) -> str | None:
@@ -147,14 +146,11 @@ def _definition(subject: Subject) -> Iterator[Finding]:
     if subject.card.textbook is subject.card.body:
         return
     arguments = subject.inputs(np.float64)
-    chosen = np.ones(len(arguments[0]), bool)
     if not subject.card.rowwise:
-        chosen = (
-            np.max([abs(argument) for argument in arguments], axis=0) <= 16
-        )  # further out a definition may cancel for ever
+        chosen = np.max(np.abs(arguments), axis=0) <= 16  # further out a definition may cancel for ever
+        arguments = tuple(argument[chosen] for argument in arguments)
     elif subject.card.family != "loss":
         arguments = arguments[:1]
-    arguments = tuple(argument[chosen] for argument in arguments)
     textbook = np.asarray(subject.exactly.definition(*arguments, **subject.options))
     body = np.asarray(subject.exactly(*arguments, **subject.options))
     off = np.frompyfunc(lambda a, b: bool(a == a and abs(a - b) > abs(b) * 1e-20), 2, 1)(textbook, body).astype(bool)

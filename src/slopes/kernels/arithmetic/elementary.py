@@ -501,9 +501,8 @@ def log1p(x):
 @inlined
 def tanh(x):
     falling = -abs(x * TWO(x))
-    share, rest = tanh_of_half(
-        where(falling < HELD(x), HELD(x), falling)
-    )  # as in `bell_parts`, for the slope beside it
+    # as in `bell_parts`, for the slope beside it
+    share, rest = tanh_of_half(where(falling < HELD(x), HELD(x), falling))
     return with_sign_of(share + rest, x)
 
 
