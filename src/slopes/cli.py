@@ -327,6 +327,7 @@ def _truth_of_claim(text: str) -> bool:
 CLAIMS: dict[str, Callable[[str], Any]] = {
     "range": _numbers_of_claim,
     "zero": float,
+    "minimum": float,
     "lipschitz": float,
     "monotone": _truth_of_claim,
     "convex": _truth_of_claim,
@@ -353,21 +354,21 @@ def _read_claim(stated: str) -> tuple[str, Any]:
 @click.option(
     "--claim", "stated", multiple=True, metavar="CLAIM=VALUE",
     help="Prove this in place of the card's claims: range=LOW,HIGH, zero=, lipschitz=, monotone=true, convex=, "
-    "symmetry=odd, kinks=X,... or slope_roots=X,...; repeat it for more.",
+    "symmetry=odd, kinks=X,..., slope_roots=X,... or, of a loss, minimum=; repeat it for more.",
 )  # fmt: skip
 @click.option(
     "--effort", type=click.IntRange(min=1), default=20_000, show_default=True, help="Most intervals for each claim."
 )
 @click.option("as_json", "--json", is_flag=True, help="Print the verdicts as JSON.")
 def prove(names: tuple[str, ...], stated: tuple[str, ...], effort: int, as_json: bool) -> int:
-    """Prove the claims of activations for all floating-point numbers, or show a number that refutes them.
+    """Prove the claims of activations and losses for all floating-point numbers, or show a number that refutes them.
 
-    NAME is an element-wise activation, as for `slopes show`. The exit status is 0, also if a claim stays open, 1 if one
-    is refuted, 2 for a usage error.
+    NAME is an element-wise activation or loss, or a gate, as for `slopes show`. The exit status is 0, also if a claim
+    stays open, 1 if one is refuted, 2 for a usage error.
 
     \b
     Examples:
-      slopes prove silu gelu
+      slopes prove silu gelu huber
       slopes prove my_activations.py:my_activation --claim range=-0.5,inf --claim lipschitz=1.1
       slopes prove 'elu(alpha=0.5)' --claim monotone=true --claim kinks=0
     """

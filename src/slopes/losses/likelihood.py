@@ -107,6 +107,7 @@ def _(prediction, target, variance, *, full, eps):
 
 @loss(
     "regression", target="positive", minimum=None, convex=True,
+    definition=lambda f, y: f + y * exp(-f),
     same_as={"sklearn": f"_loss.HalfGammaLoss(){SKLEARN}"},
 )  # fmt: skip
 def gamma_deviance(prediction, target):

@@ -8,11 +8,10 @@ from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, Context
 from typing import Any
 
-import numpy as np
 from flint import arb
 
-from slopes.card import Activation
-from slopes.proving.functions import LARGEST, Formula, derivative_of, is_near, middle, neighbours
+from slopes.proving.functions import Formula, derivative_of
+from slopes.proving.numbers import is_near, middle
 from slopes.proving.results import OPEN, PROVED, REFUTED
 from slopes.proving.roots import Slope, find_roots
 from slopes.proving.searching import HUGE, Cover, Steepness, Value, cover, find_greatest
@@ -20,7 +19,7 @@ from slopes.readings import parity
 from slopes.readings.interval import JUMP, KINK, Bounds, Jet, point
 
 DIGITS = 9  #: of a tightest bound that is suggested
-INFINITIES = (-math.inf, math.inf)
+SMALLEST = 1e-300  #: a least value that is approached, not reached, comes as near
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,29 +49,44 @@ def refuted(reason: str, *points: float, **more: Any) -> Outcome:
 # ---------------------------------------------------------------------------------- range and steepness
 
 
-def prove_range(card: Activation, formula: Formula, claimed: tuple[float, float], effort: int) -> Outcome:
-    """Bound the values from both sides; those at infinity are NumPy's."""
+def prove_range(formula: Formula, claimed: tuple[float, float], effort: int) -> Outcome:
+    """Bound the values from both sides; an activation's at infinity are NumPy's."""
     low, high = (float(end) for end in claimed)
     sides = [_bound(Value(formula, sign), sign * end, effort) for sign, end in ((-1, low), (1, high))]
-    at_infinities = _at_infinities(card)
-    tightest = min(-sides[0].tightest, *at_infinities) + 0.0, max(sides[1].tightest, *at_infinities)
+    at_infinities = formula.line.values_at_infinities()
+    ends = [value for _, value, _ in at_infinities]
+    tightest = min([-sides[0].tightest, *ends]) + 0.0, max([sides[1].tightest, *ends])
     for side in sorted(sides, key=lambda side: side.status != REFUTED):
         if side.status == REFUTED:
             (x,) = side.points
             return refuted(f"its value is {float(formula.at(x).low)!r} at {x!r}", x, tightest=tightest)
         if side.status == OPEN:
             return replace(side, tightest=tightest)
-    for x, value in zip(INFINITIES, at_infinities, strict=True):
+    for x, value, _ in at_infinities:
         if not low <= value <= high:
             return refuted(f"its value at {x!r} is {value!r}", x, tightest=tightest)
     return Outcome(status=PROVED, tightest=tightest)
 
 
-def _at_infinities(card: Activation) -> list[float]:
-    return [float(value) for value in card(np.array(INFINITIES))]
+def prove_minimum(formula: Formula, claimed: float, effort: int) -> Outcome:
+    """No value is less; for a single target, some value is as near as float64 shows."""
+    least = _bound(Value(formula, -1), -float(claimed), effort)
+    if least.status == REFUTED:
+        (x,) = least.points
+        return refuted(f"its value is {float(formula.at(x).low)!r} at {x!r}", x, tightest=-least.tightest)
+    least = replace(least, tightest=-least.tightest + 0.0)
+    if least.status == OPEN:
+        return least
+    if not formula.line.is_point:
+        return least
+    found = find_greatest(Value(formula, -1), -claimed, effort)
+    reached = claimed + max(math.ulp(claimed) / 2, SMALLEST)
+    if -found.upper > reached:
+        return refuted(f"its least value is {float(-found.lower)!r}", *found.points, tightest=float(-found.lower))
+    return least if -found.lower <= reached else still_open("its least value is not known")
 
 
-def prove_lipschitz(card: Activation, formula: Formula, claimed: float, effort: int) -> Outcome:
+def prove_lipschitz(formula: Formula, claimed: float, effort: int) -> Outcome:
     """Bound the slopes."""
     made = _bound(Steepness(formula), float(claimed), effort)
     if made.status != REFUTED:
@@ -107,7 +121,7 @@ def _round_up(x: Any) -> float:
 # --------------------------------------------------------------------------------- values at single points
 
 
-def prove_zero(card: Activation, formula: Formula, claimed: float, effort: int) -> Outcome:
+def prove_zero(formula: Formula, claimed: float, effort: int) -> Outcome:
     """The claimed number must be the nearest float64."""
     value, reach = formula.at(0.0), arb(math.ulp(claimed)) / 2
     if abs(value.low - claimed) <= reach and abs(value.high - claimed) <= reach:
@@ -120,15 +134,14 @@ def prove_zero(card: Activation, formula: Formula, claimed: float, effort: int) 
 # ------------------------------------------------------------------------------------ shapes of the curve
 
 
-def prove_monotone(card: Activation, formula: Formula, claimed: bool, effort: int) -> Outcome:
+def prove_monotone(formula: Formula, claimed: bool, effort: int) -> Outcome:
     """The slope is at least 0 in each cell, and no neighbour of a joint is out of order."""
     made = cover(formula, _rises, _find_fall, JUMP, effort)
     joints = (x for x in made.joints if not _steps_up(formula, x))
-    gaps = {*made.gaps, *(tuple(sorted((x, other))) for x in joints for other in neighbours(x))}
+    gaps = {*made.gaps, *(tuple(sorted((x, other))) for x in joints for other in formula.neighbours(x))}
     outcome = _shape(made, "its slope", lambda: _first_bad(sorted(gaps), lambda pair: _order(formula, *pair)))
     if outcome.status == PROVED:
-        ends = zip(INFINITIES, _at_infinities(card), (-LARGEST, LARGEST), strict=True)
-        for x, value, last in ends:
+        for x, value, last in formula.line.values_at_infinities():
             limit = float(formula.at(last).low)
             if not (value <= math.nextafter(limit, math.inf) if x < 0 else value >= math.nextafter(limit, -math.inf)):
                 outcome = refuted(f"its value at {x!r} is {value!r}, and {limit!r} at {last!r}", x, last)
@@ -161,11 +174,11 @@ def _order(formula: Formula, low: float, high: float) -> Outcome:
     return still_open("it is not known whether it falls", (low, high))
 
 
-def prove_convex(card: Activation, formula: Formula, claimed: bool, effort: int) -> Outcome:
+def prove_convex(formula: Formula, claimed: bool, effort: int) -> Outcome:
     """The bend is at least 0 in each cell; at a joint neither slopes of both sides nor of lines to neighbours fall."""
     made = cover(formula, _bends_up, _find_bend_down, KINK | JUMP, effort)
     joints = {x for x in made.joints if not _turns_up(formula, x)} | {x for gap in made.gaps for x in gap}
-    around = {x for joint in joints for x in (joint, *neighbours(joint)) if abs(x) < LARGEST}
+    around = {x for joint in joints for x in (joint, *formula.neighbours(joint)) if formula.low < x < formula.high}
     outcome = _shape(made, "its bend", lambda: _first_bad(sorted(around), lambda x: _turn(formula, x)))
     return _negated(outcome, claimed, "its slope never falls")
 
@@ -189,7 +202,7 @@ def _turns_up(formula: Formula, x: float) -> bool:
 
 def _turn(formula: Formula, x: float) -> Outcome:
     """Compare the slopes of the lines from x to both neighbours."""
-    below, above = neighbours(x)
+    below, above = formula.neighbours(x)
     middle_value = formula.at(x)
     left = _divided(middle_value - formula.at(below), arb(x) - arb(below))
     right = _divided(formula.at(above) - middle_value, arb(above) - arb(x))
@@ -219,7 +232,7 @@ def _first_bad(places: list[Any], judge: Callable[[Any], Outcome]) -> Outcome:
 
 
 def _negated(outcome: Outcome, claimed: bool, words: str) -> Outcome:
-    """The outcome of the opposite claim where False is claimed, of which a counterexample is the proof."""
+    """The outcome of the opposite claim where False is claimed: a counterexample proves it."""
     if claimed or outcome.status == OPEN:
         return outcome
     return PROVEN if outcome.status == REFUTED else refuted(words)
@@ -228,7 +241,7 @@ def _negated(outcome: Outcome, claimed: bool, words: str) -> Outcome:
 # ------------------------------------------------------------------------------------------------ kinks
 
 
-def prove_kinks(card: Activation, formula: Formula, claimed: tuple[float, ...], effort: int) -> Outcome:
+def prove_kinks(formula: Formula, claimed: tuple[float, ...], effort: int) -> Outcome:
     """Slopes of both sides differ at each kink, and elsewhere the formula is in one piece or its pieces agree."""
     kinks = {float(x) for x in claimed}
     made = cover(formula, lambda *_: True, lambda *_: None, KINK | JUMP, effort)
@@ -264,9 +277,9 @@ def _agree(a: Bounds | None, b: Bounds | None) -> bool:
 # ------------------------------------------------------------------------------------ roots of the slope
 
 
-def prove_slope_roots(card: Activation, formula: Formula, claimed: tuple[float, ...], effort: int) -> Outcome:
+def prove_slope_roots(formula: Formula, claimed: tuple[float, ...], effort: int) -> Outcome:
     """Each root is a claimed one, and each claimed one is a root, to eight digits."""
-    made = find_roots(Slope(derivative_of(card), formula), effort)
+    made = find_roots(Slope(derivative_of(formula.line), formula), effort)
     if made.flat:
         low, high = made.flat
         return refuted(f"its slope is 0 in [{low!r}, {high!r}]", (low + high) / 2)
@@ -285,7 +298,7 @@ def prove_slope_roots(card: Activation, formula: Formula, claimed: tuple[float, 
 # --------------------------------------------------------------------------------------------- symmetry
 
 
-def prove_symmetry(card: Activation, formula: Formula, claimed: str, effort: int) -> Outcome:
+def prove_symmetry(formula: Formula, claimed: str, effort: int) -> Outcome:
     """By the form of the formula; numbers can only refute it."""
     sign = -1 if claimed == "odd" else 1
     for x in (0.0, *(math.ldexp(1.0 + k / 8, exponent) for exponent in range(-30, 31) for k in range(8))):
@@ -294,6 +307,7 @@ def prove_symmetry(card: Activation, formula: Formula, claimed: str, effort: int
             return refuted(f"its values are {float(left.low)!r} and {float(right.low)!r} at {-x!r} and {x!r}", -x, x)
     table = parity.Table()
     try:
+        card: Any = formula.line.card
         body = card.textbook if formula.name == "definition" else card.body
         _, function, _ = card._twin(body=body).bind(parity, table.x, {})
         found = parity.find_parity(function, table.x)
@@ -304,10 +318,11 @@ def prove_symmetry(card: Activation, formula: Formula, claimed: str, effort: int
     return PROVEN
 
 
-Prover = Callable[[Activation, Formula, Any, int], Outcome]
+Prover = Callable[[Formula, Any, int], Outcome]
 
 PROVERS: dict[str, Prover] = {
     "range": prove_range,
+    "minimum": prove_minimum,
     "zero": prove_zero,
     "lipschitz": prove_lipschitz,
     "monotone": prove_monotone,

@@ -1,26 +1,24 @@
-"""A card's formula, computed on intervals between float64 numbers."""
+"""A formula of one number, computed on intervals between float64 numbers."""
 
 from __future__ import annotations
 
 import math
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from slopes.card import Activation
+from slopes.proving.lines import Line
+from slopes.proving.numbers import neighbours
 from slopes.readings import interval
 from slopes.readings.interval import HIGH, JUMP, LIMIT, LOW, Bounds, Jet
 
-LARGEST = sys.float_info.max
-NEAR = 1e-8
-
 
 class Formula:
-    """The body or the definition of an activation, with its parameters filled in."""
+    """The body or the definition of a card along a line, with its parameters filled in."""
 
-    def __init__(self, name: str, function: Callable[[Any], Any]) -> None:
-        self.name, self._function = name, function
+    def __init__(self, name: str, function: Callable[[Any], Any], line: Line) -> None:
+        self.name, self._function, self.line = name, function, line
+        self.low, self.high = line.low, line.high
         self.evaluations = 0
         self.at = cache(self._at)
         self.limit = cache(self._limit)
@@ -32,6 +30,16 @@ class Formula:
         if made.slope is None:
             return Jet(made.value, interval.ZERO, interval.ZERO, made.breaks)
         return made
+
+    def cells(self) -> list[tuple[float, float]]:
+        """Return the first cells of the whole line."""
+        if self.low < 0 < self.high:
+            return [(self.low, 0.0), (0.0, self.high)]
+        return [(self.low, self.high)]
+
+    def neighbours(self, x: float) -> list[float]:
+        """Return the next float64 numbers below and above, if they are on the line."""
+        return [other for other in neighbours(x) if self.low <= other <= self.high]
 
     def between(self, low: float, high: float, open_: int = 0) -> Jet:
         """The jet of all numbers between two, which `open_` may leave out."""
@@ -53,7 +61,7 @@ class Formula:
         return all(bool(end == value.low) and bool(end == value.high) for end in ends)
 
     def joints(self, low: float, high: float, breaks: int) -> set[float]:
-        """The ends of a cell at which there are breaks, as there are none inside."""
+        """The ends of a cell with breaks; there are none inside."""
         ends = ((low, HIGH), (high, LOW))
         return {end for end, left_out in ends if self.between(low, high, left_out).breaks & breaks}
 
@@ -95,67 +103,37 @@ def _intersect(wide: Bounds, low: Any, high: Any) -> Bounds:
     return Bounds(interval.greatest([wide.low, low]), interval.least([wide.high, high]))
 
 
-def formulas(card: Activation) -> list[Formula]:
+def formulas(line: Line) -> list[Formula]:
     """Return the body and, if there is another, the definition, as far as intervals can compute them.
 
     Raises ValueError with the reason if they can compute neither.
     """
-    made, reasons = [], []
+    card = line.card
     bodies = {"body": card.body} | ({} if card.textbook is card.body else {"definition": card.textbook})
+    made, reasons = [], []
     for name, body in bodies.items():
-        try:
-            _, function, _ = card._twin(body=body).bind(interval, None, {})
-            formula = Formula(name, function)
-            formula.between(-LARGEST, LARGEST)
-        except Exception as error:  # a user's body may do anything
-            reasons.append(f"{type(error).__name__}: {error}")
-        else:
+        formula = _formula(name, body, line)
+        if isinstance(formula, Formula):
             made.append(formula)
+        else:
+            reasons.append(formula)
     if not made:
         raise ValueError(f"{card.name}: nothing can be proved of its body: {reasons[0]}")
     return made
 
 
-def derivative_of(card: Activation) -> Formula | None:
+def derivative_of(line: Line) -> Formula | None:
     """Return the card's own derivative, if it has one that intervals can compute."""
-    _, _, slope = card.bind(interval, None, {})
-    if slope is None:
-        return None
-    formula = Formula("derivative", slope)
+    slope = line.card.slope_body
+    formula = None if slope is None else _formula("derivative", slope, line)
+    return formula if isinstance(formula, Formula) else None
+
+
+def _formula(name: str, body: Callable[..., Any], line: Line) -> Formula | str:
+    """Return the formula, or the reason why there is none."""
     try:
-        formula.between(-LARGEST, LARGEST)
-    except Exception:  # the slope of the body is looked at
-        return None
+        formula = Formula(name, line.function(interval, body), line)
+        formula.between(line.low, line.high)
+    except Exception as error:  # a user's body may do anything
+        return f"{type(error).__name__}: {error}"
     return formula
-
-
-def is_near(x: float, y: float) -> bool:
-    """Whether two numbers agree to eight digits, or decimal places below 1."""
-    return abs(x - y) <= NEAR * max(1.0, abs(x))
-
-
-def middle(low: float, high: float) -> float | None:
-    """Return a short number between two, near half of the way or of the exponents; None between neighbours."""
-    if low < 0 < high:
-        return 0.0
-    if high <= 0:
-        mirrored = middle(-high, -low)
-        return None if mirrored is None else -mirrored
-    if low == 0 and high > 1:
-        return 1.0
-    if low > 0 and high > 4 * low:
-        return math.ldexp(1.0, (math.frexp(low)[1] + math.frexp(high)[1]) // 2)
-    half = low + (high - low) / 2
-    if not low < half < high:
-        return None
-    step = math.ldexp(1.0, math.frexp(high - low)[1] - 2)
-    short = round(half / step) * step if step > 0 and half / step < 2**52 else half
-    return short if low < short < high else half
-
-
-def neighbours(x: float) -> Iterator[float]:
-    """Yield the next float64 numbers below and above, if they are finite."""
-    for direction in (-math.inf, math.inf):
-        other = math.nextafter(x, direction)
-        if abs(other) < math.inf:
-            yield other

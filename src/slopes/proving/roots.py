@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from slopes.proving.functions import LARGEST, Formula, middle, neighbours
+from slopes.proving.functions import Formula
+from slopes.proving.numbers import middle
 from slopes.proving.searching import Interval
 from slopes.readings.interval import HIGH, LOW, ZERO, Bounds, Jet
 
@@ -37,7 +38,7 @@ class Slope:
 
     def is_root(self, x: float) -> bool:
         """Whether x is a root, or the only one between its neighbours is as near as float64 numbers come."""
-        bounds, around = self.at(x), tuple(neighbours(x))
+        bounds, around = self.at(x), tuple(self.body.neighbours(x))
         if _is_zero(bounds) or _sign(bounds) or len(around) < 2:
             return _is_zero(bounds)
         _, change, breaks = self.between(around[0], around[1])
@@ -52,7 +53,7 @@ class Slope:
 def find_roots(slope: Slope, effort: int) -> Roots:
     """Split the line until each cell has a slope without a root, or one that rises or falls through it."""
     made, count = Roots(), 0
-    cells = deque([(-LARGEST, 0.0), (0.0, LARGEST)])
+    cells = deque(slope.body.cells())
     while cells:
         low, high = cells.popleft()
         count += 1

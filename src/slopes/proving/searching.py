@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 import heapq
-from collections import deque
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from flint import arb
 
-from slopes.proving.functions import LARGEST, Formula, middle, neighbours
-from slopes.readings.interval import HIGH, JUMP, LOW, NEGATIVE, POSITIVE, Bounds, Jet, greatest, round_down, round_up
+from slopes.proving.functions import Formula
+from slopes.proving.numbers import middle
+from slopes.readings.interval import (
+    HIGH,
+    JUMP,
+    LOW,
+    NEGATIVE,
+    POSITIVE,
+    Bounds,
+    Jet,
+    greatest,
+    least,
+    round_down,
+    round_up,
+)
 
 TIGHT = 1e-9  #: a relative distance of bounds that is small enough for a tightest bound
+REFINED, FEW = 2000, 100  #: most evaluations for a tight bound once the claim is decided; few if it is of a box
 SAME = 1e-25  #: a relative distance of bounds below that no further cell would decide a claim
 
+FAR = 64.0  #: cells of numbers so many times larger or smaller than 1, in powers of two, come one split later
 HUGE = 1e300  #: numbers beyond it count as unbounded
 
 Interval = tuple[float, float]
@@ -80,19 +95,22 @@ class Steepness:
         return Bounds(round_down(rise.low / run), round_up(rise.high / run))
 
     def take_joints(self) -> set[float]:
-        """Return the ends of cells at which the formula may jump, and forget them."""
+        """Return the ends of cells where the formula may jump, and forget them."""
         joints, self.joints = self.joints, set()
         return {x for x in joints if not self.formula.is_continuous(x)}
 
 
 def find_greatest(measure: Value | Steepness, claimed: float | None, effort: int) -> Greatest:
     """Bound the greatest number until it is known whether it exceeds the claimed one, and then to nine digits."""
-    search, most = _Search(measure), measure.formula.evaluations + effort
-    for point in (-LARGEST, 0.0, LARGEST):
-        search.look_at(point)
-    search.add(-LARGEST, 0.0)
-    search.add(0.0, LARGEST)
-    while search.cells and measure.formula.evaluations < most and not search.is_settled(claimed):
+    start, refined = measure.formula.evaluations, FEW if measure.formula.line.beside else REFINED
+    search, most = _Search(measure), start + effort
+    for cell in measure.formula.cells():
+        for point in cell:
+            search.look_at(point)
+        search.add(*cell)
+    while search.cells and not search.is_settled(claimed):
+        if measure.formula.evaluations > (start + refined if search.is_decided(claimed) else most):
+            break
         search.split()
     left = None
     if claimed is not None and search.cells and not search.cells[0].upper <= claimed:
@@ -107,7 +125,7 @@ class _Cell:
     upper: Any
 
     def __lt__(self, other: _Cell) -> bool:
-        """Among equal ones a narrow cell comes first, in which the bound is reached soon."""
+        """Among equal ones a narrow cell comes first, because it reaches the bound soon."""
         if self.upper == other.upper:
             return self.high - self.low < other.high - other.low
         return bool(self.upper > other.upper)
@@ -130,7 +148,7 @@ class _Search:
     def add(self, low: float, high: float) -> None:
         heapq.heappush(self.cells, _Cell(low, high, self.measure.upper(low, high)))
         for joint in self.measure.take_joints():
-            for other in neighbours(joint):
+            for other in self.measure.formula.neighbours(joint):
                 self._keep(self.measure.across(*sorted((joint, other))), (joint, other))
 
     def look_at(self, x: float) -> None:
@@ -140,7 +158,9 @@ class _Search:
         cell = heapq.heappop(self.cells)
         half = middle(cell.low, cell.high)
         if half is None:
-            self._keep(self.measure.across(cell.low, cell.high), (cell.low, cell.high))
+            between = self.measure.across(cell.low, cell.high)
+            if between is not None:
+                self._keep(Bounds(between.low, least([between.high, cell.upper])), (cell.low, cell.high))
             return
         self.look_at(half)
         self.add(cell.low, half)
@@ -160,8 +180,10 @@ class _Search:
         gap = upper - self.lower
         if not gap <= TIGHT * size:
             return False
-        is_decided = claimed is None or bool(upper <= claimed) or bool(self.lower > claimed)
-        return is_decided or bool(gap <= SAME * size)
+        return claimed is None or self.is_decided(claimed) or bool(gap <= SAME * size)
+
+    def is_decided(self, claimed: float | None) -> bool:
+        return claimed is not None and (bool(self.upper <= claimed) or bool(self.lower > claimed))
 
 
 # ------------------------------------------------------------------------------- properties of each cell
@@ -184,9 +206,9 @@ Search = Callable[[Formula, float, float, Jet], tuple[float, float, float] | Non
 def cover(formula: Formula, holds: Test, find_failure: Search, breaks: int, effort: int) -> Cover:
     """Split the line until a property holds in each cell, in which the formula has none of the breaks."""
     made, most = Cover(set(), []), formula.evaluations + effort
-    cells = deque([(-LARGEST, 0.0), (0.0, LARGEST)])
+    cells = [(0.0, 0, *cell) for cell in formula.cells()]
     while cells:
-        low, high = cells.popleft()
+        _, depth, low, high = heapq.heappop(cells)
         half = middle(low, high)
         jet = formula.between(low, high)
         is_joined = bool(jet.breaks & breaks)
@@ -206,5 +228,7 @@ def cover(formula: Formula, holds: Test, find_failure: Search, breaks: int, effo
             made.left = low, high
             return made
         else:
-            cells += [(low, half), (half, high)]
+            later = depth + 1 + abs(math.frexp(half)[1]) / FAR
+            for part in ((low, half), (half, high)):
+                heapq.heappush(cells, (later, depth + 1, *part))
     return made

@@ -238,15 +238,14 @@ def _periodic(name: str) -> Callable[[Any], Any]:
 
 
 def _erfc(v: Any) -> Any:
-    """erfc, by its asymptotic series where Arb's own underflows."""
+    """erfc, by its asymptotic series where Arb's own loses the digits of a ball, and then underflows."""
     if not v.is_finite():
         return 1 - v.sgn()
-    if not abs(v) > 1e10:
+    if not v > 1e4:
         return v.erfc()
-    if v < 0:
-        return 2 - _erfc(-v)
-    series = term = Number(1)
-    for n in range(1, int(ctx.prec / BITS) // 20 + 2):
+    series, term, n, enough = Number(1), Number(1), 0, Number((1, -ctx.prec))
+    while not abs(term) < enough:
+        n += 1
         term *= -(2 * n - 1) / (2 * v * v)
         series += term
     return _exp(-v * v) / (v * Number.pi().sqrt()) * (series + Number(0, term.abs_upper()))  # its rest is below a term

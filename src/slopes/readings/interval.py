@@ -42,8 +42,6 @@ class IntervalError(Exception):
 def __getattr__(name: str) -> NoReturn:
     if name in LACKING:
         raise IntervalError(f"it uses slopes.ops.{name}, which is not computed for intervals")
-    if name == "enter":
-        raise IntervalError("it calls a card; it can call the body of one, as in slopes.relu.body(x)")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
@@ -223,12 +221,12 @@ ZERO, ONE, WHOLE = point(fmpq(0)), point(fmpq(1)), Bounds(NEGATIVE, POSITIVE)
 
 
 class Truth:
-    """Whether a comparison may hold, and whether it must."""
+    """Whether a comparison may hold, whether it must, and whether that may change with the variable."""
 
-    __slots__ = ("may", "must")
+    __slots__ = ("may", "must", "varies")
 
-    def __init__(self, may: bool, must: bool) -> None:
-        self.may, self.must = may, must
+    def __init__(self, may: bool, must: bool, varies: bool = True) -> None:
+        self.may, self.must, self.varies = may, must, varies
 
     def __bool__(self) -> bool:
         if self.may and not self.must:
@@ -237,20 +235,20 @@ class Truth:
 
     def __and__(self, other: Any) -> Truth:
         other = _truth(other)
-        return Truth(self.may and other.may, self.must and other.must)
+        return Truth(self.may and other.may, self.must and other.must, self.varies or other.varies)
 
     def __or__(self, other: Any) -> Truth:
         other = _truth(other)
-        return Truth(self.may or other.may, self.must or other.must)
+        return Truth(self.may or other.may, self.must or other.must, self.varies or other.varies)
 
     def __invert__(self) -> Truth:
-        return Truth(not self.must, not self.may)
+        return Truth(not self.must, not self.may, self.varies)
 
     __rand__, __ror__ = __and__, __or__
 
 
 def _truth(x: Any) -> Truth:
-    return x if type(x) is Truth else Truth(bool(x), bool(x))
+    return x if type(x) is Truth else Truth(bool(x), bool(x), varies=False)
 
 
 # ------------------------------------------------------------------------------------------------ jets
@@ -299,6 +297,8 @@ class Jet(textbook.Algebra):
         other = jet(other)
         value, breaks = self.value * other.value, self.breaks | other.breaks
         if other.slope is None or self.slope is None:
+            if other.value.rational == 1:
+                return self
             factor, varied = (other.value, self) if other.slope is None else (self.value, other)
             slope, bend = (None if part is None else part * factor for part in (varied.slope, varied.bend))
             return Jet(value, slope, bend, breaks)
@@ -327,23 +327,26 @@ class Jet(textbook.Algebra):
         if n == 1:
             return self
         x = self.value
-        return _chained(
+        made = _chained(
             self,
             x.power(n),
             lambda: point(exponent) * x.power(n - 1),
             lambda _: point(exponent * (exponent - 1)) * (x.power(n - 2) if n > 2 else ONE),
         )
+        return Square(made, self) if n == 2 else made
 
     def __rpow__(self, base: Any) -> Any:
         return exp(self * log(jet(base)))
 
     def __lt__(self, other: Any) -> Any:
-        a, b = self.value, jet(other).value
-        return Truth(not b.is_at_most(a), a.is_below(b))
+        other = jet(other)
+        a, b = self.value, other.value
+        return Truth(not b.is_at_most(a), a.is_below(b), _varies(self, other))
 
     def __le__(self, other: Any) -> Any:
-        a, b = self.value, jet(other).value
-        return Truth(not b.is_below(a), a.is_at_most(b))
+        other = jet(other)
+        a, b = self.value, other.value
+        return Truth(not b.is_below(a), a.is_at_most(b), _varies(self, other))
 
     def __gt__(self, other: Any) -> Any:
         return ~(self <= other)
@@ -352,13 +355,72 @@ class Jet(textbook.Algebra):
         return ~(self < other)
 
     def __eq__(self, other: Any) -> Any:
-        a, b = self.value, jet(other).value
-        return Truth(not a.is_below(b) and not b.is_below(a), a.is_point() and b.is_point() and bool(a.low == b.low))
+        other = jet(other)
+        a, b = self.value, other.value
+        is_same = a.is_point() and b.is_point() and bool(a.low == b.low)
+        return Truth(not a.is_below(b) and not b.is_below(a), is_same, _varies(self, other))
+
+
+class Shifted(Jet):
+    """The sum of a jet and a number that is constant: without that number it is the jet again."""
+
+    __slots__ = ("number", "rest")
+    __hash__ = None
+
+    def __init__(self, rest: Jet, number: Jet) -> None:
+        whole = rest + number
+        super().__init__(whole.value, whole.slope, whole.bend, whole.breaks)
+        self.rest, self.number = rest, number
+
+    def __sub__(self, other: Any) -> Any:
+        return self.rest if other is self.number else super().__sub__(other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return -self.rest if other is self.number else super().__rsub__(other)
+
+    def __lt__(self, other: Any) -> Any:
+        return self.rest < 0 if other is self.number else super().__lt__(other)
+
+    def __le__(self, other: Any) -> Any:
+        return self.rest <= 0 if other is self.number else super().__le__(other)
+
+
+class Square(Jet):
+    """The square of a jet plus a constant, so that its root is a hyperbola."""
+
+    __slots__ = ("base", "rest")
+    __hash__ = None
+
+    def __init__(self, whole: Jet, base: Jet, rest: Any = 0) -> None:
+        super().__init__(whole.value, whole.slope, whole.bend, whole.breaks)
+        self.base, self.rest = base, rest
+
+    def __add__(self, other: Any) -> Any:
+        other = jet(other)
+        whole = super().__add__(other)
+        return whole if other.slope is not None else Square(whole, self.base, other + self.rest)
+
+    __radd__ = __add__
+
+
+class Power(Jet):
+    """The exponential of a jet, so that log1p of it is softplus."""
+
+    __slots__ = ("exponent",)
+    __hash__ = None
+
+    def __init__(self, whole: Jet, exponent: Jet) -> None:
+        super().__init__(whole.value, whole.slope, whole.bend, whole.breaks)
+        self.exponent = exponent
 
 
 def jet(x: Any) -> Jet:
     """Return a constant; floats mean their binary value."""
-    return x if type(x) is Jet else _constant(x)
+    return x if isinstance(x, Jet) else _constant(x)
+
+
+def _varies(a: Jet, b: Jet) -> bool:
+    return a.slope is not None or b.slope is not None
 
 
 @lru_cache(maxsize=1024, typed=True)
@@ -381,6 +443,11 @@ def _constant(x: Any) -> Jet:
 
 
 HALF, TWO = point(fmpq(1, 2)), point(fmpq(2))
+
+
+def constant(low: float, high: float) -> Jet:
+    """Return an unknown number between two bounds."""
+    return jet(low) if low == high else Jet(Bounds(arb(low), arb(high)))
 
 
 def variable(low: float, high: float, open_: int = 0, order: int = 2) -> Jet:
@@ -548,12 +615,14 @@ def _defined_from(least_value: int, breaks: int, function: Callable[[Array], Jet
     return apply
 
 
-exp = _function(_exp, lambda x, y: y, lambda x, y, d: y)
+_exponential = _function(_exp, lambda x, y: y, lambda x, y, d: y)
 expm1 = _function(_expm1, lambda x, y: _exp(x), lambda x, y, d: d)
 expm1_less = _function(_expm1_less, lambda x, y: _expm1(x), lambda x, y, d: _exp(x))
 log = _defined_from(0, KINK | JUMP, _function(_log, lambda x, y: x.inverse(), lambda x, y, d: -d.power(2)))
-log1p = _defined_from(-1, KINK | JUMP, _function(_log1p, lambda x, y: (ONE + x).inverse(), lambda x, y, d: -d.power(2)))
-sqrt = _defined_from(0, KINK, _function(_sqrt, lambda x, y: (TWO * y).inverse(), lambda x, y, d: -(TWO * d.power(3))))
+_log_of_more = _defined_from(
+    -1, KINK | JUMP, _function(_log1p, lambda x, y: (ONE + x).inverse(), lambda x, y, d: -d.power(2))
+)
+_root = _defined_from(0, KINK, _function(_sqrt, lambda x, y: (TWO * y).inverse(), lambda x, y, d: -(TWO * d.power(3))))
 sin = _function(_sine, lambda x, y: _cosine(x), lambda x, y, d: -y)
 cos = _function(_cosine, lambda x, y: -_sine(x), lambda x, y, d: -y)
 sinh = _function(_sinh, lambda x, y: _cosh(x), lambda x, y, d: y)
@@ -576,6 +645,19 @@ _gate_slope = _function(
 )
 
 
+def exp(x: Array) -> Array:
+    return Power(_exponential(x), jet(x))
+
+
+def log1p(x: Array) -> Array:
+    return softplus(x.exponent, 1) if type(x) is Power else _log_of_more(x)
+
+
+def sqrt(x: Array) -> Array:
+    is_hyperbola = type(x) is Square and jet(x.rest).value.low > 0
+    return root_of_square(x.base, x.rest) if is_hyperbola else _root(x)
+
+
 def minimum(a: Array, b: Array) -> Array:
     a, b = jet(a), jet(b)
     first = a <= b
@@ -583,7 +665,7 @@ def minimum(a: Array, b: Array) -> Array:
         return a if first.must else b
     lows, highs = [a.value.low, b.value.low], [a.value.high, b.value.high]
     limit = (a.value.open | b.value.open) & LIMIT
-    return _joined(a, b, KINK, Bounds(least(lows), least(highs), limit))
+    return _joined(a, b, KINK * first.varies, Bounds(least(lows), least(highs), limit))
 
 
 def maximum(a: Array, b: Array) -> Array:
@@ -595,7 +677,7 @@ def absolute(x: Array) -> Array:
     negative = x < 0
     if negative.must or not negative.may:
         return -x if negative.must else x
-    return _joined(x, -x, KINK, x.value.absolute())
+    return _joined(x, -x, KINK * negative.varies, x.value.absolute())
 
 
 def sign(x: Array) -> Array:
@@ -609,10 +691,12 @@ def where(condition: Array, a: Array, b: Array) -> Array:
         return a
     if not condition.may:
         return b
-    return _joined(a, b, KINK | JUMP, a.value.hull(b.value))
+    return _joined(a, b, (KINK | JUMP) * condition.varies, a.value.hull(b.value))
 
 
 def _joined(a: Jet, b: Jet, breaks: int, value: Bounds) -> Jet:
+    if not breaks and a.slope is None and b.slope is None:
+        return Jet(value, None, None, a.breaks | b.breaks)
     slopes = [ZERO if part.slope is None else part.slope for part in (a, b)]
     bends = [ZERO if part.slope is None else part.bend for part in (a, b)]
     bend = None if bends[0] is None or bends[1] is None else bends[0].hull(bends[1])
@@ -692,7 +776,7 @@ def snake(x: Array, a: Array) -> Array:
 def root_of_square(x: Array, b: Array) -> Array:
     x, b = jet(x), jet(b)
     if b.slope is not None or not b.value.low > 0:
-        return sqrt(x**2 + b)
+        return _root(x**2 + b)
     value = _sqrt(x.value.power(2) + b.value)
     inverse = value.inverse()
     return _chained(x, value, lambda: _ratio_to_root(x.value, b.value), lambda _: b.value * inverse.power(3))
@@ -725,6 +809,7 @@ def ratio(x: Array, y: Array) -> Array:
     return where(jet(x) == 0, 0, x / jet(y))
 
 
+enter, quiet, differentiable, narrow, result_dtype = textbook.CALL
 zero_dimensional = double = double_for = just_above = stop_gradient = widen = textbook.unchanged
 wants_gradient, product, quotient, fma = textbook.wants_no_gradient, textbook.product, textbook.quotient, textbook.fma
 cubic, decay, mish = textbook.cubic, partial(textbook.decay, _this), partial(textbook.mish, _this)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from types import ModuleType
 from typing import Any, ClassVar, NoReturn, Self
 
@@ -18,6 +19,7 @@ class Algebra:
     __slots__ = ()
     __array_ufunc__ = None  # for NumPy's scalars to use these operators
     __hash__ = None  # type: ignore[assignment]
+    shape, dtype = (), "expression"  # for a card that a body calls
     error: ClassVar[type[Exception]]
 
     def of(self, x: Any) -> Any:
@@ -51,6 +53,18 @@ def unchanged(x: Array, *_: Array, like: Array = None) -> Array:
 
 def wants_no_gradient(x: Array) -> bool:
     return False
+
+
+def differentiable(value: Callable[..., Array], slope: Callable[..., Array] | None, x: Array) -> Array:
+    return value(x)
+
+
+def dtype_of(x: Array) -> Any:
+    return x.dtype
+
+
+#: enter, quiet, differentiable, narrow and result_dtype: of an element-wise card that a body calls
+CALL = unchanged, nullcontext, differentiable, unchanged, dtype_of
 
 
 def number_or_choice(
