@@ -410,3 +410,52 @@ def test_a_proof_is_printed_as_a_table():
     assert proof.table()[0]["tightest"] == (-0.169971208, INF)
     with pytest.raises(KeyError):
         proof["zero"]
+
+
+# ------------------------------------------------------------------------------------------ random numbers
+
+
+def draw_floats(rng, size):
+    """Return float64 numbers of every size and sign, and as many near 0."""
+    anywhere = rng.integers(0, 2**64, size // 2, dtype=np.uint64).view(np.float64)
+    anywhere = np.where(np.isfinite(anywhere), anywhere, 0.0)
+    return np.sort(np.concatenate([anywhere, rng.normal(scale=3, size=size - size // 2)]))
+
+
+def along(line, rng, size):
+    """Return (x, values, slopes) of a card along a line in float64, at one random point of the box beside it."""
+    x = draw_floats(rng, size)
+    x = x[(x >= max(line.low, -1e300)) & (x <= min(line.high, 1e300))]
+    if not line.beside:
+        return x, line.card(x), line.card.slope(x)
+    beside = [float(np.clip(rng.normal(scale=2), low, high)) for low, high in line.beside]
+    beside[:1] = [0.0] if line.variable == "residual" else beside[:1]  # the sum is exact
+    arguments = line.arguments(x, tuple(beside), lambda a, b: a + b)
+    arguments = [np.broadcast_to(a, x.shape).copy() for a in arguments]
+    values, slopes_ = line.card.value_and_slope(*arguments, reduction="none")
+    return x, values, slopes_ * (beside[0] if line.variable == "margin" else 1)
+
+
+#: whether values and slopes at sorted numbers, each right to some units in the last place, contradict a claim
+CONTRADICTED = {
+    "range": lambda stated, x, y, d: (
+        (y < stated[0] - 1e-15 * abs(stated[0])) | (y > stated[1] + 1e-15 * abs(stated[1]))
+    ),
+    "minimum": lambda stated, x, y, d: y < stated - 1e-15 * abs(stated),
+    "lipschitz": lambda stated, x, y, d: abs(d) > stated * (1 + 1e-15),
+    "monotone": lambda stated, x, y, d: d < -1e-300 if stated else np.zeros(1, bool),
+    "convex": lambda stated, x, y, d: np.diff(d) < -2e-15 * abs(d[1:]) - 1e-300 if stated else np.zeros(1, bool),
+}
+
+
+@pytest.mark.parametrize("size", [4000, pytest.param(10**6, marks=pytest.mark.exhaustive)])
+@pytest.mark.parametrize("each", ELEMENTWISE, ids=lambda card: card.name)
+def test_random_numbers_contradict_no_proved_claim(each, size):
+    rng = np.random.default_rng(size)
+    claims = {name: each.claims.stated()[name] for name in CONTRADICTED if name in each.claims.stated()}
+    for line in lines(each):
+        with np.errstate(all="ignore"):
+            x, values, slopes_ = along(line, rng, size)
+            for name, stated in claims.items():
+                bad = CONTRADICTED[name](stated, x, values, slopes_)
+                assert not bad.any(), (name, line, x[: bad.size][bad][:3])
