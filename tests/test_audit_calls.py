@@ -98,7 +98,7 @@ def leaving(prediction, target):
 MISBEHAVING = {
     printing: ("warning", "prints at every call: 'loss called'"),
     as_float: ("error", "gives a float instead of a tensor"),
-    as_dict: ("error", "gives a dict with the keys loss, count instead of a tensor"),
+    as_dict: ("note", "gives a dict with the keys loss, count instead of a tensor"),
     nothing: ("error", "gave nothing instead of a tensor"),
     leaving: ("error", "raises SystemExit: 3, however it is called"),
 }

@@ -18,7 +18,7 @@ from slopes.auditing.behaviour import CHECKS
 from slopes.auditing.examination import examine
 
 FOLDER = pathlib.Path(__file__).parent / "audit_cases"
-CASES = sorted(FOLDER.glob("*/*.py"))
+CASES = sorted(case for case in FOLDER.glob("*/*.py") if case.parent.name != "wild")  # see test_wild.py
 names = [f"{case.parent.name}/{case.stem}" for case in CASES]
 
 

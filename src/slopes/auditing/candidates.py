@@ -16,15 +16,15 @@ PLAIN = ((8,), (8, 1), ROWS_2, IMAGE, IMAGES)
 OVERLAPPING = (IMAGE, (2, 8, 8), IMAGES, (8,))
 
 
-def candidates(names: list[str] | None, declared: Declared, hints: list[str]) -> Iterator[list[Form]]:
+def candidates(names: list[str] | None, declared: Declared, named: Kind | None) -> Iterator[list[Form]]:
     """Yield groups of forms to try, the likeliest first; forms of a group differ only in shapes.
 
-    `hints` are the names of the arguments, and the title if it hints at a kind.
+    `named` is the kind that names suggest.
     """
     names = names or []
     extra = {name: EXTRAS[name] for name in names[2:] if name in EXTRAS}
     count = len(names) - len(extra) if names else 2
-    kinds = [KINDS[declared.kind]] if declared.kind else _kinds(count, names, suggested(hints))
+    kinds = [KINDS[declared.kind]] if declared.kind else _kinds(count, names, named)
     for swapped in (True, False) if has_target_first(names) else (False, True):
         for kind in kinds:
             for variant in kind.variants() if declared.space is None else [with_declared_space(kind, declared)]:
@@ -37,9 +37,13 @@ def with_declared_space(kind: Kind, declared: Declared) -> Kind:
     return kind if declared.space is None or not first.space.is_logit else kind.having(**{first.name: declared.space})
 
 
-def suggested(names: list[str]) -> Kind | None:
-    parts = ((part, kind) for kind in KINDS.values() for part in kind.name_parts)
-    return next((kind for part, kind in parts if any(re.search(part, name.lower()) for name in names)), None)
+def suggested(names: list[str], title: str) -> Kind | None:
+    """Kind that the names of the arguments suggest, or else the name of the function or class."""
+    for kind in KINDS.values():
+        if any(re.search(part, name.lower()) for part in kind.name_parts for name in names):
+            return kind
+    titled = (kind for kind in KINDS.values() if any(re.search(part, title.lower()) for part in kind.title_parts))
+    return next((kind for kind in titled if len(kind.arguments) == len(names)), None)
 
 
 def _kinds(count: int, names: list[str], named: Kind | None) -> list[Kind]:
@@ -48,9 +52,8 @@ def _kinds(count: int, names: list[str], named: Kind | None) -> list[Kind]:
     known = sorted((kind for kind in KINDS.values() if kind.guess), key=lambda kind: kind.guess)
     known = [kind for kind in known if len(kind.arguments) == count]
     if named is not None and len(named.arguments) == count:
-        if named.compares_logits or named.compares_boxes:  # they may be features or numbers, too
-            return [named, *known]
-        return list(dict.fromkeys([named, *(kind for kind in known if count == 3 or kind.compares_vectors)]))
+        others = [kind for kind in known if count == 3 or kind.compares_vectors or not named.compares_vectors]
+        return list(dict.fromkeys([named, *others]))
     return [kind for kind in known if kind.arguments[1].space.is_real] if has_views(names) else known
 
 
@@ -71,3 +74,5 @@ def _layouts(kind: Kind) -> Iterator[list[Form]]:
         yield [Form(kind=kind, shape=shape) for shape in shapes]
         if kind.tells_yes_or_no or kind.is_margin:
             yield [Form(kind=kind, shape=shape, target="whole") for shape in shapes[:3]]
+    if kind.arguments[-1].space.is_sign and not kind.is_margin:
+        yield [Form(kind=kind, shape=ROWS_2 if kind.rowwise else shape, target="zero_one") for shape in PLAIN[:3]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,15 +10,15 @@ import torch
 from torch import Tensor
 
 from slopes.auditing.candidates import IMAGE, LABELLED, ROWS_2, candidates, suggested, with_declared_space
-from slopes.auditing.fitness import fitness
+from slopes.auditing.fitness import fitness, is_separable
 from slopes.auditing.form import Declared, Form
 from slopes.auditing.roles import example_kind
-from slopes.auditing.signatures import EXTRAS, reduction_way, required
+from slopes.auditing.signatures import EXTRAS, has_roles, reduction_way, required
 from slopes.auditing.source import source_of
 from slopes.auditing.subject import NotATensor, Subject, SubjectError
 from slopes.card import Activation, Card, Loss, Map
-from slopes.kinds import ACTIVATION, DISTRIBUTION, MULTILABEL, TRIPLETS
-from slopes.kinds.spaces import LOG_PROBABILITIES
+from slopes.kinds import ACTIVATION, DISTRIBUTION, MULTILABEL, TRIPLETS, Kind
+from slopes.kinds.spaces import LOG_PROBABILITIES, Space
 
 
 def subject_of(
@@ -81,10 +80,15 @@ def _find(thing: Any, declared: Declared, make: Callable[[Form], Subject]) -> Fo
     known = _known(thing) if declared.kind is None else None
     if known is not None:
         return _shaped(known, thing, declared, make)
-    hints = [*(names or []), *([_title(thing)] if BOXED.search(_title(thing)) else [])]
-    form, score = _fittest(make, candidates(names, declared, hints))
-    sure = score >= 0.7 or declared.kind is not None or (score > 0 and form.kind == suggested(hints))
-    return replace(form, sure=sure, reduction=reduction_way(thing))
+    title = getattr(thing, "__name__", type(thing).__name__)
+    named = None if declared.kind else suggested(names or [], title)
+    told = has_roles(names or [])
+    form, score = _fittest(make, list(candidates(names, declared, named)), named, told)
+    form = replace(form, reduction=reduction_way(thing))
+    if declared.kind is not None or _is_of(form, named):
+        return replace(form, sure=declared.kind is not None or score > 0)
+    rival = "" if told or score < SURE else _rival(make, form, candidates(names, declared, named))
+    return replace(form, sure=score >= SURE and not rival, rival=rival)
 
 
 def _of_example(thing: Any, declared: Declared, make: Callable[[Form], Subject]) -> Form:
@@ -100,11 +104,25 @@ def _of_example(thing: Any, declared: Declared, make: Callable[[Form], Subject])
     return accepted
 
 
-BOXED = re.compile(r"[gdc]iou")  #: titles that hint at boxes
+def _is_of(form: Form, kind: Kind | None) -> bool:
+    return form.kind is not None and kind is not None and form.kind.name == kind.name
 
 
-def _title(thing: Any) -> str:
-    return str(getattr(thing, "__name__", type(thing).__name__)).lower()
+SURE = 0.7  #: fitness from which on a form is no guess, unless another fits as well
+
+
+def _rival(make: Callable[[Form], Subject], best: Form, groups: Iterable[Sequence[Form]]) -> str:
+    """Name of another kind whose form fits, for a loss that is not a sum over its entries."""
+    if is_separable(make(best)):
+        return ""
+    for group in groups:
+        kind = group[0].kind
+        if kind is None or _is_of(best, kind) or group[0].place:
+            continue
+        form, _ = _accepted(make, group)
+        if form is not None and fitness(make(form)) >= SURE:
+            return kind.name
+    return ""
 
 
 def _is_activation(names: list[str] | None, declared: Declared, make: Callable[[Form], Subject]) -> bool:
@@ -113,18 +131,26 @@ def _is_activation(names: list[str] | None, declared: Declared, make: Callable[[
     return len(names) == 1 if names is not None else _accepted(make, [Form(shape=(64,))])[0] is not None
 
 
-def _fittest(make: Callable[[Form], Subject], groups: Iterable[Sequence[Form]]) -> tuple[Form, float]:
-    """(fittest form, its fitness); raise the error to report if none is accepted."""
+def _fittest(
+    make: Callable[[Form], Subject], groups: Iterable[Sequence[Form]], named: Kind | None = None, told: bool = False
+) -> tuple[Form, float]:
+    """(fittest form, its fitness); raise the error to report if none is accepted.
+
+    A form of the kind that names suggest is taken if it fits, and one in the other order only if none in the order of
+    names that are `told` does.
+    """
     best: tuple[Form, float] | None = None
     trouble = None
     for group in groups:
+        if told and best is not None and best[1] >= SURE and group[0].place != best[0].place:
+            break
         form, error = _accepted(make, group)
         trouble = _choose_error(trouble, error)
         if form is not None:
             score = fitness(make(form))
             if best is None or score > best[1]:
                 best = form, score
-            if score >= 1.0:
+            if score >= 1.0 or (score > 0.5 and _is_of(form, named)):
                 break
     if best is None:
         raise trouble or TypeError("audit: it gives no finite number for any arguments that a loss may have")
@@ -258,6 +284,12 @@ def _shaped(form: Form, thing: Any, declared: Declared, make: Callable[[Form], S
     return _accepted(make, [replace(form, shape=shape, axis=axis) for shape, axis in shapes])[0] or form
 
 
+def _values_of(x: Tensor, space: Space, form: Form) -> str:
+    if not x.is_floating_point():
+        return "labels"
+    return "0 or 1" if space.is_sign and form.target == "zero_one" else str(space)
+
+
 def _facts(subject: Subject) -> list[str]:
     form = subject.form
     if form.kind is None:
@@ -265,13 +297,14 @@ def _facts(subject: Subject) -> list[str]:
     arguments = subject.draw()
     names = [*form.names]
     told = [
-        f"{name} {tuple(x.shape)} of {'labels' if not x.is_floating_point() else space}"
+        f"{name} {tuple(x.shape)} of {_values_of(x, space, form)}"
         for name, x, space in zip(names, arguments, form.spaces, strict=True)
     ]
     told.insert(form.place, told.pop(0))
     if form.has_fixed_shape:
         return [f"a loss of {', '.join(told)}, as declared"]
     reduced = "one number" if subject(*arguments).ndim == 0 else "a value for each"
-    doubt = "" if form.sure else "; a guess, so declare kind= and space= for a sharper audit"
+    rival = f" (it may be a {form.rival} loss)" * bool(form.rival)
+    doubt = "" if form.sure else f"; a guess{rival}, so declare kind= and space= for a sharper audit"
     article = "an" if form.kind.name[0] in "aeiou" else "a"
     return [f"{article} {form.kind.name} loss of {', '.join(told)}; gives {reduced}{doubt}"]

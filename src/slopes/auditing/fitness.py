@@ -9,12 +9,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from slopes.auditing.report import Skip
 from slopes.auditing.subject import Subject, SubjectError
 from slopes.kinds import Kind
+
+BY_NAME = 0.3  #: fitness of a form that nothing but names can make certain
 
 
 def fitness(subject: Subject) -> float:
@@ -69,21 +72,50 @@ def _regression(subject: Subject) -> float:
 
 def _vectors(subject: Subject) -> float:
     first, second = subject.draw(1)
-    at, near, far = (float(subject.total(second + s * (first - second), second).detach()) for s in (0.0, 0.3, 1.0))
-    return 0.75 if (at < near < far) or (at > near > far) else 0.0
+    shares = (0.0, 0.3, 1.0, -0.3, -1.0)
+    at, *moved = (float(subject.total(second + s * (first - second), second).detach()) for s in shares)
+    sides = (at, *moved[:2]), (at, *moved[2:])
+    return 0.75 if all(a < b < c for a, b, c in sides) or all(a > b > c for a, b, c in sides) else 0.0
 
 
 def _binary(subject: Subject) -> float:
     probabilities = subject.space.is_probability
-    numbers = [0.02, 0.2, 0.4, 0.6, 0.8, 0.98] if probabilities else [-12.0, -4.0, -1.0, 0.0, 0.5, 1.0, 2.0, 6.0, 12.0]
-    yes, no = (_monotone(along(subject, numbers, target)) for target in (1.0, 0.0))
-    if yes * no != -1 or (not probabilities and _clamps(subject)):
+    logits = [-12.0, -6.0, -2.0, -1.0, 0.0, 0.5, 1.0, 2.0, 6.0, 12.0]
+    numbers = [0.02, 0.2, 0.4, 0.6, 0.8, 0.98] if probabilities else logits
+    rising, falling = (along(subject, numbers, target) for target in (1.0, 0.0))
+    yes, no = _monotone(rising), _monotone(falling)
+    may_be = probabilities or (_is_link(rising) and _is_link(falling.flip(0)) and not _clamps(subject))
+    if yes * no != -1 or not may_be:
         return 0.0
     prediction, goal = subject.draw(1)
     yeses = goal.reshape(prediction.shape) == 1
     moved = (torch.where(yeses, x, prediction) for x in numbers)
     alike = [subject.total(x, goal).detach().double() for x in moved]
     return 1.0 if _monotone(torch.stack(alike)) == yes else 0.0  # not monotone if a quotient has a pole
+
+
+def _is_link(values: Tensor) -> bool:
+    """Whether losses at logits from -12 to 12, the right ones last, may be of logits.
+
+    A loss that is linear, that jumps at 0 alone or that falls faster on the right side is of other predictions.
+    """
+    wrong, middle, right = (float((values[a] - values[b]).abs()) for a, b in ((0, 1), (1, -2), (-2, -1)))
+    slack = 1e-9 * float(values.max() - values.min())
+    is_linear = abs(wrong - right) <= slack and abs(middle - 2 * right) <= slack
+    return len(set(values.tolist())) > 3 and not is_linear and right <= 10 * wrong + slack
+
+
+def is_separable(subject: Subject) -> bool:
+    """Whether the total is a sum of a number for each entry of the prediction."""
+    if subject.form.kind is None or subject.form.kind.rowwise:
+        return False
+    prediction, *rest = subject.draw(1)
+    one, other = prediction.clone(), prediction.clone()
+    one.reshape(-1)[0] += 0.5
+    other.reshape(-1)[1] += 0.5
+    both = one + other - prediction
+    base, *moved = (float(subject.total(x, *rest).detach()) for x in (prediction, one, other, both))
+    return abs(moved[0] + moved[1] - moved[2] - base) <= 1e-9 * max(map(abs, (base, *moved)))
 
 
 def _clamps(subject: Subject) -> bool:
@@ -150,11 +182,13 @@ def _distribution(subject: Subject) -> float:
     if subject.space.is_logit:
         return 0.9 if abs(once - base) <= slack else 0.0
     if subject.space.is_log_probability:  # such losses are linear in them
-        return 0.9 if abs(once - base) > slack and abs(twice - once - (once - base)) <= slack else 0.0
+        turned = float(subject.total(prediction.flip(1), target).detach())
+        fits = abs(once - base) > slack and abs(twice - once - (once - base)) <= slack < abs(turned - base)
+        return 0.9 if fits else 0.0
     other = target.roll(1, 0)
     shares = (0.5, 0.95, 1.0, 1.05)
     values = [float(subject.total(other + share * (target - other), target).detach()) for share in shares]
-    return 0.7 if values[2] == min(values) < values[0] else 0.0
+    return 0.6 if values[2] == min(values) < values[0] else 0.0  # so are losses of any positive numbers
 
 
 def _logits(subject: Subject) -> float:
@@ -176,6 +210,47 @@ def _boxes(subject: Subject) -> float:
     return float((at < near < far or at > near > far) and abs(one - other) <= 1e-3 * abs(one))
 
 
+def _triplets(subject: Subject) -> float:
+    """1 if it rises with the distance to the positive and falls with the distance to the negative, or the reverse."""
+    anchor, _, other = subject.draw(1)
+    away = [anchor + size * (other - anchor) for size in (0.05, 0.2, 0.5, 1.0)]
+    positive = torch.stack([subject.total(anchor, x, away[1]).detach().double() for x in away])
+    negative = torch.stack([subject.total(anchor, away[1], x).detach().double() for x in away])
+    return 1.0 if _monotone(positive) * _monotone(negative) == -1 else BY_NAME
+
+
+def _pairs(subject: Subject) -> float:
+    """1 if it rises with the distance of pairs that belong together and falls, but not forever, for other pairs."""
+    first, second, _ = subject.draw(1)
+
+    def totals(sign: float, shares: Sequence[float]) -> Tensor:
+        target = _signs(subject, sign)
+        moved = (first + share * (second - first) for share in shares)
+        return torch.stack([subject.total(first, x, target).detach().double() for x in moved])
+
+    *_, one, two, three = totals(-1.0, (1e2, 1e3, 1e4))
+    ends = abs(float(three - two)) <= abs(float(two - one)) + 1e-3
+    near = (0.0, 0.25, 0.5, 1.0)
+    return 1.0 if ends and _monotone(totals(1.0, near)) * _monotone(totals(-1.0, near)) == -1 else BY_NAME
+
+
+def _signs(subject: Subject, sign: float) -> Tensor:
+    *_, target = subject.draw(1)
+    return subject.form.lay_out(2, np.full(target.shape, sign))
+
+
+def _ranking(subject: Subject) -> float:
+    """1 if it is monotone in the difference, in the directions that the signs tell."""
+    first, second, sign = subject.draw(1)
+    values = []
+    for v in (1.0, -1.0):
+        target = _signs(subject, v)
+        totals = [subject.total(second + s, second, target).detach().double() for s in (-2.0, -0.5, 0.25, 2.0)]
+        values.append(_monotone(torch.stack(totals)))
+    moved = float((subject.total(first + 1, second + 1, sign) - subject.total(first, second, sign)).detach().abs())
+    return 1.0 if values[0] * values[1] == -1 and moved <= 1e-9 else BY_NAME
+
+
 #: tests by the property of their kinds
 TESTS: tuple[tuple[Callable[[Kind], bool], Callable[[Subject], float]], ...] = (
     (lambda kind: kind.compares_numbers, _regression),
@@ -186,4 +261,7 @@ TESTS: tuple[tuple[Callable[[Kind], bool], Callable[[Subject], float]], ...] = (
     (lambda kind: kind.compares_boxes, _boxes),
     (lambda kind: kind.compares_distributions, _distribution),
     (lambda kind: kind.predicts_vectors, _vectors),
+    (lambda kind: kind.compares_triplets, _triplets),
+    (lambda kind: kind.compares_pairs and kind.rowwise, _pairs),
+    (lambda kind: kind.compares_pairs, _ranking),
 )

@@ -79,7 +79,7 @@ class Form:
     kind: Kind | None = None  #: None for an activation
     shape: tuple[int, ...] = (ROWS,)  #: of the first argument
     axis: int = -1  #: axis of the classes, or of a row's entries
-    target: str = "as drawn"  #: or "rows" (one-hot), "whole" (integers), "squeezed", "lists"
+    target: str = "as drawn"  #: or "rows" (one-hot), "whole" (integers), "squeezed", "lists", "zero_one" (signs)
     place: int = 0  #: place of the first argument in a call
     extra: Mapping[str, str] = field(default_factory=dict)  #: further required arguments: "mask" or "weight"
     settings: Mapping[str, Any] = field(default_factory=dict)  #: a card's parameters, on which its spaces depend
@@ -87,6 +87,7 @@ class Form:
     numpy: bool = False  #: whether it takes only NumPy arrays
     dtype: torch.dtype = torch.float64  #: float32 only if it takes no float64
     elementwise: bool = True  #: whether an activation maps each entry by itself
+    rival: str = ""  #: another kind that it may as well be of
     sure: bool = True  #: whether the kind is certain; if not, findings that depend on it are notes
 
     @property
@@ -133,6 +134,8 @@ class Form:
             if self.target == "lists":  # indices of the present classes, then −1
                 x = np.sort(np.where(x == 1, np.arange(self.classes), self.classes), -1)
                 x = np.where(x == self.classes, -1, x).astype(np.int64)
+        if self.target == "zero_one" and self.spaces[place].is_sign:
+            x = (x + 1) / 2
         laid = torch.from_numpy(np.ascontiguousarray(x))
         if laid.dtype is torch.bool:
             return laid
@@ -145,6 +148,8 @@ class Form:
         if place and self.target == "whole":
             x = x.to(self.dtype)
         y = x.detach().numpy()
+        if self.target == "zero_one" and self.spaces[place].is_sign:
+            y = 2 * y - 1
         return np.moveaxis(y, self.axis, -1) if self._has_axis(y) else y
 
     def _has_axis(self, x: Any) -> bool:

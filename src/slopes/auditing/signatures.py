@@ -3,17 +3,66 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 
-TARGETS = ("target", "targets", "label", "labels", "y", "y_true", "true", "truth", "gt", "t", "ground_truth")
-PREDICTIONS = (
-    *("prediction", "predictions", "pred", "preds", "y_pred", "yhat", "y_hat", "input", "inputs", "logits"),
-    *("output", "outputs", "z", "p", "probs", "probabilities", "scores"),
-)
+PREDICTED = {
+    *("prediction", "predictions", "predicted", "pred", "preds", "ypred", "hat", "yhat", "simulated", "forecast"),
+    *("estimate", "est", "student"),
+}
+TARGETS = {
+    *(
+        "target",
+        "targets",
+        "tgt",
+        "label",
+        "labels",
+        "lbl",
+        "lbls",
+        "true",
+        "truth",
+        "ytrue",
+        "gt",
+        "actual",
+        "observed",
+    ),
+    *("expected", "exact", "answer", "answers", "tags", "outcome", "outcomes", "levels", "teacher"),
+}
+#: of a prediction unless a target's word stands beside them, as in teacher_logits
+NUMBERS = {
+    *(
+        "input",
+        "inputs",
+        "logit",
+        "logits",
+        "output",
+        "outputs",
+        "out",
+        "prob",
+        "probs",
+        "probabilities",
+        "score",
+        "scores",
+    ),
+}
+LETTERS = {"y": "target", "t": "target", "z": "prediction", "p": "prediction"}  #: alone, as in f(z, y)
 EXTRAS = {"mask": "mask", "weight": "weight", "weights": "weight", "sample_weight": "weight"}
+
+
+def words_of(name: str) -> set[str]:
+    """Words of a name in snake_case or camelCase."""
+    return set(re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()))
+
+
+def role_of(name: str) -> str | None:
+    """Role of an argument by its name: "prediction", "target" or None."""
+    words = words_of(name)
+    if words & PREDICTED or (words & NUMBERS and not words & TARGETS):
+        return "prediction"
+    return "target" if words & TARGETS else LETTERS.get(name.lower())
 
 
 def arguments_of(thing: Any) -> Mapping[str, inspect.Parameter] | None:
@@ -35,7 +84,7 @@ def required(thing: Any) -> list[str] | None:
     if not names and any(p.kind is p.VAR_POSITIONAL for p in parameters):
         return None
     second = parameters[1] if len(names) == 1 < len(parameters) else None
-    if second is not None and second.default is None and second.name in TARGETS:
+    if second is not None and second.default is None and role_of(second.name) == "target":
         names.append(second.name)  # it only seems optional
     return names
 
@@ -58,12 +107,14 @@ def reduction_way(thing: Any) -> str | None:
 
 
 def has_target_first(names: list[str]) -> bool:
-    if len(names) < 2:
-        return False
-    first, second = (name.lower() for name in names[:2])
-    if "teacher" in first and "student" in second:
-        return True
-    return first in TARGETS and (second in PREDICTIONS or second not in TARGETS)
+    first, second, *_ = [*map(role_of, names), None, None]
+    return first == "target" != second
+
+
+def has_roles(names: list[str]) -> bool:
+    """Whether the names tell the prediction from the target."""
+    first, second, *_ = [*map(role_of, names), None, None]
+    return first != second
 
 
 def has_views(names: list[str]) -> bool:

@@ -250,7 +250,8 @@ class Subject:
 
     def _extra(self, what: str, arguments: Sequence[Tensor]) -> Any:
         like = arguments[1] if arguments[1].ndim <= arguments[0].ndim else arguments[0]
-        ones = torch.ones(like.shape, dtype=torch.bool if what == "mask" else torch.float64)
+        dtype = arguments[0].dtype if arguments[0].is_floating_point() else self.form.dtype
+        ones = torch.ones(like.shape, dtype=torch.bool if what == "mask" else dtype)
         return ones.numpy() if self.form.numpy else ones
 
     def _version(self, reduction: str | None, dtype: torch.dtype) -> Any:

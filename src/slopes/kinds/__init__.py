@@ -43,7 +43,7 @@ ACTIVATION = Kind("activation", (Argument("x", REAL),))
 SCORES = (("logits",), ("probabilities",))
 NUMBERS = ("real", "real"), ("positive", "positive"), ("real", "non-negative"), ("positive", "non-negative")
 
-BINARY = Kind("binary", (LOGIT, CHANCE), guess=3, known_spaces=SCORES)
+BINARY = Kind("binary", (LOGIT, CHANCE), guess=3, name_parts=("prob",), known_spaces=SCORES)
 CLASSIFICATION = Classification(
     "classification", (LOGIT, ROW), guess=1, known_spaces=(("logits",), ("log-probabilities",), ("probabilities",))
 )
@@ -54,6 +54,7 @@ DISTRIBUTION = Kind(
     rowwise=True,
     about="logit of the right class",
     guess=5,
+    title_parts=("js_?d", "jensen", "kl_?d", "^kl$", "kullback"),
     known_spaces=(("log-probabilities",), ("logits",), ("probabilities",)),
 )
 TRIPLETS = Triplets(
@@ -81,6 +82,7 @@ KINDS: dict[str, Kind] = {
             about="first − second, of target 1",
             data="pairs of which one should rank higher",
             guess=4,
+            title_parts=("rank",),
         ),
         # row by row
         CLASSIFICATION,
@@ -101,11 +103,25 @@ KINDS: dict[str, Kind] = {
             about="x in prediction (x, 1), target (0, 1)",
             data="a vector for each sample",
             guess=6,
+            title_parts=("cosine", "info_?nce", "nt_?xent", "sim_?clr", "barlow", "vic_?reg"),
         ),
         Kind(
-            "boxes", BOX, rowwise=True, about="shift between unit boxes", data="boxes", name_parts=("box", "[gdc]iou")
+            "boxes",
+            BOX,
+            rowwise=True,
+            about="shift between unit boxes",
+            data="boxes",
+            name_parts=("box",),
+            title_parts=("[gdc]iou",),
         ),
-        Pairs("pairs", (FIRST, SECOND, SIGN._replace(row=False)), rowwise=True, data="pairs of vectors", guess=3),
+        Pairs(
+            "pairs",
+            (FIRST, SECOND, SIGN._replace(row=False)),
+            rowwise=True,
+            data="pairs of vectors",
+            guess=3,
+            title_parts=("contrastive", "siamese"),
+        ),
         TRIPLETS,
         # region by region, batch by batch
         Overlap("overlap", (LOGIT, ROW), rowwise=True, known_spaces=SCORES),
@@ -118,6 +134,7 @@ KINDS: dict[str, Kind] = {
             rowwise=True,
             data="vectors that are compared within a batch",
             name_parts=("embed", "feature"),
+            title_parts=("sup_?con",),
         ),
     )
 }

@@ -222,6 +222,7 @@ class Kind:
     data: str = ""  #: its data in words, if other than a prediction per sample
     guess: int = 0  #: place among kinds tried for an unknown loss; 0: only by argument names
     name_parts: tuple[str, ...] = ()  #: of argument names that suggest it
+    title_parts: tuple[str, ...] = ()  #: of names of functions and classes that suggest it
     known_spaces: tuple[tuple[str, ...], ...] = ()  #: arguments' spaces, likeliest first
     roles: tuple[str, ...] = ()  #: of the arguments, where a user declares them
     has_regions: ClassVar[bool] = False  #: rows are regions of pixels
@@ -271,6 +272,15 @@ class Kind:
     def compares_vectors(self) -> bool:
         """Whether rows are vectors of any numbers."""
         return self.rowwise and self.arguments[0].space.is_real
+
+    @property
+    def compares_pairs(self) -> bool:
+        """Whether the last argument tells the sign of a pair."""
+        return len(self.arguments) == 3 and self.arguments[-1].space.is_sign
+
+    @property
+    def compares_triplets(self) -> bool:
+        return self.compares_vectors and len(self.arguments) == 3 and not self.compares_pairs
 
     @property
     def predicts_vectors(self) -> bool:

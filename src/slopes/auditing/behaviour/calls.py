@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import torch
 
@@ -13,9 +13,11 @@ from slopes.auditing.subject import Subject
 def calling(subject: Subject) -> Iterator[Finding]:
     arguments = subject.draw_few()
     if "type" in subject.oddities:
+        is_group = isinstance(subject.raw(*arguments), (tuple, list, Mapping))  # its loss was audited
         yield subject.script(arguments, f"type({subject.call})").finding(
             f"gives {subject.oddities['type']} instead of a tensor",
             "return the tensor that is to be minimised, and nothing beside it; never .item() or float() of it",
+            "note" if is_group else "error",
             expected="a tensor",
             shows=lambda kind: not issubclass(kind, torch.Tensor),
         )

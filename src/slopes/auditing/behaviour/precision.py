@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from slopes.auditing.behaviour.common import OVERLAP, skip_on_refusal
+from slopes.auditing.behaviour.differences import is_of_float32
 from slopes.auditing.evidence import Script, attempt
 from slopes.auditing.form import Arguments, widened
 from slopes.auditing.report import Finding, Skip, about
@@ -52,12 +53,19 @@ def continuity(subject: Subject) -> Iterator[Finding]:
     place = int(jumps.argmax())
     size = max(float(known.max() - known.min()), 1e-300)
     jump = float(jumps[place])
-    if jump <= 1e-6 * size or jump <= 1e-7:
+    if jump <= max(1e-6 * size, 1e-7, _rounding(subject, grid, known)):
         return
     below, above = float(left[place]), float(right[place])
     beside = values(torch.tensor([below - step, below, above, above + step], dtype=torch.float64))
     flat = bool((torch.diff(beside)[::2].abs() <= 1e-6 * step * size).any())
     yield _jump(subject, line, below, above, jump, stepped=flat)
+
+
+def _rounding(subject: Subject, grid: Tensor, known: Tensor) -> float:
+    """Difference that rounding may make between values at neighbouring numbers."""
+    steepest = float((torch.diff(known) / torch.diff(grid)).abs().max())
+    eps = torch.finfo(torch.float32 if is_of_float32(known) else subject.form.dtype).eps
+    return 16 * eps * (float(known.abs().max()) + steepest * float(grid.abs().max()))
 
 
 def _apart(places: list[int], most: int = 6) -> list[int]:

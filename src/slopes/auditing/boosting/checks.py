@@ -12,7 +12,7 @@ from slopes.auditing.boosting.derivatives import RTOL, Batch, Numbers, differenc
 from slopes.auditing.boosting.objective import DATA_FIRST, NATIVE, PREDICTION_FIRST, SKLEARN, Objective
 from slopes.auditing.evidence import Shown, Unshown
 from slopes.auditing.report import Finding
-from slopes.auditing.signatures import PREDICTIONS, TARGETS, arguments_of
+from slopes.auditing.signatures import arguments_of, role_of
 from slopes.auditing.subject import Subject
 
 
@@ -120,8 +120,8 @@ def _wrong_order(trial: Trial, expected: Numbers) -> Iterator[tuple[str, str]]:
     objective, framework = trial.objective, trial.objective.framework
     if objective.interface is not SKLEARN:
         return
-    first = next(iter(arguments_of(objective.thing) or ()), "").lower()
-    if first in PREDICTIONS and first not in TARGETS:
+    first = next(iter(arguments_of(objective.thing) or ()), "")
+    if role_of(first) == "prediction":
         yield f"takes the prediction first: {framework} gives y_true first", "write def objective(y_true, y_pred)"
     with contextlib.suppress(Exception):
         other, _ = replace(objective, interface=PREDICTION_FIRST)(trial.batch)
