@@ -378,6 +378,11 @@ def test_compare_takes_cards_rates_and_numbers(study, folder):
     assert told["verdicts"] == [{"verdict": "tie", "metric": None}]
 
 
+def test_compare_takes_seeds_that_are_added(study):
+    assert run("compare", "--seeds", "auto", "--minutes", 5).exit_code == 0
+    assert study == {"seeds": "auto", "minutes": 5.0}
+
+
 def test_compare_takes_a_model_and_data_of_ones_own(study, tmp_path):
     import torch
 
@@ -407,7 +412,8 @@ def test_a_study_in_which_nothing_was_trained_ends_with_1(study, monkeypatch, tm
 def test_compare_complains_in_one_line(study, monkeypatch):
     complains("--rates takes numbers with commas, as in 0.001,0.01", "compare", "--rates", "0.1,fast")
     complains("no function 'rellu'; did you mean", "compare", "--activations", "rellu")
-    complains("--seeds", "compare", "--seeds", "0")
+    for count in ("0", "many"):
+        complains(f"--seeds takes a whole number of at least 1, or auto, got {count!r}.", "compare", "--seeds", count)
     complains("no metric 'rmse'; the study has recall.", "compare", "--metric", "rmse")
     complains("torch has no 'torch.nn.ReLu'; did you mean 'torch.nn.ReLU'?", "compare", "--replace", "torch.nn.ReLu")
 

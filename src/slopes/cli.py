@@ -503,11 +503,20 @@ def _read_object(option: str, spec: str) -> Any:
         return loading.find(spec)
 
 
+def _read_seeds(option: str, count: str) -> int | str:
+    if count == "auto":
+        return count
+    if not count.isdecimal() or not int(count):
+        raise click.UsageError(f"{option} takes a whole number of at least 1, or auto, got {count!r}.")
+    return int(count)
+
+
 #: readers of an option's text, by the option's kind
 READERS: dict[str, Callable[[str, str], Any]] = {
     "names": lambda option, listed: tuple(_split(option, listed)),
     "numbers": _read_numbers,
     "object": _read_object,
+    "seeds": _read_seeds,
     "place": lambda _, place: int(place) if re.fullmatch(r"-?\d+", place) else place,
 }
 TYPES: dict[str, Any] = {"count": click.IntRange(min=1), "number": float}

@@ -85,6 +85,7 @@ def make_plan(
         settings=settings,
         rates=settings.rates,
         steps=(0, 0),
+        looks=(),
         seeds=settings.seeds,
         names=names,
         metrics=METRICS[kind],

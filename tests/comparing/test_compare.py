@@ -477,6 +477,29 @@ def test_what_failed_is_not_tried_again_at_each_step_of_the_grid(one_step, monke
     assert (states[-1].done, states[-1].failed) == (len(tried), len(tried) // 2)
 
 
+def test_seeds_are_added_while_a_verdict_is_undecided(one_step):
+    bent = slopes.leaky_relu.with_(negative_slope=0.046)  # better by as much as the margin
+    options = one_step | {"activations": [slopes.relu, bent], "rates": [0.1], "seeds": "auto"}
+    states: list[Progress] = []
+    study = slopes.compare(**(options | {"progress": states.append}))
+    (verdict,) = study.verdicts()
+    assert verdict["verdict"] == "undecided"
+    assert sorted({state.total for state in states}) == [20, 40, 80]
+    assert (len(study.runs), len(study.plan.looks)) == (80, 3)
+    assert "seeds='auto'" in write_call(study)
+    short = slopes.compare(**(options | {"minutes": 1e-6, "progress": False}))
+    assert short.plan.seeds == tuple(range(10)), "no time for more"
+
+
+def test_no_seeds_are_added_once_all_is_decided(one_step):
+    cut_off = slopes.softshrink.with_(lambd=100.0)
+    options = one_step | {"activations": [slopes.relu, cut_off], "rates": [0.1], "seeds": "auto", "progress": False}
+    study = slopes.compare(**options)
+    assert study.verdicts()[0]["verdict"] == "worse"
+    assert study.verdicts()[0]["p"] == 2 * 2 / 2**10, "twice the p of ten seeds, as this look has half of the chance"
+    assert len(study.runs) == 20
+
+
 def test_a_default_grid_suits_the_optimizer_and_has_bounds():
     def plan(**options):
         return make_plan(Settings(**RELU_MSE, seeds=1, **options))

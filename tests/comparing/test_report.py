@@ -21,7 +21,7 @@ from slopes.comparing.errors import StudyError
 from slopes.comparing.report import functions, panels, render, scales, write
 from slopes.comparing.report.page import _json, milliseconds
 from slopes.comparing.report.scales import Numbers
-from slopes.comparing.statistics import Resampled
+from slopes.comparing.statistics import LOOKS, Resampled
 
 SECTIONS = [
     "answer", "ranking", "differences", "learning", "gradients", "units", "rates", "cost", "lost", "functions",
@@ -216,6 +216,14 @@ def test_the_first_lines_say_that_nothing_is_decided_and_how_many_seeds_it_would
         f"about {seeds}\\.",
         first_lines(words),
     )
+
+
+def test_looks_at_added_seeds_are_told():
+    study = make_study(seeds=20)
+    before = {row["activation"]: row["p"] for row in study.verdicts()}
+    study.plan.looks = LOOKS[:2]
+    assert "Verdicts at 10, 20 seeds share the chance of a false one" in Page(render(study)).words
+    assert any(row["p"] > before[row["activation"]] for row in study.verdicts())
 
 
 def test_at_the_shared_rate_and_by_other_metrics(page, study):

@@ -6,6 +6,7 @@ import itertools
 import pathlib
 import runpy
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from scipy import stats
 from helpers import mark_exhaustive
 from slopes.comparing import statistics
 from slopes.comparing.statistics import (
+    LOOKS,
     Resampled,
     Series,
     at_chosen,
@@ -33,7 +35,7 @@ from slopes.comparing.statistics import (
 ROOT = pathlib.Path(__file__).parents[2]
 NULL = runpy.run_path(str(ROOT / "benchmarks" / "null.py"))
 LAWS, at_chosen_rates, false_verdicts = NULL["LAWS"], NULL["at_chosen_rates"], NULL["false_verdicts"]
-equal, one_by_one, power = (NULL[name] for name in ("equal", "one_by_one", "power"))
+by_looks, equal, one_by_one, power = (NULL[name] for name in ("by_looks", "equal", "one_by_one", "power"))
 TRAPS = ("three rates that validation cannot tell apart", "real runs, log loss")
 FALSE = ("better", "worse")  #: verdicts on a function beside itself that are wrong
 SURE = 1e-4  #: the chance that a right test is taken for a wrong one, for each of the bounds below
@@ -508,6 +510,31 @@ def test_the_largest_of_each_exchange_finds_more_than_holms_correction():
     """One difference of 1.4 standard deviations among seventeen comparisons of ten seeds."""
     ((found, with_holm),) = power(LAWS["exponential"], 100, [1.4], comparisons=[17], seeds=10).values()
     assert found > 0.4 > 0.3 > with_holm
+
+
+def test_several_looks_share_the_chance_of_a_false_verdict():
+    baseline, *series = (drawn(40, rates=2, shift=0.3 * i, seed=i) for i in range(4))
+    options = {"higher": True, "margin": 0.4}
+    separate = [
+        verdicts([_cut(one, look.seeds) for one in series], _cut(baseline, look.seeds), **options) for look in LOOKS
+    ]
+    for place, one in enumerate(verdicts(series, baseline, looks=LOOKS, **options)):
+        for name in ("p", "raw", "p_equal"):
+            shared_out = [getattr(each[place], name) / look.share for each, look in zip(separate, LOOKS, strict=True)]
+            assert getattr(one, name) == min(1, *shared_out)
+        assert one.difference == separate[-1][place].difference, "of all seeds"
+    assert sum(look.share for look in LOOKS) == 1
+
+
+def _cut(one, seeds):
+    return Series(one.validation[:, :seeds], one.test[:, :seeds])
+
+
+def test_looks_that_spend_the_whole_chance_each_find_what_is_not_there():
+    options = {"studies": 600, "seeds": 40}
+    assert false_verdicts(LAWS["normal"], **options, test=by_looks) <= at_most(600)
+    whole = partial(by_looks, looks=[look._replace(share=1.0) for look in LOOKS])
+    assert false_verdicts(LAWS["normal"], **options, test=whole) > at_most(600)
 
 
 @pytest.mark.parametrize("margin", [pytest.param(0.0, marks=pytest.mark.exhaustive), 0.005])

@@ -68,11 +68,20 @@ def compare(settings: Settings) -> Study:
             _train(plan, record, tried, show, start, size)
             study = Study(plan, *_read(plan, record), folder, time.monotonic() - start)
             extended = plan.extended({pair.edge for pair in study.pairs if pair.trained})
+            if extended is plan and _has_room(study, start):
+                extended = plan.with_more_seeds()
             if extended is plan:
                 break
             plan = extended
     study.report()
     return study
+
+
+def _has_room(study: Study, start: float) -> bool:
+    """Whether verdicts are undecided and the time allows for as many runs again."""
+    limit = study.plan.settings.minutes
+    fits = limit is None or 2 * (time.monotonic() - start) <= 60 * limit
+    return fits and bool(study.plan.looks) and any(row["verdict"] == "undecided" for row in study.verdicts())
 
 
 def _train(plan: Plan, record: Record, tried: set[str], show: Callback, start: float, size: int) -> None:

@@ -20,7 +20,7 @@ from slopes.comparing.job import Cell, Job
 from slopes.comparing.metrics import Metric, metrics_of
 from slopes.comparing.plain import OWN
 from slopes.comparing.settings import Settings
-from slopes.comparing.statistics import Resampled
+from slopes.comparing.statistics import LOOKS, Look, Resampled
 from slopes.loading import describe
 
 LADDER = tuple(float(f"{digit}e{power}") for power in range(-6, 4) for digit in (1, 3))  #: rates of a default grid
@@ -36,11 +36,23 @@ class Plan:
     settings: Settings
     baseline: tuple[int, int]  #: indices of its activation and its loss
     steps: tuple[int, int] = (0, 0)  #: by which a default grid of rates is extended, downwards and upwards
+    added: int = 0  #: times that ``seeds="auto"`` has added seeds
     _keys: dict[Cell, str] = field(default_factory=dict, repr=False)
 
     @property
     def seeds(self) -> tuple[int, ...]:
+        if isinstance(self.settings.seeds, str):
+            return tuple(range(LOOKS[self.added].seeds))
         return tuple(self.settings.seeds)  # type: ignore[arg-type]
+
+    @property
+    def looks(self) -> tuple[Look, ...]:
+        return LOOKS[: self.added + 1] if isinstance(self.settings.seeds, str) else ()
+
+    def with_more_seeds(self) -> Plan:
+        """Plan of the next look; itself if there is none."""
+        is_last = not self.looks or len(self.looks) == len(LOOKS)
+        return self if is_last else replace(self, added=self.added + 1)
 
     @property
     def rates(self) -> tuple[float, ...]:

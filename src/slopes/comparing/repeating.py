@@ -21,7 +21,9 @@ def write_call(study: Results) -> str:
     given |= {"activations": list(plan.job.activations), "losses": list(plan.job.losses)}
     given["baseline"] = (study.baseline.activation, study.baseline.loss)
     given["rates"] = plan.rates
-    if plan.seeds == tuple(range(len(plan.seeds))):
+    if plan.looks:
+        given["seeds"] = settings.seeds
+    elif plan.seeds == tuple(range(len(plan.seeds))):
         given["seeds"] = len(plan.seeds)
     modules, notes, lines = {"slopes"}, [], []
 

@@ -182,7 +182,7 @@ class Results:
         found = verdicts(
             series[1:], series[0], higher=chosen.higher, higher_validation=self.metrics[0].higher,
             margin=chosen.margin if margin is None else margin, alpha=alpha, resampled=self.plan.resampled,
-            percent=chosen.percent,
+            percent=chosen.percent, looks=self.plan.looks,
         )  # fmt: skip
         return [
             {

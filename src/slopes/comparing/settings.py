@@ -90,8 +90,10 @@ def flag(name: str, value: Any) -> bool:
     return bool(value)
 
 
-def seeds(name: str, given: Any) -> tuple[int, ...]:
-    """A single number is their count."""
+def seeds(name: str, given: Any) -> tuple[int, ...] | str:
+    """A single number is their count, "auto" leaves it to the verdicts."""
+    if given == "auto":
+        return "auto"
     if isinstance(given, numbers.Integral):
         return tuple(range(whole(name, given, 1, most=10_000)))
     if isinstance(given, str) or not isinstance(given, Iterable):
@@ -177,9 +179,10 @@ class Settings:
         OnCommandLine("NAME,...", "names", help="Those to compare: mse, torch.nn.L1Loss, file.py:my_loss."),
         default=None,
     )
-    seeds: int | Sequence[int] = option(
-        "How many, or which. Half of them take half as long and show only large differences.",
-        OnCommandLine("N", "count", help="How many times each pair is trained (20)."),
+    seeds: int | Sequence[int] | str = option(
+        "How many, or which. Half of them take half as long and show only large differences. "
+        '``"auto"`` has 10, and 20 and then 40 while a verdict by the first metric is undecided.',
+        OnCommandLine("N|auto", "seeds", help="How many times each pair is trained (20); auto: 10, 20 or 40."),
         check=seeds,
         default=20,
     )
@@ -195,6 +198,13 @@ class Settings:
         "extended for all pairs while any picks its edge, by two steps at most on either side.",
         OnCommandLine("RATE,...", "numbers", help="The learning rates from which each pair picks its own."),
         check=optional(rates),
+        default=None,
+    )
+    minutes: float | None = option(
+        'How long a study with ``seeds="auto"`` may take: seeds are only added if they fit in, by the pace so far.',
+        OnCommandLine("N", "number", help="Add no seeds that would take longer than this in all (--seeds auto)."),
+        check=optional(positive),
+        part=PLACE,
         default=None,
     )
     baseline: Any = option(

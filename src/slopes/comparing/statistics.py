@@ -21,7 +21,7 @@ Array = NDArray[np.float64]
 
 CONFIDENCE = 0.95
 POWER = 0.8  #: how often the suggested seeds would show the margin
-EXACT = 16  #: most seeds with all exchanges; beyond, as many are drawn, enough for 1,600 comparisons
+EXACT = 14  #: most seeds with all exchanges; beyond, as many are drawn, enough for 400 comparisons
 RESAMPLES = 9999  #: bootstrap samples
 MANY = 1000  #: seeds, beyond which no number is given
 ROUNDING = 1e-12  #: relative tolerance for equal numbers
@@ -39,6 +39,16 @@ class Resampled(NamedTuple):
 
     train: int
     test: int
+
+
+class Look(NamedTuple):
+    """A time at which verdicts decide whether seeds are added."""
+
+    seeds: int
+    share: float  #: of the chance of a false verdict that this look may spend
+
+
+LOOKS = (Look(10, 0.5), Look(20, 0.25), Look(40, 0.25))  #: of ``seeds="auto"``
 
 
 class Comparison(NamedTuple):
@@ -70,6 +80,7 @@ def verdicts(
     alpha: float = 0.05,
     resampled: Resampled | None = None,
     percent: bool = False,
+    looks: Sequence[Look] = (),
 ) -> list[Comparison]:
     """Compare each series with the baseline, each at the rate with its best mean validation.
 
@@ -80,6 +91,8 @@ def verdicts(
 
     Verdicts hold for the split of the data that all seeds share. With `resampled` splits, whose training sets overlap,
     the corrected t-test of Nadeau and Bengio (2003) must agree, and gives the interval.
+
+    `looks` are all times at which it was decided whether to add seeds, by these verdicts.
     """
     _check(series, baseline, margin, alpha)
     if not series:
@@ -89,20 +102,34 @@ def verdicts(
     baseline, *series = (_without_lost_rates(one, higher_validation) for one in (baseline, *series))
     both = [shared(one, baseline) for one in series]
     differences = [at_chosen(a, higher_validation) - at_chosen(b, higher_validation) for a, b in both]
-    exchanged = exchanged_together(series, baseline, higher_validation)
-    raw = [share_as_large(each) for each in exchanged]
-    p = step_down(exchanged)
-    p_equal = holm([equivalence(a, b, higher_validation, margin) for a, b in both])
-    if resampled:
-        of_t = [corrected_t(d, resampled) for d in differences]
-        raw = [max(pair) for pair in zip(raw, of_t, strict=True)]
-        p = np.maximum(p, holm(of_t))
-        p_equal = np.maximum(p_equal, holm([corrected_t_of_equivalence(d, resampled, margin) for d in differences]))
+    found = []
+    for seeds, share in looks or [Look(baseline.test.shape[1], 1.0)]:
+        first, *others = (Series(one.validation[:, :seeds], one.test[:, :seeds]) for one in (baseline, *series))
+        found.append(np.array(_p_values(others, first, higher_validation, margin, resampled)) / share)
+    raw, p, p_equal = np.minimum.reduce(found).clip(max=1.0).tolist()
     judge = partial(
         _judge, seeds=baseline.test.shape[1], count=len(series), higher=higher, margin=margin, alpha=alpha,
         resampled=resampled, show=_points if percent else _plain,
     )  # fmt: skip
-    return [judge(*each) for each in zip(differences, p.tolist(), raw, p_equal.tolist(), strict=True)]
+    return [judge(*each) for each in zip(differences, p, raw, p_equal, strict=True)]
+
+
+def _p_values(
+    series: Sequence[Series], baseline: Series, higher_validation: bool, margin: float, resampled: Resampled | None
+) -> tuple[Array, Array, Array]:
+    """P of no difference, the same corrected, and corrected p of a difference of the margin, (series,) each."""
+    both = [shared(one, baseline) for one in series]
+    exchanged = exchanged_together(series, baseline, higher_validation)
+    raw = np.array([share_as_large(each) for each in exchanged])
+    p = step_down(exchanged)
+    p_equal = holm([equivalence(a, b, higher_validation, margin) for a, b in both])
+    if resampled:
+        differences = [at_chosen(a, higher_validation) - at_chosen(b, higher_validation) for a, b in both]
+        of_t = [corrected_t(d, resampled) for d in differences]
+        raw = np.maximum(raw, of_t)
+        p = np.maximum(p, holm(of_t))
+        p_equal = np.maximum(p_equal, holm([corrected_t_of_equivalence(d, resampled, margin) for d in differences]))
+    return raw, p, p_equal
 
 
 def _check(series: Sequence[Series], baseline: Series, margin: float, alpha: float) -> None:
