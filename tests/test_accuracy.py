@@ -168,6 +168,7 @@ def test_parameters_away_from_the_default_are_measured():
         return beta * slopes.ops.sigmoid(beta * x) * slopes.ops.sigmoid(-beta * x)
 
     assert variants(rounded) == [{"beta": value} for value in (0.1, 0.7, 3.3, 42.0)]
+    assert variants(slopes.tweedie_deviance) == [{"power": value} for value in (1.0625, 1.25, 1.9375)]
     thin = Grid(rounded.with_(beta=0.1), "float32", "rounded", thin=True)
     figure = next(f for f in measuring._at(thin, ("value",), ()) if f.reading == "torch")
     assert figure.worst > 20

@@ -191,7 +191,15 @@ def test_the_slope_of_a_normal_gate_is_bounded_where_its_terms_cancel():
 
 
 def test_primitives_of_rows_are_refused():
-    with pytest.raises(
-        interval.IntervalError, match=r"it uses slopes\.ops\.softmax, which is not computed for intervals"
-    ):
+    with pytest.raises(interval.IntervalError, match=r"it uses slopes\.ops\.softmax, which takes a row"):
         ops.softmax(interval.variable(0.0, 1.0))
+    with pytest.raises(interval.IntervalError, match=r"it uses slopes\.ops\.sum, which is not computed for intervals"):
+        ops.sum(interval.row(0.0, 1.0))
+
+
+def test_bounds_of_rows_hold_exact_entries():
+    rows = exact.Exact(np.random.default_rng(0).normal(scale=3, size=(20, 5)))
+    functions = (ops.softmax, ops.softmax_complement, ops.log_softmax, ops.above_simplex_threshold, ops.top)
+    for function in functions:
+        bounds = function(interval.row(-100.0, 100.0)).value
+        assert all(holds(bounds, arb(ball)) for ball in function(rows).view(np.ndarray).flat), function

@@ -244,6 +244,18 @@ def test_a_card_of_ones_own_is_proved():
     assert (found.status, found.tightest) == ("proved", (-0.25, INF))
 
 
+@pytest.mark.parametrize("each", [slopes.softmax, slopes.log_softmax, slopes.sparsemax, slopes.gumbel_softmax])
+def test_the_range_of_a_map_is_proved_for_all_rows(each):
+    low, high = each.claims.range
+    assert prove(each)["range"].status == "proved"
+    assert prove(each, claims={"range": (low, high - 0.5)})["range"].status == "open"
+    assert prove(each, claims={"range": (max(low, -9) + 0.5, high)})["range"].status == "open"
+
+
+def test_a_map_without_a_claim_gets_the_tightest_range():
+    assert prove(slopes.gumbel_softmax.with_(hard=True))["range"].tightest == (-1.0, 2.0)
+
+
 def test_a_body_that_calls_cards_is_proved():
     assert [verdict.status for verdict in prove(caller).verdicts] == ["proved"] * 3
 
@@ -327,7 +339,10 @@ def test_a_step_that_float64_does_not_show_is_no_counterexample():
 @pytest.mark.parametrize(
     ("own", "message"),
     [
-        (of_rows, r"of_rows: nothing can be proved of its body: IntervalError: it uses slopes\.ops\.softmax"),
+        (
+            of_rows,
+            r"of_rows: nothing can be proved of its body: IntervalError: it uses slopes\.ops\.softmax, which takes",
+        ),
         (branching, "branching: nothing can be proved of its body: IntervalError: it branches on a value"),
     ],
 )
@@ -345,8 +360,13 @@ def test_outside_the_domain_nothing_is_proved():
 @pytest.mark.parametrize(
     ("thing", "claims", "error", "message"),
     [
-        (slopes.softmax, None, TypeError, "takes an element-wise activation or loss, got softmax, a map of rows"),
-        (slopes.cross_entropy, None, TypeError, "got cross_entropy, a loss of rows"),
+        (
+            slopes.cross_entropy,
+            None,
+            TypeError,
+            "takes an activation or an element-wise loss, got cross_entropy, a loss of",
+        ),
+        (slopes.softmax, {"convex": True}, ValueError, "no claim 'convex' of softmax"),
         (slopes.mse, {"zero": 0.0}, ValueError, "no claim 'zero' of mse"),
         (slopes.relu, {"minimum": 0.0}, ValueError, "no claim 'minimum' of relu"),
         ("relu", None, TypeError, "got str"),

@@ -363,8 +363,8 @@ def _read_claim(stated: str) -> tuple[str, Any]:
 def prove(names: tuple[str, ...], stated: tuple[str, ...], effort: int, as_json: bool) -> int:
     """Prove the claims of activations and losses for all floating-point numbers, or show a number that refutes them.
 
-    NAME is an element-wise activation or loss, or a gate, as for `slopes show`. The exit status is 0, also if a claim
-    stays open, 1 if one is refuted, 2 for a usage error.
+    NAME is an activation or an element-wise loss, as for `slopes show`. The exit status is 0, also if a claim stays
+    open, 1 if one is refuted, 2 for a usage error.
 
     \b
     Examples:

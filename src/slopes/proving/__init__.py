@@ -31,7 +31,8 @@ def prove(card: Card, *, claims: Mapping[str, Any] | None = None, effort: int = 
 
     A loss is a function of one number: of the residual, prediction − target; of the margin, prediction · target, if the
     target is a sign; else of the prediction. Its claims are proved for all targets and other arguments at once, in
-    boxes that are split where that is too much. A gate is a function of the gate, with 1 for the value.
+    boxes that are split where that is too much. A gate is a function of the gate, with 1 for the value. Of a map, the
+    range alone is proved, for rows of any length.
 
     Intervals with end points of Arb are split until bounds of the value, the slope or the second derivative decide
     (Moore, Kearfott, Cloud, 2009, "Introduction to interval analysis"). The body is looked at, and the definition where
@@ -43,13 +44,13 @@ def prove(card: Card, *, claims: Mapping[str, Any] | None = None, effort: int = 
     tightest range and Lipschitz constant are looked for. `effort` is the greatest number of intervals for a claim and a
     formula.
 
-    Raises TypeError for cards of rows and anything else, ValueError for a claim that cannot be stated and, with the
+    Raises TypeError for losses of rows and anything else, ValueError for a claim that cannot be stated and, with the
     reason, for a body that cannot be computed on intervals. Needs ``slopes[audit]``.
     """
     require("slopes.prove", "flint", "mpmath")
-    if not isinstance(card, (Activation, Loss)) or (card.rowwise and not isinstance(card, Gate)):
+    if not isinstance(card, (Activation, Loss)) or (isinstance(card, Loss) and card.rowwise):
         what = f"{card.name}, a {card.family} of rows" if isinstance(card, Card) else type(card).__name__
-        raise TypeError(f"slopes.prove takes an element-wise activation or loss, got {what}")
+        raise TypeError(f"slopes.prove takes an activation or an element-wise loss, got {what}")
     stated = _stated(card, claims)
     from slopes.proving.judging import Judge
     from slopes.proving.results import Proof
@@ -62,10 +63,12 @@ def prove(card: Card, *, claims: Mapping[str, Any] | None = None, effort: int = 
 
 def _stated(card: Card, claims: Mapping[str, Any] | None) -> dict[str, Any]:
     unfit = OF_ACTIVATIONS if isinstance(card, (Loss, Map)) else ("minimum",)
-    known = [name for name in PROVABLE if name not in unfit]
+    is_map = isinstance(card, Map) and not isinstance(card, Gate)
+    known = [name for name in PROVABLE if (name == "range" if is_map else name not in unfit)]
     if claims is None:
         own = {} if card.bound else card.claims.stated()
-        claims = {name: own[name] for name in known if name in own} or NOTHING
+        claims = {name: own[name] for name in known if name in own}
+        claims = claims or {name: value for name, value in NOTHING.items() if name in known}
     for name, value in claims.items():
         if name not in known:
             raise ValueError(f"slopes.prove: no claim {name!r} of {card.name}; {did_you_mean(name, known)}")

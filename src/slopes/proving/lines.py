@@ -30,6 +30,7 @@ class Line:
     high: float = LARGEST
     beside: tuple[Box, ...] = ()
     names: tuple[str, ...] = ()  #: of the arguments beside
+    is_row: bool = False  #: whether it stands for rows of any length
     is_reached: bool = True  #: whether the least value of a loss is that of its right prediction
 
     def arguments(self, x: Any, beside: tuple[Any, ...], add: Callable[[Any, Any], Any]) -> tuple[Any, ...]:
@@ -42,11 +43,13 @@ class Line:
         """Return a body as a function of the one number, in a reading that has boxes."""
         settings = self.card._settings({}, r)
         beside = tuple(r.constant(*box) for box in self.beside)
+        if self.is_row:
+            return lambda x: body(r.row(self.low, self.high), **settings)
         return lambda x: body(*self.arguments(r.jet(x), beside, r.Shifted), **settings)
 
     def values_at_infinities(self) -> list[tuple[float, float, float]]:
         """Return (infinity, value by NumPy, last number before it) for activations."""
-        if self.beside:
+        if self.beside or self.is_row:
             return []
         values: Any = self.card(np.array(INFINITIES))
         return list(zip(INFINITIES, map(float, values), (self.low, self.high), strict=True))
@@ -78,14 +81,11 @@ class Line:
 
 
 def lines(card: Any) -> list[Line]:
-    """Return the lines that together are all of a card's arguments.
-
-    Raises TypeError for a card of rows that depends on more than one number.
-    """
+    """Return the lines and boxes that together are all of a card's arguments, of a gate with 1 for the value."""
     if isinstance(card, Gate):
         return [Line(_of_gate_alone(card))]
     if not isinstance(card, Loss):
-        return [Line(card)]
+        return [Line(card, is_row=card.rowwise)]
     first, *spaces = card.kind.spaces(card.settings)
     names = tuple(argument.name for argument in card.kind.arguments[1:])
     is_difference = first.is_real and spaces[0].is_real
@@ -94,7 +94,7 @@ def lines(card: Any) -> list[Line]:
     if not first.open:
         low, high = max(first.low, -LARGEST), min(first.high, LARGEST)
     return [
-        Line(card, variable, low, high, box, names, not spaces[0].is_yes_or_no or box[0][0] == box[0][1])
+        Line(card, variable, low, high, box, names, is_reached=not spaces[0].is_yes_or_no or box[0][0] == box[0][1])
         for box in product(*map(_boxes, spaces))
     ]
 

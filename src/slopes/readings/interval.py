@@ -27,11 +27,11 @@ _this = sys.modules[__name__]
 NEGATIVE, POSITIVE = arb.neg_inf(), arb.pos_inf()
 _INF = float("inf")
 LOW, HIGH, LIMIT = 1, 2, 4  #: bits of `Bounds.open`: an end left out; numbers that only approach bounds
-KINK, JUMP = 1, 2  #: bits of `Jet.breaks`
+KINK, JUMP, ROW = 1, 2, 4  #: bits of `Jet.breaks`; of a row, the bounds of each entry are known and no slopes
 
 LACKING = (
-    "above_simplex_threshold", "angle", "entry", "expected", "expected_log", "inner", "jaccard_steps", "joined",
-    "log_softmax", "one_hot", "softmax", "softmax_complement", "softmax_logit", "sum", "sum_others", "sum_pairs", "top",
+    "angle", "entry", "expected", "expected_log", "inner", "jaccard_steps", "joined", "one_hot", "softmax_logit",
+    "sum", "sum_others", "sum_pairs",
 )  # fmt: skip
 
 
@@ -297,8 +297,8 @@ class Jet(textbook.Algebra):
         other = jet(other)
         value, breaks = self.value * other.value, self.breaks | other.breaks
         if other.slope is None or self.slope is None:
-            if other.value.rational == 1:
-                return self
+            if other.slope is None and other.value.rational == 1:
+                return self  # it may be a square
             factor, varied = (other.value, self) if other.slope is None else (self.value, other)
             slope, bend = (None if part is None else part * factor for part in (varied.slope, varied.bend))
             return Jet(value, slope, bend, breaks)
@@ -807,6 +807,25 @@ def xlog1py(x: Array, y: Array) -> Array:
 
 def ratio(x: Array, y: Array) -> Array:
     return where(jet(x) == 0, 0, x / jet(y))
+
+
+def row(low: float, high: float) -> Jet:
+    """Return a row of any length, whose entries lie between two numbers."""
+    return Jet(Bounds(arb(low), arb(high)), WHOLE, WHOLE, KINK | JUMP | ROW)
+
+
+def _of_row(name: str, low: float, high: float) -> Callable[[Array], Jet]:
+    def apply(x: Array) -> Jet:
+        if not jet(x).breaks & ROW:
+            raise IntervalError(f"it uses slopes.ops.{name}, which takes a row")
+        return Jet(Bounds(arb(low), arb(high)), WHOLE, WHOLE, x.breaks)
+
+    return apply
+
+
+softmax, softmax_complement, top = (_of_row(name, 0, 1) for name in ("softmax", "softmax_complement", "top"))
+log_softmax = _of_row("log_softmax", -_INF, 0)
+above_simplex_threshold = _of_row("above_simplex_threshold", -_INF, 1)  # what is above sums to 1
 
 
 enter, quiet, differentiable, narrow, result_dtype = textbook.CALL

@@ -25,6 +25,7 @@ ROWS = 10  #: number of rows with second derivatives, for the same reason
 
 #: candidates for a parameter away from its default
 AWAY = (0.1, 0.7, 3.3, 42.0, -0.7)
+WITHIN = (0.0625, 0.25, 0.9375)  #: shares of an interval that has none of these
 #: `reach` of `Exactly`; 50 for other dtypes, none for ordinary arguments
 REACH = {np.float64: 330}
 ORDINARY = (1e-6, 8.0)
@@ -38,7 +39,8 @@ def variants(card: Card) -> list[dict[str, Any]]:
         if isinstance(domain, OneOf):
             values: Iterable[Any] = domain.values
         elif isinstance(domain, Interval):
-            values = [value for value in AWAY if domain.admits(value)] or [domain.other(default)]
+            within = (domain.low + share * (domain.high - domain.low) for share in WITHIN)
+            values = [value for value in AWAY if domain.admits(value)] or within
         else:
             continue
         settings += [{name: value} for value in values if value != default and _fits(card, name, value)]
