@@ -314,9 +314,9 @@ def test_a_mistaken_claim_says_what_is_wrong(claim, message):
     complains(message, "prove", "relu", "--claim", claim)
 
 
-def test_prove_takes_activations_alone(folder):
+def test_prove_takes_no_losses_of_rows(folder):
     pytest.importorskip("flint")
-    complains("slopes.prove takes an element-wise activation, got mse, a loss", "prove", "mse")
+    complains("slopes.prove takes an activation or an element-wise loss, got nll, a loss of rows", "prove", "nll")
     complains("broken: nothing can be proved of its body: NameError: name 'undefined'", "prove", "mine.py:broken")
 
 
