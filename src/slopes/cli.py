@@ -38,8 +38,8 @@ class _Slopes(click.Group):
             if sys.stdout is None:  # a file opened later would get its number and the output
                 raise click.UsageError("standard output is closed; to see nothing, send it to /dev/null")
             status = super().main(*args, **{**options, "standalone_mode": False})
-        except click.Abort:
-            click.echo("slopes: interrupted", err=True)
+        except click.Abort as error:
+            click.echo("; ".join(["slopes: interrupted", *getattr(error.__cause__, "__notes__", [])]), err=True)
             status = 130
         except click.ClickException as error:
             click.echo(f"slopes: {' '.join(error.format_message().split())}", err=True)

@@ -99,6 +99,22 @@ def test_each_chunk_is_told_as_it_ends(tmp_path):
     ending.close()
 
 
+def test_runs_are_told_before_their_chunk_ends(monkeypatch):
+    def one(job, cells, seconds):
+        return [*toys.train(job, cells[:1]), *[None] * len(cells[1:])]
+
+    monkeypatch.setattr(training, "train", one)
+    items = list(outcomes(toys.Toy(), [toys.cells(8)]))
+    assert [len(item.cells) for item in items] == [1] * 8
+    assert told(items) == EXPECTED
+
+
+def test_training_that_gets_nowhere_has_failed(monkeypatch):
+    monkeypatch.setattr(training, "train", lambda job, cells, _: [None] * len(cells))
+    items = list(outcomes(toys.Toy(), [toys.cells(2)]))
+    assert [item.reason for item in items] == ["RuntimeError: of 1 cells none was trained"] * 2
+
+
 def test_what_does_not_pickle_is_trained_here():
     toy = toys.Toy()
     toy.extra = (step for step in "a generator has a state that no pickle holds")
@@ -107,7 +123,7 @@ def test_what_does_not_pickle_is_trained_here():
 
 
 def test_an_interrupt_goes_through(monkeypatch):
-    def interrupted(job, cells):
+    def interrupted(*_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(training, "train", interrupted)
@@ -116,7 +132,7 @@ def test_an_interrupt_goes_through(monkeypatch):
 
 
 def test_too_few_outcomes_are_no_outcomes(monkeypatch):
-    monkeypatch.setattr(training, "train", lambda job, cells: [{}] * (len(cells) - 1))
+    monkeypatch.setattr(training, "train", lambda job, cells, _: [{}] * (len(cells) - 1))
     (failed,) = outcomes(toys.Toy(), [toys.cells(1)])
     assert failed.reason == "RuntimeError: 1 cells were trained and 0 outcomes came back"
 
@@ -392,7 +408,7 @@ def test_a_users_file_travels_with_the_job_and_is_run_anew_when_it_has_changed(t
         class Factor(toys.Toy):
             def __setstate__(self, state):
                 self.__dict__ |= state
-                toys.install(lambda job, cells: [{"factor": float(job.bent(-1.0))} for cell in cells])
+                toys.install(lambda job, cells, _: [{"factor": float(job.bent(-1.0))} for cell in cells])
                 import inspect
                 assert "FACTOR * x" in inspect.getsource(Factor.__setstate__.__globals__["bent"].body)
     """

@@ -45,7 +45,7 @@ def number(cell):
     return int(hashlib.sha256(text.encode()).hexdigest()[:12], 16) / 16**12
 
 
-def train(job, cells):
+def train(job, cells, _seconds=None):
     if job.folder:
         Path(job.folder, f"process-{os.getpid()}").touch()
     for cell in cells:

@@ -94,10 +94,16 @@ def _train(plan: Plan, record: Record, tried: set[str], show: Callback, start: f
         added=sum(plan.steps),
     )  # fmt: skip
     show(state)
-    with closing(outcomes(plan.job, plan.chunks(ended, size), executor=plan.settings.executor, workers=size)) as ending:
-        for each in ending:
-            state = _keep(record, plan, each, state, time.monotonic() - start)
-            show(state)
+    chunks = plan.chunks(ended, size)
+    try:
+        with closing(outcomes(plan.job, chunks, executor=plan.settings.executor, workers=size)) as ending:
+            for each in ending:
+                state = _keep(record, plan, each, state, time.monotonic() - start)
+                show(state)
+    except KeyboardInterrupt as error:
+        kept = len(record.read(map(plan.key, plan.cells)))
+        error.add_note(f"{record.path} keeps {kept} of {len(plan.cells)} runs: the same call goes on from there")
+        raise
     tried.update({*map(plan.key, plan.cells)} - recorded.keys())
 
 

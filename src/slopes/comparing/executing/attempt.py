@@ -11,25 +11,28 @@ from slopes.comparing.record import machine
 from slopes.loading import describe
 
 Cells = tuple[Cell, ...]
+SECONDS = 1.0  #: after which ended runs are reported, and the others of a chunk wait for another attempt
 
 
 class Verdict(NamedTuple):
     """Result of a chunk."""
 
     kind: str  #: done; failed: it raised; died: its process was killed; refused: the job did not load there
-    outcomes: list[dict[str, Any]]
+    outcomes: list[dict[str, Any] | None]  #: None for a cell that waits
     reason: str = ""
     trace: str = ""
     machine: str = ""
 
 
 def attempt(job: Job, cells: Cells) -> Verdict:
-    """Train the cells; errors become a verdict, as exceptions may not pickle."""
+    """Train the first of the cells; errors become a verdict, as exceptions may not pickle."""
     try:
         training: Any = import_module("slopes.comparing.training")  # loads torch
-        outcomes = training.train(job, list(cells))
+        outcomes = training.train(job, list(cells), SECONDS)
         if len(outcomes) != len(cells):
             raise RuntimeError(f"{len(cells)} cells were trained and {len(outcomes)} outcomes came back")
+        if all(outcome is None for outcome in outcomes):
+            raise RuntimeError(f"of {len(cells)} cells none was trained")
     except (Exception, SystemExit) as error:  # the user's code may raise SystemExit
         return Verdict("failed", [], describe(error), traceback.format_exc(), machine())
     return Verdict("done", outcomes, machine=machine())

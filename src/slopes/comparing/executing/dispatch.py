@@ -63,7 +63,10 @@ def outcomes(
             cells, verdict = place.ended()
             busy -= 1
             if verdict.kind == "done":
-                yield Done(cells, verdict.outcomes, verdict.machine)
+                ended = {cell: each for cell, each in zip(cells, verdict.outcomes, strict=True) if each is not None}
+                if len(ended) < len(cells):
+                    waiting.appendleft(tuple(cell for cell in cells if cell not in ended))
+                yield Done(tuple(ended), list(ended.values()), verdict.machine)
             elif verdict.kind == "refused":
                 if not place.replaceable:
                     raise StudyError(f"executor: the study does not load where it is to be trained: {verdict.reason}.")

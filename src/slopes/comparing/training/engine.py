@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import math
+import time
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -20,27 +22,33 @@ if TYPE_CHECKING:
     from slopes.comparing.job import Cell, Job
 
 
-def train(job: Job, cells: Sequence[Cell]) -> list[Outcome]:
-    """Return the outcome of each cell, in order.
+def train(job: Job, cells: Sequence[Cell], seconds: float = math.inf) -> list[Outcome | None]:
+    """Return the outcome of each cell, in order; None for those not begun after so many seconds.
 
     If a network cannot be stacked, the engine "stack" raises the error of `torch.func.vmap`; "auto" takes the loop.
     """
+    end = time.monotonic() + seconds
     found: dict[Cell, Outcome] = {}
     feeds = _feeds(job, cells)
+    for together, engine, why in _learners(job, cells, feeds):
+        with _drawing(together):
+            learner = Stack(job, together, feeds) if engine == "stack" else Single(job, together[0], feeds)
+            outcomes = run(learner, job, feeds)
+        found |= {c: o | {"engine": engine, "why": why} for c, o in zip(together, outcomes, strict=True)}
+        if time.monotonic() > end:
+            break
+    return [found.get(cell) for cell in cells]
+
+
+def _learners(job: Job, cells: Sequence[Cell], feeds: dict[int, Any]) -> Iterator[tuple[Sequence[Cell], str, str]]:
+    """Yield cells that are trained together, their engine, and why it is the loop."""
     for stack in stacks(job, cells):
         with _drawing(stack):
             why = against_stacking(job, stack, feeds) if job.engine == "auto" else ""
-        engine = ("loop" if why else "stack") if job.engine == "auto" else job.engine
-        if engine == "stack":
-            with _drawing(stack):
-                outcomes = run(Stack(job, stack, feeds), job, feeds)
+        if why or job.engine == "loop":
+            yield from (([cell], "loop", why) for cell in stack)
         else:
-            outcomes = []
-            for cell in stack:
-                with _drawing([cell]):
-                    outcomes += run(Single(job, cell, feeds), job, feeds)
-        found |= {c: o | {"engine": engine, "why": why} for c, o in zip(stack, outcomes, strict=True)}
-    return [found[cell] for cell in cells]
+            yield stack, "stack", why
 
 
 def fit(job: Job, cell: Cell) -> tuple[nn.Module, Outcome]:

@@ -6,13 +6,15 @@ gradient of the sum of their losses is each network's own, as nothing mixes them
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from slopes.comparing.training import common, dropout
 from slopes.comparing.training.direct import stages
@@ -33,6 +35,18 @@ def stacks(job: Job, cells: Sequence[Cell]) -> list[list[Cell]]:
     for cell in ordered:
         found.setdefault(alone[cell.activation], []).append(cell)
     return list(found.values())
+
+
+@contextmanager
+def _batched_attention() -> Iterator[None]:
+    """Keep attention from fused kernels, which vmap would call once for each network."""
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
 
 
 class Stack:
@@ -79,9 +93,10 @@ class Stack:
 
     def _map(self, function: Any, rows: Tensor) -> Any:
         dims = (0, 0 if rows.ndim > 1 else None)
-        return torch.vmap(function, dims, randomness="different")(
-            {**self.weights.tensors, **self.held}, common.samples(self._task.inputs, rows)
-        )
+        with _batched_attention():
+            return torch.vmap(function, dims, randomness="different")(
+                {**self.weights.tensors, **self.held}, common.samples(self._task.inputs, rows)
+            )
 
     def gradient(self, rows: Tensor) -> Tensor:
         self.model.train()
