@@ -9,7 +9,7 @@ INSTALL = -m pip install --quiet --disable-pip-version-check
 # So that each of pytest's processes need not rewrite all assertions anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo docs test tests test-exhaustive test-oldest test-newest test-numpy test-all lint bench constraints clean
+.PHONY: demo docs test tests test-exhaustive test-oldest test-newest test-numpy test-packages test-all lint bench constraints clean
 
 demo: $(VENV)/.demo
 	$(BIN)/slopes compare
@@ -61,6 +61,10 @@ test-newest: .venv-newest/.made
 test-numpy: .venv-numpy/.numpy
 	.venv-numpy/bin/python $(PYTEST)
 
+# The audit on correct losses of packages, which install much besides.
+test-packages: .venv-packages/.packages
+	.venv-packages/bin/python $(PYTEST) -m packages tests/test_packages.py
+
 # With another Python: `make test-3.13` where there is a python3.13.
 test-3.%:
 	$(MAKE) PYTHON=python3.$* VENV=.venv-3.$* .venv-3.$*/.test
@@ -99,6 +103,10 @@ test-all: test test-numpy test-oldest test-newest
 
 %/.numpy: %/.made pyproject.toml constraints.txt
 	$*/bin/python $(INSTALL) --constraint constraints.txt --editable . pytest pytest-xdist
+	touch $@
+
+%/.packages: %/.made pyproject.toml tests/packages.txt
+	$*/bin/python $(INSTALL) --editable '.[torch,audit]' pytest pytest-xdist --requirement tests/packages.txt
 	touch $@
 
 # The versions of a fresh environment, as the tests then run with them.
