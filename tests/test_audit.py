@@ -15,6 +15,7 @@ from slopes.auditing.cards import CHECKS
 from slopes.auditing.cards.claims import CLAIM_CHECKS
 from slopes.auditing.cards.numerics import errors_of
 from slopes.auditing.cards.subject import Subject
+from slopes.auditing.report import Finding, about, run
 from slopes.card import Activation, Loss
 from slopes.domains import Positive, Real, UnitInterval
 from slopes.facts import Claims
@@ -452,6 +453,18 @@ def test_the_code_of_a_card_that_is_defined_in_a_function_can_be_pasted():
     assert (finding.came, finding.expected) == ("nan", "1.0")
     evidence.confirm(finding)
     evidence.confirm_in_a_process(finding)
+
+
+def test_a_weaker_finding_does_not_end_the_search():
+    def check(subject):
+        for severity in ("note", "warning", "error", "error"):
+            seen.append(severity)
+            yield Finding("", severity, "f(x)", "mend it", severity)
+
+    seen = []
+    (finding,) = run(Subject(slopes.relu), [about(once=True)(check)]).findings
+    assert finding.severity == "error"
+    assert seen == ["note", "warning", "error"]
 
 
 def test_report_as_text_and_json():

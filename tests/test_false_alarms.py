@@ -43,6 +43,13 @@ def test_losses_of_packages(name):
     report = examine(thing, well_kept.PACKAGES[name][1])
     known = {*well_kept.TRULY_WRONG.get(name, ()), *well_kept.TRULY_WARNED.get(name, ())}
     assert errors(report) == known, str(report)
+    questions = [finding.check for finding in report.findings if finding.severity == "note"]
+    assert questions == [well_kept.ASKED[name]] * (name in well_kept.ASKED), str(report)
+
+
+def test_few_losses_are_asked_about():
+    assert well_kept.ASKED.keys() <= well_kept.PACKAGES.keys()
+    assert len(well_kept.ASKED) <= 0.3 * len(well_kept.PACKAGES)
 
 
 def test_every_true_error_is_of_a_subject_that_is_tried():

@@ -61,11 +61,22 @@ TRULY_WRONG: dict[str, dict[str, str]] = {
 #: warnings that are true: what a loss is called, and what it computes
 TRULY_WARNED: dict[str, dict[str, str]] = {
     "BCELoss": {"low_precision": "its gradient is NaN in float16 at 0 and 1: the epsilon of its slope is 1e-12"},
+    "pytorch_metric_learning.losses.NTXentLoss": {
+        "layout_and_cost": "it compares each of n positive pairs with all n² negative ones",
+    },
     "kornia.losses.CharbonnierLoss": {"fingerprint": "it is sqrt(d² + 1) − 1, the pseudo-Huber loss"},
     "kornia.losses.FocalLoss": {
         "label_conventions": "ignored labels count in its mean",
         "reduction": "its mean counts the zeros of the other classes",
     },
+}
+
+
+#: losses of packages with a question that their author alone can answer; at most three in ten
+ASKED = {
+    "kornia.losses.BinaryFocalLossWithLogits": "layout_and_cost",  # what it keeps for the backward pass
+    "monai.losses.FocalLoss": "device_and_dtype",  # float32 for float64
+    "pytorch_metric_learning.losses.NTXentLoss": "low_precision",  # NaN of vectors of zeros in float16
 }
 
 

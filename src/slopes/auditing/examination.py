@@ -46,7 +46,7 @@ def examine(
         if model is not None or batch is not None:
             own_data.look(subject, model, batch, report, watch)
         run(subject, [calling], report, watch)  # last, because it reports oddities of all calls
-        report.facts.extend(subject.facts)
+        report.facts.extend(dict.fromkeys(subject.facts))
     return report
 
 

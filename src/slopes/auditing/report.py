@@ -230,7 +230,7 @@ def run(
             for finding in check(subject):
                 if finding.severity == "error" or _worst(check, report) is None:  # a warning hides no error
                     found.append(replace(finding, check=name))
-                if is_once and finding.severity != "note":  # a note does not end the search
+                if is_once and finding.severity == "error":  # weaker ones do not end the search
                     break
             report.ran.append(name)
         except Skip as reason_:

@@ -14,7 +14,7 @@ from slopes.auditing.form import Arguments
 from slopes.auditing.report import Check, Finding, Skip
 from slopes.auditing.subject import Subject, SubjectError
 
-OVERLAP = re.compile(r"dice|tversky|iou|jaccard|overlap", re.IGNORECASE)
+OVERLAP = re.compile(r"dice|tversky|iou|jaccard|overlap|lov[aá]sz", re.IGNORECASE)
 MEASURE = re.compile(r"similarity|score|metric|coef|accuracy|psnr|ssim|_iou|^iou", re.IGNORECASE)
 
 

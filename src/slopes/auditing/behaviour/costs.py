@@ -240,6 +240,9 @@ def _compiled(subject: Subject) -> Iterator[Finding]:
         return
     with _quiet():
         broken = _break(subject, arguments)
+        if broken and subject.form.kind is not None and subject.form.kind.coupled:
+            subject.facts.append("torch.compile cannot take it whole: the number of its pairs depends on the labels")
+            return
         if broken:
             whole = f"torch.compile({subject.variable}, backend='eager', fullgraph=True)"
             call = whole + subject.call.removeprefix(subject.variable)

@@ -115,12 +115,15 @@ def _of_shares(subject: Subject) -> Iterator[Finding]:
     best = round(least(costs, 0.02, 0.98), 4)
     if abs(best - share) <= (0.01 if said else 0.05) or not costs(best) < costs(share):
         return
+    what = f"the best constant prediction where {share:.0%} of the labels are so is a probability of {best:.2g}"
+    if not said:
+        subject.facts.append(f"{what}: read its outputs as scores, not as probabilities")
+        return
     yield print_both(subject, (at(best), target), (at(share), target)).finding(
-        f"the best constant prediction where {share:.0%} of the labels are so is a probability of {best:.2g}"
-        + ("" if said else ": are its outputs to be read as probabilities?"),
+        what,
         "proper are log loss and the squared error of probabilities; class weights, smoothing, powers (focal) and "
         "overlaps move the best probability: calibrate afterwards, or declare nothing",
-        "error" if said else "note", came="{0} at that probability, {1} at the labels' share",
+        came="{0} at that probability, {1} at the labels' share",
         expected="the least cost at the labels' share", shows=lambda best, share: best.sum() < share.sum(),
     )  # fmt: skip
 

@@ -204,6 +204,9 @@ def _steep(subject: Subject) -> Iterator[Finding]:
         largest = 0.0
         with contextlib.suppress(SubjectError):
             largest = float(subject.gradient(*arguments)[1].abs().max())
+        if 0 < 1e4 * ordinary < largest and subject.form.kind is not None and subject.form.kind.compares_vectors:
+            subject.facts.append(f"its gradient is {largest:.2g} {what}, and at most {ordinary:.2g} elsewhere")
+            return
         if 0 < 1e4 * ordinary < largest:
             yield print_steepest(subject, arguments, subject.draw()).finding(
                 f"the gradient is {largest:.2g} {what}, and at most {ordinary:.2g} elsewhere",

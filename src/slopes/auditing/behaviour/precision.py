@@ -26,6 +26,8 @@ def continuity(subject: Subject) -> Iterator[Finding]:
     """Check that the value has no jump along a line of predictions."""
     if subject.notes.get("random"):
         raise Skip("it draws random numbers, as many as its argument wants")
+    if subject.form.kind is not None and subject.form.kind.coupled:
+        raise Skip("it may choose among the pairs of a batch, and jumps where it takes others")
     line, low, high, count = _line(subject)
 
     def values(at: Tensor) -> Tensor:
@@ -286,8 +288,12 @@ def _of_halves(subject: Subject) -> Iterator[Finding]:
         if infinite or float(off.max()) > max(8 * eps, 0.1):
             worst = _worst(low, exact)
             came, true = float(low.reshape(-1)[worst]), float(exact.reshape(-1)[worst])
-            by_size = arguments[0].numel() >= MANY  # so many entries are seldom a batch of half types
-            if bool(low.isnan().any()) and not by_size:
+            if arguments[0].numel() >= MANY:  # so many entries are seldom a batch of half types
+                subject.facts.append(
+                    f"{what.removeprefix('for ')} in float16 is too large for its sums: take .float() of it"
+                )
+                return
+            if bool(low.isnan().any()):
                 severity = "warning"
             name = str(arguments[0].dtype).removeprefix("torch.")
             yield _in_both(subject, arguments, worst).finding(

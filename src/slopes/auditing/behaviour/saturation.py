@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from slopes.auditing.behaviour.common import cost, hard, print_steepest, severity_if_sure, skip_on_refusal
+from slopes.auditing.behaviour.common import OVERLAP, cost, hard, print_steepest, severity_if_sure, skip_on_refusal
 from slopes.auditing.fitness import fitness
 from slopes.auditing.report import Finding, Skip, about
 from slopes.auditing.subject import Subject, SubjectError
@@ -73,6 +73,11 @@ def _switched_off(
     steepest = FAR[slopes.index(max(slopes))]
     dies = far == 0 or last / far > math.exp(0.9)  # a power of p, which dies more slowly, is a choice
     clamped = steepest >= 3 and dies  # a loss that is bounded by design is steepest near 0
+    if not clamped and OVERLAP.search(subject.title):
+        subject.facts.append(
+            "it is bounded, as overlaps are: a prediction that is surely wrong has next to no gradient"
+        )
+        return None
     wrong = (-40.0 * right, goal, *rest)
     small = subject.smallest(
         wrong, lambda given: _slope(subject, *given) < 0.1 * _slope(subject, given[0] / 8, *given[1:])
