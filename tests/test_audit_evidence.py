@@ -5,6 +5,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("torch")
@@ -18,6 +19,7 @@ from slopes.auditing import Report
 from slopes.auditing import report as report_module
 from slopes.auditing.evidence import Script, Unshown
 from slopes.auditing.form import Form
+from slopes.auditing.rebuilding import constructor_arguments
 from slopes.auditing.report import run
 from slopes.auditing.source import source_of
 from slopes.auditing.subject import Subject
@@ -172,3 +174,22 @@ def test_an_exception_of_the_subject_is_a_finding(check, thing):
     report = run(Subject(thing, Form(), source=source_of(thing)), [check])
     assert [finding.message for finding in report.findings] == ["raised IndexError: no such row"]
     assert not report.skipped
+
+
+class Radians(torch.nn.Module):
+    """Keep an option in another unit, as a number of NumPy."""
+
+    def __init__(self, margin=90.0):
+        super().__init__()
+        self.margin = np.radians(margin)
+
+    def forward(self, prediction, target):
+        return (prediction - target).abs().clamp(min=self.margin).mean()
+
+
+@pytest.mark.parametrize("given", [{}, {"margin": np.float64(90.0)}])
+def test_numbers_of_numpy_are_state_and_are_written_as_numbers(given):
+    loss = Radians(**given)
+    assert constructor_arguments(loss) == {"margin": 90.0}
+    assert "margin" not in source_of(loss).expression
+    assert source_of(functools.partial(Radians, margin=np.float32(0.5))).expression.endswith("margin=0.5)")

@@ -41,6 +41,8 @@ PACKAGES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "pytorch_metric_learning.losses.TripletMarginLoss": ({}, PLAIN),
     "pytorch_metric_learning.losses.NTXentLoss": ({}, PLAIN),
     "pytorch_metric_learning.losses.SupConLoss": ({}, PLAIN),
+    "pytorch_metric_learning.losses.TupletMarginLoss": ({}, PLAIN),
+    "entmax.EntmaxBisectLoss": ({}, PLAIN),
 }
 
 BROADCAST = "PyTorch's other losses warn of it or raise"
@@ -54,6 +56,10 @@ TRULY_WRONG: dict[str, dict[str, str]] = {
     "SoftMarginLoss": {"extreme_inputs": "infinite from a margin of −89 on in float32 (pytorch/pytorch#77529)"},
     "entmax.SparsemaxLoss": {"second_derivative": DETACHED},
     "entmax.Entmax15Loss": {"second_derivative": DETACHED},
+    "entmax.EntmaxBisectLoss": {"second_derivative": DETACHED},
+    "pytorch_metric_learning.losses.TupletMarginLoss": {
+        "zeros_and_edges": "the slope of acos is infinite where two embeddings have the same direction"
+    },
     "monai.losses.FocalLoss": {"reduction": "where there are no pixels besides, its sum is the mean of the batch"},
 }
 
@@ -62,6 +68,9 @@ TRULY_WRONG: dict[str, dict[str, str]] = {
 TRULY_WARNED: dict[str, dict[str, str]] = {
     "BCELoss": {"low_precision": "its gradient is NaN in float16 at 0 and 1: the epsilon of its slope is 1e-12"},
     "pytorch_metric_learning.losses.NTXentLoss": {
+        "layout_and_cost": "it compares each of n positive pairs with all n² negative ones",
+    },
+    "pytorch_metric_learning.losses.TupletMarginLoss": {
         "layout_and_cost": "it compares each of n positive pairs with all n² negative ones",
     },
     "kornia.losses.CharbonnierLoss": {"fingerprint": "it is sqrt(d² + 1) − 1, the pseudo-Huber loss"},
@@ -77,6 +86,8 @@ ASKED = {
     "kornia.losses.BinaryFocalLossWithLogits": "layout_and_cost",  # what it keeps for the backward pass
     "monai.losses.FocalLoss": "device_and_dtype",  # float32 for float64
     "pytorch_metric_learning.losses.NTXentLoss": "low_precision",  # NaN of vectors of zeros in float16
+    "pytorch_metric_learning.losses.TupletMarginLoss": "low_precision",
+    "entmax.EntmaxBisectLoss": "zeros_and_edges",  # NaN with alpha = 1, where softmax is the limit
 }
 
 

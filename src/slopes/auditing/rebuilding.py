@@ -9,6 +9,7 @@ import io
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -78,7 +79,7 @@ def _state(thing: Any, path: str, seen: frozenset[int]) -> Iterator[tuple[str, s
             continue
         if isinstance(x, Tensor):
             yield path + name, f"{x.dtype} {tuple(x.shape)} {_digest(x)}"
-        elif type(x) in PLAIN:
+        elif type(x) in PLAIN or isinstance(x, np.generic):
             yield path + name, repr(x)
     for name, module in inside.items():
         yield from _state(module, f"{path}{name}.", seen | {id(thing)})

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from types import CellType, CodeType, FunctionType, ModuleType
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -85,6 +86,7 @@ def source_of(thing: Any, spec: str | None = None) -> Source:
 
 def _written(thing: Any) -> tuple[list[str], str]:
     """(imports and definitions, expression) for an object; raise Unwritable without any."""
+    thing = thing.item() if isinstance(thing, np.number) else thing
     if thing is None or type(thing) in (bool, int, float, str):
         return [], spell(thing)
     if isinstance(thing, tuple):
