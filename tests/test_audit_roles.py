@@ -90,6 +90,19 @@ def test_a_model_that_the_call_names_is_left_alone():
     assert model.weight.grad is None
 
 
+def test_a_teacher_that_is_not_to_learn_is_no_fault():
+    student, teacher = nn.Linear(4, 2), nn.Linear(4, 2)
+
+    def imitation(prediction, target):
+        return F.mse_loss(prediction, target.detach())
+
+    def call(loss, batch):
+        return loss(student(batch[0]), teacher(batch[0]))
+
+    report = slopes.audit(imitation, example=(rows(8, 4),), roles=["input"], call=call, quick=True)
+    assert not [f for f in report.findings if f.check == "connectivity"], str(report)
+
+
 def test_arguments_that_a_call_reorders():
     def entropy(*, truth, scores):
         return F.cross_entropy(scores, truth)

@@ -49,6 +49,9 @@ def _cut(subject: Subject, known: Mapping[str, torch.nn.Parameter]) -> list[str]
             waiting = {name: p for (name, p), stays in zip(waiting.items(), still, strict=True) if stays}
         if not waiting:
             return []
+    if len(waiting) < len(known):  # a model inside may be a teacher, which is to stay as it is
+        own = {f"{subject.variable}.get_parameter({name!r})" for name in getattr(subject.thing, "_parameters", {})}
+        waiting = {name: p for name, p in waiting.items() if name in own}
     return [name for name, p in waiting.items() if _changes(subject, p)]
 
 
