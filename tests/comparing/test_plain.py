@@ -1,6 +1,7 @@
 """Losses and activations that are no cards are trained as they are."""
 
 import functools
+import json
 
 import pytest
 
@@ -8,11 +9,13 @@ pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 
 import torch
+from click.testing import CliRunner
 from torch import nn
 from torch.nn import functional as F
 
 import slopes
 from conftest import TINY
+from slopes.cli import main
 from slopes.comparing import Study
 from slopes.comparing.feeding import Unfit, feed
 from slopes.comparing.plain import _CARDS, _FUNCTIONS, as_loss
@@ -192,3 +195,33 @@ def test_a_loss_changed_in_its_settings_is_another(tmp_path):
 def test_what_binds_a_parameter_is_said(call, words):
     with pytest.raises(TypeError, match=words):
         call()
+
+
+def test_the_command_takes_names(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(
+        "def bent(x):\n    return x.clamp(0, 1)\n\n\ndef l4(p, y):\n    return (p - y) ** 4\n"
+    )
+    common = [
+        "compare",
+        "mlp(hidden=2)",
+        "diabetes",
+        "--seeds",
+        "1",
+        "--epochs",
+        "1",
+        "--rates",
+        "0.01",
+        "--workers",
+        "1",
+    ]
+    named = ["--activations", "own,torch.nn.ELU(alpha=0.5),mine.py:bent", "--losses", "mse,torch.nn.L1Loss,mine.py:l4"]
+    told = CliRunner().invoke(main, [*common, *named, "--json"])
+    table = json.loads(told.stdout)["table"]
+    assert {row["activation"] for row in table} == {"own", "ELU", "bent"}
+    assert {row["loss"] for row in table} == {"mse", "L1Loss", "l4"}
+    told = CliRunner().invoke(main, [*common, "--losses", "mze"])
+    assert (told.exit_code, told.output.splitlines()[-1][:50]) == (
+        2,
+        "Error: compare: no function 'mze'; did you mean 'ms",
+    )

@@ -53,6 +53,13 @@ def here(tmp_path, monkeypatch):
     sys.modules.pop("networks_of_mine", None)
 
 
+#: a value other than the default of each option of training
+TRAINING = {
+    "epochs": 3, "batch_size": 32, "optimizer": "sgd", "schedule": "cosine", "patience": 3, "clip": 2.0,
+    "augment": torch.nn.functional.dropout, "step": write_call, "init": "fitted", "precision": "bfloat16",
+    "device": "meta", "engine": "loop",
+}  # fmt: skip
+
 SMALL = {"epochs": 1, "rates": [0.01], "workers": 1, "progress": False}
 
 
@@ -131,6 +138,7 @@ def test_every_option_that_decides_a_number_is_in_the_call():
     """An option that is added, too, because the call is made of the fields."""
     study = make_study(seeds=2)
     given = {"target": "x", "task": "count", "replace": nn.ReLU, "output": 0, "resample": True, "clip": 2.0}
+    given |= TRAINING
     study.plan.settings = Settings(**given)
     for each in OPTIONS:
         decides = each.name not in ("model", "data") and each.metadata["part"] != PLACE
@@ -149,10 +157,10 @@ def test_the_signature_and_the_docstring_are_those_of_the_fields():
 
 @pytest.mark.parametrize("name", [each.name for each in OPTIONS if each.metadata["part"] == "training"])
 def test_an_option_of_training_changes_the_keys(name):
-    given = {"epochs": 3, "batch_size": 32, "optimizer": "sgd", "clip": 2.0, "engine": "loop"}
     plain = {"activations": [slopes.relu], "losses": [slopes.mse], "seeds": 1, "rates": [0.1]}
     keys = [
-        plan.key(plan.cells[0]) for plan in (make_plan(Settings(**plain | more)) for more in ({}, {name: given[name]}))
+        plan.key(plan.cells[0])
+        for plan in (make_plan(Settings(**plain | more)) for more in ({}, {name: TRAINING[name]}))
     ]
     assert keys[0] != keys[1]
 

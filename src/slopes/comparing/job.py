@@ -27,6 +27,13 @@ class Job:
     task: Task
     epochs: int
     batch_size: int
-    optimizer: str
+    optimizer: Any  #: a name, which settings may follow, or a maker of a `torch.optim.Optimizer`
+    schedule: Any  #: None, a name, or a map from the fraction of training done to a factor of the rate
+    patience: int | None
     clip: float | None
+    augment: Any
+    step: Any
+    init: Any
+    precision: str
+    device: str
     engine: str

@@ -19,7 +19,7 @@ from slopes.comparing.feeding import Feed, Unfit, feed
 from slopes.comparing.job import Cell, Job
 from slopes.comparing.metrics import Metric, metrics_of
 from slopes.comparing.plain import OWN
-from slopes.comparing.settings import Settings
+from slopes.comparing.settings import Settings, settings_of
 from slopes.comparing.statistics import LOOKS, Look, Resampled
 from slopes.loading import describe
 
@@ -58,7 +58,8 @@ class Plan:
     def rates(self) -> tuple[float, ...]:
         if self.settings.rates is not None:
             return tuple(self.settings.rates)
-        (low, high), (down, up) = GRIDS[self.job.optimizer], self.steps
+        name = self.job.optimizer if callable(self.job.optimizer) else settings_of(self.job.optimizer)[0]
+        (low, high), (down, up) = GRIDS.get(name, GRIDS["adam"]), self.steps
         return LADDER[LADDER.index(low) - down : LADDER.index(high) + up + 1]
 
     def extended(self, edges: Collection[str]) -> Plan:
@@ -156,9 +157,17 @@ class Plan:
             "seed": cell.seed,
             "network": job.network.digest,
             "data": job.task.fingerprint,
-            "training": self.settings.training | {"code": identity.of_training()},
+            "training": self._training,
             "versions": self.versions,
         }
+
+    @cached_property
+    def _training(self) -> dict[str, Any]:
+        given = {
+            name: identity.digest(identity.code(value)) if callable(value) else value
+            for name, value in self.settings.training.items()
+        }
+        return given | {"code": identity.of_training()}
 
     def key(self, cell: Cell) -> str:
         """Digest of the spec."""

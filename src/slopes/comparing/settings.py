@@ -11,7 +11,7 @@ import math
 import numbers
 import os
 import textwrap
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, Field, dataclass, field, fields
 from functools import partial, wraps
 from pathlib import Path
@@ -26,7 +26,15 @@ P = ParamSpec("P")
 R = TypeVar("R")
 Check = Callable[[str, Any], Any]
 
-OPTIMIZERS = ("adam", "adamw", "sgd")
+#: settings of each optimizer
+OPTIMIZERS = {
+    "adam": ("weight_decay", "betas", "eps"),
+    "adamw": ("weight_decay", "betas", "eps"),
+    "sgd": ("momentum", "weight_decay", "nesterov"),
+}
+SCHEDULES = {"constant": ("warmup",), "cosine": ("warmup",), "linear": ("warmup",)}
+INITS = {"fitted": ()}
+PRECISIONS = ("float32", "bfloat16")
 ENGINES = ("auto", "stack", "loop")
 #: changes a run's numbers
 TRAINING = "training"
@@ -123,6 +131,51 @@ def progress(name: str, given: Any) -> Any:
     if given is not None and not isinstance(given, bool) and not callable(given):
         raise TypeError(f"compare: progress must be a function that takes a Progress, or False, got {shown(given)}.")
     return given
+
+
+def named_or_own(name: str, value: Any, choices: Mapping[str, Sequence[str]]) -> Any:
+    """A choice, which settings may follow as in "sgd(momentum=0.9)", or a callable, also by its place in a file."""
+    if callable(value):
+        return value
+    from slopes import loading
+
+    try:
+        file, called, arguments = loading.parts(str(value))
+        if file is not None or called.startswith("torch."):
+            return loading.find(value)
+        given = loading.parameters(value, arguments) if arguments else {}
+    except (LookupError, OSError, ImportError, AttributeError, TypeError, ValueError) as error:
+        raise ValueError(f"compare: {name}: {error.args[0] if error.args else error}") from error
+    one_of(name, called, tuple(choices))
+    for option in given:
+        if option not in choices[called]:
+            raise ValueError(f"compare: {called} has no setting {option!r}; {did_you_mean(option, choices[called])}")
+    return value.strip()
+
+
+def settings_of(text: str) -> tuple[str, dict[str, Any]]:
+    """(name, settings) of a checked choice."""
+    from slopes import loading
+
+    _, called, arguments = loading.parts(text)
+    return called, loading.parameters(text, arguments) if arguments else {}
+
+
+def function(name: str, value: Any) -> Any:
+    """A callable, also by its place in a file."""
+    if not callable(value) and not (isinstance(value, str) and ":" in value):
+        raise TypeError(f"compare: {name} must be a function, got {shown(value)}.")
+    return named_or_own(name, value, {})
+
+
+def device(name: str, value: Any) -> str:
+    import torch
+
+    try:
+        torch.empty(0, device=value)
+    except (AssertionError, RuntimeError, TypeError) as error:
+        raise ValueError(f"compare: no {name} {value!r} here: {str(error).partition(chr(10))[0]}") from error
+    return str(value)
 
 
 def optional(check: Check) -> Check:
@@ -235,12 +288,29 @@ class Settings:
         check=flag,
         default=False,
     )
-    optimizer: str = option(
-        '``"adam"``, ``"adamw"`` or ``"sgd"``.',
-        OnCommandLine("NAME", help="adam, adamw or sgd."),
-        check=partial(one_of, choices=OPTIMIZERS),
+    optimizer: Any = option(
+        '``"adam"``, ``"adamw"`` or ``"sgd"``, with settings as in ``"sgd(momentum=0.9, weight_decay=1e-4)"``; or what '
+        "makes one of parameters and `lr`, as `torch.optim.RMSprop` does.",
+        OnCommandLine("NAME", help="adam, adamw, sgd(momentum=0.9, weight_decay=1e-4), torch.optim.NAdam, …"),
+        check=partial(named_or_own, choices=OPTIMIZERS),
         part=TRAINING,
         default="adam",
+    )
+    schedule: Any = option(
+        '``"cosine"``, ``"linear"`` or ``"constant"``, with a share of the steps to warm up, as in '
+        '``"cosine(warmup=0.1)"``; or a function of the share of the steps done, which gives a factor of the rate.',
+        OnCommandLine("NAME", help="How the rate falls: cosine, linear, constant(warmup=0.1) or file.py:function."),
+        check=optional(partial(named_or_own, choices=SCHEDULES)),
+        part=TRAINING,
+        default=None,
+    )
+    patience: int | None = option(
+        "How many epochs without a better validation metric end a run, which is then judged at its best epoch; by "
+        "default it is judged at its last one.",
+        OnCommandLine("N", "count", help="Judge a run at its best epoch, and end it so many epochs later."),
+        check=optional(partial(whole, least=1)),
+        part=TRAINING,
+        default=None,
     )
     batch_size: int = option(
         "How many samples make a step.",
@@ -255,6 +325,44 @@ class Settings:
         check=optional(positive),
         part=TRAINING,
         default=None,
+    )
+    augment: Any = option(
+        "A function of a batch's inputs that gives others, or of inputs and targets that gives both. Torch's generator "
+        "is seeded for it, so that all pairs of a seed see the same.",
+        OnCommandLine("FUNCTION", help="Changes the inputs of each batch, as file.py:function."),
+        check=optional(function),
+        part=TRAINING,
+        default=None,
+    )
+    step: Any = option(
+        "A function of model, inputs, targets and loss that gives the number to descend, such as ``loss(model(inputs), "
+        "targets)`` and a penalty. If it calls backward itself, it gives a number without a gradient.",
+        OnCommandLine("FUNCTION", help="Computes what a step descends: file.py:function."),
+        check=optional(function),
+        part=TRAINING,
+        default=None,
+    )
+    init: Any = option(
+        '``"fitted"`` scales each layer\'s first weights so that the activation keeps the variance; or a function of '
+        "model and activation that changes the weights. By default all activations begin with the same weights.",
+        OnCommandLine("NAME", help="fitted scales the first weights for each activation; or file.py:function."),
+        check=optional(partial(named_or_own, choices=INITS)),
+        part=TRAINING,
+        default=None,
+    )
+    precision: str = option(
+        '``"bfloat16"`` runs the model under `torch.autocast`.',
+        OnCommandLine("NAME", help="float32, or bfloat16 to run the model under torch.autocast."),
+        check=partial(one_of, choices=PRECISIONS),
+        part=TRAINING,
+        default="float32",
+    )
+    device: str = option(
+        'Where torch trains, as in ``"cuda"``.',
+        OnCommandLine("NAME", help="Where torch trains, as in cuda."),
+        check=device,
+        part=TRAINING,
+        default="cpu",
     )
     engine: str = option(
         '``"stack"`` trains networks side by side, ``"loop"`` one by one, ``"auto"`` as is faster.',

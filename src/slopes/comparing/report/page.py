@@ -13,17 +13,20 @@ from typing import TYPE_CHECKING, Any
 
 from slopes.comparing.errors import StudyError, reason_of
 from slopes.comparing.pair import Pair
+from slopes.comparing.plain import name_function
 from slopes.comparing.repeating import write_call
 from slopes.comparing.report import charts, figures, functions, panels, scales
 from slopes.comparing.report.answer import Verdict, answers, chance, decide, of_pairs
 from slopes.comparing.report.scales import Axis, Numbers
 from slopes.comparing.results import Results
 from slopes.comparing.whole import whole
-from slopes.comparing.words import duration
+from slopes.comparing.words import counted, duration
 from slopes.models import units
 
 if TYPE_CHECKING:
     from markupsafe import Markup
+
+    from slopes.comparing.job import Job
 
 CONTENTS = {
     "ranking": "ranking",
@@ -115,6 +118,7 @@ def context(study: Results) -> dict[str, Any]:
         **_cost(study),
         "diverged_total": sum(pair.diverged_anywhere for pair in study.pairs),
         "call": write_call(study),
+        "how_trained": _training(study.plan.job),
         "duration": duration(study.seconds),
         "panel": {name.lower(): getattr(panels, name) for name in SIZES},
         "style": Markup(_file("uPlot.min.css") + "\n" + _file("style.css")),
@@ -123,6 +127,22 @@ def context(study: Results) -> dict[str, Any]:
         "policy": " ".join(f"'sha256-{_digest(script)}'" for script in scripts) or "'none'",
         "data": Markup(_json({"charts": shown})),
     }
+
+
+def _training(job: Job) -> str:
+    name = {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD"}.get(job.optimizer, _title(job.optimizer))
+    words = [name, f"batches of {job.batch_size}", counted(job.epochs, "epoch")]
+    words.append("no clipping" if job.clip is None else f"gradients clipped to a norm of {job.clip:g}")
+    words.append("no schedule" if job.schedule is None else f"the schedule {_title(job.schedule)}")
+    ending = f"judged at the best epoch and ended {counted(job.patience or 0, 'epoch')} later"
+    words.append("no early stopping" if job.patience is None else ending)
+    words += [f"{each} by {_title(getattr(job, each))}" for each in ("augment", "step", "init") if getattr(job, each)]
+    words += [f"in {job.precision}"] * (job.precision != "float32") + [f"on {job.device}"] * (job.device != "cpu")
+    return f"{', '.join(words)}."
+
+
+def _title(hook: Any) -> str:
+    return hook if isinstance(hook, str) else name_function(hook)
 
 
 def _figures(study: Results, own: Numbers) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
@@ -10,13 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from slopes.comparing.plain import OWN
+from slopes.comparing.training.initial import initialise
 from slopes.comparing.training.slots import Slot, pulled
 from slopes.models.inventory import class_of
 from slopes.models.units import classify_units, mark_flat
 
 if TYPE_CHECKING:
-    from slopes.comparing.job import Cell
-    from slopes.comparing.networks import Network
+    from slopes.comparing.job import Cell, Job
 
 ROOM = 2**18  #: input numbers to evaluate at once, so that results stay in the cache
 
@@ -36,8 +37,8 @@ class Learner(Protocol):
     def norms(self) -> Tensor:
         """Norm of the last gradient, (network, layer)."""
 
-    def update(self) -> None:
-        """Update the weights by the last gradient."""
+    def update(self, factor: float) -> None:
+        """Update the weights by the last gradient, at this factor of the rates."""
 
     def outputs(self, rows: Tensor) -> Tensor:
         """Outputs (network, sample, ...) in evaluation mode; one row of samples serves all networks."""
@@ -65,6 +66,9 @@ class Order:
         self._generator = torch.Generator().manual_seed(2 * seed + 1)  # even seeds draw initial weights
         self._rows, self._size = rows, min(size, len(rows))
 
+    def __len__(self) -> int:
+        return len(self._rows) // self._size
+
     def epoch(self) -> Tensor:
         """(batch, sample) indices."""
         order = self._rows[torch.randperm(len(self._rows), generator=self._generator)]
@@ -83,9 +87,10 @@ def layers_of(model: nn.Module) -> dict[str, list[str]]:
 
 
 def with_activation(
-    network: Network, seed: int, activation: Any, make: Callable[[], nn.Module]
+    job: Job, seed: int, activation: Any, make: Callable[[], nn.Module]
 ) -> tuple[nn.Module, dict[str, nn.Module]]:
     """(model with the results of `make` in the places of its activations, these by name)."""
+    network = job.network
     made: list[nn.Module] = []
 
     def keep() -> nn.Module:
@@ -97,8 +102,35 @@ def with_activation(
         made += [module for module in model.modules() if class_of(module) is not None]
     else:
         model = network.slotted(seed, keep)
+    if job.init is not None:
+        initialise(job.init, model, activation, seed)
     known = {id(module) for module in made}
     return model, {name: module for name, module in model.named_modules() if id(module) in known}
+
+
+class Augmented:
+    """Batches as `job.augment` changes them, by torch's generator as the seed and the step determine it."""
+
+    def __init__(self, function: Any) -> None:
+        self._function, self._steps = function, 0
+        required = [p for p in inspect.signature(function).parameters.values() if p.default is p.empty]
+        self._takes_targets = len(required) > 1
+
+    def __call__(self, seeds: Sequence[int], inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Change (network, sample, ...) of networks that share batches where they share seeds."""
+        places = {seed: i for i, seed in enumerate(seeds)}
+        found = {seed: self._changed(seed, inputs[i], targets[i]) for seed, i in places.items()}
+        self._steps += 1
+        changed = [torch.stack([found[seed][part] for seed in seeds]) for part in (0, 1)]
+        return changed[0], changed[1]
+
+    def _changed(self, seed: int, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(hash((seed, self._steps)) % 2**62)
+            if self._takes_targets:
+                inputs, targets = self._function(inputs, targets)
+                return inputs, targets
+            return self._function(inputs), targets
 
 
 Counts = tuple[Tensor, Tensor, Tensor]

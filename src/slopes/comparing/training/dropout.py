@@ -24,8 +24,9 @@ class Streams:
 
     def kept(self, like: Tensor, share: float) -> Tensor:
         """Mask like (network, ...), where a fraction `share` is 1, else 0."""
-        drawn = [like.new_empty(like.shape[1:]).bernoulli_(share, generator=g) for g in self._generators.values()]
-        return torch.stack(drawn)[self._places]
+        empty = torch.empty(like.shape[1:], dtype=like.dtype)
+        drawn = [empty.clone().bernoulli_(share, generator=g) for g in self._generators.values()]
+        return torch.stack(drawn)[self._places].to(like.device)
 
 
 class OwnDropout(nn.Dropout):

@@ -14,7 +14,7 @@ from torch import nn
 from slopes.comparing import feeding
 from slopes.comparing.training import dropout
 from slopes.comparing.training.loop import Single
-from slopes.comparing.training.probe import against_stacking
+from slopes.comparing.training.probe import against_stacking, loop_only
 from slopes.comparing.training.runs import Outcome, run
 from slopes.comparing.training.stack import Stack, stacks
 
@@ -26,6 +26,7 @@ def train(job: Job, cells: Sequence[Cell], seconds: float = math.inf) -> list[Ou
     """Return the outcome of each cell, in order; None for those not begun after so many seconds.
 
     If a network cannot be stacked, the engine "stack" raises the error of `torch.func.vmap`; "auto" takes the loop.
+    Options that no stack knows always take it.
     """
     end = time.monotonic() + seconds
     found: dict[Cell, Outcome] = {}
@@ -44,7 +45,7 @@ def _learners(job: Job, cells: Sequence[Cell], feeds: dict[int, Any]) -> Iterato
     """Yield cells that are trained together, their engine, and why it is the loop."""
     for stack in stacks(job, cells):
         with _drawing(stack):
-            why = against_stacking(job, stack, feeds) if job.engine == "auto" else ""
+            why = loop_only(job) or (against_stacking(job, stack, feeds) if job.engine == "auto" else "")
         if why or job.engine == "loop":
             yield from (([cell], "loop", why) for cell in stack)
         else:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
+from slopes.comparing import feeding
 from slopes.comparing.training import common, dropout
-from slopes.comparing.training.optimisers import Optimiser
+from slopes.comparing.training.optimisers import Optimiser, OwnOptimiser
 from slopes.models.replacing import module_of
 
 if TYPE_CHECKING:
     from slopes.comparing.job import Cell, Job
+    from slopes.comparing.tasks import Task
 
 
 class Single:
@@ -21,35 +24,62 @@ class Single:
 
     def __init__(self, job: Job, cell: Cell, feeds: dict[int, Any]) -> None:
         self.cells: Sequence[Cell] = [cell]
-        self._network, self._task, self._clip, self._batch = job.network, job.task, job.clip, job.batch_size
+        self._network, self._clip, self._batch = job.network, job.clip, job.batch_size
+        self._task, self._device = job.task, torch.device(job.device)
         self._loss, self._feed = job.losses[cell.loss], feeds[cell.loss]
         activation = job.activations[cell.activation]
-        model, self.slots = common.with_activation(job.network, cell.seed, activation, lambda: module_of(activation))
-        self.model = dropout.own(model, [cell.seed], stacked=False)
+        model, self.slots = common.with_activation(job, cell.seed, activation, lambda: module_of(activation))
+        self.model = dropout.own(model, [cell.seed], stacked=False).to(self._device)
+        if self._device.type != "cpu":
+            self._task = moved(job.task, self._device)
+            self._feed = feeding.feed(self._loss, self._task)
+        self._half = torch.autocast(self._device.type, torch.bfloat16, enabled=job.precision == "bfloat16")
+        self._augment = None if job.augment is None else common.Augmented(job.augment)
+        self._step = job.step or _descend
         self.layers = common.layers_of(self.model)
         self._trained = {name: p for name, p in self.model.named_parameters() if p.requires_grad}
-        self._optimiser = Optimiser(job.optimizer, [(list(self._trained.values()), cell.rate)])
+        self._optimiser: Any = (
+            OwnOptimiser(job.optimizer, list(self._trained.values()), cell.rate)
+            if callable(job.optimizer)
+            else Optimiser(job.optimizer, [(list(self._trained.values()), cell.rate)])
+        )
 
     def gradient(self, rows: Tensor) -> Tensor:
         self.model.train()
-        outputs = self._network.predict(self.model(self._task.inputs[rows[0]]))
-        loss = self._loss(*self._feed(outputs, self._task.targets[rows[0]]), reduction="mean")
+        inputs, targets = self._task.inputs[rows[0]], self._task.targets[rows[0]]
+        if self._augment is not None:
+            more = self._augment([self.cells[0].seed], inputs.unsqueeze(0), targets.unsqueeze(0))
+            inputs, targets = (part.squeeze(0) for part in more)
         self.model.zero_grad()
-        loss.backward()
-        return loss.detach().unsqueeze(0)
+        loss = self._step(self._forward, inputs, targets, self._mean)
+        if loss.requires_grad:
+            loss.backward()
+        return loss.detach().cpu().unsqueeze(0)  # type: ignore[no-any-return]
+
+    def _forward(self, inputs: Tensor) -> Any:
+        """Call the model, in half precision if asked for."""
+        with self._half:
+            return self.model(inputs)
+
+    def _mean(self, returned: Any, targets: Tensor) -> Tensor:
+        """Mean loss of the model's outputs."""
+        outputs = self._network.predict(returned).float()
+        mean: Tensor = self._loss(*self._feed(outputs, targets), reduction="mean")
+        return mean
 
     def norms(self) -> Tensor:
         gradients = {name: p.grad for name, p in self._trained.items()}
+        none = torch.zeros((), device=self._device)
         norms = [
-            torch.stack([torch.zeros(()) if (g := gradients[key]) is None else g.norm() for key in keys]).norm()
+            torch.stack([none if (g := gradients[key]) is None else g.norm() for key in keys]).norm()
             for keys in self.layers.values()
         ]
-        return torch.stack(norms).unsqueeze(0)
+        return torch.stack(norms).unsqueeze(0).cpu()
 
-    def update(self) -> None:
+    def update(self, factor: float) -> None:
         if self._clip is not None:
             torch.nn.utils.clip_grad_norm_(self._trained.values(), self._clip)
-        self._optimiser.step()
+        self._optimiser.step(factor)
 
     @torch.no_grad()
     def outputs(self, rows: Tensor) -> Tensor:
@@ -63,10 +93,11 @@ class Single:
                 self._predict(portion)
             batches.append(counts)
         dead, saturated = common.shares(batches, [])
-        return dead.unsqueeze(0), saturated.unsqueeze(0)
+        return dead.unsqueeze(0).cpu(), saturated.unsqueeze(0).cpu()
 
     def _predict(self, rows: Tensor) -> Tensor:
-        return self._network.predict(self.model.eval()(self._task.inputs[rows]))
+        self.model.eval()
+        return self._network.predict(self._forward(self._task.inputs[rows])).float().cpu()
 
     def _portions(self, rows: Tensor) -> Sequence[Tensor]:
         return common.portions(rows.flatten(), 1, self._task.inputs[0], self._batch)
@@ -75,5 +106,18 @@ class Single:
         return [value.detach().unsqueeze(0) for value in (*self.model.parameters(), *self.model.buffers())]
 
     def finite(self) -> Tensor:
-        known = [moment for group in self._optimiser.known for moments in group for moment in moments[:2]]
+        known = [moment for group in self._optimiser.known for moments in group for moment in moments]
         return torch.tensor([all(bool(value.isfinite().all()) for value in (*self.state(), *known))])
+
+
+def _descend(model: Any, inputs: Tensor, targets: Tensor, loss: Any) -> Any:
+    return loss(model(inputs), targets)
+
+
+def moved(task: Task, device: torch.device) -> Task:
+    """Task whose tensors lie on another device."""
+    names = ("inputs", "targets", "centre", "scale")
+    there: dict[str, Any] = {
+        name: None if getattr(task, name) is None else getattr(task, name).to(device) for name in names
+    }
+    return replace(task, **there)

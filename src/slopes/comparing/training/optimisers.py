@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,43 +12,67 @@ from torch.optim.adam import adam
 from torch.optim.adamw import adamw
 from torch.optim.sgd import sgd
 
-LANES = 16  #: below so many numbers the fused kernels round the tail of an array differently
-ADAM = {"amsgrad": False, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "maximize": False, "fused": True}
+from slopes.comparing.settings import settings_of
+
+ADAM = {"amsgrad": False, "betas": (0.9, 0.999), "eps": 1e-8, "maximize": False, "fused": True}
 SGD = {"weight_decay": 0.0, "momentum": 0.0, "dampening": 0.0, "nesterov": False, "maximize": False, "fused": True}
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "adam": ADAM | {"weight_decay": 0.0}, "adamw": ADAM | {"weight_decay": 0.01}, "sgd": SGD
+}  # fmt: skip
+LANES = 16  #: below so many numbers the fused kernels round the tail of an array differently
 
 
 class Optimiser:
-    """`torch.optim.Adam`, ``AdamW`` or ``SGD`` with PyTorch's defaults, for groups of parameters and their rates.
+    """`torch.optim.Adam`, ``AdamW`` or ``SGD`` for groups of parameters and their rates.
 
     It calls their functional forms, as their classes load PyTorch's compiler, which takes a second in every process.
     The fused kernels make one pass over the memory instead of six.
     """
 
-    def __init__(self, name: str, groups: Sequence[tuple[Sequence[Tensor], float]]) -> None:
-        self._name, self._groups = name, groups
-        #: for each group and parameter: two moments, and the number of steps
-        self.known = [
-            [(torch.zeros_like(p), torch.zeros_like(p), torch.zeros(())) for p in parameters]
-            for parameters, _ in (groups if name != "sgd" else ())
-        ]
+    def __init__(self, text: str, groups: Sequence[tuple[Sequence[Tensor], float]]) -> None:
+        self._name, given = settings_of(text)
+        self._settings: dict[str, Any] = {**DEFAULTS[self._name], **given}
+        if "betas" in self._settings:
+            self._settings["beta1"], self._settings["beta2"] = tuple(self._settings.pop("betas"))
+        self._groups = groups
+        count = bool(self._settings["momentum"]) if self._name == "sgd" else 2
+        #: for each group and parameter: its moments
+        self.known = [[[torch.zeros_like(p) for _ in range(count)] for p in parameters] for parameters, _ in groups]
+        self._steps = [[torch.zeros(()) for _ in parameters] for parameters, _ in groups]
 
     @torch.no_grad()
-    def step(self) -> None:
-        for i, (parameters, rate) in enumerate(self._groups):
+    def step(self, factor: float = 1.0) -> None:
+        for (parameters, rate), known, counts in zip(self._groups, self.known, self._steps, strict=True):
             moved = [place for place, p in enumerate(parameters) if p.grad is not None]
             tensors = [parameters[place] for place in moved]
-            gradients = [p.grad for p in tensors]
-            if self._name == "sgd":
-                sgd(tensors, gradients, [None] * len(tensors), lr=rate, **SGD)  # type: ignore[arg-type]
-                continue
-            first, second, steps = ([self.known[i][place][k] for place in moved] for k in range(3))
-            move, decay = {"adam": (adam, 0.0), "adamw": (adamw, 0.01)}[self._name]
-            move(
-                *(tensors, gradients, first, second, [], steps),  # type: ignore[arg-type]
-                lr=rate,
-                weight_decay=decay,
-                **ADAM,  # type: ignore[arg-type]
-            )
+            moments = [list(each) for each in zip(*(known[place] for place in moved), strict=True)]
+            self._move(tensors, moments, [counts[place] for place in moved], rate * factor)
+
+    def _move(self, tensors: list[Tensor], moments: list[list[Tensor]], counts: list[Tensor], rate: float) -> None:
+        gradients: Any = [p.grad for p in tensors]
+        if self._name == "sgd":
+            sgd(tensors, gradients, moments[0] if moments else [None] * len(tensors), lr=rate, **self._settings)  # type: ignore[arg-type]
+            return
+        move: Any = {"adam": adam, "adamw": adamw}[self._name]
+        move(tensors, gradients, *moments, [], counts, lr=rate, **self._settings)
+
+
+class OwnOptimiser:
+    """Optimiser of a user, with the same methods."""
+
+    def __init__(self, make: Any, parameters: Sequence[Tensor], rate: float) -> None:
+        self._optimiser = make(parameters, lr=rate)
+        self._rates = [group["lr"] for group in self._optimiser.param_groups]
+
+    @property
+    def known(self) -> list[list[list[Tensor]]]:
+        states = self._optimiser.state.values()
+        return [[[v for v in state.values() if isinstance(v, Tensor)] for state in states]]
+
+    def step(self, factor: float = 1.0) -> None:
+        for group, rate in zip(self._optimiser.param_groups, self._rates, strict=True):
+            group["lr"] = rate * factor
+        self._optimiser.step()
 
 
 class Weights:
@@ -87,14 +112,14 @@ class Weights:
             if gradient is not None:
                 into.copy_(gradient)
 
-    def update(self) -> None:
+    def update(self, factor: float) -> None:
         """Clip as `torch.nn.utils.clip_grad_norm_` does, and step."""
         if self.clip is not None:
             norm = torch.stack([gradient.norm(dim=1) for gradient in self.gradients]).norm(dim=0)
-            factor = (self.clip / (norm + 1e-6)).clamp(max=1.0).unsqueeze(1)
+            shrinkage = (self.clip / (norm + 1e-6)).clamp(max=1.0).unsqueeze(1)
             for gradient in self.gradients:
-                gradient.mul_(factor)
-        self.optimiser.step()
+                gradient.mul_(shrinkage)
+        self.optimiser.step(factor)
 
     def norms(self, layers: Sequence[Sequence[str]]) -> Tensor:
         of = {key: gradient.norm(dim=1) for key, gradient in zip(self.tensors, self.gradients, strict=True)}
@@ -103,7 +128,7 @@ class Weights:
     def finite(self) -> Tensor:
         fine = torch.stack([_finite(stored) for stored in self.stored]).all(0)
         for runs in zip(*self.optimiser.known, strict=True):  # moments of one parameter, by groups
-            for moments in zip(*(known[:2] for known in runs), strict=True):
+            for moments in zip(*runs, strict=True):
                 fine &= torch.cat([_finite(moment) for moment in moments])
         return fine
 

@@ -20,12 +20,22 @@ STEPS = 3  #: timed steps; the fastest counts
 _known: dict[Any, str] = {}
 
 
+def loop_only(job: Job) -> str:
+    """Option that no stack knows, in words; else ""."""
+    for option, given in (("step", job.step), ("optimizer", callable(job.optimizer))):
+        if given:
+            return f"your own {option} trains one network"
+    if job.device != "cpu" or job.precision != "float32":
+        return f"networks on {job.device} in {job.precision} are trained one by one"
+    return ""
+
+
 def against_stacking(job: Job, cells: Sequence[Cell], feeds: dict[int, Any], *, timed: bool = True) -> str:
     """Reason to train the cells one by one, or "" if a stack is better."""
     if timed and len(cells) == 1:
         return "a network alone needs no stack"
     pairs = tuple(dict.fromkeys((cell.activation, cell.loss) for cell in cells))
-    setting = (job.network.digest, job.task.fingerprint, job.batch_size, job.optimizer)
+    setting = (job.network.digest, job.task.fingerprint, job.batch_size, job.optimizer, job.augment, job.init)
     tried = (*setting, tuple((job.activations[a], job.losses[b]) for a, b in pairs))
     if tried not in _known:
         _known[tried] = _refusal(
@@ -49,7 +59,7 @@ def _refusal(job: Job, cells: list[Cell], feeds: dict[int, Any]) -> str:
             outputs = stack.outputs(rows)[0]
             held = {name: value.clone() for name, value in stack.held.items()}
             stack.gradient(rows.expand(len(cells), -1))
-            stack.update()
+            stack.update(1.0)
     except Exception as error:  # the user's module may raise anything under vmap
         return f"torch.func.vmap does not take it: {type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
     single = Single(job, cells[0], feeds)
@@ -79,6 +89,6 @@ def _seconds(learner: Learner, job: Job) -> float:
     for _ in range(STEPS):
         start = clock()
         learner.gradient(rows)
-        learner.update()
+        learner.update(1.0)
         best = min(best, clock() - start)
     return best

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -11,6 +13,7 @@ from torch import Tensor
 
 from slopes.comparing import metrics
 from slopes.comparing.training.common import Learner, Order, by_loss
+from slopes.comparing.training.schedules import factors
 
 if TYPE_CHECKING:
     from slopes.comparing.job import Job
@@ -36,10 +39,14 @@ def run(learner: Learner, job: Job, feeds: dict[int, Any]) -> list[Outcome]:
     marks = _Marks(learner, job, feeds)
     diverged: list[int | None] = [None] * len(cells)
     losses, gradients, curve, units, seconds = [], [], [], [], []
+    best = _Best(learner, job)
+    steps = min(len(order) for order in orders.values())
+    rates = factors(job.schedule, job.epochs * steps)
     for epoch in range(1, job.epochs + 1):
         before = [value.clone() for value in learner.state()]
         drawn = {seed: order.epoch() for seed, order in orders.items()}
-        loss, gradient, cost = _epoch(learner, torch.stack([drawn[cell.seed] for cell in cells], dim=1))
+        batches = torch.stack([drawn[cell.seed] for cell in cells], dim=1)
+        loss, gradient, cost = _epoch(learner, batches, rates[(epoch - 1) * steps :])
         fine = learner.finite() & loss.isfinite() & gradient.isfinite().all(1)
         for i, well in enumerate(fine.tolist()):
             if not well and diverged[i] is None:
@@ -49,21 +56,28 @@ def run(learner: Learner, job: Job, feeds: dict[int, Any]) -> list[Outcome]:
         gradients.append(gradient.tolist())
         seconds.append(cost / len(cells))
         curve.append(marks.primary(checking).tolist())
+        best.see(epoch, curve[-1])
         if epoch in (1, job.epochs):
             units.append([share.tolist() for share in learner.units(checking)])
+        if best.ended:
+            break
+    if job.patience is not None:
+        best.restore()
+        units[1:] = [[share.tolist() for share in learner.units(checking)]]
+    ends = best.last
     validation, test = marks.all(checking), marks.all(judging)
     return [
         {
             "test": test[i],
             "validation": validation[i],
-            "curve": [values[i] for values in curve],
-            "training_loss": _until(diverged[i], losses, i),
+            "curve": _filled([values[i] for values in curve[: ends[i]]], job.epochs, best.scores[i]),
+            "training_loss": _filled(_until(diverged[i], losses[: ends[i]], i), job.epochs, None),
             "layers": list(learner.layers),
-            "gradient": _until(diverged[i], gradients, i),
+            "gradient": _filled(_until(diverged[i], gradients[: ends[i]], i), job.epochs, None),
             "slots": list(learner.slots),
             "dead": [dead[i] for dead, _ in units],
             "saturated": [saturated[i] for _, saturated in units],
-            "diverged": diverged[i],
+            "diverged": None if (diverged[i] or 0) > ends[i] else diverged[i],
             "seconds": statistics.median(seconds),
             "stack": len(cells),
         }
@@ -71,12 +85,57 @@ def run(learner: Learner, job: Job, feeds: dict[int, Any]) -> list[Outcome]:
     ]
 
 
+def _filled(values: list[Any], epochs: int, filler: Any) -> list[Any]:
+    """Values of all epochs, also those after a run that ended early."""
+    return values + [filler] * (epochs - len(values))
+
+
 def _until(diverged: int | None, epochs: list[Any], place: int) -> list[Any]:
     """One network's values by epoch, None from the divergence on."""
     return [None if diverged and epoch >= diverged else values[place] for epoch, values in enumerate(epochs, 1)]
 
 
-def _epoch(learner: Learner, batches: Tensor) -> tuple[Tensor, Tensor, float]:
+class _Best:
+    """Weights of each network after its best epoch, with `job.patience`."""
+
+    def __init__(self, learner: Learner, job: Job) -> None:
+        self._learner = learner
+        self._patience = math.inf if job.patience is None else job.patience
+        self._higher = metrics.METRICS[job.task.kind][0].higher if job.patience is not None else True
+        self._epochs = [0] * len(learner.cells)
+        self._kept: list[Tensor] = []
+        self._now = 0
+        self.scores = [math.nan] * len(learner.cells)  #: the best ones
+
+    @property
+    def last(self) -> list[int]:
+        """Epoch in which each run ended."""
+        return [int(min(epoch + self._patience, self._now)) for epoch in self._epochs]
+
+    @property
+    def ended(self) -> bool:
+        return all(self._now >= epoch + self._patience for epoch in self._epochs)
+
+    def see(self, epoch: int, scores: list[float]) -> None:
+        self._now = epoch
+        if self._patience == math.inf:
+            return
+        better = []
+        for i, score in enumerate(scores):
+            is_better = score > self.scores[i] if self._higher else score < self.scores[i]
+            better.append(epoch == 1 or (is_better and epoch <= self._epochs[i] + self._patience))
+            if better[-1]:
+                self.scores[i], self._epochs[i] = score, epoch
+        state = self._learner.state()
+        if not self._kept:
+            self._kept = [value.clone() for value in state]
+        _restore(self._kept, state, torch.tensor(better))
+
+    def restore(self) -> None:
+        _restore(self._learner.state(), self._kept, torch.ones(len(self._epochs), dtype=torch.bool))
+
+
+def _epoch(learner: Learner, batches: Tensor, rates: Sequence[float]) -> tuple[Tensor, Tensor, float]:
     """Train one pass over (batch, network, sample): mean loss, mean gradient norms of two steps, processor seconds."""
     total = torch.zeros(batches.shape[1], dtype=torch.float64)
     watched = {len(batches) // 2, len(batches) - 1}
@@ -88,7 +147,7 @@ def _epoch(learner: Learner, batches: Tensor) -> tuple[Tensor, Tensor, float]:
             pause = time.process_time()
             norms.append(learner.norms())
             aside += time.process_time() - pause
-        learner.update()
+        learner.update(rates[number])
     seconds = time.process_time() - start - aside
     return total / len(batches), torch.stack(norms).mean(0), seconds
 

@@ -55,17 +55,17 @@ class Stack:
     def __init__(self, job: Job, cells: Sequence[Cell], feeds: dict[int, Any]) -> None:
         self.cells = cells
         self._network, self._task, self._batch = job.network, job.task, job.batch_size
-        made = {seed: self._slotted(job, seed) for seed in dict.fromkeys(cell.seed for cell in cells)}
-        start = {seed: model for seed, (model, _) in made.items()}
-        self.slots = made[cells[0].seed][1]
-        self.model = dropout.own(start[cells[0].seed], [cell.seed for cell in cells], stacked=True)
+        keys = [(cell.seed, cell.activation * (job.init is not None)) for cell in cells]  # of their initial weights
+        made = {key: self._slotted(job, cell) for key, cell in dict(zip(keys, cells, strict=True)).items()}
+        start = {key: model for key, (model, _) in made.items()}
+        self.slots = made[keys[0]][1]
+        self.model = dropout.own(start[keys[0]], [cell.seed for cell in cells], stacked=True)
+        self._augment = None if job.augment is None else common.Augmented(job.augment)
         self._stages = stages(self.model) if job.network.output is None else None
         self.layers = common.layers_of(self.model)
         trained = [name for name, p in self.model.named_parameters() if p.requires_grad]
-        tensors = {seed: {**dict(m.named_parameters()), **dict(m.named_buffers())} for seed, m in start.items()}
-        stacked = {
-            name: torch.stack([tensors[cell.seed][name].detach() for cell in cells]) for name in tensors[cells[0].seed]
-        }
+        tensors = {key: {**dict(m.named_parameters()), **dict(m.named_buffers())} for key, m in start.items()}
+        stacked = {name: torch.stack([tensors[key][name].detach() for key in keys]) for name in tensors[keys[0]]}
         self.weights = Weights(
             {name: stacked[name] for name in trained}, [c.rate for c in cells], job.optimizer, job.clip
         )
@@ -73,34 +73,35 @@ class Stack:
         self._losses = [(MeanLosses(job.losses[loss], feeds[loss]), index) for loss, index in common.by_loss(cells)]
         self._places = torch.cat([index for _, index in self._losses]).argsort()
 
-    def _slotted(self, job: Job, seed: int) -> tuple[nn.Module, dict[str, nn.Module]]:
+    def _slotted(self, job: Job, cell: Cell) -> tuple[nn.Module, dict[str, nn.Module]]:
         activations = [(job.activations[a], len(list(run))) for a, run in groupby(c.activation for c in self.cells)]
         first = activations[0][0]
         make = partial(Slot, activations) if sharing(first) else partial(module_of, first)
-        return common.with_activation(job.network, seed, first, make)
+        return common.with_activation(job, cell.seed, job.activations[cell.activation], make)
 
     def _call(self, state: dict[str, Tensor], x: Tensor) -> Tensor:
         return self._network.predict(torch.func.functional_call(self.model, state, (x,)))
 
-    def _outputs(self, rows: Tensor) -> Tensor:
+    def _outputs(self, x: Tensor, networks: int) -> Tensor:
+        """Outputs of inputs (network, sample, ...); with 0 networks, of inputs (sample, ...) that all share."""
         if self._stages is None:
-            return self._map(self._call, rows)  # type: ignore[no-any-return]
-        x = common.samples(self._task.inputs, rows)
-        x = x if rows.ndim > 1 else x.expand(len(self.cells), *x.shape)
+            return self._map(self._call, x, networks)  # type: ignore[no-any-return]
+        x = x if networks else x.expand(len(self.cells), *x.shape)
         for stage in self._stages:
             x = stage(self.weights.tensors | self.held, x)
         return x
 
-    def _map(self, function: Any, rows: Tensor) -> Any:
-        dims = (0, 0 if rows.ndim > 1 else None)
+    def _map(self, function: Any, x: Tensor, networks: int) -> Any:
+        dims = (0, 0 if networks else None)
         with _batched_attention():
-            return torch.vmap(function, dims, randomness="different")(
-                {**self.weights.tensors, **self.held}, common.samples(self._task.inputs, rows)
-            )
+            return torch.vmap(function, dims, randomness="different")({**self.weights.tensors, **self.held}, x)
 
     def gradient(self, rows: Tensor) -> Tensor:
         self.model.train()
-        outputs, targets = self._outputs(rows), common.samples(self._task.targets, rows)
+        inputs, targets = common.samples(self._task.inputs, rows), common.samples(self._task.targets, rows)
+        if self._augment is not None:
+            inputs, targets = self._augment([cell.seed for cell in self.cells], inputs, targets)
+        outputs = self._outputs(inputs, len(self.cells))
         if len(self._losses) == 1:
             losses = self._losses[0][0](outputs, targets)
         else:
@@ -111,13 +112,13 @@ class Stack:
     def norms(self) -> Tensor:
         return self.weights.norms(list(self.layers.values()))
 
-    def update(self) -> None:
-        self.weights.update()
+    def update(self, factor: float) -> None:
+        self.weights.update(factor)
 
     @torch.no_grad()
     def outputs(self, rows: Tensor) -> Tensor:
         self.model.eval()
-        return torch.cat([self._outputs(portion) for portion in self._portions(rows)], dim=1)
+        return torch.cat([self._outputs(*self._given(portion)) for portion in self._portions(rows)], dim=1)
 
     @torch.no_grad()
     def units(self, rows: Tensor) -> tuple[Tensor, Tensor]:
@@ -128,7 +129,11 @@ class Stack:
                 self._call(state, x)
             return counts
 
-        return common.shares([self._map(count, portion) for portion in self._portions(rows)], [len(self.cells)])
+        counts = [self._map(count, *self._given(portion)) for portion in self._portions(rows)]
+        return common.shares(counts, [len(self.cells)])
+
+    def _given(self, rows: Tensor) -> tuple[Tensor, int]:
+        return common.samples(self._task.inputs, rows), len(self.cells) * (rows.ndim > 1)
 
     def _portions(self, rows: Tensor) -> Sequence[Tensor]:
         return common.portions(rows, len(self.cells), self._task.inputs[0], self._batch)
