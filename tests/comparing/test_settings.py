@@ -138,7 +138,7 @@ def test_every_option_that_decides_a_number_is_in_the_call():
     """An option that is added, too, because the call is made of the fields."""
     study = make_study(seeds=2)
     given = {"target": "x", "task": "count", "replace": nn.ReLU, "output": 0, "resample": True, "clip": 2.0}
-    given |= TRAINING
+    given |= TRAINING | {"drop": ["a"], "groups": "b", "order": "c"}
     study.plan.settings = Settings(**given)
     for each in OPTIONS:
         decides = each.name not in ("model", "data") and each.metadata["part"] != PLACE

@@ -348,11 +348,120 @@ def test_data_frames():
         ValueError, match=r"^compare: inputs \(60, 3\) and targets \(50,\) of data must have one length"
     ):
         resolve((frame, LABELS[:50]))
-    frame.loc[5, "colour"] = None
-    with pytest.raises(
-        ValueError, match=r"^compare: column 'colour' of the table lacks 1 values, the first in sample 5"
-    ):
-        resolve(frame, target="price")
+    assert resolve((frame, frame[::-1]), target="price").parts.test.tolist() == list(range(60, 120))
+    with pytest.raises(ValueError, match=r"^compare: data has no column 'sise'; did you mean 'size'\?"):
+        resolve(frame, target="price", drop=["sise"])
+
+
+def test_missing_values_become_the_mean_of_the_training_part(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    columns = table()
+    whole = resolve(pandas.DataFrame(columns), target="price")
+    gone = np.isin(np.arange(60), [3, 5, 8])
+    frame = pandas.DataFrame(columns)
+    frame.loc[gone, "size"] = None
+    frame.loc[[7], "colour"] = None
+    frame.to_csv(tmp_path / "gaps.csv", index=False)
+    frame.to_parquet(tmp_path / "gaps.parquet")
+    known = columns["size"][[place for place in whole.parts.train.tolist() if not gone[place]]]
+    expected = np.where(gone, 0, (columns["size"] - known.mean()) / known.std())
+    for data in (frame, tmp_path / "gaps.csv", tmp_path / "gaps.parquet"):
+        task = resolve(data, target="price")
+        np.testing.assert_allclose(task.inputs[:, 0], expected, atol=1e-4)
+        assert task.inputs.shape == (60, 5)  # a text that is missing is one of its own
+        assert task.about.endswith("Of the inputs 3 are missing; the training part's mean stands in for them.")
+        with pytest.raises(ValueError, match=r"'size' of .*, the target, lacks 3 values, the first in sample 3; leave"):
+            resolve(data, target="size")
+    array = np.where(gone[:, None], np.nan, X)
+    masked = np.ma.masked_array(X, np.repeat(gone[:, None], 4, 1))
+    for data in ((array, LABELS), (torch.from_numpy(array), LABELS), (masked, LABELS)):
+        assert (resolve(data).inputs[gone] == 0).all()
+    assert not (resolve((X, LABELS)).inputs[gone] == 0).any()
+
+
+def test_text_files_of_other_forms(tmp_path):
+    expected = resolve(write_csv(tmp_path / "plain.csv", a=X[:, 0], b=X[:, 1], y=LABELS))
+    rows = [
+        f"{a};{b};{y};2020-01-{1 + i % 28:02}" for i, (a, b, y) in enumerate(zip(X[:, 0], X[:, 1], LABELS, strict=True))
+    ]
+    (tmp_path / "other.csv").write_text("\n".join(["a;b;y;when", *rows]).replace(".", ","))
+    (tmp_path / "other.tsv").write_text("\n".join(["a;b;y;when", *rows]).replace(";", "\t"))
+    for name in ("other.csv", "other.tsv"):
+        task = resolve(tmp_path / name)
+        assert task.inputs.shape == (60, 3)
+        torch.testing.assert_close(task.inputs[:, :2], expected.inputs)
+        days = 1.0 + torch.arange(60) % 28
+        known = days[task.parts.train]
+        torch.testing.assert_close(
+            task.inputs[:, 2], (days - known.mean()) / known.std(correction=0), rtol=1e-4, atol=1e-4
+        )
+        assert resolve(str(tmp_path / name), drop=["when"]).fingerprint == expected.fingerprint
+
+
+def test_dates_of_a_table_are_days():
+    pandas = pytest.importorskip("pandas")
+    moments = pandas.date_range("2020-01-01", periods=60, freq="12h")
+    expected = resolve((np.arange(60.0), LABELS)).inputs
+    for when in (moments, moments.tz_localize("Europe/Paris"), [stamp.to_pydatetime() for stamp in moments]):
+        task = resolve(pandas.DataFrame({"when": when, "y": LABELS}))
+        torch.testing.assert_close(task.inputs, expected, rtol=1e-4, atol=1e-4)
+
+
+class Dicts(torch.utils.data.Dataset):
+    def __len__(self):
+        return 60
+
+    def __getitem__(self, place):
+        return {"pixels": torch.from_numpy(X[place]), "label": int(LABELS[place])}
+
+
+def test_loaders_dicts_and_mappings():
+    pairs = torch.utils.data.TensorDataset(torch.from_numpy(X), torch.from_numpy(LABELS))
+    expected = resolve((X, LABELS))
+    loader = torch.utils.data.DataLoader(pairs, batch_size=7, shuffle=True)
+    for data in (loader, Dicts(), [Dicts()[place] for place in range(60)], {"x": X, "y": LABELS}):
+        task = resolve(data)
+        assert torch.equal(task.targets, expected.targets)
+        torch.testing.assert_close(task.inputs, expected.inputs)
+    assert resolve((loader, loader, loader)).fingerprint == resolve(((X, LABELS),) * 3).fingerprint
+
+
+def test_a_validation_part_is_dealt_from_the_training_part():
+    pairs = Pairs(X, LABELS)
+    for data in (((X, LABELS), (X[:9], LABELS[:9])), {"train": pairs, "test": (X[:9], LABELS[:9])}):
+        parts = resolve(data).parts
+        assert parts.test.tolist() == list(range(60, 69))
+        assert sorted(torch.cat(parts[:2]).tolist()) == list(range(60))
+        assert len(parts.validation) == 18  # of 20 of each class, 6 = 20 · 0.2 / 0.7
+        assert np.bincount(LABELS[parts.validation]).tolist() == [6, 6, 6]
+
+
+def test_groups_stay_together(tmp_path):
+    patients = np.arange(60) // 4
+    task = resolve((X, X[:, 0]), groups=patients)
+    of_parts = [set(patients[part].tolist()) for part in task.parts]
+    assert set.union(*of_parts) == set(range(15))
+    assert sum(map(len, of_parts)) == 15
+    assert [len(part) for part in task.parts] == [28, 12, 20]
+    path = write_csv(tmp_path / "visits.csv", patient=patients, a=X[:, 0], b=X[:, 1], y=X[:, 2])
+    there = resolve(path, groups="patient", resampled=True)
+    assert there.inputs.shape == (60, 2)
+    for seed in (0, 1):
+        assert sum(len(set(patients[part].tolist())) for part in there.split(seed)) == 15
+    assert there.split(0).train.tolist() != there.split(1).train.tolist()
+    with pytest.raises(ValueError, match=r"^compare: there must be a group for each of 60 samples, got \(59,\)"):
+        resolve((X, LABELS), groups=patients[1:])
+
+
+def test_the_past_trains_and_the_future_tests(tmp_path):
+    when = np.random.default_rng(0).permutation(60)
+    task = resolve(write_csv(tmp_path / "days.csv", day=when, a=X[:, 0], b=X[:, 1], y=X[:, 2]), order="day")
+    train, validation, test = (when[part] for part in task.parts)
+    assert train.max() < validation.min() <= validation.max() < test.min()
+    assert task.inputs.shape == (60, 2)
+    assert resolve((X, X[:, 0]), order=True).parts.test.tolist() == list(range(42, 60))
+    with pytest.raises(ValueError, match=r"^compare: data in an order have one split; leave out resample, or order\."):
+        resolve((X, X[:, 0]), order=True, resampled=True)
 
 
 def test_arrays_of_a_file(tmp_path):
@@ -436,38 +545,31 @@ def test_a_dataset_that_is_changed_has_another_fingerprint(tmp_path):
     assert resolve(write_csv(path, **columns), target="price").fingerprint != before
 
 
-BAD = X.copy()
-BAD[3, 2] = np.nan
-
-
 @pytest.mark.parametrize(
     ("data", "options", "message"),
     [
         ("digit", {}, "no task 'digit'; did you mean 'digits'?"),
-        ("cifar10", {}, "no task 'cifar10'; there are digits, mnist5k, diabetes, breast_cancer, randhie, texture_seg, and files .csv, .npz, .parquet."),
+        ("cifar10", {}, "no task 'cifar10'; there are digits, mnist5k, diabetes, breast_cancer, randhie, texture_seg, and files .csv, .tsv, .npz, .parquet."),
         ("breast_cancer(balance=3)", {}, "breast_cancer does not take this"),
         ("breast_cancer(imbalance", {}, "no task 'breast_cancer(imbalance'"),
         ("digits", {"target": "label"}, "digits knows its own; leave out target='label'."),
         ("houses.csv", {}, "no file 'houses.csv'."),
-        (Path("houses.xlsx"), {}, "reads .csv, .npz and .parquet; got 'houses.xlsx'."),
+        (Path("houses.xlsx"), {}, "reads .csv, .tsv, .npz and .parquet; got 'houses.xlsx'."),
         ((X, LABELS), {"task": "regresion"}, "no kind of task 'regresion'; did you mean 'regression'?"),
-        ((X * 1e300, LABELS), {}, "240 of the inputs of data are NaN or too large for 32 bits"),
+        ((X * 1e300, LABELS), {}, "240 of the inputs of data are too large for 32 bits"),
         ((X, X[:, 0] * 1e300), {}, "60 of the targets are NaN or too large for 32 bits"),
-        ((np.ma.masked_array(X, np.arange(240).reshape(60, 4) == 9), LABELS), {}, "1 of the inputs of data are NaN or too large for 32 bits, the first in sample 2 at (1,)"),
         ((np.zeros((60, 4, 5)), np.zeros((60, 4, 5))), {}, "all pixels of the masks that train are 0; there is nothing to learn."),
         (X, {}, "data must be a built-in task's name, a file, (inputs, targets), a dataset, or three of these to train, validate and test on; got a ndarray (60, 4) alone."),
         (None, {}, "data must be a built-in task's name"),
         (7, {}, "got a int."),
         ((X,), {}, "data must be two, inputs and targets, or three, to train, validate and test on; got 1."),
         (iter([]), {}, "data is a list_iterator, which can be read but in its order"),
-        ((Pairs(X, LABELS), Pairs(X, LABELS)), {}, "data are two datasets; give three, to train, validate and test on."),
         ((X[:0], LABELS[:0]), {}, "data is empty: inputs (0, 4), targets (0,)."),
         (Pairs(X[:0], LABELS), {}, "data is empty."),
         ((X[:5], LABELS[:5]), {}, "5 samples cannot be dealt to three parts; give at least 10."),
         ((X, LABELS[:50]), {}, "inputs (60, 4) and targets (50,) of data must have one length."),
         ((X.T, LABELS), {}, "inputs (4, 60) and targets (60,) of data must have one length; transposed they would have."),
         (([[1, 2], [3]], [0, 1]), {}, "the inputs are lists of unequal lengths"),
-        ((BAD, LABELS), {}, "1 of the inputs of data are NaN or too large for 32 bits, the first in sample 3 at (2,)"),
         ((X, np.where(LABELS == 0, np.inf, X[:, 0])), {}, "20 of the targets are NaN or too large for 32 bits, the first in sample 0"),
         ((X.astype(str), LABELS), {}, "the inputs of data must be numbers, got <U"),
         ((X + 1j, LABELS), {}, "the inputs of data must be numbers, got complex128"),
@@ -491,11 +593,11 @@ BAD[3, 2] = np.nan
         (((X[:30], LABELS[:30]), (X[30:, :3], LABELS[30:]), (X, LABELS)), {}, "a sample of the validation part has shape (3,), and one of the train part (4,)."),
         (((X[:30], LABELS[:30]), (X[30:], LABELS[30:] + 1), (X, LABELS)), {}, "class '3' is in the validation part, but none of it is there to train on."),
         (((X[:30], X[:30, :2]), (X[30:], X[30:]), (X, X)), {}, "a target of the validation part has shape (4,), and one of the train part (2,)."),
-        ({"train": (X, LABELS), "test": (X, LABELS)}, {}, "a dict must have train, validation and test, got train, test; split what is lacking from train."),
-        ({}, {}, "a dict must have train, validation and test, got nothing"),
+        ({"train": (X, LABELS)}, {}, "a dict must have train and test, got train."),
+        ({}, {}, "a dict must have train and test, got nothing."),
         (Pairs([X[0], X[1, :2]], [0, 1]), {}, "the inputs must have one shape; sample"),
         (["just", "words"], {}, "the inputs must be an array with a sample each, got a str."),
-        (Face(text=[f"text {i}" for i in range(60)], label=LABELS), {}, "column 'text' has 60 different texts, such as 'text 0'; leave it out, or make them fewer."),
+        (Face(text=[f"text {i}" for i in range(60)], label=LABELS), {}, "column 'text' has 60 different texts, such as 'text 0'; leave it out by drop=['text'], or make them fewer."),
         (Face(pixels=X, other=LABELS, label=LABELS), {}, "data has 'pixels', an array in each sample, beside 1 other columns"),
         (Face(pixels=X, answer=LABELS), {}, "data needs target=, the column to be told; there are pixels, answer."),
         (Face(pixels=X, answer=LABELS), {"target": "anser"}, "data has no column 'anser'; did you mean 'answer'?"),
@@ -518,14 +620,13 @@ def test_what_does_not_fit_is_told_in_a_line(data, options, message):
         ("x,y\n", "y", "bad.csv is empty; it must have a line of names and a line for each sample."),
         ("1,2\n3,4\n", "y", "the first line of bad.csv must name the columns, got 1, 2."),
         ("x,x,y\n1,2,3\n", "y", "bad.csv has several columns named 'x'; rename all but one."),
-        (",x,y\n0,1,2\n1,3,4\n", "y", "column 1 of bad.csv has no name, as pandas writes the index of its rows; leave it out, or name it."),
+        (",x,y\n0,1,2\n1,3,4\n", "y", "column 1 of bad.csv has no name, as pandas writes the index of its rows; leave it out by drop=[''], or name it."),
         ("x,y\n1,2\n1\n", "y", "sample 1 of bad.csv has 1 values where the first line names 2 columns."),
-        ("x,y\n1,2\n,2\nNA,3\n", "y", "column 'x' of bad.csv lacks 2 values, the first in sample 1; fill them in, or leave out the column or these samples."),
-        ("x,y\n1,2\n3,nan\n", "y", "column 'y' of bad.csv lacks 1 values"),
+        ("x,y\n1,2\n3,nan\n", "y", "column 'y' of bad.csv, the target, lacks 1 values, the first in sample 1; leave these samples out."),
         ("size,price\n1,2\n", "prize", "bad.csv has no column 'prize'; did you mean 'price'?"),
         ("size,price\n1,2\n", None, "bad.csv needs target=, the column to be told; there are size, price."),
-        ("name,y\n" + "".join(f"n{i},{i % 2}\n" for i in range(120)), "y", "column 'name' has 120 different texts, such as 'n0'; leave it out, or make them fewer."),
-        ("x,y\n" + "1,a\ninf,b\n" * 20, "y", "column 'x' has 20 values that are NaN or too large for 32 bits, the first in sample 1"),
+        ("name,y\n" + "".join(f"n{i},{i % 2}\n" for i in range(120)), "y", "column 'name' has 120 different texts, such as 'n0'; leave it out by drop=['name'], or make them fewer."),
+        ("x,y\n" + "1,a\ninf,b\n" * 20, "y", "column 'x' has 20 values that are too large for 32 bits, the first in sample 1"),
     ],
     ids=lambda value: None,
 )  # fmt: skip
@@ -563,11 +664,10 @@ def test_the_index_that_pandas_stores_is_no_input(tmp_path):
 
 
 def test_parquet_is_read_by_what_is_there(tmp_path, monkeypatch):
-    path = parquet(tmp_path / "own.parquet", x=[1.0, None, 3.0], y=[1, 2, 3])
-    with pytest.raises(ValueError, match=r"^compare: column 'x' of own.parquet lacks 1 values, the first in sample 1"):
-        resolve(path, target="y")
-    parquet(path, x=[datetime.date(2020, 1, 1)] * 20, y=[1, 2] * 10)
-    with pytest.raises(ValueError, match=r"^compare: column 'x' of own.parquet must hold numbers or text, got date"):
+    path = parquet(tmp_path / "own.parquet", x=[datetime.timedelta(1)] * 20, y=[1, 2] * 10)
+    with pytest.raises(
+        ValueError, match=r"^compare: column 'x' of own.parquet must hold numbers, dates or text, got tim"
+    ):
         resolve(path, target="y")
     path.write_bytes(b"PAR1 no more")
     with pytest.raises(ValueError, match=r"^compare: own.parquet cannot be read as Parquet"):

@@ -191,7 +191,10 @@ def make_plan(settings: Settings) -> Plan:
     from slopes.comparing import networks, tasks
 
     chosen = arguments.activations(settings.activations)
-    task = tasks.resolve(settings.data, target=settings.target, task=settings.task, resampled=settings.resample)
+    task = tasks.resolve(
+        settings.data, target=settings.target, task=settings.task, resampled=settings.resample,
+        drop=settings.drop or (), groups=settings.groups, order=settings.order,
+    )  # fmt: skip
     losses = arguments.losses(settings.losses, task.kind)
     network = networks.resolve(
         settings.model, task, replace=settings.replace, output=settings.output, replaces=chosen != (OWN,)

@@ -15,6 +15,7 @@ from slopes.comparing.statistics import Series, verdicts
 if TYPE_CHECKING:
     from torch import nn
 
+    from slopes.comparing.job import Job
     from slopes.comparing.metrics import Metric
     from slopes.comparing.plan import Plan
 
@@ -33,6 +34,17 @@ class Best(NamedTuple):
     seed: int
     model: nn.Module  #: fitted, in evaluation mode
     run: Run  #: recorded run
+    job: Job
+
+    def predict(self, inputs: Any, *, probabilities: bool = False) -> Any:
+        """Predict for raw inputs, of the form in which the data came, and return an array.
+
+        It holds labels, numbers in the units of the target, or masks; with `probabilities`, each class's probability or
+        that of a yes. Inputs are scaled as those of the training part.
+        """
+        from slopes.comparing.predicting import predict
+
+        return predict(self, inputs, probabilities)
 
 
 class Results:
@@ -208,6 +220,14 @@ class Results:
         The winner has the best mean validation metric, and its seed the best value; test data play no part. Its model
         trains alone, and has the recorded weights within rounding, unless training draws at random.
         """
+        return self._best
+
+    def predict(self, inputs: Any, *, probabilities: bool = False) -> Any:
+        """Predict by the model of `best`, as `Best.predict` does."""
+        return self._best.predict(inputs, probabilities=probabilities)
+
+    @cached_property
+    def _best(self) -> Best:
         from slopes.comparing.training import fit
 
         trained = [pair for pair in self.pairs if pair.trained]
@@ -217,7 +237,7 @@ class Results:
         sign = 1 if pair.metric.higher else -1
         run = max(pair.chosen, key=lambda run: (sign * run.validation[pair.metric.name], -run.seed))
         model, _ = fit(self.plan.job, self.plan.cell(run.activation, run.loss, run.rate, run.seed))
-        return Best(pair.activation, pair.loss, run.rate, run.seed, model.eval(), run)
+        return Best(pair.activation, pair.loss, run.rate, run.seed, model.eval(), run, self.plan.job)
 
     def rows(self) -> list[dict[str, Any]]:
         """One flat dict per run, failed ones included, as `export` writes them."""

@@ -92,6 +92,13 @@ def one_of(name: str, value: Any, choices: Sequence[str]) -> str:
     return str(value)
 
 
+def strings(name: str, value: Any) -> tuple[str, ...]:
+    chosen: tuple[Any, ...] = (value,) if isinstance(value, str) or not isinstance(value, Iterable) else tuple(value)
+    if not all(isinstance(each, str) for each in chosen):
+        raise TypeError(f"compare: {name} must be a list of names, got {shown(value)}.")
+    return chosen
+
+
 def flag(name: str, value: Any) -> bool:
     if not isinstance(value, bool) and type(value).__name__ not in ("bool", "bool_"):
         raise TypeError(f"compare: {name} must be True or False, got {value!r}.")
@@ -203,7 +210,8 @@ class Settings:
     data: Any = option(
         '``"digits"``, ``"mnist5k"``, ``"diabetes"``, ``"breast_cancer"``, ``"randhie"`` or ``"texture_seg"``; or '
         "your own: ``(inputs, targets)`` as arrays or tensors, a torch or Hugging Face dataset, a triple of such to "
-        "train, validate and test, or a path to a ``.csv``, ``.npz`` or ``.parquet`` file.",
+        "train, validate and test, of two to train and test, or a path to a ``.csv``, ``.tsv``, ``.npz`` or "
+        "``.parquet`` file.",
         default="digits",
     )
     _: KW_ONLY
@@ -216,6 +224,23 @@ class Settings:
         '``"classification"``, ``"binary"``, ``"regression"``, ``"count"`` or ``"segmentation"``, where the targets '
         "do not tell.",
         OnCommandLine("KIND", help="classification, binary, regression, count or segmentation."),
+        default=None,
+    )
+    drop: Sequence[str] | None = option(
+        "Columns of a table to leave out.",
+        OnCommandLine("NAME,...", "names", help="Columns of DATA to leave out."),
+        check=optional(strings),
+        default=None,
+    )
+    groups: Any = option(
+        "A column, or an array, of groups whose samples are in one part, such as a patient's.",
+        OnCommandLine("NAME", help="A column of groups whose samples are in one part, such as a patient's."),
+        default=None,
+    )
+    order: Any = option(
+        "A column in whose order the first samples train and the last ones test, such as a date; True for the order in "
+        "which they come.",
+        OnCommandLine("NAME", help="A column in whose order the first samples train and the last ones test."),
         default=None,
     )
     activations: Sequence[Any] | None = option(

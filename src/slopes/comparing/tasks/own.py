@@ -15,14 +15,14 @@ from torch import Tensor
 from slopes import loading
 from slopes.comparing.tasks.builtin import BUILTIN
 from slopes.comparing.tasks.kinds import TaskKind
-from slopes.comparing.tasks.sources import SUFFIXES, Columns, Raw, read
-from slopes.comparing.tasks.task import Parts, Task, make
+from slopes.comparing.tasks.preparation import Levels, encode, find_levels, numbers
+from slopes.comparing.tasks.sources import SUFFIXES, Raw, read
+from slopes.comparing.tasks.task import TRAIN, VALIDATION, Parts, Task, deal, make, shares, strata_of
 from slopes.hints import did_you_mean
 
 FEW = 10  #: fewest samples for three parts
 CLASSES = 20  #: whole numbers with at most so many different values are labels
 OFTEN = 5  #: more values are labels, too, if they are 0 to C − 1 and each occurs so often
-LEVELS = 100  #: most texts of a column, where each becomes a column; also at most half the samples
 _FINE = 1e-2  #: coarsest step between numbers of 32 bits, as a fraction of a target's deviation
 
 _MOST = float(np.finfo(np.float32).max)
@@ -30,40 +30,61 @@ _PARTS = ("train", "validation", "test")
 _VALIDATION = ("validation", "valid", "val", "dev")
 
 
-def resolve(data: Any, *, target: str | None = None, task: str | None = None, resampled: bool = False) -> Task:
+def resolve(
+    data: Any, *, target: str | None = None, task: str | None = None, resampled: bool = False,
+    drop: Sequence[str] = (), groups: Any = None, order: Any = None,
+) -> Task:  # fmt: skip
     """Task of a built-in name, a file, a table, a dataset, (inputs, targets), or a triple or dict of these for the
     parts.
 
-    `task` overrides the kind that the targets suggest: whole numbers are labels if they are few or 0 to C − 1, counts
-    if they begin at 0, and numbers otherwise.
+    Without a validation part, a share of the training part validates. Samples of one of the `groups`, a column or an
+    array, are in one part; by `order`, a column or True for the order of the samples, the first ones train and the last
+    ones test. `task` overrides the kind that the targets suggest: whole numbers are labels if they are few or 0 to
+    C − 1, counts if they begin at 0, and numbers otherwise.
     """
     _check_kind(task)
     if isinstance(data, str) and Path(data).suffix.lower() not in SUFFIXES:
-        return _builtin(data, target, task, resampled)
-    sources, split = _sources(data)
-    if split and resampled:
-        raise ValueError(
-            "compare: data that come as train, validation and test are not dealt anew; give them as one to resample."
-        )
-    where = [f"the {part} part" for part in _PARTS] if split else ["data"]
-    if target is not None and isinstance(data, (tuple, list)) and not split:
+        return _builtin(data, resampled, target=target, task=task, drop=drop or None, groups=groups, order=order)
+    sources, names = _sources(data)
+    _check_split(bool(names), resampled, groups, order)
+    where = [f"the {part} part" for part in names] or ["data"]
+    if target is not None and isinstance(data, (tuple, list)) and not names:
         raise ValueError(f"compare: targets come with these data already; leave out target={target!r}.")
-    raws = [read(source, target, name) for source, name in zip(sources, where, strict=True)]
+    aside = [name for name in (groups, order) if isinstance(name, str)]
+    raws = [read(source, target, name, drop, aside) for source, name in zip(sources, where, strict=True)]
     lengths = [_length(raw, name) for raw, name in zip(raws, where, strict=True)]
-    parts = None
-    if split:
-        parts = Parts(*map(torch.from_numpy, np.split(np.arange(sum(lengths)), np.cumsum(lengths)[:-1])))
-    elif lengths[0] < FEW:
+    if not names and lengths[0] < FEW:
         raise ValueError(f"compare: {lengths[0]} samples cannot be dealt to three parts; give at least {FEW}.")
-    inputs = _inputs(raws, where)
+    inputs, levels = _inputs(raws, where)
     told = _targets(np.concatenate(_same_width([raw.targets for raw in raws], where)), task, raws[0].name)
-    _check_classes(told, parts)
+    grouping = None if groups is None else _grouping(raws[0].aside.get(groups, groups) if aside else groups, lengths[0])
+    parts = _given_parts(lengths, told) if names else None
+    if order is not None:
+        parts = _in_order(lengths[0], raws[0].aside[order] if aside else None)
+    if parts is None and grouping is None:
+        _check_dealt(told)
     made = make(
         _name(data), told.kind, inputs, told.values, about=_about(data, inputs, told),
-        labels=told.labels, parts=parts, resampled=resampled,
+        labels=told.labels, parts=parts, resampled=resampled, groups=grouping, levels=levels,
     )  # fmt: skip
+    _check_classes(told, made.parts)
     _check_varies(made)
     return made
+
+
+def _check_split(is_given: bool, resampled: bool, groups: Any, order: Any) -> None:
+    asked = [
+        name
+        for name, value in (("resample", resampled or None), ("groups", groups), ("order", order))
+        if value is not None
+    ]
+    if is_given and asked:
+        raise ValueError(
+            f"compare: data that come as train, validation and test are not dealt anew; give them as one, or leave out "
+            f"{asked[0]}."
+        )
+    if order is not None and len(asked) > 1:
+        raise ValueError(f"compare: data in an order have one split; leave out {asked[0]}, or order.")
 
 
 def _check_kind(task: str | None) -> None:
@@ -72,7 +93,7 @@ def _check_kind(task: str | None) -> None:
         raise ValueError(f"compare: no kind of task {task!r}; {did_you_mean(task, kinds)}")
 
 
-def _builtin(text: str, target: str | None, task: str | None, resampled: bool) -> Task:
+def _builtin(text: str, resampled: bool, **refused: Any) -> Task:
     try:
         file, name, arguments = loading.parts(text)
     except ValueError:
@@ -80,7 +101,7 @@ def _builtin(text: str, target: str | None, task: str | None, resampled: bool) -
     if file is not None or name not in BUILTIN:
         known = f"there are {', '.join(BUILTIN)}, and files {', '.join(SUFFIXES)}."
         raise ValueError(f"compare: no task {text!r}; {did_you_mean(name, BUILTIN, known)}")
-    for option, value in (("target", target), ("task", task)):
+    for option, value in refused.items():
         if value is not None:
             raise ValueError(f"compare: {name} knows its own; leave out {option}={value!r}.")
     try:
@@ -92,23 +113,79 @@ def _builtin(text: str, target: str | None, task: str | None, resampled: bool) -
         raise ValueError(f"compare: {str(error).removeprefix('compare: ')}") from None
 
 
-def _sources(data: Any) -> tuple[Sequence[Any], bool]:
-    """(the sources, whether they are the three parts)."""
-    if isinstance(data, Mapping):
+def _sources(data: Any) -> tuple[Sequence[Any], Sequence[str]]:
+    """(the sources, names of their parts); no names for one source."""
+    if isinstance(data, Mapping) and (not data or not {"train", "test", *_VALIDATION}.isdisjoint(data)):
+        if "train" not in data or "test" not in data:
+            raise ValueError(f"compare: a dict must have train and test, got {', '.join(map(str, data)) or 'nothing'}.")
         validation = next((name for name in _VALIDATION if name in data), None)
-        if validation is None or "train" not in data or "test" not in data:
-            raise ValueError(
-                f"compare: a dict must have train, validation and test, got {', '.join(map(str, data)) or 'nothing'}; "
-                "split what is lacking from train."
-            )
-        return (data["train"], data[validation], data["test"]), True
+        if validation is None:
+            return (data["train"], data["test"]), ("train", "test")
+        return (data["train"], data[validation], data["test"]), _PARTS
     if isinstance(data, (tuple, list)) and len(data) == 3:
-        return data, True
+        return data, _PARTS
+    if isinstance(data, (tuple, list)) and len(data) == 2 and all(map(_is_source, data)) and _are_alike(*data):
+        return data, ("train", "test")
     if isinstance(data, (tuple, list)) and len(data) != 2 and not (isinstance(data, list) and len(data) > 3):
         raise TypeError(
             f"compare: data must be two, inputs and targets, or three, to train, validate and test on; got {len(data)}."
         )
-    return (data,), False
+    return (data,), ()
+
+
+def _is_source(thing: Any) -> bool:
+    """Whether a thing is data by itself: inputs with their targets, a dataset, a table or a file."""
+    if isinstance(thing, (tuple, list)):
+        return len(thing) == 2 and all(hasattr(part, "shape") or _has_columns(part) for part in thing)
+    has_items = hasattr(thing, "__getitem__") or hasattr(thing, "dataset")
+    if isinstance(thing, (str, Path)):
+        return Path(thing).suffix.lower() in SUFFIXES
+    return has_items and not hasattr(thing, "dtype")
+
+
+def _are_alike(first: Any, second: Any) -> bool:
+    """Whether two tables have the same columns; else they are inputs and targets."""
+    return not (_has_columns(first) and _has_columns(second)) or {*_names(first)} == {*_names(second)}
+
+
+def _names(table: Any) -> Any:
+    return table if isinstance(table, Mapping) else table.columns
+
+
+def _has_columns(thing: Any) -> bool:
+    return hasattr(thing, "columns") or isinstance(thing, Mapping)
+
+
+def _given_parts(lengths: list[int], told: _Told) -> Parts:
+    """Parts as they came; without validation, a share of the training part is it."""
+    pieces = [torch.from_numpy(each) for each in np.split(np.arange(sum(lengths)), np.cumsum(lengths)[:-1])]
+    if len(pieces) == 3:
+        return Parts(*pieces)
+    train, test = pieces
+    share = VALIDATION / (TRAIN + VALIDATION)
+    strata = strata_of(told.kind, torch.as_tensor(told.values))[train]
+
+    def counts(_: int, members: int) -> list[int]:
+        judging = min(max(round(share * members), 1), members - 1)
+        return [members - judging, judging, 0]
+
+    first, second, _ = deal(strata, 0, counts)
+    return Parts(train[first], train[second], test)
+
+
+def _in_order(samples: int, keys: NDArray[Any] | None) -> Parts:
+    places = np.arange(samples) if keys is None else np.argsort(keys, kind="stable")
+    train, validation, _ = shares(0, samples)
+    return Parts(*(torch.from_numpy(each) for each in np.split(places, [train, train + validation])))
+
+
+def _grouping(groups: Any, samples: int) -> NDArray[np.int64]:
+    codes: NDArray[np.int64] = np.unique(np.asarray(groups), return_inverse=True)[1]
+    if codes.shape != (samples,):
+        raise ValueError(f"compare: there must be a group for each of {samples} samples, got {codes.shape}.")
+    if len(np.unique(codes)) < 3:
+        raise ValueError("compare: there must be three groups or more, one for each part.")
+    return codes
 
 
 # ----------------------------------------------------------------------------------------------- inputs
@@ -128,72 +205,24 @@ def _length(raw: Raw, where: str) -> int:
     return int(targets[0])
 
 
-def _inputs(raws: list[Raw], where: list[str]) -> Tensor:
+def _inputs(raws: list[Raw], where: list[str]) -> tuple[Tensor, Levels | None]:
+    """(inputs, the levels of a table's columns)."""
     tables = [raw.inputs for raw in raws if isinstance(raw.inputs, dict)]
     if len(tables) == len(raws):
         for table, name in zip(tables, where, strict=True):
             if table.keys() != tables[0].keys():
                 odd = ", ".join(sorted(table.keys() ^ tables[0].keys()))
                 raise ValueError(f"compare: {name} must have the columns of {where[0]}; they differ in {odd}.")
-        return torch.from_numpy(_encoded({name: [table[name] for table in tables] for name in tables[0]}))
-    tensors = [_numbers(raw.inputs, name) for raw, name in zip(raws, where, strict=True)]
+        columns = {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
+        levels = {name: find_levels(name, values) for name, values in columns.items()}
+        encoded = [encode(name, values, levels[name]) for name, values in columns.items()]
+        return torch.from_numpy(np.concatenate(encoded, axis=1)), levels
+    tensors = [numbers(raw.inputs, name) for raw, name in zip(raws, where, strict=True)]
     for tensor, name in zip(tensors, where, strict=True):
         if tensor.shape[1:] != tensors[0].shape[1:]:
             ours, theirs = tuple(tensors[0].shape[1:]), tuple(tensor.shape[1:])
             raise ValueError(f"compare: a sample of {name} has shape {theirs}, and one of {where[0]} {ours}.")
-    return torch.cat(tensors)
-
-
-def _numbers(inputs: NDArray[Any] | Tensor | Columns, where: str) -> Tensor:
-    """Floats, or torch's whole numbers, which are tokens."""
-    if isinstance(inputs, dict):
-        raise ValueError(f"compare: {where} is a table, and other parts are not.")
-    if not isinstance(inputs, Tensor):
-        if inputs.dtype.kind not in "biuf":
-            raise ValueError(
-                f"compare: the inputs of {where} must be numbers, got {inputs.dtype}; give text in a table, with "
-                "target=."
-            )
-        inputs = torch.from_numpy(inputs.astype(np.float64))
-    elif inputs.is_complex():
-        raise ValueError(f"compare: the inputs of {where} must be real numbers, got {inputs.dtype}.")
-    if inputs.ndim == 1:
-        inputs = inputs[:, None]
-    if inputs.dtype == torch.int64:
-        return inputs.clone()
-    inputs = inputs.to(torch.float64)
-    wrong = ~(inputs.abs() <= _MOST)
-    if wrong.any():
-        place = tuple(int(i) for i in wrong.nonzero()[0])
-        raise ValueError(
-            f"compare: {int(wrong.sum())} of the inputs of {where} are NaN or too large for 32 bits, the first in "
-            f"sample {place[0]} at {place[1:]}; fill them in or leave these samples out."
-        )
-    return inputs
-
-
-def _encoded(columns: dict[str, list[NDArray[Any]]]) -> NDArray[np.float64]:
-    """Columns side by side; each different text becomes a column of 0 and 1."""
-    encoded = []
-    for name, parts in columns.items():
-        values = np.concatenate(parts)
-        if values.dtype.kind == "U":
-            levels = np.unique(values)
-            if len(levels) > min(LEVELS, len(values) / 2):
-                raise ValueError(
-                    f"compare: column {name!r} has {len(levels)} different texts, such as {str(levels[0])!r}; leave it "
-                    "out, or make them fewer."
-                )
-            encoded.append((values[:, None] == levels).astype(np.float64))
-            continue
-        wrong = ~(np.abs(values.astype(np.float64)) <= _MOST)
-        if wrong.any():
-            raise ValueError(
-                f"compare: column {name!r} has {wrong.sum()} values that are NaN or too large for 32 bits, the first "
-                f"in sample {wrong.argmax()}; leave these samples out."
-            )
-        encoded.append(values[:, None].astype(np.float64))
-    return np.concatenate(encoded, axis=1)
+    return torch.cat(tensors), None
 
 
 # ---------------------------------------------------------------------------------------------- targets
@@ -335,21 +364,26 @@ def _masks(values: NDArray[Any]) -> _Told:
     return _Told(TaskKind.MASKS, values.astype(np.float32), ())
 
 
-def _check_classes(told: _Told, parts: Parts | None) -> None:
-    """Refuse a class without training samples, and a yes or no that a part lacks."""
-    if not told.kind.has_strata:
-        return
-    often = Counter(told.values.astype(int).tolist())
-    for place, label in enumerate(told.labels):
-        if parts is None and often[place] < 3:
+def _check_dealt(told: _Told) -> None:
+    """Refuse a class with too few samples for three parts."""
+    often = Counter(told.values.astype(int).tolist()) if told.kind.has_strata else {}
+    for place, label in enumerate(told.labels if often else ()):
+        if often[place] < 3:
             raise ValueError(
                 f"compare: class {label!r} has {often[place]} of {len(told.values)} samples, and each of three parts "
                 "needs one; leave it out or join it with another."
             )
-        if parts is not None and not (told.values[parts.train] == place).any():
+
+
+def _check_classes(told: _Told, parts: Parts) -> None:
+    """Refuse a class without training samples, and a yes or no that a part lacks."""
+    if not told.kind.has_strata:
+        return
+    for place, label in enumerate(told.labels):
+        if not (told.values[parts.train] == place).any():
             there = next(name for name, part in zip(_PARTS, parts, strict=True) if (told.values[part] == place).any())
             raise ValueError(f"compare: class {label!r} is in the {there} part, but none of it is there to train on.")
-        for name, part in zip(_PARTS, parts or (), strict=False):
+        for name, part in zip(_PARTS, parts, strict=True):
             if told.rare and not (told.values[part] == place).any():
                 raise ValueError(
                     f"compare: the {name} part has no {label!r}, without which nothing tells how well a yes is found; "
@@ -386,4 +420,6 @@ def _about(data: Any, inputs: Tensor, told: _Told) -> str:
         found = f"{len(told.labels)} classes"
     elif told.rare:
         found = f"two classes, of which the yes is {told.rare!r}, with {told.values.mean():.1%} the rarer"
-    return f"{len(inputs):,} samples of {shape} numbers, {source}; the targets are read as {found}."
+    missing = int(inputs.isnan().sum()) if inputs.is_floating_point() else 0
+    gaps = f" Of the inputs {missing:,} are missing; the training part's mean stands in for them." if missing else ""
+    return f"{len(inputs):,} samples of {shape} numbers, {source}; the targets are read as {found}.{gaps}"

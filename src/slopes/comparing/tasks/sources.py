@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, date
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,10 @@ from torch import Tensor
 from slopes.hints import did_you_mean
 
 Columns = dict[str, NDArray[Any]]
-SUFFIXES = (".csv", ".npz", ".parquet")
+SUFFIXES = (".csv", ".tsv", ".npz", ".parquet")
+UNKNOWN = "missing"  #: level of a text that is not there
+_DELIMITERS = ",;\t|"
+_DATE = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d+)?)?)?")
 #: texts for a missing value in a text file, in lower case
 _MISSING = {"", "na", "n/a", "nan", "null", "none", "?"}
 _WHOLE = re.compile(r"[+-]?\d+")
@@ -31,23 +36,32 @@ class Raw:
     inputs: NDArray[Any] | Tensor | Columns  #: columns by name if it was a table
     targets: NDArray[Any]
     name: str  #: of the target, or ""
+    aside: dict[str, NDArray[Any]] = field(default_factory=dict)  #: columns that are no inputs
 
 
-def read(source: Any, target: str | None, where: str) -> Raw:
-    """Read a file, a table, a dataset, or inputs and targets."""
+def read(source: Any, target: str | None, where: str, drop: Sequence[str] = (), aside: Sequence[str] = ()) -> Raw:
+    """Read a file, a table, a dataset, or inputs and targets.
+
+    Columns to `drop` or to keep `aside` are no inputs.
+    """
+    if hasattr(source, "dataset") and hasattr(source, "batch_sampler"):  # a DataLoader shuffles; its dataset does not
+        source = source.dataset
     if isinstance(source, (str, Path)):
-        return _file(Path(source), target)
-    if _is_columns(source):
-        return _of_columns(_hugging_face(source) if hasattr(source, "with_format") else _frame(source), target, where)
+        return _file(Path(source), target, drop, aside)
+    columns = columns_of(source)
+    if columns is not None:
+        return _of_columns(columns, target, where, drop, aside)
+    if drop and not isinstance(source, (tuple, list)):
+        raise ValueError(f"compare: {where} is no table, of which columns could be left out; got drop={list(drop)!r}.")
     if isinstance(source, (tuple, list)) and len(source) == 2:
         if _is_columns(source[0]):
             return Raw(_frame(source[0]), _plain(_array(source[1], "targets")), "")
         if _is_dataset(source[1]):
-            raise TypeError(f"compare: {where} are two datasets; give three, to train, validate and test on.")
+            raise TypeError(f"compare: {where} are a {type(source[0]).__name__} and a dataset; give two of one form.")
         inputs, targets = (_array(each, what) for each, what in zip(source, ("inputs", "targets"), strict=True))
         return Raw(inputs, _plain(targets), "")
     if _is_dataset(source) or isinstance(source, list):  # a list of pairs is a dataset, too
-        return _dataset(source, where)
+        return _dataset(source, where, target)
     if hasattr(source, "__iter__") and not hasattr(source, "dtype"):
         raise TypeError(
             f"compare: {where} is a {type(source).__name__}, which can be read but in its order; give a dataset with a "
@@ -57,6 +71,18 @@ def read(source: Any, target: str | None, where: str) -> Raw:
         f"compare: {where} must be a built-in task's name, a file, (inputs, targets), a dataset, or three of these to "
         f"train, validate and test on; got {_shown(source)}."
     )
+
+
+def columns_of(source: Any) -> Columns | None:
+    """Columns of a table or a file of one; None of anything else."""
+    if isinstance(source, (str, Path)):
+        path = Path(source)
+        return _parquet(path) if path.suffix.lower() == ".parquet" else _csv(path)
+    if isinstance(source, Mapping):
+        return {str(name): _objects(str(name), cells, "the table") for name, cells in source.items()}
+    if _is_columns(source):
+        return _hugging_face(source) if hasattr(source, "with_format") else _frame(source)
+    return None
 
 
 def _shown(source: Any) -> str:
@@ -96,13 +122,13 @@ def _plain(targets: Any) -> NDArray[Any]:
     return np.asarray(targets)
 
 
-def _dataset(source: Any, where: str) -> Raw:
-    """Pairs of a map-style dataset."""
+def _dataset(source: Any, where: str, target: str | None = None) -> Raw:
+    """Pairs of a map-style dataset, or dicts of an input and a target."""
     if not len(source):
         raise ValueError(f"compare: {where} is empty.")
     inputs, targets = [], []
     for place in range(len(source)):
-        sample = source[place]
+        sample = _pair(source[place], target, where)
         if not isinstance(sample, (tuple, list)) or len(sample) != 2:
             raise TypeError(
                 f"compare: {where} must give pairs of an input and a target; sample {place} is {_shown(sample)}."
@@ -118,6 +144,19 @@ def _dataset(source: Any, where: str) -> Raw:
     return Raw(torch.stack(inputs), np.stack(targets), "")
 
 
+def _pair(sample: Any, target: str | None, where: str) -> Any:
+    if not isinstance(sample, Mapping):
+        return sample
+    chosen = _chosen(target, sample, where, "entry")
+    others = [name for name in sample if name != chosen]
+    if len(others) != 1:
+        raise ValueError(
+            f"compare: a sample of {where} must have one input beside {chosen!r}, got {', '.join(others) or 'none'}; "
+            "give pairs, or a dataset of columns."
+        )
+    return sample[others[0]], sample[chosen]
+
+
 def _sample(given: Any) -> Tensor:
     """A picture (row, column, colour) becomes (colour, row, column)."""
     if isinstance(given, Tensor):
@@ -131,7 +170,7 @@ def _sample(given: Any) -> Tensor:
 # ------------------------------------------------------------------------------------------------ files
 
 
-def _file(path: Path, target: str | None) -> Raw:
+def _file(path: Path, target: str | None, drop: Sequence[str] = (), aside: Sequence[str] = ()) -> Raw:
     path = path.expanduser()
     if path.suffix.lower() not in SUFFIXES:
         raise ValueError(f"compare: reads {', '.join(SUFFIXES[:-1])} and {SUFFIXES[-1]}; got {str(path)!r}.")
@@ -139,8 +178,8 @@ def _file(path: Path, target: str | None) -> Raw:
         raise FileNotFoundError(f"compare: no file {str(path)!r}.")
     if path.suffix.lower() == ".npz":
         return _npz(path, target)
-    columns = _csv(path) if path.suffix.lower() == ".csv" else _parquet(path)
-    return _of_columns(columns, target, path.name)
+    columns = _parquet(path) if path.suffix.lower() == ".parquet" else _csv(path, drop)
+    return _of_columns(columns, target, path.name, drop, aside)
 
 
 def _npz(path: Path, target: str | None) -> Raw:
@@ -175,10 +214,13 @@ def _unpickled(found: Any, name: str, path: Path) -> NDArray[Any]:
         ) from None
 
 
-def _csv(path: Path) -> Columns:
+def _csv(path: Path, drop: Sequence[str] = ()) -> Columns:
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
-            rows = [row for row in csv.reader(stream) if row]
+            first = stream.readline()
+            delimiter = max(_DELIMITERS, key=first.count)  # of equals the comma
+            stream.seek(0)
+            rows = [row for row in csv.reader(stream, delimiter=delimiter) if row]
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"compare: {path.name} cannot be read as text in UTF-8 with commas: {error}") from error
     if len(rows) < 2:
@@ -186,10 +228,10 @@ def _csv(path: Path) -> Columns:
     header = [name.strip() for name in rows[0]]
     if all(_number(name) is not None for name in header):
         raise ValueError(f"compare: the first line of {path.name} must name the columns, got {', '.join(header[:5])}.")
-    if "" in header:
+    if "" in header and "" not in drop:
         raise ValueError(
             f"compare: column {header.index('') + 1} of {path.name} has no name, as pandas writes the index of its "
-            "rows; leave it out, or name it."
+            "rows; leave it out by drop=[''], or name it."
         )
     for name in header:
         if header.count(name) > 1:
@@ -201,7 +243,7 @@ def _csv(path: Path) -> Columns:
                 f"{len(header)} columns."
             )
     return {
-        name: _cells(name, cells, path.name) for name, cells in zip(header, zip(*rows[1:], strict=True), strict=True)
+        name: _cells(cells, delimiter == ";") for name, cells in zip(header, zip(*rows[1:], strict=True), strict=True)
     }
 
 
@@ -212,14 +254,26 @@ def _number(text: str) -> float | None:
         return None
 
 
-def _cells(name: str, cells: Sequence[str], where: str) -> NDArray[Any]:
-    """Column of text as numbers, if all its cells are."""
-    cells = [cell.strip() for cell in cells]
-    _refuse_missing(name, [cell.lower() in _MISSING for cell in cells], where)
-    if all(_WHOLE.fullmatch(cell) and len(cell) < 18 for cell in cells):
-        return np.array([int(cell) for cell in cells])
-    numbers = [_number(cell) for cell in cells]
-    return np.array(cells if None in numbers else numbers)
+def _cells(cells: Sequence[str], decimal_comma: bool) -> NDArray[Any]:
+    """Column of text as numbers or days, if all its cells are; NaN or `UNKNOWN` where missing."""
+    stripped = [cell.strip() for cell in cells]
+    known = [cell for cell in stripped if cell.lower() not in _MISSING]
+    if len(known) == len(cells) and all(_WHOLE.fullmatch(cell) and len(cell) < 18 for cell in known):
+        return np.array([int(cell) for cell in stripped])
+    if known and all(map(_DATE.fullmatch, known)):
+        return _days([cell if cell.lower() not in _MISSING else "NaT" for cell in stripped])
+    for numbers in (stripped, [cell.replace(",", ".", 1) for cell in stripped] if decimal_comma else []):
+        found = [math.nan if cell.lower() in _MISSING else _number(cell) for cell in numbers]
+        if found and None not in found:
+            return np.array(found, dtype=np.float64)
+    return np.array([UNKNOWN if cell.lower() in _MISSING else cell for cell in stripped])
+
+
+def _days(dates: Any) -> NDArray[np.float64]:
+    """Days since 1970; NaN where missing."""
+    moments = np.array(dates, dtype="datetime64[s]")
+    days: NDArray[np.float64] = np.where(np.isnat(moments), np.nan, moments.astype(np.int64) / 86_400)
+    return days
 
 
 def _parquet(path: Path) -> Columns:
@@ -276,23 +330,35 @@ def _hugging_face(dataset: Any) -> Columns:
 def _objects(name: str, cells: Any, where: str) -> NDArray[Any]:
     if isinstance(cells, np.ndarray) and cells.ndim > 1:
         return cells
+    if isinstance(cells, Tensor):
+        cells = cells.detach().cpu().numpy()
     cells = list(cells)
-    _refuse_missing(name, [_is_missing(cell) for cell in cells], where)
-    if all(isinstance(cell, (bool, np.bool_)) for cell in cells):
-        return np.array(cells, dtype=bool)
-    if all(isinstance(cell, (int, np.integer)) for cell in cells):
-        return np.array(cells, dtype=np.int64)
-    if all(isinstance(cell, str) for cell in cells):
-        return np.array(cells)
+    missing = [_is_missing(cell) for cell in cells]
+    known = [cell for cell, gone in zip(cells, missing, strict=True) if not gone]
+    if known and all(isinstance(cell, str) for cell in known):
+        return np.array([UNKNOWN if gone else cell for cell, gone in zip(cells, missing, strict=True)])
+    if known and all(isinstance(cell, (date, np.datetime64)) for cell in known):
+        return _days(["NaT" if gone else _moment(cell) for cell, gone in zip(cells, missing, strict=True)])
+    if any(missing):
+        cells = [math.nan if gone else cell for cell, gone in zip(cells, missing, strict=True)]
+    for kinds, dtype in (((bool, np.bool_), np.bool_), ((int, np.integer), np.int64)):
+        if all(isinstance(cell, kinds) for cell in cells):
+            return np.array(cells, dtype=dtype)
     try:
         if any(isinstance(cell, str) for cell in cells):
             raise TypeError
         return np.array(cells, dtype=np.float64)  # converts lists of equal length, too
     except (TypeError, ValueError):
-        kinds = ", ".join(sorted({type(cell).__name__ for cell in cells}))
+        names = ", ".join(sorted({type(cell).__name__ for cell in cells}))
         raise ValueError(
-            f"compare: column {name!r} of {where} must hold numbers or text, got {kinds}; turn it into numbers."
+            f"compare: column {name!r} of {where} must hold numbers, dates or text, got {names}; turn it into numbers."
         ) from None
+
+
+def _moment(cell: Any) -> Any:
+    """Moment in UTC, without its zone."""
+    is_zoned = getattr(cell, "tzinfo", None) is not None
+    return np.datetime64(cell.astimezone(UTC).replace(tzinfo=None) if is_zoned else cell)
 
 
 def _is_missing(cell: Any) -> bool:
@@ -300,23 +366,30 @@ def _is_missing(cell: Any) -> bool:
     return cell is None or not_a_number or type(cell).__name__ in ("NAType", "NaTType")  # types of pandas
 
 
-def _refuse_missing(name: str, missing: Iterable[bool], where: str) -> None:
-    places = [place for place, gone in enumerate(missing) if gone]
-    if places:
+def _check_target(name: str, cells: NDArray[Any], where: str) -> None:
+    gone = cells == UNKNOWN if cells.dtype.kind == "U" else np.isnan(cells) if cells.dtype.kind == "f" else np.zeros(1)
+    if gone.any():
         raise ValueError(
-            f"compare: column {name!r} of {where} lacks {len(places)} values, the first in sample {places[0]}; fill "
-            "them in, or leave out the column or these samples."
+            f"compare: column {name!r} of {where}, the target, lacks {int(gone.sum())} values, the first in sample "
+            f"{int(np.argwhere(gone)[0][0])}; leave these samples out."
         )
 
 
-def _of_columns(columns: Columns, target: str | None, where: str) -> Raw:
-    chosen = _chosen(target, columns, where, "column")
-    others = {name: values for name, values in columns.items() if name != chosen}
+def _of_columns(
+    columns: Columns, target: str | None, where: str, drop: Sequence[str] = (), aside: Sequence[str] = ()
+) -> Raw:
+    for name in (*drop, *aside):
+        if name not in columns:
+            raise ValueError(f"compare: {where} has no column {name!r}; {did_you_mean(name, columns)}")
+    chosen = _chosen(target, [name for name in columns if name not in drop], where, "column")
+    _check_target(chosen, columns[chosen], where)
+    kept = {name: columns[name] for name in aside}
+    others = {name: values for name, values in columns.items() if name not in (chosen, *drop, *aside)}
     if not others:
         raise ValueError(f"compare: {where} has no column beside {chosen!r} to tell it from.")
     wide = [name for name, values in others.items() if values.ndim > 1]
     if not wide:
-        return Raw(others, columns[chosen], chosen)
+        return Raw(others, columns[chosen], chosen, kept)
     if len(others) > 1:
         raise ValueError(
             f"compare: {where} has {wide[0]!r}, an array in each sample, beside {len(others) - 1} other columns; leave "
@@ -325,7 +398,7 @@ def _of_columns(columns: Columns, target: str | None, where: str) -> Raw:
     (inputs,) = others.values()
     if inputs.ndim == 4 and inputs.shape[-1] in (1, 3, 4) and inputs.dtype == np.uint8:  # pictures, colours last
         inputs = np.moveaxis(inputs, -1, 1)
-    return Raw(inputs, columns[chosen], chosen)
+    return Raw(inputs, columns[chosen], chosen, kept)
 
 
 def _chosen(target: str | None, names: Iterable[str], where: str, what: str) -> str:

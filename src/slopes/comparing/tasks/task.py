@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from slopes.comparing.tasks.kinds import TaskKind
+from slopes.comparing.tasks.preparation import Levels, Preparation, prepare
 
 #: Fractions of the samples for training and validation; the rest tests.
 TRAIN, VALIDATION = 0.5, 0.2
@@ -44,6 +45,8 @@ class Task:
     centre: Tensor | None = None  #: (column,) mean of the training targets of a regression or count
     scale: Tensor | None = None  #: (column,) their standard deviation
     resampled: bool = False  #: whether each seed has its own split
+    preparation: Preparation | None = None  #: of raw inputs
+    groups: Tensor | None = None  #: (sample,) number of the group whose samples are in one part
     _splits: dict[int, Parts] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -53,6 +56,8 @@ class Task:
         """Parts for a seed; a resampled task deals them anew, with as many of every class in each."""
         if not self.resampled:
             return self.parts
+        if seed not in self._splits and self.groups is not None:
+            self._splits[seed] = deal_groups(self.groups, seed)
         if seed not in self._splits:
             strata = strata_of(self.kind, self.targets)
             counts = [Counter(strata[part].tolist()) for part in self.parts]
@@ -63,12 +68,17 @@ class Task:
 def make(
     name: str, kind: TaskKind, inputs: NDArray[Any] | Tensor, targets: NDArray[Any] | Tensor, *, about: str,
     labels: Iterable[str] = (), unit: str = "", parts: Parts | None = None, resampled: bool = False,
+    groups: NDArray[Any] | None = None, levels: Levels | None = None,
 ) -> Task:  # fmt: skip
     """Standardise the inputs by the training part, and deal the samples to parts if none are given."""
     kind, targets = TaskKind(kind), torch.as_tensor(targets).contiguous()
+    grouping = None if groups is None else torch.from_numpy(groups)
+    if grouping is not None:
+        parts = deal_groups(grouping, 0)
     if parts is None:
         parts = deal(strata_of(kind, targets), 0, shares)
-    inputs = _standardised(torch.as_tensor(inputs), parts.train).contiguous()
+    preparation = prepare(torch.as_tensor(inputs), parts.train, levels)
+    inputs = preparation.scaled(torch.as_tensor(inputs)).contiguous()
     centre = scale = None
     if kind.has_numbers:
         known = targets[parts.train].double()
@@ -77,6 +87,7 @@ def make(
     task = Task(
         name, kind, inputs, targets, outputs, parts, "", about,
         labels=tuple(labels), unit=unit, centre=centre, scale=scale, resampled=resampled,
+        groups=grouping, preparation=preparation,
     )  # fmt: skip
     return replace(task, fingerprint=_fingerprint(task))
 
@@ -97,6 +108,19 @@ def deal(strata: Tensor, seed: int, counts: Callable[[int, int], Sequence[int]])
     return Parts(*(torch.from_numpy(np.sort(np.concatenate(part))) for part in dealt))
 
 
+def deal_groups(groups: Tensor, seed: int) -> Parts:
+    """Deal whole groups to parts at random, each to the part that lacks most of its share."""
+    codes, sizes = np.unique(groups.numpy(), return_counts=True)
+    wanted = np.array([TRAIN, VALIDATION, 1 - TRAIN - VALIDATION]) * len(groups)
+    order = np.random.default_rng([_STREAM, seed]).permutation(len(codes))
+    dealt: tuple[list[Any], ...] = ([], [], [])
+    for place in sorted(order.tolist(), key=lambda place: -sizes[place]):  # large ones first; of equals at random
+        part = int((wanted / (TRAIN, VALIDATION, 1 - TRAIN - VALIDATION)).argmax())
+        dealt[part].append(codes[place])
+        wanted[part] -= sizes[place]
+    return Parts(*(torch.from_numpy(np.flatnonzero(np.isin(groups.numpy(), part))) for part in dealt))
+
+
 def shares(_: int, members: int) -> list[int]:
     """Sizes of the parts of a stratum: at least one each, if it has three members."""
     judging = max(members - round(TRAIN * members) - round(VALIDATION * members), min(members, 1))
@@ -107,16 +131,6 @@ def shares(_: int, members: int) -> list[int]:
 def strata_of(kind: TaskKind, targets: Tensor) -> Tensor:
     """The classes, or one stratum for numbers and masks."""
     return targets.long() if kind.has_strata else torch.zeros(len(targets), dtype=torch.int64)
-
-
-def _standardised(inputs: Tensor, train: Tensor) -> Tensor:
-    """All pixels share one mean and deviation: their own would magnify those nearly always blank."""
-    if inputs.dtype == torch.int64:  # whole numbers are tokens
-        return inputs
-    known = inputs[train].double()
-    axes = 0 if inputs.ndim == 2 else tuple(range(inputs.ndim))
-    deviation = known.std(axes, correction=0)
-    return ((inputs - known.mean(axes)) / deviation.where(deviation > 0, 1.0)).float()
 
 
 def _fingerprint(task: Task) -> str:

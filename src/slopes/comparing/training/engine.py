@@ -58,7 +58,7 @@ def fit(job: Job, cell: Cell) -> tuple[nn.Module, Outcome]:
     with _drawing([cell]):
         learner = Single(job, cell, feeds)
         (outcome,) = run(learner, job, feeds)
-    return dropout.plain(learner.model).eval(), outcome | {"engine": "loop", "why": ""}
+    return dropout.plain(learner.model).eval().cpu(), outcome | {"engine": "loop", "why": ""}
 
 
 def _feeds(job: Job, cells: Sequence[Cell]) -> dict[int, Any]:

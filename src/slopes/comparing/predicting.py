@@ -1,0 +1,51 @@
+"""Predictions of a fitted model for raw inputs, in the units of the target."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from slopes.comparing.arguments import names
+from slopes.comparing.feeding import feed
+
+if TYPE_CHECKING:
+    from slopes.comparing.results import Best
+    from slopes.comparing.tasks import Task
+
+BATCH = 1024
+
+
+@torch.no_grad()
+def predict(best: Best, inputs: Any, probabilities: bool) -> NDArray[Any]:
+    job = best.job
+    if job.task.preparation is None:
+        raise TypeError(f"predict: the task {job.task.name} has no preparation of raw inputs.")
+    x = job.task.preparation(inputs)
+    outputs = torch.cat([job.network.predict(best.model(part)) for part in torch.split(x, BATCH)])
+    loss = job.losses[names(job.losses).index(best.loss)]
+    natural: NDArray[Any] = feed(loss, job.task).natural(outputs).numpy()
+    return natural if probabilities else _in_units(job.task, natural)
+
+
+def _in_units(task: Task, natural: NDArray[Any]) -> NDArray[Any]:
+    if task.kind.has_numbers:
+        return natural[:, 0] if natural.shape[1] == 1 else natural
+    if task.kind.has_pixels:
+        return natural > 0.5
+    labels = _as_numbers(np.array(task.labels or range(natural.shape[-1])))
+    found: NDArray[Any] = labels[natural.argmax(-1) if task.kind.has_classes else (natural > 0.5).astype(int)]
+    return found
+
+
+def _as_numbers(labels: NDArray[Any]) -> NDArray[Any]:
+    if {*labels.tolist()} <= {"True", "False"}:
+        return np.asarray(labels == "True")
+    for dtype in (np.int64, np.float64):
+        try:
+            return labels.astype(dtype)
+        except ValueError:
+            continue
+    return labels
