@@ -221,7 +221,5 @@ def test_the_command_takes_names(tmp_path, monkeypatch):
     assert {row["activation"] for row in table} == {"own", "ELU", "bent"}
     assert {row["loss"] for row in table} == {"mse", "L1Loss", "l4"}
     told = CliRunner().invoke(main, [*common, "--losses", "mze"])
-    assert (told.exit_code, told.output.splitlines()[-1][:50]) == (
-        2,
-        "Error: compare: no function 'mze'; did you mean 'ms",
-    )
+    assert told.exit_code == 2
+    assert "compare: no function 'mze'; did you mean" in told.output

@@ -105,7 +105,7 @@ def test_the_page_says_how_was_trained(tmp_path, monkeypatch):
     words = "NAdam, batches of 64, 2 epochs, gradients clipped to a norm of 1, the schedule cosine, judged at the best epoch"
     assert f"{words} and ended 1 epoch later, augment by noisy, in bfloat16.</dd>" in page
     assert "torch.optim.nadam.NAdam," in page
-    assert study.best().model(DATA[0]).shape == (120, 4)
+    assert study.best().model(DATA[0]).shape == (120, 3)
 
 
 def test_schedules_are_those_of_pytorch():
