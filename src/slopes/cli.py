@@ -576,7 +576,7 @@ def compare(metric: str | None, export: str | None, as_json: bool, **options: An
         with _complaining(ValueError):
             writer(export)  # fails before the training
     known = list(dict.fromkeys(each.name for metrics in METRICS.values() for each in metrics))
-    if metric not in (None, *known):
+    if metric not in (None, *known) and not options["metrics"]:
         raise click.UsageError(f"compare: no metric {metric!r}; there are {', '.join(known)}.")
     with _complaining(StudyError, TypeError, ValueError, OSError, ImportError, LookupError), _warning():
         result = study(**given)

@@ -57,7 +57,7 @@ def here(tmp_path, monkeypatch):
 TRAINING = {
     "epochs": 3, "batch_size": 32, "optimizer": "sgd", "schedule": "cosine", "patience": 3, "clip": 2.0,
     "augment": torch.nn.functional.dropout, "step": write_call, "init": "fitted", "precision": "bfloat16",
-    "device": "meta", "engine": "loop",
+    "device": "meta", "metrics": ["recalls"], "engine": "loop",
 }  # fmt: skip
 
 SMALL = {"epochs": 1, "rates": [0.01], "workers": 1, "progress": False}

@@ -34,7 +34,10 @@ if TYPE_CHECKING:
 
 PLAIN = (int, float, complex, str, bytes, bool, type(None), type(Ellipsis), range)
 #: files of slopes that decide how a network is trained and recorded
-TRAINING = {"slopes.comparing": ("training", "networks", "feeding.py", "metrics.py", "job.py"), "slopes.models": ("",)}
+TRAINING = {
+    "slopes.comparing": ("training", "networks", "feeding.py", "metrics.py", "own_metrics.py", "plain.py", "job.py"),
+    "slopes.models": ("",),
+}
 
 
 def digest(text: str) -> str:

@@ -36,4 +36,5 @@ class Job:
     init: Any
     precision: str
     device: str
+    metrics: tuple[Any, ...]  #: a user's own, besides the task's
     engine: str

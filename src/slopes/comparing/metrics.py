@@ -86,10 +86,15 @@ def score(task: Task, feed: Feed, outputs: Tensor, targets: Tensor) -> Tensor:
 
 
 def metrics_of(task: Task) -> tuple[Metric, ...]:
+    return scaled(METRICS[task.kind], task)
+
+
+def scaled(metrics: tuple[Metric, ...], task: Task) -> tuple[Metric, ...]:
+    """Metrics with margins in the units of the target."""
     if task.scale is None:
-        return METRICS[task.kind]
+        return metrics
     deviation = float(task.scale.mean())
-    return tuple(m._replace(margin=m.margin * deviation) if m.in_units else m for m in METRICS[task.kind])
+    return tuple(m._replace(margin=m.margin * deviation) if m.in_units else m for m in metrics)
 
 
 # ------------------------------------------------------------------------- classes, and yes or no

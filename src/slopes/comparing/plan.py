@@ -17,7 +17,8 @@ import slopes
 from slopes.comparing import arguments, identity
 from slopes.comparing.feeding import Feed, Unfit, feed
 from slopes.comparing.job import Cell, Job
-from slopes.comparing.metrics import Metric, metrics_of
+from slopes.comparing.metrics import Metric, metrics_of, scaled
+from slopes.comparing.own_metrics import own_metrics
 from slopes.comparing.plain import OWN
 from slopes.comparing.settings import Settings, settings_of
 from slopes.comparing.statistics import LOOKS, Look, Resampled
@@ -78,7 +79,8 @@ class Plan:
 
     @cached_property
     def metrics(self) -> tuple[Metric, ...]:
-        return metrics_of(self.job.task)
+        own = own_metrics(self.job.metrics, self.job.task)
+        return metrics_of(self.job.task) + scaled(own, self.job.task)
 
     @cached_property
     def _fits(self) -> list[Feed | str]:
@@ -164,7 +166,7 @@ class Plan:
     @cached_property
     def _training(self) -> dict[str, Any]:
         given = {
-            name: identity.digest(identity.code(value)) if callable(value) else value
+            name: identity.digest(identity.code(value)) if callable(value) or name == "metrics" else value
             for name, value in self.settings.training.items()
         }
         return given | {"code": identity.of_training()}
@@ -210,5 +212,5 @@ def make_plan(settings: Settings) -> Plan:
         if settings.baseline is not None:
             raise ValueError(f"compare: the baseline cannot be trained: {plan.unfit[against]}")
         plan = Plan(job, settings, plan.cells[0][:2])
-    _ = plan.names, plan._identities  # raises for functions that cannot be trained
+    _ = plan.names, plan.metrics, plan._identities  # raises for functions that cannot be trained
     return plan

@@ -185,6 +185,11 @@ def device(name: str, value: Any) -> str:
     return str(value)
 
 
+def metrics(name: str, value: Any) -> tuple[Any, ...]:
+    chosen: tuple[Any, ...] = (value,) if isinstance(value, str) or not isinstance(value, Iterable) else tuple(value)
+    return tuple(function(name, each) if not isinstance(each, str) or ":" in each else each for each in chosen)
+
+
 def optional(check: Check) -> Check:
     return lambda name, value: None if value is None else check(name, value)
 
@@ -388,6 +393,15 @@ class Settings:
         check=device,
         part=TRAINING,
         default="cpu",
+    )
+    metrics: Sequence[Any] = option(
+        "Functions of targets and predictions that judge besides the task's metrics, such as scikit-learn's (less is "
+        'better of a name that ends with _error, _loss or _deviance); and ``"recalls"``, ``"coverage"``, '
+        '``"pinball(quantile=0.9)"``.',
+        OnCommandLine("NAME,...", "names", help="More metrics: recalls, coverage, pinball(quantile=0.9), file.py:f1."),
+        check=metrics,
+        part=TRAINING,
+        default=(),
     )
     engine: str = option(
         '``"stack"`` trains networks side by side, ``"loop"`` one by one, ``"auto"`` as is faster.',

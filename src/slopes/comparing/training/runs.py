@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from slopes.comparing import metrics
+from slopes.comparing.own_metrics import own_metrics
 from slopes.comparing.training.common import Learner, Order, by_loss
 from slopes.comparing.training.schedules import factors
 
@@ -162,6 +163,7 @@ def _restore(state: list[Tensor], before: list[Tensor], lost: Tensor) -> None:
 class _Marks:
     def __init__(self, learner: Learner, job: Job, feeds: dict[int, Any]) -> None:
         self._learner, self._task = learner, job.task
+        self._own = own_metrics(job.metrics, job.task)
         self._groups = [(feeds[loss], index) for loss, index in by_loss(learner.cells)]
 
     def primary(self, rows: Tensor) -> Tensor:
@@ -176,6 +178,9 @@ class _Marks:
         found: list[dict[str, float]] = [{} for _ in self._learner.cells]
         for feed, index in self._groups:
             judged = metrics.judge(self._task, feed, outputs[index], self._targets(rows, index))
+            if self._own:
+                more = metrics.Judged(self._task, feed, outputs[index], self._targets(rows, index))
+                judged |= {metric.name: metric.measure(more) for metric in self._own}
             for name, values in judged.items():
                 for i, value in zip(index.tolist(), values.tolist(), strict=True):
                     found[i][name] = value

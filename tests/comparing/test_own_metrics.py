@@ -1,0 +1,85 @@
+"""Metrics of users, held to scikit-learn's."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("sklearn")
+
+from sklearn import metrics
+
+import slopes
+from conftest import TINY
+from slopes.comparing import Study
+
+X = np.random.default_rng(0).normal(size=(90, 3))
+
+
+@pytest.fixture(autouse=True)
+def no_page(monkeypatch):
+    monkeypatch.setattr(Study, "report", lambda study: None)
+
+
+def macro_f1(y_true, y_pred):
+    return metrics.f1_score(y_true, y_pred, average="macro", zero_division=0)
+
+
+def ovr_auc(y_true, y_score):
+    return metrics.roc_auc_score(y_true, y_score, multi_class="ovr")
+
+
+def trained(tmp_path, targets, loss, **options):
+    given = TINY | {"seeds": 1, "rates": [0.03], "batch_size": 16, "epochs": 3} | options
+    study = slopes.compare(
+        "mlp(hidden=16)", (X, targets), activations=["relu", "tanh"], losses=[loss], out=tmp_path, **given
+    )
+    assert not study.failures
+    best = study.best()
+    test = study.plan.job.task.parts.test.numpy()
+    return study, best.run.test, targets[test], best.predict(X[test]), best.predict(X[test], probabilities=True)
+
+
+def test_metrics_of_classes(tmp_path):
+    targets = (X[:, 0] > 0).astype(int) + (X[:, 1] > 0)
+    study, ours, true, predicted, chances = trained(
+        tmp_path, targets, "cross_entropy", metrics=[macro_f1, ovr_auc, "recalls", metrics.zero_one_loss]
+    )
+    assert ours["macro_f1"] == pytest.approx(macro_f1(true, predicted))
+    assert ours["ovr_auc"] == pytest.approx(ovr_auc(true, chances), abs=1e-6)
+    recalls = metrics.recall_score(true, predicted, average=None)
+    assert [ours[f"recall_{label}"] for label in (0, 1, 2)] == pytest.approx(recalls.tolist())
+    assert study.metric("macro_f1").higher
+    assert not study.metric("zero_one_loss").higher
+    assert len(study.verdicts("macro_f1")) == 1
+    assert study.plan.metrics[0].name == "accuracy"
+
+
+def test_metrics_of_numbers(tmp_path):
+    targets = 100 + 10 * X[:, 0] + X[:, 1]
+    _, ours, true, predicted, _ = trained(
+        tmp_path, targets, slopes.pinball.with_(quantile=0.9),
+        metrics=["pinball(quantile=0.9)", "coverage", metrics.max_error],
+    )  # fmt: skip
+    assert ours["pinball_0.9"] == pytest.approx(metrics.mean_pinball_loss(true, predicted, alpha=0.9), rel=1e-5)
+    assert ours["coverage"] == pytest.approx((true <= predicted).mean())
+    assert ours["max_error"] == pytest.approx(metrics.max_error(true, predicted), rel=1e-5)
+
+
+def test_the_loop_and_the_stack_judge_alike(tmp_path):
+    targets = X[:, 0] > 0
+    runs = [
+        trained(tmp_path, targets, "binary_cross_entropy", metrics=["recalls", metrics.f1_score], engine=engine)[0].runs
+        for engine in ("stack", "loop")
+    ]
+    for one, other in zip(*runs, strict=True):
+        assert {"recall_False", "recall_True", "f1_score"} < set(one.test)
+        assert one.test == pytest.approx(other.test, abs=0.05)
+
+
+def test_a_metric_that_is_none_is_refused(tmp_path):
+    for given, kind, words in (
+        ("coverage", ValueError, "no metric 'coverage' of a classification task; there are"),
+        (3, TypeError, "metrics must be a function, got 3."),
+    ):
+        with pytest.raises(kind, match=f"^compare: {words}"):
+            slopes.compare("mlp", (X, np.arange(90) % 3), metrics=[given], out=tmp_path)
