@@ -11,12 +11,12 @@ from sklearn.datasets import load_diabetes, load_iris
 
 import slopes
 from conftest import TINY
-from slopes.comparing import Study
+from slopes.comparing import Study, StudyError
 
 
 @pytest.fixture(autouse=True)
 def no_page(monkeypatch):
-    monkeypatch.setattr(Study, "report", lambda study: None)
+    monkeypatch.setattr("slopes.comparing.report.write", lambda study, path: path)
 
 
 def trained(data, tmp_path, loss="mse", **options):
@@ -80,3 +80,31 @@ def test_labels_keep_their_type(tmp_path, targets, labels):
     assert set(predicted.tolist()) <= labels
     assert (predicted == targets).mean() > 0.5
     assert predicted.dtype == targets.dtype
+
+
+def test_a_study_is_loaded_without_model_and_data(tmp_path):
+    inputs = np.random.default_rng(0).normal(size=(60, 3))
+    study = slopes.compare(
+        "mlp(hidden=4)", (inputs, inputs[:, 0]), activations=["relu", "tanh"], losses=["mse", "cross_entropy"],
+        out=tmp_path / "here", **TINY | {"seeds": 3},
+    )  # fmt: skip
+    (tmp_path / "here").rename(tmp_path / "there")
+    loaded = Study.load(tmp_path / "there")
+    assert loaded.runs == study.runs
+    assert loaded.table() == study.table()
+    assert loaded.verdicts() == study.verdicts()
+    assert loaded.verdicts("mae", among="activations") == study.verdicts("mae", among="activations")
+    assert str(loaded) == str(study)
+    assert loaded._repr_html_() == study._repr_html_()
+    assert [pair.reason for pair in loaded.pairs] == [pair.reason for pair in study.pairs]
+    assert loaded.export(tmp_path / "loaded.csv").read_text() == study.export(tmp_path / "runs.csv").read_text()
+    for call, kind, words in (
+        (loaded.best, LookupError, "a loaded study has no model and data"),
+        (loaded.report, StudyError, "the page of a loaded study is the report.html"),
+        (lambda: Study.load(tmp_path), StudyError, "there is no study here; give the output folder of one that ended"),
+    ):
+        with pytest.raises(kind, match=words):
+            call()
+    (tmp_path / "there" / "study.json").write_text("{}")
+    with pytest.raises(StudyError, match="this study cannot be read"):
+        Study.load(tmp_path / "there")

@@ -50,6 +50,7 @@ def compare(settings: Settings) -> Study:
     require("slopes.compare", *NEEDED)
     from slopes.comparing.plan import make_plan
     from slopes.comparing.record import Record
+    from slopes.comparing.saving import save
     from slopes.comparing.study import Study
     from slopes.kernels.pool import processors
 
@@ -73,6 +74,7 @@ def compare(settings: Settings) -> Study:
             if extended is plan:
                 break
             plan = extended
+    save(study)
     study.report()
     return study
 

@@ -233,6 +233,8 @@ class Results:
         trained = [pair for pair in self.pairs if pair.trained]
         if not trained:
             raise LookupError("nothing could be trained; the rows of table() say why.")
+        if not hasattr(self.plan, "cell"):
+            raise LookupError("a loaded study has no model and data; the call on its page trains the winner again.")
         pair = max(trained, key=lambda pair: pair.validated(pair.rate))
         sign = 1 if pair.metric.higher else -1
         run = max(pair.chosen, key=lambda run: (sign * run.validation[pair.metric.name], -run.seed))

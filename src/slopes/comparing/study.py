@@ -5,17 +5,26 @@ from __future__ import annotations
 import io
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from rich.console import Console
 from rich.table import Table
 
-from slopes.comparing import export, listing, picture, report
+from slopes.comparing import export, listing, picture, report, saving
+from slopes.comparing.errors import StudyError
 from slopes.comparing.results import Results
 
 
 class Study(Results):
     """Result of `slopes.compare`: print it, or use its `table`, `verdicts`, `plot`, `report` or `best` model."""
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str]) -> Self:
+        """Read the results of a study that ended, without its model and data: tables, verdicts, pictures, exports.
+
+        Its page is ``report.html`` in the folder. Raises StudyError where no study can be read.
+        """
+        return cls(*saving.load(Path(folder)))
 
     def export(self, path: str | os.PathLike[str]) -> Path:
         """Write one row per run to a file, ``.csv``, ``.json`` or ``.parquet``, and return its path."""
@@ -33,6 +42,8 @@ class Study(Results):
 
         Raises StudyError where it cannot be written.
         """
+        if isinstance(self.plan, saving.SavedPlan):
+            raise StudyError(f"{self.folder}: the page of a loaded study is the report.html that lies there.")
         return report.write(self, Path(path) if path is not None else self.folder / "report.html")
 
     def listing(self, metric: str | None = None) -> Table:
