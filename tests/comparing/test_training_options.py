@@ -146,7 +146,8 @@ def test_a_run_is_judged_at_its_best_epoch(tmp_path, engine):
 
 
 def penalised(model, inputs, targets, loss):
-    return loss(model(inputs), targets) + 10 * model(2 * inputs).square().mean()
+    weights = sum(parameter.square().sum() for parameter in model.parameters())
+    return loss(model(inputs), targets) + model(2 * inputs).square().mean() + weights
 
 
 def accumulated(model, inputs, targets, loss):

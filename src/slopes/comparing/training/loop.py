@@ -51,15 +51,11 @@ class Single:
             more = self._augment([self.cells[0].seed], inputs.unsqueeze(0), targets.unsqueeze(0))
             inputs, targets = (part.squeeze(0) for part in more)
         self.model.zero_grad()
-        loss = self._step(self._forward, inputs, targets, self._mean)
+        with self._half:
+            loss = self._step(self.model, inputs, targets, self._mean)
         if loss.requires_grad:
             loss.backward()
         return loss.detach().cpu().unsqueeze(0)  # type: ignore[no-any-return]
-
-    def _forward(self, inputs: Tensor) -> Any:
-        """Call the model, in half precision if asked for."""
-        with self._half:
-            return self.model(inputs)
 
     def _mean(self, returned: Any, targets: Tensor) -> Tensor:
         """Mean loss of the model's outputs."""
@@ -96,8 +92,9 @@ class Single:
         return dead.unsqueeze(0).cpu(), saturated.unsqueeze(0).cpu()
 
     def _predict(self, rows: Tensor) -> Tensor:
-        self.model.eval()
-        return self._network.predict(self._forward(self._task.inputs[rows])).float().cpu()
+        with self._half:
+            returned = self.model.eval()(self._task.inputs[rows])
+        return self._network.predict(returned).float().cpu()
 
     def _portions(self, rows: Tensor) -> Sequence[Tensor]:
         return common.portions(rows.flatten(), 1, self._task.inputs[0], self._batch)
