@@ -176,6 +176,8 @@ def function(name: str, value: Any) -> Any:
 
 
 def device(name: str, value: Any) -> str:
+    if value == "cpu":
+        return "cpu"
     import torch
 
     try:
