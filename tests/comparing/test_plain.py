@@ -72,6 +72,13 @@ def brier(outputs, labels):
     return (torch.softmax(outputs, 1) - F.one_hot(labels, 3)).square().sum(1)
 
 
+def test_values_of_samples_are_averaged():
+    outputs, labels = made(3), FLOWERS[1]
+    assert float(as_loss(brier)(outputs, labels)) == pytest.approx(float(brier(outputs, labels).mean()))
+    with pytest.raises(ValueError, match="brier: the values of single samples are unknown"):
+        as_loss(brier)(outputs, labels, reduction="none")
+
+
 def test_losses_of_every_form_are_trained(tmp_path):
     losses = [
         slopes.cross_entropy,

@@ -15,7 +15,7 @@ import slopes
 from conftest import TINY
 from helpers import mark_exhaustive
 from slopes.comparing import Study
-from slopes.comparing.training.initial import gain
+from slopes.comparing.training.initial import gain, initialise
 from slopes.comparing.training.schedules import factors
 
 
@@ -188,6 +188,16 @@ def test_fitted_weights_keep_the_variance(function):
     z = torch.randn(100_000, generator=torch.Generator().manual_seed(0))
     made = function() if isinstance(function, type) else function
     assert float((gain(function) * made(z)).square().mean()) == pytest.approx(1, rel=0.02)
+
+
+@torch.no_grad()
+def test_fitted_weights_keep_the_variance_through_layers():
+    layers = [part for _ in range(4) for part in (nn.Linear(256, 256, bias=False), nn.ReLU())]
+    model = nn.Sequential(*layers[:-1])
+    x = torch.randn(500, 256, generator=torch.Generator().manual_seed(0))
+    assert float(model(x).square().mean()) < 0.1
+    initialise("fitted", model, slopes.relu, 0)
+    assert float(model(x).square().mean()) == pytest.approx(1, abs=0.3)
 
 
 @pytest.mark.parametrize(
