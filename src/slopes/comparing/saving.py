@@ -12,7 +12,7 @@ from slopes.comparing.errors import StudyError
 from slopes.comparing.metrics import Metric
 from slopes.comparing.pair import FailedRun, Run
 from slopes.comparing.results import Results
-from slopes.comparing.statistics import Resampled
+from slopes.comparing.statistics import Look, Resampled
 from slopes.comparing.whole import whole
 
 FILE = "study.json"
@@ -35,6 +35,7 @@ def save(study: Results) -> None:
         "rates": plan.rates,
         "seeds": plan.seeds,
         "steps": plan.steps,
+        "looks": plan.looks,
         "metrics": [metric._replace(measure=None)._asdict() for metric in plan.metrics],  # type: ignore[arg-type]
         "baseline": plan.baseline,
         "resampled": plan.resampled,
@@ -81,6 +82,7 @@ def _plan(content: Mapping[str, Any]) -> SavedPlan:
         rates=tuple(content["rates"]),
         seeds=tuple(content["seeds"]),
         steps=tuple(content["steps"]),
+        looks=tuple(Look(*look) for look in content["looks"]),
         metrics=tuple(Metric(**metric | {"bounds": tuple(metric["bounds"])}) for metric in content["metrics"]),
         baseline=tuple(content["baseline"]),
         resampled=None if content["resampled"] is None else Resampled(*content["resampled"]),
