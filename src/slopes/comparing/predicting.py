@@ -7,26 +7,27 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from slopes.comparing.arguments import names
 from slopes.comparing.feeding import feed
 
 if TYPE_CHECKING:
-    from slopes.comparing.results import Best
+    from slopes.comparing.job import Job
     from slopes.comparing.tasks import Task
 
 BATCH = 1024
 
 
 @torch.no_grad()
-def predict(best: Best, inputs: Any, probabilities: bool) -> NDArray[Any]:
-    job = best.job
+def predict(model: nn.Module, job: Job, loss: str, inputs: Any, probabilities: bool) -> NDArray[Any]:
+    """Predict by a model that was trained with the loss of this name."""
     if job.task.preparation is None:
         raise TypeError(f"predict: the task {job.task.name} has no preparation of raw inputs.")
     x = job.task.preparation(inputs)
-    outputs = torch.cat([job.network.predict(best.model(part)) for part in torch.split(x, BATCH)])
-    loss = job.losses[names(job.losses).index(best.loss)]
-    natural: NDArray[Any] = feed(loss, job.task).natural(outputs).numpy()
+    outputs = torch.cat([job.network.predict(model(part)) for part in torch.split(x, BATCH)])
+    card = job.losses[names(job.losses).index(loss)]
+    natural: NDArray[Any] = feed(card, job.task).natural(outputs).numpy()
     return natural if probabilities else _in_units(job.task, natural)
 
 

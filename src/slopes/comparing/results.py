@@ -44,7 +44,7 @@ class Best(NamedTuple):
         """
         from slopes.comparing.predicting import predict
 
-        return predict(self, inputs, probabilities)
+        return predict(self.model, self.job, self.loss, inputs, probabilities)
 
 
 class Results:
