@@ -57,16 +57,16 @@ def main() -> None:
         if isinstance(layer, nn.Linear):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
             nn.init.zeros_(layer.bias)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    print(slopes.diagnose(model, loader, nn.functional.cross_entropy, optimizer=optimizer))
+    gentle = torch.optim.SGD(model.parameters(), lr=0.1)
+    print(slopes.diagnose(model, loader, nn.functional.cross_entropy, optimizer=gentle))
 
     print("\n# The same, watched while a learning rate that is too high kills units\n")
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
+    fast = torch.optim.Adam(model.parameters(), lr=0.02)
     watcher = slopes.Watcher(model, every=10)
     for _ in range(20):
         for inputs, target in loader:
             with watcher:
-                step(model, optimizer, inputs, target)
+                step(model, fast, inputs, target)
     for each in (watcher.history[0], watcher.history[-1]):
         print(each.headline, *each.findings, sep="\n  ")
     watcher.diagnosis.plot(out / "dying.png")

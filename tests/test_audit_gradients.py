@@ -100,9 +100,15 @@ def test_what_has_no_number_at_ordinary_ones_is_not_judged():
 
 
 def test_a_steep_gradient_is_noted():
-    (message,) = told(nn.CosineEmbeddingLoss(), "zeros_and_edges")
-    assert message.startswith("note")
-    assert "at 0" in message
+    (message,) = told(lambda prediction, target: torch.asinh(1e6 * (prediction - target)).mean(), "zeros_and_edges")
+    assert message.startswith("note: the gradient is")
+    assert "at 0, and at most" in message
+
+
+def test_a_steep_gradient_of_vectors_of_length_0_is_a_fact():
+    report = examine(nn.CosineEmbeddingLoss(), {})
+    assert "zeros_and_edges" not in [finding.check for finding in report.findings]
+    assert any(fact.startswith("its gradient is") and "at 0" in fact for fact in report.facts)
 
 
 def test_a_step_is_asked_about_and_a_detached_value_is_not():

@@ -84,9 +84,9 @@ def test_an_error_inside_of_the_model_ends_the_recording():
         def forward(self, x):
             raise RuntimeError("as planned")
 
-    uses = Uses(Failing())
-    with pytest.raises(RuntimeError, match="as planned"), uses.recording():
-        next(iter(uses._names))(torch.randn(3))
+    model = Failing()
+    with pytest.raises(RuntimeError, match="as planned"), Uses(model).recording():
+        model(torch.randn(3))
     assert WATCHERS == []
 
 
