@@ -11,6 +11,7 @@ import tomllib
 import pytest
 
 import slopes
+from helpers import mark_exhaustive
 from slopes.catalogue import CARDS
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -63,7 +64,7 @@ def test_readme_has_commands():
     assert {command.split()[1] for command in readme_commands()} >= {"list", "show", "audit", "compare"}
 
 
-@pytest.mark.parametrize("command", readme_commands())
+@pytest.mark.parametrize("command", mark_exhaustive(readme_commands(), 1, every=2))
 def test_readme_commands_end_with_status_0(command, tmp_path, monkeypatch):
     """As printed, from a clone; a study is shortened."""
     pytest.importorskip("torch")

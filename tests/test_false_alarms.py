@@ -22,7 +22,7 @@ def errors(report):
     return {finding.check for finding in report.findings if finding.severity != "note"}
 
 
-@pytest.mark.parametrize("name", well_kept.TORCH)
+@pytest.mark.parametrize("name", mark_exhaustive(well_kept.TORCH, every=3))
 def test_torch_at_its_defaults(name):
     report = examine(well_kept.TORCH[name](), {})
     known = {*well_kept.TRULY_WRONG.get(name, ()), *well_kept.TRULY_WARNED.get(name, ())}

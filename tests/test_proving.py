@@ -244,7 +244,13 @@ def test_a_card_of_ones_own_is_proved():
     assert (found.status, found.tightest) == ("proved", (-0.25, INF))
 
 
-@pytest.mark.parametrize("each", [slopes.softmax, slopes.log_softmax, slopes.sparsemax, slopes.gumbel_softmax])
+@pytest.mark.parametrize(
+    "each",
+    [
+        slopes.softmax, slopes.log_softmax, slopes.gumbel_softmax,
+        pytest.param(slopes.sparsemax, marks=pytest.mark.exhaustive),
+    ],
+)  # fmt: skip
 def test_the_range_of_a_map_is_proved_for_all_rows(each):
     low, high = each.claims.range
     assert prove(each)["range"].status == "proved"

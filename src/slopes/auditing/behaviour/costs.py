@@ -239,7 +239,7 @@ def _compiled(subject: Subject) -> Iterator[Finding]:
         )
         return
     with _quiet():
-        broken = _break(subject, arguments)
+        broken, graphs = _compile(subject)
         if broken and subject.form.kind is not None and subject.form.kind.coupled:
             subject.facts.append("torch.compile cannot take it whole: the number of its pairs depends on the labels")
             return
@@ -254,8 +254,7 @@ def _compiled(subject: Subject) -> Iterator[Finding]:
                 expected="one graph",
             )
             return
-        graphs = _graphs(subject)
-        if graphs is not None and graphs > 2:
+        if graphs > 2:
             yield subject.script(
                 subject.draw(rows=max(LENGTHS), dtype=torch.float32),
                 "graphs = []",
@@ -311,34 +310,26 @@ def _fresh(thing: Any) -> Any:
     return thing
 
 
-def _break(subject: Subject, arguments: Arguments) -> str | None:
-    """Reason and line of the first graph break, if known."""
+def _compile(subject: Subject) -> tuple[str | None, int]:
+    """(reason and line of a graph break for the first of LENGTHS, if known; number of compilations up to an error)."""
     import torch._dynamo
 
-    try:
-        compiled: Any = torch.compile(_fresh(subject.thing), backend="eager", fullgraph=True)
-        compiled(*subject.placed(arguments))
-    except (torch._dynamo.exc.Unsupported, torch._dynamo.exc.UserError) as error:
-        told = str(error)
-        lines = re.findall(r'File "[^"]*", line \d+, in [^\n]*\n\s*([^\n]+)', told.partition("from user code:")[2])
-        return told.splitlines()[0] + (f", at {lines[-1].strip()}" if lines else "")
-    except Exception:
-        return None
-    return None
-
-
-def _graphs(subject: Subject) -> int | None:
-    """Number of compilations for LENGTHS; None if one fails."""
     made = []
 
     def backend(graph: Any, inputs: Any) -> Any:
         made.append(graph)
         return graph.forward
 
-    compiled: Any = torch.compile(_fresh(subject.thing), backend=backend)
+    compiled: Any = torch.compile(_fresh(subject.thing), backend=backend, fullgraph=True)
     try:
         for rows in LENGTHS:
             compiled(*subject.placed(subject.draw(rows=rows, dtype=torch.float32)))
-    except Exception:
-        return None
-    return len(made)
+    except Exception as error:
+        is_break = isinstance(error, (torch._dynamo.exc.Unsupported, torch._dynamo.exc.UserError))
+        return (_place(str(error)) if is_break and not made else None), len(made)
+    return None, len(made)
+
+
+def _place(told: str) -> str:
+    lines = re.findall(r'File "[^"]*", line \d+, in [^\n]*\n\s*([^\n]+)', told.partition("from user code:")[2])
+    return told.splitlines()[0] + (f", at {lines[-1].strip()}" if lines else "")
