@@ -46,6 +46,16 @@ FAULTY = {
 }
 
 
+def test_a_mask_may_hide_where_it_is_true():
+    def hiding(prediction, target, mask):
+        return masked(prediction, target, ~mask)
+
+    prediction, target, mask = EXAMPLES[masked]
+    for other in (~mask, torch.arange(24).reshape(6, 4) % 5 == 0):
+        report = slopes.audit(hiding, example=(prediction, target, other), quick=True)
+        assert (report.ok, "mask_independence" in report.ran) == (True, True), str(report)
+
+
 @pytest.mark.parametrize("subject", FAULTY, ids=lambda subject: subject.__name__)
 def test_weights_and_masks_among_the_arguments(subject):
     sound, check, told = FAULTY[subject]
@@ -174,4 +184,10 @@ def test_roles_are_guessed_by_names_and_types():
     assert kind.roles == ("prediction", "target", "labels", "mask")
     kind, _ = example_kind({"student_logits": rows(6, 2), "teacher": rows(6, 2), "y": torch.arange(6)}, None, None)
     assert kind.roles == ("logits", "teacher", "labels")
+    kind, _ = example_kind({"log_probabilities": -rows(6, 2).abs(), "y": torch.arange(6)}, None, None)
+    assert kind.roles == ("log_probabilities", "labels")
+    kind, _ = example_kind({"input": rows(6, 2), "target": rows(6, 2)}, None, None)
+    assert kind.roles == ("prediction", "target")
+    kind, _ = example_kind({"input": rows(6, 2), "prediction": rows(6, 2)}, None, None)
+    assert kind.roles == ("prediction", "input")
     assert set(kind.roles) <= ROLES.keys()

@@ -292,6 +292,14 @@ def test_a_mistake_around_the_model_is_found(name):
     assert words in str(found.findings[0])
 
 
+def test_a_loss_below_0_that_falls_is_no_finding():
+    model = mlp()
+    found = slopes.diagnose(
+        model, batch(), lambda z, y: F.cross_entropy(z, y) - 5, optimizer=sgd(model, 0.05, momentum=0.9)
+    )
+    assert found.findings == []
+
+
 def test_labels_that_are_out_of_range_are_explained():
     x, y = batch()
     with pytest.raises(ValueError, match=r"Target 3 is out of bounds.*subtract 1 if they count from 1"):

@@ -1,6 +1,5 @@
 """Every finite float16 and bfloat16, value and slope: the nearest number of the format to the exact result."""
 
-import mpmath
 import numpy as np
 import pytest
 
@@ -9,6 +8,7 @@ from slopes.card import Map
 from slopes.catalogue import ACTIVATIONS
 
 pytest.importorskip("flint")
+mpmath = pytest.importorskip("mpmath")
 torch = pytest.importorskip("torch")
 
 ELEMENTWISE = [card for card in dict.fromkeys(ACTIVATIONS.values()) if not isinstance(card, Map)]

@@ -59,7 +59,10 @@ def _entered(x: Any) -> Any:
 
 def _roles(tensors: Sequence[Any], roles: Any, names: Sequence[str] | None) -> list[str]:
     if roles is None:
-        return list(_guessed(tensors, names))
+        guessed = list(_guessed(tensors, names))
+        if not any(ROLES[role].is_learned for role in guessed) and guessed[0] == "input":
+            guessed[0] = "prediction"  # the name that PyTorch gives it
+        return guessed
     given: list[Any] = [roles.get(name) for name in names or ()] if isinstance(roles, Mapping) else list(roles)
     if isinstance(roles, str) or len(given) != len(tensors):
         raise ValueError(f"audit: roles must name the role of each of the {len(tensors)} tensors, got {shown(roles)}")
@@ -72,6 +75,6 @@ def _guessed(tensors: Sequence[Any], names: Sequence[str] | None) -> Iterator[st
     """Roles by names, or else: the first tensor is a prediction, integers are labels, and the rest targets."""
     for place, x in enumerate(tensors):
         name = names[place].lower() if names is not None and len(names) == len(tensors) else ""
-        named = next((role for role in ROLES if role.rstrip("s") in name), None)
+        named = max((role for role in ROLES if role.rstrip("s") in name), key=len, default=None)
         by_type = {"b": "mask", "i": "labels", "u": "labels"}.get(x.dtype.kind)
         yield named or by_type or ("target" if place else "prediction")

@@ -92,7 +92,7 @@ def _others(found: Sequence[object], words: str = "nor") -> str:
 
 
 def _updates(found: Measurements) -> Iterator[Finding]:
-    if found.losses and not max(found.losses) <= RISE * found.losses[0]:
+    if found.losses and not max(found.losses) - found.losses[0] <= (RISE - 1) * abs(found.losses[0]):
         what = f"{len(found.losses) - 1} steps on one batch raise its loss from {found.losses[0]:.3g} to "
         yield Finding("update", "loss", f"{what}{_most(found.losses):.3g}", "lower the learning rate")
         return

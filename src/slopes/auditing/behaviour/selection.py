@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -100,11 +100,11 @@ def _turned(subject: Subject, way: Selection, arguments: Arguments) -> Selection
     """Invert a mask if True hides an entry."""
     keep = half(way.shape)
     if way.what == "mask" and not subject.form.numpy and keep.numel() > 1:
-        _, options = way.keeping(keep, arguments)
-        _, gradient = subject.gradient(*arguments, **options)
+        given, options = way.keeping(keep, arguments)
+        _, gradient = subject.gradient(*given, **options)
         counted = way.spread(keep, gradient, subject.form.axis)
         if bool((gradient[counted] == 0).all()) and bool((gradient[~counted] != 0).any()):
-            return Selection(way.name, way.what, way.shape, way.dtype, inverted=True)
+            return replace(way, inverted=True)
     return way
 
 
